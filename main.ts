@@ -1,0 +1,1 @@
+console.log("kvm-hotplug 0.1.0");
