@@ -1,1 +1,33 @@
-console.log("kvm-hotplug 0.1.0");
+/**
+ * The executable: the only place with Deno.exit, Deno.args and signals.
+ *
+ * @module
+ */
+
+import { main } from "./lib/cli/main.ts";
+
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => stop.abort());
+}
+
+/** Writes all of a text; a reader that has gone is no reason to fail. */
+function writer(stream: typeof Deno.stdout) {
+  return (text: string) => {
+    let rest = new TextEncoder().encode(text);
+    try {
+      while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
+    } catch {
+      // The status still tells what was done: INTERFACE, promise 7.
+    }
+  };
+}
+
+const status = await main({
+  args: Deno.args,
+  env: (name) => Deno.env.get(name),
+  signal: stop.signal,
+  out: writer(Deno.stdout),
+  err: writer(Deno.stderr),
+});
+Deno.exit(status);

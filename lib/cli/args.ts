@@ -1,0 +1,168 @@
+/**
+ * Words in: which command, which operands, which options. What the words mean
+ * is checked in {@link ./values.ts}.
+ *
+ * @module
+ */
+
+import { type HotplugError, usage } from "../errors.ts";
+import {
+  COMMANDS,
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type OptionSpec,
+} from "./commands.ts";
+import { nearest } from "./nearest.ts";
+import { parseArgs } from "./std_cli.ts";
+
+/** A command line, taken apart. */
+export interface Invocation {
+  /** Undefined if there is no command (`--version`). */
+  readonly command: CommandSpec | undefined;
+  readonly operands: readonly string[];
+  readonly values: ReadonlyMap<string, string>;
+  /** Flags given, `no-` ones by that name. */
+  readonly flags: ReadonlySet<string>;
+}
+
+const ALL_OPTIONS: readonly OptionSpec[] = [
+  ...GLOBAL_OPTIONS,
+  ...COMMANDS.flatMap((command) => command.options),
+];
+
+/** Flags that also have a `--no-` form. */
+const NEGATABLE = ["vhost"];
+
+const HINT = "kvm-hotplug --help shows the usage";
+
+/** `-1` is a device, not an option: hidden from the parser. */
+const NEGATIVE = /^-\d+$/;
+const SHIELD = "\0";
+
+function shield(word: string): string {
+  return NEGATIVE.test(word) ? SHIELD + word : word;
+}
+
+function unshield(word: string): string {
+  return word.startsWith(SHIELD) ? word.slice(SHIELD.length) : word;
+}
+
+function unknownOption(word: string): HotplugError {
+  const name = word.replace(/^-+/, "").split("=")[0] ?? "";
+  const close = nearest(name, ALL_OPTIONS.map((option) => option.name));
+  return usage(
+    `Unknown option ${word}`,
+    close === undefined ? HINT : `did you mean --${close}?`,
+  );
+}
+
+function names(options: readonly OptionSpec[], kind: "value" | "flag") {
+  return options
+    .filter((option) => (option.value === undefined) === (kind === "flag"))
+    .map((option) => option.name);
+}
+
+function parseWords(words: readonly string[]) {
+  const aliases = ALL_OPTIONS.flatMap(({ name, short }) =>
+    short === undefined ? [] : [[short, name]]
+  );
+  return parseArgs(words.map(shield), {
+    string: ["_", ...names(ALL_OPTIONS, "value")],
+    boolean: names(ALL_OPTIONS, "flag"),
+    negatable: NEGATABLE,
+    alias: Object.fromEntries(aliases),
+    unknown: (word, key) => {
+      if (key !== undefined) throw unknownOption(word);
+      return true;
+    },
+  });
+}
+
+function findCommand(words: readonly string[]): {
+  command: CommandSpec;
+  operands: readonly string[];
+} {
+  for (const command of COMMANDS) {
+    const parts = command.name.split(" ");
+    if (parts.every((part, i) => words[i] === part)) {
+      return { command, operands: words.slice(parts.length) };
+    }
+  }
+  const said = words.slice(0, 2).join(" ");
+  const close = nearest(said, COMMANDS.map((command) => command.name)) ??
+    nearest(words[0] ?? "", COMMANDS.map((command) => command.name));
+  throw usage(
+    `Unknown command ${JSON.stringify(said)}`,
+    close === undefined ? HINT : `did you mean ${JSON.stringify(close)}?`,
+  );
+}
+
+function checkOperands(command: CommandSpec, given: readonly string[]) {
+  const { operands, name } = command;
+  if (name === "help") return;
+  const needed = operands.filter((one) => !one.startsWith("["));
+  const line = `kvm-hotplug ${[name, ...operands].join(" ")}`;
+  const missing = needed[given.length];
+  if (missing !== undefined) {
+    throw usage(`${name} needs ${missing}`, `usage: ${line}`);
+  }
+  const extra = given[operands.length];
+  if (extra === undefined) return;
+  throw usage(
+    `Unexpected word ${JSON.stringify(extra)} after ${name}`,
+    `usage: ${line}`,
+  );
+}
+
+function checkOptions(command: CommandSpec | undefined, given: string[]) {
+  const known = [...GLOBAL_OPTIONS, ...(command?.options ?? [])]
+    .map((option) => option.name);
+  for (const name of given) {
+    const base = known.includes(name) ? name : name.replace(/^no-/, "");
+    if (known.includes(base)) continue;
+    throw usage(
+      `Option --${name} does not go with ${command?.name ?? "no command"}`,
+      HINT,
+    );
+  }
+}
+
+/** Which `--no-` flags stand among the words, before any `--`. */
+function negated(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  const options = end < 0 ? words : words.slice(0, end);
+  return NEGATABLE.map((name) => `no-${name}`)
+    .filter((name) => options.includes(`--${name}`));
+}
+
+/**
+ * Takes a command line apart.
+ *
+ * @throws {HotplugError} `usage`: an unknown word or option, a value missing
+ */
+export function parseInvocation(words: readonly string[]): Invocation {
+  const parsed = parseWords(words);
+  const values = new Map<string, string>();
+  for (const name of names(ALL_OPTIONS, "value")) {
+    const value = parsed[name];
+    if (value === undefined) continue;
+    if (typeof value !== "string" || value === "") {
+      throw usage(`Option --${name} needs a value`, HINT);
+    }
+    values.set(name, unshield(value));
+  }
+  const flags = new Set([
+    ...names(ALL_OPTIONS, "flag").filter((name) => parsed[name] === true),
+    ...negated(words),
+  ]);
+  const positional = parsed._.map(unshield);
+  const none = positional.length === 0;
+  const { command, operands } = none
+    ? { command: undefined, operands: [] }
+    : findCommand(positional);
+  checkOptions(command, [...values.keys(), ...flags]);
+  if (command !== undefined && !flags.has("help")) {
+    checkOperands(command, operands);
+  }
+  return { command, operands, values, flags };
+}

@@ -1,0 +1,261 @@
+/**
+ * The one table of commands: the parser, the usage texts and what else speaks
+ * of commands and options are made from it.
+ *
+ * @module
+ */
+
+/** One long option. */
+export interface OptionSpec {
+  readonly name: string;
+  /** Metavariable of its value; a flag has none. */
+  readonly value?: string;
+  /** One letter that means the same. */
+  readonly short?: string;
+  readonly help: string;
+  /** What holds when it is left out, for the usage text. */
+  readonly default?: string;
+}
+
+/** One command. */
+export interface CommandSpec {
+  /** Its words, e.g. `disk add`. */
+  readonly name: string;
+  /** Operands; one in brackets may be left out. */
+  readonly operands: readonly string[];
+  readonly summary: string;
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly string[];
+}
+
+/** Options that every command takes. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "run-dir",
+    value: "DIR",
+    help: "Ganeti's run directory, from which every path is derived",
+    default: "$KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti",
+  },
+  { name: "qmp", value: "PATH", help: "this QMP socket instead" },
+  { name: "state", value: "PATH", help: "this runtime file instead" },
+  { name: "json", help: "one JSON document on stdout" },
+  {
+    name: "timeout",
+    value: "S",
+    help: "longest wait for one QMP reply, in seconds",
+    default: "5",
+  },
+  {
+    name: "unplug-timeout",
+    value: "S",
+    help: "longest wait for the guest to release a device, in seconds",
+    default: "30",
+  },
+  {
+    name: "lock-timeout",
+    value: "S",
+    help: "longest wait for another kvm-hotplug, in seconds",
+    default: "10",
+  },
+  {
+    name: "log",
+    value: "FILE",
+    help: "append the trace and a line per change, as JSON lines",
+  },
+  {
+    name: "verbose",
+    short: "v",
+    help: "every step and QMP message on stderr",
+  },
+  { name: "quiet", short: "q", help: "errors only" },
+  { name: "no-color", help: "no colour; also by NO_COLOR" },
+  { name: "help", short: "h", help: "show the usage" },
+  { name: "version", help: "show the version" },
+];
+
+const DRY_RUN: OptionSpec = {
+  name: "dry-run",
+  help: "check all, choose the slot, print the plan; change nothing",
+};
+
+const PLUG_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "uuid",
+    value: "U",
+    help: "the device's uuid",
+    default: "a random one",
+  },
+  { name: "name", value: "N", help: "name stored with the device" },
+  {
+    name: "slot",
+    value: "N",
+    help: "PCI slot, 0 to 31",
+    default: "the first free one",
+  },
+  { name: "bus", value: "B", help: "PCI bus", default: "pci.0" },
+  {
+    name: "id-scheme",
+    value: "S",
+    help: "form of the device id: design or ganeti",
+    default: "as the devices already recorded",
+  },
+  DRY_RUN,
+];
+
+const DISK_ADD: CommandSpec = {
+  name: "disk add",
+  operands: ["INSTANCE", "SOURCE"],
+  summary: "plug a file or block device into a running VM",
+  options: [
+    ...PLUG_OPTIONS,
+    {
+      name: "driver",
+      value: "D",
+      help: "virtio-blk-pci (Ganeti: paravirtual)",
+      default: "hvparam disk_type",
+    },
+    { name: "format", value: "F", help: "raw", default: "raw" },
+    {
+      name: "cache",
+      value: "C",
+      help: "default, none, writeback or writethrough",
+      default: "hvparam disk_cache",
+    },
+    {
+      name: "aio",
+      value: "A",
+      help: "threads, native or io_uring",
+      default: "hvparam disk_aio",
+    },
+    {
+      name: "discard",
+      value: "D",
+      help: "ignore or unmap",
+      default: "hvparam disk_discard",
+    },
+    { name: "read-only", help: "the guest may not write" },
+    {
+      name: "queues",
+      value: "N",
+      help: "virtio-blk queues, 1 to 1024",
+      default: "QEMU's choice",
+    },
+    { name: "iothread", value: "ID", help: "an iothread the instance has" },
+    {
+      name: "not-migratable",
+      help: "allow settings that a start from the runtime file cannot repeat",
+    },
+    {
+      name: "via",
+      value: "V",
+      help: "how QEMU gets at the disk: fdset",
+      default: "fdset",
+    },
+  ],
+  examples: [
+    "kvm-hotplug disk add vm1.example.com /dev/xenvg/data1 --name data",
+    "kvm-hotplug disk add vm1.example.com /srv/d1.img --dry-run",
+  ],
+};
+
+const NIC_ADD: CommandSpec = {
+  name: "nic add",
+  operands: ["INSTANCE"],
+  summary: "plug a network card into a running VM",
+  options: [
+    ...PLUG_OPTIONS,
+    {
+      name: "mac",
+      value: "M",
+      help: "MAC address",
+      default: "a random one that begins with aa:00:00",
+    },
+    {
+      name: "mode",
+      value: "M",
+      help: "bridged or none (tap only)",
+      default: "bridged; none without --link",
+    },
+    { name: "link", value: "L", help: "the bridge" },
+    { name: "vlan", value: "V", help: "VLAN, for the network script" },
+    { name: "ip", value: "A", help: "IP address, for the network script" },
+    { name: "network", value: "N", help: "uuid of the Ganeti network" },
+    {
+      name: "driver",
+      value: "D",
+      help: "virtio-net-pci (Ganeti: paravirtual)",
+      default: "hvparam nic_type",
+    },
+    {
+      name: "queues",
+      value: "N",
+      help: "queue pairs, 1 to 32",
+      default: "the hvparams",
+    },
+    {
+      name: "vhost",
+      help: "use the kernel's accelerator; --no-vhost: do not",
+      default: "hvparam vhost_net",
+    },
+    { name: "no-vnet-hdr", help: "no virtio-net headers on the tap" },
+    {
+      name: "tap",
+      value: "NAME",
+      help: "name of the tap, which must not exist",
+      default: "the kernel's choice",
+    },
+    {
+      name: "script",
+      value: "PATH",
+      help: "network script, called as Ganeti calls its own",
+      default: "Ganeti's if installed, else iproute2",
+    },
+  ],
+  examples: [
+    "kvm-hotplug nic add vm1.example.com --link br0",
+    "kvm-hotplug nic add vm1.example.com --mode none --tap vm1-probe --json",
+  ],
+};
+
+/** All commands, in the order of the usage text. */
+export const COMMANDS: readonly CommandSpec[] = [
+  DISK_ADD,
+  {
+    name: "disk remove",
+    operands: ["INSTANCE", "DISK"],
+    summary: "take a disk out of a running VM",
+    options: [
+      DRY_RUN,
+      { name: "force", help: "even the disk the VM was started from" },
+    ],
+    examples: [
+      "kvm-hotplug disk remove vm1.example.com -1",
+      "kvm-hotplug disk remove vm1.example.com data --unplug-timeout 120",
+    ],
+  },
+  NIC_ADD,
+  {
+    name: "nic remove",
+    operands: ["INSTANCE", "NIC"],
+    summary: "take a network card out of a running VM",
+    options: [DRY_RUN],
+    examples: [
+      "kvm-hotplug nic remove vm1.example.com 1",
+      "kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11",
+    ],
+  },
+  {
+    name: "list",
+    operands: ["[INSTANCE]"],
+    summary: "instances of this node, or devices of one",
+    options: [],
+    examples: ["kvm-hotplug list", "kvm-hotplug list vm1.example.com --json"],
+  },
+  {
+    name: "help",
+    operands: ["[COMMAND]"],
+    summary: "usage of all commands, or of one",
+    options: [],
+    examples: ["kvm-hotplug help", "kvm-hotplug help disk add"],
+  },
+];

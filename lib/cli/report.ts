@@ -1,0 +1,149 @@
+/**
+ * Outcomes and errors as text for a person or one JSON document for a program:
+ * INTERFACE, "JSON".
+ *
+ * @module
+ */
+
+import type { HotplugError } from "../errors.ts";
+import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
+import type { DeviceView, Plan } from "../operation/plan.ts";
+import type { Outcome } from "../operation/run.ts";
+import { formatCommand, verbsOf } from "../operation/step.ts";
+import { formatSize, table } from "./text.ts";
+
+/** A plan's steps as documents. */
+function planDocument(plan: Plan) {
+  return plan.steps.map((step) => verbsOf(step).describe(step));
+}
+
+/** The success document of a change. */
+export function outcomeDocument(outcome: Outcome) {
+  const { instance, action, changed, device, warnings, plan } = outcome;
+  return {
+    ok: true,
+    instance,
+    action,
+    ...(plan === undefined ? {} : { dry_run: true }),
+    changed,
+    device,
+    warnings,
+    ...(plan === undefined ? {} : { plan: planDocument(plan) }),
+  };
+}
+
+/** The document of a failure. */
+export function failureDocument(
+  error: HotplugError,
+  instance: string | undefined,
+) {
+  return {
+    ok: false,
+    instance: instance ?? null,
+    error: {
+      code: error.code,
+      message: error.message,
+      hint: error.hint ?? null,
+      qmp: error.qmp ?? null,
+    },
+    changed: error.changed,
+  };
+}
+
+/** The document of `list INSTANCE`. */
+export function listingDocument(listing: InstanceListing) {
+  return { ok: true, ...listing };
+}
+
+/** The document of `list`. */
+export function summariesDocument(instances: readonly InstanceSummary[]) {
+  return { ok: true, instances };
+}
+
+function kindOf(device: DeviceView): string {
+  return device.kind === "disk" ? "disk" : "NIC";
+}
+
+function titleOf(device: DeviceView): string {
+  const index = device.index === null ? "" : ` ${device.index}`;
+  const name = device.name === null ? "" : ` ${JSON.stringify(device.name)}`;
+  return `${kindOf(device)}${index}${name}`;
+}
+
+function detailsOf(device: DeviceView): string {
+  const { source, size_bytes: size, mac, tap, link } = device;
+  const parts = device.kind === "disk"
+    ? [source, typeof size === "number" ? formatSize(size) : undefined]
+    : [mac, tap && `tap ${tap}`, link && `on ${link}`];
+  return parts.filter((part) => part).join(", ");
+}
+
+/** A success in a line; a dry run with its plan. */
+export function outcomeText(outcome: Outcome): string[] {
+  const { device, instance, action, changed, plan } = outcome;
+  if (plan !== undefined) return planText(plan);
+  if (device === null) {
+    return [`Nothing to ${action}: ${instance} is so already`];
+  }
+  const what = `${titleOf(device)} (${device.id})`;
+  const where = device.slot === null ? "" : ` in slot ${device.slot}`;
+  if (!changed) return [`${instance} already has ${what}${where}`];
+  return action === "add"
+    ? [`Added ${what} to ${instance}${where}: ${detailsOf(device)}`]
+    : [`Removed ${what} from ${instance}: ${detailsOf(device)}`];
+}
+
+function planText(plan: Plan): string[] {
+  const lines = planDocument(plan).flatMap((one, i) => {
+    const what = one.qmp === null ? one.host : formatCommand(one.qmp);
+    const undo = one.undo === null ? [] : [`    undo: ${one.undo}`];
+    return [
+      `${String(i + 1).padStart(2)}. ${one.step}`,
+      `    ${what}`,
+      ...undo,
+    ];
+  });
+  const slot = plan.device.slot === null ? "" : `, slot ${plan.device.slot}`;
+  return [
+    `Would ${plan.action} ${plan.title} (${plan.device.id})${slot}, in ${plan.steps.length} steps:`,
+    ...lines,
+    "Nothing was changed.",
+  ];
+}
+
+/** A failure: one line, then the hint if there is one. */
+export function failureText(error: HotplugError): string[] {
+  const hint = error.hint === undefined ? [] : [`hint: ${error.hint}`];
+  return [`kvm-hotplug: ${error.message}`, ...hint];
+}
+
+/** The devices of an instance, in columns. */
+export function listingText({ instance, qemu, devices }: InstanceListing) {
+  const head = qemu === null
+    ? `${instance}: not running`
+    : `${instance}: QEMU ${qemu.version}, ${qemu.machine}${
+      qemu.pid === null ? "" : `, pid ${qemu.pid}`
+    }`;
+  if (devices.length === 0) return [head, "no disks, no NICs"];
+  const rows = devices.map((device) => [
+    titleOf(device),
+    device.id ?? "-",
+    device.slot === null ? "-" : String(device.slot),
+    device.status,
+    detailsOf(device),
+  ]);
+  return [head, ...table([["DEVICE", "ID", "SLOT", "STATUS", ""], ...rows])];
+}
+
+/** The instances of this node, in columns. */
+export function summariesText(instances: readonly InstanceSummary[]) {
+  if (instances.length === 0) return ["no instances on this node"];
+  const rows = instances.map((one) => [
+    one.instance,
+    one.running ? "running" : "down",
+    one.disks === null ? "-" : String(one.disks),
+    one.nics === null ? "-" : String(one.nics),
+    one.attention ?? "",
+  ]);
+  return table([["INSTANCE", "STATE", "DISKS", "NICS", ""], ...rows]);
+}

@@ -1,0 +1,51 @@
+/**
+ * Text for people: what came from guests, QEMU or files cannot move the cursor
+ * or turn the line around.
+ *
+ * @module
+ */
+
+// Control characters, line separators, lone surrogates, bidirectional marks.
+const UNSAFE =
+  /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+function escape(char: string): string {
+  const code = char.charCodeAt(0).toString(16).padStart(4, "0");
+  return `\\u${code}`;
+}
+
+/** One line with everything that could not be printed escaped. */
+export function printable(text: string): string {
+  return text.replace(UNSAFE, escape);
+}
+
+/** A JSON document of one line, escaped likewise; it stays valid JSON. */
+export function jsonLine(document: unknown): string {
+  return printable(JSON.stringify(document));
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/** A size to read, e.g. `64 MiB`; powers of 1024. */
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number(value.toFixed(1))} ${UNITS[unit]}`;
+}
+
+/** Columns of text, each as wide as its widest cell. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, cell.length);
+    });
+  }
+  return rows.map((row) =>
+    row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()
+  );
+}

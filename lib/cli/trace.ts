@@ -1,0 +1,112 @@
+/**
+ * What `--verbose` shows and `--log` keeps: every step, every QMP message both
+ * ways, and a line per change for the audit.
+ *
+ * @module
+ */
+
+import { messageOf, refuse } from "../errors.ts";
+import type { Progress } from "../operation/apply.ts";
+import { type Step, verbsOf } from "../operation/step.ts";
+import type { QmpTrace } from "../qmp/client.ts";
+import type { Fd } from "../sys/fd.ts";
+import { openFile, statFd, writeAll } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import { jsonLine } from "./text.ts";
+
+/** Values of these keys are secrets, wherever they stand in a message. */
+const SECRET = /("(?:password|secret|data|passwd)"\s*:\s*)"(?:[^"\\]|\\.)*"/g;
+
+/** Longer messages are cut on the screen, not in the log. */
+const MAX_SHOWN = 400;
+
+function mask(text: string): string {
+  return text.replace(SECRET, '$1"***"');
+}
+
+export interface TraceOptions {
+  /** Writes a line to stderr; undefined: nothing is shown. */
+  readonly show?: ((line: string) => void) | undefined;
+  /** File that JSON lines are appended to. */
+  readonly log?: string | undefined;
+}
+
+/** Sees an operation go on; owns the log's fd. */
+export class Trace implements Disposable {
+  readonly #show: ((line: string) => void) | undefined;
+  readonly #log: Fd | undefined;
+  readonly #begin = performance.now();
+
+  /** @throws {HotplugError} `refused` if the log cannot be opened */
+  constructor({ show, log }: TraceOptions) {
+    this.#show = show;
+    this.#log = log === undefined ? undefined : openLog(log);
+  }
+
+  readonly qmp: QmpTrace = (direction, text, fd) => {
+    if (this.#show === undefined && this.#log === undefined) return;
+    const message = mask(text);
+    const passed = fd === undefined ? "" : ` [with fd: ${fd.label}]`;
+    const cut = message.length > MAX_SHOWN
+      ? `${message.slice(0, MAX_SHOWN)}… (${message.length} characters)`
+      : message;
+    this.#line(`${direction === "send" ? "->" : "<-"} ${cut}${passed}`);
+    this.#record({ qmp: direction, message, fd: fd?.label });
+  };
+
+  readonly progress: Progress = {
+    doing: (step, index) => this.#step("do", step, index),
+    undoing: (step, index) => this.#step("undo", step, index),
+  };
+
+  /** The audit line of a change: who, what, result. */
+  audit(entry: Record<string, unknown>): void {
+    this.#record({
+      audit: entry,
+      uid: Deno.uid(),
+      sudo_user: Deno.env.get("SUDO_USER"),
+      ssh_connection: Deno.env.get("SSH_CONNECTION"),
+      pid: Deno.pid,
+    });
+  }
+
+  #step(verb: "do" | "undo", step: Step, index: number) {
+    const { step: title, host } = verbsOf(step).describe(step);
+    const what = host === null ? title : `${title}: ${host}`;
+    this.#line(`== ${verb} ${index + 1}: ${what}`);
+    this.#record({ step: verb, index, ...step });
+  }
+
+  #line(text: string) {
+    const seconds = (performance.now() - this.#begin) / 1000;
+    this.#show?.(`${seconds.toFixed(3).padStart(7)} ${text}`);
+  }
+
+  #record(entry: Record<string, unknown>) {
+    if (this.#log === undefined) return;
+    const line = jsonLine({ time: new Date().toISOString(), ...entry }) + "\n";
+    try {
+      writeAll(this.#log, new TextEncoder().encode(line));
+    } catch (error) {
+      // A full disk must not stop an operation half-way.
+      this.#line(`the log cannot be written: ${messageOf(error)}`);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#log?.close();
+  }
+}
+
+function openLog(path: string): Fd {
+  const flags = O.WRONLY | O.CREAT | O.APPEND | O.NOFOLLOW | O.NONBLOCK;
+  let fd: Fd;
+  try {
+    fd = openFile(path, flags, { mode: 0o600 });
+  } catch (error) {
+    throw refuse(`Cannot open log file ${path}: ${messageOf(error)}`);
+  }
+  if (statFd(fd).kind === "file") return fd;
+  fd.close();
+  throw refuse(`Cannot open log file ${path}: it must be a regular file`);
+}

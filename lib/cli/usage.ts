@@ -1,0 +1,74 @@
+/**
+ * Usage texts, made from the table of commands.
+ *
+ * @module
+ */
+
+import {
+  COMMANDS,
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type OptionSpec,
+} from "./commands.ts";
+import { table } from "./text.ts";
+
+function optionRow(option: OptionSpec): string[] {
+  const { name, value, short, help } = option;
+  const word = value === undefined ? `--${name}` : `--${name} ${value}`;
+  const left = short === undefined ? word : `-${short}, ${word}`;
+  const shown = option.default === undefined
+    ? help
+    : `${help} [${option.default}]`;
+  return [`  ${left}`, shown];
+}
+
+function commandLine({ name, operands, options }: CommandSpec): string {
+  const words = ["kvm-hotplug", name, ...operands];
+  return [...words, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
+}
+
+const STATUSES = [
+  "Exit status: 0 done or already so; 1 fault of the tool; 2 usage; 3 refused,",
+  "nothing changed; 4 the VM could not be asked; 5 failed and undone; 6 the",
+  "guest has not released the device; 7 something is left over.",
+];
+
+/** Usage of the whole program. */
+export function usageText(): string {
+  const commands = COMMANDS.map((command) => [
+    `  ${[command.name, ...command.operands].join(" ")}`,
+    command.summary,
+  ]);
+  return [
+    "kvm-hotplug: disks and network cards into and out of running QEMU/KVM VMs",
+    "",
+    "Usage: kvm-hotplug COMMAND [options]",
+    "",
+    ...table(commands),
+    "",
+    "Options of every command (kvm-hotplug help COMMAND shows its own):",
+    ...table(GLOBAL_OPTIONS.map(optionRow)),
+    "",
+    "A DISK or NIC is an index (-1: the last), a uuid or 8 or more characters of",
+    "it, a device id, or a name.",
+    "",
+    ...STATUSES,
+  ].join("\n");
+}
+
+/** Usage of one command. */
+export function commandUsage(command: CommandSpec): string {
+  return [
+    `Usage: ${commandLine(command)}`,
+    "",
+    `  ${command.summary}`,
+    "",
+    ...(command.options.length > 0
+      ? ["Options:", ...table(command.options.map(optionRow)), ""]
+      : []),
+    "Options of every command: kvm-hotplug --help",
+    "",
+    "Examples:",
+    ...command.examples.map((example) => `  ${example}`),
+  ].join("\n");
+}

@@ -1,0 +1,119 @@
+/**
+ * What single words mean: each function checks one kind of value and says what
+ * would be accepted.
+ *
+ * @module
+ */
+
+import { isUuid } from "../device/select.ts";
+import { usage } from "../errors.ts";
+
+/** A value and the option it was given with. */
+export interface Word {
+  readonly option: string;
+  readonly text: string;
+}
+
+function wrong({ option, text }: Word, accepted: string) {
+  return usage(
+    `Option --${option} must be ${accepted}: it is ${JSON.stringify(text)}`,
+  );
+}
+
+/** A whole number within bounds, both included. */
+export function wholeNumber(
+  word: Word,
+  { min, max }: { min: number; max: number },
+): number {
+  const value = /^\d{1,9}$/.test(word.text) ? Number(word.text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw wrong(word, `a number from ${min} to ${max}`);
+}
+
+const DAY_S = 86_400;
+
+/** Seconds, fractions allowed, as milliseconds; at most a day. */
+export function secondsAsMs(
+  word: Word,
+  { min }: { min: number },
+): number {
+  const value = /^\d{1,6}(?:\.\d{1,3})?$/.test(word.text)
+    ? Number(word.text)
+    : NaN;
+  if (value >= min && value <= DAY_S) return Math.round(value * 1000);
+  throw wrong(word, `seconds, from ${min} to ${DAY_S}`);
+}
+
+/** One of a few words. */
+export function oneOf<W extends string>(word: Word, words: readonly W[]): W {
+  const found = words.find((one) => one === word.text);
+  if (found !== undefined) return found;
+  throw wrong(word, words.join(" or "));
+}
+
+/** A uuid, in lower case. */
+export function uuid(word: Word): string {
+  if (isUuid(word.text)) return word.text.toLowerCase();
+  throw wrong(word, "a uuid such as 932df160-7a22-4067-8b7e-1f0a5d7c9e11");
+}
+
+/** A unicast MAC address, in lower case. */
+export function mac(word: Word): string {
+  const text = word.text.toLowerCase();
+  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(text)) {
+    throw wrong(word, "a MAC address such as aa:00:00:12:34:56");
+  }
+  if (parseInt(text.slice(0, 2), 16) & 1) {
+    throw wrong(word, "a unicast address (an even first byte)");
+  }
+  if (/^[0:]+$/.test(text)) throw wrong(word, "an address other than zero");
+  return text;
+}
+
+/** A network interface's name: netdevice(7), IFNAMSIZ. */
+export function interfaceName(word: Word): string {
+  const { text } = word;
+  const ok = /^[A-Za-z0-9._-]{1,15}$/.test(text) && !/^\.{1,2}$/.test(text);
+  if (ok && !text.startsWith("-")) return text;
+  throw wrong(word, "1 to 15 letters, digits, '.', '_' and '-'");
+}
+
+/** An IPv4 or IPv6 address; the network script judges it. */
+export function ipAddress(word: Word): string {
+  if (/^[0-9A-Fa-f.:]{2,45}$/.test(word.text)) return word.text;
+  throw wrong(word, "an IP address");
+}
+
+/** A VLAN in Ganeti's form. */
+export function vlan(word: Word): string {
+  if (/^[.:]?\d{1,4}(?::\d{1,4})*$/.test(word.text)) return word.text;
+  throw wrong(word, "a VLAN such as 100, .100 or :100:200");
+}
+
+// Control characters, line separators, and those that turn text around.
+const UNPRINTABLE =
+  /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** A name or other short text of one line. */
+export function shortText(word: Word): string {
+  if (word.text.length <= 255 && !UNPRINTABLE.test(word.text)) return word.text;
+  throw wrong(word, "at most 255 printable characters");
+}
+
+/** A QEMU id: util/id.c, id_wellformed(). */
+export function qemuId(word: Word): string {
+  if (/^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(word.text)) return word.text;
+  throw wrong(word, "a letter, then letters, digits, '.', '_' and '-'");
+}
+
+/** Longest path the kernel takes: PATH_MAX of linux/limits.h, less the NUL. */
+const MAX_PATH_BYTES = 4095;
+
+/** A path; it may hold any character but NUL, which no argument can hold. */
+export function shortPath(word: Word): string {
+  const bytes = new TextEncoder().encode(word.text).length;
+  if (bytes > 0 && bytes <= MAX_PATH_BYTES && !/[\0\n]/.test(word.text)) {
+    return word.text;
+  }
+  throw wrong(word, `a path of at most ${MAX_PATH_BYTES} bytes in one line`);
+}

@@ -1,0 +1,208 @@
+/**
+ * A disk: its entry in the runtime file and its arguments for QEMU, made by
+ * one builder for every path. SPEC section 7.
+ *
+ * @module
+ */
+
+import { HotplugError, usage } from "../errors.ts";
+import type { Json } from "../qmp/message.ts";
+import type { Hvparams } from "../state/hvparams.ts";
+import { formatJson, jsonNode } from "../state/json.ts";
+import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
+
+/** Ganeti's words, SPEC section 9. */
+export const CACHES = ["default", "none", "writeback", "writethrough"] as const;
+export const AIOS = ["threads", "native", "io_uring"] as const;
+export const DISCARDS = ["ignore", "unmap"] as const;
+
+/** Ganeti's `dev_type` of a disk that was named by its path. */
+export type DevType = "file" | "blockdev";
+
+/** How a disk behaves; what Ganeti derives from the hvparams at start. */
+export interface DiskSettings {
+  readonly cache: string;
+  readonly aio: string;
+  readonly discard: string;
+  readonly access: "rw" | "ro";
+  /** virtio-blk queues, QEMU's own choice if undefined. */
+  readonly queues?: number | undefined;
+}
+
+/** A disk to be plugged. */
+export interface DiskDevice {
+  readonly id: string;
+  readonly uuid: string;
+  readonly name?: string | undefined;
+  readonly place: PciPlace;
+  readonly devType: DevType;
+  /** Absolute path. */
+  readonly source: string;
+  readonly sizeBytes: number;
+  readonly settings: DiskSettings;
+  readonly iothread?: string | undefined;
+}
+
+/** QEMU's view of a cache setting: SPEC 7.1. */
+export interface CacheMode {
+  /** Past the host's page cache: O_DIRECT. */
+  readonly direct: boolean;
+  /** The frontend's `write-cache`. */
+  readonly writeCache: "on" | "off";
+}
+
+/** The driver behind Ganeti's and QEMU's words for it. */
+export const VIRTIO_BLK = "virtio-blk-pci";
+
+/**
+ * The QEMU driver for a word of `--driver` or hvparam `disk_type`.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function diskDriver(word: string): string {
+  if (word === "paravirtual" || word === VIRTIO_BLK) return VIRTIO_BLK;
+  throw new HotplugError(
+    "unsupported",
+    `Cannot hotplug a disk of type ${
+      JSON.stringify(word)
+    }: ${VIRTIO_BLK} (Ganeti: paravirtual) is supported`,
+    { hint: `--driver ${VIRTIO_BLK} plugs it as a virtio disk` },
+  );
+}
+
+/**
+ * The cache mode; shared storage (`blockdev`) is never cached: SPEC 7.1.
+ *
+ * @throws {HotplugError} `unsupported` for a word Ganeti does not have
+ */
+export function cacheMode(cache: string, devType: DevType): CacheMode {
+  if (devType === "blockdev") return { direct: true, writeCache: "on" };
+  switch (cache) {
+    case "none":
+      return { direct: true, writeCache: "on" };
+    case "default":
+    case "writeback":
+      return { direct: false, writeCache: "on" };
+    case "writethrough":
+      return { direct: false, writeCache: "off" };
+  }
+  throw new HotplugError(
+    "unsupported",
+    `Cache setting must be one of ${CACHES.join(", ")}: it is ${
+      JSON.stringify(cache)
+    }`,
+  );
+}
+
+/**
+ * Checks that the settings go together.
+ *
+ * @throws {HotplugError} `usage` if `native` is asked of a cached disk
+ */
+export function checkSettings(
+  settings: DiskSettings,
+  devType: DevType,
+): void {
+  const { direct } = cacheMode(settings.cache, devType);
+  if (settings.aio !== "native" || direct) return;
+  throw usage(
+    `aio native needs a disk without host cache: cache is ${settings.cache}`,
+    "use --cache none, or --aio threads",
+  );
+}
+
+/** Whether Ganeti's own start would give the disk the same settings. */
+export function isReproducible(
+  settings: DiskSettings,
+  hvparams: Hvparams,
+  devType: DevType,
+): boolean {
+  const wanted = cacheMode(settings.cache, devType);
+  const atStart = cacheMode(hvparams.diskCache, devType);
+  return wanted.direct === atStart.direct &&
+    wanted.writeCache === atStart.writeCache &&
+    settings.aio === hvparams.diskAio &&
+    settings.discard === hvparams.diskDiscard &&
+    settings.access === "rw" && settings.queues === undefined;
+}
+
+/**
+ * Arguments of `blockdev-add`: a raw node over the file node, so that the
+ * format is never probed. `auto-read-only` and `read-only` are explicit: with
+ * an fd set, QEMU 4.0 and newer would look for a second fd otherwise.
+ *
+ * @param filename what QEMU opens, e.g. `/dev/fdset/1`
+ */
+export function blockdevArguments(disk: DiskDevice, filename: string): Json {
+  const { settings, devType, id } = disk;
+  const { direct } = cacheMode(settings.cache, devType);
+  const readOnly = settings.access === "ro";
+  const cache = { direct, "no-flush": false };
+  return {
+    driver: "raw",
+    "node-name": id,
+    discard: settings.discard,
+    cache,
+    "read-only": readOnly,
+    "auto-read-only": false,
+    file: {
+      driver: devType === "file" ? "file" : "host_device",
+      filename,
+      aio: settings.aio,
+      cache,
+      discard: settings.discard,
+      "read-only": readOnly,
+      "auto-read-only": false,
+    },
+  };
+}
+
+/** Arguments of `device_add`. */
+export function diskDeviceArguments(disk: DiskDevice): Json {
+  const { settings, devType, id, place } = disk;
+  return {
+    driver: VIRTIO_BLK,
+    id,
+    bus: place.bus,
+    addr: addrOfSlot(place.slot),
+    drive: id,
+    // An OnOffAuto in QEMU's schema, so a word and no boolean.
+    "write-cache": cacheMode(settings.cache, devType).writeCache,
+    ...(settings.queues === undefined ? {} : { "num-queues": settings.queues }),
+    ...(disk.iothread === undefined ? {} : { iothread: disk.iothread }),
+  };
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * The entry for the runtime file, as JSON text: SPEC 2.3. Its path is
+ * absolute: a link of ours would be replaced by Ganeti's next add.
+ *
+ * @param index place among the disks
+ * @param reproducible false: Ganeti's start must not open it as it would open
+ * a plain disk, so the mode is one it refuses
+ */
+export function diskEntry(
+  disk: DiskDevice,
+  { index, reproducible }: { index: number; reproducible: boolean },
+): string {
+  const driver = disk.devType === "file" ? "loop" : "manual";
+  const object = {
+    ...(disk.name === undefined ? {} : { name: disk.name }),
+    dev_type: disk.devType,
+    logical_id: [driver, disk.source],
+    iv_name: `disk/${index}`,
+    size: Math.ceil(disk.sizeBytes / MIB),
+    mode: reproducible ? "rw" : "ro",
+    params: {},
+    hvinfo: {
+      driver: VIRTIO_BLK,
+      id: disk.id,
+      bus: disk.place.bus,
+      addr: addrOfSlot(disk.place.slot),
+    },
+    uuid: disk.uuid,
+  };
+  return formatJson(jsonNode([object, disk.source, null]));
+}

@@ -1,0 +1,116 @@
+/**
+ * A NIC: its entry in the runtime file and its arguments for QEMU.
+ * SPEC 2.2, 5.5 and 6.3.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import type { Json } from "../qmp/message.ts";
+import { formatJson, jsonNode } from "../state/json.ts";
+import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
+
+/** Modes this release sets up. */
+export const NIC_MODES = ["none", "bridged"] as const;
+export type NicMode = typeof NIC_MODES[number];
+
+/** A NIC to be plugged. */
+export interface NicDevice {
+  readonly id: string;
+  readonly uuid: string;
+  readonly name?: string | undefined;
+  readonly place: PciPlace;
+  readonly driver: string;
+  readonly mac: string;
+  readonly mode: NicMode;
+  readonly link?: string | undefined;
+  readonly vlan?: string | undefined;
+  readonly ip?: string | undefined;
+  readonly network?: string | undefined;
+  /** Queue pairs, each with a tap fd of its own; 1 to 32. */
+  readonly queues: number;
+  readonly vhost: "on" | "off";
+  readonly jail: "chroot" | "none";
+}
+
+/** The driver behind Ganeti's `paravirtual`. */
+export const VIRTIO_NET = "virtio-net-pci";
+
+/**
+ * The QEMU driver for a word of `--driver` or hvparam `nic_type`.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function nicDriver(word: string): string {
+  if (word === "paravirtual" || word === VIRTIO_NET) return VIRTIO_NET;
+  throw new HotplugError(
+    "unsupported",
+    `Cannot hotplug a NIC of type ${
+      JSON.stringify(word)
+    }: ${VIRTIO_NET} (Ganeti: paravirtual) is supported`,
+    { hint: `--driver ${VIRTIO_NET} plugs it as a virtio NIC` },
+  );
+}
+
+/** QEMU's names of the fds passed for a NIC: SPEC 3.1. */
+export function fdNames(nic: Pick<NicDevice, "id" | "queues" | "vhost">): {
+  readonly tap: readonly string[];
+  readonly vhost: readonly string[];
+} {
+  const each = Array.from({ length: nic.queues }, (_, i) => i);
+  return {
+    tap: each.map((i) => `${nic.id}-${i}`),
+    vhost: nic.vhost === "on" ? each.map((i) => `${nic.id}-vhost-${i}`) : [],
+  };
+}
+
+/** Arguments of `netdev_add`; several fds are one text, joined by colons. */
+export function netdevArguments(nic: NicDevice): Json {
+  const names = fdNames(nic);
+  return {
+    type: "tap",
+    id: nic.id,
+    fds: names.tap.join(":"),
+    ...(nic.vhost === "on"
+      ? { vhost: true, vhostfds: names.vhost.join(":") }
+      : {}),
+  };
+}
+
+/**
+ * Arguments of `device_add`. They are typed since QEMU 8.0: `mq` is a boolean.
+ * In a chroot QEMU cannot load an option ROM, so it is given none.
+ */
+export function nicDeviceArguments(nic: NicDevice): Json {
+  return {
+    driver: nic.driver,
+    id: nic.id,
+    bus: nic.place.bus,
+    addr: addrOfSlot(nic.place.slot),
+    netdev: nic.id,
+    mac: nic.mac,
+    ...(nic.jail === "chroot" ? { romfile: "" } : {}),
+    // An interrupt per queue in each direction, one for control, one for
+    // changes of the configuration.
+    ...(nic.queues > 1 ? { mq: true, vectors: 2 * nic.queues + 2 } : {}),
+  };
+}
+
+/** The entry for the runtime file, as JSON text, keys in Ganeti's order. */
+export function nicEntry(nic: NicDevice): string {
+  const { name, ip, network } = nic;
+  return formatJson(jsonNode({
+    ...(name === undefined ? {} : { name }),
+    mac: nic.mac,
+    ...(ip === undefined ? {} : { ip }),
+    ...(network === undefined ? {} : { network }),
+    nicparams: { mode: nic.mode, link: nic.link ?? "", vlan: nic.vlan ?? "" },
+    hvinfo: {
+      driver: nic.driver,
+      id: nic.id,
+      bus: nic.place.bus,
+      addr: addrOfSlot(nic.place.slot),
+    },
+    uuid: nic.uuid,
+  }));
+}

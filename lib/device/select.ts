@@ -1,0 +1,87 @@
+/**
+ * Finding the one device a word means: INTERFACE, "DISK and NIC select one
+ * device".
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+
+/** A prefix of a uuid must have at least this many characters. */
+const MIN_PREFIX = 8;
+
+const FULL_UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const DEVICE_ID =
+  /^(?:hot)?(?:disk|nic)-[0-9a-f]{8}[0-9a-f-]*(?:-(?:pci|scsi)-\d+)?$/i;
+
+/** Whether a word is a uuid in full. */
+export function isUuid(word: string): boolean {
+  return FULL_UUID.test(word);
+}
+
+/** Whether a word can only mean one particular device, now or never again. */
+export function isExactName(word: string): boolean {
+  return isUuid(word) || DEVICE_ID.test(word);
+}
+
+function isIndexOf(word: string, index: number, count: number): boolean {
+  // `00000012` is a prefix of a uuid, so an index has no leading zeros.
+  return word === String(index) || (word === "-1" && index === count - 1);
+}
+
+function matches(entry: DeviceEntry, word: string, count: number): boolean {
+  const lower = word.toLowerCase();
+  const prefix = word.length >= MIN_PREFIX &&
+    entry.uuid?.toLowerCase().startsWith(lower);
+  return prefix || isIndexOf(word, entry.index, count) ||
+    entry.hvinfo.id === word || entry.name === word;
+}
+
+/** What a person calls a device: `disk 1 "data" (disk-…)`. */
+export function titleOf(entry: DeviceEntry): string {
+  const kind = entry.kind === "disk" ? "disk" : "NIC";
+  const name = entry.name === undefined ? "" : ` ${JSON.stringify(entry.name)}`;
+  return `${kind} ${entry.index}${name}`;
+}
+
+function describe(entry: DeviceEntry): string {
+  const { uuid = "no uuid", hvinfo } = entry;
+  return `${titleOf(entry)}: ${uuid}${hvinfo.id ? `, ${hvinfo.id}` : ""}`;
+}
+
+/**
+ * The device that a word selects, undefined if there is none.
+ *
+ * @throws {HotplugError} `ambiguous-device`, listing the candidates
+ */
+export function findDevice<E extends DeviceEntry>(
+  entries: readonly E[],
+  word: string,
+): E | undefined {
+  const found = entries.filter((one) => matches(one, word, entries.length));
+  if (found.length <= 1) return found[0];
+  throw new HotplugError(
+    "ambiguous-device",
+    `${JSON.stringify(word)} matches ${found.length} devices: ${
+      found.map(describe).join("; ")
+    }`,
+    { hint: "use the full uuid" },
+  );
+}
+
+/** The refusal for a word that selects nothing. */
+export function noSuchDevice(
+  entries: readonly DeviceEntry[],
+  word: string,
+): HotplugError {
+  const there = entries.map(describe).join("; ") || "none";
+  return new HotplugError(
+    "no-such-device",
+    `No device ${JSON.stringify(word)} in this instance; there is ${there}`,
+    {
+      hint:
+        "an index, -1 for the last, a uuid or at least 8 characters of it, a device id, or a name",
+    },
+  );
+}

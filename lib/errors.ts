@@ -1,0 +1,91 @@
+/**
+ * What went wrong, sorted by what the caller can do about it.
+ *
+ * @module
+ */
+
+/** Exit status of every error code: INTERFACE, "Exit statuses". */
+const STATUS = {
+  "internal": 1,
+  "usage": 2,
+  "no-such-instance": 3,
+  "no-such-device": 3,
+  "ambiguous-device": 3,
+  "bad-state-file": 3,
+  "busy": 3,
+  "unsupported": 3,
+  "no-free-slot": 3,
+  "duplicate": 3,
+  "refused": 3,
+  "migrating": 3,
+  "not-running": 4,
+  "monitor-busy": 4,
+  "monitor-timeout": 4,
+  "qmp-error": 5,
+  "host-error": 5,
+  "state-write-failed": 5,
+  "unplug-pending": 6,
+  "unplug-rejected": 6,
+  "rollback-incomplete": 7,
+  "interrupted": 7,
+} as const;
+
+/** The stable words of `error.code` in the JSON documents. */
+export type ErrorCode = keyof typeof STATUS;
+
+/** The QMP error behind a failure, as QEMU worded it. */
+export interface QmpFault {
+  readonly command: string;
+  readonly class: string;
+  readonly desc: string;
+}
+
+/** What may be known of a failure beside its code and message. */
+export interface FailureDetails {
+  /** What the person should do next, one line. */
+  readonly hint?: string | undefined;
+  readonly qmp?: QmpFault | undefined;
+  /** True only if something is different from before. @default false */
+  readonly changed?: boolean | undefined;
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error that reaches the caller. `message` is one line: what could
+ * not be done, why, the bad value, what would be accepted.
+ */
+export class HotplugError extends Error {
+  override readonly name = "HotplugError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly qmp: QmpFault | undefined;
+  readonly changed: boolean;
+
+  constructor(code: ErrorCode, message: string, details: FailureDetails = {}) {
+    super(message, { cause: details.cause });
+    this.code = code;
+    this.hint = details.hint;
+    this.qmp = details.qmp;
+    this.changed = details.changed ?? false;
+  }
+}
+
+/** The exit status that tells the caller what to do next, 1 to 7. */
+export function exitStatus(code: ErrorCode): number {
+  return STATUS[code];
+}
+
+/** The one line of an error of any kind. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Refused before anything was changed: status 3. */
+export function refuse(message: string, hint?: string): HotplugError {
+  return new HotplugError("refused", message, { hint });
+}
+
+/** A word that cannot be parsed: status 2, nothing was looked at. */
+export function usage(message: string, hint?: string): HotplugError {
+  return new HotplugError("usage", message, { hint });
+}

@@ -1,0 +1,98 @@
+/**
+ * Ganeti's NIC files: `nic/INSTANCE/SEQ` holds the tap's name, without a line
+ * break, for it is used whole. SPEC 1.2.
+ *
+ * @module
+ */
+
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import {
+  mkdir,
+  openFile,
+  readAll,
+  rename,
+  rmdir,
+  unlink,
+  writeAll,
+} from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+
+/** Content by file name. */
+export type NicFiles = Readonly<Record<string, string>>;
+
+const MAX_BYTES = 256;
+
+function ignore(code: string, action: () => void) {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === code)) throw error;
+  }
+}
+
+function readNicFile(directory: Fd, name: string): string {
+  const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK;
+  using fd = openFile(name, flags, { dir: directory });
+  return new TextDecoder().decode(readAll(fd, MAX_BYTES)).trim();
+}
+
+/**
+ * Reads the NIC files of an instance; what is no NIC file is left out.
+ *
+ * @returns undefined if the directory is missing
+ */
+export function readNicFiles(directory: string): NicFiles | undefined {
+  const files: Record<string, string> = {};
+  try {
+    using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    for (const { name, isFile } of Deno.readDirSync(directory)) {
+      if (isFile && /^\d{1,3}$/.test(name)) {
+        files[name] = readNicFile(dir, name);
+      }
+    }
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  return files;
+}
+
+function writeNicFile(directory: Fd, name: string, tap: string) {
+  const temporary = `${name}.new`;
+  ignore("ENOENT", () => unlink(temporary, { dir: directory }));
+  const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+  {
+    using fd = openFile(temporary, flags, { dir: directory, mode: 0o600 });
+    writeAll(fd, new TextEncoder().encode(tap));
+  }
+  rename(temporary, name, { dir: directory });
+}
+
+/** Makes the directory as Ganeti does at an instance's start: SPEC 1.2. */
+export function makeNicDirectory(directory: string): void {
+  ignore("EEXIST", () => mkdir(directory, 0o775));
+}
+
+/** Removes the directory if nothing is in it. */
+export function removeNicDirectory(directory: string): void {
+  ignore("ENOTEMPTY", () => ignore("ENOENT", () => rmdir(directory)));
+}
+
+/**
+ * Brings the files from one content to another; files in neither are left
+ * alone. May be repeated, and taken back with the two exchanged.
+ *
+ * @throws {SysError}
+ */
+export function changeNicFiles(
+  directory: string,
+  { from, to }: { from: NicFiles; to: NicFiles },
+): void {
+  using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  for (const [name, tap] of Object.entries(to)) writeNicFile(dir, name, tap);
+  for (const name of Object.keys(from)) {
+    if (name in to) continue;
+    ignore("ENOENT", () => unlink(name, { dir }));
+  }
+}

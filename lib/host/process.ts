@@ -1,0 +1,90 @@
+/**
+ * The QEMU process of an instance, as the kernel shows it.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { SysError } from "../sys/errno.ts";
+import { statPath } from "../sys/file.ts";
+import { identityOf } from "./source.ts";
+
+/** A running QEMU. */
+export interface QemuProcess {
+  readonly pid: number;
+  /** Its command line. */
+  readonly argv: readonly string[];
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    // A process may vanish while it is looked at.
+    return undefined;
+  }
+}
+
+/** The instance a command line was started for: its `-name`, SPEC 1.4. */
+export function nameOf(argv: readonly string[]): string | undefined {
+  const at = argv.indexOf("-name");
+  const value = at < 0 ? undefined : argv[at + 1];
+  const first = value?.split(",")[0];
+  return first?.startsWith("guest=") ? first.slice("guest=".length) : first;
+}
+
+function commandLine(pid: number): string[] | undefined {
+  const text = readIfThere(`/proc/${pid}/cmdline`);
+  return text ? text.split("\0").slice(0, -1) : undefined;
+}
+
+/**
+ * The QEMU that a pid file leads to.
+ *
+ * @returns undefined if the process is gone or runs another instance
+ */
+export function findQemu(
+  pidFile: string,
+  instance: string,
+): QemuProcess | undefined {
+  const pid = Number(readIfThere(pidFile)?.split("\n")[0]);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  const argv = commandLine(pid);
+  if (argv === undefined || nameOf(argv) !== instance) return undefined;
+  return { pid, argv };
+}
+
+/** Whether a process runs (or waits to be reaped). */
+export function isAlive(pid: number): boolean {
+  return readIfThere(`/proc/${pid}/cmdline`) ? true : false;
+}
+
+function entries(path: string): string[] {
+  try {
+    return [...Deno.readDirSync(path)].map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a process has this file or block device open. */
+export function holds(pid: number, identity: string): boolean {
+  const directory = `/proc/${pid}/fd`;
+  return entries(directory).some((name) => {
+    try {
+      return identityOf(statPath(join(directory, name))) === identity;
+    } catch (error) {
+      if (error instanceof SysError) return false;
+      throw error;
+    }
+  });
+}
+
+/**
+ * The tap behind an fd of a process: the line `iff:` of its fdinfo
+ * (drivers/net/tun.c, tun_chr_show_fdinfo).
+ */
+export function tapBehind(pid: number, fd: number): string | undefined {
+  const info = readIfThere(`/proc/${pid}/fdinfo/${fd}`);
+  return info && /^iff:\s*(\S+)$/m.exec(info)?.[1];
+}

@@ -1,0 +1,132 @@
+/**
+ * Runs a plan: its steps in order; if one fails, all that was done is undone
+ * in reverse, the failed step included, for it may have been done in part.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import {
+  QmpClosedError,
+  QmpCommandError,
+  QmpTimeoutError,
+} from "../qmp/errors.ts";
+import type { Plan } from "./plan.ts";
+import { type Step, verbsOf } from "./step.ts";
+import type { World } from "./world.ts";
+
+/** Sees an operation go on: for `--verbose`, and the journal to come. */
+export interface Progress {
+  doing?(step: Step, index: number): void;
+  undoing?(step: Step, index: number): void;
+}
+
+/** Steps that only look, open or prepare: failing there changed nothing. */
+const HARMLESS: readonly Step["kind"][] = ["open-source", "stage-state"];
+
+/** A QMP time-out says nothing about the command: reality is asked. */
+async function doStep(step: Step, world: World): Promise<void> {
+  const verbs = verbsOf(step);
+  try {
+    await verbs.do(step, world);
+  } catch (error) {
+    if (!(error instanceof QmpTimeoutError)) throw error;
+    if (await verbs.confirm(step, world) !== "done") throw error;
+  }
+}
+
+/** Undoes what was done, last first, and returns what could not be. */
+async function rollBack(
+  steps: readonly Step[],
+  world: World,
+  progress: Progress,
+): Promise<string[]> {
+  const left: string[] = [];
+  for (const [index, step] of [...steps.entries()].reverse()) {
+    const verbs = verbsOf(step);
+    try {
+      progress.undoing?.(step, index);
+      await verbs.undo(step, world);
+    } catch (error) {
+      left.push(`${verbs.describe(step).step}: ${messageOf(error)}`);
+    }
+  }
+  return left;
+}
+
+function qmpFault(error: unknown) {
+  if (!(error instanceof QmpCommandError)) return undefined;
+  return { command: error.command, class: error.class, desc: error.desc };
+}
+
+/** The error of a failure that was undone. */
+function undone(plan: Plan, error: unknown): HotplugError {
+  if (error instanceof HotplugError) return error;
+  const fromQmp = error instanceof QmpCommandError ||
+    error instanceof QmpTimeoutError || error instanceof QmpClosedError;
+  return new HotplugError(
+    fromQmp ? "qmp-error" : "host-error",
+    `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}`,
+    { qmp: qmpFault(error), cause: error, hint: "everything was undone" },
+  );
+}
+
+/** The error of a failure that left something over. */
+function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
+  const lost = error instanceof QmpClosedError ||
+    error instanceof QmpTimeoutError;
+  return new HotplugError(
+    lost ? "interrupted" : "rollback-incomplete",
+    `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}; not undone: ${
+      left.join("; ")
+    }`,
+    {
+      qmp: qmpFault(error),
+      cause: error,
+      changed: true,
+      hint: plan.action === "remove"
+        ? "run the same command again: it goes on from what is there"
+        : "see list for what is there, then remove the device",
+    },
+  );
+}
+
+/** Whether anything but our own looking had happened. */
+function isHarmless(done: readonly Step[]): boolean {
+  return done.every((step) => HARMLESS.includes(step.kind));
+}
+
+/** Before the first change, a VM that cannot be asked is status 4. */
+function unreachable(error: unknown): HotplugError | undefined {
+  if (error instanceof QmpTimeoutError) {
+    return new HotplugError("monitor-timeout", error.message, { cause: error });
+  }
+  if (error instanceof QmpClosedError) {
+    return new HotplugError("not-running", error.message, { cause: error });
+  }
+  return undefined;
+}
+
+/**
+ * Runs a plan to its end, or takes it back.
+ *
+ * @throws {HotplugError} status 5 or 6 if everything is as before, 7 if not
+ */
+export async function apply(
+  plan: Plan,
+  world: World,
+  progress: Progress = {},
+): Promise<void> {
+  for (const [index, step] of plan.steps.entries()) {
+    try {
+      progress.doing?.(step, index);
+      await doStep(step, world);
+    } catch (error) {
+      const begun = plan.steps.slice(0, index + 1);
+      const left = await rollBack(begun, world, progress);
+      if (left.length > 0) throw notUndone(plan, error, left);
+      const early = isHarmless(begun.slice(0, -1)) && unreachable(error);
+      throw early || undone(plan, error);
+    }
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Questions: which instances this node has, which devices one of them has.
+ * They change nothing.
+ *
+ * @module
+ */
+
+import { addrOfSlot, PC_BUS } from "../device/bus_slot.ts";
+import { HotplugError, messageOf } from "../errors.ts";
+import { findQemu } from "../host/process.ts";
+import { readNicFiles } from "../host/nic_file.ts";
+import type { PciDevice } from "../qmp/commands.ts";
+import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import { instancePaths } from "../state/instance.ts";
+import {
+  expectRuntime,
+  listInstances,
+  type QemuFacts,
+  readQemu,
+} from "./facts.ts";
+import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import type { DeviceView } from "./plan.ts";
+import type { Reach } from "./request.ts";
+import { nothingChanged } from "./run.ts";
+import { recordedView, type ViewFacts } from "./view.ts";
+
+/** How the three places compare for one device. */
+export type DeviceStatus =
+  | "ok"
+  | "not-in-qemu"
+  | "not-recorded"
+  | "pending-removal"
+  | "differs";
+
+export type ListedDevice = DeviceView & { readonly status: DeviceStatus };
+
+/** One instance's devices. */
+export interface InstanceListing {
+  readonly instance: string;
+  /** Null if the VM does not run. */
+  readonly qemu: {
+    readonly version: string;
+    readonly machine: string;
+    readonly pid: number | null;
+  } | null;
+  readonly devices: readonly ListedDevice[];
+  readonly warnings: readonly string[];
+}
+
+/** One line of the node's instances. */
+export interface InstanceSummary {
+  readonly instance: string;
+  readonly running: boolean;
+  readonly disks: number | null;
+  readonly nics: number | null;
+  /** What a person should look at, null if nothing. */
+  readonly attention: string | null;
+}
+
+export type ListOptions = Reach & MonitorOptions;
+
+/** PCI classes of the devices this tool is about: PCI Code and ID list. */
+const CLASS_ETHERNET = 0x0200;
+/** virtio-blk, transitional and modern: virtio 1.2, section 5.2. */
+const VIRTIO_VENDOR = 0x1af4;
+const VIRTIO_BLK_IDS = [0x1001, 0x1042];
+
+function kindOf(device: PciDevice): "disk" | "nic" | undefined {
+  if (device.class === CLASS_ETHERNET) return "nic";
+  const isDisk = device.vendor === VIRTIO_VENDOR &&
+    VIRTIO_BLK_IDS.includes(device.device);
+  return isDisk ? "disk" : undefined;
+}
+
+function statusOf(entry: DeviceEntry, qemu: QemuFacts): DeviceStatus {
+  const { id, slot } = entry.hvinfo;
+  if (id === undefined || !qemu.deviceIds.has(id)) return "not-in-qemu";
+  const live = qemu.pci.find((one) => one.id === id);
+  if (live !== undefined && slot !== undefined && live.behind === "") {
+    if (live.slot !== slot) return "differs";
+  }
+  return "ok";
+}
+
+function unrecordedView(device: PciDevice, facts: ViewFacts): ListedDevice {
+  const netdev = facts.qemu?.netdevs.get(device.id);
+  const kind = kindOf(device) ?? "disk";
+  return {
+    kind,
+    index: null,
+    uuid: null,
+    name: null,
+    id: device.id === "" ? null : device.id,
+    driver: null,
+    bus: device.behind || PC_BUS,
+    slot: device.slot,
+    addr: addrOfSlot(device.slot),
+    ...(kind === "nic" ? { tap: netdev?.tap ?? null } : {}),
+    status: "not-recorded",
+  };
+}
+
+function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
+  const { qemu } = facts;
+  const recorded = [...runtime.disks, ...runtime.nics];
+  const known = new Set(recorded.map((entry) => entry.hvinfo.id));
+  return [
+    ...recorded.map((entry) => ({
+      ...recordedView(entry, facts),
+      status: qemu === undefined ? "not-in-qemu" : statusOf(entry, qemu),
+    } as const)),
+    ...(qemu?.pci ?? [])
+      .filter((one) => kindOf(one) !== undefined && !known.has(one.id))
+      .map((one) => unrecordedView(one, facts)),
+  ];
+}
+
+async function askQemu(
+  path: string,
+  { pidFile, instance, options }: {
+    pidFile: string;
+    instance: string;
+    options: ListOptions;
+  },
+): Promise<QemuFacts | undefined> {
+  try {
+    using qmp = await openMonitor(path, options);
+    return await readQemu(qmp, findQemu(pidFile, instance));
+  } catch (error) {
+    const named = nothingChanged(error);
+    const down = named instanceof HotplugError && named.code === "not-running";
+    if (!down) throw named;
+    return undefined;
+  }
+}
+
+function describeQemu(qemu: QemuFacts) {
+  const { major, minor, micro } = qemu.version;
+  return {
+    version: `${major}.${minor}.${micro}`,
+    machine: qemu.machine,
+    pid: qemu.process?.pid ?? null,
+  };
+}
+
+/**
+ * The devices of one instance, as file and QEMU have them. A VM that does not
+ * run is listed from its file.
+ *
+ * @throws {HotplugError} status 3 or 4
+ */
+export async function listInstance(
+  instance: string,
+  options: ListOptions,
+): Promise<InstanceListing> {
+  const paths = instancePaths(options.runDir, instance, {
+    qmp: options.qmp,
+    runtime: options.state,
+  });
+  const { runtime } = expectRuntime(paths);
+  const { pid: pidFile } = paths;
+  const qemu = await askQemu(paths.qmp, { pidFile, instance, options });
+  const facts = { qemu, nicFiles: readNicFiles(paths.nicDir) };
+  return {
+    instance,
+    qemu: qemu === undefined ? null : describeQemu(qemu),
+    devices: listDevices(runtime, facts),
+    warnings: qemu === undefined
+      ? ["the VM does not run: listed from the runtime file"]
+      : [],
+  };
+}
+
+function summarize(runDir: string, instance: string): InstanceSummary {
+  const paths = instancePaths(runDir, instance);
+  const running = findQemu(paths.pid, instance) !== undefined;
+  try {
+    const { runtime } = expectRuntime(paths);
+    const counts = { disks: runtime.disks.length, nics: runtime.nics.length };
+    return { instance, running, ...counts, attention: null };
+  } catch (error) {
+    const attention = messageOf(error);
+    return { instance, running, disks: null, nics: null, attention };
+  }
+}
+
+/** The instances that have a runtime file on this node, by name. */
+export function listAll(runDir: string): InstanceSummary[] {
+  return listInstances(runDir).map((name) => summarize(runDir, name));
+}

@@ -1,0 +1,88 @@
+/**
+ * Reaching an instance's QEMU, and saying truthfully why it cannot be reached.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import { QmpSession, type QmpTrace } from "../qmp/client.ts";
+import {
+  QmpClosedError,
+  QmpNoGreetingError,
+  QmpProtocolError,
+  QmpTimeoutError,
+} from "../qmp/errors.ts";
+import { SysError } from "../sys/errno.ts";
+import { unixSocketHolders } from "../sys/sock_diag.ts";
+
+export interface MonitorOptions {
+  /** Longest wait for one reply, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly trace?: QmpTrace | undefined;
+}
+
+function notRunning(path: string, why: string, cause: unknown): HotplugError {
+  return new HotplugError(
+    "not-running",
+    `Cannot ask QEMU: ${why} at ${path}`,
+    { cause, hint: "is the VM running, and is this its QMP socket?" },
+  );
+}
+
+function noGreeting(path: string, error: QmpNoGreetingError): HotplugError {
+  const { clients } = unixSocketHolders(path);
+  if (clients.length > 0) {
+    const names = clients.map(({ pid, command }) => `${command} (pid ${pid})`);
+    return new HotplugError(
+      "monitor-busy",
+      `The QMP monitor at ${path} is held by ${names.join(", ")}`,
+      { cause: error, hint: "QEMU serves one client: end that one, or wait" },
+    );
+  }
+  return new HotplugError(
+    "monitor-timeout",
+    `QEMU does not answer at ${path}: ${error.message}, and nobody else is connected`,
+    {
+      cause: error,
+      hint: "is QEMU stopped (SIGSTOP), or its host overloaded?",
+    },
+  );
+}
+
+function explain(path: string, error: unknown): unknown {
+  if (error instanceof QmpNoGreetingError) return noGreeting(path, error);
+  if (error instanceof QmpTimeoutError) {
+    return new HotplugError("monitor-timeout", error.message, { cause: error });
+  }
+  if (error instanceof QmpClosedError || error instanceof QmpProtocolError) {
+    return notRunning(path, messageOf(error), error);
+  }
+  if (!(error instanceof SysError)) return error;
+  switch (error.code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return notRunning(path, "there is no QMP socket", error);
+    case "ECONNREFUSED":
+      return notRunning(path, "nobody listens on the socket", error);
+    case "ENOTSOCK":
+      return notRunning(path, "there is no socket but another file", error);
+  }
+  return notRunning(path, error.message, error);
+}
+
+/**
+ * Opens a session with an instance's QEMU; the caller owns it.
+ *
+ * @throws {HotplugError} `not-running`, `monitor-busy` naming who holds the
+ * monitor, or `monitor-timeout`
+ */
+export async function openMonitor(
+  path: string,
+  options: MonitorOptions,
+): Promise<QmpSession> {
+  try {
+    return await QmpSession.open(path, options);
+  } catch (error) {
+    throw explain(path, error);
+  }
+}

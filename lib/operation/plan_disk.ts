@@ -1,0 +1,298 @@
+/**
+ * Plans for disks. Pure: the same request and facts give the same plan.
+ *
+ * @module
+ */
+
+import { chooseSlot } from "../device/bus_slot.ts";
+import { deviceId, preferredScheme } from "../device/device_id.ts";
+import {
+  blockdevArguments,
+  cacheMode,
+  checkSettings,
+  type DevType,
+  type DiskDevice,
+  diskDeviceArguments,
+  diskDriver,
+  diskEntry,
+  type DiskSettings,
+  isReproducible,
+} from "../device/disk.ts";
+import { titleOf } from "../device/select.ts";
+import { HotplugError, refuse } from "../errors.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { DiskAddFacts, Facts } from "./facts.ts";
+import type { Decision } from "./plan.ts";
+import {
+  chooseRemoval,
+  command,
+  qmpStep,
+  refuseImpossible,
+  stateSteps,
+  unplugSteps,
+} from "./plan_common.ts";
+import { refuseForeignId, refuseMachine } from "./refusals.ts";
+import type { DiskAdd, DiskRemove } from "./request.ts";
+import type { AwaitReleaseStep, Step } from "./step.ts";
+import { newDiskView, recordedView } from "./view.ts";
+
+const ADD_COMMANDS = [
+  "add-fd",
+  "remove-fd",
+  "query-fdsets",
+  "blockdev-add",
+  "blockdev-del",
+  "device_add",
+  "device_del",
+];
+
+const REMOVE_COMMANDS = ["device_del", "blockdev-del"];
+
+function duplicate(message: string, hint?: string): HotplugError {
+  return new HotplugError("duplicate", message, { hint });
+}
+
+/** The recorded disk that this request would add again, if there is one. */
+function findTwin(
+  facts: DiskAddFacts,
+  { uuid, source }: DiskAdd,
+): DiskEntry | undefined {
+  const { disks, nics } = facts.content.runtime;
+  const nic = nics.find((one) => one.uuid?.toLowerCase() === uuid.value);
+  if (nic) throw duplicate(`uuid ${uuid.value} is that of ${titleOf(nic)}`);
+  const same = disks.find((one) =>
+    facts.diskIdentities[one.index] === facts.source.identity
+  );
+  const named = disks.find((one) => one.uuid?.toLowerCase() === uuid.value);
+  if (named !== undefined && named !== same) {
+    throw duplicate(
+      `uuid ${uuid.value} is that of ${titleOf(named)}, whose source is ${
+        named.uri ?? named.link
+      }`,
+    );
+  }
+  if (same !== undefined && named === undefined && uuid.origin === "given") {
+    throw duplicate(
+      `${source} is in use by this instance: it is ${
+        titleOf(same)
+      }, uuid ${same.uuid}`,
+    );
+  }
+  return same;
+}
+
+function alreadyThere(facts: DiskAddFacts, twin: DiskEntry): Decision {
+  const { id } = twin.hvinfo;
+  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
+    throw duplicate(
+      `${
+        titleOf(twin)
+      } is recorded with this source, but QEMU does not have it`,
+      `disk remove ${facts.paths.name} ${twin.uuid} brings the record in line`,
+    );
+  }
+  return {
+    kind: "nothing-to-do",
+    action: "add",
+    instance: facts.paths.name,
+    device: recordedView(twin, facts),
+    warnings: [],
+  };
+}
+
+function devTypeOf({ source }: DiskAddFacts): DevType {
+  if (source.kind === "file") return "file";
+  // Ganeti's start only takes a block device by a path under /dev.
+  if (source.path.startsWith("/dev/")) return "blockdev";
+  throw refuse(
+    `Cannot use source ${source.path}: a block device must be named by its path under /dev`,
+  );
+}
+
+function settingsOf(facts: Facts, { settings }: DiskAdd): DiskSettings {
+  const { hvparams } = facts.content.runtime;
+  return {
+    cache: settings.cache ?? hvparams.diskCache,
+    aio: settings.aio ?? hvparams.diskAio,
+    discard: settings.discard ?? hvparams.diskDiscard,
+    access: settings.access ?? "rw",
+    queues: settings.queues,
+  };
+}
+
+function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
+  const { runtime } = facts.content;
+  diskDriver(request.driver ?? runtime.hvparams.diskType);
+  const place = chooseSlot({
+    recorded: [...runtime.disks, ...runtime.nics],
+    live: facts.qemu.pci,
+    reservations: runtime.hvparams.pciReservations,
+  }, request.slot);
+  const scheme = request.idScheme ?? preferredScheme(runtime, "disk");
+  const uuid = request.uuid.value;
+  return {
+    id: deviceId(scheme, "disk", { uuid, slot: place.slot }),
+    uuid,
+    name: request.name,
+    place,
+    devType: devTypeOf(facts),
+    source: facts.source.path,
+    sizeBytes: facts.source.sizeBytes,
+    settings: settingsOf(facts, request),
+    iothread: request.iothread,
+  };
+}
+
+function checkMigratable(
+  facts: Facts,
+  { settings, devType, iothread }: DiskDevice,
+  migratable: DiskAdd["migratable"],
+): boolean {
+  const { hvparams } = facts.content.runtime;
+  const reproducible = iothread === undefined &&
+    isReproducible(settings, hvparams, devType);
+  if (reproducible || migratable === "not-needed") return reproducible;
+  throw refuse(
+    "Cannot add the disk with these settings: a start or migration from the runtime file would give it those of the hvparams",
+    "leave out cache, aio, discard, read-only, queues and iothread, or say --not-migratable",
+  );
+}
+
+function addSteps(
+  facts: DiskAddFacts,
+  disk: DiskDevice,
+  entry: string,
+): Step[] {
+  const { stage, commit } = stateSteps(facts, {
+    change: "insert",
+    list: "disks",
+    uuid: disk.uuid,
+    entry,
+  });
+  const fdset = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
+  const set = { "fdset-id": fdset };
+  const node = { "node-name": disk.id };
+  const { access, cache } = disk.settings;
+  const { direct } = cacheMode(cache, disk.devType);
+  const { path, identity } = facts.source;
+  return [
+    { kind: "open-source", path, identity, access, direct },
+    stage,
+    {
+      ...qmpStep("add-fd", {
+        ...set,
+        opaque: `kvm-hotplug disk-add ${disk.uuid}`,
+      }, command("remove-fd", set)),
+      fd: "source",
+    },
+    qmpStep(
+      "blockdev-add",
+      blockdevArguments(disk, `/dev/fdset/${fdset}`),
+      command("blockdev-del", node),
+    ),
+    qmpStep(
+      "device_add",
+      diskDeviceArguments(disk),
+      command("device_del", { id: disk.id }),
+    ),
+    qmpStep("remove-fd", set, null),
+    { kind: "verify-device", id: disk.id, slot: disk.place.slot },
+    commit,
+  ];
+}
+
+/**
+ * Plans to add a disk.
+ *
+ * @throws {HotplugError} status 2 or 3
+ */
+export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
+  refuseImpossible(facts, ADD_COMMANDS);
+  const twin = findTwin(facts, request);
+  if (twin !== undefined) return alreadyThere(facts, twin);
+  refuseMachine(facts, request.bus);
+  const disk = newDisk(facts, request);
+  checkSettings(disk.settings, disk.devType);
+  refuseForeignId(facts.qemu, disk.id);
+  const reproducible = checkMigratable(facts, disk, request.migratable);
+  const index = facts.content.runtime.disks.length;
+  return {
+    kind: "plan",
+    plan: {
+      action: "add",
+      instance: facts.paths.name,
+      title: `disk ${index}`,
+      device: newDiskView(disk, index),
+      steps: addSteps(facts, disk, diskEntry(disk, { index, reproducible })),
+      warnings: reproducible
+        ? []
+        : ["Ganeti cannot start or migrate the instance with this disk"],
+    },
+  };
+}
+
+/** The disk's node: named as the device, or nothing of the kind is left. */
+function backendSteps(facts: Facts, id: string): Step[] {
+  if (!facts.qemu.nodeNames.has(id)) return [];
+  return [qmpStep("blockdev-del", { "node-name": id }, null)];
+}
+
+function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
+  const identity = facts.diskIdentities[index];
+  const pid = facts.qemu.process?.pid;
+  if (identity === undefined || pid === undefined) return [];
+  return [{ kind: "await-release", pid, identity }];
+}
+
+function refuseBootDisk(
+  facts: Facts,
+  { entry, id, title }: { entry: DiskEntry; id: string; title: string },
+) {
+  const { hvparams } = facts.content.runtime;
+  const started = facts.qemu.process?.argv.some((word) => word.includes(id));
+  const boots = entry.index === 0 && hvparams.bootOrder === "disk" && started;
+  if (!boots) return;
+  throw refuse(
+    `Cannot remove ${title}: it is the disk the VM was started from`,
+    "--force removes it all the same",
+  );
+}
+
+/**
+ * Plans to remove a disk: the guest first, then QEMU's node, then the record.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planDiskRemove(request: DiskRemove, facts: Facts): Decision {
+  refuseImpossible(facts, REMOVE_COMMANDS);
+  const chosen = chooseRemoval(facts, {
+    kind: "disk",
+    entries: facts.content.runtime.disks,
+    word: request.device,
+  });
+  if ("kind" in chosen) return chosen;
+  const { entry, uuid, id, title } = chosen;
+  if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
+  const { stage, commit } = stateSteps(facts, {
+    change: "delete",
+    list: "disks",
+    uuid,
+  });
+  return {
+    kind: "plan",
+    plan: {
+      action: "remove",
+      instance: facts.paths.name,
+      title,
+      device: recordedView(entry, facts),
+      steps: [
+        stage,
+        ...unplugSteps(facts, chosen),
+        ...backendSteps(facts, id),
+        ...releaseSteps(facts, entry.index),
+        commit,
+      ],
+      warnings: [],
+    },
+  };
+}

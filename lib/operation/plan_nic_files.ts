@@ -1,0 +1,49 @@
+/**
+ * Which NIC files an operation leaves: file SEQ names the tap of the NIC that
+ * stands at place SEQ of the runtime file, which is how Ganeti reads them.
+ * Ganeti itself lets them drift (SPEC 10.1, item 2).
+ *
+ * @module
+ */
+
+import type { Facts } from "./facts.ts";
+import type { NicFilesStep, TapName } from "./step.ts";
+
+/** The tap of a recorded NIC: as QEMU has it, else as its file says. */
+function tapOf(facts: Facts, index: number): string | undefined {
+  const id = facts.content.runtime.nics[index]?.hvinfo.id;
+  const live = id === undefined ? undefined : facts.qemu.netdevs.get(id);
+  return live?.tap ?? facts.nicFiles?.[String(index)];
+}
+
+/**
+ * The step that brings the files in line with the NICs there will be; none
+ * where Ganeti has no place for them.
+ */
+export function nicFilesStep(
+  facts: Facts,
+  change: { readonly added: TapName } | { readonly removed: number },
+): NicFilesStep[] {
+  const { nics } = facts.content.runtime;
+  const taps: (TapName | undefined)[] = nics.map((_, i) => tapOf(facts, i));
+  if ("added" in change) taps.push(change.added);
+  else taps.splice(change.removed, 1);
+  const known = facts.nicFiles ?? {};
+  const after = Object.fromEntries(
+    taps.flatMap((tap, place) => tap === undefined ? [] : [[place, tap]]),
+  );
+  // Files beyond our NICs stay as they are, but for the place given up.
+  const touched = Math.max(nics.length, taps.length);
+  const before = Object.fromEntries(
+    Object.entries(known).filter(([name]) => Number(name) < touched),
+  );
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (facts.nicFiles === undefined && !facts.nicDirectoryPossible) return [];
+  return [{
+    kind: "nic-files",
+    directory: facts.paths.nicDir,
+    directoryWas: facts.nicFiles === undefined ? "missing" : "there",
+    before,
+    after,
+  }];
+}

@@ -1,0 +1,121 @@
+/**
+ * Reasons not to begin, found in the facts: what could be asked before is
+ * never discovered mid-way.
+ *
+ * @module
+ */
+
+import { PC_BUS } from "../device/bus_slot.ts";
+import { HotplugError, refuse } from "../errors.ts";
+import type { Facts, QemuFacts } from "./facts.ts";
+
+/** Migration states in which QEMU's devices must not change. */
+const MIGRATING = [
+  "setup",
+  "active",
+  "pre-switchover",
+  "device",
+  "postcopy-active",
+  "postcopy-paused",
+  "postcopy-recover",
+  "wait-unplug",
+  "cancelling",
+  "colo",
+];
+
+/** Run states in which device_add succeeds and must not be used. */
+const MIGRATING_RUN_STATES = ["inmigrate", "postmigrate", "finish-migrate"];
+const DEAD_RUN_STATES = [
+  "prelaunch",
+  "shutdown",
+  "internal-error",
+  "guest-panicked",
+  "save-vm",
+  "restore-vm",
+];
+
+function unsupported(message: string, hint?: string): HotplugError {
+  return new HotplugError("unsupported", message, { hint });
+}
+
+function migrating(what: string): HotplugError {
+  return new HotplugError(
+    "migrating",
+    `Cannot change devices while the VM migrates: ${what}`,
+    { hint: "try again on the node where the VM runs afterwards" },
+  );
+}
+
+/** @throws {HotplugError} `migrating` | `refused` */
+export function refuseRunState(qemu: QemuFacts): void {
+  if (MIGRATING.includes(qemu.migration)) {
+    throw migrating(`the migration is ${qemu.migration}`);
+  }
+  if (MIGRATING_RUN_STATES.includes(qemu.runState)) {
+    throw migrating(`its run state is ${qemu.runState}`);
+  }
+  if (DEAD_RUN_STATES.includes(qemu.runState)) {
+    throw refuse(
+      `Cannot change devices: the VM's run state is ${qemu.runState}, it must be running or paused`,
+    );
+  }
+}
+
+/** @throws {HotplugError} `unsupported`, naming the missing commands */
+export function refuseMissingCommands(
+  qemu: QemuFacts,
+  needed: readonly string[],
+): void {
+  const missing = needed.filter((name) => !qemu.commands.has(name));
+  if (missing.length === 0) return;
+  throw unsupported(
+    `This QEMU's monitor lacks ${missing.join(", ")}`,
+    "a QEMU 2.9 or newer, unrestricted, has them",
+  );
+}
+
+/** @throws {HotplugError} `unsupported` unless new PCI devices can be taken */
+export function refuseMachine(facts: Facts, bus: string | undefined): void {
+  const { machine } = facts.qemu;
+  if (!/^pc(?:-|$)/.test(machine) || machine.startsWith("pc-q35")) {
+    throw unsupported(
+      `Machine type ${machine} is not supported: pc (i440FX) is`,
+    );
+  }
+  if (!facts.content.runtime.hvparams.acpi) {
+    throw unsupported(
+      "PCI hotplug on machine type pc needs ACPI, and hvparam acpi is false",
+    );
+  }
+  if (bus !== undefined && bus !== PC_BUS) {
+    throw unsupported(`Bus ${bus} is not supported: ${PC_BUS} is`);
+  }
+}
+
+/** @throws {HotplugError} `duplicate` if QEMU has the id already */
+export function refuseForeignId(qemu: QemuFacts, id: string): void {
+  const what = qemu.deviceIds.has(id)
+    ? "a device"
+    : qemu.nodeNames.has(id)
+    ? "a block node"
+    : qemu.netdevs.has(id)
+    ? "a network backend"
+    : undefined;
+  if (what === undefined) return;
+  throw new HotplugError(
+    "duplicate",
+    `QEMU already has ${what} ${id}, which the runtime file does not record`,
+    { hint: "something interrupted left it, or it was added by hand" },
+  );
+}
+
+/** @throws {HotplugError} `refused` if the socket is that of another VM */
+export function refuseForeignVm({ qemu, paths }: Facts): void {
+  if (qemu.name === "" || qemu.name === paths.name) return;
+  throw refuse(
+    `The QMP socket ${paths.qmp} is that of VM ${
+      JSON.stringify(qemu.name)
+    }, not of ${paths.name}`,
+    "give the file that goes with it by --state, if this is meant",
+  );
+}

@@ -1,0 +1,178 @@
+/**
+ * One operation from request to outcome: lock, facts, plan, apply.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import type { QmpSession, QmpTrace } from "../qmp/client.ts";
+import {
+  QmpClosedError,
+  QmpCommandError,
+  QmpProtocolError,
+  QmpTimeoutError,
+} from "../qmp/errors.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { lockInstance } from "../state/lock.ts";
+import type { RuntimeContent } from "../state/runtime_file.ts";
+import type { Fd } from "../sys/fd.ts";
+import { apply, type Progress } from "./apply.ts";
+import {
+  expectRuntime,
+  type Facts,
+  readDiskAddFacts,
+  readFacts,
+  readNicAddFacts,
+} from "./facts.ts";
+import { openMonitor } from "./monitor.ts";
+import type { Decision, DeviceView, Plan } from "./plan.ts";
+import { planDiskAdd, planDiskRemove } from "./plan_disk.ts";
+import { planNicAdd, planNicRemove } from "./plan_nic.ts";
+import { refuseForeignVm } from "./refusals.ts";
+import type { Reach, Request } from "./request.ts";
+import { World } from "./world.ts";
+
+export interface RunOptions extends Reach {
+  readonly mode: "apply" | "dry-run";
+  /** Ends waiting for the guest or for the lock at once. */
+  readonly signal?: AbortSignal | undefined;
+  readonly trace?: QmpTrace | undefined;
+  readonly progress?: Progress | undefined;
+}
+
+/** What an operation came to. */
+export interface Outcome {
+  readonly instance: string;
+  readonly action: "add" | "remove";
+  readonly changed: boolean;
+  readonly device: DeviceView | null;
+  readonly warnings: readonly string[];
+  /** The plan that a dry run did not apply. */
+  readonly plan?: Plan | undefined;
+}
+
+/** Plans a request after reading what it needs to know. */
+async function decide(request: Request, facts: Facts): Promise<Decision> {
+  switch (request.kind) {
+    case "disk-add":
+      return planDiskAdd(request, await readDiskAddFacts(facts, request));
+    case "disk-remove":
+      return planDiskRemove(request, facts);
+    case "nic-add":
+      return planNicAdd(request, readNicAddFacts(facts, request));
+    case "nic-remove":
+      return planNicRemove(request, facts);
+    default:
+      return request satisfies never;
+  }
+}
+
+/** Names an error of the time before the first change. */
+export function nothingChanged(error: unknown): unknown {
+  if (error instanceof QmpTimeoutError) {
+    return new HotplugError("monitor-timeout", messageOf(error), {
+      cause: error,
+    });
+  }
+  if (error instanceof QmpClosedError || error instanceof QmpProtocolError) {
+    return new HotplugError("not-running", messageOf(error), { cause: error });
+  }
+  if (error instanceof QmpCommandError) {
+    const { command, class: errorClass, desc } = error;
+    return new HotplugError("qmp-error", error.message, {
+      qmp: { command, class: errorClass, desc },
+      cause: error,
+    });
+  }
+  return error;
+}
+
+async function planWith(
+  request: Request,
+  { paths, content, qmp, options }: {
+    paths: InstancePaths;
+    content: RuntimeContent;
+    qmp: QmpSession;
+    options: RunOptions;
+  },
+): Promise<Decision> {
+  try {
+    const facts = await readFacts(paths, content, qmp);
+    if (options.qmp === undefined || options.state === undefined) {
+      refuseForeignVm(facts);
+    }
+    return await decide(request, facts);
+  } catch (error) {
+    throw nothingChanged(error);
+  }
+}
+
+function outcomeOf(plan: Plan, world: World): Outcome {
+  const tap = world.values.get("tap");
+  const { instance, action, device, warnings } = plan;
+  return {
+    instance,
+    action,
+    changed: true,
+    device: tap === undefined ? device : { ...device, tap },
+    warnings,
+  };
+}
+
+/** The work that is done under the lock. */
+async function runLocked(
+  request: Request,
+  paths: InstancePaths,
+  options: RunOptions,
+): Promise<Outcome> {
+  // Read again: whoever held the lock before us may have changed it.
+  const content = expectRuntime(paths);
+  const qmp = await openMonitor(paths.qmp, options);
+  using world = new World(qmp, { ...options, qmpPath: paths.qmp });
+  const decision = await planWith(request, { paths, content, qmp, options });
+  if (decision.kind === "nothing-to-do") {
+    return { ...decision, changed: false };
+  }
+  const { plan } = decision;
+  if (options.mode === "dry-run") {
+    return { ...plan, changed: false, plan };
+  }
+  await apply(plan, world, options.progress);
+  return outcomeOf(plan, world);
+}
+
+/** What a person calls a request: `disk add`. */
+export function commandOf(request: Request): string {
+  return request.kind.replace("-", " ");
+}
+
+async function lock(
+  request: Request,
+  options: RunOptions,
+): Promise<Fd | undefined> {
+  // A question changes nothing, not even a missing folder.
+  if (options.mode === "dry-run") return undefined;
+  return await lockInstance(options.runDir, request.instance, {
+    timeoutMs: options.lockTimeoutMs,
+    command: commandOf(request),
+    signal: options.signal,
+  });
+}
+
+/**
+ * Carries out a request, or plans it only.
+ *
+ * @throws {HotplugError}
+ */
+export async function run(
+  request: Request,
+  options: RunOptions,
+): Promise<Outcome> {
+  const paths = instancePaths(options.runDir, request.instance, {
+    qmp: options.qmp,
+    runtime: options.state,
+  });
+  expectRuntime(paths);
+  using _lock = await lock(request, options);
+  return await runLocked(request, paths, options);
+}

@@ -1,0 +1,225 @@
+/**
+ * Steps on this node: fds, taps, the network, NIC files, what QEMU holds.
+ *
+ * @module
+ */
+
+import { joinBridge, runNetworkScript } from "../host/network.ts";
+import {
+  changeNicFiles,
+  makeNicDirectory,
+  type NicFiles,
+  readNicFiles,
+  removeNicDirectory,
+} from "../host/nic_file.ts";
+import { holds } from "../host/process.ts";
+import { openSource } from "../host/source.ts";
+import { interfaceExists, openTap, openVhostNet } from "../host/tap.ts";
+import type {
+  AwaitReleaseStep,
+  AwaitTapGoneStep,
+  BridgePortStep,
+  NetworkScriptStep,
+  NicFilesStep,
+  OpenSourceStep,
+  OpenTapStep,
+  OpenVhostStep,
+  TapName,
+  Verbs,
+} from "./step.ts";
+import { until } from "./until.ts";
+import type { World } from "./world.ts";
+
+/** Longest wait for the kernel to follow QEMU, in milliseconds. */
+const KERNEL_TIMEOUT_MS = 5_000;
+
+const openSourceVerbs: Verbs<OpenSourceStep> = {
+  async do(step, world) {
+    world.keepFd("source", await openSource(step.path, step));
+  },
+  async undo(_step, world) {
+    await Promise.resolve(world.closeFd("source"));
+  },
+  confirm: () => Promise.resolve("unknown"),
+  describe: ({ path, access, direct }) => ({
+    step: `open the source for QEMU`,
+    qmp: null,
+    host: `open ${path} ${access === "rw" ? "read-write" : "read-only"}${
+      direct ? " past the page cache (O_DIRECT)" : ""
+    }`,
+    undo: "close it",
+  }),
+};
+
+const openTapVerbs: Verbs<OpenTapStep> = {
+  async do(step, world) {
+    const tap = await Promise.resolve(openTap(step));
+    world.values.set("tap", tap.name);
+    tap.fds.forEach((fd, queue) => world.keepFd(`tap:${queue}`, fd));
+  },
+  async undo(_step, world) {
+    world.closeFds("tap:");
+    const tap = world.values.get("tap");
+    if (tap === undefined) return;
+    await until(() => !interfaceExists(tap), {
+      timeoutMs: KERNEL_TIMEOUT_MS,
+      what: `tap ${tap} to vanish`,
+    });
+  },
+  confirm: (_step, world) => {
+    const tap = world.values.get("tap");
+    const there = tap !== undefined && interfaceExists(tap);
+    return Promise.resolve(there ? "done" : "not-done");
+  },
+  describe: ({ name, queues, vnetHdr }) => ({
+    step: "make a tap",
+    qmp: null,
+    host: `make tap ${name ?? "(named by the kernel)"} with ${queues} queue${
+      queues === 1 ? "" : "s"
+    }${vnetHdr === "on" ? " and virtio-net headers" : ""}`,
+    undo: "close it; the kernel then removes it",
+  }),
+};
+
+const openVhostVerbs: Verbs<OpenVhostStep> = {
+  async do(step, world) {
+    for (let queue = 0; queue < step.queues; queue++) {
+      world.keepFd(`vhost:${queue}`, openVhostNet());
+    }
+    await Promise.resolve();
+  },
+  async undo(_step, world) {
+    await Promise.resolve(world.closeFds("vhost:"));
+  },
+  confirm: () => Promise.resolve("unknown"),
+  describe: ({ queues }) => ({
+    step: "open the kernel's virtio-net accelerator",
+    qmp: null,
+    host: `open /dev/vhost-net, ${queues} time${queues === 1 ? "" : "s"}`,
+    undo: "close it",
+  }),
+};
+
+const bridgePort: Verbs<BridgePortStep> = {
+  do: (step, world) => joinBridge(world.value("tap"), step.bridge),
+  async undo() {},
+  confirm: () => Promise.resolve("unknown"),
+  describe: ({ bridge }) => ({
+    step: `join the tap to bridge ${bridge}`,
+    qmp: null,
+    host: `ip link: address fe:…, MTU of ${bridge}, master ${bridge}, up`,
+    undo: "the tap leaves the bridge when it vanishes",
+  }),
+};
+
+const networkScript: Verbs<NetworkScriptStep> = {
+  do: (step, world) =>
+    runNetworkScript(step.path, world.value("tap"), step.environment),
+  async undo() {},
+  confirm: () => Promise.resolve("unknown"),
+  describe: ({ path }) => ({
+    step: "join the tap to the network",
+    qmp: null,
+    host: `run ${path} TAP`,
+    undo: "what hangs on the tap goes when it vanishes",
+  }),
+};
+
+function resolve(
+  files: Readonly<Record<string, TapName>>,
+  world: World,
+): NicFiles {
+  return Object.fromEntries(
+    Object.entries(files).map(([name, tap]) => [
+      name,
+      typeof tap === "string" ? tap : world.value(tap.value),
+    ]),
+  );
+}
+
+function formatFiles(files: Readonly<Record<string, TapName>>): string {
+  const parts = Object.entries(files).map(([name, tap]) =>
+    `${name}: ${typeof tap === "string" ? tap : "the new tap"}`
+  );
+  return parts.join(", ") || "none";
+}
+
+const nicFiles: Verbs<NicFilesStep> = {
+  async do(step, world) {
+    makeNicDirectory(step.directory);
+    const to = resolve(step.after, world);
+    await Promise.resolve(
+      changeNicFiles(step.directory, { from: step.before, to }),
+    );
+  },
+  async undo(step) {
+    if (readNicFiles(step.directory) === undefined) return;
+    // Only names count in `from`: these files are there now.
+    const from = Object.fromEntries(
+      Object.keys(step.after).map((name) => [name, ""]),
+    );
+    changeNicFiles(step.directory, { from, to: step.before });
+    if (step.directoryWas === "missing") removeNicDirectory(step.directory);
+    await Promise.resolve();
+  },
+  confirm: (step, world) => {
+    const now = readNicFiles(step.directory) ?? {};
+    const done = Object.entries(resolve(step.after, world))
+      .every(([name, tap]) => now[name] === tap);
+    return Promise.resolve(done ? "done" : "not-done");
+  },
+  describe: (step) => ({
+    step: "write the NIC files",
+    qmp: null,
+    host: `in ${step.directory}: ${formatFiles(step.after)}`,
+    undo: `in ${step.directory}: ${formatFiles(step.before)}`,
+  }),
+};
+
+const awaitRelease: Verbs<AwaitReleaseStep> = {
+  async do({ pid, identity }) {
+    await until(() => !holds(pid, identity), {
+      timeoutMs: KERNEL_TIMEOUT_MS,
+      what: `QEMU (pid ${pid}) to close the disk`,
+    });
+  },
+  async undo() {},
+  confirm: ({ pid, identity }) =>
+    Promise.resolve(holds(pid, identity) ? "not-done" : "done"),
+  describe: ({ pid }) => ({
+    step: "make sure that QEMU has closed the disk",
+    qmp: null,
+    host: `look through /proc/${pid}/fd`,
+    undo: null,
+  }),
+};
+
+const awaitTapGone: Verbs<AwaitTapGoneStep> = {
+  async do({ tap }) {
+    await until(() => !interfaceExists(tap), {
+      timeoutMs: KERNEL_TIMEOUT_MS,
+      what: `tap ${tap} to vanish`,
+    });
+  },
+  async undo() {},
+  confirm: ({ tap }) =>
+    Promise.resolve(interfaceExists(tap) ? "not-done" : "done"),
+  describe: ({ tap }) => ({
+    step: "make sure that the tap is gone",
+    qmp: null,
+    host: `look for /sys/class/net/${tap}`,
+    undo: null,
+  }),
+};
+
+/** The verbs of the steps on this node. */
+export const hostVerbs = {
+  "open-source": openSourceVerbs,
+  "open-tap": openTapVerbs,
+  "open-vhost": openVhostVerbs,
+  "bridge-port": bridgePort,
+  "network-script": networkScript,
+  "nic-files": nicFiles,
+  "await-release": awaitRelease,
+  "await-tap-gone": awaitTapGone,
+} as const;

@@ -1,0 +1,160 @@
+/**
+ * Steps that QEMU carries out.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import {
+  queryDeviceIds,
+  queryFdsets,
+  queryNetdevs,
+  queryNodeNames,
+  queryPci,
+} from "../qmp/commands.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
+import type { Json } from "../qmp/message.ts";
+import {
+  type Effect,
+  formatCommand,
+  type QmpCommand,
+  type QmpStep,
+  type UnplugStep,
+  type Verbs,
+  type VerifyDeviceStep,
+} from "./step.ts";
+import { unplug } from "./unplug.ts";
+import type { World } from "./world.ts";
+
+function isEmptySet(sets: { id: number; fds: number }[], id: unknown) {
+  return !sets.some((set) => set.id === id && set.fds > 0);
+}
+
+/** How to ask QEMU whether a command has taken effect. */
+const EFFECTS: Record<
+  string,
+  (args: Json, qmp: QmpSession) => Promise<boolean>
+> = {
+  "add-fd": async (args, qmp) =>
+    !isEmptySet(await queryFdsets(qmp), args["fdset-id"]),
+  "remove-fd": async (args, qmp) =>
+    isEmptySet(await queryFdsets(qmp), args["fdset-id"]),
+  "blockdev-add": async (args, qmp) =>
+    (await queryNodeNames(qmp)).has(String(args["node-name"])),
+  "blockdev-del": async (args, qmp) =>
+    !(await queryNodeNames(qmp)).has(String(args["node-name"])),
+  "netdev_add": async (args, qmp) =>
+    (await queryNetdevs(qmp)).has(String(args.id)),
+  "netdev_del": async (args, qmp) =>
+    !(await queryNetdevs(qmp)).has(String(args.id)),
+  "device_add": async (args, qmp) =>
+    (await queryDeviceIds(qmp)).has(String(args.id)),
+};
+
+async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
+  const ask = EFFECTS[command.execute];
+  // Nothing in QMP lists the names that getfd gave.
+  if (ask === undefined) return "unknown";
+  return await ask(command.arguments, world.qmp) ? "done" : "not-done";
+}
+
+/** Sends a command that undoes another; being there no more is success. */
+async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
+  if (undo.execute === "device_del") {
+    const id = String(undo.arguments.id);
+    return await unplug({ id, title: id, wait: "yes" }, world);
+  }
+  try {
+    await world.qmp.execute(undo.execute, undo.arguments);
+  } catch (error) {
+    const gone = error instanceof QmpCommandError &&
+      await effectOf(step, world) !== "done";
+    if (!gone) throw error;
+  }
+}
+
+const qmp: Verbs<QmpStep> = {
+  async do(step, world) {
+    const fd = step.fd === undefined ? undefined : world.fd(step.fd);
+    try {
+      await world.qmp.execute(step.execute, step.arguments, { fd });
+    } finally {
+      // QEMU has its own now, or will never have one.
+      if (step.fd !== undefined) world.closeFd(step.fd);
+    }
+  },
+  async undo(step, world) {
+    if (step.undo === null) return;
+    await world.reconnect();
+    if (await effectOf(step, world) === "not-done") return;
+    await takeBack(step.undo, step, world);
+  },
+  confirm: effectOf,
+  describe: (step) => ({
+    step: `QEMU: ${step.execute}${step.fd ? ` (with fd ${step.fd})` : ""}`,
+    qmp: { execute: step.execute, arguments: step.arguments },
+    host: null,
+    undo: step.undo && formatCommand(step.undo),
+  }),
+};
+
+async function presence(id: string, world: World): Promise<boolean> {
+  return (await queryDeviceIds(world.qmp)).has(id);
+}
+
+const unplugVerbs: Verbs<UnplugStep> = {
+  do: unplug,
+  async undo(step, world) {
+    await world.reconnect();
+    if (await presence(step.id, world)) return;
+    throw new HotplugError(
+      "rollback-incomplete",
+      `the guest has released ${step.title}`,
+    );
+  },
+  async confirm(step, world) {
+    return await presence(step.id, world) ? "not-done" : "done";
+  },
+  describe: (step) => ({
+    step: `the guest releases ${step.title}`,
+    qmp: { execute: "device_del", arguments: { id: step.id } },
+    host: null,
+    undo: null,
+  }),
+};
+
+async function sitsAt(
+  step: VerifyDeviceStep,
+  world: World,
+): Promise<boolean> {
+  const devices = await queryPci(world.qmp);
+  return devices.some((one) => one.id === step.id && one.slot === step.slot);
+}
+
+const verifyDevice: Verbs<VerifyDeviceStep> = {
+  async do(step, world) {
+    if (await sitsAt(step, world)) return;
+    throw new HotplugError(
+      "qmp-error",
+      `QEMU took device ${step.id}, but query-pci does not show it in slot ${step.slot}`,
+    );
+  },
+  async undo() {},
+  async confirm(step, world) {
+    return await sitsAt(step, world) ? "done" : "not-done";
+  },
+  describe: (step) => ({
+    step: `verify that ${step.id} sits in slot ${step.slot}`,
+    qmp: { execute: "query-pci", arguments: {} },
+    host: null,
+    undo: null,
+  }),
+};
+
+/** The verbs of the steps that QEMU carries out. */
+export const qmpVerbs = {
+  "qmp": qmp,
+  "unplug": unplugVerbs,
+  "verify-device": verifyDevice,
+} as const;

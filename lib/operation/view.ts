@@ -1,0 +1,129 @@
+/**
+ * Devices as callers are told of them.
+ *
+ * @module
+ */
+
+import { addrOfSlot, type PciPlace } from "../device/bus_slot.ts";
+import type { DiskDevice } from "../device/disk.ts";
+import { VIRTIO_BLK } from "../device/disk.ts";
+import type { NicDevice } from "../device/nic.ts";
+import type { DeviceEntry, DiskEntry, NicEntry } from "../state/runtime.ts";
+import type { Facts, QemuFacts } from "./facts.ts";
+import type { DeviceView } from "./plan.ts";
+
+const MIB = 1024 * 1024;
+
+function place({ bus, slot }: PciPlace) {
+  return { bus, slot, addr: addrOfSlot(slot) };
+}
+
+/** A disk that is to be plugged. */
+export function newDiskView(disk: DiskDevice, index: number): DeviceView {
+  return {
+    kind: "disk",
+    index,
+    uuid: disk.uuid,
+    name: disk.name ?? null,
+    id: disk.id,
+    driver: VIRTIO_BLK,
+    ...place(disk.place),
+    source: disk.source,
+    size_bytes: disk.sizeBytes,
+    format: "raw",
+    via: "fdset",
+  };
+}
+
+/** A NIC that is to be plugged; its tap is known once it was made. */
+export function newNicView(nic: NicDevice, index: number): DeviceView {
+  return {
+    kind: "nic",
+    index,
+    uuid: nic.uuid,
+    name: nic.name ?? null,
+    id: nic.id,
+    driver: nic.driver,
+    ...place(nic.place),
+    mac: nic.mac,
+    mode: nic.mode,
+    link: nic.link ?? null,
+    tap: null,
+    queues: nic.queues,
+    vhost: nic.vhost === "on",
+  };
+}
+
+function common(entry: DeviceEntry) {
+  const { uuid, name, index, hvinfo } = entry;
+  const { slot } = hvinfo;
+  return {
+    index,
+    uuid: uuid ?? null,
+    name: name ?? null,
+    id: hvinfo.id ?? null,
+    driver: hvinfo.driver ?? null,
+    bus: hvinfo.bus ?? null,
+    ...(hvinfo.scsiId === undefined
+      ? {
+        slot: slot ?? null,
+        addr: slot === undefined ? null : addrOfSlot(slot),
+      }
+      : {
+        slot: null,
+        addr: null,
+        channel: hvinfo.channel ?? null,
+        scsi_id: hvinfo.scsiId,
+        lun: hvinfo.lun ?? null,
+      }),
+  };
+}
+
+function diskView(entry: DiskEntry, qemu: QemuFacts | undefined): DeviceView {
+  const id = entry.hvinfo.id;
+  const live = qemu?.block.find((one) =>
+    id !== undefined &&
+    (one.nodeName === id || one.device === id ||
+      one.qdev.split("/").includes(id))
+  );
+  const size = entry.sizeMib === undefined ? null : entry.sizeMib * MIB;
+  return {
+    kind: "disk",
+    ...common(entry),
+    source: entry.uri ?? entry.link,
+    size_bytes: live?.sizeBytes ?? size,
+    format: "raw",
+    via: live === undefined
+      ? null
+      : live.file.startsWith("/dev/fdset/")
+      ? "fdset"
+      : "path",
+  };
+}
+
+function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
+  const { id } = entry.hvinfo;
+  const netdev = id === undefined ? undefined : facts.qemu?.netdevs.get(id);
+  return {
+    kind: "nic",
+    ...common(entry),
+    mac: entry.mac ?? null,
+    mode: entry.mode ?? null,
+    link: entry.link ?? null,
+    tap: netdev?.tap ?? facts.nicFiles?.[String(entry.index)] ?? null,
+    queues: netdev?.queues ?? null,
+    vhost: null,
+  };
+}
+
+/** What a view is made from; QEMU may be out of reach. */
+export type ViewFacts =
+  & Pick<Facts, "nicFiles">
+  & { readonly qemu: QemuFacts | undefined };
+
+/** A device of the runtime file. */
+export function recordedView(entry: DeviceEntry, facts: ViewFacts): DeviceView {
+  return entry.kind === "disk"
+    ? diskView(entry, facts.qemu)
+    : nicView(entry, facts);
+}

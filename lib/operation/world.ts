@@ -1,0 +1,79 @@
+/**
+ * What steps act on, and the values that exist only while they run.
+ *
+ * @module
+ */
+
+import { QmpSession, type SessionOptions } from "../qmp/client.ts";
+import type { Fd } from "../sys/fd.ts";
+
+export interface WorldOptions extends SessionOptions {
+  readonly qmpPath: string;
+  /** Longest wait for the guest to release a device, in milliseconds. */
+  readonly unplugTimeoutMs: number;
+  /** Ends a wait for the guest at once. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Owns the session and every fd on its way to QEMU. */
+export class World implements Disposable {
+  readonly options: WorldOptions;
+  /** Values that steps found out: `tap`, the texts staged changes base on. */
+  readonly values = new Map<string, string>();
+  readonly #fds = new Map<string, Fd>();
+  #session: QmpSession;
+
+  /** Takes over the session. */
+  constructor(session: QmpSession, options: WorldOptions) {
+    this.#session = session;
+    this.options = options;
+  }
+
+  /** The session; may have ended. */
+  get qmp(): QmpSession {
+    return this.#session;
+  }
+
+  /** Opens a new session if the old one has ended: undoing needs one. */
+  async reconnect(): Promise<void> {
+    if (this.#session.state !== "closed") return;
+    this.#session = await QmpSession.open(this.options.qmpPath, this.options);
+  }
+
+  /** Keeps an fd under a name; it is then ours to close. */
+  keepFd(name: string, fd: Fd): void {
+    this.#fds.get(name)?.close();
+    this.#fds.set(name, fd);
+  }
+
+  /** @throws {TypeError} if no step before opened it */
+  fd(name: string): Fd {
+    const fd = this.#fds.get(name);
+    if (fd === undefined) throw new TypeError(`no step opened fd ${name}`);
+    return fd;
+  }
+
+  closeFd(name: string): void {
+    this.#fds.get(name)?.close();
+    this.#fds.delete(name);
+  }
+
+  /** Closes every fd whose name begins so. */
+  closeFds(prefix: string): void {
+    for (const name of [...this.#fds.keys()]) {
+      if (name.startsWith(prefix)) this.closeFd(name);
+    }
+  }
+
+  /** @throws {TypeError} if no step before found it out */
+  value(name: string): string {
+    const value = this.values.get(name);
+    if (value === undefined) throw new TypeError(`no step made value ${name}`);
+    return value;
+  }
+
+  [Symbol.dispose](): void {
+    this.closeFds("");
+    this.#session.close();
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * What can go wrong in a QMP session, by what the caller can do about it.
+ *
+ * @module
+ */
+
+/** Base of all errors of this folder. */
+export class QmpError extends Error {
+  override readonly name: string = "QmpError";
+}
+
+/** QEMU refused a command; the session goes on. */
+export class QmpCommandError extends QmpError {
+  override readonly name = "QmpCommandError";
+  readonly command: string;
+  /** `GenericError`, `DeviceNotFound`, `CommandNotFound`, … */
+  readonly class: string;
+  readonly desc: string;
+
+  constructor(command: string, errorClass: string, desc: string) {
+    super(`QEMU refused ${command}: ${desc} (${errorClass})`);
+    this.command = command;
+    this.class = errorClass;
+    this.desc = desc;
+  }
+}
+
+/**
+ * No reply within the deadline. Whether the command was or will be carried
+ * out is unknown: ask before deciding.
+ */
+export class QmpTimeoutError extends QmpError {
+  override readonly name = "QmpTimeoutError";
+  readonly command: string;
+
+  constructor(command: string, timeoutMs: number) {
+    super(`QEMU did not answer ${command} within ${timeoutMs / 1000} s`);
+    this.command = command;
+  }
+}
+
+/** The session is over: QEMU ended, or something between us and it. */
+export class QmpClosedError extends QmpError {
+  override readonly name = "QmpClosedError";
+}
+
+/** The peer does not speak QMP; the session is over. */
+export class QmpProtocolError extends QmpError {
+  override readonly name = "QmpProtocolError";
+
+  constructor(why: string) {
+    super(`The peer of the QMP socket does not keep to QMP: ${why}`);
+  }
+}
+
+/** Connected, and no greeting came: somebody else holds the monitor. */
+export class QmpNoGreetingError extends QmpError {
+  override readonly name = "QmpNoGreetingError";
+
+  constructor(timeoutMs: number) {
+    super(`the QMP socket gave no greeting within ${timeoutMs / 1000} s`);
+  }
+}

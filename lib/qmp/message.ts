@@ -1,0 +1,160 @@
+/**
+ * QMP on the wire: JSON objects, each ended by a line break, and what kind of
+ * message an object is. QEMU docs/interop/qmp-spec, sections 2.2 to 2.5.
+ *
+ * @module
+ */
+
+import { QmpProtocolError } from "./errors.ts";
+
+/** Longest message accepted, in bytes; `query-qmp-schema` needs 0.2 MiB. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** A JSON object of unknown content. */
+export type Json = Record<string, unknown>;
+
+export interface QmpVersion {
+  readonly major: number;
+  readonly minor: number;
+  readonly micro: number;
+  /** The distribution's own version text, may be empty. */
+  readonly package: string;
+}
+
+export interface QmpEvent {
+  readonly event: string;
+  readonly data: Json;
+  readonly timestampMs: number;
+}
+
+/** One message, told by its content and never by its place in the stream. */
+export type QmpMessage =
+  | { readonly kind: "greeting"; readonly version: QmpVersion }
+  | { readonly kind: "event"; readonly event: QmpEvent }
+  | { readonly kind: "return"; readonly id: unknown; readonly value: unknown }
+  | {
+    readonly kind: "error";
+    readonly id: unknown;
+    readonly class: string;
+    readonly desc: string;
+  };
+
+/** Whether a value is a JSON object (no array, no null). */
+export function isJson(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Cuts a byte stream into lines, however it was split on its way. */
+export class MessageFramer {
+  #parts: Uint8Array[] = [];
+  #length = 0;
+  readonly #limit: number;
+
+  /** @param limit longest line, in bytes */
+  constructor(limit: number = MAX_MESSAGE_BYTES) {
+    this.#limit = limit;
+  }
+
+  /**
+   * Takes the next bytes and returns the lines they complete, without blank
+   * ones. The bytes are copied; the caller may reuse its buffer.
+   *
+   * @throws {QmpProtocolError} if a line is longer than the limit
+   */
+  push(chunk: Uint8Array): Uint8Array[] {
+    const lines: Uint8Array[] = [];
+    let start = 0;
+    for (;;) {
+      const end = chunk.indexOf(0x0a, start);
+      this.#append(chunk.slice(start, end < 0 ? chunk.length : end));
+      if (end < 0) return lines;
+      const line = this.#takeLine();
+      if (line.length > 0) lines.push(line);
+      start = end + 1;
+    }
+  }
+
+  #append(part: Uint8Array) {
+    if (part.length === 0) return;
+    this.#length += part.length;
+    if (this.#length > this.#limit) {
+      throw new QmpProtocolError(
+        `a message is longer than ${this.#limit} bytes`,
+      );
+    }
+    this.#parts.push(part);
+  }
+
+  #takeLine(): Uint8Array {
+    const line = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      line.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [];
+    this.#length = 0;
+    const cr = line.length > 0 && line[line.length - 1] === 0x0d;
+    return cr ? line.subarray(0, -1) : line;
+  }
+}
+
+function count(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function readGreeting(greeting: Json): QmpMessage {
+  const version = isJson(greeting.version) ? greeting.version : {};
+  const qemu = isJson(version.qemu) ? version.qemu : {};
+  return {
+    kind: "greeting",
+    version: {
+      major: count(qemu.major),
+      minor: count(qemu.minor),
+      micro: count(qemu.micro),
+      package: typeof version.package === "string" ? version.package : "",
+    },
+  };
+}
+
+function readEvent(message: Json): QmpMessage {
+  const stamp = isJson(message.timestamp) ? message.timestamp : {};
+  return {
+    kind: "event",
+    event: {
+      event: String(message.event),
+      data: isJson(message.data) ? message.data : {},
+      timestampMs: count(stamp.seconds) * 1000 +
+        Math.floor(count(stamp.microseconds) / 1000),
+    },
+  };
+}
+
+/**
+ * Reads one line.
+ *
+ * @throws {QmpProtocolError} if it is no QMP message
+ */
+export function readMessage(line: Uint8Array): QmpMessage {
+  let message: unknown;
+  try {
+    message = JSON.parse(new TextDecoder().decode(line));
+  } catch {
+    throw new QmpProtocolError("a message is not JSON");
+  }
+  if (!isJson(message)) throw new QmpProtocolError("a message is no object");
+  if (isJson(message.QMP)) return readGreeting(message.QMP);
+  if (typeof message.event === "string") return readEvent(message);
+  if (isJson(message.error)) {
+    return {
+      kind: "error",
+      id: message.id,
+      class: String(message.error.class ?? "GenericError"),
+      desc: String(message.error.desc ?? ""),
+    };
+  }
+  if ("return" in message) {
+    return { kind: "return", id: message.id, value: message.return };
+  }
+  throw new QmpProtocolError("a message is neither reply nor event");
+}

@@ -1,0 +1,64 @@
+/**
+ * The hypervisor parameters a hotplug depends on, from the runtime file:
+ * SPEC section 9.
+ *
+ * @module
+ */
+
+import {
+  booleanMember,
+  type JsonNode,
+  member,
+  numberMember,
+  stringMember,
+} from "./json.ts";
+
+/** Parameters as Ganeti merged them at start, defaults filled in. */
+export interface Hvparams {
+  readonly diskType: string;
+  readonly nicType: string;
+  readonly diskCache: string;
+  readonly diskAio: string;
+  readonly diskDiscard: string;
+  readonly vhostNet: boolean;
+  readonly vnetHdr: boolean;
+  /** Queue pairs of a virtio NIC, 1 to 32. */
+  readonly virtioNetQueues: number;
+  /** PCI slots below this number are not ours to use, 0 to 32. */
+  readonly pciReservations: number;
+  readonly useChroot: boolean;
+  readonly acpi: boolean;
+  readonly bootOrder: string;
+  readonly kernelPath: string;
+  /** Whether Ganeti 2.16 or newer wrote them. */
+  readonly since216: boolean;
+}
+
+/** Parameters that Ganeti has since 2.16: SPEC section 9. */
+const SINCE_216 = ["kvm_pci_reservations", "scsi_controller_type"];
+
+/** Reads the `hvparams` object; a missing one takes Ganeti's default. */
+export function readHvparams(node: JsonNode): Hvparams {
+  const text = (key: string, fallback: string) =>
+    stringMember(node, key) ?? fallback;
+  const flag = (key: string, fallback: "on" | "off") =>
+    booleanMember(node, key) ?? fallback === "on";
+  const discard = text("disk_discard", "ignore");
+  return {
+    diskType: text("disk_type", "paravirtual"),
+    nicType: text("nic_type", "paravirtual"),
+    diskCache: text("disk_cache", "default"),
+    diskAio: text("disk_aio", "threads"),
+    // 2.16 to 3.0 wrote "default", which QEMU refuses: SPEC 2.4, item 5.
+    diskDiscard: discard === "unmap" ? "unmap" : "ignore",
+    vhostNet: flag("vhost_net", "off"),
+    vnetHdr: flag("vnet_hdr", "on"),
+    virtioNetQueues: numberMember(node, "virtio_net_queues") ?? 1,
+    pciReservations: numberMember(node, "kvm_pci_reservations") ?? 12,
+    useChroot: flag("use_chroot", "off"),
+    acpi: flag("acpi", "on"),
+    bootOrder: text("boot_order", "disk"),
+    kernelPath: text("kernel_path", ""),
+    since216: SINCE_216.some((key) => member(node, key) !== undefined),
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * Where the files of one instance are: SPEC section 1.2.
+ *
+ * @module
+ */
+
+import { basename, isAbsolute, join } from "@std/path";
+import { usage } from "../errors.ts";
+
+/** Every path of one instance on this node. */
+export interface InstancePaths {
+  readonly name: string;
+  readonly runDir: string;
+  readonly qmp: string;
+  readonly runtime: string;
+  readonly pid: string;
+  readonly uid: string;
+  readonly nicDir: string;
+}
+
+/** Paths given on the command line instead of the derived ones. */
+export interface PathOverrides {
+  readonly qmp?: string | undefined;
+  readonly runtime?: string | undefined;
+}
+
+/** Ganeti's own words; it never writes the resolved `/run`: SPEC 1.1. */
+const GANETI_RUN_DIR = "/var/run/ganeti";
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
+
+/**
+ * Checks an instance's name, which becomes part of paths.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function checkInstanceName(name: string): string {
+  if (NAME.test(name)) return name;
+  throw usage(
+    `Not an instance name: ${JSON.stringify(name)}`,
+    "at most 255 letters, digits, '.', '-' and '_', not beginning with '.' or '-'",
+  );
+}
+
+/**
+ * Ganeti's run directory: `$KVM_HOTPLUG_RUN_DIR`, else Ganeti's own, below
+ * `$GANETI_ROOTDIR` in a virtual cluster (SPEC 1.1).
+ *
+ * @throws {HotplugError} `usage` if a virtual cluster's variables do not fit
+ */
+export function defaultRunDir(
+  env: (name: string) => string | undefined,
+): string {
+  const own = env("KVM_HOTPLUG_RUN_DIR");
+  if (own) return own;
+  const root = env("GANETI_ROOTDIR");
+  const host = env("GANETI_HOSTNAME");
+  if (!root || !host) return GANETI_RUN_DIR;
+  if (!isAbsolute(root) || basename(root) !== host) {
+    throw usage(
+      `GANETI_ROOTDIR must be absolute and end in GANETI_HOSTNAME ("${host}"): it is "${root}"`,
+    );
+  }
+  return join(root, GANETI_RUN_DIR);
+}
+
+/** The directory of the runtime files; listing it lists the instances. */
+export function runtimeDir(runDir: string): string {
+  return join(runDir, "kvm-hypervisor", "conf");
+}
+
+/** Derives an instance's paths. `name` must have been checked. */
+export function instancePaths(
+  runDir: string,
+  name: string,
+  overrides: PathOverrides = {},
+): InstancePaths {
+  const kvm = join(runDir, "kvm-hypervisor");
+  return {
+    name,
+    runDir,
+    qmp: overrides.qmp ?? join(kvm, "ctrl", `${name}.qmp`),
+    runtime: overrides.runtime ?? join(kvm, "conf", `${name}.runtime`),
+    pid: join(kvm, "pid", name),
+    uid: join(kvm, "uid", name),
+    nicDir: join(kvm, "nic", name),
+  };
+}

@@ -1,0 +1,268 @@
+/**
+ * JSON that can be changed in one place and stays the same to the letter in
+ * all others.
+ *
+ * Ganeti's files hold numbers such as `1700000000.0`, escapes, key orders and
+ * keys that a later Ganeti added. `JSON.parse` loses number literals and moves
+ * integer-like keys to the front, so a document is kept as a tree whose nodes
+ * remember their source text; what was not touched is written from it.
+ *
+ * Grammar: RFC 8259, read strictly.
+ *
+ * @module
+ */
+
+/** An object's member; `keyText` is the key as written, quotes included. */
+export interface JsonMember {
+  readonly key: string;
+  readonly keyText: string;
+  readonly value: JsonNode;
+}
+
+interface Source {
+  /** Source text; absent in a container that was made or changed here. */
+  readonly text?: string | undefined;
+}
+
+/** One value of a document, with its source text. */
+export type JsonNode =
+  | (Source & {
+    readonly type: "object";
+    readonly members: readonly JsonMember[];
+  })
+  | (Source & { readonly type: "array"; readonly items: readonly JsonNode[] })
+  | { readonly type: "string"; readonly text: string; readonly value: string }
+  | { readonly type: "number"; readonly text: string; readonly value: number }
+  | { readonly type: "boolean"; readonly text: string; readonly value: boolean }
+  | { readonly type: "null"; readonly text: "null"; readonly value: null };
+
+export type JsonObject = Extract<JsonNode, { type: "object" }>;
+export type JsonArray = Extract<JsonNode, { type: "array" }>;
+
+/** Plain data that {@linkcode jsonNode} accepts. */
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
+
+/** Where and why a text is not JSON; line and column count from 1. */
+export class JsonSyntaxError extends Error {
+  override readonly name = "JsonSyntaxError";
+  readonly offset: number;
+
+  constructor(source: string, offset: number, why: string) {
+    const before = source.slice(0, offset);
+    const line = before.split("\n").length;
+    const column = offset - before.lastIndexOf("\n");
+    super(`${why} at line ${line}, column ${column}`);
+    this.offset = offset;
+  }
+}
+
+/** Deeper nesting is refused, so that a hostile file cannot end our stack. */
+const MAX_DEPTH = 64;
+
+const SPACE = /[ \t\n\r]*/y;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+const WORD = /true|false|null/y;
+
+class Reader {
+  #at = 0;
+  readonly #source: string;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  document(): JsonNode {
+    const node = this.#value(0);
+    this.#match(SPACE);
+    if (this.#at < this.#source.length) throw this.#error("unexpected text");
+    return node;
+  }
+
+  #error(why: string): JsonSyntaxError {
+    return new JsonSyntaxError(this.#source, this.#at, why);
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at;
+    const text = pattern.exec(this.#source)?.[0];
+    if (text !== undefined) this.#at += text.length;
+    return text;
+  }
+
+  /** Skips white space and, if `char` comes next, takes it. */
+  #take(char: string): boolean {
+    this.#match(SPACE);
+    if (this.#source[this.#at] !== char) return false;
+    this.#at++;
+    return true;
+  }
+
+  #value(depth: number): JsonNode {
+    if (depth > MAX_DEPTH) throw this.#error("nesting too deep");
+    this.#match(SPACE);
+    const start = this.#at;
+    switch (this.#source[start]) {
+      case undefined:
+        throw this.#error("unexpected end");
+      case "{":
+        return this.#object(start, depth);
+      case "[":
+        return this.#array(start, depth);
+      case '"':
+        return this.#string();
+    }
+    return this.#scalar();
+  }
+
+  #scalar(): JsonNode {
+    const number = this.#match(NUMBER);
+    if (number !== undefined) {
+      return { type: "number", text: number, value: Number(number) };
+    }
+    const word = this.#match(WORD);
+    if (word === "null") return { type: "null", text: word, value: null };
+    if (word !== undefined) {
+      return { type: "boolean", text: word, value: word === "true" };
+    }
+    throw this.#error("expected a JSON value");
+  }
+
+  #string(): Extract<JsonNode, { type: "string" }> {
+    let end = this.#at + 1;
+    while (this.#source[end] !== '"') {
+      if (end >= this.#source.length) throw this.#error("unterminated string");
+      end += this.#source[end] === "\\" ? 2 : 1;
+    }
+    const text = this.#source.slice(this.#at, end + 1);
+    try {
+      // The built-in parser judges escapes and control characters.
+      const value: string = JSON.parse(text);
+      this.#at = end + 1;
+      return { type: "string", text, value };
+    } catch {
+      throw this.#error("malformed string");
+    }
+  }
+
+  #object(start: number, depth: number): JsonObject {
+    const members: JsonMember[] = [];
+    this.#at++;
+    if (!this.#take("}")) {
+      do {
+        this.#match(SPACE);
+        if (this.#source[this.#at] !== '"') throw this.#error("expected a key");
+        const key = this.#string();
+        if (!this.#take(":")) throw this.#error("expected ':'");
+        const value = this.#value(depth + 1);
+        members.push({ key: key.value, keyText: key.text, value });
+      } while (this.#take(","));
+      if (!this.#take("}")) throw this.#error("expected ',' or '}'");
+    }
+    return { type: "object", members, text: this.#since(start) };
+  }
+
+  #array(start: number, depth: number): JsonArray {
+    const items: JsonNode[] = [];
+    this.#at++;
+    if (!this.#take("]")) {
+      do items.push(this.#value(depth + 1)); while (this.#take(","));
+      if (!this.#take("]")) throw this.#error("expected ',' or ']'");
+    }
+    return { type: "array", items, text: this.#since(start) };
+  }
+
+  #since(start: number): string {
+    return this.#source.slice(start, this.#at);
+  }
+}
+
+/**
+ * Reads a whole document.
+ *
+ * @throws {JsonSyntaxError} with the place, if it is not JSON or is nested
+ * deeper than 64 levels.
+ */
+export function parseJson(source: string): JsonNode {
+  return new Reader(source).document();
+}
+
+/**
+ * Writes a document: untouched nodes to the letter, new ones as Python's
+ * `json.dumps` would (`", "`, `": "`, non-ASCII escaped), which is what
+ * Ganeti's own writer produces.
+ */
+export function formatJson(node: JsonNode): string {
+  if (node.text !== undefined) return node.text;
+  if (node.type === "array") {
+    return `[${node.items.map(formatJson).join(", ")}]`;
+  }
+  const members = node.members.map((member) =>
+    `${member.keyText}: ${formatJson(member.value)}`
+  );
+  return `{${members.join(", ")}}`;
+}
+
+function quote(value: string): string {
+  return JSON.stringify(value).replace(
+    /[\x7f-\uffff]/g,
+    (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"),
+  );
+}
+
+/** Makes a node of plain data; keys keep the order JavaScript gives them. */
+export function jsonNode(value: Plain): JsonNode {
+  if (value === null) return { type: "null", text: "null", value };
+  switch (typeof value) {
+    case "string":
+      return { type: "string", text: quote(value), value };
+    case "number":
+      return { type: "number", text: JSON.stringify(value), value };
+    case "boolean":
+      return { type: "boolean", text: String(value), value };
+  }
+  if (Array.isArray(value)) return jsonArray(value.map(jsonNode));
+  const members = Object.entries(value).map(([key, member]) => ({
+    key,
+    keyText: quote(key),
+    value: jsonNode(member),
+  }));
+  return { type: "object", members };
+}
+
+/** An array of these nodes, to be written anew. */
+export function jsonArray(items: readonly JsonNode[]): JsonArray {
+  return { type: "array", items };
+}
+
+/** A member's value; the last one counts if a key stands twice, as in Python. */
+export function member(node: JsonNode, key: string): JsonNode | undefined {
+  if (node.type !== "object") return undefined;
+  return node.members.findLast((one) => one.key === key)?.value;
+}
+
+/** A member that is a string, else undefined. */
+export function stringMember(node: JsonNode, key: string): string | undefined {
+  const value = member(node, key);
+  return value?.type === "string" ? value.value : undefined;
+}
+
+/** A member that is a number, else undefined. */
+export function numberMember(node: JsonNode, key: string): number | undefined {
+  const value = member(node, key);
+  return value?.type === "number" ? value.value : undefined;
+}
+
+/** A member that is a boolean, else undefined. */
+export function booleanMember(
+  node: JsonNode,
+  key: string,
+): boolean | undefined {
+  const value = member(node, key);
+  return value?.type === "boolean" ? value.value : undefined;
+}

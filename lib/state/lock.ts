@@ -1,0 +1,148 @@
+/**
+ * One kvm-hotplug at a time on an instance, and the directory of our own
+ * files: INTERFACE, "Safety".
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { HotplugError, messageOf, refuse } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import {
+  flock,
+  ftruncate,
+  mkdir,
+  openFile,
+  readAll,
+  statFd,
+  writeAll,
+} from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+
+/** Name of our directory below the run directory. */
+const OWN_DIRECTORY = "kvm-hotplug";
+
+/** How often a lock that is held is tried again, in milliseconds. */
+const RETRY_MS = 25;
+
+function openOwn(path: string): Fd {
+  try {
+    return openFile(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") throw error;
+    throw refuse(`Cannot open ${path}: ${messageOf(error)}`);
+  }
+}
+
+function makeOwn(path: string): Fd {
+  try {
+    return openOwn(path);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+  }
+  try {
+    mkdir(path, 0o700);
+  } catch (error) {
+    const lostRace = error instanceof SysError && error.code === "EEXIST";
+    if (!lostRace) throw refuse(`Cannot make ${path}: ${messageOf(error)}`);
+  }
+  return openOwn(path);
+}
+
+/**
+ * Opens the directory of our own files, and makes it if it is missing.
+ *
+ * Ganeti's run directory is writable for its daemons: what is found there is
+ * root's alone, or it is refused, never made to fit.
+ *
+ * @returns an fd the caller owns
+ * @throws {HotplugError} `refused`
+ */
+export function openOwnDirectory(runDir: string): Fd {
+  const path = join(runDir, OWN_DIRECTORY);
+  const fd = makeOwn(path);
+  const { uid, mode } = statFd(fd);
+  if (uid === 0 && mode === 0o700) return fd;
+  fd.close();
+  throw refuse(
+    `${path} must be root's with mode 0700: it is of uid ${uid} with mode 0${
+      mode.toString(8)
+    }`,
+    "look who made it; if nothing in it is needed, remove it",
+  );
+}
+
+function openLock(directory: Fd, name: string): Fd {
+  const flags = O.RDWR | O.CREAT | O.NOFOLLOW | O.NONBLOCK;
+  let fd: Fd;
+  try {
+    fd = openFile(name, flags, { dir: directory, mode: 0o600 });
+  } catch (error) {
+    throw refuse(`Cannot open lock file ${name}: ${messageOf(error)}`);
+  }
+  const { kind, uid, mode } = statFd(fd);
+  if (kind === "file" && uid === 0 && mode === 0o600) return fd;
+  fd.close();
+  throw refuse(`Lock file ${name} must be a file of root with mode 0600`);
+}
+
+/** What the holder wrote into the lock file: "pid 123 (disk add)". */
+function holderOf(lock: Fd): string {
+  try {
+    const text = new TextDecoder().decode(readAll(lock, 4096));
+    const holder = JSON.parse(text);
+    return `pid ${Number(holder.pid)} (${String(holder.command)})`;
+  } catch {
+    return "another process";
+  }
+}
+
+export interface LockOptions {
+  /** Longest wait, in milliseconds. */
+  readonly timeoutMs: number;
+  /** What we do, for whoever waits for us. */
+  readonly command: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * Locks an instance until the returned fd is closed, by the caller or by the
+ * kernel when we end. The file stays: removing it would let two in.
+ *
+ * @throws {HotplugError} `busy` after the time-out, naming the holder
+ */
+export async function lockInstance(
+  runDir: string,
+  instance: string,
+  { timeoutMs, command, signal }: LockOptions,
+): Promise<Fd> {
+  using directory = openOwnDirectory(runDir);
+  const fd = openLock(directory, `${instance}.lock`);
+  const deadline = performance.now() + timeoutMs;
+  while (!flock(fd, "exclusive")) {
+    if (performance.now() < deadline && !signal?.aborted) {
+      await pause(RETRY_MS);
+      continue;
+    }
+    const holder = holderOf(fd);
+    fd.close();
+    throw new HotplugError(
+      "busy",
+      `Another kvm-hotplug works on ${instance}: ${holder}`,
+      { hint: "try again later, or wait longer with --lock-timeout" },
+    );
+  }
+  const note = JSON.stringify({ pid: Deno.pid, command }) + "\n";
+  try {
+    ftruncate(fd, 0);
+    writeAll(fd, new TextEncoder().encode(note));
+  } catch {
+    // The lock holds without the note; a full disk is met where it matters.
+  }
+  return fd;
+}

@@ -1,0 +1,262 @@
+/**
+ * The runtime file: the one record from which Ganeti starts an identical QEMU
+ * on another node. `[kvm_cmd, nics, hvparams, disks]`, SPEC section 2.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { type Hvparams, readHvparams } from "./hvparams.ts";
+import {
+  formatJson,
+  type JsonArray,
+  jsonArray,
+  type JsonNode,
+  JsonSyntaxError,
+  member,
+  numberMember,
+  parseJson,
+  stringMember,
+} from "./json.ts";
+
+/** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
+export interface Hvinfo {
+  readonly driver?: string | undefined;
+  readonly id?: string | undefined;
+  readonly bus?: string | undefined;
+  /** PCI slot, 0 to 31. */
+  readonly slot?: number | undefined;
+  readonly channel?: number | undefined;
+  readonly scsiId?: number | undefined;
+  readonly lun?: number | undefined;
+}
+
+interface Entry {
+  /** Place in its list, from 0. */
+  readonly index: number;
+  readonly uuid?: string | undefined;
+  readonly name?: string | undefined;
+  readonly hvinfo: Hvinfo;
+  /** The list element as it stands in the file. */
+  readonly node: JsonNode;
+}
+
+/** One disk: `[disk, link, uri]` in the file. */
+export interface DiskEntry extends Entry {
+  readonly kind: "disk";
+  readonly devType?: string | undefined;
+  /** Path QEMU's start opens, or null for userspace access. */
+  readonly link: string | null;
+  readonly uri: string | null;
+  readonly sizeMib?: number | undefined;
+  readonly mode?: string | undefined;
+}
+
+/** One NIC. */
+export interface NicEntry extends Entry {
+  readonly kind: "nic";
+  readonly mac?: string | undefined;
+  readonly mode?: string | undefined;
+  readonly link?: string | undefined;
+}
+
+export type DeviceEntry = DiskEntry | NicEntry;
+
+/** The runtime file, understood; `root` is the document to the letter. */
+export interface Runtime {
+  readonly root: JsonArray;
+  /** QEMU's fixed command line; numbers as their text. */
+  readonly kvmCmd: readonly string[];
+  readonly nics: readonly NicEntry[];
+  readonly hvparams: Hvparams;
+  readonly disks: readonly DiskEntry[];
+}
+
+/** Place of each list in the file. */
+const PLACE = { nics: 1, disks: 3 } as const;
+
+/**
+ * A change of one entry. It can be applied to any later content of the same
+ * file, which is what makes a write beside Ganeti's own possible. `entry` is
+ * JSON text, so that a change that was stored and read back loses nothing.
+ */
+export type RuntimeChange =
+  | {
+    readonly change: "insert";
+    readonly list: keyof typeof PLACE;
+    readonly uuid: string;
+    readonly entry: string;
+    /** Place in the list; the end if the list is shorter. @default the end */
+    readonly index?: number;
+  }
+  | {
+    readonly change: "delete";
+    readonly list: keyof typeof PLACE;
+    readonly uuid: string;
+  };
+
+/** Files larger than this are refused; Ganeti's have a few kilobytes. */
+export const MAX_RUNTIME_BYTES = 16 * 1024 * 1024;
+
+class Misfit extends Error {}
+
+function expectArray(node: JsonNode | undefined, what: string): JsonArray {
+  if (node?.type === "array") return node;
+  throw new Misfit(`${what} must be a list: it is ${node?.type ?? "missing"}`);
+}
+
+/** PCI slot of QEMU's `addr`, which is hexadecimal with or without `0x`. */
+export function slotOfAddr(addr: string): number | undefined {
+  const hex = /^(?:0x)?([0-9a-f]{1,2})(?:\.[0-7])?$/i.exec(addr)?.[1];
+  const slot = hex === undefined ? NaN : parseInt(hex, 16);
+  return slot <= 31 ? slot : undefined;
+}
+
+function readHvinfo(device: JsonNode): Hvinfo {
+  const hvinfo = member(device, "hvinfo");
+  // Ganeti 2.10 to 2.15 wrote the slot alone, as "pci": SPEC 2.4.
+  if (hvinfo === undefined) return { slot: numberMember(device, "pci") };
+  const addr = stringMember(hvinfo, "addr");
+  return {
+    driver: stringMember(hvinfo, "driver"),
+    id: stringMember(hvinfo, "id"),
+    bus: stringMember(hvinfo, "bus"),
+    slot: addr === undefined ? undefined : slotOfAddr(addr),
+    channel: numberMember(hvinfo, "channel"),
+    scsiId: numberMember(hvinfo, "scsi-id"),
+    lun: numberMember(hvinfo, "lun"),
+  };
+}
+
+function readNic(node: JsonNode, index: number): NicEntry {
+  if (node.type !== "object") {
+    throw new Misfit(`NIC ${index} must be an object: it is ${node.type}`);
+  }
+  const params = member(node, "nicparams");
+  return {
+    kind: "nic",
+    index,
+    uuid: stringMember(node, "uuid"),
+    name: stringMember(node, "name"),
+    hvinfo: readHvinfo(node),
+    mac: stringMember(node, "mac"),
+    mode: params && stringMember(params, "mode"),
+    link: params && stringMember(params, "link"),
+    node,
+  };
+}
+
+function pathOrNull(node: JsonNode | undefined, what: string): string | null {
+  if (node === undefined || node.type === "null") return null;
+  if (node.type === "string") return node.value;
+  throw new Misfit(`${what} must be text or null: it is ${node.type}`);
+}
+
+function readDisk(node: JsonNode, index: number): DiskEntry {
+  const [disk, link, uri] = expectArray(node, `disk ${index}`).items;
+  if (disk?.type !== "object") {
+    throw new Misfit(`disk ${index} must begin with an object`);
+  }
+  return {
+    kind: "disk",
+    index,
+    uuid: stringMember(disk, "uuid"),
+    name: stringMember(disk, "name"),
+    hvinfo: readHvinfo(disk),
+    devType: stringMember(disk, "dev_type"),
+    link: pathOrNull(link, `link of disk ${index}`),
+    uri: pathOrNull(uri, `uri of disk ${index}`),
+    sizeMib: numberMember(disk, "size"),
+    mode: stringMember(disk, "mode"),
+    node,
+  };
+}
+
+function understand(root: JsonNode): Runtime {
+  const [command, nics, hvparams, disks] = expectArray(root, "the file").items;
+  const words = expectArray(command, "element 0 (kvm_cmd)").items;
+  const nicNodes = expectArray(nics, "element 1 (nics)").items;
+  if (hvparams?.type !== "object") {
+    throw new Misfit("element 2 (hvparams) must be an object");
+  }
+  if (disks === undefined) {
+    throw new Misfit(
+      "element 3 (disks) is missing: Ganeti before 2.10 wrote this file",
+    );
+  }
+  return {
+    root: expectArray(root, "the file"),
+    kvmCmd: words.map((word) => String("value" in word ? word.value : "")),
+    nics: nicNodes.map(readNic),
+    hvparams: readHvparams(hvparams),
+    disks: expectArray(disks, "element 3 (disks)").items.map(readDisk),
+  };
+}
+
+/**
+ * Reads a runtime file's text.
+ *
+ * @param path only named in messages
+ * @throws {HotplugError} `bad-state-file`, with the place and the reason
+ */
+export function parseRuntime(text: string, path: string): Runtime {
+  try {
+    return understand(parseJson(text));
+  } catch (error) {
+    if (error instanceof Misfit || error instanceof JsonSyntaxError) {
+      throw new HotplugError(
+        "bad-state-file",
+        `Cannot understand runtime file ${path}: ${error.message}`,
+        { hint: "the file was not touched", cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+function uuidOf(list: keyof typeof PLACE, node: JsonNode): string | undefined {
+  const object = list === "disks" && node.type === "array"
+    ? node.items[0]
+    : node;
+  return object && stringMember(object, "uuid")?.toLowerCase();
+}
+
+/**
+ * Applies a change to a document. Inserting what is there and deleting what
+ * is not there change nothing: a change may be applied twice.
+ */
+export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
+  const place = PLACE[change.list];
+  const list = root.items[place];
+  if (list?.type !== "array") throw new TypeError(`no list ${change.list}`);
+  const at = list.items.findIndex((node) =>
+    uuidOf(change.list, node) === change.uuid.toLowerCase()
+  );
+  if ((at >= 0) === (change.change === "insert")) return root;
+  const items = change.change === "insert"
+    ? list.items.toSpliced(
+      change.index ?? list.items.length,
+      0,
+      parseJson(change.entry),
+    )
+    : list.items.toSpliced(at, 1);
+  return jsonArray(root.items.with(place, jsonArray(items)));
+}
+
+/** The change that takes `change` back, given the document it was made for. */
+export function inverse(
+  change: RuntimeChange,
+  before: Runtime,
+): RuntimeChange {
+  const { list, uuid } = change;
+  if (change.change === "insert") return { change: "delete", list, uuid };
+  const entry = before[list].find((one) => one.uuid === uuid);
+  if (entry === undefined) throw new TypeError(`no entry ${uuid}`);
+  const { index, node } = entry;
+  return { change: "insert", list, uuid, entry: formatJson(node), index };
+}
+
+/** The file's text: the document and the newline Ganeti ends it with. */
+export function formatRuntime(root: JsonArray): string {
+  return formatJson(root) + "\n";
+}

@@ -1,0 +1,199 @@
+/**
+ * The runtime file on disk: read without trust, replaced atomically.
+ *
+ * The new content is written and synced beside the old one before QEMU is
+ * asked for anything (*staged*), so that a full disk is met while nothing has
+ * changed; the rename comes last (*committed*).
+ *
+ * @module
+ */
+
+import { basename, dirname } from "@std/path";
+import { HotplugError, messageOf } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import {
+  fchmod,
+  fchown,
+  type FileStatus,
+  fsync,
+  openFile,
+  readAll,
+  rename,
+  statFd,
+  unlink,
+  writeAll,
+} from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import type { JsonArray } from "./json.ts";
+import {
+  applyChange,
+  formatRuntime,
+  MAX_RUNTIME_BYTES,
+  parseRuntime,
+  type Runtime,
+  type RuntimeChange,
+} from "./runtime.ts";
+
+/** A runtime file as it stood when it was read. */
+export interface RuntimeContent {
+  readonly path: string;
+  readonly text: string;
+  readonly runtime: Runtime;
+  readonly status: FileStatus;
+}
+
+/** A change on its way into a runtime file. */
+export interface StagedChange {
+  /** The runtime file. */
+  readonly path: string;
+  /** Name of the new content's file, in the same directory. */
+  readonly temporary: string;
+  readonly change: RuntimeChange;
+}
+
+function badFile(path: string, why: string, cause?: unknown): HotplugError {
+  return new HotplugError(
+    "bad-state-file",
+    `Cannot read runtime file ${path}: ${why}`,
+    { cause },
+  );
+}
+
+function openRuntime(path: string): Fd | undefined {
+  try {
+    // NONBLOCK: a FIFO in its place must not hold us.
+    return openFile(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
+  } catch (error) {
+    if (error instanceof SysError) {
+      if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(error.code)) {
+        return undefined;
+      }
+      if (error.code === "ELOOP") throw badFile(path, "it is a symbolic link");
+    }
+    throw badFile(path, messageOf(error), error);
+  }
+}
+
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+      .decode(bytes);
+  } catch (error) {
+    throw badFile(path, "it is not UTF-8 text", error);
+  }
+}
+
+/**
+ * Reads and understands a runtime file.
+ *
+ * @returns undefined if there is none
+ * @throws {HotplugError} `bad-state-file`
+ */
+export function readRuntimeFile(path: string): RuntimeContent | undefined {
+  using fd = openRuntime(path);
+  if (fd === undefined) return undefined;
+  const status = statFd(fd);
+  if (status.kind !== "file") {
+    throw badFile(path, `it must be a regular file: it is a ${status.kind}`);
+  }
+  if (status.sizeBytes > MAX_RUNTIME_BYTES) {
+    throw badFile(path, `it is larger than ${MAX_RUNTIME_BYTES} bytes`);
+  }
+  const text = decode(readAll(fd, MAX_RUNTIME_BYTES), path);
+  return { path, text, runtime: parseRuntime(text, path), status };
+}
+
+function expectRuntimeFile(path: string): RuntimeContent {
+  const content = readRuntimeFile(path);
+  if (content === undefined) throw badFile(path, "it has vanished");
+  return content;
+}
+
+function openDirectory(path: string): Fd {
+  return openFile(dirname(path), O.RDONLY | O.DIRECTORY);
+}
+
+function removeIfThere(name: string, dir: Fd) {
+  try {
+    unlink(name, { dir });
+  } catch (error) {
+    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+  }
+}
+
+function writeTemporary(
+  dir: Fd,
+  staged: StagedChange,
+  root: JsonArray,
+  like: FileStatus,
+) {
+  removeIfThere(staged.temporary, dir);
+  const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+  using fd = openFile(staged.temporary, flags, { dir, mode: 0o600 });
+  try {
+    writeAll(fd, new TextEncoder().encode(formatRuntime(root)));
+    fchown(fd, like.uid, like.gid);
+    fchmod(fd, like.mode);
+    fsync(fd);
+  } catch (error) {
+    removeIfThere(staged.temporary, dir);
+    throw error;
+  }
+}
+
+function writeFailed(path: string, error: unknown): HotplugError {
+  if (error instanceof HotplugError) return error;
+  return new HotplugError(
+    "state-write-failed",
+    `Cannot write runtime file ${path}: ${messageOf(error)}`,
+    { hint: "the old file is whole", cause: error },
+  );
+}
+
+/**
+ * Writes the new content beside the runtime file and syncs it to the disk.
+ *
+ * @returns the text the change was applied to
+ * @throws {HotplugError} `state-write-failed`; nothing is left behind
+ */
+export function stageRuntime(staged: StagedChange): string {
+  try {
+    const before = expectRuntimeFile(staged.path);
+    using dir = openDirectory(staged.path);
+    const root = applyChange(before.runtime.root, staged.change);
+    writeTemporary(dir, staged, root, before.status);
+    return before.text;
+  } catch (error) {
+    throw writeFailed(staged.path, error);
+  }
+}
+
+/**
+ * Renames the staged content over the runtime file and syncs the directory.
+ * Ganeti's noded knows no lock: if the file is no longer what it was when the
+ * change was staged, the change is made again on what is there now.
+ *
+ * @param basis what {@linkcode stageRuntime} returned
+ * @throws {HotplugError} `state-write-failed`
+ */
+export function commitRuntime(staged: StagedChange, basis: string): void {
+  try {
+    using dir = openDirectory(staged.path);
+    const now = expectRuntimeFile(staged.path);
+    if (now.text !== basis) {
+      const root = applyChange(now.runtime.root, staged.change);
+      writeTemporary(dir, staged, root, now.status);
+    }
+    rename(staged.temporary, basename(staged.path), { dir });
+    fsync(dir);
+  } catch (error) {
+    throw writeFailed(staged.path, error);
+  }
+}
+
+/** Removes the staged content, if it is there. */
+export function discardStaged(staged: StagedChange): void {
+  using dir = openDirectory(staged.path);
+  removeIfThere(staged.temporary, dir);
+}

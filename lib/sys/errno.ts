@@ -1,0 +1,117 @@
+/**
+ * Failed system calls as typed errors.
+ *
+ * @module
+ */
+
+import { ERRNO_TABLE } from "./errno_table.ts";
+import { lastErrno } from "./libc.ts";
+
+const byNumber = new Map<number, readonly [code: string, text: string]>(
+  ERRNO_TABLE.map(([number, code, text]) => [number, [code, text]]),
+);
+
+/** Numbers of the errnos that code of this program decides on. */
+export const Errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  ENXIO: 6,
+  EBADF: 9,
+  EAGAIN: 11,
+  EACCES: 13,
+  EBUSY: 16,
+  EEXIST: 17,
+  ENODEV: 19,
+  ENOTDIR: 20,
+  EISDIR: 21,
+  EINVAL: 22,
+  ENOTTY: 25,
+  ENOSPC: 28,
+  EROFS: 30,
+  EPIPE: 32,
+  ENOTEMPTY: 39,
+  ELOOP: 40,
+  ENOTSOCK: 88,
+  EMSGSIZE: 90,
+  ECONNRESET: 104,
+  ECONNREFUSED: 111,
+} as const;
+
+/**
+ * A system call said no.
+ *
+ * @example
+ * ```ts
+ * import { Errno, SysError } from "./errno.ts";
+ *
+ * const error = new SysError(Errno.ENOENT, "open", "/x");
+ * console.log(error.message); // open /x: No such file or directory (ENOENT)
+ * ```
+ */
+export class SysError extends Error {
+  override readonly name = "SysError";
+  /** The Linux errno, above 0. */
+  readonly errno: number;
+  /** Its name (`ENOENT`), or `E` and the number for one not in the table. */
+  readonly code: string;
+  /** The call that failed, without parentheses. */
+  readonly syscall: string;
+  /** What it was applied to: a path, an fd's label. */
+  declare readonly subject?: string;
+
+  constructor(errno: number, syscall: string, subject?: string) {
+    const [code, text] = byNumber.get(errno) ?? [`E${errno}`, "Unknown error"];
+    const target = subject === undefined ? "" : ` ${subject}`;
+    super(`${syscall}${target}: ${text} (${code})`);
+    this.errno = errno;
+    this.code = code;
+    this.syscall = syscall;
+    if (subject !== undefined) this.subject = subject;
+  }
+}
+
+/** Something did not happen in the time it was given. */
+export class DeadlineError extends Error {
+  override readonly name = "DeadlineError";
+  /** What was waited for, as in "open /dev/drbd0". */
+  readonly what: string;
+  /** The time it was given, in milliseconds. */
+  readonly timeoutMs: number;
+
+  constructor(what: string, timeoutMs: number) {
+    super(`${what}: not done within ${timeoutMs} ms`);
+    this.what = what;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** What a failed call is called in its error. */
+export interface CallName {
+  readonly syscall: string;
+  readonly subject?: string | undefined;
+}
+
+/**
+ * Calls a libc function until it is not interrupted by a signal.
+ *
+ * @param call Must end with exactly one libc call and return its result.
+ * @param ignored Errnos for which -1 is returned negated instead of thrown.
+ * @returns The result, or `-errno` for an ignored one.
+ * @throws {SysError} For every other failure.
+ */
+export function checked(
+  call: () => number,
+  name: CallName,
+  ignored: readonly number[] = [],
+): number {
+  for (;;) {
+    const result = call();
+    if (result !== -1) return result;
+    const errno = lastErrno();
+    if (errno === Errno.EINTR) continue;
+    if (ignored.includes(errno)) return -errno;
+    throw new SysError(errno, name.syscall, name.subject);
+  }
+}

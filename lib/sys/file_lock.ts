@@ -1,0 +1,63 @@
+/**
+ * Locks on files.
+ *
+ * @module
+ */
+
+import { checked, Errno } from "./errno.ts";
+import type { Fd } from "./fd.ts";
+import { F, LOCK } from "./layout.ts";
+import { libc } from "./libc.ts";
+
+const LOCK_OPERATIONS = {
+  exclusive: LOCK.EX | LOCK.NB,
+  shared: LOCK.SH | LOCK.NB,
+  unlock: LOCK.UN | LOCK.NB,
+} as const;
+
+/**
+ * Takes or gives back a flock(2) lock, without waiting. It belongs to the open
+ * file and goes when its last descriptor is closed.
+ *
+ * @returns False if another open file holds it.
+ * @throws {SysError} If the kernel refuses for another reason.
+ */
+export function flock(fd: Fd, op: keyof typeof LOCK_OPERATIONS): boolean {
+  const result = checked(
+    // SAFETY: no memory; the result is checked by checked().
+    () => libc.flock(fd.number, LOCK_OPERATIONS[op]),
+    { syscall: "flock", subject: fd.label },
+    [Errno.EAGAIN],
+  );
+  return result === 0;
+}
+
+/** A range of bytes, for {@linkcode isRangeLocked}. */
+export interface LockRange {
+  /** First byte, at least 0. */
+  readonly start: number;
+  /** Number of bytes, at least 1. */
+  readonly length: number;
+}
+
+/**
+ * Whether another open file holds an fcntl(2) lock, of a process or of an open
+ * file description, on any byte of a range. Takes no lock itself.
+ *
+ * @throws {SysError} If the kernel refuses.
+ */
+export function isRangeLocked(fd: Fd, range: LockRange): boolean {
+  // struct flock: type at 0, whence (SEEK_SET) at 2, start at 8, length at 16,
+  // pid at 24, which must be 0 for OFD_GETLK (fcntl_locking(2)).
+  const lock = new DataView(new ArrayBuffer(32));
+  lock.setInt16(0, F.WRLCK, true);
+  lock.setBigInt64(8, BigInt(range.start), true);
+  lock.setBigInt64(16, BigInt(range.length), true);
+  checked(
+    // SAFETY: `lock` has the size of struct flock and outlives the synchronous
+    // call, which fills it; the result is checked by checked().
+    () => libc.fcntl(fd.number, F.OFD_GETLK, lock),
+    { syscall: "fcntl", subject: fd.label },
+  );
+  return lock.getInt16(0, true) !== F.UNLCK;
+}

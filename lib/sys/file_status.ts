@@ -1,0 +1,137 @@
+/**
+ * What a file is, asked with statx(2), whose answer has the same layout on
+ * every architecture.
+ *
+ * @module
+ */
+
+import { checked } from "./errno.ts";
+import type { Fd } from "./fd.ts";
+import { AT, cString, S, STATX } from "./layout.ts";
+import { libc } from "./libc.ts";
+
+/** What kind of thing a path or descriptor names. */
+export type FileKind =
+  | "file"
+  | "directory"
+  | "block"
+  | "character"
+  | "fifo"
+  | "socket"
+  | "link";
+
+/** The status of one inode. */
+export interface FileStatus {
+  readonly kind: FileKind;
+  /** Permission bits with set-uid, set-gid and sticky: 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Length of a regular file; 0 for a block device, see blockDeviceSize. */
+  readonly sizeBytes: number;
+  readonly inode: bigint;
+  /** Device the inode lies on, as `major:minor` in decimal. */
+  readonly device: string;
+  /** Device the inode names, as `major:minor`; `0:0` if it is no device. */
+  readonly rdev: string;
+  readonly nlink: number;
+  /** Last change of the content, in nanoseconds since 1970. */
+  readonly modifiedNs: bigint;
+}
+
+/** Options of {@linkcode statPath}. */
+export interface StatPathOptions {
+  /**
+   * Where a relative path starts.
+   *
+   * @default {the current directory}
+   */
+  readonly dir?: Fd | undefined;
+  /**
+   * Whether a link as the last part is followed.
+   *
+   * @default {"yes"}
+   */
+  readonly followLinks?: "yes" | "no" | undefined;
+}
+
+const KINDS: ReadonlyMap<number, FileKind> = new Map([
+  [S.IFREG, "file"],
+  [S.IFDIR, "directory"],
+  [S.IFBLK, "block"],
+  [S.IFCHR, "character"],
+  [S.IFIFO, "fifo"],
+  [S.IFSOCK, "socket"],
+  [S.IFLNK, "link"],
+]);
+
+/**
+ * The status of an open file; also of one opened with O_PATH.
+ *
+ * @throws {SysError} If the kernel refuses.
+ */
+export function statFd(fd: Fd): FileStatus {
+  return statx({
+    dir: fd.number,
+    path: "",
+    flags: AT.EMPTY_PATH,
+    subject: fd.label,
+  });
+}
+
+/**
+ * The status of what a path names.
+ *
+ * @throws {SysError} `ENOENT` if there is nothing, and others.
+ * @throws {TypeError} If the path has a NUL.
+ */
+export function statPath(
+  path: string,
+  options: StatPathOptions = {},
+): FileStatus {
+  return statx({
+    dir: options.dir?.number ?? AT.FDCWD,
+    path,
+    flags: options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0,
+    subject: path,
+  });
+}
+
+interface StatxCall {
+  readonly dir: number;
+  readonly path: string;
+  readonly flags: number;
+  readonly subject: string;
+}
+
+function statx(call: StatxCall): FileStatus {
+  const path = cString(call.path);
+  const status = new ArrayBuffer(STATX.size);
+  checked(
+    // SAFETY: `path` ends with a NUL, `status` has the size of struct statx;
+    // both outlive the synchronous call; the result is checked by checked().
+    () => libc.statx(call.dir, path, call.flags, STATX.BASIC_STATS, status),
+    { syscall: "stat", subject: call.subject },
+  );
+  return readStatus(new DataView(status));
+}
+
+function readStatus(view: DataView): FileStatus {
+  const u32 = (offset: number) => view.getUint32(offset, true);
+  const mode = view.getUint16(STATX.mode, true);
+  const kind = KINDS.get(mode & S.IFMT);
+  if (kind === undefined) throw new Error(`Unknown file type in mode ${mode}`);
+  return {
+    kind,
+    mode: mode & 0o7777,
+    uid: u32(STATX.uid),
+    gid: u32(STATX.gid),
+    sizeBytes: Number(view.getBigUint64(STATX.sizeBytes, true)),
+    inode: view.getBigUint64(STATX.inode, true),
+    device: `${u32(STATX.deviceMajor)}:${u32(STATX.deviceMinor)}`,
+    rdev: `${u32(STATX.rdevMajor)}:${u32(STATX.rdevMinor)}`,
+    nlink: u32(STATX.nlink),
+    modifiedNs: view.getBigInt64(STATX.mtimeSeconds, true) * 1_000_000_000n +
+      BigInt(u32(STATX.mtimeNanoseconds)),
+  };
+}

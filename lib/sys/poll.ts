@@ -1,0 +1,188 @@
+/**
+ * Waiting for descriptors.
+ *
+ * All waits of the program share one thread: Deno has 32 for everything, and a
+ * poll in each for every instance would use them up. The thread polls the
+ * descriptors of all waits together and is woken when one is added.
+ *
+ * @module
+ */
+
+import { checked } from "./errno.ts";
+import type { Fd } from "./fd.ts";
+import { POLL, POLLFD_SIZE } from "./layout.ts";
+import { libc } from "./libc.ts";
+import { type Deadline, startDeadline, whileInThread } from "./thread.ts";
+import { WakeUp } from "./wake_up.ts";
+
+export { WakeUp } from "./wake_up.ts";
+
+/** One descriptor to wait for. */
+export interface PollRequest {
+  readonly fd: Fd;
+  /** Of {@linkcode POLL}; `ERR`, `HUP` and `NVAL` are always reported. */
+  readonly events: number;
+}
+
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/**
+ * Waits on this thread, which does nothing else meanwhile.
+ *
+ * @param timeoutMs At least 0.
+ * @returns For each request the events that are there, 0 for none; all 0 when
+ * the time is over.
+ * @throws {SysError} If the kernel refuses.
+ */
+export function pollSync(
+  fds: readonly PollRequest[],
+  timeoutMs: number,
+): number[] {
+  const deadline = startDeadline(timeoutMs);
+  const memory = pollMemory(fds);
+  checked(
+    // SAFETY: `memory` holds `fds.length` pollfds and outlives the synchronous
+    // call; the result is checked by checked().
+    () => libc.poll(memory, BigInt(fds.length), pollTimeout(deadline)),
+    { syscall: "poll" },
+  );
+  return readEvents(memory);
+}
+
+/**
+ * Waits without stopping the event loop.
+ *
+ * The descriptors must stay open until the promise is settled. To end a wait
+ * early, put a {@linkcode WakeUp} among them.
+ *
+ * @param timeoutMs At least 0.
+ * @returns As {@linkcode pollSync}.
+ * @throws {SysError} If the kernel refuses.
+ */
+export function poll(
+  fds: readonly PollRequest[],
+  timeoutMs: number,
+): Promise<number[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<number[]>();
+  const deadline = startDeadline(timeoutMs);
+  waits.add({ fds, deadline, resolve, reject });
+  if (running === undefined) run();
+  else running.wake();
+  return promise;
+}
+
+interface Wait {
+  readonly fds: readonly PollRequest[];
+  readonly deadline: Deadline;
+  resolve(events: number[]): void;
+  reject(error: unknown): void;
+}
+
+const waits = new Set<Wait>();
+/** Interrupts the thread; undefined when none runs. */
+let running: WakeUp | undefined;
+
+async function run(): Promise<void> {
+  let ended: Ended[] = [];
+  try {
+    using wakeUp = new WakeUp();
+    running = wakeUp;
+    while (waits.size > 0) {
+      settle(ended);
+      ended = await round(wakeUp);
+    }
+  } catch (error) {
+    for (const wait of waits) wait.reject(error);
+    waits.clear();
+  } finally {
+    running = undefined;
+  }
+  // The last ones only now: whoever waited finds nothing left open by us.
+  settle(ended);
+}
+
+interface Ended {
+  readonly wait: Wait;
+  readonly events: number[];
+}
+
+function settle(ended: readonly Ended[]): void {
+  for (const { wait, events } of ended) wait.resolve(events);
+}
+
+/** One poll of all waits. A wait added meanwhile takes part in the next. */
+async function round(wakeUp: WakeUp): Promise<Ended[]> {
+  const polled = [...waits].filter(isOpen);
+  if (polled.length === 0) return [];
+  const requests = [
+    { fd: wakeUp.fd, events: POLL.IN },
+    ...polled.flatMap((wait) => wait.fds),
+  ];
+  const all = await pollInThread(requests, soonest(polled));
+  wakeUp.clear();
+  let offset = 1;
+  const results = polled.map((wait) => ({
+    wait,
+    events: all.slice(offset, offset += wait.fds.length),
+  }));
+  const ended = results.filter(({ wait, events }) =>
+    wait.deadline.remainingMs() === 0 || events.some((event) => event !== 0)
+  );
+  for (const { wait } of ended) waits.delete(wait);
+  return ended;
+}
+
+/** Rejects a wait whose descriptor was closed against the rule. */
+function isOpen(wait: Wait): boolean {
+  if (wait.fds.every(({ fd }) => !fd.isClosed)) return true;
+  waits.delete(wait);
+  wait.reject(new Error("A descriptor was closed while it was waited for"));
+  return false;
+}
+
+function soonest(polled: readonly Wait[]): Deadline {
+  return {
+    remainingMs: () =>
+      Math.min(...polled.map((wait) => wait.deadline.remainingMs())),
+  };
+}
+
+async function pollInThread(
+  requests: readonly PollRequest[],
+  deadline: Deadline,
+): Promise<number[]> {
+  const memory = pollMemory(requests);
+  const result = await whileInThread(
+    [memory],
+    // SAFETY: `memory` holds that many pollfds and is held by whileInThread
+    // until the thread is done. The errno of -1 stays with the thread, see
+    // below.
+    () =>
+      libc.pollInThread(memory, BigInt(requests.length), pollTimeout(deadline)),
+  );
+  // Most likely a signal; if not, this says what it is.
+  return result === -1 ? pollSync(requests, 0) : readEvents(memory);
+}
+
+function pollMemory(requests: readonly PollRequest[]): ArrayBuffer {
+  const memory = new ArrayBuffer(requests.length * POLLFD_SIZE);
+  const view = new DataView(memory);
+  requests.forEach(({ fd, events }, index) => {
+    view.setInt32(index * POLLFD_SIZE, fd.number, true);
+    view.setInt16(index * POLLFD_SIZE + 4, events, true);
+  });
+  return memory;
+}
+
+function readEvents(memory: ArrayBuffer): number[] {
+  const view = new DataView(memory);
+  return Array.from(
+    { length: memory.byteLength / POLLFD_SIZE },
+    (_, index) => view.getInt16(index * POLLFD_SIZE + 6, true),
+  );
+}
+
+/** Rounded up: a poll that ends too early would be repeated until it is time. */
+function pollTimeout(deadline: Deadline): number {
+  return Math.min(Math.ceil(deadline.remainingMs()), MAX_TIMEOUT_MS);
+}

@@ -1,0 +1,148 @@
+/**
+ * Who is connected to a unix socket.
+ *
+ * @module
+ */
+
+import { SysError } from "./errno.ts";
+import { type FileStatus, statPath } from "./file_status.ts";
+import {
+  ESTABLISHED,
+  listUnixSockets,
+  type UnixDiagEntry,
+} from "./unix_diag.ts";
+
+/** One process at the client's end of a connection. */
+export interface UnixSocketClient {
+  readonly pid: number;
+  /** Its command line, at most 120 characters. Text of the other process. */
+  readonly command: string;
+  /** Whether the listener has accepted it, or it is in its queue. */
+  readonly state: "accepted" | "waiting";
+}
+
+/** What {@linkcode unixSocketHolders} found. */
+export interface UnixSocketHolders {
+  /** The accepted ones first. */
+  readonly clients: UnixSocketClient[];
+}
+
+const MAX_TIME_MS = 500;
+const MAX_COMMAND_LENGTH = 120;
+
+/**
+ * The processes connected to a listening socket, without this one.
+ *
+ * Takes at most about half a second; on a machine with very many processes the
+ * list may then be incomplete. It is empty when the kernel has no sock_diag,
+ * when there is no such socket, and when the listener is in another network
+ * namespace.
+ *
+ * @param socketPath Path of the listener's socket.
+ */
+export function unixSocketHolders(socketPath: string): UnixSocketHolders {
+  const endMs = performance.now() + MAX_TIME_MS;
+  const states = clientStates(socketPath);
+  const clients = states.size === 0 ? [] : processesWith(states, endMs);
+  return {
+    clients: clients.sort((a, b) => a.state < b.state ? -1 : 1),
+  };
+}
+
+type State = UnixSocketClient["state"];
+
+/** The client ends of all connections: sockfs inode → state. */
+function clientStates(path: string): Map<number, State> {
+  const states = new Map<number, State>();
+  const bound = socketsBoundTo(path);
+  for (const { waiting } of bound) {
+    for (const inode of waiting) states.set(inode, "waiting");
+  }
+  for (const entry of bound) {
+    // An accepted socket has its listener's address and file. One that still
+    // waits exists too, but has no inode before accept(2) makes one.
+    if (entry.state !== ESTABLISHED || entry.inode === 0) continue;
+    if (entry.peer !== 0) states.set(entry.peer, "accepted");
+  }
+  states.delete(0);
+  return states;
+}
+
+function socketsBoundTo(path: string): UnixDiagEntry[] {
+  try {
+    const status = statPath(path);
+    return listUnixSockets(MAX_TIME_MS).filter((entry) =>
+      isBoundTo(entry, status, path)
+    );
+  } catch (error) {
+    if (error instanceof SysError) return [];
+    throw error;
+  }
+}
+
+/** By inode: the name is what the listener wrote, maybe in its own chroot. */
+function isBoundTo(
+  entry: UnixDiagEntry,
+  status: FileStatus,
+  path: string,
+): boolean {
+  if (entry.file === null) return entry.name === path;
+  return entry.file.inode === Number(BigInt.asUintN(32, status.inode)) &&
+    (entry.file.device === status.device || entry.name === path);
+}
+
+function processesWith(
+  states: ReadonlyMap<number, State>,
+  endMs: number,
+): UnixSocketClient[] {
+  const clients: UnixSocketClient[] = [];
+  for (const pid of processIds()) {
+    if (performance.now() > endMs) break;
+    const state = stateOf(pid, states);
+    if (state === undefined) continue;
+    clients.push({ pid, command: commandOf(pid), state });
+  }
+  return clients;
+}
+
+function processIds(): number[] {
+  return [...Deno.readDirSync("/proc")]
+    .filter(({ name }) => /^[1-9]\d*$/.test(name))
+    .map(({ name }) => Number(name))
+    .filter((pid) => pid !== Deno.pid);
+}
+
+/** The state of the first of these sockets that a process has open. */
+function stateOf(
+  pid: number,
+  states: ReadonlyMap<number, State>,
+): State | undefined {
+  try {
+    for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
+      const state = states.get(socketInode(`/proc/${pid}/fd/${name}`));
+      if (state !== undefined) return state;
+    }
+  } catch {
+    // It is gone, or of another user: nothing to learn here.
+  }
+  return undefined;
+}
+
+/** The inode of `socket:[N]`, 0 for everything else. */
+function socketInode(link: string): number {
+  try {
+    const [, inode] = /^socket:\[(\d+)\]$/.exec(Deno.readLinkSync(link)) ?? [];
+    return Number(inode ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`);
+    return words.replaceAll("\0", " ").trim().slice(0, MAX_COMMAND_LENGTH);
+  } catch {
+    return "";
+  }
+}

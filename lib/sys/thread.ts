@@ -1,0 +1,50 @@
+/**
+ * Memory for calls that run in another thread.
+ *
+ * @module
+ */
+
+/** What threads are using now. A module variable is never collected. */
+const inUse = new Set<object>();
+
+/**
+ * Keeps `memory` alive until `call` is done: V8 may drop a variable after its
+ * last use, which an await does not count as, while the thread still reads it.
+ *
+ * @param memory What the call points to: buffers of their own, made by
+ * `new ArrayBuffer` (a small typed array may lie on the heap that the collector
+ * moves).
+ */
+export async function whileInThread<T>(
+  memory: readonly object[],
+  call: () => Promise<T>,
+): Promise<T> {
+  inUse.add(memory);
+  try {
+    return await call();
+  } finally {
+    inUse.delete(memory);
+  }
+}
+
+/** The time left of a wait that consists of several. */
+export interface Deadline {
+  /** Milliseconds left, at least 0. */
+  remainingMs(): number;
+}
+
+/**
+ * Starts a deadline.
+ *
+ * @param timeoutMs At least 0; Infinity for none.
+ * @throws {RangeError} If it is negative or not a number.
+ */
+export function startDeadline(timeoutMs: number): Deadline {
+  if (!(timeoutMs >= 0)) {
+    throw new RangeError(
+      `A timeout must be at least 0 ms: current value is ${timeoutMs}`,
+    );
+  }
+  const endMs = performance.now() + timeoutMs;
+  return { remainingMs: () => Math.max(0, endMs - performance.now()) };
+}

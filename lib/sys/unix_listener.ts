@@ -1,0 +1,102 @@
+/**
+ * A listening unix socket: the other end of {@linkcode UnixSocket}, for tests
+ * that play QEMU.
+ *
+ * @module
+ */
+
+import { checked, DeadlineError, Errno } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { openFile, procPath } from "./file_open.ts";
+import { O, POLL, SOCKET, unixAddress } from "./layout.ts";
+import { libc } from "./libc.ts";
+import { startDeadline } from "./thread.ts";
+import { unixStreamSocket } from "./unix_connect.ts";
+import { UnixSocket } from "./unix_socket.ts";
+import { waitFor, type WaitOptions } from "./wait.ts";
+
+/** Owns one listening socket. The file it made stays. */
+export class UnixListener implements Disposable {
+  /** The socket. Close it through {@linkcode UnixListener.close}. */
+  readonly fd: Fd;
+
+  private constructor(fd: Fd) {
+    this.fd = fd;
+  }
+
+  /**
+   * Makes a socket file and listens. The directory's path may have any length.
+   *
+   * @param path Must not exist; its last part has at most 80 bytes.
+   * @param backlog The kernel lets one more connection than this wait.
+   * @returns A listener the caller owns; nothing stays open on failure.
+   * @throws {SysError} `EADDRINUSE`, `ENOENT` and others.
+   */
+  static bind(path: string, backlog = 1): UnixListener {
+    const slash = path.lastIndexOf("/");
+    using dir = openFile(path.slice(0, slash + 1) || ".", O.PATH | O.DIRECTORY);
+    const address = unixAddress(`${procPath(dir)}/${path.slice(slash + 1)}`);
+    const socket = unixStreamSocket(path);
+    try {
+      checked(
+        // SAFETY: `address` is a sockaddr_un of that length and outlives the
+        // synchronous call; the result is checked by checked().
+        () => libc.bind(socket.number, address, address.length),
+        { syscall: "bind", subject: path },
+      );
+      checked(
+        // SAFETY: no memory; the result is checked by checked().
+        () => libc.listen(socket.number, backlog),
+        { syscall: "listen", subject: path },
+      );
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return new UnixListener(socket);
+  }
+
+  /**
+   * Takes the next connection.
+   *
+   * @returns A socket the caller owns.
+   * @throws {DeadlineError} If none comes in time.
+   * @throws {SysError} `EMFILE` and others.
+   * @throws The signal's reason, if it is aborted.
+   */
+  async accept(options: WaitOptions): Promise<UnixSocket> {
+    const deadline = startDeadline(options.timeoutMs);
+    const request = { fd: this.fd, events: POLL.IN };
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const number = this.#tryAccept();
+      if (number >= 0) return new UnixSocket(new Fd(number, this.fd.label));
+      const timeoutMs = deadline.remainingMs();
+      if (timeoutMs === 0) {
+        throw new DeadlineError(`accept ${this.fd.label}`, options.timeoutMs);
+      }
+      await waitFor(request, { timeoutMs, signal: options.signal });
+    }
+  }
+
+  /** A descriptor, or a negative number if nobody waits. */
+  #tryAccept(): number {
+    const flags = SOCKET.NONBLOCK | SOCKET.CLOEXEC;
+    return checked(
+      // SAFETY: the address of the client is not wanted; the result is checked
+      // by checked().
+      () => libc.accept4(this.fd.number, null, null, flags),
+      { syscall: "accept", subject: this.fd.label },
+      [Errno.EAGAIN],
+    );
+  }
+
+  /** Closes the socket. A second call does nothing. */
+  close(): void {
+    this.fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * A connected unix stream socket that passes descriptors and never blocks the
+ * program.
+ *
+ * @module
+ */
+
+import { checked, DeadlineError, Errno } from "./errno.ts";
+import type { Fd } from "./fd.ts";
+import { MSG, POLL, SOCKET } from "./layout.ts";
+import { libc } from "./libc.ts";
+import {
+  type ReceivedMessage,
+  receiveMessage,
+  sendMessage,
+} from "./message.ts";
+import { type Deadline, startDeadline } from "./thread.ts";
+import { connectUnix } from "./unix_connect.ts";
+import { waitFor, type WaitOptions } from "./wait.ts";
+
+export type { ReceivedMessage } from "./message.ts";
+export type { WaitOptions } from "./wait.ts";
+
+/** Options of {@linkcode UnixSocket.sendAll}. */
+export interface SendOptions extends WaitOptions {
+  /** Goes with the first byte. Stays the caller's. */
+  readonly fd?: Fd | undefined;
+}
+
+/** The process at the other end, as it was when it connected or listened. */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Owns one connected socket. */
+export class UnixSocket implements Disposable {
+  /** The socket. Close it through {@linkcode UnixSocket.close}. */
+  readonly fd: Fd;
+
+  /**
+   * Takes over the ownership of a connected stream socket.
+   *
+   * @param fd Its calls are made not to wait, whether it is non-blocking
+   * itself or not.
+   */
+  constructor(fd: Fd) {
+    this.fd = fd;
+  }
+
+  /**
+   * Connects to a listening socket. The path may have any length.
+   *
+   * @returns A socket the caller owns; nothing is left open on failure.
+   * @throws {SysError} `ENOTSOCK` if the path is no socket, `ECONNREFUSED` if
+   * nobody listens, `ENOENT` and others.
+   * @throws {DeadlineError} If the listener's queue stays full.
+   * @throws The signal's reason, if it is aborted.
+   */
+  static async connect(
+    path: string,
+    options: WaitOptions,
+  ): Promise<UnixSocket> {
+    return new UnixSocket(await connectUnix(path, options));
+  }
+
+  /**
+   * Sends all bytes. After a failure a part may have been sent: the connection
+   * is good for nothing but closing.
+   *
+   * @param bytes At least one.
+   * @throws {RangeError} If there are none.
+   * @throws {SysError} `EPIPE` if the peer is gone, and others.
+   * @throws {DeadlineError} If the peer does not read.
+   * @throws The signal's reason, if it is aborted.
+   */
+  async sendAll(bytes: Uint8Array, options: SendOptions): Promise<void> {
+    if (bytes.length === 0) {
+      throw new RangeError("Cannot send nothing: bytes must have at least one");
+    }
+    const deadline = startDeadline(options.timeoutMs);
+    let sent = 0;
+    while (sent < bytes.length) {
+      options.signal?.throwIfAborted();
+      const rest = bytes.subarray(sent);
+      // On a short send the descriptor went with the first byte.
+      const count = options.fd !== undefined && sent === 0
+        ? sendMessage(this.fd, rest, options.fd)
+        : this.#send(rest);
+      if (count !== "would-block") sent += count;
+      else await this.#waitWritable(options, deadline);
+    }
+  }
+
+  #send(bytes: Uint8Array): number | "would-block" {
+    const memory = bytes as Uint8Array<ArrayBuffer>;
+    const flags = MSG.NOSIGNAL | MSG.DONTWAIT;
+    const size = BigInt(bytes.length);
+    const sent = checked(
+      // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
+      // no address; the result is checked by checked().
+      () => libc.sendto(this.fd.number, memory, size, flags, null, 0),
+      { syscall: "send", subject: this.fd.label },
+      [Errno.EAGAIN],
+    );
+    return sent < 0 ? "would-block" : sent;
+  }
+
+  async #waitWritable(options: SendOptions, deadline: Deadline): Promise<void> {
+    const result = await waitFor({ fd: this.fd, events: POLL.OUT }, {
+      timeoutMs: deadline.remainingMs(),
+      signal: options.signal,
+    });
+    if (result === "aborted") options.signal?.throwIfAborted();
+    if (result === "timeout") {
+      throw new DeadlineError(`send to ${this.fd.label}`, options.timeoutMs);
+    }
+  }
+
+  /**
+   * Receives what is there, without waiting. Descriptors that come along are
+   * closed by the kernel.
+   *
+   * @param buffer Filled from its begin; at least one byte.
+   * @returns The number of bytes, 0 at the end of the stream.
+   * @throws {SysError} `ECONNRESET` and others.
+   */
+  receive(buffer: Uint8Array): number | "would-block" {
+    const memory = buffer as Uint8Array<ArrayBuffer>;
+    const size = BigInt(buffer.length);
+    const count = checked(
+      // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
+      // the result is checked by checked().
+      () => libc.recv(this.fd.number, memory, size, MSG.DONTWAIT),
+      { syscall: "recv", subject: this.fd.label },
+      [Errno.EAGAIN],
+    );
+    return count < 0 ? "would-block" : count;
+  }
+
+  /**
+   * Receives what is there with its descriptors, without waiting.
+   *
+   * @param buffer Filled from its begin; at least one byte.
+   * @throws {SysError} As {@linkcode receiveMessage}.
+   */
+  receiveWithFds(buffer: Uint8Array): ReceivedMessage | "would-block" {
+    return receiveMessage(this.fd, buffer);
+  }
+
+  /**
+   * Waits until {@linkcode UnixSocket.receive} has something to tell: bytes,
+   * the end of the stream, or an error. Do not close the socket meanwhile.
+   *
+   * @throws {SysError} If the kernel refuses.
+   */
+  async waitReadable(
+    options: WaitOptions,
+  ): Promise<"readable" | "timeout" | "aborted"> {
+    const request = { fd: this.fd, events: POLL.IN };
+    const result = await waitFor(request, options);
+    return result === "ready" ? "readable" : result;
+  }
+
+  /**
+   * Who is at the other end.
+   *
+   * @throws {SysError} If the kernel refuses.
+   */
+  peerCredentials(): PeerCredentials {
+    const ucred = new DataView(new ArrayBuffer(12));
+    const size = new DataView(new ArrayBuffer(4));
+    size.setUint32(0, ucred.byteLength, true);
+    const { SOL_SOCKET, SO_PEERCRED } = SOCKET;
+    checked(
+      // SAFETY: `ucred` has the size of struct ucred, `size` says so; both
+      // outlive the synchronous call; the result is checked by checked().
+      () =>
+        libc.getsockopt(this.fd.number, SOL_SOCKET, SO_PEERCRED, ucred, size),
+      { syscall: "getsockopt SO_PEERCRED", subject: this.fd.label },
+    );
+    return {
+      pid: ucred.getInt32(0, true),
+      uid: ucred.getUint32(4, true),
+      gid: ucred.getUint32(8, true),
+    };
+  }
+
+  /** Closes the socket. A second call does nothing. */
+  close(): void {
+    this.fd.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

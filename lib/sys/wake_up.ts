@@ -1,0 +1,63 @@
+/**
+ * A descriptor that becomes readable on demand.
+ *
+ * @module
+ */
+
+import { checked, Errno } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { libc } from "./libc.ts";
+
+/** sys/eventfd.h: EFD_CLOEXEC | EFD_NONBLOCK. */
+const EVENTFD_FLAGS = 0o2000000 | 0o4000;
+
+/**
+ * Ends a wait: put its descriptor among those of a poll, then call
+ * {@linkcode WakeUp.wake}. Owns an eventfd(2).
+ */
+export class WakeUp implements Disposable {
+  /** Readable (`POLL.IN`) from the first {@linkcode WakeUp.wake} on. */
+  readonly fd: Fd;
+
+  /** @throws {SysError} `EMFILE`. */
+  constructor() {
+    const number = checked(
+      // SAFETY: no memory; the result is checked by checked().
+      () => libc.eventfd(0, EVENTFD_FLAGS),
+      { syscall: "eventfd" },
+    );
+    this.fd = new Fd(number, "eventfd");
+  }
+
+  /**
+   * Makes the descriptor readable. Does nothing after disposal, so that it may
+   * stand in a listener.
+   */
+  wake(): void {
+    if (this.fd.isClosed) return;
+    const one = new BigUint64Array([1n]);
+    checked(
+      // SAFETY: `one` has 8 bytes and outlives the synchronous call. EAGAIN is
+      // a full counter: readable anyway.
+      () => libc.write(this.fd.number, one, 8n),
+      { syscall: "write", subject: this.fd.label },
+      [Errno.EAGAIN],
+    );
+  }
+
+  /** Makes it not readable any more. */
+  clear(): void {
+    const count = new BigUint64Array(1);
+    checked(
+      // SAFETY: `count` has the 8 bytes an eventfd gives and outlives the
+      // synchronous call. EAGAIN: it was not readable.
+      () => libc.read(this.fd.number, count, 8n),
+      { syscall: "read", subject: this.fd.label },
+      [Errno.EAGAIN],
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.fd.close();
+  }
+}
