@@ -8,6 +8,7 @@
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
+  fchmod,
   mkdir,
   openFile,
   readAll,
@@ -71,7 +72,12 @@ function writeNicFile(directory: Fd, name: string, tap: string) {
 
 /** Makes the directory as Ganeti does at an instance's start: SPEC 1.2. */
 export function makeNicDirectory(directory: string): void {
-  ignore("EEXIST", () => mkdir(directory, 0o775));
+  ignore("EEXIST", () => {
+    mkdir(directory, 0o775);
+    using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+    // Whatever our umask: Ganeti's other daemons read it.
+    fchmod(dir, 0o775);
+  });
 }
 
 /** Removes the directory if nothing is in it. */

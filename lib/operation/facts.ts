@@ -6,7 +6,7 @@
 
 import { dirname } from "@std/path";
 import { HotplugError } from "../errors.ts";
-import { ganetiScript } from "../host/network.ts";
+import { ganetiScript, isProgram } from "../host/network.ts";
 import { type NicFiles, readNicFiles } from "../host/nic_file.ts";
 import { findQemu, type QemuProcess, tapBehind } from "../host/process.ts";
 import { identityAt, inspectSource, type Source } from "../host/source.ts";
@@ -90,6 +90,8 @@ export interface NicAddFacts extends Facts {
   readonly tapExists: boolean;
   readonly bridgeExists: boolean;
   readonly ganetiScript: string | undefined;
+  /** Whether the script that was asked for can be run. */
+  readonly scriptUsable: boolean;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
 }
@@ -212,6 +214,7 @@ export function readNicAddFacts(facts: Facts, request: NicAdd): NicAddFacts {
     tapExists: request.tap !== undefined && interfaceExists(request.tap),
     bridgeExists: request.link !== undefined && isBridge(request.link),
     ganetiScript: ganetiScript(),
+    scriptUsable: request.script !== undefined && isProgram(request.script),
     macs,
   };
 }

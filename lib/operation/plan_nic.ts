@@ -102,6 +102,9 @@ function refuseNode(facts: NicAddFacts, request: NicAdd) {
       "name an existing bridge with --link, or take --mode none",
     );
   }
+  if (request.script !== undefined && !facts.scriptUsable) {
+    throw refuse(`Network script ${request.script} is no program of this node`);
+  }
   if (request.vlan && scriptOf(facts, request) === undefined) {
     throw new HotplugError(
       "unsupported",

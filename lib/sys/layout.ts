@@ -82,16 +82,13 @@ export const SOCKET = {
   NONBLOCK: 0o4000,
   CLOEXEC: 0o2000000,
   SOL_SOCKET: 1,
-  SO_SNDBUF: 7,
   SO_PEERCRED: 17,
-  SO_RCVTIMEO: 20,
   SCM_RIGHTS: 1,
 } as const;
 
 /** linux/socket.h: flags of send and receive. */
 export const MSG = {
   CTRUNC: 0x8,
-  TRUNC: 0x20,
   DONTWAIT: 0x40,
   NOSIGNAL: 0x4000,
   CMSG_CLOEXEC: 0x40000000,

@@ -6,6 +6,7 @@
 
 import { SysError } from "./errno.ts";
 import { type FileStatus, statPath } from "./file_status.ts";
+import { type Deadline, startDeadline } from "./thread.ts";
 import {
   ESTABLISHED,
   listUnixSockets,
@@ -33,28 +34,26 @@ const MAX_COMMAND_LENGTH = 120;
 /**
  * The processes connected to a listening socket, without this one.
  *
- * Takes at most about half a second; on a machine with very many processes the
- * list may then be incomplete. It is empty when the kernel has no sock_diag,
+ * Takes at most half a second and one process more; on a machine with very
+ * many processes the list may be incomplete. It is empty when the kernel has no sock_diag,
  * when there is no such socket, and when the listener is in another network
  * namespace.
  *
  * @param socketPath Path of the listener's socket.
  */
 export function unixSocketHolders(socketPath: string): UnixSocketHolders {
-  const endMs = performance.now() + MAX_TIME_MS;
-  const states = clientStates(socketPath);
-  const clients = states.size === 0 ? [] : processesWith(states, endMs);
-  return {
-    clients: clients.sort((a, b) => a.state < b.state ? -1 : 1),
-  };
+  const deadline = startDeadline(MAX_TIME_MS);
+  const states = clientStates(socketsBoundTo(socketPath, deadline));
+  const clients = states.size === 0 ? [] : processesWith(states, deadline);
+  const inState = (state: State) => clients.filter((c) => c.state === state);
+  return { clients: [...inState("accepted"), ...inState("waiting")] };
 }
 
 type State = UnixSocketClient["state"];
 
 /** The client ends of all connections: sockfs inode → state. */
-function clientStates(path: string): Map<number, State> {
+function clientStates(bound: readonly UnixDiagEntry[]): Map<number, State> {
   const states = new Map<number, State>();
-  const bound = socketsBoundTo(path);
   for (const { waiting } of bound) {
     for (const inode of waiting) states.set(inode, "waiting");
   }
@@ -62,18 +61,17 @@ function clientStates(path: string): Map<number, State> {
     // An accepted socket has its listener's address and file. One that still
     // waits exists too, but has no inode before accept(2) makes one.
     if (entry.state !== ESTABLISHED || entry.inode === 0) continue;
-    if (entry.peer !== 0) states.set(entry.peer, "accepted");
+    if (!states.has(entry.peer)) states.set(entry.peer, "accepted");
   }
   states.delete(0);
   return states;
 }
 
-function socketsBoundTo(path: string): UnixDiagEntry[] {
+function socketsBoundTo(path: string, deadline: Deadline): UnixDiagEntry[] {
   try {
     const status = statPath(path);
-    return listUnixSockets(MAX_TIME_MS).filter((entry) =>
-      isBoundTo(entry, status, path)
-    );
+    return listUnixSockets(deadline.remainingMs())
+      .filter((entry) => isBoundTo(entry, status, path));
   } catch (error) {
     if (error instanceof SysError) return [];
     throw error;
@@ -93,11 +91,11 @@ function isBoundTo(
 
 function processesWith(
   states: ReadonlyMap<number, State>,
-  endMs: number,
+  deadline: Deadline,
 ): UnixSocketClient[] {
   const clients: UnixSocketClient[] = [];
   for (const pid of processIds()) {
-    if (performance.now() > endMs) break;
+    if (deadline.remainingMs() === 0) break;
     const state = stateOf(pid, states);
     if (state === undefined) continue;
     clients.push({ pid, command: commandOf(pid), state });

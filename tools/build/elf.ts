@@ -1,0 +1,153 @@
+/**
+ * As much of an ELF64 file as packing needs: headers, and one GOT slot.
+ *
+ * Names and offsets are those of elf.h (Elf64_Ehdr, Elf64_Phdr, Elf64_Dyn,
+ * Elf64_Rela, Elf64_Sym).
+ *
+ * @module
+ */
+
+export const PT_LOAD = 1;
+export const PT_DYNAMIC = 2;
+export const PT_NOTE = 4;
+export const PF_X = 1;
+export const PF_R = 4;
+
+/** Bytes of one Elf64_Phdr. */
+export const PHDR_SIZE = 56;
+
+const DT_STRTAB = 5;
+const DT_SYMTAB = 6;
+const DT_RELA = 7;
+const DT_RELASZ = 8;
+
+/** R_X86_64_GLOB_DAT and R_AARCH64_GLOB_DAT, by `e_machine`. */
+const GLOB_DAT: Readonly<Record<number, number>> = { 62: 6, 183: 1025 };
+
+/** One Elf64_Phdr; offsets and sizes in bytes. */
+export interface ProgramHeader {
+  readonly type: number;
+  readonly flags: number;
+  readonly offset: number;
+  readonly vaddr: number;
+  readonly filesz: number;
+  readonly memsz: number;
+  readonly align: number;
+}
+
+/** The headers of a little-endian ELF64 executable. */
+export interface ElfHeaders {
+  readonly machine: number;
+  readonly entry: number;
+  readonly phoff: number;
+  readonly programHeaders: readonly ProgramHeader[];
+}
+
+/** A view on all of `bytes`. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * Reads the headers.
+ *
+ * @throws {TypeError} if it is no little-endian ELF64 file.
+ */
+export function readHeaders(file: Uint8Array): ElfHeaders {
+  const view = viewOf(file);
+  // e_ident: magic, ELFCLASS64, ELFDATA2LSB.
+  const isElf64 = file.length >= 64 && view.getUint32(0) === 0x7f454c46 &&
+    file[4] === 2 && file[5] === 1 && view.getUint16(54, true) === PHDR_SIZE;
+  if (!isElf64) {
+    throw new TypeError(
+      "Cannot pack this executable: it must be a little-endian ELF64 file",
+    );
+  }
+  const phoff = u64(view, 32);
+  const programHeaders: ProgramHeader[] = [];
+  for (let i = 0; i < view.getUint16(56, true); i++) {
+    programHeaders.push(readProgramHeader(view, phoff + i * PHDR_SIZE));
+  }
+  return {
+    machine: view.getUint16(18, true),
+    entry: u64(view, 24),
+    phoff,
+    programHeaders,
+  };
+}
+
+function readProgramHeader(view: DataView, at: number): ProgramHeader {
+  return {
+    type: view.getUint32(at, true),
+    flags: view.getUint32(at + 4, true),
+    offset: u64(view, at + 8),
+    vaddr: u64(view, at + 16),
+    filesz: u64(view, at + 32),
+    memsz: u64(view, at + 40),
+    align: u64(view, at + 48),
+  };
+}
+
+/** Writes one program header at byte `at`; p_paddr is set to p_vaddr. */
+export function writeProgramHeader(
+  view: DataView,
+  at: number,
+  header: ProgramHeader,
+): void {
+  view.setUint32(at, header.type, true);
+  view.setUint32(at + 4, header.flags, true);
+  const { offset, vaddr, filesz, memsz, align } = header;
+  [offset, vaddr, vaddr, filesz, memsz, align].forEach((value, i) =>
+    view.setBigUint64(at + 8 + 8 * i, BigInt(value), true)
+  );
+}
+
+/**
+ * Virtual address of the GOT slot in which ld.so stores the address of
+ * `environ`: the place of the GLOB_DAT relocation against that symbol.
+ *
+ * @throws {TypeError} if the executable has none (it is static, say).
+ */
+export function findEnvironSlot(file: Uint8Array, elf: ElfHeaders): number {
+  const view = viewOf(file);
+  const fileOffset = (vaddr: number) => {
+    const home = elf.programHeaders.find((h) =>
+      h.type === PT_LOAD && vaddr >= h.vaddr && vaddr < h.vaddr + h.filesz
+    );
+    return home ? vaddr - home.vaddr + home.offset : 0;
+  };
+  const tags = readDynamic(view, elf);
+  const rela = fileOffset(tags.get(DT_RELA) ?? 0);
+  const symtab = fileOffset(tags.get(DT_SYMTAB) ?? 0);
+  const strtab = fileOffset(tags.get(DT_STRTAB) ?? 0);
+  for (let at = rela; at < rela + (tags.get(DT_RELASZ) ?? 0); at += 24) {
+    // r_info: type in the low half, symbol in the high half.
+    if (view.getUint32(at + 8, true) !== GLOB_DAT[elf.machine]) continue;
+    const symbol = symtab + 24 * view.getUint32(at + 12, true);
+    const name = strtab + view.getUint32(symbol, true);
+    if (textAt(file, name) === "environ") return u64(view, at);
+  }
+  throw new TypeError(
+    "Cannot pack this executable: it must refer to `environ` of a shared libc",
+  );
+}
+
+function readDynamic(view: DataView, elf: ElfHeaders): Map<number, number> {
+  const tags = new Map<number, number>();
+  const dynamic = elf.programHeaders.find((h) => h.type === PT_DYNAMIC);
+  if (dynamic === undefined) return tags;
+  const { offset, filesz } = dynamic;
+  for (let at = offset; at < offset + filesz; at += 16) {
+    tags.set(u64(view, at), u64(view, at + 8));
+  }
+  return tags;
+}
+
+function textAt(file: Uint8Array, at: number): string {
+  const bytes = file.subarray(at, file.indexOf(0, at));
+  return new TextDecoder().decode(bytes);
+}
+
+function u64(view: DataView, at: number): number {
+  return Number(view.getBigUint64(at, true));
+}

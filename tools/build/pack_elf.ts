@@ -1,0 +1,107 @@
+/**
+ * Packing arguments and an environment into an executable.
+ *
+ * The executable gets one more page-aligned segment, at the end of the file
+ * and above its highest address, with a start stub in it (stub.ts); e_entry
+ * points there. No byte of the program moves, so nothing needs relocation. The
+ * program header table stays where it is and keeps its length, so AT_PHDR,
+ * AT_PHNUM and PT_PHDR stay true: the new PT_LOAD takes the place of the first
+ * PT_NOTE, which holds the build id and the ABI tag. The kernel reads notes
+ * of an executable only for PT_GNU_PROPERTY, ld.so only those of libraries.
+ *
+ * The section header table stays too, and does not know the new segment: do
+ * not run `strip` or `objcopy` on the result.
+ *
+ * @module
+ */
+
+import {
+  findEnvironSlot,
+  PF_R,
+  PF_X,
+  PHDR_SIZE,
+  type ProgramHeader,
+  PT_LOAD,
+  PT_NOTE,
+  readHeaders,
+  viewOf,
+  writeProgramHeader,
+} from "./elf.ts";
+import { buildSegment, STUB_OFFSET, stubFor } from "./stub.ts";
+import type { Surroundings } from "./stub.ts";
+import { SURROUNDINGS } from "./surroundings.ts";
+
+/**
+ * The executable that starts `deno` with `args`, followed by what the user
+ * gives, in the given surroundings. Pure; `deno` is not changed.
+ *
+ * @param deno an x86_64 or aarch64 executable, dynamically linked to glibc.
+ * @param args the beginning of argv, argv[0] included. Empty: argv stays as
+ * the caller gave it, only the surroundings are set.
+ * @param surroundings the environment. @default SURROUNDINGS
+ * @throws {TypeError} if `deno` has not the shape this needs, or a string has
+ * a NUL character in it.
+ * @throws {RangeError} if it is for another machine.
+ */
+export function packElf(
+  deno: Uint8Array,
+  args: readonly string[],
+  surroundings: Surroundings = SURROUNDINGS,
+): Uint8Array {
+  const elf = readHeaders(deno);
+  const stub = stubFor(elf.machine);
+  const loads = elf.programHeaders.filter((h) => h.type === PT_LOAD);
+  const align = Math.max(...loads.map((h) => h.align));
+  const offset = roundUp(deno.length, align);
+  const vaddr = roundUp(
+    Math.max(...loads.map((h) => h.vaddr + h.memsz)),
+    align,
+  );
+  const segment = buildSegment(stub, args, {
+    surroundings,
+    distances: {
+      entry: elf.entry - vaddr,
+      environSlot: findEnvironSlot(deno, elf) - vaddr,
+    },
+  });
+  const size = segment.length;
+  const headers = replaceFirstNote(elf.programHeaders, {
+    type: PT_LOAD,
+    flags: PF_R | PF_X,
+    offset,
+    vaddr,
+    filesz: size,
+    memsz: size,
+    align,
+  });
+  const packed = new Uint8Array(offset + size);
+  packed.set(deno);
+  packed.set(segment, offset);
+  const view = viewOf(packed);
+  view.setBigUint64(24, BigInt(vaddr + STUB_OFFSET), true); // e_entry
+  headers.forEach((h, i) =>
+    writeProgramHeader(view, elf.phoff + i * PHDR_SIZE, h)
+  );
+  return packed;
+}
+
+/**
+ * The new header goes to the end: "loadable segment entries in the program
+ * header table appear in ascending order, sorted on p_vaddr" (System V gABI).
+ */
+function replaceFirstNote(
+  headers: readonly ProgramHeader[],
+  added: ProgramHeader,
+): ProgramHeader[] {
+  const note = headers.findIndex((h) => h.type === PT_NOTE);
+  if (note < 0) {
+    throw new TypeError(
+      "Cannot pack this executable: it must have a PT_NOTE header to give up",
+    );
+  }
+  return [...headers.filter((_, i) => i !== note), added];
+}
+
+function roundUp(value: number, align: number): number {
+  return Math.ceil(value / align) * align;
+}

@@ -1,0 +1,167 @@
+/**
+ * The segment that packElf appends: a table, the start stub, strings.
+ *
+ * ld.so calls the stub where it would have called the program's `_start`. The
+ * stub builds a new frame below the one the kernel made, and jumps to the old
+ * entry point with it:
+ *
+ *     sp → argc                            (raised by the inserted arguments)
+ *          argv: ours, the caller's but argv[0], NULL
+ *          envp: ours, the caller's minus what a rule hides, NULL
+ *          auxv: as it was, up to AT_NULL
+ *
+ * Why this is sound:
+ * - The frame has the layout and the alignment that the psABI prescribes for
+ *   process start, whole, so whoever walks from argv to envp to auxv arrives.
+ *   The register that carries rtld_fini survives.
+ * - The old frame stays. ld.so has read LD_* from it, libc and the vDSO keep
+ *   using its auxv, /proc/PID/cmdline and environ show what the caller gave.
+ * - libc took its `environ` from the old frame before the stub ran. A program
+ *   may assign `environ` (POSIX environ(7)), so the stub does: through the GOT
+ *   slot that ld.so has filled for the program's own reference to it. The
+ *   program's constructors and `main` run after that and get this `environ`
+ *   (glibc csu/libc-start.c); libc's own did not read any variable we hide.
+ * - Strings handed to execve may hold 128 KiB each (MAX_ARG_STRLEN). Those of
+ *   the stub never pass through execve, so the bundle may be of any size.
+ *
+ * The table in front of the stub, little endian, offsets from the segment:
+ *
+ *      0 i64  old entry point          24 u32  offset table of the arguments
+ *      8 i64  GOT slot of `environ`    28 u32  offset table of the variables
+ *     16 u32  number of arguments      32 u32  rules
+ *     20 u32  number of variables      36 u32  refuge
+ *
+ * A rule is: length of the prefix, byte (0 hides the variable, any other takes
+ * the place of its first byte), the prefix. Length 0 ends the rules. The first
+ * rule that fits decides.
+ *
+ * The refuge is a directory to go to if the current one was deleted, since
+ * Deno refuses to start without one.
+ *
+ * @module
+ */
+
+import { STUB_AARCH64 } from "./stub_aarch64.ts";
+import { STUB_X86_64 } from "./stub_x86_64.ts";
+
+/** Bytes of the table in front of the stub. */
+export const STUB_OFFSET = 64;
+
+/** What happens to inherited variables whose `NAME=value` begins so. */
+export interface EnvironmentRule {
+  /** 1 to 255 bytes, compared with the beginning of `NAME=value`. */
+  readonly prefix: string;
+  /** Takes the place of the first byte; without it the variable is hidden. */
+  readonly firstByte?: string;
+}
+
+/** What a packed program starts with beside its arguments. */
+export interface Surroundings {
+  /** `NAME=value`, put before the inherited variables: the first one counts. */
+  readonly variables: readonly string[];
+  readonly rules: readonly EnvironmentRule[];
+  /** Absolute path of the directory that replaces a deleted one. */
+  readonly refuge: string;
+}
+
+/** Where the segment ends up, as distances from its own start, in bytes. */
+export interface Distances {
+  readonly entry: number;
+  readonly environSlot: number;
+}
+
+/** Machine code of a listing: the hexadecimal bytes of its first column. */
+export function assemble(listing: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const line of listing.split("\n")) {
+    if (line === "" || line.endsWith(":")) continue;
+    const column = line.split("|")[0] ?? "";
+    for (const pair of column.trim().split(/ +/)) {
+      if (!/^[0-9a-f]{2}$/.test(pair)) throw new TypeError(`bad line: ${line}`);
+      bytes.push(parseInt(pair, 16));
+    }
+  }
+  return new Uint8Array(bytes);
+}
+
+/**
+ * The start stub of an architecture.
+ *
+ * @param machine `e_machine` of the ELF header: EM_X86_64 (62) or
+ * EM_AARCH64 (183), elf.h.
+ * @throws {RangeError} for any other.
+ */
+export function stubFor(machine: number): Uint8Array {
+  if (machine === 62) return assemble(STUB_X86_64);
+  if (machine === 183) return assemble(STUB_AARCH64);
+  throw new RangeError(
+    `Cannot pack this executable: its machine must be x86_64 (62) or ` +
+      `aarch64 (183): current value is ${machine}`,
+  );
+}
+
+/**
+ * The whole segment.
+ *
+ * @param stub machine code, as {@linkcode stubFor} gives it.
+ * @param args the beginning of argv, argv[0] included; empty: argv stays.
+ * @throws {TypeError} if a string cannot be a C string or a rule is too long.
+ */
+export function buildSegment(
+  stub: Uint8Array,
+  args: readonly string[],
+  { surroundings, distances }: {
+    surroundings: Surroundings;
+    distances: Distances;
+  },
+): Uint8Array {
+  const { variables, rules, refuge } = surroundings;
+  const argTable = (STUB_OFFSET + stub.length + 7) & ~7;
+  const variableTable = argTable + 4 * args.length;
+  const ruleList = variableTable + 4 * variables.length;
+  const ruleBytes = encodeRules(rules);
+  const texts = [refuge, ...args, ...variables].map(cString);
+  const offsets: number[] = [];
+  let end = ruleList + ruleBytes.length;
+  for (const text of texts) {
+    offsets.push(end);
+    end += text.length;
+  }
+  const segment = new Uint8Array(end);
+  const view = new DataView(segment.buffer);
+  view.setBigInt64(0, BigInt(distances.entry), true);
+  view.setBigInt64(8, BigInt(distances.environSlot), true);
+  const counts = [args.length, variables.length];
+  const [refugeOffset = 0, ...stringOffsets] = offsets;
+  [...counts, argTable, variableTable, ruleList, refugeOffset]
+    .forEach((value, i) => view.setUint32(16 + 4 * i, value, true));
+  segment.set(stub, STUB_OFFSET);
+  stringOffsets.forEach((offset, i) =>
+    view.setUint32(argTable + 4 * i, offset, true)
+  );
+  segment.set(ruleBytes, ruleList);
+  texts.forEach((text, i) => segment.set(text, offsets[i]));
+  return segment;
+}
+
+function encodeRules(rules: readonly EnvironmentRule[]): Uint8Array {
+  const bytes: number[] = [];
+  for (const { prefix, firstByte } of rules) {
+    const text = cString(prefix).subarray(0, -1);
+    if (text.length < 1 || text.length > 255) {
+      throw new TypeError(
+        `Cannot use a rule: its prefix must have 1 to 255 bytes: ` +
+          `current value is "${prefix}"`,
+      );
+    }
+    bytes.push(text.length, firstByte?.charCodeAt(0) ?? 0, ...text);
+  }
+  return new Uint8Array([...bytes, 0, 0]);
+}
+
+function cString(text: string): Uint8Array {
+  if (text.includes("\0")) {
+    throw new TypeError(`Cannot pack a string with a NUL character in it`);
+  }
+  return new TextEncoder().encode(text + "\0");
+}

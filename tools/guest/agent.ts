@@ -1,0 +1,87 @@
+/**
+ * The host's side of the command agent (its other side is init.ts).
+ *
+ * @module
+ */
+import { within } from "./deadline.ts";
+import { LineSocket } from "./line_socket.ts";
+
+/** What a command in the guest came to. */
+export interface GuestResult {
+  /** Exit status of the shell; 137 if it was killed at the time limit. */
+  readonly status: number;
+  /** stdout and stderr together, as UTF-8. */
+  readonly output: string;
+}
+
+/** Runs commands in the guest, one after the other. */
+export class GuestAgent implements Disposable {
+  #socket!: LineSocket;
+  #count = 0;
+  readonly #waiting = new Map<string, (result: GuestResult) => void>();
+  readonly #ready = Promise.withResolvers<void>();
+  // A guest restored from a saved state may still answer what was asked
+  // before it was saved: ids of one connection are not those of another.
+  readonly #prefix = crypto.randomUUID().slice(0, 8);
+
+  private constructor() {}
+
+  /** Connects to the serial line's socket; the guest may not be up yet. */
+  static async connect(path: string): Promise<GuestAgent> {
+    const agent = new GuestAgent();
+    agent.#socket = await LineSocket.connect(path, (l) => agent.#take(l));
+    return agent;
+  }
+
+  /** Resolves when the guest says that its agent has started. */
+  async booted(timeoutMs: number): Promise<void> {
+    await within(this.#ready.promise, timeoutMs, "READY from the guest");
+  }
+
+  /** Ends a line that an earlier host may have left half written. */
+  async resync(): Promise<void> {
+    await this.#socket.write("");
+  }
+
+  /**
+   * Runs a shell command.
+   *
+   * @throws {TimeoutError} if the guest does not answer; a command that
+   * merely takes longer than `timeoutMs` is killed (status 137).
+   */
+  async run(command: string, timeoutMs: number): Promise<GuestResult> {
+    const id = `${this.#prefix}-${++this.#count}`;
+    const { promise, resolve } = Promise.withResolvers<GuestResult>();
+    this.#waiting.set(id, resolve);
+    const code = new TextEncoder().encode(command).toBase64();
+    const seconds = Math.ceil(timeoutMs / 1000);
+    try {
+      await this.#socket.write(`${id} ${seconds} ${code}`);
+      // The guest's clock gets its chance to end the command first.
+      const limitMs = seconds * 1000 + 3000;
+      return await within(promise, limitMs, `answer to "${command}"`);
+    } finally {
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** Resolves when the socket is closed, as it is when QEMU has ended. */
+  get ended(): Promise<void> {
+    return this.#socket.ended;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+
+  #take(line: string): void {
+    if (line === "READY") this.#ready.resolve();
+    const [id = "", status, output = ""] = line.split(" ");
+    const bytes = this.#waiting.has(id) ? Uint8Array.fromBase64(output) : null;
+    if (bytes === null) return;
+    this.#waiting.get(id)?.({
+      status: Number(status),
+      output: new TextDecoder().decode(bytes),
+    });
+  }
+}

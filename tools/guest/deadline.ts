@@ -1,0 +1,63 @@
+/**
+ * Waiting with an end.
+ *
+ * @module
+ */
+
+/** Nothing came in time. */
+export class TimeoutError extends Error {
+  override readonly name = "TimeoutError";
+}
+
+/**
+ * The value of `promise`, or a {@link TimeoutError} after `timeoutMs`
+ * milliseconds. Leaves no timer behind.
+ */
+export async function within<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  what: string,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new TimeoutError(`No ${what} within ${timeoutMs} ms`));
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How {@link until} asks. */
+export interface UntilOptions {
+  readonly timeoutMs: number;
+  /** What is waited for, for the message. */
+  readonly what: string;
+  /** Milliseconds between two questions. @default 10 */
+  readonly everyMs?: number;
+}
+
+/**
+ * Asks again and again until the answer is not undefined; for states that
+ * nothing announces.
+ *
+ * @throws {TimeoutError} after `timeoutMs`
+ */
+export async function until<T>(
+  ask: () => Promise<T | undefined>,
+  options: UntilOptions,
+): Promise<T> {
+  const end = performance.now() + options.timeoutMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (performance.now() > end) {
+      const { what, timeoutMs } = options;
+      throw new TimeoutError(`No ${what} within ${timeoutMs} ms`);
+    }
+    await new Promise((next) => setTimeout(next, options.everyMs ?? 10));
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Finds, downloads or installs what tests, demo and bench need to start
+ * throw-away virtual machines: QEMU, a guest kernel, a guest initrd.
+ *
+ * ```sh
+ * deno run -A tools/setup.ts
+ * ```
+ *
+ * @module
+ */
+import { install } from "./guest/apt.ts";
+import { cacheFolder, withLock } from "./guest/cache.ts";
+import { ensureInitrd } from "./guest/initrd.ts";
+import { ensureKernel } from "./guest/kernel.ts";
+import {
+  backportsQemu,
+  installedQemu,
+  ROM_FOLDER,
+} from "./guest/qemu_release.ts";
+import { exists, isInPath } from "./guest/run.ts";
+import type { Log, QemuRelease, Tools } from "./guest/types.ts";
+
+export type { QemuRelease, Tools };
+
+/** What {@link ensureTools} is asked for. */
+export interface SetupOptions {
+  /** Whether QEMU 10.0 (or what backports has) is wanted too. */
+  readonly qemu10: boolean;
+  /** Is told of each download and installation. */
+  readonly log: Log;
+}
+
+/**
+ * Everything a test machine needs. The first call on a fresh machine
+ * downloads about 60 MB and must be root's; later ones only look.
+ *
+ * @throws {Error} one line that says what is missing; for QEMU 10.0 only
+ * with `CI=true`, else its absence is logged.
+ */
+export async function ensureTools(options: SetupOptions): Promise<Tools> {
+  const { log } = options;
+  const cache = await cacheFolder();
+  await withLock(`${cache}/install.lock`, () => installMissing(log));
+  const installed = await installedQemu();
+  if (installed === undefined) throw new Error("Cannot find QEMU in PATH");
+  const inputs = await ensureKernel(cache, log);
+  const initrd = await ensureInitrd(inputs, cache);
+  const qemus = [installed];
+  if (options.qemu10 && Number(installed.name) < 10) {
+    const newer = await newerQemu(cache, log);
+    if (newer) qemus.push(newer);
+  }
+  return { kernel: inputs.kernel, initrd, qemus };
+}
+
+async function installMissing(log: Log): Promise<void> {
+  const packages: string[] = [];
+  if (!await isInPath("qemu-system-x86_64")) packages.push("qemu-system-x86");
+  if (!await exists(`${ROM_FOLDER}/efi-virtio.rom`)) packages.push("ipxe-qemu");
+  if (!await isInPath("ip")) packages.push("iproute2");
+  if (packages.length > 0) await install(packages, log);
+}
+
+async function newerQemu(
+  cache: string,
+  log: Log,
+): Promise<QemuRelease | undefined> {
+  try {
+    return await backportsQemu(cache, log);
+  } catch (error) {
+    if (Deno.env.get("CI") === "true") throw error;
+    log(`WARNING: no QEMU 10.0, nothing is tested with it: ${error}`);
+    return undefined;
+  }
+}
+
+if (import.meta.main) {
+  const log = (line: string) => console.error(`setup: ${line}`);
+  try {
+    const tools = await ensureTools({ qemu10: true, log });
+    console.log(JSON.stringify(tools, null, 2));
+  } catch (error) {
+    log(error instanceof Error ? error.message : String(error));
+    Deno.exit(1);
+  }
+}
