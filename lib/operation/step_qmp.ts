@@ -79,6 +79,12 @@ const qmp: Verbs<QmpStep> = {
     const fd = step.fd === undefined ? undefined : world.fd(step.fd);
     try {
       await world.qmp.execute(step.execute, step.arguments, { fd });
+    } catch (error) {
+      // A refused command has not taken its fd: QEMU keeps it for the next
+      // one until the session ends.
+      const refused = error instanceof QmpCommandError;
+      if (refused && fd !== undefined) world.qmp.close();
+      throw error;
     } finally {
       // QEMU has its own now, or will never have one.
       if (step.fd !== undefined) world.closeFd(step.fd);

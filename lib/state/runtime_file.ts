@@ -8,7 +8,7 @@
  * @module
  */
 
-import { basename, dirname } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { HotplugError, messageOf } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -194,6 +194,11 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
 
 /** Removes the staged content, if it is there. */
 export function discardStaged(staged: StagedChange): void {
-  using dir = openDirectory(staged.path);
-  removeIfThere(staged.temporary, dir);
+  try {
+    unlink(join(dirname(staged.path), staged.temporary));
+  } catch (error) {
+    const gone = error instanceof SysError &&
+      ["ENOENT", "ENOTDIR"].includes(error.code);
+    if (!gone) throw error;
+  }
 }

@@ -10,7 +10,10 @@ import type { Fd } from "./fd.ts";
 import { AT, cString, S, STATX } from "./layout.ts";
 import { libc } from "./libc.ts";
 
-/** What kind of thing a path or descriptor names. */
+/**
+ * What kind of thing a path or descriptor names; `anonymous` is what has no
+ * type, such as an eventfd or epoll instance (fs/anon_inodes.c).
+ */
 export type FileKind =
   | "file"
   | "directory"
@@ -18,7 +21,8 @@ export type FileKind =
   | "character"
   | "fifo"
   | "socket"
-  | "link";
+  | "link"
+  | "anonymous";
 
 /** The status of one inode. */
 export interface FileStatus {
@@ -119,8 +123,7 @@ function statx(call: StatxCall): FileStatus {
 function readStatus(view: DataView): FileStatus {
   const u32 = (offset: number) => view.getUint32(offset, true);
   const mode = view.getUint16(STATX.mode, true);
-  const kind = KINDS.get(mode & S.IFMT);
-  if (kind === undefined) throw new Error(`Unknown file type in mode ${mode}`);
+  const kind = KINDS.get(mode & S.IFMT) ?? "anonymous";
   return {
     kind,
     mode: mode & 0o7777,

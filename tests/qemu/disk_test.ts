@@ -1,0 +1,164 @@
+/** A disk into and out of a real guest, by the built executable. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { eachRelease, host, makeImage } from "./each_release.ts";
+import { snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+
+const UUID = "d0000001-1111-4111-8111-000000000001";
+const MARKER = "written-by-host";
+const READ = "dd if=/dev/vda bs=15 count=1 2>/dev/null";
+const WRITE =
+  "printf written-by-guest | dd of=/dev/vda bs=512 seek=8 conv=fsync";
+
+eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
+  const image = `${vm.runDir}/d1.img`;
+  await makeImage(image, MARKER);
+  const before = await snapshot(vm);
+
+  await t.step("a dry run changes nothing", async () => {
+    const dry = await tool(vm, "disk", "add", vm.name, image, "--dry-run");
+    assertEquals(dry.status, 0);
+    assertEquals(dry.json.dry_run, true);
+    assertEquals(dry.json.changed, false);
+    assertEquals(dry.json.device.slot, 12);
+    assertEquals(await snapshot(vm), before);
+  });
+
+  await t.step("the guest reads what the host wrote", async () => {
+    const add = await tool(
+      vm,
+      ...["disk", "add", vm.name, image],
+      ...["--uuid", UUID, "--name", "data"],
+    );
+    assertEquals(add.stderr, "");
+    assertEquals(add.status, 0);
+    assertEquals(add.json.changed, true);
+    const { device } = add.json;
+    assertEquals(device.id, "disk-d0000001-1111-4111");
+    assertEquals([device.slot, device.addr], [12, "0xc"]);
+    await vm.waitGuest("test -b /dev/vda");
+    assertEquals((await vm.guest(READ)).output, MARKER);
+    const slots = await vm.guest("ls /sys/bus/pci/devices");
+    assertMatch(slots.output, /0000:00:0c\.0/);
+  });
+
+  await t.step("the host reads what the guest wrote", async () => {
+    assertEquals((await vm.guest(WRITE)).status, 0);
+    const bytes = await Deno.readFile(image);
+    const text = new TextDecoder().decode(bytes.subarray(4096, 4112));
+    assertEquals(text, "written-by-guest");
+  });
+
+  await t.step("no fd set is left that is not in use", async () => {
+    const { fdsets } = await snapshot(vm);
+    assertEquals((fdsets as { fds: unknown[] }[]).map((one) => one.fds), [[]]);
+  });
+
+  await t.step("repeated, it changes nothing and says so", async () => {
+    const now = await snapshot(vm);
+    const sameUuid = ["disk", "add", vm.name, image, "--uuid", UUID];
+    for (const args of [sameUuid, ["disk", "add", vm.name, image]]) {
+      const again = await tool(vm, ...args);
+      assertEquals([again.status, again.json.changed], [0, false]);
+      assertEquals(again.json.device.uuid, UUID);
+    }
+    assertEquals(await snapshot(vm), now);
+  });
+
+  await t.step("list shows it", async () => {
+    const { json } = await tool(vm, "list", vm.name);
+    assertEquals(json.qemu.pid, vm.pid);
+    assertEquals(json.devices.length, 1);
+    const [device] = json.devices;
+    assertEquals([device.status, device.slot, device.via], [
+      "ok",
+      12,
+      "fdset",
+    ]);
+    assertEquals(device.size_bytes, 8 * 1024 * 1024);
+  });
+
+  await t.step("removed by name, all is as before", async () => {
+    const remove = await tool(vm, "disk", "remove", vm.name, "data");
+    assertEquals(remove.stderr, "");
+    assertEquals([remove.status, remove.json.changed], [0, true]);
+    assertEquals((await vm.guest("test -b /dev/vda")).status, 1);
+    assertEquals(await snapshot(vm), before);
+    const again = await tool(vm, "disk", "remove", vm.name, UUID);
+    assertEquals([again.status, again.json.changed], [0, false]);
+  });
+});
+
+eachRelease("disk add chooses slots and ids", async (vm) => {
+  const paths = [1, 2, 3].map((n) => `${vm.runDir}/d${n}.img`);
+  for (const path of paths) await makeImage(path, MARKER);
+  const [first = "", second = "", third = ""] = paths;
+  const design = await tool(
+    vm,
+    ...["disk", "add", vm.name, first, "--uuid", UUID],
+    ...["--id-scheme", "design", "--slot", "20"],
+  );
+  assertEquals(design.json.device.id, "disk-d0000001-pci-20");
+  // The scheme of what is recorded, the first free slot.
+  const follows = await tool(vm, "disk", "add", vm.name, second);
+  assertMatch(follows.json.device.id, /^disk-[0-9a-f]{8}-pci-12$/);
+  const taken = await tool(vm, "disk", "add", vm.name, third, "--slot", "12");
+  assertEquals([taken.status, taken.json.error.code], [3, "no-free-slot"]);
+  for (const index of ["-1", "0"]) {
+    assertEquals((await tool(vm, "disk", "remove", vm.name, index)).status, 0);
+  }
+});
+
+eachRelease(
+  "disk add takes a block device, past the page cache",
+  async (vm) => {
+    const image = `${vm.runDir}/loop.img`;
+    await makeImage(image, MARKER);
+    const loop = await host("losetup", "--find", "--show", image);
+    try {
+      const before = await snapshot(vm);
+      const add = await tool(vm, "disk", "add", vm.name, loop);
+      assertEquals(add.stderr, "");
+      assertEquals(add.json.device.source, loop);
+      await vm.waitGuest("test -b /dev/vda");
+      assertEquals((await vm.guest(READ)).output, MARKER);
+      const nodes = await vm.qmp.execute<
+        { "node-name": string; cache: { direct: boolean }; file: string }[]
+      >("query-named-block-nodes");
+      const node = nodes.find((one) => one["node-name"] === add.json.device.id);
+      assertEquals(node?.cache.direct, true);
+      const remove = await tool(vm, "disk", "remove", vm.name, "0");
+      assertEquals([remove.stderr, remove.status], ["", 0]);
+      assertEquals(await snapshot(vm), before);
+    } finally {
+      await host("losetup", "--detach", loop);
+    }
+  },
+);
+
+eachRelease(
+  "disk add is undone when QEMU finds the image in use",
+  async (vm) => {
+    const image = `${vm.runDir}/busy.img`;
+    await makeImage(image, MARKER);
+    const file = { driver: "file", filename: image };
+    await vm.qmp.execute("blockdev-add", {
+      driver: "raw",
+      "node-name": "foreign",
+      file,
+    });
+    await vm.qmp.execute("device_add", {
+      driver: "virtio-blk-pci",
+      id: "foreign",
+      drive: "foreign",
+      addr: "0x8",
+    });
+    const before = await snapshot(vm);
+    const add = await tool(vm, "disk", "add", vm.name, image);
+    assertEquals(add.status, 5);
+    assertEquals(add.json.error.code, "qmp-error");
+    assertEquals(add.json.error.qmp.command, "device_add");
+    assertEquals(add.json.changed, false);
+    assertEquals(await snapshot(vm), before);
+  },
+);

@@ -1,0 +1,46 @@
+/**
+ * Tests that are run with every QEMU release at hand.
+ *
+ * @module
+ */
+
+import { testTools, Vm, type VmOptions } from "./vm.ts";
+
+const tools = await testTools();
+
+/** A machine of its own for each test and release; all of it is cleaned up. */
+export function eachRelease(
+  title: string,
+  body: (vm: Vm, context: Deno.TestContext) => Promise<void>,
+  options: Partial<VmOptions> = {},
+): void {
+  for (const release of tools.qemus) {
+    Deno.test(`QEMU ${release.name}: ${title}`, async (context) => {
+      const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
+      try {
+        const machine = { release, tools, runDir, ...options };
+        const start = options.guest === "none" ? Vm.start : Vm.restored;
+        await using vm = await start(machine);
+        await body(vm, context);
+      } finally {
+        await Deno.remove(runDir, { recursive: true });
+      }
+    });
+  }
+}
+
+/** Makes a disk image of 8 MiB that begins with a marker. */
+export async function makeImage(path: string, marker: string): Promise<void> {
+  await Deno.writeTextFile(path, marker);
+  await Deno.truncate(path, 8 * 1024 * 1024);
+}
+
+/** Runs a program of this node and returns its output. */
+export async function host(program: string, ...args: string[]) {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args })
+    .output();
+  if (success) return new TextDecoder().decode(stdout).trim();
+  throw new Error(
+    `${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`,
+  );
+}

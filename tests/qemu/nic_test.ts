@@ -1,0 +1,120 @@
+/** A NIC into and out of a real guest, by the built executable. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { eachRelease, host } from "./each_release.ts";
+import { interfaces, keptFdNames, snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+const UUID = "a0000001-1111-4111-8111-000000000001";
+const MAC = "aa:00:00:00:00:01";
+
+/** Waits until the guest has an interface with this MAC. */
+async function waitMac(vm: Vm, mac: string) {
+  await vm.waitGuest(`grep -qi ${mac} /sys/class/net/*/address`);
+}
+
+function nicFile(vm: Vm, seq: number): Promise<string> {
+  return Deno.readTextFile(`${vm.layout.nic}/${seq}`);
+}
+
+eachRelease("nic add and remove, mode none", async (vm, t) => {
+  const before = await snapshot(vm);
+
+  await t.step("the guest sees the NIC with its MAC", async () => {
+    const add = await tool(
+      vm,
+      ...["nic", "add", vm.name, "--uuid", UUID, "--mac", MAC],
+    );
+    assertEquals(add.stderr, "");
+    assertEquals(add.status, 0);
+    const { device } = add.json;
+    assertEquals(device.id, "nic-a0000001-1111-4111");
+    assertEquals([device.mac, device.mode, device.queues], [MAC, "none", 1]);
+    assertEquals(interfaces().includes(device.tap), true);
+    assertEquals(await nicFile(vm, 0), device.tap);
+    await waitMac(vm, MAC);
+    const slots = await vm.guest("ls /sys/bus/pci/devices");
+    assertMatch(slots.output, /0000:00:0c\.0/);
+  });
+
+  await t.step(
+    "the tap has virtio-net headers and ends with QEMU",
+    async () => {
+      const { json } = await tool(vm, "list", vm.name);
+      const { tap, status } = json.devices[0];
+      assertEquals(status, "ok");
+      const details = await host("ip", "-d", "link", "show", tap);
+      assertMatch(details, /vnet_hdr on persist off/);
+    },
+  );
+
+  await t.step("repeated, it changes nothing and says so", async () => {
+    const now = await snapshot(vm);
+    const again = await tool(vm, "nic", "add", vm.name, "--uuid", UUID);
+    assertEquals([again.status, again.json.changed], [0, false]);
+    const taken = await tool(vm, "nic", "add", vm.name, "--mac", MAC);
+    assertEquals([taken.status, taken.json.error.code], [3, "duplicate"]);
+    assertEquals(await snapshot(vm), now);
+  });
+
+  await t.step("removed, all is as before", async () => {
+    const remove = await tool(vm, "nic", "remove", vm.name, "a0000001");
+    assertEquals(remove.stderr, "");
+    assertEquals(remove.status, 0);
+    const mac = `grep -qi ${MAC} /sys/class/net/*/address`;
+    assertEquals((await vm.guest(mac)).status, 1);
+    assertEquals(await snapshot(vm), before);
+    assertEquals(await keptFdNames(vm, ["nic-a0000001-1111-4111-0"]), []);
+  });
+});
+
+eachRelease("nic add joins a bridge and packets pass", async (vm) => {
+  // Named by the VM's pid, so that files run side by side do not meet.
+  const bridge = `kh-br${vm.pid % 100_000}`;
+  const tap = `kh-tap${vm.pid % 100_000}`;
+  await host("ip", "link", "add", bridge, "type", "bridge");
+  try {
+    await host("ip", "link", "set", bridge, "mtu", "1400", "up");
+    await host("ip", "addr", "add", "198.51.100.1/24", "dev", bridge);
+    const before = await snapshot(vm);
+    const add = await tool(
+      vm,
+      ...["nic", "add", vm.name, "--link", bridge, "--tap", tap],
+      ...["--mac", MAC],
+    );
+    assertEquals(add.stderr, "");
+    assertEquals(add.json.device.tap, tap);
+    const details = await host("ip", "link", "show", tap);
+    assertMatch(details, new RegExp(`mtu 1400 .*master ${bridge}`));
+    assertMatch(details, /link\/ether fe:/);
+    await waitMac(vm, MAC);
+    await vm.waitGuest(
+      "ip link set eth0 up && ip addr add 198.51.100.2/24 dev eth0",
+    );
+    await vm.waitGuest("ping -c 1 -W 2 198.51.100.1");
+    const remove = await tool(vm, "nic", "remove", vm.name, "0");
+    assertEquals([remove.stderr, remove.status], ["", 0]);
+    assertEquals(await snapshot(vm), before);
+  } finally {
+    await host("ip", "link", "del", bridge);
+  }
+});
+
+eachRelease("NIC files stay true to the order of the NICs", async (vm) => {
+  const taps: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    const { json } = await tool(vm, "nic", "add", vm.name);
+    taps.push(json.device.tap);
+  }
+  const middle = await tool(vm, "nic", "remove", vm.name, "1");
+  assertEquals(middle.status, 0);
+  assertEquals(await nicFile(vm, 0), taps[0]);
+  assertEquals(await nicFile(vm, 1), taps[2]);
+  const { json } = await tool(vm, "nic", "add", vm.name);
+  assertEquals(await nicFile(vm, 2), json.device.tap);
+  assertEquals(await nicFile(vm, 1), taps[2]);
+  for (let i = 0; i < 3; i++) {
+    assertEquals((await tool(vm, "nic", "remove", vm.name, "-1")).status, 0);
+  }
+  assertEquals([...Deno.readDirSync(vm.layout.nic)], []);
+});

@@ -1,0 +1,117 @@
+/** Guests that do not, or not yet, release a device. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { snapshot } from "./snapshot.ts";
+import { resultOf, spawnTool, tool } from "./tool.ts";
+
+eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
+  const image = `${vm.runDir}/d1.img`;
+  const other = `${vm.runDir}/d2.img`;
+  await makeImage(image, "silent");
+  await makeImage(other, "other");
+  const before = await snapshot(vm);
+  const add = await tool(vm, "disk", "add", vm.name, image);
+  await vm.waitGuest("test -b /dev/vda");
+  await vm.guest("hotplug off");
+  const plugged = await snapshot(vm);
+  const { uuid } = add.json.device;
+
+  await t.step("no answer: status 6, nothing changed", async () => {
+    const remove = await tool(
+      vm,
+      ...["disk", "remove", vm.name, uuid, "--unplug-timeout", "1"],
+    );
+    assertEquals([remove.status, remove.json.changed], [6, false]);
+    assertEquals(remove.json.error.code, "unplug-pending");
+    assertEquals(await snapshot(vm), plugged);
+  });
+
+  await t.step("its slot stays taken", async () => {
+    const next = await tool(vm, "disk", "add", vm.name, other, "--dry-run");
+    assertEquals(next.json.device.slot, 13);
+  });
+
+  await t.step(
+    "once the guest answers, a later remove finishes it",
+    async () => {
+      const since = vm.qmp.events.length;
+      await vm.guest("hotplug on");
+      const { id: device } = add.json.device;
+      await vm.qmp.waitEvent("DEVICE_DELETED", { device, since });
+      const remove = await tool(vm, "disk", "remove", vm.name, uuid);
+      assertEquals([remove.stderr, remove.status], ["", 0]);
+      assertEquals(await snapshot(vm), before);
+    },
+  );
+});
+
+eachRelease("a reset completes a removal that was pending", async (vm) => {
+  const before = await snapshot(vm);
+  const add = await tool(vm, "nic", "add", vm.name);
+  await vm.guest("hotplug off");
+  const remove = ["nic", "remove", vm.name, add.json.device.uuid];
+  const pending = await tool(vm, ...remove, "--unplug-timeout", "1");
+  assertEquals(pending.status, 6);
+  await vm.qmp.execute("system_reset");
+  await vm.qmp.waitEvent("DEVICE_DELETED", { device: add.json.device.id });
+  const done = await tool(vm, ...remove);
+  assertEquals([done.stderr, done.status, done.json.changed], ["", 0, true]);
+  assertEquals(await snapshot(vm), before);
+});
+
+eachRelease("a paused VM: pending at once, with the reason", async (vm) => {
+  const add = await tool(vm, "nic", "add", vm.name);
+  await vm.qmp.execute("stop");
+  const remove = ["nic", "remove", vm.name, "0"];
+  const begin = performance.now();
+  const pending = await tool(vm, ...remove);
+  assertEquals(pending.status, 6);
+  assertMatch(pending.json.error.message, /paused/);
+  assertEquals(performance.now() - begin < 10_000, true);
+  await vm.qmp.execute("cont");
+  await vm.qmp.waitEvent("DEVICE_DELETED", { device: add.json.device.id });
+  assertEquals((await tool(vm, ...remove)).status, 0);
+});
+
+eachRelease("SIGINT ends the waiting at once: status 6", async (vm) => {
+  await tool(vm, "nic", "add", vm.name);
+  await vm.guest("hotplug off");
+  const plugged = await snapshot(vm);
+  const since = vm.qmp.events.length;
+  const process = spawnTool(vm, [
+    ...["nic", "remove", vm.name, "0", "--json", "--verbose"],
+    ...["--unplug-timeout", "600"],
+  ]);
+  // The request is out once QEMU has answered it: stderr shows it.
+  // Leaving the loop closes the pipe, which must not disturb the tool either.
+  const decoder = new TextDecoder();
+  let seen = "";
+  for await (const chunk of process.stderr) {
+    seen += decoder.decode(chunk);
+    if (/device_del.*\n.*"return"/.test(seen)) break;
+  }
+  process.kill("SIGINT");
+  const { code } = await process.status;
+  assertEquals(code, 6);
+  const document = JSON.parse(await new Response(process.stdout).text());
+  assertEquals(document.error.code, "unplug-pending");
+  assertEquals(await snapshot(vm), plugged);
+  assertEquals(vm.qmp.events.slice(since), []);
+});
+
+eachRelease("two calls at once share no slot and lose no entry", async (vm) => {
+  const calls = Array.from(
+    { length: 6 },
+    () => spawnTool(vm, ["nic", "add", vm.name, "--json"]),
+  );
+  const results = await Promise.all(calls.map(resultOf));
+  assertEquals(results.map((one) => one.status), calls.map(() => 0));
+  const slots = results.map((one) => one.json.device.slot);
+  assertEquals(new Set(slots).size, calls.length);
+  const { json } = await tool(vm, "list", vm.name);
+  assertEquals(json.devices.length, calls.length);
+  assertEquals(
+    json.devices.every((one: { status: string }) => one.status === "ok"),
+    true,
+  );
+});

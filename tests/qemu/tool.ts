@@ -1,0 +1,54 @@
+/**
+ * The executable under test, run as a user runs it.
+ *
+ * @module
+ */
+
+import type { Vm } from "./vm.ts";
+
+/** The built executable; `deno task test` builds it before. */
+export const EXECUTABLE = new URL("../../dist/kvm-hotplug", import.meta.url)
+  .pathname;
+
+/** What one call came to. */
+export interface ToolResult {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The JSON document on stdout, if `--json` was given. */
+  // deno-lint-ignore no-explicit-any
+  readonly json: any;
+}
+
+/** Starts the executable on a VM's run directory. */
+export function spawnTool(vm: Vm, args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(EXECUTABLE, {
+    args: [...args],
+    env: { KVM_HOTPLUG_RUN_DIR: vm.runDir },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Waits for a started executable. */
+export async function resultOf(
+  process: Deno.ChildProcess,
+): Promise<ToolResult> {
+  const { code, stdout, stderr } = await process.output();
+  const text = new TextDecoder().decode(stdout);
+  return {
+    status: code,
+    stdout: text,
+    stderr: new TextDecoder().decode(stderr),
+    json: text.startsWith("{") ? JSON.parse(text) : undefined,
+  };
+}
+
+/** Runs the executable with `--json`. */
+export async function tool(
+  vm: Vm,
+  ...args: readonly string[]
+): Promise<ToolResult> {
+  return await resultOf(spawnTool(vm, [...args, "--json"]));
+}

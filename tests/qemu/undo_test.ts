@@ -1,0 +1,165 @@
+/**
+ * Each step of a plan made to fail in turn. The plan is read back from JSON
+ * before it is applied: nothing but its data decides what is done and undone.
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import { apply } from "../../lib/operation/apply.ts";
+import {
+  expectRuntime,
+  readDiskAddFacts,
+  readFacts,
+  readNicAddFacts,
+} from "../../lib/operation/facts.ts";
+import type { Decision, Plan } from "../../lib/operation/plan.ts";
+import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
+import type { Step } from "../../lib/operation/step.ts";
+import { World } from "../../lib/operation/world.ts";
+import { QmpSession } from "../../lib/qmp/client.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { eachRelease, host, makeImage } from "./each_release.ts";
+import { keptFdNames, type Snapshot, snapshot } from "./snapshot.ts";
+import type { Vm } from "./vm.ts";
+
+/** A step that QEMU always refuses. */
+const IMPOSSIBLE: Step = {
+  kind: "qmp",
+  execute: "no-such-command",
+  arguments: {},
+  undo: null,
+};
+
+/** The same step, so that it fails by itself; null if it cannot. */
+function broken(step: Step): Step | null {
+  switch (step.kind) {
+    case "qmp":
+      return { ...step, arguments: { ...step.arguments, "bo-gus": 1 } };
+    case "open-source":
+      return { ...step, identity: "file 0:0 0" };
+    case "open-tap":
+      return { ...step, name: "lo" };
+    case "bridge-port":
+      return { ...step, bridge: "lo" };
+    case "verify-device":
+      return { ...step, slot: step.slot + 1 };
+    case "stage-state":
+    case "commit-state":
+      return { ...step, path: "/proc/nowhere/x.runtime" };
+    case "nic-files":
+      return { ...step, directory: "/proc/nowhere" };
+    default:
+      return null;
+  }
+}
+
+/** Every way in which one step of a plan can fail, as plans. */
+function failures(plan: Plan): { how: string; plan: Plan }[] {
+  const { steps } = plan;
+  return steps.flatMap((step, i) => {
+    const name = step.kind === "qmp" ? step.execute : step.kind;
+    const after = {
+      how: `after ${name}`,
+      steps: steps.toSpliced(i + 1, 0, IMPOSSIBLE),
+    };
+    const bad = broken(step);
+    const itself = bad && { how: `in ${name}`, steps: steps.with(i, bad) };
+    return [after, itself].flatMap((one) =>
+      one === null ? [] : [{
+        how: one.how,
+        plan: JSON.parse(JSON.stringify({ ...plan, steps: one.steps })) as Plan,
+      }]
+    );
+  });
+}
+
+async function openWorld(vm: Vm): Promise<World> {
+  const options = { timeoutMs: 5_000, unplugTimeoutMs: 20_000 };
+  const qmp = await QmpSession.open(vm.qmpPath, options);
+  return new World(qmp, { ...options, qmpPath: vm.qmpPath });
+}
+
+async function planOf(
+  vm: Vm,
+  request: DiskAdd | NicAdd,
+  world: World,
+): Promise<Plan> {
+  const paths = instancePaths(vm.runDir, vm.name);
+  const facts = await readFacts(paths, expectRuntime(paths), world.qmp);
+  const decision: Decision = request.kind === "disk-add"
+    ? planDiskAdd(request, await readDiskAddFacts(facts, request))
+    : planNicAdd(request, readNicAddFacts(facts, request));
+  if (decision.kind !== "plan") throw new Error("there is nothing to do");
+  return decision.plan;
+}
+
+/** Applies every failing variant of a plan; all must be as before each time. */
+async function failEach(
+  vm: Vm,
+  request: DiskAdd | NicAdd,
+  { before, context }: { before: Snapshot; context: Deno.TestContext },
+) {
+  using first = await openWorld(vm);
+  const whole = await planOf(vm, request, first);
+  first[Symbol.dispose]();
+  const tried = failures(whole);
+  assert(tried.length > whole.steps.length);
+  for (const { how, plan } of tried) {
+    await context.step(`failing ${how}`, async () => {
+      using world = await openWorld(vm);
+      const error = await assertRejects(() => apply(plan, world), HotplugError);
+      assertEquals(error.changed, false, error.message);
+      assert(
+        [
+          "qmp-error",
+          "host-error",
+          "state-write-failed",
+          "refused",
+          "bad-state-file",
+        ]
+          .includes(error.code),
+        error.code,
+      );
+      assertEquals(await snapshot(vm), before);
+      const id = String(plan.device.id);
+      assertEquals(await keptFdNames(vm, [`${id}-0`]), []);
+    });
+  }
+}
+
+const common = {
+  uuid: { value: "d0000001-1111-4111-8111-000000000001", origin: "given" },
+} as const;
+
+eachRelease("disk add is undone at every step", async (vm, context) => {
+  const source = `${vm.runDir}/d1.img`;
+  await makeImage(source, "x");
+  const request: DiskAdd = {
+    kind: "disk-add",
+    instance: vm.name,
+    ...common,
+    source,
+    settings: {},
+    migratable: "required",
+  };
+  await failEach(vm, request, { before: await snapshot(vm), context });
+});
+
+eachRelease("nic add is undone at every step", async (vm, context) => {
+  const link = `kh-un${vm.pid % 100_000}`;
+  await host("ip", "link", "add", link, "type", "bridge");
+  try {
+    const request: NicAdd = {
+      kind: "nic-add",
+      instance: vm.name,
+      ...common,
+      mac: { value: "aa:00:00:00:00:02", origin: "given" },
+      mode: "bridged",
+      link,
+    };
+    await failEach(vm, request, { before: await snapshot(vm), context });
+  } finally {
+    await host("ip", "link", "del", link);
+  }
+});

@@ -1,0 +1,71 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  checked,
+  DeadlineError,
+  Errno,
+  SysError,
+} from "../../lib/sys/errno.ts";
+import { ERRNO_TABLE } from "../../lib/sys/errno_table.ts";
+import { libc } from "../../lib/sys/libc.ts";
+import { openFile } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+
+Deno.test("SysError() says call, subject, text and code", () => {
+  const error = new SysError(Errno.ENOENT, "open", "/x");
+  assertEquals(
+    error.message,
+    "open /x: No such file or directory (ENOENT)",
+  );
+  assertEquals([error.errno, error.code], [2, "ENOENT"]);
+  assertEquals([error.syscall, error.subject], ["open", "/x"]);
+});
+
+Deno.test("SysError() names an errno that is in no table by its number", () => {
+  const error = new SysError(4095, "poll");
+  assertEquals(error.message, "poll: Unknown error (E4095)");
+  assertEquals("subject" in error, false);
+});
+
+Deno.test("DeadlineError() says what took longer than what", () => {
+  const error = new DeadlineError("open /dev/drbd0", 500);
+  assertEquals([error.what, error.timeoutMs], ["open /dev/drbd0", 500]);
+  assertEquals(error.message, "open /dev/drbd0: not done within 500 ms");
+});
+
+Deno.test("Errno has the numbers of the table", () => {
+  const numbers = new Map(ERRNO_TABLE.map(([number, code]) => [code, number]));
+  for (const [code, number] of Object.entries(Errno)) {
+    assertEquals(numbers.get(code), number, code);
+  }
+});
+
+Deno.test("ERRNO_TABLE has every errno from 1 to 133 but 41 and 58", () => {
+  const numbers = Array.from({ length: 133 }, (_, index) => index + 1)
+    .filter((number) => number !== 41 && number !== 58);
+  assertEquals(ERRNO_TABLE.map(([number]) => number), numbers);
+});
+
+Deno.test("checked() reads the errno of its own call, every time", () => {
+  // Allocation between the calls gives the collector every chance to interfere.
+  for (let index = 0; index < 5000; index++) {
+    const garbage = Array.from({ length: 50 }, () => ({ index }));
+    const expected = index % 2 === 0 ? "ENOENT" : "EBADF";
+    const error = assertThrows(
+      () =>
+        index % 2 === 0
+          ? openFile(`/nowhere/${garbage.length}`, O.RDONLY)
+          : checked(() => libc.fsync(-1), { syscall: "fsync" }),
+      SysError,
+    ) as SysError;
+    assertEquals(error.code, expected);
+  }
+});
+
+Deno.test("checked() returns an ignored errno negated", () => {
+  const result = checked(
+    () => libc.fsync(-1),
+    { syscall: "fsync" },
+    [Errno.EBADF],
+  );
+  assertEquals(result, -Errno.EBADF);
+});

@@ -1,0 +1,134 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { DeadlineError, SysError } from "../../lib/sys/errno.ts";
+import {
+  duplicate,
+  openFile,
+  openFileWithin,
+  readAll,
+  reopen,
+  statFd,
+} from "../../lib/sys/file.ts";
+import { O, openFlags } from "../../lib/sys/layout.ts";
+import { openFds, PATIENCE, run, TempDir, text } from "./support.ts";
+
+function code(call: () => unknown): string {
+  return (assertThrows(call, SysError) as SysError).code;
+}
+
+function closesOnExec(number: number): boolean {
+  const info = Deno.readTextFileSync(`/proc/self/fdinfo/${number}`);
+  const flags = parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "", 8);
+  return (flags & O.CLOEXEC) !== 0;
+}
+
+Deno.test("openFile() opens close-on-exec with the given mode", () => {
+  using dir = new TempDir();
+  using fd = openFile(dir.at("a"), O.RDWR | O.CREAT | O.EXCL, { mode: 0o640 });
+  assertEquals(statFd(fd).mode, 0o640);
+  assert(closesOnExec(fd.number));
+});
+
+Deno.test("openFile() names path and errno of a refusal", () => {
+  const error = assertThrows(
+    () => openFile("/nowhere/at/all", O.RDONLY),
+    SysError,
+  ) as SysError;
+  assertEquals([error.code, error.subject], ["ENOENT", "/nowhere/at/all"]);
+});
+
+Deno.test("openFile() refuses a NUL instead of cutting the path", () => {
+  assertThrows(() => openFile("/dev/null\0x", O.RDONLY), TypeError, "NUL");
+  assertThrows(() => openFile("/\ud800", O.RDONLY), TypeError, "surrogate");
+});
+
+Deno.test("openFile() with NOFOLLOW refuses a link", () => {
+  using dir = new TempDir();
+  Deno.symlinkSync(dir.file("real", "x"), dir.at("link"));
+  openFile(dir.at("link"), O.RDONLY).close();
+  assertEquals(
+    code(() => openFile(dir.at("link"), O.RDONLY | O.NOFOLLOW)),
+    "ELOOP",
+  );
+});
+
+Deno.test("openFile() with DIRECTORY refuses a file", () => {
+  using dir = new TempDir();
+  const path = dir.file("f", "x");
+  assertEquals(code(() => openFile(path, O.RDONLY | O.DIRECTORY)), "ENOTDIR");
+  openFile(dir.path, O.RDONLY | O.DIRECTORY).close();
+});
+
+Deno.test("openFile() starts at a directory that was renamed since", () => {
+  using dir = new TempDir();
+  Deno.mkdirSync(dir.at("old"));
+  Deno.writeTextFileSync(dir.at("old/f"), "inside");
+  using held = openFile(dir.at("old"), O.PATH | O.DIRECTORY);
+  Deno.renameSync(dir.at("old"), dir.at("new"));
+  using fd = openFile("f", O.RDONLY, { dir: held });
+  assertEquals(text(readAll(fd, 100)), "inside");
+});
+
+Deno.test("openFlags() has the flags of aarch64", () => {
+  const { DIRECT, DIRECTORY, NOFOLLOW } = openFlags("aarch64");
+  assertEquals([DIRECT, DIRECTORY, NOFOLLOW], [0o200000, 0o40000, 0o100000]);
+  assertEquals(openFlags("x86_64").DIRECT, 0o40000);
+});
+
+Deno.test("reopen() gets the same inode though its name is another's", () => {
+  using dir = new TempDir();
+  const path = dir.file("f", "first");
+  using held = openFile(path, O.PATH);
+  Deno.renameSync(path, dir.at("moved"));
+  Deno.writeTextFileSync(path, "second");
+  using fd = reopen(held, O.RDONLY);
+  assertEquals(text(readAll(fd, 100)), "first");
+  assertEquals(fd.label, path);
+});
+
+Deno.test("duplicate() makes a descriptor of its own", () => {
+  const original = openFile("/dev/null", O.RDONLY);
+  using copy = duplicate(original);
+  original.close();
+  assertEquals(statFd(copy).kind, "character");
+  assert(closesOnExec(copy.number));
+});
+
+Deno.test("openFileWithin() opens what does not hang", async () => {
+  using dir = new TempDir();
+  dir.file("f", "content");
+  using held = openFile(dir.path, O.PATH | O.DIRECTORY);
+  const opening = openFileWithin("f", O.RDONLY, { ...PATIENCE, dir: held });
+  // The thread has a copy: it does not matter when it starts.
+  held.close();
+  using fd = await opening;
+  assertEquals(text(readAll(fd, 100)), "content");
+  assert(closesOnExec(fd.number));
+});
+
+Deno.test("openFileWithin() tells the errno of a refusal", async () => {
+  const error = await assertRejects(
+    () => openFileWithin("/nowhere/at/all", O.RDONLY, PATIENCE),
+    SysError,
+  ) as SysError;
+  assertEquals(error.code, "ENOENT");
+});
+
+Deno.test("openFileWithin() gives up a FIFO and closes what comes late", async () => {
+  using dir = new TempDir();
+  const path = dir.at("fifo");
+  run("mkfifo", path);
+  const before = openFds();
+  const error = await assertRejects(
+    () => openFileWithin(path, O.RDONLY, { timeoutMs: 50 }),
+    DeadlineError,
+  ) as DeadlineError;
+  assertEquals([error.what, error.timeoutMs], [`open ${path}`, 50]);
+  // A writer ends the hanging open; the writer's own open waits for it.
+  using writer = await openFileWithin(path, O.WRONLY, PATIENCE);
+  const expected = [...before, `${writer.number} ${path}`].sort();
+  const endMs = performance.now() + PATIENCE.timeoutMs;
+  while (openFds().length > expected.length && performance.now() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assertEquals(openFds(), expected);
+});

@@ -1,0 +1,95 @@
+import { assert, assertEquals } from "@std/assert";
+import { unixSocketHolders } from "../../lib/sys/sock_diag.ts";
+import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixSocket } from "../../lib/sys/unix_socket.ts";
+import { PATIENCE, TempDir } from "./support.ts";
+
+/** A second process, connected to `path`. */
+class Client implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #output: ReadableStreamDefaultReader<Uint8Array>;
+
+  private constructor(path: string) {
+    const script = new URL("./connect_and_wait.ts", import.meta.url);
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-all", "--no-check", script.pathname, path],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#output = this.#child.stdout.getReader();
+  }
+
+  static async start(path: string): Promise<Client> {
+    const client = new Client(path);
+    const { done } = await client.#output.read();
+    assert(!done, "the second process did not connect");
+    return client;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#child.stdin.close();
+    await this.#child.status;
+    await this.#output.cancel();
+  }
+}
+
+Deno.test("unixSocketHolders() names who is served and who waits", async () => {
+  using dir = new TempDir();
+  const path = dir.at("monitor.qmp");
+  using listener = UnixListener.bind(path);
+  await using served = await Client.start(path);
+  using _connection = await listener.accept(PATIENCE);
+  await using waiting = await Client.start(path);
+
+  const { clients } = unixSocketHolders(path);
+  assertEquals(
+    clients.map(({ pid, state }) => ({ pid, state })),
+    [
+      { pid: served.pid, state: "accepted" },
+      { pid: waiting.pid, state: "waiting" },
+    ],
+  );
+  const expected = `${Deno.execPath()} run --allow-all`.slice(0, 120);
+  for (const { command } of clients) {
+    assertEquals(command.slice(0, expected.length), expected);
+    assert(command.length <= 120);
+  }
+});
+
+Deno.test("unixSocketHolders() leaves out this process", async () => {
+  using dir = new TempDir();
+  const path = dir.at("sock");
+  using listener = UnixListener.bind(path);
+  using _client = await UnixSocket.connect(path, PATIENCE);
+  using _connection = await listener.accept(PATIENCE);
+  assertEquals(unixSocketHolders(path), { clients: [] });
+});
+
+Deno.test("unixSocketHolders() names nobody of another socket", async () => {
+  using dir = new TempDir();
+  using _listener = UnixListener.bind(dir.at("one"));
+  using _other = UnixListener.bind(dir.at("two"));
+  await using _client = await Client.start(dir.at("one"));
+  assertEquals(unixSocketHolders(dir.at("two")), { clients: [] });
+});
+
+Deno.test("unixSocketHolders() finds a listener by any of its names", async () => {
+  using dir = new TempDir();
+  Deno.mkdirSync(dir.at("real"));
+  Deno.symlinkSync("real", dir.at("link"));
+  using _listener = UnixListener.bind(dir.at("real/sock"));
+  await using client = await Client.start(dir.at("real/sock"));
+  const { clients } = unixSocketHolders(dir.at("link/sock"));
+  assertEquals(clients.map(({ pid }) => pid), [client.pid]);
+});
+
+Deno.test("unixSocketHolders() is empty where there is no socket", () => {
+  using dir = new TempDir();
+  const path = dir.file("file", "");
+  assertEquals(unixSocketHolders(path), { clients: [] });
+  assertEquals(unixSocketHolders(dir.at("nothing")), { clients: [] });
+});
