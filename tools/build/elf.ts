@@ -7,10 +7,15 @@
  * @module
  */
 
+/** p_type: mapped by the kernel. */
 export const PT_LOAD = 1;
+/** p_type: what ld.so reads. */
 export const PT_DYNAMIC = 2;
+/** p_type: notes, such as the build id. */
 export const PT_NOTE = 4;
+/** p_flags: executable. */
 export const PF_X = 1;
+/** p_flags: readable. */
 export const PF_R = 4;
 
 /** Bytes of one Elf64_Phdr. */

@@ -5,9 +5,10 @@
  * and above its highest address, with a start stub in it (stub.ts); e_entry
  * points there. No byte of the program moves, so nothing needs relocation. The
  * program header table stays where it is and keeps its length, so AT_PHDR,
- * AT_PHNUM and PT_PHDR stay true: the new PT_LOAD takes the place of the first
- * PT_NOTE, which holds the build id and the ABI tag. The kernel reads notes
- * of an executable only for PT_GNU_PROPERTY, ld.so only those of libraries.
+ * AT_PHNUM and PT_PHDR stay true: the new PT_LOAD takes the place of the
+ * PT_NOTE that holds the build id and the ABI tag. At run time nobody looks for
+ * those in an executable: the kernel wants PT_GNU_PROPERTY alone, ld.so checks
+ * the ABI tag of libraries.
  *
  * The section header table stays too, and does not know the new segment: do
  * not run `strip` or `objcopy` on the result.
@@ -47,7 +48,7 @@ export function packElf(
   deno: Uint8Array,
   args: readonly string[],
   surroundings: Surroundings = SURROUNDINGS,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const elf = readHeaders(deno);
   const stub = stubFor(elf.machine);
   const loads = elf.programHeaders.filter((h) => h.type === PT_LOAD);
@@ -65,7 +66,7 @@ export function packElf(
     },
   });
   const size = segment.length;
-  const headers = replaceFirstNote(elf.programHeaders, {
+  const headers = replaceNote(deno, elf.programHeaders, {
     type: PT_LOAD,
     flags: PF_R | PF_X,
     offset,
@@ -89,17 +90,37 @@ export function packElf(
  * The new header goes to the end: "loadable segment entries in the program
  * header table appear in ascending order, sorted on p_vaddr" (System V gABI).
  */
-function replaceFirstNote(
+function replaceNote(
+  file: Uint8Array,
   headers: readonly ProgramHeader[],
   added: ProgramHeader,
 ): ProgramHeader[] {
-  const note = headers.findIndex((h) => h.type === PT_NOTE);
+  const note = headers.findIndex((h) => h.type === PT_NOTE && isGnu(file, h));
   if (note < 0) {
     throw new TypeError(
       "Cannot pack this executable: it must have a PT_NOTE header to give up",
     );
   }
   return [...headers.filter((_, i) => i !== note), added];
+}
+
+/**
+ * Are all its notes GNU's? `deno compile` keeps the program in a PT_NOTE of
+ * its own (name "SUI"), which must stay.
+ */
+function isGnu(file: Uint8Array, { offset, filesz }: ProgramHeader): boolean {
+  const view = viewOf(file);
+  let at = offset;
+  while (at < offset + filesz) {
+    // Elf64_Nhdr: n_namesz, n_descsz, n_type; name and contents padded to 4.
+    const [nameSize, size] = [
+      view.getUint32(at, true),
+      view.getUint32(at + 4, true),
+    ];
+    if (nameSize !== 4 || view.getUint32(at + 12) !== 0x474e5500) return false;
+    at += 16 + roundUp(size, 4);
+  }
+  return true;
 }
 
 function roundUp(value: number, align: number): number {

@@ -1,0 +1,185 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  PF_R,
+  PF_X,
+  PT_DYNAMIC,
+  PT_LOAD,
+  PT_NOTE,
+  readHeaders,
+  writeProgramHeader,
+} from "../../tools/build/elf.ts";
+import { packElf } from "../../tools/build/pack_elf.ts";
+import { assemble, STUB_OFFSET, stubFor } from "../../tools/build/stub.ts";
+import { STUB_AARCH64 } from "../../tools/build/stub_aarch64.ts";
+import { STUB_X86_64 } from "../../tools/build/stub_x86_64.ts";
+import { evalArguments, PRELUDE } from "../../tools/build/surroundings.ts";
+
+const MACHINES = { x86_64: 62, aarch64: 183 };
+const GLOB_DAT: Record<number, number> = { 62: 6, 183: 1025 };
+
+/** An ELF file with just what packElf reads; `note` is the vendor's name. */
+function tinyElf(machine: number, { note = "GNU", symbol = "environ" } = {}) {
+  const file = new Uint8Array(0x600);
+  const view = new DataView(file.buffer);
+  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(18, machine, true);
+  view.setBigUint64(24, 0x10400n, true); // e_entry
+  view.setBigUint64(32, 64n, true); // e_phoff
+  view.setUint16(54, 56, true);
+  view.setUint16(56, 4, true);
+  const segment = (
+    type: number,
+    [offset, vaddr, filesz]: [number, number, number],
+  ) => ({ type, flags: PF_R, offset, vaddr, filesz, memsz: filesz, align: 4 });
+  const headers = [
+    segment(PT_NOTE, [0x1c0, 0x101c0, 20]),
+    { ...segment(PT_LOAD, [0, 0x10000, 0x600]), align: 0x1000 },
+    { ...segment(PT_LOAD, [0, 0x20000, 0]), memsz: 0x1234, align: 0x10000 },
+    segment(PT_DYNAMIC, [0x200, 0x10200, 64]),
+  ];
+  headers.forEach((h, i) => writeProgramHeader(view, 64 + 56 * i, h));
+  [4, 4, 1].forEach((n, i) => view.setUint32(0x1c0 + 4 * i, n, true));
+  file.set(new TextEncoder().encode(note), 0x1cc);
+  // DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ
+  [[5, 0x10300], [6, 0x10340], [7, 0x10380], [8, 48]].flat()
+    .forEach((n, i) => view.setBigUint64(0x200 + 8 * i, BigInt(n), true));
+  file.set(new TextEncoder().encode(`\0other\0${symbol}\0`), 0x300);
+  view.setUint32(0x340 + 24, 1, true);
+  view.setUint32(0x340 + 48, 7, true);
+  [[0x10500, 1], [0x10508, 2]].forEach(([place = 0, name = 0], i) => {
+    view.setBigUint64(0x380 + 24 * i, BigInt(place), true);
+    view.setUint32(0x388 + 24 * i, GLOB_DAT[machine] ?? 0, true);
+    view.setUint32(0x38c + 24 * i, name, true);
+  });
+  return file;
+}
+
+const PLACE = { variables: ["A=1"], rules: [{ prefix: "B" }], refuge: "/r" };
+
+for (const [name, machine] of Object.entries(MACHINES)) {
+  Deno.test(`packElf() appends a segment for ${name}`, () => {
+    const before = tinyElf(machine);
+    const packed = packElf(before, ["deno", "é"], PLACE);
+    const elf = readHeaders(packed);
+    const added = elf.programHeaders.at(-1);
+    const size = packed.length - 0x10000;
+    const expected = { type: PT_LOAD, flags: PF_R | PF_X, align: 0x10000 };
+    assertEquals(added, {
+      ...expected,
+      offset: 0x10000,
+      vaddr: 0x30000,
+      filesz: size,
+      memsz: size,
+    });
+    assertEquals(elf.entry, 0x30000 + STUB_OFFSET);
+    assertEquals(elf.programHeaders.map((h) => h.type), [1, 1, 2, 1]);
+    // Nothing but e_entry and the program headers is different.
+    packed.copyWithin(24, 32, 32);
+    const rest = (file: Uint8Array) => file.slice(64 + 4 * 56, 0x600);
+    assertEquals(rest(packed), rest(before));
+  });
+
+  Deno.test(`packElf() writes the table of the ${name} stub`, () => {
+    const packed = packElf(tinyElf(machine), ["deno", "é"], PLACE);
+    const segment = packed.subarray(0x10000);
+    const view = new DataView(segment.buffer, segment.byteOffset);
+    const text = (at: number) => {
+      const bytes = segment.subarray(at, segment.indexOf(0, at));
+      return new TextDecoder().decode(bytes);
+    };
+    const u32 = (at: number) => view.getUint32(at, true);
+    assertEquals(view.getBigInt64(0, true), 0x10400n - 0x30000n);
+    assertEquals(view.getBigInt64(8, true), 0x10508n - 0x30000n);
+    assertEquals([u32(16), u32(20)], [2, 1]);
+    assertEquals(text(u32(u32(24))), "deno");
+    assertEquals(text(u32(u32(24) + 4)), "é");
+    assertEquals(text(u32(u32(28))), "A=1");
+    const rules = segment.subarray(u32(32), u32(32) + 5);
+    assertEquals([...rules], [1, 0, 0x42, 0, 0]);
+    assertEquals(text(u32(36)), "/r");
+    const code = stubFor(machine);
+    assertEquals(segment.subarray(64, 64 + code.length), code);
+  });
+}
+
+Deno.test("packElf() keeps the note in which deno compile has the program", () => {
+  assertThrows(() => packElf(tinyElf(62, { note: "SUI" }), []), TypeError);
+});
+
+Deno.test("packElf() refuses what it cannot pack", () => {
+  const elf = tinyElf(62);
+  assertThrows(() => packElf(new Uint8Array(100), []), TypeError, "ELF64");
+  assertThrows(() => packElf(tinyElf(40), []), RangeError, "40");
+  const noEnviron = tinyElf(62, { symbol: "environs" });
+  assertThrows(() => packElf(noEnviron, []), TypeError, "environ");
+  assertThrows(() => packElf(elf, ["a\0b"]), TypeError, "NUL");
+  const rules = [{ prefix: "x".repeat(256) }];
+  assertThrows(() => packElf(elf, [], { ...PLACE, rules }), TypeError, "255");
+});
+
+/** Lines of a listing with their place; a label has its own as target. */
+function* placed(listing: string) {
+  let at = STUB_OFFSET;
+  for (const line of listing.trim().split("\n")) {
+    if (line.endsWith(":")) {
+      yield { label: line.slice(0, -1), at, bytes: new Uint8Array(), text: "" };
+      continue;
+    }
+    const [, text = ""] = line.split("|");
+    const bytes = assemble(line);
+    yield { label: "", at, bytes, text: text.trim() };
+    at += bytes.length;
+  }
+}
+
+/** Where the instruction goes to, from its encoding. */
+function targetX86(at: number, bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer);
+  const end = at + bytes.length;
+  return bytes.length === 2
+    ? end + view.getInt8(1)
+    : end + view.getInt32(bytes.length - 4, true);
+}
+
+function targetA64(at: number, bytes: Uint8Array): number {
+  const word = new DataView(bytes.buffer).getInt32(0, true);
+  // B and BL: imm26; ADR: immhi:immlo in bytes; the others: imm19.
+  if ((word & 0x7c000000) === 0x14000000) return at + ((word << 6) >> 6) * 4;
+  if ((word & 0x1f000000) === 0x10000000) {
+    return at + (((word << 8) >> 13) * 4 | (word >> 29 & 3));
+  }
+  return at + ((word << 8) >> 13) * 4;
+}
+
+const LISTINGS = [
+  ["x86_64", STUB_X86_64, targetX86],
+  ["aarch64", STUB_AARCH64, targetA64],
+] as const;
+for (const [name, listing, target] of LISTINGS) {
+  Deno.test(`stubFor() branches to the labels of the ${name} listing`, () => {
+    const lines = [...placed(listing)];
+    const labels = new Map([["hdr", 0], ["rip+hdr", 0]]);
+    for (const { label, at } of lines) if (label) labels.set(label, at);
+    let branches = 0;
+    for (const { at, bytes, text } of lines) {
+      const operand = text.split(/[ ,[\]]/).filter(Boolean).at(-1) ?? "";
+      const expected = labels.get(operand);
+      if (expected === undefined) continue;
+      branches++;
+      assertEquals(target(at, bytes), expected, `${at}: ${text}`);
+    }
+    assertEquals(branches, name === "x86_64" ? 19 : 21);
+  });
+}
+
+Deno.test("assemble() refuses a line that is no code", () => {
+  assertThrows(() => assemble("0f 5 | syscall"), TypeError, "0f 5");
+});
+
+Deno.test("evalArguments() runs a module without imports as a string", () => {
+  const [asText, asModule] = ["let a=1", 'import "node:fs"'].map((code) =>
+    evalArguments(PRELUDE + code).at(-2) ?? ""
+  );
+  assertEquals(asText?.startsWith("await(async()=>{}).constructor("), true);
+  assertEquals(asModule, PRELUDE + 'import "node:fs"');
+});

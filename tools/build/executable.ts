@@ -1,0 +1,110 @@
+/**
+ * From sources to one executable file.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "@std/path";
+import { bundle } from "./bundle.ts";
+import { compile } from "./compile.ts";
+import { packElf } from "./pack_elf.ts";
+import { evalArguments, PRELUDE } from "./surroundings.ts";
+
+/** How an executable is made. */
+export type Via = "compile" | "pack";
+
+/** What to build. */
+export interface BuildRequest {
+  /** Path of the main module. @default the project's main.ts */
+  readonly main?: string;
+  /** Path of the executable. @default dist/kvm-hotplug in the project */
+  readonly out?: string;
+  /** `auto`: compile if the runtime is to be had, else pack. @default auto */
+  readonly via?: Via | "auto";
+}
+
+/** What was built. */
+export interface Built {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Of the whole file, in hexadecimal. */
+  readonly sha256: string;
+  readonly via: Via;
+  /** Why `auto` did not compile, one line. */
+  readonly fallback?: string;
+}
+
+/** The download that `auto` waits for: a 40 MB file. */
+const AUTO_TIMEOUT_MS = 30_000;
+
+const ROOT = resolve(import.meta.dirname ?? ".", "../..");
+
+/**
+ * Builds an executable. The same sources, Deno and way give the same bytes.
+ * The file appears at once and whole, mode 0755, also where one is running.
+ *
+ * @throws {Error} if it cannot be bundled, compiled or written; then `out` is
+ * as it was.
+ */
+export async function buildExecutable(
+  request: BuildRequest = {},
+): Promise<Built> {
+  const main = resolve(request.main ?? `${ROOT}/main.ts`);
+  const path = resolve(request.out ?? `${ROOT}/dist/kvm-hotplug`);
+  const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-build-" });
+  try {
+    const code = PRELUDE + await bundle(main, folder);
+    const { executable, ...made } = await make(code, {
+      folder,
+      via: request.via ?? "auto",
+    });
+    await replaceFile(path, executable);
+    const sha256 = await hash(executable);
+    return { path, sizeBytes: executable.length, sha256, ...made };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function make(
+  code: string,
+  { folder, via }: { folder: string; via: Via | "auto" },
+): Promise<
+  { executable: Uint8Array<ArrayBuffer>; via: Via; fallback?: string }
+> {
+  if (via === "pack") return { executable: await pack(code), via };
+  const timeout = via === "auto" ? { timeoutMs: AUTO_TIMEOUT_MS } : {};
+  const compiled = await compile(code, folder, timeout);
+  if ("executable" in compiled) return { ...compiled, via: "compile" };
+  if (via === "compile") {
+    throw new Error(`Cannot compile: ${compiled.reason}`);
+  }
+  const executable = await pack(code);
+  return { executable, via: "pack", fallback: compiled.reason };
+}
+
+async function pack(code: string): Promise<Uint8Array<ArrayBuffer>> {
+  return packElf(await Deno.readFile(Deno.execPath()), evalArguments(code));
+}
+
+/** Writes next to `path`, then renames: a running executable is ETXTBSY. */
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const temporary = await Deno.makeTempFile({
+    dir: dirname(path),
+    prefix: ".build-",
+  });
+  try {
+    await Deno.writeFile(temporary, bytes);
+    await Deno.chmod(temporary, 0o755); // whatever the umask
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary);
+    throw error;
+  }
+}
+
+async function hash(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return new Uint8Array(digest).toHex();
+}

@@ -1,0 +1,51 @@
+/**
+ * Running the Deno that runs us, for a build step.
+ *
+ * @module
+ */
+
+/** How a step ended. */
+export interface Finished {
+  /** Exit status; 124 if the deadline passed, like timeout(1). */
+  readonly status: number;
+  /** One line about a failure. */
+  readonly reason: string;
+}
+
+/**
+ * Runs Deno to its end; its standard output is thrown away.
+ *
+ * @param options.cwd its working directory. @default ours
+ * @param options.timeoutMs after this time it is killed. @default none
+ */
+export async function runDeno(
+  args: readonly string[],
+  options: { cwd?: string; timeoutMs?: number } = {},
+): Promise<Finished> {
+  const { cwd, timeoutMs } = options;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    // A trace of Deno's own frames would hide the one line that matters.
+    env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    ...(cwd === undefined ? {} : { cwd }),
+  }).spawn();
+  let late = false;
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+    late = true;
+    child.kill("SIGKILL");
+  }, timeoutMs);
+  const { code, stderr } = await child.output();
+  clearTimeout(timer);
+  if (late) return { status: 124, reason: `not done in ${timeoutMs} ms` };
+  return { status: code, reason: lastCause(new TextDecoder().decode(stderr)) };
+}
+
+/** The innermost of Deno's "Caused by", without its number. */
+function lastCause(stderr: string): string {
+  const [message = ""] = stderr.split("\nStack backtrace:");
+  const line = message.trim().split("\n").at(-1) ?? "";
+  return line.trim().replace(/^\d+: /, "").replace(/^error: /, "");
+}

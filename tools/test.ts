@@ -1,0 +1,124 @@
+/**
+ * All tests: `deno task test`. Installs what is missing, checks the source,
+ * builds the executable, runs every test file, and ends with one line
+ * `N passed, N failed`, counted from the real runs.
+ *
+ * ```sh
+ * deno task test            # everything
+ * deno task test tests/sys  # only these files and folders
+ * ```
+ *
+ * @module
+ */
+
+import { buildExecutable } from "./build/executable.ts";
+import { ensureTools } from "./setup.ts";
+import { type Count, countJunit } from "./test/junit.ts";
+import { inOwnNetwork } from "./test/own_network.ts";
+import { runAll } from "./test/pool.ts";
+
+/** One thing to run: a process that passes or fails, or a set of tests. */
+interface Job {
+  readonly title: string;
+  readonly command: readonly string[];
+  /** Where the process writes its tests' results; none: it counts as one. */
+  readonly junit?: string;
+}
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const DENO = Deno.execPath();
+
+/** Each is one test: it passes or fails. */
+const CHECKS: readonly (readonly string[])[] = [
+  ["fmt", "--check"],
+  ["lint"],
+  ["check", "main.ts", "lib", "tests", "tools"],
+  ["doc", "--lint", "main.ts"],
+  ["test", "--doc", "lib"],
+];
+
+/** Each is a process of its own; the longest first. */
+const GROUPS: readonly (readonly string[])[] = [
+  ["tests/qemu/undo_test.ts"],
+  ["tests/integration"],
+  ["tests/qemu/pending_test.ts", "tests/qemu/refused_test.ts"],
+  ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
+  ["tests/qemu/vm_test.ts"],
+  ["tests/sys"],
+  ["tests/unit", "tests/fuzz", "tests/arch"],
+];
+
+function checkJob(args: readonly string[]): Job {
+  return { title: `deno ${args.join(" ")}`, command: [DENO, ...args] };
+}
+
+function testJob(files: readonly string[], folder: string): Job {
+  const title = files.join(" ");
+  const junit = `${folder}/${title.replaceAll(/\W+/g, "-")}.xml`;
+  const command = [DENO, "test", "-A", `--junit-path=${junit}`, ...files];
+  return { title, command: inOwnNetwork(command), junit };
+}
+
+async function runJob(job: Job): Promise<Count> {
+  const begin = performance.now();
+  const [program = "", ...args] = job.command;
+  const { success, stdout, stderr } = await new Deno.Command(program, {
+    args,
+    cwd: ROOT,
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const counted = job.junit === undefined
+    ? { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: [] }
+    : await countJunit(job.junit, success);
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  const { passed, failed, skipped } = counted;
+  console.log(
+    `${job.title}: ${passed} passed, ${failed} failed (${seconds} s)`,
+  );
+  for (const name of skipped) console.log(`  SKIPPED: ${name}`);
+  if (failed > 0) {
+    for (const part of [stdout, stderr]) {
+      console.log(new TextDecoder().decode(part).trim());
+    }
+  }
+  return counted;
+}
+
+/** A skipped test is a failed one where nobody would notice. */
+function failuresOf({ failed, skipped }: Count): number {
+  return failed + (Deno.env.get("CI") === "true" ? skipped.length : 0);
+}
+
+async function prepare(): Promise<void> {
+  const log = (line: string) => console.log(`setup: ${line}`);
+  await ensureTools({ qemu10: true, log });
+  const built = await buildExecutable({});
+  console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
+}
+
+async function main(): Promise<number> {
+  await prepare();
+  const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-test-" });
+  try {
+    const jobs = Deno.args.length > 0 ? [testJob(Deno.args, folder)] : [
+      ...GROUPS.map((files) => testJob(files, folder)),
+      ...CHECKS.map(checkJob),
+    ];
+    const counts = await runAll(jobs, runJob, navigator.hardwareConcurrency);
+    const passed = counts.reduce((sum, one) => sum + one.passed, 0);
+    const failed = counts.reduce((sum, one) => sum + failuresOf(one), 0);
+    console.log(`${passed} passed, ${failed} failed`);
+    return failed === 0 && passed > 0 ? 0 : 1;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+try {
+  Deno.exit(await main());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  console.log("0 passed, 1 failed");
+  Deno.exit(1);
+}

@@ -1,0 +1,20 @@
+/**
+ * Test processes run side by side without seeing each other's taps and
+ * bridges: each in a network namespace of its own.
+ *
+ * @module
+ */
+
+// /sys shows the network of the namespace it was mounted in: mounted anew.
+const ENTER = 'mount -t sysfs sysfs /sys && ip link set lo up && exec "$@"';
+
+/**
+ * The command, to be run in a network namespace of its own (util-linux's
+ * unshare; root).
+ */
+export function inOwnNetwork(command: readonly string[]): string[] {
+  return [
+    ...["unshare", "--net", "--mount", "--propagation", "private"],
+    ...["sh", "-c", ENTER, "sh", ...command],
+  ];
+}
