@@ -89,3 +89,13 @@ export function refuse(message: string, hint?: string): HotplugError {
 export function usage(message: string, hint?: string): HotplugError {
   return new HotplugError("usage", message, { hint });
 }
+
+/** It would be there twice: status 3. */
+export function duplicate(message: string, hint?: string): HotplugError {
+  return new HotplugError("duplicate", message, { hint });
+}
+
+/** This release, this QEMU or this node cannot do it: status 3. */
+export function unsupported(message: string, hint?: string): HotplugError {
+  return new HotplugError("unsupported", message, { hint });
+}

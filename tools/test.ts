@@ -34,7 +34,7 @@ const CHECKS: readonly (readonly string[])[] = [
   ["lint"],
   ["check", "main.ts", "lib", "tests", "tools"],
   ["doc", "--lint", "main.ts"],
-  ["test", "--doc", "lib"],
+  ["test", "--doc", "-A", "lib"],
 ];
 
 /** Each is a process of its own; the longest first. */

@@ -6,12 +6,8 @@
  */
 
 import { type HotplugError, usage } from "../errors.ts";
-import {
-  COMMANDS,
-  type CommandSpec,
-  GLOBAL_OPTIONS,
-  type OptionSpec,
-} from "./commands.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { GLOBAL_OPTIONS, type OptionSpec } from "./options.ts";
 import { nearest } from "./nearest.ts";
 import { parseArgs } from "./std_cli.ts";
 
@@ -35,12 +31,17 @@ const NEGATABLE = ["vhost"];
 
 const HINT = "kvm-hotplug --help shows the usage";
 
-/** `-1` is a device, not an option: hidden from the parser. */
+/** `-1` is a device, not an option. */
 const NEGATIVE = /^-\d+$/;
 const SHIELD = "\0";
 
+function isOption(word: string): boolean {
+  return word.length > 1 && word.startsWith("-") && !NEGATIVE.test(word);
+}
+
+/** Words that are no options are hidden: `true` would go with a flag. */
 function shield(word: string): string {
-  return NEGATIVE.test(word) ? SHIELD + word : word;
+  return isOption(word) ? word : SHIELD + word;
 }
 
 function unshield(word: string): string {
@@ -62,11 +63,46 @@ function names(options: readonly OptionSpec[], kind: "value" | "flag") {
     .map((option) => option.name);
 }
 
+function checkLong(word: string) {
+  const [name = "", ...value] = word.slice(2).split("=");
+  const option = ALL_OPTIONS.find((one) => one.name === name);
+  const negative = NEGATABLE.includes(name.replace(/^no-/, ""));
+  if (option === undefined && !negative) throw unknownOption(word);
+  if (value.length > 0 && option?.value === undefined) {
+    throw usage(`Option --${name} takes no value`, HINT);
+  }
+}
+
+/**
+ * Checks every option word before the parser sees it, which is generous: it
+ * would take `--force=no` for `--force`.
+ */
+function checkWords(words: readonly string[]) {
+  const letters = ALL_OPTIONS.flatMap(({ short }) => short ?? []);
+  for (const word of words.slice(0, endOfOptions(words))) {
+    if (!isOption(word)) continue;
+    if (word.startsWith("--")) checkLong(word);
+    else if (![...word.slice(1)].every((char) => letters.includes(char))) {
+      throw unknownOption(word);
+    }
+  }
+}
+
+/** Where the options end: at `--`, else with the words. */
+function endOfOptions(words: readonly string[]): number {
+  const end = words.indexOf("--");
+  return end < 0 ? words.length : end;
+}
+
 function parseWords(words: readonly string[]) {
   const aliases = ALL_OPTIONS.flatMap(({ name, short }) =>
     short === undefined ? [] : [[short, name]]
   );
-  return parseArgs(words.map(shield), {
+  const end = endOfOptions(words);
+  const shielded = words.map((word, i) =>
+    i < end || (i === end && word === "--") ? shield(word) : SHIELD + word
+  );
+  return parseArgs(shielded, {
     string: ["_", ...names(ALL_OPTIONS, "value")],
     boolean: names(ALL_OPTIONS, "flag"),
     negatable: NEGATABLE,
@@ -129,8 +165,7 @@ function checkOptions(command: CommandSpec | undefined, given: string[]) {
 
 /** Which `--no-` flags stand among the words, before any `--`. */
 function negated(words: readonly string[]): string[] {
-  const end = words.indexOf("--");
-  const options = end < 0 ? words : words.slice(0, end);
+  const options = words.slice(0, endOfOptions(words));
   return NEGATABLE.map((name) => `no-${name}`)
     .filter((name) => options.includes(`--${name}`));
 }
@@ -141,6 +176,7 @@ function negated(words: readonly string[]): string[] {
  * @throws {HotplugError} `usage`: an unknown word or option, a value missing
  */
 export function parseInvocation(words: readonly string[]): Invocation {
+  checkWords(words);
   const parsed = parseWords(words);
   const values = new Map<string, string>();
   for (const name of names(ALL_OPTIONS, "value")) {

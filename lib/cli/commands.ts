@@ -5,17 +5,7 @@
  * @module
  */
 
-/** One long option. */
-export interface OptionSpec {
-  readonly name: string;
-  /** Metavariable of its value; a flag has none. */
-  readonly value?: string;
-  /** One letter that means the same. */
-  readonly short?: string;
-  readonly help: string;
-  /** What holds when it is left out, for the usage text. */
-  readonly default?: string;
-}
+import { DRY_RUN, type OptionSpec, PLUG_OPTIONS } from "./options.ts";
 
 /** One command. */
 export interface CommandSpec {
@@ -27,80 +17,6 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   readonly examples: readonly string[];
 }
-
-/** Options that every command takes. */
-export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "run-dir",
-    value: "DIR",
-    help: "Ganeti's run directory, from which every path is derived",
-    default: "$KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti",
-  },
-  { name: "qmp", value: "PATH", help: "this QMP socket instead" },
-  { name: "state", value: "PATH", help: "this runtime file instead" },
-  { name: "json", help: "one JSON document on stdout" },
-  {
-    name: "timeout",
-    value: "S",
-    help: "longest wait for one QMP reply, in seconds",
-    default: "5",
-  },
-  {
-    name: "unplug-timeout",
-    value: "S",
-    help: "longest wait for the guest to release a device, in seconds",
-    default: "30",
-  },
-  {
-    name: "lock-timeout",
-    value: "S",
-    help: "longest wait for another kvm-hotplug, in seconds",
-    default: "10",
-  },
-  {
-    name: "log",
-    value: "FILE",
-    help: "append the trace and a line per change, as JSON lines",
-  },
-  {
-    name: "verbose",
-    short: "v",
-    help: "every step and QMP message on stderr",
-  },
-  { name: "quiet", short: "q", help: "errors only" },
-  { name: "no-color", help: "no colour; also by NO_COLOR" },
-  { name: "help", short: "h", help: "show the usage" },
-  { name: "version", help: "show the version" },
-];
-
-const DRY_RUN: OptionSpec = {
-  name: "dry-run",
-  help: "check all, choose the slot, print the plan; change nothing",
-};
-
-const PLUG_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "uuid",
-    value: "U",
-    help: "the device's uuid",
-    default: "a random one",
-  },
-  { name: "name", value: "N", help: "name stored with the device" },
-  {
-    name: "slot",
-    value: "N",
-    help: "PCI slot, 0 to 31",
-    default: "the first free one",
-  },
-  { name: "bus", value: "B", help: "PCI bus", default: "pci.0" },
-  {
-    name: "id-scheme",
-    value: "S",
-    help: "form of the device id: design or ganeti",
-    default: "as the devices already recorded",
-  },
-  DRY_RUN,
-];
 
 const DISK_ADD: CommandSpec = {
   name: "disk add",

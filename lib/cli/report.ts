@@ -9,7 +9,8 @@ import type { HotplugError } from "../errors.ts";
 import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
 import type { DeviceView, Plan } from "../operation/plan.ts";
 import type { Outcome } from "../operation/run.ts";
-import { formatCommand, verbsOf } from "../operation/step.ts";
+import { formatCommand } from "../operation/command_text.ts";
+import { verbsOf } from "../operation/step.ts";
 import { formatSize, table } from "./text.ts";
 
 /** A plan's steps as documents. */

@@ -6,6 +6,7 @@
 
 import { parseArgs as parse } from "@std/cli/parse-args";
 
+/** Options of `parseArgs`. */
 export interface ParseOptions {
   readonly string: readonly string[];
   readonly boolean: readonly string[];

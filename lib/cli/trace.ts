@@ -8,7 +8,7 @@
 import { messageOf, refuse } from "../errors.ts";
 import type { Progress } from "../operation/apply.ts";
 import { type Step, verbsOf } from "../operation/step.ts";
-import type { QmpTrace } from "../qmp/client.ts";
+import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openFile, statFd, writeAll } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
@@ -24,6 +24,7 @@ function mask(text: string): string {
   return text.replace(SECRET, '$1"***"');
 }
 
+/** Where a trace goes. */
 export interface TraceOptions {
   /** Writes a line to stderr; undefined: nothing is shown. */
   readonly show?: ((line: string) => void) | undefined;

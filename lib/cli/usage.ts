@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  COMMANDS,
-  type CommandSpec,
-  GLOBAL_OPTIONS,
-  type OptionSpec,
-} from "./commands.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { GLOBAL_OPTIONS, type OptionSpec } from "./options.ts";
 import { table } from "./text.ts";
 
 function optionRow(option: OptionSpec): string[] {

@@ -96,8 +96,11 @@ const UNPRINTABLE =
 
 /** A name or other short text of one line. */
 export function shortText(word: Word): string {
-  if (word.text.length <= 255 && !UNPRINTABLE.test(word.text)) return word.text;
-  throw wrong(word, "at most 255 printable characters");
+  const { length } = word.text;
+  if (length > 0 && length <= 255 && !UNPRINTABLE.test(word.text)) {
+    return word.text;
+  }
+  throw wrong(word, "1 to 255 printable characters");
 }
 
 /** A QEMU id: util/id.c, id_wellformed(). */

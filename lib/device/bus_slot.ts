@@ -23,6 +23,7 @@ export interface PciPlace {
   readonly slot: number;
 }
 
+/** What the choice of a slot depends on. */
 export interface SlotFacts {
   /** All devices of the runtime file. */
   readonly recorded: readonly DeviceEntry[];

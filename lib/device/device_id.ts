@@ -9,6 +9,7 @@ import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 /** `design`: the design document's form; `ganeti`: what Ganeti 2.16+ uses. */
 export type IdScheme = "design" | "ganeti";
 
+/** The words of `--id-scheme`. */
 export const ID_SCHEMES: readonly IdScheme[] = ["design", "ganeti"];
 
 /** QEMU's limit for a node-name, which is the same string. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, usage } from "../errors.ts";
+import { HotplugError, refuse } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import { formatJson, jsonNode } from "../state/json.ts";
@@ -13,7 +13,9 @@ import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 
 /** Ganeti's words, SPEC section 9. */
 export const CACHES = ["default", "none", "writeback", "writethrough"] as const;
+/** Values of hvparam `disk_aio`, SPEC section 9. */
 export const AIOS = ["threads", "native", "io_uring"] as const;
+/** Values of hvparam `disk_discard` that QEMU takes, SPEC section 9. */
 export const DISCARDS = ["ignore", "unmap"] as const;
 
 /** Ganeti's `dev_type` of a disk that was named by its path. */
@@ -97,15 +99,24 @@ export function cacheMode(cache: string, devType: DevType): CacheMode {
 /**
  * Checks that the settings go together.
  *
- * @throws {HotplugError} `usage` if `native` is asked of a cached disk
+ * @throws {HotplugError} `refused` if `native` is asked of a cached disk,
+ * `unsupported` for a word Ganeti does not have
  */
 export function checkSettings(
   settings: DiskSettings,
   devType: DevType,
 ): void {
   const { direct } = cacheMode(settings.cache, devType);
+  if (!AIOS.some((one) => one === settings.aio)) {
+    throw new HotplugError(
+      "unsupported",
+      `Aio setting must be one of ${AIOS.join(", ")}: it is ${
+        JSON.stringify(settings.aio)
+      }`,
+    );
+  }
   if (settings.aio !== "native" || direct) return;
-  throw usage(
+  throw refuse(
     `aio native needs a disk without host cache: cache is ${settings.cache}`,
     "use --cache none, or --aio threads",
   );
@@ -117,8 +128,10 @@ export function isReproducible(
   hvparams: Hvparams,
   devType: DevType,
 ): boolean {
+  const { diskCache } = hvparams;
+  if (!CACHES.some((one) => one === diskCache)) return false;
   const wanted = cacheMode(settings.cache, devType);
-  const atStart = cacheMode(hvparams.diskCache, devType);
+  const atStart = cacheMode(diskCache, devType);
   return wanted.direct === atStart.direct &&
     wanted.writeCache === atStart.writeCache &&
     settings.aio === hvparams.diskAio &&

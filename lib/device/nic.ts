@@ -12,6 +12,7 @@ import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 
 /** Modes this release sets up. */
 export const NIC_MODES = ["none", "bridged"] as const;
+/** One of {@linkcode NIC_MODES}. */
 export type NicMode = typeof NIC_MODES[number];
 
 /** A NIC to be plugged. */

@@ -6,6 +6,7 @@
 
 import { HotplugError, messageOf } from "../errors.ts";
 
+/** How a program is run. */
 export interface CommandOptions {
   readonly args: readonly string[];
   /** Added to our own environment. */

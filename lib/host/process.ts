@@ -49,14 +49,22 @@ export function findQemu(
 ): QemuProcess | undefined {
   const pid = Number(readIfThere(pidFile)?.split("\n")[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  const argv = commandLine(pid);
-  if (argv === undefined || nameOf(argv) !== instance) return undefined;
-  return { pid, argv };
+  return qemuWithPid(pid, instance);
 }
 
-/** Whether a process runs (or waits to be reaped). */
-export function isAlive(pid: number): boolean {
-  return readIfThere(`/proc/${pid}/cmdline`) ? true : false;
+/**
+ * The QEMU of this name with this pid, e.g. that of a socket's peer, which may
+ * be a proxy instead.
+ *
+ * @returns undefined if it is another program
+ */
+export function qemuWithPid(
+  pid: number,
+  name: string,
+): QemuProcess | undefined {
+  const argv = commandLine(pid);
+  if (argv === undefined || name === "") return undefined;
+  return nameOf(argv) === name ? { pid, argv } : undefined;
 }
 
 function entries(path: string): string[] {

@@ -17,12 +17,15 @@ import {
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
+/** A file or block device that was looked at. */
 export interface Source {
   readonly path: string;
   readonly kind: "file" | "block";
   readonly sizeBytes: number;
   /** Names the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
+  /** Whether it can be used past the page cache: O_DIRECT. */
+  readonly direct: boolean;
 }
 
 /** An open that takes longer ends: dead NFS, DRBD. In milliseconds. */
@@ -88,6 +91,17 @@ async function blockSize(pinned: Fd, path: string): Promise<number> {
   }
 }
 
+/** Some file systems refuse O_DIRECT with EINVAL: open(2). */
+async function canBeDirect(pinned: Fd, path: string): Promise<boolean> {
+  try {
+    using _fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK | O.DIRECT);
+    return true;
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EINVAL") return false;
+    throw refuse(`Cannot use source ${path}: ${messageOf(error)}`);
+  }
+}
+
 /**
  * Looks at a source without opening it for writing.
  *
@@ -103,9 +117,11 @@ export async function inspectSource(path: string): Promise<Source> {
     ? status.sizeBytes
     : await blockSize(pinned, path);
   if (sizeBytes === 0) throw refuse(`Cannot use source ${path}: it is empty`);
-  return { path, kind, sizeBytes, identity: identityOf(status) };
+  const direct = await canBeDirect(pinned, path);
+  return { path, kind, sizeBytes, identity: identityOf(status), direct };
 }
 
+/** How a source is opened. */
 export interface OpenSourceOptions {
   /** What must be found there: {@linkcode identityOf}. */
   readonly identity: string;

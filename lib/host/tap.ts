@@ -24,6 +24,7 @@ const IFF_TUN_EXCL = 0x8000;
 const IFREQ_BYTES = 40;
 const IFNAMSIZ = 16;
 
+/** What kind of tap is made. */
 export interface TapOptions {
   /** At most 15 characters; null for the kernel's choice. */
   readonly name: string | null;

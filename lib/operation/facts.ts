@@ -8,7 +8,12 @@ import { dirname } from "@std/path";
 import { HotplugError } from "../errors.ts";
 import { ganetiScript, isProgram } from "../host/network.ts";
 import { type NicFiles, readNicFiles } from "../host/nic_file.ts";
-import { findQemu, type QemuProcess, tapBehind } from "../host/process.ts";
+import {
+  findQemu,
+  type QemuProcess,
+  qemuWithPid,
+  tapBehind,
+} from "../host/process.ts";
 import { identityAt, inspectSource, type Source } from "../host/source.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -20,6 +25,7 @@ import {
   queryCommands,
   queryDeviceIds,
   queryFdsets,
+  queryIothreads,
   queryMachine,
   queryMigration,
   queryName,
@@ -81,6 +87,8 @@ export interface Facts {
 /** What adding a disk depends on. */
 export interface DiskAddFacts extends Facts {
   readonly source: Source;
+  /** Asked for only if the request names one. */
+  readonly iothreads: ReadonlySet<string>;
 }
 
 /** What adding a NIC depends on. */
@@ -96,11 +104,22 @@ export interface NicAddFacts extends Facts {
   readonly macs: ReadonlyMap<string, string>;
 }
 
+/** The VM's process: by Ganeti's pid file, else by who serves the socket. */
+function findProcess(
+  qmp: QmpSession,
+  name: string,
+  paths: InstancePaths,
+): QemuProcess | undefined {
+  return findQemu(paths.pid, paths.name) ?? qemuWithPid(qmp.peer().pid, name);
+}
+
 /** Asks a live QEMU for everything that matters. */
 export async function readQemu(
   qmp: QmpSession,
-  process: QemuProcess | undefined,
+  paths: InstancePaths,
 ): Promise<QemuFacts> {
+  const name = await queryName(qmp);
+  const process = findProcess(qmp, name, paths);
   const netdevs = new Map<string, NetdevFacts>();
   for (const [id, { fd, queues }] of await queryNetdevs(qmp)) {
     const known = process !== undefined && fd !== undefined;
@@ -108,7 +127,7 @@ export async function readQemu(
     netdevs.set(id, { tap, queues });
   }
   return {
-    name: await queryName(qmp),
+    name,
     version: qmp.version,
     machine: await queryMachine(qmp),
     process,
@@ -154,7 +173,7 @@ export async function readFacts(
   return {
     paths,
     content,
-    qemu: await readQemu(qmp, findQemu(paths.pid, paths.name)),
+    qemu: await readQemu(qmp, paths),
     diskIdentities: content.runtime.disks.map(({ link }) =>
       link === null ? undefined : identityAt(link)
     ),
@@ -168,8 +187,12 @@ export async function readFacts(
 export async function readDiskAddFacts(
   facts: Facts,
   request: DiskAdd,
+  qmp: QmpSession,
 ): Promise<DiskAddFacts> {
-  return { ...facts, source: await inspectSource(request.source) };
+  const iothreads = request.iothread === undefined
+    ? new Set<string>()
+    : await queryIothreads(qmp);
+  return { ...facts, source: await inspectSource(request.source), iothreads };
 }
 
 function readMacs(runDir: string): Map<string, string> {

@@ -11,7 +11,7 @@ import { findQemu } from "../host/process.ts";
 import { readNicFiles } from "../host/nic_file.ts";
 import type { PciDevice } from "../qmp/commands.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
-import { instancePaths } from "../state/instance.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import {
   expectRuntime,
   listInstances,
@@ -32,6 +32,7 @@ export type DeviceStatus =
   | "pending-removal"
   | "differs";
 
+/** A device and how the three places compare for it. */
 export type ListedDevice = DeviceView & { readonly status: DeviceStatus };
 
 /** One instance's devices. */
@@ -57,6 +58,7 @@ export interface InstanceSummary {
   readonly attention: string | null;
 }
 
+/** How an instance is reached to be listed. */
 export type ListOptions = Reach & MonitorOptions;
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
@@ -116,16 +118,12 @@ function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
 }
 
 async function askQemu(
-  path: string,
-  { pidFile, instance, options }: {
-    pidFile: string;
-    instance: string;
-    options: ListOptions;
-  },
+  paths: InstancePaths,
+  options: ListOptions,
 ): Promise<QemuFacts | undefined> {
   try {
-    using qmp = await openMonitor(path, options);
-    return await readQemu(qmp, findQemu(pidFile, instance));
+    using qmp = await openMonitor(paths.qmp, options);
+    return await readQemu(qmp, paths);
   } catch (error) {
     const named = nothingChanged(error);
     const down = named instanceof HotplugError && named.code === "not-running";
@@ -158,8 +156,7 @@ export async function listInstance(
     runtime: options.state,
   });
   const { runtime } = expectRuntime(paths);
-  const { pid: pidFile } = paths;
-  const qemu = await askQemu(paths.qmp, { pidFile, instance, options });
+  const qemu = await askQemu(paths, options);
   const facts = { qemu, nicFiles: readNicFiles(paths.nicDir) };
   return {
     instance,

@@ -5,7 +5,8 @@
  */
 
 import { HotplugError, messageOf } from "../errors.ts";
-import { QmpSession, type QmpTrace } from "../qmp/client.ts";
+import { QmpSession } from "../qmp/client.ts";
+import type { QmpTrace } from "../qmp/session_options.ts";
 import {
   QmpClosedError,
   QmpNoGreetingError,
@@ -13,8 +14,9 @@ import {
   QmpTimeoutError,
 } from "../qmp/errors.ts";
 import { SysError } from "../sys/errno.ts";
-import { unixSocketHolders } from "../sys/sock_diag.ts";
+import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 
+/** How a monitor is opened. */
 export interface MonitorOptions {
   /** Longest wait for one reply, in milliseconds. */
   readonly timeoutMs: number;
@@ -29,19 +31,31 @@ function notRunning(path: string, why: string, cause: unknown): HotplugError {
   );
 }
 
-function noGreeting(path: string, error: QmpNoGreetingError): HotplugError {
-  const { clients } = unixSocketHolders(path);
-  if (clients.length > 0) {
-    const names = clients.map(({ pid, command }) => `${command} (pid ${pid})`);
+function noGreeting(
+  path: string,
+  error: QmpNoGreetingError,
+  { clients, own }: UnixSocketHolders,
+): HotplugError {
+  const holders = clients.filter(({ state }) => state === "accepted");
+  if (holders.length > 0) {
+    const names = holders.map(({ pid, command }) => `${command} (pid ${pid})`);
     return new HotplugError(
       "monitor-busy",
       `The QMP monitor at ${path} is held by ${names.join(", ")}`,
       { cause: error, hint: "QEMU serves one client: end that one, or wait" },
     );
   }
+  if (own === "accepted") {
+    // QEMU greets whom it accepts: this is something in front of it.
+    return new HotplugError(
+      "monitor-busy",
+      `The QMP monitor at ${path} is held: we were let in, and ${error.message}`,
+      { cause: error, hint: "a proxy of the socket serves somebody else" },
+    );
+  }
   return new HotplugError(
     "monitor-timeout",
-    `QEMU does not answer at ${path}: ${error.message}, and nobody else is connected`,
+    `QEMU does not answer at ${path}: ${error.message}, and nobody holds it`,
     {
       cause: error,
       hint: "is QEMU stopped (SIGSTOP), or its host overloaded?",
@@ -50,7 +64,6 @@ function noGreeting(path: string, error: QmpNoGreetingError): HotplugError {
 }
 
 function explain(path: string, error: unknown): unknown {
-  if (error instanceof QmpNoGreetingError) return noGreeting(path, error);
   if (error instanceof QmpTimeoutError) {
     return new HotplugError("monitor-timeout", error.message, { cause: error });
   }
@@ -80,9 +93,16 @@ export async function openMonitor(
   path: string,
   options: MonitorOptions,
 ): Promise<QmpSession> {
+  let holders: UnixSocketHolders | undefined;
+  const onSilence = () => {
+    holders = unixSocketHolders(path);
+  };
   try {
-    return await QmpSession.open(path, options);
+    return await QmpSession.open(path, { ...options, onSilence });
   } catch (error) {
+    if (error instanceof QmpNoGreetingError) {
+      throw noGreeting(path, error, holders ?? unixSocketHolders(path));
+    }
     throw explain(path, error);
   }
 }

@@ -13,12 +13,13 @@ import {
   titleOf,
 } from "../device/select.ts";
 import { deviceId } from "../device/device_id.ts";
-import { HotplugError, refuse } from "../errors.ts";
-import { inverse, type RuntimeChange } from "../state/runtime.ts";
+import { duplicate, HotplugError, refuse } from "../errors.ts";
+import { inverse, type RuntimeChange } from "../state/runtime_change.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
 import { refuseMissingCommands, refuseRunState } from "./refusals.ts";
+import { recordedView } from "./view.ts";
 import type {
   CommitStateStep,
   QmpCommand,
@@ -57,6 +58,32 @@ export function command(
   return { execute, arguments: args };
 }
 
+/**
+ * The decision on adding what the file records already.
+ *
+ * @throws {HotplugError} `duplicate` if QEMU does not have it
+ */
+export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
+  const { id } = twin.hvinfo;
+  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
+    throw duplicate(
+      `${titleOf(twin)} is recorded already, but ${
+        id === undefined ? "without a device id" : "QEMU does not have it"
+      }`,
+      `${twin.kind} remove ${facts.paths.name} ${
+        twin.uuid ?? twin.index
+      } brings the record in line with QEMU`,
+    );
+  }
+  return {
+    kind: "nothing-to-do",
+    action: "add",
+    instance: facts.paths.name,
+    device: recordedView(twin, facts),
+    warnings: [],
+  };
+}
+
 /** A device that can be unplugged: it has a uuid and an id. */
 export type Removable<E extends DeviceEntry> = {
   readonly entry: E;
@@ -80,17 +107,17 @@ function removable<E extends DeviceEntry>(entry: E): Removable<E> {
   return { entry, uuid, id, title };
 }
 
-/** Whether QEMU has something of a device that the file does not record. */
+/** What QEMU has of a device that the file does not record. */
 function unrecorded(facts: Facts, kind: "disk" | "nic", word: string) {
   const { deviceIds, nodeNames, netdevs } = facts.qemu;
-  const there = (id: string) =>
-    deviceIds.has(id) || nodeNames.has(id) || netdevs.has(id);
-  if (!isUuid(word)) return there(word) ? word : undefined;
-  const ganeti = deviceId("ganeti", kind, { uuid: word, slot: 0 });
-  if (there(ganeti)) return ganeti;
-  const design = `${kind}-${word.slice(0, 8)}-pci-`;
-  return [...deviceIds, ...nodeNames, ...netdevs.keys()]
-    .find((id) => id.startsWith(design));
+  const ids = [...deviceIds, ...nodeNames, ...netdevs.keys()];
+  if (!isUuid(word)) return ids.find((id) => id === word);
+  const uuid = word.toLowerCase();
+  const ganeti = deviceId("ganeti", kind, { uuid, slot: 0 });
+  const design = `${kind}-${uuid.slice(0, 8)}-pci-`;
+  return ids.find((id) =>
+    id === ganeti || id.startsWith(design) || id.startsWith(`hot${design}`)
+  );
 }
 
 /**
@@ -131,8 +158,7 @@ export function unplugSteps(
   { id, title }: { id: string; title: string },
 ): UnplugStep[] {
   if (!facts.qemu.deviceIds.has(id)) return [];
-  const wait = facts.qemu.runState === "paused" ? "no" : "yes";
-  return [{ kind: "unplug", id, title, wait }];
+  return [{ kind: "unplug", id, title, runState: facts.qemu.runState }];
 }
 
 /** What must hold for every operation. */

@@ -19,22 +19,21 @@ import {
   isReproducible,
 } from "../device/disk.ts";
 import { titleOf } from "../device/select.ts";
-import { HotplugError, refuse } from "../errors.ts";
+import { duplicate, refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts, Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
 import {
-  chooseRemoval,
+  alreadyThere,
   command,
   qmpStep,
   refuseImpossible,
   stateSteps,
-  unplugSteps,
 } from "./plan_common.ts";
-import { refuseForeignId, refuseMachine } from "./refusals.ts";
-import type { DiskAdd, DiskRemove } from "./request.ts";
-import type { AwaitReleaseStep, Step } from "./step.ts";
-import { newDiskView, recordedView } from "./view.ts";
+import { refuseMachine, refuseTakenId, refuseTakenName } from "./refusals.ts";
+import type { DiskAdd } from "./request.ts";
+import type { Step } from "./step.ts";
+import { newDiskView } from "./view.ts";
 
 const ADD_COMMANDS = [
   "add-fd",
@@ -45,12 +44,6 @@ const ADD_COMMANDS = [
   "device_add",
   "device_del",
 ];
-
-const REMOVE_COMMANDS = ["device_del", "blockdev-del"];
-
-function duplicate(message: string, hint?: string): HotplugError {
-  return new HotplugError("duplicate", message, { hint });
-}
 
 /** The recorded disk that this request would add again, if there is one. */
 function findTwin(
@@ -79,25 +72,6 @@ function findTwin(
     );
   }
   return same;
-}
-
-function alreadyThere(facts: DiskAddFacts, twin: DiskEntry): Decision {
-  const { id } = twin.hvinfo;
-  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
-    throw duplicate(
-      `${
-        titleOf(twin)
-      } is recorded with this source, but QEMU does not have it`,
-      `disk remove ${facts.paths.name} ${twin.uuid} brings the record in line`,
-    );
-  }
-  return {
-    kind: "nothing-to-do",
-    action: "add",
-    instance: facts.paths.name,
-    device: recordedView(twin, facts),
-    warnings: [],
-  };
 }
 
 function devTypeOf({ source }: DiskAddFacts): DevType {
@@ -141,6 +115,20 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
     settings: settingsOf(facts, request),
     iothread: request.iothread,
   };
+}
+
+/** @throws {HotplugError} `refused` where QEMU would fail later */
+function refuseUnfit(facts: DiskAddFacts, disk: DiskDevice) {
+  const { iothread, settings, devType } = disk;
+  if (iothread !== undefined && !facts.iothreads.has(iothread)) {
+    const there = [...facts.iothreads].join(", ") || "none";
+    throw refuse(`The VM has no iothread ${iothread}; there is ${there}`);
+  }
+  if (cacheMode(settings.cache, devType).direct && !facts.source.direct) {
+    throw refuse(
+      `The file system of ${disk.source} cannot do without the page cache (O_DIRECT), which cache ${settings.cache} asks for`,
+    );
+  }
 }
 
 function checkMigratable(
@@ -210,10 +198,12 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   refuseImpossible(facts, ADD_COMMANDS);
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
+  refuseTakenName(facts.content.runtime.disks, request.name);
   refuseMachine(facts, request.bus);
   const disk = newDisk(facts, request);
   checkSettings(disk.settings, disk.devType);
-  refuseForeignId(facts.qemu, disk.id);
+  refuseUnfit(facts, disk);
+  refuseTakenId(facts, disk.id);
   const reproducible = checkMigratable(facts, disk, request.migratable);
   const index = facts.content.runtime.disks.length;
   return {
@@ -227,72 +217,6 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
       warnings: reproducible
         ? []
         : ["Ganeti cannot start or migrate the instance with this disk"],
-    },
-  };
-}
-
-/** The disk's node: named as the device, or nothing of the kind is left. */
-function backendSteps(facts: Facts, id: string): Step[] {
-  if (!facts.qemu.nodeNames.has(id)) return [];
-  return [qmpStep("blockdev-del", { "node-name": id }, null)];
-}
-
-function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
-  const identity = facts.diskIdentities[index];
-  const pid = facts.qemu.process?.pid;
-  if (identity === undefined || pid === undefined) return [];
-  return [{ kind: "await-release", pid, identity }];
-}
-
-function refuseBootDisk(
-  facts: Facts,
-  { entry, id, title }: { entry: DiskEntry; id: string; title: string },
-) {
-  const { hvparams } = facts.content.runtime;
-  const started = facts.qemu.process?.argv.some((word) => word.includes(id));
-  const boots = entry.index === 0 && hvparams.bootOrder === "disk" && started;
-  if (!boots) return;
-  throw refuse(
-    `Cannot remove ${title}: it is the disk the VM was started from`,
-    "--force removes it all the same",
-  );
-}
-
-/**
- * Plans to remove a disk: the guest first, then QEMU's node, then the record.
- *
- * @throws {HotplugError} status 3
- */
-export function planDiskRemove(request: DiskRemove, facts: Facts): Decision {
-  refuseImpossible(facts, REMOVE_COMMANDS);
-  const chosen = chooseRemoval(facts, {
-    kind: "disk",
-    entries: facts.content.runtime.disks,
-    word: request.device,
-  });
-  if ("kind" in chosen) return chosen;
-  const { entry, uuid, id, title } = chosen;
-  if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
-  const { stage, commit } = stateSteps(facts, {
-    change: "delete",
-    list: "disks",
-    uuid,
-  });
-  return {
-    kind: "plan",
-    plan: {
-      action: "remove",
-      instance: facts.paths.name,
-      title,
-      device: recordedView(entry, facts),
-      steps: [
-        stage,
-        ...unplugSteps(facts, chosen),
-        ...backendSteps(facts, id),
-        ...releaseSteps(facts, entry.index),
-        commit,
-      ],
-      warnings: [],
     },
   };
 }

@@ -15,23 +15,23 @@ import {
   nicEntry,
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
-import { HotplugError, refuse } from "../errors.ts";
+import { duplicate, refuse } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { Facts, NicAddFacts } from "./facts.ts";
+import type { NicAddFacts } from "./facts.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
+import { networkSteps, refuseNode } from "./plan_nic_network.ts";
 import type { Decision } from "./plan.ts";
 import {
-  chooseRemoval,
+  alreadyThere,
   command,
   qmpStep,
   refuseImpossible,
   stateSteps,
-  unplugSteps,
 } from "./plan_common.ts";
-import { refuseForeignId, refuseMachine } from "./refusals.ts";
-import type { NicAdd, NicRemove } from "./request.ts";
+import { refuseMachine, refuseTakenId, refuseTakenName } from "./refusals.ts";
+import type { NicAdd } from "./request.ts";
 import type { Step } from "./step.ts";
-import { newNicView, recordedView } from "./view.ts";
+import { newNicView } from "./view.ts";
 
 const ADD_COMMANDS = [
   "getfd",
@@ -41,12 +41,6 @@ const ADD_COMMANDS = [
   "device_add",
   "device_del",
 ];
-
-const REMOVE_COMMANDS = ["device_del", "netdev_del"];
-
-function duplicate(message: string, hint?: string): HotplugError {
-  return new HotplugError("duplicate", message, { hint });
-}
 
 /** The recorded NIC that this request would add again, if there is one. */
 function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
@@ -63,55 +57,6 @@ function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
   throw duplicate(
     `uuid ${uuid} is that of ${titleOf(twin)}, whose MAC is ${twin.mac}`,
   );
-}
-
-function alreadyThere(facts: NicAddFacts, twin: NicEntry): Decision {
-  const { id } = twin.hvinfo;
-  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
-    throw duplicate(
-      `${titleOf(twin)} is recorded, but QEMU does not have it`,
-      `nic remove ${facts.paths.name} ${twin.uuid} brings the record in line`,
-    );
-  }
-  return {
-    kind: "nothing-to-do",
-    action: "add",
-    instance: facts.paths.name,
-    device: recordedView(twin, facts),
-    warnings: [],
-  };
-}
-
-function refuseNode(facts: NicAddFacts, request: NicAdd) {
-  const owner = facts.macs.get(request.mac.value);
-  if (owner !== undefined) {
-    throw duplicate(
-      `MAC ${request.mac.value} is taken by a NIC of ${owner}`,
-      "leave --mac out for a random one",
-    );
-  }
-  if (!facts.tun) {
-    throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
-  }
-  if (facts.tapExists) {
-    throw duplicate(`Network interface ${request.tap} exists already`);
-  }
-  if (request.mode === "bridged" && !facts.bridgeExists) {
-    throw refuse(
-      `${request.link} is no bridge of this node`,
-      "name an existing bridge with --link, or take --mode none",
-    );
-  }
-  if (request.script !== undefined && !facts.scriptUsable) {
-    throw refuse(`Network script ${request.script} is no program of this node`);
-  }
-  if (request.vlan && scriptOf(facts, request) === undefined) {
-    throw new HotplugError(
-      "unsupported",
-      "A VLAN needs a network script: the built-in set-up does not know VLANs",
-      { hint: "give one with --script" },
-    );
-  }
 }
 
 function vhostOf(facts: NicAddFacts, request: NicAdd): "on" | "off" {
@@ -155,47 +100,6 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
     vhost,
     jail: hvparams.useChroot ? "chroot" : "none",
   };
-}
-
-function scriptOf(facts: NicAddFacts, request: NicAdd): string | undefined {
-  return request.script ?? facts.ganetiScript;
-}
-
-/** The environment Ganeti gives its network script: SPEC 6.1. */
-function scriptEnvironment(
-  nic: NicDevice,
-  { instance, index }: { instance: string; index: number },
-): Record<string, string> {
-  const { name, ip, link, network } = nic;
-  return {
-    INSTANCE: instance,
-    MAC: nic.mac,
-    MODE: nic.mode,
-    INTERFACE_INDEX: String(index),
-    INTERFACE_UUID: nic.uuid,
-    TAGS: "",
-    ACTION: "up",
-    VLAN: nic.vlan ?? "",
-    ...(name ? { INTERFACE_NAME: name } : {}),
-    ...(ip ? { IP: ip } : {}),
-    ...(link ? { LINK: link, BRIDGE: link } : {}),
-    ...(network ? { NETWORK_UUID: network } : {}),
-  };
-}
-
-function networkSteps(
-  facts: NicAddFacts,
-  request: NicAdd,
-  nic: NicDevice,
-): Step[] {
-  if (nic.mode === "none" || nic.link === undefined) return [];
-  const path = scriptOf(facts, request);
-  if (path === undefined) return [{ kind: "bridge-port", bridge: nic.link }];
-  const environment = scriptEnvironment(nic, {
-    instance: facts.paths.name,
-    index: facts.content.runtime.nics.length,
-  });
-  return [{ kind: "network-script", path, environment }];
 }
 
 function fdSteps(nic: NicDevice): Step[] {
@@ -252,10 +156,11 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   refuseImpossible(facts, ADD_COMMANDS);
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
+  refuseTakenName(facts.content.runtime.nics, request.name);
   refuseMachine(facts, request.bus);
   refuseNode(facts, request);
   const nic = newNic(facts, request);
-  refuseForeignId(facts.qemu, nic.id);
+  refuseTakenId(facts, nic.id);
   const index = facts.content.runtime.nics.length;
   return {
     kind: "plan",
@@ -265,57 +170,6 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
       title: `NIC ${index}`,
       device: newNicView(nic, index),
       steps: addSteps(facts, request, nic),
-      warnings: [],
-    },
-  };
-}
-
-/** The NIC's backend and, behind it, the tap. */
-function backendSteps(facts: Facts, id: string): Step[] {
-  const netdev = facts.qemu.netdevs.get(id);
-  if (netdev === undefined) return [];
-  return [
-    qmpStep("netdev_del", { id }, null),
-    ...(netdev.tap === undefined
-      ? []
-      : [{ kind: "await-tap-gone" as const, tap: netdev.tap }]),
-  ];
-}
-
-/**
- * Plans to remove a NIC: the guest first, then QEMU's backend and with it the
- * tap, then the record.
- *
- * @throws {HotplugError} status 3
- */
-export function planNicRemove(request: NicRemove, facts: Facts): Decision {
-  refuseImpossible(facts, REMOVE_COMMANDS);
-  const chosen = chooseRemoval(facts, {
-    kind: "nic",
-    entries: facts.content.runtime.nics,
-    word: request.device,
-  });
-  if ("kind" in chosen) return chosen;
-  const { entry, uuid, id, title } = chosen;
-  const { stage, commit } = stateSteps(facts, {
-    change: "delete",
-    list: "nics",
-    uuid,
-  });
-  return {
-    kind: "plan",
-    plan: {
-      action: "remove",
-      instance: facts.paths.name,
-      title,
-      device: recordedView(entry, facts),
-      steps: [
-        stage,
-        ...unplugSteps(facts, chosen),
-        ...backendSteps(facts, id),
-        ...nicFilesStep(facts, { removed: entry.index }),
-        commit,
-      ],
       warnings: [],
     },
   };

@@ -6,22 +6,14 @@
  */
 
 import { PC_BUS } from "../device/bus_slot.ts";
-import { HotplugError, refuse } from "../errors.ts";
+import { titleOf } from "../device/select.ts";
+import { HotplugError, refuse, unsupported } from "../errors.ts";
+import { checkHvparams } from "../state/hvparams.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 
-/** Migration states in which QEMU's devices must not change. */
-const MIGRATING = [
-  "setup",
-  "active",
-  "pre-switchover",
-  "device",
-  "postcopy-active",
-  "postcopy-paused",
-  "postcopy-recover",
-  "wait-unplug",
-  "cancelling",
-  "colo",
-];
+/** Migration states in which none is under way: qapi/migration.json. */
+const NOT_MIGRATING = ["", "none", "completed", "failed", "cancelled"];
 
 /** Run states in which device_add succeeds and must not be used. */
 const MIGRATING_RUN_STATES = ["inmigrate", "postmigrate", "finish-migrate"];
@@ -34,10 +26,6 @@ const DEAD_RUN_STATES = [
   "restore-vm",
 ];
 
-function unsupported(message: string, hint?: string): HotplugError {
-  return new HotplugError("unsupported", message, { hint });
-}
-
 function migrating(what: string): HotplugError {
   return new HotplugError(
     "migrating",
@@ -48,7 +36,7 @@ function migrating(what: string): HotplugError {
 
 /** @throws {HotplugError} `migrating` | `refused` */
 export function refuseRunState(qemu: QemuFacts): void {
-  if (MIGRATING.includes(qemu.migration)) {
+  if (!NOT_MIGRATING.includes(qemu.migration)) {
     throw migrating(`the migration is ${qemu.migration}`);
   }
   if (MIGRATING_RUN_STATES.includes(qemu.runState)) {
@@ -82,6 +70,7 @@ export function refuseMachine(facts: Facts, bus: string | undefined): void {
       `Machine type ${machine} is not supported: pc (i440FX) is`,
     );
   }
+  checkHvparams(facts.content.runtime.hvparams);
   if (!facts.content.runtime.hvparams.acpi) {
     throw unsupported(
       "PCI hotplug on machine type pc needs ACPI, and hvparam acpi is false",
@@ -92,15 +81,39 @@ export function refuseMachine(facts: Facts, bus: string | undefined): void {
   }
 }
 
-/** @throws {HotplugError} `duplicate` if QEMU has the id already */
-export function refuseForeignId(qemu: QemuFacts, id: string): void {
-  const what = qemu.deviceIds.has(id)
-    ? "a device"
-    : qemu.nodeNames.has(id)
-    ? "a block node"
-    : qemu.netdevs.has(id)
-    ? "a network backend"
-    : undefined;
+/** @throws {HotplugError} `duplicate` if one of these has the name already */
+export function refuseTakenName(
+  entries: readonly DeviceEntry[],
+  name: string | undefined,
+): void {
+  const holder = entries.find((one) => one.name === name);
+  if (name === undefined || holder === undefined) return;
+  throw new HotplugError(
+    "duplicate",
+    `The name ${JSON.stringify(name)} is that of ${titleOf(holder)}`,
+  );
+}
+
+function isInQemu(qemu: QemuFacts, id: string): string | undefined {
+  if (qemu.deviceIds.has(id)) return "a device";
+  if (qemu.nodeNames.has(id)) return "a block node";
+  return qemu.netdevs.has(id) ? "a network backend" : undefined;
+}
+
+/** @throws {HotplugError} `duplicate` if the file or QEMU has the id already */
+export function refuseTakenId(facts: Facts, id: string): void {
+  const { disks, nics } = facts.content.runtime;
+  const holder = [...disks, ...nics].find((one) => one.hvinfo.id === id);
+  if (holder !== undefined) {
+    throw new HotplugError(
+      "duplicate",
+      `The device id ${id} is that of ${
+        titleOf(holder)
+      }, whose uuid begins the same`,
+      { hint: "take another uuid" },
+    );
+  }
+  const what = isInQemu(facts.qemu, id);
   if (what === undefined) return;
   throw new HotplugError(
     "duplicate",

@@ -26,6 +26,7 @@ interface Plug {
   readonly idScheme?: IdScheme | undefined;
 }
 
+/** Plug a disk. */
 export interface DiskAdd extends Plug {
   readonly kind: "disk-add";
   /** Absolute path. */
@@ -36,6 +37,7 @@ export interface DiskAdd extends Plug {
   readonly migratable: "required" | "not-needed";
 }
 
+/** Plug a NIC. */
 export interface NicAdd extends Plug {
   readonly kind: "nic-add";
   readonly mac: { readonly value: string; readonly origin: "given" | "made" };
@@ -53,6 +55,7 @@ export interface NicAdd extends Plug {
   readonly script?: string | undefined;
 }
 
+/** Take a disk out. */
 export interface DiskRemove {
   readonly kind: "disk-remove";
   readonly instance: string;
@@ -61,6 +64,7 @@ export interface DiskRemove {
   readonly bootDisk: "kept" | "forced";
 }
 
+/** Take a NIC out. */
 export interface NicRemove {
   readonly kind: "nic-remove";
   readonly instance: string;

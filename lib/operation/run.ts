@@ -5,7 +5,8 @@
  */
 
 import { HotplugError, messageOf } from "../errors.ts";
-import type { QmpSession, QmpTrace } from "../qmp/client.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { QmpTrace } from "../qmp/session_options.ts";
 import {
   QmpClosedError,
   QmpCommandError,
@@ -26,12 +27,15 @@ import {
 } from "./facts.ts";
 import { openMonitor } from "./monitor.ts";
 import type { Decision, DeviceView, Plan } from "./plan.ts";
-import { planDiskAdd, planDiskRemove } from "./plan_disk.ts";
-import { planNicAdd, planNicRemove } from "./plan_nic.ts";
+import { planDiskAdd } from "./plan_disk.ts";
+import { planDiskRemove } from "./plan_disk_remove.ts";
+import { planNicAdd } from "./plan_nic.ts";
+import { planNicRemove } from "./plan_nic_remove.ts";
 import { refuseForeignVm } from "./refusals.ts";
 import type { Reach, Request } from "./request.ts";
 import { World } from "./world.ts";
 
+/** How an operation is run. */
 export interface RunOptions extends Reach {
   readonly mode: "apply" | "dry-run";
   /** Ends waiting for the guest or for the lock at once. */
@@ -52,10 +56,14 @@ export interface Outcome {
 }
 
 /** Plans a request after reading what it needs to know. */
-async function decide(request: Request, facts: Facts): Promise<Decision> {
+async function decide(
+  request: Request,
+  facts: Facts,
+  qmp: QmpSession,
+): Promise<Decision> {
   switch (request.kind) {
     case "disk-add":
-      return planDiskAdd(request, await readDiskAddFacts(facts, request));
+      return planDiskAdd(request, await readDiskAddFacts(facts, request, qmp));
     case "disk-remove":
       return planDiskRemove(request, facts);
     case "nic-add":
@@ -79,10 +87,15 @@ export function nothingChanged(error: unknown): unknown {
   }
   if (error instanceof QmpCommandError) {
     const { command, class: errorClass, desc } = error;
-    return new HotplugError("qmp-error", error.message, {
-      qmp: { command, class: errorClass, desc },
-      cause: error,
-    });
+    const missing = errorClass === "CommandNotFound";
+    return new HotplugError(
+      missing ? "unsupported" : "qmp-error",
+      error.message,
+      {
+        qmp: { command, class: errorClass, desc },
+        cause: error,
+      },
+    );
   }
   return error;
 }
@@ -101,7 +114,7 @@ async function planWith(
     if (options.qmp === undefined || options.state === undefined) {
       refuseForeignVm(facts);
     }
-    return await decide(request, facts);
+    return await decide(request, facts, qmp);
   } catch (error) {
     throw nothingChanged(error);
   }

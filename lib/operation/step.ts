@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RuntimeChange } from "../state/runtime.ts";
+import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
 import { hostVerbs } from "./step_host.ts";
@@ -36,8 +36,8 @@ export interface UnplugStep {
   readonly id: string;
   /** What the user calls it, for messages: `disk 1`. */
   readonly title: string;
-  /** `no`: the VM is paused, so no guest could answer. */
-  readonly wait: "yes" | "no";
+  /** Unless it is `running`, no guest could answer: no wait. */
+  readonly runState: string;
 }
 
 /** Asks `query-pci` whether a device sits where the plan put it. */
@@ -126,6 +126,7 @@ export interface CommitStateStep extends StagedChange {
   readonly inverse: RuntimeChange;
 }
 
+/** One thing an operation does, as plain JSON. */
 export type Step =
   | QmpStep
   | UnplugStep
@@ -178,9 +179,4 @@ const VERBS: VerbTable = { ...qmpVerbs, ...hostVerbs, ...stateVerbs };
 export function verbsOf(step: Step): Verbs<Step> {
   // The table's type ties each kind to its verbs; an index by a union loses it.
   return VERBS[step.kind] as Verbs<Step>;
-}
-
-/** Quotes a QMP command for a person. */
-export function formatCommand(command: QmpCommand): string {
-  return `${command.execute} ${JSON.stringify(command.arguments)}`;
 }

@@ -15,14 +15,14 @@ import {
 } from "../qmp/commands.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
-import {
-  type Effect,
-  formatCommand,
-  type QmpCommand,
-  type QmpStep,
-  type UnplugStep,
-  type Verbs,
-  type VerifyDeviceStep,
+import { formatCommand } from "./command_text.ts";
+import type {
+  Effect,
+  QmpCommand,
+  QmpStep,
+  UnplugStep,
+  Verbs,
+  VerifyDeviceStep,
 } from "./step.ts";
 import { unplug } from "./unplug.ts";
 import type { World } from "./world.ts";
@@ -63,7 +63,8 @@ async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
 async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   if (undo.execute === "device_del") {
     const id = String(undo.arguments.id);
-    return await unplug({ id, title: id, wait: "yes" }, world);
+    // No signal cuts this wait short: what was begun is undone.
+    return await unplug({ id, title: id, runState: "running" }, world);
   }
   try {
     await world.qmp.execute(undo.execute, undo.arguments);
@@ -110,7 +111,7 @@ async function presence(id: string, world: World): Promise<boolean> {
 }
 
 const unplugVerbs: Verbs<UnplugStep> = {
-  do: unplug,
+  do: (step, world) => unplug({ ...step, signal: world.options.signal }, world),
   async undo(step, world) {
     await world.reconnect();
     if (await presence(step.id, world)) return;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RuntimeChange } from "../state/runtime.ts";
+import type { RuntimeChange } from "../state/runtime_change.ts";
 import {
   commitRuntime,
   discardStaged,

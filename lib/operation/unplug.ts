@@ -16,8 +16,10 @@ export interface UnplugTarget {
   readonly id: string;
   /** What the user calls it, for messages. */
   readonly title: string;
-  /** `no`: send the request, and do not wait for the guest. */
-  readonly wait: "yes" | "no";
+  /** Unless it is `running`, the request is sent and not waited for. */
+  readonly runState: string;
+  /** Ends the wait at once. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -67,14 +69,16 @@ export async function unplug(
   target: UnplugTarget,
   world: World,
 ): Promise<void> {
-  const { id, wait } = target;
-  const { unplugTimeoutMs, signal } = world.options;
+  const { id, runState, signal } = target;
+  const { unplugTimeoutMs } = world.options;
   const deadline = performance.now() + unplugTimeoutMs;
   // Listening begins before the request: the event may come before the reply.
   const since = world.qmp.mark();
   for (;;) {
     if (await request(id, world) === "gone") return;
-    if (wait === "no") throw pending(target, "the VM is paused");
+    if (runState !== "running") {
+      throw pending(target, `the VM does not run, its state is ${runState}`);
+    }
     const left = deadline - performance.now();
     const timeoutMs = Math.max(Math.min(left, RESEND_MS), 0);
     const found = await world.qmp.waitEvent(concerns(id), {

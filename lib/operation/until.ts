@@ -6,6 +6,7 @@
 
 import { HotplugError } from "../errors.ts";
 
+/** How long to wait, and for what. */
 export interface UntilOptions {
   /** Longest wait, in milliseconds. */
   readonly timeoutMs: number;

@@ -109,7 +109,8 @@ function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
     ...common(entry),
     mac: entry.mac ?? null,
     mode: entry.mode ?? null,
-    link: entry.link ?? null,
+    // Ganeti writes an empty text where there is none.
+    link: entry.link || null,
     tap: netdev?.tap ?? facts.nicFiles?.[String(entry.index)] ?? null,
     queues: netdev?.queues ?? null,
     vhost: null,

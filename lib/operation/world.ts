@@ -4,9 +4,11 @@
  * @module
  */
 
-import { QmpSession, type SessionOptions } from "../qmp/client.ts";
+import { QmpSession } from "../qmp/client.ts";
+import type { SessionOptions } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 
+/** How a world reaches QEMU, and how long it waits. */
 export interface WorldOptions extends SessionOptions {
   readonly qmpPath: string;
   /** Longest wait for the guest to release a device, in milliseconds. */

@@ -5,70 +5,34 @@
  * @module
  */
 
-import type { Fd } from "../sys/fd.ts";
 import { DeadlineError } from "../sys/errno.ts";
 import { UnixSocket } from "../sys/unix_socket.ts";
 import {
   QmpClosedError,
-  QmpCommandError,
   QmpNoGreetingError,
   QmpProtocolError,
   QmpTimeoutError,
 } from "./errors.ts";
-import {
-  type Json,
-  MessageFramer,
-  type QmpEvent,
-  type QmpMessage,
-  type QmpVersion,
-  readMessage,
-} from "./message.ts";
-
-/** Sees every message as text, with what travels beside it. */
-export type QmpTrace = (
-  direction: "send" | "receive",
-  text: string,
-  fd?: Fd,
-) => void;
-
-export interface SessionOptions {
-  /** Longest wait for one reply, in milliseconds. */
-  readonly timeoutMs: number;
-  readonly trace?: QmpTrace | undefined;
-}
-
-export interface ExecuteOptions {
-  /** Sent in the same message as the command; stays the caller's to close. */
-  readonly fd?: Fd | undefined;
-}
-
-export interface WaitOptions {
-  readonly timeoutMs: number;
-  /** Ends the wait at once. */
-  readonly signal?: AbortSignal | undefined;
-  /** Events older than this mark do not count: {@linkcode QmpSession.mark}. */
-  readonly since: number;
-}
+import { Inbox } from "./inbox.ts";
+import type { Json, QmpEvent, QmpVersion } from "./message.ts";
+import type {
+  ExecuteOptions,
+  SessionOptions,
+  WaitOptions,
+} from "./session_options.ts";
 
 type State = "negotiating" | "ready" | "closed";
 
 /** What one read of the socket came to. */
 type Progress = "messages" | "timeout" | "aborted";
 
-/** More events than this are not kept: a peer may not fill our memory. */
-const MAX_EVENTS = 10_000;
 const READ_BYTES = 64 * 1024;
 
 /** A session; it owns its socket. Commands run one after the other. */
 export class QmpSession implements Disposable {
   #state: State = "negotiating";
-  #version: QmpVersion | undefined;
   #lastId = 0;
-  #events: QmpEvent[] = [];
-  /** How many events came before the first one that is kept. */
-  #forgotten = 0;
-  #replies: QmpMessage[] = [];
-  readonly #framer = new MessageFramer();
+  readonly #inbox = new Inbox();
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #socket: UnixSocket;
   readonly #options: SessionOptions;
@@ -95,9 +59,11 @@ export class QmpSession implements Disposable {
     const socket = await connect(path, timeoutMs);
     const session = new QmpSession(socket, options);
     try {
-      while (session.#version === undefined) {
+      while (session.#inbox.version === undefined) {
         const progress = await session.#read(deadline);
-        if (progress !== "messages") throw new QmpNoGreetingError(timeoutMs);
+        if (progress === "messages") continue;
+        options.onSilence?.();
+        throw new QmpNoGreetingError(timeoutMs);
       }
       session.#state = "ready";
       await session.execute("qmp_capabilities");
@@ -108,14 +74,16 @@ export class QmpSession implements Disposable {
     }
   }
 
+  /** Where the session stands. */
   get state(): State {
     return this.#state;
   }
 
   /** QEMU's version, from the greeting. */
   get version(): QmpVersion {
-    if (this.#version === undefined) throw new TypeError("no greeting yet");
-    return this.#version;
+    const { version } = this.#inbox;
+    if (version === undefined) throw new TypeError("no greeting yet");
+    return version;
   }
 
   /** Credentials of whoever listens on the socket; may be a proxy. */
@@ -142,7 +110,7 @@ export class QmpSession implements Disposable {
     const id = `kvm-hotplug-${++this.#lastId}`;
     await this.#send({ execute: command, arguments: args, id }, { fd });
     for (;;) {
-      const reply = this.#takeReply(id, command);
+      const reply = this.#inbox.takeReply(id, command);
       if (reply !== undefined) return reply.value;
       const progress = await this.#read(deadline);
       if (progress !== "messages") {
@@ -153,7 +121,7 @@ export class QmpSession implements Disposable {
 
   /** A mark in the stream of events: what comes later counts as since. */
   mark(): number {
-    return this.#forgotten + this.#events.length;
+    return this.#inbox.events.mark();
   }
 
   /**
@@ -167,8 +135,7 @@ export class QmpSession implements Disposable {
     const deadline = performance.now() + timeoutMs;
     let next = since;
     for (;;) {
-      const fresh = this.#events.slice(Math.max(next - this.#forgotten, 0));
-      const found = fresh.find(match);
+      const found = this.#inbox.events.find(match, next);
       if (found !== undefined) return found;
       next = this.mark();
       const progress = await this.#read(deadline, signal);
@@ -210,19 +177,6 @@ export class QmpSession implements Disposable {
     }
   }
 
-  #takeReply(id: string, command: string): { value: unknown } | undefined {
-    const replies = this.#replies;
-    this.#replies = [];
-    for (const reply of replies) {
-      if (reply.kind === "error" && (reply.id === id || reply.id == null)) {
-        throw new QmpCommandError(command, reply.class, reply.desc);
-      }
-      // A reply with another id answers a command we no longer wait for.
-      if (reply.kind === "return" && reply.id === id) return reply;
-    }
-    return undefined;
-  }
-
   /** Reads what there is, or waits for something to come. */
   async #read(deadline: number, signal?: AbortSignal): Promise<Progress> {
     for (;;) {
@@ -256,34 +210,12 @@ export class QmpSession implements Disposable {
 
   #accept(chunk: Uint8Array): Progress {
     try {
-      for (const line of this.#framer.push(chunk)) this.#dispatch(line);
+      const trace = this.#options.trace;
+      this.#inbox.accept(chunk, (text) => trace?.("receive", text));
       return "messages";
     } catch (error) {
       if (error instanceof QmpProtocolError) this.close();
       throw error;
-    }
-  }
-
-  #dispatch(line: Uint8Array) {
-    const message = readMessage(line);
-    this.#options.trace?.("receive", new TextDecoder().decode(line));
-    switch (message.kind) {
-      case "greeting":
-        this.#version ??= message.version;
-        return;
-      case "event":
-        this.#events.push(message.event);
-        if (this.#events.length > MAX_EVENTS) {
-          this.#events.shift();
-          this.#forgotten++;
-        }
-        return;
-      case "return":
-      case "error":
-        this.#replies.push(message);
-        return;
-      default:
-        message satisfies never;
     }
   }
 }

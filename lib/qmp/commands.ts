@@ -25,6 +25,7 @@ export interface PciDevice {
   readonly behind: string;
 }
 
+/** One set of `query-fdsets`. */
 export interface Fdset {
   readonly id: number;
   readonly opaques: readonly string[];
@@ -144,6 +145,12 @@ export async function queryFdsets(qmp: QmpSession): Promise<Fdset[]> {
       fds: fds.length,
     };
   });
+}
+
+/** Ids of the iothreads. */
+export async function queryIothreads(qmp: QmpSession): Promise<Set<string>> {
+  const threads = list(await qmp.execute("query-iothreads"));
+  return new Set(threads.map((thread) => text(thread.id)));
 }
 
 /** Ids of all devices that were given one, hot-plugged or not. */

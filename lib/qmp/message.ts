@@ -13,6 +13,7 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** A JSON object of unknown content. */
 export type Json = Record<string, unknown>;
 
+/** QEMU's version, from the greeting. */
 export interface QmpVersion {
   readonly major: number;
   readonly minor: number;
@@ -21,6 +22,7 @@ export interface QmpVersion {
   readonly package: string;
 }
 
+/** One asynchronous event. */
 export interface QmpEvent {
   readonly event: string;
   readonly data: Json;
@@ -99,6 +101,10 @@ export class MessageFramer {
   }
 }
 
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 function count(value: unknown): number {
   return typeof value === "number" ? value : 0;
 }
@@ -112,7 +118,7 @@ function readGreeting(greeting: Json): QmpMessage {
       major: count(qemu.major),
       minor: count(qemu.minor),
       micro: count(qemu.micro),
-      package: typeof version.package === "string" ? version.package : "",
+      package: text(version.package),
     },
   };
 }
@@ -149,8 +155,8 @@ export function readMessage(line: Uint8Array): QmpMessage {
     return {
       kind: "error",
       id: message.id,
-      class: String(message.error.class ?? "GenericError"),
-      desc: String(message.error.desc ?? ""),
+      class: text(message.error.class) || "GenericError",
+      desc: text(message.error.desc),
     };
   }
   if ("return" in message) {

@@ -5,13 +5,14 @@
  * @module
  */
 
+import { HotplugError } from "../errors.ts";
+import type { JsonNode } from "./json.ts";
 import {
   booleanMember,
-  type JsonNode,
   member,
   numberMember,
   stringMember,
-} from "./json.ts";
+} from "./json_member.ts";
 
 /** Parameters as Ganeti merged them at start, defaults filled in. */
 export interface Hvparams {
@@ -22,9 +23,9 @@ export interface Hvparams {
   readonly diskDiscard: string;
   readonly vhostNet: boolean;
   readonly vnetHdr: boolean;
-  /** Queue pairs of a virtio NIC, 1 to 32. */
+  /** Queue pairs of a virtio NIC, 1 to 32 once checked. */
   readonly virtioNetQueues: number;
-  /** PCI slots below this number are not ours to use, 0 to 32. */
+  /** PCI slots below this are not ours to use, 0 to 32 once checked. */
   readonly pciReservations: number;
   readonly useChroot: boolean;
   readonly acpi: boolean;
@@ -61,4 +62,24 @@ export function readHvparams(node: JsonNode): Hvparams {
     kernelPath: text("kernel_path", ""),
     since216: SINCE_216.some((key) => member(node, key) !== undefined),
   };
+}
+
+function isWhole(value: number, min: number, max: number): boolean {
+  return Number.isInteger(value) && value >= min && value <= max;
+}
+
+/**
+ * Checks the numbers that a new device depends on.
+ *
+ * @throws {HotplugError} `bad-state-file`
+ */
+export function checkHvparams(hvparams: Hvparams): void {
+  const { pciReservations, virtioNetQueues } = hvparams;
+  const bad = !isWhole(pciReservations, 0, 32)
+    ? `kvm_pci_reservations must be 0 to 32: it is ${pciReservations}`
+    : !isWhole(virtioNetQueues, 1, 32)
+    ? `virtio_net_queues must be 1 to 32: it is ${virtioNetQueues}`
+    : undefined;
+  if (bad === undefined) return;
+  throw new HotplugError("bad-state-file", `Hvparam ${bad}`);
 }

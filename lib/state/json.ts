@@ -36,7 +36,9 @@ export type JsonNode =
   | { readonly type: "boolean"; readonly text: string; readonly value: boolean }
   | { readonly type: "null"; readonly text: "null"; readonly value: null };
 
+/** An object of a document. */
 export type JsonObject = Extract<JsonNode, { type: "object" }>;
+/** An array of a document. */
 export type JsonArray = Extract<JsonNode, { type: "array" }>;
 
 /** Plain data that {@linkcode jsonNode} accepts. */
@@ -104,10 +106,13 @@ class Reader {
   }
 
   #value(depth: number): JsonNode {
-    if (depth > MAX_DEPTH) throw this.#error("nesting too deep");
     this.#match(SPACE);
     const start = this.#at;
-    switch (this.#source[start]) {
+    const char = this.#source[start];
+    if (depth >= MAX_DEPTH && (char === "{" || char === "[")) {
+      throw this.#error("nesting too deep");
+    }
+    switch (char) {
       case undefined:
         throw this.#error("unexpected end");
       case "{":
@@ -238,31 +243,4 @@ export function jsonNode(value: Plain): JsonNode {
 /** An array of these nodes, to be written anew. */
 export function jsonArray(items: readonly JsonNode[]): JsonArray {
   return { type: "array", items };
-}
-
-/** A member's value; the last one counts if a key stands twice, as in Python. */
-export function member(node: JsonNode, key: string): JsonNode | undefined {
-  if (node.type !== "object") return undefined;
-  return node.members.findLast((one) => one.key === key)?.value;
-}
-
-/** A member that is a string, else undefined. */
-export function stringMember(node: JsonNode, key: string): string | undefined {
-  const value = member(node, key);
-  return value?.type === "string" ? value.value : undefined;
-}
-
-/** A member that is a number, else undefined. */
-export function numberMember(node: JsonNode, key: string): number | undefined {
-  const value = member(node, key);
-  return value?.type === "number" ? value.value : undefined;
-}
-
-/** A member that is a boolean, else undefined. */
-export function booleanMember(
-  node: JsonNode,
-  key: string,
-): boolean | undefined {
-  const value = member(node, key);
-  return value?.type === "boolean" ? value.value : undefined;
 }

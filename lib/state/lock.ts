@@ -98,6 +98,7 @@ function holderOf(lock: Fd): string {
   }
 }
 
+/** How long to wait for the lock, and what for. */
 export interface LockOptions {
   /** Longest wait, in milliseconds. */
   readonly timeoutMs: number;

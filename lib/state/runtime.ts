@@ -10,14 +10,11 @@ import { type Hvparams, readHvparams } from "./hvparams.ts";
 import {
   formatJson,
   type JsonArray,
-  jsonArray,
   type JsonNode,
   JsonSyntaxError,
-  member,
-  numberMember,
   parseJson,
-  stringMember,
 } from "./json.ts";
+import { member, numberMember, stringMember } from "./json_member.ts";
 
 /** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
 export interface Hvinfo {
@@ -60,6 +57,7 @@ export interface NicEntry extends Entry {
   readonly link?: string | undefined;
 }
 
+/** A device of the runtime file. */
 export type DeviceEntry = DiskEntry | NicEntry;
 
 /** The runtime file, understood; `root` is the document to the letter. */
@@ -71,29 +69,6 @@ export interface Runtime {
   readonly hvparams: Hvparams;
   readonly disks: readonly DiskEntry[];
 }
-
-/** Place of each list in the file. */
-const PLACE = { nics: 1, disks: 3 } as const;
-
-/**
- * A change of one entry. It can be applied to any later content of the same
- * file, which is what makes a write beside Ganeti's own possible. `entry` is
- * JSON text, so that a change that was stored and read back loses nothing.
- */
-export type RuntimeChange =
-  | {
-    readonly change: "insert";
-    readonly list: keyof typeof PLACE;
-    readonly uuid: string;
-    readonly entry: string;
-    /** Place in the list; the end if the list is shorter. @default the end */
-    readonly index?: number;
-  }
-  | {
-    readonly change: "delete";
-    readonly list: keyof typeof PLACE;
-    readonly uuid: string;
-  };
 
 /** Files larger than this are refused; Ganeti's have a few kilobytes. */
 export const MAX_RUNTIME_BYTES = 16 * 1024 * 1024;
@@ -112,10 +87,15 @@ export function slotOfAddr(addr: string): number | undefined {
   return slot <= 31 ? slot : undefined;
 }
 
+function legacySlot(device: JsonNode): number | undefined {
+  const slot = numberMember(device, "pci") ?? NaN;
+  return Number.isInteger(slot) && slot >= 0 && slot <= 31 ? slot : undefined;
+}
+
 function readHvinfo(device: JsonNode): Hvinfo {
   const hvinfo = member(device, "hvinfo");
   // Ganeti 2.10 to 2.15 wrote the slot alone, as "pci": SPEC 2.4.
-  if (hvinfo === undefined) return { slot: numberMember(device, "pci") };
+  if (hvinfo === undefined) return { slot: legacySlot(device) };
   const addr = stringMember(hvinfo, "addr");
   return {
     driver: stringMember(hvinfo, "driver"),
@@ -186,7 +166,9 @@ function understand(root: JsonNode): Runtime {
   }
   return {
     root: expectArray(root, "the file"),
-    kvmCmd: words.map((word) => String("value" in word ? word.value : "")),
+    kvmCmd: words.map((word) =>
+      word.type === "string" ? word.value : formatJson(word)
+    ),
     nics: nicNodes.map(readNic),
     hvparams: readHvparams(hvparams),
     disks: expectArray(disks, "element 3 (disks)").items.map(readDisk),
@@ -212,48 +194,6 @@ export function parseRuntime(text: string, path: string): Runtime {
     }
     throw error;
   }
-}
-
-function uuidOf(list: keyof typeof PLACE, node: JsonNode): string | undefined {
-  const object = list === "disks" && node.type === "array"
-    ? node.items[0]
-    : node;
-  return object && stringMember(object, "uuid")?.toLowerCase();
-}
-
-/**
- * Applies a change to a document. Inserting what is there and deleting what
- * is not there change nothing: a change may be applied twice.
- */
-export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
-  const place = PLACE[change.list];
-  const list = root.items[place];
-  if (list?.type !== "array") throw new TypeError(`no list ${change.list}`);
-  const at = list.items.findIndex((node) =>
-    uuidOf(change.list, node) === change.uuid.toLowerCase()
-  );
-  if ((at >= 0) === (change.change === "insert")) return root;
-  const items = change.change === "insert"
-    ? list.items.toSpliced(
-      change.index ?? list.items.length,
-      0,
-      parseJson(change.entry),
-    )
-    : list.items.toSpliced(at, 1);
-  return jsonArray(root.items.with(place, jsonArray(items)));
-}
-
-/** The change that takes `change` back, given the document it was made for. */
-export function inverse(
-  change: RuntimeChange,
-  before: Runtime,
-): RuntimeChange {
-  const { list, uuid } = change;
-  if (change.change === "insert") return { change: "delete", list, uuid };
-  const entry = before[list].find((one) => one.uuid === uuid);
-  if (entry === undefined) throw new TypeError(`no entry ${uuid}`);
-  const { index, node } = entry;
-  return { change: "insert", list, uuid, entry: formatJson(node), index };
 }
 
 /** The file's text: the document and the newline Ganeti ends it with. */

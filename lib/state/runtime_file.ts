@@ -27,13 +27,12 @@ import {
 import { O } from "../sys/layout.ts";
 import type { JsonArray } from "./json.ts";
 import {
-  applyChange,
   formatRuntime,
   MAX_RUNTIME_BYTES,
   parseRuntime,
   type Runtime,
-  type RuntimeChange,
 } from "./runtime.ts";
+import { applyChange, type RuntimeChange } from "./runtime_change.ts";
 
 /** A runtime file as it stood when it was read. */
 export interface RuntimeContent {

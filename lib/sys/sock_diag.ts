@@ -26,6 +26,8 @@ export interface UnixSocketClient {
 export interface UnixSocketHolders {
   /** The accepted ones first. */
   readonly clients: UnixSocketClient[];
+  /** The state of a connection of this process's own, if it has one. */
+  readonly own: UnixSocketClient["state"] | undefined;
 }
 
 const MAX_TIME_MS = 500;
@@ -46,7 +48,10 @@ export function unixSocketHolders(socketPath: string): UnixSocketHolders {
   const states = clientStates(socketsBoundTo(socketPath, deadline));
   const clients = states.size === 0 ? [] : processesWith(states, deadline);
   const inState = (state: State) => clients.filter((c) => c.state === state);
-  return { clients: [...inState("accepted"), ...inState("waiting")] };
+  return {
+    clients: [...inState("accepted"), ...inState("waiting")],
+    own: states.size === 0 ? undefined : stateOf(Deno.pid, states),
+  };
 }
 
 type State = UnixSocketClient["state"];

@@ -1,0 +1,84 @@
+/**
+ * The words of `disk add`.
+ *
+ * @module
+ */
+
+import { AIOS, CACHES, DISCARDS, type DiskSettings } from "../device/disk.ts";
+import { HotplugError } from "../errors.ts";
+import type { DiskAdd } from "../operation/request.ts";
+import type { Invocation } from "./args.ts";
+import { option, path, plug } from "./request_words.ts";
+import * as check from "./values.ts";
+
+/** A URI: a scheme of two letters or more, then a colon. */
+const URI = /^[a-z][a-z0-9+.-]+:/i;
+
+function sourcePath(text: string): string {
+  const word = { option: "SOURCE", text };
+  if (URI.test(text)) {
+    throw new HotplugError(
+      "unsupported",
+      `Cannot use source ${text}: only files and block devices are supported`,
+      { hint: `a file whose name has a colon: ./${text}` },
+    );
+  }
+  return path(word);
+}
+
+function refuseUnsupported(invocation: Invocation, name: string, only: string) {
+  const value = invocation.values.get(name);
+  if (value === undefined || value === only) return;
+  throw new HotplugError(
+    "unsupported",
+    `Option --${name} ${JSON.stringify(value)} is not supported: ${only} is`,
+  );
+}
+
+function diskSettings(invocation: Invocation): Partial<DiskSettings> {
+  const settings: { -readonly [K in keyof DiskSettings]?: DiskSettings[K] } =
+    {};
+  const pick = (
+    name: "cache" | "aio" | "discard",
+    words: readonly string[],
+  ) => {
+    const value = option(
+      invocation,
+      name,
+      (word) => check.oneOf(word, words),
+    );
+    if (value !== undefined) settings[name] = value;
+  };
+  pick("cache", CACHES);
+  pick("aio", AIOS);
+  pick("discard", DISCARDS);
+  if (invocation.flags.has("read-only")) settings.access = "ro";
+  const queues = option(
+    invocation,
+    "queues",
+    (word) => check.wholeNumber(word, { min: 1, max: 1024 }),
+  );
+  if (queues !== undefined) settings.queues = queues;
+  return settings;
+}
+
+/** @throws {HotplugError} `usage` | `unsupported` */
+export function diskAdd(
+  invocation: Invocation,
+  instance: string,
+  source: string,
+): DiskAdd {
+  refuseUnsupported(invocation, "format", "raw");
+  refuseUnsupported(invocation, "via", "fdset");
+  return {
+    kind: "disk-add",
+    instance,
+    ...plug(invocation),
+    source: sourcePath(source),
+    settings: diskSettings(invocation),
+    iothread: option(invocation, "iothread", check.qemuId),
+    migratable: invocation.flags.has("not-migratable")
+      ? "not-needed"
+      : "required",
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * How a new NIC's tap is joined to this node's network, and what stands in the
+ * way of it. Pure.
+ *
+ * @module
+ */
+
+import type { NicDevice } from "../device/nic.ts";
+import { duplicate, refuse, unsupported } from "../errors.ts";
+import type { NicAddFacts } from "./facts.ts";
+import type { NicAdd } from "./request.ts";
+import type { Step } from "./step.ts";
+
+/** @throws {HotplugError} `duplicate` | `refused` | `unsupported` */
+export function refuseNode(facts: NicAddFacts, request: NicAdd) {
+  const owner = facts.macs.get(request.mac.value);
+  if (owner !== undefined) {
+    throw duplicate(
+      `MAC ${request.mac.value} is taken by a NIC of ${owner}`,
+      "leave --mac out for a random one",
+    );
+  }
+  if (!facts.tun) {
+    throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
+  }
+  if (facts.tapExists) {
+    throw duplicate(`Network interface ${request.tap} exists already`);
+  }
+  if (request.mode === "bridged" && !facts.bridgeExists) {
+    throw refuse(
+      `${request.link} is no bridge of this node`,
+      "name an existing bridge with --link, or take --mode none",
+    );
+  }
+  if (request.script !== undefined && !facts.scriptUsable) {
+    throw refuse(`Network script ${request.script} is no program of this node`);
+  }
+  const builtIn = request.mode === "bridged" &&
+    scriptOf(facts, request) === undefined;
+  if (request.vlan && builtIn) {
+    throw unsupported(
+      "A VLAN needs a network script: the built-in set-up does not know VLANs",
+      "give one with --script",
+    );
+  }
+}
+
+/** The script to run; Ganeti's own knows no mode `none`. */
+function scriptOf(facts: NicAddFacts, request: NicAdd): string | undefined {
+  const own = request.mode === "none" ? undefined : facts.ganetiScript;
+  return request.script ?? own;
+}
+
+/** The environment Ganeti gives its network script: SPEC 6.1. */
+function scriptEnvironment(
+  nic: NicDevice,
+  { instance, index }: { instance: string; index: number },
+): Record<string, string> {
+  const { name, ip, link, network } = nic;
+  return {
+    INSTANCE: instance,
+    MAC: nic.mac,
+    MODE: nic.mode,
+    INTERFACE_INDEX: String(index),
+    INTERFACE_UUID: nic.uuid,
+    TAGS: "",
+    ACTION: "up",
+    VLAN: nic.vlan ?? "",
+    ...(name ? { INTERFACE_NAME: name } : {}),
+    ...(ip ? { IP: ip } : {}),
+    ...(link ? { LINK: link, BRIDGE: link } : {}),
+    ...(network ? { NETWORK_UUID: network } : {}),
+  };
+}
+
+/** The steps that join the tap to the network; none for mode `none`. */
+export function networkSteps(
+  facts: NicAddFacts,
+  request: NicAdd,
+  nic: NicDevice,
+): Step[] {
+  const path = scriptOf(facts, request);
+  if (path === undefined) {
+    if (nic.mode === "none" || nic.link === undefined) return [];
+    return [{ kind: "bridge-port", bridge: nic.link }];
+  }
+  const environment = scriptEnvironment(nic, {
+    instance: facts.paths.name,
+    index: facts.content.runtime.nics.length,
+  });
+  return [{ kind: "network-script", path, environment }];
+}

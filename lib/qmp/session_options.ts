@@ -1,0 +1,38 @@
+/**
+ * What a session is opened with, and how one waits in it.
+ *
+ * @module
+ */
+
+import type { Fd } from "../sys/fd.ts";
+
+/** Sees every message as text, with what travels beside it. */
+export type QmpTrace = (
+  direction: "send" | "receive",
+  text: string,
+  fd?: Fd,
+) => void;
+
+/** How a session is opened. */
+export interface SessionOptions {
+  /** Longest wait for one reply, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly trace?: QmpTrace | undefined;
+  /** Called when no greeting came, while still connected. */
+  readonly onSilence?: (() => void) | undefined;
+}
+
+/** What goes with a command. */
+export interface ExecuteOptions {
+  /** Sent in the same message as the command; stays the caller's to close. */
+  readonly fd?: Fd | undefined;
+}
+
+/** How long to wait for an event, and from where on. */
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  /** Ends the wait at once. */
+  readonly signal?: AbortSignal | undefined;
+  /** Events older than this mark do not count: {@linkcode QmpSession.mark}. */
+  readonly since: number;
+}

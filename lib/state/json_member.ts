@@ -1,0 +1,34 @@
+/**
+ * Reading members of JSON objects by type.
+ *
+ * @module
+ */
+
+import type { JsonNode } from "./json.ts";
+
+/** A member's value; the last one counts if a key stands twice, as in Python. */
+export function member(node: JsonNode, key: string): JsonNode | undefined {
+  if (node.type !== "object") return undefined;
+  return node.members.findLast((one) => one.key === key)?.value;
+}
+
+/** A member that is a string, else undefined. */
+export function stringMember(node: JsonNode, key: string): string | undefined {
+  const value = member(node, key);
+  return value?.type === "string" ? value.value : undefined;
+}
+
+/** A member that is a number, else undefined. */
+export function numberMember(node: JsonNode, key: string): number | undefined {
+  const value = member(node, key);
+  return value?.type === "number" ? value.value : undefined;
+}
+
+/** A member that is a boolean, else undefined. */
+export function booleanMember(
+  node: JsonNode,
+  key: string,
+): boolean | undefined {
+  const value = member(node, key);
+  return value?.type === "boolean" ? value.value : undefined;
+}

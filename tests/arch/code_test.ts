@@ -1,0 +1,110 @@
+import { assertEquals } from "@std/assert";
+import { VERSION } from "../../lib/version.ts";
+import { codeOf, libFiles, readSource, type SourceFile } from "./source.ts";
+
+const MAX_LINES = 250;
+
+/** Where a pattern stands in the code of files: `path:line`. */
+function places(files: readonly SourceFile[], pattern: RegExp): string[] {
+  return files.flatMap((file) =>
+    codeOf(file).split("\n").flatMap((line, i) =>
+      pattern.test(line) ? [`${file.path}:${i + 1}`] : []
+    )
+  );
+}
+
+function outside(folder: string): SourceFile[] {
+  return [readSource("main.ts"), ...libFiles()]
+    .filter(({ path }) => !path.startsWith(folder));
+}
+
+Deno.test("FFI exists only in lib/sys", () => {
+  assertEquals(places(outside("lib/sys/"), /Deno\.(?:dlopen|Unsafe)/), []);
+});
+
+/** Lines above a call among which its SAFETY line must stand. */
+const NEAR = 12;
+
+Deno.test("every call of libc says why it is safe", () => {
+  const call = /\blibc\.\w+\(|\.symbols\.\w+\(/;
+  const calls = libFiles().flatMap((file) => {
+    const lines = file.text.split("\n");
+    return places([file], call).map((place) => {
+      const at = Number(place.split(":")[1]);
+      const near = lines.slice(Math.max(0, at - 1 - NEAR), at).join("\n");
+      return { place, safe: near.includes("SAFETY:") };
+    });
+  });
+  assertEquals(calls.length > 20, true, "the pattern finds the calls");
+  const silent = calls.filter(({ safe }) => !safe).map(({ place }) => place);
+  assertEquals(silent, []);
+});
+
+Deno.test("only main.ts exits, reads the arguments and hears signals", () => {
+  const own = /Deno\.(?:exit|args|addSignalListener|exitCode)\b/;
+  assertEquals(places(libFiles(), own), []);
+  assertEquals(places([readSource("main.ts")], own).length > 0, true);
+});
+
+Deno.test("lib writes to no console", () => {
+  assertEquals(places(libFiles(), /\bconsole\./), []);
+});
+
+Deno.test("nothing is of type any", () => {
+  const any = /(?:[:<|&,(=]|\bas|\bextends)\s*any\b/;
+  assertEquals(places(outside("-"), any), []);
+});
+
+Deno.test("no check of the compiler or the linter is switched off", () => {
+  const off = libFiles().filter(({ text }) =>
+    /@ts-(?:ignore|expect-error|nocheck)|deno-lint-ignore/.test(text)
+  );
+  assertEquals(off.map(({ path }) => path), []);
+});
+
+Deno.test(`no file is longer than ${MAX_LINES} lines`, () => {
+  const long = libFiles()
+    .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > MAX_LINES)
+    .map(({ path, lines }) => `${path}: ${lines}`);
+  assertEquals(long, []);
+});
+
+const EXPORT =
+  /^export (?:abstract |async |declare )*(?:function\*?|class|const|let|interface|type|enum) (\w+)/;
+
+function undocumented({ path, text }: SourceFile): string[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, i) => {
+    const name = EXPORT.exec(line)?.[1];
+    // A directive for the formatter may stand between.
+    const above = lines.slice(0, i).filter((one) => !one.startsWith("//"));
+    const before = above.at(-1)?.trim() ?? "";
+    return name !== undefined && !before.endsWith("*/")
+      ? [`${path}:${i + 1} ${name}`]
+      : [];
+  });
+}
+
+Deno.test("every export of lib has JSDoc", () => {
+  assertEquals(libFiles().flatMap(undocumented), []);
+});
+
+Deno.test("every file of lib says what it is", () => {
+  const silent = libFiles()
+    .filter(({ path }) => path !== "lib/version.ts")
+    .filter(({ text }) => !/^\/\*\*[\s\S]*?@module\s*\*\//.test(text));
+  assertEquals(silent.map(({ path }) => path), []);
+});
+
+Deno.test("file names are in snake_case", () => {
+  const odd = libFiles().map(({ path }) => path)
+    .filter((path) => !/^lib\/(?:[a-z]+\/)?[a-z0-9_]+\.ts$/.test(path));
+  assertEquals(odd, []);
+});
+
+Deno.test("VERSION is that of deno.json", () => {
+  const config = JSON.parse(readSource("deno.json").text);
+  assertEquals(config.version, VERSION);
+  assertEquals(/^\d+\.\d+\.\d+$/.test(VERSION), true);
+});

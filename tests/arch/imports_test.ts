@@ -1,0 +1,133 @@
+import { assertEquals } from "@std/assert";
+import {
+  importsOf,
+  libFiles,
+  readSource,
+  resolveImport,
+  type SourceFile,
+} from "./source.ts";
+
+/** Imports point only downward in this list. */
+const ROOMS = [
+  "cli",
+  "operation",
+  "device",
+  "state",
+  "qmp",
+  "host",
+  "sys",
+];
+
+/** What any room may import. */
+const COMMON = ["lib/errors.ts", "lib/version.ts"];
+
+const PACKAGES = ["@std/cli/parse-args", "@std/path"];
+
+function roomOf(path: string): string | undefined {
+  return /^lib\/([^/]+)\//.exec(path)?.[1];
+}
+
+/** Imports within the project: from file to file. */
+function edges(file: SourceFile): string[] {
+  return importsOf(file)
+    .filter((name) => name.startsWith("."))
+    .map((name) => resolveImport(file.path, name));
+}
+
+function isAllowed(from: string, to: string): boolean {
+  if (COMMON.includes(to)) return true;
+  const above = ROOMS.indexOf(roomOf(from) ?? "");
+  const below = ROOMS.indexOf(roomOf(to) ?? "");
+  return above >= 0 && below >= above;
+}
+
+Deno.test("lib has the rooms of the architecture and no others", () => {
+  const rooms = new Set(libFiles().flatMap(({ path }) => roomOf(path) ?? []));
+  assertEquals([...rooms].sort(), [...ROOMS].sort());
+});
+
+Deno.test("importsOf() sees every form of import", () => {
+  const text = `import { a } from "./a.ts";
+import type { B } from "./b.ts";
+import {
+  c,
+} from "./c.ts";
+import "./d.ts";
+export { e } from "./e.ts";
+export * from './f.ts';
+const g = await import("./g.ts");
+const text = "import from";
+`;
+  assertEquals(
+    importsOf({ path: "x.ts", text }),
+    ["./a.ts", "./b.ts", "./c.ts", "./d.ts", "./e.ts", "./f.ts", "./g.ts"],
+  );
+});
+
+Deno.test("imports point only downward", () => {
+  const wrong = libFiles().flatMap((file) =>
+    edges(file).filter((to) => !isAllowed(file.path, to))
+      .map((to) => `${file.path} imports ${to}`)
+  );
+  assertEquals(wrong, []);
+});
+
+/** Files from which an import leads back to themselves. */
+function cycles(files: readonly SourceFile[]): string[] {
+  const graph = new Map(files.map((file) => [file.path, edges(file)]));
+  const reaches = (from: string, goal: string, seen: Set<string>): boolean =>
+    (graph.get(from) ?? []).some((next) => {
+      if (next === goal) return true;
+      if (seen.has(next)) return false;
+      seen.add(next);
+      return reaches(next, goal, seen);
+    });
+  return files.map(({ path }) => path)
+    .filter((path) => reaches(path, path, new Set()));
+}
+
+/** Without `import type` and imports whose names are all types. */
+function withoutTypes({ path, text }: SourceFile): SourceFile {
+  const names = /import\s+(?:type\s+)?\{([^}]*)\}\s+from\s+"[^"]+";/g;
+  return {
+    path,
+    text: text.replace(names, (line, list: string) => {
+      const all = list.split(",").map((one) => one.trim()).filter((one) => one);
+      const typed = /^import\s+type\s/.test(line) ||
+        all.every((one) => one.startsWith("type "));
+      return typed ? "" : line;
+    }),
+  };
+}
+
+Deno.test("no file needs itself when it is loaded", () => {
+  assertEquals(cycles(libFiles().map(withoutTypes)), []);
+});
+
+Deno.test("every file of lib is reached from main.ts", () => {
+  const files = new Map(libFiles().map((file) => [file.path, file]));
+  const seen = new Set<string>();
+  const queue = edges(readSource("main.ts"));
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    const file = files.get(path);
+    if (file === undefined || seen.has(path)) continue;
+    seen.add(path);
+    queue.push(...edges(file));
+  }
+  // Listening is what a scripted QMP peer in the tests does.
+  const forTests = ["lib/sys/unix_listener.ts", "lib/sys/rusage.ts"];
+  const unused = [...files.keys()]
+    .filter((path) => !seen.has(path) && !forTests.includes(path));
+  assertEquals(unused, []);
+});
+
+Deno.test("packages are imported by their official names, few as they are", () => {
+  const used = libFiles().flatMap((file) =>
+    importsOf(file).filter((name) => !name.startsWith("."))
+  );
+  assertEquals([...new Set(used)].sort(), PACKAGES);
+});
+
+Deno.test("main.ts imports the command line and nothing else", () => {
+  assertEquals(importsOf(readSource("main.ts")), ["./lib/cli/main.ts"]);
+});

@@ -1,0 +1,78 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { deviceId, preferredScheme } from "../../lib/device/device_id.ts";
+import { parseRuntime } from "../../lib/state/runtime.ts";
+import { disk, NEW_UUID, nic, runtime, sample } from "./support.ts";
+
+Deno.test("deviceId() is Ganeti's own for Ganeti's own test vector", () => {
+  const uuid = "003fc157-66a8-4e6d-8b7e-ec4f69751396";
+  assertEquals(
+    deviceId("ganeti", "nic", { uuid, slot: 5 }),
+    "nic-003fc157-66a8-4e6d",
+  );
+});
+
+Deno.test("deviceId() is the id Ganeti recorded, for every recorded device", () => {
+  for (const name of ["03", "05", "07", "08", "10"]) {
+    const { disks, nics } = parseRuntime(sample(name), name);
+    for (const { kind, uuid = "", hvinfo } of [...disks, ...nics]) {
+      assertEquals(deviceId("ganeti", kind, { uuid, slot: 0 }), hvinfo.id);
+    }
+  }
+});
+
+Deno.test("deviceId() is the design document's form", () => {
+  assertEquals(
+    deviceId("design", "disk", { uuid: NEW_UUID, slot: 13 }),
+    "disk-932df160-pci-13",
+  );
+  assertEquals(
+    deviceId("design", "nic", { uuid: NEW_UUID, slot: 0 }),
+    "nic-932df160-pci-0",
+  );
+});
+
+Deno.test("deviceId() keeps to QEMU's limit of a node-name", () => {
+  const uuid = `${"a".repeat(40)}-1-2`;
+  assertThrows(
+    () => deviceId("ganeti", "disk", { uuid, slot: 0 }),
+    RangeError,
+    "longer than 31",
+  );
+});
+
+function hvinfo(id: string) {
+  return { hvinfo: { id, addr: "0xc", bus: "pci.0" } };
+}
+
+Deno.test("preferredScheme() follows the newest device of the kind", () => {
+  const ganeti = disk(0, 12);
+  const design = disk(1, 13, hvinfo("disk-d0000001-pci-13"));
+  const hot = disk(1, 13, hvinfo("hotdisk-d0000001-pci-13"));
+  const scsi = disk(1, 13, hvinfo("disk-d0000001-scsi-3"));
+  const cases = [
+    { disks: [ganeti], want: "ganeti" },
+    { disks: [ganeti, design], want: "design" },
+    { disks: [design, ganeti], want: "ganeti" },
+    { disks: [hot], want: "design" },
+    { disks: [scsi], want: "design" },
+  ] as const;
+  for (const { disks, want } of cases) {
+    assertEquals(preferredScheme(runtime({ disks }), "disk"), want);
+  }
+});
+
+Deno.test("preferredScheme() follows the other kind if there is none of it", () => {
+  const disks = [disk(0, 12, hvinfo("hotdisk-d0000000-pci-12"))];
+  assertEquals(preferredScheme(runtime({ disks }), "nic"), "design");
+  const nics = [nic(0, 13)];
+  assertEquals(preferredScheme(runtime({ disks, nics }), "nic"), "ganeti");
+  assertEquals(preferredScheme(runtime({ disks, nics }), "disk"), "design");
+});
+
+Deno.test("preferredScheme() asks the hvparams of an instance without ids", () => {
+  const fresh = runtime({ hvparams: { scsi_controller_type: "lsi" } });
+  assertEquals(preferredScheme(fresh, "disk"), "ganeti");
+  assertEquals(preferredScheme(runtime({ hvparams: {} }), "nic"), "design");
+  const old = parseRuntime(sample("02-2.10"), "x");
+  assertEquals(preferredScheme(old, "disk"), "design");
+});

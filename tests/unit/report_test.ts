@@ -1,0 +1,183 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import * as report from "../../lib/cli/report.ts";
+import { commandUsage, usageText } from "../../lib/cli/usage.ts";
+import { COMMANDS } from "../../lib/cli/commands.ts";
+import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
+import { HotplugError } from "../../lib/errors.ts";
+import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+
+import {
+  assert,
+  disk,
+  diskAdd,
+  diskAddFacts,
+  NEW_UUID,
+  planOf,
+  present,
+} from "./support.ts";
+
+const PLAN = planOf(
+  planDiskAdd(
+    diskAdd({ name: "data" }),
+    diskAddFacts({ disks: [disk(0, 12)] }),
+  ),
+);
+
+const ADDED = {
+  instance: "vm1",
+  action: "add",
+  changed: true,
+  device: PLAN.device,
+  warnings: ["w"],
+} as const;
+
+Deno.test("outcomeDocument() has the fields of the interface", () => {
+  assertEquals(report.outcomeDocument(ADDED), {
+    ok: true,
+    instance: "vm1",
+    action: "add",
+    changed: true,
+    device: {
+      kind: "disk",
+      index: 1,
+      uuid: NEW_UUID,
+      name: "data",
+      id: "disk-932df160-7a22-4067",
+      driver: "virtio-blk-pci",
+      bus: "pci.0",
+      slot: 13,
+      addr: "0xd",
+      source: "/srv/new.img",
+      size_bytes: 67108864,
+      format: "raw",
+      via: "fdset",
+    },
+    warnings: ["w"],
+  });
+});
+
+Deno.test("outcomeDocument() of a dry run has the plan", () => {
+  const dry = { ...ADDED, changed: false, plan: PLAN };
+  const document = JSON.parse(JSON.stringify(report.outcomeDocument(dry)));
+  assertEquals([document.dry_run, document.changed], [true, false]);
+  assertEquals(document.plan.length, PLAN.steps.length);
+  for (const step of document.plan) {
+    assertEquals(Object.keys(step).sort(), ["host", "qmp", "step", "undo"]);
+    assertEquals(typeof step.step, "string");
+    assert(step.qmp !== null || step.host !== null, step.step);
+  }
+  assertEquals(document.plan[2].qmp.execute, "add-fd");
+});
+
+Deno.test("failureDocument() has the fields of the interface", () => {
+  const qmp = { command: "device_add", class: "GenericError", desc: "no" };
+  const error = new HotplugError("qmp-error", "m", { hint: "h", qmp });
+  assertEquals(report.failureDocument(error, "vm1"), {
+    ok: false,
+    instance: "vm1",
+    error: { code: "qmp-error", message: "m", hint: "h", qmp },
+    changed: false,
+  });
+  assertEquals(
+    report.failureDocument(new HotplugError("usage", "m"), undefined),
+    {
+      ok: false,
+      instance: null,
+      error: { code: "usage", message: "m", hint: null, qmp: null },
+      changed: false,
+    },
+  );
+});
+
+Deno.test("listingDocument() has the fields of the interface", () => {
+  const device = { ...PLAN.device, status: "ok" } as const;
+  const qemu = { version: "7.2.22", machine: "pc-i440fx-7.2", pid: 7 };
+  const listing = { instance: "vm1", qemu, devices: [device], warnings: [] };
+  const { ok, instance, qemu: shown, devices } = report.listingDocument(
+    listing,
+  );
+  assertEquals({ ok, instance, qemu: shown, devices }, {
+    ok: true,
+    instance: "vm1",
+    qemu,
+    devices: [device],
+  });
+});
+
+Deno.test("summariesDocument() has the fields of the interface", () => {
+  const summary = {
+    instance: "vm1",
+    running: true,
+    disks: 2,
+    nics: 1,
+    attention: null,
+  };
+  assertEquals(report.summariesDocument([summary]), {
+    ok: true,
+    instances: [summary],
+  });
+});
+
+Deno.test("outcomeText() says in a line what was done", () => {
+  assertEquals(report.outcomeText(ADDED), [
+    'Added disk 1 "data" (disk-932df160-7a22-4067) to vm1 in slot 13: ' +
+    "/srv/new.img, 64 MiB",
+  ]);
+  const removed = { ...ADDED, action: "remove" } as const;
+  assertStringIncludes(report.outcomeText(removed)[0] ?? "", "Removed disk 1");
+  const same = { ...ADDED, changed: false };
+  assertStringIncludes(report.outcomeText(same)[0] ?? "", "already has disk 1");
+  const nothing = { ...removed, changed: false, device: null };
+  assertEquals(report.outcomeText(nothing), [
+    "Nothing to remove: vm1 is so already",
+  ]);
+});
+
+Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
+  const lines = report.outcomeText({ ...ADDED, changed: false, plan: PLAN });
+  const text = lines.join("\n");
+  assertStringIncludes(text, "in 8 steps");
+  assertStringIncludes(text, 'device_add {"driver":"virtio-blk-pci"');
+  assertStringIncludes(text, 'undo: blockdev-del {"node-name"');
+  assertEquals(lines.at(-1), "Nothing was changed.");
+});
+
+Deno.test("failureText() is a line, and a hint if there is one", () => {
+  assertEquals(report.failureText(new HotplugError("busy", "m")), [
+    "kvm-hotplug: m",
+  ]);
+  assertEquals(
+    report.failureText(new HotplugError("busy", "m", { hint: "h" })),
+    ["kvm-hotplug: m", "hint: h"],
+  );
+});
+
+Deno.test("listingText() has a line per device", () => {
+  const device = { ...PLAN.device, status: "not-in-qemu" } as const;
+  const listing = { instance: "vm1", qemu: null, warnings: [] };
+  const lines = report.listingText({ ...listing, devices: [device] });
+  assertEquals(lines[0], "vm1: not running");
+  assertStringIncludes(lines[2] ?? "", "not-in-qemu");
+  assertEquals(report.listingText({ ...listing, devices: [] }), [
+    "vm1: not running",
+    "no disks, no NICs",
+  ]);
+});
+
+Deno.test("usageText() names every command and every global option", () => {
+  const text = usageText();
+  for (const { name } of COMMANDS) assertStringIncludes(text, `  ${name}`);
+  for (const { name } of GLOBAL_OPTIONS) {
+    assertStringIncludes(text, `--${name}`);
+  }
+});
+
+Deno.test("commandUsage() names every option and an example", () => {
+  for (const command of COMMANDS) {
+    const text = commandUsage(command);
+    for (const { name } of command.options) {
+      assertStringIncludes(text, `--${name}`);
+    }
+    assertStringIncludes(text, present(command.examples[0]));
+  }
+});

@@ -1,0 +1,366 @@
+/**
+ * What the unit tests share: instances made of plain data, the facts of a node
+ * where all is well, and the look at a refusal.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
+import type {
+  DiskAddFacts,
+  Facts,
+  NicAddFacts,
+  QemuFacts,
+} from "../../lib/operation/facts.ts";
+import type { Decision, Plan } from "../../lib/operation/plan.ts";
+import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
+import type { QmpStep, Step } from "../../lib/operation/step.ts";
+import type { PciDevice } from "../../lib/qmp/commands.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import type { Plain } from "../../lib/state/json.ts";
+import {
+  type DeviceEntry,
+  parseRuntime,
+  type Runtime,
+} from "../../lib/state/runtime.ts";
+
+/** `assert` of `@std/assert`, typed: it has no types of its own here. */
+export function assert(condition: unknown, why = "assert"): asserts condition {
+  if (!condition) throw new Error(why);
+}
+
+/** A value that must be there. */
+export function present<T>(value: T | undefined): T {
+  assert(value !== undefined, "nothing there");
+  return value;
+}
+
+/** Plain JSON data with keys. */
+export type PlainObject = { readonly [key: string]: Plain };
+
+/** Folder of the runtime files that Ganeti's own code wrote. */
+const SAMPLES = new URL("../testdata/ganeti/", import.meta.url);
+
+/** Names of all samples. */
+export function sampleNames(): string[] {
+  return [...Deno.readDirSync(SAMPLES)].map(({ name }) => name).sort();
+}
+
+/** Text of the sample whose name begins so. */
+export function sample(prefix: string): string {
+  const name = sampleNames().find((one) => one.startsWith(prefix));
+  return Deno.readTextFileSync(new URL(name ?? prefix, SAMPLES));
+}
+
+/** The uuid of the disk or NIC that was numbered so. */
+export function uuidOf(kind: "disk" | "nic", number: number): string {
+  const digit = kind === "disk" ? "d" : "a";
+  const two = String(number).padStart(2, "0");
+  return `${digit}00000${two}-1111-4111-8111-0000000000${two}`;
+}
+
+/** The id Ganeti gives that device. */
+export function idOf(kind: "disk" | "nic", number: number): string {
+  return `${kind}-${uuidOf(kind, number).slice(0, 18)}`;
+}
+
+/** A list element for a disk in a PCI slot. */
+export function disk(number: number, slot: number, more: PlainObject = {}) {
+  const hvinfo = {
+    driver: "virtio-blk-pci",
+    id: idOf("disk", number),
+    bus: "pci.0",
+    addr: `0x${slot.toString(16)}`,
+  };
+  return [
+    {
+      dev_type: "file",
+      logical_id: ["loop", `/srv/d${number}.img`],
+      iv_name: `disk/${number}`,
+      size: 64,
+      mode: "rw",
+      params: {},
+      hvinfo,
+      uuid: uuidOf("disk", number),
+      ...more,
+    },
+    `/srv/d${number}.img`,
+    null,
+  ] as const;
+}
+
+/** A list element for a NIC in a PCI slot. */
+export function nic(number: number, slot: number, more: PlainObject = {}) {
+  return {
+    mac: `aa:00:00:00:00:${String(number).padStart(2, "0")}`,
+    nicparams: { mode: "bridged", link: "br0", vlan: "" },
+    hvinfo: {
+      driver: "virtio-net-pci",
+      id: idOf("nic", number),
+      bus: "pci.0",
+      addr: `0x${slot.toString(16)}`,
+    },
+    uuid: uuidOf("nic", number),
+    ...more,
+  };
+}
+
+/** What an instance's runtime file holds. */
+export interface InstanceSpec {
+  readonly disks?: readonly Plain[];
+  readonly nics?: readonly Plain[];
+  readonly hvparams?: PlainObject;
+}
+
+/** Text of a runtime file. */
+export function runtimeText(
+  { disks = [], nics = [], hvparams = { kvm_pci_reservations: 12 } }:
+    InstanceSpec,
+): string {
+  return JSON.stringify([["/usr/bin/kvm"], nics, hvparams, disks]) + "\n";
+}
+
+/** A runtime file, understood. */
+export function runtime(spec: InstanceSpec): Runtime {
+  return parseRuntime(runtimeText(spec), "/test.runtime");
+}
+
+/** A function on the PCI bus. */
+export function pciDevice(slot: number, more: Partial<PciDevice> = {}) {
+  return {
+    bus: 0,
+    slot,
+    function: 0,
+    id: "",
+    class: 0,
+    description: "",
+    vendor: 0,
+    device: 0,
+    behind: "",
+    ...more,
+  };
+}
+
+const COMMANDS = [
+  "add-fd",
+  "remove-fd",
+  "query-fdsets",
+  "blockdev-add",
+  "blockdev-del",
+  "device_add",
+  "device_del",
+  "getfd",
+  "closefd",
+  "netdev_add",
+  "netdev_del",
+];
+
+function idsOf(entries: readonly DeviceEntry[]): string[] {
+  return entries.flatMap(({ hvinfo }) => hvinfo.id ?? []);
+}
+
+/** A running QEMU 7.2 that has exactly what is recorded. */
+function qemuWith({ disks, nics }: Runtime): QemuFacts {
+  const all = [...disks, ...nics];
+  return {
+    name: "vm1",
+    version: { major: 7, minor: 2, micro: 22, package: "" },
+    machine: "pc-i440fx-7.2",
+    process: { pid: 4711, argv: ["/usr/bin/kvm", "-name", "vm1"] },
+    runState: "running",
+    migration: "",
+    commands: new Set(COMMANDS),
+    pci: [
+      pciDevice(0),
+      pciDevice(1, { description: "ISA bridge" }),
+      ...all.map(({ hvinfo: { slot = 31, id = "" } }) =>
+        pciDevice(slot, { id })
+      ),
+    ],
+    deviceIds: new Set(idsOf(all)),
+    nodeNames: new Set(idsOf(disks)),
+    block: [],
+    fdsets: [],
+    netdevs: new Map(
+      idsOf(nics).map((id, i) => [id, { tap: `tap${i}`, queues: 1 }]),
+    ),
+  };
+}
+
+/** What differs from a node where all is well. */
+export type FactsSpec =
+  & InstanceSpec
+  & Partial<Omit<Facts, "content" | "qemu">>
+  & { readonly qemu?: Partial<QemuFacts> };
+
+/** The facts of instance `vm1`, by default without devices. */
+export function facts(spec: FactsSpec = {}): Facts {
+  const { disks, nics, hvparams, qemu, ...more } = spec;
+  const text = runtimeText({
+    ...(disks && { disks }),
+    ...(nics && { nics }),
+    ...(hvparams && { hvparams }),
+  });
+  const paths = instancePaths("/run/g", "vm1");
+  const understood = parseRuntime(text, paths.runtime);
+  return {
+    paths,
+    content: {
+      path: paths.runtime,
+      text,
+      runtime: understood,
+      status: {
+        kind: "file",
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+        sizeBytes: text.length,
+        inode: 1n,
+        device: "0:1",
+        rdev: "0:0",
+        nlink: 1,
+        modifiedNs: 0n,
+      },
+    },
+    diskIdentities: understood.disks.map(({ link }) => `inode of ${link}`),
+    nicFiles: Object.fromEntries(
+      understood.nics.map((_, i) => [i, `tap${i}`]),
+    ),
+    nicDirectoryPossible: true,
+    nonce: "abcdefgh",
+    ...more,
+    qemu: { ...qemuWith(understood), ...qemu },
+  };
+}
+
+/** The facts for adding a disk; its source is a file nobody uses. */
+export function diskAddFacts(
+  spec: FactsSpec & {
+    readonly source?: Partial<DiskAddFacts["source"]>;
+    readonly iothreads?: ReadonlySet<string>;
+  } = {},
+): DiskAddFacts {
+  const { source, iothreads, ...more } = spec;
+  return {
+    ...facts(more),
+    source: {
+      path: "/srv/new.img",
+      kind: "file",
+      sizeBytes: 64 * 1024 * 1024,
+      identity: "inode of /srv/new.img",
+      direct: true,
+      ...source,
+    },
+    iothreads: new Set(["io0", "io1"]),
+    ...(iothreads && { iothreads }),
+  };
+}
+
+type Node = Omit<NicAddFacts, keyof Facts>;
+
+/** The facts for adding a NIC to a node that can do all. */
+export function nicAddFacts(
+  spec: FactsSpec & { readonly node?: Partial<Node> } = {},
+): NicAddFacts {
+  const { node, ...more } = spec;
+  return {
+    ...facts(more),
+    tun: true,
+    vhost: true,
+    tapExists: false,
+    bridgeExists: true,
+    ganetiScript: undefined,
+    scriptUsable: true,
+    macs: new Map(),
+    ...node,
+  };
+}
+
+/** The uuid of every device the tests add. */
+export const NEW_UUID = "932df160-7a22-4067-a566-7e0ca8386133";
+
+/** A request to add a disk, nothing given but its source. */
+export function diskAdd(more: Partial<DiskAdd> = {}): DiskAdd {
+  return {
+    kind: "disk-add",
+    instance: "vm1",
+    uuid: { value: NEW_UUID, origin: "made" },
+    source: "/srv/new.img",
+    settings: {},
+    migratable: "required",
+    ...more,
+  };
+}
+
+/** A request to add a NIC, nothing given but its bridge. */
+export function nicAdd(more: Partial<NicAdd> = {}): NicAdd {
+  return {
+    kind: "nic-add",
+    instance: "vm1",
+    uuid: { value: NEW_UUID, origin: "made" },
+    mac: { value: "aa:00:00:12:34:56", origin: "made" },
+    mode: "bridged",
+    link: "br0",
+    ...more,
+  };
+}
+
+/** The error that `action` ends with, which must have this code. */
+export function refusal(code: ErrorCode, action: () => unknown): HotplugError {
+  try {
+    action();
+  } catch (error) {
+    assert(error instanceof HotplugError, `${error}`);
+    assertEquals(error.code, code, error.message);
+    assertEquals(error.changed, false);
+    assert(!error.message.includes("\n"), "one line");
+    return error;
+  }
+  throw new Error(`${code} was not raised`);
+}
+
+/** As {@linkcode refusal}; the facts must be as before, too. */
+export function planRefusal<F extends Facts>(
+  code: ErrorCode,
+  given: F,
+  plan: (facts: F) => Decision,
+): HotplugError {
+  const before = structuredClone(given);
+  const error = refusal(code, () => plan(given));
+  assertEquals(given, before);
+  return error;
+}
+
+/** The plan of a decision, which must be one, and must be plain JSON. */
+export function planOf(decision: Decision): Plan {
+  assert(decision.kind === "plan", `${decision.kind} is no plan`);
+  const { plan } = decision;
+  // `undefined` would vanish on the way through a journal.
+  assertEquals(JSON.parse(JSON.stringify(plan)), plan);
+  return plan;
+}
+
+/** A plan in words: the QMP command of a step, else its kind. */
+export function stepNames({ steps }: Plan): string[] {
+  return steps.map((step) => step.kind === "qmp" ? step.execute : step.kind);
+}
+
+/** The step with this name, of which the plan must have exactly one. */
+export function qmpStep({ steps }: Plan, execute: string): QmpStep {
+  const found = steps.filter((step): step is QmpStep =>
+    step.kind === "qmp" && step.execute === execute
+  );
+  assertEquals(found.length, 1, `steps ${execute}`);
+  return found[0] as QmpStep;
+}
+
+/** The first step of this kind. */
+export function stepOf<K extends Step["kind"]>(
+  { steps }: Plan,
+  kind: K,
+): Extract<Step, { kind: K }> {
+  const found = steps.find((step) => step.kind === kind);
+  assert(found !== undefined, `no step ${kind}`);
+  return found as Extract<Step, { kind: K }>;
+}
