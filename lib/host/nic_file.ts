@@ -11,6 +11,7 @@ import {
   fchmod,
   mkdir,
   openFile,
+  procPath,
   readAll,
   rename,
   rmdir,
@@ -38,25 +39,39 @@ function readNicFile(directory: Fd, name: string): string {
   return new TextDecoder().decode(readAll(fd, MAX_BYTES)).trim();
 }
 
-/**
- * Reads the NIC files of an instance; what is no NIC file is left out.
- *
- * @returns undefined if the directory is missing
- */
-export function readNicFiles(directory: string): NicFiles | undefined {
+/** What stands where an instance's NIC files should be. */
+export type NicFolder =
+  | { readonly state: "there"; readonly files: NicFiles }
+  | { readonly state: "missing" }
+  | { readonly state: "unusable"; readonly why: string };
+
+function readAllFiles(directory: string): NicFiles {
   const files: Record<string, string> = {};
-  try {
-    using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    for (const { name, isFile } of Deno.readDirSync(directory)) {
-      if (isFile && /^\d{1,3}$/.test(name)) {
-        files[name] = readNicFile(dir, name);
-      }
-    }
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return undefined;
-    throw error;
+  using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
+  for (const { name, isFile } of Deno.readDirSync(procPath(dir))) {
+    if (isFile && /^\d{1,3}$/.test(name)) files[name] = readNicFile(dir, name);
   }
   return files;
+}
+
+/** Reads the NIC files of an instance; what is no NIC file is left out. */
+export function readNicFiles(directory: string): NicFolder {
+  try {
+    return { state: "there", files: readAllFiles(directory) };
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") {
+      return { state: "missing" };
+    }
+    if (error instanceof SysError || error instanceof RangeError) {
+      return { state: "unusable", why: error.message };
+    }
+    throw error;
+  }
+}
+
+/** The files, if they can be read. */
+export function usableFiles(folder: NicFolder): NicFiles | undefined {
+  return folder.state === "there" ? folder.files : undefined;
 }
 
 function writeNicFile(directory: Fd, name: string, tap: string) {

@@ -46,7 +46,10 @@ export function identityAt(path: string): string | undefined {
   try {
     return identityOf(statPath(path));
   } catch (error) {
-    if (error instanceof SysError) return undefined;
+    // A path from a file may hold what no path can hold: TypeError.
+    if (error instanceof SysError || error instanceof TypeError) {
+      return undefined;
+    }
     throw error;
   }
 }

@@ -6,11 +6,8 @@
  */
 
 import { HotplugError, messageOf } from "../errors.ts";
-import {
-  QmpClosedError,
-  QmpCommandError,
-  QmpTimeoutError,
-} from "../qmp/errors.ts";
+import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
+import { isUnreachable, qmpFault, unreachable } from "./failure.ts";
 import type { Plan } from "./plan.ts";
 import { type Step, verbsOf } from "./step.ts";
 import type { World } from "./world.ts";
@@ -35,37 +32,45 @@ async function doStep(step: Step, world: World): Promise<void> {
   }
 }
 
-/** Undoes what was done, last first, and returns what could not be. */
+/** Steps whose undoing asks QEMU, and needs what came later to be undone. */
+const IN_QEMU: readonly Step["kind"][] = ["qmp", "unplug"];
+
+/**
+ * Undoes what was done, last first, and returns what could not be. What QEMU
+ * still uses is not taken from it: once something stays there, all that was
+ * made for it stays too.
+ */
 async function rollBack(
   steps: readonly Step[],
   world: World,
   progress: Progress,
 ): Promise<string[]> {
   const left: string[] = [];
+  let stays = false;
   for (const [index, step] of [...steps.entries()].reverse()) {
     const verbs = verbsOf(step);
+    const { step: title, undo } = verbs.describe(step);
+    const inQemu = IN_QEMU.includes(step.kind);
+    if (stays && inQemu) {
+      if (undo !== null) left.push(`${title}: left alone, being in use`);
+      continue;
+    }
     try {
       progress.undoing?.(step, index);
       await verbs.undo(step, world);
     } catch (error) {
-      left.push(`${verbs.describe(step).step}: ${messageOf(error)}`);
+      left.push(`${title}: ${messageOf(error)}`);
+      stays ||= inQemu;
     }
   }
   return left;
 }
 
-function qmpFault(error: unknown) {
-  if (!(error instanceof QmpCommandError)) return undefined;
-  return { command: error.command, class: error.class, desc: error.desc };
-}
-
 /** The error of a failure that was undone. */
 function undone(plan: Plan, error: unknown): HotplugError {
   if (error instanceof HotplugError) return error;
-  const fromQmp = error instanceof QmpCommandError ||
-    error instanceof QmpTimeoutError || error instanceof QmpClosedError;
   return new HotplugError(
-    fromQmp ? "qmp-error" : "host-error",
+    error instanceof QmpError ? "qmp-error" : "host-error",
     `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}`,
     { qmp: qmpFault(error), cause: error, hint: "everything was undone" },
   );
@@ -73,8 +78,8 @@ function undone(plan: Plan, error: unknown): HotplugError {
 
 /** The error of a failure that left something over. */
 function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
-  const lost = error instanceof QmpClosedError ||
-    error instanceof QmpTimeoutError;
+  const lost = isUnreachable(error) ||
+    (error instanceof HotplugError && error.code === "interrupted");
   return new HotplugError(
     lost ? "interrupted" : "rollback-incomplete",
     `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}; not undone: ${
@@ -94,17 +99,6 @@ function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
 /** Whether anything but our own looking had happened. */
 function isHarmless(done: readonly Step[]): boolean {
   return done.every((step) => HARMLESS.includes(step.kind));
-}
-
-/** Before the first change, a VM that cannot be asked is status 4. */
-function unreachable(error: unknown): HotplugError | undefined {
-  if (error instanceof QmpTimeoutError) {
-    return new HotplugError("monitor-timeout", error.message, { cause: error });
-  }
-  if (error instanceof QmpClosedError) {
-    return new HotplugError("not-running", error.message, { cause: error });
-  }
-  return undefined;
 }
 
 /**

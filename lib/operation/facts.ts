@@ -7,7 +7,7 @@
 import { dirname } from "@std/path";
 import { HotplugError } from "../errors.ts";
 import { ganetiScript, isProgram } from "../host/network.ts";
-import { type NicFiles, readNicFiles } from "../host/nic_file.ts";
+import { type NicFiles, readNicFiles, usableFiles } from "../host/nic_file.ts";
 import {
   findQemu,
   type QemuProcess,
@@ -78,6 +78,8 @@ export interface Facts {
   readonly diskIdentities: readonly (string | undefined)[];
   /** Undefined if the instance has no directory for them. */
   readonly nicFiles: NicFiles | undefined;
+  /** Why NIC files cannot be written, undefined if they can. */
+  readonly nicFilesFault: string | undefined;
   /** Whether Ganeti's place for such directories is there. */
   readonly nicDirectoryPossible: boolean;
   /** Random text for names that must not exist yet. */
@@ -170,6 +172,7 @@ export async function readFacts(
   content: RuntimeContent,
   qmp: QmpSession,
 ): Promise<Facts> {
+  const folder = readNicFiles(paths.nicDir);
   return {
     paths,
     content,
@@ -177,7 +180,8 @@ export async function readFacts(
     diskIdentities: content.runtime.disks.map(({ link }) =>
       link === null ? undefined : identityAt(link)
     ),
-    nicFiles: readNicFiles(paths.nicDir),
+    nicFiles: usableFiles(folder),
+    nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
     nicDirectoryPossible: identityAt(dirname(paths.nicDir)) !== undefined,
     nonce: makeNonce(),
   };
@@ -219,6 +223,7 @@ export function listInstances(runDir: string): string[] {
       .sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
+    if (error instanceof Deno.errors.NotADirectory) return [];
     throw error;
   }
 }

@@ -8,8 +8,9 @@
 import { addrOfSlot, PC_BUS } from "../device/bus_slot.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
-import { readNicFiles } from "../host/nic_file.ts";
+import { readNicFiles, usableFiles } from "../host/nic_file.ts";
 import type { PciDevice } from "../qmp/commands.ts";
+import { SysError } from "../sys/errno.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import {
@@ -18,10 +19,10 @@ import {
   type QemuFacts,
   readQemu,
 } from "./facts.ts";
+import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { DeviceView } from "./plan.ts";
 import type { Reach } from "./request.ts";
-import { nothingChanged } from "./run.ts";
 import { recordedView, type ViewFacts } from "./view.ts";
 
 /** How the three places compare for one device. */
@@ -125,9 +126,10 @@ async function askQemu(
     using qmp = await openMonitor(paths.qmp, options);
     return await readQemu(qmp, paths);
   } catch (error) {
-    const named = nothingChanged(error);
-    const down = named instanceof HotplugError && named.code === "not-running";
-    if (!down) throw named;
+    // Down is only a VM whose socket nobody serves.
+    const down = error instanceof HotplugError &&
+      error.code === "not-running" && error.cause instanceof SysError;
+    if (!down) throw nothingChanged(error);
     return undefined;
   }
 }
@@ -157,7 +159,7 @@ export async function listInstance(
   });
   const { runtime } = expectRuntime(paths);
   const qemu = await askQemu(paths, options);
-  const facts = { qemu, nicFiles: readNicFiles(paths.nicDir) };
+  const facts = { qemu, nicFiles: usableFiles(readNicFiles(paths.nicDir)) };
   return {
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),

@@ -8,12 +8,12 @@ import { HotplugError, messageOf } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import {
-  QmpClosedError,
+  QmpError,
   QmpNoGreetingError,
-  QmpProtocolError,
   QmpTimeoutError,
 } from "../qmp/errors.ts";
 import { SysError } from "../sys/errno.ts";
+import { unreachable } from "./failure.ts";
 import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 
 /** How a monitor is opened. */
@@ -64,10 +64,8 @@ function noGreeting(
 }
 
 function explain(path: string, error: unknown): unknown {
-  if (error instanceof QmpTimeoutError) {
-    return new HotplugError("monitor-timeout", error.message, { cause: error });
-  }
-  if (error instanceof QmpClosedError || error instanceof QmpProtocolError) {
+  if (error instanceof QmpTimeoutError) return unreachable(error);
+  if (error instanceof QmpError) {
     return notRunning(path, messageOf(error), error);
   }
   if (!(error instanceof SysError)) return error;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { refuse } from "../errors.ts";
 import type { Facts } from "./facts.ts";
 import type { NicFilesStep, TapName } from "./step.ts";
 
@@ -19,11 +20,18 @@ function tapOf(facts: Facts, index: number): string | undefined {
 /**
  * The step that brings the files in line with the NICs there will be; none
  * where Ganeti has no place for them.
+ *
+ * @throws {HotplugError} `refused` if something else is in their place
  */
 export function nicFilesStep(
   facts: Facts,
   change: { readonly added: TapName } | { readonly removed: number },
 ): NicFilesStep[] {
+  if (facts.nicFilesFault !== undefined) {
+    throw refuse(
+      `Cannot write NIC files in ${facts.paths.nicDir}: ${facts.nicFilesFault}`,
+    );
+  }
   const { nics } = facts.content.runtime;
   const taps: (TapName | undefined)[] = nics.map((_, i) => tapOf(facts, i));
   if ("added" in change) taps.push(change.added);

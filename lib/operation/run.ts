@@ -4,15 +4,8 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
-import {
-  QmpClosedError,
-  QmpCommandError,
-  QmpProtocolError,
-  QmpTimeoutError,
-} from "../qmp/errors.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { lockInstance } from "../state/lock.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
@@ -25,6 +18,7 @@ import {
   readFacts,
   readNicAddFacts,
 } from "./facts.ts";
+import { nothingChanged } from "./failure.ts";
 import { openMonitor } from "./monitor.ts";
 import type { Decision, DeviceView, Plan } from "./plan.ts";
 import { planDiskAdd } from "./plan_disk.ts";
@@ -73,31 +67,6 @@ async function decide(
     default:
       return request satisfies never;
   }
-}
-
-/** Names an error of the time before the first change. */
-export function nothingChanged(error: unknown): unknown {
-  if (error instanceof QmpTimeoutError) {
-    return new HotplugError("monitor-timeout", messageOf(error), {
-      cause: error,
-    });
-  }
-  if (error instanceof QmpClosedError || error instanceof QmpProtocolError) {
-    return new HotplugError("not-running", messageOf(error), { cause: error });
-  }
-  if (error instanceof QmpCommandError) {
-    const { command, class: errorClass, desc } = error;
-    const missing = errorClass === "CommandNotFound";
-    return new HotplugError(
-      missing ? "unsupported" : "qmp-error",
-      error.message,
-      {
-        qmp: { command, class: errorClass, desc },
-        cause: error,
-      },
-    );
-  }
-  return error;
 }
 
 async function planWith(

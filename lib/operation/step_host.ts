@@ -11,6 +11,7 @@ import {
   type NicFiles,
   readNicFiles,
   removeNicDirectory,
+  usableFiles,
 } from "../host/nic_file.ts";
 import { holds } from "../host/process.ts";
 import { openSource } from "../host/source.ts";
@@ -31,7 +32,7 @@ import { until } from "./until.ts";
 import type { World } from "./world.ts";
 
 /** Longest wait for the kernel to follow QEMU, in milliseconds. */
-const KERNEL_TIMEOUT_MS = 5_000;
+const KERNEL_TIMEOUT_MS = 2_000;
 
 const openSourceVerbs: Verbs<OpenSourceStep> = {
   async do(step, world) {
@@ -153,7 +154,7 @@ const nicFiles: Verbs<NicFilesStep> = {
     );
   },
   async undo(step) {
-    if (readNicFiles(step.directory) === undefined) return;
+    if (readNicFiles(step.directory).state === "missing") return;
     // Only names count in `from`: these files are there now.
     const from = Object.fromEntries(
       Object.keys(step.after).map((name) => [name, ""]),
@@ -163,7 +164,7 @@ const nicFiles: Verbs<NicFilesStep> = {
     await Promise.resolve();
   },
   confirm: (step, world) => {
-    const now = readNicFiles(step.directory) ?? {};
+    const now = usableFiles(readNicFiles(step.directory)) ?? {};
     const done = Object.entries(resolve(step.after, world))
       .every(([name, tap]) => now[name] === tap);
     return Promise.resolve(done ? "done" : "not-done");

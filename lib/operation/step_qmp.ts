@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, messageOf } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
   queryDeviceIds,
@@ -24,7 +24,8 @@ import type {
   Verbs,
   VerifyDeviceStep,
 } from "./step.ts";
-import { unplug } from "./unplug.ts";
+import { isUnreachable } from "./failure.ts";
+import { pendingUnplug, unplug } from "./unplug.ts";
 import type { World } from "./world.ts";
 
 function isEmptySet(sets: { id: number; fds: number }[], id: unknown) {
@@ -110,8 +111,36 @@ async function presence(id: string, world: World): Promise<boolean> {
   return (await queryDeviceIds(world.qmp)).has(id);
 }
 
+/** QEMU stopped answering with the request perhaps on its way. */
+async function settleUnplug(
+  step: UnplugStep,
+  world: World,
+  error: Error,
+): Promise<void> {
+  try {
+    await world.reconnect();
+    if (!await presence(step.id, world)) return;
+  } catch (cause) {
+    throw new HotplugError(
+      "interrupted",
+      `${error.message}, and it can no longer be asked whether the guest released ${step.title}: ${
+        messageOf(cause)
+      }`,
+      { cause, changed: true, hint: "run the same command again" },
+    );
+  }
+  throw pendingUnplug(step, error.message);
+}
+
 const unplugVerbs: Verbs<UnplugStep> = {
-  do: (step, world) => unplug({ ...step, signal: world.options.signal }, world),
+  async do(step, world) {
+    try {
+      await unplug({ ...step, signal: world.options.signal }, world);
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      await settleUnplug(step, world, error);
+    }
+  },
   async undo(step, world) {
     await world.reconnect();
     if (await presence(step.id, world)) return;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { HotplugError } from "../errors.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import {
   commitRuntime,
@@ -51,13 +52,23 @@ function effectOf(step: CommitStateStep): Effect {
   return isRecorded(step.path, step.change) === wanted ? "done" : "not-done";
 }
 
+/** A file that cannot be read is not the one we wrote. */
+function isOurs(step: CommitStateStep): boolean {
+  try {
+    return effectOf(step) === "done";
+  } catch (error) {
+    if (error instanceof HotplugError) return false;
+    throw error;
+  }
+}
+
 const commit: Verbs<CommitStateStep> = {
   async do(step, world) {
     const basis = world.value(basisOf(step));
     await Promise.resolve(commitRuntime(step, basis));
   },
   async undo(step) {
-    if (effectOf(step) === "not-done") return;
+    if (!isOurs(step)) return;
     const back = { ...step, change: step.inverse };
     await Promise.resolve(commitRuntime(back, stageRuntime(back)));
   },

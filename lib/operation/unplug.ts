@@ -51,7 +51,11 @@ async function request(id: string, world: World): Promise<"sent" | "gone"> {
   return "sent";
 }
 
-function pending(target: UnplugTarget, why: string): HotplugError {
+/** The error of a device that the guest may release later: status 6. */
+export function pendingUnplug(
+  target: UnplugTarget,
+  why: string,
+): HotplugError {
   return new HotplugError(
     "unplug-pending",
     `The guest has not released ${target.title} (${target.id}): ${why}`,
@@ -77,7 +81,10 @@ export async function unplug(
   for (;;) {
     if (await request(id, world) === "gone") return;
     if (runState !== "running") {
-      throw pending(target, `the VM does not run, its state is ${runState}`);
+      throw pendingUnplug(
+        target,
+        `the VM does not run, its state is ${runState}`,
+      );
     }
     const left = deadline - performance.now();
     const timeoutMs = Math.max(Math.min(left, RESEND_MS), 0);
@@ -86,11 +93,16 @@ export async function unplug(
       signal,
       since,
     });
-    if (found === "aborted") throw pending(target, "the waiting was ended");
+    if (found === "aborted") {
+      throw pendingUnplug(target, "the waiting was ended");
+    }
     if (found !== "timeout") return settle(target, found);
     if (!(await queryDeviceIds(world.qmp)).has(id)) return;
     if (performance.now() >= deadline) {
-      throw pending(target, `no answer within ${unplugTimeoutMs / 1000} s`);
+      throw pendingUnplug(
+        target,
+        `no answer within ${unplugTimeoutMs / 1000} s`,
+      );
     }
   }
 }

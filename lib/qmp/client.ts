@@ -27,11 +27,15 @@ type State = "negotiating" | "ready" | "closed";
 type Progress = "messages" | "timeout" | "aborted";
 
 const READ_BYTES = 64 * 1024;
+const READS_BETWEEN_BREATHS = 16;
 
 /** A session; it owns its socket. Commands run one after the other. */
 export class QmpSession implements Disposable {
   #state: State = "negotiating";
   #lastId = 0;
+  #reads = 0;
+  /** The command whose reply is awaited. */
+  #command = "qmp_capabilities";
   readonly #inbox = new Inbox();
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #socket: UnixSocket;
@@ -104,13 +108,17 @@ export class QmpSession implements Disposable {
     args: Json = {},
     { fd }: ExecuteOptions = {},
   ): Promise<unknown> {
-    this.#expectReady(command);
+    if (this.#state !== "ready") {
+      throw new QmpClosedError(`cannot send ${command}: the session has ended`);
+    }
     const { timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
     const id = `kvm-hotplug-${++this.#lastId}`;
+    this.#command = command;
+    this.#inbox.expect(id);
     await this.#send({ execute: command, arguments: args, id }, { fd });
     for (;;) {
-      const reply = this.#inbox.takeReply(id, command);
+      const reply = this.#inbox.takeReply(command);
       if (reply !== undefined) return reply.value;
       const progress = await this.#read(deadline);
       if (progress !== "messages") {
@@ -153,11 +161,6 @@ export class QmpSession implements Disposable {
     this.close();
   }
 
-  #expectReady(command: string) {
-    if (this.#state === "ready") return;
-    throw new QmpClosedError(`cannot send ${command}: the session has ended`);
-  }
-
   async #send(message: Json, { fd }: ExecuteOptions): Promise<void> {
     const text = JSON.stringify(message);
     this.#options.trace?.("send", text, fd);
@@ -173,7 +176,7 @@ export class QmpSession implements Disposable {
       if (error instanceof DeadlineError) {
         throw new QmpTimeoutError(String(message.execute), timeoutMs);
       }
-      throw new QmpClosedError("QEMU closed the QMP socket", { cause: error });
+      throw this.#ended(error);
     }
   }
 
@@ -182,8 +185,10 @@ export class QmpSession implements Disposable {
     for (;;) {
       const left = deadline - performance.now();
       if (left <= 0) return "timeout";
+      if (signal?.aborted) return "aborted";
       const bytes = this.#receive();
       if (bytes !== "would-block") {
+        await this.#breathe();
         return this.#accept(this.#buffer.subarray(0, bytes));
       }
       const ready = await this.#socket.waitReadable(
@@ -193,19 +198,32 @@ export class QmpSession implements Disposable {
     }
   }
 
+  /** A peer that never pauses must not keep timers and signals waiting. */
+  async #breathe(): Promise<void> {
+    if (++this.#reads % READS_BETWEEN_BREATHS !== 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
   #receive(): number | "would-block" {
     let bytes: number | "would-block";
     try {
       bytes = this.#socket.receive(this.#buffer);
     } catch (error) {
       this.close();
-      throw new QmpClosedError("QEMU closed the QMP socket", { cause: error });
+      throw this.#ended(error);
     }
     if (bytes === 0) {
       this.close();
-      throw new QmpClosedError("QEMU closed the QMP socket");
+      throw this.#ended(undefined);
     }
     return bytes;
+  }
+
+  #ended(cause: unknown): QmpClosedError {
+    return new QmpClosedError(
+      `QEMU closed the QMP socket at or after ${this.#command}`,
+      { cause },
+    );
   }
 
   #accept(chunk: Uint8Array): Progress {

@@ -6,12 +6,19 @@
 
 import type { QmpEvent } from "./message.ts";
 
-/** More events than this are not kept: a peer may not fill our memory. */
+/** More than this is not kept: a peer may not fill our memory. */
 const MAX_EVENTS = 10_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+
+interface Kept {
+  readonly event: QmpEvent;
+  readonly bytes: number;
+}
 
 /** Events in the order they came; the oldest are forgotten. */
 export class EventLog {
-  #events: QmpEvent[] = [];
+  #events: Kept[] = [];
+  #bytes = 0;
   /** How many events came before the first one that is kept. */
   #forgotten = 0;
 
@@ -20,12 +27,14 @@ export class EventLog {
     return this.#forgotten + this.#events.length;
   }
 
-  /** Keeps one more event. */
-  add(event: QmpEvent): void {
-    this.#events.push(event);
-    if (this.#events.length <= MAX_EVENTS) return;
-    this.#events.shift();
-    this.#forgotten++;
+  /** Keeps one more event, which came in so many bytes. */
+  add(event: QmpEvent, bytes: number): void {
+    this.#events.push({ event, bytes });
+    this.#bytes += bytes;
+    while (this.#events.length > MAX_EVENTS || this.#bytes > MAX_BYTES) {
+      this.#bytes -= this.#events.shift()?.bytes ?? 0;
+      this.#forgotten++;
+    }
   }
 
   /** The first event since the mark that `match` accepts. */
@@ -34,6 +43,6 @@ export class EventLog {
     since: number,
   ): QmpEvent | undefined {
     const from = Math.max(since - this.#forgotten, 0);
-    return this.#events.slice(from).find(match);
+    return this.#events.slice(from).find(({ event }) => match(event))?.event;
   }
 }

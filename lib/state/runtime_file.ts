@@ -21,6 +21,7 @@ import {
   readAll,
   rename,
   statFd,
+  statPath,
   unlink,
   writeAll,
 } from "../sys/file.ts";
@@ -113,11 +114,18 @@ function openDirectory(path: string): Fd {
   return openFile(dirname(path), O.RDONLY | O.DIRECTORY);
 }
 
-function removeIfThere(name: string, dir: Fd) {
+function isMissing(error: unknown): boolean {
+  return error instanceof SysError &&
+    ["ENOENT", "ENOTDIR"].includes(error.code);
+}
+
+function removeIfThere(name: string, dir?: Fd) {
   try {
+    // On a read-only file system unlink() says EROFS before ENOENT.
+    statPath(name, { dir, followLinks: "no" });
     unlink(name, { dir });
   } catch (error) {
-    if (!(error instanceof SysError && error.code === "ENOENT")) throw error;
+    if (!isMissing(error)) throw error;
   }
 }
 
@@ -142,7 +150,6 @@ function writeTemporary(
 }
 
 function writeFailed(path: string, error: unknown): HotplugError {
-  if (error instanceof HotplugError) return error;
   return new HotplugError(
     "state-write-failed",
     `Cannot write runtime file ${path}: ${messageOf(error)}`,
@@ -193,11 +200,5 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
 
 /** Removes the staged content, if it is there. */
 export function discardStaged(staged: StagedChange): void {
-  try {
-    unlink(join(dirname(staged.path), staged.temporary));
-  } catch (error) {
-    const gone = error instanceof SysError &&
-      ["ENOENT", "ENOTDIR"].includes(error.code);
-    if (!gone) throw error;
-  }
+  removeIfThere(join(dirname(staged.path), staged.temporary));
 }

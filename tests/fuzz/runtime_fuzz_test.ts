@@ -1,8 +1,16 @@
 import { assertEquals } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { formatJson, type JsonNode, parseJson } from "../../lib/state/json.ts";
-import { formatRuntime, parseRuntime, type Runtime } from "../../lib/state/runtime.ts";
-import { applyChange, inverse, type RuntimeChange } from "../../lib/state/runtime_change.ts";
+import {
+  formatRuntime,
+  parseRuntime,
+  type Runtime,
+} from "../../lib/state/runtime.ts";
+import {
+  applyChange,
+  inverse,
+  type RuntimeChange,
+} from "../../lib/state/runtime_change.ts";
 import { disk, nic, sample, sampleNames, uuidOf } from "../unit/support.ts";
 import {
   fuzz,

@@ -60,13 +60,16 @@ Deno.test("unixSocketHolders() names who is served and who waits", async () => {
   }
 });
 
-Deno.test("unixSocketHolders() leaves out this process", async () => {
+Deno.test("unixSocketHolders() tells this process from the others", async () => {
   using dir = new TempDir();
   const path = dir.at("sock");
   using listener = UnixListener.bind(path);
   using _client = await UnixSocket.connect(path, PATIENCE);
+  const waiting = { clients: [], own: "waiting" };
+  assertEquals(unixSocketHolders(path), waiting);
   using _connection = await listener.accept(PATIENCE);
-  assertEquals(unixSocketHolders(path), { clients: [] });
+  const accepted = { clients: [], own: "accepted" };
+  assertEquals(unixSocketHolders(path), accepted);
 });
 
 Deno.test("unixSocketHolders() names nobody of another socket", async () => {
@@ -74,7 +77,10 @@ Deno.test("unixSocketHolders() names nobody of another socket", async () => {
   using _listener = UnixListener.bind(dir.at("one"));
   using _other = UnixListener.bind(dir.at("two"));
   await using _client = await Client.start(dir.at("one"));
-  assertEquals(unixSocketHolders(dir.at("two")), { clients: [] });
+  assertEquals(unixSocketHolders(dir.at("two")), {
+    clients: [],
+    own: undefined,
+  });
 });
 
 Deno.test("unixSocketHolders() finds a listener by any of its names", async () => {
@@ -90,6 +96,9 @@ Deno.test("unixSocketHolders() finds a listener by any of its names", async () =
 Deno.test("unixSocketHolders() is empty where there is no socket", () => {
   using dir = new TempDir();
   const path = dir.file("file", "");
-  assertEquals(unixSocketHolders(path), { clients: [] });
-  assertEquals(unixSocketHolders(dir.at("nothing")), { clients: [] });
+  assertEquals(unixSocketHolders(path), { clients: [], own: undefined });
+  assertEquals(unixSocketHolders(dir.at("nothing")), {
+    clients: [],
+    own: undefined,
+  });
 });

@@ -224,6 +224,7 @@ export function facts(spec: FactsSpec = {}): Facts {
       },
     },
     diskIdentities: understood.disks.map(({ link }) => `inode of ${link}`),
+    nicFilesFault: undefined,
     nicFiles: Object.fromEntries(
       understood.nics.map((_, i) => [i, `tap${i}`]),
     ),

@@ -1,0 +1,55 @@
+/**
+ * Errors of QMP as errors that tell the caller what to do.
+ *
+ * @module
+ */
+
+import { HotplugError, type QmpFault } from "../errors.ts";
+import {
+  QmpClosedError,
+  QmpCommandError,
+  QmpProtocolError,
+  QmpTimeoutError,
+} from "../qmp/errors.ts";
+
+/** QEMU's own words, if it refused a command. */
+export function qmpFault(error: unknown): QmpFault | undefined {
+  if (!(error instanceof QmpCommandError)) return undefined;
+  return { command: error.command, class: error.class, desc: error.desc };
+}
+
+/** Whether an error means that QEMU can no longer be asked. */
+export function isUnreachable(error: unknown): error is Error {
+  return error instanceof QmpTimeoutError || error instanceof QmpClosedError ||
+    error instanceof QmpProtocolError;
+}
+
+/**
+ * The error of a VM that cannot be asked, before the first change: status 4.
+ *
+ * @returns undefined for other errors
+ */
+export function unreachable(error: unknown): HotplugError | undefined {
+  if (!isUnreachable(error)) return undefined;
+  const { message } = error;
+  return error instanceof QmpTimeoutError
+    ? new HotplugError("monitor-timeout", message, {
+      cause: error,
+      hint: "is QEMU stopped (SIGSTOP), or its host overloaded?",
+    })
+    : new HotplugError("not-running", message, {
+      cause: error,
+      hint: "is the VM running, and is this its QMP socket?",
+    });
+}
+
+/** Any error of the time before the first change, named. */
+export function nothingChanged(error: unknown): unknown {
+  if (!(error instanceof QmpCommandError)) return unreachable(error) ?? error;
+  const missing = error.class === "CommandNotFound";
+  return new HotplugError(
+    missing ? "unsupported" : "qmp-error",
+    error.message,
+    { qmp: qmpFault(error), cause: error },
+  );
+}

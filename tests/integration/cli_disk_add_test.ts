@@ -1,0 +1,185 @@
+/** `disk add` against a scripted QEMU that does as it is told. */
+import { assert, assertEquals } from "@std/assert";
+import { fcntlGetFlags, statFd, statPath } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+import { DISK, fds, Instance, NAME, NEW, NEW_DISK, NIC } from "./support.ts";
+
+const ADD = ["add-fd", "blockdev-add", "device_add", "remove-fd"];
+
+Deno.test("disk add sends its commands in order, the fd with add-fd", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  const opened: unknown[] = [];
+  vm.peer.once("blockdev-add", () => {
+    const fd = vm.peer.model.fdOf(1);
+    const flags = fcntlGetFlags(fd);
+    opened.push(statFd(fd).inode, flags & O.ACCMODE, flags & O.DIRECT);
+    return {};
+  });
+  const ran = await vm.cli("disk", "add", NAME, source, "--uuid", NEW);
+  assertEquals([ran.status, ran.err], [0, ""]);
+  assertEquals(vm.peer.changes(), ADD);
+  assertEquals(opened, [statPath(source).inode, O.RDWR, O.DIRECT]);
+  const { fds: count, args } = vm.peer.call("add-fd");
+  assertEquals([count, args["fdset-id"]], [1, 1]);
+  const last = vm.peer.calls.slice(-2).map((call) => call.command);
+  assertEquals(last, ["remove-fd", "query-pci"]);
+});
+
+Deno.test("disk add tells QEMU exactly how to use the disk", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  await vm.cli("disk", "add", NAME, source, "--uuid", NEW);
+  const cache = { direct: true, "no-flush": false };
+  const mode = { "read-only": false, "auto-read-only": false };
+  assertEquals(vm.peer.call("blockdev-add").args, {
+    driver: "raw",
+    "node-name": NEW_DISK,
+    discard: "ignore",
+    cache,
+    ...mode,
+    file: {
+      driver: "file",
+      filename: "/dev/fdset/1",
+      aio: "threads",
+      cache,
+      discard: "ignore",
+      ...mode,
+    },
+  });
+  assertEquals(vm.peer.call("device_add").args, {
+    driver: "virtio-blk-pci",
+    id: NEW_DISK,
+    bus: "pci.0",
+    addr: "0xe",
+    drive: NEW_DISK,
+    "write-cache": "on",
+  });
+});
+
+Deno.test("disk add answers with the device and records it", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  const words = ["--uuid", NEW, "--name", "data"];
+  const ran = await vm.cli("disk", "add", NAME, source, ...words);
+  assertEquals(ran.json, {
+    ok: true,
+    instance: NAME,
+    action: "add",
+    changed: true,
+    device: {
+      kind: "disk",
+      index: 1,
+      uuid: NEW,
+      name: "data",
+      id: NEW_DISK,
+      driver: "virtio-blk-pci",
+      bus: "pci.0",
+      slot: 14,
+      addr: "0xe",
+      source,
+      size_bytes: 1 << 20,
+      format: "raw",
+      via: "fdset",
+    },
+    warnings: [],
+  });
+  const [disk, link, uri] = vm.runtime[3][1];
+  assertEquals([link, uri], [source, null]);
+  assertEquals(disk.uuid, NEW);
+  assertEquals(disk.hvinfo, {
+    driver: "virtio-blk-pci",
+    id: NEW_DISK,
+    bus: "pci.0",
+    addr: "0xe",
+  });
+});
+
+Deno.test("disk add changes its entry of the runtime file and nothing else", async () => {
+  await using vm = new Instance();
+  Deno.chmodSync(vm.runtimePath, 0o640);
+  Deno.chownSync(vm.runtimePath, 1234, 2345);
+  const before = vm.text;
+  const ran = await vm.cli("disk", "add", NAME, vm.image());
+  assertEquals(ran.status, 0);
+  const { mode, uid, gid } = statPath(vm.runtimePath);
+  assertEquals([mode, uid, gid], [0o640, 1234, 2345]);
+  assert(vm.text.includes("1.50e+02"));
+  const { uuid } = ran.json.device as { uuid: string };
+  await vm.cli("disk", "remove", NAME, uuid);
+  assertEquals(JSON.parse(vm.text), JSON.parse(before));
+  assertEquals([...Deno.readDirSync(vm.at("conf"))].length, 1);
+});
+
+Deno.test("disk add leaves no fd open, in us or in an fd set", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  const before = fds();
+  await vm.cli("disk", "add", NAME, source);
+  assertEquals(fds(), before);
+  assertEquals(vm.peer.model.fdsets.get(1)?.fd, undefined);
+});
+
+Deno.test("disk add opens read-only and past no cache when told so", async () => {
+  await using vm = new Instance();
+  let flags = -1;
+  vm.peer.once("blockdev-add", () => {
+    flags = fcntlGetFlags(vm.peer.model.fdOf(1));
+    return {};
+  });
+  const words = ["--read-only", "--cache", "writethrough", "--not-migratable"];
+  const ran = await vm.cli("disk", "add", NAME, vm.image(), ...words);
+  assertEquals([ran.status, (ran.json.warnings as unknown[]).length], [0, 1]);
+  assertEquals([flags & O.ACCMODE, flags & O.DIRECT], [O.RDONLY, 0]);
+  const { args } = vm.peer.call("blockdev-add");
+  assertEquals(args["read-only"], true);
+  assertEquals(vm.peer.call("device_add").args["write-cache"], "off");
+  assertEquals(vm.runtime[3][1][0].mode, "ro");
+});
+
+Deno.test("disk add chooses an fd set nobody has", async () => {
+  await using vm = new Instance();
+  vm.peer.model.fdsets.set(7, { opaque: "another's", fd: undefined });
+  await vm.cli("disk", "add", NAME, vm.image());
+  assertEquals(vm.peer.call("add-fd").args["fdset-id"], 8);
+});
+
+Deno.test("disk add of a source that is there changes nothing", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  const first = await vm.cli("disk", "add", NAME, source, "--uuid", NEW);
+  const changes = vm.peer.changes();
+  const text = vm.text;
+  for (const words of [[], ["--uuid", NEW]]) {
+    const again = await vm.cli("disk", "add", NAME, source, ...words);
+    assertEquals([again.status, again.json.changed], [0, false]);
+    const { index, id, slot } = again.json.device as Record<string, unknown>;
+    assertEquals([index, id, slot], [1, NEW_DISK, 14]);
+  }
+  assertEquals(first.json.changed, true);
+  assertEquals(vm.peer.changes(), changes);
+  assertEquals(vm.text, text);
+});
+
+Deno.test("disk add copes with events in between and broken-up replies", async () => {
+  await using vm = new Instance();
+  const noise = { event: "RTC_CHANGE", data: { offset: 1 } };
+  for (const command of ["add-fd", "blockdev-add", "device_add"]) {
+    vm.peer.once(command, { before: [noise, noise], after: [noise] });
+  }
+  vm.peer.bytesPerWrite = 50;
+  const ran = await vm.cli("disk", "add", NAME, vm.image());
+  assertEquals(ran.status, 0);
+  assertEquals(vm.peer.changes(), ADD);
+});
+
+Deno.test("disk add takes a late reply for what it is", async () => {
+  await using vm = new Instance();
+  vm.peer.once("device_add", { reply: "late" });
+  const words = ["--timeout", "0.2", "--uuid", NEW];
+  const ran = await vm.cli("disk", "add", NAME, vm.image(), ...words);
+  assertEquals(ran.status, 0);
+  assertEquals(vm.peer.changes(), ADD);
+  const ids = [DISK.id, NIC.id, NEW_DISK];
+  assertEquals([...vm.peer.model.devices.keys()], ids);
+});

@@ -1,0 +1,98 @@
+/** `disk remove` and what the kernel says of the QEMU process. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { assertFailed, Instance, NAME, NEW } from "./support.ts";
+
+/** Opens its first argument, gives it up at a line, ends with its input. */
+const HOLD = 'exec 3<>"$1"; echo; read -r line; exec 3>&-; echo; read -r line';
+
+/** A process that the pid file shows as this instance's QEMU. */
+class Holder implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #output: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(vm: Instance, disk: string) {
+    this.#process = new Deno.Command("/bin/sh", {
+      args: ["-c", HOLD, "qemu", disk, "-name", NAME],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#input = this.#process.stdin.getWriter();
+    this.#output = this.#process.stdout.getReader();
+    Deno.writeTextFileSync(vm.at(`pid/${NAME}`), `${this.#process.pid}\n`);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Returns when the disk is open. */
+  async ready(): Promise<void> {
+    await this.#output.read();
+  }
+
+  /** Gives the disk up. */
+  async release(): Promise<void> {
+    await this.#input.write(new TextEncoder().encode("\n"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#input.close();
+    await this.#output.cancel();
+    await this.#process.status;
+  }
+}
+
+async function withDisk(): Promise<{ vm: Instance; disk: string }> {
+  const vm = new Instance();
+  const disk = vm.image();
+  const ran = await vm.cli("disk", "add", NAME, disk, "--uuid", NEW);
+  assertEquals(ran.status, 0, ran.out);
+  return { vm, disk };
+}
+
+Deno.test("disk remove waits until QEMU has closed the disk", async () => {
+  const { vm, disk } = await withDisk();
+  await using _vm = vm;
+  await using holder = new Holder(vm, disk);
+  await holder.ready();
+  let recordedThen = 0;
+  vm.peer.once("blockdev-del", {
+    meanwhile: () =>
+      setTimeout(() => {
+        recordedThen = vm.runtime[3].length;
+        holder.release();
+      }, 50),
+  });
+  const ran = await vm.cli("disk", "remove", NAME, NEW);
+  assertEquals(ran.status, 0, ran.out);
+  assertEquals([recordedThen, vm.runtime[3].length], [2, 1]);
+});
+
+Deno.test("disk remove of a disk that QEMU keeps open is not done", async () => {
+  const { vm, disk } = await withDisk();
+  await using _vm = vm;
+  {
+    await using holder = new Holder(vm, disk);
+    await holder.ready();
+    const ran = await vm.cli("disk", "remove", NAME, NEW);
+    const { message } = assertFailed(ran, 7, "rollback-incomplete");
+    assertMatch(message, new RegExp(`pid ${holder.pid}`));
+    assertEquals(vm.runtime[3].length, 2);
+  }
+  // The same command goes on from what is there.
+  const again = await vm.cli("disk", "remove", NAME, NEW);
+  assertEquals([again.status, vm.runtime[3].length], [0, 1]);
+});
+
+Deno.test("list names the QEMU process and its instance runs", async () => {
+  const { vm, disk } = await withDisk();
+  await using _vm = vm;
+  await using holder = new Holder(vm, disk);
+  await holder.ready();
+  const { json } = await vm.cli("list", NAME);
+  assertEquals((json.qemu as { pid: number }).pid, holder.pid);
+  const all = await vm.cli("list");
+  const [only] = all.json.instances as { running: boolean }[];
+  assertEquals(only?.running, true);
+});

@@ -1,0 +1,141 @@
+/** `disk remove` that is cut short: by QEMU, by a signal, by no reply. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  assertFailed,
+  assertUnchanged,
+  DISK,
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+  NIC,
+  type Ran,
+} from "./support.ts";
+
+const SHORT = ["--unplug-timeout", "0.1"];
+
+/** An instance with a disk that was added, and nothing heard of it. */
+async function withDisk(): Promise<Instance> {
+  const vm = new Instance();
+  const ran = await vm.cli("disk", "add", NAME, vm.image(), "--uuid", NEW);
+  assertEquals(ran.status, 0, ran.out);
+  vm.peer.calls.length = 0;
+  return vm;
+}
+
+async function remove(vm: Instance, ...more: string[]): Promise<Ran> {
+  return await vm.cli("disk", "remove", NAME, NEW, ...more);
+}
+
+function assertRemoved(vm: Instance, ran: Ran) {
+  assertEquals([ran.status, ran.json.changed], [0, true], ran.out);
+  assertEquals([ran.json.action, ran.err], ["remove", ""]);
+  const { id, index } = ran.json.device as Record<string, unknown>;
+  assertEquals([id, index], [NEW_DISK, 1]);
+  assertEquals(vm.peer.model.contents(), [
+    `device ${DISK.id}`,
+    `device ${NIC.id}`,
+  ]);
+  assertEquals([vm.runtime[3].length, vm.runtime[1].length], [1, 1]);
+}
+
+Deno.test("disk remove: a late reply to device_del is no failure", async () => {
+  await using vm = await withDisk();
+  vm.peer.once("device_del", { reply: "late" });
+  assertRemoved(vm, await remove(vm, "--timeout", "0.2"));
+});
+
+Deno.test("disk remove: device_del without any reply is pending, not undone", async () => {
+  await using vm = await withDisk();
+  vm.peer.guest = "is silent";
+  vm.peer.once("device_del", { reply: "never" });
+  await assertUnchanged(vm, async () => {
+    const ran = await remove(vm, "--timeout", "0.2", ...SHORT);
+    // The request may have reached the guest: "nothing changed" is not known.
+    assertFailed(ran, 6, "unplug-pending");
+  });
+});
+
+Deno.test("disk remove: cut off after device_del is pending, not undone", async () => {
+  await using vm = await withDisk();
+  vm.peer.guest = "is silent";
+  vm.peer.once("device_del", { close: "after-reply" });
+  await assertUnchanged(vm, async () => {
+    const ran = await remove(vm, ...SHORT);
+    assert([6, 7].includes(ran.status), ran.out);
+  });
+});
+
+Deno.test("disk remove: QEMU ends while the guest thinks: status 7", async () => {
+  await using vm = await withDisk();
+  const text = vm.text;
+  vm.peer.guest = "is silent";
+  vm.peer.once("device_del", {
+    meanwhile: () => setTimeout(() => vm.peer.die(), 1),
+  });
+  assertFailed(await remove(vm), 7, "interrupted");
+  assertEquals(vm.text, text);
+  assertEquals([...Deno.readDirSync(vm.at("conf"))].length, 1);
+});
+
+Deno.test("disk remove: the node cannot be deleted: status 7, then done", async () => {
+  await using vm = await withDisk();
+  const desc = "Node is in use";
+  const refuse = { class: "GenericError", desc };
+  vm.peer.once("blockdev-del", { refuse });
+  const { message, qmp } = assertFailed(
+    await remove(vm),
+    7,
+    "rollback-incomplete",
+  );
+  assertEquals(qmp, { command: "blockdev-del", ...refuse });
+  assertMatch(message, /released disk 1/);
+  assertEquals(vm.runtime[3].length, 2);
+  assertRemoved(vm, await remove(vm));
+});
+
+Deno.test("disk remove: cut off before blockdev-del: status 7, then done", async () => {
+  await using vm = await withDisk();
+  vm.peer.once("blockdev-del", { close: "before-reply" });
+  assertFailed(await remove(vm), 7, "interrupted");
+  assertRemoved(vm, await remove(vm));
+});
+
+Deno.test("disk remove stages the new file before device_del", async () => {
+  await using vm = await withDisk();
+  let staged: string[] = [];
+  vm.peer.once("device_del", {
+    meanwhile: () => {
+      staged = [...Deno.readDirSync(vm.at("conf"))].map(({ name }) => name)
+        .filter((name) => !name.endsWith(".runtime"))
+        .map((name) => Deno.readTextFileSync(vm.at(`conf/${name}`)));
+    },
+  });
+  assertRemoved(vm, await remove(vm));
+  assertEquals(staged, [vm.text]);
+});
+
+Deno.test("disk remove: a signal ends the waiting at once", async () => {
+  await using vm = await withDisk();
+  vm.peer.guest = "is silent";
+  const stop = new AbortController();
+  vm.peer.once("device_del", { meanwhile: () => stop.abort() });
+  await assertUnchanged(vm, async () => {
+    const words = ["disk", "remove", NAME, NEW];
+    const begin = performance.now();
+    const ran = await vm.cliUntil(stop.signal, ...words);
+    assertFailed(ran, 6, "unplug-pending");
+    assert(performance.now() - begin < 2_000);
+  });
+});
+
+Deno.test("disk remove from a paused VM is pending at once", async () => {
+  await using vm = await withDisk();
+  vm.peer.guest = "is silent";
+  vm.peer.model.runState = "paused";
+  await assertUnchanged(vm, async () => {
+    const { message } = assertFailed(await remove(vm), 6, "unplug-pending");
+    assertMatch(message, /paused/);
+  });
+  assertEquals(vm.peer.changes(), ["device_del"]);
+});
