@@ -4,8 +4,6 @@
  * @module
  */
 
-import { chooseSlot } from "../device/bus_slot.ts";
-import { deviceId, preferredScheme } from "../device/device_id.ts";
 import {
   blockdevArguments,
   cacheMode,
@@ -25,12 +23,11 @@ import type { DiskAddFacts, Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
 import {
   alreadyThere,
-  command,
-  qmpStep,
-  refuseImpossible,
-  stateSteps,
-} from "./plan_common.ts";
-import { refuseMachine, refuseTakenId, refuseTakenName } from "./refusals.ts";
+  deviceStep,
+  newIdentity,
+  planAddition,
+} from "./plan_addition.ts";
+import { command, qmpStep, refuseImpossible } from "./plan_common.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 import { newDiskView } from "./view.ts";
@@ -95,26 +92,18 @@ function settingsOf(facts: Facts, { settings }: DiskAdd): DiskSettings {
 }
 
 function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
-  const { runtime } = facts.content;
-  diskDriver(request.driver ?? runtime.hvparams.diskType);
-  const place = chooseSlot({
-    recorded: [...runtime.disks, ...runtime.nics],
-    live: facts.qemu.pci,
-    reservations: runtime.hvparams.pciReservations,
-  }, request.slot);
-  const scheme = request.idScheme ?? preferredScheme(runtime, "disk");
-  const uuid = request.uuid.value;
-  return {
-    id: deviceId(scheme, "disk", { uuid, slot: place.slot }),
-    uuid,
-    name: request.name,
-    place,
+  diskDriver(request.driver ?? facts.content.runtime.hvparams.diskType);
+  const disk = {
+    ...newIdentity(facts, "disk", request),
     devType: devTypeOf(facts),
     source: facts.source.path,
     sizeBytes: facts.source.sizeBytes,
     settings: settingsOf(facts, request),
     iothread: request.iothread,
   };
+  checkSettings(disk.settings, disk.devType);
+  refuseUnfit(facts, disk);
+  return disk;
 }
 
 /** @throws {HotplugError} `refused` where QEMU would fail later */
@@ -146,31 +135,18 @@ function checkMigratable(
   );
 }
 
-function addSteps(
-  facts: DiskAddFacts,
-  disk: DiskDevice,
-  entry: string,
-): Step[] {
-  const { stage, commit } = stateSteps(facts, {
-    change: "insert",
-    list: "disks",
-    uuid: disk.uuid,
-    entry,
-  });
+function addSteps(facts: DiskAddFacts, disk: DiskDevice): Step[] {
   const fdset = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
   const set = { "fdset-id": fdset };
+  const opaque = `kvm-hotplug disk-add ${disk.uuid}`;
   const node = { "node-name": disk.id };
   const { access, cache } = disk.settings;
   const { direct } = cacheMode(cache, disk.devType);
   const { path, identity } = facts.source;
   return [
     { kind: "open-source", path, identity, access, direct },
-    stage,
     {
-      ...qmpStep("add-fd", {
-        ...set,
-        opaque: `kvm-hotplug disk-add ${disk.uuid}`,
-      }, command("remove-fd", set)),
+      ...qmpStep("add-fd", { ...set, opaque }, command("remove-fd", set)),
       fd: "source",
     },
     qmpStep(
@@ -178,45 +154,31 @@ function addSteps(
       blockdevArguments(disk, `/dev/fdset/${fdset}`),
       command("blockdev-del", node),
     ),
-    qmpStep(
-      "device_add",
-      diskDeviceArguments(disk),
-      command("device_del", { id: disk.id }),
-    ),
+    deviceStep(diskDeviceArguments(disk)),
     qmpStep("remove-fd", set, null),
-    { kind: "verify-device", id: disk.id, slot: disk.place.slot },
-    commit,
   ];
 }
 
 /**
  * Plans to add a disk.
  *
- * @throws {HotplugError} status 2 or 3
+ * @throws {HotplugError} status 3
  */
 export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   refuseImpossible(facts, ADD_COMMANDS);
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
-  refuseTakenName(facts.content.runtime.disks, request.name);
-  refuseMachine(facts, request.bus);
   const disk = newDisk(facts, request);
-  checkSettings(disk.settings, disk.devType);
-  refuseUnfit(facts, disk);
-  refuseTakenId(facts, disk.id);
   const reproducible = checkMigratable(facts, disk, request.migratable);
   const index = facts.content.runtime.disks.length;
-  return {
-    kind: "plan",
-    plan: {
-      action: "add",
-      instance: facts.paths.name,
-      title: `disk ${index}`,
-      device: newDiskView(disk, index),
-      steps: addSteps(facts, disk, diskEntry(disk, { index, reproducible })),
-      warnings: reproducible
-        ? []
-        : ["Ganeti cannot start or migrate the instance with this disk"],
-    },
-  };
+  return planAddition(facts, {
+    kind: "disk",
+    identity: disk,
+    entry: diskEntry(disk, { index, reproducible }),
+    view: newDiskView(disk, index),
+    steps: addSteps(facts, disk),
+    warnings: reproducible
+      ? []
+      : ["Ganeti cannot start or migrate the instance with this disk"],
+  });
 }

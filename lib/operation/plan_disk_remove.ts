@@ -8,18 +8,10 @@ import { refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import {
-  chooseRemoval,
-  qmpStep,
-  refuseImpossible,
-  stateSteps,
-  unplugSteps,
-} from "./plan_common.ts";
+import { qmpStep } from "./plan_common.ts";
+import { planRemoval } from "./plan_removal.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep, Step } from "./step.ts";
-import { recordedView } from "./view.ts";
-
-const REMOVE_COMMANDS = ["device_del", "blockdev-del"];
 
 /** The disk's node: named as the device, or nothing of the kind is left. */
 function backendSteps(facts: Facts, id: string): Step[] {
@@ -51,40 +43,22 @@ function refuseBootDisk(
 }
 
 /**
- * Plans to remove a disk: the guest first, then QEMU's node, then the record.
+ * Plans to remove a disk.
  *
  * @throws {HotplugError} status 3
  */
 export function planDiskRemove(request: DiskRemove, facts: Facts): Decision {
-  refuseImpossible(facts, REMOVE_COMMANDS);
-  const chosen = chooseRemoval(facts, {
+  return planRemoval(facts, {
     kind: "disk",
     entries: facts.content.runtime.disks,
     word: request.device,
-  });
-  if ("kind" in chosen) return chosen;
-  const { entry, uuid, id, title } = chosen;
-  if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
-  const { stage, commit } = stateSteps(facts, {
-    change: "delete",
-    list: "disks",
-    uuid,
-  });
-  return {
-    kind: "plan",
-    plan: {
-      action: "remove",
-      instance: facts.paths.name,
-      title,
-      device: recordedView(entry, facts),
-      steps: [
-        stage,
-        ...unplugSteps(facts, chosen),
-        ...backendSteps(facts, id),
-        ...releaseSteps(facts, entry.index),
-        commit,
-      ],
-      warnings: [],
+    commands: ["blockdev-del"],
+    check: (chosen) => {
+      if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
     },
-  };
+    backend: ({ id, entry }) => [
+      ...backendSteps(facts, id),
+      ...releaseSteps(facts, entry.index),
+    ],
+  });
 }

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { chooseSlot } from "../device/bus_slot.ts";
-import { deviceId, preferredScheme } from "../device/device_id.ts";
 import {
   fdNames,
   netdevArguments,
@@ -23,12 +21,11 @@ import { networkSteps, refuseNode } from "./plan_nic_network.ts";
 import type { Decision } from "./plan.ts";
 import {
   alreadyThere,
-  command,
-  qmpStep,
-  refuseImpossible,
-  stateSteps,
-} from "./plan_common.ts";
-import { refuseMachine, refuseTakenId, refuseTakenName } from "./refusals.ts";
+  deviceStep,
+  newIdentity,
+  planAddition,
+} from "./plan_addition.ts";
+import { command, qmpStep, refuseImpossible } from "./plan_common.ts";
 import type { NicAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 import { newNicView } from "./view.ts";
@@ -72,28 +69,18 @@ function vhostOf(facts: NicAddFacts, request: NicAdd): "on" | "off" {
 }
 
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
-  const { runtime } = facts.content;
-  const { hvparams } = runtime;
-  const place = chooseSlot({
-    recorded: [...runtime.disks, ...runtime.nics],
-    live: facts.qemu.pci,
-    reservations: hvparams.pciReservations,
-  }, request.slot);
-  const scheme = request.idScheme ?? preferredScheme(runtime, "nic");
-  const uuid = request.uuid.value;
+  const { hvparams } = facts.content.runtime;
   const vhost = vhostOf(facts, request);
+  const { mode, link, vlan, ip, network } = request;
   return {
-    id: deviceId(scheme, "nic", { uuid, slot: place.slot }),
-    uuid,
-    name: request.name,
-    place,
+    ...newIdentity(facts, "nic", request),
     driver: nicDriver(request.driver ?? hvparams.nicType),
     mac: request.mac.value,
-    mode: request.mode,
-    link: request.link,
-    vlan: request.vlan,
-    ip: request.ip,
-    network: request.network,
+    mode,
+    link,
+    vlan,
+    ip,
+    network,
     // Ganeti takes several queues only together with vhost: SPEC 6.3.
     queues: request.queues ??
       (vhost === "on" ? hvparams.virtioNetQueues : 1),
@@ -119,31 +106,18 @@ function addSteps(
   request: NicAdd,
   nic: NicDevice,
 ): Step[] {
-  const { stage, commit } = stateSteps(facts, {
-    change: "insert",
-    list: "nics",
-    uuid: nic.uuid,
-    entry: nicEntry(nic),
-  });
-  const vnetHdr = request.vnetHdr ??
-    (facts.content.runtime.hvparams.vnetHdr ? "on" : "off");
+  const { hvparams } = facts.content.runtime;
+  const vnetHdr = request.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off");
   const { queues, id } = nic;
   const name = request.tap ?? null;
   return [
-    stage,
     { kind: "open-tap", name, queues, vnetHdr },
     ...(nic.vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
     ...networkSteps(facts, request, nic),
     ...fdSteps(nic),
     qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
-    qmpStep(
-      "device_add",
-      nicDeviceArguments(nic),
-      command("device_del", { id }),
-    ),
+    deviceStep(nicDeviceArguments(nic)),
     ...nicFilesStep(facts, { added: { value: "tap" } }),
-    { kind: "verify-device", id, slot: nic.place.slot },
-    commit,
   ];
 }
 
@@ -156,21 +130,15 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   refuseImpossible(facts, ADD_COMMANDS);
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
-  refuseTakenName(facts.content.runtime.nics, request.name);
-  refuseMachine(facts, request.bus);
   refuseNode(facts, request);
   const nic = newNic(facts, request);
-  refuseTakenId(facts, nic.id);
   const index = facts.content.runtime.nics.length;
-  return {
-    kind: "plan",
-    plan: {
-      action: "add",
-      instance: facts.paths.name,
-      title: `NIC ${index}`,
-      device: newNicView(nic, index),
-      steps: addSteps(facts, request, nic),
-      warnings: [],
-    },
-  };
+  return planAddition(facts, {
+    kind: "nic",
+    identity: nic,
+    entry: nicEntry(nic),
+    view: newNicView(nic, index),
+    steps: addSteps(facts, request, nic),
+    warnings: [],
+  });
 }

@@ -6,19 +6,11 @@
 
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import {
-  chooseRemoval,
-  qmpStep,
-  refuseImpossible,
-  stateSteps,
-  unplugSteps,
-} from "./plan_common.ts";
+import { qmpStep } from "./plan_common.ts";
+import { planRemoval } from "./plan_removal.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import type { NicRemove } from "./request.ts";
 import type { Step } from "./step.ts";
-import { recordedView } from "./view.ts";
-
-const REMOVE_COMMANDS = ["device_del", "netdev_del"];
 
 /** The NIC's backend and, behind it, the tap. */
 function backendSteps(facts: Facts, id: string): Step[] {
@@ -33,40 +25,19 @@ function backendSteps(facts: Facts, id: string): Step[] {
 }
 
 /**
- * Plans to remove a NIC: the guest first, then QEMU's backend and with it the
- * tap, then the record.
+ * Plans to remove a NIC.
  *
  * @throws {HotplugError} status 3
  */
 export function planNicRemove(request: NicRemove, facts: Facts): Decision {
-  refuseImpossible(facts, REMOVE_COMMANDS);
-  const chosen = chooseRemoval(facts, {
+  return planRemoval(facts, {
     kind: "nic",
     entries: facts.content.runtime.nics,
     word: request.device,
+    commands: ["netdev_del"],
+    backend: ({ id, entry }) => [
+      ...backendSteps(facts, id),
+      ...nicFilesStep(facts, { removed: entry.index }),
+    ],
   });
-  if ("kind" in chosen) return chosen;
-  const { entry, uuid, id, title } = chosen;
-  const { stage, commit } = stateSteps(facts, {
-    change: "delete",
-    list: "nics",
-    uuid,
-  });
-  return {
-    kind: "plan",
-    plan: {
-      action: "remove",
-      instance: facts.paths.name,
-      title,
-      device: recordedView(entry, facts),
-      steps: [
-        stage,
-        ...unplugSteps(facts, chosen),
-        ...backendSteps(facts, id),
-        ...nicFilesStep(facts, { removed: entry.index }),
-        commit,
-      ],
-      warnings: [],
-    },
-  };
 }

@@ -15,7 +15,8 @@ export interface UuidChoice {
   readonly origin: "given" | "made";
 }
 
-interface Plug {
+/** What adding a disk and adding a NIC have in common. */
+export interface Plug {
   readonly instance: string;
   readonly uuid: UuidChoice;
   readonly name?: string | undefined;

@@ -29,8 +29,8 @@ function plan(
 
 Deno.test("planDiskAdd() goes from host over QEMU to the file", () => {
   assertEquals(stepNames(plan()), [
-    "open-source",
     "stage-state",
+    "open-source",
     "add-fd",
     "blockdev-add",
     "device_add",

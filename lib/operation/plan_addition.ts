@@ -1,0 +1,124 @@
+/**
+ * What adding a device of any kind has in common. Pure.
+ *
+ * @module
+ */
+
+import { chooseSlot, type PciPlace } from "../device/bus_slot.ts";
+import { deviceId, preferredScheme } from "../device/device_id.ts";
+import { titleOf } from "../device/select.ts";
+import { duplicate } from "../errors.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import type { Facts } from "./facts.ts";
+import type { Decision, DeviceView } from "./plan.ts";
+import { command, qmpStep, stateSteps } from "./plan_common.ts";
+import { refuseMachine, refuseTakenId, refuseTakenName } from "./refusals.ts";
+import type { Plug } from "./request.ts";
+import type { QmpCommand, QmpStep, Step } from "./step.ts";
+import { recordedView } from "./view.ts";
+
+/**
+ * The decision on adding what the file records already.
+ *
+ * @throws {HotplugError} `duplicate` if QEMU does not have it
+ */
+export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
+  const { id } = twin.hvinfo;
+  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
+    throw duplicate(
+      `${titleOf(twin)} is recorded already, but ${
+        id === undefined ? "without a device id" : "QEMU does not have it"
+      }`,
+      `${twin.kind} remove ${facts.paths.name} ${
+        twin.uuid ?? twin.index
+      } brings the record in line with QEMU`,
+    );
+  }
+  return {
+    kind: "nothing-to-do",
+    action: "add",
+    instance: facts.paths.name,
+    device: recordedView(twin, facts),
+    warnings: [],
+  };
+}
+
+/** Who a new device is and where it goes. */
+export interface Identity {
+  readonly id: string;
+  readonly uuid: string;
+  readonly name?: string | undefined;
+  readonly place: PciPlace;
+}
+
+/**
+ * Chooses a new device's place and id.
+ *
+ * @throws {HotplugError} status 3: no place for it, or its name or id is taken
+ */
+export function newIdentity(
+  facts: Facts,
+  kind: "disk" | "nic",
+  request: Plug,
+): Identity {
+  const { runtime } = facts.content;
+  const { uuid: { value: uuid }, name } = request;
+  refuseTakenName(kind === "disk" ? runtime.disks : runtime.nics, name);
+  refuseMachine(facts, request.bus);
+  const place = chooseSlot({
+    recorded: [...runtime.disks, ...runtime.nics],
+    live: facts.qemu.pci,
+    reservations: runtime.hvparams.pciReservations,
+  }, request.slot);
+  const scheme = request.idScheme ?? preferredScheme(runtime, kind);
+  const id = deviceId(scheme, kind, { uuid, slot: place.slot });
+  refuseTakenId(facts, id);
+  return { id, uuid, name, place };
+}
+
+/** Plugs the frontend; the guest has to release it again. */
+export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
+  return qmpStep("device_add", args, command("device_del", { id: args.id }));
+}
+
+/** What is particular to adding a device of one kind. */
+export interface Addition {
+  readonly kind: "disk" | "nic";
+  readonly identity: Identity;
+  /** The entry for the runtime file, as JSON text. */
+  readonly entry: string;
+  readonly view: DeviceView;
+  /** The steps on host and QEMU, the device itself included. */
+  readonly steps: readonly Step[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans an addition: the new record is written, the device plugged and looked
+ * for, and then the record takes the old one's place.
+ */
+export function planAddition(facts: Facts, addition: Addition): Decision {
+  const { kind, identity: { id, uuid, place }, view } = addition;
+  const { stage, commit } = stateSteps(facts, {
+    change: "insert",
+    list: kind === "disk" ? "disks" : "nics",
+    uuid,
+    entry: addition.entry,
+  });
+  return {
+    kind: "plan",
+    plan: {
+      action: "add",
+      instance: facts.paths.name,
+      title: `${kind === "disk" ? "disk" : "NIC"} ${view.index}`,
+      device: view,
+      steps: [
+        stage,
+        ...addition.steps,
+        { kind: "verify-device", id, slot: place.slot },
+        commit,
+      ],
+      warnings: addition.warnings,
+    },
+  };
+}

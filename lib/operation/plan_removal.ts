@@ -1,0 +1,149 @@
+/**
+ * What removing a device of any kind has in common. Pure.
+ *
+ * @module
+ */
+
+import { deviceId } from "../device/device_id.ts";
+import {
+  findDevice,
+  isExactName,
+  isUuid,
+  noSuchDevice,
+  titleOf,
+} from "../device/select.ts";
+import { HotplugError, refuse } from "../errors.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import type { Facts } from "./facts.ts";
+import type { Decision } from "./plan.ts";
+import { refuseImpossible, stateSteps } from "./plan_common.ts";
+import type { Step, UnplugStep } from "./step.ts";
+import { recordedView } from "./view.ts";
+
+/** A device that can be unplugged: it has a uuid and an id. */
+export type Removable<E extends DeviceEntry> = {
+  readonly entry: E;
+  readonly uuid: string;
+  readonly id: string;
+  readonly title: string;
+};
+
+function removable<E extends DeviceEntry>(entry: E): Removable<E> {
+  const { uuid, hvinfo: { id } } = entry;
+  const title = titleOf(entry);
+  if (uuid === undefined || id === undefined) {
+    throw new HotplugError(
+      "unsupported",
+      `Cannot remove ${title}: the runtime file gives it no ${
+        uuid === undefined ? "uuid" : "device id"
+      }, so nothing proves which device of QEMU it is`,
+      { hint: "it was not made for hotplug when the instance was started" },
+    );
+  }
+  return { entry, uuid, id, title };
+}
+
+/** What QEMU has of a device that the file does not record. */
+function unrecorded(facts: Facts, kind: "disk" | "nic", word: string) {
+  const { deviceIds, nodeNames, netdevs } = facts.qemu;
+  const ids = [...deviceIds, ...nodeNames, ...netdevs.keys()];
+  if (!isUuid(word)) return ids.find((id) => id === word);
+  const uuid = word.toLowerCase();
+  const ganeti = deviceId("ganeti", kind, { uuid, slot: 0 });
+  const design = `${kind}-${uuid.slice(0, 8)}-pci-`;
+  return ids.find((id) =>
+    id === ganeti || id.startsWith(design) || id.startsWith(`hot${design}`)
+  );
+}
+
+/**
+ * The device to remove, or the decision that there is nothing to remove.
+ *
+ * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`
+ */
+function chooseRemoval<E extends DeviceEntry>(
+  facts: Facts,
+  { kind, entries, word }: {
+    kind: "disk" | "nic";
+    entries: readonly E[];
+    word: string;
+  },
+): Removable<E> | Decision {
+  const entry = findDevice(entries, word);
+  if (entry !== undefined) return removable(entry);
+  if (!isExactName(word)) throw noSuchDevice(entries, word);
+  const left = unrecorded(facts, kind, word);
+  if (left !== undefined) {
+    throw refuse(
+      `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
+      "it was added by hand, or something interrupted left it",
+    );
+  }
+  return {
+    kind: "nothing-to-do",
+    action: "remove",
+    instance: facts.paths.name,
+    device: null,
+    warnings: [],
+  };
+}
+
+/** The step that takes a device out of the guest, if QEMU still has it. */
+function unplugSteps(
+  facts: Facts,
+  { id, title }: { id: string; title: string },
+): UnplugStep[] {
+  if (!facts.qemu.deviceIds.has(id)) return [];
+  return [{ kind: "unplug", id, title, runState: facts.qemu.runState }];
+}
+
+/** What is particular to removing a device of one kind. */
+export interface Removal<E extends DeviceEntry> {
+  readonly kind: "disk" | "nic";
+  readonly entries: readonly E[];
+  /** The user's word for the device. */
+  readonly word: string;
+  /** QMP commands that the backend needs. */
+  readonly commands: readonly string[];
+  /** Refuses what must not be removed. */
+  readonly check?: (chosen: Removable<E>) => void;
+  /** The steps between the guest and the runtime file. */
+  readonly backend: (chosen: Removable<E>) => readonly Step[];
+}
+
+/**
+ * Plans a removal: the guest first, then QEMU's backend and the host, then the
+ * record; the new record is written before the guest is asked.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planRemoval<E extends DeviceEntry>(
+  facts: Facts,
+  removal: Removal<E>,
+): Decision {
+  refuseImpossible(facts, ["device_del", ...removal.commands]);
+  const chosen = chooseRemoval(facts, removal);
+  if ("kind" in chosen) return chosen;
+  removal.check?.(chosen);
+  const { stage, commit } = stateSteps(facts, {
+    change: "delete",
+    list: removal.kind === "disk" ? "disks" : "nics",
+    uuid: chosen.uuid,
+  });
+  return {
+    kind: "plan",
+    plan: {
+      action: "remove",
+      instance: facts.paths.name,
+      title: chosen.title,
+      device: recordedView(chosen.entry, facts),
+      steps: [
+        stage,
+        ...unplugSteps(facts, chosen),
+        ...removal.backend(chosen),
+        commit,
+      ],
+      warnings: [],
+    },
+  };
+}
