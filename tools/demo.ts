@@ -5,8 +5,9 @@
  * @module
  */
 
-import { testTools, Vm } from "../tests/qemu/vm.ts";
+import { Vm } from "../tests/qemu/vm.ts";
 import { buildExecutable } from "./build/executable.ts";
+import { ensureTools } from "./setup.ts";
 
 const NAME = "demo.example.com";
 
@@ -36,7 +37,8 @@ async function guestSees(vm: Vm): Promise<void> {
 
 async function demo(runDir: string): Promise<void> {
   say("1. Set-up");
-  const tools = await testTools();
+  const log = (line: string) => console.log(`setup: ${line}`);
+  const tools = await ensureTools({ qemu10: false, log });
   const [release] = tools.qemus;
   if (release === undefined) throw new Error("there is no QEMU");
   const { path: executable, sizeBytes } = await buildExecutable({});
@@ -77,8 +79,17 @@ async function hotplug({ vm, executable, image }: Scene): Promise<void> {
   await guestSees(vm);
 }
 
+/** Ctrl-C cleans up too; the VM ends with us. */
+function cleanUpOnInterrupt(runDir: string) {
+  Deno.addSignalListener("SIGINT", () => {
+    Deno.removeSync(runDir, { recursive: true });
+    Deno.exit(130);
+  });
+}
+
 const begin = performance.now();
 const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-demo-" });
+cleanUpOnInterrupt(runDir);
 let status = 0;
 try {
   await demo(runDir);
