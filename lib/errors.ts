@@ -5,7 +5,7 @@
  */
 
 /** Exit status of every error code: INTERFACE, "Exit statuses". */
-const STATUS = {
+export const STATUS = {
   "internal": 1,
   "usage": 2,
   "no-such-instance": 3,
@@ -35,8 +35,11 @@ export type ErrorCode = keyof typeof STATUS;
 
 /** The QMP error behind a failure, as QEMU worded it. */
 export interface QmpFault {
+  /** What was sent, e.g. `device_add`. */
   readonly command: string;
+  /** `GenericError`, `DeviceNotFound`, …: qapi/error.json. */
   readonly class: string;
+  /** English text: for people, never decided on. */
   readonly desc: string;
 }
 
@@ -44,9 +47,11 @@ export interface QmpFault {
 export interface FailureDetails {
   /** What the person should do next, one line. */
   readonly hint?: string | undefined;
+  /** Only if it was QEMU that refused. */
   readonly qmp?: QmpFault | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
+  /** The error below this one: `Error.cause`. */
   readonly cause?: unknown;
 }
 
@@ -55,12 +60,18 @@ export interface FailureDetails {
  * not be done, why, the bad value, what would be accepted.
  */
 export class HotplugError extends Error {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "HotplugError";
+  /** Decides the exit status: {@linkcode exitStatus}. */
   readonly code: ErrorCode;
+  /** What the person should do next, one line. */
   readonly hint: string | undefined;
+  /** Only if it was QEMU that refused. */
   readonly qmp: QmpFault | undefined;
+  /** True only if something is different from before. */
   readonly changed: boolean;
 
+  /** `message` is one line and does not repeat the hint. */
   constructor(code: ErrorCode, message: string, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
     this.code = code;

@@ -15,7 +15,9 @@ import { parseArgs } from "./std_cli.ts";
 export interface Invocation {
   /** Undefined if there is no command (`--version`). */
   readonly command: CommandSpec | undefined;
+  /** Words after the command's own; as many as its entry allows. */
   readonly operands: readonly string[];
+  /** Options with a value, by long name; the texts are not checked yet. */
   readonly values: ReadonlyMap<string, string>;
   /** Flags given, `no-` ones by that name. */
   readonly flags: ReadonlySet<string>;
@@ -102,9 +104,16 @@ function parseWords(words: readonly string[]) {
   const shielded = words.map((word, i) =>
     i < end || (i === end && word === "--") ? shield(word) : SHIELD + word
   );
+  // Only what stands there: the parser's time grows with its options.
+  const given = ALL_OPTIONS.filter(({ name, short }) =>
+    words.some((word) =>
+      word.startsWith(`--${name}`) || word.startsWith(`--no-${name}`) ||
+      (short !== undefined && word.startsWith("-"))
+    )
+  );
   return parseArgs(shielded, {
-    string: ["_", ...names(ALL_OPTIONS, "value")],
-    boolean: names(ALL_OPTIONS, "flag"),
+    string: ["_", ...names(given, "value")],
+    boolean: names(given, "flag"),
     negatable: NEGATABLE,
     alias: Object.fromEntries(aliases),
     unknown: (word, key) => {

@@ -13,8 +13,11 @@ export interface CommandSpec {
   readonly name: string;
   /** Operands; one in brackets may be left out. */
   readonly operands: readonly string[];
+  /** One line of the usage text: lower case, no full stop. */
   readonly summary: string;
+  /** Its own; every command also takes {@linkcode GLOBAL_OPTIONS}. */
   readonly options: readonly OptionSpec[];
+  /** Whole command lines, as `help COMMAND` shows them. */
   readonly examples: readonly string[];
 }
 

@@ -18,11 +18,15 @@ import { commandUsage, usageText } from "./usage.ts";
 
 /** What a command line needs of the process it runs in. */
 export interface Terminal {
+  /** The words after the program's name. */
   readonly args: readonly string[];
+  /** Undefined for a variable that is not set. */
   readonly env: (name: string) => string | undefined;
   /** Ends waiting at once: a signal came. */
   readonly signal: AbortSignal;
+  /** Writes to stdout; the text brings its line break. Must not throw. */
   readonly out: (text: string) => void;
+  /** Likewise to stderr. */
   readonly err: (text: string) => void;
 }
 

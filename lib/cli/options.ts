@@ -6,11 +6,13 @@
 
 /** One long option. */
 export interface OptionSpec {
+  /** Long form, without its `--`. */
   readonly name: string;
   /** Metavariable of its value; a flag has none. */
   readonly value?: string;
   /** One letter that means the same. */
   readonly short?: string;
+  /** One line of the usage text, with unit and range. */
   readonly help: string;
   /** What holds when it is left out, for the usage text. */
   readonly default?: string;

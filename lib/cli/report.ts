@@ -5,21 +5,28 @@
  * @module
  */
 
-import type { HotplugError } from "../errors.ts";
+import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
 import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
 import type { DeviceView, Plan } from "../operation/plan.ts";
 import type { Outcome } from "../operation/run.ts";
 import { formatCommand } from "../operation/command_text.ts";
-import { verbsOf } from "../operation/step.ts";
+import { type StepDescription, verbsOf } from "../operation/step.ts";
 import { formatSize, table } from "./text.ts";
 
 /** A plan's steps as documents. */
-function planDocument(plan: Plan) {
+function planDocument(plan: Plan): StepDescription[] {
   return plan.steps.map((step) => verbsOf(step).describe(step));
 }
 
+/** What a change answers; `dry_run` and `plan` only if it was a dry run. */
+export type OutcomeDocument = Omit<Outcome, "plan"> & {
+  readonly ok: boolean;
+  readonly dry_run?: boolean;
+  readonly plan?: readonly StepDescription[];
+};
+
 /** The success document of a change. */
-export function outcomeDocument(outcome: Outcome) {
+export function outcomeDocument(outcome: Outcome): OutcomeDocument {
   const { instance, action, changed, device, warnings, plan } = outcome;
   return {
     ok: true,
@@ -33,11 +40,24 @@ export function outcomeDocument(outcome: Outcome) {
   };
 }
 
+/** What a failure answers; null stands where there is nothing to tell. */
+export type FailureDocument = {
+  readonly ok: boolean;
+  readonly instance: string | null;
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hint: string | null;
+    readonly qmp: QmpFault | null;
+  };
+  readonly changed: boolean;
+};
+
 /** The document of a failure. */
 export function failureDocument(
   error: HotplugError,
   instance: string | undefined,
-) {
+): FailureDocument {
   return {
     ok: false,
     instance: instance ?? null,
@@ -52,12 +72,16 @@ export function failureDocument(
 }
 
 /** The document of `list INSTANCE`. */
-export function listingDocument(listing: InstanceListing) {
+export function listingDocument(
+  listing: InstanceListing,
+): InstanceListing & { readonly ok: boolean } {
   return { ok: true, ...listing };
 }
 
 /** The document of `list`. */
-export function summariesDocument(instances: readonly InstanceSummary[]) {
+export function summariesDocument(
+  instances: readonly InstanceSummary[],
+): { readonly ok: boolean; readonly instances: readonly InstanceSummary[] } {
   return { ok: true, instances };
 }
 
@@ -119,7 +143,9 @@ export function failureText(error: HotplugError): string[] {
 }
 
 /** The devices of an instance, in columns. */
-export function listingText({ instance, qemu, devices }: InstanceListing) {
+export function listingText(
+  { instance, qemu, devices }: InstanceListing,
+): string[] {
   const head = qemu === null
     ? `${instance}: not running`
     : `${instance}: QEMU ${qemu.version}, ${qemu.machine}${
@@ -137,7 +163,9 @@ export function listingText({ instance, qemu, devices }: InstanceListing) {
 }
 
 /** The instances of this node, in columns. */
-export function summariesText(instances: readonly InstanceSummary[]) {
+export function summariesText(
+  instances: readonly InstanceSummary[],
+): string[] {
   if (instances.length === 0) return ["no instances on this node"];
   const rows = instances.map((one) => [
     one.instance,

@@ -62,7 +62,11 @@ function diskSettings(invocation: Invocation): Partial<DiskSettings> {
   return settings;
 }
 
-/** @throws {HotplugError} `usage` | `unsupported` */
+/**
+ * Reads `disk add`. What was left out stays open: the hvparams decide later.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
 export function diskAdd(
   invocation: Invocation,
   instance: string,

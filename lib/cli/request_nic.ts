@@ -40,7 +40,12 @@ function nicMode(invocation: Invocation, link: string | undefined) {
   return mode;
 }
 
-/** @throws {HotplugError} `usage` | `unsupported` */
+/**
+ * Reads `nic add`. A MAC that was not given is made up here; what else was left
+ * out stays open: the hvparams decide later.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
 export function nicAdd(invocation: Invocation, instance: string): NicAdd {
   const link = option(invocation, "link", check.interfaceName);
   const mac = option(invocation, "mac", check.mac);

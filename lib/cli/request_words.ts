@@ -4,10 +4,10 @@
  * @module
  */
 
-import { resolve } from "@std/path";
+import { resolve } from "@std/path/posix";
 import { ID_SCHEMES } from "../device/device_id.ts";
 import { usage } from "../errors.ts";
-import type { UuidChoice } from "../operation/request.ts";
+import type { Plug, UuidChoice } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
 import * as check from "./values.ts";
 
@@ -57,7 +57,7 @@ function uuidChoice(invocation: Invocation): UuidChoice {
 }
 
 /** What adding a disk and adding a NIC have in common. */
-export function plug(invocation: Invocation) {
+export function plug(invocation: Invocation): Omit<Plug, "instance"> {
   return {
     uuid: uuidChoice(invocation),
     name: option(invocation, "name", check.shortText),

@@ -38,12 +38,17 @@ export class Trace implements Disposable {
   readonly #log: Fd | undefined;
   readonly #begin = performance.now();
 
-  /** @throws {HotplugError} `refused` if the log cannot be opened */
+  /**
+   * Opens the log, which is made with mode 0600 if it is missing.
+   *
+   * @throws {HotplugError} `refused` if the log cannot be opened
+   */
   constructor({ show, log }: TraceOptions) {
     this.#show = show;
     this.#log = log === undefined ? undefined : openLog(log);
   }
 
+  /** For the session: every message, its secrets masked. */
   readonly qmp: QmpTrace = (direction, text, fd) => {
     if (this.#show === undefined && this.#log === undefined) return;
     const message = mask(text);
@@ -55,6 +60,7 @@ export class Trace implements Disposable {
     this.#record({ qmp: direction, message, fd: fd?.label });
   };
 
+  /** For apply: each step before it is done or undone. */
   readonly progress: Progress = {
     doing: (step, index) => this.#step("do", step, index),
     undoing: (step, index) => this.#step("undo", step, index),
@@ -94,6 +100,7 @@ export class Trace implements Disposable {
     }
   }
 
+  /** Closes the log; each line was written when it came. */
   [Symbol.dispose](): void {
     this.#log?.close();
   }

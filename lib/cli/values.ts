@@ -10,7 +10,9 @@ import { usage } from "../errors.ts";
 
 /** A value and the option it was given with. */
 export interface Word {
+  /** Long name without `--`, for messages; or an operand's: `SOURCE`. */
   readonly option: string;
+  /** As it was typed. */
   readonly text: string;
 }
 

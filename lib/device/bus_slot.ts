@@ -18,6 +18,7 @@ const SLOTS = 32;
 
 /** A place on a PCI bus. */
 export interface PciPlace {
+  /** QEMU's id of it, e.g. {@linkcode PC_BUS}. */
   readonly bus: string;
   /** 0 to 31. */
   readonly slot: number;

@@ -23,9 +23,13 @@ export type DevType = "file" | "blockdev";
 
 /** How a disk behaves; what Ganeti derives from the hvparams at start. */
 export interface DiskSettings {
+  /** One of {@linkcode CACHES}; {@linkcode cacheMode} has the meaning. */
   readonly cache: string;
+  /** One of {@linkcode AIOS}; `native` needs O_DIRECT. */
   readonly aio: string;
+  /** One of {@linkcode DISCARDS}; holds for both block nodes. */
   readonly discard: string;
+  /** `ro`: QEMU's fd and both block nodes are read-only. */
   readonly access: "rw" | "ro";
   /** virtio-blk queues, QEMU's own choice if undefined. */
   readonly queues?: number | undefined;
@@ -33,15 +37,23 @@ export interface DiskSettings {
 
 /** A disk to be plugged. */
 export interface DiskDevice {
+  /** Also the block node's name, hence at most 31 characters. */
   readonly id: string;
+  /** Lower case; Ganeti finds the disk by it. */
   readonly uuid: string;
+  /** Ganeti's `name`; absent from the entry if undefined. */
   readonly name?: string | undefined;
+  /** Chosen by the plan; QEMU is left no choice. */
   readonly place: PciPlace;
+  /** Decides the protocol driver, and that shared storage is not cached. */
   readonly devType: DevType;
   /** Absolute path. */
   readonly source: string;
+  /** At the time of the plan; the entry has it in MiB, rounded up. */
   readonly sizeBytes: number;
+  /** The user's, filled up from the hvparams. */
   readonly settings: DiskSettings;
+  /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
 }
 

@@ -17,20 +17,33 @@ export type NicMode = typeof NIC_MODES[number];
 
 /** A NIC to be plugged. */
 export interface NicDevice {
+  /** Also the netdev's id and the begin of the fd names: SPEC 3.1. */
   readonly id: string;
+  /** Lower case; Ganeti finds the NIC by it. */
   readonly uuid: string;
+  /** Ganeti's `name`; absent from the entry if undefined. */
   readonly name?: string | undefined;
+  /** Chosen by the plan; QEMU is left no choice. */
   readonly place: PciPlace;
+  /** QEMU's word: {@linkcode nicDriver}. */
   readonly driver: string;
+  /** Six bytes in lower case, unicast. */
   readonly mac: string;
+  /** `nicparams.mode`, SPEC 2.2; `none`: the tap joins nothing. */
   readonly mode: NicMode;
+  /** `nicparams.link`; in mode `bridged` the bridge's name. */
   readonly link?: string | undefined;
+  /** `nicparams.vlan`, which only a network script understands. */
   readonly vlan?: string | undefined;
+  /** The NIC's `ip` of SPEC 2.2; only the network script uses it. */
   readonly ip?: string | undefined;
+  /** Uuid of the Ganeti network. */
   readonly network?: string | undefined;
   /** Queue pairs, each with a tap fd of its own; 1 to 32. */
   readonly queues: number;
+  /** `on`: each queue also gets an fd of /dev/vhost-net. */
   readonly vhost: "on" | "off";
+  /** Where QEMU runs; in a chroot it finds no option ROM. */
   readonly jail: "chroot" | "none";
 }
 

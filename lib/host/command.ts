@@ -8,6 +8,7 @@ import { HotplugError, messageOf } from "../errors.ts";
 
 /** How a program is run. */
 export interface CommandOptions {
+  /** After the program's name; no shell sees them. */
   readonly args: readonly string[];
   /** Added to our own environment. */
   readonly environment?: Readonly<Record<string, string>>;

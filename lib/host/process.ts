@@ -4,13 +4,14 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
 import { identityOf } from "./source.ts";
 
 /** A running QEMU. */
 export interface QemuProcess {
+  /** Its `-name` was checked; later the number may be another's. */
   readonly pid: number;
   /** Its command line. */
   readonly argv: readonly string[];

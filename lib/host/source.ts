@@ -19,13 +19,16 @@ import { O } from "../sys/layout.ts";
 
 /** A file or block device that was looked at. */
 export interface Source {
+  /** Absolute, as it was given: links in it are not resolved. */
   readonly path: string;
+  /** Anything else is refused: INTERFACE, "Safety". */
   readonly kind: "file" | "block";
+  /** Above 0. */
   readonly sizeBytes: number;
   /** Names the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
-  /** Whether it can be used past the page cache: O_DIRECT. */
-  readonly direct: boolean;
+  /** Whether it can be used past the page cache, O_DIRECT, if asked. */
+  readonly direct: boolean | undefined;
 }
 
 /** An open that takes longer ends: dead NFS, DRBD. In milliseconds. */
@@ -109,10 +112,14 @@ async function canBeDirect(pinned: Fd, path: string): Promise<boolean> {
  * Looks at a source without opening it for writing.
  *
  * @param path absolute
+ * @param wanted what else is asked of a regular file
  * @throws {HotplugError} `refused`: missing, empty, in use by this node, or
  * neither a block device nor a regular file
  */
-export async function inspectSource(path: string): Promise<Source> {
+export async function inspectSource(
+  path: string,
+  wanted: readonly "direct"[] = [],
+): Promise<Source> {
   using pinned = await pin(path);
   const status = statFd(pinned);
   const kind = kindOf(status, path);
@@ -120,7 +127,8 @@ export async function inspectSource(path: string): Promise<Source> {
     ? status.sizeBytes
     : await blockSize(pinned, path);
   if (sizeBytes === 0) throw refuse(`Cannot use source ${path}: it is empty`);
-  const direct = await canBeDirect(pinned, path);
+  const asked = kind === "block" || wanted.includes("direct");
+  const direct = asked ? await canBeDirect(pinned, path) : undefined;
   return { path, kind, sizeBytes, identity: identityOf(status), direct };
 }
 
@@ -128,6 +136,7 @@ export async function inspectSource(path: string): Promise<Source> {
 export interface OpenSourceOptions {
   /** What must be found there: {@linkcode identityOf}. */
   readonly identity: string;
+  /** O_RDWR or O_RDONLY: an fd set gives QEMU no fd of another mode. */
   readonly access: "rw" | "ro";
   /** O_DIRECT, which QEMU 9.0 and newer compare with the cache mode. */
   readonly direct: boolean;

@@ -36,7 +36,9 @@ export interface TapOptions {
 
 /** A tap; it vanishes with the last fd, which the caller owns. */
 export interface Tap {
+  /** As the kernel completed it, at most 15 characters. */
   readonly name: string;
+  /** One for each queue, in order; the caller's to close. */
   readonly fds: readonly Fd[];
 }
 

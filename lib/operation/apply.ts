@@ -14,7 +14,9 @@ import type { World } from "./world.ts";
 
 /** Sees an operation go on: for `--verbose`, and the journal to come. */
 export interface Progress {
+  /** Before a step is done; to throw here is to fail the step. */
   doing?(step: Step, index: number): void;
+  /** Before a step is undone; the failed one comes first. */
   undoing?(step: Step, index: number): void;
 }
 

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { dirname } from "@std/path";
+import { dirname } from "@std/path/posix";
 import { HotplugError } from "../errors.ts";
-import { ganetiScript, isProgram } from "../host/network.ts";
 import { type NicFiles, readNicFiles, usableFiles } from "../host/nic_file.ts";
 import {
   findQemu,
@@ -14,35 +13,34 @@ import {
   qemuWithPid,
   tapBehind,
 } from "../host/process.ts";
-import { identityAt, inspectSource, type Source } from "../host/source.ts";
-import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
+import { identityAt } from "../host/source.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
+  BLOCK,
   type BlockBackend,
+  COMMANDS,
+  DEVICE_IDS,
   type Fdset,
+  FDSETS,
+  MACHINE,
+  MIGRATION,
+  NAME,
+  NETDEVS,
+  NODE_NAMES,
+  PCI,
   type PciDevice,
-  queryBlock,
-  queryCommands,
-  queryDeviceIds,
-  queryFdsets,
-  queryIothreads,
-  queryMachine,
-  queryMigration,
-  queryName,
-  queryNetdevs,
-  queryNodeNames,
-  queryPci,
-  queryRunState,
+  RUN_STATE,
 } from "../qmp/commands.ts";
+import { askAll } from "../qmp/query.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import { type InstancePaths, runtimeDir } from "../state/instance.ts";
 import { readRuntimeFile, type RuntimeContent } from "../state/runtime_file.ts";
-import type { DiskAdd, NicAdd } from "./request.ts";
 
 /** A network backend. */
 export interface NetdevFacts {
   /** The tap behind it, if that can be seen. */
   readonly tap: string | undefined;
+  /** `info network` has a line for each. */
   readonly queues: number;
 }
 
@@ -50,20 +48,27 @@ export interface NetdevFacts {
 export interface QemuFacts {
   /** Its `-name`, empty if it has none. */
   readonly name: string;
+  /** Of the greeting. */
   readonly version: QmpVersion;
   /** e.g. `pc-i440fx-7.2` */
   readonly machine: string;
   /** The process, if Ganeti's pid file leads to it. */
   readonly process: QemuProcess | undefined;
+  /** Of `query-status`. */
   readonly runState: string;
   /** Empty if there was no migration. */
   readonly migration: string;
+  /** Their names. */
   readonly commands: ReadonlySet<string>;
+  /** Behind bridges, too. */
   readonly pci: readonly PciDevice[];
   /** Ids of all devices, on any bus. */
   readonly deviceIds: ReadonlySet<string>;
+  /** Block nodes. */
   readonly nodeNames: ReadonlySet<string>;
+  /** Of `query-block`. */
   readonly block: readonly BlockBackend[];
+  /** Their ids are taken. */
   readonly fdsets: readonly Fdset[];
   /** Network backends by id. */
   readonly netdevs: ReadonlyMap<string, NetdevFacts>;
@@ -71,8 +76,11 @@ export interface QemuFacts {
 
 /** What every request on an instance depends on. */
 export interface Facts {
+  /** Overrides applied. */
   readonly paths: InstancePaths;
+  /** Fresh: read under the lock. */
   readonly content: RuntimeContent;
+  /** Asked after `content` was read. */
   readonly qemu: QemuFacts;
   /** What each recorded disk's path leads to, undefined if nowhere. */
   readonly diskIdentities: readonly (string | undefined)[];
@@ -86,26 +94,6 @@ export interface Facts {
   readonly nonce: string;
 }
 
-/** What adding a disk depends on. */
-export interface DiskAddFacts extends Facts {
-  readonly source: Source;
-  /** Asked for only if the request names one. */
-  readonly iothreads: ReadonlySet<string>;
-}
-
-/** What adding a NIC depends on. */
-export interface NicAddFacts extends Facts {
-  readonly tun: boolean;
-  readonly vhost: boolean;
-  readonly tapExists: boolean;
-  readonly bridgeExists: boolean;
-  readonly ganetiScript: string | undefined;
-  /** Whether the script that was asked for can be run. */
-  readonly scriptUsable: boolean;
-  /** MACs of this node's instances, lower case, to the instance. */
-  readonly macs: ReadonlyMap<string, string>;
-}
-
 /** The VM's process: by Ganeti's pid file, else by who serves the socket. */
 function findProcess(
   qmp: QmpSession,
@@ -115,39 +103,39 @@ function findProcess(
   return findQemu(paths.pid, paths.name) ?? qemuWithPid(qmp.peer().pid, name);
 }
 
+/** All that is asked of QEMU, in one go. */
+const QUESTIONS = {
+  name: NAME,
+  machine: MACHINE,
+  runState: RUN_STATE,
+  migration: MIGRATION,
+  commands: COMMANDS,
+  pci: PCI,
+  deviceIds: DEVICE_IDS,
+  nodeNames: NODE_NAMES,
+  block: BLOCK,
+  fdsets: FDSETS,
+  netdevs: NETDEVS,
+} as const;
+
 /** Asks a live QEMU for everything that matters. */
 export async function readQemu(
   qmp: QmpSession,
   paths: InstancePaths,
 ): Promise<QemuFacts> {
-  const name = await queryName(qmp);
-  const process = findProcess(qmp, name, paths);
+  const answers = await askAll(qmp, QUESTIONS);
+  const process = findProcess(qmp, answers.name, paths);
   const netdevs = new Map<string, NetdevFacts>();
-  for (const [id, { fd, queues }] of await queryNetdevs(qmp)) {
+  for (const [id, { fd, queues }] of answers.netdevs) {
     const known = process !== undefined && fd !== undefined;
     const tap = known ? tapBehind(process.pid, fd) : undefined;
     netdevs.set(id, { tap, queues });
   }
-  return {
-    name,
-    version: qmp.version,
-    machine: await queryMachine(qmp),
-    process,
-    runState: await queryRunState(qmp),
-    migration: await queryMigration(qmp),
-    commands: await queryCommands(qmp),
-    pci: await queryPci(qmp),
-    deviceIds: await queryDeviceIds(qmp),
-    nodeNames: await queryNodeNames(qmp),
-    block: await queryBlock(qmp),
-    fdsets: await queryFdsets(qmp),
-    netdevs,
-  };
+  return { ...answers, version: qmp.version, process, netdevs };
 }
 
 /**
  * Reads an instance's runtime file, which must exist.
- *
  * @throws {HotplugError} `no-such-instance` | `bad-state-file`
  */
 export function expectRuntime(paths: InstancePaths): RuntimeContent {
@@ -187,34 +175,6 @@ export async function readFacts(
   };
 }
 
-/** Adds what plugging a disk depends on. */
-export async function readDiskAddFacts(
-  facts: Facts,
-  request: DiskAdd,
-  qmp: QmpSession,
-): Promise<DiskAddFacts> {
-  const iothreads = request.iothread === undefined
-    ? new Set<string>()
-    : await queryIothreads(qmp);
-  return { ...facts, source: await inspectSource(request.source), iothreads };
-}
-
-function readMacs(runDir: string): Map<string, string> {
-  const macs = new Map<string, string>();
-  for (const instance of listInstances(runDir)) {
-    try {
-      const path = `${runtimeDir(runDir)}/${instance}.runtime`;
-      for (const nic of readRuntimeFile(path)?.runtime.nics ?? []) {
-        if (nic.mac !== undefined) macs.set(nic.mac.toLowerCase(), instance);
-      }
-    } catch (error) {
-      // Another instance's broken file is no reason to refuse this one.
-      if (!(error instanceof HotplugError)) throw error;
-    }
-  }
-  return macs;
-}
-
 /** Names of the instances that have a runtime file. */
 export function listInstances(runDir: string): string[] {
   try {
@@ -226,23 +186,4 @@ export function listInstances(runDir: string): string[] {
     if (error instanceof Deno.errors.NotADirectory) return [];
     throw error;
   }
-}
-
-/** Adds what plugging a NIC depends on. */
-export function readNicAddFacts(facts: Facts, request: NicAdd): NicAddFacts {
-  const macs = readMacs(facts.paths.runDir);
-  for (const nic of facts.content.runtime.nics) {
-    if (nic.mac !== undefined) {
-      macs.set(nic.mac.toLowerCase(), facts.paths.name);
-    }
-  }
-  return {
-    ...facts,
-    ...tapSupport(),
-    tapExists: request.tap !== undefined && interfaceExists(request.tap),
-    bridgeExists: request.link !== undefined && isBridge(request.link),
-    ganetiScript: ganetiScript(),
-    scriptUsable: request.script !== undefined && isProgram(request.script),
-    macs,
-  };
 }

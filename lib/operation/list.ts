@@ -38,6 +38,7 @@ export type ListedDevice = DeviceView & { readonly status: DeviceStatus };
 
 /** One instance's devices. */
 export interface InstanceListing {
+  /** The name that was asked for. */
   readonly instance: string;
   /** Null if the VM does not run. */
   readonly qemu: {
@@ -45,15 +46,21 @@ export interface InstanceListing {
     readonly machine: string;
     readonly pid: number | null;
   } | null;
+  /** Recorded disks, recorded NICs, then what only QEMU has. */
   readonly devices: readonly ListedDevice[];
+  /** For stderr, one line each. */
   readonly warnings: readonly string[];
 }
 
 /** One line of the node's instances. */
 export interface InstanceSummary {
+  /** The runtime file's name without `.runtime`. */
   readonly instance: string;
+  /** Whether Ganeti's pid file leads to a QEMU of this name. */
   readonly running: boolean;
+  /** Recorded ones, null if the runtime file cannot be understood. */
   readonly disks: number | null;
+  /** Likewise. */
   readonly nics: number | null;
   /** What a person should look at, null if nothing. */
   readonly attention: string | null;

@@ -20,6 +20,7 @@ import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 export interface MonitorOptions {
   /** Longest wait for one reply, in milliseconds. */
   readonly timeoutMs: number;
+  /** Sees every message of the session. */
   readonly trace?: QmpTrace | undefined;
 }
 

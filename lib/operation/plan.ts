@@ -8,27 +8,41 @@ import type { Step } from "./step.ts";
 
 /** A device as a caller is told of it: INTERFACE, "JSON". */
 export interface DeviceView {
+  /** Which list of the runtime file it belongs in. */
   readonly kind: "disk" | "nic";
   /** Place in its list of the runtime file; null if it is not recorded. */
   readonly index: number | null;
+  /** Null if QEMU has the device and the file does not. */
   readonly uuid: string | null;
+  /** Null for most devices: Ganeti's names are optional. */
   readonly name: string | null;
+  /** QEMU's device id, null if it was given none. */
   readonly id: string | null;
+  /** QEMU's word, null if the record has none. */
   readonly driver: string | null;
+  /** e.g. `pci.0`; null if the record has none. */
   readonly bus: string | null;
+  /** 0 to 31; null on a SCSI bus, or if unknown. */
   readonly slot: number | null;
+  /** The slot in QEMU's form, e.g. `0xd`; null with it. */
   readonly addr: string | null;
+  /** What only a disk, only a NIC or only SCSI has. */
   readonly [detail: string]: string | number | boolean | null | undefined;
 }
 
 /** An operation, all of it data; the only thing apply runs. */
 export interface Plan {
+  /** For messages and the document; the steps do not depend on it. */
   readonly action: "add" | "remove";
+  /** For messages and the document; the steps hold full paths. */
   readonly instance: string;
   /** What the user calls the device: `disk 1`. */
   readonly title: string;
+  /** As it will be, or as it was; a tap may not have its name yet. */
   readonly device: DeviceView;
+  /** Done in this order, undone in reverse. */
   readonly steps: readonly Step[];
+  /** What the user accepts with it, one line each. */
   readonly warnings: readonly string[];
 }
 

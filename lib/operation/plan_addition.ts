@@ -45,9 +45,13 @@ export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
 
 /** Who a new device is and where it goes. */
 export interface Identity {
+  /** Device id, taken by nothing in QEMU or the file. */
   readonly id: string;
+  /** Lower case; the request's. */
   readonly uuid: string;
+  /** Unique among the instance's devices of this kind. */
   readonly name?: string | undefined;
+  /** Free in QEMU and in the file. */
   readonly place: PciPlace;
 }
 
@@ -83,13 +87,17 @@ export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
 
 /** What is particular to adding a device of one kind. */
 export interface Addition {
+  /** Decides which list of the runtime file grows. */
   readonly kind: "disk" | "nic";
+  /** From {@linkcode newIdentity}. */
   readonly identity: Identity;
   /** The entry for the runtime file, as JSON text. */
   readonly entry: string;
+  /** What the caller is told; the tap's name comes later. */
   readonly view: DeviceView;
   /** The steps on host and QEMU, the device itself included. */
   readonly steps: readonly Step[];
+  /** What the user accepts with it, one line each. */
   readonly warnings: readonly string[];
 }
 

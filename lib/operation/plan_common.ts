@@ -4,11 +4,16 @@
  * @module
  */
 
-import { basename } from "@std/path";
+import { basename } from "@std/path/posix";
 import { inverse, type RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
 import { refuseMissingCommands, refuseRunState } from "./refusals.ts";
-import type { CommitStateStep, QmpCommand, StageStateStep } from "./step.ts";
+import type {
+  CommitStateStep,
+  QmpCommand,
+  QmpStep,
+  StageStateStep,
+} from "./step.ts";
 
 /** The two steps of a change of the runtime file: stage first, commit last. */
 export function stateSteps(
@@ -29,7 +34,7 @@ export function qmpStep(
   execute: string,
   args: QmpCommand["arguments"],
   undo: QmpCommand | null,
-) {
+): QmpStep {
   return { kind: "qmp" as const, execute, arguments: args, undo };
 }
 

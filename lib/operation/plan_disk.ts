@@ -19,7 +19,8 @@ import {
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import type { DiskAddFacts, Facts } from "./facts.ts";
+import type { Facts } from "./facts.ts";
+import type { DiskAddFacts } from "./facts_disk.ts";
 import type { Decision } from "./plan.ts";
 import {
   alreadyThere,
@@ -113,7 +114,9 @@ function refuseUnfit(facts: DiskAddFacts, disk: DiskDevice) {
     const there = [...facts.iothreads].join(", ") || "none";
     throw refuse(`The VM has no iothread ${iothread}; there is ${there}`);
   }
-  if (cacheMode(settings.cache, devType).direct && !facts.source.direct) {
+  if (
+    cacheMode(settings.cache, devType).direct && facts.source.direct === false
+  ) {
     throw refuse(
       `The file system of ${disk.source} cannot do without the page cache (O_DIRECT), which cache ${settings.cache} asks for`,
     );

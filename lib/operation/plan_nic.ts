@@ -15,7 +15,7 @@ import {
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { NicAddFacts } from "./facts.ts";
+import type { NicAddFacts } from "./facts_nic.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import { networkSteps, refuseNode } from "./plan_nic_network.ts";
 import type { Decision } from "./plan.ts";

@@ -7,12 +7,16 @@
 
 import type { NicDevice } from "../device/nic.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
-import type { NicAddFacts } from "./facts.ts";
+import type { NicAddFacts } from "./facts_nic.ts";
 import type { NicAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 
-/** @throws {HotplugError} `duplicate` | `refused` | `unsupported` */
-export function refuseNode(facts: NicAddFacts, request: NicAdd) {
+/**
+ * Refuses a NIC that this node's network cannot take.
+ *
+ * @throws {HotplugError} `duplicate` | `refused` | `unsupported`
+ */
+export function refuseNode(facts: NicAddFacts, request: NicAdd): void {
   const owner = facts.macs.get(request.mac.value);
   if (owner !== undefined) {
     throw duplicate(

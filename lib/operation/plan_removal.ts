@@ -99,7 +99,9 @@ function unplugSteps(
 
 /** What is particular to removing a device of one kind. */
 export interface Removal<E extends DeviceEntry> {
+  /** Decides which list of the runtime file shrinks. */
   readonly kind: "disk" | "nic";
+  /** The recorded devices among which `word` selects. */
   readonly entries: readonly E[];
   /** The user's word for the device. */
   readonly word: string;

@@ -34,7 +34,11 @@ function migrating(what: string): HotplugError {
   );
 }
 
-/** @throws {HotplugError} `migrating` | `refused` */
+/**
+ * Refuses a VM in whose state device_add succeeds and must not be used.
+ *
+ * @throws {HotplugError} `migrating` | `refused`
+ */
 export function refuseRunState(qemu: QemuFacts): void {
   if (!NOT_MIGRATING.includes(qemu.migration)) {
     throw migrating(`the migration is ${qemu.migration}`);
@@ -49,7 +53,11 @@ export function refuseRunState(qemu: QemuFacts): void {
   }
 }
 
-/** @throws {HotplugError} `unsupported`, naming the missing commands */
+/**
+ * Refuses a QEMU that is too old, or whose monitor is restricted.
+ *
+ * @throws {HotplugError} `unsupported`, naming the missing commands
+ */
 export function refuseMissingCommands(
   qemu: QemuFacts,
   needed: readonly string[],
@@ -62,7 +70,11 @@ export function refuseMissingCommands(
   );
 }
 
-/** @throws {HotplugError} `unsupported` unless new PCI devices can be taken */
+/**
+ * Refuses what has no PCI hotplug by ACPI on its root bus.
+ *
+ * @throws {HotplugError} `unsupported` unless new PCI devices can be taken
+ */
 export function refuseMachine(facts: Facts, bus: string | undefined): void {
   const { machine } = facts.qemu;
   if (!/^pc(?:-|$)/.test(machine) || machine.startsWith("pc-q35")) {
@@ -81,7 +93,11 @@ export function refuseMachine(facts: Facts, bus: string | undefined): void {
   }
 }
 
-/** @throws {HotplugError} `duplicate` if one of these has the name already */
+/**
+ * Refuses a second name: a name must select one device.
+ *
+ * @throws {HotplugError} `duplicate` if one of these has the name already
+ */
 export function refuseTakenName(
   entries: readonly DeviceEntry[],
   name: string | undefined,
@@ -100,7 +116,11 @@ function isInQemu(qemu: QemuFacts, id: string): string | undefined {
   return qemu.netdevs.has(id) ? "a network backend" : undefined;
 }
 
-/** @throws {HotplugError} `duplicate` if the file or QEMU has the id already */
+/**
+ * Refuses an id that would be there twice: it has only a part of the uuid.
+ *
+ * @throws {HotplugError} `duplicate` if the file or QEMU has the id already
+ */
 export function refuseTakenId(facts: Facts, id: string): void {
   const { disks, nics } = facts.content.runtime;
   const holder = [...disks, ...nics].find((one) => one.hvinfo.id === id);
@@ -122,7 +142,11 @@ export function refuseTakenId(facts: Facts, id: string): void {
   );
 }
 
-/** @throws {HotplugError} `refused` if the socket is that of another VM */
+/**
+ * Refuses to record in one VM's file what happens in another.
+ *
+ * @throws {HotplugError} `refused` if the socket is that of another VM
+ */
 export function refuseForeignVm({ qemu, paths }: Facts): void {
   if (qemu.name === "" || qemu.name === paths.name) return;
   throw refuse(

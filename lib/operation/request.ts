@@ -11,44 +11,65 @@ import type { NicMode } from "../device/nic.ts";
 
 /** A uuid and whether the user gave it. */
 export interface UuidChoice {
+  /** Lower case. */
   readonly value: string;
+  /** A made one does not tell a new disk from one that is there. */
   readonly origin: "given" | "made";
 }
 
 /** What adding a disk and adding a NIC have in common. */
 export interface Plug {
+  /** Checked: it becomes part of paths. */
   readonly instance: string;
+  /** Also the source of the device id. */
   readonly uuid: UuidChoice;
+  /** Must be unique in the instance; none if undefined. */
   readonly name?: string | undefined;
+  /** Ganeti's or QEMU's word; undefined: the hvparam decides. */
   readonly driver?: string | undefined;
   /** PCI slot, 0 to 31; undefined: the first free one. */
   readonly slot?: number | undefined;
+  /** QEMU's id of it; undefined: `pci.0`. */
   readonly bus?: string | undefined;
+  /** Undefined: that of the devices already recorded. */
   readonly idScheme?: IdScheme | undefined;
 }
 
 /** Plug a disk. */
 export interface DiskAdd extends Plug {
+  /** The user's words, joined by a dash. */
   readonly kind: "disk-add";
   /** Absolute path. */
   readonly source: string;
   /** What the user set; the instance's hvparams give the rest. */
   readonly settings: Partial<DiskSettings>;
+  /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
+  /** Whether a start from the runtime file must give the same disk. */
   readonly migratable: "required" | "not-needed";
 }
 
 /** Plug a NIC. */
 export interface NicAdd extends Plug {
+  /** The user's words, joined by a dash. */
   readonly kind: "nic-add";
+  /** Lower case; a made one begins with `aa:00:00`. */
   readonly mac: { readonly value: string; readonly origin: "given" | "made" };
+  /** Already decided: `bridged` comes with a link. */
   readonly mode: NicMode;
+  /** Bridge, or what the network script makes of it. */
   readonly link?: string | undefined;
+  /** Ganeti's form: `100`, `.100`, `:100:200`. */
   readonly vlan?: string | undefined;
+  /** For the network script, which judges it. */
   readonly ip?: string | undefined;
+  /** Uuid of the Ganeti network. */
   readonly network?: string | undefined;
+  /** Queue pairs, 1 to 32; undefined: the hvparams decide. */
   readonly queues?: number | undefined;
+  /** Undefined: hvparam `vhost_net` decides. */
   readonly vhost?: "on" | "off" | undefined;
+  /** Undefined: hvparam `vnet_hdr` decides. */
   readonly vnetHdr?: "on" | "off" | undefined;
   /** Name of the tap; undefined: the kernel's choice. */
   readonly tap?: string | undefined;
@@ -58,17 +79,23 @@ export interface NicAdd extends Plug {
 
 /** Take a disk out. */
 export interface DiskRemove {
+  /** The user's words, joined by a dash. */
   readonly kind: "disk-remove";
+  /** Checked: it becomes part of paths. */
   readonly instance: string;
   /** Selects one disk: index, uuid or prefix, device id, name. */
   readonly device: string;
+  /** `kept`: the disk the VM was started from is refused. */
   readonly bootDisk: "kept" | "forced";
 }
 
 /** Take a NIC out. */
 export interface NicRemove {
+  /** The user's words, joined by a dash. */
   readonly kind: "nic-remove";
+  /** Checked: it becomes part of paths. */
   readonly instance: string;
+  /** Selects one NIC: index, uuid or prefix, device id, name. */
   readonly device: string;
 }
 
@@ -77,8 +104,11 @@ export type Request = DiskAdd | DiskRemove | NicAdd | NicRemove;
 
 /** How an operation reaches the instance and how long it may wait. */
 export interface Reach {
+  /** Absolute: {@linkcode defaultRunDir}, or what was given. */
   readonly runDir: string;
+  /** Absolute path of a socket to use instead of the derived one. */
   readonly qmp?: string | undefined;
+  /** Absolute path of a runtime file to use instead. */
   readonly state?: string | undefined;
   /** Longest wait for one QMP reply, in milliseconds. */
   readonly timeoutMs: number;

@@ -11,13 +11,9 @@ import { lockInstance } from "../state/lock.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
 import { apply, type Progress } from "./apply.ts";
-import {
-  expectRuntime,
-  type Facts,
-  readDiskAddFacts,
-  readFacts,
-  readNicAddFacts,
-} from "./facts.ts";
+import { expectRuntime, type Facts, readFacts } from "./facts.ts";
+import { readDiskAddFacts } from "./facts_disk.ts";
+import { readNicAddFacts } from "./facts_nic.ts";
 import { nothingChanged } from "./failure.ts";
 import { openMonitor } from "./monitor.ts";
 import type { Decision, DeviceView, Plan } from "./plan.ts";
@@ -31,19 +27,27 @@ import { World } from "./world.ts";
 
 /** How an operation is run. */
 export interface RunOptions extends Reach {
+  /** `dry-run`: same checks and plan, but no lock and no change. */
   readonly mode: "apply" | "dry-run";
   /** Ends waiting for the guest or for the lock at once. */
   readonly signal?: AbortSignal | undefined;
+  /** Sees every QMP message. */
   readonly trace?: QmpTrace | undefined;
+  /** Sees every step; a dry run has none. */
   readonly progress?: Progress | undefined;
 }
 
 /** What an operation came to. */
 export interface Outcome {
+  /** As in the request. */
   readonly instance: string;
+  /** Also said where there was nothing to do. */
   readonly action: "add" | "remove";
+  /** False after a dry run, and where all was so already. */
   readonly changed: boolean;
+  /** Null if what was to be removed is not there. */
   readonly device: DeviceView | null;
+  /** What the user accepted, one line each. */
   readonly warnings: readonly string[];
   /** The plan that a dry run did not apply. */
   readonly plan?: Plan | undefined;

@@ -15,7 +15,9 @@ import type { World } from "./world.ts";
 
 /** A command for QEMU. */
 export interface QmpCommand {
+  /** As on the wire, e.g. `blockdev-add`. */
   readonly execute: string;
+  /** As on the wire; empty if it takes none. */
   readonly arguments: Json;
 }
 
@@ -24,7 +26,9 @@ export interface QmpCommand {
  * goes with the command, and our copy is closed afterwards whatever happened.
  */
 export interface QmpStep extends QmpCommand {
+  /** Carried out by ./step_qmp.ts. */
   readonly kind: "qmp";
+  /** e.g. `source`, `tap:0`; an earlier step must have opened it. */
   readonly fd?: string;
   /** Takes it back; null where there is nothing to take back. */
   readonly undo: QmpCommand | null;
@@ -32,7 +36,9 @@ export interface QmpStep extends QmpCommand {
 
 /** Asks the guest to release a device and waits until it has. */
 export interface UnplugStep {
+  /** Carried out by ./step_qmp.ts. */
   readonly kind: "unplug";
+  /** Device id, as DEVICE_DELETED reports it. */
   readonly id: string;
   /** What the user calls it, for messages: `disk 1`. */
   readonly title: string;
@@ -42,18 +48,25 @@ export interface UnplugStep {
 
 /** Asks `query-pci` whether a device sits where the plan put it. */
 export interface VerifyDeviceStep {
+  /** Carried out by ./step_qmp.ts. */
   readonly kind: "verify-device";
+  /** Device id, `qdev_id` of `query-pci`. */
   readonly id: string;
+  /** 0 to 31. */
   readonly slot: number;
 }
 
 /** Opens a disk's source for QEMU; the fd is then called `source`. */
 export interface OpenSourceStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "open-source";
+  /** Absolute. */
   readonly path: string;
   /** What must be found there: {@linkcode identityOf}. */
   readonly identity: string;
+  /** Must agree with the block node's `read-only`. */
   readonly access: "rw" | "ro";
+  /** O_DIRECT; must agree with the block node's `cache.direct`. */
   readonly direct: boolean;
 }
 
@@ -62,28 +75,39 @@ export interface OpenSourceStep {
  * the kernel gave is then the value `tap`.
  */
 export interface OpenTapStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "open-tap";
+  /** At most 15 characters; null for the kernel's choice. */
   readonly name: string | null;
+  /** Queue pairs, 1 to 32. */
   readonly queues: number;
+  /** `on`: virtio-net headers, where the kernel has them. */
   readonly vnetHdr: "on" | "off";
 }
 
 /** Opens /dev/vhost-net once per queue: `vhost:0`, `vhost:1`, … */
 export interface OpenVhostStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "open-vhost";
+  /** As many as the tap has. */
   readonly queues: number;
 }
 
 /** Makes the tap a port of a bridge, with iproute2. */
 export interface BridgePortStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "bridge-port";
+  /** Name of a bridge of the kernel. */
   readonly bridge: string;
 }
 
 /** Runs a network script on the tap, as Ganeti would. */
 export interface NetworkScriptStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "network-script";
+  /** Absolute. */
   readonly path: string;
+  /** Ganeti's, SPEC 6.1, but for the tap's name. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -92,35 +116,45 @@ export type TapName = string | { readonly value: "tap" };
 
 /** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
 export interface NicFilesStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "nic-files";
+  /** Absolute path of `nic/INSTANCE`: SPEC 1.2. */
   readonly directory: string;
   /** `missing`: it is made, and removed again on the way back. */
   readonly directoryWas: "there" | "missing";
   /** By file name; a file that is in one of them only is made or removed. */
   readonly before: Readonly<Record<string, string>>;
+  /** Likewise. */
   readonly after: Readonly<Record<string, TapName>>;
 }
 
 /** Waits until QEMU holds no fd of a disk any more. */
 export interface AwaitReleaseStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "await-release";
+  /** QEMU's. */
   readonly pid: number;
+  /** The disk: {@linkcode identityOf}. */
   readonly identity: string;
 }
 
 /** Waits until the kernel has removed a tap. */
 export interface AwaitTapGoneStep {
+  /** Carried out by ./step_host.ts. */
   readonly kind: "await-tap-gone";
+  /** Its name in /sys/class/net. */
   readonly tap: string;
 }
 
 /** Writes and syncs the new runtime file beside the old one. */
 export interface StageStateStep extends StagedChange {
+  /** Carried out by ./step_state.ts. */
   readonly kind: "stage-state";
 }
 
 /** Puts the staged runtime file in the old one's place. */
 export interface CommitStateStep extends StagedChange {
+  /** Carried out by ./step_state.ts. */
   readonly kind: "commit-state";
   /** The change that takes it back. */
   readonly inverse: RuntimeChange;
@@ -147,7 +181,9 @@ export type Effect = "done" | "not-done" | "unknown";
 
 /** What a person is shown of a step. */
 export interface StepDescription {
+  /** One line, e.g. `make a tap`. */
   readonly step: string;
+  /** The command, null if it is this node that acts. */
   readonly qmp: QmpCommand | null;
   /** The action on this node, null if it is QEMU that acts. */
   readonly host: string | null;
@@ -157,6 +193,7 @@ export interface StepDescription {
 
 /** What can be done with a step of one kind. */
 export interface Verbs<S extends Step> {
+  /** May throw half-way: undo then follows. */
   do(step: S, world: World): Promise<void>;
   /**
    * Takes back what is there of the step, all or part of it or nothing; may be
@@ -165,6 +202,7 @@ export interface Verbs<S extends Step> {
   undo(step: S, world: World): Promise<void>;
   /** Asks QEMU, the host or the file; never memory. */
   confirm(step: S, world: World): Promise<Effect>;
+  /** Pure: `--dry-run` and the trace show it. */
   describe(step: S): StepDescription;
 }
 

@@ -7,12 +7,13 @@
 import { HotplugError, messageOf } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
-  queryDeviceIds,
-  queryFdsets,
-  queryNetdevs,
-  queryNodeNames,
-  queryPci,
+  DEVICE_IDS,
+  FDSETS,
+  NETDEVS,
+  NODE_NAMES,
+  PCI,
 } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { formatCommand } from "./command_text.ts";
@@ -38,19 +39,19 @@ const EFFECTS: Record<
   (args: Json, qmp: QmpSession) => Promise<boolean>
 > = {
   "add-fd": async (args, qmp) =>
-    !isEmptySet(await queryFdsets(qmp), args["fdset-id"]),
+    !isEmptySet(await ask(qmp, FDSETS), args["fdset-id"]),
   "remove-fd": async (args, qmp) =>
-    isEmptySet(await queryFdsets(qmp), args["fdset-id"]),
+    isEmptySet(await ask(qmp, FDSETS), args["fdset-id"]),
   "blockdev-add": async (args, qmp) =>
-    (await queryNodeNames(qmp)).has(String(args["node-name"])),
+    (await ask(qmp, NODE_NAMES)).has(String(args["node-name"])),
   "blockdev-del": async (args, qmp) =>
-    !(await queryNodeNames(qmp)).has(String(args["node-name"])),
+    !(await ask(qmp, NODE_NAMES)).has(String(args["node-name"])),
   "netdev_add": async (args, qmp) =>
-    (await queryNetdevs(qmp)).has(String(args.id)),
+    (await ask(qmp, NETDEVS)).has(String(args.id)),
   "netdev_del": async (args, qmp) =>
-    !(await queryNetdevs(qmp)).has(String(args.id)),
+    !(await ask(qmp, NETDEVS)).has(String(args.id)),
   "device_add": async (args, qmp) =>
-    (await queryDeviceIds(qmp)).has(String(args.id)),
+    (await ask(qmp, DEVICE_IDS)).has(String(args.id)),
 };
 
 async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
@@ -108,7 +109,7 @@ const qmp: Verbs<QmpStep> = {
 };
 
 async function presence(id: string, world: World): Promise<boolean> {
-  return (await queryDeviceIds(world.qmp)).has(id);
+  return (await ask(world.qmp, DEVICE_IDS)).has(id);
 }
 
 /** QEMU stopped answering with the request perhaps on its way. */
@@ -164,7 +165,7 @@ async function sitsAt(
   step: VerifyDeviceStep,
   world: World,
 ): Promise<boolean> {
-  const devices = await queryPci(world.qmp);
+  const devices = await ask(world.qmp, PCI);
   return devices.some((one) => one.id === step.id && one.slot === step.slot);
 }
 

@@ -6,13 +6,15 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import { queryDeviceIds } from "../qmp/commands.ts";
+import { DEVICE_IDS } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import type { World } from "./world.ts";
 
 /** What is to be unplugged. */
 export interface UnplugTarget {
+  /** Device id: the events are matched by it. */
   readonly id: string;
   /** What the user calls it, for messages. */
   readonly title: string;
@@ -46,7 +48,7 @@ async function request(id: string, world: World): Promise<"sent" | "gone"> {
     await world.qmp.execute("device_del", { id });
   } catch (error) {
     if (!(error instanceof QmpCommandError)) throw error;
-    if (!(await queryDeviceIds(world.qmp)).has(id)) return "gone";
+    if (!(await ask(world.qmp, DEVICE_IDS)).has(id)) return "gone";
   }
   return "sent";
 }
@@ -97,7 +99,7 @@ export async function unplug(
       throw pendingUnplug(target, "the waiting was ended");
     }
     if (found !== "timeout") return settle(target, found);
-    if (!(await queryDeviceIds(world.qmp)).has(id)) return;
+    if (!(await ask(world.qmp, DEVICE_IDS)).has(id)) return;
     if (performance.now() >= deadline) {
       throw pendingUnplug(
         target,

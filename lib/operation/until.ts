@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pause } from "../sys/pause.ts";
 import { HotplugError } from "../errors.ts";
 
 /** How long to wait, and for what. */
@@ -36,7 +37,7 @@ export async function until(
         `Waited ${timeoutMs / 1000} s in vain for ${what}`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await pause(pauseMs);
     pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
   }
 }

@@ -10,6 +10,7 @@ import type { Fd } from "../sys/fd.ts";
 
 /** How a world reaches QEMU, and how long it waits. */
 export interface WorldOptions extends SessionOptions {
+  /** Where a new session is opened, should the first one end. */
   readonly qmpPath: string;
   /** Longest wait for the guest to release a device, in milliseconds. */
   readonly unplugTimeoutMs: number;
@@ -19,6 +20,7 @@ export interface WorldOptions extends SessionOptions {
 
 /** Owns the session and every fd on its way to QEMU. */
 export class World implements Disposable {
+  /** Also those of a session that is opened anew. */
   readonly options: WorldOptions;
   /** Values that steps found out: `tap`, the texts staged changes base on. */
   readonly values = new Map<string, string>();
@@ -48,13 +50,18 @@ export class World implements Disposable {
     this.#fds.set(name, fd);
   }
 
-  /** @throws {TypeError} if no step before opened it */
+  /**
+   * An fd that is kept here, and stays ours.
+   *
+   * @throws {TypeError} if no step before opened it
+   */
   fd(name: string): Fd {
     const fd = this.#fds.get(name);
     if (fd === undefined) throw new TypeError(`no step opened fd ${name}`);
     return fd;
   }
 
+  /** Closes our copy, if there is one; QEMU's own stays open. */
   closeFd(name: string): void {
     this.#fds.get(name)?.close();
     this.#fds.delete(name);
@@ -67,13 +74,18 @@ export class World implements Disposable {
     }
   }
 
-  /** @throws {TypeError} if no step before found it out */
+  /**
+   * A value that exists only at run time.
+   *
+   * @throws {TypeError} if no step before found it out
+   */
   value(name: string): string {
     const value = this.values.get(name);
     if (value === undefined) throw new TypeError(`no step made value ${name}`);
     return value;
   }
 
+  /** Closes every fd that is still here, and the session. */
   [Symbol.dispose](): void {
     this.closeFds("");
     this.#session.close();

@@ -5,44 +5,29 @@
  * @module
  */
 
-import { DeadlineError } from "../sys/errno.ts";
-import { UnixSocket } from "../sys/unix_socket.ts";
-import {
-  QmpClosedError,
-  QmpNoGreetingError,
-  QmpProtocolError,
-  QmpTimeoutError,
-} from "./errors.ts";
-import { Inbox } from "./inbox.ts";
+import type { Fd } from "../sys/fd.ts";
+import { QmpNoGreetingError, QmpTimeoutError } from "./errors.ts";
 import type { Json, QmpEvent, QmpVersion } from "./message.ts";
 import type {
+  Command,
   ExecuteOptions,
   SessionOptions,
   WaitOptions,
 } from "./session_options.ts";
+import { QmpStream } from "./stream.ts";
 
-type State = "negotiating" | "ready" | "closed";
-
-/** What one read of the socket came to. */
-type Progress = "messages" | "timeout" | "aborted";
-
-const READ_BYTES = 64 * 1024;
-const READS_BETWEEN_BREATHS = 16;
+/** `negotiating` until qmp_capabilities is answered; `closed` is for good. */
+export type State = "negotiating" | "ready" | "closed";
 
 /** A session; it owns its socket. Commands run one after the other. */
 export class QmpSession implements Disposable {
-  #state: State = "negotiating";
+  #isReady = false;
   #lastId = 0;
-  #reads = 0;
-  /** The command whose reply is awaited. */
-  #command = "qmp_capabilities";
-  readonly #inbox = new Inbox();
-  readonly #buffer = new Uint8Array(READ_BYTES);
-  readonly #socket: UnixSocket;
+  readonly #stream: QmpStream;
   readonly #options: SessionOptions;
 
-  private constructor(socket: UnixSocket, options: SessionOptions) {
-    this.#socket = socket;
+  private constructor(stream: QmpStream, options: SessionOptions) {
+    this.#stream = stream;
     this.#options = options;
   }
 
@@ -60,17 +45,17 @@ export class QmpSession implements Disposable {
   ): Promise<QmpSession> {
     const { timeoutMs } = options;
     const deadline = performance.now() + timeoutMs;
-    const socket = await connect(path, timeoutMs);
-    const session = new QmpSession(socket, options);
+    const stream = await QmpStream.connect(path, timeoutMs, options.trace);
+    const session = new QmpSession(stream, options);
     try {
-      while (session.#inbox.version === undefined) {
-        const progress = await session.#read(deadline);
+      while (stream.inbox.version === undefined) {
+        const progress = await stream.read(deadline);
         if (progress === "messages") continue;
         options.onSilence?.();
         throw new QmpNoGreetingError(timeoutMs);
       }
-      session.#state = "ready";
       await session.execute("qmp_capabilities");
+      session.#isReady = true;
       return session;
     } catch (error) {
       session.close();
@@ -80,19 +65,20 @@ export class QmpSession implements Disposable {
 
   /** Where the session stands. */
   get state(): State {
-    return this.#state;
+    if (this.#stream.isClosed) return "closed";
+    return this.#isReady ? "ready" : "negotiating";
   }
 
   /** QEMU's version, from the greeting. */
   get version(): QmpVersion {
-    const { version } = this.#inbox;
+    const { version } = this.#stream.inbox;
     if (version === undefined) throw new TypeError("no greeting yet");
     return version;
   }
 
   /** Credentials of whoever listens on the socket; may be a proxy. */
   peer(): { pid: number; uid: number; gid: number } {
-    return this.#socket.peerCredentials();
+    return this.#stream.peer();
   }
 
   /**
@@ -108,19 +94,52 @@ export class QmpSession implements Disposable {
     args: Json = {},
     { fd }: ExecuteOptions = {},
   ): Promise<unknown> {
-    if (this.#state !== "ready") {
-      throw new QmpClosedError(`cannot send ${command}: the session has ended`);
+    const [value] = await this.#exchange([{ execute: command, args }], fd);
+    return value;
+  }
+
+  /**
+   * Sends several commands at once and awaits all replies; QEMU carries them
+   * out one after the other. For questions: if one is refused, the others are
+   * carried out all the same.
+   *
+   * @returns the `return` values, in the commands' order
+   * @throws as {@linkcode QmpSession.execute}
+   */
+  async executeAll(commands: readonly Command[]): Promise<unknown[]> {
+    return await this.#exchange(commands, undefined);
+  }
+
+  async #exchange(
+    commands: readonly Command[],
+    fd: Fd | undefined,
+  ): Promise<unknown[]> {
+    const messages = commands.map(({ execute, args = {} }) => ({
+      execute,
+      arguments: args,
+      id: `kvm-hotplug-${++this.#lastId}`,
+    }));
+    this.#stream.inbox.expect(messages.map(({ id }) => id));
+    const { timeoutMs } = this.#options;
+    this.#stream.command = messages[0]?.execute ?? "";
+    const lines = messages.map((message) => JSON.stringify(message));
+    await this.#stream.send(lines, { fd, timeoutMs });
+    const values: unknown[] = [];
+    for (const { id, execute } of messages) {
+      values.push(await this.#reply(id, execute));
     }
+    return values;
+  }
+
+  /** Awaits one reply, each for as long as the time-out allows. */
+  async #reply(id: string, command: string): Promise<unknown> {
     const { timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
-    const id = `kvm-hotplug-${++this.#lastId}`;
-    this.#command = command;
-    this.#inbox.expect(id);
-    await this.#send({ execute: command, arguments: args, id }, { fd });
+    this.#stream.command = command;
     for (;;) {
-      const reply = this.#inbox.takeReply(command);
+      const reply = this.#stream.inbox.takeReply(id, command);
       if (reply !== undefined) return reply.value;
-      const progress = await this.#read(deadline);
+      const progress = await this.#stream.read(deadline);
       if (progress !== "messages") {
         throw new QmpTimeoutError(command, timeoutMs);
       }
@@ -129,13 +148,10 @@ export class QmpSession implements Disposable {
 
   /** A mark in the stream of events: what comes later counts as since. */
   mark(): number {
-    return this.#inbox.events.mark();
+    return this.#stream.inbox.events.mark();
   }
 
-  /**
-   * The first event since the mark that `match` accepts, among those that came
-   * already and those to come.
-   */
+  /** The first event since the mark that `match` accepts, come or to come. */
   async waitEvent(
     match: (event: QmpEvent) => boolean,
     { timeoutMs, signal, since }: WaitOptions,
@@ -143,107 +159,21 @@ export class QmpSession implements Disposable {
     const deadline = performance.now() + timeoutMs;
     let next = since;
     for (;;) {
-      const found = this.#inbox.events.find(match, next);
+      const found = this.#stream.inbox.events.find(match, next);
       if (found !== undefined) return found;
       next = this.mark();
-      const progress = await this.#read(deadline, signal);
+      const progress = await this.#stream.read(deadline, signal);
       if (progress !== "messages") return progress;
     }
   }
 
   /** Ends the session; QEMU then serves its next client. */
   close(): void {
-    this.#state = "closed";
-    this.#socket.close();
+    this.#stream.close();
   }
 
+  /** As {@linkcode QmpSession.close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  async #send(message: Json, { fd }: ExecuteOptions): Promise<void> {
-    const text = JSON.stringify(message);
-    this.#options.trace?.("send", text, fd);
-    const { timeoutMs } = this.#options;
-    try {
-      await this.#socket.sendAll(
-        new TextEncoder().encode(text + "\r\n"),
-        fd === undefined ? { timeoutMs } : { timeoutMs, fd },
-      );
-    } catch (error) {
-      // Half a command may be out: this stream cannot be used any more.
-      this.close();
-      if (error instanceof DeadlineError) {
-        throw new QmpTimeoutError(String(message.execute), timeoutMs);
-      }
-      throw this.#ended(error);
-    }
-  }
-
-  /** Reads what there is, or waits for something to come. */
-  async #read(deadline: number, signal?: AbortSignal): Promise<Progress> {
-    for (;;) {
-      const left = deadline - performance.now();
-      if (left <= 0) return "timeout";
-      if (signal?.aborted) return "aborted";
-      const bytes = this.#receive();
-      if (bytes !== "would-block") {
-        await this.#breathe();
-        return this.#accept(this.#buffer.subarray(0, bytes));
-      }
-      const ready = await this.#socket.waitReadable(
-        signal ? { timeoutMs: left, signal } : { timeoutMs: left },
-      );
-      if (ready !== "readable") return ready;
-    }
-  }
-
-  /** A peer that never pauses must not keep timers and signals waiting. */
-  async #breathe(): Promise<void> {
-    if (++this.#reads % READS_BETWEEN_BREATHS !== 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-
-  #receive(): number | "would-block" {
-    let bytes: number | "would-block";
-    try {
-      bytes = this.#socket.receive(this.#buffer);
-    } catch (error) {
-      this.close();
-      throw this.#ended(error);
-    }
-    if (bytes === 0) {
-      this.close();
-      throw this.#ended(undefined);
-    }
-    return bytes;
-  }
-
-  #ended(cause: unknown): QmpClosedError {
-    return new QmpClosedError(
-      `QEMU closed the QMP socket at or after ${this.#command}`,
-      { cause },
-    );
-  }
-
-  #accept(chunk: Uint8Array): Progress {
-    try {
-      const trace = this.#options.trace;
-      this.#inbox.accept(chunk, (text) => trace?.("receive", text));
-      return "messages";
-    } catch (error) {
-      if (error instanceof QmpProtocolError) this.close();
-      throw error;
-    }
-  }
-}
-
-async function connect(path: string, timeoutMs: number): Promise<UnixSocket> {
-  try {
-    return await UnixSocket.connect(path, { timeoutMs });
-  } catch (error) {
-    // The backlog stayed full: others wait for the same monitor.
-    if (error instanceof DeadlineError) throw new QmpNoGreetingError(timeoutMs);
-    throw error;
   }
 }

@@ -5,21 +5,26 @@
  * @module
  */
 
-import type { QmpSession } from "./client.ts";
 import { isJson, type Json } from "./message.ts";
+import type { Query } from "./query.ts";
 
 /** One function on a PCI bus: `PciDeviceInfo` of qapi/pci.json. */
 export interface PciDevice {
   /** Number of the bus it sits on, 0 for the root bus. */
   readonly bus: number;
+  /** 0 to 31. */
   readonly slot: number;
+  /** 0 to 7. */
   readonly function: number;
   /** Device id, empty if it was given none. */
   readonly id: string;
   /** PCI class code, e.g. 0x0200 for Ethernet. */
   readonly class: number;
+  /** QEMU's text for the class, may be empty. */
   readonly description: string;
+  /** PCI vendor id, e.g. 0x1af4 for virtio. */
   readonly vendor: number;
+  /** PCI device id, e.g. 0x1042 for virtio-blk. */
   readonly device: number;
   /** Device id of the bridge it sits behind; empty on the root bus. */
   readonly behind: string;
@@ -27,7 +32,9 @@ export interface PciDevice {
 
 /** One set of `query-fdsets`. */
 export interface Fdset {
+  /** The N of `/dev/fdset/N`, chosen by whoever added it. */
   readonly id: number;
+  /** Texts of its fds, as given to add-fd; none after remove-fd. */
   readonly opaques: readonly string[];
   /** File descriptors QEMU still holds for reopening, 0 after remove-fd. */
   readonly fds: number;
@@ -39,10 +46,20 @@ export interface BlockBackend {
   readonly qdev: string;
   /** Name of the backend made by `-drive`, else empty. */
   readonly device: string;
+  /** Node-name of the topmost node, empty for an empty drive. */
   readonly nodeName: string;
   /** Virtual size in bytes, undefined for an empty drive. */
   readonly sizeBytes: number | undefined;
+  /** What QEMU opened, e.g. `/dev/fdset/1`; empty for an empty drive. */
   readonly file: string;
+}
+
+/** A network backend, as far as QEMU tells. */
+export interface Netdev {
+  /** QEMU's fd of the first queue. */
+  readonly fd: number | undefined;
+  /** At least 1. */
+  readonly queues: number;
 }
 
 /** Bridges within bridges deeper than this are not followed. */
@@ -86,112 +103,103 @@ function readPci(devices: Json[], behind: string, depth: number): PciDevice[] {
 }
 
 /** Every PCI function, those behind bridges included. */
-export async function queryPci(qmp: QmpSession): Promise<PciDevice[]> {
-  const buses = list(await qmp.execute("query-pci"));
-  return buses.flatMap((bus) => readPci(list(bus.devices), "", MAX_BRIDGES));
-}
+export const PCI: Query<PciDevice[]> = {
+  execute: "query-pci",
+  read: (value) =>
+    list(value).flatMap((bus) => readPci(list(bus.devices), "", MAX_BRIDGES)),
+};
 
 /** Names of all commands this QEMU has. */
-export async function queryCommands(qmp: QmpSession): Promise<Set<string>> {
-  const commands = list(await qmp.execute("query-commands"));
-  return new Set(commands.map((command) => text(command.name)));
-}
+export const COMMANDS: Query<Set<string>> = {
+  execute: "query-commands",
+  read: (value) => new Set(list(value).map((command) => text(command.name))),
+};
 
 /** Run state, e.g. `running`, `paused`, `inmigrate`: qapi/run-state.json. */
-export async function queryRunState(qmp: QmpSession): Promise<string> {
-  return text(object(await qmp.execute("query-status")).status);
-}
+export const RUN_STATE: Query<string> = {
+  execute: "query-status",
+  read: (value) => text(object(value).status),
+};
 
 /** Migration status, e.g. `active`; empty if there was none yet. */
-export async function queryMigration(qmp: QmpSession): Promise<string> {
-  return text(object(await qmp.execute("query-migrate")).status);
-}
+export const MIGRATION: Query<string> = {
+  execute: "query-migrate",
+  read: (value) => text(object(value).status),
+};
 
 /** The guest's `-name`, empty if it has none. */
-export async function queryName(qmp: QmpSession): Promise<string> {
-  return text(object(await qmp.execute("query-name")).name);
-}
+export const NAME: Query<string> = {
+  execute: "query-name",
+  read: (value) => text(object(value).name),
+};
 
 /** Node-names of the block graph. */
-export async function queryNodeNames(qmp: QmpSession): Promise<Set<string>> {
-  const nodes = list(
-    await qmp.execute("query-named-block-nodes", { flat: true }),
-  );
-  return new Set(nodes.map((node) => text(node["node-name"])));
+export const NODE_NAMES: Query<Set<string>> = {
+  execute: "query-named-block-nodes",
+  args: { flat: true },
+  read: (value) => new Set(list(value).map((node) => text(node["node-name"]))),
+};
+
+function readBackend(one: Json): BlockBackend {
+  const inserted = object(one.inserted);
+  const size = object(inserted.image)["virtual-size"];
+  return {
+    qdev: text(one.qdev),
+    device: text(one.device),
+    nodeName: text(inserted["node-name"]),
+    sizeBytes: typeof size === "number" ? size : undefined,
+    file: text(inserted.file),
+  };
 }
 
 /** What each guest disk is backed by. */
-export async function queryBlock(qmp: QmpSession): Promise<BlockBackend[]> {
-  return list(await qmp.execute("query-block")).map((one) => {
-    const inserted = object(one.inserted);
-    const size = object(inserted.image)["virtual-size"];
-    return {
-      qdev: text(one.qdev),
-      device: text(one.device),
-      nodeName: text(inserted["node-name"]),
-      sizeBytes: typeof size === "number" ? size : undefined,
-      file: text(inserted.file),
-    };
-  });
+export const BLOCK: Query<BlockBackend[]> = {
+  execute: "query-block",
+  read: (value) => list(value).map(readBackend),
+};
+
+function readFdset(one: Json): Fdset {
+  const fds = list(one.fds);
+  return {
+    id: whole(one["fdset-id"]),
+    opaques: fds.map((fd) => text(fd.opaque)),
+    fds: fds.length,
+  };
 }
 
 /** The fd sets QEMU keeps. */
-export async function queryFdsets(qmp: QmpSession): Promise<Fdset[]> {
-  return list(await qmp.execute("query-fdsets")).map((one) => {
-    const fds = list(one.fds);
-    return {
-      id: whole(one["fdset-id"]),
-      opaques: fds.map((fd) => text(fd.opaque)),
-      fds: fds.length,
-    };
-  });
-}
+export const FDSETS: Query<Fdset[]> = {
+  execute: "query-fdsets",
+  read: (value) => list(value).map(readFdset),
+};
 
 /** Ids of the iothreads. */
-export async function queryIothreads(qmp: QmpSession): Promise<Set<string>> {
-  const threads = list(await qmp.execute("query-iothreads"));
-  return new Set(threads.map((thread) => text(thread.id)));
-}
+export const IOTHREADS: Query<Set<string>> = {
+  execute: "query-iothreads",
+  read: (value) => new Set(list(value).map((thread) => text(thread.id))),
+};
 
 /** Ids of all devices that were given one, hot-plugged or not. */
-export async function queryDeviceIds(qmp: QmpSession): Promise<Set<string>> {
-  const path = "/machine/peripheral";
-  const children = list(await qmp.execute("qom-list", { path }))
-    .filter((child) => text(child.type).startsWith("child<"));
-  return new Set(children.map((child) => text(child.name)));
-}
+export const DEVICE_IDS: Query<Set<string>> = {
+  execute: "qom-list",
+  args: { path: "/machine/peripheral" },
+  read: (value) =>
+    new Set(
+      list(value).filter((child) => text(child.type).startsWith("child<"))
+        .map((child) => text(child.name)),
+    ),
+};
 
 /** Machine type, e.g. `pc-i440fx-7.2`. */
-export async function queryMachine(qmp: QmpSession): Promise<string> {
-  const type = await qmp.execute("qom-get", {
-    path: "/machine",
-    property: "type",
-  });
-  return text(type).replace(/-machine$/, "");
-}
+export const MACHINE: Query<string> = {
+  execute: "qom-get",
+  args: { path: "/machine", property: "type" },
+  read: (value) => text(value).replace(/-machine$/, ""),
+};
 
-/** A network backend, as far as QEMU tells. */
-export interface Netdev {
-  /** QEMU's fd of the first queue. */
-  readonly fd: number | undefined;
-  readonly queues: number;
-}
-
-/**
- * The network backends by id. No QMP command lists them; in HMP's
- * `info network` a backend's id begins a line (` \\ ` comes before it when a
- * NIC uses it), ends at the first colon, and has a line for each queue.
- */
-export async function queryNetdevs(
-  qmp: QmpSession,
-): Promise<Map<string, Netdev>> {
-  const output = text(
-    await qmp.execute("human-monitor-command", {
-      "command-line": "info network",
-    }),
-  );
+function readNetdevs(value: unknown): Map<string, Netdev> {
   const netdevs = new Map<string, Netdev>();
-  for (const line of output.split(/\r?\n/)) {
+  for (const line of text(value).split(/\r?\n/)) {
     const match = /^(?: \\ )?([^\s:]+): index=\d+,type=(\w+)/.exec(line);
     if (match?.[1] === undefined || match[2] === "nic") continue;
     const known = netdevs.get(match[1]);
@@ -203,3 +211,14 @@ export async function queryNetdevs(
   }
   return netdevs;
 }
+
+/**
+ * The network backends by id. No QMP command lists them; in HMP's
+ * `info network` a backend's id begins a line (` \\ ` comes before it when a
+ * NIC uses it), ends at the first colon, and has a line for each queue.
+ */
+export const NETDEVS: Query<Map<string, Netdev>> = {
+  execute: "human-monitor-command",
+  args: { "command-line": "info network" },
+  read: readNetdevs,
+};

@@ -6,17 +6,22 @@
 
 /** Base of all errors of this folder. */
 export class QmpError extends Error {
+  /** Kept through the minified build, which renames the class. */
   override readonly name: string = "QmpError";
 }
 
 /** QEMU refused a command; the session goes on. */
 export class QmpCommandError extends QmpError {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpCommandError";
+  /** What was sent, e.g. `device_add`. */
   readonly command: string;
   /** `GenericError`, `DeviceNotFound`, `CommandNotFound`, … */
   readonly class: string;
+  /** English text: for people, never decided on. */
   readonly desc: string;
 
+  /** Takes `class` and `desc` of the reply. */
   constructor(command: string, errorClass: string, desc: string) {
     super(`QEMU refused ${command}: ${desc} (${errorClass})`);
     this.command = command;
@@ -30,9 +35,12 @@ export class QmpCommandError extends QmpError {
  * out is unknown: ask before deciding.
  */
 export class QmpTimeoutError extends QmpError {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpTimeoutError";
+  /** What was sent, and may take effect yet. */
   readonly command: string;
 
+  /** `timeoutMs` is how long was waited. */
   constructor(command: string, timeoutMs: number) {
     super(`QEMU did not answer ${command} within ${timeoutMs / 1000} s`);
     this.command = command;
@@ -41,13 +49,16 @@ export class QmpTimeoutError extends QmpError {
 
 /** The session is over: QEMU ended, or something between us and it. */
 export class QmpClosedError extends QmpError {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpClosedError";
 }
 
 /** The peer does not speak QMP; the session is over. */
 export class QmpProtocolError extends QmpError {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpProtocolError";
 
+  /** `why` goes on after a colon. */
   constructor(why: string) {
     super(`The peer of the QMP socket does not keep to QMP: ${why}`);
   }
@@ -55,8 +66,10 @@ export class QmpProtocolError extends QmpError {
 
 /** Connected, and no greeting came: somebody else holds the monitor. */
 export class QmpNoGreetingError extends QmpError {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpNoGreetingError";
 
+  /** `timeoutMs` is how long was waited. */
   constructor(timeoutMs: number) {
     super(`the QMP socket gave no greeting within ${timeoutMs / 1000} s`);
   }

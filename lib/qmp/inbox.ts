@@ -18,10 +18,12 @@ type Reply = Extract<QmpMessage, { kind: "return" | "error" }>;
 
 /** The received side of a session. */
 export class Inbox {
+  /** All of them, also those that come while a reply is awaited. */
   readonly events: EventLog = new EventLog();
   #version: QmpVersion | undefined;
-  #awaited: string | undefined;
-  #reply: Reply | undefined;
+  /** Commands whose reply has not come yet, in the order they were sent. */
+  #awaited: string[] = [];
+  readonly #replies = new Map<string, Reply>();
   readonly #framer = new MessageFramer();
 
   /** QEMU's version, once the greeting has come. */
@@ -43,26 +45,23 @@ export class Inbox {
     }
   }
 
-  /** From now on the reply to this command is kept, and no other. */
-  expect(id: string): void {
-    this.#awaited = id;
-    this.#reply = undefined;
+  /** From now on the replies to these commands are kept, and no others. */
+  expect(ids: readonly string[]): void {
+    this.#awaited = [...ids];
+    this.#replies.clear();
   }
 
   /**
-   * The reply that is expected.
+   * The reply to a command that is expected.
    *
    * @param command named in the error
    * @returns undefined if it has not come yet
    * @throws {QmpCommandError} if the reply is an error, or an error came that
    * names no command
    */
-  takeReply(command: string): { value: unknown } | undefined {
-    const reply = this.#reply;
-    if (reply === undefined) return undefined;
-    this.#reply = undefined;
-    this.#awaited = undefined;
-    if (reply.kind !== "error") return reply;
+  takeReply(id: string, command: string): { value: unknown } | undefined {
+    const reply = this.#replies.get(id);
+    if (reply?.kind !== "error") return reply;
     throw new QmpCommandError(command, reply.class, reply.desc);
   }
 
@@ -82,11 +81,14 @@ export class Inbox {
         message satisfies never;
     }
   }
-  /** The first reply that fits; others answer what is no longer awaited. */
+  /** Others answer what is no longer awaited. */
   #keepReply(reply: Reply) {
     const unnamed = reply.kind === "error" && reply.id == null;
-    const fits = this.#awaited !== undefined &&
-      (unnamed || reply.id === this.#awaited);
-    if (fits) this.#reply ??= reply;
+    const id = unnamed
+      ? this.#awaited[0]
+      : this.#awaited.find((one) => one === reply.id);
+    if (id === undefined) return;
+    this.#awaited = this.#awaited.filter((one) => one !== id);
+    this.#replies.set(id, reply);
   }
 }

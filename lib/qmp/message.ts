@@ -15,8 +15,11 @@ export type Json = Record<string, unknown>;
 
 /** QEMU's version, from the greeting. */
 export interface QmpVersion {
+  /** The 7 of 7.2.22. */
   readonly major: number;
+  /** The 2 of 7.2.22. */
   readonly minor: number;
+  /** The 22 of 7.2.22; 50 and more before a release. */
   readonly micro: number;
   /** The distribution's own version text, may be empty. */
   readonly package: string;
@@ -24,8 +27,11 @@ export interface QmpVersion {
 
 /** One asynchronous event. */
 export interface QmpEvent {
+  /** In capitals, e.g. `DEVICE_DELETED`: QEMU's schema. */
   readonly event: string;
+  /** Empty if the event has none. */
   readonly data: Json;
+  /** By QEMU's clock, milliseconds since 1970. */
   readonly timestampMs: number;
 }
 
@@ -52,7 +58,11 @@ export class MessageFramer {
   #length = 0;
   readonly #limit: number;
 
-  /** @param limit longest line, in bytes */
+  /**
+   * Begins with nothing kept.
+   *
+   * @param limit longest line, in bytes
+   */
   constructor(limit: number = MAX_MESSAGE_BYTES) {
     this.#limit = limit;
   }

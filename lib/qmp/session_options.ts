@@ -5,6 +5,7 @@
  */
 
 import type { Fd } from "../sys/fd.ts";
+import type { Json } from "./message.ts";
 
 /** Sees every message as text, with what travels beside it. */
 export type QmpTrace = (
@@ -17,6 +18,7 @@ export type QmpTrace = (
 export interface SessionOptions {
   /** Longest wait for one reply, in milliseconds. */
   readonly timeoutMs: number;
+  /** Sees the greeting and all that follows, both ways. */
   readonly trace?: QmpTrace | undefined;
   /** Called when no greeting came, while still connected. */
   readonly onSilence?: (() => void) | undefined;
@@ -30,9 +32,18 @@ export interface ExecuteOptions {
 
 /** How long to wait for an event, and from where on. */
 export interface WaitOptions {
+  /** Longest wait, in milliseconds; 0: only what came already. */
   readonly timeoutMs: number;
   /** Ends the wait at once. */
   readonly signal?: AbortSignal | undefined;
   /** Events older than this mark do not count: {@linkcode QmpSession.mark}. */
   readonly since: number;
+}
+
+/** One of several commands that are sent at once. */
+export interface Command {
+  /** As on the wire, e.g. `query-pci`. */
+  readonly execute: string;
+  /** What it takes, by QEMU's names. @default none */
+  readonly args?: Json | undefined;
 }

@@ -16,20 +16,31 @@ import {
 
 /** Parameters as Ganeti merged them at start, defaults filled in. */
 export interface Hvparams {
+  /** `disk_type`, Ganeti's word for the driver; `paravirtual`. */
   readonly diskType: string;
+  /** `nic_type`, likewise; `paravirtual`. */
   readonly nicType: string;
+  /** `disk_cache`; `default`. Not checked: {@linkcode cacheMode} does. */
   readonly diskCache: string;
+  /** `disk_aio`; `threads`. */
   readonly diskAio: string;
+  /** `disk_discard`: `unmap`, else `ignore`. */
   readonly diskDiscard: string;
+  /** `vhost_net`; false. */
   readonly vhostNet: boolean;
+  /** `vnet_hdr`; true. */
   readonly vnetHdr: boolean;
   /** Queue pairs of a virtio NIC, 1 to 32 once checked. */
   readonly virtioNetQueues: number;
   /** PCI slots below this are not ours to use, 0 to 32 once checked. */
   readonly pciReservations: number;
+  /** `use_chroot`: QEMU sees no file of this node; false. */
   readonly useChroot: boolean;
+  /** `acpi`, without which nothing can be hotplugged; true. */
   readonly acpi: boolean;
+  /** `boot_order`: with `disk` the first disk is the boot disk; `disk`. */
   readonly bootOrder: string;
+  /** `kernel_path`: not empty if QEMU itself loads the kernel. */
   readonly kernelPath: string;
   /** Whether Ganeti 2.16 or newer wrote them. */
   readonly since216: boolean;

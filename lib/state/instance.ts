@@ -4,23 +4,32 @@
  * @module
  */
 
-import { basename, isAbsolute, join } from "@std/path";
+import { basename, isAbsolute, join } from "@std/path/posix";
 import { usage } from "../errors.ts";
 
 /** Every path of one instance on this node. */
 export interface InstancePaths {
+  /** Part of every derived path: {@linkcode checkInstanceName}. */
   readonly name: string;
+  /** Also holds our own directory, with lock and journal. */
   readonly runDir: string;
+  /** Socket; Ganeti's second one, `.kvmd`, is not ours to use. */
   readonly qmp: string;
+  /** The record that Ganeti starts the VM from: SPEC 2. */
   readonly runtime: string;
+  /** Written by QEMU itself: `-pidfile`. */
   readonly pid: string;
+  /** A decimal uid; there only with the uid pool: SPEC 8. */
   readonly uid: string;
+  /** A file for each NIC, made at start only: SPEC 1.2. */
   readonly nicDir: string;
 }
 
 /** Paths given on the command line instead of the derived ones. */
 export interface PathOverrides {
+  /** `--qmp`. */
   readonly qmp?: string | undefined;
+  /** `--state`. */
   readonly runtime?: string | undefined;
 }
 

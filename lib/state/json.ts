@@ -6,7 +6,6 @@
  * keys that a later Ganeti added. `JSON.parse` loses number literals and moves
  * integer-like keys to the front, so a document is kept as a tree whose nodes
  * remember their source text; what was not touched is written from it.
- *
  * Grammar: RFC 8259, read strictly.
  *
  * @module
@@ -14,12 +13,14 @@
 
 /** An object's member; `keyText` is the key as written, quotes included. */
 export interface JsonMember {
-  readonly key: string;
-  readonly keyText: string;
+  /** Unescaped. */ readonly key: string;
+  /** Source text, never changed. */ readonly keyText: string;
+  /** With a source text of its own. */
   readonly value: JsonNode;
 }
 
-interface Source {
+/** What a node remembers of the text it was read from. */
+export interface Source {
   /** Source text; absent in a container that was made or changed here. */
   readonly text?: string | undefined;
 }
@@ -52,9 +53,12 @@ export type Plain =
 
 /** Where and why a text is not JSON; line and column count from 1. */
 export class JsonSyntaxError extends Error {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "JsonSyntaxError";
+  /** From 0, in UTF-16 units. */
   readonly offset: number;
 
+  /** `why` begins the message; the place is added. */
   constructor(source: string, offset: number, why: string) {
     const before = source.slice(0, offset);
     const line = before.split("\n").length;
@@ -190,8 +194,7 @@ class Reader {
 /**
  * Reads a whole document.
  *
- * @throws {JsonSyntaxError} with the place, if it is not JSON or is nested
- * deeper than 64 levels.
+ * @throws {JsonSyntaxError} if it is no JSON or nested deeper than 64 levels
  */
 export function parseJson(source: string): JsonNode {
   return new Reader(source).document();

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join } from "@std/path/posix";
 import { HotplugError, messageOf, refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
+import { pause } from "../sys/pause.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   flock,
@@ -104,11 +105,8 @@ export interface LockOptions {
   readonly timeoutMs: number;
   /** What we do, for whoever waits for us. */
   readonly command: string;
+  /** Ends the wait at once, with `busy`. */
   readonly signal?: AbortSignal | undefined;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /**

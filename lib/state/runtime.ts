@@ -18,21 +18,31 @@ import { member, numberMember, stringMember } from "./json_member.ts";
 
 /** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
 export interface Hvinfo {
+  /** QEMU's word; betas of 2.16 left it out: SPEC 2.4. */
   readonly driver?: string | undefined;
+  /** Device id; a device without one cannot be removed. */
   readonly id?: string | undefined;
+  /** e.g. `pci.0`, `scsi.0`, `rp3`. */
   readonly bus?: string | undefined;
   /** PCI slot, 0 to 31. */
   readonly slot?: number | undefined;
+  /** Of a SCSI disk; Ganeti writes 0. */
   readonly channel?: number | undefined;
+  /** Of a SCSI disk, and only of one. */
   readonly scsiId?: number | undefined;
+  /** Of a SCSI disk; Ganeti writes 0. */
   readonly lun?: number | undefined;
 }
 
-interface Entry {
+/** What disks and NICs have in common: SPEC 2.2, 2.3. */
+export interface Entry {
   /** Place in its list, from 0. */
   readonly index: number;
+  /** As written; NICs from before Ganeti 2.8 have none. */
   readonly uuid?: string | undefined;
+  /** As written; optional in Ganeti. */
   readonly name?: string | undefined;
+  /** Empty if the device cannot be hotplugged. */
   readonly hvinfo: Hvinfo;
   /** The list element as it stands in the file. */
   readonly node: JsonNode;
@@ -40,20 +50,29 @@ interface Entry {
 
 /** One disk: `[disk, link, uri]` in the file. */
 export interface DiskEntry extends Entry {
+  /** Element 3 of the file. */
   readonly kind: "disk";
+  /** `file`, `blockdev`, `plain`, `drbd`, …: SPEC 2.3. */
   readonly devType?: string | undefined;
   /** Path QEMU's start opens, or null for userspace access. */
   readonly link: string | null;
+  /** For userspace access (`rbd:…`), else null. */
   readonly uri: string | null;
+  /** As recorded; the live size may be another. */
   readonly sizeMib?: number | undefined;
+  /** `rw`; Ganeti's start refuses anything else. */
   readonly mode?: string | undefined;
 }
 
 /** One NIC. */
 export interface NicEntry extends Entry {
+  /** Element 1 of the file. */
   readonly kind: "nic";
+  /** As written, in either case. */
   readonly mac?: string | undefined;
+  /** `nicparams.mode`: `bridged`, `routed`, … */
   readonly mode?: string | undefined;
+  /** `nicparams.link`; Ganeti writes an empty text for none. */
   readonly link?: string | undefined;
 }
 
@@ -62,11 +81,15 @@ export type DeviceEntry = DiskEntry | NicEntry;
 
 /** The runtime file, understood; `root` is the document to the letter. */
 export interface Runtime {
+  /** What changes are applied to, and files are written from. */
   readonly root: JsonArray;
   /** QEMU's fixed command line; numbers as their text. */
   readonly kvmCmd: readonly string[];
+  /** In the order of plugging: SPEC 2.5. */
   readonly nics: readonly NicEntry[];
+  /** As they were when the VM was started. */
   readonly hvparams: Hvparams;
+  /** In the order of plugging: SPEC 2.5. */
   readonly disks: readonly DiskEntry[];
 }
 

@@ -15,7 +15,7 @@ import { stringMember } from "./json_member.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** Place of each list in the file. */
-const PLACE = { nics: 1, disks: 3 } as const;
+export const PLACE = { nics: 1, disks: 3 } as const;
 
 /**
  * A change of one entry. It can be applied to any later content of the same

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { basename, dirname, join } from "@std/path";
+import { basename, dirname, join } from "@std/path/posix";
 import { HotplugError, messageOf } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -37,9 +37,13 @@ import { applyChange, type RuntimeChange } from "./runtime_change.ts";
 
 /** A runtime file as it stood when it was read. */
 export interface RuntimeContent {
+  /** Where it was read; not a link. */
   readonly path: string;
+  /** To the letter; tells whether the file changed meanwhile. */
   readonly text: string;
+  /** What the text means. */
   readonly runtime: Runtime;
+  /** Its replacement gets the same owner and mode. */
   readonly status: FileStatus;
 }
 
@@ -49,6 +53,7 @@ export interface StagedChange {
   readonly path: string;
   /** Name of the new content's file, in the same directory. */
   readonly temporary: string;
+  /** Made again at commit if the file changed meanwhile. */
   readonly change: RuntimeChange;
 }
 

@@ -51,6 +51,7 @@ export const Errno = {
  * ```
  */
 export class SysError extends Error {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "SysError";
   /** The Linux errno, above 0. */
   readonly errno: number;
@@ -61,6 +62,7 @@ export class SysError extends Error {
   /** What it was applied to: a path, an fd's label. */
   declare readonly subject?: string;
 
+  /** Makes the message `syscall subject: text (code)`. */
   constructor(errno: number, syscall: string, subject?: string) {
     const [code, text] = byNumber.get(errno) ?? [`E${errno}`, "Unknown error"];
     const target = subject === undefined ? "" : ` ${subject}`;
@@ -74,12 +76,14 @@ export class SysError extends Error {
 
 /** Something did not happen in the time it was given. */
 export class DeadlineError extends Error {
+  /** Kept through the minified build, which renames the class. */
   override readonly name = "DeadlineError";
   /** What was waited for, as in "open /dev/drbd0". */
   readonly what: string;
   /** The time it was given, in milliseconds. */
   readonly timeoutMs: number;
 
+  /** Makes the message `what: not done within timeoutMs ms`. */
   constructor(what: string, timeoutMs: number) {
     super(`${what}: not done within ${timeoutMs} ms`);
     this.what = what;
@@ -89,7 +93,9 @@ export class DeadlineError extends Error {
 
 /** What a failed call is called in its error. */
 export interface CallName {
+  /** Without parentheses, e.g. `open`, `ioctl TUNSETIFF`. */
   readonly syscall: string;
+  /** What it is applied to: a path, an fd's label. */
   readonly subject?: string | undefined;
 }
 

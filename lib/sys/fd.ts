@@ -69,6 +69,7 @@ export class Fd implements Disposable {
     libc.close(number);
   }
 
+  /** Closes it, unless it was closed or released before. */
   [Symbol.dispose](): void {
     this.close();
   }

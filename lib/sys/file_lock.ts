@@ -9,7 +9,8 @@ import type { Fd } from "./fd.ts";
 import { F, LOCK } from "./layout.ts";
 import { libc } from "./libc.ts";
 
-const LOCK_OPERATIONS = {
+/** What {@linkcode flock} can do; nothing of it waits. */
+export const LOCK_OPERATIONS = {
   exclusive: LOCK.EX | LOCK.NB,
   shared: LOCK.SH | LOCK.NB,
   unlock: LOCK.UN | LOCK.NB,

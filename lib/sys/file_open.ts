@@ -8,6 +8,7 @@ import { checked, DeadlineError, Errno, SysError } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT, cString, F, O } from "./layout.ts";
 import { libc } from "./libc.ts";
+import { within } from "./pause.ts";
 import { startDeadline, whileInThread } from "./thread.ts";
 
 /** Options of {@linkcode openFile}. */
@@ -37,9 +38,6 @@ export interface OpenWithinOptions extends OpenOptions {
  * what failed slowly once may hang the second time.
  */
 const FAILED_AT_ONCE_MS = 200;
-
-/** A longer setTimeout would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const DEFAULT_MODE = 0o600;
 
@@ -128,7 +126,7 @@ export async function openFileWithin(
   const deadline = startDeadline(options.timeoutMs);
   const startMs = performance.now();
   const opening = openInThread(path, flags, options);
-  const number = await firstOf(opening, deadline.remainingMs());
+  const number = await within(opening, deadline.remainingMs());
   if (number === undefined) {
     opening.then((late) => late < 0 || new Fd(late, path).close());
     throw new DeadlineError(`open ${path}`, options.timeoutMs);
@@ -161,20 +159,4 @@ function openInThread(
       mode,
     );
   });
-}
-
-async function firstOf<T>(
-  promise: Promise<T>,
-  timeoutMs: number,
-): Promise<T | undefined> {
-  const { promise: expired, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(
-    () => resolve(undefined),
-    Math.min(timeoutMs, MAX_TIMER_MS),
-  );
-  try {
-    return await Promise.race([promise, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

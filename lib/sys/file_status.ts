@@ -26,18 +26,23 @@ export type FileKind =
 
 /** The status of one inode. */
 export interface FileStatus {
+  /** From the type bits of `stx_mode`. */
   readonly kind: FileKind;
   /** Permission bits with set-uid, set-gid and sticky: 0 to 0o7777. */
   readonly mode: number;
+  /** Owner, as our user namespace numbers it. */
   readonly uid: number;
+  /** Group, as our user namespace numbers it. */
   readonly gid: number;
   /** Length of a regular file; 0 for a block device, see blockDeviceSize. */
   readonly sizeBytes: number;
+  /** Unique on its device only; 64 bits. */
   readonly inode: bigint;
   /** Device the inode lies on, as `major:minor` in decimal. */
   readonly device: string;
   /** Device the inode names, as `major:minor`; `0:0` if it is no device. */
   readonly rdev: string;
+  /** Hard links; 0 for a file that was removed and is still open. */
   readonly nlink: number;
   /** Last change of the content, in nanoseconds since 1970. */
   readonly modifiedNs: bigint;

@@ -16,12 +16,34 @@ const ARCH_OPEN_FLAGS = {
   aarch64: { DIRECT: 0o200000, DIRECTORY: 0o40000, NOFOLLOW: 0o100000 },
 } as const;
 
+/** The flags of open(2) that are used here, without their `O_`. */
+export type OpenFlags = Readonly<
+  Record<
+    | "RDONLY"
+    | "WRONLY"
+    | "RDWR"
+    | "ACCMODE"
+    | "CREAT"
+    | "EXCL"
+    | "NOCTTY"
+    | "TRUNC"
+    | "APPEND"
+    | "NONBLOCK"
+    | "CLOEXEC"
+    | "PATH"
+    | "DIRECT"
+    | "DIRECTORY"
+    | "NOFOLLOW",
+    number
+  >
+>;
+
 /**
  * The flags of open(2) for one architecture.
  *
  * @param arch `x86_64` or `aarch64`.
  */
-export function openFlags(arch: Arch) {
+export function openFlags(arch: Arch): OpenFlags {
   return {
     RDONLY: 0,
     WRONLY: 1,
@@ -41,7 +63,7 @@ export function openFlags(arch: Arch) {
 }
 
 /** The flags of open(2) on this machine. */
-export const O = openFlags(Deno.build.arch);
+export const O: OpenFlags = openFlags(Deno.build.arch);
 
 /** linux/fcntl.h: the `*at` family. */
 export const AT = {

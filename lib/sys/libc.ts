@@ -16,7 +16,7 @@
  * variadic ones (openat, fcntl, ioctl, syscall) take integers and pointers in
  * the same registers as fixed arguments on both architectures.
  */
-const SIGNATURES = {
+export const SIGNATURES = {
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -88,8 +88,11 @@ const SIGNATURES = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
 } as const satisfies Record<string, Deno.ForeignFunction>;
 
-type Signatures = typeof SIGNATURES;
-type Libc = {
+/** Type of {@linkcode SIGNATURES}. */
+export type Signatures = typeof SIGNATURES;
+
+/** Callable form of {@linkcode Signatures}: results as the C library gives. */
+export type Libc = {
   readonly [Name in keyof Signatures]: Deno.StaticForeignSymbol<
     Signatures[Name]
   >;

@@ -19,6 +19,7 @@ export { WakeUp } from "./wake_up.ts";
 
 /** One descriptor to wait for. */
 export interface PollRequest {
+  /** Must stay open until the wait is over. */
   readonly fd: Fd;
   /** Of {@linkcode POLL}; `ERR`, `HUP` and `NVAL` are always reported. */
   readonly events: number;

@@ -15,6 +15,7 @@ import {
 
 /** One process at the client's end of a connection. */
 export interface UnixSocketClient {
+  /** In our pid namespace; others are not seen. */
   readonly pid: number;
   /** Its command line, at most 120 characters. Text of the other process. */
   readonly command: string;

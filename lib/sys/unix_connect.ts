@@ -10,6 +10,7 @@ import { openFile, procPath } from "./file_open.ts";
 import { statFd } from "./file_status.ts";
 import { O, SOCKET, unixAddress } from "./layout.ts";
 import { libc } from "./libc.ts";
+import { pause } from "./pause.ts";
 import { startDeadline } from "./thread.ts";
 import type { WaitOptions } from "./wait.ts";
 
@@ -64,6 +65,7 @@ export async function connectUnix(
         throw new DeadlineError(`connect ${path}`, options.timeoutMs);
       }
       await pause(Math.min(RETRY_MS, remainingMs), options.signal);
+      options.signal?.throwIfAborted();
     }
   } catch (error) {
     socket.close();
@@ -82,15 +84,4 @@ function tryConnect(socket: Fd, address: Uint8Array<ArrayBuffer>): boolean {
     [Errno.EAGAIN],
   );
   return result === 0;
-}
-
-async function pause(timeMs: number, signal?: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timeMs);
-  const abort = () => resolve();
-  signal?.addEventListener("abort", abort);
-  await promise;
-  clearTimeout(timer);
-  signal?.removeEventListener("abort", abort);
-  signal?.throwIfAborted();
 }

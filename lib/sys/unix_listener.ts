@@ -96,6 +96,7 @@ export class UnixListener implements Disposable {
     this.fd.close();
   }
 
+  /** As {@linkcode UnixListener.close}: the file stays. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -29,8 +29,11 @@ export interface SendOptions extends WaitOptions {
 
 /** The process at the other end, as it was when it connected or listened. */
 export interface PeerCredentials {
+  /** 0 if it is outside our pid namespace. */
   readonly pid: number;
+  /** Effective, as our user namespace numbers it. */
   readonly uid: number;
+  /** Effective, as our user namespace numbers it. */
   readonly gid: number;
 }
 
@@ -192,6 +195,7 @@ export class UnixSocket implements Disposable {
     this.fd.close();
   }
 
+  /** As {@linkcode UnixSocket.close}. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -21,7 +21,7 @@ export interface WaitOptions {
  * How long a wait may hold the whole program before it moves to a thread,
  * which costs 0.1 ms or more. QEMU answers most commands within it.
  */
-const PATIENCE_MS = 1;
+const PATIENCE_MS = 5;
 
 /**
  * Waits for events of one descriptor, which must stay open meanwhile.

@@ -57,6 +57,7 @@ export class WakeUp implements Disposable {
     );
   }
 
+  /** Closes the eventfd: no wait may have it any more. */
   [Symbol.dispose](): void {
     this.fd.close();
   }

@@ -21,7 +21,7 @@ const ROOMS = [
 /** What any room may import. */
 const COMMON = ["lib/errors.ts", "lib/version.ts"];
 
-const PACKAGES = ["@std/cli/parse-args", "@std/path"];
+const PACKAGES = ["@std/cli/parse-args", "@std/path/posix"];
 
 function roomOf(path: string): string | undefined {
   return /^lib\/([^/]+)\//.exec(path)?.[1];

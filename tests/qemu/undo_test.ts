@@ -5,12 +5,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { apply } from "../../lib/operation/apply.ts";
-import {
-  expectRuntime,
-  readDiskAddFacts,
-  readFacts,
-  readNicAddFacts,
-} from "../../lib/operation/facts.ts";
+import { expectRuntime, readFacts } from "../../lib/operation/facts.ts";
+import { readDiskAddFacts } from "../../lib/operation/facts_disk.ts";
+import { readNicAddFacts } from "../../lib/operation/facts_nic.ts";
 import type { Decision, Plan } from "../../lib/operation/plan.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
 import { planNicAdd } from "../../lib/operation/plan_nic.ts";

@@ -7,12 +7,9 @@
 
 import { assertEquals } from "@std/assert";
 import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
-import type {
-  DiskAddFacts,
-  Facts,
-  NicAddFacts,
-  QemuFacts,
-} from "../../lib/operation/facts.ts";
+import type { Facts, QemuFacts } from "../../lib/operation/facts.ts";
+import type { DiskAddFacts } from "../../lib/operation/facts_disk.ts";
+import type { NicAddFacts } from "../../lib/operation/facts_nic.ts";
 import type { Decision, Plan } from "../../lib/operation/plan.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { QmpStep, Step } from "../../lib/operation/step.ts";

@@ -8,7 +8,8 @@ import { dirname, resolve } from "@std/path";
 import { bundle } from "./bundle.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
-import { evalArguments, PRELUDE } from "./surroundings.ts";
+import { evalArguments, PRELUDE, quickAnswer } from "./surroundings.ts";
+import { VERSION } from "../../lib/version.ts";
 
 /** How an executable is made. */
 export type Via = "compile" | "pack";
@@ -37,6 +38,9 @@ export interface Built {
 /** The download that `auto` waits for: a 40 MB file. */
 const AUTO_TIMEOUT_MS = 30_000;
 
+/** What main.ts prints for it too. */
+const VERSION_ANSWER = quickAnswer("--version", `kvm-hotplug ${VERSION}`);
+
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
 
 /**
@@ -57,6 +61,8 @@ export async function buildExecutable(
     const { executable, ...made } = await make(code, {
       folder,
       via: request.via ?? "auto",
+      // The project's own program; of another nothing is known.
+      quick: request.main === undefined ? VERSION_ANSWER : "",
     });
     await replaceFile(path, executable);
     const sha256 = await hash(executable);
@@ -68,23 +74,31 @@ export async function buildExecutable(
 
 async function make(
   code: string,
-  { folder, via }: { folder: string; via: Via | "auto" },
+  { folder, via, quick }: {
+    folder: string;
+    via: Via | "auto";
+    quick: string;
+  },
 ): Promise<
   { executable: Uint8Array<ArrayBuffer>; via: Via; fallback?: string }
 > {
-  if (via === "pack") return { executable: await pack(code), via };
+  if (via === "pack") return { executable: await pack(code, quick), via };
   const timeout = via === "auto" ? { timeoutMs: AUTO_TIMEOUT_MS } : {};
-  const compiled = await compile(code, folder, timeout);
+  const compiled = await compile(quick + code, folder, timeout);
   if ("executable" in compiled) return { ...compiled, via: "compile" };
   if (via === "compile") {
     throw new Error(`Cannot compile: ${compiled.reason}`);
   }
-  const executable = await pack(code);
+  const executable = await pack(code, quick);
   return { executable, via: "pack", fallback: compiled.reason };
 }
 
-async function pack(code: string): Promise<Uint8Array<ArrayBuffer>> {
-  return packElf(await Deno.readFile(Deno.execPath()), evalArguments(code));
+async function pack(
+  code: string,
+  quick: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const deno = await Deno.readFile(Deno.execPath());
+  return packElf(deno, evalArguments(code, quick));
 }
 
 /** Writes next to `path`, then renames: a running executable is ETXTBSY. */

@@ -89,10 +89,23 @@ export const ISOLATION = [
  * user gives follows the `--`, and all of it reaches `Deno.args`: without our
  * `--` a first `--` of the user's would be lost. argv[0] is fixed because a
  * Deno called `dx` is another program.
+ *
+ * @param quick runs before `code` is parsed: {@linkcode quickAnswer}
  */
-export function evalArguments(code: string): string[] {
+export function evalArguments(code: string, quick = ""): string[] {
   const flags = ["--ext=mjs", ...ISOLATION, V8_FLAGS];
-  return ["deno", "eval", ...flags, asFunction(code), "--"];
+  return ["deno", "eval", ...flags, quick + asFunction(code), "--"];
+}
+
+/**
+ * JavaScript that answers one lone word before the program is even parsed,
+ * which is most of the time of `--version`.
+ */
+export function quickAnswer(word: string, answer: string): string {
+  const [said, text] = [word, answer + "\n"].map((one) => JSON.stringify(one));
+  return `if(Deno.args.length===1&&Deno.args[0]===${said}){` +
+    `try{Deno.stdout.writeSync(new TextEncoder().encode(${text}))}catch{}` +
+    `Deno.exit(0)}`;
 }
 
 /**

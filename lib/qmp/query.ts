@@ -1,0 +1,38 @@
+/**
+ * Questions as data, so that several can be asked in one go.
+ *
+ * @module
+ */
+
+import type { QmpSession } from "./client.ts";
+import type { Command } from "./session_options.ts";
+
+/** A question to QEMU: the command and how its answer is read. */
+export interface Query<T> extends Command {
+  /** Must take any answer: what does not fit is left out. */
+  readonly read: (value: unknown) => T;
+}
+
+/** Asks one question. @throws as {@linkcode QmpSession.execute} */
+export async function ask<T>(qmp: QmpSession, query: Query<T>): Promise<T> {
+  return query.read(await qmp.execute(query.execute, query.args));
+}
+
+/** The answers to a set of questions. */
+export type Answers<Q> = {
+  readonly [K in keyof Q]: Q[K] extends Query<infer T> ? T : never;
+};
+
+/** Asks several questions in one go. @throws as {@linkcode ask} */
+export async function askAll<
+  Q extends Readonly<Record<string, Query<unknown>>>,
+>(
+  qmp: QmpSession,
+  queries: Q,
+): Promise<Answers<Q>> {
+  const names = Object.keys(queries);
+  const values = await qmp.executeAll(Object.values(queries));
+  return Object.fromEntries(
+    names.map((name, i) => [name, queries[name]?.read(values[i])]),
+  ) as Answers<Q>;
+}

@@ -1,0 +1,173 @@
+/**
+ * The two directions of a session's socket, without what the messages mean.
+ *
+ * @module
+ */
+
+import { DeadlineError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { pause } from "../sys/pause.ts";
+import { UnixSocket } from "../sys/unix_socket.ts";
+import {
+  QmpClosedError,
+  QmpNoGreetingError,
+  QmpProtocolError,
+  QmpTimeoutError,
+} from "./errors.ts";
+import { Inbox } from "./inbox.ts";
+import type { QmpTrace } from "./session_options.ts";
+
+/** What one read came to. */
+export type Progress = "messages" | "timeout" | "aborted";
+
+const READ_BYTES = 64 * 1024;
+const READS_BETWEEN_BREATHS = 16;
+
+/** A connected stream of messages; it owns its socket. */
+export class QmpStream {
+  /** Whatever was received. */
+  readonly inbox: Inbox = new Inbox();
+  /** The command whose reply is awaited, for messages. */
+  command = "qmp_capabilities";
+  #isClosed = false;
+  #reads = 0;
+  readonly #buffer = new Uint8Array(READ_BYTES);
+  readonly #socket: UnixSocket;
+  readonly #trace: QmpTrace | undefined;
+
+  private constructor(socket: UnixSocket, trace: QmpTrace | undefined) {
+    this.#socket = socket;
+    this.#trace = trace;
+  }
+
+  /**
+   * Connects.
+   *
+   * @param timeoutMs longest wait for a place in the socket's queue
+   * @throws {SysError} if nobody listens there
+   * @throws {QmpNoGreetingError} if the queue stays full
+   */
+  static async connect(
+    path: string,
+    timeoutMs: number,
+    trace: QmpTrace | undefined,
+  ): Promise<QmpStream> {
+    try {
+      const socket = await UnixSocket.connect(path, { timeoutMs });
+      return new QmpStream(socket, trace);
+    } catch (error) {
+      // The backlog stayed full: others wait for the same monitor.
+      const full = error instanceof DeadlineError;
+      throw full ? new QmpNoGreetingError(timeoutMs) : error;
+    }
+  }
+
+  /** Whether it has ended. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Credentials of whoever listens on the socket; may be a proxy. */
+  peer(): { pid: number; uid: number; gid: number } {
+    return this.#socket.peerCredentials();
+  }
+
+  /** Ends the stream. */
+  close(): void {
+    this.#isClosed = true;
+    this.#socket.close();
+  }
+
+  /**
+   * Sends messages, all in one piece.
+   *
+   * @param fd goes with the first byte; stays the caller's to close
+   * @param timeoutMs longest wait for the peer to take them
+   * @throws {QmpTimeoutError} | {QmpClosedError} the stream has then ended
+   */
+  async send(
+    lines: readonly string[],
+    { fd, timeoutMs }: { fd?: Fd | undefined; timeoutMs: number },
+  ): Promise<void> {
+    if (this.#isClosed) {
+      throw new QmpClosedError(
+        `cannot send ${this.command}: the session has ended`,
+      );
+    }
+    for (const line of lines) this.#trace?.("send", line, fd);
+    const bytes = new TextEncoder()
+      .encode(lines.map((line) => `${line}\r\n`).join(""));
+    try {
+      await this.#socket.sendAll(
+        bytes,
+        fd === undefined ? { timeoutMs } : { timeoutMs, fd },
+      );
+    } catch (error) {
+      // Half a command may be out: this stream cannot be used any more.
+      this.close();
+      if (error instanceof DeadlineError) {
+        throw new QmpTimeoutError(this.command, timeoutMs);
+      }
+      throw this.#ended(error);
+    }
+  }
+
+  /**
+   * Reads what there is, or waits for something to come.
+   *
+   * @param deadline on the clock of `performance.now()`
+   * @param signal ends the wait at once
+   * @throws {QmpClosedError} | {QmpProtocolError} the stream has then ended
+   */
+  async read(deadline: number, signal?: AbortSignal): Promise<Progress> {
+    for (;;) {
+      const left = deadline - performance.now();
+      if (left <= 0) return "timeout";
+      if (signal?.aborted) return "aborted";
+      const bytes = this.#receive();
+      if (bytes !== "would-block") {
+        await this.#breathe();
+        return this.#accept(this.#buffer.subarray(0, bytes));
+      }
+      const ready = await this.#socket.waitReadable(
+        signal ? { timeoutMs: left, signal } : { timeoutMs: left },
+      );
+      if (ready !== "readable") return ready;
+    }
+  }
+
+  /** A peer that never pauses must not keep timers and signals waiting. */
+  async #breathe(): Promise<void> {
+    if (++this.#reads % READS_BETWEEN_BREATHS !== 0) return;
+    await pause(0);
+  }
+
+  #receive(): number | "would-block" {
+    let bytes: number | "would-block";
+    try {
+      bytes = this.#socket.receive(this.#buffer);
+    } catch (error) {
+      throw this.#ended(error);
+    }
+    if (bytes === 0) throw this.#ended(undefined);
+    return bytes;
+  }
+
+  #ended(cause: unknown): QmpClosedError {
+    this.close();
+    return new QmpClosedError(
+      `QEMU closed the QMP socket at or after ${this.command}`,
+      { cause },
+    );
+  }
+
+  #accept(chunk: Uint8Array): Progress {
+    try {
+      this.inbox.accept(chunk, (text) => this.#trace?.("receive", text));
+      return "messages";
+    } catch (error) {
+      if (error instanceof QmpProtocolError) this.close();
+      throw error;
+    }
+  }
+}

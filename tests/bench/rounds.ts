@@ -1,0 +1,162 @@
+/**
+ * The measured calls, in rounds: in each one the minimal client, the tool and
+ * the one-line program take their turns, so that whatever slows the machine
+ * down slows all of them down.
+ *
+ * @module
+ */
+
+import { openFile } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+import type { Vm } from "../qemu/vm.ts";
+import type { MinimalClient } from "./client.ts";
+import { type Batch, changesOf, readDialogue } from "./dialogue.ts";
+
+/** The two executables that are compared. */
+export interface Programs {
+  readonly tool: string;
+  /** Prints one line, and is packed as the tool is. */
+  readonly oneLine: string;
+}
+
+/** What is measured of the tool, as whole processes. */
+export const CALLS = [
+  "--version",
+  "list",
+  "list INSTANCE",
+  "disk add",
+  "disk remove",
+] as const;
+
+/** One measured call of the tool. */
+export type Call = typeof CALLS[number];
+
+/** Milliseconds of one round. */
+export interface Round {
+  /** QEMU's own time; 0 if the call does not ask it. */
+  readonly qemu: Readonly<Record<Call, number>>;
+  readonly tool: Readonly<Record<Call, number>>;
+  readonly oneLine: number;
+}
+
+/** A machine and what is plugged into it. */
+export interface Setting {
+  readonly vm: Vm;
+  readonly client: MinimalClient;
+  readonly programs: Programs;
+  /** A disk image. */
+  readonly image: string;
+}
+
+const UUID = "be0c0001-1111-4111-8111-000000000001";
+
+/** The words of a call. */
+export function wordsOf(call: Call, { vm, image }: Setting): string[] {
+  const where = ["--run-dir", vm.runDir];
+  switch (call) {
+    case "--version":
+      return [call];
+    case "list":
+      return [call, ...where];
+    case "list INSTANCE":
+      return ["list", vm.name, ...where];
+    case "disk add":
+      return ["disk", "add", vm.name, image, "--uuid", UUID, ...where];
+    case "disk remove":
+      return ["disk", "remove", vm.name, UUID, ...where];
+    default:
+      return call satisfies never;
+  }
+}
+
+/** Waits until the guest has the disk, or has it no more, and rests. */
+export async function settle(vm: Vm, call: Call): Promise<void> {
+  if (call === "disk add") await vm.waitGuest("test -b /dev/vda");
+  if (call === "disk remove") await vm.waitGuest("test ! -b /dev/vda");
+}
+
+/** Milliseconds of a whole process, from before its fork to after its exit. */
+function timeProcess(program: string, args: string[]): number {
+  const begin = performance.now();
+  const { code } = new Deno.Command(program, {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).outputSync();
+  const timeMs = performance.now() - begin;
+  if (code === 0) return timeMs;
+  throw new Error(`${program} ${args.join(" ")}: exit status ${code}`);
+}
+
+/** What the tool says to QEMU in each call: the client says the same. */
+export async function recordDialogues(
+  setting: Setting,
+): Promise<Record<Call, Batch[]>> {
+  const all = new Map<Call, Batch[]>();
+  for (const call of ["disk add", "list INSTANCE", "disk remove"] as const) {
+    const log = `${setting.vm.runDir}/bench-${all.size}.log`;
+    const words = [...wordsOf(call, setting), "--log", log];
+    timeProcess(setting.programs.tool, words);
+    await settle(setting.vm, call);
+    const dialogue = readDialogue(await Deno.readTextFile(log));
+    all.set(call, call === "list INSTANCE" ? dialogue : changesOf(dialogue));
+  }
+  return {
+    "--version": [],
+    "list": [],
+    "list INSTANCE": all.get("list INSTANCE") ?? [],
+    "disk add": all.get("disk add") ?? [],
+    "disk remove": all.get("disk remove") ?? [],
+  };
+}
+
+async function clientTurn(
+  { vm, client, image }: Setting,
+  dialogues: Readonly<Record<Call, Batch[]>>,
+): Promise<Round["qemu"]> {
+  const times = { "--version": 0, "list": 0 } as Record<Call, number>;
+  for (const call of ["disk add", "list INSTANCE", "disk remove"] as const) {
+    using fd = openFile(image, O.RDWR);
+    times[call] = await client.time(dialogues[call], fd);
+    await settle(vm, call);
+  }
+  return times;
+}
+
+async function toolTurn(setting: Setting): Promise<Round["tool"]> {
+  const { vm, programs } = setting;
+  const times = {} as Record<Call, number>;
+  const order = ["--version", "list", "disk add", "list INSTANCE"] as const;
+  for (const call of [...order, "disk remove"] as const) {
+    times[call] = timeProcess(programs.tool, wordsOf(call, setting));
+    await settle(vm, call);
+  }
+  return times;
+}
+
+/**
+ * Runs the rounds; who comes first changes from round to round. One more comes
+ * before them and is not counted: QEMU and the guest do things for the first
+ * time.
+ */
+export async function runRounds(
+  setting: Setting,
+  count: number,
+): Promise<Round[]> {
+  const dialogues = await recordDialogues(setting);
+  const rounds: Round[] = [];
+  for (let index = 0; index <= count; index++) {
+    const round: { -readonly [Key in keyof Round]?: Round[Key] } = {};
+    const turns = [
+      async () => round.qemu = await clientTurn(setting, dialogues),
+      async () => round.tool = await toolTurn(setting),
+      () => round.oneLine = timeProcess(setting.programs.oneLine, []),
+    ];
+    for (const shift of turns.keys()) {
+      await turns[(index + shift) % turns.length]?.();
+    }
+    rounds.push(round as Round);
+  }
+  return rounds.slice(1);
+}
