@@ -11,23 +11,37 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.addSignalListener(signal, () => stop.abort());
 }
 
-/** Writes all of a text; a reader that has gone is no reason to fail. */
+/**
+ * Writes all of a text; a reader that has gone is no reason to fail.
+ *
+ * @throws if it cannot be written for another reason, such as a full disk
+ */
 function writer(stream: typeof Deno.stdout) {
   return (text: string) => {
     let rest = new TextEncoder().encode(text);
     try {
       while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
-    } catch {
+    } catch (error) {
       // The status still tells what was done: INTERFACE, promise 7.
+      const gone = error instanceof Deno.errors.BrokenPipe ||
+        error instanceof Deno.errors.BadResource;
+      if (!gone) throw error;
     }
   };
 }
 
+const writeErr = writer(Deno.stderr);
 const status = await main({
   args: Deno.args,
   env: (name) => Deno.env.get(name),
   signal: stop.signal,
   out: writer(Deno.stdout),
-  err: writer(Deno.stderr),
+  err: (text) => {
+    try {
+      writeErr(text);
+    } catch {
+      // Nobody is left who could be told.
+    }
+  },
 });
 Deno.exit(status);

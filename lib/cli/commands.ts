@@ -98,7 +98,7 @@ const NIC_ADD: CommandSpec = {
     { name: "link", value: "L", help: "the bridge" },
     { name: "vlan", value: "V", help: "VLAN, for the network script" },
     { name: "ip", value: "A", help: "IP address, for the network script" },
-    { name: "network", value: "N", help: "uuid of the Ganeti network" },
+    { name: "network", value: "N", help: "Ganeti network (not yet supported)" },
     {
       name: "driver",
       value: "D",

@@ -135,13 +135,25 @@ function writeFailure(
   if (stack) terminal.err(`${(error.cause as Error).stack}\n`);
   if (json) {
     const instance = invocation?.operands[0];
-    terminal.out(jsonLine(report.failureDocument(error, instance)) + "\n");
+    const document = report.failureDocument(error, instance);
+    writeOut(jsonLine(document), terminal);
     return;
   }
   const lines = report.failureText(error).map(printable);
   terminal.err(lines.join("\n") + "\n");
 }
 
+/** Whether it could be written; a reader that has gone is no fault. */
+function writeOut(line: string, terminal: Terminal): boolean {
+  try {
+    terminal.out(line + "\n");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws {HotplugError} `host-error` if a question's answer is lost */
 function writeAnswer(
   { text, document, warnings = [] }: Answer,
   { terminal, invocation }: { terminal: Terminal; invocation: Invocation },
@@ -152,11 +164,14 @@ function writeAnswer(
       terminal.err(printable(`warning: ${warning}`) + "\n");
     }
   }
-  if (flags.has("json")) {
-    terminal.out(jsonLine(document) + "\n");
-  } else if (!flags.has("quiet") || !isChange(invocation)) {
-    terminal.out(text.map(printable).join("\n") + "\n");
-  }
+  const change = isChange(invocation);
+  if (flags.has("quiet") && change && !flags.has("json")) return;
+  const line = flags.has("json")
+    ? jsonLine(document)
+    : text.map(printable).join("\n");
+  // What was changed is changed: its status must not depend on our output.
+  if (writeOut(line, terminal) || change) return;
+  throw new HotplugError("host-error", "The answer could not be written");
 }
 
 function isChange({ command, flags }: Invocation): boolean {

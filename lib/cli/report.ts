@@ -7,15 +7,15 @@
 
 import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
 import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
-import type { DeviceView, Plan } from "../operation/plan.ts";
+import type { DeviceView } from "../operation/plan.ts";
 import type { Outcome } from "../operation/run.ts";
 import { formatCommand } from "../operation/command_text.ts";
-import { type StepDescription, verbsOf } from "../operation/step.ts";
+import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
 import { formatSize, table } from "./text.ts";
 
 /** A plan's steps as documents. */
-function planDocument(plan: Plan): StepDescription[] {
-  return plan.steps.map((step) => verbsOf(step).describe(step));
+function planDocument(steps: readonly Step[]): StepDescription[] {
+  return steps.map((step) => verbsOf(step).describe(step));
 }
 
 /** What a change answers; `dry_run` and `plan` only if it was a dry run. */
@@ -106,7 +106,7 @@ function detailsOf(device: DeviceView): string {
 /** A success in a line; a dry run with its plan. */
 export function outcomeText(outcome: Outcome): string[] {
   const { device, instance, action, changed, plan } = outcome;
-  if (plan !== undefined) return planText(plan);
+  if (plan !== undefined && plan.length > 0) return planText(outcome, plan);
   if (device === null) {
     return [`Nothing to ${action}: ${instance} is so already`];
   }
@@ -118,8 +118,9 @@ export function outcomeText(outcome: Outcome): string[] {
     : [`Removed ${what} from ${instance}: ${detailsOf(device)}`];
 }
 
-function planText(plan: Plan): string[] {
-  const lines = planDocument(plan).flatMap((one, i) => {
+function planText(outcome: Outcome, steps: readonly Step[]): string[] {
+  const { action, device, instance } = outcome;
+  const lines = planDocument(steps).flatMap((one, i) => {
     const what = one.qmp === null ? one.host : formatCommand(one.qmp);
     const undo = one.undo === null ? [] : [`    undo: ${one.undo}`];
     return [
@@ -128,9 +129,10 @@ function planText(plan: Plan): string[] {
       ...undo,
     ];
   });
-  const slot = plan.device.slot === null ? "" : `, slot ${plan.device.slot}`;
+  const slot = device?.slot == null ? "" : `, slot ${device.slot}`;
+  const what = device === null ? instance : `${titleOf(device)} (${device.id})`;
   return [
-    `Would ${plan.action} ${plan.title} (${plan.device.id})${slot}, in ${plan.steps.length} steps:`,
+    `Would ${action} ${what}${slot}, in ${steps.length} steps:`,
     ...lines,
     "Nothing was changed.",
   ];

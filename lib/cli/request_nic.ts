@@ -5,7 +5,7 @@
  */
 
 import { NIC_MODES } from "../device/nic.ts";
-import { HotplugError, usage } from "../errors.ts";
+import { HotplugError, unsupported, usage } from "../errors.ts";
 import type { NicAdd } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
 import { flag, option, path, plug } from "./request_words.ts";
@@ -40,6 +40,14 @@ function nicMode(invocation: Invocation, link: string | undefined) {
   return mode;
 }
 
+/** Ganeti cannot start a NIC whose network's description is not recorded. */
+function network(invocation: Invocation): undefined {
+  if (!invocation.values.has("network")) return undefined;
+  throw unsupported(
+    "Option --network is not supported: only a master knows the network's description, which the runtime file must hold too",
+  );
+}
+
 /**
  * Reads `nic add`. A MAC that was not given is made up here; what else was left
  * out stays open: the hvparams decide later.
@@ -60,7 +68,7 @@ export function nicAdd(invocation: Invocation, instance: string): NicAdd {
     link,
     vlan: option(invocation, "vlan", check.vlan),
     ip: option(invocation, "ip", check.ipAddress),
-    network: option(invocation, "network", check.uuid),
+    network: network(invocation),
     queues: option(
       invocation,
       "queues",

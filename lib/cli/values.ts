@@ -16,9 +16,14 @@ export interface Word {
   readonly text: string;
 }
 
+/** Operands go by names in capitals, as in the usage text. */
+function nameOf(option: string): string {
+  return /^[A-Z]+$/.test(option) ? option : `Option --${option}`;
+}
+
 function wrong({ option, text }: Word, accepted: string) {
   return usage(
-    `Option --${option} must be ${accepted}: it is ${JSON.stringify(text)}`,
+    `${nameOf(option)} must be ${accepted}: it is ${JSON.stringify(text)}`,
   );
 }
 

@@ -77,6 +77,13 @@ export function chooseSlot(facts: SlotFacts, wanted?: number): PciPlace {
   for (let slot = facts.reservations; slot < SLOTS; slot++) {
     if (!taken.has(slot)) return { bus: PC_BUS, slot };
   }
+  if (facts.reservations >= SLOTS) {
+    throw new HotplugError(
+      "no-free-slot",
+      "Hvparam kvm_pci_reservations keeps every slot for the others",
+      { hint: "name a slot with --slot" },
+    );
+  }
   throw new HotplugError(
     "no-free-slot",
     `No slot of ${PC_BUS} from ${facts.reservations} to ${SLOTS - 1} is free: ${

@@ -49,6 +49,8 @@ export interface DiskDevice {
   readonly devType: DevType;
   /** Absolute path. */
   readonly source: string;
+  /** The same without links. */
+  readonly resolved: string;
   /** At the time of the plan; the entry has it in MiB, rounded up. */
   readonly sizeBytes: number;
   /** The user's, filled up from the hvparams. */
@@ -68,13 +70,17 @@ export interface CacheMode {
 /** The driver behind Ganeti's and QEMU's words for it. */
 export const VIRTIO_BLK = "virtio-blk-pci";
 
+function isParavirtual(word: string): boolean {
+  return word === "paravirtual" || word === VIRTIO_BLK;
+}
+
 /**
  * The QEMU driver for a word of `--driver` or hvparam `disk_type`.
  *
  * @throws {HotplugError} `unsupported`
  */
 export function diskDriver(word: string): string {
-  if (word === "paravirtual" || word === VIRTIO_BLK) return VIRTIO_BLK;
+  if (isParavirtual(word)) return VIRTIO_BLK;
   throw new HotplugError(
     "unsupported",
     `Cannot hotplug a disk of type ${
@@ -140,7 +146,8 @@ export function isReproducible(
   hvparams: Hvparams,
   devType: DevType,
 ): boolean {
-  const { diskCache } = hvparams;
+  const { diskCache, diskType } = hvparams;
+  if (!isParavirtual(diskType)) return false;
   if (!CACHES.some((one) => one === diskCache)) return false;
   const wanted = cacheMode(settings.cache, devType);
   const atStart = cacheMode(diskCache, devType);
@@ -216,7 +223,7 @@ export function diskEntry(
   const object = {
     ...(disk.name === undefined ? {} : { name: disk.name }),
     dev_type: disk.devType,
-    logical_id: [driver, disk.source],
+    logical_id: [driver, disk.resolved],
     iv_name: `disk/${index}`,
     size: Math.ceil(disk.sizeBytes / MIB),
     mode: reproducible ? "rw" : "ro",

@@ -50,13 +50,18 @@ export interface NicDevice {
 /** The driver behind Ganeti's `paravirtual`. */
 export const VIRTIO_NET = "virtio-net-pci";
 
+/** Whether a word of `--driver` or hvparam `nic_type` means virtio. */
+export function isParavirtual(word: string): boolean {
+  return word === "paravirtual" || word === VIRTIO_NET;
+}
+
 /**
  * The QEMU driver for a word of `--driver` or hvparam `nic_type`.
  *
  * @throws {HotplugError} `unsupported`
  */
 export function nicDriver(word: string): string {
-  if (word === "paravirtual" || word === VIRTIO_NET) return VIRTIO_NET;
+  if (isParavirtual(word)) return VIRTIO_NET;
   throw new HotplugError(
     "unsupported",
     `Cannot hotplug a NIC of type ${

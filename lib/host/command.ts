@@ -5,10 +5,11 @@
  */
 
 import { HotplugError, messageOf } from "../errors.ts";
+import { within } from "../sys/pause.ts";
 
 /** How a program is run. */
 export interface CommandOptions {
-  /** After the program's name; no shell sees them. */
+  /** Without the program's own name. */
   readonly args: readonly string[];
   /** Added to our own environment. */
   readonly environment?: Readonly<Record<string, string>>;
@@ -18,24 +19,84 @@ export interface CommandOptions {
   readonly timeoutMs: number;
 }
 
-/** No more of a program's output is kept than this, in bytes. */
+/** No more of a program's output is kept than this, in characters. */
 const MAX_OUTPUT = 4_000;
 
-function shorten(output: Uint8Array[]): string {
-  const text = output.map((part) => new TextDecoder().decode(part)).join("");
-  return text.trim().slice(-MAX_OUTPUT).replaceAll(/\s*\n\s*/g, "; ");
+/**
+ * A child that outlives the program may hold the pipes: once the program has
+ * ended, they are read for this long, in milliseconds.
+ */
+const LAST_WORDS_MS = 200;
+
+/** What a program said, the end of it. */
+class Output {
+  #text = "";
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  /** Settled when the stream has ended. */
+  readonly ended: Promise<void>;
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    this.ended = this.#read();
+  }
+
+  get text(): string {
+    return this.#text.trim().replaceAll(/\s*\n\s*/g, "; ");
+  }
+
+  stop(): void {
+    this.#reader.cancel().catch(() => {});
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      this.#text = (this.#text + value).slice(-MAX_OUTPUT);
+    }
+  }
 }
 
-async function finish(
-  process: Deno.ChildProcess,
-  input: string | undefined,
-): Promise<Deno.CommandOutput> {
-  if (input !== undefined) {
-    const writer = process.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(input)).catch(() => {});
-    await writer.close().catch(() => {});
+async function give(process: Deno.ChildProcess, input: string | undefined) {
+  if (input === undefined) return;
+  const writer = process.stdin.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode(input));
+    await writer.close();
+  } catch {
+    // It ended without reading: its status tells what to think of that.
   }
-  return await process.output();
+}
+
+function start(
+  program: string,
+  { args, environment = {}, input }: CommandOptions,
+): Deno.ChildProcess {
+  return new Deno.Command(program, {
+    args: [...args],
+    env: environment,
+    cwd: "/",
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function finish(process: Deno.ChildProcess, options: CommandOptions) {
+  const outputs = [process.stdout, process.stderr]
+    .map((stream) => new Output(stream));
+  const given = give(process, options.input);
+  const status = await within(process.status, options.timeoutMs);
+  if (status === undefined) {
+    // KILL: it had its time, and may not listen to less.
+    process.kill("SIGKILL");
+  } else {
+    const both = Promise.all([given, ...outputs.map(({ ended }) => ended)]);
+    await within(both, LAST_WORDS_MS);
+  }
+  for (const output of outputs) output.stop();
+  const said = outputs.map(({ text }) => text).filter((text) => text !== "");
+  return { status, text: said.join("; ") };
 }
 
 /**
@@ -46,33 +107,27 @@ async function finish(
  */
 export async function runCommand(
   program: string,
-  { args, environment = {}, input, timeoutMs }: CommandOptions,
+  options: CommandOptions,
 ): Promise<void> {
   const failed = (why: string, cause?: unknown) =>
-    new HotplugError("host-error", `${program} ${args.join(" ")} ${why}`, {
-      cause,
-    });
-  let output: Deno.CommandOutput;
-  const signal = AbortSignal.timeout(timeoutMs);
+    new HotplugError(
+      "host-error",
+      [program, ...options.args, why].join(" "),
+      { cause },
+    );
+  let process: Deno.ChildProcess;
   try {
-    const process = new Deno.Command(program, {
-      args: [...args],
-      env: environment,
-      cwd: "/",
-      stdin: input === undefined ? "null" : "piped",
-      stdout: "piped",
-      stderr: "piped",
-      signal,
-    }).spawn();
-    output = await finish(process, input);
+    process = start(program, options);
   } catch (error) {
     throw failed(`cannot be run: ${messageOf(error)}`, error);
   }
-  if (signal.aborted) {
-    throw failed(`did not end within ${timeoutMs / 1000} s`);
+  const { status, text } = await finish(process, options);
+  const said = text === "" ? "" : `: ${text}`;
+  if (status === undefined) {
+    throw failed(`did not end within ${options.timeoutMs / 1000} s${said}`);
   }
-  if (output.success) return;
-  const text = shorten([output.stdout, output.stderr]);
-  const how = output.signal ?? `exit code ${output.code}`;
-  throw failed(`failed (${how})${text === "" ? "" : `: ${text}`}`);
+  if (status.success) return;
+  throw failed(
+    `failed (${status.signal ?? `exit code ${status.code}`})${said}`,
+  );
 }

@@ -49,7 +49,9 @@ function readAllFiles(directory: string): NicFiles {
   const files: Record<string, string> = {};
   using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   for (const { name, isFile } of Deno.readDirSync(procPath(dir))) {
-    if (isFile && /^\d{1,3}$/.test(name)) files[name] = readNicFile(dir, name);
+    if (!/^\d{1,3}$/.test(name)) continue;
+    if (!isFile) throw new RangeError(`${name} is no file`);
+    files[name] = readNicFile(dir, name);
   }
   return files;
 }
@@ -82,7 +84,12 @@ function writeNicFile(directory: Fd, name: string, tap: string) {
     using fd = openFile(temporary, flags, { dir: directory, mode: 0o600 });
     writeAll(fd, new TextEncoder().encode(tap));
   }
-  rename(temporary, name, { dir: directory });
+  try {
+    rename(temporary, name, { dir: directory });
+  } catch (error) {
+    unlink(temporary, { dir: directory });
+    throw error;
+  }
 }
 
 /** Makes the directory as Ganeti does at an instance's start: SPEC 1.2. */

@@ -6,8 +6,9 @@
 
 import { join } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
-import { statPath } from "../sys/file.ts";
-import { identityOf } from "./source.ts";
+import { openFile, readAll, statFd, statPath } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import { identityOf } from "./identity.ts";
 
 /** A running QEMU. */
 export interface QemuProcess {
@@ -23,6 +24,23 @@ function readIfThere(path: string): string | undefined {
   } catch {
     // A process may vanish while it is looked at.
     return undefined;
+  }
+}
+
+/** No pid is longer, with its line break, by far. */
+const MAX_PID_BYTES = 64;
+
+/** Reads a pid file; a FIFO or device in its place must not hold us. */
+function readPidFile(path: string): string | undefined {
+  try {
+    using fd = openFile(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
+    if (statFd(fd).kind !== "file") return undefined;
+    return new TextDecoder().decode(readAll(fd, MAX_PID_BYTES));
+  } catch (error) {
+    if (error instanceof SysError || error instanceof RangeError) {
+      return undefined;
+    }
+    throw error;
   }
 }
 
@@ -48,7 +66,7 @@ export function findQemu(
   pidFile: string,
   instance: string,
 ): QemuProcess | undefined {
-  const pid = Number(readIfThere(pidFile)?.split("\n")[0]);
+  const pid = Number(readPidFile(pidFile)?.split("\n")[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   return qemuWithPid(pid, instance);
 }
@@ -96,4 +114,10 @@ export function holds(pid: number, identity: string): boolean {
 export function tapBehind(pid: number, fd: number): string | undefined {
   const info = readIfThere(`/proc/${pid}/fdinfo/${fd}`);
   return info && /^iff:\s*(\S+)$/m.exec(info)?.[1];
+}
+
+/** The last part of a process's program path, for messages. */
+export function programOf(pid: number): string {
+  const program = commandLine(pid)?.[0] ?? "another program";
+  return program.slice(program.lastIndexOf("/") + 1);
 }

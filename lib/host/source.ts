@@ -6,14 +6,18 @@
  */
 
 import { messageOf, refuse } from "../errors.ts";
+import { identityOf } from "./identity.ts";
+import { holds, programOf } from "./process.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   blockDeviceSize,
   type FileStatus,
+  isRangeLocked,
   openFileWithin,
+  procPath,
   statFd,
-  statPath,
+  writeFault,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
@@ -27,34 +31,28 @@ export interface Source {
   readonly sizeBytes: number;
   /** Names the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
+  /** The path without links, as the kernel names the open file. */
+  readonly resolved: string;
   /** Whether it can be used past the page cache, O_DIRECT, if asked. */
   readonly direct: boolean | undefined;
+  /** Name of the errno that writing would give, undefined if none. */
+  readonly writeFault: string | undefined;
+  /** The process whose image lock is in the way, undefined if none is. */
+  readonly inUseBy: string | undefined;
 }
 
 /** An open that takes longer ends: dead NFS, DRBD. In milliseconds. */
 const OPEN_TIMEOUT_MS = 5_000;
 
-/**
- * What tells one disk from another: the device number of a block device, the
- * file system and inode of anything else.
- */
-export function identityOf(status: FileStatus): string {
-  return status.kind === "block"
-    ? `block ${status.rdev}`
-    : `file ${status.device} ${status.inode}`;
-}
-
-/** The identity of what a path leads to, undefined if it leads nowhere. */
-export function identityAt(path: string): string | undefined {
-  try {
-    return identityOf(statPath(path));
-  } catch (error) {
-    // A path from a file may hold what no path can hold: TypeError.
-    if (error instanceof SysError || error instanceof TypeError) {
-      return undefined;
-    }
-    throw error;
+/** Names the first process that has this file open, undefined if none shows. */
+function holderOf(identity: string): string | undefined {
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isSafeInteger(pid) || pid === Deno.pid) continue;
+    if (!holds(pid, identity)) continue;
+    return `${programOf(pid)} (pid ${pid})`;
   }
+  return undefined;
 }
 
 /** Opens O_PATH: nothing of the source is touched, and it stays the same. */
@@ -108,28 +106,80 @@ async function canBeDirect(pinned: Fd, path: string): Promise<boolean> {
   }
 }
 
+/** What a disk will need of its source, asked before anything is changed. */
+export interface SourceNeeds {
+  /** Whether the guest writes. */
+  readonly access: "rw" | "ro";
+  /** Whether O_DIRECT is to be tried on a regular file. */
+  readonly direct: boolean;
+}
+
 /**
- * Looks at a source without opening it for writing.
- *
- * @param path absolute
- * @param wanted what else is asked of a regular file
- * @throws {HotplugError} `refused`: missing, empty, in use by this node, or
- * neither a block device nor a regular file
+ * Bytes on which QEMU locks an image (block/file-posix.c, RAW_LOCK_*): from
+ * 100 what it uses (101 writing, 103 resizing), from 200 what it lets nobody
+ * else do (201 writing).
  */
-export async function inspectSource(
+const LOCKED_IF_WRITTEN = [101, 103];
+const LOCKED_AGAINST_WRITING = [201];
+
+async function userOf(
+  pinned: Fd,
+  { access }: SourceNeeds,
+): Promise<string | undefined> {
+  const bytes = access === "rw"
+    ? [...LOCKED_IF_WRITTEN, ...LOCKED_AGAINST_WRITING]
+    : LOCKED_IF_WRITTEN;
+  using fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK);
+  if (!bytes.some((start) => isRangeLocked(fd, { start, length: 1 }))) {
+    return undefined;
+  }
+  return holderOf(identityOf(statFd(fd))) ?? "another program";
+}
+
+async function inspect(
+  pinned: Fd,
   path: string,
-  wanted: readonly "direct"[] = [],
+  needs: SourceNeeds,
 ): Promise<Source> {
-  using pinned = await pin(path);
   const status = statFd(pinned);
   const kind = kindOf(status, path);
   const sizeBytes = kind === "file"
     ? status.sizeBytes
     : await blockSize(pinned, path);
   if (sizeBytes === 0) throw refuse(`Cannot use source ${path}: it is empty`);
-  const asked = kind === "block" || wanted.includes("direct");
-  const direct = asked ? await canBeDirect(pinned, path) : undefined;
-  return { path, kind, sizeBytes, identity: identityOf(status), direct };
+  const asked = kind === "block" || needs.direct;
+  return {
+    path,
+    kind,
+    sizeBytes,
+    identity: identityOf(status),
+    resolved: Deno.readLinkSync(procPath(pinned)),
+    direct: asked ? await canBeDirect(pinned, path) : undefined,
+    writeFault: writeFault(procPath(pinned))?.code,
+    inUseBy: await userOf(pinned, needs),
+  };
+}
+
+/**
+ * Looks at a source without opening it for writing.
+ *
+ * @param path absolute
+ * @returns what was found, and an O_PATH fd of it, which the caller owns: all
+ * that comes later happens to that inode
+ * @throws {HotplugError} `refused`: missing, empty, mounted, or
+ * neither a block device nor a regular file
+ */
+export async function inspectSource(
+  path: string,
+  needs: SourceNeeds,
+): Promise<{ source: Source; pinned: Fd }> {
+  const pinned = await pin(path);
+  try {
+    return { source: await inspect(pinned, path, needs), pinned };
+  } catch (error) {
+    pinned.close();
+    throw error;
+  }
 }
 
 /** How a source is opened. */
@@ -145,6 +195,8 @@ export interface OpenSourceOptions {
 /**
  * Opens a source that was inspected before.
  *
+ * @param pinned the O_PATH fd of the inspection, if it is still held; stays
+ * the caller's
  * @returns an fd the caller owns
  * @throws {HotplugError} `refused` if another file is there now
  * @throws {SysError} | {DeadlineError}
@@ -152,13 +204,15 @@ export interface OpenSourceOptions {
 export async function openSource(
   path: string,
   { identity, access, direct }: OpenSourceOptions,
+  pinned: Fd | undefined,
 ): Promise<Fd> {
-  using pinned = await pin(path);
-  if (identityOf(statFd(pinned)) !== identity) {
+  using own = pinned === undefined ? await pin(path) : undefined;
+  const held = pinned ?? own;
+  if (held === undefined || identityOf(statFd(held)) !== identity) {
     throw refuse(
       `Cannot use source ${path}: it is another file than a moment ago`,
     );
   }
   const mode = access === "rw" ? O.RDWR : O.RDONLY;
-  return await reopenWithin(pinned, mode | (direct ? O.DIRECT : 0));
+  return await reopenWithin(held, mode | (direct ? O.DIRECT : 0));
 }

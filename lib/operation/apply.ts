@@ -93,7 +93,7 @@ function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
       changed: true,
       hint: plan.action === "remove"
         ? "run the same command again: it goes on from what is there"
-        : "see list for what is there, then remove the device",
+        : "list shows what QEMU has and the file does not; it goes at the latest when the VM ends",
     },
   );
 }

@@ -5,15 +5,20 @@
  */
 
 import { dirname } from "@std/path/posix";
-import { HotplugError } from "../errors.ts";
-import { type NicFiles, readNicFiles, usableFiles } from "../host/nic_file.ts";
+import { HotplugError, messageOf, refuse } from "../errors.ts";
+import {
+  type NicFiles,
+  type NicFolder,
+  readNicFiles,
+  usableFiles,
+} from "../host/nic_file.ts";
 import {
   findQemu,
   type QemuProcess,
   qemuWithPid,
   tapBehind,
 } from "../host/process.ts";
-import { identityAt } from "../host/source.ts";
+import { identityAt } from "../host/identity.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
   BLOCK,
@@ -33,7 +38,11 @@ import {
 } from "../qmp/commands.ts";
 import { askAll } from "../qmp/query.ts";
 import type { QmpVersion } from "../qmp/message.ts";
-import { type InstancePaths, runtimeDir } from "../state/instance.ts";
+import {
+  type InstancePaths,
+  isInstanceName,
+  runtimeDir,
+} from "../state/instance.ts";
 import { readRuntimeFile, type RuntimeContent } from "../state/runtime_file.ts";
 
 /** A network backend. */
@@ -100,7 +109,10 @@ function findProcess(
   name: string,
   paths: InstancePaths,
 ): QemuProcess | undefined {
-  return findQemu(paths.pid, paths.name) ?? qemuWithPid(qmp.peer().pid, name);
+  const peer = () => qemuWithPid(qmp.peer().pid, name);
+  const filed = () => findQemu(paths.pid, paths.name);
+  if (paths.isDerived) return filed() ?? peer();
+  return peer() ?? (name === paths.name ? filed() : undefined);
 }
 
 /** All that is asked of QEMU, in one go. */
@@ -160,7 +172,10 @@ export async function readFacts(
   content: RuntimeContent,
   qmp: QmpSession,
 ): Promise<Facts> {
-  const folder = readNicFiles(paths.nicDir);
+  const { nicDir } = paths;
+  const folder: NicFolder = nicDir === undefined
+    ? { state: "missing" }
+    : readNicFiles(nicDir);
   return {
     paths,
     content,
@@ -170,20 +185,26 @@ export async function readFacts(
     ),
     nicFiles: usableFiles(folder),
     nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
-    nicDirectoryPossible: identityAt(dirname(paths.nicDir)) !== undefined,
+    nicDirectoryPossible: nicDir !== undefined &&
+      identityAt(dirname(nicDir)) !== undefined,
     nonce: makeNonce(),
   };
 }
 
-/** Names of the instances that have a runtime file. */
+/**
+ * Names of the instances that have a runtime file.
+ *
+ * @throws {HotplugError} `refused` if the directory cannot be read
+ */
 export function listInstances(runDir: string): string[] {
+  const directory = runtimeDir(runDir);
   try {
-    return [...Deno.readDirSync(runtimeDir(runDir))]
+    return [...Deno.readDirSync(directory)]
       .flatMap(({ name }) => /^(.+)\.runtime$/.exec(name)?.[1] ?? [])
+      .filter(isInstanceName)
       .sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    if (error instanceof Deno.errors.NotADirectory) return [];
-    throw error;
+    throw refuse(`Cannot read ${directory}: ${messageOf(error)}`);
   }
 }

@@ -5,11 +5,11 @@
  */
 
 import { inspectSource, type Source } from "../host/source.ts";
-import type { QmpSession } from "../qmp/client.ts";
 import { IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAdd } from "./request.ts";
+import type { World } from "./world.ts";
 
 /** What adding a disk depends on. */
 export interface DiskAddFacts extends Facts {
@@ -19,24 +19,25 @@ export interface DiskAddFacts extends Facts {
   readonly iothreads: ReadonlySet<string>;
 }
 
-/** Looks at the source; O_DIRECT is tried only where the cache may need it. */
-async function readSource(facts: Facts, request: DiskAdd): Promise<Source> {
-  const { diskCache } = facts.content.runtime.hvparams;
-  const cache = request.settings.cache ?? diskCache;
-  return await inspectSource(
-    request.source,
-    cache === "none" ? ["direct"] : [],
-  );
-}
-
-/** Adds what plugging a disk depends on. */
+/**
+ * Adds what plugging a disk depends on.
+ *
+ * @param world keeps the O_PATH fd of the source as `source-pin`
+ */
 export async function readDiskAddFacts(
   facts: Facts,
   request: DiskAdd,
-  qmp: QmpSession,
+  world: World,
 ): Promise<DiskAddFacts> {
   const iothreads = request.iothread === undefined
     ? new Set<string>()
-    : await ask(qmp, IOTHREADS);
-  return { ...facts, source: await readSource(facts, request), iothreads };
+    : await ask(world.qmp, IOTHREADS);
+  const { diskCache } = facts.content.runtime.hvparams;
+  const { access = "rw", cache = diskCache } = request.settings;
+  const { source, pinned } = await inspectSource(request.source, {
+    access,
+    direct: cache === "none",
+  });
+  world.keepFd("source-pin", pinned);
+  return { ...facts, source, iothreads };
 }

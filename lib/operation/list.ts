@@ -8,7 +8,7 @@
 import { addrOfSlot, PC_BUS } from "../device/bus_slot.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
-import { readNicFiles, usableFiles } from "../host/nic_file.ts";
+import { type NicFiles, readNicFiles, usableFiles } from "../host/nic_file.ts";
 import type { PciDevice } from "../qmp/commands.ts";
 import { SysError } from "../sys/errno.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
@@ -141,6 +141,10 @@ async function askQemu(
   }
 }
 
+function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
+  return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
+}
+
 function describeQemu(qemu: QemuFacts) {
   const { major, minor, micro } = qemu.version;
   return {
@@ -166,7 +170,7 @@ export async function listInstance(
   });
   const { runtime } = expectRuntime(paths);
   const qemu = await askQemu(paths, options);
-  const facts = { qemu, nicFiles: usableFiles(readNicFiles(paths.nicDir)) };
+  const facts = { qemu, nicFiles: nicFilesOf(paths) };
   return {
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),

@@ -74,10 +74,10 @@ function findTwin(
 
 function devTypeOf({ source }: DiskAddFacts): DevType {
   if (source.kind === "file") return "file";
-  // Ganeti's start only takes a block device by a path under /dev.
-  if (source.path.startsWith("/dev/")) return "blockdev";
+  // Ganeti's start only takes a block device that lies under /dev.
+  if (source.resolved.startsWith("/dev/")) return "blockdev";
   throw refuse(
-    `Cannot use source ${source.path}: a block device must be named by its path under /dev`,
+    `Cannot use source ${source.path}: a block device must lie under /dev`,
   );
 }
 
@@ -98,6 +98,7 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
     ...newIdentity(facts, "disk", request),
     devType: devTypeOf(facts),
     source: facts.source.path,
+    resolved: facts.source.resolved,
     sizeBytes: facts.source.sizeBytes,
     settings: settingsOf(facts, request),
     iothread: request.iothread,
@@ -125,16 +126,16 @@ function refuseUnfit(facts: DiskAddFacts, disk: DiskDevice) {
 
 function checkMigratable(
   facts: Facts,
-  { settings, devType, iothread }: DiskDevice,
+  { settings, devType }: DiskDevice,
   migratable: DiskAdd["migratable"],
 ): boolean {
   const { hvparams } = facts.content.runtime;
-  const reproducible = iothread === undefined &&
-    isReproducible(settings, hvparams, devType);
+  // An iothread is no state of the guest's: a target without it takes over.
+  const reproducible = isReproducible(settings, hvparams, devType);
   if (reproducible || migratable === "not-needed") return reproducible;
   throw refuse(
     "Cannot add the disk with these settings: a start or migration from the runtime file would give it those of the hvparams",
-    "leave out cache, aio, discard, read-only, queues and iothread, or say --not-migratable",
+    "leave out driver, cache, aio, discard, read-only and queues, or say --not-migratable",
   );
 }
 

@@ -6,6 +6,7 @@
 
 import {
   fdNames,
+  isParavirtual,
   netdevArguments,
   type NicDevice,
   nicDeviceArguments,
@@ -68,6 +69,31 @@ function vhostOf(facts: NicAddFacts, request: NicAdd): "on" | "off" {
   );
 }
 
+/** Ganeti takes several queues only together with vhost: SPEC 6.3. */
+function queuesAtStart(facts: NicAddFacts): number {
+  const { vhostNet, virtioNetQueues } = facts.content.runtime.hvparams;
+  return vhostNet ? virtioNetQueues : 1;
+}
+
+/** Warns of what a start from the runtime file would make another card of. */
+function migrationWarnings(
+  facts: NicAddFacts,
+  request: NicAdd,
+  nic: NicDevice,
+): string[] {
+  const { hvparams } = facts.content.runtime;
+  const vnetHdr = hvparams.vnetHdr ? "on" : "off";
+  const differs = [
+    ...(nic.queues === queuesAtStart(facts) ? [] : ["queues"]),
+    ...((request.vnetHdr ?? vnetHdr) === vnetHdr ? [] : ["vnet-hdr"]),
+    ...(isParavirtual(hvparams.nicType) ? [] : ["driver"]),
+  ].join(", ");
+  if (differs === "") return [];
+  return [
+    `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
+  ];
+}
+
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
   const vhost = vhostOf(facts, request);
@@ -81,9 +107,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
     vlan,
     ip,
     network,
-    // Ganeti takes several queues only together with vhost: SPEC 6.3.
-    queues: request.queues ??
-      (vhost === "on" ? hvparams.virtioNetQueues : 1),
+    queues: request.queues ?? queuesAtStart(facts),
     vhost,
     jail: hvparams.useChroot ? "chroot" : "none",
   };
@@ -132,6 +156,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   if (twin !== undefined) return alreadyThere(facts, twin);
   refuseNode(facts, request);
   const nic = newNic(facts, request);
+  const warnings = migrationWarnings(facts, request, nic);
   const index = facts.content.runtime.nics.length;
   return planAddition(facts, {
     kind: "nic",
@@ -139,6 +164,6 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
     entry: nicEntry(nic),
     view: newNicView(nic, index),
     steps: addSteps(facts, request, nic),
-    warnings: [],
+    warnings,
   });
 }

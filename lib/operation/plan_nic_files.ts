@@ -27,10 +27,10 @@ export function nicFilesStep(
   facts: Facts,
   change: { readonly added: TapName } | { readonly removed: number },
 ): NicFilesStep[] {
+  const { nicDir } = facts.paths;
+  if (nicDir === undefined) return [];
   if (facts.nicFilesFault !== undefined) {
-    throw refuse(
-      `Cannot write NIC files in ${facts.paths.nicDir}: ${facts.nicFilesFault}`,
-    );
+    throw refuse(`Cannot write NIC files in ${nicDir}: ${facts.nicFilesFault}`);
   }
   const { nics } = facts.content.runtime;
   const taps: (TapName | undefined)[] = nics.map((_, i) => tapOf(facts, i));
@@ -49,7 +49,7 @@ export function nicFilesStep(
   if (facts.nicFiles === undefined && !facts.nicDirectoryPossible) return [];
   return [{
     kind: "nic-files",
-    directory: facts.paths.nicDir,
+    directory: nicDir,
     directoryWas: facts.nicFiles === undefined ? "missing" : "there",
     before,
     after,

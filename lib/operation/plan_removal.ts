@@ -43,6 +43,21 @@ function removable<E extends DeviceEntry>(entry: E): Removable<E> {
   return { entry, uuid, id, title };
 }
 
+/** @throws {HotplugError} `no-such-device` if the word means the other kind */
+function refuseOtherKind(facts: Facts, kind: "disk" | "nic", word: string) {
+  const { disks, nics } = facts.content.runtime;
+  const other = findDevice<DeviceEntry>(kind === "disk" ? nics : disks, word);
+  if (other === undefined) return;
+  const { name } = facts.paths;
+  throw new HotplugError(
+    "no-such-device",
+    `${word} is no ${kind === "disk" ? "disk" : "NIC"}: it is ${
+      titleOf(other)
+    }`,
+    { hint: `${other.kind} remove ${name} ${word}` },
+  );
+}
+
 /** What QEMU has of a device that the file does not record. */
 function unrecorded(facts: Facts, kind: "disk" | "nic", word: string) {
   const { deviceIds, nodeNames, netdevs } = facts.qemu;
@@ -74,6 +89,7 @@ function chooseRemoval<E extends DeviceEntry>(
   if (!isExactName(word)) throw noSuchDevice(entries, word);
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {
+    refuseOtherKind(facts, kind, left);
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
       "it was added by hand, or something interrupted left it",

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { QmpSession } from "../qmp/client.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { lockInstance } from "../state/lock.ts";
@@ -23,6 +22,7 @@ import { planNicAdd } from "./plan_nic.ts";
 import { planNicRemove } from "./plan_nic_remove.ts";
 import { refuseForeignVm } from "./refusals.ts";
 import type { Reach, Request } from "./request.ts";
+import type { Step } from "./step.ts";
 import { World } from "./world.ts";
 
 /** How an operation is run. */
@@ -49,19 +49,22 @@ export interface Outcome {
   readonly device: DeviceView | null;
   /** What the user accepted, one line each. */
   readonly warnings: readonly string[];
-  /** The plan that a dry run did not apply. */
-  readonly plan?: Plan | undefined;
+  /** The steps that a dry run did not take; undefined if it was none. */
+  readonly plan?: readonly Step[] | undefined;
 }
 
 /** Plans a request after reading what it needs to know. */
 async function decide(
   request: Request,
   facts: Facts,
-  qmp: QmpSession,
+  world: World,
 ): Promise<Decision> {
   switch (request.kind) {
     case "disk-add":
-      return planDiskAdd(request, await readDiskAddFacts(facts, request, qmp));
+      return planDiskAdd(
+        request,
+        await readDiskAddFacts(facts, request, world),
+      );
     case "disk-remove":
       return planDiskRemove(request, facts);
     case "nic-add":
@@ -75,19 +78,19 @@ async function decide(
 
 async function planWith(
   request: Request,
-  { paths, content, qmp, options }: {
+  { paths, content, world, options }: {
     paths: InstancePaths;
     content: RuntimeContent;
-    qmp: QmpSession;
+    world: World;
     options: RunOptions;
   },
 ): Promise<Decision> {
   try {
-    const facts = await readFacts(paths, content, qmp);
+    const facts = await readFacts(paths, content, world.qmp);
     if (options.qmp === undefined || options.state === undefined) {
       refuseForeignVm(facts);
     }
-    return await decide(request, facts, qmp);
+    return await decide(request, facts, world);
   } catch (error) {
     throw nothingChanged(error);
   }
@@ -115,13 +118,14 @@ async function runLocked(
   const content = expectRuntime(paths);
   const qmp = await openMonitor(paths.qmp, options);
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
-  const decision = await planWith(request, { paths, content, qmp, options });
+  const decision = await planWith(request, { paths, content, world, options });
   if (decision.kind === "nothing-to-do") {
-    return { ...decision, changed: false };
+    const plan = options.mode === "dry-run" ? [] : undefined;
+    return { ...decision, changed: false, plan };
   }
   const { plan } = decision;
   if (options.mode === "dry-run") {
-    return { ...plan, changed: false, plan };
+    return { ...plan, changed: false, plan: plan.steps };
   }
   await apply(plan, world, options.progress);
   return outcomeOf(plan, world);
@@ -134,11 +138,12 @@ export function commandOf(request: Request): string {
 
 async function lock(
   request: Request,
+  paths: InstancePaths,
   options: RunOptions,
 ): Promise<Fd | undefined> {
   // A question changes nothing, not even a missing folder.
   if (options.mode === "dry-run") return undefined;
-  return await lockInstance(options.runDir, request.instance, {
+  return await lockInstance(paths, {
     timeoutMs: options.lockTimeoutMs,
     command: commandOf(request),
     signal: options.signal,
@@ -159,6 +164,6 @@ export async function run(
     runtime: options.state,
   });
   expectRuntime(paths);
-  using _lock = await lock(request, options);
+  using _lock = await lock(request, paths, options);
   return await runLocked(request, paths, options);
 }

@@ -36,7 +36,9 @@ const KERNEL_TIMEOUT_MS = 2_000;
 
 const openSourceVerbs: Verbs<OpenSourceStep> = {
   async do(step, world) {
-    world.keepFd("source", await openSource(step.path, step));
+    const pinned = world.heldFd("source-pin");
+    world.keepFd("source", await openSource(step.path, step, pinned));
+    world.closeFd("source-pin");
   },
   async undo(_step, world) {
     await Promise.resolve(world.closeFd("source"));

@@ -50,6 +50,11 @@ export class World implements Disposable {
     this.#fds.set(name, fd);
   }
 
+  /** An fd that a step can do without; stays ours. */
+  heldFd(name: string): Fd | undefined {
+    return this.#fds.get(name);
+  }
+
   /**
    * An fd that is kept here, and stays ours.
    *

@@ -21,8 +21,15 @@ export interface InstancePaths {
   readonly pid: string;
   /** A decimal uid; there only with the uid pool: SPEC 8. */
   readonly uid: string;
-  /** A file for each NIC, made at start only: SPEC 1.2. */
-  readonly nicDir: string;
+  /**
+   * A file for each NIC, made at start only: SPEC 1.2. None with a runtime
+   * file of the user's: the derived one is another VM's, if anybody's.
+   */
+  readonly nicDir: string | undefined;
+  /** Whether the socket is the derived one, so that the pid file fits it. */
+  readonly isDerived: boolean;
+  /** What the lock is named after: the name, or the file of the user's. */
+  readonly lockKey: string;
 }
 
 /** Paths given on the command line instead of the derived ones. */
@@ -37,6 +44,11 @@ export interface PathOverrides {
 const GANETI_RUN_DIR = "/var/run/ganeti";
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
+
+/** Whether a word can be the name of an instance. */
+export function isInstanceName(name: string): boolean {
+  return NAME.test(name);
+}
 
 /**
  * Checks an instance's name, which becomes part of paths.
@@ -64,10 +76,13 @@ export function defaultRunDir(
   if (own) return own;
   const root = env("GANETI_ROOTDIR");
   const host = env("GANETI_HOSTNAME");
-  if (!root || !host) return GANETI_RUN_DIR;
-  if (!isAbsolute(root) || basename(root) !== host) {
+  if (!root) return GANETI_RUN_DIR;
+  const fits = host === undefined || basename(root) === host;
+  if (!isAbsolute(root) || !fits) {
     throw usage(
-      `GANETI_ROOTDIR must be absolute and end in GANETI_HOSTNAME ("${host}"): it is "${root}"`,
+      `GANETI_ROOTDIR must be absolute and end in GANETI_HOSTNAME ("${
+        host ?? ""
+      }"): it is "${root}"`,
     );
   }
   return join(root, GANETI_RUN_DIR);
@@ -78,6 +93,28 @@ export function runtimeDir(runDir: string): string {
   return join(runDir, "kvm-hypervisor", "conf");
 }
 
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // Whoever reads the file will say what is wrong with it.
+    return path;
+  }
+}
+
+/**
+ * A name for the lock of a runtime file, the same for each of its paths: the
+ * FNV-1a hash of the real one. Two files of one hash would only wait for each
+ * other.
+ */
+function keyOfFile(path: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of new TextEncoder().encode(realPath(path))) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return `state-${hash.toString(16)}`;
+}
+
 /** Derives an instance's paths. `name` must have been checked. */
 export function instancePaths(
   runDir: string,
@@ -85,13 +122,18 @@ export function instancePaths(
   overrides: PathOverrides = {},
 ): InstancePaths {
   const kvm = join(runDir, "kvm-hypervisor");
+  const qmp = join(kvm, "ctrl", `${name}.qmp`);
+  const runtime = join(kvm, "conf", `${name}.runtime`);
+  const ours = (overrides.runtime ?? runtime) === runtime;
   return {
     name,
     runDir,
-    qmp: overrides.qmp ?? join(kvm, "ctrl", `${name}.qmp`),
-    runtime: overrides.runtime ?? join(kvm, "conf", `${name}.runtime`),
+    qmp: overrides.qmp ?? qmp,
+    runtime: overrides.runtime ?? runtime,
     pid: join(kvm, "pid", name),
     uid: join(kvm, "uid", name),
-    nicDir: join(kvm, "nic", name),
+    nicDir: ours ? join(kvm, "nic", name) : undefined,
+    isDerived: (overrides.qmp ?? qmp) === qmp,
+    lockKey: ours ? name : keyOfFile(overrides.runtime ?? runtime),
   };
 }

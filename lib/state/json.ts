@@ -13,8 +13,10 @@
 
 /** An object's member; `keyText` is the key as written, quotes included. */
 export interface JsonMember {
-  /** Unescaped. */ readonly key: string;
-  /** Source text, never changed. */ readonly keyText: string;
+  /** Unescaped. */
+  readonly key: string;
+  /** Source text, never changed. */
+  readonly keyText: string;
   /** With a source text of its own. */
   readonly value: JsonNode;
 }

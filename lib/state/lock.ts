@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "@std/path/posix";
+import { dirname, join } from "@std/path/posix";
 import { HotplugError, messageOf, refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { pause } from "../sys/pause.ts";
@@ -20,6 +20,7 @@ import {
   writeAll,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
+import type { InstancePaths } from "./instance.ts";
 
 /** Name of our directory below the run directory. */
 const OWN_DIRECTORY = "kvm-hotplug";
@@ -36,18 +37,24 @@ function openOwn(path: string): Fd {
   }
 }
 
+function makeFolder(path: string, mode: number) {
+  try {
+    mkdir(path, mode);
+  } catch (error) {
+    if (error instanceof SysError && error.code === "EEXIST") return;
+    throw refuse(`Cannot make ${path}: ${messageOf(error)}`);
+  }
+}
+
 function makeOwn(path: string): Fd {
   try {
     return openOwn(path);
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
   }
-  try {
-    mkdir(path, 0o700);
-  } catch (error) {
-    const lostRace = error instanceof SysError && error.code === "EEXIST";
-    if (!lostRace) throw refuse(`Cannot make ${path}: ${messageOf(error)}`);
-  }
+  // A node without Ganeti has no run directory; --qmp and --state serve there.
+  makeFolder(dirname(path), 0o755);
+  makeFolder(path, 0o700);
   return openOwn(path);
 }
 
@@ -116,12 +123,11 @@ export interface LockOptions {
  * @throws {HotplugError} `busy` after the time-out, naming the holder
  */
 export async function lockInstance(
-  runDir: string,
-  instance: string,
+  { runDir, lockKey, name }: InstancePaths,
   { timeoutMs, command, signal }: LockOptions,
 ): Promise<Fd> {
   using directory = openOwnDirectory(runDir);
-  const fd = openLock(directory, `${instance}.lock`);
+  const fd = openLock(directory, `${lockKey}.lock`);
   const deadline = performance.now() + timeoutMs;
   while (!flock(fd, "exclusive")) {
     if (performance.now() < deadline && !signal?.aborted) {
@@ -132,7 +138,7 @@ export async function lockInstance(
     fd.close();
     throw new HotplugError(
       "busy",
-      `Another kvm-hotplug works on ${instance}: ${holder}`,
+      `Another kvm-hotplug works on ${name}: ${holder}`,
       { hint: "try again later, or wait longer with --lock-timeout" },
     );
   }

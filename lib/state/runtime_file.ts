@@ -61,7 +61,7 @@ function badFile(path: string, why: string, cause?: unknown): HotplugError {
   return new HotplugError(
     "bad-state-file",
     `Cannot read runtime file ${path}: ${why}`,
-    { cause },
+    { cause, hint: Deno.uid() === 0 ? undefined : "run it as root" },
   );
 }
 
@@ -157,8 +157,8 @@ function writeTemporary(
 function writeFailed(path: string, error: unknown): HotplugError {
   return new HotplugError(
     "state-write-failed",
-    `Cannot write runtime file ${path}: ${messageOf(error)}`,
-    { hint: "the old file is whole", cause: error },
+    `Cannot change runtime file ${path}: ${messageOf(error)}`,
+    { cause: error },
   );
 }
 

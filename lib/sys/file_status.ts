@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checked } from "./errno.ts";
+import { checked, SysError } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { AT, cString, S, STATX } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -62,6 +62,31 @@ export interface StatPathOptions {
    * @default {"yes"}
    */
   readonly followLinks?: "yes" | "no" | undefined;
+}
+
+/** W_OK of unistd.h. */
+const W_OK = 2;
+
+/**
+ * Whether the kernel would let this process write: not on a read-only file
+ * system, nor to an immutable file. Opens nothing.
+ *
+ * @returns the reason, undefined if it would
+ */
+export function writeFault(path: string): SysError | undefined {
+  const name = cString(path);
+  try {
+    checked(
+      // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+      // result is checked by checked().
+      () => libc.faccessat(AT.FDCWD, name, W_OK, 0),
+      { syscall: "access", subject: path },
+    );
+    return undefined;
+  } catch (error) {
+    if (error instanceof SysError) return error;
+    throw error;
+  }
 }
 
 const KINDS: ReadonlyMap<number, FileKind> = new Map([

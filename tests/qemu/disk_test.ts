@@ -137,7 +137,7 @@ eachRelease(
 );
 
 eachRelease(
-  "disk add is undone when QEMU finds the image in use",
+  "disk add refuses an image that a VM has in use",
   async (vm) => {
     const image = `${vm.runDir}/busy.img`;
     await makeImage(image, MARKER);

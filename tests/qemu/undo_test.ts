@@ -85,7 +85,7 @@ async function planOf(
   const paths = instancePaths(vm.runDir, vm.name);
   const facts = await readFacts(paths, expectRuntime(paths), world.qmp);
   const decision: Decision = request.kind === "disk-add"
-    ? planDiskAdd(request, await readDiskAddFacts(facts, request, world.qmp))
+    ? planDiskAdd(request, await readDiskAddFacts(facts, request, world))
     : planNicAdd(request, readNicAddFacts(facts, request));
   if (decision.kind !== "plan") throw new Error("there is nothing to do");
   return decision.plan;

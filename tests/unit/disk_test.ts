@@ -28,6 +28,7 @@ function device(more: Partial<DiskDevice> = {}): DiskDevice {
     place: { bus: "pci.0", slot: 13 },
     devType: "file",
     source: "/srv/new.img",
+    resolved: more.source ?? "/srv/new.img",
     sizeBytes: 64 * 1024 * 1024,
     settings: PLAIN,
     ...more,

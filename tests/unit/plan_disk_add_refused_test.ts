@@ -44,8 +44,9 @@ Deno.test("planDiskAdd() wants settings that a start would repeat", () => {
     { settings: { discard: "unmap" } },
     { settings: { access: "ro" as const } },
     { settings: { queues: 2 } },
-    { iothread: "io0" },
   ];
+  // A target without the iothread takes over all the same.
+  assertEquals(plan({ iothread: "io0" }).warnings, []);
   for (const request of cases) {
     const error = refused("refused", request);
     assertStringIncludes(error.hint ?? "", "--not-migratable");
@@ -121,8 +122,11 @@ Deno.test("planDiskAdd() refuses a slot that is taken or a full bus", () => {
 Deno.test("planDiskAdd() refuses a driver it does not plug", () => {
   refused("unsupported", { driver: "scsi-hd" });
   refused("unsupported", {}, { hvparams: { disk_type: "ide" } });
+  // A start from the file would make an ide disk of it.
   const driver = { driver: "paravirtual" };
-  plan(driver, { hvparams: { disk_type: "ide" } });
+  const hvparams = { disk_type: "ide" };
+  refused("refused", driver, { hvparams });
+  plan({ ...driver, migratable: "not-needed" }, { hvparams });
 });
 
 Deno.test("planDiskAdd() refuses a block device that is not under /dev", () => {

@@ -173,10 +173,25 @@ Deno.test("planNicAdd() takes queues, vhost and vnet_hdr of the hvparams", () =>
     [4, true],
   );
   assertEquals(stepOf(added, "open-tap").vnetHdr, "off");
-  // Several queues only together with vhost: SPEC 6.3.
-  const plain = plan({ vhost: "off", vnetHdr: "on" }, { hvparams });
-  assertEquals(plain.device["queues"], 1);
-  assertEquals(stepOf(plain, "open-tap").vnetHdr, "on");
+  // Without vhost too: a start from the file makes four.
+  const plain = plan({ vhost: "off" }, { hvparams });
+  assertEquals([plain.device["queues"], plain.device["vhost"]], [4, false]);
+  // Several queues only where the hvparams have vhost: SPEC 6.3.
+  const single = plan({}, { hvparams: { ...hvparams, vhost_net: false } });
+  assertEquals(single.device["queues"], 1);
+});
+
+Deno.test("planNicAdd() warns of a card that a start would not repeat", () => {
+  const cases: [Parameters<typeof plan>[0], Parameters<typeof plan>[1]][] = [
+    [{ queues: 4 }, {}],
+    [{ vnetHdr: "off" }, {}],
+    [{ driver: "virtio-net-pci" }, { hvparams: { nic_type: "e1000" } }],
+  ];
+  assertEquals(plan().warnings, []);
+  for (const [request, given] of cases) {
+    const [warning = ""] = plan(request, given).warnings;
+    assert(warning.includes("migrate"));
+  }
 });
 
 Deno.test("planNicAdd() gives a QEMU in a chroot no option ROM", () => {

@@ -57,7 +57,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
 });
 
 Deno.test("outcomeDocument() of a dry run has the plan", () => {
-  const dry = { ...ADDED, changed: false, plan: PLAN };
+  const dry = { ...ADDED, changed: false, plan: PLAN.steps };
   const document = JSON.parse(JSON.stringify(report.outcomeDocument(dry)));
   assertEquals([document.dry_run, document.changed], [true, false]);
   assertEquals(document.plan.length, PLAN.steps.length);
@@ -134,7 +134,11 @@ Deno.test("outcomeText() says in a line what was done", () => {
 });
 
 Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
-  const lines = report.outcomeText({ ...ADDED, changed: false, plan: PLAN });
+  const lines = report.outcomeText({
+    ...ADDED,
+    changed: false,
+    plan: PLAN.steps,
+  });
   const text = lines.join("\n");
   assertStringIncludes(text, "in 8 steps");
   assertStringIncludes(text, 'device_add {"driver":"virtio-blk-pci"');

@@ -189,7 +189,8 @@ Deno.test("reachOf() takes the run directory from the right place", () => {
   assertEquals(reach(cluster).runDir, "/v/n1/var/run/ganeti");
   assertEquals(reach(own).runDir, "/own");
   assertEquals(reach(own, "--run-dir", "/said").runDir, "/said");
-  assertEquals(reach({ GANETI_ROOTDIR: "/v/n1" }).runDir, "/var/run/ganeti");
+  const alone = reach({ GANETI_ROOTDIR: "/v/n1" });
+  assertEquals(alone.runDir, "/v/n1/var/run/ganeti");
   for (const GANETI_ROOTDIR of ["v/n1", "/v/n2"]) {
     refusal("usage", () => reach({ ...cluster, GANETI_ROOTDIR }));
   }

@@ -243,6 +243,9 @@ export function diskAddFacts(
   return {
     ...facts(more),
     source: {
+      resolved: source?.path ?? "/srv/new.img",
+      writeFault: undefined,
+      inUseBy: undefined,
       path: "/srv/new.img",
       kind: "file",
       sizeBytes: 64 * 1024 * 1024,
