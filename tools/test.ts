@@ -12,6 +12,8 @@
  */
 
 import { buildExecutable } from "./build/executable.ts";
+import { install } from "./guest/apt.ts";
+import { isInPath } from "./guest/run.ts";
 import { ensureTools } from "./setup.ts";
 import { type Count, countJunit } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
@@ -100,8 +102,26 @@ function failuresOf({ failed, skipped }: Count): number {
   return failed + (Deno.env.get("CI") === "true" ? skipped.length : 0);
 }
 
+/** What tests of the kernel's doings call, and where it comes from. */
+const PROGRAMS = {
+  python3: "python3-minimal",
+  flock: "util-linux",
+  unshare: "util-linux",
+  losetup: "mount",
+  mount: "mount",
+} as const;
+
+async function ensurePrograms(log: (line: string) => void): Promise<void> {
+  const packages = new Set<string>();
+  for (const [program, name] of Object.entries(PROGRAMS)) {
+    if (!await isInPath(program)) packages.add(name);
+  }
+  if (packages.size > 0) await install([...packages], log);
+}
+
 async function prepare(): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
+  await ensurePrograms(log);
   await ensureTools({ qemu10: true, log });
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);

@@ -41,7 +41,7 @@ export type JsonNode =
 
 /** An object of a document. */
 export type JsonObject = Extract<JsonNode, { type: "object" }>;
-/** An array of a document. */
+/** An array of one. */
 export type JsonArray = Extract<JsonNode, { type: "array" }>;
 
 /** Plain data that {@linkcode jsonNode} accepts. */
@@ -175,7 +175,11 @@ class Reader {
       } while (this.#take(","));
       if (!this.#take("}")) throw this.#error("expected ',' or '}'");
     }
-    return { type: "object", members, text: this.#since(start) };
+    return {
+      type: "object",
+      members,
+      text: this.#source.slice(start, this.#at),
+    };
   }
 
   #array(start: number, depth: number): JsonArray {
@@ -185,11 +189,7 @@ class Reader {
       do items.push(this.#value(depth + 1)); while (this.#take(","));
       if (!this.#take("]")) throw this.#error("expected ',' or ']'");
     }
-    return { type: "array", items, text: this.#since(start) };
-  }
-
-  #since(start: number): string {
-    return this.#source.slice(start, this.#at);
+    return { type: "array", items, text: this.#source.slice(start, this.#at) };
   }
 }
 

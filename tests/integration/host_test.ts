@@ -1,0 +1,129 @@
+/** This node's programs, processes and files where they misbehave. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import { runCommand } from "../../lib/host/command.ts";
+import { findQemu } from "../../lib/host/process.ts";
+import { inspectSource } from "../../lib/host/source.ts";
+import { pause, within } from "../../lib/sys/pause.ts";
+import { run, TempDir } from "../sys/support.ts";
+
+function script(dir: TempDir, body: string): string {
+  const path = dir.file("script", `#!/bin/sh\n${body}\n`);
+  Deno.chmodSync(path, 0o755);
+  return path;
+}
+
+async function failure(path: string, timeoutMs: number): Promise<string> {
+  const error = await assertRejects(
+    () => runCommand(path, { args: ["tap0"], timeoutMs }),
+    HotplugError,
+  ) as HotplugError;
+  assertEquals(error.code, "host-error");
+  return error.message;
+}
+
+Deno.test("runCommand() does not wait for a daemon that keeps the pipes", async () => {
+  using dir = new TempDir();
+  const path = script(dir, `sleep 60 & echo $! > ${dir.at("pid")}`);
+  const begin = performance.now();
+  await runCommand(path, { args: [], timeoutMs: 30_000 });
+  const tookMs = performance.now() - begin;
+  Deno.kill(Number(Deno.readTextFileSync(dir.at("pid"))), "SIGKILL");
+  assertEquals(tookMs < 10_000, true);
+});
+
+Deno.test("runCommand() ends a program that does not listen to TERM", async () => {
+  using dir = new TempDir();
+  const path = script(dir, "trap '' TERM; while :; do sleep 0.1; done");
+  assertStringIncludes(await failure(path, 300), "did not end within 0.3 s");
+});
+
+Deno.test("runCommand() tells what a failing program said", async () => {
+  using dir = new TempDir();
+  const path = script(dir, "echo one; echo two >&2; exit 7");
+  const message = await failure(path, 10_000);
+  assertStringIncludes(message, "exit code 7");
+  assertStringIncludes(message, "one");
+  assertStringIncludes(message, "two");
+  assertStringIncludes(await failure("/nonexistent", 10_000), "cannot be run");
+});
+
+Deno.test("findQemu() is not held by a FIFO or device as pid file", async () => {
+  using dir = new TempDir();
+  await run("mkfifo", dir.at("fifo"));
+  Deno.symlinkSync("/dev/zero", dir.at("zero"));
+  Deno.mkdirSync(dir.at("folder"));
+  for (const name of ["fifo", "zero", "folder", "missing"]) {
+    assertEquals(findQemu(dir.at(name), "vm1"), undefined);
+  }
+});
+
+Deno.test("inspectSource() names who has the image locked", async () => {
+  using dir = new TempDir();
+  const path = dir.file("image", "x".repeat(512));
+  const needs = { access: "rw", direct: false } as const;
+  const free = await inspectSource(path, needs);
+  free.pinned.close();
+  assertEquals(free.source.inUseBy, undefined);
+  // As QEMU does: an open file description lock on byte 201.
+  const holder = new Deno.Command("python3", {
+    args: [
+      "-c",
+      [
+        "import fcntl, struct, sys",
+        `f = open(${JSON.stringify(path)}, "rb")`,
+        'lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 201, 1, 0)',
+        "fcntl.fcntl(f, 37, lock)",
+        'print("locked", flush=True)',
+        "sys.stdin.read()",
+      ].join("\n"),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = holder.stdout.getReader();
+  await reader.read();
+  const taken = await inspectSource(path, needs);
+  taken.pinned.close();
+  assertStringIncludes(taken.source.inUseBy ?? "", `pid ${holder.pid}`);
+  const readOnly = await inspectSource(path, { ...needs, access: "ro" });
+  readOnly.pinned.close();
+  assertEquals(readOnly.source.inUseBy, undefined);
+  await holder.stdin.close();
+  await reader.cancel();
+  await holder.status;
+});
+
+Deno.test("inspectSource() tells a source that cannot be written", async () => {
+  const needs = { access: "rw", direct: false } as const;
+  using dir = new TempDir();
+  const folder = dir.at("ro");
+  Deno.mkdirSync(folder);
+  await run("mount", "-t", "tmpfs", "none", folder);
+  try {
+    Deno.writeTextFileSync(`${folder}/image`, "x".repeat(512));
+    await run("mount", "-o", "remount,ro", folder);
+    const { source, pinned } = await inspectSource(`${folder}/image`, needs);
+    pinned.close();
+    assertEquals(source.writeFault, "EROFS");
+  } finally {
+    await run("umount", folder);
+  }
+});
+
+Deno.test("within() gives up in time and forgets what comes later", async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  assertEquals(await within(promise, 5), undefined);
+  resolve(1);
+  await pause(1);
+  assertEquals(await within(Promise.resolve(2), 10_000), 2);
+});
+
+Deno.test("pause() ends at once when aborted", async () => {
+  const stop = new AbortController();
+  const begin = performance.now();
+  const paused = pause(60_000, stop.signal);
+  stop.abort();
+  await paused;
+  assertEquals(performance.now() - begin < 10_000, true);
+});
