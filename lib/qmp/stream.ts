@@ -21,7 +21,8 @@ import type { QmpTrace } from "./session_options.ts";
 export type Progress = "messages" | "timeout" | "aborted";
 
 const READ_BYTES = 64 * 1024;
-const READS_BETWEEN_BREATHS = 16;
+/** Longest time that reading may keep the event loop waiting, in ms. */
+const BREATH_MS = 25;
 
 /** A connected stream of messages; it owns its socket. */
 export class QmpStream {
@@ -30,7 +31,7 @@ export class QmpStream {
   /** The command whose reply is awaited, for messages. */
   command = "qmp_capabilities";
   #isClosed = false;
-  #reads = 0;
+  #lastBreath = performance.now();
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #socket: UnixSocket;
   readonly #trace: QmpTrace | undefined;
@@ -138,8 +139,9 @@ export class QmpStream {
 
   /** A peer that never pauses must not keep timers and signals waiting. */
   async #breathe(): Promise<void> {
-    if (++this.#reads % READS_BETWEEN_BREATHS !== 0) return;
+    if (performance.now() - this.#lastBreath < BREATH_MS) return;
     await pause(0);
+    this.#lastBreath = performance.now();
   }
 
   #receive(): number | "would-block" {

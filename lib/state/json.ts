@@ -1,12 +1,11 @@
 /**
  * JSON that can be changed in one place and stays the same to the letter in
- * all others.
+ * all others. Grammar: RFC 8259, read strictly.
  *
  * Ganeti's files hold numbers such as `1700000000.0`, escapes, key orders and
  * keys that a later Ganeti added. `JSON.parse` loses number literals and moves
  * integer-like keys to the front, so a document is kept as a tree whose nodes
  * remember their source text; what was not touched is written from it.
- * Grammar: RFC 8259, read strictly.
  *
  * @module
  */
