@@ -15,10 +15,6 @@ export interface Command {
 /** Commands that are sent together, before the first reply is awaited. */
 export type Batch = readonly Command[];
 
-/** What asks or negotiates; all else changes something. */
-const QUESTION =
-  /^(?:query-|qom-get$|qom-list$|qmp_capabilities$|human-monitor-command$)/;
-
 interface LogLine {
   readonly qmp?: "send" | "receive";
   readonly message?: string;
@@ -43,11 +39,4 @@ export function readDialogue(log: string): Batch[] {
     open.push({ execute, arguments: args, withFd: fd !== undefined });
   }
   return batches;
-}
-
-/** Only the commands that change something, each by itself. */
-export function changesOf(dialogue: readonly Batch[]): Batch[] {
-  return dialogue.flat()
-    .filter(({ execute }) => !QUESTION.test(execute))
-    .map((command) => [command]);
 }

@@ -10,7 +10,7 @@ import { openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import type { Vm } from "../qemu/vm.ts";
 import type { MinimalClient } from "./client.ts";
-import { type Batch, changesOf, readDialogue } from "./dialogue.ts";
+import { type Batch, readDialogue } from "./dialogue.ts";
 
 /** The two executables that are compared. */
 export interface Programs {
@@ -99,8 +99,7 @@ export async function recordDialogues(
     const words = [...wordsOf(call, setting), "--log", log];
     timeProcess(setting.programs.tool, words);
     await settle(setting.vm, call);
-    const dialogue = readDialogue(await Deno.readTextFile(log));
-    all.set(call, call === "list INSTANCE" ? dialogue : changesOf(dialogue));
+    all.set(call, readDialogue(await Deno.readTextFile(log)));
   }
   return {
     "--version": [],

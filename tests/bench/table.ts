@@ -118,10 +118,9 @@ export function tableOf({ release, rounds, peaks }: Results): string {
 /** How to read the tables. */
 export function legend(count: number): string {
   return `Medians of ${count} rounds. In each round come, in changing order:
-a minimal client, connected all the time, which sends the commands that the
-tool sends (for \`disk add\` and \`disk remove\` those that change something) and
-waits for the last reply or DEVICE_DELETED, so that its time is QEMU's and the
-guest's own; the tool, from fork to exit; a program of one \`console.log\`,
+a minimal client, connected all the time, which sends the same commands as the
+tool, together where the tool sends them together, and waits for their replies
+and DEVICE_DELETED, so that its time is QEMU's and the guest's own; the tool, from fork to exit; a program of one \`console.log\`,
 packed the same way. "Over both" is tool − client − one-line program within
 one round (for \`--version\`: tool ÷ one-line program), then the median of these,
 with its 95 % confidence interval (order statistics) in parentheses: in
