@@ -5,8 +5,7 @@
  */
 
 import { exitStatus, HotplugError, messageOf, usage } from "../errors.ts";
-import { listAll, listInstance } from "../operation/list.ts";
-import { type Outcome, run } from "../operation/run.ts";
+import type { RunOptions } from "../operation/run.ts";
 import { VERSION } from "../version.ts";
 import { type Invocation, parseInvocation } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
@@ -14,7 +13,6 @@ import * as report from "./report.ts";
 import { instanceOf, reachOf, requestOf } from "./requests.ts";
 import { jsonLine, printable } from "./text.ts";
 import { Trace } from "./trace.ts";
-import { commandUsage, usageText } from "./usage.ts";
 
 /** What a command line needs of the process it runs in. */
 export interface Terminal {
@@ -30,13 +28,19 @@ export interface Terminal {
   readonly err: (text: string) => void;
 }
 
-interface Answer {
+/** What a command says. */
+export interface Answer {
+  /** Lines for a person. */
   readonly text: readonly string[];
+  /** The same for a program. */
   readonly document: unknown;
+  /** For stderr. */
   readonly warnings?: readonly string[];
 }
 
-function helpAnswer({ command, operands }: Invocation): Answer {
+async function helpAnswer(
+  { command, operands }: Invocation,
+): Promise<Answer> {
   const words = operands.join(" ");
   const topic = command?.name === "help"
     ? COMMANDS.find((one) => one.name === words)
@@ -47,16 +51,9 @@ function helpAnswer({ command, operands }: Invocation): Answer {
       "kvm-hotplug --help shows all",
     );
   }
+  const { commandUsage, usageText } = await import("./usage.ts");
   const text = topic === undefined ? usageText() : commandUsage(topic);
   return { text: text.split("\n"), document: { ok: true, help: text } };
-}
-
-function outcomeAnswer(outcome: Outcome): Answer {
-  return {
-    text: report.outcomeText(outcome),
-    document: report.outcomeDocument(outcome),
-    warnings: outcome.warnings,
-  };
 }
 
 async function listAnswer(
@@ -66,6 +63,7 @@ async function listAnswer(
 ): Promise<Answer> {
   const reach = reachOf(invocation, terminal.env);
   const instance = instanceOf(invocation);
+  const { listAll, listInstance } = await import("../operation/list.ts");
   if (instance === undefined) {
     const all = listAll(reach.runDir);
     return {
@@ -94,7 +92,7 @@ async function answer(
     };
   }
   if (flags.has("help") || command?.name === "help") {
-    return helpAnswer(invocation);
+    return await helpAnswer(invocation);
   }
   if (command === undefined) {
     throw usage("No command given", "kvm-hotplug --help shows all");
@@ -103,14 +101,15 @@ async function answer(
   if (request === undefined) {
     return await listAnswer(invocation, terminal, trace);
   }
-  const outcome = await run(request, {
+  const options: RunOptions = {
     ...reachOf(invocation, terminal.env),
     mode: flags.has("dry-run") ? "dry-run" : "apply",
     signal: terminal.signal,
     trace: trace.qmp,
-    progress: trace.progress,
-  });
-  return outcomeAnswer(outcome);
+  };
+  // Here and below: what a command does without is not even compiled.
+  const { change } = await import("./change.ts");
+  return await change(request, options, trace);
 }
 
 /** Any error as one that has a code. */

@@ -1,5 +1,5 @@
 /**
- * Outcomes and errors as text for a person or one JSON document for a program:
+ * Lists and errors as text for a person or one JSON document for a program:
  * INTERFACE, "JSON".
  *
  * @module
@@ -8,37 +8,7 @@
 import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
 import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
 import type { DeviceView } from "../operation/plan.ts";
-import type { Outcome } from "../operation/run.ts";
-import { formatCommand } from "../operation/command_text.ts";
-import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
 import { formatSize, table } from "./text.ts";
-
-/** A plan's steps as documents. */
-function planDocument(steps: readonly Step[]): StepDescription[] {
-  return steps.map((step) => verbsOf(step).describe(step));
-}
-
-/** What a change answers; `dry_run` and `plan` only if it was a dry run. */
-export type OutcomeDocument = Omit<Outcome, "plan"> & {
-  readonly ok: boolean;
-  readonly dry_run?: boolean;
-  readonly plan?: readonly StepDescription[];
-};
-
-/** The success document of a change. */
-export function outcomeDocument(outcome: Outcome): OutcomeDocument {
-  const { instance, action, changed, device, warnings, plan } = outcome;
-  return {
-    ok: true,
-    instance,
-    action,
-    ...(plan === undefined ? {} : { dry_run: true }),
-    changed,
-    device,
-    warnings,
-    ...(plan === undefined ? {} : { plan: planDocument(plan) }),
-  };
-}
 
 /** What a failure answers; null stands where there is nothing to tell. */
 export type FailureDocument = {
@@ -89,53 +59,20 @@ function kindOf(device: DeviceView): string {
   return device.kind === "disk" ? "disk" : "NIC";
 }
 
-function titleOf(device: DeviceView): string {
+/** What a person calls a device: `disk 1 "data"`. */
+export function titleOf(device: DeviceView): string {
   const index = device.index === null ? "" : ` ${device.index}`;
   const name = device.name === null ? "" : ` ${JSON.stringify(device.name)}`;
   return `${kindOf(device)}${index}${name}`;
 }
 
-function detailsOf(device: DeviceView): string {
+/** Where a device leads to, in a few words. */
+export function detailsOf(device: DeviceView): string {
   const { source, size_bytes: size, mac, tap, link } = device;
   const parts = device.kind === "disk"
     ? [source, typeof size === "number" ? formatSize(size) : undefined]
     : [mac, tap && `tap ${tap}`, link && `on ${link}`];
   return parts.filter((part) => part).join(", ");
-}
-
-/** A success in a line; a dry run with its plan. */
-export function outcomeText(outcome: Outcome): string[] {
-  const { device, instance, action, changed, plan } = outcome;
-  if (plan !== undefined && plan.length > 0) return planText(outcome, plan);
-  if (device === null) {
-    return [`Nothing to ${action}: ${instance} is so already`];
-  }
-  const what = `${titleOf(device)} (${device.id})`;
-  const where = device.slot === null ? "" : ` in slot ${device.slot}`;
-  if (!changed) return [`${instance} already has ${what}${where}`];
-  return action === "add"
-    ? [`Added ${what} to ${instance}${where}: ${detailsOf(device)}`]
-    : [`Removed ${what} from ${instance}: ${detailsOf(device)}`];
-}
-
-function planText(outcome: Outcome, steps: readonly Step[]): string[] {
-  const { action, device, instance } = outcome;
-  const lines = planDocument(steps).flatMap((one, i) => {
-    const what = one.qmp === null ? one.host : formatCommand(one.qmp);
-    const undo = one.undo === null ? [] : [`    undo: ${one.undo}`];
-    return [
-      `${String(i + 1).padStart(2)}. ${one.step}`,
-      `    ${what}`,
-      ...undo,
-    ];
-  });
-  const slot = device?.slot == null ? "" : `, slot ${device.slot}`;
-  const what = device === null ? instance : `${titleOf(device)} (${device.id})`;
-  return [
-    `Would ${action} ${what}${slot}, in ${steps.length} steps:`,
-    ...lines,
-    "Nothing was changed.",
-  ];
 }
 
 /** A failure: one line, then the hint if there is one. */

@@ -7,7 +7,7 @@
 
 import { messageOf, refuse } from "../errors.ts";
 import type { Progress } from "../operation/apply.ts";
-import { type Step, verbsOf } from "../operation/step.ts";
+import type { Step, StepDescription } from "../operation/step.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openFile, statFd, writeAll } from "../sys/file.ts";
@@ -61,10 +61,16 @@ export class Trace implements Disposable {
   };
 
   /** For apply: each step before it is done or undone. */
-  readonly progress: Progress = {
-    doing: (step, index) => this.#step("do", step, index),
-    undoing: (step, index) => this.#step("undo", step, index),
-  };
+  progress(describe: (step: Step) => StepDescription): Progress {
+    const tell = (verb: "do" | "undo") => (step: Step, index: number) => {
+      if (this.#show === undefined && this.#log === undefined) return;
+      const { step: title, host } = describe(step);
+      const what = host === null ? title : `${title}: ${host}`;
+      this.#line(`== ${verb} ${index + 1}: ${what}`);
+      this.#record({ step: verb, index, ...step });
+    };
+    return { doing: tell("do"), undoing: tell("undo") };
+  }
 
   /** The audit line of a change: who, what, result. */
   audit(entry: Record<string, unknown>): void {
@@ -75,13 +81,6 @@ export class Trace implements Disposable {
       ssh_connection: Deno.env.get("SSH_CONNECTION"),
       pid: Deno.pid,
     });
-  }
-
-  #step(verb: "do" | "undo", step: Step, index: number) {
-    const { step: title, host } = verbsOf(step).describe(step);
-    const what = host === null ? title : `${title}: ${host}`;
-    this.#line(`== ${verb} ${index + 1}: ${what}`);
-    this.#record({ step: verb, index, ...step });
   }
 
   #line(text: string) {

@@ -14,7 +14,7 @@ import {
 } from "../qmp/errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { unreachable } from "./failure.ts";
-import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
+import type { UnixSocketHolders } from "../sys/sock_diag.ts";
 
 /** How a monitor is opened. */
 export interface MonitorOptions {
@@ -82,6 +82,12 @@ function explain(path: string, error: unknown): unknown {
   return notRunning(path, error.message, error);
 }
 
+/** Read only when it is needed, which is hardly ever. */
+async function holdersOf(path: string): Promise<UnixSocketHolders> {
+  const { unixSocketHolders } = await import("../sys/sock_diag.ts");
+  return unixSocketHolders(path);
+}
+
 /**
  * Opens a session with an instance's QEMU; the caller owns it.
  *
@@ -93,14 +99,14 @@ export async function openMonitor(
   options: MonitorOptions,
 ): Promise<QmpSession> {
   let holders: UnixSocketHolders | undefined;
-  const onSilence = () => {
-    holders = unixSocketHolders(path);
+  const onSilence = async () => {
+    holders = await holdersOf(path);
   };
   try {
     return await QmpSession.open(path, { ...options, onSilence });
   } catch (error) {
     if (error instanceof QmpNoGreetingError) {
-      throw noGreeting(path, error, holders ?? unixSocketHolders(path));
+      throw noGreeting(path, error, holders ?? await holdersOf(path));
     }
     throw explain(path, error);
   }

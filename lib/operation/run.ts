@@ -12,14 +12,9 @@ import type { Fd } from "../sys/fd.ts";
 import { apply, type Progress } from "./apply.ts";
 import { expectRuntime, type Facts, readFacts } from "./facts.ts";
 import { readDiskAddFacts } from "./facts_disk.ts";
-import { readNicAddFacts } from "./facts_nic.ts";
 import { nothingChanged } from "./failure.ts";
 import { openMonitor } from "./monitor.ts";
 import type { Decision, DeviceView, Plan } from "./plan.ts";
-import { planDiskAdd } from "./plan_disk.ts";
-import { planDiskRemove } from "./plan_disk_remove.ts";
-import { planNicAdd } from "./plan_nic.ts";
-import { planNicRemove } from "./plan_nic_remove.ts";
 import { refuseForeignVm } from "./refusals.ts";
 import type { Reach, Request } from "./request.ts";
 import type { Step } from "./step.ts";
@@ -53,24 +48,36 @@ export interface Outcome {
   readonly plan?: readonly Step[] | undefined;
 }
 
-/** Plans a request after reading what it needs to know. */
+/**
+ * Plans a request after reading what it needs to know. Imports what its kind
+ * needs and no more: the rest need not be compiled.
+ */
 async function decide(
   request: Request,
   facts: Facts,
   world: World,
 ): Promise<Decision> {
   switch (request.kind) {
-    case "disk-add":
+    case "disk-add": {
+      const { planDiskAdd } = await import("./plan_disk.ts");
       return planDiskAdd(
         request,
         await readDiskAddFacts(facts, request, world),
       );
-    case "disk-remove":
+    }
+    case "disk-remove": {
+      const { planDiskRemove } = await import("./plan_disk_remove.ts");
       return planDiskRemove(request, facts);
-    case "nic-add":
+    }
+    case "nic-add": {
+      const { readNicAddFacts } = await import("./facts_nic.ts");
+      const { planNicAdd } = await import("./plan_nic.ts");
       return planNicAdd(request, readNicAddFacts(facts, request));
-    case "nic-remove":
+    }
+    case "nic-remove": {
+      const { planNicRemove } = await import("./plan_nic_remove.ts");
       return planNicRemove(request, facts);
+    }
     default:
       return request satisfies never;
   }

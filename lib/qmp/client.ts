@@ -51,7 +51,7 @@ export class QmpSession implements Disposable {
       while (stream.inbox.version === undefined) {
         const progress = await stream.read(deadline);
         if (progress === "messages") continue;
-        options.onSilence?.();
+        await options.onSilence?.();
         throw new QmpNoGreetingError(timeoutMs);
       }
       await session.execute("qmp_capabilities");

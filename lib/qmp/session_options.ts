@@ -21,7 +21,7 @@ export interface SessionOptions {
   /** Sees the greeting and all that follows, both ways. */
   readonly trace?: QmpTrace | undefined;
   /** Called when no greeting came, while still connected. */
-  readonly onSilence?: (() => void) | undefined;
+  readonly onSilence?: (() => Promise<void>) | undefined;
 }
 
 /** What goes with a command. */

@@ -12,7 +12,6 @@ import { packElf } from "../../tools/build/pack_elf.ts";
 import { assemble, STUB_OFFSET, stubFor } from "../../tools/build/stub.ts";
 import { STUB_AARCH64 } from "../../tools/build/stub_aarch64.ts";
 import { STUB_X86_64 } from "../../tools/build/stub_x86_64.ts";
-import { evalArguments, PRELUDE } from "../../tools/build/surroundings.ts";
 
 const MACHINES = { x86_64: 62, aarch64: 183 };
 const GLOB_DAT: Record<number, number> = { 62: 6, 183: 1025 };
@@ -174,12 +173,4 @@ for (const [name, listing, target] of LISTINGS) {
 
 Deno.test("assemble() refuses a line that is no code", () => {
   assertThrows(() => assemble("0f 5 | syscall"), TypeError, "0f 5");
-});
-
-Deno.test("evalArguments() runs a module without imports as a string", () => {
-  const [asText, asModule] = ["let a=1", 'import "node:fs"'].map((code) =>
-    evalArguments(PRELUDE + code).at(-2) ?? ""
-  );
-  assertEquals(asText?.startsWith("await(async()=>{}).constructor("), true);
-  assertEquals(asModule, PRELUDE + 'import "node:fs"');
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import * as report from "../../lib/cli/report.ts";
+import * as common from "../../lib/cli/report.ts";
+import * as change from "../../lib/cli/report_change.ts";
 import { commandUsage, usageText } from "../../lib/cli/usage.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
 import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
@@ -15,6 +16,8 @@ import {
   planOf,
   present,
 } from "./support.ts";
+
+const report = { ...common, ...change };
 
 const PLAN = planOf(
   planDiskAdd(

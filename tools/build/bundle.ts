@@ -4,6 +4,8 @@
  * @module
  */
 
+import { basename } from "@std/path";
+import type { Chunk } from "./chunks.ts";
 import { runDeno } from "./run_deno.ts";
 
 /** The project's deno.json: its import map and lock file decide. */
@@ -18,6 +20,36 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
  */
 export async function bundle(main: string, folder: string): Promise<string> {
   const output = `${folder}/bundle.mjs`;
+  await runBundler(main, `--output=${output}`);
+  const code = await Deno.readTextFile(output);
+  expectNoImports(main, code);
+  return code;
+}
+
+/**
+ * As {@linkcode bundle}, with what the sources `import()` in chunks of their
+ * own.
+ *
+ * @returns the chunks in a fixed order, that of the main module first.
+ */
+export async function bundleChunks(
+  main: string,
+  folder: string,
+): Promise<[Chunk, ...Chunk[]]> {
+  const outdir = `${folder}/chunks`;
+  await runBundler(main, "--code-splitting", `--outdir=${outdir}`);
+  const first = basename(main).replace(/\.[jt]s$/, ".js");
+  const names = [...Deno.readDirSync(outdir)].map(({ name }) => name)
+    .filter((name) => name !== first).sort();
+  const read = (name: string) => {
+    const code = Deno.readTextFileSync(`${outdir}/${name}`).trim();
+    expectNoImports(main, code);
+    return { name, code };
+  };
+  return [read(first), ...names.map(read)];
+}
+
+async function runBundler(main: string, ...options: string[]): Promise<void> {
   const { status, reason } = await runDeno([
     "bundle",
     "--quiet",
@@ -25,19 +57,21 @@ export async function bundle(main: string, folder: string): Promise<string> {
     "--platform=deno",
     `--config=${CONFIG}`,
     "--frozen",
-    `--output=${output}`,
+    ...options,
     main,
   ]);
   if (status !== 0) throw new Error(`Cannot bundle ${main}: ${reason}`);
-  const code = await Deno.readTextFile(output);
-  const missing = importsOf(code).filter((name) => !name.startsWith("node:"));
-  if (missing.length > 0) {
-    throw new Error(
-      `Cannot bundle ${main}: imports must be bundled or node:, these are ` +
-        `left: ${missing.join(", ")}`,
-    );
-  }
-  return code;
+}
+
+function expectNoImports(main: string, code: string): void {
+  const missing = importsOf(code).filter((name) =>
+    !/^(?:node:|\.\/)/.test(name)
+  );
+  if (missing.length === 0) return;
+  throw new Error(
+    `Cannot bundle ${main}: imports must be bundled or node:, these are ` +
+      `left: ${missing.join(", ")}`,
+  );
 }
 
 /** Specifiers of the static imports that esbuild left at the top. */

@@ -5,7 +5,8 @@
  */
 
 import { dirname, resolve } from "@std/path";
-import { bundle } from "./bundle.ts";
+import { bundle, bundleChunks } from "./bundle.ts";
+import { canJoin, joinChunks } from "./chunks.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
 import { evalArguments, PRELUDE, quickAnswer } from "./surroundings.ts";
@@ -57,8 +58,7 @@ export async function buildExecutable(
   const path = resolve(request.out ?? `${ROOT}/dist/kvm-hotplug`);
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-build-" });
   try {
-    const code = PRELUDE + await bundle(main, folder);
-    const { executable, ...made } = await make(code, {
+    const { executable, ...made } = await make(main, {
       folder,
       via: request.via ?? "auto",
       // The project's own program; of another nothing is known.
@@ -73,7 +73,7 @@ export async function buildExecutable(
 }
 
 async function make(
-  code: string,
+  main: string,
   { folder, via, quick }: {
     folder: string;
     via: Via | "auto";
@@ -82,21 +82,27 @@ async function make(
 ): Promise<
   { executable: Uint8Array<ArrayBuffer>; via: Via; fallback?: string }
 > {
-  if (via === "pack") return { executable: await pack(code, quick), via };
+  const packed = () => pack(main, folder, quick);
+  if (via === "pack") return { executable: await packed(), via };
+  const code = PRELUDE + await bundle(main, folder);
   const timeout = via === "auto" ? { timeoutMs: AUTO_TIMEOUT_MS } : {};
   const compiled = await compile(quick + code, folder, timeout);
   if ("executable" in compiled) return { ...compiled, via: "compile" };
   if (via === "compile") {
     throw new Error(`Cannot compile: ${compiled.reason}`);
   }
-  const executable = await pack(code, quick);
+  const executable = await packed();
   return { executable, via: "pack", fallback: compiled.reason };
 }
 
 async function pack(
-  code: string,
+  main: string,
+  folder: string,
   quick: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks = await bundleChunks(main, folder);
+  const code = PRELUDE +
+    (canJoin(chunks) ? joinChunks(chunks) : await bundle(main, folder));
   const deno = await Deno.readFile(Deno.execPath());
   return packElf(deno, evalArguments(code, quick));
 }

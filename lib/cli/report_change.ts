@@ -1,0 +1,73 @@
+/**
+ * What a change came to, as text or one JSON document: INTERFACE, "JSON". A
+ * file of its own: it needs all steps, which a list does without.
+ *
+ * @module
+ */
+
+import type { Outcome } from "../operation/run.ts";
+import { formatCommand } from "../operation/command_text.ts";
+import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
+import { detailsOf, titleOf } from "./report.ts";
+
+/** A plan's steps as documents. */
+function planDocument(steps: readonly Step[]): StepDescription[] {
+  return steps.map((step) => verbsOf(step).describe(step));
+}
+
+/** What a change answers; `dry_run` and `plan` only if it was a dry run. */
+export type OutcomeDocument = Omit<Outcome, "plan"> & {
+  readonly ok: boolean;
+  readonly dry_run?: boolean;
+  readonly plan?: readonly StepDescription[];
+};
+
+/** The success document of a change. */
+export function outcomeDocument(outcome: Outcome): OutcomeDocument {
+  const { instance, action, changed, device, warnings, plan } = outcome;
+  return {
+    ok: true,
+    instance,
+    action,
+    ...(plan === undefined ? {} : { dry_run: true }),
+    changed,
+    device,
+    warnings,
+    ...(plan === undefined ? {} : { plan: planDocument(plan) }),
+  };
+}
+
+/** A success in a line; a dry run with its plan. */
+export function outcomeText(outcome: Outcome): string[] {
+  const { device, instance, action, changed, plan } = outcome;
+  if (plan !== undefined && plan.length > 0) return planText(outcome, plan);
+  if (device === null) {
+    return [`Nothing to ${action}: ${instance} is so already`];
+  }
+  const what = `${titleOf(device)} (${device.id})`;
+  const where = device.slot === null ? "" : ` in slot ${device.slot}`;
+  if (!changed) return [`${instance} already has ${what}${where}`];
+  return action === "add"
+    ? [`Added ${what} to ${instance}${where}: ${detailsOf(device)}`]
+    : [`Removed ${what} from ${instance}: ${detailsOf(device)}`];
+}
+
+function planText(outcome: Outcome, steps: readonly Step[]): string[] {
+  const { action, device, instance } = outcome;
+  const lines = planDocument(steps).flatMap((one, i) => {
+    const what = one.qmp === null ? one.host : formatCommand(one.qmp);
+    const undo = one.undo === null ? [] : [`    undo: ${one.undo}`];
+    return [
+      `${String(i + 1).padStart(2)}. ${one.step}`,
+      `    ${what}`,
+      ...undo,
+    ];
+  });
+  const slot = device?.slot == null ? "" : `, slot ${device.slot}`;
+  const what = device === null ? instance : `${titleOf(device)} (${device.id})`;
+  return [
+    `Would ${action} ${what}${slot}, in ${steps.length} steps:`,
+    ...lines,
+    "Nothing was changed.",
+  ];
+}
