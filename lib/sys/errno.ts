@@ -7,9 +7,17 @@
 import { ERRNO_TABLE } from "./errno_table.ts";
 import { lastErrno } from "./libc.ts";
 
-const byNumber = new Map<number, readonly [code: string, text: string]>(
-  ERRNO_TABLE.map(([number, code, text]) => [number, [code, text]]),
-);
+/** Name and text of an errno, undefined if Linux has none of this number. */
+function entryOf(errno: number): [code: string, text: string] | undefined {
+  const start = ERRNO_TABLE.indexOf(`\n${errno} `);
+  if (start < 0) return undefined;
+  const line = ERRNO_TABLE.slice(
+    start + 1,
+    ERRNO_TABLE.indexOf("\n", start + 1),
+  );
+  const [, code = "", ...words] = line.split(" ");
+  return [code, words.join(" ")];
+}
 
 /** Numbers of the errnos that code of this program decides on. */
 export const Errno = {
@@ -64,7 +72,7 @@ export class SysError extends Error {
 
   /** Makes the message `syscall subject: text (code)`. */
   constructor(errno: number, syscall: string, subject?: string) {
-    const [code, text] = byNumber.get(errno) ?? [`E${errno}`, "Unknown error"];
+    const [code, text] = entryOf(errno) ?? [`E${errno}`, "Unknown error"];
     const target = subject === undefined ? "" : ` ${subject}`;
     super(`${syscall}${target}: ${text} (${code})`);
     this.errno = errno;
