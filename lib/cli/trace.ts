@@ -49,8 +49,13 @@ export class Trace implements Disposable {
   }
 
   /** For the session: every message, its secrets masked. */
-  readonly qmp: QmpTrace = (direction, text, fd) => {
-    if (this.#show === undefined && this.#log === undefined) return;
+  get qmp(): QmpTrace | undefined {
+    // No text is made of what nobody sees.
+    if (this.#show === undefined && this.#log === undefined) return undefined;
+    return (direction, text, fd) => this.#message(direction, text, fd);
+  }
+
+  #message(...[direction, text, fd]: Parameters<QmpTrace>) {
     const message = mask(text);
     const passed = fd === undefined ? "" : ` [with fd: ${fd.label}]`;
     const cut = message.length > MAX_SHOWN
@@ -58,7 +63,7 @@ export class Trace implements Disposable {
       : message;
     this.#line(`${direction === "send" ? "->" : "<-"} ${cut}${passed}`);
     this.#record({ qmp: direction, message, fd: fd?.label });
-  };
+  }
 
   /** For apply: each step before it is done or undone. */
   progress(describe: (step: Step) => StepDescription): Progress {

@@ -37,10 +37,10 @@ export class Inbox {
    * @param see is shown every message's text
    * @throws {QmpProtocolError} if they are no QMP
    */
-  accept(chunk: Uint8Array, see: (text: string) => void): void {
+  accept(chunk: Uint8Array, see?: (text: string) => void): void {
     for (const line of this.#framer.push(chunk)) {
       const message = readMessage(line);
-      see(new TextDecoder().decode(line));
+      see?.(new TextDecoder().decode(line));
       this.#sort(message, line.length);
     }
   }

@@ -165,7 +165,8 @@ export class QmpStream {
 
   #accept(chunk: Uint8Array): Progress {
     try {
-      this.inbox.accept(chunk, (text) => this.#trace?.("receive", text));
+      const trace = this.#trace;
+      this.inbox.accept(chunk, trace && ((text) => trace("receive", text)));
       return "messages";
     } catch (error) {
       if (error instanceof QmpProtocolError) this.close();
