@@ -6,6 +6,9 @@
 import { within } from "./deadline.ts";
 import { LineSocket } from "./line_socket.ts";
 
+/** A command that was not answered for so long is said again. */
+const RESEND_MS = 5_000;
+
 /** What a command in the guest came to. */
 export interface GuestResult {
   /** Exit status of the shell; 137 if it was killed at the time limit. */
@@ -55,12 +58,19 @@ export class GuestAgent implements Disposable {
     this.#waiting.set(id, resolve);
     const code = new TextEncoder().encode(command).toBase64();
     const seconds = Math.ceil(timeoutMs / 1000);
+    const line = `${id} ${seconds} ${code}`;
+    await this.#socket.write(line);
+    // An emulated serial line under load may lose what was written.
+    const resend = setInterval(() => {
+      console.error(`guest: no answer yet, said again: ${command}`);
+      this.resync().then(() => this.#socket.write(line)).catch(() => {});
+    }, RESEND_MS);
     try {
-      await this.#socket.write(`${id} ${seconds} ${code}`);
       // The guest's clock gets its chance to end the command first.
       const limitMs = seconds * 1000 + 3000;
       return await within(promise, limitMs, `answer to "${command}"`);
     } finally {
+      clearInterval(resend);
       this.#waiting.delete(id);
     }
   }
