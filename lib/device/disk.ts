@@ -8,7 +8,8 @@
 import { HotplugError, refuse } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import { formatJson, jsonNode } from "../state/json.ts";
+import { formatJson } from "../state/json.ts";
+import { jsonNode } from "../state/json_node.ts";
 import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 
 /** Ganeti's words, SPEC section 9. */

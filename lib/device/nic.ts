@@ -7,7 +7,8 @@
 
 import { HotplugError } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
-import { formatJson, jsonNode } from "../state/json.ts";
+import { formatJson } from "../state/json.ts";
+import { jsonNode } from "../state/json_node.ts";
 import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 
 /** Modes this release sets up. */

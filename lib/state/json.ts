@@ -10,6 +10,7 @@
  * @module
  */
 
+import { type ArrayLayout, PYTHON_LAYOUT } from "./json_layout.ts";
 import { JsonSyntaxError } from "./json_error.ts";
 
 export { JsonSyntaxError } from "./json_error.ts";
@@ -36,7 +37,11 @@ export type JsonNode =
     readonly type: "object";
     readonly members: readonly JsonMember[];
   })
-  | (Source & { readonly type: "array"; readonly items: readonly JsonNode[] })
+  | (Source & {
+    readonly type: "array";
+    readonly items: readonly JsonNode[];
+    readonly layout?: ArrayLayout;
+  })
   | { readonly type: "string"; readonly text: string; readonly value: string }
   | { readonly type: "number"; readonly text: string; readonly value: number }
   | { readonly type: "boolean"; readonly text: string; readonly value: boolean }
@@ -46,15 +51,6 @@ export type JsonNode =
 export type JsonObject = Extract<JsonNode, { type: "object" }>;
 /** An array of one. */
 export type JsonArray = Extract<JsonNode, { type: "array" }>;
-
-/** Plain data that {@linkcode jsonNode} accepts. */
-export type Plain =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Plain[]
-  | { readonly [key: string]: Plain };
 
 /** Deeper nesting is refused, so that a hostile file cannot end our stack. */
 const MAX_DEPTH = 64;
@@ -208,7 +204,9 @@ export function parseJson(source: string): JsonNode {
 export function formatJson(node: JsonNode): string {
   if (node.text !== undefined) return node.text;
   if (node.type === "array") {
-    return `[${node.items.map(formatJson).join(", ")}]`;
+    const { open, separator, close } = node.layout ?? PYTHON_LAYOUT;
+    if (node.items.length === 0) return "[]";
+    return `[${open}${node.items.map(formatJson).join(separator)}${close}]`;
   }
   const members = node.members.map((member) =>
     `${member.keyText}: ${formatJson(member.value)}`
@@ -216,34 +214,10 @@ export function formatJson(node: JsonNode): string {
   return `{${members.join(", ")}}`;
 }
 
-function quote(value: string): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\uffff]/g,
-    (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"),
-  );
-}
-
-/** Makes a node of plain data; keys keep the order JavaScript gives them. */
-export function jsonNode(value: Plain): JsonNode {
-  if (value === null) return { type: "null", text: "null", value };
-  switch (typeof value) {
-    case "string":
-      return { type: "string", text: quote(value), value };
-    case "number":
-      return { type: "number", text: JSON.stringify(value), value };
-    case "boolean":
-      return { type: "boolean", text: String(value), value };
-  }
-  if (Array.isArray(value)) return jsonArray(value.map(jsonNode));
-  const members = Object.entries(value).map(([key, member]) => ({
-    key,
-    keyText: quote(key),
-    value: jsonNode(member),
-  }));
-  return { type: "object", members };
-}
-
 /** An array of these nodes, to be written anew. */
-export function jsonArray(items: readonly JsonNode[]): JsonArray {
-  return { type: "array", items };
+export function jsonArray(
+  items: readonly JsonNode[],
+  layout: ArrayLayout = PYTHON_LAYOUT,
+): JsonArray {
+  return { type: "array", items, layout };
 }

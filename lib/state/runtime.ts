@@ -219,7 +219,11 @@ export function parseRuntime(text: string, path: string): Runtime {
   }
 }
 
-/** The file's text: the document and the newline Ganeti ends it with. */
-export function formatRuntime(root: JsonArray): string {
-  return formatJson(root) + "\n";
+/**
+ * The file's text: the document, and what follows it.
+ *
+ * @param tail as Ganeti ends the file unless it ended otherwise
+ */
+export function formatRuntime(root: JsonArray, tail = "\n"): string {
+  return formatJson(root) + tail;
 }

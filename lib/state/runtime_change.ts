@@ -11,6 +11,7 @@ import {
   type JsonNode,
   parseJson,
 } from "./json.ts";
+import { layoutOf, PYTHON_LAYOUT } from "./json_layout.ts";
 import { stringMember } from "./json_member.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -63,7 +64,9 @@ export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
       parseJson(change.entry),
     )
     : list.items.toSpliced(at, 1);
-  return jsonArray(root.items.with(place, jsonArray(items)));
+  const outer = layoutOf(root, PYTHON_LAYOUT);
+  const inner = jsonArray(items, layoutOf(list, outer));
+  return jsonArray(root.items.with(place, inner), outer);
 }
 
 /** The change that takes `change` back, given the document it was made for. */

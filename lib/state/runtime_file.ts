@@ -26,7 +26,6 @@ import {
   writeAll,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
-import type { JsonArray } from "./json.ts";
 import {
   formatRuntime,
   MAX_RUNTIME_BYTES,
@@ -137,16 +136,17 @@ function removeIfThere(name: string, dir?: Fd) {
 function writeTemporary(
   dir: Fd,
   staged: StagedChange,
-  root: JsonArray,
-  like: FileStatus,
+  { text, runtime, status }: RuntimeContent,
 ) {
+  const root = applyChange(runtime.root, staged.change);
+  const tail = /\s*$/.exec(text)?.[0];
   removeIfThere(staged.temporary, dir);
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
   using fd = openFile(staged.temporary, flags, { dir, mode: 0o600 });
   try {
-    writeAll(fd, new TextEncoder().encode(formatRuntime(root)));
-    fchown(fd, like.uid, like.gid);
-    fchmod(fd, like.mode);
+    writeAll(fd, new TextEncoder().encode(formatRuntime(root, tail)));
+    fchown(fd, status.uid, status.gid);
+    fchmod(fd, status.mode);
     fsync(fd);
   } catch (error) {
     removeIfThere(staged.temporary, dir);
@@ -172,8 +172,7 @@ export function stageRuntime(staged: StagedChange): string {
   try {
     const before = expectRuntimeFile(staged.path);
     using dir = openDirectory(staged.path);
-    const root = applyChange(before.runtime.root, staged.change);
-    writeTemporary(dir, staged, root, before.status);
+    writeTemporary(dir, staged, before);
     return before.text;
   } catch (error) {
     throw writeFailed(staged.path, error);
@@ -193,8 +192,7 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
     using dir = openDirectory(staged.path);
     const now = expectRuntimeFile(staged.path);
     if (now.text !== basis) {
-      const root = applyChange(now.runtime.root, staged.change);
-      writeTemporary(dir, staged, root, now.status);
+      writeTemporary(dir, staged, now);
     }
     rename(staged.temporary, basename(staged.path), { dir });
     fsync(dir);

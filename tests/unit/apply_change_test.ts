@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { formatJson, jsonNode } from "../../lib/state/json.ts";
+import { formatJson } from "../../lib/state/json.ts";
+import { jsonNode } from "../../lib/state/json_node.ts";
 import { formatRuntime, parseRuntime } from "../../lib/state/runtime.ts";
 import {
   applyChange,
@@ -131,4 +132,27 @@ Deno.test("applyChange() leaves the document it was given as it is", () => {
   const { root } = parseRuntime(text, "x");
   applyChange(root, insertDisk(1));
   assertEquals(formatRuntime(root), text);
+});
+
+Deno.test("applyChange() keeps the white space of other writers", () => {
+  const plain = JSON.parse(sample("05"));
+  const texts = [
+    JSON.stringify(plain),
+    JSON.stringify(plain, null, 2) + "\n",
+    JSON.stringify([plain[0], [], plain[2], []]),
+    JSON.stringify([plain[0], [], plain[2], [plain[3][0]]], null, 1) + "\n\n",
+    `${JSON.stringify(plain, null, "\t")}  `,
+  ];
+  for (const text of texts) {
+    const before = parseRuntime(text, "/r");
+    const change = insertDisk(7);
+    const after = applyChange(before.root, change);
+    const tail = /\s*$/.exec(text)?.[0];
+    const changed = formatRuntime(after, tail);
+    assertEquals(JSON.parse(changed)[3].length, before.disks.length + 1);
+    const read = parseRuntime(changed, "/r");
+    const back = inverse(change, before);
+    assertEquals(formatRuntime(applyChange(read.root, back), tail), text);
+    assertEquals(formatRuntime(applyChange(after, back), tail), text);
+  }
 });

@@ -2,11 +2,10 @@ import { assertEquals } from "@std/assert";
 import {
   formatJson,
   jsonArray,
-  jsonNode,
   JsonSyntaxError,
   parseJson,
-  type Plain,
 } from "../../lib/state/json.ts";
+import { jsonNode, type Plain } from "../../lib/state/json_node.ts";
 import {
   booleanMember,
   member,

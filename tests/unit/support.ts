@@ -15,7 +15,7 @@ import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { QmpStep, Step } from "../../lib/operation/step.ts";
 import type { PciDevice } from "../../lib/qmp/commands.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
-import type { Plain } from "../../lib/state/json.ts";
+import type { Plain } from "../../lib/state/json_node.ts";
 import {
   type DeviceEntry,
   parseRuntime,
