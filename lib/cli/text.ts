@@ -14,6 +14,11 @@ function escape(char: string): string {
   return `\\u${code}`;
 }
 
+/** Whether a text can be shown as it is, in one line. */
+export function isPrintable(text: string): boolean {
+  return text.search(UNSAFE) < 0;
+}
+
 /** One line with everything that could not be printed escaped. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escape);

@@ -7,6 +7,7 @@
 
 import { isUuid } from "../device/select.ts";
 import { usage } from "../errors.ts";
+import { isPrintable } from "./text.ts";
 
 /** A value and the option it was given with. */
 export interface Word {
@@ -97,14 +98,10 @@ export function vlan(word: Word): string {
   throw wrong(word, "a VLAN such as 100, .100 or :100:200");
 }
 
-// Control characters, line separators, and those that turn text around.
-const UNPRINTABLE =
-  /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-
 /** A name or other short text of one line. */
 export function shortText(word: Word): string {
   const { length } = word.text;
-  if (length > 0 && length <= 255 && !UNPRINTABLE.test(word.text)) {
+  if (length > 0 && length <= 255 && isPrintable(word.text)) {
     return word.text;
   }
   throw wrong(word, "1 to 255 printable characters");

@@ -40,8 +40,6 @@ export interface Hvparams {
   readonly acpi: boolean;
   /** `boot_order`: with `disk` the first disk is the boot disk; `disk`. */
   readonly bootOrder: string;
-  /** `kernel_path`: not empty if QEMU itself loads the kernel. */
-  readonly kernelPath: string;
   /** Whether Ganeti 2.16 or newer wrote them. */
   readonly since216: boolean;
 }
@@ -70,7 +68,6 @@ export function readHvparams(node: JsonNode): Hvparams {
     useChroot: flag("use_chroot", "off"),
     acpi: flag("acpi", "on"),
     bootOrder: text("boot_order", "disk"),
-    kernelPath: text("kernel_path", ""),
     since216: SINCE_216.some((key) => member(node, key) !== undefined),
   };
 }

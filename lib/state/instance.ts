@@ -19,8 +19,6 @@ export interface InstancePaths {
   readonly runtime: string;
   /** Written by QEMU itself: `-pidfile`. */
   readonly pid: string;
-  /** A decimal uid; there only with the uid pool: SPEC 8. */
-  readonly uid: string;
   /**
    * A file for each NIC, made at start only: SPEC 1.2. None with a runtime
    * file of the user's: the derived one is another VM's, if anybody's.
@@ -131,7 +129,6 @@ export function instancePaths(
     qmp: overrides.qmp ?? qmp,
     runtime: overrides.runtime ?? runtime,
     pid: join(kvm, "pid", name),
-    uid: join(kvm, "uid", name),
     nicDir: ours ? join(kvm, "nic", name) : undefined,
     isDerived: (overrides.qmp ?? qmp) === qmp,
     lockKey: ours ? name : keyOfFile(overrides.runtime ?? runtime),

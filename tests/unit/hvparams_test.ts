@@ -27,7 +27,6 @@ Deno.test("readHvparams() fills in Ganeti's defaults", () => {
     useChroot: false,
     acpi: true,
     bootOrder: "disk",
-    kernelPath: "",
     since216: false,
   });
 });
@@ -47,7 +46,6 @@ Deno.test("readHvparams() takes what the file says", () => {
     useChroot: true,
     acpi: true,
     bootOrder: "disk",
-    kernelPath: "",
     since216: true,
   });
 });
