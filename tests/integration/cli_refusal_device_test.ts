@@ -1,8 +1,6 @@
 /** Refusals of a device that cannot be as it is asked for. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertMatch } from "@std/assert";
 import {
-  assertFailed,
-  assertUnchanged,
   diskEntry,
   Instance,
   NAME,
@@ -11,20 +9,7 @@ import {
   NIC,
   runtimeText,
 } from "./support.ts";
-
-/** Asserts a refusal after which nothing was changed. */
-async function refused(
-  vm: Instance,
-  words: readonly string[],
-  [status, code]: readonly [number, string],
-) {
-  let failed = { message: "" };
-  await assertUnchanged(vm, async () => {
-    failed = assertFailed(await vm.cli(...words), status, code);
-  });
-  assertEquals(vm.peer.changes(), []);
-  return failed.message;
-}
+import { refused } from "./refused.ts";
 
 Deno.test("no-free-slot names who is there", async () => {
   await using vm = new Instance();

@@ -1,20 +1,7 @@
 /** Refusals: nothing is changed, and where possible QEMU is not even asked. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { assertFailed, assertUnchanged, Instance, NAME } from "./support.ts";
-
-/** Asserts a refusal after which nothing was changed. */
-async function refused(
-  vm: Instance,
-  words: readonly string[],
-  [status, code]: readonly [number, string],
-) {
-  let failed = { message: "" };
-  await assertUnchanged(vm, async () => {
-    failed = assertFailed(await vm.cli(...words), status, code);
-  });
-  assertEquals(vm.peer.changes(), []);
-  return failed.message;
-}
+import { Instance, NAME } from "./support.ts";
+import { refused } from "./refused.ts";
 
 Deno.test("an unknown instance is status 3, for every command", async () => {
   await using vm = new Instance();

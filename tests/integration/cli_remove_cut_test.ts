@@ -1,43 +1,9 @@
 /** `disk remove` that is cut short: by QEMU, by a signal, by no reply. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  assertFailed,
-  assertUnchanged,
-  DISK,
-  Instance,
-  NAME,
-  NEW,
-  NEW_DISK,
-  NIC,
-  type Ran,
-} from "./support.ts";
+import { assertFailed, assertUnchanged, NAME, NEW } from "./support.ts";
+import { assertRemoved, remove, withDisk } from "./removal.ts";
 
 const SHORT = ["--unplug-timeout", "0.1"];
-
-/** An instance with a disk that was added, and nothing heard of it. */
-async function withDisk(): Promise<Instance> {
-  const vm = new Instance();
-  const ran = await vm.cli("disk", "add", NAME, vm.image(), "--uuid", NEW);
-  assertEquals(ran.status, 0, ran.out);
-  vm.peer.calls.length = 0;
-  return vm;
-}
-
-async function remove(vm: Instance, ...more: string[]): Promise<Ran> {
-  return await vm.cli("disk", "remove", NAME, NEW, ...more);
-}
-
-function assertRemoved(vm: Instance, ran: Ran) {
-  assertEquals([ran.status, ran.json.changed], [0, true], ran.out);
-  assertEquals([ran.json.action, ran.err], ["remove", ""]);
-  const { id, index } = ran.json.device as Record<string, unknown>;
-  assertEquals([id, index], [NEW_DISK, 1]);
-  assertEquals(vm.peer.model.contents(), [
-    `device ${DISK.id}`,
-    `device ${NIC.id}`,
-  ]);
-  assertEquals([vm.runtime[3].length, vm.runtime[1].length], [1, 1]);
-}
 
 Deno.test("disk remove: a late reply to device_del is no failure", async () => {
   await using vm = await withDisk();
