@@ -5,12 +5,11 @@
  * @module
  */
 
-import type { Request } from "../operation/request.ts";
-import { run, type RunOptions } from "../operation/run.ts";
+import { run } from "../operation/run.ts";
 import { verbsOf } from "../operation/step.ts";
-import type { Answer } from "./main.ts";
+import type { Answer, Call } from "./answer.ts";
 import { outcomeDocument, outcomeText } from "./report_change.ts";
-import type { Trace } from "./trace.ts";
+import { reachOf, requestOf } from "./requests.ts";
 
 /**
  * Carries out a change, or plans it only.
@@ -18,12 +17,15 @@ import type { Trace } from "./trace.ts";
  * @throws {HotplugError}
  */
 export async function change(
-  request: Request,
-  options: RunOptions,
-  trace: Trace,
+  { invocation, terminal, trace }: Call,
 ): Promise<Answer> {
-  const progress = trace.progress((step) => verbsOf(step).describe(step));
-  const outcome = await run(request, { ...options, progress });
+  const outcome = await run(requestOf(invocation), {
+    ...reachOf(invocation, terminal.env),
+    mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
+    signal: terminal.signal,
+    trace: trace.qmp,
+    progress: trace.progress((step) => verbsOf(step).describe(step)),
+  });
   return {
     text: outcomeText(outcome),
     document: outcomeDocument(outcome),

@@ -5,111 +5,28 @@
  */
 
 import { exitStatus, HotplugError, messageOf, usage } from "../errors.ts";
-import type { RunOptions } from "../operation/run.ts";
 import { VERSION } from "../version.ts";
+import type { Answer, Call, Terminal } from "./answer.ts";
 import { type Invocation, parseInvocation } from "./args.ts";
-import { COMMANDS } from "./commands.ts";
+import { handlerOf, isChangeCommand } from "./handlers.ts";
 import * as report from "./report.ts";
-import { instanceOf, reachOf, requestOf } from "./requests.ts";
 import { jsonLine, printable } from "./text.ts";
 import { Trace } from "./trace.ts";
 
-/** What a command line needs of the process it runs in. */
-export interface Terminal {
-  /** The words after the program's name. */
-  readonly args: readonly string[];
-  /** Undefined for a variable that is not set. */
-  readonly env: (name: string) => string | undefined;
-  /** Ends waiting at once: a signal came. */
-  readonly signal: AbortSignal;
-  /** Writes to stdout; the text brings its line break. Must not throw. */
-  readonly out: (text: string) => void;
-  /** Likewise to stderr. */
-  readonly err: (text: string) => void;
-}
-
-/** What a command says. */
-export interface Answer {
-  /** Lines for a person. */
-  readonly text: readonly string[];
-  /** The same for a program. */
-  readonly document: unknown;
-  /** For stderr. */
-  readonly warnings?: readonly string[];
-}
-
-async function helpAnswer(
-  { command, operands }: Invocation,
-): Promise<Answer> {
-  const words = operands.join(" ");
-  const topic = command?.name === "help"
-    ? COMMANDS.find((one) => one.name === words)
-    : command;
-  if (command?.name === "help" && words !== "" && topic === undefined) {
-    throw usage(
-      `No command ${JSON.stringify(words)}`,
-      "kvm-hotplug --help shows all",
-    );
-  }
-  const { commandUsage, usageText } = await import("./usage.ts");
-  const text = topic === undefined ? usageText() : commandUsage(topic);
-  return { text: text.split("\n"), document: { ok: true, help: text } };
-}
-
-async function listAnswer(
-  invocation: Invocation,
-  terminal: Terminal,
-  trace: Trace,
-): Promise<Answer> {
-  const reach = reachOf(invocation, terminal.env);
-  const instance = instanceOf(invocation);
-  const { listAll, listInstance } = await import("../operation/list.ts");
-  if (instance === undefined) {
-    const all = listAll(reach.runDir);
-    return {
-      text: report.summariesText(all),
-      document: report.summariesDocument(all),
-    };
-  }
-  const listing = await listInstance(instance, { ...reach, trace: trace.qmp });
-  return {
-    text: report.listingText(listing),
-    document: report.listingDocument(listing),
-    warnings: listing.warnings,
-  };
-}
-
-async function answer(
-  invocation: Invocation,
-  terminal: Terminal,
-  trace: Trace,
-): Promise<Answer> {
-  const { flags, command } = invocation;
+async function answer(call: Call): Promise<Answer | undefined> {
+  const { flags, command } = call.invocation;
   if (flags.has("version")) {
     return {
       text: [`kvm-hotplug ${VERSION}`],
       document: { ok: true, version: VERSION },
     };
   }
-  if (flags.has("help") || command?.name === "help") {
-    return await helpAnswer(invocation);
-  }
-  if (command === undefined) {
+  const name = flags.has("help") ? "help" : command?.name;
+  if (name === undefined) {
     throw usage("No command given", "kvm-hotplug --help shows all");
   }
-  const request = requestOf(invocation);
-  if (request === undefined) {
-    return await listAnswer(invocation, terminal, trace);
-  }
-  const options: RunOptions = {
-    ...reachOf(invocation, terminal.env),
-    mode: flags.has("dry-run") ? "dry-run" : "apply",
-    signal: terminal.signal,
-    trace: trace.qmp,
-  };
-  // Here and below: what a command does without is not even compiled.
-  const { change } = await import("./change.ts");
-  return await change(request, options, trace);
+  const handler = await handlerOf(name);
+  return await handler(call);
 }
 
 /** Any error as one that has a code. */
@@ -174,8 +91,8 @@ function writeAnswer(
 }
 
 function isChange({ command, flags }: Invocation): boolean {
-  const word = command?.name.split(" ")[1];
-  return word !== undefined && !flags.has("dry-run") && !flags.has("help");
+  return isChangeCommand(command?.name) && !flags.has("dry-run") &&
+    !flags.has("help") && !flags.has("version");
 }
 
 async function perform(
@@ -191,10 +108,11 @@ async function perform(
     ? { command: command?.name, operands }
     : undefined;
   try {
-    const done = await answer(invocation, terminal, trace);
+    const done = await answer({ invocation, terminal, trace });
+    if (done === undefined) return 0;
     if (change) trace.audit({ ...change, result: done.document });
     writeAnswer(done, { terminal, invocation });
-    return 0;
+    return done.status ?? 0;
   } catch (error) {
     const failure = named(error);
     const { code, message, changed } = failure;

@@ -24,14 +24,14 @@ function deviceWord(text: string): string {
 }
 
 /**
- * The request a command line makes; undefined if the command is a question.
+ * The request a command line makes.
  *
  * @throws {HotplugError} `usage` | `unsupported`
+ * @throws {TypeError} if the command is none that changes an instance
  */
-export function requestOf(invocation: Invocation): Request | undefined {
-  const instance = instanceOf(invocation);
+export function requestOf(invocation: Invocation): Request {
+  const instance = instanceOf(invocation) ?? "";
   const second = invocation.operands[1] ?? "";
-  if (instance === undefined) return undefined;
   switch (invocation.command?.name) {
     case "disk add":
       return diskAdd(invocation, instance, second);
@@ -47,7 +47,7 @@ export function requestOf(invocation: Invocation): Request | undefined {
     case "nic remove":
       return { kind: "nic-remove", instance, device: deviceWord(second) };
   }
-  return undefined;
+  throw new TypeError(`no change: ${invocation.command?.name}`);
 }
 
 /** How the instance is to be reached, from the global options. */

@@ -30,10 +30,13 @@ export interface DeviceView {
   readonly [detail: string]: string | number | boolean | null | undefined;
 }
 
+/** What an operation does to its device; callers see the word. */
+export type Action = "add" | "remove";
+
 /** An operation, all of it data; the only thing apply runs. */
 export interface Plan {
   /** For messages and the document; the steps do not depend on it. */
-  readonly action: "add" | "remove";
+  readonly action: Action;
   /** For messages and the document; the steps hold full paths. */
   readonly instance: string;
   /** What the user calls the device: `disk 1`. */
@@ -51,7 +54,7 @@ export type Decision =
   | { readonly kind: "plan"; readonly plan: Plan }
   | {
     readonly kind: "nothing-to-do";
-    readonly action: "add" | "remove";
+    readonly action: Action;
     readonly instance: string;
     readonly device: DeviceView | null;
     readonly warnings: readonly string[];

@@ -14,7 +14,7 @@ import { expectRuntime, type Facts, readFacts } from "./facts.ts";
 import { readDiskAddFacts } from "./facts_disk.ts";
 import { nothingChanged } from "./failure.ts";
 import { openMonitor } from "./monitor.ts";
-import type { Decision, DeviceView, Plan } from "./plan.ts";
+import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
 import { refuseForeignVm } from "./refusals.ts";
 import type { Reach, Request } from "./request.ts";
 import type { Step } from "./step.ts";
@@ -37,7 +37,7 @@ export interface Outcome {
   /** As in the request. */
   readonly instance: string;
   /** Also said where there was nothing to do. */
-  readonly action: "add" | "remove";
+  readonly action: Action;
   /** False after a dry run, and where all was so already. */
   readonly changed: boolean;
   /** Null if what was to be removed is not there. */

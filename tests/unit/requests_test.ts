@@ -1,5 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseInvocation } from "../../lib/cli/args.ts";
+import { COMMANDS } from "../../lib/cli/commands.ts";
+import { handlerOf } from "../../lib/cli/handlers.ts";
 import { instanceOf, reachOf, requestOf } from "../../lib/cli/requests.ts";
 import { assert, NEW_UUID, refusal } from "./support.ts";
 
@@ -154,9 +156,8 @@ Deno.test("requestOf() of a removal keeps the word", () => {
   });
 });
 
-Deno.test("requestOf() of a question is none", () => {
-  assertEquals(request("list"), undefined);
-  assertEquals(request("list", "vm1"), undefined);
+Deno.test("every command of the table has one that carries it out", async () => {
+  for (const { name } of COMMANDS) await handlerOf(name);
 });
 
 Deno.test("instanceOf() refuses what is no instance's name", () => {

@@ -1,0 +1,47 @@
+/**
+ * What a command is given and what it answers.
+ *
+ * @module
+ */
+
+import type { Invocation } from "./args.ts";
+import type { Trace } from "./trace.ts";
+
+/** What a command line needs of the process it runs in. */
+export interface Terminal {
+  /** The words after the program's name. */
+  readonly args: readonly string[];
+  /** Undefined for a variable that is not set. */
+  readonly env: (name: string) => string | undefined;
+  /** Ends waiting at once: a signal came. */
+  readonly signal: AbortSignal;
+  /** Writes to stdout; the text brings its line break. Must not throw. */
+  readonly out: (text: string) => void;
+  /** Likewise to stderr. */
+  readonly err: (text: string) => void;
+}
+
+/** What a command says. */
+export interface Answer {
+  /** Lines for a person. */
+  readonly text: readonly string[];
+  /** The same for a program. */
+  readonly document: unknown;
+  /** For stderr. */
+  readonly warnings?: readonly string[];
+  /** Exit status of a question whose answer is a no. @default 0 */
+  readonly status?: number;
+}
+
+/** One command line on its way. */
+export interface Call {
+  /** Its words, parsed; no value is checked yet. */
+  readonly invocation: Invocation;
+  /** The process it runs in. */
+  readonly terminal: Terminal;
+  /** What `--verbose` and `--log` see. */
+  readonly trace: Trace;
+}
+
+/** Carries out one command; undefined if it wrote its own answer. */
+export type Handler = (call: Call) => Promise<Answer | undefined>;
