@@ -54,7 +54,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/integration"],
   ["tests/qemu/pending_test.ts", "tests/qemu/refused_test.ts"],
   ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
-  ["tests/qemu/vm_test.ts"],
+  ["tests/qemu/vm_test.ts", "tests/qemu/proxy_test.ts"],
   ["tests/sys"],
   ["tests/unit", "tests/fuzz", "tests/arch"],
 ];
