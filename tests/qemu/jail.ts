@@ -1,0 +1,141 @@
+/**
+ * What the tests of confined machines share: the kinds of jail, the look at
+ * what must be as before, and a disk that guest and host both use.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { host, makeImage } from "./each_release.ts";
+import { type Snapshot, snapshot } from "./snapshot.ts";
+import type { Vm, VmOptions } from "./vm.ts";
+
+/** A uid as Ganeti's pools have them; no user of this node. */
+export const POOL_UID = 30_001;
+
+/** A way in which Ganeti starts a QEMU that may not see everything. */
+export interface Confinement {
+  readonly title: string;
+  readonly options: Partial<VmOptions>;
+}
+
+const SAID = { security_model: "pool", use_chroot: true };
+
+/** Where the hvparams say otherwise, they do not matter. */
+export const NOBODY: Confinement = {
+  title: "run as nobody, which the hvparams deny",
+  options: { uid: 65_534 },
+};
+export const CHROOT: Confinement = {
+  title: "run in an empty chroot, which the hvparams deny",
+  options: { chroot: true },
+};
+export const POOL: Confinement = {
+  title: "run in an empty chroot with a uid from the pool",
+  options: { uid: POOL_UID, chroot: true, runtime: { hvparams: SAID } },
+};
+/** One file as it must be found again; `undefined` if there is none. */
+export function fileState(path: string): string | undefined {
+  try {
+    const { uid, gid, mode, ino } = Deno.lstatSync(path);
+    return `${path} ${ino} ${uid}:${gid} ${(mode ?? 0).toString(8)}`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+function modifiedOf(path: string): number | undefined {
+  return Deno.statSync(path).mtime?.getTime();
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
+      .sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Mounts below a folder, as this process sees them. */
+export function mountsBelow(folder: string): string[] {
+  return Deno.readTextFileSync("/proc/self/mountinfo").split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((point) => point.startsWith(`${folder}/`));
+}
+
+/** What a disk's way in may have changed outside QEMU. */
+export interface HostTraces {
+  readonly sources: readonly (string | undefined)[];
+  readonly folders: readonly (number | undefined)[];
+  readonly chroot: readonly (string | undefined)[];
+  readonly mounts: readonly string[];
+}
+
+/** The same of the host alone: QEMU may be gone. */
+export function hostTraces(vm: Vm, ...sources: string[]): HostTraces {
+  const { chroot } = vm.layout;
+  return {
+    sources: sources.map(fileState),
+    folders: sources.filter((path) => !path.startsWith("/dev/"))
+      .map((path) => modifiedOf(path.slice(0, path.lastIndexOf("/")))),
+    chroot: [chroot, ...filesIn(chroot)].map(fileState),
+    mounts: mountsBelow(vm.runDir),
+  };
+}
+
+/** Everything that must be as before once a disk is gone again. */
+export async function traces(
+  vm: Vm,
+  ...sources: string[]
+): Promise<Snapshot & HostTraces> {
+  return { ...await snapshot(vm), ...hostTraces(vm, ...sources) };
+}
+
+/** A folder of images that any QEMU could enter, itself root's. */
+export async function openFolder(vm: Vm): Promise<string> {
+  await Deno.chmod(vm.runDir, 0o755);
+  const folder = `${vm.runDir}/srv`;
+  await Deno.mkdir(folder);
+  await Deno.chmod(folder, 0o755);
+  return folder;
+}
+
+/** An image of root's that nobody else may open. */
+export async function rootImage(path: string): Promise<string> {
+  await makeImage(path, MARKER);
+  await Deno.chmod(path, 0o600);
+  return path;
+}
+
+/** A block device of root's that nobody else may open, until disposed. */
+export async function loopDevice(image: string) {
+  const path = await host("losetup", "--find", "--show", image);
+  const { mode } = await Deno.stat(path);
+  await Deno.chmod(path, 0o600);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await Deno.chmod(path, (mode ?? 0) & 0o7777);
+      await host("losetup", "--detach", path);
+    },
+  };
+}
+
+const MARKER = "written-by-host";
+const READ = "dd if=/dev/vda bs=15 count=1 2>/dev/null";
+let written = 0;
+
+/** The guest reads what the host wrote, the host what the guest writes. */
+export async function assertUsed(vm: Vm, image: string): Promise<void> {
+  await vm.waitGuest("test -b /dev/vda");
+  assertEquals((await vm.guest(READ)).output, MARKER);
+  const text = `guest-${String(++written).padStart(10, "0")}`;
+  const write = `printf ${text} | dd of=/dev/vda bs=512 seek=8 conv=fsync`;
+  assertEquals((await vm.guest(write)).status, 0);
+  const bytes = await Deno.readFile(image);
+  const found = bytes.subarray(4096, 4096 + text.length);
+  assertEquals(new TextDecoder().decode(found), text);
+}
