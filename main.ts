@@ -30,12 +30,28 @@ function writer(stream: typeof Deno.stdout) {
   };
 }
 
+/** More on stdin than this is nothing that QEMU would take. */
+const MAX_INPUT_BYTES = 16 * 1024 * 1024;
+
+function readInput(): string {
+  const decoder = new TextDecoder();
+  const part = new Uint8Array(64 * 1024);
+  let text = "";
+  for (let count; (count = Deno.stdin.readSync(part)) !== null;) {
+    text += decoder.decode(part.subarray(0, count), { stream: true });
+    if (text.length > MAX_INPUT_BYTES) break;
+  }
+  return text + decoder.decode();
+}
+
 const writeErr = writer(Deno.stderr);
 const status = await main({
   args: Deno.args,
   env: (name) => Deno.env.get(name),
   signal: stop.signal,
   out: writer(Deno.stdout),
+  stdoutIsTerminal: Deno.stdout.isTerminal(),
+  readInput,
   err: (text) => {
     try {
       writeErr(text);

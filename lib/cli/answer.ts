@@ -17,6 +17,10 @@ export interface Terminal {
   readonly signal: AbortSignal;
   /** Writes to stdout; the text brings its line break. Must not throw. */
   readonly out: (text: string) => void;
+  /** Whether a person sees stdout. */
+  readonly stdoutIsTerminal: boolean;
+  /** All of stdin, to its end. */
+  readonly readInput: () => string;
   /** Likewise to stderr. */
   readonly err: (text: string) => void;
 }

@@ -152,7 +152,7 @@ function checkOperands(command: CommandSpec, given: readonly string[]) {
     throw usage(`${name} needs ${missing}`, `usage: ${line}`);
   }
   const extra = given[operands.length];
-  if (extra === undefined) return;
+  if (extra === undefined || operands.at(-1)?.endsWith("...]")) return;
   throw usage(
     `Unexpected word ${JSON.stringify(extra)} after ${name}`,
     `usage: ${line}`,

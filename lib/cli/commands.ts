@@ -171,6 +171,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["kvm-hotplug list", "kvm-hotplug list vm1.example.com --json"],
   },
   {
+    name: "qmp",
+    operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
+    summary: "send one QMP command, checked against QEMU's schema",
+    options: [],
+    examples: [
+      "kvm-hotplug qmp vm1.example.com query-status",
+      "kvm-hotplug qmp vm1.example.com set_link name=nic-003fc157-66a8-4e6d up=false",
+      "kvm-hotplug qmp /run/vm.qmp getfd fdname=log @fd:/tmp/log",
+    ],
+  },
+  {
     name: "help",
     operands: ["[COMMAND]"],
     summary: "usage of all commands, or of one",

@@ -11,6 +11,7 @@ const CHANGES = ["disk add", "disk remove", "nic add", "nic remove"];
 
 const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
   help: async () => (await import("./help.ts")).help,
+  qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,
 };
 

@@ -21,16 +21,44 @@ function distance(a: string, b: string): number {
 /** Longer words are not compared. */
 const MAX_LENGTH = 64;
 
+function commonPrefix(a: string, b: string): number {
+  let i = 0;
+  while (i < a.length && a[i] === b[i]) i++;
+  return i;
+}
+
+/** The nearest of the known words, best first; none if none is near. */
+export function nearestWords(
+  word: string,
+  known: readonly string[],
+  count = 3,
+): string[] {
+  if (word.length > MAX_LENGTH) return [];
+  const limit = Math.max(1, Math.floor(word.length / 3));
+  return known
+    .map((one) => ({
+      one,
+      far: distance(word, one),
+      same: commonPrefix(word, one),
+    }))
+    .filter(({ far }) => far <= limit)
+    .sort((a, b) => a.far - b.far || b.same - a.same)
+    .slice(0, count).map(({ one }) => one);
+}
+
 /** The nearest of the known words, undefined if none is near. */
 export function nearest(
   word: string,
   known: readonly string[],
 ): string | undefined {
-  if (word.length > MAX_LENGTH) return undefined;
-  const limit = Math.max(1, Math.floor(word.length / 3));
-  const ranked = known
-    .map((one) => ({ one, far: distance(word, one) }))
-    .filter(({ far }) => far <= limit)
-    .sort((a, b) => a.far - b.far);
-  return ranked[0]?.one;
+  return nearestWords(word, known, 1)[0];
+}
+
+/** A hint at the nearest words, undefined if none is near. */
+export function didYouMean(
+  word: string,
+  known: readonly string[],
+): string | undefined {
+  const near = nearestWords(word, known);
+  return near.length === 0 ? undefined : `did you mean ${near.join(" or ")}?`;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseExact } from "./exact_json.ts";
 import { QmpProtocolError } from "./errors.ts";
 
 /** Longest message accepted, in bytes; `query-qmp-schema` needs 0.2 MiB. */
@@ -154,7 +155,7 @@ function readEvent(message: Json): QmpMessage {
 export function readMessage(line: Uint8Array): QmpMessage {
   let message: unknown;
   try {
-    message = JSON.parse(new TextDecoder().decode(line));
+    message = parseExact(new TextDecoder().decode(line));
   } catch {
     throw new QmpProtocolError("a message is not JSON");
   }

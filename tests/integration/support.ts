@@ -41,6 +41,7 @@ function onlyDocument(out: string): Doc {
 export async function cli(
   args: readonly string[],
   signal: AbortSignal = new AbortController().signal,
+  input = "",
 ): Promise<Ran> {
   let out = "";
   let err = "";
@@ -48,6 +49,8 @@ export async function cli(
     args,
     env: () => undefined,
     signal,
+    stdoutIsTerminal: false,
+    readInput: () => input,
     out: (text) => out += text,
     err: (text) => err += text,
   });

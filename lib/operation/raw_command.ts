@@ -1,0 +1,165 @@
+/**
+ * Any QMP command, checked against the live QEMU's schema before it is sent.
+ *
+ * @module
+ */
+
+import { HotplugError, unsupported } from "../errors.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
+import { isJson, type Json } from "../qmp/message.ts";
+import { Schema } from "../qmp/schema.ts";
+import { argumentsFrom, type KeyValue } from "../qmp/schema_arguments.ts";
+import { checkArguments } from "../qmp/schema_check.ts";
+import type { Fd } from "../sys/fd.ts";
+import { isUnreachable, nothingChanged, qmpFault } from "./failure.ts";
+import { type MonitorOptions, openMonitor } from "./monitor.ts";
+
+/** A command as a person types it. */
+export interface RawCommand {
+  /** e.g. `query-status` */
+  readonly execute: string;
+  /** `KEY=VALUE` words, or all arguments as one object. */
+  readonly arguments: readonly KeyValue[] | Json;
+  /** Goes with the command; stays the caller's to close. */
+  readonly fd?: Fd | undefined;
+}
+
+/** A command that cannot be sent as it is: an unknown name. */
+export class UnknownCommandError extends Error {
+  /** All that this QEMU has. */
+  readonly known: readonly string[];
+
+  /** `known`: names of all commands. */
+  constructor(command: string, known: readonly string[]) {
+    super(`This QEMU has no command ${JSON.stringify(command)}`);
+    this.known = known;
+  }
+}
+
+/** Reads what the QEMU at hand understands. */
+export async function readSchema(qmp: QmpSession): Promise<Schema> {
+  return new Schema(await qmp.execute("query-qmp-schema"));
+}
+
+/** Types of a device's properties by QEMU's `ObjectPropertyInfo.type`. */
+function propertyType(type: unknown): string {
+  if (type === "bool" || type === "str") return type;
+  return /^u?int\d+$|^size(32)?$/.test(String(type)) ? "int" : "any";
+}
+
+/**
+ * The schema as it is for one device_add: its own arguments and the driver's
+ * properties, which QEMU tells for each driver.
+ */
+async function withProperties(
+  schema: Schema,
+  driver: unknown,
+  qmp: QmpSession,
+): Promise<Schema> {
+  if (typeof driver !== "string") return schema;
+  const list = await properties(driver, qmp);
+  return list === undefined ? schema : schema.extended(
+    "device_add",
+    list.map(({ name, type }) => ({
+      name: String(name),
+      type: propertyType(type),
+      optional: true,
+    })),
+  );
+}
+
+async function properties(driver: string, qmp: QmpSession) {
+  try {
+    const list = await qmp.execute("device-list-properties", {
+      typename: driver,
+    });
+    return Array.isArray(list) ? list.filter(isJson) : undefined;
+  } catch (error) {
+    // An unknown driver: device_add will say so in QEMU's words.
+    if (error instanceof QmpCommandError) return undefined;
+    throw error;
+  }
+}
+
+function saidDriver(args: RawCommand["arguments"]): unknown {
+  return isWords(args)
+    ? args.find(({ key }) => key === "driver")?.text
+    : args.driver;
+}
+
+function isWords(args: RawCommand["arguments"]): args is readonly KeyValue[] {
+  return Array.isArray(args);
+}
+
+/**
+ * The arguments to send.
+ *
+ * @throws {UnknownCommandError} | {SchemaError}
+ */
+async function prepare(command: RawCommand, qmp: QmpSession): Promise<Json> {
+  const { execute, arguments: args } = command;
+  const plain = await readSchema(qmp);
+  if (plain.argumentsOf(execute) === undefined) {
+    throw new UnknownCommandError(execute, plain.commands);
+  }
+  const schema = plain.isOpen(execute)
+    ? await withProperties(plain, saidDriver(args), qmp)
+    : plain;
+  const type = schema.argumentsOf(execute) ?? "";
+  const made = isWords(args) ? argumentsFrom(schema, type, args) : args;
+  checkArguments(schema, type, made);
+  return made;
+}
+
+/** Commands that change nothing, whatever becomes of their reply. */
+export function isQuestion(command: string): boolean {
+  return command.startsWith("query-") ||
+    ["qom-get", "qom-list", "qom-list-types", "qom-list-properties"]
+      .includes(command) ||
+    command === "device-list-properties";
+}
+
+function failed(command: string, error: unknown): unknown {
+  if (error instanceof QmpCommandError) {
+    return new HotplugError("qmp-error", error.message, {
+      qmp: qmpFault(error),
+      cause: error,
+    });
+  }
+  if (!isUnreachable(error)) return error;
+  if (isQuestion(command)) return nothingChanged(error);
+  return new HotplugError(
+    "interrupted",
+    `Whether QEMU carried out ${command} is not known: ${error.message}`,
+    { changed: true, cause: error },
+  );
+}
+
+/**
+ * Sends one command and returns what QEMU returned.
+ *
+ * @param path the QMP socket
+ * @throws {UnknownCommandError} | {SchemaError} nothing was sent
+ * @throws {HotplugError} status 4, `qmp-error`, or `interrupted` if the
+ * outcome is unknown
+ */
+export async function sendCommand(
+  path: string,
+  command: RawCommand,
+  options: MonitorOptions,
+): Promise<unknown> {
+  const { execute, fd } = command;
+  using qmp = await openMonitor(path, options);
+  if (fd !== undefined && isQuestion(execute)) {
+    throw unsupported(`${execute} takes no file descriptor`);
+  }
+  const args = await prepare(command, qmp).catch((error) => {
+    throw nothingChanged(error);
+  });
+  try {
+    return await qmp.execute(execute, args, { fd });
+  } catch (error) {
+    throw failed(execute, error);
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * QEMU's own description of its monitor: the reply of `query-qmp-schema`, as
+ * docs/devel/qapi-code-gen.rst, "Client JSON Protocol introspection" defines
+ * it. A peer may answer anything: what does not fit is left out.
+ *
+ * @module
+ */
+
+import { isJson, type Json } from "./message.ts";
+
+/** A member of an object type. */
+export interface SchemaMember {
+  /** As on the wire. */
+  readonly name: string;
+  /** Name of its type. */
+  readonly type: string;
+  /** Whether it may be left out. */
+  readonly optional: boolean;
+}
+
+/** A type by what its values are. */
+export type SchemaType =
+  | {
+    readonly kind: "builtin";
+    readonly json: string;
+  }
+  | { readonly kind: "enum"; readonly values: readonly string[] }
+  | { readonly kind: "array"; readonly element: string }
+  | { readonly kind: "alternate"; readonly types: readonly string[] }
+  | {
+    readonly kind: "object";
+    readonly members: readonly SchemaMember[];
+    /** Name of the member whose value chooses a variant. */
+    readonly tag: string | undefined;
+    /** Type with further members, by the tag's value. */
+    readonly variants: ReadonlyMap<string, string>;
+  };
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function objects(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isJson) : [];
+}
+
+function readMember(member: Json): SchemaMember {
+  return {
+    name: text(member.name),
+    type: text(member.type),
+    optional: "default" in member,
+  };
+}
+
+/** Releases before 6.2 list an enum's values, later ones its members too. */
+function enumValues(entry: Json): string[] {
+  const members = objects(entry.members).map((one) => text(one.name));
+  if (members.length > 0) return members;
+  return Array.isArray(entry.values) ? entry.values.map(text) : [];
+}
+
+function readType(entry: Json): SchemaType | undefined {
+  switch (entry["meta-type"]) {
+    case "builtin":
+      return { kind: "builtin", json: text(entry["json-type"]) };
+    case "enum":
+      return { kind: "enum", values: enumValues(entry) };
+    case "array":
+      return { kind: "array", element: text(entry["element-type"]) };
+    case "alternate": {
+      const types = objects(entry.members).map((one) => text(one.type));
+      return { kind: "alternate", types };
+    }
+    case "object":
+      return {
+        kind: "object",
+        members: objects(entry.members).map(readMember),
+        tag: typeof entry.tag === "string" ? entry.tag : undefined,
+        variants: new Map(
+          objects(entry.variants).map((
+            one,
+          ) => [text(one.case), text(one.type)]),
+        ),
+      };
+  }
+  return undefined;
+}
+
+/** What one QEMU understands. */
+export class Schema {
+  readonly #entries: ReadonlyMap<string, Json>;
+
+  /** Takes the `return` value of `query-qmp-schema`. */
+  constructor(reply: unknown) {
+    this.#entries = new Map(
+      objects(reply).map((entry) => [text(entry.name), entry]),
+    );
+  }
+
+  #names(kind: "command" | "event"): string[] {
+    return [...this.#entries.values()]
+      .filter((entry) => entry["meta-type"] === kind)
+      .map((entry) => text(entry.name)).sort();
+  }
+
+  /** Names of all commands, sorted. */
+  get commands(): string[] {
+    return this.#names("command");
+  }
+
+  /** Names of all events, sorted. */
+  get events(): string[] {
+    return this.#names("event");
+  }
+
+  /** Name of the type of a command's arguments; undefined: no such command. */
+  argumentsOf(command: string): string | undefined {
+    const entry = this.#entries.get(command);
+    if (entry?.["meta-type"] !== "command") return undefined;
+    return text(entry["arg-type"]);
+  }
+
+  /** Name of the type of what a command returns; undefined: no such command. */
+  returnOf(command: string): string | undefined {
+    const entry = this.#entries.get(command);
+    if (entry?.["meta-type"] !== "command") return undefined;
+    return text(entry["ret-type"]);
+  }
+
+  /** Whether a command takes more than the schema lists: device_add. */
+  isOpen(command: string): boolean {
+    return command === "device_add";
+  }
+
+  /** The same with more members in a command's arguments. */
+  extended(command: string, more: readonly SchemaMember[]): Schema {
+    const type = this.argumentsOf(command) ?? "";
+    const entry = this.#entries.get(type) ?? {};
+    const known = objects(entry.members);
+    const names = new Set(known.map(({ name }) => name));
+    const added = more.filter(({ name }) => !names.has(name)).map((one) => ({
+      name: one.name,
+      type: one.type,
+      ...(one.optional ? { default: null } : {}),
+    }));
+    const wider = { ...entry, name: type, members: [...known, ...added] };
+    return new Schema([
+      ...[...this.#entries.values()].filter(({ name }) => name !== type),
+      wider,
+    ]);
+  }
+
+  /** A type by its name; undefined if the schema has none of that name. */
+  type(name: string): SchemaType | undefined {
+    const entry = this.#entries.get(name);
+    return entry === undefined ? undefined : readType(entry);
+  }
+
+  /**
+   * All members that an object of a type may have: its own and, once the tag
+   * is known, those of its variant; of all variants if it is not.
+   */
+  membersOf(name: string, value: Json = {}): SchemaMember[] {
+    const type = this.type(name);
+    if (type?.kind !== "object") return [];
+    const { members, tag, variants } = type;
+    const chosen = tag === undefined ? undefined : value[tag];
+    const variant = typeof chosen === "string"
+      ? variants.get(chosen)
+      : undefined;
+    const more = variant === undefined
+      ? [...new Set(variants.values())]
+      : [variant];
+    const seen = new Map(members.map((one) => [one.name, one]));
+    for (const of of more) {
+      for (const one of this.membersOf(of, value)) {
+        if (!seen.has(one.name)) seen.set(one.name, one);
+      }
+    }
+    return [...seen.values()];
+  }
+}
