@@ -8,7 +8,10 @@
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
+import type { OwnChange, OwnPlace } from "../state/own_record.ts";
 import { hostVerbs } from "./step_host.ts";
+import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
 import { stateVerbs } from "./step_state.ts";
 import type { World } from "./world.ts";
@@ -160,6 +163,18 @@ export interface CommitStateStep extends StagedChange {
   readonly inverse: RuntimeChange;
 }
 
+/** Changes what the tool's own record has of one device. */
+export interface OwnRecordStep {
+  /** Carried out by ./step_own.ts. */
+  readonly kind: "own-record";
+  /** Where the record lies. */
+  readonly place: OwnPlace;
+  /** Whom it is written for; null if QEMU's process is unknown. */
+  readonly qemu: ProcessIdentity | null;
+  /** The device's part before and after. */
+  readonly change: OwnChange;
+}
+
 /** One thing an operation does, as plain JSON. */
 export type Step =
   | QmpStep
@@ -174,7 +189,8 @@ export type Step =
   | AwaitReleaseStep
   | AwaitTapGoneStep
   | StageStateStep
-  | CommitStateStep;
+  | CommitStateStep
+  | OwnRecordStep;
 
 /** Has a step taken effect? `unknown`: nothing can tell. */
 export type Effect = "done" | "not-done" | "unknown";
@@ -211,7 +227,12 @@ export type VerbTable = {
   readonly [K in Step["kind"]]: Verbs<Extract<Step, { kind: K }>>;
 };
 
-const VERBS: VerbTable = { ...qmpVerbs, ...hostVerbs, ...stateVerbs };
+const VERBS: VerbTable = {
+  ...qmpVerbs,
+  ...hostVerbs,
+  ...stateVerbs,
+  ...ownVerbs,
+};
 
 /** The verbs of a step's kind. */
 export function verbsOf(step: Step): Verbs<Step> {

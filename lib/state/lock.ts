@@ -69,7 +69,27 @@ function makeOwn(path: string): Fd {
  */
 export function openOwnDirectory(runDir: string): Fd {
   const path = join(runDir, OWN_DIRECTORY);
-  const fd = makeOwn(path);
+  return checkOwn(makeOwn(path), path);
+}
+
+/**
+ * The same for a question, which makes nothing.
+ *
+ * @returns undefined if there is no such directory
+ * @throws {HotplugError} `refused`
+ */
+export function openOwnDirectoryIfThere(runDir: string): Fd | undefined {
+  const path = join(runDir, OWN_DIRECTORY);
+  try {
+    return checkOwn(openOwn(path), path);
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
+  }
+}
+
+/** Takes over the fd. */
+function checkOwn(fd: Fd, path: string): Fd {
   const { uid, mode } = statFd(fd);
   if (uid === 0 && mode === 0o700) return fd;
   fd.close();

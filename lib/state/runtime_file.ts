@@ -123,7 +123,8 @@ function isMissing(error: unknown): boolean {
     ["ENOENT", "ENOTDIR"].includes(error.code);
 }
 
-function removeIfThere(name: string, dir?: Fd) {
+/** Removes a file; none there is fine. */
+export function removeIfThere(name: string, dir?: Fd) {
   try {
     // On a read-only file system unlink() says EROFS before ENOENT.
     statPath(name, { dir, followLinks: "no" });

@@ -1,0 +1,245 @@
+/**
+ * The tool's own record of an instance, `kvm-hotplug/NAME.json`: what Ganeti's
+ * closed Disk and NIC objects cannot hold.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import {
+  compareProcess,
+  type ProcessIdentity,
+} from "../host/process_identity.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import {
+  fsync,
+  openFile,
+  readAll,
+  rename,
+  statFd,
+  writeAll,
+} from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import type { InstancePaths } from "./instance.ts";
+import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
+import {
+  checkDevice,
+  checkProcess,
+  type Data,
+  expectData,
+  type OwnDevice,
+  RecordFault,
+} from "./own_check.ts";
+import { removeIfThere } from "./runtime_file.ts";
+
+export type { Limits, OwnDevice, PendingRemoval } from "./own_check.ts";
+
+/** Where a record lies: {@linkcode InstancePaths} has both. */
+export type OwnPlace = Pick<InstancePaths, "runDir" | "lockKey">;
+
+/** All that is recorded of one instance. */
+export interface OwnRecord {
+  /** Whom it was written for; null if that could not be told. */
+  readonly qemu: ProcessIdentity | null;
+  /** By uuid, in lower case. */
+  readonly devices: Readonly<Record<string, OwnDevice>>;
+  /** Keys of a later release, which stay. */
+  readonly more: Data;
+}
+
+/**
+ * A change of one device's part. Applied to any later content, it changes
+ * nothing else; `null` stands for no part at all.
+ */
+export interface OwnChange {
+  /** In lower case. */
+  readonly uuid: string;
+  /** What undoing puts back. */
+  readonly before: OwnDevice | null;
+  /** What is written. */
+  readonly after: OwnDevice | null;
+}
+
+/** What is known of an instance nothing was recorded of. */
+export const EMPTY_RECORD: OwnRecord = { qemu: null, devices: {}, more: {} };
+
+const VERSION = 1;
+const MAX_BYTES = 1024 * 1024;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function understand(text: string): OwnRecord {
+  const { version, qemu, devices = {}, ...more } = expectData(
+    JSON.parse(text),
+    "the record",
+  );
+  if (version !== VERSION) {
+    throw new RecordFault(`version must be ${VERSION}: it is ${version}`);
+  }
+  const checked = Object.entries(expectData(devices, "devices"))
+    .map(([uuid, device]) => {
+      if (UUID.test(uuid)) return [uuid, checkDevice(device, uuid)];
+      throw new RecordFault(`${JSON.stringify(uuid)} is no uuid`);
+    });
+  return {
+    qemu: qemu == null ? null : checkProcess(qemu, "qemu"),
+    devices: Object.fromEntries(checked),
+    more,
+  };
+}
+
+function nameOf({ lockKey }: OwnPlace): string {
+  return `${lockKey}.json`;
+}
+
+function bad(place: OwnPlace, why: string, cause?: unknown): HotplugError {
+  const path = `${place.runDir}/kvm-hotplug/${nameOf(place)}`;
+  return new HotplugError(
+    "bad-state-file",
+    `Cannot use the record ${path}: ${why}`,
+    { cause, hint: "look who made it; repair reports what it was needed for" },
+  );
+}
+
+/**
+ * Reads a record's text.
+ *
+ * @param place only named in messages
+ * @throws {HotplugError} `bad-state-file`
+ */
+export function parseOwnRecord(text: string, place: OwnPlace): OwnRecord {
+  try {
+    return understand(text);
+  } catch (error) {
+    if (error instanceof RecordFault || error instanceof SyntaxError) {
+      throw bad(place, error.message, error);
+    }
+    throw error;
+  }
+}
+
+/** The text of a record. */
+export function formatOwnRecord({ qemu, devices, more }: OwnRecord): string {
+  const document = { version: VERSION, qemu, devices, ...more };
+  return JSON.stringify(document, null, 1) + "\n";
+}
+
+function openRecord(place: OwnPlace, dir: Fd): Fd | undefined {
+  try {
+    const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK;
+    return openFile(nameOf(place), flags, { dir });
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    if (error.code === "ENOENT") return undefined;
+    throw bad(place, error.message, error);
+  }
+}
+
+function readFrom(place: OwnPlace, dir: Fd): OwnRecord {
+  using fd = openRecord(place, dir);
+  if (fd === undefined) return EMPTY_RECORD;
+  const { kind, uid, mode } = statFd(fd);
+  if (kind !== "file" || uid !== 0 || mode !== 0o600) {
+    throw bad(place, "it must be a file of root with mode 0600");
+  }
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true })
+      .decode(readAll(fd, MAX_BYTES));
+    return parseOwnRecord(text, place);
+  } catch (error) {
+    if (error instanceof HotplugError) throw error;
+    throw bad(place, messageOf(error), error);
+  }
+}
+
+/**
+ * Reads the record of an instance; without one it is empty.
+ *
+ * @throws {HotplugError} `refused` | `bad-state-file`
+ */
+export function readOwnRecord(place: OwnPlace): OwnRecord {
+  using dir = openOwnDirectoryIfThere(place.runDir);
+  return dir === undefined ? EMPTY_RECORD : readFrom(place, dir);
+}
+
+/** What another process left: only what must still be given back. */
+function staleDevice({ kind, via, access }: OwnDevice): OwnDevice[] {
+  if (access === undefined) return [];
+  return [{ kind, ...(via && { via }), access }];
+}
+
+/**
+ * What a record means for the QEMU that runs now: limits, carriers and pending
+ * removals ended with the process they were made in; what was changed on the
+ * node for it is still to be given back.
+ */
+export function recordFor(
+  record: OwnRecord,
+  qemu: ProcessIdentity | null,
+): OwnRecord {
+  const same = qemu !== null && record.qemu !== null &&
+    compareProcess(record.qemu, qemu) === "same";
+  if (same) return record;
+  const devices = Object.entries(record.devices).flatMap(([uuid, device]) =>
+    staleDevice(device).map((one) => [uuid, one])
+  );
+  return { ...record, qemu, devices: Object.fromEntries(devices) };
+}
+
+/** Applies a change; may be applied twice. */
+export function applyOwnChange(
+  record: OwnRecord,
+  { uuid, after }: Pick<OwnChange, "uuid" | "after">,
+): OwnRecord {
+  const { [uuid]: _old, ...others } = record.devices;
+  const devices = after === null ? others : { ...others, [uuid]: after };
+  return { ...record, devices };
+}
+
+function writeTo(place: OwnPlace, record: OwnRecord, dir: Fd): void {
+  const name = nameOf(place);
+  const temporary = `${name}.new`;
+  removeIfThere(temporary, dir);
+  const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+  using fd = openFile(temporary, flags, { dir, mode: 0o600 });
+  try {
+    writeAll(fd, new TextEncoder().encode(formatOwnRecord(record)));
+    fsync(fd);
+    rename(temporary, name, { dir });
+  } catch (error) {
+    removeIfThere(temporary, dir);
+    throw error;
+  }
+}
+
+function isEmpty({ devices, more }: OwnRecord): boolean {
+  return Object.keys({ ...devices, ...more }).length === 0;
+}
+
+/**
+ * Changes the record of an instance on the disk; an empty one is removed. The
+ * caller holds the instance's lock.
+ *
+ * @param qemu who runs now; what was written for another is cut down first
+ * @throws {HotplugError} `refused` | `bad-state-file` | `state-write-failed`
+ */
+export function changeOwnRecord(
+  place: OwnPlace,
+  qemu: ProcessIdentity | null,
+  change: Pick<OwnChange, "uuid" | "after">,
+): void {
+  using dir = openOwnDirectory(place.runDir);
+  const before = recordFor(readFrom(place, dir), qemu);
+  const record = applyOwnChange(before, change);
+  try {
+    if (isEmpty(record)) removeIfThere(nameOf(place), dir);
+    else writeTo(place, record, dir);
+    fsync(dir);
+  } catch (error) {
+    throw new HotplugError(
+      "state-write-failed",
+      `Cannot write the record ${nameOf(place)}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
