@@ -88,6 +88,21 @@ export function checkArguments(
   }
 }
 
+function isBuiltin(json: string, value: unknown): boolean {
+  switch (json) {
+    case "null":
+      return value === null;
+    case "int":
+    case "number":
+      return typeof value === "number" || isExactNumber(value);
+    case "boolean":
+      return typeof value === "boolean";
+    case "string":
+      return typeof value === "string";
+  }
+  return true;
+}
+
 /** Whether a value is of a type's JSON kind: alternates are told so. */
 function isKind(schema: Schema, type: string, value: unknown): boolean {
   const found = schema.type(type);
@@ -99,11 +114,7 @@ function isKind(schema: Schema, type: string, value: unknown): boolean {
     case "enum":
       return typeof value === "string";
     case "builtin":
-      return found.json === "null"
-        ? value === null
-        : found.json === "int"
-        ? typeof value === "number" || isExactNumber(value)
-        : typeof value === found.json;
+      return isBuiltin(found.json, value);
   }
   return false;
 }

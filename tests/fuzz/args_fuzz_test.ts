@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { parseInvocation } from "../../lib/cli/args.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
+import { isChangeCommand } from "../../lib/cli/handlers.ts";
 import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
 import { instanceOf, reachOf, requestOf } from "../../lib/cli/requests.ts";
 import { HotplugError } from "../../lib/errors.ts";
@@ -104,7 +105,8 @@ function accepted(given: readonly string[]): boolean {
     const invocation = parseInvocation(given);
     instanceOf(invocation);
     reachOf(invocation, () => undefined);
-    requestOf(invocation);
+    const changes = isChangeCommand(invocation.command?.name);
+    if (changes) requestOf(invocation);
     return true;
   } catch (error) {
     const refused = error instanceof HotplugError &&
