@@ -19,6 +19,7 @@ import {
   writeAll,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
+import { libcFault } from "../sys/libc.ts";
 
 /** Content by file name. */
 export type NicFiles = Readonly<Record<string, string>>;
@@ -58,6 +59,8 @@ function readAllFiles(directory: string): NicFiles {
 
 /** Reads the NIC files of an instance; what is no NIC file is left out. */
 export function readNicFiles(directory: string): NicFolder {
+  const fault = libcFault();
+  if (fault !== undefined) return { state: "unusable", why: fault.message };
   try {
     return { state: "there", files: readAllFiles(directory) };
   } catch (error) {

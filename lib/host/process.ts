@@ -6,8 +6,8 @@
 
 import { join } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
-import { openFile, readAll, statFd, statPath } from "../sys/file.ts";
-import { O } from "../sys/layout.ts";
+import { statPath } from "../sys/file.ts";
+import { readRegularFile } from "../sys/regular_file.ts";
 import { identityOf } from "./identity.ts";
 
 /** A running QEMU. */
@@ -33,9 +33,8 @@ const MAX_PID_BYTES = 64;
 /** Reads a pid file; a FIFO or device in its place must not hold us. */
 function readPidFile(path: string): string | undefined {
   try {
-    using fd = openFile(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
-    if (statFd(fd).kind !== "file") return undefined;
-    return new TextDecoder().decode(readAll(fd, MAX_PID_BYTES));
+    const { bytes } = readRegularFile(path, MAX_PID_BYTES);
+    return bytes && new TextDecoder().decode(bytes);
   } catch (error) {
     if (error instanceof SysError || error instanceof RangeError) {
       return undefined;

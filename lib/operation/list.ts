@@ -11,6 +11,7 @@ import { findQemu } from "../host/process.ts";
 import { type NicFiles, readNicFiles, usableFiles } from "../host/nic_file.ts";
 import type { PciDevice } from "../qmp/commands.ts";
 import { SysError } from "../sys/errno.ts";
+import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import {
@@ -125,10 +126,13 @@ function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
   ];
 }
 
+/** QEMU's facts, or why there are none. */
 async function askQemu(
   paths: InstancePaths,
   options: ListOptions,
-): Promise<QemuFacts | undefined> {
+): Promise<QemuFacts | string> {
+  const fault = libcFault();
+  if (fault !== undefined) return fault.message;
   try {
     using qmp = await openMonitor(paths.qmp, options);
     return await readQemu(qmp, paths);
@@ -137,7 +141,7 @@ async function askQemu(
     const down = error instanceof HotplugError &&
       error.code === "not-running" && error.cause instanceof SysError;
     if (!down) throw nothingChanged(error);
-    return undefined;
+    return "the VM does not run";
   }
 }
 
@@ -169,14 +173,15 @@ export async function listInstance(
     runtime: options.state,
   });
   const { runtime } = expectRuntime(paths);
-  const qemu = await askQemu(paths, options);
+  const answer = await askQemu(paths, options);
+  const qemu = typeof answer === "string" ? undefined : answer;
   const facts = { qemu, nicFiles: nicFilesOf(paths) };
   return {
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),
     devices: listDevices(runtime, facts),
-    warnings: qemu === undefined
-      ? ["the VM does not run: listed from the runtime file"]
+    warnings: typeof answer === "string"
+      ? [`${answer}: listed from the runtime file`]
       : [],
   };
 }

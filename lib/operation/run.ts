@@ -9,6 +9,7 @@ import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { lockInstance } from "../state/lock.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
+import { libcFault } from "../sys/libc.ts";
 import { apply, type Progress } from "./apply.ts";
 import { expectRuntime, type Facts, readFacts } from "./facts.ts";
 import { readDiskAddFacts } from "./facts_disk.ts";
@@ -166,6 +167,9 @@ export async function run(
   request: Request,
   options: RunOptions,
 ): Promise<Outcome> {
+  // Without it no fd reaches QEMU: said before anything is looked at.
+  const fault = libcFault("sendmsg");
+  if (fault !== undefined) throw fault;
   const paths = instancePaths(options.runDir, request.instance, {
     qmp: options.qmp,
     runtime: options.state,

@@ -18,14 +18,13 @@ import {
   type FileStatus,
   fsync,
   openFile,
-  readAll,
   rename,
-  statFd,
   statPath,
   unlink,
   writeAll,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
+import { readRegularFile, type RegularFile } from "../sys/regular_file.ts";
 import {
   formatRuntime,
   MAX_RUNTIME_BYTES,
@@ -64,11 +63,13 @@ function badFile(path: string, why: string, cause?: unknown): HotplugError {
   );
 }
 
-function openRuntime(path: string): Fd | undefined {
+function readRegular(path: string): RegularFile | undefined {
   try {
-    // NONBLOCK: a FIFO in its place must not hold us.
-    return openFile(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
+    return readRegularFile(path, MAX_RUNTIME_BYTES);
   } catch (error) {
+    if (error instanceof RangeError) {
+      throw badFile(path, `it is larger than ${MAX_RUNTIME_BYTES} bytes`);
+    }
     if (error instanceof SysError) {
       if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(error.code)) {
         return undefined;
@@ -95,16 +96,13 @@ function decode(bytes: Uint8Array, path: string): string {
  * @throws {HotplugError} `bad-state-file`
  */
 export function readRuntimeFile(path: string): RuntimeContent | undefined {
-  using fd = openRuntime(path);
-  if (fd === undefined) return undefined;
-  const status = statFd(fd);
-  if (status.kind !== "file") {
+  const file = readRegular(path);
+  if (file === undefined) return undefined;
+  const { bytes, status } = file;
+  if (bytes === undefined) {
     throw badFile(path, `it must be a regular file: it is a ${status.kind}`);
   }
-  if (status.sizeBytes > MAX_RUNTIME_BYTES) {
-    throw badFile(path, `it is larger than ${MAX_RUNTIME_BYTES} bytes`);
-  }
-  const text = decode(readAll(fd, MAX_RUNTIME_BYTES), path);
+  const text = decode(bytes, path);
   return { path, text, runtime: parseRuntime(text, path), status };
 }
 

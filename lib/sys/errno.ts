@@ -19,6 +19,14 @@ function entryOf(errno: number): [code: string, text: string] | undefined {
   return [code, words.join(" ")];
 }
 
+/** The number of an errno's name, 0 if Linux has none of it. */
+export function errnoNamed(code: string): number {
+  const end = ERRNO_TABLE.indexOf(` ${code} `);
+  if (end < 0) return 0;
+  const start = ERRNO_TABLE.lastIndexOf("\n", end);
+  return Number(ERRNO_TABLE.slice(start + 1, end));
+}
+
 /** Numbers of the errnos that code of this program decides on. */
 export const Errno = {
   EPERM: 1,

@@ -10,6 +10,8 @@
  * @module
  */
 
+import { HotplugError } from "../errors.ts";
+
 /**
  * Signatures for x86_64 and aarch64 Linux. Lengths are never above 2^31 here,
  * so the `ssize_t` results fit an i32 and no bigint has to be made. The
@@ -109,11 +111,32 @@ const DLSYM = {
   dlsym: { parameters: [{ struct: ["pointer"] }, "buffer"], result: "pointer" },
 } as const;
 
+/** Nothing of a hotplug goes without it: no fd could be passed. */
+function noLibc(why: string, cause?: unknown): HotplugError {
+  return new HotplugError(
+    "unsupported",
+    `Hotplug is not possible here: ${why}`,
+    {
+      cause,
+      hint:
+        "list and state show go on working, from the runtime file; for the rest run it on Linux with glibc, as the executable that was built for it",
+    },
+  );
+}
+
 let dlsym: ((name: string) => Deno.PointerObject) | undefined;
 let errnoView: Deno.UnsafePointerView | undefined;
 
+function openLibrary() {
+  try {
+    return Deno.dlopen("libc.so.6", DLSYM);
+  } catch (error) {
+    throw noLibc("the C library cannot be called from this program", error);
+  }
+}
+
 function openDlsym(): (name: string) => Deno.PointerObject {
-  const library = Deno.dlopen("libc.so.6", DLSYM);
+  const library = openLibrary();
   const rtldDefault = new Uint8Array(new ArrayBuffer(8));
   return (name) => {
     // SAFETY: both buffers live through this synchronous call; the name ends
@@ -123,7 +146,7 @@ function openDlsym(): (name: string) => Deno.PointerObject {
       rtldDefault,
       new TextEncoder().encode(`${name}\0`),
     );
-    if (address === null) throw new Error(`The C library has no ${name}`);
+    if (address === null) throw noLibc(`the C library has no ${name}`);
     return address;
   };
 }
@@ -131,6 +154,23 @@ function openDlsym(): (name: string) => Deno.PointerObject {
 function addressOf(name: string): Deno.PointerObject {
   dlsym ??= openDlsym();
   return dlsym(name);
+}
+
+/**
+ * Why these functions cannot be called on this node.
+ *
+ * @returns an `unsupported` to throw or tell, undefined if they can
+ */
+export function libcFault(
+  ...functions: readonly (keyof Signatures)[]
+): HotplugError | undefined {
+  try {
+    for (const name of ["__errno_location", ...functions]) addressOf(name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof HotplugError) return error;
+    throw error;
+  }
 }
 
 const ERRNO_LOCATION = { parameters: [], result: "pointer" } as const;

@@ -3,6 +3,7 @@ import {
   checked,
   DeadlineError,
   Errno,
+  errnoNamed,
   SysError,
 } from "../../lib/sys/errno.ts";
 import { ERRNO_TABLE } from "../../lib/sys/errno_table.ts";
@@ -13,6 +14,13 @@ import { O } from "../../lib/sys/layout.ts";
 const ROWS = ERRNO_TABLE.trim().split("\n").map((line) => {
   const [number, code] = line.split(" ");
   return [Number(number), code] as const;
+});
+
+Deno.test("errnoNamed() knows every name of the table, and no other", () => {
+  for (const [number, code = ""] of ROWS) {
+    assertEquals(errnoNamed(code), number);
+  }
+  assertEquals([errnoNamed("ENONE"), errnoNamed("")], [0, 0]);
 });
 
 Deno.test("SysError() says call, subject, text and code", () => {

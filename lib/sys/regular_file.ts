@@ -1,0 +1,106 @@
+/**
+ * Small files read whole, without trust in their path. Works without a C
+ * library that can be called, too: what is only read from files goes on
+ * working there.
+ *
+ * @module
+ */
+
+import { Errno, errnoNamed, SysError } from "./errno.ts";
+import { type FileStatus, openFile, readAll, statFd } from "./file.ts";
+import { O } from "./layout.ts";
+import { libcFault } from "./libc.ts";
+
+/** A file as it was read. */
+export interface RegularFile {
+  /** Undefined if it is no regular file. */
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+  /** Of the same inode. */
+  readonly status: FileStatus;
+}
+
+/**
+ * Reads a file; a link in its place is not followed, and a FIFO or device
+ * does not hold us.
+ *
+ * @param maxBytes the largest content accepted
+ * @throws {SysError} `ELOOP` for a link, `ENOENT` and others
+ * @throws {RangeError} if it is longer
+ */
+export function readRegularFile(path: string, maxBytes: number): RegularFile {
+  if (libcFault() !== undefined) return readByDeno(path, maxBytes);
+  using fd = openFile(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
+  const status = statFd(fd);
+  const isFile = status.kind === "file";
+  return { status, bytes: isFile ? readAll(fd, maxBytes) : undefined };
+}
+
+/** Makes a {@linkcode SysError} of what Deno throws. */
+function named<T>(syscall: string, path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    throw new SysError(errnoNamed(String(code)) || Errno.EIO, syscall, path);
+  }
+}
+
+function readByDeno(path: string, maxBytes: number): RegularFile {
+  const seen = named("open", path, () => Deno.lstatSync(path));
+  if (seen.isSymlink) throw new SysError(Errno.ELOOP, "open", path);
+  const status = statusOf(seen);
+  if (!seen.isFile) return { status, bytes: undefined };
+  using file = named("open", path, () => Deno.openSync(path));
+  const { ino, dev } = file.statSync();
+  // Another file was put there meanwhile, maybe behind a link.
+  if (ino !== seen.ino || dev !== seen.dev) {
+    throw new SysError(Errno.EBUSY, "open", path);
+  }
+  const bytes = new Uint8Array(maxBytes + 1);
+  let length = 0;
+  for (;;) {
+    const count = named(
+      "read",
+      path,
+      () => file.readSync(bytes.subarray(length)),
+    );
+    if (!count) return { status, bytes: bytes.slice(0, length) };
+    length += count;
+    if (length > maxBytes) {
+      throw new RangeError(`${path} is longer than ${maxBytes} bytes`);
+    }
+  }
+}
+
+/** `major:minor` of gnu_dev_major(3) and gnu_dev_minor(3). */
+function device(number: number | null): string {
+  const value = BigInt(number ?? 0);
+  const major = (value >> 8n & 0xfffn) | (value >> 32n & 0xfffff000n);
+  const minor = (value & 0xffn) | (value >> 12n & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+function statusOf(info: Deno.FileInfo): FileStatus {
+  return {
+    kind: info.isFile
+      ? "file"
+      : info.isDirectory
+      ? "directory"
+      : info.isBlockDevice
+      ? "block"
+      : info.isCharDevice
+      ? "character"
+      : info.isFifo
+      ? "fifo"
+      : "socket",
+    mode: (info.mode ?? 0) & 0o7777,
+    uid: info.uid ?? 0,
+    gid: info.gid ?? 0,
+    sizeBytes: info.size,
+    inode: BigInt(info.ino ?? 0),
+    device: device(info.dev),
+    rdev: device(info.rdev),
+    nlink: info.nlink ?? 0,
+    modifiedNs: BigInt(info.mtime?.getTime() ?? 0) * 1_000_000n,
+  };
+}

@@ -1,0 +1,97 @@
+/** A platform without FFI, and a C library that cannot pass descriptors. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { DISK, Instance, NAME, type Ran } from "./support.ts";
+
+const PROGRAM = new URL("without_libc.ts", import.meta.url).pathname;
+
+/** What the C library lacks: a function's name, or `dlopen` for all of it. */
+async function runWithout(
+  missing: string,
+  vm: Instance,
+  ...words: string[]
+): Promise<Ran> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", PROGRAM, missing, ...words, "--run-dir", vm.runDir],
+    stdin: "null",
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) =>
+    new TextDecoder().decode(bytes)
+  ) as [string, string];
+  return { status: code, out, err, json: JSON.parse(out || "null") };
+}
+
+const CHANGES = (vm: Instance) => [
+  ["disk", "add", NAME, vm.image()],
+  ["disk", "add", NAME, vm.image(), "--dry-run"],
+  ["disk", "remove", NAME, "0"],
+  ["nic", "add", NAME],
+  ["nic", "remove", NAME, "0"],
+];
+
+for (const missing of ["dlopen", "sendmsg"]) {
+  Deno.test(`without ${missing} hotplug is refused, once, clearly`, async () => {
+    await using vm = new Instance();
+    const changes = CHANGES(vm);
+    const before = vm.state();
+    for (const words of changes) {
+      const ran = await runWithout(missing, vm, ...words, "--json");
+      const { error, changed } = ran.json as {
+        error: { code: string; message: string; hint: string };
+        changed: boolean;
+      };
+      assertEquals([ran.status, error.code], [3, "unsupported"], ran.out);
+      assertEquals([changed, ran.err], [false, ""]);
+      assertMatch(error.message, /^Hotplug is not possible here: /);
+      assertMatch(error.hint, /list/);
+      const told = await runWithout(missing, vm, ...words);
+      assertEquals(told.err.split(error.message).length, 2, told.err);
+    }
+    assertEquals(vm.peer.connections, 0);
+    assertEquals(vm.state(), before);
+  });
+}
+
+Deno.test("without dlopen the files are read all the same", async () => {
+  await using vm = new Instance();
+  const list = await runWithout("dlopen", vm, "list", NAME, "--json");
+  assertEquals(list.status, 0, list.out);
+  const { qemu, devices } = list.json as {
+    qemu: null;
+    devices: { id: string }[];
+  };
+  assertEquals([qemu, devices.length, devices[0]?.id], [null, 2, DISK.id]);
+  assertMatch(list.err, /^warning: Hotplug is not possible here: .*runtime/);
+  const all = await runWithout("dlopen", vm, "list", "--json");
+  const { instances } = all.json as { instances: unknown[] };
+  assertEquals(instances, [{
+    instance: NAME,
+    running: false,
+    disks: 1,
+    nics: 1,
+    attention: null,
+  }]);
+  const missing = ["list", "no-such.example.com", "--json"];
+  assertEquals((await runWithout("dlopen", vm, ...missing)).status, 3);
+});
+
+Deno.test("without dlopen a planted file is not read", async () => {
+  await using vm = new Instance();
+  const { text } = vm;
+  Deno.removeSync(vm.runtimePath);
+  Deno.writeTextFileSync(`${vm.runDir}/secret`, text);
+  Deno.symlinkSync(`${vm.runDir}/secret`, vm.runtimePath);
+  const link = await runWithout("dlopen", vm, "list", NAME, "--json");
+  assertEquals(link.status, 3, link.out);
+  Deno.removeSync(vm.runtimePath);
+  new Deno.Command("mkfifo", { args: [vm.runtimePath] }).outputSync();
+  const fifo = await runWithout("dlopen", vm, "list", NAME, "--json");
+  assertEquals(fifo.status, 3, fifo.out);
+});
+
+Deno.test("without sendmsg QEMU is still asked", async () => {
+  await using vm = new Instance();
+  const list = await runWithout("sendmsg", vm, "list", NAME, "--json");
+  assertEquals([list.status, list.err], [0, ""], list.out);
+  const { devices } = list.json as { devices: { status: string }[] };
+  assertEquals(devices.map(({ status }) => status), ["ok", "ok"]);
+});

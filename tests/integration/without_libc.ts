@@ -1,0 +1,32 @@
+/**
+ * The program on a platform whose C library cannot be called, or has no
+ * function of this name: `deno run without_libc.ts dlopen|NAME ARGUMENTS…`.
+ *
+ * @module
+ */
+
+const [missing = "", ...args] = Deno.args;
+const { dlopen } = Deno;
+
+/** The library, with a dlsym() that does not find that function. */
+function partialLibrary(path: string | URL) {
+  const library = dlopen(path, {
+    dlsym: {
+      parameters: [{ struct: ["pointer"] }, "buffer"],
+      result: "pointer",
+    },
+  });
+  const { dlsym } = library.symbols;
+  const find: typeof dlsym = (handle, name) => {
+    const text = new TextDecoder().decode(name as Uint8Array);
+    return text === `${missing}\0` ? null : dlsym(handle, name);
+  };
+  return { ...library, symbols: { dlsym: find } };
+}
+
+Deno.dlopen = ((path: string | URL) => {
+  if (missing === "dlopen") throw new Error("there is none");
+  return partialLibrary(path);
+}) as typeof Deno.dlopen;
+Object.defineProperty(Deno, "args", { value: args });
+await import("../../main.ts");
