@@ -56,6 +56,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
   ["tests/qemu/vm_test.ts", "tests/qemu/proxy_test.ts"],
   ["tests/qemu/jail_test.ts"],
+  ["tests/qemu/drive_test.ts"],
   ["tests/sys"],
   ["tests/unit", "tests/fuzz", "tests/arch"],
 ];

@@ -4,25 +4,62 @@
  * @module
  */
 
+import { backendOf, isMadeUp } from "../device/backend.ts";
 import { refuse } from "../errors.ts";
+import { nodesUnder } from "../qmp/block_graph.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
+import type { DiskRemoveFacts } from "./facts_disk.ts";
 import type { Decision } from "./plan.ts";
 import { qmpStep } from "./plan_common.ts";
 import { planRemoval } from "./plan_removal.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep, Step } from "./step.ts";
 
-/** The disk's node: named as the device, or nothing of the kind is left. */
-function backendSteps(facts: Facts, id: string): Step[] {
-  if (!facts.qemu.nodeNames.has(id)) return [];
-  return [qmpStep("blockdev-del", { "node-name": id }, null)];
+/**
+ * The node that was plugged with `blockdev-add`; none under a drive, which
+ * QEMU takes down with its device.
+ */
+function nodeOf(facts: Facts, id: string): string | undefined {
+  const live = backendOf(facts.qemu.block, id);
+  if (live !== undefined && !isMadeUp(live.nodeName)) return live.nodeName;
+  return facts.qemu.nodeNames.has(id) ? id : undefined;
+}
+
+/** Nodes that were plugged one by one under the first, as for limits. */
+function underSteps({ graph }: DiskRemoveFacts, top: string): Step[] {
+  if (graph === undefined) return [];
+  return nodesUnder(graph, top).filter((name) => !isMadeUp(name))
+    .map((name) => ({ kind: "drop-node", name }));
+}
+
+/** What is decided by how QEMU has the disk, never by Ganeti's version. */
+function backendSteps(facts: DiskRemoveFacts, id: string): Step[] {
+  const live = backendOf(facts.qemu.block, id);
+  if (live !== undefined && live.device !== "") {
+    return [
+      { kind: "drop-drive", drive: live.device },
+      ...underSteps(facts, live.nodeName),
+    ];
+  }
+  const node = nodeOf(facts, id);
+  if (node === undefined) return [];
+  return [
+    qmpStep("blockdev-del", { "node-name": node }, null),
+    ...underSteps(facts, node),
+  ];
 }
 
 function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
-  const identity = facts.diskIdentities[index];
-  const pid = facts.qemu.process?.pid;
+  const { diskIdentities, qemu } = facts;
+  const identity = diskIdentities[index];
+  const pid = qemu.process?.pid;
   if (identity === undefined || pid === undefined) return [];
+  // Ganeti lets links drift (SPEC 10.1, item 1): what another disk has open
+  // is not released by this one.
+  if (diskIdentities.some((one, i) => i !== index && one === identity)) {
+    return [];
+  }
   return [{ kind: "await-release", pid, identity }];
 }
 
@@ -47,7 +84,10 @@ function refuseBootDisk(
  *
  * @throws {HotplugError} status 3
  */
-export function planDiskRemove(request: DiskRemove, facts: Facts): Decision {
+export function planDiskRemove(
+  request: DiskRemove,
+  facts: DiskRemoveFacts,
+): Decision {
   return planRemoval(facts, {
     kind: "disk",
     entries: facts.content.runtime.disks,

@@ -12,7 +12,7 @@ import type { Fd } from "../sys/fd.ts";
 import { libcFault } from "../sys/libc.ts";
 import { apply, type Progress } from "./apply.ts";
 import { expectRuntime, type Facts, readFacts } from "./facts.ts";
-import { readDiskAddFacts } from "./facts_disk.ts";
+import { readDiskAddFacts, readDiskRemoveFacts } from "./facts_disk.ts";
 import { nothingChanged } from "./failure.ts";
 import { openMonitor } from "./monitor.ts";
 import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
@@ -68,7 +68,7 @@ async function decide(
     }
     case "disk-remove": {
       const { planDiskRemove } = await import("./plan_disk_remove.ts");
-      return planDiskRemove(request, facts);
+      return planDiskRemove(request, await readDiskRemoveFacts(facts, world));
     }
     case "nic-add": {
       const { readNicAddFacts } = await import("./facts_nic.ts");

@@ -10,6 +10,11 @@ import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { OwnChange, OwnPlace } from "../state/own_record.ts";
+import {
+  blockVerbs,
+  type DropDriveStep,
+  type DropNodeStep,
+} from "./step_block.ts";
 import { hostVerbs } from "./step_host.ts";
 import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
@@ -180,6 +185,8 @@ export type Step =
   | QmpStep
   | UnplugStep
   | VerifyDeviceStep
+  | DropDriveStep
+  | DropNodeStep
   | OpenSourceStep
   | OpenTapStep
   | OpenVhostStep
@@ -229,6 +236,7 @@ export type VerbTable = {
 
 const VERBS: VerbTable = {
   ...qmpVerbs,
+  ...blockVerbs,
   ...hostVerbs,
   ...stateVerbs,
   ...ownVerbs,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { backendOf } from "../device/backend.ts";
 import { addrOfSlot, type PciPlace } from "../device/bus_slot.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import { VIRTIO_BLK } from "../device/disk.ts";
@@ -81,11 +82,7 @@ function common(entry: DeviceEntry) {
 
 function diskView(entry: DiskEntry, qemu: QemuFacts | undefined): DeviceView {
   const id = entry.hvinfo.id;
-  const live = qemu?.block.find((one) =>
-    id !== undefined &&
-    (one.nodeName === id || one.device === id ||
-      one.qdev.split("/").includes(id))
-  );
+  const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
   const size = entry.sizeMib === undefined ? null : entry.sizeMib * MIB;
   return {
     kind: "disk",

@@ -8,19 +8,31 @@ import { testTools, Vm, type VmOptions } from "./vm.ts";
 
 const tools = await testTools();
 
+/** What is particular to a machine; one that needs to know its folder. */
+export type Machine =
+  | Partial<VmOptions>
+  | ((runDir: string) => Promise<Partial<VmOptions>>);
+
+/** No saved state fits a command line that names the machine's own folder. */
+function isBooted(machine: Machine, options: Partial<VmOptions>): boolean {
+  return typeof machine === "function" || options.guest === "none";
+}
+
 /** A machine of its own for each test and release; all of it is cleaned up. */
 export function eachRelease(
   title: string,
   body: (vm: Vm, context: Deno.TestContext) => Promise<void>,
-  options: Partial<VmOptions> = {},
+  machine: Machine = {},
 ): void {
   for (const release of tools.qemus) {
     Deno.test(`QEMU ${release.name}: ${title}`, async (context) => {
       const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
       try {
-        const machine = { release, tools, runDir, ...options };
-        const start = options.guest === "none" ? Vm.start : Vm.restored;
-        await using vm = await start(machine);
+        const options = typeof machine === "function"
+          ? await machine(runDir)
+          : machine;
+        const start = isBooted(machine, options) ? Vm.start : Vm.restored;
+        await using vm = await start({ release, tools, runDir, ...options });
         await body(vm, context);
       } finally {
         await Deno.remove(runDir, { recursive: true });

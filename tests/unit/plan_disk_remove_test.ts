@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
 import type { DiskRemove } from "../../lib/operation/request.ts";
+import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import { formatJson } from "../../lib/state/json.ts";
 import {
   assert,
@@ -131,6 +132,98 @@ Deno.test("planDiskRemove() deletes no node of a disk started by -drive", () => 
     "await-release",
     "commit-state",
   ]);
+});
+
+/** A backend as query-block shows it. */
+function backend(qdev: string, more: Partial<BlockBackend>): BlockBackend {
+  return {
+    qdev,
+    device: "",
+    nodeName: "",
+    sizeBytes: 1,
+    file: "/srv/d1.img",
+    ...more,
+  };
+}
+
+function pathOf(id: string): string {
+  return `/machine/peripheral/${id}/virtio-backend`;
+}
+
+const DRIVE = { device: idOf("disk", 1), nodeName: "#block123" };
+
+Deno.test("planDiskRemove() makes sure that a drive goes with its device", () => {
+  for (const qdev of [pathOf(idOf("disk", 1)), idOf("disk", 1)]) {
+    const qemu = {
+      nodeNames: new Set(["#block123"]),
+      block: [backend(qdev, DRIVE)],
+    };
+    const removed = plan("1", { ...TWO_DISKS, qemu });
+    assertEquals(stepNames(removed), [
+      "stage-state",
+      "unplug",
+      "drop-drive",
+      "await-release",
+      "commit-state",
+    ]);
+    assertEquals(stepOf(removed, "drop-drive").drive, idOf("disk", 1));
+  }
+});
+
+Deno.test("planDiskRemove() drops a drive that lost its device", () => {
+  const qemu = { deviceIds: new Set<string>(), block: [backend("", DRIVE)] };
+  assertEquals(stepNames(plan("1", { ...TWO_DISKS, qemu }))[1], "drop-drive");
+});
+
+Deno.test("planDiskRemove() leaves a drive that another device uses", () => {
+  const qemu = { block: [backend(pathOf("other"), DRIVE)] };
+  const names = stepNames(plan("1", { ...TWO_DISKS, qemu }));
+  assert(!names.includes("drop-drive"));
+});
+
+Deno.test("planDiskRemove() finds a node that is not named after the disk", () => {
+  const qemu = {
+    nodeNames: new Set(["data0"]),
+    block: [backend(pathOf(idOf("disk", 1)), { nodeName: "data0" })],
+  };
+  const removed = plan("1", { ...TWO_DISKS, qemu });
+  assertEquals(qmpStep(removed, "blockdev-del").arguments, {
+    "node-name": "data0",
+  });
+});
+
+Deno.test("planDiskRemove() takes down what lies under the disk alone", () => {
+  const node = (id: number, name: string) => ({
+    id,
+    type: "block-driver",
+    name,
+  });
+  const graph = {
+    nodes: [
+      node(1, "base"),
+      node(2, "raw1"),
+      node(3, "#block9"),
+      node(4, idOf("disk", 1)),
+      node(5, "another"),
+    ],
+    edges: [
+      { parent: 4, child: 2, name: "file" },
+      { parent: 2, child: 3, name: "file" },
+      { parent: 2, child: 1, name: "backing" },
+      { parent: 5, child: 1, name: "backing" },
+    ],
+  };
+  const given = { ...facts(TWO_DISKS), graph };
+  const removed = planOf(planDiskRemove(request("1"), given));
+  assertEquals(
+    removed.steps.flatMap((one) => one.kind === "drop-node" ? [one.name] : []),
+    ["raw1"],
+  );
+});
+
+Deno.test("planDiskRemove() waits for no fd that another disk has open", () => {
+  const given = { ...TWO_DISKS, diskIdentities: ["one inode", "one inode"] };
+  assert(!stepNames(plan("1", given)).includes("await-release"));
 });
 
 Deno.test("planDiskRemove() waits for no fd where none can be seen", () => {

@@ -1,0 +1,38 @@
+/**
+ * Which block backend a disk of QEMU reads and writes. Pure.
+ *
+ * @module
+ */
+
+import type { BlockBackend } from "../qmp/commands.ts";
+
+/**
+ * The device id in a `qdev` of query-block: the id itself, or the QOM path of
+ * the device or of a part of it.
+ *
+ * @returns undefined for a device that was given no id
+ */
+export function frontendId(qdev: string): string | undefined {
+  if (qdev === "") return undefined;
+  if (!qdev.startsWith("/")) return qdev;
+  return /^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1];
+}
+
+/** A node-name that QEMU made up: nobody can delete such a node by name. */
+export function isMadeUp(nodeName: string): boolean {
+  return nodeName === "" || nodeName.startsWith("#");
+}
+
+/**
+ * The backend of a device; if the device is gone, the one it left behind: a
+ * drive or node of the same name, as Ganeti names them (SPEC 3.1).
+ */
+export function backendOf(
+  backends: readonly BlockBackend[],
+  id: string,
+): BlockBackend | undefined {
+  return backends.find(({ qdev }) => frontendId(qdev) === id) ??
+    backends.find(({ qdev, device, nodeName }) =>
+      qdev === "" && (device === id || nodeName === id)
+    );
+}

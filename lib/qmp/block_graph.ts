@@ -1,0 +1,90 @@
+/**
+ * The block graph: which node lies under which. Only this one question tells;
+ * its name begins with `x-`, so an answer is never relied on to be there.
+ *
+ * @module
+ */
+
+import { isJson, type Json } from "./message.ts";
+import type { Query } from "./query.ts";
+
+/** A node of `XDbgBlockGraphNode`, qapi/block-core.json. */
+export interface GraphNode {
+  /** Unique within one answer. */
+  readonly id: number;
+  /** `block-driver`, `block-backend` or `block-job`. */
+  readonly type: string;
+  /** Node-name; of a backend its name, or the QOM path of its device. */
+  readonly name: string;
+}
+
+/** An edge of `XDbgBlockGraphEdge`. */
+export interface GraphEdge {
+  /** {@linkcode GraphNode.id} of the one above. */
+  readonly parent: number;
+  /** Likewise of the one below. */
+  readonly child: number;
+  /** What the child is for: `root`, `file`, `backing`, … */
+  readonly name: string;
+}
+
+/** The whole graph. */
+export interface BlockGraph {
+  /** In QEMU's order. */
+  readonly nodes: readonly GraphNode[];
+  /** Likewise. */
+  readonly edges: readonly GraphEdge[];
+}
+
+function list(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isJson) : [];
+}
+
+function read(value: unknown): BlockGraph {
+  const graph = isJson(value) ? value : {};
+  return {
+    nodes: list(graph.nodes).map(({ id, type, name }) => ({
+      id: Number(id),
+      type: String(type),
+      name: String(name),
+    })),
+    edges: list(graph.edges).map(({ parent, child, name }) => ({
+      parent: Number(parent),
+      child: Number(child),
+      name: String(name),
+    })),
+  };
+}
+
+/** Asks for the block graph; QEMU has it since 4.0. */
+export const BLOCK_GRAPH: Query<BlockGraph> = {
+  execute: "x-debug-query-block-graph",
+  read,
+};
+
+/**
+ * The names of the nodes that serve this one alone, at any depth, each after
+ * all that lie above it.
+ */
+export function nodesUnder(
+  { nodes, edges }: BlockGraph,
+  top: string,
+): string[] {
+  const first = nodes.find((one) =>
+    one.type === "block-driver" && one.name === top
+  );
+  const found = first === undefined ? [] : [first];
+  const ids = new Set(found.map((one) => one.id));
+  for (const { id } of found) {
+    for (const edge of edges.filter((one) => one.parent === id)) {
+      const parents = edges.filter((one) => one.child === edge.child);
+      const node = nodes.find((one) => one.id === edge.child);
+      if (node === undefined || ids.has(node.id)) continue;
+      // With another parent it may be needed on; the last parent decides.
+      if (!parents.every((one) => ids.has(one.parent))) continue;
+      ids.add(node.id);
+      found.push(node);
+    }
+  }
+  return found.slice(1).map((one) => one.name);
+}
