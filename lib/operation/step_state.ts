@@ -5,6 +5,7 @@
  */
 
 import { HotplugError } from "../errors.ts";
+import { isCurrent } from "../state/runtime.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import {
   commitRuntime,
@@ -14,16 +15,23 @@ import {
 } from "../state/runtime_file.ts";
 import type { CommitStateStep, Effect, StageStateStep, Verbs } from "./step.ts";
 
-function titleOf({ list, change, uuid }: RuntimeChange): string {
+function titleOf(change: RuntimeChange): string {
+  if (change.change === "upgrade") return "today's form";
+  const { list, uuid } = change;
   const kind = list === "disks" ? "disk" : "NIC";
-  return change === "insert"
+  return change.change === "insert"
     ? `the entry of ${kind} ${uuid}`
     : `the removal of ${kind} ${uuid}`;
 }
 
-function isRecorded(path: string, { list, uuid }: RuntimeChange): boolean {
-  const content = readRuntimeFile(path);
-  return content?.runtime[list].some((one) => one.uuid === uuid) ?? false;
+/** Whether a file holds what a change would bring about. */
+function holdsChange(path: string, change: RuntimeChange): boolean {
+  const runtime = readRuntimeFile(path)?.runtime;
+  if (runtime === undefined) return false;
+  if (change.change === "upgrade") return isCurrent(runtime);
+  const { list, uuid } = change;
+  const recorded = runtime[list].some((one) => one.uuid === uuid);
+  return recorded === (change.change === "insert");
 }
 
 function basisOf(step: StageStateStep | CommitStateStep): string {
@@ -48,8 +56,7 @@ const stage: Verbs<StageStateStep> = {
 };
 
 function effectOf(step: CommitStateStep): Effect {
-  const wanted = step.change.change === "insert";
-  return isRecorded(step.path, step.change) === wanted ? "done" : "not-done";
+  return holdsChange(step.path, step.change) ? "done" : "not-done";
 }
 
 /** A file that cannot be read is not the one we wrote. */

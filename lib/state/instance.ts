@@ -6,6 +6,7 @@
 
 import { basename, isAbsolute, join } from "@std/path/posix";
 import { usage } from "../errors.ts";
+import { fnv1a } from "./hash.ts";
 
 /** Every path of one instance on this node. */
 export interface InstancePaths {
@@ -102,15 +103,10 @@ function realPath(path: string): string {
 
 /**
  * A name for the lock of a runtime file, the same for each of its paths: the
- * FNV-1a hash of the real one. Two files of one hash would only wait for each
- * other.
+ * hash of the real one. Two files of one hash would only wait for each other.
  */
 function keyOfFile(path: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(realPath(path))) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  }
-  return `state-${hash.toString(16)}`;
+  return `state-${fnv1a(realPath(path)).toString(16)}`;
 }
 
 /** Derives an instance's paths. `name` must have been checked. */

@@ -15,10 +15,12 @@ import {
   parseJson,
 } from "./json.ts";
 import { member, numberMember, stringMember } from "./json_member.ts";
+import { Misfit } from "./misfit.ts";
+import { upgradeRuntime } from "./upgrade.ts";
 
 /** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
 export interface Hvinfo {
-  /** QEMU's word; betas of 2.16 left it out: SPEC 2.4. */
+  /** QEMU's word. */
   readonly driver?: string | undefined;
   /** Device id; a device without one cannot be removed. */
   readonly id?: string | undefined;
@@ -38,7 +40,7 @@ export interface Hvinfo {
 export interface Entry {
   /** Place in its list, from 0. */
   readonly index: number;
-  /** As written; NICs from before Ganeti 2.8 have none. */
+  /** As written; a NIC from before Ganeti 2.8 gets one. */
   readonly uuid?: string | undefined;
   /** As written; optional in Ganeti. */
   readonly name?: string | undefined;
@@ -79,7 +81,10 @@ export interface NicEntry extends Entry {
 /** A device of the runtime file. */
 export type DeviceEntry = DiskEntry | NicEntry;
 
-/** The runtime file, understood; `root` is the document to the letter. */
+/**
+ * The runtime file, understood; `root` is the document to the letter, all else
+ * is what {@linkcode upgradeRuntime} makes of it.
+ */
 export interface Runtime {
   /** What changes are applied to, and files are written from. */
   readonly root: JsonArray;
@@ -96,8 +101,6 @@ export interface Runtime {
 /** Files larger than this are refused; Ganeti's have a few kilobytes. */
 export const MAX_RUNTIME_BYTES = 16 * 1024 * 1024;
 
-class Misfit extends Error {}
-
 function expectArray(node: JsonNode | undefined, what: string): JsonArray {
   if (node?.type === "array") return node;
   throw new Misfit(`${what} must be a list: it is ${node?.type ?? "missing"}`);
@@ -110,15 +113,9 @@ export function slotOfAddr(addr: string): number | undefined {
   return slot <= 31 ? slot : undefined;
 }
 
-function legacySlot(device: JsonNode): number | undefined {
-  const slot = numberMember(device, "pci") ?? NaN;
-  return Number.isInteger(slot) && slot >= 0 && slot <= 31 ? slot : undefined;
-}
-
 function readHvinfo(device: JsonNode): Hvinfo {
   const hvinfo = member(device, "hvinfo");
-  // Ganeti 2.10 to 2.15 wrote the slot alone, as "pci": SPEC 2.4.
-  if (hvinfo === undefined) return { slot: legacySlot(device) };
+  if (hvinfo === undefined) return {};
   const addr = stringMember(hvinfo, "addr");
   return {
     driver: stringMember(hvinfo, "driver"),
@@ -175,20 +172,16 @@ function readDisk(node: JsonNode, index: number): DiskEntry {
   };
 }
 
-function understand(root: JsonNode): Runtime {
-  const [command, nics, hvparams, disks] = expectArray(root, "the file").items;
+function understand(document: JsonNode): Runtime {
+  const root = expectArray(document, "the file");
+  const [command, nics, hvparams, disks] = upgradeRuntime(root).items;
   const words = expectArray(command, "element 0 (kvm_cmd)").items;
   const nicNodes = expectArray(nics, "element 1 (nics)").items;
   if (hvparams?.type !== "object") {
     throw new Misfit("element 2 (hvparams) must be an object");
   }
-  if (disks === undefined) {
-    throw new Misfit(
-      "element 3 (disks) is missing: Ganeti before 2.10 wrote this file",
-    );
-  }
   return {
-    root: expectArray(root, "the file"),
+    root,
     kvmCmd: words.map((word) =>
       word.type === "string" ? word.value : formatJson(word)
     ),
@@ -217,6 +210,11 @@ export function parseRuntime(text: string, path: string): Runtime {
     }
     throw error;
   }
+}
+
+/** Whether a file has the form Ganeti 3.1 writes. */
+export function isCurrent({ root }: Runtime): boolean {
+  return upgradeRuntime(root) === root;
 }
 
 /**

@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
-import { formatJson, type JsonNode, parseJson } from "../../lib/state/json.ts";
+import {
+  formatJson,
+  type JsonArray,
+  type JsonNode,
+  parseJson,
+} from "../../lib/state/json.ts";
 import {
   formatRuntime,
   parseRuntime,
@@ -11,6 +16,7 @@ import {
   inverse,
   type RuntimeChange,
 } from "../../lib/state/runtime_change.ts";
+import { upgradeRuntime } from "../../lib/state/upgrade.ts";
 import { disk, nic, sample, sampleNames, uuidOf } from "../unit/support.ts";
 import {
   fuzz,
@@ -66,15 +72,52 @@ function pieces(root: JsonNode): string[] {
 /** Every change and its inverse leave the file as it was. */
 function checkChanges(text: string, before: Runtime, exact: boolean) {
   assertEquals(formatJson(before.root), text.trim());
+  const current = upgradeRuntime(before.root);
+  checkUpgrade(before.root, current);
   for (const change of changesOf(before)) {
     const after = applyChange(before.root, change);
-    assertEquals(pieces(after).length !== pieces(before.root).length, true);
+    const [now, then] = [pieces(after), pieces(current)];
+    assertEquals(now.length !== then.length, true);
+    // All but the entry itself is what the upgrade alone had given.
+    const [long, short] = now.length > then.length ? [now, then] : [then, now];
+    const at = long.findIndex((piece, i) => piece !== short[i]);
+    assertEquals(long.toSpliced(at, 1), short);
     const stored = JSON.parse(JSON.stringify(inverse(change, before)));
     const back = applyChange(after, stored);
     assertEquals(pieces(back), pieces(before.root));
     if (exact) assertEquals(formatRuntime(back), text);
     understand(formatRuntime(after));
   }
+}
+
+/** What the upgrade may write or take away: SPEC 2.4. */
+const UPGRADED = ["hvinfo", "pci", "uuid", "disk_discard"];
+
+/** Every member and item at any depth, by its place, to the letter. */
+function leaves(node: JsonNode, place = ""): string[] {
+  if (node.type === "array") {
+    return node.items.flatMap((item, i) => leaves(item, `${place}/${i}`));
+  }
+  if (node.type !== "object") return [`${place}=${formatJson(node)}`];
+  return node.members.flatMap(({ key, keyText, value }, i) => {
+    if (UPGRADED.includes(key)) return [];
+    // Twins are told apart by how often their key stood there before.
+    const twin = node.members.slice(0, i).filter((one) => one.key === key);
+    return leaves(value, `${place}/${keyText}${twin.length || ""}`);
+  });
+}
+
+/** All that is no business of the upgrade's is there to the letter. */
+function checkUpgrade(before: JsonArray, after: JsonArray) {
+  const untouched = (root: JsonArray) =>
+    root.items.flatMap((item, i) => i === 0 ? [] : leaves(item, `${i}`));
+  const [then, now] = [untouched(before), untouched(after)];
+  // A disk's missing uri is the only thing that comes on top.
+  assertEquals(
+    now.filter((leaf) => !/^3\/\d+\/2=null$/.test(leaf)),
+    then.filter((leaf) => !/^3\/\d+\/2=null$/.test(leaf)),
+  );
+  assertEquals(upgradeRuntime(after) === after, true);
 }
 
 /** A tree without its text, and with things a later Ganeti may add. */
@@ -132,6 +175,35 @@ function damaged(random: Random): string {
   }
   return text;
 }
+
+/** A sample with keys and elements taken out that older releases lacked. */
+function aged(node: JsonNode, random: Random, depth = 0): string {
+  const inner = (one: JsonNode) => aged(one, random, depth + 1);
+  if (node.type === "array") {
+    const whole = depth !== 0 || random.once(2);
+    const items = whole ? node.items : node.items.slice(0, 3);
+    return `[${items.map(inner).join(random.pick([",", ", ", ",\n  "]))}]`;
+  }
+  if (node.type !== "object") return formatJson(node);
+  const old = ["hvinfo", "uuid", "driver", "disk_discard"];
+  const members = node.members
+    .filter(({ key }) => !old.includes(key) || random.below(3) > 0)
+    .map(({ keyText, value }) =>
+      `${keyText}${random.pick([":", ": "])}${inner(value)}`
+    );
+  if (depth > 1 && random.once(5)) members.push(`"pci": ${random.below(32)}`);
+  return `{${members.join(random.pick([",", ", "]))}}`;
+}
+
+Deno.test("upgradeRuntime() leaves all else of an old file as it is", () => {
+  fuzz(400, (random) => {
+    const strange = strangeTree(parseJson(random.pick(SAMPLES)), random);
+    const text = aged(parseJson(strange), random) + "\n";
+    const before = understand(text);
+    if (before === undefined) throw new Error(`refused: ${text}`);
+    checkChanges(text, before, true);
+  });
+});
 
 Deno.test("parseRuntime() understands a damaged file or refuses it", () => {
   const counts = { understood: 0, refused: 0 };

@@ -77,7 +77,7 @@ Deno.test("inverse() restores every sample to the byte", () => {
     for (const change of changes) {
       const after = applyChange(before.root, change);
       const changed = formatRuntime(after) !== sample(name);
-      assert(changed, `${name} ${change.change} ${change.uuid}`);
+      assert(changed, `${name} ${JSON.stringify(change)}`);
       const back = applyChange(after, inverse(change, before));
       assertEquals(formatRuntime(back), sample(name));
     }
@@ -94,7 +94,8 @@ Deno.test("inverse() survives being stored as JSON", () => {
 });
 
 Deno.test("applyChange() keeps unknown keys and trailing elements", () => {
-  const text = '[["kvm", 1.0], [{"9": 1, "uuid": "u", "1": 2.50}], ' +
+  const text =
+    '[["kvm", 1.0], [{"9": 1, "uuid": "u", "hvinfo": {}, "1": 2.50}], ' +
     '{"acpi": true, "7": "x", "7": "y"}, ' +
     '[[{"role": "firmware", "3": [], "uuid": "w"}, null, null, "fourth"]], ' +
     '4, {"memory": 1e3}]\n';

@@ -312,7 +312,7 @@ Deno.test("planDiskRemove() takes a uuid in capitals for the same", () => {
 });
 
 Deno.test("planDiskRemove() refuses a disk that has no id", () => {
-  const legacy = [{ pci: 4, uuid: uuidOf("disk", 1) }, "/srv/d1.img", null];
+  const legacy = [{ uuid: uuidOf("disk", 1) }, "/srv/d1.img", null];
   const cases = [
     legacy,
     [{ hvinfo: { id: "disk-x" } }, null, null],

@@ -108,7 +108,6 @@ Deno.test("parseRuntime() refuses a bad file with place and reason", () => {
     ["[[]]", "element 1 (nics) must be a list: it is missing"],
     ["[[], {}]", "element 1 (nics) must be a list: it is object"],
     ["[[], [], []]", "element 2 (hvparams) must be an object"],
-    ["[[], [], {}]", "element 3 (disks) is missing"],
     ["[[], [], {}, null]", "element 3 (disks) must be a list: it is null"],
     ["[[], [7], {}, []]", "NIC 0 must be an object: it is number"],
     ["[[], [], {}, [{}]]", "disk 0 must be a list: it is object"],

@@ -1,0 +1,218 @@
+/**
+ * Runtime files of every Ganeti since 2.7, brought to the form of today:
+ * SPEC 2.4, with the bugs of its items 1 and 5 mended. Pure: the same file
+ * gives the same result every time, so that a list, a dry run and a change
+ * made again on newer content all speak of the same devices.
+ *
+ * @module
+ */
+
+import { fnv1a } from "./hash.ts";
+import {
+  formatJson,
+  type JsonArray,
+  type JsonNode,
+  type JsonObject,
+} from "./json.ts";
+import { member, stringMember } from "./json_member.ts";
+import { jsonNode, type Plain } from "./json_node.ts";
+import { memberText, splice, withItem, withMember } from "./json_splice.ts";
+import { Misfit } from "./misfit.ts";
+import { upgradeCommand } from "./upgrade_command.ts";
+
+/** The kinds of devices, with the hvparam and the driver of each. */
+const KINDS = {
+  nic: { param: "nic_type", virtio: "virtio-net-pci", next: ["uuid"] },
+  disk: {
+    param: "disk_type",
+    virtio: "virtio-blk-pci",
+    next: ["serial_no", "uuid", "ctime", "mtime"],
+  },
+} as const;
+
+type Kind = keyof typeof KINDS;
+
+/** What the rules for one device depend on. */
+interface Context {
+  readonly kind: Kind;
+  /** Place in its list. */
+  readonly index: number;
+  /** QEMU's driver for Ganeti's word in the hvparams. */
+  readonly driver: string;
+}
+
+function text(value: Plain): string {
+  return formatJson(jsonNode(value));
+}
+
+function contextOf(kind: Kind, hvparams: JsonNode, index: number): Context {
+  const { param, virtio } = KINDS[kind];
+  const word = stringMember(hvparams, param) ?? "paravirtual";
+  return { kind, index, driver: word === "paravirtual" ? virtio : word };
+}
+
+/** Inserts a member where Ganeti's own order has it. */
+function withNew(
+  device: JsonObject,
+  { key, value, next }: { key: string; value: string; next: readonly string[] },
+): JsonObject {
+  const found = device.members.findIndex((one) => next.includes(one.key));
+  const at = found < 0 ? device.members.length : found;
+  return splice(device, { at, insert: [memberText(device, key, value)] });
+}
+
+function slotOf(pci: JsonNode, { kind, index }: Context): number {
+  const slot = pci.type === "number" ? pci.value : NaN;
+  if (Number.isInteger(slot) && slot >= 0 && slot <= 31) return slot;
+  const what = kind === "disk" ? "disk" : "NIC";
+  throw new Misfit(
+    `pci of ${what} ${index} must be a slot from 0 to 31: it is ${
+      pci.type === "number" ? pci.text : pci.type
+    }`,
+  );
+}
+
+/** Ganeti 2.10 to 2.15 wrote the slot of a paravirtual device alone. */
+function hvinfoOfSlot(device: JsonObject, pci: JsonNode, context: Context) {
+  const slot = slotOf(pci, context);
+  const uuid = stringMember(device, "uuid");
+  return text({
+    driver: context.driver,
+    ...(uuid === undefined
+      ? {}
+      : { id: `hot${context.kind}-${uuid.split("-")[0]}-pci-${slot}` }),
+    addr: `0x${slot.toString(16)}`,
+    bus: "pci.0",
+  });
+}
+
+function withHvinfo(device: JsonObject, context: Context): JsonObject {
+  const { kind } = context;
+  const pci = member(device, "pci");
+  if (pci === undefined || pci.type === "null") {
+    const { next } = KINDS[kind];
+    return withNew(device, { key: "hvinfo", value: "{}", next });
+  }
+  const at = device.members.findLastIndex((one) => one.key === "pci");
+  const hvinfo = hvinfoOfSlot(device, pci, context);
+  const insert = [memberText(device, "hvinfo", hvinfo)];
+  return splice(device, { at, remove: 1, insert });
+}
+
+/** Betas of 2.16 left the driver out of what they upgraded. */
+function withDriver(
+  device: JsonObject,
+  hvinfo: JsonObject,
+  { driver }: Context,
+): JsonObject {
+  const insert = [memberText(hvinfo, "driver", text(driver))];
+  const whole = splice(hvinfo, { at: 0, insert });
+  return withMember(device, "hvinfo", formatJson(whole));
+}
+
+/** Whether an object says how QEMU knows a device, but not its driver. */
+function lacksDriver(hvinfo: JsonNode): hvinfo is JsonObject {
+  return hvinfo.type === "object" && hvinfo.members.length > 0 &&
+    member(hvinfo, "driver") === undefined;
+}
+
+function upgradeDevice(device: JsonNode, context: Context): JsonNode {
+  if (device.type !== "object") return device;
+  const hvinfo = member(device, "hvinfo");
+  if (hvinfo === undefined) {
+    // Ganeti 3.2: no device of the guest's.
+    const firmware = stringMember(device, "role") === "firmware";
+    return firmware ? device : withHvinfo(device, context);
+  }
+  if (!lacksDriver(hvinfo)) return device;
+  return withDriver(device, hvinfo, context);
+}
+
+/**
+ * A uuid for a NIC that Ganeti before 2.8 gave none. Ganeti makes a random one
+ * at each reading; this one is the same until it is written.
+ */
+function uuidFor(nic: JsonNode, root: JsonArray, index: number): string {
+  const [command] = root.items;
+  const seed = `${index} ${formatJson(nic)} ${command && formatJson(command)}`;
+  const hex = [fnv1a(seed), fnv1a(`${seed} `)]
+    .map((half) => half.toString(16).padStart(16, "0")).join("");
+  // Version 8 of RFC 9562: bits of one's own choice.
+  const groups = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(hex);
+  return groups === null
+    ? hex
+    : `${groups[1]}-${groups[2]}-8${groups[3]}-8${groups[4]}-${groups[5]}`;
+}
+
+function upgradeNic(node: JsonNode, root: JsonArray, index: number): JsonNode {
+  if (node.type !== "object") return node;
+  const hvparams = root.items[2] ?? jsonNode({});
+  const nic = member(node, "uuid") !== undefined ? node : withNew(node, {
+    key: "uuid",
+    value: text(uuidFor(node, root, index)),
+    next: [],
+  });
+  return upgradeDevice(nic, contextOf("nic", hvparams, index));
+}
+
+/** A disk's entry: `[disk, link, uri]`; the first 2.10 had no URIs. */
+function upgradeDisk(node: JsonNode, root: JsonArray, index: number): JsonNode {
+  if (node.type !== "array") return node;
+  const [disk] = node.items;
+  if (disk === undefined) return node;
+  const hvparams = root.items[2] ?? jsonNode({});
+  const upgraded = upgradeDevice(disk, contextOf("disk", hvparams, index));
+  const entry = upgraded === disk ? node : withItem(node, 0, upgraded);
+  return entry.items.length === 2
+    ? splice(entry, { at: 2, insert: ["null"] })
+    : entry;
+}
+
+/** Ganeti 2.16 to 3.0 wrote `default`, which QEMU does not take. */
+function upgradeHvparams(node: JsonNode): JsonNode {
+  if (node.type !== "object") return node;
+  const discard = member(node, "disk_discard");
+  const fits = discard === undefined || discard.type === "string" &&
+      ["ignore", "unmap"].includes(discard.value);
+  return fits ? node : withMember(node, "disk_discard", text("ignore"));
+}
+
+type Rule = (node: JsonNode, root: JsonArray, index: number) => JsonNode;
+
+function upgradeItems(list: JsonNode, root: JsonArray, rule: Rule): JsonNode {
+  if (list.type !== "array") return list;
+  let after = list;
+  for (const [index, item] of list.items.entries()) {
+    const upgraded = rule(item, root, index);
+    if (upgraded !== item) after = withItem(after, index, upgraded);
+  }
+  return after;
+}
+
+/** One rule for each element of the file. */
+const ELEMENTS: readonly Rule[] = [
+  upgradeCommand,
+  (list, root) => upgradeItems(list, root, upgradeNic),
+  upgradeHvparams,
+  (list, root) => upgradeItems(list, root, upgradeDisk),
+];
+
+/**
+ * A runtime file's document in the form that Ganeti 3.1 writes. What is no
+ * runtime file is returned as it is: whoever reads it will refuse it.
+ *
+ * @returns `root` itself if it has that form already
+ * @throws {Misfit} if a slot is none
+ */
+export function upgradeRuntime(root: JsonArray): JsonArray {
+  let after = root;
+  for (const [place, rule] of ELEMENTS.entries()) {
+    const item = root.items[place];
+    const upgraded = item && rule(item, root, place);
+    if (upgraded === undefined || upgraded === item) continue;
+    after = withItem(after, place, upgraded);
+  }
+  // Ganeti before 2.10 kept the disks in kvm_cmd.
+  if (after.items.length !== 3) return after;
+  return splice(after, { at: 3, insert: ["[]"] });
+}
