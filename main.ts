@@ -44,6 +44,17 @@ function readInput(): string {
   return text + decoder.decode();
 }
 
+/** Writes without keeping the program: its other work goes on. */
+async function write(text: string): Promise<"written" | "gone"> {
+  let rest = new TextEncoder().encode(text);
+  try {
+    while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
+    return "written";
+  } catch {
+    return "gone";
+  }
+}
+
 const writeErr = writer(Deno.stderr);
 const status = await main({
   args: Deno.args,
@@ -52,6 +63,7 @@ const status = await main({
   out: writer(Deno.stdout),
   stdoutIsTerminal: Deno.stdout.isTerminal(),
   readInput,
+  streams: () => ({ input: Deno.stdin.readable, write }),
   err: (text) => {
     try {
       writeErr(text);

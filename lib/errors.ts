@@ -110,3 +110,12 @@ export function duplicate(message: string, hint?: string): HotplugError {
 export function unsupported(message: string, hint?: string): HotplugError {
   return new HotplugError("unsupported", message, { hint });
 }
+
+/** Any error as one that has a code. */
+export function named(error: unknown): HotplugError {
+  if (error instanceof HotplugError) return error;
+  return new HotplugError("internal", `Internal fault: ${messageOf(error)}`, {
+    hint: "please report it, with the output of --verbose",
+    cause: error,
+  });
+}

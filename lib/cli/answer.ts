@@ -23,6 +23,16 @@ export interface Terminal {
   readonly readInput: () => string;
   /** Likewise to stderr. */
   readonly err: (text: string) => void;
+  /** For a command that goes on for long. @default there are none */
+  readonly streams?: () => Streams;
+}
+
+/** Standard input and output of a command that goes on for long. */
+export interface Streams {
+  /** Read from when it is needed. */
+  readonly input: ReadableStream<Uint8Array>;
+  /** Does not stop the program while its reader is slow; never throws. */
+  readonly write: (text: string) => Promise<"written" | "gone">;
 }
 
 /** What a command says. */
@@ -45,6 +55,11 @@ export interface Call {
   readonly terminal: Terminal;
   /** What `--verbose` and `--log` see. */
   readonly trace: Trace;
+  /** Carries out another one, by default as its command says. */
+  readonly perform: (
+    invocation: Invocation,
+    act?: Handler,
+  ) => Promise<Answer | undefined>;
 }
 
 /** Carries out one command; undefined if it wrote its own answer. */

@@ -29,7 +29,7 @@ const ALL_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Flags that also have a `--no-` form. */
-const NEGATABLE = ["vhost"];
+export const NEGATABLE: readonly string[] = ["vhost"];
 
 const HINT = "kvm-hotplug --help shows the usage";
 
@@ -142,7 +142,15 @@ function findCommand(words: readonly string[]): {
   );
 }
 
-function checkOperands(command: CommandSpec, given: readonly string[]) {
+/**
+ * Checks that a command has all its operands and no more.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function checkOperands(
+  command: CommandSpec,
+  given: readonly string[],
+): void {
   const { operands, name } = command;
   if (name === "help") return;
   const needed = operands.filter((one) => !one.startsWith("["));

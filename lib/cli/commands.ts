@@ -19,6 +19,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** Whole command lines, as `help COMMAND` shows them. */
   readonly examples: readonly string[];
+  /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
+  readonly output?: "stream";
 }
 
 const DISK_ADD: CommandSpec = {
@@ -180,6 +182,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       "kvm-hotplug qmp vm1.example.com set_link name=nic-003fc157-66a8-4e6d up=false",
       "kvm-hotplug qmp /run/vm.qmp getfd fdname=log @fd:/tmp/log",
     ],
+  },
+  {
+    name: "rpc",
+    operands: [],
+    summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
+    options: [],
+    examples: ["kvm-hotplug rpc", "ssh node1 kvm-hotplug rpc --timeout 10"],
+    output: "stream",
   },
   {
     name: "help",

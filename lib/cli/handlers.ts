@@ -13,6 +13,7 @@ const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
   help: async () => (await import("./help.ts")).help,
   qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,
+  rpc: async () => (await import("./rpc.ts")).rpc,
 };
 
 /** Whether a command changes something, unless it is a dry run. */

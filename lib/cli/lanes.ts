@@ -1,0 +1,32 @@
+/**
+ * Work side by side, except for what has to stand in line.
+ *
+ * @module
+ */
+
+/** Runs actions of one key in their order, those of different keys at once. */
+export class Lanes {
+  readonly #last = new Map<string, Promise<void>>();
+
+  /**
+   * Runs an action when all earlier ones of its key have ended, failed or not.
+   *
+   * @param key undefined: it waits for nobody
+   */
+  async run<T>(
+    key: string | undefined,
+    action: () => Promise<T>,
+  ): Promise<T> {
+    if (key === undefined) return await action();
+    const before = this.#last.get(key);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last.set(key, promise);
+    try {
+      await before;
+      return await action();
+    } finally {
+      resolve();
+      if (this.#last.get(key) === promise) this.#last.delete(key);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * One invocation from words to answer, watched by the trace and noted in the
+ * audit. The command line and `rpc` share it.
+ *
+ * @module
+ */
+
+import { named, usage } from "../errors.ts";
+import { VERSION } from "../version.ts";
+import type { Answer, Call, Handler, Terminal } from "./answer.ts";
+import type { Invocation } from "./args.ts";
+import { handlerOf, isChangeCommand } from "./handlers.ts";
+import { printable } from "./text.ts";
+import { Trace } from "./trace.ts";
+
+/** Whoever carries out others has the input for itself. */
+function noInput(): never {
+  throw usage('There is no input here that "-" could stand for');
+}
+
+/** Whether an invocation is to change an instance. */
+export function isChange({ command, flags }: Invocation): boolean {
+  return isChangeCommand(command?.name) && !flags.has("dry-run") &&
+    !flags.has("help") && !flags.has("version");
+}
+
+/** Carries out the command an invocation names. */
+async function answer(call: Call): Promise<Answer | undefined> {
+  const { flags, command } = call.invocation;
+  if (flags.has("version")) {
+    return {
+      text: [`kvm-hotplug ${VERSION}`],
+      document: { ok: true, version: VERSION },
+    };
+  }
+  const name = flags.has("help") ? "help" : command?.name;
+  if (name === undefined) {
+    throw usage("No command given", "kvm-hotplug --help shows all");
+  }
+  const handler = await handlerOf(name);
+  return await handler(call);
+}
+
+/**
+ * Carries out one invocation.
+ *
+ * @param act @default what its command names
+ * @returns undefined if it wrote its own answer
+ * @throws {HotplugError} errors of any kind, named
+ */
+export async function perform(
+  invocation: Invocation,
+  terminal: Terminal,
+  act: Handler = answer,
+): Promise<Answer | undefined> {
+  const { flags, values, command, operands } = invocation;
+  const show = flags.has("verbose")
+    ? (line: string) => terminal.err(printable(line) + "\n")
+    : undefined;
+  using trace = new Trace({ show, log: values.get("log") });
+  const change = isChange(invocation)
+    ? { command: command?.name, operands }
+    : undefined;
+  try {
+    const done = await act({
+      invocation,
+      terminal,
+      trace,
+      perform: (inner, innerAct) =>
+        perform(inner, { ...terminal, readInput: noInput }, innerAct),
+    });
+    if (done === undefined) return undefined;
+    if (change) trace.audit({ ...change, result: done.document });
+    return done;
+  } catch (error) {
+    const failure = named(error);
+    const { code, message, changed } = failure;
+    if (change) trace.audit({ ...change, error: { code, message }, changed });
+    throw failure;
+  }
+}
