@@ -8,9 +8,18 @@ import { testTools, Vm, type VmOptions } from "./vm.ts";
 
 const tools = await testTools();
 
-/** What is particular to a machine; one that needs to know its folder. */
+/** What is particular to a machine. */
+export interface EachOptions extends Partial<VmOptions> {
+  /**
+   * `tmpfs`: a file system of its own, whose mount options the test may change.
+   * @default what temporary folders lie on
+   */
+  readonly runDirOn?: "tmpfs";
+}
+
+/** The same, or of one that needs to know its folder. */
 export type Machine =
-  | Partial<VmOptions>
+  | EachOptions
   | ((runDir: string) => Promise<Partial<VmOptions>>);
 
 /** No saved state fits a command line that names the machine's own folder. */
@@ -27,6 +36,8 @@ export function eachRelease(
   for (const release of tools.qemus) {
     Deno.test(`QEMU ${release.name}: ${title}`, async (context) => {
       const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
+      const runDirOn = "runDirOn" in machine ? machine.runDirOn : undefined;
+      if (runDirOn) await host("mount", "-t", runDirOn, runDirOn, runDir);
       try {
         const options = typeof machine === "function"
           ? await machine(runDir)
@@ -35,6 +46,7 @@ export function eachRelease(
         await using vm = await start({ release, tools, runDir, ...options });
         await body(vm, context);
       } finally {
+        if (runDirOn) await host("umount", "--recursive", runDir);
         await Deno.remove(runDir, { recursive: true });
       }
     });

@@ -7,7 +7,9 @@
 
 import { assertEquals } from "@std/assert";
 import { host, makeImage } from "./each_release.ts";
+import { type QmpProxy, refusal } from "./proxy.ts";
 import { type Snapshot, snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
 import type { Vm, VmOptions } from "./vm.ts";
 
 /** A uid as Ganeti's pools have them; no user of this node. */
@@ -34,6 +36,12 @@ export const POOL: Confinement = {
   title: "run in an empty chroot with a uid from the pool",
   options: { uid: POOL_UID, chroot: true, runtime: { hvparams: SAID } },
 };
+/** Where the hvparams claim what is not so. */
+export const FREE: Confinement = {
+  title: "run as root, which the hvparams deny",
+  options: { runtime: { hvparams: SAID } },
+};
+
 /** One file as it must be found again; `undefined` if there is none. */
 export function fileState(path: string): string | undefined {
   try {
@@ -94,6 +102,12 @@ export async function traces(
   return { ...await snapshot(vm), ...hostTraces(vm, ...sources) };
 }
 
+/** Owner and permissions of a file: `0:0 600`. */
+export function ownerOf(path: string): string {
+  const { uid, gid, mode } = Deno.lstatSync(path);
+  return `${uid}:${gid} ${((mode ?? 0) & 0o7777).toString(8)}`;
+}
+
 /** A folder of images that any QEMU could enter, itself root's. */
 export async function openFolder(vm: Vm): Promise<string> {
   await Deno.chmod(vm.runDir, 0o755);
@@ -124,6 +138,9 @@ export async function loopDevice(image: string) {
   };
 }
 
+/** The disk's uuid in these tests; its device id begins the same. */
+export const UUID = "d0000001-1111-4111-8111-000000000001";
+
 const MARKER = "written-by-host";
 const READ = "dd if=/dev/vda bs=15 count=1 2>/dev/null";
 let written = 0;
@@ -138,4 +155,76 @@ export async function assertUsed(vm: Vm, image: string): Promise<void> {
   const bytes = await Deno.readFile(image);
   const found = bytes.subarray(4096, 4096 + text.length);
   assertEquals(new TextDecoder().decode(found), text);
+}
+
+/** What a monitor without passed descriptors does not know. */
+export const PASSING = [
+  ...["add-fd", "remove-fd", "query-fdsets"],
+  ...["getfd", "closefd"],
+];
+
+/** A way in for a disk, and what the host shows while it is plugged. */
+export interface Way {
+  readonly image: string;
+  /** @default the image */
+  readonly source?: string;
+  /** Of the device. */
+  readonly via: string;
+  /** @default none */
+  readonly args?: readonly string[];
+  /** Looks at the host while the disk is plugged. */
+  readonly plugged?: (id: string) => void | Promise<void>;
+}
+
+/** Adds, uses and removes a disk; all is as before then. */
+export async function useAndRemove(vm: Vm, way: Way): Promise<void> {
+  const { image, source = image, via, args = [] } = way;
+  const before = await traces(vm, source);
+  const words = ["disk", "add", vm.name, source, "--uuid", UUID, ...args];
+  const add = await tool(vm, ...words);
+  assertEquals([add.stderr, add.status], ["", 0], add.stdout);
+  assertEquals(add.json.device.via, via);
+  await assertUsed(vm, image);
+  const list = await tool(vm, "list", vm.name);
+  const [device] = list.json.devices;
+  assertEquals([device.status, device.via], ["ok", via]);
+  await way.plugged?.(device.id);
+  const again = await tool(vm, ...words);
+  assertEquals([again.status, again.json.changed], [0, false], again.stdout);
+  const remove = await tool(vm, "disk", "remove", vm.name, UUID);
+  assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
+  assertEquals(await traces(vm, source), before);
+}
+
+/** A disk is refused before anything is changed; returns message and hint. */
+export async function assertRefused(
+  vm: Vm,
+  source: string,
+  ...args: string[]
+): Promise<{ code: string; message: string; hint: string }> {
+  const before = await traces(vm, source);
+  const add = await tool(vm, "disk", "add", vm.name, source, ...args);
+  assertEquals([add.status, add.json.changed], [3, false], add.stdout);
+  assertEquals(await traces(vm, source), before);
+  return add.json.error;
+}
+
+/** An addition fails half-way: QEMU refuses the device. All is as before. */
+export async function assertUndone(
+  vm: Vm,
+  { proxy, source, args }: {
+    proxy: QmpProxy;
+    source: string;
+    args: readonly string[];
+  },
+): Promise<void> {
+  const before = await traces(vm, source);
+  const { hook } = proxy;
+  proxy.hook = (one) =>
+    one.message.execute === "device_add" ? refusal(one, "no") : hook(one);
+  const add = await tool(vm, "disk", "add", vm.name, source, ...args);
+  proxy.hook = hook;
+  assertEquals(add.status, 5, add.stdout);
+  assertEquals(add.json.error.qmp.command, "device_add");
+  assertEquals(await traces(vm, source), before);
 }
