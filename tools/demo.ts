@@ -38,7 +38,7 @@ async function guestSees(vm: Vm): Promise<void> {
 async function demo(runDir: string): Promise<void> {
   say("1. Set-up");
   const log = (line: string) => console.log(`setup: ${line}`);
-  const tools = await ensureTools({ qemu10: false, log });
+  const tools = await ensureTools({ purpose: "demo", log });
   const [release] = tools.qemus;
   if (release === undefined) throw new Error("there is no QEMU");
   const { path: executable, sizeBytes } = await buildExecutable({});

@@ -24,8 +24,8 @@ export type { QemuRelease, Tools };
 
 /** What {@link ensureTools} is asked for. */
 export interface SetupOptions {
-  /** Whether QEMU 10.0 (or what backports has) is wanted too. */
-  readonly qemu10: boolean;
+  /** Tests also want QEMU 10.0 (or what backports has), shells and man. */
+  readonly purpose: "tests" | "demo";
   /** Is told of each download and installation. */
   readonly log: Log;
 }
@@ -40,24 +40,51 @@ export interface SetupOptions {
 export async function ensureTools(options: SetupOptions): Promise<Tools> {
   const { log } = options;
   const cache = await cacheFolder();
-  await withLock(`${cache}/install.lock`, () => installMissing(log));
+  await withLock(`${cache}/install.lock`, () =>
+    installMissing(
+      options.purpose === "tests" ? [...PACKAGES, ...TEST_PACKAGES] : PACKAGES,
+      log,
+    ));
   const installed = await installedQemu();
   if (installed === undefined) throw new Error("Cannot find QEMU in PATH");
   const inputs = await ensureKernel(cache, log);
   const initrd = await ensureInitrd(inputs, cache);
   const qemus = [installed];
-  if (options.qemu10 && Number(installed.name) < 10) {
+  if (options.purpose === "tests" && Number(installed.name) < 10) {
     const newer = await newerQemu(cache, log);
     if (newer) qemus.push(newer);
   }
   return { kernel: inputs.kernel, initrd, qemus };
 }
 
-async function installMissing(log: Log): Promise<void> {
+/** Programs by a file that tells, and the packages that bring them. */
+const PACKAGES: readonly (readonly [string, string])[] = [
+  ["qemu-system-x86_64", "qemu-system-x86"],
+  [`${ROM_FOLDER}/efi-virtio.rom`, "ipxe-qemu"],
+  ["ip", "iproute2"],
+];
+
+/** What only the tests need: shells to complete in, a terminal, a
+ * reader of manuals. */
+const TEST_PACKAGES: typeof PACKAGES = [
+  ["zsh", "zsh"],
+  ["fish", "fish"],
+  ["man", "man-db"],
+  ["tmux", "tmux"],
+];
+
+async function isThere(file: string): Promise<boolean> {
+  return file.includes("/") ? await exists(file) : await isInPath(file);
+}
+
+async function installMissing(
+  wanted: typeof PACKAGES,
+  log: Log,
+): Promise<void> {
   const packages: string[] = [];
-  if (!await isInPath("qemu-system-x86_64")) packages.push("qemu-system-x86");
-  if (!await exists(`${ROM_FOLDER}/efi-virtio.rom`)) packages.push("ipxe-qemu");
-  if (!await isInPath("ip")) packages.push("iproute2");
+  for (const [file, packageName] of wanted) {
+    if (!await isThere(file)) packages.push(packageName);
+  }
   if (packages.length > 0) await install(packages, log);
 }
 
@@ -77,7 +104,7 @@ async function newerQemu(
 if (import.meta.main) {
   const log = (line: string) => console.error(`setup: ${line}`);
   try {
-    const tools = await ensureTools({ qemu10: true, log });
+    const tools = await ensureTools({ purpose: "tests", log });
     console.log(JSON.stringify(tools, null, 2));
   } catch (error) {
     log(error instanceof Error ? error.message : String(error));

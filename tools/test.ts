@@ -124,7 +124,7 @@ async function ensurePrograms(log: (line: string) => void): Promise<void> {
 async function prepare(): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
   await ensurePrograms(log);
-  await ensureTools({ qemu10: true, log });
+  await ensureTools({ purpose: "tests", log });
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TOOL_COMMANDS } from "./commands_tools.ts";
 import { DRY_RUN, type OptionSpec, PLUG_OPTIONS } from "./options.ts";
 
 /** One command. */
@@ -40,18 +41,21 @@ const DISK_ADD: CommandSpec = {
       name: "cache",
       value: "C",
       help: "default, none, writeback or writethrough",
+      choices: ["default", "none", "writeback", "writethrough"],
       default: "hvparam disk_cache",
     },
     {
       name: "aio",
       value: "A",
       help: "threads, native or io_uring",
+      choices: ["threads", "native", "io_uring"],
       default: "hvparam disk_aio",
     },
     {
       name: "discard",
       value: "D",
       help: "ignore or unmap",
+      choices: ["ignore", "unmap"],
       default: "hvparam disk_discard",
     },
     { name: "read-only", help: "the guest may not write" },
@@ -95,6 +99,7 @@ const NIC_ADD: CommandSpec = {
       name: "mode",
       value: "M",
       help: "bridged or none (tap only)",
+      choices: ["bridged", "none"],
       default: "bridged; none without --link",
     },
     { name: "link", value: "L", help: "the bridge" },
@@ -172,30 +177,5 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [],
     examples: ["kvm-hotplug list", "kvm-hotplug list vm1.example.com --json"],
   },
-  {
-    name: "qmp",
-    operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
-    summary: "send one QMP command, checked against QEMU's schema",
-    options: [],
-    examples: [
-      "kvm-hotplug qmp vm1.example.com query-status",
-      "kvm-hotplug qmp vm1.example.com set_link name=nic-003fc157-66a8-4e6d up=false",
-      "kvm-hotplug qmp /run/vm.qmp getfd fdname=log @fd:/tmp/log",
-    ],
-  },
-  {
-    name: "rpc",
-    operands: [],
-    summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
-    options: [],
-    examples: ["kvm-hotplug rpc", "ssh node1 kvm-hotplug rpc --timeout 10"],
-    output: "stream",
-  },
-  {
-    name: "help",
-    operands: ["[COMMAND]"],
-    summary: "usage of all commands, or of one",
-    options: [],
-    examples: ["kvm-hotplug help", "kvm-hotplug help disk add"],
-  },
+  ...TOOL_COMMANDS,
 ];

@@ -10,6 +10,7 @@ import type { Handler } from "./answer.ts";
 const CHANGES = ["disk add", "disk remove", "nic add", "nic remove"];
 
 const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
+  completion: async () => (await import("./completion.ts")).completion,
   help: async () => (await import("./help.ts")).help,
   qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,

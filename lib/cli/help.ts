@@ -10,8 +10,13 @@ import { COMMANDS } from "./commands.ts";
 import { commandUsage, usageText } from "./usage.ts";
 
 /** Usage of all commands, or of the one that is named or was begun. */
-export function help({ invocation }: Call): Promise<Answer> {
-  const { command, operands } = invocation;
+export async function help({ invocation }: Call): Promise<Answer> {
+  const { command, operands, flags } = invocation;
+  if (flags.has("man")) {
+    const { manPage } = await import("./man.ts");
+    const roff = manPage();
+    return { text: roff.trimEnd().split("\n"), document: { ok: true, roff } };
+  }
   const words = operands.join(" ");
   const topic = command?.name === "help"
     ? COMMANDS.find((one) => one.name === words)
@@ -24,5 +29,5 @@ export function help({ invocation }: Call): Promise<Answer> {
   }
   const text = topic === undefined ? usageText() : commandUsage(topic);
   const document = { ok: true, help: text };
-  return Promise.resolve({ text: text.split("\n"), document });
+  return { text: text.split("\n"), document };
 }

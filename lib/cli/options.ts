@@ -10,6 +10,8 @@ export interface OptionSpec {
   readonly name: string;
   /** Metavariable of its value; a flag has none. */
   readonly value?: string;
+  /** Words that can be its value, where there are few. */
+  readonly choices?: readonly string[];
   /** One letter that means the same. */
   readonly short?: string;
   /** One line of the usage text, with unit and range. */
@@ -89,6 +91,7 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
     name: "id-scheme",
     value: "S",
     help: "form of the device id: design or ganeti",
+    choices: ["design", "ganeti"],
     default: "as the devices already recorded",
   },
   DRY_RUN,

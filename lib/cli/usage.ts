@@ -23,10 +23,16 @@ function commandLine({ name, operands, options }: CommandSpec): string {
   return [...words, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
 }
 
-const STATUSES = [
-  "Exit status: 0 done or already so; 1 fault of the tool; 2 usage; 3 refused,",
-  "nothing changed; 4 the VM could not be asked; 5 failed and undone; 6 the",
-  "guest has not released the device; 7 something is left over.",
+/** What the caller should do next, by exit status: INTERFACE. */
+export const STATUSES: readonly (readonly [string, string])[] = [
+  ["0", "done, or already so"],
+  ["1", "a fault of the tool: report it"],
+  ["2", "a word that cannot be parsed; nothing was looked at"],
+  ["3", "refused before anything was changed"],
+  ["4", "the VM could not be asked; nothing was changed"],
+  ["5", "failed and undone: QEMU, node and runtime file are as before"],
+  ["6", "the guest has not released the device, or refused to"],
+  ["7", "something is left over: run repair"],
 ];
 
 /** Usage of the whole program. */
@@ -48,7 +54,8 @@ export function usageText(): string {
     "A DISK or NIC is an index (-1: the last), a uuid or 8 or more characters of",
     "it, a device id, or a name.",
     "",
-    ...STATUSES,
+    "Exit status:",
+    ...table(STATUSES.map(([status, meaning]) => [`  ${status}`, meaning])),
   ].join("\n");
 }
 

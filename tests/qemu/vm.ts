@@ -37,7 +37,7 @@ export interface VmOptions extends StartOptions {
 /** The tools of this machine: {@link ensureTools}, telling stderr. */
 export async function testTools(): Promise<Tools> {
   const log = (line: string) => console.error(`setup: ${line}`);
-  return await ensureTools({ qemu10: true, log });
+  return await ensureTools({ purpose: "tests", log });
 }
 
 /** A running QEMU. Disposing kills it; the files stay. */

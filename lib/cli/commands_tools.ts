@@ -1,0 +1,52 @@
+/**
+ * Entries of the table of commands that are about QMP, other programs and the
+ * tool itself.
+ *
+ * @module
+ */
+
+import type { CommandSpec } from "./commands.ts";
+
+/** In the order of the usage text. */
+export const TOOL_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "qmp",
+    operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
+    summary: "send one QMP command, checked against QEMU's schema",
+    options: [],
+    examples: [
+      "kvm-hotplug qmp vm1.example.com query-status",
+      "kvm-hotplug qmp vm1.example.com set_link name=nic-003fc157-66a8-4e6d up=false",
+      "kvm-hotplug qmp /run/vm.qmp getfd fdname=log @fd:/tmp/log",
+    ],
+  },
+  {
+    name: "rpc",
+    operands: [],
+    summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
+    options: [],
+    examples: ["kvm-hotplug rpc", "ssh node1 kvm-hotplug rpc --timeout 10"],
+    output: "stream",
+  },
+  {
+    name: "completion",
+    operands: ["bash|zsh|fish|words", "[WORD...]"],
+    summary: "script that completes command lines in a shell",
+    options: [],
+    examples: [
+      'eval "$(kvm-hotplug completion bash)"',
+      'kvm-hotplug completion words -- disk remove ""',
+    ],
+    output: "stream",
+  },
+  {
+    name: "help",
+    operands: ["[COMMAND]"],
+    summary: "usage of all commands, or of one",
+    options: [{ name: "man", help: "the manual page, as roff" }],
+    examples: [
+      "kvm-hotplug help disk add",
+      "kvm-hotplug help --man | man -l -",
+    ],
+  },
+];

@@ -1,0 +1,90 @@
+/**
+ * What could go on a word of a QMP command's arguments, by QEMU's schema.
+ *
+ * @module
+ */
+
+import type { Json } from "./message.ts";
+import type { Schema } from "./schema.ts";
+
+/** A place in a command's arguments. */
+export interface ArgumentPlace {
+  /** The QMP command. */
+  readonly command: string;
+  /** `KEY=VALUE` words before it. */
+  readonly before: readonly string[];
+  /** What stands there already: part of a key, or `KEY=` and more. */
+  readonly word: string;
+}
+
+/** The object around a key, as far as the words tell. */
+function siblings(words: readonly string[], around: string): Json {
+  const found: Json = {};
+  for (const word of words) {
+    const [key = "", ...value] = word.split("=");
+    const name = key.slice(around.length);
+    if (key.startsWith(around) && !name.includes(".")) {
+      found[name] = value.join("=");
+    }
+  }
+  return found;
+}
+
+/** Types whose objects have members: that of an alternate is among several. */
+function objectTypes(schema: Schema, type: string): string[] {
+  const found = schema.type(type);
+  if (found?.kind === "alternate") {
+    return found.types.filter((one) => schema.type(one)?.kind === "object");
+  }
+  return found?.kind === "object" ? [type] : [];
+}
+
+function membersAt(schema: Schema, at: ArgumentPlace, path: string[]) {
+  let types = [schema.argumentsOf(at.command) ?? ""];
+  const members = (depth: number) => {
+    const around = path.slice(0, depth).map((one) => `${one}.`).join("");
+    const value = siblings(at.before, around);
+    return types.flatMap((one) => schema.membersOf(one, value));
+  };
+  for (const [depth, name] of path.entries()) {
+    const member = members(depth).find((one) => one.name === name);
+    if (member === undefined) return [];
+    types = objectTypes(schema, member.type);
+  }
+  return members(path.length);
+}
+
+function valuesOf(schema: Schema, type: string): readonly string[] {
+  const found = schema.type(type);
+  if (found?.kind === "enum") return found.values;
+  const isFlag = found?.kind === "builtin" && found.json === "boolean";
+  return isFlag ? ["true", "false"] : [];
+}
+
+/** Candidates for one word: keys with `=` or `.` behind them, or values. */
+export function completeArgument(
+  schema: Schema,
+  at: ArgumentPlace,
+): { word: string; note: string }[] {
+  const [key = "", ...value] = at.word.split("=");
+  const path = key.split(".");
+  const last = path.pop() ?? "";
+  const around = path.map((one) => `${one}.`).join("");
+  const members = membersAt(schema, at, path);
+  if (value.length > 0) {
+    const member = members.find((one) => one.name === last);
+    const words = member === undefined ? [] : valuesOf(schema, member.type);
+    return words.map((word) => ({ word: `${key}=${word}`, note: "" }));
+  }
+  const given = siblings(at.before, around);
+  return members.filter(({ name }) => !(name in given)).flatMap((member) => {
+    const note = member.optional ? "" : "needed";
+    const word = around + member.name;
+    const deeper = objectTypes(schema, member.type).length > 0;
+    const isObject = schema.type(member.type)?.kind === "object";
+    return [
+      ...(isObject ? [] : [{ word: `${word}=`, note }]),
+      ...(deeper ? [{ word: `${word}.`, note }] : []),
+    ];
+  });
+}

@@ -1,0 +1,82 @@
+/**
+ * A real terminal of 80 columns, by tmux: what a person types and sees.
+ *
+ * @module
+ */
+
+import { until } from "../../tools/guest/deadline.ts";
+
+const SECOND_MS = 1000;
+
+/** A tmux server of its own with one shell in it. Disposing kills both. */
+export class TestTerminal implements AsyncDisposable {
+  readonly #socket: string;
+
+  private constructor(socket: string) {
+    this.#socket = socket;
+  }
+
+  /** Starts a program in a terminal; only `env` is its environment. */
+  static async start(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<TestTerminal> {
+    const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-tmux-" });
+    const terminal = new TestTerminal(`${folder}/socket`);
+    await terminal.#tmux(
+      ...["new-session", "-d", "-x", "80", "-y", "40"],
+      ...["env", "-i", "TERM=screen", "LC_ALL=C.UTF-8"],
+      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      ...command,
+    );
+    return terminal;
+  }
+
+  async #tmux(...args: readonly string[]): Promise<string> {
+    const { success, stdout, stderr } = await new Deno.Command("tmux", {
+      args: ["-f", "/dev/null", "-S", this.#socket, ...args],
+    }).output();
+    if (success) return new TextDecoder().decode(stdout);
+    throw new Error(new TextDecoder().decode(stderr));
+  }
+
+  /** Types text to the letter. */
+  async type(text: string): Promise<void> {
+    await this.#tmux("send-keys", "-l", "--", text);
+  }
+
+  /** Presses keys by tmux's names: `Enter`, `Tab`, `C-c`, `Up`. */
+  async press(...keys: readonly string[]): Promise<void> {
+    await this.#tmux("send-keys", "--", ...keys);
+  }
+
+  /** What can be seen, without blanks at the ends of lines. */
+  async screen(): Promise<string> {
+    return (await this.#tmux("capture-pane", "-p")).trimEnd();
+  }
+
+  /** Waits until the screen matches; returns it. */
+  async see(pattern: RegExp, seconds = 10): Promise<string> {
+    let text = "";
+    try {
+      return await until(async () => {
+        text = await this.screen();
+        return pattern.test(text) ? text : undefined;
+      }, {
+        timeoutMs: seconds * SECOND_MS,
+        what: String(pattern),
+        everyMs: 50,
+      });
+    } catch (error) {
+      throw new Error(`${error}; the screen:\n${text}`, { cause: error });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The server may have gone with its last program.
+    await this.#tmux("kill-server").catch(() => undefined);
+    await Deno.remove(this.#socket.replace(/\/socket$/, ""), {
+      recursive: true,
+    });
+  }
+}
