@@ -4,7 +4,12 @@
  * @module
  */
 
-import { AIOS, CACHES, DISCARDS, type DiskSettings } from "../device/disk.ts";
+import {
+  AIOS,
+  CACHES,
+  DISCARDS,
+  type DiskSettings,
+} from "../device/disk_settings.ts";
 import { HotplugError } from "../errors.ts";
 import type { DiskAdd } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";

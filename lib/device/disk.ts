@@ -5,36 +5,20 @@
  * @module
  */
 
-import { HotplugError, refuse } from "../errors.ts";
-import type { Json } from "../qmp/message.ts";
-import type { Hvparams } from "../state/hvparams.ts";
+import { HotplugError } from "../errors.ts";
+import type { Json, QmpVersion } from "../qmp/message.ts";
 import { formatJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
 import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
-
-/** Ganeti's words, SPEC section 9. */
-export const CACHES = ["default", "none", "writeback", "writethrough"] as const;
-/** Values of hvparam `disk_aio`, SPEC section 9. */
-export const AIOS = ["threads", "native", "io_uring"] as const;
-/** Values of hvparam `disk_discard` that QEMU takes, SPEC section 9. */
-export const DISCARDS = ["ignore", "unmap"] as const;
-
-/** Ganeti's `dev_type` of a disk that was named by its path. */
-export type DevType = "file" | "blockdev";
-
-/** How a disk behaves; what Ganeti derives from the hvparams at start. */
-export interface DiskSettings {
-  /** One of {@linkcode CACHES}; {@linkcode cacheMode} has the meaning. */
-  readonly cache: string;
-  /** One of {@linkcode AIOS}; `native` needs O_DIRECT. */
-  readonly aio: string;
-  /** One of {@linkcode DISCARDS}; holds for both block nodes. */
-  readonly discard: string;
-  /** `ro`: QEMU's fd and both block nodes are read-only. */
-  readonly access: "rw" | "ro";
-  /** virtio-blk queues, QEMU's own choice if undefined. */
-  readonly queues?: number | undefined;
-}
+import { uriNode } from "./storage_uri.ts";
+import { protocolDriver } from "./dev_type.ts";
+import {
+  cacheMode,
+  type DiskSettings,
+  isOlder,
+  isParavirtual,
+  VIRTIO_BLK,
+} from "./disk_settings.ts";
 
 /** A disk to be plugged. */
 export interface DiskDevice {
@@ -46,8 +30,8 @@ export interface DiskDevice {
   readonly name?: string | undefined;
   /** Chosen by the plan; QEMU is left no choice. */
   readonly place: PciPlace;
-  /** Decides the protocol driver, and that shared storage is not cached. */
-  readonly devType: DevType;
+  /** Ganeti's `dev_type`: protocol driver, and whether the host may cache. */
+  readonly devType: string;
   /** Absolute path. */
   readonly source: string;
   /** The same without links. */
@@ -58,21 +42,6 @@ export interface DiskDevice {
   readonly settings: DiskSettings;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
-}
-
-/** QEMU's view of a cache setting: SPEC 7.1. */
-export interface CacheMode {
-  /** Past the host's page cache: O_DIRECT. */
-  readonly direct: boolean;
-  /** The frontend's `write-cache`. */
-  readonly writeCache: "on" | "off";
-}
-
-/** The driver behind Ganeti's and QEMU's words for it. */
-export const VIRTIO_BLK = "virtio-blk-pci";
-
-function isParavirtual(word: string): boolean {
-  return word === "paravirtual" || word === VIRTIO_BLK;
 }
 
 /**
@@ -91,118 +60,93 @@ export function diskDriver(word: string): string {
   );
 }
 
-/**
- * The cache mode; shared storage (`blockdev`) is never cached: SPEC 7.1.
- *
- * @throws {HotplugError} `unsupported` for a word Ganeti does not have
- */
-export function cacheMode(cache: string, devType: DevType): CacheMode {
-  if (devType === "blockdev") return { direct: true, writeCache: "on" };
-  switch (cache) {
-    case "none":
-      return { direct: true, writeCache: "on" };
-    case "default":
-    case "writeback":
-      return { direct: false, writeCache: "on" };
-    case "writethrough":
-      return { direct: false, writeCache: "off" };
-  }
-  throw new HotplugError(
-    "unsupported",
-    `Cache setting must be one of ${CACHES.join(", ")}: it is ${
-      JSON.stringify(cache)
-    }`,
-  );
+/** What a block node is made of. */
+export type DiskNode = Pick<DiskDevice, "id" | "devType" | "settings">;
+
+/** Where a block node's data are, and who is to read them. */
+export interface NodeOptions {
+  /** What QEMU opens, e.g. `/dev/fdset/1`; or where it gets them itself. */
+  readonly from: { readonly filename: string } | { readonly uri: string };
+  /** Undefined: a release of today. */
+  readonly release?: QmpVersion | undefined;
 }
 
-/**
- * Checks that the settings go together.
- *
- * @throws {HotplugError} `refused` if `native` is asked of a cached disk,
- * `unsupported` for a word Ganeti does not have
- */
-export function checkSettings(
-  settings: DiskSettings,
-  devType: DevType,
-): void {
+/** `auto-read-only` came with 3.1: qapi/block-core.json. */
+function accessOf({ access }: DiskSettings, release: QmpVersion | undefined) {
+  const readOnly = { "read-only": access === "ro" };
+  const old = release !== undefined && isOlder(release, [3, 1]);
+  return old ? readOnly : { ...readOnly, "auto-read-only": false };
+}
+
+/** The node that has the data. */
+function protocolNode(disk: DiskNode, { from, release }: NodeOptions): Json {
+  if ("uri" in from) return uriNode(from.uri);
+  const { settings, devType } = disk;
   const { direct } = cacheMode(settings.cache, devType);
-  if (!AIOS.some((one) => one === settings.aio)) {
-    throw new HotplugError(
-      "unsupported",
-      `Aio setting must be one of ${AIOS.join(", ")}: it is ${
-        JSON.stringify(settings.aio)
-      }`,
-    );
-  }
-  if (settings.aio !== "native" || direct) return;
-  throw refuse(
-    `aio native needs a disk without host cache: cache is ${settings.cache}`,
-    "use --cache none, or --aio threads",
-  );
-}
-
-/** Whether Ganeti's own start would give the disk the same settings. */
-export function isReproducible(
-  settings: DiskSettings,
-  hvparams: Hvparams,
-  devType: DevType,
-): boolean {
-  const { diskCache, diskType } = hvparams;
-  if (!isParavirtual(diskType)) return false;
-  if (!CACHES.some((one) => one === diskCache)) return false;
-  const wanted = cacheMode(settings.cache, devType);
-  const atStart = cacheMode(diskCache, devType);
-  return wanted.direct === atStart.direct &&
-    wanted.writeCache === atStart.writeCache &&
-    settings.aio === hvparams.diskAio &&
-    settings.discard === hvparams.diskDiscard &&
-    settings.access === "rw" && settings.queues === undefined;
+  return {
+    driver: protocolDriver(devType),
+    filename: from.filename,
+    aio: settings.aio,
+    cache: { direct, "no-flush": false },
+    discard: settings.discard,
+    ...accessOf(settings, release),
+  };
 }
 
 /**
  * Arguments of `blockdev-add`: a raw node over the file node, so that the
  * format is never probed. `auto-read-only` and `read-only` are explicit: with
  * an fd set, QEMU 4.0 and newer would look for a second fd otherwise.
- *
- * @param filename what QEMU opens, e.g. `/dev/fdset/1`
  */
-export function blockdevArguments(disk: DiskDevice, filename: string): Json {
-  const { settings, devType, id } = disk;
+export function blockdevArguments(
+  disk: DiskNode,
+  options: NodeOptions,
+): Json {
+  const { id, settings, devType } = disk;
   const { direct } = cacheMode(settings.cache, devType);
-  const readOnly = settings.access === "ro";
-  const cache = { direct, "no-flush": false };
   return {
     driver: "raw",
     "node-name": id,
     discard: settings.discard,
-    cache,
-    "read-only": readOnly,
-    "auto-read-only": false,
-    file: {
-      driver: devType === "file" ? "file" : "host_device",
-      filename,
-      aio: settings.aio,
-      cache,
-      discard: settings.discard,
-      "read-only": readOnly,
-      "auto-read-only": false,
-    },
+    cache: { direct, "no-flush": false },
+    ...accessOf(settings, options.release),
+    file: protocolNode(disk, options),
+  };
+}
+
+/** Frontends of the host's own SCSI devices: QEMU has no cache for them. */
+const PASS_THROUGH = ["scsi-block", "scsi-generic"];
+
+/** A disk as the guest has it. */
+export interface DiskFrontend extends DiskNode {
+  /** QEMU's word. */
+  readonly driver: string;
+  /** Where it sits, as QEMU's arguments: `bus` and `addr`, … */
+  readonly address: Json;
+}
+
+/** Arguments of `device_add`, or of `-device`, for any driver. */
+export function frontendArguments(disk: DiskFrontend): Json {
+  const { settings, devType, id, driver, address } = disk;
+  const { writeCache } = cacheMode(settings.cache, devType);
+  return {
+    driver,
+    id,
+    ...address,
+    drive: id,
+    // An OnOffAuto in QEMU's schema, so a word and no boolean.
+    ...(PASS_THROUGH.includes(driver) ? {} : { "write-cache": writeCache }),
+    ...(settings.queues === undefined ? {} : { "num-queues": settings.queues }),
   };
 }
 
 /** Arguments of `device_add`. */
 export function diskDeviceArguments(disk: DiskDevice): Json {
-  const { settings, devType, id, place } = disk;
+  const { place, iothread } = disk;
+  const address = { bus: place.bus, addr: addrOfSlot(place.slot) };
   return {
-    driver: VIRTIO_BLK,
-    id,
-    bus: place.bus,
-    addr: addrOfSlot(place.slot),
-    drive: id,
-    // An OnOffAuto in QEMU's schema, so a word and no boolean.
-    "write-cache": cacheMode(settings.cache, devType).writeCache,
-    ...(settings.queues === undefined ? {} : { "num-queues": settings.queues }),
-    ...(disk.iothread === undefined ? {} : { iothread: disk.iothread }),
+    ...frontendArguments({ ...disk, driver: VIRTIO_BLK, address }),
+    ...(iothread === undefined ? {} : { iothread }),
   };
 }
 

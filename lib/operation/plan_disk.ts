@@ -6,16 +6,17 @@
 
 import {
   blockdevArguments,
-  cacheMode,
-  checkSettings,
-  type DevType,
   type DiskDevice,
   diskDeviceArguments,
   diskDriver,
   diskEntry,
+} from "../device/disk.ts";
+import {
+  cacheMode,
+  checkSettings,
   type DiskSettings,
   isReproducible,
-} from "../device/disk.ts";
+} from "../device/disk_settings.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
@@ -72,7 +73,7 @@ function findTwin(
   return same;
 }
 
-function devTypeOf({ source }: DiskAddFacts): DevType {
+function devTypeOf({ source }: DiskAddFacts): string {
   if (source.kind === "file") return "file";
   // Ganeti's start only takes a block device that lies under /dev.
   if (source.resolved.startsWith("/dev/")) return "blockdev";
@@ -103,7 +104,7 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
     settings: settingsOf(facts, request),
     iothread: request.iothread,
   };
-  checkSettings(disk.settings, disk.devType);
+  checkSettings(disk.settings, disk.devType, facts.qemu.version);
   refuseUnfit(facts, disk);
   return disk;
 }
@@ -155,7 +156,10 @@ function addSteps(facts: DiskAddFacts, disk: DiskDevice): Step[] {
     },
     qmpStep(
       "blockdev-add",
-      blockdevArguments(disk, `/dev/fdset/${fdset}`),
+      blockdevArguments(disk, {
+        from: { filename: `/dev/fdset/${fdset}` },
+        release: facts.qemu.version,
+      }),
       command("blockdev-del", node),
     ),
     deviceStep(diskDeviceArguments(disk)),

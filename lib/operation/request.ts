@@ -6,7 +6,7 @@
  */
 
 import type { IdScheme } from "../device/device_id.ts";
-import type { DiskSettings } from "../device/disk.ts";
+import type { DiskSettings } from "../device/disk_settings.ts";
 import type { NicMode } from "../device/nic.ts";
 
 /** A uuid and whether the user gave it. */

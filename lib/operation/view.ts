@@ -7,7 +7,7 @@
 import { backendOf } from "../device/backend.ts";
 import { addrOfSlot, type PciPlace } from "../device/bus_slot.ts";
 import type { DiskDevice } from "../device/disk.ts";
-import { VIRTIO_BLK } from "../device/disk.ts";
+import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { NicDevice } from "../device/nic.ts";
 import type { DeviceEntry, DiskEntry, NicEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";

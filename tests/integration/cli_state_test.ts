@@ -39,7 +39,6 @@ const MALFORMED: Record<string, string> = {
   "half a file": runtimeText().slice(0, 300),
   "an object": "{}",
   "too short": "[[],[]]",
-  "before 2.10": '[[],[],{"acpi":true}]',
   "two documents": `${runtimeText()}[]`,
   "a NIC that is text": '[[],["nic"],{},[]]',
   "a disk that is an object": "[[],[],{},[{}]]",

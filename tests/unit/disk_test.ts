@@ -1,16 +1,19 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   blockdevArguments,
-  cacheMode,
-  checkSettings,
-  type DevType,
   type DiskDevice,
   diskDeviceArguments,
   diskDriver,
   diskEntry,
+  frontendArguments,
+} from "../../lib/device/disk.ts";
+import {
+  cacheMode,
+  checkSettings,
   type DiskSettings,
   isReproducible,
-} from "../../lib/device/disk.ts";
+} from "../../lib/device/disk_settings.ts";
+import { uriNode } from "../../lib/device/storage_uri.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { NEW_UUID, refusal, runtime } from "./support.ts";
 
@@ -36,7 +39,7 @@ function device(more: Partial<DiskDevice> = {}): DiskDevice {
 }
 
 Deno.test("cacheMode() is Ganeti's table", () => {
-  const cases: [string, DevType, boolean, "on" | "off"][] = [
+  const cases: [string, string, boolean, "on" | "off"][] = [
     ["none", "file", true, "on"],
     ["writeback", "file", false, "on"],
     ["default", "file", false, "on"],
@@ -66,28 +69,35 @@ Deno.test("diskDriver() knows Ganeti's and QEMU's word", () => {
 });
 
 Deno.test("blockdevArguments() never probes and sets everything explicitly", () => {
-  assertEquals(blockdevArguments(device(), "/dev/fdset/3"), {
-    driver: "raw",
-    "node-name": "disk-932df160-7a22-4067",
-    discard: "ignore",
-    cache: { direct: false, "no-flush": false },
-    "read-only": false,
-    "auto-read-only": false,
-    file: {
-      driver: "file",
-      filename: "/dev/fdset/3",
-      aio: "threads",
-      cache: { direct: false, "no-flush": false },
+  assertEquals(
+    blockdevArguments(device(), {
+      from: { filename: "/dev/fdset/3" },
+    }),
+    {
+      driver: "raw",
+      "node-name": "disk-932df160-7a22-4067",
       discard: "ignore",
+      cache: { direct: false, "no-flush": false },
       "read-only": false,
       "auto-read-only": false,
+      file: {
+        driver: "file",
+        filename: "/dev/fdset/3",
+        aio: "threads",
+        cache: { direct: false, "no-flush": false },
+        discard: "ignore",
+        "read-only": false,
+        "auto-read-only": false,
+      },
     },
-  });
+  );
 });
 
 /** The members of both nodes of a blockdev-add. */
 function nodes(more: Partial<DiskDevice>) {
-  const top = blockdevArguments(device(more), "x");
+  const top = blockdevArguments(device(more), {
+    from: { filename: "x" },
+  });
   return [top, top["file"] as Record<string, unknown>];
 }
 
@@ -150,7 +160,7 @@ Deno.test("checkSettings() refuses aio native on a cached file", () => {
 
 Deno.test("isReproducible() compares what QEMU would get at start", () => {
   const { hvparams } = runtime({ hvparams: {} });
-  const cases: [Partial<DiskSettings>, DevType, boolean][] = [
+  const cases: [Partial<DiskSettings>, string, boolean][] = [
     [{}, "file", true],
     [{ cache: "writeback" }, "file", true],
     [{ cache: "none" }, "file", false],
@@ -208,4 +218,109 @@ Deno.test("diskEntry() reads back as the disk it was made from", () => {
   assertEquals([entry?.uuid, entry?.name], [NEW_UUID, "é\u202e"]);
   assertEquals(entry?.hvinfo.slot, 13);
   assertEquals([entry?.link, entry?.uri], ["/srv/new.img", null]);
+});
+
+Deno.test("blockdevArguments() knows what Ganeti's dev_type means", () => {
+  const cases: [string, string, boolean][] = [
+    ["file", "file", false],
+    ["sharedfile", "file", true],
+    ["gluster", "file", true],
+    ["blockdev", "host_device", true],
+    ["ext", "host_device", true],
+    ["plain", "host_device", false],
+    ["drbd", "host_device", false],
+    ["rbd", "host_device", false],
+    ["lvm", "host_device", false],
+  ];
+  for (const [devType, driver, direct] of cases) {
+    const [top, file] = nodes({ devType });
+    assertEquals(file?.["driver"], driver, devType);
+    const cache = { direct, "no-flush": false };
+    assertEquals([top?.["cache"], file?.["cache"]], [cache, cache], devType);
+  }
+});
+
+Deno.test("blockdevArguments() leaves out what an old QEMU does not know", () => {
+  const options = (major: number, minor: number) => ({
+    from: { filename: "x" },
+    release: { major, minor, micro: 0, package: "" },
+  });
+  for (const [major, minor] of [[2, 9], [3, 0]] as const) {
+    const node = blockdevArguments(device(), options(major, minor));
+    assertEquals("auto-read-only" in node, false);
+  }
+  const node = blockdevArguments(device(), options(3, 1));
+  assertEquals(node["auto-read-only"], false);
+});
+
+Deno.test("checkSettings() knows since when QEMU has io_uring", () => {
+  const settings = { ...PLAIN, aio: "io_uring" };
+  const release = (major: number) => ({
+    major,
+    minor: 2,
+    micro: 0,
+    package: "",
+  });
+  checkSettings(settings, "file", release(5));
+  refusal("unsupported", () => checkSettings(settings, "file", release(4)));
+});
+
+Deno.test("frontendArguments() gives a SCSI disk its place", () => {
+  const address = { bus: "scsi.0", channel: 0, "scsi-id": 3, lun: 0 };
+  const disk = { ...device(), address };
+  const hd = frontendArguments({ ...disk, driver: "scsi-hd" });
+  assertEquals([hd.bus, hd["scsi-id"], hd["write-cache"]], ["scsi.0", 3, "on"]);
+  for (const driver of ["scsi-block", "scsi-generic"]) {
+    const args = frontendArguments({ ...disk, driver });
+    assertEquals("write-cache" in args, false, driver);
+  }
+});
+
+Deno.test("blockdevArguments() puts a URI's node under the disk's", () => {
+  const uri = "rbd:rbd/disk0";
+  const node = blockdevArguments(device({ devType: "rbd" }), { from: { uri } });
+  assertEquals(node["node-name"], device().id);
+  assertEquals(node["file"], uriNode(uri));
+});
+
+Deno.test("uriNode() understands what Ganeti writes", () => {
+  const cases: [string, unknown][] = [
+    ["rbd:rbd/9b1f.rbd.disk0", {
+      driver: "rbd",
+      pool: "rbd",
+      image: "9b1f.rbd.disk0",
+    }],
+    ["rbd:My-Pool/IMG:id=admin", {
+      driver: "rbd",
+      pool: "My-Pool",
+      image: "IMG",
+      user: "admin",
+    }],
+    ["gluster://127.0.0.1:24007/gv0/ganeti/9b1f.1", {
+      driver: "gluster",
+      volume: "gv0",
+      path: "ganeti/9b1f.1",
+      server: [{ type: "inet", host: "127.0.0.1", port: "24007" }],
+    }],
+    ["gluster://[fe80::1]:1/v/p", {
+      driver: "gluster",
+      volume: "v",
+      path: "p",
+      server: [{ type: "inet", host: "fe80::1", port: "1" }],
+    }],
+  ];
+  for (const [uri, node] of cases) assertEquals(uriNode(uri), node);
+  for (
+    const uri of [
+      "",
+      "rbd:",
+      "rbd:p",
+      "rbd:p/i/x",
+      "rbd:p/i:conf=/x",
+      "ftp://x/y",
+      "gluster://h/v",
+    ]
+  ) {
+    refusal("unsupported", () => uriNode(uri));
+  }
 });

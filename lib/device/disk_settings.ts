@@ -1,0 +1,130 @@
+/**
+ * How a disk behaves: cache, aio, discard. SPEC sections 7.1 and 9.
+ *
+ * @module
+ */
+
+import { HotplugError, refuse, unsupported } from "../errors.ts";
+import type { QmpVersion } from "../qmp/message.ts";
+import type { Hvparams } from "../state/hvparams.ts";
+import { isShared } from "./dev_type.ts";
+
+/** Ganeti's words, SPEC section 9. */
+export const CACHES = ["default", "none", "writeback", "writethrough"] as const;
+/** Values of hvparam `disk_aio`, SPEC section 9. */
+export const AIOS = ["threads", "native", "io_uring"] as const;
+/** Values of hvparam `disk_discard` that QEMU takes, SPEC section 9. */
+export const DISCARDS = ["ignore", "unmap"] as const;
+
+/** How a disk behaves; what Ganeti derives from the hvparams at start. */
+export interface DiskSettings {
+  /** One of {@linkcode CACHES}; {@linkcode cacheMode} has the meaning. */
+  readonly cache: string;
+  /** One of {@linkcode AIOS}; `native` needs O_DIRECT. */
+  readonly aio: string;
+  /** One of {@linkcode DISCARDS}; holds for both block nodes. */
+  readonly discard: string;
+  /** `ro`: QEMU's fd and both block nodes are read-only. */
+  readonly access: "rw" | "ro";
+  /** virtio-blk queues, QEMU's own choice if undefined. */
+  readonly queues?: number | undefined;
+}
+
+/** QEMU's view of a cache setting: SPEC 7.1. */
+export interface CacheMode {
+  /** Past the host's page cache: O_DIRECT. */
+  readonly direct: boolean;
+  /** The frontend's `write-cache`. */
+  readonly writeCache: "on" | "off";
+}
+
+/** Whether a QEMU came before this release. */
+export function isOlder(
+  { major, minor }: QmpVersion,
+  [a, b]: readonly [number, number],
+): boolean {
+  return major < a || (major === a && minor < b);
+}
+
+/** The driver behind Ganeti's and QEMU's words for it. */
+export const VIRTIO_BLK = "virtio-blk-pci";
+
+/** Whether a word of `--driver` or hvparam `disk_type` means virtio. */
+export function isParavirtual(word: string): boolean {
+  return word === "paravirtual" || word === VIRTIO_BLK;
+}
+
+/**
+ * The cache mode; shared storage is never cached: SPEC 7.1.
+ *
+ * @throws {HotplugError} `unsupported` for a word Ganeti does not have
+ */
+export function cacheMode(cache: string, devType: string): CacheMode {
+  if (isShared(devType)) return { direct: true, writeCache: "on" };
+  switch (cache) {
+    case "none":
+      return { direct: true, writeCache: "on" };
+    case "default":
+    case "writeback":
+      return { direct: false, writeCache: "on" };
+    case "writethrough":
+      return { direct: false, writeCache: "off" };
+  }
+  throw new HotplugError(
+    "unsupported",
+    `Cache setting must be one of ${CACHES.join(", ")}: it is ${
+      JSON.stringify(cache)
+    }`,
+  );
+}
+
+/**
+ * Checks that the settings go together.
+ *
+ * @throws {HotplugError} `refused` if `native` is asked of a cached disk,
+ * `unsupported` for a word Ganeti does not have
+ */
+export function checkSettings(
+  settings: DiskSettings,
+  devType: string,
+  release?: QmpVersion,
+): void {
+  const { direct } = cacheMode(settings.cache, devType);
+  if (!AIOS.some((one) => one === settings.aio)) {
+    throw new HotplugError(
+      "unsupported",
+      `Aio setting must be one of ${AIOS.join(", ")}: it is ${
+        JSON.stringify(settings.aio)
+      }`,
+    );
+  }
+  if (settings.aio === "io_uring" && release && isOlder(release, [5, 0])) {
+    throw unsupported(
+      "aio io_uring needs QEMU 5.0 or newer",
+      "--aio threads does without it",
+    );
+  }
+  if (settings.aio !== "native" || direct) return;
+  throw refuse(
+    `aio native needs a disk without host cache: cache is ${settings.cache}`,
+    "use --cache none, or --aio threads",
+  );
+}
+
+/** Whether Ganeti's own start would give the disk the same settings. */
+export function isReproducible(
+  settings: DiskSettings,
+  hvparams: Hvparams,
+  devType: string,
+): boolean {
+  const { diskCache, diskType } = hvparams;
+  if (!isParavirtual(diskType)) return false;
+  if (!CACHES.some((one) => one === diskCache)) return false;
+  const wanted = cacheMode(settings.cache, devType);
+  const atStart = cacheMode(diskCache, devType);
+  return wanted.direct === atStart.direct &&
+    wanted.writeCache === atStart.writeCache &&
+    settings.aio === hvparams.diskAio &&
+    settings.discard === hvparams.diskDiscard &&
+    settings.access === "rw" && settings.queues === undefined;
+}
