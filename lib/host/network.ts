@@ -79,6 +79,16 @@ export async function joinBridge(tap: string, bridge: string): Promise<void> {
   });
 }
 
+/** The bridge that a network interface is a port of, if it is one. */
+export function bridgeOf(port: string): string | undefined {
+  try {
+    const link = Deno.readLinkSync(`/sys/class/net/${port}/master`);
+    return link.slice(link.lastIndexOf("/") + 1);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Runs a network script on a tap: the tap's name is its argument, `INTERFACE`
  * too, the rest is in its environment.

@@ -115,6 +115,12 @@ export function tapBehind(pid: number, fd: number): string | undefined {
   return info && /^iff:\s*(\S+)$/m.exec(info)?.[1];
 }
 
+/** The taps that a process has open. */
+export function tapsOf(pid: number): Set<string> {
+  const fds = entries(`/proc/${pid}/fdinfo`).map(Number);
+  return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
+}
+
 /** The last part of a process's program path, for messages. */
 export function programOf(pid: number): string {
   const program = commandLine(pid)?.[0] ?? "another program";

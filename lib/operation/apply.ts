@@ -12,7 +12,7 @@ import type { Plan } from "./plan.ts";
 import { type Step, verbsOf } from "./step.ts";
 import type { World } from "./world.ts";
 
-/** Sees an operation go on: for `--verbose`, and the journal to come. */
+/** Sees an operation go on: for `--verbose`, and the journal. */
 export interface Progress {
   /** Before a step is done; to throw here is to fail the step. */
   doing?(step: Step, index: number): void;
@@ -42,10 +42,10 @@ const IN_QEMU: readonly Step["kind"][] = ["qmp", "unplug"];
  * still uses is not taken from it: once something stays there, all that was
  * made for it stays too.
  */
-async function rollBack(
+export async function rollBack(
   steps: readonly Step[],
   world: World,
-  progress: Progress,
+  progress: Progress = {},
 ): Promise<string[]> {
   const left: string[] = [];
   let stays = false;
@@ -91,9 +91,8 @@ function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
       qmp: qmpFault(error),
       cause: error,
       changed: true,
-      hint: plan.action === "remove"
-        ? "run the same command again: it goes on from what is there"
-        : "list shows what QEMU has and the file does not; it goes at the latest when the VM ends",
+      hint:
+        `kvm-hotplug repair ${plan.instance}, or the same command again: it goes on from what is there`,
     },
   );
 }

@@ -102,6 +102,11 @@ export interface NicRemove {
 /** A request that changes an instance. */
 export type Request = DiskAdd | DiskRemove | NicAdd | NicRemove;
 
+/** What a person calls a request: `disk add`. */
+export function commandOf(request: Request): string {
+  return request.kind.replace("-", " ");
+}
+
 /** How an operation reaches the instance and how long it may wait. */
 export interface Reach {
   /** Absolute: {@linkcode defaultRunDir}, or what was given. */

@@ -10,14 +10,16 @@ import { lockInstance } from "../state/lock.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libcFault } from "../sys/libc.ts";
-import { apply, type Progress } from "./apply.ts";
+import type { Progress } from "./apply.ts";
 import { expectRuntime, type Facts, readFacts } from "./facts.ts";
 import { readDiskAddFacts, readDiskRemoveFacts } from "./facts_disk.ts";
 import { nothingChanged } from "./failure.ts";
+import { afterRecovery, applyJournaled } from "./journaled.ts";
 import { openMonitor } from "./monitor.ts";
 import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
+import type { QemuProcess } from "../host/process.ts";
 import { refuseForeignVm } from "./refusals.ts";
-import type { Reach, Request } from "./request.ts";
+import { commandOf, type Reach, type Request } from "./request.ts";
 import type { Step } from "./step.ts";
 import { World } from "./world.ts";
 
@@ -92,13 +94,14 @@ async function planWith(
     world: World;
     options: RunOptions;
   },
-): Promise<Decision> {
+): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
   try {
     const facts = await readFacts(paths, content, world.qmp);
     if (options.qmp === undefined || options.state === undefined) {
       refuseForeignVm(facts);
     }
-    return await decide(request, facts, world);
+    const decision = await decide(request, facts, world);
+    return { decision, process: facts.qemu.process };
   } catch (error) {
     throw nothingChanged(error);
   }
@@ -126,7 +129,8 @@ async function runLocked(
   const content = expectRuntime(paths);
   const qmp = await openMonitor(paths.qmp, options);
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
-  const decision = await planWith(request, { paths, content, world, options });
+  const known = { paths, content, world, options };
+  const { decision, process } = await planWith(request, known);
   if (decision.kind === "nothing-to-do") {
     const plan = options.mode === "dry-run" ? [] : undefined;
     return { ...decision, changed: false, plan };
@@ -135,13 +139,8 @@ async function runLocked(
   if (options.mode === "dry-run") {
     return { ...plan, changed: false, plan: plan.steps };
   }
-  await apply(plan, world, options.progress);
+  await applyJournaled(plan, { request, process, ...known });
   return outcomeOf(plan, world);
-}
-
-/** What a person calls a request: `disk add`. */
-export function commandOf(request: Request): string {
-  return request.kind.replace("-", " ");
 }
 
 async function lock(
@@ -176,5 +175,9 @@ export async function run(
   });
   expectRuntime(paths);
   using _lock = await lock(request, paths, options);
-  return await runLocked(request, paths, options);
+  return await afterRecovery(request, {
+    paths,
+    options,
+    next: () => runLocked(request, paths, options),
+  });
 }

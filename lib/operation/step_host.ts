@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBridge, runNetworkScript } from "../host/network.ts";
+import { bridgeOf, joinBridge, runNetworkScript } from "../host/network.ts";
 import {
   changeNicFiles,
   makeNicDirectory,
@@ -20,6 +20,7 @@ import type {
   AwaitReleaseStep,
   AwaitTapGoneStep,
   BridgePortStep,
+  Effect,
   NetworkScriptStep,
   NicFilesStep,
   OpenSourceStep,
@@ -34,6 +35,11 @@ import type { World } from "./world.ts";
 /** Longest wait for the kernel to follow QEMU, in milliseconds. */
 const KERNEL_TIMEOUT_MS = 2_000;
 
+/** An fd is ours alone: with the process that opened it, it is gone. */
+function held(name: string, world: World): Effect {
+  return world.heldFd(name) === undefined ? "not-done" : "done";
+}
+
 const openSourceVerbs: Verbs<OpenSourceStep> = {
   async do(step, world) {
     const pinned = world.heldFd("source-pin");
@@ -43,7 +49,7 @@ const openSourceVerbs: Verbs<OpenSourceStep> = {
   async undo(_step, world) {
     await Promise.resolve(world.closeFd("source"));
   },
-  confirm: () => Promise.resolve("unknown"),
+  confirm: (_step, world) => Promise.resolve(held("source", world)),
   describe: ({ path, access, direct }) => ({
     step: `open the source for QEMU`,
     qmp: null,
@@ -94,7 +100,7 @@ const openVhostVerbs: Verbs<OpenVhostStep> = {
   async undo(_step, world) {
     await Promise.resolve(world.closeFds("vhost:"));
   },
-  confirm: () => Promise.resolve("unknown"),
+  confirm: (_step, world) => Promise.resolve(held("vhost:0", world)),
   describe: ({ queues }) => ({
     step: "open the kernel's virtio-net accelerator",
     qmp: null,
@@ -106,7 +112,10 @@ const openVhostVerbs: Verbs<OpenVhostStep> = {
 const bridgePort: Verbs<BridgePortStep> = {
   do: (step, world) => joinBridge(world.value("tap"), step.bridge),
   async undo() {},
-  confirm: () => Promise.resolve("unknown"),
+  confirm: (step, world) => {
+    const bridge = bridgeOf(world.values.get("tap") ?? "");
+    return Promise.resolve(bridge === step.bridge ? "done" : "not-done");
+  },
   describe: ({ bridge }) => ({
     step: `join the tap to bridge ${bridge}`,
     qmp: null,
@@ -167,8 +176,9 @@ const nicFiles: Verbs<NicFilesStep> = {
   },
   confirm: (step, world) => {
     const now = usableFiles(readNicFiles(step.directory)) ?? {};
-    const done = Object.entries(resolve(step.after, world))
-      .every(([name, tap]) => now[name] === tap);
+    const after = resolve(step.after, world);
+    const done = Object.keys({ ...step.before, ...after })
+      .every((name) => now[name] === after[name]);
     return Promise.resolve(done ? "done" : "not-done");
   },
   describe: (step) => ({

@@ -10,6 +10,7 @@ import type { RuntimeChange } from "../state/runtime_change.ts";
 import {
   commitRuntime,
   discardStaged,
+  isStaged,
   readRuntimeFile,
   stageRuntime,
 } from "../state/runtime_file.ts";
@@ -46,7 +47,11 @@ const stage: Verbs<StageStateStep> = {
   async undo(step) {
     await Promise.resolve(discardStaged(step));
   },
-  confirm: () => Promise.resolve("unknown"),
+  // A file without the text it is based on cannot be committed.
+  confirm: (step, world) =>
+    Promise.resolve(
+      world.values.has(basisOf(step)) && isStaged(step) ? "done" : "not-done",
+    ),
   describe: (step) => ({
     step: `write ${titleOf(step.change)} beside the runtime file`,
     qmp: null,

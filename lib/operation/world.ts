@@ -5,6 +5,7 @@
  */
 
 import { QmpSession } from "../qmp/client.ts";
+import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 
@@ -25,22 +26,32 @@ export class World implements Disposable {
   /** Values that steps found out: `tap`, the texts staged changes base on. */
   readonly values = new Map<string, string>();
   readonly #fds = new Map<string, Fd>();
-  #session: QmpSession;
+  #session: QmpSession | undefined;
 
-  /** Takes over the session. */
-  constructor(session: QmpSession, options: WorldOptions) {
+  /** Takes over the session; there is none if the VM does not run. */
+  constructor(session: QmpSession | undefined, options: WorldOptions) {
     this.#session = session;
     this.options = options;
   }
 
-  /** The session; may have ended. */
+  /** Whether there is a QEMU to ask. */
+  get hasQemu(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /**
+   * The session; may have ended.
+   *
+   * @throws {QmpClosedError} if there never was one
+   */
   get qmp(): QmpSession {
-    return this.#session;
+    if (this.#session !== undefined) return this.#session;
+    throw new QmpClosedError("The VM does not run");
   }
 
   /** Opens a new session if the old one has ended: undoing needs one. */
   async reconnect(): Promise<void> {
-    if (this.#session.state !== "closed") return;
+    if (this.qmp.state !== "closed") return;
     this.#session = await QmpSession.open(this.options.qmpPath, this.options);
   }
 
@@ -93,6 +104,6 @@ export class World implements Disposable {
   /** Closes every fd that is still here, and the session. */
   [Symbol.dispose](): void {
     this.closeFds("");
-    this.#session.close();
+    this.#session?.close();
   }
 }

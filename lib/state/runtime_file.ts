@@ -200,6 +200,17 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
   }
 }
 
+/** Whether there is staged content. */
+export function isStaged({ path, temporary }: StagedChange): boolean {
+  try {
+    statPath(join(dirname(path), temporary), { followLinks: "no" });
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
 /** Removes the staged content, if it is there. */
 export function discardStaged(staged: StagedChange): void {
   removeIfThere(join(dirname(staged.path), staged.temporary));

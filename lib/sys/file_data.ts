@@ -95,6 +95,16 @@ export function fsync(fd: Fd): void {
 }
 
 /**
+ * Waits until a file's content, and what is needed to find it, is on the disk.
+ *
+ * @throws {SysError} `EIO`: what was written may be lost.
+ */
+export function fdatasync(fd: Fd): void {
+  // SAFETY: no memory; the result is checked by checked().
+  checked(() => libc.fdatasync(fd.number), named(fd, "fdatasync"));
+}
+
+/**
  * Cuts or extends a file.
  *
  * @param sizeBytes The new length, at least 0.

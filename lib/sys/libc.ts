@@ -31,6 +31,7 @@ export const SIGNATURES = {
     result: "i32",
   },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  fdatasync: { parameters: ["i32"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },

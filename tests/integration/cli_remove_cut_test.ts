@@ -57,14 +57,14 @@ Deno.test("disk remove: the node cannot be deleted: status 7, then done", async 
   assertEquals(qmp, { command: "blockdev-del", ...refuse });
   assertMatch(message, /released disk 1/);
   assertEquals(vm.runtime[3].length, 2);
-  assertRemoved(vm, await remove(vm));
+  assertRemoved(vm, await remove(vm, "--quiet"));
 });
 
 Deno.test("disk remove: cut off before blockdev-del: status 7, then done", async () => {
   await using vm = await withDisk();
   vm.peer.once("blockdev-del", { close: "before-reply" });
   assertFailed(await remove(vm), 7, "interrupted");
-  assertRemoved(vm, await remove(vm));
+  assertRemoved(vm, await remove(vm, "--quiet"));
 });
 
 Deno.test("disk remove stages the new file before device_del", async () => {

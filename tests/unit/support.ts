@@ -10,6 +10,7 @@ import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
 import type { Facts, QemuFacts } from "../../lib/operation/facts.ts";
 import type { DiskAddFacts } from "../../lib/operation/facts_disk.ts";
 import type { NicAddFacts } from "../../lib/operation/facts_nic.ts";
+import { stepFault } from "../../lib/operation/journal_check.ts";
 import type { Decision, Plan } from "../../lib/operation/plan.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { QmpStep, Step } from "../../lib/operation/step.ts";
@@ -339,6 +340,9 @@ export function planOf(decision: Decision): Plan {
   const { plan } = decision;
   // `undefined` would vanish on the way through a journal.
   assertEquals(JSON.parse(JSON.stringify(plan)), plan);
+  // A step that a journal's reader refuses could not be recovered.
+  const paths = instancePaths("/run/g", "vm1");
+  assertEquals(plan.steps.map((step) => stepFault(step, paths)).join(""), "");
   return plan;
 }
 

@@ -1,0 +1,207 @@
+/**
+ * A plan read back from a journal, checked word by word as if it came from the
+ * command line: paths must be those of the instance, ids of their grammar, and
+ * every command one that a plan of ours has. What is refused here is not done.
+ *
+ * @module
+ */
+
+import { basename } from "@std/path/posix";
+import { isUuid } from "../device/select.ts";
+import { isJson, type Json } from "../qmp/message.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { parseJson } from "../state/json.ts";
+import { checkDevice, checkProcess } from "../state/own_check.ts";
+import type { Step } from "./step.ts";
+import {
+  accepted,
+  type Check,
+  dictionary,
+  object,
+  orNull,
+  text,
+  whole,
+  word,
+} from "./value_check.ts";
+
+/** QEMU's ids of devices, nodes, backends and fds. */
+const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+/** linux/if.h, without what a path or a shell takes for something else. */
+export const TAP: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
+/** One line without control characters. */
+export const LINE: RegExp = /^[ -\x7e\xa0-\uffff]{0,4096}$/;
+
+const id = text(ID);
+const anything: Check = () => true;
+const absolute: Check = (value) =>
+  text(LINE)(value) && String(value).startsWith("/");
+const uuid: Check = (value) => typeof value === "string" && isUuid(value);
+
+/** What each command of a plan takes; others are in no plan. */
+const ARGUMENTS: Readonly<Record<string, (args: Json) => boolean>> = {
+  "add-fd": object({ "fdset-id": whole(0, 2 ** 31), "opaque": text(LINE) }),
+  "remove-fd": object({ "fdset-id": whole(0, 2 ** 31) }),
+  // What follows the id is never sent a second time.
+  "blockdev-add": (args) => id(args["node-name"]),
+  "blockdev-del": object({ "node-name": id }),
+  "getfd": object({ fdname: id }),
+  "closefd": object({ fdname: id }),
+  "netdev_add": (args) => id(args.id),
+  "netdev_del": object({ id }),
+  "device_add": (args) => id(args.id),
+  "device_del": object({ id }),
+};
+
+/** The command that takes each one back, and no other does. */
+const UNDO: Readonly<Record<string, string>> = {
+  "add-fd": "remove-fd",
+  "blockdev-add": "blockdev-del",
+  "getfd": "closefd",
+  "netdev_add": "netdev_del",
+  "device_add": "device_del",
+};
+
+/** The arguments by which a command names what it is about. */
+const NAMES = ["fdset-id", "node-name", "fdname", "id"];
+
+function command(value: unknown): boolean {
+  if (!isJson(value) || typeof value.execute !== "string") return false;
+  if (!Object.hasOwn(ARGUMENTS, value.execute)) return false;
+  const fits = ARGUMENTS[value.execute];
+  return isJson(value.arguments) && fits !== undefined && fits(value.arguments);
+}
+
+function undoes(undo: unknown, step: Json): boolean {
+  if (undo === null) return true;
+  if (!command(undo) || !isJson(undo)) return false;
+  const [mine, theirs] = [undo.arguments as Json, step.arguments as Json];
+  return undo.execute === UNDO[String(step.execute)] &&
+    NAMES.every((name) => mine[name] === theirs[name]);
+}
+
+function qmpStep(value: unknown): boolean {
+  const fields = {
+    kind: anything,
+    execute: anything,
+    arguments: anything,
+    undo: anything,
+  };
+  return object(fields, { fd: text(/^[a-z:0-9-]{1,32}$/) })(value) &&
+    command(value) && isJson(value) && undoes(value.undo, value);
+}
+
+const LIST = word("disks", "nics");
+
+const jsonText = accepted((one) => parseJson(String(one)));
+
+function change(value: unknown): boolean {
+  if (!isJson(value)) return false;
+  const was = { was: jsonText };
+  const entry = { change: anything, list: LIST, uuid };
+  switch (value.change) {
+    case "upgrade":
+      return object({ change: anything }, was)(value);
+    case "delete":
+      return object(entry, was)(value);
+    case "insert":
+      return object(
+        { ...entry, entry: jsonText },
+        { ...was, index: whole(0, 1e6) },
+      )(value);
+  }
+  return false;
+}
+
+/** A name that only we give: the runtime file's, eight letters, `.new`. */
+function stagedName({ runtime }: InstancePaths): Check {
+  const name = basename(runtime);
+  return (value) =>
+    typeof value === "string" && value.startsWith(name) &&
+    /^[a-z0-9]{8}\.new$/.test(value.slice(name.length));
+}
+
+const tapName: Check = (value) =>
+  text(TAP)(value) || object({ value: word("tap") })(value);
+const SEQ = /^\d{1,3}$/;
+const queues = whole(1, 64);
+
+/** A check for each kind of step. */
+function checksFor(
+  paths: InstancePaths,
+): { readonly [K in Step["kind"]]: Check } {
+  const kind = anything;
+  const staged = {
+    kind,
+    path: word(paths.runtime),
+    temporary: stagedName(paths),
+    change,
+  };
+  const title = text(LINE);
+  const device = accepted((one) => checkDevice(one, "device"));
+  return {
+    "qmp": qmpStep,
+    "unplug": object(
+      { kind, id, title, runState: text(LINE) },
+      { requestedAt: text(LINE) },
+    ),
+    "verify-device": object({ kind, id, slot: whole(0, 31) }),
+    "drop-drive": object({ kind, drive: text(LINE) }),
+    "drop-node": object({ kind, name: text(LINE) }),
+    "open-source": object({
+      kind,
+      path: absolute,
+      identity: text(LINE),
+      access: word("rw", "ro"),
+      direct: word(true, false),
+    }),
+    "open-tap": object({
+      kind,
+      name: orNull(text(TAP)),
+      queues,
+      vnetHdr: word("on", "off"),
+    }),
+    "open-vhost": object({ kind, queues }),
+    "bridge-port": object({ kind, bridge: text(TAP) }),
+    "network-script": object({
+      kind,
+      path: absolute,
+      environment: dictionary(/^[A-Z_]+$/, (one) => typeof one === "string"),
+    }),
+    "nic-files": object({
+      kind,
+      directory: word(paths.nicDir ?? "none"),
+      directoryWas: word("there", "missing"),
+      before: dictionary(SEQ, text(LINE)),
+      after: dictionary(SEQ, tapName),
+    }),
+    "await-release": object({
+      kind,
+      pid: whole(1, 2 ** 22),
+      identity: text(LINE),
+    }),
+    "await-tap-gone": object({ kind, tap: text(TAP) }),
+    "stage-state": object(staged),
+    "commit-state": object({ ...staged, inverse: change }),
+    "own-record": object({
+      kind,
+      place: object(
+        { runDir: word(paths.runDir), lockKey: word(paths.lockKey) },
+      ),
+      qemu: orNull(accepted((one) => checkProcess(one, "qemu"))),
+      change: object({ uuid, before: orNull(device), after: orNull(device) }),
+    }),
+  };
+}
+
+/** What is wrong with a step, undefined if it is one of ours. */
+export function stepFault(
+  step: unknown,
+  paths: InstancePaths,
+): string | undefined {
+  if (!isJson(step)) return "a step must be an object";
+  const checks: Readonly<Record<string, Check>> = checksFor(paths);
+  const kind = String(step.kind);
+  if (!Object.hasOwn(checks, kind)) return `no kind of step: ${kind}`;
+  if (checks[kind]?.(step)) return undefined;
+  return `step ${kind} is not one that a plan of this instance has`;
+}

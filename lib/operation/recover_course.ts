@@ -1,0 +1,56 @@
+/**
+ * Whether an interrupted operation is finished or taken back. Pure; the rule:
+ *
+ * - what had reached its record, or had nothing to ask of the guest, is
+ *   finished;
+ * - an addition is taken back, unless the guest has the device already and
+ *   nobody had begun to take it back;
+ * - a removal is finished once the guest was asked to release the device; if
+ *   the guest still does not, it stays recorded, as pending;
+ * - of a QEMU that is gone nothing is left to do or undo: what the node and the
+ *   file have of the operation is brought to what was true when it ended.
+ *
+ * @module
+ */
+
+import type { LeftJournal } from "./journal_read.ts";
+import type { Effect, Step } from "./step.ts";
+
+/** Which way to go. */
+export type Course = "finish" | "take-back";
+
+/** What reality says of an interrupted operation. */
+export interface Reality {
+  /** Whether the QEMU it was begun in still runs. */
+  readonly qemu: "same" | "gone";
+  /** Of the last step, which records the change; undefined: it has none. */
+  readonly committed: Effect | undefined;
+  /** Of the step {@linkcode turningPoint}; undefined: not asked. */
+  readonly turned: Effect | undefined;
+}
+
+/** The step that the guest takes part in, -1 if none does. */
+export function turningPoint(steps: readonly Step[]): number {
+  return steps.findIndex((step) =>
+    step.kind === "unplug" ||
+    (step.kind === "qmp" && step.execute === "device_add")
+  );
+}
+
+/** Chooses the way. */
+export function courseOf(
+  { plan, begun, undoing }: Pick<LeftJournal, "plan" | "begun" | "undoing">,
+  { qemu, committed, turned }: Reality,
+): Course {
+  const turn = turningPoint(plan.steps);
+  if (committed === "done" && !undoing) return "finish";
+  if (begun < turn) return "take-back";
+  if (plan.steps[turn]?.kind === "unplug") {
+    // The line of the next step tells that the guest had released it.
+    if (qemu === "gone") return begun > turn ? "finish" : "take-back";
+    return undoing && turned !== "done" ? "take-back" : "finish";
+  }
+  if (turn < 0) return plan.action === "remove" ? "finish" : "take-back";
+  if (qemu === "gone" || undoing) return "take-back";
+  return turned === "done" ? "finish" : "take-back";
+}

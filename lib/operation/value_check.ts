@@ -1,0 +1,63 @@
+/**
+ * Checks of values that were read back, put together from small ones.
+ *
+ * @module
+ */
+
+import { isJson } from "../qmp/message.ts";
+
+/** Whether a value can be what it stands for. */
+export type Check = (value: unknown) => boolean;
+
+/** A text of this form. */
+export function text(form: RegExp): Check {
+  return (value) => typeof value === "string" && form.test(value);
+}
+
+/** A whole number in this range. */
+export function whole(min: number, max: number): Check {
+  return (value) =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= min &&
+    value <= max;
+}
+
+/** One of these. */
+export function word(...words: readonly unknown[]): Check {
+  return (value) => words.includes(value);
+}
+
+/** Null, or what fits. */
+export function orNull(check: Check): Check {
+  return (value) => value === null || check(value);
+}
+
+/** What this function takes without throwing. */
+export function accepted(parse: (value: unknown) => unknown): Check {
+  return (value) => {
+    try {
+      parse(value);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+}
+
+/** An object with these keys and, if they are there, the optional ones. */
+export function object(
+  fields: Readonly<Record<string, Check>>,
+  optional: Readonly<Record<string, Check>> = {},
+): Check {
+  const known = new Map(Object.entries({ ...fields, ...optional }));
+  return (value) =>
+    isJson(value) &&
+    Object.keys(fields).every((key) => Object.hasOwn(value, key)) &&
+    Object.entries(value).every(([key, one]) => known.get(key)?.(one) ?? false);
+}
+
+/** Values of one kind by keys of one form. */
+export function dictionary(key: RegExp, check: Check): Check {
+  return (value) =>
+    isJson(value) &&
+    Object.entries(value).every(([name, one]) => key.test(name) && check(one));
+}

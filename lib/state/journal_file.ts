@@ -1,0 +1,170 @@
+/**
+ * The journal of one operation as a file: lines that are on the disk before
+ * the next step begins. What they mean is said elsewhere.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import {
+  fdatasync,
+  fsync,
+  openFile,
+  readAll,
+  statFd,
+  statPath,
+  unlink,
+  writeAll,
+} from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import type { InstancePaths } from "./instance.ts";
+import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
+
+/** A plan holds an entry of the runtime file twice, and that is bounded. */
+const MAX_BYTES = 8 * 1024 * 1024;
+
+/** Name of an instance's journal in our own directory. */
+export function journalName({ lockKey }: InstancePaths): string {
+  return `${lockKey}.journal`;
+}
+
+/** What was found in a journal's place. */
+export type JournalText =
+  | { readonly state: "none" }
+  | { readonly state: "there"; readonly lines: readonly string[] }
+  /** It is not ours to read: `why`. Nothing of it is used. */
+  | { readonly state: "unusable"; readonly why: string };
+
+/** A journal that is being written; owns its fd and that of the directory. */
+export class JournalFile implements Disposable {
+  readonly #directory: Fd;
+  readonly #name: string;
+  readonly #file: Fd;
+
+  /**
+   * Makes the file and writes its first line.
+   *
+   * @throws {HotplugError} `state-write-failed`; nothing is left behind
+   */
+  constructor(paths: InstancePaths, header: string) {
+    this.#directory = openOwnDirectory(paths.runDir);
+    this.#name = journalName(paths);
+    try {
+      this.#file = this.#make(header);
+    } catch (error) {
+      this.#directory.close();
+      throw new HotplugError(
+        "state-write-failed",
+        `Cannot write journal ${this.#name}: ${messageOf(error)}`,
+        { cause: error, hint: "nothing was changed" },
+      );
+    }
+  }
+
+  #make(header: string): Fd {
+    const flags = O.WRONLY | O.CREAT | O.EXCL | O.APPEND | O.NOFOLLOW;
+    const dir = this.#directory;
+    const file = openFile(this.#name, flags, { dir, mode: 0o600 });
+    try {
+      appendTo(file, header);
+      fsync(dir);
+      return file;
+    } catch (error) {
+      file.close();
+      unlink(this.#name, { dir });
+      throw error;
+    }
+  }
+
+  /**
+   * Adds a line; it is on the disk when this returns.
+   *
+   * @throws {SysError}
+   */
+  append(line: string): void {
+    appendTo(this.#file, line);
+  }
+
+  /**
+   * Removes the file: the operation is over.
+   *
+   * @throws {SysError}
+   */
+  remove(): void {
+    unlink(this.#name, { dir: this.#directory });
+    fsync(this.#directory);
+  }
+
+  /** Closes; a file that was not removed stays for whoever comes next. */
+  [Symbol.dispose](): void {
+    this.#file.close();
+    this.#directory.close();
+  }
+}
+
+function appendTo(file: Fd, line: string) {
+  writeAll(file, new TextEncoder().encode(`${line}\n`));
+  fdatasync(file);
+}
+
+function openJournal(name: string, dir: Fd): Fd | undefined {
+  try {
+    return openFile(name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, { dir });
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function faultOf(file: Fd): string | undefined {
+  const { kind, uid, mode, nlink } = statFd(file);
+  if (kind === "file" && uid === 0 && mode === 0o600 && nlink === 1) {
+    return undefined;
+  }
+  return `it must be a file of root with mode 0600 and one name: it is a ${kind} of uid ${uid} with mode 0${
+    mode.toString(8)
+  } and ${nlink} names`;
+}
+
+/**
+ * Reads a journal that somebody left. A last line without its end was being
+ * written when the writer was killed, so its step had not begun: left out.
+ */
+export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
+  try {
+    using file = openJournal(journalName(paths), dir);
+    if (file === undefined) return { state: "none" };
+    const why = faultOf(file);
+    if (why !== undefined) return { state: "unusable", why };
+    const text = new TextDecoder("utf-8", { fatal: false })
+      .decode(readAll(file, MAX_BYTES));
+    return { state: "there", lines: text.split("\n").slice(0, -1) };
+  } catch (error) {
+    return { state: "unusable", why: messageOf(error) };
+  }
+}
+
+/** Whether an instance has a journal, whatever is in it; for questions too. */
+export function findJournal(paths: InstancePaths): "there" | "none" {
+  using dir = openOwnDirectoryIfThere(paths.runDir);
+  if (dir === undefined) return "none";
+  try {
+    statPath(journalName(paths), { dir, followLinks: "no" });
+    return "there";
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return "none";
+    throw error;
+  }
+}
+
+/**
+ * Removes a journal that is of no use any more.
+ *
+ * @throws {SysError}
+ */
+export function removeJournalFile(dir: Fd, paths: InstancePaths): void {
+  unlink(journalName(paths), { dir });
+  fsync(dir);
+}

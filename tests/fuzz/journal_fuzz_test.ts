@@ -1,0 +1,119 @@
+/** Journals cut, mixed up and overwritten: read or refused, never a crash. */
+import { assert, assertEquals } from "@std/assert";
+import { parseJournal } from "../../lib/operation/journal_read.ts";
+import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import { stepFault } from "../../lib/operation/journal_check.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import {
+  diskAdd,
+  diskAddFacts,
+  facts,
+  nic,
+  nicAdd,
+  nicAddFacts,
+  planOf,
+} from "../unit/support.ts";
+import { fuzz, isSeedGiven, jsonText, oddText, type Random } from "./prng.ts";
+
+const PATHS = instancePaths("/run/g", "vm1");
+
+function journal(plan: unknown): string[] {
+  const header = {
+    version: 1,
+    boot: "01234567-89ab-cdef-0123-456789abcdef",
+    qemu: null,
+    at: "2026-01-01T00:00:00.000Z",
+    command: "nic add",
+    request: "{}",
+    plan,
+  };
+  return [
+    header,
+    { do: 0 },
+    { do: 1, values: { tap: "tap0" } },
+    { undo: 1 },
+    { undo: 0 },
+  ].map((one) => JSON.stringify(one));
+}
+
+const PLANS = [
+  planOf(planDiskAdd(diskAdd(), diskAddFacts())),
+  planOf(planNicAdd(nicAdd(), nicAddFacts())),
+  planOf(planNicRemove(
+    { kind: "nic-remove", instance: "vm1", device: "0" },
+    facts({ nics: [nic(0, 13)] }),
+  )),
+];
+
+Deno.test("parseJournal() reads what the tool writes", () => {
+  for (const plan of PLANS) {
+    const lines = journal(plan);
+    for (let n = 0; n <= lines.length; n++) {
+      const reading = parseJournal(lines.slice(0, n), PATHS);
+      assertEquals(reading.state, n < 2 ? "empty" : "left");
+      if (reading.state !== "left") continue;
+      const { begun, undoing, values } = reading.journal;
+      assertEquals([begun, undoing], [Math.min(n - 2, 1), n > 3]);
+      assertEquals(values.get("tap"), n > 2 ? "tap0" : undefined);
+    }
+  }
+});
+
+const HOSTILE: readonly (readonly [RegExp, string])[] = [
+  [/"path":"[^"]*runtime"/, '"path":"/etc/shadow"'],
+  [/"temporary":"[^"]*"/, '"temporary":"../../../../etc/x"'],
+  [/"temporary":"[^"]*"/, '"temporary":"vm1.runtime"'],
+  [/"directory":"[^"]*"/, '"directory":"/etc"'],
+  [/"execute":"\w+[_-]del"/, '"execute":"quit"'],
+  [/"execute":"\w+[_-]add"/, '"execute":"human-monitor-command"'],
+  [/"kind":"stage-state"/, '"kind":"__proto__"'],
+  [/"steps":\[/, '"steps":[null,'],
+  [/"steps":\[/, '"steps":[{"kind":"constructor"},'],
+  [/"instance":"vm1"/, '"instance":"vm2"'],
+  [/"version":1/, '"version":2'],
+  [/"list":"\w+","uuid":"[^"]*"/, '"list":"nics","uuid":"../x"'],
+];
+
+Deno.test("parseJournal() refuses a plan that is not ours", () => {
+  for (const [form, planted] of HOSTILE) {
+    const tried = PLANS.map((plan) => journal(plan))
+      .filter(([head = ""]) => form.test(head));
+    assert(tried.length > 0, String(form));
+    for (const [head = "", ...lines] of tried) {
+      const changed = [head.replace(form, planted), ...lines];
+      assertEquals(parseJournal(changed, PATHS).state, "damaged", planted);
+    }
+  }
+  const tap = journal(PLANS[1]).map((line) =>
+    line.replace('"tap":"tap0"', '"tap":"../../x"')
+  );
+  assertEquals(parseJournal(tap, PATHS).state, "damaged");
+});
+
+/** One place of a line overwritten, taken out or filled. */
+function damage(line: string, random: Random): string {
+  const from = random.below(line.length + 1);
+  const to = Math.min(line.length, from + random.below(9));
+  const put = random.once(2) ? jsonText(random, 2) : oddText(random, 4);
+  return line.slice(0, from) + put + line.slice(to);
+}
+
+Deno.test("parseJournal() takes any text", () => {
+  let refused = 0;
+  fuzz(3_000, (random) => {
+    const lines = journal(random.pick(PLANS));
+    const at = random.below(lines.length);
+    lines[at] = damage(lines[at] ?? "", random);
+    const reading = parseJournal(lines, PATHS);
+    if (reading.state === "damaged") refused++;
+    if (reading.state !== "left") return;
+    const { plan, begun } = reading.journal;
+    assert(begun < plan.steps.length);
+    for (const step of plan.steps) {
+      assertEquals(stepFault(step, PATHS), undefined);
+    }
+  });
+  if (!isSeedGiven()) assert(refused > 1_000, `${refused}`);
+});

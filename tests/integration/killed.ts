@@ -1,0 +1,113 @@
+/**
+ * An operation that is killed: its steps are done one by one with the journal
+ * that the tool writes, and then nothing more of it happens.
+ *
+ * @module
+ */
+
+import { expectRuntime, readFacts } from "../../lib/operation/facts.ts";
+import {
+  readDiskAddFacts,
+  readDiskRemoveFacts,
+} from "../../lib/operation/facts_disk.ts";
+import { readNicAddFacts } from "../../lib/operation/facts_nic.ts";
+import { Journal } from "../../lib/operation/journal.ts";
+import type { Decision, Plan } from "../../lib/operation/plan.ts";
+import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
+import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import type { Request } from "../../lib/operation/request.ts";
+import { verbsOf } from "../../lib/operation/step.ts";
+import { World } from "../../lib/operation/world.ts";
+import { QmpSession } from "../../lib/qmp/client.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import type { Instance } from "./support.ts";
+import { NAME } from "./runtime_text.ts";
+
+const TIMES = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
+
+/** A world upon an instance, as the tool opens one. */
+export async function openWorld(vm: Instance): Promise<World> {
+  const qmp = await QmpSession.open(vm.qmpPath, TIMES);
+  return new World(qmp, { ...TIMES, qmpPath: vm.qmpPath });
+}
+
+async function decide(
+  vm: Instance,
+  request: Request,
+  world: World,
+): Promise<Decision> {
+  const paths = instancePaths(vm.runDir, NAME);
+  const facts = await readFacts(paths, expectRuntime(paths), world.qmp);
+  switch (request.kind) {
+    case "disk-add":
+      return planDiskAdd(
+        request,
+        await readDiskAddFacts(facts, request, world),
+      );
+    case "disk-remove":
+      return planDiskRemove(
+        request,
+        await readDiskRemoveFacts(facts, world),
+      );
+    case "nic-add":
+      return planNicAdd(request, readNicAddFacts(facts, request));
+    case "nic-remove":
+      return planNicRemove(request, facts);
+    default:
+      return request satisfies never;
+  }
+}
+
+/** When a kill comes: the line of a step is written, the step done or not. */
+export interface KillPoint {
+  /** Index of the step. */
+  readonly step: number;
+  readonly when: "before" | "after";
+}
+
+/** The plan of a request as it would be now. */
+export async function planNow(vm: Instance, request: Request): Promise<Plan> {
+  using world = await openWorld(vm);
+  const decision = await decide(vm, request, world);
+  if (decision.kind === "plan") return decision.plan;
+  throw new Error("there is nothing to do");
+}
+
+/** Every point at which a plan can be killed. */
+export function killPoints({ steps }: Plan): KillPoint[] {
+  return steps.flatMap((_, step) =>
+    (["before", "after"] as const).map((when) => ({ step, when }))
+  );
+}
+
+/**
+ * Plans and carries out a request up to a point, and no further: what a killed
+ * process held is closed, and nothing is undone.
+ */
+export async function killAt(
+  vm: Instance,
+  request: Request,
+  { step: last, when }: KillPoint,
+): Promise<Plan> {
+  using world = await openWorld(vm);
+  const decision = await decide(vm, request, world);
+  if (decision.kind !== "plan") throw new Error("there is nothing to do");
+  const { plan } = decision;
+  using journal = new Journal(instancePaths(vm.runDir, NAME), {
+    plan,
+    command: request.kind.replace("-", " "),
+    request: "",
+    qemu: undefined,
+  });
+  const progress = journal.progress(world.values);
+  for (const [index, step] of plan.steps.slice(0, last + 1).entries()) {
+    progress.doing?.(step, index);
+    if (index === last && when === "before") break;
+    await verbsOf(step).do(step, world);
+  }
+  world[Symbol.dispose]();
+  await vm.peer.idle();
+  return plan;
+}

@@ -1,0 +1,204 @@
+/** Operations killed at every step of their plans, and what comes after. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { recover } from "../../lib/operation/recover.ts";
+import { turningPoint } from "../../lib/operation/recover_course.ts";
+import type { Request } from "../../lib/operation/request.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
+import { Instance, NAME, NEW, NEW_DISK, NEW_NIC, TAP } from "./support.ts";
+
+const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
+const uuid = { value: NEW, origin: "given" } as const;
+
+function diskAdd(vm: Instance): Request {
+  return {
+    kind: "disk-add",
+    instance: NAME,
+    uuid,
+    source: vm.image(),
+    settings: {},
+    migratable: "required",
+  };
+}
+
+function nicAdd(): Request {
+  return {
+    kind: "nic-add",
+    instance: NAME,
+    uuid,
+    mac: { value: "aa:00:00:00:00:01", origin: "given" },
+    mode: "none",
+    tap: TAP,
+  };
+}
+
+const diskRemove: Request = {
+  kind: "disk-remove",
+  instance: NAME,
+  device: NEW,
+  bootDisk: "kept",
+};
+
+const nicRemove: Request = { kind: "nic-remove", instance: NAME, device: NEW };
+
+async function recoverNow(vm: Instance) {
+  const recovery = await recover(instancePaths(vm.runDir, NAME), OPTIONS);
+  await vm.peer.idle();
+  return recovery;
+}
+
+/** Our own directory without the lock, which stays. */
+function ownFiles(vm: Instance): string[] {
+  return [...Deno.readDirSync(vm.ownDir)].map(({ name }) => name)
+    .filter((name) => !name.endsWith(".lock"));
+}
+
+async function eachKill(
+  prepare: (vm: Instance) => Promise<void>,
+  requestOf: (vm: Instance) => Request,
+  check: (
+    vm: Instance,
+    at: KillPoint & { readonly turned: boolean },
+    before: unknown,
+  ) => Promise<void>,
+) {
+  let points: KillPoint[] | undefined;
+  for (let i = 0; points === undefined || i < points.length; i++) {
+    await using vm = new Instance();
+    await prepare(vm);
+    const request = requestOf(vm);
+    const plan = await planNow(vm, request);
+    await vm.peer.idle();
+    points ??= killPoints(plan);
+    const point = points[i] as KillPoint;
+    const before = vm.state();
+    await killAt(vm, request, point);
+    const turn = turningPoint(plan.steps);
+    const turned = point.step > turn ||
+      (point.step === turn && point.when === "after");
+    await check(vm, { ...point, turned }, before);
+    assertEquals(ownFiles(vm), []);
+  }
+}
+
+for (
+  const [title, requestOf, id] of [
+    ["disk add", diskAdd, NEW_DISK],
+    ["nic add", nicAdd, NEW_NIC],
+  ] as const
+) {
+  Deno.test(`recover() ${title} killed at any step: back, or forward once the guest has it`, async () => {
+    const seen = new Set<string | undefined>();
+    await eachKill(
+      async () => {},
+      requestOf,
+      async (vm, { turned }, before) => {
+        const recovery = await recoverNow(vm);
+        seen.add(recovery?.did);
+        if (turned) {
+          assertEquals(recovery?.did, "finished");
+          const { json } = await vm.cli("list", NAME);
+          const device = (json.devices as Record<string, unknown>[])
+            .find((one) => one.id === id);
+          assertEquals(device?.status, "ok");
+          assertEquals(
+            vm.peer.model.contents().filter((one) => /^fd/.test(one)),
+            [],
+          );
+          assertEquals([...Deno.readDirSync(vm.at("conf"))].length, 1);
+        } else {
+          assertEquals(recovery?.did, "taken back");
+          assertEquals(vm.state(), before);
+        }
+        assertEquals(await recoverNow(vm), undefined);
+      },
+    );
+    assertEquals([...seen].sort(), ["finished", "taken back"]);
+  });
+}
+
+async function withDisk(vm: Instance) {
+  const image = vm.image();
+  const ran = await vm.cli("disk", "add", NAME, image, "--uuid", NEW);
+  assertEquals(ran.status, 0, ran.out);
+}
+
+async function withNic(vm: Instance) {
+  const words = ["--mode", "none", "--tap", TAP, "--uuid", NEW];
+  const ran = await vm.cli("nic", "add", NAME, ...words);
+  assertEquals(ran.status, 0, ran.out);
+}
+
+for (
+  const [title, prepare, request] of [
+    ["disk remove", withDisk, diskRemove],
+    ["nic remove", withNic, nicRemove],
+  ] as const
+) {
+  Deno.test(`recover() ${title} killed at any step: forward once the guest was asked`, async () => {
+    await eachKill(
+      prepare,
+      () => request,
+      async (vm, { step }, before) => {
+        const recovery = await recoverNow(vm);
+        if (step === 0) {
+          assertEquals([recovery?.did, vm.state()], ["taken back", before]);
+          return;
+        }
+        assertEquals(recovery?.did, "finished");
+        const contents = vm.peer.model.contents().join();
+        assertEquals(contents.includes(NEW.slice(0, 8)), false, contents);
+        assertEquals(vm.text.includes(NEW), false);
+        const again = await vm.cli(...title.split(" "), NAME, NEW);
+        assertEquals([again.status, again.json.changed], [0, false]);
+      },
+    );
+  });
+}
+
+Deno.test("recover() of a VM that is gone brings node and file in order", async () => {
+  for (const request of [diskAdd, nicAdd]) {
+    await eachKill(async () => {}, request, async (vm, _at, before) => {
+      await vm.peer.die();
+      const recovery = await recover(
+        instancePaths(vm.runDir, NAME),
+        OPTIONS,
+      );
+      if (recovery?.did === "finished") {
+        assertEquals(vm.text.includes(NEW), true);
+      } else {
+        const { files, taps } = vm.state();
+        const was = before as ReturnType<Instance["state"]>;
+        const isSocket = (line: string) => line.includes("/ctrl/");
+        assertEquals(
+          { files: files.filter((one) => !isSocket(one)), taps },
+          { files: was.files.filter((one) => !isSocket(one)), taps: was.taps },
+        );
+      }
+    });
+  }
+});
+
+Deno.test("the same command again works after a kill at any step", async () => {
+  await eachKill(async () => {}, diskAdd, async (vm) => {
+    const image = `${vm.runDir}/disk.img`;
+    const ran = await vm.cli("disk", "add", NAME, image, "--uuid", NEW);
+    assertEquals(ran.status, 0, ran.out);
+    const device = ran.json.device as Record<string, unknown>;
+    assertEquals([device.id, device.index], [NEW_DISK, 1]);
+    assertEquals(vm.runtime[3].length, 2);
+    assertMatch((ran.json.warnings as string[]).join(), /interrupted/);
+  });
+});
+
+Deno.test("a dry run tells of a journal and touches nothing", async () => {
+  await using vm = new Instance();
+  await killAt(vm, diskAdd(vm), { step: 2, when: "after" });
+  const before = vm.state();
+  const image = vm.image("other.img");
+  const state = { ...vm.state() };
+  const ran = await vm.cli("disk", "add", NAME, image, "--dry-run");
+  assertEquals([ran.status, vm.state()], [0, state], ran.out);
+  assertMatch((ran.json.warnings as string[]).join(), /interrupted/);
+  assertEquals(before.qemu, state.qemu);
+});
