@@ -73,8 +73,9 @@ const DISK_ADD: CommandSpec = {
     {
       name: "via",
       value: "V",
-      help: "how QEMU gets at the disk: fdset",
-      default: "fdset",
+      help:
+        "how QEMU gets at the disk: fdset, path, chown, mknod or (with a URI) uri",
+      default: "fdset, else path",
     },
   ],
   examples: [

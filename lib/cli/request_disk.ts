@@ -11,6 +11,7 @@ import {
   type DiskSettings,
 } from "../device/disk_settings.ts";
 import { HotplugError } from "../errors.ts";
+import { VIAS } from "../host/access_record.ts";
 import type { DiskAdd } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
 import { option, path, plug } from "./request_words.ts";
@@ -78,13 +79,13 @@ export function diskAdd(
   source: string,
 ): DiskAdd {
   refuseUnsupported(invocation, "format", "raw");
-  refuseUnsupported(invocation, "via", "fdset");
   return {
     kind: "disk-add",
     instance,
     ...plug(invocation),
     source: sourcePath(source),
     settings: diskSettings(invocation),
+    via: option(invocation, "via", (word) => check.oneOf(word, VIAS)),
     iothread: option(invocation, "iothread", check.qemuId),
     migratable: invocation.flags.has("not-migratable")
       ? "not-needed"

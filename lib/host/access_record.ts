@@ -38,6 +38,8 @@ export interface ChrootNode {
   readonly name: string;
   /** The device it names, `major:minor`. */
   readonly rdev: string;
+  /** Its owner: QEMU's uid. */
+  readonly uid: number;
   /** `bind`: bind-mounted, the file system allows no nodes (nodev). */
   readonly kind: "node" | "bind";
   /** The directory's permissions before; null if they were left alone. */

@@ -37,6 +37,14 @@ async function doStep(step: Step, world: World): Promise<void> {
 /** Steps whose undoing asks QEMU, and needs what came later to be undone. */
 const IN_QEMU: readonly Step["kind"][] = ["qmp", "unplug"];
 
+/** Steps that stay, too, while QEMU may still use what they made. */
+const FOR_QEMU: readonly Step["kind"][] = [
+  ...IN_QEMU,
+  "give-owner",
+  "make-node",
+  "own-record",
+];
+
 /**
  * Undoes what was done, last first, and returns what could not be. What QEMU
  * still uses is not taken from it: once something stays there, all that was
@@ -53,7 +61,7 @@ export async function rollBack(
     const verbs = verbsOf(step);
     const { step: title, undo } = verbs.describe(step);
     const inQemu = IN_QEMU.includes(step.kind);
-    if (stays && inQemu) {
+    if (stays && FOR_QEMU.includes(step.kind)) {
       if (undo !== null) left.push(`${title}: left alone, being in use`);
       continue;
     }

@@ -37,6 +37,7 @@ import {
   RUN_STATE,
 } from "../qmp/commands.ts";
 import { askAll } from "../qmp/query.ts";
+import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import {
   type InstancePaths,
@@ -99,6 +100,8 @@ export interface Facts {
   readonly nicFilesFault: string | undefined;
   /** Whether Ganeti's place for such directories is there. */
   readonly nicDirectoryPossible: boolean;
+  /** The tool's own record. */
+  readonly own: OwnFacts;
   /** Random text for names that must not exist yet. */
   readonly nonce: string;
 }
@@ -173,13 +176,15 @@ export async function readFacts(
   qmp: QmpSession,
 ): Promise<Facts> {
   const { nicDir } = paths;
+  const qemu = await readQemu(qmp, paths);
   const folder: NicFolder = nicDir === undefined
     ? { state: "missing" }
     : readNicFiles(nicDir);
   return {
     paths,
     content,
-    qemu: await readQemu(qmp, paths),
+    qemu,
+    own: await readOwnFacts(paths, qemu.process),
     diskIdentities: content.runtime.disks.map(({ link }) =>
       link === null ? undefined : identityAt(link)
     ),

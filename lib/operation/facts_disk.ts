@@ -7,9 +7,10 @@
 import { inspectSource, type Source } from "../host/source.ts";
 import { isMadeUp } from "../device/backend.ts";
 import { BLOCK_GRAPH, type BlockGraph } from "../qmp/block_graph.ts";
-import { IOTHREADS } from "../qmp/commands.ts";
+import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { Facts } from "./facts.ts";
+import type { AccessFacts } from "./facts_access.ts";
 import type { DiskAdd } from "./request.ts";
 import type { World } from "./world.ts";
 
@@ -19,6 +20,14 @@ export interface DiskAddFacts extends Facts {
   readonly source: Source;
   /** Asked for only if the request names one. */
   readonly iothreads: ReadonlySet<string>;
+  /** Undefined if the disk goes opened, which needs no more. */
+  readonly access: AccessFacts | undefined;
+}
+
+/** Whether QEMU is to open the disk by itself. */
+function opensItself(facts: Facts, { via }: DiskAdd): boolean {
+  if (via !== undefined) return via !== "fdset";
+  return FDSET_COMMANDS.some((name) => !facts.qemu.commands.has(name));
 }
 
 /**
@@ -41,7 +50,13 @@ export async function readDiskAddFacts(
     direct: cache === "none",
   });
   world.keepFd("source-pin", pinned);
-  return { ...facts, source, iothreads };
+  if (!opensItself(facts, request)) {
+    return { ...facts, source, iothreads, access: undefined };
+  }
+  const { readAccessFacts } = await import("./facts_access.ts");
+  const reading = { pinned, access };
+  const seen = await readAccessFacts(facts.qemu, source, reading);
+  return { ...facts, source, iothreads, access: seen };
 }
 
 /** What removing a disk depends on. */

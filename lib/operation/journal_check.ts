@@ -11,7 +11,7 @@ import { isUuid } from "../device/select.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
-import { checkDevice, checkProcess } from "../state/own_check.ts";
+import { checkAccess, checkDevice, checkProcess } from "../state/own_check.ts";
 import type { Step } from "./step.ts";
 import {
   accepted,
@@ -120,6 +120,12 @@ function stagedName({ runtime }: InstancePaths): Check {
     /^[a-z0-9]{8}\.new$/.test(value.slice(name.length));
 }
 
+/** What was changed on this node for a disk, in this way. */
+function accessBy(way: "chown" | "mknod"): Check {
+  const fits = accepted((one) => checkAccess(one, "access"));
+  return (value) => isJson(value) && value.way === way && fits(value);
+}
+
 const tapName: Check = (value) =>
   text(TAP)(value) || object({ value: word("tap") })(value);
 const SEQ = /^\d{1,3}$/;
@@ -182,6 +188,17 @@ function checksFor(
     "await-tap-gone": object({ kind, tap: text(TAP) }),
     "stage-state": object(staged),
     "commit-state": object({ ...staged, inverse: change }),
+    "probe-path": object({
+      kind,
+      pid: whole(1, 2 ** 22),
+      path: absolute,
+      identity: text(LINE),
+      access: word("rw", "ro"),
+    }),
+    "give-owner": object({ kind, given: accessBy("chown") }),
+    "return-owner": object({ kind, given: accessBy("chown") }),
+    "make-node": object({ kind, node: accessBy("mknod") }),
+    "remove-node": object({ kind, node: accessBy("mknod") }),
     "own-record": object({
       kind,
       place: object(

@@ -20,6 +20,7 @@ import {
   type QemuFacts,
   readQemu,
 } from "./facts.ts";
+import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { DeviceView } from "./plan.ts";
@@ -145,6 +146,20 @@ async function askQemu(
   }
 }
 
+/** A record that cannot be used hides nothing else. */
+async function readOwn(
+  paths: InstancePaths,
+  qemu: QemuFacts | undefined,
+): Promise<{ own: OwnFacts | undefined; warnings: string[] }> {
+  try {
+    const own = await readOwnFacts(paths, qemu?.process);
+    return { own, warnings: [] };
+  } catch (error) {
+    if (!(error instanceof HotplugError)) throw error;
+    return { own: undefined, warnings: [error.message] };
+  }
+}
+
 function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
   return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
 }
@@ -175,14 +190,15 @@ export async function listInstance(
   const { runtime } = expectRuntime(paths);
   const answer = await askQemu(paths, options);
   const qemu = typeof answer === "string" ? undefined : answer;
-  const facts = { qemu, nicFiles: nicFilesOf(paths) };
+  const { own, warnings } = await readOwn(paths, qemu);
+  const facts = { qemu, nicFiles: nicFilesOf(paths), own };
   return {
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),
     devices: listDevices(runtime, facts),
     warnings: typeof answer === "string"
-      ? [`${answer}: listed from the runtime file`]
-      : [],
+      ? [`${answer}: listed from the runtime file`, ...warnings]
+      : warnings,
   };
 }
 

@@ -19,6 +19,9 @@ import {
 } from "../device/disk_settings.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
+import type { Via } from "../host/access_record.ts";
+import { FDSET_COMMANDS } from "../qmp/commands.ts";
+import type { QmpVersion } from "../qmp/message.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk.ts";
@@ -29,15 +32,15 @@ import {
   newIdentity,
   planAddition,
 } from "./plan_addition.ts";
+import { chooseAccess } from "./plan_access.ts";
 import { command, qmpStep, refuseImpossible } from "./plan_common.ts";
+import { refuseMissingCommands } from "./refusals.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 import { newDiskView } from "./view.ts";
 
+/** The least there must be; the way to the disk may need more. */
 const ADD_COMMANDS = [
-  "add-fd",
-  "remove-fd",
-  "query-fdsets",
   "blockdev-add",
   "blockdev-del",
   "device_add",
@@ -140,31 +143,68 @@ function checkMigratable(
   );
 }
 
-function addSteps(facts: DiskAddFacts, disk: DiskDevice): Step[] {
+/** The disk goes opened, in an fd set of its own, which then goes again. */
+function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): AddSteps {
   const fdset = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
   const set = { "fdset-id": fdset };
   const opaque = `kvm-hotplug disk-add ${disk.uuid}`;
-  const node = { "node-name": disk.id };
   const { access, cache } = disk.settings;
   const { direct } = cacheMode(cache, disk.devType);
   const { path, identity } = facts.source;
+  return {
+    filename: `/dev/fdset/${fdset}`,
+    before: [
+      { kind: "open-source", path, identity, access, direct },
+      {
+        ...qmpStep("add-fd", { ...set, opaque }, command("remove-fd", set)),
+        fd: "source",
+      },
+    ],
+    after: [qmpStep("remove-fd", set, null)],
+  };
+}
+
+/** What comes before and after the disk itself, and what QEMU opens. */
+interface AddSteps {
+  readonly filename: string;
+  readonly before: readonly Step[];
+  readonly after: readonly Step[];
+}
+
+function addSteps(
+  disk: DiskDevice,
+  { filename, before, after }: AddSteps,
+  release: QmpVersion,
+): Step[] {
   return [
-    { kind: "open-source", path, identity, access, direct },
-    {
-      ...qmpStep("add-fd", { ...set, opaque }, command("remove-fd", set)),
-      fd: "source",
-    },
+    ...before,
     qmpStep(
       "blockdev-add",
-      blockdevArguments(disk, {
-        from: { filename: `/dev/fdset/${fdset}` },
-        release: facts.qemu.version,
-      }),
-      command("blockdev-del", node),
+      blockdevArguments(disk, { from: { filename }, release }),
+      command("blockdev-del", { "node-name": disk.id }),
     ),
     deviceStep(diskDeviceArguments(disk)),
-    qmpStep("remove-fd", set, null),
+    ...after,
   ];
+}
+
+/** The way to the disk: opened, or by a path of QEMU's own. */
+function accessOf(
+  facts: DiskAddFacts,
+  disk: DiskDevice,
+  via: DiskAdd["via"],
+): { via: Via; steps: AddSteps } {
+  if (via === "uri") {
+    throw refuse("Option --via uri goes with a URI as the source");
+  }
+  const { id, uuid, settings } = disk;
+  const chosen = chooseAccess(facts, { via, id, uuid, mode: settings.access });
+  if (chosen === undefined) {
+    refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
+    return { via: "fdset", steps: fdsetSteps(facts, disk) };
+  }
+  const { filename, steps } = chosen;
+  return { via: chosen.via, steps: { filename, before: steps, after: [] } };
 }
 
 /**
@@ -178,13 +218,14 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   if (twin !== undefined) return alreadyThere(facts, twin);
   const disk = newDisk(facts, request);
   const reproducible = checkMigratable(facts, disk, request.migratable);
+  const { via, steps } = accessOf(facts, disk, request.via);
   const index = facts.content.runtime.disks.length;
   return planAddition(facts, {
     kind: "disk",
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
-    view: newDiskView(disk, index),
-    steps: addSteps(facts, disk),
+    view: newDiskView(disk, { index, via }),
+    steps: addSteps(disk, steps, facts.qemu.version),
     warnings: reproducible
       ? []
       : ["Ganeti cannot start or migrate the instance with this disk"],

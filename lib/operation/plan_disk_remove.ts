@@ -12,6 +12,7 @@ import type { Facts } from "./facts.ts";
 import type { DiskRemoveFacts } from "./facts_disk.ts";
 import type { Decision } from "./plan.ts";
 import { qmpStep } from "./plan_common.ts";
+import { endAccessSteps } from "./plan_access_end.ts";
 import { planRemoval } from "./plan_removal.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep, Step } from "./step.ts";
@@ -96,9 +97,10 @@ export function planDiskRemove(
     check: (chosen) => {
       if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
     },
-    backend: ({ id, entry }) => [
+    backend: ({ id, uuid, entry }) => [
       ...backendSteps(facts, id),
       ...releaseSteps(facts, entry.index),
+      ...endAccessSteps(facts.own, uuid.toLowerCase()),
     ],
   });
 }

@@ -17,6 +17,7 @@ import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
 import { refuseImpossible, stateSteps } from "./plan_common.ts";
+import { forgetSteps } from "./plan_access_end.ts";
 import type { Step, UnplugStep } from "./step.ts";
 import { recordedView } from "./view.ts";
 
@@ -159,6 +160,7 @@ export function planRemoval<E extends DeviceEntry>(
         stage,
         ...unplugSteps(facts, chosen),
         ...removal.backend(chosen),
+        ...forgetSteps(facts.own, chosen.uuid.toLowerCase()),
         commit,
       ],
       warnings: [],

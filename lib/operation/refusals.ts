@@ -53,6 +53,14 @@ export function refuseRunState(qemu: QemuFacts): void {
   }
 }
 
+/** Which of these commands a monitor does not offer. */
+export function missingCommands(
+  qemu: QemuFacts,
+  needed: readonly string[],
+): string[] {
+  return needed.filter((name) => !qemu.commands.has(name));
+}
+
 /**
  * Refuses a QEMU that is too old, or whose monitor is restricted.
  *
@@ -62,7 +70,7 @@ export function refuseMissingCommands(
   qemu: QemuFacts,
   needed: readonly string[],
 ): void {
-  const missing = needed.filter((name) => !qemu.commands.has(name));
+  const missing = missingCommands(qemu, needed);
   if (missing.length === 0) return;
   throw unsupported(
     `This QEMU's monitor lacks ${missing.join(", ")}`,

@@ -8,6 +8,7 @@
 import type { IdScheme } from "../device/device_id.ts";
 import type { DiskSettings } from "../device/disk_settings.ts";
 import type { NicMode } from "../device/nic.ts";
+import type { Via } from "../host/access_record.ts";
 
 /** A uuid and whether the user gave it. */
 export interface UuidChoice {
@@ -43,6 +44,8 @@ export interface DiskAdd extends Plug {
   readonly source: string;
   /** What the user set; the instance's hvparams give the rest. */
   readonly settings: Partial<DiskSettings>;
+  /** How QEMU is to get at it; undefined: what is safe and works. */
+  readonly via?: Via | undefined;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
   /** Whether a start from the runtime file must give the same disk. */

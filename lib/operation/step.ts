@@ -8,8 +8,8 @@
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
-import type { OwnChange, OwnPlace } from "../state/own_record.ts";
+import type { AccessStep, OwnRecordStep } from "./access_steps.ts";
+import { accessVerbs } from "./step_access.ts";
 import {
   blockVerbs,
   type DropDriveStep,
@@ -168,18 +168,6 @@ export interface CommitStateStep extends StagedChange {
   readonly inverse: RuntimeChange;
 }
 
-/** Changes what the tool's own record has of one device. */
-export interface OwnRecordStep {
-  /** Carried out by ./step_own.ts. */
-  readonly kind: "own-record";
-  /** Where the record lies. */
-  readonly place: OwnPlace;
-  /** Whom it is written for; null if QEMU's process is unknown. */
-  readonly qemu: ProcessIdentity | null;
-  /** The device's part before and after. */
-  readonly change: OwnChange;
-}
-
 /** One thing an operation does, as plain JSON. */
 export type Step =
   | QmpStep
@@ -197,7 +185,8 @@ export type Step =
   | AwaitTapGoneStep
   | StageStateStep
   | CommitStateStep
-  | OwnRecordStep;
+  | OwnRecordStep
+  | AccessStep;
 
 /** Has a step taken effect? `unknown`: nothing can tell. */
 export type Effect = "done" | "not-done" | "unknown";
@@ -240,6 +229,7 @@ const VERBS: VerbTable = {
   ...hostVerbs,
   ...stateVerbs,
   ...ownVerbs,
+  ...accessVerbs,
 };
 
 /** The verbs of a step's kind. */

@@ -5,7 +5,8 @@
  */
 
 import type { OwnDevice } from "../state/own_record.ts";
-import type { OwnRecordStep, Verbs } from "./step.ts";
+import type { OwnRecordStep } from "./access_steps.ts";
+import type { Verbs } from "./step.ts";
 
 /** Hardly any operation has such a step: the rest is loaded when one runs. */
 const records = () => import("../state/own_record.ts");

@@ -6,6 +6,7 @@
 
 import { backendOf } from "../device/backend.ts";
 import { addrOfSlot, type PciPlace } from "../device/bus_slot.ts";
+import type { Via } from "../host/access_record.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { NicDevice } from "../device/nic.ts";
@@ -20,7 +21,10 @@ function place({ bus, slot }: PciPlace) {
 }
 
 /** A disk that is to be plugged. */
-export function newDiskView(disk: DiskDevice, index: number): DeviceView {
+export function newDiskView(
+  disk: DiskDevice,
+  { index, via }: { readonly index: number; readonly via: Via },
+): DeviceView {
   return {
     kind: "disk",
     index,
@@ -32,7 +36,7 @@ export function newDiskView(disk: DiskDevice, index: number): DeviceView {
     source: disk.source,
     size_bytes: disk.sizeBytes,
     format: "raw",
-    via: "fdset",
+    via,
   };
 }
 
@@ -80,7 +84,19 @@ function common(entry: DeviceEntry) {
   };
 }
 
-function diskView(entry: DiskEntry, qemu: QemuFacts | undefined): DeviceView {
+/** How QEMU got at a live disk; its own path may be one made for it. */
+function viaOf(
+  file: string,
+  { uri, uuid }: DiskEntry,
+  own: ViewFacts["own"],
+): Via {
+  if (file.startsWith("/dev/fdset/")) return "fdset";
+  if (uri !== null && !file.startsWith("/")) return "uri";
+  const noted = uuid && own?.record.devices[uuid.toLowerCase()]?.via;
+  return noted || "path";
+}
+
+function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
   const id = entry.hvinfo.id;
   const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
   const size = entry.sizeMib === undefined ? null : entry.sizeMib * MIB;
@@ -90,11 +106,7 @@ function diskView(entry: DiskEntry, qemu: QemuFacts | undefined): DeviceView {
     source: entry.uri ?? entry.link,
     size_bytes: live?.sizeBytes ?? size,
     format: "raw",
-    via: live === undefined
-      ? null
-      : live.file.startsWith("/dev/fdset/")
-      ? "fdset"
-      : "path",
+    via: live === undefined ? null : viaOf(live.file, entry, own),
   };
 }
 
@@ -117,11 +129,13 @@ function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
 /** What a view is made from; QEMU may be out of reach. */
 export type ViewFacts =
   & Pick<Facts, "nicFiles">
-  & { readonly qemu: QemuFacts | undefined };
+  & {
+    readonly qemu: QemuFacts | undefined;
+    /** Undefined if the record could not be read. */
+    readonly own?: Facts["own"] | undefined;
+  };
 
 /** A device of the runtime file. */
 export function recordedView(entry: DeviceEntry, facts: ViewFacts): DeviceView {
-  return entry.kind === "disk"
-    ? diskView(entry, facts.qemu)
-    : nicView(entry, facts);
+  return entry.kind === "disk" ? diskView(entry, facts) : nicView(entry, facts);
 }

@@ -6,7 +6,11 @@
  */
 
 import type { Fd } from "../sys/fd.ts";
-import { QmpNoGreetingError, QmpTimeoutError } from "./errors.ts";
+import {
+  QmpCommandError,
+  QmpNoGreetingError,
+  QmpTimeoutError,
+} from "./errors.ts";
 import type { Json, QmpEvent, QmpVersion } from "./message.ts";
 import type {
   Command,
@@ -125,8 +129,15 @@ export class QmpSession implements Disposable {
     const lines = messages.map((message) => JSON.stringify(message));
     await this.#stream.send(lines, { fd, timeoutMs });
     const values: unknown[] = [];
-    for (const { id, execute } of messages) {
-      values.push(await this.#reply(id, execute));
+    for (const [i, { id, execute }] of messages.entries()) {
+      try {
+        values.push(await this.#reply(id, execute));
+      } catch (error) {
+        const nothing = commands[i]?.ifMissing === "nothing" &&
+          error instanceof QmpCommandError && error.class === "CommandNotFound";
+        if (!nothing) throw error;
+        values.push(undefined);
+      }
     }
     return values;
   }

@@ -167,9 +167,13 @@ function readFdset(one: Json): Fdset {
   };
 }
 
+/** What handing over an opened file needs. */
+export const FDSET_COMMANDS = ["add-fd", "remove-fd", "query-fdsets"] as const;
+
 /** The fd sets QEMU keeps. */
 export const FDSETS: Query<Fdset[]> = {
   execute: "query-fdsets",
+  ifMissing: "nothing",
   read: (value) => list(value).map(readFdset),
 };
 
@@ -220,5 +224,6 @@ function readNetdevs(value: unknown): Map<string, Netdev> {
 export const NETDEVS: Query<Map<string, Netdev>> = {
   execute: "human-monitor-command",
   args: { "command-line": "info network" },
+  ifMissing: "nothing",
   read: readNetdevs,
 };

@@ -46,4 +46,9 @@ export interface Command {
   readonly execute: string;
   /** What it takes, by QEMU's names. @default none */
   readonly args?: Json | undefined;
+  /**
+   * `nothing`: a monitor without the command, old or restricted, is one that
+   * has nothing of what is asked for. @default refused
+   */
+  readonly ifMissing?: "nothing";
 }

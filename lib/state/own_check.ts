@@ -105,7 +105,8 @@ const BOOT = /^[0-9a-f-]{36}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 const LIMIT = /^[a-z][a-z-]{0,31}$/;
 
-function checkAccess(value: unknown, what: string): AccessRecord {
+/** Checks what was changed on the node for a disk. @throws {RecordFault} */
+export function checkAccess(value: unknown, what: string): AccessRecord {
   const data = expectData(value, what);
   const way = expectWord(data.way, ["chown", "mknod"] as const, `${what}.way`);
   if (way === "chown") {
@@ -124,6 +125,7 @@ function checkAccess(value: unknown, what: string): AccessRecord {
     rootInode: expectText(data.rootInode, INODE, `${what}.rootInode`),
     name: expectText(data.name, DEVICE_ID, `${what}.name`),
     rdev: expectText(data.rdev, RDEV, `${what}.rdev`),
+    uid: expectWhole(data.uid, MAX_ID, `${what}.uid`),
     kind: expectWord(data.kind, ["node", "bind"] as const, `${what}.kind`),
     rootMode: rootMode === null
       ? null

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
-import { type OwnRecordStep, verbsOf } from "../../lib/operation/step.ts";
+import type { OwnRecordStep } from "../../lib/operation/access_steps.ts";
+import { verbsOf } from "../../lib/operation/step.ts";
 import {
   applyOwnChange,
   changeOwnRecord,
@@ -34,6 +35,7 @@ const MKNOD = {
   rootInode: "0:24 9 0:0",
   name: "disk-d0000000-1111-4111",
   rdev: "7:0",
+  uid: 65534,
   kind: "node",
   rootMode: 0o700,
 } as const;

@@ -49,9 +49,6 @@ const PLANS: Record<string, (given: FactsSpec) => Decision> = {
 
 const NEEDED: Record<string, readonly string[]> = {
   "disk add": [
-    "add-fd",
-    "remove-fd",
-    "query-fdsets",
     "blockdev-add",
     "blockdev-del",
     "device_add",

@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
 import type { Facts, QemuFacts } from "../../lib/operation/facts.ts";
+import type { AccessFacts } from "../../lib/operation/facts_access.ts";
 import type { DiskAddFacts } from "../../lib/operation/facts_disk.ts";
 import type { NicAddFacts } from "../../lib/operation/facts_nic.ts";
 import { stepFault } from "../../lib/operation/journal_check.ts";
@@ -17,6 +18,7 @@ import type { QmpStep, Step } from "../../lib/operation/step.ts";
 import type { PciDevice } from "../../lib/qmp/commands.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
+import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
 import {
   type DeviceEntry,
   parseRuntime,
@@ -227,6 +229,11 @@ export function facts(spec: FactsSpec = {}): Facts {
       understood.nics.map((_, i) => [i, `tap${i}`]),
     ),
     nicDirectoryPossible: true,
+    own: {
+      place: { runDir: "/run/g", lockKey: "vm1" },
+      qemu: null,
+      record: EMPTY_RECORD,
+    },
     nonce: "abcdefgh",
     ...more,
     qemu: { ...qemuWith(understood), ...qemu },
@@ -238,9 +245,10 @@ export function diskAddFacts(
   spec: FactsSpec & {
     readonly source?: Partial<DiskAddFacts["source"]>;
     readonly iothreads?: ReadonlySet<string>;
+    readonly access?: AccessFacts;
   } = {},
 ): DiskAddFacts {
-  const { source, iothreads, ...more } = spec;
+  const { source, iothreads, access, ...more } = spec;
   return {
     ...facts(more),
     source: {
@@ -256,6 +264,7 @@ export function diskAddFacts(
     },
     iothreads: new Set(["io0", "io1"]),
     ...(iothreads && { iothreads }),
+    access,
   };
 }
 

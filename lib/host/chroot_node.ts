@@ -1,0 +1,149 @@
+/**
+ * The node of a block device in QEMU's root directory, made and removed by a
+ * held directory fd; no link is followed, nothing that was there is touched.
+ *
+ * @module
+ */
+
+import { refuse } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import {
+  fchmod,
+  fchown,
+  type FileStatus,
+  mknodBlock,
+  openFile,
+  statFd,
+  statPath,
+  unlink,
+} from "../sys/file.ts";
+import { openWithoutLinks } from "../sys/file_lookup.ts";
+import { O } from "../sys/layout.ts";
+import { bindMount, unmount } from "../sys/mount.ts";
+import { type ChrootNode, inodeKey } from "./access_record.ts";
+
+/** Where device nodes can always be made: a bind mount's origin. */
+const DEV = "/dev";
+
+/** What makes a root directory of mode 0700 passable: search, no reading. */
+const PASSABLE = 0o011;
+
+function statIn(dir: Fd, name: string): FileStatus | undefined {
+  try {
+    return statPath(name, { dir, followLinks: "no" });
+  } catch (error) {
+    if (error instanceof SysError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** QEMU's root directory, undefined if another is there now. */
+function openRoot({ root, rootInode }: ChrootNode): Fd | undefined {
+  let fd: Fd;
+  try {
+    fd = openWithoutLinks(root, O.RDONLY | O.DIRECTORY);
+  } catch (error) {
+    const gone = error instanceof SysError &&
+      ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
+    if (gone) return undefined;
+    throw error;
+  }
+  if (inodeKey(statFd(fd)) === rootInode) return fd;
+  fd.close();
+  return undefined;
+}
+
+/** Makes the node with its owner and mode; on failure it is gone again. */
+function makeNode(
+  dir: Fd,
+  { name, rdev, uid }: Pick<ChrootNode, "name" | "rdev" | "uid">,
+): void {
+  // No permission at all before it has its owner.
+  mknodBlock(name, { dir, rdev, mode: 0 });
+  try {
+    const status = statPath(name, { dir, followLinks: "no" });
+    using fd = openFile(name, O.PATH | O.NOFOLLOW, { dir });
+    if (status.kind !== "block" || inodeKey(statFd(fd)) !== inodeKey(status)) {
+      throw refuse(`${name} was replaced while it was made`);
+    }
+    fchown(fd, uid, 0);
+    // fchmod(2) takes no O_PATH; the magic link leads to the same inode.
+    Deno.chmodSync(`/proc/self/fd/${fd.number}`, 0o600);
+  } catch (error) {
+    unlink(name, { dir });
+    throw error;
+  }
+}
+
+/** Makes the node in /dev, mounts it onto an empty file, and unlinks it. */
+function makeMount(root: Fd, node: ChrootNode): void {
+  using dev = openFile(DEV, O.PATH | O.DIRECTORY);
+  const name = originOf(node);
+  makeNode(dev, { ...node, name });
+  try {
+    const flags = O.RDONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
+    openFile(node.name, flags, { dir: root, mode: 0o600 }).close();
+    using from = openFile(name, O.PATH | O.NOFOLLOW, { dir: dev });
+    using onto = openFile(node.name, O.PATH | O.NOFOLLOW, { dir: root });
+    bindMount(from, onto);
+  } finally {
+    unlink(name, { dir: dev });
+  }
+}
+
+/** What stands in /dev for a moment; it names whose it is. */
+function originOf({ name }: ChrootNode): string {
+  return `.kvm-hotplug-${name}`;
+}
+
+/**
+ * Makes the node, and lets QEMU pass to it.
+ *
+ * @throws {HotplugError} `refused` if QEMU's root directory is another one now
+ * @throws {SysError} `EEXIST` if something has the name
+ */
+export function makeChrootNode(node: ChrootNode): void {
+  using root = openRoot(node);
+  if (root === undefined) {
+    throw refuse(`${node.root} is another directory than a moment ago`);
+  }
+  if (node.kind === "node") makeNode(root, node);
+  else makeMount(root, node);
+  if (node.rootMode !== null) fchmod(root, node.rootMode | PASSABLE);
+}
+
+function isOurNode(status: FileStatus | undefined, { rdev }: ChrootNode) {
+  return status?.kind === "block" && status.rdev === rdev;
+}
+
+function isPlaceholder(status: FileStatus | undefined): boolean {
+  return status?.kind === "file" && status.uid === 0 && status.sizeBytes === 0;
+}
+
+function removeMount(root: Fd, node: ChrootNode): void {
+  if (isOurNode(statIn(root, node.name), node)) unmount(root, node.name);
+  if (isPlaceholder(statIn(root, node.name))) unlink(node.name, { dir: root });
+  using dev = openFile(DEV, O.PATH | O.DIRECTORY);
+  const origin = originOf(node);
+  if (isOurNode(statIn(dev, origin), node)) unlink(origin, { dir: dev });
+}
+
+/** Removes the node; what is not it is left alone. May be repeated. */
+export function removeChrootNode(node: ChrootNode): void {
+  using root = openRoot(node);
+  if (root === undefined) return;
+  if (node.kind === "bind") removeMount(root, node);
+  else if (isOurNode(statIn(root, node.name), node)) {
+    unlink(node.name, { dir: root });
+  }
+  const passable = node.rootMode !== null &&
+    statFd(root).mode === (node.rootMode | PASSABLE);
+  if (passable) fchmod(root, node.rootMode ?? 0);
+}
+
+/** Whether the node is there. */
+export function hasChrootNode(node: ChrootNode): boolean {
+  using root = openRoot(node);
+  return root !== undefined && isOurNode(statIn(root, node.name), node);
+}

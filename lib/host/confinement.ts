@@ -1,0 +1,122 @@
+/**
+ * How a QEMU really runs, asked of its process: hvparams tell what was meant.
+ *
+ * @module
+ */
+
+import { SysError } from "../sys/errno.ts";
+import { statPath } from "../sys/file.ts";
+import type { Credentials } from "../sys/credentials.ts";
+import type { QemuProcess } from "./process.ts";
+
+/** How one QEMU process is confined. */
+export interface Confinement {
+  /** It was found by this. */
+  readonly pid: number;
+  /** What the kernel judges its accesses by. */
+  readonly credentials: Credentials;
+  /** Its root directory as we name it, `/` if it has none of its own. */
+  readonly root: string;
+  /** `chroot`: other files lie behind the same paths. */
+  readonly jail: "chroot" | "none";
+  /** In another one, its uids are not ours. */
+  readonly userNamespace: "ours" | "another";
+  /** In another one, our mounts are not its. */
+  readonly mountNamespace: "ours" | "another";
+  /** `Seccomp:` of its status: 0 none, 1 strict, 2 filter. */
+  readonly seccomp: number;
+  /** What its command line says of it, e.g. `-runas nobody`. */
+  readonly options: readonly string[];
+}
+
+/** QEMU's options that confine it: qemu-options.hx. */
+const OPTIONS = ["-runas", "-chroot", "-run-with", "-sandbox"];
+
+/** The confining options of a command line, each with its value. */
+export function confiningOptions(argv: readonly string[]): string[] {
+  return argv.flatMap((word, i) => {
+    const option = word.startsWith("--") ? word.slice(1) : word;
+    return OPTIONS.includes(option) ? [`${option} ${argv[i + 1] ?? ""}`] : [];
+  });
+}
+
+/**
+ * Reads what the kernel judges by out of `/proc/PID/status`.
+ *
+ * @returns undefined if it is no such text
+ */
+export function credentialsOf(
+  status: string,
+): Credentials & { readonly seccomp: number } | undefined {
+  const field = (name: string) =>
+    status.split("\n").find((line) => line.startsWith(`${name}:`))
+      ?.slice(name.length + 1).trim();
+  const numbers = (name: string) =>
+    (field(name) ?? "").split(/\s+/).filter((one) => one).map(Number);
+  // Real, effective, saved, file system: proc(5).
+  const [uid, gid] = [numbers("Uid")[3], numbers("Gid")[3]];
+  const capabilities = field("CapEff");
+  const fits = uid !== undefined && gid !== undefined &&
+    /^[0-9a-f]{1,16}$/.test(capabilities ?? "");
+  if (!fits) return undefined;
+  return {
+    uid,
+    gid,
+    groups: numbers("Groups"),
+    capabilities: BigInt(`0x${capabilities}`),
+    seccomp: numbers("Seccomp")[0] ?? 0,
+  };
+}
+
+/** Two processes are in the same namespace if these links read the same. */
+function namespace(pid: number, kind: "user" | "mnt"): "ours" | "another" {
+  const ours = Deno.readLinkSync(`/proc/self/ns/${kind}`);
+  const its = Deno.readLinkSync(`/proc/${pid}/ns/${kind}`);
+  return ours === its ? "ours" : "another";
+}
+
+function isOurRoot(pid: number): boolean {
+  const [ours, its] = [statPath("/"), statPath(`/proc/${pid}/root`)];
+  return ours.inode === its.inode && ours.device === its.device;
+}
+
+/**
+ * Reads how a process is confined.
+ *
+ * @returns undefined if it has ended, or may not be looked at
+ */
+export function readConfinement(
+  { pid, argv }: QemuProcess,
+): Confinement | undefined {
+  try {
+    const read = credentialsOf(Deno.readTextFileSync(`/proc/${pid}/status`));
+    if (read === undefined) return undefined;
+    const { seccomp, ...credentials } = read;
+    const mountNamespace = namespace(pid, "mnt");
+    const same = isOurRoot(pid) && mountNamespace === "ours";
+    return {
+      pid,
+      credentials,
+      root: Deno.readLinkSync(`/proc/${pid}/root`),
+      jail: same ? "none" : "chroot",
+      userNamespace: namespace(pid, "user"),
+      mountNamespace,
+      seccomp,
+      options: confiningOptions(argv),
+    };
+  } catch (error) {
+    // Gone meanwhile, or of another user; anything else is a fault of ours.
+    const known = error instanceof SysError ||
+      error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (known) return undefined;
+    throw error;
+  }
+}
+
+/** A process's confinement in a few words: `uid 65534, root /run/…`. */
+export function confinementText(
+  { credentials: { uid }, root, jail }: Confinement,
+): string {
+  return `uid ${uid}${jail === "none" ? "" : `, root directory ${root}`}`;
+}

@@ -1,0 +1,64 @@
+/**
+ * Giving a disk to QEMU's user, and back. The inode is held all the while, and
+ * only its owner is changed.
+ *
+ * @module
+ */
+
+import { refuse } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { fchown, statFd } from "../sys/file.ts";
+import { openWithoutLinks } from "../sys/file_lookup.ts";
+import { O } from "../sys/layout.ts";
+import { type GivenOwner, inodeKey } from "./access_record.ts";
+
+/** chown(2): an id of -1 is left as it is. */
+const KEEP = 0xffffffff;
+
+function openRecorded(path: string): Fd | undefined {
+  try {
+    return openWithoutLinks(path, O.PATH);
+  } catch (error) {
+    const gone = error instanceof SysError &&
+      ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
+    if (gone) return undefined;
+    throw error;
+  }
+}
+
+/** The very inode that is recorded, undefined if it is not there any more. */
+function hold({ path, inode }: GivenOwner): Fd | undefined {
+  const fd = openRecorded(path);
+  if (fd === undefined || inodeKey(statFd(fd)) === inode) return fd;
+  fd.close();
+  return undefined;
+}
+
+/**
+ * Gives the disk to QEMU's user.
+ *
+ * @throws {HotplugError} `refused` if another file is there now
+ */
+export function giveOwner(given: GivenOwner): void {
+  using fd = hold(given);
+  if (fd === undefined) {
+    throw refuse(
+      `Cannot give ${given.path} to uid ${given.to}: it is another file than a moment ago`,
+    );
+  }
+  fchown(fd, given.to, KEEP);
+}
+
+/** Gives the disk back; what somebody else owns by now is left alone. */
+export function returnOwner(given: GivenOwner): void {
+  using fd = hold(given);
+  if (fd === undefined || statFd(fd).uid !== given.to) return;
+  fchown(fd, given.from, KEEP);
+}
+
+/** Whose the disk is now; undefined if it is gone. */
+export function ownerNow(given: GivenOwner): number | undefined {
+  using fd = hold(given);
+  return fd && statFd(fd).uid;
+}

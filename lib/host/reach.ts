@@ -1,0 +1,120 @@
+/**
+ * Whether QEMU itself can open a file of this node: asked of the kernel, with
+ * QEMU's credentials, below QEMU's root directory. No permission bit and no
+ * ACL is judged here.
+ *
+ * @module
+ */
+
+import { actingAs } from "../sys/credentials.ts";
+import { Errno, SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { openFile, statFd } from "../sys/file.ts";
+import {
+  type AccessMode,
+  checkAccess,
+  openInRoot,
+} from "../sys/file_lookup.ts";
+import { O } from "../sys/layout.ts";
+import { isNodev } from "../sys/mount.ts";
+import type { Confinement } from "./confinement.ts";
+import { identityOf } from "./identity.ts";
+
+/** What is looked for. */
+export interface Wanted {
+  /** Absolute, as QEMU will open it. */
+  readonly path: string;
+  /** What must be found there: {@linkcode identityOf}. */
+  readonly identity: string;
+  /** How QEMU will open it. */
+  readonly access: AccessMode;
+}
+
+/** Opens QEMU's root directory; the caller owns the fd. */
+export function openRootOf(pid: number): Fd {
+  return openFile(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);
+}
+
+function faultOf(error: SysError): string {
+  return error.errno === Errno.ENOSYS
+    ? "this kernel is too old to ask (Linux 5.8 is needed)"
+    : error.message;
+}
+
+/** Runs a question; its failure is an answer. */
+function answer(ask: () => string | undefined): string | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (error instanceof SysError) return faultOf(error);
+    throw error;
+  }
+}
+
+function isThere(fd: Fd, { path, identity }: Wanted): string | undefined {
+  const found = identityOf(statFd(fd));
+  return found === identity ? undefined : `${path} is another file there`;
+}
+
+/**
+ * How far QEMU gets with a path: `reach` to the file itself, whoever owns it,
+ * `access` to reading or writing it. Opens nothing, so that a dry run may ask.
+ *
+ * The path was walked, and the file opened, by a thread with a deadline before:
+ * a dead file system has been met there.
+ *
+ * @returns what stands in the way of each, undefined if nothing
+ */
+export function lookAsQemu(
+  { pid, credentials }: Confinement,
+  wanted: Wanted,
+): { readonly reach: string | undefined; readonly access: string | undefined } {
+  let reached = false;
+  const access = answer(() => {
+    using root = openRootOf(pid);
+    return actingAs(credentials, () => {
+      using fd = openInRoot(root, wanted.path, O.PATH);
+      const other = isThere(fd, wanted);
+      if (other !== undefined) return other;
+      reached = true;
+      const block = statFd(fd).kind === "block";
+      if (block && isNodev(fd)) return `${wanted.path} lies on a nodev mount`;
+      checkAccess(fd, wanted.access);
+    });
+  });
+  return { reach: reached ? undefined : access, access };
+}
+
+/**
+ * Opens a file exactly as QEMU will, and closes it again.
+ *
+ * @returns what stands in the way, undefined if nothing
+ */
+export function openAsQemu(
+  { pid, credentials }: Confinement,
+  wanted: Wanted,
+): string | undefined {
+  return answer(() => {
+    using root = openRootOf(pid);
+    return actingAs(credentials, () => {
+      const mode = wanted.access === "rw" ? O.RDWR : O.RDONLY;
+      using fd = openInRoot(root, wanted.path, mode | O.NONBLOCK);
+      return isThere(fd, wanted);
+    });
+  });
+}
+
+/** A name that no file has: what the kernel says of it tells of the directory. */
+const NO_FILE = ".kvm-hotplug-no-such-file";
+
+/** Whether QEMU may pass through its own root directory to a file in it. */
+export function canPassRoot({ pid, credentials }: Confinement): boolean {
+  try {
+    using root = openRootOf(pid);
+    actingAs(credentials, () => openInRoot(root, NO_FILE, O.PATH).close());
+    return true;
+  } catch (error) {
+    if (error instanceof SysError) return error.code === "ENOENT";
+    throw error;
+  }
+}

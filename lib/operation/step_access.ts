@@ -1,0 +1,160 @@
+/**
+ * Steps that let QEMU get at a disk by its path.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import type {
+  GiveOwnerStep,
+  MakeNodeStep,
+  ProbePathStep,
+  RemoveNodeStep,
+  ReturnOwnerStep,
+} from "./access_steps.ts";
+import type { Verbs } from "./step.ts";
+
+/** Hardly any operation has such steps: the rest is loaded when one runs. */
+const owners = () => import("../host/disk_owner.ts");
+const nodes = () => import("../host/chroot_node.ts");
+
+async function probe(
+  { pid, path, identity, access }: ProbePathStep,
+): Promise<string | undefined> {
+  const { confinementText, readConfinement } = await import(
+    "../host/confinement.ts"
+  );
+  const { openAsQemu } = await import("../host/reach.ts");
+  const confinement = readConfinement({ pid, argv: [] });
+  if (confinement === undefined) return `QEMU (pid ${pid}) has ended`;
+  const fault = openAsQemu(confinement, { path, identity, access });
+  return fault && `QEMU (${confinementText(confinement)}) cannot: ${fault}`;
+}
+
+const probePath: Verbs<ProbePathStep> = {
+  async do(step) {
+    const fault = await probe(step);
+    if (fault === undefined) return;
+    throw new HotplugError(
+      "host-error",
+      `Cannot let QEMU open ${step.path} itself: ${fault}`,
+      { hint: "everything was undone" },
+    );
+  },
+  async undo() {},
+  async confirm(step) {
+    return await probe(step) === undefined ? "done" : "not-done";
+  },
+  describe: ({ pid, path, access }) => ({
+    step: "make sure that QEMU can open the disk by itself",
+    qmp: null,
+    host: `open ${path} ${
+      access === "rw" ? "read-write" : "read-only"
+    } below /proc/${pid}/root with QEMU's uid, groups and capabilities`,
+    undo: null,
+  }),
+};
+
+const giveOwner: Verbs<GiveOwnerStep> = {
+  async do({ given }) {
+    (await owners()).giveOwner(given);
+  },
+  async undo({ given }) {
+    (await owners()).returnOwner(given);
+  },
+  async confirm({ given }) {
+    const owner = (await owners()).ownerNow(given);
+    return owner === given.to ? "done" : "not-done";
+  },
+  describe: ({ given: { path, from, to } }) => ({
+    step: "give the disk to QEMU's user",
+    qmp: null,
+    host: `chown ${to} ${path}`,
+    undo: `chown ${from} ${path}, if it is still the same file`,
+  }),
+};
+
+const returnOwner: Verbs<ReturnOwnerStep> = {
+  async do({ given }) {
+    (await owners()).returnOwner(given);
+  },
+  async undo({ given }) {
+    const { giveOwner, ownerNow } = await owners();
+    if (ownerNow(given) === given.from) giveOwner(given);
+  },
+  async confirm({ given }) {
+    const owner = (await owners()).ownerNow(given);
+    return owner === given.to ? "not-done" : "done";
+  },
+  describe: ({ given: { path, from, to } }) => ({
+    step: "give the disk back to its owner",
+    qmp: null,
+    host: `chown ${from} ${path}, if it is still the same file`,
+    undo: `chown ${to} ${path}`,
+  }),
+};
+
+function nodeText({ node }: MakeNodeStep | RemoveNodeStep): string {
+  const { root, name, rdev, uid, kind, rootMode } = node;
+  const [major, minor] = rdev.split(":");
+  const passable = rootMode === null
+    ? ""
+    : `; chmod ${(rootMode | 0o011).toString(8)} ${root}`;
+  const made = `mknod ${root}/${name} b ${major} ${minor}`;
+  return `${
+    kind === "node" ? made : `${made}, made in /dev and bind-mounted`
+  }, owner ${uid}, mode 0600${passable}`;
+}
+
+function removalText({ node }: MakeNodeStep | RemoveNodeStep): string {
+  const { root, name, kind, rootMode } = node;
+  return `${kind === "bind" ? "unmount and " : ""}remove ${root}/${name}${
+    rootMode === null ? "" : `; chmod ${rootMode.toString(8)} ${root}`
+  }`;
+}
+
+const makeNode: Verbs<MakeNodeStep> = {
+  async do({ node }) {
+    (await nodes()).makeChrootNode(node);
+  },
+  async undo({ node }) {
+    (await nodes()).removeChrootNode(node);
+  },
+  async confirm({ node }) {
+    return (await nodes()).hasChrootNode(node) ? "done" : "not-done";
+  },
+  describe: (step) => ({
+    step: "make a node of the disk in QEMU's root directory",
+    qmp: null,
+    host: nodeText(step),
+    undo: removalText(step),
+  }),
+};
+
+const removeNode: Verbs<RemoveNodeStep> = {
+  async do({ node }) {
+    (await nodes()).removeChrootNode(node);
+  },
+  async undo({ node }) {
+    const { hasChrootNode, makeChrootNode } = await nodes();
+    if (!hasChrootNode(node)) makeChrootNode(node);
+  },
+  async confirm({ node }) {
+    return (await nodes()).hasChrootNode(node) ? "not-done" : "done";
+  },
+  describe: (step) => ({
+    step: "remove the disk's node from QEMU's root directory",
+    qmp: null,
+    host: removalText(step),
+    undo: nodeText(step),
+  }),
+};
+
+/** The verbs of the steps that let QEMU get at a disk by its path. */
+export const accessVerbs = {
+  "probe-path": probePath,
+  "give-owner": giveOwner,
+  "return-owner": returnOwner,
+  "make-node": makeNode,
+  "remove-node": removeNode,
+} as const;

@@ -1,0 +1,155 @@
+/**
+ * Asking the kernel what another process may do, by becoming like it for the
+ * length of one synchronous call.
+ *
+ * The C library's setfsuid & co. change only the calling thread anyway, but its
+ * setgroups changes all threads; so all are made as plain system calls, which
+ * the kernel applies to the calling thread alone (credentials(7)). A threaded
+ * FFI call would run on any thread of a pool, with anybody's credentials; a
+ * helper program (`setpriv`) is not on every node. So it happens on the main
+ * thread, between two lines of JavaScript that no other code gets in between.
+ *
+ * @module
+ */
+
+import { checked } from "./errno.ts";
+import { libc } from "./libc.ts";
+
+/** What the kernel judges an access to files by. */
+export interface Credentials {
+  /** File system uid: `Uid:` of /proc/PID/status, fourth number. */
+  readonly uid: number;
+  /** File system gid: `Gid:`, fourth number. */
+  readonly gid: number;
+  /** Supplementary groups: `Groups:`. */
+  readonly groups: readonly number[];
+  /** Effective capabilities as a bit mask: `CapEff:`. */
+  readonly capabilities: bigint;
+}
+
+/** asm/unistd_64.h of x86_64; asm-generic/unistd.h of aarch64. */
+const NR = Deno.build.arch === "x86_64"
+  ? {
+    getgroups: 115n,
+    setgroups: 116n,
+    setfsuid: 122n,
+    setfsgid: 123n,
+    capget: 125n,
+    capset: 126n,
+  }
+  : {
+    getgroups: 158n,
+    setgroups: 159n,
+    setfsuid: 151n,
+    setfsgid: 152n,
+    capget: 90n,
+    capset: 91n,
+  };
+
+/** linux/capability.h: version 3, two words for each of the three sets. */
+const CAPABILITY_VERSION = 0x20080522;
+const CAPABILITY_DATA_BYTES = 24;
+/** limits.h: NGROUPS_MAX. */
+const MAX_GROUPS = 65536;
+/** No such id: asked for, it changes nothing, and the answer is the current. */
+const NOBODY = 0xffffffff;
+
+function capabilityHeader(): Uint32Array<ArrayBuffer> {
+  return new Uint32Array([CAPABILITY_VERSION, 0]);
+}
+
+/** Effective, permitted and inheritable, low words first. */
+function readCapabilities(): Uint32Array<ArrayBuffer> {
+  const data = new Uint32Array(new ArrayBuffer(CAPABILITY_DATA_BYTES));
+  checked(
+    // SAFETY: header and data have the sizes of version 3 and outlive the
+    // synchronous call; the result is checked by checked().
+    () => libc.syscallBuffers(NR.capget, capabilityHeader(), data),
+    { syscall: "capget" },
+  );
+  return data;
+}
+
+function writeCapabilities(data: Uint32Array<ArrayBuffer>): void {
+  checked(
+    // SAFETY: header and data have the sizes of version 3 and outlive the
+    // synchronous call; the result is checked by checked().
+    () => libc.syscallBuffers(NR.capset, capabilityHeader(), data),
+    { syscall: "capset" },
+  );
+}
+
+/** The same sets, the effective one cut down to what `mask` has. */
+function limited(
+  data: Uint32Array<ArrayBuffer>,
+  mask: bigint,
+): Uint32Array<ArrayBuffer> {
+  const cut = data.slice();
+  // Order of struct __user_cap_data_struct: effective, permitted, inheritable.
+  cut[0] = (data[1] ?? 0) & Number(mask & 0xffffffffn);
+  cut[3] = (data[4] ?? 0) & Number((mask >> 32n) & 0xffffffffn);
+  return cut;
+}
+
+function readGroups(): Uint32Array<ArrayBuffer> {
+  const groups = new Uint32Array(new ArrayBuffer(MAX_GROUPS * 4));
+  const count = checked(
+    // SAFETY: `groups` has room for as many as are asked for and outlives the
+    // synchronous call; the result is checked by checked().
+    () => libc.syscallList(NR.getgroups, BigInt(MAX_GROUPS), groups),
+    { syscall: "getgroups" },
+  );
+  return groups.slice(0, count);
+}
+
+function writeGroups(groups: Uint32Array<ArrayBuffer>): void {
+  const count = BigInt(groups.length);
+  checked(
+    // SAFETY: `groups` has `count` entries and outlives the synchronous call;
+    // the result is checked by checked().
+    () => libc.syscallList(NR.setgroups, count, groups),
+    { syscall: "setgroups" },
+  );
+}
+
+/**
+ * Sets the thread's file system uid or gid.
+ *
+ * @returns the one before
+ * @throws {Error} if the kernel did not take it; the call has no errno
+ */
+function setFsId(which: "setfsuid" | "setfsgid", id: number): number {
+  // SAFETY: no memory; the call cannot fail but by being ignored, which the
+  // second call, asking only, finds out.
+  const before = libc.syscallNumber(NR[which], id) >>> 0;
+  const now = libc.syscallNumber(NR[which], NOBODY) >>> 0;
+  if (now !== id) throw new Error(`${which}(${id}) was ignored: it is ${now}`);
+  return before;
+}
+
+/**
+ * Runs `ask` with the credentials of another process, and takes our own back
+ * whatever happens. Security modules (SELinux, AppArmor) still see us.
+ *
+ * @param ask Synchronous: another task must not run in between.
+ * @throws {SysError} `EPERM` unless we are root.
+ */
+export function actingAs<T>(as: Credentials, ask: () => T): T {
+  const capabilities = readCapabilities();
+  const groups = readGroups();
+  const undo: (() => void)[] = [];
+  try {
+    undo.push(() => writeGroups(groups));
+    writeGroups(Uint32Array.from(as.groups));
+    const gid = setFsId("setfsgid", as.gid);
+    undo.push(() => setFsId("setfsgid", gid));
+    const uid = setFsId("setfsuid", as.uid);
+    undo.push(() => setFsId("setfsuid", uid));
+    undo.push(() => writeCapabilities(capabilities));
+    writeCapabilities(limited(capabilities, as.capabilities));
+    return ask();
+  } finally {
+    // The capabilities come back first: the rest needs them.
+    for (const step of undo.reverse()) step();
+  }
+}
