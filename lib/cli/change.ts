@@ -5,30 +5,50 @@
  * @module
  */
 
-import { run } from "../operation/run.ts";
+import type { Request } from "../operation/request.ts";
+import { type Outcome, run } from "../operation/run.ts";
 import { verbsOf } from "../operation/step.ts";
 import type { Answer, Call } from "./answer.ts";
 import { outcomeDocument, outcomeText } from "./report_change.ts";
 import { reachOf, requestOf } from "./requests.ts";
 
+/** What a request came to, as a command answers it. */
+export interface Carried {
+  /** For who needs more than the documents tell. */
+  readonly outcome: Outcome;
+  /** The same for the caller. */
+  readonly answer: Answer;
+}
+
 /**
- * Carries out a change, or plans it only.
+ * Carries out a request, or plans it only.
  *
  * @throws {HotplugError}
  */
-export async function change(
+export async function carryOut(
+  request: Request,
   { invocation, terminal, trace }: Call,
-): Promise<Answer> {
-  const outcome = await run(requestOf(invocation), {
+): Promise<Carried> {
+  const outcome = await run(request, {
     ...reachOf(invocation, terminal.env),
     mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
     signal: terminal.signal,
     trace: trace.qmp,
     progress: trace.progress((step) => verbsOf(step).describe(step)),
   });
-  return {
+  const answer = {
     text: outcomeText(outcome),
     document: outcomeDocument(outcome),
     warnings: outcome.warnings,
   };
+  return { outcome, answer };
+}
+
+/**
+ * Carries out the change a command line asks for.
+ *
+ * @throws {HotplugError}
+ */
+export async function change(call: Call): Promise<Answer> {
+  return (await carryOut(requestOf(call.invocation), call)).answer;
 }

@@ -16,7 +16,7 @@ function planDocument(steps: readonly Step[]): StepDescription[] {
 }
 
 /** What a change answers; `dry_run` and `plan` only if it was a dry run. */
-export type OutcomeDocument = Omit<Outcome, "plan"> & {
+export type OutcomeDocument = Omit<Outcome, "plan" | "entry"> & {
   readonly ok: boolean;
   readonly dry_run?: boolean;
   readonly plan?: readonly StepDescription[];

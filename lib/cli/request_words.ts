@@ -57,7 +57,9 @@ function uuidChoice(invocation: Invocation): UuidChoice {
 }
 
 /** What adding a disk and adding a NIC have in common. */
-export function plug(invocation: Invocation): Omit<Plug, "instance"> {
+export function plug(
+  invocation: Invocation,
+): Omit<Plug, "instance" | "ganeti"> {
   return {
     uuid: uuidChoice(invocation),
     name: option(invocation, "name", check.shortText),

@@ -9,6 +9,7 @@ import { HotplugError, named, refuse } from "../errors.ts";
 import type { Call, Streams } from "./answer.ts";
 import { Lanes } from "./lanes.ts";
 import { type Line, readLines } from "./lines.ts";
+import { ganetiFailure, isGanetiMethod } from "./rpc_ganeti.ts";
 import { type Job, jobOf } from "./rpc_job.ts";
 import {
   errorText,
@@ -127,7 +128,9 @@ class Server {
       return resultText(id, await this.#lanes.run(laneOf(read), run));
     } catch (failure) {
       const error = named(failure);
-      const more = job?.onFailure?.(error) ?? {};
+      const more = isGanetiMethod(request.method)
+        ? ganetiFailure(request.method, error)
+        : {};
       return errorText(id, { error, instance: job?.instance, more });
     }
   }

@@ -8,6 +8,7 @@ import { type HotplugError, usage } from "../errors.ts";
 import type { JsonObject } from "../state/json.ts";
 import type { Answer, Call } from "./answer.ts";
 import type { Invocation } from "./args.ts";
+import { GANETI_METHODS, ganetiJob, isGanetiMethod } from "./rpc_ganeti.ts";
 import { commandOfMethod, invocationOf } from "./rpc_invocation.ts";
 import { RPC_ERRORS, type RpcRequest } from "./rpc_message.ts";
 
@@ -19,8 +20,6 @@ export interface Job {
   readonly instance: string | undefined;
   /** Who carries it out. @default the handler of its command */
   readonly act?: (call: Call) => Promise<Answer>;
-  /** What a failure's document carries besides. @default nothing */
-  readonly onFailure?: (error: HotplugError) => Record<string, unknown>;
 }
 
 /** A request that JSON-RPC itself has an error for. */
@@ -43,13 +42,16 @@ export function jobOf(
   { method, params = EMPTY }: RpcRequest,
   base: Invocation,
 ): Job | NoJob {
+  if (isGanetiMethod(method)) return ganetiJob(method, params, base);
   const command = commandOfMethod(method);
   if (command === undefined) {
     return {
       code: RPC_ERRORS.method,
       error: usage(
         `No method ${JSON.stringify(method)}`,
-        "methods are hotplug_supported, hotplug_device, and the words of a command joined by a dot, such as disk.add",
+        `methods are ${
+          GANETI_METHODS.join(", ")
+        }, and the words of a command joined by a dot, such as disk.add`,
       ),
     };
   }

@@ -7,8 +7,6 @@
 
 import { HotplugError } from "../errors.ts";
 import type { Json, QmpVersion } from "../qmp/message.ts";
-import { formatJson } from "../state/json.ts";
-import { jsonNode } from "../state/json_node.ts";
 import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 import { uriNode } from "./storage_uri.ts";
 import { protocolDriver } from "./dev_type.ts";
@@ -42,6 +40,8 @@ export interface DiskDevice {
   readonly settings: DiskSettings;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
+  /** A master's object for the entry, without hvinfo, as JSON text. */
+  readonly object?: string | undefined;
 }
 
 /**
@@ -148,38 +148,4 @@ export function diskDeviceArguments(disk: DiskDevice): Json {
     ...frontendArguments({ ...disk, driver: VIRTIO_BLK, address }),
     ...(iothread === undefined ? {} : { iothread }),
   };
-}
-
-const MIB = 1024 * 1024;
-
-/**
- * The entry for the runtime file, as JSON text: SPEC 2.3. Its path is
- * absolute: a link of ours would be replaced by Ganeti's next add.
- *
- * @param index place among the disks
- * @param reproducible false: Ganeti's start must not open it as it would open
- * a plain disk, so the mode is one it refuses
- */
-export function diskEntry(
-  disk: DiskDevice,
-  { index, reproducible }: { index: number; reproducible: boolean },
-): string {
-  const driver = disk.devType === "file" ? "loop" : "manual";
-  const object = {
-    ...(disk.name === undefined ? {} : { name: disk.name }),
-    dev_type: disk.devType,
-    logical_id: [driver, disk.resolved],
-    iv_name: `disk/${index}`,
-    size: Math.ceil(disk.sizeBytes / MIB),
-    mode: reproducible ? "rw" : "ro",
-    params: {},
-    hvinfo: {
-      driver: VIRTIO_BLK,
-      id: disk.id,
-      bus: disk.place.bus,
-      addr: addrOfSlot(disk.place.slot),
-    },
-    uuid: disk.uuid,
-  };
-  return formatJson(jsonNode([object, disk.source, null]));
 }

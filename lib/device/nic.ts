@@ -7,14 +7,16 @@
 
 import { HotplugError } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
-import { formatJson } from "../state/json.ts";
-import { jsonNode } from "../state/json_node.ts";
 import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 
 /** Modes this release sets up. */
 export const NIC_MODES = ["none", "bridged"] as const;
-/** One of {@linkcode NIC_MODES}. */
-export type NicMode = typeof NIC_MODES[number];
+/** Modes that only a network script sets up. */
+export const SCRIPT_MODES = ["routed", "openvswitch", "ext"] as const;
+/** One of {@linkcode NIC_MODES} or {@linkcode SCRIPT_MODES}. */
+export type NicMode =
+  | typeof NIC_MODES[number]
+  | typeof SCRIPT_MODES[number];
 
 /** A NIC to be plugged. */
 export interface NicDevice {
@@ -46,6 +48,8 @@ export interface NicDevice {
   readonly vhost: "on" | "off";
   /** Where QEMU runs; in a chroot it finds no option ROM. */
   readonly jail: "chroot" | "none";
+  /** A master's object for the entry, without hvinfo, as JSON text. */
+  readonly object?: string | undefined;
 }
 
 /** The driver behind Ganeti's `paravirtual`. */
@@ -114,23 +118,4 @@ export function nicDeviceArguments(nic: NicDevice): Json {
     // changes of the configuration.
     ...(nic.queues > 1 ? { mq: true, vectors: 2 * nic.queues + 2 } : {}),
   };
-}
-
-/** The entry for the runtime file, as JSON text, keys in Ganeti's order. */
-export function nicEntry(nic: NicDevice): string {
-  const { name, ip, network } = nic;
-  return formatJson(jsonNode({
-    ...(name === undefined ? {} : { name }),
-    mac: nic.mac,
-    ...(ip === undefined ? {} : { ip }),
-    ...(network === undefined ? {} : { network }),
-    nicparams: { mode: nic.mode, link: nic.link ?? "", vlan: nic.vlan ?? "" },
-    hvinfo: {
-      driver: nic.driver,
-      id: nic.id,
-      bus: nic.place.bus,
-      addr: addrOfSlot(nic.place.slot),
-    },
-    uuid: nic.uuid,
-  }));
 }

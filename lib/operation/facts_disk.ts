@@ -6,6 +6,7 @@
 
 import { inspectSource, type Source } from "../host/source.ts";
 import { isMadeUp } from "../device/backend.ts";
+import { isShared } from "../device/dev_type.ts";
 import { BLOCK_GRAPH, type BlockGraph } from "../qmp/block_graph.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -47,7 +48,8 @@ export async function readDiskAddFacts(
   const { access = "rw", cache = diskCache } = request.settings;
   const { source, pinned } = await inspectSource(request.source, {
     access,
-    direct: cache === "none",
+    direct: cache === "none" ||
+      (request.ganeti !== undefined && isShared(request.ganeti.devType)),
   });
   world.keepFd("source-pin", pinned);
   if (!opensItself(facts, request)) {

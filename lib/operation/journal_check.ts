@@ -171,7 +171,10 @@ function checksFor(
     "network-script": object({
       kind,
       path: absolute,
-      environment: dictionary(/^[A-Z_]+$/, (one) => typeof one === "string"),
+      environment: dictionary(
+        /^[A-Z][A-Z0-9_]*$/,
+        (one) => typeof one === "string",
+      ),
     }),
     "nic-files": object({
       kind,

@@ -67,7 +67,10 @@ export function newIdentity(
 ): Identity {
   const { runtime } = facts.content;
   const { uuid: { value: uuid }, name } = request;
-  refuseTakenName(kind === "disk" ? runtime.disks : runtime.nics, name);
+  // Two of Ganeti's devices may have one name; it goes by uuids.
+  if (request.ganeti === undefined) {
+    refuseTakenName(kind === "disk" ? runtime.disks : runtime.nics, name);
+  }
   refuseMachine(facts, request.bus);
   const place = chooseSlot({
     recorded: [...runtime.disks, ...runtime.nics],

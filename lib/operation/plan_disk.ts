@@ -9,14 +9,15 @@ import {
   type DiskDevice,
   diskDeviceArguments,
   diskDriver,
-  diskEntry,
 } from "../device/disk.ts";
+import { protocolDriver } from "../device/dev_type.ts";
 import {
   cacheMode,
   checkSettings,
   type DiskSettings,
   isReproducible,
 } from "../device/disk_settings.ts";
+import { diskEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
@@ -76,7 +77,17 @@ function findTwin(
   return same;
 }
 
-function devTypeOf({ source }: DiskAddFacts): string {
+function devTypeOf({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
+  if (ganeti !== undefined) {
+    const { devType } = ganeti;
+    const wantsFile = protocolDriver(devType) === "file";
+    if (wantsFile === (source.kind === "file")) return devType;
+    throw refuse(
+      `Cannot use ${source.path} as a disk of type ${devType}: it leads to a ${
+        source.kind === "file" ? "regular file" : "block device"
+      }, which Ganeti's start would not take`,
+    );
+  }
   if (source.kind === "file") return "file";
   // Ganeti's start only takes a block device that lies under /dev.
   if (source.resolved.startsWith("/dev/")) return "blockdev";
@@ -100,12 +111,13 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   diskDriver(request.driver ?? facts.content.runtime.hvparams.diskType);
   const disk = {
     ...newIdentity(facts, "disk", request),
-    devType: devTypeOf(facts),
+    devType: devTypeOf(facts, request),
     source: facts.source.path,
     resolved: facts.source.resolved,
     sizeBytes: facts.source.sizeBytes,
     settings: settingsOf(facts, request),
     iothread: request.iothread,
+    object: request.ganeti?.object,
   };
   checkSettings(disk.settings, disk.devType, facts.qemu.version);
   refuseUnfit(facts, disk);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { nicEntry } from "../device/entry.ts";
 import {
   fdNames,
   isParavirtual,
@@ -11,7 +12,6 @@ import {
   type NicDevice,
   nicDeviceArguments,
   nicDriver,
-  nicEntry,
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
@@ -110,6 +110,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
     queues: request.queues ?? queuesAtStart(facts),
     vhost,
     jail: hvparams.useChroot ? "chroot" : "none",
+    object: request.ganeti?.object,
   };
 }
 
@@ -141,7 +142,10 @@ function addSteps(
     ...fdSteps(nic),
     qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
     deviceStep(nicDeviceArguments(nic)),
-    ...nicFilesStep(facts, { added: { value: "tap" } }),
+    ...nicFilesStep(facts, {
+      added: { value: "tap" },
+      seq: request.ganeti?.seq,
+    }),
   ];
 }
 

@@ -25,7 +25,9 @@ function tapOf(facts: Facts, index: number): string | undefined {
  */
 export function nicFilesStep(
   facts: Facts,
-  change: { readonly added: TapName } | { readonly removed: number },
+  change:
+    | { readonly added: TapName; readonly seq?: number | undefined }
+    | { readonly removed: number },
 ): NicFilesStep[] {
   const { nicDir } = facts.paths;
   if (nicDir === undefined) return [];
@@ -34,16 +36,25 @@ export function nicFilesStep(
   }
   const { nics } = facts.content.runtime;
   const taps: (TapName | undefined)[] = nics.map((_, i) => tapOf(facts, i));
+  const gone = "added" in change ? undefined : taps[change.removed];
   if ("added" in change) taps.push(change.added);
   else taps.splice(change.removed, 1);
+  const places = Math.max(nics.length, taps.length);
+  // A master may count otherwise: where no NIC of ours stands, its word holds.
+  if ("added" in change && change.seq !== undefined && change.seq >= places) {
+    taps[change.seq] = change.added;
+  }
   const known = facts.nicFiles ?? {};
   const after = Object.fromEntries(
-    taps.flatMap((tap, place) => tap === undefined ? [] : [[place, tap]]),
+    [...taps.entries()].flatMap(([place, tap]) =>
+      tap === undefined ? [] : [[place, tap]]
+    ),
   );
-  // Files beyond our NICs stay as they are, but for the place given up.
-  const touched = Math.max(nics.length, taps.length);
+  // Files beyond our NICs stay as they are, but for that of the one that goes.
   const before = Object.fromEntries(
-    Object.entries(known).filter(([name]) => Number(name) < touched),
+    Object.entries(known).filter(([name, tap]) =>
+      Number(name) < places || tap === gone || name in after
+    ),
   );
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (facts.nicFiles === undefined && !facts.nicDirectoryPossible) return [];

@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { NicDevice } from "../device/nic.ts";
+import { NIC_MODES, type NicDevice, SCRIPT_MODES } from "../device/nic.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { NicAddFacts } from "./facts_nic.ts";
-import type { NicAdd } from "./request.ts";
+import type { GanetiNic, NicAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 
 /**
@@ -39,9 +39,16 @@ export function refuseNode(facts: NicAddFacts, request: NicAdd): void {
   if (request.script !== undefined && !facts.scriptUsable) {
     throw refuse(`Network script ${request.script} is no program of this node`);
   }
-  const builtIn = request.mode === "bridged" &&
-    scriptOf(facts, request) === undefined;
-  if (request.vlan && builtIn) {
+  if (scriptOf(facts, request) !== undefined) return;
+  if (SCRIPT_MODES.some((one) => one === request.mode)) {
+    throw unsupported(
+      `NIC mode ${request.mode} needs a network script: the built-in set-up knows ${
+        NIC_MODES.join(" and ")
+      }`,
+      "give one with --script, or install Ganeti's",
+    );
+  }
+  if (request.vlan && request.mode === "bridged") {
     throw unsupported(
       "A VLAN needs a network script: the built-in set-up does not know VLANs",
       "give one with --script",
@@ -55,12 +62,20 @@ function scriptOf(facts: NicAddFacts, request: NicAdd): string | undefined {
   return request.script ?? own;
 }
 
-/** The environment Ganeti gives its network script: SPEC 6.1. */
+/**
+ * The environment Ganeti gives its network script: SPEC 6.1. A master knows
+ * more of it than a command line can say.
+ */
 function scriptEnvironment(
   nic: NicDevice,
-  { instance, index }: { instance: string; index: number },
+  { instance, index, ganeti }: {
+    instance: string;
+    index: number;
+    ganeti: GanetiNic | undefined;
+  },
 ): Record<string, string> {
-  const { name, ip, link, network } = nic;
+  const { name, ip, link, network, vlan } = nic;
+  const noVlan = vlan === undefined && ganeti !== undefined;
   return {
     INSTANCE: instance,
     MAC: nic.mac,
@@ -69,11 +84,13 @@ function scriptEnvironment(
     INTERFACE_UUID: nic.uuid,
     TAGS: "",
     ACTION: "up",
-    VLAN: nic.vlan ?? "",
+    ...(noVlan ? {} : { VLAN: vlan ?? "" }),
     ...(name ? { INTERFACE_NAME: name } : {}),
     ...(ip ? { IP: ip } : {}),
-    ...(link ? { LINK: link, BRIDGE: link } : {}),
+    ...(link ? { LINK: link } : {}),
+    ...(link && nic.mode === "bridged" ? { BRIDGE: link } : {}),
     ...(network ? { NETWORK_UUID: network } : {}),
+    ...ganeti?.environment,
   };
 }
 
@@ -90,7 +107,8 @@ export function networkSteps(
   }
   const environment = scriptEnvironment(nic, {
     instance: facts.paths.name,
-    index: facts.content.runtime.nics.length,
+    index: request.ganeti?.seq ?? facts.content.runtime.nics.length,
+    ganeti: request.ganeti,
   });
   return [{ kind: "network-script", path, environment }];
 }

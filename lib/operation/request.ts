@@ -18,6 +18,28 @@ export interface UuidChoice {
   readonly origin: "given" | "made";
 }
 
+/** A device as a master describes it: SPEC 5.4. */
+export interface GanetiObject {
+  /** JSON text of the entry's object, which lacks only `hvinfo`. */
+  readonly object: string;
+  /** JSON text of the instance's hvparams, for what the file's lack. */
+  readonly hvparams?: string | undefined;
+}
+
+/** A disk as a master describes it. */
+export interface GanetiDisk extends GanetiObject {
+  /** Ganeti's word for the kind of storage, of the object. */
+  readonly devType: string;
+}
+
+/** A NIC as a master describes it. */
+export interface GanetiNic extends GanetiObject {
+  /** What the network script is told besides: SPEC 6.1. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Place in the configuration; the NIC file goes by it, too. */
+  readonly seq: number | undefined;
+}
+
 /** What adding a disk and adding a NIC have in common. */
 export interface Plug {
   /** Checked: it becomes part of paths. */
@@ -34,6 +56,8 @@ export interface Plug {
   readonly bus?: string | undefined;
   /** Undefined: that of the devices already recorded. */
   readonly idScheme?: IdScheme | undefined;
+  /** Recorded in place of an object of our own. */
+  readonly ganeti?: GanetiObject | undefined;
 }
 
 /** Plug a disk. */
@@ -50,6 +74,8 @@ export interface DiskAdd extends Plug {
   readonly iothread?: string | undefined;
   /** Whether a start from the runtime file must give the same disk. */
   readonly migratable: "required" | "not-needed";
+  /** Only from a master. */
+  readonly ganeti?: GanetiDisk | undefined;
 }
 
 /** Plug a NIC. */
@@ -78,6 +104,8 @@ export interface NicAdd extends Plug {
   readonly tap?: string | undefined;
   /** Absolute path of a network script. */
   readonly script?: string | undefined;
+  /** Only from a master. */
+  readonly ganeti?: GanetiNic | undefined;
 }
 
 /** Take a disk out. */

@@ -6,6 +6,9 @@
 
 import type { QmpTrace } from "../qmp/session_options.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { readHvparams } from "../state/hvparams.ts";
+import { parseJson } from "../state/json.ts";
+import { jsonNode } from "../state/json_node.ts";
 import { lockInstance } from "../state/lock.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -47,6 +50,8 @@ export interface Outcome {
   readonly device: DeviceView | null;
   /** What the user accepted, one line each. */
   readonly warnings: readonly string[];
+  /** The entry that was recorded or taken out, as JSON text. */
+  readonly entry?: string | undefined;
   /** The steps that a dry run did not take; undefined if it was none. */
   readonly plan?: readonly Step[] | undefined;
 }
@@ -107,6 +112,27 @@ async function planWith(
   }
 }
 
+/** The entry a plan records or takes out. */
+function entryOf({ steps }: Plan): string | undefined {
+  const commit = steps.find((step) => step.kind === "commit-state");
+  const change = commit?.change.change === "delete"
+    ? commit.inverse
+    : commit?.change;
+  return change?.change === "insert" ? change.entry : undefined;
+}
+
+/** A file's content, its hvparams filled up with those of the configuration. */
+function filled(content: RuntimeContent, request: Request): RuntimeContent {
+  const configured = "ganeti" in request ? request.ganeti?.hvparams : undefined;
+  if (configured === undefined) return content;
+  const { runtime } = content;
+  const hvparams = readHvparams(
+    runtime.root.items[2] ?? jsonNode({}),
+    parseJson(configured),
+  );
+  return { ...content, runtime: { ...runtime, hvparams } };
+}
+
 function outcomeOf(plan: Plan, world: World): Outcome {
   const tap = world.values.get("tap");
   const { instance, action, device, warnings } = plan;
@@ -116,6 +142,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
     changed: true,
     device: tap === undefined ? device : { ...device, tap },
     warnings,
+    entry: entryOf(plan),
   };
 }
 
@@ -126,7 +153,7 @@ async function runLocked(
   options: RunOptions,
 ): Promise<Outcome> {
   // Read again: whoever held the lock before us may have changed it.
-  const content = expectRuntime(paths);
+  const content = filled(expectRuntime(paths), request);
   const qmp = await openMonitor(paths.qmp, options);
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
   const known = { paths, content, world, options };

@@ -47,12 +47,23 @@ export interface Hvparams {
 /** Parameters that Ganeti has since 2.16: SPEC section 9. */
 const SINCE_216 = ["kvm_pci_reservations", "scsi_controller_type"];
 
-/** Reads the `hvparams` object; a missing one takes Ganeti's default. */
-export function readHvparams(node: JsonNode): Hvparams {
+/**
+ * Reads the `hvparams` object.
+ *
+ * @param configured the instance's parameters as a master has them, which
+ * stand in for what an old file lacks: SPEC 9. @default Ganeti's own
+ */
+export function readHvparams(
+  node: JsonNode,
+  configured: JsonNode = node,
+): Hvparams {
   const text = (key: string, fallback: string) =>
-    stringMember(node, key) ?? fallback;
+    stringMember(node, key) ?? stringMember(configured, key) ?? fallback;
+  const number = (key: string, fallback: number) =>
+    numberMember(node, key) ?? numberMember(configured, key) ?? fallback;
   const flag = (key: string, fallback: "on" | "off") =>
-    booleanMember(node, key) ?? fallback === "on";
+    booleanMember(node, key) ?? booleanMember(configured, key) ??
+      fallback === "on";
   const discard = text("disk_discard", "ignore");
   return {
     diskType: text("disk_type", "paravirtual"),
@@ -63,8 +74,8 @@ export function readHvparams(node: JsonNode): Hvparams {
     diskDiscard: discard === "unmap" ? "unmap" : "ignore",
     vhostNet: flag("vhost_net", "off"),
     vnetHdr: flag("vnet_hdr", "on"),
-    virtioNetQueues: numberMember(node, "virtio_net_queues") ?? 1,
-    pciReservations: numberMember(node, "kvm_pci_reservations") ?? 12,
+    virtioNetQueues: number("virtio_net_queues", 1),
+    pciReservations: number("kvm_pci_reservations", 12),
     useChroot: flag("use_chroot", "off"),
     acpi: flag("acpi", "on"),
     bootOrder: text("boot_order", "disk"),

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { withHvinfo, withNew } from "./entry_member.ts";
 import { fnv1a } from "./hash.ts";
 import {
   formatJson,
@@ -22,12 +23,8 @@ import { upgradeCommand } from "./upgrade_command.ts";
 
 /** The kinds of devices, with the hvparam and the driver of each. */
 const KINDS = {
-  nic: { param: "nic_type", virtio: "virtio-net-pci", next: ["uuid"] },
-  disk: {
-    param: "disk_type",
-    virtio: "virtio-blk-pci",
-    next: ["serial_no", "uuid", "ctime", "mtime"],
-  },
+  nic: { param: "nic_type", virtio: "virtio-net-pci" },
+  disk: { param: "disk_type", virtio: "virtio-blk-pci" },
 } as const;
 
 type Kind = keyof typeof KINDS;
@@ -49,16 +46,6 @@ function contextOf(kind: Kind, hvparams: JsonNode, index: number): Context {
   const { param, virtio } = KINDS[kind];
   const word = stringMember(hvparams, param) ?? "paravirtual";
   return { kind, index, driver: word === "paravirtual" ? virtio : word };
-}
-
-/** Inserts a member where Ganeti's own order has it. */
-function withNew(
-  device: JsonObject,
-  { key, value, next }: { key: string; value: string; next: readonly string[] },
-): JsonObject {
-  const found = device.members.findIndex((one) => next.includes(one.key));
-  const at = found < 0 ? device.members.length : found;
-  return splice(device, { at, insert: [memberText(device, key, value)] });
 }
 
 function slotOf(pci: JsonNode, { kind, index }: Context): number {
@@ -86,12 +73,10 @@ function hvinfoOfSlot(device: JsonObject, pci: JsonNode, context: Context) {
   });
 }
 
-function withHvinfo(device: JsonObject, context: Context): JsonObject {
-  const { kind } = context;
+function upgradePci(device: JsonObject, context: Context): JsonObject {
   const pci = member(device, "pci");
   if (pci === undefined || pci.type === "null") {
-    const { next } = KINDS[kind];
-    return withNew(device, { key: "hvinfo", value: "{}", next });
+    return withHvinfo(device, context.kind, "{}");
   }
   const at = device.members.findLastIndex((one) => one.key === "pci");
   const hvinfo = hvinfoOfSlot(device, pci, context);
@@ -122,7 +107,7 @@ function upgradeDevice(device: JsonNode, context: Context): JsonNode {
   if (hvinfo === undefined) {
     // Ganeti 3.2: no device of the guest's.
     const firmware = stringMember(device, "role") === "firmware";
-    return firmware ? device : withHvinfo(device, context);
+    return firmware ? device : upgradePci(device, context);
   }
   if (!lacksDriver(hvinfo)) return device;
   return withDriver(device, hvinfo, context);

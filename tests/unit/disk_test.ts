@@ -4,7 +4,6 @@ import {
   type DiskDevice,
   diskDeviceArguments,
   diskDriver,
-  diskEntry,
   frontendArguments,
 } from "../../lib/device/disk.ts";
 import {
@@ -13,6 +12,7 @@ import {
   type DiskSettings,
   isReproducible,
 } from "../../lib/device/disk_settings.ts";
+import { diskEntry } from "../../lib/device/entry.ts";
 import { uriNode } from "../../lib/device/storage_uri.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { NEW_UUID, refusal, runtime } from "./support.ts";

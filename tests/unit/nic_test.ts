@@ -5,8 +5,8 @@ import {
   type NicDevice,
   nicDeviceArguments,
   nicDriver,
-  nicEntry,
 } from "../../lib/device/nic.ts";
+import { nicEntry } from "../../lib/device/entry.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { assert, NEW_UUID, refusal } from "./support.ts";
 

@@ -1,0 +1,56 @@
+/**
+ * The Instance of a request of a master's: SPEC 5.4.
+ *
+ * @module
+ */
+
+import { unsupported } from "../errors.ts";
+import { formatJson, type JsonNode } from "../state/json.ts";
+import { checkInstanceName } from "../state/instance.ts";
+import {
+  expectObject,
+  misfit,
+  textOf,
+  textsOf,
+  valueOf,
+} from "./ganeti_object.ts";
+
+/** What of an Instance a hotplug depends on. */
+export interface GanetiInstance {
+  /** Checked. */
+  readonly name: string;
+  /** JSON text of the configured hvparams. */
+  readonly hvparams: string | undefined;
+  /** For the network script. */
+  readonly tags: readonly string[];
+}
+
+/**
+ * Reads an Instance. A name alone will do: what else it has only adds to it.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
+export function ganetiInstance(node: JsonNode | undefined): GanetiInstance {
+  if (node?.type === "string") {
+    return {
+      name: checkInstanceName(node.value),
+      hvparams: undefined,
+      tags: [],
+    };
+  }
+  const instance = expectObject(node, '"instance"');
+  const name = textOf(instance, "name", '"instance"');
+  if (name === undefined) {
+    throw misfit('"name" of "instance"', "a text", undefined);
+  }
+  const hypervisor = textOf(instance, "hypervisor", '"instance"') ?? "kvm";
+  if (hypervisor !== "kvm") {
+    throw unsupported(`Hypervisor ${hypervisor} is not supported: kvm is`);
+  }
+  const hvparams = valueOf(instance, "hvparams");
+  return {
+    name: checkInstanceName(name),
+    hvparams: hvparams && formatJson(expectObject(hvparams, '"hvparams"')),
+    tags: textsOf(instance, "tags"),
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * Reading Ganeti's serialised objects: SPEC 5.4. They stay open: what we do
+ * not know is kept.
+ *
+ * @module
+ */
+
+import { isUuid } from "../device/select.ts";
+import { type HotplugError, usage } from "../errors.ts";
+import type { JsonNode, JsonObject } from "../state/json.ts";
+import { member } from "../state/json_member.ts";
+import { objectOf } from "../state/json_normal.ts";
+
+/** A parameter that is not what Ganeti sends. */
+export function misfit(
+  what: string,
+  accepted: string,
+  node: JsonNode | undefined,
+): HotplugError {
+  const is = node === undefined
+    ? "missing"
+    : node.type === "object" || node.type === "array"
+    ? `an ${node.type}`
+    : node.text;
+  return usage(`${what} must be ${accepted}: it is ${is}`);
+}
+
+/** A value that must be an object. @throws {HotplugError} `usage` */
+export function expectObject(
+  node: JsonNode | undefined,
+  what: string,
+): JsonObject {
+  if (node?.type === "object") return node;
+  throw misfit(what, "an object", node);
+}
+
+/** A member, undefined if it is null or left out: Ganeti's rule of omission. */
+export function valueOf(node: JsonNode, key: string): JsonNode | undefined {
+  const value = member(node, key);
+  return value?.type === "null" ? undefined : value;
+}
+
+/** A text, undefined if it is null or left out. @throws {HotplugError} `usage` */
+export function textOf(
+  node: JsonNode,
+  key: string,
+  what: string,
+): string | undefined {
+  const value = valueOf(node, key);
+  if (value === undefined || value.type === "string") return value?.value;
+  throw misfit(`"${key}" of ${what}`, "a text", value);
+}
+
+/** Texts of a list; none if it is left out. */
+export function textsOf(node: JsonNode, key: string): string[] {
+  const value = valueOf(node, key);
+  if (value?.type !== "array") return [];
+  return value.items.flatMap((one) => one.type === "string" ? [one.value] : []);
+}
+
+/** A device's uuid, in lower case. @throws {HotplugError} `usage` */
+export function uuidOf(device: JsonObject, what: string): string {
+  const text = textOf(device, "uuid", what) ?? "";
+  if (isUuid(text)) return text.toLowerCase();
+  throw misfit(`"uuid" of ${what}`, "a uuid", member(device, "uuid"));
+}
+
+/**
+ * An object as Ganeti would write it: without nulls, and without what it never
+ * writes or what is ours to add.
+ */
+export function without(
+  object: JsonObject,
+  keys: readonly string[],
+): JsonObject {
+  return objectOf(
+    object.members.filter(({ key, value }) =>
+      value.type !== "null" && !keys.includes(key)
+    ),
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * Entries for the runtime file, as JSON text. The object is ours or, in a
+ * request of a master's, Ganeti's own: SPEC 2.2 and 2.3.
+ *
+ * @module
+ */
+
+import {
+  formatJson,
+  jsonArray,
+  type JsonObject,
+  parseJson,
+} from "../state/json.ts";
+import { withHvinfo } from "../state/entry_member.ts";
+import { jsonNode, type Plain } from "../state/json_node.ts";
+import { addrOfSlot } from "./bus_slot.ts";
+import type { DiskDevice } from "./disk.ts";
+import { VIRTIO_BLK } from "./disk_settings.ts";
+import type { NicDevice } from "./nic.ts";
+
+const MIB = 1024 * 1024;
+
+/** How QEMU knows the device, keys in Ganeti's order: SPEC 3.2. */
+function hvinfo(
+  driver: string,
+  { id, place }: Pick<DiskDevice | NicDevice, "id" | "place">,
+): string {
+  const addr = addrOfSlot(place.slot);
+  return formatJson(jsonNode({ driver, id, bus: place.bus, addr }));
+}
+
+function asObject(made: Plain, given: string | undefined): JsonObject {
+  const text = given ?? formatJson(jsonNode(made));
+  const node = parseJson(text);
+  if (node.type === "object") return node;
+  throw new TypeError(`no object: ${text}`);
+}
+
+/**
+ * The entry of a disk. From the command line its path is absolute: a link of
+ * ours would be replaced by Ganeti's next add.
+ *
+ * @param index place among the disks
+ * @param reproducible false: Ganeti's start must not open it as it would open
+ * a plain disk, so the mode is one it refuses
+ */
+export function diskEntry(
+  disk: DiskDevice,
+  { index, reproducible }: { index: number; reproducible: boolean },
+): string {
+  const object = asObject({
+    ...(disk.name === undefined ? {} : { name: disk.name }),
+    dev_type: disk.devType,
+    logical_id: [disk.devType === "file" ? "loop" : "manual", disk.resolved],
+    iv_name: `disk/${index}`,
+    size: Math.ceil(disk.sizeBytes / MIB),
+    mode: reproducible ? "rw" : "ro",
+    params: {},
+    uuid: disk.uuid,
+  }, disk.object);
+  const whole = withHvinfo(object, "disk", hvinfo(VIRTIO_BLK, disk));
+  const source = jsonNode(disk.source);
+  return formatJson(jsonArray([whole, source, jsonNode(null)]));
+}
+
+/** The entry of a NIC, keys in Ganeti's order. */
+export function nicEntry(nic: NicDevice): string {
+  const { name, ip, network } = nic;
+  const object = asObject({
+    ...(name === undefined ? {} : { name }),
+    mac: nic.mac,
+    ...(ip === undefined ? {} : { ip }),
+    ...(network === undefined ? {} : { network }),
+    nicparams: { mode: nic.mode, link: nic.link ?? "", vlan: nic.vlan ?? "" },
+    uuid: nic.uuid,
+  }, nic.object);
+  return formatJson(withHvinfo(object, "nic", hvinfo(nic.driver, nic)));
+}
