@@ -53,7 +53,12 @@ function tinyElf(machine: number, { note = "GNU", symbol = "environ" } = {}) {
   return file;
 }
 
-const PLACE = { variables: ["A=1"], rules: [{ prefix: "B" }], refuge: "/r" };
+const PLACE = {
+  variables: ["A=1"],
+  rules: [{ prefix: "B" }],
+  refuge: "/r",
+  sink: "/s",
+};
 
 for (const [name, machine] of Object.entries(MACHINES)) {
   Deno.test(`packElf() appends a segment for ${name}`, () => {
@@ -142,11 +147,13 @@ function targetX86(at: number, bytes: Uint8Array): number {
 
 function targetA64(at: number, bytes: Uint8Array): number {
   const word = new DataView(bytes.buffer).getInt32(0, true);
-  // B and BL: imm26; ADR: immhi:immlo in bytes; the others: imm19.
+  // B and BL: imm26; ADR: immhi:immlo in bytes; the others: imm19 or imm14.
   if ((word & 0x7c000000) === 0x14000000) return at + ((word << 6) >> 6) * 4;
   if ((word & 0x1f000000) === 0x10000000) {
     return at + (((word << 8) >> 13) * 4 | (word >> 29 & 3));
   }
+  // TBZ and TBNZ: imm14.
+  if ((word & 0x7e000000) === 0x36000000) return at + ((word << 13) >> 18) * 4;
   return at + ((word << 8) >> 13) * 4;
 }
 
@@ -167,7 +174,7 @@ for (const [name, listing, target] of LISTINGS) {
       branches++;
       assertEquals(target(at, bytes), expected, `${at}: ${text}`);
     }
-    assertEquals(branches, name === "x86_64" ? 19 : 21);
+    assertEquals(branches, name === "x86_64" ? 22 : 24);
   });
 }
 

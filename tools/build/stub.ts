@@ -30,6 +30,7 @@
  *      8 i64  GOT slot of `environ`    28 u32  offset table of the variables
  *     16 u32  number of arguments      32 u32  rules
  *     20 u32  number of variables      36 u32  refuge
+ *                                      40 u32  sink
  *
  * A rule is: length of the prefix, byte (0 hides the variable, any other takes
  * the place of its first byte), the prefix. Length 0 ends the rules. The first
@@ -37,6 +38,10 @@
  *
  * The refuge is a directory to go to if the current one was deleted, since
  * Deno refuses to start without one.
+ *
+ * The sink takes what Deno says on stderr before the program begins, if that
+ * is a terminal; the terminal waits as fd 900, close-on-exec, until the
+ * program puts it back.
  *
  * @module
  */
@@ -62,6 +67,8 @@ export interface Surroundings {
   readonly rules: readonly EnvironmentRule[];
   /** Absolute path of the directory that replaces a deleted one. */
   readonly refuge: string;
+  /** Absolute path of what takes stderr's place until the program begins. */
+  readonly sink: string;
 }
 
 /** Where the segment ends up, as distances from its own start, in bytes. */
@@ -115,12 +122,12 @@ export function buildSegment(
     distances: Distances;
   },
 ): Uint8Array {
-  const { variables, rules, refuge } = surroundings;
+  const { variables, rules, refuge, sink } = surroundings;
   const argTable = (STUB_OFFSET + stub.length + 7) & ~7;
   const variableTable = argTable + 4 * args.length;
   const ruleList = variableTable + 4 * variables.length;
   const ruleBytes = encodeRules(rules);
-  const texts = [refuge, ...args, ...variables].map(cString);
+  const texts = [refuge, sink, ...args, ...variables].map(cString);
   const offsets: number[] = [];
   let end = ruleList + ruleBytes.length;
   for (const text of texts) {
@@ -132,8 +139,8 @@ export function buildSegment(
   view.setBigInt64(0, BigInt(distances.entry), true);
   view.setBigInt64(8, BigInt(distances.environSlot), true);
   const counts = [args.length, variables.length];
-  const [refugeOffset = 0, ...stringOffsets] = offsets;
-  [...counts, argTable, variableTable, ruleList, refugeOffset]
+  const [refugeOffset = 0, sinkOffset = 0, ...stringOffsets] = offsets;
+  [...counts, argTable, variableTable, ruleList, refugeOffset, sinkOffset]
     .forEach((value, i) => view.setUint32(16 + 4 * i, value, true));
   segment.set(stub, STUB_OFFSET);
   stringOffsets.forEach((offset, i) =>

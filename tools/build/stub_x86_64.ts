@@ -4,7 +4,7 @@
  * Entered by ld.so by a jump, with rsp at argc and rdx = rtld_fini (System V
  * psABI for AMD64, 3.4.1 "Initial Stack and Register State"); all other
  * registers are free. See stub.ts for what it does and for the 64 bytes
- * before it, which it reads at [rbp+0] to [rbp+40].
+ * before it, which it reads at [rbp+0] to [rbp+44].
  *
  * @module
  */
@@ -29,6 +29,34 @@ refuge:
 b8 50 00 00 00       | mov eax,80               | __NR_chdir; failed: Deno will say so
 0f 05                | syscall
 measure:
+48 89 e2             | mov rdx,rsp              | room for what it writes
+be 01 54 00 00       | mov esi,0x5401           | TCGETS
+bf 02 00 00 00       | mov edi,2
+b8 10 00 00 00       | mov eax,16               | __NR_ioctl
+0f 05                | syscall
+85 c0                | test eax,eax             | -ENOTTY: stderr is no terminal
+75 45                | jnz heard
+ba 00 00 08 00       | mov edx,0x80000          | O_CLOEXEC
+be 84 03 00 00       | mov esi,900
+bf 02 00 00 00       | mov edi,2
+b8 24 01 00 00       | mov eax,292              | __NR_dup3
+0f 05                | syscall
+85 c0                | test eax,eax             | -EBADF: fewer fds than that allowed
+78 2b                | js heard
+8b 7d 28             | mov edi,[rbp+40]         | a path in the segment
+48 01 ef             | add rdi,rbp
+be 01 00 00 00       | mov esi,1                | O_WRONLY
+b8 02 00 00 00       | mov eax,2                | __NR_open
+0f 05                | syscall
+85 c0                | test eax,eax
+78 15                | js heard
+89 c7                | mov edi,eax
+be 02 00 00 00       | mov esi,2
+b8 21 00 00 00       | mov eax,33               | __NR_dup2
+0f 05                | syscall
+b8 03 00 00 00       | mov eax,3                | __NR_close
+0f 05                | syscall
+heard:
 48 81 c4 00 10 00 00 | add rsp,4096
 49 89 e6             | mov r14,rsp              | r14 = the kernel's frame
 49 8b 1e             | mov rbx,[r14]            | argc

@@ -51,7 +51,20 @@ export const SURROUNDINGS: Surroundings = {
   // A relative path finds as little here as in the deleted directory, and it
   // too is gone once the process has ended. "/" would give "dev/sda" a meaning.
   refuge: "/proc/self/fdinfo",
+  // On a terminal Deno tells at length that it could not make its caches.
+  sink: "/dev/null",
 };
+
+/**
+ * Puts a terminal back where the stub took it from: stderr. Where there was
+ * none dup2(2) says EBADF.
+ */
+const RESTORE_STDERR =
+  `try{if(Deno.readLinkSync("/proc/self/fd/2")==="/dev/null"){` +
+  `const{symbols:s}=Deno.dlopen("libc.so.6",{` +
+  `dup2:{parameters:["i32","i32"],result:"i32"},` +
+  `close:{parameters:["i32"],result:"i32"}});` +
+  `if(s.dup2(900,2)===2)s.close(900)}}catch{}`;
 
 /**
  * JavaScript to run before the program: takes the variables of the start out
@@ -62,7 +75,7 @@ export const SURROUNDINGS: Surroundings = {
  * at it, and @std/path has such a look (20 ms and 4 MiB) before it asks
  * `Deno.build`. A program that wants it imports `node:process`.
  */
-export const PRELUDE = `{const e=Deno.env;let h;` +
+export const PRELUDE = RESTORE_STDERR + `{const e=Deno.env;let h;` +
   `try{h=e.get("${SAVED_HOME}")}catch{}` +
   `for(const n of ["DENO_DIR","DENO_DISABLE_NODE_SHIM",` +
   `"DENO_NO_UPDATE_CHECK","HOME","${SAVED_HOME}"])e.delete(n);` +
