@@ -5,12 +5,19 @@
  * @module
  */
 
+import type { Progress } from "../operation/apply.ts";
 import type { Request } from "../operation/request.ts";
 import { type Outcome, run } from "../operation/run.ts";
-import { verbsOf } from "../operation/step.ts";
 import type { Answer, Call } from "./answer.ts";
-import { outcomeDocument, outcomeText } from "./report_change.ts";
 import { reachOf, requestOf } from "./requests.ts";
+import type { Trace } from "./trace.ts";
+
+/** The steps are compiled while QEMU works; only who looks on needs them now. */
+async function progressOf(trace: Trace): Promise<Progress | undefined> {
+  if (!trace.isWatched) return undefined;
+  const { verbsOf } = await import("../operation/step.ts");
+  return trace.progress((step) => verbsOf(step).describe(step));
+}
 
 /** What a request came to, as a command answers it. */
 export interface Carried {
@@ -34,8 +41,9 @@ export async function carryOut(
     mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
     signal: terminal.signal,
     trace: trace.qmp,
-    progress: trace.progress((step) => verbsOf(step).describe(step)),
+    progress: await progressOf(trace),
   });
+  const { outcomeDocument, outcomeText } = await import("./report_change.ts");
   const answer = {
     text: outcomeText(outcome),
     document: outcomeDocument(outcome),

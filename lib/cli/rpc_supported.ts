@@ -4,7 +4,8 @@
  * @module
  */
 
-import { expectRuntime, readQemu } from "../operation/facts.ts";
+import { askQemu } from "../operation/ask_qemu.ts";
+import { expectRuntime } from "../operation/facts.ts";
 import { openMonitor } from "../operation/monitor.ts";
 import { instancePaths } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
@@ -27,7 +28,7 @@ export async function hotplugSupported(
   });
   expectRuntime(paths);
   using qmp = await openMonitor(paths.qmp, { ...reach, trace: trace.qmp });
-  await readQemu(qmp, paths);
+  await (await askQemu(qmp, paths))();
   const document = { ok: true, instance, supported: true };
   return { text: [], document };
 }

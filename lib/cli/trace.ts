@@ -48,10 +48,14 @@ export class Trace implements Disposable {
     this.#log = log === undefined ? undefined : openLog(log);
   }
 
+  /** Whether anybody sees anything: no text is made of what nobody sees. */
+  get isWatched(): boolean {
+    return this.#show !== undefined || this.#log !== undefined;
+  }
+
   /** For the session: every message, its secrets masked. */
   get qmp(): QmpTrace | undefined {
-    // No text is made of what nobody sees.
-    if (this.#show === undefined && this.#log === undefined) return undefined;
+    if (!this.isWatched) return undefined;
     return (direction, text, fd) => this.#message(direction, text, fd);
   }
 
@@ -68,7 +72,6 @@ export class Trace implements Disposable {
   /** For apply: each step before it is done or undone. */
   progress(describe: (step: Step) => StepDescription): Progress {
     const tell = (verb: "do" | "undo") => (step: Step, index: number) => {
-      if (this.#show === undefined && this.#log === undefined) return;
       const { step: title, host } = describe(step);
       const what = host === null ? title : `${title}: ${host}`;
       this.#line(`== ${verb} ${index + 1}: ${what}`);

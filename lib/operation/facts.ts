@@ -12,31 +12,9 @@ import {
   readNicFiles,
   usableFiles,
 } from "../host/nic_file.ts";
-import {
-  findQemu,
-  type QemuProcess,
-  qemuWithPid,
-  tapBehind,
-} from "../host/process.ts";
+import type { QemuProcess } from "../host/process.ts";
 import { identityAt } from "../host/identity.ts";
-import type { QmpSession } from "../qmp/client.ts";
-import {
-  BLOCK,
-  type BlockBackend,
-  COMMANDS,
-  DEVICE_IDS,
-  type Fdset,
-  FDSETS,
-  MACHINE,
-  MIGRATION,
-  NAME,
-  NETDEVS,
-  NODE_NAMES,
-  PCI,
-  type PciDevice,
-  RUN_STATE,
-} from "../qmp/commands.ts";
-import { askAll } from "../qmp/query.ts";
+import type { BlockBackend, Fdset, PciDevice } from "../qmp/commands.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import {
@@ -44,7 +22,11 @@ import {
   isInstanceName,
   runtimeDir,
 } from "../state/instance.ts";
-import { readRuntimeFile, type RuntimeContent } from "../state/runtime_file.ts";
+import {
+  isRuntimeThere,
+  readRuntimeFile,
+  type RuntimeContent,
+} from "../state/runtime_file.ts";
 
 /** A network backend. */
 export interface NetdevFacts {
@@ -85,13 +67,19 @@ export interface QemuFacts {
 }
 
 /** What every request on an instance depends on. */
-export interface Facts {
+export interface Facts extends NodeFacts {
+  /** Asked after the runtime file was read. */
+  readonly qemu: QemuFacts;
+  /** The tool's own record of this QEMU. */
+  readonly own: OwnFacts;
+}
+
+/** What this node tells of an instance. */
+export interface NodeFacts {
   /** Overrides applied. */
   readonly paths: InstancePaths;
   /** Fresh: read under the lock. */
   readonly content: RuntimeContent;
-  /** Asked after `content` was read. */
-  readonly qemu: QemuFacts;
   /** What each recorded disk's path leads to, undefined if nowhere. */
   readonly diskIdentities: readonly (string | undefined)[];
   /** Undefined if the instance has no directory for them. */
@@ -100,67 +88,36 @@ export interface Facts {
   readonly nicFilesFault: string | undefined;
   /** Whether Ganeti's place for such directories is there. */
   readonly nicDirectoryPossible: boolean;
-  /** The tool's own record. */
-  readonly own: OwnFacts;
   /** Random text for names that must not exist yet. */
   readonly nonce: string;
 }
 
-/** The VM's process: by Ganeti's pid file, else by who serves the socket. */
-function findProcess(
-  qmp: QmpSession,
-  name: string,
-  paths: InstancePaths,
-): QemuProcess | undefined {
-  const peer = () => qemuWithPid(qmp.peer().pid, name);
-  const filed = () => findQemu(paths.pid, paths.name);
-  if (paths.isDerived) return filed() ?? peer();
-  return peer() ?? (name === paths.name ? filed() : undefined);
+function noInstance({ name, runtime }: InstancePaths): HotplugError {
+  return new HotplugError(
+    "no-such-instance",
+    `No instance ${name} on this node: there is no runtime file ${runtime}`,
+    { hint: "list shows the instances of this node" },
+  );
 }
 
-/** All that is asked of QEMU, in one go. */
-const QUESTIONS = {
-  name: NAME,
-  machine: MACHINE,
-  runState: RUN_STATE,
-  migration: MIGRATION,
-  commands: COMMANDS,
-  pci: PCI,
-  deviceIds: DEVICE_IDS,
-  nodeNames: NODE_NAMES,
-  block: BLOCK,
-  fdsets: FDSETS,
-  netdevs: NETDEVS,
-} as const;
-
-/** Asks a live QEMU for everything that matters. */
-export async function readQemu(
-  qmp: QmpSession,
-  paths: InstancePaths,
-): Promise<QemuFacts> {
-  const answers = await askAll(qmp, QUESTIONS);
-  const process = findProcess(qmp, answers.name, paths);
-  const netdevs = new Map<string, NetdevFacts>();
-  for (const [id, { fd, queues }] of answers.netdevs) {
-    const known = process !== undefined && fd !== undefined;
-    const tap = known ? tapBehind(process.pid, fd) : undefined;
-    netdevs.set(id, { tap, queues });
-  }
-  return { ...answers, version: qmp.version, process, netdevs };
+/**
+ * Looks whether an instance has a runtime file, and does not read it.
+ *
+ * @throws {HotplugError} `no-such-instance`
+ */
+export function expectInstance(paths: InstancePaths): void {
+  if (!isRuntimeThere(paths.runtime)) throw noInstance(paths);
 }
 
 /**
  * Reads an instance's runtime file, which must exist.
+ *
  * @throws {HotplugError} `no-such-instance` | `bad-state-file`
  */
 export function expectRuntime(paths: InstancePaths): RuntimeContent {
   const content = readRuntimeFile(paths.runtime);
-  if (content !== undefined) return content;
-  throw new HotplugError(
-    "no-such-instance",
-    `No instance ${paths.name} on this node: there is no runtime file ${paths.runtime}`,
-    { hint: "list shows the instances of this node" },
-  );
+  if (content === undefined) throw noInstance(paths);
+  return content;
 }
 
 function makeNonce(): string {
@@ -169,22 +126,18 @@ function makeNonce(): string {
   return [...bytes].map((byte) => letters[byte % letters.length]).join("");
 }
 
-/** Reads the facts that every request depends on. */
-export async function readFacts(
+/** Reads those facts that every request depends on and QEMU need not tell. */
+export function readNode(
   paths: InstancePaths,
   content: RuntimeContent,
-  qmp: QmpSession,
-): Promise<Facts> {
+): NodeFacts {
   const { nicDir } = paths;
-  const qemu = await readQemu(qmp, paths);
   const folder: NicFolder = nicDir === undefined
     ? { state: "missing" }
     : readNicFiles(nicDir);
   return {
     paths,
     content,
-    qemu,
-    own: await readOwnFacts(paths, qemu.process),
     diskIdentities: content.runtime.disks.map(({ link }) =>
       link === null ? undefined : identityAt(link)
     ),
@@ -194,6 +147,14 @@ export async function readFacts(
       identityAt(dirname(nicDir)) !== undefined,
     nonce: makeNonce(),
   };
+}
+
+/** All facts, once QEMU has told its own. */
+export async function completeFacts(
+  node: NodeFacts,
+  qemu: QemuFacts,
+): Promise<Facts> {
+  return { ...node, qemu, own: await readOwnFacts(node.paths, qemu.process) };
 }
 
 /**

@@ -14,12 +14,8 @@ import { SysError } from "../sys/errno.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import {
-  expectRuntime,
-  listInstances,
-  type QemuFacts,
-  readQemu,
-} from "./facts.ts";
+import { askQemu } from "./ask_qemu.ts";
+import { expectRuntime, listInstances, type QemuFacts } from "./facts.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
@@ -127,22 +123,36 @@ function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
   ];
 }
 
-/** QEMU's facts, or why there are none. */
-async function askQemu(
+function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
+  return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
+}
+
+/** What QEMU and this node's NIC files tell. */
+interface Compared {
+  readonly nicFiles: NicFiles | undefined;
+  /** Or why QEMU has nothing to tell. */
+  readonly qemu: QemuFacts | string;
+}
+
+async function askAround(
   paths: InstancePaths,
   options: ListOptions,
-): Promise<QemuFacts | string> {
+): Promise<Compared> {
+  const look = () => nicFilesOf(paths);
   const fault = libcFault();
-  if (fault !== undefined) return fault.message;
+  if (fault !== undefined) return { nicFiles: look(), qemu: fault.message };
   try {
     using qmp = await openMonitor(paths.qmp, options);
-    return await readQemu(qmp, paths);
+    const qemu = await askQemu(qmp, paths);
+    // QEMU works on its answers meanwhile.
+    const nicFiles = look();
+    return { nicFiles, qemu: await qemu() };
   } catch (error) {
     // Down is only a VM whose socket nobody serves.
     const down = error instanceof HotplugError &&
       error.code === "not-running" && error.cause instanceof SysError;
     if (!down) throw nothingChanged(error);
-    return "the VM does not run";
+    return { nicFiles: look(), qemu: "the VM does not run" };
   }
 }
 
@@ -158,10 +168,6 @@ async function readOwn(
     if (!(error instanceof HotplugError)) throw error;
     return { own: undefined, warnings: [error.message] };
   }
-}
-
-function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
-  return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
 }
 
 function describeQemu(qemu: QemuFacts) {
@@ -188,10 +194,10 @@ export async function listInstance(
     runtime: options.state,
   });
   const { runtime } = expectRuntime(paths);
-  const answer = await askQemu(paths, options);
+  const { nicFiles, qemu: answer } = await askAround(paths, options);
   const qemu = typeof answer === "string" ? undefined : answer;
   const { own, warnings } = await readOwn(paths, qemu);
-  const facts = { qemu, nicFiles: nicFilesOf(paths), own };
+  const facts = { qemu, nicFiles, own };
   return {
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),

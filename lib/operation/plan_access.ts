@@ -15,7 +15,7 @@ import { type HotplugError, refuse, unsupported } from "../errors.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { QemuFacts } from "./facts.ts";
 import type { AccessFacts } from "./facts_access.ts";
-import type { DiskAddFacts } from "./facts_disk.ts";
+import type { DiskAddFacts } from "./facts_disk_add.ts";
 import {
   byNode,
   byOwner,

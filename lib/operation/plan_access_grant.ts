@@ -16,7 +16,7 @@ import type { OwnDevice } from "../state/own_record.ts";
 import type { AccessStep, OwnRecordStep } from "./access_steps.ts";
 import type { Facts } from "./facts.ts";
 import type { AccessFacts } from "./facts_access.ts";
-import type { DiskAddFacts } from "./facts_disk.ts";
+import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { Step } from "./step.ts";
 
 /** A way to a disk, chosen and found passable. */

@@ -25,7 +25,7 @@ import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
-import type { DiskAddFacts } from "./facts_disk.ts";
+import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { Decision } from "./plan.ts";
 import {
   alreadyThere,

@@ -9,7 +9,7 @@ import { refuse } from "../errors.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
-import type { DiskRemoveFacts } from "./facts_disk.ts";
+import type { DiskRemoveFacts } from "./facts_disk_remove.ts";
 import type { Decision } from "./plan.ts";
 import { qmpStep } from "./plan_common.ts";
 import { endAccessSteps } from "./plan_access_end.ts";

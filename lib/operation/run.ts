@@ -14,13 +14,19 @@ import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { Progress } from "./apply.ts";
-import { expectRuntime, type Facts, readFacts } from "./facts.ts";
-import { readDiskAddFacts, readDiskRemoveFacts } from "./facts_disk.ts";
+import { askQemu } from "./ask_qemu.ts";
+import {
+  completeFacts,
+  expectInstance,
+  expectRuntime,
+  readNode,
+} from "./facts.ts";
 import { nothingChanged } from "./failure.ts";
-import { afterRecovery, applyJournaled } from "./journaled.ts";
 import { openMonitor } from "./monitor.ts";
+import { prepare } from "./prepare.ts";
 import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
 import type { QemuProcess } from "../host/process.ts";
+import { afterRecovery } from "./recover_first.ts";
 import { refuseForeignVm } from "./refusals.ts";
 import { commandOf, type Reach, type Request } from "./request.ts";
 import type { Step } from "./step.ts";
@@ -56,41 +62,6 @@ export interface Outcome {
   readonly plan?: readonly Step[] | undefined;
 }
 
-/**
- * Plans a request after reading what it needs to know. Imports what its kind
- * needs and no more: the rest need not be compiled.
- */
-async function decide(
-  request: Request,
-  facts: Facts,
-  world: World,
-): Promise<Decision> {
-  switch (request.kind) {
-    case "disk-add": {
-      const { planDiskAdd } = await import("./plan_disk.ts");
-      return planDiskAdd(
-        request,
-        await readDiskAddFacts(facts, request, world),
-      );
-    }
-    case "disk-remove": {
-      const { planDiskRemove } = await import("./plan_disk_remove.ts");
-      return planDiskRemove(request, await readDiskRemoveFacts(facts, world));
-    }
-    case "nic-add": {
-      const { readNicAddFacts } = await import("./facts_nic.ts");
-      const { planNicAdd } = await import("./plan_nic.ts");
-      return planNicAdd(request, readNicAddFacts(facts, request));
-    }
-    case "nic-remove": {
-      const { planNicRemove } = await import("./plan_nic_remove.ts");
-      return planNicRemove(request, facts);
-    }
-    default:
-      return request satisfies never;
-  }
-}
-
 async function planWith(
   request: Request,
   { paths, content, world, options }: {
@@ -101,12 +72,16 @@ async function planWith(
   },
 ): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
   try {
-    const facts = await readFacts(paths, content, world.qmp);
+    const qemu = await askQemu(world.qmp, paths);
+    const node = readNode(paths, content);
+    const plan = await prepare(request, node, world);
+    // Needed soon, and compiled for free while QEMU works.
+    if (options.mode === "apply") await import("./journaled.ts");
+    const facts = await completeFacts(node, await qemu());
     if (options.qmp === undefined || options.state === undefined) {
       refuseForeignVm(facts);
     }
-    const decision = await decide(request, facts, world);
-    return { decision, process: facts.qemu.process };
+    return { decision: await plan(facts), process: facts.qemu.process };
   } catch (error) {
     throw nothingChanged(error);
   }
@@ -152,7 +127,6 @@ async function runLocked(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<Outcome> {
-  // Read again: whoever held the lock before us may have changed it.
   const content = filled(expectRuntime(paths), request);
   const qmp = await openMonitor(paths.qmp, options);
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
@@ -166,6 +140,7 @@ async function runLocked(
   if (options.mode === "dry-run") {
     return { ...plan, changed: false, plan: plan.steps };
   }
+  const { applyJournaled } = await import("./journaled.ts");
   await applyJournaled(plan, { request, process, ...known });
   return outcomeOf(plan, world);
 }
@@ -200,7 +175,7 @@ export async function run(
     qmp: options.qmp,
     runtime: options.state,
   });
-  expectRuntime(paths);
+  expectInstance(paths);
   using _lock = await lock(request, paths, options);
   return await afterRecovery(request, {
     paths,

@@ -98,26 +98,30 @@ export class QmpSession implements Disposable {
     args: Json = {},
     { fd }: ExecuteOptions = {},
   ): Promise<unknown> {
-    const [value] = await this.#exchange([{ execute: command, args }], fd);
+    const replies = await this.#send([{ execute: command, args }], fd);
+    const [value] = await replies();
     return value;
   }
 
   /**
-   * Sends several commands at once and awaits all replies; QEMU carries them
-   * out one after the other. For questions: if one is refused, the others are
-   * carried out all the same.
+   * Sends several commands at once; QEMU carries them out one after the other
+   * while the caller does something else. For questions: if one is refused,
+   * the others are carried out all the same.
    *
-   * @returns the `return` values, in the commands' order
+   * @returns awaits the `return` values, in the commands' order; to send
+   * another command before is to do without them
    * @throws as {@linkcode QmpSession.execute}
    */
-  async executeAll(commands: readonly Command[]): Promise<unknown[]> {
-    return await this.#exchange(commands, undefined);
+  async send(
+    commands: readonly Command[],
+  ): Promise<() => Promise<unknown[]>> {
+    return await this.#send(commands, undefined);
   }
 
-  async #exchange(
+  async #send(
     commands: readonly Command[],
     fd: Fd | undefined,
-  ): Promise<unknown[]> {
+  ): Promise<() => Promise<unknown[]>> {
     const messages = commands.map(({ execute, args = {} }) => ({
       execute,
       arguments: args,
@@ -128,18 +132,21 @@ export class QmpSession implements Disposable {
     this.#stream.command = messages[0]?.execute ?? "";
     const lines = messages.map((message) => JSON.stringify(message));
     await this.#stream.send(lines, { fd, timeoutMs });
-    const values: unknown[] = [];
-    for (const [i, { id, execute }] of messages.entries()) {
-      try {
-        values.push(await this.#reply(id, execute));
-      } catch (error) {
-        const nothing = commands[i]?.ifMissing === "nothing" &&
-          error instanceof QmpCommandError && error.class === "CommandNotFound";
-        if (!nothing) throw error;
-        values.push(undefined);
+    return async () => {
+      const values: unknown[] = [];
+      for (const [i, { id, execute }] of messages.entries()) {
+        try {
+          values.push(await this.#reply(id, execute));
+        } catch (error) {
+          const nothing = commands[i]?.ifMissing === "nothing" &&
+            error instanceof QmpCommandError &&
+            error.class === "CommandNotFound";
+          if (!nothing) throw error;
+          values.push(undefined);
+        }
       }
-    }
-    return values;
+      return values;
+    };
   }
 
   /** Awaits one reply, each for as long as the time-out allows. */

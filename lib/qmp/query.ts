@@ -23,16 +23,25 @@ export type Answers<Q> = {
   readonly [K in keyof Q]: Q[K] extends Query<infer T> ? T : never;
 };
 
-/** Asks several questions in one go. @throws as {@linkcode ask} */
-export async function askAll<
+/**
+ * Asks several questions in one go; QEMU works on them while the caller does
+ * something else.
+ *
+ * @returns awaits the answers: {@linkcode QmpSession.send}
+ * @throws as {@linkcode ask}
+ */
+export async function sendAll<
   Q extends Readonly<Record<string, Query<unknown>>>,
 >(
   qmp: QmpSession,
   queries: Q,
-): Promise<Answers<Q>> {
+): Promise<() => Promise<Answers<Q>>> {
   const names = Object.keys(queries);
-  const values = await qmp.executeAll(Object.values(queries));
-  return Object.fromEntries(
-    names.map((name, i) => [name, queries[name]?.read(values[i])]),
-  ) as Answers<Q>;
+  const replies = await qmp.send(Object.values(queries));
+  return async () => {
+    const values = await replies();
+    return Object.fromEntries(
+      names.map((name, i) => [name, queries[name]?.read(values[i])]),
+    ) as Answers<Q>;
+  };
 }

@@ -33,16 +33,20 @@ import {
 } from "./runtime.ts";
 import { applyChange, type RuntimeChange } from "./runtime_change.ts";
 
-/** A runtime file as it stood when it was read. */
-export interface RuntimeContent {
+/** A runtime file as it stood when it was read, not yet understood. */
+export interface RuntimeText {
   /** Where it was read; not a link. */
   readonly path: string;
   /** To the letter; tells whether the file changed meanwhile. */
   readonly text: string;
-  /** What the text means. */
-  readonly runtime: Runtime;
   /** Its replacement gets the same owner and mode. */
   readonly status: FileStatus;
+}
+
+/** A runtime file as it stood when it was read. */
+export interface RuntimeContent extends RuntimeText {
+  /** What the text means. */
+  readonly runtime: Runtime;
 }
 
 /** A change on its way into a runtime file. */
@@ -63,6 +67,19 @@ function badFile(path: string, why: string, cause?: unknown): HotplugError {
   );
 }
 
+/** Errors of a path at which there is nothing. */
+const NOWHERE = ["ENOENT", "ENOTDIR", "ENAMETOOLONG"];
+
+/** Whether there is something to read, be it a runtime file or not. */
+export function isRuntimeThere(path: string): boolean {
+  try {
+    statPath(path, { followLinks: "no" });
+    return true;
+  } catch (error) {
+    return !(error instanceof SysError && NOWHERE.includes(error.code));
+  }
+}
+
 function readRegular(path: string): RegularFile | undefined {
   try {
     return readRegularFile(path, MAX_RUNTIME_BYTES);
@@ -71,9 +88,7 @@ function readRegular(path: string): RegularFile | undefined {
       throw badFile(path, `it is larger than ${MAX_RUNTIME_BYTES} bytes`);
     }
     if (error instanceof SysError) {
-      if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(error.code)) {
-        return undefined;
-      }
+      if (NOWHERE.includes(error.code)) return undefined;
       if (error.code === "ELOOP") throw badFile(path, "it is a symbolic link");
     }
     throw badFile(path, messageOf(error), error);
@@ -89,6 +104,20 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
+function readRuntimeText(path: string): RuntimeText | undefined {
+  const file = readRegular(path);
+  if (file === undefined) return undefined;
+  const { bytes, status } = file;
+  if (bytes === undefined) {
+    throw badFile(path, `it must be a regular file: it is a ${status.kind}`);
+  }
+  return { path, text: decode(bytes, path), status };
+}
+
+function understandRuntime(file: RuntimeText): RuntimeContent {
+  return { ...file, runtime: parseRuntime(file.text, file.path) };
+}
+
 /**
  * Reads and understands a runtime file.
  *
@@ -96,20 +125,14 @@ function decode(bytes: Uint8Array, path: string): string {
  * @throws {HotplugError} `bad-state-file`
  */
 export function readRuntimeFile(path: string): RuntimeContent | undefined {
-  const file = readRegular(path);
-  if (file === undefined) return undefined;
-  const { bytes, status } = file;
-  if (bytes === undefined) {
-    throw badFile(path, `it must be a regular file: it is a ${status.kind}`);
-  }
-  const text = decode(bytes, path);
-  return { path, text, runtime: parseRuntime(text, path), status };
+  const file = readRuntimeText(path);
+  return file && understandRuntime(file);
 }
 
-function expectRuntimeFile(path: string): RuntimeContent {
-  const content = readRuntimeFile(path);
-  if (content === undefined) throw badFile(path, "it has vanished");
-  return content;
+function expectRuntimeText(path: string): RuntimeText {
+  const file = readRuntimeText(path);
+  if (file === undefined) throw badFile(path, "it has vanished");
+  return file;
 }
 
 function openDirectory(path: string): Fd {
@@ -169,7 +192,7 @@ function writeFailed(path: string, error: unknown): HotplugError {
  */
 export function stageRuntime(staged: StagedChange): string {
   try {
-    const before = expectRuntimeFile(staged.path);
+    const before = understandRuntime(expectRuntimeText(staged.path));
     using dir = openDirectory(staged.path);
     writeTemporary(dir, staged, before);
     return before.text;
@@ -189,9 +212,9 @@ export function stageRuntime(staged: StagedChange): string {
 export function commitRuntime(staged: StagedChange, basis: string): void {
   try {
     using dir = openDirectory(staged.path);
-    const now = expectRuntimeFile(staged.path);
+    const now = expectRuntimeText(staged.path);
     if (now.text !== basis) {
-      writeTemporary(dir, staged, now);
+      writeTemporary(dir, staged, understandRuntime(now));
     }
     rename(staged.temporary, basename(staged.path), { dir });
     fsync(dir);

@@ -5,18 +5,15 @@
  * @module
  */
 
-import { expectRuntime, readFacts } from "../../lib/operation/facts.ts";
+import { askQemu } from "../../lib/operation/ask_qemu.ts";
 import {
-  readDiskAddFacts,
-  readDiskRemoveFacts,
-} from "../../lib/operation/facts_disk.ts";
-import { readNicAddFacts } from "../../lib/operation/facts_nic.ts";
+  completeFacts,
+  expectRuntime,
+  readNode,
+} from "../../lib/operation/facts.ts";
 import { Journal } from "../../lib/operation/journal.ts";
 import type { Decision, Plan } from "../../lib/operation/plan.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
-import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import { prepare } from "../../lib/operation/prepare.ts";
 import type { Request } from "../../lib/operation/request.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import { World } from "../../lib/operation/world.ts";
@@ -39,25 +36,10 @@ async function decide(
   world: World,
 ): Promise<Decision> {
   const paths = instancePaths(vm.runDir, NAME);
-  const facts = await readFacts(paths, expectRuntime(paths), world.qmp);
-  switch (request.kind) {
-    case "disk-add":
-      return planDiskAdd(
-        request,
-        await readDiskAddFacts(facts, request, world),
-      );
-    case "disk-remove":
-      return planDiskRemove(
-        request,
-        await readDiskRemoveFacts(facts, world),
-      );
-    case "nic-add":
-      return planNicAdd(request, readNicAddFacts(facts, request));
-    case "nic-remove":
-      return planNicRemove(request, facts);
-    default:
-      return request satisfies never;
-  }
+  const node = readNode(paths, expectRuntime(paths));
+  const qemu = await askQemu(world.qmp, paths);
+  const plan = await prepare(request, node, world);
+  return await plan(await completeFacts(node, await qemu()));
 }
 
 /** When a kill comes: the line of a step is written, the step done or not. */

@@ -5,12 +5,14 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { apply } from "../../lib/operation/apply.ts";
-import { expectRuntime, readFacts } from "../../lib/operation/facts.ts";
-import { readDiskAddFacts } from "../../lib/operation/facts_disk.ts";
-import { readNicAddFacts } from "../../lib/operation/facts_nic.ts";
-import type { Decision, Plan } from "../../lib/operation/plan.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { askQemu } from "../../lib/operation/ask_qemu.ts";
+import {
+  completeFacts,
+  expectRuntime,
+  readNode,
+} from "../../lib/operation/facts.ts";
+import type { Plan } from "../../lib/operation/plan.ts";
+import { prepare } from "../../lib/operation/prepare.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { Step } from "../../lib/operation/step.ts";
 import { World } from "../../lib/operation/world.ts";
@@ -83,10 +85,10 @@ async function planOf(
   world: World,
 ): Promise<Plan> {
   const paths = instancePaths(vm.runDir, vm.name);
-  const facts = await readFacts(paths, expectRuntime(paths), world.qmp);
-  const decision: Decision = request.kind === "disk-add"
-    ? planDiskAdd(request, await readDiskAddFacts(facts, request, world))
-    : planNicAdd(request, readNicAddFacts(facts, request));
+  const node = readNode(paths, expectRuntime(paths));
+  const qemu = await askQemu(world.qmp, paths);
+  const plan = await prepare(request, node, world);
+  const decision = await plan(await completeFacts(node, await qemu()));
   if (decision.kind !== "plan") throw new Error("there is nothing to do");
   return decision.plan;
 }

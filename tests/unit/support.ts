@@ -9,7 +9,7 @@ import { assertEquals } from "@std/assert";
 import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
 import type { Facts, QemuFacts } from "../../lib/operation/facts.ts";
 import type { AccessFacts } from "../../lib/operation/facts_access.ts";
-import type { DiskAddFacts } from "../../lib/operation/facts_disk.ts";
+import type { DiskAddFacts } from "../../lib/operation/facts_disk_add.ts";
 import type { NicAddFacts } from "../../lib/operation/facts_nic.ts";
 import { stepFault } from "../../lib/operation/journal_check.ts";
 import type { Decision, Plan } from "../../lib/operation/plan.ts";

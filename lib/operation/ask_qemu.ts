@@ -1,0 +1,85 @@
+/**
+ * What a live QEMU is asked before anything is decided.
+ *
+ * @module
+ */
+
+import {
+  findQemu,
+  type QemuProcess,
+  qemuWithPid,
+  tapBehind,
+} from "../host/process.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import {
+  BLOCK,
+  COMMANDS,
+  DEVICE_IDS,
+  FDSETS,
+  MACHINE,
+  MIGRATION,
+  NAME,
+  NETDEVS,
+  NODE_NAMES,
+  PCI,
+  RUN_STATE,
+} from "../qmp/commands.ts";
+import { type Answers, sendAll } from "../qmp/query.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { NetdevFacts, QemuFacts } from "./facts.ts";
+
+/** The VM's process: by Ganeti's pid file, else by who serves the socket. */
+function findProcess(
+  qmp: QmpSession,
+  name: string,
+  paths: InstancePaths,
+): QemuProcess | undefined {
+  const peer = () => qemuWithPid(qmp.peer().pid, name);
+  const filed = () => findQemu(paths.pid, paths.name);
+  if (paths.isDerived) return filed() ?? peer();
+  return peer() ?? (name === paths.name ? filed() : undefined);
+}
+
+/** All that is asked of QEMU, in one go. */
+const QUESTIONS = {
+  name: NAME,
+  machine: MACHINE,
+  runState: RUN_STATE,
+  migration: MIGRATION,
+  commands: COMMANDS,
+  pci: PCI,
+  deviceIds: DEVICE_IDS,
+  nodeNames: NODE_NAMES,
+  block: BLOCK,
+  fdsets: FDSETS,
+  netdevs: NETDEVS,
+} as const;
+
+/**
+ * Asks a live QEMU for everything that matters. It works on the answers for
+ * some milliseconds: time to do something else, once this has returned.
+ *
+ * @returns awaits the answers
+ */
+export async function askQemu(
+  qmp: QmpSession,
+  paths: InstancePaths,
+): Promise<() => Promise<QemuFacts>> {
+  const answers = await sendAll(qmp, QUESTIONS);
+  return async () => readQemu(await answers(), qmp, paths);
+}
+
+function readQemu(
+  answers: Answers<typeof QUESTIONS>,
+  qmp: QmpSession,
+  paths: InstancePaths,
+): QemuFacts {
+  const process = findProcess(qmp, answers.name, paths);
+  const netdevs = new Map<string, NetdevFacts>();
+  for (const [id, { fd, queues }] of answers.netdevs) {
+    const known = process !== undefined && fd !== undefined;
+    const tap = known ? tapBehind(process.pid, fd) : undefined;
+    netdevs.set(id, { tap, queues });
+  }
+  return { ...answers, version: qmp.version, process, netdevs };
+}

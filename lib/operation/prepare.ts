@@ -1,0 +1,55 @@
+/**
+ * From a request to the one who plans it.
+ *
+ * @module
+ */
+
+import type { Facts, NodeFacts } from "./facts.ts";
+import type { Decision } from "./plan.ts";
+import type { Request } from "./request.ts";
+import type { World } from "./world.ts";
+
+/** Plans one request once QEMU has answered. */
+export type Planner = (facts: Facts) => Decision | Promise<Decision>;
+
+/**
+ * Prepares the planning of a request: all that does not need QEMU's answers,
+ * for it happens while QEMU works on them. Imports what the request's kind
+ * needs and no more: the rest need not be compiled.
+ */
+export async function prepare(
+  request: Request,
+  node: NodeFacts,
+  world: World,
+): Promise<Planner> {
+  switch (request.kind) {
+    case "disk-add": {
+      const { planDiskAdd } = await import("./plan_disk.ts");
+      const { readDiskAddFacts, readSource } = await import(
+        "./facts_disk_add.ts"
+      );
+      const source = await readSource(node, request, world);
+      return async (facts) => {
+        const all = await readDiskAddFacts(facts, request, { source, world });
+        return planDiskAdd(request, all);
+      };
+    }
+    case "disk-remove": {
+      const { readDiskRemoveFacts } = await import("./facts_disk_remove.ts");
+      const { planDiskRemove } = await import("./plan_disk_remove.ts");
+      return async (facts) =>
+        planDiskRemove(request, await readDiskRemoveFacts(facts, world));
+    }
+    case "nic-add": {
+      const { readNicAddFacts } = await import("./facts_nic.ts");
+      const { planNicAdd } = await import("./plan_nic.ts");
+      return (facts) => planNicAdd(request, readNicAddFacts(facts, request));
+    }
+    case "nic-remove": {
+      const { planNicRemove } = await import("./plan_nic_remove.ts");
+      return (facts) => planNicRemove(request, facts);
+    }
+    default:
+      return request satisfies never;
+  }
+}
