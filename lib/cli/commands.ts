@@ -5,6 +5,7 @@
  * @module
  */
 
+import { STATE_COMMANDS } from "./commands_state.ts";
 import { TOOL_COMMANDS } from "./commands_tools.ts";
 import { DRY_RUN, type OptionSpec, PLUG_OPTIONS } from "./options.ts";
 
@@ -178,5 +179,6 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [],
     examples: ["kvm-hotplug list", "kvm-hotplug list vm1.example.com --json"],
   },
+  ...STATE_COMMANDS,
   ...TOOL_COMMANDS,
 ];

@@ -7,13 +7,20 @@
 
 import type { Handler } from "./answer.ts";
 
-const CHANGES = ["disk add", "disk remove", "nic add", "nic remove"];
+const CHANGES = [
+  "disk add",
+  "disk remove",
+  "nic add",
+  "nic remove",
+  "state upgrade",
+];
 
 const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
   completion: async () => (await import("./completion.ts")).completion,
   help: async () => (await import("./help.ts")).help,
   qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,
+  "state show": async () => (await import("./state_show.ts")).stateShow,
   rpc: async () => (await import("./rpc.ts")).rpc,
 };
 

@@ -41,6 +41,9 @@ export function outcomeDocument(outcome: Outcome): OutcomeDocument {
 export function outcomeText(outcome: Outcome): string[] {
   const { device, instance, action, changed, plan } = outcome;
   if (plan !== undefined && plan.length > 0) return planText(outcome, plan);
+  if (action === "upgrade" && changed) {
+    return [`Upgraded the runtime file of ${instance}`];
+  }
   if (device === null) {
     return [`Nothing to ${action}: ${instance} is so already`];
   }

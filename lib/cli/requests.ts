@@ -44,6 +44,8 @@ export function requestOf(invocation: Invocation): Request {
       };
     case "nic add":
       return nicAdd(invocation, instance);
+    case "state upgrade":
+      return { kind: "state-upgrade", instance };
     case "nic remove":
       return { kind: "nic-remove", instance, device: deviceWord(second) };
   }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { embedTexts } from "./json_text.ts";
+
 // Control characters, line separators, lone surrogates, bidirectional marks.
 const UNSAFE =
   /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -26,7 +28,7 @@ export function printable(text: string): string {
 
 /** A JSON document of one line, escaped likewise; it stays valid JSON. */
 export function jsonLine(document: unknown): string {
-  return printable(JSON.stringify(document));
+  return printable(embedTexts(JSON.stringify(document)));
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -93,17 +93,32 @@ function entries(path: string): string[] {
   }
 }
 
+/** What an fd of a process is; undefined if it is gone meanwhile. */
+function identityOfFd(directory: string, name: string): string | undefined {
+  try {
+    return identityOf(statPath(join(directory, name)));
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
+  }
+}
+
 /** Whether a process has this file or block device open. */
 export function holds(pid: number, identity: string): boolean {
   const directory = `/proc/${pid}/fd`;
-  return entries(directory).some((name) => {
-    try {
-      return identityOf(statPath(join(directory, name))) === identity;
-    } catch (error) {
-      if (error instanceof SysError) return false;
-      throw error;
-    }
-  });
+  return entries(directory).some((name) =>
+    identityOfFd(directory, name) === identity
+  );
+}
+
+/** All that a process has open; undefined if we may not look. */
+export function openIdentities(pid: number): Set<string> | undefined {
+  const directory = `/proc/${pid}/fd`;
+  const names = entries(directory);
+  if (names.length === 0) return undefined;
+  return new Set(
+    names.flatMap((name) => identityOfFd(directory, name) ?? []),
+  );
 }
 
 /**
@@ -119,6 +134,13 @@ export function tapBehind(pid: number, fd: number): string | undefined {
 export function tapsOf(pid: number): Set<string> {
   const fds = entries(`/proc/${pid}/fdinfo`).map(Number);
   return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
+}
+
+/** The uid a process acts as; undefined if it is gone. */
+export function effectiveUid(pid: number): number | undefined {
+  const status = readIfThere(`/proc/${pid}/status`);
+  const uid = status && /^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1];
+  return uid ? Number(uid) : undefined;
 }
 
 /** The last part of a process's program path, for messages. */

@@ -120,7 +120,13 @@ export function expectRuntime(paths: InstancePaths): RuntimeContent {
   return content;
 }
 
-function makeNonce(): string {
+/** An instance's NIC files, if they can be read. */
+export function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
+  return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
+}
+
+/** Random text for the name of a file that must not be there yet. */
+export function makeNonce(): string {
   const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return [...bytes].map((byte) => letters[byte % letters.length]).join("");

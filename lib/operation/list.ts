@@ -7,15 +7,20 @@
 
 import { addrOfSlot, PC_BUS } from "../device/bus_slot.ts";
 import { HotplugError, messageOf } from "../errors.ts";
+import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
-import { type NicFiles, readNicFiles, usableFiles } from "../host/nic_file.ts";
 import type { PciDevice } from "../qmp/commands.ts";
 import { SysError } from "../sys/errno.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { askQemu } from "./ask_qemu.ts";
-import { expectRuntime, listInstances, type QemuFacts } from "./facts.ts";
+import {
+  expectRuntime,
+  listInstances,
+  nicFilesOf,
+  type QemuFacts,
+} from "./facts.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
@@ -121,10 +126,6 @@ function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
       .filter((one) => kindOf(one) !== undefined && !known.has(one.id))
       .map((one) => unrecordedView(one, facts)),
   ];
-}
-
-function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
-  return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
 }
 
 /** What QEMU and this node's NIC files tell. */

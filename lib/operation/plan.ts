@@ -31,7 +31,7 @@ export interface DeviceView {
 }
 
 /** What an operation does to its device; callers see the word. */
-export type Action = "add" | "remove";
+export type Action = "add" | "remove" | "upgrade";
 
 /** An operation, all of it data; the only thing apply runs. */
 export interface Plan {
@@ -41,8 +41,11 @@ export interface Plan {
   readonly instance: string;
   /** What the user calls the device: `disk 1`. */
   readonly title: string;
-  /** As it will be, or as it was; a tap may not have its name yet. */
-  readonly device: DeviceView;
+  /**
+   * As it will be, or as it was; a tap may not have its name yet. Null if it
+   * is about no device.
+   */
+  readonly device: DeviceView | null;
   /** Done in this order, undone in reverse. */
   readonly steps: readonly Step[];
   /** What the user accepts with it, one line each. */

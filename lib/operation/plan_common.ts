@@ -17,7 +17,7 @@ import type {
 
 /** The two steps of a change of the runtime file: stage first, commit last. */
 export function stateSteps(
-  facts: Facts,
+  facts: Pick<Facts, "paths" | "content" | "nonce">,
   change: RuntimeChange,
 ): { stage: StageStateStep; commit: CommitStateStep } {
   const path = facts.paths.runtime;

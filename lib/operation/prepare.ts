@@ -6,7 +6,7 @@
 
 import type { Facts, NodeFacts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import type { Request } from "./request.ts";
+import type { DeviceRequest } from "./request.ts";
 import type { World } from "./world.ts";
 
 /** Plans one request once QEMU has answered. */
@@ -18,7 +18,7 @@ export type Planner = (facts: Facts) => Decision | Promise<Decision>;
  * needs and no more: the rest need not be compiled.
  */
 export async function prepare(
-  request: Request,
+  request: DeviceRequest,
   node: NodeFacts,
   world: World,
 ): Promise<Planner> {

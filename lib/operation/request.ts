@@ -130,8 +130,19 @@ export interface NicRemove {
   readonly device: string;
 }
 
+/** Bring the runtime file to today's form; the VM need not run. */
+export interface StateUpgrade {
+  /** The user's words, joined by a dash. */
+  readonly kind: "state-upgrade";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+}
+
+/** A request that changes devices of a running VM. */
+export type DeviceRequest = DiskAdd | DiskRemove | NicAdd | NicRemove;
+
 /** A request that changes an instance. */
-export type Request = DiskAdd | DiskRemove | NicAdd | NicRemove;
+export type Request = DeviceRequest | StateUpgrade;
 
 /** What a person calls a request: `disk add`. */
 export function commandOf(request: Request): string {

@@ -28,7 +28,12 @@ import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { afterRecovery } from "./recover_first.ts";
 import { refuseForeignVm } from "./refusals.ts";
-import { commandOf, type Reach, type Request } from "./request.ts";
+import {
+  commandOf,
+  type DeviceRequest,
+  type Reach,
+  type Request,
+} from "./request.ts";
 import type { Step } from "./step.ts";
 import { World } from "./world.ts";
 
@@ -62,8 +67,17 @@ export interface Outcome {
   readonly plan?: readonly Step[] | undefined;
 }
 
+/** Plans what is about the runtime file alone: the VM need not run. */
+async function planOffline(
+  { paths, content }: { paths: InstancePaths; content: RuntimeContent },
+): Promise<{ decision: Decision; process: undefined }> {
+  const { planStateUpgrade } = await import("./plan_state.ts");
+  const decision = planStateUpgrade(paths, content);
+  return { decision, process: undefined };
+}
+
 async function planWith(
-  request: Request,
+  request: DeviceRequest,
   { paths, content, world, options }: {
     paths: InstancePaths;
     content: RuntimeContent;
@@ -115,7 +129,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
     instance,
     action,
     changed: true,
-    device: tap === undefined ? device : { ...device, tap },
+    device: tap === undefined || device === null ? device : { ...device, tap },
     warnings,
     entry: entryOf(plan),
   };
@@ -128,10 +142,13 @@ async function runLocked(
   options: RunOptions,
 ): Promise<Outcome> {
   const content = filled(expectRuntime(paths), request);
-  const qmp = await openMonitor(paths.qmp, options);
+  const offline = request.kind === "state-upgrade";
+  const qmp = offline ? undefined : await openMonitor(paths.qmp, options);
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
   const known = { paths, content, world, options };
-  const { decision, process } = await planWith(request, known);
+  const { decision, process } = offline
+    ? await planOffline(known)
+    : await planWith(request, known);
   if (decision.kind === "nothing-to-do") {
     const plan = options.mode === "dry-run" ? [] : undefined;
     return { ...decision, changed: false, plan };

@@ -40,6 +40,12 @@ export interface Hvparams {
   readonly acpi: boolean;
   /** `boot_order`: with `disk` the first disk is the boot disk; `disk`. */
   readonly bootOrder: string;
+  /** `security_model`: `none`, `user` or `pool`; `none`. */
+  readonly securityModel: string;
+  /** `security_domain`: the user of model `user`; empty. */
+  readonly securityDomain: string;
+  /** `user_shutdown`: Ganeti's kvmd has a monitor of its own; false. */
+  readonly userShutdown: boolean;
   /** Whether Ganeti 2.16 or newer wrote them. */
   readonly since216: boolean;
 }
@@ -79,6 +85,9 @@ export function readHvparams(
     useChroot: flag("use_chroot", "off"),
     acpi: flag("acpi", "on"),
     bootOrder: text("boot_order", "disk"),
+    securityModel: text("security_model", "none"),
+    securityDomain: text("security_domain", ""),
+    userShutdown: flag("user_shutdown", "off"),
     since216: SINCE_216.some((key) => member(node, key) !== undefined),
   };
 }

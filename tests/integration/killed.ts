@@ -14,7 +14,7 @@ import {
 import { Journal } from "../../lib/operation/journal.ts";
 import type { Decision, Plan } from "../../lib/operation/plan.ts";
 import { prepare } from "../../lib/operation/prepare.ts";
-import type { Request } from "../../lib/operation/request.ts";
+import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import { World } from "../../lib/operation/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
@@ -32,7 +32,7 @@ export async function openWorld(vm: Instance): Promise<World> {
 
 async function decide(
   vm: Instance,
-  request: Request,
+  request: DeviceRequest,
   world: World,
 ): Promise<Decision> {
   const paths = instancePaths(vm.runDir, NAME);
@@ -50,7 +50,10 @@ export interface KillPoint {
 }
 
 /** The plan of a request as it would be now. */
-export async function planNow(vm: Instance, request: Request): Promise<Plan> {
+export async function planNow(
+  vm: Instance,
+  request: DeviceRequest,
+): Promise<Plan> {
   using world = await openWorld(vm);
   const decision = await decide(vm, request, world);
   if (decision.kind === "plan") return decision.plan;
@@ -70,7 +73,7 @@ export function killPoints({ steps }: Plan): KillPoint[] {
  */
 export async function killAt(
   vm: Instance,
-  request: Request,
+  request: DeviceRequest,
   { step: last, when }: KillPoint,
 ): Promise<Plan> {
   using world = await openWorld(vm);

@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/operation/recover.ts";
 import { turningPoint } from "../../lib/operation/recover_course.ts";
-import type { Request } from "../../lib/operation/request.ts";
+import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
 import { Instance, NAME, NEW, NEW_DISK, NEW_NIC, TAP } from "./support.ts";
@@ -10,7 +10,7 @@ import { Instance, NAME, NEW, NEW_DISK, NEW_NIC, TAP } from "./support.ts";
 const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
 const uuid = { value: NEW, origin: "given" } as const;
 
-function diskAdd(vm: Instance): Request {
+function diskAdd(vm: Instance): DeviceRequest {
   return {
     kind: "disk-add",
     instance: NAME,
@@ -21,7 +21,7 @@ function diskAdd(vm: Instance): Request {
   };
 }
 
-function nicAdd(): Request {
+function nicAdd(): DeviceRequest {
   return {
     kind: "nic-add",
     instance: NAME,
@@ -32,14 +32,18 @@ function nicAdd(): Request {
   };
 }
 
-const diskRemove: Request = {
+const diskRemove: DeviceRequest = {
   kind: "disk-remove",
   instance: NAME,
   device: NEW,
   bootDisk: "kept",
 };
 
-const nicRemove: Request = { kind: "nic-remove", instance: NAME, device: NEW };
+const nicRemove: DeviceRequest = {
+  kind: "nic-remove",
+  instance: NAME,
+  device: NEW,
+};
 
 async function recoverNow(vm: Instance) {
   const recovery = await recover(instancePaths(vm.runDir, NAME), OPTIONS);
@@ -55,7 +59,7 @@ function ownFiles(vm: Instance): string[] {
 
 async function eachKill(
   prepare: (vm: Instance) => Promise<void>,
-  requestOf: (vm: Instance) => Request,
+  requestOf: (vm: Instance) => DeviceRequest,
   check: (
     vm: Instance,
     at: KillPoint & { readonly turned: boolean },

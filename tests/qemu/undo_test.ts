@@ -121,7 +121,7 @@ async function failEach(
         error.code,
       );
       assertEquals(await snapshot(vm), before);
-      const id = String(plan.device.id);
+      const id = String(plan.device?.id);
       assertEquals(await keptFdNames(vm, [`${id}-0`]), []);
     });
   }

@@ -27,6 +27,9 @@ Deno.test("readHvparams() fills in Ganeti's defaults", () => {
     useChroot: false,
     acpi: true,
     bootOrder: "disk",
+    securityModel: "none",
+    securityDomain: "",
+    userShutdown: false,
     since216: false,
   });
 });
@@ -46,6 +49,9 @@ Deno.test("readHvparams() takes what the file says", () => {
     useChroot: true,
     acpi: true,
     bootOrder: "disk",
+    securityModel: "pool",
+    securityDomain: "",
+    userShutdown: false,
     since216: true,
   });
 });

@@ -12,7 +12,7 @@ import type { AccessFacts } from "../../lib/operation/facts_access.ts";
 import type { DiskAddFacts } from "../../lib/operation/facts_disk_add.ts";
 import type { NicAddFacts } from "../../lib/operation/facts_nic.ts";
 import { stepFault } from "../../lib/operation/journal_check.ts";
-import type { Decision, Plan } from "../../lib/operation/plan.ts";
+import type { Decision, DeviceView, Plan } from "../../lib/operation/plan.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { QmpStep, Step } from "../../lib/operation/step.ts";
 import type { PciDevice } from "../../lib/qmp/commands.ts";
@@ -343,16 +343,23 @@ export function planRefusal<F extends Facts>(
   return error;
 }
 
-/** The plan of a decision, which must be one, and must be plain JSON. */
-export function planOf(decision: Decision): Plan {
+/**
+ * The plan of a decision, which must be one, be about a device, and be plain
+ * JSON.
+ */
+export function planOf(
+  decision: Decision,
+): Plan & { readonly device: DeviceView } {
   assert(decision.kind === "plan", `${decision.kind} is no plan`);
   const { plan } = decision;
+  const { device } = plan;
+  assert(device !== null, "no device");
   // `undefined` would vanish on the way through a journal.
   assertEquals(JSON.parse(JSON.stringify(plan)), plan);
   // A step that a journal's reader refuses could not be recovered.
   const paths = instancePaths("/run/g", "vm1");
   assertEquals(plan.steps.map((step) => stepFault(step, paths)).join(""), "");
-  return plan;
+  return { ...plan, device };
 }
 
 /** A plan in words: the QMP command of a step, else its kind. */

@@ -1,0 +1,32 @@
+/**
+ * Commands about the runtime file.
+ *
+ * @module
+ */
+
+import type { CommandSpec } from "./commands.ts";
+import { DRY_RUN } from "./options.ts";
+
+/** The `state` commands, in the order of the usage text. */
+export const STATE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "state show",
+    operands: ["INSTANCE"],
+    summary: "the runtime file, as it is and as it is understood",
+    options: [{
+      name: "verify",
+      help: "compare it with the live QEMU; exit 3 if they differ",
+    }],
+    examples: [
+      "kvm-hotplug state show vm1.example.com",
+      "kvm-hotplug state show vm1.example.com --verify --json",
+    ],
+  },
+  {
+    name: "state upgrade",
+    operands: ["INSTANCE"],
+    summary: "bring a runtime file of an older Ganeti to today's form",
+    options: [DRY_RUN],
+    examples: ["kvm-hotplug state upgrade vm1.example.com --dry-run"],
+  },
+];

@@ -1,0 +1,125 @@
+/**
+ * Links that have drifted from the disks that record them. Ganeti numbers a
+ * link when it plugs the disk and never again, but makes links by the order of
+ * the configuration: a start or migration from such a file opens other disks
+ * than the VM has, or two that are swapped (SPEC 10.1, item 1). Pure.
+ *
+ * @module
+ */
+
+import { titleOf } from "../device/select.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+
+/** What can be known of one recorded disk, besides its entry. */
+export interface LinkFacts {
+  /** What its link leads to: `identityOf`; undefined if nowhere. */
+  readonly leadsTo: string | undefined;
+  /**
+   * What its `logical_id` names, as far as it is on this node: more than one
+   * only for DRBD, none for kinds that get their name when attached.
+   */
+  readonly named: readonly {
+    readonly path: string;
+    readonly identity: string;
+  }[];
+}
+
+/** What drift is found in. */
+export interface DriftFacts {
+  /** One for each recorded disk. */
+  readonly links: readonly LinkFacts[];
+  /** All that QEMU has open; undefined if its process cannot be seen. */
+  readonly open: ReadonlySet<string> | undefined;
+}
+
+/** One drifted link. */
+export interface Drift {
+  /** Place among the recorded disks. */
+  readonly index: number;
+  /**
+   * `leads-nowhere`; `shared`: another disk has the same link; `other-disk`: it
+   * leads to something else than the disk; `not-open`: to something QEMU has
+   * not open.
+   */
+  readonly kind: "leads-nowhere" | "shared" | "other-disk" | "not-open";
+  /** One line for a person. */
+  readonly what: string;
+  /** What mends it. */
+  readonly hint: string;
+}
+
+/** How Ganeti's own request mends all links at once. */
+const BY_REQUEST =
+  "a hotplug_device request whose instance has disks_info (rpc) puts the links in order; until then do not migrate or restart the VM";
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * What QEMU has open for a disk, where that is proven: its `logical_id` names
+ * exactly one thing that QEMU has open.
+ */
+export function openIdentity(
+  { links, open }: DriftFacts,
+  index: number,
+): string | undefined {
+  const named = links[index]?.named ?? [];
+  const held = named.filter(({ identity }) => open?.has(identity));
+  return held.length === 1 ? held[0]?.identity : undefined;
+}
+
+function sharedWith(
+  disks: readonly DiskEntry[],
+  facts: DriftFacts,
+  disk: DiskEntry,
+): DiskEntry | undefined {
+  const { leadsTo } = facts.links[disk.index] ?? {};
+  return disks.find((other) =>
+    other.index !== disk.index && other.link !== null &&
+    (other.link === disk.link ||
+      (leadsTo !== undefined &&
+        facts.links[other.index]?.leadsTo === leadsTo))
+  );
+}
+
+function driftOf(
+  disks: readonly DiskEntry[],
+  facts: DriftFacts,
+  disk: DiskEntry,
+): Omit<Drift, "index"> | undefined {
+  const { link } = disk;
+  const { leadsTo, named = [] } = facts.links[disk.index] ?? {};
+  if (link === null) return undefined;
+  const title = `The link ${link} of ${titleOf(disk)}`;
+  const [right] = named;
+  const other = sharedWith(disks, facts, disk);
+  if (other !== undefined) {
+    const what = `${title} leads to the same disk as that of ${titleOf(other)}`;
+    return { kind: "shared", what, hint: BY_REQUEST };
+  }
+  const hint = right === undefined
+    ? BY_REQUEST
+    : `ln -sfn ${quoted(right.path)} ${quoted(link)}`;
+  if (leadsTo === undefined) {
+    return { kind: "leads-nowhere", what: `${title} leads nowhere`, hint };
+  }
+  if (named.length > 0 && named.every((one) => one.identity !== leadsTo)) {
+    const what = `${title} leads to another disk than ${right?.path}`;
+    return { kind: "other-disk", what, hint };
+  }
+  if (facts.open === undefined || facts.open.has(leadsTo)) return undefined;
+  const what = `${title} leads to something that QEMU has not open`;
+  return { kind: "not-open", what, hint: BY_REQUEST };
+}
+
+/** Every drifted link, in the order of the disks. */
+export function findDrift(
+  disks: readonly DiskEntry[],
+  facts: DriftFacts,
+): Drift[] {
+  return disks.flatMap((disk) => {
+    const drift = driftOf(disks, facts, disk);
+    return drift === undefined ? [] : [{ index: disk.index, ...drift }];
+  });
+}

@@ -1,0 +1,56 @@
+/**
+ * Which Ganeti wrote a runtime file, as far as its shape tells: SPEC 2.4.
+ *
+ * @module
+ */
+
+import { formatJson, type JsonArray, type JsonNode } from "./json.ts";
+import { member, stringMember } from "./json_member.ts";
+import { upgradeCommand } from "./upgrade_command.ts";
+
+/** The first release whose files have this shape. */
+export type Shape = "2.7" | "2.9" | "2.10" | "2.16" | "3.0" | "3.1" | "3.2";
+
+function itemsOf(node: JsonNode | undefined): readonly JsonNode[] {
+  return node?.type === "array" ? node.items : [];
+}
+
+function has(node: JsonNode, key: string): boolean {
+  return member(node, key) !== undefined;
+}
+
+/** What Ganeti 3.2 is to add: SPEC 2.4, "N". */
+function isNext(devices: readonly JsonNode[], hvparams: JsonNode | undefined) {
+  return devices.some((one) => has(one, "role")) ||
+    (hvparams !== undefined && has(hvparams, "boot_type"));
+}
+
+/**
+ * The shape of a document that was understood: the oldest release that any
+ * part of it speaks of.
+ */
+export function shapeOf(root: JsonArray): Shape {
+  const [command, nics, hvparams, disks] = root.items;
+  const cards = itemsOf(nics);
+  const devices = [
+    ...cards,
+    ...itemsOf(disks).flatMap((one) => itemsOf(one)[0] ?? []),
+  ];
+  if (cards.some((one) => !has(one, "uuid"))) return "2.7";
+  if (root.items.length < 4) return "2.9";
+  if (devices.some((one) => !has(one, "hvinfo") && !has(one, "role"))) {
+    return "2.10";
+  }
+  const driverless = devices.some((one) => {
+    const hvinfo = member(one, "hvinfo");
+    return hvinfo?.type === "object" && hvinfo.members.length > 0 &&
+      !has(hvinfo, "driver");
+  });
+  if (driverless) return "2.16";
+  if (isNext(devices, hvparams)) return "3.2";
+  const discard = hvparams && stringMember(hvparams, "disk_discard");
+  // 2.16 to 3.0 cannot be told apart.
+  const old = discard === "default" || (command !== undefined &&
+    formatJson(upgradeCommand(command)) !== formatJson(command));
+  return old ? "3.0" : "3.1";
+}
