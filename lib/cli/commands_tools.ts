@@ -21,6 +21,24 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "events",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "show a VM's events as they come",
+    options: [
+      {
+        name: "until",
+        value: "EVENT",
+        help: "end after this one, with status 0",
+      },
+      { name: "for", value: "S", help: "end after this time, in seconds" },
+    ],
+    examples: [
+      "kvm-hotplug events vm1.example.com",
+      "kvm-hotplug events vm1.example.com --until DEVICE_DELETED --for 60 --json",
+    ],
+    output: "stream",
+  },
+  {
     name: "rpc",
     operands: [],
     summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",

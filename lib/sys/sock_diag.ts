@@ -55,6 +55,17 @@ export function unixSocketHolders(socketPath: string): UnixSocketHolders {
   };
 }
 
+/**
+ * How many connections a listening socket has, those that wait and our own
+ * included. Cheap: no process is looked at.
+ *
+ * @param socketPath Path of the listener's socket.
+ */
+export function unixSocketConnections(socketPath: string): number {
+  const deadline = startDeadline(MAX_TIME_MS);
+  return clientStates(socketsBoundTo(socketPath, deadline)).size;
+}
+
 type State = UnixSocketClient["state"];
 
 /** The client ends of all connections: sockfs inode → state. */

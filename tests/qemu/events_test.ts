@@ -1,0 +1,94 @@
+import { assertEquals } from "@std/assert";
+import { until } from "../../tools/guest/deadline.ts";
+import { TestTerminal } from "../integration/terminal.ts";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { EXECUTABLE, spawnTool, tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+/** A running `events --json`, and what it wrote. */
+class Follower {
+  readonly #process: Deno.ChildProcess;
+  readonly #whole: Promise<void>;
+  #text = "";
+
+  constructor(vm: Vm, ...options: string[]) {
+    this.#process = spawnTool(vm, ["events", vm.name, "--json", ...options]);
+    this.#whole = this.#read();
+  }
+
+  async #read() {
+    const text = this.#process.stdout.pipeThrough(new TextDecoderStream());
+    for await (const part of text) this.#text += part;
+  }
+
+  // deno-lint-ignore no-explicit-any -- a test reads it as it likes
+  get seen(): any[] {
+    return this.#text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+  }
+
+  /** Lets events happen until one was seen: it is connected now. */
+  async attached(vm: Vm): Promise<void> {
+    await until(async () => {
+      await vm.qmp.execute("stop");
+      await vm.qmp.execute("cont");
+      return this.seen.length > 0 ? true : undefined;
+    }, { timeoutMs: 10_000, what: "event seen", everyMs: 50 });
+  }
+
+  async ended(): Promise<number> {
+    await this.#whole;
+    const { code } = await this.#process.status;
+    await this.#process.stderr.cancel();
+    return code;
+  }
+}
+
+eachRelease("events gives the monitor to others and goes on", async (vm) => {
+  const image = `${vm.runDir}/d1.img`;
+  await makeImage(image, "events");
+  await using terminal = await TestTerminal.start(
+    [
+      "sh",
+      "-c",
+      `trap : INT; ${EXECUTABLE} events ${vm.name}; echo status $?; cat`,
+    ],
+    { KVM_HOTPLUG_RUN_DIR: vm.runDir },
+  );
+  await until(async () => {
+    await vm.qmp.execute("stop");
+    await vm.qmp.execute("cont");
+    const text = await terminal.screen();
+    return /RESUME/.test(text) ? true : undefined;
+  }, { timeoutMs: 10_000, what: "event seen", everyMs: 50 });
+  const added = await tool(vm, "disk", "add", vm.name, image, "--name", "data");
+  assertEquals(added.status, 0, added.stdout);
+  await terminal.see(/-- gap of \d+\.\d\d s: the monitor was given to/);
+  const { index, id } = added.json.device;
+  await vm.qmp.execute("device_del", { id });
+  const seen = await terminal.see(/DEVICE_DELETED \[disk \d+[^\]]*\] device=/);
+  assertEquals(seen.includes(`[disk ${index}`), true, seen);
+  await terminal.press("C-c");
+  await terminal.see(/status 0$/m);
+});
+
+eachRelease("events ends with --until, --for and the VM", async (vm) => {
+  const stopped = new Follower(vm, "--until", "stop", "--for", "30");
+  await stopped.attached(vm);
+  assertEquals(await stopped.ended(), 0);
+  const last = stopped.seen.at(-1);
+  assertEquals([last.event, last.data, last.device], ["STOP", {}, null]);
+  assertEquals(Math.abs(Date.parse(last.time) - Date.now()) < 60_000, true);
+
+  const late = await tool(vm, "events", vm.name, "--until=STOP", "--for=0.2");
+  assertEquals([late.status, late.json.error.code], [4, "monitor-timeout"]);
+  assertEquals((await tool(vm, "events", vm.name, "--for", "0.2")).status, 0);
+  const odd = await tool(vm, "events", vm.name, "--until", "SHUTDOW");
+  assertEquals(odd.status, 3);
+  assertEquals(odd.json.error.hint, "did you mean SHUTDOWN?");
+
+  const whole = new Follower(vm);
+  await whole.attached(vm);
+  await vm.qmp.execute("quit").catch(() => undefined);
+  assertEquals(await whole.ended(), 0);
+  assertEquals(whole.seen.at(-1).event, "SHUTDOWN");
+}, { guest: "none" });
