@@ -16,6 +16,7 @@ import {
 import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
+import { blockdevDel } from "./blockdev_del.ts";
 import { formatCommand } from "./command_text.ts";
 import type {
   Effect,
@@ -81,6 +82,9 @@ const qmp: Verbs<QmpStep> = {
   async do(step, world) {
     const fd = step.fd === undefined ? undefined : world.fd(step.fd);
     try {
+      if (step.execute === "blockdev-del") {
+        return await blockdevDel(step.arguments, world);
+      }
       await world.qmp.execute(step.execute, step.arguments, { fd });
     } catch (error) {
       // A refused command has not taken its fd: QEMU keeps it for the next

@@ -44,17 +44,27 @@ Deno.test("disk remove: QEMU ends while the guest thinks: status 7", async () =>
   assertEquals([...Deno.readDirSync(vm.at("conf"))].length, 1);
 });
 
+const IN_USE = { class: "GenericError", desc: "Node is in use" };
+
+Deno.test("disk remove: the device gives its node up late: done", async () => {
+  await using vm = await withDisk();
+  vm.peer.once("blockdev-del", { refuse: IN_USE });
+  assertRemoved(vm, await remove(vm));
+});
+
 Deno.test("disk remove: the node cannot be deleted: status 7, then done", async () => {
   await using vm = await withDisk();
-  const desc = "Node is in use";
-  const refuse = { class: "GenericError", desc };
-  vm.peer.once("blockdev-del", { refuse });
+  let isInUse = true;
+  for (let times = 0; times < 100; times++) {
+    vm.peer.once("blockdev-del", () => isInUse ? { refuse: IN_USE } : {});
+  }
   const { message, qmp } = assertFailed(
     await remove(vm),
     7,
     "rollback-incomplete",
   );
-  assertEquals(qmp, { command: "blockdev-del", ...refuse });
+  isInUse = false;
+  assertEquals(qmp, { command: "blockdev-del", ...IN_USE });
   assertMatch(message, /released disk 1/);
   assertEquals(vm.runtime[3].length, 2);
   assertRemoved(vm, await remove(vm, "--quiet"));
