@@ -14,6 +14,7 @@
 import { buildExecutable } from "./build/executable.ts";
 import { install } from "./guest/apt.ts";
 import { isInPath } from "./guest/run.ts";
+import { ensureSshServer } from "./guest/ssh_server.ts";
 import { ensureTools } from "./setup.ts";
 import { type Count, countJunit } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
@@ -51,6 +52,10 @@ const CHECKS: readonly (readonly string[])[] = [
 /** Each is a process of its own; the longest first. */
 const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/undo_test.ts"],
+  ["tests/qemu/kill_nic_test.ts"],
+  ["tests/qemu/kill_disk_test.ts"],
+  ["tests/qemu/kill_ssh_test.ts"],
+  ["tests/qemu/kill_parallel_test.ts"],
   ["tests/integration"],
   ["tests/qemu/pending_test.ts", "tests/qemu/refused_test.ts"],
   ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
@@ -73,6 +78,12 @@ function testJob(files: readonly string[], folder: string): Job {
   return { title, command: inOwnNetwork(command), junit };
 }
 
+/** What tests that count something themselves say in the end. */
+function countsIn(stdout: Uint8Array): string[] {
+  const text = new TextDecoder().decode(stdout);
+  return text.split("\n").filter((line) => /^\w+ points tried /.test(line));
+}
+
 async function runJob(job: Job): Promise<Count> {
   const begin = performance.now();
   const [program = "", ...args] = job.command;
@@ -91,6 +102,7 @@ async function runJob(job: Job): Promise<Count> {
     `${job.title}: ${passed} passed, ${failed} failed (${seconds} s)`,
   );
   for (const name of skipped) console.log(`  SKIPPED: ${name}`);
+  for (const line of countsIn(stdout)) console.log(`  ${line}`);
   if (failed > 0) {
     for (const part of [stdout, stderr]) {
       console.log(new TextDecoder().decode(part).trim());
@@ -111,6 +123,8 @@ const PROGRAMS = {
   unshare: "util-linux",
   losetup: "mount",
   mount: "mount",
+  ssh: "openssh-client",
+  strace: "strace",
 } as const;
 
 async function ensurePrograms(log: (line: string) => void): Promise<void> {
@@ -125,6 +139,7 @@ async function prepare(): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
   await ensurePrograms(log);
   await ensureTools({ purpose: "tests", log });
+  await ensureSshServer(log);
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }

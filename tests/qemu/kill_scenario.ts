@@ -1,0 +1,72 @@
+/**
+ * The operations that are interrupted.
+ *
+ * @module
+ */
+
+import type { KillBench } from "./kill_bench.ts";
+
+/** One operation, and the one that takes it back. */
+export interface Scenario {
+  readonly title: string;
+  /** `add`: the device is not there before; `remove`: it is. */
+  readonly verb: "add" | "remove";
+  /** Device id. */
+  readonly id: string;
+  /** Command line of the addition. */
+  readonly add: readonly string[];
+  /** Command line of the removal. */
+  readonly remove: readonly string[];
+}
+
+const UUID = "c0000001-1111-4111-8111-000000000001";
+
+type Device = Pick<Scenario, "title" | "id" | "add" | "remove">;
+
+function diskOf({ vm, image }: KillBench): Device {
+  return {
+    title: "disk",
+    id: "disk-c0000001-1111-4111",
+    add: ["disk", "add", vm.name, image, "--uuid", UUID],
+    remove: ["disk", "remove", vm.name, UUID],
+  };
+}
+
+function nicOf(
+  { vm }: KillBench,
+  title: string,
+  ...more: readonly string[]
+): Device {
+  const mac = ["--mac", "aa:00:00:00:00:c1"];
+  return {
+    title,
+    id: "nic-c0000001-1111-4111",
+    add: ["nic", "add", vm.name, "--uuid", UUID, ...mac, ...more],
+    remove: ["nic", "remove", vm.name, UUID],
+  };
+}
+
+/** A device with both its operations. */
+export type DeviceKind = "disk" | "NIC, mode none" | "NIC on a bridge";
+
+function deviceOf(bench: KillBench, kind: DeviceKind): Device {
+  switch (kind) {
+    case "disk":
+      return diskOf(bench);
+    case "NIC, mode none":
+      return nicOf(bench, kind, "--mode", "none");
+    case "NIC on a bridge":
+      return nicOf(bench, kind, "--link", bench.bridge, "--tap", "kh-new");
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** An operation on a device of this kind. */
+export function scenario(
+  bench: KillBench,
+  kind: DeviceKind,
+  verb: Scenario["verb"],
+): Scenario {
+  return { ...deviceOf(bench, kind), verb };
+}

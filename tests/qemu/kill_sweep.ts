@@ -1,0 +1,235 @@
+/**
+ * Sweeps of kills over the points of an operation, and what must be true after
+ * each.
+ *
+ * @module
+ */
+
+import { assertEquals, equal } from "@std/assert";
+import type { KillBench, State } from "./kill_bench.ts";
+import {
+  actAt,
+  FULL,
+  type KillPoint,
+  pointsOf,
+  recordMessages,
+} from "./kill_points.ts";
+import type { Scenario } from "./kill_scenario.ts";
+import { EXECUTABLE, resultOf, spawnTool, tool } from "./tool.ts";
+
+/** How an operation is brought to an end after it was killed. */
+export type Mender =
+  /** `repair`. */
+  | "repair"
+  /** The same command again. */
+  | "again"
+  /** The journal is lost: `repair`, then what it says is to be done. */
+  | "no journal";
+
+/** Both states that are whole: without the device, and with it. */
+export interface Whole {
+  readonly without: State;
+  readonly with: State;
+}
+
+/** What an operation finds and what it leaves. */
+export function endsOf(
+  { verb }: Scenario,
+  whole: Whole,
+): { before: State; done: State } {
+  return verb === "add"
+    ? { before: whole.without, done: whole.with }
+    : { before: whole.with, done: whole.without };
+}
+
+/** The command line that is interrupted. */
+export function commandOf(scenario: Scenario): readonly string[] {
+  return scenario.verb === "add" ? scenario.add : scenario.remove;
+}
+
+/** Learns both whole states; the device is not there afterwards. */
+export async function learn(
+  bench: KillBench,
+  scenario: Scenario,
+): Promise<Whole> {
+  // Removing by full uuid is done already if there is nothing.
+  await bench.expectTool(...scenario.remove);
+  const without = await bench.state(scenario);
+  await bench.expectTool(...scenario.add);
+  const whole = { without, with: await bench.state(scenario) };
+  await bench.expectTool(...scenario.remove);
+  assertEquals(await bench.state(scenario), without);
+  return whole;
+}
+
+/** Brings the device where the operation begins. */
+export async function prepare(
+  bench: KillBench,
+  scenario: Scenario,
+): Promise<void> {
+  const { verb, add, remove } = scenario;
+  await bench.expectTool(...(verb === "add" ? remove : add));
+}
+
+/** Messages of the whole operation. */
+async function dialogue(
+  bench: KillBench,
+  scenario: Scenario,
+): Promise<string[]> {
+  await prepare(bench, scenario);
+  return await recordMessages(
+    bench,
+    () => bench.expectTool(...commandOf(scenario)),
+  );
+}
+
+/** Kills the tool at a point and returns when it is gone. */
+async function killAt(
+  bench: KillBench,
+  scenario: Scenario,
+  point: KillPoint,
+): Promise<boolean> {
+  const process = spawnTool(bench.vm, commandOf(scenario));
+  const during = resultOf(process);
+  return await actAt(bench, point, {
+    during,
+    async act() {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // It has just ended by itself: that is an instant, too.
+      }
+      await process.status;
+    },
+  });
+}
+
+/** Runs `repair`; with status 7 what it suggests, once. */
+async function repairByHints(bench: KillBench): Promise<void> {
+  const { vm } = bench;
+  const first = await tool(vm, "repair", vm.name);
+  if (first.status === 0) return;
+  assertEquals(first.status, 7, first.stdout + first.stderr);
+  for (const { hint } of first.json.remaining) {
+    await runHint(bench, hint);
+  }
+  await bench.expectTool("repair", vm.name);
+}
+
+/** A suggested command is run literally, as a person at a shell would. */
+async function runHint(bench: KillBench, hint: string): Promise<void> {
+  const folder = EXECUTABLE.slice(0, EXECUTABLE.lastIndexOf("/"));
+  const { success, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", hint],
+    env: {
+      KVM_HOTPLUG_RUN_DIR: bench.runDir,
+      PATH: `${folder}:${Deno.env.get("PATH")}`,
+    },
+  }).output();
+  if (success) return;
+  const text = [stdout, stderr].map((one) => new TextDecoder().decode(one));
+  throw new Error(`the suggested "${hint}" failed: ${text.join("")}`);
+}
+
+/** Brings a killed operation to an end. */
+export async function mend(
+  bench: KillBench,
+  scenario: Scenario,
+  mender: Mender,
+) {
+  const { vm, runDir } = bench;
+  switch (mender) {
+    case "repair":
+      return await bench.expectTool("repair", vm.name);
+    case "again":
+      return await tool(vm, ...commandOf(scenario)).then((result) =>
+        assertEquals(result.status, 0, result.stdout)
+      );
+    case "no journal":
+      await Deno.remove(`${runDir}/kvm-hotplug/${vm.name}.journal`)
+        .catch(() => {});
+      return await repairByHints(bench);
+    default:
+      return mender satisfies never;
+  }
+}
+
+/** Compares part by part: the parts that are the same are long. */
+export function expectSame(now: State, expected: State) {
+  for (const key of Object.keys(expected) as (keyof State)[]) {
+    assertEquals(now[key], expected[key], key);
+  }
+}
+
+/** Throws unless all agree: as before, or done; done if it was said again. */
+export async function expectWhole(
+  bench: KillBench,
+  scenario: Scenario,
+  { whole, mender }: { whole: Whole; mender: Mender },
+): Promise<void> {
+  const now = await bench.state(scenario);
+  const { before, done } = endsOf(scenario, whole);
+  const asBefore = mender !== "again" && equal(now, before);
+  if (!asBefore) expectSame(now, done);
+  await bench.checkBystanders();
+}
+
+/** So many failures say it; each costs another VM. */
+const ENOUGH = Number(Deno.env.get("KVM_HOTPLUG_FAILURES") ?? 3);
+
+/** What a sweep came to. */
+export class Tally {
+  tried = 0;
+  agreed = 0;
+  readonly failures: string[] = [];
+
+  /** Counts one point, and renews the VM if it failed. */
+  async point(
+    title: string,
+    bench: KillBench,
+    attempt: () => Promise<void>,
+  ): Promise<void> {
+    if (this.failures.length >= ENOUGH) return;
+    this.tried++;
+    try {
+      await attempt();
+      this.agreed++;
+    } catch (error) {
+      this.failures.push(`${title}: ${error}`);
+      await bench.renew();
+    }
+  }
+
+  /** Prints the counts, which must be the same. */
+  report(title: string): void {
+    const scope = FULL ? "all of them" : "chosen; KVM_HOTPLUG_FULL=1 tries all";
+    console.log(
+      `kill points tried ${this.tried}, agreed ${this.agreed}: ${title} (${scope})`,
+    );
+    if (this.agreed !== this.tried || this.tried === 0) {
+      throw new Error(`${title}:\n${this.failures.join("\n\n")}`);
+    }
+  }
+}
+
+/** Kills the tool at each point of an operation and mends it each time. */
+export async function sweepTool(
+  bench: KillBench,
+  scenario: Scenario,
+  mender: Mender,
+): Promise<void> {
+  const whole = await learn(bench, scenario);
+  const points = pointsOf(await dialogue(bench, scenario));
+  const tally = new Tally();
+  for (const point of points) {
+    await tally.point(`${point.when} ${point.message}`, bench, async () => {
+      await prepare(bench, scenario);
+      if (!await killAt(bench, scenario, point)) {
+        throw new Error("the point was not reached");
+      }
+      await mend(bench, scenario, mender);
+      await expectWhole(bench, scenario, { whole, mender });
+    });
+  }
+  tally.report(`${scenario.title} ${scenario.verb}, then ${mender}`);
+}
