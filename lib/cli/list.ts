@@ -16,7 +16,7 @@ export async function list(
   const reach = reachOf(invocation, terminal.env);
   const instance = instanceOf(invocation);
   if (instance === undefined) {
-    const all = listAll(reach.runDir);
+    const all = await listAll(reach.runDir);
     return {
       text: report.summariesText(all),
       document: report.summariesDocument(all),

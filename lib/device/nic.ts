@@ -76,16 +76,29 @@ export function nicDriver(word: string): string {
   );
 }
 
-/** QEMU's names of the fds passed for a NIC: SPEC 3.1. */
-export function fdNames(nic: Pick<NicDevice, "id" | "queues" | "vhost">): {
+/** Most queue pairs of a NIC; a tap of the kernel takes 256. */
+export const MAX_NIC_QUEUES = 32;
+
+/**
+ * QEMU's names of the fds passed for a NIC. The same for every NIC: a name is
+ * given and used up in one operation, and nothing lists those that a killed one
+ * left, so that they must be known without knowing the NIC.
+ */
+export function fdNames(nic: Pick<NicDevice, "queues" | "vhost">): {
   readonly tap: readonly string[];
   readonly vhost: readonly string[];
 } {
   const each = Array.from({ length: nic.queues }, (_, i) => i);
   return {
-    tap: each.map((i) => `${nic.id}-${i}`),
-    vhost: nic.vhost === "on" ? each.map((i) => `${nic.id}-vhost-${i}`) : [],
+    tap: each.map((i) => `kvm-hotplug-${i}`),
+    vhost: nic.vhost === "on" ? each.map((i) => `kvm-hotplug-vhost-${i}`) : [],
   };
+}
+
+/** Every name that {@linkcode fdNames} can give. */
+export function allFdNames(): string[] {
+  const { tap, vhost } = fdNames({ queues: MAX_NIC_QUEUES, vhost: "on" });
+  return [...tap, ...vhost];
 }
 
 /** Arguments of `netdev_add`; several fds are one text, joined by colons. */

@@ -6,12 +6,13 @@
  * @module
  */
 
-import { basename } from "@std/path/posix";
+import { allFdNames } from "../device/nic.ts";
 import { isUuid } from "../device/select.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
 import { checkAccess, checkDevice, checkProcess } from "../state/own_check.ts";
+import { isLeftover, isStagedName } from "./leftover.ts";
 import type { Step } from "./step.ts";
 import {
   accepted,
@@ -112,14 +113,6 @@ function change(value: unknown): boolean {
   return false;
 }
 
-/** A name that only we give: the runtime file's, eight letters, `.new`. */
-function stagedName({ runtime }: InstancePaths): Check {
-  const name = basename(runtime);
-  return (value) =>
-    typeof value === "string" && value.startsWith(name) &&
-    /^[a-z0-9]{8}\.new$/.test(value.slice(name.length));
-}
-
 /** What was changed on this node for a disk, in this way. */
 function accessBy(way: "chown" | "mknod"): Check {
   const fits = accepted((one) => checkAccess(one, "access"));
@@ -139,10 +132,11 @@ function checksFor(
   const staged = {
     kind,
     path: word(paths.runtime),
-    temporary: stagedName(paths),
+    temporary: (value: unknown) => isStagedName(value, paths),
     change,
   };
   const title = text(LINE);
+  const names = allFdNames();
   const device = accepted((one) => checkDevice(one, "device"));
   return {
     "qmp": qmpStep,
@@ -202,6 +196,15 @@ function checksFor(
     "return-owner": object({ kind, given: accessBy("chown") }),
     "make-node": object({ kind, node: accessBy("mknod") }),
     "remove-node": object({ kind, node: accessBy("mknod") }),
+    "remove-leftover": (value) =>
+      object({ kind, path: anything, what: word("file", "directory") })(
+        value,
+      ) && isLeftover((value as Json).path, paths),
+    "drop-fd-names": object({
+      kind,
+      names: (value) =>
+        Array.isArray(value) && value.every((one) => names.includes(one)),
+    }),
     "own-record": object({
       kind,
       place: object(

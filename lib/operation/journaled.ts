@@ -14,18 +14,27 @@ import { fingerprintOf, Journal } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import { commandOf, type Request } from "./request.ts";
 import type { RunOptions } from "./run.ts";
+import { REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
+
+/** What a plan is applied in. */
+export interface Circumstances {
+  /** What the plan is for. */
+  readonly request: Request;
+  /** Of the instance. */
+  readonly paths: InstancePaths;
+  /** QEMU's, if it is known. */
+  readonly process: QemuProcess | undefined;
+  /** Acted upon. */
+  readonly world: World;
+  /** Those of the call. */
+  readonly options: RunOptions;
+}
 
 /** Applies a plan with its journal, which stays if anything is left over. */
 export async function applyJournaled(
   plan: Plan,
-  { request, paths, process, world, options }: {
-    request: Request;
-    paths: InstancePaths;
-    process: QemuProcess | undefined;
-    world: World;
-    options: RunOptions;
-  },
+  { request, paths, process, world, options }: Circumstances,
 ): Promise<void> {
   using journal = new Journal(paths, {
     plan,
@@ -37,8 +46,28 @@ export async function applyJournaled(
   try {
     await apply(plan, world, progress);
   } catch (error) {
+    await noteRemoval(error, plan, { paths, process, world });
     if (error instanceof HotplugError && !error.changed) journal.end();
     throw error;
   }
   journal.end();
+}
+
+/** The ledger follows what the guest said, or did not say. */
+async function noteRemoval(
+  error: unknown,
+  plan: Plan,
+  { paths, process, world }: Pick<Circumstances, "paths" | "process" | "world">,
+): Promise<void> {
+  if (!(error instanceof HotplugError)) return;
+  if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
+  const { forgetPending, notePending } = await import("./pending.ts");
+  const qemu = process === undefined ? null : processIdentity(process) ?? null;
+  const at = world.values.get(REQUESTED_AT);
+  try {
+    if (error.code === "unplug-rejected") forgetPending(plan, { paths, qemu });
+    else if (at !== undefined) notePending(plan, at, { paths, qemu });
+  } catch {
+    // A full disk: what the guest said counts more than the note of it.
+  }
 }

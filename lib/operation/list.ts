@@ -5,11 +5,9 @@
  * @module
  */
 
-import { addrOfSlot, PC_BUS } from "../device/bus_slot.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
-import type { PciDevice } from "../qmp/commands.ts";
 import { SysError } from "../sys/errno.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
@@ -22,10 +20,12 @@ import {
   type QemuFacts,
 } from "./facts.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
+import { attentionOf, interrupted } from "./attention.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { DeviceView } from "./plan.ts";
 import type { Reach } from "./request.ts";
+import { straysOf, strayView } from "./strays.ts";
 import { recordedView, type ViewFacts } from "./view.ts";
 
 /** How the three places compare for one device. */
@@ -72,22 +72,15 @@ export interface InstanceSummary {
 /** How an instance is reached to be listed. */
 export type ListOptions = Reach & MonitorOptions;
 
-/** PCI classes of the devices this tool is about: PCI Code and ID list. */
-const CLASS_ETHERNET = 0x0200;
-/** virtio-blk, transitional and modern: virtio 1.2, section 5.2. */
-const VIRTIO_VENDOR = 0x1af4;
-const VIRTIO_BLK_IDS = [0x1001, 0x1042];
-
-function kindOf(device: PciDevice): "disk" | "nic" | undefined {
-  if (device.class === CLASS_ETHERNET) return "nic";
-  const isDisk = device.vendor === VIRTIO_VENDOR &&
-    VIRTIO_BLK_IDS.includes(device.device);
-  return isDisk ? "disk" : undefined;
-}
-
-function statusOf(entry: DeviceEntry, qemu: QemuFacts): DeviceStatus {
+function statusOf(
+  entry: DeviceEntry,
+  qemu: QemuFacts,
+  own: OwnFacts | undefined,
+): DeviceStatus {
   const { id, slot } = entry.hvinfo;
   if (id === undefined || !qemu.deviceIds.has(id)) return "not-in-qemu";
+  const noted = own?.record.devices[entry.uuid?.toLowerCase() ?? ""];
+  if (noted?.pending?.id === id) return "pending-removal";
   const live = qemu.pci.find((one) => one.id === id);
   if (live !== undefined && slot !== undefined && live.behind === "") {
     if (live.slot !== slot) return "differs";
@@ -95,36 +88,21 @@ function statusOf(entry: DeviceEntry, qemu: QemuFacts): DeviceStatus {
   return "ok";
 }
 
-function unrecordedView(device: PciDevice, facts: ViewFacts): ListedDevice {
-  const netdev = facts.qemu?.netdevs.get(device.id);
-  const kind = kindOf(device) ?? "disk";
-  return {
-    kind,
-    index: null,
-    uuid: null,
-    name: null,
-    id: device.id === "" ? null : device.id,
-    driver: null,
-    bus: device.behind || PC_BUS,
-    slot: device.slot,
-    addr: addrOfSlot(device.slot),
-    ...(kind === "nic" ? { tap: netdev?.tap ?? null } : {}),
-    status: "not-recorded",
-  };
-}
-
 function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
   const { qemu } = facts;
   const recorded = [...runtime.disks, ...runtime.nics];
-  const known = new Set(recorded.map((entry) => entry.hvinfo.id));
+  const strays = qemu === undefined ? [] : straysOf(qemu, runtime);
   return [
     ...recorded.map((entry) => ({
       ...recordedView(entry, facts),
-      status: qemu === undefined ? "not-in-qemu" : statusOf(entry, qemu),
+      status: qemu === undefined
+        ? "not-in-qemu"
+        : statusOf(entry, qemu, facts.own),
     } as const)),
-    ...(qemu?.pci ?? [])
-      .filter((one) => kindOf(one) !== undefined && !known.has(one.id))
-      .map((one) => unrecordedView(one, facts)),
+    ...strays.filter(({ has }) => has === "device").map((stray) => ({
+      ...strayView(stray, qemu as QemuFacts),
+      status: "not-recorded" as const,
+    })),
   ];
 }
 
@@ -203,19 +181,28 @@ export async function listInstance(
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),
     devices: listDevices(runtime, facts),
-    warnings: typeof answer === "string"
-      ? [`${answer}: listed from the runtime file`, ...warnings]
-      : warnings,
+    warnings: [
+      ...(typeof answer === "string"
+        ? [`${answer}: listed from the runtime file`]
+        : []),
+      ...[interrupted(paths)].flatMap((one) => one ?? []),
+      ...warnings,
+    ],
   };
 }
 
-function summarize(runDir: string, instance: string): InstanceSummary {
+async function summarize(
+  runDir: string,
+  instance: string,
+): Promise<InstanceSummary> {
   const paths = instancePaths(runDir, instance);
-  const running = findQemu(paths.pid, instance) !== undefined;
+  const process = findQemu(paths.pid, instance);
+  const running = process !== undefined;
   try {
     const { runtime } = expectRuntime(paths);
     const counts = { disks: runtime.disks.length, nics: runtime.nics.length };
-    return { instance, running, ...counts, attention: null };
+    const attention = await attentionOf(paths, process);
+    return { instance, running, ...counts, attention };
   } catch (error) {
     const attention = messageOf(error);
     return { instance, running, disks: null, nics: null, attention };
@@ -223,6 +210,7 @@ function summarize(runDir: string, instance: string): InstanceSummary {
 }
 
 /** The instances that have a runtime file on this node, by name. */
-export function listAll(runDir: string): InstanceSummary[] {
-  return listInstances(runDir).map((name) => summarize(runDir, name));
+export async function listAll(runDir: string): Promise<InstanceSummary[]> {
+  const names = listInstances(runDir);
+  return await Promise.all(names.map((name) => summarize(runDir, name)));
 }

@@ -107,11 +107,14 @@ function chooseRemoval<E extends DeviceEntry>(
 
 /** The step that takes a device out of the guest, if QEMU still has it. */
 function unplugSteps(
-  facts: Facts,
-  { id, title }: { id: string; title: string },
+  { qemu, own }: Facts,
+  { id, title, uuid }: { id: string; title: string; uuid: string },
 ): UnplugStep[] {
-  if (!facts.qemu.deviceIds.has(id)) return [];
-  return [{ kind: "unplug", id, title, runState: facts.qemu.runState }];
+  if (!qemu.deviceIds.has(id)) return [];
+  const { runState } = qemu;
+  const pending = own.record.devices[uuid.toLowerCase()]?.pending;
+  const asked = pending?.id === id ? { requestedAt: pending.requestedAt } : {};
+  return [{ kind: "unplug", id, title, runState, ...asked }];
 }
 
 /** What is particular to removing a device of one kind. */

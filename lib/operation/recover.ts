@@ -15,10 +15,12 @@ import { openOwnDirectory } from "../state/lock.ts";
 import { discardStaged } from "../state/runtime_file.ts";
 import { rollBack } from "./apply.ts";
 import { type LeftJournal, readJournal } from "./journal_read.ts";
+import { forgetPending, notePending } from "./pending.ts";
 import type { Plan } from "./plan.ts";
 import { type Course, courseOf, turningPoint } from "./recover_course.ts";
 import { type Effect, type Step, verbsOf } from "./step.ts";
 import { openWorldOf, type RecoverOptions } from "./recover_world.ts";
+import { REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
 
 /** What became of an interrupted operation. */
@@ -40,6 +42,10 @@ const IN_QEMU: readonly Step["kind"][] = [
   "qmp",
   "unplug",
   "verify-device",
+  "drop-drive",
+  "drop-node",
+  "drop-fd-names",
+  "probe-path",
   "await-release",
 ];
 
@@ -126,10 +132,17 @@ async function takeBack(
 async function leavePending(
   journal: LeftJournal,
   world: World,
-  error: HotplugError,
+  { error, paths }: { error: HotplugError; paths: InstancePaths },
 ): Promise<string> {
   const left = await takeBack(journal, world, (step) => step.kind === "unplug");
   if (left.length > 0) throw error;
+  const { plan, qemu, at } = journal;
+  const ledger = { paths, qemu };
+  if (error.code === "unplug-rejected") {
+    forgetPending(plan, ledger);
+    return `taken back: ${error.message}`;
+  }
+  notePending(plan, world.values.get(REQUESTED_AT) ?? at, ledger);
   return `left pending: ${error.message}`;
 }
 
@@ -160,7 +173,7 @@ async function carryOn(
         ["unplug-pending", "unplug-rejected"].includes(error.code);
       if (!later) throw error;
       return {
-        did: await leavePending(journal, world, error),
+        did: await leavePending(journal, world, { error, paths }),
         course: "take-back",
       };
     }

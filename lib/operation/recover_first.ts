@@ -6,8 +6,9 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { findJournal } from "../state/journal_file.ts";
+import { findJournal, findOwnFile } from "../state/journal_file.ts";
 import { fingerprintOf } from "./journal.ts";
 import type { Recovery } from "./recover.ts";
 import type { Request } from "./request.ts";
@@ -44,33 +45,69 @@ function sameAgain(
 const UNFINISHED =
   "a change of this instance is under way, or was interrupted: the next change or repair puts it in order";
 
+/** Carries out one request under the lock. */
+export type CarryOut = (request: Request) => Promise<Outcome>;
+
+/** How requests on an instance are carried out. */
+export interface Way {
+  /** Of the instance. */
+  readonly paths: InstancePaths;
+  /** Those of the call. */
+  readonly options: RunOptions;
+  /** Does the work. */
+  readonly carryOut: CarryOut;
+}
+
 /**
  * Carries out a request after what was interrupted before it was put in order;
  * a dry run only tells of it.
- *
- * @param next carries out the request
  */
 export async function afterRecovery(
   request: Request,
-  { paths, options, next }: {
-    paths: InstancePaths;
-    options: RunOptions;
-    next: () => Promise<Outcome>;
-  },
+  way: Way,
 ): Promise<Outcome> {
+  const { paths, options, carryOut } = way;
   if (options.mode === "dry-run") {
-    const found = findJournal(paths);
-    return withWarning(await next(), found === "none" ? undefined : UNFINISHED);
+    const found = findJournal(paths) === "there" ? [UNFINISHED] : [];
+    return withWarnings(await carryOut(request), found);
   }
   const recovery = await recoverFirst(paths, options);
-  const outcome = sameAgain(request, recovery) ?? await next();
-  return withWarning(
-    outcome,
-    recovery && `${recovery.what}, had been interrupted: ${recovery.did}`,
-  );
+  const told = recovery === undefined
+    ? []
+    : [`${recovery.what}, had been interrupted: ${recovery.did}`];
+  // A removal says by its place which device it means: the others stay where
+  // they are until it is done.
+  const isRemoval = request.kind.endsWith("-remove");
+  const before = isRemoval ? [] : await finishDue(way);
+  const outcome = sameAgain(request, recovery) ?? await carryOut(request);
+  const after = isRemoval ? await finishDue(way) : [];
+  return withWarnings(outcome, [...told, ...before, ...after]);
 }
 
-function withWarning(outcome: Outcome, warning: string | undefined): Outcome {
-  if (warning === undefined) return outcome;
-  return { ...outcome, warnings: [warning, ...outcome.warnings] };
+/** Finishes the removals that the guest has completed since. */
+async function finishDue(
+  { paths, options, carryOut }: Way,
+): Promise<string[]> {
+  // Most instances have no record, and pay for none.
+  if (findOwnFile(paths, "json") === "none") return [];
+  try {
+    const { findDue } = await import("./pending.ts");
+    const told: string[] = [];
+    for (const due of await findDue(paths, options)) {
+      const { device } = await carryOut(due);
+      const what = `${device?.kind} ${device?.index} (${device?.id})`;
+      told.push(`the guest has released ${what}: its removal is finished`);
+    }
+    return told;
+  } catch (error) {
+    return [`a removal that is due was not finished: ${messageOf(error)}`];
+  }
+}
+
+function withWarnings(
+  outcome: Outcome,
+  warnings: readonly string[],
+): Outcome {
+  if (warnings.length === 0) return outcome;
+  return { ...outcome, warnings: [...warnings, ...outcome.warnings] };
 }

@@ -197,6 +197,6 @@ export async function run(
   return await afterRecovery(request, {
     paths,
     options,
-    next: () => runLocked(request, paths, options),
+    carryOut: (one) => runLocked(one, paths, options),
   });
 }

@@ -18,6 +18,11 @@ import {
 import { hostVerbs } from "./step_host.ts";
 import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
+import {
+  type DropFdNamesStep,
+  type RemoveLeftoverStep,
+  repairVerbs,
+} from "./step_repair.ts";
 import { stateVerbs } from "./step_state.ts";
 import type { World } from "./world.ts";
 
@@ -52,6 +57,8 @@ export interface UnplugStep {
   readonly title: string;
   /** Unless it is `running`, no guest could answer: no wait. */
   readonly runState: string;
+  /** When an earlier call asked the guest, ISO 8601: not asked again at once. */
+  readonly requestedAt?: string;
 }
 
 /** Asks `query-pci` whether a device sits where the plan put it. */
@@ -181,6 +188,8 @@ export type Step =
   | BridgePortStep
   | NetworkScriptStep
   | NicFilesStep
+  | RemoveLeftoverStep
+  | DropFdNamesStep
   | AwaitReleaseStep
   | AwaitTapGoneStep
   | StageStateStep
@@ -229,6 +238,7 @@ const VERBS: VerbTable = {
   ...hostVerbs,
   ...stateVerbs,
   ...ownVerbs,
+  ...repairVerbs,
   ...accessVerbs,
 };
 

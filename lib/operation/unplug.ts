@@ -6,9 +6,9 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import { DEVICE_IDS } from "../qmp/commands.ts";
+import { DEVICE_IDS, RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import { QmpCommandError } from "../qmp/errors.ts";
+import { QmpClosedError, QmpCommandError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import type { World } from "./world.ts";
 
@@ -20,6 +20,8 @@ export interface UnplugTarget {
   readonly title: string;
   /** Unless it is `running`, the request is sent and not waited for. */
   readonly runState: string;
+  /** When an earlier call sent the request, ISO 8601; none did if undefined. */
+  readonly requestedAt?: string | undefined;
   /** Ends the wait at once. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,8 +32,14 @@ export interface UnplugTarget {
  */
 const RESEND_MS = 10_000;
 
+/** Value of the world: when the request was sent last, ISO 8601. */
+export const REQUESTED_AT = "unplug requested at";
+
 const LATER = "it is finished by the same command later, once the guest has " +
   "released the device (it may need a driver for PCI hotplug, or a reboot)";
+
+/** What ends a guest's silence: qapi/run-state.json. */
+const OF_THE_VM = ["STOP", "SHUTDOWN", "RESET"];
 
 function concerns(id: string): (event: QmpEvent) => boolean {
   const path = `/machine/peripheral/${id}`;
@@ -39,18 +47,12 @@ function concerns(id: string): (event: QmpEvent) => boolean {
   // A virtio device sends two DEVICE_DELETED; the first has only the path of
   // its inner part. Unrelated devices' events do not count.
   return ({ event, data }) =>
-    events.includes(event) && (data.device === id || data.path === path);
+    OF_THE_VM.includes(event) ||
+    (events.includes(event) && (data.device === id || data.path === path));
 }
 
-/** Sends device_del; an error while the device exists means still pending. */
-async function request(id: string, world: World): Promise<"sent" | "gone"> {
-  try {
-    await world.qmp.execute("device_del", { id });
-  } catch (error) {
-    if (!(error instanceof QmpCommandError)) throw error;
-    if (!(await ask(world.qmp, DEVICE_IDS)).has(id)) return "gone";
-  }
-  return "sent";
+async function isThere(id: string, world: World): Promise<boolean> {
+  return (await ask(world.qmp, DEVICE_IDS)).has(id);
 }
 
 /** The error of a device that the guest may release later: status 6. */
@@ -65,6 +67,121 @@ export function pendingUnplug(
   );
 }
 
+function rejected(target: UnplugTarget, { event, data }: QmpEvent) {
+  const about = String(data.path ?? data.device ?? "");
+  return new HotplugError(
+    "unplug-rejected",
+    `The guest refused to release ${target.title} (${target.id}): QEMU says ${event} of ${about}`,
+    { hint: "nothing was changed; the guest's log says why" },
+  );
+}
+
+/** One device on its way out of the guest. */
+class Unplug {
+  readonly #target: UnplugTarget;
+  readonly #world: World;
+  readonly #deadline: number;
+  /** Listening begins before the request: the event may come before the reply. */
+  readonly #since: number;
+  readonly #heeded = new Set<QmpEvent>();
+  /** On the clock of performance.now(); far back if it was never sent. */
+  #sentMs: number;
+  #guestEnded = false;
+
+  constructor(target: UnplugTarget, world: World) {
+    this.#target = target;
+    this.#world = world;
+    this.#deadline = performance.now() + world.options.unplugTimeoutMs;
+    this.#since = world.qmp.mark();
+    const ageMs = Date.now() - Date.parse(target.requestedAt ?? "");
+    this.#sentMs = ageMs >= 0 ? performance.now() - ageMs : -Infinity;
+  }
+
+  async run(): Promise<void> {
+    try {
+      while (await this.#request() !== "gone") {
+        const event = await this.#event();
+        if (event?.event === "DEVICE_DELETED") return;
+        if (event?.event === "DEVICE_UNPLUG_GUEST_ERROR") {
+          throw rejected(this.#target, event);
+        }
+        if (event === undefined && performance.now() >= this.#deadline) {
+          return await this.#late();
+        }
+        if (event !== undefined) await this.#heed(event);
+      }
+    } catch (error) {
+      const ended = this.#guestEnded && error instanceof QmpClosedError;
+      throw ended
+        ? new QmpClosedError("The guest shut down, and QEMU ended")
+        : error;
+    }
+  }
+
+  /**
+   * Sends device_del, unless it is on its way; an error while the device
+   * exists means that it is.
+   */
+  async #request(): Promise<"asked" | "gone"> {
+    const { id, runState } = this.#target;
+    if (performance.now() - this.#sentMs >= RESEND_MS) {
+      this.#world.values.set(REQUESTED_AT, new Date().toISOString());
+      this.#sentMs = performance.now();
+      try {
+        await this.#world.qmp.execute("device_del", { id });
+      } catch (error) {
+        if (!(error instanceof QmpCommandError)) throw error;
+        if (!await isThere(id, this.#world)) return "gone";
+      }
+    } else if (!await isThere(id, this.#world)) return "gone";
+    if (runState === "running") return "asked";
+    throw this.#pending(`the VM does not run, its state is ${runState}`);
+  }
+
+  /** The next event that matters, undefined after the time for one. */
+  async #event(): Promise<QmpEvent | undefined> {
+    const now = performance.now();
+    const until = Math.min(this.#deadline, this.#sentMs + RESEND_MS);
+    const matches = concerns(this.#target.id);
+    const found = await this.#world.qmp.waitEvent(
+      (event) => matches(event) && !this.#heeded.has(event),
+      {
+        timeoutMs: Math.max(until - now, 0),
+        signal: this.#target.signal,
+        since: this.#since,
+      },
+    );
+    if (found === "aborted") throw this.#pending("the waiting was ended");
+    return found === "timeout" ? undefined : found;
+  }
+
+  /** What the VM as a whole did meanwhile. */
+  async #heed(event: QmpEvent): Promise<void> {
+    this.#heeded.add(event);
+    // After a reset QEMU completes the request by itself.
+    if (event.event === "RESET") return;
+    // QEMU ends now, unless it was told to stay: then STOP follows.
+    if (event.event === "SHUTDOWN") this.#guestEnded = true;
+    if (event.event !== "STOP") return;
+    if (!await isThere(this.#target.id, this.#world)) return;
+    const state = await ask(this.#world.qmp, RUN_STATE);
+    const what = this.#guestEnded
+      ? "the guest shut down"
+      : "the VM was stopped";
+    throw this.#pending(`${what}, its state is ${state}`);
+  }
+
+  async #late(): Promise<void> {
+    if (!await isThere(this.#target.id, this.#world)) return;
+    const { unplugTimeoutMs } = this.#world.options;
+    throw this.#pending(`no answer within ${unplugTimeoutMs / 1000} s`);
+  }
+
+  #pending(why: string): HotplugError {
+    return pendingUnplug(this.#target, why);
+  }
+}
+
 /**
  * Asks the guest to release a device and returns when QEMU says it has.
  *
@@ -75,45 +192,5 @@ export async function unplug(
   target: UnplugTarget,
   world: World,
 ): Promise<void> {
-  const { id, runState, signal } = target;
-  const { unplugTimeoutMs } = world.options;
-  const deadline = performance.now() + unplugTimeoutMs;
-  // Listening begins before the request: the event may come before the reply.
-  const since = world.qmp.mark();
-  for (;;) {
-    if (await request(id, world) === "gone") return;
-    if (runState !== "running") {
-      throw pendingUnplug(
-        target,
-        `the VM does not run, its state is ${runState}`,
-      );
-    }
-    const left = deadline - performance.now();
-    const timeoutMs = Math.max(Math.min(left, RESEND_MS), 0);
-    const found = await world.qmp.waitEvent(concerns(id), {
-      timeoutMs,
-      signal,
-      since,
-    });
-    if (found === "aborted") {
-      throw pendingUnplug(target, "the waiting was ended");
-    }
-    if (found !== "timeout") return settle(target, found);
-    if (!(await ask(world.qmp, DEVICE_IDS)).has(id)) return;
-    if (performance.now() >= deadline) {
-      throw pendingUnplug(
-        target,
-        `no answer within ${unplugTimeoutMs / 1000} s`,
-      );
-    }
-  }
-}
-
-function settle(target: UnplugTarget, event: QmpEvent): void {
-  if (event.event === "DEVICE_DELETED") return;
-  throw new HotplugError(
-    "unplug-rejected",
-    `The guest refused to release ${target.title} (${target.id})`,
-    { hint: "nothing was changed; the guest's log says why" },
-  );
+  await new Unplug(target, world).run();
 }

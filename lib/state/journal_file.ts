@@ -146,17 +146,25 @@ export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
   }
 }
 
-/** Whether an instance has a journal, whatever is in it; for questions too. */
-export function findJournal(paths: InstancePaths): "there" | "none" {
-  using dir = openOwnDirectoryIfThere(paths.runDir);
+/** Whether a file of ours is there, whatever is in it; for questions too. */
+export function findOwnFile(
+  { runDir, lockKey }: InstancePaths,
+  suffix: "journal" | "json",
+): "there" | "none" {
+  using dir = openOwnDirectoryIfThere(runDir);
   if (dir === undefined) return "none";
   try {
-    statPath(journalName(paths), { dir, followLinks: "no" });
+    statPath(`${lockKey}.${suffix}`, { dir, followLinks: "no" });
     return "there";
   } catch (error) {
     if (error instanceof SysError && error.code === "ENOENT") return "none";
     throw error;
   }
+}
+
+/** Whether an instance has a journal. */
+export function findJournal(paths: InstancePaths): "there" | "none" {
+  return findOwnFile(paths, "journal");
 }
 
 /**

@@ -24,7 +24,7 @@ Deno.test("nic add passes a tap with getfd and records the NIC", async () => {
   assertEquals([ran.status, ran.err], [0, ""]);
   assertEquals(vm.peer.changes(), ["getfd", "netdev_add", "device_add"]);
   const { fds: count, args } = vm.peer.call("getfd");
-  assertEquals([count, args], [1, { fdname: `${NEW_NIC}-0` }]);
+  assertEquals([count, args], [1, { fdname: "kvm-hotplug-0" }]);
   assertEquals(ran.json.device, {
     kind: "nic",
     index: 1,
@@ -53,7 +53,7 @@ Deno.test("nic add tells QEMU exactly how to use the tap", async () => {
   await vm.cli("nic", "add", NAME, "--uuid", NEW, "--mac", MAC);
   const id = NEW_NIC;
   const { args } = vm.peer.call("netdev_add");
-  assertEquals(args, { type: "tap", id, fds: `${id}-0` });
+  assertEquals(args, { type: "tap", id, fds: "kvm-hotplug-0" });
   assertEquals(vm.peer.call("device_add").args, {
     driver: "virtio-net-pci",
     id,
@@ -70,7 +70,7 @@ Deno.test("nic add with queues passes one fd with each getfd", async () => {
   const getfds = vm.peer.calls.filter((call) => call.command === "getfd");
   assertEquals(getfds.map(({ fds }) => fds), [1, 1, 1]);
   const names = getfds.map(({ args }) => args.fdname);
-  assertEquals(names, [0, 1, 2].map((queue) => `${NEW_NIC}-${queue}`));
+  assertEquals(names, [0, 1, 2].map((queue) => `kvm-hotplug-${queue}`));
   assertEquals(vm.peer.call("netdev_add").args.fds, names.join(":"));
   const { mq, vectors } = vm.peer.call("device_add").args;
   assertEquals([mq, vectors], [true, 8]);

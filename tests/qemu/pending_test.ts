@@ -26,6 +26,26 @@ eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
     assertEquals(await snapshot(vm), plugged);
   });
 
+  await t.step("list shows it, a second remove waits with it", async () => {
+    const { json } = await tool(vm, "list", vm.name);
+    assertEquals(
+      json.devices.map((one: { status: string }) => one.status),
+      ["pending-removal"],
+    );
+    const all = await tool(vm, "list");
+    assertMatch(all.json.instances[0].attention, /has not released disk 0/);
+    const since = vm.qmp.events.length;
+    const again = await tool(
+      vm,
+      ...["disk", "remove", vm.name, uuid, "--unplug-timeout", "1"],
+      ...["--verbose"],
+    );
+    assertEquals(again.status, 6);
+    // The request is on its way for less than 10 s: it is not sent again.
+    assertEquals(again.stderr.includes('"device_del"'), false, again.stderr);
+    assertEquals(vm.qmp.events.slice(since), []);
+  });
+
   await t.step("its slot stays taken", async () => {
     const next = await tool(vm, "disk", "add", vm.name, other, "--dry-run");
     assertEquals(next.json.device.slot, 13);
@@ -58,6 +78,67 @@ eachRelease("a reset completes a removal that was pending", async (vm) => {
   assertEquals([done.stderr, done.status, done.json.changed], ["", 0, true]);
   assertEquals(await snapshot(vm), before);
 });
+
+eachRelease(
+  "the next command finishes a removal that completed late",
+  async (vm) => {
+    const before = await snapshot(vm);
+    const add = await tool(vm, "nic", "add", vm.name);
+    await vm.guest("hotplug off");
+    const { id, uuid, tap } = add.json.device;
+    const pending = await tool(
+      vm,
+      ...["nic", "remove", vm.name, uuid, "--unplug-timeout", "0.5"],
+    );
+    assertEquals(pending.status, 6);
+    await vm.qmp.execute("system_reset");
+    await vm.qmp.waitEvent("DEVICE_DELETED", { device: id });
+    const next = await tool(vm, "nic", "add", vm.name);
+    assertEquals(next.status, 0, next.stdout);
+    assertMatch(next.json.warnings.join(), /has released .*: its removal is/);
+    const { json } = await tool(vm, "list", vm.name);
+    assertEquals(
+      json.devices.map((one: { uuid: string; status: string }) => [
+        one.uuid,
+        one.status,
+      ]),
+      [[next.json.device.uuid, "ok"]],
+    );
+    const now = await snapshot(vm);
+    assertEquals(
+      now.files,
+      [...before.files, now.files.find((one) => one.endsWith("/0")) ?? ""]
+        .sort(),
+    );
+    assertEquals(
+      tap === next.json.device.tap || !now.interfaces.includes(tap),
+      true,
+    );
+  },
+);
+
+eachRelease(
+  "a VM paused while the guest is waited for: pending, and why",
+  async (vm) => {
+    await tool(vm, "nic", "add", vm.name);
+    await vm.guest("hotplug off");
+    const process = spawnTool(vm, [
+      ...["nic", "remove", vm.name, "0", "--json", "--verbose"],
+      ...["--unplug-timeout", "600"],
+    ]);
+    const decoder = new TextDecoder();
+    let seen = "";
+    for await (const chunk of process.stderr) {
+      seen += decoder.decode(chunk);
+      if (/device_del.*\n.*"return"/.test(seen)) break;
+    }
+    await vm.qmp.execute("stop");
+    const document = JSON.parse(await new Response(process.stdout).text());
+    assertEquals((await process.status).code, 6);
+    assertEquals(document.error.code, "unplug-pending");
+    assertMatch(document.error.message, /stopped, its state is paused/);
+  },
+);
 
 eachRelease("a paused VM: pending at once, with the reason", async (vm) => {
   const add = await tool(vm, "nic", "add", vm.name);

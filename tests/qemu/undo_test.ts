@@ -3,6 +3,7 @@
  * before it is applied: nothing but its data decides what is done and undone.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { allFdNames } from "../../lib/device/nic.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { apply } from "../../lib/operation/apply.ts";
 import { askQemu } from "../../lib/operation/ask_qemu.ts";
@@ -121,8 +122,7 @@ async function failEach(
         error.code,
       );
       assertEquals(await snapshot(vm), before);
-      const id = String(plan.device?.id);
-      assertEquals(await keptFdNames(vm, [`${id}-0`]), []);
+      assertEquals(await keptFdNames(vm, allFdNames()), []);
     });
   }
 }

@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert";
 import {
+  allFdNames,
   fdNames,
+  MAX_NIC_QUEUES,
   netdevArguments,
   type NicDevice,
   nicDeviceArguments,
@@ -36,34 +38,35 @@ Deno.test("nicDriver() knows Ganeti's and QEMU's word", () => {
   }
 });
 
-Deno.test("fdNames() has one per queue, as Ganeti names them", () => {
-  assertEquals(fdNames({ id: "n", queues: 2, vhost: "on" }), {
-    tap: ["n-0", "n-1"],
-    vhost: ["n-vhost-0", "n-vhost-1"],
+Deno.test("fdNames() has one per queue, the same for every NIC", () => {
+  assertEquals(fdNames({ queues: 2, vhost: "on" }), {
+    tap: ["kvm-hotplug-0", "kvm-hotplug-1"],
+    vhost: ["kvm-hotplug-vhost-0", "kvm-hotplug-vhost-1"],
   });
-  assertEquals(fdNames({ id: "n", queues: 1, vhost: "off" }), {
-    tap: ["n-0"],
+  assertEquals(fdNames({ queues: 1, vhost: "off" }), {
+    tap: ["kvm-hotplug-0"],
     vhost: [],
   });
 });
 
-Deno.test("fdNames() never begin with a digit", () => {
-  const { tap, vhost } = fdNames(device({ queues: 32, vhost: "on" }));
-  for (const name of [...tap, ...vhost]) assert(/^[a-z]/.test(name), name);
+Deno.test("allFdNames() never begin with a digit", () => {
+  const names = allFdNames();
+  assertEquals(new Set(names).size, 2 * MAX_NIC_QUEUES);
+  for (const name of names) assert(/^[a-z]/.test(name), name);
 });
 
 Deno.test("netdevArguments() name the fds and type vhost", () => {
   assertEquals(netdevArguments(device()), {
     type: "tap",
     id: ID,
-    fds: `${ID}-0`,
+    fds: "kvm-hotplug-0",
   });
   assertEquals(netdevArguments(device({ queues: 2, vhost: "on" })), {
     type: "tap",
     id: ID,
-    fds: `${ID}-0:${ID}-1`,
+    fds: "kvm-hotplug-0:kvm-hotplug-1",
     vhost: true,
-    vhostfds: `${ID}-vhost-0:${ID}-vhost-1`,
+    vhostfds: "kvm-hotplug-vhost-0:kvm-hotplug-vhost-1",
   });
 });
 

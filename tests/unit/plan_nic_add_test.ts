@@ -49,10 +49,10 @@ Deno.test("planNicAdd() passes an fd per queue, tap and vhost", () => {
       : []
   );
   assertEquals(passed, [
-    [`${NEW_ID}-0`, "tap:0", `${NEW_ID}-0`],
-    [`${NEW_ID}-1`, "tap:1", `${NEW_ID}-1`],
-    [`${NEW_ID}-vhost-0`, "vhost:0", `${NEW_ID}-vhost-0`],
-    [`${NEW_ID}-vhost-1`, "vhost:1", `${NEW_ID}-vhost-1`],
+    ["kvm-hotplug-0", "tap:0", "kvm-hotplug-0"],
+    ["kvm-hotplug-1", "tap:1", "kvm-hotplug-1"],
+    ["kvm-hotplug-vhost-0", "vhost:0", "kvm-hotplug-vhost-0"],
+    ["kvm-hotplug-vhost-1", "vhost:1", "kvm-hotplug-vhost-1"],
   ]);
   assertEquals(stepOf(added, "open-tap").queues, 2);
   assertEquals(stepOf(added, "open-vhost").queues, 2);
@@ -64,7 +64,7 @@ Deno.test("planNicAdd() has the undo of every step that changes QEMU", () => {
   const undone = ["getfd", "netdev_add", "device_add"]
     .map((name) => qmpStep(added, name).undo);
   assertEquals(undone, [
-    { execute: "closefd", arguments: { fdname: `${NEW_ID}-0` } },
+    { execute: "closefd", arguments: { fdname: "kvm-hotplug-0" } },
     { execute: "netdev_del", arguments: { id: NEW_ID } },
     { execute: "device_del", arguments: { id: NEW_ID } },
   ]);

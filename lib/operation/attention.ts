@@ -1,0 +1,66 @@
+/**
+ * What a person should look at, found without asking QEMU.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import type { QemuProcess } from "../host/process.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { readOwnFacts } from "./facts_own.ts";
+
+/** Without FFI: a list is given on every platform. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).ino ?? undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Whether somebody holds the lock: proc_locks(5). */
+function isLocked(path: string): boolean {
+  const inode = inodeOf(path);
+  if (inode === undefined) return false;
+  try {
+    return Deno.readTextFileSync("/proc/locks").split("\n")
+      .some((line) =>
+        line.includes(" FLOCK ") && line.split(/[\s:]+/).includes(`${inode}`)
+      );
+  } catch {
+    return false;
+  }
+}
+
+/** What an instance's journal tells a person, undefined if there is none. */
+export function interrupted(
+  { runDir, lockKey, name }: InstancePaths,
+): string | undefined {
+  const at = `${runDir}/kvm-hotplug/${lockKey}`;
+  if (inodeOf(`${at}.journal`) === undefined) return undefined;
+  if (isLocked(`${at}.lock`)) return undefined;
+  return `a change was interrupted: kvm-hotplug repair ${name}`;
+}
+
+/** What our own files say that a person should know; null if nothing. */
+export async function attentionOf(
+  paths: InstancePaths,
+  process: QemuProcess | undefined,
+): Promise<string | null> {
+  try {
+    const broken = interrupted(paths);
+    if (broken !== undefined) return broken;
+    const { record } = await readOwnFacts(paths, process);
+    const titles = Object.values(record.devices)
+      .flatMap(({ pending }) => pending === undefined ? [] : [pending.title]);
+    return titles.length === 0
+      ? null
+      : `the guest has not released ${titles.join(", ")}`;
+  } catch (error) {
+    const known = error instanceof HotplugError ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (known) return messageOf(error);
+    throw error;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The ledger of removals that the guest has not completed: it outlives the
+ * call, so that the next one knows what is under way, and finishes it once the
+ * guest has released the device.
+ *
+ * @module
+ */
+
+import type { ProcessIdentity } from "../host/process_identity.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import {
+  changeOwnRecord,
+  readOwnRecord,
+  recordFor,
+} from "../state/own_record.ts";
+import { readFacts } from "./read_facts.ts";
+import type { Facts } from "./facts.ts";
+import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import type { Plan } from "./plan.ts";
+import type { DiskRemove, NicRemove } from "./request.ts";
+import type { UnplugStep } from "./step.ts";
+
+/** Whose ledger it is. */
+export interface Ledger {
+  /** Of the instance. */
+  readonly paths: InstancePaths;
+  /** Whom it is written for; null if the process is unknown. */
+  readonly qemu: ProcessIdentity | null;
+}
+
+function removalOf({ steps }: Plan) {
+  const unplug = steps.find((step): step is UnplugStep =>
+    step.kind === "unplug"
+  );
+  const commit = steps.find((step) => step.kind === "commit-state");
+  const change = commit?.change;
+  if (unplug === undefined || change?.change !== "delete") return undefined;
+  const kind = change.list === "disks" ? "disk" : "nic";
+  return { unplug, kind, uuid: change.uuid.toLowerCase() } as const;
+}
+
+/**
+ * Notes that a removal is under way.
+ *
+ * @param requestedAt when the guest was asked last, ISO 8601
+ * @throws {HotplugError} if the record cannot be written
+ */
+export function notePending(
+  plan: Plan,
+  requestedAt: string,
+  { paths, qemu }: Ledger,
+): void {
+  const removal = removalOf(plan);
+  if (removal === undefined) return;
+  const { uuid, kind, unplug: { id, title } } = removal;
+  const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
+  const pending = { id, title, requestedAt };
+  const after = { ...before, kind, pending };
+  changeOwnRecord(paths, qemu, { uuid, after });
+}
+
+/**
+ * Forgets a removal that the guest refused.
+ *
+ * @throws {HotplugError} if the record cannot be written
+ */
+export function forgetPending(plan: Plan, { paths, qemu }: Ledger): void {
+  const removal = removalOf(plan);
+  if (removal === undefined) return;
+  const { uuid } = removal;
+  const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
+  if (before?.pending === undefined) return;
+  const { pending: _, kind, ...rest } = before;
+  const after = Object.keys(rest).length === 0 ? null : { kind, ...rest };
+  changeOwnRecord(paths, qemu, { uuid, after });
+}
+
+/** A request that takes a device out. */
+export type Removal = DiskRemove | NicRemove;
+
+/** The removals that the guest has completed since: what finishes them. */
+export function duePending({ own, content, qemu, paths }: Facts): Removal[] {
+  const { disks, nics } = content.runtime;
+  const due: Removal[] = [];
+  for (const { uuid = "", hvinfo, kind } of [...disks, ...nics]) {
+    const pending = own.record.devices[uuid.toLowerCase()]?.pending;
+    if (pending === undefined || pending.id !== hvinfo.id) continue;
+    if (qemu.deviceIds.has(pending.id)) continue;
+    const common = { instance: paths.name, device: uuid };
+    due.push(
+      kind === "disk"
+        ? { ...common, kind: "disk-remove", bootDisk: "forced" }
+        : { ...common, kind: "nic-remove" },
+    );
+  }
+  return due;
+}
+
+/**
+ * Looks for removals that the guest has completed since.
+ *
+ * @throws {HotplugError}
+ */
+export async function findDue(
+  paths: InstancePaths,
+  options: MonitorOptions,
+): Promise<Removal[]> {
+  const { devices } = readOwnRecord(paths);
+  const isPending = Object.values(devices).some((one) => one.pending);
+  if (!isPending) return [];
+  using qmp = await openMonitor(paths.qmp, options);
+  return duePending(await readFacts(paths, qmp));
+}

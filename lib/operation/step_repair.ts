@@ -1,0 +1,84 @@
+/**
+ * Steps that only repair takes: what an operation left that nobody needs.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "@std/path/posix";
+import { SysError } from "../sys/errno.ts";
+import { openFile, rmdir, statPath, unlink } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
+import type { Verbs } from "./step.ts";
+
+/** Removes a file, or an empty directory, that an operation left. */
+export interface RemoveLeftoverStep {
+  /** Decides who carries it out. */
+  readonly kind: "remove-leftover";
+  /** Absolute. */
+  readonly path: string;
+  /** What must be there. */
+  readonly what: "file" | "directory";
+}
+
+/** Closes every fd name that an operation can have left in QEMU. */
+export interface DropFdNamesStep {
+  /** Decides who carries it out. */
+  readonly kind: "drop-fd-names";
+  /** Those that may be there. */
+  readonly names: readonly string[];
+}
+
+function kindAt(path: string): string | undefined {
+  try {
+    return statPath(path, { followLinks: "no" }).kind;
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
+  }
+}
+
+const removeLeftover: Verbs<RemoveLeftoverStep> = {
+  async do({ path, what }) {
+    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+    using dir = openFile(dirname(path), flags);
+    const remove = what === "file" ? unlink : rmdir;
+    await Promise.resolve(remove(basename(path), { dir }));
+  },
+  async undo() {},
+  confirm: ({ path, what }) =>
+    Promise.resolve(kindAt(path) === what ? "not-done" : "done"),
+  describe: ({ path }) => ({
+    step: "remove what is left of an operation",
+    qmp: null,
+    host: `remove ${path}`,
+    undo: null,
+  }),
+};
+
+const dropFdNames: Verbs<DropFdNamesStep> = {
+  async do({ names }, world) {
+    for (const fdname of names) {
+      try {
+        await world.qmp.execute("closefd", { fdname });
+      } catch (error) {
+        // Nothing lists the names: one that is not there is refused.
+        if (!(error instanceof QmpCommandError)) throw error;
+      }
+    }
+  },
+  async undo() {},
+  confirm: () => Promise.resolve("unknown"),
+  describe: ({ names }) => ({
+    step: `QEMU closes what was passed to it and not used`,
+    qmp: { execute: "closefd", arguments: { fdname: names[0] ?? "" } },
+    host: null,
+    undo: null,
+  }),
+};
+
+/** The verbs of the steps of repair. */
+export const repairVerbs = {
+  "remove-leftover": removeLeftover,
+  "drop-fd-names": dropFdNames,
+} as const;
