@@ -1,0 +1,200 @@
+/**
+ * Ganeti's own code beside ours, on one real instance: what one adds the other
+ * finds, and takes out again.
+ */
+import { assertEquals } from "@std/assert";
+import { host, makeImage } from "./each_release.ts";
+import { LineProcess } from "./line_process.ts";
+import {
+  bridgedNic,
+  type Doc,
+  fileDisk,
+  instanceObject,
+  Noded,
+  witness,
+} from "./noded.ts";
+import { snapshot } from "./snapshot.ts";
+import { EXECUTABLE, tool } from "./tool.ts";
+import { testTools, Vm } from "./vm.ts";
+
+const tools = await testTools();
+const ganeti = await witness();
+
+const DISK = "d0000001-1111-4111-8111-000000000001";
+const NIC = "a0000001-1111-4111-8111-000000000001";
+const MAC = "aa:00:00:00:00:01";
+const NAME = "vm1.example.com";
+const MEMORY_MIB = 160;
+
+/** One instance of a virtual cluster, ours and Ganeti's. */
+interface Node {
+  readonly vm: Vm;
+  readonly noded: Noded;
+  /** Calls our `hotplug_device`; the answer noded itself would give. */
+  readonly ours: (params: readonly unknown[]) => Promise<Doc>;
+  /** The Instance a master would send. */
+  readonly instance: Doc;
+  readonly bridge: string;
+  /** Makes an image with this marker, as a disk of the instance. */
+  readonly disk: (uuid: string, index: number) => Promise<Doc>;
+}
+
+async function withNode(body: (node: Node) => Promise<void>) {
+  const [release] = tools.qemus;
+  if (ganeti === undefined || release === undefined) return;
+  const folder = await Deno.makeTempDir({ prefix: "kh-" });
+  const root = `${folder}/node1`;
+  const bridge = `kh-g${Deno.pid % 100_000}`;
+  await host("ip", "link", "add", bridge, "type", "bridge");
+  try {
+    const storage = `${root}/srv`;
+    await Deno.mkdir(storage, { recursive: true });
+    await Deno.mkdir(`${root}/etc/ganeti`, { recursive: true });
+    const allowed = `${root}/etc/ganeti/file-storage-paths`;
+    await Deno.writeTextFile(allowed, `${storage}\n`);
+    const runDir = `${root}/var/run/ganeti`;
+    // Of Ganeti's own set-up, ensure-dirs makes it.
+    await Deno.mkdir(`${runDir}/bdev-cache`, { recursive: true });
+    await using vm = await Vm.restored({
+      name: NAME,
+      release,
+      tools,
+      runDir,
+      memoryMiB: MEMORY_MIB,
+    });
+    await using noded = new Noded(ganeti, root);
+    await using rpc = new LineProcess(EXECUTABLE, {
+      args: ["rpc", "--run-dir", vm.runDir],
+      env: {},
+    });
+    await body({
+      vm,
+      noded,
+      bridge,
+      instance: instanceObject(NAME, release),
+      ours: async (params) => {
+        const message = { jsonrpc: "2.0", id: 1, method: "hotplug_device" };
+        const answer = await rpc.ask({ ...message, params }) as Doc;
+        return (answer.result ?? answer.error.data).ganeti;
+      },
+      disk: async (uuid, index) => {
+        const path = `${storage}/${index}`;
+        await makeImage(path, uuid);
+        return fileDisk(uuid, path, index);
+      },
+    });
+  } finally {
+    await host("ip", "link", "del", bridge);
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Has the master's link made, by Ganeti's own code: `[path, link, uri]`. */
+async function assemble({ noded, instance }: Node, disk: Doc, index: number) {
+  const params = [disk, instance, true, index];
+  const [ok, payload] = await noded.call("blockdev_assemble", params);
+  assertEquals(ok, true, String(payload));
+  const [path, link] = payload;
+  assertEquals(path, disk.logical_id[1]);
+  return link;
+}
+
+/** All that must be as before; Ganeti lays its file out anew. */
+async function state(vm: Vm) {
+  const { runtime, ...rest } = await snapshot(vm);
+  return { ...rest, runtime: JSON.parse(runtime) };
+}
+
+const test = { ignore: ganeti === undefined };
+
+Deno.test({
+  ...test,
+  name: "Ganeti finds, resizes and removes what rpc added",
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance, bridge } = node;
+      assertEquals(
+        await noded.call("hotplug_supported", [instance]),
+        [true, null],
+      );
+      const before = await state(vm);
+      const disk = await node.disk(DISK, 0);
+      const link = await assemble(node, disk, 0);
+      const nic = bridgedNic(NIC, MAC, bridge);
+      const add = [instance, "hotadd", "disk", disk, [link, null], 0];
+      assertEquals(await ours(add), [true, null]);
+      const plug = [instance, "hotadd", "nic", nic, null, 0];
+      assertEquals(await ours(plug), [true, null]);
+      await vm.waitGuest(`grep -q ${DISK} /dev/vda`);
+      await vm.waitGuest(`grep -qi ${MAC} /sys/class/net/*/address`);
+
+      const query = [NAME, "kvm", instance.hvparams];
+      const [, { state: alive, memory }] = await noded.call(
+        "instance_info",
+        query,
+      );
+      // HvInstanceState.RUNNING, and what the command line in the file says.
+      assertEquals([alive, memory], [0, MEMORY_MIB]);
+      const [, text] = await noded.call("migration_info", [instance]);
+      assertEquals(text, await Deno.readTextFile(vm.runtimePath));
+
+      const size = 16 * 1024 * 1024;
+      await Deno.truncate(disk.logical_id[1], size);
+      const resize = [instance, disk, size];
+      assertEquals(await noded.call("resize_disk", resize), [true, null]);
+      await vm.waitGuest("test $(cat /sys/block/vda/size) = 32768");
+
+      const [, [recordedNic], , [[recordedDisk]]] = JSON.parse(text);
+      const remove = [instance, "hotremove", "disk", disk, null, 0];
+      assertEquals(
+        await noded.call("hotplug_device", remove),
+        [true, recordedDisk.hvinfo],
+      );
+      const unplug = [instance, "hotremove", "nic", nic, null, 0];
+      assertEquals(
+        await noded.call("hotplug_device", unplug),
+        [true, recordedNic.hvinfo],
+      );
+      assertEquals(await state(vm), before);
+    }),
+});
+
+Deno.test({
+  ...test,
+  name: "rpc, list and remove know what Ganeti added",
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance, bridge } = node;
+      await noded.call("hotplug_supported", [instance]);
+      const before = await state(vm);
+      const disk = await node.disk(DISK, 0);
+      const link = await assemble(node, disk, 0);
+      const nic = bridgedNic(NIC, MAC, bridge);
+      for (
+        const [kind, device, extra] of [
+          ["disk", disk, [link, null]],
+          ["nic", nic, null],
+        ]
+      ) {
+        const params = [instance, "hotadd", kind, device, extra, 0];
+        assertEquals(await noded.call("hotplug_device", params), [true, null]);
+        // The same once more, by us: it is there.
+        assertEquals(await ours(params), [true, null]);
+      }
+      const { json } = await tool(vm, "list", NAME);
+      const shown = json.devices.map((
+        one: Doc,
+      ) => [one.kind, one.uuid, one.status, one.source ?? one.tap]);
+      const tap = await Deno.readTextFile(`${vm.layout.nic}/0`);
+      assertEquals(shown, [
+        ["disk", DISK, "ok", link],
+        ["nic", NIC, "ok", tap],
+      ]);
+      const remove = [instance, "hotremove", "disk", disk, null, 0];
+      const [removed, { id }] = await ours(remove);
+      assertEquals([removed, id], [true, "disk-d0000001-1111-4111"]);
+      const gone = await tool(vm, "nic", "remove", NAME, NIC);
+      assertEquals([gone.status, gone.stderr], [0, ""]);
+      assertEquals(await state(vm), before);
+    }),
+});

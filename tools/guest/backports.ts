@@ -1,0 +1,85 @@
+/**
+ * Packages of Debian's backports suite, unpacked: the machine's own sources
+ * and lists are not touched.
+ *
+ * @module
+ */
+import { type AptConfig, aptGet, refreshing, unpack } from "./apt.ts";
+import { exists } from "./run.ts";
+import type { Log } from "./types.ts";
+
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/**
+ * Downloads packages of the backports suite and unpacks them into a folder.
+ *
+ * @throws {Error} if this machine's archive has no such suite or package
+ */
+export async function unpackBackports(
+  packages: readonly string[],
+  folder: string,
+  log: Log,
+): Promise<void> {
+  const codename = await osCodename();
+  const suite = `${codename}-backports`;
+  await refreshing(log, async () => {
+    const uri = await archiveUri(codename);
+    log(`download ${packages[0]} of ${suite}, to be run where it is unpacked`);
+    const config = await privateConfig(folder, { uri, suite });
+    await aptGet([...config, "update"]);
+    await unpack(packages, folder, config);
+  });
+  await Deno.remove(`${folder}/apt`, { recursive: true });
+}
+
+async function osCodename(): Promise<string> {
+  const text = await Deno.readTextFile("/etc/os-release");
+  const codename = /^VERSION_CODENAME=(\w+)$/m.exec(text)?.[1];
+  if (codename === undefined) {
+    throw new Error("Cannot find VERSION_CODENAME in /etc/os-release");
+  }
+  return codename;
+}
+
+/** Where this machine gets its main suite from: a mirror has both. */
+async function archiveUri(codename: string): Promise<string> {
+  const format = "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)";
+  const text = await aptGet([
+    "indextargets",
+    ...["--format", format, "Created-By: Packages"],
+  ]);
+  for (const line of text.split("\n")) {
+    const [origin, suite, component, uri] = line.split("|");
+    if (origin !== "Debian" || suite !== codename) continue;
+    if (component === "main" && uri) return uri;
+  }
+  throw new Error(`Cannot find Debian's ${codename}/main in apt's sources`);
+}
+
+/** A configuration that knows the backports suite and nothing else, kept in
+ * a folder of its own: the machine's sources and lists are not touched. */
+async function privateConfig(
+  folder: string,
+  archive: { uri: string; suite: string },
+): Promise<AptConfig> {
+  const apt = `${folder}/apt`;
+  const { uri, suite } = archive;
+  await Deno.mkdir(`${apt}/lists/partial`, { recursive: true });
+  await Deno.mkdir(`${apt}/cache/archives/partial`, { recursive: true });
+  const signed = await exists(KEYRING) ? `[signed-by=${KEYRING}] ` : "";
+  await Deno.writeTextFile(
+    `${apt}/sources.list`,
+    `deb ${signed}${uri} ${suite} main\n`,
+  );
+  return [
+    `Dir::Etc::sourcelist=${apt}/sources.list`,
+    "Dir::Etc::sourceparts=/dev/null",
+    "Dir::Etc::preferences=/dev/null",
+    "Dir::Etc::preferencesparts=/dev/null",
+    `Dir::State::lists=${apt}/lists`,
+    `Dir::Cache=${apt}/cache`,
+    `APT::Default-Release=${suite}`,
+    "APT::Update::Error-Mode=any",
+    "Acquire::Languages=none",
+  ].flatMap((setting) => ["-o", setting]);
+}
