@@ -179,6 +179,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [],
     examples: ["kvm-hotplug list", "kvm-hotplug list vm1.example.com --json"],
   },
+  {
+    name: "check",
+    operands: ["INSTANCE"],
+    summary: "can devices be hotplugged, and if not, why",
+    options: [],
+    examples: [
+      "kvm-hotplug check vm1.example.com",
+      "kvm-hotplug check /run/vm1.qmp --json",
+    ],
+  },
   ...STATE_COMMANDS,
   ...TOOL_COMMANDS,
 ];

@@ -17,6 +17,7 @@ const CHANGES = [
 
 const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
   completion: async () => (await import("./completion.ts")).completion,
+  check: async () => (await import("./check.ts")).check,
   events: async () => (await import("./events.ts")).events,
   help: async () => (await import("./help.ts")).help,
   qmp: async () => (await import("./qmp.ts")).qmp,

@@ -70,7 +70,7 @@ export async function rollBack(
       await verbs.undo(step, world);
     } catch (error) {
       left.push(`${title}: ${messageOf(error)}`);
-      stays ||= inQemu;
+      stays ||= inQemu && !world.hasEnded;
     }
   }
   return left;

@@ -5,6 +5,7 @@
  */
 
 import { HotplugError } from "../errors.ts";
+import { type Confinement, readConfinement } from "../host/confinement.ts";
 import { ganetiScript, isProgram } from "../host/network.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import { runtimeDir } from "../state/instance.ts";
@@ -26,6 +27,8 @@ export interface NicAddFacts extends Facts {
   readonly ganetiScript: string | undefined;
   /** Whether the script that was asked for can be run. */
   readonly scriptUsable: boolean;
+  /** Undefined if QEMU's process is unknown. */
+  readonly confinement: Confinement | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
 }
@@ -61,6 +64,7 @@ export function readNicAddFacts(facts: Facts, request: NicAdd): NicAddFacts {
     bridgeExists: request.link !== undefined && isBridge(request.link),
     ganetiScript: ganetiScript(),
     scriptUsable: request.script !== undefined && isProgram(request.script),
+    confinement: facts.qemu.process && readConfinement(facts.qemu.process),
     macs,
   };
 }

@@ -10,7 +10,7 @@
  */
 
 import type { Via } from "../host/access_record.ts";
-import { confinementText } from "../host/confinement.ts";
+import { type Confinement, confinementText } from "../host/confinement.ts";
 import { type HotplugError, refuse, unsupported } from "../errors.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { QemuFacts } from "./facts.ts";
@@ -24,27 +24,74 @@ import {
   otherWays,
   probe,
 } from "./plan_access_grant.ts";
-import { missingCommands } from "./refusals.ts";
+import { missingCommands } from "./requirements.ts";
 
 /** Whether QEMU takes opened files. */
 export function takesFiles(qemu: QemuFacts): boolean {
   return missingCommands(qemu, FDSET_COMMANDS).length === 0;
 }
 
-/** The warning of Ganeti's design for KVM hotplug, with its reasons. */
-function cannotSee(facts: DiskAddFacts, access: AccessFacts): HotplugError {
-  const missing = missingCommands(facts.qemu, FDSET_COMMANDS).join(", ");
-  const { confinement } = access;
-  const why =
-    `This QEMU's monitor lacks ${missing}: it does not take the disk as an opened file, and must open it by itself`;
+/** CAP_DAC_OVERRIDE of linux/capability.h: permissions do not matter. */
+const CAP_DAC_OVERRIDE = 1n << 1n;
+
+/** What keeps a QEMU from opening just any disk of this node by itself. */
+function barrier(confinement: Confinement | undefined): string | undefined {
   if (confinement === undefined) {
-    return unsupported(`${why}; ${access.access}`);
+    return "whose process is unknown, so that nothing tells whether it can";
   }
+  const { jail, userNamespace, credentials } = confinement;
+  const who = confinementText(confinement);
+  if (jail === "chroot") {
+    return `which runs in a chroot (${who}) and does not see this node's disks`;
+  }
+  const mighty = (credentials.capabilities & CAP_DAC_OVERRIDE) !== 0n;
+  if (mighty && userNamespace === "ours") return undefined;
+  return `which runs as another user (${who}) and may not open this node's disks`;
+}
+
+/** The warning of Ganeti's design for KVM hotplug, with its reasons. */
+function cannotSee(
+  qemu: QemuFacts,
+  confinement: Confinement | undefined,
+  reason: string,
+): HotplugError {
+  const missing = missingCommands(qemu, FDSET_COMMANDS).join(", ");
   return unsupported(
-    `${why}, which it (${
-      confinementText(confinement)
-    }) cannot: ${access.access}`,
-    otherWays(confinement),
+    `This QEMU's monitor lacks ${missing}: no opened file can be handed over, and a disk must be opened by QEMU itself, ${reason}`,
+    confinement && otherWays(confinement),
+  );
+}
+
+/**
+ * Refuses what gets at no disk whatever its permissions are.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function refuseNoWay(
+  qemu: QemuFacts,
+  confinement: Confinement | undefined,
+): void {
+  if (takesFiles(qemu)) return;
+  const reason = barrier(confinement);
+  if (reason !== undefined) throw cannotSee(qemu, confinement, reason);
+}
+
+/** The same for one disk, which this QEMU cannot open. */
+function refuseUnseen(
+  { qemu }: DiskAddFacts,
+  { confinement, access }: AccessFacts,
+): void {
+  if (access === undefined) return;
+  const reason = barrier(confinement);
+  const error = cannotSee(
+    qemu,
+    confinement,
+    reason ?? `which cannot: ${access}`,
+  );
+  if (reason === undefined) throw error;
+  throw unsupported(
+    error.message,
+    [access, error.hint].filter((one) => one).join("; "),
   );
 }
 
@@ -101,7 +148,7 @@ export function chooseAccess(
   if (access === undefined) throw new TypeError(`no facts for --via ${via}`);
   switch (via) {
     case undefined:
-      if (access.access !== undefined) throw cannotSee(facts, access);
+      refuseUnseen(facts, access);
       return byPath(facts, access, mode);
     case "path":
       return byPath(facts, access, mode);

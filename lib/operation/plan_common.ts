@@ -7,7 +7,6 @@
 import { basename } from "@std/path/posix";
 import { inverse, type RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
-import { refuseMissingCommands, refuseRunState } from "./refusals.ts";
 import type {
   CommitStateStep,
   QmpCommand,
@@ -44,13 +43,4 @@ export function command(
   args: QmpCommand["arguments"],
 ): QmpCommand {
   return { execute, arguments: args };
-}
-
-/** What must hold for every operation. */
-export function refuseImpossible(
-  facts: Facts,
-  commands: readonly string[],
-): void {
-  refuseRunState(facts.qemu);
-  refuseMissingCommands(facts.qemu, commands);
 }

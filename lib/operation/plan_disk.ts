@@ -34,19 +34,11 @@ import {
   planAddition,
 } from "./plan_addition.ts";
 import { chooseAccess } from "./plan_access.ts";
-import { command, qmpStep, refuseImpossible } from "./plan_common.ts";
-import { refuseMissingCommands } from "./refusals.ts";
+import { command, qmpStep } from "./plan_common.ts";
+import { refuseImpossible, refuseMissingCommands } from "./requirements.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 import { newDiskView } from "./view.ts";
-
-/** The least there must be; the way to the disk may need more. */
-const ADD_COMMANDS = [
-  "blockdev-add",
-  "blockdev-del",
-  "device_add",
-  "device_del",
-];
 
 /** The recorded disk that this request would add again, if there is one. */
 function findTwin(
@@ -225,7 +217,7 @@ function accessOf(
  * @throws {HotplugError} status 3
  */
 export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
-  refuseImpossible(facts, ADD_COMMANDS);
+  refuseImpossible(facts, "disk-add");
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
   const disk = newDisk(facts, request);

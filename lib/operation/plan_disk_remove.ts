@@ -93,7 +93,6 @@ export function planDiskRemove(
     kind: "disk",
     entries: facts.content.runtime.disks,
     word: request.device,
-    commands: ["blockdev-del"],
     check: (chosen) => {
       if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
     },

@@ -26,19 +26,11 @@ import {
   newIdentity,
   planAddition,
 } from "./plan_addition.ts";
-import { command, qmpStep, refuseImpossible } from "./plan_common.ts";
+import { command, qmpStep } from "./plan_common.ts";
 import type { NicAdd } from "./request.ts";
+import { refuseImpossible } from "./requirements.ts";
 import type { Step } from "./step.ts";
 import { newNicView } from "./view.ts";
-
-const ADD_COMMANDS = [
-  "getfd",
-  "closefd",
-  "netdev_add",
-  "netdev_del",
-  "device_add",
-  "device_del",
-];
 
 /** The recorded NIC that this request would add again, if there is one. */
 function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
@@ -57,13 +49,22 @@ function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
   );
 }
 
-function vhostOf(facts: NicAddFacts, request: NicAdd): "on" | "off" {
+/**
+ * Whether the kernel accelerates a NIC.
+ *
+ * @param asked the user's word; undefined: hvparam `vhost_net` decides
+ * @throws {HotplugError} `refused` if this node cannot
+ */
+export function vhostOf(
+  facts: Pick<NicAddFacts, "content" | "vhost">,
+  asked: NicAdd["vhost"],
+): "on" | "off" {
   const { vhostNet } = facts.content.runtime.hvparams;
-  const vhost = request.vhost ?? (vhostNet ? "on" : "off");
+  const vhost = asked ?? (vhostNet ? "on" : "off");
   if (vhost === "off" || facts.vhost) return vhost;
   throw refuse(
     `${
-      request.vhost === undefined ? "Hvparam vhost_net asks for" : "Asked for"
+      asked === undefined ? "Hvparam vhost_net asks for" : "Asked for"
     } vhost, and there is no /dev/vhost-net on this node`,
     "load module vhost_net, or say --no-vhost",
   );
@@ -94,9 +95,15 @@ function migrationWarnings(
   ];
 }
 
+/** Where QEMU runs; what the hvparams say counts only if nothing shows it. */
+function jailOf({ confinement, content }: NicAddFacts): NicDevice["jail"] {
+  if (confinement !== undefined) return confinement.jail;
+  return content.runtime.hvparams.useChroot ? "chroot" : "none";
+}
+
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
-  const vhost = vhostOf(facts, request);
+  const vhost = vhostOf(facts, request.vhost);
   const { mode, link, vlan, ip, network } = request;
   return {
     ...newIdentity(facts, "nic", request),
@@ -109,7 +116,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
     network,
     queues: request.queues ?? queuesAtStart(facts),
     vhost,
-    jail: hvparams.useChroot ? "chroot" : "none",
+    jail: jailOf(facts),
     object: request.ganeti?.object,
   };
 }
@@ -155,7 +162,7 @@ function addSteps(
  * @throws {HotplugError} status 3
  */
 export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
-  refuseImpossible(facts, ADD_COMMANDS);
+  refuseImpossible(facts, "nic-add");
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
   refuseNode(facts, request);

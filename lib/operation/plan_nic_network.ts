@@ -11,6 +11,12 @@ import type { NicAddFacts } from "./facts_nic.ts";
 import type { GanetiNic, NicAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 
+/** Refuses every NIC. @throws {HotplugError} `refused` */
+export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {
+  if (tun) return;
+  throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
+}
+
 /**
  * Refuses a NIC that this node's network cannot take.
  *
@@ -24,9 +30,7 @@ export function refuseNode(facts: NicAddFacts, request: NicAdd): void {
       "leave --mac out for a random one",
     );
   }
-  if (!facts.tun) {
-    throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
-  }
+  refuseNoTun(facts);
   if (facts.tapExists) {
     throw duplicate(`Network interface ${request.tap} exists already`);
   }

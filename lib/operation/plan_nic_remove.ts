@@ -34,7 +34,6 @@ export function planNicRemove(request: NicRemove, facts: Facts): Decision {
     kind: "nic",
     entries: facts.content.runtime.nics,
     word: request.device,
-    commands: ["netdev_del"],
     backend: ({ id, entry }) => [
       ...backendSteps(facts, id),
       ...nicFilesStep(facts, { removed: entry.index }),

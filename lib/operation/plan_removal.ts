@@ -16,7 +16,8 @@ import { HotplugError, refuse } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import { refuseImpossible, stateSteps } from "./plan_common.ts";
+import { stateSteps } from "./plan_common.ts";
+import { refuseImpossible } from "./requirements.ts";
 import { forgetSteps } from "./plan_access_end.ts";
 import type { Step, UnplugStep } from "./step.ts";
 import { recordedView } from "./view.ts";
@@ -125,8 +126,6 @@ export interface Removal<E extends DeviceEntry> {
   readonly entries: readonly E[];
   /** The user's word for the device. */
   readonly word: string;
-  /** QMP commands that the backend needs. */
-  readonly commands: readonly string[];
   /** Refuses what must not be removed. */
   readonly check?: (chosen: Removable<E>) => void;
   /** The steps between the guest and the runtime file. */
@@ -143,7 +142,7 @@ export function planRemoval<E extends DeviceEntry>(
   facts: Facts,
   removal: Removal<E>,
 ): Decision {
-  refuseImpossible(facts, ["device_del", ...removal.commands]);
+  refuseImpossible(facts, `${removal.kind}-remove`);
   const chosen = chooseRemoval(facts, removal);
   if ("kind" in chosen) return chosen;
   removal.check?.(chosen);

@@ -8,75 +8,9 @@
 import { PC_BUS } from "../device/bus_slot.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
-import { checkHvparams } from "../state/hvparams.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
-
-/** Migration states in which none is under way: qapi/migration.json. */
-const NOT_MIGRATING = ["", "none", "completed", "failed", "cancelled"];
-
-/** Run states in which device_add succeeds and must not be used. */
-const MIGRATING_RUN_STATES = ["inmigrate", "postmigrate", "finish-migrate"];
-const DEAD_RUN_STATES = [
-  "prelaunch",
-  "shutdown",
-  "internal-error",
-  "guest-panicked",
-  "save-vm",
-  "restore-vm",
-];
-
-function migrating(what: string): HotplugError {
-  return new HotplugError(
-    "migrating",
-    `Cannot change devices while the VM migrates: ${what}`,
-    { hint: "try again on the node where the VM runs afterwards" },
-  );
-}
-
-/**
- * Refuses a VM in whose state device_add succeeds and must not be used.
- *
- * @throws {HotplugError} `migrating` | `refused`
- */
-export function refuseRunState(qemu: QemuFacts): void {
-  if (!NOT_MIGRATING.includes(qemu.migration)) {
-    throw migrating(`the migration is ${qemu.migration}`);
-  }
-  if (MIGRATING_RUN_STATES.includes(qemu.runState)) {
-    throw migrating(`its run state is ${qemu.runState}`);
-  }
-  if (DEAD_RUN_STATES.includes(qemu.runState)) {
-    throw refuse(
-      `Cannot change devices: the VM's run state is ${qemu.runState}, it must be running or paused`,
-    );
-  }
-}
-
-/** Which of these commands a monitor does not offer. */
-export function missingCommands(
-  qemu: QemuFacts,
-  needed: readonly string[],
-): string[] {
-  return needed.filter((name) => !qemu.commands.has(name));
-}
-
-/**
- * Refuses a QEMU that is too old, or whose monitor is restricted.
- *
- * @throws {HotplugError} `unsupported`, naming the missing commands
- */
-export function refuseMissingCommands(
-  qemu: QemuFacts,
-  needed: readonly string[],
-): void {
-  const missing = missingCommands(qemu, needed);
-  if (missing.length === 0) return;
-  throw unsupported(
-    `This QEMU's monitor lacks ${missing.join(", ")}`,
-    "a QEMU 2.9 or newer, unrestricted, has them",
-  );
-}
+import { MACHINE_RULES } from "./requirements.ts";
 
 /**
  * Refuses what has no PCI hotplug by ACPI on its root bus.
@@ -84,18 +18,7 @@ export function refuseMissingCommands(
  * @throws {HotplugError} `unsupported` unless new PCI devices can be taken
  */
 export function refuseMachine(facts: Facts, bus: string | undefined): void {
-  const { machine } = facts.qemu;
-  if (!/^pc(?:-|$)/.test(machine) || machine.startsWith("pc-q35")) {
-    throw unsupported(
-      `Machine type ${machine} is not supported: pc (i440FX) is`,
-    );
-  }
-  checkHvparams(facts.content.runtime.hvparams);
-  if (!facts.content.runtime.hvparams.acpi) {
-    throw unsupported(
-      "PCI hotplug on machine type pc needs ACPI, and hvparam acpi is false",
-    );
-  }
+  for (const rule of MACHINE_RULES) rule.refuse(facts);
   if (bus !== undefined && bus !== PC_BUS) {
     throw unsupported(`Bus ${bus} is not supported: ${PC_BUS} is`);
   }

@@ -141,7 +141,8 @@ Deno.test("planDiskAdd() warns in plain words where QEMU sees no disk", () => {
     );
     assertStringIncludes(error.message, `lacks ${missing}`);
     assertStringIncludes(error.message, `root directory ${ROOT}`);
-    assertStringIncludes(error.message, "ENOENT");
+    assertStringIncludes(error.message, "runs in a chroot");
+    assertStringIncludes(error.hint ?? "", "ENOENT");
     assertStringIncludes(error.hint ?? "", "--via mknod");
   }
   const denied = given(access({ access: DENIED }), {

@@ -61,9 +61,10 @@ const NEEDED: Record<string, readonly string[]> = {
     "netdev_del",
     "device_add",
     "device_del",
+    "human-monitor-command",
   ],
   "disk remove": ["device_del", "blockdev-del"],
-  "nic remove": ["device_del", "netdev_del"],
+  "nic remove": ["device_del", "netdev_del", "human-monitor-command"],
 };
 
 function withQemu(qemu: FactsSpec["qemu"]): FactsSpec {

@@ -154,6 +154,7 @@ const COMMANDS = [
   "closefd",
   "netdev_add",
   "netdev_del",
+  "human-monitor-command",
 ];
 
 function idsOf(entries: readonly DeviceEntry[]): string[] {
@@ -283,6 +284,7 @@ export function nicAddFacts(
     bridgeExists: true,
     ganetiScript: undefined,
     scriptUsable: true,
+    confinement: undefined,
     macs: new Map(),
     ...node,
   };

@@ -1,0 +1,159 @@
+/**
+ * What must hold of a running VM before any device is added or removed, one
+ * rule for each thing: plans refuse by them, and `check` tells of them.
+ *
+ * @module
+ */
+
+import { HotplugError, refuse, unsupported } from "../errors.ts";
+import { checkHvparams } from "../state/hvparams.ts";
+import type { Facts, QemuFacts } from "./facts.ts";
+
+/** A rule: nothing is done unless it holds. */
+export interface Rule<F = Facts> {
+  /** For programs: `run-state`, `acpi`, … */
+  readonly name: string;
+  /** Does nothing if it holds. @throws {HotplugError} status 3 if not */
+  readonly refuse: (facts: F) => void;
+  /** What there is, where it holds. */
+  readonly state: (facts: F) => string;
+}
+
+/** Migration states in which none is under way: qapi/migration.json. */
+const NOT_MIGRATING = ["", "none", "completed", "failed", "cancelled"];
+
+/** Run states in which device_add succeeds and must not be used. */
+const MIGRATING_RUN_STATES = ["inmigrate", "postmigrate", "finish-migrate"];
+const DEAD_RUN_STATES = [
+  "prelaunch",
+  "shutdown",
+  "internal-error",
+  "guest-panicked",
+  "save-vm",
+  "restore-vm",
+];
+
+function migrating(what: string): HotplugError {
+  return new HotplugError(
+    "migrating",
+    `Cannot change devices while the VM migrates: ${what}`,
+    { hint: "try again on the node where the VM runs afterwards" },
+  );
+}
+
+function refuseMigration({ migration, runState }: QemuFacts): void {
+  if (!NOT_MIGRATING.includes(migration)) {
+    throw migrating(`the migration is ${migration}`);
+  }
+  if (MIGRATING_RUN_STATES.includes(runState)) {
+    throw migrating(`its run state is ${runState}`);
+  }
+}
+
+function refuseRunState({ runState }: QemuFacts): void {
+  if (!DEAD_RUN_STATES.includes(runState)) return;
+  throw refuse(
+    `Cannot change devices: the VM's run state is ${runState}, it must be running or paused`,
+  );
+}
+
+/** Of the VM as it runs now: device_add would succeed all the same. */
+export const STATE_RULES: readonly Rule[] = [
+  {
+    name: "migration",
+    refuse: ({ qemu }) => refuseMigration(qemu),
+    state: ({ qemu }) =>
+      `none is under way${
+        qemu.migration === "" ? "" : `; the last is ${qemu.migration}`
+      }`,
+  },
+  {
+    name: "run-state",
+    refuse: ({ qemu }) => refuseRunState(qemu),
+    state: ({ qemu }) => qemu.runState,
+  },
+];
+
+function refuseMachineType({ machine }: QemuFacts): void {
+  if (/^pc(?:-|$)/.test(machine) && !machine.startsWith("pc-q35")) return;
+  throw unsupported(
+    `Machine type ${machine} is not supported: pc (i440FX) is`,
+  );
+}
+
+function refuseNoAcpi({ qemu, content }: Facts): void {
+  const off = !content.runtime.hvparams.acpi
+    ? "hvparam acpi is false"
+    : qemu.process?.argv.includes("-no-acpi")
+    ? "QEMU runs with -no-acpi"
+    : undefined;
+  if (off === undefined) return;
+  throw unsupported(`PCI hotplug on machine type pc needs ACPI, and ${off}`);
+}
+
+/** Of what the VM was started with; only an addition needs these. */
+export const MACHINE_RULES: readonly Rule[] = [
+  {
+    name: "machine-type",
+    refuse: ({ qemu }) => refuseMachineType(qemu),
+    state: ({ qemu }) => qemu.machine,
+  },
+  {
+    name: "hvparams",
+    refuse: ({ content }) => checkHvparams(content.runtime.hvparams),
+    state: () => "in order",
+  },
+  { name: "acpi", refuse: refuseNoAcpi, state: () => "on" },
+];
+
+/** What is done with devices, each in its own way. */
+export type Operation = "disk-add" | "disk-remove" | "nic-add" | "nic-remove";
+
+/** The least that each operation needs of the monitor. */
+export const COMMANDS_OF: Readonly<Record<Operation, readonly string[]>> = {
+  // The way to the disk may need more: ./plan_access.ts.
+  "disk-add": ["blockdev-add", "blockdev-del", "device_add", "device_del"],
+  "disk-remove": ["device_del", "blockdev-del"],
+  "nic-add": [
+    "getfd",
+    "closefd",
+    "netdev_add",
+    "netdev_del",
+    "device_add",
+    "device_del",
+    // Nothing else tells which network backends there are.
+    "human-monitor-command",
+  ],
+  "nic-remove": ["device_del", "netdev_del", "human-monitor-command"],
+};
+
+/** Which of these commands a monitor does not offer. */
+export function missingCommands(
+  qemu: QemuFacts,
+  needed: readonly string[],
+): string[] {
+  return needed.filter((name) => !qemu.commands.has(name));
+}
+
+/**
+ * Refuses a QEMU that is too old, or whose monitor is restricted.
+ *
+ * @throws {HotplugError} `unsupported`, naming the missing commands
+ */
+export function refuseMissingCommands(
+  qemu: QemuFacts,
+  needed: readonly string[],
+): void {
+  const missing = missingCommands(qemu, needed);
+  if (missing.length === 0) return;
+  throw unsupported(
+    `This QEMU's monitor lacks ${missing.join(", ")}`,
+    "a QEMU 2.9 or newer, unrestricted, has them",
+  );
+}
+
+/** What must hold for an operation of any kind. @throws status 3 */
+export function refuseImpossible(facts: Facts, operation: Operation): void {
+  for (const rule of STATE_RULES) rule.refuse(facts);
+  refuseMissingCommands(facts.qemu, COMMANDS_OF[operation]);
+}

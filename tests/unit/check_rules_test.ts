@@ -1,0 +1,166 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import type { Confinement } from "../../lib/host/confinement.ts";
+import {
+  type CheckFacts,
+  freeSlots,
+  judgeAll,
+} from "../../lib/operation/check_rules.ts";
+import { waysOf } from "../../lib/operation/check_ways.ts";
+import type { AccessFacts } from "../../lib/operation/facts_access.ts";
+import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import {
+  diskAdd,
+  diskAddFacts,
+  facts,
+  type FactsSpec,
+  nicAdd,
+  nicAddFacts,
+  planOf,
+  qmpStep,
+} from "./support.ts";
+
+const FREE: Confinement = {
+  pid: 4711,
+  credentials: { uid: 0, gid: 0, groups: [], capabilities: 2n },
+  root: "/",
+  jail: "none",
+  userNamespace: "ours",
+  mountNamespace: "ours",
+  seccomp: 0,
+  options: [],
+};
+const NOBODY = {
+  ...FREE,
+  credentials: { ...FREE.credentials, uid: 65534, capabilities: 0n },
+};
+const JAILED = { ...FREE, jail: "chroot", root: "/run/chroot/vm1" } as const;
+
+type Case = FactsSpec & {
+  readonly confinement?: Confinement;
+  readonly tun?: boolean;
+  readonly vhost?: boolean;
+};
+
+function checkFacts(spec: Case): CheckFacts {
+  const { confinement = FREE, tun = true, vhost = true, ...more } = spec;
+  return { ...facts(more), confinement, tun, vhost };
+}
+
+function without(...names: string[]) {
+  const commands = new Set(facts().qemu.commands);
+  for (const name of names) commands.delete(name);
+  return { qemu: { commands } };
+}
+
+/** A disk that this QEMU sees only if it runs as root on this node. */
+function seen(confinement: Confinement): AccessFacts {
+  const fault = confinement === FREE ? undefined : "open: ENOENT";
+  return {
+    qemu: null,
+    confinement,
+    path: "/srv/new.img",
+    reach: fault,
+    access: fault,
+    uid: 0,
+    inode: "0:5 77 0:0",
+    rdev: "0:0",
+    root: undefined,
+  };
+}
+
+/** What adding says, empty if it can be done. */
+function refusalOf(kind: "disk" | "nic", spec: Case): string {
+  const { confinement = FREE, tun = true, vhost = true, ...more } = spec;
+  const opensItself = ["add-fd", "remove-fd", "query-fdsets"]
+    .some((name) => more.qemu?.commands?.has(name) === false);
+  try {
+    if (kind === "disk") {
+      const access = opensItself ? { access: seen(confinement) } : {};
+      planDiskAdd(diskAdd(), diskAddFacts({ ...more, ...access }));
+    } else {
+      const node = { tun, vhost, confinement };
+      planNicAdd(nicAdd(), nicAddFacts({ ...more, node }));
+    }
+    return "";
+  } catch (error) {
+    if (error instanceof HotplugError) return error.message;
+    throw error;
+  }
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "all is well": {},
+  "a migration is under way": { qemu: { migration: "active" } },
+  "the VM is shut down": { qemu: { runState: "shutdown" } },
+  "q35": { qemu: { machine: "pc-q35-7.2" } },
+  "no ACPI": { hvparams: { acpi: false } },
+  "a broken hvparam": { hvparams: { kvm_pci_reservations: 99 } },
+  "no free slot": { hvparams: { kvm_pci_reservations: 32 } },
+  "no vhost": { hvparams: { vhost_net: true }, vhost: false },
+  "no tun": { tun: false },
+  "no add-fd": without("add-fd"),
+  "no add-fd for nobody": { ...without("add-fd"), confinement: NOBODY },
+  "no fd sets in a chroot": {
+    ...without("add-fd", "remove-fd", "query-fdsets"),
+    confinement: JAILED,
+  },
+  "no getfd": without("getfd"),
+  "no blockdev-add, no netdev_del": without("blockdev-add", "netdev_del"),
+  "no device_del": without("device_del"),
+  "no commands": { qemu: { commands: new Set() } },
+};
+
+for (const [title, spec] of Object.entries(CASES)) {
+  Deno.test(`judgeAll() says first what an add would say: ${title}`, () => {
+    const all = judgeAll(checkFacts(spec));
+    for (const kind of ["disk", "nic"] as const) {
+      const first = all.find((one) => !one.ok && one.for.includes(kind));
+      assertEquals(first?.detail ?? "", refusalOf(kind, spec), kind);
+    }
+  });
+}
+
+Deno.test("judgeAll() names every requirement once, and whom it is for", () => {
+  const all = judgeAll(checkFacts({}));
+  const names = all.map(({ name }) => name);
+  assertEquals(new Set(names).size, names.length);
+  const kinds = (name: string) => all.find((one) => one.name === name)?.for;
+  assertEquals(kinds("getfd"), ["nic"]);
+  assertEquals(kinds("blockdev-add"), ["disk"]);
+  assertEquals(kinds("device_add"), ["disk", "nic"]);
+  assertEquals(kinds("disk-access"), ["disk"]);
+  for (const { ok, detail, hint } of all) {
+    assertEquals([ok, hint], [true, null]);
+    assertEquals(detail === "", false);
+  }
+});
+
+Deno.test("freeSlots() are those that an add may choose from", () => {
+  assertEquals(freeSlots(facts())[0], 12);
+  const hvparams = { kvm_pci_reservations: 32 };
+  assertEquals(freeSlots(facts({ hvparams })), []);
+});
+
+Deno.test("waysOf() tells which ways there can be", () => {
+  const usable = (confinement: Confinement | undefined) =>
+    waysOf(facts().qemu, confinement).map(({ usable }) => usable);
+  assertEquals(usable(FREE), ["yes", "depends", "depends", "no", "depends"]);
+  assertEquals(usable(JAILED)[3], "depends");
+  assertEquals(usable(undefined).slice(0, 4), ["yes", "no", "no", "no"]);
+  const { qemu } = facts(without("remove-fd"));
+  const [fdset] = waysOf(qemu, FREE);
+  assertStringIncludes(fdset?.detail ?? "", "remove-fd");
+});
+
+Deno.test("planNicAdd() sees a chroot that the hvparams deny, and none they claim", () => {
+  const romfile = (confinement: Confinement, claimed: boolean) => {
+    const hvparams = { use_chroot: claimed };
+    const given = nicAddFacts({ hvparams, node: { confinement } });
+    const plan = planOf(planNicAdd(nicAdd(), given));
+    return qmpStep(plan, "device_add").arguments["romfile"];
+  };
+  assertEquals(romfile(JAILED, false), "");
+  assertEquals(romfile(FREE, true), undefined);
+});
