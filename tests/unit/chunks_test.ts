@@ -1,8 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { canJoin, joinChunks } from "../../tools/build/chunks.ts";
+import { canJoin, joinChunks, type Joined } from "../../tools/build/chunks.ts";
 
 /** Runs a joined program; what its chunks put on `said` comes back. */
-async function run(program: string): Promise<string[]> {
+async function run({ code, texts }: Joined): Promise<string[]> {
+  const program = `const chunkTexts=${JSON.stringify(texts)};${code}`;
   const said: string[] = [];
   Object.assign(globalThis, { said });
   try {

@@ -101,10 +101,12 @@ async function pack(
   quick: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks = await bundleChunks(main, folder);
-  const code = PRELUDE +
-    (canJoin(chunks) ? joinChunks(chunks) : await bundle(main, folder));
+  const { code, texts } = canJoin(chunks)
+    ? joinChunks(chunks)
+    : { code: await bundle(main, folder), texts: [] };
   const deno = await Deno.readFile(Deno.execPath());
-  return packElf(deno, evalArguments(code, quick));
+  const program = { code: PRELUDE + code, texts, quick };
+  return packElf(deno, evalArguments(program));
 }
 
 /** Writes next to `path`, then renames: a running executable is ETXTBSY. */

@@ -85,7 +85,8 @@ export const PRELUDE = RESTORE_STDERR + `{const e=Deno.env;let h;` +
  * V8 for a program that lives for 50 ms: no helper threads (3 ms, 4 MiB), no
  * compilers that pay off later except TurboFan, which only hot loops of a
  * long-lived program reach, no collection of the first 4 MiB of garbage (1 ms
- * each), regular expressions compiled only once they ran often (2 to 3 ms).
+ * each), regular expressions compiled only once they ran often (2 to 3 ms), no
+ * bytecode made better that runs once (1 ms).
  */
 export const V8_FLAGS = "--v8-flags=" + [
   "--single-threaded",
@@ -93,6 +94,7 @@ export const V8_FLAGS = "--v8-flags=" + [
   "--no-maglev",
   "--min-semi-space-size=4",
   "--regexp-tier-up-ticks=1000",
+  "--no-ignition-reo",
 ].join(",");
 
 /** Flags that keep `deno eval` and `deno compile` off everything around. */
@@ -105,22 +107,39 @@ export const ISOLATION = [
   "--node-modules-dir=none",
 ] as const;
 
-/**
- * The arguments that make Deno run `code`, the text of an ES module. What the
- * user gives follows the `--`, and all of it reaches `Deno.args`: without our
- * `--` a first `--` of the user's would be lost. argv[0] is fixed because a
- * Deno called `dx` is another program.
- *
- * @param quick runs before `code` is parsed: {@linkcode quickAnswer}
- */
-export function evalArguments(code: string, quick = ""): string[] {
-  const flags = ["--ext=mjs", ...ISOLATION, V8_FLAGS];
-  return ["deno", "eval", ...flags, quick + code, "--"];
+/** A program, ready to be packed. */
+export interface Program {
+  /** An ES module. */
+  readonly code: string;
+  /** The code finds them in the constant `chunkTexts`. */
+  readonly texts: readonly string[];
+  /** Runs before `code`: {@linkcode quickAnswer}. */
+  readonly quick: string;
+}
+
+/** Takes the first arguments out of `Deno.args`. */
+function takeTexts(count: number): string {
+  return `const chunkTexts=Deno.args.slice(0,${count});` +
+    `Object.defineProperty(Deno,"args",` +
+    `{value:Object.freeze(Deno.args.slice(${count}))});`;
 }
 
 /**
- * JavaScript that answers one lone word before the program is even parsed,
- * which is most of the time of `--version`.
+ * The arguments that make Deno run a program. What the
+ * user gives follows the `--`, and all of it reaches `Deno.args`: without our
+ * `--` a first `--` of the user's would be lost. argv[0] is fixed because a
+ * Deno called `dx` is another program. The texts are arguments, too: Deno
+ * copies those, and reads no more of them than that they are UTF-8.
+ */
+export function evalArguments({ code, texts, quick }: Program): string[] {
+  const flags = ["--ext=mjs", ...ISOLATION, V8_FLAGS];
+  const whole = takeTexts(texts.length) + quick + code;
+  return ["deno", "eval", ...flags, whole, "--", ...texts];
+}
+
+/**
+ * JavaScript that answers one lone word before any chunk is compiled, which is
+ * most of the time of `--version`.
  */
 export function quickAnswer(word: string, answer: string): string {
   const [said, text] = [word, answer + "\n"].map((one) => JSON.stringify(one));
