@@ -36,18 +36,27 @@ export async function applyJournaled(
   plan: Plan,
   { request, paths, process, world, options }: Circumstances,
 ): Promise<void> {
+  const qemu = process && processIdentity(process);
   using journal = new Journal(paths, {
     plan,
     command: commandOf(request),
     request: fingerprintOf(request),
-    qemu: process && processIdentity(process),
+    qemu,
   });
   const progress = journal.progress(world.values, options.progress);
   try {
     await apply(plan, world, progress);
   } catch (error) {
     await noteRemoval(error, plan, { paths, process, world });
-    if (error instanceof HotplugError && !error.changed) journal.end();
+    if (!(error instanceof HotplugError)) throw error;
+    if (!error.changed) journal.end();
+    else if (qemu !== undefined) {
+      const { settleIfEnded } = await import("./ended.ts");
+      const cut = { plan, error, qemu };
+      const settled = await settleIfEnded(cut, paths, options);
+      if (settled === "finished") return;
+      throw settled;
+    }
     throw error;
   }
   journal.end();

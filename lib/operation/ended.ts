@@ -1,0 +1,54 @@
+/**
+ * A QEMU that ended in the middle of an operation: nothing of it is in use any
+ * more, so what was made for it on this node is put in order at once.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import {
+  lookForProcess,
+  type ProcessIdentity,
+} from "../host/process_identity.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { Plan } from "./plan.ts";
+import { recover } from "./recover.ts";
+import type { RecoverOptions } from "./recover_world.ts";
+
+/** An operation that failed and left something over. */
+export interface Cut {
+  /** What was to be done; its journal is there. */
+  readonly plan: Plan;
+  /** Why it was not. */
+  readonly error: HotplugError;
+  /** For whom. */
+  readonly qemu: ProcessIdentity;
+}
+
+/**
+ * Puts in order what an operation left, if QEMU has ended.
+ *
+ * @returns `finished` if all that was left to do needed no QEMU; the error that
+ * is true then; or the error as it was if QEMU still runs, or anything is left
+ */
+export async function settleIfEnded(
+  { plan, error, qemu }: Cut,
+  paths: InstancePaths,
+  options: RecoverOptions,
+): Promise<"finished" | HotplugError> {
+  if (lookForProcess(qemu) === "same") return error;
+  try {
+    const recovery = await recover(paths, options);
+    if (recovery?.course === "finish") return "finished";
+  } catch {
+    return error;
+  }
+  const why = error.cause === undefined ? error : error.cause;
+  return new HotplugError(
+    "not-running",
+    `Cannot ${plan.action} ${plan.title}: QEMU (pid ${qemu.pid}) has ended: ${
+      messageOf(why)
+    }`,
+    { cause: error, hint: "what had been done on this node was undone" },
+  );
+}
