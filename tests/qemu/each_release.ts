@@ -46,7 +46,7 @@ export function eachRelease(
         await using vm = await start({ release, tools, runDir, ...options });
         await body(vm, context);
       } finally {
-        if (runDirOn) await host("umount", "--recursive", runDir);
+        if (runDirOn) await host("umount", "--recursive", "--lazy", runDir);
         await Deno.remove(runDir, { recursive: true });
       }
     });

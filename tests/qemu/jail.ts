@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { host, makeImage } from "./each_release.ts";
 import { type QmpProxy, refusal } from "./proxy.ts";
 import { type Snapshot, snapshot } from "./snapshot.ts";
@@ -227,4 +227,13 @@ export async function assertUndone(
   assertEquals(add.status, 5, add.stdout);
   assertEquals(add.json.error.qmp.command, "device_add");
   assertEquals(await traces(vm, source), before);
+}
+
+/** A NIC is refused, for want of getfd, before anything is changed. */
+export async function assertNicRefused(vm: Vm): Promise<void> {
+  const before = await traces(vm);
+  const add = await tool(vm, "nic", "add", vm.name);
+  assertEquals([add.status, add.json.error.code], [3, "unsupported"]);
+  assertMatch(add.json.error.message, /getfd/);
+  assertEquals(await traces(vm), before);
 }

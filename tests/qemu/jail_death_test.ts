@@ -1,0 +1,75 @@
+/** QEMU ends while a disk is on its way in, or is plugged. */
+import { assertEquals } from "@std/assert";
+import { eachRelease } from "./each_release.ts";
+import {
+  hostTraces,
+  loopDevice,
+  NOBODY,
+  openFolder,
+  POOL,
+  rootImage,
+  UUID,
+} from "./jail.ts";
+import { type ProxyMessage, QmpProxy } from "./proxy.ts";
+import { tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+/** QEMU dies of the first command of this name, before it sees it. */
+function dyingOf(vm: Vm, command: string) {
+  return async ({ message }: ProxyMessage) => {
+    if (message.execute === command) await vm.kill();
+    return "pass" as const;
+  };
+}
+
+/** What the runtime file and its folder hold. */
+function recordOf(vm: Vm) {
+  const folder = vm.runtimePath.slice(0, vm.runtimePath.lastIndexOf("/"));
+  const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+  return { names, text: Deno.readTextFileSync(vm.runtimePath) };
+}
+
+async function addAndDie(
+  vm: Vm,
+  { source, args, command }: {
+    source: string;
+    args: readonly string[];
+    command: string;
+  },
+) {
+  const before = { ...hostTraces(vm, source), record: recordOf(vm) };
+  await using proxy = QmpProxy.start(vm.qmpPath);
+  proxy.hook = dyingOf(vm, command);
+  const words = ["disk", "add", vm.name, source, "--uuid", UUID, ...args];
+  const add = await tool(vm, ...words);
+  const { error, changed } = add.json;
+  assertEquals([add.status, error.code, changed], [4, "not-running", false]);
+  const after = { ...hostTraces(vm, source), record: recordOf(vm) };
+  assertEquals(after, before, add.stdout);
+  const own = [...Deno.readDirSync(`${vm.runDir}/kvm-hotplug`)]
+    .map(({ name }) => name);
+  assertEquals(own, [`${vm.name}.lock`]);
+}
+
+const CHOWN = ["--via", "chown"];
+const MKNOD = ["--via", "mknod"];
+
+for (const command of ["blockdev-add", "device_add"]) {
+  const bare = { guest: "none" } as const;
+
+  eachRelease(`killed at ${command}: nothing is left of an fd`, async (vm) => {
+    const source = await rootImage(`${await openFolder(vm)}/d1.img`);
+    await addAndDie(vm, { source, args: [], command });
+  }, { ...POOL.options, ...bare });
+
+  eachRelease(`killed at ${command}: chown is given back`, async (vm) => {
+    const source = await rootImage(`${await openFolder(vm)}/d1.img`);
+    await addAndDie(vm, { source, args: CHOWN, command });
+  }, { ...NOBODY.options, ...bare });
+
+  eachRelease(`killed at ${command}: the node is removed`, async (vm) => {
+    const image = await rootImage(`${await openFolder(vm)}/d1.img`);
+    await using loop = await loopDevice(image);
+    await addAndDie(vm, { source: loop.path, args: MKNOD, command });
+  }, { ...POOL.options, ...bare });
+}
