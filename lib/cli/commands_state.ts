@@ -29,4 +29,19 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
     options: [DRY_RUN],
     examples: ["kvm-hotplug state upgrade vm1.example.com --dry-run"],
   },
+  {
+    name: "state command",
+    operands: ["INSTANCE"],
+    summary: "the command line that starts an identical QEMU",
+    options: [{
+      name: "incoming",
+      value: "URI",
+      help:
+        "where its state comes from, e.g. unix:/run/m.sock; starts a target",
+    }],
+    examples: [
+      "kvm-hotplug state command vm1.example.com",
+      "kvm-hotplug state command vm1.example.com --incoming tcp:0:8102 --json",
+    ],
+  },
 ];

@@ -22,6 +22,8 @@ const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
   help: async () => (await import("./help.ts")).help,
   qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,
+  "state command": async () =>
+    (await import("./state_command.ts")).stateCommand,
   "state show": async () => (await import("./state_show.ts")).stateShow,
   rpc: async () => (await import("./rpc.ts")).rpc,
 };

@@ -7,6 +7,7 @@
 
 import { HotplugError } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
+import type { Hvparams } from "../state/hvparams.ts";
 import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 
 /** Modes this release sets up. */
@@ -114,21 +115,66 @@ export function netdevArguments(nic: NicDevice): Json {
   };
 }
 
+/** A NIC as the guest has it. */
+export interface NicFrontend {
+  /** Also the netdev's id. */
+  readonly id: string;
+  /** QEMU's word. */
+  readonly driver: string;
+  /** Where it sits, as QEMU's arguments: `bus` and `addr`. */
+  readonly address: Json;
+  /** Six bytes in hexadecimal. */
+  readonly mac: string;
+  /** Queue pairs. */
+  readonly queues: number;
+  /** `none` where QEMU could not load one. */
+  readonly rom: "default" | "none";
+}
+
 /**
- * Arguments of `device_add`. They are typed since QEMU 8.0: `mq` is a boolean.
- * In a chroot QEMU cannot load an option ROM, so it is given none.
+ * Arguments of `device_add`, or of `-device`, for any driver. They are typed
+ * since QEMU 8.0: `mq` is a boolean.
  */
-export function nicDeviceArguments(nic: NicDevice): Json {
+export function nicFrontendArguments(nic: NicFrontend): Json {
+  const { driver, id, address, mac, queues, rom } = nic;
   return {
-    driver: nic.driver,
-    id: nic.id,
-    bus: nic.place.bus,
-    addr: addrOfSlot(nic.place.slot),
-    netdev: nic.id,
-    mac: nic.mac,
-    ...(nic.jail === "chroot" ? { romfile: "" } : {}),
+    driver,
+    id,
+    ...address,
+    netdev: id,
+    mac,
+    ...(rom === "none" ? { romfile: "" } : {}),
     // An interrupt per queue in each direction, one for control, one for
     // changes of the configuration.
-    ...(nic.queues > 1 ? { mq: true, vectors: 2 * nic.queues + 2 } : {}),
+    ...(queues > 1 ? { mq: true, vectors: 2 * queues + 2 } : {}),
+  };
+}
+
+/**
+ * Arguments of `device_add`. In a chroot QEMU cannot load an option ROM, so it
+ * is given none.
+ */
+export function nicDeviceArguments(nic: NicDevice): Json {
+  const { place, jail } = nic;
+  return nicFrontendArguments({
+    ...nic,
+    address: { bus: place.bus, addr: addrOfSlot(place.slot) },
+    rom: jail === "chroot" ? "none" : "default",
+  });
+}
+
+/** What Ganeti's start gives a NIC of this driver: SPEC 6.3. */
+export function settingsAtStart(
+  driver: string,
+  { vhostNet, virtioNetQueues, vnetHdr }: Hvparams,
+): { vhost: "on" | "off"; queues: number; vnetHdr: "on" | "off" } {
+  if (!isParavirtual(driver)) {
+    return { vhost: "off", queues: 1, vnetHdr: "off" };
+  }
+  return {
+    vhost: vhostNet ? "on" : "off",
+    // Several queues only together with vhost.
+    queues: vhostNet ? virtioNetQueues : 1,
+    vnetHdr: vnetHdr ? "on" : "off",
   };
 }

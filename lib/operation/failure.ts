@@ -11,6 +11,7 @@ import {
   QmpProtocolError,
   QmpTimeoutError,
 } from "../qmp/errors.ts";
+import { SysError } from "../sys/errno.ts";
 
 /** QEMU's own words, if it refused a command. */
 export function qmpFault(error: unknown): QmpFault | undefined {
@@ -41,6 +42,12 @@ export function unreachable(error: unknown): HotplugError | undefined {
       cause: error,
       hint: "is the VM running, and is this its QMP socket?",
     });
+}
+
+/** Whether an error says that nobody serves the VM's socket: it is down. */
+export function isDown(error: unknown): boolean {
+  return error instanceof HotplugError && error.code === "not-running" &&
+    error.cause instanceof SysError;
 }
 
 /** Any error of the time before the first change, named. */

@@ -8,7 +8,6 @@
 import { HotplugError, messageOf } from "../errors.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
-import { SysError } from "../sys/errno.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
@@ -21,7 +20,7 @@ import {
 } from "./facts.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import { attentionOf, interrupted } from "./attention.ts";
-import { nothingChanged } from "./failure.ts";
+import { isDown, nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { DeviceView } from "./plan.ts";
 import type { Reach } from "./request.ts";
@@ -127,10 +126,7 @@ async function askAround(
     const nicFiles = look();
     return { nicFiles, qemu: await qemu() };
   } catch (error) {
-    // Down is only a VM whose socket nobody serves.
-    const down = error instanceof HotplugError &&
-      error.code === "not-running" && error.cause instanceof SysError;
-    if (!down) throw nothingChanged(error);
+    if (!isDown(error)) throw nothingChanged(error);
     return { nicFiles: look(), qemu: "the VM does not run" };
   }
 }

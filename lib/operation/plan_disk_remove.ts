@@ -7,6 +7,7 @@
 import { backendOf, isMadeUp } from "../device/backend.ts";
 import { refuse } from "../errors.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
+import { member } from "../state/json_member.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskRemoveFacts } from "./facts_disk_remove.ts";
@@ -64,14 +65,26 @@ function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
   return [{ kind: "await-release", pid, identity }];
 }
 
+/**
+ * Whether the disk was plugged from the command line of this tool. It then
+ * stands on the command line of a migration's target, too, like the disk that
+ * the VM was started from; but only Ganeti's objects count their changes.
+ */
+function wasPlugged({ node, link }: DiskEntry): boolean {
+  const object = node.type === "array" ? node.items[0] : undefined;
+  const ganeti = object === undefined || member(object, "serial_no") ||
+    member(object, "ctime");
+  return !ganeti && link !== null && !link.includes("/instance-disks/");
+}
+
 function refuseBootDisk(
   facts: Facts,
   { entry, id, title }: { entry: DiskEntry; id: string; title: string },
 ) {
   const { hvparams } = facts.content.runtime;
-  const started = facts.qemu.process?.argv.some((word) =>
-    word.split(/[,="{}\s]+/).includes(id)
-  );
+  const argv = facts.qemu.process?.argv ?? [];
+  if (argv.includes("-incoming") && wasPlugged(entry)) return;
+  const started = argv.some((word) => word.split(/[,="{}\s]+/).includes(id));
   const boots = entry.index === 0 && hvparams.bootOrder === "disk" && started;
   if (!boots) return;
   throw refuse(

@@ -12,6 +12,8 @@ import {
   type NicDevice,
   nicDeviceArguments,
   nicDriver,
+  settingsAtStart,
+  VIRTIO_NET,
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
@@ -70,10 +72,9 @@ export function vhostOf(
   );
 }
 
-/** Ganeti takes several queues only together with vhost: SPEC 6.3. */
+/** A NIC is plugged with as many as Ganeti's start would give it. */
 function queuesAtStart(facts: NicAddFacts): number {
-  const { vhostNet, virtioNetQueues } = facts.content.runtime.hvparams;
-  return vhostNet ? virtioNetQueues : 1;
+  return settingsAtStart(VIRTIO_NET, facts.content.runtime.hvparams).queues;
 }
 
 /** Warns of what a start from the runtime file would make another card of. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { join } from "@std/path/posix";
 import { effectiveUid, findQemu } from "../host/process.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { DRIVERS, propertyOf } from "../qmp/device_queries.ts";
@@ -12,13 +11,12 @@ import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
-import { SysError } from "../sys/errno.ts";
-import { readRegularFile } from "../sys/regular_file.ts";
 import { readDriftFacts } from "./facts_drift.ts";
 import { askQemu } from "./ask_qemu.ts";
 import { nicFilesOf, type QemuFacts } from "./facts.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import { readUidFile, uidFile } from "./uid_file.ts";
 import { type Difference, type LiveProperties, verify } from "./verify.ts";
 
 /** Properties that only a device of the right kind has. */
@@ -44,20 +42,6 @@ async function readProperties(
   return found;
 }
 
-/** No uid is longer. */
-const MAX_UID_BYTES = 64;
-
-function textOf(path: string): string | undefined {
-  try {
-    const { bytes } = readRegularFile(path, MAX_UID_BYTES);
-    return bytes && new TextDecoder().decode(bytes);
-  } catch (error) {
-    const missing = error instanceof SysError || error instanceof RangeError;
-    if (!missing) throw error;
-    return undefined;
-  }
-}
-
 /** Pid and uid files, by which Ganeti finds the VM and frees its user. */
 function processFiles(
   { paths, runtime }: { paths: InstancePaths; runtime: Runtime },
@@ -74,12 +58,11 @@ function processFiles(
     }]
     : [];
   if (runtime.hvparams.securityModel !== "pool") return differences;
-  const uidFile = join(paths.runDir, "kvm-hypervisor", "uid", paths.name);
-  const recorded = textOf(uidFile)?.trim();
+  const recorded = readUidFile(paths);
   const uid = qemu.process && effectiveUid(qemu.process.pid);
   if (uid === undefined || recorded === String(uid)) return differences;
   return [...differences, {
-    what: `Uid file ${uidFile} says ${
+    what: `Uid file ${uidFile(paths)} says ${
       recorded ?? "nothing"
     }, QEMU runs as ${uid}`,
     hint: "Ganeti frees that uid when the instance stops",

@@ -6,7 +6,11 @@
  */
 import { GuestAgent, type GuestResult } from "../../tools/guest/agent.ts";
 import { until } from "../../tools/guest/deadline.ts";
-import { type Layout, layoutOf } from "../../tools/guest/layout.ts";
+import {
+  type Layout,
+  layoutOf,
+  makeFolders,
+} from "../../tools/guest/layout.ts";
 import {
   fixedArgs,
   type MachineOptions,
@@ -72,11 +76,43 @@ export class Vm implements AsyncDisposable {
    * @throws {Error} with QEMU's own words if it does not start
    */
   static async start(options: VmOptions): Promise<Vm> {
-    const begin = performance.now();
     const name = options.name ?? "vm1.example.com";
     const layout = layoutOf(options.runDir, name);
     await prepareInstance(name, layout, options);
-    const [binary = "", ...args] = startArgs(name, layout, options);
+    return await Vm.#launch({
+      name,
+      layout,
+      argv: startArgs(name, layout, options),
+      up: (qmp, agent) => comeUp(qmp, agent, options),
+    });
+  }
+
+  /**
+   * Starts QEMU by a command line, to be migrated into: it is not waited for.
+   * The line must have the sockets of {@link Layout}, and `-daemonize`.
+   *
+   * @throws {Error} with QEMU's own words if it does not start
+   */
+  static async target(
+    { name, runDir, argv }: {
+      name: string;
+      runDir: string;
+      argv: readonly string[];
+    },
+  ): Promise<Vm> {
+    const layout = layoutOf(runDir, name);
+    await makeFolders(layout);
+    return await Vm.#launch({ name, layout, argv, up: async () => {} });
+  }
+
+  static async #launch({ name, layout, argv, up }: {
+    name: string;
+    layout: Layout;
+    argv: readonly string[];
+    up: (qmp: TestQmp, agent: GuestAgent) => Promise<void>;
+  }): Promise<Vm> {
+    const begin = performance.now();
+    const [binary = "", ...args] = argv;
     // -daemonize: returns when the sockets listen and the pid file is there.
     await run(binary, args);
     const process = new WatchedProcess(
@@ -85,13 +121,25 @@ export class Vm implements AsyncDisposable {
     try {
       const qmp = await TestQmp.connect(layout.test);
       const agent = await GuestAgent.connect(layout.agent);
-      await comeUp(qmp, agent, options);
+      await up(qmp, agent);
       const startMs = performance.now() - begin;
       return new Vm({ name, layout, qmp, startMs }, { process, agent });
     } catch (error) {
       await process.kill();
       throw error;
     }
+  }
+
+  /** Waits until the guest, having come by migration, answers here. */
+  async arrived(): Promise<void> {
+    await until(async () => {
+      const { status } = await this.qmp.execute<{ status: string }>(
+        "query-status",
+      );
+      return status === "running" ? true : undefined;
+    }, { timeoutMs: 60_000, what: "end of the migration" });
+    await this.#agent.resync();
+    await this.guest("true");
   }
 
   /** Like {@link start}, from the {@link savedGuest} of these options. */
