@@ -154,7 +154,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "take a disk out of a running VM",
     options: [
       DRY_RUN,
-      { name: "force", help: "even the disk the VM was started from" },
+      {
+        name: "force",
+        help:
+          "even the disk the VM was started from, or one the file does not record",
+      },
     ],
     examples: [
       "kvm-hotplug disk remove vm1.example.com -1",
@@ -166,7 +170,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "nic remove",
     operands: ["INSTANCE", "NIC"],
     summary: "take a network card out of a running VM",
-    options: [DRY_RUN],
+    options: [
+      DRY_RUN,
+      { name: "force", help: "even one the runtime file does not record" },
+    ],
     examples: [
       "kvm-hotplug nic remove vm1.example.com 1",
       "kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11",
@@ -187,6 +194,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       "kvm-hotplug check vm1.example.com",
       "kvm-hotplug check /run/vm1.qmp --json",
+    ],
+  },
+  {
+    name: "repair",
+    operands: ["INSTANCE"],
+    summary: "finish or undo what was interrupted; report drift",
+    options: [DRY_RUN],
+    examples: [
+      "kvm-hotplug repair vm1.example.com --dry-run",
+      "kvm-hotplug repair vm1.example.com --json",
     ],
   },
   ...STATE_COMMANDS,

@@ -7,7 +7,8 @@
 
 import type { Handler } from "./answer.ts";
 
-const CHANGES = [
+/** Commands that make a request. */
+const REQUESTS = [
   "disk add",
   "disk remove",
   "nic add",
@@ -15,7 +16,8 @@ const CHANGES = [
   "state upgrade",
 ];
 
-const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
+/** Carried out by somebody else than the plain changes. */
+const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
   completion: async () => (await import("./completion.ts")).completion,
   check: async () => (await import("./check.ts")).check,
   events: async () => (await import("./events.ts")).events,
@@ -25,12 +27,18 @@ const QUESTIONS: Readonly<Record<string, () => Promise<Handler>>> = {
   "state command": async () =>
     (await import("./state_command.ts")).stateCommand,
   "state show": async () => (await import("./state_show.ts")).stateShow,
+  repair: async () => (await import("./repair.ts")).repair,
   rpc: async () => (await import("./rpc.ts")).rpc,
 };
 
+/** Whether a command makes a request, which is planned and applied. */
+export function isRequestCommand(name: string | undefined): boolean {
+  return name !== undefined && REQUESTS.includes(name);
+}
+
 /** Whether a command changes something, unless it is a dry run. */
 export function isChangeCommand(name: string | undefined): boolean {
-  return name !== undefined && CHANGES.includes(name);
+  return isRequestCommand(name) || name === "repair";
 }
 
 /**
@@ -39,8 +47,8 @@ export function isChangeCommand(name: string | undefined): boolean {
  * @throws {TypeError} if the table of commands has one that nobody carries out
  */
 export async function handlerOf(name: string): Promise<Handler> {
-  if (isChangeCommand(name)) return (await import("./change.ts")).change;
-  const load = QUESTIONS[name];
-  if (load === undefined) throw new TypeError(`no handler of ${name}`);
-  return await load();
+  const load = OWN[name];
+  if (load !== undefined) return await load();
+  if (isRequestCommand(name)) return (await import("./change.ts")).change;
+  throw new TypeError(`no handler of ${name}`);
 }

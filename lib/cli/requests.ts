@@ -32,6 +32,7 @@ function deviceWord(text: string): string {
 export function requestOf(invocation: Invocation): Request {
   const instance = instanceOf(invocation) ?? "";
   const second = invocation.operands[1] ?? "";
+  const forced = invocation.flags.has("force");
   switch (invocation.command?.name) {
     case "disk add":
       return diskAdd(invocation, instance, second);
@@ -40,14 +41,20 @@ export function requestOf(invocation: Invocation): Request {
         kind: "disk-remove",
         instance,
         device: deviceWord(second),
-        bootDisk: invocation.flags.has("force") ? "forced" : "kept",
+        bootDisk: forced ? "forced" : "kept",
+        ...(forced ? { unrecorded: "forced" } : {}),
       };
     case "nic add":
       return nicAdd(invocation, instance);
     case "state upgrade":
       return { kind: "state-upgrade", instance };
     case "nic remove":
-      return { kind: "nic-remove", instance, device: deviceWord(second) };
+      return {
+        kind: "nic-remove",
+        instance,
+        device: deviceWord(second),
+        ...(forced ? { unrecorded: "forced" } : {}),
+      };
   }
   throw new TypeError(`no change: ${invocation.command?.name}`);
 }

@@ -196,10 +196,10 @@ function checksFor(
     "return-owner": object({ kind, given: accessBy("chown") }),
     "make-node": object({ kind, node: accessBy("mknod") }),
     "remove-node": object({ kind, node: accessBy("mknod") }),
-    "remove-leftover": (value) =>
-      object({ kind, path: anything, what: word("file", "directory") })(
-        value,
-      ) && isLeftover((value as Json).path, paths),
+    "remove-leftover": object({
+      kind,
+      path: (value) => isLeftover(value, paths),
+    }),
     "drop-fd-names": object({
       kind,
       names: (value) =>

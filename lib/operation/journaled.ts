@@ -10,17 +10,18 @@ import type { QemuProcess } from "../host/process.ts";
 import { processIdentity } from "../host/process_identity.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { apply } from "./apply.ts";
-import { fingerprintOf, Journal } from "./journal.ts";
+import { Journal } from "./journal.ts";
 import type { Plan } from "./plan.ts";
-import { commandOf, type Request } from "./request.ts";
 import type { RunOptions } from "./run.ts";
 import { REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
 
 /** What a plan is applied in. */
 export interface Circumstances {
-  /** What the plan is for. */
-  readonly request: Request;
+  /** What the plan is for, as a person calls it: `disk add`. */
+  readonly command: string;
+  /** The same to the letter: {@linkcode fingerprintOf}. */
+  readonly request: string;
   /** Of the instance. */
   readonly paths: InstancePaths;
   /** QEMU's, if it is known. */
@@ -34,13 +35,13 @@ export interface Circumstances {
 /** Applies a plan with its journal, which stays if anything is left over. */
 export async function applyJournaled(
   plan: Plan,
-  { request, paths, process, world, options }: Circumstances,
+  { command, request, paths, process, world, options }: Circumstances,
 ): Promise<void> {
   const qemu = process && processIdentity(process);
   using journal = new Journal(paths, {
     plan,
-    command: commandOf(request),
-    request: fingerprintOf(request),
+    command,
+    request,
     qemu,
   });
   const progress = journal.progress(world.values, options.progress);

@@ -19,12 +19,11 @@ export function isStagedName(
 
 /**
  * Whether only an operation of ours can have left what is there: a staged
- * runtime file, a NIC file that was being written, the directory of these.
+ * runtime file, a NIC file that was being written.
  */
 export function isLeftover(path: unknown, paths: InstancePaths): boolean {
   const { runtime, nicDir } = paths;
   if (typeof path !== "string") return false;
-  if (nicDir !== undefined && path === nicDir) return true;
   const name = basename(path);
   switch (dirname(path)) {
     case dirname(runtime):

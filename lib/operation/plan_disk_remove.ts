@@ -36,7 +36,7 @@ function underSteps({ graph }: DiskRemoveFacts, top: string): Step[] {
 }
 
 /** What is decided by how QEMU has the disk, never by Ganeti's version. */
-function backendSteps(facts: DiskRemoveFacts, id: string): Step[] {
+export function diskBackendSteps(facts: DiskRemoveFacts, id: string): Step[] {
   const live = backendOf(facts.qemu.block, id);
   if (live !== undefined && live.device !== "") {
     return [
@@ -110,9 +110,12 @@ export function planDiskRemove(
       if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
     },
     backend: ({ id, uuid, entry }) => [
-      ...backendSteps(facts, id),
+      ...diskBackendSteps(facts, id),
       ...releaseSteps(facts, entry.index),
       ...endAccessSteps(facts.own, uuid.toLowerCase()),
     ],
+    strayBackend: request.unrecorded === "forced"
+      ? (id) => diskBackendSteps(facts, id)
+      : undefined,
   });
 }

@@ -13,7 +13,7 @@ import type { NicRemove } from "./request.ts";
 import type { Step } from "./step.ts";
 
 /** The NIC's backend and, behind it, the tap. */
-function backendSteps(facts: Facts, id: string): Step[] {
+export function nicBackendSteps(facts: Facts, id: string): Step[] {
   const netdev = facts.qemu.netdevs.get(id);
   if (netdev === undefined) return [];
   return [
@@ -35,8 +35,11 @@ export function planNicRemove(request: NicRemove, facts: Facts): Decision {
     entries: facts.content.runtime.nics,
     word: request.device,
     backend: ({ id, entry }) => [
-      ...backendSteps(facts, id),
+      ...nicBackendSteps(facts, id),
       ...nicFilesStep(facts, { removed: entry.index }),
     ],
+    strayBackend: request.unrecorded === "forced"
+      ? (id) => nicBackendSteps(facts, id)
+      : undefined,
   });
 }

@@ -19,6 +19,7 @@ import type { Decision } from "./plan.ts";
 import { stateSteps } from "./plan_common.ts";
 import { refuseImpossible } from "./requirements.ts";
 import { forgetSteps } from "./plan_access_end.ts";
+import { findStray, planStray } from "./plan_stray.ts";
 import type { Step, UnplugStep } from "./step.ts";
 import { recordedView } from "./view.ts";
 
@@ -94,7 +95,9 @@ function chooseRemoval<E extends DeviceEntry>(
     refuseOtherKind(facts, kind, left);
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
-      "it was added by hand, or something interrupted left it",
+      `${
+        /^(?:hot)?nic-/.test(left) ? "nic" : kind
+      } remove ${facts.paths.name} ${left} --force takes it out all the same`,
     );
   }
   return {
@@ -130,6 +133,8 @@ export interface Removal<E extends DeviceEntry> {
   readonly check?: (chosen: Removable<E>) => void;
   /** The steps between the guest and the runtime file. */
   readonly backend: (chosen: Removable<E>) => readonly Step[];
+  /** The same for what no entry records; undefined: it is refused. */
+  readonly strayBackend?: ((id: string) => readonly Step[]) | undefined;
 }
 
 /**
@@ -143,6 +148,14 @@ export function planRemoval<E extends DeviceEntry>(
   removal: Removal<E>,
 ): Decision {
   refuseImpossible(facts, `${removal.kind}-remove`);
+  const { kind, word, strayBackend } = removal;
+  const stray = strayBackend && findStray(facts, kind, word);
+  if (stray !== undefined) {
+    return {
+      kind: "plan",
+      plan: planStray(facts, stray, strayBackend?.(stray.id) ?? []),
+    };
+  }
   const chosen = chooseRemoval(facts, removal);
   if ("kind" in chosen) return chosen;
   removal.check?.(chosen);

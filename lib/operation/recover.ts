@@ -52,7 +52,8 @@ const IN_QEMU: readonly Step["kind"][] = [
 /** Likewise once the VM was started anew: its start writes these itself. */
 const OF_THE_VM: readonly Step["kind"][] = ["nic-files", "commit-state"];
 
-function titleOf({ command, plan, at }: LeftJournal): string {
+/** What was under way, and since when. */
+export function titleOf({ command, plan, at }: LeftJournal): string {
   return `${command} of ${plan.title}, begun ${at}`;
 }
 

@@ -118,6 +118,8 @@ export interface DiskRemove {
   readonly device: string;
   /** `kept`: the disk the VM was started from is refused. */
   readonly bootDisk: "kept" | "forced";
+  /** `forced`: also one that no entry records. @default "kept" */
+  readonly unrecorded?: "kept" | "forced" | undefined;
 }
 
 /** Take a NIC out. */
@@ -128,6 +130,8 @@ export interface NicRemove {
   readonly instance: string;
   /** Selects one NIC: index, uuid or prefix, device id, name. */
   readonly device: string;
+  /** `forced`: also one that no entry records. @default "kept" */
+  readonly unrecorded?: "kept" | "forced" | undefined;
 }
 
 /** Bring the runtime file to today's form; the VM need not run. */

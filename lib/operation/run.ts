@@ -22,6 +22,7 @@ import {
   readNode,
 } from "./facts.ts";
 import { nothingChanged } from "./failure.ts";
+import { fingerprintOf } from "./journal.ts";
 import { openMonitor } from "./monitor.ts";
 import { prepare } from "./prepare.ts";
 import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
@@ -159,7 +160,12 @@ async function runLocked(
     return { ...plan, changed: false, plan: plan.steps };
   }
   const { applyJournaled } = await import("./journaled.ts");
-  await applyJournaled(plan, { request, process, ...known });
+  await applyJournaled(plan, {
+    command: commandOf(request),
+    request: fingerprintOf(request),
+    process,
+    ...known,
+  });
   return outcomeOf(plan, world);
 }
 

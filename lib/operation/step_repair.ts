@@ -6,19 +6,17 @@
 
 import { basename, dirname } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
-import { openFile, rmdir, statPath, unlink } from "../sys/file.ts";
+import { openFile, statPath, unlink } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Verbs } from "./step.ts";
 
-/** Removes a file, or an empty directory, that an operation left. */
+/** Removes a file that an operation left. */
 export interface RemoveLeftoverStep {
   /** Decides who carries it out. */
   readonly kind: "remove-leftover";
   /** Absolute. */
   readonly path: string;
-  /** What must be there. */
-  readonly what: "file" | "directory";
 }
 
 /** Closes every fd name that an operation can have left in QEMU. */
@@ -29,25 +27,24 @@ export interface DropFdNamesStep {
   readonly names: readonly string[];
 }
 
-function kindAt(path: string): string | undefined {
+function isThere(path: string): boolean {
   try {
-    return statPath(path, { followLinks: "no" }).kind;
+    statPath(path, { followLinks: "no" });
+    return true;
   } catch (error) {
-    if (error instanceof SysError) return undefined;
+    if (error instanceof SysError) return false;
     throw error;
   }
 }
 
 const removeLeftover: Verbs<RemoveLeftoverStep> = {
-  async do({ path, what }) {
+  async do({ path }) {
     const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
     using dir = openFile(dirname(path), flags);
-    const remove = what === "file" ? unlink : rmdir;
-    await Promise.resolve(remove(basename(path), { dir }));
+    await Promise.resolve(unlink(basename(path), { dir }));
   },
   async undo() {},
-  confirm: ({ path, what }) =>
-    Promise.resolve(kindAt(path) === what ? "not-done" : "done"),
+  confirm: ({ path }) => Promise.resolve(isThere(path) ? "not-done" : "done"),
   describe: ({ path }) => ({
     step: "remove what is left of an operation",
     qmp: null,

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { parseInvocation } from "../../lib/cli/args.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
-import { isChangeCommand } from "../../lib/cli/handlers.ts";
+import { isRequestCommand } from "../../lib/cli/handlers.ts";
 import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
 import { instanceOf, reachOf, requestOf } from "../../lib/cli/requests.ts";
 import { HotplugError } from "../../lib/errors.ts";
@@ -105,7 +105,7 @@ function accepted(given: readonly string[]): boolean {
     const invocation = parseInvocation(given);
     instanceOf(invocation);
     reachOf(invocation, () => undefined);
-    const changes = isChangeCommand(invocation.command?.name);
+    const changes = isRequestCommand(invocation.command?.name);
     if (changes) requestOf(invocation);
     return true;
   } catch (error) {

@@ -1,88 +1,25 @@
 /** Operations killed at every step of their plans, and what comes after. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/operation/recover.ts";
-import { turningPoint } from "../../lib/operation/recover_course.ts";
-import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
-import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
-import { Instance, NAME, NEW, NEW_DISK, NEW_NIC, TAP } from "./support.ts";
+import {
+  diskAdd,
+  diskRemove,
+  eachKill,
+  nicAdd,
+  nicRemove,
+  withDisk,
+  withNic,
+} from "./kill_requests.ts";
+import { killAt } from "./killed.ts";
+import { Instance, NAME, NEW, NEW_DISK, NEW_NIC } from "./support.ts";
 
 const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
-const uuid = { value: NEW, origin: "given" } as const;
-
-function diskAdd(vm: Instance): DeviceRequest {
-  return {
-    kind: "disk-add",
-    instance: NAME,
-    uuid,
-    source: vm.image(),
-    settings: {},
-    migratable: "required",
-  };
-}
-
-function nicAdd(): DeviceRequest {
-  return {
-    kind: "nic-add",
-    instance: NAME,
-    uuid,
-    mac: { value: "aa:00:00:00:00:01", origin: "given" },
-    mode: "none",
-    tap: TAP,
-  };
-}
-
-const diskRemove: DeviceRequest = {
-  kind: "disk-remove",
-  instance: NAME,
-  device: NEW,
-  bootDisk: "kept",
-};
-
-const nicRemove: DeviceRequest = {
-  kind: "nic-remove",
-  instance: NAME,
-  device: NEW,
-};
 
 async function recoverNow(vm: Instance) {
   const recovery = await recover(instancePaths(vm.runDir, NAME), OPTIONS);
   await vm.peer.idle();
   return recovery;
-}
-
-/** Our own directory without the lock, which stays. */
-function ownFiles(vm: Instance): string[] {
-  return [...Deno.readDirSync(vm.ownDir)].map(({ name }) => name)
-    .filter((name) => !name.endsWith(".lock"));
-}
-
-async function eachKill(
-  prepare: (vm: Instance) => Promise<void>,
-  requestOf: (vm: Instance) => DeviceRequest,
-  check: (
-    vm: Instance,
-    at: KillPoint & { readonly turned: boolean },
-    before: unknown,
-  ) => Promise<void>,
-) {
-  let points: KillPoint[] | undefined;
-  for (let i = 0; points === undefined || i < points.length; i++) {
-    await using vm = new Instance();
-    await prepare(vm);
-    const request = requestOf(vm);
-    const plan = await planNow(vm, request);
-    await vm.peer.idle();
-    points ??= killPoints(plan);
-    const point = points[i] as KillPoint;
-    const before = vm.state();
-    await killAt(vm, request, point);
-    const turn = turningPoint(plan.steps);
-    const turned = point.step > turn ||
-      (point.step === turn && point.when === "after");
-    await check(vm, { ...point, turned }, before);
-    assertEquals(ownFiles(vm), []);
-  }
 }
 
 for (
@@ -119,18 +56,6 @@ for (
     );
     assertEquals([...seen].sort(), ["finished", "taken back"]);
   });
-}
-
-async function withDisk(vm: Instance) {
-  const image = vm.image();
-  const ran = await vm.cli("disk", "add", NAME, image, "--uuid", NEW);
-  assertEquals(ran.status, 0, ran.out);
-}
-
-async function withNic(vm: Instance) {
-  const words = ["--mode", "none", "--tap", TAP, "--uuid", NEW];
-  const ran = await vm.cli("nic", "add", NAME, ...words);
-  assertEquals(ran.status, 0, ran.out);
 }
 
 for (

@@ -132,7 +132,7 @@ Deno.test("parseInvocation() refuses a word too many", () => {
 Deno.test("parseInvocation() refuses an option of another command", () => {
   refused("list", "--force");
   refused("disk", "remove", "vm1", "0", "--mac", "aa:00:00:00:00:01");
-  refused("nic", "remove", "vm1", "0", "--force");
+  refused("nic", "remove", "vm1", "0", "--queues", "1");
 });
 
 Deno.test("parseInvocation() refuses a value for a flag", () => {

@@ -1,0 +1,227 @@
+/**
+ * Puts an instance in order: finishes or takes back what was interrupted, then
+ * compares runtime file, QEMU and node, mends what is provably ours or dead,
+ * and lists the rest.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { findJournal } from "../state/journal_file.ts";
+import { lockInstance } from "../state/lock.ts";
+import { expectRuntime } from "./facts.ts";
+import { readOwnFacts } from "./facts_own.ts";
+import { nothingChanged } from "./failure.ts";
+import { applyJournaled, type Circumstances } from "./journaled.ts";
+import { openMonitor } from "./monitor.ts";
+import { refuseForeignVm } from "./refusals.ts";
+import {
+  findAll,
+  type Finding,
+  type FormatCommand,
+  leftoverFindings,
+  ownFindings,
+} from "./repair_findings.ts";
+import { findLeftovers, readRepairFacts } from "./repair_facts.ts";
+import {
+  type JournalOutcome,
+  putAway,
+  repairJournal,
+} from "./repair_journal.ts";
+import type { Remaining, RepairOutcome } from "./repair_outcome.ts";
+import type { RunOptions } from "./run.ts";
+import { World } from "./world.ts";
+
+/** How an instance is put in order. */
+export interface RepairOptions extends RunOptions {
+  /** Makes a command of ours that reaches the same instance. */
+  readonly format: FormatCommand;
+}
+
+/** Finds what is out of order now. */
+type Look = (world: World) => Promise<
+  { findings: Finding[]; circumstances: Circumstances; pending: string[] }
+>;
+
+/** What the journal says of plans of repair: none is asked for by itself. */
+const REPAIR = { command: "repair", request: "" } as const;
+
+/** Without QEMU only this node's side can be looked at. */
+function lookWithout(paths: InstancePaths, options: RepairOptions): Look {
+  return async (world) => {
+    const own = await readOwnFacts(paths, undefined);
+    const given = ownFindings(
+      { paths, own },
+      Object.keys(own.record.devices),
+    );
+    return {
+      findings: [
+        ...given,
+        ...leftoverFindings(paths.name, findLeftovers(paths)),
+      ],
+      circumstances: { ...REPAIR, paths, process: undefined, world, options },
+      pending: [],
+    };
+  };
+}
+
+function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
+  return async (world) => {
+    const facts = await readRepairFacts(paths, world);
+    if (options.qmp === undefined || options.state === undefined) {
+      refuseForeignVm(facts);
+    }
+    const { process } = facts.qemu;
+    const devices = Object.values(facts.own.record.devices);
+    return {
+      findings: findAll(facts, options.format),
+      circumstances: { ...REPAIR, paths, process, world, options },
+      pending: devices.flatMap(({ pending }) => pending?.title ?? []),
+    };
+  };
+}
+
+async function openWorld(
+  paths: InstancePaths,
+  options: RepairOptions,
+): Promise<World> {
+  const more = { ...options, qmpPath: paths.qmp };
+  try {
+    return new World(await openMonitor(paths.qmp, options), more);
+  } catch (error) {
+    const down = error instanceof HotplugError &&
+      error.code === "not-running" && error.cause instanceof SysError;
+    if (!down) throw error;
+    return new World(undefined, more);
+  }
+}
+
+/** More would be a fault of ours: each round puts one thing in order. */
+const MAX_ROUNDS = 500;
+
+function remainingOf({ what, hint = "" }: Finding): Remaining {
+  return { what, hint };
+}
+
+/** Mends one thing after the other; what one leads to is looked at anew. */
+async function mendAll(world: World, look: Look) {
+  const repaired = new Map<string, string>();
+  const failed = new Map<string, string>();
+  for (let round = 0;; round++) {
+    const { findings, circumstances, pending } = await look(world);
+    const next = findings.find(({ what, plan }) =>
+      plan !== undefined && !failed.has(what) && !repaired.has(what)
+    );
+    if (next?.plan === undefined || round === MAX_ROUNDS) {
+      const remaining = findings.filter(({ plan }) => plan === undefined);
+      return { repaired, failed, remaining, pending };
+    }
+    try {
+      await applyJournaled(next.plan, circumstances);
+      repaired.set(next.what, next.did ?? "");
+    } catch (error) {
+      failed.set(next.what, messageOf(error));
+      if (findJournal(circumstances.paths) === "there") {
+        putAway(circumstances.paths);
+      }
+    }
+    world.values.clear();
+    if (world.hasQemu) await world.reconnect();
+  }
+}
+
+function outcomeOf(
+  paths: InstancePaths,
+  journal: JournalOutcome,
+  { repaired, failed, remaining, pending }: Awaited<ReturnType<typeof mendAll>>,
+): RepairOutcome {
+  const pairs = <K extends string>(map: Map<string, string>, key: K) =>
+    [...map].map(([what, text]) =>
+      ({ what, [key]: text }) as
+        & { what: string }
+        & Record<K, string>
+    );
+  return {
+    instance: paths.name,
+    repaired: [...journal.repaired, ...pairs(repaired, "did")],
+    remaining: [
+      ...journal.remaining,
+      ...pairs(failed, "hint"),
+      ...remaining.map(remainingOf),
+    ],
+    pending,
+  };
+}
+
+/** Only lists what there is, and the command that mends it. */
+async function listAll(
+  paths: InstancePaths,
+  journal: JournalOutcome,
+  { look, world, options }: {
+    look: Look;
+    world: World;
+    options: RepairOptions;
+  },
+): Promise<RepairOutcome> {
+  const again = options.format(["repair", paths.name]);
+  const { findings, pending } = await look(world);
+  return {
+    instance: paths.name,
+    repaired: [],
+    remaining: [
+      ...journal.remaining,
+      ...findings.map(({ what, hint }) => ({ what, hint: hint ?? again })),
+    ],
+    pending,
+    ...(options.mode === "dry-run"
+      ? { plan: findings.flatMap(({ plan }) => plan?.steps ?? []) }
+      : {}),
+  };
+}
+
+async function repairLocked(
+  paths: InstancePaths,
+  options: RepairOptions,
+): Promise<RepairOutcome> {
+  expectRuntime(paths);
+  const journal = await repairJournal(paths, options);
+  using world = await openWorld(paths, options);
+  const look = world.hasQemu
+    ? lookAtAll(paths, options)
+    : lookWithout(paths, options);
+  try {
+    // With a journal that nobody may use, nothing else may write one.
+    const mends = options.mode === "apply" && journal.remaining.length === 0;
+    return mends
+      ? outcomeOf(paths, journal, await mendAll(world, look))
+      : await listAll(paths, journal, { look, world, options });
+  } catch (error) {
+    throw nothingChanged(error);
+  }
+}
+
+/**
+ * Puts an instance in order, or tells what would be done.
+ *
+ * @throws {HotplugError}
+ */
+export async function repair(
+  instance: string,
+  options: RepairOptions,
+): Promise<RepairOutcome> {
+  const paths = instancePaths(options.runDir, instance, {
+    qmp: options.qmp,
+    runtime: options.state,
+  });
+  expectRuntime(paths);
+  using _lock = options.mode === "dry-run"
+    ? undefined
+    : await lockInstance(paths, {
+      timeoutMs: options.lockTimeoutMs,
+      command: "repair",
+      signal: options.signal,
+    });
+  return await repairLocked(paths, options);
+}

@@ -1,0 +1,49 @@
+/**
+ * What repair looks at.
+ *
+ * @module
+ */
+
+import { dirname } from "@std/path/posix";
+import { tapsOf } from "../host/process.ts";
+import { interfaceExists } from "../host/tap.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { readDiskRemoveFacts } from "./facts_disk_remove.ts";
+import { isLeftover } from "./leftover.ts";
+import { readFacts } from "./read_facts.ts";
+import type { RepairFacts } from "./repair_findings.ts";
+import type { World } from "./world.ts";
+
+function filesIn(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) =>
+      `${directory}/${name}`
+    );
+  } catch {
+    // What cannot be read has nothing that could be removed.
+    return [];
+  }
+}
+
+/** Files that only an interrupted operation can have left. */
+export function findLeftovers(paths: InstancePaths): string[] {
+  const { runtime, nicDir } = paths;
+  return [dirname(runtime), ...(nicDir === undefined ? [] : [nicDir])]
+    .flatMap(filesIn).filter((path) => isLeftover(path, paths)).sort();
+}
+
+/** Reads file, QEMU and node. @throws {HotplugError} */
+export async function readRepairFacts(
+  paths: InstancePaths,
+  world: World,
+): Promise<RepairFacts> {
+  const facts = await readFacts(paths, world.qmp);
+  const { process } = facts.qemu;
+  const named = Object.values(facts.nicFiles ?? {});
+  return {
+    ...await readDiskRemoveFacts(facts, world),
+    leftovers: findLeftovers(paths),
+    heldTaps: process === undefined ? undefined : tapsOf(process.pid),
+    taps: new Set(named.filter(interfaceExists)),
+  };
+}
