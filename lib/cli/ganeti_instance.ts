@@ -6,6 +6,7 @@
 
 import { unsupported } from "../errors.ts";
 import { formatJson, type JsonNode } from "../state/json.ts";
+import { stringMember } from "../state/json_member.ts";
 import { checkInstanceName } from "../state/instance.ts";
 import {
   expectObject,
@@ -23,6 +24,17 @@ export interface GanetiInstance {
   readonly hvparams: string | undefined;
   /** For the network script. */
   readonly tags: readonly string[];
+  /** Uuids of the configured disks, lower case; none if they are not told. */
+  readonly order: readonly string[];
+}
+
+function orderOf(instance: JsonNode): string[] {
+  const disks = valueOf(instance, "disks_info");
+  if (disks === undefined) return [];
+  if (disks.type !== "array") throw misfit('"disks_info"', "a list", disks);
+  return disks.items.map((disk) =>
+    (stringMember(disk, "uuid") ?? "").toLowerCase()
+  );
 }
 
 /**
@@ -36,6 +48,7 @@ export function ganetiInstance(node: JsonNode | undefined): GanetiInstance {
       name: checkInstanceName(node.value),
       hvparams: undefined,
       tags: [],
+      order: [],
     };
   }
   const instance = expectObject(node, '"instance"');
@@ -52,5 +65,6 @@ export function ganetiInstance(node: JsonNode | undefined): GanetiInstance {
     name: checkInstanceName(name),
     hvparams: hvparams && formatJson(expectObject(hvparams, '"hvparams"')),
     tags: textsOf(instance, "tags"),
+    order: orderOf(instance),
   };
 }

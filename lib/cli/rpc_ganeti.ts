@@ -8,9 +8,10 @@
 import { type HotplugError, unsupported } from "../errors.ts";
 import type { Request } from "../operation/request.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
-import type { Answer, Call } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import type { Invocation } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
+import { type Answering, changing, withGaneti } from "./ganeti_answer.ts";
 import { ganetiDiskAdd } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
 import { ganetiNicAdd } from "./ganeti_nic.ts";
@@ -90,30 +91,6 @@ function seqOf(params: JsonObject): number | undefined {
   throw misfit('"seq"', `a place from 0 to ${MAX_SEQ}`, node);
 }
 
-type Answering = (call: Call) => Promise<Answer>;
-
-function withGaneti({ document, ...rest }: Answer, payload: unknown): Answer {
-  const whole = { ...document as object, ganeti: [true, payload] };
-  return { ...rest, document: whole };
-}
-
-/** The hvinfo of an entry, which noded returns for a device it removed. */
-function hvinfoOf(entry: string | undefined): unknown {
-  if (entry === undefined) return null;
-  const value = JSON.parse(entry);
-  const object = Array.isArray(value) ? value[0] : value;
-  return object?.hvinfo ?? null;
-}
-
-function changing(request: Request): Answering {
-  return async (call) => {
-    const { carryOut } = await import("./change.ts");
-    const { outcome, answer } = await carryOut(request, call);
-    const removed = outcome.action === "remove" && outcome.changed;
-    return withGaneti(answer, removed ? hvinfoOf(outcome.entry) : null);
-  };
-}
-
 /** noded does nothing about a disk that is modified: SPEC 5.3. */
 function nothing(instance: string): Answering {
   return () => {
@@ -155,7 +132,7 @@ function deviceAction(
       const request = kind === "disk"
         ? ganetiDiskAdd(instance, device, valueOf(params, "extra"))
         : ganetiNicAdd(instance, device, seq);
-      return { words: `${kind} add`, act: changing(request) };
+      return { words: `${kind} add`, act: changing(request, instance) };
     }
     case "hotremove": {
       const request: Request = kind === "disk"
@@ -167,7 +144,7 @@ function deviceAction(
           bootDisk: "forced",
         }
         : { kind: "nic-remove", instance: name, device: uuid };
-      return { words: `${kind} remove`, act: changing(request) };
+      return { words: `${kind} remove`, act: changing(request, instance) };
     }
     case "hotmod": {
       const act = kind === "disk" ? nothing(name) : notYet;

@@ -95,6 +95,10 @@ const LIST = word("disks", "nics");
 
 const jsonText = accepted((one) => parseJson(String(one)));
 
+const linkChange = object({ uuid, link: absolute });
+const linkChanges: Check = (value) =>
+  Array.isArray(value) && value.every((one) => linkChange(one));
+
 function change(value: unknown): boolean {
   if (!isJson(value)) return false;
   const was = { was: jsonText };
@@ -102,6 +106,8 @@ function change(value: unknown): boolean {
   switch (value.change) {
     case "upgrade":
       return object({ change: anything }, was)(value);
+    case "links":
+      return object({ change: anything, links: linkChanges }, was)(value);
     case "delete":
       return object(entry, was)(value);
     case "insert":
@@ -122,6 +128,9 @@ function accessBy(way: "chown" | "mknod"): Check {
 const tapName: Check = (value) =>
   text(TAP)(value) || object({ value: word("tap") })(value);
 const SEQ = /^\d{1,3}$/;
+/** Ganeti's links to the disks of one instance. */
+const linkName = (instance: string): RegExp =>
+  new RegExp(`^${instance.replaceAll(".", "\\.")}:\\d{1,4}$`);
 const queues = whole(1, 64);
 
 /** A check for each kind of step. */
@@ -176,6 +185,12 @@ function checksFor(
       directoryWas: word("there", "missing"),
       before: dictionary(SEQ, text(LINE)),
       after: dictionary(SEQ, tapName),
+    }),
+    "disk-links": object({
+      kind,
+      directory: word(`${paths.runDir}/instance-disks`),
+      before: dictionary(linkName(paths.name), orNull(text(LINE))),
+      after: dictionary(linkName(paths.name), orNull(text(LINE))),
     }),
     "await-release": object({
       kind,

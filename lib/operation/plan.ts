@@ -31,7 +31,7 @@ export interface DeviceView {
 }
 
 /** What an operation does to its device; callers see the word. */
-export type Action = "add" | "remove" | "upgrade";
+export type Action = "add" | "remove" | "upgrade" | "mend";
 
 /** An operation, all of it data; the only thing apply runs. */
 export interface Plan {

@@ -142,11 +142,29 @@ export interface StateUpgrade {
   readonly instance: string;
 }
 
+/** Bring the links of the disks to the configuration's order. */
+export interface LinksMend {
+  /** The user's words, joined by a dash. */
+  readonly kind: "links-mend";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Uuids of the configured disks, lower case. */
+  readonly order: readonly string[];
+}
+
+/** A request about files alone: QEMU is not asked. */
+export type OfflineRequest = StateUpgrade | LinksMend;
+
 /** A request that changes devices of a running VM. */
 export type DeviceRequest = DiskAdd | DiskRemove | NicAdd | NicRemove;
 
 /** A request that changes an instance. */
-export type Request = DeviceRequest | StateUpgrade;
+export type Request = DeviceRequest | OfflineRequest;
+
+/** Whether a request is about files alone. */
+export function isOffline(request: Request): request is OfflineRequest {
+  return request.kind === "state-upgrade" || request.kind === "links-mend";
+}
 
 /** What a person calls a request: `disk add`. */
 export function commandOf(request: Request): string {

@@ -32,6 +32,8 @@ import { refuseForeignVm } from "./refusals.ts";
 import {
   commandOf,
   type DeviceRequest,
+  isOffline,
+  type OfflineRequest,
   type Reach,
   type Request,
 } from "./request.ts";
@@ -68,13 +70,17 @@ export interface Outcome {
   readonly plan?: readonly Step[] | undefined;
 }
 
-/** Plans what is about the runtime file alone: the VM need not run. */
+/** Plans what is about files alone: the VM need not run. */
 async function planOffline(
+  request: OfflineRequest,
   { paths, content }: { paths: InstancePaths; content: RuntimeContent },
-): Promise<{ decision: Decision; process: undefined }> {
+): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
+  if (request.kind === "links-mend") {
+    const { planLinksOf } = await import("./mend_links.ts");
+    return planLinksOf(request, paths, content);
+  }
   const { planStateUpgrade } = await import("./plan_state.ts");
-  const decision = planStateUpgrade(paths, content);
-  return { decision, process: undefined };
+  return { decision: planStateUpgrade(paths, content), process: undefined };
 }
 
 async function planWith(
@@ -144,12 +150,13 @@ async function runLocked(
   options: RunOptions,
 ): Promise<Outcome> {
   const content = filled(expectRuntime(paths), request);
-  const offline = request.kind === "state-upgrade";
-  const qmp = offline ? undefined : await openMonitor(paths.qmp, options);
+  const qmp = isOffline(request)
+    ? undefined
+    : await openMonitor(paths.qmp, options);
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
   const known = { paths, content, world, options };
-  const { decision, process } = offline
-    ? await planOffline(known)
+  const { decision, process } = isOffline(request)
+    ? await planOffline(request, known)
     : await planWith(request, known);
   if (decision.kind === "nothing-to-do") {
     const plan = options.mode === "dry-run" ? [] : undefined;

@@ -18,11 +18,7 @@ import {
 import { hostVerbs } from "./step_host.ts";
 import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
-import {
-  type DropFdNamesStep,
-  type RemoveLeftoverStep,
-  repairVerbs,
-} from "./step_repair.ts";
+import { type RepairStep, repairVerbs } from "./step_repair.ts";
 import { stateVerbs } from "./step_state.ts";
 import type { World } from "./world.ts";
 
@@ -188,8 +184,7 @@ export type Step =
   | BridgePortStep
   | NetworkScriptStep
   | NicFilesStep
-  | RemoveLeftoverStep
-  | DropFdNamesStep
+  | RepairStep
   | AwaitReleaseStep
   | AwaitTapGoneStep
   | StageStateStep

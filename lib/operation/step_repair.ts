@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type DiskLinksStep, linkVerbs } from "./step_links.ts";
 import { basename, dirname } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
 import { openFile, statPath, unlink } from "../sys/file.ts";
@@ -74,8 +75,12 @@ const dropFdNames: Verbs<DropFdNamesStep> = {
   }),
 };
 
+/** A step that puts in order what is not of this operation. */
+export type RepairStep = RemoveLeftoverStep | DropFdNamesStep | DiskLinksStep;
+
 /** The verbs of the steps of repair. */
 export const repairVerbs = {
   "remove-leftover": removeLeftover,
   "drop-fd-names": dropFdNames,
+  ...linkVerbs,
 } as const;

@@ -18,6 +18,7 @@ import type { CommitStateStep, Effect, StageStateStep, Verbs } from "./step.ts";
 
 function titleOf(change: RuntimeChange): string {
   if (change.change === "upgrade") return "today's form";
+  if (change.change === "links") return "the disks' links";
   const { list, uuid } = change;
   const kind = list === "disks" ? "disk" : "NIC";
   return change.change === "insert"
@@ -30,6 +31,11 @@ function holdsChange(path: string, change: RuntimeChange): boolean {
   const runtime = readRuntimeFile(path)?.runtime;
   if (runtime === undefined) return false;
   if (change.change === "upgrade") return isCurrent(runtime);
+  if (change.change === "links") {
+    return change.links.every(({ uuid, link }) =>
+      runtime.disks.every((one) => one.uuid !== uuid || one.link === link)
+    );
+  }
   const { list, uuid } = change;
   const recorded = runtime[list].some((one) => one.uuid === uuid);
   return recorded === (change.change === "insert");

@@ -13,11 +13,21 @@ import {
 } from "./json.ts";
 import { layoutOf, PYTHON_LAYOUT } from "./json_layout.ts";
 import { stringMember } from "./json_member.ts";
+import { jsonNode } from "./json_node.ts";
+import { withItem } from "./json_splice.ts";
 import type { Runtime } from "./runtime.ts";
 import { upgradeRuntime } from "./upgrade.ts";
 
 /** Place of each list in the file. */
 export const PLACE = { nics: 1, disks: 3 } as const;
+
+/** A disk's link to be recorded. */
+export interface LinkChange {
+  /** Of the disk. */
+  readonly uuid: string;
+  /** Absolute path. */
+  readonly link: string;
+}
 
 /** What every change has. */
 export interface Reversible {
@@ -39,6 +49,7 @@ export type RuntimeChange =
   & Reversible
   & (
     | { readonly change: "upgrade" }
+    | { readonly change: "links"; readonly links: readonly LinkChange[] }
     | {
       readonly change: "insert";
       readonly list: keyof typeof PLACE;
@@ -55,7 +66,10 @@ export type RuntimeChange =
   );
 
 /** A change of one entry. */
-export type EntryChange = Exclude<RuntimeChange, { change: "upgrade" }>;
+export type EntryChange = Exclude<
+  RuntimeChange,
+  { change: "upgrade" | "links" }
+>;
 
 function uuidOf(list: keyof typeof PLACE, node: JsonNode): string | undefined {
   const object = list === "disks" && node.type === "array"
@@ -84,15 +98,40 @@ function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
   return jsonArray(root.items.with(place, inner), outer);
 }
 
+/** Records links; a disk that is not there has none to record. */
+function changeLinks(root: JsonArray, links: readonly LinkChange[]): JsonArray {
+  const list = root.items[PLACE.disks];
+  if (list?.type !== "array") throw new TypeError("no list disks");
+  let disks = list;
+  for (const [at, entry] of list.items.entries()) {
+    const uuid = uuidOf("disks", entry);
+    const link = links.find((one) => one.uuid.toLowerCase() === uuid)?.link;
+    if (link === undefined || entry.type !== "array") continue;
+    if (entry.items[1]?.type === "string" && entry.items[1].value === link) {
+      continue;
+    }
+    disks = withItem(disks, at, withItem(entry, 1, jsonNode(link)));
+  }
+  return disks === list ? root : withItem(root, PLACE.disks, disks);
+}
+
+function changed(root: JsonArray, change: RuntimeChange): JsonArray {
+  switch (change.change) {
+    case "upgrade":
+      return root;
+    case "links":
+      return changeLinks(root, change.links);
+  }
+  return changeEntry(root, change);
+}
+
 /**
  * Applies a change to a document. Inserting what is there and deleting what
  * is not there change nothing: a change may be applied twice.
  */
 export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
   const current = upgradeRuntime(root);
-  const after = change.change === "upgrade"
-    ? current
-    : changeEntry(current, change);
+  const after = changed(current, change);
   if (change.was === undefined) return after;
   const before = parseRoot(change.was);
   const same = formatJson(after) === formatJson(upgradeRuntime(before));
@@ -113,6 +152,13 @@ export function inverse(
   const { root } = before;
   const was = upgradeRuntime(root) === root ? {} : { was: formatJson(root) };
   if (change.change === "upgrade") return { change: "upgrade", ...was };
+  if (change.change === "links") {
+    const links = change.links.flatMap(({ uuid }) => {
+      const link = before.disks.find((one) => one.uuid === uuid)?.link ?? null;
+      return link === null ? [] : [{ uuid, link }];
+    });
+    return { change: "links", links, ...was };
+  }
   const { list, uuid } = change;
   if (change.change === "insert") {
     return { change: "delete", list, uuid, ...was };

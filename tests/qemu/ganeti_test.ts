@@ -99,6 +99,27 @@ async function assemble({ noded, instance }: Node, disk: Doc, index: number) {
   return link;
 }
 
+/**
+ * Has Ganeti remove a disk. It takes the first DEVICE_DELETED for the disk's,
+ * where that of a part comes first: now and then the node is still in use
+ * (SPEC 10.1, item 5). The disk is then added again, and it may try again.
+ */
+async function theirRemoval(
+  { vm, noded, ours }: Node,
+  remove: readonly unknown[],
+  add: readonly unknown[],
+): Promise<Doc> {
+  for (let tries = 1;; tries++) {
+    const answer = await noded.call("hotplug_device", remove);
+    const [done, text] = answer;
+    if (done || tries > 8 || !/is in use/.test(text)) return answer;
+    const cleared = await tool(vm, "disk", "remove", NAME, DISK, "--force");
+    assertEquals(cleared.status, 0, cleared.stdout);
+    assertEquals(await ours(add), [true, null]);
+    await vm.waitGuest(`grep -q ${DISK} /dev/vda`);
+  }
+}
+
 /** All that must be as before; Ganeti lays its file out anew. */
 async function state(vm: Vm) {
   const { runtime, ...rest } = await snapshot(vm);
@@ -147,7 +168,7 @@ Deno.test({
       const [, [recordedNic], , [[recordedDisk]]] = JSON.parse(text);
       const remove = [instance, "hotremove", "disk", disk, null, 0];
       assertEquals(
-        await noded.call("hotplug_device", remove),
+        await theirRemoval(node, remove, add),
         [true, recordedDisk.hvinfo],
       );
       const unplug = [instance, "hotremove", "nic", nic, null, 0];
@@ -196,5 +217,89 @@ Deno.test({
       const gone = await tool(vm, "nic", "remove", NAME, NIC);
       assertEquals([gone.status, gone.stderr], [0, ""]);
       assertEquals(await state(vm), before);
+    }),
+});
+
+/** Each recorded disk with the link it has, by the marker in its image. */
+async function recordedLinks(vm: Vm): Promise<Record<string, string>> {
+  const [, , , disks] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  const links: Record<string, string> = {};
+  for (const [{ uuid }, link] of disks) {
+    // What the record leads to is the disk itself, whatever its number.
+    const marker = (await Deno.readTextFile(link)).slice(0, uuid.length);
+    assertEquals(marker, uuid, link);
+    links[uuid] = link.slice(link.lastIndexOf(":"));
+  }
+  return links;
+}
+
+Deno.test({
+  ...test,
+  name: "a request mends the links that Ganeti let drift",
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance, bridge } = node;
+      const disks: Doc[] = [];
+      const uuid = (i: number) => `d000000${i}${DISK.slice(8)}`;
+      for (let i = 0; i < 5; i++) disks.push(await node.disk(uuid(i), i));
+      const [d0, d1, d2, d3, d4] = disks;
+      const add = async (who: typeof ours, disk: Doc, index: number) => {
+        const link = await assemble(node, disk, index);
+        const extra = [link, null];
+        const params = [instance, "hotadd", "disk", disk, extra, index];
+        assertEquals(await who(params), [true, null]);
+      };
+      const remove = async (disk: Doc, index: number) => {
+        const params = [instance, "hotremove", "disk", disk, null, index];
+        assertEquals((await ours(params))[0], true);
+      };
+      const theirs = (params: readonly unknown[]) =>
+        noded.call("hotplug_device", params);
+
+      await add(theirs, d0, 0);
+      await add(theirs, d1, 1);
+      await add(theirs, d2, 2);
+      // Without an order in the request nothing can be mended.
+      await remove(d0, 0);
+      await remove(d1, 0);
+      await add(theirs, d3, 1);
+      await add(theirs, d4, 0);
+      // The configuration is now d4, d2, d3: a target would swap two.
+      assertEquals(await recordedLinks(vm), {
+        [d2.uuid]: ":2",
+        [d3.uuid]: ":1",
+        [d4.uuid]: ":0",
+      });
+      instance.disks_info = [d4, d2, d3];
+      const nic = bridgedNic(NIC, MAC, bridge);
+      const plug = [instance, "hotadd", "nic", nic, null, 0];
+      assertEquals(await ours(plug), [true, null]);
+      assertEquals(await recordedLinks(vm), {
+        [d2.uuid]: ":1",
+        [d3.uuid]: ":2",
+        [d4.uuid]: ":0",
+      });
+
+      // Ganeti takes a link for a new disk while an old one still has it.
+      instance.disks_info = [d4, d1, d2, d3];
+      await add(ours, d1, 1);
+      assertEquals(await recordedLinks(vm), {
+        [d2.uuid]: ":2",
+        [d3.uuid]: ":3",
+        [d4.uuid]: ":0",
+        [d1.uuid]: ":1",
+      });
+      // A place that is given up is taken by who comes next.
+      await remove(d4, 0);
+      assertEquals(await recordedLinks(vm), {
+        [d2.uuid]: ":1",
+        [d3.uuid]: ":2",
+        [d1.uuid]: ":0",
+      });
+      const verified = await tool(vm, "state", "show", NAME, "--verify");
+      assertEquals([verified.status, verified.stderr], [0, ""]);
+      // And Ganeti still finds them.
+      const resize = [instance, d2, 8 * 1024 * 1024];
+      assertEquals(await noded.call("resize_disk", resize), [true, null]);
     }),
 });
