@@ -28,7 +28,7 @@ export interface CommandSpec {
 const DISK_ADD: CommandSpec = {
   name: "disk add",
   operands: ["INSTANCE", "SOURCE"],
-  summary: "plug a file or block device into a running VM",
+  summary: "plug a file, block device or storage URI into a running VM",
   options: [
     ...PLUG_OPTIONS,
     {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { unsupported, usage } from "../errors.ts";
+import { uriNode } from "../device/storage_uri.ts";
+import { usage } from "../errors.ts";
 import type { DiskAdd, GanetiDisk } from "../operation/request.ts";
 import {
   formatJson,
@@ -73,10 +74,8 @@ function sourceOf(disk: JsonObject, extra: JsonNode | undefined): string {
   const params = valueOf(disk, "params");
   const access = params && stringMember(params, "access");
   if (uri !== undefined && access === "userspace") {
-    throw unsupported(
-      `Cannot use ${uri}: disks in userspace are not supported yet`,
-      "access kernelspace gives the node a device of it",
-    );
+    uriNode(uri);
+    return uri;
   }
   if (link === undefined) {
     throw usage('"extra" must have a link for a disk in kernelspace');
@@ -117,6 +116,9 @@ export function ganetiDiskAdd(
     source: sourceOf(disk, extra),
     settings: readOnly ? { access: "ro" } : {},
     migratable: readOnly ? "not-needed" : "required",
-    ganeti: ganetiDisk(disk, instance.hvparams),
+    ganeti: {
+      ...ganetiDisk(disk, instance.hvparams),
+      link: readExtra(extra).link,
+    },
   };
 }

@@ -10,26 +10,27 @@ import {
   DISCARDS,
   type DiskSettings,
 } from "../device/disk_settings.ts";
-import { HotplugError } from "../errors.ts";
+import { isUri, uriNode } from "../device/storage_uri.ts";
+import { HotplugError, unsupported } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
 import type { DiskAdd } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
 import { option, path, plug } from "./request_words.ts";
 import * as check from "./values.ts";
 
-/** A URI: a scheme of two letters or more, then a colon. */
-const URI = /^[a-z][a-z0-9+.-]+:/i;
-
-function sourcePath(text: string): string {
+function sourceOf(text: string): string {
   const word = { option: "SOURCE", text };
-  if (URI.test(text)) {
-    throw new HotplugError(
-      "unsupported",
-      `Cannot use source ${text}: only files and block devices are supported`,
-      { hint: `a file whose name has a colon: ./${text}` },
-    );
+  if (!isUri(text)) return path(word);
+  try {
+    uriNode(check.shortPath(word));
+    return text;
+  } catch (error) {
+    if (!(error instanceof HotplugError) || error.code !== "unsupported") {
+      throw error;
+    }
+    const file = `a file whose name has a colon: ./${text}`;
+    throw unsupported(error.message, `${error.hint}; ${file}`);
   }
-  return path(word);
 }
 
 function refuseUnsupported(invocation: Invocation, name: string, only: string) {
@@ -83,7 +84,7 @@ export function diskAdd(
     kind: "disk-add",
     instance,
     ...plug(invocation),
-    source: sourcePath(source),
+    source: sourceOf(source),
     settings: diskSettings(invocation),
     via: option(invocation, "via", (word) => check.oneOf(word, VIAS)),
     iothread: option(invocation, "iothread", check.qemuId),

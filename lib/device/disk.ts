@@ -40,6 +40,10 @@ export interface DiskDevice {
   readonly settings: DiskSettings;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
+  /** For userspace access; then there is no path. */
+  readonly uri?: string | undefined;
+  /** A master's path beside the URI. */
+  readonly link?: string | undefined;
   /** A master's object for the entry, without hvinfo, as JSON text. */
   readonly object?: string | undefined;
 }

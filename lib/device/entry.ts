@@ -17,6 +17,7 @@ import { addrOfSlot } from "./bus_slot.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
 import type { NicDevice } from "./nic.ts";
+import { uriObject } from "./uri_object.ts";
 
 const MIB = 1024 * 1024;
 
@@ -36,6 +37,12 @@ function asObject(made: Plain, given: string | undefined): JsonObject {
   throw new TypeError(`no object: ${text}`);
 }
 
+/** What tells Ganeti which disk it is: SPEC 2.3. */
+function logicalId({ devType, resolved, uri }: DiskDevice): readonly string[] {
+  if (uri !== undefined) return uriObject(uri).logicalId;
+  return [devType === "file" ? "loop" : "manual", resolved];
+}
+
 /**
  * The entry of a disk. From the command line its path is absolute: a link of
  * ours would be replaced by Ganeti's next add.
@@ -51,16 +58,18 @@ export function diskEntry(
   const object = asObject({
     ...(disk.name === undefined ? {} : { name: disk.name }),
     dev_type: disk.devType,
-    logical_id: [disk.devType === "file" ? "loop" : "manual", disk.resolved],
+    logical_id: logicalId(disk),
     iv_name: `disk/${index}`,
     size: Math.ceil(disk.sizeBytes / MIB),
     mode: reproducible ? "rw" : "ro",
-    params: {},
+    params: disk.uri === undefined ? {} : uriObject(disk.uri).params,
     uuid: disk.uuid,
   }, disk.object);
   const whole = withHvinfo(object, "disk", hvinfo(VIRTIO_BLK, disk));
-  const source = jsonNode(disk.source);
-  return formatJson(jsonArray([whole, source, jsonNode(null)]));
+  const [link, uri] = disk.uri === undefined
+    ? [disk.source, null]
+    : [disk.link ?? null, disk.uri];
+  return formatJson(jsonArray([whole, jsonNode(link), jsonNode(uri)]));
 }
 
 /** The entry of a NIC, keys in Ganeti's order. */

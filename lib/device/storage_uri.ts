@@ -1,6 +1,7 @@
 /**
- * Disks that QEMU reaches over the network by itself, as Ganeti writes them:
- * `uri` of an entry, SPEC 5.8 and 7.2.
+ * Disks that QEMU reaches over the network by itself: `uri` of an entry,
+ * SPEC 5.8 and 7.2. Ganeti writes rbd and gluster; nbd and iscsi in the forms
+ * of qemu(1), "Device URL syntax".
  *
  * @module
  */
@@ -36,16 +37,107 @@ function gluster(uri: string): Json | undefined {
   return { driver: "gluster", volume, path, server };
 }
 
+/** `host[:port]` of a URL, IPv6 without its brackets. */
+function inet(url: URL, port: string): { host: string; port: string } {
+  const host = decodeURIComponent(url.hostname).replace(/^\[|\]$/g, "");
+  return { host, port: url.port || port };
+}
+
+function nbdNode(server: Json, name: string): Json {
+  return {
+    driver: "nbd",
+    server,
+    ...(name === "" ? {} : { export: name }),
+  };
+}
+
+/** QEMU's old form: `nbd:unix:PATH` or `nbd:HOST:PORT`, `:exportname=X`. */
+function oldNbd(rest: string): Json | undefined {
+  const [, where = "", name = ""] = /^(.*?)(?::exportname=(.*))?$/.exec(rest) ??
+    [];
+  if (where.startsWith("unix:/")) {
+    return nbdNode({ type: "unix", path: where.slice("unix:".length) }, name);
+  }
+  const [, host, port] =
+    /^(\[[0-9a-fA-F:.]+\]|[^:/]+):(\d{1,5})$/.exec(where) ??
+      [];
+  if (host === undefined) return undefined;
+  const bare = host.replace(/^\[|\]$/g, "");
+  return nbdNode({ type: "inet", host: bare, port }, name);
+}
+
+/** `nbd://HOST[:PORT]/EXPORT` and `nbd+unix:///EXPORT?socket=PATH`. */
+function nbd(url: URL): Json | undefined {
+  const name = decodeURIComponent(url.pathname.replace(/^\//, ""));
+  if (url.username !== "" || url.hash !== "") return undefined;
+  if (url.protocol !== "nbd+unix:") {
+    if (url.hostname === "" || url.search !== "") return undefined;
+    return nbdNode({ type: "inet", ...inet(url, "10809") }, name);
+  }
+  const { searchParams } = url;
+  const path = searchParams.get("socket") ?? "";
+  const alone = [...searchParams.keys()].join() === "socket";
+  if (!alone || url.hostname !== "" || !path.startsWith("/")) return undefined;
+  return nbdNode({ type: "unix", path }, name);
+}
+
+/** `iscsi://HOST[:PORT]/TARGET/LUN`; a password would need a secret. */
+function iscsi(url: URL): Json | undefined {
+  const [, target, lun] = /^\/([^/]+)\/(\d{1,5})$/.exec(url.pathname) ?? [];
+  const bare = url.username === "" && url.search === "" && url.hash === "";
+  if (target === undefined || url.hostname === "" || !bare) return undefined;
+  return {
+    driver: "iscsi",
+    transport: "tcp",
+    portal: `${url.hostname}:${url.port || "3260"}`,
+    target: decodeURIComponent(target),
+    lun: Number(lun),
+  };
+}
+
+/** A URI: a scheme of two letters or more, then a colon. */
+const URI = /^[a-z][a-z0-9+.-]+:/i;
+
+/** Whether a source is reached by network, and is no path. */
+export function isUri(source: string): boolean {
+  return URI.test(source);
+}
+
+function urlOf(uri: string): URL | undefined {
+  try {
+    return new URL(uri);
+  } catch {
+    return undefined;
+  }
+}
+
+function nodeOf(uri: string): Json | undefined {
+  if (uri.startsWith("rbd:")) return rbd(uri.slice("rbd:".length));
+  if (uri.startsWith("gluster")) return gluster(uri);
+  const isUrl = /^[a-z+]+:\/\//.test(uri);
+  if (uri.startsWith("nbd:") && !isUrl) return oldNbd(uri.slice("nbd:".length));
+  const url = urlOf(uri);
+  switch (url?.protocol) {
+    case "nbd:":
+    case "nbd+tcp:":
+    case "nbd+unix:":
+      return nbd(url);
+    case "iscsi:":
+      return iscsi(url);
+  }
+  return undefined;
+}
+
 /**
  * The block node of a storage URI.
  *
  * @throws {HotplugError} `unsupported`
  */
 export function uriNode(uri: string): Json {
-  const node = uri.startsWith("rbd:") ? rbd(uri.slice(4)) : gluster(uri);
+  const node = nodeOf(uri);
   if (node !== undefined) return node;
   throw unsupported(
     `Storage URI ${JSON.stringify(uri)} is not supported`,
-    "rbd:POOL/IMAGE and gluster://HOST:PORT/VOLUME/PATH are",
+    "rbd:POOL/IMAGE, gluster://HOST:PORT/VOLUME/PATH, nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH and iscsi://HOST:PORT/TARGET/LUN are",
   );
 }

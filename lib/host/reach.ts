@@ -86,6 +86,25 @@ export function lookAsQemu(
 }
 
 /**
+ * Whether QEMU gets at something of its own: a socket, a configuration file.
+ *
+ * @returns what stands in the way, undefined if nothing
+ */
+export function seesAsQemu(
+  { pid, credentials }: Confinement,
+  { path, access }: Omit<Wanted, "identity">,
+): string | undefined {
+  return answer(() => {
+    using root = openRootOf(pid);
+    return actingAs(credentials, () => {
+      using fd = openInRoot(root, path, O.PATH);
+      checkAccess(fd, access);
+      return undefined;
+    });
+  });
+}
+
+/**
  * Opens a file exactly as QEMU will, and closes it again.
  *
  * @returns what stands in the way, undefined if nothing

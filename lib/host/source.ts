@@ -26,8 +26,8 @@ export interface Source {
   /** Absolute, as it was given: links in it are not resolved. */
   readonly path: string;
   /** Anything else is refused: INTERFACE, "Safety". */
-  readonly kind: "file" | "block";
-  /** Above 0. */
+  readonly kind: "file" | "block" | "uri";
+  /** Above 0; 0 for a URI: QEMU alone knows. */
   readonly sizeBytes: number;
   /** Names the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
@@ -157,6 +157,20 @@ async function inspect(
     direct: asked ? await canBeDirect(pinned, path) : undefined,
     writeFault: writeFault(procPath(pinned))?.code,
     inUseBy: await userOf(pinned, needs),
+  };
+}
+
+/** A source that only QEMU can look at. */
+export function uriSource(uri: string): Source {
+  return {
+    path: uri,
+    kind: "uri",
+    sizeBytes: 0,
+    identity: `uri ${uri}`,
+    resolved: uri,
+    direct: undefined,
+    writeFault: undefined,
+    inUseBy: undefined,
   };
 }
 

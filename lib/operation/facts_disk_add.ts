@@ -4,8 +4,9 @@
  * @module
  */
 
-import { inspectSource, type Source } from "../host/source.ts";
+import { inspectSource, type Source, uriSource } from "../host/source.ts";
 import { isShared } from "../device/dev_type.ts";
+import { isUri } from "../device/storage_uri.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { Facts, NodeFacts } from "./facts.ts";
@@ -21,6 +22,8 @@ export interface DiskAddFacts extends Facts {
   readonly iothreads: ReadonlySet<string>;
   /** Undefined if the disk goes opened, which needs no more. */
   readonly access: AccessFacts | undefined;
+  /** Why QEMU does not get at a URI, undefined if nothing is known to. */
+  readonly uriFault: string | undefined;
 }
 
 /** Whether QEMU is to open the disk by itself. */
@@ -40,6 +43,7 @@ export async function readSource(
   request: DiskAdd,
   world: World,
 ): Promise<Source> {
+  if (isUri(request.source)) return uriSource(request.source);
   const { diskCache } = content.runtime.hvparams;
   const { access = "rw", cache = diskCache } = request.settings;
   const { source, pinned } = await inspectSource(request.source, {
@@ -60,12 +64,18 @@ export async function readDiskAddFacts(
   const iothreads = request.iothread === undefined
     ? new Set<string>()
     : await ask(world.qmp, IOTHREADS);
+  const none = { access: undefined, uriFault: undefined };
+  if (source.kind === "uri") {
+    const { uriFault } = await import("./facts_uri.ts");
+    const fault = uriFault(source.path, facts.qemu.process);
+    return { ...facts, source, iothreads, ...none, uriFault: fault };
+  }
   if (!opensItself(facts, request)) {
-    return { ...facts, source, iothreads, access: undefined };
+    return { ...facts, source, iothreads, ...none };
   }
   const { readAccessFacts } = await import("./facts_access.ts");
   const { access = "rw" } = request.settings;
   const reading = { pinned: world.fd("source-pin"), access };
   const seen = await readAccessFacts(facts.qemu, source, reading);
-  return { ...facts, source, iothreads, access: seen };
+  return { ...facts, source, iothreads, ...none, access: seen };
 }

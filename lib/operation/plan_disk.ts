@@ -19,9 +19,8 @@ import {
 } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
+import { uriObject } from "../device/uri_object.ts";
 import { duplicate, refuse } from "../errors.ts";
-import type { Via } from "../host/access_record.ts";
-import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
@@ -33,9 +32,9 @@ import {
   newIdentity,
   planAddition,
 } from "./plan_addition.ts";
-import { chooseAccess } from "./plan_access.ts";
 import { command, qmpStep } from "./plan_common.ts";
-import { refuseImpossible, refuseMissingCommands } from "./requirements.ts";
+import { chooseWay, type WaySteps } from "./plan_disk_way.ts";
+import { refuseImpossible } from "./requirements.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
 import { newDiskView } from "./view.ts";
@@ -49,7 +48,9 @@ function findTwin(
   const nic = nics.find((one) => one.uuid?.toLowerCase() === uuid.value);
   if (nic) throw duplicate(`uuid ${uuid.value} is that of ${titleOf(nic)}`);
   const same = disks.find((one) =>
-    facts.diskIdentities[one.index] === facts.source.identity
+    facts.source.kind === "uri"
+      ? one.uri === facts.source.path
+      : facts.diskIdentities[one.index] === facts.source.identity
   );
   const named = disks.find((one) => one.uuid?.toLowerCase() === uuid.value);
   if (named !== undefined && named !== same) {
@@ -70,6 +71,9 @@ function findTwin(
 }
 
 function devTypeOf({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
+  if (source.kind === "uri") {
+    return ganeti?.devType ?? uriObject(source.path).devType;
+  }
   if (ganeti !== undefined) {
     const { devType } = ganeti;
     const wantsFile = protocolDriver(devType) === "file";
@@ -110,6 +114,8 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
     settings: settingsOf(facts, request),
     iothread: request.iothread,
     object: request.ganeti?.object,
+    uri: facts.source.kind === "uri" ? facts.source.path : undefined,
+    link: request.ganeti?.link,
   };
   checkSettings(disk.settings, disk.devType, facts.qemu.version);
   refuseUnfit(facts, disk);
@@ -132,12 +138,28 @@ function refuseUnfit(facts: DiskAddFacts, disk: DiskDevice) {
   }
 }
 
+/** Whether Ganeti's start would reach the same disk by its URI. */
+function checkUri(
+  { uri, object }: DiskDevice,
+  migratable: DiskAdd["migratable"],
+): boolean {
+  if (uri === undefined || object !== undefined) return true;
+  const { reproducible } = uriObject(uri);
+  if (reproducible || migratable === "not-needed") return reproducible;
+  throw refuse(
+    `Cannot add ${uri}: a start or migration from the runtime file could not reach it`,
+    "say --not-migratable, if that is meant",
+  );
+}
+
 function checkMigratable(
   facts: Facts,
-  { settings, devType }: DiskDevice,
+  disk: DiskDevice,
   migratable: DiskAdd["migratable"],
 ): boolean {
   const { hvparams } = facts.content.runtime;
+  const { settings, devType } = disk;
+  if (!checkUri(disk, migratable)) return false;
   // An iothread is no state of the guest's: a target without it takes over.
   const reproducible = isReproducible(settings, hvparams, devType);
   if (reproducible || migratable === "not-needed") return reproducible;
@@ -147,68 +169,21 @@ function checkMigratable(
   );
 }
 
-/** The disk goes opened, in an fd set of its own, which then goes again. */
-function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): AddSteps {
-  const fdset = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
-  const set = { "fdset-id": fdset };
-  const opaque = `kvm-hotplug disk-add ${disk.uuid}`;
-  const { access, cache } = disk.settings;
-  const { direct } = cacheMode(cache, disk.devType);
-  const { path, identity } = facts.source;
-  return {
-    filename: `/dev/fdset/${fdset}`,
-    before: [
-      { kind: "open-source", path, identity, access, direct },
-      {
-        ...qmpStep("add-fd", { ...set, opaque }, command("remove-fd", set)),
-        fd: "source",
-      },
-    ],
-    after: [qmpStep("remove-fd", set, null)],
-  };
-}
-
-/** What comes before and after the disk itself, and what QEMU opens. */
-interface AddSteps {
-  readonly filename: string;
-  readonly before: readonly Step[];
-  readonly after: readonly Step[];
-}
-
 function addSteps(
   disk: DiskDevice,
-  { filename, before, after }: AddSteps,
+  { from, before, after }: WaySteps,
   release: QmpVersion,
 ): Step[] {
   return [
     ...before,
     qmpStep(
       "blockdev-add",
-      blockdevArguments(disk, { from: { filename }, release }),
+      blockdevArguments(disk, { from, release }),
       command("blockdev-del", { "node-name": disk.id }),
     ),
     deviceStep(diskDeviceArguments(disk)),
     ...after,
   ];
-}
-
-/** The way to the disk: opened, or by a path of QEMU's own. */
-function accessOf(
-  facts: DiskAddFacts,
-  disk: DiskDevice,
-  via: DiskAdd["via"],
-): { via: Via; steps: AddSteps } {
-  if (via === "uri") {
-    throw refuse("Option --via uri goes with a URI as the source");
-  }
-  const { id, uuid, settings } = disk;
-  const chosen = chooseAccess(facts, { via, id, uuid, mode: settings.access });
-  if (chosen === undefined) {
-    refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
-    return { via: "fdset", steps: fdsetSteps(facts, disk) };
-  }
-  const { filename, steps } = chosen;
-  return { via: chosen.via, steps: { filename, before: steps, after: [] } };
 }
 
 /**
@@ -222,7 +197,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   if (twin !== undefined) return alreadyThere(facts, twin);
   const disk = newDisk(facts, request);
   const reproducible = checkMigratable(facts, disk, request.migratable);
-  const { via, steps } = accessOf(facts, disk, request.via);
+  const { via, steps } = chooseWay(facts, disk, request.via);
   const index = facts.content.runtime.disks.length;
   return planAddition(facts, {
     kind: "disk",

@@ -30,6 +30,8 @@ export interface GanetiObject {
 export interface GanetiDisk extends GanetiObject {
   /** Ganeti's word for the kind of storage, of the object. */
   readonly devType: string;
+  /** The path beside a URI, recorded as it came. */
+  readonly link?: string | undefined;
 }
 
 /** A NIC as a master describes it. */
@@ -64,7 +66,7 @@ export interface Plug {
 export interface DiskAdd extends Plug {
   /** The user's words, joined by a dash. */
   readonly kind: "disk-add";
-  /** Absolute path. */
+  /** Absolute path, or a storage URI. */
   readonly source: string;
   /** What the user set; the instance's hvparams give the rest. */
   readonly settings: Partial<DiskSettings>;

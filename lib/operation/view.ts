@@ -34,7 +34,7 @@ export function newDiskView(
     driver: VIRTIO_BLK,
     ...place(disk.place),
     source: disk.source,
-    size_bytes: disk.sizeBytes,
+    size_bytes: disk.uri === undefined ? disk.sizeBytes : null,
     format: "raw",
     via,
   };

@@ -102,9 +102,16 @@ Deno.test("ganetiDiskAdd() understands what 2.10 sent", () => {
   assertEquals(diskAdd(plainDisk(""), `"${LINK}"`).source, LINK);
 });
 
+Deno.test("ganetiDiskAdd() leaves a disk in userspace to QEMU", () => {
+  const user = plainDisk('"params": {"access": "userspace"},');
+  const { source, ganeti } = diskAdd(user, `["${LINK}", "rbd:rbd/x"]`);
+  assertEquals([source, ganeti?.link], ["rbd:rbd/x", LINK]);
+  assertEquals(diskAdd(user, '[null, "rbd:rbd/x"]').ganeti?.link, undefined);
+});
+
 Deno.test("ganetiDiskAdd() refuses what cannot be a disk", () => {
   const user = plainDisk('"params": {"access": "userspace"},');
-  refusal("unsupported", () => diskAdd(user, '[null, "rbd:rbd/x"]'));
+  refusal("unsupported", () => diskAdd(user, '[null, "rbd:rbd"]'));
   // An uri alone says nothing: noded, too, goes by the access.
   assertEquals(diskAdd(plainDisk(""), `["${LINK}", "rbd:x"]`).source, LINK);
   refusal("usage", () => diskAdd(`{"uuid": "${UUID}"}`));

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Confinement } from "../../lib/host/confinement.ts";
+import { uriSource } from "../../lib/host/source.ts";
 import type { AccessFacts } from "../../lib/operation/facts_access.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
 import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
@@ -348,4 +349,70 @@ Deno.test("planDiskRemove() leaves the chroot passable for the next node", () =>
   const kept = change.after?.access;
   assert(kept?.way === "mknod");
   assertEquals(kept.rootMode, 0o700);
+});
+
+function uriFacts(uri: string, uriFault?: string) {
+  const source = uriSource(uri);
+  return diskAddFacts({ source, ...(uriFault && { uriFault }) });
+}
+
+Deno.test("planDiskAdd() of a URI leaves the way to QEMU and records it", () => {
+  const uri = "rbd:pool/disk1";
+  const made = planOf(
+    planDiskAdd(diskAdd({ source: uri }), uriFacts(uri)),
+  );
+  assertEquals(stepNames(made), [
+    "stage-state",
+    "blockdev-add",
+    "device_add",
+    "verify-device",
+    "commit-state",
+  ]);
+  assertEquals(qmpStep(made, "blockdev-add").arguments["file"], {
+    driver: "rbd",
+    pool: "pool",
+    image: "disk1",
+  });
+  assertEquals([made.device["via"], made.device["size_bytes"]], ["uri", null]);
+  const { change } = stepOf(made, "stage-state");
+  assert(change.change === "insert");
+  const [object, link, recorded] = JSON.parse(change.entry);
+  assertEquals([link, recorded, object.dev_type], [null, uri, "rbd"]);
+  assertEquals(object.params, { pool: "pool", access: "userspace" });
+  assertEquals(object.mode, "rw");
+});
+
+Deno.test("planDiskAdd() of a URI is refused where QEMU does not get at it", () => {
+  const uri = "nbd://10.0.0.1/x";
+  const request = diskAdd({ source: uri, migratable: "not-needed" });
+  const refusal = (fault: string | undefined, via?: Via) =>
+    planRefusal(
+      "refused",
+      uriFacts(uri, fault),
+      (one) =>
+        planDiskAdd({ ...request, via }, one as ReturnType<typeof uriFacts>),
+    ).message;
+  assertEquals(refusal("no way"), "no way");
+  assertStringIncludes(refusal(undefined, "chown"), "--via chown");
+  assertStringIncludes(
+    planRefusal(
+      "refused",
+      uriFacts(uri),
+      (one) =>
+        planDiskAdd(
+          diskAdd({ source: uri }),
+          one as ReturnType<typeof uriFacts>,
+        ),
+    ).message,
+    "could not reach",
+  );
+});
+
+Deno.test("planDiskAdd() of a URI that is there already does nothing", () => {
+  const uri = "rbd:pool/disk1";
+  const [object] = disk(0, 12, { dev_type: "rbd" });
+  const recorded = facts({ disks: [[object, null, uri]] });
+  const given = { ...uriFacts(uri), ...recorded };
+  const decision = planDiskAdd(diskAdd({ source: uri }), given);
+  assertEquals(decision.kind, "nothing-to-do");
 });

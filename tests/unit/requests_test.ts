@@ -73,8 +73,16 @@ Deno.test("requestOf() makes paths absolute", () => {
   assertEquals(one.source, `${Deno.cwd()}/d.img`);
 });
 
-Deno.test("requestOf() refuses a URI and says how a file is meant", () => {
-  for (const uri of ["rbd:p/i", "nbd://h", "nbd+unix:///x", "json:{}"]) {
+Deno.test("requestOf() takes a URI that QEMU can open as it is", () => {
+  for (const uri of ["rbd:p/i", "nbd://h", "iscsi://h/t/1"]) {
+    const one = request("disk", "add", "vm1", uri);
+    assert(one?.kind === "disk-add");
+    assertEquals(one.source, uri);
+  }
+});
+
+Deno.test("requestOf() refuses other URIs and says how a file is meant", () => {
+  for (const uri of ["rbd:p", "http://h", "nbd+unix:///x", "json:{}"]) {
     const error = refused("unsupported", "disk", "add", "vm1", uri);
     assertStringIncludes(error.hint ?? "", `./${uri}`);
   }

@@ -247,9 +247,10 @@ export function diskAddFacts(
     readonly source?: Partial<DiskAddFacts["source"]>;
     readonly iothreads?: ReadonlySet<string>;
     readonly access?: AccessFacts;
+    readonly uriFault?: string;
   } = {},
 ): DiskAddFacts {
-  const { source, iothreads, access, ...more } = spec;
+  const { source, iothreads, access, uriFault, ...more } = spec;
   return {
     ...facts(more),
     source: {
@@ -266,6 +267,7 @@ export function diskAddFacts(
     iothreads: new Set(["io0", "io1"]),
     ...(iothreads && { iothreads }),
     access,
+    uriFault,
   };
 }
 

@@ -1,0 +1,100 @@
+/**
+ * What a storage URI means to Ganeti, and what it needs of this node.
+ *
+ * @module
+ */
+
+import type { Json } from "../qmp/message.ts";
+import { uriNode } from "./storage_uri.ts";
+
+/** Ganeti's object of such a disk: SPEC 2.3 and 5.8. */
+export interface UriObject {
+  /** Ganeti's word for the kind of storage. */
+  readonly devType: string;
+  /** What tells its driver and name. */
+  readonly logicalId: readonly string[];
+  /** What Ganeti makes the URI of again. */
+  readonly params: Readonly<Record<string, string | number>>;
+  /** Whether Ganeti's start makes the same disk of it. */
+  readonly reproducible: boolean;
+}
+
+/** What Ganeti's own patterns take: SPEC 7.2. */
+const RBD_POOL = /^\w+$/;
+const RBD_IMAGE = /^[a-z0-9.-]+$/;
+
+/** A disk that Ganeti cannot name: its start refuses it by its mode. */
+function foreign(uri: string): UriObject {
+  const logicalId = ["manual", uri];
+  return { devType: "blockdev", logicalId, params: {}, reproducible: false };
+}
+
+/**
+ * How Ganeti would write the disk behind a URI.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function uriObject(uri: string): UriObject {
+  const { driver, pool, image, user, volume, path, server } = uriNode(uri);
+  if (driver === "rbd") {
+    return {
+      devType: "rbd",
+      logicalId: ["rbd", String(image)],
+      params: { pool: String(pool), access: "userspace" },
+      // Ganeti 3.1 knows no user: it would connect as another.
+      reproducible: user === undefined && RBD_POOL.test(String(pool)) &&
+        RBD_IMAGE.test(String(image)),
+    };
+  }
+  if (driver !== "gluster") return foreign(uri);
+  const [{ host, port } = { host: "", port: "" }] = server as {
+    host: string;
+    port: string;
+  }[];
+  return {
+    devType: "gluster",
+    logicalId: ["loop", String(path)],
+    params: {
+      host,
+      port: Number(port),
+      volume: String(volume),
+      access: "userspace",
+    },
+    // Its hot-add takes no other port and no IPv6: SPEC 7.2.
+    reproducible: port === "24007" && !host.includes(":"),
+  };
+}
+
+/** What QEMU must reach from where it runs. */
+export interface UriNeeds {
+  /** Files it reads. */
+  readonly files: readonly string[];
+  /** Sockets it connects to. */
+  readonly sockets: readonly string[];
+  /** Names it must be able to resolve. */
+  readonly names: readonly string[];
+  /** A part of QEMU that is loaded when it is needed. */
+  readonly module: string | undefined;
+}
+
+const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/;
+
+/**
+ * What a storage URI needs of the place where QEMU runs.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function uriNeeds(uri: string): UriNeeds {
+  const { driver, server, portal } = uriNode(uri);
+  const servers = (Array.isArray(server) ? server : [server ?? {}]) as Json[];
+  const hosts = servers.flatMap(({ host }) => host === undefined ? [] : [host])
+    .concat(portal === undefined ? [] : [String(portal).replace(/:\d+$/, "")])
+    .map((host) => String(host).replace(/^\[|\]$/g, ""));
+  return {
+    files: driver === "rbd" ? ["/etc/ceph/ceph.conf"] : [],
+    sockets: servers.flatMap(({ path }) => path === undefined ? [] : [path])
+      .map(String),
+    names: hosts.filter((host) => !IP.test(host)),
+    module: driver === "nbd" ? undefined : String(driver),
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The way to a new disk: handed over opened, by a path of QEMU's own, or over
+ * the network. Pure.
+ *
+ * @module
+ */
+
+import type { DiskDevice, NodeOptions } from "../device/disk.ts";
+import { cacheMode } from "../device/disk_settings.ts";
+import { refuse } from "../errors.ts";
+import type { Via } from "../host/access_record.ts";
+import { FDSET_COMMANDS } from "../qmp/commands.ts";
+import type { DiskAddFacts } from "./facts_disk_add.ts";
+import { chooseAccess } from "./plan_access.ts";
+import { command, qmpStep } from "./plan_common.ts";
+import type { DiskAdd } from "./request.ts";
+import { refuseMissingCommands } from "./requirements.ts";
+import type { Step } from "./step.ts";
+
+/** What comes before and after the disk itself, and what QEMU opens. */
+export interface WaySteps {
+  /** Where QEMU gets the data. */
+  readonly from: NodeOptions["from"];
+  /** Until QEMU can. */
+  readonly before: readonly Step[];
+  /** Once the guest has the disk. */
+  readonly after: readonly Step[];
+}
+
+/** The disk goes opened, in an fd set of its own, which then goes again. */
+function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): WaySteps {
+  const fdset = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
+  const set = { "fdset-id": fdset };
+  const opaque = `kvm-hotplug disk-add ${disk.uuid}`;
+  const { access, cache } = disk.settings;
+  const { direct } = cacheMode(cache, disk.devType);
+  const { path, identity } = facts.source;
+  return {
+    from: { filename: `/dev/fdset/${fdset}` },
+    before: [
+      { kind: "open-source", path, identity, access, direct },
+      {
+        ...qmpStep("add-fd", { ...set, opaque }, command("remove-fd", set)),
+        fd: "source",
+      },
+    ],
+    after: [qmpStep("remove-fd", set, null)],
+  };
+}
+
+/** QEMU reaches the disk by network. */
+function uriAccess(
+  { uriFault }: DiskAddFacts,
+  uri: string,
+  via: DiskAdd["via"],
+): { via: Via; steps: WaySteps } {
+  if (via !== undefined && via !== "uri") {
+    throw refuse(
+      `Option --via ${via} goes with a file or block device, and ${uri} is a URI`,
+    );
+  }
+  if (uriFault !== undefined) {
+    throw refuse(uriFault, "a device of the node (access kernelspace) works");
+  }
+  return { via: "uri", steps: { from: { uri }, before: [], after: [] } };
+}
+
+/**
+ * Chooses the way.
+ *
+ * @param via the user's word; undefined: what is safe and works
+ * @throws {HotplugError} status 3
+ */
+export function chooseWay(
+  facts: DiskAddFacts,
+  disk: DiskDevice,
+  via: DiskAdd["via"],
+): { via: Via; steps: WaySteps } {
+  if (disk.uri !== undefined) return uriAccess(facts, disk.uri, via);
+  if (via === "uri") {
+    throw refuse("Option --via uri goes with a URI as the source");
+  }
+  const { id, uuid, settings } = disk;
+  const chosen = chooseAccess(facts, { via, id, uuid, mode: settings.access });
+  if (chosen === undefined) {
+    refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
+    return { via: "fdset", steps: fdsetSteps(facts, disk) };
+  }
+  const { filename, steps: before } = chosen;
+  return { via: chosen.via, steps: { from: { filename }, before, after: [] } };
+}
