@@ -7,9 +7,21 @@
 
 import { embedTexts } from "./json_text.ts";
 
-// Control characters, line separators, lone surrogates, bidirectional marks.
-const UNSAFE =
-  /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+/**
+ * Control characters, line separators, lone surrogates, bidirectional marks.
+ * A text: as a regular expression V8 would read it at each start, 0.3 ms.
+ */
+const UNSAFE = String
+  .raw`[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]`;
+
+/** What most texts are, told without the tables of Unicode. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
+let unsafe: RegExp | undefined;
+
+function unsafePattern(): RegExp {
+  return unsafe ??= new RegExp(UNSAFE, "gu");
+}
 
 function escape(char: string): string {
   const code = char.charCodeAt(0).toString(16).padStart(4, "0");
@@ -18,12 +30,12 @@ function escape(char: string): string {
 
 /** Whether a text can be shown as it is, in one line. */
 export function isPrintable(text: string): boolean {
-  return text.search(UNSAFE) < 0;
+  return PLAIN.test(text) || text.search(unsafePattern()) < 0;
 }
 
 /** One line with everything that could not be printed escaped. */
 export function printable(text: string): string {
-  return text.replace(UNSAFE, escape);
+  return PLAIN.test(text) ? text : text.replace(unsafePattern(), escape);
 }
 
 /** A JSON document of one line, escaped likewise; it stays valid JSON. */

@@ -22,7 +22,7 @@ export type Progress = "messages" | "timeout" | "aborted";
 
 const READ_BYTES = 64 * 1024;
 /** Longest time that reading may keep the event loop waiting, in ms. */
-const BREATH_MS = 25;
+const BREATH_MS = 50;
 
 /** A connected stream of messages; it owns its socket. */
 export class QmpStream {
