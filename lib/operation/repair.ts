@@ -17,13 +17,8 @@ import { nothingChanged } from "./failure.ts";
 import { applyJournaled, type Circumstances } from "./journaled.ts";
 import { openMonitor } from "./monitor.ts";
 import { refuseForeignVm } from "./refusals.ts";
-import {
-  findAll,
-  type Finding,
-  type FormatCommand,
-  leftoverFindings,
-  ownFindings,
-} from "./repair_findings.ts";
+import { findAll, leftoverFindings, ownFindings } from "./repair_findings.ts";
+import type { Finding, FormatCommand } from "./finding.ts";
 import { findLeftovers, readRepairFacts } from "./repair_facts.ts";
 import {
   type JournalOutcome,

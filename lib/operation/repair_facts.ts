@@ -8,7 +8,9 @@ import { dirname } from "@std/path/posix";
 import { tapsOf } from "../host/process.ts";
 import { interfaceExists } from "../host/tap.ts";
 import type { InstancePaths } from "../state/instance.ts";
+import { findDrift } from "./drift.ts";
 import { readDiskRemoveFacts } from "./facts_disk_remove.ts";
+import { readDriftFacts } from "./facts_drift.ts";
 import { isLeftover } from "./leftover.ts";
 import { readFacts } from "./read_facts.ts";
 import type { RepairFacts } from "./repair_findings.ts";
@@ -39,11 +41,16 @@ export async function readRepairFacts(
 ): Promise<RepairFacts> {
   const facts = await readFacts(paths, world.qmp);
   const { process } = facts.qemu;
+  const { disks } = facts.content.runtime;
   const named = Object.values(facts.nicFiles ?? {});
   return {
     ...await readDiskRemoveFacts(facts, world),
     leftovers: findLeftovers(paths),
     heldTaps: process === undefined ? undefined : tapsOf(process.pid),
     taps: new Set(named.filter(interfaceExists)),
+    drift: process === undefined ? [] : findDrift(
+      disks,
+      readDriftFacts(disks, process),
+    ),
   };
 }

@@ -12,14 +12,15 @@ import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import { messageOf } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
+import type { Drift } from "./drift.ts";
 import type { DiskRemoveFacts } from "./facts_disk_remove.ts";
+import { type Finding, type FormatCommand, repairPlan } from "./finding.ts";
 import type { Decision, Plan } from "./plan.ts";
 import { endAccessSteps, forgetSteps } from "./plan_access_end.ts";
 import { qmpStep } from "./plan_common.ts";
 import { diskBackendSteps, planDiskRemove } from "./plan_disk_remove.ts";
 import { nicBackendSteps, planNicRemove } from "./plan_nic_remove.ts";
 import { planStray, strayNicFiles } from "./plan_stray.ts";
-import type { Step } from "./step.ts";
 import { type Stray, straysOf } from "./strays.ts";
 
 /** What repair looks at, besides what a removal does. */
@@ -30,37 +31,8 @@ export interface RepairFacts extends DiskRemoveFacts {
   readonly heldTaps: ReadonlySet<string> | undefined;
   /** Those of the NIC files' taps that this node has. */
   readonly taps: ReadonlySet<string>;
-}
-
-/** One thing on which they do not agree. */
-export interface Finding {
-  /** One line for a person. */
-  readonly what: string;
-  /** What was done, once it is; undefined if it is not ours to do. */
-  readonly did?: string;
-  /** What mends it, if it is ours to do. */
-  readonly plan?: Plan;
-  /** The command that would mend it, or what a person should look at. */
-  readonly hint?: string;
-}
-
-/** Words of a command line of ours, without the program's name. */
-export type FormatCommand = (words: readonly string[]) => string;
-
-/** What all plans of repair have in common. */
-export function repairPlan(
-  instance: string,
-  title: string,
-  steps: readonly Step[],
-): Plan {
-  return {
-    action: "remove",
-    instance,
-    title,
-    device: null,
-    steps,
-    warnings: [],
-  };
+  /** Links of recorded disks that lead elsewhere; none if it cannot be told. */
+  readonly drift: readonly Drift[];
 }
 
 function planOf(decision: Decision): Plan | undefined {
@@ -242,6 +214,7 @@ export function findAll(facts: RepairFacts, format: FormatCommand): Finding[] {
     ...forgotten(facts),
     ...leftoverFindings(facts.paths.name, facts.leftovers),
     ...entries.flatMap((one) => misplaced(facts, one)),
+    ...facts.drift.map(({ what, hint }) => ({ what, hint })),
     ...strays.filter(({ has }) => has === "device")
       .map((one) => unrecorded(facts, one, format)),
   ];

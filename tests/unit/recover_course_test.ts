@@ -1,0 +1,98 @@
+import { assertEquals } from "@std/assert";
+import type { Plan } from "../../lib/operation/plan.ts";
+import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
+import {
+  courseOf,
+  type Reality,
+  turningPoint,
+} from "../../lib/operation/recover_course.ts";
+import {
+  disk,
+  diskAdd,
+  diskAddFacts,
+  facts,
+  planOf,
+  stepNames,
+  uuidOf,
+} from "./support.ts";
+
+const ADD = planOf(planDiskAdd(diskAdd(), diskAddFacts()));
+
+function removal(more: Parameters<typeof facts>[0] = {}): Plan {
+  return planOf(planDiskRemove(
+    {
+      kind: "disk-remove",
+      instance: "vm1",
+      device: uuidOf("disk", 0),
+      bootDisk: "forced",
+    },
+    facts({ disks: [disk(0, 13)], ...more }),
+  ));
+}
+
+function course(
+  plan: Plan,
+  begun: number,
+  reality: Partial<Reality> & { readonly undoing?: boolean } = {},
+) {
+  const { undoing = false, ...more } = reality;
+  return courseOf({ plan, begun, undoing }, {
+    qemu: "same",
+    committed: "not-done",
+    turned: "not-done",
+    ...more,
+  });
+}
+
+Deno.test("turningPoint() is where the guest takes part", () => {
+  assertEquals(stepNames(ADD)[turningPoint(ADD.steps)], "device_add");
+  const remove = removal();
+  assertEquals(stepNames(remove)[turningPoint(remove.steps)], "unplug");
+  const gone = removal({ qemu: { deviceIds: new Set() } });
+  assertEquals(turningPoint(gone.steps), -1);
+});
+
+Deno.test("courseOf() takes an addition back unless the guest has it", () => {
+  const turn = turningPoint(ADD.steps);
+  for (const step of ADD.steps.keys()) {
+    assertEquals(course(ADD, step), "take-back", `${step}`);
+    const there = course(ADD, step, { turned: "done" });
+    assertEquals(there, step < turn ? "take-back" : "finish", `${step}`);
+    const undoing = course(ADD, step, { turned: "done", undoing: true });
+    assertEquals(undoing, "take-back", `${step}`);
+    const gone = course(ADD, step, { qemu: "gone", turned: undefined });
+    assertEquals(gone, "take-back", `${step}`);
+  }
+});
+
+Deno.test("courseOf() finishes what reached its record", () => {
+  const committed = { committed: "done" } as const;
+  const last = ADD.steps.length - 1;
+  for (const qemu of ["same", "gone"] as const) {
+    assertEquals(course(ADD, last, { ...committed, qemu }), "finish");
+  }
+  const undoing = { ...committed, undoing: true };
+  assertEquals(course(ADD, last, undoing), "take-back");
+});
+
+Deno.test("courseOf() finishes a removal once the guest was asked", () => {
+  const plan = removal();
+  const turn = turningPoint(plan.steps);
+  for (const step of plan.steps.keys()) {
+    const expected = step < turn ? "take-back" : "finish";
+    assertEquals(course(plan, step), expected, `${step}`);
+    assertEquals(course(plan, step, { turned: "done" }), expected, `${step}`);
+    // A VM that ended while the guest was asked may not have released it.
+    const gone = course(plan, step, { qemu: "gone", turned: undefined });
+    assertEquals(gone, step > turn ? "finish" : "take-back", `${step}`);
+  }
+  assertEquals(course(plan, turn, { undoing: true }), "take-back");
+  const released = { undoing: true, turned: "done" } as const;
+  assertEquals(course(plan, turn, released), "finish");
+});
+
+Deno.test("courseOf() finishes a removal of what the guest had released", () => {
+  const plan = removal({ qemu: { deviceIds: new Set() } });
+  assertEquals(course(plan, 0), "finish");
+});
