@@ -180,6 +180,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "adopt",
+    operands: ["INSTANCE"],
+    summary: "record devices that QEMU has and the runtime file lacks",
+    options: [DRY_RUN],
+    examples: [
+      "kvm-hotplug adopt vm1.example.com --dry-run",
+      "kvm-hotplug adopt vm1 --qmp /run/vm1.qmp --state /var/lib/vm1.runtime",
+    ],
+  },
+  {
     name: "list",
     operands: ["[INSTANCE]"],
     summary: "instances of this node, or devices of one",

@@ -14,6 +14,7 @@ const REQUESTS = [
   "nic add",
   "nic remove",
   "state upgrade",
+  "adopt",
 ];
 
 /** Carried out by somebody else than the plain changes. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Adoption } from "../operation/plan.ts";
 import type { Outcome } from "../operation/run.ts";
 import { formatCommand } from "../operation/command_text.ts";
 import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
@@ -16,15 +17,19 @@ function planDocument(steps: readonly Step[]): StepDescription[] {
 }
 
 /** What a change answers; `dry_run` and `plan` only if it was a dry run. */
-export type OutcomeDocument = Omit<Outcome, "plan" | "entry"> & {
-  readonly ok: boolean;
-  readonly dry_run?: boolean;
-  readonly plan?: readonly StepDescription[];
-};
+export type OutcomeDocument =
+  & Omit<Outcome, "plan" | "entry" | "adoption">
+  & Partial<Adoption>
+  & {
+    readonly ok: boolean;
+    readonly dry_run?: boolean;
+    readonly plan?: readonly StepDescription[];
+  };
 
 /** The success document of a change. */
 export function outcomeDocument(outcome: Outcome): OutcomeDocument {
-  const { instance, action, changed, device, warnings, plan } = outcome;
+  const { instance, action, changed, device, adoption, warnings, plan } =
+    outcome;
   return {
     ok: true,
     instance,
@@ -32,6 +37,7 @@ export function outcomeDocument(outcome: Outcome): OutcomeDocument {
     ...(plan === undefined ? {} : { dry_run: true }),
     changed,
     device,
+    ...adoption,
     warnings,
     ...(plan === undefined ? {} : { plan: planDocument(plan) }),
   };
@@ -39,8 +45,14 @@ export function outcomeDocument(outcome: Outcome): OutcomeDocument {
 
 /** A success in a line; a dry run with its plan. */
 export function outcomeText(outcome: Outcome): string[] {
-  const { device, instance, action, changed, plan } = outcome;
-  if (plan !== undefined && plan.length > 0) return planText(outcome, plan);
+  const { device, instance, action, adoption, changed, plan } = outcome;
+  const left = remainingText(adoption);
+  if (plan !== undefined && plan.length > 0) {
+    return [...planText(outcome, plan), ...left];
+  }
+  if (adoption !== undefined) {
+    return [...adoptedText(adoption, instance), ...left];
+  }
   if (action === "upgrade" && changed) {
     return [`Upgraded the runtime file of ${instance}`];
   }
@@ -53,6 +65,21 @@ export function outcomeText(outcome: Outcome): string[] {
   return action === "add"
     ? [`Added ${what} to ${instance}${where}: ${detailsOf(device)}`]
     : [`Removed ${what} from ${instance}: ${detailsOf(device)}`];
+}
+
+function adoptedText({ adopted }: Adoption, instance: string): string[] {
+  if (adopted.length === 0) return [`Nothing to adopt in ${instance}`];
+  return adopted.map((device) => {
+    const where = device.slot === null ? "" : ` in slot ${device.slot}`;
+    return `Adopted ${titleOf(device)} (${device.id})${where}: ${
+      detailsOf(device)
+    }`;
+  });
+}
+
+function remainingText(adoption: Adoption | undefined): string[] {
+  const remaining = adoption?.remaining ?? [];
+  return remaining.map(({ what, hint }) => `Left alone: ${what}: ${hint}`);
 }
 
 function planText(outcome: Outcome, steps: readonly Step[]): string[] {

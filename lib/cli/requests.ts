@@ -55,6 +55,8 @@ export function requestOf(invocation: Invocation): Request {
         device: deviceWord(second),
         ...(forced ? { unrecorded: "forced" } : {}),
       };
+    case "adopt":
+      return { kind: "adopt", instance };
   }
   throw new TypeError(`no change: ${invocation.command?.name}`);
 }

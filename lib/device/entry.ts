@@ -13,21 +13,28 @@ import {
 } from "../state/json.ts";
 import { withHvinfo } from "../state/entry_member.ts";
 import { jsonNode, type Plain } from "../state/json_node.ts";
-import { addrOfSlot } from "./bus_slot.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
+import { hvinfoOf, type Place } from "./hvinfo.ts";
 import type { NicDevice } from "./nic.ts";
 import { uriObject } from "./uri_object.ts";
 
 const MIB = 1024 * 1024;
 
-/** How QEMU knows the device, keys in Ganeti's order: SPEC 3.2. */
-function hvinfo(
-  driver: string,
-  { id, place }: Pick<DiskDevice | NicDevice, "id" | "place">,
-): string {
-  const addr = addrOfSlot(place.slot);
-  return formatJson(jsonNode({ driver, id, bus: place.bus, addr }));
+/** What the runtime file has of a disk. */
+export interface DiskRecord
+  extends Omit<DiskDevice, "place" | "settings" | "iothread"> {
+  /** As plugged. */
+  readonly place: Place;
+  /** QEMU's word. @default virtio-blk-pci */
+  readonly driver?: string | undefined;
+}
+
+/** What the runtime file has of a NIC. */
+export type NicRecord = Omit<NicDevice, "queues" | "vhost" | "jail">;
+
+function hvinfo(device: { driver: string; id: string; place: Place }): string {
+  return formatJson(jsonNode(hvinfoOf(device)));
 }
 
 function asObject(made: Plain, given: string | undefined): JsonObject {
@@ -38,7 +45,7 @@ function asObject(made: Plain, given: string | undefined): JsonObject {
 }
 
 /** What tells Ganeti which disk it is: SPEC 2.3. */
-function logicalId({ devType, resolved, uri }: DiskDevice): readonly string[] {
+function logicalId({ devType, resolved, uri }: DiskRecord): readonly string[] {
   if (uri !== undefined) return uriObject(uri).logicalId;
   return [devType === "file" ? "loop" : "manual", resolved];
 }
@@ -52,7 +59,7 @@ function logicalId({ devType, resolved, uri }: DiskDevice): readonly string[] {
  * a plain disk, so the mode is one it refuses
  */
 export function diskEntry(
-  disk: DiskDevice,
+  disk: DiskRecord,
   { index, reproducible }: { index: number; reproducible: boolean },
 ): string {
   const object = asObject({
@@ -65,7 +72,8 @@ export function diskEntry(
     params: disk.uri === undefined ? {} : uriObject(disk.uri).params,
     uuid: disk.uuid,
   }, disk.object);
-  const whole = withHvinfo(object, "disk", hvinfo(VIRTIO_BLK, disk));
+  const { driver = VIRTIO_BLK } = disk;
+  const whole = withHvinfo(object, "disk", hvinfo({ ...disk, driver }));
   const [link, uri] = disk.uri === undefined
     ? [disk.source, null]
     : [disk.link ?? null, disk.uri];
@@ -73,7 +81,7 @@ export function diskEntry(
 }
 
 /** The entry of a NIC, keys in Ganeti's order. */
-export function nicEntry(nic: NicDevice): string {
+export function nicEntry(nic: NicRecord): string {
   const { name, ip, network } = nic;
   const object = asObject({
     ...(name === undefined ? {} : { name }),
@@ -83,5 +91,5 @@ export function nicEntry(nic: NicDevice): string {
     nicparams: { mode: nic.mode, link: nic.link ?? "", vlan: nic.vlan ?? "" },
     uuid: nic.uuid,
   }, nic.object);
-  return formatJson(withHvinfo(object, "nic", hvinfo(nic.driver, nic)));
+  return formatJson(withHvinfo(object, "nic", hvinfo(nic)));
 }

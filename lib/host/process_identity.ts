@@ -38,7 +38,8 @@ export function startOfStat(stat: string): number | undefined {
   return Number.isSafeInteger(start) && start >= 0 ? start : undefined;
 }
 
-function startOf(pid: number): number | undefined {
+/** When a process was started, in clock ticks; undefined if it has ended. */
+export function startOf(pid: number): number | undefined {
   try {
     return startOfStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
   } catch {

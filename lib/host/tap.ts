@@ -119,6 +119,31 @@ export function interfaceExists(name: string): boolean {
   return exists(`/sys/class/net/${name}`);
 }
 
+/** IFF_PERSIST of linux/if_tun.h: it stays when nobody has it open. */
+const IFF_PERSIST = 0x0800;
+
+/** Whether a tap stays when its last fd is closed. */
+export function isPersistent(tap: string): boolean {
+  try {
+    const flags = Deno.readTextFileSync(`/sys/class/net/${tap}/tun_flags`);
+    return (Number(flags) & IFF_PERSIST) !== 0;
+  } catch {
+    // It has just gone, or is none.
+    return false;
+  }
+}
+
+/** The bridge of the kernel that an interface is a port of, if it is one. */
+export function bridgeOf(name: string): string | undefined {
+  try {
+    const link = Deno.readLinkSync(`/sys/class/net/${name}/master`);
+    const master = link.slice(link.lastIndexOf("/") + 1);
+    return isBridge(master) ? master : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether a network interface is a bridge of the kernel. */
 export function isBridge(name: string): boolean {
   return exists(`/sys/class/net/${name}/bridge`);

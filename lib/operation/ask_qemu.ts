@@ -76,10 +76,10 @@ function readQemu(
 ): QemuFacts {
   const process = findProcess(qmp, answers.name, paths);
   const netdevs = new Map<string, NetdevFacts>();
-  for (const [id, { fd, queues }] of answers.netdevs) {
+  for (const [id, { fd, queues, nic, ifname }] of answers.netdevs) {
     const known = process !== undefined && fd !== undefined;
-    const tap = known ? tapBehind(process.pid, fd) : undefined;
-    netdevs.set(id, { tap, queues });
+    const tap = known ? tapBehind(process.pid, fd) : ifname;
+    netdevs.set(id, { tap, queues, nic });
   }
   return { ...answers, version: qmp.version, process, netdevs };
 }

@@ -34,6 +34,8 @@ export interface NetdevFacts {
   readonly tap: string | undefined;
   /** `info network` has a line for each. */
   readonly queues: number;
+  /** Id of the NIC that uses it, undefined if none does. */
+  readonly nic?: string | undefined;
 }
 
 /** The live QEMU. */

@@ -110,6 +110,8 @@ function change(value: unknown): boolean {
       return object({ change: anything, links: linkChanges }, was)(value);
     case "delete":
       return object(entry, was)(value);
+    case "hvinfo":
+      return object({ ...entry, hvinfo: jsonText }, was)(value);
     case "insert":
       return object(
         { ...entry, entry: jsonText },
@@ -138,12 +140,12 @@ function checksFor(
   paths: InstancePaths,
 ): { readonly [K in Step["kind"]]: Check } {
   const kind = anything;
-  const staged = {
+  const made = {
     kind,
     path: word(paths.runtime),
     temporary: (value: unknown) => isStagedName(value, paths),
-    change,
   };
+  const staged = { ...made, change };
   const title = text(LINE);
   const names = allFdNames();
   const device = accepted((one) => checkDevice(one, "device"));
@@ -156,6 +158,7 @@ function checksFor(
     "verify-device": object({ kind, id, slot: whole(0, 31) }),
     "drop-drive": object({ kind, drive: text(LINE) }),
     "drop-node": object({ kind, name: text(LINE) }),
+    "create-state": object({ ...made, text: jsonText }),
     "open-source": object({
       kind,
       path: absolute,

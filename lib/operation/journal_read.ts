@@ -70,7 +70,8 @@ function checkPlan(value: unknown, paths: InstancePaths): Plan {
     throw new Fault("the plan has no steps");
   }
   const fits = ACTION(value.action) && value.instance === paths.name &&
-    text(LINE)(value.title) && DEVICE(value.device) &&
+    text(LINE)(value.title) &&
+    (value.device === null || DEVICE(value.device)) &&
     Array.isArray(value.warnings);
   if (!fits) throw new Fault(`the plan is none of ${paths.name}`);
   for (const step of value.steps) {

@@ -31,7 +31,23 @@ export interface DeviceView {
 }
 
 /** What an operation does to its device; callers see the word. */
-export type Action = "add" | "remove" | "upgrade" | "mend";
+export type Action = "add" | "remove" | "upgrade" | "mend" | "adopt";
+
+/** What QEMU has that nothing proves, and what to do about it. */
+export interface Remaining {
+  /** One line. */
+  readonly what: string;
+  /** Why, or what would help; one line. */
+  readonly hint: string;
+}
+
+/** What became of the devices that QEMU has and the file lacks. */
+export interface Adoption {
+  /** As they are recorded now. */
+  readonly adopted: readonly DeviceView[];
+  /** What is left alone. */
+  readonly remaining: readonly Remaining[];
+}
 
 /** An operation, all of it data; the only thing apply runs. */
 export interface Plan {
@@ -46,6 +62,8 @@ export interface Plan {
    * is about no device.
    */
   readonly device: DeviceView | null;
+  /** Only of `adopt`. */
+  readonly adoption?: Adoption;
   /** Done in this order, undone in reverse. */
   readonly steps: readonly Step[];
   /** What the user accepts with it, one line each. */
@@ -60,5 +78,6 @@ export type Decision =
     readonly action: Action;
     readonly instance: string;
     readonly device: DeviceView | null;
+    readonly adoption?: Adoption;
     readonly warnings: readonly string[];
   };

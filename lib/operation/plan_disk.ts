@@ -162,7 +162,8 @@ function checkMigratable(
   if (!checkUri(disk, migratable)) return false;
   // An iothread is no state of the guest's: a target without it takes over.
   const reproducible = isReproducible(settings, hvparams, devType);
-  if (reproducible || migratable === "not-needed") return reproducible;
+  const mayBeStuck = migratable === "not-needed" || hvparams.origin === "adopt";
+  if (reproducible || mayBeStuck) return reproducible;
   throw refuse(
     "Cannot add the disk with these settings: a start or migration from the runtime file would give it those of the hvparams",
     "leave out driver, cache, aio, discard, read-only and queues, or say --not-migratable",

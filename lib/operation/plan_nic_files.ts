@@ -8,13 +8,14 @@
 
 import { refuse } from "../errors.ts";
 import type { Facts } from "./facts.ts";
+import { netdevOf } from "./netdev.ts";
 import type { NicFilesStep, TapName } from "./step.ts";
 
 /** The tap of a recorded NIC: as QEMU has it, else as its file says. */
 function tapOf(facts: Facts, index: number): string | undefined {
   const id = facts.content.runtime.nics[index]?.hvinfo.id;
-  const live = id === undefined ? undefined : facts.qemu.netdevs.get(id);
-  return live?.tap ?? facts.nicFiles?.[String(index)];
+  const live = id === undefined ? undefined : netdevOf(facts.qemu, id);
+  return live?.facts.tap ?? facts.nicFiles?.[String(index)];
 }
 
 /**
@@ -27,6 +28,7 @@ export function nicFilesStep(
   facts: Facts,
   change:
     | { readonly added: TapName; readonly seq?: number | undefined }
+    | { readonly adopted: readonly (string | undefined)[] }
     | { readonly removed: number },
 ): NicFilesStep[] {
   const { nicDir } = facts.paths;
@@ -36,8 +38,9 @@ export function nicFilesStep(
   }
   const { nics } = facts.content.runtime;
   const taps: (TapName | undefined)[] = nics.map((_, i) => tapOf(facts, i));
-  const gone = "added" in change ? undefined : taps[change.removed];
+  const gone = "removed" in change ? taps[change.removed] : undefined;
   if ("added" in change) taps.push(change.added);
+  else if ("adopted" in change) taps.push(...change.adopted);
   else taps.splice(change.removed, 1);
   const places = Math.max(nics.length, taps.length);
   // A master may count otherwise: where no NIC of ours stands, its word holds.

@@ -5,6 +5,7 @@
  */
 
 import type { Facts } from "./facts.ts";
+import { netdevOf } from "./netdev.ts";
 import type { Decision } from "./plan.ts";
 import { qmpStep } from "./plan_common.ts";
 import { planRemoval } from "./plan_removal.ts";
@@ -14,13 +15,12 @@ import type { Step } from "./step.ts";
 
 /** The NIC's backend and, behind it, the tap. */
 export function nicBackendSteps(facts: Facts, id: string): Step[] {
-  const netdev = facts.qemu.netdevs.get(id);
+  const netdev = netdevOf(facts.qemu, id);
   if (netdev === undefined) return [];
+  const { tap } = netdev.facts;
   return [
-    qmpStep("netdev_del", { id }, null),
-    ...(netdev.tap === undefined
-      ? []
-      : [{ kind: "await-tap-gone" as const, tap: netdev.tap }]),
+    qmpStep("netdev_del", { id: netdev.id }, null),
+    ...(tap === undefined ? [] : [{ kind: "await-tap-gone" as const, tap }]),
   ];
 }
 

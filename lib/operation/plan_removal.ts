@@ -13,6 +13,7 @@ import {
   titleOf,
 } from "../device/select.ts";
 import { HotplugError, refuse } from "../errors.ts";
+import { optionValues } from "../state/kvm_options.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
@@ -31,7 +32,10 @@ export type Removable<E extends DeviceEntry> = {
   readonly title: string;
 };
 
-function removable<E extends DeviceEntry>(entry: E): Removable<E> {
+function removable<E extends DeviceEntry>(
+  entry: E,
+  instance: string,
+): Removable<E> {
   const { uuid, hvinfo: { id } } = entry;
   const title = titleOf(entry);
   if (uuid === undefined || id === undefined) {
@@ -40,7 +44,7 @@ function removable<E extends DeviceEntry>(entry: E): Removable<E> {
       `Cannot remove ${title}: the runtime file gives it no ${
         uuid === undefined ? "uuid" : "device id"
       }, so nothing proves which device of QEMU it is`,
-      { hint: "it was not made for hotplug when the instance was started" },
+      { hint: `adopt ${instance} records which one it is, if QEMU proves it` },
     );
   }
   return { entry, uuid, id, title };
@@ -88,8 +92,11 @@ function chooseRemoval<E extends DeviceEntry>(
   },
 ): Removable<E> | Decision {
   const entry = findDevice(entries, word);
-  if (entry !== undefined) return removable(entry);
-  if (!isExactName(word)) throw noSuchDevice(entries, word);
+  if (entry !== undefined) return removable(entry, facts.paths.name);
+  if (!isExactName(word)) {
+    refuseFixed(facts, kind);
+    throw noSuchDevice(entries, word);
+  }
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {
     refuseOtherKind(facts, kind, left);
@@ -107,6 +114,21 @@ function chooseRemoval<E extends DeviceEntry>(
     device: null,
     warnings: [],
   };
+}
+
+/**
+ * Refuses what no entry stands for because it is in `kvm_cmd`, where Ganeti
+ * before 2.10 had all disks: new devices can be plugged, those stay.
+ */
+function refuseFixed({ content, paths }: Facts, kind: "disk" | "nic") {
+  const { kvmCmd, disks } = content.runtime;
+  if (kind !== "disk" || disks.length > 0) return;
+  if (optionValues(kvmCmd, "-drive").length === 0) return;
+  throw new HotplugError(
+    "no-such-device",
+    `No disk of ${paths.name} is recorded: those of its fixed command line (kvm_cmd, -drive) stay as long as the VM runs`,
+    { hint: `adopt ${paths.name} tells what QEMU has; new disks can be added` },
+  );
 }
 
 /** The step that takes a device out of the guest, if QEMU still has it. */

@@ -49,6 +49,11 @@ export async function prepare(
       const { planNicRemove } = await import("./plan_nic_remove.ts");
       return (facts) => planNicRemove(request, facts);
     }
+    case "adopt": {
+      const { readAdoptFacts } = await import("./facts_adopt.ts");
+      const { planAdopt } = await import("./plan_adopt.ts");
+      return async (facts) => planAdopt(await readAdoptFacts(facts, world.qmp));
+    }
     default:
       return request satisfies never;
   }

@@ -47,6 +47,8 @@ const IN_QEMU: readonly Step["kind"][] = [
   "drop-fd-names",
   "probe-path",
   "await-release",
+  "drop-drive",
+  "drop-node",
 ];
 
 /** Likewise once the VM was started anew: its start writes these itself. */
@@ -73,7 +75,9 @@ function stuck(
 }
 
 function commitOf({ steps }: Plan) {
-  return steps.find((step) => step.kind === "commit-state");
+  return steps.find((step) =>
+    step.kind === "commit-state" || step.kind === "create-state"
+  );
 }
 
 async function effectOf(

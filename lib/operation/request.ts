@@ -136,6 +136,14 @@ export interface NicRemove {
   readonly unrecorded?: "kept" | "forced" | undefined;
 }
 
+/** Record what QEMU has and the runtime file lacks. */
+export interface Adopt {
+  /** The user's word. */
+  readonly kind: "adopt";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+}
+
 /** Bring the runtime file to today's form; the VM need not run. */
 export interface StateUpgrade {
   /** The user's words, joined by a dash. */
@@ -158,7 +166,7 @@ export interface LinksMend {
 export type OfflineRequest = StateUpgrade | LinksMend;
 
 /** A request that changes devices of a running VM. */
-export type DeviceRequest = DiskAdd | DiskRemove | NicAdd | NicRemove;
+export type DeviceRequest = DiskAdd | DiskRemove | NicAdd | NicRemove | Adopt;
 
 /** A request that changes an instance. */
 export type Request = DeviceRequest | OfflineRequest;

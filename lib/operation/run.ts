@@ -25,7 +25,7 @@ import { nothingChanged } from "./failure.ts";
 import { fingerprintOf } from "./journal.ts";
 import { openMonitor } from "./monitor.ts";
 import { prepare } from "./prepare.ts";
-import type { Action, Decision, DeviceView, Plan } from "./plan.ts";
+import type { Action, Adoption, Decision, DeviceView, Plan } from "./plan.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { afterRecovery } from "./recover_first.ts";
 import { refuseForeignVm } from "./refusals.ts";
@@ -62,12 +62,24 @@ export interface Outcome {
   readonly changed: boolean;
   /** Null if what was to be removed is not there. */
   readonly device: DeviceView | null;
+  /** Only of `adopt`. */
+  readonly adoption?: Adoption;
   /** What the user accepted, one line each. */
   readonly warnings: readonly string[];
   /** The entry that was recorded or taken out, as JSON text. */
   readonly entry?: string | undefined;
   /** The steps that a dry run did not take; undefined if it was none. */
   readonly plan?: readonly Step[] | undefined;
+}
+
+/** The runtime file, which only `adopt` can do without. */
+async function readContent(
+  request: Request,
+  paths: InstancePaths,
+): Promise<RuntimeContent> {
+  if (request.kind !== "adopt") return expectRuntime(paths);
+  const { runtimeOrNone } = await import("./facts_adopt.ts");
+  return runtimeOrNone(paths);
 }
 
 /** Plans what is about files alone: the VM need not run. */
@@ -132,12 +144,13 @@ function filled(content: RuntimeContent, request: Request): RuntimeContent {
 
 function outcomeOf(plan: Plan, world: World): Outcome {
   const tap = world.values.get("tap");
-  const { instance, action, device, warnings } = plan;
+  const { instance, action, device, adoption, warnings } = plan;
   return {
     instance,
     action,
     changed: true,
     device: tap === undefined || device === null ? device : { ...device, tap },
+    ...(adoption && { adoption }),
     warnings,
     entry: entryOf(plan),
   };
@@ -149,7 +162,7 @@ async function runLocked(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<Outcome> {
-  const content = filled(expectRuntime(paths), request);
+  const content = filled(await readContent(request, paths), request);
   const qmp = isOffline(request)
     ? undefined
     : await openMonitor(paths.qmp, options);
@@ -206,7 +219,7 @@ export async function run(
     qmp: options.qmp,
     runtime: options.state,
   });
-  expectInstance(paths);
+  if (request.kind !== "adopt") expectInstance(paths);
   using _lock = await lock(request, paths, options);
   return await afterRecovery(request, {
     paths,

@@ -10,11 +10,8 @@ import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
 import type { AccessStep, OwnRecordStep } from "./access_steps.ts";
 import { accessVerbs } from "./step_access.ts";
-import {
-  blockVerbs,
-  type DropDriveStep,
-  type DropNodeStep,
-} from "./step_block.ts";
+import { type BlockStep, blockVerbs } from "./step_block.ts";
+import { type CreateStateStep, createVerbs } from "./step_create.ts";
 import { hostVerbs } from "./step_host.ts";
 import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
@@ -176,8 +173,8 @@ export type Step =
   | QmpStep
   | UnplugStep
   | VerifyDeviceStep
-  | DropDriveStep
-  | DropNodeStep
+  | BlockStep
+  | CreateStateStep
   | OpenSourceStep
   | OpenTapStep
   | OpenVhostStep
@@ -230,6 +227,7 @@ export type VerbTable = {
 const VERBS: VerbTable = {
   ...qmpVerbs,
   ...blockVerbs,
+  ...createVerbs,
   ...hostVerbs,
   ...stateVerbs,
   ...ownVerbs,

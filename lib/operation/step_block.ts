@@ -30,6 +30,9 @@ export interface DropNodeStep {
   readonly name: string;
 }
 
+/** What is done behind a disk. */
+export type BlockStep = DropDriveStep | DropNodeStep;
+
 async function findDrive(
   { drive }: DropDriveStep,
   { qmp }: World,

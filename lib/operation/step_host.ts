@@ -15,7 +15,12 @@ import {
 } from "../host/nic_file.ts";
 import { holds } from "../host/process.ts";
 import { openSource } from "../host/source.ts";
-import { interfaceExists, openTap, openVhostNet } from "../host/tap.ts";
+import {
+  interfaceExists,
+  isPersistent,
+  openTap,
+  openVhostNet,
+} from "../host/tap.ts";
 import type {
   AwaitReleaseStep,
   AwaitTapGoneStep,
@@ -207,16 +212,20 @@ const awaitRelease: Verbs<AwaitReleaseStep> = {
   }),
 };
 
+/** A tap that was made to stay outlives the NIC. */
+function isReleased(tap: string): boolean {
+  return !interfaceExists(tap) || isPersistent(tap);
+}
+
 const awaitTapGone: Verbs<AwaitTapGoneStep> = {
   async do({ tap }) {
-    await until(() => !interfaceExists(tap), {
+    await until(() => isReleased(tap), {
       timeoutMs: KERNEL_TIMEOUT_MS,
       what: `tap ${tap} to vanish`,
     });
   },
   async undo() {},
-  confirm: ({ tap }) =>
-    Promise.resolve(interfaceExists(tap) ? "not-done" : "done"),
+  confirm: ({ tap }) => Promise.resolve(isReleased(tap) ? "done" : "not-done"),
   describe: ({ tap }) => ({
     step: "make sure that the tap is gone",
     qmp: null,

@@ -6,7 +6,7 @@
 
 import { HotplugError } from "../errors.ts";
 import { isCurrent } from "../state/runtime.ts";
-import type { RuntimeChange } from "../state/runtime_change.ts";
+import { hvinfoText, type RuntimeChange } from "../state/runtime_change.ts";
 import {
   commitRuntime,
   discardStaged,
@@ -21,9 +21,16 @@ function titleOf(change: RuntimeChange): string {
   if (change.change === "links") return "the disks' links";
   const { list, uuid } = change;
   const kind = list === "disks" ? "disk" : "NIC";
-  return change.change === "insert"
-    ? `the entry of ${kind} ${uuid}`
-    : `the removal of ${kind} ${uuid}`;
+  switch (change.change) {
+    case "insert":
+      return `the entry of ${kind} ${uuid}`;
+    case "delete":
+      return `the removal of ${kind} ${uuid}`;
+    case "hvinfo":
+      return `which device of QEMU ${kind} ${uuid} is`;
+    default:
+      return change satisfies never;
+  }
 }
 
 /** Whether a file holds what a change would bring about. */
@@ -37,7 +44,11 @@ function holdsChange(path: string, change: RuntimeChange): boolean {
     );
   }
   const { list, uuid } = change;
-  const recorded = runtime[list].some((one) => one.uuid === uuid);
+  const entry = runtime[list].find((one) => one.uuid === uuid);
+  const recorded = entry !== undefined;
+  if (change.change === "hvinfo") {
+    return recorded && hvinfoText(entry.node) === change.hvinfo;
+  }
   return recorded === (change.change === "insert");
 }
 

@@ -10,6 +10,7 @@ import { isExactName, isUuid } from "../device/select.ts";
 import type { PciDevice } from "../qmp/commands.ts";
 import type { Runtime } from "../state/runtime.ts";
 import type { QemuFacts } from "./facts.ts";
+import { netdevOf } from "./netdev.ts";
 import type { DeviceView } from "./plan.ts";
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
@@ -87,8 +88,10 @@ function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
     ...[...qemu.nodeNames]
       .filter((id) => !isMadeUp(id) && isStray(id) && !used.has(id))
       .map((id) => ({ id, kind: "disk" as const, ...what })),
-    ...[...qemu.netdevs.keys()].filter(isStray)
-      .map((id) => ({ id, kind: "nic" as const, ...what })),
+    ...[...qemu.netdevs].filter(([id, { nic }]) =>
+      isStray(id) && nic === undefined
+    )
+      .map(([id]) => ({ id, kind: "nic" as const, ...what })),
   ];
 }
 
@@ -105,7 +108,7 @@ export function strayView(
   { id, kind, pci }: Stray,
   qemu: QemuFacts,
 ): DeviceView {
-  const tap = qemu.netdevs.get(id)?.tap ?? null;
+  const tap = netdevOf(qemu, id)?.facts.tap ?? null;
   return {
     kind,
     index: null,

@@ -12,6 +12,7 @@ import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { NicDevice } from "../device/nic.ts";
 import type { DeviceEntry, DiskEntry, NicEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
+import { netdevOf } from "./netdev.ts";
 import type { DeviceView } from "./plan.ts";
 
 const MIB = 1024 * 1024;
@@ -112,7 +113,9 @@ function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
 
 function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
   const { id } = entry.hvinfo;
-  const netdev = id === undefined ? undefined : facts.qemu?.netdevs.get(id);
+  const netdev = id === undefined || facts.qemu === undefined
+    ? undefined
+    : netdevOf(facts.qemu, id)?.facts;
   return {
     kind: "nic",
     ...common(entry),

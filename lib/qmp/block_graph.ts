@@ -88,3 +88,23 @@ export function nodesUnder(
   }
   return found.slice(1).map((one) => one.name);
 }
+
+/**
+ * The names of the nodes that a disk's data goes through, from the top down;
+ * what only backs an image is not among them.
+ */
+export function dataNodes(
+  { nodes, edges }: BlockGraph,
+  top: string,
+): string[] {
+  const names = [top];
+  let at = nodes.find((one) => one.type === "block-driver" && one.name === top);
+  // A graph has no circles; an answer might.
+  while (at !== undefined && names.length <= nodes.length) {
+    const { id } = at;
+    const edge = edges.find((one) => one.parent === id && one.name === "file");
+    at = edge && nodes.find((one) => one.id === edge.child);
+    if (at !== undefined) names.push(at.name);
+  }
+  return names;
+}

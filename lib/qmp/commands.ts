@@ -60,6 +60,10 @@ export interface Netdev {
   readonly fd: number | undefined;
   /** At least 1. */
   readonly queues: number;
+  /** Id of the NIC that uses it; of one without id QEMU's name for it. */
+  readonly nic?: string | undefined;
+  /** Name of a tap that QEMU opened itself. */
+  readonly ifname?: string | undefined;
 }
 
 /** Bridges within bridges deeper than this are not followed. */
@@ -203,14 +207,19 @@ export const MACHINE: Query<string> = {
 
 function readNetdevs(value: unknown): Map<string, Netdev> {
   const netdevs = new Map<string, Netdev>();
+  let above: string | undefined;
   for (const line of text(value).split(/\r?\n/)) {
-    const match = /^(?: \\ )?([^\s:]+): index=\d+,type=(\w+)/.exec(line);
-    if (match?.[1] === undefined || match[2] === "nic") continue;
-    const known = netdevs.get(match[1]);
+    const match = /^( \\ )?([^\s:]+): index=\d+,type=(\w+)/.exec(line);
+    const [, used, id, type] = match ?? [];
+    if (type === "nic") above = id;
+    if (id === undefined || type === "nic") continue;
+    const known = netdevs.get(id);
     const fd = /[,=]fd=(\d+)/.exec(line)?.[1];
-    netdevs.set(match[1], {
+    netdevs.set(id, {
       fd: known ? known.fd : fd === undefined ? undefined : Number(fd),
       queues: (known?.queues ?? 0) + 1,
+      nic: used === undefined ? known?.nic : above,
+      ifname: known?.ifname ?? /[,=]ifname=([^,\s]+)/.exec(line)?.[1],
     });
   }
   return netdevs;

@@ -45,3 +45,11 @@ export async function sendAll<
     ) as Answers<Q>;
   };
 }
+
+/** Asks several questions in one go and awaits the answers. */
+export async function askAll<
+  Q extends Readonly<Record<string, Query<unknown>>>,
+>(qmp: QmpSession, queries: Q): Promise<Answers<Q>> {
+  const answers = await sendAll(qmp, queries);
+  return await answers();
+}

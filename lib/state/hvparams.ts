@@ -48,6 +48,74 @@ export interface Hvparams {
   readonly userShutdown: boolean;
   /** Whether Ganeti 2.16 or newer wrote them. */
   readonly since216: boolean;
+  /**
+   * `adopt`: the file was made for a VM that Ganeti never started; such a file
+   * has just these parameters, where Ganeti writes all of some sixty.
+   */
+  readonly origin: "ganeti" | "adopt";
+}
+
+/** The parameters of a file that `adopt` makes, in Ganeti's order. */
+export interface FirstHvparams {
+  /** Without it nothing can be hotplugged. */
+  readonly acpi: boolean;
+  /** What the VM was booted from. */
+  readonly boot_order: string;
+  /** Not told by QEMU: Ganeti's default. */
+  readonly disk_aio: string;
+  /** As the first disk has it. */
+  readonly disk_cache: string;
+  /** Not told by QEMU: Ganeti's default. */
+  readonly disk_discard: string;
+  /** For disks to come. */
+  readonly disk_type: string;
+  /** QEMU's program. */
+  readonly kvm_path: string;
+  /** Slots below are left to QEMU. */
+  readonly kvm_pci_reservations: number;
+  /** As it runs. */
+  readonly machine_version: string;
+  /** For NICs to come. */
+  readonly nic_type: string;
+  /** Ganeti's default. */
+  readonly scsi_controller_type: string;
+  /** Ganeti's default. */
+  readonly security_domain: string;
+  /** Ganeti's default. */
+  readonly security_model: string;
+  /** As it runs. */
+  readonly use_chroot: boolean;
+  /** For NICs to come. */
+  readonly vhost_net: boolean;
+  /** For NICs to come. */
+  readonly virtio_net_queues: number;
+  /** For NICs to come. */
+  readonly vnet_hdr: boolean;
+}
+
+const FIRST_KEYS: readonly (keyof FirstHvparams)[] = [
+  "acpi",
+  "boot_order",
+  "disk_aio",
+  "disk_cache",
+  "disk_discard",
+  "disk_type",
+  "kvm_path",
+  "kvm_pci_reservations",
+  "machine_version",
+  "nic_type",
+  "scsi_controller_type",
+  "security_domain",
+  "security_model",
+  "use_chroot",
+  "vhost_net",
+  "virtio_net_queues",
+  "vnet_hdr",
+];
+
+function originOf(node: JsonNode): Hvparams["origin"] {
+  const keys = node.type === "object" ? node.members.map(({ key }) => key) : [];
+  return keys.join() === FIRST_KEYS.join() ? "adopt" : "ganeti";
 }
 
 /** Parameters that Ganeti has since 2.16: SPEC section 9. */
@@ -89,6 +157,7 @@ export function readHvparams(
     securityDomain: text("security_domain", ""),
     userShutdown: flag("user_shutdown", "off"),
     since216: SINCE_216.some((key) => member(node, key) !== undefined),
+    origin: originOf(node),
   };
 }
 

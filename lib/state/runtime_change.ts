@@ -12,9 +12,9 @@ import {
   parseJson,
 } from "./json.ts";
 import { layoutOf, PYTHON_LAYOUT } from "./json_layout.ts";
-import { stringMember } from "./json_member.ts";
+import { member, stringMember } from "./json_member.ts";
 import { jsonNode } from "./json_node.ts";
-import { withItem } from "./json_splice.ts";
+import { withItem, withMember } from "./json_splice.ts";
 import type { Runtime } from "./runtime.ts";
 import { upgradeRuntime } from "./upgrade.ts";
 
@@ -63,6 +63,13 @@ export type RuntimeChange =
       readonly list: keyof typeof PLACE;
       readonly uuid: string;
     }
+    | {
+      readonly change: "hvinfo";
+      readonly list: keyof typeof PLACE;
+      readonly uuid: string;
+      /** The value of the entry's `hvinfo`, as JSON text. */
+      readonly hvinfo: string;
+    }
   );
 
 /** A change of one entry. */
@@ -72,10 +79,27 @@ export type EntryChange = Exclude<
 >;
 
 function uuidOf(list: keyof typeof PLACE, node: JsonNode): string | undefined {
-  const object = list === "disks" && node.type === "array"
-    ? node.items[0]
-    : node;
+  const object = list === "disks" ? objectOf(node) : node;
   return object && stringMember(object, "uuid")?.toLowerCase();
+}
+
+/** The object of an entry: a disk stands in a list of three. */
+function objectOf(node: JsonNode): JsonNode | undefined {
+  return node.type === "array" ? node.items[0] : node;
+}
+
+function replaceHvinfo(node: JsonNode, hvinfo: string): JsonNode {
+  const object = objectOf(node);
+  if (object?.type !== "object") return node;
+  const changed = withMember(object, "hvinfo", hvinfo);
+  return node.type === "array" ? withItem(node, 0, changed) : changed;
+}
+
+/** The value of an entry's `hvinfo`, as JSON text. */
+export function hvinfoText(node: JsonNode): string {
+  const object = objectOf(node);
+  const hvinfo = object && member(object, "hvinfo");
+  return hvinfo === undefined ? "{}" : formatJson(hvinfo);
 }
 
 function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
@@ -85,6 +109,12 @@ function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
   const at = list.items.findIndex((node) =>
     uuidOf(change.list, node) === change.uuid.toLowerCase()
   );
+  if (change.change === "hvinfo") {
+    const node = list.items[at];
+    if (node === undefined) return root;
+    const changed = replaceHvinfo(node, change.hvinfo);
+    return withItem(root, place, withItem(list, at, changed));
+  }
   if ((at >= 0) === (change.change === "insert")) return root;
   const items = change.change === "insert"
     ? list.items.toSpliced(
@@ -166,6 +196,9 @@ export function inverse(
   const entry = before[list].find((one) => one.uuid === uuid);
   if (entry === undefined) throw new TypeError(`no entry ${uuid}`);
   const { index, node } = entry;
+  if (change.change === "hvinfo") {
+    return { change: "hvinfo", list, uuid, hvinfo: hvinfoText(node), ...was };
+  }
   const text = formatJson(node);
   return { change: "insert", list, uuid, entry: text, index, ...was };
 }

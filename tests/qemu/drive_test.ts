@@ -1,6 +1,15 @@
 /** Disks as Ganeti 3.0 attached them: `-drive`, HMP `drive_add`. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, type Machine, makeImage } from "./each_release.ts";
+import { eachRelease, makeImage } from "./each_release.ts";
+import {
+  driveOf,
+  imagesOf,
+  type LiveDiskSpec,
+  machineWith,
+  plugOn,
+  rewrite,
+  startedDisk,
+} from "./live.ts";
 import { tool } from "./tool.ts";
 import type { Vm } from "./vm.ts";
 
@@ -23,44 +32,19 @@ const HOT = "disk-d0000002-1111-4111";
 const LEGACY = "hotdisk-d0000003-pci-14";
 const uuid = (n: number) => `d000000${n}-1111-4111-8111-00000000000${n}`;
 
-function drive(id: string, file: string): string {
-  return `file=${file},if=none,id=${id},format=raw`;
-}
-
-/** `-drive` at start, and the device on it. */
-function startedWith(id: string, { file, slot }: {
-  file: string;
-  slot: number;
-}) {
-  const device = `virtio-blk-pci,drive=${id},id=${id},bus=pci.0,addr=0x${
-    slot.toString(16)
-  }`;
-  return ["-drive", drive(id, file), "-device", device];
-}
-
 /** HMP drive_add, then device_add: Ganeti 3.0's hot-add. */
-async function plug(vm: Vm, id: string, { file, slot }: {
-  file: string;
-  slot: number;
-}) {
-  await vm.qmp.hmp(`drive_add dummy ${drive(id, file)}`);
-  await vm.qmp.execute("device_add", {
-    driver: "virtio-blk-pci",
-    drive: id,
-    id,
-    bus: "pci.0",
-    addr: `0x${slot.toString(16)}`,
-  });
+async function plug(vm: Vm, id: string, { file, slot }: LiveDiskSpec) {
+  await vm.qmp.hmp(`drive_add dummy ${driveOf(id, file)}`);
+  await plugOn(vm, id, { drive: id, slot });
 }
 
 async function record(vm: Vm, disks: readonly unknown[]) {
-  const tuple = JSON.parse(await Deno.readTextFile(vm.runtimePath));
-  const extra = tuple[0].indexOf("-drive");
-  if (extra >= 0) tuple[0].splice(extra);
-  await Deno.writeTextFile(
-    vm.runtimePath,
-    JSON.stringify([...tuple.slice(0, 3), disks]) + "\n",
-  );
+  await rewrite(vm, ([command, nics, hvparams]) => {
+    const words = command as unknown[];
+    const extra = words.indexOf("-drive");
+    const fixed = extra < 0 ? words : words.slice(0, extra);
+    return [fixed, nics, hvparams, disks];
+  });
 }
 
 interface Block {
@@ -73,22 +57,10 @@ async function drives(vm: Vm): Promise<string[]> {
   return block.map((one) => one.device).sort();
 }
 
-function openImages(vm: Vm): string[] {
-  return [...Deno.readDirSync(`/proc/${vm.pid}/fd`)].flatMap(({ name }) => {
-    try {
-      const path = Deno.readLinkSync(`/proc/${vm.pid}/fd/${name}`);
-      return path.endsWith(".img") ? [path] : [];
-    } catch {
-      return [];
-    }
-  }).sort();
-}
-
-const MACHINE: Machine = async (runDir) => {
-  const file = `${runDir}/d1.img`;
-  await makeImage(file, "started by -drive");
-  return { extraArgs: startedWith(STARTED, { file, slot: 12 }) };
-};
+const MACHINE = machineWith(
+  (runDir) => startedDisk(STARTED, { file: `${runDir}/d1.img`, slot: 12 }),
+  ["d1"],
+);
 
 eachRelease("disks by -drive and drive_add", async (vm, t) => {
   const images = [1, 2, 3].map((n) => `${vm.runDir}/d${n}.img`);
@@ -132,7 +104,7 @@ eachRelease("disks by -drive and drive_add", async (vm, t) => {
         arguments: { "command-line": `drive_del ${HOT}` },
       },
     ]);
-    assertEquals(openImages(vm), images);
+    assertEquals(imagesOf(vm), images);
   });
 
   await t.step("removed, nothing of them is left", async () => {
@@ -143,7 +115,7 @@ eachRelease("disks by -drive and drive_add", async (vm, t) => {
       );
       assertEquals([remove.stderr, remove.status], ["", 0]);
       assertEquals(remove.json.changed, true);
-      assertEquals(openImages(vm), images.slice(i + 1));
+      assertEquals(imagesOf(vm), images.slice(i + 1));
     }
     assertEquals(await drives(vm), []);
     const left = await vm.guest("ls /sys/block | grep -c vd");
@@ -152,12 +124,12 @@ eachRelease("disks by -drive and drive_add", async (vm, t) => {
   });
 
   await t.step("a drive that has lost its device goes, too", async () => {
-    await vm.qmp.hmp(`drive_add dummy ${drive(HOT, d2)}`);
+    await vm.qmp.hmp(`drive_add dummy ${driveOf(HOT, d2)}`);
     await record(vm, [diskEntry(HOT, uuid(2), { link: d2, slot: 13 })]);
     assertEquals(await drives(vm), [HOT]);
     const remove = await tool(vm, "disk", "remove", vm.name, "0");
     assertEquals([remove.stderr, remove.status], ["", 0]);
-    assertEquals([await drives(vm), openImages(vm)], [[], []]);
+    assertEquals([await drives(vm), imagesOf(vm)], [[], []]);
   });
 
   await t.step("nodes named otherwise, with limits on top", async () => {
@@ -176,20 +148,14 @@ eachRelease("disks by -drive and drive_add", async (vm, t) => {
       },
     ];
     for (const node of nodes) await vm.qmp.execute("blockdev-add", node);
-    await vm.qmp.execute("device_add", {
-      driver: "virtio-blk-pci",
-      drive: "top",
-      id: HOT,
-      bus: "pci.0",
-      addr: "0xd",
-    });
+    await plugOn(vm, HOT, { drive: "top", slot: 13 });
     await vm.waitGuest("test -b /dev/vda");
     await record(vm, [diskEntry(HOT, uuid(2), { link: d2, slot: 13 })]);
     const { json } = await tool(vm, "list", vm.name);
     assertEquals([json.devices[0].status, json.devices.length], ["ok", 1]);
     const remove = await tool(vm, "disk", "remove", vm.name, "0");
     assertEquals([remove.stderr, remove.status], ["", 0]);
-    assertEquals(openImages(vm), []);
+    assertEquals(imagesOf(vm), []);
     const left = await vm.qmp.execute<unknown[]>("query-named-block-nodes");
     assertEquals(left, []);
     assertMatch(await vm.qmp.hmp("info block"), /^\s*$/);

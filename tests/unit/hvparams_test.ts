@@ -31,6 +31,7 @@ Deno.test("readHvparams() fills in Ganeti's defaults", () => {
     securityDomain: "",
     userShutdown: false,
     since216: false,
+    origin: "ganeti",
   });
 });
 
@@ -53,6 +54,7 @@ Deno.test("readHvparams() takes what the file says", () => {
     securityDomain: "",
     userShutdown: false,
     since216: true,
+    origin: "ganeti",
   });
 });
 

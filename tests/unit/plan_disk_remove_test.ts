@@ -327,3 +327,17 @@ Deno.test("planDiskRemove() refuses a word that means several", () => {
   const named = [disk(0, 12, { name: "x" }), disk(1, 13, { name: "x" })];
   refused("ambiguous-device", "x", { disks: named });
 });
+
+Deno.test("planDiskRemove() says why a disk of the command line stays", () => {
+  const given = facts();
+  const { content } = given;
+  const kvmCmd = ["kvm", "-drive", "file=/dev/vg/lv,if=virtio"];
+  const old = { ...content, runtime: { ...content.runtime, kvmCmd } };
+  const error = planRefusal(
+    "no-such-device",
+    { ...given, content: old },
+    (one) => planDiskRemove(request("0"), one),
+  );
+  assertStringIncludes(error.message, "kvm_cmd");
+  assertStringIncludes(error.hint ?? "", "adopt vm1");
+});

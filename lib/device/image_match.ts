@@ -1,0 +1,118 @@
+/**
+ * Which open image each block node of QEMU is. QEMU tells names only, the
+ * kernel tells inodes only: what follows from both for certain is a proof, all
+ * else is none. Pure.
+ *
+ * @module
+ */
+
+/** A node that opened a file or block device itself. */
+export interface ProtocolNode {
+  /** Node-name. */
+  readonly name: string;
+  /** As QEMU has it. */
+  readonly sizeBytes: number | undefined;
+  /** What the fds of its fd set are: just these can be its image. */
+  readonly passed: readonly string[];
+  /** What its path leads to, undefined if it has none or it leads nowhere. */
+  readonly seen: string | undefined;
+  /** Whether the path led there already when QEMU opened it. */
+  readonly steady: "yes" | "no";
+}
+
+/** An image that is open, and how large it is. */
+export interface MatchedImage {
+  /** Inode or device number. */
+  readonly identity: string;
+  /** Undefined if it cannot be told; fits every node then. */
+  readonly sizeBytes: number | undefined;
+}
+
+/** What is known of one node's image. */
+export type ImageProof =
+  | { readonly identity: string }
+  | { readonly why: string };
+
+/** A file's size need not be a multiple of a sector; a node's is. */
+const SECTOR = 512;
+
+function fits(node: ProtocolNode, { sizeBytes }: MatchedImage): boolean {
+  if (node.sizeBytes === undefined || sizeBytes === undefined) return true;
+  return Math.ceil(sizeBytes / SECTOR) === Math.ceil(node.sizeBytes / SECTOR);
+}
+
+/** By what the node itself says. */
+function direct(
+  node: ProtocolNode,
+  { nodes, images }: Evidence,
+): ImageProof {
+  const [passed] = node.passed;
+  if (node.passed.length === 1 && passed !== undefined) {
+    return { identity: passed };
+  }
+  const { seen } = node;
+  if (seen === undefined) {
+    return { why: "QEMU does not tell which file it has open" };
+  }
+  const image = images.find(({ identity }) => identity === seen);
+  if (image === undefined) {
+    return { why: "its path leads to another file than QEMU has open" };
+  }
+  if (!fits(node, image)) {
+    return { why: "its path leads to a file of another size" };
+  }
+  if (nodes.some((one) => one !== node && one.seen === seen)) {
+    return { why: "two disks have a path that leads to the same file" };
+  }
+  // Two links exchanged look the same, if the files have the same size.
+  const alike = images.filter((one) => fits(node, one));
+  if (node.steady === "no" && alike.length > 1) {
+    return { why: "a link on its path was changed after QEMU was started" };
+  }
+  return { identity: seen };
+}
+
+/** What all proofs rest on. */
+export interface Evidence {
+  /** All nodes of QEMU that opened something themselves. */
+  readonly nodes: readonly ProtocolNode[];
+  /** All images it has open. */
+  readonly images: readonly MatchedImage[];
+}
+
+/**
+ * Proves by elimination: as many nodes as images are left, so each has one of
+ * them, and only one has the node's size.
+ */
+function eliminate(
+  proofs: Map<string, ImageProof>,
+  { nodes, images }: Evidence,
+) {
+  const proven = new Set(
+    [...proofs.values()].flatMap((one) =>
+      "identity" in one ? [one.identity] : []
+    ),
+  );
+  const open = nodes.filter(({ name }) => {
+    const proof = proofs.get(name);
+    return proof !== undefined && "why" in proof;
+  });
+  const left = images.filter(({ identity }) => !proven.has(identity));
+  if (open.length !== left.length) return;
+  for (const node of open) {
+    const [image, ...others] = left.filter((one) => fits(node, one));
+    if (image === undefined || others.length > 0) continue;
+    if (node.seen !== undefined && node.seen !== image.identity) continue;
+    if (open.filter((one) => fits(one, image)).length > 1) continue;
+    proofs.set(node.name, { identity: image.identity });
+  }
+}
+
+/** What is proven of each node, by its name. */
+export function matchImages(evidence: Evidence): Map<string, ImageProof> {
+  const proofs = new Map(
+    evidence.nodes.map((node) => [node.name, direct(node, evidence)] as const),
+  );
+  eliminate(proofs, evidence);
+  return proofs;
+}

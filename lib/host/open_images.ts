@@ -1,0 +1,98 @@
+/**
+ * The disk images a QEMU has open, as the kernel shows them: /proc/PID/fd and
+ * fdinfo.
+ *
+ * @module
+ */
+
+import { SysError } from "../sys/errno.ts";
+import { type FileStatus, statPath } from "../sys/file.ts";
+import { identityOf } from "./identity.ts";
+
+/** A regular file or block device that QEMU has open as a disk image. */
+export interface OpenImage {
+  /** Names the inode or block device: {@linkcode identityOf}. */
+  readonly identity: string;
+  /** Anything else is no image. */
+  readonly kind: "file" | "block";
+  /** Where the kernel says it is; of no use if it was removed. */
+  readonly path: string;
+  /** Of the whole device or file; undefined if it cannot be told. */
+  readonly sizeBytes: number | undefined;
+  /** The process's numbers for it. */
+  readonly fds: readonly number[];
+}
+
+/**
+ * QEMU locks bytes from 100 and 200 on of every image, and of nothing else
+ * (block/file-posix.c, RAW_LOCK_*): log and pid files are told apart by that.
+ */
+const IMAGE_LOCK = /^lock:.*OFDLCK.* (?:1\d\d|2\d\d) (?:1\d\d|2\d\d)$/m;
+
+function numbers(pid: number): string[] {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** 512 bytes each, whatever the device's own sectors: Documentation/ABI. */
+const SYSFS_SECTOR = 512;
+
+function sizeOf({ kind, sizeBytes, rdev }: FileStatus): number | undefined {
+  if (kind === "file") return sizeBytes;
+  try {
+    const sectors = Deno.readTextFileSync(`/sys/dev/block/${rdev}/size`);
+    return Number(sectors) * SYSFS_SECTOR;
+  } catch {
+    return undefined;
+  }
+}
+
+function imageAt(pid: number, fd: string): OpenImage | undefined {
+  const path = `/proc/${pid}/fd/${fd}`;
+  const status = statPath(path);
+  const { kind } = status;
+  if (kind !== "file" && kind !== "block") return undefined;
+  if (kind === "file") {
+    const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
+    if (!IMAGE_LOCK.test(info)) return undefined;
+  }
+  return {
+    identity: identityOf(status),
+    kind,
+    path: Deno.readLinkSync(path),
+    sizeBytes: sizeOf(status),
+    fds: [Number(fd)],
+  };
+}
+
+/** The images a process has open, each once. */
+export function openImages(pid: number): OpenImage[] {
+  const images = new Map<string, OpenImage>();
+  for (const fd of numbers(pid)) {
+    try {
+      const image = imageAt(pid, fd);
+      if (image === undefined) continue;
+      const fds = images.get(image.identity)?.fds ?? [];
+      images.set(image.identity, { ...image, fds: [...fds, ...image.fds] });
+    } catch (error) {
+      // It may be closed while it is looked at.
+      const gone = error instanceof SysError ||
+        error instanceof Deno.errors.NotFound;
+      if (!gone) throw error;
+    }
+  }
+  return [...images.values()];
+}
+
+/** What an fd of a process is, undefined if it is closed. */
+export function identityOfFd(pid: number, fd: number): string | undefined {
+  try {
+    return identityOf(statPath(`/proc/${pid}/fd/${fd}`));
+  } catch (error) {
+    if (error instanceof SysError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The first runtime file of a VM that Ganeti never started, as far as it can
+ * be known from the running QEMU. Pure.
+ *
+ * @module
+ */
+
+import { fixedCommand } from "../state/fixed_command.ts";
+import type { FirstHvparams } from "../state/hvparams.ts";
+import { type JsonArray, jsonArray } from "../state/json.ts";
+import { optionValues } from "../state/kvm_options.ts";
+import { jsonNode } from "../state/json_node.ts";
+import type { Adopted } from "./adopt_common.ts";
+import type { AdoptFacts } from "./facts_adopt.ts";
+
+/** Ganeti's own default for kvm_pci_reservations: SPEC section 9. */
+const RESERVED = 12;
+
+/** Slots that QEMU filled from the low end at start stay its own. */
+function reservations(facts: AdoptFacts, adopted: readonly Adopted[]): number {
+  const recorded = new Set(adopted.map(({ id }) => id));
+  const fixed = new Set(
+    facts.qemu.pci.filter(({ behind, id }) =>
+      behind === "" && !recorded.has(id)
+    )
+      .map(({ slot }) => slot),
+  );
+  let first = 0;
+  while (fixed.has(first)) first++;
+  return Math.max(RESERVED, first);
+}
+
+const BOOT_ORDERS: Readonly<Record<string, string>> = {
+  a: "floppy",
+  d: "cdrom",
+  n: "network",
+};
+
+function bootOrder(argv: readonly string[]): string {
+  const boot = optionValues(argv, "-boot").at(-1) ?? "c";
+  const letter = /(?:^|order=)([a-dn])/.exec(boot)?.[1] ?? "c";
+  return BOOT_ORDERS[letter] ?? "disk";
+}
+
+function hvparams(
+  facts: AdoptFacts,
+  adopted: readonly Adopted[],
+): FirstHvparams {
+  const { argv } = facts.process;
+  const machine = [
+    ...optionValues(argv, "-machine"),
+    ...optionValues(argv, "-M"),
+  ].join();
+  const cached = facts.disks.some(({ id, direct }) =>
+    !direct && adopted.some((one) => one.id === id)
+  );
+  const none = !facts.disks.some(({ id }) =>
+    adopted.some((one) => one.id === id)
+  );
+  return {
+    acpi: !argv.includes("-no-acpi") && !/[,]acpi=off\b/.test(machine),
+    boot_order: bootOrder(argv),
+    disk_aio: "threads",
+    disk_cache: cached || none ? "default" : "none",
+    disk_discard: "ignore",
+    disk_type: "paravirtual",
+    kvm_path: facts.program,
+    kvm_pci_reservations: reservations(facts, adopted),
+    machine_version: facts.qemu.machine,
+    nic_type: "paravirtual",
+    scsi_controller_type: "lsi",
+    security_domain: "",
+    security_model: "none",
+    use_chroot: argv.some((word) =>
+      /^--?chroot$/.test(word) || /(?:^|,)chroot=/.test(word)
+    ),
+    vhost_net: false,
+    virtio_net_queues: 1,
+    vnet_hdr: true,
+  };
+}
+
+/** The document, still without disks and NICs. */
+export function firstDocument(
+  facts: AdoptFacts,
+  adopted: readonly Adopted[],
+): JsonArray {
+  const ids = new Set(adopted.map(({ id }) => id));
+  const disks = facts.disks.filter(({ id }) => id !== undefined && ids.has(id));
+  const nics = facts.nics.filter(({ id }) => id !== undefined && ids.has(id));
+  const words = fixedCommand(facts.process.argv, {
+    devices: ids,
+    netdevs: new Set(nics.flatMap(({ netdev }) => netdev ?? [])),
+    drives: new Set(disks.map(({ backend }) => backend.device)),
+    nodes: new Set(disks.flatMap(({ nodes }) => nodes)),
+  });
+  // Ganeti writes the memory size as a number: SPEC 2.1.
+  const command = words.map((word, at) =>
+    words[at - 1] === "-m" && /^\d+$/.test(word) ? Number(word) : word
+  );
+  return jsonArray([
+    jsonNode(command),
+    jsonArray([]),
+    jsonNode({ ...hvparams(facts, adopted) }),
+    jsonArray([]),
+  ]);
+}

@@ -1,0 +1,65 @@
+/**
+ * Questions about block nodes and fd sets that only few commands ask.
+ *
+ * @module
+ */
+
+import { isJson, type Json } from "./message.ts";
+import type { Query } from "./query.ts";
+
+function list(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isJson) : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** A block node: `BlockDeviceInfo` of qapi/block-core.json. */
+export interface NamedNode {
+  /** Begins with `#` if QEMU made it up. */
+  readonly name: string;
+  /** Block driver: `raw`, `file`, `host_device`, … */
+  readonly driver: string;
+  /** What it was opened from, a path or `json:…`. */
+  readonly file: string;
+  /** Virtual size. */
+  readonly sizeBytes: number | undefined;
+  /** O_DIRECT. */
+  readonly direct: boolean;
+  /** Whether the guest must not write. */
+  readonly readOnly: boolean;
+}
+
+function readNode(one: Json): NamedNode {
+  const image = isJson(one.image) ? one.image : {};
+  const cache = isJson(one.cache) ? one.cache : {};
+  const size = image["virtual-size"];
+  return {
+    name: text(one["node-name"]),
+    driver: text(one.drv),
+    file: text(one.file),
+    sizeBytes: typeof size === "number" ? size : undefined,
+    direct: cache.direct === true,
+    readOnly: one.ro === true,
+  };
+}
+
+/** All block nodes. */
+export const NAMED_NODES: Query<NamedNode[]> = {
+  execute: "query-named-block-nodes",
+  args: { flat: true },
+  read: (value) => list(value).map(readNode),
+};
+
+/** Numbers of the fds in QEMU, by fd set. */
+export const FDSET_FDS: Query<Map<number, number[]>> = {
+  execute: "query-fdsets",
+  read: (value) =>
+    new Map(
+      list(value).map((one) => [
+        Number(one["fdset-id"]),
+        list(one.fds).map(({ fd }) => Number(fd)),
+      ]),
+    ),
+};

@@ -1,0 +1,302 @@
+/** Recording what QEMU has and the runtime file lacks. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { eachRelease, host, makeImage } from "./each_release.ts";
+import {
+  imagesOf,
+  machineWith,
+  plugFile,
+  plugNic,
+  rewrite,
+  startedDisk,
+} from "./live.ts";
+import { interfaces, snapshot } from "./snapshot.ts";
+import { tool, type ToolResult } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+const MAC = "aa:00:00:00:01:01";
+
+type Doc = Record<string, unknown>;
+
+/** Fails unless it is a success that says no more than its document. */
+function done({ status, stderr, json }: ToolResult) {
+  assertEquals([stderr, status], ["", 0]);
+  return json;
+}
+
+function idsOf(devices: readonly Doc[]): unknown[] {
+  return devices.map(({ id }) => id);
+}
+
+function remainders(json: Doc): string[] {
+  return (json.remaining as { what: string; hint: string }[])
+    .map(({ what, hint }) => `${what}: ${hint}`);
+}
+
+async function tuple(vm: Vm) {
+  return JSON.parse(await Deno.readTextFile(vm.runtimePath));
+}
+
+/** A tap's name that no other test has. */
+function tapOf(vm: Vm, number: number): string {
+  return `kh${vm.pid % 1_000_000}a${number}`;
+}
+
+const BY_HAND = machineWith(
+  (runDir) => ["-drive", `file=${runDir}/v.img,format=raw,if=virtio`],
+  ["v"],
+);
+
+eachRelease(
+  "what was plugged by hand is adopted and removed",
+  async (vm, t) => {
+    const [d1, d2] = [`${vm.runDir}/d1.img`, `${vm.runDir}/d2.img`];
+    await makeImage(d1, "by hand");
+    await makeImage(d2, "as Ganeti names it");
+    const [tap, bridge] = [tapOf(vm, 1), tapOf(vm, 9)];
+    await host("ip", "link", "add", bridge, "type", "bridge");
+    const before = await snapshot(vm);
+    await plugFile(vm, "mydisk", { file: d1, slot: 20, node: "data0" });
+    await plugFile(vm, "disk-932df160-7a22-4067", { file: d2, slot: 21 });
+    await plugNic(vm, "mynic", { netdev: "net7", mac: MAC, tap, slot: 22 });
+    await host("ip", "link", "set", tap, "master", bridge);
+    await vm.waitGuest(
+      `test -b /dev/vdc && grep -qi ${MAC} /sys/class/net/*/address`,
+    );
+
+    await t.step("a dry run tells what would be recorded", async () => {
+      const now = await snapshot(vm);
+      const json = done(await tool(vm, "adopt", vm.name, "--dry-run"));
+      assertEquals([json.dry_run, json.changed], [true, false]);
+      assertEquals(json.adopted.length, 3);
+      assertEquals(json.plan.length > 0, true);
+      assertEquals(await snapshot(vm), now);
+    });
+
+    await t.step("what is proven is recorded as Ganeti has it", async () => {
+      const json = done(await tool(vm, "adopt", vm.name));
+      assertEquals([json.action, json.changed], ["adopt", true]);
+      const ids = ["mydisk", "disk-932df160-7a22-4067", "mynic"];
+      assertEquals(idsOf(json.adopted), ids);
+      const [, nics, , disks] = await tuple(vm);
+      const [first, second] = disks;
+      assertEquals(first.slice(1), [d1, null]);
+      assertEquals(first[0].hvinfo, {
+        driver: "virtio-blk-pci",
+        id: "mydisk",
+        bus: "pci.0",
+        addr: "0x14",
+      });
+      assertMatch(second[0].uuid, /^932df160-7a22-4067-/);
+      assertEquals(Object.keys(first[0]), [
+        ...["dev_type", "logical_id", "iv_name", "size", "mode", "params"],
+        ...["hvinfo", "uuid"],
+      ]);
+      assertEquals(nics[0].nicparams, {
+        mode: "bridged",
+        link: bridge,
+        vlan: "",
+      });
+      assertEquals(Object.keys(nics[0]), [
+        "mac",
+        "nicparams",
+        "hvinfo",
+        "uuid",
+      ]);
+      assertEquals(await Deno.readTextFile(`${vm.layout.nic}/0`), tap);
+    });
+
+    await t.step("what has no id is left alone, with the reason", async () => {
+      const now = await snapshot(vm);
+      const json = done(await tool(vm, "adopt", vm.name));
+      assertEquals([json.changed, json.adopted], [false, []]);
+      const [only = "", ...others] = remainders(json);
+      assertEquals(others, []);
+      assertMatch(only, /v\.img.*no device id/);
+      assertEquals(await snapshot(vm), now);
+    });
+
+    await t.step("listed, and removed as any other", async () => {
+      const { json } = await tool(vm, "list", vm.name);
+      assertEquals(
+        json.devices.map(({ id, status }: Doc) => [id, status]),
+        [
+          ["mydisk", "ok"],
+          ["disk-932df160-7a22-4067", "ok"],
+          ["mynic", "ok"],
+          [null, "not-recorded"],
+        ],
+      );
+      assertEquals(json.devices[2].tap, tap);
+      done(await tool(vm, "disk", "remove", vm.name, "932df160"));
+      assertEquals(imagesOf(vm), [d1, `${vm.runDir}/v.img`]);
+      done(await tool(vm, "disk", "remove", vm.name, "mydisk"));
+      done(await tool(vm, "nic", "remove", vm.name, "mynic"));
+      assertEquals(interfaces().includes(tap), false);
+      await vm.waitGuest("! test -e /dev/vdb");
+      assertEquals(await snapshot(vm), before);
+    });
+    await host("ip", "link", "del", bridge);
+  },
+  BY_HAND,
+);
+
+eachRelease("look-alikes are not adopted", async (vm, t) => {
+  const path = (name: string) => `${vm.runDir}/${name}.img`;
+  for (const name of ["a", "b", "c", "d"]) await makeImage(path(name), name);
+  const link = `${vm.runDir}/link`;
+  await Deno.symlink(path("c"), link);
+  // The guest has nothing to do with what is proven.
+  await plugFile(vm, "swapped", { file: link, slot: 20 });
+  await plugFile(vm, "replaced", { file: path("a"), slot: 21 });
+  await plugNic(vm, "twin", {
+    ...{ netdev: "t1", mac: MAC, tap: tapOf(vm, 1), slot: 22 },
+  });
+  await plugNic(vm, "other", {
+    ...{ netdev: "t2", mac: MAC, tap: tapOf(vm, 2), slot: 23 },
+  });
+  await Deno.remove(link);
+  await Deno.symlink(path("d"), link);
+  await Deno.copyFile(path("a"), path("copy"));
+  await Deno.rename(path("copy"), path("a"));
+  const before = await snapshot(vm);
+
+  await t.step("a link that was changed, a file that was copied", async () => {
+    const json = done(await tool(vm, "adopt", vm.name));
+    assertEquals(json.adopted, []);
+    const left = remainders(json).join("\n");
+    assertMatch(left, /disk swapped .*another file/);
+    assertMatch(left, /disk replaced .*another file/);
+    assertMatch(left, /NIC twin .*two NICs/);
+    assertMatch(left, /NIC other .*two NICs/);
+    assertEquals(await snapshot(vm), before);
+  });
+
+  await t.step("links exchanged between two open files", async () => {
+    const other = `${vm.runDir}/other`;
+    await Deno.symlink(path("b"), other);
+    await plugFile(vm, "exchanged", { file: other, slot: 24 });
+    await Deno.remove(other);
+    await Deno.symlink(path("c"), other);
+    await Deno.remove(link);
+    await Deno.symlink(path("b"), link);
+    const json = done(await tool(vm, "adopt", vm.name));
+    assertEquals(json.adopted, []);
+    const left = remainders(json).join("\n");
+    assertMatch(left, /disk swapped .*link on its path was changed/);
+    assertMatch(left, /disk exchanged .*link on its path was changed/);
+  });
+
+  await t.step("an entry that claims what another disk has", async () => {
+    const uuid = "d0000001-1111-4111-8111-000000000001";
+    const claim = [
+      { dev_type: "file", size: 8, mode: "rw", hvinfo: {}, uuid },
+      path("a"),
+      null,
+    ];
+    await rewrite(vm, ([a, b, c]) => [a, b, c, [claim]]);
+    const json = done(await tool(vm, "adopt", vm.name));
+    assertEquals(json.adopted, []);
+    assertMatch(remainders(json).join("\n"), /disk 0, uuid d0000001.*proven/);
+    const remove = await tool(vm, "disk", "remove", vm.name, uuid);
+    assertEquals(remove.json.error.code, "unsupported");
+    assertMatch(remove.json.error.hint, /adopt/);
+  });
+}, { guest: "none" });
+
+eachRelease(
+  "entries without device id learn which device they are",
+  async (vm) => {
+    const d1 = `${vm.runDir}/d1.img`;
+    await makeImage(d1, "d1");
+    const tap = tapOf(vm, 1);
+    await plugFile(vm, "hotdisk-d0000001-pci-20", { file: d1, slot: 20 });
+    await plugNic(vm, "net0", { netdev: "n0", mac: MAC, tap, slot: 21 });
+    const disk = {
+      ...{ dev_type: "file", size: 8, mode: "rw", hvinfo: {}, "7": 1.5 },
+      uuid: "d0000001-1111-4111-8111-000000000001",
+    };
+    const nic = {
+      ...{
+        mac: MAC.toUpperCase(),
+        nicparams: { mode: "bridged", link: "br0" },
+      },
+      ...{ hvinfo: {}, uuid: "a0000001-1111-4111-8111-000000000001" },
+    };
+    await rewrite(vm, ([a, , c]) => [a, [nic], c, [[disk, d1, null]]]);
+    const json = done(await tool(vm, "adopt", vm.name));
+    assertEquals(idsOf(json.adopted), ["hotdisk-d0000001-pci-20", "net0"]);
+    assertEquals(json.remaining, []);
+    const [, nics, , disks] = await tuple(vm);
+    const driver = "virtio-blk-pci";
+    assertEquals(disks, [[
+      {
+        ...disk,
+        hvinfo: {
+          ...{ driver, id: "hotdisk-d0000001-pci-20" },
+          ...{ bus: "pci.0", addr: "0x14" },
+        },
+      },
+      ...[d1, null],
+    ]]);
+    assertEquals(nics[0].hvinfo.id, "net0");
+    const { json: listed } = await tool(vm, "list", vm.name);
+    assertEquals(listed.devices.map((one: Doc) => one.status), ["ok", "ok"]);
+  },
+  { guest: "none" },
+);
+
+const ALONE = machineWith(
+  (runDir) => startedDisk("data", { file: `${runDir}/d1.img`, slot: 20 }),
+  ["d1"],
+);
+
+eachRelease("a QEMU that Ganeti never started", async (vm, t) => {
+  const state = `${vm.runDir}/my.runtime`;
+  const at = ["--qmp", vm.qmpPath, "--state", state];
+  const d2 = `${vm.runDir}/d2.img`;
+  await makeImage(d2, "added");
+  await Deno.remove(vm.runtimePath);
+  const none = await tool(vm, "list", vm.name, ...at);
+  assertEquals(none.json.error.code, "no-such-instance");
+
+  await t.step("adopt makes its first runtime file", async () => {
+    const json = done(await tool(vm, "adopt", vm.name, ...at));
+    assertEquals(idsOf(json.adopted), ["data"]);
+    assertEquals((await Deno.stat(state)).mode! & 0o7777, 0o600);
+    const [command, nics, hvparams, disks] = JSON.parse(
+      await Deno.readTextFile(state),
+    );
+    assertEquals([nics, disks.length], [[], 1]);
+    assertEquals(command.includes("-qmp"), false);
+    assertEquals(command.includes("-drive"), false);
+    assertEquals(command.join(" ").includes("data"), false);
+    assertEquals(command.includes("virtio-balloon"), true);
+    assertMatch(hvparams.machine_version, /^pc-i440fx-/);
+  });
+
+  await t.step("devices come and go by it", async () => {
+    const image = done(await tool(vm, "disk", "add", vm.name, d2, ...at));
+    assertEquals(image.device.slot, 12);
+    const card = done(await tool(vm, "nic", "add", vm.name, ...at));
+    await vm.waitGuest(
+      `test -b /dev/vdb && grep -qi ${card.device.mac} /sys/class/net/*/address`,
+    );
+    const { json } = await tool(vm, "list", vm.name, ...at);
+    assertEquals(
+      json.devices.map((one: Doc) => one.status),
+      ["ok", "ok", "ok"],
+    );
+    done(await tool(vm, "nic", "remove", vm.name, "0", ...at));
+    done(await tool(vm, "disk", "remove", vm.name, "1", ...at));
+    done(await tool(vm, "disk", "remove", vm.name, "data", "--force", ...at));
+    assertEquals(imagesOf(vm), []);
+    await vm.waitGuest("! ls /dev/vd*");
+  });
+
+  await t.step("settings no start could repeat are taken", async () => {
+    const words = ["disk", "add", vm.name, d2, "--read-only"];
+    done(await tool(vm, ...words, "--quiet", ...at));
+    const [, , , disks] = JSON.parse(await Deno.readTextFile(state));
+    assertEquals(disks[0][0].mode, "ro");
+  });
+}, ALONE);
