@@ -18,7 +18,7 @@ import {
 } from "./journal.ts";
 import { LINE, stepFault, TAP } from "./journal_check.ts";
 import type { Plan } from "./plan.ts";
-import { dictionary, text } from "./value_check.ts";
+import { dictionary, orNull, text } from "./value_check.ts";
 
 /** An operation that did not come to its end. */
 export interface LeftJournal extends JournalHeader {
@@ -59,10 +59,10 @@ const WORD = text(/^[a-z][a-z -]{0,31}$/);
 const BOOT = text(/^[0-9a-f-]{36}$/);
 const TIME = text(/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/);
 /** Only shown, never acted on. */
-const DEVICE = dictionary(
+const DEVICE = orNull(dictionary(
   /^[a-z_]{1,32}$/,
   (one) => one === null || typeof one !== "object",
-);
+));
 const ACTION = text(/^[a-z]{1,16}$/);
 
 function checkPlan(value: unknown, paths: InstancePaths): Plan {

@@ -4,6 +4,7 @@ import { parseJournal } from "../../lib/operation/journal_read.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
 import { planNicAdd } from "../../lib/operation/plan_nic.ts";
 import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import { repairPlan } from "../../lib/operation/finding.ts";
 import { stepFault } from "../../lib/operation/journal_check.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
@@ -38,7 +39,13 @@ function journal(plan: unknown): string[] {
   ].map((one) => JSON.stringify(one));
 }
 
+const LEFTOVER = "/run/g/kvm-hypervisor/conf/vm1.runtimeabcdefgh.new";
+
 const PLANS = [
+  repairPlan("vm1", LEFTOVER, [
+    { kind: "remove-leftover", path: LEFTOVER },
+    { kind: "drop-fd-names", names: ["kvm-hotplug-0", "kvm-hotplug-vhost-3"] },
+  ]),
   planOf(planDiskAdd(diskAdd(), diskAddFacts())),
   planOf(planNicAdd(nicAdd(), nicAddFacts())),
   planOf(planNicRemove(
@@ -73,6 +80,12 @@ const HOSTILE: readonly (readonly [RegExp, string])[] = [
   [/"steps":\[/, '"steps":[{"kind":"constructor"},'],
   [/"instance":"vm1"/, '"instance":"vm2"'],
   [/"version":1/, '"version":2'],
+  [
+    /"path":"[^"]*abcdefgh.new"/,
+    '"path":"/run/g/kvm-hypervisor/conf/vm1.runtime"',
+  ],
+  [/"path":"[^"]*abcdefgh.new"/, '"path":"/etc/vm1.runtimeabcdefgh.new"'],
+  [/"names":\["[^"]*"/, '"names":["monitor"'],
   [/"list":"\w+","uuid":"[^"]*"/, '"list":"nics","uuid":"../x"'],
 ];
 
@@ -86,7 +99,7 @@ Deno.test("parseJournal() refuses a plan that is not ours", () => {
       assertEquals(parseJournal(changed, PATHS).state, "damaged", planted);
     }
   }
-  const tap = journal(PLANS[1]).map((line) =>
+  const tap = journal(PLANS[2]).map((line) =>
     line.replace('"tap":"tap0"', '"tap":"../../x"')
   );
   assertEquals(parseJournal(tap, PATHS).state, "damaged");

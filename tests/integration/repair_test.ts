@@ -194,3 +194,33 @@ Deno.test("a journal that is not root's alone is refused, and never used", async
     assertEquals(remaining[0]?.hint, `rm ${path}`, how);
   }
 });
+
+Deno.test("repair of a VM that is gone brings this node's side in order", async () => {
+  for (const journal of ["kept", "deleted"]) {
+    await using vm = new Instance();
+    const text = vm.text;
+    await killAt(vm, diskAdd(vm), { step: 5, when: "after" });
+    if (journal === "deleted") deleteJournal(vm);
+    await vm.peer.die();
+    const ran = await vm.cli("repair", NAME);
+    assertEquals([ran.status, ran.json.remaining], [0, []], ran.out);
+    assertEquals((ran.json.repaired as unknown[]).length, 1);
+    assertEquals([vm.text, ownFiles(vm)], [text, []]);
+    assertEquals([...Deno.readDirSync(vm.at("conf"))].length, 1);
+  }
+});
+
+Deno.test("repair removes only the staged files of its instance", async () => {
+  await using vm = new Instance();
+  const left = vm.at(`conf/${NAME}.runtimeabcdef12.new`);
+  const others = [
+    vm.at("conf/other.example.com.runtimeabcdef12.new"),
+    vm.at(`conf/${NAME}.runtime.new`),
+    vm.at(`conf/${NAME}.runtimeabcdef12.old`),
+  ];
+  for (const path of [left, ...others]) Deno.writeTextFileSync(path, "");
+  const { repaired, remaining } = await repair(vm);
+  assertEquals(repaired.map(({ what }) => what.split(" ")[0]), [left]);
+  assertEquals(remaining, []);
+  for (const path of others) Deno.statSync(path);
+});
