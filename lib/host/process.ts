@@ -70,10 +70,14 @@ export function findQemu(
   return qemuWithPid(pid, instance);
 }
 
+/** Options that give a QEMU its QMP socket. */
+const MONITOR = /^--?(?:qmp|qmp-pretty|mon)$/;
+
 /**
  * The QEMU of this name with this pid, e.g. that of a socket's peer, which may
  * be a proxy instead.
  *
+ * @param name empty for a QEMU without `-name`
  * @returns undefined if it is another program
  */
 export function qemuWithPid(
@@ -81,8 +85,13 @@ export function qemuWithPid(
   name: string,
 ): QemuProcess | undefined {
   const argv = commandLine(pid);
-  if (argv === undefined || name === "") return undefined;
-  return nameOf(argv) === name ? { pid, argv } : undefined;
+  if (argv === undefined) return undefined;
+  const own = nameOf(argv);
+  // Without a name only its options tell a QEMU from a proxy of its socket.
+  const same = name === ""
+    ? own === undefined && argv.some((word) => MONITOR.test(word))
+    : own === name;
+  return same ? { pid, argv } : undefined;
 }
 
 function entries(path: string): string[] {

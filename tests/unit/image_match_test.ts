@@ -1,0 +1,120 @@
+import { assertEquals } from "@std/assert";
+import {
+  type Evidence,
+  type ImageProof,
+  matchImages,
+  type ProtocolNode,
+} from "../../lib/device/image_match.ts";
+
+const SIZE = 8192;
+
+function node(name: string, more: Partial<ProtocolNode> = {}): ProtocolNode {
+  return {
+    name,
+    sizeBytes: SIZE,
+    passed: [],
+    seen: undefined,
+    steady: "yes",
+    ...more,
+  };
+}
+
+function image(identity: string, sizeBytes: number | undefined = SIZE) {
+  return { identity, sizeBytes };
+}
+
+/** What is proven of each node: its image, or `-`. */
+function proven({ nodes, images }: Evidence): Record<string, string> {
+  const words = ([name, proof]: [string, ImageProof]) => [
+    name,
+    "identity" in proof ? proof.identity : "-",
+  ];
+  return Object.fromEntries(
+    [...matchImages({ nodes, images })].map(words),
+  );
+}
+
+Deno.test("matchImages() takes what was passed by fd", () => {
+  const nodes = [node("a", { passed: ["1"] }), node("b", { passed: ["2"] })];
+  const images = [image("2"), image("1")];
+  assertEquals(proven({ nodes, images }), { a: "1", b: "2" });
+});
+
+Deno.test("matchImages() takes a path that leads to an open file", () => {
+  const nodes = [node("a", { seen: "1" }), node("b", { seen: "2" })];
+  const images = [image("1"), image("2")];
+  assertEquals(proven({ nodes, images }), { a: "1", b: "2" });
+});
+
+Deno.test("matchImages() takes no path to a file that is not open", () => {
+  const nodes = [node("a", { seen: "9" })];
+  assertEquals(proven({ nodes, images: [image("1")] }), { a: "-" });
+});
+
+Deno.test("matchImages() takes no path to a file of another size", () => {
+  const nodes = [node("a", { seen: "1" }), node("b", { passed: ["2"] })];
+  const images = [image("1", SIZE + 512), image("2")];
+  assertEquals(proven({ nodes, images }), { a: "-", b: "2" });
+});
+
+Deno.test("matchImages() rounds a file up to a sector", () => {
+  const nodes = [node("a", { seen: "1" })];
+  const images = [image("1", SIZE - 511)];
+  assertEquals(proven({ nodes, images }), { a: "1" });
+});
+
+Deno.test("matchImages() takes no file that two paths lead to", () => {
+  const nodes = [node("a", { seen: "1" }), node("b", { seen: "1" })];
+  const images = [image("1"), image("2")];
+  assertEquals(proven({ nodes, images }), { a: "-", b: "-" });
+});
+
+Deno.test("matchImages() takes a young link only where nothing is alike", () => {
+  const nodes = [
+    node("a", { seen: "1", steady: "no" }),
+    node("b", { seen: "2", steady: "no" }),
+  ];
+  const alike = [image("1"), image("2")];
+  assertEquals(proven({ nodes, images: alike }), { a: "-", b: "-" });
+  const sizes = [
+    node("a", { seen: "1", steady: "no" }),
+    node("b", { seen: "2", steady: "no", sizeBytes: 512 }),
+  ];
+  const different = [image("1"), image("2", 512)];
+  assertEquals(proven({ nodes: sizes, images: different }), {
+    a: "1",
+    b: "2",
+  });
+});
+
+Deno.test("matchImages() takes the one image that is left", () => {
+  const nodes = [node("a", { seen: "1" }), node("b")];
+  const images = [image("1"), image("2")];
+  assertEquals(proven({ nodes, images }), { a: "1", b: "2" });
+});
+
+Deno.test("matchImages() tells those that are left apart by size alone", () => {
+  const nodes = [node("a"), node("b", { sizeBytes: 512 })];
+  const images = [image("1"), image("2", 512)];
+  assertEquals(proven({ nodes, images }), { a: "1", b: "2" });
+  const alike = [node("a"), node("b")];
+  assertEquals(proven({ nodes: alike, images: [image("1"), image("2")] }), {
+    a: "-",
+    b: "-",
+  });
+});
+
+Deno.test("matchImages() eliminates nothing if not all images are seen", () => {
+  // An image that is open without a lock is not among those that are seen.
+  const nodes = [node("a"), node("b", { sizeBytes: 512 })];
+  assertEquals(proven({ nodes, images: [image("1")] }), { a: "-", b: "-" });
+  assertEquals(
+    proven({ nodes: [node("a")], images: [image("1"), image("2", 512)] }),
+    { a: "-" },
+  );
+});
+
+Deno.test("matchImages() does not overrule a path by elimination", () => {
+  const nodes = [node("a", { seen: "9" })];
+  assertEquals(proven({ nodes, images: [image("1")] }), { a: "-" });
+});
