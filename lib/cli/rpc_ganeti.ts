@@ -111,12 +111,10 @@ function notYet(): Promise<Answer> {
   return Promise.reject(unsupported(what, "remove it and add it anew"));
 }
 
-function supported(instance: string): Answering {
-  return async (call) => {
-    const { hotplugSupported } = await import("./rpc_supported.ts");
-    return withGaneti(await hotplugSupported(instance, call), null);
-  };
-}
+const supported: Answering = async (call) => {
+  const { hotplugSupported } = await import("./rpc_supported.ts");
+  return await hotplugSupported(call);
+};
 
 function deviceAction(
   params: JsonObject,
@@ -181,7 +179,7 @@ export function ganetiJob(
   const options = requestOptions({ method, own, params, base });
   const instance = ganetiInstance(valueOf(params, "instance"));
   const { words, act } = method === "hotplug_supported"
-    ? { words: "list", act: supported(instance.name) }
+    ? { words: "check", act: supported }
     : deviceAction(params, instance);
   return {
     // For the audit: the command that does the same.

@@ -4,31 +4,26 @@
  * @module
  */
 
-import { askQemu } from "../operation/ask_qemu.ts";
-import { expectRuntime } from "../operation/facts.ts";
-import { openMonitor } from "../operation/monitor.ts";
-import { instancePaths } from "../state/instance.ts";
+import type { CheckResult } from "../operation/check.ts";
 import type { Answer, Call } from "./answer.ts";
-import { reachOf } from "./requests.ts";
+import { check } from "./check.ts";
+
+/** What noded would say of it: one kind of device is enough. */
+function verdict({ requirements }: CheckResult): [boolean, string | null] {
+  const faults = (["disk", "nic"] as const).map((kind) =>
+    requirements.find((one) => !one.ok && one.for.includes(kind))
+  );
+  if (faults.includes(undefined)) return [true, null];
+  return [false, `Hotplug is not supported: ${faults[0]?.detail}`];
+}
 
 /**
- * Asks as noded does: a QEMU that answers is enough. Which device can be
- * added is asked when one is.
+ * The document of `check`, and what noded would answer.
  *
  * @throws {HotplugError} status 3 or 4
  */
-export async function hotplugSupported(
-  instance: string,
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
-  const reach = reachOf(invocation, terminal.env);
-  const paths = instancePaths(reach.runDir, instance, {
-    qmp: reach.qmp,
-    runtime: reach.state,
-  });
-  expectRuntime(paths);
-  using qmp = await openMonitor(paths.qmp, { ...reach, trace: trace.qmp });
-  await (await askQemu(qmp, paths))();
-  const document = { ok: true, instance, supported: true };
-  return { text: [], document };
+export async function hotplugSupported(call: Call): Promise<Answer> {
+  const answer = await check(call);
+  const result = answer.document as CheckResult;
+  return { ...answer, document: { ...result, ganeti: verdict(result) } };
 }

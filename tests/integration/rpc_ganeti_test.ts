@@ -145,7 +145,9 @@ Deno.test("hotplug_supported says what noded would say", async () => {
   await using rpc = rpcOn(vm);
   const params = sample("hotplug_supported");
   const yes = (await rpc.call("hotplug_supported", params)).result as Doc;
-  assertEquals([yes.supported, yes.ganeti], [true, [true, null]]);
+  assertEquals(yes.ganeti, [true, null]);
+  const { ganeti: _, ...document } = yes;
+  assertEquals(document, (await vm.cli("check", NAME)).json);
   assertEquals(vm.peer.changes(), []);
   await vm.peer.die();
   const [instance] = params;
@@ -154,6 +156,16 @@ Deno.test("hotplug_supported says what noded would say", async () => {
   const { ganeti } = (no.error as Doc).data as Doc;
   const text = "Hotplug is not supported: Instance is probably down";
   assertEquals(ganeti, [false, text]);
+});
+
+Deno.test("hotplug_supported says no where nothing can be plugged", async () => {
+  await using vm = new Instance({ hvparams: { acpi: false } });
+  await using rpc = rpcOn(vm);
+  const [instance] = sample("hotplug_supported");
+  const no = (await rpc.call("hotplug_supported", { instance })).result as Doc;
+  const [done, text] = no.ganeti as unknown[];
+  assertEquals([no.supported, done], [false, false]);
+  assertMatch(String(text), /^Hotplug is not supported: .*acpi/i);
 });
 
 Deno.test("hotplug_device refuses what no master sends", async () => {
