@@ -48,10 +48,17 @@ export function outcomeText(outcome: Outcome): string[] {
   const { device, instance, action, adoption, changed, plan } = outcome;
   const left = remainingText(adoption);
   if (plan !== undefined && plan.length > 0) {
-    return [...planText(outcome, plan), ...left];
+    const devices = adoption && adoptedText(adoption, instance);
+    return [...planText(outcome, plan), ...devices ?? [], ...left];
   }
   if (adoption !== undefined) {
-    return [...adoptedText(adoption, instance), ...left];
+    const { length } = adoption.adopted;
+    const done = `Adopted ${length} device${length === 1 ? "" : "s"}`;
+    return [
+      ...changed ? [`${done} of ${instance}`] : [],
+      ...adoptedText(adoption, instance),
+      ...left,
+    ];
   }
   if (action === "upgrade" && changed) {
     return [`Upgraded the runtime file of ${instance}`];
@@ -68,10 +75,10 @@ export function outcomeText(outcome: Outcome): string[] {
 }
 
 function adoptedText({ adopted }: Adoption, instance: string): string[] {
-  if (adopted.length === 0) return [`Nothing to adopt in ${instance}`];
+  if (adopted.length === 0) return [`No device to adopt in ${instance}`];
   return adopted.map((device) => {
     const where = device.slot === null ? "" : ` in slot ${device.slot}`;
-    return `Adopted ${titleOf(device)} (${device.id})${where}: ${
+    return `Proven: ${titleOf(device)} (${device.id})${where}: ${
       detailsOf(device)
     }`;
   });

@@ -188,3 +188,33 @@ Deno.test("commandUsage() names every option and an example", () => {
     assertStringIncludes(text, present(command.examples[0]));
   }
 });
+
+Deno.test("outcomeText() tells what was adopted and what was left", () => {
+  const remaining = [{ what: "disk x", hint: "it has no device id" }];
+  const about = {
+    instance: "vm1",
+    action: "adopt" as const,
+    device: null,
+    warnings: [],
+  };
+  assertEquals(
+    report.outcomeText({
+      ...about,
+      changed: true,
+      adoption: { adopted: [PLAN.device], remaining },
+    }),
+    [
+      "Adopted 1 device of vm1",
+      `Proven: disk 1 "data" (${PLAN.device.id}) in slot 13: /srv/new.img, 64 MiB`,
+      "Left alone: disk x: it has no device id",
+    ],
+  );
+  assertEquals(
+    report.outcomeText({
+      ...about,
+      changed: false,
+      adoption: { adopted: [], remaining: [] },
+    }),
+    ["No device to adopt in vm1"],
+  );
+});
