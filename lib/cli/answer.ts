@@ -55,11 +55,21 @@ export interface Call {
   readonly terminal: Terminal;
   /** What `--verbose` and `--log` see. */
   readonly trace: Trace;
-  /** Carries out another one, by default as its command says. */
+  /** Carries out another one. */
   readonly perform: (
     invocation: Invocation,
-    act?: Handler,
+    how?: Performance,
   ) => Promise<Answer | undefined>;
+}
+
+/** How a command carries out another one. */
+export interface Performance {
+  /** Who does it. @default what its command names */
+  readonly act?: Handler | undefined;
+  /** Ends its waiting at once. @default the process's own */
+  readonly signal?: AbortSignal;
+  /** Takes the place of stderr. */
+  readonly err?: Terminal["err"];
 }
 
 /** Carries out one command; undefined if it wrote its own answer. */

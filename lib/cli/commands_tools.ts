@@ -39,6 +39,17 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     output: "stream",
   },
   {
+    name: "shell",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "QMP and these commands typed in, with the VM's events",
+    options: [],
+    examples: [
+      "kvm-hotplug shell vm1.example.com",
+      "kvm-hotplug shell /run/vm.qmp --verbose",
+    ],
+    output: "stream",
+  },
+  {
     name: "rpc",
     operands: [],
     summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",

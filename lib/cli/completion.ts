@@ -5,7 +5,6 @@
  * @module
  */
 
-import { titleOf } from "../device/select.ts";
 import { messageOf, usage } from "../errors.ts";
 import { listInstances } from "../operation/facts.ts";
 import { openMonitor } from "../operation/monitor.ts";
@@ -14,9 +13,9 @@ import { isJson } from "../qmp/message.ts";
 import type { Schema } from "../qmp/schema.ts";
 import { completeArgument } from "../qmp/schema_complete.ts";
 import { instancePaths, isInstanceName } from "../state/instance.ts";
-import { readRuntimeFile } from "../state/runtime_file.ts";
 import type { Answer, Call } from "./answer.ts";
 import { type Candidate, complete, FILES, type Lookups } from "./complete.ts";
+import { deviceWords } from "./device_words.ts";
 import { SCRIPTS } from "./completion_scripts.ts";
 import { reachOf } from "./requests.ts";
 import { printable } from "./text.ts";
@@ -69,13 +68,7 @@ function devicesOf(
   instance: string,
 ): Candidate[] {
   if (!isInstanceName(instance)) return [];
-  const content = readRuntimeFile(instancePaths(runDir, instance).runtime);
-  const list = kind === "disk" ? "disks" : "nics";
-  return (content?.runtime[list] ?? []).flatMap((entry) => {
-    const note = titleOf(entry);
-    const words = [String(entry.index), entry.name, entry.hvinfo.id];
-    return words.flatMap((word) => word === undefined ? [] : [{ word, note }]);
-  });
+  return deviceWords(instancePaths(runDir, instance).runtime, kind);
 }
 
 function lookupsIn(runDir: string): Lookups {

@@ -22,6 +22,7 @@ const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
   completion: async () => (await import("./completion.ts")).completion,
   check: async () => (await import("./check.ts")).check,
   events: async () => (await import("./events.ts")).events,
+  shell: async () => (await import("./shell.ts")).shell,
   help: async () => (await import("./help.ts")).help,
   qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,

@@ -66,8 +66,8 @@ export async function perform(
       invocation,
       terminal,
       trace,
-      perform: (inner, innerAct) =>
-        perform(inner, { ...terminal, readInput: noInput }, innerAct),
+      perform: (inner, { act: innerAct, ...how } = {}) =>
+        perform(inner, { ...terminal, ...how, readInput: noInput }, innerAct),
     });
     if (done === undefined) return undefined;
     if (change) trace.audit({ ...change, result: done.document });

@@ -139,7 +139,7 @@ class Server {
     if (this.#end.signal.aborted) {
       throw refuse("Not begun: the program was told to end");
     }
-    const done = await this.#call.perform(invocation, act);
+    const done = await this.#call.perform(invocation, { act });
     return done?.document ?? null;
   }
 }

@@ -97,9 +97,15 @@ function isWords(args: RawCommand["arguments"]): args is readonly KeyValue[] {
  *
  * @throws {UnknownCommandError} | {SchemaError}
  */
-async function prepare(command: RawCommand, qmp: QmpSession): Promise<Json> {
-  const { execute, arguments: args } = command;
-  const plain = await readSchema(qmp);
+async function prepare(
+  command: RawCommand,
+  plain: Schema,
+  qmp: QmpSession,
+): Promise<Json> {
+  const { execute, arguments: args, fd } = command;
+  if (fd !== undefined && isQuestion(execute)) {
+    throw unsupported(`${execute} takes no file descriptor`);
+  }
   if (plain.argumentsOf(execute) === undefined) {
     throw new UnknownCommandError(execute, plain.commands);
   }
@@ -137,24 +143,20 @@ function failed(command: string, error: unknown): unknown {
 }
 
 /**
- * Sends one command and returns what QEMU returned.
+ * Sends one command on a session and returns what QEMU returned.
  *
- * @param path the QMP socket
+ * @param schema that of the session's QEMU
  * @throws {UnknownCommandError} | {SchemaError} nothing was sent
  * @throws {HotplugError} status 4, `qmp-error`, or `interrupted` if the
  * outcome is unknown
  */
-export async function sendCommand(
-  path: string,
+export async function sendOn(
+  qmp: QmpSession,
+  schema: Schema,
   command: RawCommand,
-  options: MonitorOptions,
 ): Promise<unknown> {
   const { execute, fd } = command;
-  using qmp = await openMonitor(path, options);
-  if (fd !== undefined && isQuestion(execute)) {
-    throw unsupported(`${execute} takes no file descriptor`);
-  }
-  const args = await prepare(command, qmp).catch((error) => {
+  const args = await prepare(command, schema, qmp).catch((error) => {
     throw nothingChanged(error);
   });
   try {
@@ -162,4 +164,22 @@ export async function sendCommand(
   } catch (error) {
     throw failed(execute, error);
   }
+}
+
+/**
+ * Opens a session for one command, as {@linkcode sendOn} sends it.
+ *
+ * @param path the QMP socket
+ * @throws as {@linkcode sendOn}
+ */
+export async function sendCommand(
+  path: string,
+  command: RawCommand,
+  options: MonitorOptions,
+): Promise<unknown> {
+  using qmp = await openMonitor(path, options);
+  const schema = await readSchema(qmp).catch((error) => {
+    throw nothingChanged(error);
+  });
+  return await sendOn(qmp, schema, command);
 }

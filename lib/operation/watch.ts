@@ -8,7 +8,7 @@
 
 import { HotplugError } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { isJson, type QmpEvent } from "../qmp/message.ts";
+import type { QmpEvent } from "../qmp/message.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import { unixSocketConnections, unixSocketHolders } from "../sys/sock_diag.ts";
 import { pause } from "../sys/pause.ts";
@@ -62,112 +62,181 @@ function whoWaits(path: string): string | undefined {
   )?.command;
 }
 
-async function follow(
-  session: QmpSession,
-  path: string,
-  { signal, deadline, see, isWanted }: WatchOptions,
-): Promise<WatchEnd | { readonly waiting: string }> {
-  let since = 0;
-  for (;;) {
-    const left = deadline - performance.now();
-    const found = await session.waitEvent(() => true, {
-      timeoutMs: Math.max(Math.min(left, LOOK_MS), 0),
-      signal,
-      since,
-    });
-    if (found === "aborted") return "aborted";
-    if (found !== "timeout") {
-      since++;
-      const next = await see({ kind: "event", event: found });
-      if (next === "stop") return "stopped";
-      continue;
-    }
-    if (performance.now() >= deadline) return "timeout";
-    if (!isWanted()) return "stopped";
-    const waiting = whoWaits(path);
-    if (waiting !== undefined) return { waiting };
-  }
-}
-
 /** Whether the monitor is only in use, so that waiting makes sense. */
 function isInUse(error: unknown): boolean {
   return error instanceof HotplugError &&
     (error.code === "monitor-busy" || error.code === "monitor-timeout");
 }
 
-/** Queues for the monitor until it is free again. */
-async function reopen(
-  path: string,
-  options: WatchOptions,
-): Promise<QmpSession | WatchEnd> {
-  while (performance.now() < options.deadline) {
-    if (options.signal.aborted) return "aborted";
-    try {
-      return await openMonitor(path, options);
-    } catch (error) {
-      if (!isInUse(error)) return "ended";
-      await pause(LOOK_MS / 4, options.signal);
-    }
-  }
-  return "timeout";
+/** Work that needs the session, or needs it closed. */
+interface Job {
+  readonly needs: "session" | "free-monitor";
+  readonly run: (session: QmpSession) => Promise<void>;
+  /** Called instead if the watching has ended. */
+  readonly cancel: () => void;
 }
+
+/** What follow() stopped for. */
+type Pause =
+  | { readonly kind: "given-way"; readonly reason: string }
+  | { readonly kind: "job"; readonly job: Job };
 
 /**
- * Shows every event of a VM until told to stop.
- *
- * @param path the QMP socket
- * @throws {HotplugError} status 4 if the VM cannot be asked to begin with
+ * Shows every event of a VM until told to stop, and does other work on the
+ * same session between them.
  */
-export async function watch(
-  path: string,
-  options: WatchOptions,
-): Promise<WatchEnd> {
-  let session = await openMonitor(path, options);
-  try {
-    await options.begin(session);
-  } catch (error) {
-    session.close();
-    throw nothingChanged(error);
+export class Watcher {
+  readonly #path: string;
+  readonly #options: WatchOptions;
+  readonly #jobs: Job[] = [];
+  #wake = new AbortController();
+  #isOver = false;
+
+  /**
+   * Opens nothing yet.
+   *
+   * @param path the QMP socket
+   */
+  constructor(path: string, options: WatchOptions) {
+    this.#path = path;
+    this.#options = options;
   }
-  for (;;) {
-    const end = await followOnce(session, path, options);
-    if (typeof end === "string") return end;
-    const fromMs = Date.now();
-    const next = await reopen(path, options);
-    if (typeof next === "string") return next;
-    session = next;
-    const gap = { fromMs, toMs: Date.now(), reason: end.waiting };
-    if (await options.see({ kind: "gap", gap }) === "stop") {
+
+  /** Does work on the session, once no other is under way. */
+  do<T>(work: (session: QmpSession) => Promise<T>): Promise<T> {
+    return this.#enqueue("session", work);
+  }
+
+  /** Gives the monitor up while work is done; then there is a gap. */
+  without<T>(work: () => Promise<T>): Promise<T> {
+    return this.#enqueue("free-monitor", work);
+  }
+
+  #enqueue<T>(
+    needs: Job["needs"],
+    work: (session: QmpSession) => Promise<T>,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#jobs.push({
+      needs,
+      run: (session) => work(session).then(resolve, reject),
+      cancel: () => reject(new HotplugError("not-running", "The VM has ended")),
+    });
+    if (this.#isOver) this.#cancel();
+    this.#wake.abort();
+    return promise;
+  }
+
+  #cancel() {
+    for (const job of this.#jobs.splice(0)) job.cancel();
+  }
+
+  /**
+   * Watches until the end.
+   *
+   * @throws {HotplugError} status 4 if the VM cannot be asked to begin with
+   */
+  async run(): Promise<WatchEnd> {
+    const { signal, begin } = this.#options;
+    const stop = () => this.#wake.abort();
+    signal.addEventListener("abort", stop);
+    let session = await openMonitor(this.#path, this.#options);
+    try {
+      await begin(session).catch((error) => {
+        throw nothingChanged(error);
+      });
+      for (;;) {
+        const end = await this.#follow(session);
+        if (typeof end === "string") return end;
+        session.close();
+        const next = await this.#return(end, session);
+        if (typeof next === "string") return next;
+        session = next;
+      }
+    } finally {
+      signal.removeEventListener("abort", stop);
       session.close();
-      return "stopped";
+      this.#isOver = true;
+      this.#cancel();
     }
   }
-}
 
-async function followOnce(
-  session: QmpSession,
-  path: string,
-  options: WatchOptions,
-) {
-  try {
-    return await follow(session, path, options);
-  } catch (error) {
-    if (error instanceof QmpClosedError) return "ended";
-    throw error;
-  } finally {
-    session.close();
+  /** Comes back once the monitor is free again, and tells what was missed. */
+  async #return(
+    pause: Pause,
+    session: QmpSession,
+  ): Promise<QmpSession | WatchEnd> {
+    const fromMs = Date.now();
+    if (pause.kind === "job") await pause.job.run(session);
+    const next = await this.#reopen();
+    if (typeof next === "string") return next;
+    const reason = pause.kind === "job" ? "ourselves" : pause.reason;
+    const gap = { fromMs, toMs: Date.now(), reason };
+    if (await this.#options.see({ kind: "gap", gap }) === "go-on") return next;
+    next.close();
+    return "stopped";
   }
-}
 
-/** Names by which an event may speak of a device, most telling first. */
-const DEVICE_KEYS = ["device", "id", "node-name", "name", "path", "qom-path"];
+  /** Follows one session until its end, or until there is more to do. */
+  async #follow(session: QmpSession): Promise<WatchEnd | Pause> {
+    const { signal, see } = this.#options;
+    let since = 0;
+    try {
+      for (;;) {
+        const found = await this.#next(session, since);
+        if (signal.aborted) return "aborted";
+        if (found === "timeout" || found === "aborted") {
+          const end = await this.#between(session, found);
+          if (end !== undefined) return end;
+          continue;
+        }
+        since++;
+        const next = await see({ kind: "event", event: found });
+        if (next === "stop") return "stopped";
+      }
+    } catch (error) {
+      if (error instanceof QmpClosedError) return "ended";
+      throw error;
+    }
+  }
 
-/** Ids of devices that an event may be about. */
-export function idsOf({ data }: QmpEvent): string[] {
-  return DEVICE_KEYS.flatMap((key) => {
-    const value = isJson(data) ? data[key] : undefined;
-    if (typeof value !== "string") return [];
-    const inner = /^\/machine\/peripheral\/([^/]+)/.exec(value)?.[1];
-    return [inner ?? value];
-  });
+  async #next(session: QmpSession, since: number) {
+    const left = this.#options.deadline - performance.now();
+    if (this.#jobs.length === 0) this.#wake = new AbortController();
+    return await session.waitEvent(() => true, {
+      timeoutMs: Math.max(Math.min(left, LOOK_MS), 0),
+      signal: this.#wake.signal,
+      since,
+    });
+  }
+
+  /** What is done while no event comes. */
+  async #between(
+    session: QmpSession,
+    why: "timeout" | "aborted",
+  ): Promise<WatchEnd | Pause | undefined> {
+    const job = this.#jobs.shift();
+    if (job?.needs === "free-monitor") return { kind: "job", job };
+    await job?.run(session);
+    if (why === "aborted") return undefined;
+    if (performance.now() >= this.#options.deadline) return "timeout";
+    if (!this.#options.isWanted()) return "stopped";
+    const reason = whoWaits(this.#path);
+    return reason === undefined ? undefined : { kind: "given-way", reason };
+  }
+
+  /** Queues for the monitor until it is free again. */
+  async #reopen(): Promise<QmpSession | WatchEnd> {
+    const { deadline, signal } = this.#options;
+    while (performance.now() < deadline) {
+      if (signal.aborted) return "aborted";
+      try {
+        return await openMonitor(this.#path, this.#options);
+      } catch (error) {
+        if (!isInUse(error)) return "ended";
+        await pause(LOOK_MS / 4, signal);
+      }
+    }
+    return "timeout";
+  }
 }

@@ -21,7 +21,12 @@ const ROOMS = [
 /** What any room may import. */
 const COMMON = ["lib/errors.ts", "lib/version.ts"];
 
-const PACKAGES = ["@std/cli/parse-args", "@std/path/posix"];
+const PACKAGES = [
+  "@std/cli/parse-args",
+  "@std/path/posix",
+  "node:process",
+  "node:readline",
+];
 
 function roomOf(path: string): string | undefined {
   return /^lib\/([^/]+)\//.exec(path)?.[1];

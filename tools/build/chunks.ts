@@ -17,9 +17,14 @@ export interface Chunk {
   readonly code: string;
 }
 
-/** Whether a program can be joined: node: modules must be imported as usual. */
+/**
+ * Whether a program can be joined: what it imports statically must be its own.
+ * A node: module may be imported when it is needed.
+ */
 export function canJoin(chunks: readonly Chunk[]): boolean {
-  return !chunks.some(({ code }) => /["']node:|\bimport\.meta\b/.test(code));
+  return !chunks.some(({ code }) =>
+    /\b(?:from|import)\s*["']node:|\bimport\.meta\b/.test(code)
+  );
 }
 
 const STATIC_IMPORT = /^import(?:\{([^}]*)\}from)?"\.\/([^"]+)";/;

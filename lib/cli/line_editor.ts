@@ -1,0 +1,101 @@
+/**
+ * Lines that a person types, with editing and history, and output between them
+ * that does not tear the line being typed. Node's readline does the work.
+ *
+ * @module
+ */
+
+/** What a line editor is given. */
+export interface EditorOptions {
+  /** Stands before each line on a terminal. */
+  readonly prompt: string;
+  /** Words that could stand at the end of the line, and what they complete. */
+  readonly complete: (line: string) => Promise<[string[], string]>;
+  /** Ctrl-C was pressed. */
+  readonly interrupted: () => void;
+}
+
+/** Owns stdin and stdout until it is closed. */
+export interface LineEditor {
+  /** Whether a person types. */
+  readonly isTerminal: boolean;
+  /** The next line, undefined at the end of the input. */
+  next(): Promise<string | undefined>;
+  /** Writes lines above the one that is being typed. */
+  print(text: string): void;
+  /** Throws the line being typed away. */
+  clear(): void;
+  /** Gives stdin back; the next line is undefined. */
+  close(): void;
+}
+
+/** Lines in the order they came, for whoever asks for the next one. */
+class Queue {
+  readonly #lines: (string | undefined)[] = [];
+  #waiting: ((line: string | undefined) => void) | undefined;
+
+  put(line: string | undefined) {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined) this.#lines.push(line);
+    else waiting(line);
+  }
+
+  take(): Promise<string | undefined> {
+    if (this.#lines.length > 0) return Promise.resolve(this.#lines.shift());
+    return new Promise((resolve) => this.#waiting = resolve);
+  }
+}
+
+/** Opens an editor on this process's stdin and stdout. */
+export async function openEditor(options: EditorOptions): Promise<LineEditor> {
+  const readline = await import("node:readline");
+  const { stdin, stdout } = await import("node:process");
+  const isTerminal = Boolean(stdin.isTTY && stdout.isTTY);
+  const editor = readline.createInterface({
+    input: stdin,
+    output: stdout,
+    terminal: isTerminal,
+    prompt: isTerminal ? options.prompt : "",
+    historySize: 1000,
+    removeHistoryDuplicates: true,
+    completer: (
+      line: string,
+      done: (error: Error | null, found: [string[], string]) => void,
+    ) => {
+      options.complete(line).then(
+        (found) => done(null, found),
+        () => done(null, [[], line]),
+      );
+    },
+  });
+  const lines = new Queue();
+  editor.on("line", (line) => lines.put(line));
+  editor.on("close", () => lines.put(undefined));
+  editor.on("SIGINT", options.interrupted);
+  let asking = false;
+  return {
+    isTerminal,
+    async next() {
+      asking = true;
+      if (isTerminal) editor.prompt();
+      const line = await lines.take();
+      asking = false;
+      return line;
+    },
+    print(text) {
+      if (!isTerminal) return void stdout.write(text + "\n");
+      readline.cursorTo(stdout, 0);
+      readline.clearScreenDown(stdout);
+      stdout.write(text + "\n");
+      if (asking) editor.prompt(true);
+    },
+    clear() {
+      editor.write(null, { ctrl: true, name: "e" });
+      editor.write(null, { ctrl: true, name: "u" });
+      stdout.write("\n");
+      if (asking) editor.prompt();
+    },
+    close: () => editor.close(),
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * The shell's `help`: on commands of ours, and from QEMU's schema.
+ *
+ * @module
+ */
+
+import { unsupported } from "../errors.ts";
+import type { Schema } from "../qmp/schema.ts";
+import { commandHelp } from "../qmp/schema_help.ts";
+import { didYouMean } from "./nearest.ts";
+import { ownCommand, ownCommands } from "./shell_line.ts";
+import { table } from "./text.ts";
+import { commandUsage } from "./usage.ts";
+
+function overview(): string {
+  const rows = ownCommands().map(({ name, operands, summary }) => [
+    `  ${[name, ...operands.slice(1)].join(" ")}`,
+    summary,
+  ]);
+  return [
+    "On this VM, without its name:",
+    ...table(rows),
+    "Any QMP command, with KEY=VALUE words or one JSON object behind it:",
+    "  query-status",
+    "  set_link name=nic-003fc157-66a8-4e6d up=false",
+    "help COMMAND tells what a command takes; Tab completes; exit leaves.",
+  ].join("\n");
+}
+
+function said(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const [key = "", ...value] = word.split("=");
+      return [key, value.join("=")];
+    }),
+  );
+}
+
+function qmpHelp(
+  command: string,
+  words: readonly string[],
+  schema: Schema,
+): string {
+  const help = commandHelp(schema, command, said(words));
+  if (help === undefined) {
+    throw unsupported(
+      `No command ${JSON.stringify(command)}`,
+      didYouMean(command, schema.commands),
+    );
+  }
+  const { rows, tag, returns } = help;
+  return [
+    `${command} returns: ${returns}`,
+    ...(rows.length === 0
+      ? ["  no arguments"]
+      : table(rows.map((row) => ["  " + row[0], row[1], row[2]]))),
+    ...(tag === undefined ? [] : [
+      `  more by ${tag}: help ${command} ${tag}=…`,
+    ]),
+  ].join("\n");
+}
+
+/**
+ * Help on what the words name, or on the shell.
+ *
+ * @throws {HotplugError} `unsupported` if there is no such command
+ */
+export function helpText(
+  words: readonly string[],
+  schema: Schema | undefined,
+): string {
+  const [first] = words;
+  if (first === undefined) return overview();
+  const own = ownCommand(words);
+  if (own !== undefined) return commandUsage(own);
+  if (schema === undefined) throw unsupported(`No help on ${first}`);
+  return qmpHelp(first, words.slice(1), schema);
+}

@@ -1,0 +1,31 @@
+/**
+ * Which device an event is about.
+ *
+ * @module
+ */
+
+import { isJson, type QmpEvent } from "../qmp/message.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+
+/** Names by which an event may speak of a device, most telling first. */
+const DEVICE_KEYS = ["device", "id", "node-name", "name", "path", "qom-path"];
+
+function idsOf({ data }: QmpEvent): string[] {
+  return DEVICE_KEYS.flatMap((key) => {
+    const value = isJson(data) ? data[key] : undefined;
+    if (typeof value !== "string") return [];
+    const inner = /^\/machine\/peripheral\/([^/]+)/.exec(value)?.[1];
+    return [inner ?? value];
+  });
+}
+
+/** The recorded device an event is about, if it is one of these. */
+export function deviceOf(
+  event: QmpEvent,
+  entries: readonly DeviceEntry[],
+): DeviceEntry | undefined {
+  const ids = idsOf(event);
+  return entries.find(({ hvinfo }) =>
+    hvinfo.id !== undefined && ids.includes(hvinfo.id)
+  );
+}

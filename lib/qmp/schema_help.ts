@@ -1,0 +1,76 @@
+/**
+ * What QEMU's schema tells a person about a command.
+ *
+ * @module
+ */
+
+import type { Json } from "./message.ts";
+import type { Schema } from "./schema.ts";
+
+/** Longer lists of words are cut: `driver` has more than fifty. */
+const MAX_WORDS = 12;
+
+function wordList(words: readonly string[]): string {
+  const shown = words.slice(0, MAX_WORDS).join("|");
+  const more = words.length - MAX_WORDS;
+  return more > 0 ? `${shown}|… (${more} more)` : shown;
+}
+
+/** A type in a few words. */
+export function typeText(schema: Schema, name: string): string {
+  const type = schema.type(name);
+  switch (type?.kind) {
+    case "builtin":
+      return type.json === "value" ? "anything" : type.json;
+    case "enum":
+      return wordList(type.values);
+    case "array":
+      return `list of ${typeText(schema, type.element)}`;
+    case "alternate":
+      return type.types.map((one) => typeText(schema, one)).join(" or ");
+    case "object":
+      return "object";
+  }
+  return "anything";
+}
+
+/** One row of a command's help: name, whether it is needed, type. */
+export type HelpRow = readonly [string, string, string];
+
+/** What a command takes and returns. */
+export interface CommandHelp {
+  /** In the schema's order. */
+  readonly rows: readonly HelpRow[];
+  /** The argument whose value decides what else there is. */
+  readonly tag: string | undefined;
+  /** Type of what it returns. */
+  readonly returns: string;
+}
+
+/**
+ * Help on a command; undefined if there is no such command.
+ *
+ * @param said values of arguments that decide what else there is
+ */
+export function commandHelp(
+  schema: Schema,
+  command: string,
+  said: Json,
+): CommandHelp | undefined {
+  const type = schema.argumentsOf(command);
+  if (type === undefined) return undefined;
+  const found = schema.type(type);
+  const tag = found?.kind === "object" ? found.tag : undefined;
+  const open = tag !== undefined && !(tag in said);
+  const own = found?.kind === "object" ? found.members : [];
+  const members = open ? own : schema.membersOf(type, said);
+  return {
+    rows: members.map((member) => [
+      member.name,
+      member.optional ? "" : "needed",
+      typeText(schema, member.type),
+    ]),
+    tag: open ? tag : undefined,
+    returns: typeText(schema, schema.returnOf(command) ?? ""),
+  };
+}
