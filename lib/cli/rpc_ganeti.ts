@@ -8,6 +8,7 @@
 import { type HotplugError, unsupported } from "../errors.ts";
 import type { Request } from "../operation/request.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
+import { depthOf } from "../state/json_normal.ts";
 import type { Answer } from "./answer.ts";
 import type { Invocation } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
@@ -78,6 +79,15 @@ function kindOf(params: JsonObject): "disk" | "nic" {
   throw misfit('"dev_type"', "disk or nic", valueOf(params, "dev_type"));
 }
 
+/** The runtime file is to be read again, where it stands deeper. */
+const MAX_DEPTH = 32;
+
+function deviceOf(params: JsonObject): JsonObject {
+  const device = expectObject(valueOf(params, "device"), '"device"');
+  if (depthOf(device) <= MAX_DEPTH) return device;
+  throw misfit('"device"', `at most ${MAX_DEPTH} levels deep`, device);
+}
+
 /** Names of NIC files have at most three digits. */
 const MAX_SEQ = 999;
 
@@ -121,7 +131,7 @@ function deviceAction(
   instance: GanetiInstance,
 ): { readonly words: string; readonly act: Answering } {
   const [action, kind] = [actionOf(params), kindOf(params)];
-  const device = expectObject(valueOf(params, "device"), '"device"');
+  const device = deviceOf(params);
   const uuid = uuidOf(device, '"device"');
   const seq = seqOf(params);
   const { name } = instance;

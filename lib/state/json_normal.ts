@@ -45,3 +45,15 @@ export function normalized(node: JsonNode): JsonNode {
   }
   return node;
 }
+
+/** How many containers stand in one another; 0 for a scalar. */
+export function depthOf(node: JsonNode): number {
+  const inner = node.type === "array"
+    ? node.items
+    : node.type === "object"
+    ? node.members.map(({ value }) => value)
+    : undefined;
+  if (inner === undefined) return 0;
+  // One by one: as arguments of a call, millions would end our stack.
+  return 1 + inner.reduce((most, one) => Math.max(most, depthOf(one)), 0);
+}

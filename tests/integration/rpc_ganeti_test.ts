@@ -168,6 +168,11 @@ Deno.test("hotplug_supported says no where nothing can be plugged", async () => 
   assertMatch(String(text), /^Hotplug is not supported: .*acpi/i);
 });
 
+/** Lists in one another. */
+function deep(levels: number): unknown {
+  return levels === 0 ? 1 : [deep(levels - 1)];
+}
+
 Deno.test("hotplug_device refuses what no master sends", async () => {
   await using vm = new Instance();
   await using rpc = rpcOn(vm);
@@ -184,6 +189,7 @@ Deno.test("hotplug_device refuses what no master sends", async () => {
     [{ ...good, seq: 1.5 }, /"seq" must be/],
     [{ ...good, sequence: 1 }, /Unknown key "sequence" of hotplug_device/],
     [good, /"extra" must have a link/],
+    [{ ...good, device: { ...device, params: deep(40) } }, /levels deep/],
   ];
   for (const [params, message] of cases) {
     const answer = await rpc.call("hotplug_device", params);
