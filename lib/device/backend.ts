@@ -18,6 +18,20 @@ export function frontendId(qdev: string): string | undefined {
   return /^\/machine\/peripheral\/([^/]+)/.exec(qdev)?.[1];
 }
 
+/**
+ * Whether a drive of this name serves a device that has no id of its own, as
+ * `-drive if=ide` and `if=virtio` make it: it is in QEMU, and cannot be
+ * unplugged.
+ */
+export function servesUnnamed(
+  backends: readonly BlockBackend[],
+  id: string,
+): boolean {
+  return backends.some(({ device, qdev }) =>
+    device === id && qdev !== "" && frontendId(qdev) === undefined
+  );
+}
+
 /** A node-name that QEMU made up: nobody can delete such a node by name. */
 export function isMadeUp(nodeName: string): boolean {
   return nodeName === "" || nodeName.startsWith("#");

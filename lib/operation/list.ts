@@ -5,6 +5,7 @@
  * @module
  */
 
+import { servesUnnamed } from "../device/backend.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
@@ -77,7 +78,10 @@ function statusOf(
   own: OwnFacts | undefined,
 ): DeviceStatus {
   const { id, slot } = entry.hvinfo;
-  if (id === undefined || !qemu.deviceIds.has(id)) return "not-in-qemu";
+  if (id === undefined) return "not-in-qemu";
+  if (!qemu.deviceIds.has(id)) {
+    return servesUnnamed(qemu.block, id) ? "ok" : "not-in-qemu";
+  }
   const noted = own?.record.devices[entry.uuid?.toLowerCase() ?? ""];
   if (noted?.pending?.id === id) return "pending-removal";
   const live = qemu.pci.find((one) => one.id === id);

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { backendOf, isMadeUp } from "../device/backend.ts";
-import { refuse } from "../errors.ts";
+import { backendOf, isMadeUp, servesUnnamed } from "../device/backend.ts";
+import { refuse, unsupported } from "../errors.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
 import { member } from "../state/json_member.ts";
 import type { DiskEntry } from "../state/runtime.ts";
@@ -77,6 +77,17 @@ function wasPlugged({ node, link }: DiskEntry): boolean {
   return !ganeti && link !== null && !link.includes("/instance-disks/");
 }
 
+function refuseUnnamed(
+  { qemu }: Facts,
+  { id, title }: { id: string; title: string },
+) {
+  if (qemu.deviceIds.has(id) || !servesUnnamed(qemu.block, id)) return;
+  throw unsupported(
+    `Cannot remove ${title}: QEMU has it on a device without an id, which cannot be unplugged`,
+    "it was started so (-drive if=…), and stays until the VM ends",
+  );
+}
+
 function refuseBootDisk(
   facts: Facts,
   { entry, id, title }: { entry: DiskEntry; id: string; title: string },
@@ -107,6 +118,7 @@ export function planDiskRemove(
     entries: facts.content.runtime.disks,
     word: request.device,
     check: (chosen) => {
+      refuseUnnamed(facts, chosen);
       if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
     },
     backend: ({ id, uuid, entry }) => [

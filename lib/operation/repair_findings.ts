@@ -8,6 +8,7 @@
  * @module
  */
 
+import { servesUnnamed } from "../device/backend.ts";
 import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import { messageOf } from "../errors.ts";
@@ -42,7 +43,9 @@ function planOf(decision: Decision): Plan | undefined {
 /** A recorded device that QEMU does not have: what is left of it goes. */
 function vanished(facts: RepairFacts, entry: DeviceEntry): Finding[] {
   const { hvinfo: { id }, uuid, kind } = entry;
-  if (id === undefined || facts.qemu.deviceIds.has(id)) return [];
+  const { deviceIds, block } = facts.qemu;
+  if (id === undefined || deviceIds.has(id)) return [];
+  if (servesUnnamed(block, id)) return [];
   const what = `${
     titleOf(entry)
   } (${id}) is recorded, but QEMU has no such device`;

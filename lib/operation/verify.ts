@@ -5,7 +5,7 @@
  * @module
  */
 
-import { backendOf } from "../device/backend.ts";
+import { backendOf, servesUnnamed } from "../device/backend.ts";
 import { PC_BUS } from "../device/bus_slot.ts";
 import { titleOf } from "../device/select.ts";
 import type { NicFiles } from "../host/nic_file.ts";
@@ -66,7 +66,7 @@ function absent(facts: VerifyFacts, entry: DeviceEntry): Difference[] {
       hint: `adopt ${name} records what it can prove`,
     }];
   }
-  if (facts.drivers.has(id)) return [];
+  if (facts.drivers.has(id) || servesUnnamed(facts.qemu.block, id)) return [];
   return [{
     what: `${title} is recorded, but QEMU has no device ${id}`,
     hint: `${entry.kind} remove ${name} ${entry.uuid ?? entry.index}`,
@@ -162,6 +162,8 @@ function mediumOf(disk: DiskEntry, facts: VerifyFacts): Difference[] {
 function ofEntry(entry: DeviceEntry, facts: VerifyFacts): Difference[] {
   const gone = absent(facts, entry);
   if (gone.length > 0) return gone;
+  // A drive's device has no id by which to ask for more.
+  if (!facts.drivers.has(entry.hvinfo.id ?? "")) return [];
   return [
     ...driverOf(entry, facts),
     ...placeOf(entry, facts),

@@ -11,10 +11,12 @@ import {
   idOf,
   NEW_UUID,
   nic,
+  type PlainObject,
   planOf,
   planRefusal,
   present,
   qmpStep,
+  refusal,
   stepNames,
   stepOf,
   uuidOf,
@@ -340,4 +342,39 @@ Deno.test("planDiskRemove() says why a disk of the command line stays", () => {
   );
   assertStringIncludes(error.message, "kvm_cmd");
   assertStringIncludes(error.hint ?? "", "adopt vm1");
+});
+
+Deno.test("planDiskRemove() leaves a disk alone whose device has no id", () => {
+  const ide = {
+    qdev: "/machine/unattached/device[18]",
+    device: idOf("disk", 0),
+    nodeName: "#block181",
+    sizeBytes: 1,
+    file: "/srv/d0.img",
+  };
+  const qemu = { deviceIds: new Set<string>(), block: [ide] };
+  const spec = { disks: [disk(0, 12)], qemu };
+  const forced = request("0", { bootDisk: "forced" });
+  planRefusal(
+    "unsupported",
+    facts(spec),
+    (given) => planDiskRemove(forced, given),
+  );
+});
+
+Deno.test("planDiskRemove() knows a disk plugged before a migration", () => {
+  const id = idOf("disk", 0);
+  const argv = ["kvm", "-device", `virtio-blk-pci,id=${id}`];
+  const remove = (words: string[], more: PlainObject) =>
+    planDiskRemove(
+      request("0"),
+      facts({
+        disks: [disk(0, 12, more)],
+        qemu: { process: { pid: 1, argv: words } },
+      }),
+    );
+  const target = [...argv, "-incoming", "tcp:0:1"];
+  planOf(remove(target, {}));
+  refusal("refused", () => remove(argv, {}));
+  refusal("refused", () => remove(target, { serial_no: 1 }));
 });
