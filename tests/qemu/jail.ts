@@ -230,10 +230,39 @@ export async function assertUndone(
 }
 
 /** A NIC is refused, for want of getfd, before anything is changed. */
-export async function assertNicRefused(vm: Vm): Promise<void> {
+export async function assertNicRefused(vm: Vm): Promise<string> {
   const before = await traces(vm);
   const add = await tool(vm, "nic", "add", vm.name);
   assertEquals([add.status, add.json.error.code], [3, "unsupported"]);
   assertMatch(add.json.error.message, /getfd/);
   assertEquals(await traces(vm), before);
+  return add.json.error.message;
+}
+
+/** One line of `check`. */
+interface Requirement {
+  readonly ok: boolean;
+  readonly for: readonly string[];
+  readonly detail: string;
+}
+
+/**
+ * `check` says first what an addition of each kind says; undefined: it works.
+ *
+ * @returns how QEMU runs, by its account
+ */
+export async function assertChecked(
+  vm: Vm,
+  refused: { disk: string | undefined; nic: string | undefined },
+): Promise<Record<string, unknown>> {
+  const before = await traces(vm);
+  const { status, json } = await tool(vm, "check", vm.name);
+  const requirements: Requirement[] = json.requirements;
+  const said = (kind: string) =>
+    requirements.find((one) => !one.ok && one.for.includes(kind))?.detail;
+  assertEquals({ disk: said("disk"), nic: said("nic") }, refused);
+  const supported = refused.disk === undefined && refused.nic === undefined;
+  assertEquals([status, json.supported], [supported ? 0 : 3, supported]);
+  assertEquals(await traces(vm), before);
+  return json.qemu;
 }

@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "./each_release.ts";
 import {
+  assertChecked,
   assertNicRefused,
   assertRefused,
   assertUndone,
@@ -42,13 +43,15 @@ eachRelease("in a chroot, nothing passed: mknod and path", async (vm, t) => {
   const way = { image, source, via: "mknod", args: MKNOD };
   let node = "";
 
-  await t.step("refused in plain words", async () => {
+  await t.step("refused in plain words; check says the same", async () => {
+    const nic = await assertNicRefused(vm);
     for (const one of [image, source]) {
       const { code, message, hint } = await assertRefused(vm, one);
       assertEquals(code, "unsupported");
       assertMatch(message, /add-fd/);
       assertMatch(message, /chroot/);
       assertMatch(hint, /--via/);
+      await assertChecked(vm, { disk: message, nic });
     }
     await assertRefused(vm, source, "--via", "path");
     await assertRefused(vm, source, "--via", "chown");
@@ -136,8 +139,6 @@ eachRelease("in a chroot, nothing passed: mknod and path", async (vm, t) => {
     });
     await Deno.chmod(chroot, 0o700);
   });
-
-  await t.step("a NIC is refused", () => assertNicRefused(vm));
 }, { ...POOL.options, runDirOn: "tmpfs" });
 
 eachRelease("in a chroot on a nodev mount: a bind mount", async (vm, t) => {

@@ -1,7 +1,8 @@
 /** Machines that may not see the disk: the default way in, and NICs. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease } from "./each_release.ts";
 import {
+  assertChecked,
   CHROOT,
   hostTraces,
   loopDevice,
@@ -24,6 +25,22 @@ for (const { title, options } of [NOBODY, CHROOT, POOL]) {
     // A descriptor is handed over: nothing has to give way for it.
     const plugged = () => assertEquals(hostTraces(vm, image), before);
 
+    await t.step("check tells how it really runs", async () => {
+      const all = { disk: undefined, nic: undefined };
+      const qemu = await assertChecked(vm, all);
+      const { uid = 0, chroot } = options;
+      assertEquals(
+        [qemu.pid, qemu.uid, qemu.gid, qemu.root, qemu.uid_file],
+        [
+          ...[vm.pid, uid, uid, chroot ? vm.layout.chroot : "/"],
+          uid === 0 ? null : String(uid),
+        ],
+      );
+      const words = JSON.stringify(qemu.options);
+      assertEquals(/chroot/.test(words), chroot === true, words);
+      if (uid !== 0) assertMatch(words, new RegExp(`[ =]${uid}:${uid}`));
+    });
+
     await t.step("a file of root's, mode 0600", async () => {
       await useAndRemove(vm, { image, via: "fdset", plugged });
     });
@@ -34,7 +51,6 @@ for (const { title, options } of [NOBODY, CHROOT, POOL]) {
       await useAndRemove(vm, { image, source, via: "fdset", plugged });
     });
 
-    if (options === CHROOT.options) return;
     await t.step("a NIC, without an option ROM", async () => {
       const before = await traces(vm);
       const add = await tool(vm, "nic", "add", vm.name, "--mac", MAC);

@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "./each_release.ts";
 import {
+  assertChecked,
   assertNicRefused,
   assertRefused,
   assertUndone,
@@ -42,12 +43,14 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
   await using proxy = QmpProxy.start(vm.qmpPath);
   proxy.hook = hiding(...PASSING);
 
-  await t.step("refused in plain words", async () => {
+  await t.step("refused in plain words; check says the same", async () => {
     const { code, message, hint } = await assertRefused(vm, image);
     assertEquals(code, "unsupported");
     assertMatch(message, /add-fd/);
     assertMatch(message, /65534|nobody/);
     assertMatch(hint, /--via chown/);
+    const nic = await assertNicRefused(vm);
+    await assertChecked(vm, { disk: message, nic });
     await assertRefused(vm, image, "--via", "fdset");
     await assertRefused(vm, image, "--via", "path");
     await assertRefused(vm, image, "--via", "mknod");
@@ -141,8 +144,6 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
     assertEquals(remove.status, 0, remove.stdout);
     assertEquals(hostTraces(vm, other), now);
   });
-
-  await t.step("a NIC is refused", () => assertNicRefused(vm));
 }, NOBODY.options);
 
 eachRelease("as root, nothing passed: path", async (vm, t) => {
@@ -159,6 +160,7 @@ eachRelease("as root, nothing passed: path", async (vm, t) => {
 
   await t.step("also where only add-fd is missing", async () => {
     proxy.hook = hiding("add-fd");
+    await assertChecked(vm, { disk: undefined, nic: undefined });
     await useAndRemove(vm, { image, via: "path" });
   });
 
@@ -188,6 +190,7 @@ eachRelease("as root, nothing passed: path", async (vm, t) => {
       const { code, message } = await assertRefused(vm, image, ...args);
       assertEquals(code, "unsupported");
       assertMatch(message, /blockdev-add/);
+      await assertChecked(vm, { disk: message, nic: undefined });
     }
   });
 }, FREE.options);
