@@ -111,9 +111,19 @@ export function unsupported(message: string, hint?: string): HotplugError {
   return new HotplugError("unsupported", message, { hint });
 }
 
+/** Whether the kernel refused a call of ours or of the runtime's. */
+function isOfKernel(error: unknown): error is Error {
+  return error instanceof Error && "code" in error &&
+    typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
+}
+
 /** Any error as one that has a code. */
 export function named(error: unknown): HotplugError {
   if (error instanceof HotplugError) return error;
+  if (isOfKernel(error)) {
+    // No fd left, no memory, a broken disk: the node's fault, not ours.
+    return new HotplugError("host-error", error.message, { cause: error });
+  }
   return new HotplugError("internal", `Internal fault: ${messageOf(error)}`, {
     hint: "please report it, with the output of --verbose",
     cause: error,

@@ -83,14 +83,12 @@ function writeNicFile(directory: Fd, name: string, tap: string) {
   const temporary = `${name}.new`;
   ignore("ENOENT", () => unlink(temporary, { dir: directory }));
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-  {
+  try {
     using fd = openFile(temporary, flags, { dir: directory, mode: 0o600 });
     writeAll(fd, new TextEncoder().encode(tap));
-  }
-  try {
     rename(temporary, name, { dir: directory });
   } catch (error) {
-    unlink(temporary, { dir: directory });
+    ignore("ENOENT", () => unlink(temporary, { dir: directory }));
     throw error;
   }
 }
