@@ -6,6 +6,7 @@ import {
   loopDevice,
   NOBODY,
   openFolder,
+  ownerOf,
   POOL,
   rootImage,
   UUID,
@@ -73,3 +74,18 @@ for (const command of ["blockdev-add", "device_add"]) {
     await addAndDie(vm, { source: loop.path, args: MKNOD, command });
   }, { ...POOL.options, ...bare });
 }
+
+eachRelease("killed with the disk: repair gives all back", async (vm) => {
+  const folder = await openFolder(vm);
+  const image = await rootImage(`${folder}/d1.img`);
+  await using loop = await loopDevice(image);
+  const before = hostTraces(vm, loop.path);
+  const words = ["disk", "add", vm.name, loop.path, "--uuid", UUID, ...MKNOD];
+  const add = await tool(vm, ...words);
+  assertEquals([add.stderr, add.status], ["", 0], add.stdout);
+  assertEquals(ownerOf(vm.layout.chroot), "0:0 711");
+  await vm.kill();
+  const repair = await tool(vm, "repair", vm.name);
+  assertEquals(repair.status, 0, repair.stdout);
+  assertEquals(hostTraces(vm, loop.path), before);
+}, { ...POOL.options, guest: "none" });
