@@ -3,6 +3,24 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "./each_release.ts";
 import { snapshot } from "./snapshot.ts";
 import { resultOf, spawnTool, tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+/** Removes NIC 0 from a silent guest; returns once the guest was asked. */
+async function waitingRemoval(vm: Vm): Promise<Deno.ChildProcess> {
+  const process = spawnTool(vm, [
+    ...["nic", "remove", vm.name, "0", "--json", "--verbose"],
+    ...["--unplug-timeout", "600"],
+  ]);
+  // The request is out once QEMU has answered it: stderr shows it.
+  // Leaving the loop closes the pipe, which must not disturb the tool either.
+  const decoder = new TextDecoder();
+  let seen = "";
+  for await (const chunk of process.stderr) {
+    seen += decoder.decode(chunk);
+    if (/device_del.*\n.*"return"/.test(seen)) break;
+  }
+  return process;
+}
 
 eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
   const image = `${vm.runDir}/d1.img`;
@@ -122,16 +140,7 @@ eachRelease(
   async (vm) => {
     await tool(vm, "nic", "add", vm.name);
     await vm.guest("hotplug off");
-    const process = spawnTool(vm, [
-      ...["nic", "remove", vm.name, "0", "--json", "--verbose"],
-      ...["--unplug-timeout", "600"],
-    ]);
-    const decoder = new TextDecoder();
-    let seen = "";
-    for await (const chunk of process.stderr) {
-      seen += decoder.decode(chunk);
-      if (/device_del.*\n.*"return"/.test(seen)) break;
-    }
+    const process = await waitingRemoval(vm);
     await vm.qmp.execute("stop");
     const document = JSON.parse(await new Response(process.stdout).text());
     assertEquals((await process.status).code, 6);
@@ -159,18 +168,7 @@ eachRelease("SIGINT ends the waiting at once: status 6", async (vm) => {
   await vm.guest("hotplug off");
   const plugged = await snapshot(vm);
   const since = vm.qmp.events.length;
-  const process = spawnTool(vm, [
-    ...["nic", "remove", vm.name, "0", "--json", "--verbose"],
-    ...["--unplug-timeout", "600"],
-  ]);
-  // The request is out once QEMU has answered it: stderr shows it.
-  // Leaving the loop closes the pipe, which must not disturb the tool either.
-  const decoder = new TextDecoder();
-  let seen = "";
-  for await (const chunk of process.stderr) {
-    seen += decoder.decode(chunk);
-    if (/device_del.*\n.*"return"/.test(seen)) break;
-  }
+  const process = await waitingRemoval(vm);
   process.kill("SIGINT");
   const { code } = await process.status;
   assertEquals(code, 6);
@@ -178,6 +176,34 @@ eachRelease("SIGINT ends the waiting at once: status 6", async (vm) => {
   assertEquals(document.error.code, "unplug-pending");
   assertEquals(await snapshot(vm), plugged);
   assertEquals(vm.qmp.events.slice(since), []);
+});
+
+eachRelease("a removal killed while it waits stays pending", async (vm) => {
+  const add = await tool(vm, "nic", "add", vm.name);
+  await vm.guest("hotplug off");
+  const process = await waitingRemoval(vm);
+  process.kill("SIGKILL");
+  await process.status;
+  await process.stdout.cancel();
+  const all = await tool(vm, "list");
+  assertMatch(all.json.instances[0].attention, /interrupted: .* repair/);
+  const next = await tool(vm, "nic", "add", vm.name, "--unplug-timeout", "1");
+  assertEquals(next.status, 0, next.stdout);
+  assertMatch(next.json.warnings.join(), /nic remove of NIC 0.* left pending/);
+  assertEquals(next.json.device.slot === add.json.device.slot, false);
+  const statuses = async () => {
+    const { json } = await tool(vm, "list", vm.name);
+    return json.devices.map((one: { status: string }) => one.status);
+  };
+  assertEquals(await statuses(), ["pending-removal", "ok"]);
+  const waits = await tool(vm, "repair", vm.name);
+  assertEquals([waits.status, waits.json.pending.length], [0, 1]);
+  await vm.qmp.execute("system_reset");
+  await vm.qmp.waitEvent("DEVICE_DELETED", { device: add.json.device.id });
+  const repaired = await tool(vm, "repair", vm.name);
+  assertEquals([repaired.status, repaired.json.pending], [0, []]);
+  assertEquals(repaired.json.repaired.length, 1);
+  assertEquals(await statuses(), ["ok"]);
 });
 
 eachRelease("two calls at once share no slot and lose no entry", async (vm) => {
