@@ -1,0 +1,94 @@
+/** A disk that QEMU reaches by itself, as a client of an NBD server. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { until } from "../../tools/guest/deadline.ts";
+import { eachRelease } from "./each_release.ts";
+import { assertUsed, openFolder, POOL, rootImage, UUID } from "./jail.ts";
+import { snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+/** Serves an image by NBD on a unix socket. */
+async function serve(image: string, socket: string) {
+  const node = { driver: "file", "node-name": "image", filename: image };
+  const place = `addr.type=unix,addr.path=${socket}`;
+  const child = new Deno.Command("qemu-storage-daemon", {
+    args: [
+      ...["--blockdev", JSON.stringify(node)],
+      ...["--nbd-server", place],
+      ...["--export", "nbd,id=e,node-name=image,name=data,writable=on"],
+    ],
+  }).spawn();
+  const look = () => Deno.lstat(socket).catch(() => undefined);
+  const what = "the NBD server's socket";
+  await until(look, { timeoutMs: 10_000, what });
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.status;
+    },
+  };
+}
+
+const FOREIGN = "--not-migratable";
+
+/** The addition is refused before anything changed; returns its message. */
+async function refused(vm: Vm, ...words: string[]): Promise<string> {
+  const before = await snapshot(vm);
+  const add = await tool(vm, "disk", "add", vm.name, ...words);
+  assertEquals([add.status, add.json.changed], [3, false], add.stdout);
+  assertEquals(await snapshot(vm), before);
+  return add.json.error.message;
+}
+
+eachRelease("a disk by NBD is used and removed", async (vm, t) => {
+  const image = await rootImage(`${await openFolder(vm)}/d1.img`);
+  const socket = `${vm.runDir}/nbd.sock`;
+  await using _server = await serve(image, socket);
+  const uri = `nbd+unix:///data?socket=${socket}`;
+
+  await t.step("Ganeti could not repeat it: refused unless said", async () => {
+    const message = await refused(vm, uri);
+    assertMatch(message, /could not reach/);
+  });
+
+  await t.step("the guest reads and writes it", async () => {
+    const before = await snapshot(vm);
+    const words = ["disk", "add", vm.name, uri, "--uuid", UUID, FOREIGN];
+    const add = await tool(vm, ...words);
+    assertEquals(add.status, 0, add.stdout + add.stderr);
+    assertEquals(add.json.device.via, "uri");
+    await assertUsed(vm, image);
+    const list = await tool(vm, "list", vm.name);
+    const [device] = list.json.devices;
+    assertEquals(
+      [device.status, device.via, device.source],
+      ["ok", "uri", uri],
+    );
+    const again = await tool(vm, ...words);
+    assertEquals([again.status, again.json.changed], [0, false], again.stdout);
+    const remove = await tool(vm, "disk", "remove", vm.name, UUID);
+    assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
+    assertEquals(await snapshot(vm), before);
+  });
+
+  await t.step("an export that is not there is undone", async () => {
+    const before = await snapshot(vm);
+    const wrong = `nbd+unix:///none?socket=${socket}`;
+    const add = await tool(vm, "disk", "add", vm.name, wrong, FOREIGN);
+    assertEquals([add.status, add.json.error.code], [5, "qmp-error"]);
+    assertEquals(await snapshot(vm), before);
+  });
+});
+
+eachRelease("a disk by NBD is refused in a chroot", async (vm) => {
+  const image = await rootImage(`${await openFolder(vm)}/d1.img`);
+  const socket = `${vm.runDir}/nbd.sock`;
+  await using _server = await serve(image, socket);
+  const unix = `nbd+unix:///data?socket=${socket}`;
+  const message = await refused(vm, unix, FOREIGN);
+  assertMatch(message, /nbd\.sock.*(?:EACCES|ENOENT)/);
+  const named = await refused(vm, "nbd://localhost/data", FOREIGN);
+  assertMatch(named, /resolve localhost/);
+  const rbd = await refused(vm, "rbd:rbd/data");
+  assertMatch(rbd, /rbd/);
+}, { ...POOL.options, guest: "none" });
