@@ -46,8 +46,18 @@ export interface ChrootNode {
   readonly rootMode: number | null;
 }
 
-/** What must be given back when a disk is gone. */
-export type AccessRecord = GivenOwner | ChrootNode;
+/** A tap that QEMU opens by its name, and that stays without it. */
+export interface KeptTap {
+  /** The way that needs it. */
+  readonly way: "tap";
+  /** At most 15 characters. */
+  readonly name: string;
+  /** Who may open it; one of another's is not ours to remove. */
+  readonly uid: number;
+}
+
+/** What must be given back when a device is gone. */
+export type AccessRecord = GivenOwner | ChrootNode | KeptTap;
 
 /** Tells an inode from every other, and a node from another device's. */
 export function inodeKey({ device, inode, rdev }: FileStatus): string {

@@ -23,6 +23,8 @@ export interface Confinement {
   readonly userNamespace: "ours" | "another";
   /** In another one, our mounts are not its. */
   readonly mountNamespace: "ours" | "another";
+  /** In another one, our taps are not its. */
+  readonly networkNamespace: "ours" | "another";
   /** `Seccomp:` of its status: 0 none, 1 strict, 2 filter. */
   readonly seccomp: number;
   /** What its command line says of it, e.g. `-runas nobody`. */
@@ -69,7 +71,10 @@ export function credentialsOf(
 }
 
 /** Two processes are in the same namespace if these links read the same. */
-function namespace(pid: number, kind: "user" | "mnt"): "ours" | "another" {
+function namespace(
+  pid: number,
+  kind: "user" | "mnt" | "net",
+): "ours" | "another" {
   const ours = Deno.readLinkSync(`/proc/self/ns/${kind}`);
   const its = Deno.readLinkSync(`/proc/${pid}/ns/${kind}`);
   return ours === its ? "ours" : "another";
@@ -101,6 +106,7 @@ export function readConfinement(
       jail: same ? "none" : "chroot",
       userNamespace: namespace(pid, "user"),
       mountNamespace,
+      networkNamespace: namespace(pid, "net"),
       seccomp,
       options: confiningOptions(argv),
     };

@@ -11,12 +11,15 @@ import { ioctl } from "../sys/ioctl.ts";
 import { O } from "../sys/layout.ts";
 
 const TUNSETIFF = 0x400454ca;
+const TUNSETPERSIST = 0x400454cb;
+const TUNSETOWNER = 0x400454cc;
 const TUNGETFEATURES = 0x800454cf;
 
 const IFF_TAP = 0x0002;
 const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
 const IFF_MULTI_QUEUE = 0x0100;
+const IFF_PERSIST = 0x0800;
 /** The name must not exist yet; without it, a foreign tap would be joined. */
 const IFF_TUN_EXCL = 0x8000;
 
@@ -91,6 +94,60 @@ export function openTap({ name, queues, vnetHdr }: TapOptions): Tap {
   }
 }
 
+/** A tap that stays when nobody has it open. */
+export interface KeptTapOptions extends TapOptions {
+  /** At most 15 characters. */
+  readonly name: string;
+  /** Who may open it. */
+  readonly uid: number;
+}
+
+/**
+ * Makes a tap that stays, for another process to open by its name.
+ *
+ * @throws {SysError} EBUSY if the name exists; no tap is left then
+ */
+export function keepTap({ uid, ...options }: KeptTapOptions): void {
+  const { fds } = openTap(options);
+  try {
+    const [first] = fds;
+    if (first === undefined) throw new TypeError("a tap has a queue");
+    ioctl(first, TUNSETOWNER, uid, "TUNSETOWNER");
+    ioctl(first, TUNSETPERSIST, 1, "TUNSETPERSIST");
+  } finally {
+    for (const fd of fds) fd.close();
+  }
+}
+
+/** What the kernel shows of a tap: drivers/net/tun.c, tun_dev_attrs. */
+function readTap(name: string): { flags: number; owner: number } | undefined {
+  try {
+    const read = (file: string) =>
+      Deno.readTextFileSync(`/sys/class/net/${name}/${file}`).trim();
+    return { flags: Number(read("tun_flags")), owner: Number(read("owner")) };
+  } catch {
+    // It is gone, or no tap at all.
+    return undefined;
+  }
+}
+
+/**
+ * Removes a tap that was kept for somebody; one of another's, or one that does
+ * not stay by itself, is left alone. May be repeated.
+ *
+ * @throws {SysError} EBUSY while somebody has it open
+ */
+export function removeKeptTap(
+  { name, uid }: Pick<KeptTapOptions, "name" | "uid">,
+): void {
+  const there = readTap(name);
+  if (there?.owner !== uid || !isPersistent(name)) return;
+  const kept = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
+  using fd = openTun();
+  attach(fd, name, there.flags & kept);
+  ioctl(fd, TUNSETPERSIST, 0, "TUNSETPERSIST");
+}
+
 /** Opens the kernel's virtio-net accelerator; the caller owns the fd. */
 export function openVhostNet(): Fd {
   return openFile(VHOST_NET, O.RDWR);
@@ -119,18 +176,9 @@ export function interfaceExists(name: string): boolean {
   return exists(`/sys/class/net/${name}`);
 }
 
-/** IFF_PERSIST of linux/if_tun.h: it stays when nobody has it open. */
-const IFF_PERSIST = 0x0800;
-
 /** Whether a tap stays when its last fd is closed. */
 export function isPersistent(tap: string): boolean {
-  try {
-    const flags = Deno.readTextFileSync(`/sys/class/net/${tap}/tun_flags`);
-    return (Number(flags) & IFF_PERSIST) !== 0;
-  } catch {
-    // It has just gone, or is none.
-    return false;
-  }
+  return ((readTap(tap)?.flags ?? 0) & IFF_PERSIST) !== 0;
 }
 
 /** The bridge of the kernel that an interface is a port of, if it is one. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ChrootNode, GivenOwner } from "../host/access_record.ts";
+import type { ChrootNode, GivenOwner, KeptTap } from "../host/access_record.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { OwnChange, OwnPlace } from "../state/own_record.ts";
 
@@ -67,8 +67,30 @@ export interface RemoveNodeStep {
   readonly node: ChrootNode;
 }
 
-/** A step that lets QEMU get at a disk, or ends that. */
+/** Makes a tap that stays, for QEMU to open by its name. */
+export interface MakeTapStep {
+  /** Carried out by ./step_access_tap.ts. */
+  readonly kind: "make-tap";
+  /** What was recorded before. */
+  readonly tap: KeptTap;
+  /** Queue pairs, 1 to 32. */
+  readonly queues: number;
+  /** `on`: virtio-net headers, where the kernel has them. */
+  readonly vnetHdr: "on" | "off";
+}
+
+/** Removes such a tap. */
+export interface RemoveTapStep {
+  /** Carried out by ./step_access_tap.ts. */
+  readonly kind: "remove-tap";
+  /** What was recorded when it was made. */
+  readonly tap: KeptTap;
+}
+
+/** A step that lets QEMU get at a device, or ends that. */
 export type AccessStep =
+  | MakeTapStep
+  | RemoveTapStep
   | ProbePathStep
   | GiveOwnerStep
   | ReturnOwnerStep

@@ -42,6 +42,7 @@ const FOR_QEMU: readonly Step["kind"][] = [
   ...IN_QEMU,
   "give-owner",
   "make-node",
+  "make-tap",
   "own-record",
 ];
 

@@ -19,6 +19,7 @@ import {
 import { waysOf, type WayView } from "./check_ways.ts";
 import { askQemu } from "./ask_qemu.ts";
 import { completeFacts, expectRuntime, readNode } from "./facts.ts";
+import { readOwnTap } from "./facts_nic.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import { refuseForeignVm } from "./refusals.ts";
@@ -153,9 +154,11 @@ async function readCheckFacts(
     refuseForeignVm(facts);
   }
   const { process } = facts.qemu;
+  const confinement = process && readConfinement(process);
   return {
     ...facts,
-    confinement: process && readConfinement(process),
+    confinement,
+    ownTap: await readOwnTap(facts.qemu, confinement),
     ...tapSupport(),
   };
 }

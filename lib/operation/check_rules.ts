@@ -9,9 +9,11 @@ import { chooseSlot, PC_BUS, takenSlots } from "../device/bus_slot.ts";
 import { HotplugError } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { Facts } from "./facts.ts";
+import type { OwnTapFacts } from "./facts_nic.ts";
 import { refuseNoWay, takesFiles } from "./plan_access.ts";
 import { refuseNoTun } from "./plan_nic_network.ts";
 import { vhostOf } from "./plan_nic.ts";
+import { refuseNoTapWay, takesTaps, TAP_COMMANDS } from "./plan_nic_tap.ts";
 import {
   COMMANDS_OF,
   MACHINE_RULES,
@@ -25,6 +27,8 @@ import {
 export interface CheckFacts extends Facts {
   /** Undefined if QEMU's process is unknown. */
   readonly confinement: Confinement | undefined;
+  /** Undefined if taps are handed over open, or nothing tells. */
+  readonly ownTap: OwnTapFacts | undefined;
   /** /dev/net/tun is there. */
   readonly tun: boolean;
   /** /dev/vhost-net is there. */
@@ -83,6 +87,21 @@ function commandRules(purposes: readonly Purpose[]): CheckRule[] {
 const COMMAND_RULES = [["disk"], ["nic"], BOTH].flatMap((purposes) =>
   commandRules(purposes as readonly Purpose[])
 );
+
+/** A word for each: what handing over needs, and the way itself. */
+const NIC_ACCESS = [...TAP_COMMANDS, "nic-access"].map((name): CheckRule => ({
+  name,
+  for: ["nic"],
+  refuse: (facts) => {
+    if (!facts.qemu.commands.has(name)) refuseNoTapWay(facts);
+  },
+  state: (facts) =>
+    facts.qemu.commands.has(name)
+      ? "the monitor has it"
+      : takesTaps(facts)
+      ? "the monitor takes open taps"
+      : "QEMU opens taps by their names",
+}));
 
 const TUN: CheckRule = {
   name: "tun",
@@ -146,6 +165,7 @@ function forBoth(rule: Rule): CheckRule {
 const RULES: readonly CheckRule[] = [
   ...STATE_RULES.map(forBoth),
   ...COMMAND_RULES,
+  ...NIC_ACCESS,
   TUN,
   VHOST,
   ...MACHINE_RULES.map(forBoth),

@@ -6,12 +6,45 @@
 
 import { HotplugError } from "../errors.ts";
 import { type Confinement, readConfinement } from "../host/confinement.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
 import { ganetiScript, isProgram } from "../host/network.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import { runtimeDir } from "../state/instance.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
-import { type Facts, listInstances } from "./facts.ts";
+import { type Facts, listInstances, type QemuFacts } from "./facts.ts";
+import { whoIs } from "./facts_own.ts";
 import type { NicAdd } from "./request.ts";
+
+/** Whether QEMU can open a tap by itself, where it has to. */
+export interface OwnTapFacts {
+  /** Whom it was asked for. */
+  readonly qemu: ProcessIdentity | null;
+  /** Why it cannot, undefined if it can. */
+  readonly tun: string | undefined;
+  /** Likewise of the accelerator. */
+  readonly vhost: string | undefined;
+}
+
+/**
+ * Asks whether QEMU can open taps itself.
+ *
+ * @returns undefined if it is handed open ones, or its process is unknown
+ */
+export async function readOwnTap(
+  { commands, process }: QemuFacts,
+  confinement: Confinement | undefined,
+): Promise<OwnTapFacts | undefined> {
+  if (commands.has("getfd") && commands.has("closefd")) return undefined;
+  if (confinement === undefined) return undefined;
+  const { seesAsQemu } = await import("../host/reach.ts");
+  const look = (path: string) =>
+    seesAsQemu(confinement, { path, access: "rw" });
+  return {
+    qemu: await whoIs(process),
+    tun: look("/dev/net/tun"),
+    vhost: look("/dev/vhost-net"),
+  };
+}
 
 /** What adding a NIC depends on. */
 export interface NicAddFacts extends Facts {
@@ -29,6 +62,8 @@ export interface NicAddFacts extends Facts {
   readonly scriptUsable: boolean;
   /** Undefined if QEMU's process is unknown. */
   readonly confinement: Confinement | undefined;
+  /** Undefined if the tap goes open, or nothing tells. */
+  readonly ownTap: OwnTapFacts | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
 }
@@ -50,7 +85,12 @@ function readMacs(runDir: string): Map<string, string> {
 }
 
 /** Adds what plugging a NIC depends on. */
-export function readNicAddFacts(facts: Facts, request: NicAdd): NicAddFacts {
+export async function readNicAddFacts(
+  facts: Facts,
+  request: NicAdd,
+): Promise<NicAddFacts> {
+  const { process } = facts.qemu;
+  const confinement = process && readConfinement(process);
   const macs = readMacs(facts.paths.runDir);
   for (const nic of facts.content.runtime.nics) {
     if (nic.mac !== undefined) {
@@ -64,7 +104,8 @@ export function readNicAddFacts(facts: Facts, request: NicAdd): NicAddFacts {
     bridgeExists: request.link !== undefined && isBridge(request.link),
     ganetiScript: ganetiScript(),
     scriptUsable: request.script !== undefined && isProgram(request.script),
-    confinement: facts.qemu.process && readConfinement(facts.qemu.process),
+    confinement,
+    ownTap: await readOwnTap(facts.qemu, confinement),
     macs,
   };
 }

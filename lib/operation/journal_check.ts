@@ -11,13 +11,17 @@ import { isUuid } from "../device/select.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
-import { checkAccess, checkDevice, checkProcess } from "../state/own_check.ts";
+import { checkDevice, checkProcess } from "../state/own_check.ts";
 import { isLeftover, isStagedName } from "./leftover.ts";
+import { ACCESS_CHECKS } from "./journal_check_access.ts";
 import type { Step } from "./step.ts";
 import {
+  absolute,
   accepted,
+  anything,
   type Check,
   dictionary,
+  LINE,
   object,
   orNull,
   text,
@@ -29,13 +33,8 @@ import {
 const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 /** linux/if.h, without what a path or a shell takes for something else. */
 export const TAP: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
-/** One line without control characters. */
-export const LINE: RegExp = /^[ -\x7e\xa0-\uffff]{0,4096}$/;
 
 const id = text(ID);
-const anything: Check = () => true;
-const absolute: Check = (value) =>
-  text(LINE)(value) && String(value).startsWith("/");
 const uuid: Check = (value) => typeof value === "string" && isUuid(value);
 
 /** What each command of a plan takes; others are in no plan. */
@@ -121,12 +120,6 @@ function change(value: unknown): boolean {
   return false;
 }
 
-/** What was changed on this node for a disk, in this way. */
-function accessBy(way: "chown" | "mknod"): Check {
-  const fits = accepted((one) => checkAccess(one, "access"));
-  return (value) => isJson(value) && value.way === way && fits(value);
-}
-
 const tapName: Check = (value) =>
   text(TAP)(value) || object({ value: word("tap") })(value);
 const SEQ = /^\d{1,3}$/;
@@ -203,17 +196,7 @@ function checksFor(
     "await-tap-gone": object({ kind, tap: text(TAP) }),
     "stage-state": object(staged),
     "commit-state": object({ ...staged, inverse: change }),
-    "probe-path": object({
-      kind,
-      pid: whole(1, 2 ** 22),
-      path: absolute,
-      identity: text(LINE),
-      access: word("rw", "ro"),
-    }),
-    "give-owner": object({ kind, given: accessBy("chown") }),
-    "return-owner": object({ kind, given: accessBy("chown") }),
-    "make-node": object({ kind, node: accessBy("mknod") }),
-    "remove-node": object({ kind, node: accessBy("mknod") }),
+    ...ACCESS_CHECKS,
     "remove-leftover": object({
       kind,
       path: (value) => isLeftover(value, paths),

@@ -16,9 +16,9 @@ import {
   JOURNALED_VALUES,
   type JournalHeader,
 } from "./journal.ts";
-import { LINE, stepFault, TAP } from "./journal_check.ts";
+import { stepFault, TAP } from "./journal_check.ts";
 import type { Plan } from "./plan.ts";
-import { dictionary, orNull, text } from "./value_check.ts";
+import { dictionary, LINE, orNull, text } from "./value_check.ts";
 
 /** An operation that did not come to its end. */
 export interface LeftJournal extends JournalHeader {

@@ -56,6 +56,8 @@ export function endAccessSteps(own: OwnFacts, uuid: string): Step[] {
       return [{ kind: "return-owner", given: access }];
     case "mknod":
       return removeNode(own, uuid, access);
+    case "tap":
+      return [{ kind: "remove-tap", tap: access }];
     default:
       return access satisfies never;
   }

@@ -4,12 +4,7 @@
  * @module
  */
 
-import type {
-  AccessRecord,
-  ChrootNode,
-  GivenOwner,
-  Via,
-} from "../host/access_record.ts";
+import type { ChrootNode, GivenOwner, Via } from "../host/access_record.ts";
 import { type Confinement, confinementText } from "../host/confinement.ts";
 import { refuse } from "../errors.ts";
 import type { OwnDevice } from "../state/own_record.ts";
@@ -78,7 +73,7 @@ export function probe(
 function noteStep(
   facts: DiskAddFacts,
   qemu: AccessFacts["qemu"],
-  { uuid, access }: { uuid: string; access: AccessRecord },
+  { uuid, access }: { uuid: string; access: GivenOwner | ChrootNode },
 ): OwnRecordStep {
   const before = facts.own.record.devices[uuid] ?? null;
   const after: OwnDevice = { kind: "disk", via: access.way, access };

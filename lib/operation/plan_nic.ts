@@ -6,9 +6,7 @@
 
 import { nicEntry } from "../device/entry.ts";
 import {
-  fdNames,
   isParavirtual,
-  netdevArguments,
   type NicDevice,
   nicDeviceArguments,
   nicDriver,
@@ -20,7 +18,8 @@ import { duplicate, refuse } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./facts_nic.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
-import { networkSteps, refuseNode } from "./plan_nic_network.ts";
+import { refuseNode } from "./plan_nic_network.ts";
+import { refuseNoTapWay, tapSteps } from "./plan_nic_tap.ts";
 import type { Decision } from "./plan.ts";
 import {
   alreadyThere,
@@ -28,7 +27,6 @@ import {
   newIdentity,
   planAddition,
 } from "./plan_addition.ts";
-import { command, qmpStep } from "./plan_common.ts";
 import type { NicAdd } from "./request.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { Step } from "./step.ts";
@@ -122,33 +120,13 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   };
 }
 
-function fdSteps(nic: NicDevice): Step[] {
-  const names = fdNames(nic);
-  const step = (fdname: string, fd: string): Step => ({
-    ...qmpStep("getfd", { fdname }, command("closefd", { fdname })),
-    fd,
-  });
-  return [
-    ...names.tap.map((name, queue) => step(name, `tap:${queue}`)),
-    ...names.vhost.map((name, queue) => step(name, `vhost:${queue}`)),
-  ];
-}
-
 function addSteps(
   facts: NicAddFacts,
   request: NicAdd,
   nic: NicDevice,
 ): Step[] {
-  const { hvparams } = facts.content.runtime;
-  const vnetHdr = request.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off");
-  const { queues, id } = nic;
-  const name = request.tap ?? null;
   return [
-    { kind: "open-tap", name, queues, vnetHdr },
-    ...(nic.vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
-    ...networkSteps(facts, request, nic),
-    ...fdSteps(nic),
-    qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
+    ...tapSteps(facts, request, nic),
     deviceStep(nicDeviceArguments(nic)),
     ...nicFilesStep(facts, {
       added: { value: "tap" },
@@ -164,6 +142,7 @@ function addSteps(
  */
 export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   refuseImpossible(facts, "nic-add");
+  refuseNoTapWay(facts);
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, twin);
   refuseNode(facts, request);

@@ -8,6 +8,7 @@ import type { Facts } from "./facts.ts";
 import { netdevOf } from "./netdev.ts";
 import type { Decision } from "./plan.ts";
 import { qmpStep } from "./plan_common.ts";
+import { endAccessSteps } from "./plan_access_end.ts";
 import { planRemoval } from "./plan_removal.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import type { NicRemove } from "./request.ts";
@@ -34,8 +35,9 @@ export function planNicRemove(request: NicRemove, facts: Facts): Decision {
     kind: "nic",
     entries: facts.content.runtime.nics,
     word: request.device,
-    backend: ({ id, entry }) => [
+    backend: ({ id, uuid, entry }) => [
       ...nicBackendSteps(facts, id),
+      ...endAccessSteps(facts.own, uuid.toLowerCase()),
       ...nicFilesStep(facts, { removed: entry.index }),
     ],
     strayBackend: request.unrecorded === "forced"

@@ -43,7 +43,8 @@ export async function prepare(
     case "nic-add": {
       const { readNicAddFacts } = await import("./facts_nic.ts");
       const { planNicAdd } = await import("./plan_nic.ts");
-      return (facts) => planNicAdd(request, readNicAddFacts(facts, request));
+      return async (facts) =>
+        planNicAdd(request, await readNicAddFacts(facts, request));
     }
     case "nic-remove": {
       const { planNicRemove } = await import("./plan_nic_remove.ts");

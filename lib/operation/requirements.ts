@@ -114,9 +114,8 @@ export const COMMANDS_OF: Readonly<Record<Operation, readonly string[]>> = {
   // The way to the disk may need more: ./plan_access.ts.
   "disk-add": ["blockdev-add", "blockdev-del", "device_add", "device_del"],
   "disk-remove": ["device_del", "blockdev-del"],
+  // The way to the tap may need more: ./plan_nic_tap.ts.
   "nic-add": [
-    "getfd",
-    "closefd",
     "netdev_add",
     "netdev_del",
     "device_add",

@@ -10,6 +10,7 @@ import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
 import type { AccessStep, OwnRecordStep } from "./access_steps.ts";
 import { accessVerbs } from "./step_access.ts";
+import { accessTapVerbs } from "./step_access_tap.ts";
 import { type BlockStep, blockVerbs } from "./step_block.ts";
 import { type CreateStateStep, createVerbs } from "./step_create.ts";
 import { hostVerbs } from "./step_host.ts";
@@ -233,6 +234,7 @@ const VERBS: VerbTable = {
   ...ownVerbs,
   ...repairVerbs,
   ...accessVerbs,
+  ...accessTapVerbs,
 };
 
 /** The verbs of a step's kind. */

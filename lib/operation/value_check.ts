@@ -61,3 +61,13 @@ export function dictionary(key: RegExp, check: Check): Check {
     isJson(value) &&
     Object.entries(value).every(([name, one]) => key.test(name) && check(one));
 }
+
+/** One line without control characters. */
+export const LINE: RegExp = /^[ -\x7e\xa0-\uffff]{0,4096}$/;
+
+/** Whatever it is. */
+export const anything: Check = (): boolean => true;
+
+/** An absolute path. */
+export const absolute: Check = (value): boolean =>
+  text(LINE)(value) && String(value).startsWith("/");

@@ -101,6 +101,8 @@ const INODE = /^\d+:\d+ \d+ \d+:\d+$/;
 const RDEV = /^\d{1,4}:\d{1,7}$/;
 /** QEMU's ids: letter first, at most 31 characters for a block node. */
 const DEVICE_ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+/** A name of ours or of `--tap`: no path, no pattern of the kernel. */
+const TAP = /^(?!\.\.?$)[A-Za-z0-9._-]{1,15}$/;
 const BOOT = /^[0-9a-f-]{36}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 const LIMIT = /^[a-z][a-z-]{0,31}$/;
@@ -108,7 +110,15 @@ const LIMIT = /^[a-z][a-z-]{0,31}$/;
 /** Checks what was changed on the node for a disk. @throws {RecordFault} */
 export function checkAccess(value: unknown, what: string): AccessRecord {
   const data = expectData(value, what);
-  const way = expectWord(data.way, ["chown", "mknod"] as const, `${what}.way`);
+  const ways = ["chown", "mknod", "tap"] as const;
+  const way = expectWord(data.way, ways, `${what}.way`);
+  if (way === "tap") {
+    return {
+      way,
+      name: expectText(data.name, TAP, `${what}.name`),
+      uid: expectWhole(data.uid, MAX_ID, `${what}.uid`),
+    };
+  }
   if (way === "chown") {
     return {
       way,

@@ -184,6 +184,22 @@ eachRelease("as root, nothing passed: path", async (vm, t) => {
     assertEquals(await traces(vm, image), before);
   });
 
+  await t.step("a NIC goes by its tap's name", async () => {
+    proxy.hook = hiding(...PASSING);
+    const before = await traces(vm);
+    const words = ["nic", "add", vm.name, "--uuid", UUID, "--no-vhost"];
+    const add = await tool(vm, ...words);
+    assertEquals([add.stderr, add.status], ["", 0], add.stdout);
+    const { mac, tap } = add.json.device;
+    await vm.waitGuest(`grep -q ${mac} /sys/class/net/*/address`);
+    const list = await tool(vm, "list", vm.name);
+    const [device] = list.json.devices;
+    assertEquals([device.status, device.tap], ["ok", tap]);
+    const remove = await tool(vm, "nic", "remove", vm.name, UUID);
+    assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
+    assertEquals(await traces(vm), before);
+  });
+
   await t.step("nothing goes without blockdev-add", async () => {
     proxy.hook = hiding("blockdev-add");
     for (const args of [[], CHOWN, ["--via", "path"]]) {

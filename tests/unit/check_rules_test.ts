@@ -8,17 +8,26 @@ import {
 } from "../../lib/operation/check_rules.ts";
 import { waysOf } from "../../lib/operation/check_ways.ts";
 import type { AccessFacts } from "../../lib/operation/facts_access.ts";
+import type { OwnTapFacts } from "../../lib/operation/facts_nic.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
 import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
 import {
   diskAdd,
   diskAddFacts,
   facts,
   type FactsSpec,
+  idOf,
+  nic,
   nicAdd,
   nicAddFacts,
   planOf,
+  planRefusal,
   qmpStep,
+  stepNames,
+  stepOf,
+  uuidOf,
 } from "./support.ts";
 
 const FREE: Confinement = {
@@ -28,6 +37,7 @@ const FREE: Confinement = {
   jail: "none",
   userNamespace: "ours",
   mountNamespace: "ours",
+  networkNamespace: "ours",
   seccomp: 0,
   options: [],
 };
@@ -41,11 +51,19 @@ type Case = FactsSpec & {
   readonly confinement?: Confinement;
   readonly tun?: boolean;
   readonly vhost?: boolean;
+  readonly ownTap?: OwnTapFacts;
 };
 
+/** What the node is like, and what else differs. */
+function split(spec: Case) {
+  const { confinement = FREE, tun = true, vhost = true, ownTap, ...more } =
+    spec;
+  return { node: { confinement, tun, vhost, ownTap }, more };
+}
+
 function checkFacts(spec: Case): CheckFacts {
-  const { confinement = FREE, tun = true, vhost = true, ...more } = spec;
-  return { ...facts(more), confinement, tun, vhost };
+  const { node, more } = split(spec);
+  return { ...facts(more), ...node };
 }
 
 function without(...names: string[]) {
@@ -72,7 +90,8 @@ function seen(confinement: Confinement): AccessFacts {
 
 /** What adding says, empty if it can be done. */
 function refusalOf(kind: "disk" | "nic", spec: Case): string {
-  const { confinement = FREE, tun = true, vhost = true, ...more } = spec;
+  const { node, more } = split(spec);
+  const { confinement } = node;
   const opensItself = ["add-fd", "remove-fd", "query-fdsets"]
     .some((name) => more.qemu?.commands?.has(name) === false);
   try {
@@ -80,7 +99,6 @@ function refusalOf(kind: "disk" | "nic", spec: Case): string {
       const access = opensItself ? { access: seen(confinement) } : {};
       planDiskAdd(diskAdd(), diskAddFacts({ ...more, ...access }));
     } else {
-      const node = { tun, vhost, confinement };
       planNicAdd(nicAdd(), nicAddFacts({ ...more, node }));
     }
     return "";
@@ -89,6 +107,8 @@ function refusalOf(kind: "disk" | "nic", spec: Case): string {
     throw error;
   }
 }
+
+const CAN: OwnTapFacts = { qemu: null, tun: undefined, vhost: undefined };
 
 const CASES: Readonly<Record<string, Case>> = {
   "all is well": {},
@@ -106,7 +126,17 @@ const CASES: Readonly<Record<string, Case>> = {
     ...without("add-fd", "remove-fd", "query-fdsets"),
     confinement: JAILED,
   },
-  "no getfd": without("getfd"),
+  "no getfd, which tells nothing": without("getfd"),
+  "no closefd, and QEMU opens taps": { ...without("closefd"), ownTap: CAN },
+  "no getfd, and QEMU opens no taps": {
+    ...without("getfd"),
+    ownTap: { ...CAN, tun: "open /dev/net/tun: EACCES" },
+  },
+  "no getfd, in another network": {
+    ...without("getfd", "closefd"),
+    ownTap: CAN,
+    confinement: { ...FREE, networkNamespace: "another" },
+  },
   "no blockdev-add, no netdev_del": without("blockdev-add", "netdev_del"),
   "no device_del": without("device_del"),
   "no commands": { qemu: { commands: new Set() } },
@@ -163,4 +193,69 @@ Deno.test("planNicAdd() sees a chroot that the hvparams deny, and none they clai
   };
   assertEquals(romfile(JAILED, false), "");
   assertEquals(romfile(FREE, true), undefined);
+});
+
+Deno.test("planNicAdd() makes a tap that QEMU opens where it takes no fd", () => {
+  const node = { confinement: NOBODY, ownTap: CAN };
+  const given = nicAddFacts({ ...without("getfd"), node });
+  const made = planOf(planNicAdd(nicAdd({ queues: 2 }), given));
+  assertEquals(stepNames(made), [
+    "stage-state",
+    "own-record",
+    "make-tap",
+    "bridge-port",
+    "netdev_add",
+    "device_add",
+    "nic-files",
+    "verify-device",
+    "commit-state",
+  ]);
+  const { tap } = stepOf(made, "make-tap");
+  assertEquals(tap, { way: "tap", name: "tapabcdefgh", uid: 65534 });
+  assertEquals(stepOf(made, "own-record").change.after?.access, tap);
+  const { ifname, script, downscript, queues, vhost } =
+    qmpStep(made, "netdev_add").arguments;
+  assertEquals(
+    [ifname, script, downscript, queues, vhost],
+    [tap.name, "no", "no", 2, false],
+  );
+  const named = planOf(planNicAdd(nicAdd({ tap: "mine" }), given));
+  assertEquals(stepOf(named, "make-tap").tap.name, "mine");
+});
+
+Deno.test("planNicAdd() gives no vhost to a QEMU that cannot open it", () => {
+  const ownTap = { ...CAN, vhost: "open /dev/vhost-net: EACCES" };
+  const given = nicAddFacts({
+    ...without("getfd"),
+    node: { confinement: NOBODY, ownTap },
+  });
+  const error = planRefusal(
+    "refused",
+    given,
+    (one) =>
+      planNicAdd(
+        nicAdd({ vhost: "on" }),
+        one as ReturnType<typeof nicAddFacts>,
+      ),
+  );
+  assertStringIncludes(error.message, "EACCES");
+  planOf(planNicAdd(nicAdd({ vhost: "off" }), given));
+});
+
+Deno.test("planNicRemove() removes the tap that was made for QEMU", () => {
+  const uuid = uuidOf("nic", 0);
+  const access = { way: "tap", name: "tapabcdefgh", uid: 0 } as const;
+  const record = {
+    ...EMPTY_RECORD,
+    devices: { [uuid]: { kind: "nic", access } },
+  } as const;
+  const own = { ...facts().own, record };
+  const netdevs = new Map([[idOf("nic", 0), { tap: undefined, queues: 1 }]]);
+  const given = facts({ nics: [nic(0, 13)], own, qemu: { netdevs } });
+  const request = { kind: "nic-remove", instance: "vm1", device: "0" } as const;
+  const made = planOf(planNicRemove(request, given));
+  const names = stepNames(made);
+  assertEquals(names.indexOf("remove-tap"), names.indexOf("netdev_del") + 1);
+  assertEquals(stepOf(made, "remove-tap").tap, access);
+  assertEquals(stepOf(made, "own-record").change.after, null);
 });

@@ -45,6 +45,7 @@ function confinement(more: Partial<Confinement> = {}): Confinement {
     jail: "none",
     userNamespace: "ours",
     mountNamespace: "ours",
+    networkNamespace: "ours",
     seccomp: 0,
     options: [],
     ...more,

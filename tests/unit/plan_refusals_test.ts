@@ -55,8 +55,6 @@ const NEEDED: Record<string, readonly string[]> = {
     "device_del",
   ],
   "nic add": [
-    "getfd",
-    "closefd",
     "netdev_add",
     "netdev_del",
     "device_add",

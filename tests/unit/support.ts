@@ -287,6 +287,7 @@ export function nicAddFacts(
     ganetiScript: undefined,
     scriptUsable: true,
     confinement: undefined,
+    ownTap: undefined,
     macs: new Map(),
     ...node,
   };
