@@ -71,7 +71,7 @@ export async function rollBack(
       await verbs.undo(step, world);
     } catch (error) {
       left.push(`${title}: ${messageOf(error)}`);
-      stays ||= inQemu && !world.hasEnded;
+      stays ||= inQemu;
     }
   }
   return left;

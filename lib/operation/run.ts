@@ -111,7 +111,6 @@ async function planWith(
     // Needed soon, and compiled for free while QEMU works.
     if (options.mode === "apply") await import("./journaled.ts");
     const facts = await completeFacts(node, await qemu());
-    world.process = facts.qemu.process;
     if (options.qmp === undefined || options.state === undefined) {
       refuseForeignVm(facts);
     }

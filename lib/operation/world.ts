@@ -4,7 +4,6 @@
  * @module
  */
 
-import { nameOf, type QemuProcess, qemuWithPid } from "../host/process.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
@@ -26,8 +25,6 @@ export class World implements Disposable {
   readonly options: WorldOptions;
   /** Values that steps found out: `tap`, the texts staged changes base on. */
   readonly values = new Map<string, string>();
-  /** QEMU's, once it is known. */
-  process: QemuProcess | undefined;
   readonly #fds = new Map<string, Fd>();
   #session: QmpSession | undefined;
 
@@ -40,13 +37,6 @@ export class World implements Disposable {
   /** Whether there is a QEMU to ask. */
   get hasQemu(): boolean {
     return this.#session !== undefined;
-  }
-
-  /** Whether QEMU's process is known to have ended: it uses nothing more. */
-  get hasEnded(): boolean {
-    if (this.process === undefined) return false;
-    const { pid, argv } = this.process;
-    return qemuWithPid(pid, nameOf(argv) ?? "") === undefined;
   }
 
   /**
