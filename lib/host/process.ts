@@ -145,13 +145,6 @@ export function tapsOf(pid: number): Set<string> {
   return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
 }
 
-/** The uid a process acts as; undefined if it is gone. */
-export function effectiveUid(pid: number): number | undefined {
-  const status = readIfThere(`/proc/${pid}/status`);
-  const uid = status && /^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1];
-  return uid ? Number(uid) : undefined;
-}
-
 /** The last part of a process's program path, for messages. */
 export function programOf(pid: number): string {
   const program = commandLine(pid)?.[0] ?? "another program";

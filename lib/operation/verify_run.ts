@@ -4,7 +4,8 @@
  * @module
  */
 
-import { effectiveUid, findQemu } from "../host/process.ts";
+import { readConfinement } from "../host/confinement.ts";
+import { findQemu } from "../host/process.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { DRIVERS, propertyOf } from "../qmp/device_queries.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
@@ -59,7 +60,7 @@ function processFiles(
     : [];
   if (runtime.hvparams.securityModel !== "pool") return differences;
   const recorded = readUidFile(paths);
-  const uid = qemu.process && effectiveUid(qemu.process.pid);
+  const uid = qemu.process && readConfinement(qemu.process)?.credentials.uid;
   if (uid === undefined || recorded === String(uid)) return differences;
   return [...differences, {
     what: `Uid file ${uidFile(paths)} says ${
