@@ -1,0 +1,62 @@
+/** A journal that cannot be written, and what tells of one that was left. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { diskAdd } from "./kill_requests.ts";
+import { killAt } from "./killed.ts";
+import { assertFailed, assertUnchanged, Instance, NAME } from "./support.ts";
+
+async function run(program: string, ...args: string[]): Promise<void> {
+  const done = await new Deno.Command(program, { args }).output();
+  if (done.success) return;
+  throw new Error(`${program}: ${new TextDecoder().decode(done.stderr)}`);
+}
+
+Deno.test("no room for the journal: status 5, and nothing is begun", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  // Makes the directory, with the lock.
+  assertEquals((await vm.cli("repair", NAME)).status, 0);
+  const options = "size=64k,mode=0700";
+  await run("mount", "-t", "tmpfs", "-o", options, "kvmhp-test", vm.ownDir);
+  try {
+    Deno.writeTextFileSync(`${vm.ownDir}/${NAME}.lock`, "", { mode: 0o600 });
+    using file = Deno.openSync(`${vm.ownDir}/filler`, {
+      create: true,
+      write: true,
+    });
+    try {
+      for (;;) file.writeSync(new Uint8Array(4096));
+    } catch {
+      // Full.
+    }
+    await assertUnchanged(vm, async () => {
+      const ran = await vm.cli("disk", "add", NAME, source);
+      const { message } = assertFailed(ran, 5, "state-write-failed");
+      assertMatch(message, /journal .*No space left/);
+    });
+    assertEquals(
+      [...Deno.readDirSync(vm.ownDir)].map(({ name }) => name).sort(),
+      ["filler", `${NAME}.lock`],
+    );
+  } finally {
+    await run("umount", vm.ownDir);
+  }
+  assertEquals(vm.peer.changes(), []);
+});
+
+Deno.test("list tells of a change that was interrupted", async () => {
+  await using vm = new Instance();
+  const attention = async () => {
+    const { json } = await vm.cli("list");
+    return (json.instances as Record<string, unknown>[])[0]?.attention;
+  };
+  assertEquals(await attention(), null);
+  await killAt(vm, diskAdd(vm), { step: 2, when: "after" });
+  assertEquals(
+    await attention(),
+    `a change was interrupted: kvm-hotplug repair ${NAME}`,
+  );
+  const { json } = await vm.cli("list", NAME);
+  assertMatch((json.warnings as string[]).join(), /was interrupted/);
+  assertEquals((await vm.cli("repair", NAME)).status, 0);
+  assertEquals(await attention(), null);
+});
