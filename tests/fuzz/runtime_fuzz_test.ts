@@ -196,7 +196,7 @@ function aged(node: JsonNode, random: Random, depth = 0): string {
 }
 
 Deno.test("upgradeRuntime() leaves all else of an old file as it is", () => {
-  fuzz(400, (random) => {
+  fuzz(150, (random) => {
     const strange = strangeTree(parseJson(random.pick(SAMPLES)), random);
     const text = aged(parseJson(strange), random) + "\n";
     const before = understand(text);
