@@ -70,6 +70,11 @@ Deno.test("without dlopen the files are read all the same", async () => {
     nics: 1,
     attention: null,
   }]);
+  const show = await runWithout("dlopen", vm, "state", "show", NAME, "--json");
+  assertEquals([show.status, show.json.ok], [0, true], show.out + show.err);
+  assertEquals(show.json.raw, vm.runtime);
+  const check = await runWithout("dlopen", vm, "check", NAME, "--json");
+  assertEquals(check.status, 3, check.out);
   const missing = ["list", "no-such.example.com", "--json"];
   assertEquals((await runWithout("dlopen", vm, ...missing)).status, 3);
 });

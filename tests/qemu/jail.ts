@@ -209,7 +209,7 @@ export async function assertRefused(
   return add.json.error;
 }
 
-/** An addition fails half-way: QEMU refuses the device. All is as before. */
+/** A disk's addition fails half-way: {@link assertAdditionUndone}. */
 export async function assertUndone(
   vm: Vm,
   { proxy, source, args }: {
@@ -218,15 +218,25 @@ export async function assertUndone(
     args: readonly string[];
   },
 ): Promise<void> {
-  const before = await traces(vm, source);
+  const words = ["disk", "add", vm.name, source, ...args];
+  await assertAdditionUndone(vm, proxy, { words, sources: [source] });
+}
+
+/** An addition fails half-way: QEMU refuses the device. All is as before. */
+export async function assertAdditionUndone(
+  vm: Vm,
+  proxy: QmpProxy,
+  { words, sources = [] }: { words: string[]; sources?: string[] },
+): Promise<void> {
+  const before = await traces(vm, ...sources);
   const { hook } = proxy;
   proxy.hook = (one) =>
     one.message.execute === "device_add" ? refusal(one, "no") : hook(one);
-  const add = await tool(vm, "disk", "add", vm.name, source, ...args);
+  const add = await tool(vm, ...words);
   proxy.hook = hook;
   assertEquals(add.status, 5, add.stdout);
   assertEquals(add.json.error.qmp.command, "device_add");
-  assertEquals(await traces(vm, source), before);
+  assertEquals(await traces(vm, ...sources), before);
 }
 
 /** A NIC is refused, for want of getfd, before anything is changed. */

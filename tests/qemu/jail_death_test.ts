@@ -2,16 +2,19 @@
 import { assertEquals } from "@std/assert";
 import { eachRelease } from "./each_release.ts";
 import {
+  FREE,
   hostTraces,
   loopDevice,
   NOBODY,
   openFolder,
   ownerOf,
+  PASSING,
   POOL,
   rootImage,
   UUID,
 } from "./jail.ts";
-import { type ProxyMessage, QmpProxy } from "./proxy.ts";
+import { hiding, type ProxyMessage, QmpProxy } from "./proxy.ts";
+import { interfaces } from "./snapshot.ts";
 import { tool } from "./tool.ts";
 import type { Vm } from "./vm.ts";
 
@@ -74,6 +77,24 @@ for (const command of ["blockdev-add", "device_add"]) {
     await addAndDie(vm, { source: loop.path, args: MKNOD, command });
   }, { ...POOL.options, ...bare });
 }
+
+eachRelease("killed at device_add: a tap kept by name is gone", async (vm) => {
+  const before = {
+    ...hostTraces(vm),
+    record: recordOf(vm),
+    taps: interfaces(),
+  };
+  await using proxy = QmpProxy.start(vm.qmpPath);
+  const [hide, die] = [hiding(...PASSING), dyingOf(vm, "device_add")];
+  proxy.hook = async (one) => {
+    const verdict = await hide(one);
+    return verdict === "pass" ? await die(one) : verdict;
+  };
+  const add = await tool(vm, "nic", "add", vm.name);
+  assertEquals([add.status, add.json.error.code], [4, "not-running"]);
+  const after = { ...hostTraces(vm), record: recordOf(vm), taps: interfaces() };
+  assertEquals(after, before, add.stdout);
+}, { ...FREE.options, guest: "none" });
 
 eachRelease("killed with the disk: repair gives all back", async (vm) => {
   const folder = await openFolder(vm);

@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "./each_release.ts";
 import {
+  assertAdditionUndone,
   assertChecked,
   assertNicRefused,
   assertRefused,
@@ -198,6 +199,8 @@ eachRelease("as root, nothing passed: path", async (vm, t) => {
     const remove = await tool(vm, "nic", "remove", vm.name, UUID);
     assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
     assertEquals(await traces(vm), before);
+    const again = ["nic", "add", vm.name];
+    await assertAdditionUndone(vm, proxy, { words: again });
   });
 
   await t.step("nothing goes without blockdev-add", async () => {
