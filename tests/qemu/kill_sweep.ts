@@ -26,6 +26,27 @@ export type Mender =
   /** The journal is lost: `repair`, then what it says is to be done. */
   | "no journal";
 
+/** All of them. */
+const MENDERS: readonly Mender[] = ["repair", "again", "no journal"];
+
+/** One sweep of a series. */
+export interface Sweep {
+  readonly verb: Scenario["verb"];
+  readonly mender: Mender;
+}
+
+/**
+ * The sweeps a release takes part in; unless all is wanted, the releases share
+ * them.
+ *
+ * @param release its index among `releases`
+ */
+export function sweepsOf(release: number, releases: number): Sweep[] {
+  const all = (["add", "remove"] as const)
+    .flatMap((verb) => MENDERS.map((mender) => ({ verb, mender })));
+  return all.filter((_, k) => FULL || k % releases === release);
+}
+
 /** Both states that are whole: without the device, and with it. */
 export interface Whole {
   readonly without: State;
@@ -72,7 +93,7 @@ export async function prepare(
 }
 
 /** Messages of the whole operation. */
-async function dialogue(
+export async function dialogue(
   bench: KillBench,
   scenario: Scenario,
 ): Promise<string[]> {
@@ -212,6 +233,15 @@ export class Tally {
   }
 }
 
+/** Whether QEMU has got a message by the time of a point. */
+function hasReached(
+  name: string,
+  { messages, point }: { messages: readonly string[]; point: KillPoint },
+): boolean {
+  const [sent, at] = [messages.indexOf(name), messages.indexOf(point.message)];
+  return sent >= 0 && (at > sent || (at === sent && point.when === "after"));
+}
+
 /** Kills the tool at each point of an operation and mends it each time. */
 export async function sweepTool(
   bench: KillBench,
@@ -219,13 +249,24 @@ export async function sweepTool(
   mender: Mender,
 ): Promise<void> {
   const whole = await learn(bench, scenario);
-  const points = pointsOf(await dialogue(bench, scenario));
+  const messages = await dialogue(bench, scenario);
   const tally = new Tally();
+  // Every second one, before and after in turn, does for the other menders.
+  const points = pointsOf(messages)
+    .filter((_, k) => FULL || mender === "repair" || [0, 3].includes(k % 4));
   for (const point of points) {
     await tally.point(`${point.when} ${point.message}`, bench, async () => {
       await prepare(bench, scenario);
+      const { qmp } = bench.vm;
+      const since = qmp.events.length;
       if (!await killAt(bench, scenario, point)) {
         throw new Error("the point was not reached");
+      }
+      const asked = hasReached("device_del", { messages, point });
+      if (mender === "no journal" && asked) {
+        // Nobody knows of the request any more: repair sees what it finds.
+        const device = scenario.id;
+        await qmp.waitEvent("DEVICE_DELETED", { device, since });
       }
       await mend(bench, scenario, mender);
       await expectWhole(bench, scenario, { whole, mender });
