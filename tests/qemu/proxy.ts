@@ -94,8 +94,12 @@ export class QmpProxy implements AsyncDisposable {
     return new QmpProxy(path, UnixListener.bind(path));
   }
 
-  /** Gives the place back to QEMU; a client that is still there is cut off. */
+  /**
+   * Gives the place back to QEMU; a client that is still there is cut off.
+   * Idempotent.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stop.fd.isClosed) return;
     this.#stop.wake();
     try {
       await this.#served;
