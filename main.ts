@@ -62,6 +62,7 @@ const status = await main({
   signal: stop.signal,
   out: writer(Deno.stdout),
   stdoutIsTerminal: Deno.stdout.isTerminal(),
+  stderrIsTerminal: Deno.stderr.isTerminal(),
   readInput,
   streams: () => ({ input: Deno.stdin.readable, write }),
   err: (text) => {

@@ -19,6 +19,8 @@ export interface Terminal {
   readonly out: (text: string) => void;
   /** Whether a person sees stdout. */
   readonly stdoutIsTerminal: boolean;
+  /** Likewise stderr. */
+  readonly stderrIsTerminal: boolean;
   /** All of stdin, to its end. */
   readonly readInput: () => string;
   /** Likewise to stderr. */

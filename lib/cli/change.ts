@@ -19,6 +19,17 @@ async function progressOf(trace: Trace): Promise<Progress | undefined> {
   return trace.progress((step) => verbsOf(step).describe(step));
 }
 
+/** A line that shows the waiting, where a person looks on. */
+async function waitingLine(
+  { invocation: { flags }, terminal }: Pick<Call, "invocation" | "terminal">,
+) {
+  const unseen = !terminal.stderrIsTerminal || flags.has("quiet") ||
+    flags.has("verbose");
+  if (unseen) return undefined;
+  const { WaitingLine } = await import("./waiting_line.ts");
+  return new WaitingLine(terminal.err);
+}
+
 /** What a request came to, as a command answers it. */
 export interface Carried {
   /** For who needs more than the documents tell. */
@@ -36,12 +47,14 @@ export async function carryOut(
   request: Request,
   { invocation, terminal, trace }: Call,
 ): Promise<Carried> {
+  using line = await waitingLine({ invocation, terminal });
   const outcome = await run(request, {
     ...reachOf(invocation, terminal.env),
     mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
     signal: terminal.signal,
     trace: trace.qmp,
     progress: await progressOf(trace),
+    waiting: line && ((wait) => line.show(wait)),
   });
   const { outcomeDocument, outcomeText } = await import("./report_change.ts");
   const answer = {

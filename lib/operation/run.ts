@@ -38,7 +38,7 @@ import {
   type Request,
 } from "./request.ts";
 import type { Step } from "./step.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 /** How an operation is run. */
 export interface RunOptions extends Reach {
@@ -48,6 +48,8 @@ export interface RunOptions extends Reach {
   readonly signal?: AbortSignal | undefined;
   /** Sees every QMP message. */
   readonly trace?: QmpTrace | undefined;
+  /** Told every second of a wait for the guest. */
+  readonly waiting?: WorldOptions["waiting"];
   /** Sees every step; a dry run has none. */
   readonly progress?: Progress | undefined;
 }

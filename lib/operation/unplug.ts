@@ -32,6 +32,9 @@ export interface UnplugTarget {
  */
 const RESEND_MS = 10_000;
 
+/** How often to tell a person that the waiting goes on, in milliseconds. */
+const TELL_MS = 1_000;
+
 /** Value of the world: when the request was sent last, ISO 8601. */
 export const REQUESTED_AT = "unplug requested at";
 
@@ -138,10 +141,23 @@ class Unplug {
     throw this.#pending(`the VM does not run, its state is ${runState}`);
   }
 
+  /** Tells who looks on, and how long to wait until the next time. */
+  #tell(now: number): number {
+    const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
+    if (waiting === undefined) return Infinity;
+    const sinceMs = now - (this.#deadline - limitMs);
+    waiting({ title: this.#target.title, sinceMs, limitMs });
+    return TELL_MS;
+  }
+
   /** The next event that matters, undefined after the time for one. */
   async #event(): Promise<QmpEvent | undefined> {
     const now = performance.now();
-    const until = Math.min(this.#deadline, this.#sentMs + RESEND_MS);
+    const until = Math.min(
+      this.#deadline,
+      this.#sentMs + RESEND_MS,
+      now + this.#tell(now),
+    );
     const matches = concerns(this.#target.id);
     const found = await this.#world.qmp.waitEvent(
       (event) => matches(event) && !this.#heeded.has(event),

@@ -9,6 +9,16 @@ import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 
+/** A wait for the guest that goes on. */
+export interface Waiting {
+  /** What the user calls the device: `disk 1`. */
+  readonly title: string;
+  /** For so long already, in milliseconds. */
+  readonly sinceMs: number;
+  /** Of so many at most, in milliseconds. */
+  readonly limitMs: number;
+}
+
 /** How a world reaches QEMU, and how long it waits. */
 export interface WorldOptions extends SessionOptions {
   /** Where a new session is opened, should the first one end. */
@@ -17,6 +27,8 @@ export interface WorldOptions extends SessionOptions {
   readonly unplugTimeoutMs: number;
   /** Ends a wait for the guest at once. */
   readonly signal?: AbortSignal | undefined;
+  /** Told every second of a wait for the guest. */
+  readonly waiting?: ((wait: Waiting) => void) | undefined;
 }
 
 /** Owns the session and every fd on its way to QEMU. */

@@ -47,6 +47,7 @@ export class RpcClient implements AsyncDisposable {
       env: () => undefined,
       signal: this.#stop.signal,
       stdoutIsTerminal: false,
+      stderrIsTerminal: false,
       readInput: () => "",
       out: (text) => this.#take(text),
       err: (text) => this.err += text,

@@ -122,6 +122,7 @@ Deno.test("rpc gives an id back to the letter", async () => {
     env: () => undefined,
     signal: new AbortController().signal,
     stdoutIsTerminal: false,
+    stderrIsTerminal: false,
     readInput: () => "",
     out: () => {},
     err: () => {},

@@ -50,6 +50,7 @@ export async function cli(
     env: () => undefined,
     signal,
     stdoutIsTerminal: false,
+    stderrIsTerminal: false,
     readInput: () => input,
     out: (text) => out += text,
     err: (text) => err += text,
