@@ -88,9 +88,10 @@ export async function afterRecovery(
 async function finishDue(
   { paths, options, carryOut }: Way,
 ): Promise<string[]> {
-  // Most instances have no record, and pay for none.
-  if (findOwnFile(paths, "json") === "none") return [];
+  // What fails here says nothing about the request, which may be done.
   try {
+    // Most instances have no record, and pay for none.
+    if (findOwnFile(paths, "json") === "none") return [];
     const { findDue } = await import("./pending.ts");
     const told: string[] = [];
     for (const due of await findDue(paths, options)) {
