@@ -56,6 +56,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/kill_nic_test.ts"],
   ["tests/qemu/kill_disk_test.ts"],
   ["tests/qemu/kill_ssh_test.ts"],
+  ["tests/qemu/kill_syscall_test.ts"],
   ["tests/qemu/kill_qemu_test.ts"],
   ["tests/qemu/kill_parallel_test.ts", "tests/qemu/kill_room_test.ts"],
   ["tests/integration"],
