@@ -43,12 +43,22 @@ export interface QmpFault {
   readonly desc: string;
 }
 
+/** A word that was to choose one of several. */
+export interface Choice {
+  /** As it was given. */
+  readonly word: string;
+  /** Names that there are. */
+  readonly known: readonly string[];
+}
+
 /** What may be known of a failure beside its code and message. */
 export interface FailureDetails {
   /** What the person should do next, one line. */
   readonly hint?: string | undefined;
   /** Only if it was QEMU that refused. */
   readonly qmp?: QmpFault | undefined;
+  /** A word that names nothing, and what it could have named. */
+  readonly choice?: Choice | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
   /** The error below this one: `Error.cause`. */
@@ -68,6 +78,8 @@ export class HotplugError extends Error {
   readonly hint: string | undefined;
   /** Only if it was QEMU that refused. */
   readonly qmp: QmpFault | undefined;
+  /** A word that names nothing, and what it could have named. */
+  readonly choice: Choice | undefined;
   /** True only if something is different from before. */
   readonly changed: boolean;
 
@@ -77,6 +89,7 @@ export class HotplugError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.qmp = details.qmp;
+    this.choice = details.choice;
     this.changed = details.changed ?? false;
   }
 }

@@ -198,7 +198,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "check",
-    operands: ["INSTANCE"],
+    operands: ["INSTANCE|SOCKET"],
     summary: "can devices be hotplugged, and if not, why",
     options: [],
     examples: [

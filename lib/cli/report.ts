@@ -8,6 +8,7 @@
 import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
 import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
 import type { DeviceView } from "../operation/plan.ts";
+import { didYouMean } from "./nearest.ts";
 import { formatSize, table } from "./text.ts";
 
 /** What a failure answers; null stands where there is nothing to tell. */
@@ -23,6 +24,12 @@ export type FailureDocument = {
   readonly changed: boolean;
 };
 
+/** What is nearest to a mistyped name tells more than how names are made. */
+function hintOf({ hint, choice }: HotplugError): string | undefined {
+  const near = choice && didYouMean(choice.word, choice.known);
+  return near ?? hint;
+}
+
 /** The document of a failure. */
 export function failureDocument(
   error: HotplugError,
@@ -34,7 +41,7 @@ export function failureDocument(
     error: {
       code: error.code,
       message: error.message,
-      hint: error.hint ?? null,
+      hint: hintOf(error) ?? null,
       qmp: error.qmp ?? null,
     },
     changed: error.changed,
@@ -77,8 +84,9 @@ export function detailsOf(device: DeviceView): string {
 
 /** A failure: one line, then the hint if there is one. */
 export function failureText(error: HotplugError): string[] {
-  const hint = error.hint === undefined ? [] : [`hint: ${error.hint}`];
-  return [`kvm-hotplug: ${error.message}`, ...hint];
+  const hint = hintOf(error);
+  const lines = hint === undefined ? [] : [`hint: ${hint}`];
+  return [`kvm-hotplug: ${error.message}`, ...lines];
 }
 
 /** The devices of an instance, in columns. */

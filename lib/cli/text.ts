@@ -68,3 +68,41 @@ export function table(rows: readonly (readonly string[])[]): string[] {
     row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()
   );
 }
+
+/** Lines of at most so many characters, broken at blanks where there are. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && longer.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
+
+const SCREEN_WIDTH = 80;
+
+/**
+ * Terms and what they mean, side by side on a screen of 80 columns; a term
+ * that is too long has a line of its own.
+ *
+ * @param termWidth columns of the terms
+ */
+export function definitions(
+  rows: readonly (readonly [string, string])[],
+  termWidth: number,
+): string[] {
+  return rows.flatMap(([term, meaning]) => {
+    const lines = wrap(meaning, SCREEN_WIDTH - termWidth);
+    const indented = lines.map((line) => " ".repeat(termWidth) + line);
+    if (term.length > termWidth - 2) return [term, ...indented];
+    const [first = "", ...rest] = lines;
+    return [
+      term.padEnd(termWidth) + first,
+      ...rest.map((line) => " ".repeat(termWidth) + line),
+    ];
+  });
+}

@@ -6,9 +6,13 @@
 
 import { COMMANDS, type CommandSpec } from "./commands.ts";
 import { GLOBAL_OPTIONS, type OptionSpec } from "./options.ts";
-import { table } from "./text.ts";
+import { definitions, table } from "./text.ts";
 
-function optionRow(option: OptionSpec): string[] {
+/** Columns of the terms. */
+const COMMAND_WIDTH = 32;
+const OPTION_WIDTH = 22;
+
+function optionRow(option: OptionSpec): readonly [string, string] {
   const { name, value, short, help } = option;
   const word = value === undefined ? `--${name}` : `--${name} ${value}`;
   const left = short === undefined ? word : `-${short}, ${word}`;
@@ -37,19 +41,21 @@ export const STATUSES: readonly (readonly [string, string])[] = [
 
 /** Usage of the whole program. */
 export function usageText(): string {
-  const commands = COMMANDS.map((command) => [
-    `  ${[command.name, ...command.operands].join(" ")}`,
-    command.summary,
-  ]);
+  const commands = COMMANDS.map((command) =>
+    [
+      `  ${[command.name, ...command.operands].join(" ")}`,
+      command.summary,
+    ] as const
+  );
   return [
     "kvm-hotplug: disks and network cards into and out of running QEMU/KVM VMs",
     "",
     "Usage: kvm-hotplug COMMAND [options]",
     "",
-    ...table(commands),
+    ...definitions(commands, COMMAND_WIDTH),
     "",
     "Options of every command (kvm-hotplug help COMMAND shows its own):",
-    ...table(GLOBAL_OPTIONS.map(optionRow)),
+    ...definitions(GLOBAL_OPTIONS.map(optionRow), OPTION_WIDTH),
     "",
     "A DISK or NIC is an index (-1: the last), a uuid or 8 or more characters of",
     "it, a device id, or a name.",
@@ -67,7 +73,11 @@ export function commandUsage(command: CommandSpec): string {
     `  ${command.summary}`,
     "",
     ...(command.options.length > 0
-      ? ["Options:", ...table(command.options.map(optionRow)), ""]
+      ? [
+        "Options:",
+        ...definitions(command.options.map(optionRow), OPTION_WIDTH),
+        "",
+      ]
       : []),
     "Options of every command: kvm-hotplug --help",
     "",

@@ -70,6 +70,10 @@ export function findDevice<E extends DeviceEntry>(
   );
 }
 
+function namesOf({ name, uuid, hvinfo }: DeviceEntry): string[] {
+  return [name, uuid, hvinfo.id].filter((one) => one !== undefined);
+}
+
 /** The refusal for a word that selects nothing. */
 export function noSuchDevice(
   entries: readonly DeviceEntry[],
@@ -80,6 +84,7 @@ export function noSuchDevice(
     "no-such-device",
     `No device ${JSON.stringify(word)} in this instance; there is ${there}`,
     {
+      choice: { word, known: entries.flatMap(namesOf) },
       hint:
         "an index, -1 for the last, a uuid or at least 8 characters of it, a device id, or a name",
     },

@@ -94,11 +94,23 @@ export interface NodeFacts {
   readonly nonce: string;
 }
 
-function noInstance({ name, runtime }: InstancePaths): HotplugError {
+function namesOfInstances(runDir: string): string[] {
+  try {
+    return listInstances(runDir);
+  } catch {
+    // The missing file is what was to be told.
+    return [];
+  }
+}
+
+function noInstance({ name, runtime, runDir }: InstancePaths): HotplugError {
   return new HotplugError(
     "no-such-instance",
     `No instance ${name} on this node: there is no runtime file ${runtime}`,
-    { hint: "list shows the instances of this node" },
+    {
+      choice: { word: name, known: namesOfInstances(runDir) },
+      hint: "list shows the instances of this node",
+    },
   );
 }
 

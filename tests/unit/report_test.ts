@@ -218,3 +218,21 @@ Deno.test("outcomeText() tells what was adopted and what was left", () => {
     ["No device to adopt in vm1"],
   );
 });
+
+Deno.test("failureText() offers what a mistyped name is nearest to", () => {
+  const choice = { word: "dat", known: ["data", "root", "swap"] };
+  const error = new HotplugError("no-such-device", "No device", {
+    choice,
+    hint: "an index, or a name",
+  });
+  assertEquals(report.failureText(error)[1], "hint: did you mean data?");
+  assertEquals(
+    report.failureDocument(error, "vm1").error.hint,
+    "did you mean data?",
+  );
+  const far = new HotplugError("no-such-device", "No device", {
+    choice: { word: "nothing-like", known: choice.known },
+    hint: "an index, or a name",
+  });
+  assertEquals(report.failureText(far)[1], "hint: an index, or a name");
+});
