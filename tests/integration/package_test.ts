@@ -1,0 +1,64 @@
+import { assertEquals } from "@std/assert";
+import { makeDeb } from "../../tools/package.ts";
+import { run } from "../../tools/guest/run.ts";
+import { VERSION } from "../../lib/version.ts";
+import { EXECUTABLE } from "../qemu/tool.ts";
+
+/** dpkg on a scratch root of its own. */
+async function dpkg(root: string, ...args: string[]): Promise<string> {
+  return await run("dpkg", [
+    ...[`--root=${root}`, "--force-not-root", "--force-depends"],
+    ...["--force-script-chrootless", "--log=/dev/null"],
+    ...args,
+  ]);
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) found.push(...await filesBelow(path));
+    else found.push(path);
+  }
+  return found.sort();
+}
+
+Deno.test("makeDeb() makes a package that installs, runs and goes", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-package-" });
+  try {
+    const deb = await makeDeb(EXECUTABLE, folder);
+    assertEquals(
+      await run("dpkg-deb", ["-f", deb, "Package", "Version"]),
+      `Package: kvm-hotplug\nVersion: ${VERSION}\n`,
+    );
+    const root = `${folder}/root`;
+    for (const name of ["info", "updates", "triggers"]) {
+      await Deno.mkdir(`${root}/var/lib/dpkg/${name}`, { recursive: true });
+    }
+    for (const name of ["status", "available"]) {
+      await Deno.writeTextFile(`${root}/var/lib/dpkg/${name}`, "");
+    }
+    await dpkg(root, "--install", deb);
+    const installed = await filesBelow(`${root}/usr`);
+    assertEquals(installed.map((path) => path.slice(root.length)), [
+      "/usr/sbin/kvm-hotplug",
+      "/usr/share/bash-completion/completions/kvm-hotplug",
+      "/usr/share/doc/kvm-hotplug/copyright",
+      "/usr/share/fish/vendor_completions.d/kvm-hotplug.fish",
+      "/usr/share/man/man8/kvm-hotplug.8.gz",
+      "/usr/share/zsh/vendor-completions/_kvm-hotplug",
+    ]);
+    const tool = `${root}/usr/sbin/kvm-hotplug`;
+    assertEquals(await run(tool, ["--version"]), `kvm-hotplug ${VERSION}\n`);
+    const page = `${root}/usr/share/man/man8/kvm-hotplug.8.gz`;
+    const text = await run("man", ["-l", page], { env: { MANPAGER: "cat" } });
+    assertEquals(/disk add/.test(text), true);
+    await dpkg(root, "--purge", "kvm-hotplug");
+    assertEquals(
+      await filesBelow(`${root}/usr`).catch(() => []),
+      [],
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
