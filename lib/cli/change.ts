@@ -9,6 +9,7 @@ import type { Progress } from "../operation/apply.ts";
 import type { Request } from "../operation/request.ts";
 import { type Outcome, run } from "../operation/run.ts";
 import type { Answer, Call } from "./answer.ts";
+import { isReaderThere } from "./reader.ts";
 import { reachOf, requestOf } from "./requests.ts";
 import type { Trace } from "./trace.ts";
 
@@ -54,6 +55,7 @@ export async function carryOut(
     signal: terminal.signal,
     trace: trace.qmp,
     progress: await progressOf(trace),
+    isWanted: isReaderThere,
     waiting: line && ((wait) => line.show(wait)),
   });
   const { outcomeDocument, outcomeText } = await import("./report_change.ts");

@@ -48,6 +48,8 @@ export interface RunOptions extends Reach {
   readonly signal?: AbortSignal | undefined;
   /** Sees every QMP message. */
   readonly trace?: QmpTrace | undefined;
+  /** Asked every second of a wait for the guest: a no ends it. */
+  readonly isWanted?: WorldOptions["isWanted"];
   /** Told every second of a wait for the guest. */
   readonly waiting?: WorldOptions["waiting"];
   /** Sees every step; a dry run has none. */

@@ -141,12 +141,17 @@ class Unplug {
     throw this.#pending(`the VM does not run, its state is ${runState}`);
   }
 
+  /** Whether a wait that may be ended has nobody left to wait for. */
+  get #isUnwanted(): boolean {
+    return this.#target.signal !== undefined &&
+      this.#world.options.isWanted?.() === false;
+  }
+
   /** Tells who looks on, and how long to wait until the next time. */
   #tell(now: number): number {
     const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
-    if (waiting === undefined) return Infinity;
     const sinceMs = now - (this.#deadline - limitMs);
-    waiting({ title: this.#target.title, sinceMs, limitMs });
+    waiting?.({ title: this.#target.title, sinceMs, limitMs });
     return TELL_MS;
   }
 
@@ -168,6 +173,9 @@ class Unplug {
       },
     );
     if (found === "aborted") throw this.#pending("the waiting was ended");
+    if (found === "timeout" && this.#isUnwanted) {
+      throw this.#pending("nobody reads the answer any more");
+    }
     return found === "timeout" ? undefined : found;
   }
 

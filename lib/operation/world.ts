@@ -27,6 +27,8 @@ export interface WorldOptions extends SessionOptions {
   readonly unplugTimeoutMs: number;
   /** Ends a wait for the guest at once. */
   readonly signal?: AbortSignal | undefined;
+  /** Asked every second of a wait for the guest: a no ends it. */
+  readonly isWanted?: (() => boolean) | undefined;
   /** Told every second of a wait for the guest. */
   readonly waiting?: ((wait: Waiting) => void) | undefined;
 }

@@ -1,5 +1,5 @@
 /** A connection over ssh cut in mid-operation: promise 7. */
-import { assert, equal } from "@std/assert";
+import { assert, assertEquals, equal } from "@std/assert";
 import { SshServer } from "../../tools/guest/ssh_server.ts";
 import { host } from "./each_release.ts";
 import { KillBench } from "./kill_bench.ts";
@@ -15,7 +15,7 @@ import {
   prepare,
   Tally,
 } from "./kill_sweep.ts";
-import { EXECUTABLE } from "./tool.ts";
+import { EXECUTABLE, tool } from "./tool.ts";
 import { testTools } from "./vm.ts";
 
 const tools = await testTools();
@@ -91,5 +91,25 @@ for (const release of tools.qemus) {
       }
     }
     tally.report("operations whose ssh connection was cut");
+    await t.step("waiting for a silent guest ends at once", async () => {
+      const one = scenario(bench, "disk", "remove");
+      await prepare(bench, one);
+      await bench.vm.guest("hotplug off");
+      for (const terminal of ["none", "pty"] as const) {
+        const words = [...one.remove, "--unplug-timeout", "600"];
+        const point = {
+          when: "after",
+          message: "reply to device_del",
+        } as const;
+        await cutAt(bench, words, { server, point, terminal });
+        const { json } = await tool(bench.vm, "list", bench.vm.name);
+        const [status] = json.devices.flatMap((
+          { id, status }: { id: string; status: string },
+        ) => id === one.id ? [status] : []);
+        assertEquals(status, "pending-removal");
+      }
+      await bench.vm.guest("hotplug on");
+      await bench.expectTool(...one.remove);
+    });
   });
 }
