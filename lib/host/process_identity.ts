@@ -38,6 +38,17 @@ export function startOfStat(stat: string): number | undefined {
   return Number.isSafeInteger(start) && start >= 0 ? start : undefined;
 }
 
+/** Whether a process was stopped by a signal: `T` or `t` in its stat. */
+export function isStopped(pid: number): boolean {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    return /^[Tt] /.test(stat.slice(stat.lastIndexOf(")") + 2));
+  } catch {
+    // It may end while it is looked at.
+    return false;
+  }
+}
+
 /** When a process was started, in clock ticks; undefined if it has ended. */
 export function startOf(pid: number): number | undefined {
   try {

@@ -6,6 +6,7 @@
 
 import { HotplugError, messageOf } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
+import { isStopped } from "../host/process_identity.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { readOwnFacts } from "./facts_own.ts";
 
@@ -51,6 +52,9 @@ export async function attentionOf(
   try {
     const broken = interrupted(paths);
     if (broken !== undefined) return broken;
+    if (process !== undefined && isStopped(process.pid)) {
+      return `QEMU is stopped: kill -CONT ${process.pid} lets it go on`;
+    }
     const { record } = await readOwnFacts(paths, process);
     const titles = Object.values(record.devices)
       .flatMap(({ pending }) => pending === undefined ? [] : [pending.title]);

@@ -1,12 +1,14 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import {
   compareProcess,
+  isStopped,
   lookForProcess,
   type ProcessIdentity,
   processIdentity,
   readBootId,
   startOfStat,
 } from "../../lib/host/process_identity.ts";
+import { until } from "../../tools/guest/deadline.ts";
 import { present } from "./support.ts";
 
 const THEN: ProcessIdentity = { boot: "b", pid: 7, start: 9, name: "vm1" };
@@ -42,7 +44,15 @@ Deno.test("processIdentity() and lookForProcess() agree on a live process", asyn
   assertEquals(lookForProcess(now), "same");
   assertEquals(lookForProcess({ ...now, start: now.start + 1 }), "another");
   assertEquals(lookForProcess({ ...now, boot: "another" }), "gone");
+  assertEquals(isStopped(child.pid), false);
+  child.kill("SIGSTOP");
+  await until(
+    () => Promise.resolve(isStopped(child.pid) ? true : undefined),
+    { timeoutMs: 5_000, what: "stopped process" },
+  );
+  child.kill("SIGCONT");
   await child.stdin.close();
   await child.status;
   assertEquals(lookForProcess(now), "gone");
+  assertEquals(isStopped(child.pid), false);
 });
