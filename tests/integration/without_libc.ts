@@ -10,18 +10,18 @@ const { dlopen } = Deno;
 
 /** The library, with a dlsym() that does not find that function. */
 function partialLibrary(path: string | URL) {
-  const library = dlopen(path, {
+  const loaded = dlopen(path, {
     dlsym: {
       parameters: [{ struct: ["pointer"] }, "buffer"],
       result: "pointer",
     },
   });
-  const { dlsym } = library.symbols;
+  const { dlsym } = loaded.symbols;
   const find: typeof dlsym = (handle, name) => {
     const text = new TextDecoder().decode(name as Uint8Array);
     return text === `${missing}\0` ? null : dlsym(handle, name);
   };
-  return { ...library, symbols: { dlsym: find } };
+  return { ...loaded, symbols: { dlsym: find } };
 }
 
 Deno.dlopen = ((path: string | URL) => {
