@@ -6,7 +6,12 @@
  */
 
 import { exitStatus, type HotplugError, usage } from "../errors.ts";
-import { type JsonNode, JsonSyntaxError, parseJson } from "../state/json.ts";
+import {
+  type JsonNode,
+  type JsonObject,
+  JsonSyntaxError,
+  parseJson,
+} from "../state/json.ts";
 import { member, stringMember } from "../state/json_member.ts";
 import { failureDocument } from "./report.ts";
 import { jsonLine, printable } from "./text.ts";
@@ -80,28 +85,36 @@ export function errorText(
 }
 
 /** The answer to a line that is no request at all. */
-export function faultText(code: number, message: string): string {
-  return errorText("null", { error: usage(message), code });
+export function faultText(code: number, message: string, id = "null"): string {
+  return errorText(id, { error: usage(message), code });
 }
 
-function invalid(message: string): RpcFault {
-  return { answer: faultText(RPC_ERRORS.invalid, message) };
+function invalid(message: string, id?: string): RpcFault {
+  return { answer: faultText(RPC_ERRORS.invalid, message, id) };
+}
+
+/** The id to answer by, undefined if there is none that could be one. */
+function idOf(node: JsonObject): string | undefined {
+  const id = member(node, "id");
+  return id?.type === "string" || id?.type === "number" ? id.text : undefined;
 }
 
 function readRequest(node: JsonNode): RpcRequest | RpcFault {
   if (node.type !== "object") {
     return invalid(`A request must be an object: it is ${node.type}`);
   }
+  // JSON-RPC 2.0, section 5: null only where no id could be told.
+  const told = idOf(node);
   if (stringMember(node, "jsonrpc") !== "2.0") {
-    return invalid('A request must have "jsonrpc": "2.0"');
+    return invalid('A request must have "jsonrpc": "2.0"', told);
   }
   const method = stringMember(node, "method");
   if (method === undefined) {
-    return invalid('A request must have a "method", a text');
+    return invalid('A request must have a "method", a text', told);
   }
   const params = member(node, "params");
   if (params && params.type !== "object" && params.type !== "array") {
-    return invalid(`"params" must be an object: it is ${params.type}`);
+    return invalid(`"params" must be an object: it is ${params.type}`, told);
   }
   const id = member(node, "id");
   if (id === undefined) return { id, method, params };

@@ -113,6 +113,24 @@ Deno.test("rpc answers what is no request by JSON-RPC's own codes", async () => 
   assertEquals(codes(await rpc.call("list", [NAME]))[0], -32602);
 });
 
+Deno.test("rpc answers what is no request by its id, where it has one", async () => {
+  await using vm = new Instance();
+  await using rpc = rpcOn(vm);
+  for (
+    const rest of [
+      '"method": "list"',
+      '"jsonrpc": "1.0", "method": "list"',
+      '"jsonrpc": "2.0", "method": 1',
+      '"jsonrpc": "2.0", "method": "list", "params": "bar"',
+      '"jsonrpc": "2.0", "method": "list", "params": null',
+    ]
+  ) {
+    await rpc.sendText(`{"id": "a1", ${rest}}\n`);
+    const { id, error } = await rpc.answer();
+    assertEquals([id, (error as Doc).code], ["a1", -32600], rest);
+  }
+});
+
 Deno.test("rpc gives an id back to the letter", async () => {
   await using vm = new Instance();
   let out = "";
