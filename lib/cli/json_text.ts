@@ -25,13 +25,31 @@ export class JsonText {
   }
 }
 
+/** Where a string's text ends: the quote that no backslash escapes. */
+function endOfString(json: string, start: number): number {
+  for (let at = json.indexOf('"', start); at >= 0;) {
+    let backslashes = 0;
+    while (json[at - 1 - backslashes] === "\\") backslashes++;
+    if (backslashes % 2 === 0) return at;
+    at = json.indexOf('"', at + 1);
+  }
+  return json.length;
+}
+
 /** Puts the texts into a document that was written by JSON.stringify. */
 export function embedTexts(json: string): string {
-  if (mark === undefined || !json.includes(mark)) return json;
-  const quoted = new RegExp(`"${mark}((?:[^"\\\\]|\\\\.)*)"`, "g");
-  return json.replace(quoted, (_, text: string) => {
-    const original: string = JSON.parse(`"${text}"`);
+  if (mark === undefined) return json;
+  const parts: string[] = [];
+  let end = 0;
+  // Searched, not matched: a regular expression has no stack for a megabyte.
+  for (;;) {
+    const at = json.indexOf(`"${mark}`, end);
+    if (at < 0) return parts.join("") + json.slice(end);
+    const close = endOfString(json, at + 1);
+    const text = `"${json.slice(at + 1 + mark.length, close)}"`;
+    const original: string = JSON.parse(text);
     // Line breaks stand between tokens only: in a string they are escaped.
-    return original.replace(/[\t\n\r]+/g, " ");
-  });
+    parts.push(json.slice(end, at), original.replace(/[\t\n\r]+/g, " "));
+    end = close + 1;
+  }
 }

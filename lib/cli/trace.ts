@@ -14,8 +14,12 @@ import { openFile, statFd, writeAll } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { jsonLine } from "./text.ts";
 
-/** Values of these keys are secrets, wherever they stand in a message. */
-const SECRET = /("(?:password|secret|data|passwd)"\s*:\s*)"(?:[^"\\]|\\.)*"/g;
+/**
+ * Values of these keys are secrets, wherever they stand in a message. Not
+ * `(?:a|b)*`: it has no stack for a value of megabytes.
+ */
+const SECRET =
+  /("(?:password|secret|data|passwd)"\s*:\s*)"[^"\\]*(?:\\.[^"\\]*)*"/g;
 
 /** Longer messages are cut on the screen, not in the log. */
 const MAX_SHOWN = 400;

@@ -38,7 +38,8 @@ export function layoutOf(
     return layout ?? fallback;
   }
   const open = /^\[(\s*)/.exec(text)?.[1] ?? "";
-  const close = /(\s*)\]$/.exec(text)?.[1] ?? "";
+  // Not matched: that would look from each of a million blanks for the end.
+  const close = text.slice(text.slice(0, -1).trimEnd().length, -1);
   if (second === undefined) return { ...fallback, open, close };
   const separator = /\s*,\s*/y;
   separator.lastIndex = 1 + open.length + first.text.length;

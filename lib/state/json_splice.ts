@@ -152,6 +152,26 @@ export function withItem(
   return splice(array, { at, remove: 1, insert: [formatJson(item)] });
 }
 
+/** A list with other items in their places; read once, however many change. */
+export function withItems(
+  array: JsonArray,
+  items: readonly JsonNode[],
+): JsonArray {
+  const whole = formatJson(array);
+  const parts: string[] = [];
+  let end = 0;
+  for (
+    const [at, { valueStart, end: behind }] of spansOf(array, whole).entries()
+  ) {
+    const item = items[at];
+    if (item === undefined || item === array.items[at]) continue;
+    parts.push(whole.slice(end, valueStart), formatJson(item));
+    end = behind;
+  }
+  if (end === 0) return array;
+  return parseJson(parts.join("") + whole.slice(end)) as JsonArray;
+}
+
 /** An object with another value for a key it has; the last one counts. */
 export function withMember(
   node: JsonObject,

@@ -161,7 +161,8 @@ function writeTemporary(
   { text, runtime, status }: RuntimeContent,
 ) {
   const root = applyChange(runtime.root, staged.change);
-  const tail = /\s*$/.exec(text)?.[0];
+  // Not matched: /\s*$/ looks from each of a million blanks for the end.
+  const tail = text.slice(text.trimEnd().length);
   removeIfThere(staged.temporary, dir);
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
   using fd = openFile(staged.temporary, flags, { dir, mode: 0o600 });

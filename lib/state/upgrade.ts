@@ -17,7 +17,13 @@ import {
 } from "./json.ts";
 import { member, stringMember } from "./json_member.ts";
 import { jsonNode, type Plain } from "./json_node.ts";
-import { memberText, splice, withItem, withMember } from "./json_splice.ts";
+import {
+  memberText,
+  splice,
+  withItem,
+  withItems,
+  withMember,
+} from "./json_splice.ts";
 import { Misfit } from "./misfit.ts";
 import { upgradeCommand } from "./upgrade_command.ts";
 
@@ -166,12 +172,8 @@ type Rule = (node: JsonNode, root: JsonArray, index: number) => JsonNode;
 
 function upgradeItems(list: JsonNode, root: JsonArray, rule: Rule): JsonNode {
   if (list.type !== "array") return list;
-  let after = list;
-  for (const [index, item] of list.items.entries()) {
-    const upgraded = rule(item, root, index);
-    if (upgraded !== item) after = withItem(after, index, upgraded);
-  }
-  return after;
+  const items = list.items.map((item, index) => rule(item, root, index));
+  return withItems(list, items);
 }
 
 /** One rule for each element of the file. */

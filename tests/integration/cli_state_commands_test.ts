@@ -1,6 +1,6 @@
 /** `state show` and `state upgrade`, on files of every age. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { sample } from "../unit/support.ts";
+import { assert, sample } from "../unit/support.ts";
 import { NAME } from "./runtime_text.ts";
 import { assertFailed, assertUnchanged, Instance } from "./support.ts";
 
@@ -48,6 +48,20 @@ Deno.test("state upgrade changes an old file once", async () => {
 function fileOf(vm: Instance) {
   return { inode: Deno.statSync(vm.runtimePath).ino };
 }
+
+Deno.test("state upgrade takes a file with a million blanks in no time", async () => {
+  await using vm = new Instance();
+  const blanks = " ".repeat(1_000_000);
+  const text = `[["kvm"], [${blanks}], {}, [${blanks}[{}, null]${blanks}]]\n\n`;
+  Deno.writeTextFileSync(vm.runtimePath, text);
+  const begin = performance.now();
+  const { status, out } = await vm.cli("state", "upgrade", NAME);
+  assertEquals(status, 0, out);
+  assert(performance.now() - begin < 5_000);
+  const after = Deno.readTextFileSync(vm.runtimePath);
+  const entry = '[{"hvinfo": {}}, null, null]';
+  assert(after === text.replace("[{}, null]", entry), "all else as it was");
+});
 
 Deno.test("state upgrade gives a NIC without uuid one that stays", async () => {
   await using vm = new Instance();

@@ -16,6 +16,12 @@ Deno.test("jsonLine() writes JSON texts to the letter", () => {
   assertEquals(JSON.parse(line).b, [[]]);
 });
 
+Deno.test("jsonLine() writes a JSON text of megabytes", () => {
+  const text = `["${"x".repeat(12e6)}\\\\", "\\""]`;
+  const line = jsonLine({ a: new JsonText(text), b: 1 });
+  assert(line === `{"a":${text},"b":1}`);
+});
+
 Deno.test("jsonLine() escapes what is unsafe in a JSON text, too", () => {
   const line = jsonLine({ a: new JsonText('"\u202e"') });
   assertEquals(line, '{"a":"\\u202e"}');

@@ -89,6 +89,16 @@ Deno.test("upgradeRuntime() gives a file of three elements its disks", () => {
   );
 });
 
+Deno.test("upgradeRuntime() reads a list once, however many are old", () => {
+  const count = 5_000;
+  const nics = Array(count).fill('{"uuid": "u", "pci": 4}').join(", ");
+  const begin = performance.now();
+  const [, list] = data(`[[], [${nics}], {}, []]`);
+  assert(performance.now() - begin < 3_000);
+  assertEquals(list.length, count);
+  assertEquals(list[count - 1].hvinfo.addr, "0x4");
+});
+
 Deno.test("upgradeRuntime() gives a NIC without uuid one that stays", () => {
   const text =
     '[["a"], [{"mac": "aa:00:00:00:00:01"}, {"mac": "aa:00:00:00:00:02"}], {}]';
