@@ -15,7 +15,9 @@ function inodeOf(path: string): number | undefined {
   try {
     return Deno.lstatSync(path).ino ?? undefined;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    const none = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (none) return undefined;
     throw error;
   }
 }

@@ -25,6 +25,7 @@ import {
   putAway,
   repairJournal,
 } from "./repair_journal.ts";
+import { ownRecordFault } from "./repair_own.ts";
 import type { Remaining, RepairOutcome } from "./repair_outcome.ts";
 import type { RunOptions } from "./run.ts";
 import { World } from "./world.ts";
@@ -181,6 +182,12 @@ async function repairLocked(
   options: RepairOptions,
 ): Promise<RepairOutcome> {
   expectRuntime(paths);
+  const fault = ownRecordFault(paths);
+  if (fault !== undefined) {
+    const { name: instance } = paths;
+    const plan = options.mode === "dry-run" ? { plan: [] } : {};
+    return { instance, repaired: [], remaining: [fault], pending: [], ...plan };
+  }
   const journal = await repairJournal(paths, options);
   using world = await openWorld(paths, options);
   const look = world.hasQemu

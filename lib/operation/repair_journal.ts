@@ -37,7 +37,8 @@ function remainingOf(
   if (reading.state === "unusable") {
     return [{
       what: `${path} cannot be used: ${reading.why}; look who made it`,
-      hint: `rm ${shellWord(path)}`,
+      // Whatever it is: a directory, too.
+      hint: `rm -r ${shellWord(path)}`,
     }];
   }
   if (reading.state === "none" || mode === "apply") return [];

@@ -97,7 +97,7 @@ function bad(place: OwnPlace, why: string, cause?: unknown): HotplugError {
   return new HotplugError(
     "bad-state-file",
     `Cannot use the record ${path}: ${why}`,
-    { cause, hint: "look who made it; repair reports what it was needed for" },
+    { cause, hint: "look who made it; repair tells how to go on" },
   );
 }
 

@@ -191,7 +191,7 @@ Deno.test("a journal that is not root's alone is refused, and never used", async
     const refused = await vm.cli("nic", "add", NAME);
     assertEquals([refused.status, vm.state()], [7, before], how);
     const { remaining } = await repair(vm);
-    assertEquals(remaining[0]?.hint, `rm ${path}`, how);
+    assertEquals(remaining[0]?.hint, `rm -r ${path}`, how);
   }
 });
 
