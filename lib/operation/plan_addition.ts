@@ -7,7 +7,7 @@
 import { chooseSlot, type PciPlace } from "../device/bus_slot.ts";
 import { deviceId, preferredScheme } from "../device/device_id.ts";
 import { titleOf } from "../device/select.ts";
-import { duplicate } from "../errors.ts";
+import { duplicate, refuse } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision, DeviceView } from "./plan.ts";
@@ -20,7 +20,8 @@ import { recordedView } from "./view.ts";
 /**
  * The decision on adding what the file records already.
  *
- * @throws {HotplugError} `duplicate` if QEMU does not have it
+ * @throws {HotplugError} `duplicate` if QEMU does not have it; `refused` if it
+ * is on its way out: the guest would lose it at its next reboot
  */
 export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
   const { id } = twin.hvinfo;
@@ -32,6 +33,17 @@ export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
       `${twin.kind} remove ${facts.paths.name} ${
         twin.uuid ?? twin.index
       } brings the record in line with QEMU`,
+    );
+  }
+  const noted = facts.own.record.devices[twin.uuid?.toLowerCase() ?? ""];
+  if (noted?.pending?.id === id) {
+    throw refuse(
+      `${
+        titleOf(twin)
+      } (${id}) is being removed, and the guest has not released it yet`,
+      `${twin.kind} remove ${facts.paths.name} ${
+        twin.uuid ?? id
+      } waits for the guest; then it can be added again`,
     );
   }
   return {

@@ -11,6 +11,7 @@ import {
   pciDevice,
   planOf,
   planRefusal,
+  present,
   stepOf,
   uuidOf,
 } from "./support.ts";
@@ -153,4 +154,29 @@ Deno.test("planDiskAdd() refuses a name another disk has", () => {
   const error = refused("duplicate", { name: "data" }, { disks });
   assertStringIncludes(error.message, "disk 0");
   plan({ name: "data2" }, { disks });
+});
+
+Deno.test("planDiskAdd() refuses a disk that is on its way out", () => {
+  const uuid = uuidOf("disk", 0);
+  const id = present(disk(0, 12)[0].hvinfo).id;
+  const pending = { id, title: "disk 0", requestedAt: "2026-11-22T21:00:00Z" };
+  const given = {
+    ...ONE_DISK,
+    own: {
+      place: { runDir: "/run/g", lockKey: "vm1" },
+      qemu: null,
+      record: {
+        qemu: null,
+        devices: { [uuid]: { kind: "disk" as const, pending } },
+        more: {},
+      },
+    },
+    source: { path: "/srv/d0.img", identity: "inode of /srv/d0.img" },
+  };
+  for (const origin of ["given", "made"] as const) {
+    const value = origin === "given" ? uuid : NEW_UUID;
+    const error = refused("refused", { uuid: { value, origin } }, given);
+    assertStringIncludes(error.message, "being removed");
+    assertStringIncludes(error.hint ?? "", `disk remove vm1 ${uuid}`);
+  }
 });
