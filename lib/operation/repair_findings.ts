@@ -21,7 +21,8 @@ import { endAccessSteps, forgetSteps } from "./plan_access_end.ts";
 import { qmpStep } from "./plan_common.ts";
 import { diskBackendSteps, planDiskRemove } from "./plan_disk_remove.ts";
 import { nicBackendSteps, planNicRemove } from "./plan_nic_remove.ts";
-import { planStray, strayNicFiles } from "./plan_stray.ts";
+import { planStray } from "./plan_stray.ts";
+import { nicFileFindings } from "./repair_nic_files.ts";
 import { type Stray, straysOf } from "./strays.ts";
 
 /** What repair looks at, besides what a removal does. */
@@ -89,7 +90,7 @@ function unrecorded(
   return {
     what: `QEMU has ${
       kind === "disk" ? "disk" : "NIC"
-    } ${id}, which the runtime file does not record`,
+    } ${id}, which the runtime file does not record: record it with adopt, or take it out`,
     hint: format([kind, "remove", facts.paths.name, id, "--force"]),
   };
 }
@@ -143,15 +144,6 @@ function fdNames(facts: RepairFacts): Finding[] {
       { kind: "drop-fd-names", names: allFdNames() },
     ]),
   }];
-}
-
-function nicFiles(facts: RepairFacts): Finding[] {
-  const steps = strayNicFiles(facts, (tap) => !facts.taps.has(tap));
-  return steps.map((step) => ({
-    what: `NIC file ${Object.keys(step.before).join(", ")} is of no NIC`,
-    did: "removed it",
-    plan: repairPlan(facts.paths.name, "NIC files", [step]),
-  }));
 }
 
 /** What the tool's own record has of devices that are gone. */
@@ -213,7 +205,7 @@ export function findAll(facts: RepairFacts, format: FormatCommand): Finding[] {
     ...strays.filter(({ has }) => has === "backend")
       .map((one) => orphan(facts, one)),
     ...fdNames(facts),
-    ...nicFiles(facts),
+    ...nicFileFindings(facts),
     ...forgotten(facts),
     ...leftoverFindings(facts.paths.name, facts.leftovers),
     ...entries.flatMap((one) => misplaced(facts, one)),
