@@ -18,6 +18,7 @@ import { applyJournaled, type Circumstances } from "./journaled.ts";
 import { openMonitor } from "./monitor.ts";
 import { refuseForeignVm } from "./refusals.ts";
 import { findAll, leftoverFindings, ownFindings } from "./repair_findings.ts";
+import { readSettled } from "./staged_removal.ts";
 import type { Finding, FormatCommand } from "./finding.ts";
 import { findLeftovers, readRepairFacts } from "./repair_facts.ts";
 import {
@@ -64,8 +65,10 @@ function lookWithout(paths: InstancePaths, options: RepairOptions): Look {
 }
 
 function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
+  let read = options.mode === "apply" ? readSettled : readRepairFacts;
   return async (world) => {
-    const facts = await readRepairFacts(paths, world);
+    const facts = await read(paths, world);
+    read = readRepairFacts;
     if (options.qmp === undefined || options.state === undefined) {
       refuseForeignVm(facts);
     }
