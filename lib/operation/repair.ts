@@ -7,6 +7,7 @@
  */
 
 import { HotplugError, messageOf } from "../errors.ts";
+import { findQemu } from "../host/process.ts";
 import { SysError } from "../sys/errno.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { findJournal } from "../state/journal_file.ts";
@@ -82,6 +83,16 @@ function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
   };
 }
 
+/** Without its monitor QEMU may still use all that was made for it. */
+async function stillRuns(paths: InstancePaths): Promise<boolean> {
+  if (findQemu(paths.pid, paths.name) !== undefined) return true;
+  const { readOwnRecord } = await import("../state/own_record.ts");
+  const { qemu } = readOwnRecord(paths);
+  if (qemu === null) return false;
+  const { lookForProcess } = await import("../host/process_identity.ts");
+  return lookForProcess(qemu) === "same";
+}
+
 async function openWorld(
   paths: InstancePaths,
   options: RepairOptions,
@@ -92,7 +103,7 @@ async function openWorld(
   } catch (error) {
     const down = error instanceof HotplugError &&
       error.code === "not-running" && error.cause instanceof SysError;
-    if (!down) throw error;
+    if (!down || await stillRuns(paths)) throw error;
     return new World(undefined, more);
   }
 }

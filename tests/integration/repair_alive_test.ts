@@ -1,0 +1,49 @@
+/** A monitor that is gone does not tell that its QEMU is. */
+import { assertEquals } from "@std/assert";
+import { inodeKey } from "../../lib/host/access_record.ts";
+import { processIdentity } from "../../lib/host/process_identity.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { changeOwnRecord } from "../../lib/state/own_record.ts";
+import { statPath } from "../../lib/sys/file.ts";
+import { assertFailed, DISK, Instance, NAME } from "./support.ts";
+
+const UID = 30_001;
+const ARGV = ["-c", "read x", "sh", "-name", NAME];
+
+Deno.test("repair without a monitor takes nothing from a QEMU that runs", async () => {
+  await using vm = new Instance();
+  const path = Deno.realPathSync(vm.image());
+  const inode = inodeKey(statPath(path));
+  Deno.chownSync(path, UID, null);
+  // It stands for QEMU: it has its name, and waits until its input ends.
+  const qemu = new Deno.Command("sh", {
+    args: ARGV,
+    stdin: "piped",
+    stdout: "null",
+  }).spawn();
+  const identity = processIdentity({ pid: qemu.pid, argv: ["sh", ...ARGV] });
+  changeOwnRecord(instancePaths(vm.runDir, NAME), identity ?? null, {
+    uuid: DISK.uuid,
+    after: {
+      ...{ kind: "disk", via: "chown" },
+      access: { way: "chown", path, inode, from: 0, to: UID },
+    },
+  });
+  await vm.peer[Symbol.asyncDispose]();
+  const pidFile = vm.at(`pid/${NAME}`);
+  Deno.writeTextFileSync(pidFile, `${qemu.pid}\n`);
+  const ownerAfter = async (status: number) => {
+    const ran = await vm.cli("repair", NAME);
+    if (status !== 0) assertFailed(ran, status, "not-running");
+    assertEquals(ran.status, status, ran.out);
+    return Deno.statSync(path).uid;
+  };
+
+  assertEquals(await ownerAfter(4), UID);
+  // The record, too, tells whose it is.
+  Deno.removeSync(pidFile);
+  assertEquals(await ownerAfter(4), UID);
+  await qemu.stdin.close();
+  await qemu.status;
+  assertEquals(await ownerAfter(0), 0);
+});
