@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dirname, join } from "@std/path/posix";
 import { refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -39,7 +40,9 @@ function statIn(dir: Fd, name: string): FileStatus | undefined {
 }
 
 /** QEMU's root directory, undefined if another is there now. */
-function openRoot({ root, rootInode }: ChrootNode): Fd | undefined {
+function openRoot(
+  { root, rootInode }: Pick<ChrootNode, "root" | "rootInode">,
+): Fd | undefined {
   let fd: Fd;
   try {
     fd = openWithoutLinks(root, O.RDONLY | O.DIRECTORY);
@@ -51,6 +54,31 @@ function openRoot({ root, rootInode }: ChrootNode): Fd | undefined {
   }
   if (inodeKey(statFd(fd)) === rootInode) return fd;
   fd.close();
+  return undefined;
+}
+
+/**
+ * Ganeti moves the root directory of a VM that has ended out of its way if it
+ * is not empty, which our node sees to: SPEC 1.2, `chroot-quarantine`.
+ */
+function quarantined({ root }: ChrootNode): string[] {
+  const folder = join(dirname(dirname(root)), "chroot-quarantine");
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
+  } catch {
+    // There hardly ever is one.
+    return [];
+  }
+}
+
+/** The same directory, also where Ganeti has moved it. */
+function openRootWhereverItIs(node: ChrootNode): Fd | undefined {
+  const here = openRoot(node);
+  if (here !== undefined) return here;
+  for (const root of quarantined(node)) {
+    const fd = openRoot({ ...node, root });
+    if (fd !== undefined) return fd;
+  }
   return undefined;
 }
 
@@ -131,7 +159,7 @@ function removeMount(root: Fd, node: ChrootNode): void {
 
 /** Removes the node; what is not it is left alone. May be repeated. */
 export function removeChrootNode(node: ChrootNode): void {
-  using root = openRoot(node);
+  using root = openRootWhereverItIs(node);
   if (root === undefined) return;
   if (node.kind === "bind") removeMount(root, node);
   else if (isOurNode(statIn(root, node.name), node)) {
@@ -140,6 +168,18 @@ export function removeChrootNode(node: ChrootNode): void {
   const passable = node.rootMode !== null &&
     statFd(root).mode === (node.rootMode | PASSABLE);
   if (passable) fchmod(root, node.rootMode ?? 0);
+}
+
+/** Whether anything of it is left: the directory's permissions, too. */
+export function hasNodeTraces(node: ChrootNode): boolean {
+  using root = openRootWhereverItIs(node);
+  if (root === undefined) return false;
+  const { name, kind, rootMode } = node;
+  const there = statIn(root, name);
+  if (isOurNode(there, node)) return true;
+  if (kind === "bind" && isPlaceholder(there)) return true;
+  return rootMode !== null && rootMode !== (rootMode | PASSABLE) &&
+    statFd(root).mode === (rootMode | PASSABLE);
 }
 
 /** Whether the node is there. */

@@ -140,7 +140,7 @@ const removeNode: Verbs<RemoveNodeStep> = {
     if (!hasChrootNode(node)) makeChrootNode(node);
   },
   async confirm({ node }) {
-    return (await nodes()).hasChrootNode(node) ? "not-done" : "done";
+    return (await nodes()).hasNodeTraces(node) ? "not-done" : "done";
   },
   describe: (step) => ({
     step: "remove the disk's node from QEMU's root directory",

@@ -1,0 +1,82 @@
+/** The node in QEMU's root directory, removed half-way and moved away. */
+import { assertEquals } from "@std/assert";
+import { type ChrootNode, inodeKey } from "../../lib/host/access_record.ts";
+import { makeChrootNode } from "../../lib/host/chroot_node.ts";
+import type { RemoveNodeStep } from "../../lib/operation/access_steps.ts";
+import { verbsOf } from "../../lib/operation/step.ts";
+import { World, type WorldOptions } from "../../lib/operation/world.ts";
+import { statPath } from "../../lib/sys/file.ts";
+
+/** A device number that no driver has: nobody opens the node. */
+const RDEV = "240:77";
+
+const NO_QEMU: WorldOptions = {
+  qmpPath: "",
+  timeoutMs: 1,
+  unplugTimeoutMs: 1,
+};
+
+/** A root directory as Ganeti makes it, with a node in it. */
+async function withNode(
+  body: (node: ChrootNode, runDir: string) => Promise<void>,
+): Promise<void> {
+  const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
+  try {
+    const root = `${runDir}/chroot/vm1`;
+    await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+    const node: ChrootNode = {
+      way: "mknod",
+      root,
+      rootInode: inodeKey(statPath(root)),
+      name: "disk-d0000001",
+      rdev: RDEV,
+      uid: 30_001,
+      kind: "node",
+      rootMode: 0o700,
+    };
+    makeChrootNode(node);
+    await body(node, runDir);
+  } finally {
+    await Deno.remove(runDir, { recursive: true });
+  }
+}
+
+function modeOf(path: string): string {
+  return ((Deno.statSync(path).mode ?? 0) & 0o7777).toString(8);
+}
+
+async function confirm(step: RemoveNodeStep): Promise<string> {
+  using world = new World(undefined, NO_QEMU);
+  return await verbsOf(step).confirm(step, world);
+}
+
+Deno.test("confirm() of a removed node sees a directory that was left passable", async () => {
+  await withNode(async (node) => {
+    const step = { kind: "remove-node", node } as const;
+    assertEquals(await confirm(step), "not-done");
+    // As a kill between the two leaves it.
+    await Deno.remove(`${node.root}/${node.name}`);
+    assertEquals([modeOf(node.root), await confirm(step)], ["711", "not-done"]);
+    using world = new World(undefined, NO_QEMU);
+    await verbsOf(step).do(step, world);
+    assertEquals([modeOf(node.root), await confirm(step)], ["700", "done"]);
+  });
+});
+
+Deno.test("remove-node finds the directory where Ganeti has moved it", async () => {
+  await withNode(async (node, runDir) => {
+    const moved = `${runDir}/chroot-quarantine/vm1-1700000000-x`;
+    await Deno.mkdir(`${runDir}/chroot-quarantine`);
+    await Deno.mkdir(`${runDir}/chroot-quarantine/other`);
+    await Deno.symlink("/", `${runDir}/chroot-quarantine/link`);
+    await Deno.rename(node.root, moved);
+    // The next start made another one under the old path.
+    await Deno.mkdir(node.root, { mode: 0o700 });
+    const step = { kind: "remove-node", node } as const;
+    assertEquals(await confirm(step), "not-done");
+    using world = new World(undefined, NO_QEMU);
+    await verbsOf(step).do(step, world);
+    assertEquals([...Deno.readDirSync(moved)], []);
+    assertEquals([modeOf(moved), await confirm(step)], ["700", "done"]);
+  });
+});
