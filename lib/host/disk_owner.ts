@@ -8,7 +8,7 @@
 import { refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { fchown, statFd } from "../sys/file.ts";
+import { duplicate, fchown, statFd } from "../sys/file.ts";
 import { openWithoutLinks } from "../sys/file_lookup.ts";
 import { O } from "../sys/layout.ts";
 import { type GivenOwner, inodeKey } from "./access_record.ts";
@@ -27,9 +27,14 @@ function openRecorded(path: string): Fd | undefined {
   }
 }
 
-/** The very inode that is recorded, undefined if it is not there any more. */
-function hold({ path, inode }: GivenOwner): Fd | undefined {
-  const fd = openRecorded(path);
+/**
+ * The very inode that is recorded, undefined if it is not there any more.
+ *
+ * @param pinned an fd of the disk from before, wherever it has been moved since
+ */
+function hold({ path, inode }: GivenOwner, pinned?: Fd): Fd | undefined {
+  const known = pinned !== undefined && inodeKey(statFd(pinned)) === inode;
+  const fd = known ? duplicate(pinned) : openRecorded(path);
   if (fd === undefined || inodeKey(statFd(fd)) === inode) return fd;
   fd.close();
   return undefined;
@@ -38,10 +43,11 @@ function hold({ path, inode }: GivenOwner): Fd | undefined {
 /**
  * Gives the disk to QEMU's user.
  *
+ * @param pinned an O_PATH fd of the disk, if there is one; stays the caller's
  * @throws {HotplugError} `refused` if another file is there now
  */
-export function giveOwner(given: GivenOwner): void {
-  using fd = hold(given);
+export function giveOwner(given: GivenOwner, pinned?: Fd): void {
+  using fd = hold(given, pinned);
   if (fd === undefined) {
     throw refuse(
       `Cannot give ${given.path} to uid ${given.to}: it is another file than a moment ago`,
@@ -50,9 +56,13 @@ export function giveOwner(given: GivenOwner): void {
   fchown(fd, given.to, KEEP);
 }
 
-/** Gives the disk back; what somebody else owns by now is left alone. */
-export function returnOwner(given: GivenOwner): void {
-  using fd = hold(given);
+/**
+ * Gives the disk back; what somebody else owns by now is left alone.
+ *
+ * @param pinned an O_PATH fd of the disk, if there is one; stays the caller's
+ */
+export function returnOwner(given: GivenOwner, pinned?: Fd): void {
+  using fd = hold(given, pinned);
   if (fd === undefined || statFd(fd).uid !== given.to) return;
   fchown(fd, given.from, KEEP);
 }

@@ -35,6 +35,18 @@ export interface ProbePathStep {
   readonly access: "rw" | "ro";
 }
 
+/** Makes sure that what QEMU opened by its path is the disk. */
+export interface VerifyOpenStep {
+  /** Carried out by ./step_access.ts. */
+  readonly kind: "verify-open";
+  /** QEMU's. */
+  readonly pid: number;
+  /** For messages. */
+  readonly path: string;
+  /** What QEMU must have open: {@linkcode identityOf}. */
+  readonly identity: string;
+}
+
 /** Gives a disk to QEMU's user. */
 export interface GiveOwnerStep {
   /** Carried out by ./step_access.ts. */
@@ -92,6 +104,7 @@ export type AccessStep =
   | MakeTapStep
   | RemoveTapStep
   | ProbePathStep
+  | VerifyOpenStep
   | GiveOwnerStep
   | ReturnOwnerStep
   | MakeNodeStep

@@ -38,6 +38,12 @@ export const ACCESS_CHECKS: { readonly [K in AccessStep["kind"]]: Check } = {
     identity: text(LINE),
     access: word("rw", "ro"),
   }),
+  "verify-open": object({
+    kind,
+    pid: whole(1, 2 ** 22),
+    path: absolute,
+    identity: text(LINE),
+  }),
   "give-owner": owner,
   "return-owner": owner,
   "make-node": node,

@@ -172,7 +172,7 @@ function checkMigratable(
 
 function addSteps(
   disk: DiskDevice,
-  { from, before, after }: WaySteps,
+  { from, before, opened, after }: WaySteps,
   release: QmpVersion,
 ): Step[] {
   return [
@@ -182,6 +182,7 @@ function addSteps(
       blockdevArguments(disk, { from, release }),
       command("blockdev-del", { "node-name": disk.id }),
     ),
+    ...opened,
     deviceStep(diskDeviceArguments(disk)),
     ...after,
   ];

@@ -23,6 +23,8 @@ export interface WaySteps {
   readonly from: NodeOptions["from"];
   /** Until QEMU can. */
   readonly before: readonly Step[];
+  /** Once QEMU has it open, before the guest sees it. */
+  readonly opened: readonly Step[];
   /** Once the guest has the disk. */
   readonly after: readonly Step[];
 }
@@ -44,8 +46,16 @@ function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): WaySteps {
         fd: "source",
       },
     ],
+    opened: [],
     after: [qmpStep("remove-fd", set, null)],
   };
+}
+
+/** What was probed is looked at again once QEMU has opened it. */
+function verifyOpen(step: Step): Step[] {
+  if (step.kind !== "probe-path") return [];
+  const { pid, path, identity } = step;
+  return [{ kind: "verify-open", pid, path, identity }];
 }
 
 /** QEMU reaches the disk by network. */
@@ -62,7 +72,10 @@ function uriAccess(
   if (uriFault !== undefined) {
     throw refuse(uriFault, "a device of the node (access kernelspace) works");
   }
-  return { via: "uri", steps: { from: { uri }, before: [], after: [] } };
+  return {
+    via: "uri",
+    steps: { from: { uri }, before: [], opened: [], after: [] },
+  };
 }
 
 /**
@@ -87,5 +100,9 @@ export function chooseWay(
     return { via: "fdset", steps: fdsetSteps(facts, disk) };
   }
   const { filename, steps: before } = chosen;
-  return { via: chosen.via, steps: { from: { filename }, before, after: [] } };
+  const opened = before.flatMap(verifyOpen);
+  return {
+    via: chosen.via,
+    steps: { from: { filename }, before, opened, after: [] },
+  };
 }

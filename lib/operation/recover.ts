@@ -46,6 +46,7 @@ const IN_QEMU: readonly Step["kind"][] = [
   "drop-node",
   "drop-fd-names",
   "probe-path",
+  "verify-open",
   "await-release",
   "drop-drive",
   "drop-node",

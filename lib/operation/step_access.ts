@@ -11,6 +11,7 @@ import type {
   ProbePathStep,
   RemoveNodeStep,
   ReturnOwnerStep,
+  VerifyOpenStep,
 } from "./access_steps.ts";
 import type { Verbs } from "./step.ts";
 
@@ -55,12 +56,39 @@ const probePath: Verbs<ProbePathStep> = {
   }),
 };
 
-const giveOwner: Verbs<GiveOwnerStep> = {
-  async do({ given }) {
-    (await owners()).giveOwner(given);
+async function hasOpen({ pid, identity }: VerifyOpenStep): Promise<boolean> {
+  const { holds } = await import("../host/process.ts");
+  return holds(pid, identity);
+}
+
+/** Between the probe and QEMU's own open the path may have been replaced. */
+const verifyOpen: Verbs<VerifyOpenStep> = {
+  async do(step) {
+    if (await hasOpen(step)) return;
+    throw new HotplugError(
+      "host-error",
+      `QEMU opened another file at ${step.path} than the disk: it was replaced meanwhile`,
+      { hint: "everything was undone" },
+    );
   },
-  async undo({ given }) {
-    (await owners()).returnOwner(given);
+  async undo() {},
+  async confirm(step) {
+    return await hasOpen(step) ? "done" : "not-done";
+  },
+  describe: ({ pid, path }) => ({
+    step: "make sure that QEMU opened the disk and no other file",
+    qmp: null,
+    host: `look for ${path} in /proc/${pid}/fd`,
+    undo: null,
+  }),
+};
+
+const giveOwner: Verbs<GiveOwnerStep> = {
+  async do({ given }, world) {
+    (await owners()).giveOwner(given, world.heldFd("source-pin"));
+  },
+  async undo({ given }, world) {
+    (await owners()).returnOwner(given, world.heldFd("source-pin"));
   },
   async confirm({ given }) {
     const owner = (await owners()).ownerNow(given);
@@ -153,6 +181,7 @@ const removeNode: Verbs<RemoveNodeStep> = {
 /** The verbs of the steps that let QEMU get at a disk by its path. */
 export const accessVerbs = {
   "probe-path": probePath,
+  "verify-open": verifyOpen,
   "give-owner": giveOwner,
   "return-owner": returnOwner,
   "make-node": makeNode,

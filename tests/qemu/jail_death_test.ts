@@ -1,6 +1,6 @@
 /** QEMU ends while a disk is on its way in, or is plugged. */
 import { assertEquals } from "@std/assert";
-import { eachRelease } from "./each_release.ts";
+import { eachRelease, host } from "./each_release.ts";
 import {
   FREE,
   hostTraces,
@@ -110,3 +110,50 @@ eachRelease("killed with the disk: repair gives all back", async (vm) => {
   assertEquals(repair.status, 0, repair.stdout);
   assertEquals(hostTraces(vm, loop.path), before);
 }, { ...POOL.options, guest: "none" });
+
+eachRelease(
+  "no monitor, but QEMU: repair takes nothing from it",
+  async (vm) => {
+    const folder = await openFolder(vm);
+    const image = await rootImage(`${folder}/d1.img`);
+    await using loop = await loopDevice(image);
+    const words = ["disk", "add", vm.name, loop.path, "--uuid", UUID, ...MKNOD];
+    const add = await tool(vm, ...words);
+    assertEquals([add.stderr, add.status], ["", 0], add.stdout);
+    const plugged = hostTraces(vm, loop.path);
+    const away = `${vm.runDir}/away`;
+    for (const file of [vm.qmpPath, vm.layout.pid]) {
+      await Deno.rename(file, away);
+      // Without the pid file the record still tells whose it is.
+      if (file === vm.layout.pid) await Deno.rename(vm.qmpPath, `${away}.qmp`);
+      const repair = await tool(vm, "repair", vm.name);
+      assertEquals([repair.status, repair.json.error?.code], [
+        4,
+        "not-running",
+      ]);
+      assertEquals(hostTraces(vm, loop.path), plugged);
+      await Deno.rename(away, file);
+    }
+  },
+  { ...POOL.options, guest: "none" },
+);
+
+eachRelease("its chroot in quarantine: repair empties it", async (vm) => {
+  const folder = await openFolder(vm);
+  const image = await rootImage(`${folder}/d1.img`);
+  await using loop = await loopDevice(image);
+  await host("mount", "-o", "remount,nodev", vm.runDir);
+  const before = hostTraces(vm, loop.path);
+  const words = ["disk", "add", vm.name, loop.path, "--uuid", UUID, ...MKNOD];
+  const add = await tool(vm, ...words);
+  assertEquals([add.stderr, add.status], ["", 0], add.stdout);
+  await vm.kill();
+  const { chroot } = vm.layout;
+  const quarantine = `${vm.runDir}/kvm-hypervisor/chroot-quarantine`;
+  await Deno.mkdir(quarantine);
+  await Deno.rename(chroot, `${quarantine}/x`);
+  const repair = await tool(vm, "repair", vm.name);
+  assertEquals(repair.status, 0, repair.stdout);
+  await Deno.rename(`${quarantine}/x`, chroot);
+  assertEquals(hostTraces(vm, loop.path), before);
+}, { ...POOL.options, runDirOn: "tmpfs", guest: "none" });

@@ -7,6 +7,7 @@ import {
   assertNicRefused,
   assertRefused,
   assertUndone,
+  fileState,
   FREE,
   hostTraces,
   loopDevice,
@@ -20,6 +21,7 @@ import {
   UUID,
 } from "./jail.ts";
 import { hiding, QmpProxy } from "./proxy.ts";
+import { snapshot } from "./snapshot.ts";
 import { EXECUTABLE, tool } from "./tool.ts";
 
 const UID = 65_534;
@@ -123,6 +125,31 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
 
   await t.step("chown, undone half-way", async () => {
     await assertUndone(vm, { proxy, source: image, args: CHOWN });
+  });
+
+  await t.step("a path replaced before QEMU opens it is noticed", async () => {
+    const { hook } = proxy;
+    for (const via of ["chown", "path"]) {
+      const path = await rootImage(`${folder}/${via}.img`);
+      if (via === "path") await Deno.chmod(path, 0o666);
+      const was = fileState(path)?.slice(path.length);
+      proxy.hook = async (one) => {
+        if (one.message.execute === "blockdev-add") {
+          await Deno.rename(path, `${path}.was`);
+          await Deno.chmod(await rootImage(path), 0o666);
+        }
+        return await hook(one);
+      };
+      const before = await snapshot(vm);
+      const words = ["disk", "add", vm.name, path, "--via", via];
+      const add = await tool(vm, ...words);
+      proxy.hook = hook;
+      assertEquals([add.status, add.json.error.code], [5, "host-error"]);
+      assertMatch(add.json.error.message, /replaced/);
+      assertEquals(await snapshot(vm), before);
+      const moved = `${path}.was`;
+      assertEquals(fileState(moved)?.slice(moved.length), was);
+    }
   });
 
   await t.step("chown: a dry run changes nothing", async () => {
