@@ -34,7 +34,8 @@ const DISK_ADD: CommandSpec = {
     {
       name: "driver",
       value: "D",
-      help: "virtio-blk-pci (Ganeti: paravirtual)",
+      help:
+        "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
       default: "hvparam disk_type",
     },
     { name: "format", value: "F", help: "raw", default: "raw" },

@@ -83,10 +83,15 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "slot",
     value: "N",
-    help: "PCI slot, 0 to 31",
+    help: "PCI slot, 0 to 31; of a SCSI disk its target",
     default: "the first free one",
   },
-  { name: "bus", value: "B", help: "PCI bus", default: "pci.0" },
+  {
+    name: "bus",
+    value: "B",
+    help: "PCI or SCSI bus",
+    default: "pci.0, scsi.0",
+  },
   {
     name: "id-scheme",
     value: "S",

@@ -73,6 +73,17 @@ export function titleOf(device: DeviceView): string {
   return `${kindOf(device)}${index}${name}`;
 }
 
+/** Where a device sits, as a sentence goes on; empty if that is unknown. */
+export function whereOf({ slot, scsi_id: target, bus }: DeviceView): string {
+  if (slot !== null) return ` in slot ${slot}`;
+  return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
+}
+
+function placeColumn({ slot, scsi_id: target }: DeviceView): string {
+  if (slot !== null) return String(slot);
+  return typeof target === "number" ? `scsi ${target}` : "-";
+}
+
 /** Where a device leads to, in a few words. */
 export function detailsOf(device: DeviceView): string {
   const { source, size_bytes: size, mac, tap, link } = device;
@@ -102,7 +113,7 @@ export function listingText(
   const rows = devices.map((device) => [
     titleOf(device),
     device.id ?? "-",
-    device.slot === null ? "-" : String(device.slot),
+    placeColumn(device),
     device.status,
     detailsOf(device),
   ]);

@@ -9,7 +9,7 @@ import type { Adoption } from "../operation/plan.ts";
 import type { Outcome } from "../operation/run.ts";
 import { formatCommand } from "../operation/command_text.ts";
 import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
-import { detailsOf, titleOf } from "./report.ts";
+import { detailsOf, titleOf, whereOf } from "./report.ts";
 
 /** A plan's steps as documents. */
 function planDocument(steps: readonly Step[]): StepDescription[] {
@@ -67,7 +67,7 @@ export function outcomeText(outcome: Outcome): string[] {
     return [`Nothing to ${action}: ${instance} is so already`];
   }
   const what = `${titleOf(device)} (${device.id})`;
-  const where = device.slot === null ? "" : ` in slot ${device.slot}`;
+  const where = whereOf(device);
   if (!changed) return [`${instance} already has ${what}${where}`];
   return action === "add"
     ? [`Added ${what} to ${instance}${where}: ${detailsOf(device)}`]
@@ -77,7 +77,7 @@ export function outcomeText(outcome: Outcome): string[] {
 function adoptedText({ adopted }: Adoption, instance: string): string[] {
   if (adopted.length === 0) return [`No device to adopt in ${instance}`];
   return adopted.map((device) => {
-    const where = device.slot === null ? "" : ` in slot ${device.slot}`;
+    const where = whereOf(device);
     return `Proven: ${titleOf(device)} (${device.id})${where}: ${
       detailsOf(device)
     }`;
@@ -100,10 +100,10 @@ function planText(outcome: Outcome, steps: readonly Step[]): string[] {
       ...undo,
     ];
   });
-  const slot = device?.slot == null ? "" : `, slot ${device.slot}`;
+  const where = device === null ? "" : whereOf(device);
   const what = device === null ? instance : `${titleOf(device)} (${device.id})`;
   return [
-    `Would ${action} ${what}${slot}, in ${steps.length} steps:`,
+    `Would ${action} ${what}${where}, in ${steps.length} steps:`,
     ...lines,
     "Nothing was changed.",
   ];

@@ -15,19 +15,23 @@ export const ID_SCHEMES: readonly IdScheme[] = ["design", "ganeti"];
 /** QEMU's limit for a node-name, which is the same string. */
 const MAX_ID_LENGTH = 31;
 
-/**
- * The id of a new device.
- *
- * @param slot PCI slot, 0 to 31
- */
+/** Where the device will sit: part of its id in the design document's form. */
+export type IdPlace =
+  /** PCI slot, 0 to 31. */
+  | { readonly slot: number }
+  /** Target on a SCSI bus. */
+  | { readonly scsiId: number };
+
+/** The id of a new device. */
 export function deviceId(
   scheme: IdScheme,
   kind: "disk" | "nic",
-  { uuid, slot }: { uuid: string; slot: number },
+  { uuid, ...place }: { uuid: string } & IdPlace,
 ): string {
   const groups = uuid.split("-");
+  const end = "slot" in place ? `pci-${place.slot}` : `scsi-${place.scsiId}`;
   const id = scheme === "design"
-    ? `${kind}-${groups[0]}-pci-${slot}`
+    ? `${kind}-${groups[0]}-${end}`
     : `${kind}-${groups.slice(0, -2).join("-")}`;
   if (id.length <= MAX_ID_LENGTH) return id;
   throw new RangeError(`device id ${id} is longer than ${MAX_ID_LENGTH}`);

@@ -5,18 +5,12 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
 import type { Json, QmpVersion } from "../qmp/message.ts";
-import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
 import { uriNode } from "./storage_uri.ts";
 import { protocolDriver } from "./dev_type.ts";
-import {
-  cacheMode,
-  type DiskSettings,
-  isOlder,
-  isParavirtual,
-  VIRTIO_BLK,
-} from "./disk_settings.ts";
+import { type DiskDriver, isPassThrough } from "./disk_driver.ts";
+import { cacheMode, type DiskSettings, isOlder } from "./disk_settings.ts";
+import { addressOf, type Place } from "./hvinfo.ts";
 
 /** A disk to be plugged. */
 export interface DiskDevice {
@@ -27,7 +21,9 @@ export interface DiskDevice {
   /** Ganeti's `name`; absent from the entry if undefined. */
   readonly name?: string | undefined;
   /** Chosen by the plan; QEMU is left no choice. */
-  readonly place: PciPlace;
+  readonly place: Place;
+  /** As the guest has it. */
+  readonly driver: DiskDriver;
   /** Ganeti's `dev_type`: protocol driver, and whether the host may cache. */
   readonly devType: string;
   /** Absolute path. */
@@ -46,22 +42,6 @@ export interface DiskDevice {
   readonly link?: string | undefined;
   /** A master's object for the entry, without hvinfo, as JSON text. */
   readonly object?: string | undefined;
-}
-
-/**
- * The QEMU driver for a word of `--driver` or hvparam `disk_type`.
- *
- * @throws {HotplugError} `unsupported`
- */
-export function diskDriver(word: string): string {
-  if (isParavirtual(word)) return VIRTIO_BLK;
-  throw new HotplugError(
-    "unsupported",
-    `Cannot hotplug a disk of type ${
-      JSON.stringify(word)
-    }: ${VIRTIO_BLK} (Ganeti: paravirtual) is supported`,
-    { hint: `--driver ${VIRTIO_BLK} plugs it as a virtio disk` },
-  );
 }
 
 /** What a block node is made of. */
@@ -118,9 +98,6 @@ export function blockdevArguments(
   };
 }
 
-/** Frontends of the host's own SCSI devices: QEMU has no cache for them. */
-const PASS_THROUGH = ["scsi-block", "scsi-generic"];
-
 /** A disk as the guest has it. */
 export interface DiskFrontend extends DiskNode {
   /** QEMU's word. */
@@ -139,17 +116,22 @@ export function frontendArguments(disk: DiskFrontend): Json {
     ...address,
     drive: id,
     // An OnOffAuto in QEMU's schema, so a word and no boolean.
-    ...(PASS_THROUGH.includes(driver) ? {} : { "write-cache": writeCache }),
+    ...(isPassThrough(driver) ? {} : { "write-cache": writeCache }),
     ...(settings.queues === undefined ? {} : { "num-queues": settings.queues }),
   };
 }
 
+/** An NVMe controller has no default serial number; the field has 20 bytes. */
+function nvmeSerial(uuid: string): string {
+  return uuid.replaceAll("-", "").slice(0, 20);
+}
+
 /** Arguments of `device_add`. */
 export function diskDeviceArguments(disk: DiskDevice): Json {
-  const { place, iothread } = disk;
-  const address = { bus: place.bus, addr: addrOfSlot(place.slot) };
+  const { place, iothread, driver, uuid } = disk;
   return {
-    ...frontendArguments({ ...disk, driver: VIRTIO_BLK, address }),
+    ...frontendArguments({ ...disk, address: addressOf(place) }),
     ...(iothread === undefined ? {} : { iothread }),
+    ...(driver === "nvme" ? { serial: nvmeSerial(uuid) } : {}),
   };
 }

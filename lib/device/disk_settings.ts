@@ -117,8 +117,7 @@ export function isReproducible(
   hvparams: Hvparams,
   devType: string,
 ): boolean {
-  const { diskCache, diskType } = hvparams;
-  if (!isParavirtual(diskType)) return false;
+  const { diskCache } = hvparams;
   if (!CACHES.some((one) => one === diskCache)) return false;
   const wanted = cacheMode(settings.cache, devType);
   const atStart = cacheMode(diskCache, devType);

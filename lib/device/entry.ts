@@ -23,9 +23,7 @@ const MIB = 1024 * 1024;
 
 /** What the runtime file has of a disk. */
 export interface DiskRecord
-  extends Omit<DiskDevice, "place" | "settings" | "iothread"> {
-  /** As plugged. */
-  readonly place: Place;
+  extends Omit<DiskDevice, "driver" | "settings" | "iothread"> {
   /** QEMU's word. @default virtio-blk-pci */
   readonly driver?: string | undefined;
 }

@@ -22,17 +22,20 @@ export interface ScsiPlace {
 /** Where a device sits. */
 export type Place = PciPlace | ScsiPlace;
 
-/** The value of `hvinfo`, keys in Ganeti's order. */
-export function hvinfoOf(
-  { driver, id, place }: { driver: string; id: string; place: Place },
-): { readonly [key: string]: Plain } {
+/** The arguments that put a device there, of `device_add` as of `-device`. */
+export function addressOf(place: Place): { readonly [key: string]: Plain } {
   const { bus } = place;
-  return "slot" in place ? { driver, id, bus, addr: addrOfSlot(place.slot) } : {
-    driver,
-    id,
+  return "slot" in place ? { bus, addr: addrOfSlot(place.slot) } : {
     bus,
     channel: place.channel,
     "scsi-id": place.scsiId,
     lun: place.lun,
   };
+}
+
+/** The value of `hvinfo`, keys in Ganeti's order. */
+export function hvinfoOf(
+  { driver, id, place }: { driver: string; id: string; place: Place },
+): { readonly [key: string]: Plain } {
+  return { driver, id, ...addressOf(place) };
 }

@@ -20,11 +20,9 @@ import {
   type DiskSettings,
 } from "./disk_settings.ts";
 import { addressOf } from "./address.ts";
+import { INTERFACES } from "./disk_driver.ts";
 import { optionText } from "./option_text.ts";
 import { titleOf } from "./select.ts";
-
-/** Words of hvparam `disk_type` that are no device but an interface. */
-const INTERFACES = ["ide", "scsi", "sd", "mtd", "pflash"];
 
 /** What a start gives every disk. */
 export function diskSettingsAtStart(hvparams: Hvparams): DiskSettings {
@@ -119,7 +117,9 @@ export function startDisk(
   if (INTERFACES.includes(word)) {
     return ["-drive", driveWord(disk, { word, settings })];
   }
-  const device = { ...frontend(disk), devType, settings };
+  const front = frontend(disk);
+  const access = front.driver === "scsi-cd" ? "ro" : settings.access;
+  const device = { ...front, devType, settings: { ...settings, access } };
   const node = blockdevArguments(device, { from: sourceOf(disk), release });
   return [
     ...["-blockdev", optionText(node)],

@@ -37,12 +37,15 @@ const PLAIN = ["raw", "file", "host_device", "throttle", "copy-on-read"];
 function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
   const { hvparams } = facts.content.runtime;
   const format = disk.drivers.find((one) => !PLAIN.includes(one));
+  const driver = facts.drivers.get(disk.id ?? "");
   return {
     // Opened as raw, such a disk would be destroyed: SPEC 2.3, `mode`.
     fatal: format !== undefined
       ? `its format is ${format}`
-      : disk.readOnly
+      : disk.readOnly && driver !== "scsi-cd"
       ? "it is read-only"
+      : driver === "nvme"
+      ? "Ganeti has no word for nvme, and QEMU migrates none"
       : undefined,
     cache: hvparams.origin === "ganeti" &&
       cacheMode(hvparams.diskCache, devType).direct !== disk.direct,

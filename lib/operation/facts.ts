@@ -5,6 +5,7 @@
  */
 
 import { dirname } from "@std/path/posix";
+import type { ScsiBus } from "../device/scsi_target.ts";
 import { HotplugError, messageOf, refuse } from "../errors.ts";
 import {
   type NicFiles,
@@ -56,6 +57,8 @@ export interface QemuFacts {
   readonly commands: ReadonlySet<string>;
   /** Behind bridges, too. */
   readonly pci: readonly PciDevice[];
+  /** Asked for only where somebody compares them with recorded disks. */
+  readonly scsi?: readonly ScsiBus[];
   /** Ids of all devices, on any bus. */
   readonly deviceIds: ReadonlySet<string>;
   /** Block nodes. */

@@ -6,6 +6,9 @@
 
 import { inspectSource, type Source, uriSource } from "../host/source.ts";
 import { isShared } from "../device/dev_type.ts";
+import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
+import { VIRTIO_BLK } from "../device/disk_settings.ts";
+import type { ScsiBus } from "../device/scsi_target.ts";
 import { isUri } from "../device/storage_uri.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -24,6 +27,15 @@ export interface DiskAddFacts extends Facts {
   readonly access: AccessFacts | undefined;
   /** Why QEMU does not get at a URI, undefined if nothing is known to. */
   readonly uriFault: string | undefined;
+  /** Asked for only if the disk is to sit on one. */
+  readonly scsi: readonly ScsiBus[];
+  /** Why the driver cannot serve this source, undefined if nothing is known. */
+  readonly driverFault: string | undefined;
+}
+
+/** The driver of the new disk, if it is one that can be plugged. */
+function driverOf({ content }: NodeFacts, { driver }: DiskAdd) {
+  return findDriver(driver ?? content.runtime.hvparams.diskType);
 }
 
 /** Whether QEMU is to open the disk by itself. */
@@ -39,13 +51,14 @@ function opensItself(facts: Facts, { via }: DiskAdd): boolean {
  * @throws {HotplugError} `refused`
  */
 export async function readSource(
-  { content }: NodeFacts,
+  node: NodeFacts,
   request: DiskAdd,
   world: World,
 ): Promise<Source> {
   if (isUri(request.source)) return uriSource(request.source);
-  const { diskCache } = content.runtime.hvparams;
-  const { access = "rw", cache = diskCache } = request.settings;
+  const { diskCache } = node.content.runtime.hvparams;
+  const { cache = diskCache } = request.settings;
+  const access = accessFor(driverOf(node, request), request.settings.access);
   const { source, pinned } = await inspectSource(request.source, {
     access,
     direct: cache === "none" ||
@@ -53,6 +66,24 @@ export async function readSource(
   });
   world.keepFd("source-pin", pinned);
   return source;
+}
+
+/** What only drivers other than virtio-blk depend on. */
+async function driverFacts(
+  facts: Facts,
+  request: DiskAdd,
+  { source, world }: { source: Source; world: World },
+): Promise<Pick<DiskAddFacts, "scsi" | "driverFault">> {
+  const driver = driverOf(facts, request);
+  if (driver === undefined || driver === VIRTIO_BLK) {
+    return { scsi: [], driverFault: undefined };
+  }
+  const { driverFault, readScsiBuses } = await import("./facts_scsi.ts");
+  const pinned = world.heldFd("source-pin");
+  return {
+    scsi: isScsi(driver) ? await readScsiBuses(world.qmp) : [],
+    driverFault: await driverFault(driver, { source, pinned, qmp: world.qmp }),
+  };
 }
 
 /** Adds what plugging a disk depends on, but for its source. */
@@ -64,18 +95,23 @@ export async function readDiskAddFacts(
   const iothreads = request.iothread === undefined
     ? new Set<string>()
     : await ask(world.qmp, IOTHREADS);
-  const none = { access: undefined, uriFault: undefined };
+  const common = {
+    ...facts,
+    source,
+    iothreads,
+    ...await driverFacts(facts, request, { source, world }),
+    access: undefined,
+    uriFault: undefined,
+  };
   if (source.kind === "uri") {
     const { uriFault } = await import("./facts_uri.ts");
     const fault = uriFault(source.path, facts.qemu.process);
-    return { ...facts, source, iothreads, ...none, uriFault: fault };
+    return { ...common, uriFault: fault };
   }
-  if (!opensItself(facts, request)) {
-    return { ...facts, source, iothreads, ...none };
-  }
+  if (!opensItself(facts, request)) return common;
   const { readAccessFacts } = await import("./facts_access.ts");
-  const { access = "rw" } = request.settings;
+  const access = accessFor(driverOf(facts, request), request.settings.access);
   const reading = { pinned: world.fd("source-pin"), access };
   const seen = await readAccessFacts(facts.qemu, source, reading);
-  return { ...facts, source, iothreads, ...none, access: seen };
+  return { ...common, access: seen };
 }

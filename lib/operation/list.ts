@@ -12,6 +12,7 @@ import { findQemu } from "../host/process.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import type { QmpSession } from "../qmp/client.ts";
 import { askQemu } from "./ask_qemu.ts";
 import {
   expectRuntime,
@@ -88,7 +89,17 @@ function statusOf(
   if (live !== undefined && slot !== undefined && live.behind === "") {
     if (live.slot !== slot) return "differs";
   }
-  return "ok";
+  return sitsElsewhere(entry, qemu) ? "differs" : "ok";
+}
+
+/** Whether a SCSI disk is another target than its entry says. */
+function sitsElsewhere({ hvinfo }: DeviceEntry, { scsi }: QemuFacts): boolean {
+  const { id, scsiId, bus } = hvinfo;
+  if (scsiId === undefined || scsi === undefined) return false;
+  return !scsi.some(({ name, children }) =>
+    name === bus &&
+    children.some((one) => one.name === id && one.scsiId === scsiId)
+  );
 }
 
 function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
@@ -116,8 +127,20 @@ interface Compared {
   readonly qemu: QemuFacts | string;
 }
 
+/** The SCSI buses, if there is anything to compare with them. */
+async function withScsi(
+  qemu: QemuFacts,
+  qmp: QmpSession,
+  { disks }: Runtime,
+): Promise<QemuFacts> {
+  if (disks.every(({ hvinfo }) => hvinfo.scsiId === undefined)) return qemu;
+  const { readScsiBuses } = await import("./facts_scsi.ts");
+  return { ...qemu, scsi: await readScsiBuses(qmp) };
+}
+
 async function askAround(
   paths: InstancePaths,
+  runtime: Runtime,
   options: ListOptions,
 ): Promise<Compared> {
   const look = () => nicFilesOf(paths);
@@ -128,7 +151,7 @@ async function askAround(
     const qemu = await askQemu(qmp, paths);
     // QEMU works on its answers meanwhile.
     const nicFiles = look();
-    return { nicFiles, qemu: await qemu() };
+    return { nicFiles, qemu: await withScsi(await qemu(), qmp, runtime) };
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
     return { nicFiles: look(), qemu: "the VM does not run" };
@@ -173,7 +196,7 @@ export async function listInstance(
     runtime: options.state,
   });
   const { runtime } = expectRuntime(paths);
-  const { nicFiles, qemu: answer } = await askAround(paths, options);
+  const { nicFiles, qemu: answer } = await askAround(paths, runtime, options);
   const qemu = typeof answer === "string" ? undefined : answer;
   const { own, warnings } = await readOwn(paths, qemu);
   const facts = { qemu, nicFiles, own };

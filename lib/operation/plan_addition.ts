@@ -6,6 +6,7 @@
 
 import { chooseSlot, type PciPlace } from "../device/bus_slot.ts";
 import { deviceId, preferredScheme } from "../device/device_id.ts";
+import type { Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
@@ -56,7 +57,7 @@ export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
 }
 
 /** Who a new device is and where it goes. */
-export interface Identity {
+export interface Identity<P extends Place = PciPlace> {
   /** Device id, taken by nothing in QEMU or the file. */
   readonly id: string;
   /** Lower case; the request's. */
@@ -64,11 +65,22 @@ export interface Identity {
   /** Unique among the instance's devices of this kind. */
   readonly name?: string | undefined;
   /** Free in QEMU and in the file. */
-  readonly place: PciPlace;
+  readonly place: P;
+}
+
+/** The place of a new device on PCI. @throws status 3 */
+function pciPlace(facts: Facts, { bus, slot }: Plug): PciPlace {
+  const { runtime } = facts.content;
+  refuseMachine(facts, bus);
+  return chooseSlot({
+    recorded: [...runtime.disks, ...runtime.nics],
+    live: facts.qemu.pci,
+    reservations: runtime.hvparams.pciReservations,
+  }, slot);
 }
 
 /**
- * Chooses a new device's place and id.
+ * Chooses the place and id of a new device on PCI.
  *
  * @throws {HotplugError} status 3: no place for it, or its name or id is taken
  */
@@ -77,20 +89,29 @@ export function newIdentity(
   kind: "disk" | "nic",
   request: Plug,
 ): Identity {
+  const placeFor = () => pciPlace(facts, request);
+  return identityAt(facts, kind, { request, placeFor });
+}
+
+/**
+ * Chooses a new device's id.
+ *
+ * @throws as {@linkcode newIdentity}
+ */
+export function identityAt<P extends Place>(
+  facts: Facts,
+  kind: "disk" | "nic",
+  { request, placeFor }: { request: Plug; placeFor: () => P },
+): Identity<P> {
   const { runtime } = facts.content;
   const { uuid: { value: uuid }, name } = request;
   // Two of Ganeti's devices may have one name; it goes by uuids.
   if (request.ganeti === undefined) {
     refuseTakenName(kind === "disk" ? runtime.disks : runtime.nics, name);
   }
-  refuseMachine(facts, request.bus);
-  const place = chooseSlot({
-    recorded: [...runtime.disks, ...runtime.nics],
-    live: facts.qemu.pci,
-    reservations: runtime.hvparams.pciReservations,
-  }, request.slot);
+  const place = placeFor();
   const scheme = request.idScheme ?? preferredScheme(runtime, kind);
-  const id = deviceId(scheme, kind, { uuid, slot: place.slot });
+  const id = deviceId(scheme, kind, { uuid, ...place });
   refuseTakenId(facts, id);
   return { id, uuid, name, place };
 }
@@ -100,12 +121,18 @@ export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
   return qmpStep("device_add", args, command("device_del", { id: args.id }));
 }
 
+function verifyStep(id: string, place: Place): Step {
+  return "slot" in place
+    ? { kind: "verify-device", id, slot: place.slot }
+    : { kind: "verify-scsi", id, ...place };
+}
+
 /** What is particular to adding a device of one kind. */
 export interface Addition {
   /** Decides which list of the runtime file grows. */
   readonly kind: "disk" | "nic";
-  /** From {@linkcode newIdentity}. */
-  readonly identity: Identity;
+  /** From {@linkcode newIdentity} or {@linkcode identityAt}. */
+  readonly identity: Identity<Place>;
   /** The entry for the runtime file, as JSON text. */
   readonly entry: string;
   /** What the caller is told; the tap's name comes later. */
@@ -138,7 +165,7 @@ export function planAddition(facts: Facts, addition: Addition): Decision {
       steps: [
         stage,
         ...addition.steps,
-        { kind: "verify-device", id, slot: place.slot },
+        verifyStep(id, place),
         commit,
       ],
       warnings: addition.warnings,

@@ -8,8 +8,12 @@ import {
   blockdevArguments,
   type DiskDevice,
   diskDeviceArguments,
-  diskDriver,
 } from "../device/disk.ts";
+import {
+  accessFor,
+  type DiskDriver,
+  diskDriver,
+} from "../device/disk_driver.ts";
 import { protocolDriver } from "../device/dev_type.ts";
 import {
   cacheMode,
@@ -26,13 +30,9 @@ import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { Decision } from "./plan.ts";
-import {
-  alreadyThere,
-  deviceStep,
-  newIdentity,
-  planAddition,
-} from "./plan_addition.ts";
+import { alreadyThere, deviceStep, planAddition } from "./plan_addition.ts";
 import { command, qmpStep } from "./plan_common.ts";
+import { checkDriver, identityFor, refuseDriver } from "./plan_disk_driver.ts";
 import { chooseWay, type WaySteps } from "./plan_disk_way.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { DiskAdd } from "./request.ts";
@@ -92,26 +92,33 @@ function devTypeOf({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
   );
 }
 
-function settingsOf(facts: Facts, { settings }: DiskAdd): DiskSettings {
+function settingsOf(
+  facts: Facts,
+  { settings }: DiskAdd,
+  driver: DiskDriver,
+): DiskSettings {
   const { hvparams } = facts.content.runtime;
   return {
     cache: settings.cache ?? hvparams.diskCache,
     aio: settings.aio ?? hvparams.diskAio,
     discard: settings.discard ?? hvparams.diskDiscard,
-    access: settings.access ?? "rw",
+    access: accessFor(driver, settings.access),
     queues: settings.queues,
   };
 }
 
 function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
-  diskDriver(request.driver ?? facts.content.runtime.hvparams.diskType);
+  const { diskType } = facts.content.runtime.hvparams;
+  const driver = diskDriver(request.driver ?? diskType);
+  refuseDriver(facts, driver, request);
   const disk = {
-    ...newIdentity(facts, "disk", request),
+    ...identityFor(facts, request, driver),
+    driver,
     devType: devTypeOf(facts, request),
     source: facts.source.path,
     resolved: facts.source.resolved,
     sizeBytes: facts.source.sizeBytes,
-    settings: settingsOf(facts, request),
+    settings: settingsOf(facts, request, driver),
     iothread: request.iothread,
     object: request.ganeti?.object,
     uri: facts.source.kind === "uri" ? facts.source.path : undefined,
@@ -153,15 +160,19 @@ function checkUri(
 }
 
 function checkMigratable(
-  facts: Facts,
+  facts: DiskAddFacts,
   disk: DiskDevice,
   migratable: DiskAdd["migratable"],
 ): boolean {
   const { hvparams } = facts.content.runtime;
   const { settings, devType } = disk;
   if (!checkUri(disk, migratable)) return false;
+  if (!checkDriver(facts, disk, migratable)) return false;
   // An iothread is no state of the guest's: a target without it takes over.
-  const reproducible = isReproducible(settings, hvparams, devType);
+  // Nor does a guest write to a CD-ROM, whatever a start opens it for.
+  const access = disk.driver === "scsi-cd" ? "rw" : settings.access;
+  const asPlugged = { ...settings, access };
+  const reproducible = isReproducible(asPlugged, hvparams, devType);
   const mayBeStuck = migratable === "not-needed" || hvparams.origin === "adopt";
   if (reproducible || mayBeStuck) return reproducible;
   throw refuse(

@@ -72,10 +72,10 @@ function unrecorded(facts: Facts, kind: "disk" | "nic", word: string) {
   if (!isUuid(word)) return ids.find((id) => id === word);
   const uuid = word.toLowerCase();
   const ganeti = deviceId("ganeti", kind, { uuid, slot: 0 });
-  const design = `${kind}-${uuid.slice(0, 8)}-pci-`;
-  return ids.find((id) =>
-    id === ganeti || id.startsWith(design) || id.startsWith(`hot${design}`)
+  const design = new RegExp(
+    `^(?:hot)?${kind}-${uuid.slice(0, 8)}-(?:pci|scsi)-\\d+$`,
   );
+  return ids.find((id) => id === ganeti || design.test(id));
 }
 
 /**

@@ -42,6 +42,7 @@ const IN_QEMU: readonly Step["kind"][] = [
   "qmp",
   "unplug",
   "verify-device",
+  "verify-scsi",
   "drop-drive",
   "drop-node",
   "drop-fd-names",

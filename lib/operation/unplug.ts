@@ -138,6 +138,8 @@ class Unplug {
       }
     } else if (!await isThere(id, this.#world)) return "gone";
     if (runState === "running") return "asked";
+    // A SCSI disk goes without the guest's help.
+    if (!await isThere(id, this.#world)) return "gone";
     throw this.#pending(`the VM does not run, its state is ${runState}`);
   }
 

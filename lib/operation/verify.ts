@@ -89,14 +89,15 @@ function placeOf(entry: DeviceEntry, facts: VerifyFacts): Difference[] {
   const live = facts.properties.get(id) ?? {};
   const title = titleOf(entry);
   if (scsiId !== undefined) {
-    const same = live["scsi-id"] === scsiId &&
+    const same = String(live["parent_bus"]).endsWith(`/${bus}`) &&
+      live["scsi-id"] === scsiId &&
       (live["channel"] ?? 0) === (channel ?? 0) &&
       (live["lun"] ?? 0) === (lun ?? 0);
     return same ? [] : [{
       what:
-        `${title} is recorded as scsi-id ${scsiId} of ${bus}, QEMU has it as ${
+        `${title} is recorded as target ${scsiId} of ${bus}, QEMU has it as ${
           live["scsi-id"]
-        }`,
+        } of ${String(live["parent_bus"]).split("/").at(-1)}`,
       hint: OTHER_MACHINE,
     }];
   }

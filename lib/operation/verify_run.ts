@@ -23,7 +23,9 @@ import { type Difference, type LiveProperties, verify } from "./verify.ts";
 /** Properties that only a device of the right kind has. */
 function propertiesFor({ kind, hvinfo }: DeviceEntry): string[] {
   if (kind === "nic") return ["mac"];
-  return hvinfo.scsiId === undefined ? [] : ["channel", "scsi-id", "lun"];
+  return hvinfo.scsiId === undefined
+    ? []
+    : ["parent_bus", "channel", "scsi-id", "lun"];
 }
 
 async function readProperties(

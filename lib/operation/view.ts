@@ -5,10 +5,10 @@
  */
 
 import { backendOf } from "../device/backend.ts";
-import { addrOfSlot, type PciPlace } from "../device/bus_slot.ts";
+import { addrOfSlot } from "../device/bus_slot.ts";
 import type { Via } from "../host/access_record.ts";
 import type { DiskDevice } from "../device/disk.ts";
-import { VIRTIO_BLK } from "../device/disk_settings.ts";
+import type { Place } from "../device/hvinfo.ts";
 import type { NicDevice } from "../device/nic.ts";
 import type { DeviceEntry, DiskEntry, NicEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
@@ -17,8 +17,13 @@ import type { DeviceView } from "./plan.ts";
 
 const MIB = 1024 * 1024;
 
-function place({ bus, slot }: PciPlace) {
-  return { bus, slot, addr: addrOfSlot(slot) };
+function placeView(place: Place) {
+  const { bus } = place;
+  if ("slot" in place) {
+    return { bus, slot: place.slot, addr: addrOfSlot(place.slot) };
+  }
+  const { channel, scsiId, lun } = place;
+  return { bus, slot: null, addr: null, channel, scsi_id: scsiId, lun };
 }
 
 /** A disk that is to be plugged. */
@@ -32,8 +37,8 @@ export function newDiskView(
     uuid: disk.uuid,
     name: disk.name ?? null,
     id: disk.id,
-    driver: VIRTIO_BLK,
-    ...place(disk.place),
+    driver: disk.driver,
+    ...placeView(disk.place),
     source: disk.source,
     size_bytes: disk.uri === undefined ? disk.sizeBytes : null,
     format: "raw",
@@ -50,7 +55,7 @@ export function newNicView(nic: NicDevice, index: number): DeviceView {
     name: nic.name ?? null,
     id: nic.id,
     driver: nic.driver,
-    ...place(nic.place),
+    ...placeView(nic.place),
     mac: nic.mac,
     mode: nic.mode,
     link: nic.link ?? null,

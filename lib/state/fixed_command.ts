@@ -5,6 +5,8 @@
  * @module
  */
 
+import { optionValues } from "./kvm_options.ts";
+
 /** Options that take no value: qemu-options.hx. */
 const BARE = new Set(
   ("S daemonize enable-kvm no-reboot no-shutdown nodefaults no-user-config " +
@@ -100,5 +102,22 @@ export function isNamedIn(words: readonly string[], name: string): boolean {
     const option = (words[at - 1] ?? "").replace(/^--?/, "");
     return Object.hasOwn(NAMED, option) &&
       valueOf(word, NAMED[option as keyof typeof NAMED].key) === name;
+  });
+}
+
+/** A device of the fixed part. */
+export interface FixedDevice {
+  /** As it stands there: an alias, perhaps. */
+  readonly driver: string;
+  /** Undefined if it was given none. */
+  readonly id: string | undefined;
+}
+
+/** The devices that every start from a file makes before disks and NICs. */
+export function fixedDevices(words: readonly string[]): FixedDevice[] {
+  return optionValues(words, "-device").flatMap((value) => {
+    const driver = valueOf(value, "driver") ??
+      /^[^,={]+(?=,|$)/.exec(value)?.[0];
+    return driver === undefined ? [] : [{ driver, id: valueOf(value, "id") }];
   });
 }

@@ -6,13 +6,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import type { QemuRelease, Tools } from "../../tools/setup.ts";
 import { host, makeImage } from "./each_release.ts";
 import type { Scenario } from "./kill_scenario.ts";
 import { QmpProxy } from "./proxy.ts";
 import { keptFdNames, type Snapshot, snapshot } from "./snapshot.ts";
 import { tool } from "./tool.ts";
-import { Vm } from "./vm.ts";
+import { type MachineOptions, Vm } from "./vm.ts";
 
 /** Everything that must agree, without what may differ from run to run. */
 export interface State extends Omit<Snapshot, "fdsets"> {
@@ -77,18 +76,16 @@ export class KillBench implements AsyncDisposable {
   /** Of the one VM that runs now. */
   vm!: Vm;
   proxy!: QmpProxy;
-  readonly #machine: { release: QemuRelease; tools: Tools };
+  readonly #machine: MachineOptions;
 
-  private constructor(machine: { release: QemuRelease; tools: Tools }) {
+  private constructor(machine: MachineOptions) {
     this.runDir = Deno.makeTempDirSync({ prefix: "kvm-hotplug-kill-" });
     this.image = `${this.runDir}/new.img`;
     this.bridge = `kh-k${Deno.pid % 1_000_000}`;
     this.#machine = machine;
   }
 
-  static async open(
-    machine: { release: QemuRelease; tools: Tools },
-  ): Promise<KillBench> {
+  static async open(machine: MachineOptions): Promise<KillBench> {
     const bench = new KillBench(machine);
     try {
       // An address of its own, as a physical port gives it on a node: that of

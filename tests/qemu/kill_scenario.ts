@@ -47,12 +47,20 @@ function nicOf(
 }
 
 /** A device with both its operations. */
-export type DeviceKind = "disk" | "NIC, mode none" | "NIC on a bridge";
+export type DeviceKind =
+  | "disk"
+  | "SCSI disk"
+  | "NIC, mode none"
+  | "NIC on a bridge";
 
 function deviceOf(bench: KillBench, kind: DeviceKind): Device {
   switch (kind) {
     case "disk":
       return diskOf(bench);
+    case "SCSI disk": {
+      const { add, ...disk } = diskOf(bench);
+      return { ...disk, title: kind, add: [...add, "--driver", "scsi-hd"] };
+    }
     case "NIC, mode none":
       return nicOf(bench, kind, "--mode", "none");
     case "NIC on a bridge":

@@ -3,8 +3,8 @@
  * that were hot-plugged are there, at the same addresses, and go on working.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease, host, makeImage } from "./each_release.ts";
+import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
 import { tool } from "./tool.ts";
 import { Vm } from "./vm.ts";
 
@@ -31,43 +31,6 @@ async function temporaryTap(name: string): Promise<AsyncDisposable> {
       await host("ip", "link", "del", name);
     },
   };
-}
-
-async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
-  const path = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
-  return {
-    path,
-    async [Symbol.asyncDispose]() {
-      await Deno.remove(path, { recursive: true });
-    },
-  };
-}
-
-/** Moves the guest; both ends are on this node. */
-async function migrate(source: Vm, target: Vm, uri: string) {
-  await source.qmp.execute("migrate", { uri });
-  await until(async () => {
-    const { status, "error-desc": why } = await source.qmp.execute<
-      { status: string; "error-desc"?: string }
-    >("query-migrate");
-    if (status === "failed") throw new Error(`migration failed: ${why}`);
-    return status === "completed" ? true : undefined;
-  }, { timeoutMs: 60_000, what: "completion of the migration" });
-  await target.arrived();
-}
-
-/** The source's command line for a target that has a place of its own. */
-async function targetCommand(source: Vm, runDir: string, uri: string) {
-  const { json, status, stderr } = await tool(
-    source,
-    ...["state", "command", source.name, "--incoming", uri],
-  );
-  assertEquals([status, stderr], [0, ""]);
-  const argv: string[] = json.command;
-  assertEquals(argv.slice(-2), ["-incoming", uri]);
-  const moved = argv.map((word) => word.replaceAll(source.runDir, runDir));
-  const test = `unix:${runDir}/kvm-hypervisor/ctrl/${source.name}.test`;
-  return [...moved, "-qmp", `${test},server=on,wait=off`];
 }
 
 async function setUp(vm: Vm, images: readonly string[]) {

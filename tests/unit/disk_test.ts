@@ -3,9 +3,9 @@ import {
   blockdevArguments,
   type DiskDevice,
   diskDeviceArguments,
-  diskDriver,
   frontendArguments,
 } from "../../lib/device/disk.ts";
+import { diskDriver } from "../../lib/device/disk_driver.ts";
 import {
   cacheMode,
   checkSettings,
@@ -29,6 +29,7 @@ function device(more: Partial<DiskDevice> = {}): DiskDevice {
     id: "disk-932df160-7a22-4067",
     uuid: NEW_UUID,
     place: { bus: "pci.0", slot: 13 },
+    driver: "virtio-blk-pci",
     devType: "file",
     source: "/srv/new.img",
     resolved: more.source ?? "/srv/new.img",
@@ -63,7 +64,8 @@ Deno.test("cacheMode() refuses a word Ganeti does not have", () => {
 Deno.test("diskDriver() knows Ganeti's and QEMU's word", () => {
   assertEquals(diskDriver("paravirtual"), "virtio-blk-pci");
   assertEquals(diskDriver("virtio-blk-pci"), "virtio-blk-pci");
-  for (const word of ["scsi-hd", "ide", "", "constructor"]) {
+  assertEquals(diskDriver("scsi-hd"), "scsi-hd");
+  for (const word of ["scsi", "ide", "", "constructor"]) {
     refusal("unsupported", () => diskDriver(word));
   }
 });

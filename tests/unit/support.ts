@@ -248,9 +248,12 @@ export function diskAddFacts(
     readonly iothreads?: ReadonlySet<string>;
     readonly access?: AccessFacts;
     readonly uriFault?: string;
+    readonly scsi?: DiskAddFacts["scsi"];
+    readonly driverFault?: string;
   } = {},
 ): DiskAddFacts {
-  const { source, iothreads, access, uriFault, ...more } = spec;
+  const { source, iothreads, access, uriFault, ...others } = spec;
+  const { scsi = [], driverFault, ...more } = others;
   return {
     ...facts(more),
     source: {
@@ -268,6 +271,8 @@ export function diskAddFacts(
     ...(iothreads && { iothreads }),
     access,
     uriFault,
+    scsi,
+    driverFault,
   };
 }
 

@@ -104,12 +104,16 @@ Deno.test("verify() finds a SCSI disk with another id", () => {
     lun: 0,
   };
   const spec = { disks: [disk(0, 12, { hvinfo })] };
-  const live = (id: number) =>
-    given({
-      properties: new Map([[DISK, { channel: 0, "scsi-id": id, lun: 0 }]]),
+  const live = (id: number, bus = "scsi.0") => {
+    const at = { channel: 0, "scsi-id": id, lun: 0 };
+    const parent_bus = `/machine/peripheral/scsi/virtio-backend/${bus}`;
+    return given({
+      properties: new Map([[DISK, { ...at, parent_bus }]]),
       nicFiles: {},
     }, spec);
+  };
   assertEquals(verify(live(2)), []);
+  assertStringIncludes(difference(live(2, "scsi.1")), "as 2 of scsi.1");
   assertStringIncludes(difference(live(3)), "QEMU has it as 3");
 });
 

@@ -1,0 +1,80 @@
+/**
+ * QEMU's drivers for a disk as the guest sees it.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { isParavirtual, VIRTIO_BLK } from "./disk_settings.ts";
+
+/** Drivers of disks that sit on a SCSI bus: SPEC 4.2. */
+const SCSI_DRIVERS: readonly ScsiDriver[] = [
+  "scsi-hd",
+  "scsi-block",
+  "scsi-generic",
+  "scsi-cd",
+];
+
+/** Drivers that can be hotplugged. */
+const DRIVERS: readonly DiskDriver[] = [VIRTIO_BLK, ...SCSI_DRIVERS, "nvme"];
+
+/** One of a disk on a SCSI bus. */
+export type ScsiDriver = "scsi-hd" | "scsi-block" | "scsi-generic" | "scsi-cd";
+
+/** A driver that can be hotplugged. */
+export type DiskDriver = "virtio-blk-pci" | ScsiDriver | "nvme";
+
+/** Frontends of the host's own SCSI devices: no cache of QEMU's, no format. */
+const PASS_THROUGH: readonly string[] = ["scsi-block", "scsi-generic"];
+
+/**
+ * Words of hvparam `disk_type` that are no device but an interface: a start
+ * then heeds no entry's driver.
+ */
+export const INTERFACES: readonly string[] = [
+  "ide",
+  "scsi",
+  "sd",
+  "mtd",
+  "pflash",
+];
+
+/** The same as {@linkcode diskDriver}, undefined where that throws. */
+export function findDriver(word: string): DiskDriver | undefined {
+  return isParavirtual(word) ? VIRTIO_BLK : DRIVERS.find((one) => one === word);
+}
+
+/**
+ * The QEMU driver for a word of `--driver` or hvparam `disk_type`.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function diskDriver(word: string): DiskDriver {
+  const found = findDriver(word);
+  if (found !== undefined) return found;
+  throw new HotplugError(
+    "unsupported",
+    `Cannot hotplug a disk of type ${JSON.stringify(word)}: ${
+      DRIVERS.join(", ")
+    } (Ganeti: paravirtual) are supported`,
+    { hint: `--driver ${VIRTIO_BLK} plugs it as a virtio disk` },
+  );
+}
+
+/** Whether a disk of this driver sits on a SCSI bus, not on PCI. */
+export function isScsi(driver: string): driver is ScsiDriver {
+  return SCSI_DRIVERS.some((one) => one === driver);
+}
+
+/** Whether the guest's commands go to the host's device as they are. */
+export function isPassThrough(driver: string): boolean {
+  return PASS_THROUGH.includes(driver);
+}
+
+/** How a disk's source is opened: no guest ever writes to a CD-ROM. */
+export function accessFor(
+  driver: DiskDriver | undefined,
+  asked: "rw" | "ro" | undefined,
+): "rw" | "ro" {
+  return driver === "scsi-cd" ? "ro" : asked ?? "rw";
+}

@@ -1,0 +1,162 @@
+/**
+ * Which SCSI target a new disk gets: free in the runtime file, which knows of
+ * pending removals, and on the live bus, which knows what `kvm_extra` or a
+ * CD-ROM of the start put there. Pure.
+ *
+ * @module
+ */
+
+import { HotplugError, unsupported } from "../errors.ts";
+import { fixedDevices } from "../state/fixed_command.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import type { ScsiPlace } from "./hvinfo.ts";
+
+/** A device on a live SCSI bus. */
+export interface ScsiChild {
+  /** Target, as QEMU has it. */
+  readonly scsiId: number;
+  /** Device id, or the QOM path of a device that was given none. */
+  readonly name: string;
+}
+
+/** A live SCSI bus. */
+export interface ScsiBus {
+  /** Ganeti's is `scsi.0`. */
+  readonly name: string;
+  /** QEMU's driver of the controller, e.g. `virtio-scsi-pci`. */
+  readonly controller: string;
+  /** Device id of the controller, undefined if it was given none. */
+  readonly id: string | undefined;
+  /** In the order in which they were plugged. */
+  readonly children: readonly ScsiChild[];
+}
+
+/** What Ganeti counts: SPEC 4.2. A higher target makes its hotplug crash. */
+const GANETI_TARGETS = 16;
+
+/**
+ * Targets of a controller, for those that have fewer than Ganeti counts. LSI's
+ * chip is itself the seventh: hw/scsi/lsi53c895a.c accepts a disk there, and
+ * no driver ever looks for it.
+ */
+const TARGETS: Readonly<Record<string, number>> = {
+  lsi53c895a: 7,
+  lsi53c810: 7,
+};
+
+/** Ganeti's bus: SPEC 4.2. */
+export const SCSI_BUS = "scsi.0";
+
+/** What the choice depends on. */
+export interface ScsiFacts {
+  /** All devices of the runtime file. */
+  readonly recorded: readonly DeviceEntry[];
+  /** All SCSI buses of the VM. */
+  readonly buses: readonly ScsiBus[];
+}
+
+/** What the user fixed. */
+export interface ScsiWish {
+  /** `--bus`. */
+  readonly bus?: string | undefined;
+  /** `--slot`, the target. */
+  readonly target?: number | undefined;
+}
+
+/**
+ * The bus for a new disk.
+ *
+ * @throws {HotplugError} `unsupported` if the VM has no such bus
+ */
+export function chooseBus(
+  buses: readonly ScsiBus[],
+  wanted: string | undefined,
+): ScsiBus {
+  const bus = wanted === undefined
+    ? buses.find(({ name }) => name === SCSI_BUS) ?? buses[0]
+    : buses.find(({ name }) => name === wanted);
+  if (bus !== undefined) return bus;
+  const there = buses.map(({ name }) => name).join(", ");
+  throw unsupported(
+    wanted === undefined
+      ? "The VM has no SCSI controller that a disk could be plugged into"
+      : `The VM has no SCSI bus ${wanted}; there is ${there || "none"}`,
+    there
+      ? "leave --bus out to take the first one"
+      : "hvparam disk_type scsi-hd starts the instance with one; --driver virtio-blk-pci needs none",
+  );
+}
+
+/** Who sits where on a bus: target to a word for its holder. */
+export function takenTargets(
+  { recorded }: Pick<ScsiFacts, "recorded">,
+  bus: ScsiBus,
+): Map<number, string> {
+  const taken = new Map<number, string>();
+  for (const { hvinfo, kind, index } of recorded) {
+    const { scsiId, bus: name = SCSI_BUS, id } = hvinfo;
+    if (scsiId === undefined || name !== bus.name) continue;
+    taken.set(scsiId, id ?? `${kind} ${index}`);
+  }
+  for (const { scsiId, name } of bus.children) taken.set(scsiId, name);
+  return taken;
+}
+
+function noTarget(message: string, hint: string): HotplugError {
+  return new HotplugError("no-free-slot", message, { hint });
+}
+
+/**
+ * The place of a new disk: the target asked for, else the lowest free one.
+ *
+ * @throws {HotplugError} `no-free-slot`, naming who is there; `unsupported`
+ */
+export function chooseTarget(facts: ScsiFacts, wish: ScsiWish): ScsiPlace {
+  const bus = chooseBus(facts.buses, wish.bus);
+  const taken = takenTargets(facts, bus);
+  const count = TARGETS[bus.controller] ?? GANETI_TARGETS;
+  const place = (scsiId: number) => ({
+    bus: bus.name,
+    channel: 0,
+    scsiId,
+    lun: 0,
+  });
+  const { target } = wish;
+  if (target !== undefined) {
+    const holder = target < count ? taken.get(target) : undefined;
+    if (target < count && holder === undefined) return place(target);
+    throw noTarget(
+      holder === undefined
+        ? `Target ${target} of ${bus.name} (${bus.controller}) cannot be used: 0 to ${
+          count - 1
+        } can`
+        : `Target ${target} of ${bus.name} is taken by ${holder}`,
+      "leave --slot out to take the first free one",
+    );
+  }
+  for (let scsiId = 0; scsiId < count; scsiId++) {
+    if (!taken.has(scsiId)) return place(scsiId);
+  }
+  throw noTarget(
+    `No target of ${bus.name} (${bus.controller}) from 0 to ${
+      count - 1
+    } is free: ${
+      [...taken].sort(([a], [b]) => a - b)
+        .map(([scsiId, holder]) => `${scsiId} ${holder}`).join(", ")
+    }`,
+    "remove a disk, or plug it as --driver virtio-blk-pci",
+  );
+}
+
+/** Names on the command line of drivers that QOM calls otherwise. */
+const ALIASES: Readonly<Record<string, string>> = { lsi: "lsi53c895a" };
+
+/**
+ * Whether a start from the runtime file makes this bus: its controller stands
+ * in `kvm_cmd`, as Ganeti puts it there or by `kvm_extra`.
+ */
+export function startsWith(kvmCmd: readonly string[], bus: ScsiBus): boolean {
+  return fixedDevices(kvmCmd).some(({ driver, id }) =>
+    (ALIASES[driver] ?? driver) === bus.controller && id === bus.id
+  );
+}

@@ -1,0 +1,62 @@
+/**
+ * Whether a block device of this node takes SCSI commands, as QEMU's
+ * pass-through drivers need it.
+ *
+ * @module
+ */
+
+import { DeadlineError, SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { ioctl } from "../sys/ioctl.ts";
+import { O } from "../sys/layout.ts";
+import { openFileWithin } from "../sys/file.ts";
+
+/** include/scsi/sg.h */
+const SG_GET_VERSION_NUM = 0x2282;
+const SG_GET_SCSI_ID = 0x2276;
+
+/** struct sg_scsi_id of include/scsi/sg.h. */
+const SCSI_ID_BYTES = 32;
+
+/** QEMU asks for this version of the interface: hw/scsi/scsi-disk.c. */
+const MIN_VERSION = 30_000;
+
+/** An open that takes longer ends, in milliseconds. */
+const OPEN_TIMEOUT_MS = 5_000;
+
+function versionOf(fd: Fd): number {
+  const answer = new Uint8Array(4);
+  ioctl(fd, SG_GET_VERSION_NUM, answer, "SG_GET_VERSION_NUM");
+  return new DataView(answer.buffer).getInt32(0, true);
+}
+
+/**
+ * Asks what QEMU will ask; nothing of the device is read.
+ *
+ * @param pinned O_PATH; stays the caller's
+ * @returns why QEMU would refuse it, undefined if it would not
+ */
+export async function passThroughFault(
+  pinned: Fd,
+  driver: string,
+): Promise<string | undefined> {
+  const path = `/proc/self/fd/${pinned.number}`;
+  try {
+    using fd = await openFileWithin(path, O.RDONLY | O.NONBLOCK, {
+      timeoutMs: OPEN_TIMEOUT_MS,
+    });
+    if (versionOf(fd) < MIN_VERSION) return "its SCSI interface is too old";
+    if (driver === "scsi-generic") {
+      // hw/scsi/scsi-generic.c; only /dev/sgN answers it on most kernels.
+      const id = new Uint8Array(SCSI_ID_BYTES);
+      ioctl(fd, SG_GET_SCSI_ID, id, "SG_GET_SCSI_ID");
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof SysError) {
+      return `it takes no SCSI commands (${error.code})`;
+    }
+    if (error instanceof DeadlineError) return error.message;
+    throw error;
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * What plugging a SCSI disk depends on: the live buses, and whether the source
+ * is a SCSI device of the node.
+ *
+ * @module
+ */
+
+import { type DiskDriver, isPassThrough } from "../device/disk_driver.ts";
+import type { ScsiBus, ScsiChild } from "../device/scsi_target.ts";
+import { passThroughFault } from "../host/scsi_device.ts";
+import type { Source } from "../host/source.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
+import { ask, askAll } from "../qmp/query.ts";
+import {
+  linkOf,
+  membersOf,
+  modelOf,
+  type QomMember,
+  targetOf,
+} from "../qmp/scsi_queries.ts";
+import type { Fd } from "../sys/fd.ts";
+
+/** Where QEMU keeps devices: those with an id, and those without. */
+const CONTAINERS = ["/machine/peripheral", "/machine/peripheral-anon"];
+
+/** Device models with a SCSI bus, as QOM calls them: hw/scsi. */
+const CONTROLLERS =
+  /^(?:lsi53c8\w+|virtio-scsi-pci(?:-(?:non-)?transitional)?|megasas(?:-gen2)?|pvscsi|mptsas1068|am53c974|dc390)$/;
+
+function childType({ type }: QomMember): string {
+  return /^child<(.+)>$/.exec(type)?.[1] ?? "";
+}
+
+async function readChildren(
+  qmp: QmpSession,
+  bus: string,
+): Promise<ScsiChild[]> {
+  const members = await ask(qmp, membersOf(bus));
+  // The bus has a link to each of its devices: hw/core/qdev.c, bus_add_child.
+  const links = members.filter(({ name }) => /^child\[\d+\]$/.test(name));
+  if (links.length === 0) return [];
+  const questions = links.map(({ name }) => [
+    [`${name} path`, linkOf(bus, name)] as const,
+    [`${name} target`, targetOf(`${bus}/${name}`)] as const,
+  ]).flat();
+  const answers = await askAll(qmp, Object.fromEntries(questions));
+  return links.map(({ name }) => ({
+    scsiId: Number(answers[`${name} target`]),
+    name: String(answers[`${name} path`])
+      .replace(/^\/machine\/peripheral\//, ""),
+  }));
+}
+
+async function readBus(
+  qmp: QmpSession,
+  { container, member }: { container: string; member: QomMember },
+): Promise<ScsiBus[]> {
+  const controller = childType(member);
+  const device = `${container}/${member.name}`;
+  const owner = controller.startsWith("virtio-")
+    ? `${device}/virtio-backend`
+    : device;
+  const members = await ask(qmp, membersOf(owner));
+  const bus = members.find((one) => childType(one) === "SCSI");
+  if (bus === undefined) return [];
+  return [{
+    name: bus.name,
+    controller,
+    id: container === CONTAINERS[0] ? member.name : undefined,
+    children: await readChildren(qmp, `${owner}/${bus.name}`),
+  }];
+}
+
+/** All SCSI buses of a live VM, and who sits on them. */
+export async function readScsiBuses(qmp: QmpSession): Promise<ScsiBus[]> {
+  const buses: ScsiBus[] = [];
+  for (const container of CONTAINERS) {
+    const members = await ask(qmp, membersOf(container));
+    for (const member of members) {
+      if (!CONTROLLERS.test(childType(member))) continue;
+      buses.push(...await readBus(qmp, { container, member }));
+    }
+  }
+  return buses;
+}
+
+async function hasModel(qmp: QmpSession, driver: string): Promise<boolean> {
+  try {
+    await ask(qmp, modelOf(driver));
+    return true;
+  } catch (error) {
+    if (error instanceof QmpCommandError) return false;
+    throw error;
+  }
+}
+
+/** Why a driver cannot serve a source, undefined if nothing is known. */
+export async function driverFault(
+  driver: DiskDriver,
+  { source, pinned, qmp }: {
+    source: Source;
+    pinned: Fd | undefined;
+    qmp: QmpSession;
+  },
+): Promise<string | undefined> {
+  if (!await hasModel(qmp, driver)) {
+    return `This QEMU has no device model ${driver}`;
+  }
+  if (!isPassThrough(driver)) return undefined;
+  const { path } = source;
+  if (source.kind !== "block" || pinned === undefined) {
+    return `Cannot use ${path} as ${driver}: it must be a SCSI block device of this node`;
+  }
+  const fault = await passThroughFault(pinned, driver);
+  return fault && `Cannot use ${path} as ${driver}: ${fault}`;
+}

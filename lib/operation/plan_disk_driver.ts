@@ -1,0 +1,112 @@
+/**
+ * What a disk's driver decides: where it sits, what goes with it, and whether
+ * a start from the runtime file makes the same. Pure.
+ *
+ * @module
+ */
+
+import type { DiskDevice } from "../device/disk.ts";
+import { type DiskDriver, INTERFACES, isScsi } from "../device/disk_driver.ts";
+import { VIRTIO_BLK } from "../device/disk_settings.ts";
+import type { Place } from "../device/hvinfo.ts";
+import { chooseTarget, startsWith } from "../device/scsi_target.ts";
+import { refuse, unsupported } from "../errors.ts";
+import type { DiskAddFacts } from "./facts_disk_add.ts";
+import { type Identity, identityAt, newIdentity } from "./plan_addition.ts";
+import type { DiskAdd } from "./request.ts";
+
+/**
+ * Refuses what QEMU would refuse later.
+ *
+ * @throws {HotplugError} `unsupported` | `refused`
+ */
+export function refuseDriver(
+  { driverFault }: DiskAddFacts,
+  driver: DiskDriver,
+  { settings, iothread }: DiskAdd,
+): void {
+  if (driverFault !== undefined) {
+    throw unsupported(driverFault, hintFor(driver));
+  }
+  const only = (option: string) =>
+    refuse(
+      `Option --${option} goes with driver ${VIRTIO_BLK}, not with ${driver}`,
+    );
+  if (driver === VIRTIO_BLK) return;
+  if (settings.queues !== undefined) throw only("queues");
+  if (iothread !== undefined) throw only("iothread");
+}
+
+function hintFor(driver: DiskDriver): string {
+  switch (driver) {
+    case "scsi-generic":
+      return "QEMU wants a /dev/sgN for it, and character devices are refused; scsi-block passes the block device of the same disk through";
+    case "scsi-block":
+      return "scsi-hd gives the guest a SCSI disk of any source";
+    default:
+      return `--driver ${VIRTIO_BLK} works with every QEMU`;
+  }
+}
+
+/**
+ * Chooses place and id by the driver.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function identityFor(
+  facts: DiskAddFacts,
+  request: DiskAdd,
+  driver: DiskDriver,
+): Identity<Place> {
+  if (!isScsi(driver)) return newIdentity(facts, "disk", request);
+  const { disks, nics } = facts.content.runtime;
+  const given = { recorded: [...disks, ...nics], buses: facts.scsi };
+  const { bus, slot: target } = request;
+  return identityAt(facts, "disk", {
+    request,
+    placeFor: () => chooseTarget(given, { bus, target }),
+  });
+}
+
+/** Why a start from the file would not make the same device. */
+function irreproducible(
+  { content, scsi, source }: DiskAddFacts,
+  { driver, place }: DiskDevice,
+): string | undefined {
+  const { hvparams, kvmCmd } = content.runtime;
+  const { diskType } = hvparams;
+  if (INTERFACES.includes(diskType)) {
+    return `with hvparam disk_type ${diskType} it heeds no disk's driver`;
+  }
+  if (driver === "nvme") {
+    return "Ganeti has no word for nvme, and QEMU migrates none";
+  }
+  if (!isScsi(driver)) return undefined;
+  const bus = scsi.find(({ name }) => name === place.bus);
+  if (bus === undefined || !startsWith(kvmCmd, bus)) {
+    return `its fixed part (kvm_cmd) has no controller for ${place.bus}`;
+  }
+  if (driver === "scsi-cd" && source.writeFault !== undefined) {
+    return `it opens every disk for writing, which fails here (${source.writeFault})`;
+  }
+  return undefined;
+}
+
+/**
+ * Whether a start from the runtime file makes the same device.
+ *
+ * @throws {HotplugError} `refused` if it does not and must
+ */
+export function checkDriver(
+  facts: DiskAddFacts,
+  disk: DiskDevice,
+  migratable: DiskAdd["migratable"],
+): boolean {
+  const why = irreproducible(facts, disk);
+  if (why === undefined) return true;
+  if (migratable === "not-needed") return false;
+  throw refuse(
+    `Cannot add a ${disk.driver} on ${disk.place.bus}: a start or migration from the runtime file could not repeat it: ${why}`,
+    "say --not-migratable, if that is meant",
+  );
+}
