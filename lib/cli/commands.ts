@@ -5,6 +5,7 @@
  * @module
  */
 
+import { DISK_CHANGE_COMMANDS, LIMIT_OPTIONS } from "./commands_disk.ts";
 import { STATE_COMMANDS } from "./commands_state.ts";
 import { TOOL_COMMANDS } from "./commands_tools.ts";
 import { DRY_RUN, type OptionSpec, PLUG_OPTIONS } from "./options.ts";
@@ -38,7 +39,19 @@ const DISK_ADD: CommandSpec = {
         "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
       default: "hvparam disk_type",
     },
-    { name: "format", value: "F", help: "raw", default: "raw" },
+    {
+      name: "format",
+      value: "F",
+      help: "raw or qcow2; never probed",
+      choices: ["raw", "qcow2"],
+      default: "raw",
+    },
+    {
+      name: "allow-backing",
+      value: "DIR",
+      help: "a further folder backing files of a qcow2 image may lie in",
+      default: "the image's own",
+    },
     {
       name: "cache",
       value: "C",
@@ -68,6 +81,7 @@ const DISK_ADD: CommandSpec = {
       default: "QEMU's choice",
     },
     { name: "iothread", value: "ID", help: "an iothread the instance has" },
+    ...LIMIT_OPTIONS,
     {
       name: "not-migratable",
       help: "allow settings that a start from the runtime file cannot repeat",
@@ -166,6 +180,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "kvm-hotplug disk remove vm1.example.com data --unplug-timeout 120",
     ],
   },
+  ...DISK_CHANGE_COMMANDS,
   NIC_ADD,
   {
     name: "nic remove",

@@ -11,6 +11,8 @@ import type { Handler } from "./answer.ts";
 const REQUESTS = [
   "disk add",
   "disk remove",
+  "disk resize",
+  "disk set",
   "nic add",
   "nic remove",
   "state upgrade",

@@ -69,9 +69,16 @@ export function outcomeText(outcome: Outcome): string[] {
   const what = `${titleOf(device)} (${device.id})`;
   const where = whereOf(device);
   if (!changed) return [`${instance} already has ${what}${where}`];
-  return action === "add"
-    ? [`Added ${what} to ${instance}${where}: ${detailsOf(device)}`]
-    : [`Removed ${what} from ${instance}: ${detailsOf(device)}`];
+  const details = detailsOf(device);
+  switch (action) {
+    case "add":
+      return [`Added ${what} to ${instance}${where}: ${details}`];
+    case "resize":
+      return [`Resized ${what} of ${instance}: ${details}`];
+    case "set":
+      return [`Changed ${what} of ${instance}: ${details}`];
+  }
+  return [`Removed ${what} from ${instance}: ${details}`];
 }
 
 function adoptedText({ adopted }: Adoption, instance: string): string[] {

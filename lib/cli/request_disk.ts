@@ -9,12 +9,14 @@ import {
   CACHES,
   DISCARDS,
   type DiskSettings,
+  FORMATS,
 } from "../device/disk_settings.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { HotplugError, unsupported } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
 import type { DiskAdd } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
+import { limitsOf } from "./request_disk_change.ts";
 import { option, path, plug } from "./request_words.ts";
 import * as check from "./values.ts";
 
@@ -31,15 +33,6 @@ function sourceOf(text: string): string {
     const file = `a file whose name has a colon: ./${text}`;
     throw unsupported(error.message, `${error.hint}; ${file}`);
   }
-}
-
-function refuseUnsupported(invocation: Invocation, name: string, only: string) {
-  const value = invocation.values.get(name);
-  if (value === undefined || value === only) return;
-  throw new HotplugError(
-    "unsupported",
-    `Option --${name} ${JSON.stringify(value)} is not supported: ${only} is`,
-  );
 }
 
 function diskSettings(invocation: Invocation): Partial<DiskSettings> {
@@ -79,7 +72,6 @@ export function diskAdd(
   instance: string,
   source: string,
 ): DiskAdd {
-  refuseUnsupported(invocation, "format", "raw");
   return {
     kind: "disk-add",
     instance,
@@ -88,6 +80,9 @@ export function diskAdd(
     settings: diskSettings(invocation),
     via: option(invocation, "via", (word) => check.oneOf(word, VIAS)),
     iothread: option(invocation, "iothread", check.qemuId),
+    format: option(invocation, "format", (word) => check.oneOf(word, FORMATS)),
+    allowBacking: option(invocation, "allow-backing", path),
+    limits: limitsOf(invocation),
     migratable: invocation.flags.has("not-migratable")
       ? "not-needed"
       : "required",

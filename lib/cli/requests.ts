@@ -9,6 +9,7 @@ import type { Reach, Request } from "../operation/request.ts";
 import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
 import type { Invocation } from "./args.ts";
 import { diskAdd } from "./request_disk.ts";
+import { deviceWord, diskResize, diskSet } from "./request_disk_change.ts";
 import { nicAdd } from "./request_nic.ts";
 import { absolute, option, path } from "./request_words.ts";
 import * as check from "./values.ts";
@@ -17,10 +18,6 @@ import * as check from "./values.ts";
 export function instanceOf(invocation: Invocation): string | undefined {
   const name = invocation.operands[0];
   return name === undefined ? undefined : checkInstanceName(name);
-}
-
-function deviceWord(text: string): string {
-  return check.shortText({ option: "DEVICE", text });
 }
 
 /**
@@ -44,6 +41,10 @@ export function requestOf(invocation: Invocation): Request {
         bootDisk: forced ? "forced" : "kept",
         ...(forced ? { unrecorded: "forced" } : {}),
       };
+    case "disk resize":
+      return diskResize(invocation, instance);
+    case "disk set":
+      return diskSet(invocation, instance);
     case "nic add":
       return nicAdd(invocation, instance);
     case "state upgrade":

@@ -38,6 +38,25 @@ export function wholeNumber(
   throw wrong(word, `a number from ${min} to ${max}`);
 }
 
+const UNITS = ["", "k", "m", "g", "t"];
+
+/** Bytes, or a number with k M G T, powers of 1024. */
+export function sizeBytes(
+  word: Word,
+  { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
+): number {
+  const [, digits, unit = ""] =
+    /^(\d{1,16}|\d{1,9}\.\d{1,6}(?=[kmgt]))([kmgt]?)$/i.exec(word.text) ?? [];
+  const value = digits === undefined
+    ? NaN
+    : Number(digits) * 1024 ** UNITS.indexOf(unit.toLowerCase());
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw wrong(
+    word,
+    `bytes, or a number with k, M, G or T such as 10G, from ${min} to ${max} bytes`,
+  );
+}
+
 const DAY_S = 86_400;
 
 /** Seconds, fractions allowed, as milliseconds; at most a day. */

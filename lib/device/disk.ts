@@ -9,7 +9,12 @@ import type { Json, QmpVersion } from "../qmp/message.ts";
 import { uriNode } from "./storage_uri.ts";
 import { protocolDriver } from "./dev_type.ts";
 import { type DiskDriver, isPassThrough } from "./disk_driver.ts";
-import { cacheMode, type DiskSettings, isOlder } from "./disk_settings.ts";
+import {
+  cacheMode,
+  type DiskFormat,
+  type DiskSettings,
+  isOlder,
+} from "./disk_settings.ts";
 import { addressOf, type Place } from "./hvinfo.ts";
 
 /** A disk to be plugged. */
@@ -40,12 +45,27 @@ export interface DiskDevice {
   readonly uri?: string | undefined;
   /** A master's path beside the URI. */
   readonly link?: string | undefined;
+  /** Of the image. @default "raw" */
+  readonly format?: DiskFormat | undefined;
   /** A master's object for the entry, without hvinfo, as JSON text. */
   readonly object?: string | undefined;
 }
 
+/** An image that backs another; QEMU only reads it. */
+export interface BackingNode {
+  /** Of the image itself. */
+  readonly format: DiskFormat;
+  /** Block driver of what it lies in: `file` or `host_device`. */
+  readonly protocol: string;
+  /** What QEMU opens: `/dev/fdset/2`. */
+  readonly filename: string;
+}
+
 /** What a block node is made of. */
-export type DiskNode = Pick<DiskDevice, "id" | "devType" | "settings">;
+export type DiskNode = Pick<
+  DiskDevice,
+  "id" | "devType" | "settings" | "format"
+>;
 
 /** Where a block node's data are, and who is to read them. */
 export interface NodeOptions {
@@ -53,6 +73,8 @@ export interface NodeOptions {
   readonly from: { readonly filename: string } | { readonly uri: string };
   /** Undefined: a release of today. */
   readonly release?: QmpVersion | undefined;
+  /** Below a qcow2 image, from the top down. @default it stands alone */
+  readonly backing?: readonly BackingNode[] | undefined;
 }
 
 /** `auto-read-only` came with 3.1: qapi/block-core.json. */
@@ -78,8 +100,37 @@ function protocolNode(disk: DiskNode, { from, release }: NodeOptions): Json {
 }
 
 /**
- * Arguments of `blockdev-add`: a raw node over the file node, so that the
- * format is never probed. `auto-read-only` and `read-only` are explicit: with
+ * What lies below an image. Null ends a chain whatever the image says, and a
+ * raw image has none to end.
+ */
+function backingArguments(
+  format: DiskFormat | undefined,
+  disk: DiskNode,
+  { backing = [], release }: Pick<NodeOptions, "backing" | "release">,
+): Json {
+  if (format !== "qcow2") return {};
+  const [next, ...rest] = backing;
+  if (next === undefined) return { backing: null };
+  const { settings: { cache, aio }, devType } = disk;
+  const settings = { ...disk.settings, access: "ro" as const };
+  const common = {
+    cache: { direct: cacheMode(cache, devType).direct, "no-flush": false },
+    ...accessOf(settings, release),
+  };
+  const { protocol: driver, filename } = next;
+  const below = {
+    driver: next.format,
+    ...common,
+    file: { driver, filename, aio, ...common },
+    ...backingArguments(next.format, disk, { backing: rest, release }),
+  };
+  return { backing: below };
+}
+
+/**
+ * Arguments of `blockdev-add`: a raw or qcow2 node over the file node, so that
+ * the format is never probed. Nodes below it have no names of their own: they
+ * go with it. `auto-read-only` and `read-only` are explicit: with
  * an fd set, QEMU 4.0 and newer would look for a second fd otherwise.
  */
 export function blockdevArguments(
@@ -89,12 +140,13 @@ export function blockdevArguments(
   const { id, settings, devType } = disk;
   const { direct } = cacheMode(settings.cache, devType);
   return {
-    driver: "raw",
+    driver: disk.format ?? "raw",
     "node-name": id,
     discard: settings.discard,
     cache: { direct, "no-flush": false },
     ...accessOf(settings, options.release),
     file: protocolNode(disk, options),
+    ...backingArguments(disk.format, disk, options),
   };
 }
 

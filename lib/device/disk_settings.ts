@@ -16,6 +16,12 @@ export const AIOS = ["threads", "native", "io_uring"] as const;
 /** Values of hvparam `disk_discard` that QEMU takes, SPEC section 9. */
 export const DISCARDS = ["ignore", "unmap"] as const;
 
+/** Formats of an image; what it is in is said, never probed. */
+export const FORMATS = ["raw", "qcow2"] as const;
+
+/** One of {@linkcode FORMATS}. */
+export type DiskFormat = typeof FORMATS[number];
+
 /** How a disk behaves; what Ganeti derives from the hvparams at start. */
 export interface DiskSettings {
   /** One of {@linkcode CACHES}; {@linkcode cacheMode} has the meaning. */
@@ -48,6 +54,15 @@ export function isOlder(
 
 /** The driver behind Ganeti's and QEMU's words for it. */
 export const VIRTIO_BLK = "virtio-blk-pci";
+
+/**
+ * How QEMU names the part of a device that limits hold for: virtio keeps its
+ * disk in a device within the PCI device.
+ */
+export function limitedPart(driver: string, id: string): string {
+  const isProxy = driver.startsWith("virtio-blk");
+  return isProxy ? `/machine/peripheral/${id}/virtio-backend` : id;
+}
 
 /** Whether a word of `--driver` or hvparam `disk_type` means virtio. */
 export function isParavirtual(word: string): boolean {

@@ -8,6 +8,7 @@
 import { messageOf, refuse } from "../errors.ts";
 import { identityOf } from "./identity.ts";
 import { holds, programOf } from "./process.ts";
+import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -16,6 +17,7 @@ import {
   isRangeLocked,
   openFileWithin,
   procPath,
+  readPart,
   statFd,
   writeFault,
 } from "../sys/file.ts";
@@ -39,6 +41,8 @@ export interface Source {
   readonly writeFault: string | undefined;
   /** The process whose image lock is in the way, undefined if none is. */
   readonly inUseBy: string | undefined;
+  /** Whether it begins as a qcow2 image does. @default "no" */
+  readonly magic?: "qcow2" | "no";
 }
 
 /** An open that takes longer ends: dead NFS, DRBD. In milliseconds. */
@@ -74,7 +78,8 @@ function kindOf(status: FileStatus, path: string): "file" | "block" {
   );
 }
 
-async function reopenWithin(pinned: Fd, flags: number): Promise<Fd> {
+/** Opens the inode behind an O_PATH fd, with a deadline. */
+export async function reopenWithin(pinned: Fd, flags: number): Promise<Fd> {
   return await openFileWithin(`/proc/self/fd/${pinned.number}`, flags, {
     timeoutMs: OPEN_TIMEOUT_MS,
   });
@@ -125,15 +130,18 @@ const LOCKED_AGAINST_WRITING = [201];
 async function userOf(
   pinned: Fd,
   { access }: SourceNeeds,
-): Promise<string | undefined> {
+): Promise<Pick<Source, "inUseBy" | "magic">> {
   const bytes = access === "rw"
     ? [...LOCKED_IF_WRITTEN, ...LOCKED_AGAINST_WRITING]
     : LOCKED_IF_WRITTEN;
   using fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK);
+  const head = readPart(fd, { offset: 0, length: MAGIC_BYTES });
+  const magic = isQcow2(head) ? "qcow2" : "no";
   if (!bytes.some((start) => isRangeLocked(fd, { start, length: 1 }))) {
-    return undefined;
+    return { magic, inUseBy: undefined };
   }
-  return holderOf(identityOf(statFd(fd))) ?? "another program";
+  const inUseBy = holderOf(identityOf(statFd(fd))) ?? "another program";
+  return { magic, inUseBy };
 }
 
 async function inspect(
@@ -156,7 +164,7 @@ async function inspect(
     resolved: Deno.readLinkSync(procPath(pinned)),
     direct: asked ? await canBeDirect(pinned, path) : undefined,
     writeFault: writeFault(procPath(pinned))?.code,
-    inUseBy: await userOf(pinned, needs),
+    ...await userOf(pinned, needs),
   };
 }
 

@@ -35,7 +35,12 @@ async function doStep(step: Step, world: World): Promise<void> {
 }
 
 /** Steps whose undoing asks QEMU, and needs what came later to be undone. */
-const IN_QEMU: readonly Step["kind"][] = ["qmp", "unplug"];
+const IN_QEMU: readonly Step["kind"][] = [
+  "qmp",
+  "unplug",
+  "resize-disk",
+  "limit-disk",
+];
 
 /** Steps that stay, too, while QEMU may still use what they made. */
 const FOR_QEMU: readonly Step["kind"][] = [

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BackingChain } from "../host/backing_chain.ts";
 import { inspectSource, type Source, uriSource } from "../host/source.ts";
 import { isShared } from "../device/dev_type.ts";
 import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
@@ -12,6 +13,7 @@ import type { ScsiBus } from "../device/scsi_target.ts";
 import { isUri } from "../device/storage_uri.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts, NodeFacts } from "./facts.ts";
 import type { AccessFacts } from "./facts_access.ts";
 import type { DiskAdd } from "./request.ts";
@@ -31,6 +33,10 @@ export interface DiskAddFacts extends Facts {
   readonly scsi: readonly ScsiBus[];
   /** Why the driver cannot serve this source, undefined if nothing is known. */
   readonly driverFault: string | undefined;
+  /** What lies below a qcow2 image; undefined for a raw one. */
+  readonly chain?: Omit<BackingChain, "pins"> | undefined;
+  /** Who runs now, for a note of limits; null if that cannot be told. */
+  readonly who?: ProcessIdentity | null;
 }
 
 /** The driver of the new disk, if it is one that can be plugged. */
@@ -86,12 +92,56 @@ async function driverFacts(
   };
 }
 
+/** Looks at the images below the source, if it is to be a qcow2 image. */
+async function readChainOf(
+  { content }: NodeFacts,
+  { format, allowBacking, settings }: DiskAdd,
+  { source, world }: { source: Source; world: World },
+): Promise<Pick<DiskAddFacts, "chain">> {
+  if (format !== "qcow2" || source.kind === "uri") return {};
+  const { readChain } = await import("../host/backing_chain.ts");
+  const { diskCache } = content.runtime.hvparams;
+  const { cache = diskCache } = settings;
+  const { pins, ...chain } = await readChain(
+    source,
+    world.fd("source-pin"),
+    {
+      allowed: allowBacking,
+      // A block device of ours counts as shared storage, which is not cached.
+      direct: cache === "none" || source.kind === "block",
+    },
+  );
+  pins.forEach((fd, i) => world.keepFd(layerPin(i), fd));
+  return { chain };
+}
+
+/** Under which name the world keeps the O_PATH fd of a backing image. */
+export function layerPin(index: number): string {
+  return `layer-pin:${index}`;
+}
+
+/** Adds who runs now, if limits are to be noted. */
+async function whoToNote(
+  facts: Facts,
+  { limits, uuid }: DiskAdd,
+): Promise<Pick<DiskAddFacts, "who">> {
+  const noted = facts.own.record.devices[uuid.value]?.limits;
+  if (limits === undefined && noted === undefined) return {};
+  const { whoIs } = await import("./facts_own.ts");
+  return { who: await whoIs(facts.qemu.process) };
+}
+
 /** Adds what plugging a disk depends on, but for its source. */
 export async function readDiskAddFacts(
-  facts: Facts,
+  given: Facts,
   request: DiskAdd,
   { source, world }: { source: Source; world: World },
 ): Promise<DiskAddFacts> {
+  const facts = {
+    ...given,
+    ...await whoToNote(given, request),
+    ...await readChainOf(given, request, { source, world }),
+  };
   const iothreads = request.iothread === undefined
     ? new Set<string>()
     : await ask(world.qmp, IOTHREADS);

@@ -14,6 +14,7 @@ import { parseJson } from "../state/json.ts";
 import { checkDevice, checkProcess } from "../state/own_check.ts";
 import { isLeftover, isStagedName } from "./leftover.ts";
 import { ACCESS_CHECKS } from "./journal_check_access.ts";
+import { DISK_CHECKS } from "./journal_check_disk.ts";
 import type { Step } from "./step.ts";
 import {
   absolute,
@@ -111,6 +112,8 @@ function change(value: unknown): boolean {
       return object(entry, was)(value);
     case "hvinfo":
       return object({ ...entry, hvinfo: jsonText }, was)(value);
+    case "size":
+      return object({ ...entry, size: whole(0, 2 ** 43) }, was)(value);
     case "insert":
       return object(
         { ...entry, entry: jsonText },
@@ -166,7 +169,7 @@ function checksFor(
       identity: text(LINE),
       access: word("rw", "ro"),
       direct: word(true, false),
-    }),
+    }, { pin: text(/^[a-z0-9:-]{1,32}$/) }),
     "open-tap": object({
       kind,
       name: orNull(text(TAP)),
@@ -205,6 +208,7 @@ function checksFor(
     "stage-state": object(staged),
     "commit-state": object({ ...staged, inverse: change }),
     ...ACCESS_CHECKS,
+    ...DISK_CHECKS,
     "remove-leftover": object({
       kind,
       path: (value) => isLeftover(value, paths),

@@ -61,7 +61,9 @@ const TIME = text(/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/);
 /** Only shown, never acted on. */
 const DEVICE = orNull(dictionary(
   /^[a-z_]{1,32}$/,
-  (one) => one === null || typeof one !== "object",
+  (one) =>
+    one === null || typeof one !== "object" ||
+    dictionary(/^[a-z-]{1,32}$/, (inner) => typeof inner === "number")(one),
 ));
 const ACTION = text(/^[a-z]{1,16}$/);
 

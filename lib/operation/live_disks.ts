@@ -40,6 +40,8 @@ export interface OpenSource {
   readonly path: string;
   /** The same without links. */
   readonly resolved: string;
+  /** Of the file or device now; undefined if it cannot be told. */
+  readonly sizeBytes?: number | undefined;
 }
 
 /** A disk of a live QEMU. */
@@ -111,7 +113,8 @@ function sourceOf(
   if (path === undefined) {
     return { why: `no path of this node leads to it: it was ${resolved}` };
   }
-  return { identity, kind: image.kind, path, resolved };
+  const { kind, sizeBytes } = image;
+  return { identity, kind, path, resolved, sizeBytes };
 }
 
 interface Known {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { IoLimits } from "../qmp/io_limits.ts";
 import type { Step } from "./step.ts";
 
 /** A device as a caller is told of it: INTERFACE, "JSON". */
@@ -27,11 +28,24 @@ export interface DeviceView {
   /** The slot in QEMU's form, e.g. `0xd`; null with it. */
   readonly addr: string | null;
   /** What only a disk, only a NIC or only SCSI has. */
-  readonly [detail: string]: string | number | boolean | null | undefined;
+  readonly [detail: string]:
+    | string
+    | number
+    | boolean
+    | null
+    | undefined
+    | IoLimits;
 }
 
 /** What an operation does to its device; callers see the word. */
-export type Action = "add" | "remove" | "upgrade" | "mend" | "adopt";
+export type Action =
+  | "add"
+  | "remove"
+  | "resize"
+  | "set"
+  | "upgrade"
+  | "mend"
+  | "adopt";
 
 /** What QEMU has that nothing proves, and what to do about it. */
 export interface Remaining {

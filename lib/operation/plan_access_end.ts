@@ -8,6 +8,7 @@ import type { ChrootNode } from "../host/access_record.ts";
 import type { OwnRecord } from "../state/own_record.ts";
 import type { OwnRecordStep } from "./access_steps.ts";
 import type { OwnFacts } from "./facts_own.ts";
+import { isRemembrance } from "./plan_limits.ts";
 import type { Step } from "./step.ts";
 
 /** Who else has a node in the same root directory. */
@@ -63,13 +64,19 @@ export function endAccessSteps(own: OwnFacts, uuid: string): Step[] {
   }
 }
 
-/** The step that forgets a device, if anything is noted of it. */
+/**
+ * The step that forgets a device, if anything is noted of it but its limits:
+ * those hold again when it is plugged again, as long as this QEMU runs.
+ */
 export function forgetSteps(
   { place, qemu, record }: OwnFacts,
   uuid: string,
 ): OwnRecordStep[] {
   const before = record.devices[uuid];
   if (before === undefined) return [];
-  const change = { uuid, before, after: null };
+  const { kind, limits } = before;
+  const after = limits === undefined ? null : { kind, limits };
+  if (after !== null && isRemembrance(before)) return [];
+  const change = { uuid, before, after };
   return [{ kind: "own-record", place, qemu, change }];
 }

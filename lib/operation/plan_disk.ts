@@ -16,7 +16,6 @@ import {
 } from "../device/disk_driver.ts";
 import { protocolDriver } from "../device/dev_type.ts";
 import {
-  cacheMode,
   checkSettings,
   type DiskSettings,
   isReproducible,
@@ -25,7 +24,7 @@ import { diskEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import { uriObject } from "../device/uri_object.ts";
 import { duplicate, refuse } from "../errors.ts";
-import type { QmpVersion } from "../qmp/message.ts";
+import type { IoLimits } from "../qmp/io_limits.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
@@ -34,6 +33,8 @@ import { alreadyThere, deviceStep, planAddition } from "./plan_addition.ts";
 import { command, qmpStep } from "./plan_common.ts";
 import { checkDriver, identityFor, refuseDriver } from "./plan_disk_driver.ts";
 import { chooseWay, type WaySteps } from "./plan_disk_way.ts";
+import { limitSteps, newLimits } from "./plan_limits.ts";
+import { checkFormat, looksOther, refuseUnfit } from "./plan_disk_fit.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
@@ -117,7 +118,8 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
     devType: devTypeOf(facts, request),
     source: facts.source.path,
     resolved: facts.source.resolved,
-    sizeBytes: facts.source.sizeBytes,
+    sizeBytes: facts.chain?.sizeBytes ?? facts.source.sizeBytes,
+    format: request.format,
     settings: settingsOf(facts, request, driver),
     iothread: request.iothread,
     object: request.ganeti?.object,
@@ -127,22 +129,6 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   checkSettings(disk.settings, disk.devType, facts.qemu.version);
   refuseUnfit(facts, disk);
   return disk;
-}
-
-/** @throws {HotplugError} `refused` where QEMU would fail later */
-function refuseUnfit(facts: DiskAddFacts, disk: DiskDevice) {
-  const { iothread, settings, devType } = disk;
-  if (iothread !== undefined && !facts.iothreads.has(iothread)) {
-    const there = [...facts.iothreads].join(", ") || "none";
-    throw refuse(`The VM has no iothread ${iothread}; there is ${there}`);
-  }
-  if (
-    cacheMode(settings.cache, devType).direct && facts.source.direct === false
-  ) {
-    throw refuse(
-      `The file system of ${disk.source} cannot do without the page cache (O_DIRECT), which cache ${settings.cache} asks for`,
-    );
-  }
 }
 
 /** Whether Ganeti's start would reach the same disk by its URI. */
@@ -168,6 +154,7 @@ function checkMigratable(
   const { settings, devType } = disk;
   if (!checkUri(disk, migratable)) return false;
   if (!checkDriver(facts, disk, migratable)) return false;
+  if (!checkFormat(facts, disk, migratable)) return false;
   // An iothread is no state of the guest's: a target without it takes over.
   // Nor does a guest write to a CD-ROM, whatever a start opens it for.
   const access = disk.driver === "scsi-cd" ? "rw" : settings.access;
@@ -182,19 +169,25 @@ function checkMigratable(
 }
 
 function addSteps(
+  facts: DiskAddFacts,
   disk: DiskDevice,
-  { from, before, opened, after }: WaySteps,
-  release: QmpVersion,
+  { from, before, opened, after, backing, limits }: WaySteps & {
+    limits: IoLimits;
+  },
 ): Step[] {
+  const { note, limit } = limitSteps(facts, disk, { limits, before });
+  const release = facts.qemu.version;
   return [
     ...before,
+    ...note,
     qmpStep(
       "blockdev-add",
-      blockdevArguments(disk, { from, release }),
+      blockdevArguments(disk, { from, release, backing }),
       command("blockdev-del", { "node-name": disk.id }),
     ),
     ...opened,
     deviceStep(diskDeviceArguments(disk)),
+    ...limit,
     ...after,
   ];
 }
@@ -211,15 +204,20 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   const disk = newDisk(facts, request);
   const reproducible = checkMigratable(facts, disk, request.migratable);
   const { via, steps } = chooseWay(facts, disk, request.via);
+  const { uuid } = disk;
+  const limits = newLimits(facts.own, uuid, request);
   const index = facts.content.runtime.disks.length;
   return planAddition(facts, {
     kind: "disk",
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
-    view: newDiskView(disk, { index, via }),
-    steps: addSteps(disk, steps, facts.qemu.version),
-    warnings: reproducible
-      ? []
-      : ["Ganeti cannot start or migrate the instance with this disk"],
+    view: newDiskView(disk, { index, via, limits }),
+    steps: addSteps(facts, disk, { ...steps, limits }),
+    warnings: [
+      ...reproducible
+        ? []
+        : ["Ganeti cannot start or migrate the instance with this disk"],
+      ...looksOther(facts, disk),
+    ],
   });
 }

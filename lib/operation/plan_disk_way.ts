@@ -5,17 +5,17 @@
  * @module
  */
 
-import type { DiskDevice, NodeOptions } from "../device/disk.ts";
+import type { BackingNode, DiskDevice, NodeOptions } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { refuse } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
-import type { DiskAddFacts } from "./facts_disk_add.ts";
+import { type DiskAddFacts, layerPin } from "./facts_disk_add.ts";
 import { chooseAccess } from "./plan_access.ts";
 import { command, qmpStep } from "./plan_common.ts";
 import type { DiskAdd } from "./request.ts";
 import { refuseMissingCommands } from "./requirements.ts";
-import type { Step } from "./step.ts";
+import type { OpenSourceStep, Step } from "./step.ts";
 
 /** What comes before and after the disk itself, and what QEMU opens. */
 export interface WaySteps {
@@ -27,26 +27,32 @@ export interface WaySteps {
   readonly opened: readonly Step[];
   /** Once the guest has the disk. */
   readonly after: readonly Step[];
+  /** Below a qcow2 image. @default it stands alone */
+  readonly backing?: readonly BackingNode[];
 }
 
-/** The disk goes opened, in an fd set of its own, which then goes again. */
-function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): WaySteps {
-  const fdset = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
+type Opening = Omit<OpenSourceStep, "kind" | "direct">;
+
+/**
+ * An opened file, in an fd set of its own, which goes again once QEMU has it
+ * open.
+ */
+function handOver(
+  fdset: number,
+  { uuid, settings, devType }: DiskDevice,
+  opening: Opening,
+): { before: Step[]; after: Step[] } {
   const set = { "fdset-id": fdset };
-  const opaque = `kvm-hotplug disk-add ${disk.uuid}`;
-  const { access, cache } = disk.settings;
-  const { direct } = cacheMode(cache, disk.devType);
-  const { path, identity } = facts.source;
+  const opaque = `kvm-hotplug disk-add ${uuid}`;
+  const { direct } = cacheMode(settings.cache, devType);
   return {
-    from: { filename: `/dev/fdset/${fdset}` },
     before: [
-      { kind: "open-source", path, identity, access, direct },
+      { kind: "open-source", ...opening, direct },
       {
         ...qmpStep("add-fd", { ...set, opaque }, command("remove-fd", set)),
         fd: "source",
       },
     ],
-    opened: [],
     after: [qmpStep("remove-fd", set, null)],
   };
 }
@@ -56,6 +62,46 @@ function verifyOpen(step: Step): Step[] {
   if (step.kind !== "probe-path") return [];
   const { pid, path, identity } = step;
   return [{ kind: "verify-open", pid, path, identity }];
+}
+
+/** The disk goes opened, and so does every image below it. */
+function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): WaySteps {
+  const first = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
+  const { path, identity } = facts.source;
+  const { access } = disk.settings;
+  const layers = facts.chain?.layers ?? [];
+  const handed = [
+    handOver(first, disk, { path, identity, access }),
+    ...layers.map(({ path, identity }, i) =>
+      handOver(first + 1 + i, disk, {
+        path,
+        identity,
+        access: "ro",
+        pin: layerPin(i),
+      })
+    ),
+  ];
+  return {
+    from: { filename: `/dev/fdset/${first}` },
+    before: handed.flatMap(({ before }) => before),
+    opened: [],
+    after: handed.flatMap(({ after }) => after),
+    backing: layers.map(({ kind, format }, i) => ({
+      format,
+      protocol: kind === "file" ? "file" : "host_device",
+      filename: `/dev/fdset/${first + 1 + i}`,
+    })),
+  };
+}
+
+/** By a path QEMU opens what it is told to, but not what lies below. */
+function refuseChain({ chain, qemu }: DiskAddFacts, via: Via): void {
+  if (chain === undefined || chain.layers.length === 0) return;
+  refuseMissingCommands(qemu, FDSET_COMMANDS);
+  throw refuse(
+    `Cannot use --via ${via} for an image with a backing file: all of its chain goes opened`,
+    "leave --via out",
+  );
 }
 
 /** QEMU reaches the disk by network. */
@@ -99,6 +145,7 @@ export function chooseWay(
     refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
     return { via: "fdset", steps: fdsetSteps(facts, disk) };
   }
+  refuseChain(facts, chosen.via);
   const { filename, steps: before } = chosen;
   const opened = before.flatMap(verifyOpen);
   return {

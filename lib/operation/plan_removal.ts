@@ -24,7 +24,7 @@ import { findStray, planStray } from "./plan_stray.ts";
 import type { Step, UnplugStep } from "./step.ts";
 import { recordedView } from "./view.ts";
 
-/** A device that can be unplugged: it has a uuid and an id. */
+/** A device that can be found in QEMU: it has a uuid and an id. */
 export type Removable<E extends DeviceEntry> = {
   readonly entry: E;
   readonly uuid: string;
@@ -32,16 +32,22 @@ export type Removable<E extends DeviceEntry> = {
   readonly title: string;
 };
 
-function removable<E extends DeviceEntry>(
+/**
+ * What an operation must know of a recorded device.
+ *
+ * @param verb for the message: `remove`
+ * @throws {HotplugError} `unsupported` if the record does not tell it
+ */
+export function identified<E extends DeviceEntry>(
   entry: E,
-  instance: string,
+  { instance, verb }: { instance: string; verb: string },
 ): Removable<E> {
   const { uuid, hvinfo: { id } } = entry;
   const title = titleOf(entry);
   if (uuid === undefined || id === undefined) {
     throw new HotplugError(
       "unsupported",
-      `Cannot remove ${title}: the runtime file gives it no ${
+      `Cannot ${verb} ${title}: the runtime file gives it no ${
         uuid === undefined ? "uuid" : "device id"
       }, so nothing proves which device of QEMU it is`,
       { hint: `adopt ${instance} records which one it is, if QEMU proves it` },
@@ -92,7 +98,9 @@ function chooseRemoval<E extends DeviceEntry>(
   },
 ): Removable<E> | Decision {
   const entry = findDevice(entries, word);
-  if (entry !== undefined) return removable(entry, facts.paths.name);
+  if (entry !== undefined) {
+    return identified(entry, { instance: facts.paths.name, verb: "remove" });
+  }
   if (!isExactName(word)) {
     refuseFixed(facts, kind);
     throw noSuchDevice(entries, word);

@@ -40,6 +40,20 @@ export async function prepare(
       return async (facts) =>
         planDiskRemove(request, await readDiskRemoveFacts(facts, world));
     }
+    case "disk-resize": {
+      const { readDiskResizeFacts } = await import("./facts_disk_resize.ts");
+      const { planDiskResize } = await import("./plan_disk_resize.ts");
+      return async (facts) =>
+        planDiskResize(request, await readDiskResizeFacts(facts, world));
+    }
+    case "disk-set": {
+      const { whoIs } = await import("./facts_own.ts");
+      const { planDiskSet } = await import("./plan_disk_set.ts");
+      return async (facts) => {
+        const who = await whoIs(facts.qemu.process);
+        return planDiskSet(request, { ...facts, who });
+      };
+    }
     case "nic-add": {
       const { readNicAddFacts } = await import("./facts_nic.ts");
       const { planNicAdd } = await import("./plan_nic.ts");

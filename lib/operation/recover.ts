@@ -49,8 +49,8 @@ const IN_QEMU: readonly Step["kind"][] = [
   "probe-path",
   "verify-open",
   "await-release",
-  "drop-drive",
-  "drop-node",
+  "resize-disk",
+  "limit-disk",
 ];
 
 /** Likewise once the VM was started anew: its start writes these itself. */

@@ -7,6 +7,7 @@
  *   nobody had begun to take it back;
  * - a removal is finished once the guest was asked to release the device; if
  *   the guest still does not, it stays recorded, as pending;
+ * - a new size that the guest has seen is recorded: it cannot be taken back;
  * - of a QEMU that is gone nothing is left to do or undo: what the node and the
  *   file have of the operation is brought to what was true when it ended.
  *
@@ -32,7 +33,7 @@ export interface Reality {
 /** The step that the guest takes part in, -1 if none does. */
 export function turningPoint(steps: readonly Step[]): number {
   return steps.findIndex((step) =>
-    step.kind === "unplug" ||
+    step.kind === "unplug" || step.kind === "resize-disk" ||
     (step.kind === "qmp" && step.execute === "device_add")
   );
 }
@@ -49,6 +50,9 @@ export function courseOf(
     // The line of the next step tells that the guest had released it.
     if (qemu === "gone") return begun > turn ? "finish" : "take-back";
     return undoing && turned !== "done" ? "take-back" : "finish";
+  }
+  if (plan.steps[turn]?.kind === "resize-disk") {
+    return turned === "done" ? "finish" : "take-back";
   }
   if (turn < 0) return plan.action === "remove" ? "finish" : "take-back";
   if (qemu === "gone" || undoing) return "take-back";

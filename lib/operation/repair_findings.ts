@@ -18,6 +18,7 @@ import type { DiskRemoveFacts } from "./facts_disk_remove.ts";
 import { type Finding, type FormatCommand, repairPlan } from "./finding.ts";
 import type { Decision, Plan } from "./plan.ts";
 import { endAccessSteps, forgetSteps } from "./plan_access_end.ts";
+import { isRemembrance } from "./plan_limits.ts";
 import { qmpStep } from "./plan_common.ts";
 import { diskBackendSteps, planDiskRemove } from "./plan_disk_remove.ts";
 import { nicBackendSteps, planNicRemove } from "./plan_nic_remove.ts";
@@ -170,7 +171,8 @@ function forgotten(facts: RepairFacts): Finding[] {
   const plugged = straysOf(facts.qemu, runtime).some(({ has, origin }) =>
     has === "device" && origin === "plugged"
   );
-  const uuids = Object.keys(own.record.devices);
+  const uuids = Object.entries(own.record.devices)
+    .flatMap(([uuid, one]) => isRemembrance(one) ? [] : [uuid]);
   return ownFindings(
     facts,
     plugged ? [] : uuids.filter((uuid) => !recorded.has(uuid)),

@@ -6,9 +6,10 @@
  */
 
 import type { IdScheme } from "../device/device_id.ts";
-import type { DiskSettings } from "../device/disk_settings.ts";
+import type { DiskFormat, DiskSettings } from "../device/disk_settings.ts";
 import type { NicMode } from "../device/nic.ts";
 import type { Via } from "../host/access_record.ts";
+import type { IoLimits } from "../qmp/io_limits.ts";
 
 /** A uuid and whether the user gave it. */
 export interface UuidChoice {
@@ -72,8 +73,14 @@ export interface DiskAdd extends Plug {
   readonly settings: Partial<DiskSettings>;
   /** How QEMU is to get at it; undefined: what is safe and works. */
   readonly via?: Via | undefined;
+  /** Never probed. @default "raw" */
+  readonly format?: DiskFormat | undefined;
+  /** Absolute: where backing files may lie besides the image's folder. */
+  readonly allowBacking?: string | undefined;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
+  /** Undefined: those it had when it was last taken out, else none. */
+  readonly limits?: IoLimits | undefined;
   /** Whether a start from the runtime file must give the same disk. */
   readonly migratable: "required" | "not-needed";
   /** Only from a master. */
@@ -124,6 +131,32 @@ export interface DiskRemove {
   readonly unrecorded?: "kept" | "forced" | undefined;
 }
 
+/** Give a disk the size its source has by now, or another one. */
+export interface DiskResize {
+  /** The user's words, joined by a dash. */
+  readonly kind: "disk-resize";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one disk: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** The virtual size; undefined: that of the source. */
+  readonly sizeBytes?: number | undefined;
+  /** Whether QEMU may make a raw image file longer. */
+  readonly fileGrowth: "allowed" | "refused";
+}
+
+/** Change a live disk. */
+export interface DiskSet {
+  /** The user's words, joined by a dash. */
+  readonly kind: "disk-set";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one disk: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** 0 ends a limit; what is not named stays. */
+  readonly limits?: IoLimits | undefined;
+}
+
 /** Take a NIC out. */
 export interface NicRemove {
   /** The user's words, joined by a dash. */
@@ -166,7 +199,14 @@ export interface LinksMend {
 export type OfflineRequest = StateUpgrade | LinksMend;
 
 /** A request that changes devices of a running VM. */
-export type DeviceRequest = DiskAdd | DiskRemove | NicAdd | NicRemove | Adopt;
+export type DeviceRequest =
+  | DiskAdd
+  | DiskRemove
+  | DiskResize
+  | DiskSet
+  | NicAdd
+  | NicRemove
+  | Adopt;
 
 /** A request that changes an instance. */
 export type Request = DeviceRequest | OfflineRequest;

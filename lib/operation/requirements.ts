@@ -107,13 +107,22 @@ export const MACHINE_RULES: readonly Rule[] = [
 ];
 
 /** What is done with devices, each in its own way. */
-export type Operation = "disk-add" | "disk-remove" | "nic-add" | "nic-remove";
+export type Operation =
+  | "disk-add"
+  | "disk-remove"
+  | "disk-resize"
+  | "disk-set"
+  | "nic-add"
+  | "nic-remove";
 
 /** The least that each operation needs of the monitor. */
 export const COMMANDS_OF: Readonly<Record<Operation, readonly string[]>> = {
   // The way to the disk may need more: ./plan_access.ts.
   "disk-add": ["blockdev-add", "blockdev-del", "device_add", "device_del"],
   "disk-remove": ["device_del", "blockdev-del"],
+  "disk-resize": ["block_resize"],
+  // What is set may need more: ./plan_disk_set.ts.
+  "disk-set": [],
   // The way to the tap may need more: ./plan_nic_tap.ts.
   "nic-add": [
     "netdev_add",

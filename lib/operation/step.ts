@@ -78,6 +78,8 @@ export interface OpenSourceStep {
   readonly access: "rw" | "ro";
   /** O_DIRECT; must agree with the block node's `cache.direct`. */
   readonly direct: boolean;
+  /** Name of the O_PATH fd it was looked at by. @default "source-pin" */
+  readonly pin?: string;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Steps that take down what QEMU keeps behind a disk.
+ * Steps on what QEMU keeps behind a disk: those that take it down, and all.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { QmpCommand, Verbs } from "./step.ts";
+import { type DiskChangeStep, diskChangeVerbs } from "./step_disk_change.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -31,7 +32,7 @@ export interface DropNodeStep {
 }
 
 /** What is done behind a disk. */
-export type BlockStep = DropDriveStep | DropNodeStep;
+export type BlockStep = DropDriveStep | DropNodeStep | DiskChangeStep;
 
 async function findDrive(
   { drive }: DropDriveStep,
@@ -114,8 +115,9 @@ const dropNode: Verbs<DropNodeStep> = {
   }),
 };
 
-/** The verbs of the steps that take down what is behind a disk. */
+/** The verbs of the steps on what is behind a disk. */
 export const blockVerbs = {
   "drop-drive": dropDrive,
   "drop-node": dropNode,
+  ...diskChangeVerbs,
 } as const;

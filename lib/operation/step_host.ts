@@ -47,16 +47,17 @@ function held(name: string, world: World): Effect {
 
 const openSourceVerbs: Verbs<OpenSourceStep> = {
   async do(step, world) {
-    const pinned = world.heldFd("source-pin");
+    const { pin = "source-pin" } = step;
+    const pinned = world.heldFd(pin);
     world.keepFd("source", await openSource(step.path, step, pinned));
-    world.closeFd("source-pin");
+    world.closeFd(pin);
   },
   async undo(_step, world) {
     await Promise.resolve(world.closeFd("source"));
   },
   confirm: (_step, world) => Promise.resolve(held("source", world)),
   describe: ({ path, access, direct }) => ({
-    step: `open the source for QEMU`,
+    step: "open the source for QEMU",
     qmp: null,
     host: `open ${path} ${access === "rw" ? "read-write" : "read-only"}${
       direct ? " past the page cache (O_DIRECT)" : ""

@@ -28,6 +28,8 @@ function titleOf(change: RuntimeChange): string {
       return `the removal of ${kind} ${uuid}`;
     case "hvinfo":
       return `which device of QEMU ${kind} ${uuid} is`;
+    case "size":
+      return `the size of ${kind} ${uuid}`;
     default:
       return change satisfies never;
   }
@@ -48,6 +50,9 @@ function holdsChange(path: string, change: RuntimeChange): boolean {
   const recorded = entry !== undefined;
   if (change.change === "hvinfo") {
     return recorded && hvinfoText(entry.node) === change.hvinfo;
+  }
+  if (change.change === "size") {
+    return recorded && "sizeMib" in entry && entry.sizeMib === change.size;
   }
   return recorded === (change.change === "insert");
 }

@@ -10,6 +10,7 @@ import type { Via } from "../host/access_record.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import type { Place } from "../device/hvinfo.ts";
 import type { NicDevice } from "../device/nic.ts";
+import { type IoLimits, isLimited } from "../qmp/io_limits.ts";
 import type { DeviceEntry, DiskEntry, NicEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 import { netdevOf } from "./netdev.ts";
@@ -29,7 +30,11 @@ function placeView(place: Place) {
 /** A disk that is to be plugged. */
 export function newDiskView(
   disk: DiskDevice,
-  { index, via }: { readonly index: number; readonly via: Via },
+  { index, via, limits = {} }: {
+    readonly index: number;
+    readonly via: Via;
+    readonly limits?: IoLimits;
+  },
 ): DeviceView {
   return {
     kind: "disk",
@@ -41,8 +46,9 @@ export function newDiskView(
     ...placeView(disk.place),
     source: disk.source,
     size_bytes: disk.uri === undefined ? disk.sizeBytes : null,
-    format: "raw",
+    format: disk.format ?? "raw",
     via,
+    ...(isLimited(limits) && { limits }),
   };
 }
 
@@ -111,8 +117,9 @@ function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
     ...common(entry),
     source: entry.uri ?? entry.link,
     size_bytes: live?.sizeBytes ?? size,
-    format: "raw",
+    format: live?.format ?? "raw",
     via: live === undefined ? null : viaOf(live.file, entry, own),
+    ...(isLimited(live?.limits ?? {}) && { limits: live?.limits }),
   };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type IoLimits, readLimits } from "./io_limits.ts";
 import { isJson, type Json } from "./message.ts";
 import type { Query } from "./query.ts";
 
@@ -52,6 +53,10 @@ export interface BlockBackend {
   readonly sizeBytes: number | undefined;
   /** What QEMU opened, e.g. `/dev/fdset/1`; empty for an empty drive. */
   readonly file: string;
+  /** Block driver of the topmost node, if it is an image format. */
+  readonly format?: string | undefined;
+  /** None if undefined. */
+  readonly limits?: IoLimits;
 }
 
 /** A network backend, as far as QEMU tells. */
@@ -153,6 +158,8 @@ function readBackend(one: Json): BlockBackend {
     nodeName: text(inserted["node-name"]),
     sizeBytes: typeof size === "number" ? size : undefined,
     file: text(inserted.file),
+    format: inserted.drv === "qcow2" ? "qcow2" : undefined,
+    limits: readLimits(inserted),
   };
 }
 

@@ -70,6 +70,13 @@ export type RuntimeChange =
       /** The value of the entry's `hvinfo`, as JSON text. */
       readonly hvinfo: string;
     }
+    | {
+      readonly change: "size";
+      readonly list: keyof typeof PLACE;
+      readonly uuid: string;
+      /** The entry's `size`, in MiB; one without it stays without. */
+      readonly size: number;
+    }
   );
 
 /** A change of one entry. */
@@ -88,10 +95,23 @@ function objectOf(node: JsonNode): JsonNode | undefined {
   return node.type === "array" ? node.items[0] : node;
 }
 
-function replaceHvinfo(node: JsonNode, hvinfo: string): JsonNode {
+/** The one member that a change gives another value. */
+function memberOf(
+  change: EntryChange,
+): { readonly key: string; readonly text: string } | undefined {
+  if (change.change === "hvinfo") return { key: "hvinfo", text: change.hvinfo };
+  if (change.change === "size") return { key: "size", text: `${change.size}` };
+  return undefined;
+}
+
+function replaceMember(
+  node: JsonNode,
+  { key, text }: { readonly key: string; readonly text: string },
+): JsonNode {
   const object = objectOf(node);
   if (object?.type !== "object") return node;
-  const changed = withMember(object, "hvinfo", hvinfo);
+  if (key === "size" && member(object, key) === undefined) return node;
+  const changed = withMember(object, key, text);
   return node.type === "array" ? withItem(node, 0, changed) : changed;
 }
 
@@ -109,13 +129,15 @@ function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
   const at = list.items.findIndex((node) =>
     uuidOf(change.list, node) === change.uuid.toLowerCase()
   );
-  if (change.change === "hvinfo") {
+  const changedMember = memberOf(change);
+  if (changedMember !== undefined) {
     const node = list.items[at];
     if (node === undefined) return root;
-    const changed = replaceHvinfo(node, change.hvinfo);
+    const changed = replaceMember(node, changedMember);
     return withItem(root, place, withItem(list, at, changed));
   }
-  if ((at >= 0) === (change.change === "insert")) return root;
+  const inserts = change.change === "insert";
+  if ((at >= 0) === inserts) return root;
   const items = change.change === "insert"
     ? list.items.toSpliced(
       change.index ?? list.items.length,
@@ -198,6 +220,10 @@ export function inverse(
   const { index, node } = entry;
   if (change.change === "hvinfo") {
     return { change: "hvinfo", list, uuid, hvinfo: hvinfoText(node), ...was };
+  }
+  if (change.change === "size") {
+    const { sizeMib: size = 0 } = "sizeMib" in entry ? entry : {};
+    return { change: "size", list, uuid, size, ...was };
   }
   const text = formatJson(node);
   return { change: "insert", list, uuid, entry: text, index, ...was };

@@ -20,8 +20,8 @@ async function words(...line: string[]): Promise<string[] | string> {
 
 Deno.test("complete() begins with commands", async () => {
   assertEquals(await words("di"), ["disk"]);
-  assertEquals(await words("disk", "r"), ["remove"]);
-  assertEquals(await words("disk", ""), ["add", "remove"]);
+  assertEquals(await words("disk", "rem"), ["remove"]);
+  assertEquals(await words("disk", ""), ["add", "remove", "resize", "set"]);
   assertEquals(await words("--json", "ni"), ["nic"]);
   assertEquals(await words("--run-dir", "/x", "ni"), ["nic"]);
   assertEquals(await words("nonsense", ""), []);

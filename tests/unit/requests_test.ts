@@ -38,11 +38,13 @@ Deno.test("requestOf() of disk add leaves no default open", () => {
 Deno.test("requestOf() of disk add takes every option", () => {
   const one = diskAdd(
     ...["--uuid", NEW_UUID.toUpperCase(), "--name", "data"],
-    ...["--driver", "paravirtual", "--format", "raw", "--via", "fdset"],
+    ...["--driver", "paravirtual", "--format", "qcow2", "--via", "fdset"],
     ...["--cache", "none", "--aio", "native", "--discard", "unmap"],
     ...["--read-only", "--queues", "4", "--iothread", "io0"],
     ...["--not-migratable", "--slot", "20", "--bus", "pci.0"],
     ...["--id-scheme", "design"],
+    ...["--allow-backing", "/srv/base", "--iops", "500"],
+    ...["--bps-read", "1.5M"],
   );
   assertEquals(one, {
     kind: "disk-add",
@@ -63,6 +65,9 @@ Deno.test("requestOf() of disk add takes every option", () => {
       queues: 4,
     },
     iothread: "io0",
+    format: "qcow2",
+    allowBacking: "/srv/base",
+    limits: { iops: 500, "bps-read": 1572864 },
     migratable: "not-needed",
   });
 });
@@ -92,8 +97,6 @@ Deno.test("requestOf() refuses other URIs and says how a file is meant", () => {
 });
 
 Deno.test("requestOf() says what this release does not support", () => {
-  const disk = ["disk", "add", "vm1", "/x"];
-  refused("unsupported", ...disk, "--format", "qcow2");
   const nic = ["nic", "add", "vm1"];
   refused("unsupported", ...nic, "--mode", "routed", "--link", "br0");
   refused("unsupported", ...nic, "--mode", "openvswitch", "--link", "br0");
@@ -106,6 +109,12 @@ Deno.test("requestOf() refuses words that cannot be parsed", () => {
     ["--slot", "32"],
     ["--slot", "-1"],
     ["--cache", "unsafe"],
+    ["--format", "vmdk"],
+    ["--iops", "-1"],
+    ["--iops", "1k"],
+    ["--bps", "1.0001"],
+    ["--bps", "9999T"],
+    ["--bps", "5", "--bps-read", "5"],
     ["--aio", "x"],
     ["--discard", "default"],
     ["--via", "magic"],

@@ -1,0 +1,49 @@
+/**
+ * The part of the table of commands about disks that are plugged.
+ *
+ * @module
+ */
+
+import type { CommandSpec } from "./commands.ts";
+import { DRY_RUN, type OptionSpec } from "./options.ts";
+
+/** Of `disk add` and `disk set`; 0 ends a limit. */
+export const LIMIT_OPTIONS: readonly OptionSpec[] = [
+  { name: "iops", value: "N", help: "I/O operations a second; 0: no limit" },
+  { name: "iops-read", value: "N", help: "the same of reading alone" },
+  { name: "iops-write", value: "N", help: "the same of writing alone" },
+  {
+    name: "bps",
+    value: "SIZE",
+    help: "bytes a second, with k M G T; 0: no limit",
+  },
+  { name: "bps-read", value: "SIZE", help: "the same of reading alone" },
+  { name: "bps-write", value: "SIZE", help: "the same of writing alone" },
+];
+
+/** Commands that change a disk in place. */
+export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "disk resize",
+    operands: ["INSTANCE", "DISK", "[SIZE]"],
+    summary: "tell the guest that a disk has grown, to SIZE or as its source",
+    options: [
+      DRY_RUN,
+      { name: "grow", help: "make the file of a raw image as long as SIZE" },
+    ],
+    examples: [
+      "kvm-hotplug disk resize vm1.example.com data",
+      "kvm-hotplug disk resize vm1.example.com 1 20G --grow",
+    ],
+  },
+  {
+    name: "disk set",
+    operands: ["INSTANCE", "DISK"],
+    summary: "change the I/O limits of a plugged disk",
+    options: [DRY_RUN, ...LIMIT_OPTIONS],
+    examples: [
+      "kvm-hotplug disk set vm1.example.com data --iops 500 --bps 50M",
+      "kvm-hotplug disk set vm1.example.com -1 --bps 0",
+    ],
+  },
+];

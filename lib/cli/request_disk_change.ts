@@ -1,0 +1,78 @@
+/**
+ * The words of `disk resize` and `disk set`.
+ *
+ * @module
+ */
+
+import { usage } from "../errors.ts";
+import type { DiskResize, DiskSet } from "../operation/request.ts";
+import {
+  type IoLimits,
+  LIMIT_NAMES,
+  limitsFault,
+  MAX_LIMIT,
+} from "../qmp/io_limits.ts";
+import type { Invocation } from "./args.ts";
+import { option } from "./request_words.ts";
+import * as check from "./values.ts";
+
+/** A word that selects a device. @throws {HotplugError} `usage` */
+export function deviceWord(text: string): string {
+  return check.shortText({ option: "DEVICE", text });
+}
+
+/**
+ * The limits among the options, undefined if there are none.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function limitsOf(invocation: Invocation): IoLimits | undefined {
+  const given = LIMIT_NAMES.flatMap((name) => {
+    const bounds = { min: 0, max: MAX_LIMIT };
+    const value = option(
+      invocation,
+      name,
+      (word) =>
+        name.startsWith("bps")
+          ? check.sizeBytes(word, bounds)
+          : check.wholeNumber(word, { min: 0, max: 999_999_999 }),
+    );
+    return value === undefined ? [] : [[name, value]];
+  });
+  if (given.length === 0) return undefined;
+  const limits: IoLimits = Object.fromEntries(given);
+  const fault = limitsFault(limits);
+  if (fault === undefined) return limits;
+  throw usage(`Cannot limit a disk so: ${fault}`);
+}
+
+/** Reads `disk resize`. @throws {HotplugError} `usage` */
+export function diskResize(
+  { operands, flags }: Invocation,
+  instance: string,
+): DiskResize {
+  const [, device = "", size] = operands;
+  const word = (text: string) => ({ option: "SIZE", text });
+  return {
+    kind: "disk-resize",
+    instance,
+    device: deviceWord(device),
+    sizeBytes: size === undefined
+      ? undefined
+      : check.sizeBytes(word(size), { min: 1 }),
+    fileGrowth: flags.has("grow") ? "allowed" : "refused",
+  };
+}
+
+/** Reads `disk set`. @throws {HotplugError} `usage` */
+export function diskSet(invocation: Invocation, instance: string): DiskSet {
+  const limits = limitsOf(invocation);
+  const device = deviceWord(invocation.operands[1] ?? "");
+  if (limits === undefined) {
+    throw usage(
+      "disk set needs an option that says what to change",
+      LIMIT_NAMES.map((name) => `--${name}`).join(", "),
+    );
+  }
+  return { kind: "disk-set", instance, device, limits };
+}

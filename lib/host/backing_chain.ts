@@ -1,0 +1,201 @@
+/**
+ * The images below a qcow2 image, looked at one by one: INTERFACE, "Safety". A
+ * guest that writes its own image must not make root open another's file.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "@std/path/posix";
+import {
+  type Backing,
+  BACKING_FORMATS,
+  HEADER_BYTES,
+  ImageFault,
+  parseQcow2,
+  type Qcow2Header,
+} from "./qcow2.ts";
+import { messageOf, refuse } from "../errors.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { readPart } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import { inspectSource, reopenWithin, type Source } from "./source.ts";
+
+/** One image below another. */
+export interface BackingLayer {
+  /** Of the path that was opened, without links. */
+  readonly path: string;
+  /** Names inode or device: {@linkcode identityOf}. */
+  readonly identity: string;
+  /** Decides the protocol driver. */
+  readonly kind: "file" | "block";
+  /** Said by the image above, never probed. */
+  readonly format: "raw" | "qcow2";
+}
+
+/** A qcow2 image with all that lies below it. */
+export interface BackingChain {
+  /** Virtual size of the topmost image, in bytes. */
+  readonly sizeBytes: number;
+  /** From the second image down; empty if the first stands alone. */
+  readonly layers: readonly BackingLayer[];
+  /** An O_PATH fd of each layer; the caller's. */
+  readonly pins: readonly Fd[];
+}
+
+/** How a chain is looked at. */
+export interface ChainOptions {
+  /** A folder backing files may lie in besides the image's own. */
+  readonly allowed: string | undefined;
+  /** Whether O_DIRECT is to be tried. */
+  readonly direct: boolean;
+}
+
+/** All images of a disk, the topmost included. */
+const MAX_DEPTH = 16;
+
+function fault(path: string, why: string) {
+  return refuse(`Cannot use image ${path}: ${why}`);
+}
+
+async function headerOf(pinned: Fd, path: string): Promise<Qcow2Header> {
+  try {
+    using fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK);
+    return parseQcow2(readPart(fd, { offset: 0, length: HEADER_BYTES }));
+  } catch (error) {
+    const known = error instanceof ImageFault || error instanceof SysError;
+    throw known ? fault(path, messageOf(error)) : error;
+  }
+}
+
+/** The path a backing file's name means: from the folder of who names it. */
+function pathOf({ name }: Backing, { path, resolved }: Source): string {
+  const isPlain = [...name].every((one) => one >= " " && one !== "\x7f");
+  // A colon before any slash: a URI, json:, or a driver of QEMU's.
+  if (/^[^/]*:/.test(name) || !isPlain) {
+    throw fault(
+      path,
+      `its backing file must be a path, it is ${JSON.stringify(name)}`,
+    );
+  }
+  return resolve(dirname(resolved), name);
+}
+
+function formatOf({ format }: Backing, path: string): "raw" | "qcow2" {
+  const found = BACKING_FORMATS.find((one) => one === format);
+  if (found !== undefined) return found;
+  throw refuse(
+    `Cannot use image ${path}: the format of its backing file must be ${
+      BACKING_FORMATS.join(" or ")
+    }, it is ${format === undefined ? "not said" : JSON.stringify(format)}`,
+    "qemu-img rebase -u -F FORMAT -b FILE IMAGE says it",
+  );
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path.startsWith(folder === "/" ? "/" : `${folder}/`);
+}
+
+function real(folder: string): string {
+  try {
+    return Deno.realPathSync(folder);
+  } catch (error) {
+    throw refuse(`Cannot use --allow-backing ${folder}: ${messageOf(error)}`);
+  }
+}
+
+/** Folders in which the images below one may lie. */
+interface Folders {
+  /** Of the topmost image; none if that is a device. */
+  readonly own: string | undefined;
+  /** As the user said it, and without links. */
+  readonly allowed: readonly string[];
+}
+
+function foldersOf(
+  { kind, resolved }: Source,
+  { allowed }: ChainOptions,
+): Folders {
+  return {
+    own: kind === "file" ? dirname(resolved) : undefined,
+    allowed: allowed === undefined ? [] : [resolve(allowed), real(allowed)],
+  };
+}
+
+/** Where a device really lies says nothing: all are in /dev. */
+function refuseElsewhere(
+  { path, resolved, kind }: Source,
+  { own, allowed }: Folders,
+): void {
+  const fits = kind === "file"
+    ? dirname(resolved) === own || allowed.some((one) => isBelow(resolved, one))
+    : allowed.some((one) => isBelow(path, one));
+  if (fits) return;
+  throw refuse(
+    `Cannot use backing file ${path}${
+      resolved === path ? "" : ` (${resolved})`
+    }: it must lie in the image's own folder${own ? ` ${own}` : ""}`,
+    `--allow-backing ${dirname(path)} allows it, if that folder is meant`,
+  );
+}
+
+function refuseUnfit(source: Source, direct: boolean): void {
+  const { path, inUseBy } = source;
+  if (inUseBy !== undefined) {
+    throw refuse(
+      `Cannot use backing file ${path}: ${inUseBy} writes to it`,
+    );
+  }
+  if (!direct || source.direct !== false) return;
+  throw refuse(
+    `The file system of backing file ${path} cannot do without the page cache (O_DIRECT), which the disk's cache setting asks for`,
+  );
+}
+
+/**
+ * Looks at all images below a qcow2 image.
+ *
+ * @param pinned an O_PATH fd of the image; stays the caller's
+ * @throws {HotplugError} `refused`
+ */
+export async function readChain(
+  source: Source,
+  pinned: Fd,
+  options: ChainOptions,
+): Promise<BackingChain> {
+  const folders = foldersOf(source, options);
+  const top = await headerOf(pinned, source.path);
+  const seen = [source.identity];
+  const layers: BackingLayer[] = [];
+  const pins: Fd[] = [];
+  let above = { source, backing: top.backing };
+  try {
+    while (above.backing !== undefined) {
+      const format = formatOf(above.backing, above.source.path);
+      const path = pathOf(above.backing, above.source);
+      const needs = { access: "ro", direct: options.direct } as const;
+      const found = await inspectSource(path, needs);
+      pins.push(found.pinned);
+      const { identity, kind, resolved } = found.source;
+      refuseElsewhere(found.source, folders);
+      if (seen.includes(identity)) {
+        throw fault(source.path, `its chain leads back to ${path}`);
+      }
+      seen.push(identity);
+      if (seen.length > MAX_DEPTH) {
+        throw fault(source.path, `its chain has more than ${MAX_DEPTH} images`);
+      }
+      refuseUnfit(found.source, options.direct);
+      if (kind === "uri") throw new TypeError("a path is no URI");
+      layers.push({ path: resolved, identity, kind, format });
+      const backing = format === "raw"
+        ? undefined
+        : (await headerOf(found.pinned, path)).backing;
+      above = { source: found.source, backing };
+    }
+    return { sizeBytes: top.sizeBytes, layers, pins };
+  } catch (error) {
+    for (const fd of pins) fd.close();
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The recorded disk that a word means, for what is done to a plugged disk.
+ * Pure.
+ *
+ * @module
+ */
+
+import { findDevice, noSuchDevice } from "../device/select.ts";
+import { HotplugError } from "../errors.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { Facts } from "./facts.ts";
+import type { DeviceView } from "./plan.ts";
+import { identified, type Removable } from "./plan_removal.ts";
+import { recordedView } from "./view.ts";
+
+/** A disk that is to be changed. */
+export type ChosenDisk = Removable<DiskEntry> & {
+  /** As it is now. */
+  readonly view: DeviceView;
+};
+
+/**
+ * The one disk.
+ *
+ * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`
+ */
+export function chooseDisk(
+  facts: Facts,
+  { device, verb }: { readonly device: string; readonly verb: string },
+): ChosenDisk {
+  const { disks } = facts.content.runtime;
+  const entry = findDevice(disks, device);
+  if (entry === undefined) throw noSuchDevice(disks, device);
+  const instance = facts.paths.name;
+  const chosen = identified(entry, { instance, verb });
+  return { ...chosen, view: recordedView(entry, facts) };
+}
+
+/** The refusal for a disk that only the file has. */
+export function notInQemu(
+  { paths }: Facts,
+  { title, id }: ChosenDisk,
+): HotplugError {
+  return new HotplugError(
+    "no-such-device",
+    `${title} is recorded as ${id}, but QEMU does not have it`,
+    { hint: `kvm-hotplug repair ${paths.name}` },
+  );
+}

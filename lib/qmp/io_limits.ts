@@ -1,0 +1,90 @@
+/**
+ * I/O limits of a disk, by the words of our command line and by QEMU's:
+ * `block_set_io_throttle` and `query-block`, qapi/block-core.json.
+ *
+ * @module
+ */
+
+import type { Json } from "./message.ts";
+
+/** Operations and bytes a second: of both directions together, or of one. */
+export const LIMIT_NAMES = [
+  "iops",
+  "iops-read",
+  "iops-write",
+  "bps",
+  "bps-read",
+  "bps-write",
+] as const;
+
+/** One of {@linkcode LIMIT_NAMES}. */
+export type LimitName = typeof LIMIT_NAMES[number];
+
+/** What is not named is not limited. */
+export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;
+
+/** THROTTLE_VALUE_MAX of QEMU's include/qemu/throttle.h. */
+export const MAX_LIMIT = 1e15;
+
+/** QEMU's word for a limit. */
+function fieldOf(name: LimitName): string {
+  return name.replace("-read", "_rd").replace("-write", "_wr");
+}
+
+function collect(valueOf: (name: LimitName) => unknown): IoLimits {
+  return Object.fromEntries(LIMIT_NAMES.flatMap((name) => {
+    const value = valueOf(name);
+    return typeof value === "number" && value > 0 ? [[name, value]] : [];
+  }));
+}
+
+/** The limits in an answer of `query-block`. */
+export function readLimits(inserted: Json): IoLimits {
+  return collect((name) => inserted[fieldOf(name)]);
+}
+
+/** The limits after a change, in which 0 ends one. */
+export function mergeLimits(now: IoLimits, change: IoLimits): IoLimits {
+  return collect((name) => change[name] ?? now[name]);
+}
+
+/** Whether two disks are limited alike. */
+export function sameLimits(one: IoLimits, other: IoLimits): boolean {
+  return LIMIT_NAMES.every((name) => (one[name] ?? 0) === (other[name] ?? 0));
+}
+
+/** Whether anything is limited. */
+export function isLimited(limits: IoLimits): boolean {
+  return Object.keys(limits).length > 0;
+}
+
+/** Arguments of `block_set_io_throttle`, which takes all six, but for `id`. */
+export function limitArguments(limits: IoLimits): Json {
+  return Object.fromEntries(
+    LIMIT_NAMES.map((name) => [fieldOf(name), limits[name] ?? 0]),
+  );
+}
+
+/** Limits as a person reads them: `iops 100, bps-read 1048576`. */
+export function limitsText(limits: IoLimits): string {
+  const parts = LIMIT_NAMES.flatMap((name) =>
+    limits[name] === undefined ? [] : [`${name} ${limits[name]}`]
+  );
+  return parts.join(", ") || "none";
+}
+
+/**
+ * Why QEMU would not take limits, undefined if it does: one for both
+ * directions and one for a single direction exclude each other
+ * (util/throttle.c, throttle_is_valid).
+ */
+export function limitsFault(limits: IoLimits): string | undefined {
+  for (const both of ["iops", "bps"] as const) {
+    const single = ([`${both}-read`, `${both}-write`] as const)
+      .find((name) => limits[name]);
+    if (limits[both] && single !== undefined) {
+      return `${both} limits reading and writing together and does not go with ${single}`;
+    }
+  }
+  return undefined;
+}
