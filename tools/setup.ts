@@ -64,13 +64,14 @@ const PACKAGES: readonly (readonly [string, string])[] = [
   ["ip", "iproute2"],
 ];
 
-/** What only the tests need: shells to complete in, a terminal, a
+/** What only the tests need: shells to complete in, a terminal, images, a
  * reader of manuals. */
 const TEST_PACKAGES: typeof PACKAGES = [
   ["zsh", "zsh"],
   ["fish", "fish"],
   ["man", "man-db"],
   ["tmux", "tmux"],
+  ["qemu-img", "qemu-utils"],
 ];
 
 async function isThere(file: string): Promise<boolean> {

@@ -1,0 +1,110 @@
+/** I/O limits of a disk in a real guest. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+const UUID = "d0000001-1111-4111-8111-000000000001";
+const ID = "disk-d0000001-1111-4111";
+
+/** What QEMU itself says, past the tool. */
+async function live(vm: Vm) {
+  const block = await vm.qmp.execute<
+    { qdev: string; inserted: Record<string, number> }[]
+  >("query-block");
+  const found = block.find(({ qdev }) => qdev.includes(ID));
+  const { iops, iops_rd, iops_wr, bps, bps_rd, bps_wr } = found?.inserted ?? {};
+  return [iops, iops_rd, iops_wr, bps, bps_rd, bps_wr];
+}
+
+async function listed(vm: Vm) {
+  return (await tool(vm, "list", vm.name)).json.devices[0]?.limits;
+}
+
+function noted(vm: Vm) {
+  try {
+    const path = `${vm.runDir}/kvm-hotplug/${vm.name}.json`;
+    return JSON.parse(Deno.readTextFileSync(path)).devices[UUID]?.limits;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+async function ok(vm: Vm, ...words: string[]) {
+  const done = await tool(vm, ...words);
+  assertEquals([done.stderr, done.status], ["", 0], done.stdout);
+  return done.json;
+}
+
+eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
+  const image = `${vm.runDir}/d1.img`;
+  await makeImage(image, "written-by-host");
+  const empty = await snapshot(vm);
+  const add = ["disk", "add", vm.name, image, "--uuid", UUID];
+  const set = (...words: string[]) =>
+    ok(vm, "disk", "set", vm.name, UUID, ...words);
+
+  await t.step("disk add sets them", async () => {
+    const words = ["--iops", "500", "--bps-read", "1M", "--bps-write", "512k"];
+    const { device } = await ok(vm, ...add, ...words);
+    const limits = { iops: 500, "bps-read": 1048576, "bps-write": 524288 };
+    assertEquals(await live(vm), [500, 0, 0, 0, 1048576, 524288]);
+    assertEquals([device.limits, await listed(vm), noted(vm)], [
+      limits,
+      limits,
+      limits,
+    ]);
+  });
+
+  await t.step("disk set changes what it names, and 0 ends it", async () => {
+    const dry = await set("--iops", "7", "--dry-run");
+    assertEquals([dry.changed, (await live(vm))[0]], [false, 500]);
+    const { action, changed } = await set("--iops", "200", "--bps-read", "0");
+    assertEquals([action, changed], ["set", true]);
+    assertEquals(await live(vm), [200, 0, 0, 0, 0, 524288]);
+    assertEquals(noted(vm), { iops: 200, "bps-write": 524288 });
+    assertEquals((await set("--iops", "200")).changed, false);
+  });
+
+  await t.step("what QEMU would not take is refused", async () => {
+    const words = ["disk", "set", vm.name, UUID];
+    const { status, json } = await tool(vm, ...words, "--iops-read", "5");
+    assertEquals([status, json.error.code], [3, "refused"]);
+    assertMatch(json.error.hint, /--iops 0/);
+    const none = await tool(vm, ...words);
+    assertEquals([none.status, none.json.error.code], [2, "usage"]);
+    assertMatch(none.json.error.hint, /--bps-write/);
+    assertEquals(await live(vm), [200, 0, 0, 0, 0, 524288]);
+  });
+
+  await t.step("the guest is slowed down", async () => {
+    await set("--iops", "0", "--bps-write", "0", "--bps", "1M");
+    await vm.waitGuest("test -b /dev/vda");
+    const read = "dd if=/dev/vda of=/dev/null bs=256k count=12 2>/dev/null";
+    const begin = performance.now();
+    assertEquals((await vm.guest(read)).status, 0);
+    const seconds = (performance.now() - begin) / 1000;
+    // 3 MiB at 1 MiB a second, of which a tenth of a second may come at once.
+    assertEquals(seconds > 1.5, true, `${seconds} s`);
+  });
+
+  await t.step("replugged, it is limited as before", async () => {
+    await ok(vm, "disk", "remove", vm.name, UUID);
+    assertEquals(await snapshot(vm), empty);
+    const repair = await ok(vm, "repair", vm.name);
+    assertEquals(repair.repaired, []);
+    const { device } = await ok(vm, ...add);
+    assertEquals(device.limits, { bps: 1048576 });
+    assertEquals(await live(vm), [0, 0, 0, 1048576, 0, 0]);
+  });
+
+  await t.step("without limits nothing of it is left", async () => {
+    await set("--bps", "0");
+    assertEquals(await live(vm), [0, 0, 0, 0, 0, 0]);
+    assertEquals([await listed(vm), noted(vm)], [undefined, undefined]);
+    await ok(vm, "disk", "remove", vm.name, UUID);
+    assertEquals(await snapshot(vm), empty);
+  });
+});
