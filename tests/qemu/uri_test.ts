@@ -92,3 +92,47 @@ eachRelease("a disk by NBD is refused in a chroot", async (vm) => {
   const rbd = await refused(vm, "rbd:rbd/data");
   assertMatch(rbd, /rbd/);
 }, { ...POOL.options, guest: "none" });
+
+/** Serves an image by NBD on a port of its own, by qemu-nbd. */
+async function serveTcp(image: string) {
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr;
+  free.close();
+  const place = ["--bind", "127.0.0.1", "--port", `${port}`];
+  const child = new Deno.Command("qemu-nbd", {
+    args: ["--persistent", "-f", "raw", ...place, "-x", "data", image],
+  }).spawn();
+  const look = async () => {
+    try {
+      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+      return true;
+    } catch {
+      return undefined;
+    }
+  };
+  await until(look, { timeoutMs: 10_000, what: "qemu-nbd's port" });
+  return {
+    uri: `nbd://127.0.0.1:${port}/data`,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await child.status;
+    },
+  };
+}
+
+eachRelease("a disk of qemu-nbd over TCP is used and removed", async (vm) => {
+  const image = await rootImage(`${await openFolder(vm)}/d1.img`);
+  await using server = await serveTcp(image);
+  const before = await snapshot(vm);
+  const words = ["disk", "add", vm.name, server.uri, "--uuid", UUID];
+  const add = await tool(vm, ...words, FOREIGN);
+  assertEquals(add.status, 0, add.stdout + add.stderr);
+  await assertUsed(vm, image);
+  const resize = await tool(vm, "disk", "resize", vm.name, UUID);
+  assertEquals([resize.status, resize.json.error?.hint], [3, "give SIZE"]);
+  const same = await tool(vm, "disk", "resize", vm.name, UUID, "8M");
+  assertEquals([same.status, same.json.changed], [0, false], same.stdout);
+  const remove = await tool(vm, "disk", "remove", vm.name, UUID);
+  assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
+  assertEquals(await snapshot(vm), before);
+});
