@@ -25,7 +25,10 @@ function formatCommand({ values }: Invocation, words: readonly string[]) {
 }
 
 function textOf(outcome: RepairOutcome): string[] {
-  const { instance, repaired, remaining, pending, plan } = outcome;
+  const { instance, repaired, remaining, pending, plan, qemu } = outcome;
+  const agree = qemu === "down"
+    ? "the VM does not run; runtime file and node agree"
+    : "runtime file, QEMU and node agree";
   const lines = [
     ...repaired.map(({ what, did }) => `Repaired: ${what}: ${did}`),
     ...remaining.flatMap(({ what, hint }) => [
@@ -35,9 +38,7 @@ function textOf(outcome: RepairOutcome): string[] {
     ...pending.map((title) => `Pending: the guest has not released ${title}`),
     ...(plan === undefined ? [] : ["Nothing was changed."]),
   ];
-  return remaining.length > 0
-    ? lines
-    : [...lines, `${instance}: runtime file, QEMU and node agree`];
+  return remaining.length > 0 ? lines : [...lines, `${instance}: ${agree}`];
 }
 
 /** Finishes or undoes what was interrupted, and reports drift. */
@@ -53,14 +54,19 @@ export async function repair(
     progress: trace.progress((step) => verbsOf(step).describe(step)),
     format: (words) => formatCommand(invocation, words),
   });
-  const { plan, ...document } = outcome;
+  const { plan, qemu, ...document } = outcome;
+  const warnings = qemu === "down"
+    ? ["the VM does not run: only runtime file and node were compared"]
+    : [];
   const describe = (steps: NonNullable<typeof plan>) =>
     steps.map((step) => verbsOf(step).describe(step));
   return {
     text: textOf(outcome),
+    warnings,
     document: {
       ok: true,
       ...document,
+      ...(warnings.length === 0 ? {} : { warnings }),
       changed: outcome.repaired.length > 0,
       ...(plan === undefined ? {} : { dry_run: true, plan: describe(plan) }),
     },

@@ -46,13 +46,30 @@ export function interrupted(
   return `a change was interrupted: kvm-hotplug repair ${name}`;
 }
 
+/** Why our own folder would be refused; again without FFI. */
+function folderFault(path: string): string | undefined {
+  try {
+    const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(path);
+    const bits = (mode ?? 0) & 0o7777;
+    if (isDirectory && uid === 0 && bits === 0o700) return undefined;
+    const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "no folder";
+    return `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
+      bits.toString(8)
+    }; look who made it`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** What our own files say that a person should know; null if nothing. */
 export async function attentionOf(
   paths: InstancePaths,
   process: QemuProcess | undefined,
 ): Promise<string | null> {
   try {
-    const broken = interrupted(paths);
+    const broken = folderFault(`${paths.runDir}/kvm-hotplug`) ??
+      interrupted(paths);
     if (broken !== undefined) return broken;
     if (process !== undefined && isStopped(process.pid)) {
       return `QEMU is stopped: kill -CONT ${process.pid} lets it go on`;

@@ -151,7 +151,7 @@ async function readCheckFacts(
   const answer = await askQemu(qmp, where);
   const facts = await completeFacts(readNode(where, content), await answer());
   if (paths !== undefined && options.foreign === "refused") {
-    refuseForeignVm(facts);
+    refuseForeignVm(facts.qemu.name, paths);
   }
   const { process } = facts.qemu;
   const confinement = process && readConfinement(process);

@@ -7,7 +7,7 @@
 
 import { messageOf } from "../errors.ts";
 import { isJson, type Json } from "../qmp/message.ts";
-import type { InstancePaths } from "../state/instance.ts";
+import { type InstancePaths, isInstanceName } from "../state/instance.ts";
 import { readJournalFile } from "../state/journal_file.ts";
 import { checkProcess } from "../state/own_check.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -37,6 +37,8 @@ export type JournalReading =
   /** It was killed before its first step: there is nothing to take back. */
   | { readonly state: "empty" }
   | { readonly state: "left"; readonly journal: LeftJournal }
+  /** It goes with the same runtime file, by another name of its instance. */
+  | { readonly state: "foreign"; readonly instance: string }
   /** It is ours and cannot be understood. */
   | { readonly state: "damaged"; readonly why: string }
   /** It is not root's alone: nothing proves whose it is. */
@@ -146,6 +148,26 @@ function understand(
   return { ...head, begun, undoing, values };
 }
 
+/**
+ * The instance that a file of the user's was named by when the journal was
+ * written, if it is whole but for that. The derived file has but one name.
+ */
+function otherInstance(
+  lines: readonly string[],
+  paths: InstancePaths,
+): string | undefined {
+  if (paths.lockKey === paths.name) return undefined;
+  try {
+    const { plan } = object(lines[0] ?? "", "line 1");
+    const name = isJson(plan) ? String(plan.instance) : "";
+    if (!isInstanceName(name) || name === paths.name) return undefined;
+    understand(lines, { ...paths, name });
+    return name;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Understands the lines of a journal. Throws nothing, whatever they are. */
 export function parseJournal(
   lines: readonly string[],
@@ -156,7 +178,10 @@ export function parseJournal(
     const journal = understand(lines, paths);
     return journal.begun < 0 ? { state: "empty" } : { state: "left", journal };
   } catch (error) {
-    return { state: "damaged", why: messageOf(error) };
+    const instance = otherInstance(lines, paths);
+    return instance === undefined
+      ? { state: "damaged", why: messageOf(error) }
+      : { state: "foreign", instance };
   }
 }
 

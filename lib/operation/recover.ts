@@ -18,6 +18,7 @@ import { type LeftJournal, readJournal } from "./journal_read.ts";
 import { forgetPending, notePending } from "./pending.ts";
 import type { Plan } from "./plan.ts";
 import { type Course, courseOf, turningPoint } from "./recover_course.ts";
+import { foreignJournal } from "./refusals.ts";
 import { type Effect, type Step, verbsOf } from "./step.ts";
 import { openWorldOf, type RecoverOptions } from "./recover_world.ts";
 import { REQUESTED_AT } from "./unplug.ts";
@@ -230,6 +231,8 @@ export async function recover(
       removeJournalFile(dir, paths);
       return recovery;
     }
+    case "foreign":
+      throw foreignJournal(reading.instance, paths);
     case "damaged":
     case "unusable":
       throw new HotplugError(

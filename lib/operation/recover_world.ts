@@ -6,9 +6,13 @@
 
 import { HotplugError } from "../errors.ts";
 import { lookForProcess, readBootId } from "../host/process_identity.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { NAME } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { LeftJournal } from "./journal_read.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import { refuseForeignVm } from "./refusals.ts";
 import { World } from "./world.ts";
 
 /** How an instance is reached to be put in order. */
@@ -25,11 +29,27 @@ function isSameQemu({ qemu, boot }: LeftJournal): boolean {
   return boot === readBootId();
 }
 
+/** A session with the instance's own VM, before anything else is asked. */
+async function openOwnMonitor(
+  paths: InstancePaths,
+  options: MonitorOptions,
+): Promise<QmpSession> {
+  const qmp = await openMonitor(paths.qmp, options);
+  try {
+    refuseForeignVm(await ask(qmp, NAME), paths);
+    return qmp;
+  } catch (error) {
+    qmp.close();
+    throw error;
+  }
+}
+
 /**
  * Opens the world of an interrupted operation; without a session if its QEMU
  * is gone. The values it had found out are in it.
  *
- * @throws {HotplugError} status 4 if QEMU runs and cannot be asked
+ * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
+ * if the socket is another VM's
  */
 export async function openWorldOf(
   journal: LeftJournal,
@@ -39,7 +59,7 @@ export async function openWorldOf(
   const more = { ...options, qmpPath: paths.qmp };
   try {
     const qmp = isSameQemu(journal)
-      ? await openMonitor(paths.qmp, options)
+      ? await openOwnMonitor(paths, options)
       : undefined;
     return filled(new World(qmp, more), journal);
   } catch (error) {

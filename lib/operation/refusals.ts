@@ -8,6 +8,7 @@
 import { PC_BUS } from "../device/bus_slot.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
+import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 import { MACHINE_RULES } from "./requirements.ts";
@@ -73,16 +74,29 @@ export function refuseTakenId(facts: Facts, id: string): void {
   );
 }
 
+/** A journal that was written for a runtime file by another instance name. */
+export function foreignJournal(
+  instance: string,
+  { name, runtime }: InstancePaths,
+): HotplugError {
+  return refuse(
+    `A change of ${runtime} was interrupted, and it was begun for instance ${instance}, not for ${name}`,
+    `give the same options with ${instance}: the next change of it or its repair puts it in order`,
+  );
+}
+
 /**
- * Refuses to record in one VM's file what happens in another.
+ * Refuses to record in one VM's file what happens in another, unless file and
+ * socket were both given.
  *
+ * @param vm the `query-name` of who answers at the socket
  * @throws {HotplugError} `refused` if the socket is that of another VM
  */
-export function refuseForeignVm({ qemu, paths }: Facts): void {
-  if (qemu.name === "" || qemu.name === paths.name) return;
+export function refuseForeignVm(vm: string, paths: InstancePaths): void {
+  if (paths.isGiven || vm === "" || vm === paths.name) return;
   throw refuse(
     `The QMP socket ${paths.qmp} is that of VM ${
-      JSON.stringify(qemu.name)
+      JSON.stringify(vm)
     }, not of ${paths.name}`,
     "give the file that goes with it by --state, if this is meant",
   );

@@ -70,9 +70,7 @@ function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
   return async (world) => {
     const facts = await read(paths, world);
     read = readRepairFacts;
-    if (options.qmp === undefined || options.state === undefined) {
-      refuseForeignVm(facts);
-    }
+    refuseForeignVm(facts.qemu.name, paths);
     const { process } = facts.qemu;
     const devices = Object.values(facts.own.record.devices);
     return {
@@ -146,7 +144,7 @@ function outcomeOf(
   paths: InstancePaths,
   journal: JournalOutcome,
   { repaired, failed, remaining, pending }: Awaited<ReturnType<typeof mendAll>>,
-): RepairOutcome {
+): Omit<RepairOutcome, "qemu"> {
   const pairs = <K extends string>(map: Map<string, string>, key: K) =>
     [...map].map(([what, text]) =>
       ({ what, [key]: text }) as
@@ -174,7 +172,7 @@ async function listAll(
     world: World;
     options: RepairOptions;
   },
-): Promise<RepairOutcome> {
+): Promise<Omit<RepairOutcome, "qemu">> {
   const again = options.format(["repair", paths.name]);
   const { findings, pending } = await look(world);
   return {
@@ -200,7 +198,8 @@ async function repairLocked(
   if (fault !== undefined) {
     const { name: instance } = paths;
     const plan = options.mode === "dry-run" ? { plan: [] } : {};
-    return { instance, repaired: [], remaining: [fault], pending: [], ...plan };
+    const rest = { remaining: [fault], pending: [], qemu: "runs" } as const;
+    return { instance, repaired: [], ...rest, ...plan };
   }
   const journal = await repairJournal(paths, options);
   using world = await openWorld(paths, options);
@@ -210,9 +209,10 @@ async function repairLocked(
   try {
     // With a journal that nobody may use, nothing else may write one.
     const mends = options.mode === "apply" && journal.remaining.length === 0;
-    return mends
+    const found = mends
       ? outcomeOf(paths, journal, await mendAll(world, look))
       : await listAll(paths, journal, { look, world, options });
+    return { ...found, qemu: world.hasQemu ? "runs" : "down" };
   } catch (error) {
     throw nothingChanged(error);
   }

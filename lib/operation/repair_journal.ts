@@ -12,6 +12,7 @@ import { shellWord } from "../state/shell_word.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { type JournalReading, readJournal } from "./journal_read.ts";
 import { recover, titleOf } from "./recover.ts";
+import { foreignJournal } from "./refusals.ts";
 import type { RepairOptions } from "./repair.ts";
 import type { Remaining, Repaired } from "./repair_outcome.ts";
 
@@ -77,13 +78,18 @@ async function follow(
 /**
  * Puts in order what a journal tells of, or only says what that would be.
  *
- * @throws {HotplugError} status 4 if QEMU runs and cannot be asked
+ * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
+ * if it was written for another instance
  */
 export async function repairJournal(
   paths: InstancePaths,
   options: RepairOptions,
 ): Promise<JournalOutcome> {
   const reading = read(paths);
+  // Asked with a wrong name: nothing is known to be out of order.
+  if (reading.state === "foreign") {
+    throw foreignJournal(reading.instance, paths);
+  }
   const remaining = remainingOf(reading, paths, options);
   if (options.mode === "dry-run") return { repaired: [], remaining };
   switch (reading.state) {

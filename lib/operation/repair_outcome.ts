@@ -32,6 +32,8 @@ export interface RepairOutcome {
   readonly remaining: readonly Remaining[];
   /** Removals that wait for the guest; they are in order. */
   readonly pending: readonly string[];
+  /** Whether QEMU was compared, too. */
+  readonly qemu: "runs" | "down";
   /** Of a dry run: what would be done. */
   readonly plan?: readonly Step[] | undefined;
 }

@@ -115,9 +115,7 @@ async function planWith(
     // Needed soon, and compiled for free while QEMU works.
     if (options.mode === "apply") await import("./journaled.ts");
     const facts = await completeFacts(node, await qemu());
-    if (options.qmp === undefined || options.state === undefined) {
-      refuseForeignVm(facts);
-    }
+    refuseForeignVm(facts.qemu.name, paths);
     return { decision: await plan(facts), process: facts.qemu.process };
   } catch (error) {
     throw nothingChanged(error);

@@ -27,6 +27,8 @@ export interface InstancePaths {
   readonly nicDir: string | undefined;
   /** Whether the socket is the derived one, so that the pid file fits it. */
   readonly isDerived: boolean;
+  /** Whether socket and runtime file were both given: their VM is meant. */
+  readonly isGiven: boolean;
   /** What the lock is named after: the name, or the file of the user's. */
   readonly lockKey: string;
 }
@@ -127,6 +129,7 @@ export function instancePaths(
     pid: join(kvm, "pid", name),
     nicDir: ours ? join(kvm, "nic", name) : undefined,
     isDerived: (overrides.qmp ?? qmp) === qmp,
+    isGiven: overrides.qmp !== undefined && overrides.runtime !== undefined,
     lockKey: ours ? name : keyOfFile(overrides.runtime ?? runtime),
   };
 }

@@ -18,7 +18,7 @@ import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import { World } from "../../lib/operation/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
-import { instancePaths } from "../../lib/state/instance.ts";
+import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
 import type { Instance } from "./support.ts";
 import { NAME } from "./runtime_text.ts";
 
@@ -33,9 +33,11 @@ export async function openWorld(vm: Instance): Promise<World> {
 async function decide(
   vm: Instance,
   request: DeviceRequest,
-  world: World,
+  { world, paths = instancePaths(vm.runDir, NAME) }: {
+    world: World;
+    paths?: InstancePaths;
+  },
 ): Promise<Decision> {
-  const paths = instancePaths(vm.runDir, NAME);
   const node = readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepare(request, node, world);
@@ -47,6 +49,8 @@ export interface KillPoint {
   /** Index of the step. */
   readonly step: number;
   readonly when: "before" | "after";
+  /** `--state`, together with `--qmp`. */
+  readonly runtime?: string;
 }
 
 /** The plan of a request as it would be now. */
@@ -55,7 +59,7 @@ export async function planNow(
   request: DeviceRequest,
 ): Promise<Plan> {
   using world = await openWorld(vm);
-  const decision = await decide(vm, request, world);
+  const decision = await decide(vm, request, { world });
   if (decision.kind === "plan") return decision.plan;
   throw new Error("there is nothing to do");
 }
@@ -74,13 +78,15 @@ export function killPoints({ steps }: Plan): KillPoint[] {
 export async function killAt(
   vm: Instance,
   request: DeviceRequest,
-  { step: last, when }: KillPoint,
+  { step: last, when, runtime }: KillPoint,
 ): Promise<Plan> {
   using world = await openWorld(vm);
-  const decision = await decide(vm, request, world);
+  const given = runtime === undefined ? {} : { runtime, qmp: vm.qmpPath };
+  const paths = instancePaths(vm.runDir, NAME, given);
+  const decision = await decide(vm, request, { world, paths });
   if (decision.kind !== "plan") throw new Error("there is nothing to do");
   const { plan } = decision;
-  using journal = new Journal(instancePaths(vm.runDir, NAME), {
+  using journal = new Journal(paths, {
     plan,
     command: request.kind.replace("-", " "),
     request: "",

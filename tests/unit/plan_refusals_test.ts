@@ -5,6 +5,7 @@ import { planNicAdd } from "../../lib/operation/plan_nic.ts";
 import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
 import type { Decision } from "../../lib/operation/plan.ts";
 import { refuseForeignVm } from "../../lib/operation/refusals.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
 import {
   disk,
   diskAdd,
@@ -182,11 +183,15 @@ Deno.test("planDiskRemove() waits for no guest whose processors stand still", ()
 });
 
 Deno.test("refuseForeignVm() tells one VM's socket from another's", () => {
-  refuseForeignVm(facts({ qemu: { name: "vm1" } }));
-  refuseForeignVm(facts({ qemu: { name: "" } }));
-  const error = refusal(
-    "refused",
-    () => refuseForeignVm(facts({ qemu: { name: "vm10" } })),
-  );
+  const paths = instancePaths("/run/g", "vm1");
+  refuseForeignVm("vm1", paths);
+  refuseForeignVm("", paths);
+  const both = { qmp: "/x.qmp", runtime: "/x.runtime" };
+  refuseForeignVm("vm10", instancePaths("/run/g", "vm1", both));
+  for (const one of [{ qmp: "/x.qmp" }, { runtime: "/x.runtime" }]) {
+    const mixed = instancePaths("/run/g", "vm1", one);
+    refusal("refused", () => refuseForeignVm("vm10", mixed));
+  }
+  const error = refusal("refused", () => refuseForeignVm("vm10", paths));
   assertStringIncludes(error.message, '"vm10"');
 });
