@@ -39,11 +39,25 @@ export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
   {
     name: "disk set",
     operands: ["INSTANCE", "DISK"],
-    summary: "change the I/O limits of a plugged disk",
-    options: [DRY_RUN, ...LIMIT_OPTIONS],
+    summary: "change the I/O limits of a plugged disk, or a CD-ROM's medium",
+    options: [
+      DRY_RUN,
+      ...LIMIT_OPTIONS,
+      {
+        name: "medium",
+        value: "FILE",
+        help: "put this file into the drive of a scsi-cd; none: take it out",
+      },
+      { name: "force", help: "even if the guest has locked the tray" },
+      {
+        name: "not-migratable",
+        help: "allow a medium that Ganeti's start could not open",
+      },
+    ],
     examples: [
       "kvm-hotplug disk set vm1.example.com data --iops 500 --bps 50M",
       "kvm-hotplug disk set vm1.example.com -1 --bps 0",
+      "kvm-hotplug disk set vm1.example.com cd --medium none",
     ],
   },
 ];

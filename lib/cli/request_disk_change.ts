@@ -5,7 +5,11 @@
  */
 
 import { usage } from "../errors.ts";
-import type { DiskResize, DiskSet } from "../operation/request.ts";
+import type {
+  DiskResize,
+  DiskSet,
+  NewMediumWish,
+} from "../operation/request.ts";
 import {
   type IoLimits,
   LIMIT_NAMES,
@@ -13,7 +17,7 @@ import {
   MAX_LIMIT,
 } from "../qmp/io_limits.ts";
 import type { Invocation } from "./args.ts";
-import { option } from "./request_words.ts";
+import { option, path } from "./request_words.ts";
 import * as check from "./values.ts";
 
 /** A word that selects a device. @throws {HotplugError} `usage` */
@@ -64,15 +68,35 @@ export function diskResize(
   };
 }
 
+/** What is to lie in the drive; `none` is no file: `./none` is. */
+function mediumOf(invocation: Invocation): NewMediumWish | undefined {
+  const { flags } = invocation;
+  const given = option(
+    invocation,
+    "medium",
+    (word) => word.text === "none" ? null : path(word),
+  );
+  if (given === undefined) return undefined;
+  return {
+    path: given,
+    lock: flags.has("force") ? "forced" : "heeded",
+    migratable: flags.has("not-migratable") ? "not-needed" : "required",
+  };
+}
+
 /** Reads `disk set`. @throws {HotplugError} `usage` */
 export function diskSet(invocation: Invocation, instance: string): DiskSet {
   const limits = limitsOf(invocation);
+  const medium = mediumOf(invocation);
   const device = deviceWord(invocation.operands[1] ?? "");
-  if (limits === undefined) {
+  if (limits === undefined && medium === undefined) {
     throw usage(
       "disk set needs an option that says what to change",
-      LIMIT_NAMES.map((name) => `--${name}`).join(", "),
+      ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
     );
   }
-  return { kind: "disk-set", instance, device, limits };
+  if (limits !== undefined && medium !== undefined) {
+    throw usage("disk set changes either limits or the medium at a time");
+  }
+  return { kind: "disk-set", instance, device, limits, medium };
 }

@@ -5,6 +5,7 @@
  */
 
 import type { BlockBackend } from "../qmp/commands.ts";
+import type { DiskEntry } from "../state/runtime.ts";
 
 /**
  * The device id in a `qdev` of query-block: the id itself, or the QOM path of
@@ -48,5 +49,17 @@ export function backendOf(
   return backends.find(({ qdev }) => frontendId(qdev) === id) ??
     backends.find(({ qdev, device, nodeName }) =>
       qdev === "" && (device === id || nodeName === id)
+    );
+}
+
+/** Whether a live drive of a CD-ROM has lost the medium it is recorded with. */
+export function isEmptied(
+  { hvinfo }: DiskEntry,
+  backends: readonly BlockBackend[] = [],
+): boolean {
+  const { id, driver } = hvinfo;
+  return driver === "scsi-cd" && id !== undefined &&
+    backends.some(({ qdev, nodeName }) =>
+      frontendId(qdev) === id && nodeName === ""
     );
 }

@@ -8,9 +8,12 @@
 import {
   formatJson,
   jsonArray,
+  type JsonNode,
   type JsonObject,
   parseJson,
 } from "../state/json.ts";
+import { member } from "../state/json_member.ts";
+import { withItem, withMember } from "../state/json_splice.ts";
 import { withHvinfo } from "../state/entry_member.ts";
 import { jsonNode, type Plain } from "../state/json_node.ts";
 import type { DiskDevice } from "./disk.ts";
@@ -42,10 +45,14 @@ function asObject(made: Plain, given: string | undefined): JsonObject {
   throw new TypeError(`no object: ${text}`);
 }
 
+function logicalIdOf(devType: string, resolved: string): readonly string[] {
+  return [devType === "file" ? "loop" : "manual", resolved];
+}
+
 /** What tells Ganeti which disk it is: SPEC 2.3. */
 function logicalId({ devType, resolved, uri }: DiskRecord): readonly string[] {
   if (uri !== undefined) return uriObject(uri).logicalId;
-  return [devType === "file" ? "loop" : "manual", resolved];
+  return logicalIdOf(devType, resolved);
 }
 
 /**
@@ -76,6 +83,38 @@ export function diskEntry(
     ? [disk.source, null]
     : [disk.link ?? null, disk.uri];
   return formatJson(jsonArray([whole, jsonNode(link), jsonNode(uri)]));
+}
+
+/** A medium that takes the place of another. */
+export type NewMedium =
+  & Pick<DiskRecord, "devType" | "resolved" | "sizeBytes">
+  & {
+    /** Absolute, as it was given. */
+    readonly path: string;
+    /** As in {@linkcode diskEntry}. */
+    readonly reproducible: boolean;
+  };
+
+/** An entry with another medium, and all else as it was. */
+export function withMedium(entry: JsonNode, medium: NewMedium): string {
+  const [first] = entry.type === "array" ? entry.items : [];
+  if (entry.type !== "array" || first?.type !== "object") {
+    throw new TypeError(`no entry of a disk: ${formatJson(entry)}`);
+  }
+  const { devType, resolved, sizeBytes, path, reproducible } = medium;
+  const members = {
+    dev_type: devType,
+    logical_id: logicalIdOf(devType, resolved),
+    size: Math.ceil(sizeBytes / MIB),
+    mode: reproducible ? "rw" : "ro",
+  };
+  let object: JsonObject = first;
+  for (const [key, value] of Object.entries(members)) {
+    if (member(object, key) === undefined) continue;
+    object = withMember(object, key, formatJson(jsonNode(value)));
+  }
+  const whole = withItem(entry, 0, object);
+  return formatJson(withItem(whole, 1, jsonNode(path)));
 }
 
 /** The entry of a NIC, keys in Ganeti's order. */

@@ -104,9 +104,11 @@ function frontend(
  */
 export function startDisk(
   disk: DiskEntry,
-  { hvparams, release }: {
+  { hvparams, release, medium }: {
     hvparams: Hvparams;
     release: QmpVersion | undefined;
+    /** `out`: the drive is empty. */
+    medium: "in" | "out";
   },
 ): string[] {
   checkStartable(disk);
@@ -120,6 +122,10 @@ export function startDisk(
   const front = frontend(disk);
   const access = front.driver === "scsi-cd" ? "ro" : settings.access;
   const device = { ...front, devType, settings: { ...settings, access } };
+  if (medium === "out") {
+    const { drive: _, ...empty } = frontendArguments(device);
+    return ["-device", optionText(empty, "driver")];
+  }
   const node = blockdevArguments(device, { from: sourceOf(disk), release });
   return [
     ...["-blockdev", optionText(node)],

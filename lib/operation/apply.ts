@@ -40,6 +40,7 @@ const IN_QEMU: readonly Step["kind"][] = [
   "unplug",
   "resize-disk",
   "limit-disk",
+  "change-medium",
 ];
 
 /** Steps that stay, too, while QEMU may still use what they made. */

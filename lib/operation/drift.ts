@@ -22,6 +22,8 @@ export interface LinkFacts {
     readonly path: string;
     readonly identity: string;
   }[];
+  /** `out`: its drive is empty, so that QEMU has nothing open for it. */
+  readonly medium?: "out";
 }
 
 /** What drift is found in. */
@@ -109,6 +111,7 @@ function driftOf(
     return { kind: "other-disk", what, hint };
   }
   if (facts.open === undefined || facts.open.has(leadsTo)) return undefined;
+  if (facts.links[disk.index]?.medium === "out") return undefined;
   const what = `${title} leads to something that QEMU has not open`;
   return { kind: "not-open", what, hint: BY_REQUEST };
 }

@@ -4,14 +4,25 @@
  * @module
  */
 
+import { isEmptied } from "../device/backend.ts";
 import { identityAt } from "../host/identity.ts";
 import { openIdentities, type QemuProcess } from "../host/process.ts";
+import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DriftFacts, LinkFacts } from "./drift.ts";
 
-function linkFacts(disk: DiskEntry): LinkFacts {
+/** Who has the disks open. */
+export interface DriftQemu {
+  /** Undefined if it cannot be seen. */
+  readonly process: QemuProcess | undefined;
+  /** Of query-block; undefined: QEMU was not asked. */
+  readonly block?: readonly BlockBackend[] | undefined;
+}
+
+function linkFacts(disk: DiskEntry, { block }: DriftQemu): LinkFacts {
   return {
+    ...(isEmptied(disk, block) ? { medium: "out" } : {}),
     leadsTo: disk.link === null ? undefined : identityAt(disk.link),
     named: logicalPaths(disk).flatMap((path) => {
       const identity = identityAt(path);
@@ -23,10 +34,11 @@ function linkFacts(disk: DiskEntry): LinkFacts {
 /** Looks where the links lead and what QEMU has open; opens nothing. */
 export function readDriftFacts(
   disks: readonly DiskEntry[],
-  process: QemuProcess | undefined,
+  qemu: DriftQemu,
 ): DriftFacts {
+  const { process } = qemu;
   return {
-    links: disks.map(linkFacts),
+    links: disks.map((disk) => linkFacts(disk, qemu)),
     open: process === undefined ? undefined : openIdentities(process.pid),
   };
 }

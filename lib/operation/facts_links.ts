@@ -69,7 +69,7 @@ export function readLinksFacts(
     content,
     nonce: makeNonce(),
     process,
-    drift: readDriftFacts(content.runtime.disks, process),
+    drift: readDriftFacts(content.runtime.disks, { process }),
     directory,
     folders,
     there: readDiskLinks(directory, names),

@@ -15,6 +15,7 @@ import { checkDevice, checkProcess } from "../state/own_check.ts";
 import { isLeftover, isStagedName } from "./leftover.ts";
 import { ACCESS_CHECKS } from "./journal_check_access.ts";
 import { DISK_CHECKS } from "./journal_check_disk.ts";
+import { SCSI_CHECKS } from "./journal_check_scsi.ts";
 import type { Step } from "./step.ts";
 import {
   absolute,
@@ -114,6 +115,8 @@ function change(value: unknown): boolean {
       return object({ ...entry, hvinfo: jsonText }, was)(value);
     case "size":
       return object({ ...entry, size: whole(0, 2 ** 43) }, was)(value);
+    case "entry":
+      return object({ ...entry, entry: jsonText }, was)(value);
     case "insert":
       return object(
         { ...entry, entry: jsonText },
@@ -152,14 +155,7 @@ function checksFor(
       { requestedAt: text(LINE) },
     ),
     "verify-device": object({ kind, id, slot: whole(0, 31) }),
-    "verify-scsi": object({
-      kind,
-      id,
-      bus: text(ID),
-      channel: whole(0, 255),
-      scsiId: whole(0, 255),
-      lun: whole(0, 16383),
-    }),
+    ...SCSI_CHECKS,
     "drop-drive": object({ kind, drive: text(LINE) }),
     "drop-node": object({ kind, name: text(LINE) }),
     "create-state": object({ ...made, text: jsonText }),

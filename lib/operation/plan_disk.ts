@@ -24,6 +24,7 @@ import { diskEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import { uriObject } from "../device/uri_object.ts";
 import { duplicate, refuse } from "../errors.ts";
+import type { Source } from "../host/source.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
@@ -71,7 +72,7 @@ function findTwin(
   return same;
 }
 
-function devTypeOf({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
+function devTypeFor({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
   if (source.kind === "uri") {
     return ganeti?.devType ?? uriObject(source.path).devType;
   }
@@ -85,6 +86,15 @@ function devTypeOf({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
       }, which Ganeti's start would not take`,
     );
   }
+  return devTypeOf(source);
+}
+
+/**
+ * Ganeti's word for a file or block device.
+ *
+ * @throws {HotplugError} `refused` if its start would not take it
+ */
+export function devTypeOf(source: Source): string {
   if (source.kind === "file") return "file";
   // Ganeti's start only takes a block device that lies under /dev.
   if (source.resolved.startsWith("/dev/")) return "blockdev";
@@ -115,7 +125,7 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   const disk = {
     ...identityFor(facts, request, driver),
     driver,
-    devType: devTypeOf(facts, request),
+    devType: devTypeFor(facts, request),
     source: facts.source.path,
     resolved: facts.source.resolved,
     sizeBytes: facts.chain?.sizeBytes ?? facts.source.sizeBytes,

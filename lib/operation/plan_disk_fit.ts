@@ -11,7 +11,10 @@ import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { DiskAdd } from "./request.ts";
 
-function refuseSource({ source }: DiskAddFacts, { settings }: DiskDevice) {
+function refuseSource(
+  { source }: Pick<DiskAddFacts, "source">,
+  { settings }: Pick<DiskDevice, "settings">,
+) {
   if (source.inUseBy !== undefined) {
     throw refuse(
       `Cannot use source ${source.path}: ${source.inUseBy} has it in use, by its image lock`,
@@ -25,12 +28,21 @@ function refuseSource({ source }: DiskAddFacts, { settings }: DiskDevice) {
   }
 }
 
+/** What of a disk must fit. */
+export type Fit = Pick<
+  DiskDevice,
+  "settings" | "devType" | "source" | "iothread" | "format" | "uri"
+>;
+
 /**
  * Refuses what would fail later, or harm somebody.
  *
  * @throws {HotplugError} `refused`
  */
-export function refuseUnfit(facts: DiskAddFacts, disk: DiskDevice) {
+export function refuseUnfit(
+  facts: Pick<DiskAddFacts, "source" | "iothreads">,
+  disk: Fit,
+) {
   const { iothread, settings, devType } = disk;
   if (iothread !== undefined && !facts.iothreads.has(iothread)) {
     const there = [...facts.iothreads].join(", ") || "none";

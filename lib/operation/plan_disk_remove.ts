@@ -52,7 +52,8 @@ export function diskBackendSteps(facts: DiskRemoveFacts, id: string): Step[] {
   ];
 }
 
-function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
+/** The step that waits until QEMU has let go of a recorded disk's source. */
+export function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
   const { diskIdentities, qemu } = facts;
   const identity = diskIdentities[index];
   const pid = qemu.process?.pid;

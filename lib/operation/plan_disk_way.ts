@@ -31,6 +31,9 @@ export interface WaySteps {
   readonly backing?: readonly BackingNode[];
 }
 
+/** What is to be known of a disk that goes opened. */
+export type HandedDisk = Pick<DiskDevice, "uuid" | "devType" | "settings">;
+
 type Opening = Omit<OpenSourceStep, "kind" | "direct">;
 
 /**
@@ -39,7 +42,7 @@ type Opening = Omit<OpenSourceStep, "kind" | "direct">;
  */
 function handOver(
   fdset: number,
-  { uuid, settings, devType }: DiskDevice,
+  { uuid, settings, devType }: HandedDisk,
   opening: Opening,
 ): { before: Step[]; after: Step[] } {
   const set = { "fdset-id": fdset };
@@ -65,7 +68,10 @@ function verifyOpen(step: Step): Step[] {
 }
 
 /** The disk goes opened, and so does every image below it. */
-function fdsetSteps(facts: DiskAddFacts, disk: DiskDevice): WaySteps {
+export function fdsetSteps(
+  facts: Pick<DiskAddFacts, "qemu" | "source" | "chain">,
+  disk: HandedDisk,
+): WaySteps {
   const first = Math.max(0, ...facts.qemu.fdsets.map((one) => one.id)) + 1;
   const { path, identity } = facts.source;
   const { access } = disk.settings;

@@ -47,6 +47,18 @@ export async function prepare(
         planDiskResize(request, await readDiskResizeFacts(facts, world));
     }
     case "disk-set": {
+      const { medium } = request;
+      if (medium !== undefined) {
+        const { readMedium, readMediumFacts } = await import(
+          "./facts_disk_medium.ts"
+        );
+        const { planMedium } = await import("./plan_disk_medium.ts");
+        const source = await readMedium(node, medium, world);
+        return async (facts) => {
+          const all = await readMediumFacts(facts, source, world.qmp);
+          return planMedium(request.device, medium, all);
+        };
+      }
       const { whoIs } = await import("./facts_own.ts");
       const { planDiskSet } = await import("./plan_disk_set.ts");
       return async (facts) => {

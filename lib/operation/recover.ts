@@ -44,6 +44,7 @@ const IN_QEMU: readonly Step["kind"][] = [
   "unplug",
   "verify-device",
   "verify-scsi",
+  "change-medium",
   "drop-drive",
   "drop-node",
   "drop-fd-names",

@@ -34,6 +34,7 @@ export interface Reality {
 export function turningPoint(steps: readonly Step[]): number {
   return steps.findIndex((step) =>
     step.kind === "unplug" || step.kind === "resize-disk" ||
+    step.kind === "change-medium" ||
     (step.kind === "qmp" && step.execute === "device_add")
   );
 }

@@ -50,7 +50,7 @@ export async function readRepairFacts(
     taps: new Set(named.filter(interfaceExists)),
     drift: process === undefined ? [] : findDrift(
       disks,
-      readDriftFacts(disks, process),
+      readDriftFacts(disks, facts.qemu),
     ),
   };
 }

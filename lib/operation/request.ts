@@ -155,6 +155,18 @@ export interface DiskSet {
   readonly device: string;
   /** 0 ends a limit; what is not named stays. */
   readonly limits?: IoLimits | undefined;
+  /** What is to lie in the drive; undefined: that stays. */
+  readonly medium?: NewMediumWish | undefined;
+}
+
+/** What is to lie in a drive. */
+export interface NewMediumWish {
+  /** Absolute path; null: nothing. */
+  readonly path: string | null;
+  /** `forced`: the guest is not asked, though it locked the tray. */
+  readonly lock: "heeded" | "forced";
+  /** Whether Ganeti's start must be able to open it. */
+  readonly migratable: "required" | "not-needed";
 }
 
 /** Take a NIC out. */

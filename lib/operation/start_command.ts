@@ -5,13 +5,14 @@
  */
 
 import { join } from "@std/path/posix";
+import { isEmptied } from "../device/backend.ts";
 import { startDisk } from "../device/start_disk.ts";
 import { type NicStart, startNic } from "../device/start_nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { optionValues } from "../state/kvm_options.ts";
-import type { NicEntry, Runtime } from "../state/runtime.ts";
+import type { DiskEntry, NicEntry, Runtime } from "../state/runtime.ts";
 import type { QemuFacts } from "./facts.ts";
 
 /** What a command line is made from. */
@@ -79,6 +80,11 @@ function confinement(facts: StartFacts): string[] {
   ];
 }
 
+/** A medium that the guest lost since is not in the target's drive either. */
+function mediumOf(disk: DiskEntry, { qemu }: StartFacts): "in" | "out" {
+  return isEmptied(disk, qemu?.block) ? "out" : "in";
+}
+
 function nicStart(
   nic: NicEntry,
   facts: StartFacts,
@@ -109,7 +115,9 @@ export function startCommand(facts: StartFacts): StartCommand {
   return {
     argv: [
       ...kvmCmd,
-      ...disks.flatMap((disk) => startDisk(disk, { hvparams, release })),
+      ...disks.flatMap((disk) =>
+        startDisk(disk, { hvparams, release, medium: mediumOf(disk, facts) })
+      ),
       ...cards.flatMap(({ nic, start }) =>
         startNic(nic, { ...start, hvparams })
       ),

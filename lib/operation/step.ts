@@ -18,7 +18,7 @@ import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
 import { type RepairStep, repairVerbs } from "./step_repair.ts";
 import { stateVerbs } from "./step_state.ts";
-import { scsiVerbs, type VerifyScsiStep } from "./step_verify_scsi.ts";
+import { type ScsiStep, scsiVerbs } from "./step_scsi.ts";
 import type { World } from "./world.ts";
 
 /** A command for QEMU. */
@@ -177,7 +177,7 @@ export type Step =
   | QmpStep
   | UnplugStep
   | VerifyDeviceStep
-  | VerifyScsiStep
+  | ScsiStep
   | BlockStep
   | CreateStateStep
   | OpenSourceStep

@@ -5,6 +5,7 @@
  */
 
 import { HotplugError } from "../errors.ts";
+import { formatJson } from "../state/json.ts";
 import { isCurrent } from "../state/runtime.ts";
 import { hvinfoText, type RuntimeChange } from "../state/runtime_change.ts";
 import {
@@ -26,6 +27,8 @@ function titleOf(change: RuntimeChange): string {
       return `the entry of ${kind} ${uuid}`;
     case "delete":
       return `the removal of ${kind} ${uuid}`;
+    case "entry":
+      return `the new entry of ${kind} ${uuid}`;
     case "hvinfo":
       return `which device of QEMU ${kind} ${uuid} is`;
     case "size":
@@ -53,6 +56,9 @@ function holdsChange(path: string, change: RuntimeChange): boolean {
   }
   if (change.change === "size") {
     return recorded && "sizeMib" in entry && entry.sizeMib === change.size;
+  }
+  if (change.change === "entry") {
+    return recorded && formatJson(entry.node) === change.entry;
   }
   return recorded === (change.change === "insert");
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { backendOf, servesUnnamed } from "../device/backend.ts";
+import { backendOf, isEmptied, servesUnnamed } from "../device/backend.ts";
 import { PC_BUS } from "../device/bus_slot.ts";
 import { titleOf } from "../device/select.ts";
 import type { NicFiles } from "../host/nic_file.ts";
@@ -154,6 +154,7 @@ function mediumOf(disk: DiskEntry, facts: VerifyFacts): Difference[] {
   const { id = "" } = disk.hvinfo;
   const live = backendOf(facts.qemu.block, id);
   if (live !== undefined && live.nodeName !== "") return [];
+  if (isEmptied(disk, facts.qemu.block)) return [];
   return [{
     what: `${titleOf(disk)} has no block node behind it in QEMU`,
     hint: `disk remove ${facts.paths.name} ${disk.uuid ?? disk.index}`,

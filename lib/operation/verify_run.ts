@@ -97,7 +97,7 @@ export async function verifyInstance(
       qemu,
       drivers,
       properties,
-      drift: readDriftFacts(runtime.disks, qemu.process),
+      drift: readDriftFacts(runtime.disks, qemu),
       nicFiles: nicFilesOf(paths),
       process: processFiles({ paths, runtime }, qemu, qmp.peer().pid),
     });

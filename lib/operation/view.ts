@@ -4,7 +4,7 @@
  * @module
  */
 
-import { backendOf } from "../device/backend.ts";
+import { backendOf, isEmptied } from "../device/backend.ts";
 import { addrOfSlot } from "../device/bus_slot.ts";
 import type { Via } from "../host/access_record.ts";
 import type { DiskDevice } from "../device/disk.ts";
@@ -120,6 +120,7 @@ function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
     format: live?.format ?? "raw",
     via: live === undefined ? null : viaOf(live.file, entry, own),
     ...(isLimited(live?.limits ?? {}) && { limits: live?.limits }),
+    ...(isEmptied(entry, qemu?.block) ? { source: null, via: null } : {}),
   };
 }
 

@@ -64,6 +64,13 @@ export type RuntimeChange =
       readonly uuid: string;
     }
     | {
+      readonly change: "entry";
+      readonly list: keyof typeof PLACE;
+      readonly uuid: string;
+      /** Comes in the place of the entry with this uuid. */
+      readonly entry: string;
+    }
+    | {
       readonly change: "hvinfo";
       readonly list: keyof typeof PLACE;
       readonly uuid: string;
@@ -130,10 +137,14 @@ function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
     uuidOf(change.list, node) === change.uuid.toLowerCase()
   );
   const changedMember = memberOf(change);
-  if (changedMember !== undefined) {
+  if (changedMember !== undefined || change.change === "entry") {
     const node = list.items[at];
     if (node === undefined) return root;
-    const changed = replaceMember(node, changedMember);
+    const changed = change.change === "entry"
+      ? parseJson(change.entry)
+      : changedMember === undefined
+      ? node
+      : replaceMember(node, changedMember);
     return withItem(root, place, withItem(list, at, changed));
   }
   const inserts = change.change === "insert";
@@ -226,5 +237,8 @@ export function inverse(
     return { change: "size", list, uuid, size, ...was };
   }
   const text = formatJson(node);
+  if (change.change === "entry") {
+    return { change: "entry", list, uuid, entry: text, ...was };
+  }
   return { change: "insert", list, uuid, entry: text, index, ...was };
 }

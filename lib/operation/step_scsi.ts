@@ -1,5 +1,6 @@
 /**
- * The look for a SCSI disk where the plan put it.
+ * Steps on SCSI disks: the look for one where the plan put it, and another
+ * medium in a drive.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import { propertyOf } from "../qmp/device_queries.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { askAll } from "../qmp/query.ts";
 import type { Verbs } from "./step.ts";
+import { changeMedium, type ChangeMediumStep } from "./step_medium.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -29,6 +31,9 @@ export interface VerifyScsiStep {
   /** Ours is 0. */
   readonly lun: number;
 }
+
+/** What is done with SCSI disks alone. */
+export type ScsiStep = VerifyScsiStep | ChangeMediumStep;
 
 async function sitsAt(
   { id, bus, channel, scsiId, lun }: VerifyScsiStep,
@@ -72,5 +77,8 @@ const verifyScsi: Verbs<VerifyScsiStep> = {
   }),
 };
 
-/** The verbs of the steps on SCSI buses. */
-export const scsiVerbs = { "verify-scsi": verifyScsi } as const;
+/** The verbs of the steps on SCSI disks. */
+export const scsiVerbs = {
+  "verify-scsi": verifyScsi,
+  "change-medium": changeMedium,
+} as const;

@@ -1,0 +1,142 @@
+/** Another medium in the drive of a real guest, or none. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
+import { SCSI_MACHINE } from "./scsi_machine.ts";
+import { snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+import { Vm } from "./vm.ts";
+
+const DRIVE = "d0000001-1111-4111-8111-000000000001";
+const SR =
+  "/dev/$(ls -d /sys/class/scsi_device/*:0:0:0/device/block/* | sed s,.*/,,)";
+
+/** The first bytes of what the guest finds in its drive. */
+async function readBy(vm: Vm): Promise<string> {
+  const read = `dd if=${SR} bs=2048 count=1 2>/dev/null | head -c 6`;
+  return (await vm.guest(read)).output;
+}
+
+async function set(vm: Vm, ...words: string[]) {
+  return await tool(vm, "disk", "set", vm.name, DRIVE, ...words);
+}
+
+/** The call must succeed and have changed something. */
+async function expectSet(vm: Vm, ...words: string[]) {
+  const ran = await set(vm, ...words);
+  assertEquals([ran.status, ran.json.changed], [0, true], ran.stdout);
+  return ran.json;
+}
+
+async function verified(vm: Vm) {
+  const { json } = await tool(vm, "state", "show", vm.name, "--verify");
+  assertEquals(json.verify, { ok: true, differences: [] });
+}
+
+eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
+  await using folder = await temporaryFolder();
+  const [one = "", two = ""] = ["one", "two"].map((name) =>
+    `${folder.path}/${name}.iso`
+  );
+  await makeImage(one, "first-");
+  await makeImage(two, "second");
+  const empty = await snapshot(vm);
+  const added = await tool(
+    vm,
+    ...["disk", "add", vm.name, one, "--driver", "scsi-cd", "--uuid", DRIVE],
+  );
+  assertEquals(added.status, 0, added.stdout);
+  await vm.waitGuest(`test -b ${SR}`);
+  assertEquals(await readBy(vm), "first-");
+
+  await t.step("a dry run changes nothing", async () => {
+    const before = await snapshot(vm);
+    const dry = await set(vm, "--medium", two, "--dry-run");
+    assertEquals([dry.status, dry.json.changed], [0, false], dry.stdout);
+    assertEquals(await snapshot(vm), before);
+  });
+
+  await t.step("it is changed, recorded, and the old one let go", async () => {
+    const { device } = await expectSet(vm, "--medium", two);
+    assertEquals([device.source, device.scsi_id], [two, 0]);
+    assertEquals(await readBy(vm), "second");
+    const [, , , disks] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    assertEquals(disks[0][1], two);
+    assertEquals(disks[0][0].logical_id[1], two);
+    const { nodes } = await snapshot(vm);
+    assertEquals(nodes.filter((name) => name.startsWith("disk-")).length, 1);
+    await verified(vm);
+    const again = await set(vm, "--medium", two);
+    assertEquals([again.status, again.json.changed], [0, false]);
+  });
+
+  await t.step("it is taken out, and may be again", async () => {
+    const { device, warnings } = await expectSet(vm, "--medium", "none");
+    assertEquals([device.source, device.medium], [null, null]);
+    assertEquals(warnings.length, 1);
+    assertEquals(await readBy(vm), "");
+    const { json } = await tool(vm, "list", vm.name);
+    assertEquals([json.devices[0].source, json.devices[0].status], [
+      null,
+      "ok",
+    ]);
+    await verified(vm);
+    const again = await set(vm, "--medium", "none");
+    assertEquals([again.status, again.json.changed], [0, false]);
+  });
+
+  await t.step("the same goes in again", async () => {
+    await expectSet(vm, "--medium", two);
+    assertEquals(await readBy(vm), "second");
+  });
+
+  await t.step("a locked tray is told of, and forced", async () => {
+    // An open of the drive locks its tray: drivers/cdrom/cdrom.c.
+    await vm.guest(`sleep 60 < ${SR} >/dev/null 2>&1 & sleep 0.3`);
+    const before = await snapshot(vm);
+    const held = await set(vm, "--medium", one, "--unplug-timeout", "0.5");
+    assertEquals([held.status, held.json.error?.code], [6, "unplug-rejected"]);
+    assertStringIncludes(held.json.error.message, "locked");
+    assertEquals(await snapshot(vm), before);
+    await expectSet(vm, "--medium", one, "--force");
+    await vm.guest("killall sleep");
+    assertEquals(await readBy(vm), "first-");
+  });
+
+  await t.step("what is no medium is refused", async () => {
+    const before = await snapshot(vm);
+    for (const path of ["/dev/zero", `${folder.path}/missing`]) {
+      const ran = await set(vm, "--medium", path);
+      assertEquals([ran.status, ran.json.error?.code], [3, "refused"]);
+    }
+    assertEquals(await snapshot(vm), before);
+  });
+
+  await t.step("the drive goes with its medium", async () => {
+    const remove = await tool(vm, "disk", "remove", vm.name, DRIVE);
+    assertEquals(remove.status, 0, remove.stdout);
+    assertEquals(await snapshot(vm), empty);
+  });
+}, SCSI_MACHINE);
+
+eachRelease("an empty drive migrates as it is", async (vm) => {
+  await using folder = await temporaryFolder();
+  await using other = await temporaryFolder();
+  const image = `${folder.path}/one.iso`;
+  await makeImage(image, "first-");
+  await tool(
+    vm,
+    ...["disk", "add", vm.name, image, "--driver", "scsi-cd", "--uuid", DRIVE],
+  );
+  await vm.waitGuest(`test -b ${SR}`);
+  await expectSet(vm, "--medium", "none");
+  const uri = `unix:${other.path}/migration`;
+  const argv = await targetCommand(vm, other.path, uri);
+  const { name } = vm;
+  await using target = await Vm.target({ name, runDir: other.path, argv });
+  await Deno.copyFile(vm.runtimePath, target.runtimePath);
+  await migrate(vm, target, uri);
+  assertEquals(await readBy(target), "");
+  await expectSet(target, "--medium", image);
+  assertEquals(await readBy(target), "first-");
+}, SCSI_MACHINE);
