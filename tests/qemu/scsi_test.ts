@@ -103,6 +103,16 @@ eachRelease("SCSI disks, used by host and guest", async (vm, t) => {
     assertEquals(await snapshot(vm), now);
   });
 
+  await t.step("limits hold for it, by its own name", async () => {
+    const words = ["disk", "set", vm.name, uuid(2), "--iops"];
+    const limited = await tool(vm, ...words, "100");
+    assertEquals(limited.status, 0, limited.stdout);
+    assertEquals(limited.json.device.limits, { iops: 100 });
+    const again = await tool(vm, ...words, "100");
+    assertEquals([again.status, again.json.changed], [0, false]);
+    assertEquals((await tool(vm, ...words, "0")).status, 0);
+  });
+
   await t.step("file and QEMU agree", async () => {
     const { json } = await tool(vm, "list", vm.name);
     assertEquals(
