@@ -49,7 +49,7 @@ Deno.test("completion bash completes in a real bash", async () => {
   await withExecutable(async (env) => {
     const at = (line: string) =>
       shell(["bash", "-c", BASH, "bash", `kvm-hotplug ${line}`], env);
-    assertEquals(await at("disk re"), ["remove"]);
+    assertEquals(await at("disk rem"), ["remove"]);
     assertEquals(await at("list "), [NAME]);
     assertEquals((await at(`disk remove ${NAME} `))[0], "0");
     assertEquals(await at("disk add --cache=wri"), [
@@ -93,7 +93,7 @@ Deno.test("completion fish completes in a real fish", async () => {
         "kvm-hotplug completion fish | source; complete -C $argv[1]",
         `kvm-hotplug ${line}`,
       ], env);
-    assertEquals(await at("disk re"), [
+    assertEquals(await at("disk rem"), [
       "remove\ttake a disk out of a running VM",
     ]);
     assertEquals(await at("list "), [NAME]);
