@@ -223,6 +223,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
   },
   {
+    name: "pci",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "map of buses and slots",
+    options: [],
+    examples: [
+      "kvm-hotplug pci vm1.example.com",
+      "kvm-hotplug pci /run/vm1.qmp --json",
+    ],
+  },
+  {
     name: "repair",
     operands: ["INSTANCE"],
     summary: "finish or undo what was interrupted; report drift",

@@ -26,6 +26,7 @@ const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
   events: async () => (await import("./events.ts")).events,
   shell: async () => (await import("./shell.ts")).shell,
   help: async () => (await import("./help.ts")).help,
+  pci: async () => (await import("./pci.ts")).pci,
   qmp: async () => (await import("./qmp.ts")).qmp,
   list: async () => (await import("./list.ts")).list,
   "state command": async () =>

@@ -83,14 +83,14 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "slot",
     value: "N",
-    help: "PCI slot, 0 to 31; of a SCSI disk its target",
+    help: "PCI slot, 0 to 31, or number of a port; of a SCSI disk its target",
     default: "the first free one",
   },
   {
     name: "bus",
     value: "B",
-    help: "PCI or SCSI bus",
-    default: "pci.0, scsi.0",
+    help: "PCI or SCSI bus, or a PCIe port",
+    default: "pci.0, scsi.0; on q35 a free port",
   },
   {
     name: "id-scheme",

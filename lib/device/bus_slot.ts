@@ -1,5 +1,5 @@
 /**
- * Which PCI slot a new device gets. The runtime file alone does not know what
+ * Which PCI slots are taken and which are free. The runtime file alone does not know what
  * QEMU or `kvm_extra` put on the bus, and QEMU alone does not know of a device
  * whose removal is pending or that Ganeti only recorded: a slot is free when
  * both say so.
@@ -7,21 +7,20 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
-import type { PciDevice } from "../qmp/commands.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
-
-/** The bus of machine type pc (i440FX) that takes hotplug. */
-export const PC_BUS = "pci.0";
-
-const SLOTS = 32;
+import type { PciDevice } from "../qmp/pci_query.ts";
+import type { DeviceEntry, Hvinfo } from "../state/runtime.ts";
+import { PC_BUS, type PciBus, PCIE_BUS } from "./pci_bus.ts";
 
 /** A place on a PCI bus. */
 export interface PciPlace {
   /** QEMU's id of it, e.g. {@linkcode PC_BUS}. */
   readonly bus: string;
-  /** 0 to 31. */
+  /** 0 to 31; 0 in a port. */
   readonly slot: number;
+  /** The port's number, where it is one. */
+  readonly port?: number | undefined;
+  /** What makes the guest call a NIC `enoN`. */
+  readonly acpiIndex?: number | undefined;
 }
 
 /** What the choice of a slot depends on. */
@@ -30,26 +29,56 @@ export interface SlotFacts {
   readonly recorded: readonly DeviceEntry[];
   /** The live `query-pci`. */
   readonly live: readonly PciDevice[];
-  /** Slots below this number are not chosen, 0 to 32. */
+  /** The root bus, and those behind bridges. */
+  readonly buses: readonly PciBus[];
+  /** Slots of {@linkcode PC_BUS} below this number are not chosen, 0 to 32. */
   readonly reservations: number;
 }
 
-/** Who sits where on {@linkcode PC_BUS}: slot to a word for its holder. */
+/** Whether a live device sits on a bus. */
+export function isOn(
+  { behind, bus }: PciDevice,
+  { kind, name }: PciBus,
+): boolean {
+  return kind === "root" ? behind === "" && bus === 0 : behind === name;
+}
+
+/** Who sits where on a bus: slot to a word for its holder. */
 export function takenSlots(
   { recorded, live }: Pick<SlotFacts, "recorded" | "live">,
+  on: PciBus,
 ): Map<number, string> {
   const taken = new Map<number, string>();
   for (const { hvinfo, kind, index } of recorded) {
     const { slot, bus = PC_BUS, id } = hvinfo;
-    if (slot === undefined || bus !== PC_BUS) continue;
+    if (slot === undefined || bus !== on.name) continue;
     taken.set(slot, id ?? `${kind} ${index}`);
   }
   for (const device of live) {
-    if (device.behind !== "" || device.bus !== 0) continue;
+    if (!isOn(device, on)) continue;
     const name = device.id || device.description || "a device without id";
     taken.set(device.slot, name);
   }
+  if (on.devices === "hidden") {
+    const { first, last } = on.slots;
+    for (let slot = first; slot <= last; slot++) {
+      if (!taken.has(slot)) taken.set(slot, "what query-pci does not show yet");
+    }
+  }
   return taken;
+}
+
+const ROOT_BUSES = [PC_BUS, PCIE_BUS];
+
+/** Whether QEMU has a device where its entry says; undefined: nothing tells. */
+export function sitsAsRecorded(
+  { slot, bus = PC_BUS }: Hvinfo,
+  live: PciDevice | undefined,
+): boolean | undefined {
+  if (live === undefined || slot === undefined) return undefined;
+  // Root buses have names that query-pci does not tell.
+  const there = live.behind === "" ? ROOT_BUSES : [live.behind];
+  return there.includes(bus) && live.slot === slot;
 }
 
 /** QEMU's form of a slot: hexadecimal, as Python's `hex()` writes it. */
@@ -57,40 +86,26 @@ export function addrOfSlot(slot: number): string {
   return `0x${slot.toString(16)}`;
 }
 
-/**
- * The place of a new device: the one asked for, else the lowest free slot that
- * is not reserved.
- *
- * @throws {HotplugError} `no-free-slot`, naming who is there
- */
-export function chooseSlot(facts: SlotFacts, wanted?: number): PciPlace {
-  const taken = takenSlots(facts);
-  if (wanted !== undefined) {
-    const holder = taken.get(wanted);
-    if (holder === undefined) return { bus: PC_BUS, slot: wanted };
-    throw new HotplugError(
-      "no-free-slot",
-      `Slot ${wanted} of ${PC_BUS} is taken by ${holder}`,
-      { hint: "leave --slot out to take the first free one" },
-    );
+/** A place as QEMU's arguments and `hvinfo` have it. */
+export function pciAddress(
+  { bus, slot, acpiIndex }: PciPlace,
+): { readonly [key: string]: string | number } {
+  return {
+    bus,
+    addr: addrOfSlot(slot),
+    ...(acpiIndex === undefined ? {} : { "acpi-index": acpiIndex }),
+  };
+}
+
+/** The slots of a bus that a new device could get. */
+export function freeSlots(facts: SlotFacts, bus: PciBus): number[] {
+  if (bus.hotplug === "off") return [];
+  const taken = takenSlots(facts, bus);
+  const { first, last } = bus.slots;
+  const from = bus.kind === "root" ? facts.reservations : first;
+  const free: number[] = [];
+  for (let slot = from; slot <= last; slot++) {
+    if (!taken.has(slot)) free.push(slot);
   }
-  for (let slot = facts.reservations; slot < SLOTS; slot++) {
-    if (!taken.has(slot)) return { bus: PC_BUS, slot };
-  }
-  if (facts.reservations >= SLOTS) {
-    throw new HotplugError(
-      "no-free-slot",
-      "Hvparam kvm_pci_reservations keeps every slot for the others",
-      { hint: "name a slot with --slot" },
-    );
-  }
-  throw new HotplugError(
-    "no-free-slot",
-    `No slot of ${PC_BUS} from ${facts.reservations} to ${SLOTS - 1} is free: ${
-      [...taken].filter(([slot]) => slot >= facts.reservations)
-        .sort(([a], [b]) => a - b)
-        .map(([slot, holder]) => `${slot} ${holder}`).join(", ")
-    }`,
-    { hint: "remove a device, or name a lower slot with --slot" },
-  );
+  return free;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Plain } from "../state/json_node.ts";
-import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
+import { pciAddress, type PciPlace } from "./bus_slot.ts";
 
 /** A place on a SCSI bus. */
 export interface ScsiPlace {
@@ -25,7 +25,7 @@ export type Place = PciPlace | ScsiPlace;
 /** The arguments that put a device there, of `device_add` as of `-device`. */
 export function addressOf(place: Place): { readonly [key: string]: Plain } {
   const { bus } = place;
-  return "slot" in place ? { bus, addr: addrOfSlot(place.slot) } : {
+  return "slot" in place ? pciAddress(place) : {
     bus,
     channel: place.channel,
     "scsi-id": place.scsiId,

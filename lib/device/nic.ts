@@ -8,7 +8,7 @@
 import { HotplugError } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import { addrOfSlot, type PciPlace } from "./bus_slot.ts";
+import { pciAddress, type PciPlace } from "./bus_slot.ts";
 
 /** Modes this release sets up. */
 export const NIC_MODES = ["none", "bridged"] as const;
@@ -158,7 +158,7 @@ export function nicDeviceArguments(nic: NicDevice): Json {
   const { place, jail } = nic;
   return nicFrontendArguments({
     ...nic,
-    address: { bus: place.bus, addr: addrOfSlot(place.slot) },
+    address: pciAddress(place),
     rom: jail === "chroot" ? "none" : "default",
   });
 }

@@ -10,6 +10,7 @@ import {
   qemuWithPid,
   tapBehind,
 } from "../host/process.ts";
+import { namedBridges, type PciBus, rootBus } from "../device/pci_bus.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
   BLOCK,
@@ -21,9 +22,9 @@ import {
   NAME,
   NETDEVS,
   NODE_NAMES,
-  PCI,
   RUN_STATE,
 } from "../qmp/commands.ts";
+import { PCI } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { NetdevFacts, QemuFacts } from "./facts.ts";
@@ -66,11 +67,29 @@ export async function askQemu(
   paths: InstancePaths,
 ): Promise<() => Promise<QemuFacts>> {
   const answers = await sendAll(qmp, QUESTIONS);
-  return async () => readQemu(await answers(), qmp, paths);
+  return async () => {
+    const told = await answers();
+    const buses = await readBuses(told, qmp);
+    return readQemu({ ...told, buses }, qmp, paths);
+  };
+}
+
+type Told = Answers<typeof QUESTIONS>;
+
+/** Asks more only of a machine that has bridges. */
+async function readBuses(
+  { machine, pci }: Told,
+  qmp: QmpSession,
+): Promise<PciBus[]> {
+  const root = rootBus(machine);
+  const bridges = namedBridges(pci);
+  if (bridges.length === 0) return [root];
+  const { askBridges } = await import("./ask_bridges.ts");
+  return [root, ...await askBridges(qmp, bridges, root)];
 }
 
 function readQemu(
-  answers: Answers<typeof QUESTIONS>,
+  answers: Told & { readonly buses: readonly PciBus[] },
   qmp: QmpSession,
   paths: InstancePaths,
 ): QemuFacts {

@@ -5,12 +5,15 @@
  * @module
  */
 
-import { chooseSlot, PC_BUS, takenSlots } from "../device/bus_slot.ts";
+import { freeSlots as freeOn } from "../device/bus_slot.ts";
+import { chooseSlot } from "../device/choose_slot.ts";
+import { usualBuses } from "../device/pci_bus.ts";
 import { HotplugError } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { Facts } from "./facts.ts";
 import type { OwnTapFacts } from "./facts_nic.ts";
 import { refuseNoWay, takesFiles } from "./plan_access.ts";
+import { slotFacts } from "./plan_addition.ts";
 import { refuseNoTun } from "./plan_nic_network.ts";
 import { vhostOf } from "./plan_nic.ts";
 import { refuseNoTapWay, takesTaps, TAP_COMMANDS } from "./plan_nic_tap.ts";
@@ -122,31 +125,44 @@ const VHOST: CheckRule = {
       : "hvparam vhost_net does not ask for it",
 };
 
-function slotFacts({ content, qemu }: Facts) {
-  const { disks, nics, hvparams } = content.runtime;
-  return {
-    recorded: [...disks, ...nics],
-    live: qemu.pci,
-    reservations: hvparams.pciReservations,
-  };
+/** Free ones by the name of the bus, of where a kind of device usually goes. */
+function freeByBus(facts: Facts, kind: Purpose): [string, number[]][] {
+  const slots = slotFacts(facts);
+  return usualBuses(slots.buses, kind)
+    .map((bus): [string, number[]] => [bus.name, freeOn(slots, bus)])
+    .filter(([, free]) => free.length > 0);
 }
 
-/** The slots that a new device could get. */
+/** The slots that a new device could get; of a port, its number. */
 export function freeSlots(facts: Facts): number[] {
   const slots = slotFacts(facts);
-  const taken = takenSlots(slots);
-  return Array.from({ length: 32 }, (_, slot) => slot)
-    .filter((slot) => slot >= slots.reservations && !taken.has(slot));
+  const usual = BOTH.flatMap((kind) => usualBuses(slots.buses, kind));
+  return [...new Set(usual)].flatMap((bus) =>
+    freeOn(slots, bus).map((slot) => bus.number ?? slot)
+  );
 }
 
-const FREE_SLOT: CheckRule = {
-  name: "free-slot",
-  for: BOTH,
-  refuse: (facts) => {
-    chooseSlot(slotFacts(facts));
-  },
-  state: (facts) => `${freeSlots(facts).length} on ${PC_BUS}`,
-};
+function stateOfSlots(facts: Facts, kind: Purpose): string {
+  const free = freeByBus(facts, kind);
+  const [[bus, slots] = ["", []]] = free;
+  if (free.length === 1 && slots.length > 1) return `${slots.length} on ${bus}`;
+  return `${free.flatMap(([, some]) => some).length}: ${
+    free.map(([name]) => name).join(" ")
+  }`;
+}
+
+/** Disks and NICs may go to different places: SPEC 4.3. */
+function freeSlot(kinds: readonly Purpose[]): CheckRule {
+  const [kind = "disk"] = kinds;
+  return {
+    name: "free-slot",
+    for: kinds,
+    refuse: (facts) => {
+      chooseSlot(slotFacts(facts), kind);
+    },
+    state: (facts) => stateOfSlots(facts, kind),
+  };
+}
 
 const DISK_ACCESS: CheckRule = {
   name: "disk-access",
@@ -169,8 +185,6 @@ const RULES: readonly CheckRule[] = [
   TUN,
   VHOST,
   ...MACHINE_RULES.map(forBoth),
-  FREE_SLOT,
-  DISK_ACCESS,
 ];
 
 function judge(rule: CheckRule, facts: CheckFacts): Requirement {
@@ -188,5 +202,10 @@ function judge(rule: CheckRule, facts: CheckFacts): Requirement {
 
 /** Every requirement; the first that is not met is what an `add` would say. */
 export function judgeAll(facts: CheckFacts): Requirement[] {
-  return RULES.map((rule) => judge(rule, facts));
+  const { buses } = facts.qemu;
+  const [disk, nic] = BOTH.map((kind) => usualBuses(buses, kind)[0]);
+  const places = disk === nic
+    ? [freeSlot(BOTH)]
+    : BOTH.map((kind) => freeSlot([kind]));
+  return [...RULES, ...places, DISK_ACCESS].map((rule) => judge(rule, facts));
 }

@@ -15,7 +15,9 @@ import {
 } from "../host/nic_file.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { identityAt } from "../host/identity.ts";
-import type { BlockBackend, Fdset, PciDevice } from "../qmp/commands.ts";
+import type { PciBus } from "../device/pci_bus.ts";
+import type { BlockBackend, Fdset } from "../qmp/commands.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import {
@@ -57,6 +59,8 @@ export interface QemuFacts {
   readonly commands: ReadonlySet<string>;
   /** Behind bridges, too. */
   readonly pci: readonly PciDevice[];
+  /** The root bus, and those behind bridges that have ids. */
+  readonly buses: readonly PciBus[];
   /** Asked for only where somebody compares them with recorded disks. */
   readonly scsi?: readonly ScsiBus[];
   /** Ids of all devices, on any bus. */

@@ -84,7 +84,16 @@ async function placeOf(
   const parent = propertyOf(id, "parent_bus");
   const pci = qemu.pci.find((one) => one.id === id);
   if (pci !== undefined && pci.function === 0) {
-    return { bus: busOf(await ask(qmp, parent)), slot: pci.slot };
+    const { bus, acpiIndex } = await askAll(qmp, {
+      bus: parent,
+      // Every PCI device has it since QEMU 6.1; 0 is none.
+      acpiIndex: { ...propertyOf(id, "acpi-index"), ifRefused: "nothing" },
+    });
+    return {
+      bus: busOf(bus),
+      slot: pci.slot,
+      acpiIndex: Number(acpiIndex) || undefined,
+    };
   }
   if (!driver.startsWith("scsi-")) return undefined;
   const { bus, channel, scsiId, lun } = await askAll(qmp, {

@@ -6,6 +6,7 @@
  */
 
 import { servesUnnamed } from "../device/backend.ts";
+import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
@@ -78,7 +79,7 @@ function statusOf(
   qemu: QemuFacts,
   own: OwnFacts | undefined,
 ): DeviceStatus {
-  const { id, slot } = entry.hvinfo;
+  const { id } = entry.hvinfo;
   if (id === undefined) return "not-in-qemu";
   if (!qemu.deviceIds.has(id)) {
     return servesUnnamed(qemu.block, id) ? "ok" : "not-in-qemu";
@@ -86,9 +87,7 @@ function statusOf(
   const noted = own?.record.devices[entry.uuid?.toLowerCase() ?? ""];
   if (noted?.pending?.id === id) return "pending-removal";
   const live = qemu.pci.find((one) => one.id === id);
-  if (live !== undefined && slot !== undefined && live.behind === "") {
-    if (live.slot !== slot) return "differs";
-  }
+  if (sitsAsRecorded(entry.hvinfo, live) === false) return "differs";
   return sitsElsewhere(entry, qemu) ? "differs" : "ok";
 }
 

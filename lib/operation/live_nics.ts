@@ -7,7 +7,7 @@
 import { type QemuProcess, tapsOf } from "../host/process.ts";
 import { bridgeOf, interfaceExists } from "../host/tap.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import type { PciDevice } from "../qmp/commands.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
 import type { QemuFacts } from "./facts.ts";

@@ -4,8 +4,13 @@
  * @module
  */
 
-import { chooseSlot, type PciPlace } from "../device/bus_slot.ts";
-import { deviceId, preferredScheme } from "../device/device_id.ts";
+import type { PciPlace, SlotFacts } from "../device/bus_slot.ts";
+import { chooseSlot } from "../device/choose_slot.ts";
+import {
+  deviceId,
+  type IdPlace,
+  preferredScheme,
+} from "../device/device_id.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import { duplicate, refuse } from "../errors.ts";
@@ -56,6 +61,17 @@ export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
   };
 }
 
+/** What the choice of a place depends on. */
+export function slotFacts({ content, qemu }: Facts): SlotFacts {
+  const { disks, nics, hvparams } = content.runtime;
+  return {
+    recorded: [...disks, ...nics],
+    live: qemu.pci,
+    buses: qemu.buses,
+    reservations: hvparams.pciReservations,
+  };
+}
+
 /** Who a new device is and where it goes. */
 export interface Identity<P extends Place = PciPlace> {
   /** Device id, taken by nothing in QEMU or the file. */
@@ -68,15 +84,9 @@ export interface Identity<P extends Place = PciPlace> {
   readonly place: P;
 }
 
-/** The place of a new device on PCI. @throws status 3 */
-function pciPlace(facts: Facts, { bus, slot }: Plug): PciPlace {
-  const { runtime } = facts.content;
-  refuseMachine(facts, bus);
-  return chooseSlot({
-    recorded: [...runtime.disks, ...runtime.nics],
-    live: facts.qemu.pci,
-    reservations: runtime.hvparams.pciReservations,
-  }, slot);
+/** In a port every slot is 0: the id has the port's number. */
+function idPlaceOf(place: Place): IdPlace {
+  return "slot" in place ? { slot: place.port ?? place.slot } : place;
 }
 
 /**
@@ -89,7 +99,10 @@ export function newIdentity(
   kind: "disk" | "nic",
   request: Plug,
 ): Identity {
-  const placeFor = () => pciPlace(facts, request);
+  const placeFor = () => {
+    refuseMachine(facts);
+    return chooseSlot(slotFacts(facts), kind, request);
+  };
   return identityAt(facts, kind, { request, placeFor });
 }
 
@@ -111,7 +124,7 @@ export function identityAt<P extends Place>(
   }
   const place = placeFor();
   const scheme = request.idScheme ?? preferredScheme(runtime, kind);
-  const id = deviceId(scheme, kind, { uuid, ...place });
+  const id = deviceId(scheme, kind, { uuid, ...idPlaceOf(place) });
   refuseTakenId(facts, id);
   return { id, uuid, name, place };
 }

@@ -5,24 +5,20 @@
  * @module
  */
 
-import { PC_BUS } from "../device/bus_slot.ts";
 import { titleOf } from "../device/select.ts";
-import { HotplugError, refuse, unsupported } from "../errors.ts";
+import { HotplugError, refuse } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 import { MACHINE_RULES } from "./requirements.ts";
 
 /**
- * Refuses what has no PCI hotplug by ACPI on its root bus.
+ * Refuses a machine without PCI hotplug.
  *
  * @throws {HotplugError} `unsupported` unless new PCI devices can be taken
  */
-export function refuseMachine(facts: Facts, bus: string | undefined): void {
+export function refuseMachine(facts: Facts): void {
   for (const rule of MACHINE_RULES) rule.refuse(facts);
-  if (bus !== undefined && bus !== PC_BUS) {
-    throw unsupported(`Bus ${bus} is not supported: ${PC_BUS} is`);
-  }
 }
 
 /**

@@ -9,6 +9,7 @@
  */
 
 import { servesUnnamed } from "../device/backend.ts";
+import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import { messageOf } from "../errors.ts";
@@ -71,13 +72,14 @@ function vanished(facts: RepairFacts, entry: DeviceEntry): Finding[] {
 
 function misplaced(facts: RepairFacts, entry: DeviceEntry): Finding[] {
   const { id, slot } = entry.hvinfo;
-  const live = facts.qemu.pci.find((one) => one.id === id && one.behind === "");
-  if (id === undefined || live === undefined || slot === undefined) return [];
-  if (live.slot === slot) return [];
+  const live = facts.qemu.pci.find((one) => one.id === id);
+  if (id === undefined || live === undefined) return [];
+  if (sitsAsRecorded(entry.hvinfo, live) !== false) return [];
+  const there = live.behind === "" ? "" : ` of ${live.behind}`;
   return [{
     what: `${
       titleOf(entry)
-    } (${id}) is recorded in slot ${slot}, and sits in slot ${live.slot}`,
+    } (${id}) is recorded in slot ${slot}, and sits in slot ${live.slot}${there}`,
     hint: `${entry.kind} remove ${facts.paths.name} ${id}, then add it again`,
   }];
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isPcieMachine } from "../device/pci_bus.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
 import { checkHvparams } from "../state/hvparams.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
@@ -75,13 +76,15 @@ export const STATE_RULES: readonly Rule[] = [
 ];
 
 function refuseMachineType({ machine }: QemuFacts): void {
-  if (/^pc(?:-|$)/.test(machine) && !machine.startsWith("pc-q35")) return;
+  if (/^pc(?:-|$)/.test(machine) || isPcieMachine(machine)) return;
   throw unsupported(
-    `Machine type ${machine} is not supported: pc (i440FX) is`,
+    `Machine type ${machine} is not supported: pc (i440FX), q35 and virt are`,
   );
 }
 
 function refuseNoAcpi({ qemu, content }: Facts): void {
+  // Ports have a hotplug of their own.
+  if (isPcieMachine(qemu.machine)) return;
   const off = !content.runtime.hvparams.acpi
     ? "hvparam acpi is false"
     : qemu.process?.argv.includes("-no-acpi")
@@ -103,7 +106,12 @@ export const MACHINE_RULES: readonly Rule[] = [
     refuse: ({ content }) => checkHvparams(content.runtime.hvparams),
     state: () => "in order",
   },
-  { name: "acpi", refuse: refuseNoAcpi, state: () => "on" },
+  {
+    name: "acpi",
+    refuse: refuseNoAcpi,
+    state: ({ qemu }) =>
+      isPcieMachine(qemu.machine) ? "not needed for PCIe ports" : "on",
+  },
 ];
 
 /** What is done with devices, each in its own way. */

@@ -6,14 +6,10 @@
 
 import { HotplugError, messageOf } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import {
-  DEVICE_IDS,
-  FDSETS,
-  NETDEVS,
-  NODE_NAMES,
-  PCI,
-} from "../qmp/commands.ts";
-import { ask } from "../qmp/query.ts";
+import { DEVICE_IDS, FDSETS, NETDEVS, NODE_NAMES } from "../qmp/commands.ts";
+import { PCI } from "../qmp/pci_query.ts";
+import { propertyOf } from "../qmp/device_queries.ts";
+import { ask, askAll } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { blockdevDel } from "./blockdev_del.ts";
@@ -165,12 +161,22 @@ const unplugVerbs: Verbs<UnplugStep> = {
   }),
 };
 
+/** Property `addr` counts functions, of which a slot has so many. */
+const FUNCTIONS = 8;
+
 async function sitsAt(
   step: VerifyDeviceStep,
   world: World,
 ): Promise<boolean> {
   const devices = await ask(world.qmp, PCI);
-  return devices.some((one) => one.id === step.id && one.slot === step.slot);
+  const shown = devices.find((one) => one.id === step.id);
+  if (shown !== undefined) return shown.slot === step.slot;
+  // Behind a bridge, query-pci shows nothing before firmware has numbered it.
+  if (!devices.some(({ secondary }) => secondary === 0)) return false;
+  const { devfn } = await askAll(world.qmp, {
+    devfn: { ...propertyOf(step.id, "addr"), ifRefused: "nothing" },
+  });
+  return devfn === step.slot * FUNCTIONS;
 }
 
 const verifyDevice: Verbs<VerifyDeviceStep> = {

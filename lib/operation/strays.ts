@@ -4,10 +4,11 @@
  * @module
  */
 
-import { addrOfSlot, PC_BUS } from "../device/bus_slot.ts";
+import { addrOfSlot } from "../device/bus_slot.ts";
+import { rootBus } from "../device/pci_bus.ts";
 import { isMadeUp } from "../device/backend.ts";
 import { isExactName, isUuid } from "../device/select.ts";
-import type { PciDevice } from "../qmp/commands.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
 import type { Runtime } from "../state/runtime.ts";
 import type { QemuFacts } from "./facts.ts";
 import { netdevOf } from "./netdev.ts";
@@ -116,7 +117,7 @@ export function strayView(
     name: null,
     id: id === "" ? null : id,
     driver: null,
-    bus: pci === undefined ? null : pci.behind || PC_BUS,
+    bus: pci === undefined ? null : pci.behind || rootBus(qemu.machine).name,
     slot: pci?.slot ?? null,
     addr: pci === undefined ? null : addrOfSlot(pci.slot),
     ...(kind === "nic" ? { tap } : {}),

@@ -6,7 +6,8 @@
  */
 
 import { backendOf, isEmptied, servesUnnamed } from "../device/backend.ts";
-import { PC_BUS } from "../device/bus_slot.ts";
+import { sitsAsRecorded } from "../device/bus_slot.ts";
+import { rootBus } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -73,17 +74,6 @@ function absent(facts: VerifyFacts, entry: DeviceEntry): Difference[] {
   }];
 }
 
-/** The names of QEMU's root buses, which query-pci does not tell. */
-const ROOT_BUSES = [PC_BUS, "pcie.0"];
-
-function samePci({ hvinfo }: DeviceEntry, { pci }: QemuFacts): boolean {
-  const live = pci.find((one) => one.id === hvinfo.id);
-  if (live === undefined) return false;
-  const { bus = PC_BUS } = hvinfo;
-  const there = live.behind === "" ? ROOT_BUSES : [live.behind];
-  return there.includes(bus) && live.slot === hvinfo.slot;
-}
-
 function placeOf(entry: DeviceEntry, facts: VerifyFacts): Difference[] {
   const { id = "", bus, slot, channel, scsiId, lun } = entry.hvinfo;
   const live = facts.properties.get(id) ?? {};
@@ -101,11 +91,14 @@ function placeOf(entry: DeviceEntry, facts: VerifyFacts): Difference[] {
       hint: OTHER_MACHINE,
     }];
   }
-  if (slot === undefined || samePci(entry, facts.qemu)) return [];
+  if (slot === undefined) return [];
   const there = facts.qemu.pci.find((one) => one.id === id);
+  if (sitsAsRecorded(entry.hvinfo, there)) return [];
   const where = there === undefined
     ? "on no PCI bus"
-    : `in slot ${there.slot} of ${there.behind || PC_BUS}`;
+    : `in slot ${there.slot} of ${
+      there.behind || rootBus(facts.qemu.machine).name
+    }`;
   return [{
     what:
       `${title} is recorded in slot ${slot} of ${bus}, QEMU has it ${where}`,

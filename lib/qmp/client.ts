@@ -23,6 +23,13 @@ import { QmpStream } from "./stream.ts";
 /** `negotiating` until qmp_capabilities is answered; `closed` is for good. */
 export type State = "negotiating" | "ready" | "closed";
 
+/** Whether an error means that there is nothing of what was asked for. */
+function isNothing(command: Command | undefined, error: unknown): boolean {
+  if (!(error instanceof QmpCommandError)) return false;
+  if (command?.ifRefused === "nothing") return true;
+  return command?.ifMissing === "nothing" && error.class === "CommandNotFound";
+}
+
 /** A session; it owns its socket. Commands run one after the other. */
 export class QmpSession implements Disposable {
   #isReady = false;
@@ -138,10 +145,7 @@ export class QmpSession implements Disposable {
         try {
           values.push(await this.#reply(id, execute));
         } catch (error) {
-          const nothing = commands[i]?.ifMissing === "nothing" &&
-            error instanceof QmpCommandError &&
-            error.class === "CommandNotFound";
-          if (!nothing) throw error;
+          if (!isNothing(commands[i], error)) throw error;
           values.push(undefined);
         }
       }

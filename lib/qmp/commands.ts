@@ -6,30 +6,9 @@
  */
 
 import { type IoLimits, readLimits } from "./io_limits.ts";
-import { isJson, type Json } from "./message.ts";
+import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
-
-/** One function on a PCI bus: `PciDeviceInfo` of qapi/pci.json. */
-export interface PciDevice {
-  /** Number of the bus it sits on, 0 for the root bus. */
-  readonly bus: number;
-  /** 0 to 31. */
-  readonly slot: number;
-  /** 0 to 7. */
-  readonly function: number;
-  /** Device id, empty if it was given none. */
-  readonly id: string;
-  /** PCI class code, e.g. 0x0200 for Ethernet. */
-  readonly class: number;
-  /** QEMU's text for the class, may be empty. */
-  readonly description: string;
-  /** PCI vendor id, e.g. 0x1af4 for virtio. */
-  readonly vendor: number;
-  /** PCI device id, e.g. 0x1042 for virtio-blk. */
-  readonly device: number;
-  /** Device id of the bridge it sits behind; empty on the root bus. */
-  readonly behind: string;
-}
+import { list, object, text, whole } from "./reading.ts";
 
 /** One set of `query-fdsets`. */
 export interface Fdset {
@@ -70,53 +49,6 @@ export interface Netdev {
   /** Name of a tap that QEMU opened itself. */
   readonly ifname?: string | undefined;
 }
-
-/** Bridges within bridges deeper than this are not followed. */
-const MAX_BRIDGES = 16;
-
-function list(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isJson) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function whole(value: unknown): number {
-  return typeof value === "number" && Number.isSafeInteger(value) ? value : 0;
-}
-
-function object(value: unknown): Json {
-  return isJson(value) ? value : {};
-}
-
-function readPci(devices: Json[], behind: string, depth: number): PciDevice[] {
-  return devices.flatMap((one) => {
-    const kind = object(one.class_info);
-    const id = object(one.id);
-    const device: PciDevice = {
-      bus: whole(one.bus),
-      slot: whole(one.slot),
-      function: whole(one.function),
-      id: text(one.qdev_id),
-      class: whole(kind.class),
-      description: text(kind.desc),
-      vendor: whole(id.vendor),
-      device: whole(id.device),
-      behind,
-    };
-    const inner = list(object(one.pci_bridge).devices);
-    if (depth === 0) return [device];
-    return [device, ...readPci(inner, device.id, depth - 1)];
-  });
-}
-
-/** Every PCI function, those behind bridges included. */
-export const PCI: Query<PciDevice[]> = {
-  execute: "query-pci",
-  read: (value) =>
-    list(value).flatMap((bus) => readPci(list(bus.devices), "", MAX_BRIDGES)),
-};
 
 /** Names of all commands this QEMU has. */
 export const COMMANDS: Query<Set<string>> = {

@@ -6,6 +6,7 @@
 
 import { isJson } from "./message.ts";
 import type { Query } from "./query.ts";
+import type { Command } from "./session_options.ts";
 
 /** QEMU's driver of every device that was given an id. */
 export const DRIVERS: Query<ReadonlyMap<string, string>> = {
@@ -36,4 +37,28 @@ export function propertyOf(
         ? value
         : undefined,
   };
+}
+
+/**
+ * What a bridge with an id tells of the bus behind it, which has its name:
+ * whether it is made for hotplug, by the property of that name; who handles
+ * hotplug on the bus; `port`, which only ports have; and the bus itself.
+ */
+export function bridgeQueries(
+  id: string,
+  hotplug: string,
+): readonly Command[] {
+  const bridge = `/machine/peripheral/${id}`;
+  const bus = `${bridge}/${id}`;
+  const get = (path: string, property: string): Command => ({
+    execute: "qom-get",
+    args: { path, property },
+    ifRefused: "nothing",
+  });
+  return [
+    get(bridge, hotplug),
+    get(bus, "hotplug-handler"),
+    get(bridge, "port"),
+    { execute: "qom-list", args: { path: bus }, ifRefused: "nothing" },
+  ];
 }

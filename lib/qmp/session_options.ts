@@ -51,4 +51,10 @@ export interface Command {
    * has nothing of what is asked for. @default refused
    */
   readonly ifMissing?: "nothing";
+  /**
+   * `nothing`: QEMU's refusal, whatever its reason, says that there is nothing
+   * to tell; so it does for a property that a device of this kind lacks.
+   * @default an error
+   */
+  readonly ifRefused?: "nothing";
 }

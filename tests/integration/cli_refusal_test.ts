@@ -158,8 +158,18 @@ Deno.test("a QEMU without a command that is needed is unsupported", async () => 
   }
 });
 
-Deno.test("machine types without hotplug on pci.0 are unsupported", async () => {
-  for (const machine of ["pc-q35-7.2", "q35", "isapc", "microvm", "virt-7.2"]) {
+Deno.test("a PCIe machine without a port has no place", async () => {
+  for (const machine of ["pc-q35-7.2", "q35", "virt-7.2"]) {
+    await using vm = new Instance();
+    vm.peer.model.machine = machine;
+    const words = ["disk", "add", NAME, vm.image()];
+    const message = await refused(vm, words, [3, "no-free-slot"]);
+    assertMatch(message, /no port for a disk/);
+  }
+});
+
+Deno.test("machine types without PCI hotplug are unsupported", async () => {
+  for (const machine of ["isapc", "microvm"]) {
     await using vm = new Instance();
     vm.peer.model.machine = machine;
     const words = ["disk", "add", NAME, vm.image()];

@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  addrOfSlot,
-  chooseSlot,
-  takenSlots,
-} from "../../lib/device/bus_slot.ts";
-import type { PciDevice } from "../../lib/qmp/commands.ts";
+import { addrOfSlot, takenSlots } from "../../lib/device/bus_slot.ts";
+import { chooseSlot } from "../../lib/device/choose_slot.ts";
+import { rootBus } from "../../lib/device/pci_bus.ts";
+import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import type { DeviceEntry } from "../../lib/state/runtime.ts";
 import { disk, nic, pciDevice, refusal, runtime } from "./support.ts";
+
+const PC = rootBus("pc-i440fx-7.2");
 
 function recorded(...slots: number[]): DeviceEntry[] {
   return [...runtime({ disks: slots.map((slot, i) => disk(i, slot)) }).disks];
@@ -20,8 +20,8 @@ function choose(
     wanted?: number;
   },
 ): number {
-  const facts = { recorded: devices, live, reservations };
-  const place = chooseSlot(facts, wanted);
+  const facts = { recorded: devices, live, reservations, buses: [PC] };
+  const place = chooseSlot(facts, "disk", { slot: wanted });
   assertEquals(place.bus, "pci.0");
   return place.slot;
 }
@@ -120,7 +120,8 @@ Deno.test("takenSlots() has a word for every holder", () => {
     pciDevice(1, { description: "ISA bridge" }),
     pciDevice(2, { id: "vga", description: "VGA controller" }),
   ];
-  assertEquals(Object.fromEntries(takenSlots({ recorded: devices, live })), {
+  const taken = takenSlots({ recorded: devices, live }, PC);
+  assertEquals(Object.fromEntries(taken), {
     0: "a device without id",
     1: "ISA bridge",
     2: "vga",

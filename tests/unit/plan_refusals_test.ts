@@ -1,3 +1,4 @@
+import { rootBus } from "../../lib/device/pci_bus.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
 import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
@@ -142,8 +143,12 @@ for (const [name, plan] of Object.entries(PLANS)) {
 
 for (const [name, plan] of Object.entries(ADDS)) {
   Deno.test(`the plan of ${name} is refused on a machine without hotplug`, () => {
-    for (const machine of ["pc-q35-7.2", "q35", "microvm", "virt-7.2", ""]) {
+    for (const machine of ["microvm", "isapc", ""]) {
       refusal("unsupported", () => plan(withQemu({ machine })));
+    }
+    for (const machine of ["pc-q35-7.2", "q35", "virt-7.2"]) {
+      const buses = [rootBus(machine)];
+      refusal("no-free-slot", () => plan(withQemu({ machine, buses })));
     }
     for (const machine of ["pc", "pc-i440fx-10.0", "pc-1.1"]) {
       planOf(plan(withQemu({ machine })));

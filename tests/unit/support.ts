@@ -6,6 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { rootBus } from "../../lib/device/pci_bus.ts";
 import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
 import type { Facts, QemuFacts } from "../../lib/operation/facts.ts";
 import type { AccessFacts } from "../../lib/operation/facts_access.ts";
@@ -15,7 +16,7 @@ import { stepFault } from "../../lib/operation/journal_check.ts";
 import type { Decision, DeviceView, Plan } from "../../lib/operation/plan.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { QmpStep, Step } from "../../lib/operation/step.ts";
-import type { PciDevice } from "../../lib/qmp/commands.ts";
+import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
@@ -179,6 +180,7 @@ function qemuWith({ disks, nics }: Runtime): QemuFacts {
         pciDevice(slot, { id })
       ),
     ],
+    buses: [rootBus("pc-i440fx-7.2")],
     deviceIds: new Set(idsOf(all)),
     nodeNames: new Set(idsOf(disks)),
     block: [],

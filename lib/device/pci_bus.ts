@@ -1,0 +1,212 @@
+/**
+ * The PCI buses of a machine: which ones there are, which of them take a
+ * device while the VM runs, and where new devices usually go. Pure.
+ *
+ * @module
+ */
+
+import type { PciDevice } from "../qmp/pci_query.ts";
+
+/** The root bus of machine type pc (i440FX), which takes hotplug. */
+export const PC_BUS = "pci.0";
+
+/** The root bus of a PCIe machine, which never does. */
+export const PCIE_BUS = "pcie.0";
+
+/**
+ * A `port` has one place, for a device or a whole bus; a `switch` is what lies
+ * between the upstream port of a PCIe switch and its downstream ports.
+ */
+export type PciBusKind = "root" | "port" | "switch" | "bridge";
+
+/** A bus that QEMU finds by its name. */
+export interface PciBus {
+  /** What `device_add` takes as `bus`. */
+  readonly name: string;
+  /** What it belongs to. */
+  readonly kind: PciBusKind;
+  /** `pcie`: point to point. */
+  readonly type: "pci" | "pcie";
+  /** Whether it takes devices while the VM runs. */
+  readonly hotplug: "on" | "off";
+  /**
+   * `shpc`: a bridge with a controller of its own, which the guest needs a
+   * driver for; common kernels have none.
+   */
+  readonly by: "acpi-or-port" | "shpc";
+  /** Slots that a plugged device can have, both included. */
+  readonly slots: { readonly first: number; readonly last: number };
+  /** What a person calls a port: property `port`, or it is in the name. */
+  readonly number?: number | undefined;
+  /** Name of the bus its bridge sits on, and the slot there. */
+  readonly above?: { readonly bus: string; readonly slot: number } | undefined;
+  /**
+   * `hidden`: firmware has not numbered it yet, so that query-pci does not
+   * show the devices that are there.
+   */
+  readonly devices: "none" | "shown" | "hidden";
+}
+
+/** What QEMU tells of a bridge beyond query-pci. */
+export interface BridgeProperties {
+  /** Of the property {@linkcode hotplugProperty}; undefined: it has none. */
+  readonly hotplug: boolean | undefined;
+  /** Path of what handles hotplug on its bus, empty if nothing does. */
+  readonly handler: string;
+  /** Property `port`: the port number of PCIe's link capabilities. */
+  readonly port: number | undefined;
+  /** Whether QEMU has devices on its bus. */
+  readonly devices: "none" | "some";
+}
+
+const PCI_SLOTS = { first: 0, last: 31 };
+/** A standard hotplug controller counts from 1: hw/pci/shpc.c. */
+const BRIDGE_SLOTS = { first: 1, last: 31 };
+const PORT_SLOTS = { first: 0, last: 0 };
+
+/** Whether a machine type has a PCIe root bus. */
+export function isPcieMachine(machine: string): boolean {
+  return /^(?:pc-)?q35|^virt(?:-|$)/.test(machine);
+}
+
+/** The root bus of a machine type. */
+export function rootBus(machine: string): PciBus {
+  const isPcie = isPcieMachine(machine);
+  return {
+    name: isPcie ? PCIE_BUS : PC_BUS,
+    kind: "root",
+    type: isPcie ? "pcie" : "pci",
+    hotplug: isPcie ? "off" : "on",
+    by: "acpi-or-port",
+    slots: PCI_SLOTS,
+    devices: "shown",
+  };
+}
+
+/** Bridges whose buses have names: those of the devices, which have ids. */
+export function namedBridges(live: readonly PciDevice[]): PciDevice[] {
+  return live.filter(({ secondary, id }) => secondary !== undefined && id);
+}
+
+/** The upstream ports of QEMU's switches: vendor and device. */
+const UPSTREAM = ["104c:8232", "19e5:a128"];
+/** pci-bridge and pci-bridge-seat. */
+const CONVENTIONAL = ["1b36:1", "1b36:a"];
+
+function modelOf({ vendor, device }: PciDevice): string {
+  return `${vendor.toString(16)}:${device.toString(16)}`;
+}
+
+/**
+ * What tells whether a bridge is made for hotplug. To a pci-bridge without
+ * SHPC, firmware gives no address space for what may come (SeaBIOS,
+ * pciinit.c): ACPI tells the guest of a device, and it has no place for it.
+ */
+export function hotplugProperty(bridge: PciDevice): "hotplug" | "shpc" {
+  return CONVENTIONAL.includes(modelOf(bridge)) ? "shpc" : "hotplug";
+}
+
+function kindOf(bridge: PciDevice, { hotplug }: BridgeProperties): PciBusKind {
+  if (UPSTREAM.includes(modelOf(bridge))) return "switch";
+  if (hotplugProperty(bridge) === "shpc") return "bridge";
+  return hotplug === undefined ? "bridge" : "port";
+}
+
+function numberOf(bridge: PciDevice, { port }: BridgeProperties): number {
+  if (port) return port;
+  const digits = /(\d{1,4})$/.exec(bridge.id)?.[1];
+  return digits === undefined ? bridge.slot : Number(digits);
+}
+
+function devicesOf(
+  { secondary }: PciDevice,
+  { devices }: BridgeProperties,
+): PciBus["devices"] {
+  if (devices === "none") return "none";
+  return secondary === 0 ? "hidden" : "shown";
+}
+
+/** The bus behind a bridge. */
+export function busBehind(
+  bridge: PciDevice,
+  { properties, root }: { properties: BridgeProperties; root: PciBus },
+): PciBus {
+  const kind = kindOf(bridge, properties);
+  const { hotplug, handler } = properties;
+  // QEMU lets one plug into a switch, where no guest looks for devices; and
+  // into a port without hotplug as far as the handler goes.
+  const takes = kind !== "switch" && hotplug !== false && handler !== "";
+  return {
+    name: bridge.id,
+    kind,
+    type: kind === "bridge" ? "pci" : "pcie",
+    hotplug: takes ? "on" : "off",
+    by: kind === "bridge" && handler.endsWith(`/${bridge.id}`)
+      ? "shpc"
+      : "acpi-or-port",
+    slots: kind === "port"
+      ? PORT_SLOTS
+      : kind === "bridge"
+      ? BRIDGE_SLOTS
+      : PCI_SLOTS,
+    number: kind === "port" ? numberOf(bridge, properties) : undefined,
+    above: { bus: bridge.behind || root.name, slot: bridge.slot },
+    devices: devicesOf(bridge, properties),
+  };
+}
+
+/** Ports of the next Ganeti's layout, by what goes into them: SPEC 4.3. */
+const POOLS = { nic: { first: 3, last: 10 }, disk: { first: 11, last: 26 } };
+
+/** Whether a bus is `rpN` in slot N of the root bus. */
+function isPool(bus: PciBus, first: number, last: number): boolean {
+  const { above, kind, name } = bus;
+  if (kind !== "port" || above?.bus !== PCIE_BUS) return false;
+  const { slot } = above;
+  return name === `rp${slot}` && slot >= first && slot <= last;
+}
+
+/**
+ * The ports of the next Ganeti's layout for a kind of device, if the instance
+ * has that layout: ports for both kinds, and none of that name below them.
+ */
+function poolOf(
+  buses: readonly PciBus[],
+  kind: "disk" | "nic",
+): readonly PciBus[] | undefined {
+  const within = ({ first, last }: typeof POOLS.nic) =>
+    buses.filter((bus) => isPool(bus, first, last));
+  const pools = { nic: within(POOLS.nic), disk: within(POOLS.disk) };
+  if (pools.nic.length === 0 || pools.disk.length === 0) return undefined;
+  const first = POOLS.nic.first - 1;
+  return buses.some((bus) => isPool(bus, 0, first)) ? undefined : pools[kind];
+}
+
+/**
+ * Where a device without a wish goes, the first choice first. What takes no
+ * hotplug is among them.
+ */
+export function usualBuses(
+  buses: readonly PciBus[],
+  kind: "disk" | "nic",
+): readonly PciBus[] {
+  const root = buses.filter((bus) => bus.kind === "root");
+  // Ganeti up to 3.1 does not understand a file that names another one.
+  if (root.some(({ hotplug }) => hotplug === "on")) return root;
+  const pool = poolOf(buses, kind);
+  if (pool !== undefined) return pool;
+  return [
+    ...buses.filter((bus) => bus.kind === "port"),
+    ...buses.filter(({ kind, by }) => kind === "bridge" && by !== "shpc"),
+  ];
+}
+
+/** What the next Ganeti gives a NIC in this bus: 1 to 8, SPEC 4.3. */
+export function acpiIndexOf(
+  buses: readonly PciBus[],
+  bus: PciBus,
+): number | undefined {
+  const at = bus.above?.slot;
+  if (at === undefined || !poolOf(buses, "nic")?.includes(bus)) return;
+  return at - POOLS.nic.first + 1;
+}

@@ -1,0 +1,81 @@
+/**
+ * What to say when there is no place for a device: who sits where, and what
+ * would make room.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { freeSlots, type SlotFacts, takenSlots } from "./bus_slot.ts";
+import type { PciBus } from "./pci_bus.ts";
+
+/** Who sits on a bus, in a few words. */
+function whoIsOn(facts: SlotFacts, bus: PciBus): string {
+  if (bus.hotplug === "off") return `${bus.name} takes no hotplug`;
+  const from = bus.kind === "root" ? facts.reservations : bus.slots.first;
+  const taken = [...takenSlots(facts, bus)].filter(([slot]) => slot >= from)
+    .sort(([a], [b]) => a - b);
+  if (bus.kind === "port") {
+    return `${bus.name} ${taken.map(([, holder]) => holder).join(" and ")}`;
+  }
+  const words = taken.map(([slot, holder]) => `${slot} ${holder}`).join(", ");
+  return bus.kind === "root" ? words : `${bus.name} ${words}`;
+}
+
+const MORE_PORTS =
+  "start the VM with more of -device pcie-root-port,id=rpN,chassis=N (hvparam kvm_extra)";
+
+function full(message: string, hint: string): HotplugError {
+  return new HotplugError("no-free-slot", message, { hint });
+}
+
+/** Another bus with room, for the end of a hint. */
+function elsewhere(facts: SlotFacts, usual: readonly PciBus[]): string {
+  const other = facts.buses.find((bus) =>
+    !usual.includes(bus) && freeSlots(facts, bus).length > 0
+  );
+  return other === undefined ? "" : `; --bus ${other.name} has room`;
+}
+
+function noRoomOnRoot(facts: SlotFacts, root: PciBus): HotplugError {
+  const { reservations } = facts;
+  const { last } = root.slots;
+  const more = elsewhere(facts, [root]);
+  if (reservations > last) {
+    return full(
+      "Hvparam kvm_pci_reservations keeps every slot for the others",
+      `name a slot with --slot${more}`,
+    );
+  }
+  return full(
+    `No slot of ${root.name} from ${reservations} to ${last} is free: ${
+      whoIsOn(facts, root)
+    }`,
+    `remove a device, or name a lower slot with --slot${more}`,
+  );
+}
+
+/** The error for a device that finds no place on these buses. */
+export function noRoom(
+  facts: SlotFacts,
+  usual: readonly PciBus[],
+  kind: "disk" | "nic",
+): HotplugError {
+  const [first] = usual;
+  if (first === undefined) {
+    return full(
+      `The VM has no port for a ${kind}: its root bus takes no hotplug, and there is no root port or bridge that has an id`,
+      MORE_PORTS,
+    );
+  }
+  if (first.kind === "root") return noRoomOnRoot(facts, first);
+  const where = usual.length === 1
+    ? `bus ${first.name}`
+    : `the ${usual.length} buses for a ${kind}`;
+  return full(
+    `No room on ${where}: ${
+      usual.map((one) => whoIsOn(facts, one)).join(", ")
+    }`,
+    `remove a device, or ${MORE_PORTS}${elsewhere(facts, usual)}`,
+  );
+}
