@@ -23,6 +23,7 @@ import {
   settle,
   wordsOf,
 } from "./rounds.ts";
+import { measureCrowd } from "./twentieth.ts";
 import { legend, type Peaks, type Results, tableOf } from "./table.ts";
 
 const DEFAULT_ROUNDS = 15;
@@ -96,7 +97,8 @@ async function measure(
     const setting = { vm, client, programs, image };
     const rounds = await runRounds(setting, count);
     const peaks = await measurePeaks(setting);
-    return { release: release.name, rounds, peaks };
+    const crowd = await measureCrowd(setting, count);
+    return { release: release.name, rounds, peaks, crowd };
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -76,7 +76,7 @@ export async function settle(vm: Vm, call: Call): Promise<void> {
 }
 
 /** Milliseconds of a whole process, from before its fork to after its exit. */
-function timeProcess(program: string, args: string[]): number {
+export function timeProcess(program: string, args: string[]): number {
   const begin = performance.now();
   const { code } = new Deno.Command(program, {
     args,

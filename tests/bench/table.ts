@@ -5,10 +5,13 @@
  */
 
 import { type Call, CALLS, type Round } from "./rounds.ts";
+import type { Crowd } from "./twentieth.ts";
 import { median, medianInterval, quantile } from "./statistics.ts";
 
 /** Milliseconds a call may take over QEMU and the one-line program. */
 const MAX_OVER_MS = 15;
+/** How many times the second disk the twentieth may take. */
+const MAX_CROWD_RATIO = 1.1;
 /** How many times the one-line program `--version` may take. */
 const MAX_VERSION_RATIO = 1.2;
 const MAX_PEAK_MIB = 56;
@@ -25,6 +28,7 @@ export interface Results {
   readonly release: string;
   readonly rounds: readonly Round[];
   readonly peaks: Peaks;
+  readonly crowd: Crowd;
 }
 
 type Row = readonly string[];
@@ -94,8 +98,23 @@ function peakRow({ tool, oneLine }: Peaks): Row {
   ];
 }
 
+/** Its ratio is that of whole processes, QEMU included. */
+function crowdRow({ second, twentieth }: Crowd): Row {
+  const ratio = median(twentieth) / median(second);
+  return [
+    "`disk add`, the twentieth",
+    "",
+    ms(median(twentieth)),
+    ms(quantile(twentieth, 0.9)),
+    "",
+    `${ratio.toFixed(2)} times the second (${ms(median(second))})`,
+    `${MAX_CROWD_RATIO} times`,
+    yesNo(ratio <= MAX_CROWD_RATIO),
+  ];
+}
+
 /** The table of one release. */
-export function tableOf({ release, rounds, peaks }: Results): string {
+export function tableOf({ release, rounds, peaks, crowd }: Results): string {
   const head = [
     "",
     `QEMU ${release} itself`,
@@ -110,6 +129,7 @@ export function tableOf({ release, rounds, peaks }: Results): string {
     head,
     head.map((_, index) => index === 0 ? "---" : "---:"),
     ...CALLS.map((call) => timeRow(call, rounds)),
+    crowdRow(crowd),
     peakRow(peaks),
   ];
   return rows.map((row) => `| ${row.join(" | ")} |`).join("\n");
