@@ -16,7 +16,7 @@ export interface ProtocolNode {
   readonly passed: readonly string[];
   /** What its path leads to, undefined if it has none or it leads nowhere. */
   readonly seen: string | undefined;
-  /** Whether the path led there already when QEMU opened it. */
+  /** Whether the path must have led there already when QEMU opened it. */
   readonly steady: "yes" | "no";
 }
 
@@ -41,6 +41,22 @@ function fits(node: ProtocolNode, { sizeBytes }: MatchedImage): boolean {
   return Math.ceil(sizeBytes / SECTOR) === Math.ceil(node.sizeBytes / SECTOR);
 }
 
+/**
+ * Whether the size alone tells that this is the node's image. Nodes count too:
+ * an image that is open without a lock is not among those that are seen.
+ */
+function isAlone(
+  node: ProtocolNode,
+  { image, nodes, images }: Evidence & { readonly image: MatchedImage },
+): boolean {
+  return !images.some((one) => one !== image && fits(node, one)) &&
+    !nodes.some((one) => one !== node && fits(one, image));
+}
+
+/** Rename swaps two files, or two links, and leaves no trace in the inodes. */
+const EXCHANGED =
+  "QEMU has images of one size open, and a directory or link on its path was changed after the VM was started, so two names may have been exchanged: take the disk out of QEMU by hand and plug it with `disk add`";
+
 /** By what the node itself says. */
 function direct(
   node: ProtocolNode,
@@ -64,10 +80,8 @@ function direct(
   if (nodes.some((one) => one !== node && one.seen === seen)) {
     return { why: "two disks have a path that leads to the same file" };
   }
-  // Two links exchanged look the same, if the files have the same size.
-  const alike = images.filter((one) => fits(node, one));
-  if (node.steady === "no" && alike.length > 1) {
-    return { why: "a link on its path was changed after QEMU was started" };
+  if (node.steady === "no" && !isAlone(node, { image, nodes, images })) {
+    return { why: EXCHANGED };
   }
   return { identity: seen };
 }

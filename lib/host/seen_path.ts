@@ -15,11 +15,14 @@ export interface SeenPath {
   /** Undefined if it leads nowhere. */
   readonly identity: string | undefined;
   /**
-   * When the youngest link on the way was changed last, in milliseconds since
-   * 1970; 0 if there is none. A link that is older than the process has always
-   * led it to the same place.
+   * When the path can have begun to lead there, in milliseconds since 1970: the
+   * last change of a link on the way, of a directory with such a link or of the
+   * directory with the file. A directory changes also when it is renamed itself;
+   * those above it are not looked at, what else lies there changes too often.
+   *
+   * @default Infinity if it leads nowhere
    */
-  readonly linkChangedMs: number;
+  readonly changedMs: number;
 }
 
 interface Link {
@@ -27,20 +30,29 @@ interface Link {
   readonly changedMs: number;
 }
 
+/** Both: mtime can be set back, and ctime is not kept by every file system. */
+function changedAt({ ctime, mtime }: Deno.FileInfo): number {
+  return Math.max(ctime?.getTime() ?? Infinity, mtime?.getTime() ?? Infinity);
+}
+
+/** A name is made, renamed or removed only by changing its directory. */
+function namedAt(path: string): number {
+  return changedAt(Deno.lstatSync(dirname(path)));
+}
+
 function linkAt(path: string): Link | undefined {
   const info = Deno.lstatSync(path);
   if (!info.isSymlink) return undefined;
   // Also a link that was renamed has changed.
-  const changedMs = Math.max(
-    info.ctime?.getTime() ?? Infinity,
-    info.mtime?.getTime() ?? Infinity,
-  );
+  const changedMs = Math.max(changedAt(info), namedAt(path));
   return { target: Deno.readLinkSync(path), changedMs };
 }
 
+const NOWHERE: SeenPath = { identity: undefined, changedMs: Infinity };
+
 /** Follows one link at a time; the process's root stays the root. */
 function follow(root: string, path: string): SeenPath {
-  let [done, todo, linkChangedMs] = ["/", path.split("/"), 0];
+  let [done, todo, changedMs] = ["/", path.split("/"), 0];
   for (let links = 0; todo.length > 0;) {
     const [part = "", ...rest] = todo;
     todo = rest;
@@ -50,12 +62,15 @@ function follow(root: string, path: string): SeenPath {
       done = next;
       continue;
     }
-    if (++links > MAX_LINKS) return { identity: undefined, linkChangedMs };
-    linkChangedMs = Math.max(linkChangedMs, link.changedMs);
+    if (++links > MAX_LINKS) return NOWHERE;
+    changedMs = Math.max(changedMs, link.changedMs);
     todo = [...link.target.split("/"), ...todo];
     done = isAbsolute(link.target) ? "/" : dirname(next);
   }
-  return { identity: identityAt(root + done), linkChangedMs };
+  return {
+    identity: identityAt(root + done),
+    changedMs: Math.max(changedMs, namedAt(root + done)),
+  };
 }
 
 /** Where an absolute path leads for a process. */
@@ -64,7 +79,7 @@ export function seenBy(pid: number, path: string): SeenPath {
     return follow(`/proc/${pid}/root`, path);
   } catch {
     // Missing, no directory, or the process has ended.
-    return { identity: undefined, linkChangedMs: 0 };
+    return NOWHERE;
   }
 }
 

@@ -67,6 +67,9 @@ export interface LiveDisk {
 /** Block drivers that open a file or block device themselves. */
 const PROTOCOLS = ["file", "host_device"];
 
+/** Deno tells ctime in whole seconds, rounded down, as old file systems do. */
+const CLOCK_STEP_MS = 1000;
+
 const FDSET = /^\/dev\/fdset\/(\d+)$/;
 
 interface Host {
@@ -86,15 +89,15 @@ function passedTo({ file }: NamedNode, { process, fdsets }: Host): string[] {
 function protocolNode(node: NamedNode, host: Host): ProtocolNode {
   const { name, file, sizeBytes } = node;
   const isPath = file.startsWith("/") && !FDSET.test(file);
-  const { identity: seen, linkChangedMs }: SeenPath = isPath
+  const { identity: seen, changedMs }: SeenPath = isPath
     ? seenBy(host.process.pid, file)
-    : { identity: undefined, linkChangedMs: 0 };
+    : { identity: undefined, changedMs: Infinity };
   return {
     name,
     sizeBytes,
     passed: passedTo(node, host),
     seen,
-    steady: linkChangedMs < host.startedMs ? "yes" : "no",
+    steady: changedMs < host.startedMs - CLOCK_STEP_MS ? "yes" : "no",
   };
 }
 

@@ -3,6 +3,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { runCommand } from "../../lib/host/command.ts";
 import { findQemu } from "../../lib/host/process.ts";
+import { seenBy } from "../../lib/host/seen_path.ts";
 import { inspectSource } from "../../lib/host/source.ts";
 import { pause, within } from "../../lib/sys/pause.ts";
 import { run, TempDir } from "../sys/support.ts";
@@ -21,6 +22,31 @@ async function failure(path: string, timeoutMs: number): Promise<string> {
   assertEquals(error.code, "host-error");
   return error.message;
 }
+
+function changedAt(path: string): number {
+  const { ctime, mtime } = Deno.lstatSync(path);
+  return Math.max(ctime!.getTime(), mtime!.getTime());
+}
+
+Deno.test("seenBy() tells when a path can have begun to lead there", () => {
+  using dir = new TempDir();
+  const [files, links] = [dir.at("files"), dir.at("links")];
+  for (const one of [files, links]) Deno.mkdirSync(one);
+  Deno.writeTextFileSync(`${files}/a`, "data");
+  Deno.symlinkSync(`${files}/a`, `${links}/a`);
+  const changed = (path: string) => seenBy(Deno.pid, path).changedMs;
+  // ctime counts where mtime was set back.
+  Deno.utimeSync(files, 1, 1);
+  assertEquals(changed(`${files}/a`), changedAt(files));
+  // A directory with a link counts, and so does the one it leads to.
+  const [soon, later] = [4_000_000_000, 4_100_000_000];
+  Deno.utimeSync(links, soon, soon);
+  assertEquals(changed(`${files}/a`), changedAt(files));
+  assertEquals(changed(`${links}/a`), soon * 1000);
+  Deno.utimeSync(files, later, later);
+  assertEquals(changed(`${links}/a`), later * 1000);
+  assertEquals(changed(`${links}/none`), Infinity);
+});
 
 Deno.test("runCommand() does not wait for a daemon that keeps the pipes", async () => {
   using dir = new TempDir();

@@ -1,5 +1,6 @@
 /** Recording what QEMU has and the runtime file lacks. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { pause } from "../../lib/sys/pause.ts";
 import { eachRelease, host, makeImage } from "./each_release.ts";
 import {
   imagesOf,
@@ -50,8 +51,9 @@ eachRelease(
   "what was plugged by hand is adopted and removed",
   async (vm, t) => {
     const [d1, d2] = [`${vm.runDir}/d1.img`, `${vm.runDir}/d2.img`];
-    await makeImage(d1, "by hand");
-    await makeImage(d2, "as Ganeti names it");
+    // Only by size they are told apart in a directory that changes.
+    await makeImage(d1, "by hand", { sizeMiB: 9 });
+    await makeImage(d2, "as Ganeti names it", { sizeMiB: 10 });
     const [tap, bridge] = [tapOf(vm, 1), tapOf(vm, 9)];
     await host("ip", "link", "add", bridge, "type", "bridge");
     const before = await snapshot(vm);
@@ -182,8 +184,31 @@ eachRelease("look-alikes are not adopted", async (vm, t) => {
     const json = done(await tool(vm, "adopt", vm.name));
     assertEquals(json.adopted, []);
     const left = remainders(json).join("\n");
-    assertMatch(left, /disk swapped .*link on its path was changed/);
-    assertMatch(left, /disk exchanged .*link on its path was changed/);
+    assertMatch(left, /disk swapped .*one size.*link on its path was changed/);
+    assertMatch(
+      left,
+      /disk exchanged .*one size.*link on its path was changed/,
+    );
+  });
+
+  await t.step("files exchanged by rename", async () => {
+    for (const [at, name] of ["e", "f"].entries()) {
+      await makeImage(path(name), name, { sizeMiB: 11 });
+      await plugFile(vm, `renamed-${name}`, {
+        file: path(name),
+        slot: 25 + at,
+      });
+    }
+    await Deno.rename(path("e"), path("x"));
+    await Deno.rename(path("f"), path("e"));
+    await Deno.rename(path("x"), path("f"));
+    const now = await snapshot(vm);
+    const json = done(await tool(vm, "adopt", vm.name));
+    assertEquals([json.changed, json.adopted], [false, []]);
+    const left = remainders(json).join("\n");
+    assertMatch(left, /disk renamed-e .*one size.*directory.*disk add/);
+    assertMatch(left, /disk renamed-f .*one size.*directory.*disk add/);
+    assertEquals(await snapshot(vm), now);
   });
 
   await t.step("an entry that claims what another disk has", async () => {
@@ -243,6 +268,38 @@ eachRelease(
     assertEquals(listed.devices.map((one: Doc) => one.status), ["ok", "ok"]);
   },
   { guest: "none" },
+);
+
+/** A directory that nobody has changed for longer than its times are coarse. */
+async function oldImages(runDir: string) {
+  const folder = `${runDir}/old`;
+  await Deno.mkdir(folder);
+  for (const name of ["a", "b"]) await makeImage(`${folder}/${name}.img`, name);
+  // The clock is the event: QEMU is started that much later.
+  await pause(1100);
+  return { guest: "none" } as const;
+}
+
+eachRelease(
+  "images of one size are adopted where no name changed",
+  async (vm) => {
+    const path = (name: string) => `${vm.runDir}/old/${name}.img`;
+    await plugFile(vm, "first", { file: path("a"), slot: 20 });
+    await plugFile(vm, "second", { file: path("b"), slot: 21 });
+    const json = done(await tool(vm, "adopt", vm.name, "--dry-run"));
+    assertEquals(
+      json.adopted.map(({ id, source }: Doc) => [id, source]),
+      [["first", path("a")], ["second", path("b")]],
+    );
+    await makeImage(path("c"), "changes the directory");
+    const later = done(await tool(vm, "adopt", vm.name));
+    assertEquals(later.adopted, []);
+    assertMatch(
+      remainders(later).join("\n"),
+      /disk first .*one size[^]*disk second .*one size/,
+    );
+  },
+  oldImages,
 );
 
 const ALONE = machineWith(

@@ -53,10 +53,18 @@ export function eachRelease(
   }
 }
 
-/** Makes a disk image of 8 MiB that begins with a marker. */
-export async function makeImage(path: string, marker: string): Promise<void> {
+/**
+ * Makes a disk image that begins with a marker.
+ *
+ * @param sizeMiB 8 unless told
+ */
+export async function makeImage(
+  path: string,
+  marker: string,
+  { sizeMiB = 8 } = {},
+): Promise<void> {
   await Deno.writeTextFile(path, marker);
-  await Deno.truncate(path, 8 * 1024 * 1024);
+  await Deno.truncate(path, sizeMiB * 1024 * 1024);
 }
 
 /** Runs a program of this node and returns its output. */
