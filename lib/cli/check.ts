@@ -73,6 +73,7 @@ export async function check(
   return {
     text: textOf(result),
     document: { ok: true, ...result },
+    warnings: result.warnings,
     status: result.supported ? 0 : NOT_SUPPORTED,
   };
 }

@@ -7,7 +7,6 @@
 import { type Confinement, readConfinement } from "../host/confinement.ts";
 import { tapSupport } from "../host/tap.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { readRegularFile } from "../sys/regular_file.ts";
 import { parseRuntime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import {
@@ -23,6 +22,7 @@ import { readOwnTap } from "./facts_nic.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import { refuseForeignVm } from "./refusals.ts";
+import { readUidText, uidFile, uidRemark } from "./uid_file.ts";
 
 /** Whom to check. */
 export interface CheckTarget {
@@ -82,6 +82,8 @@ export interface CheckResult {
   readonly ways: readonly WayView[];
   /** On the bus where new devices go. */
   readonly free_slots: readonly number[];
+  /** What hinders nothing, and a person should know; one line each. */
+  readonly warnings: readonly string[];
 }
 
 /** What stands for the runtime file of a VM of which only a socket is known. */
@@ -102,20 +104,7 @@ function noContent(path: string): RuntimeContent {
   return { path, text, runtime: parseRuntime(text, path), status };
 }
 
-const MAX_UID_BYTES = 64;
-
-/** SPEC 1.2: `uid/NAME` holds the number of the pool's user. */
-function readUidFile(path: string): string | null {
-  try {
-    const { bytes } = readRegularFile(path, MAX_UID_BYTES);
-    return bytes === undefined ? null : new TextDecoder().decode(bytes).trim();
-  } catch {
-    // Only told of: what counts is the process.
-    return null;
-  }
-}
-
-function describe(facts: CheckFacts, uidFile: string | null): CheckedQemu {
+function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
   const { qemu, confinement } = facts;
   const { major, minor, micro } = qemu.version;
   const known = <T>(pick: (one: Confinement) => T): T | null =>
@@ -135,7 +124,7 @@ function describe(facts: CheckFacts, uidFile: string | null): CheckedQemu {
     mount_namespace: known(({ mountNamespace }) => mountNamespace),
     seccomp: known(({ seccomp }) => seccomp),
     options: known(({ options }) => options),
-    uid_file: uidFile,
+    uid_file: uidText,
   };
 }
 
@@ -175,16 +164,20 @@ export async function check(
   try {
     const facts = await readCheckFacts(target, options);
     const requirements = judgeAll(facts);
-    const { runDir, name } = target.bare;
-    const uidFile = target.paths &&
-      readUidFile(`${runDir}/kvm-hypervisor/uid/${name}`);
+    const text = target.paths && readUidText(target.bare);
+    const remark = uidRemark({
+      path: uidFile(target.bare),
+      text,
+      uid: facts.confinement?.credentials.uid,
+    });
     return {
       instance: target.label,
       supported: requirements.every(({ ok }) => ok),
       requirements,
-      qemu: describe(facts, uidFile ?? null),
+      qemu: describe(facts, text ?? null),
       ways: waysOf(facts.qemu, facts.confinement),
       free_slots: freeSlots(facts),
+      warnings: remark === undefined ? [] : [remark],
     };
   } catch (error) {
     throw nothingChanged(error);

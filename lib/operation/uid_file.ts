@@ -17,15 +17,47 @@ export function uidFile({ runDir, name }: InstancePaths): string {
   return join(runDir, "kvm-hypervisor", "uid", name);
 }
 
-/** Its content, if it is a number; undefined if there is none. */
-export function readUidFile(paths: InstancePaths): string | undefined {
+/** Its content, whatever it is; undefined if there is none that can be read. */
+export function readUidText(paths: InstancePaths): string | undefined {
   try {
     const { bytes } = readRegularFile(uidFile(paths), MAX_BYTES);
-    const text = bytes && new TextDecoder().decode(bytes).trim();
-    return text !== undefined && /^\d+$/.test(text) ? text : undefined;
+    return bytes && new TextDecoder().decode(bytes).trim();
   } catch (error) {
     const none = error instanceof SysError || error instanceof RangeError;
     if (!none) throw error;
     return undefined;
   }
+}
+
+/** Its content, if it is a number; undefined if there is none. */
+export function readUidFile(paths: InstancePaths): string | undefined {
+  const text = readUidText(paths);
+  return text !== undefined && /^\d+$/.test(text) ? text : undefined;
+}
+
+/** What Ganeti noted, and who really runs. */
+export interface UidFacts {
+  /** For the message. */
+  readonly path: string;
+  /** {@linkcode readUidText} */
+  readonly text: string | undefined;
+  /** QEMU's; undefined if its process is unknown. */
+  readonly uid: number | undefined;
+}
+
+/**
+ * What a person is told of a note that is not true; undefined if it is, or
+ * nothing tells. Only a VM of the uid pool has one. Pure.
+ */
+export function uidRemark(
+  { path, text, uid }: UidFacts,
+): string | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) {
+    return `Uid file ${path} must hold a number: it holds ${
+      JSON.stringify(text)
+    }; Ganeti cannot free the pool's user when the instance stops`;
+  }
+  if (uid === undefined || Number(text) === uid) return undefined;
+  return `Uid file ${path} says ${text}, QEMU runs as ${uid}: what counts here is the process; Ganeti frees ${text} when the instance stops`;
 }

@@ -41,6 +41,22 @@ for (const { title, options } of [NOBODY, CHROOT, POOL]) {
       if (uid !== 0) assertMatch(words, new RegExp(`[ =]${uid}:${uid}`));
     });
 
+    await t.step("check tells of a uid file that is not true", async () => {
+      const path = vm.layout.uid;
+      const { uid = 0 } = options;
+      const said = uid === 0 ? undefined : await Deno.readTextFile(path);
+      for (const text of [said, "4711", "junk"]) {
+        if (text !== undefined) await Deno.writeTextFile(path, text);
+        const { status, json, stderr } = await tool(vm, "check", vm.name);
+        const tells = [undefined, said].includes(text) ? 0 : 1;
+        assertEquals([status, json.warnings.length], [0, tells], stderr);
+        assertEquals(stderr === "", tells === 0, stderr);
+        if (tells > 0) assertMatch(stderr, new RegExp(`warning: .*${text}`));
+      }
+      if (said === undefined) await Deno.remove(path);
+      else await Deno.writeTextFile(path, said);
+    });
+
     await t.step("a file of root's, mode 0600", async () => {
       await useAndRemove(vm, { image, via: "fdset", plugged });
     });
