@@ -59,6 +59,14 @@ export interface KeptTap {
 /** What must be given back when a device is gone. */
 export type AccessRecord = GivenOwner | ChrootNode | KeptTap;
 
+/** What was found to be another's by now, and was left alone. */
+export interface LeftAlone {
+  /** What it is, and why. */
+  readonly what: string;
+  /** What a person can do. */
+  readonly hint: string;
+}
+
 /** Tells an inode from every other, and a node from another device's. */
 export function inodeKey({ device, inode, rdev }: FileStatus): string {
   return `${device} ${inode} ${rdev}`;

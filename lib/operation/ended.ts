@@ -14,6 +14,7 @@ import type { InstancePaths } from "../state/instance.ts";
 import type { Plan } from "./plan.ts";
 import { recover } from "./recover.ts";
 import type { RecoverOptions } from "./recover_world.ts";
+import type { World } from "./world.ts";
 
 /** An operation that failed and left something over. */
 export interface Cut {
@@ -33,12 +34,16 @@ export interface Cut {
  */
 export async function settleIfEnded(
   { plan, error, qemu }: Cut,
-  paths: InstancePaths,
-  options: RecoverOptions,
+  { paths, world, options }: {
+    readonly paths: InstancePaths;
+    readonly world: World;
+    readonly options: RecoverOptions;
+  },
 ): Promise<"finished" | HotplugError> {
   if (lookForProcess(qemu) === "same") return error;
   try {
     const recovery = await recover(paths, options);
+    world.leftAlone.push(...recovery?.leftAlone ?? []);
     if (recovery?.course === "finish") return "finished";
   } catch {
     return error;

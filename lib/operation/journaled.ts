@@ -54,7 +54,7 @@ export async function applyJournaled(
     else if (qemu !== undefined) {
       const { settleIfEnded } = await import("./ended.ts");
       const cut = { plan, error, qemu };
-      const settled = await settleIfEnded(cut, paths, options);
+      const settled = await settleIfEnded(cut, { paths, world, options });
       if (settled === "finished") return;
       throw settled;
     }

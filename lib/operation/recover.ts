@@ -6,6 +6,7 @@
  */
 
 import { HotplugError, messageOf } from "../errors.ts";
+import type { LeftAlone } from "../host/access_record.ts";
 import { findQemu, tapsOf } from "../host/process.ts";
 import { RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -34,6 +35,8 @@ export interface Recovery {
   readonly plan?: Plan | undefined;
   /** Undefined if it never began. */
   readonly course?: Course | undefined;
+  /** What is another's by now. @default nothing */
+  readonly leftAlone?: readonly LeftAlone[];
   /** What was asked for: {@linkcode fingerprintOf}. */
   readonly request?: string | undefined;
 }
@@ -201,7 +204,8 @@ async function recoverLeft(
   try {
     const done = await carryOn(journal, paths, world);
     const { plan, request } = journal;
-    return { what: titleOf(journal), plan, request, ...done };
+    const { leftAlone } = world;
+    return { what: titleOf(journal), plan, request, leftAlone, ...done };
   } catch (error) {
     throw stuck(journal, paths, { why: messageOf(error), cause: error });
   }

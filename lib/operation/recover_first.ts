@@ -72,9 +72,10 @@ export async function afterRecovery(
     return withWarnings(await carryOut(request), found);
   }
   const recovery = await recoverFirst(paths, options);
-  const told = recovery === undefined
-    ? []
-    : [`${recovery.what}, had been interrupted: ${recovery.did}`];
+  const told = recovery === undefined ? [] : [
+    `${recovery.what}, had been interrupted: ${recovery.did}`,
+    ...(recovery.leftAlone ?? []).map(({ what, hint }) => `${what}; ${hint}`),
+  ];
   // A removal says by its place which device it means: the others stay where
   // they are until it is done.
   const isRemoval = request.kind.endsWith("-remove");

@@ -117,14 +117,18 @@ function remainingOf({ what, hint = "" }: Finding): Remaining {
 async function mendAll(world: World, look: Look) {
   const repaired = new Map<string, string>();
   const failed = new Map<string, string>();
+  const { leftAlone } = world;
   for (let round = 0;; round++) {
     const { findings, circumstances, pending } = await look(world);
     const next = findings.find(({ what, plan }) =>
       plan !== undefined && !failed.has(what) && !repaired.has(what)
     );
     if (next?.plan === undefined || round === MAX_ROUNDS) {
-      const remaining = findings.filter(({ plan }) => plan === undefined);
-      return { repaired, failed, remaining, pending };
+      const rest = findings.filter(({ plan }) => plan === undefined);
+      return {
+        ...{ repaired, failed, pending },
+        remaining: [...leftAlone, ...rest],
+      };
     }
     try {
       await applyJournaled(next.plan, circumstances);
@@ -203,6 +207,7 @@ async function repairLocked(
   }
   const journal = await repairJournal(paths, options);
   using world = await openWorld(paths, options);
+  world.leftAlone.push(...journal.leftAlone ?? []);
   const look = world.hasQemu
     ? lookAtAll(paths, options)
     : lookWithout(paths, options);

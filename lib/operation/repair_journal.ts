@@ -22,6 +22,8 @@ export interface JournalOutcome {
   readonly repaired: Repaired[];
   /** What a person has to do about it. */
   readonly remaining: Remaining[];
+  /** What it was about that is another's by now. @default nothing */
+  readonly leftAlone?: readonly Remaining[];
 }
 
 function read(paths: InstancePaths): JournalReading {
@@ -59,19 +61,21 @@ export function putAway(paths: InstancePaths): void {
 async function follow(
   paths: InstancePaths,
   options: RepairOptions,
-): Promise<Repaired[]> {
+): Promise<JournalOutcome> {
   try {
     const recovery = await recover(paths, options);
-    if (recovery === undefined) return [];
-    const { what, did } = recovery;
-    return [{ what: `${what}, was interrupted`, did }];
+    if (recovery === undefined) return { repaired: [], remaining: [] };
+    const { what, did, leftAlone = [] } = recovery;
+    const repaired = [{ what: `${what}, was interrupted`, did }];
+    return { repaired, remaining: [], leftAlone };
   } catch (error) {
     if (!(error instanceof HotplugError && error.code === "interrupted")) {
       throw error;
     }
     // It would stand in the way of the commands that mend what is left.
     putAway(paths);
-    return [{ what: error.message, did: "put its journal away" }];
+    const did = "put its journal away";
+    return { repaired: [{ what: error.message, did }], remaining: [] };
   }
 }
 
@@ -107,7 +111,7 @@ export async function repairJournal(
       };
     case "empty":
     case "left":
-      return { repaired: await follow(paths, options), remaining };
+      return await follow(paths, options);
     default:
       return reading satisfies never;
   }

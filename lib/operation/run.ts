@@ -143,6 +143,11 @@ function filled(content: RuntimeContent, request: Request): RuntimeContent {
   return { ...content, runtime: { ...runtime, hvparams } };
 }
 
+/** What its steps left alone, a line each. */
+export function leftAloneText({ leftAlone }: World): string[] {
+  return leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
+}
+
 function outcomeOf(plan: Plan, world: World): Outcome {
   const tap = world.values.get("tap");
   const { instance, action, device, adoption, warnings } = plan;
@@ -152,7 +157,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
     changed: true,
     device: tap === undefined || device === null ? device : { ...device, tap },
     ...(adoption && { adoption }),
-    warnings,
+    warnings: [...warnings, ...leftAloneText(world)],
     entry: entryOf(plan),
   };
 }

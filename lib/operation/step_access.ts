@@ -103,8 +103,8 @@ const giveOwner: Verbs<GiveOwnerStep> = {
 };
 
 const returnOwner: Verbs<ReturnOwnerStep> = {
-  async do({ given }) {
-    (await owners()).returnOwner(given);
+  async do({ given }, world) {
+    world.leave((await owners()).returnOwner(given));
   },
   async undo({ given }) {
     const { giveOwner, ownerNow } = await owners();
@@ -112,6 +112,8 @@ const returnOwner: Verbs<ReturnOwnerStep> = {
   },
   async confirm({ given }) {
     const owner = (await owners()).ownerNow(given);
+    // Not where it was: to do it says so, and does nothing.
+    if (owner === undefined) return "unknown";
     return owner === given.to ? "not-done" : "done";
   },
   describe: ({ given: { path, from, to } }) => ({

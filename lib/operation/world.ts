@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LeftAlone } from "../host/access_record.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
@@ -39,6 +40,8 @@ export class World implements Disposable {
   readonly options: WorldOptions;
   /** Values that steps found out: `tap`, the texts staged changes base on. */
   readonly values = new Map<string, string>();
+  /** What steps found to be another's by now, and left alone. */
+  readonly leftAlone: LeftAlone[] = [];
   readonly #fds = new Map<string, Fd>();
   #session: QmpSession | undefined;
 
@@ -89,6 +92,11 @@ export class World implements Disposable {
     const fd = this.#fds.get(name);
     if (fd === undefined) throw new TypeError(`no step opened fd ${name}`);
     return fd;
+  }
+
+  /** Remembers what a person is to be told of, if there is anything. */
+  leave(one: LeftAlone | undefined): void {
+    if (one !== undefined) this.leftAlone.push(one);
   }
 
   /** Closes our copy, if there is one; QEMU's own stays open. */

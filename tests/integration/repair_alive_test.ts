@@ -1,5 +1,5 @@
 /** A monitor that is gone does not tell that its QEMU is. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { inodeKey } from "../../lib/host/access_record.ts";
 import { processIdentity } from "../../lib/host/process_identity.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
@@ -46,4 +46,47 @@ Deno.test("repair without a monitor takes nothing from a QEMU that runs", async 
   await qemu.stdin.close();
   await qemu.status;
   assertEquals(await ownerAfter(0), 0);
+});
+
+Deno.test("repair says what it could not give back, and touches nothing else", async () => {
+  await using vm = new Instance();
+  const path = Deno.realPathSync(vm.image());
+  const status = statPath(path);
+  const inode = inodeKey(status);
+  const note = () =>
+    changeOwnRecord(instancePaths(vm.runDir, NAME), null, {
+      uuid: DISK.uuid,
+      after: {
+        ...{ kind: "disk", via: "chown" },
+        access: { way: "chown", path, inode, from: 0, to: UID },
+      },
+    });
+  await vm.peer[Symbol.asyncDispose]();
+  const remaining = async (): Promise<{ what: string; hint: string }[]> => {
+    note();
+    const { out, json } = await vm.cli("repair", NAME);
+    const { remaining } = json;
+    if (!Array.isArray(remaining)) throw new Error(out);
+    assertEquals((await vm.cli("repair", NAME)).json.remaining, []);
+    return remaining;
+  };
+
+  Deno.chownSync(path, UID, null);
+  assertEquals([await remaining(), statPath(path).uid], [[], 0]);
+  Deno.chownSync(path, 4711, null);
+  const nothing = { what: "", hint: "" };
+  const [owned = nothing] = await remaining();
+  assertStringIncludes(owned.what, "belongs to uid 4711");
+  assertStringIncludes(owned.hint, `chown 0 ${path}`);
+  assertEquals(statPath(path).uid, 4711);
+  Deno.renameSync(path, `${path}.moved`);
+  Deno.writeTextFileSync(path, "another");
+  Deno.chownSync(path, UID, null);
+  const [moved = nothing] = await remaining();
+  assertStringIncludes(moved.what, `${path} is not the disk`);
+  assertStringIncludes(moved.what, `inode ${status.inode} `);
+  assertEquals(
+    [statPath(path).uid, statPath(`${path}.moved`).uid],
+    [UID, 4711],
+  );
 });

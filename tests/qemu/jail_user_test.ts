@@ -171,6 +171,24 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
     const remove = await tool(vm, "disk", "remove", vm.name, UUID);
     assertEquals(remove.status, 0, remove.stdout);
     assertEquals(hostTraces(vm, other), now);
+    const { ino } = await Deno.stat(`${folder}/moved.img`);
+    assertEquals(remove.json.warnings.length, 1);
+    assertMatch(
+      remove.json.warnings[0],
+      new RegExp(`d1\\.img.*inode ${ino} `),
+    );
+    assertMatch(remove.json.warnings[0], /chown 0 /);
+  });
+
+  await t.step("chown: what has another owner by now keeps it", async () => {
+    const path = await rootImage(`${folder}/third.img`);
+    const add = ["disk", "add", vm.name, path, "--uuid", UUID, ...CHOWN];
+    assertEquals((await tool(vm, ...add)).status, 0);
+    await Deno.chown(path, 4711, 0);
+    const remove = await tool(vm, "disk", "remove", vm.name, UUID);
+    assertEquals(remove.status, 0, remove.stdout);
+    assertEquals(ownerOf(path), "4711:0 600");
+    assertMatch(remove.stderr, /third\.img belongs to uid 4711.*chown 0 /);
   });
 }, NOBODY.options);
 
