@@ -22,13 +22,16 @@ import {
 import { openWithoutLinks } from "../sys/file_lookup.ts";
 import { O } from "../sys/layout.ts";
 import { bindMount, unmount } from "../sys/mount.ts";
-import { type ChrootNode, inodeKey } from "./access_record.ts";
+import { type ChrootNode, inodeKey, type LeftAlone } from "./access_record.ts";
 
 /** Where device nodes can always be made: a bind mount's origin. */
 const DEV = "/dev";
 
 /** What makes a root directory of mode 0700 passable: search, no reading. */
 const PASSABLE = 0o011;
+
+/** Of a node that is QEMU's alone. */
+const NODE_MODE = 0o600;
 
 function statIn(dir: Fd, name: string): FileStatus | undefined {
   try {
@@ -97,7 +100,7 @@ function makeNode(
     }
     fchown(fd, uid, 0);
     // fchmod(2) takes no O_PATH; the magic link leads to the same inode.
-    Deno.chmodSync(`/proc/self/fd/${fd.number}`, 0o600);
+    Deno.chmodSync(`/proc/self/fd/${fd.number}`, NODE_MODE);
   } catch (error) {
     unlink(name, { dir });
     throw error;
@@ -141,8 +144,19 @@ export function makeChrootNode(node: ChrootNode): void {
   if (node.rootMode !== null) fchmod(root, node.rootMode | PASSABLE);
 }
 
-function isOurNode(status: FileStatus | undefined, { rdev }: ChrootNode) {
-  return status?.kind === "block" && status.rdev === rdev;
+/**
+ * Whether it is the node that was made, and not another's of the same name: its
+ * inode is not known before it is there, so its record cannot tell it.
+ */
+function isOurNode(
+  status: FileStatus | undefined,
+  { rdev, uid }: ChrootNode,
+): boolean {
+  if (status?.kind !== "block" || status.rdev !== rdev) return false;
+  const whole = status.uid === uid && status.mode === NODE_MODE;
+  // As a kill before or after fchown(2) leaves it.
+  const half = status.mode === 0 && [0, uid].includes(status.uid);
+  return whole || half;
 }
 
 function isPlaceholder(status: FileStatus | undefined): boolean {
@@ -157,10 +171,25 @@ function removeMount(root: Fd, node: ChrootNode): void {
   if (isOurNode(statIn(dev, origin), node)) unlink(origin, { dir: dev });
 }
 
-/** Removes the node; what is not it is left alone. May be repeated. */
-export function removeChrootNode(node: ChrootNode): void {
+/** What has the node's name, if it still is there after its removal. */
+function strangerIn(root: Fd, node: ChrootNode): LeftAlone | undefined {
+  if (statIn(root, node.name) === undefined) return undefined;
+  const path = `${node.root}/${node.name}`;
+  return {
+    what:
+      `${path} is not the node that was made there (of device ${node.rdev}, uid ${node.uid}, mode 0600): it was left alone`,
+    hint: `look who made it; rm ${path} if nobody needs it`,
+  };
+}
+
+/**
+ * Removes the node; what is not it is left alone. May be repeated.
+ *
+ * @returns what was left alone, undefined if nothing has its name any more
+ */
+export function removeChrootNode(node: ChrootNode): LeftAlone | undefined {
   using root = openRootWhereverItIs(node);
-  if (root === undefined) return;
+  if (root === undefined) return undefined;
   if (node.kind === "bind") removeMount(root, node);
   else if (isOurNode(statIn(root, node.name), node)) {
     unlink(node.name, { dir: root });
@@ -168,6 +197,7 @@ export function removeChrootNode(node: ChrootNode): void {
   const passable = node.rootMode !== null &&
     statFd(root).mode === (node.rootMode | PASSABLE);
   if (passable) fchmod(root, node.rootMode ?? 0);
+  return strangerIn(root, node);
 }
 
 /** Whether anything of it is left: the directory's permissions, too. */

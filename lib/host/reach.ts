@@ -7,9 +7,9 @@
  */
 
 import { actingAs } from "../sys/credentials.ts";
-import { Errno, SysError } from "../sys/errno.ts";
+import { DeadlineError, Errno, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { openFile, statFd } from "../sys/file.ts";
+import { openFile, openFileWithin, procPath, statFd } from "../sys/file.ts";
 import {
   type AccessMode,
   checkAccess,
@@ -104,8 +104,57 @@ export function seesAsQemu(
   });
 }
 
+/** An open that takes longer would hang QEMU, too. In milliseconds. */
+const OPEN_TIMEOUT_MS = 5_000;
+
+/** A failure says nothing here: only QEMU's own open does; but EIO was slow. */
+async function tryToOpen(
+  path: string,
+  flags: number,
+): Promise<Fd | undefined> {
+  try {
+    return await openFileWithin(path, flags, { timeoutMs: OPEN_TIMEOUT_MS });
+  } catch (error) {
+    if (error instanceof SysError && error.errno !== Errno.EIO) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/**
+ * Walks to a file and opens it as root in a thread, with a deadline: to be
+ * asked at once before {@linkcode openAsQemu}.
+ *
+ * @returns why it cannot be asked any further, undefined if it can
+ */
+export async function opensInTime(
+  { pid }: Pick<Confinement, "pid">,
+  { path, access }: Omit<Wanted, "identity">,
+): Promise<string | undefined> {
+  const mode = access === "rw" ? O.RDWR : O.RDONLY;
+  try {
+    // An absolute link leads out of QEMU's root directory here: then the walk
+    // below is the first, and its file is opened in time all the same.
+    (await tryToOpen(`/proc/${pid}/root${path}`, O.PATH))?.close();
+    using root = openRootOf(pid);
+    using file = openInRoot(root, path, O.PATH);
+    const again = procPath(file);
+    (await tryToOpen(again, mode | O.NONBLOCK))?.close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof DeadlineError) return error.message;
+    if (!(error instanceof SysError)) throw error;
+    return error.errno === Errno.EIO ? error.message : undefined;
+  }
+}
+
 /**
  * Opens a file exactly as QEMU will, and closes it again.
+ *
+ * It opens on the main thread and without a deadline, because credentials are
+ * a thread's own and a threaded FFI call runs on any (../sys/credentials.ts).
+ * {@linkcode opensInTime} has opened the same file a moment before.
  *
  * @returns what stands in the way, undefined if nothing
  */

@@ -25,10 +25,12 @@ async function probe(
   const { confinementText, readConfinement } = await import(
     "../host/confinement.ts"
   );
-  const { openAsQemu } = await import("../host/reach.ts");
+  const { openAsQemu, opensInTime } = await import("../host/reach.ts");
   const confinement = readConfinement({ pid, argv: [] });
   if (confinement === undefined) return `QEMU (pid ${pid}) has ended`;
-  const fault = openAsQemu(confinement, { path, identity, access });
+  const wanted = { path, identity, access };
+  const fault = await opensInTime(confinement, wanted) ??
+    openAsQemu(confinement, wanted);
   return fault && `QEMU (${confinementText(confinement)}) cannot: ${fault}`;
 }
 
@@ -162,8 +164,8 @@ const makeNode: Verbs<MakeNodeStep> = {
 };
 
 const removeNode: Verbs<RemoveNodeStep> = {
-  async do({ node }) {
-    (await nodes()).removeChrootNode(node);
+  async do({ node }, world) {
+    world.leave((await nodes()).removeChrootNode(node));
   },
   async undo({ node }) {
     const { hasChrootNode, makeChrootNode } = await nodes();

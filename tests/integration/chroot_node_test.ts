@@ -1,7 +1,10 @@
 /** The node in QEMU's root directory, removed half-way and moved away. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { type ChrootNode, inodeKey } from "../../lib/host/access_record.ts";
-import { makeChrootNode } from "../../lib/host/chroot_node.ts";
+import {
+  makeChrootNode,
+  removeChrootNode,
+} from "../../lib/host/chroot_node.ts";
 import type { RemoveNodeStep } from "../../lib/operation/access_steps.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import { World, type WorldOptions } from "../../lib/operation/world.ts";
@@ -78,5 +81,51 @@ Deno.test("remove-node finds the directory where Ganeti has moved it", async () 
     await verbsOf(step).do(step, world);
     assertEquals([...Deno.readDirSync(moved)], []);
     assertEquals([modeOf(moved), await confirm(step)], ["700", "done"]);
+  });
+});
+
+Deno.test("remove-node leaves another node of that name, and says so", async () => {
+  await withNode(async (node) => {
+    const path = `${node.root}/${node.name}`;
+    const step = { kind: "remove-node", node } as const;
+    const removed = async () => {
+      using world = new World(undefined, NO_QEMU);
+      await verbsOf(step).do(step, world);
+      return world.leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
+    };
+    const others = [
+      () => Deno.chownSync(path, 0, 0),
+      () => Deno.chmodSync(path, 0o660),
+      () => {
+        Deno.removeSync(path);
+        Deno.writeTextFileSync(path, "a file");
+      },
+    ];
+    for (const change of others) {
+      change();
+      const { inode } = statPath(path);
+      const [said = ""] = await removed();
+      assertMatch(said, /disk-d0000001 is not the node .* rm /);
+      assertEquals([statPath(path).inode, await confirm(step)], [
+        inode,
+        "done",
+      ]);
+      await Deno.remove(path);
+      assertEquals(await removed(), []);
+      makeChrootNode({ ...node, rootMode: null });
+    }
+  });
+});
+
+Deno.test("remove-node removes a node that a kill left half-made", async () => {
+  await withNode(async (node) => {
+    const path = `${node.root}/${node.name}`;
+    for (const uid of [0, node.uid]) {
+      await Deno.chmod(path, 0);
+      await Deno.chown(path, uid, 0);
+      assertEquals(removeChrootNode(node), undefined);
+      assertEquals([...Deno.readDirSync(node.root)], []);
+      makeChrootNode(node);
+    }
   });
 });
