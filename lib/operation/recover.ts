@@ -203,8 +203,7 @@ async function recoverLeft(
   using world = await openWorldOf(journal, paths, options);
   try {
     const done = await carryOn(journal, paths, world);
-    const { plan, request } = journal;
-    const { leftAlone } = world;
+    const { plan, request } = journal, { leftAlone } = world;
     return { what: titleOf(journal), plan, request, leftAlone, ...done };
   } catch (error) {
     throw stuck(journal, paths, { why: messageOf(error), cause: error });
