@@ -16,6 +16,11 @@ import { isLeftover, isStagedName } from "./leftover.ts";
 import { ACCESS_CHECKS } from "./journal_check_access.ts";
 import { DISK_CHECKS } from "./journal_check_disk.ts";
 import { SCSI_CHECKS } from "./journal_check_scsi.ts";
+import {
+  deviceArguments,
+  nodeArguments,
+  tapArguments,
+} from "./journal_check_qmp.ts";
 import type { Step } from "./step.ts";
 import {
   absolute,
@@ -43,14 +48,13 @@ const uuid: Check = (value) => typeof value === "string" && isUuid(value);
 const ARGUMENTS: Readonly<Record<string, (args: Json) => boolean>> = {
   "add-fd": object({ "fdset-id": whole(0, 2 ** 31), "opaque": text(LINE) }),
   "remove-fd": object({ "fdset-id": whole(0, 2 ** 31) }),
-  // What follows the id is never sent a second time.
-  "blockdev-add": (args) => id(args["node-name"]),
+  "blockdev-add": (args) => nodeArguments(args, id),
   "blockdev-del": object({ "node-name": id }),
   "getfd": object({ fdname: id }),
   "closefd": object({ fdname: id }),
-  "netdev_add": (args) => id(args.id),
+  "netdev_add": (args) => tapArguments(args, id),
   "netdev_del": object({ id }),
-  "device_add": (args) => id(args.id),
+  "device_add": (args) => deviceArguments(args, id),
   "device_del": object({ id }),
 };
 

@@ -2,7 +2,8 @@
  * Whether an interrupted operation is finished or taken back. Pure; the rule:
  *
  * - what had reached its record, or had nothing to ask of the guest, is
- *   finished;
+ *   finished, but for an addition whose device is gone: it is taken back, never
+ *   plugged once more;
  * - an addition is taken back, unless the guest has the device already and
  *   nobody had begun to take it back;
  * - a removal is finished once the guest was asked to release the device; if
@@ -45,7 +46,9 @@ export function courseOf(
   { qemu, committed, turned }: Reality,
 ): Course {
   const turn = turningPoint(plan.steps);
-  if (committed === "done" && !undoing) return "finish";
+  const plugs = plan.steps[turn]?.kind === "qmp";
+  const isLost = plugs && qemu === "same" && turned === "not-done";
+  if (committed === "done" && !undoing && !isLost) return "finish";
   if (begun < turn) return "take-back";
   if (plan.steps[turn]?.kind === "unplug") {
     // The line of the next step tells that the guest had released it.

@@ -85,6 +85,12 @@ const HOSTILE: readonly (readonly [RegExp, string])[] = [
     '"path":"/run/g/kvm-hypervisor/conf/vm1.runtime"',
   ],
   [/"path":"[^"]*abcdefgh.new"/, '"path":"/etc/vm1.runtimeabcdefgh.new"'],
+  [/"filename":"[^"]*"/, '"filename":"x"'],
+  [/"write-cache":/, '"romfile":"/x","write-cache":'],
+  [/"type":"tap"/, '"type":"tap","script":"/x"'],
+  [/"type":"tap"/, '"type":"bridge"'],
+  [/"node-name":"[^"]*","discard":"/, '$&x","command":"'],
+  [/"netdev":"[^"]*"/, '"netdev":{"x":1}'],
   [/"names":\["[^"]*"/, '"names":["monitor"'],
   [/"list":"\w+","uuid":"[^"]*"/, '"list":"nics","uuid":"../x"'],
 ];

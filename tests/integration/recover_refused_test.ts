@@ -1,8 +1,8 @@
 /** Journals that are not for the VM, or not for the name, that was given. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { diskAdd, nicAdd } from "./kill_requests.ts";
-import { killAt } from "./killed.ts";
-import { cli, Instance, NAME } from "./support.ts";
+import { killAt, planNow } from "./killed.ts";
+import { cli, Instance, NAME, NEW_DISK } from "./support.ts";
 
 interface Refusal {
   readonly code: string;
@@ -28,6 +28,21 @@ for (const request of [diskAdd, nicAdd]) {
     assertEquals([mended.status, mended.json.changed], [0, true], mended.out);
   });
 }
+
+Deno.test("recover() takes back a recorded addition whose device is gone", async () => {
+  await using vm = new Instance();
+  const { text } = vm;
+  const { steps } = await planNow(vm, diskAdd(vm));
+  const commit = steps.findIndex(({ kind }) => kind === "commit-state");
+  await killAt(vm, diskAdd(vm), { step: commit, when: "after" });
+  assertNotEquals(vm.text, text);
+  vm.peer.model.devices.delete(NEW_DISK);
+  const ran = await vm.cli("repair", NAME);
+  assertEquals(ran.status, 0, ran.out);
+  assertEquals((ran.json.repaired as { did: string }[])[0]?.did, "taken back");
+  assertEquals(vm.text, text);
+  assertEquals(vm.peer.model.contents().join().includes(NEW_DISK), false);
+});
 
 Deno.test("a journal of one file by another name of the instance is kept", async () => {
   await using vm = new Instance();

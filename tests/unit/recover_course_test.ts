@@ -70,8 +70,11 @@ Deno.test("courseOf() finishes what reached its record", () => {
   const committed = { committed: "done" } as const;
   const last = ADD.steps.length - 1;
   for (const qemu of ["same", "gone"] as const) {
-    assertEquals(course(ADD, last, { ...committed, qemu }), "finish");
+    const there = { ...committed, qemu, turned: "done" } as const;
+    assertEquals(course(ADD, last, there), "finish");
   }
+  // The device is gone: it is never plugged once more.
+  assertEquals(course(ADD, last, committed), "take-back");
   const undoing = { ...committed, undoing: true };
   assertEquals(course(ADD, last, undoing), "take-back");
 });
