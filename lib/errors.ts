@@ -114,6 +114,11 @@ export function usage(message: string, hint?: string): HotplugError {
   return new HotplugError("usage", message, { hint });
 }
 
+/** This node failed at something: status 5. */
+export function hostError(message: string, cause?: unknown): HotplugError {
+  return new HotplugError("host-error", message, { cause });
+}
+
 /** It would be there twice: status 3. */
 export function duplicate(message: string, hint?: string): HotplugError {
   return new HotplugError("duplicate", message, { hint });

@@ -6,6 +6,7 @@
  */
 
 import { DISK_CHANGE_COMMANDS, LIMIT_OPTIONS } from "./commands_disk.ts";
+import { NIC_ADD, NIC_MODIFY } from "./commands_nic.ts";
 import { STATE_COMMANDS } from "./commands_state.ts";
 import { TOOL_COMMANDS } from "./commands_tools.ts";
 import { DRY_RUN, type OptionSpec, PLUG_OPTIONS } from "./options.ts";
@@ -100,66 +101,6 @@ const DISK_ADD: CommandSpec = {
   ],
 };
 
-const NIC_ADD: CommandSpec = {
-  name: "nic add",
-  operands: ["INSTANCE"],
-  summary: "plug a network card into a running VM",
-  options: [
-    ...PLUG_OPTIONS,
-    {
-      name: "mac",
-      value: "M",
-      help: "MAC address",
-      default: "a random one that begins with aa:00:00",
-    },
-    {
-      name: "mode",
-      value: "M",
-      help: "bridged or none (tap only)",
-      choices: ["bridged", "none"],
-      default: "bridged; none without --link",
-    },
-    { name: "link", value: "L", help: "the bridge" },
-    { name: "vlan", value: "V", help: "VLAN, for the network script" },
-    { name: "ip", value: "A", help: "IP address, for the network script" },
-    { name: "network", value: "N", help: "Ganeti network (not yet supported)" },
-    {
-      name: "driver",
-      value: "D",
-      help: "virtio-net-pci (Ganeti: paravirtual)",
-      default: "hvparam nic_type",
-    },
-    {
-      name: "queues",
-      value: "N",
-      help: "queue pairs, 1 to 32",
-      default: "the hvparams",
-    },
-    {
-      name: "vhost",
-      help: "use the kernel's accelerator; --no-vhost: do not",
-      default: "hvparam vhost_net",
-    },
-    { name: "no-vnet-hdr", help: "no virtio-net headers on the tap" },
-    {
-      name: "tap",
-      value: "NAME",
-      help: "name of the tap, which must not exist",
-      default: "the kernel's choice",
-    },
-    {
-      name: "script",
-      value: "PATH",
-      help: "network script, called as Ganeti calls its own",
-      default: "Ganeti's if installed, else iproute2",
-    },
-  ],
-  examples: [
-    "kvm-hotplug nic add vm1.example.com --link br0",
-    "kvm-hotplug nic add vm1.example.com --mode none --tap vm1-probe --json",
-  ],
-};
-
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
   DISK_ADD,
@@ -195,6 +136,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11",
     ],
   },
+  NIC_MODIFY,
   {
     name: "adopt",
     operands: ["INSTANCE"],

@@ -6,6 +6,7 @@
 
 import { NIC_MODES, SCRIPT_MODES } from "../device/nic.ts";
 import type { NicAdd } from "../operation/request.ts";
+import type { NicModify } from "../operation/request_nic.ts";
 import { formatJson, type JsonObject } from "../state/json.ts";
 import { normalized } from "../state/json_normal.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
@@ -79,6 +80,35 @@ function linkOf(params: JsonObject): string | undefined {
   // Only a bridge is looked up here; what others mean, the script knows.
   if (mode !== "bridged") return word(link, "LINK", check.shortText);
   return check.interfaceName({ option: "LINK", text: link ?? "" });
+}
+
+/**
+ * The request behind `hotmod` of a NIC: all that Ganeti knows of it is said.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function ganetiNicModify(
+  instance: GanetiInstance,
+  device: JsonObject,
+  seq: number | undefined,
+): NicModify {
+  const added = ganetiNicAdd(instance, device, seq);
+  const { name, mac, mode, link, vlan, ip, network, ganeti } = added;
+  return {
+    kind: "nic-modify",
+    instance: added.instance,
+    device: added.uuid.value,
+    changes: {
+      name,
+      mac: mac.value,
+      mode,
+      link: link ?? null,
+      vlan: vlan || null,
+      ip: ip ?? null,
+      network: network ?? null,
+    },
+    ganeti,
+  };
 }
 
 /**

@@ -15,6 +15,7 @@ const REQUESTS = [
   "disk set",
   "nic add",
   "nic remove",
+  "nic modify",
   "state upgrade",
   "adopt",
 ];

@@ -68,6 +68,11 @@ export function outcomeText(outcome: Outcome): string[] {
   }
   const what = `${titleOf(device)} (${device.id})`;
   const where = whereOf(device);
+  if (action === "modify") {
+    return changed
+      ? [`Modified ${what} of ${instance}${where}: ${detailsOf(device)}`]
+      : [`${what} of ${instance} is so already: ${detailsOf(device)}`];
+  }
   if (!changed) return [`${instance} already has ${what}${where}`];
   const details = detailsOf(device);
   switch (action) {

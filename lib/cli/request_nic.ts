@@ -1,12 +1,13 @@
 /**
- * The words of `nic add`.
+ * The words of `nic add` and `nic modify`.
  *
  * @module
  */
 
 import { NIC_MODES } from "../device/nic.ts";
-import { HotplugError, unsupported, usage } from "../errors.ts";
+import { unsupported, usage } from "../errors.ts";
 import type { NicAdd } from "../operation/request.ts";
+import type { NicModify } from "../operation/request_nic.ts";
 import type { Invocation } from "./args.ts";
 import { flag, option, path, plug } from "./request_words.ts";
 import * as check from "./values.ts";
@@ -18,24 +19,18 @@ function randomMac(): string {
   return `aa:00:00:${hex.join(":")}`;
 }
 
-/** Modes Ganeti has and this release does not set up. */
-const LATER_MODES = ["routed", "openvswitch"];
+function givenMode(invocation: Invocation): NicAdd["mode"] | undefined {
+  return option(invocation, "mode", (word) => check.oneOf(word, NIC_MODES));
+}
 
 function nicMode(invocation: Invocation, link: string | undefined) {
-  const said = invocation.values.get("mode");
-  if (said !== undefined && LATER_MODES.includes(said)) {
-    throw new HotplugError(
-      "unsupported",
-      `NIC mode ${said} is not supported: ${NIC_MODES.join(" and ")} are`,
-    );
-  }
-  const mode = option(
-    invocation,
-    "mode",
-    (word) => check.oneOf(word, NIC_MODES),
-  ) ?? (link === undefined ? "none" : "bridged");
+  const mode = givenMode(invocation) ??
+    (link === undefined ? "none" : "bridged");
   if (mode === "bridged" && link === undefined) {
     throw usage("Mode bridged needs --link", "name the bridge: --link br0");
+  }
+  if (mode === "openvswitch" && link === undefined) {
+    throw usage("Mode openvswitch needs --link", "name the switch");
   }
   return mode;
 }
@@ -69,14 +64,69 @@ export function nicAdd(invocation: Invocation, instance: string): NicAdd {
     vlan: option(invocation, "vlan", check.vlan),
     ip: option(invocation, "ip", check.ipAddress),
     network: network(invocation),
+    ...settings(invocation),
+  };
+}
+
+/** What a NIC is made with. */
+function settings(invocation: Invocation) {
+  return {
     queues: option(
       invocation,
       "queues",
       (word) => check.wholeNumber(word, { min: 1, max: 32 }),
     ),
     vhost: flag(invocation, "vhost"),
-    vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" : undefined,
+    vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
     tap: option(invocation, "tap", check.interfaceName),
     script: option(invocation, "script", path),
+    linkState: option(
+      invocation,
+      "link-state",
+      (word) => check.oneOf(word, ["up", "down"] as const),
+    ),
   };
+}
+
+/** A value, or the word that takes it away. */
+function orNone<T>(
+  invocation: Invocation,
+  name: string,
+  convert: (word: check.Word) => T,
+): T | null | undefined {
+  return option(
+    invocation,
+    name,
+    (word) => word.text === "none" ? null : convert(word),
+  );
+}
+
+/**
+ * Reads `nic modify`; what was left out stays as it is.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
+export function nicModify(
+  invocation: Invocation,
+  instance: string,
+  device: string,
+): NicModify {
+  const changes = {
+    name: option(invocation, "name", check.shortText),
+    mac: option(invocation, "mac", check.mac),
+    mode: givenMode(invocation),
+    link: option(invocation, "link", check.interfaceName),
+    vlan: orNone(invocation, "vlan", check.vlan),
+    ip: orNone(invocation, "ip", check.ipAddress),
+    network: network(invocation),
+    driver: option(invocation, "driver", check.qemuId),
+    ...settings(invocation),
+  };
+  if (Object.values(changes).every((one) => one === undefined)) {
+    throw usage(
+      "Nothing to modify: no option says what is to be different",
+      "help nic modify shows the options",
+    );
+  }
+  return { kind: "nic-modify", instance, device, changes };
 }

@@ -10,7 +10,7 @@ import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
 import type { Invocation } from "./args.ts";
 import { diskAdd } from "./request_disk.ts";
 import { deviceWord, diskResize, diskSet } from "./request_disk_change.ts";
-import { nicAdd } from "./request_nic.ts";
+import { nicAdd, nicModify } from "./request_nic.ts";
 import { absolute, option, path } from "./request_words.ts";
 import * as check from "./values.ts";
 
@@ -47,6 +47,8 @@ export function requestOf(invocation: Invocation): Request {
       return diskSet(invocation, instance);
     case "nic add":
       return nicAdd(invocation, instance);
+    case "nic modify":
+      return nicModify(invocation, instance, deviceWord(second));
     case "state upgrade":
       return { kind: "state-upgrade", instance };
     case "nic remove":

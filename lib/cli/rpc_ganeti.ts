@@ -5,17 +5,16 @@
  * @module
  */
 
-import { type HotplugError, unsupported } from "../errors.ts";
+import type { HotplugError } from "../errors.ts";
 import type { Request } from "../operation/request.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
 import { depthOf } from "../state/json_normal.ts";
-import type { Answer } from "./answer.ts";
 import type { Invocation } from "./args.ts";
 import { COMMANDS } from "./commands.ts";
 import { type Answering, changing, withGaneti } from "./ganeti_answer.ts";
 import { ganetiDiskAdd } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
-import { ganetiNicAdd } from "./ganeti_nic.ts";
+import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
 import {
   expectObject,
   misfit,
@@ -116,11 +115,6 @@ function nothing(instance: string): Answering {
   };
 }
 
-function notYet(): Promise<Answer> {
-  const what = "Modifying a NIC that is plugged is not supported yet";
-  return Promise.reject(unsupported(what, "remove it and add it anew"));
-}
-
 const supported: Answering = async (call) => {
   const { hotplugSupported } = await import("./rpc_supported.ts");
   return await hotplugSupported(call);
@@ -155,8 +149,9 @@ function deviceAction(
       return { words: `${kind} remove`, act: changing(request, instance) };
     }
     case "hotmod": {
-      const act = kind === "disk" ? nothing(name) : notYet;
-      return { words: "list", act };
+      if (kind === "disk") return { words: "list", act: nothing(name) };
+      const request = ganetiNicModify(instance, device, seq);
+      return { words: "nic modify", act: changing(request, instance) };
     }
     default:
       return action satisfies never;

@@ -5,15 +5,19 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import { pciAddress, type PciPlace } from "./bus_slot.ts";
 
 /** Modes this release sets up. */
-export const NIC_MODES = ["none", "bridged"] as const;
+export const NIC_MODES = [
+  "none",
+  "bridged",
+  "routed",
+  "openvswitch",
+] as const;
 /** Modes that only a network script sets up. */
-export const SCRIPT_MODES = ["routed", "openvswitch", "ext"] as const;
+export const SCRIPT_MODES = ["ext"] as const;
 /** One of {@linkcode NIC_MODES} or {@linkcode SCRIPT_MODES}. */
 export type NicMode =
   | typeof NIC_MODES[number]
@@ -29,7 +33,7 @@ export interface NicDevice {
   readonly name?: string | undefined;
   /** Chosen by the plan; QEMU is left no choice. */
   readonly place: PciPlace;
-  /** QEMU's word: {@linkcode nicDriver}. */
+  /** QEMU's word, e.g. `virtio-net-pci`. */
   readonly driver: string;
   /** Six bytes in lower case, unicast. */
   readonly mac: string;
@@ -61,22 +65,6 @@ export function isParavirtual(word: string): boolean {
   return word === "paravirtual" || word === VIRTIO_NET;
 }
 
-/**
- * The QEMU driver for a word of `--driver` or hvparam `nic_type`.
- *
- * @throws {HotplugError} `unsupported`
- */
-export function nicDriver(word: string): string {
-  if (isParavirtual(word)) return VIRTIO_NET;
-  throw new HotplugError(
-    "unsupported",
-    `Cannot hotplug a NIC of type ${
-      JSON.stringify(word)
-    }: ${VIRTIO_NET} (Ganeti: paravirtual) is supported`,
-    { hint: `--driver ${VIRTIO_NET} plugs it as a virtio NIC` },
-  );
-}
-
 /** Most queue pairs of a NIC; a tap of the kernel takes 256. */
 export const MAX_NIC_QUEUES = 32;
 
@@ -103,7 +91,9 @@ export function allFdNames(): string[] {
 }
 
 /** Arguments of `netdev_add`; several fds are one text, joined by colons. */
-export function netdevArguments(nic: NicDevice): Json {
+export function netdevArguments(
+  nic: Pick<NicDevice, "id" | "queues" | "vhost">,
+): Json {
   const names = fdNames(nic);
   return {
     type: "tap",

@@ -102,13 +102,14 @@ async function finish(process: Deno.ChildProcess, options: CommandOptions) {
 /**
  * Runs a program to its end.
  *
+ * @returns the end of what it wrote, its lines joined by `; `
  * @throws {HotplugError} `host-error` if it cannot be started, does not end in
  * time (it is then killed) or fails; its output is in the message
  */
 export async function runCommand(
   program: string,
   options: CommandOptions,
-): Promise<void> {
+): Promise<string> {
   const failed = (why: string, cause?: unknown) =>
     new HotplugError(
       "host-error",
@@ -126,7 +127,7 @@ export async function runCommand(
   if (status === undefined) {
     throw failed(`did not end within ${options.timeoutMs / 1000} s${said}`);
   }
-  if (status.success) return;
+  if (status.success) return text;
   throw failed(
     `failed (${status.signal ?? `exit code ${status.code}`})${said}`,
   );

@@ -9,6 +9,8 @@ import { HotplugError } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
 import { runCommand } from "./command.ts";
+import { bridgeOf } from "./tap.ts";
+import { parseVlans, vlanLines } from "./vlan.ts";
 
 /** Longest run of one program, in milliseconds. */
 const IP_TIMEOUT_MS = 10_000;
@@ -39,6 +41,19 @@ export function ganetiScript(): string | undefined {
   return GANETI_SCRIPTS.find(isProgram);
 }
 
+/** Takes an action, `up` or `down`: Ganeti newer than 3.1. */
+const BOTH_WAYS = "/kvm-nic-setup";
+const GANETI_DOWN = "/usr/lib/ganeti/kvm-ifdown";
+
+/** The program that takes off what Ganeti's own script joined, if any does. */
+export function ganetiDown(): string | undefined {
+  const script = ganetiScript();
+  if (script?.endsWith(BOTH_WAYS)) return script;
+  return script !== undefined && isProgram(GANETI_DOWN)
+    ? GANETI_DOWN
+    : undefined;
+}
+
 function readLine(path: string): string {
   return Deno.readTextFileSync(path).trim();
 }
@@ -51,42 +66,119 @@ export function highAddress(address: string): string {
   return `fe${address.slice(2)}`;
 }
 
+/** A program of the system, wherever it lies. */
+export function findProgram(name: string): string | undefined {
+  return ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/bin"]
+    .map((folder) => `${folder}/${name}`).find(isProgram);
+}
+
+function iproute(name: "ip" | "bridge"): string {
+  const program = findProgram(name);
+  if (program !== undefined) return program;
+  throw new HotplugError(
+    "host-error",
+    `iproute2 is missing: no program ${name}`,
+    { hint: "install iproute2, or give a network script with --script" },
+  );
+}
+
+/** Runs iproute2's `ip`. @returns what it wrote, lines joined by `; ` */
+export async function ip(args: readonly string[]): Promise<string> {
+  return await runCommand(iproute("ip"), { args, timeoutMs: IP_TIMEOUT_MS });
+}
+
+async function batch(
+  program: string,
+  lines: readonly string[],
+  options: readonly string[],
+): Promise<void> {
+  if (lines.length === 0) return;
+  await runCommand(program, {
+    args: [...options, "-batch", "-"],
+    input: [...lines, ""].join("\n"),
+    timeoutMs: IP_TIMEOUT_MS,
+  });
+}
+
+/** Has `ip` carry out several commands, up to the first that fails. */
+export async function ipBatch(
+  lines: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
+  await batch(iproute("ip"), lines, options);
+}
+
+/** Whether a bridge looks at VLANs. */
+export function filtersVlans(bridge: string): boolean {
+  try {
+    return readLine(`/sys/class/net/${bridge}/bridge/vlan_filtering`) === "1";
+  } catch {
+    return false;
+  }
+}
+
+/** The ports by which a bridge reaches other machines: those that are no tap. */
+function uplinksOf(bridge: string): string[] {
+  return [...Deno.readDirSync(`/sys/class/net/${bridge}/brif`)]
+    .map(({ name }) => name)
+    .filter((port) => !interfaceHas(port, "tun_flags"));
+}
+
+function interfaceHas(name: string, file: string): boolean {
+  try {
+    Deno.lstatSync(`/sys/class/net/${name}/${file}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Gives a port its VLANs, and the bridge's uplinks too. */
+async function setVlans(
+  tap: string,
+  bridge: string,
+  text: string,
+): Promise<void> {
+  const vlans = parseVlans(text);
+  if (vlans === undefined) {
+    throw new HotplugError("host-error", `VLAN ${text} is none: 1 to 4094 are`);
+  }
+  const preset = readLine(`/sys/class/net/${bridge}/bridge/default_pvid`);
+  const lines = vlanLines(tap, vlans, {
+    preset: Number(preset),
+    uplinks: uplinksOf(bridge),
+  });
+  await batch(iproute("bridge"), lines, []);
+}
+
 /**
  * Makes a tap a port of a bridge, with the bridge's MTU, and brings it up. The
  * kernel takes the port off the bridge when the tap goes.
  *
  * @throws {HotplugError} `host-error`
  */
-export async function joinBridge(tap: string, bridge: string): Promise<void> {
-  const ip = ["/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"]
-    .find(isProgram);
-  if (ip === undefined) {
-    throw new HotplugError("host-error", "iproute2 is missing: no program ip", {
-      hint: "install iproute2, or give a network script with --script",
-    });
-  }
-  const address = highAddress(readLine(`/sys/class/net/${tap}/address`));
+export async function joinBridge(
+  tap: string,
+  { bridge, vlan }: { readonly bridge: string; readonly vlan: string | null },
+): Promise<void> {
   const mtu = readLine(`/sys/class/net/${bridge}/mtu`);
-  await runCommand(ip, {
-    args: ["-batch", "-"],
-    input: [
-      `link set dev ${tap} address ${address} mtu ${mtu}`,
-      `link set dev ${tap} master ${bridge}`,
-      `link set dev ${tap} up`,
-      "",
-    ].join("\n"),
-    timeoutMs: IP_TIMEOUT_MS,
-  });
+  const address = readLine(`/sys/class/net/${tap}/address`);
+  await ipBatch([
+    `link set dev ${tap} address ${highAddress(address)} mtu ${mtu}`,
+    `link set dev ${tap} master ${bridge}`,
+  ]);
+  if (vlan) await setVlans(tap, bridge, vlan);
+  await ipBatch([`link set dev ${tap} up`]);
 }
 
-/** The bridge that a network interface is a port of, if it is one. */
-export function bridgeOf(port: string): string | undefined {
-  try {
-    const link = Deno.readLinkSync(`/sys/class/net/${port}/master`);
-    return link.slice(link.lastIndexOf("/") + 1);
-  } catch {
-    return undefined;
-  }
+/** Takes a tap off its bridge; it stays up, so that the guest sees nothing. */
+export async function leaveBridge(tap: string): Promise<void> {
+  if (bridgeOf(tap) !== undefined) await ip(["link", "set", tap, "nomaster"]);
+}
+
+/** Whether a network interface is a port of this bridge. */
+export function isPortOf(port: string, bridge: string): boolean {
+  return bridgeOf(port) === bridge;
 }
 
 /**

@@ -145,6 +145,19 @@ export function tapsOf(pid: number): Set<string> {
   return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
 }
 
+/** Whether a process has the kernel's virtio-net accelerator open. */
+export function holdsVhost(pid: number): boolean {
+  const directory = `/proc/${pid}/fd`;
+  return entries(directory).some((name) => {
+    try {
+      return Deno.readLinkSync(`${directory}/${name}`) === "/dev/vhost-net";
+    } catch {
+      // It is gone meanwhile.
+      return false;
+    }
+  });
+}
+
 /** The last part of a process's program path, for messages. */
 export function programOf(pid: number): string {
   const program = commandLine(pid)?.[0] ?? "another program";

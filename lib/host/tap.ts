@@ -73,7 +73,21 @@ function openTun(): Fd {
  *
  * @throws {SysError} EBUSY if the name exists; no fd and no tap are left then
  */
-export function openTap({ name, queues, vnetHdr }: TapOptions): Tap {
+export function openTap(options: TapOptions): Tap {
+  return open(options, IFF_TUN_EXCL);
+}
+
+/**
+ * Makes a tap with an fd per queue, or joins the one of this name that nobody
+ * has open.
+ *
+ * @throws {SysError} EBUSY if somebody has it open; no fd is left then
+ */
+export function joinTap(options: TapOptions & { name: string }): Tap {
+  return open(options, 0);
+}
+
+function open({ name, queues, vnetHdr }: TapOptions, more: number): Tap {
   const fds: Fd[] = [];
   try {
     let flags = IFF_TAP | IFF_NO_PI;
@@ -81,7 +95,7 @@ export function openTap({ name, queues, vnetHdr }: TapOptions): Tap {
     const first = openTun();
     fds.push(first);
     if (vnetHdr === "on") flags |= features(first) & IFF_VNET_HDR;
-    const made = attach(first, name ?? "tap%d", flags | IFF_TUN_EXCL);
+    const made = attach(first, name ?? "tap%d", flags | more);
     while (fds.length < queues) {
       const fd = openTun();
       fds.push(fd);
@@ -179,6 +193,11 @@ export function interfaceExists(name: string): boolean {
 /** Whether a tap stays when its last fd is closed. */
 export function isPersistent(tap: string): boolean {
   return ((readTap(tap)?.flags ?? 0) & IFF_PERSIST) !== 0;
+}
+
+/** Whether a tap carries virtio-net headers. */
+export function hasVnetHdr(tap: string): boolean {
+  return ((readTap(tap)?.flags ?? 0) & IFF_VNET_HDR) !== 0;
 }
 
 /** The bridge of the kernel that an interface is a port of, if it is one. */

@@ -38,6 +38,7 @@ async function doStep(step: Step, world: World): Promise<void> {
 const IN_QEMU: readonly Step["kind"][] = [
   "qmp",
   "unplug",
+  "drop-netdev",
   "resize-disk",
   "limit-disk",
   "change-medium",

@@ -7,13 +7,20 @@
 import { HotplugError } from "../errors.ts";
 import { type Confinement, readConfinement } from "../host/confinement.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
-import { ganetiScript, isProgram } from "../host/network.ts";
+import {
+  filtersVlans,
+  ganetiDown,
+  ganetiScript,
+  isProgram,
+} from "../host/network.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import { runtimeDir } from "../state/instance.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 import { type Facts, listInstances, type QemuFacts } from "./facts.ts";
 import { whoIs } from "./facts_own.ts";
+import { isParavirtual } from "../device/nic.ts";
 import type { NicAdd } from "./request.ts";
+import type { World } from "./world.ts";
 
 /** Whether QEMU can open a tap by itself, where it has to. */
 export interface OwnTapFacts {
@@ -56,14 +63,24 @@ export interface NicAddFacts extends Facts {
   readonly tapExists: boolean;
   /** The link is a bridge. */
   readonly bridgeExists: boolean;
+  /** The link is a bridge that looks at VLANs. */
+  readonly vlanFiltering: boolean;
+  /** Whether the link is a switch of Open vSwitch. */
+  readonly ovs: "there" | "missing" | "no-tool";
   /** If installed. */
   readonly ganetiScript: string | undefined;
+  /** What takes off again what Ganeti's script joined, if there is one. */
+  readonly ganetiDown: string | undefined;
   /** Whether the script that was asked for can be run. */
   readonly scriptUsable: boolean;
   /** Undefined if QEMU's process is unknown. */
   readonly confinement: Confinement | undefined;
   /** Undefined if the tap goes open, or nothing tells. */
   readonly ownTap: OwnTapFacts | undefined;
+  /** Words of `--driver` or `nic_type` that this QEMU has a PCI card for. */
+  readonly cards: ReadonlySet<string>;
+  /** For whom something is noted; null if its process is unknown. */
+  readonly who: ProcessIdentity | null;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
 }
@@ -84,10 +101,39 @@ function readMacs(runDir: string): Map<string, string> {
   return macs;
 }
 
+async function readOvs(
+  { mode, link = "" }: Pick<NicAdd, "mode" | "link">,
+): Promise<NicAddFacts["ovs"]> {
+  if (mode !== "openvswitch") return "missing";
+  const { findOvs, isSwitch } = await import("../host/openvswitch.ts");
+  if (findOvs() === undefined) return "no-tool";
+  return await isSwitch(link) ? "there" : "missing";
+}
+
+/** Asks QEMU for cards other than virtio's, which every QEMU has. */
+async function readCards(
+  { content }: Facts,
+  { driver }: Pick<NicAdd, "driver">,
+  { qmp }: World,
+): Promise<ReadonlySet<string>> {
+  const words = new Set([driver, content.runtime.hvparams.nicType]);
+  const cards = new Set<string>();
+  for (const word of words) {
+    if (word === undefined || isParavirtual(word)) continue;
+    const { isCard } = await import("./nic_cards.ts");
+    if (await isCard(qmp, word)) cards.add(word);
+  }
+  return cards;
+}
+
 /** Adds what plugging a NIC depends on. */
 export async function readNicAddFacts(
   facts: Facts,
-  request: NicAdd,
+  request: Pick<
+    NicAdd,
+    "mode" | "link" | "tap" | "script" | "driver" | "linkState"
+  >,
+  world: World,
 ): Promise<NicAddFacts> {
   const { process } = facts.qemu;
   const confinement = process && readConfinement(process);
@@ -102,10 +148,15 @@ export async function readNicAddFacts(
     ...tapSupport(),
     tapExists: request.tap !== undefined && interfaceExists(request.tap),
     bridgeExists: request.link !== undefined && isBridge(request.link),
+    vlanFiltering: request.link !== undefined && filtersVlans(request.link),
+    ovs: await readOvs(request),
     ganetiScript: ganetiScript(),
+    ganetiDown: ganetiDown(),
     scriptUsable: request.script !== undefined && isProgram(request.script),
     confinement,
     ownTap: await readOwnTap(facts.qemu, confinement),
+    cards: await readCards(facts, request, world),
+    who: request.linkState === undefined ? null : await whoIs(process),
     macs,
   };
 }

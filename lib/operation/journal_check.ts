@@ -21,6 +21,7 @@ import {
   nodeArguments,
   tapArguments,
 } from "./journal_check_qmp.ts";
+import { ID, NIC_CHECKS, TAP, tapName } from "./journal_check_nic.ts";
 import type { Step } from "./step.ts";
 import {
   absolute,
@@ -35,11 +36,6 @@ import {
   whole,
   word,
 } from "./value_check.ts";
-
-/** QEMU's ids of devices, nodes, backends and fds. */
-const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-/** linux/if.h, without what a path or a shell takes for something else. */
-export const TAP: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
 
 const id = text(ID);
 const uuid: Check = (value) => typeof value === "string" && isUuid(value);
@@ -56,6 +52,7 @@ const ARGUMENTS: Readonly<Record<string, (args: Json) => boolean>> = {
   "netdev_del": object({ id }),
   "device_add": (args) => deviceArguments(args, id),
   "device_del": object({ id }),
+  "set_link": object({ name: id, up: word(true, false) }),
 };
 
 /** The command that takes each one back, and no other does. */
@@ -65,10 +62,11 @@ const UNDO: Readonly<Record<string, string>> = {
   "getfd": "closefd",
   "netdev_add": "netdev_del",
   "device_add": "device_del",
+  "set_link": "set_link",
 };
 
 /** The arguments by which a command names what it is about. */
-const NAMES = ["fdset-id", "node-name", "fdname", "id"];
+const NAMES = ["fdset-id", "node-name", "fdname", "id", "name"];
 
 function command(value: unknown): boolean {
   if (!isJson(value) || typeof value.execute !== "string") return false;
@@ -121,6 +119,10 @@ function change(value: unknown): boolean {
       return object({ ...entry, size: whole(0, 2 ** 43) }, was)(value);
     case "entry":
       return object({ ...entry, entry: jsonText }, was)(value);
+    case "members": {
+      const members = dictionary(/^[a-z0-9_]{1,64}$/, orNull(jsonText));
+      return object({ ...entry, members }, was)(value);
+    }
     case "insert":
       return object(
         { ...entry, entry: jsonText },
@@ -130,13 +132,10 @@ function change(value: unknown): boolean {
   return false;
 }
 
-const tapName: Check = (value) =>
-  text(TAP)(value) || object({ value: word("tap") })(value);
 const SEQ = /^\d{1,3}$/;
 /** Ganeti's links to the disks of one instance. */
 const linkName = (instance: string): RegExp =>
   new RegExp(`^${instance.replaceAll(".", "\\.")}:\\d{1,4}$`);
-const queues = whole(1, 64);
 
 /** A check for each kind of step. */
 function checksFor(
@@ -156,7 +155,11 @@ function checksFor(
     "qmp": qmpStep,
     "unplug": object(
       { kind, id, title, runState: text(LINE) },
-      { requestedAt: text(LINE) },
+      {
+        requestedAt: text(LINE),
+        putBack: (value) =>
+          Array.isArray(value) && value.every((one) => command(one)),
+      },
     ),
     "verify-device": object({ kind, id, slot: whole(0, 31) }),
     ...SCSI_CHECKS,
@@ -170,22 +173,6 @@ function checksFor(
       access: word("rw", "ro"),
       direct: word(true, false),
     }, { pin: text(/^[a-z0-9:-]{1,32}$/) }),
-    "open-tap": object({
-      kind,
-      name: orNull(text(TAP)),
-      queues,
-      vnetHdr: word("on", "off"),
-    }),
-    "open-vhost": object({ kind, queues }),
-    "bridge-port": object({ kind, bridge: text(TAP) }),
-    "network-script": object({
-      kind,
-      path: absolute,
-      environment: dictionary(
-        /^[A-Z][A-Z0-9_]*$/,
-        (one) => typeof one === "string",
-      ),
-    }),
     "nic-files": object({
       kind,
       directory: word(paths.nicDir ?? "none"),
@@ -209,6 +196,7 @@ function checksFor(
     "commit-state": object({ ...staged, inverse: change }),
     ...ACCESS_CHECKS,
     ...DISK_CHECKS,
+    ...NIC_CHECKS,
     "remove-leftover": object({
       kind,
       path: (value) => isLeftover(value, paths),

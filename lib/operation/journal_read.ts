@@ -16,7 +16,8 @@ import {
   JOURNALED_VALUES,
   type JournalHeader,
 } from "./journal.ts";
-import { stepFault, TAP } from "./journal_check.ts";
+import { stepFault } from "./journal_check.ts";
+import { TAP } from "./journal_check_nic.ts";
 import type { Plan } from "./plan.ts";
 import { dictionary, LINE, orNull, text } from "./value_check.ts";
 

@@ -17,7 +17,8 @@ import { readFacts } from "./read_facts.ts";
 import type { Facts } from "./facts.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { Plan } from "./plan.ts";
-import type { DiskRemove, NicRemove } from "./request.ts";
+import type { DiskRemove } from "./request.ts";
+import type { NicRemove } from "./request_nic.ts";
 import type { UnplugStep } from "./step.ts";
 
 /** Whose ledger it is. */

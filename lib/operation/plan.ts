@@ -45,7 +45,8 @@ export type Action =
   | "set"
   | "upgrade"
   | "mend"
-  | "adopt";
+  | "adopt"
+  | "modify";
 
 /** What QEMU has that nothing proves, and what to do about it. */
 export interface Remaining {

@@ -9,7 +9,6 @@ import {
   isParavirtual,
   type NicDevice,
   nicDeviceArguments,
-  nicDriver,
   settingsAtStart,
   VIRTIO_NET,
 } from "../device/nic.ts";
@@ -20,6 +19,8 @@ import type { NicAddFacts } from "./facts_nic.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import { refuseNode } from "./plan_nic_network.ts";
 import { refuseNoTapWay, tapSteps } from "./plan_nic_tap.ts";
+import { linkStateSteps, noteLinkState } from "./plan_nic_link.ts";
+import { driverOf, refusePlain } from "./plan_nic_driver.ts";
 import type { Decision } from "./plan.ts";
 import {
   alreadyThere,
@@ -83,10 +84,12 @@ function migrationWarnings(
 ): string[] {
   const { hvparams } = facts.content.runtime;
   const vnetHdr = hvparams.vnetHdr ? "on" : "off";
+  const { nicType } = hvparams;
+  const atStart = isParavirtual(nicType) ? VIRTIO_NET : nicType;
   const differs = [
     ...(nic.queues === queuesAtStart(facts) ? [] : ["queues"]),
     ...((request.vnetHdr ?? vnetHdr) === vnetHdr ? [] : ["vnet-hdr"]),
-    ...(isParavirtual(hvparams.nicType) ? [] : ["driver"]),
+    ...(atStart === nic.driver ? [] : ["driver"]),
   ].join(", ");
   if (differs === "") return [];
   return [
@@ -94,30 +97,59 @@ function migrationWarnings(
   ];
 }
 
+/** Queues and vhost, which only a virtio card can have: SPEC 6.3. */
+function accelerated(
+  facts: NicAddFacts,
+  { queues, vhost }: NicAdd,
+  driver: string,
+): Pick<NicDevice, "queues" | "vhost"> {
+  if (isParavirtual(driver)) {
+    const accelerator = vhostOf(facts, vhost);
+    return { queues: queues ?? queuesAtStart(facts), vhost: accelerator };
+  }
+  refusePlain({ queues, vhost });
+  return { queues: 1, vhost: "off" };
+}
+
 /** Where QEMU runs; what the hvparams say counts only if nothing shows it. */
-function jailOf({ confinement, content }: NicAddFacts): NicDevice["jail"] {
+export function jailOf(
+  { confinement, content }: NicAddFacts,
+): NicDevice["jail"] {
   if (confinement !== undefined) return confinement.jail;
   return content.runtime.hvparams.useChroot ? "chroot" : "none";
 }
 
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
-  const vhost = vhostOf(facts, request.vhost);
+  const driver = driverOf(facts, request.driver ?? hvparams.nicType);
+  const { queues, vhost } = accelerated(facts, request, driver);
   const { mode, link, vlan, ip, network } = request;
   return {
     ...newIdentity(facts, "nic", request),
-    driver: nicDriver(request.driver ?? hvparams.nicType),
+    driver,
     mac: request.mac.value,
     mode,
     link,
     vlan,
     ip,
     network,
-    queues: request.queues ?? queuesAtStart(facts),
+    queues,
     vhost,
     jail: jailOf(facts),
     object: request.ganeti?.object,
   };
+}
+
+/** The steps that leave the guest without a carrier, if that is asked for. */
+function carrierSteps(
+  facts: NicAddFacts,
+  { linkState = "up" }: NicAdd,
+  { id, uuid }: NicDevice,
+): Step[] {
+  return [
+    ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
+    ...noteLinkState(facts, uuid, linkState),
+  ];
 }
 
 function addSteps(
@@ -128,6 +160,7 @@ function addSteps(
   return [
     ...tapSteps(facts, request, nic),
     deviceStep(nicDeviceArguments(nic)),
+    ...carrierSteps(facts, request, nic),
     ...nicFilesStep(facts, {
       added: { value: "tap" },
       seq: request.ganeti?.seq,
@@ -153,7 +186,10 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
     kind: "nic",
     identity: nic,
     entry: nicEntry(nic),
-    view: newNicView(nic, index),
+    view: {
+      ...newNicView(nic, index),
+      link_state: request.linkState ?? "up",
+    },
     steps: addSteps(facts, request, nic),
     warnings,
   });

@@ -9,7 +9,7 @@
 import { refuse } from "../errors.ts";
 import type { Facts } from "./facts.ts";
 import { netdevOf } from "./netdev.ts";
-import type { NicFilesStep, TapName } from "./step.ts";
+import type { NicFilesStep, TapName } from "./nic_steps.ts";
 
 /** The tap of a recorded NIC: as QEMU has it, else as its file says. */
 function tapOf(facts: Facts, index: number): string | undefined {
@@ -29,6 +29,7 @@ export function nicFilesStep(
   change:
     | { readonly added: TapName; readonly seq?: number | undefined }
     | { readonly adopted: readonly (string | undefined)[] }
+    | { readonly replaced: number; readonly by: TapName }
     | { readonly removed: number },
 ): NicFilesStep[] {
   const { nicDir } = facts.paths;
@@ -41,6 +42,7 @@ export function nicFilesStep(
   const gone = "removed" in change ? taps[change.removed] : undefined;
   if ("added" in change) taps.push(change.added);
   else if ("adopted" in change) taps.push(...change.adopted);
+  else if ("replaced" in change) taps[change.replaced] = change.by;
   else taps.splice(change.removed, 1);
   const places = Math.max(nics.length, taps.length);
   // A master may count otherwise: where no NIC of ours stands, its word holds.

@@ -7,8 +7,11 @@
 
 import { NIC_MODES, type NicDevice, SCRIPT_MODES } from "../device/nic.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
+import type { Attachment } from "../host/attachment.ts";
+import { parseVlans } from "../host/vlan.ts";
 import type { NicAddFacts } from "./facts_nic.ts";
 import type { GanetiNic, NicAdd } from "./request.ts";
+import type { TapName } from "./nic_steps.ts";
 import type { Step } from "./step.ts";
 
 /** Refuses every NIC. @throws {HotplugError} `refused` */
@@ -23,55 +26,116 @@ export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {
  * @throws {HotplugError} `duplicate` | `refused` | `unsupported`
  */
 export function refuseNode(facts: NicAddFacts, request: NicAdd): void {
-  const owner = facts.macs.get(request.mac.value);
-  if (owner !== undefined) {
-    throw duplicate(
-      `MAC ${request.mac.value} is taken by a NIC of ${owner}`,
-      "leave --mac out for a random one",
-    );
-  }
+  refuseMac(facts, request.mac.value);
   refuseNoTun(facts);
   if (facts.tapExists) {
     throw duplicate(`Network interface ${request.tap} exists already`);
   }
-  if (request.mode === "bridged" && !facts.bridgeExists) {
-    throw refuse(
-      `${request.link} is no bridge of this node`,
-      "name an existing bridge with --link, or take --mode none",
-    );
-  }
-  if (request.script !== undefined && !facts.scriptUsable) {
-    throw refuse(`Network script ${request.script} is no program of this node`);
-  }
-  if (scriptOf(facts, request) !== undefined) return;
-  if (SCRIPT_MODES.some((one) => one === request.mode)) {
+  refuseNetwork(facts, request);
+}
+
+/** Refuses a MAC of another NIC. @throws {HotplugError} `duplicate` */
+export function refuseMac(
+  { macs }: Pick<NicAddFacts, "macs">,
+  mac: string,
+): void {
+  const owner = macs.get(mac);
+  if (owner === undefined) return;
+  throw duplicate(
+    `MAC ${mac} is taken by a NIC of ${owner}`,
+    "leave --mac out for a random one",
+  );
+}
+
+/** What a NIC is to hang on. */
+export type NetworkWish =
+  & Pick<NicDevice, "mode" | "link" | "vlan" | "ip">
+  & Pick<NicAdd, "script">;
+
+/** What this node can join taps to. */
+export type NetworkFacts = Pick<
+  NicAddFacts,
+  | "bridgeExists"
+  | "vlanFiltering"
+  | "ovs"
+  | "ganetiScript"
+  | "ganetiDown"
+  | "scriptUsable"
+>;
+
+/** The built-in set-up's own needs. */
+function refuseBuiltIn(facts: NetworkFacts, wish: NetworkWish): void {
+  const { mode, link, vlan, ip } = wish;
+  if (SCRIPT_MODES.some((one) => one === mode)) {
     throw unsupported(
-      `NIC mode ${request.mode} needs a network script: the built-in set-up knows ${
-        NIC_MODES.join(" and ")
+      `NIC mode ${mode} needs a network script: the built-in set-up knows ${
+        NIC_MODES.join(", ")
       }`,
       "give one with --script, or install Ganeti's",
     );
   }
-  if (request.vlan && request.mode === "bridged") {
-    throw unsupported(
-      "A VLAN needs a network script: the built-in set-up does not know VLANs",
-      "give one with --script",
+  if (mode === "routed" && ip === undefined) {
+    throw refuse("Mode routed needs the guest's IP address", "give it by --ip");
+  }
+  if (vlan && parseVlans(vlan) === undefined) {
+    throw refuse(`VLAN ${vlan} is none: ids go from 1 to 4094`);
+  }
+  if (vlan && mode === "bridged" && !facts.vlanFiltering) {
+    throw refuse(
+      `Bridge ${link} does not look at VLANs: its vlan_filtering is 0`,
+      `ip link set ${link} type bridge vlan_filtering 1`,
     );
+  }
+  if (mode !== "openvswitch") return;
+  if (facts.ovs === "no-tool") {
+    throw unsupported(
+      "Mode openvswitch needs Open vSwitch: there is no program ovs-vsctl",
+      "install openvswitch-switch, or give a network script with --script",
+    );
+  }
+  if (facts.ovs === "missing") {
+    throw refuse(`${link} is no switch of Open vSwitch on this node`);
   }
 }
 
-/** The script to run; Ganeti's own knows no mode `none`. */
-function scriptOf(facts: NicAddFacts, request: NicAdd): string | undefined {
-  const own = request.mode === "none" ? undefined : facts.ganetiScript;
-  return request.script ?? own;
+/**
+ * Refuses a network that this node does not have.
+ *
+ * @throws {HotplugError} `refused` | `unsupported`
+ */
+export function refuseNetwork(facts: NetworkFacts, wish: NetworkWish): void {
+  if (wish.mode === "bridged" && !facts.bridgeExists) {
+    throw refuse(
+      `${wish.link} is no bridge of this node`,
+      "name an existing bridge with --link, or take --mode none",
+    );
+  }
+  if (wish.script !== undefined && !facts.scriptUsable) {
+    throw refuse(`Network script ${wish.script} is no program of this node`);
+  }
+  if (scriptOf(facts, wish) === undefined) refuseBuiltIn(facts, wish);
 }
+
+/** The script to run; Ganeti's own knows no mode `none`. */
+function scriptOf(
+  { ganetiScript }: NetworkFacts,
+  { mode, script }: Pick<NetworkWish, "mode" | "script">,
+): string | undefined {
+  return script ?? (mode === "none" ? undefined : ganetiScript);
+}
+
+/** What a network script is told of a NIC. */
+export type NetworkNic = Pick<
+  NicDevice,
+  "uuid" | "name" | "mac" | "mode" | "link" | "vlan" | "ip" | "network"
+>;
 
 /**
  * The environment Ganeti gives its network script: SPEC 6.1. A master knows
  * more of it than a command line can say.
  */
 function scriptEnvironment(
-  nic: NicDevice,
+  nic: NetworkNic,
   { instance, index, ganeti }: {
     instance: string;
     index: number;
@@ -98,21 +162,60 @@ function scriptEnvironment(
   };
 }
 
-/** The steps that join the tap to the network; none for mode `none`. */
+/** Whose network it is. */
+export interface AttachmentOf {
+  /** Its name. */
+  readonly instance: string;
+  /** Place of the NIC. */
+  readonly index: number;
+  /** Only from a master. */
+  readonly ganeti?: GanetiNic | undefined;
+  /** What the user gave. */
+  readonly script?: string | undefined;
+}
+
+/** What the tap of a NIC hangs on, and who joins it there. */
+export function attachmentOf(
+  facts: Partial<Pick<NetworkFacts, "ganetiScript" | "ganetiDown">>,
+  nic: NetworkNic,
+  { instance, index, ganeti, script }: AttachmentOf,
+): Attachment {
+  const { mode, link = null, vlan = null, ip = null } = nic;
+  const ganetis = mode === "none" ? undefined : facts.ganetiScript;
+  const path = script ?? ganetis;
+  const down = script === undefined ? facts.ganetiDown ?? null : null;
+  const environment = scriptEnvironment(nic, { instance, index, ganeti });
+  return {
+    mode,
+    link: link || null,
+    vlan: vlan || null,
+    ip,
+    script: path === undefined ? null : { path, down, environment },
+  };
+}
+
+/** The step that joins a new tap to the network; none for mode `none`. */
 export function networkSteps(
   facts: NicAddFacts,
   request: NicAdd,
   nic: NicDevice,
 ): Step[] {
-  const path = scriptOf(facts, request);
-  if (path === undefined) {
-    if (nic.mode === "none" || nic.link === undefined) return [];
-    return [{ kind: "bridge-port", bridge: nic.link }];
-  }
-  const environment = scriptEnvironment(nic, {
+  const to = attachmentOf(facts, nic, {
     instance: facts.paths.name,
     index: request.ganeti?.seq ?? facts.content.runtime.nics.length,
     ganeti: request.ganeti,
+    script: request.script,
   });
-  return [{ kind: "network-script", path, environment }];
+  return joinSteps({ value: "tap" }, to);
+}
+
+/** Whether something stays on the node when the tap is gone: SPEC 6.4. */
+export function outlives({ mode, script }: Attachment): boolean {
+  return ["routed", "openvswitch"].includes(mode) || script?.down != null;
+}
+
+/** The step that joins a new tap; none where it hangs on nothing. */
+export function joinSteps(tap: TapName, to: Attachment): Step[] {
+  if (to.mode === "none" && to.script === null) return [];
+  return [{ kind: "attach-tap", tap, from: null, to }];
 }

@@ -11,7 +11,14 @@ import { qmpStep } from "./plan_common.ts";
 import { endAccessSteps } from "./plan_access_end.ts";
 import { planRemoval } from "./plan_removal.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
-import type { NicRemove } from "./request.ts";
+import type { NicRemove } from "./request_nic.ts";
+import { networkOf } from "./nic_network.ts";
+import {
+  attachmentOf,
+  type NetworkFacts,
+  outlives,
+} from "./plan_nic_network.ts";
+import type { NicEntry } from "../state/runtime.ts";
 import type { Step } from "./step.ts";
 
 /** The NIC's backend and, behind it, the tap. */
@@ -25,17 +32,52 @@ export function nicBackendSteps(facts: Facts, id: string): Step[] {
   ];
 }
 
+/** What removing a NIC also depends on; repair does without. */
+export type NicRemoveFacts =
+  & Facts
+  & Partial<Pick<NetworkFacts, "ganetiScript" | "ganetiDown">>;
+
+/**
+ * Takes off the node what does not go with the tap: rules, a switch's port,
+ * what a script of Ganeti's joined and takes off again.
+ */
+function leaveSteps(
+  facts: NicRemoveFacts,
+  { id, uuid, entry }: { id: string; uuid: string; entry: NicEntry },
+): Step[] {
+  const tap = netdevOf(facts.qemu, id)?.facts.tap ??
+    facts.nicFiles?.[String(entry.index)];
+  if (tap === undefined) return [];
+  const { ganetiScript, ganetiDown } = facts;
+  const nic = {
+    ...networkOf(entry, {}),
+    uuid,
+    name: entry.name,
+    mac: entry.mac ?? "",
+    network: entry.network,
+  };
+  const from = attachmentOf({ ganetiScript, ganetiDown }, nic, {
+    instance: facts.paths.name,
+    index: entry.index,
+  });
+  return outlives(from) ? [{ kind: "attach-tap", tap, from, to: null }] : [];
+}
+
 /**
  * Plans to remove a NIC.
  *
  * @throws {HotplugError} status 3
  */
-export function planNicRemove(request: NicRemove, facts: Facts): Decision {
+export function planNicRemove(
+  request: NicRemove,
+  facts: NicRemoveFacts,
+): Decision {
   return planRemoval(facts, {
     kind: "nic",
     entries: facts.content.runtime.nics,
     word: request.device,
     backend: ({ id, uuid, entry }) => [
+      ...leaveSteps(facts, { id, uuid, entry }),
       ...nicBackendSteps(facts, id),
       ...endAccessSteps(facts.own, uuid.toLowerCase()),
       ...nicFilesStep(facts, { removed: entry.index }),

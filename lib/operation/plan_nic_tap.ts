@@ -4,7 +4,12 @@
  * @module
  */
 
-import { fdNames, netdevArguments, type NicDevice } from "../device/nic.ts";
+import {
+  fdNames,
+  isParavirtual,
+  netdevArguments,
+  type NicDevice,
+} from "../device/nic.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { KeptTap } from "../host/access_record.ts";
 import { confinementText } from "../host/confinement.ts";
@@ -58,7 +63,8 @@ export function refuseNoTapWay(facts: TapFacts): void {
   );
 }
 
-function fdSteps(nic: NicDevice): Step[] {
+/** The steps that hand over the fds of a tap. */
+export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): Step[] {
   const names = fdNames(nic);
   const step = (fdname: string, fd: string): Step => ({
     ...qmpStep("getfd", { fdname }, command("closefd", { fdname })),
@@ -124,7 +130,9 @@ export function tapSteps(
   nic: NicDevice,
 ): Step[] {
   const { hvparams } = facts.content.runtime;
-  const vnetHdr = request.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off");
+  const asked = request.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off");
+  // Other cards know no such headers: SPEC 6.3.
+  const vnetHdr = isParavirtual(nic.driver) ? asked : "off";
   if (!takesTaps(facts)) return byName(facts, request, { nic, vnetHdr });
   const { queues, id } = nic;
   const name = request.tap ?? null;

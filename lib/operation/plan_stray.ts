@@ -10,7 +10,8 @@ import type { Facts } from "./facts.ts";
 import type { Plan } from "./plan.ts";
 import { endAccessSteps, forgetSteps } from "./plan_access_end.ts";
 import { type Stray, straysOf, strayView } from "./strays.ts";
-import type { NicFilesStep, Step } from "./step.ts";
+import type { NicFilesStep } from "./nic_steps.ts";
+import type { Step } from "./step.ts";
 
 /** The part of a uuid that a device id holds. */
 const UUID_PART = /^(?:hot)?(?:disk|nic)-([0-9a-f-]+?)(?:-(?:pci|scsi)-\d+)?$/i;

@@ -70,11 +70,22 @@ export async function prepare(
       const { readNicAddFacts } = await import("./facts_nic.ts");
       const { planNicAdd } = await import("./plan_nic.ts");
       return async (facts) =>
-        planNicAdd(request, await readNicAddFacts(facts, request));
+        planNicAdd(request, await readNicAddFacts(facts, request, world));
+    }
+    case "nic-modify": {
+      const { readNicModifyFacts } = await import("./facts_nic_modify.ts");
+      const { planNicModify } = await import("./plan_nic_modify.ts");
+      return async (facts) =>
+        planNicModify(request, await readNicModifyFacts(facts, request, world));
     }
     case "nic-remove": {
       const { planNicRemove } = await import("./plan_nic_remove.ts");
-      return (facts) => planNicRemove(request, facts);
+      const { ganetiDown, ganetiScript } = await import("../host/network.ts");
+      const scripts = {
+        ganetiScript: ganetiScript(),
+        ganetiDown: ganetiDown(),
+      };
+      return (facts) => planNicRemove(request, { ...facts, ...scripts });
     }
     case "adopt": {
       const { readAdoptFacts } = await import("./facts_adopt.ts");

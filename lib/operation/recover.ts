@@ -45,6 +45,7 @@ export interface Recovery {
 const IN_QEMU: readonly Step["kind"][] = [
   "qmp",
   "unplug",
+  "drop-netdev",
   "verify-device",
   "verify-scsi",
   "change-medium",

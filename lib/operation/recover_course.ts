@@ -31,11 +31,14 @@ export interface Reality {
   readonly turned: Effect | undefined;
 }
 
-/** The step that the guest takes part in, -1 if none does. */
+/**
+ * The step that the guest takes part in, -1 if none does. A NIC that is
+ * replaced is put back by undoing, until the new one is there.
+ */
 export function turningPoint(steps: readonly Step[]): number {
   return steps.findIndex((step) =>
-    step.kind === "unplug" || step.kind === "resize-disk" ||
-    step.kind === "change-medium" ||
+    (step.kind === "unplug" && step.putBack === undefined) ||
+    step.kind === "resize-disk" || step.kind === "change-medium" ||
     (step.kind === "qmp" && step.execute === "device_add")
   );
 }

@@ -8,6 +8,7 @@
 import type { IdScheme } from "../device/device_id.ts";
 import type { DiskFormat, DiskSettings } from "../device/disk_settings.ts";
 import type { NicMode } from "../device/nic.ts";
+import type { NicModify, NicRemove } from "./request_nic.ts";
 import type { Via } from "../host/access_record.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
 
@@ -113,6 +114,8 @@ export interface NicAdd extends Plug {
   readonly tap?: string | undefined;
   /** Absolute path of a network script. */
   readonly script?: string | undefined;
+  /** The carrier the guest sees. @default "up" */
+  readonly linkState?: "up" | "down" | undefined;
   /** Only from a master. */
   readonly ganeti?: GanetiNic | undefined;
 }
@@ -169,18 +172,6 @@ export interface NewMediumWish {
   readonly migratable: "required" | "not-needed";
 }
 
-/** Take a NIC out. */
-export interface NicRemove {
-  /** The user's words, joined by a dash. */
-  readonly kind: "nic-remove";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
-  /** Selects one NIC: index, uuid or prefix, device id, name. */
-  readonly device: string;
-  /** `forced`: also one that no entry records. @default "kept" */
-  readonly unrecorded?: "kept" | "forced" | undefined;
-}
-
 /** Record what QEMU has and the runtime file lacks. */
 export interface Adopt {
   /** The user's word. */
@@ -218,6 +209,7 @@ export type DeviceRequest =
   | DiskSet
   | NicAdd
   | NicRemove
+  | NicModify
   | Adopt;
 
 /** A request that changes an instance. */

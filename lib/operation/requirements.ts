@@ -121,7 +121,8 @@ export type Operation =
   | "disk-resize"
   | "disk-set"
   | "nic-add"
-  | "nic-remove";
+  | "nic-remove"
+  | "nic-modify";
 
 /** The least that each operation needs of the monitor. */
 export const COMMANDS_OF: Readonly<Record<Operation, readonly string[]>> = {
@@ -140,6 +141,8 @@ export const COMMANDS_OF: Readonly<Record<Operation, readonly string[]>> = {
     // Nothing else tells which network backends there are.
     "human-monitor-command",
   ],
+  // Replacing it needs what adding it does.
+  "nic-modify": ["human-monitor-command"],
   "nic-remove": ["device_del", "netdev_del", "human-monitor-command"],
 };
 

@@ -11,9 +11,12 @@ import type { Json } from "../qmp/message.ts";
 import type { AccessStep, OwnRecordStep } from "./access_steps.ts";
 import { accessVerbs } from "./step_access.ts";
 import { accessTapVerbs } from "./step_access_tap.ts";
+import type { NicStep } from "./nic_steps.ts";
+import { attachVerbs } from "./step_attach.ts";
 import { type BlockStep, blockVerbs } from "./step_block.ts";
 import { type CreateStateStep, createVerbs } from "./step_create.ts";
 import { hostVerbs } from "./step_host.ts";
+import { netdevVerbs } from "./step_netdev.ts";
 import { ownVerbs } from "./step_own.ts";
 import { qmpVerbs } from "./step_qmp.ts";
 import { type RepairStep, repairVerbs } from "./step_repair.ts";
@@ -54,6 +57,8 @@ export interface UnplugStep {
   readonly runState: string;
   /** When an earlier call asked the guest, ISO 8601: not asked again at once. */
   readonly requestedAt?: string;
+  /** What plugs it in again; without it, what is released stays so. */
+  readonly putBack?: readonly QmpCommand[];
 }
 
 /** Asks `query-pci` whether a device sits where the plan put it. */
@@ -82,64 +87,6 @@ export interface OpenSourceStep {
   readonly pin?: string;
 }
 
-/**
- * Makes a tap with an fd per queue, then called `tap:0`, `tap:1`, …; the name
- * the kernel gave is then the value `tap`.
- */
-export interface OpenTapStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "open-tap";
-  /** At most 15 characters; null for the kernel's choice. */
-  readonly name: string | null;
-  /** Queue pairs, 1 to 32. */
-  readonly queues: number;
-  /** `on`: virtio-net headers, where the kernel has them. */
-  readonly vnetHdr: "on" | "off";
-}
-
-/** Opens /dev/vhost-net once per queue: `vhost:0`, `vhost:1`, … */
-export interface OpenVhostStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "open-vhost";
-  /** As many as the tap has. */
-  readonly queues: number;
-}
-
-/** Makes the tap a port of a bridge, with iproute2. */
-export interface BridgePortStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "bridge-port";
-  /** Name of a bridge of the kernel. */
-  readonly bridge: string;
-}
-
-/** Runs a network script on the tap, as Ganeti would. */
-export interface NetworkScriptStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "network-script";
-  /** Absolute. */
-  readonly path: string;
-  /** Ganeti's, SPEC 6.1, but for the tap's name. */
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-/** A NIC file's content: a tap's name, `{"value":"tap"}` for the new one. */
-export type TapName = string | { readonly value: "tap" };
-
-/** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
-export interface NicFilesStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "nic-files";
-  /** Absolute path of `nic/INSTANCE`: SPEC 1.2. */
-  readonly directory: string;
-  /** `missing`: it is made, and removed again on the way back. */
-  readonly directoryWas: "there" | "missing";
-  /** By file name; a file that is in one of them only is made or removed. */
-  readonly before: Readonly<Record<string, string>>;
-  /** Likewise. */
-  readonly after: Readonly<Record<string, TapName>>;
-}
-
 /** Waits until QEMU holds no fd of a disk any more. */
 export interface AwaitReleaseStep {
   /** Carried out by ./step_host.ts. */
@@ -148,14 +95,6 @@ export interface AwaitReleaseStep {
   readonly pid: number;
   /** The disk: {@linkcode identityOf}. */
   readonly identity: string;
-}
-
-/** Waits until the kernel has removed a tap. */
-export interface AwaitTapGoneStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "await-tap-gone";
-  /** Its name in /sys/class/net. */
-  readonly tap: string;
 }
 
 /** Writes and syncs the new runtime file beside the old one. */
@@ -181,14 +120,9 @@ export type Step =
   | BlockStep
   | CreateStateStep
   | OpenSourceStep
-  | OpenTapStep
-  | OpenVhostStep
-  | BridgePortStep
-  | NetworkScriptStep
-  | NicFilesStep
+  | NicStep
   | RepairStep
   | AwaitReleaseStep
-  | AwaitTapGoneStep
   | StageStateStep
   | CommitStateStep
   | OwnRecordStep
@@ -235,6 +169,8 @@ const VERBS: VerbTable = {
   ...blockVerbs,
   ...createVerbs,
   ...hostVerbs,
+  ...attachVerbs,
+  ...netdevVerbs,
   ...stateVerbs,
   ...ownVerbs,
   ...repairVerbs,

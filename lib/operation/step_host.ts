@@ -4,7 +4,6 @@
  * @module
  */
 
-import { bridgeOf, joinBridge, runNetworkScript } from "../host/network.ts";
 import {
   changeNicFiles,
   makeNicDirectory,
@@ -22,16 +21,16 @@ import {
   openVhostNet,
 } from "../host/tap.ts";
 import type {
-  AwaitReleaseStep,
   AwaitTapGoneStep,
-  BridgePortStep,
-  Effect,
-  NetworkScriptStep,
   NicFilesStep,
-  OpenSourceStep,
   OpenTapStep,
   OpenVhostStep,
   TapName,
+} from "./nic_steps.ts";
+import type {
+  AwaitReleaseStep,
+  Effect,
+  OpenSourceStep,
   Verbs,
 } from "./step.ts";
 import { until } from "./until.ts";
@@ -112,34 +111,6 @@ const openVhostVerbs: Verbs<OpenVhostStep> = {
     qmp: null,
     host: `open /dev/vhost-net, ${queues} time${queues === 1 ? "" : "s"}`,
     undo: "close it",
-  }),
-};
-
-const bridgePort: Verbs<BridgePortStep> = {
-  do: (step, world) => joinBridge(world.value("tap"), step.bridge),
-  async undo() {},
-  confirm: (step, world) => {
-    const bridge = bridgeOf(world.values.get("tap") ?? "");
-    return Promise.resolve(bridge === step.bridge ? "done" : "not-done");
-  },
-  describe: ({ bridge }) => ({
-    step: `join the tap to bridge ${bridge}`,
-    qmp: null,
-    host: `ip link: address fe:…, MTU of ${bridge}, master ${bridge}, up`,
-    undo: "the tap leaves the bridge when it vanishes",
-  }),
-};
-
-const networkScript: Verbs<NetworkScriptStep> = {
-  do: (step, world) =>
-    runNetworkScript(step.path, world.value("tap"), step.environment),
-  async undo() {},
-  confirm: () => Promise.resolve("unknown"),
-  describe: ({ path }) => ({
-    step: "join the tap to the network",
-    qmp: null,
-    host: `run ${path} TAP`,
-    undo: "what hangs on the tap goes when it vanishes",
   }),
 };
 
@@ -240,8 +211,6 @@ export const hostVerbs = {
   "open-source": openSourceVerbs,
   "open-tap": openTapVerbs,
   "open-vhost": openVhostVerbs,
-  "bridge-port": bridgePort,
-  "network-script": networkScript,
   "nic-files": nicFiles,
   "await-release": awaitRelease,
   "await-tap-gone": awaitTapGone,

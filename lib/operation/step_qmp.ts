@@ -22,6 +22,7 @@ import type {
   Verbs,
   VerifyDeviceStep,
 } from "./step.ts";
+import { pause } from "../sys/pause.ts";
 import { isUnreachable } from "./failure.ts";
 import { pendingUnplug, unplug } from "./unplug.ts";
 import type { World } from "./world.ts";
@@ -133,6 +134,28 @@ async function settleUnplug(
   throw pendingUnplug(step, error.message);
 }
 
+/** How long a guest that was asked may take to release, in milliseconds. */
+const AFTERTHOUGHT_MS = 3_000;
+const PAUSE_MS = 50;
+
+/** A guest that was asked may release the device at any moment from then on. */
+async function plugBack(
+  id: string,
+  commands: readonly QmpCommand[],
+  world: World,
+): Promise<void> {
+  const { unplugTimeoutMs } = world.options;
+  const deadline = performance.now() +
+    Math.min(unplugTimeoutMs, AFTERTHOUGHT_MS);
+  while (await presence(id, world)) {
+    if (performance.now() >= deadline) return;
+    await pause(PAUSE_MS);
+  }
+  for (const { execute, arguments: args } of commands) {
+    await world.qmp.execute(execute, args);
+  }
+}
+
 const unplugVerbs: Verbs<UnplugStep> = {
   async do(step, world) {
     try {
@@ -144,6 +167,9 @@ const unplugVerbs: Verbs<UnplugStep> = {
   },
   async undo(step, world) {
     await world.reconnect();
+    if (step.putBack !== undefined) {
+      return await plugBack(step.id, step.putBack, world);
+    }
     if (await presence(step.id, world)) return;
     throw new HotplugError(
       "rollback-incomplete",
@@ -157,7 +183,7 @@ const unplugVerbs: Verbs<UnplugStep> = {
     step: `the guest releases ${step.title}`,
     qmp: { execute: "device_del", arguments: { id: step.id } },
     host: null,
-    undo: null,
+    undo: step.putBack?.map(formatCommand).join("; ") ?? null,
   }),
 };
 

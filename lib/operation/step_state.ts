@@ -7,7 +7,8 @@
 import { HotplugError } from "../errors.ts";
 import { formatJson } from "../state/json.ts";
 import { isCurrent } from "../state/runtime.ts";
-import { hvinfoText, type RuntimeChange } from "../state/runtime_change.ts";
+import { hvinfoText, membersOf } from "../state/entry_object.ts";
+import type { RuntimeChange } from "../state/runtime_change.ts";
 import {
   commitRuntime,
   discardStaged,
@@ -33,6 +34,8 @@ function titleOf(change: RuntimeChange): string {
       return `which device of QEMU ${kind} ${uuid} is`;
     case "size":
       return `the size of ${kind} ${uuid}`;
+    case "members":
+      return `${Object.keys(change.members).join(", ")} of ${kind} ${uuid}`;
     default:
       return change satisfies never;
   }
@@ -59,6 +62,11 @@ function holdsChange(path: string, change: RuntimeChange): boolean {
   }
   if (change.change === "entry") {
     return recorded && formatJson(entry.node) === change.entry;
+  }
+  if (change.change === "members") {
+    const keys = Object.keys(change.members);
+    const now = recorded ? membersOf(entry.node, keys) : {};
+    return keys.every((key) => now[key] === change.members[key]);
   }
   return recorded === (change.change === "insert");
 }

@@ -68,6 +68,7 @@ export function newNicView(nic: NicDevice, index: number): DeviceView {
     tap: null,
     queues: nic.queues,
     vhost: nic.vhost === "on",
+    link_state: "up",
   };
 }
 
@@ -125,7 +126,8 @@ function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
 }
 
 function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
-  const { id } = entry.hvinfo;
+  const { uuid = "", hvinfo: { id } } = entry;
+  const noted = facts.own?.record.devices[uuid.toLowerCase()];
   const netdev = id === undefined || facts.qemu === undefined
     ? undefined
     : netdevOf(facts.qemu, id)?.facts;
@@ -139,6 +141,7 @@ function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
     tap: netdev?.tap ?? facts.nicFiles?.[String(entry.index)] ?? null,
     queues: netdev?.queues ?? null,
     vhost: null,
+    link_state: noted?.linkState ?? "up",
   };
 }
 

@@ -76,6 +76,12 @@ export interface NicEntry extends Entry {
   readonly mode?: string | undefined;
   /** `nicparams.link`; Ganeti writes an empty text for none. */
   readonly link?: string | undefined;
+  /** `nicparams.vlan`; likewise. */
+  readonly vlan?: string | undefined;
+  /** As written. */
+  readonly ip?: string | undefined;
+  /** Uuid of the Ganeti network. */
+  readonly network?: string | undefined;
 }
 
 /** A device of the runtime file. */
@@ -142,6 +148,9 @@ function readNic(node: JsonNode, index: number): NicEntry {
     mac: stringMember(node, "mac"),
     mode: params && stringMember(params, "mode"),
     link: params && stringMember(params, "link"),
+    vlan: params && stringMember(params, "vlan"),
+    ip: stringMember(node, "ip"),
+    network: stringMember(node, "network"),
     node,
   };
 }

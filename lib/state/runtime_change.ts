@@ -14,7 +14,14 @@ import {
 import { layoutOf, PYTHON_LAYOUT } from "./json_layout.ts";
 import { member, stringMember } from "./json_member.ts";
 import { jsonNode } from "./json_node.ts";
-import { withItem, withMember } from "./json_splice.ts";
+import type { Members } from "./entry_member.ts";
+import {
+  hvinfoText,
+  membersOf,
+  objectOf,
+  replaceMembers,
+} from "./entry_object.ts";
+import { withItem } from "./json_splice.ts";
 import type { Runtime } from "./runtime.ts";
 import { upgradeRuntime } from "./upgrade.ts";
 
@@ -84,6 +91,13 @@ export type RuntimeChange =
       /** The entry's `size`, in MiB; one without it stays without. */
       readonly size: number;
     }
+    | {
+      readonly change: "members";
+      readonly list: keyof typeof PLACE;
+      readonly uuid: string;
+      /** New values by key, as JSON text; null: without this member. */
+      readonly members: Members;
+    }
   );
 
 /** A change of one entry. */
@@ -97,36 +111,24 @@ function uuidOf(list: keyof typeof PLACE, node: JsonNode): string | undefined {
   return object && stringMember(object, "uuid")?.toLowerCase();
 }
 
-/** The object of an entry: a disk stands in a list of three. */
-function objectOf(node: JsonNode): JsonNode | undefined {
-  return node.type === "array" ? node.items[0] : node;
-}
-
-/** The one member that a change gives another value. */
-function memberOf(
-  change: EntryChange,
-): { readonly key: string; readonly text: string } | undefined {
-  if (change.change === "hvinfo") return { key: "hvinfo", text: change.hvinfo };
-  if (change.change === "size") return { key: "size", text: `${change.size}` };
-  return undefined;
-}
-
-function replaceMember(
+/** The members that a change gives other values. */
+function changedMembers(
+  change: Exclude<EntryChange, { change: "insert" | "delete" | "entry" }>,
   node: JsonNode,
-  { key, text }: { readonly key: string; readonly text: string },
-): JsonNode {
-  const object = objectOf(node);
-  if (object?.type !== "object") return node;
-  if (key === "size" && member(object, key) === undefined) return node;
-  const changed = withMember(object, key, text);
-  return node.type === "array" ? withItem(node, 0, changed) : changed;
-}
-
-/** The value of an entry's `hvinfo`, as JSON text. */
-export function hvinfoText(node: JsonNode): string {
-  const object = objectOf(node);
-  const hvinfo = object && member(object, "hvinfo");
-  return hvinfo === undefined ? "{}" : formatJson(hvinfo);
+): Members {
+  switch (change.change) {
+    case "hvinfo":
+      return { hvinfo: change.hvinfo };
+    case "members":
+      return change.members;
+    case "size": {
+      const object = objectOf(node);
+      const has = object && member(object, "size") !== undefined;
+      return has ? { size: `${change.size}` } : {};
+    }
+    default:
+      return change satisfies never;
+  }
 }
 
 function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
@@ -136,15 +138,12 @@ function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
   const at = list.items.findIndex((node) =>
     uuidOf(change.list, node) === change.uuid.toLowerCase()
   );
-  const changedMember = memberOf(change);
-  if (changedMember !== undefined || change.change === "entry") {
+  if (change.change !== "insert" && change.change !== "delete") {
     const node = list.items[at];
     if (node === undefined) return root;
     const changed = change.change === "entry"
       ? parseJson(change.entry)
-      : changedMember === undefined
-      ? node
-      : replaceMember(node, changedMember);
+      : replaceMembers(node, changedMembers(change, node), change.list);
     return withItem(root, place, withItem(list, at, changed));
   }
   const inserts = change.change === "insert";
@@ -235,6 +234,10 @@ export function inverse(
   if (change.change === "size") {
     const { sizeMib: size = 0 } = "sizeMib" in entry ? entry : {};
     return { change: "size", list, uuid, size, ...was };
+  }
+  if (change.change === "members") {
+    const members = membersOf(node, Object.keys(change.members));
+    return { change: "members", list, uuid, members, ...was };
   }
   const text = formatJson(node);
   if (change.change === "entry") {

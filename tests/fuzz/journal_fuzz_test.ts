@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { parseJournal } from "../../lib/operation/journal_read.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
 import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
 import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
 import { repairPlan } from "../../lib/operation/finding.ts";
 import { stepFault } from "../../lib/operation/journal_check.ts";
@@ -14,6 +15,7 @@ import {
   nic,
   nicAdd,
   nicAddFacts,
+  nicModifyFacts,
   planOf,
 } from "../unit/support.ts";
 import { fuzz, isSeedGiven, jsonText, oddText, type Random } from "./prng.ts";
@@ -48,6 +50,15 @@ const PLANS = [
   ]),
   planOf(planDiskAdd(diskAdd(), diskAddFacts())),
   planOf(planNicAdd(nicAdd(), nicAddFacts())),
+  planOf(planNicModify(
+    {
+      kind: "nic-modify",
+      instance: "vm1",
+      device: "0",
+      changes: { mac: "aa:00:00:00:00:77", linkState: "down" },
+    },
+    nicModifyFacts({ nics: [nic(0, 13)] }),
+  )),
   planOf(planNicRemove(
     { kind: "nic-remove", instance: "vm1", device: "0" },
     facts({ nics: [nic(0, 13)] }),

@@ -41,6 +41,7 @@ Deno.test("nic add passes a tap with getfd and records the NIC", async () => {
     tap: TAP,
     queues: 1,
     vhost: false,
+    link_state: "up",
   });
   const [fd] = vm.peer.model.netdevs.get(NEW_NIC)?.fds ?? [];
   assert(fd !== undefined);

@@ -220,6 +220,31 @@ Deno.test({
     }),
 });
 
+Deno.test({
+  ...test,
+  name: "Ganeti takes out a NIC that hotmod plugged anew",
+  fn: () =>
+    withNode(async ({ vm, noded, ours, instance, bridge }) => {
+      // Ganeti makes its folders when it is asked first.
+      await noded.call("hotplug_supported", [instance]);
+      const before = await state(vm);
+      const nic = bridgedNic(NIC, MAC, bridge);
+      const call = (action: string, device: Doc) =>
+        [instance, action, "nic", device, null, 0] as const;
+      assertEquals(await ours(call("hotadd", nic)), [true, null]);
+      const other = { ...nic, mac: "aa:00:00:00:99:01", name: "front" };
+      assertEquals(await ours(call("hotmod", other)), [true, null]);
+      const [, [entry]] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      const { hvinfo, ...object } = entry;
+      assertEquals(object, other);
+      assertEquals(Object.keys(entry)[0], "name");
+      const remove = call("hotremove", other);
+      const removed = await noded.call("hotplug_device", remove);
+      assertEquals(removed, [true, hvinfo]);
+      assertEquals(await state(vm), before);
+    }),
+});
+
 /** Each recorded disk with the link it has, by the marker in its image. */
 async function recordedLinks(vm: Vm): Promise<Record<string, string>> {
   const [, , , disks] = JSON.parse(await Deno.readTextFile(vm.runtimePath));

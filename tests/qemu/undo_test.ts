@@ -40,8 +40,8 @@ function broken(step: Step): Step | null {
       return { ...step, identity: "file 0:0 0" };
     case "open-tap":
       return { ...step, name: "lo" };
-    case "bridge-port":
-      return { ...step, bridge: "lo" };
+    case "attach-tap":
+      return { ...step, to: step.to && { ...step.to, link: "lo" } };
     case "verify-device":
       return { ...step, slot: step.slot + 1 };
     case "stage-state":

@@ -203,7 +203,7 @@ Deno.test("planNicAdd() makes a tap that QEMU opens where it takes no fd", () =>
     "stage-state",
     "own-record",
     "make-tap",
-    "bridge-port",
+    "attach-tap",
     "netdev_add",
     "device_add",
     "nic-files",

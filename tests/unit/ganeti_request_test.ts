@@ -150,7 +150,7 @@ Deno.test("ganetiNicAdd() tells the script what Ganeti tells it", () => {
     {},
     3,
   );
-  assertEquals(stepOf(plan, "network-script").environment, {
+  assertEquals(stepOf(plan, "attach-tap").to?.script?.environment, {
     ACTION: "up",
     BRIDGE: "br100",
     INSTANCE: "vm1",
@@ -179,7 +179,8 @@ Deno.test("ganetiNicAdd() tells the script what Ganeti tells it", () => {
 
 Deno.test("ganetiNicAdd() leaves a VLAN out that an old object lacks", () => {
   const old = NIC.replace(', "vlan": ".5"', "").replace("bridged", "routed");
-  const { environment } = stepOf(nicPlan(`{${old}}`), "network-script");
+  const step = stepOf(nicPlan(`{${old}}`), "attach-tap");
+  const environment = step.to?.script?.environment ?? {};
   assertEquals(["VLAN" in environment, environment.BRIDGE], [false, undefined]);
 });
 
@@ -193,7 +194,7 @@ Deno.test("the NIC file also goes by a master's count beyond ours", () => {
 Deno.test("ganetiNicAdd() needs a script for what only scripts set up", () => {
   const request = ganetiNicAdd(
     ganetiInstance(parseJson('"vm1"')),
-    object(`{${NIC.replace("bridged", "openvswitch")}}`),
+    object(`{${NIC.replace("bridged", "ext")}}`),
     undefined,
   );
   refusal("unsupported", () => planNicAdd(request, nicAddFacts()));

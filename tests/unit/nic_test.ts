@@ -6,11 +6,10 @@ import {
   netdevArguments,
   type NicDevice,
   nicDeviceArguments,
-  nicDriver,
 } from "../../lib/device/nic.ts";
 import { nicEntry } from "../../lib/device/entry.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
-import { assert, NEW_UUID, refusal } from "./support.ts";
+import { assert, NEW_UUID } from "./support.ts";
 
 const ID = "nic-932df160-7a22-4067";
 
@@ -29,14 +28,6 @@ function device(more: Partial<NicDevice> = {}): NicDevice {
     ...more,
   };
 }
-
-Deno.test("nicDriver() knows Ganeti's and QEMU's word", () => {
-  assertEquals(nicDriver("paravirtual"), "virtio-net-pci");
-  assertEquals(nicDriver("virtio-net-pci"), "virtio-net-pci");
-  for (const word of ["e1000", "ne2k_isa", ""]) {
-    refusal("unsupported", () => nicDriver(word));
-  }
-});
 
 Deno.test("fdNames() has one per queue, the same for every NIC", () => {
   assertEquals(fdNames({ queues: 2, vhost: "on" }), {

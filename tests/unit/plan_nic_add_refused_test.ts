@@ -67,7 +67,13 @@ Deno.test("planNicAdd() refuses what this node cannot do", () => {
   refused("duplicate", { tap: "tap0" }, { node: { tapExists: true } });
   refused("refused", {}, { node: { bridgeExists: false } });
   refused("refused", { script: "/no" }, { node: { scriptUsable: false } });
-  refused("unsupported", { vlan: "7" });
+  refused("refused", { vlan: "7" }, { node: { vlanFiltering: false } });
+  refused("refused", { vlan: "4095" });
+  refused("refused", { mode: "routed" });
+  const ovs = { mode: "openvswitch" } as const;
+  refused("refused", ovs, { node: { ovs: "missing" } });
+  refused("unsupported", ovs, { node: { ovs: "no-tool" } });
+  refused("refused", { driver: "rtl8139", queues: 2 });
   refused("unsupported", { driver: "e1000" });
   refused("unsupported", {}, { hvparams: { nic_type: "e1000" } });
   refused("no-free-slot", { slot: 13 });

@@ -31,7 +31,7 @@ Deno.test("planNicAdd() goes from host over QEMU to the file", () => {
   assertEquals(stepNames(plan()), [
     "stage-state",
     "open-tap",
-    "bridge-port",
+    "attach-tap",
     "getfd",
     "netdev_add",
     "device_add",
@@ -82,7 +82,7 @@ Deno.test("planNicAdd() describes every step and its undo", () => {
     assert(title.length > 0);
     assert(qmp !== null || host !== null, title);
     // What a script did goes with the tap; a look has nothing to take back.
-    const harmless = ["verify-device", "network-script", "bridge-port"]
+    const harmless = ["verify-device"]
       .includes(step.kind);
     if (!harmless) assert(undo !== null, title);
   }
@@ -111,6 +111,7 @@ Deno.test("planNicAdd() records what it plugs", () => {
     tap: null,
     queues: 1,
     vhost: false,
+    link_state: "up",
   });
   assertEquals(added.title, "NIC 1");
 });
@@ -118,23 +119,23 @@ Deno.test("planNicAdd() records what it plugs", () => {
 Deno.test("planNicAdd() of mode none leaves the tap alone", () => {
   const { link: _, ...unlinked } = nicAdd({ mode: "none" });
   const added = planOf(planNicAdd(unlinked, nicAddFacts(ONE_NIC)));
-  assert(!stepNames(added).includes("bridge-port"));
+  assert(!stepNames(added).includes("attach-tap"));
   assertEquals(added.device["link"], null);
 });
 
 Deno.test("planNicAdd() runs the script that was asked for", () => {
   const node = { ganetiScript: "/usr/lib/ganeti/kvm-ifup" };
-  const own = stepOf(plan({ script: "/srv/up" }, { node }), "network-script");
-  assertEquals(own.path, "/srv/up");
-  const ganeti = stepOf(plan({}, { node }), "network-script");
-  assertEquals(ganeti.path, node.ganetiScript);
+  const own = stepOf(plan({ script: "/srv/up" }, { node }), "attach-tap");
+  assertEquals(own.to?.script?.path, "/srv/up");
+  const ganeti = stepOf(plan({}, { node }), "attach-tap");
+  assertEquals(ganeti.to?.script?.path, node.ganetiScript);
 });
 
 Deno.test("planNicAdd() never drops a script it was given", () => {
   const request = nicAdd({ mode: "none", script: "/srv/up" });
   try {
     const added = planOf(planNicAdd(request, nicAddFacts(ONE_NIC)));
-    assertEquals(stepOf(added, "network-script").path, "/srv/up");
+    assertEquals(stepOf(added, "attach-tap").to?.script?.path, "/srv/up");
   } catch (error) {
     assert(error instanceof HotplugError, `${error}`);
   }
@@ -148,7 +149,7 @@ Deno.test("planNicAdd() gives the script Ganeti's environment", () => {
     vlan: ".7",
     network: uuidOf("nic", 9),
   });
-  assertEquals(stepOf(added, "network-script").environment, {
+  assertEquals(stepOf(added, "attach-tap").to?.script?.environment, {
     INSTANCE: "vm1",
     MAC: "aa:00:00:12:34:56",
     MODE: "bridged",

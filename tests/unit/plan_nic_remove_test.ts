@@ -170,3 +170,36 @@ Deno.test("nicFilesStep() does nothing where all is so already", () => {
   });
   assertEquals(nicFilesStep(given, { removed: 0 }), []);
 });
+
+Deno.test("planNicRemove() takes off the node what the tap leaves there", () => {
+  const of = (mode: string, scripts = {}) => {
+    const nicparams = { mode, link: "100", vlan: "" };
+    const given = facts({ nics: [nic(0, 12, { nicparams, ip: "192.0.2.7" })] });
+    const request = {
+      kind: "nic-remove",
+      instance: "vm1",
+      device: "0",
+    } as const;
+    return planOf(planNicRemove(request, { ...given, ...scripts }));
+  };
+  for (const mode of ["routed", "openvswitch"]) {
+    const names = stepNames(of(mode));
+    assertEquals(names.slice(1, 4), ["unplug", "attach-tap", "netdev_del"]);
+    const { tap, from, to } = stepOf(of(mode), "attach-tap");
+    assertEquals([tap, from?.mode, from?.ip, to], [
+      "tap0",
+      mode,
+      "192.0.2.7",
+      null,
+    ]);
+  }
+  // The kernel takes a port off its bridge by itself; a script may do more.
+  assert(!stepNames(of("bridged")).includes("attach-tap"));
+  const setup = "/usr/lib/ganeti/kvm-nic-setup";
+  const scripts = { ganetiScript: setup, ganetiDown: setup };
+  const { from } = stepOf(of("bridged", scripts), "attach-tap");
+  assertEquals([from?.script?.down, from?.script?.environment["MODE"]], [
+    setup,
+    "bridged",
+  ]);
+});

@@ -12,6 +12,7 @@ import type { Facts, QemuFacts } from "../../lib/operation/facts.ts";
 import type { AccessFacts } from "../../lib/operation/facts_access.ts";
 import type { DiskAddFacts } from "../../lib/operation/facts_disk_add.ts";
 import type { NicAddFacts } from "../../lib/operation/facts_nic.ts";
+import type { NicModifyFacts } from "../../lib/operation/facts_nic_modify.ts";
 import { stepFault } from "../../lib/operation/journal_check.ts";
 import type { Decision, DeviceView, Plan } from "../../lib/operation/plan.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
@@ -291,13 +292,28 @@ export function nicAddFacts(
     vhost: true,
     tapExists: false,
     bridgeExists: true,
+    vlanFiltering: true,
+    ovs: "there",
+    cards: new Set(["rtl8139"]),
+    who: null,
     ganetiScript: undefined,
+    ganetiDown: undefined,
     scriptUsable: true,
     confinement: undefined,
     ownTap: undefined,
     macs: new Map(),
     ...node,
   };
+}
+
+/** The facts for changing a NIC, whose tap carries virtio-net headers. */
+export function nicModifyFacts(
+  spec: Parameters<typeof nicAddFacts>[0] = {},
+): NicModifyFacts {
+  const given = nicAddFacts(spec);
+  const now = { vnetHdr: "on", vhost: "off" } as const;
+  const commands = new Set([...given.qemu.commands, "set_link"]);
+  return { ...given, qemu: { ...given.qemu, commands }, now };
 }
 
 /** The uuid of every device the tests add. */

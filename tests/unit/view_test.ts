@@ -68,6 +68,7 @@ Deno.test("recordedView() of a NIC has the fields of the interface", () => {
     link: "br0",
     tap: "tap0",
     queues: 1,
+    link_state: "up",
   });
 });
 

@@ -1,0 +1,96 @@
+/**
+ * The commands that add and change NICs.
+ *
+ * @module
+ */
+
+import type { CommandSpec } from "./commands.ts";
+import { type OptionSpec, PLUG_OPTIONS } from "./options.ts";
+
+const LINK_STATE: OptionSpec = {
+  name: "link-state",
+  value: "S",
+  help: "carrier that the guest sees: up or down",
+  choices: ["up", "down"],
+  default: "up",
+};
+
+/** `nic add`. */
+export const NIC_ADD: CommandSpec = {
+  name: "nic add",
+  operands: ["INSTANCE"],
+  summary: "plug a network card into a running VM",
+  options: [
+    ...PLUG_OPTIONS,
+    LINK_STATE,
+    {
+      name: "mac",
+      value: "M",
+      help: "MAC address",
+      default: "a random one that begins with aa:00:00",
+    },
+    {
+      name: "mode",
+      value: "M",
+      help: "bridged, routed, openvswitch or none (tap only)",
+      choices: ["bridged", "routed", "openvswitch", "none"],
+      default: "bridged; none without --link",
+    },
+    { name: "link", value: "L", help: "bridge, switch or routing table" },
+    { name: "vlan", value: "V", help: "VLAN: 100, 100:200 or :100:200" },
+    { name: "ip", value: "A", help: "the guest's IP address, for mode routed" },
+    { name: "network", value: "N", help: "Ganeti network (not yet supported)" },
+    {
+      name: "driver",
+      value: "D",
+      help: "virtio-net-pci (Ganeti: paravirtual), e1000, rtl8139, …",
+      default: "hvparam nic_type",
+    },
+    {
+      name: "queues",
+      value: "N",
+      help: "queue pairs, 1 to 32",
+      default: "the hvparams",
+    },
+    {
+      name: "vhost",
+      help: "use the kernel's accelerator; --no-vhost: do not",
+      default: "hvparam vhost_net",
+    },
+    { name: "no-vnet-hdr", help: "no virtio-net headers on the tap" },
+    {
+      name: "tap",
+      value: "NAME",
+      help: "name of the tap, which must not exist",
+      default: "the kernel's choice",
+    },
+    {
+      name: "script",
+      value: "PATH",
+      help: "network script, called as Ganeti calls its own",
+      default: "Ganeti's if installed, else iproute2",
+    },
+  ],
+  examples: [
+    "kvm-hotplug nic add vm1.example.com --link br0",
+    "kvm-hotplug nic add vm1.example.com --mode none --tap vm1-probe --json",
+  ],
+};
+
+/** Options of `nic add` that say nothing of a NIC that is there. */
+const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
+
+/** `nic modify`. */
+export const NIC_MODIFY: CommandSpec = {
+  name: "nic modify",
+  operands: ["INSTANCE", "NIC"],
+  summary: "change a network card of a running VM",
+  options: NIC_ADD.options
+    .filter(({ name }) => !ONLY_NEW.includes(name))
+    .map(({ default: _, ...option }) => ({ ...option, default: "as it is" })),
+  examples: [
+    "kvm-hotplug nic modify vm1.example.com 0 --link br1",
+    "kvm-hotplug nic modify vm1.example.com -1 --link-state down",
+    "kvm-hotplug nic modify vm1.example.com 0 --mac aa:00:00:12:34:56",
+  ],
+};

@@ -1,0 +1,73 @@
+/**
+ * A tap as a port of an Open vSwitch: SPEC 6.2. Its database keeps the port
+ * when the tap goes, so that it must be taken out.
+ *
+ * @module
+ */
+
+import { hostError } from "../errors.ts";
+import { runCommand } from "./command.ts";
+import { findProgram, ipBatch } from "./network.ts";
+import { parseVlans } from "./vlan.ts";
+
+/** Longest run, in milliseconds; its own limit comes first. */
+const TIMEOUT_MS = 12_000;
+
+/** Open vSwitch's own tool, if it is installed. */
+export function findOvs(): string | undefined {
+  return findProgram("ovs-vsctl");
+}
+
+async function ovs(...args: readonly string[]): Promise<void> {
+  const program = findOvs();
+  if (program === undefined) {
+    throw hostError("Open vSwitch is missing: no program ovs-vsctl");
+  }
+  await runCommand(program, {
+    args: ["--timeout=10", ...args],
+    timeoutMs: TIMEOUT_MS,
+  });
+}
+
+/** Whether there is a switch of this name. */
+export async function isSwitch(name: string): Promise<boolean> {
+  try {
+    await ovs("br-exists", name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The columns of a port for VLANs in Ganeti's form. */
+export function portColumns(vlan: string | null): string[] {
+  const vlans = vlan ? parseVlans(vlan) : undefined;
+  if (vlans === undefined) return [];
+  const { untagged, tagged } = vlans;
+  return [
+    ...(untagged === null ? [] : [`tag=${untagged}`]),
+    ...(tagged.length === 0 ? [] : [`trunks=${tagged.join(",")}`]),
+  ];
+}
+
+/** Makes a tap a port of a switch. @throws {HotplugError} `host-error` */
+export async function joinSwitch(
+  tap: string,
+  { link, vlan }: {
+    readonly link: string | null;
+    readonly vlan: string | null;
+  },
+): Promise<void> {
+  await ovs(
+    ...["--", "--if-exists", "del-port", tap],
+    ...["--", "add-port", link ?? "", tap, ...portColumns(vlan)],
+  );
+  await ipBatch([`link set dev ${tap} up`]);
+}
+
+/** Takes a tap's port out. May be repeated. @throws {HotplugError} `host-error` */
+export async function leaveSwitch(tap: string): Promise<void> {
+  // Without the tool nothing of ours is in its database.
+  if (findOvs() === undefined) return;
+  await ovs("--", "--if-exists", "del-port", tap);
+}

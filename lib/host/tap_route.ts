@@ -1,0 +1,84 @@
+/**
+ * A tap that packets are routed to: SPEC 6.2. The node answers for the guest's
+ * address on its other links, and forwards.
+ *
+ * @module
+ */
+
+import { hostError, messageOf } from "../errors.ts";
+import { openFile, writeAll } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import { ip, ipBatch } from "./network.ts";
+import { interfaceExists } from "./tap.ts";
+
+/** Where the route is. */
+export interface RouteTo {
+  /** The guest's address. */
+  readonly ip: string | null;
+  /** Routing table that the guest's packets go by; null: the main one. */
+  readonly link: string | null;
+}
+
+function familyOf(address: string): "-4" | "-6" {
+  return address.includes(":") ? "-6" : "-4";
+}
+
+function setSwitch(path: string): void {
+  try {
+    using fd = openFile(`/proc/sys/net/${path}`, O.WRONLY);
+    writeAll(fd, new TextEncoder().encode("1\n"));
+  } catch (error) {
+    throw hostError(`Cannot set net/${path}: ${messageOf(error)}`, error);
+  }
+}
+
+/** The rules by which a tap's packets go by a table. */
+async function dropRules(tap: string, family: "-4" | "-6"): Promise<void> {
+  const rules = await ip([family, "rule", "show", "iif", tap]);
+  const count = rules.split("; ").filter((one) => one !== "").length;
+  const drop = `rule del iif ${tap}`;
+  if (count > 0) await ipBatch(Array(count).fill(drop), [family]);
+}
+
+/** Routes an address to a tap. @throws {HotplugError} `host-error` */
+export async function joinRoute(
+  tap: string,
+  { ip: address, link }: RouteTo,
+): Promise<void> {
+  if (address === null) throw hostError("A routed NIC needs an IP address");
+  const family = familyOf(address);
+  const table = link === null ? "" : ` table ${link}`;
+  await dropRules(tap, family);
+  await ipBatch([
+    `link set dev ${tap} up`,
+    ...(link === null ? [] : [`rule add iif ${tap}${table}`]),
+    `route replace ${address} dev ${tap} proto static${table}`,
+  ], [family]);
+  const version = family === "-4" ? "ipv4" : "ipv6";
+  const proxy = family === "-4" ? "proxy_arp" : "proxy_ndp";
+  for (const name of [proxy, "forwarding"]) {
+    setSwitch(`${version}/conf/${tap}/${name}`);
+  }
+}
+
+/**
+ * Takes the routes to a tap and its rules away: the kernel keeps a rule when
+ * its interface goes. May be repeated.
+ *
+ * @throws {HotplugError} `host-error`
+ */
+export async function leaveRoute(
+  tap: string,
+  { ip: address, link }: RouteTo,
+): Promise<void> {
+  const family = familyOf(address ?? "");
+  const mine = ["dev", tap, "proto", "static"];
+  // A table that does not exist cannot be flushed; this tells of all.
+  const there = interfaceExists(tap)
+    ? await ip([family, "route", "show", "table", "all", ...mine])
+    : "";
+  if (there !== "") {
+    await ip([family, "route", "flush", "table", link ?? "main", ...mine]);
+  }
+  await dropRules(tap, family);
+}

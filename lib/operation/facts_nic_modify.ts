@@ -1,0 +1,56 @@
+/**
+ * What changing a NIC depends on besides what adding one does.
+ *
+ * @module
+ */
+
+import { findDevice } from "../device/select.ts";
+import { holdsVhost } from "../host/process.ts";
+import { hasVnetHdr } from "../host/tap.ts";
+import type { Facts } from "./facts.ts";
+import { type NicAddFacts, readNicAddFacts } from "./facts_nic.ts";
+import { whoIs } from "./facts_own.ts";
+import { netdevOf } from "./netdev.ts";
+import { networkOf } from "./nic_network.ts";
+import type { NicModify } from "./request_nic.ts";
+import type { World } from "./world.ts";
+
+/** What changing a NIC depends on. */
+export interface NicModifyFacts extends NicAddFacts {
+  /** Its tap as it is; undefined if it cannot be seen. */
+  readonly now: {
+    /** Whether it carries virtio-net headers. */
+    readonly vnetHdr: "on" | "off";
+    /** Whether QEMU has the kernel's accelerator open, for any NIC. */
+    readonly vhost: "on" | "off";
+  } | undefined;
+}
+
+function readNow(
+  { qemu }: Facts,
+  id: string | undefined,
+): NicModifyFacts["now"] {
+  const tap = id === undefined ? undefined : netdevOf(qemu, id)?.facts.tap;
+  if (tap === undefined || qemu.process === undefined) return undefined;
+  return {
+    vnetHdr: hasVnetHdr(tap) ? "on" : "off",
+    vhost: holdsVhost(qemu.process.pid) ? "on" : "off",
+  };
+}
+
+/** Adds what changing a NIC depends on. @throws {HotplugError} */
+export async function readNicModifyFacts(
+  facts: Facts,
+  { device, changes }: NicModify,
+  world: World,
+): Promise<NicModifyFacts> {
+  const entry = findDevice(facts.content.runtime.nics, device);
+  const { mode, link } = networkOf(entry, changes);
+  const { tap, script, driver } = changes;
+  const wish = { mode, link, tap, script, driver };
+  return {
+    ...await readNicAddFacts(facts, wish, world),
+    who: await whoIs(facts.qemu.process),
+    now: readNow(facts, entry?.hvinfo.id),
+  };
+}

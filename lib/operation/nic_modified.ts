@@ -1,0 +1,143 @@
+/**
+ * A NIC that is to be changed: as it is, and as it will be. Pure.
+ *
+ * @module
+ */
+
+import { isParavirtual } from "../device/nic.ts";
+import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
+import { refuse, unsupported } from "../errors.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import type { NicModifyFacts } from "./facts_nic_modify.ts";
+import { netdevOf } from "./netdev.ts";
+import type { NicWanted } from "./nic_members.ts";
+import { networkOf } from "./nic_network.ts";
+import { driverOf, refusePlain } from "./plan_nic_driver.ts";
+import type { NicModify } from "./request_nic.ts";
+
+/** A NIC that is to be changed, as it is and as it will be. */
+export interface Modified {
+  /** As it is recorded. */
+  readonly entry: NicEntry;
+  /** Never changes: Ganeti finds the NIC by it. */
+  readonly uuid: string;
+  /** Never changes either: it is made of the uuid. */
+  readonly id: string;
+  /** Its tap, undefined if it cannot be seen. */
+  readonly tap: string | undefined;
+  /** As it is. */
+  readonly was: Settings;
+  /** As it will be. */
+  readonly wanted: Settings;
+  /** The carrier the guest is to see. */
+  readonly linkState: "up" | "down";
+}
+
+/** What makes a NIC. */
+export interface Settings extends NicWanted {
+  /** Queue pairs. */
+  readonly queues: number;
+  /** Whether the kernel accelerates it. */
+  readonly vhost: "on" | "off";
+  /** Whether its tap carries virtio-net headers. */
+  readonly vnetHdr: "on" | "off";
+  /** Uuid of the Ganeti network. */
+  readonly network: string | undefined;
+}
+
+function choose(facts: NicModifyFacts, device: string): NicEntry {
+  const { nics } = facts.content.runtime;
+  const entry = findDevice(nics, device);
+  if (entry === undefined) throw noSuchDevice(nics, device);
+  return entry;
+}
+
+function identified(facts: NicModifyFacts, entry: NicEntry) {
+  const { uuid, hvinfo: { id } } = entry;
+  if (uuid === undefined || id === undefined) {
+    throw unsupported(
+      `Cannot modify ${titleOf(entry)}: the runtime file gives it no ${
+        uuid === undefined ? "uuid" : "device id"
+      }, so nothing proves which device of QEMU it is`,
+      `adopt ${facts.paths.name} records which one it is, if QEMU proves it`,
+    );
+  }
+  const noted = facts.own.record.devices[uuid.toLowerCase()];
+  if (noted?.pending?.id === id) {
+    throw refuse(
+      `Cannot modify ${titleOf(entry)}: its removal is under way`,
+      `nic remove ${facts.paths.name} ${uuid} waits for it`,
+    );
+  }
+  return { uuid, id };
+}
+
+function settingsNow(
+  facts: NicModifyFacts,
+  entry: NicEntry,
+  id: string,
+): Settings {
+  const { hvparams } = facts.content.runtime;
+  const driver = entry.hvinfo.driver ?? driverOf(facts, hvparams.nicType);
+  const live = netdevOf(facts.qemu, id)?.facts;
+  const { name, network, mac = "" } = entry;
+  return {
+    ...networkOf(entry, {}),
+    name,
+    network,
+    mac: mac.toLowerCase(),
+    driver,
+    queues: live?.queues ?? 1,
+    vhost: facts.now?.vhost === "on" && isParavirtual(driver) ? "on" : "off",
+    vnetHdr: facts.now?.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off"),
+  };
+}
+
+/** A card other than virtio has one queue and a plain tap: SPEC 6.3. */
+function plain(settings: Settings): Settings {
+  if (isParavirtual(settings.driver)) return settings;
+  return { ...settings, queues: 1, vhost: "off", vnetHdr: "off" };
+}
+
+function settingsWanted(
+  facts: NicModifyFacts,
+  { changes }: NicModify,
+  { entry, was }: { entry: NicEntry; was: Settings },
+): Settings {
+  const { name, mac, driver, queues, vhost, vnetHdr, network } = changes;
+  if (!isParavirtual(driver ?? was.driver)) refusePlain({ queues, vhost });
+  return plain({
+    ...networkOf(entry, changes),
+    name: name ?? was.name,
+    network: network === undefined ? was.network : network ?? undefined,
+    mac: mac ?? was.mac,
+    driver: driver === undefined ? was.driver : driverOf(facts, driver),
+    queues: queues ?? was.queues,
+    vhost: vhost ?? was.vhost,
+    vnetHdr: vnetHdr ?? was.vnetHdr,
+  });
+}
+
+/**
+ * The NIC that a request is about.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function modifiedNic(
+  facts: NicModifyFacts,
+  request: NicModify,
+): Modified {
+  const entry = choose(facts, request.device);
+  const { uuid, id } = identified(facts, entry);
+  const was = settingsNow(facts, entry, id);
+  const noted = facts.own.record.devices[uuid.toLowerCase()];
+  return {
+    entry,
+    uuid,
+    id,
+    tap: netdevOf(facts.qemu, id)?.facts.tap,
+    was,
+    wanted: settingsWanted(facts, request, { entry, was }),
+    linkState: request.changes.linkState ?? noted?.linkState ?? "up",
+  };
+}

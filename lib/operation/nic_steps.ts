@@ -1,0 +1,100 @@
+/**
+ * The steps on a NIC's tap, its network and its files, as plain JSON.
+ *
+ * @module
+ */
+
+import type { Attachment } from "../host/attachment.ts";
+
+/**
+ * Makes a tap with an fd per queue, then called `tap:0`, `tap:1`, …; the name
+ * the kernel gave is then the value `tap`.
+ */
+export interface OpenTapStep {
+  /** Carried out by ./step_host.ts. */
+  readonly kind: "open-tap";
+  /** At most 15 characters; null for the kernel's choice. */
+  readonly name: string | null;
+  /** Queue pairs, 1 to 32. */
+  readonly queues: number;
+  /** `on`: virtio-net headers, where the kernel has them. */
+  readonly vnetHdr: "on" | "off";
+}
+
+/** Opens /dev/vhost-net once per queue: `vhost:0`, `vhost:1`, … */
+export interface OpenVhostStep {
+  /** Carried out by ./step_host.ts. */
+  readonly kind: "open-vhost";
+  /** As many as the tap has. */
+  readonly queues: number;
+}
+
+/** Moves a tap from what it hangs on to something else. */
+export interface AttachTapStep {
+  /** Carried out by ./step_attach.ts. */
+  readonly kind: "attach-tap";
+  /** Which one. */
+  readonly tap: TapName;
+  /** What it hangs on; null: it is new. */
+  readonly from: Attachment | null;
+  /** What it is to hang on; null: it goes. */
+  readonly to: Attachment | null;
+}
+
+/**
+ * Takes the backend from a NIC that the guest has released and that is plugged
+ * again with another one.
+ */
+export interface DropNetdevStep {
+  /** Carried out by ./step_netdev.ts. */
+  readonly kind: "drop-netdev";
+  /** QEMU's. */
+  readonly id: string;
+  /** What it is put back with. */
+  readonly back: {
+    /** Its name. */
+    readonly tap: string;
+    /** Queue pairs. */
+    readonly queues: number;
+    /** Whether it carries virtio-net headers. */
+    readonly vnetHdr: "on" | "off";
+    /** Whether the kernel accelerates it. */
+    readonly vhost: "on" | "off";
+    /** What it hangs on. */
+    readonly attachment: Attachment;
+  };
+}
+
+/** A NIC file's content: a tap's name, `{"value":"tap"}` for the new one. */
+export type TapName = string | { readonly value: "tap" };
+
+/** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
+export interface NicFilesStep {
+  /** Carried out by ./step_host.ts. */
+  readonly kind: "nic-files";
+  /** Absolute path of `nic/INSTANCE`: SPEC 1.2. */
+  readonly directory: string;
+  /** `missing`: it is made, and removed again on the way back. */
+  readonly directoryWas: "there" | "missing";
+  /** By file name; a file that is in one of them only is made or removed. */
+  readonly before: Readonly<Record<string, string>>;
+  /** Likewise. */
+  readonly after: Readonly<Record<string, TapName>>;
+}
+
+/** Waits until the kernel has removed a tap. */
+export interface AwaitTapGoneStep {
+  /** Carried out by ./step_host.ts. */
+  readonly kind: "await-tap-gone";
+  /** Its name in /sys/class/net. */
+  readonly tap: string;
+}
+
+/** A step on a NIC's tap, its network or its files. */
+export type NicStep =
+  | OpenTapStep
+  | OpenVhostStep
+  | AttachTapStep
+  | DropNetdevStep
+  | NicFilesStep
+  | AwaitTapGoneStep;

@@ -1,0 +1,162 @@
+/**
+ * The steps that plug a NIC anew in its slot, with the same uuid and id. All
+ * that can fail of the new one is made before the old one goes; each step
+ * knows how the old one comes back. Pure.
+ *
+ * @module
+ */
+
+import { addressOf } from "../device/address.ts";
+import {
+  netdevArguments,
+  type NicDevice,
+  nicFrontendArguments,
+} from "../device/nic.ts";
+import { refuse, unsupported } from "../errors.ts";
+import type { Attachment } from "../host/attachment.ts";
+import type { NicModifyFacts } from "./facts_nic_modify.ts";
+import { netdevOf } from "./netdev.ts";
+import { jailOf, vhostOf } from "./plan_nic.ts";
+import { command, qmpStep } from "./plan_common.ts";
+import { nicFilesStep } from "./plan_nic_files.ts";
+import {
+  joinSteps,
+  outlives,
+  refuseNetwork,
+  refuseNoTun,
+} from "./plan_nic_network.ts";
+import type { Modified, Settings } from "./nic_modified.ts";
+import {
+  linkStateOf,
+  linkStateSteps,
+  noteLinkState,
+  setLink,
+} from "./plan_nic_link.ts";
+import { fdSteps, TAP_COMMANDS } from "./plan_nic_tap.ts";
+import { refuseMachine } from "./refusals.ts";
+import type { NicModify } from "./request_nic.ts";
+import { COMMANDS_OF, refuseMissingCommands } from "./requirements.ts";
+import type { QmpCommand, Step } from "./step.ts";
+
+/** The NIC, and what its old and its new tap hang on. */
+export interface Replug extends Modified {
+  /** Of the old tap. */
+  readonly from: Attachment;
+  /** Of the new tap. */
+  readonly to: Attachment;
+}
+
+function refuseReplug(
+  facts: NicModifyFacts,
+  { changes }: NicModify,
+  { entry, wanted, uuid }: Replug,
+): void {
+  refuseMachine(facts);
+  refuseMissingCommands(facts.qemu, COMMANDS_OF["nic-add"]);
+  refuseMissingCommands(facts.qemu, TAP_COMMANDS);
+  refuseNoTun(facts);
+  refuseNetwork(facts, { ...wanted, script: changes.script });
+  if (wanted.vhost === "on") vhostOf(facts, "on");
+  if (facts.own.record.devices[uuid.toLowerCase()]?.access !== undefined) {
+    throw unsupported(
+      "Cannot plug the NIC anew: QEMU opened its tap by its name",
+      "remove it and add it anew",
+    );
+  }
+  const { slot, bus } = entry.hvinfo;
+  if (slot === undefined || bus === undefined) {
+    throw refuse("Cannot plug the NIC anew: its slot is not recorded");
+  }
+}
+
+/** device_add of the NIC as it is, or as it will be. */
+function deviceArguments(
+  facts: NicModifyFacts,
+  { id, entry }: Modified,
+  { driver, mac, queues, netdev }:
+    & Pick<Settings, "driver" | "mac" | "queues">
+    & {
+      readonly netdev: string;
+    },
+): QmpCommand["arguments"] {
+  const args = nicFrontendArguments({
+    ...{ id, driver, mac, queues },
+    address: addressOf(entry),
+    rom: jailOf(facts) === "chroot" ? "none" : "default",
+  });
+  return { ...args, netdev };
+}
+
+/** The guest releases the old one; it comes back with its own backend. */
+function releaseSteps(facts: NicModifyFacts, replug: Replug): Step[] {
+  const { id, entry, uuid, was, tap, from } = replug;
+  const { qemu } = facts;
+  const live = netdevOf(qemu, id);
+  const netdev = live?.id ?? id;
+  const down = linkStateOf(facts, uuid) === "down";
+  const putBack = [
+    command("device_add", deviceArguments(facts, replug, { ...was, netdev })),
+    ...(down ? [setLink(id, "down")] : []),
+  ];
+  const title = `NIC ${entry.index}`;
+  const { runState } = qemu;
+  const { queues, vhost, vnetHdr } = was;
+  return [
+    ...(qemu.deviceIds.has(id)
+      ? [{ kind: "unplug", id, title, runState, putBack } as const]
+      : []),
+    ...leaveSteps(replug),
+    ...(live === undefined || tap === undefined ? [] : [
+      {
+        kind: "drop-netdev",
+        id: netdev,
+        back: { tap, queues, vhost, vnetHdr, attachment: from },
+      } as const,
+      { kind: "await-tap-gone", tap } as const,
+    ]),
+  ];
+}
+
+/** The steps that take the old tap's traces off the node. */
+function leaveSteps({ from, tap }: Replug): Step[] {
+  if (!outlives(from) || tap === undefined) return [];
+  return [{ kind: "attach-tap", tap, from, to: null }];
+}
+
+/** A route to the new tap takes the place of that to the old one. */
+function keepRoute({ from, to, tap }: Replug): Step[] {
+  if (from.mode !== "routed" || to.mode !== "routed") return [];
+  if (tap === undefined) return [];
+  return [{ kind: "attach-tap", tap, from, to: from }];
+}
+
+/**
+ * Plans to plug a NIC anew.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function replugSteps(
+  facts: NicModifyFacts,
+  request: NicModify,
+  replug: Replug,
+): Step[] {
+  refuseReplug(facts, request, replug);
+  const { id, uuid, entry, wanted, to, linkState } = replug;
+  const { queues, vhost, vnetHdr } = wanted;
+  const nic: Pick<NicDevice, "id" | "queues" | "vhost"> = { id, queues, vhost };
+  const add = deviceArguments(facts, replug, { ...wanted, netdev: id });
+  return [
+    { kind: "open-tap", name: request.changes.tap ?? null, queues, vnetHdr },
+    ...(vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
+    ...keepRoute(replug),
+    ...joinSteps({ value: "tap" }, to),
+    ...fdSteps(nic),
+    ...releaseSteps(facts, replug),
+    qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
+    qmpStep("device_add", add, command("device_del", { id })),
+    ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
+    ...noteLinkState(facts, uuid, linkState),
+    ...nicFilesStep(facts, { replaced: entry.index, by: { value: "tap" } }),
+    { kind: "verify-device", id, slot: entry.hvinfo.slot ?? 0 },
+  ];
+}

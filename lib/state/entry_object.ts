@@ -1,0 +1,50 @@
+/**
+ * The object of an entry, and some of its members, whichever list it is in.
+ *
+ * @module
+ */
+
+import { type Members, withMembers } from "./entry_member.ts";
+import { formatJson, type JsonNode } from "./json.ts";
+import { member } from "./json_member.ts";
+import { withItem } from "./json_splice.ts";
+
+/** The object of an entry: a disk stands in a list of three. */
+export function objectOf(node: JsonNode): JsonNode | undefined {
+  return node.type === "array" ? node.items[0] : node;
+}
+
+/** An entry with some members changed, added or taken out. */
+export function replaceMembers(
+  node: JsonNode,
+  members: Members,
+  list: "disks" | "nics",
+): JsonNode {
+  const object = objectOf(node);
+  if (object?.type !== "object") return node;
+  const changed = withMembers(
+    object,
+    list === "nics" ? "nic" : "disk",
+    members,
+  );
+  return node.type === "array" ? withItem(node, 0, changed) : changed;
+}
+
+/** Some members of an entry, as they are: {@linkcode Members}. */
+export function membersOf(
+  node: JsonNode,
+  keys: readonly string[],
+): Members {
+  const object = objectOf(node);
+  return Object.fromEntries(keys.map((key) => {
+    const value = object && member(object, key);
+    return [key, value === undefined ? null : formatJson(value)];
+  }));
+}
+
+/** The value of an entry's `hvinfo`, as JSON text. */
+export function hvinfoText(node: JsonNode): string {
+  const object = objectOf(node);
+  const hvinfo = object && member(object, "hvinfo");
+  return hvinfo === undefined ? "{}" : formatJson(hvinfo);
+}
