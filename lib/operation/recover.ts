@@ -1,6 +1,5 @@
 /**
- * Finishes or takes back what was interrupted: by a kill, a full disk, a QEMU
- * that did not answer. The caller holds the instance's lock.
+ * Finishes or takes back what was interrupted. The caller holds the lock.
  *
  * @module
  */

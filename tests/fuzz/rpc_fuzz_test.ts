@@ -78,7 +78,7 @@ Deno.test("readRpcLine() answers any text", () => {
 
 Deno.test("jobOf() makes a job of a request or says why not", () => {
   const counts: Record<string, number> = {};
-  fuzz(3000, (random) => {
+  fuzz(9000, (random) => {
     let line = request(random);
     for (let i = random.below(4); i > 0; i--) line = mutated(random, line);
     for (const one of outcome(line)) counts[one] = (counts[one] ?? 0) + 1;

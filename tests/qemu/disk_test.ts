@@ -155,9 +155,11 @@ eachRelease(
     });
     const before = await snapshot(vm);
     const add = await tool(vm, "disk", "add", vm.name, image);
-    assertEquals(add.status, 5);
-    assertEquals(add.json.error.code, "qmp-error");
-    assertEquals(add.json.error.qmp.command, "device_add");
+    assertEquals([add.status, add.json.error.code], [3, "refused"]);
+    assertMatch(
+      add.json.error.message,
+      new RegExp(`${vm.pid}.* has it in use`),
+    );
     assertEquals(add.json.changed, false);
     assertEquals(await snapshot(vm), before);
   },
