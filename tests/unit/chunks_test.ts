@@ -3,7 +3,8 @@ import { canJoin, joinChunks, type Joined } from "../../tools/build/chunks.ts";
 
 /** Runs a joined program; what its chunks put on `said` comes back. */
 async function run({ code, texts }: Joined): Promise<string[]> {
-  const program = `const chunkTexts=${JSON.stringify(texts)};${code}`;
+  const program = `const texts=${JSON.stringify(texts)},` +
+    `evaluateText=index=>(0,eval)(texts[index]);${code}`;
   const said: string[] = [];
   Object.assign(globalThis, { said });
   try {
@@ -32,6 +33,29 @@ Deno.test("joinChunks() runs a chunk once, when it is first imported", async () 
   const unused = { name: "late-C.js", code: 'said.push("C");export{};' };
   const said = await run(joinChunks([main, late, unused, SHARED]));
   assertEquals(said.map(String), ["A", "main", "1", "B", "2"]);
+});
+
+Deno.test("joinChunks() puts what is needed together into one text", () => {
+  const main = { name: "main.js", code: 'import"./chunk-A.js";main();' };
+  const chunk = (name: string, code = "") => ({
+    name,
+    code: `${code}export{};`,
+  });
+  const late = chunk("late-BBBBBBBB.js", 'import"./chunk-B.js";late();');
+  const other = chunk("other-CCCCCCCC.js", 'import"./chunk-A.js";other();');
+  const shared = { name: "chunk-B.js", code: "b();export{};" };
+  const chunks = [main, late, other, shared, SHARED] as const;
+  const { texts } = joinChunks([...chunks], [["main"], ["late"]]);
+  const words = ["main()", "late()", "other()", "b()", 'push("A")'];
+  const found = texts.map((text) =>
+    words.filter((word) => text.includes(word))
+  );
+  assertEquals(found, [
+    ["main()", 'push("A")'],
+    ["late()", "b()"],
+    ["other()"],
+  ]);
+  assertThrows(() => joinChunks([...chunks], [["gone"]]), Error, "gone");
 });
 
 Deno.test("joinChunks() refuses what it does not understand", () => {

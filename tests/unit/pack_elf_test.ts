@@ -10,14 +10,24 @@ import {
 } from "../../tools/build/elf.ts";
 import { packElf } from "../../tools/build/pack_elf.ts";
 import { assemble, STUB_OFFSET, stubFor } from "../../tools/build/stub.ts";
+import { CACHE_AARCH64, CACHE_X86_64 } from "../../tools/build/stub_cache.ts";
 import { STUB_AARCH64 } from "../../tools/build/stub_aarch64.ts";
 import { STUB_X86_64 } from "../../tools/build/stub_x86_64.ts";
 
 const MACHINES = { x86_64: 62, aarch64: 183 };
 const GLOB_DAT: Record<number, number> = { 62: 6, 183: 1025 };
+const ABSOLUTE: Record<number, number> = { 62: 1, 183: 257 };
+const RELATIVE: Record<number, number> = { 62: 8, 183: 1027 };
 
-/** An ELF file with just what packElf reads; `note` is the vendor's name. */
-function tinyElf(machine: number, { note = "GNU", symbol = "environ" } = {}) {
+/**
+ * An ELF file with just what packElf reads; `note` is the vendor's name,
+ * `second` that of the system call after readlink in SQLite's table, which is
+ * at 0x10510.
+ */
+function tinyElf(
+  machine: number,
+  { note = "GNU", symbol = "environ", second = "" } = {},
+) {
   const file = new Uint8Array(0x600);
   const view = new DataView(file.buffer);
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
@@ -40,7 +50,7 @@ function tinyElf(machine: number, { note = "GNU", symbol = "environ" } = {}) {
   [4, 4, 1].forEach((n, i) => view.setUint32(0x1c0 + 4 * i, n, true));
   file.set(new TextEncoder().encode(note), 0x1cc);
   // DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ
-  [[5, 0x10300], [6, 0x10340], [7, 0x10380], [8, 48]].flat()
+  [[5, 0x10300], [6, 0x10340], [7, 0x10380], [8, 120]].flat()
     .forEach((n, i) => view.setBigUint64(0x200 + 8 * i, BigInt(n), true));
   file.set(new TextEncoder().encode(`\0other\0${symbol}\0`), 0x300);
   view.setUint32(0x340 + 24, 1, true);
@@ -49,6 +59,21 @@ function tinyElf(machine: number, { note = "GNU", symbol = "environ" } = {}) {
     view.setBigUint64(0x380 + 24 * i, BigInt(place), true);
     view.setUint32(0x388 + 24 * i, GLOB_DAT[machine] ?? 0, true);
     view.setUint32(0x38c + 24 * i, name, true);
+  });
+  file.set(new TextEncoder().encode("readlink\0"), 0x320);
+  file.set(new TextEncoder().encode(`${second}\0`), 0x330);
+  view.setUint32(0x340 + 72, 0x20, true);
+  const table: [number, number, number, number][] = second === "" ? [] : [
+    [0x10518, ABSOLUTE[machine] ?? 0, 3, 0],
+    [0x10510, RELATIVE[machine] ?? 0, 0, 0x10320],
+    [0x10528, RELATIVE[machine] ?? 0, 0, 0x10330],
+  ];
+  table.forEach(([place, type, symbol, addend], i) => {
+    const at = 0x3b0 + 24 * i;
+    view.setBigUint64(at, BigInt(place), true);
+    view.setUint32(at + 8, type, true);
+    view.setUint32(at + 12, symbol, true);
+    view.setBigUint64(at + 16, BigInt(addend), true);
   });
   return file;
 }
@@ -63,7 +88,7 @@ const PLACE = {
 for (const [name, machine] of Object.entries(MACHINES)) {
   Deno.test(`packElf() appends a segment for ${name}`, () => {
     const before = tinyElf(machine);
-    const packed = packElf(before, ["deno", "é"], PLACE);
+    const packed = packElf(before, ["deno", "é"], { surroundings: PLACE });
     const elf = readHeaders(packed);
     const added = elf.programHeaders.at(-1);
     const size = packed.length - 0x10000;
@@ -84,7 +109,9 @@ for (const [name, machine] of Object.entries(MACHINES)) {
   });
 
   Deno.test(`packElf() writes the table of the ${name} stub`, () => {
-    const packed = packElf(tinyElf(machine), ["deno", "é"], PLACE);
+    const packed = packElf(tinyElf(machine), ["deno", "é"], {
+      surroundings: PLACE,
+    });
     const segment = packed.subarray(0x10000);
     const view = new DataView(segment.buffer, segment.byteOffset);
     const text = (at: number) => {
@@ -106,6 +133,32 @@ for (const [name, machine] of Object.entries(MACHINES)) {
   });
 }
 
+for (const [name, machine] of Object.entries(MACHINES)) {
+  const codeCache = new TextEncoder().encode("cache");
+  const sizeOf = (second: string) => {
+    const elf = tinyElf(machine, { second });
+    const packed = packElf(elf, [], { surroundings: PLACE, codeCache });
+    const view = new DataView(packed.buffer, 0x10000);
+    const at = view.getUint32(44, true);
+    const size = view.getUint32(48, true);
+    assertEquals(packed.slice(0x10000 + at), codeCache.slice(0, size));
+    return { size, slot: Number(view.getBigInt64(56, true)) };
+  };
+  Deno.test(`packElf() gives a code cache where SQLite is as expected, ${name}`, () => {
+    assertEquals(sizeOf("lstat"), { size: 5, slot: 0x10530 - 0x30000 });
+    assertEquals(sizeOf("lchown"), { size: 0, slot: 0 });
+    assertEquals(sizeOf(""), { size: 0, slot: 0 });
+  });
+}
+
+Deno.test("packElf() puts the tail at the end of the file", () => {
+  const tail = new TextEncoder().encode("the end");
+  const [plain, packed] = [{}, { tail }]
+    .map((options) => packElf(tinyElf(62), [], options));
+  assertEquals(packed?.slice(plain?.length), tail);
+  assertEquals(packed?.slice(0, plain?.length), plain);
+});
+
 Deno.test("packElf() keeps the note in which deno compile has the program", () => {
   assertThrows(() => packElf(tinyElf(62, { note: "SUI" }), []), TypeError);
 });
@@ -118,7 +171,11 @@ Deno.test("packElf() refuses what it cannot pack", () => {
   assertThrows(() => packElf(noEnviron, []), TypeError, "environ");
   assertThrows(() => packElf(elf, ["a\0b"]), TypeError, "NUL");
   const rules = [{ prefix: "x".repeat(256) }];
-  assertThrows(() => packElf(elf, [], { ...PLACE, rules }), TypeError, "255");
+  assertThrows(
+    () => packElf(elf, [], { surroundings: { ...PLACE, rules } }),
+    TypeError,
+    "255",
+  );
 });
 
 /** Lines of a listing with their place; a label has its own as target. */
@@ -158,14 +215,16 @@ function targetA64(at: number, bytes: Uint8Array): number {
 }
 
 const LISTINGS = [
-  ["x86_64", STUB_X86_64, targetX86],
-  ["aarch64", STUB_AARCH64, targetA64],
+  ["x86_64", STUB_X86_64 + CACHE_X86_64, targetX86],
+  ["aarch64", STUB_AARCH64 + CACHE_AARCH64, targetA64],
 ] as const;
 for (const [name, listing, target] of LISTINGS) {
   Deno.test(`stubFor() branches to the labels of the ${name} listing`, () => {
     const lines = [...placed(listing)];
     const labels = new Map([["hdr", 0], ["rip+hdr", 0]]);
-    for (const { label, at } of lines) if (label) labels.set(label, at);
+    for (const { label, at } of lines) {
+      if (label) labels.set(label, at).set(`rip+${label}`, at);
+    }
     let branches = 0;
     for (const { at, bytes, text } of lines) {
       const operand = text.split(/[ ,[\]]/).filter(Boolean).at(-1) ?? "";
@@ -174,7 +233,7 @@ for (const [name, listing, target] of LISTINGS) {
       branches++;
       assertEquals(target(at, bytes), expected, `${at}: ${text}`);
     }
-    assertEquals(branches, name === "x86_64" ? 22 : 24);
+    assertEquals(branches, name === "x86_64" ? 33 : 35);
   });
 }
 

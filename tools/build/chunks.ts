@@ -2,9 +2,9 @@
  * The program in pieces that are compiled only when a command needs them.
  *
  * V8 reads every function of a text it compiles, called or not: 4 ms for the
- * whole program. So esbuild splits it where the sources say `import()`, and
- * each chunk stays a string until it is asked for. Not a string of the code,
- * which three parsers would go through, 4 ms for 250 kB, but one beside it.
+ * whole program. So esbuild splits it where the sources say `import()`. What
+ * is needed together is put together again, into one text: each text is looked
+ * up and read for itself.
  *
  * @module
  */
@@ -39,15 +39,35 @@ function members(list: string, order: "import" | "export"): string {
   }).join(",");
 }
 
+const IMPORT_NODE = /\bimport\("(node:[^"]+)"\)/g;
+
+/** What a chunk's function is given. */
+const PARAMETERS = "importChunk,loadedChunks,importNode";
+
+/** A chunk that has become a function. */
+interface Member {
+  readonly name: string;
+  /** Names of the chunks it imports statically. */
+  readonly dependencies: readonly string[];
+  /** An expression. */
+  readonly code: string;
+}
+
 /**
- * A chunk as the body of a function of `importChunk`, which is `import()`, and
- * `loadedChunks`, all that are there: what it imports are constants, what it exports it
- * returns. Nothing of the program exports a variable that changes later.
+ * A chunk as a function of `importChunk`, which is `import()` of the program's
+ * own, `loadedChunks`, all that are there, and `importNode`, `import()` of
+ * what Deno has: what it imports are constants, what it exports it returns.
+ * Nothing of the program exports a variable that changes later.
+ *
+ * @param numbers of the chunks, which stand for their names.
  */
-function functionBody({ code, name }: Chunk): {
-  dependencies: string[];
-  body: string;
-} {
+function memberOf(
+  { code, name }: Chunk,
+  { kind, numbers }: {
+    kind: "" | "async ";
+    numbers: ReadonlyMap<string, number>;
+  },
+): Member {
   const dependencies: string[] = [];
   let body = "";
   let rest = code;
@@ -57,50 +77,129 @@ function functionBody({ code, name }: Chunk): {
     const [statement, list, from = ""] = found;
     dependencies.push(from);
     if (list !== undefined) {
-      body += `const{${members(list, "import")}}=loadedChunks[${
-        JSON.stringify(from)
-      }];`;
+      const there = `loadedChunks[${numbers.get(from)}]`;
+      body += `const{${members(list, "import")}}=${there};`;
     }
     rest = rest.slice(statement.length);
   }
   rest = rest
     .replace(EXPORTS, (_, list) => `return{${members(list, "export")}};`)
-    .replaceAll(
-      DYNAMIC_IMPORT,
-      (_, to) => `importChunk(${JSON.stringify(to)})`,
-    );
+    .replaceAll(DYNAMIC_IMPORT, (_, to) => `importChunk(${numbers.get(to)})`)
+    .replaceAll(IMPORT_NODE, (_, to) => `importNode(${JSON.stringify(to)})`);
   if (/(?:^|[;}\n])(?:import|export)\b/.test(rest)) {
     throw new Error(
       `Cannot split the program: ${name} imports or exports oddly`,
     );
   }
-  return { dependencies, body: `"use strict";${body}${rest}` };
+  const whole = `${kind}function(${PARAMETERS}){"use strict";${body}${rest}\n}`;
+  return { name, dependencies, code: whole };
+}
+
+/** A member and all that it needs. */
+function closureOf(name: string, all: ReadonlyMap<string, Member>): Member[] {
+  const found = new Set<Member>();
+  const visit = (one: string) => {
+    const member = all.get(one);
+    if (member === undefined || found.has(member)) return;
+    found.add(member);
+    member.dependencies.forEach(visit);
+  };
+  visit(name);
+  return [...found];
+}
+
+/** The name of the chunk that a module became. */
+function nameOf(module: string, members: readonly Member[]): string {
+  const made = members.find(({ name }) =>
+    name.replace(/(?:-[0-9A-Z]{8})?\.js$/, "") === module
+  );
+  if (made !== undefined) return made.name;
+  throw new Error(
+    `Cannot join the program: nothing imports ${module} when it is needed`,
+  );
+}
+
+/**
+ * Which members are one text: for each list of modules all that they need and
+ * no list before it had, then each of the others for itself.
+ */
+function grouped(
+  members: readonly Member[],
+  together: readonly (readonly string[])[],
+): Member[][] {
+  const all = new Map(members.map((one) => [one.name, one]));
+  const taken = new Set<Member>();
+  const take = (wanted: readonly Member[]) => {
+    const group = [...new Set(wanted)].filter((one) => !taken.has(one));
+    group.forEach((one) => taken.add(one));
+    return group;
+  };
+  const groups = together.map((modules) =>
+    take(modules.flatMap((one) => closureOf(nameOf(one, members), all)))
+  );
+  const others = members.map((one) => take([one]));
+  return [...groups, ...others].filter(({ length }) => length > 0);
+}
+
+/**
+ * JavaScript of a function that runs the first chunk.
+ *
+ * @param table of each chunk those it needs, and its text.
+ */
+function starter(table: readonly (readonly [readonly number[], number])[]) {
+  // Names longer than any that esbuild makes up.
+  return `async function(evaluateText,importNode){` +
+    `const chunkTable=${JSON.stringify(table)},loadedChunks=[],` +
+    `chunkTexts=[this],` +
+    `loadChunk=number=>{if(loadedChunks[number])return loadedChunks[number];` +
+    `const[needed,index]=chunkTable[number];needed.forEach(loadChunk);` +
+    `return loadedChunks[number]=` +
+    `(chunkTexts[index]??=evaluateText(index))[number](${PARAMETERS})},` +
+    `importChunk=async number=>loadChunk(number);` +
+    `await loadChunk(0)}`;
 }
 
 /** A program in pieces. */
 export interface Joined {
-  /** An ES module that finds the texts in `chunkTexts`. */
+  /**
+   * An ES module. It calls `evaluateText` with the index of a text for what
+   * that comes to.
+   */
   readonly code: string;
-  /** Of the chunks, in order. */
+  /** Each is an expression: an object of functions. */
   readonly texts: readonly string[];
 }
 
-/** The program that runs the first of the chunks. */
-export function joinChunks(chunks: readonly [Chunk, ...Chunk[]]): Joined {
+/**
+ * The program that runs the first of the chunks.
+ *
+ * @param together names of modules, without endings, that are imported when
+ * they are needed; those of one list are needed together. The first list has
+ * the main module.
+ * @throws {Error} if a chunk imports or exports oddly, or there is no such
+ * module
+ */
+export function joinChunks(
+  chunks: readonly [Chunk, ...Chunk[]],
+  together: readonly (readonly string[])[] = [],
+): Joined {
   const [main] = chunks;
-  const bodies = chunks.map(functionBody);
-  const table = chunks.map(({ name }, i) =>
-    [name, [bodies[i]?.dependencies, i]] as const
+  const numbers = new Map(chunks.map(({ name }, number) => [name, number]));
+  const members = chunks.map((chunk) =>
+    memberOf(chunk, { kind: chunk === main ? "async " : "", numbers })
   );
-  // Names longer than any that esbuild makes up.
-  const code = `const chunkTable=` +
-    `${JSON.stringify(Object.fromEntries(table))},loadedChunks={},` +
-    `loadChunk=(name,make)=>{if(loadedChunks[name])return;` +
-    `const[names,index]=chunkTable[name];for(const one of names)` +
-    `loadChunk(one,Function);return loadedChunks[name]=` +
-    `make("importChunk","loadedChunks",chunkTexts[index])` +
-    `(importChunk,loadedChunks)},` +
-    `importChunk=async name=>(loadChunk(name,Function),loadedChunks[name]);` +
-    `await loadChunk(${JSON.stringify(main.name)},(async()=>{}).constructor)`;
-  return { code, texts: bodies.map(({ body }) => body) };
+  const groups = grouped(members, together);
+  const table = members.map((member) =>
+    [
+      member.dependencies.map((name) => numbers.get(name) ?? 0),
+      groups.findIndex((group) => group.includes(member)),
+    ] as const
+  );
+  const texts = groups.map((group, i) => {
+    const start = i === 0 ? [`start:${starter(table)}`] : [];
+    const own = group.map(({ name, code }) => `${numbers.get(name)}:${code}`);
+    return `({${[...start, ...own].join(",")}})`;
+  });
+  const code = `await evaluateText(0).start(evaluateText,name=>import(name))`;
+  return { code, texts };
 }

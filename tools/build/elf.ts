@@ -1,5 +1,5 @@
 /**
- * As much of an ELF64 file as packing needs: headers, and one GOT slot.
+ * As much of an ELF64 file as packing needs: headers, and two pointers.
  *
  * Names and offsets are those of elf.h (Elf64_Ehdr, Elf64_Phdr, Elf64_Dyn,
  * Elf64_Rela, Elf64_Sym).
@@ -28,6 +28,10 @@ const DT_RELASZ = 8;
 
 /** R_X86_64_GLOB_DAT and R_AARCH64_GLOB_DAT, by `e_machine`. */
 const GLOB_DAT: Readonly<Record<number, number>> = { 62: 6, 183: 1025 };
+/** R_X86_64_64 and R_AARCH64_ABS64. */
+const ABSOLUTE: Readonly<Record<number, number>> = { 62: 1, 183: 257 };
+/** R_X86_64_RELATIVE and R_AARCH64_RELATIVE. */
+const RELATIVE: Readonly<Record<number, number>> = { 62: 8, 183: 1027 };
 
 /** One Elf64_Phdr; offsets and sizes in bytes. */
 export interface ProgramHeader {
@@ -107,6 +111,45 @@ export function writeProgramHeader(
   );
 }
 
+/** One Elf64_Rela. */
+interface Relocation {
+  readonly place: number;
+  readonly type: number;
+  readonly addend: number;
+  /** Empty if it is about none. */
+  readonly symbol: string;
+}
+
+/** Where the bytes of a virtual address are in the file; 0 if nowhere. */
+function fileOffset({ programHeaders }: ElfHeaders, vaddr: number): number {
+  const home = programHeaders.find((h) =>
+    h.type === PT_LOAD && vaddr >= h.vaddr && vaddr < h.vaddr + h.filesz
+  );
+  return home ? vaddr - home.vaddr + home.offset : 0;
+}
+
+function* relocations(
+  file: Uint8Array,
+  elf: ElfHeaders,
+): Generator<Relocation> {
+  const view = viewOf(file);
+  const tags = readDynamic(view, elf);
+  const at = (tag: number) => fileOffset(elf, tags.get(tag) ?? 0);
+  const [rela, symtab, strtab] = [at(DT_RELA), at(DT_SYMTAB), at(DT_STRTAB)];
+  const end = rela + (tags.get(DT_RELASZ) ?? 0);
+  for (let entry = rela; entry < end; entry += 24) {
+    // r_info: type in the low half, symbol in the high half.
+    const index = view.getUint32(entry + 12, true);
+    const name = strtab + view.getUint32(symtab + 24 * index, true);
+    yield {
+      place: u64(view, entry),
+      type: view.getUint32(entry + 8, true),
+      addend: u64(view, entry + 16),
+      symbol: index === 0 ? "" : textAt(file, name),
+    };
+  }
+}
+
 /**
  * Virtual address of the GOT slot in which ld.so stores the address of
  * `environ`: the place of the GLOB_DAT relocation against that symbol.
@@ -114,27 +157,43 @@ export function writeProgramHeader(
  * @throws {TypeError} if the executable has none (it is static, say).
  */
 export function findEnvironSlot(file: Uint8Array, elf: ElfHeaders): number {
-  const view = viewOf(file);
-  const fileOffset = (vaddr: number) => {
-    const home = elf.programHeaders.find((h) =>
-      h.type === PT_LOAD && vaddr >= h.vaddr && vaddr < h.vaddr + h.filesz
-    );
-    return home ? vaddr - home.vaddr + home.offset : 0;
-  };
-  const tags = readDynamic(view, elf);
-  const rela = fileOffset(tags.get(DT_RELA) ?? 0);
-  const symtab = fileOffset(tags.get(DT_SYMTAB) ?? 0);
-  const strtab = fileOffset(tags.get(DT_STRTAB) ?? 0);
-  for (let at = rela; at < rela + (tags.get(DT_RELASZ) ?? 0); at += 24) {
-    // r_info: type in the low half, symbol in the high half.
-    if (view.getUint32(at + 8, true) !== GLOB_DAT[elf.machine]) continue;
-    const symbol = symtab + 24 * view.getUint32(at + 12, true);
-    const name = strtab + view.getUint32(symbol, true);
-    if (textAt(file, name) === "environ") return u64(view, at);
+  for (const { place, type, symbol } of relocations(file, elf)) {
+    if (type === GLOB_DAT[elf.machine] && symbol === "environ") return place;
   }
   throw new TypeError(
     "Cannot pack this executable: it must refer to `environ` of a shared libc",
   );
+}
+
+/**
+ * Virtual address at which SQLite keeps its pointer to lstat(2). Its table of
+ * system calls (os_unix.c, `aSyscall`) has three words an entry: the name, the
+ * function in use, the default; that of lstat comes after that of readlink,
+ * which is libc's own.
+ *
+ * @returns undefined if there is no such table, or it is not as expected
+ */
+export function findLstatSlot(
+  file: Uint8Array,
+  elf: ElfHeaders,
+): number | undefined {
+  const names = new Map<number, number>();
+  const candidates: number[] = [];
+  for (const { place, type, addend, symbol } of relocations(file, elf)) {
+    if (type === RELATIVE[elf.machine]) names.set(place, addend);
+    if (type === ABSOLUTE[elf.machine] && symbol === "readlink") {
+      candidates.push(place);
+    }
+  }
+  const named = (place: number, name: string) => {
+    const address = names.get(place);
+    return address !== undefined &&
+      textAt(file, fileOffset(elf, address)) === name;
+  };
+  const table = candidates.find((place) =>
+    named(place - 8, "readlink") && named(place + 16, "lstat")
+  );
+  return table === undefined ? undefined : table + 24;
 }
 
 function readDynamic(view: DataView, elf: ElfHeaders): Map<number, number> {

@@ -9,7 +9,8 @@ import { bundle, bundleChunks } from "./bundle.ts";
 import { canJoin, joinChunks } from "./chunks.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
-import { evalArguments, PRELUDE, quickAnswer } from "./surroundings.ts";
+import { packProgram } from "./pack_program.ts";
+import { PRELUDE, quickAnswer, runArguments } from "./surroundings.ts";
 import { VERSION } from "../../lib/version.ts";
 
 /** How an executable is made. */
@@ -39,6 +40,26 @@ export interface Built {
 /** The download that `auto` waits for: a 40 MB file. */
 const AUTO_TIMEOUT_MS = 30_000;
 
+/**
+ * The modules that a plain change imports when it needs them, and those that
+ * every command does, with `list`.
+ */
+const TOGETHER = [
+  ["main", "list"],
+  [
+    "change",
+    "facts_disk_add",
+    "facts_disk_remove",
+    "facts_nic",
+    "journaled",
+    "plan_disk",
+    "plan_disk_remove",
+    "plan_nic",
+    "plan_nic_remove",
+    "report_change",
+  ],
+];
+
 /** What main.ts prints for it too. */
 const VERSION_ANSWER = quickAnswer("--version", `kvm-hotplug ${VERSION}`);
 
@@ -62,7 +83,9 @@ export async function buildExecutable(
       folder,
       via: request.via ?? "auto",
       // The project's own program; of another nothing is known.
-      quick: request.main === undefined ? VERSION_ANSWER : "",
+      ...(request.main === undefined
+        ? { quick: VERSION_ANSWER, together: TOGETHER }
+        : { quick: "", together: [] }),
     });
     await replaceFile(path, executable);
     const sha256 = await hash(executable);
@@ -72,17 +95,22 @@ export async function buildExecutable(
   }
 }
 
+/** How to make an executable, and of what. */
+interface Making {
+  readonly folder: string;
+  readonly via: Via | "auto";
+  readonly quick: string;
+  readonly together: readonly (readonly string[])[];
+}
+
 async function make(
   main: string,
-  { folder, via, quick }: {
-    folder: string;
-    via: Via | "auto";
-    quick: string;
-  },
+  making: Making,
 ): Promise<
   { executable: Uint8Array<ArrayBuffer>; via: Via; fallback?: string }
 > {
-  const packed = () => pack(main, folder, quick);
+  const { folder, via, quick } = making;
+  const packed = () => pack(main, making);
   if (via === "pack") return { executable: await packed(), via };
   const code = PRELUDE + await bundle(main, folder);
   const timeout = via === "auto" ? { timeoutMs: AUTO_TIMEOUT_MS } : {};
@@ -97,16 +125,16 @@ async function make(
 
 async function pack(
   main: string,
-  folder: string,
-  quick: string,
+  { folder, quick, together }: Making,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks = await bundleChunks(main, folder);
-  const { code, texts } = canJoin(chunks)
-    ? joinChunks(chunks)
-    : { code: await bundle(main, folder), texts: [] };
   const deno = await Deno.readFile(Deno.execPath());
-  const program = { code: PRELUDE + code, texts, quick };
-  return packElf(deno, evalArguments(program));
+  if (!canJoin(chunks)) {
+    const code = quick + PRELUDE + await bundle(main, folder);
+    return packElf(deno, runArguments(code));
+  }
+  const joined = joinChunks(chunks, together);
+  return await packProgram(deno, joined, { folder, quick });
 }
 
 /** Writes next to `path`, then renames: a running executable is ETXTBSY. */

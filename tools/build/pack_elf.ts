@@ -18,6 +18,7 @@
 
 import {
   findEnvironSlot,
+  findLstatSlot,
   PF_R,
   PF_X,
   PHDR_SIZE,
@@ -39,7 +40,10 @@ import { SURROUNDINGS } from "./surroundings.ts";
  * @param deno an x86_64 or aarch64 executable, dynamically linked to glibc.
  * @param args the beginning of argv, argv[0] included. Empty: argv stays as
  * the caller gave it, only the surroundings are set.
- * @param surroundings the environment. @default SURROUNDINGS
+ * @param options.surroundings the environment. @default SURROUNDINGS
+ * @param options.codeCache what stub_cache.ts gives to Deno. @default none
+ * @param options.tail bytes for the end of the file, which are not mapped.
+ * @default none
  * @throws {TypeError} if `deno` has not the shape this needs, or a string has
  * a NUL character in it.
  * @throws {RangeError} if it is for another machine.
@@ -47,8 +51,15 @@ import { SURROUNDINGS } from "./surroundings.ts";
 export function packElf(
   deno: Uint8Array,
   args: readonly string[],
-  surroundings: Surroundings = SURROUNDINGS,
+  options: {
+    surroundings?: Surroundings;
+    codeCache?: Uint8Array;
+    tail?: Uint8Array;
+  } = {},
 ): Uint8Array<ArrayBuffer> {
+  const none = new Uint8Array();
+  const { surroundings = SURROUNDINGS, codeCache = none, tail = none } =
+    options;
   const elf = readHeaders(deno);
   const stub = stubFor(elf.machine);
   const loads = elf.programHeaders.filter((h) => h.type === PT_LOAD);
@@ -58,11 +69,14 @@ export function packElf(
     Math.max(...loads.map((h) => h.vaddr + h.memsz)),
     align,
   );
+  const lstatSlot = findLstatSlot(deno, elf);
   const segment = buildSegment(stub, args, {
     surroundings,
+    codeCache,
     distances: {
       entry: elf.entry - vaddr,
       environSlot: findEnvironSlot(deno, elf) - vaddr,
+      lstatSlot: lstatSlot === undefined ? undefined : lstatSlot - vaddr,
     },
   });
   const size = segment.length;
@@ -75,9 +89,10 @@ export function packElf(
     memsz: size,
     align,
   });
-  const packed = new Uint8Array(offset + size);
+  const packed = new Uint8Array(offset + size + tail.length);
   packed.set(deno);
   packed.set(segment, offset);
+  packed.set(tail, offset + size);
   const view = viewOf(packed);
   view.setBigUint64(24, BigInt(vaddr + STUB_OFFSET), true); // e_entry
   headers.forEach((h, i) =>

@@ -16,17 +16,22 @@ export interface Finished {
  * Runs Deno to its end; its standard output is thrown away.
  *
  * @param options.cwd its working directory. @default ours
+ * @param options.env variables beside ours. @default none
  * @param options.timeoutMs after this time it is killed. @default none
  */
 export async function runDeno(
   args: readonly string[],
-  options: { cwd?: string; timeoutMs?: number } = {},
+  options: {
+    cwd?: string;
+    env?: Record<string, string>;
+    timeoutMs?: number;
+  } = {},
 ): Promise<Finished> {
-  const { cwd, timeoutMs } = options;
+  const { cwd, env, timeoutMs } = options;
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     // A trace of Deno's own frames would hide the one line that matters.
-    env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
+    env: { NO_COLOR: "1", RUST_BACKTRACE: "0", ...env },
     stdin: "null",
     stdout: "null",
     stderr: "piped",

@@ -30,7 +30,8 @@
  *      8 i64  GOT slot of `environ`    28 u32  offset table of the variables
  *     16 u32  number of arguments      32 u32  rules
  *     20 u32  number of variables      36 u32  refuge
- *                                      40 u32  sink
+ *     44 u32  code cache               40 u32  sink
+ *     48 u32  bytes of it, or 0        56 i64  SQLite's pointer to lstat
  *
  * A rule is: length of the prefix, byte (0 hides the variable, any other takes
  * the place of its first byte), the prefix. Length 0 ends the rules. The first
@@ -43,9 +44,12 @@
  * is a terminal; the terminal waits as fd 900, close-on-exec, until the
  * program puts it back.
  *
+ * The code cache is what stub_cache.ts tells of.
+ *
  * @module
  */
 
+import { CACHE_AARCH64, CACHE_X86_64 } from "./stub_cache.ts";
 import { STUB_AARCH64 } from "./stub_aarch64.ts";
 import { STUB_X86_64 } from "./stub_x86_64.ts";
 
@@ -75,6 +79,8 @@ export interface Surroundings {
 export interface Distances {
   readonly entry: number;
   readonly environSlot: number;
+  /** Undefined: there is no such pointer, so no code cache can be used. */
+  readonly lstatSlot: number | undefined;
 }
 
 /** Machine code of a listing: the hexadecimal bytes of its first column. */
@@ -99,8 +105,8 @@ export function assemble(listing: string): Uint8Array {
  * @throws {RangeError} for any other.
  */
 export function stubFor(machine: number): Uint8Array {
-  if (machine === 62) return assemble(STUB_X86_64);
-  if (machine === 183) return assemble(STUB_AARCH64);
+  if (machine === 62) return assemble(STUB_X86_64 + CACHE_X86_64);
+  if (machine === 183) return assemble(STUB_AARCH64 + CACHE_AARCH64);
   throw new RangeError(
     `Cannot pack this executable: its machine must be x86_64 (62) or ` +
       `aarch64 (183): current value is ${machine}`,
@@ -117,9 +123,10 @@ export function stubFor(machine: number): Uint8Array {
 export function buildSegment(
   stub: Uint8Array,
   args: readonly string[],
-  { surroundings, distances }: {
+  { surroundings, distances, codeCache }: {
     surroundings: Surroundings;
     distances: Distances;
+    codeCache: Uint8Array;
   },
 ): Uint8Array {
   const { variables, rules, refuge, sink } = surroundings;
@@ -134,10 +141,15 @@ export function buildSegment(
     offsets.push(end);
     end += text.length;
   }
-  const segment = new Uint8Array(end);
+  const { entry, environSlot, lstatSlot } = distances;
+  const cache = lstatSlot === undefined ? new Uint8Array() : codeCache;
+  const segment = new Uint8Array(end + cache.length);
   const view = new DataView(segment.buffer);
-  view.setBigInt64(0, BigInt(distances.entry), true);
-  view.setBigInt64(8, BigInt(distances.environSlot), true);
+  view.setBigInt64(0, BigInt(entry), true);
+  view.setBigInt64(8, BigInt(environSlot), true);
+  view.setBigInt64(56, BigInt(lstatSlot ?? 0), true);
+  view.setUint32(44, end, true);
+  view.setUint32(48, cache.length, true);
   const counts = [args.length, variables.length];
   const [refugeOffset = 0, sinkOffset = 0, ...stringOffsets] = offsets;
   [...counts, argTable, variableTable, ruleList, refugeOffset, sinkOffset]
@@ -148,6 +160,7 @@ export function buildSegment(
   );
   segment.set(ruleBytes, ruleList);
   texts.forEach((text, i) => segment.set(text, offsets[i]));
+  segment.set(cache, end);
   return segment;
 }
 

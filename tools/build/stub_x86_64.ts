@@ -4,7 +4,7 @@
  * Entered by ld.so by a jump, with rsp at argc and rdx = rtld_fini (System V
  * psABI for AMD64, 3.4.1 "Initial Stack and Register State"); all other
  * registers are free. See stub.ts for what it does and for the 64 bytes
- * before it, which it reads at [rbp+0] to [rbp+44].
+ * before it, which it reads at [rbp+0] to [rbp+63].
  *
  * @module
  */
@@ -57,6 +57,7 @@ b8 21 00 00 00       | mov eax,33               | __NR_dup2
 b8 03 00 00 00       | mov eax,3                | __NR_close
 0f 05                | syscall
 heard:
+e8 03 01 00 00       | call cache               | stub_cache.ts
 48 81 c4 00 10 00 00 | add rsp,4096
 49 89 e6             | mov r14,rsp              | r14 = the kernel's frame
 49 8b 1e             | mov rbx,[r14]            | argc

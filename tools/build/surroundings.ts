@@ -14,15 +14,16 @@
  * @module
  */
 
+import { dataUrl } from "./data_url.ts";
 import type { Surroundings } from "./stub.ts";
 
 /**
- * Deno's cache folder, which it makes at every start. Longer than PATH_MAX:
- * the kernel refuses it (ENAMETOOLONG) before any file system is asked, and
- * Deno carries on in memory. A folder that merely does not exist it would
- * make, as root.
+ * Deno's cache folder, which it makes at every start: the place of
+ * stub_cache.ts, in memory. Where there is none, none can be made there, and
+ * Deno carries on without. A folder elsewhere that merely does not exist it
+ * would make, as root.
  */
-const NO_FOLDER = "/" + "-".repeat(4096);
+const CACHE_FOLDER = "/proc/self/fd/901";
 
 /**
  * HOME while Deno starts: it reads $HOME/.npmrc, or without HOME that of the
@@ -37,7 +38,7 @@ const SAVED_HOME = "~OME";
 /** What {@linkcode packElf} sets up for the tool. */
 export const SURROUNDINGS: Surroundings = {
   variables: [
-    `DENO_DIR=${NO_FOLDER}`,
+    `DENO_DIR=${CACHE_FOLDER}`,
     "DENO_DISABLE_NODE_SHIM=1",
     "DENO_NO_UPDATE_CHECK=1",
     `HOME=${NO_HOME}`,
@@ -97,7 +98,13 @@ export const V8_FLAGS = "--v8-flags=" + [
   "--no-ignition-reo",
 ].join(",");
 
-/** Flags that keep `deno eval` and `deno compile` off everything around. */
+/**
+ * Also for V8 where its code comes out of a cache: what is compiled for that
+ * is compiled whole.
+ */
+const V8_FLAGS_CACHED = `${V8_FLAGS},--no-lazy`;
+
+/** Flags that keep `deno run` and `deno compile` off everything around. */
 export const ISOLATION = [
   "--no-config", // deno.json, package.json, import map
   "--no-lock",
@@ -107,34 +114,20 @@ export const ISOLATION = [
   "--node-modules-dir=none",
 ] as const;
 
-/** A program, ready to be packed. */
-export interface Program {
-  /** An ES module. */
-  readonly code: string;
-  /** The code finds them in the constant `chunkTexts`. */
-  readonly texts: readonly string[];
-  /** Runs before `code`: {@linkcode quickAnswer}. */
-  readonly quick: string;
-}
-
-/** Takes the first arguments out of `Deno.args`. */
-function takeTexts(count: number): string {
-  return `const chunkTexts=Deno.args.slice(0,${count});` +
-    `Object.defineProperty(Deno,"args",` +
-    `{value:Object.freeze(Deno.args.slice(${count}))});`;
-}
+/** What `deno run` is given before the program. */
+export const RUN_FLAGS: readonly string[] = [
+  "--allow-all",
+  ...ISOLATION,
+  V8_FLAGS_CACHED,
+];
 
 /**
- * The arguments that make Deno run a program. What the
- * user gives follows the `--`, and all of it reaches `Deno.args`: without our
- * `--` a first `--` of the user's would be lost. argv[0] is fixed because a
- * Deno called `dx` is another program. The texts are arguments, too: Deno
- * copies those, and reads no more of them than that they are UTF-8.
+ * The arguments that make Deno run an ES module, to which what the user gives
+ * is added. argv[0] is fixed because a Deno called `dx` is another program.
+ * `run` takes 2 ms less than `eval`, and alone of the two has V8's code cached.
  */
-export function evalArguments({ code, texts, quick }: Program): string[] {
-  const flags = ["--ext=mjs", ...ISOLATION, V8_FLAGS];
-  const whole = takeTexts(texts.length) + quick + code;
-  return ["deno", "eval", ...flags, whole, "--", ...texts];
+export function runArguments(code: string): string[] {
+  return ["deno", "run", ...RUN_FLAGS, dataUrl(code)];
 }
 
 /**
