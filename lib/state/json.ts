@@ -55,6 +55,7 @@ export type JsonArray = Extract<JsonNode, { type: "array" }>;
 /** Deeper nesting is refused, so that a hostile file cannot end our stack. */
 const MAX_DEPTH = 64;
 
+const [SPACE, TAB, LF, CR] = [0x20, 0x09, 0x0a, 0x0d];
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const WORD = /true|false|null/y;
 
@@ -77,9 +78,19 @@ class Reader {
     return new JsonSyntaxError(this.#source, this.#at, why);
   }
 
-  /** By hand: a regular expression at every token costs 0.5 ms a file. */
+  /**
+   * By hand: a regular expression at every token costs 0.5 ms a file, text
+   * compared with text as much again.
+   */
   #skipSpace() {
-    while (" \t\n\r".includes(this.#source[this.#at] ?? "-")) this.#at++;
+    for (let at = this.#at;; at++) {
+      const code = this.#source.charCodeAt(at); // NaN behind the end
+      const isSpace = code === SPACE || code === TAB || code === LF ||
+        code === CR;
+      if (isSpace) continue;
+      this.#at = at;
+      return;
+    }
   }
 
   #match(pattern: RegExp): string | undefined {

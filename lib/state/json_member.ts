@@ -9,7 +9,12 @@ import type { JsonNode } from "./json.ts";
 /** A member's value; the last one counts if a key stands twice, as in Python. */
 export function member(node: JsonNode, key: string): JsonNode | undefined {
   if (node.type !== "object") return undefined;
-  return node.members.findLast((one) => one.key === key)?.value;
+  // No closure: a file with many devices is asked some thousand times.
+  for (let at = node.members.length - 1; at >= 0; at--) {
+    const one = node.members[at];
+    if (one?.key === key) return one.value;
+  }
+  return undefined;
 }
 
 /** A member that is a string, else undefined. */

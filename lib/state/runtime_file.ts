@@ -114,8 +114,15 @@ function readRuntimeText(path: string): RuntimeText | undefined {
   return { path, text: decode(bytes, path), status };
 }
 
+/** What was understood last: a change reads the same text more than once. */
+let understood: RuntimeContent | undefined;
+
 function understandRuntime(file: RuntimeText): RuntimeContent {
-  return { ...file, runtime: parseRuntime(file.text, file.path) };
+  const { text, path } = file;
+  const known = understood?.text === text && understood.path === path
+    ? understood.runtime
+    : parseRuntime(text, path);
+  return understood = { ...file, runtime: known };
 }
 
 /**

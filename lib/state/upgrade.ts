@@ -40,18 +40,19 @@ interface Context {
   readonly kind: Kind;
   /** Place in its list. */
   readonly index: number;
-  /** QEMU's driver for Ganeti's word in the hvparams. */
-  readonly driver: string;
+  readonly root: JsonArray;
 }
 
 function text(value: Plain): string {
   return formatJson(jsonNode(value));
 }
 
-function contextOf(kind: Kind, hvparams: JsonNode, index: number): Context {
+/** QEMU's driver for Ganeti's word in the hvparams. */
+function driverOf({ kind, root }: Context): string {
   const { param, virtio } = KINDS[kind];
+  const hvparams = root.items[2] ?? jsonNode({});
   const word = stringMember(hvparams, param) ?? "paravirtual";
-  return { kind, index, driver: word === "paravirtual" ? virtio : word };
+  return word === "paravirtual" ? virtio : word;
 }
 
 function slotOf(pci: JsonNode, { kind, index }: Context): number {
@@ -70,7 +71,7 @@ function hvinfoOfSlot(device: JsonObject, pci: JsonNode, context: Context) {
   const slot = slotOf(pci, context);
   const uuid = stringMember(device, "uuid");
   return text({
-    driver: context.driver,
+    driver: driverOf(context),
     ...(uuid === undefined
       ? {}
       : { id: `hot${context.kind}-${uuid.split("-")[0]}-pci-${slot}` }),
@@ -94,9 +95,9 @@ function upgradePci(device: JsonObject, context: Context): JsonObject {
 function withDriver(
   device: JsonObject,
   hvinfo: JsonObject,
-  { driver }: Context,
+  context: Context,
 ): JsonObject {
-  const insert = [memberText(hvinfo, "driver", text(driver))];
+  const insert = [memberText(hvinfo, "driver", text(driverOf(context)))];
   const whole = splice(hvinfo, { at: 0, insert });
   return withMember(device, "hvinfo", formatJson(whole));
 }
@@ -137,13 +138,12 @@ function uuidFor(nic: JsonNode, root: JsonArray, index: number): string {
 
 function upgradeNic(node: JsonNode, root: JsonArray, index: number): JsonNode {
   if (node.type !== "object") return node;
-  const hvparams = root.items[2] ?? jsonNode({});
   const nic = member(node, "uuid") !== undefined ? node : withNew(node, {
     key: "uuid",
     value: text(uuidFor(node, root, index)),
     next: [],
   });
-  return upgradeDevice(nic, contextOf("nic", hvparams, index));
+  return upgradeDevice(nic, { kind: "nic", index, root });
 }
 
 /** A disk's entry: `[disk, link, uri]`; the first 2.10 had no URIs. */
@@ -151,8 +151,7 @@ function upgradeDisk(node: JsonNode, root: JsonArray, index: number): JsonNode {
   if (node.type !== "array") return node;
   const [disk] = node.items;
   if (disk === undefined) return node;
-  const hvparams = root.items[2] ?? jsonNode({});
-  const upgraded = upgradeDevice(disk, contextOf("disk", hvparams, index));
+  const upgraded = upgradeDevice(disk, { kind: "disk", index, root });
   const entry = upgraded === disk ? node : withItem(node, 0, upgraded);
   return entry.items.length === 2
     ? splice(entry, { at: 2, insert: ["null"] })
@@ -184,6 +183,9 @@ const ELEMENTS: readonly Rule[] = [
   (list, root) => upgradeItems(list, root, upgradeDisk),
 ];
 
+/** What became of a document; a change asks more than once. */
+const upgraded = new WeakMap<JsonArray, JsonArray>();
+
 /**
  * A runtime file's document in the form that Ganeti 3.1 writes. What is no
  * runtime file is returned as it is: whoever reads it will refuse it.
@@ -192,12 +194,18 @@ const ELEMENTS: readonly Rule[] = [
  * @throws {Misfit} if a slot is none
  */
 export function upgradeRuntime(root: JsonArray): JsonArray {
+  const known = upgraded.get(root) ?? upgrade(root);
+  upgraded.set(root, known);
+  return known;
+}
+
+function upgrade(root: JsonArray): JsonArray {
   let after = root;
   for (const [place, rule] of ELEMENTS.entries()) {
     const item = root.items[place];
-    const upgraded = item && rule(item, root, place);
-    if (upgraded === undefined || upgraded === item) continue;
-    after = withItem(after, place, upgraded);
+    const current = item && rule(item, root, place);
+    if (current === undefined || current === item) continue;
+    after = withItem(after, place, current);
   }
   // Ganeti before 2.10 kept the disks in kvm_cmd.
   if (after.items.length !== 3) return after;
