@@ -9,7 +9,7 @@
 
 import { titleOf } from "../device/select.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import type { LinkChange } from "../state/runtime_change.ts";
+import type { LinkChange } from "../state/link_change.ts";
 import { openIdentity } from "./drift.ts";
 import { linkName, type LinksFacts } from "./facts_links.ts";
 import type { Decision } from "./plan.ts";

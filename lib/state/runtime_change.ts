@@ -4,6 +4,16 @@
  * @module
  */
 
+import { withWords } from "./command_words.ts";
+import type { Members } from "./entry_member.ts";
+import {
+  hvinfoText,
+  membersOf,
+  objectOf,
+  PLACE,
+  replaceMembers,
+  uuidOf,
+} from "./entry_object.ts";
 import {
   formatJson,
   type JsonArray,
@@ -12,29 +22,11 @@ import {
   parseJson,
 } from "./json.ts";
 import { layoutOf, PYTHON_LAYOUT } from "./json_layout.ts";
-import { member, stringMember } from "./json_member.ts";
-import { jsonNode } from "./json_node.ts";
-import type { Members } from "./entry_member.ts";
-import {
-  hvinfoText,
-  membersOf,
-  objectOf,
-  replaceMembers,
-} from "./entry_object.ts";
+import { member } from "./json_member.ts";
 import { withItem } from "./json_splice.ts";
+import { changeLinks, type LinkChange } from "./link_change.ts";
 import type { Runtime } from "./runtime.ts";
 import { upgradeRuntime } from "./upgrade.ts";
-
-/** Place of each list in the file. */
-export const PLACE = { nics: 1, disks: 3 } as const;
-
-/** A disk's link to be recorded. */
-export interface LinkChange {
-  /** Of the disk. */
-  readonly uuid: string;
-  /** Absolute path. */
-  readonly link: string;
-}
 
 /** What every change has. */
 export interface Reversible {
@@ -64,11 +56,15 @@ export type RuntimeChange =
       readonly entry: string;
       /** Place in the list; the end if the list is shorter. @default the end */
       readonly index?: number;
+      /** Words of `kvm_cmd` that come with it, at its end. @default none */
+      readonly words?: readonly string[];
     }
     | {
       readonly change: "delete";
       readonly list: keyof typeof PLACE;
       readonly uuid: string;
+      /** Words of `kvm_cmd` that go with it. @default none */
+      readonly words?: readonly string[];
     }
     | {
       readonly change: "entry";
@@ -105,11 +101,6 @@ export type EntryChange = Exclude<
   RuntimeChange,
   { change: "upgrade" | "links" }
 >;
-
-function uuidOf(list: keyof typeof PLACE, node: JsonNode): string | undefined {
-  const object = list === "disks" ? objectOf(node) : node;
-  return object && stringMember(object, "uuid")?.toLowerCase();
-}
 
 /** The members that a change gives other values. */
 function changedMembers(
@@ -160,23 +151,6 @@ function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
   return jsonArray(root.items.with(place, inner), outer);
 }
 
-/** Records links; a disk that is not there has none to record. */
-function changeLinks(root: JsonArray, links: readonly LinkChange[]): JsonArray {
-  const list = root.items[PLACE.disks];
-  if (list?.type !== "array") throw new TypeError("no list disks");
-  let disks = list;
-  for (const [at, entry] of list.items.entries()) {
-    const uuid = uuidOf("disks", entry);
-    const link = links.find((one) => one.uuid.toLowerCase() === uuid)?.link;
-    if (link === undefined || entry.type !== "array") continue;
-    if (entry.items[1]?.type === "string" && entry.items[1].value === link) {
-      continue;
-    }
-    disks = withItem(disks, at, withItem(entry, 1, jsonNode(link)));
-  }
-  return disks === list ? root : withItem(root, PLACE.disks, disks);
-}
-
 function changed(root: JsonArray, change: RuntimeChange): JsonArray {
   switch (change.change) {
     case "upgrade":
@@ -184,7 +158,10 @@ function changed(root: JsonArray, change: RuntimeChange): JsonArray {
     case "links":
       return changeLinks(root, change.links);
   }
-  return changeEntry(root, change);
+  const after = changeEntry(root, change);
+  if (!("words" in change) || after === root) return after;
+  const are = change.change === "insert" ? "there" : "gone";
+  return withWords(after, change.words ?? [], are);
 }
 
 /**
@@ -222,8 +199,10 @@ export function inverse(
     return { change: "links", links, ...was };
   }
   const { list, uuid } = change;
+  const { words } = { words: undefined, ...change };
+  const more = { ...(words && { words }), ...was };
   if (change.change === "insert") {
-    return { change: "delete", list, uuid, ...was };
+    return { change: "delete", list, uuid, ...more };
   }
   const entry = before[list].find((one) => one.uuid === uuid);
   if (entry === undefined) throw new TypeError(`no entry ${uuid}`);
@@ -243,5 +222,5 @@ export function inverse(
   if (change.change === "entry") {
     return { change: "entry", list, uuid, entry: text, ...was };
   }
-  return { change: "insert", list, uuid, entry: text, index, ...was };
+  return { change: "insert", list, uuid, entry: text, index, ...more };
 }
