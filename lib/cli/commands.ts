@@ -41,6 +41,13 @@ const DISK_ADD: CommandSpec = {
       default: "hvparam disk_type",
     },
     {
+      name: "controller",
+      value: "C",
+      help: "what a first SCSI disk comes with where the VM has no controller",
+      choices: ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
+      default: "hvparam scsi_controller_type",
+    },
+    {
       name: "format",
       value: "F",
       help: "raw or qcow2; never probed",

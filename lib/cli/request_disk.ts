@@ -11,6 +11,7 @@ import {
   type DiskSettings,
   FORMATS,
 } from "../device/disk_settings.ts";
+import { CONTROLLERS } from "../device/disk_driver.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { HotplugError, unsupported } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
@@ -80,6 +81,11 @@ export function diskAdd(
     settings: diskSettings(invocation),
     via: option(invocation, "via", (word) => check.oneOf(word, VIAS)),
     iothread: option(invocation, "iothread", check.qemuId),
+    controller: option(
+      invocation,
+      "controller",
+      (word) => check.oneOf(word, CONTROLLERS),
+    ),
     format: option(invocation, "format", (word) => check.oneOf(word, FORMATS)),
     allowBacking: option(invocation, "allow-backing", path),
     limits: limitsOf(invocation),

@@ -16,6 +16,7 @@ import {
   isOlder,
 } from "./disk_settings.ts";
 import { addressOf, type Place } from "./hvinfo.ts";
+import type { ScsiController } from "./scsi_controller.ts";
 
 /** A disk to be plugged. */
 export interface DiskDevice {
@@ -49,6 +50,8 @@ export interface DiskDevice {
   readonly format?: DiskFormat | undefined;
   /** A master's object for the entry, without hvinfo, as JSON text. */
   readonly object?: string | undefined;
+  /** Comes with it, for the VM has none. @default none */
+  readonly controller?: ScsiController | undefined;
 }
 
 /** An image that backs another; QEMU only reads it. */

@@ -24,6 +24,14 @@ export type ScsiDriver = "scsi-hd" | "scsi-block" | "scsi-generic" | "scsi-cd";
 /** A driver that can be hotplugged. */
 export type DiskDriver = "virtio-blk-pci" | ScsiDriver | "nvme";
 
+/** Controllers that Ganeti starts a VM with: hvparam scsi_controller_type. */
+export const CONTROLLERS: readonly string[] = [
+  "lsi",
+  "virtio-scsi-pci",
+  "megasas",
+  "dc390",
+];
+
 /** Frontends of the host's own SCSI devices: no cache of QEMU's, no format. */
 const PASS_THROUGH: readonly string[] = ["scsi-block", "scsi-generic"];
 

@@ -35,13 +35,16 @@ export interface ScsiBus {
 const GANETI_TARGETS = 16;
 
 /**
- * Targets of a controller, for those that have fewer than Ganeti counts. LSI's
- * chip is itself the seventh: hw/scsi/lsi53c895a.c accepts a disk there, and
- * no driver ever looks for it.
+ * Targets of a controller, for those that have fewer than Ganeti counts. The
+ * chip of a parallel bus is itself the seventh: hw/scsi/lsi53c895a.c and esp.c
+ * accept a disk there, and no driver ever looks for it.
  */
 const TARGETS: Readonly<Record<string, number>> = {
   lsi53c895a: 7,
   lsi53c810: 7,
+  dc390: 7,
+  am53c974: 7,
+  mptsas1068: 8,
 };
 
 /** Ganeti's bus: SPEC 4.2. */
@@ -151,12 +154,17 @@ export function chooseTarget(facts: ScsiFacts, wish: ScsiWish): ScsiPlace {
 /** Names on the command line of drivers that QOM calls otherwise. */
 const ALIASES: Readonly<Record<string, string>> = { lsi: "lsi53c895a" };
 
+/** What QOM calls a driver of the command line. */
+export function modelOf(driver: string): string {
+  return ALIASES[driver] ?? driver;
+}
+
 /**
  * Whether a start from the runtime file makes this bus: its controller stands
  * in `kvm_cmd`, as Ganeti puts it there or by `kvm_extra`.
  */
 export function startsWith(kvmCmd: readonly string[], bus: ScsiBus): boolean {
   return fixedDevices(kvmCmd).some(({ driver, id }) =>
-    (ALIASES[driver] ?? driver) === bus.controller && id === bus.id
+    modelOf(driver) === bus.controller && id === bus.id
   );
 }

@@ -102,9 +102,18 @@ const linkChange = object({ uuid, link: absolute });
 const linkChanges: Check = (value) =>
   Array.isArray(value) && value.every((one) => linkChange(one));
 
+/** All that a plan adds to a VM's command line. */
+const CONTROLLER =
+  /^[a-z0-9-]{1,31},id=scsi,bus=[A-Za-z][A-Za-z0-9._-]{0,63},addr=0x[01]?[0-9a-f]$/;
+
+const controllerWords: Check = (value) =>
+  Array.isArray(value) && value.length === 2 && value[0] === "-device" &&
+  text(CONTROLLER)(value[1]);
+
 function change(value: unknown): boolean {
   if (!isJson(value)) return false;
   const was = { was: jsonText };
+  const more = { ...was, words: controllerWords };
   const entry = { change: anything, list: LIST, uuid };
   switch (value.change) {
     case "upgrade":
@@ -112,7 +121,7 @@ function change(value: unknown): boolean {
     case "links":
       return object({ change: anything, links: linkChanges }, was)(value);
     case "delete":
-      return object(entry, was)(value);
+      return object(entry, more)(value);
     case "hvinfo":
       return object({ ...entry, hvinfo: jsonText }, was)(value);
     case "size":
@@ -126,7 +135,7 @@ function change(value: unknown): boolean {
     case "insert":
       return object(
         { ...entry, entry: jsonText },
-        { ...was, index: whole(0, 1e6) },
+        { ...more, index: whole(0, 1e6) },
       )(value);
   }
   return false;

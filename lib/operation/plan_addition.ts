@@ -148,6 +148,8 @@ export interface Addition {
   readonly identity: Identity<Place>;
   /** The entry for the runtime file, as JSON text. */
   readonly entry: string;
+  /** Words of `kvm_cmd` that come with it. @default none */
+  readonly words?: readonly string[] | undefined;
   /** What the caller is told; the tap's name comes later. */
   readonly view: DeviceView;
   /** The steps on host and QEMU, the device itself included. */
@@ -161,12 +163,13 @@ export interface Addition {
  * for, and then the record takes the old one's place.
  */
 export function planAddition(facts: Facts, addition: Addition): Decision {
-  const { kind, identity: { id, uuid, place }, view } = addition;
+  const { kind, identity: { id, uuid, place }, view, words } = addition;
   const { stage, commit } = stateSteps(facts, {
     change: "insert",
     list: kind === "disk" ? "disks" : "nics",
     uuid,
     entry: addition.entry,
+    ...(words && { words }),
   });
   return {
     kind: "plan",

@@ -21,6 +21,7 @@ import {
   isReproducible,
 } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
+import { controllerWords } from "../device/scsi_controller.ts";
 import { titleOf } from "../device/select.ts";
 import { uriObject } from "../device/uri_object.ts";
 import { duplicate, refuse } from "../errors.ts";
@@ -32,10 +33,16 @@ import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { Decision } from "./plan.ts";
 import { alreadyThere, deviceStep, planAddition } from "./plan_addition.ts";
 import { command, qmpStep } from "./plan_common.ts";
-import { checkDriver, identityFor, refuseDriver } from "./plan_disk_driver.ts";
+import {
+  checkDriver,
+  identityFor,
+  refuseDriver,
+  unheard,
+} from "./plan_disk_driver.ts";
 import { chooseWay, type WaySteps } from "./plan_disk_way.ts";
 import { limitSteps, newLimits } from "./plan_limits.ts";
 import { checkFormat, looksOther, refuseUnfit } from "./plan_disk_fit.ts";
+import { controllerNote, controllerSteps } from "./plan_scsi_controller.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
@@ -196,6 +203,7 @@ function addSteps(
       command("blockdev-del", { "node-name": disk.id }),
     ),
     ...opened,
+    ...controllerSteps(disk.controller),
     deviceStep(diskDeviceArguments(disk)),
     ...limit,
     ...after,
@@ -217,10 +225,12 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   const { uuid } = disk;
   const limits = newLimits(facts.own, uuid, request);
   const index = facts.content.runtime.disks.length;
+  const { controller } = disk;
   return planAddition(facts, {
     kind: "disk",
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
+    words: controller && controllerWords(controller),
     view: newDiskView(disk, { index, via, limits }),
     steps: addSteps(facts, disk, { ...steps, limits }),
     warnings: [
@@ -228,6 +238,8 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
         ? []
         : ["Ganeti cannot start or migrate the instance with this disk"],
       ...looksOther(facts, disk),
+      ...controller === undefined ? [] : [controllerNote(controller)],
+      ...unheard(facts, disk),
     ],
   });
 }

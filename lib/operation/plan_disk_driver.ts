@@ -6,13 +6,20 @@
  */
 
 import type { DiskDevice } from "../device/disk.ts";
-import { type DiskDriver, INTERFACES, isScsi } from "../device/disk_driver.ts";
+import {
+  type DiskDriver,
+  INTERFACES,
+  isPassThrough,
+  isScsi,
+} from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { Place } from "../device/hvinfo.ts";
+import { busOf, tellsGuest } from "../device/scsi_controller.ts";
 import { chooseTarget, startsWith } from "../device/scsi_target.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import { type Identity, identityAt, newIdentity } from "./plan_addition.ts";
+import { controllerFor } from "./plan_scsi_controller.ts";
 import type { DiskAdd } from "./request.ts";
 
 /**
@@ -23,7 +30,7 @@ import type { DiskAdd } from "./request.ts";
 export function refuseDriver(
   { driverFault }: DiskAddFacts,
   driver: DiskDriver,
-  { settings, iothread }: DiskAdd,
+  { settings, iothread, controller }: DiskAdd,
 ): void {
   if (driverFault !== undefined) {
     throw unsupported(driverFault, hintFor(driver));
@@ -32,6 +39,11 @@ export function refuseDriver(
     refuse(
       `Option --${option} goes with driver ${VIRTIO_BLK}, not with ${driver}`,
     );
+  if (controller !== undefined && !isScsi(driver)) {
+    throw refuse(
+      `Option --controller goes with a SCSI disk, not with ${driver}`,
+    );
+  }
   if (driver === VIRTIO_BLK) return;
   if (settings.queues !== undefined) throw only("queues");
   if (iothread !== undefined) throw only("iothread");
@@ -49,7 +61,7 @@ function hintFor(driver: DiskDriver): string {
 }
 
 /**
- * Chooses place and id by the driver.
+ * Chooses place and id by the driver; a SCSI disk may need a controller, too.
  *
  * @throws {HotplugError} status 3
  */
@@ -57,21 +69,24 @@ export function identityFor(
   facts: DiskAddFacts,
   request: DiskAdd,
   driver: DiskDriver,
-): Identity<Place> {
+): Identity<Place> & Pick<DiskDevice, "controller"> {
   if (!isScsi(driver)) return newIdentity(facts, "disk", request);
   const { disks, nics } = facts.content.runtime;
-  const given = { recorded: [...disks, ...nics], buses: facts.scsi };
+  const controller = controllerFor(facts, request);
+  const buses = controller === undefined ? facts.scsi : [busOf(controller)];
+  const given = { recorded: [...disks, ...nics], buses };
   const { bus, slot: target } = request;
-  return identityAt(facts, "disk", {
+  const identity = identityAt(facts, "disk", {
     request,
     placeFor: () => chooseTarget(given, { bus, target }),
   });
+  return { ...identity, controller };
 }
 
 /** Why a start from the file would not make the same device. */
 function irreproducible(
   { content, scsi, source }: DiskAddFacts,
-  { driver, place }: DiskDevice,
+  { driver, place, controller }: DiskDevice,
 ): string | undefined {
   const { hvparams, kvmCmd } = content.runtime;
   const { diskType } = hvparams;
@@ -82,8 +97,12 @@ function irreproducible(
     return "Ganeti has no word for nvme, and QEMU migrates none";
   }
   if (!isScsi(driver)) return undefined;
+  if (isPassThrough(driver) && diskType !== driver) {
+    return `Ganeti since 3.1 sets write-cache of every disk, which a ${driver} does not have`;
+  }
   const bus = scsi.find(({ name }) => name === place.bus);
-  if (bus === undefined || !startsWith(kvmCmd, bus)) {
+  const isMade = bus !== undefined && startsWith(kvmCmd, bus);
+  if (!isMade && controller === undefined) {
     return `its fixed part (kvm_cmd) has no controller for ${place.bus}`;
   }
   if (driver === "scsi-cd" && source.writeFault !== undefined) {
@@ -109,4 +128,16 @@ export function checkDriver(
     `Cannot add a ${disk.driver} on ${disk.place.bus}: a start or migration from the runtime file could not repeat it: ${why}`,
     "say --not-migratable, if that is meant",
   );
+}
+
+/** What the user must know of a disk where its guest is not told of it. */
+export function unheard(
+  { scsi }: DiskAddFacts,
+  { place }: DiskDevice,
+): string[] {
+  const bus = scsi.find(({ name }) => name === place.bus);
+  if (bus === undefined || tellsGuest(bus)) return [];
+  return [
+    `a ${bus.controller} does not tell the guest of a new disk: it must look for it (Linux: echo '- - -' > /sys/class/scsi_host/hostN/scan)`,
+  ];
 }

@@ -31,16 +31,23 @@ export interface Reality {
   readonly turned: Effect | undefined;
 }
 
+function plugsDevice(step: Step): boolean {
+  return step.kind === "qmp" && step.execute === "device_add";
+}
+
 /**
  * The step that the guest takes part in, -1 if none does. A NIC that is
- * replaced is put back by undoing, until the new one is there.
+ * replaced is put back by undoing, until the new one is there; a controller is
+ * plugged before what is to sit on it.
  */
 export function turningPoint(steps: readonly Step[]): number {
-  return steps.findIndex((step) =>
+  const first = steps.findIndex((step) =>
     (step.kind === "unplug" && step.putBack === undefined) ||
     step.kind === "resize-disk" || step.kind === "change-medium" ||
-    (step.kind === "qmp" && step.execute === "device_add")
+    plugsDevice(step)
   );
+  const turn = steps[first];
+  return turn && plugsDevice(turn) ? steps.findLastIndex(plugsDevice) : first;
 }
 
 /** Chooses the way. */

@@ -80,6 +80,8 @@ export interface DiskAdd extends Plug {
   readonly allowBacking?: string | undefined;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
+  /** For a VM that has no SCSI controller; undefined: the hvparam decides. */
+  readonly controller?: string | undefined;
   /** Undefined: those it had when it was last taken out, else none. */
   readonly limits?: IoLimits | undefined;
   /** Whether a start from the runtime file must give the same disk. */

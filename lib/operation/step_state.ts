@@ -25,7 +25,9 @@ function titleOf(change: RuntimeChange): string {
   const kind = list === "disks" ? "disk" : "NIC";
   switch (change.change) {
     case "insert":
-      return `the entry of ${kind} ${uuid}`;
+      return `the entry of ${kind} ${uuid}${
+        change.words ? " and its controller" : ""
+      }`;
     case "delete":
       return `the removal of ${kind} ${uuid}`;
     case "entry":

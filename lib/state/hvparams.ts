@@ -20,6 +20,8 @@ export interface Hvparams {
   readonly diskType: string;
   /** `nic_type`, likewise; `paravirtual`. */
   readonly nicType: string;
+  /** `scsi_controller_type`, not checked; `lsi`. */
+  readonly scsiController: string;
   /** `disk_cache`; `default`. Not checked: {@linkcode cacheMode} does. */
   readonly diskCache: string;
   /** `disk_aio`; `threads`. */
@@ -142,6 +144,7 @@ export function readHvparams(
   return {
     diskType: text("disk_type", "paravirtual"),
     nicType: text("nic_type", "paravirtual"),
+    scsiController: text("scsi_controller_type", "lsi"),
     diskCache: text("disk_cache", "default"),
     diskAio: text("disk_aio", "threads"),
     // 2.16 to 3.0 wrote "default", which QEMU refuses: SPEC 2.4, item 5.

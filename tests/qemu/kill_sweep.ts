@@ -105,7 +105,7 @@ export async function dialogue(
 }
 
 /** Kills the tool at a point and returns when it is gone. */
-async function killAt(
+export async function killAt(
   bench: KillBench,
   scenario: Scenario,
   point: KillPoint,

@@ -145,6 +145,23 @@ eachRelease("disk add is undone at every step", async (vm, context) => {
   await failEach(vm, request, { before: await snapshot(vm), context });
 });
 
+eachRelease("a SCSI controller is undone at every step", async (vm, t) => {
+  const source = `${vm.runDir}/d1.img`;
+  await makeImage(source, "x");
+  const request: DiskAdd = {
+    kind: "disk-add",
+    instance: vm.name,
+    ...common,
+    source,
+    driver: "scsi-hd",
+    controller: "virtio-scsi-pci",
+    settings: {},
+    migratable: "required",
+  };
+  const before = await snapshot(vm);
+  await failEach(vm, request, { before, context: t });
+});
+
 eachRelease("nic add is undone at every step", async (vm, context) => {
   const link = `kh-un${vm.pid % 100_000}`;
   await host("ip", "link", "add", link, "type", "bridge");

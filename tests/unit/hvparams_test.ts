@@ -17,6 +17,7 @@ Deno.test("readHvparams() fills in Ganeti's defaults", () => {
   assertEquals(read({}), {
     diskType: "paravirtual",
     nicType: "paravirtual",
+    scsiController: "lsi",
     diskCache: "default",
     diskAio: "threads",
     diskDiscard: "ignore",
@@ -40,6 +41,7 @@ Deno.test("readHvparams() takes what the file says", () => {
   assertEquals(hvparams, {
     diskType: "scsi-block",
     nicType: "e1000",
+    scsiController: "virtio-scsi-pci",
     diskCache: "none",
     diskAio: "native",
     diskDiscard: "unmap",

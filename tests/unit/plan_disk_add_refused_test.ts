@@ -121,7 +121,7 @@ Deno.test("planDiskAdd() refuses a slot that is taken or a full bus", () => {
 });
 
 Deno.test("planDiskAdd() refuses a driver it does not plug", () => {
-  refused("unsupported", { driver: "scsi-hd" });
+  refused("unsupported", { driver: "scsi-hd", bus: "scsi.1" });
   refused("unsupported", {}, { hvparams: { disk_type: "ide" } });
   // A start from the file would make an ide disk of it.
   const driver = { driver: "paravirtual" };

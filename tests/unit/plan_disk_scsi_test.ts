@@ -1,7 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { DiskAddFacts } from "../../lib/operation/facts_disk_add.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { turningPoint } from "../../lib/operation/recover_course.ts";
 import {
   assert,
+  disk,
   diskAdd,
   diskAddFacts,
   planOf,
@@ -22,7 +25,7 @@ const BUS = {
 function scsiFacts(
   more: Parameters<typeof diskAddFacts>[0] = {},
   command: readonly string[] = ["-device", "virtio-scsi-pci,id=scsi"],
-) {
+): DiskAddFacts {
   const facts = diskAddFacts({
     hvparams: { disk_type: "scsi-hd", kvm_pci_reservations: 12 },
     scsi: [BUS],
@@ -125,6 +128,91 @@ Deno.test("planDiskAdd() refuses a driver that cannot serve the source", () => {
   const request = { driver: "scsi-block", migratable: "not-needed" } as const;
   const error = refused("unsupported", request, given);
   assertStringIncludes(error.message, "SCSI commands");
+});
+
+/** The controller that a plan brings. */
+function controllerOf(added: ReturnType<typeof plan>) {
+  const [first, second] = added.steps.flatMap((step) =>
+    step.kind === "qmp" && step.execute === "device_add" ? [step] : []
+  );
+  return second === undefined ? undefined : first?.arguments;
+}
+
+/** An instance that was started without a controller. */
+function bare(more: Parameters<typeof diskAddFacts>[0] = {}) {
+  return diskAddFacts({ disks: [disk(0, 12)], ...more });
+}
+
+Deno.test("planDiskAdd() brings a controller where there is none", () => {
+  const request = { driver: "scsi-hd" };
+  const added = plan(request, bare());
+  const names = stepNames(added);
+  const first = names.indexOf("device_add");
+  assertEquals(names.slice(first - 1, first + 3), [
+    "blockdev-add",
+    "device_add",
+    "verify-device",
+    "device_add",
+  ]);
+  const words = ["-device", "lsi,id=scsi,bus=pci.0,addr=0xb"];
+  assertEquals(controllerOf(added), {
+    driver: "lsi",
+    id: "scsi",
+    bus: "pci.0",
+    addr: "0xb",
+  });
+  assertEquals(stepOf(added, "verify-device").slot, 11);
+  // What the guest takes part in is the disk.
+  assertEquals(turningPoint(added.steps), names.lastIndexOf("device_add"));
+  const { change, inverse } = stepOf(added, "commit-state");
+  assert(change.change === "insert" && inverse.change === "delete");
+  assertEquals([change.words, inverse.words], [words, words]);
+  assertStringIncludes(change.entry, '"mode": "rw"');
+  assertEquals([added.device.bus, added.device.scsi_id], ["scsi.0", 0]);
+  assertStringIncludes(added.warnings.join(), "slot 11 of pci.0");
+});
+
+Deno.test("planDiskAdd() takes the controller that the user wants", () => {
+  const request = { driver: "scsi-hd", controller: "megasas" };
+  const added = plan(request, bare());
+  assertEquals(controllerOf(added)?.driver, "megasas");
+  assertEquals(controllerOf(plan(request)), undefined);
+  const hvparams = { scsi_controller_type: "virtio-scsi-pci" };
+  const usual = plan({ driver: "scsi-cd" }, bare({ hvparams }));
+  assertEquals(controllerOf(usual)?.driver, "virtio-scsi-pci");
+  refused("refused", { controller: "lsi" }, bare());
+});
+
+Deno.test("planDiskAdd() brings no controller that could not be repeated", () => {
+  const request = { driver: "scsi-hd" };
+  const other = bare({ hvparams: { scsi_controller_type: "pvscsi" } });
+  assertStringIncludes(
+    refused("unsupported", request, other).message,
+    "pvscsi",
+  );
+  refused("unsupported", { ...request, bus: "scsi.1" }, bare());
+  refused("unsupported", request, bare({ hvparams: { acpi: false } }));
+  const taken = bare({ qemu: { deviceIds: new Set(["scsi"]) } });
+  refused("duplicate", request, taken);
+  const gone = scsiFacts({ scsi: [] });
+  assertStringIncludes(refused("unsupported", {}, gone).message, "kvm_cmd");
+});
+
+Deno.test("planDiskAdd() says where a guest is not told of a disk", () => {
+  const lsi = { ...BUS, controller: "lsi53c895a" };
+  const added = plan(
+    {},
+    scsiFacts({ scsi: [lsi] }, ["-device", "lsi,id=scsi"]),
+  );
+  assertStringIncludes(added.warnings.join(), "scsi_host");
+  assertEquals(plan().warnings, []);
+});
+
+Deno.test("planDiskAdd() knows that Ganeti starts no passed-through disk", () => {
+  const request = { driver: "scsi-block" };
+  assertStringIncludes(refused("refused", request).message, "write-cache");
+  const own = scsiFacts({ hvparams: { disk_type: "scsi-block" } });
+  assertEquals(plan(request, own).warnings, []);
 });
 
 Deno.test("planDiskAdd() plugs an NVMe disk on PCI, not to be migrated", () => {

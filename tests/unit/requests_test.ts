@@ -44,7 +44,7 @@ Deno.test("requestOf() of disk add takes every option", () => {
     ...["--not-migratable", "--slot", "20", "--bus", "pci.0"],
     ...["--id-scheme", "design"],
     ...["--allow-backing", "/srv/base", "--iops", "500"],
-    ...["--bps-read", "1.5M"],
+    ...["--bps-read", "1.5M", "--controller", "megasas"],
   );
   assertEquals(one, {
     kind: "disk-add",
@@ -65,6 +65,7 @@ Deno.test("requestOf() of disk add takes every option", () => {
       queues: 4,
     },
     iothread: "io0",
+    controller: "megasas",
     format: "qcow2",
     allowBacking: "/srv/base",
     limits: { iops: 500, "bps-read": 1572864 },

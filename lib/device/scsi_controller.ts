@@ -1,0 +1,106 @@
+/**
+ * A SCSI controller for a VM that was started without one. It is Ganeti's own,
+ * `-device TYPE,id=scsi` (SPEC 4.2), with an address: in the file's `kvm_cmd` it
+ * stands on the command line of every start and of a migration's target. Pure.
+ *
+ * @module
+ */
+
+import { HotplugError, unsupported } from "../errors.ts";
+import type { Json } from "../qmp/message.ts";
+import {
+  freeSlots,
+  pciAddress,
+  type PciPlace,
+  type SlotFacts,
+} from "./bus_slot.ts";
+import { CONTROLLERS } from "./disk_driver.ts";
+import { optionText } from "./option_text.ts";
+import { usualBuses } from "./pci_bus.ts";
+import { modelOf, SCSI_BUS, type ScsiBus } from "./scsi_target.ts";
+import { noRoom } from "./slot_refusal.ts";
+
+/** Device id of Ganeti's: it makes the bus {@linkcode SCSI_BUS}. */
+export const CONTROLLER_ID = "scsi";
+
+/** A controller to be plugged. */
+export interface ScsiController {
+  /** Ganeti's and QEMU's word for it. */
+  readonly driver: string;
+  /** Free in QEMU and in the file. */
+  readonly place: PciPlace;
+}
+
+/**
+ * Where it goes: Ganeti counts only disks and NICs and gives them the lowest
+ * slot from the reserved ones on, the lowest port. So the last reserved slot,
+ * else the last of all.
+ */
+function placeFor(facts: SlotFacts): PciPlace {
+  const usual = usualBuses(facts.buses, "disk");
+  for (const bus of [...usual].reverse()) {
+    const all = freeSlots({ ...facts, reservations: 0 }, bus);
+    const slot = all.findLast((one) => one < facts.reservations) ?? all.at(-1);
+    if (slot !== undefined) return { bus: bus.name, slot, port: bus.number };
+  }
+  const { message, hint } = noRoom(
+    { ...facts, reservations: 0 },
+    usual,
+    "disk",
+  );
+  throw new HotplugError(
+    "no-free-slot",
+    `The VM has no SCSI controller, and no room for one: ${message}`,
+    { hint: usual[0]?.kind === "root" ? "remove a device" : hint },
+  );
+}
+
+/**
+ * The controller for a first disk.
+ *
+ * @param word hvparam `scsi_controller_type`, or what the user wants instead
+ * @throws {HotplugError} `no-free-slot`, naming who is there; `unsupported` if
+ * it is none that Ganeti has
+ */
+export function chooseController(
+  facts: SlotFacts,
+  word: string,
+): ScsiController {
+  if (CONTROLLERS.includes(word)) {
+    return { driver: word, place: placeFor(facts) };
+  }
+  throw unsupported(
+    `The VM has no SCSI controller, and ${
+      JSON.stringify(word)
+    } is none that could be added`,
+    `--controller takes ${CONTROLLERS.join(", ")}`,
+  );
+}
+
+/** Arguments of `device_add`. */
+export function controllerArguments({ driver, place }: ScsiController): Json {
+  return { driver, id: CONTROLLER_ID, ...pciAddress(place) };
+}
+
+/** What makes the same controller on a command line. */
+export function controllerWords(controller: ScsiController): string[] {
+  return ["-device", optionText(controllerArguments(controller), "driver")];
+}
+
+/** The bus it will have. */
+export function busOf({ driver }: ScsiController): ScsiBus {
+  return {
+    name: SCSI_BUS,
+    controller: modelOf(driver),
+    id: CONTROLLER_ID,
+    children: [],
+  };
+}
+
+/**
+ * Controllers that tell a guest of a new disk: hw/scsi/virtio-scsi.c and
+ * vmw_pvscsi.c send an event. With the others it is found when the guest looks.
+ */
+export function tellsGuest({ controller }: ScsiBus): boolean {
+  return controller.startsWith("virtio-scsi") || controller === "pvscsi";
+}

@@ -1,0 +1,131 @@
+/**
+ * The first SCSI disk of a guest that was started without a controller: one
+ * comes with it, is in the file, and stays.
+ */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
+import { GANETI_PORTS } from "./pcie.ts";
+import { snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+import { Vm } from "./vm.ts";
+
+const uuid = (n: number) => `d000000${n}-1111-4111-8111-00000000000${n}`;
+
+/** The guest's kernel has a driver for this one alone. */
+const SCSI = ["--driver", "scsi-hd", "--controller", "virtio-scsi-pci"];
+
+async function add(vm: Vm, n: number, folder: string, ...more: string[]) {
+  const image = `${folder}/s${n}.img`;
+  await makeImage(image, `scsi-${n}`);
+  const words = ["disk", "add", vm.name, image, "--uuid", uuid(n), ...SCSI];
+  return await tool(vm, ...words, ...more);
+}
+
+/** The end of `kvm_cmd`. */
+async function lastWords(vm: Vm): Promise<string> {
+  const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  return command.slice(-2).join(" ");
+}
+
+async function inOrder(vm: Vm) {
+  const { json } = await tool(vm, "state", "show", vm.name, "--verify");
+  assertEquals(json.verify, { ok: true, differences: [] });
+}
+
+/** The guest reads the disk on this target, and writes to it. */
+async function useDisk(vm: Vm, target: number, n: number, image: string) {
+  const disk =
+    `/dev/$(ls -d /sys/class/scsi_device/*:0:${target}:0/device/block/* | sed s,.*/,,)`;
+  await vm.waitGuest(`test -b ${disk}`);
+  const read = `dd if=${disk} bs=6 count=1 iflag=direct 2>/dev/null`;
+  assertEquals((await vm.guest(read)).output, `scsi-${n}`);
+  const write = `printf guest | dd of=${disk} bs=512 seek=8 conv=fsync`;
+  assertEquals((await vm.guest(write)).status, 0);
+  const bytes = (await Deno.readFile(image)).subarray(4096, 4101);
+  assertEquals(new TextDecoder().decode(bytes), "guest");
+}
+
+async function moved(vm: Vm, folder: string): Promise<Vm> {
+  const uri = `unix:${folder}/migration`;
+  const argv = await targetCommand(vm, folder, uri);
+  const { name } = vm;
+  const target = await Vm.target({ name, runDir: folder, argv });
+  await Deno.copyFile(vm.runtimePath, target.runtimePath);
+  await migrate(vm, target, uri);
+  return target;
+}
+
+eachRelease("a SCSI controller comes with the first disk", async (vm, t) => {
+  await using folder = await temporaryFolder();
+  await using other = await temporaryFolder();
+  const image = (n: number) => `${folder.path}/s${n}.img`;
+  const words = "-device virtio-scsi-pci,id=scsi,bus=pci.0,addr=0xb";
+
+  await t.step("a dry run shows it and changes nothing", async () => {
+    const before = await snapshot(vm);
+    const dry = await add(vm, 1, folder.path, "--dry-run");
+    assertEquals([dry.status, dry.json.changed], [0, false], dry.stdout);
+    const plugged = dry.json.plan
+      .map(({ qmp }: { qmp: { execute: string } | null }) => qmp)
+      .filter((qmp: { execute: string } | null) =>
+        qmp?.execute === "device_add"
+      );
+    assertEquals(plugged[0].arguments.id, "scsi");
+    assertEquals(plugged.length, 2);
+    assertEquals(await snapshot(vm), before);
+  });
+
+  await t.step("the guest uses the disk, the next one finds it", async () => {
+    const first = await add(vm, 1, folder.path);
+    assertEquals([first.status, first.json.changed], [0, true], first.stdout);
+    const { bus, scsi_id } = first.json.device;
+    assertEquals([bus, scsi_id], ["scsi.0", 0]);
+    assertStringIncludes(first.json.warnings[0], "slot 11 of pci.0");
+    const second = await add(vm, 2, folder.path);
+    assertEquals([second.status, second.json.warnings], [0, []]);
+    assertEquals(second.json.device.scsi_id, 1);
+    assertEquals(await lastWords(vm), words);
+    await useDisk(vm, 0, 1, image(1));
+    await useDisk(vm, 1, 2, image(2));
+    await inOrder(vm);
+  });
+
+  await t.step("both move into a target from the file; it stays", async () => {
+    await using target = await moved(vm, other.path);
+    await useDisk(target, 0, 1, image(1));
+    await inOrder(target);
+    for (const n of [1, 2]) {
+      const ran = await tool(target, "disk", "remove", vm.name, uuid(n));
+      assertEquals([ran.status, ran.json.changed], [0, true], ran.stdout);
+    }
+    await inOrder(target);
+    const again = await add(target, 3, folder.path);
+    assertEquals([again.status, again.json.warnings], [0, []], again.stdout);
+    assertEquals(await lastWords(target), words);
+    await useDisk(target, 0, 3, image(3));
+  });
+});
+
+eachRelease("a SCSI controller in a port of Ganeti's q35", async (vm) => {
+  await using folder = await temporaryFolder();
+  await using other = await temporaryFolder();
+  const first = await add(vm, 1, folder.path);
+  assertEquals([first.status, first.json.changed], [0, true], first.stdout);
+  const words = "-device virtio-scsi-pci,id=scsi,bus=rp26,addr=0x0";
+  assertEquals(await lastWords(vm), words);
+  const image = `${folder.path}/s1.img`;
+  await useDisk(vm, 0, 1, image);
+  await using target = await moved(vm, other.path);
+  await useDisk(target, 0, 1, image);
+  await inOrder(target);
+}, GANETI_PORTS);
+
+eachRelease("no room for a SCSI controller: refused", async (vm) => {
+  await using folder = await temporaryFolder();
+  const before = await snapshot(vm);
+  const full = await add(vm, 1, folder.path);
+  assertEquals([full.status, full.json.error.code], [3, "no-free-slot"]);
+  assertStringIncludes(full.json.error.hint, "-device pcie-root-port");
+  assertEquals(await snapshot(vm), before);
+}, { machine: "q35", guest: "none" });
