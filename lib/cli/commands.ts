@@ -105,6 +105,7 @@ const DISK_ADD: CommandSpec = {
   examples: [
     "kvm-hotplug disk add vm1.example.com /dev/xenvg/data1 --name data",
     "kvm-hotplug disk add vm1.example.com /srv/d1.img --dry-run",
+    "kvm-hotplug disk add vm1.example.com none --driver scsi-cd --not-migratable",
   ],
 };
 

@@ -15,13 +15,15 @@ import { CONTROLLERS } from "../device/disk_driver.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { HotplugError, unsupported } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
-import type { DiskAdd } from "../operation/request.ts";
+import { type DiskAdd, NO_SOURCE } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
 import { limitsOf } from "./request_disk_change.ts";
 import { option, path, plug } from "./request_words.ts";
 import * as check from "./values.ts";
 
+/** `none` is no file: `./none` is. */
 function sourceOf(text: string): string {
+  if (text === NO_SOURCE) return text;
   const word = { option: "SOURCE", text };
   if (!isUri(text)) return path(word);
   try {

@@ -24,7 +24,7 @@ import { uriObject } from "./uri_object.ts";
 
 const MIB = 1024 * 1024;
 
-/** What the runtime file has of a disk. */
+/** What the runtime file has of a disk; an empty drive has no source. */
 export interface DiskRecord
   extends Omit<DiskDevice, "driver" | "settings" | "iothread"> {
   /** QEMU's word. @default virtio-blk-pci */
@@ -80,7 +80,7 @@ export function diskEntry(
   const { driver = VIRTIO_BLK } = disk;
   const whole = withHvinfo(object, "disk", hvinfo({ ...disk, driver }));
   const [link, uri] = disk.uri === undefined
-    ? [disk.source, null]
+    ? [disk.source || null, null]
     : [disk.link ?? null, disk.uri];
   return formatJson(jsonArray([whole, jsonNode(link), jsonNode(uri)]));
 }

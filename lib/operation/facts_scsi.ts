@@ -95,6 +95,16 @@ async function hasModel(qmp: QmpSession, driver: string): Promise<boolean> {
   }
 }
 
+/** What is wrong with a driver whatever its source, undefined if nothing. */
+export async function modelFault(
+  qmp: QmpSession,
+  driver: DiskDriver,
+): Promise<string | undefined> {
+  return await hasModel(qmp, driver)
+    ? undefined
+    : `This QEMU has no device model ${driver}`;
+}
+
 /** Why a driver cannot serve a source, undefined if nothing is known. */
 export async function driverFault(
   driver: DiskDriver,
@@ -104,10 +114,8 @@ export async function driverFault(
     qmp: QmpSession;
   },
 ): Promise<string | undefined> {
-  if (!await hasModel(qmp, driver)) {
-    return `This QEMU has no device model ${driver}`;
-  }
-  if (!isPassThrough(driver)) return undefined;
+  const missing = await modelFault(qmp, driver);
+  if (missing !== undefined || !isPassThrough(driver)) return missing;
   const { path } = source;
   if (source.kind !== "block" || pinned === undefined) {
     return `Cannot use ${path} as ${driver}: it must be a SCSI block device of this node`;

@@ -17,6 +17,7 @@ import type { Place } from "../device/hvinfo.ts";
 import { busOf, tellsGuest } from "../device/scsi_controller.ts";
 import { chooseTarget, startsWith } from "../device/scsi_target.ts";
 import { refuse, unsupported } from "../errors.ts";
+import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import { type Identity, identityAt, newIdentity } from "./plan_addition.ts";
 import { controllerFor } from "./plan_scsi_controller.ts";
@@ -28,7 +29,7 @@ import type { DiskAdd } from "./request.ts";
  * @throws {HotplugError} `unsupported` | `refused`
  */
 export function refuseDriver(
-  { driverFault }: DiskAddFacts,
+  { driverFault }: Pick<DiskAddFacts, "driverFault">,
   driver: DiskDriver,
   { settings, iothread, controller }: DiskAdd,
 ): void {
@@ -66,7 +67,7 @@ function hintFor(driver: DiskDriver): string {
  * @throws {HotplugError} status 3
  */
 export function identityFor(
-  facts: DiskAddFacts,
+  facts: Facts & Pick<DiskAddFacts, "scsi">,
   request: DiskAdd,
   driver: DiskDriver,
 ): Identity<Place> & Pick<DiskDevice, "controller"> {
@@ -132,8 +133,8 @@ export function checkDriver(
 
 /** What the user must know of a disk where its guest is not told of it. */
 export function unheard(
-  { scsi }: DiskAddFacts,
-  { place }: DiskDevice,
+  { scsi }: Pick<DiskAddFacts, "scsi">,
+  { place }: Pick<DiskDevice, "place">,
 ): string[] {
   const bus = scsi.find(({ name }) => name === place.bus);
   if (bus === undefined || tellsGuest(bus)) return [];

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { isEmptied } from "../device/backend.ts";
 import { findDevice, noSuchDevice } from "../device/select.ts";
-import { HotplugError } from "../errors.ts";
+import { HotplugError, refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DeviceView } from "./plan.ts";
@@ -45,5 +46,22 @@ export function notInQemu(
     "no-such-device",
     `${title} is recorded as ${id}, but QEMU does not have it`,
     { hint: `kvm-hotplug repair ${paths.name}` },
+  );
+}
+
+/**
+ * Refuses what can only be done to a medium.
+ *
+ * @throws {HotplugError} `refused` if it is a drive without one
+ */
+export function refuseEmpty(
+  { qemu }: Facts,
+  { entry, title }: ChosenDisk,
+  verb: string,
+): void {
+  if (!isEmptied(entry, qemu.block)) return;
+  throw refuse(
+    `Cannot ${verb} ${title}: there is no medium in its drive`,
+    "disk set --medium FILE puts one in",
   );
 }

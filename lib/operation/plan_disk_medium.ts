@@ -15,11 +15,13 @@ import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { Source } from "../host/source.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { Tray } from "../qmp/tray_queries.ts";
+import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
 import { command, qmpStep, stateSteps } from "./plan_common.ts";
 import { devTypeOf } from "./plan_disk.ts";
 import { refuseUnfit } from "./plan_disk_fit.ts";
+import { lacksMedium } from "./plan_disk_empty.ts";
 import { chooseDisk, type ChosenDisk } from "./plan_disk_live.ts";
 import { releaseSteps } from "./plan_disk_remove.ts";
 import { fdsetSteps } from "./plan_disk_way.ts";
@@ -149,10 +151,14 @@ function newNode(
 /** Whether Ganeti's start, which opens every disk for writing, can open it. */
 function checkStart(
   { writeFault, path }: Source,
-  { entry }: ChosenDisk,
+  { entry, kvmCmd }: {
+    readonly entry: DiskEntry;
+    readonly kvmCmd: readonly string[];
+  },
   migratable: NewMediumWish["migratable"],
 ): boolean {
-  if (entry.mode !== undefined && entry.mode !== "rw") return false;
+  const { mode = "rw" } = entry;
+  if (mode !== "rw" && !lacksMedium(entry, kvmCmd)) return false;
   if (writeFault === undefined) return true;
   if (migratable === "not-needed") return false;
   throw refuse(
@@ -205,7 +211,8 @@ export function planMedium(
   if (source === undefined) return planEject(facts, chosen, { tray, lock });
   const { entry, uuid, title, view } = chosen;
   const { path, sizeBytes } = source;
-  const device = { ...view, source: path, medium: path, size_bytes: sizeBytes };
+  const inside = { source: path, medium: path, size_bytes: sizeBytes };
+  const device = { ...view, ...inside, via: "fdset" };
   const instance = facts.paths.name;
   const about = { action: "set", instance, device, warnings: [] } as const;
   const same = facts.diskIdentities[entry.index] === source.identity;
@@ -214,7 +221,8 @@ export function planMedium(
   }
   refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
   const node = newNode(facts, chosen, source);
-  const reproducible = checkStart(source, chosen, migratable);
+  const { kvmCmd } = facts.content.runtime;
+  const reproducible = checkStart(source, { entry, kvmCmd }, migratable);
   const { devType } = node;
   const changed = withMedium(entry.node, { ...source, devType, reproducible });
   const { stage, commit } = stateSteps(facts, {

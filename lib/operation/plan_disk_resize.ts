@@ -14,7 +14,12 @@ import type { DiskResizeFacts } from "./facts_disk_resize.ts";
 import type { LiveDisk } from "./live_disks.ts";
 import type { Decision } from "./plan.ts";
 import { stateSteps } from "./plan_common.ts";
-import { chooseDisk, type ChosenDisk, notInQemu } from "./plan_disk_live.ts";
+import {
+  chooseDisk,
+  type ChosenDisk,
+  notInQemu,
+  refuseEmpty,
+} from "./plan_disk_live.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { DiskResize } from "./request.ts";
 import type { ResizeDiskStep } from "./step_disk_change.ts";
@@ -163,6 +168,7 @@ export function planDiskResize(
   refuseImpossible(facts, "disk-resize");
   const { device } = request;
   const chosen = chooseDisk(facts, { device, verb: "resize" });
+  refuseEmpty(facts, chosen, "resize");
   const { entry, id, title, uuid, view } = chosen;
   const disk = facts.live.find((one) => one.id === id) ??
     facts.live.find(({ backend }) => backend.device === id);

@@ -9,7 +9,7 @@ import type { ProcessIdentity } from "../host/process_identity.ts";
 import { isLimited, sameLimits } from "../qmp/io_limits.ts";
 import type { Facts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import { chooseDisk, notInQemu } from "./plan_disk_live.ts";
+import { chooseDisk, notInQemu, refuseEmpty } from "./plan_disk_live.ts";
 import { changedLimits, noteLimits } from "./plan_limits.ts";
 import { refuseImpossible, refuseMissingCommands } from "./requirements.ts";
 import type { DiskSet } from "./request.ts";
@@ -31,6 +31,7 @@ export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
   refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
   const { device, limits: change = {} } = request;
   const chosen = chooseDisk(facts, { device, verb: "change" });
+  refuseEmpty(facts, chosen, "limit");
   const { id, uuid, title } = chosen;
   const backend = backendOf(facts.qemu.block, id);
   if (backend === undefined || backend.qdev === "") {

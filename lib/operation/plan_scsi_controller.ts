@@ -19,6 +19,7 @@ import {
 import { SCSI_BUS } from "../device/scsi_target.ts";
 import { unsupported } from "../errors.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
+import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import { deviceStep, slotFacts } from "./plan_addition.ts";
 import { refuseMachine, refuseTakenId } from "./refusals.ts";
@@ -31,7 +32,7 @@ import type { Step } from "./step.ts";
  * @throws {HotplugError} status 3
  */
 export function controllerFor(
-  facts: DiskAddFacts,
+  facts: Facts & Pick<DiskAddFacts, "scsi">,
   { bus = SCSI_BUS, controller }: Pick<DiskAdd, "bus" | "controller">,
 ): ScsiController | undefined {
   if (facts.scsi.length > 0 || bus !== SCSI_BUS) return undefined;

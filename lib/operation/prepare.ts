@@ -6,7 +6,7 @@
 
 import type { Facts, NodeFacts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import type { DeviceRequest } from "./request.ts";
+import { type DeviceRequest, NO_SOURCE } from "./request.ts";
 import type { World } from "./world.ts";
 
 /** Plans one request once QEMU has answered. */
@@ -24,6 +24,12 @@ export async function prepare(
 ): Promise<Planner> {
   switch (request.kind) {
     case "disk-add": {
+      if (request.source === NO_SOURCE) {
+        const { readEmptyDriveFacts } = await import("./facts_disk_empty.ts");
+        const { planEmptyDrive } = await import("./plan_disk_empty.ts");
+        return async (facts) =>
+          planEmptyDrive(request, await readEmptyDriveFacts(facts, world.qmp));
+      }
       const { planDiskAdd } = await import("./plan_disk.ts");
       const { readDiskAddFacts, readSource } = await import(
         "./facts_disk_add.ts"

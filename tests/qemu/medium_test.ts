@@ -140,3 +140,53 @@ eachRelease("an empty drive migrates as it is", async (vm) => {
   await expectSet(target, "--medium", image);
   assertEquals(await readBy(target), "first-");
 }, SCSI_MACHINE);
+
+eachRelease("an empty drive is added, and filled later", async (vm, t) => {
+  await using folder = await temporaryFolder();
+  const image = `${folder.path}/one.iso`;
+  await makeImage(image, "first-");
+  const empty = await snapshot(vm);
+  const add = (...more: string[]) =>
+    tool(vm, ...["disk", "add", vm.name, "none", "--uuid", DRIVE, ...more]);
+  const refused = ({ status, json }: Awaited<ReturnType<typeof add>>) =>
+    assertEquals([status, json.error.code], [3, "refused"]);
+
+  await t.step("only a CD-ROM, and only if nothing must migrate", async () => {
+    refused(await add("--driver", "scsi-hd", "--not-migratable"));
+    refused(await add("--driver", "scsi-cd"));
+    assertEquals(await snapshot(vm), empty);
+  });
+
+  await t.step("the guest has a drive without a medium", async () => {
+    const added = await add("--driver", "scsi-cd", "--not-migratable");
+    assertEquals([added.status, added.json.device.source], [0, null]);
+    await vm.waitGuest(`test -b ${SR}`);
+    assertEquals(await readBy(vm), "");
+    const { json } = await tool(vm, "list", vm.name);
+    const [{ source, status }] = json.devices;
+    assertEquals([source, status], [null, "ok"]);
+    await verified(vm);
+    const start = await tool(vm, "state", "command", vm.name);
+    assertEquals(start.json.error.code, "unsupported");
+    const again = await add("--driver", "scsi-cd", "--not-migratable");
+    assertEquals([again.status, again.json.changed], [0, false]);
+    refused(await set(vm, "--iops", "100"));
+    refused(await tool(vm, "disk", "resize", vm.name, DRIVE));
+  });
+
+  await t.step("with a medium a start can repeat it", async () => {
+    const { device } = await expectSet(vm, "--medium", image);
+    assertEquals([device.via, device.medium], ["fdset", image]);
+    assertEquals(await readBy(vm), "first-");
+    const start = await tool(vm, "state", "command", vm.name);
+    assertEquals(start.status, 0, start.stdout);
+    await verified(vm);
+  });
+
+  await t.step("removed, all is as before", async () => {
+    await expectSet(vm, "--medium", "none");
+    const remove = await tool(vm, "disk", "remove", vm.name, DRIVE);
+    assertEquals(remove.status, 0, remove.stdout);
+    assertEquals(await snapshot(vm), empty);
+  });
+}, SCSI_MACHINE);
