@@ -28,8 +28,23 @@ function rbd(rest: string): Json | undefined {
 const GLUSTER =
   /^gluster(?:\+tcp)?:\/\/(\[[0-9a-fA-F:.]+\]|[^/:]+)(?::(\d{1,5}))?\/([^/]+)\/(.+)$/;
 
+/** `gluster+unix:///VOLUME/PATH?socket=PATH` */
+function glusterUnix(url: URL | undefined): Json | undefined {
+  const [, volume, path] = /^\/([^/]+)\/(.+)$/.exec(url?.pathname ?? "") ?? [];
+  const socket = url && socketOf(url);
+  if (volume === undefined || path === undefined || !socket) return undefined;
+  const server = [{ type: "unix", path: socket }];
+  return {
+    driver: "gluster",
+    volume: decodeURIComponent(volume),
+    path: decodeURIComponent(path),
+    server,
+  };
+}
+
 /** `gluster://HOST[:PORT]/VOLUME/PATH`, IPv6 in brackets. */
 function gluster(uri: string): Json | undefined {
+  if (uri.startsWith("gluster+unix:")) return glusterUnix(urlOf(uri));
   const [, host, port = "24007", volume, path] = GLUSTER.exec(uri) ?? [];
   if (host === undefined) return undefined;
   const bare = host.replace(/^\[|\]$/g, "");
@@ -41,6 +56,13 @@ function gluster(uri: string): Json | undefined {
 function inet(url: URL, port: string): { host: string; port: string } {
   const host = decodeURIComponent(url.hostname).replace(/^\[|\]$/g, "");
   return { host, port: url.port || port };
+}
+
+/** The socket of a URL that has that and no host. */
+function socketOf({ searchParams, hostname }: URL): string | undefined {
+  const path = searchParams.get("socket") ?? "";
+  const alone = [...searchParams.keys()].join() === "socket";
+  return alone && hostname === "" && path.startsWith("/") ? path : undefined;
 }
 
 function nbdNode(server: Json, name: string): Json {
@@ -74,11 +96,8 @@ function nbd(url: URL): Json | undefined {
     if (url.hostname === "" || url.search !== "") return undefined;
     return nbdNode({ type: "inet", ...inet(url, "10809") }, name);
   }
-  const { searchParams } = url;
-  const path = searchParams.get("socket") ?? "";
-  const alone = [...searchParams.keys()].join() === "socket";
-  if (!alone || url.hostname !== "" || !path.startsWith("/")) return undefined;
-  return nbdNode({ type: "unix", path }, name);
+  const path = socketOf(url);
+  return path === undefined ? undefined : nbdNode({ type: "unix", path }, name);
 }
 
 /** `iscsi://HOST[:PORT]/TARGET/LUN`; a password would need a secret. */
@@ -138,6 +157,6 @@ export function uriNode(uri: string): Json {
   if (node !== undefined) return node;
   throw unsupported(
     `Storage URI ${JSON.stringify(uri)} is not supported`,
-    "rbd:POOL/IMAGE, gluster://HOST:PORT/VOLUME/PATH, nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH and iscsi://HOST:PORT/TARGET/LUN are",
+    "rbd:POOL/IMAGE, gluster://HOST:PORT/VOLUME/PATH, gluster+unix:///VOLUME/PATH?socket=PATH, nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH and iscsi://HOST:PORT/TARGET/LUN are",
   );
 }

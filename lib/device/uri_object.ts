@@ -47,10 +47,8 @@ export function uriObject(uri: string): UriObject {
     };
   }
   if (driver !== "gluster") return foreign(uri);
-  const [{ host, port } = { host: "", port: "" }] = server as {
-    host: string;
-    port: string;
-  }[];
+  const [{ host, port } = {}] = server as { host?: string; port?: string }[];
+  if (host === undefined || port === undefined) return foreign(uri);
   return {
     devType: "gluster",
     logicalId: ["loop", String(path)],

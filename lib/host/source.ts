@@ -29,7 +29,7 @@ export interface Source {
   readonly path: string;
   /** Anything else is refused: INTERFACE, "Safety". */
   readonly kind: "file" | "block" | "uri";
-  /** Above 0; 0 for a URI: QEMU alone knows. */
+  /** A sector or more; 0 for a URI: QEMU alone knows. */
   readonly sizeBytes: number;
   /** Names the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
@@ -144,6 +144,15 @@ async function userOf(
   return { magic, inUseBy };
 }
 
+/** No guest reads less than a sector. */
+const SECTOR_BYTES = 512;
+
+function refuseTiny(sizeBytes: number, path: string): void {
+  if (sizeBytes >= SECTOR_BYTES) return;
+  const what = sizeBytes === 0 ? "empty" : "smaller than a sector";
+  throw refuse(`Cannot use source ${path}: it is ${what}`);
+}
+
 async function inspect(
   pinned: Fd,
   path: string,
@@ -154,7 +163,7 @@ async function inspect(
   const sizeBytes = kind === "file"
     ? status.sizeBytes
     : await blockSize(pinned, path);
-  if (sizeBytes === 0) throw refuse(`Cannot use source ${path}: it is empty`);
+  refuseTiny(sizeBytes, path);
   const asked = kind === "block" || needs.direct;
   return {
     path,

@@ -41,7 +41,13 @@ import {
 } from "./plan_disk_driver.ts";
 import { chooseWay, type WaySteps } from "./plan_disk_way.ts";
 import { limitSteps, newLimits } from "./plan_limits.ts";
-import { checkFormat, looksOther, refuseUnfit } from "./plan_disk_fit.ts";
+import {
+  checkFormat,
+  checkUri,
+  looksOther,
+  looksShort,
+  refuseUnfit,
+} from "./plan_disk_fit.ts";
 import { controllerNote, controllerSteps } from "./plan_scsi_controller.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { DiskAdd } from "./request.ts";
@@ -148,20 +154,6 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   return disk;
 }
 
-/** Whether Ganeti's start would reach the same disk by its URI. */
-function checkUri(
-  { uri, object }: DiskDevice,
-  migratable: DiskAdd["migratable"],
-): boolean {
-  if (uri === undefined || object !== undefined) return true;
-  const { reproducible } = uriObject(uri);
-  if (reproducible || migratable === "not-needed") return reproducible;
-  throw refuse(
-    `Cannot add ${uri}: a start or migration from the runtime file could not reach it`,
-    "say --not-migratable, if that is meant",
-  );
-}
-
 function checkMigratable(
   facts: DiskAddFacts,
   disk: DiskDevice,
@@ -238,6 +230,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
         ? []
         : ["Ganeti cannot start or migrate the instance with this disk"],
       ...looksOther(facts, disk),
+      ...looksShort(facts, disk),
       ...controller === undefined ? [] : [controllerNote(controller)],
       ...unheard(facts, disk),
     ],

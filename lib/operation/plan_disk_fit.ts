@@ -6,7 +6,10 @@
 
 import type { DiskDevice } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
+import { uriObject } from "../device/uri_object.ts";
 import { refuse } from "../errors.ts";
+import { parseJson } from "../state/json.ts";
+import { numberMember } from "../state/json_member.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { DiskAdd } from "./request.ts";
@@ -74,6 +77,24 @@ export function looksOther(
   ];
 }
 
+const MIB = 1024 * 1024;
+
+/** A master that describes another disk than its link leads to. */
+export function looksShort(
+  { source, chain }: DiskAddFacts,
+  { object }: DiskDevice,
+): string[] {
+  if (object === undefined || source.kind === "uri") return [];
+  const described = numberMember(parseJson(object), "size") ?? 0;
+  const sizeMib = (chain?.sizeBytes ?? source.sizeBytes) / MIB;
+  if (sizeMib > described - 1) return [];
+  return [
+    `${source.path} has ${
+      Math.floor(sizeMib)
+    } MiB, and the disk that was described has ${described}`,
+  ];
+}
+
 /**
  * Whether Ganeti's start would open the image as this format: it opens every
  * one as raw.
@@ -90,6 +111,24 @@ export function checkFormat(
   if (migratable === "not-needed" || origin === "adopt") return false;
   throw refuse(
     `Cannot add a disk of format ${format}: a start or migration from the runtime file would take the image for a raw disk`,
+    "say --not-migratable, if that is meant",
+  );
+}
+
+/**
+ * Whether Ganeti's start would reach the same disk by its URI.
+ *
+ * @throws {HotplugError} `refused` unless that does not matter
+ */
+export function checkUri(
+  { uri, object }: DiskDevice,
+  migratable: DiskAdd["migratable"],
+): boolean {
+  if (uri === undefined || object !== undefined) return true;
+  const { reproducible } = uriObject(uri);
+  if (reproducible || migratable === "not-needed") return reproducible;
+  throw refuse(
+    `Cannot add ${uri}: a start or migration from the runtime file could not reach it`,
     "say --not-migratable, if that is meant",
   );
 }

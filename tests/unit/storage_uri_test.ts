@@ -55,6 +55,12 @@ const NODES: Readonly<Record<string, unknown>> = {
     volume: "vol",
     path: "dir/disk",
   },
+  "gluster+unix:///vol/dir/disk?socket=/run/glusterd.socket": {
+    driver: "gluster",
+    server: [{ type: "unix", path: "/run/glusterd.socket" }],
+    volume: "vol",
+    path: "dir/disk",
+  },
 };
 
 for (const [uri, node] of Object.entries(NODES)) {
@@ -74,6 +80,9 @@ Deno.test("uriNode() takes nothing it does not understand whole", () => {
     "iscsi://user%secret@host/t/1",
     "iscsi://host/t",
     "iscsi://host/t/x",
+    "gluster+unix:///vol/disk",
+    "gluster+unix:///vol?socket=/s",
+    "gluster+unix://host/vol/disk?socket=/s",
     "rbd:pool",
     "rbd:a/b:conf=/etc/shadow",
     "json:{}",
@@ -107,6 +116,7 @@ Deno.test("uriObject() is what Ganeti's start makes the same URI of", () => {
     "nbd://10.0.0.1/x",
     "iscsi://10.0.0.1/t/1",
     "gluster://10.0.0.1:1/vol/d1",
+    "gluster+unix:///vol/d1?socket=/run/g",
   ];
   for (const uri of foreign) {
     assertEquals(uriObject(uri).reproducible, false, uri);
@@ -123,6 +133,11 @@ Deno.test("uriNeeds() names what QEMU must reach", () => {
     ...none,
     names: ["store"],
     module: "iscsi",
+  });
+  assertEquals(uriNeeds("gluster+unix:///v/d?socket=/run/g"), {
+    ...none,
+    sockets: ["/run/g"],
+    module: "gluster",
   });
   assertEquals(uriNeeds("rbd:p/i"), {
     ...none,
