@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
 import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { Vm } from "./vm.ts";
 
 /** A folder that is removed at the end of its block. */
 export async function temporaryFolder(): Promise<
@@ -47,4 +47,18 @@ export async function targetCommand(source: Vm, runDir: string, uri: string) {
   const moved = argv.map((word) => word.replaceAll(source.runDir, runDir));
   const test = `unix:${runDir}/kvm-hypervisor/ctrl/${source.name}.test`;
   return [...moved, "-qmp", `${test},server=on,wait=off`];
+}
+
+/**
+ * Moves a guest without NICs into a target that is started from its file.
+ *
+ * @param runDir of the target; the caller removes it
+ */
+export async function moved(vm: Vm, runDir: string): Promise<Vm> {
+  const uri = `unix:${runDir}/migration`;
+  const argv = await targetCommand(vm, runDir, uri);
+  const target = await Vm.target({ name: vm.name, runDir, argv });
+  await Deno.copyFile(vm.runtimePath, target.runtimePath);
+  await migrate(vm, target, uri);
+  return target;
 }

@@ -4,11 +4,11 @@
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { eachRelease, makeImage } from "./each_release.ts";
-import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
+import { moved, temporaryFolder } from "./migrate.ts";
 import { GANETI_PORTS } from "./pcie.ts";
 import { snapshot } from "./snapshot.ts";
 import { tool } from "./tool.ts";
-import { Vm } from "./vm.ts";
+import type { Vm } from "./vm.ts";
 
 const uuid = (n: number) => `d000000${n}-1111-4111-8111-00000000000${n}`;
 
@@ -44,16 +44,6 @@ async function useDisk(vm: Vm, target: number, n: number, image: string) {
   assertEquals((await vm.guest(write)).status, 0);
   const bytes = (await Deno.readFile(image)).subarray(4096, 4101);
   assertEquals(new TextDecoder().decode(bytes), "guest");
-}
-
-async function moved(vm: Vm, folder: string): Promise<Vm> {
-  const uri = `unix:${folder}/migration`;
-  const argv = await targetCommand(vm, folder, uri);
-  const { name } = vm;
-  const target = await Vm.target({ name, runDir: folder, argv });
-  await Deno.copyFile(vm.runtimePath, target.runtimePath);
-  await migrate(vm, target, uri);
-  return target;
 }
 
 eachRelease("a SCSI controller comes with the first disk", async (vm, t) => {

@@ -1,5 +1,8 @@
 /** A disk that QEMU reaches by itself, as a client of an NBD server. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { blockdevArguments } from "../../lib/device/disk.ts";
+import { Schema } from "../../lib/qmp/schema.ts";
+import { checkArguments, SchemaError } from "../../lib/qmp/schema_check.ts";
 import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease } from "./each_release.ts";
 import { assertUsed, openFolder, POOL, rootImage, UUID } from "./jail.ts";
@@ -136,3 +139,35 @@ eachRelease("a disk of qemu-nbd over TCP is used and removed", async (vm) => {
   assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
   assertEquals(await snapshot(vm), before);
 });
+
+/** Every form of every scheme: nobody serves them here. */
+const URIS = [
+  "rbd:pool/image",
+  "rbd:pool/image:id=me",
+  "gluster://10.0.0.1:24007/vol/dir/disk",
+  "gluster+tcp://[fe80::1]/vol/disk",
+  "gluster+unix:///vol/disk?socket=/run/glusterd.socket",
+  "iscsi://10.0.0.1/iqn.2026-11.example:disk/3",
+  "nbd://10.0.0.1/data",
+  "nbd+unix:///data?socket=/run/nbd.sock",
+  "nbd:localhost:10809:exportname=data",
+];
+
+eachRelease("what a URI becomes fits QEMU's own schema", async (vm) => {
+  const schema = new Schema(await vm.qmp.execute("query-qmp-schema"));
+  const type = schema.argumentsOf("blockdev-add") ?? "";
+  const settings = {
+    ...{ cache: "default", aio: "threads", discard: "ignore" },
+    access: "rw" as const,
+  };
+  const node = { id: "disk-d0000001", devType: "rbd", settings };
+  for (const uri of URIS) {
+    const args = blockdevArguments(node, { from: { uri } });
+    checkArguments(schema, type, args, "");
+    const file = { ...args.file as Record<string, unknown>, "bo-gus": 1 };
+    assertThrows(
+      () => checkArguments(schema, type, { ...args, file }, ""),
+      SchemaError,
+    );
+  }
+}, { guest: "none" });
