@@ -16,7 +16,7 @@ import {
 } from "./bus_slot.ts";
 import { CONTROLLERS } from "./disk_driver.ts";
 import { optionText } from "./option_text.ts";
-import { usualBuses } from "./pci_bus.ts";
+import { type PciBus, usualBuses } from "./pci_bus.ts";
 import { modelOf, SCSI_BUS, type ScsiBus } from "./scsi_target.ts";
 import { noRoom } from "./slot_refusal.ts";
 
@@ -31,16 +31,24 @@ export interface ScsiController {
   readonly place: PciPlace;
 }
 
+/** The last place of a bus that Ganeti would not give to a disk or NIC. */
+function lastSlot(facts: SlotFacts, bus: PciBus): number | undefined {
+  const free = freeSlots({ ...facts, reservations: 0 }, bus);
+  return free.findLast((one) => one < facts.reservations) ?? free.at(-1);
+}
+
 /**
  * Where it goes: Ganeti counts only disks and NICs and gives them the lowest
  * slot from the reserved ones on, the lowest port. So the last reserved slot,
- * else the last of all.
+ * else the last of all; where disks have no room, where others have.
  */
 function placeFor(facts: SlotFacts): PciPlace {
   const usual = usualBuses(facts.buses, "disk");
-  for (const bus of [...usual].reverse()) {
-    const all = freeSlots({ ...facts, reservations: 0 }, bus);
-    const slot = all.findLast((one) => one < facts.reservations) ?? all.at(-1);
+  const others = facts.buses.filter((bus) =>
+    bus.by !== "shpc" && !usual.includes(bus)
+  );
+  for (const bus of [...others, ...usual].reverse()) {
+    const slot = lastSlot(facts, bus);
     if (slot !== undefined) return { bus: bus.name, slot, port: bus.number };
   }
   const { message, hint } = noRoom(

@@ -62,16 +62,17 @@ export function noRoom(
   kind: "disk" | "nic",
 ): HotplugError {
   const [first] = usual;
+  const what = kind === "nic" ? "NIC" : kind;
   if (first === undefined) {
     return full(
-      `The VM has no port for a ${kind}: its root bus takes no hotplug, and there is no root port or bridge that has an id`,
+      `The VM has no port for a ${what}: its root bus takes no hotplug, and there is no root port or bridge that has an id`,
       MORE_PORTS,
     );
   }
   if (first.kind === "root") return noRoomOnRoot(facts, first);
   const where = usual.length === 1
     ? `bus ${first.name}`
-    : `the ${usual.length} buses for a ${kind}`;
+    : `the ${usual.length} buses for a ${what}`;
   return full(
     `No room on ${where}: ${
       usual.map((one) => whoIsOn(facts, one)).join(", ")

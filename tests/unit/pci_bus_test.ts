@@ -92,7 +92,7 @@ Deno.test("chooseSlot() never mixes Ganeti's pools of ports", () => {
     "no-free-slot",
     () => choose(facts, { kind: "nic" }),
   );
-  assertStringIncludes(message, "the 8 buses for a nic: rp3 x, rp4 x");
+  assertStringIncludes(message, "the 8 buses for a NIC: rp3 x, rp4 x");
   assertStringIncludes(hint ?? "", "pcie-root-port");
   assertStringIncludes(hint ?? "", "--bus rp11 has room");
   assertEquals(choose(facts, { kind: "nic", bus: "rp20" }), ["rp20", 0]);

@@ -71,6 +71,16 @@ Deno.test("chooseController() takes the last port for disks", () => {
   });
 });
 
+Deno.test("chooseController() takes another port where disks have none", () => {
+  const buses = [Q35, ...range(3, 26).map((slot) => port(slot))];
+  const disks = range(11, 26).map((slot, i) => {
+    const hvinfo = { driver: "virtio-blk-pci", id: `d${i}`, addr: "0x0" };
+    return disk(i, 0, { hvinfo: { ...hvinfo, bus: `rp${slot}` } });
+  });
+  const { place } = chooseController(facts({ buses, disks }), "lsi");
+  assertEquals(place.bus, "rp10");
+});
+
 Deno.test("chooseController() finds no room, and says who is there", () => {
   const full = facts({ taken: range(0, 31) });
   const error = refusal("no-free-slot", () => chooseController(full, "lsi"));
