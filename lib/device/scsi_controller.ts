@@ -8,6 +8,8 @@
 
 import { HotplugError, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
+import { fixedDevices } from "../state/fixed_command.ts";
+import type { Hvinfo } from "../state/runtime.ts";
 import {
   freeSlots,
   pciAddress,
@@ -109,6 +111,22 @@ export function busOf({ driver }: ScsiController): ScsiBus {
  * Controllers that tell a guest of a new disk: hw/scsi/virtio-scsi.c and
  * vmw_pvscsi.c send an event. With the others it is found when the guest looks.
  */
-export function tellsGuest({ controller }: ScsiBus): boolean {
+export function tellsGuest(
+  { controller }: Pick<ScsiBus, "controller">,
+): boolean {
   return controller.startsWith("virtio-scsi") || controller === "pvscsi";
+}
+
+/**
+ * The controller of a recorded disk, by the words that made it.
+ *
+ * @returns undefined if the disk is on none, or nothing tells of it
+ */
+export function controllerOf(
+  { bus, scsiId }: Hvinfo,
+  kvmCmd: readonly string[],
+): string | undefined {
+  if (scsiId === undefined) return undefined;
+  const made = fixedDevices(kvmCmd).find(({ id }) => `${id}.0` === bus);
+  return made && modelOf(made.driver);
 }

@@ -8,11 +8,10 @@ import { frontendArguments } from "../device/disk.ts";
 import { diskDriver } from "../device/disk_driver.ts";
 import { diskEntry } from "../device/entry.ts";
 import { addressOf } from "../device/hvinfo.ts";
-import { controllerWords } from "../device/scsi_controller.ts";
+import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
 import { findDevice, titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "../device/start_disk.ts";
 import { duplicate, refuse } from "../errors.ts";
-import { fixedDevices } from "../state/fixed_command.ts";
 import type { DeviceEntry, DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
@@ -134,5 +133,5 @@ export function lacksMedium(
   kvmCmd: readonly string[],
 ): boolean {
   if (link !== null || uri !== null) return false;
-  return fixedDevices(kvmCmd).some(({ id }) => `${id}.0` === hvinfo.bus);
+  return controllerOf(hvinfo, kvmCmd) !== undefined;
 }

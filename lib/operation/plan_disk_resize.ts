@@ -8,6 +8,7 @@
  */
 
 import { isMadeUp } from "../device/backend.ts";
+import { controllerOf, tellsGuest } from "../device/scsi_controller.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskResizeFacts } from "./facts_disk_resize.ts";
@@ -156,6 +157,27 @@ function expectLarger(
   );
 }
 
+/** hw/nvme/ctrl.c keeps others from resizing what it serves. */
+function refuseNvme({ entry, title }: ChosenDisk) {
+  if (entry.hvinfo.driver !== "nvme") return;
+  throw unsupported(
+    `Cannot resize ${title}: QEMU lets nobody resize a disk of an nvme`,
+    "remove it, and add it again with its new size",
+  );
+}
+
+/** What the user must know where a guest is not told of a new size. */
+function unheard(
+  { content }: Pick<DiskResizeFacts, "content">,
+  { hvinfo }: DiskEntry,
+): string[] {
+  const controller = controllerOf(hvinfo, content.runtime.kvmCmd);
+  if (controller === undefined || tellsGuest({ controller })) return [];
+  return [
+    `a ${controller} does not tell the guest of a new size: it must look for it (Linux: echo 1 > /sys/block/DISK/device/rescan)`,
+  ];
+}
+
 /**
  * Plans to resize a disk.
  *
@@ -169,6 +191,7 @@ export function planDiskResize(
   const { device } = request;
   const chosen = chooseDisk(facts, { device, verb: "resize" });
   refuseEmpty(facts, chosen, "resize");
+  refuseNvme(chosen);
   const { entry, id, title, uuid, view } = chosen;
   const disk = facts.live.find((one) => one.id === id) ??
     facts.live.find(({ backend }) => backend.device === id);
@@ -205,7 +228,7 @@ export function planDiskResize(
         { kind: "resize-disk", target, from, to },
         ...(isRecorded ? [commit] : []),
       ],
-      warnings: [],
+      warnings: unheard(facts, entry),
     },
   };
 }

@@ -214,3 +214,29 @@ Deno.test("courseOf() finishes a resize that the guest has seen", () => {
   assertEquals(course("done", true), "finish");
   assertEquals(course("not-done", false), "take-back");
 });
+
+Deno.test("planDiskResize() refuses an NVMe disk, as QEMU would", () => {
+  const hvinfo = { driver: "nvme", id: ID, bus: "pci.0", addr: "0xc" };
+  const disks = [disk(0, 12, { hvinfo })];
+  const error = planRefusal(
+    "unsupported",
+    live({}, { disks }),
+    (one) => planDiskResize(request(), one),
+  );
+  assertMatch(error.message, /nvme/);
+});
+
+Deno.test("planDiskResize() says where a guest is not told of it", () => {
+  const place = { bus: "scsi.0", channel: 0, "scsi-id": 0, lun: 0 };
+  const hvinfo = { driver: "scsi-hd", id: ID, ...place };
+  const given = live({}, { disks: [disk(0, 12, { hvinfo })] });
+  const warnings = (controller: string) => {
+    const { content } = given;
+    const kvmCmd = ["kvm", "-device", `${controller},id=scsi`];
+    const runtime = { ...content.runtime, kvmCmd };
+    const facts = { ...given, content: { ...content, runtime } };
+    return planOf(planDiskResize(request(), facts)).warnings;
+  };
+  assertMatch(warnings("lsi").join(), /rescan/);
+  assertEquals(warnings("virtio-scsi-pci"), []);
+});

@@ -8,6 +8,7 @@ import {
 import {
   busOf,
   chooseController,
+  controllerOf,
   controllerWords,
   tellsGuest,
 } from "../../lib/device/scsi_controller.ts";
@@ -100,4 +101,11 @@ Deno.test("controllerWords() make the bus that the disk is recorded on", () => {
     assertEquals(tellsGuest(busOf(controller)), word === "virtio-scsi-pci");
   }
   refusal("unsupported", () => chooseController(facts(), "pvscsi"));
+});
+
+Deno.test("controllerOf() goes by the words that made the bus", () => {
+  const words = ["kvm", "-device", "lsi,id=scsi,bus=pci.0,addr=0xb"];
+  assertEquals(controllerOf({ bus: "scsi.0", scsiId: 3 }, words), "lsi53c895a");
+  assertEquals(controllerOf({ bus: "scsi.0", scsiId: 3 }, ["kvm"]), undefined);
+  assertEquals(controllerOf({ bus: "pci.0", slot: 3 }, words), undefined);
 });
