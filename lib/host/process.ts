@@ -120,6 +120,13 @@ export function holds(pid: number, identity: string): boolean {
   );
 }
 
+/** Numbers of the fds by which a process has it open. */
+export function holders(pid: number, identity: string): number[] {
+  const directory = `/proc/${pid}/fd`;
+  return entries(directory)
+    .filter((name) => identityOfFd(directory, name) === identity).map(Number);
+}
+
 /** All that a process has open; undefined if we may not look. */
 export function openIdentities(pid: number): Set<string> | undefined {
   const directory = `/proc/${pid}/fd`;

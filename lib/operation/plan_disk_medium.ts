@@ -216,8 +216,11 @@ export function planMedium(
   const instance = facts.paths.name;
   const about = { action: "set", instance, device, warnings: [] } as const;
   const same = facts.diskIdentities[entry.index] === source.identity;
-  if (same && tray.nodeName !== "" && !tray.isOpen) {
-    return { kind: "nothing-to-do", ...about };
+  if (same && tray.nodeName !== "") {
+    if (!tray.isOpen) return { kind: "nothing-to-do", ...about };
+    // A second node of the same file would keep the first one's from closing.
+    const close = changeStep(chosen, tray, { to: tray.nodeName, lock });
+    return { kind: "plan", plan: { ...about, title, steps: [close] } };
   }
   refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
   const node = newNode(facts, chosen, source);

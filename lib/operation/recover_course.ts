@@ -8,7 +8,8 @@
  *   nobody had begun to take it back;
  * - a removal is finished once the guest was asked to release the device; if
  *   the guest still does not, it stays recorded, as pending;
- * - a new size that the guest has seen is recorded: it cannot be taken back;
+ * - a new size that the guest has seen is recorded: it cannot be taken back,
+ *   nor can a medium whose block node is gone;
  * - of a QEMU that is gone nothing is left to do or undo: what the node and the
  *   file have of the operation is brought to what was true when it ended.
  *
@@ -50,12 +51,27 @@ export function turningPoint(steps: readonly Step[]): number {
   return turn && plugsDevice(turn) ? steps.findLastIndex(plugsDevice) : first;
 }
 
+/** Whether a medium was exchanged and QEMU let go of the old one. */
+function isDropped(
+  steps: readonly Step[],
+  begun: number,
+  turn: number,
+): boolean {
+  if (steps[turn]?.kind !== "change-medium") return false;
+  return steps.some((step, at) =>
+    at > turn && at < begun && step.kind === "qmp" &&
+    step.execute === "blockdev-del"
+  );
+}
+
 /** Chooses the way. */
 export function courseOf(
   { plan, begun, undoing }: Pick<LeftJournal, "plan" | "begun" | "undoing">,
   { qemu, committed, turned }: Reality,
 ): Course {
   const turn = turningPoint(plan.steps);
+  const isStill = turned === "done" && qemu === "same";
+  if (isStill && isDropped(plan.steps, begun, turn)) return "finish";
   const plugs = plan.steps[turn]?.kind === "qmp";
   const isLost = plugs && qemu === "same" && turned === "not-done";
   if (committed === "done" && !undoing && !isLost) return "finish";

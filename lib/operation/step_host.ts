@@ -167,11 +167,19 @@ const nicFiles: Verbs<NicFilesStep> = {
 };
 
 const awaitRelease: Verbs<AwaitReleaseStep> = {
-  async do({ pid, identity }) {
-    await until(() => !holds(pid, identity), {
-      timeoutMs: KERNEL_TIMEOUT_MS,
-      what: `QEMU (pid ${pid}) to close the disk`,
-    });
+  async do(step, world) {
+    const { pid, identity } = step;
+    try {
+      await until(() => !holds(pid, identity), {
+        timeoutMs: KERNEL_TIMEOUT_MS,
+        what: `QEMU (pid ${pid}) to close the disk`,
+      });
+    } catch (error) {
+      const { otherUser } = await import("./other_user.ts");
+      const other = await otherUser(step, world);
+      if (other === undefined) throw error;
+      world.leftAlone.push(other);
+    }
   },
   async undo() {},
   confirm: ({ pid, identity }) =>

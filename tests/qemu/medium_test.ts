@@ -90,6 +90,34 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
     assertEquals(await readBy(vm), "second");
   });
 
+  await t.step("an open tray is closed over the same, or another", async () => {
+    const open = () =>
+      vm.qmp.execute("blockdev-open-tray", { id: "disk-d0000001-1111-4111" });
+    await open();
+    await expectSet(vm, "--medium", two);
+    assertEquals(await readBy(vm), "second");
+    await open();
+    await expectSet(vm, "--medium", one);
+    assertEquals(await readBy(vm), "first-");
+    await verified(vm);
+  });
+
+  await t.step("a paused VM gets another, too", async () => {
+    await vm.qmp.execute("stop");
+    await expectSet(vm, "--medium", two);
+    // QEMU 7.2 keeps the fd set until the VM runs again.
+    const { warnings } = await expectSet(vm, "--medium", one);
+    const kept = warnings.filter((one: string) => one.includes("fd set"));
+    await vm.qmp.execute("cont");
+    assertEquals(await readBy(vm), "first-");
+    const { json } = await tool(vm, "repair", vm.name);
+    assertEquals([json.remaining, json.repaired.length > 0], [
+      [],
+      kept.length > 0,
+    ]);
+    await expectSet(vm, "--medium", two);
+  });
+
   await t.step("a locked tray is told of, and forced", async () => {
     // An open of the drive locks its tray: drivers/cdrom/cdrom.c.
     await vm.guest(`sleep 60 < ${SR} >/dev/null 2>&1 & sleep 0.3`);
@@ -190,3 +218,24 @@ eachRelease("an empty drive is added, and filled later", async (vm, t) => {
     assertEquals(await snapshot(vm), empty);
   });
 }, SCSI_MACHINE);
+
+const SHARED = (runDir: string) => [
+  ...SCSI_MACHINE.extraArgs ?? [],
+  ...["-drive", "if=ide,media=cdrom,readonly=on,format=raw,file="]
+    .map((word) => word.endsWith("=") ? `${word}${runDir}/one.img` : word),
+];
+
+eachRelease("a medium that lies in another drive, too", async (vm) => {
+  const image = `${vm.runDir}/one.img`;
+  const before = await snapshot(vm);
+  const words = ["disk", "add", vm.name, image, "--uuid", DRIVE];
+  const added = await tool(vm, ...words, "--driver", "scsi-cd");
+  assertEquals(added.status, 0, added.stdout);
+  const { status, json } = await tool(vm, "disk", "remove", vm.name, DRIVE);
+  assertEquals([status, json.changed], [0, true]);
+  assertStringIncludes(json.warnings.join(), "for its drive ide0-cd0");
+  assertEquals(await snapshot(vm), before);
+}, async (runDir) => {
+  await makeImage(`${runDir}/one.img`, "first-");
+  return { guest: "none", extraArgs: SHARED(runDir) };
+});

@@ -30,7 +30,7 @@ const OUT = { ...WISH, path: null };
 /** A drive with a medium in it. */
 function given(
   more: Partial<Parameters<typeof diskAddFacts>[0]> & {
-    readonly tray?: { readonly nodeName?: string };
+    readonly tray?: { readonly nodeName?: string; readonly isOpen?: boolean };
     readonly medium?: "none";
   } = {},
 ): MediumFacts {
@@ -131,4 +131,12 @@ Deno.test("planMedium() refuses what has no tray, or is no medium for it", () =>
     source: { identity: "inode of /srv/d1.img" },
   });
   refused("duplicate", WISH, twin);
+});
+
+Deno.test("planMedium() closes an open tray over the same medium", () => {
+  const source = { identity: "inode of /srv/d0.img" };
+  const closed = plan(WISH, given({ source, tray: { isOpen: true } }));
+  assertEquals(stepNames(closed), ["change-medium"]);
+  const { from, to } = stepOf(closed, "change-medium");
+  assertEquals([from, to], [ID, ID]);
 });

@@ -99,3 +99,26 @@ Deno.test("courseOf() finishes a removal of what the guest had released", () => 
   const plan = removal({ qemu: { deviceIds: new Set() } });
   assertEquals(course(plan, 0), "finish");
 });
+
+Deno.test("courseOf() takes no medium back whose node is gone", () => {
+  const change = {
+    kind: "change-medium",
+    id: "cd",
+    title: "disk 0",
+    from: "cd",
+    to: null,
+    lock: "heeded",
+  } as const;
+  const drop = {
+    kind: "qmp",
+    execute: "blockdev-del",
+    arguments: { "node-name": "cd" },
+    undo: null,
+  } as const;
+  const wait = { kind: "await-release", pid: 1, identity: "x" } as const;
+  const plan = { ...ADD, action: "set", steps: [change, drop, wait] } as const;
+  const undoing = { turned: "done", undoing: true } as const;
+  assertEquals(course(plan, 1, undoing), "take-back");
+  assertEquals(course(plan, 2, undoing), "finish");
+  assertEquals(course(plan, 2, { ...undoing, qemu: "gone" }), "take-back");
+});
