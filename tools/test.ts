@@ -71,19 +71,12 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/unit", "tests/fuzz", "tests/arch"],
 ];
 
-/** So many of the other files share a process. */
-const TOGETHER = 3;
-
-/** The files that no group names: none is left out because it is new. */
-function rest(): string[][] {
-  const named = GROUPS.flat();
-  const files = modulesBelow("tests")
-    .filter((path) => path.endsWith("_test.ts"))
-    .filter((path) => !named.some((one) => path.startsWith(one))).sort();
-  return Array.from(
-    { length: Math.ceil(files.length / TOGETHER) },
-    (_, i) => files.slice(i * TOGETHER, (i + 1) * TOGETHER),
-  );
+/** Files that no group names are run all the same. */
+function unnamed(): string[][] {
+  const named = new Set(GROUPS.flat());
+  return modulesBelow("tests/qemu")
+    .filter((path) => path.endsWith("_test.ts") && !named.has(path))
+    .sort().map((path) => [path]);
 }
 
 function checkJob(args: readonly string[]): Job {
@@ -182,7 +175,7 @@ async function main(): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-test-" });
   try {
     const jobs = Deno.args.length > 0 ? [testJob(Deno.args, folder)] : [
-      ...[...GROUPS, ...rest()].map((files) => testJob(files, folder)),
+      ...[...GROUPS, ...unnamed()].map((files) => testJob(files, folder)),
       ...CHECKS.map(checkJob),
     ];
     const counts = await runAll(jobs, runJob, navigator.hardwareConcurrency);

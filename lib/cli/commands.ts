@@ -30,7 +30,7 @@ export interface CommandSpec {
 const DISK_ADD: CommandSpec = {
   name: "disk add",
   operands: ["INSTANCE", "SOURCE"],
-  summary: "plug a file, block device or storage URI into a running VM",
+  summary: "plug a file, device or storage URI, or none: an empty CD drive",
   options: [
     ...PLUG_OPTIONS,
     {
@@ -39,13 +39,6 @@ const DISK_ADD: CommandSpec = {
       help:
         "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
       default: "hvparam disk_type",
-    },
-    {
-      name: "controller",
-      value: "C",
-      help: "what a first SCSI disk comes with where the VM has no controller",
-      choices: ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
-      default: "hvparam scsi_controller_type",
     },
     {
       name: "format",
@@ -89,6 +82,13 @@ const DISK_ADD: CommandSpec = {
       default: "QEMU's choice",
     },
     { name: "iothread", value: "ID", help: "an iothread the instance has" },
+    {
+      name: "controller",
+      value: "C",
+      help: "what a first SCSI disk comes with where the VM has no controller",
+      choices: ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
+      default: "hvparam scsi_controller_type",
+    },
     ...LIMIT_OPTIONS,
     {
       name: "not-migratable",
@@ -105,7 +105,6 @@ const DISK_ADD: CommandSpec = {
   examples: [
     "kvm-hotplug disk add vm1.example.com /dev/xenvg/data1 --name data",
     "kvm-hotplug disk add vm1.example.com /srv/d1.img --dry-run",
-    "kvm-hotplug disk add vm1.example.com none --driver scsi-cd --not-migratable",
   ],
 };
 
