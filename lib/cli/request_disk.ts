@@ -11,11 +11,11 @@ import {
   type DiskSettings,
   FORMATS,
 } from "../device/disk_settings.ts";
-import { CONTROLLERS } from "../device/disk_driver.ts";
+import { CONTROLLERS, NO_SOURCE } from "../device/disk_driver.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { HotplugError, unsupported } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
-import { type DiskAdd, NO_SOURCE } from "../operation/request.ts";
+import type { DiskAdd } from "../operation/request.ts";
 import type { Invocation } from "./args.ts";
 import { limitsOf } from "./request_disk_change.ts";
 import { option, path, plug } from "./request_words.ts";

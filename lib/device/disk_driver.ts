@@ -32,6 +32,9 @@ export const CONTROLLERS: readonly string[] = [
   "dc390",
 ];
 
+/** In place of a source: a drive without a medium. */
+export const NO_SOURCE = "none";
+
 /** Frontends of the host's own SCSI devices: no cache of QEMU's, no format. */
 const PASS_THROUGH: readonly string[] = ["scsi-block", "scsi-generic"];
 

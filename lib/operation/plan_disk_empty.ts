@@ -5,7 +5,7 @@
  */
 
 import { frontendArguments } from "../device/disk.ts";
-import { diskDriver } from "../device/disk_driver.ts";
+import { diskDriver, NO_SOURCE } from "../device/disk_driver.ts";
 import { diskEntry } from "../device/entry.ts";
 import { addressOf } from "../device/hvinfo.ts";
 import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
@@ -20,7 +20,7 @@ import { alreadyThere, deviceStep, planAddition } from "./plan_addition.ts";
 import { identityFor, refuseDriver, unheard } from "./plan_disk_driver.ts";
 import { controllerNote, controllerSteps } from "./plan_scsi_controller.ts";
 import { refuseImpossible } from "./requirements.ts";
-import { type DiskAdd, NO_SOURCE } from "./request.ts";
+import type { DiskAdd } from "./request.ts";
 import { newDiskView } from "./view.ts";
 
 /** What adding an empty drive depends on. */

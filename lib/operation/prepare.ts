@@ -4,9 +4,10 @@
  * @module
  */
 
+import { NO_SOURCE } from "../device/disk_driver.ts";
 import type { Facts, NodeFacts } from "./facts.ts";
 import type { Decision } from "./plan.ts";
-import { type DeviceRequest, NO_SOURCE } from "./request.ts";
+import type { DeviceRequest } from "./request.ts";
 import type { World } from "./world.ts";
 
 /** Plans one request once QEMU has answered. */

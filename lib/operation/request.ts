@@ -64,14 +64,11 @@ export interface Plug {
   readonly ganeti?: GanetiObject | undefined;
 }
 
-/** In place of a source: an empty drive. */
-export const NO_SOURCE = "none";
-
 /** Plug a disk. */
 export interface DiskAdd extends Plug {
   /** The user's words, joined by a dash. */
   readonly kind: "disk-add";
-  /** Absolute path, or a storage URI; or {@linkcode NO_SOURCE}. */
+  /** Absolute path, or a storage URI; or `none`. */
   readonly source: string;
   /** What the user set; the instance's hvparams give the rest. */
   readonly settings: Partial<DiskSettings>;
