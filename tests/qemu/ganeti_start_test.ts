@@ -1,0 +1,104 @@
+/**
+ * Ganeti's own code starts the target of a migration from the file: the guest
+ * finds there what was plugged here, a SCSI controller included.
+ */
+import { assertEquals } from "@std/assert";
+import type { Ganeti } from "../../tools/guest/ganeti.ts";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { migrate, temporaryFolder } from "./migrate.ts";
+import { type Doc, instanceObject, witness } from "./noded.ts";
+import { GANETI_PORTS } from "./pcie.ts";
+import { tool } from "./tool.ts";
+import { type MachineOptions, Vm } from "./vm.ts";
+
+const ganeti = await witness();
+const SCRIPT = new URL("ganeti_start.py", import.meta.url).pathname;
+
+/** What Ganeti would run, in a virtual cluster below a folder. */
+async function startedBy(
+  { python, modules }: Ganeti,
+  { vm, root, instance }: { vm: Vm; root: string; instance: Doc },
+): Promise<string[]> {
+  await Deno.mkdir(`${root}/var/run/ganeti`, { recursive: true });
+  const { success, stdout, stderr } = await new Deno.Command(python, {
+    args: [SCRIPT, vm.runtimePath, JSON.stringify(instance)],
+    env: {
+      PYTHONPATH: modules,
+      PYTHONDONTWRITEBYTECODE: "1",
+      GANETI_ROOTDIR: root,
+      GANETI_HOSTNAME: root.slice(root.lastIndexOf("/") + 1),
+    },
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** The same at places of the test's own, with its monitors. */
+function elsewhere(
+  argv: readonly string[],
+  { vm, root, uri }: { vm: Vm; root: string; uri: string },
+): string[] {
+  const before = (at: number) => argv[at - 1];
+  const monitor = (name: string) =>
+    `unix:${root}/kvm-hypervisor/ctrl/${vm.name}.${name},server=on,wait=off`;
+  return [
+    ...argv
+      .map((word, at) => before(at) === "-incoming" ? uri : word)
+      .filter((word, at) => word !== "-qmp" && before(at) !== "-qmp")
+      .map((word) => word.replaceAll(vm.runDir, root)),
+    ...["-qmp", monitor("qmp"), "-qmp", monitor("test")],
+  ];
+}
+
+const DISKS = [
+  ["--driver", "scsi-hd", "--controller", "virtio-scsi-pci"],
+  [],
+  ["--driver", "scsi-cd"],
+];
+
+/** What each of them begins with. */
+const READ =
+  "for d in /dev/sda /dev/vda /dev/sr0; do dd if=$d bs=2048 count=1 iflag=direct 2>/dev/null | head -c 6; done";
+
+async function addDisks(vm: Vm, folder: string) {
+  for (const [n, more] of DISKS.entries()) {
+    const image = `${folder}/d${n}.img`;
+    await makeImage(image, `data-${n}`);
+    const ran = await tool(vm, "disk", "add", vm.name, image, ...more);
+    assertEquals([ran.status, ran.json.changed], [0, true], ran.stdout);
+  }
+  await vm.waitGuest(
+    "test -b /dev/sda && test -b /dev/vda && test -b /dev/sr0",
+  );
+}
+
+const MACHINES: readonly [string, Partial<MachineOptions>][] = [
+  ["pc", {}],
+  ["q35", GANETI_PORTS],
+];
+
+for (const [title, machine] of MACHINES) {
+  eachRelease(`Ganeti starts the target of a ${title}`, async (vm) => {
+    if (ganeti === undefined) return;
+    await using folder = await temporaryFolder();
+    await using other = await temporaryFolder();
+    await addDisks(vm, folder.path);
+    const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    const release = { name: "", version: "", binary: command[0], dataArgs: [] };
+    const place = { vm, root: other.path, uri: `unix:${other.path}/migration` };
+    const instance = instanceObject(vm.name, release);
+    const argv = await startedBy(ganeti, { ...place, instance });
+    await using target = await Vm.target({
+      name: vm.name,
+      runDir: other.path,
+      argv: elsewhere(argv, place),
+    });
+    await Deno.copyFile(vm.runtimePath, target.runtimePath);
+    await migrate(vm, target, place.uri);
+    assertEquals((await target.guest(READ)).output, "data-0data-1data-2");
+    const write = "printf moved | dd of=/dev/sda bs=512 seek=8 conv=fsync";
+    assertEquals((await target.guest(write)).status, 0);
+    const { json } = await tool(target, "state", "show", vm.name, "--verify");
+    assertEquals(json.verify, { ok: true, differences: [] });
+  }, machine);
+}
