@@ -27,22 +27,33 @@ function commonPrefix(a: string, b: string): number {
   return i;
 }
 
-/** The nearest of the known words, best first; none if none is near. */
+/** Both without the domain that they have in common: it is no likeness. */
+function apart(a: string, b: string): readonly [string, string] {
+  const dot = a.indexOf(".");
+  const domain = dot > 0 ? a.slice(dot) : "";
+  if (domain === "" || !b.endsWith(domain) || b === domain) return [a, b];
+  return [a.slice(0, dot), b.slice(0, -domain.length)];
+}
+
+function compare(word: string, one: string) {
+  const [a, b] = apart(word, one);
+  const far = distance(a, b);
+  const isNear = far <= Math.max(1, Math.floor(a.length / 3));
+  return { one, far, isNear, same: commonPrefix(a, b) };
+}
+
+/** The nearest of the known words: as many as are equally near. */
 export function nearestWords(
   word: string,
   known: readonly string[],
   count = 3,
 ): string[] {
   if (word.length > MAX_LENGTH) return [];
-  const limit = Math.max(1, Math.floor(word.length / 3));
-  return known
-    .map((one) => ({
-      one,
-      far: distance(word, one),
-      same: commonPrefix(word, one),
-    }))
-    .filter(({ far }) => far <= limit)
-    .sort((a, b) => a.far - b.far || b.same - a.same)
+  const near = known.map((one) => compare(word, one))
+    .filter(({ isNear }) => isNear);
+  const least = Math.min(...near.map(({ far }) => far));
+  return near.filter(({ far }) => far === least)
+    .sort((a, b) => b.same - a.same)
     .slice(0, count).map(({ one }) => one);
 }
 
