@@ -41,6 +41,8 @@ export interface Streams {
 export interface Answer {
   /** Lines for a person. */
   readonly text: readonly string[];
+  /** Indexes of the lines to look at first. @default none */
+  readonly alerts?: readonly number[];
   /** The same for a program. */
   readonly document: unknown;
   /** For stderr. */

@@ -70,8 +70,10 @@ export async function check(
     trace: trace.qmp,
     foreign: both ? "allowed" : "refused",
   });
+  const text = textOf(result);
   return {
-    text: textOf(result),
+    text,
+    alerts: [...text.keys()].filter((i) => /^NO /.test(text[i] ?? "")),
     document: { ok: true, ...result },
     warnings: result.warnings,
     status: result.supported ? 0 : NOT_SUPPORTED,

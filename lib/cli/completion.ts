@@ -6,7 +6,7 @@
  */
 
 import { messageOf, usage } from "../errors.ts";
-import { listInstances } from "../operation/facts.ts";
+import { listInstances } from "../operation/instances.ts";
 import { openMonitor } from "../operation/monitor.ts";
 import { readSchema } from "../operation/raw_command.ts";
 import { isJson } from "../qmp/message.ts";

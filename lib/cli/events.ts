@@ -13,9 +13,9 @@ import { didYouMean } from "./nearest.ts";
 import { isReaderThere } from "./reader.ts";
 import { option } from "./request_words.ts";
 import { reachOf } from "./requests.ts";
-import { documentOf, recorded, textOf } from "./sight.ts";
+import { documentOf, recorded, recordFault, textOf } from "./sight.ts";
 import { targetOf } from "./target.ts";
-import { jsonLine } from "./text.ts";
+import { jsonLine, printable } from "./text.ts";
 import * as check from "./values.ts";
 
 /** @throws {HotplugError} `unsupported` if this QEMU has no such event */
@@ -64,6 +64,8 @@ export async function events(call: Call): Promise<undefined> {
     deadline,
     begin: async (session) => {
       if (until !== undefined) await checkEvent(until, session);
+      const fault = recordFault(target);
+      if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
     },
     isWanted: isReaderThere,
     see,

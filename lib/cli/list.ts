@@ -4,28 +4,39 @@
  * @module
  */
 
-import { listAll, listInstance } from "../operation/list.ts";
+import type { Reach } from "../operation/request.ts";
 import type { Answer, Call } from "./answer.ts";
-import * as report from "./report.ts";
 import { instanceOf, reachOf } from "./requests.ts";
 
-/** The instances of this node, or the devices of one. */
-export async function list(
-  { invocation, terminal, trace }: Call,
+/** Longest wait for all instances together, unless `--timeout` says. */
+const ALL_MS = 2000;
+
+async function all(
+  { invocation: { values }, trace }: Call,
+  { runDir, timeoutMs }: Reach,
 ): Promise<Answer> {
+  const { listAll } = await import("../operation/list_all.ts");
+  const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS;
+  const instances = await listAll(runDir, { deadlineMs, trace: trace.qmp });
+  const { summariesText } = await import("./report_list.ts");
+  return {
+    ...summariesText(instances),
+    document: { ok: true, instances },
+  };
+}
+
+/** The instances of this node, or the devices of one. */
+export async function list(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
   const reach = reachOf(invocation, terminal.env);
   const instance = instanceOf(invocation);
-  if (instance === undefined) {
-    const all = await listAll(reach.runDir);
-    return {
-      text: report.summariesText(all),
-      document: report.summariesDocument(all),
-    };
-  }
+  if (instance === undefined) return await all(call, reach);
+  const { listInstance } = await import("../operation/list.ts");
   const listing = await listInstance(instance, { ...reach, trace: trace.qmp });
+  const { listingText } = await import("./report_list.ts");
   return {
-    text: report.listingText(listing),
-    document: report.listingDocument(listing),
+    ...listingText(listing),
+    document: { ok: true, ...listing },
     warnings: listing.warnings,
   };
 }

@@ -42,10 +42,27 @@ function writeOut(line: string, terminal: Terminal): boolean {
   }
 }
 
+/** An answer as lines; those to look at first are coloured for a person. */
+async function linesOf(
+  { text, alerts = [] }: Answer,
+  { terminal, invocation }: { terminal: Terminal; invocation: Invocation },
+): Promise<string[]> {
+  const lines = text.map(printable);
+  if (alerts.length === 0 || !terminal.stdoutIsTerminal) return lines;
+  const { coloured, wantsColour } = await import("./colour.ts");
+  return wantsColour(terminal, invocation.flags)
+    ? coloured(lines, alerts)
+    : lines;
+}
+
 /** @throws {HotplugError} `host-error` if a question's answer is lost */
 function writeAnswer(
-  { text, document, warnings = [] }: Answer,
-  { terminal, invocation }: { terminal: Terminal; invocation: Invocation },
+  { document, warnings = [] }: Answer,
+  { terminal, invocation, lines }: {
+    terminal: Terminal;
+    invocation: Invocation;
+    lines: readonly string[];
+  },
 ) {
   const { flags } = invocation;
   if (!flags.has("quiet")) {
@@ -55,9 +72,7 @@ function writeAnswer(
   }
   const change = isChange(invocation);
   if (flags.has("quiet") && change && !flags.has("json")) return;
-  const line = flags.has("json")
-    ? jsonLine(document)
-    : text.map(printable).join("\n");
+  const line = flags.has("json") ? jsonLine(document) : lines.join("\n");
   // What was changed is changed: its status must not depend on our output.
   if (writeOut(line, terminal) || change) return;
   throw new HotplugError("host-error", "The answer could not be written");
@@ -70,7 +85,8 @@ export async function main(terminal: Terminal): Promise<number> {
     invocation = parseInvocation(terminal.args);
     const done = await perform(invocation, terminal);
     if (done === undefined) return 0;
-    writeAnswer(done, { terminal, invocation });
+    const lines = await linesOf(done, { terminal, invocation });
+    writeAnswer(done, { terminal, invocation, lines });
     return done.status ?? 0;
   } catch (error) {
     const failure = named(error);

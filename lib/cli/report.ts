@@ -1,15 +1,14 @@
 /**
- * Lists and errors as text for a person or one JSON document for a program:
+ * Devices and errors as text for a person or one JSON document for a program:
  * INTERFACE, "JSON".
  *
  * @module
  */
 
 import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
-import type { InstanceListing, InstanceSummary } from "../operation/list.ts";
 import type { DeviceView } from "../operation/plan.ts";
 import { didYouMean } from "./nearest.ts";
-import { formatSize, table } from "./text.ts";
+import { formatSize } from "./text.ts";
 
 /** What a failure answers; null stands where there is nothing to tell. */
 export type FailureDocument = {
@@ -48,20 +47,6 @@ export function failureDocument(
   };
 }
 
-/** The document of `list INSTANCE`. */
-export function listingDocument(
-  listing: InstanceListing,
-): InstanceListing & { readonly ok: boolean } {
-  return { ok: true, ...listing };
-}
-
-/** The document of `list`. */
-export function summariesDocument(
-  instances: readonly InstanceSummary[],
-): { readonly ok: boolean; readonly instances: readonly InstanceSummary[] } {
-  return { ok: true, instances };
-}
-
 function kindOf(device: DeviceView): string {
   return device.kind === "disk" ? "disk" : "NIC";
 }
@@ -73,15 +58,18 @@ export function titleOf(device: DeviceView): string {
   return `${kindOf(device)}${index}${name}`;
 }
 
-/** Where a device sits, as a sentence goes on; empty if that is unknown. */
-export function whereOf({ slot, scsi_id: target, bus }: DeviceView): string {
-  if (slot !== null) return ` in slot ${slot}`;
-  return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
+/** The port a device sits behind, at its only address: its bus is the port's. */
+export function portOf({ slot, bus }: DeviceView): string | undefined {
+  return slot === 0 && bus !== null ? bus : undefined;
 }
 
-function placeColumn({ slot, scsi_id: target }: DeviceView): string {
-  if (slot !== null) return String(slot);
-  return typeof target === "number" ? `scsi ${target}` : "-";
+/** Where a device sits, as a sentence goes on; empty if that is unknown. */
+export function whereOf(device: DeviceView): string {
+  const { slot, scsi_id: target, bus } = device;
+  const port = portOf(device);
+  if (port !== undefined) return ` in port ${port}`;
+  if (slot !== null) return ` in slot ${slot}`;
+  return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
 }
 
 /** Where a device leads to, in a few words. */
@@ -98,39 +86,4 @@ export function failureText(error: HotplugError): string[] {
   const hint = hintOf(error);
   const lines = hint === undefined ? [] : [`hint: ${hint}`];
   return [`kvm-hotplug: ${error.message}`, ...lines];
-}
-
-/** The devices of an instance, in columns. */
-export function listingText(
-  { instance, qemu, devices }: InstanceListing,
-): string[] {
-  const head = qemu === null
-    ? `${instance}: not running`
-    : `${instance}: QEMU ${qemu.version}, ${qemu.machine}${
-      qemu.pid === null ? "" : `, pid ${qemu.pid}`
-    }`;
-  if (devices.length === 0) return [head, "no disks, no NICs"];
-  const rows = devices.map((device) => [
-    titleOf(device),
-    device.id ?? "-",
-    placeColumn(device),
-    device.status,
-    detailsOf(device),
-  ]);
-  return [head, ...table([["DEVICE", "ID", "SLOT", "STATUS", ""], ...rows])];
-}
-
-/** The instances of this node, in columns. */
-export function summariesText(
-  instances: readonly InstanceSummary[],
-): string[] {
-  if (instances.length === 0) return ["no instances on this node"];
-  const rows = instances.map((one) => [
-    one.instance,
-    one.running ? "running" : "down",
-    one.disks === null ? "-" : String(one.disks),
-    one.nics === null ? "-" : String(one.nics),
-    one.attention ?? "",
-  ]);
-  return table([["INSTANCE", "STATE", "DISKS", "NICS", ""], ...rows]);
 }

@@ -17,7 +17,7 @@ import { helpText } from "./shell_help.ts";
 import { isOwn, ownInvocation, runQmp } from "./shell_line.ts";
 import { completeLine } from "./shell_complete.ts";
 import { splitWords } from "./shell_words.ts";
-import { documentOf, recorded, textOf } from "./sight.ts";
+import { documentOf, recorded, recordFault, textOf } from "./sight.ts";
 import { type Target, targetOf } from "./target.ts";
 import { jsonLine, printable } from "./text.ts";
 
@@ -45,6 +45,8 @@ class Shell {
       deadline: Infinity,
       begin: async (session) => {
         this.#schema = await readSchema(session);
+        const fault = recordFault(this.#target);
+        if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
       },
       isWanted: () => true,
       see: (sight) => this.#see(sight),

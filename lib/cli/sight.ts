@@ -6,7 +6,9 @@
  */
 
 import { titleOf } from "../device/select.ts";
+import { messageOf } from "../errors.ts";
 import { deviceOf } from "../operation/event_device.ts";
+import { expectRuntime } from "../operation/facts.ts";
 import type { Gap, Sight } from "../operation/watch.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
@@ -34,6 +36,17 @@ export function recorded({ paths }: Target): readonly DeviceEntry[] {
   } catch {
     // Events are worth seeing beside a broken file, too.
     return [];
+  }
+}
+
+/** Why devices are not named as the user knows them; undefined if they are. */
+export function recordFault({ paths }: Target): string | undefined {
+  if (paths === undefined) return undefined;
+  try {
+    expectRuntime(paths);
+    return undefined;
+  } catch (error) {
+    return `${messageOf(error)}: devices have QEMU's names only`;
   }
 }
 

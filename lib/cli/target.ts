@@ -5,6 +5,7 @@
  * @module
  */
 
+import { expectAnything } from "../operation/instances.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import type { Terminal } from "./answer.ts";
 import type { Invocation } from "./args.ts";
@@ -24,7 +25,8 @@ export interface Target {
 /**
  * The target that a command line names as its first operand.
  *
- * @throws {HotplugError} `usage` if it can be neither
+ * @throws {HotplugError} `usage` if it can be neither; `no-such-instance` if
+ * there is nothing of that name
  */
 export function targetOf(
   invocation: Invocation,
@@ -39,5 +41,6 @@ export function targetOf(
     qmp: reach.qmp,
     runtime: reach.state,
   });
+  expectAnything(paths);
   return { label: paths.name, paths, qmp: paths.qmp };
 }

@@ -1,14 +1,14 @@
 /**
- * What a person should look at, found without asking QEMU.
+ * What a person should look at.
  *
  * @module
  */
 
+import { titleOf } from "../device/select.ts";
 import { HotplugError, messageOf } from "../errors.ts";
-import type { QemuProcess } from "../host/process.ts";
-import { isStopped } from "../host/process_identity.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { readOwnFacts } from "./facts_own.ts";
+import type { Asked, Subject } from "./list_all.ts";
 
 /** Without FFI: a list is given on every platform. */
 function inodeOf(path: string): number | undefined {
@@ -62,24 +62,99 @@ function folderFault(path: string): string | undefined {
   }
 }
 
-/** What our own files say that a person should know; null if nothing. */
+/** Removals that are noted, and what has become of them. */
+async function pendingRemovals(
+  { paths, process }: Subject,
+  asked: Asked,
+): Promise<{ texts: string[]; ids: string[] }> {
+  const { record } = await readOwnFacts(paths, process);
+  const all = Object.values(record.devices)
+    .flatMap(({ pending }) => pending ?? []);
+  const isGone = (id: string) =>
+    asked.monitor === "answered" && asked.missing.includes(id);
+  const of = (gone: boolean) =>
+    all.filter(({ id }) => isGone(id) === gone).map(({ title }) => title)
+      .join(", ");
+  const [kept, released] = [of(false), of(true)];
+  return {
+    texts: [
+      kept && `the guest has not released ${kept}`,
+      released &&
+      `the guest has released ${released}: kvm-hotplug repair ${paths.name}`,
+    ].filter((text) => text !== ""),
+    ids: all.map(({ id }) => id),
+  };
+}
+
+/** States in which a VM does its work. */
+const AT_WORK = "running";
+
+function stateText(asked: Asked, { paths }: Subject): string | undefined {
+  switch (asked.monitor) {
+    case "answered":
+      if (asked.runState === AT_WORK) return undefined;
+      return asked.runState === "paused"
+        ? `the VM is paused: kvm-hotplug qmp ${paths.name} cont`
+        : `the VM is in run state ${asked.runState}`;
+    case "silent":
+      return asked.why ?? "QEMU does not answer";
+    default:
+      return asked.why;
+  }
+}
+
+/** Recorded devices that QEMU has lost, those with a removal noted aside. */
+function lostDevices(
+  { runtime, paths }: Subject,
+  asked: Asked,
+  pending: readonly string[],
+): string | undefined {
+  if (typeof runtime === "string" || asked.monitor !== "answered") {
+    return undefined;
+  }
+  const lost = [...runtime.disks, ...runtime.nics].filter((
+    { hvinfo: { id } },
+  ) => id !== undefined && asked.missing.includes(id) && !pending.includes(id));
+  return lost.length === 0
+    ? undefined
+    : `not in QEMU: ${
+      lost.map(titleOf).join(", ")
+    }; kvm-hotplug repair ${paths.name}`;
+}
+
+/** Whether Ganeti takes a VM for down that answers. */
+function isMisled({ paths, process }: Subject, { monitor }: Asked): boolean {
+  return monitor === "answered" && process === undefined &&
+    inodeOf(paths.pid) !== undefined;
+}
+
+/** What our own files and QEMU's answer say of an instance. */
+async function findings(subject: Subject, asked: Asked): Promise<string[]> {
+  const { paths, runtime } = subject;
+  const broken = folderFault(`${paths.runDir}/kvm-hotplug`) ??
+    interrupted(paths);
+  const first = [
+    typeof runtime === "string" ? runtime : undefined,
+    broken,
+    stateText(asked, subject),
+    isMisled(subject, asked)
+      ? `its QEMU answers, and ${paths.pid} leads elsewhere`
+      : undefined,
+  ].flatMap((text) => text ?? []);
+  // An interrupted change explains the rest.
+  if (broken !== undefined) return first;
+  const pending = await pendingRemovals(subject, asked);
+  const lost = lostDevices(subject, asked, pending.ids);
+  return [...first, ...pending.texts, ...lost === undefined ? [] : [lost]];
+}
+
+/** What a person should know of an instance, most telling first; null if nothing. */
 export async function attentionOf(
-  paths: InstancePaths,
-  process: QemuProcess | undefined,
+  subject: Subject,
+  asked: Asked,
 ): Promise<string | null> {
   try {
-    const broken = folderFault(`${paths.runDir}/kvm-hotplug`) ??
-      interrupted(paths);
-    if (broken !== undefined) return broken;
-    if (process !== undefined && isStopped(process.pid)) {
-      return `QEMU is stopped: kill -CONT ${process.pid} lets it go on`;
-    }
-    const { record } = await readOwnFacts(paths, process);
-    const titles = Object.values(record.devices)
-      .flatMap(({ pending }) => pending === undefined ? [] : [pending.title]);
-    return titles.length === 0
-      ? null
-      : `the guest has not released ${titles.join(", ")}`;
+    return (await findings(subject, asked)).join("; ") || null;
   } catch (error) {
     const known = error instanceof HotplugError ||
       error instanceof Deno.errors.PermissionDenied;

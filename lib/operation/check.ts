@@ -6,9 +6,10 @@
 
 import { type Confinement, readConfinement } from "../host/confinement.ts";
 import { tapSupport } from "../host/tap.ts";
+import { HotplugError } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { parseRuntime } from "../state/runtime.ts";
-import type { RuntimeContent } from "../state/runtime_file.ts";
+import { isRuntimeThere, type RuntimeContent } from "../state/runtime_file.ts";
 import {
   type CheckFacts,
   freeSlots,
@@ -128,13 +129,39 @@ function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
   };
 }
 
+/** A VM whose file is missing or broken can be checked, and not be changed. */
+function readRecord(
+  { paths, bare }: Omit<CheckTarget, "label">,
+): { content: RuntimeContent; fault?: HotplugError } {
+  if (paths === undefined) return { content: noContent(bare.runtime) };
+  try {
+    return { content: expectRuntime(paths) };
+  } catch (error) {
+    if (!(error instanceof HotplugError) || !isRuntimeThere(paths.qmp)) {
+      throw error;
+    }
+    return { content: noContent(bare.runtime), fault: error };
+  }
+}
+
+function fileRequirement(fault: HotplugError | undefined): Requirement[] {
+  if (fault === undefined) return [];
+  const { message, hint = null } = fault;
+  const both = ["disk", "nic"] as const;
+  return [{
+    name: "runtime-file",
+    for: both,
+    ok: false,
+    detail: message,
+    hint,
+  }];
+}
+
 async function readCheckFacts(
   { paths, bare }: CheckTarget,
   options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
-): Promise<CheckFacts> {
-  const content = paths === undefined
-    ? noContent(bare.runtime)
-    : expectRuntime(paths);
+): Promise<{ facts: CheckFacts; fault: HotplugError | undefined }> {
+  const { content, fault } = readRecord({ paths, bare });
   const where = paths ?? bare;
   using qmp = await openMonitor(where.qmp, options);
   const answer = await askQemu(qmp, where);
@@ -144,12 +171,8 @@ async function readCheckFacts(
   }
   const { process } = facts.qemu;
   const confinement = process && readConfinement(process);
-  return {
-    ...facts,
-    confinement,
-    ownTap: await readOwnTap(facts.qemu, confinement),
-    ...tapSupport(),
-  };
+  const ownTap = await readOwnTap(facts.qemu, confinement);
+  return { facts: { ...facts, confinement, ownTap, ...tapSupport() }, fault };
 }
 
 /**
@@ -162,8 +185,8 @@ export async function check(
   options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
 ): Promise<CheckResult> {
   try {
-    const facts = await readCheckFacts(target, options);
-    const requirements = judgeAll(facts);
+    const { facts, fault } = await readCheckFacts(target, options);
+    const requirements = [...fileRequirement(fault), ...judgeAll(facts)];
     const text = target.paths && readUidText(target.bare);
     const remark = uidRemark({
       path: uidFile(target.bare),

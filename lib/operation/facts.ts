@@ -6,7 +6,6 @@
 
 import { dirname } from "@std/path/posix";
 import type { ScsiBus } from "../device/scsi_target.ts";
-import { HotplugError, messageOf, refuse } from "../errors.ts";
 import {
   type NicFiles,
   type NicFolder,
@@ -19,12 +18,9 @@ import type { PciBus } from "../device/pci_bus.ts";
 import type { BlockBackend, Fdset } from "../qmp/commands.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
+import { noInstance } from "./instances.ts";
 import type { QmpVersion } from "../qmp/message.ts";
-import {
-  type InstancePaths,
-  isInstanceName,
-  runtimeDir,
-} from "../state/instance.ts";
+import type { InstancePaths } from "../state/instance.ts";
 import {
   isRuntimeThere,
   readRuntimeFile,
@@ -101,26 +97,6 @@ export interface NodeFacts {
   readonly nonce: string;
 }
 
-function namesOfInstances(runDir: string): string[] {
-  try {
-    return listInstances(runDir);
-  } catch {
-    // The missing file is what was to be told.
-    return [];
-  }
-}
-
-function noInstance({ name, runtime, runDir }: InstancePaths): HotplugError {
-  return new HotplugError(
-    "no-such-instance",
-    `No instance ${name} on this node: there is no runtime file ${runtime}`,
-    {
-      choice: { word: name, known: namesOfInstances(runDir) },
-      hint: "list shows the instances of this node",
-    },
-  );
-}
-
 /**
  * Looks whether an instance has a runtime file, and does not read it.
  *
@@ -182,22 +158,4 @@ export async function completeFacts(
   qemu: QemuFacts,
 ): Promise<Facts> {
   return { ...node, qemu, own: await readOwnFacts(node.paths, qemu.process) };
-}
-
-/**
- * Names of the instances that have a runtime file.
- *
- * @throws {HotplugError} `refused` if the directory cannot be read
- */
-export function listInstances(runDir: string): string[] {
-  const directory = runtimeDir(runDir);
-  try {
-    return [...Deno.readDirSync(directory)]
-      .flatMap(({ name }) => /^(.+)\.runtime$/.exec(name)?.[1] ?? [])
-      .filter(isInstanceName)
-      .sort();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw refuse(`Cannot read ${directory}: ${messageOf(error)}`);
-  }
 }

@@ -16,7 +16,8 @@ import {
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import { runtimeDir } from "../state/instance.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
-import { type Facts, listInstances, type QemuFacts } from "./facts.ts";
+import type { Facts, QemuFacts } from "./facts.ts";
+import { listInstances } from "./instances.ts";
 import { whoIs } from "./facts_own.ts";
 import { isParavirtual } from "../device/nic.ts";
 import type { NicAdd } from "./request.ts";

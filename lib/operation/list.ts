@@ -1,28 +1,22 @@
 /**
- * Questions: which instances this node has, which devices one of them has.
- * They change nothing.
+ * Which devices an instance has, as file, QEMU and node have them. A question:
+ * it changes nothing.
  *
  * @module
  */
 
 import { servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError } from "../errors.ts";
 import type { NicFiles } from "../host/nic_file.ts";
-import { findQemu } from "../host/process.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { askQemu } from "./ask_qemu.ts";
-import {
-  expectRuntime,
-  listInstances,
-  nicFilesOf,
-  type QemuFacts,
-} from "./facts.ts";
+import { expectRuntime, nicFilesOf, type QemuFacts } from "./facts.ts";
 import { type OwnFacts, readOwnFacts } from "./facts_own.ts";
-import { attentionOf, interrupted } from "./attention.ts";
+import { interrupted } from "./attention.ts";
 import { isDown, nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { DeviceView } from "./plan.ts";
@@ -55,20 +49,6 @@ export interface InstanceListing {
   readonly devices: readonly ListedDevice[];
   /** For stderr, one line each. */
   readonly warnings: readonly string[];
-}
-
-/** One line of the node's instances. */
-export interface InstanceSummary {
-  /** The runtime file's name without `.runtime`. */
-  readonly instance: string;
-  /** Whether Ganeti's pid file leads to a QEMU of this name. */
-  readonly running: boolean;
-  /** Recorded ones, null if the runtime file cannot be understood. */
-  readonly disks: number | null;
-  /** Likewise. */
-  readonly nics: number | null;
-  /** What a person should look at, null if nothing. */
-  readonly attention: string | null;
 }
 
 /** How an instance is reached to be listed. */
@@ -180,9 +160,23 @@ function describeQemu(qemu: QemuFacts) {
   };
 }
 
+/** The runtime file; a stand-in, and why, if there is none to understand. */
+async function readRecord(
+  paths: InstancePaths,
+): Promise<{ runtime: Runtime; fault?: HotplugError }> {
+  try {
+    return expectRuntime(paths);
+  } catch (error) {
+    if (!(error instanceof HotplugError)) throw error;
+    const { parseRuntime } = await import("../state/runtime.ts");
+    const runtime = parseRuntime("[[], [], {}, []]", paths.runtime);
+    return { runtime, fault: error };
+  }
+}
+
 /**
  * The devices of one instance, as file and QEMU have them. A VM that does not
- * run is listed from its file.
+ * run is listed from its file, one without a file from QEMU.
  *
  * @throws {HotplugError} status 3 or 4
  */
@@ -194,9 +188,10 @@ export async function listInstance(
     qmp: options.qmp,
     runtime: options.state,
   });
-  const { runtime } = expectRuntime(paths);
+  const { runtime, fault } = await readRecord(paths);
   const { nicFiles, qemu: answer } = await askAround(paths, runtime, options);
   const qemu = typeof answer === "string" ? undefined : answer;
+  if (fault !== undefined && qemu === undefined) throw fault;
   const { own, warnings } = await readOwn(paths, qemu);
   const facts = { qemu, nicFiles, own };
   return {
@@ -204,6 +199,7 @@ export async function listInstance(
     qemu: qemu === undefined ? null : describeQemu(qemu),
     devices: listDevices(runtime, facts),
     warnings: [
+      ...(fault ? [`${fault.message}: listed as QEMU has it`] : []),
       ...(typeof answer === "string"
         ? [`${answer}: listed from the runtime file`]
         : []),
@@ -211,28 +207,4 @@ export async function listInstance(
       ...warnings,
     ],
   };
-}
-
-async function summarize(
-  runDir: string,
-  instance: string,
-): Promise<InstanceSummary> {
-  const paths = instancePaths(runDir, instance);
-  const process = findQemu(paths.pid, instance);
-  const running = process !== undefined;
-  try {
-    const { runtime } = expectRuntime(paths);
-    const counts = { disks: runtime.disks.length, nics: runtime.nics.length };
-    const attention = await attentionOf(paths, process);
-    return { instance, running, ...counts, attention };
-  } catch (error) {
-    const attention = messageOf(error);
-    return { instance, running, disks: null, nics: null, attention };
-  }
-}
-
-/** The instances that have a runtime file on this node, by name. */
-export async function listAll(runDir: string): Promise<InstanceSummary[]> {
-  const names = listInstances(runDir);
-  return await Promise.all(names.map((name) => summarize(runDir, name)));
 }

@@ -118,11 +118,11 @@ Deno.test("list tells of every instance, whole or not", async () => {
     one.attention === null,
   ]);
   assertEquals(all, [
-    [NAME, false, 1, 1, true],
+    [NAME, true, 1, 1, true],
     ["vm2", false, 1, 1, true],
     ["vm3", false, null, null, false],
   ]);
-  assertEquals(vm.peer.connections, 0);
+  assertEquals(vm.peer.connections, 1);
 });
 
 Deno.test("list of a node without instances is empty, not an error", async () => {

@@ -51,7 +51,7 @@ Deno.test("a malformed runtime file is refused with its place", async () => {
   for (const [what, text] of Object.entries(MALFORMED)) {
     await using vm = new Instance();
     Deno.writeTextFileSync(vm.runtimePath, text);
-    for (const words of [["list"], ["nic", "add"]]) {
+    for (const words of [["state", "show"], ["nic", "add"]]) {
       await assertUnchanged(vm, async () => {
         const ran = await vm.cli(...words, NAME);
         assertEquals(ran.status, 3, `${what}: ${ran.out}`);

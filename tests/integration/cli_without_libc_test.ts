@@ -68,6 +68,8 @@ Deno.test("without dlopen the files are read all the same", async () => {
     running: false,
     disks: 1,
     nics: 1,
+    state: null,
+    monitor: "unasked",
     attention: null,
   }]);
   const show = await runWithout("dlopen", vm, "state", "show", NAME, "--json");

@@ -92,35 +92,6 @@ Deno.test("failureDocument() has the fields of the interface", () => {
   );
 });
 
-Deno.test("listingDocument() has the fields of the interface", () => {
-  const device = { ...PLAN.device, status: "ok" } as const;
-  const qemu = { version: "7.2.22", machine: "pc-i440fx-7.2", pid: 7 };
-  const listing = { instance: "vm1", qemu, devices: [device], warnings: [] };
-  const { ok, instance, qemu: shown, devices } = report.listingDocument(
-    listing,
-  );
-  assertEquals({ ok, instance, qemu: shown, devices }, {
-    ok: true,
-    instance: "vm1",
-    qemu,
-    devices: [device],
-  });
-});
-
-Deno.test("summariesDocument() has the fields of the interface", () => {
-  const summary = {
-    instance: "vm1",
-    running: true,
-    disks: 2,
-    nics: 1,
-    attention: null,
-  };
-  assertEquals(report.summariesDocument([summary]), {
-    ok: true,
-    instances: [summary],
-  });
-});
-
 Deno.test("outcomeText() says in a line what was done", () => {
   assertEquals(report.outcomeText(ADDED), [
     'Added disk 1 "data" (disk-932df160-7a22-4067) to vm1 in slot 13: ' +
@@ -157,18 +128,6 @@ Deno.test("failureText() is a line, and a hint if there is one", () => {
     report.failureText(new HotplugError("busy", "m", { hint: "h" })),
     ["kvm-hotplug: m", "hint: h"],
   );
-});
-
-Deno.test("listingText() has a line per device", () => {
-  const device = { ...PLAN.device, status: "not-in-qemu" } as const;
-  const listing = { instance: "vm1", qemu: null, warnings: [] };
-  const lines = report.listingText({ ...listing, devices: [device] });
-  assertEquals(lines[0], "vm1: not running");
-  assertStringIncludes(lines[2] ?? "", "not-in-qemu");
-  assertEquals(report.listingText({ ...listing, devices: [] }), [
-    "vm1: not running",
-    "no disks, no NICs",
-  ]);
 });
 
 Deno.test("usageText() names every command and every global option", () => {

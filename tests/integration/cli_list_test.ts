@@ -1,0 +1,158 @@
+/** `list`: every instance is asked, and none is waited for too long. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { cli, type Doc, Instance, NAME, type Ran } from "./support.ts";
+
+const SOON = ["--timeout", "0.5"];
+
+function only(ran: Ran): Doc {
+  assertEquals(ran.status, 0, ran.out);
+  const [first, ...more] = ran.json.instances as Doc[];
+  assertEquals(more, []);
+  return first ?? {};
+}
+
+/** A process that the pid file shows as an instance's QEMU. */
+async function pretend(vm: Instance, name: string): Promise<Deno.ChildProcess> {
+  const process = new Deno.Command("/bin/sh", {
+    args: ["-c", "echo; read -r line", "qemu", "-name", name],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  // Its command line is there once it says something.
+  const reader = process.stdout.getReader();
+  await reader.read();
+  await reader.cancel();
+  Deno.writeTextFileSync(vm.at(`pid/${name}`), `${process.pid}\n`);
+  return process;
+}
+
+async function ending(process: Deno.ChildProcess) {
+  await process.stdin.close();
+  await process.status;
+}
+
+Deno.test("list says in which state a VM is", async () => {
+  await using vm = new Instance();
+  const process = await pretend(vm, NAME);
+  const ran = only(await vm.cli("list"));
+  assertEquals(ran, {
+    instance: NAME,
+    running: true,
+    disks: 1,
+    nics: 1,
+    state: "running",
+    monitor: "answered",
+    attention: null,
+  });
+  for (const status of ["paused", "io-error"]) {
+    vm.peer.once("query-status", { value: { status, running: false } });
+    const { state, attention } = only(await vm.cli("list"));
+    assertEquals(state, status);
+    assertMatch(String(attention), new RegExp(status));
+  }
+  await ending(process);
+});
+
+Deno.test("list tells of recorded devices that QEMU has not", async () => {
+  await using vm = new Instance();
+  vm.peer.model.devices.clear();
+  const { attention } = only(await vm.cli("list"));
+  assertMatch(String(attention), /not in QEMU: disk 0[^;]*, NIC 0; .*repair/);
+});
+
+Deno.test("list does not wait for a QEMU that says nothing", async () => {
+  await using vm = new Instance();
+  vm.peer.once("query-status", { reply: "never", carryOut: "no" });
+  const begin = performance.now();
+  const process = await pretend(vm, NAME);
+  const { running, monitor, attention } = only(await vm.cli("list", ...SOON));
+  assertEquals([running, monitor], [true, "silent"]);
+  assertMatch(String(attention), /does not answer/);
+  assert(performance.now() - begin < 3_000);
+  await ending(process);
+});
+
+Deno.test("list disturbs nobody who holds a monitor, and names him", async () => {
+  await using vm = new Instance();
+  const program = new URL("./hold_monitor.ts", import.meta.url).pathname;
+  await using holder = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", program, vm.qmpPath],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = holder.stdout.getReader();
+  await reader.read();
+  const ran = only(await cli(["--run-dir", vm.runDir, "--json", "list"]));
+  assertEquals(ran.monitor, "held");
+  assertMatch(
+    String(ran.attention),
+    new RegExp(`held by .*hold_monitor.* \\(pid ${holder.pid}\\)`),
+  );
+  assertEquals(vm.peer.connections, 1);
+  await holder.stdin.close();
+  await reader.cancel();
+  await holder.status;
+});
+
+Deno.test("list tells of what answers nonsense, and of what is not there", async () => {
+  await using vm = new Instance();
+  vm.peer.greeting = "garbage\n";
+  const odd = only(await vm.cli("list"));
+  assertEquals(odd.monitor, "silent");
+  assertMatch(String(odd.attention), /does not keep to QMP/);
+  await vm.peer.die();
+  const down = only(await vm.cli("list"));
+  assertEquals([down.running, down.monitor], [false, "none"]);
+  assertEquals(down.attention, null);
+  const process = await pretend(vm, NAME);
+  const lost = only(await vm.cli("list"));
+  assertEquals([lost.running, lost.monitor], [true, "none"]);
+  assertMatch(String(lost.attention), /cannot be asked: .*\.qmp/);
+  await ending(process);
+});
+
+Deno.test("list and its like work without a runtime file, and say so", async () => {
+  for (const make of ["missing", "broken"] as const) {
+    await using vm = new Instance();
+    if (make === "missing") Deno.removeSync(vm.runtimePath);
+    else Deno.writeTextFileSync(vm.runtimePath, '[["x",');
+    const process = await pretend(vm, NAME);
+    const file = /runtime file/;
+    const all = only(await vm.cli("list"));
+    assertEquals([all.running, all.disks, all.state], [true, null, "running"]);
+    assertMatch(String(all.attention), file);
+    const one = await vm.cli("list", NAME);
+    const shown = (one.json.devices as Doc[]).map(({ kind, status }) =>
+      [kind, status].join(" ")
+    );
+    assertEquals(shown, ["disk not-recorded", "nic not-recorded"]);
+    assertMatch(one.err, file);
+    const check = await vm.cli("check", NAME);
+    const [first] = check.json.requirements as Doc[];
+    assertEquals(
+      [check.status, first?.name, first?.ok],
+      [3, "runtime-file", false],
+    );
+    const pci = await vm.cli("pci", NAME);
+    assertEquals(pci.status, 0);
+    assertMatch(pci.err, file);
+    await ending(process);
+    await vm.peer.die();
+    const down = (await vm.cli("list", NAME)).json.error as Doc;
+    const code = make === "missing" ? "no-such-instance" : "bad-state-file";
+    assertEquals(down.code, code);
+  }
+});
+
+Deno.test("questions to QEMU offer the nearest instance, too", async () => {
+  await using vm = new Instance();
+  const word = NAME.replace("1", "");
+  for (const words of [["pci"], ["check"], ["qmp"], ["list"]]) {
+    const [command = ""] = words;
+    const more = command === "qmp" ? ["query-status"] : [];
+    const ran = await vm.cli(command, word, ...more);
+    const error = ran.json.error as Doc;
+    assertEquals([ran.status, error.code], [3, "no-such-instance"], command);
+    assertEquals(error.hint, `did you mean ${NAME}?`);
+  }
+});

@@ -1,0 +1,144 @@
+import { assert, assertEquals } from "@std/assert";
+import { coloured, wantsColour } from "../../lib/cli/colour.ts";
+import { listingText, summariesText } from "../../lib/cli/report_list.ts";
+import type { ListedDevice } from "../../lib/operation/list.ts";
+import type { InstanceSummary } from "../../lib/operation/list_all.ts";
+
+const DISK: ListedDevice = {
+  kind: "disk",
+  index: 0,
+  uuid: "932df160-7a22-4067-8b7e-1f0a5d7c9e11",
+  name: "data",
+  id: "disk-932df160-7a22-4067",
+  driver: "virtio-blk-pci",
+  bus: "pci.0",
+  slot: 13,
+  addr: "0xd",
+  source: "/srv/d1.img",
+  size_bytes: 8 << 20,
+  status: "ok",
+};
+
+const NIC: ListedDevice = {
+  kind: "nic",
+  index: 0,
+  uuid: null,
+  name: null,
+  id: "nic-003fc157-66a8-4e6d",
+  driver: "virtio-net-pci",
+  bus: "rp3",
+  slot: 0,
+  addr: "0x0",
+  mac: "aa:00:00:81:2b:fc",
+  tap: "tap0",
+  link: "br0",
+  status: "ok",
+};
+
+function listing(...devices: ListedDevice[]) {
+  const qemu = { version: "7.2.22", machine: "pc-i440fx-7.2", pid: 7 };
+  return { instance: "vm1.example.com", qemu, devices, warnings: [] };
+}
+
+Deno.test("listingText() puts what fits into one line each", () => {
+  assertEquals(listingText(listing(DISK)), {
+    text: [
+      "vm1.example.com: QEMU 7.2.22, pc-i440fx-7.2, pid 7",
+      "DEVICE         ID                       SLOT  STATUS",
+      'disk 0 "data"  disk-932df160-7a22-4067  13    ok      /srv/d1.img, 8 MiB',
+    ],
+    alerts: [],
+  });
+});
+
+Deno.test("listingText() puts long details below, and names a port", () => {
+  assertEquals(listingText(listing(DISK, NIC)).text.slice(1), [
+    "DEVICE         ID                       SLOT  STATUS",
+    'disk 0 "data"  disk-932df160-7a22-4067  13    ok',
+    "    /srv/d1.img, 8 MiB",
+    "NIC 0          nic-003fc157-66a8-4e6d   rp3   ok",
+    "    aa:00:00:81:2b:fc, tap tap0, on br0",
+  ]);
+});
+
+Deno.test("listingText() fits 80 columns whatever there is", () => {
+  const long: ListedDevice = {
+    ...DISK,
+    name: "n".repeat(200),
+    id: "d".repeat(31),
+    source: "/var/run/ganeti/instance-disks/vm1.example.com:0",
+    bus: null,
+    slot: null,
+    scsi_id: 15,
+    status: "pending-removal",
+  };
+  const { text, alerts } = listingText(listing(long, NIC, DISK));
+  for (const line of text) assert(line.length <= 80, line);
+  assertEquals(alerts, [2]);
+});
+
+Deno.test("listingText() of a VM that is down marks nothing", () => {
+  const lost: ListedDevice = { ...DISK, status: "not-in-qemu" };
+  const down = listingText({ ...listing(lost), qemu: null });
+  assertEquals(down.text[0], "vm1.example.com: not running");
+  assertEquals([down.text[2]?.includes("not-in-qemu"), down.alerts], [
+    true,
+    [],
+  ]);
+  assertEquals(listingText({ ...listing(), qemu: null }), {
+    text: ["vm1.example.com: not running", "no disks, no NICs"],
+    alerts: [],
+  });
+});
+
+const SUMMARY: InstanceSummary = {
+  instance: "vm1",
+  running: true,
+  disks: 2,
+  nics: 1,
+  state: "running",
+  monitor: "answered",
+  attention: null,
+};
+
+Deno.test("summariesText() marks what needs attention", () => {
+  const all: InstanceSummary[] = [
+    SUMMARY,
+    { ...SUMMARY, instance: "vm2", state: "paused", attention: "paused" },
+    { ...SUMMARY, instance: "vm3", state: null, monitor: "silent" },
+    { ...SUMMARY, instance: "vm4", state: null, monitor: "held", disks: null },
+    { ...SUMMARY, running: false, state: null, monitor: "none" },
+  ];
+  assertEquals(summariesText(all), {
+    text: [
+      "INSTANCE  STATE    DISKS  NICS  ATTENTION",
+      "vm1       running  2      1",
+      "vm2       paused   2      1     paused",
+      "vm3       silent   2      1",
+      "vm4       running  -      1",
+      "vm1       down     2      1",
+    ],
+    alerts: [2],
+  });
+  assertEquals(summariesText([]).text, ["no instances on this node"]);
+});
+
+Deno.test("coloured() colours whole lines, and only where it is wanted", () => {
+  assertEquals(coloured(["a", "b"], [1]), ["a", "\x1b[1;33mb\x1b[0m"]);
+  const wants = (env: Record<string, string>, ...flags: string[]) =>
+    wantsColour({
+      args: [],
+      env: (name) => env[name],
+      signal: new AbortController().signal,
+      out: () => {},
+      err: () => {},
+      readInput: () => "",
+      stdoutIsTerminal: env.TERM !== undefined,
+      stderrIsTerminal: false,
+    }, new Set(flags));
+  assertEquals(wants({ TERM: "xterm" }), true);
+  assertEquals(wants({}), false);
+  assertEquals(wants({ TERM: "dumb" }), false);
+  assertEquals(wants({ TERM: "xterm", NO_COLOR: "1" }), false);
+  assertEquals(wants({ TERM: "xterm" }, "no-color"), false);
+});
