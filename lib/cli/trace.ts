@@ -65,7 +65,9 @@ export class Trace implements Disposable {
 
   #message(...[direction, text, fd]: Parameters<QmpTrace>) {
     const message = mask(text);
-    const passed = fd === undefined ? "" : ` [with fd: ${fd.label}]`;
+    const passed = fd === undefined
+      ? ""
+      : ` [with fd ${fd.number}: ${fd.label}]`;
     const cut = message.length > MAX_SHOWN
       ? `${message.slice(0, MAX_SHOWN)}… (${message.length} characters)`
       : message;

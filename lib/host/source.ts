@@ -10,7 +10,7 @@ import { identityOf } from "./identity.ts";
 import { holds, programOf } from "./process.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
-import type { Fd } from "../sys/fd.ts";
+import { Fd } from "../sys/fd.ts";
 import {
   blockDeviceSize,
   type FileStatus,
@@ -78,11 +78,12 @@ function kindOf(status: FileStatus, path: string): "file" | "block" {
   );
 }
 
-/** Opens the inode behind an O_PATH fd, with a deadline. */
+/** Opens the inode behind an O_PATH fd, with a deadline; it keeps its label. */
 export async function reopenWithin(pinned: Fd, flags: number): Promise<Fd> {
-  return await openFileWithin(`/proc/self/fd/${pinned.number}`, flags, {
+  const fd = await openFileWithin(`/proc/self/fd/${pinned.number}`, flags, {
     timeoutMs: OPEN_TIMEOUT_MS,
   });
+  return new Fd(fd.release(), pinned.label);
 }
 
 async function blockSize(pinned: Fd, path: string): Promise<number> {

@@ -5,7 +5,7 @@
  */
 
 import { SysError } from "../sys/errno.ts";
-import type { Fd } from "../sys/fd.ts";
+import { Fd } from "../sys/fd.ts";
 import { openFile, statPath } from "../sys/file.ts";
 import { ioctl } from "../sys/ioctl.ts";
 import { O } from "../sys/layout.ts";
@@ -101,7 +101,8 @@ function open({ name, queues, vnetHdr }: TapOptions, more: number): Tap {
       fds.push(fd);
       attach(fd, made, flags);
     }
-    return { name: made, fds };
+    const named = fds.map((fd) => new Fd(fd.release(), `tap ${made}`));
+    return { name: made, fds: named };
   } catch (error) {
     for (const fd of fds) fd.close();
     throw error;

@@ -153,10 +153,22 @@ function socketInode(link: string): number {
   }
 }
 
+/** What follows these words is nobody's business, though `ps` would show it. */
+const SECRET = /((?:password|passwd|secret|data)["']?[=:] ?["']?)[^\s"',}]+/gi;
+
+/**
+ * A command line to be shown: cut, and without its secrets.
+ *
+ * @param words with a NUL behind each, as in `/proc/PID/cmdline`
+ */
+export function shownCommand(words: string): string {
+  return words.replaceAll("\0", " ").trim().replace(SECRET, "$1***")
+    .slice(0, MAX_COMMAND_LENGTH);
+}
+
 function commandOf(pid: number): string {
   try {
-    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`);
-    return words.replaceAll("\0", " ").trim().slice(0, MAX_COMMAND_LENGTH);
+    return shownCommand(Deno.readTextFileSync(`/proc/${pid}/cmdline`));
   } catch {
     return "";
   }

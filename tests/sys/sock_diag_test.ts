@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { unixSocketHolders } from "../../lib/sys/sock_diag.ts";
+import { shownCommand, unixSocketHolders } from "../../lib/sys/sock_diag.ts";
 import { UnixListener } from "../../lib/sys/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { PATIENCE, TempDir } from "./support.ts";
@@ -101,4 +101,21 @@ Deno.test("unixSocketHolders() is empty where there is no socket", () => {
     clients: [],
     own: undefined,
   });
+});
+
+Deno.test("shownCommand() tells no secret and is short", () => {
+  const shown = (...words: string[]) => shownCommand(words.join("\0") + "\0");
+  assertEquals(
+    shown("kvm-hotplug", "qmp", "vm1", "set_password", "password=geheim"),
+    "kvm-hotplug qmp vm1 set_password password=***",
+  );
+  assertEquals(
+    shown("x", '{"protocol":"vnc","password": "geheim","connected":"keep"}'),
+    'x {"protocol":"vnc","password": "***","connected":"keep"}',
+  );
+  assertEquals(
+    shown("qemu", "-object", "secret,id=s0,data=geheim,format=raw"),
+    "qemu -object secret,id=s0,data=***,format=raw",
+  );
+  assertEquals(shown("x".repeat(500)).length, 120);
 });
