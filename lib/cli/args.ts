@@ -133,9 +133,15 @@ function findCommand(words: readonly string[]): {
       return { command, operands: words.slice(parts.length) };
     }
   }
+  const [first = ""] = words;
+  const group = COMMANDS.map(({ name }) => name)
+    .filter((name) => name.startsWith(`${first} `));
+  if (words.length === 1 && group.length > 0) {
+    throw usage(`${first} needs another word`, `there is ${group.join(", ")}`);
+  }
   const said = words.slice(0, 2).join(" ");
   const close = nearest(said, COMMANDS.map((command) => command.name)) ??
-    nearest(words[0] ?? "", COMMANDS.map((command) => command.name));
+    nearest(first, COMMANDS.map((command) => command.name));
   throw usage(
     `Unknown command ${JSON.stringify(said)}`,
     close === undefined ? HINT : `did you mean ${JSON.stringify(close)}?`,
@@ -180,6 +186,13 @@ function checkOptions(command: CommandSpec | undefined, given: string[]) {
   }
 }
 
+/** `disk --help` is not the whole of a command, and helped all the same. */
+function helped(words: readonly string[]): readonly string[] {
+  const isGroup = words.length === 1 &&
+    COMMANDS.some(({ name }) => name.startsWith(`${words[0]} `));
+  return isGroup ? ["help", ...words] : words;
+}
+
 /** Which `--no-` flags stand among the words, before any `--`. */
 function negated(words: readonly string[]): string[] {
   const options = words.slice(0, endOfOptions(words));
@@ -212,7 +225,7 @@ export function parseInvocation(words: readonly string[]): Invocation {
   const none = positional.length === 0;
   const { command, operands } = none
     ? { command: undefined, operands: [] }
-    : findCommand(positional);
+    : findCommand(flags.has("help") ? helped(positional) : positional);
   checkOptions(command, [...values.keys(), ...flags]);
   if (command !== undefined && !flags.has("help")) {
     checkOperands(command, operands);

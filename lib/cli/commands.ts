@@ -21,8 +21,6 @@ export interface CommandSpec {
   readonly summary: string;
   /** Its own; every command also takes {@linkcode GLOBAL_OPTIONS}. */
   readonly options: readonly OptionSpec[];
-  /** Whole command lines, as `help COMMAND` shows them. */
-  readonly examples: readonly string[];
   /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
   readonly output?: "stream";
 }
@@ -38,6 +36,15 @@ const DISK_ADD: CommandSpec = {
       value: "D",
       help:
         "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
+      choices: [
+        "virtio-blk-pci",
+        "paravirtual",
+        "scsi-hd",
+        "scsi-cd",
+        "scsi-block",
+        "scsi-generic",
+        "nvme",
+      ],
       default: "hvparam disk_type",
     },
     {
@@ -99,12 +106,9 @@ const DISK_ADD: CommandSpec = {
       value: "V",
       help:
         "how QEMU gets at the disk: fdset, path, chown, mknod or (with a URI) uri",
+      choices: ["fdset", "path", "chown", "mknod", "uri"],
       default: "fdset, else path",
     },
-  ],
-  examples: [
-    "kvm-hotplug disk add vm1.example.com /dev/xenvg/data1 --name data",
-    "kvm-hotplug disk add vm1.example.com /srv/d1.img --dry-run",
   ],
 };
 
@@ -123,10 +127,6 @@ export const COMMANDS: readonly CommandSpec[] = [
           "even the disk the VM was started from, or one the file does not record",
       },
     ],
-    examples: [
-      "kvm-hotplug disk remove vm1.example.com -1",
-      "kvm-hotplug disk remove vm1.example.com data --unplug-timeout 120",
-    ],
   },
   ...DISK_CHANGE_COMMANDS,
   NIC_ADD,
@@ -138,10 +138,6 @@ export const COMMANDS: readonly CommandSpec[] = [
       DRY_RUN,
       { name: "force", help: "even one the runtime file does not record" },
     ],
-    examples: [
-      "kvm-hotplug nic remove vm1.example.com 1",
-      "kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11",
-    ],
   },
   NIC_MODIFY,
   {
@@ -149,47 +145,30 @@ export const COMMANDS: readonly CommandSpec[] = [
     operands: ["INSTANCE"],
     summary: "record devices that QEMU has and the runtime file lacks",
     options: [DRY_RUN],
-    examples: [
-      "kvm-hotplug adopt vm1.example.com --dry-run",
-      "kvm-hotplug adopt vm1 --qmp /run/vm1.qmp --state /var/lib/vm1.runtime",
-    ],
   },
   {
     name: "list",
     operands: ["[INSTANCE]"],
     summary: "instances of this node, or devices of one",
     options: [],
-    examples: ["kvm-hotplug list", "kvm-hotplug list vm1.example.com --json"],
   },
   {
     name: "check",
     operands: ["INSTANCE|SOCKET"],
     summary: "can devices be hotplugged, and if not, why",
     options: [],
-    examples: [
-      "kvm-hotplug check vm1.example.com",
-      "kvm-hotplug check /run/vm1.qmp --json",
-    ],
   },
   {
     name: "pci",
     operands: ["INSTANCE|SOCKET"],
     summary: "map of buses and slots",
     options: [],
-    examples: [
-      "kvm-hotplug pci vm1.example.com",
-      "kvm-hotplug pci /run/vm1.qmp --json",
-    ],
   },
   {
     name: "repair",
     operands: ["INSTANCE"],
     summary: "finish or undo what was interrupted; report drift",
     options: [DRY_RUN],
-    examples: [
-      "kvm-hotplug repair vm1.example.com --dry-run",
-      "kvm-hotplug repair vm1.example.com --json",
-    ],
   },
   ...STATE_COMMANDS,
   ...TOOL_COMMANDS,

@@ -31,10 +31,6 @@ export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
       DRY_RUN,
       { name: "grow", help: "make the file of a raw image as long as SIZE" },
     ],
-    examples: [
-      "kvm-hotplug disk resize vm1.example.com data",
-      "kvm-hotplug disk resize vm1.example.com 1 20G --grow",
-    ],
   },
   {
     name: "disk set",
@@ -53,11 +49,6 @@ export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
         name: "not-migratable",
         help: "allow a medium that Ganeti's start could not open",
       },
-    ],
-    examples: [
-      "kvm-hotplug disk set vm1.example.com data --iops 500 --bps 50M",
-      "kvm-hotplug disk set vm1.example.com -1 --bps 0",
-      "kvm-hotplug disk set vm1.example.com cd --medium none",
     ],
   },
 ];

@@ -44,6 +44,7 @@ export const NIC_ADD: CommandSpec = {
       name: "driver",
       value: "D",
       help: "virtio-net-pci (Ganeti: paravirtual), e1000, rtl8139, …",
+      choices: ["virtio-net-pci", "paravirtual", "e1000", "rtl8139"],
       default: "hvparam nic_type",
     },
     {
@@ -71,10 +72,6 @@ export const NIC_ADD: CommandSpec = {
       default: "Ganeti's if installed, else iproute2",
     },
   ],
-  examples: [
-    "kvm-hotplug nic add vm1.example.com --link br0",
-    "kvm-hotplug nic add vm1.example.com --mode none --tap vm1-probe --json",
-  ],
 };
 
 /** Options of `nic add` that say nothing of a NIC that is there. */
@@ -88,9 +85,4 @@ export const NIC_MODIFY: CommandSpec = {
   options: NIC_ADD.options
     .filter(({ name }) => !ONLY_NEW.includes(name))
     .map(({ default: _, ...option }) => ({ ...option, default: "as it is" })),
-  examples: [
-    "kvm-hotplug nic modify vm1.example.com 0 --link br1",
-    "kvm-hotplug nic modify vm1.example.com -1 --link-state down",
-    "kvm-hotplug nic modify vm1.example.com 0 --mac aa:00:00:12:34:56",
-  ],
 };

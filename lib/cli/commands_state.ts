@@ -17,17 +17,12 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
       name: "verify",
       help: "compare it with the live QEMU; exit 3 if they differ",
     }],
-    examples: [
-      "kvm-hotplug state show vm1.example.com",
-      "kvm-hotplug state show vm1.example.com --verify --json",
-    ],
   },
   {
     name: "state upgrade",
     operands: ["INSTANCE"],
     summary: "bring a runtime file of an older Ganeti to today's form",
     options: [DRY_RUN],
-    examples: ["kvm-hotplug state upgrade vm1.example.com --dry-run"],
   },
   {
     name: "state command",
@@ -39,9 +34,5 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
       help:
         "where its state comes from, e.g. unix:/run/m.sock; starts a target",
     }],
-    examples: [
-      "kvm-hotplug state command vm1.example.com",
-      "kvm-hotplug state command vm1.example.com --incoming tcp:0:8102 --json",
-    ],
   },
 ];

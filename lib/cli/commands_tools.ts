@@ -14,11 +14,6 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
     summary: "send one QMP command, checked against QEMU's schema",
     options: [],
-    examples: [
-      "kvm-hotplug qmp vm1.example.com query-status",
-      "kvm-hotplug qmp vm1.example.com set_link name=nic-003fc157-66a8-4e6d up=false",
-      "kvm-hotplug qmp /run/vm.qmp getfd fdname=log @fd:/tmp/log",
-    ],
   },
   {
     name: "events",
@@ -32,10 +27,6 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
       },
       { name: "for", value: "S", help: "end after this time, in seconds" },
     ],
-    examples: [
-      "kvm-hotplug events vm1.example.com",
-      "kvm-hotplug events vm1.example.com --until DEVICE_DELETED --for 60 --json",
-    ],
     output: "stream",
   },
   {
@@ -43,10 +34,6 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     operands: ["INSTANCE|SOCKET"],
     summary: "QMP and these commands typed in, with the VM's events",
     options: [],
-    examples: [
-      "kvm-hotplug shell vm1.example.com",
-      "kvm-hotplug shell /run/vm.qmp --verbose",
-    ],
     output: "stream",
   },
   {
@@ -54,7 +41,6 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     operands: [],
     summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
     options: [],
-    examples: ["kvm-hotplug rpc", "ssh node1 kvm-hotplug rpc --timeout 10"],
     output: "stream",
   },
   {
@@ -62,10 +48,6 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     operands: ["bash|zsh|fish|words", "[WORD...]"],
     summary: "script that completes command lines in a shell",
     options: [],
-    examples: [
-      'eval "$(kvm-hotplug completion bash)"',
-      'kvm-hotplug completion words -- disk remove ""',
-    ],
     output: "stream",
   },
   {
@@ -73,9 +55,5 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     operands: ["[COMMAND]"],
     summary: "usage of all commands, or of one",
     options: [{ name: "man", help: "the manual page, as roff" }],
-    examples: [
-      "kvm-hotplug help disk add",
-      "kvm-hotplug help --man | man -l -",
-    ],
   },
 ];

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { NEGATABLE } from "./args.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
 import { GLOBAL_OPTIONS, type OptionSpec } from "./options.ts";
 
@@ -34,6 +35,8 @@ export interface Lookups {
   args(at: QmpPlace): Promise<Candidate[]>;
   /** Events of one QEMU. */
   events(instance: string): Promise<Candidate[]>;
+  /** Bridges of this node. */
+  bridges(): Candidate[];
 }
 
 /** A place in the arguments of a QMP command. */
@@ -91,7 +94,8 @@ function readLine(words: readonly string[]): Line {
   return { command, operands: plain.slice(own), plain, open };
 }
 
-function plainWords(words: readonly string[]): Candidate[] {
+/** Words that need no note. */
+export function plainWords(words: readonly string[]): Candidate[] {
   return words.map((word) => ({ word, note: "" }));
 }
 
@@ -107,14 +111,21 @@ async function optionValue(
   if (option.value === "EVENT") {
     return await lookups.events(line.operands[0] ?? "");
   }
-  return plainWords(option.choices ?? []);
+  return option.name === "link"
+    ? lookups.bridges()
+    : plainWords(option.choices ?? []);
 }
 
 /** Options that were not given yet. */
 function options(line: Line, words: readonly string[]): Candidate[] {
   return optionsOf(line.command)
-    .filter(({ name }) => !words.includes(`--${name}`))
-    .map(({ name, help }) => ({ word: `--${name}`, note: help }));
+    .flatMap(({ name, help }) => [
+      { word: `--${name}`, note: help },
+      ...NEGATABLE.includes(name)
+        ? [{ word: `--no-${name}`, note: `not: ${help}` }]
+        : [],
+    ])
+    .filter(({ word }) => !words.includes(word));
 }
 
 /** The next word of each command that begins so. */

@@ -6,15 +6,22 @@
  */
 
 import { messageOf, usage } from "../errors.ts";
+import { completeLive } from "../operation/complete_live.ts";
 import { listInstances } from "../operation/instances.ts";
 import { openMonitor } from "../operation/monitor.ts";
 import { readSchema } from "../operation/raw_command.ts";
+import type { QmpSession } from "../qmp/client.ts";
 import { isJson } from "../qmp/message.ts";
 import type { Schema } from "../qmp/schema.ts";
-import { completeArgument } from "../qmp/schema_complete.ts";
 import { instancePaths, isInstanceName } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
-import { type Candidate, complete, FILES, type Lookups } from "./complete.ts";
+import {
+  type Candidate,
+  complete,
+  FILES,
+  type Lookups,
+  plainWords,
+} from "./complete.ts";
 import { deviceWords } from "./device_words.ts";
 import { SCRIPTS } from "./completion_scripts.ts";
 import { reachOf } from "./requests.ts";
@@ -46,10 +53,14 @@ function qmpPath(runDir: string, instance: string): string {
   return instancePaths(runDir, instance).qmp;
 }
 
-async function schemaOf(runDir: string, instance: string): Promise<Schema> {
+async function withSchema<T>(
+  runDir: string,
+  instance: string,
+  work: (schema: Schema, session: QmpSession) => T,
+): Promise<Awaited<T>> {
   const path = qmpPath(runDir, instance);
   using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
-  return await readSchema(session);
+  return await work(await readSchema(session), session);
 }
 
 async function commandsOf(runDir: string, instance: string) {
@@ -71,6 +82,17 @@ function devicesOf(
   return deviceWords(instancePaths(runDir, instance).runtime, kind);
 }
 
+/** Names of this node's bridges. */
+function listBridges(): string[] {
+  const folder = "/sys/class/net";
+  return [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) =>
+      orNone(() => [Deno.statSync(`${folder}/${name}/bridge`)])
+        .length > 0
+    )
+    .sort();
+}
+
 function lookupsIn(runDir: string): Lookups {
   return {
     instances: () =>
@@ -78,16 +100,18 @@ function lookupsIn(runDir: string): Lookups {
     devices: (kind, instance) =>
       orNone(() => devicesOf(runDir, kind, instance)),
     commands: (instance) => orNothing(() => commandsOf(runDir, instance)),
-    args: ({ instance, command, before, word }) =>
-      orNothing(async () => {
-        const schema = await schemaOf(runDir, instance);
-        return completeArgument(schema, { command, before, word });
-      }),
+    args: (at) =>
+      orNothing(() =>
+        withSchema(
+          runDir,
+          at.instance,
+          (schema, session) => completeLive(session, schema, at),
+        )
+      ),
     events: (instance) =>
-      orNothing(async () => {
-        const { events } = await schemaOf(runDir, instance);
-        return events.map((word) => ({ word, note: "" }));
-      }),
+      orNothing(() => withSchema(runDir, instance, ({ events }) => events))
+        .then(plainWords),
+    bridges: () => orNone(listBridges).map((word) => ({ word, note: "" })),
   };
 }
 

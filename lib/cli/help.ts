@@ -6,8 +6,32 @@
 
 import { usage } from "../errors.ts";
 import type { Answer, Call } from "./answer.ts";
-import { COMMANDS } from "./commands.ts";
-import { commandUsage, usageText } from "./usage.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { didYouMean } from "./nearest.ts";
+import { commandUsage, groupUsage, usageText } from "./usage.ts";
+
+/**
+ * Usage of one command, or of those that begin so.
+ *
+ * @throws {HotplugError} `usage` if there is none
+ */
+export async function helpOn(
+  words: string,
+  commands: readonly CommandSpec[] = COMMANDS,
+): Promise<string> {
+  const topic = commands.find(({ name }) => name === words);
+  if (topic !== undefined) {
+    const { EXAMPLES } = await import("./examples.ts");
+    return commandUsage(topic, EXAMPLES[topic.name] ?? []);
+  }
+  const group = commands.filter(({ name }) => name.startsWith(`${words} `));
+  if (group.length > 0) return groupUsage(words, group);
+  const names = commands.map(({ name }) => name);
+  throw usage(
+    `No command ${JSON.stringify(words)}`,
+    didYouMean(words, names) ?? "kvm-hotplug --help shows all",
+  );
+}
 
 /** Usage of all commands, or of the one that is named or was begun. */
 export async function help({ invocation }: Call): Promise<Answer> {
@@ -17,17 +41,10 @@ export async function help({ invocation }: Call): Promise<Answer> {
     const roff = manPage();
     return { text: roff.trimEnd().split("\n"), document: { ok: true, roff } };
   }
-  const words = operands.join(" ");
-  const topic = command?.name === "help"
-    ? COMMANDS.find((one) => one.name === words)
-    : command;
-  if (command?.name === "help" && words !== "" && topic === undefined) {
-    throw usage(
-      `No command ${JSON.stringify(words)}`,
-      "kvm-hotplug --help shows all",
-    );
-  }
-  const text = topic === undefined ? usageText() : commandUsage(topic);
+  const words = command?.name === "help"
+    ? operands.join(" ")
+    : command?.name ?? "";
+  const text = words === "" ? usageText() : await helpOn(words);
   const document = { ok: true, help: text };
   return { text: text.split("\n"), document };
 }

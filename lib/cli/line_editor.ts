@@ -70,10 +70,14 @@ export async function openEditor(options: EditorOptions): Promise<LineEditor> {
     },
   });
   const lines = new Queue();
-  editor.on("line", (line) => lines.put(line));
-  editor.on("close", () => lines.put(undefined));
-  editor.on("SIGINT", options.interrupted);
   let asking = false;
+  editor.on("line", (line) => lines.put(line));
+  editor.on("close", () => {
+    // Ctrl-D leaves the cursor behind the prompt.
+    if (isTerminal && asking) stdout.write("\n");
+    lines.put(undefined);
+  });
+  editor.on("SIGINT", options.interrupted);
   return {
     isTerminal,
     async next() {

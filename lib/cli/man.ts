@@ -7,8 +7,9 @@
 
 import { VERSION } from "../version.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { EXAMPLES } from "./examples.ts";
 import { GLOBAL_OPTIONS, type OptionSpec } from "./options.ts";
-import { STATUSES } from "./usage.ts";
+import { exampleLines, STATUSES } from "./usage.ts";
 
 /** Text that roff takes for text, whatever it begins with. */
 function escape(text: string): string {
@@ -50,7 +51,8 @@ function sentence(text: string): string {
 }
 
 function commandLines(command: CommandSpec): string[] {
-  const { name, operands, options, summary, examples } = command;
+  const { name, operands, options, summary } = command;
+  const examples = exampleLines(EXAMPLES[name] ?? []);
   const line = [
     bold(`kvm-hotplug ${name}`),
     ...operands.map(operandText),
@@ -63,7 +65,7 @@ function commandLines(command: CommandSpec): string[] {
     escape(sentence(summary)),
     ...options.flatMap(optionLines),
     ".PP",
-    examples.length > 1 ? "Examples:" : "Example:",
+    "Examples:",
     ".PP",
     ".nf",
     ...examples.map((one) => `    ${escape(one)}`),

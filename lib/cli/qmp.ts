@@ -7,10 +7,9 @@
 import { messageOf } from "../errors.ts";
 import { isQuestion, sendCommand } from "../operation/raw_command.ts";
 import type { Answer, Call } from "./answer.ts";
-import { rawCommand, unsent } from "./qmp_words.ts";
+import { rawCommand, replyLines, unsent } from "./qmp_words.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { printable } from "./text.ts";
 
 /** Carries out one QMP command; its reply is the answer. */
 export async function qmp(
@@ -30,9 +29,9 @@ export async function qmp(
     const options = { timeoutMs, trace: trace.qmp };
     const value = await sendCommand(target.qmp, command, options);
     if (!isQuestion(execute)) trace.audit({ ...audit, result: { ok: true } });
-    const indent = terminal.stdoutIsTerminal ? 2 : 0;
+    const reader = terminal.stdoutIsTerminal ? "person" : "program";
     return {
-      text: JSON.stringify(value, null, indent).split("\n").map(printable),
+      text: replyLines(execute, value, reader),
       document: {
         ok: true,
         instance: target.label,

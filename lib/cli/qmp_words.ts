@@ -80,6 +80,22 @@ function passedFd(words: readonly string[]): Fd | undefined {
   }
 }
 
+/**
+ * A reply as lines: JSON, pretty for a person, for whom what the human monitor
+ * says is the text that it is.
+ */
+export function replyLines(
+  execute: string,
+  value: unknown,
+  reader: "person" | "program",
+): string[] {
+  if (reader === "program") return [JSON.stringify(value)];
+  const text = execute === "human-monitor-command" && typeof value === "string"
+    ? value.trimEnd()
+    : JSON.stringify(value, null, 2);
+  return text.split(/\r?\n/);
+}
+
 /** What was refused before it was sent, with the nearest word that exists. */
 export function unsent(error: unknown, command: string): unknown {
   const word = error instanceof SchemaError

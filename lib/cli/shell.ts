@@ -15,6 +15,7 @@ import { failureDocument, failureText } from "./report.ts";
 import { reachOf } from "./requests.ts";
 import { helpText } from "./shell_help.ts";
 import { isOwn, ownInvocation, runQmp } from "./shell_line.ts";
+import { replyLines } from "./qmp_words.ts";
 import { completeLine } from "./shell_complete.ts";
 import { splitWords } from "./shell_words.ts";
 import { documentOf, recorded, recordFault, textOf } from "./sight.ts";
@@ -130,7 +131,7 @@ class Shell {
       );
     }
     if (first === "help") {
-      const text = helpText(rest, this.#schema);
+      const text = await helpText(rest, this.#schema);
       this.#print(text, { ok: true, help: text });
     } else if (first === "qmp") await this.#qmp(rest);
     else if (isOwn(words)) await this.#own(words);
@@ -143,8 +144,8 @@ class Shell {
     if (schema === undefined) throw new HotplugError("not-running", "No VM");
     const work = runQmp(schema, words);
     const value = await this.#watcher.do(work);
-    const indent = this.#editor?.isTerminal ? 2 : 0;
-    const lines = JSON.stringify(value, null, indent).split("\n");
+    const reader = this.#editor?.isTerminal ? "person" : "program";
+    const lines = replyLines(words[0] ?? "", value, reader);
     this.#print(lines.map(printable).join("\n"), { ok: true, return: value });
   }
 
@@ -153,7 +154,11 @@ class Shell {
     const { invocation, terminal, perform } = this.#call;
     const own = ownInvocation(words, this.#target, invocation);
     const signal = this.#running?.signal ?? terminal.signal;
-    const err = (text: string) => this.#print(text.trimEnd(), undefined);
+    const err = (text: string) =>
+      // A line that is written again and again, in place.
+      text.startsWith("\r")
+        ? terminal.err(text)
+        : this.#print(text.trimEnd(), undefined);
     const answer = await this.#watcher.without(() =>
       perform(own, { signal, err })
     );
@@ -188,7 +193,12 @@ class Shell {
     const words = line.trimStart().split(/\s+/);
     const last = words.at(-1) ?? "";
     if (schema === undefined) return [[], last];
-    return [await completeLine(words, schema, this.#target), last];
+    const found = await completeLine(words, {
+      schema,
+      target: this.#target,
+      onSession: (work) => this.#watcher.do(work),
+    });
+    return [found, last];
   }
 }
 

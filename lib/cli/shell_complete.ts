@@ -4,19 +4,33 @@
  * @module
  */
 
+import { completeLive } from "../operation/complete_live.ts";
+import type { QmpSession } from "../qmp/client.ts";
 import type { Schema } from "../qmp/schema.ts";
-import { completeArgument } from "../qmp/schema_complete.ts";
-import { type Candidate, complete, FILES, type Lookups } from "./complete.ts";
+import { complete, FILES, type Lookups, plainWords } from "./complete.ts";
 import { deviceWords } from "./device_words.ts";
 import { isOwn, ownCommand, ownCommands, wholeWords } from "./shell_line.ts";
 import type { Target } from "./target.ts";
 
-function plain(words: readonly string[]): Candidate[] {
-  return words.map((word) => ({ word, note: "" }));
+/** Work on the shell's own session. */
+export type OnSession = <T>(
+  work: (session: QmpSession) => Promise<T>,
+) => Promise<T>;
+
+/** What a shell knows and whom it can ask. */
+export interface ShellSight {
+  /** That of its VM. */
+  readonly schema: Schema;
+  /** Its VM. */
+  readonly target: Target;
+  /** Asks its VM. */
+  readonly onSession: OnSession;
 }
 
-/** The shell knows its VM's schema, so nobody else is asked. */
-function lookupsOf(schema: Schema, { paths }: Target): Lookups {
+/** The shell knows its VM's schema, and has the VM's monitor. */
+function lookupsOf(
+  { schema, target: { paths }, onSession }: ShellSight,
+): Lookups {
   return {
     instances: () => [],
     devices: (kind) => {
@@ -26,9 +40,10 @@ function lookupsOf(schema: Schema, { paths }: Target): Lookups {
         return [];
       }
     },
-    commands: () => Promise.resolve(plain(schema.commands)),
-    args: (at) => Promise.resolve(completeArgument(schema, at)),
-    events: () => Promise.resolve(plain(schema.events)),
+    commands: () => Promise.resolve(plainWords(schema.commands)),
+    args: (at) => onSession((session) => completeLive(session, schema, at)),
+    events: () => Promise.resolve(plainWords(schema.events)),
+    bridges: () => [],
   };
 }
 
@@ -55,9 +70,9 @@ function meant(words: readonly string[], target: Target): string[] {
  */
 export async function completeLine(
   words: readonly string[],
-  schema: Schema,
-  target: Target,
+  sight: ShellSight,
 ): Promise<string[]> {
+  const { schema, target } = sight;
   const last = words.at(-1) ?? "";
   const [first] = words;
   const isTopic = words.length === 2 && first === "help";
@@ -65,7 +80,7 @@ export async function completeLine(
     return firstWords(schema).filter((one) => one.startsWith(last))
       .map((one) => `${one} `);
   }
-  const found = await complete(meant(words, target), lookupsOf(schema, target));
+  const found = await complete(meant(words, target), lookupsOf(sight));
   if (found === FILES) return [];
   return found.map(({ word }) => /[=.]$/.test(word) ? word : `${word} `);
 }

@@ -6,20 +6,23 @@
 
 import { unsupported } from "../errors.ts";
 import type { Schema } from "../qmp/schema.ts";
-import { commandHelp } from "../qmp/schema_help.ts";
+import { commandHelp, type HelpRow } from "../qmp/schema_help.ts";
 import { didYouMean } from "./nearest.ts";
-import { ownCommand, ownCommands } from "./shell_line.ts";
-import { table } from "./text.ts";
-import { commandUsage } from "./usage.ts";
+import { helpOn } from "./help.ts";
+import { isOwn, ownCommands } from "./shell_line.ts";
+import { definitions, table } from "./text.ts";
+
+/** Columns of the terms. */
+const TERM_WIDTH = 27;
+const MAX_TERM_WIDTH = 40;
 
 function overview(): string {
-  const rows = ownCommands().map(({ name, operands, summary }) => [
-    `  ${[name, ...operands.slice(1)].join(" ")}`,
-    summary,
-  ]);
+  const rows = ownCommands().map(({ name, operands, summary }) =>
+    [`  ${[name, ...operands.slice(1)].join(" ")}`, summary] as const
+  );
   return [
     "On this VM, without its name:",
-    ...table(rows),
+    ...definitions(rows, TERM_WIDTH),
     "Any QMP command, with KEY=VALUE words or one JSON object behind it:",
     "  query-status",
     "  set_link name=nic-003fc157-66a8-4e6d up=false",
@@ -33,6 +36,15 @@ function said(words: readonly string[]): Record<string, string> {
       const [key = "", ...value] = word.split("=");
       return [key, value.join("=")];
     }),
+  );
+}
+
+function argumentLines(rows: readonly HelpRow[]): string[] {
+  const terms = table(rows.map(([name, needed]) => [`  ${name}`, needed]));
+  const width = Math.max(...terms.map((term) => term.length)) + 2;
+  return definitions(
+    rows.map(([, , type], i) => [terms[i] ?? "", type] as const),
+    Math.min(width, MAX_TERM_WIDTH),
   );
 }
 
@@ -51,9 +63,7 @@ function qmpHelp(
   const { rows, tag, returns } = help;
   return [
     `${command} returns: ${returns}`,
-    ...(rows.length === 0
-      ? ["  no arguments"]
-      : table(rows.map((row) => ["  " + row[0], row[1], row[2]]))),
+    ...(rows.length === 0 ? ["  no arguments"] : argumentLines(rows)),
     ...(tag === undefined ? [] : [
       `  more by ${tag}: help ${command} ${tag}=…`,
     ]),
@@ -65,14 +75,13 @@ function qmpHelp(
  *
  * @throws {HotplugError} `unsupported` if there is no such command
  */
-export function helpText(
+export async function helpText(
   words: readonly string[],
   schema: Schema | undefined,
-): string {
+): Promise<string> {
   const [first] = words;
   if (first === undefined) return overview();
-  const own = ownCommand(words);
-  if (own !== undefined) return commandUsage(own);
+  if (isOwn(words)) return await helpOn(words.join(" "), ownCommands());
   if (schema === undefined) throw unsupported(`No help on ${first}`);
   return qmpHelp(first, words.slice(1), schema);
 }

@@ -5,6 +5,7 @@
  */
 
 import { COMMANDS, type CommandSpec } from "./commands.ts";
+import type { Example } from "./examples.ts";
 import { GLOBAL_OPTIONS, type OptionSpec } from "./options.ts";
 import { definitions, table } from "./text.ts";
 
@@ -39,14 +40,27 @@ export const STATUSES: readonly (readonly [string, string])[] = [
   ["7", "something is left over: run repair"],
 ];
 
+function commandRow({ name, operands, summary }: CommandSpec) {
+  return [`  ${[name, ...operands].join(" ")}`, summary] as const;
+}
+
+/** The commands that begin with the same word. */
+export function groupUsage(
+  word: string,
+  commands: readonly CommandSpec[],
+): string {
+  return [
+    `Usage: kvm-hotplug ${word} COMMAND [options]`,
+    "",
+    ...definitions(commands.map(commandRow), COMMAND_WIDTH),
+    "",
+    `kvm-hotplug help ${commands[0]?.name} shows options and examples`,
+  ].join("\n");
+}
+
 /** Usage of the whole program. */
 export function usageText(): string {
-  const commands = COMMANDS.map((command) =>
-    [
-      `  ${[command.name, ...command.operands].join(" ")}`,
-      command.summary,
-    ] as const
-  );
+  const commands = COMMANDS.map(commandRow);
   return [
     "kvm-hotplug: disks and network cards into and out of running QEMU/KVM VMs",
     "",
@@ -65,8 +79,20 @@ export function usageText(): string {
   ].join("\n");
 }
 
-/** Usage of one command. */
-export function commandUsage(command: CommandSpec): string {
+/** Examples, each under what it is good for. */
+export function exampleLines(examples: readonly Example[]): string[] {
+  return examples.flatMap(([line, what]) => [`# ${what}`, line]);
+}
+
+/**
+ * Usage of one command.
+ *
+ * @param examples its own, of {@linkcode EXAMPLES}
+ */
+export function commandUsage(
+  command: CommandSpec,
+  examples: readonly Example[],
+): string {
   return [
     `Usage: ${commandLine(command)}`,
     "",
@@ -82,6 +108,6 @@ export function commandUsage(command: CommandSpec): string {
     "Options of every command: kvm-hotplug --help",
     "",
     "Examples:",
-    ...command.examples.map((example) => `  ${example}`),
+    ...exampleLines(examples).map((line) => `  ${line}`),
   ].join("\n");
 }

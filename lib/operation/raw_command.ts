@@ -51,8 +51,11 @@ function propertyType(type: unknown): string {
 /**
  * The schema as it is for one device_add: its own arguments and the driver's
  * properties, which QEMU tells for each driver.
+ *
+ * @param driver the same schema if this is no text
+ * @throws as {@linkcode QmpSession.execute}
  */
-async function withProperties(
+export async function withProperties(
   schema: Schema,
   driver: unknown,
   qmp: QmpSession,

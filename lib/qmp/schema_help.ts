@@ -11,9 +11,9 @@ import type { Schema } from "./schema.ts";
 const MAX_WORDS = 12;
 
 function wordList(words: readonly string[]): string {
-  const shown = words.slice(0, MAX_WORDS).join("|");
+  const shown = words.slice(0, MAX_WORDS).join(" | ");
   const more = words.length - MAX_WORDS;
-  return more > 0 ? `${shown}|… (${more} more)` : shown;
+  return more > 0 ? `${shown} | … (${more} more)` : shown;
 }
 
 /** A type in a few words. */

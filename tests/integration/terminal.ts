@@ -8,12 +8,26 @@ import { until } from "../../tools/guest/deadline.ts";
 
 const SECOND_MS = 1000;
 
+/** A program in a terminal, and what it is given of its environment. */
+function inTerminal(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+): string[] {
+  return [
+    ...["env", "-i", "TERM=screen", "LC_ALL=C.UTF-8"],
+    ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    ...command,
+  ];
+}
+
 /** A tmux server of its own with one shell in it. Disposing kills both. */
 export class TestTerminal implements AsyncDisposable {
   readonly #socket: string;
+  readonly #pane: string;
 
-  private constructor(socket: string) {
+  private constructor(socket: string, pane: string) {
     this.#socket = socket;
+    this.#pane = pane;
   }
 
   /** Starts a program in a terminal; only `env` is its environment. */
@@ -22,14 +36,21 @@ export class TestTerminal implements AsyncDisposable {
     env: Readonly<Record<string, string>>,
   ): Promise<TestTerminal> {
     const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-tmux-" });
-    const terminal = new TestTerminal(`${folder}/socket`);
+    const terminal = new TestTerminal(`${folder}/socket`, ":0.0");
     await terminal.#tmux(
       ...["new-session", "-d", "-x", "80", "-y", "40"],
-      ...["env", "-i", "TERM=screen", "LC_ALL=C.UTF-8"],
-      ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
-      ...command,
+      ...inTerminal(command, env),
     );
     return terminal;
+  }
+
+  /** The same in a second pane, below; it goes with the first one. */
+  async split(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<Omit<TestTerminal, typeof Symbol.asyncDispose | "split">> {
+    await this.#tmux("split-window", "-d", "-v", ...inTerminal(command, env));
+    return new TestTerminal(this.#socket, ":0.1");
   }
 
   async #tmux(...args: readonly string[]): Promise<string> {
@@ -42,17 +63,17 @@ export class TestTerminal implements AsyncDisposable {
 
   /** Types text to the letter. */
   async type(text: string): Promise<void> {
-    await this.#tmux("send-keys", "-l", "--", text);
+    await this.#tmux("send-keys", "-t", this.#pane, "-l", "--", text);
   }
 
   /** Presses keys by tmux's names: `Enter`, `Tab`, `C-c`, `Up`. */
   async press(...keys: readonly string[]): Promise<void> {
-    await this.#tmux("send-keys", "--", ...keys);
+    await this.#tmux("send-keys", "-t", this.#pane, "--", ...keys);
   }
 
   /** What can be seen, without blanks at the ends of lines. */
   async screen(): Promise<string> {
-    return (await this.#tmux("capture-pane", "-p")).trimEnd();
+    return (await this.#tmux("capture-pane", "-t", this.#pane, "-p")).trimEnd();
   }
 
   /** Waits until the screen matches; returns it. */

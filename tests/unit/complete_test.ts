@@ -11,6 +11,7 @@ const LOOKUPS: Lookups = {
   commands: (instance) => Promise.resolve([word(`query-${instance}`)]),
   args: (at) => Promise.resolve([word(JSON.stringify(at))]),
   events: (instance) => Promise.resolve([word(`EVENT_${instance}`)]),
+  bridges: () => [word("br0")],
 };
 
 async function words(...line: string[]): Promise<string[] | string> {
@@ -48,6 +49,13 @@ Deno.test("complete() offers options once, and their values", async () => {
   assertEquals(await words("--run-dir", ""), "files");
   assertEquals(await words("--json", "list", "--js"), []);
   assertEquals(await words("list", "--cache=no"), []);
+  assertEquals(await words("disk", "add", "--via", "m"), ["mknod"]);
+  assertEquals(await words("disk", "add", "--driver", "n"), ["nvme"]);
+  assertEquals(await words("nic", "add", "vm1", "--link", ""), ["br0"]);
+  assertEquals(await words("nic", "add", "vm1", "--no-v"), [
+    "--no-vhost",
+    "--no-vnet-hdr",
+  ]);
 });
 
 Deno.test("complete() goes on in the words of a QMP command", async () => {

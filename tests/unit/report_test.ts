@@ -3,6 +3,7 @@ import * as common from "../../lib/cli/report.ts";
 import * as change from "../../lib/cli/report_change.ts";
 import { commandUsage, usageText } from "../../lib/cli/usage.ts";
 import { COMMANDS } from "../../lib/cli/commands.ts";
+import { EXAMPLES } from "../../lib/cli/examples.ts";
 import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
@@ -14,7 +15,6 @@ import {
   diskAddFacts,
   NEW_UUID,
   planOf,
-  present,
 } from "./support.ts";
 
 const report = { ...common, ...change };
@@ -138,13 +138,17 @@ Deno.test("usageText() names every command and every global option", () => {
   }
 });
 
-Deno.test("commandUsage() names every option and an example", () => {
+Deno.test("commandUsage() names every option and its examples", () => {
   for (const command of COMMANDS) {
-    const text = commandUsage(command);
+    const examples = EXAMPLES[command.name] ?? [];
+    const text = commandUsage(command, examples);
     for (const { name } of command.options) {
       assertStringIncludes(text, `--${name}`);
     }
-    assertStringIncludes(text, present(command.examples[0]));
+    for (const [line, what] of examples) {
+      assertStringIncludes(text, `  # ${what}\n  ${line}`);
+    }
+    for (const line of text.split("\n")) assert(line.length <= 80, line);
   }
 });
 

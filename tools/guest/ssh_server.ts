@@ -16,6 +16,7 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 StrictModes no
 UsePAM no
+Subsystem sftp internal-sftp
 PidFile none
 `;
 
@@ -118,19 +119,39 @@ export class SshServer implements AsyncDisposable {
    * @param terminal `pty`: its processes get SIGHUP when the connection ends;
    * `none`: they only find their pipes closed.
    */
-  session(command: string, terminal: "pty" | "none"): Deno.ChildProcess {
+  session(
+    command: string,
+    terminal: "pty" | "none",
+    { stdin = "null" }: { stdin?: "null" | "piped" } = {},
+  ): Deno.ChildProcess {
     return new Deno.Command("ssh", {
       args: [
-        ...["-F", "none", "-q", "-i", `${this.#folder}/user`],
-        ...["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"],
-        ...["-o", "UserKnownHostsFile=/dev/null", "-p", `${this.#port}`],
-        terminal === "pty" ? "-tt" : "-T",
+        ...this.#options,
+        ...["-p", `${this.#port}`, terminal === "pty" ? "-tt" : "-T"],
         ...["root@127.0.0.1", command],
       ],
-      stdin: "null",
+      stdin,
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+  }
+
+  get #options(): string[] {
+    return [
+      ...["-F", "none", "-q", "-i", `${this.#folder}/user`],
+      ...["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"],
+      ...["-o", "UserKnownHostsFile=/dev/null"],
+    ];
+  }
+
+  /**
+   * Copies a file over, with its mode.
+   *
+   * @throws {Error} with scp's own words
+   */
+  async copy(from: string, to: string): Promise<void> {
+    const where = ["-p", "-P", `${this.#port}`, from, `root@127.0.0.1:${to}`];
+    await run("scp", [...this.#options, ...where]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
