@@ -12,23 +12,13 @@ import type { Answer, Call } from "./answer.ts";
 import { isReaderThere } from "./reader.ts";
 import { reachOf, requestOf } from "./requests.ts";
 import type { Trace } from "./trace.ts";
+import { waitingLine } from "./waiting.ts";
 
 /** The steps are compiled while QEMU works; only who looks on needs them now. */
 async function progressOf(trace: Trace): Promise<Progress | undefined> {
   if (!trace.isWatched) return undefined;
   const { verbsOf } = await import("../operation/step.ts");
   return trace.progress((step) => verbsOf(step).describe(step));
-}
-
-/** A line that shows the waiting, where a person looks on. */
-async function waitingLine(
-  { invocation: { flags }, terminal }: Pick<Call, "invocation" | "terminal">,
-) {
-  const unseen = !terminal.stderrIsTerminal || flags.has("quiet") ||
-    flags.has("verbose");
-  if (unseen) return undefined;
-  const { WaitingLine } = await import("./waiting_line.ts");
-  return new WaitingLine(terminal.err);
 }
 
 /** What a request came to, as a command answers it. */
@@ -46,9 +36,10 @@ export interface Carried {
  */
 export async function carryOut(
   request: Request,
-  { invocation, terminal, trace }: Call,
+  call: Call,
 ): Promise<Carried> {
-  using line = await waitingLine({ invocation, terminal });
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
   const outcome = await run(request, {
     ...reachOf(invocation, terminal.env),
     mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
@@ -56,7 +47,7 @@ export async function carryOut(
     trace: trace.qmp,
     progress: await progressOf(trace),
     isWanted: isReaderThere,
-    waiting: line && ((wait) => line.show(wait)),
+    waiting: line?.told,
   });
   const { outcomeDocument, outcomeText } = await import("./report_change.ts");
   const answer = {

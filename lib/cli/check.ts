@@ -9,6 +9,7 @@ import { instancePaths } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
+import { waitingLine } from "./waiting.ts";
 import { table } from "./text.ts";
 
 /** Status of a check whose answer is no: INTERFACE, "JSON". */
@@ -57,9 +58,9 @@ function textOf(result: CheckResult): string[] {
 }
 
 /** Can devices be hotplugged, and if not, why? */
-export async function check(
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
+export async function check(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
   const target = targetOf(invocation, terminal.env);
   const reach = reachOf(invocation, terminal.env);
   const bare = target.paths ??
@@ -68,6 +69,8 @@ export async function check(
   const result = await checkTarget({ ...target, bare }, {
     timeoutMs: reach.timeoutMs,
     trace: trace.qmp,
+    waiting: line?.told,
+    signal: terminal.signal,
     foreign: both ? "allowed" : "refused",
   });
   const text = textOf(result);

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { KeySource } from "./key_stream.ts";
+
 /** What a line editor is given. */
 export interface EditorOptions {
   /** Stands before each line on a terminal. */
@@ -47,13 +49,19 @@ class Queue {
   }
 }
 
+async function keysOf(stdin: KeySource) {
+  const { KeyStream } = await import("./key_stream.ts");
+  return new KeyStream(stdin);
+}
+
 /** Opens an editor on this process's stdin and stdout. */
 export async function openEditor(options: EditorOptions): Promise<LineEditor> {
   const readline = await import("node:readline");
   const { stdin, stdout } = await import("node:process");
   const isTerminal = Boolean(stdin.isTTY && stdout.isTTY);
+  const keys = isTerminal ? await keysOf(stdin) : undefined;
   const editor = readline.createInterface({
-    input: stdin,
+    input: keys?.input ?? stdin,
     output: stdout,
     terminal: isTerminal,
     prompt: isTerminal ? options.prompt : "",
@@ -66,13 +74,14 @@ export async function openEditor(options: EditorOptions): Promise<LineEditor> {
       options.complete(line).then(
         (found) => done(null, found),
         () => done(null, [[], line]),
-      );
+      ).finally(() => keys?.answered());
     },
   });
   const lines = new Queue();
   let asking = false;
   editor.on("line", (line) => lines.put(line));
   editor.on("close", () => {
+    keys?.close();
     // Ctrl-D leaves the cursor behind the prompt.
     if (isTerminal && asking) stdout.write("\n");
     lines.put(undefined);

@@ -7,6 +7,7 @@
 import type { Reach } from "../operation/request.ts";
 import type { Answer, Call } from "./answer.ts";
 import { instanceOf, reachOf } from "./requests.ts";
+import { waitingLine } from "./waiting.ts";
 
 /** Longest wait for all instances together, unless `--timeout` says. */
 const ALL_MS = 2000;
@@ -32,7 +33,13 @@ export async function list(call: Call): Promise<Answer> {
   const instance = instanceOf(invocation);
   if (instance === undefined) return await all(call, reach);
   const { listInstance } = await import("../operation/list.ts");
-  const listing = await listInstance(instance, { ...reach, trace: trace.qmp });
+  using line = await waitingLine(call);
+  const listing = await listInstance(instance, {
+    ...reach,
+    trace: trace.qmp,
+    waiting: line?.told,
+    signal: terminal.signal,
+  });
   const { listingText } = await import("./report_list.ts");
   return {
     ...listingText(listing),

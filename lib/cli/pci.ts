@@ -14,6 +14,7 @@ import { instancePaths } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
+import { waitingLine } from "./waiting.ts";
 import { wrap } from "./text.ts";
 
 const SCREEN_WIDTH = 80;
@@ -128,15 +129,17 @@ export function mapText({ instance, qemu, buses }: PciMap): string[] {
 }
 
 /** The map of buses and slots. */
-export async function pci(
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
+export async function pci(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
   const { label, paths, qmp } = targetOf(invocation, terminal.env);
   const reach = reachOf(invocation, terminal.env);
   const bare = instancePaths(reach.runDir, "socket", { qmp });
   const map = await pciMap({ label, paths, bare }, {
     timeoutMs: reach.timeoutMs,
     trace: trace.qmp,
+    waiting: line?.told,
+    signal: terminal.signal,
   });
   return {
     text: mapText(map),

@@ -10,11 +10,12 @@ import type { Answer, Call } from "./answer.ts";
 import { rawCommand, replyLines, unsent } from "./qmp_words.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
+import { waitingLine } from "./waiting.ts";
 
 /** Carries out one QMP command; its reply is the answer. */
-export async function qmp(
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
+export async function qmp(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
   const target = targetOf(invocation, terminal.env);
   const { timeoutMs } = reachOf(invocation, terminal.env);
   const command = rawCommand(
@@ -26,7 +27,12 @@ export async function qmp(
   // Not the arguments: they may be secrets.
   const audit = { command: "qmp", operands: [target.label, execute] };
   try {
-    const options = { timeoutMs, trace: trace.qmp };
+    const options = {
+      timeoutMs,
+      trace: trace.qmp,
+      waiting: line?.told,
+      signal: terminal.signal,
+    };
     const value = await sendCommand(target.qmp, command, options);
     if (!isQuestion(execute)) trace.audit({ ...audit, result: { ok: true } });
     const reader = terminal.stdoutIsTerminal ? "person" : "program";

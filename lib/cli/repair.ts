@@ -11,6 +11,7 @@ import { verbsOf } from "../operation/step.ts";
 import type { Answer, Call } from "./answer.ts";
 import type { Invocation } from "./args.ts";
 import { instanceOf, reachOf } from "./requests.ts";
+import { waitingLine } from "./waiting.ts";
 
 /** What remains: INTERFACE, "Exit statuses". */
 const SOMETHING_REMAINS = 7;
@@ -42,15 +43,16 @@ function textOf(outcome: RepairOutcome): string[] {
 }
 
 /** Finishes or undoes what was interrupted, and reports drift. */
-export async function repair(
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
+export async function repair(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
   const mode = invocation.flags.has("dry-run") ? "dry-run" : "apply";
   const outcome = await repairInstance(instanceOf(invocation) ?? "", {
     ...reachOf(invocation, terminal.env),
     mode,
     signal: terminal.signal,
     trace: trace.qmp,
+    waiting: line?.told,
     progress: trace.progress((step) => verbsOf(step).describe(step)),
     format: (words) => formatCommand(invocation, words),
   });

@@ -192,7 +192,9 @@ class Shell {
     const schema = this.#schema;
     const words = line.trimStart().split(/\s+/);
     const last = words.at(-1) ?? "";
-    if (schema === undefined) return [[], last];
+    // Whoever types ahead must not wait for the command before.
+    const isBusy = this.#running !== undefined;
+    if (schema === undefined || isBusy) return [[], last];
     const found = await completeLine(words, {
       schema,
       target: this.#target,

@@ -5,14 +5,23 @@
  * @module
  */
 
-import type { Waiting } from "../operation/world.ts";
+import type { Waiting, Watcher } from "../state/waiting.ts";
 import { printable } from "./text.ts";
 
 /** ECMA-48: CR, and EL to the end of the line. */
 const CLEAR = "\r\x1b[K";
 
+const SCREEN_WIDTH = 80;
+
 /** Waits shorter than this are not worth a line, in milliseconds. */
 const SHORT_MS = 900;
+
+/** A line that was broken could not be taken away. */
+function cut(text: string): string {
+  return text.length < SCREEN_WIDTH
+    ? text
+    : `${text.slice(0, SCREEN_WIDTH - 2)}…`;
+}
 
 /** Shows a wait in place; gone without a trace once it is over. */
 export class WaitingLine implements Disposable {
@@ -24,15 +33,19 @@ export class WaitingLine implements Disposable {
     this.#write = write;
   }
 
+  /** For who is told of waits; it goes with the line. */
+  get told(): Watcher {
+    return (wait) => this.show(wait);
+  }
+
   /** Shows how far a wait has come. */
-  show({ title, sinceMs, limitMs }: Waiting): void {
+  show({ what, sinceMs, limitMs, end }: Waiting): void {
     if (sinceMs < SHORT_MS) return;
     const [since, limit] = [sinceMs, limitMs].map((ms) =>
       Math.round(ms / 1000)
     );
-    const text =
-      `guest has not released ${title}: ${since} s of ${limit} (Ctrl-C: pending)`;
-    this.#write(CLEAR + printable(text));
+    const text = `${what}: ${since} s of ${limit} (Ctrl-C: ${end})`;
+    this.#write(CLEAR + cut(printable(text)));
     this.#isShown = true;
   }
 

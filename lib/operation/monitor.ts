@@ -12,6 +12,7 @@ import {
   QmpNoGreetingError,
   QmpTimeoutError,
 } from "../qmp/errors.ts";
+import type { Watcher } from "../state/waiting.ts";
 import { SysError } from "../sys/errno.ts";
 import { unreachable } from "./failure.ts";
 import type { UnixSocketHolders } from "../sys/sock_diag.ts";
@@ -22,6 +23,10 @@ export interface MonitorOptions {
   readonly timeoutMs: number;
   /** Sees every message of the session. */
   readonly trace?: QmpTrace | undefined;
+  /** Told about every second that the monitor is waited for. */
+  readonly waiting?: Watcher | undefined;
+  /** Ends that waiting within a second, where it is told of. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 function notRunning(path: string, why: string, cause: unknown): HotplugError {
@@ -103,7 +108,10 @@ export async function openMonitor(
     holders = await holdersOf(path);
   };
   try {
-    return await QmpSession.open(path, { ...options, onSilence });
+    const opening = QmpSession.open(path, { ...options, onSilence });
+    if (options.waiting === undefined) return await opening;
+    const { openVisibly } = await import("./monitor_waiting.ts");
+    return await openVisibly(opening, path, options);
   } catch (error) {
     if (error instanceof QmpNoGreetingError) {
       throw noGreeting(path, error, holders ?? await holdersOf(path));

@@ -243,6 +243,7 @@ export async function repair(
       timeoutMs: options.lockTimeoutMs,
       command: "repair",
       signal: options.signal,
+      waiting: options.waiting,
     });
   return await repairLocked(paths, options);
 }

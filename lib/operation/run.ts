@@ -206,6 +206,7 @@ async function lock(
     timeoutMs: options.lockTimeoutMs,
     command: commandOf(request),
     signal: options.signal,
+    waiting: options.waiting,
   });
 }
 

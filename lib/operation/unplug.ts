@@ -153,7 +153,8 @@ class Unplug {
   #tell(now: number): number {
     const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
     const sinceMs = now - (this.#deadline - limitMs);
-    waiting?.({ title: this.#target.title, sinceMs, limitMs });
+    const what = `guest has not released ${this.#target.title}`;
+    waiting?.({ what, sinceMs, limitMs, end: "pending" });
     return TELL_MS;
   }
 

@@ -8,17 +8,8 @@ import type { LeftAlone } from "../host/access_record.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
+import type { Watcher } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
-
-/** A wait for the guest that goes on. */
-export interface Waiting {
-  /** What the user calls the device: `disk 1`. */
-  readonly title: string;
-  /** For so long already, in milliseconds. */
-  readonly sinceMs: number;
-  /** Of so many at most, in milliseconds. */
-  readonly limitMs: number;
-}
 
 /** How a world reaches QEMU, and how long it waits. */
 export interface WorldOptions extends SessionOptions {
@@ -31,7 +22,7 @@ export interface WorldOptions extends SessionOptions {
   /** Asked every second of a wait for the guest: a no ends it. */
   readonly isWanted?: (() => boolean) | undefined;
   /** Told every second of a wait for the guest. */
-  readonly waiting?: ((wait: Waiting) => void) | undefined;
+  readonly waiting?: Watcher | undefined;
 }
 
 /** Owns the session and every fd on its way to QEMU. */

@@ -21,12 +21,14 @@ import {
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import type { InstancePaths } from "./instance.ts";
+import type { Watcher } from "./waiting.ts";
 
 /** Name of our directory below the run directory. */
 const OWN_DIRECTORY = "kvm-hotplug";
 
 /** How often a lock that is held is tried again, in milliseconds. */
 const RETRY_MS = 25;
+const TRIES_A_SECOND = 40;
 
 function openOwn(path: string): Fd {
   try {
@@ -126,6 +128,20 @@ function holderOf(lock: Fd): string {
   }
 }
 
+/** Tells a person who looks on. */
+function tell(
+  lock: Fd,
+  { waiting, timeoutMs }: LockOptions,
+  deadline: number,
+): void {
+  waiting?.({
+    what: `${holderOf(lock)} works on the instance`,
+    sinceMs: performance.now() - (deadline - timeoutMs),
+    limitMs: timeoutMs,
+    end: "give up",
+  });
+}
+
 /** How long to wait for the lock, and what for. */
 export interface LockOptions {
   /** Longest wait, in milliseconds. */
@@ -134,6 +150,8 @@ export interface LockOptions {
   readonly command: string;
   /** Ends the wait at once, with `busy`. */
   readonly signal?: AbortSignal | undefined;
+  /** Told of the wait about every second. */
+  readonly waiting?: Watcher | undefined;
 }
 
 /**
@@ -144,13 +162,15 @@ export interface LockOptions {
  */
 export async function lockInstance(
   { runDir, lockKey, name }: InstancePaths,
-  { timeoutMs, command, signal }: LockOptions,
+  options: LockOptions,
 ): Promise<Fd> {
+  const { timeoutMs, command, signal } = options;
   using directory = openOwnDirectory(runDir);
   const fd = openLock(directory, `${lockKey}.lock`);
   const deadline = performance.now() + timeoutMs;
-  while (!flock(fd, "exclusive")) {
+  for (let tries = 1; !flock(fd, "exclusive"); tries++) {
     if (performance.now() < deadline && !signal?.aborted) {
+      if (tries % TRIES_A_SECOND === 0) tell(fd, options, deadline);
       await pause(RETRY_MS);
       continue;
     }

@@ -26,6 +26,7 @@ const PACKAGES = [
   "@std/path/posix",
   "node:process",
   "node:readline",
+  "node:stream",
 ];
 
 function roomOf(path: string): string | undefined {

@@ -33,13 +33,28 @@ eachRelease("shell completes, helps and speaks QMP", async (vm) => {
   await terminal.press("Tab");
   await terminal.see(/> set_link name= *$/);
   await terminal.press("C-u");
+  // Two tabs at once, as they come over a slow line.
+  await terminal.type("set_link name=x up=");
+  await terminal.press("Tab", "Tab");
+  await terminal.see(/up=true +up=false\n[^]*> set_link name=x up=$/);
+  await terminal.press("C-u");
+  await terminal.type("device_add driver=virtio-net-p");
+  await terminal.press("Tab");
+  await terminal.type("netd");
+  await terminal.press("Tab");
+  await terminal.see(/> device_add driver=virtio-net-pci netdev=$/);
+  await terminal.press("C-u");
+  await say(terminal, 'human-monitor-command command-line="info status"');
+  await terminal.see(/^VM status: running$/m);
+  await say(terminal, "help disk");
+  await terminal.see(/disk remove INSTANCE DISK/);
   await say(terminal, "help set_link");
   await terminal.see(/name +needed +string/);
   await say(terminal, "query-statu");
   await terminal.see(/did you mean query-status/);
   await say(terminal, "quit");
   await terminal.see(/exit leaves this shell/);
-  await say(terminal, "exit");
+  await terminal.press("C-d");
   await terminal.see(/^status 0$/m);
   assertEquals(
     (await vm.qmp.execute<{ status: string }>("query-status"))
@@ -79,6 +94,9 @@ eachRelease("shell plugs and unplugs its VM's devices", async (vm) => {
   await say(terminal, `disk add ${vm.runDir}/d1.img --name data`);
   await terminal.see(/(Added[^]*){2}/);
   await say(terminal, "disk remove data");
+  // In one place, not a line for each second.
+  const screen = await terminal.see(/: 2 s of 30 \(Ctrl-C: pending\)/);
+  assertEquals(screen.match(/s of 30/g)?.length, 1, screen);
   // The guest is deaf: Ctrl-C ends the waiting and not the shell.
   await terminal.press("C-c");
   await terminal.see(/The guest has not released/);

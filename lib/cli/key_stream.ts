@@ -1,0 +1,84 @@
+/**
+ * Keys as they were pressed, one Tab at a time.
+ *
+ * Over a slow line several keys come at once. readline takes a Tab among others
+ * for a pasted character, and would go on with what follows while it still
+ * asks how to complete. So each Tab comes alone here, and the rest waits until
+ * it was answered.
+ *
+ * @module
+ */
+
+import { PassThrough } from "node:stream";
+
+/** What of a terminal's input is used. */
+export interface KeySource {
+  on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
+  on(event: "end", listener: () => void): unknown;
+  pause(): unknown;
+  setRawMode(isRaw: boolean): unknown;
+}
+
+const TAB = 0x09;
+const CTRL_C = 0x03;
+
+/** Bytes up to a Tab, the Tab, and so on. */
+function pieces(chunk: Uint8Array): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  let from = 0;
+  for (let at = 0; at <= chunk.length; at++) {
+    if (at < chunk.length && chunk[at] !== TAB) continue;
+    if (at > from) found.push(chunk.subarray(from, at));
+    if (at < chunk.length) found.push(chunk.subarray(at, at + 1));
+    from = at + 1;
+  }
+  return found;
+}
+
+/** An input for readline that goes on after a Tab only when it is told to. */
+export class KeyStream {
+  /** For readline. */
+  readonly input: PassThrough & { isTTY?: boolean; setRawMode?: unknown };
+  readonly #source: KeySource;
+  readonly #queue: Uint8Array[] = [];
+  #isWaiting = false;
+
+  /** Takes the source over. */
+  constructor(source: KeySource) {
+    this.#source = source;
+    this.input = new PassThrough();
+    this.input.isTTY = true;
+    this.input.setRawMode = (isRaw: boolean) => source.setRawMode(isRaw);
+    source.on("data", (chunk) => {
+      // Ctrl-C waits for nothing.
+      if (chunk.includes(CTRL_C)) this.#isWaiting = false;
+      this.#queue.push(...pieces(chunk));
+      this.#flow();
+    });
+    source.on("end", () => this.input.end());
+  }
+
+  #flow() {
+    while (!this.#isWaiting) {
+      const piece = this.#queue.shift();
+      if (piece === undefined) return;
+      this.#isWaiting = piece[0] === TAB;
+      this.input.write(piece);
+    }
+  }
+
+  /** A Tab was answered. */
+  answered(): void {
+    // readline first does what the answer says.
+    queueMicrotask(() => {
+      this.#isWaiting = false;
+      this.#flow();
+    });
+  }
+
+  /** Gives the source back. */
+  close(): void {
+    this.#source.setRawMode(false);
+    this.#source.pause();
+  }
+}
