@@ -60,6 +60,9 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/kill_qemu_test.ts"],
   ["tests/qemu/kill_parallel_test.ts", "tests/qemu/kill_room_test.ts"],
   ["tests/integration"],
+  ["tests/qemu/nic_modify_test.ts"],
+  ["tests/qemu/pcie_test.ts", "tests/qemu/full_bus_test.ts"],
+  ["tests/qemu/scsi_test.ts", "tests/qemu/kill_scsi_test.ts"],
   ["tests/qemu/pending_test.ts", "tests/qemu/refused_test.ts"],
   ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
   ["tests/qemu/vm_test.ts", "tests/qemu/proxy_test.ts"],
@@ -67,6 +70,27 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/jail_test.ts", "tests/qemu/jail_death_test.ts"],
   ["tests/qemu/drive_test.ts", "tests/qemu/adopt_test.ts"],
   ["tests/qemu/ganeti_test.ts"],
+  [
+    "tests/qemu/shell_test.ts",
+    "tests/qemu/events_test.ts",
+    "tests/qemu/qmp_command_test.ts",
+    "tests/qemu/waiting_test.ts",
+  ],
+  [
+    "tests/qemu/night_test.ts",
+    "tests/qemu/distribute_test.ts",
+    "tests/qemu/examples_test.ts",
+  ],
+  [
+    "tests/qemu/disk_limits_test.ts",
+    "tests/qemu/disk_resize_test.ts",
+    "tests/qemu/medium_test.ts",
+  ],
+  [
+    "tests/qemu/migration_test.ts",
+    "tests/qemu/qcow2_test.ts",
+    "tests/qemu/state_verify_test.ts",
+  ],
   ["tests/sys"],
   ["tests/unit", "tests/fuzz", "tests/arch"],
 ];
