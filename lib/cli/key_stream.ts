@@ -9,13 +9,17 @@
  * @module
  */
 
-import { PassThrough } from "node:stream";
+import type { PassThrough } from "node:stream";
 
 /** What of a terminal's input is used. */
 export interface KeySource {
+  /** Keys, and their end. */
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
+  /** Likewise. */
   on(event: "end", listener: () => void): unknown;
+  /** Keeps the process from waiting for more. */
   pause(): unknown;
+  /** Whether each key comes by itself. */
   setRawMode(isRaw: boolean): unknown;
 }
 
@@ -35,18 +39,27 @@ function pieces(chunk: Uint8Array): Uint8Array[] {
   return found;
 }
 
+/** What readline takes for a terminal. */
+export type KeyInput = PassThrough & { isTTY?: boolean; setRawMode?: unknown };
+
 /** An input for readline that goes on after a Tab only when it is told to. */
 export class KeyStream {
   /** For readline. */
-  readonly input: PassThrough & { isTTY?: boolean; setRawMode?: unknown };
+  readonly input: KeyInput;
   readonly #source: KeySource;
   readonly #queue: Uint8Array[] = [];
   #isWaiting = false;
 
   /** Takes the source over. */
-  constructor(source: KeySource) {
+  static async open(source: KeySource): Promise<KeyStream> {
+    // A static import of it would cost every call 60 ms.
+    const { PassThrough } = await import("node:stream");
+    return new KeyStream(source, new PassThrough());
+  }
+
+  private constructor(source: KeySource, input: KeyInput) {
     this.#source = source;
-    this.input = new PassThrough();
+    this.input = input;
     this.input.isTTY = true;
     this.input.setRawMode = (isRaw: boolean) => source.setRawMode(isRaw);
     source.on("data", (chunk) => {

@@ -51,7 +51,7 @@ class Queue {
 
 async function keysOf(stdin: KeySource) {
   const { KeyStream } = await import("./key_stream.ts");
-  return new KeyStream(stdin);
+  return await KeyStream.open(stdin);
 }
 
 /** Opens an editor on this process's stdin and stdout. */

@@ -134,6 +134,13 @@ Deno.test("packages are imported by their official names, few as they are", () =
   assertEquals([...new Set(used)].sort(), PACKAGES);
 });
 
+Deno.test("nothing of node: is loaded before it is needed", () => {
+  const wrong = libFiles().map(withoutTypes).filter(({ text }) =>
+    /^import[^;]*from\s+"node:/m.test(text)
+  );
+  assertEquals(wrong.map(({ path }) => path), []);
+});
+
 Deno.test("main.ts imports the command line and nothing else", () => {
   assertEquals(importsOf(readSource("main.ts")), ["./lib/cli/main.ts"]);
 });
