@@ -22,7 +22,9 @@ _kvm_hotplug() {
       return
     fi
     [[ $one == *[=.] ]] && compopt -o nospace
-    COMPREPLY+=("\${one#"$prefix"}")
+    # A name may have blanks.
+    printf -v one %q "\${one#"$prefix"}"
+    COMPREPLY+=("$one")
   done < <("\${words[0]}" completion words -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _kvm_hotplug kvm-hotplug`;

@@ -22,8 +22,11 @@ async function remote(
 
 eachRelease("a master copies the tool over ssh and calls it", async (vm) => {
   await using server = await SshServer.start();
-  const there = `${vm.runDir}/kvm-hotplug-there`;
-  await server.copy(EXECUTABLE, there);
+  // By its version, so that one that runs can be replaced, and put back.
+  const there = `${vm.runDir}/bin/kvm-hotplug`;
+  await Deno.mkdir(`${vm.runDir}/bin`);
+  await server.copy(EXECUTABLE, `${there}-${VERSION}`);
+  await remote(server, `ln -sfn kvm-hotplug-${VERSION} ${there}`);
   const sum = async (file: string) =>
     (await host("sha256sum", file)).split(" ")[0];
   const line = `sha256sum ${there} && ${there} --version`;
