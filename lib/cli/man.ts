@@ -67,9 +67,12 @@ function commandLines(command: CommandSpec): string[] {
     ".PP",
     "Examples:",
     ".PP",
+    // To the left: command lines are long.
+    ".in 3n",
     ".nf",
-    ...examples.map((one) => `    ${escape(one)}`),
+    ...examples.map(escape),
     ".fi",
+    ".in",
   ];
 }
 

@@ -101,7 +101,7 @@ export function listingText(
 
 function stateColumn({ running, state, monitor }: InstanceSummary): string {
   if (state !== null) return state;
-  if (monitor === "silent") return "silent";
+  if (monitor === "silent" || monitor === "stopped") return monitor;
   return running ? "running" : "down";
 }
 

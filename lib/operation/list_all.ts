@@ -36,9 +36,9 @@ export type Asked =
     /**
      * `held`: somebody else is served, who is not disturbed; `silent`: no
      * answer in time, or none that can be understood; `none`: nobody listens;
-     * `unasked`: it would be no use.
+     * `stopped`: by a signal, so that it was not asked; `unasked`: we cannot.
      */
-    readonly monitor: "held" | "silent" | "none" | "unasked";
+    readonly monitor: "held" | "silent" | "none" | "stopped" | "unasked";
     /** For a person, undefined if it needs no words. */
     readonly why?: string;
   };
@@ -136,7 +136,7 @@ async function holder(path: string): Promise<Asked | undefined> {
     : `${served.command} (pid ${served.pid})`;
   return who === undefined
     ? undefined
-    : { monitor: "held", why: `not asked: its monitor is held by ${who}` };
+    : { monitor: "held", why: `monitor held by ${who}` };
 }
 
 function unanswered(error: unknown, { process }: Subject): Asked {
@@ -158,9 +158,8 @@ async function askOne(
   const { paths, process } = subject;
   if (libcFault() !== undefined) return { monitor: "unasked" };
   if (process !== undefined && isStopped(process.pid)) {
-    const why =
-      `QEMU is stopped (SIGSTOP): kill -CONT ${process.pid} lets it go on`;
-    return { monitor: "unasked", why };
+    const why = `QEMU is stopped: kill -CONT ${process.pid}`;
+    return { monitor: "stopped", why };
   }
   try {
     // To queue behind them would make `events` give way, and a gap.

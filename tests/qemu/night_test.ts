@@ -82,7 +82,7 @@ Deno.test("events in one pane, disk add in the other, and one VM stopped", async
 
       await say("clear; kvm-hotplug list");
       const screen = await shell.see(/web3\.example\.com +running/);
-      assertMatch(screen, /^mail\.example\.com +running.*QEMU is stopped/m);
+      assertMatch(screen, /^mail\.example\.com +stopped.*QEMU is stopped/m);
       assertMatch(screen, /^db1\.example\.com +running +0 +0$/m);
       const [listed, ms] = await timed(tool(web1, "list"));
       assert(ms < DEADLINE_MS, `${ms} ms`);

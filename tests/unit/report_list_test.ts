@@ -107,6 +107,7 @@ Deno.test("summariesText() marks what needs attention", () => {
     { ...SUMMARY, instance: "vm2", state: "paused", attention: "paused" },
     { ...SUMMARY, instance: "vm3", state: null, monitor: "silent" },
     { ...SUMMARY, instance: "vm4", state: null, monitor: "held", disks: null },
+    { ...SUMMARY, instance: "vm5", state: null, monitor: "stopped" },
     { ...SUMMARY, running: false, state: null, monitor: "none" },
   ];
   assertEquals(summariesText(all), {
@@ -116,6 +117,7 @@ Deno.test("summariesText() marks what needs attention", () => {
       "vm2       paused   2      1     paused",
       "vm3       silent   2      1",
       "vm4       running  -      1",
+      "vm5       stopped  2      1",
       "vm1       down     2      1",
     ],
     alerts: [2],
