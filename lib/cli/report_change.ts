@@ -115,7 +115,9 @@ function planText(outcome: Outcome, steps: readonly Step[]): string[] {
   const where = device === null ? "" : whereOf(device);
   const what = device === null ? instance : `${titleOf(device)} (${device.id})`;
   return [
-    `Would ${action} ${what}${where}, in ${steps.length} steps:`,
+    `Would ${action} ${what}${where}, in ${steps.length} step${
+      steps.length === 1 ? "" : "s"
+    }:`,
     ...lines,
     "Nothing was changed.",
   ];

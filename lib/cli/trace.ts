@@ -24,6 +24,9 @@ const SECRET =
 /** Longer messages are cut on the screen, not in the log. */
 const MAX_SHOWN = 400;
 
+/** What a line of the trace begins with. */
+const MARKS = { connect: "== connect to", send: "->", receive: "<-" } as const;
+
 function mask(text: string): string {
   return text.replace(SECRET, '$1"***"');
 }
@@ -71,7 +74,7 @@ export class Trace implements Disposable {
     const cut = message.length > MAX_SHOWN
       ? `${message.slice(0, MAX_SHOWN)}… (${message.length} characters)`
       : message;
-    this.#line(`${direction === "send" ? "->" : "<-"} ${cut}${passed}`);
+    this.#line(`${MARKS[direction]} ${cut}${passed}`);
     this.#record({ qmp: direction, message, fd: fd?.label });
   }
 

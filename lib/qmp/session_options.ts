@@ -7,9 +7,12 @@
 import type { Fd } from "../sys/fd.ts";
 import type { Json } from "./message.ts";
 
-/** Sees every message as text, with what travels beside it. */
+/**
+ * Sees every message as text, with what travels beside it; first of all the
+ * path that is connected to.
+ */
 export type QmpTrace = (
-  direction: "send" | "receive",
+  direction: "connect" | "send" | "receive",
   text: string,
   fd?: Fd,
 ) => void;

@@ -53,6 +53,7 @@ export class QmpStream {
     timeoutMs: number,
     trace: QmpTrace | undefined,
   ): Promise<QmpStream> {
+    trace?.("connect", path);
     try {
       const socket = await UnixSocket.connect(path, { timeoutMs });
       return new QmpStream(socket, trace);

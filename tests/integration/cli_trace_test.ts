@@ -18,6 +18,7 @@ Deno.test("--verbose shows each step and message, and what the fds are", async (
   for (const line of lines) assertMatch(line, /^ +\d+\.\d{3} (==|->|<-) /);
   const times = lines.map((line) => Number(line.slice(0, 7)));
   assertEquals(times, times.toSorted((a, b) => a - b));
+  assertEquals(lines[0]?.slice(8), `== connect to ${vm.qmpPath}`);
   assertMatch(err, / -> \{"execute":"query-pci"/);
   assertMatch(err, / <- \{"return":/);
   assertMatch(err, / == do 1: /);
