@@ -10,10 +10,10 @@ import { HotplugError } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
-import { unixSocketConnections, unixSocketHolders } from "../sys/sock_diag.ts";
 import { pause } from "../sys/pause.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import { whoWaits } from "./right_of_way.ts";
 
 /** A time in which events were not seen. */
 export interface Gap {
@@ -49,18 +49,6 @@ export type WatchEnd = "stopped" | "aborted" | "timeout" | "ended";
 
 /** How often to look whether somebody waits, in milliseconds. */
 const LOOK_MS = 400;
-
-/** Programs that watch as we do give way themselves; two would only swap. */
-const WATCHER = /\bkvm-hotplug\b.*\b(events|shell)\b/;
-
-/** Command line of somebody else who waits for the monitor. */
-function whoWaits(path: string): string | undefined {
-  if (unixSocketConnections(path) < 2) return undefined;
-  const { clients } = unixSocketHolders(path);
-  return clients.find(({ state, command }) =>
-    state === "waiting" && !WATCHER.test(command)
-  )?.command;
-}
 
 /** Whether the monitor is only in use, so that waiting makes sense. */
 function isInUse(error: unknown): boolean {
@@ -181,18 +169,23 @@ export class Watcher {
   async #follow(session: QmpSession): Promise<WatchEnd | Pause> {
     const { signal, see } = this.#options;
     let since = 0;
+    let lookedMs = performance.now();
     try {
       for (;;) {
         const found = await this.#next(session, since);
         if (signal.aborted) return "aborted";
-        if (found === "timeout" || found === "aborted") {
-          const end = await this.#between(session, found);
-          if (end !== undefined) return end;
-          continue;
+        if (typeof found !== "string") {
+          since++;
+          const next = await see({ kind: "event", event: found });
+          if (next === "stop") return "stopped";
         }
-        since++;
-        const next = await see({ kind: "event", event: found });
-        if (next === "stop") return "stopped";
+        // A VM that always has something to tell must not keep others waiting.
+        const isTime = performance.now() - lookedMs >= LOOK_MS;
+        if (typeof found !== "string" && !isTime) continue;
+        lookedMs = performance.now();
+        const why = found === "aborted" ? found : "timeout";
+        const end = await this.#between(session, why);
+        if (end !== undefined) return end;
       }
     } catch (error) {
       if (error instanceof QmpClosedError) return "ended";

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
 import { TestTerminal } from "../integration/terminal.ts";
 import { eachRelease, makeImage } from "./each_release.ts";
@@ -70,6 +70,28 @@ eachRelease("events gives the monitor to others and goes on", async (vm) => {
   await terminal.press("C-c");
   await terminal.see(/status 0$/m);
 });
+
+eachRelease("of two that watch the younger one goes first", async (vm) => {
+  const older = new Follower(vm, "--until", "SHUTDOWN");
+  await older.attached(vm);
+  const younger = new Follower(vm, "--until", "STOP");
+  // The older one takes the monitor again once the younger one has ended.
+  await younger.attached(vm);
+  assertEquals(await younger.ended(), 0);
+  await until(async () => {
+    await vm.qmp.execute("stop");
+    await vm.qmp.execute("cont");
+    const last = older.seen.at(-1);
+    return last?.event === "RESUME" && older.seen.some(({ gap }) => gap)
+      ? true
+      : undefined;
+  }, { timeoutMs: 10_000, what: "end of the gap", everyMs: 50 });
+  const gaps = older.seen.flatMap(({ gap }) => gap ?? []);
+  assertEquals(gaps.length, 1);
+  assertMatch(gaps[0].reason, /events .*--until STOP/);
+  await vm.qmp.execute("quit").catch(() => undefined);
+  assertEquals(await older.ended(), 0);
+}, { guest: "none" });
 
 eachRelease("events ends with --until, --for and the VM", async (vm) => {
   const stopped = new Follower(vm, "--until", "stop", "--for", "30");
