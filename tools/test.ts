@@ -91,6 +91,7 @@ const GROUPS: readonly (readonly string[])[] = [
     "tests/qemu/qcow2_test.ts",
     "tests/qemu/state_verify_test.ts",
   ],
+  ["tests/qemu/open_vswitch_test.ts"],
   ["tests/sys"],
   ["tests/unit", "tests/fuzz", "tests/arch"],
 ];
@@ -164,6 +165,7 @@ const PROGRAMS = {
   mount: "mount",
   ssh: "openssh-client",
   strace: "strace",
+  "ovs-vsctl": "openvswitch-switch",
 } as const;
 
 async function ensurePrograms(log: (line: string) => void): Promise<void> {

@@ -19,6 +19,17 @@ export interface CommandOptions {
   readonly timeoutMs: number;
 }
 
+/** That a program ended by itself, with a status other than 0. */
+export class ExitCode extends Error {
+  /** From 1 to 255. */
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`exit code ${code}`);
+    this.code = code;
+  }
+}
+
 /** No more of a program's output is kept than this, in characters. */
 const MAX_OUTPUT = 4_000;
 
@@ -104,7 +115,8 @@ async function finish(process: Deno.ChildProcess, options: CommandOptions) {
  *
  * @returns the end of what it wrote, its lines joined by `; `
  * @throws {HotplugError} `host-error` if it cannot be started, does not end in
- * time (it is then killed) or fails; its output is in the message
+ * time (it is then killed) or fails; its output is in the message, its
+ * {@linkcode ExitCode} the cause
  */
 export async function runCommand(
   program: string,
@@ -128,7 +140,6 @@ export async function runCommand(
     throw failed(`did not end within ${options.timeoutMs / 1000} s${said}`);
   }
   if (status.success) return text;
-  throw failed(
-    `failed (${status.signal ?? `exit code ${status.code}`})${said}`,
-  );
+  const cause = new ExitCode(status.code);
+  throw failed(`failed (${status.signal ?? cause.message})${said}`, cause);
 }

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { hostError } from "../errors.ts";
-import { runCommand } from "./command.ts";
+import { hostError, HotplugError } from "../errors.ts";
+import { ExitCode, runCommand } from "./command.ts";
 import { findProgram, ipBatch } from "./network.ts";
 import { parseVlans } from "./vlan.ts";
 
@@ -29,13 +29,27 @@ async function ovs(...args: readonly string[]): Promise<void> {
   });
 }
 
-/** Whether there is a switch of this name. */
-export async function isSwitch(name: string): Promise<boolean> {
+/** What Open vSwitch says of a switch. */
+export type SwitchState =
+  | "there"
+  | "missing"
+  | "no-tool"
+  | { readonly unreachable: string };
+
+/** ovs-vsctl(8), br-exists: no such bridge. */
+const NO_SUCH_BRIDGE = 2;
+
+/** Asks for a switch of this name. */
+export async function findSwitch(name: string): Promise<SwitchState> {
+  if (findOvs() === undefined) return "no-tool";
   try {
     await ovs("br-exists", name);
-    return true;
-  } catch {
-    return false;
+    return "there";
+  } catch (error) {
+    if (!(error instanceof HotplugError)) throw error;
+    const { cause, message } = error;
+    const known = cause instanceof ExitCode && cause.code === NO_SUCH_BRIDGE;
+    return known ? "missing" : { unreachable: message };
   }
 }
 
@@ -69,5 +83,11 @@ export async function joinSwitch(
 export async function leaveSwitch(tap: string): Promise<void> {
   // Without the tool nothing of ours is in its database.
   if (findOvs() === undefined) return;
-  await ovs("--", "--if-exists", "del-port", tap);
+  const leave = ["--", "--if-exists", "del-port", tap];
+  try {
+    await ovs(...leave);
+  } catch {
+    // The daemon that would follow the database is down: its record counts.
+    await ovs("--no-wait", ...leave);
+  }
 }

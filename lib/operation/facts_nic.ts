@@ -6,6 +6,7 @@
 
 import { HotplugError } from "../errors.ts";
 import { type Confinement, readConfinement } from "../host/confinement.ts";
+import type { SwitchState } from "../host/openvswitch.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import {
   filtersVlans,
@@ -67,7 +68,7 @@ export interface NicAddFacts extends Facts {
   /** The link is a bridge that looks at VLANs. */
   readonly vlanFiltering: boolean;
   /** Whether the link is a switch of Open vSwitch. */
-  readonly ovs: "there" | "missing" | "no-tool";
+  readonly ovs: SwitchState;
   /** If installed. */
   readonly ganetiScript: string | undefined;
   /** What takes off again what Ganeti's script joined, if there is one. */
@@ -104,11 +105,10 @@ function readMacs(runDir: string): Map<string, string> {
 
 async function readOvs(
   { mode, link = "" }: Pick<NicAdd, "mode" | "link">,
-): Promise<NicAddFacts["ovs"]> {
+): Promise<SwitchState> {
   if (mode !== "openvswitch") return "missing";
-  const { findOvs, isSwitch } = await import("../host/openvswitch.ts");
-  if (findOvs() === undefined) return "no-tool";
-  return await isSwitch(link) ? "there" : "missing";
+  const { findSwitch } = await import("../host/openvswitch.ts");
+  return await findSwitch(link);
 }
 
 /** Asks QEMU for cards other than virtio's, which every QEMU has. */

@@ -86,16 +86,27 @@ function refuseBuiltIn(facts: NetworkFacts, wish: NetworkWish): void {
       `ip link set ${link} type bridge vlan_filtering 1`,
     );
   }
-  if (mode !== "openvswitch") return;
-  if (facts.ovs === "no-tool") {
+  if (mode === "openvswitch") refuseSwitch(facts, link);
+}
+
+function refuseSwitch(
+  { ovs }: Pick<NetworkFacts, "ovs">,
+  link: string | undefined,
+): void {
+  if (ovs === "no-tool") {
     throw unsupported(
       "Mode openvswitch needs Open vSwitch: there is no program ovs-vsctl",
       "install openvswitch-switch, or give a network script with --script",
     );
   }
-  if (facts.ovs === "missing") {
+  if (ovs === "missing") {
     throw refuse(`${link} is no switch of Open vSwitch on this node`);
   }
+  if (ovs === "there") return;
+  throw refuse(
+    `Cannot ask Open vSwitch for switch ${link}: ${ovs.unreachable}`,
+    "start it: systemctl start openvswitch-switch",
+  );
 }
 
 /**

@@ -34,6 +34,7 @@ const WELCOME = [
   "pcnet32",
   "ne2k_pci",
   "nvme",
+  "8021q",
 ];
 
 /** What an initrd is made of. */
