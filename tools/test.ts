@@ -53,6 +53,7 @@ const CHECKS: readonly (readonly string[])[] = [
 /** Each is a process of its own; the longest first. */
 const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/undo_test.ts"],
+  ["tests/qemu/node_test.ts"],
   ["tests/qemu/kill_nic_test.ts"],
   ["tests/qemu/kill_disk_test.ts"],
   ["tests/qemu/kill_ssh_test.ts"],
@@ -166,6 +167,7 @@ const PROGRAMS = {
   ssh: "openssh-client",
   strace: "strace",
   "ovs-vsctl": "openvswitch-switch",
+  mke2fs: "e2fsprogs",
 } as const;
 
 async function ensurePrograms(log: (line: string) => void): Promise<void> {
