@@ -39,7 +39,13 @@ export const NIC_ADD: CommandSpec = {
     { name: "link", value: "L", help: "bridge, switch or routing table" },
     { name: "vlan", value: "V", help: "VLAN: 100, 100:200 or :100:200" },
     { name: "ip", value: "A", help: "the guest's IP address, for mode routed" },
-    { name: "network", value: "N", help: "Ganeti network (not yet supported)" },
+    {
+      name: "network",
+      value: "N",
+      json: "accepted",
+      help:
+        "Ganeti network: name or uuid of one that a NIC of this node is on, or its description as JSON",
+    },
     {
       name: "driver",
       value: "D",

@@ -5,6 +5,7 @@
  */
 
 import { NIC_MODES, SCRIPT_MODES } from "../device/nic.ts";
+import { networkVariables } from "../device/netinfo.ts";
 import type { NicAdd } from "../operation/request.ts";
 import type { NicModify } from "../operation/request_nic.ts";
 import { formatJson, type JsonObject } from "../state/json.ts";
@@ -14,37 +15,30 @@ import {
   expectObject,
   misfit,
   textOf,
-  textsOf,
   uuidOf,
   valueOf,
   without,
 } from "./ganeti_object.ts";
 import * as check from "./values.ts";
 
-/** Members of a Network and the variables they become: SPEC 6.1. */
-const NETWORK_VARIABLES = {
-  network: "NETWORK_SUBNET",
-  gateway: "NETWORK_GATEWAY",
-  network6: "NETWORK_SUBNET6",
-  gateway6: "NETWORK_GATEWAY6",
-  mac_prefix: "NETWORK_MAC_PREFIX",
-} as const;
+/** Members of a Network that become variables: SPEC 6.1. */
+const NETWORK_TEXTS = [
+  "name",
+  "uuid",
+  "network",
+  "gateway",
+  "network6",
+  "gateway6",
+  "mac_prefix",
+];
 
 function networkEnvironment(nic: JsonObject): Record<string, string> {
   const netinfo = valueOf(nic, "netinfo");
   if (valueOf(nic, "network") === undefined || netinfo === undefined) return {};
   const what = '"netinfo"';
   const network = expectObject(netinfo, what);
-  const variables: Record<string, string> = {
-    NETWORK_NAME: textOf(network, "name", what) ?? "",
-    NETWORK_UUID: textOf(network, "uuid", what) ?? "",
-    NETWORK_TAGS: textsOf(network, "tags").join(" "),
-  };
-  for (const [key, variable] of Object.entries(NETWORK_VARIABLES)) {
-    const value = textOf(network, key, what);
-    if (value) variables[variable] = value;
-  }
-  return variables;
+  for (const key of NETWORK_TEXTS) textOf(network, key, what);
+  return networkVariables(network);
 }
 
 /** No variable can hold a NUL, and no script expects a second line. */
@@ -146,6 +140,7 @@ export function ganetiNicAdd(
       hvparams,
       environment: checked({
         TAGS: tags.join(" "),
+        ...(vlan === undefined ? {} : { VLAN: vlan }),
         ...networkEnvironment(nic),
       }),
       seq,

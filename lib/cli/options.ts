@@ -12,6 +12,8 @@ export interface OptionSpec {
   readonly value?: string;
   /** Words that can be its value, where there are few. */
   readonly choices?: readonly string[];
+  /** In `rpc` it may also be an object, for a value that is JSON text. */
+  readonly json?: "accepted";
   /** One letter that means the same. */
   readonly short?: string;
   /** One line of the usage text, with unit and range. */

@@ -5,9 +5,9 @@
  */
 
 import { NIC_MODES } from "../device/nic.ts";
-import { unsupported, usage } from "../errors.ts";
+import { usage } from "../errors.ts";
 import type { NicAdd } from "../operation/request.ts";
-import type { NicModify } from "../operation/request_nic.ts";
+import type { NetworkWish, NicModify } from "../operation/request_nic.ts";
 import type { Invocation } from "./args.ts";
 import { flag, option, path, plug } from "./request_words.ts";
 import * as check from "./values.ts";
@@ -35,11 +35,14 @@ function nicMode(invocation: Invocation, link: string | undefined) {
   return mode;
 }
 
-/** Ganeti cannot start a NIC whose network's description is not recorded. */
-function network(invocation: Invocation): undefined {
-  if (!invocation.values.has("network")) return undefined;
-  throw unsupported(
-    "Option --network is not supported: only a master knows the network's description, which the runtime file must hold too",
+/** A network that is looked up later, or its description. */
+function inNetwork(invocation: Invocation): NetworkWish | undefined {
+  const given = ["mode", "link"].some((name) => invocation.values.has(name));
+  const place = given ? "given" : "found";
+  return option(
+    invocation,
+    "network",
+    (word) => ({ word: check.network(word), place }),
   );
 }
 
@@ -47,7 +50,7 @@ function network(invocation: Invocation): undefined {
  * Reads `nic add`. A MAC that was not given is made up here; what else was left
  * out stays open: the hvparams decide later.
  *
- * @throws {HotplugError} `usage` | `unsupported`
+ * @throws {HotplugError} `usage`
  */
 export function nicAdd(invocation: Invocation, instance: string): NicAdd {
   const link = option(invocation, "link", check.interfaceName);
@@ -63,7 +66,7 @@ export function nicAdd(invocation: Invocation, instance: string): NicAdd {
     link,
     vlan: option(invocation, "vlan", check.vlan),
     ip: option(invocation, "ip", check.ipAddress),
-    network: network(invocation),
+    inNetwork: inNetwork(invocation),
     ...settings(invocation),
   };
 }
@@ -104,7 +107,7 @@ function orNone<T>(
 /**
  * Reads `nic modify`; what was left out stays as it is.
  *
- * @throws {HotplugError} `usage` | `unsupported`
+ * @throws {HotplugError} `usage`
  */
 export function nicModify(
   invocation: Invocation,
@@ -118,9 +121,12 @@ export function nicModify(
     link: option(invocation, "link", check.interfaceName),
     vlan: orNone(invocation, "vlan", check.vlan),
     ip: orNone(invocation, "ip", check.ipAddress),
-    network: network(invocation),
+    ...(option(invocation, "network", ({ text }) => text) === "none"
+      ? { network: null, netinfo: null }
+      : { inNetwork: inNetwork(invocation) }),
     driver: option(invocation, "driver", check.qemuId),
     ...settings(invocation),
+    script: orNone(invocation, "script", path),
   };
   if (Object.values(changes).every((one) => one === undefined)) {
     throw usage(

@@ -117,8 +117,11 @@ class Options {
     );
     if (spec === undefined && !negative) return false;
     if (node.type === "null") return true;
-    if (spec?.value !== undefined) this.values.set(key, wordOf(key, node));
-    else for (const flag of flagOf(key, node)) this.flags.add(flag);
+    if (spec?.json !== undefined && node.type === "object") {
+      this.values.set(key, formatJson(node));
+    } else if (spec?.value !== undefined) {
+      this.values.set(key, wordOf(key, node));
+    } else for (const flag of flagOf(key, node)) this.flags.add(flag);
     return true;
   }
 }

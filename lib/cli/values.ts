@@ -5,8 +5,10 @@
  * @module
  */
 
+import { readNetwork } from "../device/netinfo.ts";
 import { isUuid } from "../device/select.ts";
 import { usage } from "../errors.ts";
+import { type JsonNode, JsonSyntaxError, parseJson } from "../state/json.ts";
 import { isPrintable } from "./text.ts";
 
 /** A value and the option it was given with. */
@@ -105,10 +107,16 @@ export function interfaceName(word: Word): string {
   throw wrong(word, "1 to 15 letters, digits, '.', '_' and '-'");
 }
 
-/** An IPv4 or IPv6 address; the network script judges it. */
+/** An IPv4 or IPv6 address, as it was written. */
 export function ipAddress(word: Word): string {
-  if (/^[0-9A-Fa-f.:]{2,45}$/.test(word.text)) return word.text;
-  throw wrong(word, "an IP address");
+  const { text } = word;
+  const parts = text.split(".");
+  const four = parts.length === 4 &&
+    parts.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256);
+  const six = /^[0-9A-Fa-f.:]{2,45}$/.test(text) && text.includes(":") &&
+    URL.canParse(`http://[${text}]/`);
+  if (four || six) return text;
+  throw wrong(word, "an IPv4 or IPv6 address");
 }
 
 /** A VLAN in Ganeti's form. */
@@ -124,6 +132,28 @@ export function shortText(word: Word): string {
     return word.text;
   }
   throw wrong(word, "1 to 255 printable characters");
+}
+
+/** A Ganeti network's uuid or name, or a JSON description of it. */
+export function network(word: Word): string {
+  const { text } = word;
+  if (!text.startsWith("{")) {
+    // Ganeti's own names: lib/objects.py, Network.
+    if (/^[A-Za-z0-9_.-]{1,255}$/.test(text)) return text;
+    throw wrong(word, "a network's uuid, name or JSON description");
+  }
+  const read = readNetwork(jsonOf(word));
+  if (typeof read !== "string") return read.netinfo;
+  throw wrong(word, `the JSON description of a network: ${read}`);
+}
+
+function jsonOf(word: Word): JsonNode {
+  try {
+    return parseJson(word.text);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) throw wrong(word, "well-formed JSON");
+    throw error;
+  }
 }
 
 /** A QEMU id: util/id.c, id_wellformed(). */

@@ -14,7 +14,7 @@ import {
 } from "../state/json.ts";
 import { member } from "../state/json_member.ts";
 import { withItem, withMember } from "../state/json_splice.ts";
-import { withHvinfo } from "../state/entry_member.ts";
+import { withHvinfo, withMembers } from "../state/entry_member.ts";
 import { jsonNode, type Plain } from "../state/json_node.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
@@ -119,7 +119,7 @@ export function withMedium(entry: JsonNode, medium: NewMedium): string {
 
 /** The entry of a NIC, keys in Ganeti's order. */
 export function nicEntry(nic: NicRecord): string {
-  const { name, ip, network } = nic;
+  const { name, ip, network, netinfo } = nic;
   const object = asObject({
     ...(name === undefined ? {} : { name }),
     mac: nic.mac,
@@ -128,5 +128,8 @@ export function nicEntry(nic: NicRecord): string {
     nicparams: { mode: nic.mode, link: nic.link ?? "", vlan: nic.vlan ?? "" },
     uuid: nic.uuid,
   }, nic.object);
-  return formatJson(withHvinfo(object, "nic", hvinfo(nic)));
+  const whole = netinfo === undefined
+    ? object
+    : withMembers(object, "nic", { netinfo });
+  return formatJson(withHvinfo(whole, "nic", hvinfo(nic)));
 }

@@ -47,6 +47,8 @@ export interface NicDevice {
   readonly ip?: string | undefined;
   /** Uuid of the Ganeti network. */
   readonly network?: string | undefined;
+  /** JSON text of its description, where no object of a master's has it. */
+  readonly netinfo?: string | undefined;
   /** Queue pairs, each with a tap fd of its own; 1 to 32. */
   readonly queues: number;
   /** `on`: each queue also gets an fd of /dev/vhost-net. */

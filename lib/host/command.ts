@@ -24,6 +24,7 @@ export class ExitCode extends Error {
   /** From 1 to 255. */
   readonly code: number;
 
+  /** The status a program ended with. */
   constructor(code: number) {
     super(`exit code ${code}`);
     this.code = code;

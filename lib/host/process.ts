@@ -152,10 +152,10 @@ export function tapsOf(pid: number): Set<string> {
   return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
 }
 
-/** Whether a process has the kernel's virtio-net accelerator open. */
-export function holdsVhost(pid: number): boolean {
+/** How often a process has the kernel's virtio-net accelerator open. */
+export function countVhost(pid: number): number {
   const directory = `/proc/${pid}/fd`;
-  return entries(directory).some((name) => {
+  const open = entries(directory).filter((name) => {
     try {
       return Deno.readLinkSync(`${directory}/${name}`) === "/dev/vhost-net";
     } catch {
@@ -163,6 +163,7 @@ export function holdsVhost(pid: number): boolean {
       return false;
     }
   });
+  return open.length;
 }
 
 /** The last part of a process's program path, for messages. */

@@ -6,7 +6,8 @@
  */
 
 import { hostError, messageOf } from "../errors.ts";
-import { openFile, writeAll } from "../sys/file.ts";
+import { SysError } from "../sys/errno.ts";
+import { openFile, statPath, writeAll } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { ip, ipBatch } from "./network.ts";
 import { interfaceExists } from "./tap.ts";
@@ -21,6 +22,18 @@ export interface RouteTo {
 
 function familyOf(address: string): "-4" | "-6" {
   return address.includes(":") ? "-6" : "-4";
+}
+
+/** What answers for the guest on the node's other links. */
+const PROXIES = [["ipv4", "proxy_arp"], ["ipv6", "proxy_ndp"]] as const;
+
+function isFolder(path: string): boolean {
+  try {
+    return statPath(path).kind === "directory";
+  } catch (error) {
+    if (error instanceof SysError) return false;
+    throw error;
+  }
 }
 
 function setSwitch(path: string): void {
@@ -54,10 +67,11 @@ export async function joinRoute(
     ...(link === null ? [] : [`rule add iif ${tap}${table}`]),
     `route replace ${address} dev ${tap} proto static${table}`,
   ], [family]);
-  const version = family === "-4" ? "ipv4" : "ipv6";
-  const proxy = family === "-4" ? "proxy_arp" : "proxy_ndp";
-  for (const name of [proxy, "forwarding"]) {
-    setSwitch(`${version}/conf/${tap}/${name}`);
+  for (const [version, proxy] of PROXIES) {
+    const folder = `${version}/conf/${tap}`;
+    // A node may do without IPv6.
+    if (!isFolder(`/proc/sys/net/${folder}`)) continue;
+    for (const name of [proxy, "forwarding"]) setSwitch(`${folder}/${name}`);
   }
 }
 

@@ -132,11 +132,13 @@ export async function readNicAddFacts(
   facts: Facts,
   request: Pick<
     NicAdd,
-    "mode" | "link" | "tap" | "script" | "driver" | "linkState"
+    "mode" | "link" | "tap" | "script" | "driver" | "linkState" | "vhost"
   >,
   world: World,
 ): Promise<NicAddFacts> {
   const { process } = facts.qemu;
+  const { linkState, vhost, script } = request;
+  const noted = [linkState, vhost, script];
   const confinement = process && readConfinement(process);
   const macs = readMacs(facts.paths.runDir);
   for (const nic of facts.content.runtime.nics) {
@@ -157,7 +159,7 @@ export async function readNicAddFacts(
     confinement,
     ownTap: await readOwnTap(facts.qemu, confinement),
     cards: await readCards(facts, request, world),
-    who: request.linkState === undefined ? null : await whoIs(process),
+    who: noted.every((one) => one === undefined) ? null : await whoIs(process),
     macs,
   };
 }

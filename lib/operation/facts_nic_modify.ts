@@ -5,13 +5,14 @@
  */
 
 import { findDevice } from "../device/select.ts";
-import { holdsVhost } from "../host/process.ts";
+import { countVhost } from "../host/process.ts";
 import { hasVnetHdr } from "../host/tap.ts";
 import type { Facts } from "./facts.ts";
 import { type NicAddFacts, readNicAddFacts } from "./facts_nic.ts";
 import { whoIs } from "./facts_own.ts";
 import { netdevOf } from "./netdev.ts";
 import { networkOf } from "./nic_network.ts";
+import { notesOf, scriptOf } from "./plan_nic_note.ts";
 import type { NicModify } from "./request_nic.ts";
 import type { World } from "./world.ts";
 
@@ -21,8 +22,8 @@ export interface NicModifyFacts extends NicAddFacts {
   readonly now: {
     /** Whether it carries virtio-net headers. */
     readonly vnetHdr: "on" | "off";
-    /** Whether QEMU has the kernel's accelerator open, for any NIC. */
-    readonly vhost: "on" | "off";
+    /** How often QEMU has the kernel's accelerator open, for all NICs. */
+    readonly vhosts: number;
   } | undefined;
 }
 
@@ -34,7 +35,7 @@ function readNow(
   if (tap === undefined || qemu.process === undefined) return undefined;
   return {
     vnetHdr: hasVnetHdr(tap) ? "on" : "off",
-    vhost: holdsVhost(qemu.process.pid) ? "on" : "off",
+    vhosts: countVhost(qemu.process.pid),
   };
 }
 
@@ -46,7 +47,9 @@ export async function readNicModifyFacts(
 ): Promise<NicModifyFacts> {
   const entry = findDevice(facts.content.runtime.nics, device);
   const { mode, link } = networkOf(entry, changes);
-  const { tap, script, driver } = changes;
+  const { tap, driver } = changes;
+  const noted = notesOf(facts, entry?.uuid ?? "").script;
+  const script = scriptOf(changes, noted);
   const wish = { mode, link, tap, script, driver };
   return {
     ...await readNicAddFacts(facts, wish, world),

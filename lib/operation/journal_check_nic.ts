@@ -82,5 +82,5 @@ export const NIC_CHECKS: {
     tap: tapName,
     from: orNull(attachment),
     to: orNull(attachment),
-  }),
+  }, { failure: word("told") }),
 };

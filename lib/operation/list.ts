@@ -193,7 +193,7 @@ export async function listInstance(
   const qemu = typeof answer === "string" ? undefined : answer;
   if (fault !== undefined && qemu === undefined) throw fault;
   const { own, warnings } = await readOwn(paths, qemu);
-  const facts = { qemu, nicFiles, own };
+  const facts = { qemu, nicFiles, own, content: { runtime } };
   return {
     instance,
     qemu: qemu === undefined ? null : describeQemu(qemu),

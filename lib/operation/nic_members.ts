@@ -11,12 +11,16 @@ import { jsonNode } from "../state/json_node.ts";
 import { withMembers } from "../state/entry_member.ts";
 import { membersOf } from "../state/entry_object.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { NicNetwork } from "./nic_network.ts";
+import { netinfoOf, type NicNetwork } from "./nic_network.ts";
 
 /** What of a NIC its entry has. */
 export interface NicWanted extends NicNetwork {
   /** Undefined: none. */
   readonly name: string | undefined;
+  /** Uuid of the Ganeti network; undefined: none. */
+  readonly network: string | undefined;
+  /** JSON text of its description. */
+  readonly netinfo: string | undefined;
   /** Six bytes in lower case. */
   readonly mac: string;
   /** QEMU's word. */
@@ -66,13 +70,20 @@ function ganetiMembers({ node }: NicEntry, object: string): Members {
   };
 }
 
-function ownMembers({ node, mac, ip, name }: NicEntry, nic: NicWanted) {
+function ownMembers(entry: NicEntry, nic: NicWanted) {
+  const { node, mac, ip, name, network } = entry;
   return {
     ...(nic.name === name ? {} : { name: nic.name ? text(nic.name) : null }),
     ...(nic.mac === mac?.toLowerCase() ? {} : { mac: text(nic.mac) }),
     ...(nic.ip === (ip || undefined)
       ? {}
       : { ip: nic.ip ? text(nic.ip) : null }),
+    ...(nic.network === network
+      ? {}
+      : { network: nic.network ? text(nic.network) : null }),
+    ...(nic.netinfo === netinfoOf(entry)
+      ? {}
+      : { netinfo: nic.netinfo ?? null }),
     nicparams: changedObject(member(node, "nicparams"), {
       mode: nic.mode,
       link: nic.link ?? "",

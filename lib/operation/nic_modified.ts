@@ -4,15 +4,16 @@
  * @module
  */
 
-import { isParavirtual } from "../device/nic.ts";
+import { isParavirtual, settingsAtStart } from "../device/nic.ts";
 import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicModifyFacts } from "./facts_nic_modify.ts";
 import { netdevOf } from "./netdev.ts";
 import type { NicWanted } from "./nic_members.ts";
-import { networkOf } from "./nic_network.ts";
+import { netinfoOf, networkOf } from "./nic_network.ts";
 import { driverOf, refusePlain } from "./plan_nic_driver.ts";
+import { type NicNotes, notesOf, scriptOf } from "./plan_nic_note.ts";
 import type { NicModify } from "./request_nic.ts";
 
 /** A NIC that is to be changed, as it is and as it will be. */
@@ -29,8 +30,10 @@ export interface Modified {
   readonly was: Settings;
   /** As it will be. */
   readonly wanted: Settings;
-  /** The carrier the guest is to see. */
-  readonly linkState: "up" | "down";
+  /** What is noted of it. */
+  readonly noted: NicNotes;
+  /** What is to be noted. */
+  readonly notes: NicNotes;
 }
 
 /** What makes a NIC. */
@@ -41,8 +44,6 @@ export interface Settings extends NicWanted {
   readonly vhost: "on" | "off";
   /** Whether its tap carries virtio-net headers. */
   readonly vnetHdr: "on" | "off";
-  /** Uuid of the Ganeti network. */
-  readonly network: string | undefined;
 }
 
 function choose(facts: NicModifyFacts, device: string): NicEntry {
@@ -72,6 +73,22 @@ function identified(facts: NicModifyFacts, entry: NicEntry) {
   return { uuid, id };
 }
 
+/** QEMU tells of no NIC whether it is accelerated. */
+function vhostNow(
+  facts: NicModifyFacts,
+  { uuid = "" }: NicEntry,
+): "on" | "off" {
+  const { vhost } = notesOf(facts, uuid);
+  if (vhost !== undefined) return vhost;
+  const { vhosts = 0 } = facts.now ?? {};
+  if (vhosts === 0) return "off";
+  let queues = 0;
+  for (const netdev of facts.qemu.netdevs.values()) queues += netdev.queues;
+  // Of some NICs only: the hvparams tell how most were made.
+  const most = facts.content.runtime.hvparams.vhostNet ? "on" : "off";
+  return vhosts >= queues ? "on" : most;
+}
+
 function settingsNow(
   facts: NicModifyFacts,
   entry: NicEntry,
@@ -85,10 +102,11 @@ function settingsNow(
     ...networkOf(entry, {}),
     name,
     network,
+    netinfo: netinfoOf(entry),
     mac: mac.toLowerCase(),
     driver,
     queues: live?.queues ?? 1,
-    vhost: facts.now?.vhost === "on" && isParavirtual(driver) ? "on" : "off",
+    vhost: isParavirtual(driver) ? vhostNow(facts, entry) : "off",
     vnetHdr: facts.now?.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off"),
   };
 }
@@ -104,12 +122,16 @@ function settingsWanted(
   { changes }: NicModify,
   { entry, was }: { entry: NicEntry; was: Settings },
 ): Settings {
-  const { name, mac, driver, queues, vhost, vnetHdr, network } = changes;
+  const { name, mac, driver, queues, vhost, vnetHdr } = changes;
+  const { network, netinfo } = changes;
   if (!isParavirtual(driver ?? was.driver)) refusePlain({ queues, vhost });
   return plain({
+    ...was,
     ...networkOf(entry, changes),
     name: name ?? was.name,
-    network: network === undefined ? was.network : network ?? undefined,
+    ...(network === undefined
+      ? {}
+      : { network: network ?? undefined, netinfo: netinfo ?? undefined }),
     mac: mac ?? was.mac,
     driver: driver === undefined ? was.driver : driverOf(facts, driver),
     queues: queues ?? was.queues,
@@ -130,14 +152,21 @@ export function modifiedNic(
   const entry = choose(facts, request.device);
   const { uuid, id } = identified(facts, entry);
   const was = settingsNow(facts, entry, id);
-  const noted = facts.own.record.devices[uuid.toLowerCase()];
+  const noted = notesOf(facts, uuid);
+  const wanted = settingsWanted(facts, request, { entry, was });
+  const { linkState = noted.linkState } = request.changes;
+  const atStart = settingsAtStart(
+    wanted.driver,
+    facts.content.runtime.hvparams,
+  );
+  const vhost = wanted.vhost === atStart.vhost ? undefined : wanted.vhost;
   return {
-    entry,
-    uuid,
-    id,
+    ...{ entry, uuid, id, was, wanted, noted },
     tap: netdevOf(facts.qemu, id)?.facts.tap,
-    was,
-    wanted: settingsWanted(facts, request, { entry, was }),
-    linkState: request.changes.linkState ?? noted?.linkState ?? "up",
+    notes: {
+      linkState,
+      script: scriptOf(request.changes, noted.script),
+      vhost,
+    },
   };
 }

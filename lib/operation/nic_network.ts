@@ -5,6 +5,8 @@
  */
 
 import { NIC_MODES, type NicMode, SCRIPT_MODES } from "../device/nic.ts";
+import { formatJson } from "../state/json.ts";
+import { member } from "../state/json_member.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicChanges } from "./request_nic.ts";
 
@@ -18,6 +20,12 @@ export interface NicNetwork {
   readonly vlan: string | undefined;
   /** Undefined: none. */
   readonly ip: string | undefined;
+}
+
+/** JSON text of the description of a recorded NIC's network, if it has one. */
+export function netinfoOf(entry: NicEntry): string | undefined {
+  const netinfo = member(entry.node, "netinfo");
+  return netinfo?.type === "object" ? formatJson(netinfo) : undefined;
 }
 
 /** Ganeti resolves other modes before a node hears of them: SPEC 6.2. */

@@ -39,6 +39,8 @@ export interface AttachTapStep {
   readonly from: Attachment | null;
   /** What it is to hang on; null: it goes. */
   readonly to: Attachment | null;
+  /** `told`: it goes whatever its network says. @default it fails the step */
+  readonly failure?: "told";
 }
 
 /**

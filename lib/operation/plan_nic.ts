@@ -18,8 +18,10 @@ import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./facts_nic.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import { refuseNode } from "./plan_nic_network.ts";
-import { refuseNoTapWay, tapSteps } from "./plan_nic_tap.ts";
-import { linkStateSteps, noteLinkState } from "./plan_nic_link.ts";
+import { refuseNoTapWay, tapSteps, vnetHdrOf } from "./plan_nic_tap.ts";
+import { linkStateSteps } from "./plan_nic_link.ts";
+import { type NicNotes, noteSteps } from "./plan_nic_note.ts";
+import { startWarnings } from "./plan_nic_start.ts";
 import { driverOf, refusePlain } from "./plan_nic_driver.ts";
 import type { Decision } from "./plan.ts";
 import {
@@ -76,27 +78,6 @@ function queuesAtStart(facts: NicAddFacts): number {
   return settingsAtStart(VIRTIO_NET, facts.content.runtime.hvparams).queues;
 }
 
-/** Warns of what a start from the runtime file would make another card of. */
-function migrationWarnings(
-  facts: NicAddFacts,
-  request: NicAdd,
-  nic: NicDevice,
-): string[] {
-  const { hvparams } = facts.content.runtime;
-  const vnetHdr = hvparams.vnetHdr ? "on" : "off";
-  const { nicType } = hvparams;
-  const atStart = isParavirtual(nicType) ? VIRTIO_NET : nicType;
-  const differs = [
-    ...(nic.queues === queuesAtStart(facts) ? [] : ["queues"]),
-    ...((request.vnetHdr ?? vnetHdr) === vnetHdr ? [] : ["vnet-hdr"]),
-    ...(atStart === nic.driver ? [] : ["driver"]),
-  ].join(", ");
-  if (differs === "") return [];
-  return [
-    `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
-  ];
-}
-
 /** Queues and vhost, which only a virtio card can have: SPEC 6.3. */
 function accelerated(
   facts: NicAddFacts,
@@ -123,7 +104,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
   const driver = driverOf(facts, request.driver ?? hvparams.nicType);
   const { queues, vhost } = accelerated(facts, request, driver);
-  const { mode, link, vlan, ip, network } = request;
+  const { mode, link, vlan, ip, network, netinfo } = request;
   return {
     ...newIdentity(facts, "nic", request),
     driver,
@@ -133,6 +114,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
     vlan,
     ip,
     network,
+    netinfo,
     queues,
     vhost,
     jail: jailOf(facts),
@@ -140,16 +122,24 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   };
 }
 
+/** What is noted of it: what else no later call would know. */
+function notesOfNew(
+  facts: NicAddFacts,
+  { linkState = "up", script }: NicAdd,
+  { driver, vhost }: NicDevice,
+): NicNotes {
+  const atStart = settingsAtStart(driver, facts.content.runtime.hvparams);
+  const noted = vhost === atStart.vhost ? undefined : vhost;
+  return { linkState, script, vhost: noted };
+}
+
 /** The steps that leave the guest without a carrier, if that is asked for. */
 function carrierSteps(
   facts: NicAddFacts,
   { linkState = "up" }: NicAdd,
-  { id, uuid }: NicDevice,
+  { id }: NicDevice,
 ): Step[] {
-  return [
-    ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
-    ...noteLinkState(facts, uuid, linkState),
-  ];
+  return linkStateSteps(facts, id, { was: "up", wanted: linkState });
 }
 
 function addSteps(
@@ -157,10 +147,15 @@ function addSteps(
   request: NicAdd,
   nic: NicDevice,
 ): Step[] {
+  const taps = tapSteps(facts, request, nic);
+  const before = taps.find((one) => one.kind === "own-record")?.change.after;
+  const { uuid } = nic;
+  const notes = notesOfNew(facts, request, nic);
   return [
-    ...tapSteps(facts, request, nic),
+    ...taps,
     deviceStep(nicDeviceArguments(nic)),
     ...carrierSteps(facts, request, nic),
+    ...noteSteps(facts, { uuid, notes, before }),
     ...nicFilesStep(facts, {
       added: { value: "tap" },
       seq: request.ganeti?.seq,
@@ -180,7 +175,9 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   if (twin !== undefined) return alreadyThere(facts, twin);
   refuseNode(facts, request);
   const nic = newNic(facts, request);
-  const warnings = migrationWarnings(facts, request, nic);
+  const { hvparams } = facts.content.runtime;
+  const vnetHdr = vnetHdrOf(facts, request, nic);
+  const warnings = startWarnings(hvparams, { ...nic, vnetHdr });
   const index = facts.content.runtime.nics.length;
   return planAddition(facts, {
     kind: "nic",

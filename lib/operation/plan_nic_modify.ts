@@ -14,10 +14,13 @@ import { type Modified, modifiedNic, type Settings } from "./nic_modified.ts";
 import { nicMembers } from "./nic_members.ts";
 import type { Decision, DeviceView, Plan } from "./plan.ts";
 import { stateSteps } from "./plan_common.ts";
-import { linkStateOf, linkStateSteps, noteLinkState } from "./plan_nic_link.ts";
+import { linkStateSteps } from "./plan_nic_link.ts";
 import { attachmentOf, refuseMac, refuseNetwork } from "./plan_nic_network.ts";
+import { noteSteps } from "./plan_nic_note.ts";
 import { replugSteps } from "./plan_nic_replug.ts";
+import { startWarnings } from "./plan_nic_start.ts";
 import { refuseTakenName } from "./refusals.ts";
+import type { GanetiNic } from "./request.ts";
 import type { NicModify } from "./request_nic.ts";
 import { refuseImpossible } from "./requirements.ts";
 import type { Step } from "./step.ts";
@@ -54,7 +57,7 @@ function needsReplug(
 /** What the tap hangs on, or is to hang on. */
 function attachment(
   facts: NicModifyFacts,
-  request: NicModify,
+  ganeti: GanetiNic | undefined,
   { entry, uuid, settings, script }: {
     entry: NicEntry;
     uuid: string;
@@ -62,7 +65,6 @@ function attachment(
     script: string | undefined;
   },
 ) {
-  const { ganeti } = request;
   return attachmentOf(facts, { ...settings, uuid }, {
     instance: facts.paths.name,
     index: ganeti?.seq ?? entry.index,
@@ -79,11 +81,10 @@ interface Move {
 
 function inPlaceSteps(
   facts: NicModifyFacts,
-  request: NicModify,
-  { id, tap, wanted, linkState, uuid, from, to }: Modified & Move,
+  { id, tap, wanted, noted, notes, uuid, from, to }: Modified & Move,
 ): Step[] {
-  const { script } = request.changes;
-  const moved = JSON.stringify(from) !== JSON.stringify(to);
+  const { script } = notes;
+  const moved = !isSame(from, to);
   if (moved) refuseNetwork(facts, { ...wanted, script });
   if (moved && tap === undefined) {
     throw unsupported("Cannot move the NIC: its tap cannot be seen");
@@ -93,30 +94,46 @@ function inPlaceSteps(
       ? [{ kind: "attach-tap" as const, tap, from, to }]
       : []),
     ...linkStateSteps(facts, id, {
-      was: linkStateOf(facts, uuid),
-      wanted: linkState,
+      was: noted.linkState,
+      wanted: notes.linkState,
     }),
-    ...noteLinkState(facts, uuid, linkState),
+    ...noteSteps(facts, { uuid, notes: { ...notes, vhost: noted.vhost } }),
   ];
+}
+
+/** Of a network that is left, the entry tells, not the master. */
+function recordedAs(ganeti: GanetiNic, { vlan = "" }: Settings): GanetiNic {
+  const { TAGS = "" } = ganeti.environment;
+  return { ...ganeti, environment: { TAGS, VLAN: vlan } };
+}
+
+/** Whether it hangs on the same, in the same way. */
+function isSame(one: Attachment, other: Attachment): boolean {
+  const [a, b] = [one, other].map(({ script, ...rest }) => {
+    const told = Object.entries(script?.environment ?? {})
+      .filter(([_, value]) => value !== "").sort();
+    return JSON.stringify([rest, script?.path, script?.down, told]);
+  });
+  return a === b;
 }
 
 function movesOf(
   facts: NicModifyFacts,
-  request: NicModify,
+  { ganeti }: NicModify,
   modified: Modified,
 ): Move {
-  const { was, wanted } = modified;
-  const { script } = request.changes;
-  const none = { ...modified, settings: was, script: undefined };
+  const { was, wanted, noted, notes } = modified;
+  const now = { ...modified, settings: was, script: noted.script };
+  const then = { ...modified, settings: wanted, script: notes.script };
   return {
-    from: attachment(facts, request, none),
-    to: attachment(facts, request, { ...modified, settings: wanted, script }),
+    from: attachment(facts, ganeti && recordedAs(ganeti, was), now),
+    to: attachment(facts, ganeti, then),
   };
 }
 
 function newView(
   facts: NicModifyFacts,
-  { entry, wanted, linkState }: Modified,
+  { entry, wanted, notes }: Modified,
   how: "in place" | "replug",
 ): DeviceView {
   const { mac, mode, link, driver, name, queues, vhost } = wanted;
@@ -126,7 +143,7 @@ function newView(
     link: link ?? null,
     name: name ?? null,
     vhost: vhost === "on",
-    link_state: linkState,
+    link_state: notes.linkState,
     ...(how === "replug" ? { tap: null } : {}),
   };
 }
@@ -148,7 +165,7 @@ export function planNicModify(
   const whole = { ...modified, ...movesOf(facts, request, modified) };
   const inner = replug
     ? replugSteps(facts, request, whole)
-    : inPlaceSteps(facts, request, whole);
+    : inPlaceSteps(facts, whole);
   const members = nicMembers(entry, wanted, request.ganeti?.object);
   const device = newView(facts, modified, replug ? "replug" : "in place");
   const instance = facts.paths.name;
@@ -167,7 +184,9 @@ export function planNicModify(
     ...common,
     title: titleOf(entry),
     steps: changes ? [stage, ...inner, commit] : inner,
-    warnings: [],
+    warnings: replug
+      ? startWarnings(facts.content.runtime.hvparams, wanted)
+      : [],
   };
   return { kind: "plan", plan };
 }

@@ -6,9 +6,11 @@
  */
 
 import { NIC_MODES, type NicDevice, SCRIPT_MODES } from "../device/nic.ts";
+import { networkVariables } from "../device/netinfo.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { parseVlans } from "../host/vlan.ts";
+import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./facts_nic.ts";
 import type { GanetiNic, NicAdd } from "./request.ts";
 import type { TapName } from "./nic_steps.ts";
@@ -138,7 +140,15 @@ function scriptOf(
 /** What a network script is told of a NIC. */
 export type NetworkNic = Pick<
   NicDevice,
-  "uuid" | "name" | "mac" | "mode" | "link" | "vlan" | "ip" | "network"
+  | "uuid"
+  | "name"
+  | "mac"
+  | "mode"
+  | "link"
+  | "vlan"
+  | "ip"
+  | "network"
+  | "netinfo"
 >;
 
 /**
@@ -153,8 +163,7 @@ function scriptEnvironment(
     ganeti: GanetiNic | undefined;
   },
 ): Record<string, string> {
-  const { name, ip, link, network, vlan } = nic;
-  const noVlan = vlan === undefined && ganeti !== undefined;
+  const { name, ip, link, network, netinfo, vlan } = nic;
   return {
     INSTANCE: instance,
     MAC: nic.mac,
@@ -163,12 +172,14 @@ function scriptEnvironment(
     INTERFACE_UUID: nic.uuid,
     TAGS: "",
     ACTION: "up",
-    ...(noVlan ? {} : { VLAN: vlan ?? "" }),
+    // Of a master's NIC without the parameter there is no such variable.
+    ...(ganeti === undefined ? { VLAN: vlan ?? "" } : {}),
     ...(name ? { INTERFACE_NAME: name } : {}),
     ...(ip ? { IP: ip } : {}),
     ...(link ? { LINK: link } : {}),
     ...(link && nic.mode === "bridged" ? { BRIDGE: link } : {}),
     ...(network ? { NETWORK_UUID: network } : {}),
+    ...(network && netinfo ? networkVariables(parseJson(netinfo)) : {}),
     ...ganeti?.environment,
   };
 }

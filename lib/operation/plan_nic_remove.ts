@@ -12,7 +12,8 @@ import { endAccessSteps } from "./plan_access_end.ts";
 import { planRemoval } from "./plan_removal.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import type { NicRemove } from "./request_nic.ts";
-import { networkOf } from "./nic_network.ts";
+import { netinfoOf, networkOf } from "./nic_network.ts";
+import { notesOf } from "./plan_nic_note.ts";
 import {
   attachmentOf,
   type NetworkFacts,
@@ -55,12 +56,15 @@ function leaveSteps(
     name: entry.name,
     mac: entry.mac ?? "",
     network: entry.network,
+    netinfo: netinfoOf(entry),
   };
   const from = attachmentOf({ ganetiScript, ganetiDown }, nic, {
     instance: facts.paths.name,
     index: entry.index,
+    script: notesOf(facts, uuid).script,
   });
-  return outlives(from) ? [{ kind: "attach-tap", tap, from, to: null }] : [];
+  if (!outlives(from)) return [];
+  return [{ kind: "attach-tap", tap, from, to: null, failure: "told" }];
 }
 
 /**

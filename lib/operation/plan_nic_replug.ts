@@ -26,12 +26,8 @@ import {
   refuseNoTun,
 } from "./plan_nic_network.ts";
 import type { Modified, Settings } from "./nic_modified.ts";
-import {
-  linkStateOf,
-  linkStateSteps,
-  noteLinkState,
-  setLink,
-} from "./plan_nic_link.ts";
+import { linkStateSteps, setLink } from "./plan_nic_link.ts";
+import { noteSteps } from "./plan_nic_note.ts";
 import { fdSteps, TAP_COMMANDS } from "./plan_nic_tap.ts";
 import { refuseMachine } from "./refusals.ts";
 import type { NicModify } from "./request_nic.ts";
@@ -48,14 +44,13 @@ export interface Replug extends Modified {
 
 function refuseReplug(
   facts: NicModifyFacts,
-  { changes }: NicModify,
-  { entry, wanted, uuid }: Replug,
+  { entry, wanted, uuid, notes: { script } }: Replug,
 ): void {
   refuseMachine(facts);
   refuseMissingCommands(facts.qemu, COMMANDS_OF["nic-add"]);
   refuseMissingCommands(facts.qemu, TAP_COMMANDS);
   refuseNoTun(facts);
-  refuseNetwork(facts, { ...wanted, script: changes.script });
+  refuseNetwork(facts, { ...wanted, script });
   if (wanted.vhost === "on") vhostOf(facts, "on");
   if (facts.own.record.devices[uuid.toLowerCase()]?.access !== undefined) {
     throw unsupported(
@@ -89,11 +84,11 @@ function deviceArguments(
 
 /** The guest releases the old one; it comes back with its own backend. */
 function releaseSteps(facts: NicModifyFacts, replug: Replug): Step[] {
-  const { id, entry, uuid, was, tap, from } = replug;
+  const { id, entry, was, tap, from, noted } = replug;
   const { qemu } = facts;
   const live = netdevOf(qemu, id);
   const netdev = live?.id ?? id;
-  const down = linkStateOf(facts, uuid) === "down";
+  const down = noted.linkState === "down";
   const putBack = [
     command("device_add", deviceArguments(facts, replug, { ...was, netdev })),
     ...(down ? [setLink(id, "down")] : []),
@@ -140,8 +135,8 @@ export function replugSteps(
   request: NicModify,
   replug: Replug,
 ): Step[] {
-  refuseReplug(facts, request, replug);
-  const { id, uuid, entry, wanted, to, linkState } = replug;
+  refuseReplug(facts, replug);
+  const { id, uuid, entry, wanted, to, notes } = replug;
   const { queues, vhost, vnetHdr } = wanted;
   const nic: Pick<NicDevice, "id" | "queues" | "vhost"> = { id, queues, vhost };
   const add = deviceArguments(facts, replug, { ...wanted, netdev: id });
@@ -154,8 +149,8 @@ export function replugSteps(
     ...releaseSteps(facts, replug),
     qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
     qmpStep("device_add", add, command("device_del", { id })),
-    ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
-    ...noteLinkState(facts, uuid, linkState),
+    ...linkStateSteps(facts, id, { was: "up", wanted: notes.linkState }),
+    ...noteSteps(facts, { uuid, notes }),
     ...nicFilesStep(facts, { replaced: entry.index, by: { value: "tap" } }),
     { kind: "verify-device", id, slot: entry.hvinfo.slot ?? 0 },
   ];

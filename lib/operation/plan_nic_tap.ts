@@ -123,16 +123,23 @@ function byName(
   ];
 }
 
+/** Whether a new NIC's tap carries headers; other cards know none: SPEC 6.3. */
+export function vnetHdrOf(
+  { content }: Pick<Facts, "content">,
+  { vnetHdr }: Pick<NicAdd, "vnetHdr">,
+  { driver }: Pick<NicDevice, "driver">,
+): "on" | "off" {
+  const asked = vnetHdr ?? (content.runtime.hvparams.vnetHdr ? "on" : "off");
+  return isParavirtual(driver) ? asked : "off";
+}
+
 /** The steps up to the NIC's backend in QEMU. */
 export function tapSteps(
   facts: NicAddFacts,
   request: NicAdd,
   nic: NicDevice,
 ): Step[] {
-  const { hvparams } = facts.content.runtime;
-  const asked = request.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off");
-  // Other cards know no such headers: SPEC 6.3.
-  const vnetHdr = isParavirtual(nic.driver) ? asked : "off";
+  const vnetHdr = vnetHdrOf(facts, request, nic);
   if (!takesTaps(facts)) return byName(facts, request, { nic, vnetHdr });
   const { queues, id } = nic;
   const name = request.tap ?? null;

@@ -76,14 +76,20 @@ export async function prepare(
     case "nic-add": {
       const { readNicAddFacts } = await import("./facts_nic.ts");
       const { planNicAdd } = await import("./plan_nic.ts");
+      const whole = request.inNetwork === undefined
+        ? request
+        : (await import("./network_wish.ts")).withNetwork(request, node);
       return async (facts) =>
-        planNicAdd(request, await readNicAddFacts(facts, request, world));
+        planNicAdd(whole, await readNicAddFacts(facts, whole, world));
     }
     case "nic-modify": {
       const { readNicModifyFacts } = await import("./facts_nic_modify.ts");
       const { planNicModify } = await import("./plan_nic_modify.ts");
+      const whole = request.changes.inNetwork === undefined
+        ? request
+        : (await import("./network_wish.ts")).withNetworkChange(request, node);
       return async (facts) =>
-        planNicModify(request, await readNicModifyFacts(facts, request, world));
+        planNicModify(whole, await readNicModifyFacts(facts, whole, world));
     }
     case "nic-remove": {
       const { planNicRemove } = await import("./plan_nic_remove.ts");

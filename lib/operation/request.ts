@@ -8,7 +8,7 @@
 import type { IdScheme } from "../device/device_id.ts";
 import type { DiskFormat, DiskSettings } from "../device/disk_settings.ts";
 import type { NicMode } from "../device/nic.ts";
-import type { NicModify, NicRemove } from "./request_nic.ts";
+import type { NetworkWish, NicModify, NicRemove } from "./request_nic.ts";
 import type { Via } from "../host/access_record.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
 
@@ -104,8 +104,12 @@ export interface NicAdd extends Plug {
   readonly vlan?: string | undefined;
   /** For the network script, which judges it. */
   readonly ip?: string | undefined;
+  /** Only from a user, to be looked up. */
+  readonly inNetwork?: NetworkWish | undefined;
   /** Uuid of the Ganeti network. */
   readonly network?: string | undefined;
+  /** JSON text of its description, where no object of a master's has it. */
+  readonly netinfo?: string | undefined;
   /** Queue pairs, 1 to 32; undefined: the hvparams decide. */
   readonly queues?: number | undefined;
   /** Undefined: hvparam `vhost_net` decides. */

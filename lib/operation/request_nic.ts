@@ -7,6 +7,14 @@
 import type { NicMode } from "../device/nic.ts";
 import type { GanetiNic } from "./request.ts";
 
+/** A Ganeti network as a user names it. */
+export interface NetworkWish {
+  /** Its uuid or name, or the JSON text of a description: checked. */
+  readonly word: string;
+  /** `found`: mode, link and VLAN are those of the NIC that is on it. */
+  readonly place: "given" | "found";
+}
+
 /** What is to be different of a NIC; what is undefined stays. */
 export interface NicChanges {
   /** Must be unique in the instance. */
@@ -21,8 +29,12 @@ export interface NicChanges {
   readonly vlan?: string | null | undefined;
   /** The guest's address; null: none. */
   readonly ip?: string | null | undefined;
-  /** Uuid of the Ganeti network; null: none. Only from a master. */
+  /** Only from a user, to be looked up. */
+  readonly inNetwork?: NetworkWish | undefined;
+  /** Uuid of the Ganeti network; null: none. */
   readonly network?: string | null | undefined;
+  /** JSON text of its description, where no object of a master's has it. */
+  readonly netinfo?: string | null | undefined;
   /** Ganeti's or QEMU's word. */
   readonly driver?: string | undefined;
   /** Queue pairs, 1 to 32. */
@@ -33,8 +45,8 @@ export interface NicChanges {
   readonly vnetHdr?: "on" | "off" | undefined;
   /** Name of the new tap, which must not exist. */
   readonly tap?: string | undefined;
-  /** Absolute path of a network script. */
-  readonly script?: string | undefined;
+  /** Absolute path of a network script; null: the usual one. */
+  readonly script?: string | null | undefined;
   /** The carrier the guest sees. */
   readonly linkState?: "up" | "down" | undefined;
 }

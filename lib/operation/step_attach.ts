@@ -4,6 +4,8 @@
  * @module
  */
 
+import { messageOf } from "../errors.ts";
+import type { LeftAlone } from "../host/access_record.ts";
 import type { Attachment } from "../host/attachment.ts";
 import type { AttachTapStep, TapName } from "./nic_steps.ts";
 import type { Effect, Verbs } from "./step.ts";
@@ -74,11 +76,28 @@ async function effectOf(
   return found ? "done" : "not-done";
 }
 
+/** The guest has released it: it goes, whatever stays of it. */
+function leftOn(tap: string, error: unknown): LeftAlone {
+  return {
+    what: `Something of tap ${tap} may stay on this node's network: ${
+      messageOf(error)
+    }`,
+    hint: "look what it was to take off",
+  };
+}
+
 const attachTap: Verbs<AttachTapStep> = {
-  async do({ tap, from, to }, world) {
+  async do({ tap, from, to, failure }, world) {
     const { joinNetwork, leaveNetwork } = await networks();
     const name = nameOf(tap, world) ?? world.value("tap");
-    if (from !== null) await leaveNetwork(name, from);
+    if (from !== null) {
+      try {
+        await leaveNetwork(name, from);
+      } catch (error) {
+        if (failure !== "told") throw error;
+        world.leave(leftOn(name, error));
+      }
+    }
     if (to !== null) await joinNetwork(name, to);
   },
   async undo({ tap, from, to }, world) {

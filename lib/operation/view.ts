@@ -9,9 +9,14 @@ import { addrOfSlot } from "../device/bus_slot.ts";
 import type { Via } from "../host/access_record.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import type { Place } from "../device/hvinfo.ts";
-import type { NicDevice } from "../device/nic.ts";
+import { isParavirtual, type NicDevice } from "../device/nic.ts";
 import { type IoLimits, isLimited } from "../qmp/io_limits.ts";
-import type { DeviceEntry, DiskEntry, NicEntry } from "../state/runtime.ts";
+import type {
+  DeviceEntry,
+  DiskEntry,
+  NicEntry,
+  Runtime,
+} from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 import { netdevOf } from "./netdev.ts";
 import type { DeviceView } from "./plan.ts";
@@ -125,6 +130,18 @@ function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
   };
 }
 
+/** What was noted, else what the hvparams say: QEMU does not tell. */
+function vhostOf(
+  { uuid = "", hvinfo }: NicEntry,
+  { own, content }: ViewFacts,
+): boolean | null {
+  const noted = own?.record.devices[uuid.toLowerCase()]?.vhost;
+  if (noted !== undefined) return noted === "on";
+  if (content === undefined || hvinfo.driver === undefined) return null;
+  const { hvparams } = content.runtime;
+  return hvparams.vhostNet && isParavirtual(hvinfo.driver);
+}
+
 function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
   const { uuid = "", hvinfo: { id } } = entry;
   const noted = facts.own?.record.devices[uuid.toLowerCase()];
@@ -140,7 +157,7 @@ function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
     link: entry.link || null,
     tap: netdev?.tap ?? facts.nicFiles?.[String(entry.index)] ?? null,
     queues: netdev?.queues ?? null,
-    vhost: null,
+    vhost: netdev === undefined ? null : vhostOf(entry, facts),
     link_state: noted?.linkState ?? "up",
   };
 }
@@ -150,6 +167,8 @@ export type ViewFacts =
   & Pick<Facts, "nicFiles">
   & {
     readonly qemu: QemuFacts | undefined;
+    /** The runtime file; undefined: nothing is told of it. */
+    readonly content?: { readonly runtime: Pick<Runtime, "hvparams"> };
     /** Undefined if the record could not be read. */
     readonly own?: Facts["own"] | undefined;
   };

@@ -37,6 +37,10 @@ export interface OwnDevice {
   readonly limits?: Limits;
   /** The carrier the guest sees; undefined: up. */
   readonly linkState?: "up" | "down";
+  /** The network script that joined the NIC; undefined: the usual one. */
+  readonly script?: string;
+  /** Of a NIC whose accelerator is not as the hvparams say. */
+  readonly vhost?: "on" | "off";
   /** Undefined if no removal is under way. */
   readonly pending?: PendingRemoval;
 }
@@ -160,6 +164,25 @@ function checkPending(value: unknown, what: string): PendingRemoval {
   };
 }
 
+/** What is noted of a NIC alone. */
+function checkNic({ linkState, script, vhost }: Data, what: string) {
+  return {
+    ...(linkState === undefined ? {} : {
+      linkState: expectWord(
+        linkState,
+        ["up", "down"] as const,
+        `${what}.linkState`,
+      ),
+    }),
+    ...(script === undefined
+      ? {}
+      : { script: expectPath(script, `${what}.script`) }),
+    ...(vhost === undefined
+      ? {}
+      : { vhost: expectWord(vhost, ["on", "off"] as const, `${what}.vhost`) }),
+  };
+}
+
 /**
  * Checks one device's part of the record. Keys of a later release stay.
  *
@@ -167,7 +190,7 @@ function checkPending(value: unknown, what: string): PendingRemoval {
  */
 export function checkDevice(value: unknown, what: string): OwnDevice {
   const data = expectData(value, what);
-  const { via, access, limits, linkState, pending } = data;
+  const { via, access, limits, pending } = data;
   return {
     ...data,
     kind: expectWord(data.kind, ["disk", "nic"] as const, `${what}.kind`),
@@ -178,13 +201,7 @@ export function checkDevice(value: unknown, what: string): OwnDevice {
     ...(limits === undefined
       ? {}
       : { limits: checkLimits(limits, `${what}.limits`) }),
-    ...(linkState === undefined ? {} : {
-      linkState: expectWord(
-        linkState,
-        ["up", "down"] as const,
-        `${what}.linkState`,
-      ),
-    }),
+    ...checkNic(data, what),
     ...(pending === undefined
       ? {}
       : { pending: checkPending(pending, `${what}.pending`) }),

@@ -3,7 +3,7 @@ import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
 import { turningPoint } from "../../lib/operation/recover_course.ts";
 import type { NicChanges } from "../../lib/operation/request_nic.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
-import type { OwnRecord } from "../../lib/state/own_record.ts";
+import type { OwnDevice, OwnRecord } from "../../lib/state/own_record.ts";
 import {
   applyChange,
   inverse,
@@ -205,4 +205,76 @@ Deno.test("applyChange() of members keeps place, order and the unknown", () => {
   assertEquals([first.x_new, first.ip], [[1], "192.0.2.7"]);
   const back = applyChange(after, inverse(change, before));
   assertEquals(formatRuntime(back), formatRuntime(before.root));
+});
+
+function notedOf(more: Partial<OwnDevice>) {
+  const devices = { [uuidOf("nic", 0)]: { kind: "nic", ...more } } as const;
+  const place = { runDir: "/run/g", lockKey: "vm1" };
+  return {
+    own: { place, qemu: null, record: { qemu: null, devices, more: {} } },
+  };
+}
+
+Deno.test("planNicModify() goes on with the script that joined the NIC", () => {
+  const own = notedOf({ script: "/etc/join" });
+  const moved = stepOf(plan({ link: "br1" }, own), "attach-tap");
+  assertEquals(moved.from?.script?.path, "/etc/join");
+  assertEquals(moved.to?.script?.path, "/etc/join");
+  const replug = plan({ mac: "aa:00:00:00:00:77" }, own);
+  const back = stepOf(replug, "drop-netdev").back.attachment;
+  assertEquals(back.script?.path, "/etc/join");
+  const usual = plan({ script: null }, own);
+  assertEquals(stepNames(usual), ["attach-tap", "own-record"]);
+  assertEquals(stepOf(usual, "own-record").change.after, null);
+  const given = plan({ script: "/etc/other" });
+  const after = { kind: "nic", script: "/etc/other" };
+  assertEquals(stepOf(given, "own-record").change.after, after);
+  refused("refused", { link: "br1" }, {
+    ...own,
+    node: { scriptUsable: false },
+  });
+});
+
+Deno.test("planNicModify() keeps the accelerator a NIC has", () => {
+  const mac = "aa:00:00:00:00:77";
+  const vhosts = (given: Given, now = 0) => {
+    const facts = factsOf(given);
+    const held = { ...facts, now: { vnetHdr: "on" as const, vhosts: now } };
+    const decision = planNicModify(request({ mac }), held);
+    return stepNames(planOf(decision)).filter((one) => one === "open-vhost");
+  };
+  assertEquals(vhosts({}), []);
+  // Only one of the two NICs has it: this one, if it was noted.
+  assertEquals(vhosts({}, 1), []);
+  assertEquals(vhosts(notedOf({ vhost: "on" }), 1), ["open-vhost"]);
+  assertEquals(vhosts({}, 2), ["open-vhost"]);
+  assertEquals(vhosts(notedOf({ vhost: "off" }), 2), []);
+});
+
+Deno.test("planNicModify() warns of what a start would make otherwise", () => {
+  assertEquals(plan({ mac: "aa:00:00:00:00:77" }).warnings, []);
+  const [warning = ""] = plan({ queues: 2 }).warnings;
+  assertStringIncludes(warning, "it takes queues from the hvparams");
+});
+
+Deno.test("planNicModify() records a network whole, and forgets it", () => {
+  const netinfo = '{"name": "net1", "uuid": "u"}';
+  const into = plan({ network: "u", netinfo, link: "br1" });
+  const { change } = stepOf(into, "commit-state");
+  assert(change.change === "members");
+  assertEquals([change.members["network"], change.members["netinfo"]], [
+    '"u"',
+    netinfo,
+  ]);
+  const { runtime: before } = factsOf().content;
+  const after = formatRuntime(applyChange(before.root, change));
+  const [nic] = JSON.parse(after)[1];
+  assertEquals(Object.keys(nic), [
+    ...["mac", "network", "nicparams", "netinfo", "hvinfo", "uuid"],
+  ]);
+  const back = applyChange(applyChange(before.root, change), {
+    ...change,
+    members: { ...change.members, network: null, netinfo: null },
+  });
+  assert(!formatRuntime(back).includes("netinfo"));
 });

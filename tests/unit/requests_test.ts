@@ -97,8 +97,29 @@ Deno.test("requestOf() refuses other URIs and says how a file is meant", () => {
   assertEquals(one.source, `${Deno.cwd()}/rbd:p`);
 });
 
-Deno.test("requestOf() says what this release does not support", () => {
-  refused("unsupported", "nic", "add", "vm1", "--network", "n");
+Deno.test("requestOf() takes a network by name, uuid or description", () => {
+  const found = { word: "net1", place: "found" } as const;
+  assertEquals(nicAdd("--network", "net1").inNetwork, found);
+  const given = nicAdd("--network", NEW_UUID, "--link", "br0").inNetwork;
+  assertEquals(given, { word: NEW_UUID, place: "given" });
+  const text = `{"name":"net1","uuid":"${NEW_UUID}","gateway":null}`;
+  const whole = `{"name": "net1", "uuid": "${NEW_UUID}"}`;
+  assertEquals(nicAdd("--network", text).inNetwork?.word, whole);
+  for (
+    const wrong of [
+      "a b",
+      "{",
+      "{}",
+      `{"name": "net1"}`,
+      `{"name": "net1", "uuid": "${NEW_UUID}", "more": 1}`,
+      `{"name": "net1", "uuid": "${NEW_UUID}", "network": 7}`,
+      `{"name": "a\\nb", "uuid": "${NEW_UUID}"}`,
+    ]
+  ) refused("usage", "nic", "add", "vm1", "--network", wrong);
+  const change = request("nic", "modify", "vm1", "0", "--network", "none");
+  assert(change.kind === "nic-modify");
+  const { network, netinfo, inNetwork } = change.changes;
+  assertEquals([network, netinfo, inNetwork], [null, null, undefined]);
 });
 
 Deno.test("requestOf() refuses words that cannot be parsed", () => {

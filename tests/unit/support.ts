@@ -311,7 +311,7 @@ export function nicModifyFacts(
   spec: Parameters<typeof nicAddFacts>[0] = {},
 ): NicModifyFacts {
   const given = nicAddFacts(spec);
-  const now = { vnetHdr: "on", vhost: "off" } as const;
+  const now = { vnetHdr: "on", vhosts: 0 } as const;
   const commands = new Set([...given.qemu.commands, "set_link"]);
   return { ...given, qemu: { ...given.qemu, commands }, now };
 }

@@ -70,14 +70,20 @@ Deno.test("interfaceName() is one the kernel and a shell can take", () => {
   refuses(values.interfaceName, "-x", "a b", "é", "a\n", "tap0:1");
 });
 
-Deno.test("ipAddress() takes no other characters", () => {
-  accepts(values.ipAddress, "192.0.2.7", "2001:db8::1", "::");
+Deno.test("ipAddress() takes what is one", () => {
+  const six = ["2001:db8::1", "::", "::ffff:192.0.2.7"];
+  accepts(values.ipAddress, "192.0.2.7", "0.0.0.255", ...six);
   refuses(
     values.ipAddress,
     "",
     "host",
     "192.0.2.7/24",
     "1.2.3.4;x",
+    "1.2.3",
+    "1.2.3.256",
+    "1.2.3.04",
+    "2001:db8::1::2",
+    "12345::",
     "fe80::1%a",
   );
 });

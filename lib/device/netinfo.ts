@@ -1,0 +1,90 @@
+/**
+ * A Ganeti network as a NIC's entry describes it, `netinfo`: SPEC 2.2 and 6.1.
+ *
+ * @module
+ */
+
+import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
+import { member, stringMember } from "../state/json_member.ts";
+import { normalized, objectOf } from "../state/json_normal.ts";
+import { isUuid } from "./select.ts";
+
+/** Members of a Network and the variables they become. */
+const VARIABLES = {
+  network: "NETWORK_SUBNET",
+  gateway: "NETWORK_GATEWAY",
+  network6: "NETWORK_SUBNET6",
+  gateway6: "NETWORK_GATEWAY6",
+  mac_prefix: "NETWORK_MAC_PREFIX",
+} as const;
+
+/** What each member of Ganeti's object is; it takes no other. */
+const MEMBERS: Readonly<Record<string, JsonNode["type"]>> = {
+  name: "string",
+  serial_no: "number",
+  mac_prefix: "string",
+  network: "string",
+  network6: "string",
+  gateway: "string",
+  gateway6: "string",
+  reservations: "string",
+  ext_reservations: "string",
+  ctime: "number",
+  mtime: "number",
+  uuid: "string",
+  tags: "array",
+};
+
+function tagsOf(netinfo: JsonNode): string[] {
+  const tags = member(netinfo, "tags");
+  if (tags?.type !== "array") return [];
+  return tags.items.flatMap((one) => one.type === "string" ? [one.value] : []);
+}
+
+/** What the network script is told of a network. */
+export function networkVariables(netinfo: JsonNode): Record<string, string> {
+  const variables: Record<string, string> = {
+    NETWORK_NAME: stringMember(netinfo, "name") ?? "",
+    NETWORK_UUID: stringMember(netinfo, "uuid") ?? "",
+    NETWORK_TAGS: tagsOf(netinfo).join(" "),
+  };
+  for (const [key, variable] of Object.entries(VARIABLES)) {
+    const value = stringMember(netinfo, key);
+    if (value) variables[variable] = value;
+  }
+  return variables;
+}
+
+/** A network and its description. */
+export interface Network {
+  /** Lower case. */
+  readonly uuid: string;
+  /** JSON text of `netinfo`. */
+  readonly netinfo: string;
+}
+
+/** One line, as a script can be told of it. */
+function isText(node: JsonNode): boolean {
+  return node.type !== "string" || /^[ -\x7e\xa0-\uffff]*$/.test(node.value);
+}
+
+/**
+ * Takes an object for a network as Ganeti's start does; nulls are left out.
+ *
+ * @returns or what is wrong with it
+ */
+export function readNetwork(node: JsonNode): Network | string {
+  if (node.type !== "object") return `it is ${node.type}`;
+  const plain = normalized(node) as JsonObject;
+  const given = plain.members.filter(({ value }) => value.type !== "null");
+  for (const { key, value } of given) {
+    const type = Object.hasOwn(MEMBERS, key) ? MEMBERS[key] : undefined;
+    if (type === undefined) return `a network has no ${JSON.stringify(key)}`;
+    if (value.type !== type) return `its ${key} is ${value.type}, not ${type}`;
+    if (!isText(value)) return `its ${key} has control characters`;
+  }
+  const uuid = stringMember(plain, "uuid") ?? "";
+  if (!isUuid(uuid)) return "its uuid is none";
+  if (!stringMember(plain, "name")) return "it has no name";
+  return { uuid: uuid.toLowerCase(), netinfo: formatJson(objectOf(given)) };
+}

@@ -1,0 +1,139 @@
+/**
+ * A Ganeti network that a user names. Ganeti's start needs the network's whole
+ * description in the NIC's entry, which only a master knows: it is taken from
+ * another NIC of this node that is on it, or given.
+ *
+ * @module
+ */
+
+import { type Network, readNetwork } from "../device/netinfo.ts";
+import { NIC_MODES } from "../device/nic.ts";
+import { HotplugError, refuse } from "../errors.ts";
+import { runtimeDir } from "../state/instance.ts";
+import { formatJson, parseJson } from "../state/json.ts";
+import { member, numberMember, stringMember } from "../state/json_member.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
+import { listInstances, type NodeFacts } from "./facts.ts";
+import type { NicAdd } from "./request.ts";
+import type { NetworkWish, NicModify } from "./request_nic.ts";
+
+/** A network, and a NIC that is on it. */
+interface Found extends Network {
+  readonly nic?: NicEntry;
+}
+
+const ACCEPTED =
+  `its description as JSON does as well: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}', as "netinfo" of a NIC in a runtime file has it`;
+
+/** All NICs that this node's runtime files tell of, this instance's first. */
+function nicsOf({ paths, content }: NodeFacts): NicEntry[] {
+  const nics = [...content.runtime.nics];
+  for (const name of listInstances(paths.runDir)) {
+    try {
+      const path = `${runtimeDir(paths.runDir)}/${name}.runtime`;
+      nics.push(...readRuntimeFile(path)?.runtime.nics ?? []);
+    } catch (error) {
+      // Another instance's broken file is no reason to refuse this one.
+      if (!(error instanceof HotplugError)) throw error;
+    }
+  }
+  return nics;
+}
+
+/** The network a NIC is on, if its entry describes it as Ganeti would. */
+function foundOn(nic: NicEntry): Found[] {
+  const netinfo = member(nic.node, "netinfo");
+  const uuid = nic.network?.toLowerCase();
+  if (uuid === undefined || netinfo === undefined) return [];
+  if (stringMember(netinfo, "uuid")?.toLowerCase() !== uuid) return [];
+  // To the letter: a later Ganeti may know more of it.
+  return [{ uuid, netinfo: formatJson(netinfo), nic }];
+}
+
+/** A description is changed with each address: the newest is the true one. */
+function newer(one: Found, other: Found): Found {
+  const age = (key: string) => {
+    const [a, b] = [one, other].map(({ netinfo }) =>
+      numberMember(parseJson(netinfo), key) ?? 0
+    );
+    return (b ?? 0) - (a ?? 0);
+  };
+  return (age("serial_no") || age("mtime")) > 0 ? other : one;
+}
+
+function find(word: string, node: NodeFacts): Found {
+  const all = nicsOf(node).flatMap(foundOn).filter(({ uuid, netinfo }) =>
+    uuid === word.toLowerCase() ||
+    stringMember(parseJson(netinfo), "name") === word
+  );
+  const uuids = [...new Set(all.map(({ uuid }) => uuid))];
+  if (uuids.length > 1) {
+    throw refuse(
+      `Several networks are called ${word}: ${uuids.join(", ")}`,
+      "give the uuid",
+    );
+  }
+  if (all.length === 0) {
+    throw refuse(
+      `No NIC of this node's instances is on a network ${word}: nothing else here describes it, and Ganeti could not start the NIC without`,
+      ACCEPTED,
+    );
+  }
+  return all.reduce(newer);
+}
+
+/** Mode, link and VLAN, as Ganeti gives them to each NIC on a network. */
+function placeOf({ nic }: Found, wish: NetworkWish) {
+  const mode = NIC_MODES.find((one) => one === nic?.mode);
+  if (wish.place === "given" || mode === undefined) return {};
+  return { mode, link: nic?.link || undefined, vlan: nic?.vlan || undefined };
+}
+
+function resolve(wish: NetworkWish, node: NodeFacts): Found {
+  const { word } = wish;
+  if (!word.startsWith("{")) return find(word, node);
+  const network = readNetwork(parseJson(word));
+  if (typeof network !== "string") return network;
+  throw new TypeError(`unchecked network: ${network}`);
+}
+
+/** A MAC that was made up gets the network's prefix, as a master's does. */
+function macIn({ netinfo }: Network, mac: NicAdd["mac"]): NicAdd["mac"] {
+  const prefix = stringMember(parseJson(netinfo), "mac_prefix") ?? "";
+  const fits = /^[0-9a-f][02468ace](?::[0-9a-f]{2}){2}$/i.test(prefix);
+  if (mac.origin === "given" || !fits) return mac;
+  const value = `${prefix.toLowerCase()}${mac.value.slice(prefix.length)}`;
+  return { ...mac, value };
+}
+
+/**
+ * A request to add a NIC, its network looked up.
+ *
+ * @throws {HotplugError} `refused` if nothing here describes the network
+ */
+export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
+  const { inNetwork, ...rest } = request;
+  if (inNetwork === undefined) return request;
+  const found = resolve(inNetwork, node);
+  const { uuid: network, netinfo } = found;
+  const mac = macIn(found, rest.mac);
+  return { ...rest, mac, network, netinfo, ...placeOf(found, inNetwork) };
+}
+
+/**
+ * The same of a request to change a NIC.
+ *
+ * @throws {HotplugError} `refused` if nothing here describes the network
+ */
+export function withNetworkChange(
+  request: NicModify,
+  node: NodeFacts,
+): NicModify {
+  const { inNetwork, ...changes } = request.changes;
+  if (inNetwork === undefined) return request;
+  const found = resolve(inNetwork, node);
+  const { uuid: network, netinfo } = found;
+  const place = placeOf(found, inNetwork);
+  return { ...request, changes: { ...changes, network, netinfo, ...place } };
+}

@@ -1,0 +1,94 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  withNetwork,
+  withNetworkChange,
+} from "../../lib/operation/network_wish.ts";
+import { parseRuntime } from "../../lib/state/runtime.ts";
+import { assert, nicAdd, nicAddFacts, refusal } from "./support.ts";
+
+const NET1 = "5f5c6f1e-2c3a-4a25-9d2b-6b8a1f3b9c10";
+const NET2 = "6f5c6f1e-2c3a-4a25-9d2b-6b8a1f3b9c10";
+
+function nicOn(uuid: string, name: string, more: Record<string, unknown> = {}) {
+  return {
+    mac: "aa:00:00:00:00:09",
+    network: uuid,
+    nicparams: { mode: "openvswitch", link: "sw0", vlan: ".7" },
+    netinfo: { name, uuid, ...more },
+    uuid: "a0000009-1111-4111-8111-000000000009",
+  };
+}
+
+/** Facts of an instance with these NICs, and of another one beside it. */
+async function withInstances(
+  nics: readonly unknown[],
+  others: readonly unknown[],
+  body: (node: ReturnType<typeof nicAddFacts>) => void,
+): Promise<void> {
+  const runDir = await Deno.makeTempDir();
+  try {
+    const folder = `${runDir}/kvm-hypervisor/conf`;
+    await Deno.mkdir(folder, { recursive: true });
+    const text = (list: readonly unknown[]) =>
+      JSON.stringify([["/usr/bin/kvm"], list, {}, []]);
+    await Deno.writeTextFile(`${folder}/vm2.runtime`, text(others));
+    await Deno.writeTextFile(`${folder}/broken.runtime`, "{");
+    const facts = nicAddFacts();
+    const runtime = parseRuntime(text(nics), "vm1.runtime");
+    const paths = { ...facts.paths, runDir };
+    body({ ...facts, paths, content: { ...facts.content, runtime } });
+  } finally {
+    await Deno.remove(runDir, { recursive: true });
+  }
+}
+
+Deno.test("withNetwork() takes the newest description and its place", async () => {
+  const [old, young] = [{ serial_no: 2 }, {
+    serial_no: 10,
+    mac_prefix: "aa:bb:cc",
+  }];
+  const nics = [nicOn(NET1, "net1", old)];
+  await withInstances(nics, [nicOn(NET1, "net1", young)], (node) => {
+    const wish = { word: "net1", place: "found" } as const;
+    const found = withNetwork(nicAdd({ inNetwork: wish }), node);
+    const { network, netinfo = "", mode, link, vlan, mac } = found;
+    assertEquals([network, mode, link, vlan], [
+      NET1,
+      "openvswitch",
+      "sw0",
+      ".7",
+    ]);
+    assertEquals(JSON.parse(netinfo), { name: "net1", uuid: NET1, ...young });
+    assertEquals(mac.value, "aa:bb:cc:12:34:56");
+    const given = { word: NET1.toUpperCase(), place: "given" } as const;
+    const own = withNetwork(nicAdd({ inNetwork: given }), node);
+    assertEquals([own.network, own.mode, own.link], [NET1, "bridged", "br0"]);
+  });
+});
+
+Deno.test("withNetwork() refuses what it cannot tell", async () => {
+  const both = [nicOn(NET1, "net"), nicOn(NET2, "net")];
+  await withInstances(both, [], (node) => {
+    const ask = (word: string) => () =>
+      withNetwork(nicAdd({ inNetwork: { word, place: "found" } }), node);
+    assertStringIncludes(refusal("refused", ask("net")).message, NET2);
+    const { message, hint } = refusal("refused", ask("other"));
+    assertStringIncludes(message, "No NIC of this node's instances");
+    assertStringIncludes(hint ?? "", "as JSON");
+  });
+});
+
+Deno.test("withNetworkChange() takes a description that was given", async () => {
+  await withInstances([], [], (node) => {
+    const word =
+      `{"name": "net1", "uuid": "${NET1}", "mac_prefix": "aa:bb:cc"}`;
+    const changes = { inNetwork: { word, place: "found" } } as const;
+    const request = withNetworkChange(
+      { kind: "nic-modify", instance: "vm1", device: "0", changes },
+      node,
+    );
+    assertEquals(request.changes, { network: NET1, netinfo: word });
+    const added = withNetwork(nicAdd({ inNetwork: changes.inNetwork }), node);
+    assert(added.mac.value.startsWith("aa:bb:cc:"), added.mac.value);
+  });
+});
