@@ -94,6 +94,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ],
   ["tests/qemu/open_vswitch_test.ts"],
   ["tests/qemu/nic_modify_test.ts"],
+  ["tests/qemu/nic_modify_test.ts", "tests/qemu/nic_replug_test.ts"],
   ["tests/qemu/nic_network_test.ts", "tests/qemu/open_vswitch_test.ts"],
   ["tests/sys"],
   ["tests/unit", "tests/fuzz", "tests/arch"],

@@ -71,12 +71,17 @@ async function noteRemoval(
 ): Promise<void> {
   if (!(error instanceof HotplugError)) return;
   if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
-  const { forgetPending, notePending } = await import("./pending.ts");
+  const { forgetPending, notePending, noteReplug } = await import(
+    "./pending.ts"
+  );
   const qemu = process === undefined ? null : processIdentity(process) ?? null;
   const at = world.values.get(REQUESTED_AT);
   try {
     if (error.code === "unplug-rejected") forgetPending(plan, { paths, qemu });
-    else if (at !== undefined) notePending(plan, at, { paths, qemu });
+    else if (at !== undefined) {
+      notePending(plan, at, { paths, qemu });
+      noteReplug(plan, at, { paths, qemu });
+    }
   } catch {
     // A full disk: what the guest said counts more than the note of it.
   }

@@ -15,6 +15,7 @@ import {
 } from "../state/own_record.ts";
 import { readFacts } from "./read_facts.ts";
 import type { Facts } from "./facts.ts";
+import type { LeftJournal } from "./journal_read.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import type { Plan } from "./plan.ts";
 import type { DiskRemove } from "./request.ts";
@@ -58,6 +59,34 @@ export function notePending(
   const pending = { id, title, requestedAt };
   const after = { ...before, kind, pending };
   changeOwnRecord(paths, qemu, { uuid, after });
+}
+
+/**
+ * Notes that the guest was asked for a NIC that stays, as it was not there in
+ * time to be plugged anew: should the guest release it later, it is missed.
+ *
+ * @param requestedAt when the guest was asked last, ISO 8601
+ * @throws {HotplugError} if the record cannot be written
+ */
+export function noteReplug(
+  { action, device }: Plan,
+  requestedAt: string,
+  { paths, qemu }: Ledger,
+): void {
+  const uuid = device?.uuid?.toLowerCase();
+  if (action !== "modify" || device?.kind !== "nic" || !uuid) return;
+  const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
+  const after = { ...before, kind: "nic" as const, replug: requestedAt };
+  changeOwnRecord(paths, qemu, { uuid, after });
+}
+
+/** The guest may still release what it was asked for and what is to stay. */
+export function noteTakenBack(
+  { plan, begun, qemu, at }: LeftJournal,
+  paths: InstancePaths,
+): void {
+  const asked = plan.steps.findIndex(({ kind }) => kind === "unplug");
+  if (asked >= 0 && begun >= asked) noteReplug(plan, at, { paths, qemu });
 }
 
 /**

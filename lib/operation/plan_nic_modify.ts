@@ -84,6 +84,7 @@ function inPlaceSteps(
   { id, tap, wanted, noted, notes, uuid, from, to }: Modified & Move,
 ): Step[] {
   const { script } = notes;
+  const { vhost, replug } = noted;
   const moved = !isSame(from, to);
   if (moved) refuseNetwork(facts, { ...wanted, script });
   if (moved && tap === undefined) {
@@ -97,7 +98,7 @@ function inPlaceSteps(
       was: noted.linkState,
       wanted: notes.linkState,
     }),
-    ...noteSteps(facts, { uuid, notes: { ...notes, vhost: noted.vhost } }),
+    ...noteSteps(facts, { uuid, notes: { ...notes, vhost, replug } }),
   ];
 }
 

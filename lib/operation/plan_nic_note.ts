@@ -18,7 +18,11 @@ export interface NicNotes {
   readonly script: string | undefined;
   /** Where it is not as the hvparams say. */
   readonly vhost: "on" | "off" | undefined;
+  /** When the guest was asked for it in vain, to be plugged anew. */
+  readonly replug?: string | undefined;
 }
+
+const KEYS = ["linkState", "script", "vhost", "replug"] as const;
 
 /** The script of a NIC that is changed; null takes a noted one away. */
 export function scriptOf(
@@ -31,22 +35,23 @@ export function scriptOf(
 /** What is noted of a NIC. */
 export function notesOf({ own }: Pick<Facts, "own">, uuid: string): NicNotes {
   const noted = own.record.devices[uuid.toLowerCase()];
-  const { linkState = "up", script, vhost } = noted ?? {};
-  return { linkState, script, vhost };
+  const { linkState = "up", script, vhost, replug } = noted ?? {};
+  return { linkState, script, vhost, replug };
 }
 
 /** The device's part of the record with these notes; null: there is none. */
 export function withNotes(
   before: OwnDevice | null,
-  { linkState, script, vhost }: NicNotes,
+  { linkState, script, vhost, replug }: NicNotes,
 ): OwnDevice | null {
-  const { linkState: _l, script: _s, vhost: _v, ...rest } = before ??
-    { kind: "nic" as const };
+  const { linkState: _l, script: _s, vhost: _v, replug: _r, ...rest } =
+    before ?? { kind: "nic" as const };
   const after: OwnDevice = {
     ...rest,
     ...(linkState === "down" ? { linkState } : {}),
     ...(script === undefined ? {} : { script }),
     ...(vhost === undefined ? {} : { vhost }),
+    ...(replug === undefined ? {} : { replug }),
   };
   return Object.keys(after).length > 1 ? after : null;
 }
@@ -67,8 +72,7 @@ export function noteSteps(
 ): OwnRecordStep[] {
   const { own, who } = facts;
   const now = notesOf(facts, uuid);
-  const keys = ["linkState", "script", "vhost"] as const;
-  if (keys.every((key) => now[key] === notes[key])) return [];
+  if (KEYS.every((key) => now[key] === notes[key])) return [];
   const key = uuid.toLowerCase();
   const before = earlier ?? own.record.devices[key] ?? null;
   return [{

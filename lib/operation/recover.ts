@@ -15,7 +15,7 @@ import { openOwnDirectory } from "../state/lock.ts";
 import { discardStaged } from "../state/runtime_file.ts";
 import { rollBack } from "./apply.ts";
 import { type LeftJournal, readJournal } from "./journal_read.ts";
-import { forgetPending, notePending } from "./pending.ts";
+import { forgetPending, notePending, noteTakenBack } from "./pending.ts";
 import type { Plan } from "./plan.ts";
 import { type Course, courseOf, turningPoint } from "./recover_course.ts";
 import { foreignJournal } from "./refusals.ts";
@@ -184,14 +184,13 @@ async function carryOn(
       const later = error instanceof HotplugError &&
         ["unplug-pending", "unplug-rejected"].includes(error.code);
       if (!later) throw error;
-      return {
-        did: await leavePending(journal, world, { error, paths }),
-        course: "take-back",
-      };
+      const did = await leavePending(journal, world, { error, paths });
+      return { did, course: "take-back" };
     }
   }
   const left = await takeBack(journal, world, isVoid);
   if (left.length > 0) throw new Error(`not undone: ${left.join("; ")}`);
+  if (alive) noteTakenBack(journal, paths);
   return { did: "taken back", course: "take-back" };
 }
 

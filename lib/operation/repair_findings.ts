@@ -24,6 +24,7 @@ import { qmpStep } from "./plan_common.ts";
 import { diskBackendSteps, planDiskRemove } from "./plan_disk_remove.ts";
 import { nicBackendSteps, planNicRemove } from "./plan_nic_remove.ts";
 import { planStray } from "./plan_stray.ts";
+import { nicBack } from "./repair_nic_back.ts";
 import { nicFileFindings } from "./repair_nic_files.ts";
 import { type Stray, straysOf } from "./strays.ts";
 
@@ -49,6 +50,8 @@ function vanished(facts: RepairFacts, entry: DeviceEntry): Finding[] {
   const { deviceIds, block } = facts.qemu;
   if (id === undefined || deviceIds.has(id)) return [];
   if (servesUnnamed(block, id)) return [];
+  const back = kind === "nic" ? nicBack(facts, entry) : undefined;
+  if (back !== undefined) return [back];
   const what = `${
     titleOf(entry)
   } (${id}) is recorded, but QEMU has no such device`;

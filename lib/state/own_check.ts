@@ -41,6 +41,11 @@ export interface OwnDevice {
   readonly script?: string;
   /** Of a NIC whose accelerator is not as the hvparams say. */
   readonly vhost?: "on" | "off";
+  /**
+   * When the guest was asked to release a NIC that was to be plugged anew, and
+   * did not: it may do so later, ISO 8601.
+   */
+  readonly replug?: string;
   /** Undefined if no removal is under way. */
   readonly pending?: PendingRemoval;
 }
@@ -165,8 +170,11 @@ function checkPending(value: unknown, what: string): PendingRemoval {
 }
 
 /** What is noted of a NIC alone. */
-function checkNic({ linkState, script, vhost }: Data, what: string) {
+function checkNic({ linkState, script, vhost, replug }: Data, what: string) {
   return {
+    ...(replug === undefined
+      ? {}
+      : { replug: expectText(replug, TIME, `${what}.replug`) }),
     ...(linkState === undefined ? {} : {
       linkState: expectWord(
         linkState,

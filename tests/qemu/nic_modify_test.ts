@@ -246,20 +246,25 @@ eachRelease(
   },
 );
 
-eachRelease("nic add with two queues, which the guest sees", async (vm) => {
+eachRelease("nic add with four queues, which the guest sees", async (vm) => {
   const before = await state(vm);
-  const add = await tool(vm, "nic", "add", vm.name, "--queues", "2");
-  assertEquals([add.status, add.json.device.queues], [0, 2], add.stderr);
+  const add = await tool(vm, "nic", "add", vm.name, "--queues", "4");
+  assertEquals([add.status, add.json.device.queues], [0, 4], add.stderr);
+  const { id } = add.json.device;
+  const path = `/machine/peripheral/${id}`;
+  const get = (property: string) =>
+    vm.qmp.execute("qom-get", { path, property });
+  assertEquals([await get("mq"), await get("vectors")], [true, 10]);
   const details = await host("ip", "-d", "link", "show", add.json.device.tap);
   assertEquals(/multi_queue/.test(details), true, details);
   await vm.waitGuest("ip link set eth0 up");
-  await vm.waitGuest("test -d /sys/class/net/eth0/queues/tx-1");
+  await vm.waitGuest("test -d /sys/class/net/eth0/queues/tx-3");
   const { json } = await tool(vm, "list", vm.name);
-  assertEquals([json.devices[0].queues, json.devices[0].status], [2, "ok"]);
+  assertEquals([json.devices[0].queues, json.devices[0].status], [4, "ok"]);
   const remove = await tool(vm, "nic", "remove", vm.name, "0");
   assertEquals([remove.stderr, remove.status], ["", 0]);
   assertEquals(await state(vm), before);
-}, { extraArgs: ["-smp", "2"] });
+}, { extraArgs: ["-smp", "4"] });
 
 eachRelease("nic add of every card that this QEMU can plug", async (vm) => {
   const before = await state(vm);

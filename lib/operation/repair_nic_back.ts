@@ -1,0 +1,58 @@
+/**
+ * A NIC that was to be plugged anew, and that its guest released too late: it
+ * is recorded as it was, and its backend waits. Pure.
+ *
+ * @module
+ */
+
+import { addressOf } from "../device/address.ts";
+import { nicFrontendArguments } from "../device/nic.ts";
+import { titleOf } from "../device/select.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import type { Facts } from "./facts.ts";
+import { type Finding, repairPlan } from "./finding.ts";
+import { netdevOf } from "./netdev.ts";
+import { command, qmpStep } from "./plan_common.ts";
+import { linkStateSteps } from "./plan_nic_link.ts";
+import { notesOf, noteSteps } from "./plan_nic_note.ts";
+
+/** How it is plugged back; undefined if it is not such a NIC. */
+export function nicBack(facts: Facts, entry: NicEntry): Finding | undefined {
+  const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
+  const notes = notesOf(facts, uuid);
+  const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
+  if (notes.replug === undefined || isGoing !== undefined) return undefined;
+  const netdev = id === undefined ? undefined : netdevOf(facts.qemu, id);
+  if (id === undefined || netdev?.facts.tap === undefined) return undefined;
+  if (mac === undefined || driver === undefined || slot === undefined) {
+    return undefined;
+  }
+  const { useChroot } = facts.content.runtime.hvparams;
+  const args = nicFrontendArguments({
+    ...{ id, driver, mac, queues: netdev.facts.queues },
+    address: addressOf(entry),
+    rom: useChroot ? "none" : "default",
+  });
+  const step = qmpStep(
+    "device_add",
+    { ...args, netdev: netdev.id },
+    command("device_del", { id }),
+  );
+  const { name } = facts.paths;
+  const { linkState, script, vhost } = notes;
+  return {
+    what: `the guest released ${
+      titleOf(entry)
+    } (${id}) after a change of it had been given up`,
+    did: "plugged it back as it is recorded",
+    plan: repairPlan(name, titleOf(entry), [
+      step,
+      ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
+      { kind: "verify-device", id, slot },
+      ...noteSteps({ ...facts, who: facts.own.qemu }, {
+        uuid,
+        notes: { linkState, script, vhost },
+      }),
+    ]),
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Where a NIC that is plugged anew sits, and a guest that releases it when
+ * nobody waits any more.
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { until } from "../../tools/guest/deadline.ts";
+import { eachRelease, host } from "./each_release.ts";
+import { refusing } from "./nic_failures.ts";
+import { GANETI_PORTS } from "./pcie.ts";
+import { interfaces } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+import type { Vm } from "./vm.ts";
+
+const MAC = "aa:00:00:00:00:01";
+const OTHER_MAC = "aa:00:00:00:00:02";
+const HERE = "198.51.100.1";
+
+async function withBridge(
+  vm: Vm,
+  body: (bridge: string) => Promise<void>,
+): Promise<void> {
+  const bridge = `khr${vm.pid % 100_000}`;
+  await host("ip", "link", "add", bridge, "type", "bridge");
+  try {
+    await host("ip", "link", "set", bridge, "up");
+    await host("ip", "addr", "add", `${HERE}/26`, "dev", bridge);
+    await body(bridge);
+  } finally {
+    await host("ip", "link", "del", bridge);
+  }
+}
+
+async function nic(vm: Vm, verb: string, ...words: readonly string[]) {
+  return await tool(vm, "nic", verb, vm.name, ...words);
+}
+
+/** The guest uses the NIC with this MAC. @returns where it has it */
+async function use(vm: Vm, mac: string): Promise<string> {
+  await vm.waitGuest(
+    `grep -qi ${mac} /sys/class/net/eth0/address && ip link set eth0 up && ` +
+      "ip addr replace 198.51.100.2/26 dev eth0",
+  );
+  await vm.waitGuest(`ping -c 1 -W 1 ${HERE}`);
+  const device = "$(readlink -f /sys/class/net/eth0/device)/..";
+  const shown = await vm.guest(
+    `readlink -f ${device}; cat ${device}/acpi_index`,
+  );
+  return shown.output;
+}
+
+async function entryOf(vm: Vm) {
+  return JSON.parse(await Deno.readTextFile(vm.runtimePath))[1][0];
+}
+
+eachRelease("a replug in a port of Ganeti's q35", async (vm, t) => {
+  await withBridge(vm, async (bridge) => {
+    const added = await nic(vm, "add", "--link", bridge, "--mac", MAC);
+    assertEquals([added.status, added.json.device.bus], [0, "rp3"]);
+    const place = await use(vm, MAC);
+    assertMatch(place, /\/0000:00:03\.0\/0000:01:00\.0\n1\n$/);
+    const { hvinfo } = await entryOf(vm);
+    assertEquals([hvinfo.bus, hvinfo["acpi-index"]], ["rp3", 1]);
+
+    await t.step("refused: the old one is there again", async () => {
+      const words = ["0", "--mac", OTHER_MAC];
+      const ran = await refusing(
+        vm,
+        "device_add",
+        () => nic(vm, "modify", ...words),
+      );
+      assertEquals([ran.status, ran.json.changed], [5, false]);
+      assertEquals(await use(vm, MAC), place);
+    });
+
+    await t.step("in the same port, with the same index", async () => {
+      const ran = await nic(vm, "modify", "0", "--mac", OTHER_MAC);
+      assertEquals([ran.status, ran.stderr], [0, ""]);
+      assertEquals(await use(vm, OTHER_MAC), place);
+      const entry = await entryOf(vm);
+      assertEquals([entry.mac, entry.hvinfo], [OTHER_MAC, hvinfo]);
+    });
+  });
+}, GANETI_PORTS);
+
+eachRelease("a NIC that its guest releases too late", async (vm, t) => {
+  await withBridge(vm, async (bridge) => {
+    const added = await nic(vm, "add", "--link", bridge, "--mac", MAC);
+    assertEquals(added.status, 0);
+    await use(vm, MAC);
+    const change = ["0", "--mac", OTHER_MAC];
+    const before = interfaces();
+
+    const lose = async () => {
+      await vm.guest("hotplug off");
+      const words = [...change, "--unplug-timeout", "1"];
+      const ran = await nic(vm, "modify", ...words);
+      assertEquals([ran.status, ran.json.error.code], [6, "unplug-pending"]);
+      assertEquals(interfaces(), before);
+      await vm.waitGuest(`ping -c 1 -W 1 ${HERE}`);
+      await vm.guest("hotplug on");
+      await until(async () => {
+        const { json } = await tool(vm, "list", vm.name);
+        return json.devices[0].status === "not-in-qemu" || undefined;
+      }, { timeoutMs: 20_000, what: "release of the NIC" });
+    };
+
+    await t.step("repair plugs the old one back", async () => {
+      await lose();
+      const repair = await tool(vm, "repair", vm.name);
+      assertEquals([repair.status, repair.json.repaired.length], [0, 1]);
+      assertMatch(repair.json.repaired[0].did, /^plugged it back/);
+      await use(vm, MAC);
+      assertEquals(interfaces(), before);
+      const again = await tool(vm, "repair", vm.name);
+      assertEquals(again.json.repaired, []);
+    });
+
+    await t.step("the same command plugs the new one", async () => {
+      await lose();
+      const ran = await nic(vm, "modify", ...change);
+      assertEquals([ran.status, ran.json.device.mac], [0, OTHER_MAC]);
+      await use(vm, OTHER_MAC);
+      assertEquals((await tool(vm, "repair", vm.name)).json.repaired, []);
+    });
+  });
+});
