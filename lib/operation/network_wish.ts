@@ -14,7 +14,8 @@ import { formatJson, parseJson } from "../state/json.ts";
 import { member, numberMember, stringMember } from "../state/json_member.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
-import { listInstances, type NodeFacts } from "./facts.ts";
+import type { NodeFacts } from "./facts.ts";
+import { listInstances } from "./instances.ts";
 import type { NicAdd } from "./request.ts";
 import type { NetworkWish, NicModify } from "./request_nic.ts";
 
