@@ -112,6 +112,19 @@ function irreproducible(
   return undefined;
 }
 
+/** A controller that was plugged by hand and is empty can make room. */
+function insteadOf(
+  { scsi, paths, content }: DiskAddFacts,
+  { place }: DiskDevice,
+): string {
+  const bus = scsi.find(({ name }) => name === place.bus);
+  const isIdle = bus?.id !== undefined && bus.children.length === 0 &&
+    scsi.length === 1 && !startsWith(content.runtime.kvmCmd, bus);
+  return isIdle
+    ? `; or let the disk bring its own controller, once kvm-hotplug qmp ${paths.name} device_del id=${bus.id} has taken this one out`
+    : "";
+}
+
 /**
  * Whether a start from the runtime file makes the same device.
  *
@@ -127,7 +140,7 @@ export function checkDriver(
   if (migratable === "not-needed") return false;
   throw refuse(
     `Cannot add a ${disk.driver} on ${disk.place.bus}: a start or migration from the runtime file could not repeat it: ${why}`,
-    "say --not-migratable, if that is meant",
+    `say --not-migratable, if that is meant${insteadOf(facts, disk)}`,
   );
 }
 

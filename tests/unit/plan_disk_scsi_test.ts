@@ -107,6 +107,9 @@ Deno.test("planDiskAdd() wants a controller that a start makes, too", () => {
   const given = scsiFacts({}, []);
   const error = refused("refused", {}, given);
   assertStringIncludes(error.message, "kvm_cmd");
+  const idle = scsiFacts({ scsi: [{ ...BUS, children: [] }] }, []);
+  const { hint = "" } = refused("refused", {}, idle);
+  assertStringIncludes(hint, "device_del id=scsi");
   const added = plan({ migratable: "not-needed" }, given);
   assertEquals(added.warnings.length, 1);
   const { change } = stepOf(added, "stage-state");
