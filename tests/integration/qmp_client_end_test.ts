@@ -103,11 +103,14 @@ Deno.test("open() of a full queue is a monitor that others want", async () => {
 Deno.test("a session sees every message in its trace, both ways", async () => {
   await using peer = new Peer();
   const seen: string[] = [];
-  const trace = (direction: string, text: string) =>
-    seen.push(`${direction} ${JSON.parse(text).execute ?? ""}`);
+  const trace = (direction: string, text: string) => {
+    const what = direction === "connect" ? "" : JSON.parse(text).execute;
+    seen.push(`${direction} ${what ?? ""}`);
+  };
   using qmp = await peer.open({ trace });
   await qmp.execute("query-name");
   assertEquals(seen, [
+    "connect ",
     "receive ",
     "send qmp_capabilities",
     "receive ",

@@ -3,6 +3,7 @@
  * pane and changes in the other.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../../tools/guest/deadline.ts";
 import { TestTerminal } from "../integration/terminal.ts";
 import { makeImage } from "./each_release.ts";
 import { EXECUTABLE, tool, type ToolResult } from "./tool.ts";
@@ -68,7 +69,10 @@ Deno.test("events in one pane, disk add in the other, and one VM stopped", async
         await web1.qmp.execute("stop");
         await web1.qmp.execute("cont");
       };
-      await events.see(/^$/);
+      await until(async () => {
+        await flap();
+        return /RESUME/.test(await events.screen()) ? true : undefined;
+      }, { timeoutMs: 10_000, what: "first event", everyMs: 50 });
       await makeImage(`${web1.runDir}/d1.img`, "night");
       await say(
         `kvm-hotplug disk add ${web1.name} ${web1.runDir}/d1.img --name data`,
