@@ -27,8 +27,12 @@ const MAX_SHOWN = 400;
 /** What a line of the trace begins with. */
 const MARKS = { connect: "== connect to", send: "->", receive: "<-" } as const;
 
+/** Commands of the human monitor that take secrets. */
+const HMP_SECRET =
+  /("command-line"\s*:\s*"(?:set_password|change|object_add)\b)[^"\\]*(?:\\.[^"\\]*)*"/g;
+
 function mask(text: string): string {
-  return text.replace(SECRET, '$1"***"');
+  return text.replace(SECRET, '$1"***"').replace(HMP_SECRET, '$1 ***"');
 }
 
 /** Where a trace goes. */

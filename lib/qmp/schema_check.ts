@@ -30,7 +30,7 @@ export function unknownMember(
   members: readonly SchemaMember[],
 ): SchemaError {
   return new SchemaError(
-    `Unknown argument ${key}`,
+    `Unknown argument ${key}${members.length === 0 ? ": none is taken" : ""}`,
     name,
     members.map((one) => one.name),
   );

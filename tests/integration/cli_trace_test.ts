@@ -41,6 +41,8 @@ Deno.test("--verbose and --log tell no secret", async () => {
   using trace = new Trace({ show: (line) => shown += line, log });
   const args = { protocol: "vnc", password: 'ge"heim' };
   trace.qmp?.("send", JSON.stringify({ execute: "set_password", args }));
+  const line = { "command-line": 'set_password vnc "geheim"' };
+  trace.qmp?.("send", JSON.stringify({ arguments: line }));
   for (const text of [shown, Deno.readTextFileSync(log)]) {
     assert(!text.includes("heim"), text);
     assert(text.includes("***"), text);
