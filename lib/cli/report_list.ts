@@ -73,20 +73,28 @@ function withDetails(
   ]);
 }
 
+/** What needs no word. */
+const RUNNING = "running";
+
+function headOf(qemu: InstanceListing["qemu"]): string {
+  if (qemu === null) return "not running";
+  return [
+    `QEMU ${qemu.version}`,
+    qemu.machine,
+    ...(qemu.pid === null ? [] : [`pid ${qemu.pid}`]),
+    ...(qemu.run_state === RUNNING ? [] : [qemu.run_state]),
+  ].join(", ");
+}
+
 /** The devices of an instance, in columns. */
 export function listingText(
   { instance, qemu, devices }: InstanceListing,
 ): MarkedText {
-  const head = qemu === null
-    ? `${instance}: not running`
-    : `${instance}: QEMU ${qemu.version}, ${qemu.machine}${
-      qemu.pid === null ? "" : `, pid ${qemu.pid}`
-    }`;
-  const text = wrap(head, SCREEN_WIDTH);
+  const text = wrap(`${instance}: ${headOf(qemu)}`, SCREEN_WIDTH);
+  const alerts = qemu === null || qemu.run_state === RUNNING ? [] : [0];
   if (devices.length === 0) {
-    return { text: [...text, "no disks, no NICs"], alerts: [] };
+    return { text: [...text, "no disks, no NICs"], alerts };
   }
-  const alerts: number[] = [];
   const blocks = withDetails(deviceRows(devices), [
     "",
     ...devices.map(detailsOf),

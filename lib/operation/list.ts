@@ -44,6 +44,8 @@ export interface InstanceListing {
     readonly version: string;
     readonly machine: string;
     readonly pid: number | null;
+    /** Of `query-status`. */
+    readonly run_state: string;
   } | null;
   /** Recorded disks, recorded NICs, then what only QEMU has. */
   readonly devices: readonly ListedDevice[];
@@ -157,6 +159,7 @@ function describeQemu(qemu: QemuFacts) {
     version: `${major}.${minor}.${micro}`,
     machine: qemu.machine,
     pid: qemu.process?.pid ?? null,
+    run_state: qemu.runState,
   };
 }
 

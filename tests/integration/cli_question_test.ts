@@ -56,6 +56,7 @@ Deno.test("list INSTANCE compares file and QEMU", async () => {
     version: "7.2.22",
     machine: "pc-i440fx-7.2",
     pid: null,
+    run_state: "running",
   });
 });
 

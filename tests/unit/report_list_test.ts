@@ -36,7 +36,12 @@ const NIC: ListedDevice = {
 };
 
 function listing(...devices: ListedDevice[]) {
-  const qemu = { version: "7.2.22", machine: "pc-i440fx-7.2", pid: 7 };
+  const qemu = {
+    version: "7.2.22",
+    machine: "pc-i440fx-7.2",
+    pid: 7,
+    run_state: "running",
+  };
   return { instance: "vm1.example.com", qemu, devices, warnings: [] };
 }
 
@@ -48,6 +53,18 @@ Deno.test("listingText() puts what fits into one line each", () => {
       'disk 0 "data"  disk-932df160-7a22-4067  13    ok      /srv/d1.img, 8 MiB',
     ],
     alerts: [],
+  });
+});
+
+Deno.test("listingText() says and marks that a VM does not run on", () => {
+  const { qemu, ...rest } = listing();
+  const paused = { ...rest, qemu: { ...qemu, run_state: "paused" } };
+  assertEquals(listingText(paused), {
+    text: [
+      "vm1.example.com: QEMU 7.2.22, pc-i440fx-7.2, pid 7, paused",
+      "no disks, no NICs",
+    ],
+    alerts: [0],
   });
 });
 
