@@ -93,6 +93,12 @@ export class Trace implements Disposable {
     return { doing: tell("do"), undoing: tell("undo") };
   }
 
+  /** What goes on between the steps. */
+  note(text: string): void {
+    this.#line(`== ${text}`);
+    this.#record({ note: text });
+  }
+
   /** The audit line of a change: who, what, result. */
   audit(entry: Record<string, unknown>): void {
     this.#record({

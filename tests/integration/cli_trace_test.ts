@@ -79,3 +79,14 @@ Deno.test("--log keeps a line per change: who, what, the result", async () => {
   assertEquals((done?.result as Doc).changed, true);
   assertEquals(typeof (refused?.error as Doc).code, "string");
 });
+
+Deno.test("--verbose tells of a wait now and then", async () => {
+  await using vm = new Instance();
+  vm.peer.guest = "is silent";
+  const words = ["disk", "remove", NAME, "0", "--unplug-timeout", "2.2"];
+  const { status, err } = await vm.cli(...words, "-v");
+  assertEquals(status, 6);
+  const waits = err.match(/== waiting: guest has not released disk 0.*$/gm);
+  assertEquals(waits?.length, 1, err);
+  assertMatch(waits?.[0] ?? "", /: \d s of 2$/);
+});
