@@ -74,7 +74,8 @@ export class Node implements AsyncDisposable {
         ...["-device", "virtserialport,chardev=agent"],
       ],
     });
-    const node = new Node(vm, await GuestAgent.connect(agent), folder);
+    const guest = await GuestAgent.connect(agent, { resendMs: TIMEOUT_MS });
+    const node = new Node(vm, guest, folder);
     await node.shell(SET_UP);
     await node.run(START);
     await node.#guest.resync();

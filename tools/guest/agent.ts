@@ -27,11 +27,22 @@ export class GuestAgent implements Disposable {
   // before it was saved: ids of one connection are not those of another.
   readonly #prefix = crypto.randomUUID().slice(0, 8);
 
-  private constructor() {}
+  readonly #resendMs: number;
 
-  /** Connects to the serial line's socket; the guest may not be up yet. */
-  static async connect(path: string): Promise<GuestAgent> {
-    const agent = new GuestAgent();
+  private constructor(resendMs: number) {
+    this.#resendMs = resendMs;
+  }
+
+  /**
+   * Connects to the serial line's socket; the guest may not be up yet.
+   *
+   * @param options.resendMs after it a command is said again
+   */
+  static async connect(
+    path: string,
+    { resendMs = RESEND_MS } = {},
+  ): Promise<GuestAgent> {
+    const agent = new GuestAgent(resendMs);
     agent.#socket = await LineSocket.connect(path, (l) => agent.#take(l));
     return agent;
   }
@@ -64,7 +75,7 @@ export class GuestAgent implements Disposable {
     const resend = setInterval(() => {
       console.error(`guest: no answer yet, said again: ${command}`);
       this.resync().then(() => this.#socket.write(line)).catch(() => {});
-    }, RESEND_MS);
+    }, this.#resendMs);
     try {
       // The guest's clock gets its chance to end the command first.
       const limitMs = seconds * 1000 + 3000;
