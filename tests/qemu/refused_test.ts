@@ -50,13 +50,15 @@ eachRelease("a VM that migrates is left alone", async (vm) => {
   const image = `${vm.runDir}/d1.img`;
   await makeImage(image, "x");
   assertEquals((await tool(vm, "disk", "add", vm.name, image)).status, 0);
+  const second = `${vm.runDir}/d2.img`;
+  await makeImage(second, "y");
   // So slow that it cannot end by itself.
   await vm.qmp.execute("migrate-set-parameters", { "max-bandwidth": 65_536 });
   await vm.qmp.execute("migrate", { uri: "exec:cat > /dev/null" });
   const now = await snapshot(vm);
   for (
     const args of [
-      ["disk", "add", vm.name, `${vm.runDir}/kvm-hypervisor/pid/${vm.name}`],
+      ["disk", "add", vm.name, second],
       ["disk", "remove", vm.name, "0"],
       ["nic", "add", vm.name],
     ]
