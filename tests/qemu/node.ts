@@ -76,7 +76,8 @@ export class Node implements AsyncDisposable {
     });
     const guest = await GuestAgent.connect(agent, { resendMs: TIMEOUT_MS });
     const node = new Node(vm, guest, folder);
-    await node.shell(SET_UP);
+    const { status, output } = await node.shell(SET_UP);
+    assertEquals(status, 0, output);
     await node.run(START);
     await node.#guest.resync();
     return node;

@@ -132,18 +132,16 @@ async function addGuest(tools: Tools, root: string): Promise<void> {
  * Makes the disk.
  *
  * @param folder absolute; holds the disk `node.img` then
- * @param more further programs of this machine
  */
 export async function makeNodeImage(
   tools: Tools,
   folder: string,
-  more: readonly string[] = [],
 ): Promise<string> {
   const root = `${folder}/root`;
   for (const name of ["bin", "dev", "proc", "run", "sys", "tmp"]) {
     await Deno.mkdir(`${root}/${name}`, { recursive: true });
   }
-  for (const name of [...PROGRAMS, ...more]) {
+  for (const name of PROGRAMS) {
     const path = await findInPath(name);
     if (path === undefined) throw new Error(`no program ${name}`);
     await copyProgram(path, root);
