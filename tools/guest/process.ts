@@ -46,12 +46,15 @@ export class WatchedProcess {
   }
 }
 
-/** False for a zombie too: it holds no file any more. */
+/** False for a zombie too, once it holds no file any more. */
 export async function isAlive(pid: number): Promise<boolean> {
   try {
     const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
     // proc_pid_stat(5): the state follows the name, which may hold ")".
-    return !/^\) [ZXx]/.test(stat.slice(stat.lastIndexOf(")")));
+    if (!/^\) [ZXx]/.test(stat.slice(stat.lastIndexOf(")")))) return true;
+    // Its other threads may end later, and hold its files until then.
+    const threads = await Array.fromAsync(Deno.readDir(`/proc/${pid}/task`));
+    return threads.length > 1;
   } catch {
     return false;
   }
