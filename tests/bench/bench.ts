@@ -75,6 +75,32 @@ async function measurePeaks(setting: Setting): Promise<Peaks> {
   return { tool, oneLine: await expectPeak([setting.programs.oneLine]) };
 }
 
+/** A machine, and a client that has its monitor. */
+async function started(
+  release: QemuRelease,
+  { tools, programs, dir }: { tools: Tools; programs: Programs; dir: string },
+): Promise<Setting & AsyncDisposable> {
+  const vm = await Vm.restored({ release, tools, runDir: dir });
+  // A monitor serves one client: the harness makes room for ours.
+  vm.qmp[Symbol.dispose]();
+  await vm.qmp.ended;
+  const client = await MinimalClient.connect(vm.layout.test);
+  const image = `${dir}/disk.img`;
+  await Deno.writeTextFile(image, "bench");
+  await Deno.truncate(image, IMAGE_BYTES);
+  return {
+    vm,
+    client,
+    programs,
+    image,
+    async [Symbol.asyncDispose]() {
+      client[Symbol.dispose]();
+      await vm[Symbol.asyncDispose]();
+      await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
 async function measure(
   release: QemuRelease,
   { tools, programs, count }: {
@@ -84,24 +110,16 @@ async function measure(
   },
 ): Promise<Results> {
   say(`QEMU ${release.version}: ${count} rounds`);
-  const dir = await Deno.makeTempDir({ dir: TMPFS, prefix: "kvm-hotplug-" });
-  try {
-    await using vm = await Vm.restored({ release, tools, runDir: dir });
-    // A monitor serves one client: the harness makes room for ours.
-    vm.qmp[Symbol.dispose]();
-    await vm.qmp.ended;
-    using client = await MinimalClient.connect(vm.layout.test);
-    const image = `${dir}/disk.img`;
-    await Deno.writeTextFile(image, "bench");
-    await Deno.truncate(image, IMAGE_BYTES);
-    const setting = { vm, client, programs, image };
-    const rounds = await runRounds(setting, count);
-    const peaks = await measurePeaks(setting);
-    const crowd = await measureCrowd(setting, count);
-    return { release: release.name, rounds, peaks, crowd };
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  const start = async () => {
+    const dir = await Deno.makeTempDir({ dir: TMPFS, prefix: "kvm-hotplug-" });
+    return await started(release, { tools, programs, dir });
+  };
+  await using setting = await start();
+  const rounds = await runRounds(setting, count);
+  const peaks = await measurePeaks(setting);
+  await using other = await start();
+  const crowd = await measureCrowd(setting, other, count);
+  return { release: release.name, rounds, peaks, crowd };
 }
 
 async function machine(): Promise<string> {
