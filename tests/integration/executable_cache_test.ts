@@ -110,6 +110,7 @@ Deno.test("packProgram() makes a program whose caches nobody else can see", asyn
 const WITHOUT: Record<string, string> = {
   "the right to mount": `exec setpriv --bounding-set=-sys_admin `,
   "room for more fds": `ulimit -n 256; exec `,
+  "leave to write long files": `ulimit -f 8; exec `,
 };
 
 for (const [what, prefix] of Object.entries(WITHOUT)) {
@@ -129,10 +130,13 @@ Deno.test("packProgram() makes a program that writes into no folder of its calle
   const folder = `${scratch.path}/inherited`;
   await Deno.mkdir(folder);
   // fds of more than one digit are bash's own.
-  const line = `exec 901<${folder}; exec ${paths.taken} a`;
-  await using running = await started("/bin/bash", ["-c", line]);
-  assertEquals(running.said, "a");
-  assertEquals([...Deno.readDirSync(folder)], []);
+  for (const limit of ["unlimited", "8"]) {
+    const line =
+      `exec 901<${folder}; ulimit -f ${limit}; exec ${paths.taken} a`;
+    await using running = await started("/bin/bash", ["-c", line]);
+    assertEquals(running.said, "a");
+    assertEquals([...Deno.readDirSync(folder)], []);
+  }
 });
 
 Deno.test("packProgram() makes a program that says when it cannot read itself", () => {
