@@ -108,12 +108,12 @@ function closureOf(name: string, all: ReadonlyMap<string, Member>): Member[] {
   return [...found];
 }
 
-/** The name of the chunk that a module became. */
-function nameOf(module: string, members: readonly Member[]): string {
-  const made = members.find(({ name }) =>
+/** The names of the chunks that modules of a name became. */
+function namesOf(module: string, members: readonly Member[]): string[] {
+  const made = members.filter(({ name }) =>
     name.replace(/(?:-[0-9A-Z]{8})?\.js$/, "") === module
   );
-  if (made !== undefined) return made.name;
+  if (made.length > 0) return made.map(({ name }) => name);
   throw new Error(
     `Cannot join the program: nothing imports ${module} when it is needed`,
   );
@@ -135,7 +135,10 @@ function grouped(
     return group;
   };
   const groups = together.map((modules) =>
-    take(modules.flatMap((one) => closureOf(nameOf(one, members), all)))
+    take(
+      modules.flatMap((module) => namesOf(module, members))
+        .flatMap((name) => closureOf(name, all)),
+    )
   );
   const others = members.map((one) => take([one]));
   return [...groups, ...others].filter(({ length }) => length > 0);

@@ -41,8 +41,9 @@ export interface Built {
 const AUTO_TIMEOUT_MS = 30_000;
 
 /**
- * The modules that a plain change imports when it needs them, and those that
- * every command does, with `list`.
+ * Modules that are imported when they are needed, but together: by every
+ * command, with what a list of one instance takes beside it; by a plain
+ * change; by a list of all.
  */
 const TOGETHER = [
   ["main", "list"],
@@ -58,6 +59,7 @@ const TOGETHER = [
     "plan_nic_remove",
     "report_change",
   ],
+  ["list_all", "report_list"],
 ];
 
 /** What main.ts prints for it too. */
