@@ -19,10 +19,13 @@ import { listInstances } from "./instances.ts";
 import type { NicAdd } from "./request.ts";
 import type { NetworkWish, NicModify } from "./request_nic.ts";
 
-/** A network, and a NIC that is on it. */
+/** A network, and the NICs that are on it. */
 interface Found extends Network {
-  readonly nic?: NicEntry;
+  readonly nics: readonly NicEntry[];
 }
+
+/** Mode, link and VLAN of a NIC; undefined: none. */
+type Place = Pick<NicAdd, "mode" | "link" | "vlan">;
 
 const ACCEPTED =
   `its description as JSON does as well: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}', as "netinfo" of a NIC in a runtime file has it`;
@@ -49,7 +52,7 @@ function foundOn(nic: NicEntry): Found[] {
   if (uuid === undefined || netinfo === undefined) return [];
   if (stringMember(netinfo, "uuid")?.toLowerCase() !== uuid) return [];
   // To the letter: a later Ganeti may know more of it.
-  return [{ uuid, netinfo: formatJson(netinfo), nic }];
+  return [{ uuid, netinfo: formatJson(netinfo), nics: [nic] }];
 }
 
 /** A description is changed with each address: the newest is the true one. */
@@ -81,21 +84,38 @@ function find(word: string, node: NodeFacts): Found {
       ACCEPTED,
     );
   }
-  return all.reduce(newer);
+  const newest = all.reduce(newer);
+  const others = all.filter((one) => one !== newest);
+  return { ...newest, nics: [newest, ...others].flatMap(({ nics }) => nics) };
 }
 
-/** Mode, link and VLAN, as Ganeti gives them to each NIC on a network. */
-function placeOf({ nic }: Found, wish: NetworkWish) {
-  const mode = NIC_MODES.find((one) => one === nic?.mode);
-  if (wish.place === "given" || mode === undefined) return {};
-  return { mode, link: nic?.link || undefined, vlan: nic?.vlan || undefined };
+/** The place of a NIC, if it is one that another NIC can be given. */
+function placeIn({ mode: word, link, vlan }: NicEntry): Place[] {
+  const mode = NIC_MODES.find((one) => one === word);
+  if (mode === undefined || mode === "none") return [];
+  return [{ mode, link: link || undefined, vlan: vlan || undefined }];
+}
+
+/** As Ganeti gives it to each NIC on a network. */
+function placeOf({ nics }: Found, { word }: NetworkWish): Place {
+  const [place] = nics.flatMap(placeIn);
+  if (place !== undefined) return place;
+  const modes = [...new Set(nics.map(({ mode = "unknown" }) => mode))];
+  throw refuse(
+    nics.length === 0
+      ? "Cannot tell what to join the NIC to: the description of a network does not say"
+      : `Cannot tell what to join the NIC to: mode of all NICs here on network ${word} is ${
+        modes.join(", ")
+      }`,
+    "say it by --mode and --link",
+  );
 }
 
 function resolve(wish: NetworkWish, node: NodeFacts): Found {
   const { word } = wish;
   if (!word.startsWith("{")) return find(word, node);
   const network = readNetwork(parseJson(word));
-  if (typeof network !== "string") return network;
+  if (typeof network !== "string") return { ...network, nics: [] };
   throw new TypeError(`unchecked network: ${network}`);
 }
 
@@ -109,9 +129,10 @@ function macIn({ netinfo }: Network, mac: NicAdd["mac"]): NicAdd["mac"] {
 }
 
 /**
- * A request to add a NIC, its network looked up.
+ * A request to add a NIC, its network looked up; a VLAN that was given stays.
  *
- * @throws {HotplugError} `refused` if nothing here describes the network
+ * @throws {HotplugError} `refused` if nothing here describes the network, or
+ * tells what a NIC on it is joined to
  */
 export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
   const { inNetwork, ...rest } = request;
@@ -119,13 +140,17 @@ export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
   const found = resolve(inNetwork, node);
   const { uuid: network, netinfo } = found;
   const mac = macIn(found, rest.mac);
-  return { ...rest, mac, network, netinfo, ...placeOf(found, inNetwork) };
+  const known = { ...rest, mac, network, netinfo };
+  if (inNetwork.place === "given") return known;
+  const { mode, link, vlan } = placeOf(found, inNetwork);
+  return { ...known, mode, link, vlan: rest.vlan ?? vlan };
 }
 
 /**
- * The same of a request to change a NIC.
+ * The same of a request to change a NIC. A link or VLAN that the network's NICs
+ * lack is taken away; with a description alone, it stays where it is.
  *
- * @throws {HotplugError} `refused` if nothing here describes the network
+ * @throws {HotplugError} `refused` as {@linkcode withNetwork}
  */
 export function withNetworkChange(
   request: NicModify,
@@ -135,6 +160,11 @@ export function withNetworkChange(
   if (inNetwork === undefined) return request;
   const found = resolve(inNetwork, node);
   const { uuid: network, netinfo } = found;
-  const place = placeOf(found, inNetwork);
-  return { ...request, changes: { ...changes, network, netinfo, ...place } };
+  const known = { ...changes, network, netinfo };
+  if (inNetwork.place === "given" || inNetwork.word.startsWith("{")) {
+    return { ...request, changes: known };
+  }
+  const { mode, link = null, vlan = null } = placeOf(found, inNetwork);
+  const tag = changes.vlan === undefined ? vlan : changes.vlan;
+  return { ...request, changes: { ...known, mode, link, vlan: tag } };
 }

@@ -3,17 +3,25 @@ import {
   withNetwork,
   withNetworkChange,
 } from "../../lib/operation/network_wish.ts";
+import type { NicChanges } from "../../lib/operation/request_nic.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { assert, nicAdd, nicAddFacts, refusal } from "./support.ts";
 
 const NET1 = "5f5c6f1e-2c3a-4a25-9d2b-6b8a1f3b9c10";
 const NET2 = "6f5c6f1e-2c3a-4a25-9d2b-6b8a1f3b9c10";
 
-function nicOn(uuid: string, name: string, more: Record<string, unknown> = {}) {
+const SWITCH = { mode: "openvswitch", link: "sw0", vlan: ".7" };
+
+function nicOn(
+  uuid: string,
+  name: string,
+  more: Record<string, unknown> = {},
+  nicparams: Record<string, unknown> = SWITCH,
+) {
   return {
     mac: "aa:00:00:00:00:09",
     network: uuid,
-    nicparams: { mode: "openvswitch", link: "sw0", vlan: ".7" },
+    nicparams,
     netinfo: { name, uuid, ...more },
     uuid: "a0000009-1111-4111-8111-000000000009",
   };
@@ -88,7 +96,65 @@ Deno.test("withNetworkChange() takes a description that was given", async () => 
       node,
     );
     assertEquals(request.changes, { network: NET1, netinfo: word });
-    const added = withNetwork(nicAdd({ inNetwork: changes.inNetwork }), node);
+    const given = { word, place: "given" } as const;
+    const added = withNetwork(nicAdd({ inNetwork: given }), node);
     assert(added.mac.value.startsWith("aa:bb:cc:"), added.mac.value);
+  });
+});
+
+function change(changes: NicChanges) {
+  return { kind: "nic-modify", instance: "vm1", device: "0", changes } as const;
+}
+
+Deno.test("withNetwork() leaves a VLAN that was given", async () => {
+  await withInstances([nicOn(NET1, "net1")], [], (node) => {
+    const inNetwork = { word: "net1", place: "found" } as const;
+    const added = withNetwork(nicAdd({ inNetwork, vlan: "100" }), node);
+    assertEquals([added.link, added.vlan], ["sw0", "100"]);
+    for (const vlan of ["100", null]) {
+      const { changes } = withNetworkChange(change({ inNetwork, vlan }), node);
+      assertEquals([changes.link, changes.vlan], ["sw0", vlan]);
+    }
+  });
+});
+
+Deno.test("withNetworkChange() takes away what the network's NICs lack", async () => {
+  const plain = nicOn(NET1, "net1", {}, { mode: "bridged", link: "br0" });
+  const routed = nicOn(NET2, "net2", {}, { mode: "routed", vlan: "" });
+  await withInstances([plain], [routed], (node) => {
+    const places = ["net1", "net2"].map((word) => {
+      const inNetwork = { word, place: "found" } as const;
+      const { changes } = withNetworkChange(change({ inNetwork }), node);
+      return [changes.mode, changes.link, changes.vlan];
+    });
+    assertEquals(places, [["bridged", "br0", null], ["routed", null, null]]);
+  });
+});
+
+Deno.test("withNetwork() refuses a network that tells no place", async () => {
+  const ext = nicOn(NET1, "net1", { serial_no: 9 }, { mode: "ext" });
+  const word = `{"name": "net2", "uuid": "${NET2}"}`;
+  await withInstances([ext], [], (node) => {
+    const inNetwork = { word: "net1", place: "found" } as const;
+    for (const wish of [inNetwork, { ...inNetwork, word }]) {
+      const { hint } = refusal(
+        "refused",
+        () => withNetwork(nicAdd({ inNetwork: wish }), node),
+      );
+      assertStringIncludes(hint ?? "", "--mode and --link");
+    }
+    refusal(
+      "refused",
+      () => withNetworkChange(change({ inNetwork }), node),
+    );
+  });
+  await withInstances([ext], [nicOn(NET1, "net1")], (node) => {
+    const inNetwork = { word: "net1", place: "found" } as const;
+    const { mode, link, netinfo = "" } = withNetwork(
+      nicAdd({ inNetwork }),
+      node,
+    );
+    assertEquals([mode, link], ["openvswitch", "sw0"]);
+    assertEquals(JSON.parse(netinfo).serial_no, 9);
   });
 });
