@@ -8,6 +8,7 @@
 import { readNetwork } from "../device/netinfo.ts";
 import { isUuid } from "../device/select.ts";
 import { usage } from "../errors.ts";
+import { isInterfaceName, isIpAddress, isVlan } from "../host/network_words.ts";
 import { type JsonNode, JsonSyntaxError, parseJson } from "../state/json.ts";
 import { isPrintable } from "./text.ts";
 
@@ -99,29 +100,21 @@ export function mac(word: Word): string {
   return text;
 }
 
-/** A network interface's name: netdevice(7), IFNAMSIZ. */
+/** A network interface's name. */
 export function interfaceName(word: Word): string {
-  const { text } = word;
-  const ok = /^[A-Za-z0-9._-]{1,15}$/.test(text) && !/^\.{1,2}$/.test(text);
-  if (ok && !text.startsWith("-")) return text;
+  if (isInterfaceName(word.text)) return word.text;
   throw wrong(word, "1 to 15 letters, digits, '.', '_' and '-'");
 }
 
 /** An IPv4 or IPv6 address, as it was written. */
 export function ipAddress(word: Word): string {
-  const { text } = word;
-  const parts = text.split(".");
-  const four = parts.length === 4 &&
-    parts.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256);
-  const six = /^[0-9A-Fa-f.:]{2,45}$/.test(text) && text.includes(":") &&
-    URL.canParse(`http://[${text}]/`);
-  if (four || six) return text;
+  if (isIpAddress(word.text)) return word.text;
   throw wrong(word, "an IPv4 or IPv6 address");
 }
 
 /** A VLAN in Ganeti's form. */
 export function vlan(word: Word): string {
-  if (/^[.:]?\d{1,4}(?::\d{1,4})*$/.test(word.text)) return word.text;
+  if (isVlan(word.text)) return word.text;
   throw wrong(word, "a VLAN such as 100, .100 or :100:200");
 }
 

@@ -14,6 +14,7 @@ import {
   ganetiScript,
   isProgram,
 } from "../host/network.ts";
+import { isInterfaceName } from "../host/network_words.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import { runtimeDir } from "../state/instance.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
@@ -106,7 +107,7 @@ function readMacs(runDir: string): Map<string, string> {
 async function readOvs(
   { mode, link = "" }: Pick<NicAdd, "mode" | "link">,
 ): Promise<SwitchState> {
-  if (mode !== "openvswitch") return "missing";
+  if (mode !== "openvswitch" || !isInterfaceName(link)) return "missing";
   const { findSwitch } = await import("../host/openvswitch.ts");
   return await findSwitch(link);
 }
@@ -137,7 +138,8 @@ export async function readNicAddFacts(
   world: World,
 ): Promise<NicAddFacts> {
   const { process } = facts.qemu;
-  const { linkState, vhost, script } = request;
+  // A link of a runtime file's may be any text.
+  const { linkState, vhost, script, link = "" } = request;
   const noted = [linkState, vhost, script];
   const confinement = process && readConfinement(process);
   const macs = readMacs(facts.paths.runDir);
@@ -150,8 +152,8 @@ export async function readNicAddFacts(
     ...facts,
     ...tapSupport(),
     tapExists: request.tap !== undefined && interfaceExists(request.tap),
-    bridgeExists: request.link !== undefined && isBridge(request.link),
-    vlanFiltering: request.link !== undefined && filtersVlans(request.link),
+    bridgeExists: isInterfaceName(link) && isBridge(link),
+    vlanFiltering: isInterfaceName(link) && filtersVlans(link),
     ovs: await readOvs(request),
     ganetiScript: ganetiScript(),
     ganetiDown: ganetiDown(),

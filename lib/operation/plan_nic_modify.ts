@@ -17,6 +17,7 @@ import { stateSteps } from "./plan_common.ts";
 import { linkStateSteps } from "./plan_nic_link.ts";
 import { attachmentOf, refuseMac, refuseNetwork } from "./plan_nic_network.ts";
 import { noteSteps } from "./plan_nic_note.ts";
+import { readerOf, refuseWords } from "./plan_nic_words.ts";
 import { replugSteps } from "./plan_nic_replug.ts";
 import { startWarnings } from "./plan_nic_start.ts";
 import { refuseTakenName } from "./refusals.ts";
@@ -86,7 +87,10 @@ function inPlaceSteps(
   const { script } = notes;
   const { vhost, replug } = noted;
   const moved = !isSame(from, to);
-  if (moved) refuseNetwork(facts, { ...wanted, script });
+  if (moved) {
+    refuseWords(from, readerOf(from));
+    refuseNetwork(facts, { ...wanted, script });
+  }
   if (moved && tap === undefined) {
     throw unsupported("Cannot move the NIC: its tap cannot be seen");
   }

@@ -12,6 +12,7 @@ import type { Attachment } from "../host/attachment.ts";
 import { parseVlans } from "../host/vlan.ts";
 import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./facts_nic.ts";
+import { refuseWords } from "./plan_nic_words.ts";
 import type { GanetiNic, NicAdd } from "./request.ts";
 import type { TapName } from "./nic_steps.ts";
 import type { Step } from "./step.ts";
@@ -117,6 +118,7 @@ function refuseSwitch(
  * @throws {HotplugError} `refused` | `unsupported`
  */
 export function refuseNetwork(facts: NetworkFacts, wish: NetworkWish): void {
+  refuseWords(wish, scriptOf(facts, wish) === undefined ? "node" : "script");
   if (wish.mode === "bridged" && !facts.bridgeExists) {
     throw refuse(
       `${wish.link} is no bridge of this node`,

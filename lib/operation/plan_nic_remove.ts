@@ -13,6 +13,7 @@ import { planRemoval } from "./plan_removal.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import type { NicRemove } from "./request_nic.ts";
 import { netinfoOf, networkOf } from "./nic_network.ts";
+import { withoutUnfit } from "./plan_nic_words.ts";
 import { notesOf } from "./plan_nic_note.ts";
 import {
   attachmentOf,
@@ -58,11 +59,11 @@ function leaveSteps(
     network: entry.network,
     netinfo: netinfoOf(entry),
   };
-  const from = attachmentOf({ ganetiScript, ganetiDown }, nic, {
+  const from = withoutUnfit(attachmentOf({ ganetiScript, ganetiDown }, nic, {
     instance: facts.paths.name,
     index: entry.index,
     script: notesOf(facts, uuid).script,
-  });
+  }));
   if (!outlives(from)) return [];
   return [{ kind: "attach-tap", tap, from, to: null, failure: "told" }];
 }

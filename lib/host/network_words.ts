@@ -1,0 +1,31 @@
+/**
+ * What the words that reach this node's network tools look like. A word may
+ * come from a file as well as from the command line; the tools read it as text.
+ *
+ * @module
+ */
+
+/** Whether it can name a network interface: netdevice(7), IFNAMSIZ. */
+export function isInterfaceName(text: string): boolean {
+  return /^(?!-)[A-Za-z0-9._-]{1,15}$/.test(text) && !/^\.{1,2}$/.test(text);
+}
+
+/** Whether it is an IPv4 or IPv6 address. */
+export function isIpAddress(text: string): boolean {
+  const parts = text.split(".");
+  const four = parts.length === 4 &&
+    parts.every((one) => /^(?:0|[1-9]\d{0,2})$/.test(one) && Number(one) < 256);
+  const six = /^[0-9A-Fa-f.:]{2,45}$/.test(text) && text.includes(":") &&
+    URL.canParse(`http://[${text}]/`);
+  return four || six;
+}
+
+/** Whether it has the form of a VLAN of Ganeti's: `100`, `.100`, `:100:200`. */
+export function isVlan(text: string): boolean {
+  return /^[.:]?\d{1,4}(?::\d{1,4})*$/.test(text);
+}
+
+/** Whether it is one line without control characters, of any length. */
+export function isLine(text: string): boolean {
+  return /^[ -\x7e\xa0-\uffff]*$/.test(text);
+}
