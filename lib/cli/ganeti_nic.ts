@@ -37,7 +37,9 @@ function networkEnvironment(nic: JsonObject): Record<string, string> {
   if (valueOf(nic, "network") === undefined || netinfo === undefined) return {};
   const what = '"netinfo"';
   const network = expectObject(netinfo, what);
-  for (const key of NETWORK_TEXTS) textOf(network, key, what);
+  for (const key of NETWORK_TEXTS) {
+    word(textOf(network, key, what), key, check.shortText);
+  }
   return networkVariables(network);
 }
 

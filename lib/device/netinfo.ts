@@ -4,6 +4,8 @@
  * @module
  */
 
+import { refuse } from "../errors.ts";
+import { isLine } from "../host/network_words.ts";
 import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
 import { member, stringMember } from "../state/json_member.ts";
 import { normalized, objectOf } from "../state/json_normal.ts";
@@ -41,7 +43,35 @@ function tagsOf(netinfo: JsonNode): string[] {
   return tags.items.flatMap((one) => one.type === "string" ? [one.value] : []);
 }
 
-/** What the network script is told of a network. */
+/** Longest text, in characters: the kernel takes 128 KiB, execve(2). */
+const MAX_TEXT = 16_384;
+
+/**
+ * What a network script is told, which may be of any runtime file: no variable
+ * can hold a NUL, and no script expects a second line.
+ *
+ * @returns it
+ * @throws {HotplugError} `refused`
+ */
+export function expectLines(
+  variables: Record<string, string>,
+): Record<string, string> {
+  for (const [name, text] of Object.entries(variables)) {
+    if (isLine(text) && text.length <= MAX_TEXT) continue;
+    const shown = JSON.stringify(text.slice(0, 80));
+    throw refuse(
+      `Cannot tell the network script ${name}: it must be one line of at most ${MAX_TEXT} characters, it is ${shown}`,
+      "correct the NIC's entry in the runtime file",
+    );
+  }
+  return variables;
+}
+
+/**
+ * What the network script is told of a network.
+ *
+ * @throws {HotplugError} `refused` if a script cannot be told it
+ */
 export function networkVariables(netinfo: JsonNode): Record<string, string> {
   const variables: Record<string, string> = {
     NETWORK_NAME: stringMember(netinfo, "name") ?? "",
@@ -52,7 +82,7 @@ export function networkVariables(netinfo: JsonNode): Record<string, string> {
     const value = stringMember(netinfo, key);
     if (value) variables[variable] = value;
   }
-  return variables;
+  return expectLines(variables);
 }
 
 /** A network and its description. */
@@ -63,9 +93,12 @@ export interface Network {
   readonly netinfo: string;
 }
 
-/** One line, as a script can be told of it. */
+/** One line, as a script can be told of it; of a list, each item. */
 function isText(node: JsonNode): boolean {
-  return node.type !== "string" || /^[ -\x7e\xa0-\uffff]*$/.test(node.value);
+  if (node.type === "array") {
+    return node.items.every((one) => one.type === "string" && isText(one));
+  }
+  return node.type !== "string" || isLine(node.value);
 }
 
 /**
@@ -81,7 +114,9 @@ export function readNetwork(node: JsonNode): Network | string {
     const type = Object.hasOwn(MEMBERS, key) ? MEMBERS[key] : undefined;
     if (type === undefined) return `a network has no ${JSON.stringify(key)}`;
     if (value.type !== type) return `its ${key} is ${value.type}, not ${type}`;
-    if (!isText(value)) return `its ${key} has control characters`;
+    if (!isText(value)) {
+      return `its ${key} is no text without control characters`;
+    }
   }
   const uuid = stringMember(plain, "uuid") ?? "";
   if (!isUuid(uuid)) return "its uuid is none";

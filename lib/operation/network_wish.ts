@@ -6,7 +6,11 @@
  * @module
  */
 
-import { type Network, readNetwork } from "../device/netinfo.ts";
+import {
+  type Network,
+  networkVariables,
+  readNetwork,
+} from "../device/netinfo.ts";
 import { NIC_MODES } from "../device/nic.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import { runtimeDir } from "../state/instance.ts";
@@ -85,6 +89,8 @@ function find(word: string, node: NodeFacts): Found {
     );
   }
   const newest = all.reduce(newer);
+  // Where no script is told of it now, one may be at the next start.
+  networkVariables(parseJson(newest.netinfo));
   const others = all.filter((one) => one !== newest);
   return { ...newest, nics: [newest, ...others].flatMap(({ nics }) => nics) };
 }

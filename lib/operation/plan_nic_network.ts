@@ -6,7 +6,7 @@
  */
 
 import { NIC_MODES, type NicDevice, SCRIPT_MODES } from "../device/nic.ts";
-import { networkVariables } from "../device/netinfo.ts";
+import { expectLines, networkVariables } from "../device/netinfo.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { parseVlans } from "../host/vlan.ts";
@@ -159,14 +159,10 @@ export type NetworkNic = Pick<
  */
 function scriptEnvironment(
   nic: NetworkNic,
-  { instance, index, ganeti }: {
-    instance: string;
-    index: number;
-    ganeti: GanetiNic | undefined;
-  },
+  { instance, index, ganeti }: AttachmentOf,
 ): Record<string, string> {
   const { name, ip, link, network, netinfo, vlan } = nic;
-  return {
+  return expectLines({
     INSTANCE: instance,
     MAC: nic.mac,
     MODE: nic.mode,
@@ -183,7 +179,7 @@ function scriptEnvironment(
     ...(network ? { NETWORK_UUID: network } : {}),
     ...(network && netinfo ? networkVariables(parseJson(netinfo)) : {}),
     ...ganeti?.environment,
-  };
+  });
 }
 
 /** Whose network it is. */
@@ -198,23 +194,29 @@ export interface AttachmentOf {
   readonly script?: string | undefined;
 }
 
-/** What the tap of a NIC hangs on, and who joins it there. */
+/**
+ * What the tap of a NIC hangs on, and who joins it there.
+ *
+ * @throws {HotplugError} `refused` if a script cannot be told of the NIC
+ */
 export function attachmentOf(
   facts: Partial<Pick<NetworkFacts, "ganetiScript" | "ganetiDown">>,
   nic: NetworkNic,
-  { instance, index, ganeti, script }: AttachmentOf,
+  of: AttachmentOf,
 ): Attachment {
+  const { script } = of;
   const { mode, link = null, vlan = null, ip = null } = nic;
   const ganetis = mode === "none" ? undefined : facts.ganetiScript;
   const path = script ?? ganetis;
   const down = script === undefined ? facts.ganetiDown ?? null : null;
-  const environment = scriptEnvironment(nic, { instance, index, ganeti });
   return {
     mode,
     link: link || null,
     vlan: vlan || null,
     ip,
-    script: path === undefined ? null : { path, down, environment },
+    script: path === undefined
+      ? null
+      : { path, down, environment: scriptEnvironment(nic, of) },
   };
 }
 

@@ -158,3 +158,19 @@ Deno.test("withNetwork() refuses a network that tells no place", async () => {
     assertEquals(JSON.parse(netinfo).serial_no, 9);
   });
 });
+
+Deno.test("withNetwork() refuses a description no script can be told", async () => {
+  const wrong = [
+    { network: "192.0.2.0/24\n" },
+    { gateway: "192.0.2.1\0" },
+    { tags: ["a", "b\nc"] },
+    { mac_prefix: "a".repeat(200_000) },
+  ];
+  for (const more of wrong) {
+    await withInstances([], [nicOn(NET1, "net1", more)], (node) => {
+      const inNetwork = { word: "net1", place: "found" } as const;
+      const ask = () => withNetwork(nicAdd({ inNetwork }), node);
+      assertStringIncludes(refusal("refused", ask).message, "NETWORK_");
+    });
+  }
+});

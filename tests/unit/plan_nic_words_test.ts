@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planNicAdd } from "../../lib/operation/plan_nic.ts";
 import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
 import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import type { NicModifyFacts } from "../../lib/operation/facts_nic_modify.ts";
 import type { NicChanges } from "../../lib/operation/request_nic.ts";
 import {
   facts,
@@ -90,4 +91,34 @@ Deno.test("planNicRemove() takes nothing off by words that are none", () => {
   ));
   const { from } = stepOf(plan, "attach-tap");
   assertEquals([from?.mode, from?.link, from?.ip], ["routed", null, null]);
+});
+
+Deno.test("planNicModify() refuses what no script can be told", () => {
+  const changes = { link: "br1" };
+  const ask = (more: PlainObject, script: string | undefined) => {
+    const given = recorded({ mode: "bridged", link: "br0" }, more);
+    const node = { ganetiScript: script };
+    return [
+      nicModifyFacts({ ...given, node }),
+      (one: NicModifyFacts) =>
+        planNicModify(
+          { kind: "nic-modify", instance: "vm1", device: "0", changes },
+          one,
+        ),
+    ] as const;
+  };
+  const uuid = "5f5c6f1e-2c3a-4a25-9d2b-6b8a1f3b9c10";
+  for (
+    const more of [
+      { name: "a\nb" },
+      { network: uuid, netinfo: { name: "net1\0", uuid } },
+      { network: uuid, netinfo: { name: "net1", uuid, tags: ["a\nb"] } },
+    ]
+  ) {
+    const script = "/usr/lib/ganeti/kvm-nic-setup";
+    const { message } = planRefusal("refused", ...ask(more, script));
+    assertStringIncludes(message, "Cannot tell the network script");
+    const [given, plan] = ask(more, undefined);
+    planOf(plan(given));
+  }
 });

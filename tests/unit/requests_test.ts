@@ -114,6 +114,8 @@ Deno.test("requestOf() takes a network by name, uuid or description", () => {
       `{"name": "net1", "uuid": "${NEW_UUID}", "more": 1}`,
       `{"name": "net1", "uuid": "${NEW_UUID}", "network": 7}`,
       `{"name": "a\\nb", "uuid": "${NEW_UUID}"}`,
+      `{"name": "a", "uuid": "${NEW_UUID}", "tags": ["a\\nb"]}`,
+      `{"name": "a", "uuid": "${NEW_UUID}", "tags": [7]}`,
     ]
   ) refused("usage", "nic", "add", "vm1", "--network", wrong);
   const change = request("nic", "modify", "vm1", "0", "--network", "none");
