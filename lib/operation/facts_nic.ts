@@ -116,14 +116,14 @@ async function readOvs(
 async function readCards(
   { content }: Facts,
   { driver }: Pick<NicAdd, "driver">,
-  { qmp }: World,
+  world: World,
 ): Promise<ReadonlySet<string>> {
   const words = new Set([driver, content.runtime.hvparams.nicType]);
   const cards = new Set<string>();
   for (const word of words) {
     if (word === undefined || isParavirtual(word)) continue;
     const { isCard } = await import("./nic_cards.ts");
-    if (await isCard(qmp, word)) cards.add(word);
+    if (await isCard(world.qmp, word)) cards.add(word);
   }
   return cards;
 }
@@ -161,7 +161,10 @@ export async function readNicAddFacts(
     confinement,
     ownTap: await readOwnTap(facts.qemu, confinement),
     cards: await readCards(facts, request, world),
-    who: noted.every((one) => one === undefined) ? null : await whoIs(process),
+    // Where there is a record, a stale note of this NIC may have to go.
+    who: noted.every((one) => one === undefined)
+      ? facts.own.qemu
+      : await whoIs(process),
     macs,
   };
 }
