@@ -22,6 +22,7 @@ import { refuseNoTapWay, tapSteps, vnetHdrOf } from "./plan_nic_tap.ts";
 import { linkStateSteps } from "./plan_nic_link.ts";
 import { type NicNotes, noteSteps } from "./plan_nic_note.ts";
 import { startWarnings } from "./plan_nic_start.ts";
+import { jailOf } from "./plan_nic_device.ts";
 import { driverOf, refusePlain } from "./plan_nic_driver.ts";
 import type { Decision } from "./plan.ts";
 import {
@@ -90,14 +91,6 @@ function accelerated(
   }
   refusePlain({ queues, vhost });
   return { queues: 1, vhost: "off" };
-}
-
-/** Where QEMU runs; what the hvparams say counts only if nothing shows it. */
-export function jailOf(
-  { confinement, content }: NicAddFacts,
-): NicDevice["jail"] {
-  if (confinement !== undefined) return confinement.jail;
-  return content.runtime.hvparams.useChroot ? "chroot" : "none";
 }
 
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {

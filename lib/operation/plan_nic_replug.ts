@@ -6,17 +6,13 @@
  * @module
  */
 
-import { addressOf } from "../device/address.ts";
-import {
-  netdevArguments,
-  type NicDevice,
-  nicFrontendArguments,
-} from "../device/nic.ts";
+import { netdevArguments, type NicDevice } from "../device/nic.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import type { NicModifyFacts } from "./facts_nic_modify.ts";
 import { netdevOf } from "./netdev.ts";
-import { jailOf, vhostOf } from "./plan_nic.ts";
+import { vhostOf } from "./plan_nic.ts";
+import { deviceArguments } from "./plan_nic_device.ts";
 import { command, qmpStep } from "./plan_common.ts";
 import { nicFilesStep } from "./plan_nic_files.ts";
 import {
@@ -25,7 +21,7 @@ import {
   refuseNetwork,
   refuseNoTun,
 } from "./plan_nic_network.ts";
-import type { Modified, Settings } from "./nic_modified.ts";
+import type { Modified } from "./nic_modified.ts";
 import { linkStateSteps, setLink } from "./plan_nic_link.ts";
 import { noteSteps } from "./plan_nic_note.ts";
 import { readerOf, refuseWords } from "./plan_nic_words.ts";
@@ -33,7 +29,7 @@ import { fdSteps, TAP_COMMANDS } from "./plan_nic_tap.ts";
 import { refuseMachine } from "./refusals.ts";
 import type { NicModify } from "./request_nic.ts";
 import { COMMANDS_OF, refuseMissingCommands } from "./requirements.ts";
-import type { QmpCommand, Step } from "./step.ts";
+import type { Step } from "./step.ts";
 
 /** The NIC, and what its old and its new tap hang on. */
 export interface Replug extends Modified {
@@ -64,24 +60,6 @@ function refuseReplug(
   if (slot === undefined || bus === undefined) {
     throw refuse("Cannot plug the NIC anew: its slot is not recorded");
   }
-}
-
-/** device_add of the NIC as it is, or as it will be. */
-function deviceArguments(
-  facts: NicModifyFacts,
-  { id, entry }: Modified,
-  { driver, mac, queues, netdev }:
-    & Pick<Settings, "driver" | "mac" | "queues">
-    & {
-      readonly netdev: string;
-    },
-): QmpCommand["arguments"] {
-  const args = nicFrontendArguments({
-    ...{ id, driver, mac, queues },
-    address: addressOf(entry),
-    rom: jailOf(facts) === "chroot" ? "none" : "default",
-  });
-  return { ...args, netdev };
 }
 
 /** The guest releases the old one; it comes back with its own backend. */

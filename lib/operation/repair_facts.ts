@@ -5,6 +5,7 @@
  */
 
 import { dirname } from "@std/path/posix";
+import { readConfinement } from "../host/confinement.ts";
 import { tapsOf } from "../host/process.ts";
 import { interfaceExists } from "../host/tap.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -46,6 +47,7 @@ export async function readRepairFacts(
   return {
     ...await readDiskRemoveFacts(facts, world),
     leftovers: findLeftovers(paths),
+    confinement: process && readConfinement(process),
     heldTaps: process === undefined ? undefined : tapsOf(process.pid),
     taps: new Set(named.filter(interfaceExists)),
     drift: process === undefined ? [] : findDrift(

@@ -13,6 +13,7 @@ import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import { messageOf } from "../errors.ts";
+import type { Confinement } from "../host/confinement.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Drift } from "./drift.ts";
 import type { DiskRemoveFacts } from "./facts_disk_remove.ts";
@@ -32,6 +33,8 @@ import { type Stray, straysOf } from "./strays.ts";
 export interface RepairFacts extends DiskRemoveFacts {
   /** Files that only an operation of ours can have left: absolute paths. */
   readonly leftovers: readonly string[];
+  /** Undefined if QEMU's process is unknown. */
+  readonly confinement: Confinement | undefined;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
   /** Those of the NIC files' taps that this node has. */

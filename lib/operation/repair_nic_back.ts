@@ -5,19 +5,21 @@
  * @module
  */
 
-import { addressOf } from "../device/address.ts";
-import { nicFrontendArguments } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import { type Finding, repairPlan } from "./finding.ts";
 import { netdevOf } from "./netdev.ts";
 import { command, qmpStep } from "./plan_common.ts";
+import { deviceArguments, type JailFacts } from "./plan_nic_device.ts";
 import { linkStateSteps } from "./plan_nic_link.ts";
 import { notesOf, noteSteps } from "./plan_nic_note.ts";
 
 /** How it is plugged back; undefined if it is not such a NIC. */
-export function nicBack(facts: Facts, entry: NicEntry): Finding | undefined {
+export function nicBack(
+  facts: Facts & JailFacts,
+  entry: NicEntry,
+): Finding | undefined {
   const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
   const notes = notesOf(facts, uuid);
   const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
@@ -27,17 +29,11 @@ export function nicBack(facts: Facts, entry: NicEntry): Finding | undefined {
   if (mac === undefined || driver === undefined || slot === undefined) {
     return undefined;
   }
-  const { useChroot } = facts.content.runtime.hvparams;
-  const args = nicFrontendArguments({
-    ...{ id, driver, mac, queues: netdev.facts.queues },
-    address: addressOf(entry),
-    rom: useChroot ? "none" : "default",
+  const args = deviceArguments(facts, { id, entry }, {
+    ...{ driver, mac: mac.toLowerCase(), netdev: netdev.id },
+    queues: netdev.facts.queues,
   });
-  const step = qmpStep(
-    "device_add",
-    { ...args, netdev: netdev.id },
-    command("device_del", { id }),
-  );
+  const step = qmpStep("device_add", args, command("device_del", { id }));
   const { name } = facts.paths;
   const { linkState, script, vhost } = notes;
   return {

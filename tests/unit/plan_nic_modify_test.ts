@@ -1,6 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
-import { nicBack } from "../../lib/operation/repair_nic_back.ts";
 import { turningPoint } from "../../lib/operation/recover_course.ts";
 import type { NicChanges } from "../../lib/operation/request_nic.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
@@ -278,29 +277,4 @@ Deno.test("planNicModify() records a network whole, and forgets it", () => {
     members: { ...change.members, network: null, netinfo: null },
   });
   assert(!formatRuntime(back).includes("netinfo"));
-});
-
-Deno.test("nicBack() plugs back what the guest released too late", () => {
-  const replug = "2026-01-02T03:04:05.678Z";
-  const gone = (more: Partial<OwnDevice>) => {
-    const facts = factsOf(notedOf(more));
-    const deviceIds = new Set(
-      [...facts.qemu.deviceIds].filter((one) => one !== ID),
-    );
-    return { ...facts, qemu: { ...facts.qemu, deviceIds } };
-  };
-  const [entry] = factsOf().content.runtime.nics;
-  assert(entry !== undefined);
-  assertEquals(nicBack(gone({}), entry), undefined);
-  const facts = gone({ replug, linkState: "down", script: "/etc/join" });
-  const plan = nicBack(facts, entry)?.plan;
-  assert(plan !== undefined);
-  assertEquals(stepNames(plan), [
-    ...["device_add", "set_link", "verify-device", "own-record"],
-  ]);
-  assertEquals(qmpStep(plan, "device_add").arguments.mac, entry.mac);
-  const after = { kind: "nic", linkState: "down", script: "/etc/join" };
-  assertEquals(stepOf(plan, "own-record").change.after, after);
-  const pending = { id: ID, requestedAt: replug, title: "NIC 0" };
-  assertEquals(nicBack(gone({ replug, pending }), entry), undefined);
 });
