@@ -13,7 +13,7 @@ import { apply } from "./apply.ts";
 import { Journal } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import type { RunOptions } from "./run.ts";
-import { REQUESTED_AT } from "./unplug.ts";
+import { PLUGGED_BACK, REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
 
 /** What a plan is applied in. */
@@ -80,7 +80,8 @@ async function noteRemoval(
     if (error.code === "unplug-rejected") forgetPending(plan, { paths, qemu });
     else if (at !== undefined) {
       notePending(plan, at, { paths, qemu });
-      noteReplug(plan, at, { paths, qemu });
+      const isBack = world.values.has(PLUGGED_BACK);
+      if (!isBack) noteReplug(plan, at, { paths, qemu });
     }
   } catch {
     // A full disk: what the guest said counts more than the note of it.

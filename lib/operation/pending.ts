@@ -21,6 +21,7 @@ import type { Plan } from "./plan.ts";
 import type { DiskRemove } from "./request.ts";
 import type { NicRemove } from "./request_nic.ts";
 import type { UnplugStep } from "./step.ts";
+import { PLUGGED_BACK } from "./unplug.ts";
 
 /** Whose ledger it is. */
 export interface Ledger {
@@ -80,13 +81,24 @@ export function noteReplug(
   changeOwnRecord(paths, qemu, { uuid, after });
 }
 
-/** The guest may still release what it was asked for and what is to stay. */
+/**
+ * The guest may still release what it was asked for and what is to stay; not
+ * so a device that it had released, and that is plugged back.
+ *
+ * @param options.values those of the world it was taken back in
+ * @throws {HotplugError} if the record cannot be written
+ */
 export function noteTakenBack(
   { plan, begun, qemu, at }: LeftJournal,
-  paths: InstancePaths,
+  { paths, values }: {
+    readonly paths: InstancePaths;
+    readonly values: ReadonlyMap<string, string>;
+  },
 ): void {
   const asked = plan.steps.findIndex(({ kind }) => kind === "unplug");
-  if (asked >= 0 && begun >= asked) noteReplug(plan, at, { paths, qemu });
+  // The next step's line tells that the guest had released it.
+  const isOpen = asked >= 0 && begun === asked && !values.has(PLUGGED_BACK);
+  if (isOpen) noteReplug(plan, at, { paths, qemu });
 }
 
 /**

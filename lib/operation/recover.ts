@@ -190,7 +190,7 @@ async function carryOn(
   }
   const left = await takeBack(journal, world, isVoid);
   if (left.length > 0) throw new Error(`not undone: ${left.join("; ")}`);
-  if (alive) noteTakenBack(journal, paths);
+  if (alive) noteTakenBack(journal, { paths, values: world.values });
   return { did: "taken back", course: "take-back" };
 }
 

@@ -24,7 +24,7 @@ import type {
 } from "./step.ts";
 import { pause } from "../sys/pause.ts";
 import { isUnreachable } from "./failure.ts";
-import { pendingUnplug, unplug } from "./unplug.ts";
+import { pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
 import type { World } from "./world.ts";
 
 function isEmptySet(sets: { id: number; fds: number }[], id: unknown) {
@@ -154,6 +154,7 @@ async function plugBack(
   for (const { execute, arguments: args } of commands) {
     await world.qmp.execute(execute, args);
   }
+  world.values.set(PLUGGED_BACK, id);
 }
 
 const unplugVerbs: Verbs<UnplugStep> = {

@@ -38,6 +38,9 @@ const TELL_MS = 1_000;
 /** Value of the world: when the request was sent last, ISO 8601. */
 export const REQUESTED_AT = "unplug requested at";
 
+/** Value of the world: id of a device that was released and is back. */
+export const PLUGGED_BACK = "plugged back";
+
 const LATER = "it is finished by the same command later, once the guest has " +
   "released the device (it may need a driver for PCI hotplug, or a reboot)";
 

@@ -1,0 +1,70 @@
+/** A NIC that was to be plugged anew, and the call killed meanwhile. */
+import { assert, assertEquals } from "@std/assert";
+import { noteTakenBack } from "../../lib/operation/pending.ts";
+import { recover } from "../../lib/operation/recover.ts";
+import type { DeviceRequest } from "../../lib/operation/request.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { readOwnRecord } from "../../lib/state/own_record.ts";
+import { ownFiles, withNic } from "./kill_requests.ts";
+import { killAt, planNow } from "./killed.ts";
+import { Instance, NAME, NEW, NEW_NIC } from "./support.ts";
+
+const MODIFY: DeviceRequest = {
+  kind: "nic-modify",
+  instance: NAME,
+  device: NEW,
+  changes: { mac: "aa:00:00:00:00:77" },
+};
+
+/** Killed at the step in which the guest is asked, and put in order. */
+async function takenBack(
+  vm: Instance,
+  when: "before" | "after",
+): Promise<void> {
+  await withNic(vm);
+  const { steps } = await planNow(vm, MODIFY);
+  await vm.peer.idle();
+  const asked = steps.findIndex(({ kind }) => kind === "unplug");
+  assert(asked > 0);
+  await killAt(vm, MODIFY, { step: asked, when });
+  const paths = instancePaths(vm.runDir, NAME);
+  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200 };
+  const recovery = await recover(paths, times);
+  await vm.peer.idle();
+  assertEquals(recovery?.did, "taken back");
+  assert(vm.peer.model.devices.has(NEW_NIC));
+}
+
+Deno.test("recover() notes nothing of a NIC that it plugged back", async () => {
+  await using vm = new Instance();
+  await takenBack(vm, "after");
+  assertEquals(ownFiles(vm), []);
+});
+
+Deno.test("noteTakenBack() notes nothing once a later step had begun", async () => {
+  await using vm = new Instance();
+  await withNic(vm);
+  const plan = await planNow(vm, MODIFY);
+  await vm.peer.idle();
+  const paths = instancePaths(vm.runDir, NAME);
+  const asked = plan.steps.findIndex(({ kind }) => kind === "unplug");
+  const journal = {
+    ...{ version: 1, boot: "", qemu: null, at: "2026-01-02T03:04:05.678Z" },
+    ...{ command: "nic modify", request: "", plan },
+    ...{ undoing: false, values: new Map() },
+  };
+  const values = new Map<string, string>();
+  for (const begun of [asked - 1, asked + 1]) {
+    noteTakenBack({ ...journal, begun }, { paths, values });
+    assertEquals(ownFiles(vm), []);
+  }
+  noteTakenBack({ ...journal, begun: asked }, { paths, values });
+  assert(readOwnRecord(paths).devices[NEW]?.replug !== undefined);
+});
+
+Deno.test("recover() notes a NIC that its guest may still release", async () => {
+  await using vm = new Instance();
+  await takenBack(vm, "before");
+  const { devices } = readOwnRecord(instancePaths(vm.runDir, NAME));
+  assert(devices[NEW]?.replug !== undefined);
+});
