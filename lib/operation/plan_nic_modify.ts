@@ -17,7 +17,7 @@ import { stateSteps } from "./plan_common.ts";
 import { linkStateSteps } from "./plan_nic_link.ts";
 import { attachmentOf, refuseMac, refuseNetwork } from "./plan_nic_network.ts";
 import { noteSteps } from "./plan_nic_note.ts";
-import { readerOf, refuseWords } from "./plan_nic_words.ts";
+import { refuseRecorded } from "./plan_nic_words.ts";
 import { replugSteps } from "./plan_nic_replug.ts";
 import { startWarnings } from "./plan_nic_start.ts";
 import { refuseTakenName } from "./refusals.ts";
@@ -88,7 +88,7 @@ function inPlaceSteps(
   const { vhost, replug } = noted;
   const moved = !isSame(from, to);
   if (moved) {
-    refuseWords(from, readerOf(from));
+    refuseRecorded(from);
     refuseNetwork(facts, { ...wanted, script });
   }
   if (moved && tap === undefined) {

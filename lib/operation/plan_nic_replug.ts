@@ -24,7 +24,7 @@ import {
 import type { Modified } from "./nic_modified.ts";
 import { linkStateSteps, setLink } from "./plan_nic_link.ts";
 import { noteSteps } from "./plan_nic_note.ts";
-import { readerOf, refuseWords } from "./plan_nic_words.ts";
+import { refuseRecorded } from "./plan_nic_words.ts";
 import { fdSteps, TAP_COMMANDS } from "./plan_nic_tap.ts";
 import { refuseMachine } from "./refusals.ts";
 import type { NicModify } from "./request_nic.ts";
@@ -47,7 +47,7 @@ function refuseReplug(
   refuseMissingCommands(facts.qemu, COMMANDS_OF["nic-add"]);
   refuseMissingCommands(facts.qemu, TAP_COMMANDS);
   refuseNoTun(facts);
-  refuseWords(from, readerOf(from));
+  refuseRecorded(from);
   refuseNetwork(facts, { ...wanted, script });
   if (wanted.vhost === "on") vhostOf(facts, "on");
   if (facts.own.record.devices[uuid.toLowerCase()]?.access !== undefined) {

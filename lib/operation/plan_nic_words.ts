@@ -47,29 +47,48 @@ function rulesOf(reader: Reader) {
 
 const KEYS = ["link", "vlan", "ip"] as const;
 
-/**
- * Refuses a link, VLAN or address that is none.
- *
- * @throws {HotplugError} `refused`
- */
-export function refuseWords(words: Words, reader: Reader): void {
+function faultIn(words: Words, reader: Reader) {
   const rules = rulesOf(reader);
   for (const key of KEYS) {
     const { accepted, fits } = rules[key];
     const text = words[key];
     if (!text || fits(text)) continue;
-    throw refuse(
-      `Cannot join the NIC to its network: its ${key} must be ${accepted}, it is ${
-        JSON.stringify(text)
-      }`,
-      `give it by --${key}, or correct it in the runtime file`,
-    );
+    return { key, what: `must be ${accepted}, it is ${JSON.stringify(text)}` };
   }
+  return undefined;
 }
 
-/** Who reads the words of what a tap hangs on. */
-export function readerOf({ script }: Pick<Attachment, "script">): Reader {
+/**
+ * Refuses to join a NIC by a link, VLAN or address that is none.
+ *
+ * @throws {HotplugError} `refused`
+ */
+export function refuseWords(words: Words, reader: Reader): void {
+  const fault = faultIn(words, reader);
+  if (fault === undefined) return;
+  const { key, what } = fault;
+  throw refuse(
+    `Cannot join the NIC to its network: its ${key} ${what}`,
+    `give another by --${key}`,
+  );
+}
+
+function readerOf({ script }: Attachment): Reader {
   return script === null ? "node" : "script";
+}
+
+/**
+ * Refuses to change a NIC that could not be joined again as it is recorded.
+ *
+ * @throws {HotplugError} `refused`
+ */
+export function refuseRecorded(from: Attachment): void {
+  const fault = faultIn(from, readerOf(from));
+  if (fault === undefined) return;
+  throw refuse(
+    `Cannot undo a change of the NIC: its recorded ${fault.key} ${fault.what}`,
+    "correct the NIC's entry in the runtime file, or remove the NIC",
+  );
 }
 
 /**

@@ -68,7 +68,7 @@ Deno.test("planNicModify() refuses the entry's own words that are none", () => {
           one,
         ),
     );
-    assertStringIncludes(message, "must be");
+    assertStringIncludes(message, "its recorded ");
   };
   const table = recorded({ mode: "routed", link: COMMAND }, { ip: ROUTED.ip });
   for (
