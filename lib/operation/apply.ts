@@ -5,6 +5,7 @@
  * @module
  */
 
+import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "./failure.ts";
@@ -53,6 +54,12 @@ const FOR_QEMU: readonly Step["kind"][] = [
   "own-record",
 ];
 
+/** A controller that comes with its disk uses nothing of what the disk does. */
+function usesNothing(step: Step): boolean {
+  return step.kind === "qmp" && step.execute === "device_add" &&
+    step.arguments.id === CONTROLLER_ID;
+}
+
 /**
  * Undoes what was done, last first, and returns what could not be. What QEMU
  * still uses is not taken from it: once something stays there, all that was
@@ -78,7 +85,7 @@ export async function rollBack(
       await verbs.undo(step, world);
     } catch (error) {
       left.push(`${title}: ${messageOf(error)}`);
-      stays ||= inQemu;
+      stays ||= inQemu && !usesNothing(step);
     }
   }
   return left;

@@ -13,7 +13,9 @@ import { findDrift } from "./drift.ts";
 import { readDiskRemoveFacts } from "./facts_disk_remove.ts";
 import { readDriftFacts } from "./facts_drift.ts";
 import { isLeftover } from "./leftover.ts";
+import type { Facts } from "./facts.ts";
 import { readFacts } from "./read_facts.ts";
+import { hasForeignController } from "./repair_controller.ts";
 import type { RepairFacts } from "./repair_findings.ts";
 import type { World } from "./world.ts";
 
@@ -35,12 +37,19 @@ export function findLeftovers(paths: InstancePaths): string[] {
     .flatMap(filesIn).filter((path) => isLeftover(path, paths)).sort();
 }
 
+/** The SCSI buses, if there may be a controller that the file lacks. */
+async function withScsi(facts: Facts, { qmp }: World): Promise<Facts> {
+  if (!hasForeignController(facts)) return facts;
+  const { readScsiBuses } = await import("./facts_scsi.ts");
+  return { ...facts, qemu: { ...facts.qemu, scsi: await readScsiBuses(qmp) } };
+}
+
 /** Reads file, QEMU and node. @throws {HotplugError} */
 export async function readRepairFacts(
   paths: InstancePaths,
   world: World,
 ): Promise<RepairFacts> {
-  const facts = await readFacts(paths, world.qmp);
+  const facts = await withScsi(await readFacts(paths, world.qmp), world);
   const { process } = facts.qemu;
   const { disks } = facts.content.runtime;
   const named = Object.values(facts.nicFiles ?? {});

@@ -25,6 +25,7 @@ import { qmpStep } from "./plan_common.ts";
 import { diskBackendSteps, planDiskRemove } from "./plan_disk_remove.ts";
 import { nicBackendSteps, planNicRemove } from "./plan_nic_remove.ts";
 import { planStray } from "./plan_stray.ts";
+import { controllerFindings } from "./repair_controller.ts";
 import { nicBack } from "./repair_nic_back.ts";
 import { nicFileFindings } from "./repair_nic_files.ts";
 import { type Stray, straysOf } from "./strays.ts";
@@ -222,5 +223,6 @@ export function findAll(facts: RepairFacts, format: FormatCommand): Finding[] {
     ...facts.drift.map(({ what, hint }) => ({ what, hint })),
     ...strays.filter(({ has }) => has === "device")
       .map((one) => unrecorded(facts, one, format)),
+    ...controllerFindings(facts, format),
   ];
 }

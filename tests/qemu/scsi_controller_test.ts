@@ -6,6 +6,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { eachRelease, makeImage } from "./each_release.ts";
 import { moved, temporaryFolder } from "./migrate.ts";
 import { GANETI_PORTS } from "./pcie.ts";
+import { QmpProxy, refusal } from "./proxy.ts";
 import { snapshot } from "./snapshot.ts";
 import { tool } from "./tool.ts";
 import type { Vm } from "./vm.ts";
@@ -119,3 +120,30 @@ eachRelease("no room for a SCSI controller: refused", async (vm) => {
   assertStringIncludes(full.json.error.hint, "-device pcie-root-port");
   assertEquals(await snapshot(vm), before);
 }, { machine: "q35", guest: "none" });
+
+eachRelease("a SCSI controller that stays behind is told of", async (vm) => {
+  await using folder = await temporaryFolder();
+  const before = await snapshot(vm);
+  await using proxy = QmpProxy.start(vm.qmpPath);
+  proxy.hook = (one) =>
+    one.message.execute === "device_add" &&
+      one.message.arguments.driver === "scsi-hd"
+      ? refusal(one, "no")
+      : "pass";
+  // A paused guest releases nothing.
+  await vm.qmp.execute("stop");
+  const failed = await add(vm, 1, folder.path, "--unplug-timeout", "1");
+  assertEquals([failed.status, failed.json.changed], [7, true], failed.stdout);
+  assertEquals(failed.json.error.message.includes("left alone"), false);
+  // QEMU 7.2 keeps the fd set until the VM runs again.
+  assertEquals((await snapshot(vm)).nodes, before.nodes);
+  const told = await tool(vm, "repair", vm.name, "--unplug-timeout", "1");
+  const [left, ...others] = told.json.remaining;
+  assertEquals([told.status, others], [7, []], told.stdout);
+  assertStringIncludes(left.hint, "device_del id=scsi");
+  await vm.qmp.execute("cont");
+  await vm.qmp.waitEvent("DEVICE_DELETED", { device: "scsi" });
+  const done = await tool(vm, "repair", vm.name);
+  assertEquals([done.status, done.json.remaining], [0, []], done.stdout);
+  assertEquals(await snapshot(vm), before);
+});
