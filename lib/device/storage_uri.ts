@@ -130,7 +130,8 @@ function urlOf(uri: string): URL | undefined {
   }
 }
 
-function nodeOf(uri: string): Json | undefined {
+/** @throws {URIError} where a `%` begins no byte */
+function parse(uri: string): Json | undefined {
   if (uri.startsWith("rbd:")) return rbd(uri.slice("rbd:".length));
   if (uri.startsWith("gluster")) return gluster(uri);
   const isUrl = /^[a-z+]+:\/\//.test(uri);
@@ -145,6 +146,15 @@ function nodeOf(uri: string): Json | undefined {
       return iscsi(url);
   }
   return undefined;
+}
+
+function nodeOf(uri: string): Json | undefined {
+  try {
+    return parse(uri);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }
 
 /**

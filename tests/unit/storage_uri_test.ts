@@ -88,6 +88,12 @@ Deno.test("uriNode() takes nothing it does not understand whole", () => {
     "json:{}",
     "http://host/x",
     "fat:rw:/tmp",
+    "gluster+unix:///v/%zz?socket=/s",
+    "gluster+unix:///%ff/d?socket=/s",
+    "nbd://%zz/x",
+    "nbd://host/%",
+    "nbd+unix:///%e2%82?socket=/s",
+    "iscsi://host/t%zz/1",
   ];
   for (const uri of bad) refusal("unsupported", () => uriNode(uri));
 });
