@@ -50,6 +50,11 @@ export const INTERFACES: readonly string[] = [
   "pflash",
 ];
 
+/** Whether a start with this hvparam `disk_type` makes what entries say. */
+export function heedsDrivers(diskType: string): boolean {
+  return !INTERFACES.includes(diskType);
+}
+
 /** The same as {@linkcode diskDriver}, undefined where that throws. */
 export function findDriver(word: string): DiskDriver | undefined {
   return isParavirtual(word) ? VIRTIO_BLK : DRIVERS.find((one) => one === word);

@@ -8,7 +8,7 @@
 import type { DiskDevice } from "../device/disk.ts";
 import {
   type DiskDriver,
-  INTERFACES,
+  heedsDrivers,
   isPassThrough,
   isScsi,
 } from "../device/disk_driver.ts";
@@ -91,7 +91,7 @@ function irreproducible(
 ): string | undefined {
   const { hvparams, kvmCmd } = content.runtime;
   const { diskType } = hvparams;
-  if (INTERFACES.includes(diskType)) {
+  if (!heedsDrivers(diskType)) {
     return `with hvparam disk_type ${diskType} it heeds no disk's driver`;
   }
   if (driver === "nvme") {

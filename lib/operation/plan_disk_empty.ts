@@ -5,14 +5,14 @@
  */
 
 import { frontendArguments } from "../device/disk.ts";
-import { diskDriver, NO_SOURCE } from "../device/disk_driver.ts";
+import { diskDriver, heedsDrivers, NO_SOURCE } from "../device/disk_driver.ts";
 import { diskEntry } from "../device/entry.ts";
 import { addressOf } from "../device/hvinfo.ts";
 import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
 import { findDevice, titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "../device/start_disk.ts";
 import { duplicate, refuse } from "../errors.ts";
-import type { DeviceEntry, DiskEntry } from "../state/runtime.ts";
+import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
 import type { Decision } from "./plan.ts";
@@ -130,8 +130,9 @@ export function planEmptyDrive(
  */
 export function lacksMedium(
   { link, uri, hvinfo }: DiskEntry,
-  kvmCmd: readonly string[],
+  { kvmCmd, hvparams }: Pick<Runtime, "kvmCmd" | "hvparams">,
 ): boolean {
   if (link !== null || uri !== null) return false;
+  if (!heedsDrivers(hvparams.diskType)) return false;
   return controllerOf(hvinfo, kvmCmd) !== undefined;
 }

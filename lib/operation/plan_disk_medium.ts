@@ -151,14 +151,14 @@ function newNode(
 /** Whether Ganeti's start, which opens every disk for writing, can open it. */
 function checkStart(
   { writeFault, path }: Source,
-  { entry, kvmCmd }: {
+  { entry, runtime }: {
     readonly entry: DiskEntry;
-    readonly kvmCmd: readonly string[];
+    readonly runtime: Facts["content"]["runtime"];
   },
   migratable: NewMediumWish["migratable"],
 ): boolean {
   const { mode = "rw" } = entry;
-  if (mode !== "rw" && !lacksMedium(entry, kvmCmd)) return false;
+  if (mode !== "rw" && !lacksMedium(entry, runtime)) return false;
   if (writeFault === undefined) return true;
   if (migratable === "not-needed") return false;
   throw refuse(
@@ -224,8 +224,8 @@ export function planMedium(
   }
   refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
   const node = newNode(facts, chosen, source);
-  const { kvmCmd } = facts.content.runtime;
-  const reproducible = checkStart(source, { entry, kvmCmd }, migratable);
+  const { runtime } = facts.content;
+  const reproducible = checkStart(source, { entry, runtime }, migratable);
   const { devType } = node;
   const changed = withMedium(entry.node, { ...source, devType, reproducible });
   const { stage, commit } = stateSteps(facts, {

@@ -115,10 +115,17 @@ Deno.test("lacksMedium() is of a drive that a start could make with one", () => 
     assert(one !== undefined);
     return one;
   };
-  const command = ["kvm", "-device", "lsi,id=scsi"];
-  assertEquals(lacksMedium(entry(null), command), true);
-  assertEquals(lacksMedium(entry(null), ["kvm"]), false);
-  assertEquals(lacksMedium(entry(link), command), false);
+  const of = (diskType: string, kvmCmd = ["kvm", "-device", "lsi,id=scsi"]) => {
+    const { hvparams } = runtime({ hvparams: { disk_type: diskType } });
+    return { hvparams, kvmCmd };
+  };
+  assertEquals(lacksMedium(entry(null), of("paravirtual")), true);
+  assertEquals(lacksMedium(entry(null), of("paravirtual", ["kvm"])), false);
+  assertEquals(lacksMedium(entry(link), of("paravirtual")), false);
+  // Its start would make another device, medium or not.
+  for (const word of ["ide", "scsi", "sd", "mtd", "pflash"]) {
+    assertEquals(lacksMedium(entry(null), of(word)), false, word);
+  }
 });
 
 Deno.test("an empty drive is neither limited nor resized", () => {

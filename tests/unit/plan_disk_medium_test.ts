@@ -140,3 +140,23 @@ Deno.test("planMedium() closes an open tray over the same medium", () => {
   const { from, to } = stepOf(closed, "change-medium");
   assertEquals([from, to], [ID, ID]);
 });
+
+Deno.test("planMedium() records no start that would make another device", () => {
+  const hvinfo = { driver: "scsi-cd", id: ID, ...PLACE };
+  const [object] = disk(0, 0, { hvinfo, mode: "ro" });
+  const modeWith = (diskType: string) => {
+    const facts = given({
+      disks: [[object, null, null]],
+      hvparams: { disk_type: diskType },
+      tray: { nodeName: "" },
+    });
+    const kvmCmd = ["kvm", "-device", "virtio-scsi-pci,id=scsi"];
+    const runtime = { ...facts.content.runtime, kvmCmd };
+    const content = { ...facts.content, runtime };
+    const { change } = stepOf(plan(WISH, { ...facts, content }), "stage-state");
+    assert(change.change === "entry");
+    return JSON.parse(change.entry)[0].mode;
+  };
+  assertEquals(modeWith("paravirtual"), "rw");
+  assertEquals(["ide", "scsi", "sd"].map(modeWith), ["ro", "ro", "ro"]);
+});
