@@ -9,18 +9,19 @@ import { inspectSource, type Source, uriSource } from "../host/source.ts";
 import { isShared } from "../device/dev_type.ts";
 import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
-import type { ScsiBus } from "../device/scsi_target.ts";
 import { isUri } from "../device/storage_uri.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts, NodeFacts } from "./facts.ts";
 import type { AccessFacts } from "./facts_access.ts";
+import type { ScsiFacts } from "./facts_scsi.ts";
+import { controllerWord } from "./plan_scsi_controller.ts";
 import type { DiskAdd } from "./request.ts";
 import type { World } from "./world.ts";
 
 /** What adding a disk depends on. */
-export interface DiskAddFacts extends Facts {
+export interface DiskAddFacts extends Facts, ScsiFacts {
   /** Inspected, not opened for writing. */
   readonly source: Source;
   /** Asked for only if the request names one. */
@@ -29,8 +30,6 @@ export interface DiskAddFacts extends Facts {
   readonly access: AccessFacts | undefined;
   /** Why QEMU does not get at a URI, undefined if nothing is known to. */
   readonly uriFault: string | undefined;
-  /** Asked for only if the disk is to sit on one. */
-  readonly scsi: readonly ScsiBus[];
   /** Why the driver cannot serve this source, undefined if nothing is known. */
   readonly driverFault: string | undefined;
   /** What lies below a qcow2 image; undefined for a raw one. */
@@ -79,16 +78,18 @@ async function driverFacts(
   facts: Facts,
   request: DiskAdd,
   { source, world }: { source: Source; world: World },
-): Promise<Pick<DiskAddFacts, "scsi" | "driverFault">> {
+): Promise<ScsiFacts & Pick<DiskAddFacts, "driverFault">> {
   const driver = driverOf(facts, request);
   if (driver === undefined || driver === VIRTIO_BLK) {
     return { scsi: [], driverFault: undefined };
   }
-  const { driverFault, readScsiBuses } = await import("./facts_scsi.ts");
+  const { qmp } = world;
+  const { driverFault, readScsi } = await import("./facts_scsi.ts");
   const pinned = world.heldFd("source-pin");
+  const word = controllerWord(facts, request);
   return {
-    scsi: isScsi(driver) ? await readScsiBuses(world.qmp) : [],
-    driverFault: await driverFault(driver, { source, pinned, qmp: world.qmp }),
+    ...isScsi(driver) ? await readScsi(qmp, word) : { scsi: [] },
+    driverFault: await driverFault(driver, { source, pinned, qmp }),
   };
 }
 

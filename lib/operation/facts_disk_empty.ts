@@ -6,17 +6,19 @@
 
 import type { QmpSession } from "../qmp/client.ts";
 import type { Facts } from "./facts.ts";
-import { modelFault, readScsiBuses } from "./facts_scsi.ts";
+import { modelFault, readScsi } from "./facts_scsi.ts";
 import type { EmptyDriveFacts } from "./plan_disk_empty.ts";
+import { controllerWord } from "./plan_scsi_controller.ts";
+import type { DiskAdd } from "./request.ts";
 
 /** Adds the SCSI buses, and whether QEMU has such drives. */
 export async function readEmptyDriveFacts(
   facts: Facts,
-  qmp: QmpSession,
+  { request, qmp }: { request: DiskAdd; qmp: QmpSession },
 ): Promise<EmptyDriveFacts> {
   return {
     ...facts,
-    scsi: await readScsiBuses(qmp),
+    ...await readScsi(qmp, controllerWord(facts, request)),
     driverFault: await modelFault(qmp, "scsi-cd"),
   };
 }

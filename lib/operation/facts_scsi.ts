@@ -6,7 +6,11 @@
  */
 
 import { type DiskDriver, isPassThrough } from "../device/disk_driver.ts";
-import type { ScsiBus, ScsiChild } from "../device/scsi_target.ts";
+import {
+  modelOf as controllerModel,
+  type ScsiBus,
+  type ScsiChild,
+} from "../device/scsi_target.ts";
 import { passThroughFault } from "../host/scsi_device.ts";
 import type { Source } from "../host/source.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -103,6 +107,33 @@ export async function modelFault(
   return await hasModel(qmp, driver)
     ? undefined
     : `This QEMU has no device model ${driver}`;
+}
+
+/** What a SCSI disk depends on, whatever its source. */
+export interface ScsiFacts {
+  /** Asked for only if the disk is to sit on one. */
+  readonly scsi: readonly ScsiBus[];
+  /** Why no controller can come with it, undefined if nothing is known. */
+  readonly controllerFault?: string | undefined;
+}
+
+/**
+ * Looks for a SCSI bus; without one, whether QEMU has the controller that
+ * would come with the disk.
+ *
+ * @param word as a user or Ganeti says it, e.g. `lsi`
+ */
+export async function readScsi(
+  qmp: QmpSession,
+  word: string,
+): Promise<ScsiFacts> {
+  const scsi = await readScsiBuses(qmp);
+  if (scsi.length > 0 || await hasModel(qmp, controllerModel(word))) {
+    return { scsi };
+  }
+  const controllerFault =
+    `The VM has no SCSI controller, and this QEMU has no device model ${word} that could be added`;
+  return { scsi, controllerFault };
 }
 
 /** Why a driver cannot serve a source, undefined if nothing is known. */

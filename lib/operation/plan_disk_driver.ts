@@ -19,6 +19,7 @@ import { chooseTarget, startsWith } from "../device/scsi_target.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
+import type { ScsiFacts } from "./facts_scsi.ts";
 import { type Identity, identityAt, newIdentity } from "./plan_addition.ts";
 import { controllerFor } from "./plan_scsi_controller.ts";
 import type { DiskAdd } from "./request.ts";
@@ -67,7 +68,7 @@ function hintFor(driver: DiskDriver): string {
  * @throws {HotplugError} status 3
  */
 export function identityFor(
-  facts: Facts & Pick<DiskAddFacts, "scsi">,
+  facts: Facts & ScsiFacts,
   request: DiskAdd,
   driver: DiskDriver,
 ): Identity<Place> & Pick<DiskDevice, "controller"> {

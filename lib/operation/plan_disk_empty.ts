@@ -15,6 +15,7 @@ import { duplicate, refuse } from "../errors.ts";
 import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { DiskAddFacts } from "./facts_disk_add.ts";
+import type { ScsiFacts } from "./facts_scsi.ts";
 import type { Decision } from "./plan.ts";
 import { alreadyThere, deviceStep, planAddition } from "./plan_addition.ts";
 import { identityFor, refuseDriver, unheard } from "./plan_disk_driver.ts";
@@ -26,7 +27,8 @@ import { newDiskView } from "./view.ts";
 /** What adding an empty drive depends on. */
 export type EmptyDriveFacts =
   & Facts
-  & Pick<DiskAddFacts, "scsi" | "driverFault">;
+  & ScsiFacts
+  & Pick<DiskAddFacts, "driverFault">;
 
 /** Only this driver has a tray. */
 const DRIVER = "scsi-cd";

@@ -20,11 +20,19 @@ import { SCSI_BUS } from "../device/scsi_target.ts";
 import { unsupported } from "../errors.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import type { Facts } from "./facts.ts";
-import type { DiskAddFacts } from "./facts_disk_add.ts";
+import type { ScsiFacts } from "./facts_scsi.ts";
 import { deviceStep, slotFacts } from "./plan_addition.ts";
 import { refuseMachine, refuseTakenId } from "./refusals.ts";
 import type { DiskAdd } from "./request.ts";
 import type { Step } from "./step.ts";
+
+/** Which controller would come with the disk: the user's or Ganeti's word. */
+export function controllerWord(
+  { content }: Pick<Facts, "content">,
+  { controller }: Pick<DiskAdd, "controller">,
+): string {
+  return controller ?? content.runtime.hvparams.scsiController;
+}
 
 /**
  * Chooses a controller, if the VM has none and no other bus is wanted.
@@ -32,11 +40,12 @@ import type { Step } from "./step.ts";
  * @throws {HotplugError} status 3
  */
 export function controllerFor(
-  facts: Facts & Pick<DiskAddFacts, "scsi">,
-  { bus = SCSI_BUS, controller }: Pick<DiskAdd, "bus" | "controller">,
+  facts: Facts & ScsiFacts,
+  request: Pick<DiskAdd, "bus" | "controller">,
 ): ScsiController | undefined {
+  const { bus = SCSI_BUS } = request;
   if (facts.scsi.length > 0 || bus !== SCSI_BUS) return undefined;
-  const { kvmCmd, hvparams } = facts.content.runtime;
+  const { kvmCmd } = facts.content.runtime;
   refuseMachine(facts);
   refuseTakenId(facts, CONTROLLER_ID);
   if (isNamedIn(kvmCmd, CONTROLLER_ID)) {
@@ -45,8 +54,11 @@ export function controllerFor(
       "stop and start the instance",
     );
   }
-  const word = controller ?? hvparams.scsiController;
-  return chooseController(slotFacts(facts), word);
+  const word = controllerWord(facts, request);
+  const chosen = chooseController(slotFacts(facts), word);
+  const { controllerFault } = facts;
+  if (controllerFault === undefined) return chosen;
+  throw unsupported(controllerFault, "--controller virtio-scsi-pci");
 }
 
 /** The steps that plug it, and see whether it sits where it was put. */

@@ -28,8 +28,9 @@ export async function prepare(
       if (request.source === NO_SOURCE) {
         const { readEmptyDriveFacts } = await import("./facts_disk_empty.ts");
         const { planEmptyDrive } = await import("./plan_disk_empty.ts");
+        const about = { request, qmp: world.qmp };
         return async (facts) =>
-          planEmptyDrive(request, await readEmptyDriveFacts(facts, world.qmp));
+          planEmptyDrive(request, await readEmptyDriveFacts(facts, about));
       }
       const { planDiskAdd } = await import("./plan_disk.ts");
       const { readDiskAddFacts, readSource } = await import(

@@ -147,3 +147,26 @@ eachRelease("a SCSI controller that stays behind is told of", async (vm) => {
   assertEquals([done.status, done.json.remaining], [0, []], done.stdout);
   assertEquals(await snapshot(vm), before);
 });
+
+eachRelease("no such SCSI controller in this QEMU: refused", async (vm) => {
+  await using folder = await temporaryFolder();
+  await using proxy = QmpProxy.start(vm.qmpPath);
+  proxy.hook = (one) =>
+    one.message.execute === "device-list-properties" &&
+      one.message.arguments.typename === "lsi53c895a"
+      ? refusal(one, "no such model")
+      : "pass";
+  const image = `${folder.path}/s1.img`;
+  await makeImage(image, "scsi-1");
+  const before = await snapshot(vm);
+  const disks = [[image, "--driver", "scsi-hd"], [
+    ...["none", "--driver", "scsi-cd", "--not-migratable"],
+  ]];
+  for (const words of disks) {
+    const ran = await tool(vm, "disk", "add", vm.name, ...words);
+    const { status, json: { error } } = ran;
+    assertEquals([status, error?.code], [3, "unsupported"], ran.stdout);
+    assertEquals(error.hint, "--controller virtio-scsi-pci");
+  }
+  assertEquals(await snapshot(vm), before);
+}, { guest: "none" });

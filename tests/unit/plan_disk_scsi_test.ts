@@ -201,6 +201,18 @@ Deno.test("planDiskAdd() brings no controller that could not be repeated", () =>
   assertStringIncludes(refused("unsupported", {}, gone).message, "kvm_cmd");
 });
 
+Deno.test("planDiskAdd() brings no controller that QEMU does not have", () => {
+  const request = { driver: "scsi-hd" };
+  const controllerFault = "no device model lsi";
+  const { message, hint } = refused(
+    "unsupported",
+    request,
+    bare({ controllerFault }),
+  );
+  assertStringIncludes(message, "lsi");
+  assertEquals(hint, "--controller virtio-scsi-pci");
+});
+
 Deno.test("planDiskAdd() says where a guest is not told of a disk", () => {
   const lsi = { ...BUS, controller: "lsi53c895a" };
   const added = plan(

@@ -253,10 +253,11 @@ export function diskAddFacts(
     readonly uriFault?: string;
     readonly scsi?: DiskAddFacts["scsi"];
     readonly driverFault?: string;
+    readonly controllerFault?: string;
   } = {},
 ): DiskAddFacts {
   const { source, iothreads, access, uriFault, ...others } = spec;
-  const { scsi = [], driverFault, ...more } = others;
+  const { scsi = [], driverFault, controllerFault, ...more } = others;
   return {
     ...facts(more),
     source: {
@@ -276,6 +277,7 @@ export function diskAddFacts(
     uriFault,
     scsi,
     driverFault,
+    controllerFault,
   };
 }
 
