@@ -5,6 +5,7 @@
  */
 
 import { HotplugError } from "../errors.ts";
+import { NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
 import type { Verbs } from "./step.ts";
@@ -78,6 +79,18 @@ async function holds(
   return tray !== undefined && tray.nodeName === (to ?? "") && !tray.isOpen;
 }
 
+/** Without its node the old medium cannot go in again: the new one stays. */
+async function expectOld(
+  { from, to, title }: ChangeMediumStep,
+  { qmp }: World,
+): Promise<void> {
+  if (from === null || (await ask(qmp, NODE_NAMES)).has(from)) return;
+  throw new HotplugError(
+    "rollback-incomplete",
+    `QEMU has let go of ${from}, so ${to ?? "no medium"} stays in ${title}`,
+  );
+}
+
 /** Its verbs. */
 export const changeMedium: Verbs<ChangeMediumStep> = {
   do: exchange,
@@ -85,6 +98,7 @@ export const changeMedium: Verbs<ChangeMediumStep> = {
     await world.reconnect();
     const back = { ...step, from: step.to, to: step.from };
     if (await holds(back, world)) return;
+    await expectOld(step, world);
     // What was in it before, the guest had itself: it need not be asked.
     await exchange({ ...back, lock: "forced" }, world);
   },

@@ -147,6 +147,31 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
   });
 }, SCSI_MACHINE);
 
+eachRelease("a medium whose old one QEMU keeps open stays in", async (vm) => {
+  await using folder = await temporaryFolder();
+  const [one = "", two = ""] = ["one", "two"].map((name) =>
+    `${folder.path}/${name}.iso`
+  );
+  await makeImage(one, "first-");
+  await makeImage(two, "second");
+  const words = ["disk", "add", vm.name, one, "--driver", "scsi-cd"];
+  await tool(vm, ...words, "--uuid", DRIVE);
+  await vm.waitGuest(`test -b ${SR}`);
+  // No drive has it, so that nothing tells why it is open.
+  const extra = { "node-name": "extra", driver: "file", filename: one };
+  await vm.qmp.execute("blockdev-add", { ...extra, "read-only": true });
+  const { status, json } = await set(vm, "--medium", two);
+  assertEquals([status, json.error?.code], [7, "rollback-incomplete"]);
+  assertEquals(await readBy(vm), "second");
+  await vm.qmp.execute("blockdev-del", { "node-name": "extra" });
+  const repaired = await tool(vm, "repair", vm.name);
+  assertEquals([repaired.status, repaired.json.repaired.length], [0, 1]);
+  assertEquals(await readBy(vm), "second");
+  const { json: { devices: [device] } } = await tool(vm, "list", vm.name);
+  assertEquals([device.source, device.status], [two, "ok"]);
+  await verified(vm);
+}, SCSI_MACHINE);
+
 eachRelease("an empty drive migrates as it is", async (vm) => {
   await using folder = await temporaryFolder();
   await using other = await temporaryFolder();
