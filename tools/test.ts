@@ -68,7 +68,11 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
   ["tests/qemu/vm_test.ts", "tests/qemu/proxy_test.ts"],
   ["tests/qemu/jail_user_test.ts", "tests/qemu/jail_chroot_test.ts"],
-  ["tests/qemu/jail_test.ts", "tests/qemu/jail_death_test.ts"],
+  [
+    "tests/qemu/jail_test.ts",
+    "tests/qemu/jail_death_test.ts",
+    "tests/qemu/jail_held_test.ts",
+  ],
   ["tests/qemu/drive_test.ts", "tests/qemu/adopt_test.ts"],
   ["tests/qemu/ganeti_test.ts"],
   [

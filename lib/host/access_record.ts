@@ -67,6 +67,13 @@ export interface LeftAlone {
   readonly hint: string;
 }
 
+/** What it is the way to: ./identity.ts. */
+export function identityReached(access: GivenOwner | ChrootNode): string {
+  if (access.way === "mknod") return `block ${access.rdev}`;
+  const [device, inode, rdev] = access.inode.split(" ");
+  return rdev === "0:0" ? `file ${device} ${inode}` : `block ${rdev}`;
+}
+
 /** Tells an inode from every other, and a node from another device's. */
 export function inodeKey({ device, inode, rdev }: FileStatus): string {
   return `${device} ${inode} ${rdev}`;

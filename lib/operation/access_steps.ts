@@ -19,6 +19,11 @@ export interface OwnRecordStep {
   readonly qemu: ProcessIdentity | null;
   /** The device's part before and after. */
   readonly change: OwnChange;
+  /**
+   * A process: as long as it has open what `before` is the way to, the way
+   * stays on record.
+   */
+  readonly holder?: number;
 }
 
 /** Makes sure that QEMU can open a disk by its path. */
@@ -61,6 +66,8 @@ export interface ReturnOwnerStep {
   readonly kind: "return-owner";
   /** What was recorded when it was given. */
   readonly given: GivenOwner;
+  /** A process: as long as it has the disk open, nothing is given back. */
+  readonly holder?: number;
 }
 
 /** Makes a node of a block device in QEMU's root directory. */
@@ -77,6 +84,8 @@ export interface RemoveNodeStep {
   readonly kind: "remove-node";
   /** What was recorded when it was made. */
   readonly node: ChrootNode;
+  /** A process: as long as it has the disk open, the node stays. */
+  readonly holder?: number;
 }
 
 /** Makes a tap that stays, for QEMU to open by its name. */

@@ -222,7 +222,7 @@ function checksFor(
       ),
       qemu: orNull(accepted((one) => checkProcess(one, "qemu"))),
       change: object({ uuid, before: orNull(device), after: orNull(device) }),
-    }),
+    }, { holder: whole(1, 2 ** 22) }),
   };
 }
 

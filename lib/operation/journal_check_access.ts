@@ -26,28 +26,29 @@ function accessBy(way: AccessRecord["way"]): Check {
   return (value) => isJson(value) && value.way === way && fits(value);
 }
 
-const owner = object({ kind, given: accessBy("chown") });
-const node = object({ kind, node: accessBy("mknod") });
+const pid = whole(1, 2 ** 22);
+const given = accessBy("chown");
+const node = accessBy("mknod");
 
 /** A check for each kind of these steps. */
 export const ACCESS_CHECKS: { readonly [K in AccessStep["kind"]]: Check } = {
   "probe-path": object({
     kind,
-    pid: whole(1, 2 ** 22),
+    pid,
     path: absolute,
     identity: text(LINE),
     access: word("rw", "ro"),
   }),
   "verify-open": object({
     kind,
-    pid: whole(1, 2 ** 22),
+    pid,
     path: absolute,
     identity: text(LINE),
   }),
-  "give-owner": owner,
-  "return-owner": owner,
-  "make-node": node,
-  "remove-node": node,
+  "give-owner": object({ kind, given }),
+  "return-owner": object({ kind, given }, { holder: pid }),
+  "make-node": object({ kind, node }),
+  "remove-node": object({ kind, node }, { holder: pid }),
   "make-tap": object({
     kind,
     tap: accessBy("tap"),

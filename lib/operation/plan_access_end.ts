@@ -34,16 +34,25 @@ function changeStep(
   return { kind: "own-record", place, qemu, change: { uuid, before, after } };
 }
 
+/** The process that must have let go before anything is given back. */
+function holderOf({ qemu }: OwnFacts): { readonly holder?: number } {
+  return qemu === null ? {} : { holder: qemu.pid };
+}
+
 /** The node goes; its directory stays passable while it leads to another. */
 function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): Step[] {
   const next = heir(own.record, uuid, node);
   if (next === undefined || node.rootMode === null) {
-    return [{ kind: "remove-node", node }];
+    return [{ kind: "remove-node", node, ...holderOf(own) }];
   }
   const { rootMode } = node;
   return [
     changeStep(own, next.uuid, { ...next.access, rootMode }),
-    { kind: "remove-node", node: { ...node, rootMode: null } },
+    {
+      kind: "remove-node",
+      node: { ...node, rootMode: null },
+      ...holderOf(own),
+    },
   ];
 }
 
@@ -54,7 +63,7 @@ export function endAccessSteps(own: OwnFacts, uuid: string): Step[] {
     case undefined:
       return [];
     case "chown":
-      return [{ kind: "return-owner", given: access }];
+      return [{ kind: "return-owner", given: access, ...holderOf(own) }];
     case "mknod":
       return removeNode(own, uuid, access);
     case "tap":
@@ -69,14 +78,17 @@ export function endAccessSteps(own: OwnFacts, uuid: string): Step[] {
  * those hold again when it is plugged again, as long as this QEMU runs.
  */
 export function forgetSteps(
-  { place, qemu, record }: OwnFacts,
+  own: OwnFacts,
   uuid: string,
 ): OwnRecordStep[] {
+  const { place, qemu, record } = own;
   const before = record.devices[uuid];
   if (before === undefined) return [];
   const { kind, limits } = before;
   const after = limits === undefined ? null : { kind, limits };
   if (after !== null && isRemembrance(before)) return [];
   const change = { uuid, before, after };
-  return [{ kind: "own-record", place, qemu, change }];
+  const held = before.kind === "disk" && before.access !== undefined;
+  const holder = held ? holderOf(own) : {};
+  return [{ kind: "own-record", place, qemu, change, ...holder }];
 }

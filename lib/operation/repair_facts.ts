@@ -17,6 +17,7 @@ import type { Facts } from "./facts.ts";
 import { readFacts } from "./read_facts.ts";
 import { hasForeignController } from "./repair_controller.ts";
 import type { RepairFacts } from "./repair_findings.ts";
+import { isStillOpen } from "./still_open.ts";
 import type { World } from "./world.ts";
 
 function filesIn(directory: string): string[] {
@@ -44,6 +45,15 @@ async function withScsi(facts: Facts, { qmp }: World): Promise<Facts> {
   return { ...facts, qemu: { ...facts.qemu, scsi: await readScsiBuses(qmp) } };
 }
 
+/** The ways to a disk that cannot be closed yet. */
+function waysInUse({ own, qemu }: Facts): Set<string> {
+  const devices = Object.entries(own.record.devices);
+  const open = devices.filter(([, { access }]) =>
+    isStillOpen(access, qemu.process?.pid)
+  );
+  return new Set(open.map(([uuid]) => uuid));
+}
+
 /** Reads file, QEMU and node. @throws {HotplugError} */
 export async function readRepairFacts(
   paths: InstancePaths,
@@ -59,6 +69,7 @@ export async function readRepairFacts(
     confinement: process && readConfinement(process),
     heldTaps: process === undefined ? undefined : tapsOf(process.pid),
     taps: new Set(named.filter(interfaceExists)),
+    inUse: waysInUse(facts),
     drift: process === undefined ? [] : findDrift(
       disks,
       readDriftFacts(disks, facts.qemu),

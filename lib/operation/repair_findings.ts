@@ -28,6 +28,7 @@ import { planStray } from "./plan_stray.ts";
 import { controllerFindings } from "./repair_controller.ts";
 import { nicBack } from "./repair_nic_back.ts";
 import { nicFileFindings } from "./repair_nic_files.ts";
+import { stillOpen } from "./still_open.ts";
 import { type Stray, straysOf } from "./strays.ts";
 
 /** What repair looks at, besides what a removal does. */
@@ -40,6 +41,8 @@ export interface RepairFacts extends DiskRemoveFacts {
   readonly heldTaps: ReadonlySet<string> | undefined;
   /** Those of the NIC files' taps that this node has. */
   readonly taps: ReadonlySet<string>;
+  /** Uuids whose disk, reached by chown or mknod, QEMU has open. */
+  readonly inUse: ReadonlySet<string>;
   /** Links of recorded disks that lead elsewhere; none if it cannot be told. */
   readonly drift: readonly Drift[];
 }
@@ -182,10 +185,15 @@ function forgotten(facts: RepairFacts): Finding[] {
   );
   const uuids = Object.entries(own.record.devices)
     .flatMap(([uuid, one]) => isRemembrance(one) ? [] : [uuid]);
-  return ownFindings(
-    facts,
-    plugged ? [] : uuids.filter((uuid) => !recorded.has(uuid)),
-  );
+  const lost = plugged ? [] : uuids.filter((uuid) => !recorded.has(uuid));
+  const isOpen = (uuid: string) => facts.inUse.has(uuid);
+  return [
+    ...ownFindings(facts, lost.filter((uuid) => !isOpen(uuid))),
+    ...lost.filter(isOpen).flatMap((uuid) => {
+      const access = own.record.devices[uuid]?.access;
+      return access === undefined ? [] : [stillOpen(access)];
+    }),
+  ];
 }
 
 /** Files that an operation was writing when it ended. */

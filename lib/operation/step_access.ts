@@ -18,6 +18,7 @@ import type { Verbs } from "./step.ts";
 /** Hardly any operation has such steps: the rest is loaded when one runs. */
 const owners = () => import("../host/disk_owner.ts");
 const nodes = () => import("../host/chroot_node.ts");
+const openings = () => import("./still_open.ts");
 
 async function probe(
   { pid, path, identity, access }: ProbePathStep,
@@ -105,7 +106,9 @@ const giveOwner: Verbs<GiveOwnerStep> = {
 };
 
 const returnOwner: Verbs<ReturnOwnerStep> = {
-  async do({ given }, world) {
+  async do({ given, holder }, world) {
+    const { isStillOpen, stillOpen } = await openings();
+    if (isStillOpen(given, holder)) return world.leave(stillOpen(given));
     world.leave((await owners()).returnOwner(given));
   },
   async undo({ given }) {
@@ -164,7 +167,9 @@ const makeNode: Verbs<MakeNodeStep> = {
 };
 
 const removeNode: Verbs<RemoveNodeStep> = {
-  async do({ node }, world) {
+  async do({ node, holder }, world) {
+    const { isStillOpen, stillOpen } = await openings();
+    if (isStillOpen(node, holder)) return world.leave(stillOpen(node));
     world.leave((await nodes()).removeChrootNode(node));
   },
   async undo({ node }) {

@@ -39,13 +39,35 @@ function subjectOf({ before, after }: OwnRecordStep["change"]): string {
   return keys.join(", ") || "nothing";
 }
 
+/** What stays on record where the way to a disk is still in use. */
+function keptWay({ before, after }: OwnRecordStep["change"]) {
+  if (before?.access === undefined) return after;
+  const { kind, via, access } = before;
+  return { kind, ...after, ...(via && { via }), access };
+}
+
+/** What is to be written now. */
+async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
+  const { change, holder } = step;
+  if (holder === undefined) return change.after;
+  const { isStillOpen } = await import("./still_open.ts");
+  return isStillOpen(change.before?.access, holder)
+    ? keptWay(change)
+    : change.after;
+}
+
 const ownRecord: Verbs<OwnRecordStep> = {
-  async do({ place, qemu, change }) {
-    (await records()).changeOwnRecord(place, qemu, change);
+  async do(step) {
+    const { place, qemu, change } = step;
+    const now = { ...change, after: await wanted(step) };
+    (await records()).changeOwnRecord(place, qemu, now);
   },
   async undo(step) {
     const { place, qemu, change } = step;
-    if (!isSame(await recorded(step), change.after)) return;
+    const now = await recorded(step);
+    const isOurs = isSame(now, change.after) ||
+      (step.holder !== undefined && isSame(now, keptWay(change)));
+    if (!isOurs) return;
     const back = { uuid: change.uuid, after: change.before };
     (await records()).changeOwnRecord(place, qemu, back);
   },

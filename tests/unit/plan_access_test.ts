@@ -331,8 +331,10 @@ Deno.test("planDiskRemove() gives back after QEMU let go, and then forgets", () 
     "own-record",
     "commit-state",
   ]);
-  const { change } = stepOf(removal(record), "own-record");
+  const { change, holder } = stepOf(removal(record), "own-record");
   assertEquals([change.uuid, change.after], [uuidOf("disk", 0), null]);
+  const { holder: other } = stepOf(removal(record), "remove-node");
+  assertEquals([holder, other], [QEMU.pid, QEMU.pid]);
 });
 
 Deno.test("planDiskRemove() leaves the chroot passable for the next node", () => {

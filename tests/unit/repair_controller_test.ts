@@ -30,6 +30,7 @@ function found(
     leftovers: [],
     heldTaps: undefined,
     taps: new Set(),
+    inUse: new Set(),
     drift: [],
   }, (words) => ["kvm-hotplug", ...words].join(" "));
 }

@@ -1,0 +1,45 @@
+/** A disk that another drive of the VM has open, too, when it is removed. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { eachRelease, makeImage } from "./each_release.ts";
+import { NOBODY, ownerOf, UUID } from "./jail.ts";
+import { snapshot } from "./snapshot.ts";
+import { tool } from "./tool.ts";
+
+/** Opened at the start, before QEMU becomes nobody. */
+const DRIVE = "if=ide,media=cdrom,readonly=on,format=raw,file=";
+
+eachRelease("chown: not given back while another drive has it", async (vm) => {
+  await Deno.chmod(vm.runDir, 0o755);
+  const image = `${vm.runDir}/one.img`;
+  const before = await snapshot(vm);
+  assertEquals(ownerOf(image), "0:0 600");
+  const words = ["--via", "chown", "--read-only", "--not-migratable"];
+  const add = ["disk", "add", vm.name, image, "--uuid", UUID, ...words];
+  const added = await tool(vm, ...add);
+  assertEquals(added.status, 0, added.stdout);
+  await vm.waitGuest("test -b /dev/vda");
+
+  const removed = await tool(vm, "disk", "remove", vm.name, UUID);
+  assertEquals([removed.status, removed.json.changed], [0, true]);
+  const warnings = removed.json.warnings.join("\n");
+  assertStringIncludes(warnings, "for its drive ide0-cd0");
+  assertStringIncludes(warnings, `${image} still belongs to uid 65534`);
+  assertEquals(ownerOf(image), "65534:0 600");
+
+  const told = await tool(vm, "repair", vm.name);
+  assertEquals([told.status, told.json.repaired], [7, []], told.stdout);
+  assertMatch(told.json.remaining[0].what, /one\.img still belongs to uid/);
+  assertEquals(ownerOf(image), "65534:0 600");
+
+  await vm.qmp.execute("eject", { device: "ide0-cd0", force: true });
+  const done = await tool(vm, "repair", vm.name);
+  assertEquals([done.status, done.json.remaining], [0, []], done.stdout);
+  assertEquals(ownerOf(image), "0:0 600");
+  const { runtime, files } = await snapshot(vm);
+  assertEquals([runtime, files], [before.runtime, before.files]);
+}, async (runDir) => {
+  const image = `${runDir}/one.img`;
+  await makeImage(image, "first-");
+  await Deno.chmod(image, 0o600);
+  return { ...NOBODY.options, extraArgs: ["-drive", `${DRIVE}${image}`] };
+});
