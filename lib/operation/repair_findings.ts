@@ -28,7 +28,7 @@ import { planStray } from "./plan_stray.ts";
 import { controllerFindings } from "./repair_controller.ts";
 import { nicBack } from "./repair_nic_back.ts";
 import { nicFileFindings } from "./repair_nic_files.ts";
-import { stillOpen } from "./still_open.ts";
+import { openFindings } from "./repair_open.ts";
 import { type Stray, straysOf } from "./strays.ts";
 
 /** What repair looks at, besides what a removal does. */
@@ -189,10 +189,7 @@ function forgotten(facts: RepairFacts): Finding[] {
   const isOpen = (uuid: string) => facts.inUse.has(uuid);
   return [
     ...ownFindings(facts, lost.filter((uuid) => !isOpen(uuid))),
-    ...lost.filter(isOpen).flatMap((uuid) => {
-      const access = own.record.devices[uuid]?.access;
-      return access === undefined ? [] : [stillOpen(access)];
-    }),
+    ...openFindings(facts, lost.filter(isOpen)),
   ];
 }
 
