@@ -27,6 +27,12 @@ export interface MonitorOptions {
   readonly waiting?: Watcher | undefined;
   /** Ends that waiting within a second, where it is told of. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Finds who holds a silent monitor.
+   *
+   * @default a look at all processes, which keeps the event loop
+   */
+  readonly holdersOf?: (path: string) => UnixSocketHolders;
 }
 
 function notRunning(path: string, why: string, cause: unknown): HotplugError {
@@ -103,9 +109,10 @@ export async function openMonitor(
   path: string,
   options: MonitorOptions,
 ): Promise<QmpSession> {
+  const find = options.holdersOf ?? holdersOf;
   let holders: UnixSocketHolders | undefined;
   const onSilence = async () => {
-    holders = await holdersOf(path);
+    holders = await find(path);
   };
   try {
     const opening = QmpSession.open(path, { ...options, onSilence });
@@ -114,7 +121,7 @@ export async function openMonitor(
     return await openVisibly(opening, path, options);
   } catch (error) {
     if (error instanceof QmpNoGreetingError) {
-      throw noGreeting(path, error, holders ?? await holdersOf(path));
+      throw noGreeting(path, error, holders ?? await find(path));
     }
     throw explain(path, error);
   }

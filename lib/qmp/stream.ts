@@ -122,9 +122,10 @@ export class QmpStream {
    * @throws {QmpClosedError} | {QmpProtocolError} the stream has then ended
    */
   async read(deadline: number, signal?: AbortSignal): Promise<Progress> {
-    for (;;) {
-      const left = deadline - performance.now();
-      if (left <= 0) return "timeout";
+    for (let isReady = false;;) {
+      const left = Math.max(deadline - performance.now(), 0);
+      // What came in time is read, however late we are told of it.
+      if (left === 0 && !isReady) return "timeout";
       if (signal?.aborted) return "aborted";
       const bytes = this.#receive();
       if (bytes !== "would-block") {
@@ -135,6 +136,7 @@ export class QmpStream {
         signal ? { timeoutMs: left, signal } : { timeoutMs: left },
       );
       if (ready !== "readable") return ready;
+      isReady = true;
     }
   }
 

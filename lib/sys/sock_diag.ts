@@ -29,6 +29,8 @@ export interface UnixSocketHolders {
   readonly clients: UnixSocketClient[];
   /** The state of a connection of this process's own, if it has one. */
   readonly own: UnixSocketClient["state"] | undefined;
+  /** Whether the listener has accepted anybody, seen among these or not. */
+  readonly isServing: boolean;
 }
 
 const MAX_TIME_MS = 500;
@@ -45,14 +47,40 @@ const MAX_COMMAND_LENGTH = 120;
  * @param socketPath Path of the listener's socket.
  */
 export function unixSocketHolders(socketPath: string): UnixSocketHolders {
-  const deadline = startDeadline(MAX_TIME_MS);
-  const states = clientStates(socketsBoundTo(socketPath, deadline));
-  const clients = states.size === 0 ? [] : processesWith(states, deadline);
-  const inState = (state: State) => clients.filter((c) => c.state === state);
-  return {
-    clients: [...inState("accepted"), ...inState("waiting")],
-    own: states.size === 0 ? undefined : stateOf(Deno.pid, states),
-  };
+  const [only] = unixSocketsHolders([socketPath], MAX_TIME_MS).values();
+  return only ?? { clients: [], own: undefined, isServing: false };
+}
+
+/**
+ * The same of several sockets by their paths, with one look at the processes.
+ *
+ * @param maxTimeMs What it may take, with one process more.
+ */
+export function unixSocketsHolders(
+  socketPaths: readonly string[],
+  maxTimeMs: number,
+): Map<string, UnixSocketHolders> {
+  const deadline = startDeadline(maxTimeMs);
+  const sockets = socketsAt(socketPaths, deadline);
+  const ends: Ends = new Map();
+  for (const [path, bound] of sockets) {
+    for (const [inode, state] of clientStates(bound)) {
+      ends.set(inode, { path, state });
+    }
+  }
+  const served = [...ends.values()].filter((end) => end.state === "accepted");
+  const own = ends.size === 0 ? new Map() : statesOf(Deno.pid, ends);
+  const clients = ends.size === 0 ? [] : processesWith(ends, deadline);
+  return new Map(socketPaths.map((path) => {
+    const its = clients.filter((one) => one.path === path)
+      .map(({ path: _, ...client }) => client);
+    const inState = (state: State) => its.filter((c) => c.state === state);
+    return [path, {
+      clients: [...inState("accepted"), ...inState("waiting")],
+      own: own.get(path),
+      isServing: served.some((end) => end.path === path),
+    }];
+  }));
 }
 
 /**
@@ -63,10 +91,14 @@ export function unixSocketHolders(socketPath: string): UnixSocketHolders {
  */
 export function unixSocketConnections(socketPath: string): number {
   const deadline = startDeadline(MAX_TIME_MS);
-  return clientStates(socketsBoundTo(socketPath, deadline)).size;
+  const [bound = []] = socketsAt([socketPath], deadline).values();
+  return clientStates(bound).size;
 }
 
 type State = UnixSocketClient["state"];
+
+/** Client ends by their sockfs inode. */
+type Ends = Map<number, { readonly path: string; readonly state: State }>;
 
 /** The client ends of all connections: sockfs inode → state. */
 function clientStates(bound: readonly UnixDiagEntry[]): Map<number, State> {
@@ -84,13 +116,25 @@ function clientStates(bound: readonly UnixDiagEntry[]): Map<number, State> {
   return states;
 }
 
-function socketsBoundTo(path: string, deadline: Deadline): UnixDiagEntry[] {
+/** The sockets of each listener, accepted ones too. */
+function socketsAt(
+  paths: readonly string[],
+  deadline: Deadline,
+): Map<string, UnixDiagEntry[]> {
+  const all = orNone(() => listUnixSockets(deadline.remainingMs())) ?? [];
+  return new Map(paths.map((path) => {
+    const status = orNone(() => statPath(path));
+    const isIts = (entry: UnixDiagEntry) =>
+      status !== undefined && isBoundTo(entry, status, path);
+    return [path, all.filter(isIts)];
+  }));
+}
+
+function orNone<T>(look: () => T): T | undefined {
   try {
-    const status = statPath(path);
-    return listUnixSockets(deadline.remainingMs())
-      .filter((entry) => isBoundTo(entry, status, path));
+    return look();
   } catch (error) {
-    if (error instanceof SysError) return [];
+    if (error instanceof SysError) return undefined;
     throw error;
   }
 }
@@ -107,15 +151,18 @@ function isBoundTo(
 }
 
 function processesWith(
-  states: ReadonlyMap<number, State>,
+  ends: Ends,
   deadline: Deadline,
-): UnixSocketClient[] {
-  const clients: UnixSocketClient[] = [];
+): (UnixSocketClient & { readonly path: string })[] {
+  const clients: (UnixSocketClient & { readonly path: string })[] = [];
   for (const pid of processIds()) {
     if (deadline.remainingMs() === 0) break;
-    const state = stateOf(pid, states);
-    if (state === undefined) continue;
-    clients.push({ pid, command: commandOf(pid), state });
+    const states = statesOf(pid, ends);
+    if (states.size === 0) continue;
+    const command = commandOf(pid);
+    for (const [path, state] of states) {
+      clients.push({ pid, command, state, path });
+    }
   }
   return clients;
 }
@@ -127,20 +174,19 @@ function processIds(): number[] {
     .filter((pid) => pid !== Deno.pid);
 }
 
-/** The state of the first of these sockets that a process has open. */
-function stateOf(
-  pid: number,
-  states: ReadonlyMap<number, State>,
-): State | undefined {
+/** To which listeners a process is connected, by its first socket for each. */
+function statesOf(pid: number, ends: Ends): Map<string, State> {
+  const states = new Map<string, State>();
   try {
     for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
-      const state = states.get(socketInode(`/proc/${pid}/fd/${name}`));
-      if (state !== undefined) return state;
+      const end = ends.get(socketInode(`/proc/${pid}/fd/${name}`));
+      if (end === undefined || states.has(end.path)) continue;
+      states.set(end.path, end.state);
     }
   } catch {
     // It is gone, or of another user: nothing to learn here.
   }
-  return undefined;
+  return states;
 }
 
 /** The inode of `socket:[N]`, 0 for everything else. */

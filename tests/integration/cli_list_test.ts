@@ -1,8 +1,42 @@
 /** `list`: every instance is asked, and none is waited for too long. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { listAll } from "../../lib/operation/list_all.ts";
+import { pause } from "../../lib/sys/pause.ts";
+import { withHolder } from "./hold.ts";
+import { ScriptedPeer } from "./scripted_peer.ts";
 import { cli, type Doc, Instance, NAME, type Ran } from "./support.ts";
 
 const SOON = ["--timeout", "0.5"];
+
+/** How long a look at all processes takes on a node that has many. */
+const LOOK_MS = 350;
+
+/** Makes each look at all processes slow, and counts them. */
+function slowLooks(): Disposable & { readonly count: number } {
+  const readDirSync = Deno.readDirSync;
+  let count = 0;
+  Deno.readDirSync = (path) => {
+    if (path === "/proc") {
+      count++;
+      const end = performance.now() + LOOK_MS;
+      while (performance.now() < end);
+    }
+    return readDirSync(path);
+  };
+  return {
+    get count() {
+      return count;
+    },
+    [Symbol.dispose]: () => void (Deno.readDirSync = readDirSync),
+  };
+}
+
+/** A further instance's socket, which is not there yet. */
+function another(vm: Instance, name: string): string {
+  Deno.writeTextFileSync(vm.at(`conf/${name}.runtime`), vm.text);
+  return vm.at(`ctrl/${name}.qmp`);
+}
 
 function only(ran: Ran): Doc {
   assertEquals(ran.status, 0, ran.out);
@@ -74,24 +108,60 @@ Deno.test("list does not wait for a QEMU that says nothing", async () => {
 
 Deno.test("list disturbs nobody who holds a monitor, and names him", async () => {
   await using vm = new Instance();
-  const program = new URL("./hold_monitor.ts", import.meta.url).pathname;
-  await using holder = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", program, vm.qmpPath],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = holder.stdout.getReader();
-  await reader.read();
-  const ran = only(await cli(["--run-dir", vm.runDir, "--json", "list"]));
-  assertEquals(ran.monitor, "held");
-  assertMatch(
-    String(ran.attention),
-    new RegExp(`held by .*hold_monitor.* \\(pid ${holder.pid}\\)`),
-  );
-  assertEquals(vm.peer.connections, 1);
-  await holder.stdin.close();
-  await reader.cancel();
-  await holder.status;
+  await withHolder(vm.qmpPath, async (pid) => {
+    const ran = only(await cli(["--run-dir", vm.runDir, "--json", "list"]));
+    assertEquals(ran.monitor, "held");
+    assertMatch(
+      String(ran.attention),
+      new RegExp(`held by .*hold_monitor.* \\(pid ${pid}\\)`),
+    );
+    assertEquals(vm.peer.connections, 1);
+  });
+});
+
+Deno.test("list looks once for all holders, and not before the answers", async () => {
+  await using vm = new Instance();
+  await using peer = new ScriptedPeer(another(vm, "held"));
+  using hung = new DisposableStack();
+  for (const name of ["hung1", "hung2", "hung3", "hung4"]) {
+    hung.use(UnixListener.bind(another(vm, name)));
+  }
+  await withHolder(vm.at("ctrl/held.qmp"), async () => {
+    while (peer.connections === 0) await pause(1);
+    using looks = slowLooks();
+    const begin = performance.now();
+    const { instances } = (await vm.cli("list", ...SOON)).json;
+    const tookMs = performance.now() - begin;
+    const seen = (instances as Doc[]).map((one) =>
+      `${one.instance} ${one.monitor}`
+    );
+    assertEquals(seen, [
+      "held held",
+      ...[1, 2, 3, 4].map((number) => `hung${number} silent`),
+      `${NAME} answered`,
+    ]);
+    assertEquals(looks.count, 1);
+    assert(tookMs < 500 + LOOK_MS + 500, `${tookMs} ms`);
+    assertEquals(peer.connections, 1);
+  });
+});
+
+Deno.test("listAll() hears who has answered while it was kept", async () => {
+  await using vm = new Instance();
+  await using _other = new ScriptedPeer(another(vm, "other"));
+  const deadlineMs = 200;
+  let isKept = false;
+  const found = await listAll(vm.runDir, {
+    deadlineMs,
+    trace: (what) => {
+      if (what !== "receive" || isKept) return;
+      isKept = true;
+      const end = performance.now() + deadlineMs;
+      while (performance.now() < end);
+    },
+  });
+  const answered = found.map(({ monitor }) => monitor);
+  assertEquals([isKept, answered], [true, ["answered", "answered"]]);
 });
 
 Deno.test("list tells of what answers nonsense, and of what is not there", async () => {

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MAX_MESSAGE_BYTES } from "../../lib/qmp/message.ts";
 import { UnixListener } from "../../lib/sys/unix_listener.ts";
 import { event, GREETING } from "./scripted_behaviour.ts";
+import { withHolder } from "./hold.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import {
   assertFailed,
@@ -33,28 +34,6 @@ async function withSocket(make: (path: string) => void): Promise<Instance> {
   Deno.removeSync(vm.qmpPath);
   make(vm.qmpPath);
   return vm;
-}
-
-/** A second process that is connected to a socket while the body runs. */
-async function withHolder(
-  path: string,
-  body: (pid: number) => Promise<void>,
-): Promise<void> {
-  const program = new URL("./hold_monitor.ts", import.meta.url).pathname;
-  await using holder = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", program, path],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = holder.stdout.getReader();
-  await reader.read();
-  try {
-    await body(holder.pid);
-  } finally {
-    await holder.stdin.close();
-    await reader.cancel();
-    await holder.status;
-  }
 }
 
 Deno.test("a monitor that another process holds: monitor-busy names it", async () => {

@@ -1,26 +1,30 @@
 import { assert, assertEquals } from "@std/assert";
-import { shownCommand, unixSocketHolders } from "../../lib/sys/sock_diag.ts";
+import {
+  shownCommand,
+  unixSocketHolders,
+  unixSocketsHolders,
+} from "../../lib/sys/sock_diag.ts";
 import { UnixListener } from "../../lib/sys/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { PATIENCE, TempDir } from "./support.ts";
 
-/** A second process, connected to `path`. */
+/** A second process, connected to all of `paths`. */
 class Client implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #output: ReadableStreamDefaultReader<Uint8Array>;
 
-  private constructor(path: string) {
+  private constructor(paths: readonly string[]) {
     const script = new URL("./connect_and_wait.ts", import.meta.url);
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", "--no-check", script.pathname, path],
+      args: ["run", "--allow-all", "--no-check", script.pathname, ...paths],
       stdin: "piped",
       stdout: "piped",
     }).spawn();
     this.#output = this.#child.stdout.getReader();
   }
 
-  static async start(path: string): Promise<Client> {
-    const client = new Client(path);
+  static async start(...paths: string[]): Promise<Client> {
+    const client = new Client(paths);
     const { done } = await client.#output.read();
     assert(!done, "the second process did not connect");
     return client;
@@ -36,6 +40,8 @@ class Client implements AsyncDisposable {
     await this.#output.cancel();
   }
 }
+
+const NOBODY = { clients: [], own: undefined, isServing: false };
 
 Deno.test("unixSocketHolders() names who is served and who waits", async () => {
   using dir = new TempDir();
@@ -65,10 +71,10 @@ Deno.test("unixSocketHolders() tells this process from the others", async () => 
   const path = dir.at("sock");
   using listener = UnixListener.bind(path);
   using _client = await UnixSocket.connect(path, PATIENCE);
-  const waiting = { clients: [], own: "waiting" };
+  const waiting = { clients: [], own: "waiting", isServing: false };
   assertEquals(unixSocketHolders(path), waiting);
   using _connection = await listener.accept(PATIENCE);
-  const accepted = { clients: [], own: "accepted" };
+  const accepted = { clients: [], own: "accepted", isServing: true };
   assertEquals(unixSocketHolders(path), accepted);
 });
 
@@ -77,10 +83,29 @@ Deno.test("unixSocketHolders() names nobody of another socket", async () => {
   using _listener = UnixListener.bind(dir.at("one"));
   using _other = UnixListener.bind(dir.at("two"));
   await using _client = await Client.start(dir.at("one"));
-  assertEquals(unixSocketHolders(dir.at("two")), {
-    clients: [],
-    own: undefined,
-  });
+  assertEquals(unixSocketHolders(dir.at("two")), NOBODY);
+});
+
+Deno.test("unixSocketsHolders() tells the sockets of one process apart", async () => {
+  using dir = new TempDir();
+  const [one, two, three] = [dir.at("one"), dir.at("two"), dir.at("three")];
+  using listener = UnixListener.bind(one);
+  using _other = UnixListener.bind(two);
+  using _third = UnixListener.bind(three);
+  await using client = await Client.start(one, two);
+  using _connection = await listener.accept(PATIENCE);
+  const found = unixSocketsHolders([one, two, three, dir.at("none")], 5_000);
+  const seen = [...found].map(([path, { clients, isServing }]) => [
+    path,
+    isServing,
+    clients.map(({ pid, state }) => `${pid} ${state}`),
+  ]);
+  assertEquals(seen, [
+    [one, true, [`${client.pid} accepted`]],
+    [two, false, [`${client.pid} waiting`]],
+    [three, false, []],
+    [dir.at("none"), false, []],
+  ]);
 });
 
 Deno.test("unixSocketHolders() finds a listener by any of its names", async () => {
@@ -96,11 +121,8 @@ Deno.test("unixSocketHolders() finds a listener by any of its names", async () =
 Deno.test("unixSocketHolders() is empty where there is no socket", () => {
   using dir = new TempDir();
   const path = dir.file("file", "");
-  assertEquals(unixSocketHolders(path), { clients: [], own: undefined });
-  assertEquals(unixSocketHolders(dir.at("nothing")), {
-    clients: [],
-    own: undefined,
-  });
+  assertEquals(unixSocketHolders(path), NOBODY);
+  assertEquals(unixSocketHolders(dir.at("nothing")), NOBODY);
 });
 
 Deno.test("shownCommand() tells no secret and is short", () => {
