@@ -53,6 +53,12 @@ function look(runDir: string, name: string): Subject {
   }
 }
 
+/**
+ * What only a socket with a listener comes to: a VM whose pid file is lost must
+ * not be started a second time.
+ */
+const SERVED: readonly Asked["monitor"][] = ["answered", "held", "silent"];
+
 async function summarize(
   subject: Subject,
   asked: Asked,
@@ -62,7 +68,7 @@ async function summarize(
   const answered = asked.monitor === "answered";
   return {
     instance: paths.name,
-    running: process !== undefined || answered,
+    running: process !== undefined || SERVED.includes(asked.monitor),
     disks: isRead ? runtime.disks.length : null,
     nics: isRead ? runtime.nics.length : null,
     state: answered ? asked.runState : null,

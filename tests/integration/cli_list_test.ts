@@ -87,6 +87,20 @@ Deno.test("list says in which state a VM is", async () => {
   await ending(process);
 });
 
+Deno.test("list: a VM that is silent runs, whatever the pid file says", async () => {
+  await using vm = new Instance();
+  await vm.peer.die();
+  Deno.removeSync(vm.qmpPath);
+  using _hung = UnixListener.bind(vm.qmpPath);
+  for (const pid of [undefined, "1"]) {
+    if (pid !== undefined) Deno.writeTextFileSync(vm.at(`pid/${NAME}`), pid);
+    const words = ["--run-dir", vm.runDir, "list", ...SOON];
+    const { running, monitor } = only(await cli(["--json", ...words]));
+    assertEquals([running, monitor], [true, "silent"]);
+    assertMatch((await cli(words)).out, /^vm1\S+ +silent /m);
+  }
+});
+
 Deno.test("list tells of recorded devices that QEMU has not", async () => {
   await using vm = new Instance();
   vm.peer.model.devices.clear();
@@ -110,7 +124,7 @@ Deno.test("list disturbs nobody who holds a monitor, and names him", async () =>
   await using vm = new Instance();
   await withHolder(vm.qmpPath, async (pid) => {
     const ran = only(await cli(["--run-dir", vm.runDir, "--json", "list"]));
-    assertEquals(ran.monitor, "held");
+    assertEquals([ran.monitor, ran.running], ["held", true]);
     assertMatch(
       String(ran.attention),
       new RegExp(`held by .*hold_monitor.* \\(pid ${pid}\\)`),
@@ -168,7 +182,7 @@ Deno.test("list tells of what answers nonsense, and of what is not there", async
   await using vm = new Instance();
   vm.peer.greeting = "garbage\n";
   const odd = only(await vm.cli("list"));
-  assertEquals(odd.monitor, "silent");
+  assertEquals([odd.monitor, odd.running], ["silent", true]);
   assertMatch(String(odd.attention), /does not keep to QMP/);
   await vm.peer.die();
   const down = only(await vm.cli("list"));
