@@ -17,6 +17,7 @@ import { documentOf, recorded, recordFault, textOf } from "./sight.ts";
 import { targetOf } from "./target.ts";
 import { jsonLine, printable } from "./text.ts";
 import * as check from "./values.ts";
+import { isWatcher } from "./watcher.ts";
 
 /** @throws {HotplugError} `unsupported` if this QEMU has no such event */
 async function checkEvent(name: string, session: QmpSession): Promise<void> {
@@ -67,6 +68,7 @@ export async function events(call: Call): Promise<undefined> {
       const fault = recordFault(target);
       if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
     },
+    isWatcher,
     isWanted: isReaderThere,
     see,
   });

@@ -21,6 +21,7 @@ import { splitWords } from "./shell_words.ts";
 import { documentOf, recorded, recordFault, textOf } from "./sight.ts";
 import { type Target, targetOf } from "./target.ts";
 import { jsonLine, printable } from "./text.ts";
+import { isWatcher } from "./watcher.ts";
 
 /** One shell on one VM. */
 class Shell {
@@ -49,6 +50,7 @@ class Shell {
         const fault = recordFault(this.#target);
         if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
       },
+      isWatcher,
       isWanted: () => true,
       see: (sight) => this.#see(sight),
     });

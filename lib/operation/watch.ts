@@ -13,7 +13,7 @@ import { QmpClosedError } from "../qmp/errors.ts";
 import { pause } from "../sys/pause.ts";
 import { nothingChanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
-import { whoWaits } from "./right_of_way.ts";
+import { type IsWatcher, whoWaits } from "./right_of_way.ts";
 
 /** A time in which events were not seen. */
 export interface Gap {
@@ -38,6 +38,8 @@ export interface WatchOptions extends MonitorOptions {
   readonly deadline: number;
   /** Called with the first session, before anything is seen. */
   readonly begin: (session: QmpSession) => Promise<void>;
+  /** Tells who waits to watch as well, from whoever needs the monitor. */
+  readonly isWatcher: IsWatcher;
   /** Asked from time to time: nobody is watched for when it says no. */
   readonly isWanted: () => boolean;
   /** Called for each; `stop` ends the watching. */
@@ -214,7 +216,7 @@ export class Watcher {
     if (why === "aborted") return undefined;
     if (performance.now() >= this.#options.deadline) return "timeout";
     if (!this.#options.isWanted()) return "stopped";
-    const reason = whoWaits(this.#path);
+    const reason = whoWaits(this.#path, this.#options.isWatcher);
     return reason === undefined ? undefined : { kind: "given-way", reason };
   }
 

@@ -19,6 +19,8 @@ export interface UnixSocketClient {
   readonly pid: number;
   /** Its command line, at most 120 characters. Text of the other process. */
   readonly command: string;
+  /** The whole of it, to be judged and not to be shown. Likewise its text. */
+  readonly argv: readonly string[];
   /** Whether the listener has accepted it, or it is in its queue. */
   readonly state: "accepted" | "waiting";
 }
@@ -159,9 +161,11 @@ function processesWith(
     if (deadline.remainingMs() === 0) break;
     const states = statesOf(pid, ends);
     if (states.size === 0) continue;
-    const command = commandOf(pid);
+    const words = commandOf(pid);
+    const command = shownCommand(words);
+    const argv = words.split("\0").slice(0, -1);
     for (const [path, state] of states) {
-      clients.push({ pid, command, state, path });
+      clients.push({ pid, command, argv, state, path });
     }
   }
   return clients;
@@ -212,9 +216,10 @@ export function shownCommand(words: string): string {
     .slice(0, MAX_COMMAND_LENGTH);
 }
 
+/** Words with a NUL behind each. */
 function commandOf(pid: number): string {
   try {
-    return shownCommand(Deno.readTextFileSync(`/proc/${pid}/cmdline`));
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`);
   } catch {
     return "";
   }

@@ -60,7 +60,8 @@ Deno.test("unixSocketHolders() names who is served and who waits", async () => {
     ],
   );
   const expected = `${Deno.execPath()} run --allow-all`.slice(0, 120);
-  for (const { command } of clients) {
+  for (const { command, argv } of clients) {
+    assertEquals([argv[1], argv.at(-1)], ["run", path]);
     assertEquals(command.slice(0, expected.length), expected);
     assert(command.length <= 120);
   }
