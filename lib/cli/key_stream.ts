@@ -4,7 +4,7 @@
  * Over a slow line several keys come at once. readline takes a Tab among others
  * for a pasted character, and would go on with what follows while it still
  * asks how to complete. So each Tab comes alone here, and the rest waits until
- * it was answered.
+ * it was answered. A Tab within an escape sequence asks for nothing.
  *
  * @module
  */
@@ -26,6 +26,15 @@ export interface KeySource {
 const TAB = 0x09;
 const CTRL_C = 0x03;
 
+const ESC = "\x1b";
+/**
+ * What can follow Esc with more to come, as readline's emitKeys reads it:
+ * behind Esc alone a Tab is Meta-Tab.
+ */
+const UNFINISHED = /^(?:O\d?|\[\[?\d{0,3}(?:;\d?)?)?$/;
+/** Longer than any that is unfinished. */
+const TAIL_BYTES = 12;
+
 /** Bytes up to a Tab, the Tab, and so on. */
 function pieces(chunk: Uint8Array): Uint8Array[] {
   const found: Uint8Array[] = [];
@@ -39,6 +48,12 @@ function pieces(chunk: Uint8Array): Uint8Array[] {
   return found;
 }
 
+/** Whether the next key belongs to an escape sequence. */
+function isInSequence(keys: string): boolean {
+  const at = keys.lastIndexOf(ESC);
+  return at >= 0 && UNFINISHED.test(keys.slice(at + 1));
+}
+
 /** What readline takes for a terminal. */
 export type KeyInput = PassThrough & { isTTY?: boolean; setRawMode?: unknown };
 
@@ -49,6 +64,8 @@ export class KeyStream {
   readonly #source: KeySource;
   readonly #queue: Uint8Array[] = [];
   #isWaiting = false;
+  /** What readline was given last, a character a byte. */
+  #tail = "";
 
   /** Takes the source over. */
   static async open(source: KeySource): Promise<KeyStream> {
@@ -75,7 +92,9 @@ export class KeyStream {
     while (!this.#isWaiting) {
       const piece = this.#queue.shift();
       if (piece === undefined) return;
-      this.#isWaiting = piece[0] === TAB;
+      this.#isWaiting = piece[0] === TAB && !isInSequence(this.#tail);
+      const last = String.fromCharCode(...piece.subarray(-TAIL_BYTES));
+      this.#tail = (this.#tail + last).slice(-TAIL_BYTES);
       this.input.write(piece);
     }
   }
