@@ -44,7 +44,8 @@ export class WaitingLine implements Disposable {
     const [since, limit] = [sinceMs, limitMs].map((ms) =>
       Math.round(ms / 1000)
     );
-    const text = `${what}: ${since} s of ${limit} (Ctrl-C: ${end})`;
+    const way = end === undefined ? "" : ` (Ctrl-C: ${end})`;
+    const text = `${what}: ${since} s of ${limit}${way}`;
     this.#write(CLEAR + cut(printable(text)));
     this.#isShown = true;
   }

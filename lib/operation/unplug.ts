@@ -157,7 +157,8 @@ class Unplug {
     const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
     const sinceMs = now - (this.#deadline - limitMs);
     const what = `guest has not released ${this.#target.title}`;
-    waiting?.({ what, sinceMs, limitMs, end: "pending" });
+    const end = this.#target.signal && "pending";
+    waiting?.({ what, sinceMs, limitMs, end });
     return TELL_MS;
   }
 

@@ -12,8 +12,8 @@ export interface Waiting {
   readonly sinceMs: number;
   /** Of so many at most, in milliseconds. */
   readonly limitMs: number;
-  /** What Ctrl-C makes of it, in a word or two. */
-  readonly end: string;
+  /** What Ctrl-C makes of it, in a word or two; undefined: it goes on. */
+  readonly end: string | undefined;
 }
 
 /** Is told of a wait about every second. */
