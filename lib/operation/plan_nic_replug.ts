@@ -41,8 +41,15 @@ export interface Replug extends Modified {
 
 function refuseReplug(
   facts: NicModifyFacts,
-  { entry, wanted, uuid, from, notes: { script } }: Replug,
+  { id, tap, entry, wanted, uuid, from, notes: { script } }: Replug,
 ): void {
+  // Its backend could not be made again if the new NIC fails.
+  if (tap === undefined && netdevOf(facts.qemu, id) !== undefined) {
+    throw unsupported(
+      "Cannot plug the NIC anew: its tap cannot be seen",
+      "remove it and add it anew",
+    );
+  }
   refuseMachine(facts);
   refuseMissingCommands(facts.qemu, COMMANDS_OF["nic-add"]);
   refuseMissingCommands(facts.qemu, TAP_COMMANDS);

@@ -9,6 +9,7 @@ import { askQemu } from "../../lib/operation/ask_qemu.ts";
 import {
   completeFacts,
   expectRuntime,
+  type Facts,
   readNode,
 } from "../../lib/operation/facts.ts";
 import { Journal } from "../../lib/operation/journal.ts";
@@ -41,7 +42,18 @@ async function decide(
   const node = readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepare(request, node, world);
-  return await plan(await completeFacts(node, await qemu()));
+  const facts = await completeFacts(node, await qemu());
+  return await plan(request.kind === "nic-modify" ? withTaps(facts) : facts);
+}
+
+/** The peer has no process in which its taps could be seen. */
+function withTaps(facts: Facts): Facts {
+  const netdevs = new Map(
+    [...facts.qemu.netdevs].map(([id, one]) =>
+      [id, { ...one, tap: one.tap ?? "tap0" }] as const
+    ),
+  );
+  return { ...facts, qemu: { ...facts.qemu, netdevs } };
 }
 
 /** When a kill comes: the line of a step is written, the step done or not. */

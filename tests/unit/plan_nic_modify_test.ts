@@ -278,3 +278,10 @@ Deno.test("planNicModify() records a network whole, and forgets it", () => {
   });
   assert(!formatRuntime(back).includes("netinfo"));
 });
+
+Deno.test("planNicModify() plugs no NIC anew whose tap cannot be seen", () => {
+  const netdevs = new Map([[ID, { tap: undefined, queues: 1, nic: ID }]]);
+  const changes = { mac: "aa:00:00:00:00:77" };
+  const error = refused("unsupported", changes, { qemu: { netdevs } });
+  assertStringIncludes(error.message, "tap cannot be seen");
+});

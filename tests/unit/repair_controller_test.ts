@@ -29,6 +29,7 @@ function found(
     qemu: { ...all.qemu, process: { pid: 1, argv }, deviceIds, scsi },
     leftovers: [],
     heldTaps: undefined,
+    confinement: undefined,
     taps: new Set(),
     inUse: new Set(),
     drift: [],
