@@ -15,14 +15,17 @@ import {
 } from "../host/network_words.ts";
 
 /** What a NIC hangs on; undefined, null or empty: nothing. */
-interface Words {
+export interface Words {
+  /** An interface, a routing table, or what a script knows. */
   readonly link?: string | null | undefined;
+  /** As Ganeti writes it: `100`, `.100`, `:100:200`. */
   readonly vlan?: string | null | undefined;
+  /** IPv4 or IPv6. */
   readonly ip?: string | null | undefined;
 }
 
 /** Who reads the words: a script may know links that are no interfaces. */
-type Reader = "node" | "script";
+export type Reader = "node" | "script";
 
 /** A journal holds no longer one. */
 const MAX_LINK = 4096;
