@@ -75,6 +75,7 @@ export function whereOf(device: DeviceView): string {
 /** Where a device leads to, in a few words. */
 export function detailsOf(device: DeviceView): string {
   const { source, size_bytes: size, mac, tap, link } = device;
+  if (device.kind === "disk" && !source && size === 0) return "no medium";
   const parts = device.kind === "disk"
     ? [source, typeof size === "number" ? formatSize(size) : undefined]
     : [mac, tap && `tap ${tap}`, link && `on ${link}`];

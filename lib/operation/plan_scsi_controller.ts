@@ -77,5 +77,5 @@ export function controllerSteps(
 export function controllerNote(
   { driver, place: { bus, slot } }: ScsiController,
 ): string {
-  return `the VM had no SCSI controller: a ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`;
+  return `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`;
 }

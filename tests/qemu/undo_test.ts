@@ -131,7 +131,12 @@ const common = {
   uuid: { value: "d0000001-1111-4111-8111-000000000001", origin: "given" },
 } as const;
 
-eachRelease("disk add is undone at every step", async (vm, context) => {
+/** A disk to add, with an image of its own, and how else the request is. */
+async function failDisk(
+  vm: Vm,
+  context: Deno.TestContext,
+  more: Pick<DiskAdd, "driver" | "controller"> = {},
+): Promise<void> {
   const source = `${vm.runDir}/d1.img`;
   await makeImage(source, "x");
   const request: DiskAdd = {
@@ -141,26 +146,18 @@ eachRelease("disk add is undone at every step", async (vm, context) => {
     source,
     settings: {},
     migratable: "required",
+    ...more,
   };
   await failEach(vm, request, { before: await snapshot(vm), context });
-});
+}
 
-eachRelease("a SCSI controller is undone at every step", async (vm, t) => {
-  const source = `${vm.runDir}/d1.img`;
-  await makeImage(source, "x");
-  const request: DiskAdd = {
-    kind: "disk-add",
-    instance: vm.name,
-    ...common,
-    source,
-    driver: "scsi-hd",
-    controller: "virtio-scsi-pci",
-    settings: {},
-    migratable: "required",
-  };
-  const before = await snapshot(vm);
-  await failEach(vm, request, { before, context: t });
-});
+eachRelease("disk add is undone at every step", (vm, t) => failDisk(vm, t));
+
+eachRelease(
+  "a SCSI controller is undone at every step",
+  (vm, t) =>
+    failDisk(vm, t, { driver: "scsi-hd", controller: "virtio-scsi-pci" }),
+);
 
 eachRelease("nic add is undone at every step", async (vm, context) => {
   const link = `kh-un${vm.pid % 100_000}`;

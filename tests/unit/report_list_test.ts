@@ -161,3 +161,10 @@ Deno.test("coloured() colours whole lines, and only where it is wanted", () => {
   assertEquals(wants({ TERM: "xterm", NO_COLOR: "1" }), false);
   assertEquals(wants({ TERM: "xterm" }, "no-color"), false);
 });
+
+Deno.test("listingText() says that a drive has no medium", () => {
+  const empty = { ...DISK, driver: "scsi-cd", source: null, size_bytes: 0 };
+  const text = listingText(listing(empty)).text.join("\n");
+  assert(text.includes("no medium"), text);
+  assert(!text.includes("0 B"), text);
+});
