@@ -30,6 +30,9 @@ function qemuText({ qemu }: CheckResult): string {
   return parts.filter((one) => one !== undefined).join(", ");
 }
 
+/** Lines above the requirements. */
+const HEAD_LINES = 2;
+
 function textOf(result: CheckResult): string[] {
   const rows = result.requirements.map((one) => [
     one.ok ? "ok" : "NO",
@@ -73,10 +76,11 @@ export async function check(call: Call): Promise<Answer> {
     signal: terminal.signal,
     foreign: both ? "allowed" : "refused",
   });
-  const text = textOf(result);
   return {
-    text,
-    alerts: [...text.keys()].filter((i) => /^NO /.test(text[i] ?? "")),
+    text: textOf(result),
+    alerts: result.requirements.flatMap(({ ok }, i) =>
+      ok ? [] : [HEAD_LINES + i]
+    ),
     document: { ok: true, ...result },
     warnings: result.warnings,
     status: result.supported ? 0 : NOT_SUPPORTED,

@@ -28,7 +28,8 @@ export interface CommandSpec {
 const DISK_ADD: CommandSpec = {
   name: "disk add",
   operands: ["INSTANCE", "SOURCE"],
-  summary: "plug a file, device or storage URI, or none: an empty CD drive",
+  summary:
+    "plug a file, device or storage URI, or none: an empty scsi-cd drive",
   options: [
     ...PLUG_OPTIONS,
     {

@@ -83,6 +83,9 @@ export const NIC_ADD: CommandSpec = {
 /** Options of `nic add` that say nothing of a NIC that is there. */
 const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
 
+/** Options that take `none` there. */
+const TAKEN_AWAY = ["vlan", "ip", "network", "script"];
+
 /** `nic modify`. */
 export const NIC_MODIFY: CommandSpec = {
   name: "nic modify",
@@ -90,5 +93,12 @@ export const NIC_MODIFY: CommandSpec = {
   summary: "change a network card of a running VM",
   options: NIC_ADD.options
     .filter(({ name }) => !ONLY_NEW.includes(name))
-    .map(({ default: _, ...option }) => ({ ...option, default: "as it is" })),
+    .map((option) => ({
+      ...option,
+      ...(TAKEN_AWAY.includes(option.name)
+        ? { help: `${option.help}; none: without it` }
+        : {}),
+      // A card that is plugged anew has a new tap.
+      default: option.name === "tap" ? "the kernel's choice" : "as it is",
+    })),
 };

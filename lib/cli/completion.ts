@@ -111,7 +111,7 @@ function lookupsIn(runDir: string): Lookups {
     events: (instance) =>
       orNothing(() => withSchema(runDir, instance, ({ events }) => events))
         .then(plainWords),
-    bridges: () => orNone(listBridges).map((word) => ({ word, note: "" })),
+    bridges: () => plainWords(orNone(listBridges)),
   };
 }
 

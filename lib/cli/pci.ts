@@ -15,9 +15,7 @@ import type { Answer, Call } from "./answer.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
 import { waitingLine } from "./waiting.ts";
-import { wrap } from "./text.ts";
-
-const SCREEN_WIDTH = 80;
+import { cut, SCREEN_WIDTH, wrap } from "./text.ts";
 
 /** `12-15 20 22-31` */
 function ranges(slots: readonly number[]): string {
@@ -28,12 +26,6 @@ function ranges(slots: readonly number[]): string {
     else runs.push([slot, slot]);
   }
   return runs.map(([a, b]) => a === b ? `${a}` : `${a}-${b}`).join(" ");
-}
-
-function cut(line: string): string {
-  return line.length <= SCREEN_WIDTH
-    ? line
-    : `${line.slice(0, SCREEN_WIDTH - 1)}…`;
 }
 
 /** What is behind a slot, if it is a bridge whose bus is on the map. */

@@ -8,9 +8,8 @@ import type { InstanceListing, ListedDevice } from "../operation/list.ts";
 import type { InstanceSummary } from "../operation/list_all.ts";
 import type { DeviceView } from "../operation/plan.ts";
 import { detailsOf, portOf, titleOf } from "./report.ts";
-import { table, wrap } from "./text.ts";
+import { cut, SCREEN_WIDTH, table, wrap } from "./text.ts";
 
-const SCREEN_WIDTH = 80;
 /** Of what stands below its row. */
 const INDENT = "    ";
 const GAP = "  ";
@@ -33,10 +32,6 @@ function placeColumn(device: DeviceView): string {
       : `${bus} ${slot}`;
   }
   return typeof target === "number" ? `scsi ${target}` : "-";
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /** Rows of the columns that every device has, none wider than the screen. */

@@ -83,7 +83,13 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-const SCREEN_WIDTH = 80;
+/** Columns of the narrowest screen there still is. */
+export const SCREEN_WIDTH = 80;
+
+/** A text of at most so many columns. */
+export function cut(text: string, width: number = SCREEN_WIDTH): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
 
 /**
  * Terms and what they mean, side by side on a screen of 80 columns; a term

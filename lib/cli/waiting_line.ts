@@ -6,22 +6,13 @@
  */
 
 import type { Waiting, Watcher } from "../state/waiting.ts";
-import { printable } from "./text.ts";
+import { cut, printable, SCREEN_WIDTH } from "./text.ts";
 
 /** ECMA-48: CR, and EL to the end of the line. */
 const CLEAR = "\r\x1b[K";
 
-const SCREEN_WIDTH = 80;
-
 /** Waits shorter than this are not worth a line, in milliseconds. */
 const SHORT_MS = 900;
-
-/** A line that was broken could not be taken away. */
-function cut(text: string): string {
-  return text.length < SCREEN_WIDTH
-    ? text
-    : `${text.slice(0, SCREEN_WIDTH - 2)}…`;
-}
 
 /** Shows a wait in place; gone without a trace once it is over. */
 export class WaitingLine implements Disposable {
@@ -46,7 +37,8 @@ export class WaitingLine implements Disposable {
     );
     const way = end === undefined ? "" : ` (Ctrl-C: ${end})`;
     const text = `${what}: ${since} s of ${limit}${way}`;
-    this.#write(CLEAR + cut(printable(text)));
+    // A line that was broken could not be taken away.
+    this.#write(CLEAR + cut(printable(text), SCREEN_WIDTH - 1));
     this.#isShown = true;
   }
 

@@ -14,7 +14,7 @@ import { parseVlans } from "./vlan.ts";
 const TIMEOUT_MS = 12_000;
 
 /** Open vSwitch's own tool, if it is installed. */
-export function findOvs(): string | undefined {
+function findOvs(): string | undefined {
   return findProgram("ovs-vsctl");
 }
 

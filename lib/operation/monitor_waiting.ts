@@ -22,7 +22,8 @@ function whatKeeps(path: string): string {
 }
 
 /**
- * Awaits a session that is being opened, and tells of it.
+ * Awaits a session that is being opened, and tells of it. The session is the
+ * caller's if it is returned; else it is closed, also if it comes later.
  *
  * @throws {HotplugError} `monitor-timeout` if the person has had enough
  */
@@ -32,18 +33,22 @@ export async function openVisibly(
   { timeoutMs: limitMs, waiting, signal }: MonitorOptions,
 ): Promise<QmpSession> {
   const begin = performance.now();
-  for (;;) {
-    const session = await within(opening, TELL_MS);
-    if (session !== undefined) return session;
-    if (signal?.aborted) {
-      // It ends by its own time-out, if it still comes.
-      opening.then((late) => late.close(), () => {});
-      throw new HotplugError(
-        "monitor-timeout",
-        "The waiting for QEMU was ended: it had not answered yet",
-      );
+  try {
+    for (;;) {
+      const session = await within(opening, TELL_MS);
+      if (session !== undefined) return session;
+      if (signal?.aborted) {
+        throw new HotplugError(
+          "monitor-timeout",
+          "The waiting for QEMU was ended: it had not answered yet",
+        );
+      }
+      const sinceMs = performance.now() - begin;
+      waiting?.({ what: whatKeeps(path), sinceMs, limitMs, end: "give up" });
     }
-    const sinceMs = performance.now() - begin;
-    waiting?.({ what: whatKeeps(path), sinceMs, limitMs, end: "give up" });
+  } catch (error) {
+    // It ends by its own time-out; if it still comes, nobody wants it.
+    opening.then((late) => late.close(), () => {});
+    throw error;
   }
 }

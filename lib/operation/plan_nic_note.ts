@@ -40,7 +40,7 @@ export function notesOf({ own }: Pick<Facts, "own">, uuid: string): NicNotes {
 }
 
 /** The device's part of the record with these notes; null: there is none. */
-export function withNotes(
+function withNotes(
   before: OwnDevice | null,
   { linkState, script, vhost, replug }: NicNotes,
 ): OwnDevice | null {

@@ -28,7 +28,7 @@ const OWN_DIRECTORY = "kvm-hotplug";
 
 /** How often a lock that is held is tried again, in milliseconds. */
 const RETRY_MS = 25;
-const TRIES_A_SECOND = 40;
+const TRIES_A_SECOND = 1000 / RETRY_MS;
 
 function openOwn(path: string): Fd {
   try {

@@ -48,52 +48,6 @@ async function withBridge(
   }
 }
 
-/** A kernel may be built without it: no machine to test on, then. */
-async function hasVlanFiltering(): Promise<boolean> {
-  try {
-    await withBridge(async () => {}, "vlan_filtering", "1");
-    return true;
-  } catch {
-    console.error("SKIPPED: this kernel's bridges know no VLANs");
-    return false;
-  }
-}
-
-Deno.test("joinNetwork() of a bridge that looks at VLANs tags as Ganeti does", async () => {
-  if (!await hasVlanFiltering()) return;
-  await withBridge(
-    async (bridge) => {
-      const uplink = `${bridge}u`;
-      await run("ip", "link", "add", uplink, "type", "dummy");
-      await run("ip", "link", "set", uplink, "master", bridge);
-      try {
-        await withTap(async (tap) => {
-          const to = { ...NOTHING, mode: "bridged", link: bridge } as const;
-          await joinNetwork(tap, { ...to, vlan: ".100:200" });
-          assertEquals(hangsOn(tap, to), true);
-          const vlans = async (port: string) =>
-            JSON.parse(
-              await run("bridge", "-j", "vlan", "show", "dev", port),
-            )[0]
-              .vlans.map((
-                { vlan, flags = [] }: { vlan: number; flags?: string[] },
-              ) => [vlan, flags.length]);
-          assertEquals(await vlans(tap), [[100, 2], [200, 0]]);
-          assertEquals((await vlans(uplink)).slice(1), [[100, 0], [200, 0]]);
-          await leaveNetwork(tap, to);
-          assertEquals(hangsOn(tap, to), false);
-          await joinNetwork(tap, { ...to, vlan: ":7:8" });
-          assertEquals(await vlans(tap), [[7, 0], [8, 0]]);
-        });
-      } finally {
-        await run("ip", "link", "del", uplink);
-      }
-    },
-    "vlan_filtering",
-    "1",
-  );
-});
-
 for (
   const { ip, family, version, proxy } of [
     { ip: "192.0.2.7", family: "-4", version: "ipv4", proxy: "proxy_arp" },

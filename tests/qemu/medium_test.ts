@@ -1,5 +1,6 @@
 /** Another medium in the drive of a real guest, or none. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease, makeImage } from "./each_release.ts";
 import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
 import { SCSI_MACHINE } from "./scsi_machine.ts";
@@ -120,7 +121,13 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
 
   await t.step("a locked tray is told of, and forced", async () => {
     // An open of the drive locks its tray: drivers/cdrom/cdrom.c.
-    await vm.guest(`sleep 60 < ${SR} >/dev/null 2>&1 & sleep 0.3`);
+    await vm.guest(`sleep 60 < ${SR} >/dev/null 2>&1 &`);
+    await until(async () => {
+      const drives = await vm.qmp.execute("query-block") as {
+        locked: boolean;
+      }[];
+      return drives.some(({ locked }) => locked) || undefined;
+    }, { timeoutMs: 10_000, what: "lock of the tray" });
     const before = await snapshot(vm);
     const held = await set(vm, "--medium", one, "--unplug-timeout", "0.5");
     assertEquals([held.status, held.json.error?.code], [6, "unplug-rejected"]);
