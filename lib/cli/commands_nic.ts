@@ -93,12 +93,14 @@ export const NIC_MODIFY: CommandSpec = {
   summary: "change a network card of a running VM",
   options: NIC_ADD.options
     .filter(({ name }) => !ONLY_NEW.includes(name))
-    .map((option) => ({
-      ...option,
-      ...(TAKEN_AWAY.includes(option.name)
-        ? { help: `${option.help}; none: without it` }
-        : {}),
-      // A card that is plugged anew has a new tap.
-      default: option.name === "tap" ? "the kernel's choice" : "as it is",
-    })),
+    .map((option) =>
+      option.name === "dry-run" ? option : ({
+        ...option,
+        ...(TAKEN_AWAY.includes(option.name)
+          ? { help: `${option.help}; none: without it` }
+          : {}),
+        // A card that is plugged anew has a new tap.
+        default: option.name === "tap" ? "the kernel's choice" : "as it is",
+      })
+    ),
 };
