@@ -1,0 +1,86 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { SysError } from "../../lib/sys/errno.ts";
+import { openInRoot } from "../../lib/sys/file_lookup.ts";
+import { openFile, statFd } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+import { openFds, TempDir } from "./support.ts";
+
+/** A program that says that it has begun, and ends with its input. */
+async function beside(
+  program: string,
+  path: string,
+  body: () => void,
+): Promise<void> {
+  await using child = new Deno.Command("python3", {
+    args: ["-c", program, path],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  try {
+    body();
+  } finally {
+    await child.stdin.close();
+    await reader.cancel();
+    await child.status;
+  }
+}
+
+/** Renames a file there and back, until its input ends. */
+const RENAMER = `
+import os, sys, threading
+a, b = sys.argv[1], sys.argv[1] + ".new"
+open(a, "w").close()
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()
+print("begun", flush=True)
+while True:
+    os.rename(a, b)
+    os.rename(b, a)
+`;
+
+Deno.test("openInRoot() finds its way while files are renamed", async () => {
+  using dir = new TempDir();
+  Deno.mkdirSync(dir.at("vg"));
+  const file = dir.file("dm-3", "x");
+  // LVM makes its links so; a longer walk is disturbed more often.
+  Deno.symlinkSync(`${"../vg/".repeat(20)}../dm-3`, dir.at("vg/lv"));
+  using expected = openFile(file, O.PATH);
+  const { inode } = statFd(expected);
+  using root = openFile("/", O.PATH | O.DIRECTORY);
+  const before = openFds();
+  await beside(RENAMER, dir.at("other"), () => {
+    for (let walk = 0; walk < 20_000; walk++) {
+      using fd = openInRoot(root, dir.at("vg/lv"), O.PATH);
+      assertEquals(statFd(fd).inode, inode);
+    }
+  });
+  assertEquals(openFds(), before);
+});
+
+/** Has a lease on a file, which it gives to nobody; 1024 is F_SETLEASE. */
+const LEASE = `
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = open(sys.argv[1], "r+")
+fcntl.fcntl(file, 1024, fcntl.F_WRLCK)
+print("begun", flush=True)
+sys.stdin.read()
+`;
+
+Deno.test("openInRoot() gives up after its tries, and says why", async () => {
+  using dir = new TempDir();
+  const path = dir.file("leased", "x");
+  using root = openFile("/", O.PATH | O.DIRECTORY);
+  await beside(LEASE, path, () => {
+    const error = assertThrows(
+      () => openInRoot(root, path, O.RDWR | O.NONBLOCK),
+      SysError,
+    ) as SysError;
+    assertEquals(error.code, "EAGAIN");
+    assertMatch(
+      error.message,
+      /in 1000 tries a rename or mount .* or .* lease/,
+    );
+  });
+});
