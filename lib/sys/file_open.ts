@@ -109,13 +109,13 @@ export function duplicate(fd: Fd): Fd {
  *
  * A thread cannot be interrupted: an open that hangs keeps one of Deno's 32
  * until it returns, and keeps the event loop alive. What it opens after the
- * deadline is closed at once.
+ * deadline, or after a wait that failed, is closed at once.
  *
  * @param flags Of {@linkcode O}, combined with `|`.
  * @returns A close-on-exec descriptor the caller owns.
  * @throws {DeadlineError} If it did not return in time.
- * @throws {SysError} If the kernel refuses. `EIO` stands for every failure that
- * took longer than 200 ms, whose errno is lost with the thread.
+ * @throws {SysError} If the kernel refuses, `EMFILE` also of the wait itself.
+ * `EIO` stands for every failure that took longer than 200 ms, whose errno is lost with the thread.
  * @throws {TypeError} If the path has a NUL.
  */
 export async function openFileWithin(
@@ -126,9 +126,14 @@ export async function openFileWithin(
   const deadline = startDeadline(options.timeoutMs);
   const startMs = performance.now();
   const opening = openInThread(path, flags, options);
-  const number = await within(opening, deadline.remainingMs());
+  let number: number | undefined;
+  try {
+    number = await within(opening, deadline.remainingMs());
+  } finally {
+    // Not in time, or the wait itself failed: no fd was left for it.
+    if (number === undefined) closeLate(opening, path);
+  }
   if (number === undefined) {
-    opening.then((late) => late < 0 || new Fd(late, path).close());
     throw new DeadlineError(`open ${path}`, options.timeoutMs);
   }
   if (number >= 0) return new Fd(number, path);
@@ -137,6 +142,10 @@ export async function openFileWithin(
   }
   // The errno stayed with the thread: the same call, to fail the same way.
   return openFile(path, flags, options);
+}
+
+function closeLate(opening: Promise<number>, path: string): void {
+  opening.then((late) => late < 0 || new Fd(late, path).close(), () => {});
 }
 
 function openInThread(

@@ -9,6 +9,7 @@ import {
   statFd,
 } from "../../lib/sys/file.ts";
 import { O, openFlags } from "../../lib/sys/layout.ts";
+import { withFreeFds } from "./free_fds.ts";
 import { openFds, PATIENCE, run, TempDir, text } from "./support.ts";
 
 function code(call: () => unknown): string {
@@ -19,6 +20,16 @@ function closesOnExec(number: number): boolean {
   const info = Deno.readTextFileSync(`/proc/self/fdinfo/${number}`);
   const flags = parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "", 8);
   return (flags & O.CLOEXEC) !== 0;
+}
+
+/** Opens nothing itself. */
+function isOpen(number: number): boolean {
+  try {
+    Deno.lstatSync(`/proc/self/fd/${number}`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 Deno.test("openFile() opens close-on-exec with the given mode", () => {
@@ -131,4 +142,32 @@ Deno.test("openFileWithin() gives up a FIFO and closes what comes late", async (
     await new Promise((resolve) => setTimeout(resolve));
   }
   assertEquals(openFds(), expected);
+});
+
+Deno.test("openFileWithin() closes what came though its wait failed", async () => {
+  using dir = new TempDir();
+  const path = dir.file("f", "x");
+  const before = openFds();
+  const { now } = performance;
+  const error = await withFreeFds(1, async (number) => {
+    const time = now.bind(performance);
+    const endMs = time() + PATIENCE.timeoutMs;
+    let calls = 0;
+    // Between the open and the wait: the thread gets the only number.
+    performance.now = () => {
+      calls++;
+      while (calls > 2 && !isOpen(number) && time() < endMs) continue;
+      return time();
+    };
+    return await assertRejects(
+      () => openFileWithin(path, O.RDONLY, PATIENCE),
+      SysError,
+    ).finally(() => performance.now = now) as SysError;
+  });
+  assertEquals([error.syscall, error.code], ["eventfd", "EMFILE"]);
+  const endMs = performance.now() + PATIENCE.timeoutMs;
+  while (openFds().length > before.length && performance.now() < endMs) {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assertEquals(openFds(), before);
 });
