@@ -94,19 +94,32 @@ function start(
   }).spawn();
 }
 
+/** KILL: it had its time, and may not listen to less. */
+function kill(process: Deno.ChildProcess): void {
+  try {
+    process.kill("SIGKILL");
+  } catch {
+    // It has ended just now.
+  }
+}
+
 async function finish(process: Deno.ChildProcess, options: CommandOptions) {
   const outputs = [process.stdout, process.stderr]
     .map((stream) => new Output(stream));
   const given = give(process, options.input);
-  const status = await within(process.status, options.timeoutMs);
-  if (status === undefined) {
-    // KILL: it had its time, and may not listen to less.
-    process.kill("SIGKILL");
-  } else {
-    const both = Promise.all([given, ...outputs.map(({ ended }) => ended)]);
-    await within(both, LAST_WORDS_MS);
+  let status: Deno.CommandStatus | undefined;
+  try {
+    status = await within(process.status, options.timeoutMs);
+    if (status !== undefined) {
+      const both = Promise.all([given, ...outputs.map(({ ended }) => ended)]);
+      await within(both, LAST_WORDS_MS);
+    }
+  } finally {
+    // Also where the wait itself failed, for which no fd was left: the program
+    // must not go on beside our undoing.
+    if (status === undefined) kill(process);
+    for (const output of outputs) output.stop();
   }
-  for (const output of outputs) output.stop();
   const said = outputs.map(({ text }) => text).filter((text) => text !== "");
   return { status, text: said.join("; ") };
 }

@@ -5,8 +5,11 @@ import { runCommand } from "../../lib/host/command.ts";
 import { findQemu } from "../../lib/host/process.ts";
 import { seenBy } from "../../lib/host/seen_path.ts";
 import { inspectSource } from "../../lib/host/source.ts";
+import { SysError } from "../../lib/sys/errno.ts";
+import type { Fd } from "../../lib/sys/fd.ts";
 import { pause, within } from "../../lib/sys/pause.ts";
-import { run, TempDir } from "../sys/support.ts";
+import { fillFds, withFreeFds } from "../sys/free_fds.ts";
+import { PATIENCE, run, TempDir } from "../sys/support.ts";
 
 function script(dir: TempDir, body: string): string {
   const path = dir.file("script", `#!/bin/sh\n${body}\n`);
@@ -62,6 +65,48 @@ Deno.test("runCommand() ends a program that does not listen to TERM", async () =
   using dir = new TempDir();
   const path = script(dir, "trap '' TERM; while :; do sleep 0.1; done");
   assertStringIncludes(await failure(path, 300), "did not end within 0.3 s");
+});
+
+/** Whether a process has this word on its command line. */
+function isRunning(path: string): boolean {
+  return [...Deno.readDirSync("/proc")].some(({ name }) => {
+    try {
+      const words = Deno.readTextFileSync(`/proc/${name}/cmdline`).split("\0");
+      return words.includes(path);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Programs are started as ever, and then no descriptor is free any more. */
+async function withNoneAfterSpawn<T>(body: () => Promise<T>): Promise<T> {
+  const { spawn } = Deno.Command.prototype;
+  const filled: Fd[] = [];
+  Deno.Command.prototype.spawn = function () {
+    const child = spawn.call(this);
+    filled.push(...fillFds());
+    return child;
+  };
+  try {
+    return await withFreeFds(32, body);
+  } finally {
+    Deno.Command.prototype.spawn = spawn;
+    for (const fd of filled) fd.close();
+  }
+}
+
+Deno.test("runCommand() leaves no program that it cannot wait for", async () => {
+  using dir = new TempDir();
+  const path = script(dir, "sleep 20");
+  const { timeoutMs } = PATIENCE;
+  const error = await withNoneAfterSpawn(() =>
+    assertRejects(() => runCommand(path, { args: [], timeoutMs }), SysError)
+  ) as SysError;
+  assertEquals([error.syscall, error.code], ["eventfd", "EMFILE"]);
+  const endMs = performance.now() + timeoutMs;
+  while (isRunning(path) && performance.now() < endMs) await pause(10);
+  assertEquals(isRunning(path), false);
 });
 
 Deno.test("runCommand() tells what a failing program said", async () => {
