@@ -24,19 +24,20 @@ const BEGINNING = "({";
 
 /**
  * JavaScript that defines `evaluateText`, a function of the index of a text
- * that gives what it comes to.
+ * that gives what it comes to. The executable stays open: a text that undoes
+ * something must be there when no descriptor is left.
  *
  * @param sizes in bytes, in the order of the texts, which end the executable.
  */
 export function textReader(sizes: readonly number[]): string {
-  return EVALUATE + `const textSizes=${JSON.stringify(sizes)},` +
-    "evaluateText=index=>{" +
-    'const file=Deno.openSync("/proc/self/exe");' +
+  return EVALUATE + `const textSizes=${JSON.stringify(sizes)};let textFile;` +
+    "const evaluateText=index=>{" +
+    'const file=textFile??=Deno.openSync("/proc/self/exe");' +
     "file.seekSync(-textSizes.slice(index).reduce((a,b)=>a+b),2);" +
     "const bytes=new Uint8Array(textSizes[index]);let count=0;" +
     "for(let part;count<bytes.length&&" +
     "(part=file.readSync(bytes.subarray(count)))!==null;)count+=part;" +
-    "file.close();const text=new TextDecoder().decode(bytes);" +
+    "const text=new TextDecoder().decode(bytes);" +
     `if(text.startsWith(${JSON.stringify(BEGINNING)}))` +
     "return compileText(text,index);" +
     'console.error("The program could not be read from /proc/self/exe, " +' +
