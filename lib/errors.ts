@@ -129,8 +129,65 @@ export function unsupported(message: string, hint?: string): HotplugError {
   return new HotplugError("unsupported", message, { hint });
 }
 
+/**
+ * Errnos of a call that was refused for want of descriptors or memory, or of a
+ * moment without disturbance: they say nothing of what was asked about.
+ */
+const SHORTAGES: readonly unknown[] = [
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ENOBUFS",
+  "EAGAIN",
+];
+
+/**
+ * Whether a call of ours or of the runtime's failed for want of something that
+ * has nothing to do with what it asked: the same call may succeed later.
+ */
+export function isShortage(
+  error: unknown,
+): error is Error & { readonly code: string } {
+  return isOfKernel(error) && SHORTAGES.includes(error.code);
+}
+
+/**
+ * For a `catch` that takes a failure for an answer, such as "it is not there":
+ * a shortage is none.
+ *
+ * @throws the error itself, if it is a shortage
+ */
+export function passShortage(error: unknown): void {
+  if (isShortage(error)) throw error;
+}
+
+/** What a person can do about a shortage, by its errno. */
+function shortageHint(code: string): string {
+  return code === "EMFILE"
+    ? "raise the limit of open files (ulimit -n), or give rpc fewer requests at a time"
+    : "try again later";
+}
+
+/**
+ * A shortage met before the first change: status 3.
+ *
+ * @param error It, or what was made of it for want of knowing better (status
+ * 5).
+ * @returns undefined for every other error
+ */
+export function shortage(error: unknown): HotplugError | undefined {
+  const isMade = error instanceof HotplugError && STATUS[error.code] === 5;
+  const cause = isMade ? error.cause : error;
+  if (!isShortage(cause)) return undefined;
+  const hint = shortageHint(cause.code);
+  const what = isMade ? error.message : `Cannot go on: ${cause.message}`;
+  return new HotplugError("busy", what, { cause, hint });
+}
+
 /** Whether the kernel refused a call of ours or of the runtime's. */
-function isOfKernel(error: unknown): error is Error {
+function isOfKernel(
+  error: unknown,
+): error is Error & { readonly code: string } {
   return error instanceof Error && "code" in error &&
     typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { named, usage } from "../errors.ts";
+import { named, shortage, usage } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Answer, Call, Handler, Terminal } from "./answer.ts";
 import type { Invocation } from "./args.ts";
@@ -73,7 +73,8 @@ export async function perform(
     if (change) trace.audit({ ...change, result: done.document });
     return done;
   } catch (error) {
-    const failure = named(error);
+    // A change tells by itself what comes before the first one.
+    const failure = named((change ? undefined : shortage(error)) ?? error);
     const { code, message, changed } = failure;
     if (change) trace.audit({ ...change, error: { code, message }, changed });
     throw failure;

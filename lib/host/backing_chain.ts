@@ -14,12 +14,13 @@ import {
   parseQcow2,
   type Qcow2Header,
 } from "./qcow2.ts";
-import { messageOf, refuse } from "../errors.ts";
+import { messageOf, passShortage, refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { readPart } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
-import { inspectSource, reopenWithin, type Source } from "./source.ts";
+import { inspectSource, type Source } from "./source.ts";
+import { reopenWithin } from "./source_open.ts";
 
 /** One image below another. */
 export interface BackingLayer {
@@ -100,6 +101,7 @@ function real(folder: string): string {
   try {
     return Deno.realPathSync(folder);
   } catch (error) {
+    passShortage(error);
     throw refuse(`Cannot use --allow-backing ${folder}: ${messageOf(error)}`);
   }
 }

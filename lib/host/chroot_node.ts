@@ -6,7 +6,7 @@
  */
 
 import { dirname, join } from "@std/path/posix";
-import { refuse } from "../errors.ts";
+import { passShortage, refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -68,7 +68,8 @@ function quarantined({ root }: ChrootNode): string[] {
   const folder = join(dirname(dirname(root)), "chroot-quarantine");
   try {
     return [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // There hardly ever is one.
     return [];
   }

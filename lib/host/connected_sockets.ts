@@ -4,6 +4,8 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
+
 /**
  * Paths of the listening sockets that have a client: unix(7), /proc/net/unix.
  * An accepted connection has its listener's path, as the listener wrote it, and
@@ -14,7 +16,8 @@ export function connectedSockets(): Set<string> {
     const lines = Deno.readTextFileSync("/proc/net/unix")
       .matchAll(/ 03 +\d+ (\/.*)$/gm);
     return new Set([...lines].map(([, path = ""]) => path));
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // No /proc: they are found by asking.
     return new Set();
   }

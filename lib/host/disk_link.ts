@@ -5,7 +5,7 @@
  * @module
  */
 
-import { refuse } from "../errors.ts";
+import { passShortage, refuse } from "../errors.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openFile, procPath, rename, unlink } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
@@ -22,6 +22,7 @@ function readLink(dir: Fd, name: string): string | null {
     return Deno.readLinkSync(`${procPath(dir)}/${name}`);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
+    passShortage(error);
     throw refuse(`${name} in ${dir.label} is no link`);
   }
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, passShortage } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
 import { runCommand } from "./command.ts";
@@ -112,7 +112,8 @@ export async function ipBatch(
 export function filtersVlans(bridge: string): boolean {
   try {
     return readLine(`/sys/class/net/${bridge}/bridge/vlan_filtering`) === "1";
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return false;
   }
 }
@@ -128,7 +129,8 @@ function interfaceHas(name: string, file: string): boolean {
   try {
     Deno.lstatSync(`/sys/class/net/${name}/${file}`);
     return true;
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return false;
   }
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { type FileStatus, statPath } from "../sys/file.ts";
 import { identityOf } from "./identity.ts";
@@ -32,7 +33,8 @@ const IMAGE_LOCK = /^lock:.*OFDLCK.* (?:1\d\d|2\d\d) (?:1\d\d|2\d\d)$/m;
 function numbers(pid: number): string[] {
   try {
     return [...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => name);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return [];
   }
 }
@@ -45,7 +47,8 @@ function sizeOf({ kind, sizeBytes, rdev }: FileStatus): number | undefined {
   try {
     const sectors = Deno.readTextFileSync(`/sys/dev/block/${rdev}/size`);
     return Number(sectors) * SYSFS_SECTOR;
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return undefined;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { join } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
@@ -21,7 +22,8 @@ export interface QemuProcess {
 function readIfThere(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // A process may vanish while it is looked at.
     return undefined;
   }
@@ -97,7 +99,8 @@ export function qemuWithPid(
 function entries(path: string): string[] {
   try {
     return [...Deno.readDirSync(path)].map((entry) => entry.name);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return [];
   }
 }
@@ -158,7 +161,8 @@ export function countVhost(pid: number): number {
   const open = entries(directory).filter((name) => {
     try {
       return Deno.readLinkSync(`${directory}/${name}`) === "/dev/vhost-net";
-    } catch {
+    } catch (error) {
+      passShortage(error);
       // It is gone meanwhile.
       return false;
     }

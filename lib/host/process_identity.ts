@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { nameOf, qemuWithPid } from "./process.ts";
 
 /** One QEMU process, told from every other of this node, ever. */
@@ -43,7 +44,8 @@ export function isStopped(pid: number): boolean {
   try {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     return /^[Tt] /.test(stat.slice(stat.lastIndexOf(")") + 2));
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // It may end while it is looked at.
     return false;
   }
@@ -53,7 +55,8 @@ export function isStopped(pid: number): boolean {
 export function startOf(pid: number): number | undefined {
   try {
     return startOfStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // It may end while it is looked at.
     return undefined;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { dirname, isAbsolute, join } from "@std/path/posix";
 import { identityAt } from "./identity.ts";
 
@@ -77,7 +78,8 @@ function follow(root: string, path: string): SeenPath {
 export function seenBy(pid: number, path: string): SeenPath {
   try {
     return follow(`/proc/${pid}/root`, path);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // Missing, no directory, or the process has ended.
     return NOWHERE;
   }

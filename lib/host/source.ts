@@ -5,17 +5,17 @@
  * @module
  */
 
-import { messageOf, refuse } from "../errors.ts";
+import { messageOf, passShortage, refuse } from "../errors.ts";
 import { identityOf } from "./identity.ts";
 import { holds, programOf } from "./process.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
-import { DeadlineError, SysError } from "../sys/errno.ts";
-import { Fd } from "../sys/fd.ts";
+import { pinSource, reopenWithin } from "./source_open.ts";
+import { SysError } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
 import {
   blockDeviceSize,
   type FileStatus,
   isRangeLocked,
-  openFileWithin,
   procPath,
   readPart,
   statFd,
@@ -45,9 +45,6 @@ export interface Source {
   readonly magic?: "qcow2" | "no";
 }
 
-/** An open that takes longer ends: dead NFS, DRBD. In milliseconds. */
-const OPEN_TIMEOUT_MS = 5_000;
-
 /** Names the first process that has this file open, undefined if none shows. */
 function holderOf(identity: string): string | undefined {
   for (const { name } of Deno.readDirSync("/proc")) {
@@ -59,31 +56,11 @@ function holderOf(identity: string): string | undefined {
   return undefined;
 }
 
-/** Opens O_PATH: nothing of the source is touched, and it stays the same. */
-async function pin(path: string): Promise<Fd> {
-  try {
-    return await openFileWithin(path, O.PATH, { timeoutMs: OPEN_TIMEOUT_MS });
-  } catch (error) {
-    if (error instanceof SysError || error instanceof DeadlineError) {
-      throw refuse(`Cannot use source ${path}: ${error.message}`);
-    }
-    throw error;
-  }
-}
-
 function kindOf(status: FileStatus, path: string): "file" | "block" {
   if (status.kind === "file" || status.kind === "block") return status.kind;
   throw refuse(
     `Cannot use source ${path}: it must be a block device or a regular file, it is a ${status.kind}`,
   );
-}
-
-/** Opens the inode behind an O_PATH fd, with a deadline; it keeps its label. */
-export async function reopenWithin(pinned: Fd, flags: number): Promise<Fd> {
-  const fd = await openFileWithin(`/proc/self/fd/${pinned.number}`, flags, {
-    timeoutMs: OPEN_TIMEOUT_MS,
-  });
-  return new Fd(fd.release(), pinned.label);
 }
 
 async function blockSize(pinned: Fd, path: string): Promise<number> {
@@ -97,6 +74,7 @@ async function blockSize(pinned: Fd, path: string): Promise<number> {
         `Cannot use source ${path}: the block device is mounted or in use by this node`,
       );
     }
+    passShortage(error);
     throw refuse(`Cannot use source ${path}: ${messageOf(error)}`);
   }
 }
@@ -108,6 +86,7 @@ async function canBeDirect(pinned: Fd, path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof SysError && error.code === "EINVAL") return false;
+    passShortage(error);
     throw refuse(`Cannot use source ${path}: ${messageOf(error)}`);
   }
 }
@@ -205,7 +184,7 @@ export async function inspectSource(
   path: string,
   needs: SourceNeeds,
 ): Promise<{ source: Source; pinned: Fd }> {
-  const pinned = await pin(path);
+  const pinned = await pinSource(path);
   try {
     return { source: await inspect(pinned, path, needs), pinned };
   } catch (error) {
@@ -238,7 +217,7 @@ export async function openSource(
   { identity, access, direct }: OpenSourceOptions,
   pinned: Fd | undefined,
 ): Promise<Fd> {
-  using own = pinned === undefined ? await pin(path) : undefined;
+  using own = pinned === undefined ? await pinSource(path) : undefined;
   const held = pinned ?? own;
   if (held === undefined || identityOf(statFd(held)) !== identity) {
     throw refuse(

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { openFile, statPath } from "../sys/file.ts";
@@ -140,7 +141,8 @@ function readTap(name: string): { flags: number; owner: number } | undefined {
     const read = (file: string) =>
       Deno.readTextFileSync(`/sys/class/net/${name}/${file}`).trim();
     return { flags: Number(read("tun_flags")), owner: Number(read("owner")) };
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // It is gone, or no tap at all.
     return undefined;
   }
@@ -207,7 +209,8 @@ export function bridgeOf(name: string): string | undefined {
     const link = Deno.readLinkSync(`/sys/class/net/${name}/master`);
     const master = link.slice(link.lastIndexOf("/") + 1);
     return isBridge(master) ? master : undefined;
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return undefined;
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, shortage } from "../errors.ts";
 import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "./failure.ts";
 import type { Plan } from "./plan.ts";
@@ -143,7 +143,9 @@ export async function apply(
       const begun = plan.steps.slice(0, index + 1);
       const left = await rollBack(begun, world, progress);
       if (left.length > 0) throw notUndone(plan, error, left);
-      const early = isHarmless(begun.slice(0, -1)) && unreachable(error);
+      const early = isHarmless(begun)
+        ? unreachable(error) ?? shortage(error)
+        : isHarmless(begun.slice(0, -1)) && unreachable(error);
       throw early || undone(plan, error);
     }
   }

@@ -5,7 +5,7 @@
  */
 
 import { titleOf } from "../device/select.ts";
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { readOwnFacts } from "./facts_own.ts";
 import type { Asked, Subject } from "./ask_instances.ts";
@@ -31,7 +31,8 @@ function isLocked(path: string): boolean {
       .some((line) =>
         line.includes(" FLOCK ") && line.split(/[\s:]+/).includes(`${inode}`)
       );
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return false;
   }
 }

@@ -40,8 +40,8 @@ export async function settleIfEnded(
     readonly options: RecoverOptions;
   },
 ): Promise<"finished" | HotplugError> {
-  if (lookForProcess(qemu) === "same") return error;
   try {
+    if (lookForProcess(qemu) === "same") return error;
     const recovery = await recover(paths, options);
     world.leftAlone.push(...recovery?.leftAlone ?? []);
     if (recovery?.course === "finish") return "finished";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { uriNeeds } from "../device/uri_object.ts";
 import {
   type Confinement,
@@ -20,7 +21,8 @@ function isLoaded(pid: number, module: string): boolean {
     const maps = Deno.readTextFileSync(`/proc/${pid}/maps`);
     return maps.includes(`/block-${module}.so`) ||
       maps.includes(`/lib${library}.so`);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // It ended, and will be found gone soon.
     return true;
   }

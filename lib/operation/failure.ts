@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError, type QmpFault } from "../errors.ts";
+import { HotplugError, type QmpFault, shortage } from "../errors.ts";
 import {
   QmpClosedError,
   QmpCommandError,
@@ -50,9 +50,20 @@ export function isDown(error: unknown): boolean {
     error.cause instanceof SysError;
 }
 
+/** Work of the time before the first change: its errors are named. */
+export async function unchanged<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw nothingChanged(error);
+  }
+}
+
 /** Any error of the time before the first change, named. */
 export function nothingChanged(error: unknown): unknown {
-  if (!(error instanceof QmpCommandError)) return unreachable(error) ?? error;
+  if (!(error instanceof QmpCommandError)) {
+    return unreachable(error) ?? shortage(error) ?? error;
+  }
   const missing = error.class === "CommandNotFound";
   return new HotplugError(
     missing ? "unsupported" : "qmp-error",

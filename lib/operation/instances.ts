@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError, messageOf, refuse } from "../errors.ts";
+import { HotplugError, messageOf, passShortage, refuse } from "../errors.ts";
 import {
   type InstancePaths,
   isInstanceName,
@@ -26,6 +26,7 @@ export function listInstances(runDir: string): string[] {
       .sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
+    passShortage(error);
     throw refuse(`Cannot read ${directory}: ${messageOf(error)}`);
   }
 }

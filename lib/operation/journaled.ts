@@ -10,6 +10,7 @@ import type { QemuProcess } from "../host/process.ts";
 import { processIdentity } from "../host/process_identity.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { apply } from "./apply.ts";
+import { unchanged } from "./failure.ts";
 import { Journal } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import type { RunOptions } from "./run.ts";
@@ -37,13 +38,10 @@ export async function applyJournaled(
   plan: Plan,
   { command, request, paths, process, world, options }: Circumstances,
 ): Promise<void> {
-  const qemu = process && processIdentity(process);
-  using journal = new Journal(paths, {
-    plan,
-    command,
-    request,
-    qemu,
-  });
+  const qemu = await unchanged(() => process && processIdentity(process));
+  using journal = await unchanged(() =>
+    new Journal(paths, { plan, command, request, qemu })
+  );
   const progress = journal.progress(world.values, options.progress);
   try {
     await apply(plan, world, progress);
@@ -71,12 +69,14 @@ async function noteRemoval(
 ): Promise<void> {
   if (!(error instanceof HotplugError)) return;
   if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
-  const { forgetPending, notePending, noteReplug } = await import(
-    "./pending.ts"
-  );
-  const qemu = process === undefined ? null : processIdentity(process) ?? null;
-  const at = world.values.get(REQUESTED_AT);
   try {
+    const { forgetPending, notePending, noteReplug } = await import(
+      "./pending.ts"
+    );
+    const qemu = process === undefined
+      ? null
+      : processIdentity(process) ?? null;
+    const at = world.values.get(REQUESTED_AT);
     if (error.code === "unplug-rejected") forgetPending(plan, { paths, qemu });
     else if (at !== undefined) {
       notePending(plan, at, { paths, qemu });
@@ -84,6 +84,6 @@ async function noteRemoval(
       if (!isBack) noteReplug(plan, at, { paths, qemu });
     }
   } catch {
-    // A full disk: what the guest said counts more than the note of it.
+    // A full disk, no fd left: what the guest said counts more than the note of it.
   }
 }

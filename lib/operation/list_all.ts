@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import { instancePaths } from "../state/instance.ts";
 import {
@@ -44,6 +44,7 @@ function look(runDir: string, name: string): Subject {
   try {
     return { paths, process, runtime: expectRuntime(paths).runtime };
   } catch (error) {
+    passShortage(error);
     const missing = error instanceof HotplugError &&
       error.code === "no-such-instance";
     const runtime = missing

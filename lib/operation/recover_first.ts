@@ -9,6 +9,7 @@
 import { messageOf } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { findJournal, findOwnFile } from "../state/journal_file.ts";
+import { unchanged } from "./failure.ts";
 import { fingerprintOf } from "./journal.ts";
 import type { Recovery } from "./recover.ts";
 import type { Request } from "./request.ts";
@@ -71,7 +72,7 @@ export async function afterRecovery(
     const found = findJournal(paths) === "there" ? [UNFINISHED] : [];
     return withWarnings(await carryOut(request), found);
   }
-  const recovery = await recoverFirst(paths, options);
+  const recovery = await unchanged(() => recoverFirst(paths, options));
   const told = recovery === undefined ? [] : [
     `${recovery.what}, had been interrupted: ${recovery.did}`,
     ...(recovery.leftAlone ?? []).map(({ what, hint }) => `${what}; ${hint}`),

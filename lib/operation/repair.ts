@@ -14,7 +14,7 @@ import { findJournal } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
 import { expectRuntime } from "./facts.ts";
 import { readOwnFacts } from "./facts_own.ts";
-import { nothingChanged } from "./failure.ts";
+import { unchanged } from "./failure.ts";
 import { applyJournaled, type Circumstances } from "./journaled.ts";
 import { openMonitor } from "./monitor.ts";
 import { refuseForeignVm } from "./refusals.ts";
@@ -198,29 +198,27 @@ async function repairLocked(
   options: RepairOptions,
 ): Promise<RepairOutcome> {
   expectRuntime(paths);
-  const fault = ownRecordFault(paths);
+  const fault = await unchanged(() => ownRecordFault(paths));
   if (fault !== undefined) {
     const { name: instance } = paths;
     const plan = options.mode === "dry-run" ? { plan: [] } : {};
     const rest = { remaining: [fault], pending: [], qemu: "runs" } as const;
     return { instance, repaired: [], ...rest, ...plan };
   }
-  const journal = await repairJournal(paths, options);
-  using world = await openWorld(paths, options);
+  const journal = await unchanged(() => repairJournal(paths, options));
+  using world = await unchanged(() => openWorld(paths, options));
   world.leftAlone.push(...journal.leftAlone ?? []);
   const look = world.hasQemu
     ? lookAtAll(paths, options)
     : lookWithout(paths, options);
-  try {
-    // With a journal that nobody may use, nothing else may write one.
-    const mends = options.mode === "apply" && journal.remaining.length === 0;
-    const found = mends
+  // With a journal that nobody may use, nothing else may write one.
+  const mends = options.mode === "apply" && journal.remaining.length === 0;
+  const found = await unchanged(async () =>
+    mends
       ? outcomeOf(paths, journal, await mendAll(world, look))
-      : await listAll(paths, journal, { look, world, options });
-    return { ...found, qemu: world.hasQemu ? "runs" : "down" };
-  } catch (error) {
-    throw nothingChanged(error);
-  }
+      : await listAll(paths, journal, { look, world, options })
+  );
+  return { ...found, qemu: world.hasQemu ? "runs" : "down" };
 }
 
 /**
@@ -236,14 +234,16 @@ export async function repair(
     qmp: options.qmp,
     runtime: options.state,
   });
-  expectRuntime(paths);
+  await unchanged(() => expectRuntime(paths));
   using _lock = options.mode === "dry-run"
     ? undefined
-    : await lockInstance(paths, {
-      timeoutMs: options.lockTimeoutMs,
-      command: "repair",
-      signal: options.signal,
-      waiting: options.waiting,
-    });
+    : await unchanged(() =>
+      lockInstance(paths, {
+        timeoutMs: options.lockTimeoutMs,
+        command: "repair",
+        signal: options.signal,
+        waiting: options.waiting,
+      })
+    );
   return await repairLocked(paths, options);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { dirname } from "@std/path/posix";
 import { readConfinement } from "../host/confinement.ts";
 import { tapsOf } from "../host/process.ts";
@@ -25,7 +26,8 @@ function filesIn(directory: string): string[] {
     return [...Deno.readDirSync(directory)].map(({ name }) =>
       `${directory}/${name}`
     );
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // What cannot be read has nothing that could be removed.
     return [];
   }

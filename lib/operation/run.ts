@@ -21,7 +21,7 @@ import {
   expectRuntime,
   readNode,
 } from "./facts.ts";
-import { nothingChanged } from "./failure.ts";
+import { unchanged } from "./failure.ts";
 import { fingerprintOf } from "./journal.ts";
 import { openMonitor } from "./monitor.ts";
 import { prepare } from "./prepare.ts";
@@ -108,18 +108,14 @@ async function planWith(
     options: RunOptions;
   },
 ): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
-  try {
-    const qemu = await askQemu(world.qmp, paths);
-    const node = readNode(paths, content);
-    const plan = await prepare(request, node, world);
-    // Needed soon, and compiled for free while QEMU works.
-    if (options.mode === "apply") await import("./journaled.ts");
-    const facts = await completeFacts(node, await qemu());
-    refuseForeignVm(facts.qemu.name, paths);
-    return { decision: await plan(facts), process: facts.qemu.process };
-  } catch (error) {
-    throw nothingChanged(error);
-  }
+  const qemu = await askQemu(world.qmp, paths);
+  const node = readNode(paths, content);
+  const plan = await prepare(request, node, world);
+  // Needed soon, and compiled for free while QEMU works.
+  if (options.mode === "apply") await import("./journaled.ts");
+  const facts = await completeFacts(node, await qemu());
+  refuseForeignVm(facts.qemu.name, paths);
+  return { decision: await plan(facts), process: facts.qemu.process };
 }
 
 /** The entry a plan records or takes out. */
@@ -168,15 +164,15 @@ async function runLocked(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<Outcome> {
-  const content = filled(await readContent(request, paths), request);
-  const qmp = isOffline(request)
-    ? undefined
-    : await openMonitor(paths.qmp, options);
+  const { content, qmp } = await unchanged(async () => ({
+    content: filled(await readContent(request, paths), request),
+    qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
+  }));
   using world = new World(qmp, { ...options, qmpPath: paths.qmp });
   const known = { paths, content, world, options };
-  const { decision, process } = isOffline(request)
-    ? await planOffline(request, known)
-    : await planWith(request, known);
+  const { decision, process } = await unchanged(() =>
+    isOffline(request) ? planOffline(request, known) : planWith(request, known)
+  );
   if (decision.kind === "nothing-to-do") {
     const plan = options.mode === "dry-run" ? [] : undefined;
     return { ...decision, changed: false, plan };
@@ -227,7 +223,7 @@ export async function run(
     runtime: options.state,
   });
   if (request.kind !== "adopt") expectInstance(paths);
-  using _lock = await lock(request, paths, options);
+  using _lock = await unchanged(() => lock(request, paths, options));
   return await afterRecovery(request, {
     paths,
     options,

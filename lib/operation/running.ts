@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { join } from "@std/path/posix";
 import { findQemu } from "../host/process.ts";
 import { isInstanceName } from "../state/instance.ts";
@@ -18,7 +19,8 @@ export function runningBeside(
     return [...Deno.readDirSync(folder)].map(({ name }) => name)
       .filter((name) => isInstanceName(name) && !known.includes(name))
       .filter((name) => findQemu(join(folder, name), name) !== undefined);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // Who has a runtime file is listed all the same.
     return [];
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isShortage } from "../errors.ts";
 import { DeadlineError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { pause } from "../sys/pause.ts";
@@ -85,7 +86,8 @@ export class QmpStream {
    *
    * @param fd goes with the first byte; stays the caller's to close
    * @param timeoutMs longest wait for the peer to take them
-   * @throws {QmpTimeoutError} | {QmpClosedError} the stream has then ended
+   * @throws {QmpTimeoutError} | {QmpClosedError} | {ShortageError} the stream
+   * has then ended
    */
   async send(
     lines: readonly string[],
@@ -120,6 +122,7 @@ export class QmpStream {
    * @param deadline on the clock of `performance.now()`
    * @param signal ends the wait at once
    * @throws {QmpClosedError} | {QmpProtocolError} the stream has then ended
+   * @throws {ShortageError}
    */
   async read(deadline: number, signal?: AbortSignal): Promise<Progress> {
     for (let isReady = false;;) {
@@ -158,8 +161,9 @@ export class QmpStream {
     return bytes;
   }
 
-  #ended(cause: unknown): QmpClosedError {
+  #ended(cause: unknown): Error {
     this.close();
+    if (isShortage(cause)) return cause;
     return new QmpClosedError(
       `QEMU closed the QMP socket at or after ${this.command}`,
       { cause },

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -142,6 +142,7 @@ export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
       .decode(readAll(file, MAX_BYTES));
     return { state: "there", lines: text.split("\n").slice(0, -1) };
   } catch (error) {
+    passShortage(error);
     return { state: "unusable", why: messageOf(error) };
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { dirname, join } from "@std/path/posix";
-import { HotplugError, messageOf, refuse } from "../errors.ts";
+import { HotplugError, messageOf, passShortage, refuse } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { pause } from "../sys/pause.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -35,6 +35,7 @@ function openOwn(path: string): Fd {
     return openFile(path, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   } catch (error) {
     if (error instanceof SysError && error.code === "ENOENT") throw error;
+    passShortage(error);
     throw refuse(`Cannot open ${path}: ${messageOf(error)}`);
   }
 }
@@ -44,6 +45,7 @@ function makeFolder(path: string, mode: number) {
     mkdir(path, mode);
   } catch (error) {
     if (error instanceof SysError && error.code === "EEXIST") return;
+    passShortage(error);
     throw refuse(`Cannot make ${path}: ${messageOf(error)}`);
   }
 }
@@ -109,6 +111,7 @@ function openLock(directory: Fd, name: string): Fd {
   try {
     fd = openFile(name, flags, { dir: directory, mode: 0o600 });
   } catch (error) {
+    passShortage(error);
     throw refuse(`Cannot open lock file ${name}: ${messageOf(error)}`);
   }
   const { kind, uid, mode } = statFd(fd);

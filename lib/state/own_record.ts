@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import {
   compareProcess,
   type ProcessIdentity,
@@ -148,6 +148,7 @@ function readFrom(place: OwnPlace, dir: Fd): OwnRecord {
     return parseOwnRecord(text, place);
   } catch (error) {
     if (error instanceof HotplugError) throw error;
+    passShortage(error);
     throw bad(place, messageOf(error), error);
   }
 }

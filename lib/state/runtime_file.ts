@@ -9,7 +9,7 @@
  */
 
 import { basename, dirname, join } from "@std/path/posix";
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -91,6 +91,7 @@ function readRegular(path: string): RegularFile | undefined {
       if (NOWHERE.includes(error.code)) return undefined;
       if (error.code === "ELOOP") throw badFile(path, "it is a symbolic link");
     }
+    passShortage(error);
     throw badFile(path, messageOf(error), error);
   }
 }

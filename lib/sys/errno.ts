@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isShortage } from "../errors.ts";
 import { ERRNO_TABLE } from "./errno_table.ts";
 import { lastErrno } from "./libc.ts";
 
@@ -56,20 +57,8 @@ export const Errno = {
   ECONNREFUSED: 111,
 } as const;
 
-/**
- * A system call said no.
- *
- * @example
- * ```ts
- * import { Errno, SysError } from "./errno.ts";
- *
- * const error = new SysError(Errno.ENOENT, "open", "/x");
- * console.log(error.message); // open /x: No such file or directory (ENOENT)
- * ```
- */
-export class SysError extends Error {
-  /** Kept through the minified build, which renames the class. */
-  override readonly name = "SysError";
+/** A system call that failed: what both kinds of failure have. */
+export class FailedCall extends Error {
   /** The Linux errno, above 0. */
   readonly errno: number;
   /** Its name (`ENOENT`), or `E` and the number for one not in the table. */
@@ -89,6 +78,45 @@ export class SysError extends Error {
     this.syscall = syscall;
     if (subject !== undefined) this.subject = subject;
   }
+}
+
+/**
+ * A system call was refused for want of descriptors, memory or an undisturbed
+ * moment. It answers nothing: whoever takes a {@linkcode SysError} for an
+ * answer ("the process is gone") does not get this one.
+ */
+export class ShortageError extends FailedCall {
+  /** Kept through the minified build, which renames the class. */
+  override readonly name = "ShortageError";
+}
+
+/**
+ * A system call said no.
+ *
+ * @example
+ * ```ts
+ * import { Errno, SysError } from "./errno.ts";
+ *
+ * const error = new SysError(Errno.ENOENT, "open", "/x");
+ * console.log(error.message); // open /x: No such file or directory (ENOENT)
+ * ```
+ */
+export class SysError extends FailedCall {
+  /** Kept through the minified build, which renames the class. */
+  override readonly name = "SysError";
+}
+
+/**
+ * The error of a failed call, by its errno.
+ *
+ * @param errno A Linux errno, above 0.
+ */
+export function failedCall(
+  errno: number,
+  { syscall, subject }: CallName,
+): SysError | ShortageError {
+  const error = new SysError(errno, syscall, subject);
+  return isShortage(error) ? new ShortageError(errno, syscall, subject) : error;
 }
 
 /** Something did not happen in the time it was given. */
@@ -122,7 +150,8 @@ export interface CallName {
  * @param call Must end with exactly one libc call and return its result.
  * @param ignored Errnos for which -1 is returned negated instead of thrown.
  * @returns The result, or `-errno` for an ignored one.
- * @throws {SysError} For every other failure.
+ * @throws {SysError} For every other failure; {@linkcode ShortageError} for
+ * want of descriptors, memory or an undisturbed moment.
  */
 export function checked(
   call: () => number,
@@ -135,6 +164,6 @@ export function checked(
     const errno = lastErrno();
     if (errno === Errno.EINTR) continue;
     if (ignored.includes(errno)) return -errno;
-    throw new SysError(errno, name.syscall, name.subject);
+    throw failedCall(errno, name);
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checked, Errno, SysError } from "./errno.ts";
+import { checked, Errno, ShortageError } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { cString, O } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -57,7 +57,7 @@ function openat2(
   // A lease, too, is told so to whoever does not wait: open(2), O_NONBLOCK.
   const why =
     `in ${TRIES} tries a rename or mount on this node disturbed it, or another program has a lease on the file`;
-  throw new SysError(Errno.EAGAIN, "open", `${path} (${why})`);
+  throw new ShortageError(Errno.EAGAIN, "open", `${path} (${why})`);
 }
 
 /**
@@ -67,8 +67,9 @@ function openat2(
  * @param root An open directory, O_PATH suffices.
  * @param flags Of {@linkcode O}; none that makes a file.
  * @returns A close-on-exec descriptor the caller owns.
- * @throws {SysError} `EAGAIN` if renames or mounts on this node disturbed every
- * try; `ENOSYS` before Linux 5.6, and what open(2) has.
+ * @throws {ShortageError} `EAGAIN` if renames or mounts on this node disturbed
+ * every try.
+ * @throws {SysError} `ENOSYS` before Linux 5.6, and what open(2) has.
  */
 export function openInRoot(root: Fd, path: string, flags: number): Fd {
   return openat2(root.number, path, { flags, resolve: RESOLVE_IN_ROOT });

@@ -91,7 +91,7 @@ export function procPath(fd: Fd): string {
  * A second descriptor for the same open file.
  *
  * @returns A close-on-exec descriptor the caller owns.
- * @throws {SysError} `EMFILE`.
+ * @throws {ShortageError} `EMFILE`.
  */
 export function duplicate(fd: Fd): Fd {
   const number = checked(
@@ -114,8 +114,9 @@ export function duplicate(fd: Fd): Fd {
  * @param flags Of {@linkcode O}, combined with `|`.
  * @returns A close-on-exec descriptor the caller owns.
  * @throws {DeadlineError} If it did not return in time.
- * @throws {SysError} If the kernel refuses, `EMFILE` also of the wait itself.
- * `EIO` stands for every failure that took longer than 200 ms, whose errno is lost with the thread.
+ * @throws {ShortageError} `EMFILE`, also of the wait itself.
+ * @throws {SysError} If the kernel refuses. `EIO` stands for every failure that
+ * took longer than 200 ms, whose errno is lost with the thread.
  * @throws {TypeError} If the path has a NUL.
  */
 export async function openFileWithin(

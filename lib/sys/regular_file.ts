@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Errno, errnoNamed, SysError } from "./errno.ts";
+import { Errno, errnoNamed, failedCall, SysError } from "./errno.ts";
 import { type FileStatus, openFile, readAll, statFd } from "./file.ts";
 import { O } from "./layout.ts";
 import { libcFault } from "./libc.ts";
@@ -35,13 +35,14 @@ export function readRegularFile(path: string, maxBytes: number): RegularFile {
   return { status, bytes: isFile ? readAll(fd, maxBytes) : undefined };
 }
 
-/** Makes a {@linkcode SysError} of what Deno throws. */
+/** Makes an error of {@linkcode failedCall} of what Deno throws. */
 function named<T>(syscall: string, path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : "";
-    throw new SysError(errnoNamed(String(code)) || Errno.EIO, syscall, path);
+    const errno = errnoNamed(String(code)) || Errno.EIO;
+    throw failedCall(errno, { syscall, subject: path });
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passShortage } from "../errors.ts";
 import { SysError } from "./errno.ts";
 import { type FileStatus, statPath } from "./file_status.ts";
 import { type Deadline, startDeadline } from "./thread.ts";
@@ -187,7 +188,8 @@ function statesOf(pid: number, ends: Ends): Map<string, State> {
       if (end === undefined || states.has(end.path)) continue;
       states.set(end.path, end.state);
     }
-  } catch {
+  } catch (error) {
+    passShortage(error);
     // It is gone, or of another user: nothing to learn here.
   }
   return states;
@@ -220,7 +222,8 @@ export function shownCommand(words: string): string {
 function commandOf(pid: number): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/cmdline`);
-  } catch {
+  } catch (error) {
+    passShortage(error);
     return "";
   }
 }

@@ -21,7 +21,7 @@ const RETRY_MS = 20;
  * A new non-blocking, close-on-exec unix stream socket.
  *
  * @returns A descriptor the caller owns.
- * @throws {SysError} `EMFILE`.
+ * @throws {ShortageError} `EMFILE`.
  */
 export function unixStreamSocket(label: string): Fd {
   const type = SOCKET.STREAM | SOCKET.NONBLOCK | SOCKET.CLOEXEC;

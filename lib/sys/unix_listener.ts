@@ -61,7 +61,8 @@ export class UnixListener implements Disposable {
    *
    * @returns A socket the caller owns.
    * @throws {DeadlineError} If none comes in time.
-   * @throws {SysError} `EMFILE` and others.
+   * @throws {ShortageError} `EMFILE`.
+   * @throws {SysError} For another failure.
    * @throws The signal's reason, if it is aborted.
    */
   async accept(options: WaitOptions): Promise<UnixSocket> {

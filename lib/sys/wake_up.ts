@@ -19,7 +19,7 @@ export class WakeUp implements Disposable {
   /** Readable (`POLL.IN`) from the first {@linkcode WakeUp.wake} on. */
   readonly fd: Fd;
 
-  /** @throws {SysError} `EMFILE`. */
+  /** @throws {ShortageError} `EMFILE`. */
   constructor() {
     const number = checked(
       // SAFETY: no memory; the result is checked by checked().

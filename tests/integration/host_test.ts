@@ -5,7 +5,7 @@ import { runCommand } from "../../lib/host/command.ts";
 import { findQemu } from "../../lib/host/process.ts";
 import { seenBy } from "../../lib/host/seen_path.ts";
 import { inspectSource } from "../../lib/host/source.ts";
-import { SysError } from "../../lib/sys/errno.ts";
+import { ShortageError } from "../../lib/sys/errno.ts";
 import type { Fd } from "../../lib/sys/fd.ts";
 import { pause, within } from "../../lib/sys/pause.ts";
 import { fillFds, withFreeFds } from "../sys/free_fds.ts";
@@ -101,8 +101,11 @@ Deno.test("runCommand() leaves no program that it cannot wait for", async () => 
   const path = script(dir, "sleep 20");
   const { timeoutMs } = PATIENCE;
   const error = await withNoneAfterSpawn(() =>
-    assertRejects(() => runCommand(path, { args: [], timeoutMs }), SysError)
-  ) as SysError;
+    assertRejects(
+      () => runCommand(path, { args: [], timeoutMs }),
+      ShortageError,
+    )
+  ) as ShortageError;
   assertEquals([error.syscall, error.code], ["eventfd", "EMFILE"]);
   const endMs = performance.now() + timeoutMs;
   while (isRunning(path) && performance.now() < endMs) await pause(10);

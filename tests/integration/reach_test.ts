@@ -1,9 +1,12 @@
 /** What QEMU would open, tried before it does. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { readConfinement } from "../../lib/host/confinement.ts";
 import { identityOf } from "../../lib/host/identity.ts";
 import { openAsQemu, opensInTime } from "../../lib/host/reach.ts";
+import { ShortageError } from "../../lib/sys/errno.ts";
 import { statPath } from "../../lib/sys/file.ts";
+import { beside, LEASE } from "../sys/beside.ts";
+import { TempDir } from "../sys/support.ts";
 
 Deno.test("opensInTime() lets go on what opens or fails at once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
@@ -29,4 +32,17 @@ Deno.test("opensInTime() lets go on what opens or fails at once", async () => {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("openAsQemu() takes no disturbance for QEMU's own trouble", async () => {
+  using dir = new TempDir();
+  const path = dir.file("disk", "disk");
+  const confinement = readConfinement({ pid: Deno.pid, argv: [] });
+  if (confinement === undefined) throw new Error("no process of our own");
+  const identity = identityOf(statPath(path));
+  const wanted = { path, identity, access: "rw" } as const;
+  await beside(LEASE, path, () => {
+    assertThrows(() => openAsQemu(confinement, wanted), ShortageError);
+  });
+  assertEquals(openAsQemu(confinement, wanted), undefined);
 });

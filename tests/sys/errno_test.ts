@@ -4,6 +4,8 @@ import {
   DeadlineError,
   Errno,
   errnoNamed,
+  failedCall,
+  ShortageError,
   SysError,
 } from "../../lib/sys/errno.ts";
 import { ERRNO_TABLE } from "../../lib/sys/errno_table.ts";
@@ -37,6 +39,18 @@ Deno.test("SysError() names an errno that is in no table by its number", () => {
   const error = new SysError(4095, "poll");
   assertEquals(error.message, "poll: Unknown error (E4095)");
   assertEquals("subject" in error, false);
+});
+
+Deno.test("failedCall() tells a shortage from an answer", () => {
+  const call = { syscall: "open", subject: "/x" };
+  const short = failedCall(errnoNamed("EMFILE"), call);
+  assertEquals([short.name, short.code], ["ShortageError", "EMFILE"]);
+  assertEquals(short.message, "open /x: Too many open files (EMFILE)");
+  assertEquals(
+    [short instanceof ShortageError, short instanceof SysError],
+    [true, false],
+  );
+  assertEquals(failedCall(Errno.ENOENT, call).name, "SysError");
 });
 
 Deno.test("DeadlineError() says what took longer than what", () => {

@@ -1,31 +1,10 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { SysError } from "../../lib/sys/errno.ts";
+import { ShortageError } from "../../lib/sys/errno.ts";
 import { openInRoot } from "../../lib/sys/file_lookup.ts";
 import { openFile, statFd } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
+import { beside, LEASE } from "./beside.ts";
 import { openFds, TempDir } from "./support.ts";
-
-/** A program that says that it has begun, and ends with its input. */
-async function beside(
-  program: string,
-  path: string,
-  body: () => void,
-): Promise<void> {
-  await using child = new Deno.Command("python3", {
-    args: ["-c", program, path],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = child.stdout.getReader();
-  await reader.read();
-  try {
-    body();
-  } finally {
-    await child.stdin.close();
-    await reader.cancel();
-    await child.status;
-  }
-}
 
 /** Renames a file there and back, until its input ends. */
 const RENAMER = `
@@ -58,16 +37,6 @@ Deno.test("openInRoot() finds its way while files are renamed", async () => {
   assertEquals(openFds(), before);
 });
 
-/** Has a lease on a file, which it gives to nobody; 1024 is F_SETLEASE. */
-const LEASE = `
-import fcntl, signal, sys
-signal.signal(signal.SIGIO, signal.SIG_IGN)
-file = open(sys.argv[1], "r+")
-fcntl.fcntl(file, 1024, fcntl.F_WRLCK)
-print("begun", flush=True)
-sys.stdin.read()
-`;
-
 Deno.test("openInRoot() gives up after its tries, and says why", async () => {
   using dir = new TempDir();
   const path = dir.file("leased", "x");
@@ -75,8 +44,8 @@ Deno.test("openInRoot() gives up after its tries, and says why", async () => {
   await beside(LEASE, path, () => {
     const error = assertThrows(
       () => openInRoot(root, path, O.RDWR | O.NONBLOCK),
-      SysError,
-    ) as SysError;
+      ShortageError,
+    ) as ShortageError;
     assertEquals(error.code, "EAGAIN");
     assertMatch(
       error.message,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { DeadlineError, SysError } from "../../lib/sys/errno.ts";
+import { DeadlineError, ShortageError, SysError } from "../../lib/sys/errno.ts";
 import {
   duplicate,
   openFile,
@@ -161,8 +161,8 @@ Deno.test("openFileWithin() closes what came though its wait failed", async () =
     };
     return await assertRejects(
       () => openFileWithin(path, O.RDONLY, PATIENCE),
-      SysError,
-    ).finally(() => performance.now = now) as SysError;
+      ShortageError,
+    ).finally(() => performance.now = now) as ShortageError;
   });
   assertEquals([error.syscall, error.code], ["eventfd", "EMFILE"]);
   const endMs = performance.now() + PATIENCE.timeoutMs;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SysError } from "../../lib/sys/errno.ts";
+import { ShortageError } from "../../lib/sys/errno.ts";
 import type { Fd } from "../../lib/sys/fd.ts";
 import { openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
@@ -24,7 +24,7 @@ export function fillFds(): Fd[] {
     try {
       fds.push(openFile("/dev/null", O.RDONLY));
     } catch (error) {
-      if (error instanceof SysError && error.code === "EMFILE") return fds;
+      if (error instanceof ShortageError && error.code === "EMFILE") return fds;
       throw error;
     }
   }
@@ -33,17 +33,17 @@ export function fillFds(): Fd[] {
 /**
  * Runs a body while this process may open so many descriptors and no more.
  *
- * @param body is given the lowest number that is free
+ * @param body is given the lowest number that is free, Infinity for none
  */
 export async function withFreeFds<T>(
   count: number,
-  body: (first: number) => Promise<T>,
+  body: (first: number) => T | Promise<T>,
 ): Promise<T> {
   const soft = run("prlimit", "--nofile", "--noheadings", "--output=SOFT");
   limit(LIMIT);
   const fds = fillFds();
   try {
-    const free = fds.splice(-count).map((fd) => {
+    const free = fds.splice(fds.length - count).map((fd) => {
       const { number } = fd;
       fd.close();
       return number;

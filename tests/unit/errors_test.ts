@@ -1,10 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   type ErrorCode,
   exitStatus,
   HotplugError,
+  isShortage,
   messageOf,
+  passShortage,
   refuse,
+  shortage,
   usage,
 } from "../../lib/errors.ts";
 
@@ -63,4 +66,35 @@ Deno.test("messageOf() takes anything that was thrown", () => {
   assertEquals(messageOf(new TypeError("t")), "t");
   assertEquals(messageOf("text"), "text");
   assertEquals(messageOf(undefined), "undefined");
+});
+
+function ofKernel(code: string): Error {
+  return Object.assign(new Error(`open /x: … (${code})`), { code });
+}
+
+Deno.test("shortage() is told by the errno, and is busy: status 3", () => {
+  for (const code of ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EAGAIN"]) {
+    const error = ofKernel(code);
+    assertEquals(isShortage(error), true);
+    const told = shortage(error);
+    assertEquals([told?.code, told?.changed], ["busy", false]);
+    assertEquals(told?.message, `Cannot go on: open /x: … (${code})`);
+    assertThrows(() => passShortage(error), Error, code);
+  }
+  for (const other of [ofKernel("ENOENT"), new Error("EMFILE"), "EMFILE"]) {
+    assertEquals([isShortage(other), shortage(other)], [false, undefined]);
+    passShortage(other);
+  }
+});
+
+Deno.test("shortage() is behind what failed for want of it, and not said before", () => {
+  const cause = ofKernel("ENFILE");
+  const failed = new HotplugError("state-write-failed", "no file", { cause });
+  assertEquals(shortage(failed)?.message, "no file");
+  // Status 3 and 4 say already that nothing was changed, 7 that something was.
+  for (
+    const code of ["bad-state-file", "not-running", "interrupted"] as const
+  ) {
+    assertEquals(shortage(new HotplugError(code, "x", { cause })), undefined);
+  }
 });

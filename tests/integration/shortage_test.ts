@@ -1,0 +1,52 @@
+/** What cannot be looked at for want of a descriptor is not called gone. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { isShortage } from "../../lib/errors.ts";
+import { connectedSockets } from "../../lib/host/connected_sockets.ts";
+import { openImages } from "../../lib/host/open_images.ts";
+import {
+  findQemu,
+  holds,
+  openIdentities,
+  qemuWithPid,
+  tapsOf,
+} from "../../lib/host/process.ts";
+import { isStopped, startOf } from "../../lib/host/process_identity.ts";
+import { filtersVlans } from "../../lib/host/network.ts";
+import { runningBeside } from "../../lib/operation/running.ts";
+import { readJournalFile } from "../../lib/state/journal_file.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { openOwnDirectory } from "../../lib/state/lock.ts";
+import { readRuntimeFile } from "../../lib/state/runtime_file.ts";
+import { withFreeFds } from "../sys/free_fds.ts";
+import { Instance, NAME } from "./support.ts";
+
+Deno.test("without a descriptor left no question is answered wrongly", async () => {
+  await using vm = new Instance();
+  const paths = instancePaths(vm.runDir, NAME);
+  Deno.writeTextFileSync(paths.pid, `${Deno.pid}\n`);
+  using own = openOwnDirectory(vm.runDir);
+  Deno.writeTextFileSync(`${vm.ownDir}/${NAME}.journal`, "", { mode: 0o600 });
+  const questions = {
+    findQemu: () => findQemu(paths.pid, NAME),
+    qemuWithPid: () => qemuWithPid(Deno.pid, NAME),
+    startOf: () => startOf(Deno.pid),
+    isStopped: () => isStopped(Deno.pid),
+    holds: () => holds(Deno.pid, "file 0:0 1"),
+    openIdentities: () => openIdentities(Deno.pid),
+    openImages: () => openImages(Deno.pid),
+    tapsOf: () => tapsOf(Deno.pid),
+    filtersVlans: () => filtersVlans("lo"),
+    connectedSockets,
+    runningBeside: () => runningBeside(vm.runDir, []),
+    readRuntimeFile: () => readRuntimeFile(paths.runtime),
+    readJournalFile: () => readJournalFile(own, paths),
+  };
+  // What is bound at its first call is bound now.
+  for (const ask of Object.values(questions)) ask();
+  await withFreeFds(0, () => {
+    for (const [name, ask] of Object.entries(questions)) {
+      const error = assertThrows(ask, Error, "", name);
+      assertEquals(isShortage(error), true, `${name}: ${error}`);
+    }
+  });
+});

@@ -1,0 +1,41 @@
+/**
+ * Other programs that disturb.
+ *
+ * @module
+ */
+
+/**
+ * Runs a body beside a Python program on a path.
+ *
+ * @param program says that it has begun, and ends with its input
+ */
+export async function beside(
+  program: string,
+  path: string,
+  body: () => unknown,
+): Promise<void> {
+  await using child = new Deno.Command("python3", {
+    args: ["-c", program, path],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  try {
+    await body();
+  } finally {
+    await child.stdin.close();
+    await reader.cancel();
+    await child.status;
+  }
+}
+
+/** Has a lease on a file, which it gives to nobody; 1024 is F_SETLEASE. */
+export const LEASE = `
+import fcntl, signal, sys
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = open(sys.argv[1], "r+")
+fcntl.fcntl(file, 1024, fcntl.F_WRLCK)
+print("begun", flush=True)
+sys.stdin.read()
+`;
