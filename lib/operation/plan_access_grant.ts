@@ -69,14 +69,17 @@ export function probe(
   return { kind: "probe-path", pid, path, identity, access };
 }
 
-/** The note of what a way changes, written before it is changed. */
+/**
+ * The note of a way, and of what it changes, written before it is changed.
+ * QEMU tells a path only.
+ */
 function noteStep(
   facts: DiskAddFacts,
   qemu: AccessFacts["qemu"],
-  { uuid, access }: { uuid: string; access: GivenOwner | ChrootNode },
+  { uuid, ...way }: { uuid: string } & Pick<OwnDevice, "via" | "access">,
 ): OwnRecordStep {
   const before = facts.own.record.devices[uuid] ?? null;
-  const after: OwnDevice = { kind: "disk", via: access.way, access };
+  const after: OwnDevice = { kind: "disk", ...way };
   const { place } = facts.own;
   return { kind: "own-record", place, qemu, change: { uuid, before, after } };
 }
@@ -114,7 +117,11 @@ export function byOwner(
   const to = confinement.credentials.uid;
   const from = ownerBefore(facts, access);
   const look = probe(facts, confinement, { path, access: mode });
-  if (from === to) return { via: "chown", filename: path, steps: [look] };
+  const via = "chown";
+  if (from === to) {
+    const note = noteStep(facts, access.qemu, { uuid, via });
+    return { via, filename: path, steps: [note, look] };
+  }
   const given: GivenOwner = {
     way: "chown",
     path: facts.source.resolved,
@@ -123,10 +130,10 @@ export function byOwner(
     to,
   };
   return {
-    via: "chown",
+    via,
     filename: path,
     steps: [
-      noteStep(facts, access.qemu, { uuid, access: given }),
+      noteStep(facts, access.qemu, { uuid, via, access: given }),
       { kind: "give-owner", given },
       look,
     ],
@@ -188,11 +195,12 @@ export function byNode(
     rootMode: root.passable ? null : root.mode,
   };
   const path = `/${name}`;
+  const via = "mknod";
   return {
-    via: "mknod",
+    via,
     filename: path,
     steps: [
-      noteStep(facts, access.qemu, { uuid, access: node }),
+      noteStep(facts, access.qemu, { uuid, via, access: node }),
       { kind: "make-node", node },
       probe(facts, confinement, { path, access: mode }),
     ],

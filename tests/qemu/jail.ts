@@ -193,6 +193,7 @@ export async function useAndRemove(vm: Vm, way: Way): Promise<void> {
   assertEquals([again.status, again.json.changed], [0, false], again.stdout);
   const remove = await tool(vm, "disk", "remove", vm.name, UUID);
   assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
+  assertEquals(remove.json.device.via, via);
   assertEquals(await traces(vm, source), before);
 }
 

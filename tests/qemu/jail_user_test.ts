@@ -97,6 +97,13 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
     await useAndRemove(vm, { image, via: "chown", args: CHOWN, plugged });
   });
 
+  await t.step("chown: what is its user's already stays so", async () => {
+    const own = await rootImage(`${folder}/own.img`);
+    await Deno.chown(own, UID, UID);
+    const plugged = () => assertEquals(ownerOf(own), `${UID}:${UID} 600`);
+    await useAndRemove(vm, { image: own, via: "chown", args: CHOWN, plugged });
+  });
+
   await t.step("chown of a block device", async () => {
     await using loop = await loopDevice(image);
     const source = loop.path;

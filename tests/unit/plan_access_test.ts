@@ -201,6 +201,12 @@ Deno.test("planDiskAdd() via chown notes the owner before it changes it", () => 
 Deno.test("planDiskAdd() via chown does not take what QEMU has already", () => {
   const made = plan("chown", given(access({ uid: 65534 })));
   assertEquals(stepNames(made).includes("give-owner"), false);
+  // QEMU tells a path only; nothing is to be given back.
+  assertEquals(stepOf(made, "own-record").change, {
+    uuid: NEW_UUID,
+    before: null,
+    after: { kind: "disk", via: "chown" },
+  });
   const old = {
     kind: "disk",
     via: "chown",
