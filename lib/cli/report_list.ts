@@ -71,8 +71,8 @@ function withDetails(
 /** What needs no word. */
 const RUNNING = "running";
 
-function headOf(qemu: InstanceListing["qemu"]): string {
-  if (qemu === null) return "not running";
+function headOf({ qemu, running }: InstanceListing): string {
+  if (qemu === null) return running ? "running, not asked" : "not running";
   return [
     `QEMU ${qemu.version}`,
     qemu.machine,
@@ -82,11 +82,11 @@ function headOf(qemu: InstanceListing["qemu"]): string {
 }
 
 /** The devices of an instance, in columns. */
-export function listingText(
-  { instance, qemu, devices }: InstanceListing,
-): MarkedText {
-  const text = wrap(`${instance}: ${headOf(qemu)}`, SCREEN_WIDTH);
-  const alerts = qemu === null || qemu.run_state === RUNNING ? [] : [0];
+export function listingText(listing: InstanceListing): MarkedText {
+  const { instance, qemu, running, devices } = listing;
+  const text = wrap(`${instance}: ${headOf(listing)}`, SCREEN_WIDTH);
+  const state = running ? qemu?.run_state : RUNNING;
+  const alerts = state === RUNNING ? [] : [0];
   if (devices.length === 0) {
     return { text: [...text, "no disks, no NICs"], alerts };
   }

@@ -1,9 +1,10 @@
 /**
- * Which unix sockets somebody is connected to, at a glance.
+ * Which unix sockets somebody listens on or is connected to, at a glance.
  *
  * @module
  */
 
+import { basename } from "@std/path/posix";
 import { passShortage } from "../errors.ts";
 
 /**
@@ -12,13 +13,39 @@ import { passShortage } from "../errors.ts";
  * state 3. A glance: whoever must know for certain asks sock_diag.
  */
 export function connectedSockets(): Set<string> {
+  return new Set(socketsLike(/ 03 +\d+ (\/.*)$/gm));
+}
+
+/** What both paths of a socket lead to is one: /run and /var/run. */
+function realOf(path: string): string {
   try {
-    const lines = Deno.readTextFileSync("/proc/net/unix")
-      .matchAll(/ 03 +\d+ (\/.*)$/gm);
-    return new Set([...lines].map(([, path = ""]) => path));
+    return Deno.realPathSync(path);
+  } catch (error) {
+    passShortage(error);
+    return path;
+  }
+}
+
+/**
+ * Whether a process of this network namespace listens on a socket. A glance,
+ * for who cannot connect: an accepting socket has the flag of 0x10000
+ * (net/unix/af_unix.c, __SO_ACCEPTCON).
+ */
+export function isListenedTo(path: string): boolean {
+  const real = realOf(path);
+  const name = basename(path);
+  return socketsLike(/ 00010000 0001 01 +\d+ (\/.*)$/gm)
+    .some((one) => basename(one) === name && realOf(one) === real);
+}
+
+/** The paths of sockets whose line is so. */
+function socketsLike(line: RegExp): string[] {
+  try {
+    const lines = Deno.readTextFileSync("/proc/net/unix").matchAll(line);
+    return [...lines].map(([, path = ""]) => path);
   } catch (error) {
     passShortage(error);
     // No /proc: they are found by asking.
-    return new Set();
+    return [];
   }
 }

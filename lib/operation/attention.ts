@@ -8,7 +8,7 @@ import { titleOf } from "../device/select.ts";
 import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { readOwnFacts } from "./facts_own.ts";
-import type { Asked, Subject } from "./ask_instances.ts";
+import type { Asked, Subject } from "./ask_one.ts";
 
 /** Without FFI: a list is given on every platform. */
 function inodeOf(path: string): number | undefined {

@@ -7,8 +7,10 @@
 
 import { servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
-import { HotplugError } from "../errors.ts";
+import { HotplugError, messageOf } from "../errors.ts";
+import { isListenedTo } from "../host/connected_sockets.ts";
 import type { NicFiles } from "../host/nic_file.ts";
+import { findQemu } from "../host/process.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
@@ -30,7 +32,9 @@ export type DeviceStatus =
   | "not-in-qemu"
   | "not-recorded"
   | "pending-removal"
-  | "differs";
+  | "differs"
+  /** The VM runs, and its QEMU could not be asked. */
+  | "unasked";
 
 /** A device and how the three places compare for it. */
 export type ListedDevice = DeviceView & { readonly status: DeviceStatus };
@@ -39,7 +43,9 @@ export type ListedDevice = DeviceView & { readonly status: DeviceStatus };
 export interface InstanceListing {
   /** The name that was asked for. */
   readonly instance: string;
-  /** Null if the VM does not run. */
+  /** As `list` of all instances has it. */
+  readonly running: boolean;
+  /** Null if the VM does not run, or its QEMU could not be asked. */
   readonly qemu: {
     readonly version: string;
     readonly machine: string;
@@ -83,16 +89,18 @@ function sitsElsewhere({ hvinfo }: DeviceEntry, { scsi }: QemuFacts): boolean {
   );
 }
 
-function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
+function listDevices(
+  runtime: Runtime,
+  facts: ViewFacts,
+  unasked: DeviceStatus,
+): ListedDevice[] {
   const { qemu } = facts;
   const recorded = [...runtime.disks, ...runtime.nics];
   const strays = qemu === undefined ? [] : straysOf(qemu, runtime);
   return [
     ...recorded.map((entry) => ({
       ...recordedView(entry, facts),
-      status: qemu === undefined
-        ? "not-in-qemu"
-        : statusOf(entry, qemu, facts.own),
+      status: qemu === undefined ? unasked : statusOf(entry, qemu, facts.own),
     } as const)),
     ...strays.filter(({ has }) => has === "device").map((stray) => ({
       ...strayView(stray, qemu as QemuFacts),
@@ -101,11 +109,16 @@ function listDevices(runtime: Runtime, facts: ViewFacts): ListedDevice[] {
   ];
 }
 
+/** Why QEMU has nothing to tell. */
+interface NoAnswer {
+  readonly why: string;
+  readonly running: boolean;
+}
+
 /** What QEMU and this node's NIC files tell. */
 interface Compared {
   readonly nicFiles: NicFiles | undefined;
-  /** Or why QEMU has nothing to tell. */
-  readonly qemu: QemuFacts | string;
+  readonly qemu: QemuFacts | NoAnswer;
 }
 
 /** The SCSI buses, if there is anything to compare with them. */
@@ -126,7 +139,10 @@ async function askAround(
 ): Promise<Compared> {
   const look = () => nicFilesOf(paths);
   const fault = libcFault();
-  if (fault !== undefined) return { nicFiles: look(), qemu: fault.message };
+  if (fault !== undefined) {
+    const running = runs(paths) || isListenedTo(paths.qmp);
+    return { nicFiles: look(), qemu: { why: fault.message, running } };
+  }
   try {
     using qmp = await openMonitor(paths.qmp, options);
     const qemu = await askQemu(qmp, paths);
@@ -135,8 +151,17 @@ async function askAround(
     return { nicFiles, qemu: await withScsi(await qemu(), qmp, runtime) };
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
-    return { nicFiles: look(), qemu: "the VM does not run" };
+    const running = runs(paths);
+    const why = running
+      ? `the VM runs, but: ${messageOf(error)}`
+      : "the VM does not run";
+    return { nicFiles: look(), qemu: { why, running } };
   }
+}
+
+/** Whether Ganeti's pid file leads to its QEMU, whose monitor it is. */
+function runs({ isDerived, pid, name }: InstancePaths): boolean {
+  return isDerived && findQemu(pid, name) !== undefined;
 }
 
 /** A record that cannot be used hides nothing else. */
@@ -193,19 +218,23 @@ export async function listInstance(
   });
   const { runtime, fault } = await readRecord(paths);
   const { nicFiles, qemu: answer } = await askAround(paths, runtime, options);
-  const qemu = typeof answer === "string" ? undefined : answer;
+  const qemu = "why" in answer ? undefined : answer;
+  const none = "why" in answer ? answer : undefined;
   if (fault !== undefined && qemu === undefined) throw fault;
   const { own, warnings } = await readOwn(paths, qemu);
   const facts = { qemu, nicFiles, own, content: { runtime } };
   return {
     instance,
+    running: none?.running ?? true,
     qemu: qemu === undefined ? null : describeQemu(qemu),
-    devices: listDevices(runtime, facts),
+    devices: listDevices(
+      runtime,
+      facts,
+      none?.running ? "unasked" : "not-in-qemu",
+    ),
     warnings: [
       ...(fault ? [`${fault.message}: listed as QEMU has it`] : []),
-      ...(typeof answer === "string"
-        ? [`${answer}: listed from the runtime file`]
-        : []),
+      ...(none ? [`${none.why}: listed from the runtime file`] : []),
       ...[interrupted(paths)].flatMap((one) => one ?? []),
       ...warnings,
     ],

@@ -7,14 +7,11 @@
  */
 
 import { HotplugError, messageOf, passShortage } from "../errors.ts";
+import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu } from "../host/process.ts";
 import { instancePaths } from "../state/instance.ts";
-import {
-  type Asked,
-  askInstances,
-  type AskOptions,
-  type Subject,
-} from "./ask_instances.ts";
+import { askInstances, type AskOptions } from "./ask_instances.ts";
+import type { Asked, Subject } from "./ask_one.ts";
 import { attentionOf } from "./attention.ts";
 import { expectRuntime } from "./facts.ts";
 import { listInstances } from "./instances.ts";
@@ -24,7 +21,7 @@ import { runningBeside } from "./running.ts";
 export interface InstanceSummary {
   /** Its name: that of its runtime file, else of its pid file. */
   readonly instance: string;
-  /** Whether somebody serves its monitor, or Ganeti's pid file leads to it. */
+  /** Whether somebody listens for it, or Ganeti's pid file leads to it. */
   readonly running: boolean;
   /** Recorded ones, null if there is no runtime file to understand. */
   readonly disks: number | null;
@@ -69,7 +66,8 @@ async function summarize(
   const answered = asked.monitor === "answered";
   return {
     instance: paths.name,
-    running: process !== undefined || SERVED.includes(asked.monitor),
+    running: process !== undefined || SERVED.includes(asked.monitor) ||
+      (asked.monitor === "unasked" && isListenedTo(paths.qmp)),
     disks: isRead ? runtime.disks.length : null,
     nics: isRead ? runtime.nics.length : null,
     state: answered ? asked.runState : null,

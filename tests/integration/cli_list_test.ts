@@ -4,6 +4,7 @@ import { UnixListener } from "../../lib/sys/unix_listener.ts";
 import { listAll } from "../../lib/operation/list_all.ts";
 import { pause } from "../../lib/sys/pause.ts";
 import { withHolder } from "./hold.ts";
+import { ending, pretend } from "./pretend.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";
 import { cli, type Doc, Instance, NAME, type Ran } from "./support.ts";
 
@@ -45,26 +46,6 @@ function only(ran: Ran): Doc {
   return first ?? {};
 }
 
-/** A process that the pid file shows as an instance's QEMU. */
-async function pretend(vm: Instance, name: string): Promise<Deno.ChildProcess> {
-  const process = new Deno.Command("/bin/sh", {
-    args: ["-c", "echo; read -r line", "qemu", "-name", name],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  // Its command line is there once it says something.
-  const reader = process.stdout.getReader();
-  await reader.read();
-  await reader.cancel();
-  Deno.writeTextFileSync(vm.at(`pid/${name}`), `${process.pid}\n`);
-  return process;
-}
-
-async function ending(process: Deno.ChildProcess) {
-  await process.stdin.close();
-  await process.status;
-}
-
 Deno.test("list says in which state a VM is", async () => {
   await using vm = new Instance();
   const process = await pretend(vm, NAME);
@@ -84,6 +65,28 @@ Deno.test("list says in which state a VM is", async () => {
     assertEquals(state, status);
     assertMatch(String(attention), new RegExp(status));
   }
+  await ending(process);
+});
+
+Deno.test("list and list INSTANCE say alike that a VM runs whose socket is gone", async () => {
+  await using vm = new Instance();
+  await vm.peer.die();
+  Deno.removeSync(vm.qmpPath);
+  const both = async () => {
+    const { running } = only(await vm.cli("list"));
+    const one = await vm.cli("list", NAME);
+    const { qemu, devices, ...rest } = one.json;
+    const all = (devices as Doc[]).map(({ status }) => status);
+    assertEquals([one.status, qemu, rest.running], [0, null, running]);
+    return { running, all, err: one.err };
+  };
+  const down = await both();
+  assertEquals([down.running, down.all], [false, Array(2).fill("not-in-qemu")]);
+  assertMatch(down.err, /the VM does not run: listed from the runtime file/);
+  const process = await pretend(vm, NAME);
+  const up = await both();
+  assertEquals([up.running, up.all], [true, Array(2).fill("unasked")]);
+  assertMatch(up.err, /the VM runs, but: .* no QMP socket .*: listed from/);
   await ending(process);
 });
 

@@ -1,6 +1,7 @@
 /** A platform without FFI, and a C library that cannot pass descriptors. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { DISK, Instance, NAME, type Ran } from "./support.ts";
+import { ending, pretend } from "./pretend.ts";
+import { DISK, type Doc, Instance, NAME, type Ran } from "./support.ts";
 
 const PROGRAM = new URL("without_libc.ts", import.meta.url).pathname;
 
@@ -17,7 +18,14 @@ async function runWithout(
   const [out, err] = [stdout, stderr].map((bytes) =>
     new TextDecoder().decode(bytes)
   ) as [string, string];
-  return { status: code, out, err, json: JSON.parse(out || "null") };
+  return {
+    status: code,
+    out,
+    err,
+    get json() {
+      return JSON.parse(out || "null");
+    },
+  };
 }
 
 const CHANGES = (vm: Instance) => [
@@ -79,6 +87,36 @@ Deno.test("without dlopen the files are read all the same", async () => {
   assertEquals(check.status, 3, check.out);
   const missing = ["list", "no-such.example.com", "--json"];
   assertEquals((await runWithout("dlopen", vm, ...missing)).status, 3);
+});
+
+Deno.test("without dlopen both lists say alike whether a VM runs", async () => {
+  await using vm = new Instance();
+  await vm.peer.die();
+  Deno.removeSync(vm.qmpPath);
+  const both = async () => {
+    const all = await runWithout("dlopen", vm, "list", "--json");
+    const [{ running, monitor }] = all.json.instances as [Doc];
+    assertEquals(monitor, "unasked");
+    const one = await runWithout("dlopen", vm, "list", NAME, "--json");
+    const { qemu, devices, ...rest } = one.json;
+    assertEquals([one.status, qemu, rest.running], [0, null, running]);
+    const status = running ? "unasked" : "not-in-qemu";
+    assertEquals((devices as Doc[]).map((device) => device.status), [
+      status,
+      status,
+    ]);
+    const text = await runWithout("dlopen", vm, "list", NAME);
+    const head = running ? "running, not asked" : "not running";
+    assertEquals(text.out.split("\n")[0], `${NAME}: ${head}`);
+    return running;
+  };
+  assertEquals(await both(), false);
+  const process = await pretend(vm, NAME);
+  assertEquals(await both(), true, "the pid file leads to it");
+  await ending(process);
+  assertEquals(await both(), false, "it has ended");
+  using _served = Deno.listen({ transport: "unix", path: vm.qmpPath });
+  assertEquals(await both(), true, "its pid file is lost, and it listens");
 });
 
 Deno.test("without dlopen a planted file is not read", async () => {

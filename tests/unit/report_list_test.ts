@@ -42,7 +42,8 @@ function listing(...devices: ListedDevice[]) {
     pid: 7,
     run_state: "running",
   };
-  return { instance: "vm1.example.com", qemu, devices, warnings: [] };
+  const running = true;
+  return { instance: "vm1.example.com", running, qemu, devices, warnings: [] };
 }
 
 Deno.test("listingText() puts what fits into one line each", () => {
@@ -96,16 +97,24 @@ Deno.test("listingText() fits 80 columns whatever there is", () => {
 
 Deno.test("listingText() of a VM that is down marks nothing", () => {
   const lost: ListedDevice = { ...DISK, status: "not-in-qemu" };
-  const down = listingText({ ...listing(lost), qemu: null });
+  const none = { running: false, qemu: null };
+  const down = listingText({ ...listing(lost), ...none });
   assertEquals(down.text[0], "vm1.example.com: not running");
   assertEquals([down.text[2]?.includes("not-in-qemu"), down.alerts], [
     true,
     [],
   ]);
-  assertEquals(listingText({ ...listing(), qemu: null }), {
+  assertEquals(listingText({ ...listing(), ...none }), {
     text: ["vm1.example.com: not running", "no disks, no NICs"],
     alerts: [],
   });
+});
+
+Deno.test("listingText() says and marks that a VM runs unasked", () => {
+  const unasked: ListedDevice = { ...DISK, status: "unasked" };
+  const { text, alerts } = listingText({ ...listing(unasked), qemu: null });
+  assertEquals(text[0], "vm1.example.com: running, not asked");
+  assertEquals([text[2]?.includes("unasked"), alerts], [true, [0]]);
 });
 
 const SUMMARY: InstanceSummary = {
