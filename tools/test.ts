@@ -89,6 +89,7 @@ const GROUPS: readonly (readonly string[])[] = [
   [
     "tests/qemu/disk_limits_test.ts",
     "tests/qemu/disk_resize_test.ts",
+    "tests/qemu/huge_disk_test.ts",
     "tests/qemu/medium_test.ts",
   ],
   [

@@ -7,6 +7,7 @@
 
 import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
 import type { DeviceView } from "../operation/plan.ts";
+import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "./nearest.ts";
 import { formatSize } from "./text.ts";
 
@@ -72,12 +73,17 @@ export function whereOf(device: DeviceView): string {
   return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
 }
 
+function sizeText(size: unknown): string | undefined {
+  if (isExactNumber(size)) return formatSize(Number(size.rawJSON));
+  return typeof size === "number" ? formatSize(size) : undefined;
+}
+
 /** Where a device leads to, in a few words. */
 export function detailsOf(device: DeviceView): string {
   const { source, size_bytes: size, mac, tap, link } = device;
   if (device.kind === "disk" && !source && size === 0) return "no medium";
   const parts = device.kind === "disk"
-    ? [source, typeof size === "number" ? formatSize(size) : undefined]
+    ? [source, sizeText(size)]
     : [mac, tap && `tap ${tap}`, link && `on ${link}`];
   return parts.filter((part) => part).join(", ");
 }

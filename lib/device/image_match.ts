@@ -6,12 +6,14 @@
  * @module
  */
 
+import type { Size } from "../qmp/reading.ts";
+
 /** A node that opened a file or block device itself. */
 export interface ProtocolNode {
   /** Node-name. */
   readonly name: string;
   /** As QEMU has it. */
-  readonly sizeBytes: number | undefined;
+  readonly sizeBytes: Size | undefined;
   /** What the fds of its fd set are: just these can be its image. */
   readonly passed: readonly string[];
   /** What its path leads to, undefined if it has none or it leads nowhere. */
@@ -36,9 +38,14 @@ export type ImageProof =
 /** A file's size need not be a multiple of a sector; a node's is. */
 const SECTOR = 512;
 
+/** A number holds whole sectors up to 4 EiB. */
+function sectors(sizeBytes: Size): number {
+  return Math.ceil(Number(sizeBytes) / SECTOR);
+}
+
 function fits(node: ProtocolNode, { sizeBytes }: MatchedImage): boolean {
   if (node.sizeBytes === undefined || sizeBytes === undefined) return true;
-  return Math.ceil(sizeBytes / SECTOR) === Math.ceil(node.sizeBytes / SECTOR);
+  return sectors(sizeBytes) === sectors(node.sizeBytes);
 }
 
 /**

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { hugeFault } from "./disk_size.ts";
+
 /** Image formats that a backing file may have. */
 export const BACKING_FORMATS = ["raw", "qcow2"] as const;
 
@@ -143,9 +145,9 @@ export function parseQcow2(bytes: Uint8Array): Qcow2Header {
     throw new ImageFault("its header does not end");
   }
   const sizeBytes = Number(view.getBigUint64(24));
-  if (sizeBytes === 0 || !Number.isSafeInteger(sizeBytes)) {
-    throw new ImageFault(`its size is ${sizeBytes} bytes`);
-  }
+  if (sizeBytes === 0) throw new ImageFault("its size is 0 bytes");
+  const fault = hugeFault(sizeBytes);
+  if (fault !== undefined) throw new ImageFault(fault);
   const clusterBytes = 2 ** bits;
   const backing = backingOf(bytes, { headerBytes, clusterBytes });
   return { sizeBytes, backing };

@@ -6,6 +6,7 @@
  */
 
 import { messageOf, passShortage, refuse } from "../errors.ts";
+import { sizeFault } from "./disk_size.ts";
 import { identityOf } from "./identity.ts";
 import { holds, programOf } from "./process.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
@@ -29,7 +30,7 @@ export interface Source {
   readonly path: string;
   /** Anything else is refused: INTERFACE, "Safety". */
   readonly kind: "file" | "block" | "uri";
-  /** A sector or more; 0 for a URI: QEMU alone knows. */
+  /** To the byte, a sector or more; 0 for a URI: QEMU alone knows. */
   readonly sizeBytes: number;
   /** Names the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
@@ -124,15 +125,6 @@ async function userOf(
   return { magic, inUseBy };
 }
 
-/** No guest reads less than a sector. */
-const SECTOR_BYTES = 512;
-
-function refuseTiny(sizeBytes: number, path: string): void {
-  if (sizeBytes >= SECTOR_BYTES) return;
-  const what = sizeBytes === 0 ? "empty" : "smaller than a sector";
-  throw refuse(`Cannot use source ${path}: it is ${what}`);
-}
-
 async function inspect(
   pinned: Fd,
   path: string,
@@ -143,7 +135,8 @@ async function inspect(
   const sizeBytes = kind === "file"
     ? status.sizeBytes
     : await blockSize(pinned, path);
-  refuseTiny(sizeBytes, path);
+  const fault = sizeFault(sizeBytes);
+  if (fault) throw refuse(`Cannot use source ${path}: ${fault}`);
   const asked = kind === "block" || needs.direct;
   return {
     path,

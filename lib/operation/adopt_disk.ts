@@ -79,7 +79,7 @@ function asNew(
     devType,
     source: source.path,
     resolved: source.resolved,
-    sizeBytes: disk.backend.sizeBytes ?? 0,
+    sizeBytes: Number(disk.backend.sizeBytes ?? 0),
   }, { index, reproducible: fatal === undefined });
   const warnings = [
     fatal &&

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ExactNumber } from "../qmp/exact_json.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
 import type { Step } from "./step.ts";
 
@@ -34,6 +35,7 @@ export interface DeviceView {
     | boolean
     | null
     | undefined
+    | ExactNumber
     | IoLimits;
 }
 

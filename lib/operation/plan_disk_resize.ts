@@ -10,6 +10,8 @@
 import { isMadeUp } from "../device/backend.ts";
 import { controllerOf, tellsGuest } from "../device/scsi_controller.ts";
 import { refuse, unsupported } from "../errors.ts";
+import { hugeFault } from "../host/disk_size.ts";
+import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskResizeFacts } from "./facts_disk_resize.ts";
 import type { LiveDisk } from "./live_disks.ts";
@@ -38,6 +40,12 @@ const NETWORK = ["nbd", "rbd", "gluster", "iscsi"];
 
 function wholeSectors(bytes: number): number {
   return Math.ceil(bytes / SECTOR) * SECTOR;
+}
+
+/** Sizes are told to the byte, or not worked with. */
+function refuseHuge(what: string, size: Size): asserts size is number {
+  const fault = hugeFault(size);
+  if (fault) throw refuse(`Cannot resize ${what}: ${fault}`);
 }
 
 /** A size that only the user can know. */
@@ -125,6 +133,7 @@ function wantedSize(
   }
   const { kind, path } = source;
   const size = wholeSectors(source.sizeBytes);
+  refuseHuge(`${title} to the size of ${path}`, size);
   return kind === "block"
     ? deviceSize(request, title, { path, size })
     : fileSize(request, title, { path, size });
@@ -197,6 +206,7 @@ export function planDiskResize(
     facts.live.find(({ backend }) => backend.device === id);
   const from = disk?.backend.sizeBytes;
   if (disk === undefined || from === undefined) throw notInQemu(facts, chosen);
+  refuseHuge(title, from);
   const { drivers } = disk;
   const source = sourceOf(facts, disk, entry);
   const to = wantedSize(request, { drivers, source, title });

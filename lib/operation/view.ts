@@ -11,6 +11,7 @@ import type { DiskDevice } from "../device/disk.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { isParavirtual, type NicDevice } from "../device/nic.ts";
 import { type IoLimits, isLimited } from "../qmp/io_limits.ts";
+import { type Size, sizeJson } from "../qmp/reading.ts";
 import type {
   DeviceEntry,
   DiskEntry,
@@ -114,15 +115,22 @@ function viaOf(
   return noted || "path";
 }
 
+/** Of a disk that QEMU is not asked for; MiB need not be whole. */
+function recordedSize({ sizeMib }: DiskEntry): Size | null {
+  if (sizeMib === undefined) return null;
+  const bytes = sizeMib * MIB;
+  return Number.isInteger(bytes) ? BigInt(bytes) : bytes;
+}
+
 function diskView(entry: DiskEntry, { qemu, own }: ViewFacts): DeviceView {
   const id = entry.hvinfo.id;
   const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
-  const size = entry.sizeMib === undefined ? null : entry.sizeMib * MIB;
+  const size = live?.sizeBytes ?? recordedSize(entry);
   return {
     kind: "disk",
     ...common(entry),
     source: entry.uri ?? entry.link,
-    size_bytes: live?.sizeBytes ?? size,
+    size_bytes: size === null ? null : sizeJson(size),
     format: live?.format ?? "raw",
     via: live === undefined ? null : viaOf(live.file, entry, own),
     ...(isLimited(live?.limits ?? {}) && { limits: live?.limits }),

@@ -6,14 +6,7 @@
 
 import { isJson, type Json } from "./message.ts";
 import type { Query } from "./query.ts";
-
-function list(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isJson) : [];
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
+import { list, type Size, size, text } from "./reading.ts";
 
 /** A block node: `BlockDeviceInfo` of qapi/block-core.json. */
 export interface NamedNode {
@@ -24,7 +17,7 @@ export interface NamedNode {
   /** What it was opened from, a path or `json:…`. */
   readonly file: string;
   /** Virtual size. */
-  readonly sizeBytes: number | undefined;
+  readonly sizeBytes: Size | undefined;
   /** O_DIRECT. */
   readonly direct: boolean;
   /** Whether the guest must not write. */
@@ -34,12 +27,11 @@ export interface NamedNode {
 function readNode(one: Json): NamedNode {
   const image = isJson(one.image) ? one.image : {};
   const cache = isJson(one.cache) ? one.cache : {};
-  const size = image["virtual-size"];
   return {
     name: text(one["node-name"]),
     driver: text(one.drv),
     file: text(one.file),
-    sizeBytes: typeof size === "number" ? size : undefined,
+    sizeBytes: size(image["virtual-size"]),
     direct: cache.direct === true,
     readOnly: one.ro === true,
   };

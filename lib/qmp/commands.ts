@@ -8,7 +8,7 @@
 import { type IoLimits, readLimits } from "./io_limits.ts";
 import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
-import { list, object, text, whole } from "./reading.ts";
+import { list, object, type Size, size, text, whole } from "./reading.ts";
 
 /** One set of `query-fdsets`. */
 export interface Fdset {
@@ -29,7 +29,7 @@ export interface BlockBackend {
   /** Node-name of the topmost node, empty for an empty drive. */
   readonly nodeName: string;
   /** Virtual size in bytes, undefined for an empty drive. */
-  readonly sizeBytes: number | undefined;
+  readonly sizeBytes: Size | undefined;
   /** What QEMU opened, e.g. `/dev/fdset/1`; empty for an empty drive. */
   readonly file: string;
   /** Block driver of the topmost node, if it is an image format. */
@@ -83,12 +83,11 @@ export const NODE_NAMES: Query<Set<string>> = {
 
 function readBackend(one: Json): BlockBackend {
   const inserted = object(one.inserted);
-  const size = object(inserted.image)["virtual-size"];
   return {
     qdev: text(one.qdev),
     device: text(one.device),
     nodeName: text(inserted["node-name"]),
-    sizeBytes: typeof size === "number" ? size : undefined,
+    sizeBytes: size(object(inserted.image)["virtual-size"]),
     file: text(inserted.file),
     format: inserted.drv === "qcow2" ? "qcow2" : undefined,
     limits: readLimits(inserted),

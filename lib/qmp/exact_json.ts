@@ -5,19 +5,25 @@
  * @module
  */
 
+/** A number that JavaScript's own cannot hold. */
+export interface ExactNumber {
+  /** To the letter. */
+  readonly rawJSON: string;
+}
+
 /** A part of ECMAScript that the compiler's library does not know yet. */
 const { rawJSON, isRawJSON } = JSON as unknown as {
-  rawJSON(text: string): unknown;
-  isRawJSON(value: unknown): boolean;
+  rawJSON(text: string): ExactNumber;
+  isRawJSON(value: unknown): value is ExactNumber;
 };
 
 /** Whether a value is a number that JavaScript's own cannot hold. */
-export function isExactNumber(value: unknown): boolean {
+export function isExactNumber(value: unknown): value is ExactNumber {
   return isRawJSON(value);
 }
 
 /** A number to the letter; JSON.stringify() writes it as it was. */
-export function exactNumber(text: string): unknown {
+export function exactNumber(text: string): number | ExactNumber {
   const value = Number(text);
   const fits = Number.isSafeInteger(value) || !/^-?\d+$/.test(text);
   return fits ? value : rawJSON(text);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type ExactNumber, exactNumber, isExactNumber } from "./exact_json.ts";
 import { isJson, type Json } from "./message.ts";
 
 /** A list of objects; what is none is left out. */
@@ -19,6 +20,25 @@ export function text(value: unknown): string {
 /** A whole number, else 0. */
 export function whole(value: unknown): number {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : 0;
+}
+
+/** A size in bytes; a bigint where JavaScript's number cannot hold it. */
+export type Size = number | bigint;
+
+/** A size to the byte, undefined if it is none. */
+export function size(value: unknown): Size | undefined {
+  if (isExactNumber(value)) {
+    const exact = BigInt(value.rawJSON);
+    return exact > 0n ? exact : undefined;
+  }
+  const fits = typeof value === "number" && Number.isSafeInteger(value) &&
+    value >= 0;
+  return fits ? value : undefined;
+}
+
+/** A size as JSON.stringify() writes it to the byte. */
+export function sizeJson(value: Size): number | ExactNumber {
+  return exactNumber(String(value));
 }
 
 /** An object, else an empty one. */

@@ -166,7 +166,7 @@ export function fchown(fd: Fd, uid: number, gid: number): void {
 }
 
 /**
- * The size of a block device, in bytes.
+ * The size of a block device, in bytes, rounded above 2^53 − 1.
  *
  * @throws {SysError} `ENOTTY` if it is none.
  */

@@ -34,7 +34,10 @@ export interface FileStatus {
   readonly uid: number;
   /** Group, as our user namespace numbers it. */
   readonly gid: number;
-  /** Length of a regular file; 0 for a block device, see blockDeviceSize. */
+  /**
+   * Length of a regular file, rounded above 2^53 − 1; 0 for a block device, see
+   * blockDeviceSize.
+   */
   readonly sizeBytes: number;
   /** Unique on its device only; 64 bits. */
   readonly inode: bigint;

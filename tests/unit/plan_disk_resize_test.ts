@@ -97,6 +97,23 @@ Deno.test("planDiskResize() finds nothing to do where the sizes are the same", (
   }
 });
 
+Deno.test("planDiskResize() refuses sizes that are not told to the byte", () => {
+  const [{ backend }] = live().live as [LiveDisk];
+  const huge = { backend: { ...backend, sizeBytes: 2n ** 60n + 512n } };
+  const long = { source: { ...FILE, sizeBytes: 2 ** 53 + 512 } };
+  for (const more of [huge, long]) {
+    const { message } = planRefusal(
+      "refused",
+      live(more),
+      (given) => planDiskResize(request(), given),
+    );
+    assertMatch(message, /it has (?:1024|8) PiB, and more than 90071992547404/);
+  }
+  const most = { ...FILE, sizeBytes: 2 ** 53 - 600 };
+  const plan = planOf(planDiskResize(request(), live({ source: most })));
+  assertEquals(stepOf(plan, "resize-disk").to, 2 ** 53 - 512);
+});
+
 Deno.test("planDiskResize() lets a raw file grow only with --grow", () => {
   const sizeBytes = 128 * MIB;
   const error = planRefusal(

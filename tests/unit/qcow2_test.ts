@@ -54,6 +54,9 @@ Deno.test("parseQcow2() refuses headers of any other make", () => {
   assertEquals(/clusters/.test(fault({ clusterBits: 31 })), true);
   assertEquals(/clusters/.test(fault({ clusterBits: 0 })), true);
   assertEquals(/size/.test(fault({ sizeBytes: 0 })), true);
+  const most = 2 ** 53 - 512;
+  assertEquals(parseQcow2(qcow2Header({ sizeBytes: most })).sizeBytes, most);
+  assertEquals(/^it has 8 PiB/.test(fault({ sizeBytes: most + 1 })), true);
 });
 
 Deno.test("parseQcow2() bears any bytes", () => {

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { coloured, wantsColour } from "../../lib/cli/colour.ts";
 import { listingText, summariesText } from "../../lib/cli/report_list.ts";
 import type { ListedDevice } from "../../lib/operation/list.ts";
+import { sizeJson } from "../../lib/qmp/reading.ts";
 import type { InstanceSummary } from "../../lib/operation/list_all.ts";
 
 const DISK: ListedDevice = {
@@ -169,6 +170,12 @@ Deno.test("coloured() colours whole lines, and only where it is wanted", () => {
   assertEquals(wants({ TERM: "dumb" }), false);
   assertEquals(wants({ TERM: "xterm", NO_COLOR: "1" }), false);
   assertEquals(wants({ TERM: "xterm" }, "no-color"), false);
+});
+
+Deno.test("listingText() shows a size that no number holds", () => {
+  const size_bytes = sizeJson(2n ** 60n + 512n);
+  const text = listingText(listing({ ...DISK, size_bytes })).text.join("\n");
+  assert(text.includes("1024 PiB"), text);
 });
 
 Deno.test("listingText() says that a drive has no medium", () => {

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseExact } from "../../lib/qmp/exact_json.ts";
+import { size, sizeJson } from "../../lib/qmp/reading.ts";
 import { Schema } from "../../lib/qmp/schema.ts";
 import { argumentsFrom } from "../../lib/qmp/schema_arguments.ts";
 import { checkArguments, SchemaError } from "../../lib/qmp/schema_check.ts";
@@ -147,4 +148,15 @@ Deno.test("Schema.extended() adds members to one command's arguments", () => {
     SchemaError,
     "Unknown argument drive",
   );
+});
+
+Deno.test("size() is to the byte, whatever number JSON has", () => {
+  for (const text of ["0", "9007199254740991", "9223372035781033984"]) {
+    const read = size(parseExact(text));
+    assertEquals(String(read), text);
+    assertEquals(JSON.stringify(sizeJson(read ?? 0)), text);
+  }
+  for (const text of ["-1", "-9223372036854775808", "1.5", '"1"', "null"]) {
+    assertEquals(size(parseExact(text)), undefined, text);
+  }
 });

@@ -27,6 +27,17 @@ Deno.test("wholeNumber() keeps to its bounds", () => {
   refuses(check, "99999999999999999999", "NaN", "Infinity");
 });
 
+Deno.test("sizeBytes() takes what a number holds to the byte, and no more", () => {
+  const check: Check = (word) => values.sizeBytes(word, { min: 1 });
+  const texts = ["1", "4k", "1.5G", "8191T", "9007199254740991"];
+  assertEquals(
+    texts.map((text) => take(check, text)),
+    [1, 4096, 1.5 * 2 ** 30, 8191 * 2 ** 40, 2 ** 53 - 1],
+  );
+  refuses(check, "9007199254740992", "9007199254740993", "8192T", "10P");
+  refuses(check, "99999999999999999999", "0", "1e16", "0.3k", "-1", "");
+});
+
 Deno.test("secondsAsMs() takes fractions and at most a day", () => {
   const check: Check = (word) => values.secondsAsMs(word, { min: 0 });
   const texts = ["0", "0.5", "30", "1.001", "86400"];

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 
+import type { Size } from "../../lib/qmp/reading.ts";
 import { recordedView } from "../../lib/operation/view.ts";
 import { disk, facts, nic, present, uuidOf } from "./support.ts";
 
@@ -32,6 +33,25 @@ Deno.test("recordedView() of a disk has the fields of the interface", () => {
     format: "raw",
     via: "fdset",
   });
+});
+
+Deno.test("recordedView() tells a size above 2^53 to the byte", () => {
+  const sized = (sizeBytes: Size) => {
+    const given = facts({ disks: [disk(0, 12, { size: 2 ** 40 + 1 })] });
+    const entry = present(given.content.runtime.disks[0]);
+    const id = "disk-d0000000-1111-4111";
+    const block = [{ qdev: id, device: "", nodeName: id, sizeBytes, file: "" }];
+    const down = recordedView(entry, { ...given, qemu: undefined });
+    const live = recordedView(entry, {
+      ...given,
+      qemu: { ...given.qemu, block },
+    });
+    return [live, down].map(({ size_bytes: size }) => JSON.stringify(size));
+  };
+  // 2^60 + 512 and 2^60 + 2^20: JavaScript writes …847500 and …7895600.
+  const recorded = "1152921504607895552";
+  assertEquals(sized(2n ** 60n + 512n), ["1152921504606847488", recorded]);
+  assertEquals(sized(4096), ["4096", recorded]);
 });
 
 Deno.test("recordedView() of a disk on a SCSI bus names its place there", () => {

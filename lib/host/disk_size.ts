@@ -1,0 +1,35 @@
+/**
+ * How large a disk may be.
+ *
+ * @module
+ */
+
+/** No guest reads less than a sector; QEMU counts in them. */
+const SECTOR_BYTES = 512;
+
+/**
+ * The most whole sectors that a number of JavaScript's, and of most readers of
+ * JSON, holds to the byte: 8 PiB less one.
+ */
+export const MAX_DISK_BYTES: number = 2 ** 53 - SECTOR_BYTES;
+
+const PIB = 2 ** 50;
+
+/**
+ * Why a size cannot be worked with, as a sentence goes on: "it …"; undefined if
+ * it can.
+ *
+ * @param sizeBytes at least 0; above 2^53 it may be rounded
+ */
+export function hugeFault(sizeBytes: number | bigint): string | undefined {
+  if (sizeBytes <= MAX_DISK_BYTES) return undefined;
+  const pib = Number((Number(sizeBytes) / PIB).toFixed(1));
+  return `it has ${pib} PiB, and more than ${MAX_DISK_BYTES} bytes (8 PiB less a sector) cannot be told to the byte`;
+}
+
+/** The same of what a disk is to be made of, which may also be too small. */
+export function sizeFault(sizeBytes: number): string | undefined {
+  if (sizeBytes === 0) return "it is empty";
+  if (sizeBytes < SECTOR_BYTES) return "it is smaller than a sector";
+  return hugeFault(sizeBytes);
+}
