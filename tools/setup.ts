@@ -14,10 +14,11 @@ import { ensureInitrd } from "./guest/initrd.ts";
 import { ensureKernel } from "./guest/kernel.ts";
 import {
   backportsQemu,
+  findQemuData,
   installedQemu,
-  ROM_FOLDER,
+  NETWORK_ROM,
 } from "./guest/qemu_release.ts";
-import { exists, isInPath } from "./guest/run.ts";
+import { isInPath } from "./guest/run.ts";
 import type { Log, QemuRelease, Tools } from "./guest/types.ts";
 
 export type { QemuRelease, Tools };
@@ -57,10 +58,10 @@ export async function ensureTools(options: SetupOptions): Promise<Tools> {
   return { kernel: inputs.kernel, initrd, qemus };
 }
 
-/** Programs by a file that tells, and the packages that bring them. */
+/** A program or a data file of QEMU, and the package that brings it. */
 const PACKAGES: readonly (readonly [string, string])[] = [
   ["qemu-system-x86_64", "qemu-system-x86"],
-  [`${ROM_FOLDER}/efi-virtio.rom`, "ipxe-qemu"],
+  [NETWORK_ROM, "ipxe-qemu"],
   ["ip", "iproute2"],
 ];
 
@@ -75,7 +76,7 @@ const TEST_PACKAGES: typeof PACKAGES = [
 ];
 
 async function isThere(file: string): Promise<boolean> {
-  return file.includes("/") ? await exists(file) : await isInPath(file);
+  return await isInPath(file) || await findQemuData(file) !== undefined;
 }
 
 async function installMissing(

@@ -8,7 +8,7 @@
 import { layoutOf, makeFolders } from "../../tools/guest/layout.ts";
 import { fixedArgs, startArgs } from "../../tools/guest/machine_args.ts";
 import { resolveModules } from "../../tools/guest/modules.ts";
-import { ROM_FOLDER } from "../../tools/guest/qemu_release.ts";
+import { findQemuData, NETWORK_ROM } from "../../tools/guest/qemu_release.ts";
 import { exists, findInPath } from "../../tools/guest/run.ts";
 import { runtimeText } from "../../tools/guest/runtime.ts";
 import type { Tools } from "../../tools/setup.ts";
@@ -37,8 +37,12 @@ export const MODULES = [
 
 const PROGRAMS = ["ip", "bridge", "qemu-system-x86_64"];
 /** Without these QEMU starts no guest and takes no card. */
-const FIRMWARE = ["bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin"];
-const FIRMWARE_FOLDERS = ["/usr/share/seabios", "/usr/share/qemu"];
+const FIRMWARE = [
+  "bios-256k.bin",
+  "kvmvapic.bin",
+  "linuxboot_dma.bin",
+  NETWORK_ROM,
+];
 const SIZE = "600M";
 
 async function copy(from: string, to: string): Promise<void> {
@@ -65,13 +69,10 @@ async function* emulators(): AsyncGenerator<string> {
 }
 
 async function copyFirmware(root: string): Promise<void> {
-  const rom = `${ROM_FOLDER}/efi-virtio.rom`;
-  await copy(rom, root + rom);
   for (const name of FIRMWARE) {
-    for (const folder of FIRMWARE_FOLDERS) {
-      const path = `${folder}/${name}`;
-      if (await exists(path)) await copy(path, root + path);
-    }
+    const path = await findQemuData(name);
+    if (path === undefined) throw new Error(`QEMU here has no ${name}`);
+    await copy(path, root + path);
   }
 }
 

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { refreshing, unpack } from "./apt.ts";
 import { unpackBackports } from "./backports.ts";
 import { makeOnce } from "./cache.ts";
-import { findInPath, run } from "./run.ts";
+import { exists, findInPath, run } from "./run.ts";
 import type { Log, QemuRelease } from "./types.ts";
 
 const PROGRAM = "qemu-system-x86_64";
@@ -18,9 +17,25 @@ const PACKAGES = [
   "seabios",
 ];
 
-/** Where QEMU looks for a network card's boot ROM on Debian and Ubuntu;
- * without the file `device_add virtio-net-pci` fails. */
-export const ROM_FOLDER = "/usr/lib/ipxe/qemu";
+/** A network card's boot ROM; without it `device_add virtio-net-pci` fails. */
+export const NETWORK_ROM = "efi-virtio.rom";
+
+/**
+ * The path of one of QEMU's data files (firmware, boot ROMs): QEMU itself
+ * tells its folders, for distributions differ in what they keep where.
+ *
+ * @returns undefined if this machine has no such file, or no QEMU
+ */
+export async function findQemuData(name: string): Promise<string | undefined> {
+  const binary = await findInPath(PROGRAM);
+  if (binary === undefined) return undefined;
+  const folders = (await run(binary, ["-L", "help"])).trim().split("\n");
+  for (const folder of folders) {
+    if (!await exists(`${folder}/${name}`)) continue;
+    return `${await Deno.realPath(folder)}/${name}`;
+  }
+  return undefined;
+}
 
 /** The QEMU of this machine, undefined if there is none. */
 export async function installedQemu(): Promise<QemuRelease | undefined> {
@@ -41,7 +56,8 @@ async function describe(
 }
 
 /**
- * The newer QEMU of the backports suite, downloaded once.
+ * The newer QEMU of the backports suite, downloaded once. The machine's own
+ * must be installed: it brings the libraries and the boot ROMs.
  *
  * @throws {Error} if this machine's archive has no such suite
  */
@@ -52,10 +68,6 @@ export async function backportsQemu(
   const folder = await makeOnce(
     `${cache}/qemu-backports`,
     async (temporary) => {
-      await refreshing(log, async () => {
-        // The boot ROMs of network cards are in the main suite only.
-        await unpack(["ipxe-qemu"], temporary);
-      });
       await unpackBackports(PACKAGES, temporary, log);
       await unpackedQemu(temporary);
     },
@@ -64,12 +76,14 @@ export async function backportsQemu(
 }
 
 async function unpackedQemu(folder: string): Promise<QemuRelease> {
+  const rom = await findQemuData(NETWORK_ROM);
+  if (rom === undefined) throw new Error(`Cannot find ${NETWORK_ROM}`);
   const data = [
     `${folder}/usr/share/qemu`,
     `${folder}/usr/share/seabios`,
     // Not in the backports suite; and a QEMU that runs under another uid can
     // read it here, but not in root's cache folder.
-    ROM_FOLDER,
+    rom.slice(0, rom.lastIndexOf("/")),
   ];
   const dataArgs = data.flatMap((part) => ["-L", part]);
   return await describe(`${folder}/usr/bin/${PROGRAM}`, dataArgs);
