@@ -21,6 +21,8 @@ import { type GuestResult, testTools, Vm } from "./vm.ts";
 
 /** An emulated machine in an emulated machine takes its time. */
 const TIMEOUT_MS = 120_000;
+/** Its serial line may lose a command like any other: time for another try. */
+const RESEND_MS = 30_000;
 
 const SET_UP = `mount -t ext4 /dev/vda /mnt
 mount -t proc proc /mnt/proc
@@ -74,7 +76,9 @@ export class Node implements AsyncDisposable {
         ...["-device", "virtserialport,chardev=agent"],
       ],
     });
-    const guest = await GuestAgent.connect(agent, { resendMs: TIMEOUT_MS });
+    const guest = await GuestAgent.connect(agent, {
+      resendMs: RESEND_MS,
+    });
     const node = new Node(vm, guest, folder);
     const { status, output } = await node.shell(SET_UP);
     assertEquals(status, 0, output);
@@ -118,7 +122,10 @@ cat ${file}.out; exit $(cat ${file})`,
     return JSON.parse(output.split("\n").find((one) => one.startsWith("{"))!);
   }
 
-  /** Repeats a command in the guest on the node until its status is 0. */
+  /**
+   * Repeats a command in the guest on the node until its status is 0. It may
+   * be run twice.
+   */
   async waitGuest(command: string): Promise<string> {
     const ask = async () => {
       const result = await this.#guest.run(command, TIMEOUT_MS);
@@ -128,7 +135,7 @@ cat ${file}.out; exit $(cat ${file})`,
     return await until(ask, { timeoutMs: TIMEOUT_MS, what });
   }
 
-  /** Runs a command in the guest on the node. */
+  /** Runs a command in the guest on the node, once or twice. */
   async guest(command: string): Promise<GuestResult> {
     return await this.#guest.run(command, TIMEOUT_MS);
   }
