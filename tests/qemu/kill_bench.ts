@@ -53,18 +53,31 @@ function readOr(path: string, missing: string): string {
   }
 }
 
-/** What a process has open of a run directory, and its taps. */
+/** Device and inode: the path that /proc tells of a file that was opened in
+ * another mount namespace (sshd has its own) may begin elsewhere. */
+function fileAt(path: string): string | undefined {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The images of a run directory that a process has open, and its taps. */
 function openBy(pid: number, runDir: string): string[] {
+  const images = new Map(
+    entries(runDir).filter((name) => name.endsWith(".img"))
+      .map((name) => `${runDir}/${name}`)
+      .map((path) => [fileAt(path), path]),
+  );
   return entries(`/proc/${pid}/fd`).flatMap((fd) => {
     const info = readOr(`/proc/${pid}/fdinfo/${fd}`, "");
     const tap = /^iff:\s*(\S+)$/m.exec(info)?.[1];
     if (tap !== undefined) return [withoutNumbers(tap)];
-    try {
-      const path = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
-      return path.startsWith(runDir) && path.endsWith(".img") ? [path] : [];
-    } catch {
-      return [];
-    }
+    const file = fileAt(`/proc/${pid}/fd/${fd}`);
+    const path = file === undefined ? undefined : images.get(file);
+    return path === undefined ? [] : [path];
   }).sort();
 }
 
