@@ -96,6 +96,20 @@ export async function dependency(
   return names.find((name) => name !== undefined && pattern.test(name));
 }
 
+/**
+ * The libraries that apt would install with a package: it needs them, and
+ * this machine has none, or only older ones. Installs nothing.
+ *
+ * @throws {Error} if the lists do not know the package
+ */
+export async function missingLibraries(packageName: string): Promise<string[]> {
+  const options = ["--simulate", "--no-install-recommends"];
+  const text = await aptGet([...options, "install", packageName]);
+  return [...text.matchAll(/^Inst (lib\S+)/gm)].flatMap(([, name = ""]) =>
+    name
+  );
+}
+
 /** True if the lists know a version of this package. */
 export async function isKnown(packageName: string): Promise<boolean> {
   return /Candidate: [^(\s]/.test(await cache(["policy", packageName]));

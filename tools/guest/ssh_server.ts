@@ -5,11 +5,13 @@
  * @module
  */
 
-import { refreshing, unpack } from "./apt.ts";
+import { missingLibraries, refreshing, unpack } from "./apt.ts";
 import { cacheFolder, makeOnce } from "./cache.ts";
 import { until } from "./deadline.ts";
-import { run } from "./run.ts";
+import { exists, run } from "./run.ts";
 import type { Log } from "./types.ts";
+
+const PACKAGE = "openssh-server";
 
 const CONFIG = `ListenAddress 127.0.0.1
 PermitRootLogin prohibit-password
@@ -20,6 +22,14 @@ Subsystem sftp internal-sftp
 PidFile none
 `;
 
+/** Programs that sshd calls, by the option that tells where they are: OpenSSH
+ * has the first since 9.8 and the second since 10.0, and an older sshd knows
+ * neither the program nor the option. */
+const HELPERS = {
+  SshdSessionPath: "usr/lib/openssh/sshd-session",
+  SshdAuthPath: "usr/lib/openssh/sshd-auth",
+} as const;
+
 /** sshd wants an unprivileged user of its own, and root an unlocked account;
  * in a mount namespace both are true without touching the machine's files. */
 const START = `set -e
@@ -29,15 +39,18 @@ mkdir -p /run/sshd
 exec "$@"`;
 
 /**
- * Where the server's program and its one uncommon library are; downloaded by
- * the first call, which must come before there is no network.
+ * The folder of the server and of the libraries that it needs and this machine
+ * lacks; downloaded by the first call, which must come before there is no
+ * network.
  */
 export async function ensureSshServer(log: Log): Promise<string> {
   const target = `${await cacheFolder()}/openssh-server`;
   return await makeOnce(target, async (folder) => {
     log("download openssh-server, to be run from the cache folder");
-    const packages = ["openssh-server", "libwrap0"];
-    await refreshing(log, () => unpack(packages, folder));
+    await refreshing(log, async () => {
+      const libraries = await missingLibraries(PACKAGE);
+      await unpack([PACKAGE, ...libraries], folder);
+    });
   });
 }
 
@@ -55,8 +68,36 @@ async function accepts(port: number): Promise<true | undefined> {
   }
 }
 
+/** The lines that tell a server where its unpacked helpers are. */
+async function helperLines(program: string): Promise<string> {
+  let lines = "";
+  for (const [option, path] of Object.entries(HELPERS)) {
+    if (!await exists(`${program}/${path}`)) continue;
+    lines += `${option} ${program}/${path}\n`;
+  }
+  return lines;
+}
+
+/** The folders of the unpacked libraries, as the dynamic linker takes them. */
+function libraryPath(program: string): string {
+  return ["lib", "usr/lib"]
+    .flatMap((folder) => foldersIn(`${program}/${folder}`)).join(":");
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
 /** Keys, users and configuration, all in one folder. */
-async function prepare(folder: string, port: number): Promise<void> {
+async function prepare(
+  folder: string,
+  { port, program }: { port: number; program: string },
+): Promise<void> {
   for (const key of ["host", "user"]) {
     const args = ["-q", "-t", "ed25519", "-N", "", "-f", `${folder}/${key}`];
     await run("ssh-keygen", args);
@@ -65,7 +106,7 @@ async function prepare(folder: string, port: number): Promise<void> {
     config: `${CONFIG}Port ${port}
 HostKey ${folder}/host
 AuthorizedKeysFile ${folder}/user.pub
-`,
+${await helperLines(program)}`,
     passwd: `root:x:0:0:root:${folder}:/bin/sh
 sshd:x:65000:65000::/run/sshd:/bin/false
 `,
@@ -85,31 +126,42 @@ export class SshServer implements AsyncDisposable {
   private constructor(folder: string, port: number, program: string) {
     this.#folder = folder;
     this.#port = port;
-    const server = [`${program}/usr/sbin/sshd`, "-D", "-f", `${folder}/config`];
-    const libraries = [...Deno.readDirSync(`${program}/usr/lib`)]
-      .map(({ name }) => `${program}/usr/lib/${name}`).join(":");
+    const server = [
+      ...[`${program}/usr/sbin/sshd`, "-D"],
+      ...["-f", `${folder}/config`, "-E", `${folder}/log`],
+    ];
     this.#process = new Deno.Command("unshare", {
       args: [
         ...["--mount", "--propagation", "private"],
         ...["sh", "-c", START, "sh", ...server],
       ],
       cwd: folder,
-      env: { LD_LIBRARY_PATH: libraries },
+      env: { LD_LIBRARY_PATH: libraryPath(program) },
       stdin: "null",
       stdout: "null",
       stderr: "null",
     }).spawn();
   }
 
-  /** Starts a server and waits until it accepts connections. */
+  /**
+   * Starts a server and waits until it accepts connections.
+   *
+   * @throws {Error} with the server's own words if it does not come up
+   */
   static async start(): Promise<SshServer> {
     const program = await ensureSshServer(console.error);
     const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-ssh-" });
     const port = freePort();
-    await prepare(folder, port);
+    await prepare(folder, { port, program });
     const server = new SshServer(folder, port, program);
     const timeoutMs = 10_000;
-    await until(() => accepts(port), { timeoutMs, what: "sshd on loopback" });
+    try {
+      await until(() => accepts(port), { timeoutMs, what: "sshd on loopback" });
+    } catch (cause) {
+      const words = await Deno.readTextFile(`${folder}/log`).catch(String);
+      await server[Symbol.asyncDispose]();
+      throw new Error(`sshd does not come up: ${words.trim()}`, { cause });
+    }
     return server;
   }
 
@@ -155,7 +207,11 @@ export class SshServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGKILL");
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     await this.#process.status;
     await Deno.remove(this.#folder, { recursive: true });
   }
