@@ -20,6 +20,7 @@ import {
 } from "./guest/qemu_release.ts";
 import { isInPath } from "./guest/run.ts";
 import type { Log, QemuRelease, Tools } from "./guest/types.ts";
+import { unlessLeftOut } from "./guest/without.ts";
 
 export type { QemuRelease, Tools };
 
@@ -35,8 +36,8 @@ export interface SetupOptions {
  * Everything a test machine needs. The first call on a fresh machine
  * downloads about 60 MB and must be root's; later ones only look.
  *
- * @throws {Error} one line that says what is missing; for QEMU 10.0 only
- * with `CI=true`, else its absence is logged.
+ * @throws {Error} one line that says what is missing; QEMU 10.0 is left out
+ * where it cannot be had, but not with `CI=true`.
  */
 export async function ensureTools(options: SetupOptions): Promise<Tools> {
   const { log } = options;
@@ -94,13 +95,8 @@ async function newerQemu(
   cache: string,
   log: Log,
 ): Promise<QemuRelease | undefined> {
-  try {
-    return await backportsQemu(cache, log);
-  } catch (error) {
-    if (Deno.env.get("CI") === "true") throw error;
-    log(`WARNING: no QEMU 10.0, nothing is tested with it: ${error}`);
-    return undefined;
-  }
+  const get = () => backportsQemu(cache, log);
+  return await unlessLeftOut("NEWER_QEMU", get, { log, inCI: "required" });
 }
 
 if (import.meta.main) {

@@ -13,9 +13,10 @@
 
 import { buildExecutable } from "./build/executable.ts";
 import { install } from "./guest/apt.ts";
-import { ensureGaneti } from "./guest/ganeti.ts";
+import { findGaneti } from "./guest/ganeti.ts";
 import { isInPath } from "./guest/run.ts";
 import { ensureSshServer } from "./guest/ssh_server.ts";
+import { partsLeftOut } from "./guest/without.ts";
 import { ensureTools } from "./setup.ts";
 import { type Count, countJunit } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
@@ -144,11 +145,10 @@ async function runJob(job: Job): Promise<Count> {
     ? { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: [] }
     : await countJunit(job.junit, success);
   const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-  const { passed, failed, skipped } = counted;
+  const { passed, failed } = counted;
   console.log(
     `${job.title}: ${passed} passed, ${failed} failed (${seconds} s)`,
   );
-  for (const name of skipped) console.log(`  SKIPPED: ${name}`);
   for (const line of countsIn(stdout)) console.log(`  ${line}`);
   if (failed > 0) {
     for (const part of [stdout, stderr]) {
@@ -184,13 +184,14 @@ async function ensurePrograms(log: (line: string) => void): Promise<void> {
   if (packages.size > 0) await install([...packages], log);
 }
 
-/** Ganeti's own code: where it cannot be had, its test is skipped. */
-async function ensureWitness(log: (line: string) => void): Promise<void> {
-  try {
-    await ensureGaneti(log);
-  } catch (error) {
-    if (Deno.env.get("CI") === "true") throw error;
-    log(`WARNING: no Ganeti, nothing is tested beside it: ${error}`);
+/** The last lines before the count: what this machine could not have, and the
+ * tests that were not run for it. */
+function tellLeftOut(counts: readonly Count[]): void {
+  for (const [part, why] of partsLeftOut()) {
+    console.log(`left out: what needs ${part}: ${why}`);
+  }
+  for (const name of counts.flatMap(({ skipped }) => skipped)) {
+    console.log(`left out: ${name}`);
   }
 }
 
@@ -199,7 +200,7 @@ async function prepare(): Promise<void> {
   await ensurePrograms(log);
   await ensureTools({ purpose: "tests", log });
   await ensureSshServer(log);
-  await ensureWitness(log);
+  await findGaneti(log);
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }
@@ -215,6 +216,7 @@ async function main(): Promise<number> {
     const counts = await runAll(jobs, runJob, navigator.hardwareConcurrency);
     const passed = counts.reduce((sum, one) => sum + one.passed, 0);
     const failed = counts.reduce((sum, one) => sum + failuresOf(one), 0);
+    tellLeftOut(counts);
     console.log(`${passed} passed, ${failed} failed`);
     return failed === 0 && passed > 0 ? 0 : 1;
   } finally {

@@ -3,6 +3,7 @@
  * finds, and takes out again.
  */
 import { assertEquals } from "@std/assert";
+import { unless } from "../left_out.ts";
 import { host, makeImage } from "./each_release.ts";
 import { LineProcess } from "./line_process.ts";
 import {
@@ -18,7 +19,7 @@ import { EXECUTABLE, tool } from "./tool.ts";
 import { testTools, Vm } from "./vm.ts";
 
 const tools = await testTools();
-const ganeti = await witness();
+const { ganeti, leftOut } = await witness();
 
 const DISK = "d0000001-1111-4111-8111-000000000001";
 const NIC = "a0000001-1111-4111-8111-000000000001";
@@ -126,11 +127,8 @@ async function state(vm: Vm) {
   return { ...rest, runtime: JSON.parse(runtime) };
 }
 
-const test = { ignore: ganeti === undefined };
-
 Deno.test({
-  ...test,
-  name: "Ganeti finds, resizes and removes what rpc added",
+  ...unless(leftOut, "Ganeti finds, resizes and removes what rpc added"),
   fn: () =>
     withNode(async (node) => {
       const { vm, noded, ours, instance, bridge } = node;
@@ -181,8 +179,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...test,
-  name: "rpc, list and remove know what Ganeti added",
+  ...unless(leftOut, "rpc, list and remove know what Ganeti added"),
   fn: () =>
     withNode(async (node) => {
       const { vm, noded, ours, instance, bridge } = node;
@@ -221,8 +218,7 @@ Deno.test({
 });
 
 Deno.test({
-  ...test,
-  name: "Ganeti takes out a NIC that hotmod plugged anew",
+  ...unless(leftOut, "Ganeti takes out a NIC that hotmod plugged anew"),
   fn: () =>
     withNode(async ({ vm, noded, ours, instance, bridge }) => {
       // Ganeti makes its folders when it is asked first.
@@ -259,8 +255,7 @@ async function recordedLinks(vm: Vm): Promise<Record<string, string>> {
 }
 
 Deno.test({
-  ...test,
-  name: "a request mends the links that Ganeti let drift",
+  ...unless(leftOut, "a request mends the links that Ganeti let drift"),
   fn: () =>
     withNode(async (node) => {
       const { vm, noded, ours, instance, bridge } = node;

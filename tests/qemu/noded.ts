@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ensureGaneti, type Ganeti } from "../../tools/guest/ganeti.ts";
+import { findGaneti, type Ganeti } from "../../tools/guest/ganeti.ts";
 import type { QemuRelease } from "../../tools/guest/types.ts";
 import { LineProcess } from "./line_process.ts";
 
@@ -13,16 +13,13 @@ import { LineProcess } from "./line_process.ts";
 // deno-lint-ignore no-explicit-any -- a test reads it as it likes
 export type Doc = any;
 
-/** Ganeti, or undefined where it cannot be had. */
-export async function witness(): Promise<Ganeti | undefined> {
+/** Ganeti, or why tests beside it are left out. */
+export async function witness(): Promise<
+  { ganeti: Ganeti | undefined; leftOut: string | undefined }
+> {
   const log = (line: string) => console.error(`setup: ${line}`);
-  try {
-    return await ensureGaneti(log);
-  } catch (error) {
-    if (Deno.env.get("CI") === "true") throw error;
-    log(`WARNING: no Ganeti, nothing is tested beside it: ${error}`);
-    return undefined;
-  }
+  const ganeti = await findGaneti(log);
+  return { ganeti, leftOut: ganeti ? undefined : "no Ganeti" };
 }
 
 const SCRIPT = new URL("noded.py", import.meta.url).pathname;

@@ -13,6 +13,7 @@ import {
   writeAll,
 } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
+import { unless, withoutDevice } from "../left_out.ts";
 import { bytes, run, TempDir, text } from "./support.ts";
 
 Deno.test("writeAll() and readAll() carry more than one chunk", () => {
@@ -98,19 +99,11 @@ Deno.test("blockDeviceSize() refuses a file", () => {
   assertEquals(error.code, "ENOTTY");
 });
 
-const hasLoop = (() => {
-  try {
-    return Deno.statSync("/dev/loop-control").isCharDevice;
-  } catch {
-    return false;
-  }
-})();
-
 Deno.test({
-  name: `blockDeviceSize() tells the size of a loop device${
-    hasLoop ? "" : " (skipped: no /dev/loop-control)"
-  }`,
-  ignore: !hasLoop,
+  ...unless(
+    withoutDevice("/dev/loop-control"),
+    "blockDeviceSize() tells the size of a loop device",
+  ),
   fn() {
     using dir = new TempDir();
     const path = dir.file("image", "");

@@ -3,6 +3,7 @@ import { SysError } from "../../lib/sys/errno.ts";
 import { openFile } from "../../lib/sys/file.ts";
 import { ioctl } from "../../lib/sys/ioctl.ts";
 import { O } from "../../lib/sys/layout.ts";
+import { unless, withoutDevice } from "../left_out.ts";
 import { bytes, connection, PATIENCE, TempDir } from "./support.ts";
 
 /** asm-generic/ioctls.h */
@@ -30,19 +31,11 @@ Deno.test("ioctl() names the request it was refused", () => {
   assertEquals(error.syscall, "ioctl FIONREAD");
 });
 
-const hasTun = (() => {
-  try {
-    return Deno.statSync("/dev/net/tun").isCharDevice;
-  } catch {
-    return false;
-  }
-})();
-
 Deno.test({
-  name: `ioctl() passes a number as a number${
-    hasTun ? "" : " (skipped: no /dev/net/tun)"
-  }`,
-  ignore: !hasTun,
+  ...unless(
+    withoutDevice("/dev/net/tun"),
+    "ioctl() passes a number as a number",
+  ),
   fn() {
     using fd = openFile("/dev/net/tun", O.RDWR);
     const ifreq = new Uint8Array(40);

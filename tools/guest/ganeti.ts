@@ -9,6 +9,7 @@ import { unpackBackports } from "./backports.ts";
 import { cacheFolder, makeOnce } from "./cache.ts";
 import { exists, run } from "./run.ts";
 import type { Log } from "./types.ts";
+import { unlessLeftOut } from "./without.ts";
 
 /** Where Ganeti is. */
 export interface Ganeti {
@@ -61,12 +62,13 @@ async function relocate(unpacked: string, folder: string): Promise<void> {
   await Deno.writeTextFile(path, moved);
 }
 
-/**
- * Ganeti, downloaded once.
- *
- * @throws {Error} if it cannot be had here
- */
-export async function ensureGaneti(log: Log): Promise<Ganeti> {
+/** Ganeti, downloaded once; where it cannot be had, it is left out. */
+export function findGaneti(log: Log): Promise<Ganeti | undefined> {
+  const options = { log, inCI: "required" } as const;
+  return unlessLeftOut("GANETI", () => ensureGaneti(log), options);
+}
+
+async function ensureGaneti(log: Log): Promise<Ganeti> {
   const cache = await cacheFolder();
   const folder = `${cache}/ganeti`;
   await makeOnce(folder, async (temporary) => {
