@@ -1,14 +1,45 @@
 /**
- * Packages of Debian's backports suite, unpacked: the machine's own sources
- * and lists are not touched.
+ * Packages that only Debian's backports suite may have, unpacked: the machine's
+ * own sources are not touched.
  *
  * @module
  */
-import { type AptConfig, aptGet, refreshing, unpack } from "./apt.ts";
+import { type AptConfig, aptGet, isKnown, refreshing, unpack } from "./apt.ts";
 import { exists } from "./run.ts";
 import type { Log } from "./types.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/**
+ * Downloads packages and unpacks them into a folder: those of the machine's
+ * own sources, or else of the backports suite.
+ *
+ * @throws {Error} if neither has them
+ */
+export async function unpackFromAnySuite(
+  packages: readonly string[],
+  folder: string,
+  log: Log,
+): Promise<void> {
+  try {
+    await refreshing(log, () => unpackKnown(packages, folder, log));
+  } catch (cause) {
+    log(`${cause instanceof Error ? cause.message : cause}`);
+    await unpackBackports(packages, folder, log);
+  }
+}
+
+async function unpackKnown(
+  packages: readonly string[],
+  folder: string,
+  log: Log,
+): Promise<void> {
+  for (const name of packages) {
+    if (!await isKnown(name)) throw new Error(`No ${name} in apt's sources`);
+  }
+  log(`download ${packages[0]}, to be used where it is unpacked`);
+  await unpack(packages, folder);
+}
 
 /**
  * Downloads packages of the backports suite and unpacks them into a folder.

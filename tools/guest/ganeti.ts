@@ -1,11 +1,12 @@
 /**
- * Ganeti 3.1 of Debian's backports suite, unpacked and never installed: a
- * witness of what Ganeti itself makes of our files and devices.
+ * Ganeti 3.1, unpacked and never installed: a witness of what Ganeti itself
+ * makes of our files and devices. Debian has it in backports up to 12, and in
+ * the suite itself from 13 on.
  *
  * @module
  */
 import { install } from "./apt.ts";
-import { unpackBackports } from "./backports.ts";
+import { unpackFromAnySuite } from "./backports.ts";
 import { cacheFolder, makeOnce } from "./cache.ts";
 import { exists, run } from "./run.ts";
 import type { Log } from "./types.ts";
@@ -26,6 +27,8 @@ const PYTHON = "/usr/bin/python3";
 
 /** What the node daemon imports, and the package that has it. */
 const DEPENDENCIES = {
+  // Of Python itself up to 3.11.
+  asyncore: "python3-pyasyncore",
   bitarray: "python3-bitarray",
   OpenSSL: "python3-openssl",
   psutil: "python3-psutil",
@@ -72,7 +75,7 @@ async function ensureGaneti(log: Log): Promise<Ganeti> {
   const cache = await cacheFolder();
   const folder = `${cache}/ganeti`;
   await makeOnce(folder, async (temporary) => {
-    await unpackBackports(["ganeti-3.1"], temporary, log);
+    await unpackFromAnySuite(["ganeti-3.1"], temporary, log);
     await relocate(temporary, folder);
   });
   await installMissing(log);
