@@ -52,7 +52,7 @@ export async function unpackBackports(
   log: Log,
 ): Promise<void> {
   const codename = await osCodename();
-  const suite = `${codename}-backports`;
+  const suite = await backportsSuite();
   await refreshing(log, async () => {
     const uri = await archiveUri(codename);
     log(`download ${packages[0]} of ${suite}, to be run where it is unpacked`);
@@ -61,6 +61,11 @@ export async function unpackBackports(
     await unpack(packages, folder, config);
   });
   await Deno.remove(`${folder}/apt`, { recursive: true });
+}
+
+/** The name of this machine's backports suite: `bookworm-backports`. */
+export async function backportsSuite(): Promise<string> {
+  return `${await osCodename()}-backports`;
 }
 
 async function osCodename(): Promise<string> {

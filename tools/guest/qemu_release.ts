@@ -1,10 +1,10 @@
 /**
  * The QEMU releases tests run against: the one this machine's distribution
- * has, and 10.0 of Debian's backports, unpacked beside it.
+ * has, and the newer one of Debian's backports, unpacked beside it.
  *
  * @module
  */
-import { unpackBackports } from "./backports.ts";
+import { backportsSuite, unpackBackports } from "./backports.ts";
 import { makeOnce } from "./cache.ts";
 import { exists, findInPath, run } from "./run.ts";
 import type { Log, QemuRelease } from "./types.ts";
@@ -56,8 +56,8 @@ async function describe(
 }
 
 /**
- * The newer QEMU of the backports suite, downloaded once. The machine's own
- * must be installed: it brings the libraries and the boot ROMs.
+ * The QEMU of the backports suite, downloaded once. The machine's own must be
+ * installed: it brings the libraries and the boot ROMs.
  *
  * @throws {Error} if this machine's archive has no such suite
  */
@@ -66,7 +66,8 @@ export async function backportsQemu(
   log: Log,
 ): Promise<QemuRelease> {
   const folder = await makeOnce(
-    `${cache}/qemu-backports`,
+    // A machine that is upgraded has another suite then.
+    `${cache}/qemu-${await backportsSuite()}`,
     async (temporary) => {
       await unpackBackports(PACKAGES, temporary, log);
       await unpackedQemu(temporary);
