@@ -33,7 +33,7 @@ Version: ${VERSION}
 Architecture: ${arch}
 Maintainer: kvm-hotplug <root@localhost>
 Installed-Size: ${installedKib}
-Depends: libc6, libgcc-s1
+Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1
 Recommends: iproute2
 Section: admin
 Priority: optional

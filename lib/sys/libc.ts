@@ -10,7 +10,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, messageOf } from "../errors.ts";
 import { SIGNATURES } from "./signatures.ts";
 
 /** Type of {@linkcode SIGNATURES}. */
@@ -41,41 +41,79 @@ function noLibc(why: string, cause?: unknown): HotplugError {
     {
       cause,
       hint:
-        "list and state show go on working, from the runtime file; for the rest run it on Linux with glibc, as the executable that was built for it",
+        "it needs Linux on x86_64 or aarch64 with glibc 2.28 or newer (for statx); without that, list and state show still work, from the runtime file",
     },
   );
 }
 
-let dlsym: ((name: string) => Deno.PointerObject) | undefined;
+/** The address of a function, null if there is none of this name. */
+type Finder = (name: string) => Deno.PointerObject | null;
+
+let dlsym: Finder | undefined;
 let errnoView: Deno.UnsafePointerView | undefined;
 
+/**
+ * Opens the library that has dlsym on every glibc: libc.so.6 exports it only
+ * since 2.34. Deno itself is linked to libdl.so.2, so it is there and loaded.
+ */
 function openLibrary() {
   try {
-    return Deno.dlopen("libc.so.6", DLSYM);
+    return Deno.dlopen("libdl.so.2", DLSYM);
   } catch (error) {
-    throw noLibc("the C library cannot be called from this program", error);
+    const why = messageOf(error).split("\n")[0];
+    throw noLibc(`the C library cannot be called (${why})`, error);
   }
 }
 
-function openDlsym(): (name: string) => Deno.PointerObject {
+function openDlsym(): Finder {
   const library = openLibrary();
   const rtldDefault = new Uint8Array(new ArrayBuffer(8));
-  return (name) => {
+  return (name) =>
     // SAFETY: both buffers live through this synchronous call; the name ends
-    // with a NUL; the result is checked for null below. The library is never
-    // closed, so the addresses stay valid.
-    const address = library.symbols.dlsym(
+    // with a NUL; the caller checks for null. The library is never closed, so
+    // the addresses stay valid.
+    library.symbols.dlsym(
       rtldDefault,
       new TextEncoder().encode(`${name}\0`),
     );
-    if (address === null) throw noLibc(`the C library has no ${name}`);
-    return address;
-  };
+}
+
+const GLIBC_VERSION = "gnu_get_libc_version";
+
+/** e.g. `glibc 2.27` */
+function libraryName(find: Finder): string {
+  const address = find(GLIBC_VERSION);
+  if (address === null) return "the C library";
+  const definition = { parameters: [], result: "pointer" } as const;
+  const version = new Deno.UnsafeFnPointer(
+    address as Deno.PointerObject<typeof definition>,
+    definition,
+  );
+  // SAFETY: no arguments; glibc returns a constant string (gnu/libc-version.h),
+  // checked for null all the same.
+  const text = version.call();
+  return text === null
+    ? "glibc"
+    : `glibc ${new Deno.UnsafePointerView(text).getCString()}`;
+}
+
+/**
+ * Refuses what this program was not made for: another C library, whose structs
+ * may differ (musl), and a glibc without the newest function that is called.
+ */
+function checkLibrary(find: Finder): Finder {
+  if (find(GLIBC_VERSION) === null) {
+    throw noLibc(`the C library is not glibc: it has no ${GLIBC_VERSION}`);
+  }
+  if (find("statx") === null) throw noLibc(`${libraryName(find)} has no statx`);
+  return find;
 }
 
 function addressOf(name: string): Deno.PointerObject {
-  dlsym ??= openDlsym();
-  return dlsym(name);
+  dlsym ??= checkLibrary(openDlsym());
+  const address = dlsym(name);
+  if (address !== null) return address;
+  throw noLibc(`${libraryName(dlsym)} has no ${name}`);
 }
 
 /**

@@ -31,6 +31,11 @@ Deno.test("makeDeb() makes a package that installs, runs and goes", async () => 
       await run("dpkg-deb", ["-f", deb, "Package", "Version"]),
       `Package: kvm-hotplug\nVersion: ${VERSION}\n`,
     );
+    // statx: lib/sys/libc.ts. Before Debian 11 libgcc-s1 was libgcc1.
+    assertEquals(
+      await run("dpkg-deb", ["-f", deb, "Depends"]),
+      "libc6 (>= 2.28), libgcc-s1 | libgcc1\n",
+    );
     const root = `${folder}/root`;
     for (const name of ["info", "updates", "triggers"]) {
       await Deno.mkdir(`${root}/var/lib/dpkg/${name}`, { recursive: true });

@@ -1,6 +1,7 @@
 /**
  * The program on a platform whose C library cannot be called, or has no
  * function of this name: `deno run without_libc.ts dlopen|NAME ARGUMENTS…`.
+ * With `dlsym` it is a glibc before 2.34, whose libc.so.6 does not export that.
  *
  * @module
  */
@@ -26,6 +27,9 @@ function partialLibrary(path: string | URL) {
 
 Deno.dlopen = ((path: string | URL) => {
   if (missing === "dlopen") throw new Error("there is none");
+  if (missing === "dlsym" && String(path) === "libc.so.6") {
+    throw new TypeError("Failed to register symbol dlsym");
+  }
   return partialLibrary(path);
 }) as typeof Deno.dlopen;
 Object.defineProperty(Deno, "args", { value: args });
