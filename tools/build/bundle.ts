@@ -30,7 +30,9 @@ export async function bundle(main: string, folder: string): Promise<string> {
  * As {@linkcode bundle}, with what the sources `import()` in chunks of their
  * own.
  *
- * @returns the chunks in a fixed order, that of the main module first.
+ * @returns the chunks in the order in which they name each other, that of the
+ * main module first. The names are no order: esbuild hashes the paths of the
+ * sources and of Deno's cache into them.
  */
 export async function bundleChunks(
   main: string,
@@ -39,14 +41,23 @@ export async function bundleChunks(
   const outdir = `${folder}/chunks`;
   await runBundler(main, "--code-splitting", `--outdir=${outdir}`);
   const first = basename(main).replace(/\.[jt]s$/, ".js");
-  const names = [...Deno.readDirSync(outdir)].map(({ name }) => name)
-    .filter((name) => name !== first).sort();
-  const read = (name: string) => {
+  const found = new Map<string, Chunk>();
+  const read = (name: string): Chunk => {
     const code = Deno.readTextFileSync(`${outdir}/${name}`).trim();
     expectNoImports(main, code);
-    return { name, code };
+    const chunk = { name, code };
+    found.set(name, chunk);
+    for (const other of chunksNamed(code)) if (!found.has(other)) read(other);
+    return chunk;
   };
-  return [read(first), ...names.map(read)];
+  const start = read(first);
+  return [start, ...[...found.values()].slice(1)];
+}
+
+/** Names of the chunks that a chunk imports, now or later, as they come. */
+function chunksNamed(code: string): string[] {
+  const pattern = /\b(?:from|import\(?)"\.\/([^"]+)"/g;
+  return [...code.matchAll(pattern)].map((match) => match[1] ?? "");
 }
 
 async function runBundler(main: string, ...options: string[]): Promise<void> {
