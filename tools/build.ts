@@ -1,7 +1,8 @@
 /**
  * `deno task build`: makes the executable and says what it made.
  *
- *     deno task build [--via compile|pack|auto] [--main FILE] [--out FILE]
+ *     deno task build [--target x86_64|aarch64] [--via compile|pack|auto]
+ *                     [--main FILE] [--out FILE]
  *
  * @module
  */
@@ -13,8 +14,12 @@ import {
   type Built,
 } from "./build/executable.ts";
 
-const OPTIONS = ["via", "main", "out"] as const;
-const WAYS = ["auto", "compile", "pack"];
+const OPTIONS = ["target", "via", "main", "out"] as const;
+/** Options that take one of a few words. */
+const WORDS = {
+  target: ["x86_64", "aarch64"],
+  via: ["auto", "compile", "pack"],
+} as const;
 
 function readRequest(args: string[]): BuildRequest {
   const unknown: string[] = [];
@@ -27,15 +32,17 @@ function readRequest(args: string[]): BuildRequest {
   });
   if (unknown.length > 0) {
     throw new TypeError(
-      `Cannot read the arguments: they must be --via, --main or --out: ` +
+      `Cannot read the arguments: they must be --target, --via, --main or ` +
+        `--out: ` +
         `current value is ${unknown[0]}`,
     );
   }
-  const via = parsed.via ?? "auto";
-  if (!WAYS.includes(via)) {
+  for (const [name, words] of Object.entries(WORDS)) {
+    const word = parsed[name];
+    if (word === undefined || words.some((one) => one === word)) continue;
     throw new TypeError(
-      `Cannot read --via: it must be one of ${WAYS.join(", ")}: ` +
-        `current value is ${via}`,
+      `Cannot read --${name}: it must be one of ${words.join(", ")}: ` +
+        `current value is ${word}`,
     );
   }
   const given = OPTIONS.filter((name) => parsed[name] !== undefined);
@@ -43,15 +50,14 @@ function readRequest(args: string[]): BuildRequest {
 }
 
 function describe(built: Built): string[] {
-  const { path, sizeBytes, sha256, via, fallback } = built;
+  const { path, sizeBytes, sha256, target, via, fallback } = built;
   const how = via === "pack" ? "packed onto Deno" : "deno compile with Deno";
-  const { os, arch } = Deno.build;
   return [
     ...fallback === undefined
       ? []
       : [`deno compile cannot be used here (${fallback}): packing`],
     path,
-    `  made by  ${how} ${Deno.version.deno}, ${os} ${arch}`,
+    `  made by  ${how} ${Deno.version.deno}, linux ${target}`,
     `  size     ${sizeBytes} bytes (${(sizeBytes / 1e6).toFixed(1)} MB)`,
     `  sha256   ${sha256}`,
   ];
@@ -66,7 +72,9 @@ async function main(): Promise<number> {
     return 2;
   }
   try {
-    console.log(describe(await buildExecutable(request)).join("\n"));
+    const log = (line: string) => console.error(line);
+    const built = await buildExecutable({ ...request, log });
+    console.log(describe(built).join("\n"));
     return 0;
   } catch (error) {
     console.error(messageOf(error));

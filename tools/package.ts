@@ -2,7 +2,8 @@
  * `deno task deb` and `deno task dist`: what a cluster distributes.
  *
  *     deno run -A tools/package.ts deb     dist/kvm-hotplug_VERSION_ARCH.deb
- *     deno run -A tools/package.ts dist    dist/kvm-hotplug{,.zst}, SHA256SUMS
+ *     deno run -A tools/package.ts dist    dist/kvm-hotplug{,.zst}, the same
+ *                                          for aarch64, and SHA256SUMS
  *
  * @module
  */
@@ -113,13 +114,28 @@ async function sha256(path: string): Promise<string> {
   return new Uint8Array(digest).toHex();
 }
 
-/** Leaves the executable compressed, and sums to check both by. */
-async function makeDist(executable: string): Promise<string[]> {
-  const log = (line: string) => console.error(line);
+const log = (line: string) => console.error(line);
+
+/** The executable, and that for aarch64 if it is another. */
+async function buildAll(): Promise<string[]> {
+  const own = await buildExecutable({});
+  if (own.target === "aarch64") return [own.path];
+  // Made the same way: what cannot be downloaded is not waited for twice.
+  const { path } = await buildExecutable({
+    ...{ target: "aarch64", via: own.via, log },
+  });
+  return [own.path, path];
+}
+
+/** Leaves the executables compressed, and sums to check all by. */
+async function makeDist(executables: readonly string[]): Promise<string[]> {
   if (!await isInPath("zstd")) await install(["zstd"], log);
-  const packed = `${executable}.zst`;
-  await run("zstd", ["-q", "-f", "-T0", "-12", executable, "-o", packed]);
-  const files = [executable, packed];
+  const files: string[] = [];
+  for (const executable of executables) {
+    const packed = `${executable}.zst`;
+    await run("zstd", ["-q", "-f", "-T0", "-12", executable, "-o", packed]);
+    files.push(executable, packed);
+  }
   const lines: string[] = [];
   for (const file of files) {
     const name = file.slice(file.lastIndexOf("/") + 1);
@@ -136,10 +152,9 @@ async function main([what]: string[]): Promise<number> {
     return 2;
   }
   try {
-    const { path } = await buildExecutable({});
     const made = what === "deb"
-      ? [await makeDeb(path, DIST)]
-      : await makeDist(path);
+      ? [await makeDeb((await buildExecutable({})).path, DIST)]
+      : await makeDist(await buildAll());
     for (const file of made) {
       const { size } = await Deno.stat(file);
       console.log(`${file}  ${(size / 1e6).toFixed(1)} MB`);

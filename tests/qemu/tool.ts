@@ -20,10 +20,19 @@ export interface ToolResult {
   readonly json: any;
 }
 
-/** Starts the executable on a VM's run directory. */
-export function spawnTool(vm: Vm, args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(EXECUTABLE, {
-    args: [...args],
+/**
+ * Starts the executable on a VM's run directory.
+ *
+ * @param options.command how it is run. @default by its path
+ */
+export function spawnTool(
+  vm: Vm,
+  args: readonly string[],
+  { command = [EXECUTABLE] }: { command?: readonly string[] } = {},
+): Deno.ChildProcess {
+  const [program = "", ...before] = command;
+  return new Deno.Command(program, {
+    args: [...before, ...args],
     env: { KVM_HOTPLUG_RUN_DIR: vm.runDir },
     stdin: "null",
     stdout: "piped",
@@ -51,4 +60,10 @@ export async function tool(
   ...args: readonly string[]
 ): Promise<ToolResult> {
   return await resultOf(spawnTool(vm, [...args, "--json"]));
+}
+
+/** As {@linkcode tool}, for an executable that is run in another way. */
+export function toolBy(command: readonly string[]): typeof tool {
+  return async (vm, ...args) =>
+    await resultOf(spawnTool(vm, [...args, "--json"], { command }));
 }

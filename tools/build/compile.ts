@@ -17,6 +17,7 @@
 import { packElf } from "./pack_elf.ts";
 import { runDeno } from "./run_deno.ts";
 import { ISOLATION, V8_FLAGS } from "./surroundings.ts";
+import type { Arch } from "./target.ts";
 
 /** The executable, or one line about why there is none. */
 export type Compiled =
@@ -29,12 +30,16 @@ export type Compiled =
  *
  * @param folder an existing folder for the intermediate files, the caller's
  * to remove.
+ * @param options.target the architecture it is for. @default this machine's
  * @param options.timeoutMs longest time for it all. @default none
  */
 export async function compile(
   code: string,
   folder: string,
-  options: { timeoutMs?: number } = {},
+  { target = Deno.build.arch, ...options }: {
+    target?: Arch;
+    timeoutMs?: number;
+  } = {},
 ): Promise<Compiled> {
   // The names get into the executable; they must not tell where it was made.
   const [source, output] = ["kvm-hotplug.mjs", "kvm-hotplug"];
@@ -49,6 +54,9 @@ export async function compile(
     "--no-code-cache", // would be written to the temporary folder
     ...ISOLATION,
     V8_FLAGS,
+    ...target === Deno.build.arch
+      ? []
+      : [`--target=${target}-unknown-linux-gnu`],
     `--output=${output}`,
     source,
   ], { cwd: folder, ...options });

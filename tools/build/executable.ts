@@ -10,7 +10,9 @@ import { canJoin, joinChunks } from "./chunks.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
 import { packProgram } from "./pack_program.ts";
+import type { Log } from "../guest/types.ts";
 import { PRELUDE, quickAnswer, runArguments } from "./surroundings.ts";
+import { type Arch, denoFor } from "./target.ts";
 import { VERSION } from "../../lib/version.ts";
 
 /** How an executable is made. */
@@ -20,10 +22,17 @@ export type Via = "compile" | "pack";
 export interface BuildRequest {
   /** Path of the main module. @default the project's main.ts */
   readonly main?: string;
-  /** Path of the executable. @default dist/kvm-hotplug in the project */
+  /**
+   * Path of the executable. @default dist/kvm-hotplug in the project, with
+   * "-aarch64" behind it for a `target` that is not this machine's
+   */
   readonly out?: string;
   /** `auto`: compile if the runtime is to be had, else pack. @default auto */
   readonly via?: Via | "auto";
+  /** What it is built for. @default this machine's architecture */
+  readonly target?: Arch;
+  /** Is told of each download. @default nobody */
+  readonly log?: Log;
 }
 
 /** What was built. */
@@ -33,6 +42,7 @@ export interface Built {
   /** Of the whole file, in hexadecimal. */
   readonly sha256: string;
   readonly via: Via;
+  readonly target: Arch;
   /** Why `auto` did not compile, one line. */
   readonly fallback?: string;
 }
@@ -68,7 +78,8 @@ const VERSION_ANSWER = quickAnswer("--version", `kvm-hotplug ${VERSION}`);
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
 
 /**
- * Builds an executable. The same sources, Deno and way give the same bytes.
+ * Builds an executable. The same sources, version of Deno, target and way give
+ * the same bytes, whatever machine they are made on.
  * The file appears at once and whole, mode 0755, also where one is running.
  *
  * @throws {Error} if it cannot be bundled, compiled or written; then `out` is
@@ -78,11 +89,12 @@ export async function buildExecutable(
   request: BuildRequest = {},
 ): Promise<Built> {
   const main = resolve(request.main ?? `${ROOT}/main.ts`);
-  const path = resolve(request.out ?? `${ROOT}/dist/kvm-hotplug`);
+  const { target = Deno.build.arch, log = () => {} } = request;
+  const path = resolve(request.out ?? defaultPath(target));
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-build-" });
   try {
     const { executable, ...made } = await make(main, {
-      folder,
+      ...{ folder, target, log },
       via: request.via ?? "auto",
       // The project's own program; of another nothing is known.
       ...(request.main === undefined
@@ -91,15 +103,22 @@ export async function buildExecutable(
     });
     await replaceFile(path, executable);
     const sha256 = await hash(executable);
-    return { path, sizeBytes: executable.length, sha256, ...made };
+    return { path, sizeBytes: executable.length, sha256, target, ...made };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
+function defaultPath(target: Arch): string {
+  const suffix = target === Deno.build.arch ? "" : `-${target}`;
+  return `${ROOT}/dist/kvm-hotplug${suffix}`;
+}
+
 /** How to make an executable, and of what. */
 interface Making {
   readonly folder: string;
+  readonly target: Arch;
+  readonly log: Log;
   readonly via: Via | "auto";
   readonly quick: string;
   readonly together: readonly (readonly string[])[];
@@ -111,12 +130,13 @@ async function make(
 ): Promise<
   { executable: Uint8Array<ArrayBuffer>; via: Via; fallback?: string }
 > {
-  const { folder, via, quick } = making;
+  const { folder, via, quick, target } = making;
   const packed = () => pack(main, making);
   if (via === "pack") return { executable: await packed(), via };
   const code = PRELUDE + await bundle(main, folder);
   const timeout = via === "auto" ? { timeoutMs: AUTO_TIMEOUT_MS } : {};
-  const compiled = await compile(quick + code, folder, timeout);
+  const options = { target, ...timeout };
+  const compiled = await compile(quick + code, folder, options);
   if ("executable" in compiled) return { ...compiled, via: "compile" };
   if (via === "compile") {
     throw new Error(`Cannot compile: ${compiled.reason}`);
@@ -127,16 +147,17 @@ async function make(
 
 async function pack(
   main: string,
-  { folder, quick, together }: Making,
+  { folder, quick, together, target, log }: Making,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const chunks = await bundleChunks(main, folder);
-  const deno = await Deno.readFile(Deno.execPath());
+  const { path, command } = await denoFor(target, log);
+  const deno = await Deno.readFile(path);
   if (!canJoin(chunks)) {
     const code = quick + PRELUDE + await bundle(main, folder);
     return packElf(deno, runArguments(code));
   }
   const joined = joinChunks(chunks, together);
-  return await packProgram(deno, joined, { folder, quick });
+  return await packProgram(deno, joined, { folder, command, quick });
 }
 
 /** Writes next to `path`, then renames: a running executable is ETXTBSY. */

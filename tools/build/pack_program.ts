@@ -14,6 +14,7 @@ import { makeCodeCache, textReader } from "./texts.ts";
  *
  * @param deno as for {@linkcode packElf}.
  * @param options.quick JavaScript that runs before all else.
+ * @param options.command how `deno` is run here. @default it runs us
  * @param options.cacheFlags what V8's code is made under; it takes no other
  * than it runs with. @default those
  * @param options.folder an existing folder for intermediate files, the
@@ -22,8 +23,9 @@ import { makeCodeCache, textReader } from "./texts.ts";
 export async function packProgram(
   deno: Uint8Array,
   { code, texts }: Joined,
-  { folder, quick = "", cacheFlags = RUN_FLAGS }: {
+  { folder, command = [Deno.execPath()], quick = "", cacheFlags = RUN_FLAGS }: {
     folder: string;
+    command?: readonly string[];
     quick?: string;
     cacheFlags?: readonly string[];
   },
@@ -31,7 +33,9 @@ export async function packProgram(
   const encoded = texts.map((text) => new TextEncoder().encode(text));
   const reader = textReader(encoded.map(({ length }) => length));
   return packElf(deno, runArguments(quick + PRELUDE + reader + code), {
-    codeCache: await makeCodeCache(texts, { flags: cacheFlags, folder }),
+    codeCache: await makeCodeCache(texts, {
+      ...{ command, flags: cacheFlags, folder },
+    }),
     tail: new Uint8Array(await new Blob(encoded).arrayBuffer()),
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Running the Deno that runs us, for a build step.
+ * Running Deno for a build step: the one that runs us, or another.
  *
  * @module
  */
@@ -15,6 +15,7 @@ export interface Finished {
 /**
  * Runs Deno to its end; its standard output is thrown away.
  *
+ * @param options.command how Deno is run. @default the one that runs us
  * @param options.cwd its working directory. @default ours
  * @param options.env variables beside ours. @default none
  * @param options.timeoutMs after this time it is killed. @default none
@@ -22,14 +23,16 @@ export interface Finished {
 export async function runDeno(
   args: readonly string[],
   options: {
+    command?: readonly string[];
     cwd?: string;
     env?: Record<string, string>;
     timeoutMs?: number;
   } = {},
 ): Promise<Finished> {
-  const { cwd, env, timeoutMs } = options;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...args],
+  const { cwd, env, timeoutMs, command = [Deno.execPath()] } = options;
+  const [program = "", ...before] = command;
+  const child = new Deno.Command(program, {
+    args: [...before, ...args],
     // A trace of Deno's own frames would hide the one line that matters.
     env: { NO_COLOR: "1", RUST_BACKTRACE: "0", ...env },
     stdin: "null",

@@ -85,6 +85,9 @@ function distil(from: string, to: string): number {
  * The database in which Deno finds V8's code of the texts. The same texts,
  * Deno and flags give the same bytes.
  *
+ * @param options.command how the Deno that the program is for is run here: V8
+ * takes no code that was made by another version or for another architecture.
+ * @default the one that runs us
  * @param options.flags as the program will be run with: V8 takes no code that
  * was made under others.
  * @param options.folder an existing folder for intermediate files, the
@@ -93,13 +96,20 @@ function distil(from: string, to: string): number {
  */
 export async function makeCodeCache(
   texts: readonly string[],
-  { flags, folder }: { flags: readonly string[]; folder: string },
+  { command, flags, folder }: {
+    command?: readonly string[];
+    flags: readonly string[];
+    folder: string;
+  },
 ): Promise<Uint8Array> {
   const [list, cache, out] = ["texts.json", "deno", "code_cache"]
     .map((name) => `${folder}/${name}`) as [string, string, string];
   await Deno.writeTextFile(list, JSON.stringify(texts));
   const args = ["run", ...flags, dataUrl(WARM_UP), list];
-  const { status, reason } = await runDeno(args, { env: { DENO_DIR: cache } });
+  const { status, reason } = await runDeno(args, {
+    env: { DENO_DIR: cache },
+    ...(command === undefined ? {} : { command }),
+  });
   if (status !== 0) throw new Error(`Cannot make the code cache: ${reason}`);
   const count = distil(`${cache}/v8_code_cache_v2`, out);
   if (count !== texts.length) {

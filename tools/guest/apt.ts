@@ -110,9 +110,17 @@ export async function missingLibraries(packageName: string): Promise<string[]> {
   );
 }
 
+/** The version that would be installed, undefined if there is none. */
+export async function candidate(
+  packageName: string,
+): Promise<string | undefined> {
+  const text = await cache(["policy", packageName]);
+  return /Candidate: ([^(\s]+)/.exec(text)?.[1];
+}
+
 /** True if the lists know a version of this package. */
 export async function isKnown(packageName: string): Promise<boolean> {
-  return /Candidate: [^(\s]/.test(await cache(["policy", packageName]));
+  return await candidate(packageName) !== undefined;
 }
 
 /** apt-cache, which fails for a name it has never heard of: "". */
