@@ -15,6 +15,7 @@ import { buildExecutable } from "./build/executable.ts";
 import { denoFor } from "./build/target.ts";
 import { install } from "./guest/apt.ts";
 import { findGaneti } from "./guest/ganeti.ts";
+import { ensureDebian11 } from "./guest/debian11.ts";
 import { isInPath } from "./guest/run.ts";
 import { ensureSshServer } from "./guest/ssh_server.ts";
 import { partsLeftOut } from "./guest/without.ts";
@@ -69,7 +70,7 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/qemu/pending_test.ts", "tests/qemu/refused_test.ts"],
   ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
   ["tests/qemu/vm_test.ts", "tests/qemu/proxy_test.ts"],
-  ["tests/qemu/aarch64_test.ts"],
+  ["tests/qemu/aarch64_test.ts", "tests/qemu/debian11_test.ts"],
   ["tests/qemu/jail_user_test.ts", "tests/qemu/jail_chroot_test.ts"],
   [
     "tests/qemu/jail_test.ts",
@@ -197,13 +198,19 @@ function tellLeftOut(counts: readonly Count[]): void {
   }
 }
 
-/** The other architecture: where it cannot be had, its tests are skipped. */
-async function ensureArm64(log: (line: string) => void): Promise<void> {
-  try {
-    await denoFor("aarch64", log);
-  } catch (error) {
-    if (Deno.env.get("CI") === "true") throw error;
-    log(`WARNING: nothing is tested for aarch64: ${error}`);
+/** Other nodes than this one: what cannot be had here, nobody tests. */
+async function ensureOthers(log: (line: string) => void): Promise<void> {
+  const others = {
+    "for aarch64": () => denoFor("aarch64", log),
+    "on Debian 11": () => ensureDebian11("node", log),
+  };
+  for (const [where, ensure] of Object.entries(others)) {
+    try {
+      await ensure();
+    } catch (error) {
+      if (Deno.env.get("CI") === "true") throw error;
+      log(`WARNING: nothing is tested ${where}: ${error}`);
+    }
   }
 }
 
@@ -214,6 +221,7 @@ async function prepare(): Promise<void> {
   await ensureSshServer(log);
   await findGaneti(log);
   await ensureArm64(log);
+  await ensureOthers(log);
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }

@@ -8,7 +8,8 @@ import { type AptConfig, aptGet, isKnown, refreshing, unpack } from "./apt.ts";
 import { exists } from "./run.ts";
 import type { Log } from "./types.ts";
 
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** The keys of Debian's archive. */
+export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
  * Downloads packages and unpacks them into a folder: those of the machine's
@@ -66,6 +67,15 @@ export async function unpackBackports(
 /** The name of this machine's backports suite: `bookworm-backports`. */
 export async function backportsSuite(): Promise<string> {
   return `${await osCodename()}-backports`;
+}
+
+/**
+ * The archive that this machine's Debian comes from.
+ *
+ * @throws {Error} if it is no Debian
+ */
+export async function debianArchive(): Promise<string> {
+  return await archiveUri(await osCodename());
 }
 
 async function osCodename(): Promise<string> {
