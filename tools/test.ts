@@ -6,6 +6,7 @@
  * ```sh
  * deno task test            # everything
  * deno task test tests/sys  # only these files and folders
+ * deno task test integrations # what needs more than CI should install
  * ```
  *
  * @module
@@ -15,6 +16,7 @@ import { buildExecutable } from "./build/executable.ts";
 import { denoFor } from "./build/target.ts";
 import { install } from "./guest/apt.ts";
 import { findGaneti } from "./guest/ganeti.ts";
+import { ensureArm64Machine } from "./guest/arm64_machine.ts";
 import { ensureDebian11 } from "./guest/debian11.ts";
 import { isInPath } from "./guest/run.ts";
 import { ensureSshServer } from "./guest/ssh_server.ts";
@@ -107,13 +109,20 @@ const GROUPS: readonly (readonly string[])[] = [
   ["tests/unit", "tests/fuzz", "tests/arch"],
 ];
 
+function testsBelow(folder: string): string[] {
+  return modulesBelow(folder).filter((path) => path.endsWith("_test.ts"))
+    .sort();
+}
+
 /** Files that no group names are run all the same. */
 function unnamed(): string[][] {
   const named = new Set(GROUPS.flat());
-  return modulesBelow("tests/qemu")
-    .filter((path) => path.endsWith("_test.ts") && !named.has(path))
-    .sort().map((path) => [path]);
+  return testsBelow("tests/qemu").filter((path) => !named.has(path))
+    .map((path) => [path]);
 }
+
+/** The argument that asks for the tests of the folder of this name. */
+const INTEGRATIONS = "integrations";
 
 function checkJob(args: readonly string[]): Job {
   const title = `deno ${args.slice(0, 3).join(" ")}`;
@@ -214,6 +223,12 @@ async function ensureOthers(log: (line: string) => void): Promise<void> {
   }
 }
 
+/** What the integrations alone need; without it they fail. */
+async function ensureIntegrations(log: (line: string) => void): Promise<void> {
+  await ensureDebian11("qemu", log);
+  await ensureArm64Machine(log);
+}
+
 async function prepare(): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
   await ensurePrograms(log);
@@ -222,18 +237,31 @@ async function prepare(): Promise<void> {
   await findGaneti(log);
   await ensureArm64(log);
   await ensureOthers(log);
+  if (Deno.args.includes(INTEGRATIONS)) await ensureIntegrations(log);
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
+}
+
+/** What the arguments ask for. */
+function jobsFor(args: readonly string[], folder: string): Job[] {
+  const files = args.filter((arg) => arg !== INTEGRATIONS);
+  const named = files.length > 0 ? [testJob(files, folder)] : [];
+  if (args.includes(INTEGRATIONS)) {
+    const all = testsBelow(`tests/${INTEGRATIONS}`);
+    return [...named, ...all.map((file) => testJob([file], folder))];
+  }
+  if (args.length > 0) return named;
+  return [
+    ...[...GROUPS, ...unnamed()].map((group) => testJob(group, folder)),
+    ...CHECKS.map(checkJob),
+  ];
 }
 
 async function main(): Promise<number> {
   await prepare();
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-test-" });
   try {
-    const jobs = Deno.args.length > 0 ? [testJob(Deno.args, folder)] : [
-      ...[...GROUPS, ...unnamed()].map((files) => testJob(files, folder)),
-      ...CHECKS.map(checkJob),
-    ];
+    const jobs = jobsFor(Deno.args, folder);
     const counts = await runAll(jobs, runJob, navigator.hardwareConcurrency);
     const passed = counts.reduce((sum, one) => sum + one.passed, 0);
     const failed = counts.reduce((sum, one) => sum + failuresOf(one), 0);

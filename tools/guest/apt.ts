@@ -86,12 +86,18 @@ export async function unpack(
   await Deno.remove(debs, { recursive: true });
 }
 
-/** The first package a meta package depends on that matches. */
+/**
+ * The first package a meta package depends on that matches.
+ *
+ * @param config none: the machine's own sources
+ */
 export async function dependency(
   packageName: string,
   pattern: RegExp,
+  config: AptConfig = [],
 ): Promise<string | undefined> {
-  const text = await cache(["depends", "--important", packageName]);
+  const args = [...config, "depends", "--important", packageName];
+  const text = await cache(args);
   const names = [...text.matchAll(/Depends: ([^\s<>]+)/g)].map((m) => m[1]);
   return names.find((name) => name !== undefined && pattern.test(name));
 }

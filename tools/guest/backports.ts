@@ -1,6 +1,6 @@
 /**
- * Packages that only Debian's backports suite may have, unpacked: the machine's
- * own sources are not touched.
+ * Packages that only Debian's backports suite may have, or those of another
+ * architecture, unpacked: the machine's own sources are not touched.
  *
  * @module
  */
@@ -52,14 +52,46 @@ export async function unpackBackports(
   folder: string,
   log: Log,
 ): Promise<void> {
-  const codename = await osCodename();
   const suite = await backportsSuite();
-  await refreshing(log, async () => {
-    const uri = await archiveUri(codename);
-    log(`download ${packages[0]} of ${suite}, to be run where it is unpacked`);
-    const config = await privateConfig(folder, { uri, suite });
-    await aptGet([...config, "update"]);
+  const what = `${packages[0]} of ${suite}, to be run where it is unpacked`;
+  await withSuite({ folder, suite, what, log }, async (config) => {
     await unpack(packages, folder, config);
+  });
+}
+
+/**
+ * Does something with apt that knows this machine's main suite, but for arm64.
+ *
+ * @param options.folder where apt's lists lie meanwhile
+ * @param options.what is logged: what is downloaded
+ */
+export async function withArm64(
+  { folder, what, log }: { folder: string; what: string; log: Log },
+  action: (config: AptConfig) => Promise<void>,
+): Promise<void> {
+  const suite = await osCodename();
+  const arm64 = ["APT::Architecture=arm64", "APT::Architectures=arm64"]
+    .flatMap((setting) => ["-o", setting]);
+  await withSuite({ folder, suite, what, log, more: arm64 }, action);
+}
+
+async function withSuite(
+  { folder, suite, what, log, more = [] }: {
+    folder: string;
+    suite: string;
+    what: string;
+    log: Log;
+    more?: AptConfig;
+  },
+  action: (config: AptConfig) => Promise<void>,
+): Promise<void> {
+  await refreshing(log, async () => {
+    const uri = await debianArchive();
+    log(`download ${what}`);
+    const own = await privateConfig(folder, { uri, suite });
+    const config = [...own, ...more];
+    await aptGet([...config, "update"]);
+    await action(config);
   });
   await Deno.remove(`${folder}/apt`, { recursive: true });
 }
