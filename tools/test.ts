@@ -20,7 +20,7 @@ import { ensureArm64Machine } from "./guest/arm64_machine.ts";
 import { ensureDebian11 } from "./guest/debian11.ts";
 import { isInPath } from "./guest/run.ts";
 import { ensureSshServer } from "./guest/ssh_server.ts";
-import { partsLeftOut } from "./guest/without.ts";
+import { partsLeftOut, unlessLeftOut } from "./guest/without.ts";
 import { ensureTools } from "./setup.ts";
 import { type Count, countJunit } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
@@ -207,20 +207,11 @@ function tellLeftOut(counts: readonly Count[]): void {
   }
 }
 
-/** Other nodes than this one: what cannot be had here, nobody tests. */
+/** Other nodes than this one. */
 async function ensureOthers(log: (line: string) => void): Promise<void> {
-  const others = {
-    "for aarch64": () => denoFor("aarch64", log),
-    "on Debian 11": () => ensureDebian11("node", log),
-  };
-  for (const [where, ensure] of Object.entries(others)) {
-    try {
-      await ensure();
-    } catch (error) {
-      if (Deno.env.get("CI") === "true") throw error;
-      log(`WARNING: nothing is tested ${where}: ${error}`);
-    }
-  }
+  const options = { log, inCI: "required" } as const;
+  await unlessLeftOut("AARCH64", () => denoFor("aarch64", log), options);
+  await unlessLeftOut("DEBIAN11", () => ensureDebian11("node", log), options);
 }
 
 /** What the integrations alone need; without it they fail. */
@@ -235,7 +226,6 @@ async function prepare(): Promise<void> {
   await ensureTools({ purpose: "tests", log });
   await ensureSshServer(log);
   await findGaneti(log);
-  await ensureArm64(log);
   await ensureOthers(log);
   if (Deno.args.includes(INTEGRATIONS)) await ensureIntegrations(log);
   const built = await buildExecutable({});

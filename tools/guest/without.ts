@@ -10,6 +10,8 @@ import type { Log } from "./types.ts";
 const PARTS = {
   NEWER_QEMU: "a second, newer QEMU",
   GANETI: "Ganeti",
+  DEBIAN11: "a Debian 11 root",
+  AARCH64: "Deno for aarch64",
 } as const;
 
 /** A part that may be left out. */
