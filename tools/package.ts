@@ -10,8 +10,8 @@
 
 import { buildExecutable } from "./build/executable.ts";
 import { VERSION } from "../lib/version.ts";
-import { manPage } from "../lib/cli/man.ts";
-import { SCRIPTS } from "../lib/cli/completion_scripts.ts";
+import { manPage } from "../lib/commands/man.ts";
+import { SCRIPTS } from "../lib/commands/completion_scripts.ts";
 import { install } from "./guest/apt.ts";
 import { isInPath, run } from "./guest/run.ts";
 

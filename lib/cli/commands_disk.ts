@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { CommandSpec } from "./commands.ts";
-import { DRY_RUN, type OptionSpec } from "./options.ts";
+import type { CommandSpec } from "../commands/commands.ts";
+import { DRY_RUN, type OptionSpec } from "../words/options.ts";
 
 /** Of `disk add` and `disk set`; 0 ends a limit. */
 export const LIMIT_OPTIONS: readonly OptionSpec[] = [

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { CommandSpec } from "./commands.ts";
-import { type OptionSpec, PLUG_OPTIONS } from "./options.ts";
+import type { CommandSpec } from "../commands/commands.ts";
+import { type OptionSpec, PLUG_OPTIONS } from "../words/options.ts";
 
 const LINK_STATE: OptionSpec = {
   name: "link-state",

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { CommandSpec } from "./commands.ts";
-import { DRY_RUN } from "./options.ts";
+import type { CommandSpec } from "../commands/commands.ts";
+import { DRY_RUN } from "../words/options.ts";
 
 /** The `state` commands, in the order of the usage text. */
 export const STATE_COMMANDS: readonly CommandSpec[] = [

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CommandSpec } from "./commands.ts";
+import type { CommandSpec } from "../commands/commands.ts";
 
 /** In the order of the usage text. */
 export const TOOL_COMMANDS: readonly CommandSpec[] = [

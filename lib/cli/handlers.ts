@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Handler } from "./answer.ts";
+import type { Handler } from "../commands/answer.ts";
 
 /** Commands that make a request. */
 const REQUESTS = [
@@ -22,19 +22,21 @@ const REQUESTS = [
 
 /** Carried out by somebody else than the plain changes. */
 const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
-  completion: async () => (await import("./completion.ts")).completion,
-  check: async () => (await import("./check.ts")).check,
-  events: async () => (await import("./events.ts")).events,
-  shell: async () => (await import("./shell.ts")).shell,
-  help: async () => (await import("./help.ts")).help,
-  pci: async () => (await import("./pci.ts")).pci,
-  qmp: async () => (await import("./qmp.ts")).qmp,
-  list: async () => (await import("./list.ts")).list,
+  completion: async () =>
+    (await import("../commands/completion.ts")).completion,
+  check: async () => (await import("../commands/check.ts")).check,
+  events: async () => (await import("../commands/events.ts")).events,
+  shell: async () => (await import("../shell/shell.ts")).shell,
+  help: async () => (await import("../commands/help.ts")).help,
+  pci: async () => (await import("../commands/pci.ts")).pci,
+  qmp: async () => (await import("../commands/qmp.ts")).qmp,
+  list: async () => (await import("../commands/list.ts")).list,
   "state command": async () =>
-    (await import("./state_command.ts")).stateCommand,
-  "state show": async () => (await import("./state_show.ts")).stateShow,
-  repair: async () => (await import("./repair.ts")).repair,
-  rpc: async () => (await import("./rpc.ts")).rpc,
+    (await import("../commands/state_command.ts")).stateCommand,
+  "state show": async () =>
+    (await import("../commands/state_show.ts")).stateShow,
+  repair: async () => (await import("../commands/repair.ts")).repair,
+  rpc: async () => (await import("../rpc/rpc.ts")).rpc,
 };
 
 /** Whether a command makes a request, which is planned and applied. */
@@ -55,6 +57,8 @@ export function isChangeCommand(name: string | undefined): boolean {
 export async function handlerOf(name: string): Promise<Handler> {
   const load = OWN[name];
   if (load !== undefined) return await load();
-  if (isRequestCommand(name)) return (await import("./change.ts")).change;
+  if (isRequestCommand(name)) {
+    return (await import("../commands/change.ts")).change;
+  }
   throw new TypeError(`no handler of ${name}`);
 }

@@ -5,11 +5,11 @@
  */
 
 import { exitStatus, HotplugError, named } from "../errors.ts";
-import type { Answer, Terminal } from "./answer.ts";
-import { type Invocation, parseInvocation } from "./args.ts";
+import type { Answer, Terminal } from "../commands/answer.ts";
+import { type Invocation, parseInvocation } from "../commands/args.ts";
 import { isChange, perform } from "./perform.ts";
-import * as report from "./report.ts";
-import { jsonLine, printable } from "./text.ts";
+import * as report from "../commands/report.ts";
+import { jsonLine, printable } from "../words/text.ts";
 
 function writeFailure(
   error: HotplugError,
@@ -49,7 +49,7 @@ async function linesOf(
 ): Promise<string[]> {
   const lines = text.map(printable);
   if (alerts.length === 0 || !terminal.stdoutIsTerminal) return lines;
-  const { coloured, wantsColour } = await import("./colour.ts");
+  const { coloured, wantsColour } = await import("../commands/colour.ts");
   return wantsColour(terminal, invocation.flags)
     ? coloured(lines, alerts)
     : lines;

@@ -7,11 +7,11 @@
 
 import { named, shortage, usage } from "../errors.ts";
 import { VERSION } from "../version.ts";
-import type { Answer, Call, Handler, Terminal } from "./answer.ts";
-import type { Invocation } from "./args.ts";
+import type { Answer, Call, Handler, Terminal } from "../commands/answer.ts";
+import type { Invocation } from "../commands/args.ts";
 import { handlerOf, isChangeCommand } from "./handlers.ts";
-import { printable } from "./text.ts";
-import { Trace } from "./trace.ts";
+import { printable } from "../words/text.ts";
+import { Trace } from "../commands/trace.ts";
 
 /** Whoever carries out others has the input for itself. */
 function noInput(): never {

@@ -16,9 +16,9 @@ import {
   limitsFault,
   MAX_LIMIT,
 } from "../qmp/io_limits.ts";
-import type { Invocation } from "./args.ts";
-import { option, path } from "./request_words.ts";
-import * as check from "./values.ts";
+import type { Invocation } from "../commands/args.ts";
+import { option, path } from "../words/request_words.ts";
+import * as check from "../words/values.ts";
 
 /** A word that selects a device. @throws {HotplugError} `usage` */
 export function deviceWord(text: string): string {

@@ -10,8 +10,8 @@ import type { FirstHvparams } from "../state/hvparams.ts";
 import { type JsonArray, jsonArray } from "../state/json.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import { jsonNode } from "../state/json_node.ts";
-import type { Adopted } from "./adopt_common.ts";
-import type { AdoptFacts } from "./facts_adopt.ts";
+import type { Adopted } from "../plan/adoption.ts";
+import type { AdoptFacts } from "./adopt_facts.ts";
 
 /** Ganeti's own default for kvm_pci_reservations: SPEC section 9. */
 const RESERVED = 12;

@@ -9,7 +9,7 @@ import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 import { pause } from "../sys/pause.ts";
-import type { World } from "./world.ts";
+import type { World } from "../engine/world.ts";
 
 /** Longest wait for QEMU to be done with a device, in milliseconds. */
 const RELEASE_TIMEOUT_MS = 1_000;

@@ -7,8 +7,8 @@
 import { type Via, VIAS } from "../host/access_record.ts";
 import { type Confinement, confinementText } from "../host/confinement.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
-import type { QemuFacts } from "./facts.ts";
-import { missingCommands } from "./requirements.ts";
+import type { QemuFacts } from "../plan/facts.ts";
+import { missingCommands } from "../plan/requirements.ts";
 
 /** One way, and what there is to say of it. */
 export interface WayView {

@@ -11,10 +11,10 @@ import {
   type ProcessIdentity,
 } from "../host/process_identity.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { Plan } from "./plan.ts";
-import { recover } from "./recover.ts";
-import type { RecoverOptions } from "./recover_world.ts";
-import type { World } from "./world.ts";
+import type { Plan } from "../engine/plan.ts";
+import { recover } from "../engine/recover.ts";
+import type { RecoverOptions } from "../engine/recover_world.ts";
+import type { World } from "../engine/world.ts";
 
 /** An operation that failed and left something over. */
 export interface Cut {

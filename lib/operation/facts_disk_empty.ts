@@ -5,10 +5,10 @@
  */
 
 import type { QmpSession } from "../qmp/client.ts";
-import type { Facts } from "./facts.ts";
-import { modelFault, readScsi } from "./facts_scsi.ts";
-import type { EmptyDriveFacts } from "./plan_disk_empty.ts";
-import { controllerWord } from "./plan_scsi_controller.ts";
+import type { Facts } from "../plan/facts.ts";
+import { modelFault, readScsi } from "../disk/scsi.ts";
+import type { EmptyDriveFacts } from "../disk/empty_drive.ts";
+import { controllerWord } from "../disk/controller.ts";
 import type { DiskAdd } from "./request.ts";
 
 /** Adds the SCSI buses, and whether QEMU has such drives. */

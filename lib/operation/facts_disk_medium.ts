@@ -10,10 +10,10 @@ import { inspectSource } from "../host/source.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { ask } from "../qmp/query.ts";
 import { TRAYS } from "../qmp/tray_queries.ts";
-import type { Facts, NodeFacts } from "./facts.ts";
-import type { MediumFacts } from "./plan_disk_medium.ts";
+import type { Facts, NodeFacts } from "../plan/facts.ts";
+import type { MediumFacts } from "../disk/medium.ts";
 import type { NewMediumWish } from "./request.ts";
-import type { World } from "./world.ts";
+import type { World } from "../engine/world.ts";
 
 /**
  * Looks at the new medium, if there is to be one.

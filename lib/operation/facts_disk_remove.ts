@@ -7,8 +7,8 @@
 import { isMadeUp } from "../device/backend.ts";
 import { BLOCK_GRAPH, type BlockGraph } from "../qmp/block_graph.ts";
 import { ask } from "../qmp/query.ts";
-import type { Facts } from "./facts.ts";
-import type { World } from "./world.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { World } from "../engine/world.ts";
 
 /** What removing a disk depends on. */
 export interface DiskRemoveFacts extends Facts {

@@ -6,9 +6,9 @@
 
 import { refuse } from "../errors.ts";
 import { type OpenImage, openImages } from "../host/open_images.ts";
-import type { Facts } from "./facts.ts";
-import { type LiveDisk, readLiveDisks } from "./live_disks.ts";
-import type { World } from "./world.ts";
+import type { Facts } from "../plan/facts.ts";
+import { type LiveDisk, readLiveDisks } from "../disk/live.ts";
+import type { World } from "../engine/world.ts";
 
 /** What resizing a disk depends on. */
 export interface DiskResizeFacts extends Facts {

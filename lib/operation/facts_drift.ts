@@ -10,7 +10,7 @@ import { openIdentities, type QemuProcess } from "../host/process.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import type { DriftFacts, LinkFacts } from "./drift.ts";
+import type { DriftFacts, LinkFacts } from "../disk/drift.ts";
 
 /** Who has the disks open. */
 export interface DriftQemu {

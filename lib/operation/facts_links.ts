@@ -10,8 +10,8 @@ import { identityAt } from "../host/identity.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
-import type { DriftFacts } from "./drift.ts";
-import { makeNonce } from "./facts.ts";
+import type { DriftFacts } from "../disk/drift.ts";
+import { makeNonce } from "../plan/facts.ts";
 import { readDriftFacts } from "./facts_drift.ts";
 import type { LinksMend } from "./request.ts";
 

@@ -7,14 +7,14 @@
 import { findDevice } from "../device/select.ts";
 import { countVhost } from "../host/process.ts";
 import { hasVnetHdr } from "../host/tap.ts";
-import type { Facts } from "./facts.ts";
-import { type NicAddFacts, readNicAddFacts } from "./facts_nic.ts";
-import { whoIs } from "./facts_own.ts";
+import type { Facts } from "../plan/facts.ts";
+import { type NicAddFacts, readNicAddFacts } from "../nic/add_facts.ts";
+import { whoIs } from "../engine/own_facts.ts";
 import { netdevOf } from "./netdev.ts";
-import { networkOf } from "./nic_network.ts";
-import { notesOf, scriptOf } from "./plan_nic_note.ts";
-import type { NicModify } from "./request_nic.ts";
-import type { World } from "./world.ts";
+import { networkOf } from "../nic/recorded.ts";
+import { notesOf, scriptOf } from "../nic/notes.ts";
+import type { NicModify } from "../nic/request.ts";
+import type { World } from "../engine/world.ts";
 
 /** What changing a NIC depends on. */
 export interface NicModifyFacts extends NicAddFacts {

@@ -7,7 +7,7 @@
 import type { AccessRecord } from "../host/access_record.ts";
 import { isJson } from "../qmp/message.ts";
 import { checkAccess } from "../state/own_check.ts";
-import type { AccessStep } from "./access_steps.ts";
+import type { AccessStep } from "../disk/way_steps.ts";
 import {
   absolute,
   accepted,
@@ -18,7 +18,7 @@ import {
   text,
   whole,
   word,
-} from "./value_check.ts";
+} from "../engine/value_check.ts";
 
 /** What was changed on this node for a device, in this way. */
 function accessBy(way: AccessRecord["way"]): Check {

@@ -16,7 +16,7 @@ import {
   orNull,
   text,
   whole,
-} from "./value_check.ts";
+} from "../engine/value_check.ts";
 
 const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 

@@ -6,7 +6,7 @@
 
 import { isJson } from "../qmp/message.ts";
 import { ATTACH_MODES } from "../host/attachment.ts";
-import type { NicStep } from "./nic_steps.ts";
+import type { NicStep } from "../nic/steps.ts";
 import {
   absolute,
   anything as kind,
@@ -18,7 +18,7 @@ import {
   text,
   whole,
   word,
-} from "./value_check.ts";
+} from "../engine/value_check.ts";
 
 /** QEMU's ids of devices, nodes, backends and fds. */
 export const ID: RegExp = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;

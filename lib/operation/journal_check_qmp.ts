@@ -17,7 +17,7 @@ import {
   orNull,
   text,
   word,
-} from "./value_check.ts";
+} from "../engine/value_check.ts";
 
 const KEY = /^[a-z][a-z0-9_.-]{0,63}$/;
 const DRIVER = text(/^[a-z][a-z0-9_-]{0,31}$/);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ScsiStep } from "./step_scsi.ts";
+import type { ScsiStep } from "../disk/scsi_steps.ts";
 import {
   anything,
   type Check,
@@ -14,7 +14,7 @@ import {
   text,
   whole,
   word,
-} from "./value_check.ts";
+} from "../engine/value_check.ts";
 
 const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
 

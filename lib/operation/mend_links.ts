@@ -8,8 +8,8 @@ import type { QemuProcess } from "../host/process.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { readLinksFacts } from "./facts_links.ts";
-import type { Decision } from "./plan.ts";
-import { planLinks } from "./plan_links.ts";
+import type { Decision } from "../engine/plan.ts";
+import { planLinks } from "../disk/links.ts";
 import type { LinksMend } from "./request.ts";
 
 /** Reads what mending depends on and plans it. */

@@ -8,7 +8,7 @@ import { HotplugError } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { within } from "../sys/pause.ts";
 import { unixSocketHolders } from "../sys/sock_diag.ts";
-import type { MonitorOptions } from "./monitor.ts";
+import type { MonitorOptions } from "../monitor/monitor.ts";
 
 /** How often to tell, and to look whether the person has had enough. */
 const TELL_MS = 1000;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NetdevFacts, QemuFacts } from "./facts.ts";
+import type { NetdevFacts, QemuFacts } from "../plan/facts.ts";
 
 /**
  * The backend of a NIC: the one that says so; of a NIC that is gone, the one

@@ -7,11 +7,14 @@
 import { backendOf } from "../device/backend.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { isLimited, sameLimits } from "../qmp/io_limits.ts";
-import type { Facts } from "./facts.ts";
-import type { Decision } from "./plan.ts";
-import { chooseDisk, notInQemu, refuseEmpty } from "./plan_disk_live.ts";
-import { changedLimits, noteLimits } from "./plan_limits.ts";
-import { refuseImpossible, refuseMissingCommands } from "./requirements.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Decision } from "../engine/plan.ts";
+import { chooseDisk, notInQemu, refuseEmpty } from "../disk/chosen.ts";
+import { changedLimits, noteLimits } from "../disk/limits.ts";
+import {
+  refuseImpossible,
+  refuseMissingCommands,
+} from "../plan/requirements.ts";
 import type { DiskSet } from "./request.ts";
 import type { Step } from "./step.ts";
 

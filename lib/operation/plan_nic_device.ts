@@ -7,7 +7,7 @@
 import { addressOf } from "../device/address.ts";
 import { type NicDevice, nicFrontendArguments } from "../device/nic.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { NicAddFacts } from "./facts_nic.ts";
+import type { NicAddFacts } from "../nic/add_facts.ts";
 import type { QmpCommand } from "./step.ts";
 
 /** What tells where QEMU runs. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Facts } from "./facts.ts";
-import { command, qmpStep } from "./plan_common.ts";
-import { refuseMissingCommands } from "./requirements.ts";
+import type { Facts } from "../plan/facts.ts";
+import { command, qmpStep } from "../plan/steps.ts";
+import { refuseMissingCommands } from "../plan/requirements.ts";
 import type { QmpCommand, QmpStep } from "./step.ts";
 
 /** Sets the carrier of a NIC. */

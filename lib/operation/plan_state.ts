@@ -7,9 +7,9 @@
 import type { InstancePaths } from "../state/instance.ts";
 import { isCurrent } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
-import { makeNonce } from "./facts.ts";
-import type { Decision } from "./plan.ts";
-import { stateSteps } from "./plan_common.ts";
+import { makeNonce } from "../plan/facts.ts";
+import type { Decision } from "../engine/plan.ts";
+import { stateSteps } from "../plan/steps.ts";
 
 /** Plans to bring the runtime file to the form Ganeti 3.1 writes. */
 export function planStateUpgrade(

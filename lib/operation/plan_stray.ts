@@ -6,11 +6,11 @@
  */
 
 import { isUuid } from "../device/select.ts";
-import type { Facts } from "./facts.ts";
-import type { Plan } from "./plan.ts";
-import { endAccessSteps, forgetSteps } from "./plan_access_end.ts";
-import { type Stray, straysOf, strayView } from "./strays.ts";
-import type { NicFilesStep } from "./nic_steps.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Plan } from "../engine/plan.ts";
+import { endAccessSteps, forgetSteps } from "../plan/give_back.ts";
+import { type Stray, straysOf, strayView } from "../plan/strays.ts";
+import type { NicFilesStep } from "../nic/steps.ts";
 import type { Step } from "./step.ts";
 
 /** The part of a uuid that a device id holds. */

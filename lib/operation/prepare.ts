@@ -5,10 +5,10 @@
  */
 
 import { NO_SOURCE } from "../device/disk_driver.ts";
-import type { Facts, NodeFacts } from "./facts.ts";
-import type { Decision } from "./plan.ts";
+import type { Facts, NodeFacts } from "../plan/facts.ts";
+import type { Decision } from "../engine/plan.ts";
 import type { DeviceRequest } from "./request.ts";
-import type { World } from "./world.ts";
+import type { World } from "../engine/world.ts";
 
 /** Plans one request once QEMU has answered. */
 export type Planner = (facts: Facts) => Decision | Promise<Decision>;
@@ -27,14 +27,14 @@ export async function prepare(
     case "disk-add": {
       if (request.source === NO_SOURCE) {
         const { readEmptyDriveFacts } = await import("./facts_disk_empty.ts");
-        const { planEmptyDrive } = await import("./plan_disk_empty.ts");
+        const { planEmptyDrive } = await import("../disk/empty_drive.ts");
         const about = { request, qmp: world.qmp };
         return async (facts) =>
           planEmptyDrive(request, await readEmptyDriveFacts(facts, about));
       }
-      const { planDiskAdd } = await import("./plan_disk.ts");
+      const { planDiskAdd } = await import("../disk/add.ts");
       const { readDiskAddFacts, readSource } = await import(
-        "./facts_disk_add.ts"
+        "../disk/add_facts.ts"
       );
       const source = await readSource(node, request, world);
       return async (facts) => {
@@ -44,13 +44,13 @@ export async function prepare(
     }
     case "disk-remove": {
       const { readDiskRemoveFacts } = await import("./facts_disk_remove.ts");
-      const { planDiskRemove } = await import("./plan_disk_remove.ts");
+      const { planDiskRemove } = await import("../disk/remove.ts");
       return async (facts) =>
         planDiskRemove(request, await readDiskRemoveFacts(facts, world));
     }
     case "disk-resize": {
       const { readDiskResizeFacts } = await import("./facts_disk_resize.ts");
-      const { planDiskResize } = await import("./plan_disk_resize.ts");
+      const { planDiskResize } = await import("../disk/resize.ts");
       return async (facts) =>
         planDiskResize(request, await readDiskResizeFacts(facts, world));
     }
@@ -60,14 +60,14 @@ export async function prepare(
         const { readMedium, readMediumFacts } = await import(
           "./facts_disk_medium.ts"
         );
-        const { planMedium } = await import("./plan_disk_medium.ts");
+        const { planMedium } = await import("../disk/medium.ts");
         const source = await readMedium(node, medium, world);
         return async (facts) => {
           const all = await readMediumFacts(facts, source, world.qmp);
           return planMedium(request.device, medium, all);
         };
       }
-      const { whoIs } = await import("./facts_own.ts");
+      const { whoIs } = await import("../engine/own_facts.ts");
       const { planDiskSet } = await import("./plan_disk_set.ts");
       return async (facts) => {
         const who = await whoIs(facts.qemu.process);
@@ -75,25 +75,28 @@ export async function prepare(
       };
     }
     case "nic-add": {
-      const { readNicAddFacts } = await import("./facts_nic.ts");
-      const { planNicAdd } = await import("./plan_nic.ts");
+      const { readNicAddFacts } = await import("../nic/add_facts.ts");
+      const { planNicAdd } = await import("../nic/add.ts");
       const whole = request.inNetwork === undefined
         ? request
-        : (await import("./network_wish.ts")).withNetwork(request, node);
+        : (await import("../nic/ganeti_network.ts")).withNetwork(request, node);
       return async (facts) =>
         planNicAdd(whole, await readNicAddFacts(facts, whole, world));
     }
     case "nic-modify": {
       const { readNicModifyFacts } = await import("./facts_nic_modify.ts");
-      const { planNicModify } = await import("./plan_nic_modify.ts");
+      const { planNicModify } = await import("../nic/modify.ts");
       const whole = request.changes.inNetwork === undefined
         ? request
-        : (await import("./network_wish.ts")).withNetworkChange(request, node);
+        : (await import("../nic/ganeti_network.ts")).withNetworkChange(
+          request,
+          node,
+        );
       return async (facts) =>
         planNicModify(whole, await readNicModifyFacts(facts, whole, world));
     }
     case "nic-remove": {
-      const { planNicRemove } = await import("./plan_nic_remove.ts");
+      const { planNicRemove } = await import("../nic/remove.ts");
       const { ganetiDown, ganetiScript } = await import("../host/network.ts");
       const scripts = {
         ganetiScript: ganetiScript(),
@@ -102,8 +105,8 @@ export async function prepare(
       return (facts) => planNicRemove(request, { ...facts, ...scripts });
     }
     case "adopt": {
-      const { readAdoptFacts } = await import("./facts_adopt.ts");
-      const { planAdopt } = await import("./plan_adopt.ts");
+      const { readAdoptFacts } = await import("./adopt_facts.ts");
+      const { planAdopt } = await import("./adopt.ts");
       return async (facts) => planAdopt(await readAdoptFacts(facts, world.qmp));
     }
     default:

@@ -6,8 +6,13 @@
 
 import type { QmpSession } from "../qmp/client.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { askQemu } from "./ask_qemu.ts";
-import { completeFacts, expectRuntime, type Facts, readNode } from "./facts.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import {
+  completeFacts,
+  expectRuntime,
+  type Facts,
+  readNode,
+} from "../plan/facts.ts";
 
 /**
  * Reads file, QEMU and node, the file first.

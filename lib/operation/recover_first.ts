@@ -9,9 +9,9 @@
 import { messageOf } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { findJournal, findOwnFile } from "../state/journal_file.ts";
-import { unchanged } from "./failure.ts";
-import { fingerprintOf } from "./journal.ts";
-import type { Recovery } from "./recover.ts";
+import { unchanged } from "../monitor/failure.ts";
+import { fingerprintOf } from "../engine/journal.ts";
+import type { Recovery } from "../engine/recover.ts";
 import type { Request } from "./request.ts";
 import type { Outcome, RunOptions } from "./run.ts";
 
@@ -24,7 +24,7 @@ async function recoverFirst(
   options: RunOptions,
 ): Promise<Recovery | undefined> {
   if (findJournal(paths) === "none") return undefined;
-  const { recover } = await import("./recover.ts");
+  const { recover } = await import("../engine/recover.ts");
   const { unplugTimeoutMs } = options;
   return await recover(paths, {
     ...options,
@@ -94,7 +94,7 @@ async function finishDue(
   try {
     // Most instances have no record, and pay for none.
     if (findOwnFile(paths, "json") === "none") return [];
-    const { findDue } = await import("./pending.ts");
+    const { findDue } = await import("../engine/pending.ts");
     const told: string[] = [];
     for (const due of await findDue(paths, options)) {
       const { device } = await carryOut(due);

@@ -9,8 +9,8 @@ import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
-import type { Facts, QemuFacts } from "./facts.ts";
-import { MACHINE_RULES } from "./requirements.ts";
+import type { Facts, QemuFacts } from "../plan/facts.ts";
+import { MACHINE_RULES } from "../plan/requirements.ts";
 
 /**
  * Refuses a machine without PCI hotplug.

@@ -7,8 +7,8 @@
 
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
-import type { Facts } from "./facts.ts";
-import type { Finding, FormatCommand } from "./finding.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Finding, FormatCommand } from "../plan/finding.ts";
 
 /**
  * Whether QEMU has a device of a controller's name that neither the file's

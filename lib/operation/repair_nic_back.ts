@@ -7,13 +7,13 @@
 
 import { titleOf } from "../device/select.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { Facts } from "./facts.ts";
-import { type Finding, repairPlan } from "./finding.ts";
+import type { Facts } from "../plan/facts.ts";
+import { type Finding, repairPlan } from "../plan/finding.ts";
 import { netdevOf } from "./netdev.ts";
-import { command, qmpStep } from "./plan_common.ts";
+import { command, qmpStep } from "../plan/steps.ts";
 import { deviceArguments, type JailFacts } from "./plan_nic_device.ts";
 import { linkStateSteps } from "./plan_nic_link.ts";
-import { notesOf, noteSteps } from "./plan_nic_note.ts";
+import { notesOf, noteSteps } from "../nic/notes.ts";
 
 /** How it is plugged back; undefined if it is not such a NIC. */
 export function nicBack(

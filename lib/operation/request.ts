@@ -8,7 +8,7 @@
 import type { IdScheme } from "../device/device_id.ts";
 import type { DiskFormat, DiskSettings } from "../device/disk_settings.ts";
 import type { NicMode } from "../device/nic.ts";
-import type { NetworkWish, NicModify, NicRemove } from "./request_nic.ts";
+import type { NetworkWish, NicModify, NicRemove } from "../nic/request.ts";
 import type { Via } from "../host/access_record.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
 

@@ -13,19 +13,25 @@ import { lockInstance } from "../state/lock.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libcFault } from "../sys/libc.ts";
-import type { Progress } from "./apply.ts";
-import { askQemu } from "./ask_qemu.ts";
+import type { Progress } from "../engine/apply.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
   expectInstance,
   expectRuntime,
   readNode,
-} from "./facts.ts";
-import { unchanged } from "./failure.ts";
-import { fingerprintOf } from "./journal.ts";
-import { openMonitor } from "./monitor.ts";
+} from "../plan/facts.ts";
+import { unchanged } from "../monitor/failure.ts";
+import { fingerprintOf } from "../engine/journal.ts";
+import { openMonitor } from "../monitor/monitor.ts";
 import { prepare } from "./prepare.ts";
-import type { Action, Adoption, Decision, DeviceView, Plan } from "./plan.ts";
+import type {
+  Action,
+  Adoption,
+  Decision,
+  DeviceView,
+  Plan,
+} from "../engine/plan.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { afterRecovery } from "./recover_first.ts";
 import { refuseForeignVm } from "./refusals.ts";
@@ -38,7 +44,7 @@ import {
   type Request,
 } from "./request.ts";
 import type { Step } from "./step.ts";
-import { World, type WorldOptions } from "./world.ts";
+import { World, type WorldOptions } from "../engine/world.ts";
 
 /** How an operation is run. */
 export interface RunOptions extends Reach {
@@ -82,7 +88,7 @@ async function readContent(
   paths: InstancePaths,
 ): Promise<RuntimeContent> {
   if (request.kind !== "adopt") return expectRuntime(paths);
-  const { runtimeOrNone } = await import("./facts_adopt.ts");
+  const { runtimeOrNone } = await import("./adopt_facts.ts");
   return runtimeOrNone(paths);
 }
 
@@ -112,7 +118,7 @@ async function planWith(
   const node = readNode(paths, content);
   const plan = await prepare(request, node, world);
   // Needed soon, and compiled for free while QEMU works.
-  if (options.mode === "apply") await import("./journaled.ts");
+  if (options.mode === "apply") await import("../engine/journaled.ts");
   const facts = await completeFacts(node, await qemu());
   refuseForeignVm(facts.qemu.name, paths);
   return { decision: await plan(facts), process: facts.qemu.process };
@@ -181,7 +187,7 @@ async function runLocked(
   if (options.mode === "dry-run") {
     return { ...plan, changed: false, plan: plan.steps };
   }
-  const { applyJournaled } = await import("./journaled.ts");
+  const { applyJournaled } = await import("../engine/journaled.ts");
   await applyJournaled(plan, {
     command: commandOf(request),
     request: fingerprintOf(request),

@@ -12,9 +12,9 @@ import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
-import { readRepairFacts } from "./repair_facts.ts";
-import type { RepairFacts } from "./repair_findings.ts";
-import type { World } from "./world.ts";
+import { readRepairFacts } from "../repair/facts.ts";
+import type { RepairFacts } from "../repair/findings.ts";
+import type { World } from "../engine/world.ts";
 
 /** An idle guest releases a device within a second, in milliseconds. */
 const PATIENCE_MS = 2_000;

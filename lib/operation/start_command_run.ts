@@ -10,13 +10,13 @@ import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import type { Runtime } from "../state/runtime.ts";
-import { askQemu } from "./ask_qemu.ts";
-import { expectRuntime, nicFilesOf, type QemuFacts } from "./facts.ts";
-import { isDown, nothingChanged } from "./failure.ts";
-import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import { expectRuntime, nicFilesOf, type QemuFacts } from "../plan/facts.ts";
+import { isDown, nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { Reach } from "./request.ts";
-import { type StartCommand, startCommand } from "./start_command.ts";
-import { readUidFile } from "./uid_file.ts";
+import { type StartCommand, startCommand } from "../inspect/start_command.ts";
+import { readUidFile } from "../inspect/uid_file.ts";
 
 /** Ids of the NICs whose option ROM is none. */
 async function readRomless(

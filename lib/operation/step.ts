@@ -8,21 +8,21 @@
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { StagedChange } from "../state/runtime_file.ts";
 import type { Json } from "../qmp/message.ts";
-import type { AccessStep, OwnRecordStep } from "./access_steps.ts";
+import type { AccessStep, OwnRecordStep } from "../disk/way_steps.ts";
 import { accessVerbs } from "./step_access.ts";
 import { accessTapVerbs } from "./step_access_tap.ts";
-import type { NicStep } from "./nic_steps.ts";
-import { attachVerbs } from "./step_attach.ts";
-import { type BlockStep, blockVerbs } from "./step_block.ts";
+import type { NicStep } from "../nic/steps.ts";
+import { attachVerbs } from "../nic/attach_step.ts";
+import { type BlockStep, blockVerbs } from "../disk/block_steps.ts";
 import { type CreateStateStep, createVerbs } from "./step_create.ts";
-import { hostVerbs } from "./step_host.ts";
-import { netdevVerbs } from "./step_netdev.ts";
-import { ownVerbs } from "./step_own.ts";
-import { qmpVerbs } from "./step_qmp.ts";
+import { hostVerbs } from "../nic/tap_steps.ts";
+import { netdevVerbs } from "../nic/netdev_step.ts";
+import { ownVerbs } from "../engine/own_steps.ts";
+import { qmpVerbs } from "../engine/qmp_steps.ts";
 import { type RepairStep, repairVerbs } from "./step_repair.ts";
-import { stateVerbs } from "./step_state.ts";
-import { type ScsiStep, scsiVerbs } from "./step_scsi.ts";
-import type { World } from "./world.ts";
+import { stateVerbs } from "../engine/state_steps.ts";
+import { type ScsiStep, scsiVerbs } from "../disk/scsi_steps.ts";
+import type { World } from "../engine/world.ts";
 
 /** A command for QEMU. */
 export interface QmpCommand {

@@ -12,13 +12,13 @@ import type {
   RemoveNodeStep,
   ReturnOwnerStep,
   VerifyOpenStep,
-} from "./access_steps.ts";
+} from "../disk/way_steps.ts";
 import type { Verbs } from "./step.ts";
 
 /** Hardly any operation has such steps: the rest is loaded when one runs. */
 const owners = () => import("../host/disk_owner.ts");
 const nodes = () => import("../host/chroot_node.ts");
-const openings = () => import("./still_open.ts");
+const openings = () => import("../host/still_open.ts");
 
 async function probe(
   { pid, path, identity, access }: ProbePathStep,

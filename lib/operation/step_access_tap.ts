@@ -5,7 +5,7 @@
  */
 
 import { interfaceExists, keepTap, removeKeptTap } from "../host/tap.ts";
-import type { MakeTapStep, RemoveTapStep } from "./access_steps.ts";
+import type { MakeTapStep, RemoveTapStep } from "../disk/way_steps.ts";
 import type { Verbs } from "./step.ts";
 
 const makeTap: Verbs<MakeTapStep> = {

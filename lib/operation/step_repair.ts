@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type DiskLinksStep, linkVerbs } from "./step_links.ts";
+import { type DiskLinksStep, linkVerbs } from "../disk/links_step.ts";
 import { basename, dirname } from "@std/path/posix";
 import { SysError } from "../sys/errno.ts";
 import { openFile, statPath, unlink } from "../sys/file.ts";

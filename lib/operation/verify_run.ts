@@ -13,12 +13,16 @@ import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { readDriftFacts } from "./facts_drift.ts";
-import { askQemu } from "./ask_qemu.ts";
-import { nicFilesOf, type QemuFacts } from "./facts.ts";
-import { nothingChanged } from "./failure.ts";
-import { type MonitorOptions, openMonitor } from "./monitor.ts";
-import { readUidFile, uidFile } from "./uid_file.ts";
-import { type Difference, type LiveProperties, verify } from "./verify.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import { nicFilesOf, type QemuFacts } from "../plan/facts.ts";
+import { nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import { readUidFile, uidFile } from "../inspect/uid_file.ts";
+import {
+  type Difference,
+  type LiveProperties,
+  verify,
+} from "../inspect/verify.ts";
 
 /** Properties that only a device of the right kind has. */
 function propertiesFor({ kind, hvinfo }: DeviceEntry): string[] {

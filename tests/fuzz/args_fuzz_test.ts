@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { parseInvocation } from "../../lib/cli/args.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
+import { parseInvocation } from "../../lib/commands/args.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
 import { isRequestCommand } from "../../lib/cli/handlers.ts";
-import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
-import { instanceOf, reachOf, requestOf } from "../../lib/cli/requests.ts";
+import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
+import { instanceOf, reachOf, requestOf } from "../../lib/commands/requests.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import {
   fuzz,

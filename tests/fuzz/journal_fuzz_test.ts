@@ -1,12 +1,12 @@
 /** Journals cut, mixed up and overwritten: read or refused, never a crash. */
 import { assert, assertEquals } from "@std/assert";
-import { parseJournal } from "../../lib/operation/journal_read.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
-import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
-import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
-import { repairPlan } from "../../lib/operation/finding.ts";
-import { stepFault } from "../../lib/operation/journal_check.ts";
+import { parseJournal } from "../../lib/engine/journal_read.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
+import { planNicModify } from "../../lib/nic/modify.ts";
+import { planNicRemove } from "../../lib/nic/remove.ts";
+import { repairPlan } from "../../lib/plan/finding.ts";
+import { stepFault } from "../../lib/engine/journal_check.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   diskAdd,

@@ -1,9 +1,9 @@
 /** Lines for `rpc`: any text, and a master's requests with parts exchanged. */
 import { assertEquals } from "@std/assert";
-import { jobOf } from "../../lib/cli/rpc_job.ts";
-import { methodOf } from "../../lib/cli/rpc_invocation.ts";
-import { readRpcLine } from "../../lib/cli/rpc_message.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
+import { jobOf } from "../../lib/rpc/job.ts";
+import { methodOf } from "../../lib/rpc/invocation.ts";
+import { readRpcLine } from "../../lib/rpc/message.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { fuzz, isSeedGiven, jsonText, oddText, type Random } from "./prng.ts";
 

@@ -5,9 +5,9 @@ import {
   makeChrootNode,
   removeChrootNode,
 } from "../../lib/host/chroot_node.ts";
-import type { RemoveNodeStep } from "../../lib/operation/access_steps.ts";
+import type { RemoveNodeStep } from "../../lib/disk/way_steps.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
-import { World, type WorldOptions } from "../../lib/operation/world.ts";
+import { World, type WorldOptions } from "../../lib/engine/world.ts";
 import { statPath } from "../../lib/sys/file.ts";
 
 /** A device number that no driver has: nobody opens the node. */

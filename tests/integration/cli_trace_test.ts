@@ -1,6 +1,6 @@
 /** `--verbose` and `--log`: what was done, to read and to keep. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Trace } from "../../lib/cli/trace.ts";
+import { Trace } from "../../lib/commands/trace.ts";
 import { cli, type Doc, Instance, NAME, NEW } from "./support.ts";
 
 /** Lines of a log, parsed. */

@@ -2,12 +2,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type GivenOwner, inodeKey } from "../../lib/host/access_record.ts";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
-import {
-  endAccessSteps,
-  forgetSteps,
-} from "../../lib/operation/plan_access_end.ts";
+import { endAccessSteps, forgetSteps } from "../../lib/plan/give_back.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
-import { World } from "../../lib/operation/world.ts";
+import { World } from "../../lib/engine/world.ts";
 import { changeOwnRecord, readOwnRecord } from "../../lib/state/own_record.ts";
 import { statPath } from "../../lib/sys/file.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { turningPoint } from "../../lib/operation/recover_course.ts";
+import { turningPoint } from "../../lib/engine/recover_course.ts";
 import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
 import { Instance, NAME, NEW, TAP } from "./support.ts";

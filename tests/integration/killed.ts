@@ -5,19 +5,19 @@
  * @module
  */
 
-import { askQemu } from "../../lib/operation/ask_qemu.ts";
+import { askQemu } from "../../lib/plan/ask_qemu.ts";
 import {
   completeFacts,
   expectRuntime,
   type Facts,
   readNode,
-} from "../../lib/operation/facts.ts";
-import { Journal } from "../../lib/operation/journal.ts";
-import type { Decision, Plan } from "../../lib/operation/plan.ts";
+} from "../../lib/plan/facts.ts";
+import { Journal } from "../../lib/engine/journal.ts";
+import type { Decision, Plan } from "../../lib/engine/plan.ts";
 import { prepare } from "../../lib/operation/prepare.ts";
 import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
-import { World } from "../../lib/operation/world.ts";
+import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
 import type { Instance } from "./support.ts";

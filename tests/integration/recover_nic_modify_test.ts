@@ -1,7 +1,7 @@
 /** A NIC that was to be plugged anew, and the call killed meanwhile. */
 import { assert, assertEquals } from "@std/assert";
-import { noteTakenBack } from "../../lib/operation/pending.ts";
-import { recover } from "../../lib/operation/recover.ts";
+import { noteTakenBack } from "../../lib/engine/pending.ts";
+import { recover } from "../../lib/engine/recover.ts";
 import type { DeviceRequest } from "../../lib/operation/request.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";

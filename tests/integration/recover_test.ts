@@ -1,6 +1,6 @@
 /** Operations killed at every step of their plans, and what comes after. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { recover } from "../../lib/operation/recover.ts";
+import { recover } from "../../lib/engine/recover.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   diskAdd,

@@ -1,9 +1,9 @@
 /** What is told of the wait for a guest. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { WaitingLine } from "../../lib/cli/waiting_line.ts";
+import { WaitingLine } from "../../lib/commands/waiting_line.ts";
 import { HotplugError } from "../../lib/errors.ts";
-import { unplug } from "../../lib/operation/unplug.ts";
-import { World } from "../../lib/operation/world.ts";
+import { unplug } from "../../lib/engine/unplug.ts";
+import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { DISK, Instance } from "./support.ts";
 

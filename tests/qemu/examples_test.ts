@@ -1,6 +1,6 @@
 /** The examples of `help COMMAND`, run as they stand there. */
 import { assertEquals } from "@std/assert";
-import { EXAMPLES } from "../../lib/cli/examples.ts";
+import { EXAMPLES } from "../../lib/commands/examples.ts";
 import { host, makeImage } from "./each_release.ts";
 import { EXECUTABLE } from "./tool.ts";
 import { testTools, Vm } from "./vm.ts";

@@ -5,18 +5,18 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { allFdNames } from "../../lib/device/nic.ts";
 import { HotplugError } from "../../lib/errors.ts";
-import { apply } from "../../lib/operation/apply.ts";
-import { askQemu } from "../../lib/operation/ask_qemu.ts";
+import { apply } from "../../lib/engine/apply.ts";
+import { askQemu } from "../../lib/plan/ask_qemu.ts";
 import {
   completeFacts,
   expectRuntime,
   readNode,
-} from "../../lib/operation/facts.ts";
-import type { Plan } from "../../lib/operation/plan.ts";
+} from "../../lib/plan/facts.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
 import { prepare } from "../../lib/operation/prepare.ts";
 import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
 import type { Step } from "../../lib/operation/step.ts";
-import { World } from "../../lib/operation/world.ts";
+import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { eachRelease, host, makeImage } from "./each_release.ts";

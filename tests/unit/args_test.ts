@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { parseInvocation } from "../../lib/cli/args.ts";
-import { nearest } from "../../lib/cli/nearest.ts";
+import { parseInvocation } from "../../lib/commands/args.ts";
+import { nearest } from "../../lib/words/nearest.ts";
 import { refusal } from "./support.ts";
 
 /** An invocation as plain data. */

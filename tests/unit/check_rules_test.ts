@@ -5,13 +5,13 @@ import {
   type CheckFacts,
   freeSlots,
   judgeAll,
-} from "../../lib/operation/check_rules.ts";
+} from "../../lib/inspect/check_rules.ts";
 import { waysOf } from "../../lib/operation/check_ways.ts";
-import type { AccessFacts } from "../../lib/operation/facts_access.ts";
-import type { OwnTapFacts } from "../../lib/operation/facts_nic.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
-import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import type { AccessFacts } from "../../lib/disk/way_facts.ts";
+import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
+import { planNicRemove } from "../../lib/nic/remove.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
 import {
   diskAdd,

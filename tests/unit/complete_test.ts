@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { complete, type Lookups } from "../../lib/cli/complete.ts";
+import { complete, type Lookups } from "../../lib/commands/complete.ts";
 import { Schema } from "../../lib/qmp/schema.ts";
 import { completeArgument } from "../../lib/qmp/schema_complete.ts";
 

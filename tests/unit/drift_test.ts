@@ -3,7 +3,7 @@ import {
   type DriftFacts,
   findDrift,
   openIdentity,
-} from "../../lib/operation/drift.ts";
+} from "../../lib/disk/drift.ts";
 import { logicalPaths } from "../../lib/state/logical_id.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
 import { disk, present, runtime } from "./support.ts";

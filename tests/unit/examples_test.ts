@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { parseInvocation } from "../../lib/cli/args.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
-import { EXAMPLES } from "../../lib/cli/examples.ts";
+import { parseInvocation } from "../../lib/commands/args.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
+import { EXAMPLES } from "../../lib/commands/examples.ts";
 import { isRequestCommand } from "../../lib/cli/handlers.ts";
-import { requestOf } from "../../lib/cli/requests.ts";
-import { splitWords } from "../../lib/cli/shell_words.ts";
+import { requestOf } from "../../lib/commands/requests.ts";
+import { splitWords } from "../../lib/shell/words.ts";
 
 /** The words of the tool's own call in a line of a shell. */
 function ownWords(line: string): string[] {

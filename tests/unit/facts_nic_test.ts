@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { readNicAddFacts } from "../../lib/operation/facts_nic.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
-import { World } from "../../lib/operation/world.ts";
+import { readNicAddFacts } from "../../lib/nic/add_facts.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
+import { World } from "../../lib/engine/world.ts";
 import {
   facts,
   NEW_UUID,

@@ -1,10 +1,10 @@
 /** A master's Disk and NIC objects as requests, and what is recorded of them. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { ganetiDiskAdd } from "../../lib/cli/ganeti_disk.ts";
-import { ganetiInstance } from "../../lib/cli/ganeti_instance.ts";
-import { ganetiNicAdd } from "../../lib/cli/ganeti_nic.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { ganetiDiskAdd } from "../../lib/rpc/ganeti_disk.ts";
+import { ganetiInstance } from "../../lib/rpc/ganeti_instance.ts";
+import { ganetiNicAdd } from "../../lib/rpc/ganeti_nic.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
 import { type JsonObject, parseJson } from "../../lib/state/json.ts";
 import {
   disk,

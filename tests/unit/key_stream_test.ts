@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { createInterface } from "node:readline";
 import { assertEquals } from "@std/assert";
-import { KeyStream } from "../../lib/cli/key_stream.ts";
+import { KeyStream } from "../../lib/shell/key_stream.ts";
 
 /** Lines that readline makes of chunks of keys; `quer` is completed late. */
 async function linesOf(...chunks: string[]): Promise<string[]> {

@@ -2,8 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   withNetwork,
   withNetworkChange,
-} from "../../lib/operation/network_wish.ts";
-import type { NicChanges } from "../../lib/operation/request_nic.ts";
+} from "../../lib/nic/ganeti_network.ts";
+import type { NicChanges } from "../../lib/nic/request.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { assert, nicAdd, nicAddFacts, refusal } from "./support.ts";
 

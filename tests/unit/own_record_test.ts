@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
-import type { OwnRecordStep } from "../../lib/operation/access_steps.ts";
+import type { OwnRecordStep } from "../../lib/disk/way_steps.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import {
   applyOwnChange,
@@ -12,7 +12,7 @@ import {
   readOwnRecord,
   recordFor,
 } from "../../lib/state/own_record.ts";
-import type { World } from "../../lib/operation/world.ts";
+import type { World } from "../../lib/engine/world.ts";
 import { refusal, uuidOf } from "./support.ts";
 
 const QEMU: ProcessIdentity = {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { busBehind, rootBus } from "../../lib/device/pci_bus.ts";
-import { mapBuses } from "../../lib/operation/pci_map.ts";
+import { mapBuses } from "../../lib/inspect/pci_map.ts";
 import { disk, idOf, nic, pciDevice, runtime } from "./support.ts";
 
 const Q35 = rootBus("pc-q35-7.2");

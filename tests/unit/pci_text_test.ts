@@ -1,8 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { mapText } from "../../lib/cli/pci.ts";
-import { type BridgeProperties, busBehind } from "../../lib/device/pci_bus.ts";
-import { rootBus } from "../../lib/device/pci_bus.ts";
-import { mapBuses } from "../../lib/operation/pci_map.ts";
+import { mapText } from "../../lib/commands/pci.ts";
+import {
+  type BridgeProperties,
+  busBehind,
+  rootBus,
+} from "../../lib/device/pci_bus.ts";
+import { mapBuses } from "../../lib/inspect/pci_map.ts";
 import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { disk, idOf, pciDevice, type PlainObject, runtime } from "./support.ts";
 

@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Confinement } from "../../lib/host/confinement.ts";
 import { uriSource } from "../../lib/host/source.ts";
-import type { AccessFacts } from "../../lib/operation/facts_access.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
+import type { AccessFacts } from "../../lib/disk/way_facts.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planDiskRemove } from "../../lib/disk/remove.ts";
 import type { Via } from "../../lib/host/access_record.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import { EMPTY_RECORD, type OwnRecord } from "../../lib/state/own_record.ts";

@@ -1,10 +1,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { LiveDisk, OpenSource } from "../../lib/operation/live_disks.ts";
-import type { LiveNic } from "../../lib/operation/live_nics.ts";
-import type { AdoptFacts } from "../../lib/operation/facts_adopt.ts";
-import { planAdopt } from "../../lib/operation/plan_adopt.ts";
-import { runtimeOrNone } from "../../lib/operation/facts_adopt.ts";
-import type { Adoption, Plan } from "../../lib/operation/plan.ts";
+import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
+import type { Adoption, Plan } from "../../lib/engine/plan.ts";
+import type { LiveNic } from "../../lib/nic/live.ts";
+import { planAdopt } from "../../lib/operation/adopt.ts";
+import {
+  type AdoptFacts,
+  runtimeOrNone,
+} from "../../lib/operation/adopt_facts.ts";
 import {
   assert,
   disk,

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
 
 import {
   assert,

@@ -1,9 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  lacksMedium,
-  planEmptyDrive,
-} from "../../lib/operation/plan_disk_empty.ts";
-import { planDiskResize } from "../../lib/operation/plan_disk_resize.ts";
+import { lacksMedium, planEmptyDrive } from "../../lib/disk/empty_drive.ts";
+import { planDiskResize } from "../../lib/disk/resize.ts";
 import { planDiskSet } from "../../lib/operation/plan_disk_set.ts";
 import {
   assert,

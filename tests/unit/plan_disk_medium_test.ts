@@ -1,8 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  type MediumFacts,
-  planMedium,
-} from "../../lib/operation/plan_disk_medium.ts";
+import { type MediumFacts, planMedium } from "../../lib/disk/medium.ts";
 import type { NewMediumWish } from "../../lib/operation/request.ts";
 import {
   assert,

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { DiskAddFacts } from "../../lib/operation/facts_disk_add.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
 import {
   diskAdd,
   diskAddFacts,

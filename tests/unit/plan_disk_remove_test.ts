@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
+import { planDiskRemove } from "../../lib/disk/remove.ts";
 import type { DiskRemove } from "../../lib/operation/request.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import { formatJson } from "../../lib/state/json.ts";

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { DiskResizeFacts } from "../../lib/operation/facts_disk_resize.ts";
-import type { LiveDisk, OpenSource } from "../../lib/operation/live_disks.ts";
-import { planDiskResize } from "../../lib/operation/plan_disk_resize.ts";
-import { courseOf, turningPoint } from "../../lib/operation/recover_course.ts";
+import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
+import { planDiskResize } from "../../lib/disk/resize.ts";
+import { courseOf, turningPoint } from "../../lib/engine/recover_course.ts";
 import type { DiskResize } from "../../lib/operation/request.ts";
 import {
   disk,

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { DiskAddFacts } from "../../lib/operation/facts_disk_add.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { turningPoint } from "../../lib/operation/recover_course.ts";
+import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { turningPoint } from "../../lib/engine/recover_course.ts";
 import {
   assert,
   disk,

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planDiskRemove } from "../../lib/disk/remove.ts";
 import {
   type DiskSetFacts,
   planDiskSet,

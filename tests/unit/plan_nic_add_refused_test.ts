@@ -1,6 +1,6 @@
 import { assertStringIncludes } from "@std/assert";
 
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
 
 import {
   disk,

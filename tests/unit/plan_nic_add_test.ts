@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import {

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
-import { turningPoint } from "../../lib/operation/recover_course.ts";
-import type { NicChanges } from "../../lib/operation/request_nic.ts";
+import { planNicModify } from "../../lib/nic/modify.ts";
+import { turningPoint } from "../../lib/engine/recover_course.ts";
+import type { NicChanges } from "../../lib/nic/request.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import type { OwnDevice, OwnRecord } from "../../lib/state/own_record.ts";
 import {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { nicFilesStep } from "../../lib/operation/plan_nic_files.ts";
-import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import { nicFilesStep } from "../../lib/nic/files.ts";
+import { planNicRemove } from "../../lib/nic/remove.ts";
 import {
   assert,
   facts,

@@ -1,9 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
-import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
-import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
+import { planNicModify } from "../../lib/nic/modify.ts";
+import { planNicRemove } from "../../lib/nic/remove.ts";
 import type { NicModifyFacts } from "../../lib/operation/facts_nic_modify.ts";
-import type { NicChanges } from "../../lib/operation/request_nic.ts";
+import type { NicChanges } from "../../lib/nic/request.ts";
 import {
   facts,
   nic,

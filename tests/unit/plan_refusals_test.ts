@@ -1,10 +1,10 @@
 import { rootBus } from "../../lib/device/pci_bus.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
-import { planNicAdd } from "../../lib/operation/plan_nic.ts";
-import { planNicRemove } from "../../lib/operation/plan_nic_remove.ts";
-import type { Decision } from "../../lib/operation/plan.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planDiskRemove } from "../../lib/disk/remove.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
+import { planNicRemove } from "../../lib/nic/remove.ts";
+import type { Decision } from "../../lib/engine/plan.ts";
 import { refuseForeignVm } from "../../lib/operation/refusals.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
-import type { Plan } from "../../lib/operation/plan.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
-import { planDiskRemove } from "../../lib/operation/plan_disk_remove.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { planDiskRemove } from "../../lib/disk/remove.ts";
 import {
   courseOf,
   type Reality,
   turningPoint,
-} from "../../lib/operation/recover_course.ts";
+} from "../../lib/engine/recover_course.ts";
 import {
   disk,
   diskAdd,

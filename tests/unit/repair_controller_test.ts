@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { findAll } from "../../lib/operation/repair_findings.ts";
+import { findAll } from "../../lib/repair/findings.ts";
 import { disk, facts, idOf, present } from "./support.ts";
 
 const CONTROLLER = {

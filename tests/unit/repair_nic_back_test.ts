@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { planNicModify } from "../../lib/operation/plan_nic_modify.ts";
+import { planNicModify } from "../../lib/nic/modify.ts";
 import { nicBack } from "../../lib/operation/repair_nic_back.ts";
 import type { OwnDevice } from "../../lib/state/own_record.ts";
 import {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { nicFileFindings } from "../../lib/operation/repair_nic_files.ts";
-import type { RepairFacts } from "../../lib/operation/repair_findings.ts";
+import { nicFileFindings } from "../../lib/nic/findings.ts";
+import type { RepairFacts } from "../../lib/repair/findings.ts";
 import { facts, idOf, nic } from "./support.ts";
 
 const TWO = { nics: [nic(0, 13), nic(1, 14)] };

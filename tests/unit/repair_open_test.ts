@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { openFindings } from "../../lib/operation/repair_open.ts";
+import { openFindings } from "../../lib/disk/findings.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_record.ts";
 import { disk, facts, NEW_UUID, present, uuidOf } from "./support.ts";
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { coloured, wantsColour } from "../../lib/cli/colour.ts";
-import { listingText, summariesText } from "../../lib/cli/report_list.ts";
-import type { ListedDevice } from "../../lib/operation/list.ts";
+import { coloured, wantsColour } from "../../lib/commands/colour.ts";
+import { listingText, summariesText } from "../../lib/commands/report_list.ts";
+import type { ListedDevice } from "../../lib/inspect/list.ts";
 import { sizeJson } from "../../lib/qmp/reading.ts";
-import type { InstanceSummary } from "../../lib/operation/list_all.ts";
+import type { InstanceSummary } from "../../lib/inspect/list_all.ts";
 
 const DISK: ListedDevice = {
   kind: "disk",

@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import * as common from "../../lib/cli/report.ts";
-import * as change from "../../lib/cli/report_change.ts";
-import { commandUsage, usageText } from "../../lib/cli/usage.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
-import { EXAMPLES } from "../../lib/cli/examples.ts";
-import { GLOBAL_OPTIONS } from "../../lib/cli/options.ts";
+import * as common from "../../lib/commands/report.ts";
+import * as change from "../../lib/commands/report_change.ts";
+import { commandUsage, usageText } from "../../lib/commands/usage.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
+import { EXAMPLES } from "../../lib/commands/examples.ts";
+import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
 import { HotplugError } from "../../lib/errors.ts";
-import { planDiskAdd } from "../../lib/operation/plan_disk.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
 
 import {
   assert,

@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { parseInvocation } from "../../lib/cli/args.ts";
-import { COMMANDS } from "../../lib/cli/commands.ts";
+import { parseInvocation } from "../../lib/commands/args.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
 import { handlerOf } from "../../lib/cli/handlers.ts";
-import { instanceOf, reachOf, requestOf } from "../../lib/cli/requests.ts";
+import { instanceOf, reachOf, requestOf } from "../../lib/commands/requests.ts";
 import { assert, NEW_UUID, refusal } from "./support.ts";
 
 function request(...words: string[]) {

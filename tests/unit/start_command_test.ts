@@ -3,7 +3,7 @@ import { optionText } from "../../lib/device/option_text.ts";
 import {
   startCommand,
   type StartFacts,
-} from "../../lib/operation/start_command.ts";
+} from "../../lib/inspect/start_command.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
 import { parseRuntime, type Runtime } from "../../lib/state/runtime.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { JsonText } from "../../lib/cli/json_text.ts";
-import { jsonLine } from "../../lib/cli/text.ts";
+import { JsonText } from "../../lib/words/json_text.ts";
+import { jsonLine } from "../../lib/words/text.ts";
 import { parseJson } from "../../lib/state/json.ts";
 import { shapeOf } from "../../lib/state/shape.ts";
 import { optionValues } from "../../lib/state/kvm_options.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { findStray } from "../../lib/operation/plan_stray.ts";
-import { straysOf } from "../../lib/operation/strays.ts";
+import { straysOf } from "../../lib/plan/strays.ts";
 import {
   disk,
   facts,

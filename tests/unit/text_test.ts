@@ -1,5 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { formatSize, jsonLine, printable, table } from "../../lib/cli/text.ts";
+import {
+  formatSize,
+  jsonLine,
+  printable,
+  table,
+} from "../../lib/words/text.ts";
 import { assert } from "./support.ts";
 
 /** All that could move the cursor or turn the line around. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import * as values from "../../lib/cli/values.ts";
+import * as values from "../../lib/words/values.ts";
 import { NEW_UUID, refusal } from "./support.ts";
 
 type Check = (word: values.Word) => unknown;

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { verify, type VerifyFacts } from "../../lib/operation/verify.ts";
+import { verify, type VerifyFacts } from "../../lib/inspect/verify.ts";
 import {
   assert,
   disk,

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 
 import type { Size } from "../../lib/qmp/reading.ts";
-import { recordedView } from "../../lib/operation/view.ts";
+import { recordedView } from "../../lib/plan/view.ts";
 import { disk, facts, nic, present, uuidOf } from "./support.ts";
 
 Deno.test("recordedView() of a disk has the fields of the interface", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isWatcher } from "../../lib/cli/watcher.ts";
+import { isWatcher } from "../../lib/commands/watcher.ts";
 
 function of(line: string): boolean {
   return isWatcher(line.split(" "));

@@ -1,0 +1,234 @@
+/**
+ * Words in: which command, which operands, which options. What the words mean
+ * is checked in {@link ./values.ts}.
+ *
+ * @module
+ */
+
+import { type HotplugError, usage } from "../errors.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
+import { nearest } from "../words/nearest.ts";
+import { parseArgs } from "../cli/std_cli.ts";
+
+/** A command line, taken apart. */
+export interface Invocation {
+  /** Undefined if there is no command (`--version`). */
+  readonly command: CommandSpec | undefined;
+  /** Words after the command's own; as many as its entry allows. */
+  readonly operands: readonly string[];
+  /** Options with a value, by long name; the texts are not checked yet. */
+  readonly values: ReadonlyMap<string, string>;
+  /** Flags given, `no-` ones by that name. */
+  readonly flags: ReadonlySet<string>;
+}
+
+const ALL_OPTIONS: readonly OptionSpec[] = [
+  ...GLOBAL_OPTIONS,
+  ...COMMANDS.flatMap((command) => command.options),
+];
+
+/** Flags that also have a `--no-` form. */
+export const NEGATABLE: readonly string[] = ["vhost"];
+
+const HINT = "kvm-hotplug --help shows the usage";
+
+/** `-1` is a device, not an option. */
+const NEGATIVE = /^-\d+$/;
+const SHIELD = "\0";
+
+function isOption(word: string): boolean {
+  return word.length > 1 && word.startsWith("-") && !NEGATIVE.test(word);
+}
+
+/** Words that are no options are hidden: `true` would go with a flag. */
+function shield(word: string): string {
+  return isOption(word) ? word : SHIELD + word;
+}
+
+function unshield(word: string): string {
+  return word.startsWith(SHIELD) ? word.slice(SHIELD.length) : word;
+}
+
+function unknownOption(word: string): HotplugError {
+  const name = word.replace(/^-+/, "").split("=")[0] ?? "";
+  const close = nearest(name, ALL_OPTIONS.map((option) => option.name));
+  return usage(
+    `Unknown option ${word}`,
+    close === undefined ? HINT : `did you mean --${close}?`,
+  );
+}
+
+function names(options: readonly OptionSpec[], kind: "value" | "flag") {
+  return options
+    .filter((option) => (option.value === undefined) === (kind === "flag"))
+    .map((option) => option.name);
+}
+
+function checkLong(word: string) {
+  const [name = "", ...value] = word.slice(2).split("=");
+  const option = ALL_OPTIONS.find((one) => one.name === name);
+  const negative = NEGATABLE.includes(name.replace(/^no-/, ""));
+  if (option === undefined && !negative) throw unknownOption(word);
+  if (value.length > 0 && option?.value === undefined) {
+    throw usage(`Option --${name} takes no value`, HINT);
+  }
+}
+
+/**
+ * Checks every option word before the parser sees it, which is generous: it
+ * would take `--force=no` for `--force`.
+ */
+function checkWords(words: readonly string[]) {
+  const letters = ALL_OPTIONS.flatMap(({ short }) => short ?? []);
+  for (const word of words.slice(0, endOfOptions(words))) {
+    if (!isOption(word)) continue;
+    if (word.startsWith("--")) checkLong(word);
+    else if (![...word.slice(1)].every((char) => letters.includes(char))) {
+      throw unknownOption(word);
+    }
+  }
+}
+
+/** Where the options end: at `--`, else with the words. */
+function endOfOptions(words: readonly string[]): number {
+  const end = words.indexOf("--");
+  return end < 0 ? words.length : end;
+}
+
+function parseWords(words: readonly string[]) {
+  const aliases = ALL_OPTIONS.flatMap(({ name, short }) =>
+    short === undefined ? [] : [[short, name]]
+  );
+  const end = endOfOptions(words);
+  const shielded = words.map((word, i) =>
+    i < end || (i === end && word === "--") ? shield(word) : SHIELD + word
+  );
+  // Only what stands there: the parser's time grows with its options.
+  const given = ALL_OPTIONS.filter(({ name, short }) =>
+    words.some((word) =>
+      word.startsWith(`--${name}`) || word.startsWith(`--no-${name}`) ||
+      (short !== undefined && word.startsWith("-"))
+    )
+  );
+  return parseArgs(shielded, {
+    string: ["_", ...names(given, "value")],
+    boolean: names(given, "flag"),
+    negatable: NEGATABLE,
+    alias: Object.fromEntries(aliases),
+    unknown: (word, key) => {
+      if (key !== undefined) throw unknownOption(word);
+      return true;
+    },
+  });
+}
+
+function findCommand(words: readonly string[]): {
+  command: CommandSpec;
+  operands: readonly string[];
+} {
+  for (const command of COMMANDS) {
+    const parts = command.name.split(" ");
+    if (parts.every((part, i) => words[i] === part)) {
+      return { command, operands: words.slice(parts.length) };
+    }
+  }
+  const [first = ""] = words;
+  const group = COMMANDS.map(({ name }) => name)
+    .filter((name) => name.startsWith(`${first} `));
+  if (words.length === 1 && group.length > 0) {
+    throw usage(`${first} needs another word`, `there is ${group.join(", ")}`);
+  }
+  const said = words.slice(0, 2).join(" ");
+  const close = nearest(said, COMMANDS.map((command) => command.name)) ??
+    nearest(first, COMMANDS.map((command) => command.name));
+  throw usage(
+    `Unknown command ${JSON.stringify(said)}`,
+    close === undefined ? HINT : `did you mean ${JSON.stringify(close)}?`,
+  );
+}
+
+/**
+ * Checks that a command has all its operands and no more.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function checkOperands(
+  command: CommandSpec,
+  given: readonly string[],
+): void {
+  const { operands, name } = command;
+  if (name === "help") return;
+  const needed = operands.filter((one) => !one.startsWith("["));
+  const line = `kvm-hotplug ${[name, ...operands].join(" ")}`;
+  const missing = needed[given.length];
+  if (missing !== undefined) {
+    throw usage(`${name} needs ${missing}`, `usage: ${line}`);
+  }
+  const extra = given[operands.length];
+  if (extra === undefined || operands.at(-1)?.endsWith("...]")) return;
+  throw usage(
+    `Unexpected word ${JSON.stringify(extra)} after ${name}`,
+    `usage: ${line}`,
+  );
+}
+
+function checkOptions(command: CommandSpec | undefined, given: string[]) {
+  const known = [...GLOBAL_OPTIONS, ...(command?.options ?? [])]
+    .map((option) => option.name);
+  for (const name of given) {
+    const base = known.includes(name) ? name : name.replace(/^no-/, "");
+    if (known.includes(base)) continue;
+    throw usage(
+      `Option --${name} does not go with ${command?.name ?? "no command"}`,
+      HINT,
+    );
+  }
+}
+
+/** `disk --help` is not the whole of a command, and helped all the same. */
+function helped(words: readonly string[]): readonly string[] {
+  const isGroup = words.length === 1 &&
+    COMMANDS.some(({ name }) => name.startsWith(`${words[0]} `));
+  return isGroup ? ["help", ...words] : words;
+}
+
+/** Which `--no-` flags stand among the words, before any `--`. */
+function negated(words: readonly string[]): string[] {
+  const options = words.slice(0, endOfOptions(words));
+  return NEGATABLE.map((name) => `no-${name}`)
+    .filter((name) => options.includes(`--${name}`));
+}
+
+/**
+ * Takes a command line apart.
+ *
+ * @throws {HotplugError} `usage`: an unknown word or option, a value missing
+ */
+export function parseInvocation(words: readonly string[]): Invocation {
+  checkWords(words);
+  const parsed = parseWords(words);
+  const values = new Map<string, string>();
+  for (const name of names(ALL_OPTIONS, "value")) {
+    const value = parsed[name];
+    if (value === undefined) continue;
+    if (typeof value !== "string" || value === "") {
+      throw usage(`Option --${name} needs a value`, HINT);
+    }
+    values.set(name, unshield(value));
+  }
+  const flags = new Set([
+    ...names(ALL_OPTIONS, "flag").filter((name) => parsed[name] === true),
+    ...negated(words),
+  ]);
+  const positional = parsed._.map(unshield);
+  const none = positional.length === 0;
+  const { command, operands } = none
+    ? { command: undefined, operands: [] }
+    : findCommand(flags.has("help") ? helped(positional) : positional);
+  checkOptions(command, [...values.keys(), ...flags]);
+  if (command !== undefined && !flags.has("help")) {
+    checkOperands(command, operands);
+  }
+  return { command, operands, values, flags };
+}

@@ -1,0 +1,68 @@
+/**
+ * A change as a command: run, reported. A file of its own, imported when it is
+ * needed, as it brings along most of the program.
+ *
+ * @module
+ */
+
+import type { Progress } from "../engine/apply.ts";
+import type { Request } from "../operation/request.ts";
+import { type Outcome, run } from "../operation/run.ts";
+import type { Answer, Call } from "./answer.ts";
+import { isReaderThere } from "./reader.ts";
+import { reachOf, requestOf } from "./requests.ts";
+import type { Trace } from "./trace.ts";
+import { waitingLine } from "./waiting.ts";
+
+/** The steps are compiled while QEMU works; only who looks on needs them now. */
+async function progressOf(trace: Trace): Promise<Progress | undefined> {
+  if (!trace.isWatched) return undefined;
+  const { verbsOf } = await import("../operation/step.ts");
+  return trace.progress((step) => verbsOf(step).describe(step));
+}
+
+/** What a request came to, as a command answers it. */
+export interface Carried {
+  /** For who needs more than the documents tell. */
+  readonly outcome: Outcome;
+  /** The same for the caller. */
+  readonly answer: Answer;
+}
+
+/**
+ * Carries out a request, or plans it only.
+ *
+ * @throws {HotplugError}
+ */
+export async function carryOut(
+  request: Request,
+  call: Call,
+): Promise<Carried> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
+  const outcome = await run(request, {
+    ...reachOf(invocation, terminal.env),
+    mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
+    signal: terminal.signal,
+    trace: trace.qmp,
+    progress: await progressOf(trace),
+    isWanted: isReaderThere,
+    waiting: line?.told,
+  });
+  const { outcomeDocument, outcomeText } = await import("./report_change.ts");
+  const answer = {
+    text: outcomeText(outcome),
+    document: outcomeDocument(outcome),
+    warnings: outcome.warnings,
+  };
+  return { outcome, answer };
+}
+
+/**
+ * Carries out the change a command line asks for.
+ *
+ * @throws {HotplugError}
+ */
+export async function change(call: Call): Promise<Answer> {
+  return (await carryOut(requestOf(call.invocation), call)).answer;
+}

@@ -1,0 +1,88 @@
+/**
+ * The `check` command.
+ *
+ * @module
+ */
+
+import { check as checkTarget, type CheckResult } from "../inspect/check.ts";
+import { instancePaths } from "../state/instance.ts";
+import type { Answer, Call } from "./answer.ts";
+import { reachOf } from "./requests.ts";
+import { targetOf } from "./target.ts";
+import { waitingLine } from "./waiting.ts";
+import { table } from "../words/text.ts";
+
+/** Status of a check whose answer is no: INTERFACE, "JSON". */
+const NOT_SUPPORTED = 3;
+
+function qemuText({ qemu }: CheckResult): string {
+  const parts = [
+    `QEMU ${qemu.version}`,
+    qemu.machine,
+    qemu.pid === null ? "process unknown" : `pid ${qemu.pid}`,
+    qemu.uid === null ? undefined : `uid ${qemu.uid}`,
+    qemu.root === null ? undefined : `root directory ${qemu.root}`,
+    qemu.user_namespace === "another" ? "own user namespace" : undefined,
+    qemu.mount_namespace === "another" ? "own mount namespace" : undefined,
+    qemu.seccomp ? "seccomp filter" : undefined,
+    qemu.run_state,
+  ];
+  return parts.filter((one) => one !== undefined).join(", ");
+}
+
+/** Lines above the requirements. */
+const HEAD_LINES = 2;
+
+function textOf(result: CheckResult): string[] {
+  const rows = result.requirements.map((one) => [
+    one.ok ? "ok" : "NO",
+    one.name,
+    one.for.join(", "),
+    one.detail,
+  ]);
+  const hints = result.requirements.flatMap(({ name, hint }) =>
+    hint === null ? [] : [`hint (${name}): ${hint}`]
+  );
+  const ways = result.ways.map(({ via, usable, detail }) => [
+    usable,
+    `--via ${via}`,
+    detail,
+  ]);
+  return [
+    `${result.instance}: ${qemuText(result)}`,
+    ...table([["", "REQUIREMENT", "FOR", ""], ...rows]),
+    ...hints,
+    ...table([["", "WAY TO A DISK", ""], ...ways]),
+    `free slots: ${result.free_slots.join(" ") || "none"}`,
+    result.supported
+      ? "Devices can be hotplugged."
+      : "Not everything can be hotplugged.",
+  ];
+}
+
+/** Can devices be hotplugged, and if not, why? */
+export async function check(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
+  const target = targetOf(invocation, terminal.env);
+  const reach = reachOf(invocation, terminal.env);
+  const bare = target.paths ??
+    instancePaths(reach.runDir, "socket", { qmp: target.qmp });
+  const both = reach.qmp !== undefined && reach.state !== undefined;
+  const result = await checkTarget({ ...target, bare }, {
+    timeoutMs: reach.timeoutMs,
+    trace: trace.qmp,
+    waiting: line?.told,
+    signal: terminal.signal,
+    foreign: both ? "allowed" : "refused",
+  });
+  return {
+    text: textOf(result),
+    alerts: result.requirements.flatMap(({ ok }, i) =>
+      ok ? [] : [HEAD_LINES + i]
+    ),
+    document: { ok: true, ...result },
+    warnings: result.warnings,
+    status: result.supported ? 0 : NOT_SUPPORTED,
+  };
+}

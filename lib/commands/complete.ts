@@ -1,0 +1,224 @@
+/**
+ * What could stand at the end of a command line: decided from the one table of
+ * commands; what only the node knows is asked through {@linkcode Lookups}.
+ *
+ * @module
+ */
+
+import { NEGATABLE } from "./args.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
+
+/** A word that could stand there. */
+export interface Candidate {
+  /** To the letter; one that ends in `=` goes on. */
+  readonly word: string;
+  /** What it is, one line; may be empty. */
+  readonly note: string;
+}
+
+/** Names of files could stand there: the shell knows them best. */
+export const FILES = "files";
+
+/** What could stand there. */
+export type Completion = readonly Candidate[] | typeof FILES;
+
+/** Questions to this node. Each answers an empty list if it cannot. */
+export interface Lookups {
+  /** Instances of this node. */
+  instances(): Candidate[];
+  /** Disks or NICs of one instance. */
+  devices(kind: "disk" | "nic", instance: string): Candidate[];
+  /** QMP commands of one QEMU. */
+  commands(instance: string): Promise<Candidate[]>;
+  /** Arguments of a QMP command that go on from a word. */
+  args(at: QmpPlace): Promise<Candidate[]>;
+  /** Events of one QEMU. */
+  events(instance: string): Promise<Candidate[]>;
+  /** Bridges of this node. */
+  bridges(): Candidate[];
+}
+
+/** A place in the arguments of a QMP command. */
+export interface QmpPlace {
+  /** Name or socket. */
+  readonly instance: string;
+  /** The QMP command. */
+  readonly command: string;
+  /** `KEY=VALUE` words before it. */
+  readonly before: readonly string[];
+  /** What stands there already. */
+  readonly word: string;
+}
+
+/** A command line up to the word that is being typed. */
+interface Line {
+  readonly command: CommandSpec | undefined;
+  /** Without options and the command's own words. */
+  readonly operands: readonly string[];
+  /** Words that are no options, the command's own included. */
+  readonly plain: readonly string[];
+  /** The option whose value is being typed. */
+  readonly open: OptionSpec | undefined;
+}
+
+function optionsOf(command: CommandSpec | undefined): OptionSpec[] {
+  return [...(command?.options ?? []), ...GLOBAL_OPTIONS];
+}
+
+function allOptions(): OptionSpec[] {
+  return [...COMMANDS.flatMap(({ options }) => options), ...GLOBAL_OPTIONS];
+}
+
+function commandAt(plain: readonly string[]): CommandSpec | undefined {
+  return COMMANDS.find(({ name }) =>
+    name.split(" ").every((part, i) => plain[i] === part)
+  );
+}
+
+function readLine(words: readonly string[]): Line {
+  const plain: string[] = [];
+  let open: OptionSpec | undefined;
+  for (const word of words) {
+    if (open !== undefined) {
+      open = undefined;
+    } else if (!word.startsWith("--")) {
+      plain.push(word);
+    } else if (!word.includes("=")) {
+      const option = allOptions().find(({ name }) => `--${name}` === word);
+      open = option?.value === undefined ? undefined : option;
+    }
+  }
+  const command = commandAt(plain);
+  const own = command?.name.split(" ").length ?? 0;
+  return { command, operands: plain.slice(own), plain, open };
+}
+
+/** Words that need no note. */
+export function plainWords(words: readonly string[]): Candidate[] {
+  return words.map((word) => ({ word, note: "" }));
+}
+
+/** Metavariables of option values and operands that are names of files. */
+const FILE_VALUES = ["DIR", "PATH", "FILE", "SOURCE"];
+
+async function optionValue(
+  option: OptionSpec,
+  line: Line,
+  lookups: Lookups,
+): Promise<Completion> {
+  if (FILE_VALUES.includes(option.value ?? "")) return FILES;
+  if (option.value === "EVENT") {
+    return await lookups.events(line.operands[0] ?? "");
+  }
+  return option.name === "link"
+    ? lookups.bridges()
+    : plainWords(option.choices ?? []);
+}
+
+/** Options that were not given yet. */
+function options(line: Line, words: readonly string[]): Candidate[] {
+  return optionsOf(line.command)
+    .flatMap(({ name, help }) => [
+      { word: `--${name}`, note: help },
+      ...NEGATABLE.includes(name)
+        ? [{ word: `--no-${name}`, note: `not: ${help}` }]
+        : [],
+    ])
+    .filter(({ word }) => !words.includes(word));
+}
+
+/** The next word of each command that begins so. */
+function commandWords(plain: readonly string[]): Candidate[] {
+  const at = plain.length;
+  const found = new Map<string, string>();
+  for (const { name, summary } of COMMANDS) {
+    const parts = name.split(" ");
+    const next = parts[at];
+    if (next === undefined) continue;
+    if (!plain.every((word, i) => parts[i] === word)) continue;
+    const last = parts.length === at + 1;
+    found.set(next, last ? summary : `${next} commands`);
+  }
+  return [...found].map(([word, note]) => ({ word, note }));
+}
+
+async function operand(
+  line: Line,
+  word: string,
+  lookups: Lookups,
+): Promise<Completion> {
+  const { command, operands } = line;
+  if (command?.name === "help") return commandWords(operands);
+  const known = command?.operands ?? [];
+  const at = Math.min(operands.length, known.length - 1);
+  const open = known[at]?.endsWith("...]");
+  if (operands.length >= known.length && !open) return [];
+  const kind = (known[at] ?? "").replace(/^\[|\]$/g, "");
+  const instance = operands[0] ?? "";
+  switch (kind) {
+    case "INSTANCE":
+      return lookups.instances();
+    case "INSTANCE|SOCKET":
+      return word.includes("/") ? FILES : lookups.instances();
+    case "DISK":
+    case "NIC":
+      return lookups.devices(kind === "DISK" ? "disk" : "nic", instance);
+  }
+  if (FILE_VALUES.includes(kind)) return FILES;
+  if (command?.name === "qmp") {
+    return operands.length === 1
+      ? await lookups.commands(instance)
+      : await lookups.args({
+        instance,
+        command: operands[1] ?? "",
+        before: operands.slice(2),
+        word,
+      });
+  }
+  const words = kind.split("|");
+  const literal = words.every((one) => /^[a-z]/.test(one));
+  return literal ? plainWords(words) : [];
+}
+
+/**
+ * What could stand in the place of the last word. All that could is returned
+ * that begins with it.
+ *
+ * @param words those after the program's name; the last may be empty
+ */
+export async function complete(
+  words: readonly string[],
+  lookups: Lookups,
+): Promise<Completion> {
+  const before = words.slice(0, -1);
+  const word = words.at(-1) ?? "";
+  const line = readLine(before);
+  const found = await candidates(line, { before, word }, lookups);
+  if (found === FILES) return FILES;
+  return found.filter((one) => one.word.startsWith(word));
+}
+
+async function candidates(
+  line: Line,
+  { before, word }: { before: readonly string[]; word: string },
+  lookups: Lookups,
+): Promise<Completion> {
+  if (line.open !== undefined) {
+    return await optionValue(line.open, line, lookups);
+  }
+  const assigned = /^--([^=]+)=/.exec(word);
+  if (assigned !== null) {
+    const [start, name] = assigned;
+    const option = optionsOf(line.command).find((one) => one.name === name);
+    if (option === undefined) return [];
+    const values = await optionValue(option, line, lookups);
+    return values === FILES
+      ? FILES
+      : values.map(({ word, note }) => ({ word: start + word, note }));
+  }
+  if (word.startsWith("-")) return options(line, before);
+  if (line.command === undefined) return commandWords(line.plain);
+  // `list` is a whole command, and `state` only the beginning of three.
+  return await operand(line, word, lookups);
+}

@@ -1,0 +1,161 @@
+/**
+ * The `completion` command: scripts for the shells, and the words themselves,
+ * for which the scripts call back.
+ *
+ * @module
+ */
+
+import { messageOf, usage } from "../errors.ts";
+import { completeLive } from "../monitor/complete.ts";
+import { listInstances } from "../plan/instances.ts";
+import { openMonitor } from "../monitor/monitor.ts";
+import { readSchema } from "../monitor/raw_command.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { isJson } from "../qmp/message.ts";
+import type { Schema } from "../qmp/schema.ts";
+import { instancePaths, isInstanceName } from "../state/instance.ts";
+import type { Answer, Call } from "./answer.ts";
+import {
+  type Candidate,
+  complete,
+  FILES,
+  type Lookups,
+  plainWords,
+} from "./complete.ts";
+import { deviceWords } from "./device_words.ts";
+import { SCRIPTS } from "./completion_scripts.ts";
+import { reachOf } from "./requests.ts";
+import { printable } from "../words/text.ts";
+
+/** A person waits at the prompt: no longer than this, in milliseconds. */
+const PATIENCE_MS = 300;
+
+/** A question that has no answer offers nothing. */
+function orNone<T>(ask: () => T[]): T[] {
+  try {
+    return ask();
+  } catch {
+    return [];
+  }
+}
+
+async function orNothing<T>(ask: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await ask();
+  } catch {
+    return [];
+  }
+}
+
+function qmpPath(runDir: string, instance: string): string {
+  if (instance.includes("/")) return instance;
+  if (!isInstanceName(instance)) throw usage(`No instance ${instance}`);
+  return instancePaths(runDir, instance).qmp;
+}
+
+async function withSchema<T>(
+  runDir: string,
+  instance: string,
+  work: (schema: Schema, session: QmpSession) => T,
+): Promise<Awaited<T>> {
+  const path = qmpPath(runDir, instance);
+  using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
+  return await work(await readSchema(session), session);
+}
+
+async function commandsOf(runDir: string, instance: string) {
+  const path = qmpPath(runDir, instance);
+  using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
+  const reply = await session.execute("query-commands");
+  if (!Array.isArray(reply)) return [];
+  return reply.filter(isJson)
+    .map(({ name }) => ({ word: String(name), note: "" }))
+    .sort((a, b) => a.word < b.word ? -1 : 1);
+}
+
+function devicesOf(
+  runDir: string,
+  kind: "disk" | "nic",
+  instance: string,
+): Candidate[] {
+  if (!isInstanceName(instance)) return [];
+  return deviceWords(instancePaths(runDir, instance).runtime, kind);
+}
+
+/** Names of this node's bridges. */
+function listBridges(): string[] {
+  const folder = "/sys/class/net";
+  return [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) =>
+      orNone(() => [Deno.statSync(`${folder}/${name}/bridge`)])
+        .length > 0
+    )
+    .sort();
+}
+
+function lookupsIn(runDir: string): Lookups {
+  return {
+    instances: () =>
+      orNone(() => listInstances(runDir).map((word) => ({ word, note: "" }))),
+    devices: (kind, instance) =>
+      orNone(() => devicesOf(runDir, kind, instance)),
+    commands: (instance) => orNothing(() => commandsOf(runDir, instance)),
+    args: (at) =>
+      orNothing(() =>
+        withSchema(
+          runDir,
+          at.instance,
+          (schema, session) => completeLive(session, schema, at),
+        )
+      ),
+    events: (instance) =>
+      orNothing(() => withSchema(runDir, instance, ({ events }) => events))
+        .then(plainWords),
+    bridges: () => plainWords(orNone(listBridges)),
+  };
+}
+
+/** The run directory that the line being typed names, else the usual one. */
+function runDirOf(words: readonly string[], call: Call): string {
+  const at = words.indexOf("--run-dir");
+  const given = at < 0 ? undefined : words[at + 1];
+  const joined = words.find((word) => word.startsWith("--run-dir="));
+  return given ?? joined?.slice("--run-dir=".length) ??
+    reachOf(call.invocation, call.terminal.env).runDir;
+}
+
+/** Control characters would end a candidate too early. */
+function line({ word, note }: Candidate): string {
+  return note === "" ? printable(word) : `${printable(word)}\t${note}`;
+}
+
+/**
+ * Carries out `completion`.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export async function completion(call: Call): Promise<Answer | undefined> {
+  const [what = "", ...words] = call.invocation.operands;
+  if (what !== "words") {
+    const script = SCRIPTS[what];
+    if (script === undefined) {
+      throw usage(
+        `Unknown shell ${JSON.stringify(what)}`,
+        `there is ${Object.keys(SCRIPTS).join(", ")}`,
+      );
+    }
+    return { text: script.split("\n"), document: { ok: true, script } };
+  }
+  const lookups = lookupsIn(runDirOf(words, call));
+  const found = await complete(words, lookups).catch((error) => {
+    throw usage(messageOf(error));
+  });
+  const lines = found === FILES ? [":files"] : found.map(line);
+  // Tabs and line breaks are the format here, so they go out as they are.
+  const { flags } = call.invocation;
+  if (flags.has("json")) {
+    return { text: [], document: { ok: true, words: found } };
+  }
+  call.terminal.out(lines.map((one) => one + "\n").join(""));
+  return undefined;
+}

@@ -1,0 +1,50 @@
+/**
+ * The `help` command.
+ *
+ * @module
+ */
+
+import { usage } from "../errors.ts";
+import type { Answer, Call } from "./answer.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
+import { didYouMean } from "../words/nearest.ts";
+import { commandUsage, groupUsage, usageText } from "./usage.ts";
+
+/**
+ * Usage of one command, or of those that begin so.
+ *
+ * @throws {HotplugError} `usage` if there is none
+ */
+export async function helpOn(
+  words: string,
+  commands: readonly CommandSpec[] = COMMANDS,
+): Promise<string> {
+  const topic = commands.find(({ name }) => name === words);
+  if (topic !== undefined) {
+    const { EXAMPLES } = await import("./examples.ts");
+    return commandUsage(topic, EXAMPLES[topic.name] ?? []);
+  }
+  const group = commands.filter(({ name }) => name.startsWith(`${words} `));
+  if (group.length > 0) return groupUsage(words, group);
+  const names = commands.map(({ name }) => name);
+  throw usage(
+    `No command ${JSON.stringify(words)}`,
+    didYouMean(words, names) ?? "kvm-hotplug --help shows all",
+  );
+}
+
+/** Usage of all commands, or of the one that is named or was begun. */
+export async function help({ invocation }: Call): Promise<Answer> {
+  const { command, operands, flags } = invocation;
+  if (flags.has("man")) {
+    const { manPage } = await import("./man.ts");
+    const roff = manPage();
+    return { text: roff.trimEnd().split("\n"), document: { ok: true, roff } };
+  }
+  const words = command?.name === "help"
+    ? operands.join(" ")
+    : command?.name ?? "";
+  const text = words === "" ? usageText() : await helpOn(words);
+  const document = { ok: true, help: text };
+  return { text: text.split("\n"), document };
+}

@@ -1,0 +1,77 @@
+/**
+ * The `repair` command.
+ *
+ * @module
+ */
+
+import { repair as repairInstance } from "../repair/repair.ts";
+import type { RepairOutcome } from "../operation/repair_outcome.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { verbsOf } from "../operation/step.ts";
+import type { Answer, Call } from "./answer.ts";
+import type { Invocation } from "./args.ts";
+import { instanceOf, reachOf } from "./requests.ts";
+import { waitingLine } from "./waiting.ts";
+
+/** What remains: INTERFACE, "Exit statuses". */
+const SOMETHING_REMAINS = 7;
+
+/** A command that reaches the same instance by the same options. */
+function formatCommand({ values }: Invocation, words: readonly string[]) {
+  const reach = ["run-dir", "qmp", "state"].flatMap((name) => {
+    const value = values.get(name);
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  return ["kvm-hotplug", ...words, ...reach].map(shellWord).join(" ");
+}
+
+function textOf(outcome: RepairOutcome): string[] {
+  const { instance, repaired, remaining, pending, plan, qemu } = outcome;
+  const agree = qemu === "down"
+    ? "the VM does not run; runtime file and node agree"
+    : "runtime file, QEMU and node agree";
+  const lines = [
+    ...repaired.map(({ what, did }) => `Repaired: ${what}: ${did}`),
+    ...remaining.flatMap(({ what, hint }) => [
+      `Remaining: ${what}`,
+      `  ${hint}`,
+    ]),
+    ...pending.map((title) => `Pending: the guest has not released ${title}`),
+    ...(plan === undefined ? [] : ["Nothing was changed."]),
+  ];
+  return remaining.length > 0 ? lines : [...lines, `${instance}: ${agree}`];
+}
+
+/** Finishes or undoes what was interrupted, and reports drift. */
+export async function repair(call: Call): Promise<Answer> {
+  const { invocation, terminal, trace } = call;
+  using line = await waitingLine(call);
+  const mode = invocation.flags.has("dry-run") ? "dry-run" : "apply";
+  const outcome = await repairInstance(instanceOf(invocation) ?? "", {
+    ...reachOf(invocation, terminal.env),
+    mode,
+    signal: terminal.signal,
+    trace: trace.qmp,
+    waiting: line?.told,
+    progress: trace.progress((step) => verbsOf(step).describe(step)),
+    format: (words) => formatCommand(invocation, words),
+  });
+  const { plan, qemu, ...document } = outcome;
+  const warnings = qemu === "down"
+    ? ["the VM does not run: only runtime file and node were compared"]
+    : [];
+  const describe = (steps: NonNullable<typeof plan>) =>
+    steps.map((step) => verbsOf(step).describe(step));
+  return {
+    text: textOf(outcome),
+    warnings,
+    document: {
+      ok: true,
+      ...document,
+      ...(warnings.length === 0 ? {} : { warnings }),
+      changed: outcome.repaired.length > 0,
+      ...(plan === undefined ? {} : { dry_run: true, plan: describe(plan) }),
+    },
+    status: outcome.remaining.length === 0 ? 0 : SOMETHING_REMAINS,
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * Devices and errors as text for a person or one JSON document for a program:
+ * INTERFACE, "JSON".
+ *
+ * @module
+ */
+
+import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
+import type { DeviceView } from "../engine/plan.ts";
+import { isExactNumber } from "../qmp/exact_json.ts";
+import { didYouMean } from "../words/nearest.ts";
+import { formatSize } from "../words/text.ts";
+
+/** What a failure answers; null stands where there is nothing to tell. */
+export type FailureDocument = {
+  readonly ok: boolean;
+  readonly instance: string | null;
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hint: string | null;
+    readonly qmp: QmpFault | null;
+  };
+  readonly changed: boolean;
+};
+
+/** What is nearest to a mistyped name tells more than how names are made. */
+function hintOf({ hint, choice }: HotplugError): string | undefined {
+  const near = choice && didYouMean(choice.word, choice.known);
+  return near ?? hint;
+}
+
+/** The document of a failure. */
+export function failureDocument(
+  error: HotplugError,
+  instance: string | undefined,
+): FailureDocument {
+  return {
+    ok: false,
+    instance: instance ?? null,
+    error: {
+      code: error.code,
+      message: error.message,
+      hint: hintOf(error) ?? null,
+      qmp: error.qmp ?? null,
+    },
+    changed: error.changed,
+  };
+}
+
+function kindOf(device: DeviceView): string {
+  return device.kind === "disk" ? "disk" : "NIC";
+}
+
+/** What a person calls a device: `disk 1 "data"`. */
+export function titleOf(device: DeviceView): string {
+  const index = device.index === null ? "" : ` ${device.index}`;
+  const name = device.name === null ? "" : ` ${JSON.stringify(device.name)}`;
+  return `${kindOf(device)}${index}${name}`;
+}
+
+/** The port a device sits behind, at its only address: its bus is the port's. */
+export function portOf({ slot, bus }: DeviceView): string | undefined {
+  return slot === 0 && bus !== null ? bus : undefined;
+}
+
+/** Where a device sits, as a sentence goes on; empty if that is unknown. */
+export function whereOf(device: DeviceView): string {
+  const { slot, scsi_id: target, bus } = device;
+  const port = portOf(device);
+  if (port !== undefined) return ` in port ${port}`;
+  if (slot !== null) return ` in slot ${slot}`;
+  return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
+}
+
+function sizeText(size: unknown): string | undefined {
+  if (isExactNumber(size)) return formatSize(Number(size.rawJSON));
+  return typeof size === "number" ? formatSize(size) : undefined;
+}
+
+/** Where a device leads to, in a few words. */
+export function detailsOf(device: DeviceView): string {
+  const { source, size_bytes: size, mac, tap, link } = device;
+  if (device.kind === "disk" && !source && size === 0) return "no medium";
+  const parts = device.kind === "disk"
+    ? [source, sizeText(size)]
+    : [mac, tap && `tap ${tap}`, link && `on ${link}`];
+  return parts.filter((part) => part).join(", ");
+}
+
+/** A failure: one line, then the hint if there is one. */
+export function failureText(error: HotplugError): string[] {
+  const hint = hintOf(error);
+  const lines = hint === undefined ? [] : [`hint: ${hint}`];
+  return [`kvm-hotplug: ${error.message}`, ...lines];
+}

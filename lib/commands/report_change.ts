@@ -1,0 +1,124 @@
+/**
+ * What a change came to, as text or one JSON document: INTERFACE, "JSON". A
+ * file of its own: it needs all steps, which a list does without.
+ *
+ * @module
+ */
+
+import type { Adoption } from "../engine/plan.ts";
+import type { Outcome } from "../operation/run.ts";
+import { formatCommand } from "../operation/command_text.ts";
+import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
+import { detailsOf, titleOf, whereOf } from "./report.ts";
+
+/** A plan's steps as documents. */
+function planDocument(steps: readonly Step[]): StepDescription[] {
+  return steps.map((step) => verbsOf(step).describe(step));
+}
+
+/** What a change answers; `dry_run` and `plan` only if it was a dry run. */
+export type OutcomeDocument =
+  & Omit<Outcome, "plan" | "entry" | "adoption">
+  & Partial<Adoption>
+  & {
+    readonly ok: boolean;
+    readonly dry_run?: boolean;
+    readonly plan?: readonly StepDescription[];
+  };
+
+/** The success document of a change. */
+export function outcomeDocument(outcome: Outcome): OutcomeDocument {
+  const { instance, action, changed, device, adoption, warnings, plan } =
+    outcome;
+  return {
+    ok: true,
+    instance,
+    action,
+    ...(plan === undefined ? {} : { dry_run: true }),
+    changed,
+    device,
+    ...adoption,
+    warnings,
+    ...(plan === undefined ? {} : { plan: planDocument(plan) }),
+  };
+}
+
+/** A success in a line; a dry run with its plan. */
+export function outcomeText(outcome: Outcome): string[] {
+  const { device, instance, action, adoption, changed, plan } = outcome;
+  const left = remainingText(adoption);
+  if (plan !== undefined && plan.length > 0) {
+    const devices = adoption && adoptedText(adoption, instance);
+    return [...planText(outcome, plan), ...devices ?? [], ...left];
+  }
+  if (adoption !== undefined) {
+    const { length } = adoption.adopted;
+    const done = `Adopted ${length} device${length === 1 ? "" : "s"}`;
+    return [
+      ...changed ? [`${done} of ${instance}`] : [],
+      ...adoptedText(adoption, instance),
+      ...left,
+    ];
+  }
+  if (action === "upgrade" && changed) {
+    return [`Upgraded the runtime file of ${instance}`];
+  }
+  if (device === null) {
+    return [`Nothing to ${action}: ${instance} is so already`];
+  }
+  const what = `${titleOf(device)} (${device.id})`;
+  const where = whereOf(device);
+  if (action === "modify") {
+    return changed
+      ? [`Modified ${what} of ${instance}${where}: ${detailsOf(device)}`]
+      : [`${what} of ${instance} is so already: ${detailsOf(device)}`];
+  }
+  if (!changed) return [`${instance} already has ${what}${where}`];
+  const details = detailsOf(device);
+  switch (action) {
+    case "add":
+      return [`Added ${what} to ${instance}${where}: ${details}`];
+    case "resize":
+      return [`Resized ${what} of ${instance}: ${details}`];
+    case "set":
+      return [`Changed ${what} of ${instance}: ${details}`];
+  }
+  return [`Removed ${what} from ${instance}: ${details}`];
+}
+
+function adoptedText({ adopted }: Adoption, instance: string): string[] {
+  if (adopted.length === 0) return [`No device to adopt in ${instance}`];
+  return adopted.map((device) => {
+    const where = whereOf(device);
+    return `Proven: ${titleOf(device)} (${device.id})${where}: ${
+      detailsOf(device)
+    }`;
+  });
+}
+
+function remainingText(adoption: Adoption | undefined): string[] {
+  const remaining = adoption?.remaining ?? [];
+  return remaining.map(({ what, hint }) => `Left alone: ${what}: ${hint}`);
+}
+
+function planText(outcome: Outcome, steps: readonly Step[]): string[] {
+  const { action, device, instance } = outcome;
+  const lines = planDocument(steps).flatMap((one, i) => {
+    const what = one.qmp === null ? one.host : formatCommand(one.qmp);
+    const undo = one.undo === null ? [] : [`    undo: ${one.undo}`];
+    return [
+      `${String(i + 1).padStart(2)}. ${one.step}`,
+      `    ${what}`,
+      ...undo,
+    ];
+  });
+  const where = device === null ? "" : whereOf(device);
+  const what = device === null ? instance : `${titleOf(device)} (${device.id})`;
+  return [
+    `Would ${action} ${what}${where}, in ${steps.length} step${
+      steps.length === 1 ? "" : "s"
+    }:`,
+    ...lines,
+    "Nothing was changed.",
+  ];
+}

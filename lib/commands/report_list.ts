@@ -1,0 +1,133 @@
+/**
+ * What `list` shows: tables of 80 columns.
+ *
+ * @module
+ */
+
+import type { InstanceListing, ListedDevice } from "../inspect/list.ts";
+import type { InstanceSummary } from "../inspect/list_all.ts";
+import type { DeviceView } from "../engine/plan.ts";
+import { detailsOf, portOf, titleOf } from "./report.ts";
+import { cut, SCREEN_WIDTH, table, wrap } from "../words/text.ts";
+
+/** Of what stands below its row. */
+const INDENT = "    ";
+const GAP = "  ";
+
+/** Text, and which of its lines a person should look at first. */
+export interface MarkedText {
+  /** Without colour. */
+  readonly text: string[];
+  /** Indexes. */
+  readonly alerts: number[];
+}
+
+function placeColumn(device: DeviceView): string {
+  const { slot, scsi_id: target, bus } = device;
+  const port = portOf(device);
+  if (port !== undefined) return port;
+  if (slot !== null) {
+    return bus === null || /^pci[ae]?\.0$/.test(bus)
+      ? String(slot)
+      : `${bus} ${slot}`;
+  }
+  return typeof target === "number" ? `scsi ${target}` : "-";
+}
+
+/** Rows of the columns that every device has, none wider than the screen. */
+function deviceRows(devices: readonly ListedDevice[]): string[] {
+  const rest = [
+    ["ID", "SLOT", "STATUS"],
+    ...devices.map((one) => [one.id ?? "-", placeColumn(one), one.status]),
+  ];
+  const taken = Math.max(...table(rest).map((line) => line.length));
+  const width = Math.max(
+    SCREEN_WIDTH - GAP.length - taken,
+    "disk 99".length,
+  );
+  const titles = ["DEVICE", ...devices.map(titleOf)];
+  return table(rest.map((row, i) => [cut(titles[i] ?? "", width), ...row]));
+}
+
+/** The details beside their rows if they fit there, else all of them below. */
+function withDetails(
+  rows: readonly string[],
+  details: readonly string[],
+): string[][] {
+  const width = Math.max(...rows.map((row) => row.length)) + GAP.length;
+  const widest = Math.max(...details.map((one) => one.length));
+  if (width + widest <= SCREEN_WIDTH) {
+    return rows.map((row, i) => [
+      `${row.padEnd(width)}${details[i] ?? ""}`.trimEnd(),
+    ]);
+  }
+  return rows.map((row, i) => [
+    row,
+    ...wrap(details[i] ?? "", SCREEN_WIDTH - INDENT.length)
+      .filter((line) => line !== "").map((line) => INDENT + line),
+  ]);
+}
+
+/** What needs no word. */
+const RUNNING = "running";
+
+function headOf({ qemu, running }: InstanceListing): string {
+  if (qemu === null) return running ? "running, not asked" : "not running";
+  return [
+    `QEMU ${qemu.version}`,
+    qemu.machine,
+    ...(qemu.pid === null ? [] : [`pid ${qemu.pid}`]),
+    ...(qemu.run_state === RUNNING ? [] : [qemu.run_state]),
+  ].join(", ");
+}
+
+/** The devices of an instance, in columns. */
+export function listingText(listing: InstanceListing): MarkedText {
+  const { instance, qemu, running, devices } = listing;
+  const text = wrap(`${instance}: ${headOf(listing)}`, SCREEN_WIDTH);
+  const state = running ? qemu?.run_state : RUNNING;
+  const alerts = state === RUNNING ? [] : [0];
+  if (devices.length === 0) {
+    return { text: [...text, "no disks, no NICs"], alerts };
+  }
+  const blocks = withDetails(deviceRows(devices), [
+    "",
+    ...devices.map(detailsOf),
+  ]);
+  for (const [i, lines] of blocks.entries()) {
+    const status = devices[i - 1]?.status ?? "ok";
+    if (status !== "ok" && qemu !== null) alerts.push(text.length);
+    text.push(...lines);
+  }
+  return { text, alerts };
+}
+
+function stateColumn({ running, state, monitor }: InstanceSummary): string {
+  if (state !== null) return state;
+  if (monitor === "silent" || monitor === "stopped") return monitor;
+  return running ? "running" : "down";
+}
+
+/** The instances of this node, in columns. */
+export function summariesText(
+  instances: readonly InstanceSummary[],
+): MarkedText {
+  if (instances.length === 0) {
+    return { text: ["no instances on this node"], alerts: [] };
+  }
+  const rows = instances.map((one) => [
+    one.instance,
+    stateColumn(one),
+    one.disks === null ? "-" : String(one.disks),
+    one.nics === null ? "-" : String(one.nics),
+    one.attention ?? "",
+  ]);
+  const alerts = instances.flatMap(({ attention }, i) =>
+    attention === null ? [] : i + 1
+  );
+  const last = alerts.length === 0 ? "" : "ATTENTION";
+  return {
+    text: table([["INSTANCE", "STATE", "DISKS", "NICS", last], ...rows]),
+    alerts,
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * What was seen of a running VM, as a line for a person or an object for a
+ * program.
+ *
+ * @module
+ */
+
+import { titleOf } from "../device/select.ts";
+import { messageOf } from "../errors.ts";
+import { deviceOf } from "../monitor/event_device.ts";
+import { expectRuntime } from "../plan/facts.ts";
+import type { Gap, Sight } from "../monitor/watch.ts";
+import type { QmpEvent } from "../qmp/message.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
+import type { Target } from "./target.ts";
+import { printable } from "../words/text.ts";
+
+/** Local time to the millisecond: what the person's other logs have. */
+function clock(ms: number): string {
+  const date = new Date(ms);
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
+    .map(two).join("-");
+  const time = [date.getHours(), date.getMinutes(), date.getSeconds()]
+    .map(two).join(":");
+  return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** The recorded devices as they are now; none if the file cannot be read. */
+export function recorded({ paths }: Target): readonly DeviceEntry[] {
+  if (paths === undefined) return [];
+  try {
+    const runtime = readRuntimeFile(paths.runtime)?.runtime;
+    return runtime === undefined ? [] : [...runtime.disks, ...runtime.nics];
+  } catch {
+    // Events are worth seeing beside a broken file, too.
+    return [];
+  }
+}
+
+/** Why devices are not named as the user knows them; undefined if they are. */
+export function recordFault({ paths }: Target): string | undefined {
+  if (paths === undefined) return undefined;
+  try {
+    expectRuntime(paths);
+    return undefined;
+  } catch (error) {
+    return `${messageOf(error)}: devices have QEMU's names only`;
+  }
+}
+
+function dataText(data: QmpEvent["data"]): string {
+  return Object.entries(data)
+    .map(([key, value]) =>
+      `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`
+    ).join(" ");
+}
+
+function seconds({ fromMs, toMs }: Gap): string {
+  return ((toMs - fromMs) / 1000).toFixed(2);
+}
+
+/** A person's line of what was seen. */
+export function textOf(sight: Sight, entries: readonly DeviceEntry[]): string {
+  if (sight.kind === "gap") {
+    const { gap } = sight;
+    return printable(
+      `${clock(gap.toMs)} -- gap of ${
+        seconds(gap)
+      } s: the monitor was given to ${gap.reason}`,
+    );
+  }
+  const { event } = sight;
+  const device = deviceOf(event, entries);
+  const words = [
+    clock(event.timestampMs),
+    event.event,
+    ...(device === undefined ? [] : [`[${titleOf(device)}]`]),
+    dataText(event.data),
+  ];
+  return printable(words.join(" ").trimEnd());
+}
+
+/** The same for a program: one object. */
+export function documentOf(
+  sight: Sight,
+  entries: readonly DeviceEntry[],
+): unknown {
+  const time = (ms: number) => new Date(ms).toISOString();
+  if (sight.kind === "gap") {
+    const { fromMs, toMs, reason } = sight.gap;
+    return {
+      gap: {
+        from: time(fromMs),
+        to: time(toMs),
+        seconds: (toMs - fromMs) / 1000,
+        reason,
+      },
+    };
+  }
+  const { event, data, timestampMs } = sight.event;
+  const device = deviceOf(sight.event, entries);
+  return {
+    time: time(timestampMs),
+    event,
+    data,
+    device: device === undefined ? null : {
+      kind: device.kind,
+      index: device.index,
+      uuid: device.uuid ?? null,
+      name: device.name ?? null,
+      id: device.hvinfo.id ?? null,
+    },
+  };
+}

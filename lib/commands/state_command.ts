@@ -1,0 +1,34 @@
+/**
+ * The `state command` command.
+ *
+ * @module
+ */
+
+import { readStartCommand } from "../operation/start_command_run.ts";
+import type { Answer, Call } from "./answer.ts";
+import { option } from "../words/request_words.ts";
+import { instanceOf, reachOf } from "./requests.ts";
+import { shortText } from "../words/values.ts";
+
+/** A word that a shell takes as it is. */
+function quoted(word: string): string {
+  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** The command line that starts an identical machine. */
+export async function stateCommand(
+  { invocation, terminal, trace }: Call,
+): Promise<Answer> {
+  const instance = instanceOf(invocation) ?? "";
+  const { argv, warnings } = await readStartCommand(instance, {
+    ...reachOf(invocation, terminal.env),
+    trace: trace.qmp,
+    incoming: option(invocation, "incoming", shortText),
+  });
+  return {
+    text: [argv.map(quoted).join(" ")],
+    document: { ok: true, instance, command: argv, warnings },
+    warnings,
+  };
+}

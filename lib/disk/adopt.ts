@@ -1,0 +1,146 @@
+/**
+ * Whether a disk of QEMU is recorded: only what its device id and the device
+ * number of its open file both prove. Pure.
+ *
+ * @module
+ */
+
+import { diskEntry } from "../device/entry.ts";
+import { titleOf } from "../device/select.ts";
+import { cacheMode } from "../device/disk_settings.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { LiveDisk, OpenSource } from "./live.ts";
+import {
+  type Adopted,
+  identify,
+  left,
+  obstacle,
+  uuidFor,
+  type Verdict,
+  whereabouts,
+} from "../plan/adoption.ts";
+import type { AdoptFacts } from "../operation/adopt_facts.ts";
+import type { Remaining } from "../engine/plan.ts";
+
+/** What a person calls a disk of QEMU. */
+function titleOfLive(facts: AdoptFacts, disk: LiveDisk): string {
+  const { id, qdev, backend, source } = disk;
+  const place = id === undefined ? undefined : facts.places.get(id);
+  const path = "path" in source ? source.path : backend.file;
+  return `disk ${id ?? qdev} (${path}${whereabouts(place)})`;
+}
+
+/** Block drivers over a raw image that do not change what the guest reads. */
+const PLAIN = ["raw", "file", "host_device", "throttle", "copy-on-read"];
+
+/** What Ganeti's start would make of the entry that this disk is not. */
+function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
+  const { hvparams } = facts.content.runtime;
+  const format = disk.drivers.find((one) => !PLAIN.includes(one));
+  const driver = facts.drivers.get(disk.id ?? "");
+  return {
+    // Opened as raw, such a disk would be destroyed: SPEC 2.3, `mode`.
+    fatal: format !== undefined
+      ? `its format is ${format}`
+      : disk.readOnly && driver !== "scsi-cd"
+      ? "it is read-only"
+      : driver === "nvme"
+      ? "Ganeti has no word for nvme, and QEMU migrates none"
+      : undefined,
+    cache: hvparams.origin === "ganeti" &&
+      cacheMode(hvparams.diskCache, devType).direct !== disk.direct,
+  };
+}
+
+function asNew(
+  facts: AdoptFacts,
+  disk: LiveDisk,
+  { id, source, fresh, index }: {
+    id: string;
+    source: OpenSource;
+    fresh: string;
+    index: number;
+  },
+): Adopted | Remaining {
+  const devType = source.kind === "file" ? "file" : "blockdev";
+  const place = facts.places.get(id);
+  const title = titleOfLive(facts, disk);
+  if (place === undefined) return left(title, "nothing tells where it sits");
+  if (devType === "blockdev" && !source.resolved.startsWith("/dev/")) {
+    return left(title, "Ganeti takes a block device only below /dev");
+  }
+  const uuid = uuidFor(facts, id, fresh);
+  const { fatal, cache } = differences(facts, disk, devType);
+  const entry = diskEntry({
+    id,
+    uuid,
+    place,
+    driver: facts.drivers.get(id),
+    devType,
+    source: source.path,
+    resolved: source.resolved,
+    sizeBytes: Number(disk.backend.sizeBytes ?? 0),
+  }, { index, reproducible: fatal === undefined });
+  const warnings = [
+    fatal &&
+    `Ganeti cannot start or migrate the instance with ${title}: ${fatal}`,
+    cache && `Ganeti's start would give ${title} another cache mode`,
+  ].flatMap((one) => one || []);
+  return {
+    id,
+    uuid,
+    change: { change: "insert", list: "disks", uuid, entry },
+    warnings,
+  };
+}
+
+function claimants(facts: AdoptFacts, { identity }: OpenSource): DiskEntry[] {
+  const { disks } = facts.content.runtime;
+  return disks.filter(({ index }) => facts.diskIdentities[index] === identity);
+}
+
+/** Entries of this file that somebody else is, or that cannot be told apart. */
+function conflict(
+  facts: AdoptFacts,
+  disk: LiveDisk,
+  claims: readonly DiskEntry[],
+): string | undefined {
+  const { source } = disk;
+  const twins = facts.disks.filter((one) =>
+    "identity" in source && "identity" in one.source &&
+    one.source.identity === source.identity
+  );
+  if (twins.length > 1) return "two disks of QEMU have the same file open";
+  const named = claims.find(({ hvinfo }) => hvinfo.id !== undefined);
+  if (named !== undefined) {
+    return `${
+      titleOf(named)
+    } is recorded with the same file, as ${named.hvinfo.id}: remove that one if it is gone, then adopt again`;
+  }
+  return claims.length > 1
+    ? `the file of ${claims.map(titleOf).join(" and ")} is the same`
+    : undefined;
+}
+
+/** Decides on one disk; `index` is its place in the list, should it be new. */
+export function judgeDisk(
+  facts: AdoptFacts,
+  disk: LiveDisk,
+  { fresh, index }: { fresh: string; index: number },
+): Verdict {
+  const { id, source } = disk;
+  const { disks } = facts.content.runtime;
+  if (id !== undefined && disks.some(({ hvinfo }) => hvinfo.id === id)) return;
+  const title = titleOfLive(facts, disk);
+  const why = obstacle(facts, id) ?? ("why" in source ? source.why : undefined);
+  if (why !== undefined || id === undefined || "why" in source) {
+    return left(title, why ?? "nothing is proven of it");
+  }
+  const claims = claimants(facts, source);
+  const against = conflict(facts, disk, claims);
+  if (against !== undefined) return left(title, against);
+  const [claim] = claims;
+  return claim === undefined
+    ? asNew(facts, disk, { id, source, fresh, index })
+    : identify(facts, claim, id);
+}

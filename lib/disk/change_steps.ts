@@ -1,0 +1,170 @@
+/**
+ * Steps that change a plugged disk: its size, its limits.
+ *
+ * @module
+ */
+
+import { frontendId } from "../device/backend.ts";
+import { HotplugError } from "../errors.ts";
+import { BLOCK, type BlockBackend } from "../qmp/commands.ts";
+import {
+  type IoLimits,
+  isLimited,
+  limitArguments,
+  limitsText,
+  sameLimits,
+} from "../qmp/io_limits.ts";
+import { ask } from "../qmp/query.ts";
+import { formatCommand } from "../operation/command_text.ts";
+import type { QmpCommand, Verbs } from "../operation/step.ts";
+import type { World } from "../engine/world.ts";
+
+/** Tells the guest the new size of a disk. */
+export interface ResizeDiskStep {
+  /** Decides who carries it out. */
+  readonly kind: "resize-disk";
+  /** Its node, or the drive of `-drive`. */
+  readonly target: { readonly "node-name": string } | {
+    readonly device: string;
+  };
+  /** Virtual size before, in bytes. */
+  readonly from: number;
+  /** Larger. */
+  readonly to: number;
+}
+
+/** Limits a disk, or ends that. */
+export interface LimitDiskStep {
+  /** Decides who carries it out. */
+  readonly kind: "limit-disk";
+  /** Device id. */
+  readonly id: string;
+  /** How QEMU names it here: the id, or a QOM path within it. */
+  readonly qdev: string;
+  /** All that then hold. */
+  readonly limits: IoLimits;
+  /** All that held; null: the disk was plugged just now, and goes again. */
+  readonly before: IoLimits | null;
+}
+
+/** What changes a plugged disk. */
+export type DiskChangeStep = ResizeDiskStep | LimitDiskStep;
+
+async function backendWith(
+  { qmp }: World,
+  isMeant: (one: BlockBackend) => boolean,
+): Promise<BlockBackend | undefined> {
+  return (await ask(qmp, BLOCK)).find(isMeant);
+}
+
+function resizeCommand({ target, to }: ResizeDiskStep): QmpCommand {
+  return { execute: "block_resize", arguments: { ...target, size: to } };
+}
+
+async function hasGrown(
+  { target, to }: ResizeDiskStep,
+  world: World,
+): Promise<boolean> {
+  const found = await backendWith(
+    world,
+    ({ nodeName, device }) =>
+      "device" in target
+        ? device === target.device
+        : nodeName === target["node-name"],
+  );
+  return (found?.sizeBytes ?? 0) >= to;
+}
+
+const resizeDisk: Verbs<ResizeDiskStep> = {
+  async do(step, world) {
+    const { execute, arguments: args } = resizeCommand(step);
+    await world.qmp.execute(execute, args);
+    if (await hasGrown(step, world)) return;
+    throw new HotplugError(
+      "qmp-error",
+      `QEMU took the new size ${step.to}, but query-block does not show it`,
+    );
+  },
+  async undo(step, world) {
+    await world.reconnect();
+    if (!await hasGrown(step, world)) return;
+    throw new HotplugError(
+      "rollback-incomplete",
+      `the guest has seen the new size ${step.to} and may use it`,
+    );
+  },
+  async confirm(step, world) {
+    return await hasGrown(step, world) ? "done" : "not-done";
+  },
+  describe: (step) => ({
+    step: `QEMU: the disk has ${step.to} bytes, ${step.to - step.from} more`,
+    qmp: resizeCommand(step),
+    host: null,
+    undo: "none: the guest may use what it has seen, a disk never shrinks",
+  }),
+};
+
+function limitCommand(
+  { qdev }: LimitDiskStep,
+  limits: IoLimits,
+): QmpCommand {
+  const args = { id: qdev, ...limitArguments(limits) };
+  return { execute: "block_set_io_throttle", arguments: args };
+}
+
+async function limitsNow(
+  { id }: LimitDiskStep,
+  world: World,
+): Promise<IoLimits | undefined> {
+  const found = await backendWith(world, ({ qdev }) => frontendId(qdev) === id);
+  return found === undefined ? undefined : found.limits ?? {};
+}
+
+async function isLimitedSo(
+  step: LimitDiskStep,
+  world: World,
+  limits: IoLimits,
+): Promise<boolean> {
+  const now = await limitsNow(step, world);
+  return now !== undefined && sameLimits(now, limits);
+}
+
+async function send({ execute, arguments: args }: QmpCommand, world: World) {
+  await world.qmp.execute(execute, args);
+}
+
+const limitDisk: Verbs<LimitDiskStep> = {
+  async do(step, world) {
+    await send(limitCommand(step, step.limits), world);
+    if (await isLimitedSo(step, world, step.limits)) return;
+    throw new HotplugError(
+      "qmp-error",
+      `QEMU took the limits of ${step.id}, but query-block does not show them`,
+    );
+  },
+  async undo(step, world) {
+    if (step.before === null) return;
+    await world.reconnect();
+    // A disk that is gone, or limited by somebody else since, is left alone.
+    if (!await isLimitedSo(step, world, step.limits)) return;
+    await send(limitCommand(step, step.before), world);
+  },
+  async confirm(step, world) {
+    const done = await isLimitedSo(step, world, step.limits);
+    return done ? "done" : "not-done";
+  },
+  describe: (step) => ({
+    step: isLimited(step.limits)
+      ? `limit the disk: ${limitsText(step.limits)}`
+      : "end the disk's limits",
+    qmp: limitCommand(step, step.limits),
+    host: null,
+    undo: step.before && formatCommand(limitCommand(step, step.before)),
+  }),
+};
+
+/** The verbs of the steps that change a plugged disk. */
+export const diskChangeVerbs = {
+  "resize-disk": resizeDisk,
+  "limit-disk": limitDisk,
+} as const;

@@ -1,0 +1,67 @@
+/**
+ * The recorded disk that a word means, for what is done to a plugged disk.
+ * Pure.
+ *
+ * @module
+ */
+
+import { isEmptied } from "../device/backend.ts";
+import { findDevice, noSuchDevice } from "../device/select.ts";
+import { HotplugError, refuse } from "../errors.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { DeviceView } from "../engine/plan.ts";
+import { identified, type Removable } from "../plan/removal.ts";
+import { recordedView } from "../plan/view.ts";
+
+/** A disk that is to be changed. */
+export type ChosenDisk = Removable<DiskEntry> & {
+  /** As it is now. */
+  readonly view: DeviceView;
+};
+
+/**
+ * The one disk.
+ *
+ * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`
+ */
+export function chooseDisk(
+  facts: Facts,
+  { device, verb }: { readonly device: string; readonly verb: string },
+): ChosenDisk {
+  const { disks } = facts.content.runtime;
+  const entry = findDevice(disks, device);
+  if (entry === undefined) throw noSuchDevice(disks, device);
+  const instance = facts.paths.name;
+  const chosen = identified(entry, { instance, verb });
+  return { ...chosen, view: recordedView(entry, facts) };
+}
+
+/** The refusal for a disk that only the file has. */
+export function notInQemu(
+  { paths }: Facts,
+  { title, id }: ChosenDisk,
+): HotplugError {
+  return new HotplugError(
+    "no-such-device",
+    `${title} is recorded as ${id}, but QEMU does not have it`,
+    { hint: `kvm-hotplug repair ${paths.name}` },
+  );
+}
+
+/**
+ * Refuses what can only be done to a medium.
+ *
+ * @throws {HotplugError} `refused` if it is a drive without one
+ */
+export function refuseEmpty(
+  { qemu }: Facts,
+  { entry, title }: ChosenDisk,
+  verb: string,
+): void {
+  if (!isEmptied(entry, qemu.block)) return;
+  throw refuse(
+    `Cannot ${verb} ${title}: there is no medium in its drive`,
+    "disk set --medium FILE puts one in",
+  );
+}

@@ -1,0 +1,158 @@
+/**
+ * What a disk's driver decides: where it sits, what goes with it, and whether
+ * a start from the runtime file makes the same. Pure.
+ *
+ * @module
+ */
+
+import type { DiskDevice } from "../device/disk.ts";
+import {
+  type DiskDriver,
+  heedsDrivers,
+  isPassThrough,
+  isScsi,
+} from "../device/disk_driver.ts";
+import { VIRTIO_BLK } from "../device/disk_settings.ts";
+import type { Place } from "../device/hvinfo.ts";
+import { busOf, tellsGuest } from "../device/scsi_controller.ts";
+import { chooseTarget, startsWith } from "../device/scsi_target.ts";
+import { refuse, unsupported } from "../errors.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { DiskAddFacts } from "./add_facts.ts";
+import type { ScsiFacts } from "./scsi.ts";
+import { type Identity, identityAt, newIdentity } from "../plan/addition.ts";
+import { controllerFor } from "./controller.ts";
+import type { DiskAdd } from "../operation/request.ts";
+
+/**
+ * Refuses what QEMU would refuse later.
+ *
+ * @throws {HotplugError} `unsupported` | `refused`
+ */
+export function refuseDriver(
+  { driverFault }: Pick<DiskAddFacts, "driverFault">,
+  driver: DiskDriver,
+  { settings, iothread, controller }: DiskAdd,
+): void {
+  if (driverFault !== undefined) {
+    throw unsupported(driverFault, hintFor(driver));
+  }
+  const only = (option: string) =>
+    refuse(
+      `Option --${option} goes with driver ${VIRTIO_BLK}, not with ${driver}`,
+    );
+  if (controller !== undefined && !isScsi(driver)) {
+    throw refuse(
+      `Option --controller goes with a SCSI disk, not with ${driver}`,
+    );
+  }
+  if (driver === VIRTIO_BLK) return;
+  if (settings.queues !== undefined) throw only("queues");
+  if (iothread !== undefined) throw only("iothread");
+}
+
+function hintFor(driver: DiskDriver): string {
+  switch (driver) {
+    case "scsi-generic":
+      return "QEMU wants a /dev/sgN for it, and character devices are refused; scsi-block passes the block device of the same disk through";
+    case "scsi-block":
+      return "scsi-hd gives the guest a SCSI disk of any source";
+    default:
+      return `--driver ${VIRTIO_BLK} works with every QEMU`;
+  }
+}
+
+/**
+ * Chooses place and id by the driver; a SCSI disk may need a controller, too.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function identityFor(
+  facts: Facts & ScsiFacts,
+  request: DiskAdd,
+  driver: DiskDriver,
+): Identity<Place> & Pick<DiskDevice, "controller"> {
+  if (!isScsi(driver)) return newIdentity(facts, "disk", request);
+  const { disks, nics } = facts.content.runtime;
+  const controller = controllerFor(facts, request);
+  const buses = controller === undefined ? facts.scsi : [busOf(controller)];
+  const given = { recorded: [...disks, ...nics], buses };
+  const { bus, slot: target } = request;
+  const identity = identityAt(facts, "disk", {
+    request,
+    placeFor: () => chooseTarget(given, { bus, target }),
+  });
+  return { ...identity, controller };
+}
+
+/** Why a start from the file would not make the same device. */
+function irreproducible(
+  { content, scsi, source }: DiskAddFacts,
+  { driver, place, controller }: DiskDevice,
+): string | undefined {
+  const { hvparams, kvmCmd } = content.runtime;
+  const { diskType } = hvparams;
+  if (!heedsDrivers(diskType)) {
+    return `with hvparam disk_type ${diskType} it heeds no disk's driver`;
+  }
+  if (driver === "nvme") {
+    return "Ganeti has no word for nvme, and QEMU migrates none";
+  }
+  if (!isScsi(driver)) return undefined;
+  if (isPassThrough(driver) && diskType !== driver) {
+    return `Ganeti since 3.1 sets write-cache of every disk, which a ${driver} does not have`;
+  }
+  const bus = scsi.find(({ name }) => name === place.bus);
+  const isMade = bus !== undefined && startsWith(kvmCmd, bus);
+  if (!isMade && controller === undefined) {
+    return `its fixed part (kvm_cmd) has no controller for ${place.bus}`;
+  }
+  if (driver === "scsi-cd" && source.writeFault !== undefined) {
+    return `it opens every disk for writing, which fails here (${source.writeFault})`;
+  }
+  return undefined;
+}
+
+/** A controller that was plugged by hand and is empty can make room. */
+function insteadOf(
+  { scsi, paths, content }: DiskAddFacts,
+  { place }: DiskDevice,
+): string {
+  const bus = scsi.find(({ name }) => name === place.bus);
+  const isIdle = bus?.id !== undefined && bus.children.length === 0 &&
+    scsi.length === 1 && !startsWith(content.runtime.kvmCmd, bus);
+  return isIdle
+    ? `; or let the disk bring its own controller, once kvm-hotplug qmp ${paths.name} device_del id=${bus.id} has taken this one out`
+    : "";
+}
+
+/**
+ * Whether a start from the runtime file makes the same device.
+ *
+ * @throws {HotplugError} `refused` if it does not and must
+ */
+export function checkDriver(
+  facts: DiskAddFacts,
+  disk: DiskDevice,
+  migratable: DiskAdd["migratable"],
+): boolean {
+  const why = irreproducible(facts, disk);
+  if (why === undefined) return true;
+  if (migratable === "not-needed") return false;
+  throw refuse(
+    `Cannot add a ${disk.driver} on ${disk.place.bus}: a start or migration from the runtime file could not repeat it: ${why}`,
+    `say --not-migratable, if that is meant${insteadOf(facts, disk)}`,
+  );
+}
+
+/** What the user must know of a disk where its guest is not told of it. */
+export function unheard(
+  { scsi }: Pick<DiskAddFacts, "scsi">,
+  { place }: Pick<DiskDevice, "place">,
+): string[] {
+  const bus = scsi.find(({ name }) => name === place.bus);
+  if (bus === undefined || tellsGuest(bus)) return [];
+  return [
+    `a ${bus.controller} does not tell the guest of a new disk: it must look for it (Linux: echo '- - -' > /sys/class/scsi_host/hostN/scan)`,
+  ];
+}

@@ -1,0 +1,140 @@
+/**
+ * Plans to add a CD-ROM drive without a medium. Pure.
+ *
+ * @module
+ */
+
+import { frontendArguments } from "../device/disk.ts";
+import { diskDriver, heedsDrivers, NO_SOURCE } from "../device/disk_driver.ts";
+import { diskEntry } from "../device/entry.ts";
+import { addressOf } from "../device/hvinfo.ts";
+import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
+import { findDevice, titleOf } from "../device/select.ts";
+import { diskSettingsAtStart } from "../device/start_disk.ts";
+import { duplicate, refuse } from "../errors.ts";
+import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { DiskAddFacts } from "./add_facts.ts";
+import type { ScsiFacts } from "./scsi.ts";
+import type { Decision } from "../engine/plan.ts";
+import { alreadyThere, deviceStep, planAddition } from "../plan/addition.ts";
+import { identityFor, refuseDriver, unheard } from "./driver.ts";
+import { controllerNote, controllerSteps } from "./controller.ts";
+import { refuseImpossible } from "../plan/requirements.ts";
+import type { DiskAdd } from "../operation/request.ts";
+import { newDiskView } from "../plan/view.ts";
+
+/** What adding an empty drive depends on. */
+export type EmptyDriveFacts =
+  & Facts
+  & ScsiFacts
+  & Pick<DiskAddFacts, "driverFault">;
+
+/** Only this driver has a tray. */
+const DRIVER = "scsi-cd";
+
+/** Options that say how a medium is read. */
+function ofMedium(request: DiskAdd): string[] {
+  const { settings, via, format, allowBacking, limits } = request;
+  const given = {
+    ...{ cache: settings.cache, aio: settings.aio, discard: settings.discard },
+    ...{ queues: settings.queues, via, ...limits },
+    ...{ "format": format, "allow-backing": allowBacking },
+  };
+  return Object.entries(given).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`]
+  );
+}
+
+function refuseOther(request: DiskAdd, diskType: string): void {
+  const driver = diskDriver(request.driver ?? diskType);
+  if (driver !== DRIVER) {
+    throw refuse(
+      `Cannot add a ${driver} without a source: only a ${DRIVER} can be empty`,
+      `--driver ${DRIVER}; a file of this name is ./${NO_SOURCE}`,
+    );
+  }
+  const options = ofMedium(request);
+  if (options.length === 0) return;
+  throw refuse(
+    `An empty drive has no medium for ${options.join(", ")}`,
+    "leave them out",
+  );
+}
+
+/** The device that has the uuid already. */
+function findTwin(facts: Facts, { uuid }: DiskAdd): DeviceEntry | undefined {
+  const { disks, nics } = facts.content.runtime;
+  const twin = findDevice<DeviceEntry>([...disks, ...nics], uuid.value);
+  if (twin === undefined || twin.hvinfo.driver === DRIVER) return twin;
+  throw duplicate(`uuid ${uuid.value} is that of ${titleOf(twin)}`);
+}
+
+/** Every start opens a file or device for each disk. */
+function refuseMigratable({ content }: Facts, { migratable }: DiskAdd): void {
+  const { origin } = content.runtime.hvparams;
+  if (migratable === "not-needed" || origin === "adopt") return;
+  throw refuse(
+    "Cannot add an empty drive: a start or migration from the runtime file opens a medium for each",
+    "add it with a medium and take that out (disk set --medium none), or say --not-migratable",
+  );
+}
+
+/**
+ * Plans to add an empty drive.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planEmptyDrive(
+  request: DiskAdd,
+  facts: EmptyDriveFacts,
+): Decision {
+  refuseImpossible(facts, "disk-add");
+  const { disks, hvparams } = facts.content.runtime;
+  refuseOther(request, hvparams.diskType);
+  const twin = findTwin(facts, request);
+  if (twin !== undefined) return alreadyThere(facts, twin);
+  refuseDriver(facts, DRIVER, request);
+  refuseMigratable(facts, request);
+  const identity = identityFor(facts, request, DRIVER);
+  const { controller, place } = identity;
+  const settings = { ...diskSettingsAtStart(hvparams), access: "ro" as const };
+  const drive = {
+    ...identity,
+    ...{ driver: DRIVER, devType: "file", settings, sizeBytes: 0 } as const,
+    ...{ source: "", resolved: "" },
+  };
+  const address = addressOf(place);
+  const { drive: _, ...args } = frontendArguments({ ...drive, address });
+  const index = disks.length;
+  const shown = {
+    ...newDiskView(drive, { index, via: "fdset" }),
+    medium: null,
+  };
+  return planAddition(facts, {
+    kind: "disk",
+    identity,
+    entry: diskEntry(drive, { index, reproducible: false }),
+    words: controller && controllerWords(controller),
+    view: { ...shown, source: null, via: null },
+    steps: [...controllerSteps(controller), deviceStep(args)],
+    warnings: [
+      "Ganeti cannot start or migrate the instance with this disk",
+      ...controller === undefined ? [] : [controllerNote(controller)],
+      ...unheard(facts, identity),
+    ],
+  });
+}
+
+/**
+ * Whether a drive was added without a medium, and lacks but that for a start
+ * from the file.
+ */
+export function lacksMedium(
+  { link, uri, hvinfo }: DiskEntry,
+  { kvmCmd, hvparams }: Pick<Runtime, "kvmCmd" | "hvparams">,
+): boolean {
+  if (link !== null || uri !== null) return false;
+  if (!heedsDrivers(hvparams.diskType)) return false;
+  return controllerOf(hvinfo, kvmCmd) !== undefined;
+}

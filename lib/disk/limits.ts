@@ -1,0 +1,125 @@
+/**
+ * The limits of a disk, in QEMU and in the tool's own record. Pure.
+ *
+ * @module
+ */
+
+import type { DiskDevice } from "../device/disk.ts";
+import { limitedPart } from "../device/disk_settings.ts";
+import { refuse } from "../errors.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
+import {
+  type IoLimits,
+  isLimited,
+  LIMIT_NAMES,
+  limitsFault,
+  mergeLimits,
+} from "../qmp/io_limits.ts";
+import type { Limits, OwnDevice } from "../state/own_record.ts";
+import type { OwnRecordStep } from "./way_steps.ts";
+import type { DiskAddFacts } from "./add_facts.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
+import { refuseMissingCommands } from "../plan/requirements.ts";
+import type { DiskAdd } from "../operation/request.ts";
+import type { Step } from "../operation/step.ts";
+
+/** What is noted of limits; names of a later release mean nothing here. */
+export function notedLimits(limits: Limits | undefined): IoLimits {
+  const known = Object.entries(limits ?? {}).filter(([name]) =>
+    LIMIT_NAMES.some((one) => one === name)
+  );
+  return mergeLimits({}, Object.fromEntries(known));
+}
+
+/**
+ * All limits that hold after a change.
+ *
+ * @throws {HotplugError} `refused` if QEMU does not take them together
+ */
+export function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
+  const limits = mergeLimits(now, change);
+  const fault = limitsFault(limits);
+  if (fault === undefined) return limits;
+  const both = fault.startsWith("bps") ? "bps" : "iops";
+  throw refuse(
+    `Cannot limit the disk so: ${fault}`,
+    `end the one it has: --${both} 0, or --${both}-read 0 --${both}-write 0`,
+  );
+}
+
+/** What is noted of a disk apart from its limits; null: nothing. */
+function withLimits(
+  before: OwnDevice | null,
+  limits: IoLimits,
+): OwnDevice | null {
+  const { limits: _, ...rest } = { kind: "disk" as const, ...before };
+  if (isLimited(limits)) return { ...rest, limits: { ...limits } };
+  return Object.keys(rest).length > 1 ? rest : null;
+}
+
+/** Whether a note only says how the disk is limited when it comes back. */
+export function isRemembrance(device: OwnDevice): boolean {
+  return Object.keys(device).every((key) => key === "kind" || key === "limits");
+}
+
+/** The limits of a new disk: those asked for, else those it had. */
+export function newLimits(
+  { record }: OwnFacts,
+  uuid: string,
+  { limits }: Pick<DiskAdd, "limits">,
+): IoLimits {
+  if (limits !== undefined) return mergeLimits({}, limits);
+  return notedLimits(record.devices[uuid]?.limits);
+}
+
+/** Whose disk it is, and what earlier steps of the plan note of it. */
+export interface NoteOptions {
+  /** Of the disk. */
+  readonly uuid: string;
+  /** Who runs now. */
+  readonly who: ProcessIdentity | null;
+  /** Steps that come before. */
+  readonly before: readonly Step[];
+}
+
+/** The step that notes limits; none if that is noted already. */
+export function noteLimits(
+  { place, record }: OwnFacts,
+  limits: IoLimits,
+  { uuid, who, before: steps }: NoteOptions,
+): OwnRecordStep[] {
+  const key = uuid.toLowerCase();
+  const earlier = steps.findLast((step): step is OwnRecordStep =>
+    step.kind === "own-record" && step.change.uuid === key
+  );
+  const before = earlier === undefined
+    ? record.devices[key] ?? null
+    : earlier.change.after;
+  const after = withLimits(before, limits);
+  const same = JSON.stringify(notedLimits(before?.limits)) ===
+    JSON.stringify(limits);
+  if (same) return [];
+  const change = { uuid: key, before, after };
+  return [{ kind: "own-record", place, qemu: who, change }];
+}
+
+/**
+ * Notes and sets the limits of a disk that was plugged just now.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function limitSteps(
+  facts: DiskAddFacts,
+  { id, uuid, driver }: DiskDevice,
+  { limits, before }: { limits: IoLimits; before: readonly Step[] },
+): { readonly note: Step[]; readonly limit: Step[] } {
+  const { who = null } = facts;
+  const note = noteLimits(facts.own, limits, { uuid, who, before });
+  if (!isLimited(limits)) return { note, limit: [] };
+  refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
+  const qdev = limitedPart(driver, id);
+  return {
+    note,
+    limit: [{ kind: "limit-disk", id, qdev, limits, before: null }],
+  };
+}

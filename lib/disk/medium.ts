@@ -1,0 +1,246 @@
+/**
+ * Plans to put another medium into a drive of the guest, or none. Pure.
+ *
+ * @module
+ */
+
+import { isMadeUp } from "../device/backend.ts";
+import { blockdevArguments, type DiskNode } from "../device/disk.ts";
+import { checkSettings } from "../device/disk_settings.ts";
+import { withMedium } from "../device/entry.ts";
+import { titleOf } from "../device/select.ts";
+import { diskSettingsAtStart } from "../device/start_disk.ts";
+import type { Decision } from "../engine/plan.ts";
+import { duplicate, refuse, unsupported } from "../errors.ts";
+import type { Source } from "../host/source.ts";
+import type { NewMediumWish } from "../operation/request.ts";
+import type { Step } from "../operation/step.ts";
+import type { Facts } from "../plan/facts.ts";
+import {
+  refuseImpossible,
+  refuseMissingCommands,
+} from "../plan/requirements.ts";
+import { command, qmpStep, stateSteps } from "../plan/steps.ts";
+import { FDSET_COMMANDS } from "../qmp/commands.ts";
+import type { Tray } from "../qmp/tray_queries.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import { devTypeOf } from "./add.ts";
+import { chooseDisk, type ChosenDisk } from "./chosen.ts";
+import { lacksMedium } from "./empty_drive.ts";
+import { refuseUnfit } from "./fit.ts";
+import { releaseSteps } from "./remove.ts";
+import { fdsetSteps } from "./way.ts";
+
+/** What changing a medium depends on. */
+export interface MediumFacts extends Facts {
+  /** The new medium; undefined: none is to be in the drive. */
+  readonly source: Source | undefined;
+  /** By device id. */
+  readonly trays: ReadonlyMap<string, Tray>;
+}
+
+/** What it needs of the monitor. */
+const COMMANDS = [
+  "blockdev-open-tray",
+  "blockdev-close-tray",
+  "blockdev-insert-medium",
+  "blockdev-remove-medium",
+];
+
+const PUT_BACK =
+  "a start or migration by Ganeti puts the recorded medium back in";
+
+function trayOf(
+  { trays, own }: MediumFacts,
+  { id, uuid, title, entry }: ChosenDisk,
+): Tray {
+  const tray = trays.get(id);
+  if (tray === undefined) {
+    throw refuse(
+      `Cannot change the medium of ${title}: a ${
+        entry.hvinfo.driver ?? "disk"
+      } has no tray`,
+      "only a scsi-cd has one",
+    );
+  }
+  if (tray.nodeName !== "" && isMadeUp(tray.nodeName)) {
+    throw unsupported(
+      `Cannot change the medium of ${title}: it was made by -drive, and could not be put back`,
+    );
+  }
+  if (own.record.devices[uuid.toLowerCase()]?.access !== undefined) {
+    throw unsupported(
+      `Cannot change the medium of ${title}: it was reached via chown or mknod`,
+      "remove the drive and add it again",
+    );
+  }
+  return tray;
+}
+
+/** A name for the new node while the old one is still there. */
+function otherName({ qemu }: Facts, id: string): string {
+  if (!qemu.nodeNames.has(id)) return id;
+  return id.replace(/(-(?:pci|scsi)-\d+)?$/, (end) => `-b${end}`);
+}
+
+function dropSteps(
+  facts: Facts,
+  { entry }: ChosenDisk,
+  { nodeName }: Tray,
+): Step[] {
+  if (nodeName === "") return [];
+  return [
+    qmpStep("blockdev-del", { "node-name": nodeName }, null),
+    ...releaseSteps(facts, entry.index),
+  ];
+}
+
+function changeStep(
+  { id, title }: ChosenDisk,
+  { nodeName }: Tray,
+  { to, lock }: { to: string | null; lock: "heeded" | "forced" },
+): Step {
+  const from = nodeName === "" ? null : nodeName;
+  return { kind: "change-medium", id, title, from, to, lock };
+}
+
+function planEject(
+  facts: MediumFacts,
+  chosen: ChosenDisk,
+  { tray, lock }: { tray: Tray; lock: "heeded" | "forced" },
+): Decision {
+  const { title, view } = chosen;
+  const device = { ...view, source: null, via: null, medium: null };
+  const instance = facts.paths.name;
+  const about = { action: "set", instance, device } as const;
+  if (tray.nodeName === "" && !tray.isOpen) {
+    return { kind: "nothing-to-do", ...about, warnings: [] };
+  }
+  const steps = [
+    changeStep(chosen, tray, { to: null, lock }),
+    ...dropSteps(facts, chosen, tray),
+  ];
+  const warnings = [PUT_BACK];
+  return { kind: "plan", plan: { ...about, title, steps, warnings } };
+}
+
+/** The node of the new medium, as a start would make it. */
+function newNode(
+  facts: MediumFacts,
+  { id, entry }: ChosenDisk,
+  source: Source,
+): DiskNode {
+  const { disks, hvparams } = facts.content.runtime;
+  const twin = disks.find(({ index }) =>
+    index !== entry.index && facts.diskIdentities[index] === source.identity
+  );
+  if (twin !== undefined) {
+    throw duplicate(
+      `${source.path} is in use by this instance: it is ${titleOf(twin)}`,
+    );
+  }
+  const devType = devTypeOf(source);
+  const settings = {
+    ...diskSettingsAtStart(hvparams),
+    access: "ro" as const,
+  };
+  checkSettings(settings, devType, facts.qemu.version);
+  const made = { devType, settings, source: source.path };
+  refuseUnfit({ source, iothreads: new Set() }, made);
+  return { id: otherName(facts, id), devType, settings };
+}
+
+/** Whether Ganeti's start, which opens every disk for writing, can open it. */
+function checkStart(
+  { writeFault, path }: Source,
+  { entry, runtime }: {
+    readonly entry: DiskEntry;
+    readonly runtime: Facts["content"]["runtime"];
+  },
+  migratable: NewMediumWish["migratable"],
+): boolean {
+  const { mode = "rw" } = entry;
+  if (mode !== "rw" && !lacksMedium(entry, runtime)) return false;
+  if (writeFault === undefined) return true;
+  if (migratable === "not-needed") return false;
+  throw refuse(
+    `Cannot use ${path} as a medium: a start or migration from the runtime file opens every disk for writing, which fails here (${writeFault})`,
+    "say --not-migratable, if that is meant",
+  );
+}
+
+function insertSteps(
+  facts: MediumFacts,
+  chosen: ChosenDisk,
+  { node, source, tray, lock }: {
+    node: DiskNode;
+    source: Source;
+    tray: Tray;
+    lock: "heeded" | "forced";
+  },
+): Step[] {
+  const { qemu } = facts;
+  const way = fdsetSteps({ qemu, source }, { ...node, uuid: chosen.uuid });
+  const { from, before, after } = way;
+  return [
+    ...before,
+    qmpStep(
+      "blockdev-add",
+      blockdevArguments(node, { from, release: qemu.version }),
+      command("blockdev-del", { "node-name": node.id }),
+    ),
+    changeStep(chosen, tray, { to: node.id, lock }),
+    ...after,
+  ];
+}
+
+/**
+ * Plans to change what lies in a drive.
+ *
+ * @param word selects the disk
+ * @throws {HotplugError} status 3
+ */
+export function planMedium(
+  word: string,
+  { lock, migratable }: NewMediumWish,
+  facts: MediumFacts,
+): Decision {
+  refuseImpossible(facts, "disk-set");
+  const chosen = chooseDisk(facts, { device: word, verb: "change" });
+  refuseMissingCommands(facts.qemu, COMMANDS);
+  const tray = trayOf(facts, chosen);
+  const { source } = facts;
+  if (source === undefined) return planEject(facts, chosen, { tray, lock });
+  const { entry, uuid, title, view } = chosen;
+  const { path, sizeBytes } = source;
+  const inside = { source: path, medium: path, size_bytes: sizeBytes };
+  const device = { ...view, ...inside, via: "fdset" };
+  const instance = facts.paths.name;
+  const about = { action: "set", instance, device, warnings: [] } as const;
+  const same = facts.diskIdentities[entry.index] === source.identity;
+  if (same && tray.nodeName !== "") {
+    if (!tray.isOpen) return { kind: "nothing-to-do", ...about };
+    // A second node of the same file would keep the first one's from closing.
+    const close = changeStep(chosen, tray, { to: tray.nodeName, lock });
+    return { kind: "plan", plan: { ...about, title, steps: [close] } };
+  }
+  refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
+  const node = newNode(facts, chosen, source);
+  const { runtime } = facts.content;
+  const reproducible = checkStart(source, { entry, runtime }, migratable);
+  const { devType } = node;
+  const changed = withMedium(entry.node, { ...source, devType, reproducible });
+  const { stage, commit } = stateSteps(facts, {
+    change: "entry",
+    list: "disks",
+    uuid,
+    entry: changed,
+  });
+  const steps = [
+    stage,
+    ...insertSteps(facts, chosen, { node, source, tray, lock }),
+    commit,
+    ...dropSteps(facts, chosen, tray),
+  ];
+  return { kind: "plan", plan: { ...about, title, steps } };
+}

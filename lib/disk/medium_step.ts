@@ -1,0 +1,119 @@
+/**
+ * Changing what lies in a drive of the guest.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { NODE_NAMES } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
+import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
+import type { Verbs } from "../operation/step.ts";
+import type { World } from "../engine/world.ts";
+
+/** Opens the tray, changes the medium and closes the tray. */
+export interface ChangeMediumStep {
+  /** Decides who carries it out. */
+  readonly kind: "change-medium";
+  /** Device id. */
+  readonly id: string;
+  /** What the user calls it, for messages: `disk 1`. */
+  readonly title: string;
+  /** Block node that is in it; null: it is empty. */
+  readonly from: string | null;
+  /** Block node that will be; null: it is left empty. */
+  readonly to: string | null;
+  /** `forced`: the guest is not asked, though it locked the tray. */
+  readonly lock: "heeded" | "forced";
+}
+
+async function trayOf(id: string, { qmp }: World): Promise<Tray> {
+  const tray = (await ask(qmp, TRAYS)).get(id);
+  if (tray !== undefined) return tray;
+  throw new HotplugError("qmp-error", `QEMU has no drive ${id} with a tray`);
+}
+
+/** A locked tray opens when the guest lets it: blockdev.c, do_open_tray. */
+async function openTray(step: ChangeMediumStep, world: World): Promise<void> {
+  const { id, title, lock } = step;
+  const { qmp, options } = world;
+  if ((await trayOf(id, world)).isOpen) return;
+  const since = qmp.mark();
+  await qmp.execute("blockdev-open-tray", { id, force: lock === "forced" });
+  if ((await trayOf(id, world)).isOpen) return;
+  const moved = await qmp.waitEvent(
+    ({ event, data }) =>
+      event === "DEVICE_TRAY_MOVED" && data.id === id &&
+      data["tray-open"] === true,
+    { timeoutMs: options.unplugTimeoutMs, signal: options.signal, since },
+  );
+  if (moved !== "timeout" && moved !== "aborted") return;
+  throw new HotplugError(
+    "unplug-rejected",
+    `The guest has locked the tray of ${title} (${id}) and did not open it ${
+      moved === "aborted"
+        ? "before the waiting was ended"
+        : `within ${options.unplugTimeoutMs / 1000} s`
+    }`,
+    { hint: "unmount the medium in the guest; --force takes it all the same" },
+  );
+}
+
+async function exchange(step: ChangeMediumStep, world: World): Promise<void> {
+  const { id, to } = step;
+  await openTray(step, world);
+  // Without a medium it succeeds, too.
+  await world.qmp.execute("blockdev-remove-medium", { id });
+  if (to !== null) {
+    const medium = { id, "node-name": to };
+    await world.qmp.execute("blockdev-insert-medium", medium);
+  }
+  await world.qmp.execute("blockdev-close-tray", { id });
+}
+
+async function holds(
+  { id, to }: Pick<ChangeMediumStep, "id" | "to">,
+  world: World,
+): Promise<boolean> {
+  const tray = (await ask(world.qmp, TRAYS)).get(id);
+  return tray !== undefined && tray.nodeName === (to ?? "") && !tray.isOpen;
+}
+
+/** Without its node the old medium cannot go in again: the new one stays. */
+async function expectOld(
+  { from, to, title }: ChangeMediumStep,
+  { qmp }: World,
+): Promise<void> {
+  if (from === null || (await ask(qmp, NODE_NAMES)).has(from)) return;
+  throw new HotplugError(
+    "rollback-incomplete",
+    `QEMU has let go of ${from}, so ${to ?? "no medium"} stays in ${title}`,
+  );
+}
+
+/** Its verbs. */
+export const changeMedium: Verbs<ChangeMediumStep> = {
+  do: exchange,
+  async undo(step, world) {
+    await world.reconnect();
+    const back = { ...step, from: step.to, to: step.from };
+    if (await holds(back, world)) return;
+    await expectOld(step, world);
+    // What was in it before, the guest had itself: it need not be asked.
+    await exchange({ ...back, lock: "forced" }, world);
+  },
+  async confirm(step, world) {
+    return await holds(step, world) ? "done" : "not-done";
+  },
+  describe: ({ id, title, from, to, lock }) => ({
+    step: to === null
+      ? `take the medium out of ${title}`
+      : `put ${to} into ${title}`,
+    qmp: {
+      execute: "blockdev-open-tray",
+      arguments: { id, force: lock === "forced" },
+    },
+    host: null,
+    undo: from === null ? "leave the drive empty" : `put ${from} back`,
+  }),
+};

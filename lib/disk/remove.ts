@@ -1,0 +1,134 @@
+/**
+ * Plans to remove disks. Pure.
+ *
+ * @module
+ */
+
+import { backendOf, isMadeUp, servesUnnamed } from "../device/backend.ts";
+import { refuse, unsupported } from "../errors.ts";
+import { nodesUnder } from "../qmp/block_graph.ts";
+import { member } from "../state/json_member.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { DiskRemoveFacts } from "../operation/facts_disk_remove.ts";
+import type { Decision } from "../engine/plan.ts";
+import { qmpStep } from "../plan/steps.ts";
+import { endAccessSteps } from "../plan/give_back.ts";
+import { planRemoval } from "../plan/removal.ts";
+import type { DiskRemove } from "../operation/request.ts";
+import type { AwaitReleaseStep, Step } from "../operation/step.ts";
+
+/**
+ * The node that was plugged with `blockdev-add`; none under a drive, which
+ * QEMU takes down with its device.
+ */
+function nodeOf(facts: Facts, id: string): string | undefined {
+  const live = backendOf(facts.qemu.block, id);
+  if (live !== undefined && !isMadeUp(live.nodeName)) return live.nodeName;
+  return facts.qemu.nodeNames.has(id) ? id : undefined;
+}
+
+/** Nodes that were plugged one by one under the first, as for limits. */
+function underSteps({ graph }: DiskRemoveFacts, top: string): Step[] {
+  if (graph === undefined) return [];
+  return nodesUnder(graph, top).filter((name) => !isMadeUp(name))
+    .map((name) => ({ kind: "drop-node", name }));
+}
+
+/** What is decided by how QEMU has the disk, never by Ganeti's version. */
+export function diskBackendSteps(facts: DiskRemoveFacts, id: string): Step[] {
+  const live = backendOf(facts.qemu.block, id);
+  if (live !== undefined && live.device !== "") {
+    return [
+      { kind: "drop-drive", drive: live.device },
+      ...underSteps(facts, live.nodeName),
+    ];
+  }
+  const node = nodeOf(facts, id);
+  if (node === undefined) return [];
+  return [
+    qmpStep("blockdev-del", { "node-name": node }, null),
+    ...underSteps(facts, node),
+  ];
+}
+
+/** The step that waits until QEMU has let go of a recorded disk's source. */
+export function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
+  const { diskIdentities, qemu } = facts;
+  const identity = diskIdentities[index];
+  const pid = qemu.process?.pid;
+  if (identity === undefined || pid === undefined) return [];
+  // Ganeti lets links drift (SPEC 10.1, item 1): what another disk has open
+  // is not released by this one.
+  if (diskIdentities.some((one, i) => i !== index && one === identity)) {
+    return [];
+  }
+  return [{ kind: "await-release", pid, identity }];
+}
+
+/**
+ * Whether the disk was plugged from the command line of this tool. It then
+ * stands on the command line of a migration's target, too, like the disk that
+ * the VM was started from; but only Ganeti's objects count their changes.
+ */
+function wasPlugged({ node, link }: DiskEntry): boolean {
+  const object = node.type === "array" ? node.items[0] : undefined;
+  const ganeti = object === undefined || member(object, "serial_no") ||
+    member(object, "ctime");
+  return !ganeti && link !== null && !link.includes("/instance-disks/");
+}
+
+function refuseUnnamed(
+  { qemu }: Facts,
+  { id, title }: { id: string; title: string },
+) {
+  if (qemu.deviceIds.has(id) || !servesUnnamed(qemu.block, id)) return;
+  throw unsupported(
+    `Cannot remove ${title}: QEMU has it on a device without an id, which cannot be unplugged`,
+    "it was started so (-drive if=…), and stays until the VM ends",
+  );
+}
+
+function refuseBootDisk(
+  facts: Facts,
+  { entry, id, title }: { entry: DiskEntry; id: string; title: string },
+) {
+  const { hvparams } = facts.content.runtime;
+  const argv = facts.qemu.process?.argv ?? [];
+  if (argv.includes("-incoming") && wasPlugged(entry)) return;
+  const started = argv.some((word) => word.split(/[,="{}\s]+/).includes(id));
+  const boots = entry.index === 0 && hvparams.bootOrder === "disk" && started;
+  if (!boots) return;
+  throw refuse(
+    `Cannot remove ${title}: it is the disk the VM was started from`,
+    "--force removes it all the same",
+  );
+}
+
+/**
+ * Plans to remove a disk.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planDiskRemove(
+  request: DiskRemove,
+  facts: DiskRemoveFacts,
+): Decision {
+  return planRemoval(facts, {
+    kind: "disk",
+    entries: facts.content.runtime.disks,
+    word: request.device,
+    check: (chosen) => {
+      refuseUnnamed(facts, chosen);
+      if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
+    },
+    backend: ({ id, uuid, entry }) => [
+      ...diskBackendSteps(facts, id),
+      ...releaseSteps(facts, entry.index),
+      ...endAccessSteps(facts.own, uuid.toLowerCase()),
+    ],
+    strayBackend: request.unrecorded === "forced"
+      ? (id) => diskBackendSteps(facts, id)
+      : undefined,
+  });
+}

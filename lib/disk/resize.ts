@@ -1,0 +1,244 @@
+/**
+ * Plans to resize a disk. Pure.
+ *
+ * `block_resize` makes a raw file longer **and shorter** (block/file-posix.c,
+ * raw_co_truncate): every size is compared before anything is sent.
+ *
+ * @module
+ */
+
+import { isMadeUp } from "../device/backend.ts";
+import { controllerOf, tellsGuest } from "../device/scsi_controller.ts";
+import { refuse, unsupported } from "../errors.ts";
+import { hugeFault } from "../host/disk_size.ts";
+import type { Size } from "../qmp/reading.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { DiskResizeFacts } from "../operation/facts_disk_resize.ts";
+import type { LiveDisk } from "./live.ts";
+import type { Decision } from "../engine/plan.ts";
+import { stateSteps } from "../plan/steps.ts";
+import {
+  chooseDisk,
+  type ChosenDisk,
+  notInQemu,
+  refuseEmpty,
+} from "./chosen.ts";
+import { refuseImpossible } from "../plan/requirements.ts";
+import type { DiskResize } from "../operation/request.ts";
+import type { ResizeDiskStep } from "./change_steps.ts";
+
+const MIB = 1024 * 1024;
+
+/** QEMU counts in these: BDRV_SECTOR_SIZE. */
+const SECTOR = 512;
+
+/** Nodes that have the size of what lies under them. */
+const PLAIN = ["raw", "throttle", "copy-on-read"];
+
+/** Servers that tell a size QEMU asks for again. */
+const NETWORK = ["nbd", "rbd", "gluster", "iscsi"];
+
+function wholeSectors(bytes: number): number {
+  return Math.ceil(bytes / SECTOR) * SECTOR;
+}
+
+/** Sizes are told to the byte, or not worked with. */
+function refuseHuge(what: string, size: Size): asserts size is number {
+  const fault = hugeFault(size);
+  if (fault) throw refuse(`Cannot resize ${what}: ${fault}`);
+}
+
+/** A size that only the user can know. */
+function given({ sizeBytes }: DiskResize, why: string): number {
+  if (sizeBytes !== undefined) return sizeBytes;
+  throw refuse(`Cannot tell the new size by itself: ${why}`, "give SIZE");
+}
+
+function deviceSize(
+  { sizeBytes }: DiskResize,
+  title: string,
+  { path, size }: { path: string; size: number },
+): number {
+  if (sizeBytes === undefined || sizeBytes === size) return size;
+  throw refuse(
+    `Cannot give ${title} ${sizeBytes} bytes: block device ${path} has ${size}, and a disk is as large as its device`,
+    "grow the device first, then leave SIZE out",
+  );
+}
+
+function fileSize(
+  { sizeBytes, fileGrowth }: DiskResize,
+  title: string,
+  { path, size }: { path: string; size: number },
+): number {
+  if (sizeBytes === undefined || sizeBytes === size) return size;
+  if (sizeBytes < size) {
+    throw refuse(
+      `Cannot give ${title} ${sizeBytes} bytes: its file ${path} has ${size}, and QEMU would cut it`,
+      "leave SIZE out",
+    );
+  }
+  if (fileGrowth === "allowed") return sizeBytes;
+  throw refuse(
+    `Cannot give ${title} ${sizeBytes} bytes: its file ${path} has ${size}`,
+    "--grow makes the file longer",
+  );
+}
+
+/**
+ * What QEMU has open for a disk. A source that has grown has another size than
+ * its node, and may not be proven by that any more: then it is what the record
+ * leads to, if QEMU has that open and no other disk is it.
+ */
+function sourceOf(
+  { live, images, diskIdentities }: DiskResizeFacts,
+  disk: LiveDisk,
+  { index, link }: DiskEntry,
+): LiveDisk["source"] {
+  if ("identity" in disk.source) return disk.source;
+  const identity = diskIdentities[index];
+  const image = images.find((one) => one.identity === identity);
+  if (image === undefined || link === null) return disk.source;
+  const isOther = live.some(({ source }) =>
+    "identity" in source && source.identity === identity
+  );
+  const isTwice = diskIdentities.filter((one) => one === identity).length > 1;
+  if (isOther || isTwice) {
+    return { why: `${link} is the source of another disk` };
+  }
+  const { kind, path: resolved, sizeBytes } = image;
+  return { identity: image.identity, kind, path: link, resolved, sizeBytes };
+}
+
+/** What the disk is to have, in bytes; it is never less than the file. */
+function wantedSize(
+  request: DiskResize,
+  { drivers, source, title }: Pick<LiveDisk, "drivers" | "source"> & {
+    title: string;
+  },
+): number {
+  const format = drivers.slice(0, -1).find((one) => !PLAIN.includes(one));
+  if (format !== undefined) {
+    return given(request, `a ${format} image grows only through QEMU`);
+  }
+  const last = drivers.at(-1) ?? "";
+  if (NETWORK.includes(last)) {
+    return given(request, `only the ${last} server knows it`);
+  }
+  if ("why" in source || source.sizeBytes === undefined) {
+    const why = "why" in source ? source.why : "its size cannot be read";
+    throw refuse(
+      `Cannot resize ${title}: nothing proves what file or device QEMU has open for it (${why})`,
+    );
+  }
+  const { kind, path } = source;
+  const size = wholeSectors(source.sizeBytes);
+  refuseHuge(`${title} to the size of ${path}`, size);
+  return kind === "block"
+    ? deviceSize(request, title, { path, size })
+    : fileSize(request, title, { path, size });
+}
+
+function targetOf(
+  { backend: { nodeName, device } }: LiveDisk,
+  title: string,
+): ResizeDiskStep["target"] {
+  if (!isMadeUp(nodeName)) return { "node-name": nodeName };
+  if (device !== "") return { device };
+  throw unsupported(
+    `Cannot resize ${title}: QEMU has it on a node without a name`,
+  );
+}
+
+function expectLarger(
+  { title }: ChosenDisk,
+  { from, to }: { from: number; to: number },
+) {
+  if (to < from) {
+    throw refuse(
+      `Cannot shrink ${title}: it has ${from} bytes, ${to} would be less`,
+      "the guest may use all of it; a disk only grows",
+    );
+  }
+  if (to % SECTOR === 0) return;
+  throw refuse(
+    `Cannot give ${title} ${to} bytes: a size must be a multiple of ${SECTOR}`,
+  );
+}
+
+/** hw/nvme/ctrl.c keeps others from resizing what it serves. */
+function refuseNvme({ entry, title }: ChosenDisk) {
+  if (entry.hvinfo.driver !== "nvme") return;
+  throw unsupported(
+    `Cannot resize ${title}: QEMU lets nobody resize a disk of an nvme`,
+    "remove it, and add it again with its new size",
+  );
+}
+
+/** What the user must know where a guest is not told of a new size. */
+function unheard(
+  { content }: Pick<DiskResizeFacts, "content">,
+  { hvinfo }: DiskEntry,
+): string[] {
+  const controller = controllerOf(hvinfo, content.runtime.kvmCmd);
+  if (controller === undefined || tellsGuest({ controller })) return [];
+  return [
+    `a ${controller} does not tell the guest of a new size: it must look for it (Linux: echo 1 > /sys/block/DISK/device/rescan)`,
+  ];
+}
+
+/**
+ * Plans to resize a disk.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planDiskResize(
+  request: DiskResize,
+  facts: DiskResizeFacts,
+): Decision {
+  refuseImpossible(facts, "disk-resize");
+  const { device } = request;
+  const chosen = chooseDisk(facts, { device, verb: "resize" });
+  refuseEmpty(facts, chosen, "resize");
+  refuseNvme(chosen);
+  const { entry, id, title, uuid, view } = chosen;
+  const disk = facts.live.find((one) => one.id === id) ??
+    facts.live.find(({ backend }) => backend.device === id);
+  const from = disk?.backend.sizeBytes;
+  if (disk === undefined || from === undefined) throw notInQemu(facts, chosen);
+  refuseHuge(title, from);
+  const { drivers } = disk;
+  const source = sourceOf(facts, disk, entry);
+  const to = wantedSize(request, { drivers, source, title });
+  const about = { action: "resize", instance: facts.paths.name } as const;
+  if (to === from) {
+    return { kind: "nothing-to-do", ...about, device: view, warnings: [] };
+  }
+  expectLarger(chosen, { from, to });
+  if (disk.readOnly) {
+    throw refuse(`Cannot resize ${title}: QEMU has it read-only`);
+  }
+  const size = Math.ceil(to / MIB);
+  const { stage, commit } = stateSteps(facts, {
+    change: "size",
+    list: "disks",
+    uuid,
+    size,
+  });
+  const isRecorded = entry.sizeMib !== undefined && entry.sizeMib !== size;
+  const target = targetOf(disk, title);
+  return {
+    kind: "plan",
+    plan: {
+      ...about,
+      title,
+      device: { ...view, size_bytes: to },
+      steps: [
+        ...(isRecorded ? [stage] : []),
+        { kind: "resize-disk", target, from, to },
+        ...(isRecorded ? [commit] : []),
+      ],
+      warnings: unheard(facts, entry),
+    },
+  };
+}

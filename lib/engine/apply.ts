@@ -1,0 +1,152 @@
+/**
+ * Runs a plan: its steps in order; if one fails, all that was done is undone
+ * in reverse, the failed step included, for it may have been done in part.
+ *
+ * @module
+ */
+
+import { CONTROLLER_ID } from "../device/scsi_controller.ts";
+import { HotplugError, messageOf, shortage } from "../errors.ts";
+import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
+import { isUnreachable, qmpFault, unreachable } from "../monitor/failure.ts";
+import type { Plan } from "./plan.ts";
+import { type Step, verbsOf } from "../operation/step.ts";
+import type { World } from "./world.ts";
+
+/** Sees an operation go on: for `--verbose`, and the journal. */
+export interface Progress {
+  /** Before a step is done; to throw here is to fail the step. */
+  doing?(step: Step, index: number): void;
+  /** Before a step is undone; the failed one comes first. */
+  undoing?(step: Step, index: number): void;
+}
+
+/** Steps that only look, open or prepare: failing there changed nothing. */
+const HARMLESS: readonly Step["kind"][] = ["open-source", "stage-state"];
+
+/** A QMP time-out says nothing about the command: reality is asked. */
+async function doStep(step: Step, world: World): Promise<void> {
+  const verbs = verbsOf(step);
+  try {
+    await verbs.do(step, world);
+  } catch (error) {
+    if (!(error instanceof QmpTimeoutError)) throw error;
+    if (await verbs.confirm(step, world) !== "done") throw error;
+  }
+}
+
+/** Steps whose undoing asks QEMU, and needs what came later to be undone. */
+const IN_QEMU: readonly Step["kind"][] = [
+  "qmp",
+  "unplug",
+  "drop-netdev",
+  "resize-disk",
+  "limit-disk",
+  "change-medium",
+];
+
+/** Steps that stay, too, while QEMU may still use what they made. */
+const FOR_QEMU: readonly Step["kind"][] = [
+  ...IN_QEMU,
+  "give-owner",
+  "make-node",
+  "make-tap",
+  "own-record",
+];
+
+/** A controller that comes with its disk uses nothing of what the disk does. */
+function usesNothing(step: Step): boolean {
+  return step.kind === "qmp" && step.execute === "device_add" &&
+    step.arguments.id === CONTROLLER_ID;
+}
+
+/**
+ * Undoes what was done, last first, and returns what could not be. What QEMU
+ * still uses is not taken from it: once something stays there, all that was
+ * made for it stays too.
+ */
+export async function rollBack(
+  steps: readonly Step[],
+  world: World,
+  progress: Progress = {},
+): Promise<string[]> {
+  const left: string[] = [];
+  let stays = false;
+  for (const [index, step] of [...steps.entries()].reverse()) {
+    const verbs = verbsOf(step);
+    const { step: title, undo } = verbs.describe(step);
+    const inQemu = IN_QEMU.includes(step.kind);
+    if (stays && FOR_QEMU.includes(step.kind)) {
+      if (undo !== null) left.push(`${title}: left alone, being in use`);
+      continue;
+    }
+    try {
+      progress.undoing?.(step, index);
+      await verbs.undo(step, world);
+    } catch (error) {
+      left.push(`${title}: ${messageOf(error)}`);
+      stays ||= inQemu && !usesNothing(step);
+    }
+  }
+  return left;
+}
+
+/** The error of a failure that was undone. */
+function undone(plan: Plan, error: unknown): HotplugError {
+  if (error instanceof HotplugError) return error;
+  return new HotplugError(
+    error instanceof QmpError ? "qmp-error" : "host-error",
+    `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}`,
+    { qmp: qmpFault(error), cause: error, hint: "everything was undone" },
+  );
+}
+
+/** The error of a failure that left something over. */
+function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
+  const lost = isUnreachable(error) ||
+    (error instanceof HotplugError && error.code === "interrupted");
+  return new HotplugError(
+    lost ? "interrupted" : "rollback-incomplete",
+    `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}; not undone: ${
+      left.join("; ")
+    }`,
+    {
+      qmp: qmpFault(error),
+      cause: error,
+      changed: true,
+      hint:
+        `kvm-hotplug repair ${plan.instance}, or the same command again: it goes on from what is there`,
+    },
+  );
+}
+
+/** Whether anything but our own looking had happened. */
+function isHarmless(done: readonly Step[]): boolean {
+  return done.every((step) => HARMLESS.includes(step.kind));
+}
+
+/**
+ * Runs a plan to its end, or takes it back.
+ *
+ * @throws {HotplugError} status 5 or 6 if everything is as before, 7 if not
+ */
+export async function apply(
+  plan: Plan,
+  world: World,
+  progress: Progress = {},
+): Promise<void> {
+  for (const [index, step] of plan.steps.entries()) {
+    try {
+      progress.doing?.(step, index);
+      await doStep(step, world);
+    } catch (error) {
+      const begun = plan.steps.slice(0, index + 1);
+      const left = await rollBack(begun, world, progress);
+      if (left.length > 0) throw notUndone(plan, error, left);
+      const early = isHarmless(begun)
+        ? unreachable(error) ?? shortage(error)
+        : isHarmless(begun.slice(0, -1)) && unreachable(error);
+      throw early || undone(plan, error);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Steps on the tool's own record.
+ *
+ * @module
+ */
+
+import type { OwnDevice } from "../state/own_record.ts";
+import type { OwnRecordStep } from "../disk/way_steps.ts";
+import type { Verbs } from "../operation/step.ts";
+
+/** Hardly any operation has such a step: the rest is loaded when one runs. */
+const records = () => import("../state/own_record.ts");
+
+/** The same whatever the order of their keys. */
+function isSame(one: unknown, other: unknown): boolean {
+  const sorted = (value: unknown) =>
+    JSON.stringify(
+      value,
+      (_key, inner) =>
+        inner !== null && typeof inner === "object" && !Array.isArray(inner)
+          ? Object.fromEntries(Object.entries(inner).sort())
+          : inner,
+    );
+  return sorted(one) === sorted(other);
+}
+
+async function recorded(step: OwnRecordStep): Promise<OwnDevice | null> {
+  const { readOwnRecord, recordFor } = await records();
+  const record = recordFor(readOwnRecord(step.place), step.qemu);
+  return record.devices[step.change.uuid] ?? null;
+}
+
+/** What a change is about, in the order in which it matters to a reader. */
+function subjectOf({ before, after }: OwnRecordStep["change"]): string {
+  const keys = Object.keys({ ...before, ...after })
+    .filter((key) =>
+      key !== "kind" && !isSame(Object(before)[key], Object(after)[key])
+    );
+  return keys.join(", ") || "nothing";
+}
+
+/** What stays on record where the way to a disk is still in use. */
+function keptWay({ before, after }: OwnRecordStep["change"]) {
+  if (before?.access === undefined) return after;
+  const { kind, via, access } = before;
+  return { kind, ...after, ...(via && { via }), access };
+}
+
+/** What is to be written now. */
+async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
+  const { change, holder } = step;
+  if (holder === undefined) return change.after;
+  const { isStillOpen } = await import("../host/still_open.ts");
+  return isStillOpen(change.before?.access, holder)
+    ? keptWay(change)
+    : change.after;
+}
+
+const ownRecord: Verbs<OwnRecordStep> = {
+  async do(step) {
+    const { place, qemu, change } = step;
+    const now = { ...change, after: await wanted(step) };
+    (await records()).changeOwnRecord(place, qemu, now);
+  },
+  async undo(step) {
+    const { place, qemu, change } = step;
+    const now = await recorded(step);
+    const isOurs = isSame(now, change.after) ||
+      (step.holder !== undefined && isSame(now, keptWay(change)));
+    if (!isOurs) return;
+    const back = { uuid: change.uuid, after: change.before };
+    (await records()).changeOwnRecord(place, qemu, back);
+  },
+  async confirm(step) {
+    const done = isSame(await recorded(step), step.change.after);
+    return done ? "done" : "not-done";
+  },
+  describe: ({ place, change }) => ({
+    step: change.after === null
+      ? `forget what only the tool's own record has of ${change.uuid}`
+      : `note ${subjectOf(change)} of ${change.uuid} in the tool's own record`,
+    qmp: null,
+    host: `write and fsync kvm-hotplug/${place.lockKey}.json`,
+    undo: change.before === null
+      ? "remove the note again"
+      : "put the note back as it was",
+  }),
+};
+
+/** The verbs of the steps on the tool's own record. */
+export const ownVerbs = { "own-record": ownRecord } as const;

@@ -1,0 +1,77 @@
+/**
+ * What is left of the world an interrupted operation acted on.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { lookForProcess, readBootId } from "../host/process_identity.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { NAME } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { LeftJournal } from "./journal_read.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import { refuseForeignVm } from "../operation/refusals.ts";
+import { World } from "./world.ts";
+
+/** How an instance is reached to be put in order. */
+export interface RecoverOptions extends MonitorOptions {
+  /** Longest wait for the guest to release a device, in milliseconds. */
+  readonly unplugTimeoutMs: number;
+  /** Ends a wait for the guest at once. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Whether the QEMU that a journal was written for still runs. */
+function isSameQemu({ qemu, boot }: LeftJournal): boolean {
+  if (qemu !== null) return lookForProcess(qemu) === "same";
+  return boot === readBootId();
+}
+
+/** A session with the instance's own VM, before anything else is asked. */
+async function openOwnMonitor(
+  paths: InstancePaths,
+  options: MonitorOptions,
+): Promise<QmpSession> {
+  const qmp = await openMonitor(paths.qmp, options);
+  try {
+    refuseForeignVm(await ask(qmp, NAME), paths);
+    return qmp;
+  } catch (error) {
+    qmp.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the world of an interrupted operation; without a session if its QEMU
+ * is gone. The values it had found out are in it.
+ *
+ * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
+ * if the socket is another VM's
+ */
+export async function openWorldOf(
+  journal: LeftJournal,
+  paths: InstancePaths,
+  options: RecoverOptions,
+): Promise<World> {
+  const more = { ...options, qmpPath: paths.qmp };
+  try {
+    const qmp = isSameQemu(journal)
+      ? await openOwnMonitor(paths, options)
+      : undefined;
+    return filled(new World(qmp, more), journal);
+  } catch (error) {
+    // A VM whose process is not known is gone when nobody listens for it.
+    const gone = journal.qemu === null && error instanceof HotplugError &&
+      error.code === "not-running";
+    if (!gone) throw error;
+    return filled(new World(undefined, more), journal);
+  }
+}
+
+function filled(world: World, { values }: LeftJournal): World {
+  for (const [name, value] of values) world.values.set(name, value);
+  return world;
+}

@@ -1,0 +1,37 @@
+/**
+ * Whether QEMU still has open what was changed on this node for it: then it
+ * stays as it is. INTERFACE, promise 6.
+ *
+ * @module
+ */
+
+import {
+  type AccessRecord,
+  identityReached,
+  type LeftAlone,
+} from "./access_record.ts";
+import { holds } from "./process.ts";
+
+/**
+ * Asks the kernel.
+ *
+ * @param holder the process; undefined: it is known to have let go
+ */
+export function isStillOpen(
+  access: AccessRecord | undefined,
+  holder: number | undefined,
+): boolean {
+  if (access === undefined || access.way === "tap") return false;
+  return holder !== undefined && holds(holder, identityReached(access));
+}
+
+/** Tells a person of it. Pure. */
+export function stillOpen(access: AccessRecord): LeftAlone {
+  const what = access.way === "chown"
+    ? `${access.path} still belongs to uid ${access.to}`
+    : `${access.way === "mknod" ? `${access.root}/` : ""}${access.name} stays`;
+  return {
+    what: `${what}: QEMU has the disk open though it was removed`,
+    hint: "repair puts that in order once QEMU has closed it, or has ended",
+  };
+}

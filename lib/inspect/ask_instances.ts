@@ -1,0 +1,156 @@
+/**
+ * Asking the QEMUs of a node side by side, without disturbing anybody.
+ *
+ * @module
+ */
+
+import { connectedSockets } from "../host/connected_sockets.ts";
+import type { QmpTrace } from "../qmp/session_options.ts";
+import { within } from "../sys/pause.ts";
+import type { UnixSocketHolders } from "../sys/sock_diag.ts";
+import {
+  type Asked,
+  askOne,
+  SILENT,
+  type Subject,
+  unaskable,
+} from "./ask_one.ts";
+import type { MonitorOptions } from "../monitor/monitor.ts";
+
+/** How they are asked. */
+export interface AskOptions {
+  /** All are asked within this time together, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Sees every message. */
+  readonly trace?: MonitorOptions["trace"];
+}
+
+/** Of the deadline; the rest is for finding out who holds a monitor. */
+const SHARE_OF_ONE = 0.8;
+/** With no message for so long, in milliseconds, no other one has come. */
+const QUIET_MS = 40;
+/** Beyond the deadline, for hearing what has come, in milliseconds. */
+const GRACE_MS = 200;
+/** The look at all processes keeps the event loop: so long at most, in ms. */
+const MAX_LOOK_MS = 500;
+/** Not to be tried with less, in milliseconds. */
+const MIN_MS = 50;
+
+/** Whom a monitor serves, undefined if that is nobody. */
+function servedBy(
+  { clients, own, isServing }: UnixSocketHolders,
+): string | undefined {
+  const served = clients.find(({ state }) => state === "accepted");
+  if (served !== undefined) return `${served.command} (pid ${served.pid})`;
+  if (own === "accepted") return "another request";
+  return isServing ? "a process that is not seen from here" : undefined;
+}
+
+/** The questions to one node's QEMUs. */
+class Round {
+  readonly #answers = new Map<Subject, Asked>();
+  readonly #options: AskOptions;
+  readonly #end: number;
+  #messages = 0;
+
+  constructor(options: AskOptions) {
+    this.#options = options;
+    this.#end = performance.now() + options.deadlineMs;
+  }
+
+  get #leftMs(): number {
+    return Math.max(this.#end - performance.now(), 0);
+  }
+
+  async run(subjects: readonly Subject[]): Promise<Asked[]> {
+    for (const one of subjects) {
+      const asked = unaskable(one);
+      if (asked !== undefined) this.#answers.set(one, asked);
+    }
+    const open = subjects.filter((one) => !this.#answers.has(one));
+    // To queue behind them would make `events` give way, and a gap.
+    const glance = open.length === 0 ? new Set() : connectedSockets();
+    const free = open.filter(({ paths }) => !glance.has(paths.qmp));
+    await this.#ask(free, this.#options.deadlineMs * SHARE_OF_ONE);
+    const taken = open.filter((one) => !free.includes(one));
+    const silent = free.filter((one) => this.#of(one) === SILENT);
+    // At the end, as nobody's answer can be heard meanwhile.
+    const unheld = await this.#findHolders(taken, silent);
+    await this.#ask(unheld, Math.max(MIN_MS, this.#leftMs));
+    return subjects.map((one) => this.#of(one));
+  }
+
+  #of(subject: Subject): Asked {
+    return this.#answers.get(subject) ?? SILENT;
+  }
+
+  /** Asks for so long, and hears whatever has come until then. */
+  async #ask(subjects: readonly Subject[], timeoutMs: number): Promise<void> {
+    if (subjects.length === 0) return;
+    const trace: QmpTrace = (...message) => {
+      this.#messages++;
+      this.#options.trace?.(...message);
+    };
+    const options = { timeoutMs, trace, holdersOf: () => NOBODY };
+    const all = Promise.all(subjects.map(async (one) => {
+      this.#answers.set(one, await askOne(one, options));
+    }));
+    let done = await within(all, timeoutMs);
+    let heard;
+    // A loop that was kept may have seen the clock before it saw them.
+    do {
+      if (done !== undefined || heard === this.#messages) return;
+      heard = this.#messages;
+      done = await within(all, QUIET_MS);
+    } while (performance.now() < this.#end + GRACE_MS);
+  }
+
+  /** Of those that somebody was connected to, whom nobody holds after all. */
+  async #findHolders(
+    taken: readonly Subject[],
+    silent: readonly Subject[],
+  ): Promise<Subject[]> {
+    if (taken.length + silent.length === 0) return [];
+    const { unixSocketsHolders } = await import("../sys/sock_diag.ts");
+    const found = unixSocketsHolders(
+      [...taken, ...silent].map(({ paths }) => paths.qmp),
+      Math.min(MAX_LOOK_MS, Math.max(MIN_MS, this.#leftMs / 2)),
+    );
+    const hold = (one: Subject, who: string) =>
+      this.#answers.set(one, {
+        monitor: "held",
+        why: `monitor held by ${who}`,
+      });
+    for (const one of silent) {
+      if (this.#of(one) !== SILENT) continue;
+      const { own, ...seen } = found.get(one.paths.qmp) ?? NOBODY;
+      // Our own question may still stand there.
+      const isServing = seen.isServing && own === undefined;
+      const who = servedBy({ ...seen, own: undefined, isServing });
+      if (who !== undefined) hold(one, who);
+    }
+    return taken.filter((one) => {
+      const who = servedBy(found.get(one.paths.qmp) ?? NOBODY);
+      if (who !== undefined) hold(one, who);
+      return who === undefined;
+    });
+  }
+}
+
+const NOBODY: UnixSocketHolders = {
+  clients: [],
+  own: undefined,
+  isServing: false,
+};
+
+/**
+ * Asks QEMUs side by side; none is waited for longer than the deadline.
+ *
+ * @returns what became of each, in their order
+ */
+export async function askInstances(
+  subjects: readonly Subject[],
+  options: AskOptions,
+): Promise<Asked[]> {
+  return await new Round(options).run(subjects);
+}

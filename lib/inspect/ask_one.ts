@@ -1,0 +1,115 @@
+/**
+ * Asking one QEMU among many, which may answer or not.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import type { QemuProcess } from "../host/process.ts";
+import { isStopped } from "../host/process_identity.ts";
+import { BLOCK, DEVICE_IDS, RUN_STATE } from "../qmp/commands.ts";
+import { ask, askAll } from "../qmp/query.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { Runtime } from "../state/runtime.ts";
+import { libcFault } from "../sys/libc.ts";
+import { isDown, nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+
+/** What became of the question to one QEMU. */
+export type Asked =
+  | {
+    readonly monitor: "answered";
+    /** Of `query-status`. */
+    readonly runState: string;
+    /** Ids of recorded devices that QEMU has not. */
+    readonly missing: readonly string[];
+  }
+  | {
+    /**
+     * `held`: somebody else is served, who is not disturbed; `silent`: let in
+     * or queued, and no answer in time or none that can be understood; `none`:
+     * nobody listens; `stopped`: by a signal, so that it was not asked;
+     * `unasked`: we cannot.
+     */
+    readonly monitor: "held" | "silent" | "none" | "stopped" | "unasked";
+    /** For a person, undefined if it needs no words. */
+    readonly why?: string;
+  };
+
+/** One instance as its files and processes show it. */
+export interface Subject {
+  /** Derived from its name. */
+  readonly paths: InstancePaths;
+  /** The one that Ganeti's pid file leads to. */
+  readonly process: QemuProcess | undefined;
+  /** Or why there is none. */
+  readonly runtime: Runtime | string;
+}
+
+const QUESTIONS = { runState: RUN_STATE, ids: DEVICE_IDS } as const;
+/** Let in or queued, and no answer in time. */
+export const SILENT: Asked = { monitor: "silent" };
+
+/** Recorded ids that are no devices, and name no drive of an unnamed one. */
+async function missingOf(
+  { runtime }: Subject,
+  ids: ReadonlySet<string>,
+  drives: () => Promise<(id: string) => boolean>,
+): Promise<string[]> {
+  if (typeof runtime === "string") return [];
+  const missing = [...runtime.disks, ...runtime.nics]
+    .flatMap(({ hvinfo: { id } }) => id === undefined || ids.has(id) ? [] : id);
+  if (missing.length === 0) return [];
+  const isDrive = await drives();
+  return missing.filter((id) => !isDrive(id));
+}
+
+async function question(
+  subject: Subject,
+  options: MonitorOptions,
+): Promise<Asked> {
+  using qmp = await openMonitor(subject.paths.qmp, options);
+  const { runState, ids } = await askAll(qmp, QUESTIONS);
+  const missing = await missingOf(subject, ids, async () => {
+    const { servesUnnamed } = await import("../device/backend.ts");
+    const block = await ask(qmp, BLOCK);
+    return (id) => servesUnnamed(block, id);
+  });
+  return { monitor: "answered", runState, missing };
+}
+
+function unanswered(error: unknown, { process }: Subject): Asked {
+  if (isDown(error)) {
+    const why = process && `cannot be asked: ${messageOf(error)}`;
+    return { monitor: "none", ...(why && { why }) };
+  }
+  const code = error instanceof HotplugError ? error.code : undefined;
+  if (code === "monitor-timeout") return SILENT;
+  // No descriptor was left for the question.
+  if (code === "busy") return { monitor: "unasked", why: messageOf(error) };
+  return { monitor: "silent", why: messageOf(error) };
+}
+
+/**
+ * Asks one QEMU.
+ *
+ * @returns what became of it, whatever that is
+ */
+export async function askOne(
+  subject: Subject,
+  options: MonitorOptions,
+): Promise<Asked> {
+  try {
+    return await question(subject, options);
+  } catch (error) {
+    return unanswered(nothingChanged(error), subject);
+  }
+}
+
+/** What is so without a question; undefined: it can be asked. */
+export function unaskable({ process }: Subject): Asked | undefined {
+  if (libcFault() !== undefined) return { monitor: "unasked" };
+  if (process === undefined || !isStopped(process.pid)) return undefined;
+  const why = `QEMU is stopped: kill -CONT ${process.pid}`;
+  return { monitor: "stopped", why };
+}

@@ -1,0 +1,165 @@
+/**
+ * What a person should look at.
+ *
+ * @module
+ */
+
+import { titleOf } from "../device/select.ts";
+import { HotplugError, messageOf, passShortage } from "../errors.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { readOwnFacts } from "../engine/own_facts.ts";
+import type { Asked, Subject } from "./ask_one.ts";
+
+/** Without FFI: a list is given on every platform. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return Deno.lstatSync(path).ino ?? undefined;
+  } catch (error) {
+    const none = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (none) return undefined;
+    throw error;
+  }
+}
+
+/** Whether somebody holds the lock: proc_locks(5). */
+function isLocked(path: string): boolean {
+  const inode = inodeOf(path);
+  if (inode === undefined) return false;
+  try {
+    return Deno.readTextFileSync("/proc/locks").split("\n")
+      .some((line) =>
+        line.includes(" FLOCK ") && line.split(/[\s:]+/).includes(`${inode}`)
+      );
+  } catch (error) {
+    passShortage(error);
+    return false;
+  }
+}
+
+/** What an instance's journal tells a person, undefined if there is none. */
+export function interrupted(
+  { runDir, lockKey, name }: InstancePaths,
+): string | undefined {
+  const at = `${runDir}/kvm-hotplug/${lockKey}`;
+  if (inodeOf(`${at}.journal`) === undefined) return undefined;
+  if (isLocked(`${at}.lock`)) return undefined;
+  return `a change was interrupted: kvm-hotplug repair ${name}`;
+}
+
+/** Why our own folder would be refused; again without FFI. */
+function folderFault(path: string): string | undefined {
+  try {
+    const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(path);
+    const bits = (mode ?? 0) & 0o7777;
+    if (isDirectory && uid === 0 && bits === 0o700) return undefined;
+    const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "no folder";
+    return `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
+      bits.toString(8)
+    }; look who made it`;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Removals that are noted, and what has become of them. */
+async function pendingRemovals(
+  { paths, process }: Subject,
+  asked: Asked,
+): Promise<{ texts: string[]; ids: string[] }> {
+  const { record } = await readOwnFacts(paths, process);
+  const all = Object.values(record.devices)
+    .flatMap(({ pending }) => pending ?? []);
+  const isGone = (id: string) =>
+    asked.monitor === "answered" && asked.missing.includes(id);
+  const of = (gone: boolean) =>
+    all.filter(({ id }) => isGone(id) === gone).map(({ title }) => title)
+      .join(", ");
+  const [kept, released] = [of(false), of(true)];
+  return {
+    texts: [
+      kept && `the guest has not released ${kept}`,
+      released &&
+      `the guest has released ${released}: kvm-hotplug repair ${paths.name}`,
+    ].filter((text) => text !== ""),
+    ids: all.map(({ id }) => id),
+  };
+}
+
+/** States in which a VM does its work. */
+const AT_WORK = "running";
+
+function stateText(asked: Asked, { paths }: Subject): string | undefined {
+  switch (asked.monitor) {
+    case "answered":
+      if (asked.runState === AT_WORK) return undefined;
+      return asked.runState === "paused"
+        ? `the VM is paused: kvm-hotplug qmp ${paths.name} cont`
+        : `the VM is in run state ${asked.runState}`;
+    case "silent":
+      return asked.why ?? "QEMU does not answer";
+    default:
+      return asked.why;
+  }
+}
+
+/** Recorded devices that QEMU has lost, those with a removal noted aside. */
+function lostDevices(
+  { runtime, paths }: Subject,
+  asked: Asked,
+  pending: readonly string[],
+): string | undefined {
+  if (typeof runtime === "string" || asked.monitor !== "answered") {
+    return undefined;
+  }
+  const lost = [...runtime.disks, ...runtime.nics].filter((
+    { hvinfo: { id } },
+  ) => id !== undefined && asked.missing.includes(id) && !pending.includes(id));
+  return lost.length === 0
+    ? undefined
+    : `not in QEMU: ${
+      lost.map(titleOf).join(", ")
+    }; kvm-hotplug repair ${paths.name}`;
+}
+
+/** Whether Ganeti takes a VM for down that answers. */
+function isMisled({ paths, process }: Subject, { monitor }: Asked): boolean {
+  return monitor === "answered" && process === undefined &&
+    inodeOf(paths.pid) !== undefined;
+}
+
+/** What our own files and QEMU's answer say of an instance. */
+async function findings(subject: Subject, asked: Asked): Promise<string[]> {
+  const { paths, runtime } = subject;
+  const broken = folderFault(`${paths.runDir}/kvm-hotplug`) ??
+    interrupted(paths);
+  const first = [
+    typeof runtime === "string" ? runtime : undefined,
+    broken,
+    stateText(asked, subject),
+    isMisled(subject, asked)
+      ? `its QEMU answers, and ${paths.pid} leads elsewhere`
+      : undefined,
+  ].flatMap((text) => text ?? []);
+  // An interrupted change explains the rest.
+  if (broken !== undefined) return first;
+  const pending = await pendingRemovals(subject, asked);
+  const lost = lostDevices(subject, asked, pending.ids);
+  return [...first, ...pending.texts, ...lost === undefined ? [] : [lost]];
+}
+
+/** What a person should know of an instance, most telling first; null if nothing. */
+export async function attentionOf(
+  subject: Subject,
+  asked: Asked,
+): Promise<string | null> {
+  try {
+    return (await findings(subject, asked)).join("; ") || null;
+  } catch (error) {
+    const known = error instanceof HotplugError ||
+      error instanceof Deno.errors.PermissionDenied;
+    if (known) return messageOf(error);
+    throw error;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Can devices be hotplugged, and if not, why? Changes nothing.
+ *
+ * @module
+ */
+
+import { type Confinement, readConfinement } from "../host/confinement.ts";
+import { tapSupport } from "../host/tap.ts";
+import { HotplugError } from "../errors.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { parseRuntime } from "../state/runtime.ts";
+import { isRuntimeThere, type RuntimeContent } from "../state/runtime_file.ts";
+import {
+  type CheckFacts,
+  freeSlots,
+  judgeAll,
+  type Requirement,
+} from "./check_rules.ts";
+import { waysOf, type WayView } from "../operation/check_ways.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import { completeFacts, expectRuntime, readNode } from "../plan/facts.ts";
+import { readOwnTap } from "../nic/add_facts.ts";
+import { nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import { refuseForeignVm } from "../operation/refusals.ts";
+import { readUidText, uidFile, uidRemark } from "./uid_file.ts";
+
+/** Whom to check. */
+export interface CheckTarget {
+  /** As the user said it. */
+  readonly label: string;
+  /** Undefined if only a socket is known: no runtime file is looked at. */
+  readonly paths: InstancePaths | undefined;
+  /** Those of an instance without files, for a socket. */
+  readonly bare: InstancePaths;
+}
+
+/** How one QEMU runs. */
+export interface CheckedQemu {
+  /** Its `-name`. */
+  readonly name: string;
+  /** e.g. `7.2.22` */
+  readonly version: string;
+  /** e.g. `pc-i440fx-7.2` */
+  readonly machine: string;
+  /** Null if its process is unknown; then so is what follows. */
+  readonly pid: number | null;
+  /** Of `query-status`. */
+  readonly run_state: string;
+  /** Of `query-migrate`, `none` if there was none. */
+  readonly migration: string;
+  /** File system uid. */
+  readonly uid: number | null;
+  /** File system gid. */
+  readonly gid: number | null;
+  /** Supplementary groups. */
+  readonly groups: readonly number[] | null;
+  /** As this node names it. */
+  readonly root: string | null;
+  /** `ours` or `another`. */
+  readonly user_namespace: string | null;
+  /** `ours` or `another`. */
+  readonly mount_namespace: string | null;
+  /** 0 none, 1 strict, 2 filter. */
+  readonly seccomp: number | null;
+  /** Confining words of its command line. */
+  readonly options: readonly string[] | null;
+  /** What Ganeti noted of the pool's user, null if nothing. */
+  readonly uid_file: string | null;
+}
+
+/** What a check found. */
+export interface CheckResult {
+  /** As the user said it. */
+  readonly instance: string;
+  /** Whether every requirement is met. */
+  readonly supported: boolean;
+  /** In the order in which an `add` asks. */
+  readonly requirements: readonly Requirement[];
+  /** How it really runs. */
+  readonly qemu: CheckedQemu;
+  /** Ways to a disk. */
+  readonly ways: readonly WayView[];
+  /** On the bus where new devices go. */
+  readonly free_slots: readonly number[];
+  /** What hinders nothing, and a person should know; one line each. */
+  readonly warnings: readonly string[];
+}
+
+/** What stands for the runtime file of a VM of which only a socket is known. */
+function noContent(path: string): RuntimeContent {
+  const text = "[[], [], {}, []]";
+  const status = {
+    kind: "file",
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    sizeBytes: text.length,
+    inode: 0n,
+    device: "0:0",
+    rdev: "0:0",
+    nlink: 0,
+    modifiedNs: 0n,
+  } as const;
+  return { path, text, runtime: parseRuntime(text, path), status };
+}
+
+function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
+  const { qemu, confinement } = facts;
+  const { major, minor, micro } = qemu.version;
+  const known = <T>(pick: (one: Confinement) => T): T | null =>
+    confinement === undefined ? null : pick(confinement);
+  return {
+    name: qemu.name,
+    version: `${major}.${minor}.${micro}`,
+    machine: qemu.machine,
+    pid: qemu.process?.pid ?? null,
+    run_state: qemu.runState,
+    migration: qemu.migration || "none",
+    uid: known(({ credentials }) => credentials.uid),
+    gid: known(({ credentials }) => credentials.gid),
+    groups: known(({ credentials }) => credentials.groups),
+    root: known(({ root }) => root),
+    user_namespace: known(({ userNamespace }) => userNamespace),
+    mount_namespace: known(({ mountNamespace }) => mountNamespace),
+    seccomp: known(({ seccomp }) => seccomp),
+    options: known(({ options }) => options),
+    uid_file: uidText,
+  };
+}
+
+/** A VM whose file is missing or broken can be checked, and not be changed. */
+function readRecord(
+  { paths, bare }: Omit<CheckTarget, "label">,
+): { content: RuntimeContent; fault?: HotplugError } {
+  if (paths === undefined) return { content: noContent(bare.runtime) };
+  try {
+    return { content: expectRuntime(paths) };
+  } catch (error) {
+    if (!(error instanceof HotplugError) || !isRuntimeThere(paths.qmp)) {
+      throw error;
+    }
+    return { content: noContent(bare.runtime), fault: error };
+  }
+}
+
+function fileRequirement(fault: HotplugError | undefined): Requirement[] {
+  if (fault === undefined) return [];
+  const { message, hint = null } = fault;
+  const both = ["disk", "nic"] as const;
+  return [{
+    name: "runtime-file",
+    for: both,
+    ok: false,
+    detail: message,
+    hint,
+  }];
+}
+
+async function readCheckFacts(
+  { paths, bare }: CheckTarget,
+  options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
+): Promise<{ facts: CheckFacts; fault: HotplugError | undefined }> {
+  const { content, fault } = readRecord({ paths, bare });
+  const where = paths ?? bare;
+  using qmp = await openMonitor(where.qmp, options);
+  const answer = await askQemu(qmp, where);
+  const facts = await completeFacts(readNode(where, content), await answer());
+  if (paths !== undefined && options.foreign === "refused") {
+    refuseForeignVm(facts.qemu.name, paths);
+  }
+  const { process } = facts.qemu;
+  const confinement = process && readConfinement(process);
+  const ownTap = await readOwnTap(facts.qemu, confinement);
+  return { facts: { ...facts, confinement, ownTap, ...tapSupport() }, fault };
+}
+
+/**
+ * Checks an instance, or the VM behind a socket.
+ *
+ * @throws {HotplugError} status 3 or 4: it could not be asked
+ */
+export async function check(
+  target: CheckTarget,
+  options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
+): Promise<CheckResult> {
+  try {
+    const { facts, fault } = await readCheckFacts(target, options);
+    const requirements = [...fileRequirement(fault), ...judgeAll(facts)];
+    const text = target.paths && readUidText(target.bare);
+    const remark = uidRemark({
+      path: uidFile(target.bare),
+      text,
+      uid: facts.confinement?.credentials.uid,
+    });
+    return {
+      instance: target.label,
+      supported: requirements.every(({ ok }) => ok),
+      requirements,
+      qemu: describe(facts, text ?? null),
+      ways: waysOf(facts.qemu, facts.confinement),
+      free_slots: freeSlots(facts),
+      warnings: remark === undefined ? [] : [remark],
+    };
+  } catch (error) {
+    throw nothingChanged(error);
+  }
+}

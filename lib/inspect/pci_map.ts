@@ -1,0 +1,223 @@
+/**
+ * The map of a machine's PCI buses: who sits where, and where a device could
+ * be plugged. Changes nothing, and is pure but for {@linkcode pciMap}.
+ *
+ * @module
+ */
+
+import { freeSlots, isOn, type SlotFacts } from "../device/bus_slot.ts";
+import type { PciBus } from "../device/pci_bus.ts";
+import { titleOf } from "../device/select.ts";
+import { HotplugError } from "../errors.ts";
+import { DRIVERS } from "../qmp/device_queries.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
+import { ask } from "../qmp/query.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import { expectRuntime, type QemuFacts } from "../plan/facts.ts";
+import { nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+
+/** One function on a bus. */
+export interface MapSlot {
+  /** 0 to 31. */
+  readonly slot: number;
+  /** 0 to 7. */
+  readonly function: number;
+  /** Null for a device without id. */
+  readonly id: string | null;
+  /** `disk 1 "data"` of a recorded one, else what QEMU calls it. */
+  readonly description: string;
+  /** `recorded`: only the runtime file has it. */
+  readonly seen: "in-qemu" | "recorded";
+}
+
+/** One bus. */
+export interface MapBus {
+  /** What `--bus` takes; in parentheses if QEMU has no name for it. */
+  readonly bus: string;
+  /** Of the bus, not of its devices. */
+  readonly type: "pci" | "pcie";
+  /** What it belongs to: `root`, `port`, `switch`, `bridge`. */
+  readonly kind: string;
+  /** What `--slot` takes for a port; null if it is none. */
+  readonly port: number | null;
+  /** Whether devices can be plugged into it. */
+  readonly hotplug: boolean;
+  /** Slots below are kept for others: hvparam kvm_pci_reservations. */
+  readonly reserved: number;
+  /** By slot and function. */
+  readonly slots: readonly MapSlot[];
+  /** Where a hot-added device could go. */
+  readonly free: readonly number[];
+}
+
+/** All buses of a machine. */
+export interface PciMap {
+  /** As the user said it. */
+  readonly instance: string;
+  /** Which QEMU it is. */
+  readonly qemu: { readonly version: string; readonly machine: string };
+  /** The root bus first. */
+  readonly buses: readonly MapBus[];
+  /** What the map lacks, one line each. */
+  readonly warnings: readonly string[];
+}
+
+/** What the map is drawn from. */
+export interface MapFacts {
+  /** As asked. */
+  readonly qemu: Pick<QemuFacts, "pci" | "buses">;
+  /** Undefined if there is none that can be read. */
+  readonly runtime: Runtime | undefined;
+  /** QEMU's driver by device id. */
+  readonly drivers: ReadonlyMap<string, string>;
+}
+
+/** Ganeti's own default for kvm_pci_reservations: SPEC section 9. */
+const RESERVED = 12;
+
+function describe(
+  { id, description, vendor, device }: PciDevice,
+  drivers: MapFacts["drivers"],
+): string {
+  const model = `${vendor.toString(16)}:${device.toString(16)}`;
+  return drivers.get(id) || description || `device ${model}`;
+}
+
+function entriesOf(runtime: Runtime | undefined): DeviceEntry[] {
+  return [...runtime?.disks ?? [], ...runtime?.nics ?? []];
+}
+
+function liveSlot(one: PciDevice, facts: MapFacts): MapSlot {
+  const entry = entriesOf(facts.runtime)
+    .find(({ hvinfo }) => one.id !== "" && hvinfo.id === one.id);
+  return {
+    slot: one.slot,
+    function: one.function,
+    id: one.id || null,
+    description: entry ? titleOf(entry) : describe(one, facts.drivers),
+    seen: "in-qemu",
+  };
+}
+
+/** What the file has on a bus and QEMU lacks: its slot stays taken. */
+function absent({ runtime, qemu }: MapFacts, name: string): MapSlot[] {
+  return entriesOf(runtime).flatMap((entry) => {
+    const { id = null, slot, bus } = entry.hvinfo;
+    if (bus !== name || slot === undefined) return [];
+    if (qemu.pci.some((one) => one.id === id)) return [];
+    const description = `${titleOf(entry)} (recorded, not in QEMU)`;
+    return [{ slot, function: 0, id, description, seen: "recorded" as const }];
+  });
+}
+
+function sorted(slots: MapSlot[]): MapSlot[] {
+  return slots.sort((a, b) => a.slot - b.slot || a.function - b.function);
+}
+
+function mapBus(bus: PciBus, slots: SlotFacts, facts: MapFacts): MapBus {
+  const here = facts.qemu.pci.filter((one) => isOn(one, bus));
+  return {
+    bus: bus.name,
+    type: bus.type,
+    kind: bus.kind,
+    port: bus.number ?? null,
+    hotplug: bus.hotplug === "on",
+    reserved: bus.kind === "root" && bus.hotplug === "on"
+      ? slots.reservations
+      : 0,
+    slots: sorted([
+      ...here.map((one) => liveSlot(one, facts)),
+      ...absent(facts, bus.name),
+    ]),
+    free: freeSlots(slots, bus),
+  };
+}
+
+/** Buses that QEMU does not find by a name: no device can be plugged there. */
+function namelessBuses(facts: MapFacts): MapBus[] {
+  const { pci, buses } = facts.qemu;
+  const names = pci.map(({ behind }) => behind)
+    .filter((name) => name && !buses.some((bus) => bus.name === name));
+  return [...new Set(names)].map((name) => ({
+    bus: name,
+    type: "pci",
+    kind: name.startsWith("(bus") ? "root" : "bridge",
+    port: null,
+    hotplug: false,
+    reserved: 0,
+    slots: sorted(
+      pci.filter(({ behind }) => behind === name)
+        .map((one) => liveSlot(one, facts)),
+    ),
+    free: [],
+  }));
+}
+
+/** Draws the map. */
+export function mapBuses(facts: MapFacts): MapBus[] {
+  const { qemu, runtime } = facts;
+  const slots: SlotFacts = {
+    recorded: entriesOf(runtime),
+    live: qemu.pci,
+    buses: qemu.buses,
+    reservations: runtime?.hvparams.pciReservations ?? RESERVED,
+  };
+  return [
+    ...qemu.buses.map((bus) => mapBus(bus, slots, facts)),
+    ...namelessBuses(facts),
+  ];
+}
+
+/** The map is wanted most when something is wrong with the file. */
+function readRuntime(
+  paths: InstancePaths | undefined,
+): { runtime: Runtime | undefined; warnings: string[] } {
+  if (paths === undefined) return { runtime: undefined, warnings: [] };
+  try {
+    return { runtime: expectRuntime(paths).runtime, warnings: [] };
+  } catch (error) {
+    if (!(error instanceof HotplugError)) throw error;
+    const why = `${error.message}: the map shows what QEMU has`;
+    return { runtime: undefined, warnings: [why] };
+  }
+}
+
+/** Whose map. */
+export interface PciTarget {
+  /** As the user said it. */
+  readonly label: string;
+  /** Undefined if only a socket is known. */
+  readonly paths: InstancePaths | undefined;
+  /** Those of an instance without files, for a socket. */
+  readonly bare: InstancePaths;
+}
+
+/**
+ * Asks a VM for its buses.
+ *
+ * @throws {HotplugError} status 4
+ */
+export async function pciMap(
+  { label, paths, bare }: PciTarget,
+  options: MonitorOptions,
+): Promise<PciMap> {
+  const { runtime, warnings } = readRuntime(paths);
+  try {
+    using qmp = await openMonitor((paths ?? bare).qmp, options);
+    const answer = await askQemu(qmp, paths ?? bare);
+    const qemu = await answer();
+    const drivers = await ask(qmp, DRIVERS);
+    const { major, minor, micro } = qemu.version;
+    return {
+      instance: label,
+      qemu: { version: `${major}.${minor}.${micro}`, machine: qemu.machine },
+      buses: mapBuses({ qemu, runtime, drivers }),
+      warnings,
+    };
+  } catch (error) {
+    throw nothingChanged(error);
+  }
+}

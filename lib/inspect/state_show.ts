@@ -1,0 +1,99 @@
+/**
+ * The runtime file as it is and as it is understood; the VM need not run.
+ *
+ * @module
+ */
+
+import { formatJson } from "../state/json.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { isCurrent, type Runtime } from "../state/runtime.ts";
+import { type Shape, shapeOf } from "../state/shape.ts";
+import { upgradeRuntime } from "../state/upgrade.ts";
+import { expectRuntime, nicFilesOf } from "../plan/facts.ts";
+import type { MonitorOptions } from "../monitor/monitor.ts";
+import type { DeviceView } from "../engine/plan.ts";
+import type { Reach } from "../operation/request.ts";
+import type { Difference } from "./verify.ts";
+import { recordedView } from "../plan/view.ts";
+
+/** How an instance's state is looked at. */
+export type ShowOptions = Reach & MonitorOptions & {
+  /** `against-qemu`: the live QEMU is asked too. */
+  readonly verify: "no" | "against-qemu";
+};
+
+/** A runtime file, looked at. */
+export interface StateView {
+  /** The name that was asked for. */
+  readonly instance: string;
+  /** Where the file is. */
+  readonly path: string;
+  /** The first release whose files look so. */
+  readonly version: Shape;
+  /** Whether an upgrade would change nothing. */
+  readonly current: boolean;
+  /** The document to the letter. */
+  readonly raw: string;
+  /** What the upgrade makes of it. */
+  readonly understood: {
+    /** Words; numbers as their text. */
+    readonly kvmCmd: readonly string[];
+    /** The upgraded object to the letter. */
+    readonly hvparams: string;
+    readonly nics: readonly DeviceView[];
+    readonly disks: readonly DeviceView[];
+  };
+  /** Undefined if nobody asked. */
+  readonly differences?: readonly Difference[] | undefined;
+}
+
+function understood(
+  runtime: Runtime,
+  paths: InstancePaths,
+): StateView["understood"] {
+  const facts = { qemu: undefined, nicFiles: nicFilesOf(paths) };
+  const hvparams = upgradeRuntime(runtime.root).items[2];
+  return {
+    kvmCmd: runtime.kvmCmd,
+    hvparams: hvparams === undefined ? "{}" : formatJson(hvparams),
+    nics: runtime.nics.map((nic) => recordedView(nic, facts)),
+    disks: runtime.disks.map((disk) => ({
+      ...recordedView(disk, facts),
+      dev_type: disk.devType ?? null,
+      link: disk.link,
+      uri: disk.uri,
+      mode: disk.mode ?? null,
+    })),
+  };
+}
+
+/**
+ * Looks at an instance's runtime file, and changes nothing.
+ *
+ * @throws {HotplugError} status 3; 4 only if QEMU is to be asked
+ */
+export async function showState(
+  instance: string,
+  options: ShowOptions,
+): Promise<StateView> {
+  const paths = instancePaths(options.runDir, instance, {
+    qmp: options.qmp,
+    runtime: options.state,
+  });
+  const { runtime, path } = expectRuntime(paths);
+  const differences = options.verify === "no"
+    ? undefined
+    : await (await import("../operation/verify_run.ts")).verifyInstance(
+      { paths, runtime },
+      options,
+    );
+  return {
+    instance,
+    path,
+    version: shapeOf(runtime.root),
+    current: isCurrent(runtime),
+    raw: formatJson(runtime.root),
+    understood: understood(runtime, paths),
+    differences,
+  };
+}

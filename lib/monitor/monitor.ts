@@ -1,0 +1,128 @@
+/**
+ * Reaching an instance's QEMU, and saying truthfully why it cannot be reached.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import { QmpSession } from "../qmp/client.ts";
+import type { QmpTrace } from "../qmp/session_options.ts";
+import {
+  QmpError,
+  QmpNoGreetingError,
+  QmpTimeoutError,
+} from "../qmp/errors.ts";
+import type { Watcher } from "../state/waiting.ts";
+import { SysError } from "../sys/errno.ts";
+import { unreachable } from "./failure.ts";
+import type { UnixSocketHolders } from "../sys/sock_diag.ts";
+
+/** How a monitor is opened. */
+export interface MonitorOptions {
+  /** Longest wait for one reply, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Sees every message of the session. */
+  readonly trace?: QmpTrace | undefined;
+  /** Told about every second that the monitor is waited for. */
+  readonly waiting?: Watcher | undefined;
+  /** Ends that waiting within a second, where it is told of. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Finds who holds a silent monitor.
+   *
+   * @default a look at all processes, which keeps the event loop
+   */
+  readonly holdersOf?: (path: string) => UnixSocketHolders;
+}
+
+function notRunning(path: string, why: string, cause: unknown): HotplugError {
+  return new HotplugError(
+    "not-running",
+    `Cannot ask QEMU: ${why} at ${path}`,
+    { cause, hint: "is the VM running, and is this its QMP socket?" },
+  );
+}
+
+function noGreeting(
+  path: string,
+  error: QmpNoGreetingError,
+  { clients, own }: UnixSocketHolders,
+): HotplugError {
+  const holders = clients.filter(({ state }) => state === "accepted");
+  if (holders.length > 0) {
+    const names = holders.map(({ pid, command }) => `${command} (pid ${pid})`);
+    return new HotplugError(
+      "monitor-busy",
+      `The QMP monitor at ${path} is held by ${names.join(", ")}`,
+      { cause: error, hint: "QEMU serves one client: end that one, or wait" },
+    );
+  }
+  if (own === "accepted") {
+    // QEMU greets whom it accepts: this is something in front of it.
+    return new HotplugError(
+      "monitor-busy",
+      `The QMP monitor at ${path} is held: we were let in, and ${error.message}`,
+      { cause: error, hint: "a proxy of the socket serves somebody else" },
+    );
+  }
+  return new HotplugError(
+    "monitor-timeout",
+    `QEMU does not answer at ${path}: ${error.message}, and nobody holds it`,
+    {
+      cause: error,
+      hint: "is QEMU stopped (SIGSTOP), or its host overloaded?",
+    },
+  );
+}
+
+function explain(path: string, error: unknown): unknown {
+  if (error instanceof QmpTimeoutError) return unreachable(error);
+  if (error instanceof QmpError) {
+    return notRunning(path, messageOf(error), error);
+  }
+  if (!(error instanceof SysError)) return error;
+  switch (error.code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return notRunning(path, "there is no QMP socket", error);
+    case "ECONNREFUSED":
+      return notRunning(path, "nobody listens on the socket", error);
+    case "ENOTSOCK":
+      return notRunning(path, "there is no socket but another file", error);
+  }
+  return notRunning(path, error.message, error);
+}
+
+/** Read only when it is needed, which is hardly ever. */
+async function holdersOf(path: string): Promise<UnixSocketHolders> {
+  const { unixSocketHolders } = await import("../sys/sock_diag.ts");
+  return unixSocketHolders(path);
+}
+
+/**
+ * Opens a session with an instance's QEMU; the caller owns it.
+ *
+ * @throws {HotplugError} `not-running`, `monitor-busy` naming who holds the
+ * monitor, or `monitor-timeout`
+ */
+export async function openMonitor(
+  path: string,
+  options: MonitorOptions,
+): Promise<QmpSession> {
+  const find = options.holdersOf ?? holdersOf;
+  let holders: UnixSocketHolders | undefined;
+  const onSilence = async () => {
+    holders = await find(path);
+  };
+  try {
+    const opening = QmpSession.open(path, { ...options, onSilence });
+    if (options.waiting === undefined) return await opening;
+    const { openVisibly } = await import("../operation/monitor_waiting.ts");
+    return await openVisibly(opening, path, options);
+  } catch (error) {
+    if (error instanceof QmpNoGreetingError) {
+      throw noGreeting(path, error, holders ?? await find(path));
+    }
+    throw explain(path, error);
+  }
+}

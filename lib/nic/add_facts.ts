@@ -1,0 +1,170 @@
+/**
+ * What adding a NIC depends on besides the instance.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { type Confinement, readConfinement } from "../host/confinement.ts";
+import type { SwitchState } from "../host/openvswitch.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
+import {
+  filtersVlans,
+  ganetiDown,
+  ganetiScript,
+  isProgram,
+} from "../host/network.ts";
+import { isInterfaceName } from "../host/network_words.ts";
+import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
+import { runtimeDir } from "../state/instance.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
+import type { Facts, QemuFacts } from "../plan/facts.ts";
+import { listInstances } from "../plan/instances.ts";
+import { whoIs } from "../engine/own_facts.ts";
+import { isParavirtual } from "../device/nic.ts";
+import type { NicAdd } from "../operation/request.ts";
+import type { World } from "../engine/world.ts";
+
+/** Whether QEMU can open a tap by itself, where it has to. */
+export interface OwnTapFacts {
+  /** Whom it was asked for. */
+  readonly qemu: ProcessIdentity | null;
+  /** Why it cannot, undefined if it can. */
+  readonly tun: string | undefined;
+  /** Likewise of the accelerator. */
+  readonly vhost: string | undefined;
+}
+
+/**
+ * Asks whether QEMU can open taps itself.
+ *
+ * @returns undefined if it is handed open ones, or its process is unknown
+ */
+export async function readOwnTap(
+  { commands, process }: QemuFacts,
+  confinement: Confinement | undefined,
+): Promise<OwnTapFacts | undefined> {
+  if (commands.has("getfd") && commands.has("closefd")) return undefined;
+  if (confinement === undefined) return undefined;
+  const { seesAsQemu } = await import("../host/reach.ts");
+  const look = (path: string) =>
+    seesAsQemu(confinement, { path, access: "rw" });
+  return {
+    qemu: await whoIs(process),
+    tun: look("/dev/net/tun"),
+    vhost: look("/dev/vhost-net"),
+  };
+}
+
+/** What adding a NIC depends on. */
+export interface NicAddFacts extends Facts {
+  /** /dev/net/tun is there. */
+  readonly tun: boolean;
+  /** /dev/vhost-net is there. */
+  readonly vhost: boolean;
+  /** The name asked for is taken. */
+  readonly tapExists: boolean;
+  /** The link is a bridge. */
+  readonly bridgeExists: boolean;
+  /** The link is a bridge that looks at VLANs. */
+  readonly vlanFiltering: boolean;
+  /** Whether the link is a switch of Open vSwitch. */
+  readonly ovs: SwitchState;
+  /** If installed. */
+  readonly ganetiScript: string | undefined;
+  /** What takes off again what Ganeti's script joined, if there is one. */
+  readonly ganetiDown: string | undefined;
+  /** Whether the script that was asked for can be run. */
+  readonly scriptUsable: boolean;
+  /** Undefined if QEMU's process is unknown. */
+  readonly confinement: Confinement | undefined;
+  /** Undefined if the tap goes open, or nothing tells. */
+  readonly ownTap: OwnTapFacts | undefined;
+  /** Words of `--driver` or `nic_type` that this QEMU has a PCI card for. */
+  readonly cards: ReadonlySet<string>;
+  /** For whom something is noted; null if its process is unknown. */
+  readonly who: ProcessIdentity | null;
+  /** MACs of this node's instances, lower case, to the instance. */
+  readonly macs: ReadonlyMap<string, string>;
+}
+
+function readMacs(runDir: string): Map<string, string> {
+  const macs = new Map<string, string>();
+  for (const instance of listInstances(runDir)) {
+    try {
+      const path = `${runtimeDir(runDir)}/${instance}.runtime`;
+      for (const nic of readRuntimeFile(path)?.runtime.nics ?? []) {
+        if (nic.mac !== undefined) macs.set(nic.mac.toLowerCase(), instance);
+      }
+    } catch (error) {
+      // Another instance's broken file is no reason to refuse this one.
+      if (!(error instanceof HotplugError)) throw error;
+    }
+  }
+  return macs;
+}
+
+async function readOvs(
+  { mode, link = "" }: Pick<NicAdd, "mode" | "link">,
+): Promise<SwitchState> {
+  if (mode !== "openvswitch" || !isInterfaceName(link)) return "missing";
+  const { findSwitch } = await import("../host/openvswitch.ts");
+  return await findSwitch(link);
+}
+
+/** Asks QEMU for cards other than virtio's, which every QEMU has. */
+async function readCards(
+  { content }: Facts,
+  { driver }: Pick<NicAdd, "driver">,
+  world: World,
+): Promise<ReadonlySet<string>> {
+  const words = new Set([driver, content.runtime.hvparams.nicType]);
+  const cards = new Set<string>();
+  for (const word of words) {
+    if (word === undefined || isParavirtual(word)) continue;
+    const { isCard } = await import("../operation/nic_cards.ts");
+    if (await isCard(world.qmp, word)) cards.add(word);
+  }
+  return cards;
+}
+
+/** Adds what plugging a NIC depends on. */
+export async function readNicAddFacts(
+  facts: Facts,
+  request: Pick<
+    NicAdd,
+    "mode" | "link" | "tap" | "script" | "driver" | "linkState" | "vhost"
+  >,
+  world: World,
+): Promise<NicAddFacts> {
+  const { process } = facts.qemu;
+  // A link of a runtime file's may be any text.
+  const { linkState, vhost, script, link = "" } = request;
+  const noted = [linkState, vhost, script];
+  const confinement = process && readConfinement(process);
+  const macs = readMacs(facts.paths.runDir);
+  for (const nic of facts.content.runtime.nics) {
+    if (nic.mac !== undefined) {
+      macs.set(nic.mac.toLowerCase(), facts.paths.name);
+    }
+  }
+  return {
+    ...facts,
+    ...tapSupport(),
+    tapExists: request.tap !== undefined && interfaceExists(request.tap),
+    bridgeExists: isInterfaceName(link) && isBridge(link),
+    vlanFiltering: isInterfaceName(link) && filtersVlans(link),
+    ovs: await readOvs(request),
+    ganetiScript: ganetiScript(),
+    ganetiDown: ganetiDown(),
+    scriptUsable: request.script !== undefined && isProgram(request.script),
+    confinement,
+    ownTap: await readOwnTap(facts.qemu, confinement),
+    cards: await readCards(facts, request, world),
+    // Where there is a record, a stale note of this NIC may have to go.
+    who: noted.every((one) => one === undefined)
+      ? facts.own.qemu
+      : await whoIs(process),
+    macs,
+  };
+}

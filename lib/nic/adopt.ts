@@ -1,0 +1,114 @@
+/**
+ * Whether a NIC of QEMU is recorded: only if its device id, its backend, its
+ * MAC and its tap all agree. Pure.
+ *
+ * @module
+ */
+
+import { nicEntry } from "../device/entry.ts";
+import { titleOf } from "../device/select.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import {
+  type Adopted,
+  identify,
+  left,
+  obstacle,
+  uuidFor,
+  type Verdict,
+} from "../plan/adoption.ts";
+import type { LiveNic, OpenTap } from "./live.ts";
+import type { AdoptFacts } from "../operation/adopt_facts.ts";
+import type { Remaining } from "../engine/plan.ts";
+
+function titleOfLive({ id, mac, pci }: LiveNic): string {
+  const words = [mac, `slot ${pci.slot}${pci.behind && ` of ${pci.behind}`}`];
+  return `NIC ${id ?? "without id"} (${words.filter(Boolean).join(", ")})`;
+}
+
+function asNew(
+  facts: AdoptFacts,
+  nic: LiveNic,
+  { id, mac, tap, fresh }: {
+    id: string;
+    mac: string;
+    tap: OpenTap;
+    fresh: string;
+  },
+): Adopted | Remaining {
+  const place = facts.places.get(id);
+  const driver = facts.drivers.get(id);
+  if (place === undefined || !("slot" in place) || driver === undefined) {
+    return left(titleOfLive(nic), "nothing tells where it sits");
+  }
+  const uuid = uuidFor(facts, id, fresh);
+  const entry = nicEntry({
+    id,
+    uuid,
+    place,
+    driver,
+    mac,
+    mode: tap.bridge === undefined ? "none" : "bridged",
+    link: tap.bridge,
+  });
+  return {
+    id,
+    uuid,
+    change: { change: "insert", list: "nics", uuid, entry },
+    warnings: [],
+  };
+}
+
+function conflict(
+  facts: AdoptFacts,
+  { mac, tap, claims }: {
+    mac: string;
+    tap: OpenTap;
+    claims: readonly NicEntry[];
+  },
+): string | undefined {
+  if (facts.nics.filter((one) => one.mac === mac).length > 1) {
+    return "two NICs of QEMU have this MAC";
+  }
+  const named = claims.find(({ hvinfo }) => hvinfo.id !== undefined);
+  if (named !== undefined) {
+    return `${
+      titleOf(named)
+    } is recorded with the same MAC, as ${named.hvinfo.id}: remove that one if it is gone, then adopt again`;
+  }
+  const [claim, other] = claims;
+  if (claim !== undefined && other !== undefined) {
+    return `${titleOf(claim)} and ${titleOf(other)} have the same MAC`;
+  }
+  const file = claim && facts.nicFiles?.[String(claim.index)];
+  if (claim !== undefined && file !== undefined && file !== tap.name) {
+    return `the NIC file of ${
+      titleOf(claim)
+    } names tap ${file}, QEMU has ${tap.name}`;
+  }
+  return undefined;
+}
+
+/** Decides on one NIC. */
+export function judgeNic(
+  facts: AdoptFacts,
+  nic: LiveNic,
+  { fresh }: { fresh: string },
+): Verdict {
+  const { id, mac, tap } = nic;
+  const { nics } = facts.content.runtime;
+  if (id !== undefined && nics.some(({ hvinfo }) => hvinfo.id === id)) return;
+  const title = titleOfLive(nic);
+  const why = obstacle(facts, id) ?? ("why" in tap ? tap.why : undefined);
+  if (
+    why !== undefined || id === undefined || mac === undefined || "why" in tap
+  ) {
+    return left(title, why ?? "QEMU does not tell its MAC");
+  }
+  const claims = nics.filter((one) => one.mac?.toLowerCase() === mac);
+  const against = conflict(facts, { mac, tap, claims });
+  if (against !== undefined) return left(title, against);
+  const [claim] = claims;
+  return claim === undefined
+    ? asNew(facts, nic, { id, mac, tap, fresh })
+    : identify(facts, claim, id);
+}

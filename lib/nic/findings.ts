@@ -1,0 +1,62 @@
+/**
+ * NIC files that do not name the taps that the NICs have. Pure.
+ *
+ * @module
+ */
+
+import { messageOf } from "../errors.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { type Finding, repairPlan } from "../plan/finding.ts";
+import { nicFilesStep } from "./files.ts";
+import { strayNicFiles } from "../operation/plan_stray.ts";
+import type { RepairFacts } from "../repair/findings.ts";
+
+/** A file is missing, or names another tap than QEMU has for the NIC. */
+function wrong(facts: RepairFacts): Finding[] {
+  const { nicDir, name } = facts.paths;
+  const { qemu, content } = facts;
+  // Of a NIC that is gone only its file tells the tap: it goes first.
+  const gone = content.runtime.nics.some(({ hvinfo: { id } }) =>
+    id === undefined || !qemu.deviceIds.has(id)
+  );
+  if (gone) return [];
+  const what = `The NIC files in ${nicDir} do not name the taps that QEMU has`;
+  try {
+    const steps = nicFilesStep(facts, { adopted: [] });
+    if (steps.length === 0) return [];
+    const plan = repairPlan(name, "NIC files", steps);
+    return [{ what, did: "wrote them", plan }];
+  } catch (error) {
+    return [{ what, hint: messageOf(error) }];
+  }
+}
+
+/** A file of no NIC goes if its tap is gone; else a person has to look. */
+function stray(facts: RepairFacts): Finding[] {
+  const { heldTaps, paths: { name, nicDir }, taps } = facts;
+  const files = strayNicFiles(facts, (tap) => !heldTaps?.has(tap));
+  return files.flatMap(({ before }) => Object.entries(before)).flatMap(
+    ([seq, tap]): Finding[] => {
+      const what = `NIC file ${seq} is of no NIC`;
+      if (taps.has(tap)) {
+        if (heldTaps === undefined) return [];
+        const path = shellWord(`${nicDir}/${seq}`);
+        return [{
+          what: `${what}, and names interface ${tap}, which QEMU has not open`,
+          hint: `rm ${path}`,
+        }];
+      }
+      const [step] = strayNicFiles(facts, (one) => one === tap);
+      if (step === undefined) return [];
+      const only = { ...step, before: { [seq]: tap } };
+      const plan = repairPlan(name, "NIC files", [only]);
+      return [{ what, did: "removed it", plan }];
+    },
+  );
+}
+
+/** All that is wrong with an instance's NIC files. */
+export function nicFileFindings(facts: RepairFacts): Finding[] {
+  if (facts.paths.nicDir === undefined) return [];
+  return [...wrong(facts), ...stray(facts)];
+}

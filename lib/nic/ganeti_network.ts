@@ -1,0 +1,176 @@
+/**
+ * A Ganeti network that a user names. Ganeti's start needs the network's whole
+ * description in the NIC's entry, which only a master knows: it is taken from
+ * another NIC of this node that is on it, or given.
+ *
+ * @module
+ */
+
+import {
+  type Network,
+  networkVariables,
+  readNetwork,
+} from "../device/netinfo.ts";
+import { NIC_MODES } from "../device/nic.ts";
+import { HotplugError, refuse } from "../errors.ts";
+import { runtimeDir } from "../state/instance.ts";
+import { formatJson, parseJson } from "../state/json.ts";
+import { member, numberMember, stringMember } from "../state/json_member.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import { listInstances } from "../plan/instances.ts";
+import type { NicAdd } from "../operation/request.ts";
+import type { NetworkWish, NicModify } from "./request.ts";
+
+/** A network, and the NICs that are on it. */
+interface Found extends Network {
+  readonly nics: readonly NicEntry[];
+}
+
+/** Mode, link and VLAN of a NIC; undefined: none. */
+type Place = Pick<NicAdd, "mode" | "link" | "vlan">;
+
+const ACCEPTED =
+  `its description as JSON does as well: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}', as "netinfo" of a NIC in a runtime file has it`;
+
+/** All NICs that this node's runtime files tell of, this instance's first. */
+function nicsOf({ paths, content }: NodeFacts): NicEntry[] {
+  const nics = [...content.runtime.nics];
+  for (const name of listInstances(paths.runDir)) {
+    try {
+      const path = `${runtimeDir(paths.runDir)}/${name}.runtime`;
+      nics.push(...readRuntimeFile(path)?.runtime.nics ?? []);
+    } catch (error) {
+      // Another instance's broken file is no reason to refuse this one.
+      if (!(error instanceof HotplugError)) throw error;
+    }
+  }
+  return nics;
+}
+
+/** The network a NIC is on, if its entry describes it as Ganeti would. */
+function foundOn(nic: NicEntry): Found[] {
+  const netinfo = member(nic.node, "netinfo");
+  const uuid = nic.network?.toLowerCase();
+  if (uuid === undefined || netinfo === undefined) return [];
+  if (stringMember(netinfo, "uuid")?.toLowerCase() !== uuid) return [];
+  // To the letter: a later Ganeti may know more of it.
+  return [{ uuid, netinfo: formatJson(netinfo), nics: [nic] }];
+}
+
+/** A description is changed with each address: the newest is the true one. */
+function newer(one: Found, other: Found): Found {
+  const age = (key: string) => {
+    const [a, b] = [one, other].map(({ netinfo }) =>
+      numberMember(parseJson(netinfo), key) ?? 0
+    );
+    return (b ?? 0) - (a ?? 0);
+  };
+  return (age("serial_no") || age("mtime")) > 0 ? other : one;
+}
+
+function find(word: string, node: NodeFacts): Found {
+  const all = nicsOf(node).flatMap(foundOn).filter(({ uuid, netinfo }) =>
+    uuid === word.toLowerCase() ||
+    stringMember(parseJson(netinfo), "name") === word
+  );
+  const uuids = [...new Set(all.map(({ uuid }) => uuid))];
+  if (uuids.length > 1) {
+    throw refuse(
+      `Several networks are called ${word}: ${uuids.join(", ")}`,
+      "give the uuid",
+    );
+  }
+  if (all.length === 0) {
+    throw refuse(
+      `No NIC of this node's instances is on a network ${word}: nothing else here describes it, and Ganeti could not start the NIC without`,
+      ACCEPTED,
+    );
+  }
+  const newest = all.reduce(newer);
+  // Where no script is told of it now, one may be at the next start.
+  networkVariables(parseJson(newest.netinfo));
+  const others = all.filter((one) => one !== newest);
+  return { ...newest, nics: [newest, ...others].flatMap(({ nics }) => nics) };
+}
+
+/** The place of a NIC, if it is one that another NIC can be given. */
+function placeIn({ mode: word, link, vlan }: NicEntry): Place[] {
+  const mode = NIC_MODES.find((one) => one === word);
+  if (mode === undefined || mode === "none") return [];
+  return [{ mode, link: link || undefined, vlan: vlan || undefined }];
+}
+
+/** As Ganeti gives it to each NIC on a network. */
+function placeOf({ nics }: Found, { word }: NetworkWish): Place {
+  const [place] = nics.flatMap(placeIn);
+  if (place !== undefined) return place;
+  const modes = [...new Set(nics.map(({ mode = "unknown" }) => mode))];
+  throw refuse(
+    nics.length === 0
+      ? "Cannot tell what to join the NIC to: the description of a network does not say"
+      : `Cannot tell what to join the NIC to: mode of all NICs here on network ${word} is ${
+        modes.join(", ")
+      }`,
+    "say it by --mode and --link",
+  );
+}
+
+function resolve(wish: NetworkWish, node: NodeFacts): Found {
+  const { word } = wish;
+  if (!word.startsWith("{")) return find(word, node);
+  const network = readNetwork(parseJson(word));
+  if (typeof network !== "string") return { ...network, nics: [] };
+  throw new TypeError(`unchecked network: ${network}`);
+}
+
+/** A MAC that was made up gets the network's prefix, as a master's does. */
+function macIn({ netinfo }: Network, mac: NicAdd["mac"]): NicAdd["mac"] {
+  const prefix = stringMember(parseJson(netinfo), "mac_prefix") ?? "";
+  const fits = /^[0-9a-f][02468ace](?::[0-9a-f]{2}){2}$/i.test(prefix);
+  if (mac.origin === "given" || !fits) return mac;
+  const value = `${prefix.toLowerCase()}${mac.value.slice(prefix.length)}`;
+  return { ...mac, value };
+}
+
+/**
+ * A request to add a NIC, its network looked up; a VLAN that was given stays.
+ *
+ * @throws {HotplugError} `refused` if nothing here describes the network, or
+ * tells what a NIC on it is joined to
+ */
+export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
+  const { inNetwork, ...rest } = request;
+  if (inNetwork === undefined) return request;
+  const found = resolve(inNetwork, node);
+  const { uuid: network, netinfo } = found;
+  const mac = macIn(found, rest.mac);
+  const known = { ...rest, mac, network, netinfo };
+  if (inNetwork.place === "given") return known;
+  const { mode, link, vlan } = placeOf(found, inNetwork);
+  return { ...known, mode, link, vlan: rest.vlan ?? vlan };
+}
+
+/**
+ * The same of a request to change a NIC. A link or VLAN that the network's NICs
+ * lack is taken away; with a description alone, it stays where it is.
+ *
+ * @throws {HotplugError} `refused` as {@linkcode withNetwork}
+ */
+export function withNetworkChange(
+  request: NicModify,
+  node: NodeFacts,
+): NicModify {
+  const { inNetwork, ...changes } = request.changes;
+  if (inNetwork === undefined) return request;
+  const found = resolve(inNetwork, node);
+  const { uuid: network, netinfo } = found;
+  const known = { ...changes, network, netinfo };
+  if (inNetwork.place === "given" || inNetwork.word.startsWith("{")) {
+    return { ...request, changes: known };
+  }
+  const { mode, link = null, vlan = null } = placeOf(found, inNetwork);
+  const tag = changes.vlan === undefined ? vlan : changes.vlan;
+  return { ...request, changes: { ...known, mode, link, vlan: tag } };
+}

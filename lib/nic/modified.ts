@@ -1,0 +1,172 @@
+/**
+ * A NIC that is to be changed: as it is, and as it will be. Pure.
+ *
+ * @module
+ */
+
+import { isParavirtual, settingsAtStart } from "../device/nic.ts";
+import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
+import { refuse, unsupported } from "../errors.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import type { NicModifyFacts } from "../operation/facts_nic_modify.ts";
+import { netdevOf } from "../operation/netdev.ts";
+import type { NicWanted } from "./members.ts";
+import { netinfoOf, networkOf } from "./recorded.ts";
+import { driverOf, refusePlain } from "./driver.ts";
+import { type NicNotes, notesOf, scriptOf } from "./notes.ts";
+import type { NicModify } from "./request.ts";
+
+/** A NIC that is to be changed, as it is and as it will be. */
+export interface Modified {
+  /** As it is recorded. */
+  readonly entry: NicEntry;
+  /** Never changes: Ganeti finds the NIC by it. */
+  readonly uuid: string;
+  /** Never changes either: it is made of the uuid. */
+  readonly id: string;
+  /** Its tap, undefined if it cannot be seen. */
+  readonly tap: string | undefined;
+  /** As it is. */
+  readonly was: Settings;
+  /** As it will be. */
+  readonly wanted: Settings;
+  /** What is noted of it. */
+  readonly noted: NicNotes;
+  /** What is to be noted. */
+  readonly notes: NicNotes;
+}
+
+/** What makes a NIC. */
+export interface Settings extends NicWanted {
+  /** Queue pairs. */
+  readonly queues: number;
+  /** Whether the kernel accelerates it. */
+  readonly vhost: "on" | "off";
+  /** Whether its tap carries virtio-net headers. */
+  readonly vnetHdr: "on" | "off";
+}
+
+function choose(facts: NicModifyFacts, device: string): NicEntry {
+  const { nics } = facts.content.runtime;
+  const entry = findDevice(nics, device);
+  if (entry === undefined) throw noSuchDevice(nics, device);
+  return entry;
+}
+
+function identified(facts: NicModifyFacts, entry: NicEntry) {
+  const { uuid, hvinfo: { id } } = entry;
+  if (uuid === undefined || id === undefined) {
+    throw unsupported(
+      `Cannot modify ${titleOf(entry)}: the runtime file gives it no ${
+        uuid === undefined ? "uuid" : "device id"
+      }, so nothing proves which device of QEMU it is`,
+      `adopt ${facts.paths.name} records which one it is, if QEMU proves it`,
+    );
+  }
+  const noted = facts.own.record.devices[uuid.toLowerCase()];
+  if (noted?.pending?.id === id) {
+    throw refuse(
+      `Cannot modify ${titleOf(entry)}: its removal is under way`,
+      `nic remove ${facts.paths.name} ${uuid} waits for it`,
+    );
+  }
+  return { uuid, id };
+}
+
+/** QEMU tells of no NIC whether it is accelerated. */
+function vhostNow(
+  facts: NicModifyFacts,
+  { uuid = "" }: NicEntry,
+): "on" | "off" {
+  const { vhost } = notesOf(facts, uuid);
+  if (vhost !== undefined) return vhost;
+  const { vhosts = 0 } = facts.now ?? {};
+  if (vhosts === 0) return "off";
+  let queues = 0;
+  for (const netdev of facts.qemu.netdevs.values()) queues += netdev.queues;
+  // Of some NICs only: the hvparams tell how most were made.
+  const most = facts.content.runtime.hvparams.vhostNet ? "on" : "off";
+  return vhosts >= queues ? "on" : most;
+}
+
+function settingsNow(
+  facts: NicModifyFacts,
+  entry: NicEntry,
+  id: string,
+): Settings {
+  const { hvparams } = facts.content.runtime;
+  const driver = entry.hvinfo.driver ?? driverOf(facts, hvparams.nicType);
+  const live = netdevOf(facts.qemu, id)?.facts;
+  const { name, network, mac = "" } = entry;
+  return {
+    ...networkOf(entry, {}),
+    name,
+    network,
+    netinfo: netinfoOf(entry),
+    mac: mac.toLowerCase(),
+    driver,
+    queues: live?.queues ?? 1,
+    vhost: isParavirtual(driver) ? vhostNow(facts, entry) : "off",
+    vnetHdr: facts.now?.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off"),
+  };
+}
+
+/** A card other than virtio has one queue and a plain tap: SPEC 6.3. */
+function plain(settings: Settings): Settings {
+  if (isParavirtual(settings.driver)) return settings;
+  return { ...settings, queues: 1, vhost: "off", vnetHdr: "off" };
+}
+
+function settingsWanted(
+  facts: NicModifyFacts,
+  { changes }: NicModify,
+  { entry, was }: { entry: NicEntry; was: Settings },
+): Settings {
+  const { name, mac, driver, queues, vhost, vnetHdr } = changes;
+  const { network, netinfo } = changes;
+  if (!isParavirtual(driver ?? was.driver)) refusePlain({ queues, vhost });
+  return plain({
+    ...was,
+    ...networkOf(entry, changes),
+    name: name ?? was.name,
+    ...(network === undefined
+      ? {}
+      : { network: network ?? undefined, netinfo: netinfo ?? undefined }),
+    mac: mac ?? was.mac,
+    driver: driver === undefined ? was.driver : driverOf(facts, driver),
+    queues: queues ?? was.queues,
+    vhost: vhost ?? was.vhost,
+    vnetHdr: vnetHdr ?? was.vnetHdr,
+  });
+}
+
+/**
+ * The NIC that a request is about.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function modifiedNic(
+  facts: NicModifyFacts,
+  request: NicModify,
+): Modified {
+  const entry = choose(facts, request.device);
+  const { uuid, id } = identified(facts, entry);
+  const was = settingsNow(facts, entry, id);
+  const noted = notesOf(facts, uuid);
+  const wanted = settingsWanted(facts, request, { entry, was });
+  const { linkState = noted.linkState } = request.changes;
+  const atStart = settingsAtStart(
+    wanted.driver,
+    facts.content.runtime.hvparams,
+  );
+  const vhost = wanted.vhost === atStart.vhost ? undefined : wanted.vhost;
+  return {
+    ...{ entry, uuid, id, was, wanted, noted },
+    tap: netdevOf(facts.qemu, id)?.facts.tap,
+    notes: {
+      linkState,
+      script: scriptOf(request.changes, noted.script),
+      vhost,
+    },
+  };
+}

@@ -1,0 +1,197 @@
+/**
+ * Plans to change a NIC: in place what can be, else it is plugged anew in its
+ * slot, as ./plan_nic_replug.ts has it. Pure.
+ *
+ * @module
+ */
+
+import { titleOf } from "../device/select.ts";
+import { duplicate, refuse, unsupported } from "../errors.ts";
+import type { Attachment } from "../host/attachment.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import type { NicModifyFacts } from "../operation/facts_nic_modify.ts";
+import { type Modified, modifiedNic, type Settings } from "./modified.ts";
+import { nicMembers } from "./members.ts";
+import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
+import { stateSteps } from "../plan/steps.ts";
+import { linkStateSteps } from "../operation/plan_nic_link.ts";
+import { attachmentOf, refuseMac, refuseNetwork } from "./network.ts";
+import { noteSteps } from "./notes.ts";
+import { refuseRecorded } from "./network_words.ts";
+import { replugSteps } from "./replug.ts";
+import { startWarnings } from "../operation/plan_nic_start.ts";
+import { refuseTakenName } from "../operation/refusals.ts";
+import type { GanetiNic } from "../operation/request.ts";
+import type { NicModify } from "./request.ts";
+import { refuseImpossible } from "../plan/requirements.ts";
+import type { Step } from "../operation/step.ts";
+import { recordedView } from "../plan/view.ts";
+
+function refuseWrong(
+  facts: NicModifyFacts,
+  { changes }: NicModify,
+  { entry, was, wanted }: Modified,
+): void {
+  const others = facts.content.runtime.nics.filter((one) => one !== entry);
+  // Two of Ganeti's devices may have one name; it goes by uuids.
+  if (changes.name !== was.name) refuseTakenName(others, changes.name);
+  if (wanted.mac !== was.mac) refuseMac(facts, wanted.mac);
+  if (facts.tapExists) {
+    throw duplicate(`Network interface ${changes.tap} exists already`);
+  }
+  if (wanted.mode === "bridged" && wanted.link === undefined) {
+    throw refuse("Mode bridged needs --link", "name the bridge: --link br0");
+  }
+}
+
+/** What only a NIC that is plugged anew can get. */
+function needsReplug(
+  { qemu }: NicModifyFacts,
+  { changes: { tap } }: NicModify,
+  { was, wanted, id, ...modified }: Modified,
+): boolean {
+  const keys = ["mac", "driver", "queues", "vhost", "vnetHdr"] as const;
+  return keys.some((key) => was[key] !== wanted[key]) ||
+    (tap !== undefined && tap !== modified.tap) || !qemu.deviceIds.has(id);
+}
+
+/** What the tap hangs on, or is to hang on. */
+function attachment(
+  facts: NicModifyFacts,
+  ganeti: GanetiNic | undefined,
+  { entry, uuid, settings, script }: {
+    entry: NicEntry;
+    uuid: string;
+    settings: Settings;
+    script: string | undefined;
+  },
+) {
+  return attachmentOf(facts, { ...settings, uuid }, {
+    instance: facts.paths.name,
+    index: ganeti?.seq ?? entry.index,
+    ganeti,
+    script,
+  });
+}
+
+/** What the tap hangs on, and what it or the new one is to hang on. */
+interface Move {
+  readonly from: Attachment;
+  readonly to: Attachment;
+}
+
+function inPlaceSteps(
+  facts: NicModifyFacts,
+  { id, tap, wanted, noted, notes, uuid, from, to }: Modified & Move,
+): Step[] {
+  const { script } = notes;
+  const { vhost, replug } = noted;
+  const moved = !isSame(from, to);
+  if (moved) {
+    refuseRecorded(from);
+    refuseNetwork(facts, { ...wanted, script });
+  }
+  if (moved && tap === undefined) {
+    throw unsupported("Cannot move the NIC: its tap cannot be seen");
+  }
+  return [
+    ...(moved && tap !== undefined
+      ? [{ kind: "attach-tap" as const, tap, from, to }]
+      : []),
+    ...linkStateSteps(facts, id, {
+      was: noted.linkState,
+      wanted: notes.linkState,
+    }),
+    ...noteSteps(facts, { uuid, notes: { ...notes, vhost, replug } }),
+  ];
+}
+
+/** Of a network that is left, the entry tells, not the master. */
+function recordedAs(ganeti: GanetiNic, { vlan = "" }: Settings): GanetiNic {
+  const { TAGS = "" } = ganeti.environment;
+  return { ...ganeti, environment: { TAGS, VLAN: vlan } };
+}
+
+/** Whether it hangs on the same, in the same way. */
+function isSame(one: Attachment, other: Attachment): boolean {
+  const [a, b] = [one, other].map(({ script, ...rest }) => {
+    const told = Object.entries(script?.environment ?? {})
+      .filter(([_, value]) => value !== "").sort();
+    return JSON.stringify([rest, script?.path, script?.down, told]);
+  });
+  return a === b;
+}
+
+function movesOf(
+  facts: NicModifyFacts,
+  { ganeti }: NicModify,
+  modified: Modified,
+): Move {
+  const { was, wanted, noted, notes } = modified;
+  const now = { ...modified, settings: was, script: noted.script };
+  const then = { ...modified, settings: wanted, script: notes.script };
+  return {
+    from: attachment(facts, ganeti && recordedAs(ganeti, was), now),
+    to: attachment(facts, ganeti, then),
+  };
+}
+
+function newView(
+  facts: NicModifyFacts,
+  { entry, wanted, notes }: Modified,
+  how: "in place" | "replug",
+): DeviceView {
+  const { mac, mode, link, driver, name, queues, vhost } = wanted;
+  return {
+    ...recordedView(entry, facts),
+    ...{ mac, mode, driver, queues },
+    link: link ?? null,
+    name: name ?? null,
+    vhost: vhost === "on",
+    link_state: notes.linkState,
+    ...(how === "replug" ? { tap: null } : {}),
+  };
+}
+
+/**
+ * Plans to change a NIC.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planNicModify(
+  request: NicModify,
+  facts: NicModifyFacts,
+): Decision {
+  refuseImpossible(facts, "nic-modify");
+  const modified = modifiedNic(facts, request);
+  refuseWrong(facts, request, modified);
+  const { entry, uuid, wanted } = modified;
+  const replug = needsReplug(facts, request, modified);
+  const whole = { ...modified, ...movesOf(facts, request, modified) };
+  const inner = replug
+    ? replugSteps(facts, request, whole)
+    : inPlaceSteps(facts, whole);
+  const members = nicMembers(entry, wanted, request.ganeti?.object);
+  const device = newView(facts, modified, replug ? "replug" : "in place");
+  const instance = facts.paths.name;
+  const common = { action: "modify", instance, device } as const;
+  const changes = Object.keys(members).length > 0;
+  if (inner.length === 0 && !changes) {
+    return { kind: "nothing-to-do", ...common, warnings: [] };
+  }
+  const { stage, commit } = stateSteps(facts, {
+    change: "members",
+    list: "nics",
+    uuid,
+    members,
+  });
+  const plan: Plan = {
+    ...common,
+    title: titleOf(entry),
+    steps: changes ? [stage, ...inner, commit] : inner,
+    warnings: replug
+      ? startWarnings(facts.content.runtime.hvparams, wanted)
+      : [],
+  };
+  return { kind: "plan", plan };
+}

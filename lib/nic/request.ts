@@ -1,0 +1,78 @@
+/**
+ * What a user asked for of a NIC that is there.
+ *
+ * @module
+ */
+
+import type { NicMode } from "../device/nic.ts";
+import type { GanetiNic } from "../operation/request.ts";
+
+/** A Ganeti network as a user names it. */
+export interface NetworkWish {
+  /** Its uuid or name, or the JSON text of a description: checked. */
+  readonly word: string;
+  /** `found`: mode, link and VLAN are those of the NIC that is on it. */
+  readonly place: "given" | "found";
+}
+
+/** What is to be different of a NIC; what is undefined stays. */
+export interface NicChanges {
+  /** Must be unique in the instance. */
+  readonly name?: string | undefined;
+  /** Lower case. */
+  readonly mac?: string | undefined;
+  /** What its tap hangs on. */
+  readonly mode?: NicMode | undefined;
+  /** Bridge, switch, routing table; null: none. */
+  readonly link?: string | null | undefined;
+  /** Ganeti's form: `100`, `.100`, `:100:200`; null: none. */
+  readonly vlan?: string | null | undefined;
+  /** The guest's address; null: none. */
+  readonly ip?: string | null | undefined;
+  /** Only from a user, to be looked up. */
+  readonly inNetwork?: NetworkWish | undefined;
+  /** Uuid of the Ganeti network; null: none. */
+  readonly network?: string | null | undefined;
+  /** JSON text of its description, where no object of a master's has it. */
+  readonly netinfo?: string | null | undefined;
+  /** Ganeti's or QEMU's word. */
+  readonly driver?: string | undefined;
+  /** Queue pairs, 1 to 32. */
+  readonly queues?: number | undefined;
+  /** Whether the kernel accelerates it. */
+  readonly vhost?: "on" | "off" | undefined;
+  /** Whether its tap carries virtio-net headers. */
+  readonly vnetHdr?: "on" | "off" | undefined;
+  /** Name of the new tap, which must not exist. */
+  readonly tap?: string | undefined;
+  /** Absolute path of a network script; null: the usual one. */
+  readonly script?: string | null | undefined;
+  /** The carrier the guest sees. */
+  readonly linkState?: "up" | "down" | undefined;
+}
+
+/** Change a NIC: in place if that can be, else plugged anew in its slot. */
+export interface NicModify {
+  /** The user's words, joined by a dash. */
+  readonly kind: "nic-modify";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one NIC: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** At least one of them is given. */
+  readonly changes: NicChanges;
+  /** Only from a master. */
+  readonly ganeti?: GanetiNic | undefined;
+}
+
+/** Take a NIC out. */
+export interface NicRemove {
+  /** The user's words, joined by a dash. */
+  readonly kind: "nic-remove";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one NIC: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** `forced`: also one that no entry records. @default "kept" */
+  readonly unrecorded?: "kept" | "forced" | undefined;
+}

@@ -1,0 +1,138 @@
+/**
+ * The words of `nic add` and `nic modify`.
+ *
+ * @module
+ */
+
+import { NIC_MODES } from "../device/nic.ts";
+import { usage } from "../errors.ts";
+import type { NicAdd } from "../operation/request.ts";
+import type { NetworkWish, NicModify } from "./request.ts";
+import type { Invocation } from "../commands/args.ts";
+import { flag, option, path, plug } from "../words/request_words.ts";
+import * as check from "../words/values.ts";
+
+/** A random MAC under the prefix that Ganeti's clusters have by default. */
+function randomMac(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(3));
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
+  return `aa:00:00:${hex.join(":")}`;
+}
+
+function givenMode(invocation: Invocation): NicAdd["mode"] | undefined {
+  return option(invocation, "mode", (word) => check.oneOf(word, NIC_MODES));
+}
+
+function nicMode(invocation: Invocation, link: string | undefined) {
+  const mode = givenMode(invocation) ??
+    (link === undefined ? "none" : "bridged");
+  if (mode === "bridged" && link === undefined) {
+    throw usage("Mode bridged needs --link", "name the bridge: --link br0");
+  }
+  if (mode === "openvswitch" && link === undefined) {
+    throw usage("Mode openvswitch needs --link", "name the switch");
+  }
+  return mode;
+}
+
+/** A network that is looked up later, or its description. */
+function inNetwork(invocation: Invocation): NetworkWish | undefined {
+  const given = ["mode", "link"].some((name) => invocation.values.has(name));
+  const place = given ? "given" : "found";
+  return option(
+    invocation,
+    "network",
+    (word) => ({ word: check.network(word), place }),
+  );
+}
+
+/**
+ * Reads `nic add`. A MAC that was not given is made up here; what else was left
+ * out stays open: the hvparams decide later.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function nicAdd(invocation: Invocation, instance: string): NicAdd {
+  const link = option(invocation, "link", check.interfaceName);
+  const mac = option(invocation, "mac", check.mac);
+  return {
+    kind: "nic-add",
+    instance,
+    ...plug(invocation),
+    mac: mac === undefined
+      ? { value: randomMac(), origin: "made" }
+      : { value: mac, origin: "given" },
+    mode: nicMode(invocation, link),
+    link,
+    vlan: option(invocation, "vlan", check.vlan),
+    ip: option(invocation, "ip", check.ipAddress),
+    inNetwork: inNetwork(invocation),
+    ...settings(invocation),
+  };
+}
+
+/** What a NIC is made with. */
+function settings(invocation: Invocation) {
+  return {
+    queues: option(
+      invocation,
+      "queues",
+      (word) => check.wholeNumber(word, { min: 1, max: 32 }),
+    ),
+    vhost: flag(invocation, "vhost"),
+    vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
+    tap: option(invocation, "tap", check.interfaceName),
+    script: option(invocation, "script", path),
+    linkState: option(
+      invocation,
+      "link-state",
+      (word) => check.oneOf(word, ["up", "down"] as const),
+    ),
+  };
+}
+
+/** A value, or the word that takes it away. */
+function orNone<T>(
+  invocation: Invocation,
+  name: string,
+  convert: (word: check.Word) => T,
+): T | null | undefined {
+  return option(
+    invocation,
+    name,
+    (word) => word.text === "none" ? null : convert(word),
+  );
+}
+
+/**
+ * Reads `nic modify`; what was left out stays as it is.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function nicModify(
+  invocation: Invocation,
+  instance: string,
+  device: string,
+): NicModify {
+  const changes = {
+    name: option(invocation, "name", check.shortText),
+    mac: option(invocation, "mac", check.mac),
+    mode: givenMode(invocation),
+    link: option(invocation, "link", check.interfaceName),
+    vlan: orNone(invocation, "vlan", check.vlan),
+    ip: orNone(invocation, "ip", check.ipAddress),
+    ...(option(invocation, "network", ({ text }) => text) === "none"
+      ? { network: null, netinfo: null }
+      : { inNetwork: inNetwork(invocation) }),
+    driver: option(invocation, "driver", check.qemuId),
+    ...settings(invocation),
+    script: orNone(invocation, "script", path),
+  };
+  if (Object.values(changes).every((one) => one === undefined)) {
+    throw usage(
+      "Nothing to modify: no option says what is to be different",
+      "help nic modify shows the options",
+    );
+  }
+  return { kind: "nic-modify", instance, device, changes };
+}

@@ -1,0 +1,194 @@
+/**
+ * What adding a device of any kind has in common. Pure.
+ *
+ * @module
+ */
+
+import type { PciPlace, SlotFacts } from "../device/bus_slot.ts";
+import { chooseSlot } from "../device/choose_slot.ts";
+import {
+  deviceId,
+  type IdPlace,
+  preferredScheme,
+} from "../device/device_id.ts";
+import type { Place } from "../device/hvinfo.ts";
+import { titleOf } from "../device/select.ts";
+import { duplicate, refuse } from "../errors.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import type { Facts } from "./facts.ts";
+import type { Decision, DeviceView } from "../engine/plan.ts";
+import { command, qmpStep, stateSteps } from "./steps.ts";
+import {
+  refuseMachine,
+  refuseTakenId,
+  refuseTakenName,
+} from "../operation/refusals.ts";
+import type { Plug } from "../operation/request.ts";
+import type { QmpCommand, QmpStep, Step } from "../operation/step.ts";
+import { recordedView } from "./view.ts";
+
+/**
+ * The decision on adding what the file records already.
+ *
+ * @throws {HotplugError} `duplicate` if QEMU does not have it; `refused` if it
+ * is on its way out: the guest would lose it at its next reboot
+ */
+export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
+  const { id } = twin.hvinfo;
+  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
+    throw duplicate(
+      `${titleOf(twin)} is recorded already, but ${
+        id === undefined ? "without a device id" : "QEMU does not have it"
+      }`,
+      `${twin.kind} remove ${facts.paths.name} ${
+        twin.uuid ?? twin.index
+      } brings the record in line with QEMU`,
+    );
+  }
+  const noted = facts.own.record.devices[twin.uuid?.toLowerCase() ?? ""];
+  if (noted?.pending?.id === id) {
+    throw refuse(
+      `${
+        titleOf(twin)
+      } (${id}) is being removed, and the guest has not released it yet`,
+      `${twin.kind} remove ${facts.paths.name} ${
+        twin.uuid ?? id
+      } waits for the guest; then it can be added again`,
+    );
+  }
+  return {
+    kind: "nothing-to-do",
+    action: "add",
+    instance: facts.paths.name,
+    device: recordedView(twin, facts),
+    warnings: [],
+  };
+}
+
+/** What the choice of a place depends on. */
+export function slotFacts({ content, qemu }: Facts): SlotFacts {
+  const { disks, nics, hvparams } = content.runtime;
+  return {
+    recorded: [...disks, ...nics],
+    live: qemu.pci,
+    buses: qemu.buses,
+    reservations: hvparams.pciReservations,
+  };
+}
+
+/** Who a new device is and where it goes. */
+export interface Identity<P extends Place = PciPlace> {
+  /** Device id, taken by nothing in QEMU or the file. */
+  readonly id: string;
+  /** Lower case; the request's. */
+  readonly uuid: string;
+  /** Unique among the instance's devices of this kind. */
+  readonly name?: string | undefined;
+  /** Free in QEMU and in the file. */
+  readonly place: P;
+}
+
+/** In a port every slot is 0: the id has the port's number. */
+function idPlaceOf(place: Place): IdPlace {
+  return "slot" in place ? { slot: place.port ?? place.slot } : place;
+}
+
+/**
+ * Chooses the place and id of a new device on PCI.
+ *
+ * @throws {HotplugError} status 3: no place for it, or its name or id is taken
+ */
+export function newIdentity(
+  facts: Facts,
+  kind: "disk" | "nic",
+  request: Plug,
+): Identity {
+  const placeFor = () => {
+    refuseMachine(facts);
+    return chooseSlot(slotFacts(facts), kind, request);
+  };
+  return identityAt(facts, kind, { request, placeFor });
+}
+
+/**
+ * Chooses a new device's id.
+ *
+ * @throws as {@linkcode newIdentity}
+ */
+export function identityAt<P extends Place>(
+  facts: Facts,
+  kind: "disk" | "nic",
+  { request, placeFor }: { request: Plug; placeFor: () => P },
+): Identity<P> {
+  const { runtime } = facts.content;
+  const { uuid: { value: uuid }, name } = request;
+  // Two of Ganeti's devices may have one name; it goes by uuids.
+  if (request.ganeti === undefined) {
+    refuseTakenName(kind === "disk" ? runtime.disks : runtime.nics, name);
+  }
+  const place = placeFor();
+  const scheme = request.idScheme ?? preferredScheme(runtime, kind);
+  const id = deviceId(scheme, kind, { uuid, ...idPlaceOf(place) });
+  refuseTakenId(facts, id);
+  return { id, uuid, name, place };
+}
+
+/** Plugs the frontend; the guest has to release it again. */
+export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
+  return qmpStep("device_add", args, command("device_del", { id: args.id }));
+}
+
+function verifyStep(id: string, place: Place): Step {
+  return "slot" in place
+    ? { kind: "verify-device", id, slot: place.slot }
+    : { kind: "verify-scsi", id, ...place };
+}
+
+/** What is particular to adding a device of one kind. */
+export interface Addition {
+  /** Decides which list of the runtime file grows. */
+  readonly kind: "disk" | "nic";
+  /** From {@linkcode newIdentity} or {@linkcode identityAt}. */
+  readonly identity: Identity<Place>;
+  /** The entry for the runtime file, as JSON text. */
+  readonly entry: string;
+  /** Words of `kvm_cmd` that come with it. @default none */
+  readonly words?: readonly string[] | undefined;
+  /** What the caller is told; the tap's name comes later. */
+  readonly view: DeviceView;
+  /** The steps on host and QEMU, the device itself included. */
+  readonly steps: readonly Step[];
+  /** What the user accepts with it, one line each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans an addition: the new record is written, the device plugged and looked
+ * for, and then the record takes the old one's place.
+ */
+export function planAddition(facts: Facts, addition: Addition): Decision {
+  const { kind, identity: { id, uuid, place }, view, words } = addition;
+  const { stage, commit } = stateSteps(facts, {
+    change: "insert",
+    list: kind === "disk" ? "disks" : "nics",
+    uuid,
+    entry: addition.entry,
+    ...(words && { words }),
+  });
+  return {
+    kind: "plan",
+    plan: {
+      action: "add",
+      instance: facts.paths.name,
+      title: `${kind === "disk" ? "disk" : "NIC"} ${view.index}`,
+      device: view,
+      steps: [
+        stage,
+        ...addition.steps,
+        verifyStep(id, place),
+        commit,
+      ],
+      warnings: addition.warnings,
+    },
+  };
+}

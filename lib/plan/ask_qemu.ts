@@ -1,0 +1,104 @@
+/**
+ * What a live QEMU is asked before anything is decided.
+ *
+ * @module
+ */
+
+import {
+  findQemu,
+  type QemuProcess,
+  qemuWithPid,
+  tapBehind,
+} from "../host/process.ts";
+import { namedBridges, type PciBus, rootBus } from "../device/pci_bus.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import {
+  BLOCK,
+  COMMANDS,
+  DEVICE_IDS,
+  FDSETS,
+  MACHINE,
+  MIGRATION,
+  NAME,
+  NETDEVS,
+  NODE_NAMES,
+  RUN_STATE,
+} from "../qmp/commands.ts";
+import { PCI } from "../qmp/pci_query.ts";
+import { type Answers, sendAll } from "../qmp/query.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { NetdevFacts, QemuFacts } from "./facts.ts";
+
+/** The VM's process: by Ganeti's pid file, else by who serves the socket. */
+function findProcess(
+  qmp: QmpSession,
+  name: string,
+  paths: InstancePaths,
+): QemuProcess | undefined {
+  const peer = () => qemuWithPid(qmp.peer().pid, name);
+  const filed = () => findQemu(paths.pid, paths.name);
+  if (paths.isDerived) return filed() ?? peer();
+  return peer() ?? (name === paths.name ? filed() : undefined);
+}
+
+/** All that is asked of QEMU, in one go. */
+const QUESTIONS = {
+  name: NAME,
+  machine: MACHINE,
+  runState: RUN_STATE,
+  migration: MIGRATION,
+  commands: COMMANDS,
+  pci: PCI,
+  deviceIds: DEVICE_IDS,
+  nodeNames: NODE_NAMES,
+  block: BLOCK,
+  fdsets: FDSETS,
+  netdevs: NETDEVS,
+} as const;
+
+/**
+ * Asks a live QEMU for everything that matters. It works on the answers for
+ * some milliseconds: time to do something else, once this has returned.
+ *
+ * @returns awaits the answers
+ */
+export async function askQemu(
+  qmp: QmpSession,
+  paths: InstancePaths,
+): Promise<() => Promise<QemuFacts>> {
+  const answers = await sendAll(qmp, QUESTIONS);
+  return async () => {
+    const told = await answers();
+    const buses = await readBuses(told, qmp);
+    return readQemu({ ...told, buses }, qmp, paths);
+  };
+}
+
+type Told = Answers<typeof QUESTIONS>;
+
+/** Asks more only of a machine that has bridges. */
+async function readBuses(
+  { machine, pci }: Told,
+  qmp: QmpSession,
+): Promise<PciBus[]> {
+  const root = rootBus(machine);
+  const bridges = namedBridges(pci);
+  if (bridges.length === 0) return [root];
+  const { askBridges } = await import("../operation/ask_bridges.ts");
+  return [root, ...await askBridges(qmp, bridges, root)];
+}
+
+function readQemu(
+  answers: Told & { readonly buses: readonly PciBus[] },
+  qmp: QmpSession,
+  paths: InstancePaths,
+): QemuFacts {
+  const process = findProcess(qmp, answers.name, paths);
+  const netdevs = new Map<string, NetdevFacts>();
+  for (const [id, { fd, queues, nic, ifname }] of answers.netdevs) {
+    const known = process !== undefined && fd !== undefined;
+    const tap = known ? tapBehind(process.pid, fd) : ifname;
+    netdevs.set(id, { tap, queues, nic });
+  }
+  return { ...answers, version: qmp.version, process, netdevs };
+}

@@ -1,0 +1,161 @@
+/**
+ * Everything a plan depends on, read once before anything is decided.
+ *
+ * @module
+ */
+
+import { dirname } from "@std/path/posix";
+import type { ScsiBus } from "../device/scsi_target.ts";
+import {
+  type NicFiles,
+  type NicFolder,
+  readNicFiles,
+  usableFiles,
+} from "../host/nic_file.ts";
+import type { QemuProcess } from "../host/process.ts";
+import { identityAt } from "../host/identity.ts";
+import type { PciBus } from "../device/pci_bus.ts";
+import type { BlockBackend, Fdset } from "../qmp/commands.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
+import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
+import { noInstance } from "./instances.ts";
+import type { QmpVersion } from "../qmp/message.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import {
+  isRuntimeThere,
+  readRuntimeFile,
+  type RuntimeContent,
+} from "../state/runtime_file.ts";
+
+/** A network backend. */
+export interface NetdevFacts {
+  /** The tap behind it, if that can be seen. */
+  readonly tap: string | undefined;
+  /** `info network` has a line for each. */
+  readonly queues: number;
+  /** Id of the NIC that uses it, undefined if none does. */
+  readonly nic?: string | undefined;
+}
+
+/** The live QEMU. */
+export interface QemuFacts {
+  /** Its `-name`, empty if it has none. */
+  readonly name: string;
+  /** Of the greeting. */
+  readonly version: QmpVersion;
+  /** e.g. `pc-i440fx-7.2` */
+  readonly machine: string;
+  /** The process, if Ganeti's pid file leads to it. */
+  readonly process: QemuProcess | undefined;
+  /** Of `query-status`. */
+  readonly runState: string;
+  /** Empty if there was no migration. */
+  readonly migration: string;
+  /** Their names. */
+  readonly commands: ReadonlySet<string>;
+  /** Behind bridges, too. */
+  readonly pci: readonly PciDevice[];
+  /** The root bus, and those behind bridges that have ids. */
+  readonly buses: readonly PciBus[];
+  /** Asked for only where somebody compares them with recorded disks. */
+  readonly scsi?: readonly ScsiBus[];
+  /** Ids of all devices, on any bus. */
+  readonly deviceIds: ReadonlySet<string>;
+  /** Block nodes. */
+  readonly nodeNames: ReadonlySet<string>;
+  /** Of `query-block`. */
+  readonly block: readonly BlockBackend[];
+  /** Their ids are taken. */
+  readonly fdsets: readonly Fdset[];
+  /** Network backends by id. */
+  readonly netdevs: ReadonlyMap<string, NetdevFacts>;
+}
+
+/** What every request on an instance depends on. */
+export interface Facts extends NodeFacts {
+  /** Asked after the runtime file was read. */
+  readonly qemu: QemuFacts;
+  /** The tool's own record of this QEMU. */
+  readonly own: OwnFacts;
+}
+
+/** What this node tells of an instance. */
+export interface NodeFacts {
+  /** Overrides applied. */
+  readonly paths: InstancePaths;
+  /** Fresh: read under the lock. */
+  readonly content: RuntimeContent;
+  /** What each recorded disk's path leads to, undefined if nowhere. */
+  readonly diskIdentities: readonly (string | undefined)[];
+  /** Undefined if the instance has no directory for them. */
+  readonly nicFiles: NicFiles | undefined;
+  /** Why NIC files cannot be written, undefined if they can. */
+  readonly nicFilesFault: string | undefined;
+  /** Whether Ganeti's place for such directories is there. */
+  readonly nicDirectoryPossible: boolean;
+  /** Random text for names that must not exist yet. */
+  readonly nonce: string;
+}
+
+/**
+ * Looks whether an instance has a runtime file, and does not read it.
+ *
+ * @throws {HotplugError} `no-such-instance`
+ */
+export function expectInstance(paths: InstancePaths): void {
+  if (!isRuntimeThere(paths.runtime)) throw noInstance(paths);
+}
+
+/**
+ * Reads an instance's runtime file, which must exist.
+ *
+ * @throws {HotplugError} `no-such-instance` | `bad-state-file`
+ */
+export function expectRuntime(paths: InstancePaths): RuntimeContent {
+  const content = readRuntimeFile(paths.runtime);
+  if (content === undefined) throw noInstance(paths);
+  return content;
+}
+
+/** An instance's NIC files, if they can be read. */
+export function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
+  return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
+}
+
+/** Random text for the name of a file that must not be there yet. */
+export function makeNonce(): string {
+  const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return [...bytes].map((byte) => letters[byte % letters.length]).join("");
+}
+
+/** Reads those facts that every request depends on and QEMU need not tell. */
+export function readNode(
+  paths: InstancePaths,
+  content: RuntimeContent,
+): NodeFacts {
+  const { nicDir } = paths;
+  const folder: NicFolder = nicDir === undefined
+    ? { state: "missing" }
+    : readNicFiles(nicDir);
+  return {
+    paths,
+    content,
+    diskIdentities: content.runtime.disks.map(({ link }) =>
+      link === null ? undefined : identityAt(link)
+    ),
+    nicFiles: usableFiles(folder),
+    nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
+    nicDirectoryPossible: nicDir !== undefined &&
+      identityAt(dirname(nicDir)) !== undefined,
+    nonce: makeNonce(),
+  };
+}
+
+/** All facts, once QEMU has told its own. */
+export async function completeFacts(
+  node: NodeFacts,
+  qemu: QemuFacts,
+): Promise<Facts> {
+  return { ...node, qemu, own: await readOwnFacts(node.paths, qemu.process) };
+}

@@ -1,0 +1,46 @@
+/**
+ * What plans of disks and of NICs have in common.
+ *
+ * @module
+ */
+
+import { basename } from "@std/path/posix";
+import { inverse, type RuntimeChange } from "../state/runtime_change.ts";
+import type { Facts } from "./facts.ts";
+import type {
+  CommitStateStep,
+  QmpCommand,
+  QmpStep,
+  StageStateStep,
+} from "../operation/step.ts";
+
+/** The two steps of a change of the runtime file: stage first, commit last. */
+export function stateSteps(
+  facts: Pick<Facts, "paths" | "content" | "nonce">,
+  change: RuntimeChange,
+): { stage: StageStateStep; commit: CommitStateStep } {
+  const path = facts.paths.runtime;
+  const temporary = `${basename(path)}${facts.nonce}.new`;
+  const back = inverse(change, facts.content.runtime);
+  return {
+    stage: { kind: "stage-state", path, temporary, change },
+    commit: { kind: "commit-state", path, temporary, change, inverse: back },
+  };
+}
+
+/** A QMP command with the command that takes it back. */
+export function qmpStep(
+  execute: string,
+  args: QmpCommand["arguments"],
+  undo: QmpCommand | null,
+): QmpStep {
+  return { kind: "qmp" as const, execute, arguments: args, undo };
+}
+
+/** A QMP command without return. */
+export function command(
+  execute: string,
+  args: QmpCommand["arguments"],
+): QmpCommand {
+  return { execute, arguments: args };
+}

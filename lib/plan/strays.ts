@@ -1,0 +1,125 @@
+/**
+ * Disks and NICs that QEMU has and the runtime file does not record. Pure.
+ *
+ * @module
+ */
+
+import { addrOfSlot } from "../device/bus_slot.ts";
+import { rootBus } from "../device/pci_bus.ts";
+import { isMadeUp } from "../device/backend.ts";
+import { isExactName, isUuid } from "../device/select.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
+import type { Runtime } from "../state/runtime.ts";
+import type { QemuFacts } from "./facts.ts";
+import { netdevOf } from "../operation/netdev.ts";
+import type { DeviceView } from "../engine/plan.ts";
+
+/** PCI classes of the devices this tool is about: PCI Code and ID list. */
+const CLASS_ETHERNET = 0x0200;
+/** virtio-blk, transitional and modern: virtio 1.2, section 5.2. */
+const VIRTIO_VENDOR = 0x1af4;
+const VIRTIO_BLK_IDS = [0x1001, 0x1042];
+
+/** What a PCI function is to us, undefined if it is neither. */
+export function kindOfPci(device: PciDevice): "disk" | "nic" | undefined {
+  if (device.class === CLASS_ETHERNET) return "nic";
+  const isDisk = device.vendor === VIRTIO_VENDOR &&
+    VIRTIO_BLK_IDS.includes(device.device);
+  return isDisk ? "disk" : undefined;
+}
+
+/** Something of QEMU's that no entry of the runtime file is about. */
+export interface Stray {
+  /** Device id, or the name of a backend; empty if it was given none. */
+  readonly id: string;
+  /** What it is to a guest. */
+  readonly kind: "disk" | "nic";
+  /** `backend`: no device uses it, so that no guest knows of it. */
+  readonly has: "device" | "backend";
+  /** Where it sits, if it sits on a PCI bus. */
+  readonly pci?: PciDevice;
+  /** On the VM's command line, or without a name: never one of ours. */
+  readonly origin: "started" | "plugged";
+}
+
+/** Whether an id is of the forms of our device ids; a uuid alone is not. */
+function isOurForm(id: string): boolean {
+  return isExactName(id) && !isUuid(id);
+}
+
+function kindOfId(id: string): "disk" | "nic" {
+  return /^(?:hot)?nic-/.test(id) ? "nic" : "disk";
+}
+
+/** Whether the VM was started with it: Ganeti's `kvm_extra` records it. */
+function isStarted({ process }: QemuFacts, id: string): boolean {
+  return process?.argv.some((word) => word.split(/[,="{}\s]+/).includes(id)) ??
+    false;
+}
+
+function strayDevices(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
+  const has = "device" as const;
+  const onPci: Stray[] = qemu.pci.flatMap((pci) => {
+    const { id } = pci;
+    const kind = kindOfPci(pci);
+    if (kind === undefined || known.has(id)) return [];
+    const ours = isOurForm(id) || (id !== "" && !isStarted(qemu, id));
+    return [{ id, kind, has, pci, origin: ours ? "plugged" : "started" }];
+  });
+  const elsewhere = [...qemu.deviceIds].filter((id) =>
+    isOurForm(id) && !known.has(id) && !onPci.some((one) => one.id === id)
+  );
+  return [
+    ...onPci,
+    ...elsewhere.map((id) =>
+      ({ id, kind: kindOfId(id), has, origin: "plugged" }) as const
+    ),
+  ];
+}
+
+/** What a backend of our form is left with once its device is gone. */
+function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
+  const what = { has: "backend", origin: "plugged" } as const;
+  const used = new Set(
+    qemu.block.filter(({ qdev }) => qdev !== "").map((one) => one.nodeName),
+  );
+  const isStray = (id: string) =>
+    isOurForm(id) && !known.has(id) && !qemu.deviceIds.has(id);
+  return [
+    ...[...qemu.nodeNames]
+      .filter((id) => !isMadeUp(id) && isStray(id) && !used.has(id))
+      .map((id) => ({ id, kind: "disk" as const, ...what })),
+    ...[...qemu.netdevs].filter(([id, { nic }]) =>
+      isStray(id) && nic === undefined
+    )
+      .map(([id]) => ({ id, kind: "nic" as const, ...what })),
+  ];
+}
+
+/** All that QEMU has and the file does not record, devices first. */
+export function straysOf(qemu: QemuFacts, { disks, nics }: Runtime): Stray[] {
+  const known = new Set(
+    [...disks, ...nics].flatMap(({ hvinfo }) => hvinfo.id ?? []),
+  );
+  return [...strayDevices(qemu, known), ...strayBackends(qemu, known)];
+}
+
+/** How a caller is told of one. */
+export function strayView(
+  { id, kind, pci }: Stray,
+  qemu: QemuFacts,
+): DeviceView {
+  const tap = netdevOf(qemu, id)?.facts.tap ?? null;
+  return {
+    kind,
+    index: null,
+    uuid: null,
+    name: null,
+    id: id === "" ? null : id,
+    driver: null,
+    bus: pci === undefined ? null : pci.behind || rootBus(qemu.machine).name,
+    slot: pci?.slot ?? null,
+    addr: pci === undefined ? null : addrOfSlot(pci.slot),
+    ...(kind === "nic" ? { tap } : {}),
+  };
+}

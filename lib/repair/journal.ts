@@ -1,0 +1,118 @@
+/**
+ * What repair makes of a journal: followed if it can be, put away if not, for
+ * file, QEMU and node tell the rest.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { journalName, removeJournalFile } from "../state/journal_file.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
+import { type JournalReading, readJournal } from "../engine/journal_read.ts";
+import { recover, titleOf } from "../engine/recover.ts";
+import { foreignJournal } from "../operation/refusals.ts";
+import type { RepairOptions } from "./repair.ts";
+import type { Remaining, Repaired } from "../operation/repair_outcome.ts";
+
+/** What became of a journal. */
+export interface JournalOutcome {
+  /** What was done about it. */
+  readonly repaired: Repaired[];
+  /** What a person has to do about it. */
+  readonly remaining: Remaining[];
+  /** What it was about that is another's by now. @default nothing */
+  readonly leftAlone?: readonly Remaining[];
+}
+
+function read(paths: InstancePaths): JournalReading {
+  using dir = openOwnDirectoryIfThere(paths.runDir);
+  return dir === undefined ? { state: "none" } : readJournal(dir, paths);
+}
+
+function remainingOf(
+  reading: JournalReading,
+  paths: InstancePaths,
+  { format, mode }: RepairOptions,
+): Remaining[] {
+  const path = `${paths.runDir}/kvm-hotplug/${journalName(paths)}`;
+  if (reading.state === "unusable") {
+    return [{
+      what: `${path} cannot be used: ${reading.why}; look who made it`,
+      // Whatever it is: a directory, too.
+      hint: `rm -r ${shellWord(path)}`,
+    }];
+  }
+  if (reading.state === "none" || mode === "apply") return [];
+  const what = reading.state === "left"
+    ? `${titleOf(reading.journal)}, was interrupted`
+    : `${path} is left of an interrupted operation`;
+  return [{ what, hint: format(["repair", paths.name]) }];
+}
+
+/** Removes a journal that is of no use any more. */
+export function putAway(paths: InstancePaths): void {
+  using dir = openOwnDirectory(paths.runDir);
+  removeJournalFile(dir, paths);
+}
+
+/** Follows a journal that can be understood. */
+async function follow(
+  paths: InstancePaths,
+  options: RepairOptions,
+): Promise<JournalOutcome> {
+  try {
+    const recovery = await recover(paths, options);
+    if (recovery === undefined) return { repaired: [], remaining: [] };
+    const { what, did, leftAlone = [] } = recovery;
+    const repaired = [{ what: `${what}, was interrupted`, did }];
+    return { repaired, remaining: [], leftAlone };
+  } catch (error) {
+    if (!(error instanceof HotplugError && error.code === "interrupted")) {
+      throw error;
+    }
+    // It would stand in the way of the commands that mend what is left.
+    putAway(paths);
+    const did = "put its journal away";
+    return { repaired: [{ what: error.message, did }], remaining: [] };
+  }
+}
+
+/**
+ * Puts in order what a journal tells of, or only says what that would be.
+ *
+ * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
+ * if it was written for another instance
+ */
+export async function repairJournal(
+  paths: InstancePaths,
+  options: RepairOptions,
+): Promise<JournalOutcome> {
+  const reading = read(paths);
+  // Asked with a wrong name: nothing is known to be out of order.
+  if (reading.state === "foreign") {
+    throw foreignJournal(reading.instance, paths);
+  }
+  const remaining = remainingOf(reading, paths, options);
+  if (options.mode === "dry-run") return { repaired: [], remaining };
+  switch (reading.state) {
+    case "none":
+    case "unusable":
+      return { repaired: [], remaining };
+    case "damaged":
+      putAway(paths);
+      return {
+        repaired: [{
+          what: `the journal is damaged: ${reading.why}`,
+          did: "put it away, and compared file, QEMU and node instead",
+        }],
+        remaining,
+      };
+    case "empty":
+    case "left":
+      return await follow(paths, options);
+    default:
+      return reading satisfies never;
+  }
+}

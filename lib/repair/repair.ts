@@ -1,0 +1,245 @@
+/**
+ * Puts an instance in order: finishes or takes back what was interrupted, then
+ * compares runtime file, QEMU and node, mends what is provably ours or dead,
+ * and lists the rest.
+ *
+ * @module
+ */
+
+import { HotplugError, messageOf } from "../errors.ts";
+import { findQemu } from "../host/process.ts";
+import { SysError } from "../sys/errno.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { findJournal } from "../state/journal_file.ts";
+import { lockInstance } from "../state/lock.ts";
+import { expectRuntime } from "../plan/facts.ts";
+import { readOwnFacts } from "../engine/own_facts.ts";
+import { unchanged } from "../monitor/failure.ts";
+import { applyJournaled, type Circumstances } from "../engine/journaled.ts";
+import { openMonitor } from "../monitor/monitor.ts";
+import { refuseForeignVm } from "../operation/refusals.ts";
+import { findAll, leftoverFindings, ownFindings } from "./findings.ts";
+import { readSettled } from "../operation/staged_removal.ts";
+import type { Finding, FormatCommand } from "../plan/finding.ts";
+import { findLeftovers, readRepairFacts } from "./facts.ts";
+import { type JournalOutcome, putAway, repairJournal } from "./journal.ts";
+import { ownRecordFault } from "../operation/repair_own.ts";
+import type { Remaining, RepairOutcome } from "../operation/repair_outcome.ts";
+import type { RunOptions } from "../operation/run.ts";
+import { World } from "../engine/world.ts";
+
+/** How an instance is put in order. */
+export interface RepairOptions extends RunOptions {
+  /** Makes a command of ours that reaches the same instance. */
+  readonly format: FormatCommand;
+}
+
+/** Finds what is out of order now. */
+type Look = (world: World) => Promise<
+  { findings: Finding[]; circumstances: Circumstances; pending: string[] }
+>;
+
+/** What the journal says of plans of repair: none is asked for by itself. */
+const REPAIR = { command: "repair", request: "" } as const;
+
+/** Without QEMU only this node's side can be looked at. */
+function lookWithout(paths: InstancePaths, options: RepairOptions): Look {
+  return async (world) => {
+    const own = await readOwnFacts(paths, undefined);
+    const given = ownFindings(
+      { paths, own },
+      Object.keys(own.record.devices),
+    );
+    return {
+      findings: [
+        ...given,
+        ...leftoverFindings(paths.name, findLeftovers(paths)),
+      ],
+      circumstances: { ...REPAIR, paths, process: undefined, world, options },
+      pending: [],
+    };
+  };
+}
+
+function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
+  let read = options.mode === "apply" ? readSettled : readRepairFacts;
+  return async (world) => {
+    const facts = await read(paths, world);
+    read = readRepairFacts;
+    refuseForeignVm(facts.qemu.name, paths);
+    const { process } = facts.qemu;
+    const devices = Object.values(facts.own.record.devices);
+    return {
+      findings: findAll(facts, options.format),
+      circumstances: { ...REPAIR, paths, process, world, options },
+      pending: devices.flatMap(({ pending }) => pending?.title ?? []),
+    };
+  };
+}
+
+/** Without its monitor QEMU may still use all that was made for it. */
+async function stillRuns(paths: InstancePaths): Promise<boolean> {
+  if (findQemu(paths.pid, paths.name) !== undefined) return true;
+  const { readOwnRecord } = await import("../state/own_record.ts");
+  const { qemu } = readOwnRecord(paths);
+  if (qemu === null) return false;
+  const { lookForProcess } = await import("../host/process_identity.ts");
+  return lookForProcess(qemu) === "same";
+}
+
+async function openWorld(
+  paths: InstancePaths,
+  options: RepairOptions,
+): Promise<World> {
+  const more = { ...options, qmpPath: paths.qmp };
+  try {
+    return new World(await openMonitor(paths.qmp, options), more);
+  } catch (error) {
+    const down = error instanceof HotplugError &&
+      error.code === "not-running" && error.cause instanceof SysError;
+    if (!down || await stillRuns(paths)) throw error;
+    return new World(undefined, more);
+  }
+}
+
+/** More would be a fault of ours: each round puts one thing in order. */
+const MAX_ROUNDS = 500;
+
+function remainingOf({ what, hint = "" }: Finding): Remaining {
+  return { what, hint };
+}
+
+/** Mends one thing after the other; what one leads to is looked at anew. */
+async function mendAll(world: World, look: Look) {
+  const repaired = new Map<string, string>();
+  const failed = new Map<string, string>();
+  const { leftAlone } = world;
+  for (let round = 0;; round++) {
+    const { findings, circumstances, pending } = await look(world);
+    const next = findings.find(({ what, plan }) =>
+      plan !== undefined && !failed.has(what) && !repaired.has(what)
+    );
+    if (next?.plan === undefined || round === MAX_ROUNDS) {
+      const rest = findings.filter(({ plan }) => plan === undefined);
+      return {
+        ...{ repaired, failed, pending },
+        remaining: [...leftAlone, ...rest],
+      };
+    }
+    try {
+      await applyJournaled(next.plan, circumstances);
+      repaired.set(next.what, next.did ?? "");
+    } catch (error) {
+      failed.set(next.what, messageOf(error));
+      if (findJournal(circumstances.paths) === "there") {
+        putAway(circumstances.paths);
+      }
+    }
+    world.values.clear();
+    if (world.hasQemu) await world.reconnect();
+  }
+}
+
+function outcomeOf(
+  paths: InstancePaths,
+  journal: JournalOutcome,
+  { repaired, failed, remaining, pending }: Awaited<ReturnType<typeof mendAll>>,
+): Omit<RepairOutcome, "qemu"> {
+  const pairs = <K extends string>(map: Map<string, string>, key: K) =>
+    [...map].map(([what, text]) =>
+      ({ what, [key]: text }) as
+        & { what: string }
+        & Record<K, string>
+    );
+  return {
+    instance: paths.name,
+    repaired: [...journal.repaired, ...pairs(repaired, "did")],
+    remaining: [
+      ...journal.remaining,
+      ...pairs(failed, "hint"),
+      ...remaining.map(remainingOf),
+    ],
+    pending,
+  };
+}
+
+/** Only lists what there is, and the command that mends it. */
+async function listAll(
+  paths: InstancePaths,
+  journal: JournalOutcome,
+  { look, world, options }: {
+    look: Look;
+    world: World;
+    options: RepairOptions;
+  },
+): Promise<Omit<RepairOutcome, "qemu">> {
+  const again = options.format(["repair", paths.name]);
+  const { findings, pending } = await look(world);
+  return {
+    instance: paths.name,
+    repaired: [],
+    remaining: [
+      ...journal.remaining,
+      ...findings.map(({ what, hint }) => ({ what, hint: hint ?? again })),
+    ],
+    pending,
+    ...(options.mode === "dry-run"
+      ? { plan: findings.flatMap(({ plan }) => plan?.steps ?? []) }
+      : {}),
+  };
+}
+
+async function repairLocked(
+  paths: InstancePaths,
+  options: RepairOptions,
+): Promise<RepairOutcome> {
+  expectRuntime(paths);
+  const fault = await unchanged(() => ownRecordFault(paths));
+  if (fault !== undefined) {
+    const { name: instance } = paths;
+    const plan = options.mode === "dry-run" ? { plan: [] } : {};
+    const rest = { remaining: [fault], pending: [], qemu: "runs" } as const;
+    return { instance, repaired: [], ...rest, ...plan };
+  }
+  const journal = await unchanged(() => repairJournal(paths, options));
+  using world = await unchanged(() => openWorld(paths, options));
+  world.leftAlone.push(...journal.leftAlone ?? []);
+  const look = world.hasQemu
+    ? lookAtAll(paths, options)
+    : lookWithout(paths, options);
+  // With a journal that nobody may use, nothing else may write one.
+  const mends = options.mode === "apply" && journal.remaining.length === 0;
+  const found = await unchanged(async () =>
+    mends
+      ? outcomeOf(paths, journal, await mendAll(world, look))
+      : await listAll(paths, journal, { look, world, options })
+  );
+  return { ...found, qemu: world.hasQemu ? "runs" : "down" };
+}
+
+/**
+ * Puts an instance in order, or tells what would be done.
+ *
+ * @throws {HotplugError}
+ */
+export async function repair(
+  instance: string,
+  options: RepairOptions,
+): Promise<RepairOutcome> {
+  const paths = instancePaths(options.runDir, instance, {
+    qmp: options.qmp,
+    runtime: options.state,
+  });
+  await unchanged(() => expectRuntime(paths));
+  using _lock = options.mode === "dry-run"
+    ? undefined
+    : await unchanged(() =>
+      lockInstance(paths, {
+        timeoutMs: options.lockTimeoutMs,
+        command: "repair",
+        signal: options.signal,
+        waiting: options.waiting,
+      })
+    );
+  return await repairLocked(paths, options);
+}

@@ -1,0 +1,207 @@
+/**
+ * Methods with Ganeti's own encodings: `hotplug_supported` and
+ * `hotplug_device` take what noded's RPC takes, SPEC 5.2 and 5.3.
+ *
+ * @module
+ */
+
+import type { HotplugError } from "../errors.ts";
+import type { Request } from "../operation/request.ts";
+import type { JsonNode, JsonObject } from "../state/json.ts";
+import { depthOf } from "../state/json_normal.ts";
+import type { Invocation } from "../commands/args.ts";
+import { COMMANDS } from "../commands/commands.ts";
+import { type Answering, changing, withGaneti } from "./ganeti_answer.ts";
+import { ganetiDiskAdd } from "./ganeti_disk.ts";
+import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
+import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
+import {
+  expectObject,
+  misfit,
+  textOf,
+  uuidOf,
+  valueOf,
+} from "./ganeti_object.ts";
+import { requestOptions } from "./invocation.ts";
+import type { Job } from "./job.ts";
+
+/** Parameters in the order of noded's RPC, for who sends them as a list. */
+const PARAMETERS: Readonly<Record<GanetiMethod, readonly string[]>> = {
+  hotplug_supported: ["instance"],
+  hotplug_device: ["instance", "action", "dev_type", "device", "extra", "seq"],
+};
+
+/** A method that Ganeti's noded has, too. */
+export type GanetiMethod = "hotplug_supported" | "hotplug_device";
+
+/** Their names. */
+export const GANETI_METHODS = Object.keys(PARAMETERS) as GanetiMethod[];
+
+/** Whether a method is one of Ganeti's. */
+export function isGanetiMethod(method: string): method is GanetiMethod {
+  return GANETI_METHODS.some((one) => one === method);
+}
+
+function named(
+  method: GanetiMethod,
+  params: JsonNode,
+): JsonObject {
+  if (params.type === "object") return params;
+  if (params.type !== "array") throw misfit('"params"', "an object", params);
+  const keys = PARAMETERS[method];
+  const members = params.items.map((value, i) => {
+    const key = keys[i];
+    if (key === undefined) {
+      throw misfit('"params"', `a list of at most ${keys.length}`, params);
+    }
+    return { key, keyText: JSON.stringify(key), value };
+  });
+  return { type: "object", members };
+}
+
+const ACTIONS = ["hotadd", "hotremove", "hotmod"] as const;
+type GanetiAction = typeof ACTIONS[number];
+/** 2.10 to 2.15 had words of their own: SPEC 5.3. */
+const KINDS = { disk: "disk", nic: "nic", hotdisk: "disk", hotnic: "nic" };
+
+function actionOf(params: JsonObject): GanetiAction {
+  const text = textOf(params, "action", '"params"');
+  const action = ACTIONS.find((one) => one === text);
+  if (action !== undefined) return action;
+  throw misfit('"action"', ACTIONS.join(", "), valueOf(params, "action"));
+}
+
+function kindOf(params: JsonObject): "disk" | "nic" {
+  const text = textOf(params, "dev_type", '"params"') ?? "";
+  const found = Object.entries(KINDS).find(([word]) => word === text)?.[1];
+  if (found === "disk" || found === "nic") return found;
+  throw misfit('"dev_type"', "disk or nic", valueOf(params, "dev_type"));
+}
+
+/** The runtime file is to be read again, where it stands deeper. */
+const MAX_DEPTH = 32;
+
+function deviceOf(params: JsonObject): JsonObject {
+  const device = expectObject(valueOf(params, "device"), '"device"');
+  if (depthOf(device) <= MAX_DEPTH) return device;
+  throw misfit('"device"', `at most ${MAX_DEPTH} levels deep`, device);
+}
+
+/** Names of NIC files have at most three digits. */
+const MAX_SEQ = 999;
+
+function seqOf(params: JsonObject): number | undefined {
+  const node = valueOf(params, "seq");
+  if (node === undefined) return undefined;
+  const value = node.type === "number" ? node.value : NaN;
+  if (Number.isInteger(value) && value >= -1 && value <= MAX_SEQ) {
+    return value < 0 ? undefined : value;
+  }
+  throw misfit('"seq"', `a place from 0 to ${MAX_SEQ}`, node);
+}
+
+/** noded does nothing about a disk that is modified: SPEC 5.3. */
+function nothing(instance: string): Answering {
+  return () => {
+    const document = {
+      ok: true,
+      instance,
+      action: "modify",
+      changed: false,
+      device: null,
+      warnings: [],
+    };
+    return Promise.resolve(withGaneti({ text: [], document }, null));
+  };
+}
+
+const supported: Answering = async (call) => {
+  const { hotplugSupported } = await import("./supported.ts");
+  return await hotplugSupported(call);
+};
+
+function deviceAction(
+  params: JsonObject,
+  instance: GanetiInstance,
+): { readonly words: string; readonly act: Answering } {
+  const [action, kind] = [actionOf(params), kindOf(params)];
+  const device = deviceOf(params);
+  const uuid = uuidOf(device, '"device"');
+  const seq = seqOf(params);
+  const { name } = instance;
+  switch (action) {
+    case "hotadd": {
+      const request = kind === "disk"
+        ? ganetiDiskAdd(instance, device, valueOf(params, "extra"))
+        : ganetiNicAdd(instance, device, seq);
+      return { words: `${kind} add`, act: changing(request, instance) };
+    }
+    case "hotremove": {
+      const request: Request = kind === "disk"
+        // Whether it may go, the master has decided.
+        ? {
+          kind: "disk-remove",
+          instance: name,
+          device: uuid,
+          bootDisk: "forced",
+        }
+        : { kind: "nic-remove", instance: name, device: uuid };
+      return { words: `${kind} remove`, act: changing(request, instance) };
+    }
+    case "hotmod": {
+      if (kind === "disk") return { words: "list", act: nothing(name) };
+      const request = ganetiNicModify(instance, device, seq);
+      return { words: "nic modify", act: changing(request, instance) };
+    }
+    default:
+      return action satisfies never;
+  }
+}
+
+/** The text noded would answer. */
+function failureOf(method: GanetiMethod, error: HotplugError): string {
+  const hint = error.hint === undefined ? "" : ` (${error.hint})`;
+  const text = `${error.message}${hint}`;
+  return method === "hotplug_device"
+    ? text
+    : `Hotplug is not supported: ${
+      error.code === "not-running" ? "Instance is probably down" : text
+    }`;
+}
+
+/**
+ * What a request with Ganeti's encodings comes to.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
+export function ganetiJob(
+  method: GanetiMethod,
+  given: JsonNode,
+  base: Invocation,
+): Job {
+  const params = named(method, given);
+  const own = PARAMETERS[method];
+  const options = requestOptions({ method, own, params, base });
+  const instance = ganetiInstance(valueOf(params, "instance"));
+  const { words, act } = method === "hotplug_supported"
+    ? { words: "check", act: supported }
+    : deviceAction(params, instance);
+  return {
+    // For the audit: the command that does the same.
+    invocation: {
+      command: COMMANDS.find((one) => one.name === words),
+      operands: [instance.name],
+      ...options,
+    },
+    instance: instance.name,
+    act,
+  };
+}
+
+/** What the document of a failure carries besides. */
+export function ganetiFailure(
+  method: GanetiMethod,
+  error: HotplugError,
+): Record<string, unknown> {
+  return { ganeti: [false, failureOf(method, error)] };
+}

@@ -1,0 +1,124 @@
+/**
+ * The disk of a request of a master's: SPEC 5.3 to 5.8.
+ *
+ * @module
+ */
+
+import { uriNode } from "../device/storage_uri.ts";
+import { usage } from "../errors.ts";
+import type { DiskAdd, GanetiDisk } from "../operation/request.ts";
+import {
+  formatJson,
+  jsonArray,
+  type JsonNode,
+  type JsonObject,
+} from "../state/json.ts";
+import { stringMember } from "../state/json_member.ts";
+import { jsonNode } from "../state/json_node.ts";
+import { normalized, objectOf } from "../state/json_normal.ts";
+import type { GanetiInstance } from "./ganeti_instance.ts";
+import {
+  expectObject,
+  misfit,
+  textOf,
+  uuidOf,
+  valueOf,
+  without,
+} from "./ganeti_object.ts";
+import { path } from "../words/request_words.ts";
+
+/** DRBD's shared secret: its place in `logical_id`, SPEC 2.3. */
+const DRBD_SECRET = 5;
+
+function withoutSecret(logicalId: JsonNode): JsonNode {
+  if (logicalId.type !== "array") return logicalId;
+  if (logicalId.items.length <= DRBD_SECRET) return logicalId;
+  return jsonArray(logicalId.items.with(DRBD_SECRET, jsonNode(null)));
+}
+
+/** A Disk as Ganeti's runtime file has it, children too. */
+function recordedDisk(disk: JsonObject): JsonObject {
+  const type = stringMember(disk, "dev_type");
+  const isDrbd = type === "drbd" || type === "drbd8";
+  const { members } = without(disk, ["dynamic_params", "hvinfo", "pci"]);
+  return objectOf(members.map((one) => {
+    if (one.key === "logical_id" && isDrbd) {
+      return { ...one, value: withoutSecret(one.value) };
+    }
+    if (one.key !== "children" || one.value.type !== "array") return one;
+    const children = one.value.items.map((child) =>
+      child.type === "object" ? recordedDisk(child) : child
+    );
+    return { ...one, value: jsonArray(children) };
+  }));
+}
+
+/** `[link, uri]`; the first 2.10 sent the link alone: SPEC 5.3. */
+function readExtra(extra: JsonNode | undefined): {
+  link: string | undefined;
+  uri: string | undefined;
+} {
+  const accepted = "[link, uri] for a disk that is added";
+  const items = extra?.type === "array" ? extra.items : [extra];
+  const [link, uri] = items.map((one) => {
+    if (one === undefined || one.type === "null") return undefined;
+    if (one.type === "string") return one.value;
+    throw misfit('"extra"', accepted, extra);
+  });
+  return { link, uri };
+}
+
+/** What noded would open: SPEC 5.5. */
+function sourceOf(disk: JsonObject, extra: JsonNode | undefined): string {
+  const { link, uri } = readExtra(extra);
+  const params = valueOf(disk, "params");
+  const access = params && stringMember(params, "access");
+  if (uri !== undefined && access === "userspace") {
+    uriNode(uri);
+    return uri;
+  }
+  if (link === undefined) {
+    throw usage('"extra" must have a link for a disk in kernelspace');
+  }
+  if (link.startsWith("/")) return path({ option: "EXTRA", text: link });
+  throw misfit('the link of "extra"', "an absolute path", jsonNode(link));
+}
+
+function ganetiDisk(
+  disk: JsonObject,
+  hvparams: string | undefined,
+): GanetiDisk {
+  const devType = textOf(disk, "dev_type", '"device"');
+  if (devType === undefined) {
+    throw misfit('"dev_type" of "device"', "a text", undefined);
+  }
+  return { object: formatJson(recordedDisk(disk)), devType, hvparams };
+}
+
+/**
+ * The request behind `hotadd` of a disk.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
+export function ganetiDiskAdd(
+  instance: GanetiInstance,
+  device: JsonObject,
+  extra: JsonNode | undefined,
+): DiskAdd {
+  const disk = expectObject(normalized(device), '"device"');
+  // Ganeti plugs such a disk read-write; its start refuses it: SPEC 10.2.
+  const readOnly = textOf(disk, "mode", '"device"') === "ro";
+  return {
+    kind: "disk-add",
+    instance: instance.name,
+    uuid: { value: uuidOf(disk, '"device"'), origin: "given" },
+    name: textOf(disk, "name", '"device"'),
+    source: sourceOf(disk, extra),
+    settings: readOnly ? { access: "ro" } : {},
+    migratable: readOnly ? "not-needed" : "required",
+    ganeti: {
+      ...ganetiDisk(disk, instance.hvparams),
+      link: readExtra(extra).link,
+    },
+  };
+}

@@ -1,0 +1,185 @@
+/**
+ * From the parameters of a method to the invocation a command line would make:
+ * operands and long options are its keys, by the table of commands.
+ *
+ * @module
+ */
+
+import { usage } from "../errors.ts";
+import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
+import { checkOperands, type Invocation, NEGATABLE } from "../commands/args.ts";
+import { COMMANDS, type CommandSpec } from "../commands/commands.ts";
+import { nearest } from "../words/nearest.ts";
+import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
+
+/** Options of every command that may differ from request to request. */
+const PER_REQUEST = [
+  "run-dir",
+  "qmp",
+  "state",
+  "timeout",
+  "unplug-timeout",
+  "lock-timeout",
+  "log",
+];
+
+/** Flags of the program's own command line that hold for its requests. */
+const INHERITED_FLAGS = ["verbose"];
+
+const REQUEST_OPTIONS = GLOBAL_OPTIONS
+  .filter(({ name }) => PER_REQUEST.includes(name));
+
+/** The method of a command: its words, joined by a dot. */
+export function methodOf({ name }: CommandSpec): string {
+  return name.replaceAll(" ", ".");
+}
+
+/** The command behind a method, undefined if there is none. */
+export function commandOfMethod(method: string): CommandSpec | undefined {
+  return COMMANDS.find((one) =>
+    one.output !== "stream" && methodOf(one) === method
+  );
+}
+
+/** Whether an operand takes any number of words, or one JSON object. */
+function isRest(operand: string): boolean {
+  return operand.includes("...");
+}
+
+/** The key of an operand: `[INSTANCE]` is `instance`. */
+function keyOf(operand: string): string {
+  if (isRest(operand)) return "arguments";
+  return operand.replaceAll(/[[\]]|\|.*/g, "").toLowerCase();
+}
+
+function wrongType(key: string, accepted: string, node: JsonNode) {
+  return usage(
+    `Key ${JSON.stringify(key)} must be ${accepted}: it is ${
+      node.type === "object" || node.type === "array"
+        ? `an ${node.type}`
+        : formatJson(node)
+    }`,
+  );
+}
+
+/** A word of a command line; a number stands as it was written. */
+function wordOf(key: string, node: JsonNode): string {
+  if (node.type === "number") return node.text;
+  if (node.type === "string" && node.value !== "") return node.value;
+  throw wrongType(key, "a text or a number", node);
+}
+
+/** The words behind an operand's key. */
+function wordsOf(operand: string, key: string, node: JsonNode): string[] {
+  if (node.type === "null") return [];
+  if (!isRest(operand)) return [wordOf(key, node)];
+  if (node.type === "object") return [formatJson(node)];
+  if (node.type === "array") return node.items.map((one) => wordOf(key, one));
+  throw wrongType(key, "an object or a list of words", node);
+}
+
+/** The flag that a truth value sets: `vhost`, `no-vhost` or none. */
+function flagOf(key: string, node: JsonNode): string[] {
+  if (node.type !== "boolean") throw wrongType(key, "true or false", node);
+  if (node.value) return [key];
+  return NEGATABLE.includes(key) ? [`no-${key}`] : [];
+}
+
+function unknownKey(key: string, method: string, known: readonly string[]) {
+  const close = nearest(key, known);
+  return usage(
+    `Unknown key ${JSON.stringify(key)} of ${method}`,
+    close === undefined
+      ? `its keys are ${known.join(", ")}`
+      : `did you mean ${JSON.stringify(close)}?`,
+  );
+}
+
+/** What the keys that are options come to, over those of the program. */
+class Options {
+  readonly values: Map<string, string>;
+  readonly flags: Set<string>;
+
+  constructor(base: Invocation) {
+    this.values = new Map(
+      [...base.values].filter(([name]) => PER_REQUEST.includes(name)),
+    );
+    this.flags = new Set(
+      INHERITED_FLAGS.filter((name) => base.flags.has(name)),
+    );
+  }
+
+  /** Takes a key if it is one of these options; null stands for no value. */
+  take(specs: readonly OptionSpec[], key: string, node: JsonNode): boolean {
+    const spec = specs.find(({ name }) => name === key);
+    const negative = NEGATABLE.some((name) =>
+      key === `no-${name}` && specs.some((one) => one.name === name)
+    );
+    if (spec === undefined && !negative) return false;
+    if (node.type === "null") return true;
+    if (spec?.json !== undefined && node.type === "object") {
+      this.values.set(key, formatJson(node));
+    } else if (spec?.value !== undefined) {
+      this.values.set(key, wordOf(key, node));
+    } else for (const flag of flagOf(key, node)) this.flags.add(flag);
+    return true;
+  }
+}
+
+/**
+ * The invocation of one request.
+ *
+ * @param base the program's own, whose options hold unless the request says
+ * otherwise
+ * @throws {HotplugError} `usage`
+ */
+export function invocationOf(
+  command: CommandSpec,
+  params: JsonObject,
+  base: Invocation,
+): Invocation {
+  const specs = [...command.options, ...REQUEST_OPTIONS];
+  const keys = command.operands.map(keyOf);
+  const words = new Map<string, readonly string[]>();
+  const options = new Options(base);
+  for (const { key, value } of params.members) {
+    const operand = command.operands[keys.indexOf(key)];
+    if (operand !== undefined) words.set(key, wordsOf(operand, key, value));
+    else if (!options.take(specs, key, value)) {
+      const known = [...keys, ...specs.map(({ name }) => name)];
+      throw unknownKey(key, methodOf(command), known);
+    }
+  }
+  const given = keys.map((key) => words.get(key) ?? []);
+  const end = given.findIndex((one) => one.length === 0);
+  if (end >= 0 && given.slice(end).some((one) => one.length > 0)) {
+    throw usage(`${methodOf(command)} needs ${keys[end]}`);
+  }
+  const operands = given.flat();
+  checkOperands(command, operands);
+  return { command, operands, values: options.values, flags: options.flags };
+}
+
+/**
+ * Options of a request whose other parameters are Ganeti's.
+ *
+ * @param own the keys that are no options
+ * @throws {HotplugError} `usage`
+ */
+export function requestOptions(
+  { method, own, params, base }: {
+    readonly method: string;
+    readonly own: readonly string[];
+    readonly params: JsonObject;
+    readonly base: Invocation;
+  },
+): Pick<Invocation, "values" | "flags"> {
+  const options = new Options(base);
+  for (const { key, value } of params.members) {
+    if (own.includes(key)) continue;
+    if (options.take(REQUEST_OPTIONS, key, value)) continue;
+    const known = [...own, ...REQUEST_OPTIONS.map(({ name }) => name)];
+    throw unknownKey(key, method, known);
+  }
+  return options;
+}

@@ -1,0 +1,69 @@
+/**
+ * What a request of `rpc` comes to: an invocation, and who carries it out.
+ *
+ * @module
+ */
+
+import { type HotplugError, usage } from "../errors.ts";
+import type { JsonObject } from "../state/json.ts";
+import type { Answer, Call } from "../commands/answer.ts";
+import type { Invocation } from "../commands/args.ts";
+import { GANETI_METHODS, ganetiJob, isGanetiMethod } from "./ganeti.ts";
+import { commandOfMethod, invocationOf } from "./invocation.ts";
+import { RPC_ERRORS, type RpcRequest } from "./message.ts";
+
+/** A request that can be carried out. */
+export interface Job {
+  /** Its words, as a command line would have them. */
+  readonly invocation: Invocation;
+  /** The one it is about, undefined if it is about none. */
+  readonly instance: string | undefined;
+  /** Who carries it out. @default the handler of its command */
+  readonly act?: (call: Call) => Promise<Answer>;
+}
+
+/** A request that JSON-RPC itself has an error for. */
+export interface NoJob {
+  /** Of {@linkcode RPC_ERRORS}. */
+  readonly code: number;
+  /** Said in its answer. */
+  readonly error: HotplugError;
+}
+
+const EMPTY: JsonObject = { type: "object", members: [] };
+
+/**
+ * Reads a request's method and parameters.
+ *
+ * @param base the program's own invocation
+ * @throws {HotplugError} `usage`: a parameter that is missing, unknown or wrong
+ */
+export function jobOf(
+  { method, params = EMPTY }: RpcRequest,
+  base: Invocation,
+): Job | NoJob {
+  if (isGanetiMethod(method)) return ganetiJob(method, params, base);
+  const command = commandOfMethod(method);
+  if (command === undefined) {
+    return {
+      code: RPC_ERRORS.method,
+      error: usage(
+        `No method ${JSON.stringify(method)}`,
+        `methods are ${
+          GANETI_METHODS.join(", ")
+        }, and the words of a command joined by a dot, such as disk.add`,
+      ),
+    };
+  }
+  if (params.type !== "object") {
+    return {
+      code: RPC_ERRORS.params,
+      error: usage(`"params" of ${method} must be an object with keys`),
+    };
+  }
+  const invocation = invocationOf(command, params, base);
+  const [first] = command.operands;
+  const isInstance = first !== undefined && /^\[?INSTANCE\b/.test(first);
+  const instance = isInstance ? invocation.operands[0] : undefined;
+  return { invocation, instance };
+}

@@ -1,0 +1,158 @@
+/**
+ * The `rpc` command: JSON-RPC 2.0, one message a line, on stdin and stdout.
+ * Requests for different instances run side by side in this one process.
+ *
+ * @module
+ */
+
+import { HotplugError, named, refuse } from "../errors.ts";
+import type { Call, Streams } from "../commands/answer.ts";
+import { Lanes } from "./lanes.ts";
+import { type Line, readLines } from "./lines.ts";
+import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
+import { type Job, jobOf } from "./job.ts";
+import {
+  errorText,
+  faultText,
+  readRpcLine,
+  resultText,
+  RPC_ERRORS,
+  type RpcFault,
+  type RpcRequest,
+} from "./message.ts";
+
+/** A longer line is refused; a request of Ganeti's has some kilobytes. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** No more is read while so many requests are without an answer. */
+const MAX_OPEN = 256;
+
+function faultOf(line: Exclude<Line, { kind: "line" }>): string {
+  const why = line.kind === "too-long"
+    ? `A line must have at most ${MAX_LINE_BYTES} bytes`
+    : "A line must be UTF-8 text";
+  return faultText(RPC_ERRORS.parse, why);
+}
+
+/** Requests of one lane are carried out in order. */
+function laneOf({ instance, invocation }: Job): string | undefined {
+  if (instance === undefined) return undefined;
+  return `${instance} ${invocation.values.get("run-dir") ?? ""}`;
+}
+
+class Server {
+  readonly #call: Call;
+  readonly #streams: Streams;
+  readonly #lanes = new Lanes();
+  /** Aborted when no more requests are to be begun. */
+  readonly #end = new AbortController();
+  readonly #open = new Set<Promise<void>>();
+  #weight = 0;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(call: Call, streams: Streams) {
+    this.#call = call;
+    this.#streams = streams;
+  }
+
+  /** Answers until the input ends, nobody reads any more, or a signal came. */
+  async serve(): Promise<void> {
+    const { signal } = this.#call.terminal;
+    const stop = () => this.#end.abort();
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    try {
+      const lines = readLines(this.#streams.input, {
+        maxBytes: MAX_LINE_BYTES,
+        signal: this.#end.signal,
+      });
+      for await (const line of lines) {
+        this.#accept(line);
+        while (this.#weight >= MAX_OPEN) await Promise.race(this.#open);
+      }
+    } finally {
+      await Promise.all(this.#open);
+      await this.#written;
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  #accept(line: Line) {
+    if (line.kind !== "line") return this.#track(1, this.#write(faultOf(line)));
+    if (line.text.trim() === "") return;
+    const { form, messages } = readRpcLine(line.text);
+    const answers = messages.map((one) => this.#answer(one));
+    const answered = Promise.all(answers).then((all) => {
+      const texts = all.filter((text) => text !== undefined);
+      if (texts.length === 0) return;
+      const [first = ""] = texts;
+      return this.#write(form === "single" ? first : `[${texts.join(",")}]`);
+    });
+    this.#track(messages.length, answered);
+  }
+
+  #track(weight: number, work: Promise<void>) {
+    this.#weight += weight;
+    const tracked = work.finally(() => {
+      this.#weight -= weight;
+      this.#open.delete(tracked);
+    });
+    this.#open.add(tracked);
+  }
+
+  /** Whole lines, one after the other. */
+  async #write(line: string): Promise<void> {
+    const before = this.#written;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#written = promise;
+    await before;
+    // With its reader gone the rest has no purpose: promise 7.
+    if (await this.#streams.write(line + "\n") === "gone") this.#end.abort();
+    resolve();
+  }
+
+  async #answer(message: RpcRequest | RpcFault): Promise<string | undefined> {
+    if ("answer" in message) return message.answer;
+    const text = await this.#respond(message);
+    return message.id === undefined ? undefined : text;
+  }
+
+  async #respond(request: RpcRequest): Promise<string> {
+    const { id = "null" } = request;
+    let job: Job | undefined;
+    try {
+      const read = jobOf(request, this.#call.invocation);
+      if ("code" in read) return errorText(id, read);
+      job = read;
+      const run = () => this.#perform(read);
+      return resultText(id, await this.#lanes.run(laneOf(read), run));
+    } catch (failure) {
+      const error = named(failure);
+      const more = isGanetiMethod(request.method)
+        ? ganetiFailure(request.method, error)
+        : {};
+      return errorText(id, { error, instance: job?.instance, more });
+    }
+  }
+
+  async #perform({ invocation, act }: Job): Promise<unknown> {
+    if (this.#end.signal.aborted) {
+      throw refuse("Not begun: the program was told to end");
+    }
+    const done = await this.#call.perform(invocation, { act });
+    return done?.document ?? null;
+  }
+}
+
+/**
+ * Serves a master.
+ *
+ * @throws {HotplugError} `internal` if there is no standard input
+ */
+export async function rpc(call: Call): Promise<undefined> {
+  const streams = call.terminal.streams?.();
+  if (streams === undefined) {
+    throw new HotplugError("internal", "rpc was given no streams");
+  }
+  await new Server(call, streams).serve();
+}

@@ -1,0 +1,91 @@
+/**
+ * What could stand at the end of a line of the shell.
+ *
+ * @module
+ */
+
+import { completeLive } from "../monitor/complete.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { Schema } from "../qmp/schema.ts";
+import {
+  complete,
+  FILES,
+  type Lookups,
+  plainWords,
+} from "../commands/complete.ts";
+import { deviceWords } from "../commands/device_words.ts";
+import { isOwn, ownCommand, ownCommands, wholeWords } from "./line.ts";
+import type { Target } from "../commands/target.ts";
+
+/** Work on the shell's own session. */
+export type OnSession = <T>(
+  work: (session: QmpSession) => Promise<T>,
+) => Promise<T>;
+
+/** What a shell knows and whom it can ask. */
+export interface ShellSight {
+  /** That of its VM. */
+  readonly schema: Schema;
+  /** Its VM. */
+  readonly target: Target;
+  /** Asks its VM. */
+  readonly onSession: OnSession;
+}
+
+/** The shell knows its VM's schema, and has the VM's monitor. */
+function lookupsOf(
+  { schema, target: { paths }, onSession }: ShellSight,
+): Lookups {
+  return {
+    instances: () => [],
+    devices: (kind) => {
+      try {
+        return paths === undefined ? [] : deviceWords(paths.runtime, kind);
+      } catch {
+        return [];
+      }
+    },
+    commands: () => Promise.resolve(plainWords(schema.commands)),
+    args: (at) => onSession((session) => completeLive(session, schema, at)),
+    events: () => Promise.resolve(plainWords(schema.events)),
+    bridges: () => [],
+  };
+}
+
+function firstWords(schema: Schema): string[] {
+  const own = ownCommands().map(({ name }) => name.split(" ")[0] ?? "");
+  return [...new Set([...own, "help", "exit", "qmp", ...schema.commands])];
+}
+
+/** The command line whose end is meant, and what of it is not ours. */
+function meant(words: readonly string[], target: Target): string[] {
+  const before = words.slice(0, -1);
+  if (before[0] === "qmp") return ["qmp", target.label, ...words.slice(1)];
+  if (!isOwn(before)) return ["qmp", target.label, ...words];
+  return ownCommand(before) === undefined
+    ? [...words]
+    : wholeWords(words, target);
+}
+
+/**
+ * The words that could stand in the last one's place, a blank behind those
+ * that are whole.
+ *
+ * @param words of the line so far; the last may be empty
+ */
+export async function completeLine(
+  words: readonly string[],
+  sight: ShellSight,
+): Promise<string[]> {
+  const { schema, target } = sight;
+  const last = words.at(-1) ?? "";
+  const [first] = words;
+  const isTopic = words.length === 2 && first === "help";
+  if (words.length === 1 || isTopic) {
+    return firstWords(schema).filter((one) => one.startsWith(last))
+      .map((one) => `${one} `);
+  }
+  const found = await complete(meant(words, target), lookupsOf(sight));
+  if (found === FILES) return [];
+  return found.map(({ word }) => /[=.]$/.test(word) ? word : `${word} `);
+}

@@ -1,0 +1,87 @@
+/**
+ * The shell's `help`: on commands of ours, and from QEMU's schema.
+ *
+ * @module
+ */
+
+import { unsupported } from "../errors.ts";
+import type { Schema } from "../qmp/schema.ts";
+import { commandHelp, type HelpRow } from "../qmp/schema_help.ts";
+import { didYouMean } from "../words/nearest.ts";
+import { helpOn } from "../commands/help.ts";
+import { isOwn, ownCommands } from "./line.ts";
+import { definitions, table } from "../words/text.ts";
+
+/** Columns of the terms. */
+const TERM_WIDTH = 27;
+const MAX_TERM_WIDTH = 40;
+
+function overview(): string {
+  const rows = ownCommands().map(({ name, operands, summary }) =>
+    [`  ${[name, ...operands.slice(1)].join(" ")}`, summary] as const
+  );
+  return [
+    "On this VM, without its name:",
+    ...definitions(rows, TERM_WIDTH),
+    "Any QMP command, with KEY=VALUE words or one JSON object behind it:",
+    "  query-status",
+    "  set_link name=nic-003fc157-66a8-4e6d up=false",
+    "help COMMAND tells what a command takes; Tab completes; exit leaves.",
+  ].join("\n");
+}
+
+function said(words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const [key = "", ...value] = word.split("=");
+      return [key, value.join("=")];
+    }),
+  );
+}
+
+function argumentLines(rows: readonly HelpRow[]): string[] {
+  const terms = table(rows.map(([name, needed]) => [`  ${name}`, needed]));
+  const width = Math.max(...terms.map((term) => term.length)) + 2;
+  return definitions(
+    rows.map(([, , type], i) => [terms[i] ?? "", type] as const),
+    Math.min(width, MAX_TERM_WIDTH),
+  );
+}
+
+function qmpHelp(
+  command: string,
+  words: readonly string[],
+  schema: Schema,
+): string {
+  const help = commandHelp(schema, command, said(words));
+  if (help === undefined) {
+    throw unsupported(
+      `No command ${JSON.stringify(command)}`,
+      didYouMean(command, schema.commands),
+    );
+  }
+  const { rows, tag, returns } = help;
+  return [
+    `${command} returns: ${returns}`,
+    ...(rows.length === 0 ? ["  no arguments"] : argumentLines(rows)),
+    ...(tag === undefined ? [] : [
+      `  more by ${tag}: help ${command} ${tag}=…`,
+    ]),
+  ].join("\n");
+}
+
+/**
+ * Help on what the words name, or on the shell.
+ *
+ * @throws {HotplugError} `unsupported` if there is no such command
+ */
+export async function helpText(
+  words: readonly string[],
+  schema: Schema | undefined,
+): Promise<string> {
+  const [first] = words;
+  if (first === undefined) return overview();
+  if (isOwn(words)) return await helpOn(words.join(" "), ownCommands());
+  if (schema === undefined) throw unsupported(`No help on ${first}`);
+  return qmpHelp(first, words.slice(1), schema);
+}

@@ -1,0 +1,85 @@
+/**
+ * What one line of the shell does: a QMP command, or one of ours upon the
+ * shell's own VM.
+ *
+ * @module
+ */
+
+import { usage } from "../errors.ts";
+import { sendOn } from "../monitor/raw_command.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { Schema } from "../qmp/schema.ts";
+import { type Invocation, parseInvocation } from "../commands/args.ts";
+import { COMMANDS, type CommandSpec } from "../commands/commands.ts";
+import { GLOBAL_OPTIONS } from "../words/options.ts";
+import { rawCommand, unsent } from "../commands/qmp_words.ts";
+import type { Target } from "../commands/target.ts";
+
+/** Commands of ours that a shell has no use for. */
+const LEFT_OUT = ["qmp", "events", "shell"];
+
+/** Commands of ours that go with one VM. */
+export function ownCommands(): readonly CommandSpec[] {
+  return COMMANDS.filter(({ name, operands: [first = ""] }) =>
+    !LEFT_OUT.includes(name) && /^\[?INSTANCE\b/.test(first)
+  );
+}
+
+/** The command of ours that words begin with. */
+export function ownCommand(words: readonly string[]): CommandSpec | undefined {
+  return ownCommands().find(({ name }) =>
+    name.split(" ").every((part, i) => words[i] === part)
+  );
+}
+
+/** Whether words are meant for us and not for QEMU. */
+export function isOwn(words: readonly string[]): boolean {
+  return ownCommands().some(({ name }) => name.split(" ")[0] === words[0]);
+}
+
+/** The words of the command line that these words of a shell stand for. */
+export function wholeWords(
+  words: readonly string[],
+  { label }: Target,
+): string[] {
+  const own = ownCommand(words)?.name.split(" ").length;
+  if (own === undefined) return [...words];
+  return [...words.slice(0, own), label, ...words.slice(own)];
+}
+
+/**
+ * The invocation of one of our commands; the shell's own options hold for it.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function ownInvocation(
+  words: readonly string[],
+  target: Target,
+  base: Invocation,
+): Invocation {
+  const names = GLOBAL_OPTIONS.map(({ name }) => name);
+  const options = [...base.values].flatMap(([name, value]) =>
+    names.includes(name) ? [`--${name}=${value}`] : []
+  );
+  return parseInvocation([...options, ...wholeWords(words, target)]);
+}
+
+function noInput(): never {
+  throw usage('"-" has no meaning here: type the arguments');
+}
+
+/** Work for the shell's session: one QMP command. */
+export function runQmp(
+  schema: Schema,
+  words: readonly string[],
+): (session: QmpSession) => Promise<unknown> {
+  const command = rawCommand(words, noInput);
+  return async (session) => {
+    using _fd = command.fd;
+    try {
+      return await sendOn(session, schema, command);
+    } catch (error) {
+      throw unsent(error, command.execute);
+    }
+  };
+}

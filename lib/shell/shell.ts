@@ -1,0 +1,217 @@
+/**
+ * The `shell` command: QMP and the tool's own commands on one VM, with its
+ * events in between.
+ *
+ * @module
+ */
+
+import { HotplugError, named, usage } from "../errors.ts";
+import { type Sight, Watcher } from "../monitor/watch.ts";
+import { readSchema } from "../monitor/raw_command.ts";
+import type { Schema } from "../qmp/schema.ts";
+import type { Call } from "../commands/answer.ts";
+import { type LineEditor, openEditor } from "./line_editor.ts";
+import { failureDocument, failureText } from "../commands/report.ts";
+import { reachOf } from "../commands/requests.ts";
+import { helpText } from "./help.ts";
+import { isOwn, ownInvocation, runQmp } from "./line.ts";
+import { replyLines } from "../commands/qmp_words.ts";
+import { completeLine } from "./complete.ts";
+import { splitWords } from "./words.ts";
+import {
+  documentOf,
+  recorded,
+  recordFault,
+  textOf,
+} from "../commands/sight.ts";
+import { type Target, targetOf } from "../commands/target.ts";
+import { jsonLine, printable } from "../words/text.ts";
+import { isWatcher } from "../commands/watcher.ts";
+
+/** One shell on one VM. */
+class Shell {
+  readonly #call: Call;
+  readonly #target: Target;
+  readonly #watcher: Watcher;
+  readonly #end = new AbortController();
+  #editor: LineEditor | undefined;
+  #schema: Schema | undefined;
+  /** Aborts the command that is being carried out. */
+  #running: AbortController | undefined;
+
+  constructor(call: Call) {
+    this.#call = call;
+    const { invocation, terminal, trace } = call;
+    this.#target = targetOf(invocation, terminal.env);
+    const { timeoutMs } = reachOf(invocation, terminal.env);
+    terminal.signal.addEventListener("abort", () => this.#stop());
+    this.#watcher = new Watcher(this.#target.qmp, {
+      timeoutMs,
+      trace: trace.qmp,
+      signal: this.#end.signal,
+      deadline: Infinity,
+      begin: async (session) => {
+        this.#schema = await readSchema(session);
+        const fault = recordFault(this.#target);
+        if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
+      },
+      isWatcher,
+      isWanted: () => true,
+      see: (sight) => this.#see(sight),
+    });
+  }
+
+  get #isJson(): boolean {
+    return this.#call.invocation.flags.has("json");
+  }
+
+  #stop() {
+    this.#running?.abort();
+    this.#end.abort();
+    this.#editor?.close();
+  }
+
+  /** Carries out lines until their end, a signal, or the VM's. */
+  async run(): Promise<void> {
+    const started = Promise.withResolvers<void>();
+    const watching = this.#watcher.run();
+    watching.then(() => {
+      this.#running?.abort();
+      this.#editor?.close();
+    }, started.reject);
+    this.#watcher.do(() => Promise.resolve()).then(
+      started.resolve,
+      started.reject,
+    );
+    await Promise.race([started.promise, watching]);
+    this.#editor = await openEditor({
+      prompt: `${printable(this.#target.label)}> `,
+      complete: (line) => this.#complete(line),
+      interrupted: () => this.#interrupt(),
+    });
+    if (this.#call.terminal.signal.aborted) this.#stop();
+    try {
+      await this.#readLines(this.#editor);
+    } finally {
+      this.#editor.close();
+      this.#end.abort();
+      const end = await watching;
+      if (end === "ended") this.#print("The VM has ended.", { ended: true });
+    }
+  }
+
+  async #readLines(editor: LineEditor): Promise<void> {
+    if (editor.isTerminal && !this.#isJson) {
+      editor.print("QMP commands, and those of kvm-hotplug; help, exit.");
+    }
+    for (;;) {
+      const line = await editor.next();
+      if (line === undefined) return;
+      if (line.trim() === "") continue;
+      if (await this.#line(line) === "exit") return;
+    }
+  }
+
+  async #line(line: string): Promise<"exit" | undefined> {
+    this.#running = new AbortController();
+    try {
+      return await this.#carryOut(splitWords(line));
+    } catch (error) {
+      const failure = named(error);
+      this.#print(
+        failureText(failure).map(printable).join("\n"),
+        failureDocument(failure, this.#target.label),
+      );
+      return undefined;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #carryOut(words: string[]): Promise<"exit" | undefined> {
+    const [first = "", ...rest] = words;
+    if (first === "exit") return "exit";
+    if (first === "quit" && rest.length === 0) {
+      throw usage(
+        "In QMP quit ends the VM",
+        "exit leaves this shell; qmp quit ends the VM",
+      );
+    }
+    if (first === "help") {
+      const text = await helpText(rest, this.#schema);
+      this.#print(text, { ok: true, help: text });
+    } else if (first === "qmp") await this.#qmp(rest);
+    else if (isOwn(words)) await this.#own(words);
+    else await this.#qmp(words);
+    return undefined;
+  }
+
+  async #qmp(words: readonly string[]): Promise<void> {
+    const schema = this.#schema;
+    if (schema === undefined) throw new HotplugError("not-running", "No VM");
+    const work = runQmp(schema, words);
+    const value = await this.#watcher.do(work);
+    const reader = this.#editor?.isTerminal ? "person" : "program";
+    const lines = replyLines(words[0] ?? "", value, reader);
+    this.#print(lines.map(printable).join("\n"), { ok: true, return: value });
+  }
+
+  /** A command of ours needs the monitor for itself. */
+  async #own(words: readonly string[]): Promise<void> {
+    const { invocation, terminal, perform } = this.#call;
+    const own = ownInvocation(words, this.#target, invocation);
+    const signal = this.#running?.signal ?? terminal.signal;
+    const err = (text: string) =>
+      // A line that is written again and again, in place.
+      text.startsWith("\r")
+        ? terminal.err(text)
+        : this.#print(text.trimEnd(), undefined);
+    const answer = await this.#watcher.without(() =>
+      perform(own, { signal, err })
+    );
+    if (answer === undefined) return;
+    for (const warning of answer.warnings ?? []) err(`warning: ${warning}`);
+    this.#print(answer.text.map(printable).join("\n"), answer.document);
+  }
+
+  /** Ctrl-C: ends the waiting of a command, or throws the line away. */
+  #interrupt() {
+    if (this.#running === undefined) this.#editor?.clear();
+    else this.#running.abort();
+  }
+
+  #see(sight: Sight): Promise<"go-on" | "stop"> {
+    // The monitor was needed for what was just typed: nothing to tell.
+    const own = sight.kind === "gap" && sight.gap.reason === "ourselves";
+    const entries = own ? [] : recorded(this.#target);
+    if (!own) this.#print(textOf(sight, entries), documentOf(sight, entries));
+    return Promise.resolve("go-on");
+  }
+
+  #print(text: string, document: unknown) {
+    if (this.#isJson && document === undefined) return;
+    const line = this.#isJson ? jsonLine(document) : text;
+    if (this.#editor !== undefined) this.#editor.print(line);
+    else this.#call.terminal.out(line + "\n");
+  }
+
+  async #complete(line: string): Promise<[string[], string]> {
+    const schema = this.#schema;
+    const words = line.trimStart().split(/\s+/);
+    const last = words.at(-1) ?? "";
+    // Whoever types ahead must not wait for the command before.
+    const isBusy = this.#running !== undefined;
+    if (schema === undefined || isBusy) return [[], last];
+    const found = await completeLine(words, {
+      schema,
+      target: this.#target,
+      onSession: (work) => this.#watcher.do(work),
+    });
+    return [found, last];
+  }
+}
+
+/** Serves one person, or lines on stdin, until their end. */
+export async function shell(call: Call): Promise<undefined> {
+  await new Shell(call).run();
+}
