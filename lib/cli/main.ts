@@ -4,12 +4,13 @@
  * @module
  */
 
-import { exitStatus, HotplugError, named } from "../errors.ts";
-import type { Answer, Terminal } from "../commands/answer.ts";
-import { type Invocation, parseInvocation } from "../commands/args.ts";
-import { isChange, perform } from "./perform.ts";
 import * as report from "../commands/report.ts";
+import type { Answer, Terminal } from "../commands/answer.ts";
+import { parseInvocation } from "../commands/args.ts";
+import { exitStatus, HotplugError, named } from "../errors.ts";
+import type { Invocation } from "../words/options.ts";
 import { jsonLine, printable } from "../words/text.ts";
+import { isChange, perform } from "./perform.ts";
 
 function writeFailure(
   error: HotplugError,

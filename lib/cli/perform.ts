@@ -8,7 +8,7 @@
 import { named, shortage, usage } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Answer, Call, Handler, Terminal } from "../commands/answer.ts";
-import type { Invocation } from "../commands/args.ts";
+import type { Invocation } from "../words/options.ts";
 import { handlerOf, isChangeCommand } from "./handlers.ts";
 import { printable } from "../words/text.ts";
 import { Trace } from "../commands/trace.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Invocation } from "./args.ts";
+import type { Invocation } from "../words/options.ts";
 import type { Trace } from "./trace.ts";
 
 /** What a command line needs of the process it runs in. */

@@ -5,23 +5,16 @@
  * @module
  */
 
+import { parseArgs as parse } from "@std/cli/parse-args";
 import { type HotplugError, usage } from "../errors.ts";
-import { COMMANDS, type CommandSpec } from "./commands.ts";
-import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
 import { nearest } from "../words/nearest.ts";
-import { parseArgs } from "../cli/std_cli.ts";
-
-/** A command line, taken apart. */
-export interface Invocation {
-  /** Undefined if there is no command (`--version`). */
-  readonly command: CommandSpec | undefined;
-  /** Words after the command's own; as many as its entry allows. */
-  readonly operands: readonly string[];
-  /** Options with a value, by long name; the texts are not checked yet. */
-  readonly values: ReadonlyMap<string, string>;
-  /** Flags given, `no-` ones by that name. */
-  readonly flags: ReadonlySet<string>;
-}
+import {
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type Invocation,
+  type OptionSpec,
+} from "../words/options.ts";
+import { COMMANDS } from "./commands.ts";
 
 const ALL_OPTIONS: readonly OptionSpec[] = [
   ...GLOBAL_OPTIONS,
@@ -232,3 +225,31 @@ export function parseInvocation(words: readonly string[]): Invocation {
   }
   return { command, operands, values, flags };
 }
+
+/** Options of `parseArgs`. */
+export interface ParseOptions {
+  /** Options with a value; `_` among them: operands are never numbers. */
+  readonly string: readonly string[];
+  /** Options without a value. */
+  readonly boolean: readonly string[];
+  /** Those of `boolean` that also have a `--no-` form. */
+  readonly negatable: readonly string[];
+  /** One-letter form to long name. */
+  readonly alias: Readonly<Record<string, string>>;
+  /** Sees every word that is no known option; false leaves it out. */
+  readonly unknown: (word: string, key?: string) => boolean;
+}
+
+/** Words in `_`, options by their names. */
+export interface ParsedArgs {
+  /** Operands, and all words after `--`. */
+  readonly _: readonly string[];
+  /** Text of a `string` option, truth of a `boolean` one. */
+  readonly [option: string]: unknown;
+}
+
+/** `parseArgs` of `@std/cli`. */
+export const parseArgs: (
+  args: readonly string[],
+  options: ParseOptions,
+) => ParsedArgs = parse;

@@ -6,8 +6,9 @@
  */
 
 import type { Progress } from "../engine/apply.ts";
+import type { Outcome } from "../operation/outcome.ts";
 import type { Request } from "../operation/request.ts";
-import { type Outcome, run } from "../operation/run.ts";
+import { run } from "../operation/run.ts";
 import type { Answer, Call } from "./answer.ts";
 import { isReaderThere } from "./reader.ts";
 import { reachOf, requestOf } from "./requests.ts";

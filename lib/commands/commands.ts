@@ -5,113 +5,90 @@
  * @module
  */
 
-import { DISK_CHANGE_COMMANDS, LIMIT_OPTIONS } from "../cli/commands_disk.ts";
-import { NIC_ADD, NIC_MODIFY } from "../cli/commands_nic.ts";
-import { STATE_COMMANDS } from "../cli/commands_state.ts";
-import { TOOL_COMMANDS } from "../cli/commands_tools.ts";
-import { DRY_RUN, type OptionSpec, PLUG_OPTIONS } from "../words/options.ts";
+import { DISK_ADD, DISK_CHANGE_COMMANDS } from "../disk/words.ts";
+import { NIC_ADD, NIC_MODIFY } from "../nic/words.ts";
+import { type CommandSpec, DRY_RUN } from "../words/options.ts";
 
-/** One command. */
-export interface CommandSpec {
-  /** Its words, e.g. `disk add`. */
-  readonly name: string;
-  /** Operands; one in brackets may be left out. */
-  readonly operands: readonly string[];
-  /** One line of the usage text: lower case, no full stop. */
-  readonly summary: string;
-  /** Its own; every command also takes {@linkcode GLOBAL_OPTIONS}. */
-  readonly options: readonly OptionSpec[];
-  /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
-  readonly output?: "stream";
-}
+/** The `state` commands, in the order of the usage text. */
+export const STATE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "state show",
+    operands: ["INSTANCE"],
+    summary: "the runtime file, as it is and as it is understood",
+    options: [{
+      name: "verify",
+      help: "compare it with the live QEMU; exit 3 if they differ",
+    }],
+  },
+  {
+    name: "state upgrade",
+    operands: ["INSTANCE"],
+    summary: "bring a runtime file of an older Ganeti to today's form",
+    options: [DRY_RUN],
+  },
+  {
+    name: "state command",
+    operands: ["INSTANCE"],
+    summary: "the command line that starts an identical QEMU",
+    options: [{
+      name: "incoming",
+      value: "URI",
+      help:
+        "where its state comes from, e.g. unix:/run/m.sock; starts a target",
+    }],
+  },
+];
 
-const DISK_ADD: CommandSpec = {
-  name: "disk add",
-  operands: ["INSTANCE", "SOURCE"],
-  summary:
-    "plug a file, device or storage URI, or none: an empty scsi-cd drive",
-  options: [
-    ...PLUG_OPTIONS,
-    {
-      name: "driver",
-      value: "D",
-      help:
-        "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
-      choices: [
-        "virtio-blk-pci",
-        "paravirtual",
-        "scsi-hd",
-        "scsi-cd",
-        "scsi-block",
-        "scsi-generic",
-        "nvme",
-      ],
-      default: "hvparam disk_type",
-    },
-    {
-      name: "format",
-      value: "F",
-      help: "raw or qcow2; never probed",
-      choices: ["raw", "qcow2"],
-      default: "raw",
-    },
-    {
-      name: "allow-backing",
-      value: "DIR",
-      help: "a further folder backing files of a qcow2 image may lie in",
-      default: "the image's own",
-    },
-    {
-      name: "cache",
-      value: "C",
-      help: "default, none, writeback or writethrough",
-      choices: ["default", "none", "writeback", "writethrough"],
-      default: "hvparam disk_cache",
-    },
-    {
-      name: "aio",
-      value: "A",
-      help: "threads, native or io_uring",
-      choices: ["threads", "native", "io_uring"],
-      default: "hvparam disk_aio",
-    },
-    {
-      name: "discard",
-      value: "D",
-      help: "ignore or unmap",
-      choices: ["ignore", "unmap"],
-      default: "hvparam disk_discard",
-    },
-    { name: "read-only", help: "the guest may not write" },
-    {
-      name: "queues",
-      value: "N",
-      help: "virtio-blk queues, 1 to 1024",
-      default: "QEMU's choice",
-    },
-    { name: "iothread", value: "ID", help: "an iothread the instance has" },
-    {
-      name: "controller",
-      value: "C",
-      help: "what a first SCSI disk comes with where the VM has no controller",
-      choices: ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
-      default: "hvparam scsi_controller_type",
-    },
-    ...LIMIT_OPTIONS,
-    {
-      name: "not-migratable",
-      help: "allow settings that a start from the runtime file cannot repeat",
-    },
-    {
-      name: "via",
-      value: "V",
-      help:
-        "how QEMU gets at the disk: fdset, path, chown, mknod or (with a URI) uri",
-      choices: ["fdset", "path", "chown", "mknod", "uri"],
-      default: "fdset, else path",
-    },
-  ],
-};
+/** In the order of the usage text. */
+export const TOOL_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "qmp",
+    operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
+    summary: "send one QMP command, checked against QEMU's schema",
+    options: [],
+  },
+  {
+    name: "events",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "show a VM's events as they come",
+    options: [
+      {
+        name: "until",
+        value: "EVENT",
+        help: "end after this one, with status 0",
+      },
+      { name: "for", value: "S", help: "end after this time, in seconds" },
+    ],
+    output: "stream",
+  },
+  {
+    name: "shell",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "QMP and these commands typed in, with the VM's events",
+    options: [],
+    output: "stream",
+  },
+  {
+    name: "rpc",
+    operands: [],
+    summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
+    options: [],
+    output: "stream",
+  },
+  {
+    name: "completion",
+    operands: ["bash|zsh|fish|words", "[WORD...]"],
+    summary: "script that completes command lines in a shell",
+    options: [],
+    output: "stream",
+  },
+  {
+    name: "help",
+    operands: ["[COMMAND]"],
+    summary: "usage of all commands, or of one",
+    options: [{ name: "man", help: "the manual page, as roff" }],
+  },
+];
 
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [

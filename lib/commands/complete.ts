@@ -5,9 +5,13 @@
  * @module
  */
 
+import {
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type OptionSpec,
+} from "../words/options.ts";
 import { NEGATABLE } from "./args.ts";
-import { COMMANDS, type CommandSpec } from "./commands.ts";
-import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
+import { COMMANDS } from "./commands.ts";
 
 /** A word that could stand there. */
 export interface Candidate {

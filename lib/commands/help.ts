@@ -5,9 +5,10 @@
  */
 
 import { usage } from "../errors.ts";
-import type { Answer, Call } from "./answer.ts";
-import { COMMANDS, type CommandSpec } from "./commands.ts";
 import { didYouMean } from "../words/nearest.ts";
+import type { CommandSpec } from "../words/options.ts";
+import type { Answer, Call } from "./answer.ts";
+import { COMMANDS } from "./commands.ts";
 import { commandUsage, groupUsage, usageText } from "./usage.ts";
 
 /**

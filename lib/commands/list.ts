@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Reach } from "../operation/request.ts";
+import type { Reach } from "../engine/options.ts";
 import type { Answer, Call } from "./answer.ts";
 import { instanceOf, reachOf } from "./requests.ts";
 import { waitingLine } from "./waiting.ts";

@@ -6,9 +6,13 @@
  */
 
 import { VERSION } from "../version.ts";
-import { COMMANDS, type CommandSpec } from "./commands.ts";
+import {
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type OptionSpec,
+} from "../words/options.ts";
+import { COMMANDS } from "./commands.ts";
 import { EXAMPLES } from "./examples.ts";
-import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
 import { exampleLines, STATUSES } from "./usage.ts";
 
 /** Text that roff takes for text, whatever it begins with. */

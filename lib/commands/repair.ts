@@ -5,11 +5,11 @@
  */
 
 import { repair as repairInstance } from "../repair/repair.ts";
-import type { RepairOutcome } from "../operation/repair_outcome.ts";
+import type { RepairOutcome } from "../plan/finding.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { verbsOf } from "../operation/step.ts";
 import type { Answer, Call } from "./answer.ts";
-import type { Invocation } from "./args.ts";
+import type { Invocation } from "../words/options.ts";
 import { instanceOf, reachOf } from "./requests.ts";
 import { waitingLine } from "./waiting.ts";
 

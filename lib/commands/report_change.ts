@@ -6,9 +6,13 @@
  */
 
 import type { Adoption } from "../engine/plan.ts";
-import type { Outcome } from "../operation/run.ts";
-import { formatCommand } from "../operation/command_text.ts";
-import { type Step, type StepDescription, verbsOf } from "../operation/step.ts";
+import {
+  formatCommand,
+  type Step,
+  type StepDescription,
+} from "../engine/verbs.ts";
+import type { Outcome } from "../operation/outcome.ts";
+import { verbsOf } from "../operation/step.ts";
 import { detailsOf, titleOf, whereOf } from "./report.ts";
 
 /** A plan's steps as documents. */

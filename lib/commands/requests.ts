@@ -5,14 +5,14 @@
  * @module
  */
 
-import type { Reach, Request } from "../operation/request.ts";
-import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
-import type { Invocation } from "./args.ts";
-import { diskAdd } from "../disk/words.ts";
-import { deviceWord, diskResize, diskSet } from "../cli/request_disk_change.ts";
-import { nicAdd, nicModify } from "../nic/words.ts";
-import { absolute, option, path } from "../words/request_words.ts";
 import * as check from "../words/values.ts";
+import { deviceWord, diskAdd, diskResize, diskSet } from "../disk/words.ts";
+import type { Reach } from "../engine/options.ts";
+import { nicAdd, nicModify } from "../nic/words.ts";
+import type { Request } from "../operation/request.ts";
+import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
+import type { Invocation } from "../words/options.ts";
+import { absolute, option, path } from "../words/request_words.ts";
 
 /** The instance a command names; undefined if it names none. */
 export function instanceOf(invocation: Invocation): string | undefined {

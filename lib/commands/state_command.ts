@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readStartCommand } from "../operation/start_command_run.ts";
+import { readStartCommand } from "../inspect/start_command.ts";
 import type { Answer, Call } from "./answer.ts";
 import { option } from "../words/request_words.ts";
 import { instanceOf, reachOf } from "./requests.ts";

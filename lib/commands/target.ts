@@ -8,7 +8,7 @@
 import { expectAnything } from "../plan/instances.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import type { Terminal } from "./answer.ts";
-import type { Invocation } from "./args.ts";
+import type { Invocation } from "../words/options.ts";
 import { absolute } from "../words/request_words.ts";
 import { instanceOf, reachOf } from "./requests.ts";
 

@@ -7,7 +7,7 @@
 
 import { messageOf, refuse } from "../errors.ts";
 import type { Progress } from "../engine/apply.ts";
-import type { Step, StepDescription } from "../operation/step.ts";
+import type { Step, StepDescription } from "../engine/verbs.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openFile, statFd, writeAll } from "../sys/file.ts";

@@ -4,10 +4,14 @@
  * @module
  */
 
-import { COMMANDS, type CommandSpec } from "./commands.ts";
-import type { Example } from "./examples.ts";
-import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
+import {
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type OptionSpec,
+} from "../words/options.ts";
 import { definitions, table } from "../words/text.ts";
+import { COMMANDS } from "./commands.ts";
+import type { Example } from "./examples.ts";
 
 /** Columns of the terms. */
 const COMMAND_WIDTH = 32;

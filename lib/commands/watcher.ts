@@ -5,7 +5,8 @@
  */
 
 import { basename } from "@std/path/posix";
-import { type Invocation, parseInvocation } from "./args.ts";
+import type { Invocation } from "../words/options.ts";
+import { parseInvocation } from "./args.ts";
 
 /** Commands that hold a monitor for as long as nobody else needs it. */
 const WATCHERS = ["events", "shell"];

@@ -45,8 +45,8 @@ import {
 } from "./fit.ts";
 import { controllerNote, controllerSteps } from "./controller.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import type { DiskAdd } from "../operation/request.ts";
-import type { Step } from "../operation/step.ts";
+import type { DiskAdd } from "./request.ts";
+import type { Step } from "../engine/verbs.ts";
 import { newDiskView } from "../plan/view.ts";
 
 /** The recorded disk that this request would add again, if there is one. */

@@ -17,7 +17,7 @@ import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { AccessFacts } from "./way_facts.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { controllerWord } from "./controller.ts";
-import type { DiskAdd } from "../operation/request.ts";
+import type { DiskAdd } from "./request.ts";
 import type { World } from "../engine/world.ts";
 
 /** What adding a disk depends on. */

@@ -5,13 +5,13 @@
  * @module
  */
 
+import { cacheMode } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
-import { cacheMode } from "../device/disk_settings.ts";
-import type { DiskEntry } from "../state/runtime.ts";
-import type { LiveDisk, OpenSource } from "./live.ts";
+import type { Remaining } from "../engine/plan.ts";
 import {
   type Adopted,
+  type AdoptFacts,
   identify,
   left,
   obstacle,
@@ -19,8 +19,8 @@ import {
   type Verdict,
   whereabouts,
 } from "../plan/adoption.ts";
-import type { AdoptFacts } from "../operation/adopt_facts.ts";
-import type { Remaining } from "../engine/plan.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { LiveDisk, OpenSource } from "./live.ts";
 
 /** What a person calls a disk of QEMU. */
 function titleOfLive(facts: AdoptFacts, disk: LiveDisk): string {

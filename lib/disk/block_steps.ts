@@ -8,7 +8,7 @@ import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import type { QmpCommand, Verbs } from "../operation/step.ts";
+import type { QmpCommand, Verbs } from "../engine/verbs.ts";
 import { type DiskChangeStep, diskChangeVerbs } from "./change_steps.ts";
 import type { World } from "../engine/world.ts";
 

@@ -5,19 +5,31 @@
  */
 
 import { frontendId } from "../device/backend.ts";
+import {
+  anything,
+  type Check,
+  dictionary,
+  LINE,
+  object,
+  orNull,
+  text,
+  whole,
+} from "../engine/value_check.ts";
+import { formatCommand, type QmpCommand, type Verbs } from "../engine/verbs.ts";
+import type { World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend } from "../qmp/commands.ts";
 import {
   type IoLimits,
   isLimited,
+  LIMIT_NAMES,
   limitArguments,
   limitsText,
+  MAX_LIMIT,
   sameLimits,
 } from "../qmp/io_limits.ts";
+import { isJson } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
-import { formatCommand } from "../operation/command_text.ts";
-import type { QmpCommand, Verbs } from "../operation/step.ts";
-import type { World } from "../engine/world.ts";
 
 /** Tells the guest the new size of a disk. */
 export interface ResizeDiskStep {
@@ -168,3 +180,44 @@ export const diskChangeVerbs = {
   "resize-disk": resizeDisk,
   "limit-disk": limitDisk,
 } as const;
+
+const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+
+/** The id itself, or a path of plain words within that device. */
+const PART = /^[A-Za-z][A-Za-z0-9._-]*(?:\[\d+\])?$/;
+
+function isPartOf(qdev: unknown, id: unknown): boolean {
+  if (typeof qdev !== "string" || frontendId(qdev) !== id) return false;
+  return qdev === id ||
+    qdev.split("/").slice(1).every((part) => PART.test(part));
+}
+
+const limits = dictionary(
+  new RegExp(`^(?:${LIMIT_NAMES.join("|")})$`),
+  whole(1, MAX_LIMIT),
+);
+const size = whole(1, Number.MAX_SAFE_INTEGER);
+
+const limitDiskCheck = object({
+  kind: anything,
+  id: text(ID),
+  qdev: text(LINE),
+  limits,
+  before: orNull(limits),
+});
+
+/** A check for each kind of step of ./step_disk_change.ts. */
+export const DISK_CHECKS: {
+  readonly [K in "resize-disk" | "limit-disk"]: Check;
+} = {
+  "resize-disk": object({
+    kind: anything,
+    target: (value) =>
+      object({ "node-name": text(ID) })(value) ||
+      object({ device: text(ID) })(value),
+    from: size,
+    to: size,
+  }),
+  "limit-disk": (value) =>
+    limitDiskCheck(value) && isJson(value) && isPartOf(value.qdev, value.id),
+};

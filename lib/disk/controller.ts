@@ -17,14 +17,15 @@ import {
   type ScsiController,
 } from "../device/scsi_controller.ts";
 import { SCSI_BUS } from "../device/scsi_target.ts";
+import type { Step } from "../engine/verbs.ts";
 import { unsupported } from "../errors.ts";
-import { isNamedIn } from "../state/fixed_command.ts";
-import type { Facts } from "../plan/facts.ts";
-import type { ScsiFacts } from "./scsi.ts";
 import { deviceStep, slotFacts } from "../plan/addition.ts";
-import { refuseMachine, refuseTakenId } from "../operation/refusals.ts";
-import type { DiskAdd } from "../operation/request.ts";
-import type { Step } from "../operation/step.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Finding, FormatCommand } from "../plan/finding.ts";
+import { refuseMachine, refuseTakenId } from "../plan/requirements.ts";
+import { isNamedIn } from "../state/fixed_command.ts";
+import type { DiskAdd } from "./request.ts";
+import type { ScsiFacts } from "./scsi.ts";
 
 /** Which controller would come with the disk: the user's or Ganeti's word. */
 export function controllerWord(
@@ -78,4 +79,47 @@ export function controllerNote(
   { driver, place: { bus, slot } }: ScsiController,
 ): string {
   return `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`;
+}
+
+/**
+ * Whether QEMU has a device of a controller's name that neither the file's
+ * command nor the VM's own one has: only then is it worth a look.
+ */
+export function hasForeignController(
+  { qemu, content }: Pick<Facts, "qemu" | "content">,
+): boolean {
+  const started = [
+    ...content.runtime.kvmCmd,
+    ...qemu.process?.argv ?? [],
+  ];
+  return qemu.deviceIds.has(CONTROLLER_ID) &&
+    !isNamedIn(started, CONTROLLER_ID);
+}
+
+/**
+ * Tells of it. One that a recorded disk sits on is left out: who added that
+ * disk was told, and said that it need not migrate.
+ *
+ * @param format makes a command of ours that reaches the same instance
+ */
+export function controllerFindings(
+  facts: Pick<Facts, "qemu" | "content" | "paths">,
+  format: FormatCommand,
+): Finding[] {
+  if (!hasForeignController(facts)) return [];
+  const { disks } = facts.content.runtime;
+  const recorded = new Set(disks.flatMap(({ hvinfo }) => hvinfo.id ?? []));
+  const bus = facts.qemu.scsi?.find(({ id }) => id === CONTROLLER_ID);
+  const isUsed = bus?.children.some(({ name }) => recorded.has(name));
+  if (bus === undefined || isUsed) return [];
+  return [{
+    what:
+      `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), which the runtime file's kvm_cmd does not name: a migration's target would lack it`,
+    hint: format([
+      "qmp",
+      facts.paths.name,
+      "device_del",
+      `id=${CONTROLLER_ID}`,
+    ]),
+  }];
 }

@@ -22,7 +22,7 @@ import type { DiskAddFacts } from "./add_facts.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { type Identity, identityAt, newIdentity } from "../plan/addition.ts";
 import { controllerFor } from "./controller.ts";
-import type { DiskAdd } from "../operation/request.ts";
+import type { DiskAdd } from "./request.ts";
 
 /**
  * Refuses what QEMU would refuse later.

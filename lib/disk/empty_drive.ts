@@ -11,18 +11,23 @@ import { addressOf } from "../device/hvinfo.ts";
 import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
 import { findDevice, titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "../device/start_disk.ts";
-import { duplicate, refuse } from "../errors.ts";
-import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
-import type { Facts } from "../plan/facts.ts";
-import type { DiskAddFacts } from "./add_facts.ts";
-import type { ScsiFacts } from "./scsi.ts";
 import type { Decision } from "../engine/plan.ts";
+import { duplicate, refuse } from "../errors.ts";
 import { alreadyThere, deviceStep, planAddition } from "../plan/addition.ts";
-import { identityFor, refuseDriver, unheard } from "./driver.ts";
-import { controllerNote, controllerSteps } from "./controller.ts";
+import type { Facts } from "../plan/facts.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import type { DiskAdd } from "../operation/request.ts";
 import { newDiskView } from "../plan/view.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
+import type { DiskAddFacts } from "./add_facts.ts";
+import {
+  controllerNote,
+  controllerSteps,
+  controllerWord,
+} from "./controller.ts";
+import { identityFor, refuseDriver, unheard } from "./driver.ts";
+import type { DiskAdd } from "./request.ts";
+import { modelFault, readScsi, type ScsiFacts } from "./scsi.ts";
 
 /** What adding an empty drive depends on. */
 export type EmptyDriveFacts =
@@ -137,4 +142,16 @@ export function lacksMedium(
   if (link !== null || uri !== null) return false;
   if (!heedsDrivers(hvparams.diskType)) return false;
   return controllerOf(hvinfo, kvmCmd) !== undefined;
+}
+
+/** Adds the SCSI buses, and whether QEMU has such drives. */
+export async function readEmptyDriveFacts(
+  facts: Facts,
+  { request, qmp }: { request: DiskAdd; qmp: QmpSession },
+): Promise<EmptyDriveFacts> {
+  return {
+    ...facts,
+    ...await readScsi(qmp, controllerWord(facts, request)),
+    driverFault: await modelFault(qmp, "scsi-cd"),
+  };
 }

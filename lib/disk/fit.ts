@@ -12,7 +12,7 @@ import { parseJson } from "../state/json.ts";
 import { numberMember } from "../state/json_member.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import type { DiskAdd } from "../operation/request.ts";
+import type { DiskAdd } from "./request.ts";
 
 function refuseSource(
   { source }: Pick<DiskAddFacts, "source">,

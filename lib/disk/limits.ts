@@ -4,24 +4,32 @@
  * @module
  */
 
+import { backendOf } from "../device/backend.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
+import type { OwnRecordStep } from "../engine/own_steps.ts";
+import type { Decision } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
 import { refuse } from "../errors.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
+import type { Facts } from "../plan/facts.ts";
+import {
+  refuseImpossible,
+  refuseMissingCommands,
+} from "../plan/requirements.ts";
 import {
   type IoLimits,
   isLimited,
   LIMIT_NAMES,
   limitsFault,
   mergeLimits,
+  sameLimits,
 } from "../qmp/io_limits.ts";
 import type { Limits, OwnDevice } from "../state/own_record.ts";
-import type { OwnRecordStep } from "./way_steps.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import type { OwnFacts } from "../engine/own_facts.ts";
-import { refuseMissingCommands } from "../plan/requirements.ts";
-import type { DiskAdd } from "../operation/request.ts";
-import type { Step } from "../operation/step.ts";
+import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
+import type { DiskAdd, DiskSet } from "./request.ts";
 
 /** What is noted of limits; names of a later release mean nothing here. */
 export function notedLimits(limits: Limits | undefined): IoLimits {
@@ -55,11 +63,6 @@ function withLimits(
   const { limits: _, ...rest } = { kind: "disk" as const, ...before };
   if (isLimited(limits)) return { ...rest, limits: { ...limits } };
   return Object.keys(rest).length > 1 ? rest : null;
-}
-
-/** Whether a note only says how the disk is limited when it comes back. */
-export function isRemembrance(device: OwnDevice): boolean {
-  return Object.keys(device).every((key) => key === "kind" || key === "limits");
 }
 
 /** The limits of a new disk: those asked for, else those it had. */
@@ -122,4 +125,47 @@ export function limitSteps(
     note,
     limit: [{ kind: "limit-disk", id, qdev, limits, before: null }],
   };
+}
+
+/** What changing a disk depends on. */
+export interface DiskSetFacts extends Facts {
+  /** Who runs now; null if that cannot be told. */
+  readonly who: ProcessIdentity | null;
+}
+
+/**
+ * Plans to change a disk.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
+  refuseImpossible(facts, "disk-set");
+  refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
+  const { device, limits: change = {} } = request;
+  const chosen = chooseDisk(facts, { device, verb: "change" });
+  refuseEmpty(facts, chosen, "limit");
+  const { id, uuid, title } = chosen;
+  const backend = backendOf(facts.qemu.block, id);
+  if (backend === undefined || backend.qdev === "") {
+    throw notInQemu(facts, chosen);
+  }
+  const { limits: before = {}, qdev } = backend;
+  const limits = changedLimits(before, change);
+  const note = { uuid, who: facts.who, before: [] };
+  const steps: Step[] = [
+    ...noteLimits(facts.own, limits, note),
+    ...(sameLimits(before, limits)
+      ? []
+      : [{ kind: "limit-disk", id, qdev, limits, before } as const]),
+  ];
+  const { limits: _, ...rest } = chosen.view;
+  const about = {
+    action: "set",
+    instance: facts.paths.name,
+    device: isLimited(limits) ? { ...chosen.view, limits } : rest,
+    warnings: [],
+  } as const;
+  return steps.length === 0
+    ? { kind: "nothing-to-do", ...about }
+    : { kind: "plan", plan: { ...about, title, steps } };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { DiskLinks } from "../host/disk_link.ts";
-import type { Verbs } from "../operation/step.ts";
+import type { Verbs } from "../engine/verbs.ts";
 
 /** Makes links in `instance-disks` lead to the disks that QEMU has open. */
 export interface DiskLinksStep {

@@ -10,25 +10,29 @@ import { checkSettings } from "../device/disk_settings.ts";
 import { withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "../device/start_disk.ts";
+import { isUri } from "../device/storage_uri.ts";
 import type { Decision } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
+import type { World } from "../engine/world.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
-import type { Source } from "../host/source.ts";
-import type { NewMediumWish } from "../operation/request.ts";
-import type { Step } from "../operation/step.ts";
-import type { Facts } from "../plan/facts.ts";
+import { inspectSource, type Source } from "../host/source.ts";
+import type { Facts, NodeFacts } from "../plan/facts.ts";
 import {
   refuseImpossible,
   refuseMissingCommands,
 } from "../plan/requirements.ts";
 import { command, qmpStep, stateSteps } from "../plan/steps.ts";
+import type { QmpSession } from "../qmp/client.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
-import type { Tray } from "../qmp/tray_queries.ts";
+import { ask } from "../qmp/query.ts";
+import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { devTypeOf } from "./add.ts";
 import { chooseDisk, type ChosenDisk } from "./chosen.ts";
 import { lacksMedium } from "./empty_drive.ts";
 import { refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
+import type { NewMediumWish } from "./request.ts";
 import { fdsetSteps } from "./way.ts";
 
 /** What changing a medium depends on. */
@@ -243,4 +247,35 @@ export function planMedium(
     ...dropSteps(facts, chosen, tray),
   ];
   return { kind: "plan", plan: { ...about, title, steps } };
+}
+
+/**
+ * Looks at the new medium, if there is to be one.
+ *
+ * @param world keeps its O_PATH fd as `source-pin`
+ * @throws {HotplugError} `refused`
+ */
+export async function readMedium(
+  { content }: NodeFacts,
+  { path }: NewMediumWish,
+  world: World,
+): Promise<MediumFacts["source"]> {
+  if (path === null) return undefined;
+  if (isUri(path)) {
+    throw refuse(`A medium must be a file or block device: ${path} is a URI`);
+  }
+  const direct = content.runtime.hvparams.diskCache === "none";
+  const reading = { access: "ro", direct } as const;
+  const { source, pinned } = await inspectSource(path, reading);
+  world.keepFd("source-pin", pinned);
+  return source;
+}
+
+/** Adds what QEMU has in its drives. */
+export async function readMediumFacts(
+  facts: Facts,
+  source: MediumFacts["source"],
+  qmp: QmpSession,
+): Promise<MediumFacts> {
+  return { ...facts, source, trays: await ask(qmp, TRAYS) };
 }

@@ -8,7 +8,7 @@ import { HotplugError } from "../errors.ts";
 import { NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
-import type { Verbs } from "../operation/step.ts";
+import type { Verbs } from "../engine/verbs.ts";
 import type { World } from "../engine/world.ts";
 
 /** Opens the tray, changes the medium and closes the tray. */

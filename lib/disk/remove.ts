@@ -5,18 +5,24 @@
  */
 
 import { backendOf, isMadeUp, servesUnnamed } from "../device/backend.ts";
-import { refuse, unsupported } from "../errors.ts";
-import { nodesUnder } from "../qmp/block_graph.ts";
-import { member } from "../state/json_member.ts";
-import type { DiskEntry } from "../state/runtime.ts";
-import type { Facts } from "../plan/facts.ts";
-import type { DiskRemoveFacts } from "../operation/facts_disk_remove.ts";
 import type { Decision } from "../engine/plan.ts";
-import { qmpStep } from "../plan/steps.ts";
+import type { Step } from "../engine/verbs.ts";
+import type { World } from "../engine/world.ts";
+import { refuse, unsupported } from "../errors.ts";
+import type { Facts } from "../plan/facts.ts";
 import { endAccessSteps } from "../plan/give_back.ts";
 import { planRemoval } from "../plan/removal.ts";
-import type { DiskRemove } from "../operation/request.ts";
-import type { AwaitReleaseStep, Step } from "../operation/step.ts";
+import { qmpStep } from "../plan/steps.ts";
+import {
+  BLOCK_GRAPH,
+  type BlockGraph,
+  nodesUnder,
+} from "../qmp/block_graph.ts";
+import { ask } from "../qmp/query.ts";
+import { member } from "../state/json_member.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { DiskRemove } from "./request.ts";
+import type { AwaitReleaseStep } from "./source_steps.ts";
 
 /**
  * The node that was plugged with `blockdev-add`; none under a drive, which
@@ -131,4 +137,25 @@ export function planDiskRemove(
       ? (id) => diskBackendSteps(facts, id)
       : undefined,
   });
+}
+
+/** What removing a disk depends on. */
+export interface DiskRemoveFacts extends Facts {
+  /** Asked for only if there are nodes that no disk is named after. */
+  readonly graph?: BlockGraph | undefined;
+}
+
+/** Adds what removing a disk depends on. */
+export async function readDiskRemoveFacts(
+  facts: Facts,
+  { qmp }: World,
+): Promise<DiskRemoveFacts> {
+  const { commands, nodeNames } = facts.qemu;
+  const { disks } = facts.content.runtime;
+  const known = new Set(disks.map(({ hvinfo }) => hvinfo.id));
+  const others = [...nodeNames].some((one) =>
+    !isMadeUp(one) && !known.has(one)
+  );
+  if (!others || !commands.has(BLOCK_GRAPH.execute)) return facts;
+  return { ...facts, graph: await ask(qmp, BLOCK_GRAPH) };
 }

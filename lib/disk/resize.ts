@@ -9,23 +9,25 @@
 
 import { isMadeUp } from "../device/backend.ts";
 import { controllerOf, tellsGuest } from "../device/scsi_controller.ts";
+import type { Decision } from "../engine/plan.ts";
+import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import { hugeFault } from "../host/disk_size.ts";
+import { type OpenImage, openImages } from "../host/open_images.ts";
+import type { Facts } from "../plan/facts.ts";
+import { refuseImpossible } from "../plan/requirements.ts";
+import { stateSteps } from "../plan/steps.ts";
 import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import type { DiskResizeFacts } from "../operation/facts_disk_resize.ts";
-import type { LiveDisk } from "./live.ts";
-import type { Decision } from "../engine/plan.ts";
-import { stateSteps } from "../plan/steps.ts";
+import type { ResizeDiskStep } from "./change_steps.ts";
 import {
   chooseDisk,
   type ChosenDisk,
   notInQemu,
   refuseEmpty,
 } from "./chosen.ts";
-import { refuseImpossible } from "../plan/requirements.ts";
-import type { DiskResize } from "../operation/request.ts";
-import type { ResizeDiskStep } from "./change_steps.ts";
+import { type LiveDisk, readLiveDisks } from "./live.ts";
+import type { DiskResize } from "./request.ts";
 
 const MIB = 1024 * 1024;
 
@@ -241,4 +243,31 @@ export function planDiskResize(
       warnings: unheard(facts, entry),
     },
   };
+}
+
+/** What resizing a disk depends on. */
+export interface DiskResizeFacts extends Facts {
+  /** Each with the file or device it is proven to have open. */
+  readonly live: readonly LiveDisk[];
+  /** The files and devices QEMU has open. */
+  readonly images: readonly OpenImage[];
+}
+
+/**
+ * Adds what resizing a disk depends on.
+ *
+ * @throws {HotplugError} `refused`
+ */
+export async function readDiskResizeFacts(
+  facts: Facts,
+  { qmp }: World,
+): Promise<DiskResizeFacts> {
+  const { process } = facts.qemu;
+  if (process === undefined) {
+    throw refuse(
+      "Cannot resize a disk: QEMU's process is unknown, so nothing tells what it has open",
+    );
+  }
+  const live = await readLiveDisks(qmp, facts.qemu, process);
+  return { ...facts, live, images: openImages(process.pid) };
 }

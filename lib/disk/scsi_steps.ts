@@ -5,13 +5,23 @@
  * @module
  */
 
+import {
+  anything,
+  type Check,
+  LINE,
+  object,
+  orNull,
+  text,
+  whole,
+  word,
+} from "../engine/value_check.ts";
+import type { Verbs } from "../engine/verbs.ts";
+import type { World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { askAll } from "../qmp/query.ts";
-import type { Verbs } from "../operation/step.ts";
 import { changeMedium, type ChangeMediumStep } from "./medium_step.ts";
-import type { World } from "../engine/world.ts";
 
 /**
  * Asks for the place of a SCSI disk by its device id: query-block has no name
@@ -82,3 +92,25 @@ export const scsiVerbs = {
   "verify-scsi": verifyScsi,
   "change-medium": changeMedium,
 } as const;
+
+const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
+
+/** A check for each kind of them. */
+export const SCSI_CHECKS: { readonly [K in ScsiStep["kind"]]: Check } = {
+  "verify-scsi": object({
+    kind: anything,
+    id,
+    bus: id,
+    channel: whole(0, 255),
+    scsiId: whole(0, 255),
+    lun: whole(0, 16383),
+  }),
+  "change-medium": object({
+    kind: anything,
+    id,
+    title: text(LINE),
+    from: orNull(id),
+    to: orNull(id),
+    lock: word("heeded", "forced"),
+  }),
+};

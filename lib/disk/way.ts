@@ -7,15 +7,16 @@
 
 import type { BackingNode, DiskDevice, NodeOptions } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
+import type { Step } from "../engine/verbs.ts";
 import { refuse } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
+import { refuseMissingCommands } from "../plan/requirements.ts";
+import { command, qmpStep } from "../plan/steps.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { type DiskAddFacts, layerPin } from "./add_facts.ts";
+import type { DiskAdd } from "./request.ts";
+import type { OpenSourceStep } from "./source_steps.ts";
 import { chooseAccess } from "./way_path.ts";
-import { command, qmpStep } from "../plan/steps.ts";
-import type { DiskAdd } from "../operation/request.ts";
-import { refuseMissingCommands } from "../plan/requirements.ts";
-import type { OpenSourceStep, Step } from "../operation/step.ts";
 
 /** What comes before and after the disk itself, and what QEMU opens. */
 export interface WaySteps {

@@ -4,15 +4,16 @@
  * @module
  */
 
+import type { OwnRecordStep } from "../engine/own_steps.ts";
+import type { Step } from "../engine/verbs.ts";
+import { refuse } from "../errors.ts";
 import type { ChrootNode, GivenOwner, Via } from "../host/access_record.ts";
 import { type Confinement, confinementText } from "../host/confinement.ts";
-import { refuse } from "../errors.ts";
-import type { OwnDevice } from "../state/own_record.ts";
-import type { AccessStep, OwnRecordStep } from "./way_steps.ts";
 import type { Facts } from "../plan/facts.ts";
-import type { AccessFacts } from "./way_facts.ts";
+import type { OwnDevice } from "../state/own_record.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import type { Step } from "../operation/step.ts";
+import type { AccessFacts } from "./way_facts.ts";
+import type { AccessStep } from "./way_steps.ts";
 
 /** A way to a disk, chosen and found passable. */
 export interface DiskAccess {

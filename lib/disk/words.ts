@@ -4,6 +4,8 @@
  * @module
  */
 
+import * as check from "../words/values.ts";
+import { CONTROLLERS, NO_SOURCE } from "../device/disk_driver.ts";
 import {
   AIOS,
   CACHES,
@@ -11,15 +13,25 @@ import {
   type DiskSettings,
   FORMATS,
 } from "../device/disk_settings.ts";
-import { CONTROLLERS, NO_SOURCE } from "../device/disk_driver.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
-import { HotplugError, unsupported } from "../errors.ts";
+import { HotplugError, unsupported, usage } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
-import type { DiskAdd } from "../operation/request.ts";
-import type { Invocation } from "../commands/args.ts";
-import { limitsOf } from "../cli/request_disk_change.ts";
-import { option, path, plug } from "../words/request_words.ts";
-import * as check from "../words/values.ts";
+import { plug } from "../plan/request.ts";
+import {
+  type IoLimits,
+  LIMIT_NAMES,
+  limitsFault,
+  MAX_LIMIT,
+} from "../qmp/io_limits.ts";
+import {
+  type CommandSpec,
+  DRY_RUN,
+  type Invocation,
+  type OptionSpec,
+  PLUG_OPTIONS,
+} from "../words/options.ts";
+import { option, path } from "../words/request_words.ts";
+import type { DiskAdd, DiskResize, DiskSet, NewMediumWish } from "./request.ts";
 
 /** `none` is no file: `./none` is. */
 function sourceOf(text: string): string {
@@ -96,3 +108,219 @@ export function diskAdd(
       : "required",
   };
 }
+
+/** Of `disk add` and `disk set`; 0 ends a limit. */
+export const LIMIT_OPTIONS: readonly OptionSpec[] = [
+  { name: "iops", value: "N", help: "I/O operations a second; 0: no limit" },
+  { name: "iops-read", value: "N", help: "the same of reading alone" },
+  { name: "iops-write", value: "N", help: "the same of writing alone" },
+  {
+    name: "bps",
+    value: "SIZE",
+    help: "bytes a second, with k M G T; 0: no limit",
+  },
+  { name: "bps-read", value: "SIZE", help: "the same of reading alone" },
+  { name: "bps-write", value: "SIZE", help: "the same of writing alone" },
+];
+
+/** Commands that change a disk in place. */
+export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "disk resize",
+    operands: ["INSTANCE", "DISK", "[SIZE]"],
+    summary: "tell the guest that a disk has grown, to SIZE or as its source",
+    options: [
+      DRY_RUN,
+      { name: "grow", help: "make the file of a raw image as long as SIZE" },
+    ],
+  },
+  {
+    name: "disk set",
+    operands: ["INSTANCE", "DISK"],
+    summary: "change the I/O limits of a plugged disk, or a CD-ROM's medium",
+    options: [
+      DRY_RUN,
+      ...LIMIT_OPTIONS,
+      {
+        name: "medium",
+        value: "FILE",
+        help: "put this file into the drive of a scsi-cd; none: take it out",
+      },
+      { name: "force", help: "even if the guest has locked the tray" },
+      {
+        name: "not-migratable",
+        help: "allow a medium that Ganeti's start could not open",
+      },
+    ],
+  },
+];
+
+/** A word that selects a device. @throws {HotplugError} `usage` */
+export function deviceWord(text: string): string {
+  return check.shortText({ option: "DEVICE", text });
+}
+
+/**
+ * The limits among the options, undefined if there are none.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function limitsOf(invocation: Invocation): IoLimits | undefined {
+  const given = LIMIT_NAMES.flatMap((name) => {
+    const bounds = { min: 0, max: MAX_LIMIT };
+    const value = option(
+      invocation,
+      name,
+      (word) =>
+        name.startsWith("bps")
+          ? check.sizeBytes(word, bounds)
+          : check.wholeNumber(word, { min: 0, max: 999_999_999 }),
+    );
+    return value === undefined ? [] : [[name, value]];
+  });
+  if (given.length === 0) return undefined;
+  const limits: IoLimits = Object.fromEntries(given);
+  const fault = limitsFault(limits);
+  if (fault === undefined) return limits;
+  throw usage(`Cannot limit a disk so: ${fault}`);
+}
+
+/** Reads `disk resize`. @throws {HotplugError} `usage` */
+export function diskResize(
+  { operands, flags }: Invocation,
+  instance: string,
+): DiskResize {
+  const [, device = "", size] = operands;
+  const word = (text: string) => ({ option: "SIZE", text });
+  return {
+    kind: "disk-resize",
+    instance,
+    device: deviceWord(device),
+    sizeBytes: size === undefined
+      ? undefined
+      : check.sizeBytes(word(size), { min: 1 }),
+    fileGrowth: flags.has("grow") ? "allowed" : "refused",
+  };
+}
+
+/** What is to lie in the drive; `none` is no file: `./none` is. */
+function mediumOf(invocation: Invocation): NewMediumWish | undefined {
+  const { flags } = invocation;
+  const given = option(
+    invocation,
+    "medium",
+    (word) => word.text === "none" ? null : path(word),
+  );
+  if (given === undefined) return undefined;
+  return {
+    path: given,
+    lock: flags.has("force") ? "forced" : "heeded",
+    migratable: flags.has("not-migratable") ? "not-needed" : "required",
+  };
+}
+
+/** Reads `disk set`. @throws {HotplugError} `usage` */
+export function diskSet(invocation: Invocation, instance: string): DiskSet {
+  const limits = limitsOf(invocation);
+  const medium = mediumOf(invocation);
+  const device = deviceWord(invocation.operands[1] ?? "");
+  if (limits === undefined && medium === undefined) {
+    throw usage(
+      "disk set needs an option that says what to change",
+      ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
+    );
+  }
+  if (limits !== undefined && medium !== undefined) {
+    throw usage("disk set changes either limits or the medium at a time");
+  }
+  return { kind: "disk-set", instance, device, limits, medium };
+}
+
+/** What `disk add` takes. */
+export const DISK_ADD: CommandSpec = {
+  name: "disk add",
+  operands: ["INSTANCE", "SOURCE"],
+  summary:
+    "plug a file, device or storage URI, or none: an empty scsi-cd drive",
+  options: [
+    ...PLUG_OPTIONS,
+    {
+      name: "driver",
+      value: "D",
+      help:
+        "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
+      choices: [
+        "virtio-blk-pci",
+        "paravirtual",
+        "scsi-hd",
+        "scsi-cd",
+        "scsi-block",
+        "scsi-generic",
+        "nvme",
+      ],
+      default: "hvparam disk_type",
+    },
+    {
+      name: "format",
+      value: "F",
+      help: "raw or qcow2; never probed",
+      choices: ["raw", "qcow2"],
+      default: "raw",
+    },
+    {
+      name: "allow-backing",
+      value: "DIR",
+      help: "a further folder backing files of a qcow2 image may lie in",
+      default: "the image's own",
+    },
+    {
+      name: "cache",
+      value: "C",
+      help: "default, none, writeback or writethrough",
+      choices: ["default", "none", "writeback", "writethrough"],
+      default: "hvparam disk_cache",
+    },
+    {
+      name: "aio",
+      value: "A",
+      help: "threads, native or io_uring",
+      choices: ["threads", "native", "io_uring"],
+      default: "hvparam disk_aio",
+    },
+    {
+      name: "discard",
+      value: "D",
+      help: "ignore or unmap",
+      choices: ["ignore", "unmap"],
+      default: "hvparam disk_discard",
+    },
+    { name: "read-only", help: "the guest may not write" },
+    {
+      name: "queues",
+      value: "N",
+      help: "virtio-blk queues, 1 to 1024",
+      default: "QEMU's choice",
+    },
+    { name: "iothread", value: "ID", help: "an iothread the instance has" },
+    {
+      name: "controller",
+      value: "C",
+      help: "what a first SCSI disk comes with where the VM has no controller",
+      choices: ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
+      default: "hvparam scsi_controller_type",
+    },
+    ...LIMIT_OPTIONS,
+    {
+      name: "not-migratable",
+      help: "allow settings that a start from the runtime file cannot repeat",
+    },
+    {
+      name: "via",
+      value: "V",
+      help:
+        "how QEMU gets at the disk: fdset, path, chown, mknod or (with a URI) uri",
+      choices: ["fdset", "path", "chown", "mknod", "uri"],
+      default: "fdset, else path",
+    },
+  ],
+};

@@ -7,10 +7,11 @@
 
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import { HotplugError, messageOf, shortage } from "../errors.ts";
-import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "../monitor/failure.ts";
+import { verbsOf } from "../operation/step.ts";
+import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import type { Plan } from "./plan.ts";
-import { type Step, verbsOf } from "../operation/step.ts";
+import type { Step } from "./verbs.ts";
 import type { World } from "./world.ts";
 
 /** Sees an operation go on: for `--verbose`, and the journal. */

@@ -13,21 +13,12 @@ import type { InstancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
 import { checkDevice, checkProcess } from "../state/own_check.ts";
 import { isLeftover, isStagedName } from "./leftover.ts";
-import { ACCESS_CHECKS } from "../operation/journal_check_access.ts";
-import { DISK_CHECKS } from "../operation/journal_check_disk.ts";
-import { SCSI_CHECKS } from "../operation/journal_check_scsi.ts";
-import {
-  deviceArguments,
-  nodeArguments,
-  tapArguments,
-} from "../operation/journal_check_qmp.ts";
-import {
-  ID,
-  NIC_CHECKS,
-  TAP,
-  tapName,
-} from "../operation/journal_check_nic.ts";
-import type { Step } from "../operation/step.ts";
+import { ACCESS_CHECKS } from "../disk/way_steps.ts";
+import { DISK_CHECKS } from "../disk/change_steps.ts";
+import { SCSI_CHECKS } from "../disk/scsi_steps.ts";
+import { deviceArguments, nodeArguments, tapArguments } from "./qmp_steps.ts";
+import { ID, NIC_CHECKS, TAP, tapName } from "../nic/steps.ts";
+import type { Step } from "./verbs.ts";
 import {
   absolute,
   accepted,

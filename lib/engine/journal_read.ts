@@ -17,7 +17,7 @@ import {
   type JournalHeader,
 } from "./journal.ts";
 import { stepFault } from "./journal_check.ts";
-import { TAP } from "../operation/journal_check_nic.ts";
+import { TAP } from "../nic/steps.ts";
 import type { Plan } from "./plan.ts";
 import { dictionary, LINE, orNull, text } from "./value_check.ts";
 

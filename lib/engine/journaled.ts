@@ -5,15 +5,20 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, messageOf } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
-import { processIdentity } from "../host/process_identity.ts";
+import {
+  lookForProcess,
+  type ProcessIdentity,
+  processIdentity,
+} from "../host/process_identity.ts";
+import { unchanged } from "../monitor/failure.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { apply } from "./apply.ts";
-import { unchanged } from "../monitor/failure.ts";
 import { Journal } from "./journal.ts";
+import type { RunOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
-import type { RunOptions } from "../operation/run.ts";
+import type { RecoverOptions } from "./recover_world.ts";
 import { PLUGGED_BACK, REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
 
@@ -50,7 +55,6 @@ export async function applyJournaled(
     if (!(error instanceof HotplugError)) throw error;
     if (!error.changed) journal.end();
     else if (qemu !== undefined) {
-      const { settleIfEnded } = await import("../operation/ended.ts");
       const cut = { plan, error, qemu };
       const settled = await settleIfEnded(cut, { paths, world, options });
       if (settled === "finished") return;
@@ -86,4 +90,48 @@ async function noteRemoval(
   } catch {
     // A full disk, no fd left: what the guest said counts more than the note of it.
   }
+}
+
+/** An operation that failed and left something over. */
+export interface Cut {
+  /** What was to be done; its journal is there. */
+  readonly plan: Plan;
+  /** Why it was not. */
+  readonly error: HotplugError;
+  /** For whom. */
+  readonly qemu: ProcessIdentity;
+}
+
+/**
+ * Puts in order what an operation left, if QEMU has ended.
+ *
+ * @returns `finished` if all that was left to do needed no QEMU; the error that
+ * is true then; or the error as it was if QEMU still runs, or anything is left
+ */
+export async function settleIfEnded(
+  { plan, error, qemu }: Cut,
+  { paths, world, options }: {
+    readonly paths: InstancePaths;
+    readonly world: World;
+    readonly options: RecoverOptions;
+  },
+): Promise<"finished" | HotplugError> {
+  try {
+    if (lookForProcess(qemu) === "same") return error;
+    // Rarely needed: loaded when it is.
+    const { recover } = await import("./recover.ts");
+    const recovery = await recover(paths, options);
+    world.leftAlone.push(...recovery?.leftAlone ?? []);
+    if (recovery?.course === "finish") return "finished";
+  } catch {
+    return error;
+  }
+  const why = error.cause === undefined ? error : error.cause;
+  return new HotplugError(
+    "not-running",
+    `Cannot ${plan.action} ${plan.title}: QEMU (pid ${qemu.pid}) has ended: ${
+      messageOf(why)
+    }`,
+    { cause: error, hint: "what had been done on this node was undone" },
+  );
 }

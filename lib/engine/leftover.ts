@@ -5,7 +5,13 @@
  */
 
 import { basename, dirname } from "@std/path/posix";
+import { type DiskLinksStep, linkVerbs } from "../disk/links_step.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
 import type { InstancePaths } from "../state/instance.ts";
+import { SysError } from "../sys/errno.ts";
+import { openFile, statPath, unlink } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import type { Verbs } from "./verbs.ts";
 
 /** Whether a name is that of a staged runtime file: eight letters, `.new`. */
 export function isStagedName(
@@ -33,3 +39,76 @@ export function isLeftover(path: unknown, paths: InstancePaths): boolean {
   }
   return false;
 }
+
+/** Removes a file that an operation left. */
+export interface RemoveLeftoverStep {
+  /** Decides who carries it out. */
+  readonly kind: "remove-leftover";
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** Closes every fd name that an operation can have left in QEMU. */
+export interface DropFdNamesStep {
+  /** Decides who carries it out. */
+  readonly kind: "drop-fd-names";
+  /** Those that may be there. */
+  readonly names: readonly string[];
+}
+
+function isThere(path: string): boolean {
+  try {
+    statPath(path, { followLinks: "no" });
+    return true;
+  } catch (error) {
+    if (error instanceof SysError) return false;
+    throw error;
+  }
+}
+
+const removeLeftover: Verbs<RemoveLeftoverStep> = {
+  async do({ path }) {
+    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+    using dir = openFile(dirname(path), flags);
+    await Promise.resolve(unlink(basename(path), { dir }));
+  },
+  async undo() {},
+  confirm: ({ path }) => Promise.resolve(isThere(path) ? "not-done" : "done"),
+  describe: ({ path }) => ({
+    step: "remove what is left of an operation",
+    qmp: null,
+    host: `remove ${path}`,
+    undo: null,
+  }),
+};
+
+const dropFdNames: Verbs<DropFdNamesStep> = {
+  async do({ names }, world) {
+    for (const fdname of names) {
+      try {
+        await world.qmp.execute("closefd", { fdname });
+      } catch (error) {
+        // Nothing lists the names: one that is not there is refused.
+        if (!(error instanceof QmpCommandError)) throw error;
+      }
+    }
+  },
+  async undo() {},
+  confirm: () => Promise.resolve("unknown"),
+  describe: ({ names }) => ({
+    step: `QEMU closes what was passed to it and not used`,
+    qmp: { execute: "closefd", arguments: { fdname: names[0] ?? "" } },
+    host: null,
+    undo: null,
+  }),
+};
+
+/** A step that puts in order what is not of this operation. */
+export type RepairStep = RemoveLeftoverStep | DropFdNamesStep | DiskLinksStep;
+
+/** The verbs of the steps of repair. */
+export const repairVerbs = {
+  "remove-leftover": removeLeftover,
+  "drop-fd-names": dropFdNames,
+  ...linkVerbs,
+} as const;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { QemuProcess } from "../host/process.ts";
-import type { OwnPlace, OwnRecord } from "../state/own_record.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
+import type { OwnDevice, OwnPlace, OwnRecord } from "../state/own_record.ts";
 
 /** The tool's own record, and whom it is for. */
 export interface OwnFacts {
@@ -57,4 +57,9 @@ export async function readOwnFacts(
   const { readOwnRecord, recordFor } = await import("../state/own_record.ts");
   const qemu = await whoIs(process);
   return { place, qemu, record: recordFor(readOwnRecord(place), qemu) };
+}
+
+/** Whether a note only says how the disk is limited when it comes back. */
+export function isRemembrance(device: OwnDevice): boolean {
+  return Object.keys(device).every((key) => key === "kind" || key === "limits");
 }

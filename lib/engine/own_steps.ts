@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { OwnDevice } from "../state/own_record.ts";
-import type { OwnRecordStep } from "../disk/way_steps.ts";
-import type { Verbs } from "../operation/step.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
+import type { OwnChange, OwnDevice, OwnPlace } from "../state/own_record.ts";
+import type { Verbs } from "./verbs.ts";
 
 /** Hardly any operation has such a step: the rest is loaded when one runs. */
 const records = () => import("../state/own_record.ts");
@@ -89,3 +89,20 @@ const ownRecord: Verbs<OwnRecordStep> = {
 
 /** The verbs of the steps on the tool's own record. */
 export const ownVerbs = { "own-record": ownRecord } as const;
+
+/** Changes what the tool's own record has of one device. */
+export interface OwnRecordStep {
+  /** Carried out by ./step_own.ts. */
+  readonly kind: "own-record";
+  /** Where the record lies. */
+  readonly place: OwnPlace;
+  /** Whom it is written for; null if QEMU's process is unknown. */
+  readonly qemu: ProcessIdentity | null;
+  /** The device's part before and after. */
+  readonly change: OwnChange;
+  /**
+   * A process: as long as it has open what `before` is the way to, the way
+   * stays on record.
+   */
+  readonly holder?: number;
+}

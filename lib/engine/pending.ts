@@ -13,14 +13,9 @@ import {
   readOwnRecord,
   recordFor,
 } from "../state/own_record.ts";
-import { readFacts } from "../operation/read_facts.ts";
-import type { Facts } from "../plan/facts.ts";
 import type { LeftJournal } from "./journal_read.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { Plan } from "./plan.ts";
-import type { DiskRemove } from "../operation/request.ts";
-import type { NicRemove } from "../nic/request.ts";
-import type { UnplugStep } from "../operation/step.ts";
+import type { UnplugStep } from "./qmp_steps.ts";
 import { PLUGGED_BACK } from "./unplug.ts";
 
 /** Whose ledger it is. */
@@ -115,41 +110,4 @@ export function forgetPending(plan: Plan, { paths, qemu }: Ledger): void {
   const { pending: _, kind, ...rest } = before;
   const after = Object.keys(rest).length === 0 ? null : { kind, ...rest };
   changeOwnRecord(paths, qemu, { uuid, after });
-}
-
-/** A request that takes a device out. */
-export type Removal = DiskRemove | NicRemove;
-
-/** The removals that the guest has completed since: what finishes them. */
-export function duePending({ own, content, qemu, paths }: Facts): Removal[] {
-  const { disks, nics } = content.runtime;
-  const due: Removal[] = [];
-  for (const { uuid = "", hvinfo, kind } of [...disks, ...nics]) {
-    const pending = own.record.devices[uuid.toLowerCase()]?.pending;
-    if (pending === undefined || pending.id !== hvinfo.id) continue;
-    if (qemu.deviceIds.has(pending.id)) continue;
-    const common = { instance: paths.name, device: uuid };
-    due.push(
-      kind === "disk"
-        ? { ...common, kind: "disk-remove", bootDisk: "forced" }
-        : { ...common, kind: "nic-remove" },
-    );
-  }
-  return due;
-}
-
-/**
- * Looks for removals that the guest has completed since.
- *
- * @throws {HotplugError}
- */
-export async function findDue(
-  paths: InstancePaths,
-  options: MonitorOptions,
-): Promise<Removal[]> {
-  const { devices } = readOwnRecord(paths);
-  const isPending = Object.values(devices).some((one) => one.pending);
-  if (!isPending) return [];
-  using qmp = await openMonitor(paths.qmp, options);
-  return duePending(await readFacts(paths, qmp));
 }

@@ -6,7 +6,7 @@
 
 import type { ExactNumber } from "../qmp/exact_json.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
-import type { Step } from "../operation/step.ts";
+import type { Step } from "./verbs.ts";
 
 /** A device as a caller is told of it: INTERFACE, "JSON". */
 export interface DeviceView {

@@ -4,27 +4,35 @@
  * @module
  */
 
+import { FORMATS } from "../device/disk_settings.ts";
 import { HotplugError, messageOf } from "../errors.ts";
+import { isUnreachable } from "../monitor/failure.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { DEVICE_IDS, FDSETS, NETDEVS, NODE_NAMES } from "../qmp/commands.ts";
-import { PCI } from "../qmp/pci_query.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
-import { ask, askAll } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import type { Json } from "../qmp/message.ts";
-import { blockdevDel } from "../operation/blockdev_del.ts";
-import { formatCommand } from "../operation/command_text.ts";
-import type {
-  Effect,
-  QmpCommand,
-  QmpStep,
-  UnplugStep,
-  Verbs,
-  VerifyDeviceStep,
-} from "../operation/step.ts";
+import { isJson, type Json } from "../qmp/message.ts";
+import { PCI } from "../qmp/pci_query.ts";
+import { ask, askAll } from "../qmp/query.ts";
 import { pause } from "../sys/pause.ts";
-import { isUnreachable } from "../monitor/failure.ts";
 import { pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
+import {
+  absolute,
+  anything,
+  type Check,
+  dictionary,
+  LINE,
+  object,
+  orNull,
+  text,
+  word,
+} from "./value_check.ts";
+import {
+  type Effect,
+  formatCommand,
+  type QmpCommand,
+  type Verbs,
+} from "./verbs.ts";
 import type { World } from "./world.ts";
 
 function isEmptySet(sets: { id: number; fds: number }[], id: unknown) {
@@ -232,3 +240,127 @@ export const qmpVerbs = {
   "unplug": unplugVerbs,
   "verify-device": verifyDevice,
 } as const;
+
+/** Longest wait for QEMU to be done with a device, in milliseconds. */
+const RELEASE_TIMEOUT_MS = 1_000;
+
+/** How often it is asked meanwhile. */
+const RETRY_MS = 20;
+
+/**
+ * Deletes a block node. A device leaves QEMU's tree first and gives its node
+ * up later, with DEVICE_DELETED (hw/core/qdev.c, device_finalize): whoever did
+ * not wait for that event, because it came before our session, asks again.
+ *
+ * @throws {QmpCommandError} it is in use, or not there
+ */
+export async function blockdevDel(args: Json, world: World): Promise<void> {
+  const deadline = performance.now() + RELEASE_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await world.qmp.execute("blockdev-del", args);
+      return;
+    } catch (error) {
+      const late = performance.now() >= deadline;
+      if (late || !(error instanceof QmpCommandError)) throw error;
+      const names = await ask(world.qmp, NODE_NAMES);
+      if (!names.has(String(args["node-name"]))) throw error;
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+const KEY = /^[a-z][a-z0-9_.-]{0,63}$/;
+const DRIVER = text(/^[a-z][a-z0-9_-]{0,31}$/);
+
+const scalar: Check = (value) =>
+  typeof value === "boolean" || Number.isFinite(value) || text(LINE)(value);
+const scalars = dictionary(KEY, scalar);
+
+/** Arguments of `device_add`: an option ROM is a file, and only left out. */
+export function deviceArguments(args: Json, id: Check): boolean {
+  const { romfile = "" } = args;
+  return scalars(args) && id(args.id) && DRIVER(args.driver) && romfile === "";
+}
+
+/** Arguments of `netdev_add`: a tap for which QEMU runs no script. */
+export function tapArguments(args: Json, id: Check): boolean {
+  const { script, downscript } = args;
+  const isOpen = text(LINE)(args.fds) || text(LINE)(args.fd);
+  const runsNone = isOpen
+    ? script === undefined && downscript === undefined
+    : script === "no" && downscript === "no";
+  return scalars(args) && id(args.id) && args.type === "tap" && runsNone;
+}
+
+const flag = word(true, false);
+const common = {
+  "cache": object({ "direct": flag, "no-flush": flag }),
+  "read-only": flag,
+  "auto-read-only": flag,
+  "discard": text(/^[a-z]+$/),
+};
+
+/** Where the data are: a file of the node's, or what a URI was made into. */
+const protocol: Check = (value) => {
+  if (!isJson(value)) return false;
+  if (value.filename === undefined) return DRIVER(value.driver);
+  return object(
+    { driver: word("file", "host_device"), filename: absolute },
+    { ...common, aio: text(/^[a-z_]+$/) },
+  )(value);
+};
+
+const backing: Check = (value) =>
+  object(
+    { driver: word(...FORMATS), file: protocol },
+    { ...common, backing: orNull(backing) },
+  )(value);
+
+/** Arguments of `blockdev-add`: a format of ours over its data. */
+export function nodeArguments(args: Json, id: Check): boolean {
+  return id(args["node-name"]) &&
+    object(
+      { "driver": word(...FORMATS), "node-name": anything, "file": protocol },
+      { ...common, backing: orNull(backing) },
+    )(args);
+}
+
+/**
+ * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
+ * goes with the command, and our copy is closed afterwards whatever happened.
+ */
+export interface QmpStep extends QmpCommand {
+  /** Carried out by ./step_qmp.ts. */
+  readonly kind: "qmp";
+  /** e.g. `source`, `tap:0`; an earlier step must have opened it. */
+  readonly fd?: string;
+  /** Takes it back; null where there is nothing to take back. */
+  readonly undo: QmpCommand | null;
+}
+
+/** Asks the guest to release a device and waits until it has. */
+export interface UnplugStep {
+  /** Carried out by ./step_qmp.ts. */
+  readonly kind: "unplug";
+  /** Device id, as DEVICE_DELETED reports it. */
+  readonly id: string;
+  /** What the user calls it, for messages: `disk 1`. */
+  readonly title: string;
+  /** Unless it is `running`, no guest could answer: no wait. */
+  readonly runState: string;
+  /** When an earlier call asked the guest, ISO 8601: not asked again at once. */
+  readonly requestedAt?: string;
+  /** What plugs it in again; without it, what is released stays so. */
+  readonly putBack?: readonly QmpCommand[];
+}
+
+/** Asks `query-pci` whether a device sits where the plan put it. */
+export interface VerifyDeviceStep {
+  /** Carried out by ./step_qmp.ts. */
+  readonly kind: "verify-device";
+  /** Device id, `qdev_id` of `query-pci`. */
+  readonly id: string;
+  /** 0 to 31. */
+  readonly slot: number;
+}

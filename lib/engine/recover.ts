@@ -7,6 +7,7 @@
 import { HotplugError, messageOf } from "../errors.ts";
 import type { LeftAlone } from "../host/access_record.ts";
 import { findQemu, tapsOf } from "../host/process.ts";
+import { verbsOf } from "../operation/step.ts";
 import { RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -18,10 +19,13 @@ import { type LeftJournal, readJournal } from "./journal_read.ts";
 import { forgetPending, notePending, noteTakenBack } from "./pending.ts";
 import type { Plan } from "./plan.ts";
 import { type Course, courseOf, turningPoint } from "./recover_course.ts";
-import { foreignJournal } from "../operation/refusals.ts";
-import { type Effect, type Step, verbsOf } from "../operation/step.ts";
-import { openWorldOf, type RecoverOptions } from "./recover_world.ts";
+import {
+  foreignJournal,
+  openWorldOf,
+  type RecoverOptions,
+} from "./recover_world.ts";
 import { REQUESTED_AT } from "./unplug.ts";
+import type { Effect, Step } from "./verbs.ts";
 import type { World } from "./world.ts";
 
 /** What became of an interrupted operation. */

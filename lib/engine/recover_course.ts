@@ -17,7 +17,7 @@
  */
 
 import type { LeftJournal } from "./journal_read.ts";
-import type { Effect, Step } from "../operation/step.ts";
+import type { Effect, Step } from "./verbs.ts";
 
 /** Which way to go. */
 export type Course = "finish" | "take-back";

@@ -4,15 +4,14 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, refuse } from "../errors.ts";
 import { lookForProcess, readBootId } from "../host/process_identity.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { NAME } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { LeftJournal } from "./journal_read.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import { refuseForeignVm } from "../operation/refusals.ts";
 import { World } from "./world.ts";
 
 /** How an instance is reached to be put in order. */
@@ -74,4 +73,32 @@ export async function openWorldOf(
 function filled(world: World, { values }: LeftJournal): World {
   for (const [name, value] of values) world.values.set(name, value);
   return world;
+}
+
+/** A journal that was written for a runtime file by another instance name. */
+export function foreignJournal(
+  instance: string,
+  { name, runtime }: InstancePaths,
+): HotplugError {
+  return refuse(
+    `A change of ${runtime} was interrupted, and it was begun for instance ${instance}, not for ${name}`,
+    `give the same options with ${instance}: the next change of it or its repair puts it in order`,
+  );
+}
+
+/**
+ * Refuses to record in one VM's file what happens in another, unless file and
+ * socket were both given.
+ *
+ * @param vm the `query-name` of who answers at the socket
+ * @throws {HotplugError} `refused` if the socket is that of another VM
+ */
+export function refuseForeignVm(vm: string, paths: InstancePaths): void {
+  if (paths.isGiven || vm === "" || vm === paths.name) return;
+  throw refuse(
+    `The QMP socket ${paths.qmp} is that of VM ${
+      JSON.stringify(vm)
+    }, not of ${paths.name}`,
+    "give the file that goes with it by --state, if this is meant",
+  );
 }

@@ -5,23 +5,20 @@
  */
 
 import { HotplugError } from "../errors.ts";
+import { hvinfoText, membersOf } from "../state/entry_object.ts";
 import { formatJson } from "../state/json.ts";
 import { isCurrent } from "../state/runtime.ts";
-import { hvinfoText, membersOf } from "../state/entry_object.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
+import type { FirstRuntime } from "../state/runtime_create.ts";
 import {
   commitRuntime,
   discardStaged,
   isStaged,
   readRuntimeFile,
+  type StagedChange,
   stageRuntime,
 } from "../state/runtime_file.ts";
-import type {
-  CommitStateStep,
-  Effect,
-  StageStateStep,
-  Verbs,
-} from "../operation/step.ts";
+import type { Effect, Verbs } from "./verbs.ts";
 
 function titleOf(change: RuntimeChange): string {
   if (change.change === "upgrade") return "today's form";
@@ -141,3 +138,47 @@ export const stateVerbs = {
   "stage-state": stage,
   "commit-state": commit,
 } as const;
+
+/** Writes and syncs the new runtime file beside the old one. */
+export interface StageStateStep extends StagedChange {
+  /** Carried out by ./step_state.ts. */
+  readonly kind: "stage-state";
+}
+
+/** Puts the staged runtime file in the old one's place. */
+export interface CommitStateStep extends StagedChange {
+  /** Carried out by ./step_state.ts. */
+  readonly kind: "commit-state";
+  /** The change that takes it back. */
+  readonly inverse: RuntimeChange;
+}
+
+/** Makes a runtime file where there is none. */
+export interface CreateStateStep extends FirstRuntime {
+  /** Decides who carries it out. */
+  readonly kind: "create-state";
+}
+
+/** Only `adopt` has such a step: the rest is loaded when one runs. */
+const files = () => import("../state/runtime_create.ts");
+
+const create: Verbs<CreateStateStep> = {
+  async do(step) {
+    (await files()).createRuntime(step);
+  },
+  async undo(step) {
+    (await files()).removeCreated(step);
+  },
+  async confirm(step) {
+    return (await files()).isAsCreated(step) ? "done" : "not-done";
+  },
+  describe: ({ path }) => ({
+    step: "make the runtime file",
+    qmp: null,
+    host: `write and fsync ${path}, mode 0600`,
+    undo: "remove it",
+  }),
+};
+
+/** The verbs of the step that makes a first runtime file. */
+export const createVerbs = { "create-state": create } as const;

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { pause } from "../sys/pause.ts";
 import { HotplugError } from "../errors.ts";
+import { pause } from "../sys/pause.ts";
 
 /** How long to wait, and for what. */
 export interface UntilOptions {
@@ -41,3 +41,6 @@ export async function until(
     pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
   }
 }
+
+/** Longest wait for the kernel to follow QEMU, in milliseconds. */
+export const KERNEL_TIMEOUT_MS = 2_000;

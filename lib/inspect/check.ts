@@ -4,9 +4,27 @@
  * @module
  */
 
-import { type Confinement, readConfinement } from "../host/confinement.ts";
-import { tapSupport } from "../host/tap.ts";
+import { refuseForeignVm } from "../engine/recover_world.ts";
 import { HotplugError } from "../errors.ts";
+import { type Via, VIAS } from "../host/access_record.ts";
+import {
+  type Confinement,
+  confinementText,
+  readConfinement,
+} from "../host/confinement.ts";
+import { tapSupport } from "../host/tap.ts";
+import { nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import { readOwnTap } from "../nic/add_facts.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import {
+  completeFacts,
+  expectRuntime,
+  type QemuFacts,
+  readNode,
+} from "../plan/facts.ts";
+import { missingCommands } from "../plan/requirements.ts";
+import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { parseRuntime } from "../state/runtime.ts";
 import { isRuntimeThere, type RuntimeContent } from "../state/runtime_file.ts";
@@ -16,13 +34,6 @@ import {
   judgeAll,
   type Requirement,
 } from "./check_rules.ts";
-import { waysOf, type WayView } from "../operation/check_ways.ts";
-import { askQemu } from "../plan/ask_qemu.ts";
-import { completeFacts, expectRuntime, readNode } from "../plan/facts.ts";
-import { readOwnTap } from "../nic/add_facts.ts";
-import { nothingChanged } from "../monitor/failure.ts";
-import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import { refuseForeignVm } from "../operation/refusals.ts";
 import { readUidText, uidFile, uidRemark } from "./uid_file.ts";
 
 /** Whom to check. */
@@ -205,4 +216,67 @@ export async function check(
   } catch (error) {
     throw nothingChanged(error);
   }
+}
+
+/** One way, and what there is to say of it. */
+export interface WayView {
+  /** As `--via` takes it. */
+  readonly via: Via;
+  /** `depends`: on the disk, and asked of the kernel when one is added. */
+  readonly usable: "yes" | "no" | "depends";
+  /** Why. */
+  readonly detail: string;
+}
+
+function fdset(qemu: QemuFacts): Omit<WayView, "via"> {
+  const missing = missingCommands(qemu, FDSET_COMMANDS).join(", ");
+  return missing === ""
+    ? { usable: "yes", detail: "an opened file is handed over" }
+    : { usable: "no", detail: `the monitor lacks ${missing}` };
+}
+
+function byItself(
+  via: "path" | "chown" | "mknod",
+  confinement: Confinement | undefined,
+): Omit<WayView, "via"> {
+  if (confinement === undefined) {
+    return { usable: "no", detail: "QEMU's process is unknown" };
+  }
+  const { jail, userNamespace, mountNamespace } = confinement;
+  const who = `QEMU runs as ${confinementText(confinement)}`;
+  if (userNamespace === "another") {
+    return { usable: "no", detail: "QEMU runs in another user namespace" };
+  }
+  if (via !== "mknod") return { usable: "depends", detail: who };
+  if (jail === "none") {
+    return { usable: "no", detail: "QEMU has no root directory of its own" };
+  }
+  return mountNamespace === "another"
+    ? { usable: "no", detail: "QEMU runs in another mount namespace" }
+    : { usable: "depends", detail: "of block devices" };
+}
+
+/** Every way to a disk, safest first. */
+export function waysOf(
+  qemu: QemuFacts,
+  confinement: Confinement | undefined,
+): WayView[] {
+  return VIAS.map((via) => {
+    switch (via) {
+      case "fdset":
+        return { via, ...fdset(qemu) };
+      case "path":
+      case "chown":
+      case "mknod":
+        return { via, ...byItself(via, confinement) };
+      case "uri":
+        return {
+          via,
+          usable: "depends",
+          detail: "of what QEMU reaches by network from its root directory",
+        };
+      default:
+        return via satisfies never;
+    }
+  });
 }

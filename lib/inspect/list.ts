@@ -22,7 +22,7 @@ import { interrupted } from "./attention.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import type { Reach } from "../operation/request.ts";
+import type { Reach } from "../engine/options.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
 import { recordedView, type ViewFacts } from "../plan/view.ts";
 

@@ -9,13 +9,12 @@
 import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu } from "../host/process.ts";
+import { expectRuntime } from "../plan/facts.ts";
+import { listInstances, runningBeside } from "../plan/instances.ts";
 import { instancePaths } from "../state/instance.ts";
 import { askInstances, type AskOptions } from "./ask_instances.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 import { attentionOf } from "./attention.ts";
-import { expectRuntime } from "../plan/facts.ts";
-import { listInstances } from "../plan/instances.ts";
-import { runningBeside } from "../operation/running.ts";
 
 /** One line of the node's instances. */
 export interface InstanceSummary {

@@ -12,7 +12,7 @@ import { upgradeRuntime } from "../state/upgrade.ts";
 import { expectRuntime, nicFilesOf } from "../plan/facts.ts";
 import type { MonitorOptions } from "../monitor/monitor.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import type { Reach } from "../operation/request.ts";
+import type { Reach } from "../engine/options.ts";
 import type { Difference } from "./verify.ts";
 import { recordedView } from "../plan/view.ts";
 
@@ -83,7 +83,7 @@ export async function showState(
   const { runtime, path } = expectRuntime(paths);
   const differences = options.verify === "no"
     ? undefined
-    : await (await import("../operation/verify_run.ts")).verifyInstance(
+    : await (await import("./verify.ts")).verifyInstance(
       { paths, runtime },
       options,
     );

@@ -6,16 +6,17 @@
 
 import { HotplugError, messageOf } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
-import type { QmpTrace } from "../qmp/session_options.ts";
 import {
   QmpError,
   QmpNoGreetingError,
   QmpTimeoutError,
 } from "../qmp/errors.ts";
+import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Watcher } from "../state/waiting.ts";
 import { SysError } from "../sys/errno.ts";
+import { within } from "../sys/pause.ts";
+import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 import { unreachable } from "./failure.ts";
-import type { UnixSocketHolders } from "../sys/sock_diag.ts";
 
 /** How a monitor is opened. */
 export interface MonitorOptions {
@@ -117,12 +118,54 @@ export async function openMonitor(
   try {
     const opening = QmpSession.open(path, { ...options, onSilence });
     if (options.waiting === undefined) return await opening;
-    const { openVisibly } = await import("../operation/monitor_waiting.ts");
     return await openVisibly(opening, path, options);
   } catch (error) {
     if (error instanceof QmpNoGreetingError) {
       throw noGreeting(path, error, holders ?? await find(path));
     }
     throw explain(path, error);
+  }
+}
+
+/** How often to tell, and to look whether the person has had enough. */
+const TELL_MS = 1000;
+
+function whatKeeps(path: string): string {
+  const { clients } = unixSocketHolders(path);
+  const served = clients.find(({ state }) => state === "accepted");
+  return served === undefined
+    ? "QEMU does not answer"
+    : `monitor held by pid ${served.pid} (${served.command})`;
+}
+
+/**
+ * Awaits a session that is being opened, and tells of it. The session is the
+ * caller's if it is returned; else it is closed, also if it comes later.
+ *
+ * @throws {HotplugError} `monitor-timeout` if the person has had enough
+ */
+export async function openVisibly(
+  opening: Promise<QmpSession>,
+  path: string,
+  { timeoutMs: limitMs, waiting, signal }: MonitorOptions,
+): Promise<QmpSession> {
+  const begin = performance.now();
+  try {
+    for (;;) {
+      const session = await within(opening, TELL_MS);
+      if (session !== undefined) return session;
+      if (signal?.aborted) {
+        throw new HotplugError(
+          "monitor-timeout",
+          "The waiting for QEMU was ended: it had not answered yet",
+        );
+      }
+      const sinceMs = performance.now() - begin;
+      waiting?.({ what: whatKeeps(path), sinceMs, limitMs, end: "give up" });
+    }
+  } catch (error) {
+    // It ends by its own time-out; if it still comes, nobody wants it.
+    opening.then((late) => late.close(), () => {});
+    throw error;
   }
 }

@@ -13,28 +13,25 @@ import {
   VIRTIO_NET,
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
-import { duplicate, refuse } from "../errors.ts";
-import type { NicEntry } from "../state/runtime.ts";
-import type { NicAddFacts } from "./add_facts.ts";
-import { nicFilesStep } from "./files.ts";
-import { refuseNode } from "./network.ts";
-import { refuseNoTapWay, tapSteps, vnetHdrOf } from "./tap.ts";
-import { linkStateSteps } from "../operation/plan_nic_link.ts";
-import { type NicNotes, noteSteps } from "./notes.ts";
-import { startWarnings } from "../operation/plan_nic_start.ts";
-import { jailOf } from "../operation/plan_nic_device.ts";
-import { driverOf, refusePlain } from "./driver.ts";
 import type { Decision } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
+import { duplicate, refuse } from "../errors.ts";
 import {
   alreadyThere,
   deviceStep,
   newIdentity,
   planAddition,
 } from "../plan/addition.ts";
-import type { NicAdd } from "../operation/request.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import type { Step } from "../operation/step.ts";
 import { newNicView } from "../plan/view.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import type { NicAddFacts } from "./add_facts.ts";
+import { driverOf, jailOf, refusePlain, startWarnings } from "./driver.ts";
+import { nicFilesStep } from "./files.ts";
+import { refuseNode } from "./network.ts";
+import { linkStateSteps, type NicNotes, noteSteps } from "./notes.ts";
+import type { NicAdd } from "./request.ts";
+import { refuseNoTapWay, tapSteps, vnetHdrOf } from "./tap.ts";
 
 /** The recorded NIC that this request would add again, if there is one. */
 function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { isParavirtual } from "../device/nic.ts";
+import { whoIs } from "../engine/own_facts.ts";
+import type { World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { type Confinement, readConfinement } from "../host/confinement.ts";
-import type { SwitchState } from "../host/openvswitch.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import {
   filtersVlans,
   ganetiDown,
@@ -15,15 +16,17 @@ import {
   isProgram,
 } from "../host/network.ts";
 import { isInterfaceName } from "../host/network_words.ts";
+import type { SwitchState } from "../host/openvswitch.ts";
+import type { ProcessIdentity } from "../host/process_identity.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
-import { runtimeDir } from "../state/instance.ts";
-import { readRuntimeFile } from "../state/runtime_file.ts";
 import type { Facts, QemuFacts } from "../plan/facts.ts";
 import { listInstances } from "../plan/instances.ts";
-import { whoIs } from "../engine/own_facts.ts";
-import { isParavirtual } from "../device/nic.ts";
-import type { NicAdd } from "../operation/request.ts";
-import type { World } from "../engine/world.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
+import { isJson } from "../qmp/message.ts";
+import { runtimeDir } from "../state/instance.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
+import type { NicAdd } from "./request.ts";
 
 /** Whether QEMU can open a tap by itself, where it has to. */
 export interface OwnTapFacts {
@@ -122,7 +125,6 @@ async function readCards(
   const cards = new Set<string>();
   for (const word of words) {
     if (word === undefined || isParavirtual(word)) continue;
-    const { isCard } = await import("../operation/nic_cards.ts");
     if (await isCard(world.qmp, word)) cards.add(word);
   }
   return cards;
@@ -167,4 +169,27 @@ export async function readNicAddFacts(
       : await whoIs(process),
     macs,
   };
+}
+
+/** A PCI card has a backend, an address on the wire and one on its bus. */
+const OF_A_CARD = ["netdev", "mac", "addr"];
+
+/** Whether a driver of this name is a PCI network card: qapi/qdev.json. */
+export async function isCard(
+  qmp: QmpSession,
+  driver: string,
+): Promise<boolean> {
+  try {
+    const properties = await qmp.execute("device-list-properties", {
+      typename: driver,
+    });
+    const names = Array.isArray(properties)
+      ? properties.filter(isJson).map(({ name }) => name)
+      : [];
+    return OF_A_CARD.every((name) => names.includes(name));
+  } catch (error) {
+    // It has no such driver.
+    if (error instanceof QmpCommandError) return false;
+    throw error;
+  }
 }

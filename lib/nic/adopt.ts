@@ -7,18 +7,18 @@
 
 import { nicEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
-import type { NicEntry } from "../state/runtime.ts";
+import type { Remaining } from "../engine/plan.ts";
 import {
   type Adopted,
+  type AdoptFacts,
   identify,
   left,
   obstacle,
   uuidFor,
   type Verdict,
 } from "../plan/adoption.ts";
+import type { NicEntry } from "../state/runtime.ts";
 import type { LiveNic, OpenTap } from "./live.ts";
-import type { AdoptFacts } from "../operation/adopt_facts.ts";
-import type { Remaining } from "../engine/plan.ts";
 
 function titleOfLive({ id, mac, pci }: LiveNic): string {
   const words = [mac, `slot ${pci.slot}${pci.behind && ` of ${pci.behind}`}`];

@@ -8,7 +8,7 @@ import { messageOf } from "../errors.ts";
 import type { LeftAlone } from "../host/access_record.ts";
 import type { Attachment } from "../host/attachment.ts";
 import type { AttachTapStep, TapName } from "./steps.ts";
-import type { Effect, Verbs } from "../operation/step.ts";
+import type { Effect, Verbs } from "../engine/verbs.ts";
 import type { World } from "../engine/world.ts";
 
 /** Only NICs have such a step: the rest is loaded when one runs. */

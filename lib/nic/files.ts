@@ -7,8 +7,7 @@
  */
 
 import { refuse } from "../errors.ts";
-import type { Facts } from "../plan/facts.ts";
-import { netdevOf } from "../operation/netdev.ts";
+import { type Facts, netdevOf } from "../plan/facts.ts";
 import type { NicFilesStep, TapName } from "./steps.ts";
 
 /** The tap of a recorded NIC: as QEMU has it, else as its file says. */
@@ -69,5 +68,23 @@ export function nicFilesStep(
     directoryWas: facts.nicFiles === undefined ? "missing" : "there",
     before,
     after,
+  }];
+}
+
+/** The NIC files of no recorded NIC that name one of these taps. */
+export function strayNicFiles(
+  { paths, nicFiles, content }: Facts,
+  isMeant: (tap: string) => boolean,
+): NicFilesStep[] {
+  const count = content.runtime.nics.length;
+  const before = Object.entries(nicFiles ?? {})
+    .filter(([seq, tap]) => Number(seq) >= count && isMeant(tap));
+  if (paths.nicDir === undefined || before.length === 0) return [];
+  return [{
+    kind: "nic-files",
+    directory: paths.nicDir,
+    directoryWas: "there",
+    before: Object.fromEntries(before),
+    after: {},
   }];
 }

@@ -4,12 +4,17 @@
  * @module
  */
 
+import { titleOf } from "../device/select.ts";
 import { messageOf } from "../errors.ts";
-import { shellWord } from "../state/shell_word.ts";
+import { type Facts, netdevOf } from "../plan/facts.ts";
 import { type Finding, repairPlan } from "../plan/finding.ts";
-import { nicFilesStep } from "./files.ts";
-import { strayNicFiles } from "../operation/plan_stray.ts";
+import { command, qmpStep } from "../plan/steps.ts";
 import type { RepairFacts } from "../repair/findings.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { deviceArguments, type JailFacts } from "./driver.ts";
+import { nicFilesStep, strayNicFiles } from "./files.ts";
+import { linkStateSteps, notesOf, noteSteps } from "./notes.ts";
 
 /** A file is missing, or names another tap than QEMU has for the NIC. */
 function wrong(facts: RepairFacts): Finding[] {
@@ -59,4 +64,42 @@ function stray(facts: RepairFacts): Finding[] {
 export function nicFileFindings(facts: RepairFacts): Finding[] {
   if (facts.paths.nicDir === undefined) return [];
   return [...wrong(facts), ...stray(facts)];
+}
+
+/** How it is plugged back; undefined if it is not such a NIC. */
+export function nicBack(
+  facts: Facts & JailFacts,
+  entry: NicEntry,
+): Finding | undefined {
+  const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
+  const notes = notesOf(facts, uuid);
+  const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
+  if (notes.replug === undefined || isGoing !== undefined) return undefined;
+  const netdev = id === undefined ? undefined : netdevOf(facts.qemu, id);
+  if (id === undefined || netdev?.facts.tap === undefined) return undefined;
+  if (mac === undefined || driver === undefined || slot === undefined) {
+    return undefined;
+  }
+  const args = deviceArguments(facts, { id, entry }, {
+    ...{ driver, mac: mac.toLowerCase(), netdev: netdev.id },
+    queues: netdev.facts.queues,
+  });
+  const step = qmpStep("device_add", args, command("device_del", { id }));
+  const { name } = facts.paths;
+  const { linkState, script, vhost } = notes;
+  return {
+    what: `the guest released ${
+      titleOf(entry)
+    } (${id}) after a change of it had been given up`,
+    did: "plugged it back as it is recorded",
+    plan: repairPlan(name, titleOf(entry), [
+      step,
+      ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
+      { kind: "verify-device", id, slot },
+      ...noteSteps({ ...facts, who: facts.own.qemu }, {
+        uuid,
+        notes: { linkState, script, vhost },
+      }),
+    ]),
+  };
 }

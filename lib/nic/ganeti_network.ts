@@ -13,15 +13,14 @@ import {
 } from "../device/netinfo.ts";
 import { NIC_MODES } from "../device/nic.ts";
 import { HotplugError, refuse } from "../errors.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import { listInstances } from "../plan/instances.ts";
 import { runtimeDir } from "../state/instance.ts";
 import { formatJson, parseJson } from "../state/json.ts";
 import { member, numberMember, stringMember } from "../state/json_member.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
-import type { NodeFacts } from "../plan/facts.ts";
-import { listInstances } from "../plan/instances.ts";
-import type { NicAdd } from "../operation/request.ts";
-import type { NetworkWish, NicModify } from "./request.ts";
+import type { NetworkWish, NicAdd, NicModify } from "./request.ts";
 
 /** A network, and the NICs that are on it. */
 interface Found extends Network {

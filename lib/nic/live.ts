@@ -6,12 +6,11 @@
 
 import { type QemuProcess, tapsOf } from "../host/process.ts";
 import { bridgeOf, interfaceExists } from "../host/tap.ts";
+import { netdevOf, type QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import type { PciDevice } from "../qmp/pci_query.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
 import { askAll } from "../qmp/query.ts";
-import type { QemuFacts } from "../plan/facts.ts";
-import { netdevOf } from "../operation/netdev.ts";
 
 /** A tap that QEMU holds. */
 export interface OpenTap {

@@ -6,14 +6,18 @@
 
 import { isParavirtual, settingsAtStart } from "../device/nic.ts";
 import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
+import { whoIs } from "../engine/own_facts.ts";
+import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
+import { countVhost } from "../host/process.ts";
+import { hasVnetHdr } from "../host/tap.ts";
+import { type Facts, netdevOf } from "../plan/facts.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { NicModifyFacts } from "../operation/facts_nic_modify.ts";
-import { netdevOf } from "../operation/netdev.ts";
-import type { NicWanted } from "./members.ts";
-import { netinfoOf, networkOf } from "./recorded.ts";
+import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refusePlain } from "./driver.ts";
+import type { NicWanted } from "./members.ts";
 import { type NicNotes, notesOf, scriptOf } from "./notes.ts";
+import { netinfoOf, networkOf } from "./recorded.ts";
 import type { NicModify } from "./request.ts";
 
 /** A NIC that is to be changed, as it is and as it will be. */
@@ -168,5 +172,47 @@ export function modifiedNic(
       script: scriptOf(request.changes, noted.script),
       vhost,
     },
+  };
+}
+
+/** What changing a NIC depends on. */
+export interface NicModifyFacts extends NicAddFacts {
+  /** Its tap as it is; undefined if it cannot be seen. */
+  readonly now: {
+    /** Whether it carries virtio-net headers. */
+    readonly vnetHdr: "on" | "off";
+    /** How often QEMU has the kernel's accelerator open, for all NICs. */
+    readonly vhosts: number;
+  } | undefined;
+}
+
+function readNow(
+  { qemu }: Facts,
+  id: string | undefined,
+): NicModifyFacts["now"] {
+  const tap = id === undefined ? undefined : netdevOf(qemu, id)?.facts.tap;
+  if (tap === undefined || qemu.process === undefined) return undefined;
+  return {
+    vnetHdr: hasVnetHdr(tap) ? "on" : "off",
+    vhosts: countVhost(qemu.process.pid),
+  };
+}
+
+/** Adds what changing a NIC depends on. @throws {HotplugError} */
+export async function readNicModifyFacts(
+  facts: Facts,
+  { device, changes }: NicModify,
+  world: World,
+): Promise<NicModifyFacts> {
+  const entry = findDevice(facts.content.runtime.nics, device);
+  const { mode, link } = networkOf(entry, changes);
+  const { tap, driver } = changes;
+  const noted = notesOf(facts, entry?.uuid ?? "").script;
+  const script = scriptOf(changes, noted);
+  const wish = { mode, link, tap, script, driver };
+  return {
+    ...await readNicAddFacts(facts, wish, world),
+    who: await whoIs(facts.qemu.process),
+    now: readNow(facts, entry?.hvinfo.id),
   };
 }

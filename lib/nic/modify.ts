@@ -6,26 +6,27 @@
  */
 
 import { titleOf } from "../device/select.ts";
+import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
-import type { NicEntry } from "../state/runtime.ts";
-import type { NicModifyFacts } from "../operation/facts_nic_modify.ts";
-import { type Modified, modifiedNic, type Settings } from "./modified.ts";
-import { nicMembers } from "./members.ts";
-import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
+import { refuseImpossible, refuseTakenName } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
-import { linkStateSteps } from "../operation/plan_nic_link.ts";
-import { attachmentOf, refuseMac, refuseNetwork } from "./network.ts";
-import { noteSteps } from "./notes.ts";
-import { refuseRecorded } from "./network_words.ts";
-import { replugSteps } from "./replug.ts";
-import { startWarnings } from "../operation/plan_nic_start.ts";
-import { refuseTakenName } from "../operation/refusals.ts";
-import type { GanetiNic } from "../operation/request.ts";
-import type { NicModify } from "./request.ts";
-import { refuseImpossible } from "../plan/requirements.ts";
-import type { Step } from "../operation/step.ts";
 import { recordedView } from "../plan/view.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import { startWarnings } from "./driver.ts";
+import { nicMembers } from "./members.ts";
+import {
+  type Modified,
+  modifiedNic,
+  type NicModifyFacts,
+  type Settings,
+} from "./modified.ts";
+import { attachmentOf, refuseMac, refuseNetwork } from "./network.ts";
+import { refuseRecorded } from "./network_words.ts";
+import { linkStateSteps, noteSteps } from "./notes.ts";
+import { replugSteps } from "./replug.ts";
+import type { GanetiNic, NicModify } from "./request.ts";
 
 function refuseWrong(
   facts: NicModifyFacts,

@@ -10,7 +10,7 @@ import { NETDEVS } from "../qmp/commands.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
 import type { DropNetdevStep } from "./steps.ts";
-import type { Verbs } from "../operation/step.ts";
+import type { Verbs } from "../engine/verbs.ts";
 import type { World } from "../engine/world.ts";
 
 /** Only the replacement of a NIC has such a step. */

@@ -13,9 +13,9 @@ import { parseVlans } from "../host/vlan.ts";
 import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 import { refuseWords } from "./network_words.ts";
-import type { GanetiNic, NicAdd } from "../operation/request.ts";
+import type { GanetiNic, NicAdd } from "./request.ts";
 import type { TapName } from "./steps.ts";
-import type { Step } from "../operation/step.ts";
+import type { Step } from "../engine/verbs.ts";
 
 /** Refuses every NIC. @throws {HotplugError} `refused` */
 export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {

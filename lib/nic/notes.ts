@@ -5,10 +5,14 @@
  * @module
  */
 
+import type { OwnRecordStep } from "../engine/own_steps.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
+import type { QmpCommand } from "../engine/verbs.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
-import type { OwnDevice } from "../state/own_record.ts";
-import type { OwnRecordStep } from "../disk/way_steps.ts";
 import type { Facts } from "../plan/facts.ts";
+import { refuseMissingCommands } from "../plan/requirements.ts";
+import { command, qmpStep } from "../plan/steps.ts";
+import type { OwnDevice } from "../state/own_record.ts";
 
 /** What is noted of a NIC. */
 export interface NicNotes {
@@ -81,4 +85,25 @@ export function noteSteps(
     qemu: who,
     change: { uuid: key, before, after: withNotes(before, notes) },
   }];
+}
+
+/** Sets the carrier of a NIC. */
+export function setLink(id: string, state: "up" | "down"): QmpCommand {
+  return command("set_link", { name: id, up: state === "up" });
+}
+
+/**
+ * The step that sets the carrier.
+ *
+ * @throws {HotplugError} `unsupported` if this QEMU's monitor does not
+ */
+export function linkStateSteps(
+  { qemu }: Pick<Facts, "qemu">,
+  id: string,
+  { was, wanted }: { was: "up" | "down"; wanted: "up" | "down" },
+): QmpStep[] {
+  if (was === wanted) return [];
+  refuseMissingCommands(qemu, ["set_link"]);
+  const { execute, arguments: args } = setLink(id, wanted);
+  return [qmpStep(execute, args, setLink(id, was))];
 }

@@ -4,20 +4,19 @@
  * @module
  */
 
-import type { Facts } from "../plan/facts.ts";
-import { netdevOf } from "../operation/netdev.ts";
 import type { Decision } from "../engine/plan.ts";
-import { qmpStep } from "../plan/steps.ts";
+import type { Step } from "../engine/verbs.ts";
+import { type Facts, netdevOf } from "../plan/facts.ts";
 import { endAccessSteps } from "../plan/give_back.ts";
 import { planRemoval } from "../plan/removal.ts";
+import { qmpStep } from "../plan/steps.ts";
+import type { NicEntry } from "../state/runtime.ts";
 import { nicFilesStep } from "./files.ts";
-import type { NicRemove } from "./request.ts";
-import { netinfoOf, networkOf } from "./recorded.ts";
+import { attachmentOf, type NetworkFacts, outlives } from "./network.ts";
 import { withoutUnfit } from "./network_words.ts";
 import { notesOf } from "./notes.ts";
-import { attachmentOf, type NetworkFacts, outlives } from "./network.ts";
-import type { NicEntry } from "../state/runtime.ts";
-import type { Step } from "../operation/step.ts";
+import { netinfoOf, networkOf } from "./recorded.ts";
+import type { NicRemove } from "./request.ts";
 
 /** The NIC's backend and, behind it, the tap. */
 export function nicBackendSteps(facts: Facts, id: string): Step[] {

@@ -7,24 +7,25 @@
  */
 
 import { netdevArguments, type NicDevice } from "../device/nic.ts";
+import type { Step } from "../engine/verbs.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
-import type { NicModifyFacts } from "../operation/facts_nic_modify.ts";
-import { netdevOf } from "../operation/netdev.ts";
-import { vhostOf } from "./add.ts";
-import { deviceArguments } from "../operation/plan_nic_device.ts";
+import { netdevOf } from "../plan/facts.ts";
+import {
+  COMMANDS_OF,
+  refuseMachine,
+  refuseMissingCommands,
+} from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
+import { vhostOf } from "./add.ts";
+import { deviceArguments } from "./driver.ts";
 import { nicFilesStep } from "./files.ts";
+import type { Modified, NicModifyFacts } from "./modified.ts";
 import { joinSteps, outlives, refuseNetwork, refuseNoTun } from "./network.ts";
-import type { Modified } from "./modified.ts";
-import { linkStateSteps, setLink } from "../operation/plan_nic_link.ts";
-import { noteSteps } from "./notes.ts";
 import { refuseRecorded } from "./network_words.ts";
-import { fdSteps, TAP_COMMANDS } from "./tap.ts";
-import { refuseMachine } from "../operation/refusals.ts";
+import { linkStateSteps, noteSteps, setLink } from "./notes.ts";
 import type { NicModify } from "./request.ts";
-import { COMMANDS_OF, refuseMissingCommands } from "../plan/requirements.ts";
-import type { Step } from "../operation/step.ts";
+import { fdSteps, TAP_COMMANDS } from "./tap.ts";
 
 /** The NIC, and what its old and its new tap hang on. */
 export interface Replug extends Modified {

@@ -5,7 +5,7 @@
  */
 
 import type { NicMode } from "../device/nic.ts";
-import type { GanetiNic } from "../operation/request.ts";
+import type { GanetiObject, Plug } from "../plan/request.ts";
 
 /** A Ganeti network as a user names it. */
 export interface NetworkWish {
@@ -75,4 +75,48 @@ export interface NicRemove {
   readonly device: string;
   /** `forced`: also one that no entry records. @default "kept" */
   readonly unrecorded?: "kept" | "forced" | undefined;
+}
+
+/** A NIC as a master describes it. */
+export interface GanetiNic extends GanetiObject {
+  /** What the network script is told besides: SPEC 6.1. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Place in the configuration; the NIC file goes by it, too. */
+  readonly seq: number | undefined;
+}
+
+/** Plug a NIC. */
+export interface NicAdd extends Plug {
+  /** The user's words, joined by a dash. */
+  readonly kind: "nic-add";
+  /** Lower case; a made one begins with `aa:00:00`. */
+  readonly mac: { readonly value: string; readonly origin: "given" | "made" };
+  /** Already decided: `bridged` comes with a link. */
+  readonly mode: NicMode;
+  /** Bridge, or what the network script makes of it. */
+  readonly link?: string | undefined;
+  /** Ganeti's form: `100`, `.100`, `:100:200`. */
+  readonly vlan?: string | undefined;
+  /** For the network script, which judges it. */
+  readonly ip?: string | undefined;
+  /** Only from a user, to be looked up. */
+  readonly inNetwork?: NetworkWish | undefined;
+  /** Uuid of the Ganeti network. */
+  readonly network?: string | undefined;
+  /** JSON text of its description, where no object of a master's has it. */
+  readonly netinfo?: string | undefined;
+  /** Queue pairs, 1 to 32; undefined: the hvparams decide. */
+  readonly queues?: number | undefined;
+  /** Undefined: hvparam `vhost_net` decides. */
+  readonly vhost?: "on" | "off" | undefined;
+  /** Undefined: hvparam `vnet_hdr` decides. */
+  readonly vnetHdr?: "on" | "off" | undefined;
+  /** Name of the tap; undefined: the kernel's choice. */
+  readonly tap?: string | undefined;
+  /** Absolute path of a network script. */
+  readonly script?: string | undefined;
+  /** The carrier the guest sees. @default "up" */
+  readonly linkState?: "up" | "down" | undefined;
+  /** Only from a master. */
+  readonly ganeti?: GanetiNic | undefined;
 }

@@ -17,9 +17,9 @@ import type { Facts } from "../plan/facts.ts";
 import type { NicAddFacts, OwnTapFacts } from "./add_facts.ts";
 import { networkSteps } from "./network.ts";
 import { command, qmpStep } from "../plan/steps.ts";
-import type { NicAdd } from "../operation/request.ts";
+import type { NicAdd } from "./request.ts";
 import { missingCommands } from "../plan/requirements.ts";
-import type { Step } from "../operation/step.ts";
+import type { Step } from "../engine/verbs.ts";
 
 /** What handing over an open tap needs. */
 export const TAP_COMMANDS: readonly string[] = ["getfd", "closefd"];

@@ -4,6 +4,11 @@
  * @module
  */
 
+import { awaitRelease, held, openSourceVerbs } from "../disk/source_steps.ts";
+import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
+import type { Verbs } from "../engine/verbs.ts";
+import type { World } from "../engine/world.ts";
+import type { KeptTap } from "../host/access_record.ts";
 import {
   changeNicFiles,
   makeNicDirectory,
@@ -12,13 +17,13 @@ import {
   removeNicDirectory,
   usableFiles,
 } from "../host/nic_file.ts";
-import { holds } from "../host/process.ts";
-import { openSource } from "../host/source.ts";
 import {
   interfaceExists,
   isPersistent,
+  keepTap,
   openTap,
   openVhostNet,
+  removeKeptTap,
 } from "../host/tap.ts";
 import type {
   AwaitTapGoneStep,
@@ -27,43 +32,6 @@ import type {
   OpenVhostStep,
   TapName,
 } from "./steps.ts";
-import type {
-  AwaitReleaseStep,
-  Effect,
-  OpenSourceStep,
-  Verbs,
-} from "../operation/step.ts";
-import { until } from "../engine/until.ts";
-import type { World } from "../engine/world.ts";
-
-/** Longest wait for the kernel to follow QEMU, in milliseconds. */
-const KERNEL_TIMEOUT_MS = 2_000;
-
-/** An fd is ours alone: with the process that opened it, it is gone. */
-function held(name: string, world: World): Effect {
-  return world.heldFd(name) === undefined ? "not-done" : "done";
-}
-
-const openSourceVerbs: Verbs<OpenSourceStep> = {
-  async do(step, world) {
-    const { pin = "source-pin" } = step;
-    const pinned = world.heldFd(pin);
-    world.keepFd("source", await openSource(step.path, step, pinned));
-    world.closeFd(pin);
-  },
-  async undo(_step, world) {
-    await Promise.resolve(world.closeFd("source"));
-  },
-  confirm: (_step, world) => Promise.resolve(held("source", world)),
-  describe: ({ path, access, direct }) => ({
-    step: "open the source for QEMU",
-    qmp: null,
-    host: `open ${path} ${access === "rw" ? "read-write" : "read-only"}${
-      direct ? " past the page cache (O_DIRECT)" : ""
-    }`,
-    undo: "close it",
-  }),
-};
 
 const openTapVerbs: Verbs<OpenTapStep> = {
   async do(step, world) {
@@ -166,32 +134,6 @@ const nicFiles: Verbs<NicFilesStep> = {
   }),
 };
 
-const awaitRelease: Verbs<AwaitReleaseStep> = {
-  async do(step, world) {
-    const { pid, identity } = step;
-    try {
-      await until(() => !holds(pid, identity), {
-        timeoutMs: KERNEL_TIMEOUT_MS,
-        what: `QEMU (pid ${pid}) to close the disk`,
-      });
-    } catch (error) {
-      const { otherUser } = await import("../disk/source_steps.ts");
-      const other = await otherUser(step, world);
-      if (other === undefined) throw error;
-      world.leftAlone.push(other);
-    }
-  },
-  async undo() {},
-  confirm: ({ pid, identity }) =>
-    Promise.resolve(holds(pid, identity) ? "not-done" : "done"),
-  describe: ({ pid }) => ({
-    step: "make sure that QEMU has closed the disk",
-    qmp: null,
-    host: `look through /proc/${pid}/fd`,
-    undo: null,
-  }),
-};
-
 /** A tap that was made to stay outlives the NIC. */
 function isReleased(tap: string): boolean {
   return !interfaceExists(tap) || isPersistent(tap);
@@ -222,4 +164,66 @@ export const hostVerbs = {
   "nic-files": nicFiles,
   "await-release": awaitRelease,
   "await-tap-gone": awaitTapGone,
+} as const;
+
+/** Makes a tap that stays, for QEMU to open by its name. */
+export interface MakeTapStep {
+  /** Carried out by ./step_access_tap.ts. */
+  readonly kind: "make-tap";
+  /** What was recorded before. */
+  readonly tap: KeptTap;
+  /** Queue pairs, 1 to 32. */
+  readonly queues: number;
+  /** `on`: virtio-net headers, where the kernel has them. */
+  readonly vnetHdr: "on" | "off";
+}
+
+/** Removes such a tap. */
+export interface RemoveTapStep {
+  /** Carried out by ./step_access_tap.ts. */
+  readonly kind: "remove-tap";
+  /** What was recorded when it was made. */
+  readonly tap: KeptTap;
+}
+
+const makeTap: Verbs<MakeTapStep> = {
+  async do({ tap, queues, vnetHdr }, world) {
+    await Promise.resolve(keepTap({ ...tap, queues, vnetHdr }));
+    world.values.set("tap", tap.name);
+  },
+  async undo({ tap }) {
+    await Promise.resolve(removeKeptTap(tap));
+  },
+  confirm: ({ tap }) =>
+    Promise.resolve(interfaceExists(tap.name) ? "done" : "not-done"),
+  describe: ({ tap: { name, uid }, queues }) => ({
+    step: "make a tap for QEMU to open",
+    qmp: null,
+    host: `make tap ${name}, persistent, for uid ${uid}, with ${queues} queue${
+      queues === 1 ? "" : "s"
+    }`,
+    undo: `remove tap ${name}`,
+  }),
+};
+
+const removeTap: Verbs<RemoveTapStep> = {
+  async do({ tap }) {
+    await Promise.resolve(removeKeptTap(tap));
+  },
+  // QEMU has let go of its backend: a tap alone brings the NIC not back.
+  async undo() {},
+  confirm: ({ tap }) =>
+    Promise.resolve(interfaceExists(tap.name) ? "not-done" : "done"),
+  describe: ({ tap: { name, uid } }) => ({
+    step: "remove the tap that was made for QEMU",
+    qmp: null,
+    host: `remove tap ${name}, if it is still uid ${uid}'s`,
+    undo: null,
+  }),
+};
+
+/** The verbs of the steps on a tap that QEMU opens by its name. */
+export const accessTapVerbs = {
+  "make-tap": makeTap,
+  "remove-tap": removeTap,
 } as const;

@@ -6,19 +6,24 @@
 
 import { basename } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
+import { judgeDisk } from "../disk/adopt.ts";
+import type { Adoption, Decision, Remaining } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
+import { judgeNic } from "../nic/adopt.ts";
+import { nicFilesStep } from "../nic/files.ts";
+import {
+  type Adopted,
+  type AdoptFacts,
+  left,
+  type Verdict,
+} from "../plan/adoption.ts";
+import { STATE_RULES } from "../plan/requirements.ts";
+import { stateSteps } from "../plan/steps.ts";
+import { recordedView } from "../plan/view.ts";
 import { formatRuntime, parseRuntime, type Runtime } from "../state/runtime.ts";
 import { applyChange } from "../state/runtime_change.ts";
-import { type Adopted, left, type Verdict } from "../plan/adoption.ts";
-import { judgeDisk } from "../disk/adopt.ts";
+import { isMissing } from "./adopt_facts.ts";
 import { firstDocument } from "./adopt_first.ts";
-import { judgeNic } from "../nic/adopt.ts";
-import { type AdoptFacts, isMissing } from "./adopt_facts.ts";
-import type { Adoption, Decision, Remaining } from "../engine/plan.ts";
-import { stateSteps } from "../plan/steps.ts";
-import { nicFilesStep } from "../nic/files.ts";
-import { STATE_RULES } from "../plan/requirements.ts";
-import type { Step } from "./step.ts";
-import { recordedView } from "../plan/view.ts";
 
 function judgeAll(facts: AdoptFacts): Exclude<Verdict, undefined>[] {
   const { disks, nics } = facts.content.runtime;

@@ -6,35 +6,18 @@
  */
 
 import type { Place } from "../device/hvinfo.ts";
+import { readLiveDisks } from "../disk/live.ts";
 import { unsupported } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
-import { DRIVERS, propertyOf } from "../qmp/device_queries.ts";
+import { readLiveNics } from "../nic/live.ts";
+import type { AdoptFacts } from "../plan/adoption.ts";
+import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
+import { DRIVERS, propertyOf } from "../qmp/device_queries.ts";
 import { ask, askAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { parseRuntime } from "../state/runtime.ts";
 import { readRuntimeFile, type RuntimeContent } from "../state/runtime_file.ts";
-import { type LiveDisk, readLiveDisks } from "../disk/live.ts";
-import { type LiveNic, readLiveNics } from "../nic/live.ts";
-import type { Facts, QemuFacts } from "../plan/facts.ts";
-
-/** What adopting depends on. */
-export interface AdoptFacts extends Facts {
-  /** Must be known: nothing else proves what is open. */
-  readonly process: QemuProcess;
-  /** Its program, from /proc. */
-  readonly program: string;
-  /** Drivers by device id. */
-  readonly drivers: ReadonlyMap<string, string>;
-  /** Places by device id; none for buses nothing is hotplugged on. */
-  readonly places: ReadonlyMap<string, Place>;
-  /** With a medium, and a device in front. */
-  readonly disks: readonly LiveDisk[];
-  /** On PCI. */
-  readonly nics: readonly LiveNic[];
-  /** Fresh ones, as many as there are devices. */
-  readonly uuids: readonly string[];
-}
 
 /** The text of a runtime file that is not there; no real one is empty. */
 const NONE = "";

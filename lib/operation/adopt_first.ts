@@ -5,13 +5,12 @@
  * @module
  */
 
+import type { Adopted, AdoptFacts } from "../plan/adoption.ts";
 import { fixedCommand } from "../state/fixed_command.ts";
 import type { FirstHvparams } from "../state/hvparams.ts";
 import { type JsonArray, jsonArray } from "../state/json.ts";
-import { optionValues } from "../state/kvm_options.ts";
 import { jsonNode } from "../state/json_node.ts";
-import type { Adopted } from "../plan/adoption.ts";
-import type { AdoptFacts } from "./adopt_facts.ts";
+import { optionValues } from "../state/kvm_options.ts";
 
 /** Ganeti's own default for kvm_pci_reservations: SPEC section 9. */
 const RESERVED = 12;

@@ -26,7 +26,7 @@ export async function prepare(
   switch (request.kind) {
     case "disk-add": {
       if (request.source === NO_SOURCE) {
-        const { readEmptyDriveFacts } = await import("./facts_disk_empty.ts");
+        const { readEmptyDriveFacts } = await import("../disk/empty_drive.ts");
         const { planEmptyDrive } = await import("../disk/empty_drive.ts");
         const about = { request, qmp: world.qmp };
         return async (facts) =>
@@ -43,13 +43,13 @@ export async function prepare(
       };
     }
     case "disk-remove": {
-      const { readDiskRemoveFacts } = await import("./facts_disk_remove.ts");
+      const { readDiskRemoveFacts } = await import("../disk/remove.ts");
       const { planDiskRemove } = await import("../disk/remove.ts");
       return async (facts) =>
         planDiskRemove(request, await readDiskRemoveFacts(facts, world));
     }
     case "disk-resize": {
-      const { readDiskResizeFacts } = await import("./facts_disk_resize.ts");
+      const { readDiskResizeFacts } = await import("../disk/resize.ts");
       const { planDiskResize } = await import("../disk/resize.ts");
       return async (facts) =>
         planDiskResize(request, await readDiskResizeFacts(facts, world));
@@ -58,7 +58,7 @@ export async function prepare(
       const { medium } = request;
       if (medium !== undefined) {
         const { readMedium, readMediumFacts } = await import(
-          "./facts_disk_medium.ts"
+          "../disk/medium.ts"
         );
         const { planMedium } = await import("../disk/medium.ts");
         const source = await readMedium(node, medium, world);
@@ -68,7 +68,7 @@ export async function prepare(
         };
       }
       const { whoIs } = await import("../engine/own_facts.ts");
-      const { planDiskSet } = await import("./plan_disk_set.ts");
+      const { planDiskSet } = await import("../disk/limits.ts");
       return async (facts) => {
         const who = await whoIs(facts.qemu.process);
         return planDiskSet(request, { ...facts, who });
@@ -84,7 +84,7 @@ export async function prepare(
         planNicAdd(whole, await readNicAddFacts(facts, whole, world));
     }
     case "nic-modify": {
-      const { readNicModifyFacts } = await import("./facts_nic_modify.ts");
+      const { readNicModifyFacts } = await import("../nic/modified.ts");
       const { planNicModify } = await import("../nic/modify.ts");
       const whole = request.changes.inNetwork === undefined
         ? request

@@ -6,14 +6,15 @@
  * @module
  */
 
+import { fingerprintOf } from "../engine/journal.ts";
+import type { RunOptions } from "../engine/options.ts";
+import type { Recovery } from "../engine/recover.ts";
 import { messageOf } from "../errors.ts";
+import { unchanged } from "../monitor/failure.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { findJournal, findOwnFile } from "../state/journal_file.ts";
-import { unchanged } from "../monitor/failure.ts";
-import { fingerprintOf } from "../engine/journal.ts";
-import type { Recovery } from "../engine/recover.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
-import type { Outcome, RunOptions } from "./run.ts";
 
 /** Longest wait for the guest in an operation that is not the one asked for. */
 const OTHER_UNPLUG_TIMEOUT_MS = 3_000;
@@ -94,7 +95,7 @@ async function finishDue(
   try {
     // Most instances have no record, and pay for none.
     if (findOwnFile(paths, "json") === "none") return [];
-    const { findDue } = await import("../engine/pending.ts");
+    const { findDue } = await import("./due.ts");
     const told: string[] = [];
     for (const due of await findDue(paths, options)) {
       const { device } = await carryOut(due);

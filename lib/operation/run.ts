@@ -4,83 +4,42 @@
  * @module
  */
 
-import type { QmpTrace } from "../qmp/session_options.ts";
-import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { readHvparams } from "../state/hvparams.ts";
-import { parseJson } from "../state/json.ts";
-import { jsonNode } from "../state/json_node.ts";
-import { lockInstance } from "../state/lock.ts";
-import type { RuntimeContent } from "../state/runtime_file.ts";
-import type { Fd } from "../sys/fd.ts";
-import { libcFault } from "../sys/libc.ts";
-import type { Progress } from "../engine/apply.ts";
+import { fingerprintOf } from "../engine/journal.ts";
+import type { RunOptions } from "../engine/options.ts";
+import type { Decision, Plan } from "../engine/plan.ts";
+import { refuseForeignVm } from "../engine/recover_world.ts";
+import { World } from "../engine/world.ts";
+import type { QemuProcess } from "../host/process.ts";
+import { unchanged } from "../monitor/failure.ts";
+import { openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
   expectInstance,
   expectRuntime,
+  makeNonce,
   readNode,
 } from "../plan/facts.ts";
-import { unchanged } from "../monitor/failure.ts";
-import { fingerprintOf } from "../engine/journal.ts";
-import { openMonitor } from "../monitor/monitor.ts";
+import { stateSteps } from "../plan/steps.ts";
+import { readHvparams } from "../state/hvparams.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { parseJson } from "../state/json.ts";
+import { jsonNode } from "../state/json_node.ts";
+import { lockInstance } from "../state/lock.ts";
+import { isCurrent } from "../state/runtime.ts";
+import type { RuntimeContent } from "../state/runtime_file.ts";
+import type { Fd } from "../sys/fd.ts";
+import { libcFault } from "../sys/libc.ts";
+import { leftAloneText, type Outcome } from "./outcome.ts";
 import { prepare } from "./prepare.ts";
-import type {
-  Action,
-  Adoption,
-  Decision,
-  DeviceView,
-  Plan,
-} from "../engine/plan.ts";
-import type { QemuProcess } from "../host/process.ts";
 import { afterRecovery } from "./recover_first.ts";
-import { refuseForeignVm } from "./refusals.ts";
 import {
   commandOf,
   type DeviceRequest,
   isOffline,
   type OfflineRequest,
-  type Reach,
   type Request,
 } from "./request.ts";
-import type { Step } from "./step.ts";
-import { World, type WorldOptions } from "../engine/world.ts";
-
-/** How an operation is run. */
-export interface RunOptions extends Reach {
-  /** `dry-run`: same checks and plan, but no lock and no change. */
-  readonly mode: "apply" | "dry-run";
-  /** Ends waiting for the guest or for the lock at once. */
-  readonly signal?: AbortSignal | undefined;
-  /** Sees every QMP message. */
-  readonly trace?: QmpTrace | undefined;
-  /** Asked every second of a wait for the guest: a no ends it. */
-  readonly isWanted?: WorldOptions["isWanted"];
-  /** Told every second of a wait for the guest. */
-  readonly waiting?: WorldOptions["waiting"];
-  /** Sees every step; a dry run has none. */
-  readonly progress?: Progress | undefined;
-}
-
-/** What an operation came to. */
-export interface Outcome {
-  /** As in the request. */
-  readonly instance: string;
-  /** Also said where there was nothing to do. */
-  readonly action: Action;
-  /** False after a dry run, and where all was so already. */
-  readonly changed: boolean;
-  /** Null if what was to be removed is not there. */
-  readonly device: DeviceView | null;
-  /** Only of `adopt`. */
-  readonly adoption?: Adoption;
-  /** What the user accepted, one line each. */
-  readonly warnings: readonly string[];
-  /** The entry that was recorded or taken out, as JSON text. */
-  readonly entry?: string | undefined;
-  /** The steps that a dry run did not take; undefined if it was none. */
-  readonly plan?: readonly Step[] | undefined;
-}
 
 /** The runtime file, which only `adopt` can do without. */
 async function readContent(
@@ -98,10 +57,9 @@ async function planOffline(
   { paths, content }: { paths: InstancePaths; content: RuntimeContent },
 ): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
   if (request.kind === "links-mend") {
-    const { planLinksOf } = await import("./mend_links.ts");
+    const { planLinksOf } = await import("../disk/links.ts");
     return planLinksOf(request, paths, content);
   }
-  const { planStateUpgrade } = await import("./plan_state.ts");
   return { decision: planStateUpgrade(paths, content), process: undefined };
 }
 
@@ -143,11 +101,6 @@ function filled(content: RuntimeContent, request: Request): RuntimeContent {
     parseJson(configured),
   );
   return { ...content, runtime: { ...runtime, hvparams } };
-}
-
-/** What its steps left alone, a line each. */
-export function leftAloneText({ leftAlone }: World): string[] {
-  return leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
 }
 
 function outcomeOf(plan: Plan, world: World): Outcome {
@@ -235,4 +188,24 @@ export async function run(
     options,
     carryOut: (one) => runLocked(one, paths, options),
   });
+}
+
+/** Plans to bring the runtime file to the form Ganeti 3.1 writes. */
+export function planStateUpgrade(
+  paths: InstancePaths,
+  content: RuntimeContent,
+): Decision {
+  const about = {
+    action: "upgrade",
+    instance: paths.name,
+    device: null,
+    warnings: [],
+  } as const;
+  if (isCurrent(content.runtime)) return { kind: "nothing-to-do", ...about };
+  const { stage, commit } = stateSteps(
+    { paths, content, nonce: makeNonce() },
+    { change: "upgrade" },
+  );
+  const title = `runtime file ${paths.runtime}`;
+  return { kind: "plan", plan: { ...about, title, steps: [stage, commit] } };
 }

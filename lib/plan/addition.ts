@@ -13,18 +13,19 @@ import {
 } from "../device/device_id.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
+import type { Decision, DeviceView } from "../engine/plan.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
+import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
-import type { Decision, DeviceView } from "../engine/plan.ts";
-import { command, qmpStep, stateSteps } from "./steps.ts";
+import type { Plug } from "./request.ts";
 import {
   refuseMachine,
   refuseTakenId,
   refuseTakenName,
-} from "../operation/refusals.ts";
-import type { Plug } from "../operation/request.ts";
-import type { QmpCommand, QmpStep, Step } from "../operation/step.ts";
+} from "./requirements.ts";
+import { command, qmpStep, stateSteps } from "./steps.ts";
 import { recordedView } from "./view.ts";
 
 /**

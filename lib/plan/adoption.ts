@@ -6,13 +6,16 @@
 
 import { hvinfoOf, type Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
+import type { LiveDisk } from "../disk/live.ts";
+import type { Remaining } from "../engine/plan.ts";
+import type { QemuProcess } from "../host/process.ts";
+import type { LiveNic } from "../nic/live.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import { formatJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
-import type { AdoptFacts } from "../operation/adopt_facts.ts";
-import type { Remaining } from "../engine/plan.ts";
+import type { Facts } from "./facts.ts";
 
 /** A change that records a device, and what comes with it. */
 export interface Adopted {
@@ -96,4 +99,22 @@ export function whereabouts(place: Place | undefined): string {
   return "slot" in place
     ? `, slot ${place.slot} of ${place.bus}`
     : `, ${place.bus}, SCSI id ${place.scsiId}`;
+}
+
+/** What adopting depends on. */
+export interface AdoptFacts extends Facts {
+  /** Must be known: nothing else proves what is open. */
+  readonly process: QemuProcess;
+  /** Its program, from /proc. */
+  readonly program: string;
+  /** Drivers by device id. */
+  readonly drivers: ReadonlyMap<string, string>;
+  /** Places by device id; none for buses nothing is hotplugged on. */
+  readonly places: ReadonlyMap<string, Place>;
+  /** With a medium, and a device in front. */
+  readonly disks: readonly LiveDisk[];
+  /** On PCI. */
+  readonly nics: readonly LiveNic[];
+  /** Fresh ones, as many as there are devices. */
+  readonly uuids: readonly string[];
 }

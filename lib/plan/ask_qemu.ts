@@ -5,12 +5,19 @@
  */
 
 import {
+  type BridgeProperties,
+  busBehind,
+  hotplugProperty,
+  namedBridges,
+  type PciBus,
+  rootBus,
+} from "../device/pci_bus.ts";
+import {
   findQemu,
   type QemuProcess,
   qemuWithPid,
   tapBehind,
 } from "../host/process.ts";
-import { namedBridges, type PciBus, rootBus } from "../device/pci_bus.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
   BLOCK,
@@ -24,10 +31,18 @@ import {
   NODE_NAMES,
   RUN_STATE,
 } from "../qmp/commands.ts";
-import { PCI } from "../qmp/pci_query.ts";
+import { bridgeQueries } from "../qmp/device_queries.ts";
+import { PCI, type PciDevice } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { NetdevFacts, QemuFacts } from "./facts.ts";
+import {
+  completeFacts,
+  expectRuntime,
+  type Facts,
+  type NetdevFacts,
+  type QemuFacts,
+  readNode,
+} from "./facts.ts";
 
 /** The VM's process: by Ganeti's pid file, else by who serves the socket. */
 function findProcess(
@@ -84,7 +99,6 @@ async function readBuses(
   const root = rootBus(machine);
   const bridges = namedBridges(pci);
   if (bridges.length === 0) return [root];
-  const { askBridges } = await import("../operation/ask_bridges.ts");
   return [root, ...await askBridges(qmp, bridges, root)];
 }
 
@@ -101,4 +115,49 @@ function readQemu(
     netdevs.set(id, { tap, queues, nic });
   }
   return { ...answers, version: qmp.version, process, netdevs };
+}
+
+/** Asks for all bridges in one go, and tells of the buses behind them. */
+export async function askBridges(
+  qmp: QmpSession,
+  bridges: readonly PciDevice[],
+  root: PciBus,
+): Promise<PciBus[]> {
+  const queries = bridges.map((bridge) =>
+    bridgeQueries(bridge.id, hotplugProperty(bridge))
+  );
+  const each = queries[0]?.length ?? 0;
+  const replies = await qmp.send(queries.flat());
+  const values = await replies();
+  return bridges.map((bridge, i) => {
+    const [hotplug, handler, port, children] = values.slice(i * each);
+    const properties: BridgeProperties = {
+      hotplug: typeof hotplug === "boolean" ? hotplug : undefined,
+      handler: typeof handler === "string" ? handler : "",
+      port: typeof port === "number" ? port : undefined,
+      devices: hasDevices(children) ? "some" : "none",
+    };
+    return busBehind(bridge, { properties, root });
+  });
+}
+
+/** A bus has a link `child[N]` to each device on it: hw/core/qdev.c. */
+function hasDevices(children: unknown): boolean {
+  return Array.isArray(children) &&
+    children.some((one) => String(one?.name).startsWith("child["));
+}
+
+/**
+ * Reads file, QEMU and node, the file first.
+ *
+ * @throws {HotplugError}
+ */
+export async function readFacts(
+  paths: InstancePaths,
+  qmp: QmpSession,
+): Promise<Facts> {
+  const content = expectRuntime(paths);
+  const qemu = await askQemu(qmp, paths);
+  const node = readNode(paths, content);
+  return await completeFacts(node, await qemu());
 }

@@ -5,7 +5,10 @@
  */
 
 import { dirname } from "@std/path/posix";
+import type { PciBus } from "../device/pci_bus.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
+import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
+import { identityAt } from "../host/identity.ts";
 import {
   type NicFiles,
   type NicFolder,
@@ -13,19 +16,16 @@ import {
   usableFiles,
 } from "../host/nic_file.ts";
 import type { QemuProcess } from "../host/process.ts";
-import { identityAt } from "../host/identity.ts";
-import type { PciBus } from "../device/pci_bus.ts";
 import type { BlockBackend, Fdset } from "../qmp/commands.ts";
-import type { PciDevice } from "../qmp/pci_query.ts";
-import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
-import { noInstance } from "./instances.ts";
 import type { QmpVersion } from "../qmp/message.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import {
   isRuntimeThere,
   readRuntimeFile,
   type RuntimeContent,
 } from "../state/runtime_file.ts";
+import { noInstance } from "./instances.ts";
 
 /** A network backend. */
 export interface NetdevFacts {
@@ -158,4 +158,19 @@ export async function completeFacts(
   qemu: QemuFacts,
 ): Promise<Facts> {
   return { ...node, qemu, own: await readOwnFacts(node.paths, qemu.process) };
+}
+
+/**
+ * The backend of a NIC: the one that says so; of a NIC that is gone, the one
+ * of the same name, as Ganeti names them (SPEC 3.1).
+ */
+export function netdevOf(
+  { netdevs }: Pick<QemuFacts, "netdevs">,
+  id: string,
+): { readonly id: string; readonly facts: NetdevFacts } | undefined {
+  for (const [name, facts] of netdevs) {
+    if (facts.nic === id) return { id: name, facts };
+  }
+  const named = netdevs.get(id);
+  return named && named.nic === undefined ? { id, facts: named } : undefined;
 }

@@ -4,12 +4,11 @@
  * @module
  */
 
+import { isRemembrance, type OwnFacts } from "../engine/own_facts.ts";
+import type { OwnRecordStep } from "../engine/own_steps.ts";
+import type { Step } from "../engine/verbs.ts";
 import type { ChrootNode } from "../host/access_record.ts";
 import type { OwnRecord } from "../state/own_record.ts";
-import type { OwnRecordStep } from "../disk/way_steps.ts";
-import type { OwnFacts } from "../engine/own_facts.ts";
-import { isRemembrance } from "../disk/limits.ts";
-import type { Step } from "../operation/step.ts";
 
 /** Who else has a node in the same root directory. */
 function heir(

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { join } from "@std/path/posix";
 import { HotplugError, messageOf, passShortage, refuse } from "../errors.ts";
+import { findQemu } from "../host/process.ts";
 import {
   type InstancePaths,
   isInstanceName,
@@ -69,4 +71,21 @@ export function expectAnything(paths: InstancePaths): void {
   const { isDerived, qmp, runtime } = paths;
   if (!isDerived || isRuntimeThere(qmp) || isRuntimeThere(runtime)) return;
   throw noInstance(paths);
+}
+
+/** Names of other instances whose pid file leads to their QEMU. */
+export function runningBeside(
+  runDir: string,
+  known: readonly string[],
+): string[] {
+  const folder = join(runDir, "kvm-hypervisor", "pid");
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name)
+      .filter((name) => isInstanceName(name) && !known.includes(name))
+      .filter((name) => findQemu(join(folder, name), name) !== undefined);
+  } catch (error) {
+    passShortage(error);
+    // Who has a runtime file is listed all the same.
+    return [];
+  }
 }

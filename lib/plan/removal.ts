@@ -12,16 +12,18 @@ import {
   noSuchDevice,
   titleOf,
 } from "../device/select.ts";
+import type { Decision, Plan } from "../engine/plan.ts";
+import type { UnplugStep } from "../engine/qmp_steps.ts";
+import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse } from "../errors.ts";
+import { strayNicFiles } from "../nic/files.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
-import type { Decision } from "../engine/plan.ts";
-import { stateSteps } from "./steps.ts";
+import { endAccessSteps, forgetSteps } from "./give_back.ts";
 import { refuseImpossible } from "./requirements.ts";
-import { forgetSteps } from "./give_back.ts";
-import { findStray, planStray } from "../operation/plan_stray.ts";
-import type { Step, UnplugStep } from "../operation/step.ts";
+import { stateSteps } from "./steps.ts";
+import { type Stray, straysOf, strayView } from "./strays.ts";
 import { recordedView } from "./view.ts";
 
 /** A device that can be found in QEMU: it has a uuid and an id. */
@@ -210,5 +212,73 @@ export function planRemoval<E extends DeviceEntry>(
       ],
       warnings: [],
     },
+  };
+}
+
+/** The part of a uuid that a device id holds. */
+const UUID_PART = /^(?:hot)?(?:disk|nic)-([0-9a-f-]+?)(?:-(?:pci|scsi)-\d+)?$/i;
+
+/** Whether a device of this uuid can have got this id. */
+function belongsTo(uuid: string, id: string): boolean {
+  const part = UUID_PART.exec(id)?.[1]?.toLowerCase();
+  return part !== undefined && uuid.toLowerCase().startsWith(part);
+}
+
+/** The stray that an exact id or a full uuid means. */
+export function findStray(
+  facts: Facts,
+  kind: "disk" | "nic",
+  word: string,
+): Stray | undefined {
+  const strays = straysOf(facts.qemu, facts.content.runtime);
+  return strays.find((one) =>
+    one.id !== "" && one.kind === kind &&
+    (one.id === word || (isUuid(word) && belongsTo(word, one.id)))
+  );
+}
+
+/** What the tool's own record has of it, by the uuid in its id. */
+function ownSteps({ own, content }: Facts, { id }: Stray): Step[] {
+  const { disks, nics } = content.runtime;
+  const recorded = new Set(
+    [...disks, ...nics].map(({ uuid }) => uuid?.toLowerCase()),
+  );
+  const mine = Object.keys(own.record.devices)
+    .filter((uuid) => !recorded.has(uuid) && belongsTo(uuid, id));
+  return mine.flatMap((uuid) => [
+    ...endAccessSteps(own, uuid),
+    ...forgetSteps(own, uuid),
+  ]);
+}
+
+/**
+ * Plans to remove a stray.
+ *
+ * @param backend the steps between the guest and this node
+ */
+export function planStray(
+  facts: Facts,
+  stray: Stray,
+  backend: readonly Step[],
+): Plan {
+  const { qemu, paths } = facts;
+  const { id, kind } = stray;
+  const title = `${kind === "disk" ? "disk" : "NIC"} ${id}`;
+  const { runState } = qemu;
+  const tap = qemu.netdevs.get(id)?.tap;
+  return {
+    action: "remove",
+    instance: paths.name,
+    title,
+    device: strayView(stray, qemu),
+    steps: [
+      ...(stray.has === "device"
+        ? [{ kind: "unplug" as const, id, title, runState }]
+        : []),
+      ...backend,
+      ...(tap === undefined ? [] : strayNicFiles(facts, (one) => one === tap)),
+      ...ownSteps(facts, stray),
+    ],
+    warnings: [],
   };
 }

@@ -6,8 +6,10 @@
  */
 
 import { isPcieMachine } from "../device/pci_bus.ts";
+import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
 import { checkHvparams } from "../state/hvparams.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 
 /** A rule: nothing is done unless it holds. */
@@ -175,4 +177,62 @@ export function refuseMissingCommands(
 export function refuseImpossible(facts: Facts, operation: Operation): void {
   for (const rule of STATE_RULES) rule.refuse(facts);
   refuseMissingCommands(facts.qemu, COMMANDS_OF[operation]);
+}
+
+/**
+ * Refuses a machine without PCI hotplug.
+ *
+ * @throws {HotplugError} `unsupported` unless new PCI devices can be taken
+ */
+export function refuseMachine(facts: Facts): void {
+  for (const rule of MACHINE_RULES) rule.refuse(facts);
+}
+
+/**
+ * Refuses a second name: a name must select one device.
+ *
+ * @throws {HotplugError} `duplicate` if one of these has the name already
+ */
+export function refuseTakenName(
+  entries: readonly DeviceEntry[],
+  name: string | undefined,
+): void {
+  const holder = entries.find((one) => one.name === name);
+  if (name === undefined || holder === undefined) return;
+  throw new HotplugError(
+    "duplicate",
+    `The name ${JSON.stringify(name)} is that of ${titleOf(holder)}`,
+  );
+}
+
+function isInQemu(qemu: QemuFacts, id: string): string | undefined {
+  if (qemu.deviceIds.has(id)) return "a device";
+  if (qemu.nodeNames.has(id)) return "a block node";
+  return qemu.netdevs.has(id) ? "a network backend" : undefined;
+}
+
+/**
+ * Refuses an id that would be there twice: it has only a part of the uuid.
+ *
+ * @throws {HotplugError} `duplicate` if the file or QEMU has the id already
+ */
+export function refuseTakenId(facts: Facts, id: string): void {
+  const { disks, nics } = facts.content.runtime;
+  const holder = [...disks, ...nics].find((one) => one.hvinfo.id === id);
+  if (holder !== undefined) {
+    throw new HotplugError(
+      "duplicate",
+      `The device id ${id} is that of ${
+        titleOf(holder)
+      }, whose uuid begins the same`,
+      { hint: "take another uuid" },
+    );
+  }
+  const what = isInQemu(facts.qemu, id);
+  if (what === undefined) return;
+  throw new HotplugError(
+    "duplicate",
+    `QEMU already has ${what} ${id}, which the runtime file does not record`,
+    { hint: "something interrupted left it, or it was added by hand" },
+  );
 }

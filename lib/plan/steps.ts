@@ -5,14 +5,11 @@
  */
 
 import { basename } from "@std/path/posix";
+import type { QmpStep } from "../engine/qmp_steps.ts";
+import type { CommitStateStep, StageStateStep } from "../engine/state_steps.ts";
+import type { QmpCommand } from "../engine/verbs.ts";
 import { inverse, type RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
-import type {
-  CommitStateStep,
-  QmpCommand,
-  QmpStep,
-  StageStateStep,
-} from "../operation/step.ts";
 
 /** The two steps of a change of the runtime file: stage first, commit last. */
 export function stateSteps(

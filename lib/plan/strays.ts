@@ -4,15 +4,14 @@
  * @module
  */
 
+import { isMadeUp } from "../device/backend.ts";
 import { addrOfSlot } from "../device/bus_slot.ts";
 import { rootBus } from "../device/pci_bus.ts";
-import { isMadeUp } from "../device/backend.ts";
 import { isExactName, isUuid } from "../device/select.ts";
+import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import type { Runtime } from "../state/runtime.ts";
-import type { QemuFacts } from "./facts.ts";
-import { netdevOf } from "../operation/netdev.ts";
-import type { DeviceView } from "../engine/plan.ts";
+import { netdevOf, type QemuFacts } from "./facts.ts";
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
 const CLASS_ETHERNET = 0x0200;

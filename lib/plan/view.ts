@@ -6,10 +6,11 @@
 
 import { backendOf, isEmptied } from "../device/backend.ts";
 import { addrOfSlot } from "../device/bus_slot.ts";
-import type { Via } from "../host/access_record.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { isParavirtual, type NicDevice } from "../device/nic.ts";
+import type { DeviceView } from "../engine/plan.ts";
+import type { Via } from "../host/access_record.ts";
 import { type IoLimits, isLimited } from "../qmp/io_limits.ts";
 import { type Size, sizeJson } from "../qmp/reading.ts";
 import type {
@@ -18,9 +19,7 @@ import type {
   NicEntry,
   Runtime,
 } from "../state/runtime.ts";
-import type { Facts, QemuFacts } from "./facts.ts";
-import { netdevOf } from "../operation/netdev.ts";
-import type { DeviceView } from "../engine/plan.ts";
+import { type Facts, netdevOf, type QemuFacts } from "./facts.ts";
 
 const MIB = 1024 * 1024;
 

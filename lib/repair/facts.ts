@@ -4,22 +4,25 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
 import { dirname } from "@std/path/posix";
+import { hasForeignController } from "../disk/controller.ts";
+import { findDrift, readDriftFacts } from "../disk/drift.ts";
+import { readDiskRemoveFacts } from "../disk/remove.ts";
+import { isLeftover } from "../engine/leftover.ts";
+import type { World } from "../engine/world.ts";
+import { HotplugError, passShortage } from "../errors.ts";
 import { readConfinement } from "../host/confinement.ts";
 import { tapsOf } from "../host/process.ts";
-import { interfaceExists } from "../host/tap.ts";
-import type { InstancePaths } from "../state/instance.ts";
-import { findDrift } from "../disk/drift.ts";
-import { readDiskRemoveFacts } from "../operation/facts_disk_remove.ts";
-import { readDriftFacts } from "../operation/facts_drift.ts";
-import { isLeftover } from "../engine/leftover.ts";
-import type { Facts } from "../plan/facts.ts";
-import { readFacts } from "../operation/read_facts.ts";
-import { hasForeignController } from "../operation/repair_controller.ts";
-import type { RepairFacts } from "./findings.ts";
 import { isStillOpen } from "../host/still_open.ts";
-import type { World } from "../engine/world.ts";
+import { interfaceExists } from "../host/tap.ts";
+import { readFacts } from "../plan/ask_qemu.ts";
+import type { Facts } from "../plan/facts.ts";
+import { DEVICE_IDS } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
+import type { RepairFacts } from "./findings.ts";
 
 function filesIn(directory: string): string[] {
   try {
@@ -77,4 +80,77 @@ export async function readRepairFacts(
       readDriftFacts(disks, facts.qemu),
     ),
   };
+}
+
+/** An idle guest releases a device within a second, in milliseconds. */
+const PATIENCE_MS = 2_000;
+
+function staged(path: string): Runtime | undefined {
+  try {
+    return readRuntimeFile(path)?.runtime;
+  } catch (error) {
+    // It may have been cut off anywhere.
+    if (error instanceof HotplugError) return undefined;
+    throw error;
+  }
+}
+
+function all({ disks, nics }: Runtime): DeviceEntry[] {
+  return [...disks, ...nics];
+}
+
+/** The devices that QEMU still has and that a staged file leaves out. */
+function leftOut(
+  { content, qemu, leftovers }: RepairFacts,
+): readonly string[] {
+  const before = all(content.runtime);
+  return leftovers.flatMap((path) => {
+    const after = staged(path);
+    if (after === undefined) return [];
+    const kept = new Set(all(after).map(({ hvinfo }) => hvinfo.id));
+    return before.flatMap((entry) => {
+      const { id } = entry.hvinfo;
+      if (id === undefined || kept.has(id)) return [];
+      return qemu.deviceIds.has(id) ? [id] : [];
+    });
+  });
+}
+
+/** Whether the guest released one of these, having had some time for it. */
+async function anyGone(
+  asked: readonly string[],
+  world: World,
+): Promise<boolean> {
+  const { unplugTimeoutMs, signal } = world.options;
+  const since = world.qmp.mark();
+  const isGone = async () => {
+    const there = await ask(world.qmp, DEVICE_IDS);
+    return asked.some((id) => !there.has(id));
+  };
+  // It may have gone before we listened.
+  if (await isGone()) return true;
+  await world.qmp.waitEvent(
+    ({ event, data }) =>
+      event === "DEVICE_DELETED" && asked.includes(String(data.device)),
+    { timeoutMs: Math.min(unplugTimeoutMs, PATIENCE_MS), signal, since },
+  );
+  return await isGone();
+}
+
+/**
+ * Reads file, QEMU and node once the guest had the time to release what it may
+ * have been asked for.
+ *
+ * @throws {HotplugError}
+ */
+export async function readSettled(
+  paths: InstancePaths,
+  world: World,
+): Promise<RepairFacts> {
+  const facts = await readRepairFacts(paths, world);
+  const asked = leftOut(facts);
+  const mayGo = asked.length > 0 && facts.qemu.runState === "running";
+  return mayGo && await anyGone(asked, world)
+    ? await readRepairFacts(paths, world)
+    : facts;
 }

@@ -12,28 +12,30 @@ import { servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
+import { controllerFindings } from "../disk/controller.ts";
+import type { Drift } from "../disk/drift.ts";
+import { openFindings } from "../disk/findings.ts";
+import {
+  diskBackendSteps,
+  type DiskRemoveFacts,
+  planDiskRemove,
+} from "../disk/remove.ts";
+import { isRemembrance } from "../engine/own_facts.ts";
+import type { Decision, Plan } from "../engine/plan.ts";
 import { messageOf } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
-import type { Drift } from "../disk/drift.ts";
-import type { DiskRemoveFacts } from "../operation/facts_disk_remove.ts";
+import { nicBack, nicFileFindings } from "../nic/findings.ts";
+import { nicBackendSteps, planNicRemove } from "../nic/remove.ts";
 import {
   type Finding,
   type FormatCommand,
   repairPlan,
 } from "../plan/finding.ts";
-import type { Decision, Plan } from "../engine/plan.ts";
 import { endAccessSteps, forgetSteps } from "../plan/give_back.ts";
-import { isRemembrance } from "../disk/limits.ts";
+import { planStray } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
-import { diskBackendSteps, planDiskRemove } from "../disk/remove.ts";
-import { nicBackendSteps, planNicRemove } from "../nic/remove.ts";
-import { planStray } from "../operation/plan_stray.ts";
-import { controllerFindings } from "../operation/repair_controller.ts";
-import { nicBack } from "../operation/repair_nic_back.ts";
-import { nicFileFindings } from "../nic/findings.ts";
-import { openFindings } from "../disk/findings.ts";
 import { type Stray, straysOf } from "../plan/strays.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 
 /** What repair looks at, besides what a removal does. */
 export interface RepairFacts extends DiskRemoveFacts {

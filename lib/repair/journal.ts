@@ -5,16 +5,15 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
-import type { InstancePaths } from "../state/instance.ts";
-import { journalName, removeJournalFile } from "../state/journal_file.ts";
-import { shellWord } from "../state/shell_word.ts";
-import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { type JournalReading, readJournal } from "../engine/journal_read.ts";
 import { recover, titleOf } from "../engine/recover.ts";
-import { foreignJournal } from "../operation/refusals.ts";
-import type { RepairOptions } from "./repair.ts";
-import type { Remaining, Repaired } from "../operation/repair_outcome.ts";
+import { foreignJournal } from "../engine/recover_world.ts";
+import { HotplugError } from "../errors.ts";
+import type { Remaining, Repaired, RepairOptions } from "../plan/finding.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { journalName, removeJournalFile } from "../state/journal_file.ts";
+import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
+import { shellWord } from "../state/shell_word.ts";
 
 /** What became of a journal. */
 export interface JournalOutcome {

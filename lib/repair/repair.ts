@@ -6,33 +6,30 @@
  * @module
  */
 
+import { applyJournaled, type Circumstances } from "../engine/journaled.ts";
+import { readOwnFacts } from "../engine/own_facts.ts";
+import { refuseForeignVm } from "../engine/recover_world.ts";
+import { World } from "../engine/world.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
-import { SysError } from "../sys/errno.ts";
+import { unchanged } from "../monitor/failure.ts";
+import { openMonitor } from "../monitor/monitor.ts";
+import { expectRuntime } from "../plan/facts.ts";
+import type {
+  Finding,
+  Remaining,
+  RepairOptions,
+  RepairOutcome,
+} from "../plan/finding.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { findJournal } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
-import { expectRuntime } from "../plan/facts.ts";
-import { readOwnFacts } from "../engine/own_facts.ts";
-import { unchanged } from "../monitor/failure.ts";
-import { applyJournaled, type Circumstances } from "../engine/journaled.ts";
-import { openMonitor } from "../monitor/monitor.ts";
-import { refuseForeignVm } from "../operation/refusals.ts";
+import { readOwnRecord } from "../state/own_record.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { SysError } from "../sys/errno.ts";
+import { findLeftovers, readRepairFacts, readSettled } from "./facts.ts";
 import { findAll, leftoverFindings, ownFindings } from "./findings.ts";
-import { readSettled } from "../operation/staged_removal.ts";
-import type { Finding, FormatCommand } from "../plan/finding.ts";
-import { findLeftovers, readRepairFacts } from "./facts.ts";
 import { type JournalOutcome, putAway, repairJournal } from "./journal.ts";
-import { ownRecordFault } from "../operation/repair_own.ts";
-import type { Remaining, RepairOutcome } from "../operation/repair_outcome.ts";
-import type { RunOptions } from "../operation/run.ts";
-import { World } from "../engine/world.ts";
-
-/** How an instance is put in order. */
-export interface RepairOptions extends RunOptions {
-  /** Makes a command of ours that reaches the same instance. */
-  readonly format: FormatCommand;
-}
 
 /** Finds what is out of order now. */
 type Look = (world: World) => Promise<
@@ -242,4 +239,26 @@ export async function repair(
       })
     );
   return await repairLocked(paths, options);
+}
+
+/**
+ * Why an instance's own record cannot be used, and what opens the way again;
+ * undefined if it can. It is not removed by itself: it may be all that tells
+ * whom a disk belonged to before.
+ */
+export function ownRecordFault(paths: InstancePaths): Remaining | undefined {
+  try {
+    readOwnRecord(paths);
+    return undefined;
+  } catch (error) {
+    const damaged = error instanceof HotplugError &&
+      error.code === "bad-state-file";
+    if (!damaged) throw error;
+    const path = `${paths.runDir}/kvm-hotplug/${paths.lockKey}.json`;
+    return {
+      what:
+        `${error.message}; look who made it, then remove it: limits and pending removals noted there are lost, and owners and nodes changed for disks (disk add --via chown, mknod) are to be given back by hand`,
+      hint: `rm -r ${shellWord(path)}`,
+    };
+  }
 }

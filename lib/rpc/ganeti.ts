@@ -5,12 +5,12 @@
  * @module
  */
 
+import { COMMANDS } from "../commands/commands.ts";
 import type { HotplugError } from "../errors.ts";
 import type { Request } from "../operation/request.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
 import { depthOf } from "../state/json_normal.ts";
-import type { Invocation } from "../commands/args.ts";
-import { COMMANDS } from "../commands/commands.ts";
+import type { Invocation } from "../words/options.ts";
 import { type Answering, changing, withGaneti } from "./ganeti_answer.ts";
 import { ganetiDiskAdd } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
@@ -22,8 +22,7 @@ import {
   uuidOf,
   valueOf,
 } from "./ganeti_object.ts";
-import { requestOptions } from "./invocation.ts";
-import type { Job } from "./job.ts";
+import { type Job, requestOptions } from "./invocation.ts";
 
 /** Parameters in the order of noded's RPC, for who sends them as a list. */
 const PARAMETERS: Readonly<Record<GanetiMethod, readonly string[]>> = {

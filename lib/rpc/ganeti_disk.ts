@@ -6,7 +6,7 @@
 
 import { uriNode } from "../device/storage_uri.ts";
 import { usage } from "../errors.ts";
-import type { DiskAdd, GanetiDisk } from "../operation/request.ts";
+import type { DiskAdd, GanetiDisk } from "../disk/request.ts";
 import {
   formatJson,
   jsonArray,

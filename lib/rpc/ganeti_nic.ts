@@ -4,10 +4,10 @@
  * @module
  */
 
-import { NIC_MODES, SCRIPT_MODES } from "../device/nic.ts";
+import * as check from "../words/values.ts";
 import { networkVariables } from "../device/netinfo.ts";
-import type { NicAdd } from "../operation/request.ts";
-import type { NicModify } from "../nic/request.ts";
+import { NIC_MODES, SCRIPT_MODES } from "../device/nic.ts";
+import type { NicAdd, NicModify } from "../nic/request.ts";
 import { formatJson, type JsonObject } from "../state/json.ts";
 import { normalized } from "../state/json_normal.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
@@ -19,7 +19,6 @@ import {
   valueOf,
   without,
 } from "./ganeti_object.ts";
-import * as check from "../words/values.ts";
 
 /** Members of a Network that become variables: SPEC 6.1. */
 const NETWORK_TEXTS = [

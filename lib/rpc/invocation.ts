@@ -5,12 +5,18 @@
  * @module
  */
 
+import type { Answer, Call } from "../commands/answer.ts";
+import { checkOperands, NEGATABLE } from "../commands/args.ts";
+import { COMMANDS } from "../commands/commands.ts";
 import { usage } from "../errors.ts";
 import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
-import { checkOperands, type Invocation, NEGATABLE } from "../commands/args.ts";
-import { COMMANDS, type CommandSpec } from "../commands/commands.ts";
 import { nearest } from "../words/nearest.ts";
-import { GLOBAL_OPTIONS, type OptionSpec } from "../words/options.ts";
+import {
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type Invocation,
+  type OptionSpec,
+} from "../words/options.ts";
 
 /** Options of every command that may differ from request to request. */
 const PER_REQUEST = [
@@ -182,4 +188,14 @@ export function requestOptions(
     throw unknownKey(key, method, known);
   }
   return options;
+}
+
+/** A request that can be carried out. */
+export interface Job {
+  /** Its words, as a command line would have them. */
+  readonly invocation: Invocation;
+  /** The one it is about, undefined if it is about none. */
+  readonly instance: string | undefined;
+  /** Who carries it out. @default the handler of its command */
+  readonly act?: (call: Call) => Promise<Answer>;
 }

@@ -6,21 +6,10 @@
 
 import { type HotplugError, usage } from "../errors.ts";
 import type { JsonObject } from "../state/json.ts";
-import type { Answer, Call } from "../commands/answer.ts";
-import type { Invocation } from "../commands/args.ts";
+import type { Invocation } from "../words/options.ts";
 import { GANETI_METHODS, ganetiJob, isGanetiMethod } from "./ganeti.ts";
-import { commandOfMethod, invocationOf } from "./invocation.ts";
+import { commandOfMethod, invocationOf, type Job } from "./invocation.ts";
 import { RPC_ERRORS, type RpcRequest } from "./message.ts";
-
-/** A request that can be carried out. */
-export interface Job {
-  /** Its words, as a command line would have them. */
-  readonly invocation: Invocation;
-  /** The one it is about, undefined if it is about none. */
-  readonly instance: string | undefined;
-  /** Who carries it out. @default the handler of its command */
-  readonly act?: (call: Call) => Promise<Answer>;
-}
 
 /** A request that JSON-RPC itself has an error for. */
 export interface NoJob {

@@ -5,12 +5,13 @@
  * @module
  */
 
-import { HotplugError, named, refuse } from "../errors.ts";
 import type { Call, Streams } from "../commands/answer.ts";
+import { HotplugError, named, refuse } from "../errors.ts";
+import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
+import type { Job } from "./invocation.ts";
+import { jobOf } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { type Line, readLines } from "./lines.ts";
-import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
-import { type Job, jobOf } from "./job.ts";
 import {
   errorText,
   faultText,

@@ -5,15 +5,19 @@
  * @module
  */
 
+import { parseInvocation } from "../commands/args.ts";
+import { COMMANDS } from "../commands/commands.ts";
+import { rawCommand, unsent } from "../commands/qmp_words.ts";
+import type { Target } from "../commands/target.ts";
 import { usage } from "../errors.ts";
 import { sendOn } from "../monitor/raw_command.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { Schema } from "../qmp/schema.ts";
-import { type Invocation, parseInvocation } from "../commands/args.ts";
-import { COMMANDS, type CommandSpec } from "../commands/commands.ts";
-import { GLOBAL_OPTIONS } from "../words/options.ts";
-import { rawCommand, unsent } from "../commands/qmp_words.ts";
-import type { Target } from "../commands/target.ts";
+import {
+  type CommandSpec,
+  GLOBAL_OPTIONS,
+  type Invocation,
+} from "../words/options.ts";
 
 /** Commands of ours that a shell has no use for. */
 const LEFT_OUT = ["qmp", "events", "shell"];

@@ -10,11 +10,6 @@
  * @module
  */
 
-import { type ArrayLayout, PYTHON_LAYOUT } from "./json_layout.ts";
-import { JsonSyntaxError } from "./json_error.ts";
-
-export { JsonSyntaxError } from "./json_error.ts";
-
 /** An object's member; `keyText` is the key as written, quotes included. */
 export interface JsonMember {
   /** Unescaped. */
@@ -231,4 +226,60 @@ export function jsonArray(
   layout: ArrayLayout = PYTHON_LAYOUT,
 ): JsonArray {
   return { type: "array", items, layout };
+}
+
+/** Where and why a text is not JSON; line and column count from 1. */
+export class JsonSyntaxError extends Error {
+  /** Kept through the minified build, which renames the class. */
+  override readonly name = "JsonSyntaxError";
+  /** From 0, in UTF-16 units. */
+  readonly offset: number;
+
+  /** `why` begins the message; the place is added. */
+  constructor(source: string, offset: number, why: string) {
+    const before = source.slice(0, offset);
+    const line = before.split("\n").length;
+    const column = offset - before.lastIndexOf("\n");
+    super(`${why} at line ${line}, column ${column}`);
+    this.offset = offset;
+  }
+}
+
+/** What stands around and between the items of an array. */
+export interface ArrayLayout {
+  /** After the bracket that opens it. */
+  readonly open: string;
+  /** Between two items, comma included. */
+  readonly separator: string;
+  /** Before the bracket that closes it. */
+  readonly close: string;
+}
+
+/** As Python's `json.dumps` writes, and so Ganeti. */
+export const PYTHON_LAYOUT: ArrayLayout = {
+  open: "",
+  separator: ", ",
+  close: "",
+};
+
+/**
+ * The layout of an array.
+ *
+ * @param fallback for what an array of few items does not show
+ */
+export function layoutOf(
+  { text, items, layout }: JsonArray,
+  fallback: ArrayLayout,
+): ArrayLayout {
+  const [first, second] = items;
+  if (text === undefined || first?.text === undefined) {
+    return layout ?? fallback;
+  }
+  const open = /^\[(\s*)/.exec(text)?.[1] ?? "";
+  // Not matched: that would look from each of a million blanks for the end.
+  const close = text.slice(text.slice(0, -1).trimEnd().length, -1);
+  if (second === undefined) return { ...fallback, open, close };
+  const separator = /\s*,\s*/y;
+  separator.lastIndex = 1 + open.length + first.text.length;
+  return { open, separator: separator.exec(text)?.[0] ?? ", ", close };
 }

@@ -19,9 +19,10 @@ import {
   type JsonArray,
   jsonArray,
   type JsonNode,
+  layoutOf,
   parseJson,
+  PYTHON_LAYOUT,
 } from "./json.ts";
-import { layoutOf, PYTHON_LAYOUT } from "./json_layout.ts";
 import { member } from "./json_member.ts";
 import { withItem } from "./json_splice.ts";
 import { changeLinks, type LinkChange } from "./link_change.ts";

@@ -103,3 +103,29 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   },
   DRY_RUN,
 ];
+
+/** A command line, taken apart. */
+export interface Invocation {
+  /** Undefined if there is no command (`--version`). */
+  readonly command: CommandSpec | undefined;
+  /** Words after the command's own; as many as its entry allows. */
+  readonly operands: readonly string[];
+  /** Options with a value, by long name; the texts are not checked yet. */
+  readonly values: ReadonlyMap<string, string>;
+  /** Flags given, `no-` ones by that name. */
+  readonly flags: ReadonlySet<string>;
+}
+
+/** One command. */
+export interface CommandSpec {
+  /** Its words, e.g. `disk add`. */
+  readonly name: string;
+  /** Operands; one in brackets may be left out. */
+  readonly operands: readonly string[];
+  /** One line of the usage text: lower case, no full stop. */
+  readonly summary: string;
+  /** Its own; every command also takes {@linkcode GLOBAL_OPTIONS}. */
+  readonly options: readonly OptionSpec[];
+  /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
+  readonly output?: "stream";
+}

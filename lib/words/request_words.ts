@@ -4,12 +4,10 @@
  * @module
  */
 
-import { resolve } from "@std/path/posix";
-import { ID_SCHEMES } from "../device/device_id.ts";
-import { usage } from "../errors.ts";
-import type { Plug, UuidChoice } from "../operation/request.ts";
-import type { Invocation } from "../commands/args.ts";
 import * as check from "./values.ts";
+import { resolve } from "@std/path/posix";
+import { usage } from "../errors.ts";
+import type { Invocation } from "./options.ts";
 
 /** Takes an option through its check, if it was given. */
 export function option<T>(
@@ -47,33 +45,4 @@ export function absolute(path: string): string {
 /** A path among the options or operands, made absolute. */
 export function path(word: check.Word): string {
   return absolute(check.shortPath(word));
-}
-
-function uuidChoice(invocation: Invocation): UuidChoice {
-  const given = option(invocation, "uuid", check.uuid);
-  return given === undefined
-    ? { value: crypto.randomUUID(), origin: "made" }
-    : { value: given, origin: "given" };
-}
-
-/** What adding a disk and adding a NIC have in common. */
-export function plug(
-  invocation: Invocation,
-): Omit<Plug, "instance" | "ganeti"> {
-  return {
-    uuid: uuidChoice(invocation),
-    name: option(invocation, "name", check.shortText),
-    driver: option(invocation, "driver", check.qemuId),
-    slot: option(
-      invocation,
-      "slot",
-      (word) => check.wholeNumber(word, { min: 0, max: 31 }),
-    ),
-    bus: option(invocation, "bus", check.qemuId),
-    idScheme: option(
-      invocation,
-      "id-scheme",
-      (word) => check.oneOf(word, ID_SCHEMES),
-    ),
-  };
 }

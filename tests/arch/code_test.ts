@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
 import { codeOf, libFiles, readSource, type SourceFile } from "./source.ts";
 
-const MAX_LINES = 250;
+const MAX_LINES = 400;
 
 /** Where a pattern stands in the code of files: `path:line`. */
 function places(files: readonly SourceFile[], pattern: RegExp): string[] {

@@ -37,6 +37,14 @@ export function codeOf({ text }: SourceFile): string {
   return text.replace(COMMENT_OR_TEXT, (part) => part.replace(/[^\n]/g, " "));
 }
 
+/** The code with its quoted texts: comments are blanked. */
+export function withoutComments(text: string): string {
+  return text.replace(
+    COMMENT_OR_TEXT,
+    (part) => part.startsWith("/") ? part.replace(/[^\n]/g, " ") : part,
+  );
+}
+
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s(?:[^;"']*?\sfrom\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
 

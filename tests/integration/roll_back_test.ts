@@ -1,7 +1,7 @@
 /** What is undone although something else could not be. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { rollBack } from "../../lib/engine/apply.ts";
-import type { Step } from "../../lib/operation/step.ts";
+import type { Step } from "../../lib/engine/verbs.ts";
 import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { Instance } from "./support.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../lib/host/process.ts";
 import { isStopped, startOf } from "../../lib/host/process_identity.ts";
 import { filtersVlans } from "../../lib/host/network.ts";
-import { runningBeside } from "../../lib/operation/running.ts";
+import { runningBeside } from "../../lib/plan/instances.ts";
 import { readJournalFile } from "../../lib/state/journal_file.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { openOwnDirectory } from "../../lib/state/lock.ts";

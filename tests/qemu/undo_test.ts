@@ -1,22 +1,15 @@
-/**
- * Each step of a plan made to fail in turn. The plan is read back from JSON
- * before it is applied: nothing but its data decides what is done and undone.
- */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { allFdNames } from "../../lib/device/nic.ts";
-import { HotplugError } from "../../lib/errors.ts";
+import type { DiskAdd } from "../../lib/disk/request.ts";
 import { apply } from "../../lib/engine/apply.ts";
-import { askQemu } from "../../lib/plan/ask_qemu.ts";
-import {
-  completeFacts,
-  expectRuntime,
-  readNode,
-} from "../../lib/plan/facts.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
-import { prepare } from "../../lib/operation/prepare.ts";
-import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
-import type { Step } from "../../lib/operation/step.ts";
+import type { Step } from "../../lib/engine/verbs.ts";
 import { World } from "../../lib/engine/world.ts";
+import { HotplugError } from "../../lib/errors.ts";
+import type { NicAdd } from "../../lib/nic/request.ts";
+import { prepare } from "../../lib/operation/prepare.ts";
+import { askQemu } from "../../lib/plan/ask_qemu.ts";
+import { completeFacts, expectRuntime, readNode } from "../../lib/plan/facts.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { eachRelease, host, makeImage } from "./each_release.ts";

@@ -6,7 +6,7 @@ import {
   freeSlots,
   judgeAll,
 } from "../../lib/inspect/check_rules.ts";
-import { waysOf } from "../../lib/operation/check_ways.ts";
+import { waysOf } from "../../lib/inspect/check.ts";
 import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
-import type { OwnRecordStep } from "../../lib/disk/way_steps.ts";
+import type { OwnRecordStep } from "../../lib/engine/own_steps.ts";
 import { verbsOf } from "../../lib/operation/step.ts";
 import {
   applyOwnChange,

@@ -3,21 +3,9 @@ import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
 import type { Adoption, Plan } from "../../lib/engine/plan.ts";
 import type { LiveNic } from "../../lib/nic/live.ts";
 import { planAdopt } from "../../lib/operation/adopt.ts";
-import {
-  type AdoptFacts,
-  runtimeOrNone,
-} from "../../lib/operation/adopt_facts.ts";
-import {
-  assert,
-  disk,
-  facts,
-  type FactsSpec,
-  nic,
-  pciDevice,
-  planRefusal,
-  stepNames,
-  uuidOf,
-} from "./support.ts";
+import { runtimeOrNone } from "../../lib/operation/adopt_facts.ts";
+import type { AdoptFacts } from "../../lib/plan/adoption.ts";
+import { assert, disk, facts, type FactsSpec, nic, pciDevice, planRefusal, stepNames, uuidOf } from "./support.ts";
 
 const FRESH = [1, 2, 3, 4].map((n) =>
   `f000000${n}-2222-4222-8222-00000000000${n}`

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { lacksMedium, planEmptyDrive } from "../../lib/disk/empty_drive.ts";
 import { planDiskResize } from "../../lib/disk/resize.ts";
-import { planDiskSet } from "../../lib/operation/plan_disk_set.ts";
+import { planDiskSet } from "../../lib/disk/limits.ts";
 import {
   assert,
   disk,

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type MediumFacts, planMedium } from "../../lib/disk/medium.ts";
-import type { NewMediumWish } from "../../lib/operation/request.ts";
+import type { NewMediumWish } from "../../lib/disk/request.ts";
 import {
   assert,
   disk,

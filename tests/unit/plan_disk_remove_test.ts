@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
-import type { DiskRemove } from "../../lib/operation/request.ts";
+import type { DiskRemove } from "../../lib/disk/request.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import { formatJson } from "../../lib/state/json.ts";
 import {

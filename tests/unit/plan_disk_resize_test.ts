@@ -1,20 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { DiskResizeFacts } from "../../lib/operation/facts_disk_resize.ts";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
-import { planDiskResize } from "../../lib/disk/resize.ts";
+import type { DiskResize } from "../../lib/disk/request.ts";
+import { type DiskResizeFacts, planDiskResize } from "../../lib/disk/resize.ts";
 import { courseOf, turningPoint } from "../../lib/engine/recover_course.ts";
-import type { DiskResize } from "../../lib/operation/request.ts";
-import {
-  disk,
-  facts,
-  type FactsSpec,
-  idOf,
-  planOf,
-  planRefusal,
-  stepNames,
-  stepOf,
-  uuidOf,
-} from "./support.ts";
+import { disk, facts, type FactsSpec, idOf, planOf, planRefusal, stepNames, stepOf, uuidOf } from "./support.ts";
 
 const MIB = 1024 * 1024;
 const ID = idOf("disk", 0);

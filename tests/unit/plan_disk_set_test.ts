@@ -4,8 +4,8 @@ import { planDiskRemove } from "../../lib/disk/remove.ts";
 import {
   type DiskSetFacts,
   planDiskSet,
-} from "../../lib/operation/plan_disk_set.ts";
-import type { DiskSet } from "../../lib/operation/request.ts";
+} from "../../lib/disk/limits.ts";
+import type { DiskSet } from "../../lib/disk/request.ts";
 import type { IoLimits } from "../../lib/qmp/io_limits.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_record.ts";
 import {

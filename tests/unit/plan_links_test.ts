@@ -1,11 +1,9 @@
-/** Which links are mended, and which are left alone for want of proof. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { type LinksFacts, planLinks } from "../../lib/disk/links.ts";
 import { stepFault } from "../../lib/engine/journal_check.ts";
-import type { LinksFacts } from "../../lib/operation/facts_links.ts";
 import type { Decision, Plan } from "../../lib/engine/plan.ts";
-import { planLinks } from "../../lib/disk/links.ts";
-import { applyChange } from "../../lib/state/runtime_change.ts";
 import { formatJson } from "../../lib/state/json.ts";
+import { applyChange } from "../../lib/state/runtime_change.ts";
 import { disk, facts, stepNames, stepOf, uuidOf } from "./support.ts";
 
 const FOLDER = "/var/run/ganeti/instance-disks";

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
-import type { NicModifyFacts } from "../../lib/operation/facts_nic_modify.ts";
+import type { NicModifyFacts } from "../../lib/nic/modified.ts";
 import type { NicChanges } from "../../lib/nic/request.ts";
 import {
   facts,

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { planNicModify } from "../../lib/nic/modify.ts";
-import { nicBack } from "../../lib/operation/repair_nic_back.ts";
+import { nicBack } from "../../lib/nic/findings.ts";
 import type { OwnDevice } from "../../lib/state/own_record.ts";
 import {
   assert,

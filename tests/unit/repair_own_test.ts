@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ownRecordFault } from "../../lib/operation/repair_own.ts";
+import { ownRecordFault } from "../../lib/repair/repair.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { present } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { findStray } from "../../lib/operation/plan_stray.ts";
+import { findStray } from "../../lib/plan/removal.ts";
 import { straysOf } from "../../lib/plan/strays.ts";
 import {
   disk,

@@ -7,25 +7,23 @@
 
 import { assertEquals } from "@std/assert";
 import { rootBus } from "../../lib/device/pci_bus.ts";
-import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
-import type { Facts, QemuFacts } from "../../lib/plan/facts.ts";
-import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
-import type { NicAddFacts } from "../../lib/nic/add_facts.ts";
-import type { NicModifyFacts } from "../../lib/operation/facts_nic_modify.ts";
+import type { DiskAdd } from "../../lib/disk/request.ts";
+import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { stepFault } from "../../lib/engine/journal_check.ts";
 import type { Decision, DeviceView, Plan } from "../../lib/engine/plan.ts";
-import type { DiskAdd, NicAdd } from "../../lib/operation/request.ts";
-import type { QmpStep, Step } from "../../lib/operation/step.ts";
+import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
+import type { Step } from "../../lib/engine/verbs.ts";
+import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
+import type { NicAddFacts } from "../../lib/nic/add_facts.ts";
+import type { NicModifyFacts } from "../../lib/nic/modified.ts";
+import type { NicAdd } from "../../lib/nic/request.ts";
+import type { Facts, QemuFacts } from "../../lib/plan/facts.ts";
 import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
-import {
-  type DeviceEntry,
-  parseRuntime,
-  type Runtime,
-} from "../../lib/state/runtime.ts";
+import { type DeviceEntry, parseRuntime, type Runtime } from "../../lib/state/runtime.ts";
 
 /** `assert` of `@std/assert`, typed: it has no types of its own here. */
 export function assert(condition: unknown, why = "assert"): asserts condition {

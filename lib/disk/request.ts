@@ -1,0 +1,106 @@
+/**
+ * What a user asked for of a disk, checked word by word; nothing of this node was looked at yet.
+ *
+ * @module
+ */
+
+import type { DiskFormat, DiskSettings } from "../device/disk_settings.ts";
+import type { Via } from "../host/access_record.ts";
+import type { GanetiObject, Plug } from "../plan/request.ts";
+import type { IoLimits } from "../qmp/io_limits.ts";
+
+/** A disk as a master describes it. */
+export interface GanetiDisk extends GanetiObject {
+  /** Ganeti's word for the kind of storage, of the object. */
+  readonly devType: string;
+  /** The path beside a URI, recorded as it came. */
+  readonly link?: string | undefined;
+}
+
+/** Plug a disk. */
+export interface DiskAdd extends Plug {
+  /** The user's words, joined by a dash. */
+  readonly kind: "disk-add";
+  /** Absolute path, or a storage URI; or `none`. */
+  readonly source: string;
+  /** What the user set; the instance's hvparams give the rest. */
+  readonly settings: Partial<DiskSettings>;
+  /** How QEMU is to get at it; undefined: what is safe and works. */
+  readonly via?: Via | undefined;
+  /** Never probed. @default "raw" */
+  readonly format?: DiskFormat | undefined;
+  /** Absolute: where backing files may lie besides the image's folder. */
+  readonly allowBacking?: string | undefined;
+  /** Id of one the VM was started with; undefined: the main loop. */
+  readonly iothread?: string | undefined;
+  /** For a VM that has no SCSI controller; undefined: the hvparam decides. */
+  readonly controller?: string | undefined;
+  /** Undefined: those it had when it was last taken out, else none. */
+  readonly limits?: IoLimits | undefined;
+  /** Whether a start from the runtime file must give the same disk. */
+  readonly migratable: "required" | "not-needed";
+  /** Only from a master. */
+  readonly ganeti?: GanetiDisk | undefined;
+}
+
+/** Take a disk out. */
+export interface DiskRemove {
+  /** The user's words, joined by a dash. */
+  readonly kind: "disk-remove";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one disk: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** `kept`: the disk the VM was started from is refused. */
+  readonly bootDisk: "kept" | "forced";
+  /** `forced`: also one that no entry records. @default "kept" */
+  readonly unrecorded?: "kept" | "forced" | undefined;
+}
+
+/** Give a disk the size its source has by now, or another one. */
+export interface DiskResize {
+  /** The user's words, joined by a dash. */
+  readonly kind: "disk-resize";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one disk: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** The virtual size; undefined: that of the source. */
+  readonly sizeBytes?: number | undefined;
+  /** Whether QEMU may make a raw image file longer. */
+  readonly fileGrowth: "allowed" | "refused";
+}
+
+/** Change a live disk. */
+export interface DiskSet {
+  /** The user's words, joined by a dash. */
+  readonly kind: "disk-set";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one disk: index, uuid or prefix, device id, name. */
+  readonly device: string;
+  /** 0 ends a limit; what is not named stays. */
+  readonly limits?: IoLimits | undefined;
+  /** What is to lie in the drive; undefined: that stays. */
+  readonly medium?: NewMediumWish | undefined;
+}
+
+/** What is to lie in a drive. */
+export interface NewMediumWish {
+  /** Absolute path; null: nothing. */
+  readonly path: string | null;
+  /** `forced`: the guest is not asked, though it locked the tray. */
+  readonly lock: "heeded" | "forced";
+  /** Whether Ganeti's start must be able to open it. */
+  readonly migratable: "required" | "not-needed";
+}
+
+/** Bring the links of the disks to the configuration's order. */
+export interface LinksMend {
+  /** The user's words, joined by a dash. */
+  readonly kind: "links-mend";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Uuids of the configured disks, lower case. */
+  readonly order: readonly string[];
+}

@@ -1,0 +1,34 @@
+/**
+ * What an operation came to.
+ *
+ * @module
+ */
+
+import type { Action, Adoption, DeviceView } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
+import type { World } from "../engine/world.ts";
+
+/** What an operation came to. */
+export interface Outcome {
+  /** As in the request. */
+  readonly instance: string;
+  /** Also said where there was nothing to do. */
+  readonly action: Action;
+  /** False after a dry run, and where all was so already. */
+  readonly changed: boolean;
+  /** Null if what was to be removed is not there. */
+  readonly device: DeviceView | null;
+  /** Only of `adopt`. */
+  readonly adoption?: Adoption;
+  /** What the user accepted, one line each. */
+  readonly warnings: readonly string[];
+  /** The entry that was recorded or taken out, as JSON text. */
+  readonly entry?: string | undefined;
+  /** The steps that a dry run did not take; undefined if it was none. */
+  readonly plan?: readonly Step[] | undefined;
+}
+
+/** What its steps left alone, a line each. */
+export function leftAloneText({ leftAlone }: World): string[] {
+  return leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
+}
