@@ -5,22 +5,13 @@
  * @module
  */
 
-import type { Progress } from "../engine/apply.ts";
 import type { Outcome } from "../operation/outcome.ts";
 import type { Request } from "../operation/request.ts";
 import { run } from "../operation/run.ts";
 import type { Answer, Call } from "./answer.ts";
 import { isReaderThere } from "./reader.ts";
 import { reachOf, requestOf } from "./requests.ts";
-import type { Trace } from "./trace.ts";
 import { waitingLine } from "./waiting.ts";
-
-/** The steps are compiled while QEMU works; only who looks on needs them now. */
-async function progressOf(trace: Trace): Promise<Progress | undefined> {
-  if (!trace.isWatched) return undefined;
-  const { verbsOf } = await import("../operation/step.ts");
-  return trace.progress((step) => verbsOf(step).describe(step));
-}
 
 /** What a request came to, as a command answers it. */
 export interface Carried {
@@ -46,7 +37,7 @@ export async function carryOut(
     mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
     signal: terminal.signal,
     trace: trace.qmp,
-    progress: await progressOf(trace),
+    progress: trace.isWatched ? trace.progress : undefined,
     isWanted: isReaderThere,
     waiting: line?.told,
   });

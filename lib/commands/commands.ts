@@ -5,8 +5,7 @@
  * @module
  */
 
-import { DISK_ADD, DISK_CHANGE_COMMANDS } from "../disk/words.ts";
-import { NIC_ADD, NIC_MODIFY } from "../nic/words.ts";
+import { KIND_COMMANDS } from "../kinds.ts";
 import { type CommandSpec, DRY_RUN } from "../words/options.ts";
 
 /** The `state` commands, in the order of the usage text. */
@@ -92,32 +91,7 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
 
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
-  DISK_ADD,
-  {
-    name: "disk remove",
-    operands: ["INSTANCE", "DISK"],
-    summary: "take a disk out of a running VM",
-    options: [
-      DRY_RUN,
-      {
-        name: "force",
-        help:
-          "even the disk the VM was started from, or one the file does not record",
-      },
-    ],
-  },
-  ...DISK_CHANGE_COMMANDS,
-  NIC_ADD,
-  {
-    name: "nic remove",
-    operands: ["INSTANCE", "NIC"],
-    summary: "take a network card out of a running VM",
-    options: [
-      DRY_RUN,
-      { name: "force", help: "even one the runtime file does not record" },
-    ],
-  },
-  NIC_MODIFY,
+  ...KIND_COMMANDS,
   {
     name: "adopt",
     operands: ["INSTANCE"],

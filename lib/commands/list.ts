@@ -6,7 +6,7 @@
 
 import type { Reach } from "../engine/options.ts";
 import type { Answer, Call } from "./answer.ts";
-import { instanceOf, reachOf } from "./requests.ts";
+import { formatterOf, instanceOf, reachOf } from "./requests.ts";
 import { waitingLine } from "./waiting.ts";
 
 /** Longest wait for all instances together, unless `--timeout` says. */
@@ -39,6 +39,7 @@ export async function list(call: Call): Promise<Answer> {
     trace: trace.qmp,
     waiting: line?.told,
     signal: terminal.signal,
+    format: formatterOf(invocation),
   });
   const { listingText } = await import("./report_list.ts");
   return {

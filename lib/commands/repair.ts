@@ -6,24 +6,12 @@
 
 import { repair as repairInstance } from "../repair/repair.ts";
 import type { RepairOutcome } from "../plan/finding.ts";
-import { shellWord } from "../state/shell_word.ts";
-import { verbsOf } from "../operation/step.ts";
 import type { Answer, Call } from "./answer.ts";
-import type { Invocation } from "../words/options.ts";
-import { instanceOf, reachOf } from "./requests.ts";
+import { formatterOf, instanceOf, reachOf } from "./requests.ts";
 import { waitingLine } from "./waiting.ts";
 
 /** What remains: INTERFACE, "Exit statuses". */
 const SOMETHING_REMAINS = 7;
-
-/** A command that reaches the same instance by the same options. */
-function formatCommand({ values }: Invocation, words: readonly string[]) {
-  const reach = ["run-dir", "qmp", "state"].flatMap((name) => {
-    const value = values.get(name);
-    return value === undefined ? [] : [`--${name}`, value];
-  });
-  return ["kvm-hotplug", ...words, ...reach].map(shellWord).join(" ");
-}
 
 function textOf(outcome: RepairOutcome): string[] {
   const { instance, repaired, remaining, pending, plan, qemu } = outcome;
@@ -53,15 +41,13 @@ export async function repair(call: Call): Promise<Answer> {
     signal: terminal.signal,
     trace: trace.qmp,
     waiting: line?.told,
-    progress: trace.progress((step) => verbsOf(step).describe(step)),
-    format: (words) => formatCommand(invocation, words),
+    progress: trace.progress,
+    format: formatterOf(invocation),
   });
   const { plan, qemu, ...document } = outcome;
   const warnings = qemu === "down"
     ? ["the VM does not run: only runtime file and node were compared"]
     : [];
-  const describe = (steps: NonNullable<typeof plan>) =>
-    steps.map((step) => verbsOf(step).describe(step));
   return {
     text: textOf(outcome),
     warnings,
@@ -70,7 +56,7 @@ export async function repair(call: Call): Promise<Answer> {
       ...document,
       ...(warnings.length === 0 ? {} : { warnings }),
       changed: outcome.repaired.length > 0,
-      ...(plan === undefined ? {} : { dry_run: true, plan: describe(plan) }),
+      ...(plan === undefined ? {} : { dry_run: true, plan }),
     },
     status: outcome.remaining.length === 0 ? 0 : SOMETHING_REMAINS,
   };

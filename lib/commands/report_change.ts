@@ -6,19 +6,9 @@
  */
 
 import type { Adoption } from "../engine/plan.ts";
-import {
-  formatCommand,
-  type Step,
-  type StepDescription,
-} from "../engine/verbs.ts";
+import { formatCommand, type StepDescription } from "../engine/verbs.ts";
 import type { Outcome } from "../operation/outcome.ts";
-import { verbsOf } from "../operation/step.ts";
 import { detailsOf, titleOf, whereOf } from "./report.ts";
-
-/** A plan's steps as documents. */
-function planDocument(steps: readonly Step[]): StepDescription[] {
-  return steps.map((step) => verbsOf(step).describe(step));
-}
 
 /** What a change answers; `dry_run` and `plan` only if it was a dry run. */
 export type OutcomeDocument =
@@ -43,7 +33,7 @@ export function outcomeDocument(outcome: Outcome): OutcomeDocument {
     device,
     ...adoption,
     warnings,
-    ...(plan === undefined ? {} : { plan: planDocument(plan) }),
+    ...(plan === undefined ? {} : { plan }),
   };
 }
 
@@ -105,9 +95,12 @@ function remainingText(adoption: Adoption | undefined): string[] {
   return remaining.map(({ what, hint }) => `Left alone: ${what}: ${hint}`);
 }
 
-function planText(outcome: Outcome, steps: readonly Step[]): string[] {
+function planText(
+  outcome: Outcome,
+  steps: readonly StepDescription[],
+): string[] {
   const { action, device, instance } = outcome;
-  const lines = planDocument(steps).flatMap((one, i) => {
+  const lines = steps.flatMap((one, i) => {
     const what = one.qmp === null ? one.host : formatCommand(one.qmp);
     const undo = one.undo === null ? [] : [`    undo: ${one.undo}`];
     return [

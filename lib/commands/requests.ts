@@ -6,13 +6,14 @@
  */
 
 import * as check from "../words/values.ts";
-import { deviceWord, diskAdd, diskResize, diskSet } from "../disk/words.ts";
 import type { Reach } from "../engine/options.ts";
-import { nicAdd, nicModify } from "../nic/words.ts";
 import type { Request } from "../operation/request.ts";
 import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
 import type { Invocation } from "../words/options.ts";
 import { absolute, option, path } from "../words/request_words.ts";
+import type { FormatCommand } from "../plan/difference.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { kindRequest } from "../kinds.ts";
 
 /** The instance a command names; undefined if it names none. */
 export function instanceOf(invocation: Invocation): string | undefined {
@@ -28,39 +29,14 @@ export function instanceOf(invocation: Invocation): string | undefined {
  */
 export function requestOf(invocation: Invocation): Request {
   const instance = instanceOf(invocation) ?? "";
-  const second = invocation.operands[1] ?? "";
-  const forced = invocation.flags.has("force");
   switch (invocation.command?.name) {
-    case "disk add":
-      return diskAdd(invocation, instance, second);
-    case "disk remove":
-      return {
-        kind: "disk-remove",
-        instance,
-        device: deviceWord(second),
-        bootDisk: forced ? "forced" : "kept",
-        ...(forced ? { unrecorded: "forced" } : {}),
-      };
-    case "disk resize":
-      return diskResize(invocation, instance);
-    case "disk set":
-      return diskSet(invocation, instance);
-    case "nic add":
-      return nicAdd(invocation, instance);
-    case "nic modify":
-      return nicModify(invocation, instance, deviceWord(second));
     case "state upgrade":
       return { kind: "state-upgrade", instance };
-    case "nic remove":
-      return {
-        kind: "nic-remove",
-        instance,
-        device: deviceWord(second),
-        ...(forced ? { unrecorded: "forced" } : {}),
-      };
     case "adopt":
       return { kind: "adopt", instance };
   }
+  const request = kindRequest(invocation, instance);
+  if (request !== undefined) return request;
   throw new TypeError(`no change: ${invocation.command?.name}`);
 }
 
@@ -80,4 +56,14 @@ export function reachOf(
     unplugTimeoutMs: seconds("unplug-timeout", 0) ?? 30_000,
     lockTimeoutMs: seconds("lock-timeout", 0) ?? 10_000,
   };
+}
+
+/** Makes commands that reach the same instance by the same options. */
+export function formatterOf({ values }: Invocation): FormatCommand {
+  const reach = ["run-dir", "qmp", "state"].flatMap((name) => {
+    const value = values.get(name);
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  return (words) =>
+    ["kvm-hotplug", ...words, ...reach].map(shellWord).join(" ");
 }

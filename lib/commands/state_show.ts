@@ -5,15 +5,19 @@
  */
 
 import { showState, type StateView } from "../inspect/state_show.ts";
-import type { Difference } from "../inspect/verify.ts";
+import type { Difference } from "../plan/difference.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Answer, Call } from "./answer.ts";
 import { detailsOf, titleOf } from "./report.ts";
-import { instanceOf, reachOf } from "./requests.ts";
+import { formatterOf, instanceOf, reachOf } from "./requests.ts";
 import { JsonText } from "../words/json_text.ts";
 import { table } from "../words/text.ts";
 
-function verifyDocument(differences: readonly Difference[]) {
+/** What a comparison came to, as the document has it. Pure. */
+export function verifyDocument(
+  all: readonly Difference[],
+): { ok: boolean; differences: { what: string; hint: string }[] } {
+  const differences = all.map(({ what, hint }) => ({ what, hint }));
   return { ok: differences.length === 0, differences };
 }
 
@@ -87,6 +91,7 @@ export async function stateShow(
   const view = await showState(instanceOf(invocation) ?? "", {
     ...reachOf(invocation, terminal.env),
     trace: trace.qmp,
+    format: formatterOf(invocation),
     verify: invocation.flags.has("verify") ? "against-qemu" : "no",
   });
   const differ = (view.differences?.length ?? 0) > 0;

@@ -7,7 +7,6 @@
 
 import { messageOf, refuse } from "../errors.ts";
 import type { Progress } from "../engine/apply.ts";
-import type { Step, StepDescription } from "../engine/verbs.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openFile, statFd, writeAll } from "../sys/file.ts";
@@ -83,13 +82,15 @@ export class Trace implements Disposable {
   }
 
   /** For apply: each step before it is done or undone. */
-  progress(describe: (step: Step) => StepDescription): Progress {
-    const tell = (verb: "do" | "undo") => (step: Step, index: number) => {
-      const { step: title, host } = describe(step);
-      const what = host === null ? title : `${title}: ${host}`;
-      this.#line(`== ${verb} ${index + 1}: ${what}`);
-      this.#record({ step: verb, index, ...step });
-    };
+  get progress(): Progress {
+    const tell =
+      (verb: "do" | "undo"): NonNullable<Progress["doing"]> =>
+      (step, index, kind) => {
+        const { step: title, host } = kind.describe(step);
+        const what = host === null ? title : `${title}: ${host}`;
+        this.#line(`== ${verb} ${index + 1}: ${what}`);
+        this.#record({ step: verb, index, ...step });
+      };
     return { doing: tell("do"), undoing: tell("undo") };
   }
 

@@ -130,3 +130,14 @@ export function controllerOf(
   const made = fixedDevices(kvmCmd).find(({ id }) => `${id}.0` === bus);
   return made && modelOf(made.driver);
 }
+
+/** All that a plan adds to a VM's command line. */
+const WORDS =
+  /^[a-z0-9-]{1,31},id=scsi,bus=[A-Za-z][A-Za-z0-9._-]{0,63},addr=0x[01]?[0-9a-f]$/;
+
+/** Whether a value that was read back is {@linkcode controllerWords}. */
+export function isControllerWords(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 &&
+    value[0] === "-device" && typeof value[1] === "string" &&
+    WORDS.test(value[1]);
+}

@@ -46,8 +46,10 @@ import {
 import { controllerNote, controllerSteps } from "./controller.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import type { DiskAdd } from "./request.ts";
-import type { Step } from "../engine/verbs.ts";
-import { newDiskView } from "../plan/view.ts";
+import { newDiskView } from "./view.ts";
+import { DISK } from "./name.ts";
+import { verifyStep } from "./scsi_steps.ts";
+import { DISK_NEEDS } from "./needs.ts";
 
 /** The recorded disk that this request would add again, if there is one. */
 function findTwin(
@@ -178,23 +180,25 @@ function addSteps(
   { from, before, opened, after, backing, limits }: WaySteps & {
     limits: IoLimits;
   },
-): Step[] {
+) {
   const { note, limit } = limitSteps(facts, disk, { limits, before });
   const release = facts.qemu.version;
-  return [
-    ...before,
-    ...note,
-    qmpStep(
-      "blockdev-add",
-      blockdevArguments(disk, { from, release, backing }),
-      command("blockdev-del", { "node-name": disk.id }),
-    ),
-    ...opened,
-    ...controllerSteps(disk.controller),
-    deviceStep(diskDeviceArguments(disk)),
-    ...limit,
-    ...after,
-  ];
+  return {
+    before: [
+      ...before,
+      ...note,
+      qmpStep(
+        "blockdev-add",
+        blockdevArguments(disk, { from, release, backing }),
+        command("blockdev-del", { "node-name": disk.id }),
+      ),
+      ...opened,
+      ...controllerSteps(disk.controller),
+    ],
+    plug: deviceStep(diskDeviceArguments(disk)),
+    after: [...limit, ...after],
+    verify: verifyStep(disk),
+  };
 }
 
 /**
@@ -203,9 +207,9 @@ function addSteps(
  * @throws {HotplugError} status 3
  */
 export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
-  refuseImpossible(facts, "disk-add");
+  refuseImpossible(facts, DISK_NEEDS["disk-add"]);
   const twin = findTwin(facts, request);
-  if (twin !== undefined) return alreadyThere(facts, twin);
+  if (twin !== undefined) return alreadyThere(facts, DISK, twin);
   const disk = newDisk(facts, request);
   const reproducible = checkMigratable(facts, disk, request.migratable);
   const { via, steps } = chooseWay(facts, disk, request.via);
@@ -214,12 +218,12 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   const index = facts.content.runtime.disks.length;
   const { controller } = disk;
   return planAddition(facts, {
-    kind: "disk",
+    kind: DISK,
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
     words: controller && controllerWords(controller),
     view: newDiskView(disk, { index, via, limits }),
-    steps: addSteps(facts, disk, { ...steps, limits }),
+    ...addSteps(facts, disk, { ...steps, limits }),
     warnings: [
       ...reproducible
         ? []

@@ -13,6 +13,7 @@ import {
   type Adopted,
   type AdoptFacts,
   identify,
+  type KindAdoption,
   left,
   obstacle,
   uuidFor,
@@ -20,7 +21,10 @@ import {
   whereabouts,
 } from "../plan/adoption.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import type { LiveDisk, OpenSource } from "./live.ts";
+import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
+import type { QemuProcess } from "../host/process.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
 
 /** What a person calls a disk of QEMU. */
 function titleOfLive(facts: AdoptFacts, disk: LiveDisk): string {
@@ -37,7 +41,7 @@ const PLAIN = ["raw", "file", "host_device", "throttle", "copy-on-read"];
 function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
   const { hvparams } = facts.content.runtime;
   const format = disk.drivers.find((one) => !PLAIN.includes(one));
-  const driver = facts.drivers.get(disk.id ?? "");
+  const driver = facts.qemu.drivers.get(disk.id ?? "");
   return {
     // Opened as raw, such a disk would be destroyed: SPEC 2.3, `mode`.
     fatal: format !== undefined
@@ -75,7 +79,7 @@ function asNew(
     id,
     uuid,
     place,
-    driver: facts.drivers.get(id),
+    driver: facts.qemu.drivers.get(id),
     devType,
     source: source.path,
     resolved: source.resolved,
@@ -101,12 +105,12 @@ function claimants(facts: AdoptFacts, { identity }: OpenSource): DiskEntry[] {
 
 /** Entries of this file that somebody else is, or that cannot be told apart. */
 function conflict(
-  facts: AdoptFacts,
+  live: readonly LiveDisk[],
   disk: LiveDisk,
   claims: readonly DiskEntry[],
 ): string | undefined {
   const { source } = disk;
-  const twins = facts.disks.filter((one) =>
+  const twins = live.filter((one) =>
     "identity" in source && "identity" in one.source &&
     one.source.identity === source.identity
   );
@@ -123,10 +127,14 @@ function conflict(
 }
 
 /** Decides on one disk; `index` is its place in the list, should it be new. */
-export function judgeDisk(
+function judgeDisk(
   facts: AdoptFacts,
   disk: LiveDisk,
-  { fresh, index }: { fresh: string; index: number },
+  { fresh, index, live }: {
+    fresh: string;
+    index: number;
+    live: readonly LiveDisk[];
+  },
 ): Verdict {
   const { id, source } = disk;
   const { disks } = facts.content.runtime;
@@ -137,10 +145,66 @@ export function judgeDisk(
     return left(title, why ?? "nothing is proven of it");
   }
   const claims = claimants(facts, source);
-  const against = conflict(facts, disk, claims);
+  const against = conflict(live, disk, claims);
   if (against !== undefined) return left(title, against);
   const [claim] = claims;
   return claim === undefined
     ? asNew(facts, disk, { id, source, fresh, index })
     : identify(facts, claim, id);
+}
+
+/** Whether a verdict brings an entry of its own. */
+function isNew(verdict: Verdict): boolean {
+  return verdict !== undefined && "change" in verdict &&
+    verdict.change.change === "insert";
+}
+
+/** Decides on each. Pure. */
+export function judgeDisks(
+  facts: AdoptFacts,
+  live: readonly LiveDisk[],
+  fresh: readonly string[],
+): Verdict[] {
+  let index = facts.content.runtime.disks.length;
+  return live.map((disk, at) => {
+    const about = { fresh: fresh[at] ?? "", index, live };
+    const verdict = judgeDisk(facts, disk, about);
+    if (isNew(verdict)) index++;
+    return verdict;
+  });
+}
+
+/** What is proven of these disks, and what follows from it. */
+export function diskAdoption(live: readonly LiveDisk[]): KindAdoption {
+  const those = (ids: ReadonlySet<string>) =>
+    live.filter(({ id }) => id !== undefined && ids.has(id));
+  return {
+    live,
+    judge: (facts, fresh) => judgeDisks(facts, live, fresh),
+    steps: () => [],
+    startNames: (ids) => ({
+      drives: those(ids).map(({ backend }) => backend.device),
+      nodes: those(ids).flatMap(({ nodes }) => nodes),
+    }),
+    hvparams(ids) {
+      const mine = those(ids);
+      const direct = mine.length > 0 && mine.every((one) => one.direct);
+      return { disk_cache: direct ? "none" : "default" };
+    },
+  };
+}
+
+/**
+ * Looks at the disks of a live QEMU.
+ *
+ * @param process whose open files prove which disk is which
+ */
+export async function readDiskAdoption(
+  { qemu }: Facts,
+  { qmp, process }: {
+    readonly qmp: QmpSession;
+    readonly process: QemuProcess;
+  },
+): Promise<KindAdoption> {
+  return diskAdoption(await readLiveDisks(qmp, qemu, process));
 }

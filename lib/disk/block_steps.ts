@@ -8,16 +8,16 @@ import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import type { QmpCommand, Verbs } from "../engine/verbs.ts";
-import { type DiskChangeStep, diskChangeVerbs } from "./change_steps.ts";
-import type { World } from "../engine/world.ts";
+import { LINE, shape, text } from "../state/value_check.ts";
+import { LOOK_AT_QEMU, type QmpCommand } from "../engine/verbs.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
 
 /**
  * Makes sure that a drive (`-drive`, HMP `drive_add`) is gone. QEMU takes it
  * down with its device; one without a device is deleted.
  */
 export interface DropDriveStep {
-  /** Decides who carries it out. */
+  /** {@linkcode DROP_DRIVE_STEP}. */
   readonly kind: "drop-drive";
   /** Its `id=`, the `device` of `query-block`. */
   readonly drive: string;
@@ -25,14 +25,11 @@ export interface DropDriveStep {
 
 /** Deletes a block node that lay under another, unless it went with that. */
 export interface DropNodeStep {
-  /** Decides who carries it out. */
+  /** {@linkcode DROP_NODE_STEP}. */
   readonly kind: "drop-node";
   /** Its node-name. */
   readonly name: string;
 }
-
-/** What is done behind a disk. */
-export type BlockStep = DropDriveStep | DropNodeStep | DiskChangeStep;
 
 async function findDrive(
   { drive }: DropDriveStep,
@@ -56,7 +53,11 @@ function stays(step: DropDriveStep, why: string): HotplugError {
   );
 }
 
-const dropDrive: Verbs<DropDriveStep> = {
+/** The step that makes sure that a drive is gone. */
+export const DROP_DRIVE_STEP: StepKind = defineStep<DropDriveStep>({
+  kind: "drop-drive",
+  check: () => shape({ drive: text(LINE) }),
+  traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     const found = await findDrive(step, world);
     if (found === undefined) return;
@@ -82,7 +83,7 @@ const dropDrive: Verbs<DropDriveStep> = {
     host: null,
     undo: null,
   }),
-};
+});
 
 async function hasNode({ name }: DropNodeStep, { qmp }: World) {
   return (await ask(qmp, NODE_NAMES)).has(name);
@@ -92,7 +93,11 @@ function nodeDel({ name }: DropNodeStep): QmpCommand {
   return { execute: "blockdev-del", arguments: { "node-name": name } };
 }
 
-const dropNode: Verbs<DropNodeStep> = {
+/** The step that deletes a node under another. */
+export const DROP_NODE_STEP: StepKind = defineStep<DropNodeStep>({
+  kind: "drop-node",
+  check: () => shape({ name: text(LINE) }),
+  traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (!await hasNode(step, world)) return;
     const { execute, arguments: args } = nodeDel(step);
@@ -113,11 +118,4 @@ const dropNode: Verbs<DropNodeStep> = {
     host: null,
     undo: null,
   }),
-};
-
-/** The verbs of the steps on what is behind a disk. */
-export const blockVerbs = {
-  "drop-drive": dropDrive,
-  "drop-node": dropNode,
-  ...diskChangeVerbs,
-} as const;
+});

@@ -6,17 +6,17 @@
 
 import { frontendId } from "../device/backend.ts";
 import {
-  anything,
   type Check,
   dictionary,
   LINE,
   object,
   orNull,
+  shape,
   text,
   whole,
-} from "../engine/value_check.ts";
-import { formatCommand, type QmpCommand, type Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+} from "../state/value_check.ts";
+import { formatCommand, IN_QEMU, type QmpCommand } from "../engine/verbs.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend } from "../qmp/commands.ts";
 import {
@@ -33,7 +33,7 @@ import { ask } from "../qmp/query.ts";
 
 /** Tells the guest the new size of a disk. */
 export interface ResizeDiskStep {
-  /** Decides who carries it out. */
+  /** {@linkcode RESIZE_DISK_STEP}. */
   readonly kind: "resize-disk";
   /** Its node, or the drive of `-drive`. */
   readonly target: { readonly "node-name": string } | {
@@ -47,7 +47,7 @@ export interface ResizeDiskStep {
 
 /** Limits a disk, or ends that. */
 export interface LimitDiskStep {
-  /** Decides who carries it out. */
+  /** {@linkcode LIMIT_DISK_STEP}. */
   readonly kind: "limit-disk";
   /** Device id. */
   readonly id: string;
@@ -87,7 +87,45 @@ async function hasGrown(
   return (found?.sizeBytes ?? 0) >= to;
 }
 
-const resizeDisk: Verbs<ResizeDiskStep> = {
+const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+
+/** The id itself, or a path of plain words within that device. */
+const PART = /^[A-Za-z][A-Za-z0-9._-]*(?:\[\d+\])?$/;
+
+function isPartOf(qdev: unknown, id: unknown): boolean {
+  if (typeof qdev !== "string" || frontendId(qdev) !== id) return false;
+  return qdev === id ||
+    qdev.split("/").slice(1).every((part) => PART.test(part));
+}
+
+const limits = dictionary(
+  new RegExp(`^(?:${LIMIT_NAMES.join("|")})$`),
+  whole(1, MAX_LIMIT),
+);
+const size = whole(1, Number.MAX_SAFE_INTEGER);
+
+const limitForm = shape({
+  id: text(ID),
+  qdev: text(LINE),
+  limits,
+  before: orNull(limits),
+});
+
+const checkLimit: Check = (value) =>
+  limitForm(value) && isJson(value) && isPartOf(value.qdev, value.id);
+
+/** The step that tells the guest a new size. */
+export const RESIZE_DISK_STEP: StepKind = defineStep<ResizeDiskStep>({
+  kind: "resize-disk",
+  check: () =>
+    shape({
+      target: (value) =>
+        object({ "node-name": text(ID) })(value) ||
+        object({ device: text(ID) })(value),
+      from: size,
+      to: size,
+    }),
+  traits: () => ({ ...IN_QEMU, turn: "lasting" }),
   async do(step, world) {
     const { execute, arguments: args } = resizeCommand(step);
     await world.qmp.execute(execute, args);
@@ -114,7 +152,7 @@ const resizeDisk: Verbs<ResizeDiskStep> = {
     host: null,
     undo: "none: the guest may use what it has seen, a disk never shrinks",
   }),
-};
+});
 
 function limitCommand(
   { qdev }: LimitDiskStep,
@@ -145,7 +183,11 @@ async function send({ execute, arguments: args }: QmpCommand, world: World) {
   await world.qmp.execute(execute, args);
 }
 
-const limitDisk: Verbs<LimitDiskStep> = {
+/** The step that limits a disk. */
+export const LIMIT_DISK_STEP: StepKind = defineStep<LimitDiskStep>({
+  kind: "limit-disk",
+  check: () => checkLimit,
+  traits: () => IN_QEMU,
   async do(step, world) {
     await send(limitCommand(step, step.limits), world);
     if (await isLimitedSo(step, world, step.limits)) return;
@@ -173,51 +215,4 @@ const limitDisk: Verbs<LimitDiskStep> = {
     host: null,
     undo: step.before && formatCommand(limitCommand(step, step.before)),
   }),
-};
-
-/** The verbs of the steps that change a plugged disk. */
-export const diskChangeVerbs = {
-  "resize-disk": resizeDisk,
-  "limit-disk": limitDisk,
-} as const;
-
-const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-
-/** The id itself, or a path of plain words within that device. */
-const PART = /^[A-Za-z][A-Za-z0-9._-]*(?:\[\d+\])?$/;
-
-function isPartOf(qdev: unknown, id: unknown): boolean {
-  if (typeof qdev !== "string" || frontendId(qdev) !== id) return false;
-  return qdev === id ||
-    qdev.split("/").slice(1).every((part) => PART.test(part));
-}
-
-const limits = dictionary(
-  new RegExp(`^(?:${LIMIT_NAMES.join("|")})$`),
-  whole(1, MAX_LIMIT),
-);
-const size = whole(1, Number.MAX_SAFE_INTEGER);
-
-const limitDiskCheck = object({
-  kind: anything,
-  id: text(ID),
-  qdev: text(LINE),
-  limits,
-  before: orNull(limits),
 });
-
-/** A check for each kind of step of ./step_disk_change.ts. */
-export const DISK_CHECKS: {
-  readonly [K in "resize-disk" | "limit-disk"]: Check;
-} = {
-  "resize-disk": object({
-    kind: anything,
-    target: (value) =>
-      object({ "node-name": text(ID) })(value) ||
-      object({ device: text(ID) })(value),
-    from: size,
-    to: size,
-  }),
-  "limit-disk": (value) =>
-    limitDiskCheck(value) && isJson(value) && isPartOf(value.qdev, value.id),
-};

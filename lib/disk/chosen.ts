@@ -12,7 +12,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { identified, type Removable } from "../plan/removal.ts";
-import { recordedView } from "../plan/view.ts";
+import { diskView } from "./view.ts";
 
 /** A disk that is to be changed. */
 export type ChosenDisk = Removable<DiskEntry> & {
@@ -34,7 +34,7 @@ export function chooseDisk(
   if (entry === undefined) throw noSuchDevice(disks, device);
   const instance = facts.paths.name;
   const chosen = identified(entry, { instance, verb });
-  return { ...chosen, view: recordedView(entry, facts) };
+  return { ...chosen, view: diskView(entry, facts) };
 }
 
 /** The refusal for a disk that only the file has. */

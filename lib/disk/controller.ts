@@ -17,15 +17,15 @@ import {
   type ScsiController,
 } from "../device/scsi_controller.ts";
 import { SCSI_BUS } from "../device/scsi_target.ts";
-import type { Step } from "../engine/verbs.ts";
 import { unsupported } from "../errors.ts";
 import { deviceStep, slotFacts } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
-import type { Finding, FormatCommand } from "../plan/finding.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { refuseMachine, refuseTakenId } from "../plan/requirements.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskAdd } from "./request.ts";
 import type { ScsiFacts } from "./scsi.ts";
+import type { DiskStep } from "./steps.ts";
 
 /** Which controller would come with the disk: the user's or Ganeti's word. */
 export function controllerWord(
@@ -65,7 +65,7 @@ export function controllerFor(
 /** The steps that plug it, and see whether it sits where it was put. */
 export function controllerSteps(
   controller: ScsiController | undefined,
-): Step[] {
+): DiskStep[] {
   if (controller === undefined) return [];
   const { slot } = controller.place;
   return [
@@ -99,27 +99,20 @@ export function hasForeignController(
 /**
  * Tells of it. One that a recorded disk sits on is left out: who added that
  * disk was told, and said that it need not migrate.
- *
- * @param format makes a command of ours that reaches the same instance
  */
-export function controllerFindings(
-  facts: Pick<Facts, "qemu" | "content" | "paths">,
-  format: FormatCommand,
-): Finding[] {
+export function controllerDifference(facts: WholeFacts): Difference[] {
   if (!hasForeignController(facts)) return [];
-  const { disks } = facts.content.runtime;
+  const { content, qemu, paths, format } = facts;
+  const { disks } = content.runtime;
   const recorded = new Set(disks.flatMap(({ hvinfo }) => hvinfo.id ?? []));
-  const bus = facts.qemu.scsi?.find(({ id }) => id === CONTROLLER_ID);
+  const bus = qemu.scsi?.find(({ id }) => id === CONTROLLER_ID);
   const isUsed = bus?.children.some(({ name }) => recorded.has(name));
   if (bus === undefined || isUsed) return [];
   return [{
+    code: "controller",
+    device: { kind: "disk", index: null, uuid: null, id: CONTROLLER_ID },
     what:
       `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), which the runtime file's kvm_cmd does not name: a migration's target would lack it`,
-    hint: format([
-      "qmp",
-      facts.paths.name,
-      "device_del",
-      `id=${CONTROLLER_ID}`,
-    ]),
+    hint: format(["qmp", paths.name, "device_del", `id=${CONTROLLER_ID}`]),
   }];
 }

@@ -22,7 +22,8 @@ import type { DiskAddFacts } from "./add_facts.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { type Identity, identityAt, newIdentity } from "../plan/addition.ts";
 import { controllerFor } from "./controller.ts";
-import type { DiskAdd } from "./request.ts";
+import type { DiskAdd, EmptyDriveAdd } from "./request.ts";
+import { DISK } from "./name.ts";
 
 /**
  * Refuses what QEMU would refuse later.
@@ -32,7 +33,7 @@ import type { DiskAdd } from "./request.ts";
 export function refuseDriver(
   { driverFault }: Pick<DiskAddFacts, "driverFault">,
   driver: DiskDriver,
-  { settings, iothread, controller }: DiskAdd,
+  { settings, iothread, controller }: DiskAdd | EmptyDriveAdd,
 ): void {
   if (driverFault !== undefined) {
     throw unsupported(driverFault, hintFor(driver));
@@ -69,16 +70,16 @@ function hintFor(driver: DiskDriver): string {
  */
 export function identityFor(
   facts: Facts & ScsiFacts,
-  request: DiskAdd,
+  request: DiskAdd | EmptyDriveAdd,
   driver: DiskDriver,
 ): Identity<Place> & Pick<DiskDevice, "controller"> {
-  if (!isScsi(driver)) return newIdentity(facts, "disk", request);
+  if (!isScsi(driver)) return newIdentity(facts, DISK, request);
   const { disks, nics } = facts.content.runtime;
   const controller = controllerFor(facts, request);
   const buses = controller === undefined ? facts.scsi : [busOf(controller)];
   const given = { recorded: [...disks, ...nics], buses };
   const { bus, slot: target } = request;
-  const identity = identityAt(facts, "disk", {
+  const identity = identityAt(facts, DISK, {
     request,
     placeFor: () => chooseTarget(given, { bus, target }),
   });

@@ -10,13 +10,13 @@ import { diskEntry } from "../device/entry.ts";
 import { addressOf } from "../device/hvinfo.ts";
 import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
 import { findDevice, titleOf } from "../device/select.ts";
-import { diskSettingsAtStart } from "../device/start_disk.ts";
+import { diskSettingsAtStart } from "./start.ts";
 import type { Decision } from "../engine/plan.ts";
 import { duplicate, refuse } from "../errors.ts";
 import { alreadyThere, deviceStep, planAddition } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import { newDiskView } from "../plan/view.ts";
+import { newDiskView } from "./view.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
@@ -26,8 +26,11 @@ import {
   controllerWord,
 } from "./controller.ts";
 import { identityFor, refuseDriver, unheard } from "./driver.ts";
-import type { DiskAdd } from "./request.ts";
+import type { EmptyDriveAdd } from "./request.ts";
 import { modelFault, readScsi, type ScsiFacts } from "./scsi.ts";
+import { DISK } from "./name.ts";
+import { verifyStep } from "./scsi_steps.ts";
+import { DISK_NEEDS } from "./needs.ts";
 
 /** What adding an empty drive depends on. */
 export type EmptyDriveFacts =
@@ -39,7 +42,7 @@ export type EmptyDriveFacts =
 const DRIVER = "scsi-cd";
 
 /** Options that say how a medium is read. */
-function ofMedium(request: DiskAdd): string[] {
+function ofMedium(request: EmptyDriveAdd): string[] {
   const { settings, via, format, allowBacking, limits } = request;
   const given = {
     ...{ cache: settings.cache, aio: settings.aio, discard: settings.discard },
@@ -51,7 +54,7 @@ function ofMedium(request: DiskAdd): string[] {
   );
 }
 
-function refuseOther(request: DiskAdd, diskType: string): void {
+function refuseOther(request: EmptyDriveAdd, diskType: string): void {
   const driver = diskDriver(request.driver ?? diskType);
   if (driver !== DRIVER) {
     throw refuse(
@@ -68,7 +71,10 @@ function refuseOther(request: DiskAdd, diskType: string): void {
 }
 
 /** The device that has the uuid already. */
-function findTwin(facts: Facts, { uuid }: DiskAdd): DeviceEntry | undefined {
+function findTwin(
+  facts: Facts,
+  { uuid }: EmptyDriveAdd,
+): DeviceEntry | undefined {
   const { disks, nics } = facts.content.runtime;
   const twin = findDevice<DeviceEntry>([...disks, ...nics], uuid.value);
   if (twin === undefined || twin.hvinfo.driver === DRIVER) return twin;
@@ -76,7 +82,10 @@ function findTwin(facts: Facts, { uuid }: DiskAdd): DeviceEntry | undefined {
 }
 
 /** Every start opens a file or device for each disk. */
-function refuseMigratable({ content }: Facts, { migratable }: DiskAdd): void {
+function refuseMigratable(
+  { content }: Facts,
+  { migratable }: EmptyDriveAdd,
+): void {
   const { origin } = content.runtime.hvparams;
   if (migratable === "not-needed" || origin === "adopt") return;
   throw refuse(
@@ -91,14 +100,14 @@ function refuseMigratable({ content }: Facts, { migratable }: DiskAdd): void {
  * @throws {HotplugError} status 3
  */
 export function planEmptyDrive(
-  request: DiskAdd,
+  request: EmptyDriveAdd,
   facts: EmptyDriveFacts,
 ): Decision {
-  refuseImpossible(facts, "disk-add");
+  refuseImpossible(facts, DISK_NEEDS["disk-add"]);
   const { disks, hvparams } = facts.content.runtime;
   refuseOther(request, hvparams.diskType);
   const twin = findTwin(facts, request);
-  if (twin !== undefined) return alreadyThere(facts, twin);
+  if (twin !== undefined) return alreadyThere(facts, DISK, twin);
   refuseDriver(facts, DRIVER, request);
   refuseMigratable(facts, request);
   const identity = identityFor(facts, request, DRIVER);
@@ -117,12 +126,15 @@ export function planEmptyDrive(
     medium: null,
   };
   return planAddition(facts, {
-    kind: "disk",
+    kind: DISK,
     identity,
     entry: diskEntry(drive, { index, reproducible: false }),
     words: controller && controllerWords(controller),
     view: { ...shown, source: null, via: null },
-    steps: [...controllerSteps(controller), deviceStep(args)],
+    before: controllerSteps(controller),
+    plug: deviceStep(args),
+    after: [],
+    verify: verifyStep(identity),
     warnings: [
       "Ganeti cannot start or migrate the instance with this disk",
       ...controller === undefined ? [] : [controllerNote(controller)],
@@ -147,7 +159,7 @@ export function lacksMedium(
 /** Adds the SCSI buses, and whether QEMU has such drives. */
 export async function readEmptyDriveFacts(
   facts: Facts,
-  { request, qmp }: { request: DiskAdd; qmp: QmpSession },
+  { request, qmp }: { request: EmptyDriveAdd; qmp: QmpSession },
 ): Promise<EmptyDriveFacts> {
   return {
     ...facts,

@@ -9,8 +9,7 @@ import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
-import type { Decision } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
+import { type Decision, planOf } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -30,6 +29,9 @@ import type { Limits, OwnDevice } from "../state/own_record.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
 import type { DiskAdd, DiskSet } from "./request.ts";
+import type { DiskStep } from "./steps.ts";
+import { DISK } from "./name.ts";
+import { DISK_NEEDS } from "./needs.ts";
 
 /** What is noted of limits; names of a later release mean nothing here. */
 export function notedLimits(limits: Limits | undefined): IoLimits {
@@ -82,7 +84,7 @@ export interface NoteOptions {
   /** Who runs now. */
   readonly who: ProcessIdentity | null;
   /** Steps that come before. */
-  readonly before: readonly Step[];
+  readonly before: readonly DiskStep[];
 }
 
 /** The step that notes limits; none if that is noted already. */
@@ -114,8 +116,8 @@ export function noteLimits(
 export function limitSteps(
   facts: DiskAddFacts,
   { id, uuid, driver }: DiskDevice,
-  { limits, before }: { limits: IoLimits; before: readonly Step[] },
-): { readonly note: Step[]; readonly limit: Step[] } {
+  { limits, before }: { limits: IoLimits; before: readonly DiskStep[] },
+): { readonly note: DiskStep[]; readonly limit: DiskStep[] } {
   const { who = null } = facts;
   const note = noteLimits(facts.own, limits, { uuid, who, before });
   if (!isLimited(limits)) return { note, limit: [] };
@@ -139,9 +141,9 @@ export interface DiskSetFacts extends Facts {
  * @throws {HotplugError} status 3
  */
 export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
-  refuseImpossible(facts, "disk-set");
+  refuseImpossible(facts, DISK_NEEDS["disk-set"]);
   refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
-  const { device, limits: change = {} } = request;
+  const { device, limits: change } = request;
   const chosen = chooseDisk(facts, { device, verb: "change" });
   refuseEmpty(facts, chosen, "limit");
   const { id, uuid, title } = chosen;
@@ -152,7 +154,7 @@ export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
   const { limits: before = {}, qdev } = backend;
   const limits = changedLimits(before, change);
   const note = { uuid, who: facts.who, before: [] };
-  const steps: Step[] = [
+  const steps: DiskStep[] = [
     ...noteLimits(facts.own, limits, note),
     ...(sameLimits(before, limits)
       ? []
@@ -165,7 +167,8 @@ export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
     device: isLimited(limits) ? { ...chosen.view, limits } : rest,
     warnings: [],
   } as const;
-  return steps.length === 0
-    ? { kind: "nothing-to-do", ...about }
-    : { kind: "plan", plan: { ...about, title, steps } };
+  return steps.length === 0 ? { kind: "nothing-to-do", ...about } : {
+    kind: "plan",
+    plan: planOf({ ...about, title, kinds: [DISK.word], steps }),
+  };
 }

@@ -9,7 +9,7 @@
 
 import { basename, dirname, join } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
-import type { Decision } from "../engine/plan.ts";
+import { type Decision, planOf } from "../engine/plan.ts";
 import { type DiskLinks, readDiskLinks } from "../host/disk_link.ts";
 import { identityAt } from "../host/identity.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
@@ -22,6 +22,7 @@ import type { RuntimeContent } from "../state/runtime_file.ts";
 import { type DriftFacts, openIdentity, readDriftFacts } from "./drift.ts";
 import type { DiskLinksStep } from "./links_step.ts";
 import type { LinksMend } from "./request.ts";
+import { DISK } from "./name.ts";
 
 /** One recorded disk whose link is one of Ganeti's. */
 interface Wanted {
@@ -130,12 +131,13 @@ export function planLinks(
   const { stage, commit } = stateSteps(facts, { change: "links", links });
   return {
     kind: "plan",
-    plan: {
+    plan: planOf({
       ...about,
       title: "the links of the disks",
+      kinds: [DISK.word],
       steps: [stage, ...linksStep(facts, wrong), commit],
       warnings: [],
-    },
+    }),
   };
 }
 

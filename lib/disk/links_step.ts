@@ -5,11 +5,21 @@
  */
 
 import type { DiskLinks } from "../host/disk_link.ts";
-import type { Verbs } from "../engine/verbs.ts";
+import { type CheckContext, ON_NODE } from "../engine/verbs.ts";
+import { defineStep, type StepKind } from "../engine/world.ts";
+import {
+  type Check,
+  dictionary,
+  LINE,
+  orNull,
+  shape,
+  text,
+  word,
+} from "../state/value_check.ts";
 
 /** Makes links in `instance-disks` lead to the disks that QEMU has open. */
 export interface DiskLinksStep {
-  /** Decides who carries it out. */
+  /** {@linkcode DISK_LINKS_STEP}. */
   readonly kind: "disk-links";
   /** Absolute path of `instance-disks`. */
   readonly directory: string;
@@ -27,7 +37,21 @@ async function now({ directory, after }: DiskLinksStep): Promise<DiskLinks> {
   return readDiskLinks(directory, Object.keys(after));
 }
 
-const diskLinks: Verbs<DiskLinksStep> = {
+/** Ganeti's links to the disks of one instance, and where each leads. */
+function checkLinks({ paths: { name, runDir } }: CheckContext): Check {
+  const link = new RegExp(`^${name.replaceAll(".", "\\.")}:\\d{1,4}$`);
+  return shape({
+    directory: word(`${runDir}/instance-disks`),
+    before: dictionary(link, orNull(text(LINE))),
+    after: dictionary(link, orNull(text(LINE))),
+  });
+}
+
+/** The step on Ganeti's links. */
+export const DISK_LINKS_STEP: StepKind = defineStep<DiskLinksStep>({
+  kind: "disk-links",
+  check: checkLinks,
+  traits: () => ON_NODE,
   async do({ directory, after }) {
     (await files()).changeDiskLinks(directory, after);
   },
@@ -52,7 +76,4 @@ const diskLinks: Verbs<DiskLinksStep> = {
     }`,
     undo: "make them as they were",
   }),
-};
-
-/** The verbs of the step on links. */
-export const linkVerbs = { "disk-links": diskLinks } as const;
+});

@@ -9,10 +9,9 @@ import { blockdevArguments, type DiskNode } from "../device/disk.ts";
 import { checkSettings } from "../device/disk_settings.ts";
 import { withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
-import { diskSettingsAtStart } from "../device/start_disk.ts";
+import { diskSettingsAtStart } from "./start.ts";
 import { isUri } from "../device/storage_uri.ts";
-import type { Decision } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
+import { type Decision, planOf } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import { inspectSource, type Source } from "../host/source.ts";
@@ -32,8 +31,12 @@ import { chooseDisk, type ChosenDisk } from "./chosen.ts";
 import { lacksMedium } from "./empty_drive.ts";
 import { refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
-import type { NewMediumWish } from "./request.ts";
+import type { MediumSet } from "./request.ts";
 import { fdsetSteps } from "./way.ts";
+import type { DiskStep } from "./steps.ts";
+import type { ChangeMediumStep } from "./medium_step.ts";
+import { DISK } from "./name.ts";
+import { DISK_NEEDS } from "./needs.ts";
 
 /** What changing a medium depends on. */
 export interface MediumFacts extends Facts {
@@ -91,7 +94,7 @@ function dropSteps(
   facts: Facts,
   { entry }: ChosenDisk,
   { nodeName }: Tray,
-): Step[] {
+): DiskStep[] {
   if (nodeName === "") return [];
   return [
     qmpStep("blockdev-del", { "node-name": nodeName }, null),
@@ -103,7 +106,7 @@ function changeStep(
   { id, title }: ChosenDisk,
   { nodeName }: Tray,
   { to, lock }: { to: string | null; lock: "heeded" | "forced" },
-): Step {
+): ChangeMediumStep {
   const from = nodeName === "" ? null : nodeName;
   return { kind: "change-medium", id, title, from, to, lock };
 }
@@ -120,12 +123,12 @@ function planEject(
   if (tray.nodeName === "" && !tray.isOpen) {
     return { kind: "nothing-to-do", ...about, warnings: [] };
   }
-  const steps = [
-    changeStep(chosen, tray, { to: null, lock }),
-    ...dropSteps(facts, chosen, tray),
-  ];
+  const turn = changeStep(chosen, tray, { to: null, lock });
+  const steps = [turn, ...dropSteps(facts, chosen, tray)];
+  const kinds = [DISK.word];
   const warnings = [PUT_BACK];
-  return { kind: "plan", plan: { ...about, title, steps, warnings } };
+  const plan = planOf({ ...about, title, kinds, steps, turn, warnings });
+  return { kind: "plan", plan };
 }
 
 /** The node of the new medium, as a start would make it. */
@@ -161,7 +164,7 @@ function checkStart(
     readonly entry: DiskEntry;
     readonly runtime: Facts["content"]["runtime"];
   },
-  migratable: NewMediumWish["migratable"],
+  migratable: MediumSet["migratable"],
 ): boolean {
   const { mode = "rw" } = entry;
   if (mode !== "rw" && !lacksMedium(entry, runtime)) return false;
@@ -176,13 +179,12 @@ function checkStart(
 function insertSteps(
   facts: MediumFacts,
   chosen: ChosenDisk,
-  { node, source, tray, lock }: {
+  { node, source, turn }: {
     node: DiskNode;
     source: Source;
-    tray: Tray;
-    lock: "heeded" | "forced";
+    turn: ChangeMediumStep;
   },
-): Step[] {
+): DiskStep[] {
   const { qemu } = facts;
   const way = fdsetSteps({ qemu, source }, { ...node, uuid: chosen.uuid });
   const { from, before, after } = way;
@@ -193,7 +195,7 @@ function insertSteps(
       blockdevArguments(node, { from, release: qemu.version }),
       command("blockdev-del", { "node-name": node.id }),
     ),
-    changeStep(chosen, tray, { to: node.id, lock }),
+    turn,
     ...after,
   ];
 }
@@ -201,15 +203,13 @@ function insertSteps(
 /**
  * Plans to change what lies in a drive.
  *
- * @param word selects the disk
  * @throws {HotplugError} status 3
  */
 export function planMedium(
-  word: string,
-  { lock, migratable }: NewMediumWish,
+  { device: word, lock, migratable }: MediumSet,
   facts: MediumFacts,
 ): Decision {
-  refuseImpossible(facts, "disk-set");
+  refuseImpossible(facts, DISK_NEEDS["disk-set"]);
   const chosen = chooseDisk(facts, { device: word, verb: "change" });
   refuseMissingCommands(facts.qemu, COMMANDS);
   const tray = trayOf(facts, chosen);
@@ -225,8 +225,10 @@ export function planMedium(
   if (same && tray.nodeName !== "") {
     if (!tray.isOpen) return { kind: "nothing-to-do", ...about };
     // A second node of the same file would keep the first one's from closing.
-    const close = changeStep(chosen, tray, { to: tray.nodeName, lock });
-    return { kind: "plan", plan: { ...about, title, steps: [close] } };
+    const turn = changeStep(chosen, tray, { to: tray.nodeName, lock });
+    const kinds = [DISK.word];
+    const plan = planOf({ ...about, title, kinds, steps: [turn], turn });
+    return { kind: "plan", plan };
   }
   refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
   const node = newNode(facts, chosen, source);
@@ -240,13 +242,16 @@ export function planMedium(
     uuid,
     entry: changed,
   });
+  const turn = changeStep(chosen, tray, { to: node.id, lock });
   const steps = [
     stage,
-    ...insertSteps(facts, chosen, { node, source, tray, lock }),
+    ...insertSteps(facts, chosen, { node, source, turn }),
     commit,
     ...dropSteps(facts, chosen, tray),
   ];
-  return { kind: "plan", plan: { ...about, title, steps } };
+  const kinds = [DISK.word];
+  const plan = planOf({ ...about, title, kinds, steps, turn });
+  return { kind: "plan", plan };
 }
 
 /**
@@ -257,7 +262,7 @@ export function planMedium(
  */
 export async function readMedium(
   { content }: NodeFacts,
-  { path }: NewMediumWish,
+  { path }: MediumSet,
   world: World,
 ): Promise<MediumFacts["source"]> {
   if (path === null) return undefined;

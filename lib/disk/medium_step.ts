@@ -8,12 +8,13 @@ import { HotplugError } from "../errors.ts";
 import { NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
-import type { Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import { LINE, orNull, shape, text, word } from "../state/value_check.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
+import { IN_QEMU } from "../engine/verbs.ts";
 
 /** Opens the tray, changes the medium and closes the tray. */
 export interface ChangeMediumStep {
-  /** Decides who carries it out. */
+  /** {@linkcode CHANGE_MEDIUM_STEP}. */
   readonly kind: "change-medium";
   /** Device id. */
   readonly id: string;
@@ -91,8 +92,20 @@ async function expectOld(
   );
 }
 
-/** Its verbs. */
-export const changeMedium: Verbs<ChangeMediumStep> = {
+const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
+
+/** The step that changes a medium. */
+export const CHANGE_MEDIUM_STEP: StepKind = defineStep<ChangeMediumStep>({
+  kind: "change-medium",
+  check: () =>
+    shape({
+      id,
+      title: text(LINE),
+      from: orNull(id),
+      to: orNull(id),
+      lock: word("heeded", "forced"),
+    }),
+  traits: () => ({ ...IN_QEMU, turn: "exchange" }),
   do: exchange,
   async undo(step, world) {
     await world.reconnect();
@@ -116,4 +129,4 @@ export const changeMedium: Verbs<ChangeMediumStep> = {
     host: null,
     undo: from === null ? "leave the drive empty" : `put ${from} back`,
   }),
-};
+});

@@ -6,11 +6,9 @@
 
 import { backendOf, isMadeUp, servesUnnamed } from "../device/backend.ts";
 import type { Decision } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
-import { endAccessSteps } from "../plan/give_back.ts";
 import { planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import {
@@ -23,6 +21,9 @@ import { member } from "../state/json_member.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
+import type { DiskStep } from "./steps.ts";
+import { DISK } from "./name.ts";
+import { DISK_NEEDS } from "./needs.ts";
 
 /**
  * The node that was plugged with `blockdev-add`; none under a drive, which
@@ -35,14 +36,17 @@ function nodeOf(facts: Facts, id: string): string | undefined {
 }
 
 /** Nodes that were plugged one by one under the first, as for limits. */
-function underSteps({ graph }: DiskRemoveFacts, top: string): Step[] {
+function underSteps({ graph }: DiskRemoveFacts, top: string): DiskStep[] {
   if (graph === undefined) return [];
   return nodesUnder(graph, top).filter((name) => !isMadeUp(name))
     .map((name) => ({ kind: "drop-node", name }));
 }
 
 /** What is decided by how QEMU has the disk, never by Ganeti's version. */
-export function diskBackendSteps(facts: DiskRemoveFacts, id: string): Step[] {
+export function diskBackendSteps(
+  facts: DiskRemoveFacts,
+  id: string,
+): DiskStep[] {
   const live = backendOf(facts.qemu.block, id);
   if (live !== undefined && live.device !== "") {
     return [
@@ -121,7 +125,8 @@ export function planDiskRemove(
   facts: DiskRemoveFacts,
 ): Decision {
   return planRemoval(facts, {
-    kind: "disk",
+    kind: DISK,
+    needs: DISK_NEEDS["disk-remove"],
     entries: facts.content.runtime.disks,
     word: request.device,
     check: (chosen) => {
@@ -131,7 +136,7 @@ export function planDiskRemove(
     backend: ({ id, uuid, entry }) => [
       ...diskBackendSteps(facts, id),
       ...releaseSteps(facts, entry.index),
-      ...endAccessSteps(facts.own, uuid.toLowerCase()),
+      ...DISK.giveBack(facts.own, uuid.toLowerCase()),
     ],
     strayBackend: request.unrecorded === "forced"
       ? (id) => diskBackendSteps(facts, id)
@@ -148,7 +153,7 @@ export interface DiskRemoveFacts extends Facts {
 /** Adds what removing a disk depends on. */
 export async function readDiskRemoveFacts(
   facts: Facts,
-  { qmp }: World,
+  { qmp }: Pick<World, "qmp">,
 ): Promise<DiskRemoveFacts> {
   const { commands, nodeNames } = facts.qemu;
   const { disks } = facts.content.runtime;

@@ -21,7 +21,7 @@ export interface GanetiDisk extends GanetiObject {
 export interface DiskAdd extends Plug {
   /** The user's words, joined by a dash. */
   readonly kind: "disk-add";
-  /** Absolute path, or a storage URI; or `none`. */
+  /** Absolute path, or a storage URI. */
   readonly source: string;
   /** What the user set; the instance's hvparams give the rest. */
   readonly settings: Partial<DiskSettings>;
@@ -41,6 +41,12 @@ export interface DiskAdd extends Plug {
   readonly migratable: "required" | "not-needed";
   /** Only from a master. */
   readonly ganeti?: GanetiDisk | undefined;
+}
+
+/** Plug a drive without a medium: what says how one is read is refused. */
+export interface EmptyDriveAdd extends Omit<DiskAdd, "kind" | "source"> {
+  /** The user's words, and what is particular, joined by dashes. */
+  readonly kind: "disk-add-empty";
 }
 
 /** Take a disk out. */
@@ -71,7 +77,7 @@ export interface DiskResize {
   readonly fileGrowth: "allowed" | "refused";
 }
 
-/** Change a live disk. */
+/** Limit a live disk. */
 export interface DiskSet {
   /** The user's words, joined by a dash. */
   readonly kind: "disk-set";
@@ -80,13 +86,17 @@ export interface DiskSet {
   /** Selects one disk: index, uuid or prefix, device id, name. */
   readonly device: string;
   /** 0 ends a limit; what is not named stays. */
-  readonly limits?: IoLimits | undefined;
-  /** What is to lie in the drive; undefined: that stays. */
-  readonly medium?: NewMediumWish | undefined;
+  readonly limits: IoLimits;
 }
 
-/** What is to lie in a drive. */
-export interface NewMediumWish {
+/** Change what lies in a drive. */
+export interface MediumSet {
+  /** The user's words, and what is particular, joined by dashes. */
+  readonly kind: "disk-set-medium";
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+  /** Selects one disk: index, uuid or prefix, device id, name. */
+  readonly device: string;
   /** Absolute path; null: nothing. */
   readonly path: string | null;
   /** `forced`: the guest is not asked, though it locked the tray. */
@@ -94,6 +104,15 @@ export interface NewMediumWish {
   /** Whether Ganeti's start must be able to open it. */
   readonly migratable: "required" | "not-needed";
 }
+
+/** A request about a disk of a running VM. */
+export type DiskRequest =
+  | DiskAdd
+  | EmptyDriveAdd
+  | DiskRemove
+  | DiskResize
+  | DiskSet
+  | MediumSet;
 
 /** Bring the links of the disks to the configuration's order. */
 export interface LinksMend {

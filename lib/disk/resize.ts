@@ -9,7 +9,7 @@
 
 import { isMadeUp } from "../device/backend.ts";
 import { controllerOf, tellsGuest } from "../device/scsi_controller.ts";
-import type { Decision } from "../engine/plan.ts";
+import { type Decision, planOf } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import { hugeFault } from "../host/disk_size.ts";
@@ -28,6 +28,8 @@ import {
 } from "./chosen.ts";
 import { type LiveDisk, readLiveDisks } from "./live.ts";
 import type { DiskResize } from "./request.ts";
+import { DISK } from "./name.ts";
+import { DISK_NEEDS } from "./needs.ts";
 
 const MIB = 1024 * 1024;
 
@@ -198,7 +200,7 @@ export function planDiskResize(
   request: DiskResize,
   facts: DiskResizeFacts,
 ): Decision {
-  refuseImpossible(facts, "disk-resize");
+  refuseImpossible(facts, DISK_NEEDS["disk-resize"]);
   const { device } = request;
   const chosen = chooseDisk(facts, { device, verb: "resize" });
   refuseEmpty(facts, chosen, "resize");
@@ -229,19 +231,18 @@ export function planDiskResize(
   });
   const isRecorded = entry.sizeMib !== undefined && entry.sizeMib !== size;
   const target = targetOf(disk, title);
+  const resize: ResizeDiskStep = { kind: "resize-disk", target, from, to };
   return {
     kind: "plan",
-    plan: {
+    plan: planOf({
       ...about,
       title,
       device: { ...view, size_bytes: to },
-      steps: [
-        ...(isRecorded ? [stage] : []),
-        { kind: "resize-disk", target, from, to },
-        ...(isRecorded ? [commit] : []),
-      ],
+      kinds: [DISK.word],
+      steps: isRecorded ? [stage, resize, commit] : [resize],
+      turn: resize,
       warnings: unheard(facts, entry),
-    },
+    }),
   };
 }
 

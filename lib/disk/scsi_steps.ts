@@ -5,30 +5,22 @@
  * @module
  */
 
-import {
-  anything,
-  type Check,
-  LINE,
-  object,
-  orNull,
-  text,
-  whole,
-  word,
-} from "../engine/value_check.ts";
-import type { Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import { shape, text, whole } from "../state/value_check.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { askAll } from "../qmp/query.ts";
-import { changeMedium, type ChangeMediumStep } from "./medium_step.ts";
+import type { Place } from "../device/hvinfo.ts";
+import type { VerifyDeviceStep } from "../engine/qmp_steps.ts";
+import { LOOK_AT_QEMU } from "../engine/verbs.ts";
 
 /**
  * Asks for the place of a SCSI disk by its device id: query-block has no name
  * of it (Ganeti issue 1963).
  */
 export interface VerifyScsiStep {
-  /** Decides who carries it out. */
+  /** {@linkcode VERIFY_SCSI_STEP}. */
   readonly kind: "verify-scsi";
   /** Device id. */
   readonly id: string;
@@ -41,9 +33,6 @@ export interface VerifyScsiStep {
   /** Ours is 0. */
   readonly lun: number;
 }
-
-/** What is done with SCSI disks alone. */
-export type ScsiStep = VerifyScsiStep | ChangeMediumStep;
 
 async function sitsAt(
   { id, bus, channel, scsiId, lun }: VerifyScsiStep,
@@ -64,7 +53,20 @@ async function sitsAt(
   }
 }
 
-const verifyScsi: Verbs<VerifyScsiStep> = {
+const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
+
+/** The step that looks for a new SCSI disk. */
+export const VERIFY_SCSI_STEP: StepKind = defineStep<VerifyScsiStep>({
+  kind: "verify-scsi",
+  check: () =>
+    shape({
+      id,
+      bus: id,
+      channel: whole(0, 255),
+      scsiId: whole(0, 255),
+      lun: whole(0, 16383),
+    }),
+  traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (await sitsAt(step, world)) return;
     throw new HotplugError(
@@ -85,32 +87,13 @@ const verifyScsi: Verbs<VerifyScsiStep> = {
     host: null,
     undo: null,
   }),
-};
+});
 
-/** The verbs of the steps on SCSI disks. */
-export const scsiVerbs = {
-  "verify-scsi": verifyScsi,
-  "change-medium": changeMedium,
-} as const;
-
-const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
-
-/** A check for each kind of them. */
-export const SCSI_CHECKS: { readonly [K in ScsiStep["kind"]]: Check } = {
-  "verify-scsi": object({
-    kind: anything,
-    id,
-    bus: id,
-    channel: whole(0, 255),
-    scsiId: whole(0, 255),
-    lun: whole(0, 16383),
-  }),
-  "change-medium": object({
-    kind: anything,
-    id,
-    title: text(LINE),
-    from: orNull(id),
-    to: orNull(id),
-    lock: word("heeded", "forced"),
-  }),
-};
+/** The step that looks for a new disk where it was put. */
+export function verifyStep(
+  { id, place }: { readonly id: string; readonly place: Place },
+): VerifyDeviceStep | VerifyScsiStep {
+  return "slot" in place
+    ? { kind: "verify-device", id, slot: place.slot }
+    : { kind: "verify-scsi", id, ...place };
+}

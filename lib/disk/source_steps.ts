@@ -1,12 +1,12 @@
 /**
- * Why QEMU still has the file or device of a disk open that was let go.
+ * Steps on the file or device of a disk: opening it for QEMU, and waiting until
+ * QEMU has let it go.
  *
  * @module
  */
 
 import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
-import type { Effect, Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import type { LeftAlone } from "../host/access_record.ts";
 import { identityAt } from "../host/identity.ts";
 import { holders, holds } from "../host/process.ts";
@@ -14,6 +14,41 @@ import { openSource } from "../host/source.ts";
 import { FDSET_FDS } from "../qmp/block_queries.ts";
 import { BLOCK } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
+import {
+  absolute,
+  LINE,
+  shape,
+  text,
+  whole,
+  word,
+} from "../state/value_check.ts";
+import { LOOK_AT_QEMU, ON_NODE } from "../engine/verbs.ts";
+
+/** Opens a disk's source for QEMU; the fd is then called `source`. */
+export interface OpenSourceStep {
+  /** {@linkcode OPEN_SOURCE_STEP}. */
+  readonly kind: "open-source";
+  /** Absolute. */
+  readonly path: string;
+  /** What must be found there: {@linkcode identityOf}. */
+  readonly identity: string;
+  /** Must agree with the block node's `read-only`. */
+  readonly access: "rw" | "ro";
+  /** O_DIRECT; must agree with the block node's `cache.direct`. */
+  readonly direct: boolean;
+  /** Name of the O_PATH fd it was looked at by. @default "source-pin" */
+  readonly pin?: string;
+}
+
+/** Waits until QEMU holds no fd of a disk any more. */
+export interface AwaitReleaseStep {
+  /** {@linkcode AWAIT_RELEASE_STEP}. */
+  readonly kind: "await-release";
+  /** QEMU's. */
+  readonly pid: number;
+  /** The disk: {@linkcode identityOf}. */
+  readonly identity: string;
+}
 
 /** One image can lie in two drives of a VM, if neither of them writes. */
 async function otherDrive(
@@ -59,13 +94,17 @@ export async function otherUser(
   return await otherDrive(step, world) ?? await fdSet(step, world);
 }
 
-/** An fd is ours alone: with the process that opened it, it is gone. */
-export function held(name: string, world: World): Effect {
-  return world.heldFd(name) === undefined ? "not-done" : "done";
-}
-
-/** Its verbs. */
-export const openSourceVerbs: Verbs<OpenSourceStep> = {
+/** The step that opens a source for QEMU. */
+export const OPEN_SOURCE_STEP: StepKind = defineStep<OpenSourceStep>({
+  kind: "open-source",
+  check: () =>
+    shape({
+      path: absolute,
+      identity: text(LINE),
+      access: word("rw", "ro"),
+      direct: word(true, false),
+    }, { pin: text(/^[a-z0-9:-]{1,32}$/) }),
+  traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
   async do(step, world) {
     const { pin = "source-pin" } = step;
     const pinned = world.heldFd(pin);
@@ -75,7 +114,7 @@ export const openSourceVerbs: Verbs<OpenSourceStep> = {
   async undo(_step, world) {
     await Promise.resolve(world.closeFd("source"));
   },
-  confirm: (_step, world) => Promise.resolve(held("source", world)),
+  confirm: (_step, world) => Promise.resolve(world.effectOfFd("source")),
   describe: ({ path, access, direct }) => ({
     step: "open the source for QEMU",
     qmp: null,
@@ -84,10 +123,13 @@ export const openSourceVerbs: Verbs<OpenSourceStep> = {
     }`,
     undo: "close it",
   }),
-};
+});
 
-/** Its verbs. */
-export const awaitRelease: Verbs<AwaitReleaseStep> = {
+/** The step that waits until QEMU has closed a disk. */
+export const AWAIT_RELEASE_STEP: StepKind = defineStep<AwaitReleaseStep>({
+  kind: "await-release",
+  check: () => shape({ pid: whole(1, 2 ** 22), identity: text(LINE) }),
+  traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     const { pid, identity } = step;
     try {
@@ -110,30 +152,4 @@ export const awaitRelease: Verbs<AwaitReleaseStep> = {
     host: `look through /proc/${pid}/fd`,
     undo: null,
   }),
-};
-
-/** Opens a disk's source for QEMU; the fd is then called `source`. */
-export interface OpenSourceStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "open-source";
-  /** Absolute. */
-  readonly path: string;
-  /** What must be found there: {@linkcode identityOf}. */
-  readonly identity: string;
-  /** Must agree with the block node's `read-only`. */
-  readonly access: "rw" | "ro";
-  /** O_DIRECT; must agree with the block node's `cache.direct`. */
-  readonly direct: boolean;
-  /** Name of the O_PATH fd it was looked at by. @default "source-pin" */
-  readonly pin?: string;
-}
-
-/** Waits until QEMU holds no fd of a disk any more. */
-export interface AwaitReleaseStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "await-release";
-  /** QEMU's. */
-  readonly pid: number;
-  /** The disk: {@linkcode identityOf}. */
-  readonly identity: string;
-}
+});

@@ -7,7 +7,6 @@
 
 import type { BackingNode, DiskDevice, NodeOptions } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
-import type { Step } from "../engine/verbs.ts";
 import { refuse } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
@@ -17,17 +16,18 @@ import { type DiskAddFacts, layerPin } from "./add_facts.ts";
 import type { DiskAdd } from "./request.ts";
 import type { OpenSourceStep } from "./source_steps.ts";
 import { chooseAccess } from "./way_path.ts";
+import type { DiskStep } from "./steps.ts";
 
 /** What comes before and after the disk itself, and what QEMU opens. */
 export interface WaySteps {
   /** Where QEMU gets the data. */
   readonly from: NodeOptions["from"];
   /** Until QEMU can. */
-  readonly before: readonly Step[];
+  readonly before: readonly DiskStep[];
   /** Once QEMU has it open, before the guest sees it. */
-  readonly opened: readonly Step[];
+  readonly opened: readonly DiskStep[];
   /** Once the guest has the disk. */
-  readonly after: readonly Step[];
+  readonly after: readonly DiskStep[];
   /** Below a qcow2 image. @default it stands alone */
   readonly backing?: readonly BackingNode[];
 }
@@ -45,7 +45,7 @@ function handOver(
   fdset: number,
   { uuid, settings, devType }: HandedDisk,
   opening: Opening,
-): { before: Step[]; after: Step[] } {
+): { before: DiskStep[]; after: DiskStep[] } {
   const set = { "fdset-id": fdset };
   const opaque = `kvm-hotplug disk-add ${uuid}`;
   const { direct } = cacheMode(settings.cache, devType);
@@ -62,7 +62,7 @@ function handOver(
 }
 
 /** What was probed is looked at again once QEMU has opened it. */
-function verifyOpen(step: Step): Step[] {
+function verifyOpen(step: DiskStep): DiskStep[] {
   if (step.kind !== "probe-path") return [];
   const { pid, path, identity } = step;
   return [{ kind: "verify-open", pid, path, identity }];

@@ -5,7 +5,6 @@
  */
 
 import type { OwnRecordStep } from "../engine/own_steps.ts";
-import type { Step } from "../engine/verbs.ts";
 import { refuse } from "../errors.ts";
 import type { ChrootNode, GivenOwner, Via } from "../host/access_record.ts";
 import { type Confinement, confinementText } from "../host/confinement.ts";
@@ -13,7 +12,8 @@ import type { Facts } from "../plan/facts.ts";
 import type { OwnDevice } from "../state/own_record.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { AccessFacts } from "./way_facts.ts";
-import type { AccessStep } from "./way_steps.ts";
+import type { WayStep } from "./way_steps.ts";
+import type { DiskStep } from "./steps.ts";
 
 /** A way to a disk, chosen and found passable. */
 export interface DiskAccess {
@@ -22,7 +22,7 @@ export interface DiskAccess {
   /** What QEMU opens. */
   readonly filename: string;
   /** The steps before QEMU opens it. */
-  readonly steps: readonly Step[];
+  readonly steps: readonly DiskStep[];
 }
 
 /** What else could be tried, given how QEMU is confined. */
@@ -64,7 +64,7 @@ export function probe(
   facts: DiskAddFacts,
   confinement: Confinement,
   { path, access }: { path: string; access: "rw" | "ro" },
-): AccessStep {
+): WayStep {
   const { pid } = confinement;
   const { identity } = facts.source;
   return { kind: "probe-path", pid, path, identity, access };

@@ -7,29 +7,21 @@
 
 import {
   absolute,
-  accepted,
-  anything as kind,
-  type Check,
   LINE,
-  object,
+  shape,
   text,
   whole,
   word,
-} from "../engine/value_check.ts";
-import type { Verbs } from "../engine/verbs.ts";
+} from "../state/value_check.ts";
+import { defineStep, type StepKind } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
-import type {
-  AccessRecord,
-  ChrootNode,
-  GivenOwner,
-} from "../host/access_record.ts";
-import type { MakeTapStep, RemoveTapStep } from "../nic/tap_steps.ts";
-import { isJson } from "../qmp/message.ts";
-import { checkAccess } from "../state/own_check.ts";
+import type { ChrootNode, GivenOwner } from "../host/access_record.ts";
+import { accessBy } from "../state/own_check.ts";
+import { FOR_QEMU, LOOK_AT_QEMU, ON_NODE } from "../engine/verbs.ts";
 
 /** Makes sure that QEMU can open a disk by its path. */
 export interface ProbePathStep {
-  /** Carried out by ./step_access.ts. */
+  /** {@linkcode PROBE_PATH_STEP}. */
   readonly kind: "probe-path";
   /** QEMU's. */
   readonly pid: number;
@@ -43,7 +35,7 @@ export interface ProbePathStep {
 
 /** Makes sure that what QEMU opened by its path is the disk. */
 export interface VerifyOpenStep {
-  /** Carried out by ./step_access.ts. */
+  /** {@linkcode VERIFY_OPEN_STEP}. */
   readonly kind: "verify-open";
   /** QEMU's. */
   readonly pid: number;
@@ -55,7 +47,7 @@ export interface VerifyOpenStep {
 
 /** Gives a disk to QEMU's user. */
 export interface GiveOwnerStep {
-  /** Carried out by ./step_access.ts. */
+  /** {@linkcode GIVE_OWNER_STEP}. */
   readonly kind: "give-owner";
   /** What was recorded before. */
   readonly given: GivenOwner;
@@ -63,7 +55,7 @@ export interface GiveOwnerStep {
 
 /** Gives a disk back to whom it was taken from. */
 export interface ReturnOwnerStep {
-  /** Carried out by ./step_access.ts. */
+  /** {@linkcode RETURN_OWNER_STEP}. */
   readonly kind: "return-owner";
   /** What was recorded when it was given. */
   readonly given: GivenOwner;
@@ -73,7 +65,7 @@ export interface ReturnOwnerStep {
 
 /** Makes a node of a block device in QEMU's root directory. */
 export interface MakeNodeStep {
-  /** Carried out by ./step_access.ts. */
+  /** {@linkcode MAKE_NODE_STEP}. */
   readonly kind: "make-node";
   /** What was recorded before. */
   readonly node: ChrootNode;
@@ -81,7 +73,7 @@ export interface MakeNodeStep {
 
 /** Removes such a node. */
 export interface RemoveNodeStep {
-  /** Carried out by ./step_access.ts. */
+  /** {@linkcode REMOVE_NODE_STEP}. */
   readonly kind: "remove-node";
   /** What was recorded when it was made. */
   readonly node: ChrootNode;
@@ -89,10 +81,8 @@ export interface RemoveNodeStep {
   readonly holder?: number;
 }
 
-/** A step that lets QEMU get at a device, or ends that. */
-export type AccessStep =
-  | MakeTapStep
-  | RemoveTapStep
+/** A step that lets QEMU get at a disk by its path, or ends that. */
+export type WayStep =
   | ProbePathStep
   | VerifyOpenStep
   | GiveOwnerStep
@@ -100,43 +90,9 @@ export type AccessStep =
   | MakeNodeStep
   | RemoveNodeStep;
 
-/** What was changed on this node for a device, in this way. */
-function accessBy(way: AccessRecord["way"]): Check {
-  const fits = accepted((one) => checkAccess(one, "access"));
-  return (value) => isJson(value) && value.way === way && fits(value);
-}
-
 const pid = whole(1, 2 ** 22);
 const given = accessBy("chown");
 const node = accessBy("mknod");
-
-/** A check for each kind of these steps. */
-export const ACCESS_CHECKS: { readonly [K in AccessStep["kind"]]: Check } = {
-  "probe-path": object({
-    kind,
-    pid,
-    path: absolute,
-    identity: text(LINE),
-    access: word("rw", "ro"),
-  }),
-  "verify-open": object({
-    kind,
-    pid,
-    path: absolute,
-    identity: text(LINE),
-  }),
-  "give-owner": object({ kind, given }),
-  "return-owner": object({ kind, given }, { holder: pid }),
-  "make-node": object({ kind, node }),
-  "remove-node": object({ kind, node }, { holder: pid }),
-  "make-tap": object({
-    kind,
-    tap: accessBy("tap"),
-    queues: whole(1, 64),
-    vnetHdr: word("on", "off"),
-  }),
-  "remove-tap": object({ kind, tap: accessBy("tap") }),
-};
 
 /** Hardly any operation has such steps: the rest is loaded when one runs. */
 const owners = () => import("../host/disk_owner.ts");
@@ -158,7 +114,17 @@ async function probe(
   return fault && `QEMU (${confinementText(confinement)}) cannot: ${fault}`;
 }
 
-const probePath: Verbs<ProbePathStep> = {
+/** The step that makes sure that QEMU can open a disk by its path. */
+export const PROBE_PATH_STEP: StepKind = defineStep<ProbePathStep>({
+  kind: "probe-path",
+  check: () =>
+    shape({
+      pid,
+      path: absolute,
+      identity: text(LINE),
+      access: word("rw", "ro"),
+    }),
+  traits: () => LOOK_AT_QEMU,
   async do(step) {
     const fault = await probe(step);
     if (fault === undefined) return;
@@ -180,15 +146,18 @@ const probePath: Verbs<ProbePathStep> = {
     } below /proc/${pid}/root with QEMU's uid, groups and capabilities`,
     undo: null,
   }),
-};
+});
 
 async function hasOpen({ pid, identity }: VerifyOpenStep): Promise<boolean> {
   const { holds } = await import("../host/process.ts");
   return holds(pid, identity);
 }
 
-/** Between the probe and QEMU's own open the path may have been replaced. */
-const verifyOpen: Verbs<VerifyOpenStep> = {
+/** The step that makes sure that QEMU opened the disk. */
+export const VERIFY_OPEN_STEP: StepKind = defineStep<VerifyOpenStep>({
+  kind: "verify-open",
+  check: () => shape({ pid, path: absolute, identity: text(LINE) }),
+  traits: () => LOOK_AT_QEMU,
   async do(step) {
     if (await hasOpen(step)) return;
     throw new HotplugError(
@@ -207,9 +176,13 @@ const verifyOpen: Verbs<VerifyOpenStep> = {
     host: `look for ${path} in /proc/${pid}/fd`,
     undo: null,
   }),
-};
+});
 
-const giveOwner: Verbs<GiveOwnerStep> = {
+/** The step that gives a disk to QEMU's user. */
+export const GIVE_OWNER_STEP: StepKind = defineStep<GiveOwnerStep>({
+  kind: "give-owner",
+  check: () => shape({ given }),
+  traits: () => FOR_QEMU,
   async do({ given }, world) {
     (await owners()).giveOwner(given, world.heldFd("source-pin"));
   },
@@ -226,9 +199,13 @@ const giveOwner: Verbs<GiveOwnerStep> = {
     host: `chown ${to} ${path}`,
     undo: `chown ${from} ${path}, if it is still the same file`,
   }),
-};
+});
 
-const returnOwner: Verbs<ReturnOwnerStep> = {
+/** The step that gives a disk back. */
+export const RETURN_OWNER_STEP: StepKind = defineStep<ReturnOwnerStep>({
+  kind: "return-owner",
+  check: () => shape({ given }, { holder: pid }),
+  traits: () => ON_NODE,
   async do({ given, holder }, world) {
     const { isStillOpen, stillOpen } = await openings();
     if (isStillOpen(given, holder)) return world.leave(stillOpen(given));
@@ -250,7 +227,7 @@ const returnOwner: Verbs<ReturnOwnerStep> = {
     host: `chown ${from} ${path}, if it is still the same file`,
     undo: `chown ${to} ${path}`,
   }),
-};
+});
 
 function nodeText({ node }: MakeNodeStep | RemoveNodeStep): string {
   const { root, name, rdev, uid, kind, rootMode } = node;
@@ -271,7 +248,11 @@ function removalText({ node }: MakeNodeStep | RemoveNodeStep): string {
   }`;
 }
 
-const makeNode: Verbs<MakeNodeStep> = {
+/** The step that makes a node in QEMU's root directory. */
+export const MAKE_NODE_STEP: StepKind = defineStep<MakeNodeStep>({
+  kind: "make-node",
+  check: () => shape({ node }),
+  traits: () => FOR_QEMU,
   async do({ node }) {
     (await nodes()).makeChrootNode(node);
   },
@@ -287,9 +268,13 @@ const makeNode: Verbs<MakeNodeStep> = {
     host: nodeText(step),
     undo: removalText(step),
   }),
-};
+});
 
-const removeNode: Verbs<RemoveNodeStep> = {
+/** The step that removes such a node. */
+export const REMOVE_NODE_STEP: StepKind = defineStep<RemoveNodeStep>({
+  kind: "remove-node",
+  check: () => shape({ node }, { holder: pid }),
+  traits: () => ON_NODE,
   async do({ node, holder }, world) {
     const { isStillOpen, stillOpen } = await openings();
     if (isStillOpen(node, holder)) return world.leave(stillOpen(node));
@@ -308,14 +293,4 @@ const removeNode: Verbs<RemoveNodeStep> = {
     host: removalText(step),
     undo: nodeText(step),
   }),
-};
-
-/** The verbs of the steps that let QEMU get at a disk by its path. */
-export const accessVerbs = {
-  "probe-path": probePath,
-  "verify-open": verifyOpen,
-  "give-owner": giveOwner,
-  "return-owner": returnOwner,
-  "make-node": makeNode,
-  "remove-node": removeNode,
-} as const;
+});

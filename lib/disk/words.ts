@@ -30,12 +30,18 @@ import {
   type OptionSpec,
   PLUG_OPTIONS,
 } from "../words/options.ts";
-import { option, path } from "../words/request_words.ts";
-import type { DiskAdd, DiskResize, DiskSet, NewMediumWish } from "./request.ts";
+import { deviceWord, option, path } from "../words/request_words.ts";
+import type {
+  DiskAdd,
+  DiskRequest,
+  DiskResize,
+  DiskSet,
+  EmptyDriveAdd,
+  MediumSet,
+} from "./request.ts";
 
 /** `none` is no file: `./none` is. */
 function sourceOf(text: string): string {
-  if (text === NO_SOURCE) return text;
   const word = { option: "SOURCE", text };
   if (!isUri(text)) return path(word);
   try {
@@ -86,12 +92,10 @@ export function diskAdd(
   invocation: Invocation,
   instance: string,
   source: string,
-): DiskAdd {
-  return {
-    kind: "disk-add",
+): DiskAdd | EmptyDriveAdd {
+  const rest = {
     instance,
     ...plug(invocation),
-    source: sourceOf(source),
     settings: diskSettings(invocation),
     via: option(invocation, "via", (word) => check.oneOf(word, VIAS)),
     iothread: option(invocation, "iothread", check.qemuId),
@@ -106,7 +110,9 @@ export function diskAdd(
     migratable: invocation.flags.has("not-migratable")
       ? "not-needed"
       : "required",
-  };
+  } as const;
+  if (source === NO_SOURCE) return { kind: "disk-add-empty", ...rest };
+  return { kind: "disk-add", ...rest, source: sourceOf(source) };
 }
 
 /** Of `disk add` and `disk set`; 0 ends a limit. */
@@ -124,7 +130,7 @@ export const LIMIT_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Commands that change a disk in place. */
-export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
+const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
   {
     name: "disk resize",
     operands: ["INSTANCE", "DISK", "[SIZE]"],
@@ -154,11 +160,6 @@ export const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
     ],
   },
 ];
-
-/** A word that selects a device. @throws {HotplugError} `usage` */
-export function deviceWord(text: string): string {
-  return check.shortText({ option: "DEVICE", text });
-}
 
 /**
  * The limits among the options, undefined if there are none.
@@ -204,40 +205,47 @@ export function diskResize(
 }
 
 /** What is to lie in the drive; `none` is no file: `./none` is. */
-function mediumOf(invocation: Invocation): NewMediumWish | undefined {
-  const { flags } = invocation;
-  const given = option(
+function mediumOf(invocation: Invocation): string | null | undefined {
+  return option(
     invocation,
     "medium",
     (word) => word.text === "none" ? null : path(word),
   );
-  if (given === undefined) return undefined;
-  return {
-    path: given,
-    lock: flags.has("force") ? "forced" : "heeded",
-    migratable: flags.has("not-migratable") ? "not-needed" : "required",
-  };
 }
 
 /** Reads `disk set`. @throws {HotplugError} `usage` */
-export function diskSet(invocation: Invocation, instance: string): DiskSet {
+export function diskSet(
+  invocation: Invocation,
+  instance: string,
+): DiskSet | MediumSet {
+  const { flags } = invocation;
   const limits = limitsOf(invocation);
   const medium = mediumOf(invocation);
   const device = deviceWord(invocation.operands[1] ?? "");
-  if (limits === undefined && medium === undefined) {
-    throw usage(
-      "disk set needs an option that says what to change",
-      ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
-    );
-  }
   if (limits !== undefined && medium !== undefined) {
     throw usage("disk set changes either limits or the medium at a time");
   }
-  return { kind: "disk-set", instance, device, limits, medium };
+  if (limits !== undefined) {
+    return { kind: "disk-set", instance, device, limits };
+  }
+  if (medium !== undefined) {
+    return {
+      kind: "disk-set-medium",
+      instance,
+      device,
+      path: medium,
+      lock: flags.has("force") ? "forced" : "heeded",
+      migratable: flags.has("not-migratable") ? "not-needed" : "required",
+    };
+  }
+  throw usage(
+    "disk set needs an option that says what to change",
+    ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
+  );
 }
 
 /** What `disk add` takes. */
-export const DISK_ADD: CommandSpec = {
+const DISK_ADD: CommandSpec = {
   name: "disk add",
   operands: ["INSTANCE", "SOURCE"],
   summary:
@@ -324,3 +332,52 @@ export const DISK_ADD: CommandSpec = {
     },
   ],
 };
+
+/** The commands of disks, in the order of the usage text. */
+export const DISK_COMMANDS: readonly CommandSpec[] = [
+  DISK_ADD,
+  {
+    name: "disk remove",
+    operands: ["INSTANCE", "DISK"],
+    summary: "take a disk out of a running VM",
+    options: [
+      DRY_RUN,
+      {
+        name: "force",
+        help:
+          "even the disk the VM was started from, or one the file does not record",
+      },
+    ],
+  },
+  ...DISK_CHANGE_COMMANDS,
+];
+
+/**
+ * The request that a command of disks makes; undefined if it is none of them.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
+export function diskRequest(
+  invocation: Invocation,
+  instance: string,
+): DiskRequest | undefined {
+  const second = invocation.operands[1] ?? "";
+  const forced = invocation.flags.has("force");
+  switch (invocation.command?.name) {
+    case "disk add":
+      return diskAdd(invocation, instance, second);
+    case "disk remove":
+      return {
+        kind: "disk-remove",
+        instance,
+        device: deviceWord(second),
+        bootDisk: forced ? "forced" : "kept",
+        ...(forced ? { unrecorded: "forced" } : {}),
+      };
+    case "disk resize":
+      return diskResize(invocation, instance);
+    case "disk set":
+      return diskSet(invocation, instance);
+  }
+  return undefined;
+}

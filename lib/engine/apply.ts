@@ -5,60 +5,30 @@
  * @module
  */
 
-import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import { HotplugError, messageOf, shortage } from "../errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "../monitor/failure.ts";
-import { verbsOf } from "../operation/step.ts";
 import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import type { Plan } from "./plan.ts";
 import type { Step } from "./verbs.ts";
-import type { World } from "./world.ts";
+import type { StepKind, World } from "./world.ts";
 
 /** Sees an operation go on: for `--verbose`, and the journal. */
 export interface Progress {
   /** Before a step is done; to throw here is to fail the step. */
-  doing?(step: Step, index: number): void;
+  doing?(step: Step, index: number, kind: StepKind): void;
   /** Before a step is undone; the failed one comes first. */
-  undoing?(step: Step, index: number): void;
+  undoing?(step: Step, index: number, kind: StepKind): void;
 }
-
-/** Steps that only look, open or prepare: failing there changed nothing. */
-const HARMLESS: readonly Step["kind"][] = ["open-source", "stage-state"];
 
 /** A QMP time-out says nothing about the command: reality is asked. */
 async function doStep(step: Step, world: World): Promise<void> {
-  const verbs = verbsOf(step);
+  const kind = world.steps.of(step);
   try {
-    await verbs.do(step, world);
+    await kind.do(step, world);
   } catch (error) {
     if (!(error instanceof QmpTimeoutError)) throw error;
-    if (await verbs.confirm(step, world) !== "done") throw error;
+    if (await kind.confirm(step, world) !== "done") throw error;
   }
-}
-
-/** Steps whose undoing asks QEMU, and needs what came later to be undone. */
-const IN_QEMU: readonly Step["kind"][] = [
-  "qmp",
-  "unplug",
-  "drop-netdev",
-  "resize-disk",
-  "limit-disk",
-  "change-medium",
-];
-
-/** Steps that stay, too, while QEMU may still use what they made. */
-const FOR_QEMU: readonly Step["kind"][] = [
-  ...IN_QEMU,
-  "give-owner",
-  "make-node",
-  "make-tap",
-  "own-record",
-];
-
-/** A controller that comes with its disk uses nothing of what the disk does. */
-function usesNothing(step: Step): boolean {
-  return step.kind === "qmp" && step.execute === "device_add" &&
-    step.arguments.id === CONTROLLER_ID;
 }
 
 /**
@@ -74,19 +44,19 @@ export async function rollBack(
   const left: string[] = [];
   let stays = false;
   for (const [index, step] of [...steps.entries()].reverse()) {
-    const verbs = verbsOf(step);
-    const { step: title, undo } = verbs.describe(step);
-    const inQemu = IN_QEMU.includes(step.kind);
-    if (stays && FOR_QEMU.includes(step.kind)) {
+    const kind = world.steps.of(step);
+    const { step: title, undo } = kind.describe(step);
+    const { inQemu } = kind.traits(step);
+    if (stays && inQemu !== "free") {
       if (undo !== null) left.push(`${title}: left alone, being in use`);
       continue;
     }
     try {
-      progress.undoing?.(step, index);
-      await verbs.undo(step, world);
+      progress.undoing?.(step, index, kind);
+      await kind.undo(step, world);
     } catch (error) {
       left.push(`${title}: ${messageOf(error)}`);
-      stays ||= inQemu && !usesNothing(step);
+      stays ||= inQemu === "held";
     }
   }
   return left;
@@ -122,8 +92,10 @@ function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
 }
 
 /** Whether anything but our own looking had happened. */
-function isHarmless(done: readonly Step[]): boolean {
-  return done.every((step) => HARMLESS.includes(step.kind));
+function isHarmless(done: readonly Step[], { steps }: World): boolean {
+  return done.every((step) =>
+    steps.of(step).traits(step).failing === "as-it-was"
+  );
 }
 
 /**
@@ -138,15 +110,15 @@ export async function apply(
 ): Promise<void> {
   for (const [index, step] of plan.steps.entries()) {
     try {
-      progress.doing?.(step, index);
+      progress.doing?.(step, index, world.steps.of(step));
       await doStep(step, world);
     } catch (error) {
       const begun = plan.steps.slice(0, index + 1);
       const left = await rollBack(begun, world, progress);
       if (left.length > 0) throw notUndone(plan, error, left);
-      const early = isHarmless(begun)
+      const early = isHarmless(begun, world)
         ? unreachable(error) ?? shortage(error)
-        : isHarmless(begun.slice(0, -1)) && unreachable(error);
+        : isHarmless(begun.slice(0, -1), world) && unreachable(error);
       throw early || undone(plan, error);
     }
   }

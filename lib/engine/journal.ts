@@ -11,12 +11,13 @@ import type { InstancePaths } from "../state/instance.ts";
 import { JournalFile } from "../state/journal_file.ts";
 import type { Progress } from "./apply.ts";
 import type { Plan } from "./plan.ts";
+import type { World } from "./world.ts";
 
-/** Another number: the lines mean something else. */
-export const JOURNAL_VERSION = 1;
-
-/** Values that only the run finds out and that undoing needs. */
-export const JOURNALED_VALUES: readonly string[] = ["tap"];
+/**
+ * Another number: the lines mean something else. 1, of release 0.1, has no
+ * `kinds`, `turn` and `ifCut` in its plan, and no `ledger` in its steps.
+ */
+export const JOURNAL_VERSION = 2;
 
 /** What stands above the lines of a journal. */
 export interface JournalHeader {
@@ -86,27 +87,27 @@ export class Journal implements Disposable {
   /**
    * Sees every step to come, then `next`.
    *
-   * @param values those of the world the plan is applied to
+   * @param world the plan is applied to it
    */
-  progress(values: ReadonlyMap<string, string>, next: Progress = {}): Progress {
+  progress(world: World, next: Progress = {}): Progress {
     return {
-      doing: (step, index) => {
-        this.#append({ do: index, ...this.#found(values) });
-        next.doing?.(step, index);
+      doing: (step, index, kind) => {
+        this.#append({ do: index, ...this.#found(world) });
+        next.doing?.(step, index, kind);
       },
-      undoing: (step, index) => {
-        this.#tryAppend({ undo: index, ...this.#found(values) });
-        next.undoing?.(step, index);
+      undoing: (step, index, kind) => {
+        this.#tryAppend({ undo: index, ...this.#found(world) });
+        next.undoing?.(step, index, kind);
       },
     };
   }
 
-  #found(values: ReadonlyMap<string, string>): Pick<JournalLine, "values"> {
-    const found = JOURNALED_VALUES.flatMap((name) => {
-      const value = values.get(name);
-      if (value === undefined || this.#written.has(name)) return [];
-      this.#written.add(name);
-      return [[name, value] as const];
+  #found({ steps, values }: World): Pick<JournalLine, "values"> {
+    const found = steps.values.flatMap((one) => {
+      const value = values.get(one);
+      if (value === undefined || this.#written.has(one.name)) return [];
+      this.#written.add(one.name);
+      return [[one.name, value] as const];
     });
     return found.length === 0 ? {} : { values: Object.fromEntries(found) };
   }

@@ -10,16 +10,13 @@ import { isJson, type Json } from "../qmp/message.ts";
 import { type InstancePaths, isInstanceName } from "../state/instance.ts";
 import { readJournalFile } from "../state/journal_file.ts";
 import { checkProcess } from "../state/own_check.ts";
+import { text } from "../state/value_check.ts";
 import type { Fd } from "../sys/fd.ts";
-import {
-  JOURNAL_VERSION,
-  JOURNALED_VALUES,
-  type JournalHeader,
-} from "./journal.ts";
-import { stepFault } from "./journal_check.ts";
-import { TAP } from "../nic/steps.ts";
-import type { Plan } from "./plan.ts";
-import { dictionary, LINE, orNull, text } from "./value_check.ts";
+import { JOURNAL_VERSION, type JournalHeader } from "./journal.ts";
+import { checkPlan, Fault } from "./journal_check.ts";
+import { fromVersion1, type JournalReader } from "./journal_version1.ts";
+import type { Value } from "./verbs.ts";
+import type { StepTable } from "./world.ts";
 
 /** An operation that did not come to its end. */
 export interface LeftJournal extends JournalHeader {
@@ -27,8 +24,10 @@ export interface LeftJournal extends JournalHeader {
   readonly begun: number;
   /** Whether it was already being taken back. */
   readonly undoing: boolean;
-  /** What the run had found out: `tap`. */
-  readonly values: ReadonlyMap<string, string>;
+  /** The kinds of its steps. */
+  readonly table: StepTable;
+  /** What the run had found out. */
+  readonly values: ReadonlyMap<Value, string>;
 }
 
 /** What is known of an instance's last operation. */
@@ -45,8 +44,6 @@ export type JournalReading =
   /** It is not root's alone: nothing proves whose it is. */
   | { readonly state: "unusable"; readonly why: string };
 
-class Fault extends Error {}
-
 function object(line: string, what: string): Json {
   let value: unknown;
   try {
@@ -61,51 +58,53 @@ function object(line: string, what: string): Json {
 const WORD = text(/^[a-z][a-z -]{0,31}$/);
 const BOOT = text(/^[0-9a-f-]{36}$/);
 const TIME = text(/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/);
-/** Only shown, never acted on. */
-const DEVICE = orNull(dictionary(
-  /^[a-z_]{1,32}$/,
-  (one) =>
-    one === null || typeof one !== "object" ||
-    dictionary(/^[a-z-]{1,32}$/, (inner) => typeof inner === "number")(one),
-));
-const ACTION = text(/^[a-z]{1,16}$/);
 
-function checkPlan(value: unknown, paths: InstancePaths): Plan {
-  if (!isJson(value) || !Array.isArray(value.steps)) {
-    throw new Fault("the plan has no steps");
+/**
+ * Makes a reader of the kinds of devices that a plan names.
+ *
+ * @param kinds words of the plan; undefined: it names none, any may be in it
+ */
+export type LoadReader = (
+  kinds: readonly string[] | undefined,
+) => Promise<JournalReader>;
+
+/** The kinds that a journal's plan names; undefined if it names none. */
+function kindsIn([first = ""]: readonly string[]): string[] | undefined {
+  try {
+    const { plan } = object(first, "line 1");
+    const kinds = isJson(plan) ? plan.kinds : undefined;
+    return Array.isArray(kinds) ? kinds.map(String) : undefined;
+  } catch {
+    return undefined;
   }
-  const fits = ACTION(value.action) && value.instance === paths.name &&
-    text(LINE)(value.title) &&
-    (value.device === null || DEVICE(value.device)) &&
-    Array.isArray(value.warnings);
-  if (!fits) throw new Fault(`the plan is none of ${paths.name}`);
-  for (const step of value.steps) {
-    const fault = stepFault(step, paths);
-    if (fault !== undefined) throw new Fault(fault);
-  }
-  return value as unknown as Plan;
 }
 
-function header(line: string, paths: InstancePaths): JournalHeader {
+function header(
+  line: string,
+  paths: InstancePaths,
+  reader: JournalReader,
+): JournalHeader {
   const { version, boot, qemu, at, command, request, plan } = object(
     line,
     "line 1",
   );
-  if (version !== JOURNAL_VERSION) {
+  if (version !== JOURNAL_VERSION && version !== 1) {
     throw new Fault(`version must be ${JOURNAL_VERSION}: it is ${version}`);
   }
+  if (!isJson(plan)) throw new Fault("the plan has no steps");
+  const whole = version === 1 ? fromVersion1(plan, reader) : plan;
   const said = BOOT(boot) && TIME(at) && WORD(command);
   if (!said || typeof request !== "string") {
     throw new Fault("line 1 does not say when and what");
   }
   return {
-    version,
+    version: JOURNAL_VERSION,
     boot: String(boot),
     qemu: qemu === null ? null : checkProcess(qemu, "qemu"),
     at: String(at),
     command: String(command),
     request,
-    plan: checkPlan(plan, paths),
+    plan: checkPlan(whole, paths, reader.steps),
   };
 }
 
@@ -116,12 +115,15 @@ function index(value: unknown, steps: number, what: string): number {
   throw new Fault(`${what} names no step of the plan`);
 }
 
-function checkValues(value: unknown, what: string): [string, string][] {
+function checkValues(
+  value: unknown,
+  what: string,
+  { steps }: JournalReader,
+): [Value, string][] {
   return Object.entries(object(JSON.stringify(value), what)).map(
     ([name, found]) => {
-      if (JOURNALED_VALUES.includes(name) && text(TAP)(found)) {
-        return [name, String(found)];
-      }
+      const known = steps.values.find((one) => one.name === name);
+      if (known?.check?.(found)) return [known, String(found)];
       throw new Fault(`${what} has a value of no known kind`);
     },
   );
@@ -130,23 +132,24 @@ function checkValues(value: unknown, what: string): [string, string][] {
 function understand(
   [first = "", ...lines]: readonly string[],
   paths: InstancePaths,
+  reader: JournalReader,
 ): LeftJournal {
-  const head = header(first, paths);
+  const head = header(first, paths, reader);
   const steps = head.plan.steps.length;
-  const values = new Map<string, string>();
+  const values = new Map<Value, string>();
   let begun = -1;
   let undoing = false;
   for (const [i, line] of lines.entries()) {
     const what = `line ${i + 2}`;
     const { do: done, undo, values: found = {} } = object(line, what);
-    for (const [name, value] of checkValues(found, what)) {
-      values.set(name, value);
+    for (const [known, value] of checkValues(found, what, reader)) {
+      values.set(known, value);
     }
     const at = index(done ?? undo, steps, what);
     undoing ||= done === undefined;
     if (!undoing) begun = Math.max(begun, at);
   }
-  return { ...head, begun, undoing, values };
+  return { ...head, begun, undoing, values, table: reader.steps };
 }
 
 /**
@@ -156,13 +159,14 @@ function understand(
 function otherInstance(
   lines: readonly string[],
   paths: InstancePaths,
+  reader: JournalReader,
 ): string | undefined {
   if (paths.lockKey === paths.name) return undefined;
   try {
     const { plan } = object(lines[0] ?? "", "line 1");
     const name = isJson(plan) ? String(plan.instance) : "";
     if (!isInstanceName(name) || name === paths.name) return undefined;
-    understand(lines, { ...paths, name });
+    understand(lines, { ...paths, name }, reader);
     return name;
   } catch {
     return undefined;
@@ -173,13 +177,14 @@ function otherInstance(
 export function parseJournal(
   lines: readonly string[],
   paths: InstancePaths,
+  reader: JournalReader,
 ): JournalReading {
   if (lines.length === 0) return { state: "empty" };
   try {
-    const journal = understand(lines, paths);
+    const journal = understand(lines, paths, reader);
     return journal.begun < 0 ? { state: "empty" } : { state: "left", journal };
   } catch (error) {
-    const instance = otherInstance(lines, paths);
+    const instance = otherInstance(lines, paths, reader);
     return instance === undefined
       ? { state: "damaged", why: messageOf(error) }
       : { state: "foreign", instance };
@@ -187,7 +192,13 @@ export function parseJournal(
 }
 
 /** Reads an instance's journal, if it has one. */
-export function readJournal(dir: Fd, paths: InstancePaths): JournalReading {
+export async function readJournal(
+  dir: Fd,
+  paths: InstancePaths,
+  load: LoadReader,
+): Promise<JournalReading> {
   const found = readJournalFile(dir, paths);
-  return found.state === "there" ? parseJournal(found.lines, paths) : found;
+  if (found.state !== "there") return found;
+  const { lines } = found;
+  return parseJournal(lines, paths, await load(kindsIn(lines)));
 }

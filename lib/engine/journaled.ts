@@ -35,7 +35,7 @@ export interface Circumstances {
   /** Acted upon. */
   readonly world: World;
   /** Those of the call. */
-  readonly options: RunOptions;
+  readonly options: RunOptions & Pick<RecoverOptions, "load">;
 }
 
 /** Applies a plan with its journal, which stays if anything is left over. */
@@ -47,7 +47,7 @@ export async function applyJournaled(
   using journal = await unchanged(() =>
     new Journal(paths, { plan, command, request, qemu })
   );
-  const progress = journal.progress(world.values, options.progress);
+  const progress = journal.progress(world, options.progress);
   try {
     await apply(plan, world, progress);
   } catch (error) {
@@ -74,18 +74,16 @@ async function noteRemoval(
   if (!(error instanceof HotplugError)) return;
   if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
   try {
-    const { forgetPending, notePending, noteReplug } = await import(
-      "./pending.ts"
-    );
+    const { forgetPending, noteAsked } = await import("./pending.ts");
     const qemu = process === undefined
       ? null
       : processIdentity(process) ?? null;
     const at = world.values.get(REQUESTED_AT);
     if (error.code === "unplug-rejected") forgetPending(plan, { paths, qemu });
     else if (at !== undefined) {
-      notePending(plan, at, { paths, qemu });
       const isBack = world.values.has(PLUGGED_BACK);
-      if (!isBack) noteReplug(plan, at, { paths, qemu });
+      const only = isBack ? "pending" : undefined;
+      noteAsked(plan, at, { paths, qemu, ...(only && { only }) });
     }
   } catch {
     // A full disk, no fd left: what the guest said counts more than the note of it.

@@ -6,7 +6,35 @@
 
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { OwnChange, OwnDevice, OwnPlace } from "../state/own_record.ts";
-import type { Verbs } from "./verbs.ts";
+import { checkDevice, checkProcess } from "../state/own_check.ts";
+import {
+  accepted,
+  object,
+  orNull,
+  shape,
+  text,
+  whole,
+  word,
+} from "../state/value_check.ts";
+import { defineStep, type StepKind } from "./world.ts";
+import { FOR_QEMU } from "./verbs.ts";
+
+/** Changes what the tool's own record has of one device. */
+export interface OwnRecordStep {
+  /** {@linkcode OWN_RECORD_STEP}. */
+  readonly kind: "own-record";
+  /** Where the record lies. */
+  readonly place: OwnPlace;
+  /** Whom it is written for; null if QEMU's process is unknown. */
+  readonly qemu: ProcessIdentity | null;
+  /** The device's part before and after. */
+  readonly change: OwnChange;
+  /**
+   * A process: as long as it has open what `before` is the way to, the way
+   * stays on record.
+   */
+  readonly holder?: number;
+}
 
 /** Hardly any operation has such a step: the rest is loaded when one runs. */
 const records = () => import("../state/own_record.ts");
@@ -56,7 +84,22 @@ async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
     : change.after;
 }
 
-const ownRecord: Verbs<OwnRecordStep> = {
+const device = accepted((one) => checkDevice(one, "device"));
+const uuid = text(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
+
+/** The step on the tool's own record. */
+export const OWN_RECORD_STEP: StepKind = defineStep<OwnRecordStep>({
+  kind: "own-record",
+  check: ({ paths }) =>
+    shape({
+      place: object({
+        runDir: word(paths.runDir),
+        lockKey: word(paths.lockKey),
+      }),
+      qemu: orNull(accepted((one) => checkProcess(one, "qemu"))),
+      change: object({ uuid, before: orNull(device), after: orNull(device) }),
+    }, { holder: whole(1, 2 ** 22) }),
+  traits: () => FOR_QEMU,
   async do(step) {
     const { place, qemu, change } = step;
     const now = { ...change, after: await wanted(step) };
@@ -85,24 +128,4 @@ const ownRecord: Verbs<OwnRecordStep> = {
       ? "remove the note again"
       : "put the note back as it was",
   }),
-};
-
-/** The verbs of the steps on the tool's own record. */
-export const ownVerbs = { "own-record": ownRecord } as const;
-
-/** Changes what the tool's own record has of one device. */
-export interface OwnRecordStep {
-  /** Carried out by ./step_own.ts. */
-  readonly kind: "own-record";
-  /** Where the record lies. */
-  readonly place: OwnPlace;
-  /** Whom it is written for; null if QEMU's process is unknown. */
-  readonly qemu: ProcessIdentity | null;
-  /** The device's part before and after. */
-  readonly change: OwnChange;
-  /**
-   * A process: as long as it has open what `before` is the way to, the way
-   * stays on record.
-   */
-  readonly holder?: number;
-}
+});

@@ -15,8 +15,9 @@ import {
 } from "../state/own_record.ts";
 import type { LeftJournal } from "./journal_read.ts";
 import type { Plan } from "./plan.ts";
-import type { UnplugStep } from "./qmp_steps.ts";
+import { isUnplug, type LedgerEntry, type UnplugStep } from "./qmp_steps.ts";
 import { PLUGGED_BACK } from "./unplug.ts";
+import type { Values } from "./world.ts";
 
 /** Whose ledger it is. */
 export interface Ledger {
@@ -26,53 +27,34 @@ export interface Ledger {
   readonly qemu: ProcessIdentity | null;
 }
 
-function removalOf({ steps }: Plan) {
-  const unplug = steps.find((step): step is UnplugStep =>
-    step.kind === "unplug"
-  );
-  const commit = steps.find((step) => step.kind === "commit-state");
-  const change = commit?.change;
-  if (unplug === undefined || change?.change !== "delete") return undefined;
-  const kind = change.list === "disks" ? "disk" : "nic";
-  return { unplug, kind, uuid: change.uuid.toLowerCase() } as const;
+/** The step that asks the guest, if anything is noted of it. */
+function askedIn({ steps }: Plan): UnplugStep | undefined {
+  return steps.find(isUnplug);
 }
 
 /**
- * Notes that a removal is under way.
+ * Notes that the guest was asked and has not answered: of a removal, that it is
+ * under way; of a device that stays, as it was not there in time to be plugged
+ * anew, that the guest may release it later, and it is missed then.
  *
  * @param requestedAt when the guest was asked last, ISO 8601
+ * @param options.only undefined: whatever is to be noted
  * @throws {HotplugError} if the record cannot be written
  */
-export function notePending(
+export function noteAsked(
   plan: Plan,
   requestedAt: string,
-  { paths, qemu }: Ledger,
+  { paths, qemu, only }: Ledger & { readonly only?: LedgerEntry["note"] },
 ): void {
-  const removal = removalOf(plan);
-  if (removal === undefined) return;
-  const { uuid, kind, unplug: { id, title } } = removal;
+  const unplug = askedIn(plan);
+  if (unplug?.ledger === undefined) return;
+  const { id, title, ledger: { uuid, kind, note } } = unplug;
+  if (only !== undefined && note !== only) return;
   const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
-  const pending = { id, title, requestedAt };
-  const after = { ...before, kind, pending };
-  changeOwnRecord(paths, qemu, { uuid, after });
-}
-
-/**
- * Notes that the guest was asked for a NIC that stays, as it was not there in
- * time to be plugged anew: should the guest release it later, it is missed.
- *
- * @param requestedAt when the guest was asked last, ISO 8601
- * @throws {HotplugError} if the record cannot be written
- */
-export function noteReplug(
-  { action, device }: Plan,
-  requestedAt: string,
-  { paths, qemu }: Ledger,
-): void {
-  const uuid = device?.uuid?.toLowerCase();
-  if (action !== "modify" || device?.kind !== "nic" || !uuid) return;
-  const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
-  const after = { ...before, kind: "nic" as const, replug: requestedAt };
+  const noted = note === "pending"
+    ? { pending: { id, title, requestedAt } }
+    : { replug: requestedAt };
+  const after = { ...before, kind, ...noted };
   changeOwnRecord(paths, qemu, { uuid, after });
 }
 
@@ -87,13 +69,13 @@ export function noteTakenBack(
   { plan, begun, qemu, at }: LeftJournal,
   { paths, values }: {
     readonly paths: InstancePaths;
-    readonly values: ReadonlyMap<string, string>;
+    readonly values: Values;
   },
 ): void {
-  const asked = plan.steps.findIndex(({ kind }) => kind === "unplug");
+  const asked = plan.steps.findIndex(isUnplug);
   // The next step's line tells that the guest had released it.
   const isOpen = asked >= 0 && begun === asked && !values.has(PLUGGED_BACK);
-  if (isOpen) noteReplug(plan, at, { paths, qemu });
+  if (isOpen) noteAsked(plan, at, { paths, qemu, only: "replug" });
 }
 
 /**
@@ -102,9 +84,9 @@ export function noteTakenBack(
  * @throws {HotplugError} if the record cannot be written
  */
 export function forgetPending(plan: Plan, { paths, qemu }: Ledger): void {
-  const removal = removalOf(plan);
-  if (removal === undefined) return;
-  const { uuid } = removal;
+  const ledger = askedIn(plan)?.ledger;
+  if (ledger?.note !== "pending") return;
+  const { uuid } = ledger;
   const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
   if (before?.pending === undefined) return;
   const { pending: _, kind, ...rest } = before;

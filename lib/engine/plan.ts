@@ -10,8 +10,8 @@ import type { Step } from "./verbs.ts";
 
 /** A device as a caller is told of it: INTERFACE, "JSON". */
 export interface DeviceView {
-  /** Which list of the runtime file it belongs in. */
-  readonly kind: "disk" | "nic";
+  /** The word of its kind. */
+  readonly kind: string;
   /** Place in its list of the runtime file; null if it is not recorded. */
   readonly index: number | null;
   /** Null if QEMU has the device and the file does not. */
@@ -28,7 +28,7 @@ export interface DeviceView {
   readonly slot: number | null;
   /** The slot in QEMU's form, e.g. `0xd`; null with it. */
   readonly addr: string | null;
-  /** What only a disk, only a NIC or only SCSI has. */
+  /** What only devices of one kind, or on one kind of bus, have. */
   readonly [detail: string]:
     | string
     | number
@@ -66,6 +66,9 @@ export interface Adoption {
   readonly remaining: readonly Remaining[];
 }
 
+/** Which way to go with an interrupted operation. */
+export type Course = "finish" | "take-back";
+
 /** An operation, all of it data; the only thing apply runs. */
 export interface Plan {
   /** For messages and the document; the steps do not depend on it. */
@@ -75,16 +78,47 @@ export interface Plan {
   /** What the user calls the device: `disk 1`. */
   readonly title: string;
   /**
-   * As it will be, or as it was; a tap may not have its name yet. Null if it
-   * is about no device.
+   * As it will be, or as it was; what a step finds out is not in it yet. Null
+   * if it is about no device.
    */
   readonly device: DeviceView | null;
   /** Only of `adopt`. */
   readonly adoption?: Adoption;
+  /** Words of the kinds of devices that bring its steps. */
+  readonly kinds: readonly string[];
   /** Done in this order, undone in reverse. */
   readonly steps: readonly Step[];
+  /**
+   * Index of the step that the guest takes part in and that decides which way
+   * to go after a kill; null: there is none, and `ifCut` decides.
+   */
+  readonly turn: number | null;
+  /** Which way to go after a kill, where no step decides that. */
+  readonly ifCut: Course;
   /** What the user accepts with it, one line each. */
   readonly warnings: readonly string[];
+}
+
+/** A plan whose turning step is named by the step itself. */
+export interface PlanDraft extends Omit<Plan, "steps" | "turn" | "ifCut"> {
+  /** As in the plan. */
+  readonly steps: readonly (Step | undefined)[];
+  /** One of the steps, undefined if none is one. */
+  readonly turn?: Step | undefined;
+  /** @default "take-back" */
+  readonly ifCut?: Course;
+}
+
+/** Makes a plan of a draft; steps that are undefined are not needed. */
+export function planOf({ steps, turn, ifCut, ...rest }: PlanDraft): Plan {
+  const needed = steps.filter((step) => step !== undefined);
+  const at = turn === undefined ? -1 : needed.indexOf(turn);
+  return {
+    ...rest,
+    steps: needed,
+    turn: at < 0 ? null : at,
+    ifCut: ifCut ?? "take-back",
+  };
 }
 
 /** What a request comes to: something to do, or nothing. */

@@ -4,67 +4,104 @@
  * @module
  */
 
-import { FORMATS } from "../device/disk_settings.ts";
+import {
+  isPlanCommand,
+  isUndoOf,
+  planCommand,
+} from "../device/plan_commands.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { isUnreachable } from "../monitor/failure.ts";
-import type { QmpSession } from "../qmp/client.ts";
-import { DEVICE_IDS, FDSETS, NETDEVS, NODE_NAMES } from "../qmp/commands.ts";
+import { DEVICE_IDS, NODE_NAMES } from "../qmp/commands.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import { isJson, type Json } from "../qmp/message.ts";
+import type { Json } from "../qmp/message.ts";
 import { PCI } from "../qmp/pci_query.ts";
 import { ask, askAll } from "../qmp/query.ts";
+import { OWN_KINDS, type OwnDevice } from "../state/own_check.ts";
+import {
+  anything,
+  type Check,
+  LINE,
+  object,
+  shape,
+  text,
+  whole,
+  word,
+} from "../state/value_check.ts";
 import { pause } from "../sys/pause.ts";
 import { pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
 import {
-  absolute,
-  anything,
-  type Check,
-  dictionary,
-  LINE,
-  object,
-  orNull,
-  text,
-  word,
-} from "./value_check.ts";
-import {
   type Effect,
   formatCommand,
+  LOOK_AT_QEMU,
   type QmpCommand,
-  type Verbs,
+  type Step,
 } from "./verbs.ts";
-import type { World } from "./world.ts";
+import { defineStep, type StepKind, type World } from "./world.ts";
 
-function isEmptySet(sets: { id: number; fds: number }[], id: unknown) {
-  return !sets.some((set) => set.id === id && set.fds > 0);
+/**
+ * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
+ * goes with the command, and our copy is closed afterwards whatever happened.
+ */
+export interface QmpStep extends QmpCommand {
+  /** {@linkcode QMP_STEP}. */
+  readonly kind: "qmp";
+  /** e.g. `source`, `tap:0`; an earlier step must have opened it. */
+  readonly fd?: string;
+  /** Takes it back; null where there is nothing to take back. */
+  readonly undo: QmpCommand | null;
 }
 
-/** How to ask QEMU whether a command has taken effect. */
-const EFFECTS: Record<
-  string,
-  (args: Json, qmp: QmpSession) => Promise<boolean>
-> = {
-  "add-fd": async (args, qmp) =>
-    !isEmptySet(await ask(qmp, FDSETS), args["fdset-id"]),
-  "remove-fd": async (args, qmp) =>
-    isEmptySet(await ask(qmp, FDSETS), args["fdset-id"]),
-  "blockdev-add": async (args, qmp) =>
-    (await ask(qmp, NODE_NAMES)).has(String(args["node-name"])),
-  "blockdev-del": async (args, qmp) =>
-    !(await ask(qmp, NODE_NAMES)).has(String(args["node-name"])),
-  "netdev_add": async (args, qmp) =>
-    (await ask(qmp, NETDEVS)).has(String(args.id)),
-  "netdev_del": async (args, qmp) =>
-    !(await ask(qmp, NETDEVS)).has(String(args.id)),
-  "device_add": async (args, qmp) =>
-    (await ask(qmp, DEVICE_IDS)).has(String(args.id)),
-};
+/** Asks the guest to release a device and waits until it has. */
+export interface UnplugStep {
+  /** {@linkcode UNPLUG_STEP}. */
+  readonly kind: "unplug";
+  /** Device id, as DEVICE_DELETED reports it. */
+  readonly id: string;
+  /** What the user calls it, for messages: `disk 1`. */
+  readonly title: string;
+  /** Unless it is `running`, no guest could answer: no wait. */
+  readonly runState: string;
+  /** When an earlier call asked the guest, ISO 8601: not asked again at once. */
+  readonly requestedAt?: string;
+  /** What plugs it in again; without it, what is released stays so. */
+  readonly putBack?: readonly QmpCommand[];
+  /** What is noted if the guest takes longer. @default nothing */
+  readonly ledger?: LedgerEntry;
+}
+
+/** Where it is noted that a guest was asked and has not answered. */
+export interface LedgerEntry {
+  /** Names the device in our own record, lower case. */
+  readonly uuid: string;
+  /** The device's kind. */
+  readonly kind: OwnDevice["kind"];
+  /** `pending`: it is to go; `replug`: it was to be plugged anew, and stays. */
+  readonly note: "pending" | "replug";
+}
+
+/** Whether a step asks the guest to release a device. */
+export function isUnplug(step: Step): step is UnplugStep {
+  return step.kind === "unplug";
+}
+
+/** Asks `query-pci` whether a device sits where the plan put it. */
+export interface VerifyDeviceStep {
+  /** {@linkcode VERIFY_DEVICE_STEP}. */
+  readonly kind: "verify-device";
+  /** Device id, `qdev_id` of `query-pci`. */
+  readonly id: string;
+  /** 0 to 31. */
+  readonly slot: number;
+}
+
+/** QEMU's ids of devices, nodes, backends and fds. */
+const ID = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
 
 async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
-  const ask = EFFECTS[command.execute];
-  // Nothing in QMP lists the names that getfd gave.
-  if (ask === undefined) return "unknown";
-  return await ask(command.arguments, world.qmp) ? "done" : "not-done";
+  const { effect = null } = planCommand(command.execute) ?? {};
+  if (effect === null) return "unknown";
+  return await effect(command.arguments, world.qmp) ? "done" : "not-done";
 }
 
 /** Sends a command that undoes another; being there no more is success. */
@@ -83,7 +120,31 @@ async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   }
 }
 
-const qmp: Verbs<QmpStep> = {
+function checkQmp(value: unknown): boolean {
+  const fields = {
+    kind: anything,
+    execute: anything,
+    arguments: anything,
+    undo: anything,
+  };
+  return object(fields, { fd: text(/^[a-z:0-9-]{1,32}$/) })(value) &&
+    isPlanCommand(value) && isUndoOf(value.undo, value);
+}
+
+/** The step that sends a command of {@linkcode planCommand}. */
+export const QMP_STEP: StepKind = defineStep<QmpStep>({
+  kind: "qmp",
+  check: () => checkQmp,
+  traits(step) {
+    const { turn, isFinal, isAlone } = planCommand(step.execute) ?? {};
+    return {
+      failing: "to-undo",
+      inQemu: isAlone?.(step.arguments) ? "held-alone" : "held",
+      without: "void",
+      turn: turn ?? null,
+      ...(isFinal && { exchange: "final" }),
+    };
+  },
   async do(step, world) {
     const fd = step.fd === undefined ? undefined : world.fd(step.fd);
     try {
@@ -115,7 +176,7 @@ const qmp: Verbs<QmpStep> = {
     host: null,
     undo: step.undo && formatCommand(step.undo),
   }),
-};
+});
 
 async function presence(id: string, world: World): Promise<boolean> {
   return (await ask(world.qmp, DEVICE_IDS)).has(id);
@@ -165,7 +226,30 @@ async function plugBack(
   world.values.set(PLUGGED_BACK, id);
 }
 
-const unplugVerbs: Verbs<UnplugStep> = {
+const ledgerEntry = object({
+  uuid: text(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  kind: word(...OWN_KINDS),
+  note: word("pending", "replug"),
+});
+
+const commands: Check = (value) =>
+  Array.isArray(value) && value.every(isPlanCommand);
+
+/** The step that takes a device out of the guest. */
+export const UNPLUG_STEP: StepKind = defineStep<UnplugStep>({
+  kind: "unplug",
+  check: () =>
+    shape({ id: ID, title: text(LINE), runState: text(LINE) }, {
+      requestedAt: text(LINE),
+      putBack: commands,
+      ledger: ledgerEntry,
+    }),
+  traits: ({ putBack }) => ({
+    failing: "to-undo",
+    inQemu: "held",
+    without: "void",
+    turn: putBack === undefined ? "release" : null,
+  }),
   async do(step, world) {
     try {
       await unplug({ ...step, signal: world.options.signal }, world);
@@ -194,7 +278,7 @@ const unplugVerbs: Verbs<UnplugStep> = {
     host: null,
     undo: step.putBack?.map(formatCommand).join("; ") ?? null,
   }),
-};
+});
 
 /** Property `addr` counts functions, of which a slot has so many. */
 const FUNCTIONS = 8;
@@ -214,7 +298,11 @@ async function sitsAt(
   return devfn === step.slot * FUNCTIONS;
 }
 
-const verifyDevice: Verbs<VerifyDeviceStep> = {
+/** The step that looks for a new device. */
+export const VERIFY_DEVICE_STEP: StepKind = defineStep<VerifyDeviceStep>({
+  kind: "verify-device",
+  check: () => shape({ id: ID, slot: whole(0, 31) }),
+  traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (await sitsAt(step, world)) return;
     throw new HotplugError(
@@ -232,14 +320,7 @@ const verifyDevice: Verbs<VerifyDeviceStep> = {
     host: null,
     undo: null,
   }),
-};
-
-/** The verbs of the steps that QEMU carries out. */
-export const qmpVerbs = {
-  "qmp": qmp,
-  "unplug": unplugVerbs,
-  "verify-device": verifyDevice,
-} as const;
+});
 
 /** Longest wait for QEMU to be done with a device, in milliseconds. */
 const RELEASE_TIMEOUT_MS = 1_000;
@@ -268,99 +349,4 @@ export async function blockdevDel(args: Json, world: World): Promise<void> {
       await pause(RETRY_MS);
     }
   }
-}
-
-const KEY = /^[a-z][a-z0-9_.-]{0,63}$/;
-const DRIVER = text(/^[a-z][a-z0-9_-]{0,31}$/);
-
-const scalar: Check = (value) =>
-  typeof value === "boolean" || Number.isFinite(value) || text(LINE)(value);
-const scalars = dictionary(KEY, scalar);
-
-/** Arguments of `device_add`: an option ROM is a file, and only left out. */
-export function deviceArguments(args: Json, id: Check): boolean {
-  const { romfile = "" } = args;
-  return scalars(args) && id(args.id) && DRIVER(args.driver) && romfile === "";
-}
-
-/** Arguments of `netdev_add`: a tap for which QEMU runs no script. */
-export function tapArguments(args: Json, id: Check): boolean {
-  const { script, downscript } = args;
-  const isOpen = text(LINE)(args.fds) || text(LINE)(args.fd);
-  const runsNone = isOpen
-    ? script === undefined && downscript === undefined
-    : script === "no" && downscript === "no";
-  return scalars(args) && id(args.id) && args.type === "tap" && runsNone;
-}
-
-const flag = word(true, false);
-const common = {
-  "cache": object({ "direct": flag, "no-flush": flag }),
-  "read-only": flag,
-  "auto-read-only": flag,
-  "discard": text(/^[a-z]+$/),
-};
-
-/** Where the data are: a file of the node's, or what a URI was made into. */
-const protocol: Check = (value) => {
-  if (!isJson(value)) return false;
-  if (value.filename === undefined) return DRIVER(value.driver);
-  return object(
-    { driver: word("file", "host_device"), filename: absolute },
-    { ...common, aio: text(/^[a-z_]+$/) },
-  )(value);
-};
-
-const backing: Check = (value) =>
-  object(
-    { driver: word(...FORMATS), file: protocol },
-    { ...common, backing: orNull(backing) },
-  )(value);
-
-/** Arguments of `blockdev-add`: a format of ours over its data. */
-export function nodeArguments(args: Json, id: Check): boolean {
-  return id(args["node-name"]) &&
-    object(
-      { "driver": word(...FORMATS), "node-name": anything, "file": protocol },
-      { ...common, backing: orNull(backing) },
-    )(args);
-}
-
-/**
- * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
- * goes with the command, and our copy is closed afterwards whatever happened.
- */
-export interface QmpStep extends QmpCommand {
-  /** Carried out by ./step_qmp.ts. */
-  readonly kind: "qmp";
-  /** e.g. `source`, `tap:0`; an earlier step must have opened it. */
-  readonly fd?: string;
-  /** Takes it back; null where there is nothing to take back. */
-  readonly undo: QmpCommand | null;
-}
-
-/** Asks the guest to release a device and waits until it has. */
-export interface UnplugStep {
-  /** Carried out by ./step_qmp.ts. */
-  readonly kind: "unplug";
-  /** Device id, as DEVICE_DELETED reports it. */
-  readonly id: string;
-  /** What the user calls it, for messages: `disk 1`. */
-  readonly title: string;
-  /** Unless it is `running`, no guest could answer: no wait. */
-  readonly runState: string;
-  /** When an earlier call asked the guest, ISO 8601: not asked again at once. */
-  readonly requestedAt?: string;
-  /** What plugs it in again; without it, what is released stays so. */
-  readonly putBack?: readonly QmpCommand[];
-}
-
-/** Asks `query-pci` whether a device sits where the plan put it. */
-export interface VerifyDeviceStep {
-  /** Carried out by ./step_qmp.ts. */
-  readonly kind: "verify-device";
-  /** Device id, `qdev_id` of `query-pci`. */
-  readonly id: string;
-  /** 0 to 31. */
-  readonly slot: number;
 }

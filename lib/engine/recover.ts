@@ -6,8 +6,7 @@
 
 import { HotplugError, messageOf } from "../errors.ts";
 import type { LeftAlone } from "../host/access_record.ts";
-import { findQemu, tapsOf } from "../host/process.ts";
-import { verbsOf } from "../operation/step.ts";
+import { findQemu } from "../host/process.ts";
 import { RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -16,14 +15,16 @@ import { openOwnDirectory } from "../state/lock.ts";
 import { discardStaged } from "../state/runtime_file.ts";
 import { rollBack } from "./apply.ts";
 import { type LeftJournal, readJournal } from "./journal_read.ts";
-import { forgetPending, notePending, noteTakenBack } from "./pending.ts";
-import type { Plan } from "./plan.ts";
-import { type Course, courseOf, turningPoint } from "./recover_course.ts";
+import { forgetPending, noteAsked, noteTakenBack } from "./pending.ts";
+import type { Course, Plan } from "./plan.ts";
+import { isUnplug } from "./qmp_steps.ts";
+import { courseOf } from "./recover_course.ts";
 import {
   foreignJournal,
   openWorldOf,
   type RecoverOptions,
 } from "./recover_world.ts";
+import { isCommit, isStage, stageOf } from "./state_steps.ts";
 import { REQUESTED_AT } from "./unplug.ts";
 import type { Effect, Step } from "./verbs.ts";
 import type { World } from "./world.ts";
@@ -43,27 +44,6 @@ export interface Recovery {
   /** What was asked for: {@linkcode fingerprintOf}. */
   readonly request?: string | undefined;
 }
-
-/** Kinds of steps that are void without the QEMU they were made for. */
-const IN_QEMU: readonly Step["kind"][] = [
-  "qmp",
-  "unplug",
-  "drop-netdev",
-  "verify-device",
-  "verify-scsi",
-  "change-medium",
-  "drop-drive",
-  "drop-node",
-  "drop-fd-names",
-  "probe-path",
-  "verify-open",
-  "await-release",
-  "resize-disk",
-  "limit-disk",
-];
-
-/** Likewise once the VM was started anew: its start writes these itself. */
-const OF_THE_VM: readonly Step["kind"][] = ["nic-files", "commit-state"];
 
 /** What was under way, and since when. */
 export function titleOf({ command, plan, at }: LeftJournal): string {
@@ -85,10 +65,8 @@ function stuck(
   );
 }
 
-function commitOf({ steps }: Plan) {
-  return steps.find((step) =>
-    step.kind === "commit-state" || step.kind === "create-state"
-  );
+function commitOf({ steps }: Plan): Step | undefined {
+  return steps.find((step) => isCommit(step) || step.kind === "create-state");
 }
 
 async function effectOf(
@@ -97,37 +75,36 @@ async function effectOf(
 ): Promise<Effect | undefined> {
   return step === undefined
     ? undefined
-    : await verbsOf(step).confirm(step, world);
+    : await world.steps.of(step).confirm(step, world);
 }
 
 /** The steps after the turning point that reality does not show yet. */
 async function finish(
-  { plan: { steps }, begun }: LeftJournal,
+  { plan: { steps, turn }, begun }: LeftJournal,
   world: World,
   isVoid: (step: Step) => boolean,
 ): Promise<void> {
-  const turn = turningPoint(steps);
   for (const [index, step] of steps.entries()) {
-    if (index < turn || step.kind === "stage-state" || isVoid(step)) continue;
+    if (index < (turn ?? 0) || isStage(step) || isVoid(step)) continue;
     const effect = await effectOf(step, world);
     if (effect === "done" || (effect === "unknown" && index < begun)) continue;
     await redo(step, world);
   }
   for (const step of steps) {
-    if (step.kind === "stage-state") discardStaged(step);
+    if (isStage(step)) discardStaged(step);
   }
 }
 
 async function redo(step: Step, world: World): Promise<void> {
-  if (step.kind === "commit-state") {
-    const { path, temporary, change } = step;
-    const stage: Step = { kind: "stage-state", path, temporary, change };
-    await verbsOf(stage).do(stage, world);
+  if (isCommit(step)) {
+    const stage = stageOf(step);
+    await world.steps.of(stage).do(stage, world);
   }
-  if (step.kind !== "unplug") return await verbsOf(step).do(step, world);
+  const kind = world.steps.of(step);
+  if (!isUnplug(step)) return await kind.do(step, world);
   // The VM may have been paused, or have gone on, since then.
-  const runState = await ask(world.qmp, RUN_STATE);
-  await verbsOf(step).do({ ...step, runState }, world);
+  const now = { ...step, runState: await ask(world.qmp, RUN_STATE) };
+  await kind.do(now, world);
 }
 
 /** Takes back all that was begun. @returns what could not be */
@@ -136,10 +113,12 @@ async function takeBack(
   world: World,
   isVoid: (step: Step) => boolean,
 ): Promise<string[]> {
-  const tap = world.values.get("tap");
-  // Whoever made it is gone; without QEMU the name is somebody else's by now.
-  const ours = tap !== undefined && qemu !== null && tapsOf(qemu.pid).has(tap);
-  if (!ours) world.values.delete("tap");
+  for (const known of world.steps.values) {
+    const value = world.values.get(known);
+    // Whoever made it is gone: the name may be somebody else's by now.
+    if (value === undefined || known.isOurs === undefined) continue;
+    if (!known.isOurs(value, qemu?.pid ?? null)) world.values.delete(known);
+  }
   const steps = plan.steps.slice(0, begun + 1).filter((one) => !isVoid(one));
   return await rollBack(steps, world);
 }
@@ -150,7 +129,7 @@ async function leavePending(
   world: World,
   { error, paths }: { error: HotplugError; paths: InstancePaths },
 ): Promise<string> {
-  const left = await takeBack(journal, world, (step) => step.kind === "unplug");
+  const left = await takeBack(journal, world, isUnplug);
   if (left.length > 0) throw error;
   const { plan, qemu, at } = journal;
   const ledger = { paths, qemu };
@@ -158,7 +137,10 @@ async function leavePending(
     forgetPending(plan, ledger);
     return `taken back: ${error.message}`;
   }
-  notePending(plan, world.values.get(REQUESTED_AT) ?? at, ledger);
+  noteAsked(plan, world.values.get(REQUESTED_AT) ?? at, {
+    ...ledger,
+    only: "pending",
+  });
   return `left pending: ${error.message}`;
 }
 
@@ -167,19 +149,21 @@ async function carryOn(
   paths: InstancePaths,
   world: World,
 ): Promise<{ did: string; course: Course }> {
-  const { steps } = journal.plan;
+  const { steps, turn } = journal.plan;
   const alive = world.hasQemu;
   const isNew = !alive && findQemu(paths.pid, paths.name) !== undefined;
-  const isVoid = (step: Step) =>
-    !alive && (IN_QEMU.includes(step.kind) ||
-      (isNew && OF_THE_VM.includes(step.kind)));
+  const isVoid = (step: Step) => {
+    const { without } = world.steps.of(step).traits(step);
+    return !alive &&
+      (without === "void" || (isNew && without === "void-after-restart"));
+  };
   const course = courseOf(journal, {
     qemu: alive ? "same" : "gone",
     committed: await effectOf(commitOf(journal.plan), world),
-    turned: alive
-      ? await effectOf(steps[turningPoint(steps)], world)
+    turned: alive && turn !== null
+      ? await effectOf(steps[turn], world)
       : undefined,
-  });
+  }, world.steps);
   if (course === "finish" && !isNew) {
     try {
       await finish(journal, world, isVoid);
@@ -226,7 +210,7 @@ export async function recover(
   options: RecoverOptions,
 ): Promise<Recovery | undefined> {
   using dir = openOwnDirectory(paths.runDir);
-  const reading = readJournal(dir, paths);
+  const reading = await readJournal(dir, paths, options.load);
   switch (reading.state) {
     case "none":
       return undefined;

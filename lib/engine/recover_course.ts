@@ -16,11 +16,9 @@
  * @module
  */
 
-import type { LeftJournal } from "./journal_read.ts";
-import type { Effect, Step } from "./verbs.ts";
-
-/** Which way to go. */
-export type Course = "finish" | "take-back";
+import type { Course, Plan } from "./plan.ts";
+import type { Effect, Step, Turn } from "./verbs.ts";
+import type { StepTable } from "./world.ts";
 
 /** What reality says of an interrupted operation. */
 export interface Reality {
@@ -28,63 +26,89 @@ export interface Reality {
   readonly qemu: "same" | "gone";
   /** Of the last step, which records the change; undefined: it has none. */
   readonly committed: Effect | undefined;
-  /** Of the step {@linkcode turningPoint}; undefined: not asked. */
+  /** Of the turning step; undefined: not asked. */
   readonly turned: Effect | undefined;
 }
 
-function plugsDevice(step: Step): boolean {
-  return step.kind === "qmp" && step.execute === "device_add";
-}
-
 /**
- * The step that the guest takes part in, -1 if none does. A NIC that is
- * replaced is put back by undoing, until the new one is there; a controller is
- * plugged before what is to sit on it.
+ * The turning step of a plan that does not mark it: the first that the guest
+ * takes part in, but of several devices that are plugged the last, for the
+ * others come before what is to sit on them. Null if there is none.
  */
-export function turningPoint(steps: readonly Step[]): number {
-  const first = steps.findIndex((step) =>
-    (step.kind === "unplug" && step.putBack === undefined) ||
-    step.kind === "resize-disk" || step.kind === "change-medium" ||
-    plugsDevice(step)
-  );
-  const turn = steps[first];
-  return turn && plugsDevice(turn) ? steps.findLastIndex(plugsDevice) : first;
+export function turningStep(
+  steps: readonly Step[],
+  table: StepTable,
+): number | null {
+  const turns = steps.map((step) => table.of(step).traits(step).turn);
+  const first = turns.findIndex((turn) => turn !== null);
+  if (first < 0) return null;
+  return turns[first] === "plug" ? turns.lastIndexOf("plug") : first;
 }
 
-/** Whether a medium was exchanged and QEMU let go of the old one. */
-function isDropped(
-  steps: readonly Step[],
-  begun: number,
-  turn: number,
-): boolean {
-  if (steps[turn]?.kind !== "change-medium") return false;
-  return steps.some((step, at) =>
-    at > turn && at < begun && step.kind === "qmp" &&
-    step.execute === "blockdev-del"
-  );
+/** An interrupted operation, as far as its journal tells it. */
+export interface Interrupted {
+  /** What was to be done. */
+  readonly plan: Plan;
+  /** The last step that was begun; -1 if none was. */
+  readonly begun: number;
+  /** Whether it was already being taken back. */
+  readonly undoing: boolean;
+}
+
+/** An interrupted operation, seen from its turning step. */
+interface Position {
+  readonly turn: Turn | null;
+  /** How far it had come: before that step, in it, or behind it. */
+  readonly at: "before" | "in" | "behind";
+  /** Whether what was exchanged cannot come back. */
+  readonly isFinal: boolean;
+}
+
+function positionOf(
+  { plan: { steps, turn }, begun }: Interrupted,
+  table: StepTable,
+): Position {
+  const step = turn === null ? undefined : steps[turn];
+  if (turn === null || step === undefined) {
+    return { turn: null, at: "behind", isFinal: false };
+  }
+  const later = steps.slice(turn + 1, Math.max(begun, turn + 1));
+  return {
+    turn: table.of(step).traits(step).turn,
+    at: begun < turn ? "before" : begun === turn ? "in" : "behind",
+    isFinal: later.some((one) =>
+      table.of(one).traits(one).exchange === "final"
+    ),
+  };
 }
 
 /** Chooses the way. */
 export function courseOf(
-  { plan, begun, undoing }: Pick<LeftJournal, "plan" | "begun" | "undoing">,
+  journal: Interrupted,
   { qemu, committed, turned }: Reality,
+  table: StepTable,
 ): Course {
-  const turn = turningPoint(plan.steps);
+  const { plan, undoing } = journal;
+  const { turn, at, isFinal } = positionOf(journal, table);
   const isStill = turned === "done" && qemu === "same";
-  if (isStill && isDropped(plan.steps, begun, turn)) return "finish";
-  const plugs = plan.steps[turn]?.kind === "qmp";
-  const isLost = plugs && qemu === "same" && turned === "not-done";
+  if (turn === "exchange" && isStill && isFinal) return "finish";
+  const isLost = turn === "plug" && qemu === "same" && turned === "not-done";
   if (committed === "done" && !undoing && !isLost) return "finish";
-  if (begun < turn) return "take-back";
-  if (plan.steps[turn]?.kind === "unplug") {
-    // The line of the next step tells that the guest had released it.
-    if (qemu === "gone") return begun > turn ? "finish" : "take-back";
-    return undoing && turned !== "done" ? "take-back" : "finish";
+  if (at === "before") return "take-back";
+  switch (turn) {
+    case "release":
+      // The line of the next step tells that the guest had released it.
+      if (qemu === "gone") return at === "behind" ? "finish" : "take-back";
+      return undoing && turned !== "done" ? "take-back" : "finish";
+    case "lasting":
+      return turned === "done" ? "finish" : "take-back";
+    case "plug":
+    case "exchange":
+      if (qemu === "gone" || undoing) return "take-back";
+      return turned === "done" ? "finish" : "take-back";
+    case null:
+      return plan.ifCut;
+    default:
+      return turn satisfies never;
   }
-  if (plan.steps[turn]?.kind === "resize-disk") {
-    return turned === "done" ? "finish" : "take-back";
-  }
-  if (turn < 0) return plan.action === "remove" ? "finish" : "take-back";
-  if (qemu === "gone" || undoing) return "take-back";
-  return turned === "done" ? "finish" : "take-back";
 }

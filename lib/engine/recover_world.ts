@@ -11,7 +11,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import { NAME } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { LeftJournal } from "./journal_read.ts";
+import type { LeftJournal, LoadReader } from "./journal_read.ts";
 import { World } from "./world.ts";
 
 /** How an instance is reached to be put in order. */
@@ -20,6 +20,8 @@ export interface RecoverOptions extends MonitorOptions {
   readonly unplugTimeoutMs: number;
   /** Ends a wait for the guest at once. */
   readonly signal?: AbortSignal | undefined;
+  /** Reads what was interrupted. */
+  readonly load: LoadReader;
 }
 
 /** Whether the QEMU that a journal was written for still runs. */
@@ -55,7 +57,7 @@ export async function openWorldOf(
   paths: InstancePaths,
   options: RecoverOptions,
 ): Promise<World> {
-  const more = { ...options, qmpPath: paths.qmp };
+  const more = { ...options, steps: journal.table, qmpPath: paths.qmp };
   try {
     const qmp = isSameQemu(journal)
       ? await openOwnMonitor(paths, options)
@@ -71,7 +73,7 @@ export async function openWorldOf(
 }
 
 function filled(world: World, { values }: LeftJournal): World {
-  for (const [name, value] of values) world.values.set(name, value);
+  for (const [what, value] of values) world.values.set(what, value);
   return world;
 }
 

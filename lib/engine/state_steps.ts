@@ -5,81 +5,88 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import { hvinfoText, membersOf } from "../state/entry_object.ts";
-import { formatJson } from "../state/json.ts";
-import { isCurrent } from "../state/runtime.ts";
+import { changeTitle, holdsChange, isChange } from "../state/change.ts";
+import { parseJson } from "../state/json.ts";
+import { isStagedName } from "../state/leftover.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { FirstRuntime } from "../state/runtime_create.ts";
 import {
   commitRuntime,
   discardStaged,
   isStaged,
-  readRuntimeFile,
   type StagedChange,
   stageRuntime,
 } from "../state/runtime_file.ts";
-import type { Effect, Verbs } from "./verbs.ts";
+import { accepted, anything, object, word } from "../state/value_check.ts";
+import {
+  type CheckContext,
+  type Effect,
+  ON_NODE,
+  type Step,
+  type Value,
+} from "./verbs.ts";
+import { defineStep, type StepKind } from "./world.ts";
 
-function titleOf(change: RuntimeChange): string {
-  if (change.change === "upgrade") return "today's form";
-  if (change.change === "links") return "the disks' links";
-  const { list, uuid } = change;
-  const kind = list === "disks" ? "disk" : "NIC";
-  switch (change.change) {
-    case "insert":
-      return `the entry of ${kind} ${uuid}${
-        change.words ? " and its controller" : ""
-      }`;
-    case "delete":
-      return `the removal of ${kind} ${uuid}`;
-    case "entry":
-      return `the new entry of ${kind} ${uuid}`;
-    case "hvinfo":
-      return `which device of QEMU ${kind} ${uuid} is`;
-    case "size":
-      return `the size of ${kind} ${uuid}`;
-    case "members":
-      return `${Object.keys(change.members).join(", ")} of ${kind} ${uuid}`;
-    default:
-      return change satisfies never;
-  }
+/** Writes and syncs the new runtime file beside the old one. */
+export interface StageStateStep extends StagedChange {
+  /** {@linkcode STAGE_STATE_STEP}. */
+  readonly kind: "stage-state";
 }
 
-/** Whether a file holds what a change would bring about. */
-function holdsChange(path: string, change: RuntimeChange): boolean {
-  const runtime = readRuntimeFile(path)?.runtime;
-  if (runtime === undefined) return false;
-  if (change.change === "upgrade") return isCurrent(runtime);
-  if (change.change === "links") {
-    return change.links.every(({ uuid, link }) =>
-      runtime.disks.every((one) => one.uuid !== uuid || one.link === link)
-    );
-  }
-  const { list, uuid } = change;
-  const entry = runtime[list].find((one) => one.uuid === uuid);
-  const recorded = entry !== undefined;
-  if (change.change === "hvinfo") {
-    return recorded && hvinfoText(entry.node) === change.hvinfo;
-  }
-  if (change.change === "size") {
-    return recorded && "sizeMib" in entry && entry.sizeMib === change.size;
-  }
-  if (change.change === "entry") {
-    return recorded && formatJson(entry.node) === change.entry;
-  }
-  if (change.change === "members") {
-    const keys = Object.keys(change.members);
-    const now = recorded ? membersOf(entry.node, keys) : {};
-    return keys.every((key) => now[key] === change.members[key]);
-  }
-  return recorded === (change.change === "insert");
+/** Puts the staged runtime file in the old one's place. */
+export interface CommitStateStep extends StagedChange {
+  /** {@linkcode COMMIT_STATE_STEP}. */
+  readonly kind: "commit-state";
+  /** The change that takes it back. */
+  readonly inverse: RuntimeChange;
 }
 
-function basisOf(step: StageStateStep | CommitStateStep): string {
-  return `basis of ${step.temporary}`;
+/** Makes a runtime file where there is none. */
+export interface CreateStateStep extends FirstRuntime {
+  /** {@linkcode CREATE_STATE_STEP}. */
+  readonly kind: "create-state";
 }
 
-const stage: Verbs<StageStateStep> = {
+/** Whether a step writes the new runtime file beside the old one. */
+export function isStage(step: Step): step is StageStateStep {
+  return step.kind === "stage-state";
+}
+
+/** Whether a step puts the new runtime file in the old one's place. */
+export function isCommit(step: Step): step is CommitStateStep {
+  return step.kind === "commit-state";
+}
+
+/** The step that must come before a commit. */
+export function stageOf(
+  { path, temporary, change }: CommitStateStep,
+): StageStateStep {
+  return { kind: "stage-state", path, temporary, change };
+}
+
+/** What the steps on one runtime file have. */
+function made({ paths }: CheckContext) {
+  return {
+    kind: anything,
+    path: word(paths.runtime),
+    temporary: (value: unknown) => isStagedName(value, paths),
+  };
+}
+
+/** The text that a staged change is based on. */
+function basisOf(step: StageStateStep | CommitStateStep): Value {
+  return { name: `basis of ${step.temporary}` };
+}
+
+/** The step that prepares a change of the runtime file. */
+export const STAGE_STATE_STEP: StepKind = defineStep<StageStateStep>({
+  kind: "stage-state",
+  check: (context) =>
+    object({
+      ...made(context),
+      change: (value) => isChange(value, context.isWords),
+    }),
+  traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
   async do(step, world) {
     const basis = await Promise.resolve(stageRuntime(step));
     world.values.set(basisOf(step), basis);
@@ -93,12 +100,12 @@ const stage: Verbs<StageStateStep> = {
       world.values.has(basisOf(step)) && isStaged(step) ? "done" : "not-done",
     ),
   describe: (step) => ({
-    step: `write ${titleOf(step.change)} beside the runtime file`,
+    step: `write ${changeTitle(step.change)} beside the runtime file`,
     qmp: null,
     host: `write and fsync ${step.temporary} beside ${step.path}`,
     undo: `remove ${step.temporary}`,
   }),
-};
+});
 
 function effectOf(step: CommitStateStep): Effect {
   return holdsChange(step.path, step.change) ? "done" : "not-done";
@@ -114,7 +121,16 @@ function isOurs(step: CommitStateStep): boolean {
   }
 }
 
-const commit: Verbs<CommitStateStep> = {
+/** The step that records a change. */
+export const COMMIT_STATE_STEP: StepKind = defineStep<CommitStateStep>({
+  kind: "commit-state",
+  check: (context) =>
+    object({
+      ...made(context),
+      change: (value) => isChange(value, context.isWords),
+      inverse: (value) => isChange(value, context.isWords),
+    }),
+  traits: () => ({ ...ON_NODE, without: "void-after-restart" }),
   async do(step, world) {
     const basis = world.value(basisOf(step));
     await Promise.resolve(commitRuntime(step, basis));
@@ -126,43 +142,23 @@ const commit: Verbs<CommitStateStep> = {
   },
   confirm: (step) => Promise.resolve(effectOf(step)),
   describe: (step) => ({
-    step: `record ${titleOf(step.change)} in the runtime file`,
+    step: `record ${changeTitle(step.change)} in the runtime file`,
     qmp: null,
     host: `rename ${step.temporary} to ${step.path}, fsync the directory`,
     undo: "put the entry back as it was",
   }),
-};
-
-/** The verbs of the steps on the runtime file. */
-export const stateVerbs = {
-  "stage-state": stage,
-  "commit-state": commit,
-} as const;
-
-/** Writes and syncs the new runtime file beside the old one. */
-export interface StageStateStep extends StagedChange {
-  /** Carried out by ./step_state.ts. */
-  readonly kind: "stage-state";
-}
-
-/** Puts the staged runtime file in the old one's place. */
-export interface CommitStateStep extends StagedChange {
-  /** Carried out by ./step_state.ts. */
-  readonly kind: "commit-state";
-  /** The change that takes it back. */
-  readonly inverse: RuntimeChange;
-}
-
-/** Makes a runtime file where there is none. */
-export interface CreateStateStep extends FirstRuntime {
-  /** Decides who carries it out. */
-  readonly kind: "create-state";
-}
+});
 
 /** Only `adopt` has such a step: the rest is loaded when one runs. */
 const files = () => import("../state/runtime_create.ts");
 
-const create: Verbs<CreateStateStep> = {
+const jsonText = accepted((one) => parseJson(String(one)));
+
+/** The step that makes a first runtime file. */
+export const CREATE_STATE_STEP: StepKind = defineStep<CreateStateStep>({
+  kind: "create-state",
+  check: (context) => object({ ...made(context), text: jsonText }),
+  traits: () => ON_NODE,
   async do(step) {
     (await files()).createRuntime(step);
   },
@@ -178,7 +174,4 @@ const create: Verbs<CreateStateStep> = {
     host: `write and fsync ${path}, mode 0600`,
     undo: "remove it",
   }),
-};
-
-/** The verbs of the step that makes a first runtime file. */
-export const createVerbs = { "create-state": create } as const;
+});

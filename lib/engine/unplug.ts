@@ -10,6 +10,7 @@ import { DEVICE_IDS, RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { QmpClosedError, QmpCommandError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
+import type { Value } from "./verbs.ts";
 import type { World } from "./world.ts";
 
 /** What is to be unplugged. */
@@ -36,10 +37,10 @@ const RESEND_MS = 10_000;
 const TELL_MS = 1_000;
 
 /** Value of the world: when the request was sent last, ISO 8601. */
-export const REQUESTED_AT = "unplug requested at";
+export const REQUESTED_AT: Value = { name: "unplug requested at" };
 
 /** Value of the world: id of a device that was released and is back. */
-export const PLUGGED_BACK = "plugged back";
+export const PLUGGED_BACK: Value = { name: "plugged back" };
 
 const LATER = "it is finished by the same command later, once the guest has " +
   "released the device (it may need a driver for PCI hotplug, or a reboot)";

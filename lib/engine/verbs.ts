@@ -1,29 +1,13 @@
 /**
- * QMP commands as a person reads them.
+ * What a step is, and what can be done with one of a kind. Plain types: what
+ * steps act on is in ./world.ts.
  *
  * @module
  */
 
-import type { BlockStep } from "../disk/block_steps.ts";
-import type { ScsiStep } from "../disk/scsi_steps.ts";
-import type { AwaitReleaseStep, OpenSourceStep } from "../disk/source_steps.ts";
-import type { AccessStep } from "../disk/way_steps.ts";
-import type { NicStep } from "../nic/steps.ts";
 import type { Json } from "../qmp/message.ts";
-import type { RepairStep } from "./leftover.ts";
-import type { OwnRecordStep } from "./own_steps.ts";
-import type { QmpStep, UnplugStep, VerifyDeviceStep } from "./qmp_steps.ts";
-import type {
-  CommitStateStep,
-  CreateStateStep,
-  StageStateStep,
-} from "./state_steps.ts";
-import type { World } from "./world.ts";
-
-/** The command's name and its arguments as JSON. */
-export function formatCommand(command: QmpCommand): string {
-  return `${command.execute} ${JSON.stringify(command.arguments)}`;
-}
+import type { InstancePaths } from "../state/instance.ts";
+import type { Check } from "../state/value_check.ts";
 
 /** A command for QEMU. */
 export interface QmpCommand {
@@ -33,22 +17,16 @@ export interface QmpCommand {
   readonly arguments: Json;
 }
 
-/** One thing an operation does, as plain JSON. */
-export type Step =
-  | QmpStep
-  | UnplugStep
-  | VerifyDeviceStep
-  | ScsiStep
-  | BlockStep
-  | CreateStateStep
-  | OpenSourceStep
-  | NicStep
-  | RepairStep
-  | AwaitReleaseStep
-  | StageStateStep
-  | CommitStateStep
-  | OwnRecordStep
-  | AccessStep;
+/** The command's name and its arguments as JSON. */
+export function formatCommand(command: QmpCommand): string {
+  return `${command.execute} ${JSON.stringify(command.arguments)}`;
+}
+
+/** One thing an operation does, as plain JSON. Its kind tells the rest. */
+export interface Step {
+  /** Names its {@linkcode StepDefinition}; stands in journals. */
+  readonly kind: string;
+}
 
 /** Has a step taken effect? `unknown`: nothing can tell. */
 export type Effect = "done" | "not-done" | "unknown";
@@ -66,16 +44,105 @@ export interface StepDescription {
 }
 
 /** What can be done with a step of one kind. */
-export interface Verbs<S extends Step> {
+export interface Verbs<S extends Step, W> {
   /** May throw half-way: undo then follows. */
-  do(step: S, world: World): Promise<void>;
+  do(step: S, world: W): Promise<void>;
   /**
    * Takes back what is there of the step, all or part of it or nothing; may be
    * repeated. Throws if something stays.
    */
-  undo(step: S, world: World): Promise<void>;
+  undo(step: S, world: W): Promise<void>;
   /** Asks QEMU, the host or the file; never memory. */
-  confirm(step: S, world: World): Promise<Effect>;
+  confirm(step: S, world: W): Promise<Effect>;
   /** Pure: `--dry-run` and the trace show it. */
   describe(step: S): StepDescription;
+}
+
+/**
+ * How the guest takes part in a step:
+ *
+ * - `plug`: it gets a device, and releases it again if asked;
+ * - `release`: it gives a device up, and nothing puts that back;
+ * - `exchange`: what it has is exchanged, and can be exchanged back as long as
+ *   QEMU has the old one;
+ * - `lasting`: it sees something that cannot be taken back.
+ */
+export type Turn = "plug" | "release" | "exchange" | "lasting";
+
+/** What the engine must know of a step to undo it, or to go on after a kill. */
+export interface Traits {
+  /** `as-it-was`: it looks, opens or prepares, and to fail there is harmless. */
+  readonly failing: "as-it-was" | "to-undo";
+  /**
+   * Where what it made is, as far as a rollback is concerned:
+   *
+   * - `held`: in QEMU. If it stays, all that was made for QEMU stays, too;
+   * - `held-alone`: in QEMU, and it uses nothing that other steps made;
+   * - `used`: on this node, and QEMU may use it;
+   * - `free`: QEMU has nothing of it.
+   */
+  readonly inQemu: "held" | "held-alone" | "used" | "free";
+  /**
+   * What it is without the QEMU it was made for: `void`: nothing of it is left
+   * to do or to undo; `void-after-restart`: so is it once the VM was started
+   * anew, which made its own; `valid`: it holds without any QEMU.
+   */
+  readonly without: "void" | "void-after-restart" | "valid";
+  /** How the guest takes part; null: it does not. */
+  readonly turn: Turn | null;
+  /** `final`: once it was begun, what was exchanged before cannot come back. */
+  readonly exchange?: "final" | undefined;
+}
+
+/** Done on this node: QEMU has nothing of it, and it holds without QEMU. */
+export const ON_NODE: Traits = {
+  failing: "to-undo",
+  inQemu: "free",
+  without: "valid",
+  turn: null,
+};
+
+/** Made on this node for QEMU to use. */
+export const FOR_QEMU: Traits = { ...ON_NODE, inQemu: "used" };
+
+/** Made in QEMU. */
+export const IN_QEMU: Traits = { ...ON_NODE, inQemu: "held", without: "void" };
+
+/** Asked of QEMU, or taken from it without return. */
+export const LOOK_AT_QEMU: Traits = { ...ON_NODE, without: "void" };
+
+/** Something that a step finds out, and that later steps or undoing need. */
+export interface Value {
+  /** Names it in the journal. */
+  readonly name: string;
+  /** Whether a text can be one; undefined: it is kept in memory only. */
+  readonly check?: Check | undefined;
+  /**
+   * Whether it still names what the step made, seen by a later process.
+   *
+   * @param pid QEMU's; null if it is gone or not known
+   */
+  readonly isOurs?: (value: string, pid: number | null) => boolean;
+  /** Member of the device's document that tells it; undefined: none does. */
+  readonly member?: string | undefined;
+}
+
+/** What the check of a step depends on. */
+export interface CheckContext {
+  /** Of the instance. */
+  readonly paths: InstancePaths;
+  /** Whether some kind of device adds these words to `kvm_cmd`. */
+  readonly isWords: Check;
+}
+
+/** A kind of step, whole: all that anybody needs to know of it. */
+export interface StepDefinition<S extends Step, W> extends Verbs<S, W> {
+  /** As in the steps. */
+  readonly kind: S["kind"];
+  /** What a step of this kind must be when it is read back from a journal. */
+  check(context: CheckContext): Check;
+  /** May depend on the step's data. */
+  traits(step: S): Traits;
+  /** Values that it finds out. @default none */
+  readonly finds?: readonly Value[];
 }

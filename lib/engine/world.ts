@@ -8,13 +8,93 @@ import type { LeftAlone } from "../host/access_record.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
+import type { Check } from "../state/value_check.ts";
 import type { Watcher } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
+import type { Effect, Step, StepDefinition, Value } from "./verbs.ts";
+
+/** A kind of step. */
+export type StepKind<S extends Step = Step> = StepDefinition<S, World>;
+
+/** Makes a kind of step; the compiler asks for every part of it. */
+export function defineStep<S extends Step>(kind: StepKind<S>): StepKind {
+  // Methods take a step of their own kind: a table asks by `kind` first.
+  return kind;
+}
+
+/** The kinds of steps that a plan may have, found by their names. */
+export class StepTable {
+  readonly #kinds: ReadonlyMap<string, StepKind>;
+  /** Whether some kind of device here adds these words to `kvm_cmd`. */
+  readonly isWords: Check;
+
+  /** @param words of each kind of device, whether it adds such words */
+  constructor(kinds: Iterable<StepKind>, words: readonly Check[] = []) {
+    this.#kinds = new Map([...kinds].map((one) => [one.kind, one]));
+    this.isWords = (value) => words.some((adds) => adds(value));
+  }
+
+  /** The kind of that name, undefined if no plan here has it. */
+  find(name: string): StepKind | undefined {
+    return this.#kinds.get(name);
+  }
+
+  /**
+   * The kind of a step of a plan of ours.
+   *
+   * @throws {TypeError} if the plan did not name what brings it
+   */
+  of(step: Step): StepKind {
+    const kind = this.#kinds.get(step.kind);
+    if (kind === undefined) {
+      throw new TypeError(`no kind of step: ${step.kind}`);
+    }
+    return kind;
+  }
+
+  /** All values that steps of these kinds find out and the journal keeps. */
+  get values(): Value[] {
+    const found = [...this.#kinds.values()].flatMap(({ finds = [] }) => finds);
+    return [...new Set(found)].filter(({ check }) => check !== undefined);
+  }
+}
+
+/** What steps found out, by what it is. */
+export class Values {
+  readonly #found = new Map<string, string>();
+
+  /** Undefined if no step found it out. */
+  get({ name }: Value): string | undefined {
+    return this.#found.get(name);
+  }
+
+  /** Whether a step found it out. */
+  has({ name }: Value): boolean {
+    return this.#found.has(name);
+  }
+
+  /** Remembers it. */
+  set({ name }: Value, value: string): void {
+    this.#found.set(name, value);
+  }
+
+  /** Forgets it. */
+  delete({ name }: Value): void {
+    this.#found.delete(name);
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#found.clear();
+  }
+}
 
 /** How a world reaches QEMU, and how long it waits. */
 export interface WorldOptions extends SessionOptions {
   /** Where a new session is opened, should the first one end. */
   readonly qmpPath: string;
+  /** The kinds of steps that are taken in it. */
+  readonly steps: StepTable;
   /** Longest wait for the guest to release a device, in milliseconds. */
   readonly unplugTimeoutMs: number;
   /** Ends a wait for the guest at once. */
@@ -29,8 +109,8 @@ export interface WorldOptions extends SessionOptions {
 export class World implements Disposable {
   /** Also those of a session that is opened anew. */
   readonly options: WorldOptions;
-  /** Values that steps found out: `tap`, the texts staged changes base on. */
-  readonly values = new Map<string, string>();
+  /** What steps found out. */
+  readonly values: Values = new Values();
   /** What steps found to be another's by now, and left alone. */
   readonly leftAlone: LeftAlone[] = [];
   readonly #fds = new Map<string, Fd>();
@@ -40,6 +120,11 @@ export class World implements Disposable {
   constructor(session: QmpSession | undefined, options: WorldOptions) {
     this.#session = session;
     this.options = options;
+  }
+
+  /** The kinds of steps that are taken in it. */
+  get steps(): StepTable {
+    return this.options.steps;
   }
 
   /** Whether there is a QEMU to ask. */
@@ -72,6 +157,11 @@ export class World implements Disposable {
   /** An fd that a step can do without; stays ours. */
   heldFd(name: string): Fd | undefined {
     return this.#fds.get(name);
+  }
+
+  /** An fd is ours alone: with the process that opened it, it is gone. */
+  effectOfFd(name: string): Effect {
+    return this.#fds.has(name) ? "done" : "not-done";
   }
 
   /**
@@ -108,9 +198,11 @@ export class World implements Disposable {
    *
    * @throws {TypeError} if no step before found it out
    */
-  value(name: string): string {
-    const value = this.values.get(name);
-    if (value === undefined) throw new TypeError(`no step made value ${name}`);
+  value(what: Value): string {
+    const value = this.values.get(what);
+    if (value === undefined) {
+      throw new TypeError(`no step made value ${what.name}`);
+    }
     return value;
   }
 

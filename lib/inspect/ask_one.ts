@@ -7,13 +7,20 @@
 import { HotplugError, messageOf } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { isStopped } from "../host/process_identity.ts";
-import { BLOCK, DEVICE_IDS, RUN_STATE } from "../qmp/commands.ts";
+import {
+  BLOCK,
+  type BlockBackend,
+  DEVICE_IDS,
+  RUN_STATE,
+} from "../qmp/commands.ts";
 import { ask, askAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { Runtime } from "../state/runtime.ts";
 import { libcFault } from "../sys/libc.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import { comparePresence } from "../compare/presence.ts";
+import type { Difference } from "../plan/difference.ts";
 
 /** What became of the question to one QEMU. */
 export type Asked =
@@ -21,8 +28,8 @@ export type Asked =
     readonly monitor: "answered";
     /** Of `query-status`. */
     readonly runState: string;
-    /** Ids of recorded devices that QEMU has not. */
-    readonly missing: readonly string[];
+    /** As far as presence tells. */
+    readonly differences: readonly Difference[];
   }
   | {
     /**
@@ -50,32 +57,23 @@ const QUESTIONS = { runState: RUN_STATE, ids: DEVICE_IDS } as const;
 /** Let in or queued, and no answer in time. */
 export const SILENT: Asked = { monitor: "silent" };
 
-/** Recorded ids that are no devices, and name no drive of an unnamed one. */
-async function missingOf(
-  { runtime }: Subject,
-  ids: ReadonlySet<string>,
-  drives: () => Promise<(id: string) => boolean>,
-): Promise<string[]> {
-  if (typeof runtime === "string") return [];
-  const missing = [...runtime.disks, ...runtime.nics]
-    .flatMap(({ hvinfo: { id } }) => id === undefined || ids.has(id) ? [] : id);
-  if (missing.length === 0) return [];
-  const isDrive = await drives();
-  return missing.filter((id) => !isDrive(id));
-}
-
 async function question(
   subject: Subject,
   options: MonitorOptions,
 ): Promise<Asked> {
   using qmp = await openMonitor(subject.paths.qmp, options);
   const { runState, ids } = await askAll(qmp, QUESTIONS);
-  const missing = await missingOf(subject, ids, async () => {
-    const { servesUnnamed } = await import("../device/backend.ts");
-    const block = await ask(qmp, BLOCK);
-    return (id) => servesUnnamed(block, id);
-  });
-  return { monitor: "answered", runState, missing };
+  const compare = (block: readonly BlockBackend[]) =>
+    typeof subject.runtime === "string" ? [] : comparePresence(
+      subject.runtime,
+      { deviceIds: ids, block },
+      subject.paths.name,
+    );
+  // Only a device that is missing can be one without an id.
+  const differences = compare([]).length === 0
+    ? []
+    : compare(await ask(qmp, BLOCK));
+  return { monitor: "answered", runState, differences };
 }
 
 function unanswered(error: unknown, { process }: Subject): Asked {

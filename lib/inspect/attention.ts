@@ -72,7 +72,8 @@ async function pendingRemovals(
   const all = Object.values(record.devices)
     .flatMap(({ pending }) => pending ?? []);
   const isGone = (id: string) =>
-    asked.monitor === "answered" && asked.missing.includes(id);
+    asked.monitor === "answered" &&
+    asked.differences.some(({ device }) => device?.id === id);
   const of = (gone: boolean) =>
     all.filter(({ id }) => isGone(id) === gone).map(({ title }) => title)
       .join(", ");
@@ -113,14 +114,15 @@ function lostDevices(
   if (typeof runtime === "string" || asked.monitor !== "answered") {
     return undefined;
   }
-  const lost = [...runtime.disks, ...runtime.nics].filter((
-    { hvinfo: { id } },
-  ) => id !== undefined && asked.missing.includes(id) && !pending.includes(id));
-  return lost.length === 0
+  const lost = asked.differences.flatMap(({ device }) =>
+    device === null || pending.includes(device.id ?? "") ? [] : [device.id]
+  );
+  const titles = [...runtime.disks, ...runtime.nics]
+    .filter(({ hvinfo: { id = null } }) => id !== null && lost.includes(id))
+    .map(titleOf);
+  return titles.length === 0
     ? undefined
-    : `not in QEMU: ${
-      lost.map(titleOf).join(", ")
-    }; kvm-hotplug repair ${paths.name}`;
+    : `not in QEMU: ${titles.join(", ")}; kvm-hotplug repair ${paths.name}`;
 }
 
 /** Whether Ganeti takes a VM for down that answers. */

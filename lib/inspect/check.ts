@@ -12,10 +12,8 @@ import {
   confinementText,
   readConfinement,
 } from "../host/confinement.ts";
-import { tapSupport } from "../host/tap.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import { readOwnTap } from "../nic/add_facts.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
@@ -26,15 +24,15 @@ import {
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { parseRuntime } from "../state/runtime.ts";
-import { isRuntimeThere, type RuntimeContent } from "../state/runtime_file.ts";
 import {
-  type CheckFacts,
-  freeSlots,
-  judgeAll,
-  type Requirement,
-} from "./check_rules.ts";
-import { readUidText, uidFile, uidRemark } from "./uid_file.ts";
+  emptyContent,
+  isRuntimeThere,
+  type RuntimeContent,
+} from "../state/runtime_file.ts";
+import { loadKinds } from "../kinds.ts";
+import type { CheckFacts } from "../plan/kind.ts";
+import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
+import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
 
 /** Whom to check. */
 export interface CheckTarget {
@@ -98,24 +96,6 @@ export interface CheckResult {
   readonly warnings: readonly string[];
 }
 
-/** What stands for the runtime file of a VM of which only a socket is known. */
-function noContent(path: string): RuntimeContent {
-  const text = "[[], [], {}, []]";
-  const status = {
-    kind: "file",
-    mode: 0o600,
-    uid: 0,
-    gid: 0,
-    sizeBytes: text.length,
-    inode: 0n,
-    device: "0:0",
-    rdev: "0:0",
-    nlink: 0,
-    modifiedNs: 0n,
-  } as const;
-  return { path, text, runtime: parseRuntime(text, path), status };
-}
-
 function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
   const { qemu, confinement } = facts;
   const { major, minor, micro } = qemu.version;
@@ -144,24 +124,26 @@ function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
 function readRecord(
   { paths, bare }: Omit<CheckTarget, "label">,
 ): { content: RuntimeContent; fault?: HotplugError } {
-  if (paths === undefined) return { content: noContent(bare.runtime) };
+  if (paths === undefined) return { content: emptyContent(bare.runtime) };
   try {
     return { content: expectRuntime(paths) };
   } catch (error) {
     if (!(error instanceof HotplugError) || !isRuntimeThere(paths.qmp)) {
       throw error;
     }
-    return { content: noContent(bare.runtime), fault: error };
+    return { content: emptyContent(bare.runtime), fault: error };
   }
 }
 
-function fileRequirement(fault: HotplugError | undefined): Requirement[] {
+function fileRequirement(
+  fault: HotplugError | undefined,
+  kinds: readonly string[],
+): Requirement[] {
   if (fault === undefined) return [];
   const { message, hint = null } = fault;
-  const both = ["disk", "nic"] as const;
   return [{
     name: "runtime-file",
-    for: both,
+    for: kinds,
     ok: false,
     detail: message,
     hint,
@@ -182,8 +164,7 @@ async function readCheckFacts(
   }
   const { process } = facts.qemu;
   const confinement = process && readConfinement(process);
-  const ownTap = await readOwnTap(facts.qemu, confinement);
-  return { facts: { ...facts, confinement, ownTap, ...tapSupport() }, fault };
+  return { facts: { ...facts, confinement }, fault };
 }
 
 /**
@@ -197,7 +178,16 @@ export async function check(
 ): Promise<CheckResult> {
   try {
     const { facts, fault } = await readCheckFacts(target, options);
-    const requirements = [...fileRequirement(fault), ...judgeAll(facts)];
+    const kinds = await Promise.all(
+      (await loadKinds()).map(async (kind) => ({
+        kind,
+        rules: await kind.requirements(facts),
+      })),
+    );
+    const requirements = [
+      ...fileRequirement(fault, kinds.map(({ kind }) => kind.word)),
+      ...judgeAll(facts, kinds),
+    ];
     const text = target.paths && readUidText(target.bare);
     const remark = uidRemark({
       path: uidFile(target.bare),
@@ -210,7 +200,7 @@ export async function check(
       requirements,
       qemu: describe(facts, text ?? null),
       ways: waysOf(facts.qemu, facts.confinement),
-      free_slots: freeSlots(facts),
+      free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),
       warnings: remark === undefined ? [] : [remark],
     };
   } catch (error) {

@@ -5,26 +5,33 @@
  * @module
  */
 
-import { servesUnnamed } from "../device/backend.ts";
-import { sitsAsRecorded } from "../device/bus_slot.ts";
+import { compareWhole } from "../compare/whole.ts";
+import type { Reach } from "../engine/options.ts";
+import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
+import type { DeviceView } from "../engine/plan.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
-import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
-import { libcFault } from "../sys/libc.ts";
-import type { DeviceEntry, Runtime } from "../state/runtime.ts";
-import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import type { QmpSession } from "../qmp/client.ts";
-import { askQemu } from "../plan/ask_qemu.ts";
-import { expectRuntime, nicFilesOf, type QemuFacts } from "../plan/facts.ts";
-import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
-import { interrupted } from "./attention.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import type { DeviceView } from "../engine/plan.ts";
-import type { Reach } from "../engine/options.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import type { Difference, FormatCommand } from "../plan/difference.ts";
+import {
+  expectRuntime,
+  type NodeFacts,
+  type QemuFacts,
+  readNode,
+} from "../plan/facts.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
-import { recordedView, type ViewFacts } from "../plan/view.ts";
+import { loadKinds } from "../kinds.ts";
+import type { Kind } from "../plan/kind.ts";
+import type { ViewFacts } from "../plan/view.ts";
+import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { EMPTY_RECORD } from "../state/own_record.ts";
+import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { RuntimeContent } from "../state/runtime_file.ts";
+import { libcFault } from "../sys/libc.ts";
+import { interrupted } from "./attention.ts";
 
 /** How the three places compare for one device. */
 export type DeviceStatus =
@@ -60,48 +67,55 @@ export interface InstanceListing {
 }
 
 /** How an instance is reached to be listed. */
-export type ListOptions = Reach & MonitorOptions;
+export type ListOptions = Reach & MonitorOptions & {
+  /** Makes a command of ours that reaches the same instance. */
+  readonly format: FormatCommand;
+};
 
+/** What the differences mean for the status of a recorded device. */
 function statusOf(
   entry: DeviceEntry,
-  qemu: QemuFacts,
   own: OwnFacts | undefined,
+  differences: readonly Difference[],
 ): DeviceStatus {
-  const { id } = entry.hvinfo;
-  if (id === undefined) return "not-in-qemu";
-  if (!qemu.deviceIds.has(id)) {
-    return servesUnnamed(qemu.block, id) ? "ok" : "not-in-qemu";
-  }
-  const noted = own?.record.devices[entry.uuid?.toLowerCase() ?? ""];
-  if (noted?.pending?.id === id) return "pending-removal";
-  const live = qemu.pci.find((one) => one.id === id);
-  if (sitsAsRecorded(entry.hvinfo, live) === false) return "differs";
-  return sitsElsewhere(entry, qemu) ? "differs" : "ok";
-}
-
-/** Whether a SCSI disk is another target than its entry says. */
-function sitsElsewhere({ hvinfo }: DeviceEntry, { scsi }: QemuFacts): boolean {
-  const { id, scsiId, bus } = hvinfo;
-  if (scsiId === undefined || scsi === undefined) return false;
-  return !scsi.some(({ name, children }) =>
-    name === bus &&
-    children.some((one) => one.name === id && one.scsiId === scsiId)
+  const { kind, index, uuid = "", hvinfo: { id } } = entry;
+  const mine = differences.filter(({ device }) =>
+    device?.kind === kind && device.index === index
   );
+  if (mine.some(({ code }) => ABSENT.includes(code))) return "not-in-qemu";
+  const noted = own?.record.devices[uuid.toLowerCase()];
+  if (id !== undefined && noted?.pending?.id === id) return "pending-removal";
+  return mine.length > 0 ? "differs" : "ok";
 }
 
-function listDevices(
+const ABSENT: readonly string[] = ["no-device-id", "not-in-qemu"];
+
+/**
+ * The devices, as file and QEMU have them, and how they compare. Pure.
+ *
+ * @param options.unasked the status of each if QEMU was not asked
+ * @param options.differences none if QEMU was not asked
+ */
+export function listDevices(
   runtime: Runtime,
   facts: ViewFacts,
-  unasked: DeviceStatus,
+  { unasked = "not-in-qemu", differences, kinds }: {
+    readonly unasked?: DeviceStatus;
+    readonly differences: readonly Difference[];
+    readonly kinds: readonly Pick<Kind, "list" | "view">[];
+  },
 ): ListedDevice[] {
-  const { qemu } = facts;
-  const recorded = [...runtime.disks, ...runtime.nics];
+  const { qemu, own } = facts;
   const strays = qemu === undefined ? [] : straysOf(qemu, runtime);
   return [
-    ...recorded.map((entry) => ({
-      ...recordedView(entry, facts),
-      status: qemu === undefined ? unasked : statusOf(entry, qemu, facts.own),
-    } as const)),
+    ...kinds.flatMap(({ list, view }) =>
+      runtime[list].map((entry) => ({
+        ...view(entry, facts),
+        status: qemu === undefined
+          ? unasked
+          : statusOf(entry, own, differences),
+      } as const))
+    ),
     ...strays.filter(({ has }) => has === "device").map((stray) => ({
       ...strayView(stray, qemu as QemuFacts),
       status: "not-recorded" as const,
@@ -115,53 +129,61 @@ interface NoAnswer {
   readonly running: boolean;
 }
 
-/** What QEMU and this node's NIC files tell. */
-interface Compared {
-  readonly nicFiles: NicFiles | undefined;
+/** What QEMU and this node tell. */
+interface Looked {
+  /** As far as the runtime file and this node tell it. */
+  readonly node: NodeFacts;
   readonly qemu: QemuFacts | NoAnswer;
+  /** The tool's own record; undefined if it cannot be used. */
+  readonly own: OwnFacts | undefined;
+  /** None if QEMU was not asked. */
+  readonly differences: readonly Difference[];
+  /** For stderr, one line each. */
+  readonly warnings: readonly string[];
 }
 
-/** The SCSI buses, if there is anything to compare with them. */
-async function withScsi(
-  qemu: QemuFacts,
-  qmp: QmpSession,
-  { disks }: Runtime,
-): Promise<QemuFacts> {
-  if (disks.every(({ hvinfo }) => hvinfo.scsiId === undefined)) return qemu;
-  const { readScsiBuses } = await import("../disk/scsi.ts");
-  return { ...qemu, scsi: await readScsiBuses(qmp) };
+/** Without QEMU the file alone is listed. */
+async function withoutQemu(node: NodeFacts, qemu: NoAnswer): Promise<Looked> {
+  const { own, warnings } = await readOwn(node.paths, undefined);
+  return { node, qemu, own, differences: [], warnings };
 }
 
-async function askAround(
+/** Whether Ganeti's pid file leads to its QEMU, whose monitor it is. */
+function runs({ isDerived, pid, name }: InstancePaths): boolean {
+  return isDerived && findQemu(pid, name) !== undefined;
+}
+
+async function lookAround(
   paths: InstancePaths,
-  runtime: Runtime,
-  options: ListOptions,
-): Promise<Compared> {
-  const look = () => nicFilesOf(paths);
+  content: RuntimeContent,
+  { format, ...options }: ListOptions,
+): Promise<Looked> {
   const fault = libcFault();
   if (fault !== undefined) {
     const running = runs(paths) || isListenedTo(paths.qmp);
-    return { nicFiles: look(), qemu: { why: fault.message, running } };
+    const why = fault.message;
+    return await withoutQemu(readNode(paths, content), { why, running });
   }
   try {
     using qmp = await openMonitor(paths.qmp, options);
-    const qemu = await askQemu(qmp, paths);
+    const answer = await askQemu(qmp, paths);
     // QEMU works on its answers meanwhile.
-    const nicFiles = look();
-    return { nicFiles, qemu: await withScsi(await qemu(), qmp, runtime) };
+    const node = readNode(paths, content);
+    const qemu = await answer();
+    const { own, warnings } = await readOwn(paths, qemu);
+    const place = { runDir: paths.runDir, lockKey: paths.lockKey };
+    const none = { place, qemu: null, record: EMPTY_RECORD };
+    const facts = { ...node, qemu, own: own ?? none };
+    const { differences } = await compareWhole(facts, { qmp, format });
+    return { node, qemu, own, differences, warnings };
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
     const running = runs(paths);
     const why = running
       ? `the VM runs, but: ${messageOf(error)}`
       : "the VM does not run";
-    return { nicFiles: look(), qemu: { why, running } };
+    return await withoutQemu(readNode(paths, content), { why, running });
   }
-}
-
-/** Whether Ganeti's pid file leads to its QEMU, whose monitor it is. */
-function runs({ isDerived, pid, name }: InstancePaths): boolean {
-  return isDerived && findQemu(pid, name) !== undefined;
 }
 
 /** A record that cannot be used hides nothing else. */
@@ -191,14 +213,13 @@ function describeQemu(qemu: QemuFacts) {
 /** The runtime file; a stand-in, and why, if there is none to understand. */
 async function readRecord(
   paths: InstancePaths,
-): Promise<{ runtime: Runtime; fault?: HotplugError }> {
+): Promise<{ content: RuntimeContent; fault?: HotplugError }> {
   try {
-    return expectRuntime(paths);
+    return { content: expectRuntime(paths) };
   } catch (error) {
     if (!(error instanceof HotplugError)) throw error;
-    const { parseRuntime } = await import("../state/runtime.ts");
-    const runtime = parseRuntime("[[], [], {}, []]", paths.runtime);
-    return { runtime, fault: error };
+    const { emptyContent } = await import("../state/runtime_file.ts");
+    return { content: emptyContent(paths.runtime), fault: error };
   }
 }
 
@@ -216,22 +237,23 @@ export async function listInstance(
     qmp: options.qmp,
     runtime: options.state,
   });
-  const { runtime, fault } = await readRecord(paths);
-  const { nicFiles, qemu: answer } = await askAround(paths, runtime, options);
+  const { content, fault } = await readRecord(paths);
+  const looked = await lookAround(paths, content, options);
+  const { node: { nicFiles }, own, qemu: answer, warnings } = looked;
   const qemu = "why" in answer ? undefined : answer;
   const none = "why" in answer ? answer : undefined;
   if (fault !== undefined && qemu === undefined) throw fault;
-  const { own, warnings } = await readOwn(paths, qemu);
-  const facts = { qemu, nicFiles, own, content: { runtime } };
+  const { runtime } = content;
+  const facts = { qemu, nicFiles, own, content };
   return {
     instance,
     running: none?.running ?? true,
     qemu: qemu === undefined ? null : describeQemu(qemu),
-    devices: listDevices(
-      runtime,
-      facts,
-      none?.running ? "unasked" : "not-in-qemu",
-    ),
+    devices: listDevices(runtime, facts, {
+      unasked: none?.running ? "unasked" : "not-in-qemu",
+      differences: looked.differences,
+      kinds: await loadKinds(),
+    }),
     warnings: [
       ...(fault ? [`${fault.message}: listed as QEMU has it`] : []),
       ...(none ? [`${none.why}: listed from the runtime file`] : []),

@@ -9,9 +9,7 @@ import { freeSlots, isOn, type SlotFacts } from "../device/bus_slot.ts";
 import type { PciBus } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError } from "../errors.ts";
-import { DRIVERS } from "../qmp/device_queries.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
-import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
@@ -209,12 +207,11 @@ export async function pciMap(
     using qmp = await openMonitor((paths ?? bare).qmp, options);
     const answer = await askQemu(qmp, paths ?? bare);
     const qemu = await answer();
-    const drivers = await ask(qmp, DRIVERS);
     const { major, minor, micro } = qemu.version;
     return {
       instance: label,
       qemu: { version: `${major}.${minor}.${micro}`, machine: qemu.machine },
-      buses: mapBuses({ qemu, runtime, drivers }),
+      buses: mapBuses({ qemu, runtime, drivers: qemu.drivers }),
       warnings,
     };
   } catch (error) {

@@ -5,37 +5,22 @@
  */
 
 import { join } from "@std/path/posix";
-import { isEmptied } from "../device/backend.ts";
-import { titleOf } from "../device/select.ts";
-import { startDisk } from "../device/start_disk.ts";
-import { type NicStart, startNic } from "../device/start_nic.ts";
 import type { Reach } from "../engine/options.ts";
-import type { NicFiles } from "../host/nic_file.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { expectRuntime, nicFilesOf, type QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { propertyOf } from "../qmp/device_queries.ts";
-import { QmpCommandError } from "../qmp/errors.ts";
-import { ask } from "../qmp/query.ts";
-import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { instancePaths } from "../state/instance.ts";
 import { optionValues } from "../state/kvm_options.ts";
-import type { DiskEntry, NicEntry, Runtime } from "../state/runtime.ts";
-import { readUidFile } from "./uid_file.ts";
+import { readUidFile } from "../state/uid_file.ts";
+import { loadKinds } from "../kinds.ts";
+import type { StartFacts, StartWords } from "../plan/kind.ts";
 
 /** What a command line is made from. */
-export interface StartFacts {
-  /** Also the sockets' names. */
-  readonly paths: InstancePaths;
-  /** The file. */
-  readonly runtime: Runtime;
-  /** The VM, if it runs: some things only it knows. */
-  readonly qemu: QemuFacts | undefined;
-  /** Ids of the NICs that have no option ROM. */
-  readonly romless: ReadonlySet<string>;
-  /** Undefined where Ganeti has no place for them. */
-  readonly nicFiles: NicFiles | undefined;
+export interface CommandFacts extends StartFacts {
+  /** Of each kind, in the order of the line. */
+  readonly kinds: readonly StartWords[];
   /** Content of the uid file, if there is one. */
   readonly uid: string | undefined;
   /** Where the state comes from: `-incoming`. */
@@ -51,7 +36,7 @@ export interface StartCommand {
 }
 
 /** A monitor for Ganeti and this tool, unless the fixed part has it. */
-function monitors({ paths, runtime }: StartFacts): string[] {
+function monitors({ paths, runtime }: CommandFacts): string[] {
   const { kvmCmd, hvparams } = runtime;
   const there = ["-qmp", "-chardev", "-mon"].flatMap((option) =>
     optionValues(kvmCmd, option)
@@ -66,7 +51,7 @@ function monitors({ paths, runtime }: StartFacts): string[] {
 const CONFINING = ["-runas", "-chroot", "-run-with"];
 
 /** As the running one does, else as the hvparams mean. */
-function confinement(facts: StartFacts): string[] {
+function confinement(facts: CommandFacts): string[] {
   const { kvmCmd, hvparams } = facts.runtime;
   const own = (words: readonly string[]) =>
     CONFINING.flatMap((option) =>
@@ -89,89 +74,38 @@ function confinement(facts: StartFacts): string[] {
   ];
 }
 
-/** A medium that the guest lost since is not in the target's drive either. */
-function mediumOf(disk: DiskEntry, { qemu }: StartFacts): "in" | "out" {
-  return isEmptied(disk, qemu?.block) ? "out" : "in";
-}
-
-function nicStart(
-  nic: NicEntry,
-  facts: StartFacts,
-): NicStart & { readonly warnings: string[] } {
-  const { id = "", driver = "" } = nic.hvinfo;
-  const live = facts.qemu?.netdevs.get(id);
-  const known = live?.tap ?? facts.nicFiles?.[String(nic.index)];
-  const tap = known ?? `tap${nic.index}`;
-  return {
-    tap,
-    queues: driver.startsWith("virtio") ? live?.queues : undefined,
-    rom: facts.romless.has(id) ? "none" : "default",
-    warnings: known !== undefined ? [] : [
-      `the tap of ${titleOf(nic)} is not known: ${tap} stands for it`,
-    ],
-  };
-}
-
-/**
- * The command line that starts an identical machine.
- *
- * @throws {HotplugError} `unsupported` for a device that no start can have
- */
-export function startCommand(facts: StartFacts): StartCommand {
-  const { disks, nics, hvparams, kvmCmd } = facts.runtime;
-  const release = facts.qemu?.version;
-  const cards = nics.map((nic) => ({ nic, start: nicStart(nic, facts) }));
+/** The command line that starts an identical machine. */
+export function startCommand(facts: CommandFacts): StartCommand {
+  const { kinds, incoming } = facts;
   return {
     argv: [
-      ...kvmCmd,
-      ...disks.flatMap((disk) =>
-        startDisk(disk, { hvparams, release, medium: mediumOf(disk, facts) })
-      ),
-      ...cards.flatMap(({ nic, start }) =>
-        startNic(nic, { ...start, hvparams })
-      ),
+      ...facts.runtime.kvmCmd,
+      ...kinds.flatMap(({ argv }) => argv),
       ...monitors(facts),
       ...confinement(facts),
-      ...(facts.incoming === undefined ? [] : ["-incoming", facts.incoming]),
+      ...(incoming === undefined ? [] : ["-incoming", incoming]),
     ],
-    warnings: cards.flatMap(({ start }) => start.warnings),
+    warnings: kinds.flatMap(({ warnings }) => warnings),
   };
 }
 
-/** Ids of the NICs whose option ROM is none. */
-async function readRomless(
-  qmp: QmpSession,
-  { nics }: Runtime,
-): Promise<Set<string>> {
-  const romless = new Set<string>();
-  for (const { hvinfo: { id } } of nics) {
-    if (id === undefined) continue;
-    try {
-      if (await ask(qmp, propertyOf(id, "romfile")) === "") romless.add(id);
-    } catch (error) {
-      // Not there, or no PCI device.
-      if (!(error instanceof QmpCommandError)) throw error;
-    }
-  }
-  return romless;
-}
-
-interface Live {
-  readonly qemu: QemuFacts | undefined;
-  readonly romless: ReadonlySet<string>;
-}
-
-async function readLive(
-  { paths, runtime }: { paths: InstancePaths; runtime: Runtime },
+async function wordsOf(
+  facts: Omit<StartFacts, "qemu">,
   options: MonitorOptions,
-): Promise<Live> {
+): Promise<Pick<CommandFacts, "qemu" | "kinds">> {
+  const { paths } = facts;
+  const kinds = await loadKinds();
+  const words = async (qemu: QemuFacts | undefined, qmp?: QmpSession) => {
+    const whole = { ...facts, qemu };
+    const all = kinds.map(({ start }) => start(whole, qmp));
+    return { qemu, kinds: await Promise.all(all) };
+  };
   try {
     using qmp = await openMonitor(paths.qmp, options);
-    const qemu = await (await askQemu(qmp, paths))();
-    return { qemu, romless: await readRomless(qmp, runtime) };
+    return await words(await (await askQemu(qmp, paths))(), qmp);
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
-    return { qemu: undefined, romless: new Set() };
+    return await words(undefined);
   }
 }
 
@@ -190,11 +124,10 @@ export async function readStartCommand(
     runtime: options.state,
   });
   const { runtime } = expectRuntime(paths);
+  const facts = { paths, runtime, nicFiles: nicFilesOf(paths) };
   return startCommand({
-    paths,
-    runtime,
-    ...await readLive({ paths, runtime }, options),
-    nicFiles: nicFilesOf(paths),
+    ...facts,
+    ...await wordsOf(facts, options),
     uid: readUidFile(paths),
     incoming: options.incoming,
   });

@@ -6,20 +6,23 @@
 
 import { formatJson } from "../state/json.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { isCurrent, type Runtime } from "../state/runtime.ts";
+import { type DiskEntry, isCurrent, type Runtime } from "../state/runtime.ts";
 import { type Shape, shapeOf } from "../state/shape.ts";
 import { upgradeRuntime } from "../state/upgrade.ts";
 import { expectRuntime, nicFilesOf } from "../plan/facts.ts";
 import type { MonitorOptions } from "../monitor/monitor.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Reach } from "../engine/options.ts";
-import type { Difference } from "./verify.ts";
-import { recordedView } from "../plan/view.ts";
+import type { Difference, FormatCommand } from "../plan/difference.ts";
+import { loadKinds } from "../kinds.ts";
+import type { KindName } from "../plan/kind.ts";
 
 /** How an instance's state is looked at. */
 export type ShowOptions = Reach & MonitorOptions & {
   /** `against-qemu`: the live QEMU is asked too. */
   readonly verify: "no" | "against-qemu";
+  /** Makes a command of ours that reaches the same instance. */
+  readonly format: FormatCommand;
 };
 
 /** A runtime file, looked at. */
@@ -47,22 +50,30 @@ export interface StateView {
   readonly differences?: readonly Difference[] | undefined;
 }
 
-function understood(
+/** What the file has of a disk, whatever QEMU has. */
+function recordedAs(disk: DiskEntry | undefined) {
+  const { devType = null, link = null, uri = null, mode = null } = disk ?? {};
+  return { dev_type: devType, link, uri, mode };
+}
+
+async function understood(
   runtime: Runtime,
   paths: InstancePaths,
-): StateView["understood"] {
+): Promise<StateView["understood"]> {
   const facts = { qemu: undefined, nicFiles: nicFilesOf(paths) };
+  const kinds = await loadKinds();
+  const views = (list: KindName["list"]) =>
+    kinds.filter((kind) => kind.list === list).flatMap(({ view }) =>
+      runtime[list].map((entry) => view(entry, facts))
+    );
   const hvparams = upgradeRuntime(runtime.root).items[2];
   return {
     kvmCmd: runtime.kvmCmd,
     hvparams: hvparams === undefined ? "{}" : formatJson(hvparams),
-    nics: runtime.nics.map((nic) => recordedView(nic, facts)),
-    disks: runtime.disks.map((disk) => ({
-      ...recordedView(disk, facts),
-      dev_type: disk.devType ?? null,
-      link: disk.link,
-      uri: disk.uri,
-      mode: disk.mode ?? null,
+    nics: views("nics"),
+    disks: views("disks").map((view, at) => ({
+      ...view,
+      ...recordedAs(runtime.disks[at]),
     })),
   };
 }
@@ -80,11 +91,12 @@ export async function showState(
     qmp: options.qmp,
     runtime: options.state,
   });
-  const { runtime, path } = expectRuntime(paths);
+  const content = expectRuntime(paths);
+  const { runtime, path } = content;
   const differences = options.verify === "no"
     ? undefined
     : await (await import("./verify.ts")).verifyInstance(
-      { paths, runtime },
+      { paths, content },
       options,
     );
   return {
@@ -93,7 +105,7 @@ export async function showState(
     version: shapeOf(runtime.root),
     current: isCurrent(runtime),
     raw: formatJson(runtime.root),
-    understood: understood(runtime, paths),
+    understood: await understood(runtime, paths),
     differences,
   };
 }

@@ -14,7 +14,6 @@ import {
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { Decision } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
 import { duplicate, refuse } from "../errors.ts";
 import {
   alreadyThere,
@@ -23,7 +22,7 @@ import {
   planAddition,
 } from "../plan/addition.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import { newNicView } from "../plan/view.ts";
+import { newNicView } from "./view.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 import { driverOf, jailOf, refusePlain, startWarnings } from "./driver.ts";
@@ -32,6 +31,9 @@ import { refuseNode } from "./network.ts";
 import { linkStateSteps, type NicNotes, noteSteps } from "./notes.ts";
 import type { NicAdd } from "./request.ts";
 import { refuseNoTapWay, tapSteps, vnetHdrOf } from "./tap.ts";
+import type { NicStep } from "./steps.ts";
+import { NIC } from "./name.ts";
+import { NIC_NEEDS } from "./needs.ts";
 
 /** The recorded NIC that this request would add again, if there is one. */
 function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
@@ -96,7 +98,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { queues, vhost } = accelerated(facts, request, driver);
   const { mode, link, vlan, ip, network, netinfo } = request;
   return {
-    ...newIdentity(facts, "nic", request),
+    ...newIdentity(facts, NIC, request),
     driver,
     mac: request.mac.value,
     mode,
@@ -128,7 +130,7 @@ function carrierSteps(
   facts: NicAddFacts,
   { linkState = "up" }: NicAdd,
   { id }: NicDevice,
-): Step[] {
+): NicStep[] {
   return linkStateSteps(facts, id, { was: "up", wanted: linkState });
 }
 
@@ -136,21 +138,25 @@ function addSteps(
   facts: NicAddFacts,
   request: NicAdd,
   nic: NicDevice,
-): Step[] {
-  const taps = tapSteps(facts, request, nic);
-  const before = taps.find((one) => one.kind === "own-record")?.change.after;
-  const { uuid } = nic;
+) {
+  const { host, backend } = tapSteps(facts, request, nic);
+  const before = host.find((one) => one.kind === "own-record")?.change.after;
+  const { id, uuid, place: { slot } } = nic;
   const notes = notesOfNew(facts, request, nic);
-  return [
-    ...taps,
-    deviceStep(nicDeviceArguments(nic)),
-    ...carrierSteps(facts, request, nic),
-    ...noteSteps(facts, { uuid, notes, before }),
-    ...nicFilesStep(facts, {
-      added: { value: "tap" },
-      seq: request.ganeti?.seq,
-    }),
-  ];
+  // The file comes before QEMU's backend: where that stays, so does its name.
+  const files = nicFilesStep(facts, {
+    added: { value: "tap" },
+    seq: request.ganeti?.seq,
+  });
+  return {
+    before: [...host, ...files, ...backend],
+    plug: deviceStep(nicDeviceArguments(nic)),
+    after: [
+      ...carrierSteps(facts, request, nic),
+      ...noteSteps(facts, { uuid, notes, before }),
+    ],
+    verify: { kind: "verify-device", id, slot } as const,
+  };
 }
 
 /**
@@ -159,10 +165,10 @@ function addSteps(
  * @throws {HotplugError} status 3
  */
 export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
-  refuseImpossible(facts, "nic-add");
+  refuseImpossible(facts, NIC_NEEDS["nic-add"]);
   refuseNoTapWay(facts);
   const twin = findTwin(facts, request);
-  if (twin !== undefined) return alreadyThere(facts, twin);
+  if (twin !== undefined) return alreadyThere(facts, NIC, twin);
   refuseNode(facts, request);
   const nic = newNic(facts, request);
   const { hvparams } = facts.content.runtime;
@@ -170,14 +176,14 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   const warnings = startWarnings(hvparams, { ...nic, vnetHdr });
   const index = facts.content.runtime.nics.length;
   return planAddition(facts, {
-    kind: "nic",
+    kind: NIC,
     identity: nic,
     entry: nicEntry(nic),
     view: {
       ...newNicView(nic, index),
       link_state: request.linkState ?? "up",
     },
-    steps: addSteps(facts, request, nic),
+    ...addSteps(facts, request, nic),
     warnings,
   });
 }

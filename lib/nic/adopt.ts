@@ -12,13 +12,19 @@ import {
   type Adopted,
   type AdoptFacts,
   identify,
+  type KindAdoption,
   left,
   obstacle,
   uuidFor,
   type Verdict,
 } from "../plan/adoption.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import type { LiveNic, OpenTap } from "./live.ts";
+import { type LiveNic, type OpenTap, readLiveNics } from "./live.ts";
+import type { QemuProcess } from "../host/process.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { nicFilesStep } from "./files.ts";
+import { NIC } from "./name.ts";
 
 function titleOfLive({ id, mac, pci }: LiveNic): string {
   const words = [mac, `slot ${pci.slot}${pci.behind && ` of ${pci.behind}`}`];
@@ -36,7 +42,7 @@ function asNew(
   },
 ): Adopted | Remaining {
   const place = facts.places.get(id);
-  const driver = facts.drivers.get(id);
+  const driver = facts.qemu.drivers.get(id);
   if (place === undefined || !("slot" in place) || driver === undefined) {
     return left(titleOfLive(nic), "nothing tells where it sits");
   }
@@ -60,13 +66,14 @@ function asNew(
 
 function conflict(
   facts: AdoptFacts,
-  { mac, tap, claims }: {
+  { mac, tap, claims, live }: {
     mac: string;
     tap: OpenTap;
     claims: readonly NicEntry[];
+    live: readonly LiveNic[];
   },
 ): string | undefined {
-  if (facts.nics.filter((one) => one.mac === mac).length > 1) {
+  if (live.filter((one) => one.mac === mac).length > 1) {
     return "two NICs of QEMU have this MAC";
   }
   const named = claims.find(({ hvinfo }) => hvinfo.id !== undefined);
@@ -89,10 +96,10 @@ function conflict(
 }
 
 /** Decides on one NIC. */
-export function judgeNic(
+function judgeNic(
   facts: AdoptFacts,
   nic: LiveNic,
-  { fresh }: { fresh: string },
+  { fresh, live }: { fresh: string; live: readonly LiveNic[] },
 ): Verdict {
   const { id, mac, tap } = nic;
   const { nics } = facts.content.runtime;
@@ -105,10 +112,59 @@ export function judgeNic(
     return left(title, why ?? "QEMU does not tell its MAC");
   }
   const claims = nics.filter((one) => one.mac?.toLowerCase() === mac);
-  const against = conflict(facts, { mac, tap, claims });
+  const against = conflict(facts, { mac, tap, claims, live });
   if (against !== undefined) return left(title, against);
   const [claim] = claims;
   return claim === undefined
     ? asNew(facts, nic, { id, mac, tap, fresh })
     : identify(facts, claim, id);
+}
+
+/** Decides on each. Pure. */
+export function judgeNics(
+  facts: AdoptFacts,
+  live: readonly LiveNic[],
+  fresh: readonly string[],
+): Verdict[] {
+  return live.map((nic, at) =>
+    judgeNic(facts, nic, { fresh: fresh[at] ?? "", live })
+  );
+}
+
+/** What is proven of these NICs, and what follows from it. */
+export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
+  return {
+    live,
+    judge: (facts, fresh) => judgeNics(facts, live, fresh),
+    steps(facts, adopted) {
+      const taps = adopted.flatMap(({ id, change }) => {
+        if (change.change !== "insert" || change.list !== NIC.list) return [];
+        const tap = live.find((one) => one.id === id)?.tap;
+        return [tap !== undefined && "name" in tap ? tap.name : undefined];
+      });
+      return taps.length === 0 ? [] : nicFilesStep(facts, { adopted: taps });
+    },
+    startNames: (ids) => ({
+      netdevs: live.flatMap(({ id, netdev = [] }) =>
+        id !== undefined && ids.has(id) ? netdev : []
+      ),
+    }),
+    hvparams: () => ({}),
+  };
+}
+
+/**
+ * Looks at the NICs of a live QEMU.
+ *
+ * @param process whose taps prove which NIC is which
+ */
+export async function readNicAdoption(
+  { qemu }: Facts,
+  { qmp, process }: {
+    readonly qmp: QmpSession;
+    readonly process: QemuProcess;
+  },
+): Promise<KindAdoption> {
+  const { drivers } = qemu;
+  return nicAdoption(await readLiveNics(qmp, qemu, { process, drivers }));
 }

@@ -7,16 +7,21 @@
 import { messageOf } from "../errors.ts";
 import type { LeftAlone } from "../host/access_record.ts";
 import type { Attachment } from "../host/attachment.ts";
-import type { AttachTapStep, TapName } from "./steps.ts";
-import type { Effect, Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import {
+  type AttachTapStep,
+  checkAttach,
+  TAP_VALUE,
+  type TapName,
+} from "./step_types.ts";
+import { type Effect, FOR_QEMU } from "../engine/verbs.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
 
 /** Only NICs have such a step: the rest is loaded when one runs. */
 const networks = () => import("../host/attachment.ts");
 
 /** A new tap has no name before it was made. */
 function nameOf(tap: TapName, world: World): string | undefined {
-  return typeof tap === "string" ? tap : world.values.get(tap.value);
+  return typeof tap === "string" ? tap : world.values.get(TAP_VALUE);
 }
 
 function titleOf(tap: TapName): string {
@@ -86,10 +91,14 @@ function leftOn(tap: string, error: unknown): LeftAlone {
   };
 }
 
-const attachTap: Verbs<AttachTapStep> = {
+/** The step on a tap's network. */
+export const ATTACH_TAP_STEP: StepKind = defineStep<AttachTapStep>({
+  kind: "attach-tap",
+  check: () => checkAttach,
+  traits: () => FOR_QEMU,
   async do({ tap, from, to, failure }, world) {
     const { joinNetwork, leaveNetwork } = await networks();
-    const name = nameOf(tap, world) ?? world.value("tap");
+    const name = nameOf(tap, world) ?? world.value(TAP_VALUE);
     if (from !== null) {
       try {
         await leaveNetwork(name, from);
@@ -118,7 +127,4 @@ const attachTap: Verbs<AttachTapStep> = {
     host: actionOf(from, to),
     undo: actionOf(to, from),
   }),
-};
-
-/** The verbs of the step on a tap's network. */
-export const attachVerbs = { "attach-tap": attachTap } as const;
+});

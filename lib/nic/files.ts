@@ -8,7 +8,7 @@
 
 import { refuse } from "../errors.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
-import type { NicFilesStep, TapName } from "./steps.ts";
+import type { NicFilesStep, TapName } from "./step_types.ts";
 
 /** The tap of a recorded NIC: as QEMU has it, else as its file says. */
 function tapOf(facts: Facts, index: number): string | undefined {

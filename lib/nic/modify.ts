@@ -6,13 +6,12 @@
  */
 
 import { titleOf } from "../device/select.ts";
-import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
+import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { refuseImpossible, refuseTakenName } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
-import { recordedView } from "../plan/view.ts";
+import { nicView } from "./view.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { startWarnings } from "./driver.ts";
 import { nicMembers } from "./members.ts";
@@ -27,6 +26,9 @@ import { refuseRecorded } from "./network_words.ts";
 import { linkStateSteps, noteSteps } from "./notes.ts";
 import { replugSteps } from "./replug.ts";
 import type { GanetiNic, NicModify } from "./request.ts";
+import type { NicStep } from "./steps.ts";
+import { NIC } from "./name.ts";
+import { NIC_NEEDS } from "./needs.ts";
 
 function refuseWrong(
   facts: NicModifyFacts,
@@ -84,7 +86,7 @@ interface Move {
 function inPlaceSteps(
   facts: NicModifyFacts,
   { id, tap, wanted, noted, notes, uuid, from, to }: Modified & Move,
-): Step[] {
+): NicStep[] {
   const { script } = notes;
   const { vhost, replug } = noted;
   const moved = !isSame(from, to);
@@ -144,7 +146,7 @@ function newView(
 ): DeviceView {
   const { mac, mode, link, driver, name, queues, vhost } = wanted;
   return {
-    ...recordedView(entry, facts),
+    ...nicView(entry, facts),
     ...{ mac, mode, driver, queues },
     link: link ?? null,
     name: name ?? null,
@@ -163,15 +165,15 @@ export function planNicModify(
   request: NicModify,
   facts: NicModifyFacts,
 ): Decision {
-  refuseImpossible(facts, "nic-modify");
+  refuseImpossible(facts, NIC_NEEDS["nic-modify"]);
   const modified = modifiedNic(facts, request);
   refuseWrong(facts, request, modified);
   const { entry, uuid, wanted } = modified;
   const replug = needsReplug(facts, request, modified);
   const whole = { ...modified, ...movesOf(facts, request, modified) };
-  const inner = replug
+  const { steps: inner, plug } = replug
     ? replugSteps(facts, request, whole)
-    : inPlaceSteps(facts, whole);
+    : { steps: inPlaceSteps(facts, whole), plug: undefined };
   const members = nicMembers(entry, wanted, request.ganeti?.object);
   const device = newView(facts, modified, replug ? "replug" : "in place");
   const instance = facts.paths.name;
@@ -186,13 +188,15 @@ export function planNicModify(
     uuid,
     members,
   });
-  const plan: Plan = {
+  const plan = planOf({
     ...common,
     title: titleOf(entry),
+    kinds: [NIC.word],
     steps: changes ? [stage, ...inner, commit] : inner,
+    turn: plug,
     warnings: replug
       ? startWarnings(facts.content.runtime.hvparams, wanted)
       : [],
-  };
+  });
   return { kind: "plan", plan };
 }

@@ -9,9 +9,9 @@ import { fdNames, netdevArguments } from "../device/nic.ts";
 import { NETDEVS } from "../qmp/commands.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
-import type { DropNetdevStep } from "./steps.ts";
-import type { Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import { checkDropNetdev, type DropNetdevStep } from "./step_types.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
+import { IN_QEMU } from "../engine/verbs.ts";
 
 /** Only the replacement of a NIC has such a step. */
 const taps = () => import("../host/tap.ts");
@@ -46,7 +46,11 @@ async function putBack(step: DropNetdevStep, world: World): Promise<void> {
   await world.qmp.execute("netdev_add", args);
 }
 
-const dropNetdev: Verbs<DropNetdevStep> = {
+/** The step that takes a backend from a NIC that is replaced. */
+export const DROP_NETDEV_STEP: StepKind = defineStep<DropNetdevStep>({
+  kind: "drop-netdev",
+  check: () => checkDropNetdev,
+  traits: () => IN_QEMU,
   async do({ id }, world) {
     try {
       await world.qmp.execute("netdev_del", { id });
@@ -71,7 +75,4 @@ const dropNetdev: Verbs<DropNetdevStep> = {
     undo:
       `make tap ${tap} again, join it to its network, netdev_add {"id":"${id}"}`,
   }),
-};
-
-/** The verbs of the step on a backend that is replaced. */
-export const netdevVerbs = { "drop-netdev": dropNetdev } as const;
+});

@@ -14,8 +14,8 @@ import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 import { refuseWords } from "./network_words.ts";
 import type { GanetiNic, NicAdd } from "./request.ts";
-import type { TapName } from "./steps.ts";
-import type { Step } from "../engine/verbs.ts";
+import type { TapName } from "./step_types.ts";
+import type { NicStep } from "./steps.ts";
 
 /** Refuses every NIC. @throws {HotplugError} `refused` */
 export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {
@@ -225,7 +225,7 @@ export function networkSteps(
   facts: NicAddFacts,
   request: NicAdd,
   nic: NicDevice,
-): Step[] {
+): NicStep[] {
   const to = attachmentOf(facts, nic, {
     instance: facts.paths.name,
     index: request.ganeti?.seq ?? facts.content.runtime.nics.length,
@@ -241,7 +241,7 @@ export function outlives({ mode, script }: Attachment): boolean {
 }
 
 /** The step that joins a new tap; none where it hangs on nothing. */
-export function joinSteps(tap: TapName, to: Attachment): Step[] {
+export function joinSteps(tap: TapName, to: Attachment): NicStep[] {
   if (to.mode === "none" && to.script === null) return [];
   return [{ kind: "attach-tap", tap, from: null, to }];
 }

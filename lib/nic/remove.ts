@@ -5,27 +5,37 @@
  */
 
 import type { Decision } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
-import { endAccessSteps } from "../plan/give_back.ts";
 import { planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { nicFilesStep } from "./files.ts";
+import { nicFilesStep, strayNicFiles } from "./files.ts";
 import { attachmentOf, type NetworkFacts, outlives } from "./network.ts";
 import { withoutUnfit } from "./network_words.ts";
 import { notesOf } from "./notes.ts";
 import { netinfoOf, networkOf } from "./recorded.ts";
 import type { NicRemove } from "./request.ts";
+import type { NicStep } from "./steps.ts";
+import { NIC } from "./name.ts";
+import { NIC_NEEDS } from "./needs.ts";
 
 /** The NIC's backend and, behind it, the tap. */
-export function nicBackendSteps(facts: Facts, id: string): Step[] {
+export function nicBackendSteps(facts: Facts, id: string): NicStep[] {
   const netdev = netdevOf(facts.qemu, id);
   if (netdev === undefined) return [];
   const { tap } = netdev.facts;
   return [
     qmpStep("netdev_del", { id: netdev.id }, null),
     ...(tap === undefined ? [] : [{ kind: "await-tap-gone" as const, tap }]),
+  ];
+}
+
+/** The same of a NIC that no entry records, and the files that name its tap. */
+export function strayNicSteps(facts: Facts, id: string): NicStep[] {
+  const tap = facts.qemu.netdevs.get(id)?.tap;
+  return [
+    ...nicBackendSteps(facts, id),
+    ...(tap === undefined ? [] : strayNicFiles(facts, (one) => one === tap)),
   ];
 }
 
@@ -41,7 +51,7 @@ export type NicRemoveFacts =
 function leaveSteps(
   facts: NicRemoveFacts,
   { id, uuid, entry }: { id: string; uuid: string; entry: NicEntry },
-): Step[] {
+): NicStep[] {
   const tap = netdevOf(facts.qemu, id)?.facts.tap ??
     facts.nicFiles?.[String(entry.index)];
   if (tap === undefined) return [];
@@ -73,17 +83,18 @@ export function planNicRemove(
   facts: NicRemoveFacts,
 ): Decision {
   return planRemoval(facts, {
-    kind: "nic",
+    kind: NIC,
+    needs: NIC_NEEDS["nic-remove"],
     entries: facts.content.runtime.nics,
     word: request.device,
     backend: ({ id, uuid, entry }) => [
       ...leaveSteps(facts, { id, uuid, entry }),
       ...nicBackendSteps(facts, id),
-      ...endAccessSteps(facts.own, uuid.toLowerCase()),
+      ...NIC.giveBack(facts.own, uuid.toLowerCase()),
       ...nicFilesStep(facts, { removed: entry.index }),
     ],
     strayBackend: request.unrecorded === "forced"
-      ? (id) => nicBackendSteps(facts, id)
+      ? (id) => strayNicSteps(facts, id)
       : undefined,
   });
 }

@@ -7,15 +7,10 @@
  */
 
 import { netdevArguments, type NicDevice } from "../device/nic.ts";
-import type { Step } from "../engine/verbs.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { netdevOf } from "../plan/facts.ts";
-import {
-  COMMANDS_OF,
-  refuseMachine,
-  refuseMissingCommands,
-} from "../plan/requirements.ts";
+import { refuseMachine, refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import { vhostOf } from "./add.ts";
 import { deviceArguments } from "./driver.ts";
@@ -26,6 +21,10 @@ import { refuseRecorded } from "./network_words.ts";
 import { linkStateSteps, noteSteps, setLink } from "./notes.ts";
 import type { NicModify } from "./request.ts";
 import { fdSteps, TAP_COMMANDS } from "./tap.ts";
+import type { NicStep } from "./steps.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
+import { NIC } from "./name.ts";
+import { NIC_NEEDS } from "./needs.ts";
 
 /** The NIC, and what its old and its new tap hang on. */
 export interface Replug extends Modified {
@@ -47,7 +46,7 @@ function refuseReplug(
     );
   }
   refuseMachine(facts);
-  refuseMissingCommands(facts.qemu, COMMANDS_OF["nic-add"]);
+  refuseMissingCommands(facts.qemu, NIC_NEEDS["nic-add"]);
   refuseMissingCommands(facts.qemu, TAP_COMMANDS);
   refuseNoTun(facts);
   refuseRecorded(from);
@@ -66,8 +65,8 @@ function refuseReplug(
 }
 
 /** The guest releases the old one; it comes back with its own backend. */
-function releaseSteps(facts: NicModifyFacts, replug: Replug): Step[] {
-  const { id, entry, was, tap, from, noted } = replug;
+function releaseSteps(facts: NicModifyFacts, replug: Replug): NicStep[] {
+  const { id, uuid, entry, was, tap, from, noted } = replug;
   const { qemu } = facts;
   const live = netdevOf(qemu, id);
   const netdev = live?.id ?? id;
@@ -78,10 +77,12 @@ function releaseSteps(facts: NicModifyFacts, replug: Replug): Step[] {
   ];
   const title = `NIC ${entry.index}`;
   const { runState } = qemu;
+  const { word: kind } = NIC;
+  const ledger = { uuid: uuid.toLowerCase(), kind, note: "replug" } as const;
   const { queues, vhost, vnetHdr } = was;
   return [
     ...(qemu.deviceIds.has(id)
-      ? [{ kind: "unplug", id, title, runState, putBack } as const]
+      ? [{ kind: "unplug", id, title, runState, putBack, ledger } as const]
       : []),
     ...leaveSteps(replug),
     ...(live === undefined || tap === undefined ? [] : [
@@ -96,13 +97,13 @@ function releaseSteps(facts: NicModifyFacts, replug: Replug): Step[] {
 }
 
 /** The steps that take the old tap's traces off the node. */
-function leaveSteps({ from, tap }: Replug): Step[] {
+function leaveSteps({ from, tap }: Replug): NicStep[] {
   if (!outlives(from) || tap === undefined) return [];
   return [{ kind: "attach-tap", tap, from, to: null }];
 }
 
 /** A route to the new tap takes the place of that to the old one. */
-function keepRoute({ from, to, tap }: Replug): Step[] {
+function keepRoute({ from, to, tap }: Replug): NicStep[] {
   if (from.mode !== "routed" || to.mode !== "routed") return [];
   if (tap === undefined) return [];
   return [{ kind: "attach-tap", tap, from, to: from }];
@@ -117,13 +118,14 @@ export function replugSteps(
   facts: NicModifyFacts,
   request: NicModify,
   replug: Replug,
-): Step[] {
+): { readonly steps: NicStep[]; readonly plug: QmpStep } {
   refuseReplug(facts, replug);
   const { id, uuid, entry, wanted, to, notes } = replug;
   const { queues, vhost, vnetHdr } = wanted;
   const nic: Pick<NicDevice, "id" | "queues" | "vhost"> = { id, queues, vhost };
   const add = deviceArguments(facts, replug, { ...wanted, netdev: id });
-  return [
+  const plug = qmpStep("device_add", add, command("device_del", { id }));
+  const steps: NicStep[] = [
     { kind: "open-tap", name: request.changes.tap ?? null, queues, vnetHdr },
     ...(vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
     ...keepRoute(replug),
@@ -131,10 +133,11 @@ export function replugSteps(
     ...fdSteps(nic),
     ...releaseSteps(facts, replug),
     qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
-    qmpStep("device_add", add, command("device_del", { id })),
+    plug,
     ...linkStateSteps(facts, id, { was: "up", wanted: notes.linkState }),
     ...noteSteps(facts, { uuid, notes }),
     ...nicFilesStep(facts, { replaced: entry.index, by: { value: "tap" } }),
     { kind: "verify-device", id, slot: entry.hvinfo.slot ?? 0 },
   ];
+  return { steps, plug };
 }

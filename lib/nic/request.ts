@@ -120,3 +120,6 @@ export interface NicAdd extends Plug {
   /** Only from a master. */
   readonly ganeti?: GanetiNic | undefined;
 }
+
+/** A request about a NIC of a running VM. */
+export type NicRequest = NicAdd | NicModify | NicRemove;

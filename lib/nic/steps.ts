@@ -1,180 +1,55 @@
 /**
- * The steps on a NIC's tap, its network and its files, as plain JSON.
+ * The kinds of steps that only NICs have.
  *
  * @module
  */
 
+import type { EngineStep } from "../engine/steps.ts";
+import type { StepKind } from "../engine/world.ts";
+import { ATTACH_TAP_STEP } from "./attach_step.ts";
+import { DROP_FD_NAMES_STEP, type DropFdNamesStep } from "./fd_names_step.ts";
+import { DROP_NETDEV_STEP } from "./netdev_step.ts";
+import type {
+  AttachTapStep,
+  AwaitTapGoneStep,
+  DropNetdevStep,
+  NicFilesStep,
+  OpenTapStep,
+  OpenVhostStep,
+} from "./step_types.ts";
 import {
-  absolute,
-  anything as kind,
-  type Check,
-  dictionary,
-  LINE,
-  object,
-  orNull,
-  text,
-  whole,
-  word,
-} from "../engine/value_check.ts";
-import { ATTACH_MODES, type Attachment } from "../host/attachment.ts";
-import { isJson } from "../qmp/message.ts";
+  AWAIT_TAP_GONE_STEP,
+  MAKE_TAP_STEP,
+  type MakeTapStep,
+  NIC_FILES_STEP,
+  OPEN_TAP_STEP,
+  OPEN_VHOST_STEP,
+  REMOVE_TAP_STEP,
+  type RemoveTapStep,
+} from "./tap_steps.ts";
 
-/**
- * Makes a tap with an fd per queue, then called `tap:0`, `tap:1`, …; the name
- * the kernel gave is then the value `tap`.
- */
-export interface OpenTapStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "open-tap";
-  /** At most 15 characters; null for the kernel's choice. */
-  readonly name: string | null;
-  /** Queue pairs, 1 to 32. */
-  readonly queues: number;
-  /** `on`: virtio-net headers, where the kernel has them. */
-  readonly vnetHdr: "on" | "off";
-}
-
-/** Opens /dev/vhost-net once per queue: `vhost:0`, `vhost:1`, … */
-export interface OpenVhostStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "open-vhost";
-  /** As many as the tap has. */
-  readonly queues: number;
-}
-
-/** Moves a tap from what it hangs on to something else. */
-export interface AttachTapStep {
-  /** Carried out by ./step_attach.ts. */
-  readonly kind: "attach-tap";
-  /** Which one. */
-  readonly tap: TapName;
-  /** What it hangs on; null: it is new. */
-  readonly from: Attachment | null;
-  /** What it is to hang on; null: it goes. */
-  readonly to: Attachment | null;
-  /** `told`: it goes whatever its network says. @default it fails the step */
-  readonly failure?: "told";
-}
-
-/**
- * Takes the backend from a NIC that the guest has released and that is plugged
- * again with another one.
- */
-export interface DropNetdevStep {
-  /** Carried out by ./step_netdev.ts. */
-  readonly kind: "drop-netdev";
-  /** QEMU's. */
-  readonly id: string;
-  /** What it is put back with. */
-  readonly back: {
-    /** Its name. */
-    readonly tap: string;
-    /** Queue pairs. */
-    readonly queues: number;
-    /** Whether it carries virtio-net headers. */
-    readonly vnetHdr: "on" | "off";
-    /** Whether the kernel accelerates it. */
-    readonly vhost: "on" | "off";
-    /** What it hangs on. */
-    readonly attachment: Attachment;
-  };
-}
-
-/** A NIC file's content: a tap's name, `{"value":"tap"}` for the new one. */
-export type TapName = string | { readonly value: "tap" };
-
-/** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
-export interface NicFilesStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "nic-files";
-  /** Absolute path of `nic/INSTANCE`: SPEC 1.2. */
-  readonly directory: string;
-  /** `missing`: it is made, and removed again on the way back. */
-  readonly directoryWas: "there" | "missing";
-  /** By file name; a file that is in one of them only is made or removed. */
-  readonly before: Readonly<Record<string, string>>;
-  /** Likewise. */
-  readonly after: Readonly<Record<string, TapName>>;
-}
-
-/** Waits until the kernel has removed a tap. */
-export interface AwaitTapGoneStep {
-  /** Carried out by ./step_host.ts. */
-  readonly kind: "await-tap-gone";
-  /** Its name in /sys/class/net. */
-  readonly tap: string;
-}
-
-/** A step on a NIC's tap, its network or its files. */
+/** A step of a plan for a NIC. */
 export type NicStep =
+  | EngineStep
   | OpenTapStep
   | OpenVhostStep
   | AttachTapStep
   | DropNetdevStep
   | NicFilesStep
-  | AwaitTapGoneStep;
+  | AwaitTapGoneStep
+  | MakeTapStep
+  | RemoveTapStep
+  | DropFdNamesStep;
 
-/** QEMU's ids of devices, nodes, backends and fds. */
-export const ID: RegExp = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-/** linux/if.h, without what a path or a shell takes for something else. */
-export const TAP: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
-
-/** A tap's name, or that of the one that was made. */
-export const tapName: Check = (value): boolean =>
-  text(TAP)(value) || object({ value: word("tap") })(value);
-
-/** Queue pairs. */
-const queues = whole(1, 64);
-const onOrOff = word("on", "off");
-
-const attachmentForm = object({
-  mode: word(...ATTACH_MODES),
-  link: orNull(text(LINE)),
-  vlan: orNull(text(/^(?:[.:]?\d{1,4}(?::\d{1,4})*)?$/)),
-  ip: orNull(text(/^[0-9A-Fa-f.:]{2,45}$/)),
-  script: orNull(object({
-    path: absolute,
-    down: orNull(absolute),
-    environment: dictionary(
-      /^[A-Z][A-Z0-9_]*$/,
-      (one) => typeof one === "string",
-    ),
-  })),
-});
-
-/** Only a script takes a link that is no name of the kernel's. */
-const attachment: Check = (value) =>
-  attachmentForm(value) && isJson(value) &&
-  (value.script !== null || orNull(text(TAP))(value.link));
-
-/** A check for each kind of these steps. */
-export const NIC_CHECKS: {
-  readonly [
-    K in Exclude<NicStep["kind"], "nic-files" | "await-tap-gone">
-  ]: Check;
-} = {
-  "open-tap": object({
-    kind,
-    name: orNull(text(TAP)),
-    queues,
-    vnetHdr: onOrOff,
-  }),
-  "open-vhost": object({ kind, queues }),
-  "drop-netdev": object({
-    kind,
-    id: text(ID),
-    back: object({
-      tap: text(TAP),
-      queues,
-      vnetHdr: onOrOff,
-      vhost: onOrOff,
-      attachment,
-    }),
-  }),
-  "attach-tap": object({
-    kind,
-    tap: tapName,
-    from: orNull(attachment),
-    to: orNull(attachment),
-  }, { failure: word("told") }),
-};
+/** Those that only NICs have. */
+export const NIC_STEPS: readonly StepKind[] = [
+  OPEN_TAP_STEP,
+  OPEN_VHOST_STEP,
+  ATTACH_TAP_STEP,
+  DROP_NETDEV_STEP,
+  NIC_FILES_STEP,
+  AWAIT_TAP_GONE_STEP,
+  MAKE_TAP_STEP,
+  REMOVE_TAP_STEP,
+  DROP_FD_NAMES_STEP,
+];

@@ -19,7 +19,7 @@ import { networkSteps } from "./network.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { NicAdd } from "./request.ts";
 import { missingCommands } from "../plan/requirements.ts";
-import type { Step } from "../engine/verbs.ts";
+import type { NicStep } from "./steps.ts";
 
 /** What handing over an open tap needs. */
 export const TAP_COMMANDS: readonly string[] = ["getfd", "closefd"];
@@ -64,9 +64,9 @@ export function refuseNoTapWay(facts: TapFacts): void {
 }
 
 /** The steps that hand over the fds of a tap. */
-export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): Step[] {
+export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): NicStep[] {
   const names = fdNames(nic);
-  const step = (fdname: string, fd: string): Step => ({
+  const step = (fdname: string, fd: string): NicStep => ({
     ...qmpStep("getfd", { fdname }, command("closefd", { fdname })),
     fd,
   });
@@ -94,7 +94,7 @@ function byName(
   facts: NicAddFacts,
   request: NicAdd,
   { nic, vnetHdr }: { nic: NicDevice; vnetHdr: "on" | "off" },
-): Step[] {
+): TapSteps {
   refuseVhost(nic, facts.ownTap);
   const { place, record } = facts.own;
   const { id, uuid, queues } = nic;
@@ -102,25 +102,28 @@ function byName(
   const before = record.devices[uuid] ?? null;
   const after = { kind: "nic", access: tap } as const;
   const qemu = facts.ownTap?.qemu ?? null;
-  return [
-    { kind: "own-record", place, qemu, change: { uuid, before, after } },
-    { kind: "make-tap", tap, queues, vnetHdr },
-    ...networkSteps(facts, request, nic),
-    qmpStep(
-      "netdev_add",
-      {
-        type: "tap",
-        id,
-        ifname: tap.name,
-        script: "no",
-        downscript: "no",
-        vhost: nic.vhost === "on",
-        vnet_hdr: vnetHdr === "on",
-        ...(queues > 1 ? { queues } : {}),
-      },
-      command("netdev_del", { id }),
-    ),
-  ];
+  const netdev = qmpStep(
+    "netdev_add",
+    {
+      type: "tap",
+      id,
+      ifname: tap.name,
+      script: "no",
+      downscript: "no",
+      vhost: nic.vhost === "on",
+      vnet_hdr: vnetHdr === "on",
+      ...(queues > 1 ? { queues } : {}),
+    },
+    command("netdev_del", { id }),
+  );
+  return {
+    host: [
+      { kind: "own-record", place, qemu, change: { uuid, before, after } },
+      { kind: "make-tap", tap, queues, vnetHdr },
+      ...networkSteps(facts, request, nic),
+    ],
+    backend: [netdev],
+  };
 }
 
 /** Whether a new NIC's tap carries headers; other cards know none: SPEC 6.3. */
@@ -134,20 +137,36 @@ export function vnetHdrOf(
 }
 
 /** The steps up to the NIC's backend in QEMU. */
+export interface TapSteps {
+  /** On this node: the tap and its network. */
+  readonly host: readonly NicStep[];
+  /** In QEMU. */
+  readonly backend: readonly NicStep[];
+}
+
+/** The steps up to the NIC's backend in QEMU. */
 export function tapSteps(
   facts: NicAddFacts,
   request: NicAdd,
   nic: NicDevice,
-): Step[] {
+): TapSteps {
   const vnetHdr = vnetHdrOf(facts, request, nic);
   if (!takesTaps(facts)) return byName(facts, request, { nic, vnetHdr });
   const { queues, id } = nic;
   const name = request.tap ?? null;
-  return [
-    { kind: "open-tap", name, queues, vnetHdr },
-    ...(nic.vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
-    ...networkSteps(facts, request, nic),
-    ...fdSteps(nic),
-    qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
-  ];
+  return {
+    host: [
+      { kind: "open-tap", name, queues, vnetHdr },
+      ...(nic.vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
+      ...networkSteps(facts, request, nic),
+    ],
+    backend: [
+      ...fdSteps(nic),
+      qmpStep(
+        "netdev_add",
+        netdevArguments(nic),
+        command("netdev_del", { id }),
+      ),
+    ],
+  };
 }

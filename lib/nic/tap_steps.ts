@@ -4,10 +4,8 @@
  * @module
  */
 
-import { awaitRelease, held, openSourceVerbs } from "../disk/source_steps.ts";
 import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
-import type { Verbs } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import type { KeptTap } from "../host/access_record.ts";
 import {
   changeNicFiles,
@@ -25,23 +23,56 @@ import {
   openVhostNet,
   removeKeptTap,
 } from "../host/tap.ts";
-import type {
-  AwaitTapGoneStep,
-  NicFilesStep,
-  OpenTapStep,
-  OpenVhostStep,
-  TapName,
-} from "./steps.ts";
+import {
+  type AwaitTapGoneStep,
+  checkMakeTap,
+  checkNicFiles,
+  checkOpenTap,
+  checkOpenVhost,
+  checkRemoveTap,
+  checkTapGone,
+  type NicFilesStep,
+  type OpenTapStep,
+  type OpenVhostStep,
+  TAP_VALUE,
+  type TapName,
+} from "./step_types.ts";
+import { FOR_QEMU, ON_NODE } from "../engine/verbs.ts";
 
-const openTapVerbs: Verbs<OpenTapStep> = {
+/** Makes a tap that stays, for QEMU to open by its name. */
+export interface MakeTapStep {
+  /** {@linkcode MAKE_TAP_STEP}. */
+  readonly kind: "make-tap";
+  /** What was recorded before. */
+  readonly tap: KeptTap;
+  /** Queue pairs, 1 to 32. */
+  readonly queues: number;
+  /** `on`: virtio-net headers, where the kernel has them. */
+  readonly vnetHdr: "on" | "off";
+}
+
+/** Removes such a tap. */
+export interface RemoveTapStep {
+  /** {@linkcode REMOVE_TAP_STEP}. */
+  readonly kind: "remove-tap";
+  /** What was recorded when it was made. */
+  readonly tap: KeptTap;
+}
+
+/** The step that makes a tap. */
+export const OPEN_TAP_STEP: StepKind = defineStep<OpenTapStep>({
+  kind: "open-tap",
+  check: () => checkOpenTap,
+  traits: () => FOR_QEMU,
+  finds: [TAP_VALUE],
   async do(step, world) {
     const tap = await Promise.resolve(openTap(step));
-    world.values.set("tap", tap.name);
+    world.values.set(TAP_VALUE, tap.name);
     tap.fds.forEach((fd, queue) => world.keepFd(`tap:${queue}`, fd));
   },
   async undo(_step, world) {
     world.closeFds("tap:");
-    const tap = world.values.get("tap");
+    const tap = world.values.get(TAP_VALUE);
     if (tap === undefined) return;
     await until(() => !interfaceExists(tap), {
       timeoutMs: KERNEL_TIMEOUT_MS,
@@ -49,7 +80,7 @@ const openTapVerbs: Verbs<OpenTapStep> = {
     });
   },
   confirm: (_step, world) => {
-    const tap = world.values.get("tap");
+    const tap = world.values.get(TAP_VALUE);
     const there = tap !== undefined && interfaceExists(tap);
     return Promise.resolve(there ? "done" : "not-done");
   },
@@ -61,9 +92,13 @@ const openTapVerbs: Verbs<OpenTapStep> = {
     }${vnetHdr === "on" ? " and virtio-net headers" : ""}`,
     undo: "close it; the kernel then removes it",
   }),
-};
+});
 
-const openVhostVerbs: Verbs<OpenVhostStep> = {
+/** The step that opens the accelerator. */
+export const OPEN_VHOST_STEP: StepKind = defineStep<OpenVhostStep>({
+  kind: "open-vhost",
+  check: () => checkOpenVhost,
+  traits: () => ON_NODE,
   async do(step, world) {
     for (let queue = 0; queue < step.queues; queue++) {
       world.keepFd(`vhost:${queue}`, openVhostNet());
@@ -73,14 +108,14 @@ const openVhostVerbs: Verbs<OpenVhostStep> = {
   async undo(_step, world) {
     await Promise.resolve(world.closeFds("vhost:"));
   },
-  confirm: (_step, world) => Promise.resolve(held("vhost:0", world)),
+  confirm: (_step, world) => Promise.resolve(world.effectOfFd("vhost:0")),
   describe: ({ queues }) => ({
     step: "open the kernel's virtio-net accelerator",
     qmp: null,
     host: `open /dev/vhost-net, ${queues} time${queues === 1 ? "" : "s"}`,
     undo: "close it",
   }),
-};
+});
 
 function resolve(
   files: Readonly<Record<string, TapName>>,
@@ -89,7 +124,7 @@ function resolve(
   return Object.fromEntries(
     Object.entries(files).map(([name, tap]) => [
       name,
-      typeof tap === "string" ? tap : world.value(tap.value),
+      typeof tap === "string" ? tap : world.value(TAP_VALUE),
     ]),
   );
 }
@@ -101,7 +136,11 @@ function formatFiles(files: Readonly<Record<string, TapName>>): string {
   return parts.join(", ") || "none";
 }
 
-const nicFiles: Verbs<NicFilesStep> = {
+/** The step that writes NIC files. */
+export const NIC_FILES_STEP: StepKind = defineStep<NicFilesStep>({
+  kind: "nic-files",
+  check: checkNicFiles,
+  traits: () => ({ ...FOR_QEMU, without: "void-after-restart" }),
   async do(step, world) {
     makeNicDirectory(step.directory);
     const to = resolve(step.after, world);
@@ -132,14 +171,18 @@ const nicFiles: Verbs<NicFilesStep> = {
     host: `in ${step.directory}: ${formatFiles(step.after)}`,
     undo: `in ${step.directory}: ${formatFiles(step.before)}`,
   }),
-};
+});
 
 /** A tap that was made to stay outlives the NIC. */
 function isReleased(tap: string): boolean {
   return !interfaceExists(tap) || isPersistent(tap);
 }
 
-const awaitTapGone: Verbs<AwaitTapGoneStep> = {
+/** The step that waits until a tap is gone. */
+export const AWAIT_TAP_GONE_STEP: StepKind = defineStep<AwaitTapGoneStep>({
+  kind: "await-tap-gone",
+  check: () => checkTapGone,
+  traits: () => ON_NODE,
   async do({ tap }) {
     await until(() => isReleased(tap), {
       timeoutMs: KERNEL_TIMEOUT_MS,
@@ -154,42 +197,17 @@ const awaitTapGone: Verbs<AwaitTapGoneStep> = {
     host: `look for /sys/class/net/${tap}`,
     undo: null,
   }),
-};
+});
 
-/** The verbs of the steps on this node. */
-export const hostVerbs = {
-  "open-source": openSourceVerbs,
-  "open-tap": openTapVerbs,
-  "open-vhost": openVhostVerbs,
-  "nic-files": nicFiles,
-  "await-release": awaitRelease,
-  "await-tap-gone": awaitTapGone,
-} as const;
-
-/** Makes a tap that stays, for QEMU to open by its name. */
-export interface MakeTapStep {
-  /** Carried out by ./step_access_tap.ts. */
-  readonly kind: "make-tap";
-  /** What was recorded before. */
-  readonly tap: KeptTap;
-  /** Queue pairs, 1 to 32. */
-  readonly queues: number;
-  /** `on`: virtio-net headers, where the kernel has them. */
-  readonly vnetHdr: "on" | "off";
-}
-
-/** Removes such a tap. */
-export interface RemoveTapStep {
-  /** Carried out by ./step_access_tap.ts. */
-  readonly kind: "remove-tap";
-  /** What was recorded when it was made. */
-  readonly tap: KeptTap;
-}
-
-const makeTap: Verbs<MakeTapStep> = {
+/** The step that makes a tap that stays. */
+export const MAKE_TAP_STEP: StepKind = defineStep<MakeTapStep>({
+  kind: "make-tap",
+  check: () => checkMakeTap,
+  traits: () => FOR_QEMU,
+  finds: [TAP_VALUE],
   async do({ tap, queues, vnetHdr }, world) {
     await Promise.resolve(keepTap({ ...tap, queues, vnetHdr }));
-    world.values.set("tap", tap.name);
+    world.values.set(TAP_VALUE, tap.name);
   },
   async undo({ tap }) {
     await Promise.resolve(removeKeptTap(tap));
@@ -204,9 +222,13 @@ const makeTap: Verbs<MakeTapStep> = {
     }`,
     undo: `remove tap ${name}`,
   }),
-};
+});
 
-const removeTap: Verbs<RemoveTapStep> = {
+/** The step that removes such a tap. */
+export const REMOVE_TAP_STEP: StepKind = defineStep<RemoveTapStep>({
+  kind: "remove-tap",
+  check: () => checkRemoveTap,
+  traits: () => ON_NODE,
   async do({ tap }) {
     await Promise.resolve(removeKeptTap(tap));
   },
@@ -220,10 +242,4 @@ const removeTap: Verbs<RemoveTapStep> = {
     host: `remove tap ${name}, if it is still uid ${uid}'s`,
     undo: null,
   }),
-};
-
-/** The verbs of the steps on a tap that QEMU opens by its name. */
-export const accessTapVerbs = {
-  "make-tap": makeTap,
-  "remove-tap": removeTap,
-} as const;
+});

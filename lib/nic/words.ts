@@ -10,12 +10,13 @@ import { usage } from "../errors.ts";
 import { plug } from "../plan/request.ts";
 import {
   type CommandSpec,
+  DRY_RUN,
   type Invocation,
   type OptionSpec,
   PLUG_OPTIONS,
 } from "../words/options.ts";
-import { flag, option, path } from "../words/request_words.ts";
-import type { NetworkWish, NicAdd, NicModify } from "./request.ts";
+import { deviceWord, flag, option, path } from "../words/request_words.ts";
+import type { NetworkWish, NicAdd, NicModify, NicRequest } from "./request.ts";
 
 /** A random MAC under the prefix that Ganeti's clusters have by default. */
 function randomMac(): string {
@@ -151,7 +152,7 @@ const LINK_STATE: OptionSpec = {
 };
 
 /** `nic add`. */
-export const NIC_ADD: CommandSpec = {
+const NIC_ADD: CommandSpec = {
   name: "nic add",
   operands: ["INSTANCE"],
   summary: "plug a network card into a running VM",
@@ -222,7 +223,7 @@ const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
 const TAKEN_AWAY = ["vlan", "ip", "network", "script"];
 
 /** `nic modify`. */
-export const NIC_MODIFY: CommandSpec = {
+const NIC_MODIFY: CommandSpec = {
   name: "nic modify",
   operands: ["INSTANCE", "NIC"],
   summary: "change a network card of a running VM",
@@ -239,3 +240,44 @@ export const NIC_MODIFY: CommandSpec = {
       })
     ),
 };
+
+/** The commands of NICs, in the order of the usage text. */
+export const NIC_COMMANDS: readonly CommandSpec[] = [
+  NIC_ADD,
+  {
+    name: "nic remove",
+    operands: ["INSTANCE", "NIC"],
+    summary: "take a network card out of a running VM",
+    options: [
+      DRY_RUN,
+      { name: "force", help: "even one the runtime file does not record" },
+    ],
+  },
+  NIC_MODIFY,
+];
+
+/**
+ * The request that a command of NICs makes; undefined if it is none of them.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function nicRequest(
+  invocation: Invocation,
+  instance: string,
+): NicRequest | undefined {
+  const second = invocation.operands[1] ?? "";
+  switch (invocation.command?.name) {
+    case "nic add":
+      return nicAdd(invocation, instance);
+    case "nic remove":
+      return {
+        kind: "nic-remove",
+        instance,
+        device: deviceWord(second),
+        ...(invocation.flags.has("force") ? { unrecorded: "forced" } : {}),
+      };
+    case "nic modify":
+      return nicModify(invocation, instance, deviceWord(second));
+  }
+  return undefined;
+}

@@ -6,26 +6,21 @@
  */
 
 import type { Place } from "../device/hvinfo.ts";
-import { readLiveDisks } from "../disk/live.ts";
 import { unsupported } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
-import { readLiveNics } from "../nic/live.ts";
-import type { AdoptFacts } from "../plan/adoption.ts";
+import type { AdoptFacts, KindAdoption } from "../plan/adoption.ts";
 import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { DRIVERS, propertyOf } from "../qmp/device_queries.ts";
-import { ask, askAll } from "../qmp/query.ts";
+import { propertyOf } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { parseRuntime } from "../state/runtime.ts";
-import { readRuntimeFile, type RuntimeContent } from "../state/runtime_file.ts";
-
-/** The text of a runtime file that is not there; no real one is empty. */
-const NONE = "";
-
-/** Whether there is no runtime file yet. */
-export function isMissing({ text }: RuntimeContent): boolean {
-  return text === NONE;
-}
+import {
+  emptyContent,
+  readRuntimeFile,
+  type RuntimeContent,
+} from "../state/runtime_file.ts";
+import { loadKinds } from "../kinds.ts";
+import type { Kind, KindName } from "../plan/kind.ts";
 
 /**
  * The runtime file of an instance, or what stands for one where there is none.
@@ -35,23 +30,7 @@ export function isMissing({ text }: RuntimeContent): boolean {
 export function runtimeOrNone(
   { runtime: path }: InstancePaths,
 ): RuntimeContent {
-  return readRuntimeFile(path) ?? {
-    path,
-    text: NONE,
-    runtime: parseRuntime("[[], [], {}, []]", path),
-    status: {
-      kind: "file",
-      mode: 0o600,
-      uid: 0,
-      gid: 0,
-      sizeBytes: 0,
-      inode: 0n,
-      device: "0:0",
-      rdev: "0:0",
-      nlink: 0,
-      modifiedNs: 0n,
-    },
-  };
+  return readRuntimeFile(path) ?? emptyContent(path);
 }
 
 function busOf(path: unknown): string {
@@ -109,6 +88,16 @@ function expectProcess({ qemu, paths }: Facts): QemuProcess {
   );
 }
 
+/** A kind, and what QEMU has of it. */
+export interface AdoptedKind {
+  /** Words and list. */
+  readonly kind: KindName & Pick<Kind, "view">;
+  /** {@linkcode Kind.adopt}. */
+  readonly adoption: KindAdoption;
+  /** Fresh ones, as many as there are devices. */
+  readonly uuids: readonly string[];
+}
+
 /**
  * Adds what adopting depends on.
  *
@@ -117,27 +106,22 @@ function expectProcess({ qemu, paths }: Facts): QemuProcess {
 export async function readAdoptFacts(
   facts: Facts,
   qmp: QmpSession,
-): Promise<AdoptFacts> {
+): Promise<{ facts: AdoptFacts; kinds: AdoptedKind[] }> {
   const { qemu } = facts;
   const process = expectProcess(facts);
-  const drivers = await ask(qmp, DRIVERS);
-  const disks = await readLiveDisks(qmp, qemu, process);
-  const nics = await readLiveNics(qmp, qemu, { process, drivers });
+  const kinds: AdoptedKind[] = [];
   const places = new Map<string, Place>();
-  for (const { id } of [...disks, ...nics]) {
-    const driver = id === undefined ? undefined : drivers.get(id);
-    if (id === undefined || driver === undefined) continue;
-    const place = await placeOf(qmp, id, { qemu, driver });
-    if (place !== undefined) places.set(id, place);
+  for (const kind of await loadKinds()) {
+    const adoption = await kind.adopt(facts, { qmp, process });
+    const uuids = adoption.live.map(() => crypto.randomUUID());
+    kinds.push({ kind, adoption, uuids });
+    for (const { id } of adoption.live) {
+      const driver = id === undefined ? undefined : qemu.drivers.get(id);
+      if (id === undefined || driver === undefined) continue;
+      const place = await placeOf(qmp, id, { qemu, driver });
+      if (place !== undefined) places.set(id, place);
+    }
   }
-  return {
-    ...facts,
-    process,
-    program: programOf(process),
-    drivers,
-    places,
-    disks,
-    nics,
-    uuids: [...disks, ...nics].map(() => crypto.randomUUID()),
-  };
+  const whole = { ...facts, process, program: programOf(process), places };
+  return { facts: whole, kinds };
 }

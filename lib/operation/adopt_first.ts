@@ -11,6 +11,7 @@ import type { FirstHvparams } from "../state/hvparams.ts";
 import { type JsonArray, jsonArray } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
 import { optionValues } from "../state/kvm_options.ts";
+import type { AdoptedKind } from "./adopt_facts.ts";
 
 /** Ganeti's own default for kvm_pci_reservations: SPEC section 9. */
 const RESERVED = 12;
@@ -43,6 +44,7 @@ function bootOrder(argv: readonly string[]): string {
 
 function hvparams(
   facts: AdoptFacts,
+  kinds: readonly AdoptedKind[],
   adopted: readonly Adopted[],
 ): FirstHvparams {
   const { argv } = facts.process;
@@ -50,17 +52,12 @@ function hvparams(
     ...optionValues(argv, "-machine"),
     ...optionValues(argv, "-M"),
   ].join();
-  const cached = facts.disks.some(({ id, direct }) =>
-    !direct && adopted.some((one) => one.id === id)
-  );
-  const none = !facts.disks.some(({ id }) =>
-    adopted.some((one) => one.id === id)
-  );
+  const ids = new Set(adopted.map(({ id }) => id));
   return {
     acpi: !argv.includes("-no-acpi") && !/[,]acpi=off\b/.test(machine),
     boot_order: bootOrder(argv),
     disk_aio: "threads",
-    disk_cache: cached || none ? "default" : "none",
+    disk_cache: "default",
     disk_discard: "ignore",
     disk_type: "paravirtual",
     kvm_path: facts.program,
@@ -76,22 +73,26 @@ function hvparams(
     vhost_net: false,
     virtio_net_queues: 1,
     vnet_hdr: true,
+    ...Object.assign(
+      {},
+      ...kinds.map(({ adoption }) => adoption.hvparams(ids)),
+    ),
   };
 }
 
 /** The document, still without disks and NICs. */
 export function firstDocument(
   facts: AdoptFacts,
+  kinds: readonly AdoptedKind[],
   adopted: readonly Adopted[],
 ): JsonArray {
   const ids = new Set(adopted.map(({ id }) => id));
-  const disks = facts.disks.filter(({ id }) => id !== undefined && ids.has(id));
-  const nics = facts.nics.filter(({ id }) => id !== undefined && ids.has(id));
+  const names = kinds.map(({ adoption }) => adoption.startNames(ids));
   const words = fixedCommand(facts.process.argv, {
     devices: ids,
-    netdevs: new Set(nics.flatMap(({ netdev }) => netdev ?? [])),
-    drives: new Set(disks.map(({ backend }) => backend.device)),
-    nodes: new Set(disks.flatMap(({ nodes }) => nodes)),
+    netdevs: new Set(names.flatMap(({ netdevs = [] }) => netdevs)),
+    drives: new Set(names.flatMap(({ drives = [] }) => drives)),
+    nodes: new Set(names.flatMap(({ nodes = [] }) => nodes)),
   });
   // Ganeti writes the memory size as a number: SPEC 2.1.
   const command = words.map((word, at) =>
@@ -100,7 +101,7 @@ export function firstDocument(
   return jsonArray([
     jsonNode(command),
     jsonArray([]),
-    jsonNode({ ...hvparams(facts, adopted) }),
+    jsonNode({ ...hvparams(facts, kinds, adopted) }),
     jsonArray([]),
   ]);
 }

@@ -4,31 +4,26 @@
  * @module
  */
 
-import type { DiskRemove } from "../disk/request.ts";
+import { type KindRequest, loadKinds } from "../kinds.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import type { NicRemove } from "../nic/request.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 
-/** A request that takes a device out. */
-export type Removal = DiskRemove | NicRemove;
-
 /** The removals that the guest has completed since: what finishes them. */
-export function duePending({ own, content, qemu, paths }: Facts): Removal[] {
-  const { disks, nics } = content.runtime;
-  const due: Removal[] = [];
-  for (const { uuid = "", hvinfo, kind } of [...disks, ...nics]) {
-    const pending = own.record.devices[uuid.toLowerCase()]?.pending;
-    if (pending === undefined || pending.id !== hvinfo.id) continue;
-    if (qemu.deviceIds.has(pending.id)) continue;
-    const common = { instance: paths.name, device: uuid };
-    due.push(
-      kind === "disk"
-        ? { ...common, kind: "disk-remove", bootDisk: "forced" }
-        : { ...common, kind: "nic-remove" },
-    );
+export async function duePending(
+  { own, content, qemu, paths }: Facts,
+): Promise<KindRequest[]> {
+  const { runtime } = content;
+  const due: KindRequest[] = [];
+  for (const { list, finish } of await loadKinds()) {
+    for (const { uuid = "", hvinfo } of runtime[list]) {
+      const pending = own.record.devices[uuid.toLowerCase()]?.pending;
+      if (pending === undefined || pending.id !== hvinfo.id) continue;
+      if (qemu.deviceIds.has(pending.id)) continue;
+      due.push(finish(paths.name, uuid));
+    }
   }
   return due;
 }
@@ -41,10 +36,10 @@ export function duePending({ own, content, qemu, paths }: Facts): Removal[] {
 export async function findDue(
   paths: InstancePaths,
   options: MonitorOptions,
-): Promise<Removal[]> {
+): Promise<KindRequest[]> {
   const { devices } = readOwnRecord(paths);
   const isPending = Object.values(devices).some((one) => one.pending);
   if (!isPending) return [];
   using qmp = await openMonitor(paths.qmp, options);
-  return duePending(await readFacts(paths, qmp));
+  return await duePending(await readFacts(paths, qmp));
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Action, Adoption, DeviceView } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
+import type { StepDescription } from "../engine/verbs.ts";
 import type { World } from "../engine/world.ts";
 
 /** What an operation came to. */
@@ -25,7 +25,7 @@ export interface Outcome {
   /** The entry that was recorded or taken out, as JSON text. */
   readonly entry?: string | undefined;
   /** The steps that a dry run did not take; undefined if it was none. */
-  readonly plan?: readonly Step[] | undefined;
+  readonly plan?: readonly StepDescription[] | undefined;
 }
 
 /** What its steps left alone, a line each. */

@@ -15,6 +15,7 @@ import type { InstancePaths } from "../state/instance.ts";
 import { findJournal, findOwnFile } from "../state/journal_file.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
+import { loadReader } from "../kinds.ts";
 
 /** Longest wait for the guest in an operation that is not the one asked for. */
 const OTHER_UNPLUG_TIMEOUT_MS = 3_000;
@@ -29,6 +30,7 @@ async function recoverFirst(
   const { unplugTimeoutMs } = options;
   return await recover(paths, {
     ...options,
+    load: loadReader,
     unplugTimeoutMs: Math.min(unplugTimeoutMs, OTHER_UNPLUG_TIMEOUT_MS),
   });
 }

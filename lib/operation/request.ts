@@ -5,14 +5,7 @@
  * @module
  */
 
-import type {
-  DiskAdd,
-  DiskRemove,
-  DiskResize,
-  DiskSet,
-  LinksMend,
-} from "../disk/request.ts";
-import type { NicAdd, NicModify, NicRemove } from "../nic/request.ts";
+import type { KindRequest, LinksMend } from "../kinds.ts";
 
 /** Record what QEMU has and the runtime file lacks. */
 export interface Adopt {
@@ -34,15 +27,7 @@ export interface StateUpgrade {
 export type OfflineRequest = StateUpgrade | LinksMend;
 
 /** A request that changes devices of a running VM. */
-export type DeviceRequest =
-  | DiskAdd
-  | DiskRemove
-  | DiskResize
-  | DiskSet
-  | NicAdd
-  | NicRemove
-  | NicModify
-  | Adopt;
+export type DeviceRequest = KindRequest | Adopt;
 
 /** A request that changes an instance. */
 export type Request = DeviceRequest | OfflineRequest;
@@ -54,5 +39,5 @@ export function isOffline(request: Request): request is OfflineRequest {
 
 /** What a person calls a request: `disk add`. */
 export function commandOf(request: Request): string {
-  return request.kind.replace("-", " ");
+  return request.kind.split("-").slice(0, 2).join(" ");
 }

@@ -6,7 +6,7 @@
 
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
-import type { Decision, Plan } from "../engine/plan.ts";
+import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import { refuseForeignVm } from "../engine/recover_world.ts";
 import { World } from "../engine/world.ts";
 import type { QemuProcess } from "../host/process.ts";
@@ -31,7 +31,6 @@ import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Fd } from "../sys/fd.ts";
 import { libcFault } from "../sys/libc.ts";
 import { leftAloneText, type Outcome } from "./outcome.ts";
-import { prepare } from "./prepare.ts";
 import { afterRecovery } from "./recover_first.ts";
 import {
   commandOf,
@@ -40,6 +39,17 @@ import {
   type OfflineRequest,
   type Request,
 } from "./request.ts";
+import { isCommit } from "../engine/state_steps.ts";
+import {
+  kindWords,
+  loadKinds,
+  loadReader,
+  planLinks,
+  prepareKind,
+  stepsOf,
+} from "../kinds.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import type { Planner } from "../plan/kind.ts";
 
 /** The runtime file, which only `adopt` can do without. */
 async function readContent(
@@ -57,10 +67,23 @@ async function planOffline(
   { paths, content }: { paths: InstancePaths; content: RuntimeContent },
 ): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
   if (request.kind === "links-mend") {
-    const { planLinksOf } = await import("../disk/links.ts");
-    return planLinksOf(request, paths, content);
+    return await planLinks(request, paths, content);
   }
   return { decision: planStateUpgrade(paths, content), process: undefined };
+}
+
+/** Prepares the planning of a request while QEMU works on its answers. */
+async function prepare(
+  request: DeviceRequest,
+  node: NodeFacts,
+  world: World,
+): Promise<Planner> {
+  if (request.kind !== "adopt") {
+    return await prepareKind(request, { node, world });
+  }
+  const { readAdoptFacts } = await import("./adopt_facts.ts");
+  const { planAdopt } = await import("./adopt.ts");
+  return async (facts) => planAdopt(await readAdoptFacts(facts, world.qmp));
 }
 
 async function planWith(
@@ -84,7 +107,7 @@ async function planWith(
 
 /** The entry a plan records or takes out. */
 function entryOf({ steps }: Plan): string | undefined {
-  const commit = steps.find((step) => step.kind === "commit-state");
+  const commit = steps.find(isCommit);
   const change = commit?.change.change === "delete"
     ? commit.inverse
     : commit?.change;
@@ -103,14 +126,25 @@ function filled(content: RuntimeContent, request: Request): RuntimeContent {
   return { ...content, runtime: { ...runtime, hvparams } };
 }
 
+/** Members of the device's document that steps found out. */
+function foundOut({ steps, values }: World): Record<string, string> {
+  const found = steps.values.flatMap((one) => {
+    const value = values.get(one);
+    const { member } = one;
+    return member === undefined || value === undefined
+      ? []
+      : [[member, value] as const];
+  });
+  return Object.fromEntries(found);
+}
+
 function outcomeOf(plan: Plan, world: World): Outcome {
-  const tap = world.values.get("tap");
   const { instance, action, device, adoption, warnings } = plan;
   return {
     instance,
     action,
     changed: true,
-    device: tap === undefined || device === null ? device : { ...device, tap },
+    device: device && { ...device, ...foundOut(world) },
     ...(adoption && { adoption }),
     warnings: [...warnings, ...leftAloneText(world)],
     entry: entryOf(plan),
@@ -127,7 +161,8 @@ async function runLocked(
     content: filled(await readContent(request, paths), request),
     qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
   }));
-  using world = new World(qmp, { ...options, qmpPath: paths.qmp });
+  const steps = await stepsOf(await loadKinds(kindWords(request)));
+  using world = new World(qmp, { ...options, steps, qmpPath: paths.qmp });
   const known = { paths, content, world, options };
   const { decision, process } = await unchanged(() =>
     isOffline(request) ? planOffline(request, known) : planWith(request, known)
@@ -138,7 +173,8 @@ async function runLocked(
   }
   const { plan } = decision;
   if (options.mode === "dry-run") {
-    return { ...plan, changed: false, plan: plan.steps };
+    const described = plan.steps.map((one) => steps.of(one).describe(one));
+    return { ...plan, changed: false, plan: described };
   }
   const { applyJournaled } = await import("../engine/journaled.ts");
   await applyJournaled(plan, {
@@ -146,6 +182,7 @@ async function runLocked(
     request: fingerprintOf(request),
     process,
     ...known,
+    options: { ...options, load: loadReader },
   });
   return outcomeOf(plan, world);
 }
@@ -207,5 +244,6 @@ export function planStateUpgrade(
     { change: "upgrade" },
   );
   const title = `runtime file ${paths.runtime}`;
-  return { kind: "plan", plan: { ...about, title, steps: [stage, commit] } };
+  const steps = [stage, commit];
+  return { kind: "plan", plan: planOf({ ...about, title, kinds: [], steps }) };
 }

@@ -13,12 +13,13 @@ import {
 } from "../device/device_id.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
-import type { Decision, DeviceView } from "../engine/plan.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
+import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
+import type { Kind, KindName } from "./kind.ts";
 import type { Plug } from "./request.ts";
 import {
   refuseMachine,
@@ -26,7 +27,6 @@ import {
   refuseTakenName,
 } from "./requirements.ts";
 import { command, qmpStep, stateSteps } from "./steps.ts";
-import { recordedView } from "./view.ts";
 
 /**
  * The decision on adding what the file records already.
@@ -34,7 +34,11 @@ import { recordedView } from "./view.ts";
  * @throws {HotplugError} `duplicate` if QEMU does not have it; `refused` if it
  * is on its way out: the guest would lose it at its next reboot
  */
-export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
+export function alreadyThere(
+  facts: Facts,
+  { view }: Pick<Kind, "view">,
+  twin: DeviceEntry,
+): Decision {
   const { id } = twin.hvinfo;
   if (id === undefined || !facts.qemu.deviceIds.has(id)) {
     throw duplicate(
@@ -61,7 +65,7 @@ export function alreadyThere(facts: Facts, twin: DeviceEntry): Decision {
     kind: "nothing-to-do",
     action: "add",
     instance: facts.paths.name,
-    device: recordedView(twin, facts),
+    device: view(twin, facts),
     warnings: [],
   };
 }
@@ -101,12 +105,12 @@ function idPlaceOf(place: Place): IdPlace {
  */
 export function newIdentity(
   facts: Facts,
-  kind: "disk" | "nic",
+  kind: KindName,
   request: Plug,
 ): Identity {
   const placeFor = () => {
     refuseMachine(facts);
-    return chooseSlot(slotFacts(facts), kind, request);
+    return chooseSlot(slotFacts(facts), kind.word, request);
   };
   return identityAt(facts, kind, { request, placeFor });
 }
@@ -118,18 +122,18 @@ export function newIdentity(
  */
 export function identityAt<P extends Place>(
   facts: Facts,
-  kind: "disk" | "nic",
+  { word, list }: KindName,
   { request, placeFor }: { request: Plug; placeFor: () => P },
 ): Identity<P> {
   const { runtime } = facts.content;
   const { uuid: { value: uuid }, name } = request;
   // Two of Ganeti's devices may have one name; it goes by uuids.
   if (request.ganeti === undefined) {
-    refuseTakenName(kind === "disk" ? runtime.disks : runtime.nics, name);
+    refuseTakenName(runtime[list], name);
   }
   const place = placeFor();
-  const scheme = request.idScheme ?? preferredScheme(runtime, kind);
-  const id = deviceId(scheme, kind, { uuid, ...idPlaceOf(place) });
+  const scheme = request.idScheme ?? preferredScheme(runtime, word);
+  const id = deviceId(scheme, word, { uuid, ...idPlaceOf(place) });
   refuseTakenId(facts, id);
   return { id, uuid, name, place };
 }
@@ -139,16 +143,10 @@ export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
   return qmpStep("device_add", args, command("device_del", { id: args.id }));
 }
 
-function verifyStep(id: string, place: Place): Step {
-  return "slot" in place
-    ? { kind: "verify-device", id, slot: place.slot }
-    : { kind: "verify-scsi", id, ...place };
-}
-
 /** What is particular to adding a device of one kind. */
 export interface Addition {
   /** Decides which list of the runtime file grows. */
-  readonly kind: "disk" | "nic";
+  readonly kind: KindName;
   /** From {@linkcode newIdentity} or {@linkcode identityAt}. */
   readonly identity: Identity<Place>;
   /** The entry for the runtime file, as JSON text. */
@@ -157,8 +155,14 @@ export interface Addition {
   readonly words?: readonly string[] | undefined;
   /** What the caller is told; the tap's name comes later. */
   readonly view: DeviceView;
-  /** The steps on host and QEMU, the device itself included. */
-  readonly steps: readonly Step[];
+  /** The steps on host and QEMU, up to the device itself. */
+  readonly before: readonly Step[];
+  /** Plugs it: {@linkcode deviceStep}. */
+  readonly plug: QmpStep;
+  /** What follows, such as its limits. */
+  readonly after: readonly Step[];
+  /** Looks for it where it was put. */
+  readonly verify: Step;
   /** What the user accepts with it, one line each. */
   readonly warnings: readonly string[];
 }
@@ -168,28 +172,32 @@ export interface Addition {
  * for, and then the record takes the old one's place.
  */
 export function planAddition(facts: Facts, addition: Addition): Decision {
-  const { kind, identity: { id, uuid, place }, view, words } = addition;
+  const { kind, identity: { uuid }, view, words, plug } = addition;
   const { stage, commit } = stateSteps(facts, {
     change: "insert",
-    list: kind === "disk" ? "disks" : "nics",
+    list: kind.list,
     uuid,
     entry: addition.entry,
     ...(words && { words }),
   });
   return {
     kind: "plan",
-    plan: {
+    plan: planOf({
       action: "add",
       instance: facts.paths.name,
-      title: `${kind === "disk" ? "disk" : "NIC"} ${view.index}`,
+      title: `${kind.title} ${view.index}`,
       device: view,
+      kinds: [kind.word],
       steps: [
         stage,
-        ...addition.steps,
-        verifyStep(id, place),
+        ...addition.before,
+        plug,
+        ...addition.after,
+        addition.verify,
         commit,
       ],
+      turn: plug,
       warnings: addition.warnings,
-    },
+    }),
   };
 }

@@ -1,21 +1,22 @@
 /**
- * What adopting disks and NICs has in common. Pure.
+ * What adopting devices of any kind has in common. Pure.
  *
  * @module
  */
 
 import { hvinfoOf, type Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
-import type { LiveDisk } from "../disk/live.ts";
 import type { Remaining } from "../engine/plan.ts";
 import type { QemuProcess } from "../host/process.ts";
-import type { LiveNic } from "../nic/live.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import { formatJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
+import type { Step } from "../engine/verbs.ts";
+import type { PLACE } from "../state/entry_object.ts";
+import type { FirstHvparams } from "../state/hvparams.ts";
 
 /** A change that records a device, and what comes with it. */
 export interface Adopted {
@@ -69,10 +70,14 @@ export function obstacle(
   if (isNamedIn(content.runtime.kvmCmd, id)) {
     return "it stands in the fixed command line (kvm_cmd) of the runtime file: a start would make it twice";
   }
-  if (!facts.drivers.has(id) || !facts.places.has(id)) {
+  if (!facts.qemu.drivers.has(id) || !facts.places.has(id)) {
     return "it is on no bus of which devices can be taken out";
   }
   return undefined;
+}
+
+function listOf({ kind }: DeviceEntry): keyof typeof PLACE {
+  return kind === "disk" ? "disks" : "nics";
 }
 
 /** Tells an entry which device of QEMU it is. */
@@ -81,14 +86,14 @@ export function identify(
   entry: DeviceEntry,
   id: string,
 ): Adopted | Remaining {
-  const driver = facts.drivers.get(id);
+  const driver = facts.qemu.drivers.get(id);
   const place = facts.places.get(id);
   const { uuid } = entry;
   if (uuid === undefined || driver === undefined || place === undefined) {
     return left(titleOf(entry), "its entry has no uuid");
   }
   const hvinfo = formatJson(jsonNode(hvinfoOf({ driver, id, place })));
-  const list = entry.kind === "disk" ? "disks" : "nics";
+  const list = listOf(entry);
   const change = { change: "hvinfo", list, uuid, hvinfo } as const;
   return { id, uuid, change, warnings: [] };
 }
@@ -101,20 +106,46 @@ export function whereabouts(place: Place | undefined): string {
     : `, ${place.bus}, SCSI id ${place.scsiId}`;
 }
 
-/** What adopting depends on. */
+/** What adopting depends on, whatever the kind. */
 export interface AdoptFacts extends Facts {
   /** Must be known: nothing else proves what is open. */
   readonly process: QemuProcess;
   /** Its program, from /proc. */
   readonly program: string;
-  /** Drivers by device id. */
-  readonly drivers: ReadonlyMap<string, string>;
   /** Places by device id; none for buses nothing is hotplugged on. */
   readonly places: ReadonlyMap<string, Place>;
-  /** With a medium, and a device in front. */
-  readonly disks: readonly LiveDisk[];
-  /** On PCI. */
-  readonly nics: readonly LiveNic[];
-  /** Fresh ones, as many as there are devices. */
-  readonly uuids: readonly string[];
+}
+
+/** A device of a live QEMU, of whatever kind. */
+export interface LiveDevice {
+  /** Device id, undefined if it was given none. */
+  readonly id: string | undefined;
+}
+
+/** What words of a start line are a device's, by what they name. */
+export interface StartNames {
+  /** `-netdev`. */
+  readonly netdevs?: readonly string[];
+  /** `-drive`. */
+  readonly drives?: readonly string[];
+  /** `-blockdev`. */
+  readonly nodes?: readonly string[];
+}
+
+/** The devices of one kind that a live QEMU has, and what is proven of them. */
+export interface KindAdoption {
+  /** All of them. */
+  readonly live: readonly LiveDevice[];
+  /**
+   * Decides on each.
+   *
+   * @param fresh a uuid for each
+   */
+  judge(facts: AdoptFacts, fresh: readonly string[]): readonly Verdict[];
+  /** The steps beside the record, for those that come into the list. */
+  steps(facts: AdoptFacts, adopted: readonly Adopted[]): readonly Step[];
+  /** What words of the start line those with these ids have. */
+  startNames(ids: ReadonlySet<string>): StartNames;
+  /** What they tell of the hvparams of a first file, by Ganeti's names. */
+  hvparams(ids: ReadonlySet<string>): Partial<FirstHvparams>;
 }

@@ -22,7 +22,6 @@ import type { QmpSession } from "../qmp/client.ts";
 import {
   BLOCK,
   COMMANDS,
-  DEVICE_IDS,
   FDSETS,
   MACHINE,
   MIGRATION,
@@ -31,7 +30,7 @@ import {
   NODE_NAMES,
   RUN_STATE,
 } from "../qmp/commands.ts";
-import { bridgeQueries } from "../qmp/device_queries.ts";
+import { bridgeQueries, DRIVERS } from "../qmp/device_queries.ts";
 import { PCI, type PciDevice } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -64,7 +63,7 @@ const QUESTIONS = {
   migration: MIGRATION,
   commands: COMMANDS,
   pci: PCI,
-  deviceIds: DEVICE_IDS,
+  drivers: DRIVERS,
   nodeNames: NODE_NAMES,
   block: BLOCK,
   fdsets: FDSETS,
@@ -114,7 +113,8 @@ function readQemu(
     const tap = known ? tapBehind(process.pid, fd) : ifname;
     netdevs.set(id, { tap, queues, nic });
   }
-  return { ...answers, version: qmp.version, process, netdevs };
+  const deviceIds = new Set(answers.drivers.keys());
+  return { ...answers, deviceIds, version: qmp.version, process, netdevs };
 }
 
 /** Asks for all bridges in one go, and tells of the buses behind them. */

@@ -59,6 +59,8 @@ export interface QemuFacts {
   readonly buses: readonly PciBus[];
   /** Asked for only where somebody compares them with recorded disks. */
   readonly scsi?: readonly ScsiBus[];
+  /** Drivers by device id, on any bus. */
+  readonly drivers: ReadonlyMap<string, string>;
   /** Ids of all devices, on any bus. */
   readonly deviceIds: ReadonlySet<string>;
   /** Block nodes. */

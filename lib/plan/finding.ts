@@ -1,42 +1,41 @@
 /**
- * Things on which runtime file, QEMU and node do not agree.
+ * What putting an instance in order comes to.
  *
  * @module
  */
 
 import type { RunOptions } from "../engine/options.ts";
-import type { Plan } from "../engine/plan.ts";
-import type { Step } from "../engine/verbs.ts";
+import type { FormatCommand } from "./difference.ts";
+import { type Decision, type Plan, planOf } from "../engine/plan.ts";
+import type { Step, StepDescription } from "../engine/verbs.ts";
 
-/** One thing on which they do not agree. */
-export interface Finding {
-  /** One line for a person. */
-  readonly what: string;
-  /** What was done, once it is; undefined if it is not ours to do. */
-  readonly did?: string;
-  /** What mends it, if it is ours to do. */
-  readonly plan?: Plan;
-  /** The command that would mend it, or what a person should look at. */
-  readonly hint?: string;
+/** The plan of a decision; undefined if there is nothing to do. */
+export function planOfDecision(decision: Decision): Plan | undefined {
+  return decision.kind === "plan" ? decision.plan : undefined;
 }
-
-/** Words of a command line of ours, without the program's name. */
-export type FormatCommand = (words: readonly string[]) => string;
 
 /** What all plans of repair have in common. */
 export function repairPlan(
   instance: string,
   title: string,
-  steps: readonly Step[],
+  { kinds = [], steps, turn }: {
+    /** Words of the kinds that bring the steps. @default none */
+    readonly kinds?: readonly string[];
+    readonly steps: readonly Step[];
+    readonly turn?: Step;
+  },
 ): Plan {
-  return {
-    action: "remove",
+  return planOf({
+    action: "mend",
     instance,
     title,
     device: null,
+    kinds,
     steps,
+    turn,
+    ifCut: "finish",
     warnings: [],
-  };
+  });
 }
 
 /** Something that was put in order. */
@@ -68,7 +67,7 @@ export interface RepairOutcome {
   /** Whether QEMU was compared, too. */
   readonly qemu: "runs" | "down";
   /** Of a dry run: what would be done. */
-  readonly plan?: readonly Step[] | undefined;
+  readonly plan?: readonly StepDescription[] | undefined;
 }
 
 /** How an instance is put in order. */

@@ -12,19 +12,18 @@ import {
   noSuchDevice,
   titleOf,
 } from "../device/select.ts";
-import type { Decision, Plan } from "../engine/plan.ts";
+import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse } from "../errors.ts";
-import { strayNicFiles } from "../nic/files.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
-import { endAccessSteps, forgetSteps } from "./give_back.ts";
+import { forgetSteps } from "./give_back.ts";
+import type { Kind, KindName, OwnKind } from "./kind.ts";
 import { refuseImpossible } from "./requirements.ts";
 import { stateSteps } from "./steps.ts";
 import { type Stray, straysOf, strayView } from "./strays.ts";
-import { recordedView } from "./view.ts";
 
 /** A device that can be found in QEMU: it has a uuid and an id. */
 export type Removable<E extends DeviceEntry> = {
@@ -59,22 +58,24 @@ export function identified<E extends DeviceEntry>(
 }
 
 /** @throws {HotplugError} `no-such-device` if the word means the other kind */
-function refuseOtherKind(facts: Facts, kind: "disk" | "nic", word: string) {
+function refuseOtherKind(
+  facts: Facts,
+  { list, title }: KindName,
+  word: string,
+) {
   const { disks, nics } = facts.content.runtime;
-  const other = findDevice<DeviceEntry>(kind === "disk" ? nics : disks, word);
+  const other = findDevice<DeviceEntry>(list === "disks" ? nics : disks, word);
   if (other === undefined) return;
   const { name } = facts.paths;
   throw new HotplugError(
     "no-such-device",
-    `${word} is no ${kind === "disk" ? "disk" : "NIC"}: it is ${
-      titleOf(other)
-    }`,
+    `${word} is no ${title}: it is ${titleOf(other)}`,
     { hint: `${other.kind} remove ${name} ${word}` },
   );
 }
 
 /** What QEMU has of a device that the file does not record. */
-function unrecorded(facts: Facts, kind: "disk" | "nic", word: string) {
+function unrecorded(facts: Facts, { word: kind }: KindName, word: string) {
   const { deviceIds, nodeNames, netdevs } = facts.qemu;
   const ids = [...deviceIds, ...nodeNames, ...netdevs.keys()];
   if (!isUuid(word)) return ids.find((id) => id === word);
@@ -94,7 +95,7 @@ function unrecorded(facts: Facts, kind: "disk" | "nic", word: string) {
 function chooseRemoval<E extends DeviceEntry>(
   facts: Facts,
   { kind, entries, word }: {
-    kind: "disk" | "nic";
+    kind: KindName;
     entries: readonly E[];
     word: string;
   },
@@ -113,7 +114,7 @@ function chooseRemoval<E extends DeviceEntry>(
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
       `${
-        /^(?:hot)?nic-/.test(left) ? "nic" : kind
+        /^(?:hot)?nic-/.test(left) ? "nic" : kind.word
       } remove ${facts.paths.name} ${left} --force takes it out all the same`,
     );
   }
@@ -130,9 +131,9 @@ function chooseRemoval<E extends DeviceEntry>(
  * Refuses what no entry stands for because it is in `kvm_cmd`, where Ganeti
  * before 2.10 had all disks: new devices can be plugged, those stay.
  */
-function refuseFixed({ content, paths }: Facts, kind: "disk" | "nic") {
+function refuseFixed({ content, paths }: Facts, { list }: KindName) {
   const { kvmCmd, disks } = content.runtime;
-  if (kind !== "disk" || disks.length > 0) return;
+  if (list !== "disks" || disks.length > 0) return;
   if (optionValues(kvmCmd, "-drive").length === 0) return;
   throw new HotplugError(
     "no-such-device",
@@ -142,21 +143,26 @@ function refuseFixed({ content, paths }: Facts, kind: "disk" | "nic") {
 }
 
 /** The step that takes a device out of the guest, if QEMU still has it. */
-function unplugSteps(
+function unplugStep(
   { qemu, own }: Facts,
+  { word: kind }: KindName,
   { id, title, uuid }: { id: string; title: string; uuid: string },
-): UnplugStep[] {
-  if (!qemu.deviceIds.has(id)) return [];
+): UnplugStep | undefined {
+  if (!qemu.deviceIds.has(id)) return undefined;
   const { runState } = qemu;
-  const pending = own.record.devices[uuid.toLowerCase()]?.pending;
+  const key = uuid.toLowerCase();
+  const pending = own.record.devices[key]?.pending;
   const asked = pending?.id === id ? { requestedAt: pending.requestedAt } : {};
-  return [{ kind: "unplug", id, title, runState, ...asked }];
+  const ledger = { uuid: key, kind, note: "pending" } as const;
+  return { kind: "unplug", id, title, runState, ...asked, ledger };
 }
 
 /** What is particular to removing a device of one kind. */
 export interface Removal<E extends DeviceEntry> {
   /** Decides which list of the runtime file shrinks. */
-  readonly kind: "disk" | "nic";
+  readonly kind: OwnKind;
+  /** The least that it needs of the monitor. */
+  readonly needs: readonly string[];
   /** The recorded devices among which `word` selects. */
   readonly entries: readonly E[];
   /** The user's word for the device. */
@@ -179,39 +185,46 @@ export function planRemoval<E extends DeviceEntry>(
   facts: Facts,
   removal: Removal<E>,
 ): Decision {
-  refuseImpossible(facts, `${removal.kind}-remove`);
+  refuseImpossible(facts, removal.needs);
   const { kind, word, strayBackend } = removal;
-  const stray = strayBackend && findStray(facts, kind, word);
+  const stray = strayBackend && findStray(facts, kind.word, word);
   if (stray !== undefined) {
     return {
       kind: "plan",
-      plan: planStray(facts, stray, strayBackend?.(stray.id) ?? []),
+      plan: planStray(facts, stray, {
+        kind,
+        backend: strayBackend?.(stray.id) ?? [],
+      }),
     };
   }
   const chosen = chooseRemoval(facts, removal);
-  if ("kind" in chosen) return chosen;
+  if (!("entry" in chosen)) return chosen;
   removal.check?.(chosen);
   const { stage, commit } = stateSteps(facts, {
     change: "delete",
-    list: removal.kind === "disk" ? "disks" : "nics",
+    list: kind.list,
     uuid: chosen.uuid,
   });
+  const unplug = unplugStep(facts, kind, chosen);
   return {
     kind: "plan",
-    plan: {
+    plan: planOf({
       action: "remove",
       instance: facts.paths.name,
       title: chosen.title,
-      device: recordedView(chosen.entry, facts),
+      device: kind.view(chosen.entry, facts),
+      kinds: [kind.word],
       steps: [
         stage,
-        ...unplugSteps(facts, chosen),
+        unplug,
         ...removal.backend(chosen),
         ...forgetSteps(facts.own, chosen.uuid.toLowerCase()),
         commit,
       ],
+      turn: unplug,
+      ifCut: "finish",
       warnings: [],
-    },
+    }),
   };
 }
 
@@ -238,7 +251,11 @@ export function findStray(
 }
 
 /** What the tool's own record has of it, by the uuid in its id. */
-function ownSteps({ own, content }: Facts, { id }: Stray): Step[] {
+function ownSteps(
+  { own, content }: Facts,
+  { id }: Stray,
+  { giveBack }: Pick<Kind, "giveBack">,
+): Step[] {
   const { disks, nics } = content.runtime;
   const recorded = new Set(
     [...disks, ...nics].map(({ uuid }) => uuid?.toLowerCase()),
@@ -246,39 +263,41 @@ function ownSteps({ own, content }: Facts, { id }: Stray): Step[] {
   const mine = Object.keys(own.record.devices)
     .filter((uuid) => !recorded.has(uuid) && belongsTo(uuid, id));
   return mine.flatMap((uuid) => [
-    ...endAccessSteps(own, uuid),
+    ...giveBack(own, uuid),
     ...forgetSteps(own, uuid),
   ]);
 }
 
-/**
- * Plans to remove a stray.
- *
- * @param backend the steps between the guest and this node
- */
+/** What is particular to removing a stray of one kind. */
+export interface StrayRemoval {
+  /** Also gives back what was changed for it. */
+  readonly kind: OwnKind;
+  /** The steps between the guest and the record. */
+  readonly backend: readonly Step[];
+}
+
+/** Plans to remove a stray. */
 export function planStray(
   facts: Facts,
   stray: Stray,
-  backend: readonly Step[],
+  { kind, backend }: StrayRemoval,
 ): Plan {
   const { qemu, paths } = facts;
-  const { id, kind } = stray;
-  const title = `${kind === "disk" ? "disk" : "NIC"} ${id}`;
+  const { id } = stray;
+  const title = `${kind.title} ${id}`;
   const { runState } = qemu;
-  const tap = qemu.netdevs.get(id)?.tap;
-  return {
+  const unplug: UnplugStep | undefined = stray.has === "device"
+    ? { kind: "unplug", id, title, runState }
+    : undefined;
+  return planOf({
     action: "remove",
     instance: paths.name,
     title,
     device: strayView(stray, qemu),
-    steps: [
-      ...(stray.has === "device"
-        ? [{ kind: "unplug" as const, id, title, runState }]
-        : []),
-      ...backend,
-      ...(tap === undefined ? [] : strayNicFiles(facts, (one) => one === tap)),
-      ...ownSteps(facts, stray),
-    ],
+    kinds: [kind.word],
+    steps: [unplug, ...backend, ...ownSteps(facts, stray, kind)],
+    turn: unplug,
+    ifCut: "finish",
     warnings: [],
-  };
+  });
 }

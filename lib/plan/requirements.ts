@@ -116,38 +116,6 @@ export const MACHINE_RULES: readonly Rule[] = [
   },
 ];
 
-/** What is done with devices, each in its own way. */
-export type Operation =
-  | "disk-add"
-  | "disk-remove"
-  | "disk-resize"
-  | "disk-set"
-  | "nic-add"
-  | "nic-remove"
-  | "nic-modify";
-
-/** The least that each operation needs of the monitor. */
-export const COMMANDS_OF: Readonly<Record<Operation, readonly string[]>> = {
-  // The way to the disk may need more: ./plan_access.ts.
-  "disk-add": ["blockdev-add", "blockdev-del", "device_add", "device_del"],
-  "disk-remove": ["device_del", "blockdev-del"],
-  "disk-resize": ["block_resize"],
-  // What is set may need more: ./plan_disk_set.ts.
-  "disk-set": [],
-  // The way to the tap may need more: ./plan_nic_tap.ts.
-  "nic-add": [
-    "netdev_add",
-    "netdev_del",
-    "device_add",
-    "device_del",
-    // Nothing else tells which network backends there are.
-    "human-monitor-command",
-  ],
-  // Replacing it needs what adding it does.
-  "nic-modify": ["human-monitor-command"],
-  "nic-remove": ["device_del", "netdev_del", "human-monitor-command"],
-};
-
 /** Which of these commands a monitor does not offer. */
 export function missingCommands(
   qemu: QemuFacts,
@@ -173,10 +141,18 @@ export function refuseMissingCommands(
   );
 }
 
-/** What must hold for an operation of any kind. @throws status 3 */
-export function refuseImpossible(facts: Facts, operation: Operation): void {
+/**
+ * What must hold for an operation of any kind.
+ *
+ * @param needed the least that it needs of the monitor
+ * @throws {HotplugError} status 3
+ */
+export function refuseImpossible(
+  facts: Facts,
+  needed: readonly string[],
+): void {
   for (const rule of STATE_RULES) rule.refuse(facts);
-  refuseMissingCommands(facts.qemu, COMMANDS_OF[operation]);
+  refuseMissingCommands(facts.qemu, needed);
 }
 
 /**

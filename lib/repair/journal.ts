@@ -14,6 +14,7 @@ import type { InstancePaths } from "../state/instance.ts";
 import { journalName, removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
+import { loadReader } from "../kinds.ts";
 
 /** What became of a journal. */
 export interface JournalOutcome {
@@ -25,9 +26,10 @@ export interface JournalOutcome {
   readonly leftAlone?: readonly Remaining[];
 }
 
-function read(paths: InstancePaths): JournalReading {
+async function read(paths: InstancePaths): Promise<JournalReading> {
   using dir = openOwnDirectoryIfThere(paths.runDir);
-  return dir === undefined ? { state: "none" } : readJournal(dir, paths);
+  if (dir === undefined) return { state: "none" };
+  return await readJournal(dir, paths, loadReader);
 }
 
 function remainingOf(
@@ -62,7 +64,7 @@ async function follow(
   options: RepairOptions,
 ): Promise<JournalOutcome> {
   try {
-    const recovery = await recover(paths, options);
+    const recovery = await recover(paths, { ...options, load: loadReader });
     if (recovery === undefined) return { repaired: [], remaining: [] };
     const { what, did, leftAlone = [] } = recovery;
     const repaired = [{ what: `${what}, was interrupted`, did }];
@@ -88,7 +90,7 @@ export async function repairJournal(
   paths: InstancePaths,
   options: RepairOptions,
 ): Promise<JournalOutcome> {
-  const reading = read(paths);
+  const reading = await read(paths);
   // Asked with a wrong name: nothing is known to be out of order.
   if (reading.state === "foreign") {
     throw foreignJournal(reading.instance, paths);

@@ -7,7 +7,6 @@
  */
 
 import { applyJournaled, type Circumstances } from "../engine/journaled.ts";
-import { readOwnFacts } from "../engine/own_facts.ts";
 import { refuseForeignVm } from "../engine/recover_world.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, messageOf } from "../errors.ts";
@@ -16,7 +15,6 @@ import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import type {
-  Finding,
   Remaining,
   RepairOptions,
   RepairOutcome,
@@ -27,48 +25,64 @@ import { lockInstance } from "../state/lock.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
-import { findLeftovers, readRepairFacts, readSettled } from "./facts.ts";
-import { findAll, leftoverFindings, ownFindings } from "./findings.ts";
+import { settled } from "./settled.ts";
 import { type JournalOutcome, putAway, repairJournal } from "./journal.ts";
+import { loadKinds, loadReader, stepsOf } from "../kinds.ts";
+import { compareAlone } from "../compare/alone.ts";
+import { compareWhole } from "../compare/whole.ts";
+import type { Step } from "../engine/verbs.ts";
+import { readFacts } from "../plan/ask_qemu.ts";
+import type { Compared, Difference } from "../plan/difference.ts";
 
 /** Finds what is out of order now. */
 type Look = (world: World) => Promise<
-  { findings: Finding[]; circumstances: Circumstances; pending: string[] }
+  { compared: Compared; circumstances: Circumstances; pending: string[] }
 >;
 
 /** What the journal says of plans of repair: none is asked for by itself. */
 const REPAIR = { command: "repair", request: "" } as const;
 
+function journaled(options: RepairOptions): Circumstances["options"] {
+  return { ...options, load: loadReader };
+}
+
 /** Without QEMU only this node's side can be looked at. */
 function lookWithout(paths: InstancePaths, options: RepairOptions): Look {
-  return async (world) => {
-    const own = await readOwnFacts(paths, undefined);
-    const given = ownFindings(
-      { paths, own },
-      Object.keys(own.record.devices),
-    );
-    return {
-      findings: [
-        ...given,
-        ...leftoverFindings(paths.name, findLeftovers(paths)),
-      ],
-      circumstances: { ...REPAIR, paths, process: undefined, world, options },
-      pending: [],
-    };
-  };
+  return async (world) => ({
+    compared: await compareAlone(paths),
+    circumstances: {
+      ...REPAIR,
+      paths,
+      process: undefined,
+      world,
+      options: journaled(options),
+    },
+    pending: [],
+  });
 }
 
 function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
-  let read = options.mode === "apply" ? readSettled : readRepairFacts;
+  const { format } = options;
+  let isFirst = options.mode === "apply";
   return async (world) => {
-    const facts = await read(paths, world);
-    read = readRepairFacts;
+    const { qmp } = world;
+    const compare = async () =>
+      await compareWhole(await readFacts(paths, qmp), { qmp, format });
+    const compared = isFirst ? await settled(compare, world) : await compare();
+    isFirst = false;
+    const { facts } = compared;
     refuseForeignVm(facts.qemu.name, paths);
     const { process } = facts.qemu;
     const devices = Object.values(facts.own.record.devices);
     return {
-      findings: findAll(facts, options.format),
-      circumstances: { ...REPAIR, paths, process, world, options },
+      compared,
+      circumstances: {
+        ...REPAIR,
+        paths,
+        process,
+        world,
+        options: journaled(options),
+      },
       pending: devices.flatMap(({ pending }) => pending?.title ?? []),
     };
   };
@@ -88,7 +102,8 @@ async function openWorld(
   paths: InstancePaths,
   options: RepairOptions,
 ): Promise<World> {
-  const more = { ...options, qmpPath: paths.qmp };
+  const steps = await stepsOf(await loadKinds());
+  const more = { ...options, steps, qmpPath: paths.qmp };
   try {
     return new World(await openMonitor(paths.qmp, options), more);
   } catch (error) {
@@ -102,7 +117,7 @@ async function openWorld(
 /** More would be a fault of ours: each round puts one thing in order. */
 const MAX_ROUNDS = 500;
 
-function remainingOf({ what, hint = "" }: Finding): Remaining {
+function remainingOf({ what, hint }: Remaining): Remaining {
   return { what, hint };
 }
 
@@ -112,20 +127,22 @@ async function mendAll(world: World, look: Look) {
   const failed = new Map<string, string>();
   const { leftAlone } = world;
   for (let round = 0;; round++) {
-    const { findings, circumstances, pending } = await look(world);
-    const next = findings.find(({ what, plan }) =>
-      plan !== undefined && !failed.has(what) && !repaired.has(what)
+    const { compared, circumstances, pending } = await look(world);
+    const { differences } = compared;
+    const next = differences.find(({ what, mend }) =>
+      mend !== undefined && !failed.has(what) && !repaired.has(what)
     );
-    if (next?.plan === undefined || round === MAX_ROUNDS) {
-      const rest = findings.filter(({ plan }) => plan === undefined);
+    if (next === undefined || round === MAX_ROUNDS) {
+      const rest = differences.filter(({ mend }) => mend === undefined);
       return {
         ...{ repaired, failed, pending },
         remaining: [...leftAlone, ...rest],
       };
     }
     try {
-      await applyJournaled(next.plan, circumstances);
-      repaired.set(next.what, next.did ?? "");
+      const plan = await compared.plan(next, world);
+      if (plan !== undefined) await applyJournaled(plan, circumstances);
+      repaired.set(next.what, next.mend?.did ?? "");
     } catch (error) {
       failed.set(next.what, messageOf(error));
       if (findJournal(circumstances.paths) === "there") {
@@ -160,6 +177,49 @@ function outcomeOf(
   };
 }
 
+/**
+ * Plans all that can be mended: what is promised must be possible. Several
+ * differences may be mended by the same steps.
+ *
+ * @returns the steps of all; why others would not be mended
+ */
+export async function lookAhead(
+  { differences, plan }: Compared,
+  world: World,
+): Promise<{ steps: Step[]; refused: ReadonlyMap<Difference, string> }> {
+  const plans = new Map<string, readonly Step[]>();
+  const refused = new Map<Difference, string>();
+  for (const one of differences.filter(({ mend }) => mend !== undefined)) {
+    try {
+      const { steps = [] } = await plan(one, world) ?? {};
+      plans.set(JSON.stringify(steps), steps);
+    } catch (error) {
+      if (!(error instanceof HotplugError)) throw error;
+      refused.set(one, messageOf(error));
+    }
+  }
+  return { steps: [...plans.values()].flat(), refused };
+}
+
+/**
+ * What is left where nothing is mended. Pure.
+ *
+ * @param options.again the command that mends
+ * @param options.refused why it would not mend one
+ */
+export function remainingDifferences(
+  differences: readonly Difference[],
+  { again, refused }: {
+    readonly again: string;
+    readonly refused: ReadonlyMap<Difference, string>;
+  },
+): Remaining[] {
+  return differences.map((one) => ({
+    what: one.what,
+    hint: one.mend === undefined ? one.hint : refused.get(one) ?? again,
+  }));
+}
+
 /** Only lists what there is, and the command that mends it. */
 async function listAll(
   paths: InstancePaths,
@@ -171,17 +231,18 @@ async function listAll(
   },
 ): Promise<Omit<RepairOutcome, "qemu">> {
   const again = options.format(["repair", paths.name]);
-  const { findings, pending } = await look(world);
+  const { compared, pending } = await look(world);
+  const { steps, refused } = await lookAhead(compared, world);
   return {
     instance: paths.name,
     repaired: [],
     remaining: [
       ...journal.remaining,
-      ...findings.map(({ what, hint }) => ({ what, hint: hint ?? again })),
+      ...remainingDifferences(compared.differences, { again, refused }),
     ],
     pending,
     ...(options.mode === "dry-run"
-      ? { plan: findings.flatMap(({ plan }) => plan?.steps ?? []) }
+      ? { plan: steps.map((one) => world.steps.of(one).describe(one)) }
       : {}),
   };
 }

@@ -8,6 +8,7 @@
 import { type AccessRecord, type Via, VIAS } from "../host/access_record.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { isInstanceName } from "./instance.ts";
+import { accepted, type Check } from "./value_check.ts";
 
 /** Plain JSON data with keys. */
 export type Data = { readonly [key: string]: unknown };
@@ -25,10 +26,13 @@ export interface PendingRemoval {
   readonly title: string;
 }
 
+/** Kinds of devices that the record has by their uuids. */
+export const OWN_KINDS = ["disk", "nic"] as const;
+
 /** What the runtime file cannot hold of one device. */
 export interface OwnDevice {
   /** Which list of the runtime file it belongs in. */
-  readonly kind: "disk" | "nic";
+  readonly kind: typeof OWN_KINDS[number];
   /** How QEMU reaches the disk; undefined: by fdset or path. */
   readonly via?: Via;
   /** What must be given back when the disk is gone. */
@@ -152,6 +156,12 @@ export function checkAccess(value: unknown, what: string): AccessRecord {
   };
 }
 
+/** What was changed on this node for a device, in this way. */
+export function accessBy(way: AccessRecord["way"]): Check {
+  const fits = accepted((one) => checkAccess(one, "access"));
+  return (value) => isData(value) && value.way === way && fits(value);
+}
+
 function checkLimits(value: unknown, what: string): Limits {
   const entries = Object.entries(expectData(value, what));
   return Object.fromEntries(entries.map(([name, limit]) => [
@@ -201,7 +211,7 @@ export function checkDevice(value: unknown, what: string): OwnDevice {
   const { via, access, limits, pending } = data;
   return {
     ...data,
-    kind: expectWord(data.kind, ["disk", "nic"] as const, `${what}.kind`),
+    kind: expectWord(data.kind, OWN_KINDS, `${what}.kind`),
     ...(via === undefined ? {} : { via: expectWord(via, VIAS, `${what}.via`) }),
     ...(access === undefined
       ? {}

@@ -247,3 +247,32 @@ export function isStaged({ path, temporary }: StagedChange): boolean {
 export function discardStaged(staged: StagedChange): void {
   removeIfThere(join(dirname(staged.path), staged.temporary));
 }
+
+/** The text of no runtime file: no real one is empty. */
+const NO_TEXT = "";
+
+/** What stands for the runtime file of a VM that has none to be understood. */
+export function emptyContent(path: string): RuntimeContent {
+  return {
+    path,
+    text: NO_TEXT,
+    runtime: parseRuntime("[[], [], {}, []]", path),
+    status: {
+      kind: "file",
+      mode: 0o600,
+      uid: 0,
+      gid: 0,
+      sizeBytes: 0,
+      inode: 0n,
+      device: "0:0",
+      rdev: "0:0",
+      nlink: 0,
+      modifiedNs: 0n,
+    },
+  };
+}
+
+/** Whether a content is {@linkcode emptyContent}. */
+export function isEmptyContent({ text }: RuntimeContent): boolean {
+  return text === NO_TEXT;
+}

@@ -46,3 +46,8 @@ export function absolute(path: string): string {
 export function path(word: check.Word): string {
   return absolute(check.shortPath(word));
 }
+
+/** A word that selects a device. @throws {HotplugError} `usage` */
+export function deviceWord(text: string): string {
+  return check.shortText({ option: "DEVICE", text });
+}

@@ -6,9 +6,9 @@ import {
   removeChrootNode,
 } from "../../lib/host/chroot_node.ts";
 import type { RemoveNodeStep } from "../../lib/disk/way_steps.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import { World, type WorldOptions } from "../../lib/engine/world.ts";
 import { statPath } from "../../lib/sys/file.ts";
+import { kindOf, STEPS } from "../unit/steps.ts";
 
 /** A device number that no driver has: nobody opens the node. */
 const RDEV = "240:77";
@@ -17,6 +17,7 @@ const NO_QEMU: WorldOptions = {
   qmpPath: "",
   timeoutMs: 1,
   unplugTimeoutMs: 1,
+  steps: STEPS,
 };
 
 /** A root directory as Ganeti makes it, with a node in it. */
@@ -50,7 +51,7 @@ function modeOf(path: string): string {
 
 async function confirm(step: RemoveNodeStep): Promise<string> {
   using world = new World(undefined, NO_QEMU);
-  return await verbsOf(step).confirm(step, world);
+  return await kindOf(step).confirm(step, world);
 }
 
 Deno.test("confirm() of a removed node sees a directory that was left passable", async () => {
@@ -61,7 +62,7 @@ Deno.test("confirm() of a removed node sees a directory that was left passable",
     await Deno.remove(`${node.root}/${node.name}`);
     assertEquals([modeOf(node.root), await confirm(step)], ["711", "not-done"]);
     using world = new World(undefined, NO_QEMU);
-    await verbsOf(step).do(step, world);
+    await kindOf(step).do(step, world);
     assertEquals([modeOf(node.root), await confirm(step)], ["700", "done"]);
   });
 });
@@ -78,7 +79,7 @@ Deno.test("remove-node finds the directory where Ganeti has moved it", async () 
     const step = { kind: "remove-node", node } as const;
     assertEquals(await confirm(step), "not-done");
     using world = new World(undefined, NO_QEMU);
-    await verbsOf(step).do(step, world);
+    await kindOf(step).do(step, world);
     assertEquals([...Deno.readDirSync(moved)], []);
     assertEquals([modeOf(moved), await confirm(step)], ["700", "done"]);
   });
@@ -90,7 +91,7 @@ Deno.test("remove-node leaves another node of that name, and says so", async () 
     const step = { kind: "remove-node", node } as const;
     const removed = async () => {
       using world = new World(undefined, NO_QEMU);
-      await verbsOf(step).do(step, world);
+      await kindOf(step).do(step, world);
       return world.leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
     };
     const others = [

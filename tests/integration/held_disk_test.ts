@@ -2,14 +2,15 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type GivenOwner, inodeKey } from "../../lib/host/access_record.ts";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
-import { endAccessSteps, forgetSteps } from "../../lib/plan/give_back.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
+import { giveBackSteps } from "../../lib/disk/give_back.ts";
+import { forgetSteps } from "../../lib/plan/give_back.ts";
 import { World } from "../../lib/engine/world.ts";
 import { changeOwnRecord, readOwnRecord } from "../../lib/state/own_record.ts";
 import { statPath } from "../../lib/sys/file.ts";
+import { kindOf, STEPS } from "../unit/steps.ts";
 
 const UUID = "932df160-7a22-4067-a566-7e0ca8386133";
-const OPTIONS = { qmpPath: "", timeoutMs: 1, unplugTimeoutMs: 1 };
+const OPTIONS = { qmpPath: "", timeoutMs: 1, unplugTimeoutMs: 1, steps: STEPS };
 const LIMITS = { "iops-total": 5 };
 
 /** This process plays QEMU. */
@@ -24,9 +25,9 @@ const QEMU: ProcessIdentity = {
 async function end(runDir: string) {
   const place = { runDir, lockKey: "vm1" };
   const own = { place, qemu: QEMU, record: readOwnRecord(place) };
-  const steps = [...endAccessSteps(own, UUID), ...forgetSteps(own, UUID)];
+  const steps = [...giveBackSteps(own, UUID), ...forgetSteps(own, UUID)];
   using world = new World(undefined, OPTIONS);
-  for (const step of steps) await verbsOf(step).do(step, world);
+  for (const step of steps) await kindOf(step).do(step, world);
   const { [UUID]: noted } = readOwnRecord(place).devices;
   return { noted, told: world.leftAlone.map(({ what }) => what) };
 }

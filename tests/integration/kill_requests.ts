@@ -6,14 +6,13 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { turningPoint } from "../../lib/engine/recover_course.ts";
-import type { DeviceRequest } from "../../lib/operation/request.ts";
+import type { KindRequest } from "../../lib/kinds.ts";
 import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
 import { Instance, NAME, NEW, TAP } from "./support.ts";
 
 const uuid = { value: NEW, origin: "given" } as const;
 
-export function diskAdd(vm: Instance): DeviceRequest {
+export function diskAdd(vm: Instance): KindRequest {
   return {
     kind: "disk-add",
     instance: NAME,
@@ -24,7 +23,7 @@ export function diskAdd(vm: Instance): DeviceRequest {
   };
 }
 
-export function nicAdd(): DeviceRequest {
+export function nicAdd(): KindRequest {
   return {
     kind: "nic-add",
     instance: NAME,
@@ -35,14 +34,14 @@ export function nicAdd(): DeviceRequest {
   };
 }
 
-export const diskRemove: DeviceRequest = {
+export const diskRemove: KindRequest = {
   kind: "disk-remove",
   instance: NAME,
   device: NEW,
   bootDisk: "kept",
 };
 
-export const nicRemove: DeviceRequest = {
+export const nicRemove: KindRequest = {
   kind: "nic-remove",
   instance: NAME,
   device: NEW,
@@ -68,7 +67,7 @@ export function ownFiles(vm: Instance): string[] {
 
 export async function eachKill(
   prepare: (vm: Instance) => Promise<void>,
-  requestOf: (vm: Instance) => DeviceRequest,
+  requestOf: (vm: Instance) => KindRequest,
   check: (
     vm: Instance,
     at: KillPoint & { readonly turned: boolean },
@@ -86,7 +85,7 @@ export async function eachKill(
     const point = points[i] as KillPoint;
     const before = vm.state();
     await killAt(vm, request, point);
-    const turn = turningPoint(plan.steps);
+    const turn = plan.turn ?? -1;
     const turned = point.step > turn ||
       (point.step === turn && point.when === "after");
     await check(vm, { ...point, turned }, before);

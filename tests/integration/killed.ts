@@ -14,12 +14,11 @@ import {
 } from "../../lib/plan/facts.ts";
 import { Journal } from "../../lib/engine/journal.ts";
 import type { Decision, Plan } from "../../lib/engine/plan.ts";
-import { prepare } from "../../lib/operation/prepare.ts";
-import type { DeviceRequest } from "../../lib/operation/request.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import { World } from "../../lib/engine/world.ts";
+import { type KindRequest, prepareKind } from "../../lib/kinds.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
+import { kindOf, STEPS } from "../unit/steps.ts";
 import type { Instance } from "./support.ts";
 import { NAME } from "./runtime_text.ts";
 
@@ -28,12 +27,12 @@ const TIMES = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
 /** A world upon an instance, as the tool opens one. */
 export async function openWorld(vm: Instance): Promise<World> {
   const qmp = await QmpSession.open(vm.qmpPath, TIMES);
-  return new World(qmp, { ...TIMES, qmpPath: vm.qmpPath });
+  return new World(qmp, { ...TIMES, qmpPath: vm.qmpPath, steps: STEPS });
 }
 
 async function decide(
   vm: Instance,
-  request: DeviceRequest,
+  request: KindRequest,
   { world, paths = instancePaths(vm.runDir, NAME) }: {
     world: World;
     paths?: InstancePaths;
@@ -41,7 +40,7 @@ async function decide(
 ): Promise<Decision> {
   const node = readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
-  const plan = await prepare(request, node, world);
+  const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu());
   return await plan(request.kind === "nic-modify" ? withTaps(facts) : facts);
 }
@@ -68,7 +67,7 @@ export interface KillPoint {
 /** The plan of a request as it would be now. */
 export async function planNow(
   vm: Instance,
-  request: DeviceRequest,
+  request: KindRequest,
 ): Promise<Plan> {
   using world = await openWorld(vm);
   const decision = await decide(vm, request, { world });
@@ -89,7 +88,7 @@ export function killPoints({ steps }: Plan): KillPoint[] {
  */
 export async function killAt(
   vm: Instance,
-  request: DeviceRequest,
+  request: KindRequest,
   { step: last, when, runtime }: KillPoint,
 ): Promise<Plan> {
   using world = await openWorld(vm);
@@ -104,11 +103,12 @@ export async function killAt(
     request: "",
     qemu: undefined,
   });
-  const progress = journal.progress(world.values);
+  const progress = journal.progress(world);
   for (const [index, step] of plan.steps.slice(0, last + 1).entries()) {
-    progress.doing?.(step, index);
+    const kind = kindOf(step);
+    progress.doing?.(step, index, kind);
     if (index === last && when === "before") break;
-    await verbsOf(step).do(step, world);
+    await kind.do(step, world);
   }
   world[Symbol.dispose]();
   await vm.peer.idle();

@@ -1,15 +1,18 @@
 /** A NIC that was to be plugged anew, and the call killed meanwhile. */
 import { assert, assertEquals } from "@std/assert";
+import { JOURNAL_VERSION } from "../../lib/engine/journal.ts";
 import { noteTakenBack } from "../../lib/engine/pending.ts";
 import { recover } from "../../lib/engine/recover.ts";
-import type { DeviceRequest } from "../../lib/operation/request.ts";
+import { Values } from "../../lib/engine/world.ts";
+import { type KindRequest, loadReader } from "../../lib/kinds.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
+import { STEPS } from "../unit/steps.ts";
 import { ownFiles, withNic } from "./kill_requests.ts";
 import { killAt, planNow } from "./killed.ts";
 import { Instance, NAME, NEW, NEW_NIC } from "./support.ts";
 
-const MODIFY: DeviceRequest = {
+const MODIFY: KindRequest = {
   kind: "nic-modify",
   instance: NAME,
   device: NEW,
@@ -28,7 +31,7 @@ async function takenBack(
   assert(asked > 0);
   await killAt(vm, MODIFY, { step: asked, when });
   const paths = instancePaths(vm.runDir, NAME);
-  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200 };
+  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200, load: loadReader };
   const recovery = await recover(paths, times);
   await vm.peer.idle();
   assertEquals(recovery?.did, "taken back");
@@ -49,11 +52,16 @@ Deno.test("noteTakenBack() notes nothing once a later step had begun", async () 
   const paths = instancePaths(vm.runDir, NAME);
   const asked = plan.steps.findIndex(({ kind }) => kind === "unplug");
   const journal = {
-    ...{ version: 1, boot: "", qemu: null, at: "2026-01-02T03:04:05.678Z" },
+    ...{
+      version: JOURNAL_VERSION,
+      boot: "",
+      qemu: null,
+      at: "2026-01-02T03:04:05.678Z",
+    },
     ...{ command: "nic modify", request: "", plan },
-    ...{ undoing: false, values: new Map() },
+    ...{ undoing: false, values: new Map(), table: STEPS },
   };
-  const values = new Map<string, string>();
+  const values = new Values();
   for (const begun of [asked - 1, asked + 1]) {
     noteTakenBack({ ...journal, begun }, { paths, values });
     assertEquals(ownFiles(vm), []);

@@ -1,6 +1,7 @@
 /** Operations killed at every step of their plans, and what comes after. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/engine/recover.ts";
+import { loadReader } from "../../lib/kinds.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   diskAdd,
@@ -14,7 +15,7 @@ import {
 import { killAt } from "./killed.ts";
 import { Instance, NAME, NEW, NEW_DISK, NEW_NIC } from "./support.ts";
 
-const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
+const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000, load: loadReader };
 
 async function recoverNow(vm: Instance) {
   const recovery = await recover(instancePaths(vm.runDir, NAME), OPTIONS);

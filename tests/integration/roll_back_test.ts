@@ -1,16 +1,17 @@
 /** What is undone although something else could not be. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { rollBack } from "../../lib/engine/apply.ts";
-import type { Step } from "../../lib/engine/verbs.ts";
+import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
 import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
+import { STEPS } from "../unit/steps.ts";
 import { Instance } from "./support.ts";
 
 function added(
   execute: string,
   args: Readonly<Record<string, string>>,
   undo: string,
-): Step {
+): QmpStep {
   const back = { execute: undo, arguments: args };
   return { kind: "qmp", execute, arguments: args, undo: back };
 }
@@ -24,7 +25,7 @@ async function undoWith(id: string) {
   const { model } = vm.peer;
   model.nodes.set("disk-1", 0);
   model.devices.set(id, { id, driver: "x", slot: 20 });
-  const options = { timeoutMs: 2_000, unplugTimeoutMs: 50 };
+  const options = { timeoutMs: 2_000, unplugTimeoutMs: 50, steps: STEPS };
   const qmp = await QmpSession.open(vm.qmpPath, options);
   using world = new World(qmp, { ...options, qmpPath: vm.qmpPath });
   const steps = [NODE, added("device_add", { id }, "device_del")];

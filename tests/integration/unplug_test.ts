@@ -5,6 +5,7 @@ import { HotplugError } from "../../lib/errors.ts";
 import { unplug } from "../../lib/engine/unplug.ts";
 import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
+import { STEPS } from "../unit/steps.ts";
 import { DISK, Instance } from "./support.ts";
 
 /** The line that a person sees in the end of a wait of two seconds. */
@@ -18,6 +19,7 @@ async function lineOf(signal: AbortSignal | undefined): Promise<string> {
     timeoutMs: 5_000,
     unplugTimeoutMs: 2_000,
     waiting: line.told,
+    steps: STEPS,
   };
   const session = await QmpSession.open(vm.qmpPath, options);
   using world = new World(session, options);

@@ -2,22 +2,26 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { allFdNames } from "../../lib/device/nic.ts";
 import type { DiskAdd } from "../../lib/disk/request.ts";
 import { apply } from "../../lib/engine/apply.ts";
-import type { Plan } from "../../lib/engine/plan.ts";
-import type { Step } from "../../lib/engine/verbs.ts";
+import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
 import { World } from "../../lib/engine/world.ts";
 import { HotplugError } from "../../lib/errors.ts";
+import { type AnyStep, prepareKind } from "../../lib/kinds.ts";
 import type { NicAdd } from "../../lib/nic/request.ts";
-import { prepare } from "../../lib/operation/prepare.ts";
 import { askQemu } from "../../lib/plan/ask_qemu.ts";
-import { completeFacts, expectRuntime, readNode } from "../../lib/plan/facts.ts";
+import {
+  completeFacts,
+  expectRuntime,
+  readNode,
+} from "../../lib/plan/facts.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
+import { known, type KnownPlan, STEPS } from "../unit/steps.ts";
 import { eachRelease, host, makeImage } from "./each_release.ts";
 import { keptFdNames, type Snapshot, snapshot } from "./snapshot.ts";
 import type { Vm } from "./vm.ts";
 
 /** A step that QEMU always refuses. */
-const IMPOSSIBLE: Step = {
+const IMPOSSIBLE: QmpStep = {
   kind: "qmp",
   execute: "no-such-command",
   arguments: {},
@@ -25,7 +29,7 @@ const IMPOSSIBLE: Step = {
 };
 
 /** The same step, so that it fails by itself; null if it cannot. */
-function broken(step: Step): Step | null {
+function broken(step: AnyStep): AnyStep | null {
   switch (step.kind) {
     case "qmp":
       return { ...step, arguments: { ...step.arguments, "bo-gus": 1 } };
@@ -48,7 +52,7 @@ function broken(step: Step): Step | null {
 }
 
 /** Every way in which one step of a plan can fail, as plans. */
-function failures(plan: Plan): { how: string; plan: Plan }[] {
+function failures(plan: KnownPlan): { how: string; plan: KnownPlan }[] {
   const { steps } = plan;
   return steps.flatMap((step, i) => {
     const name = step.kind === "qmp" ? step.execute : step.kind;
@@ -61,7 +65,9 @@ function failures(plan: Plan): { how: string; plan: Plan }[] {
     return [after, itself].flatMap((one) =>
       one === null ? [] : [{
         how: one.how,
-        plan: JSON.parse(JSON.stringify({ ...plan, steps: one.steps })) as Plan,
+        plan: JSON.parse(
+          JSON.stringify({ ...plan, steps: one.steps }),
+        ) as KnownPlan,
       }]
     );
   });
@@ -70,21 +76,21 @@ function failures(plan: Plan): { how: string; plan: Plan }[] {
 async function openWorld(vm: Vm): Promise<World> {
   const options = { timeoutMs: 5_000, unplugTimeoutMs: 20_000 };
   const qmp = await QmpSession.open(vm.qmpPath, options);
-  return new World(qmp, { ...options, qmpPath: vm.qmpPath });
+  return new World(qmp, { ...options, qmpPath: vm.qmpPath, steps: STEPS });
 }
 
 async function planOf(
   vm: Vm,
   request: DiskAdd | NicAdd,
   world: World,
-): Promise<Plan> {
+): Promise<KnownPlan> {
   const paths = instancePaths(vm.runDir, vm.name);
   const node = readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
-  const plan = await prepare(request, node, world);
+  const plan = await prepareKind(request, { node, world });
   const decision = await plan(await completeFacts(node, await qemu()));
   if (decision.kind !== "plan") throw new Error("there is nothing to do");
-  return decision.plan;
+  return known(decision.plan, paths);
 }
 
 /** Applies every failing variant of a plan; all must be as before each time. */

@@ -2,16 +2,20 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import type { Confinement } from "../../lib/host/confinement.ts";
 import {
-  type CheckFacts,
   freeSlots,
   judgeAll,
+  type Requirement,
 } from "../../lib/inspect/check_rules.ts";
 import { waysOf } from "../../lib/inspect/check.ts";
-import type { AccessFacts } from "../../lib/disk/way_facts.ts";
-import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
+import { DISK_KIND } from "../../lib/disk/kind.ts";
+import { diskRequirements } from "../../lib/disk/requirements.ts";
+import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
+import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
+import { NIC_KIND } from "../../lib/nic/kind.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
+import { nicRules } from "../../lib/nic/requirements.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
 import {
   diskAdd,
@@ -61,9 +65,13 @@ function split(spec: Case) {
   return { node: { confinement, tun, vhost, ownTap }, more };
 }
 
-function checkFacts(spec: Case): CheckFacts {
+function judged(spec: Case): Requirement[] {
   const { node, more } = split(spec);
-  return { ...facts(more), ...node };
+  const given = { ...facts(more), ...node };
+  return judgeAll(given, [
+    { kind: DISK_KIND, rules: diskRequirements(given) },
+    { kind: NIC_KIND, rules: nicRules(given) },
+  ]);
 }
 
 function without(...names: string[]) {
@@ -144,7 +152,7 @@ const CASES: Readonly<Record<string, Case>> = {
 
 for (const [title, spec] of Object.entries(CASES)) {
   Deno.test(`judgeAll() says first what an add would say: ${title}`, () => {
-    const all = judgeAll(checkFacts(spec));
+    const all = judged(spec);
     for (const kind of ["disk", "nic"] as const) {
       const first = all.find((one) => !one.ok && one.for.includes(kind));
       assertEquals(first?.detail ?? "", refusalOf(kind, spec), kind);
@@ -153,7 +161,7 @@ for (const [title, spec] of Object.entries(CASES)) {
 }
 
 Deno.test("judgeAll() names every requirement once, and whom it is for", () => {
-  const all = judgeAll(checkFacts({}));
+  const all = judged({});
   const names = all.map(({ name }) => name);
   assertEquals(new Set(names).size, names.length);
   const kinds = (name: string) => all.find((one) => one.name === name)?.for;
@@ -168,9 +176,10 @@ Deno.test("judgeAll() names every requirement once, and whom it is for", () => {
 });
 
 Deno.test("freeSlots() are those that an add may choose from", () => {
-  assertEquals(freeSlots(facts())[0], 12);
+  const kinds = [DISK_KIND, NIC_KIND];
+  assertEquals(freeSlots(facts(), kinds)[0], 12);
   const hvparams = { kvm_pci_reservations: 32 };
-  assertEquals(freeSlots(facts({ hvparams })), []);
+  assertEquals(freeSlots(facts({ hvparams }), kinds), []);
 });
 
 Deno.test("waysOf() tells which ways there can be", () => {
@@ -204,9 +213,9 @@ Deno.test("planNicAdd() makes a tap that QEMU opens where it takes no fd", () =>
     "own-record",
     "make-tap",
     "attach-tap",
+    "nic-files",
     "netdev_add",
     "device_add",
-    "nic-files",
     "verify-device",
     "commit-state",
   ]);

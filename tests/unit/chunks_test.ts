@@ -45,7 +45,11 @@ Deno.test("joinChunks() puts what is needed together into one text", () => {
   const other = chunk("other-CCCCCCCC.js", 'import"./chunk-A.js";other();');
   const shared = { name: "chunk-B.js", code: "b();export{};" };
   const chunks = [main, late, other, shared, SHARED] as const;
-  const { texts } = joinChunks([...chunks], [["main"], ["late"]]);
+  const module = (name: string) => ({ name, exports: [] });
+  const { texts } = joinChunks([...chunks], [
+    [module("main")],
+    [module("late")],
+  ]);
   const words = ["main()", "late()", "other()", "b()", 'push("A")'];
   const found = texts.map((text) =>
     words.filter((word) => text.includes(word))
@@ -55,7 +59,27 @@ Deno.test("joinChunks() puts what is needed together into one text", () => {
     ["late()", "b()"],
     ["other()"],
   ]);
-  assertThrows(() => joinChunks([...chunks], [["gone"]]), Error, "gone");
+  assertThrows(
+    () => joinChunks([...chunks], [[module("gone")]]),
+    Error,
+    "gone",
+  );
+});
+
+Deno.test("joinChunks() tells modules of one name apart by what they export", () => {
+  const main = { name: "main.js", code: "main();export{};" };
+  const one = { name: "add-AAAAAAAA.js", code: "a();export{x as addDisk};" };
+  const other = { name: "add-BBBBBBBB.js", code: "b();export{y as addNic};" };
+  const start = { name: "main", exports: [] };
+  const chosen = { name: "add", exports: ["addNic"] };
+  const { texts } = joinChunks([main, one, other], [[start, chosen]]);
+  assertEquals(texts.map((text) => text.includes("b()")), [true, false]);
+  const both = { name: "add", exports: [] };
+  assertThrows(
+    () => joinChunks([main, one, other], [[both]]),
+    Error,
+    "2 chunks",
+  );
 });
 
 Deno.test("joinChunks() refuses what it does not understand", () => {

@@ -10,6 +10,7 @@ import {
   planOf,
   stepOf,
 } from "./support.ts";
+import { STEPS } from "./steps.ts";
 
 const QEMU = {
   boot: "0f0e0d0c-1111-4111-8111-000000000001",
@@ -36,6 +37,7 @@ Deno.test("readNicAddFacts() tells for whom a stale note is taken away", async (
     unplugTimeoutMs: 1_000,
     timeoutMs: 1_000,
     qmpPath: "/none",
+    steps: STEPS,
   });
   const { who } = await readNicAddFacts(given, request, world);
   const plan = planOf(planNicAdd(request, {

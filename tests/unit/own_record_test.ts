@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
 import type { OwnRecordStep } from "../../lib/engine/own_steps.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import {
   applyOwnChange,
   changeOwnRecord,
@@ -14,6 +13,7 @@ import {
 } from "../../lib/state/own_record.ts";
 import type { World } from "../../lib/engine/world.ts";
 import { refusal, uuidOf } from "./support.ts";
+import { kindOf } from "./steps.ts";
 
 const QEMU: ProcessIdentity = {
   boot: "932df160-7a22-4067-8b7e-1f0a5d7c9e11",
@@ -174,13 +174,13 @@ Deno.test("own-record does, confirms and undoes a change", async () => {
     change: { uuid: UUID, before: null, after: DEVICE },
   };
   const world = {} as World;
-  const verbs = verbsOf(step);
-  assertEquals(await verbs.confirm(step, world), "not-done");
-  await verbs.do(step, world);
-  assertEquals(await verbs.confirm(step, world), "done");
-  await verbs.undo(step, world);
-  await verbs.undo(step, world);
+  const kind = kindOf(step);
+  assertEquals(await kind.confirm(step, world), "not-done");
+  await kind.do(step, world);
+  assertEquals(await kind.confirm(step, world), "done");
+  await kind.undo(step, world);
+  await kind.undo(step, world);
   assertEquals(readOwnRecord(step.place), EMPTY_RECORD);
-  assertStringIncludes(verbs.describe(step).step, "via, access");
+  assertStringIncludes(kind.describe(step).step, "via, access");
   Deno.removeSync(step.place.runDir, { recursive: true });
 });

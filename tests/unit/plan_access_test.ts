@@ -5,7 +5,6 @@ import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import type { Via } from "../../lib/host/access_record.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import { EMPTY_RECORD, type OwnRecord } from "../../lib/state/own_record.ts";
 import {
   assert,
@@ -21,6 +20,7 @@ import {
   stepOf,
   uuidOf,
 } from "./support.ts";
+import { describe } from "./steps.ts";
 
 const QEMU = {
   boot: "932df160-7a22-4067-8b7e-1f0a5d7c9e11",
@@ -286,7 +286,7 @@ Deno.test("every step of every way is described, with its undo", () => {
   for (const via of ["path", "chown", "mknod"] as const) {
     const seen = via === "mknod" ? JAIL : access();
     for (const step of plan(via, given(seen)).steps) {
-      const { step: title, host, qmp } = verbsOf(step).describe(step);
+      const { step: title, host, qmp } = describe(step);
       assert(title !== "" && (host !== null || qmp !== null), title);
     }
   }

@@ -1,11 +1,25 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { diskAdoption } from "../../lib/disk/adopt.ts";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
-import type { Adoption, Plan } from "../../lib/engine/plan.ts";
+import { DISK } from "../../lib/disk/name.ts";
+import type { Adoption } from "../../lib/engine/plan.ts";
+import { nicAdoption } from "../../lib/nic/adopt.ts";
 import type { LiveNic } from "../../lib/nic/live.ts";
+import { NIC } from "../../lib/nic/name.ts";
 import { planAdopt } from "../../lib/operation/adopt.ts";
 import { runtimeOrNone } from "../../lib/operation/adopt_facts.ts";
-import type { AdoptFacts } from "../../lib/plan/adoption.ts";
-import { assert, disk, facts, type FactsSpec, nic, pciDevice, planRefusal, stepNames, uuidOf } from "./support.ts";
+import {
+  assert,
+  disk,
+  facts,
+  type FactsSpec,
+  nic,
+  pciDevice,
+  planRefusal,
+  stepNames,
+  uuidOf,
+} from "./support.ts";
+import { known, type KnownPlan } from "./steps.ts";
 
 const FRESH = [1, 2, 3, 4].map((n) =>
   `f000000${n}-2222-4222-8222-00000000000${n}`
@@ -55,43 +69,58 @@ function liveNic(id: string, more: Partial<LiveNic> = {}): LiveNic {
   };
 }
 
-type Live = Partial<Pick<AdoptFacts, "disks" | "nics">>;
-
-function adoptFacts({ disks = [], nics = [] }: Live, spec: FactsSpec = {}) {
-  const process = {
-    pid: 4711,
-    argv: ["qemu", "-S", "-m", "64", "-qmp", "stdio", "-drive", "id=d1"],
-  };
-  const ids = [...disks, ...nics].flatMap(({ id }) => id ?? []);
-  return {
-    ...facts(spec),
-    process,
-    program: "/usr/bin/qemu",
-    drivers: new Map(
-      ids.map((id) => [
-        id,
-        nics.some((one) => one.id === id) ? "virtio-net-pci" : "virtio-blk-pci",
-      ]),
-    ),
-    places: new Map(ids.map((id, i) => [id, { bus: "pci.0", slot: 20 + i }])),
-    disks,
-    nics,
-    uuids: FRESH,
-  } satisfies AdoptFacts;
+/** What QEMU has. */
+interface Live {
+  readonly disks?: readonly LiveDisk[];
+  readonly nics?: readonly LiveNic[];
 }
 
-function adoptionOf(given: AdoptFacts): Adoption {
+type Given = Parameters<typeof planAdopt>[0];
+
+function adoptFacts(
+  { disks = [], nics = [] }: Live,
+  spec: FactsSpec = {},
+): Given {
+  const ids = [...disks, ...nics].flatMap(({ id }) => id ?? []);
+  const all = facts(spec);
+  const drivers = new Map([
+    ...all.qemu.drivers,
+    ...disks.map(({ id = "" }) => [id, "virtio-blk-pci"] as const),
+    ...nics.map(({ id = "" }) => [id, "virtio-net-pci"] as const),
+  ]);
+  drivers.delete("");
+  const whole = {
+    ...all,
+    qemu: { ...all.qemu, drivers, deviceIds: new Set(drivers.keys()) },
+    process: {
+      pid: 4711,
+      argv: ["qemu", "-S", "-m", "64", "-qmp", "stdio", "-drive", "id=d1"],
+    },
+    program: "/usr/bin/qemu",
+    places: new Map(ids.map((id, i) => [id, { bus: "pci.0", slot: 20 + i }])),
+  };
+  const uuids = { disks: FRESH, nics: FRESH.slice(disks.length) };
+  return {
+    facts: whole,
+    kinds: [
+      { kind: DISK, adoption: diskAdoption(disks), uuids: uuids.disks },
+      { kind: NIC, adoption: nicAdoption(nics), uuids: uuids.nics },
+    ],
+  };
+}
+
+function adoptionOf(given: Given): Adoption {
   const decision = planAdopt(given);
   const about = decision.kind === "plan" ? decision.plan : decision;
   assert(about.adoption !== undefined, "no adoption");
   return about.adoption;
 }
 
-function planOf(given: AdoptFacts): Plan {
+function planOf(given: Given): KnownPlan {
   const decision = planAdopt(given);
   assert(decision.kind === "plan", decision.kind);
   assertEquals(JSON.parse(JSON.stringify(decision.plan)), decision.plan);
-  return decision.plan;
+  return known(decision.plan, given.facts.paths);
 }
 
 /** Why the only device is left alone. */
@@ -220,10 +249,11 @@ Deno.test("planAdopt() records no image that a start would open as raw", () => {
 Deno.test("planAdopt() makes a first file of what the process shows", () => {
   const given = adoptFacts({ disks: [liveDisk("d1", { direct: true })] });
   const content = runtimeOrNone({
-    ...given.paths,
+    ...given.facts.paths,
     runtime: "/nowhere/vm1.runtime",
   });
-  const plan = planOf({ ...given, content, diskIdentities: [] });
+  const none = { ...given.facts, content, diskIdentities: [] };
+  const plan = planOf({ ...given, facts: none });
   const [create] = plan.steps;
   assert(create?.kind === "create-state");
   const [command, nics, hvparams, disks] = JSON.parse(create.text);
@@ -235,6 +265,6 @@ Deno.test("planAdopt() makes a first file of what the process shows", () => {
 });
 
 Deno.test("planAdopt() refuses a VM that migrates", () => {
-  const given = adoptFacts({}, { qemu: { runState: "inmigrate" } });
-  planRefusal("migrating", given, planAdopt);
+  const { facts, kinds } = adoptFacts({}, { qemu: { runState: "inmigrate" } });
+  planRefusal("migrating", facts, (facts) => planAdopt({ facts, kinds }));
 });

@@ -1,6 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planDiskAdd } from "../../lib/disk/add.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import {
   assert,
@@ -16,6 +15,7 @@ import {
   stepOf,
   uuidOf,
 } from "./support.ts";
+import { describe } from "./steps.ts";
 
 const NEW_ID = "disk-932df160-7a22-4067";
 const ONE_DISK = { disks: [disk(0, 12)], nics: [nic(0, 13)] };
@@ -58,7 +58,7 @@ Deno.test("planDiskAdd() has the undo of every step that changes QEMU", () => {
 
 Deno.test("planDiskAdd() describes every step and its undo", () => {
   for (const step of plan().steps) {
-    const { step: title, qmp, host, undo } = verbsOf(step).describe(step);
+    const { step: title, qmp, host, undo } = describe(step);
     assert(title.length > 0);
     assert((qmp === null) !== (host === null) || qmp !== null, title);
     const harmless = step.kind === "verify-device" ||

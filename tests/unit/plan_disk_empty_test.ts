@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { lacksMedium, planEmptyDrive } from "../../lib/disk/empty_drive.ts";
+import type { EmptyDriveAdd } from "../../lib/disk/request.ts";
 import { planDiskResize } from "../../lib/disk/resize.ts";
 import { planDiskSet } from "../../lib/disk/limits.ts";
 import {
@@ -24,29 +25,35 @@ const BUS = {
   children: [],
 };
 
-const WISH = {
-  source: "none",
-  driver: "scsi-cd",
-  migratable: "not-needed",
-} as const;
+/** A request to add a drive, nothing given but its driver. */
+function wish(more: Partial<EmptyDriveAdd> = {}): EmptyDriveAdd {
+  const { source: _, ...add } = diskAdd();
+  return {
+    ...add,
+    driver: "scsi-cd",
+    migratable: "not-needed",
+    ...more,
+    kind: "disk-add-empty",
+  };
+}
 
 function given(more: Parameters<typeof diskAddFacts>[0] = {}) {
   return diskAddFacts({ scsi: [BUS], ...more });
 }
 
-function plan(more: Parameters<typeof diskAdd>[0] = {}, facts = given()) {
-  return planOf(planEmptyDrive(diskAdd({ ...WISH, ...more }), facts));
+function plan(more: Partial<EmptyDriveAdd> = {}, facts = given()) {
+  return planOf(planEmptyDrive(wish(more), facts));
 }
 
 function refused(
   code: Parameters<typeof planRefusal>[0],
-  more: Parameters<typeof diskAdd>[0],
+  more: Partial<EmptyDriveAdd>,
   facts = given(),
 ) {
   return planRefusal(
     code,
     facts,
-    (one) => planEmptyDrive(diskAdd({ ...WISH, ...more }), one),
+    (one) => planEmptyDrive(wish(more), one),
   );
 }
 
@@ -97,7 +104,7 @@ Deno.test("planEmptyDrive() knows a drive that is there by its uuid", () => {
   const asked = (uuid: string) => ({
     uuid: { value: uuid, origin: "given" as const },
   });
-  const request = diskAdd({ ...WISH, ...asked(uuidOf("disk", 0)) });
+  const request = wish(asked(uuidOf("disk", 0)));
   assertEquals(planEmptyDrive(request, there).kind, "nothing-to-do");
   refused("duplicate", asked(uuidOf("disk", 1)), there);
   refused("duplicate", asked(uuidOf("nic", 0)), there);

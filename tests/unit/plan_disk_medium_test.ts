@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type MediumFacts, planMedium } from "../../lib/disk/medium.ts";
-import type { NewMediumWish } from "../../lib/disk/request.ts";
+import type { MediumSet } from "../../lib/disk/request.ts";
 import {
   assert,
   disk,
@@ -17,7 +17,10 @@ import {
 const ID = idOf("disk", 0);
 const PLACE = { bus: "scsi.0", channel: 0, "scsi-id": 0, lun: 0 };
 const CD = disk(0, 0, { hvinfo: { driver: "scsi-cd", id: ID, ...PLACE } });
-const WISH: NewMediumWish = {
+const WISH: MediumSet = {
+  kind: "disk-set-medium",
+  instance: "vm1",
+  device: uuidOf("disk", 0),
   path: "/srv/new.iso",
   lock: "heeded",
   migratable: "required",
@@ -52,19 +55,19 @@ function given(
   };
 }
 
-function plan(wish: NewMediumWish, facts: MediumFacts) {
-  return planOf(planMedium(uuidOf("disk", 0), wish, facts));
+function plan(wish: MediumSet, facts: MediumFacts) {
+  return planOf(planMedium(wish, facts));
 }
 
 function refused(
   code: Parameters<typeof planRefusal>[0],
-  wish: NewMediumWish,
+  wish: MediumSet,
   facts: MediumFacts,
 ) {
   return planRefusal(
     code,
     facts,
-    (one) => planMedium(uuidOf("disk", 0), wish, one),
+    (one) => planMedium(wish, one),
   );
 }
 
@@ -102,12 +105,12 @@ Deno.test("planMedium() takes the medium out and leaves the record", () => {
 });
 
 Deno.test("planMedium() has nothing to do where all is so", () => {
-  const cases: [NewMediumWish, MediumFacts][] = [
+  const cases: [MediumSet, MediumFacts][] = [
     [OUT, given({ medium: "none", tray: { nodeName: "" } })],
     [WISH, given({ source: { identity: "inode of /srv/d0.img" } })],
   ];
   for (const [wish, facts] of cases) {
-    const decision = planMedium(uuidOf("disk", 0), wish, facts);
+    const decision = planMedium(wish, facts);
     assertEquals(decision.kind, "nothing-to-do");
   }
 });

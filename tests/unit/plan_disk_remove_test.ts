@@ -67,6 +67,7 @@ Deno.test("planDiskRemove() goes from the guest over QEMU to the file", () => {
     id: idOf("disk", 1),
     title: "disk 1",
     runState: "running",
+    ledger: { uuid: uuidOf("disk", 1), kind: "disk", note: "pending" },
   });
   assertEquals(stepOf(removed, "await-release"), {
     kind: "await-release",

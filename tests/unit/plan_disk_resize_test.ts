@@ -2,8 +2,19 @@ import { assertEquals, assertMatch } from "@std/assert";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
 import type { DiskResize } from "../../lib/disk/request.ts";
 import { type DiskResizeFacts, planDiskResize } from "../../lib/disk/resize.ts";
-import { courseOf, turningPoint } from "../../lib/engine/recover_course.ts";
-import { disk, facts, type FactsSpec, idOf, planOf, planRefusal, stepNames, stepOf, uuidOf } from "./support.ts";
+import { courseOf } from "../../lib/engine/recover_course.ts";
+import {
+  disk,
+  facts,
+  type FactsSpec,
+  idOf,
+  planOf,
+  planRefusal,
+  stepNames,
+  stepOf,
+  uuidOf,
+} from "./support.ts";
+import { STEPS } from "./steps.ts";
 
 const MIB = 1024 * 1024;
 const ID = idOf("disk", 0);
@@ -208,14 +219,14 @@ Deno.test("planDiskResize() addresses a disk of -drive by its drive", () => {
 
 Deno.test("courseOf() finishes a resize that the guest has seen", () => {
   const plan = planOf(planDiskResize(request(), live()));
-  const turn = turningPoint(plan.steps);
+  const turn = plan.turn ?? -1;
   assertEquals(plan.steps[turn]?.kind, "resize-disk");
   const course = (turned: "done" | "not-done", undoing: boolean) =>
     courseOf({ plan, begun: turn, undoing }, {
       qemu: "same",
       committed: "not-done",
       turned,
-    });
+    }, STEPS);
   assertEquals(course("done", false), "finish");
   assertEquals(course("done", true), "finish");
   assertEquals(course("not-done", false), "take-back");

@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
-import { turningPoint } from "../../lib/engine/recover_course.ts";
 import {
   assert,
   disk,
@@ -166,7 +165,7 @@ Deno.test("planDiskAdd() brings a controller where there is none", () => {
   });
   assertEquals(stepOf(added, "verify-device").slot, 11);
   // What the guest takes part in is the disk.
-  assertEquals(turningPoint(added.steps), names.lastIndexOf("device_add"));
+  assertEquals(added.turn, names.lastIndexOf("device_add"));
   const { change, inverse } = stepOf(added, "commit-state");
   assert(change.change === "insert" && inverse.change === "delete");
   assertEquals([change.words, inverse.words], [words, words]);

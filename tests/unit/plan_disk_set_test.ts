@@ -1,10 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
-import {
-  type DiskSetFacts,
-  planDiskSet,
-} from "../../lib/disk/limits.ts";
+import { type DiskSetFacts, planDiskSet } from "../../lib/disk/limits.ts";
 import type { DiskSet } from "../../lib/disk/request.ts";
 import type { IoLimits } from "../../lib/qmp/io_limits.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_record.ts";

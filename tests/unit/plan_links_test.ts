@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type LinksFacts, planLinks } from "../../lib/disk/links.ts";
-import { stepFault } from "../../lib/engine/journal_check.ts";
-import type { Decision, Plan } from "../../lib/engine/plan.ts";
+import type { Decision } from "../../lib/engine/plan.ts";
 import { formatJson } from "../../lib/state/json.ts";
 import { applyChange } from "../../lib/state/runtime_change.ts";
 import { disk, facts, stepNames, stepOf, uuidOf } from "./support.ts";
+import { known, type KnownPlan } from "./steps.ts";
 
 const FOLDER = "/var/run/ganeti/instance-disks";
 
@@ -66,14 +66,11 @@ function linksFacts(
 }
 
 /** The plan of a decision, which must be one. */
-function planFrom(decision: Decision): Plan {
+function planFrom(decision: Decision): KnownPlan {
   if (decision.kind !== "plan") throw new Error(decision.warnings.join());
   const { plan } = decision;
   assertEquals(JSON.parse(JSON.stringify(plan)), plan);
-  // A step that a journal's reader refuses could not be recovered.
-  const { paths } = facts();
-  assertEquals(plan.steps.map((step) => stepFault(step, paths)).join(""), "");
-  return plan;
+  return known(plan, facts().paths);
 }
 
 function mend(given: LinksFacts, order: readonly number[]) {

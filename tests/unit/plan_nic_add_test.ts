@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import {
   assert,
@@ -16,6 +15,7 @@ import {
   stepOf,
   uuidOf,
 } from "./support.ts";
+import { describe } from "./steps.ts";
 
 const NEW_ID = "nic-932df160-7a22-4067";
 const ONE_NIC = { disks: [disk(0, 12)], nics: [nic(0, 13)] };
@@ -32,10 +32,10 @@ Deno.test("planNicAdd() goes from host over QEMU to the file", () => {
     "stage-state",
     "open-tap",
     "attach-tap",
+    "nic-files",
     "getfd",
     "netdev_add",
     "device_add",
-    "nic-files",
     "verify-device",
     "commit-state",
   ]);
@@ -78,7 +78,7 @@ Deno.test("planNicAdd() has the undo of every step that changes QEMU", () => {
 Deno.test("planNicAdd() describes every step and its undo", () => {
   const scripted = plan({ script: "/srv/up", vhost: "on" });
   for (const step of [...plan().steps, ...scripted.steps]) {
-    const { step: title, qmp, host, undo } = verbsOf(step).describe(step);
+    const { step: title, qmp, host, undo } = describe(step);
     assert(title.length > 0);
     assert(qmp !== null || host !== null, title);
     // What a script did goes with the tap; a look has nothing to take back.

@@ -1,8 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planNicModify } from "../../lib/nic/modify.ts";
-import { turningPoint } from "../../lib/engine/recover_course.ts";
 import type { NicChanges } from "../../lib/nic/request.ts";
-import { verbsOf } from "../../lib/operation/step.ts";
 import type { OwnDevice, OwnRecord } from "../../lib/state/own_record.ts";
 import {
   applyChange,
@@ -25,6 +23,7 @@ import {
   stepOf,
   uuidOf,
 } from "./support.ts";
+import { describe } from "./steps.ts";
 
 const TWO_NICS = { disks: [disk(0, 12)], nics: [nic(0, 13), nic(1, 14)] };
 const ID = idOf("nic", 0);
@@ -134,8 +133,8 @@ Deno.test("planNicModify() makes all of a new NIC before the old one goes", () =
 });
 
 Deno.test("planNicModify() turns with the new device, not with the old one", () => {
-  const { steps } = plan({ mac: "aa:00:00:00:00:77" });
-  const turn = steps[turningPoint(steps)];
+  const { steps, turn: at } = plan({ mac: "aa:00:00:00:00:77" });
+  const turn = steps[at ?? -1];
   assert(turn?.kind === "qmp");
   assertEquals(turn.execute, "device_add");
 });
@@ -182,7 +181,7 @@ Deno.test("planNicModify() refuses what this node cannot do", () => {
 Deno.test("planNicModify() describes every step and its undo", () => {
   const changes = { mac: "aa:00:00:00:00:77", linkState: "down" } as const;
   for (const step of plan(changes).steps) {
-    const { step: title, qmp, host, undo } = verbsOf(step).describe(step);
+    const { step: title, qmp, host, undo } = describe(step);
     assert(title.length > 0);
     assert(qmp !== null || host !== null, title);
     const looks = ["verify-device", "await-tap-gone"].includes(step.kind);

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import type { Plan } from "../../lib/engine/plan.ts";
+import { type Plan, planOf as marked } from "../../lib/engine/plan.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import {
   courseOf,
   type Reality,
-  turningPoint,
+  turningStep,
 } from "../../lib/engine/recover_course.ts";
 import {
   disk,
@@ -16,6 +16,7 @@ import {
   stepNames,
   uuidOf,
 } from "./support.ts";
+import { STEPS } from "./steps.ts";
 
 const ADD = planOf(planDiskAdd(diskAdd(), diskAddFacts()));
 
@@ -42,19 +43,23 @@ function course(
     committed: "not-done",
     turned: "not-done",
     ...more,
-  });
+  }, STEPS);
 }
 
-Deno.test("turningPoint() is where the guest takes part", () => {
-  assertEquals(stepNames(ADD)[turningPoint(ADD.steps)], "device_add");
+Deno.test("a plan turns where the guest takes part", () => {
+  assertEquals(stepNames(ADD)[ADD.turn ?? -1], "device_add");
   const remove = removal();
-  assertEquals(stepNames(remove)[turningPoint(remove.steps)], "unplug");
+  assertEquals(stepNames(remove)[remove.turn ?? -1], "unplug");
   const gone = removal({ qemu: { deviceIds: new Set() } });
-  assertEquals(turningPoint(gone.steps), -1);
+  assertEquals(gone.turn, null);
+  // So a plan turns that does not say where.
+  for (const { steps, turn } of [ADD, remove, gone]) {
+    assertEquals(turningStep(steps, STEPS), turn);
+  }
 });
 
 Deno.test("courseOf() takes an addition back unless the guest has it", () => {
-  const turn = turningPoint(ADD.steps);
+  const turn = ADD.turn ?? -1;
   for (const step of ADD.steps.keys()) {
     assertEquals(course(ADD, step), "take-back", `${step}`);
     const there = course(ADD, step, { turned: "done" });
@@ -81,7 +86,7 @@ Deno.test("courseOf() finishes what reached its record", () => {
 
 Deno.test("courseOf() finishes a removal once the guest was asked", () => {
   const plan = removal();
-  const turn = turningPoint(plan.steps);
+  const turn = plan.turn ?? -1;
   for (const step of plan.steps.keys()) {
     const expected = step < turn ? "take-back" : "finish";
     assertEquals(course(plan, step), expected, `${step}`);
@@ -116,7 +121,8 @@ Deno.test("courseOf() takes no medium back whose node is gone", () => {
     undo: null,
   } as const;
   const wait = { kind: "await-release", pid: 1, identity: "x" } as const;
-  const plan = { ...ADD, action: "set", steps: [change, drop, wait] } as const;
+  const steps = [change, drop, wait];
+  const plan = marked({ ...ADD, action: "set", steps, turn: change });
   const undoing = { turned: "done", undoing: true } as const;
   assertEquals(course(plan, 1, undoing), "take-back");
   assertEquals(course(plan, 2, undoing), "finish");

@@ -16,6 +16,7 @@ import {
   NEW_UUID,
   planOf,
 } from "./support.ts";
+import { describe } from "./steps.ts";
 
 const report = { ...common, ...change };
 
@@ -60,7 +61,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
 });
 
 Deno.test("outcomeDocument() of a dry run has the plan", () => {
-  const dry = { ...ADDED, changed: false, plan: PLAN.steps };
+  const dry = { ...ADDED, changed: false, plan: PLAN.steps.map(describe) };
   const document = JSON.parse(JSON.stringify(report.outcomeDocument(dry)));
   assertEquals([document.dry_run, document.changed], [true, false]);
   assertEquals(document.plan.length, PLAN.steps.length);
@@ -111,7 +112,7 @@ Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
   const lines = report.outcomeText({
     ...ADDED,
     changed: false,
-    plan: PLAN.steps,
+    plan: PLAN.steps.map(describe),
   });
   const text = lines.join("\n");
   assertStringIncludes(text, "in 8 steps");

@@ -1,9 +1,11 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { optionText } from "../../lib/device/option_text.ts";
+import { startDisks } from "../../lib/disk/start.ts";
 import {
-  startCommand,
-  type StartFacts,
+  type CommandFacts,
+  startCommand as commandOf,
 } from "../../lib/inspect/start_command.ts";
+import { startNics } from "../../lib/nic/start.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
 import { parseRuntime, type Runtime } from "../../lib/state/runtime.ts";
@@ -17,6 +19,16 @@ import {
   runtime,
   sample,
 } from "./support.ts";
+
+/** What the command depends on, before the kinds have given their words. */
+type StartFacts = Omit<CommandFacts, "kinds"> & {
+  readonly romless: ReadonlySet<string>;
+};
+
+function startCommand(facts: StartFacts) {
+  const kinds = [startDisks(facts), startNics(facts, facts.romless)];
+  return commandOf({ ...facts, kinds });
+}
 
 function given(file: Runtime, more: Partial<StartFacts> = {}): StartFacts {
   return {

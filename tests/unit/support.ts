@@ -10,11 +10,10 @@ import { rootBus } from "../../lib/device/pci_bus.ts";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import type { DiskAdd } from "../../lib/disk/request.ts";
 import type { AccessFacts } from "../../lib/disk/way_facts.ts";
-import { stepFault } from "../../lib/engine/journal_check.ts";
 import type { Decision, DeviceView, Plan } from "../../lib/engine/plan.ts";
 import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
-import type { Step } from "../../lib/engine/verbs.ts";
 import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
+import type { AnyStep } from "../../lib/kinds.ts";
 import type { NicAddFacts } from "../../lib/nic/add_facts.ts";
 import type { NicModifyFacts } from "../../lib/nic/modified.ts";
 import type { NicAdd } from "../../lib/nic/request.ts";
@@ -23,7 +22,12 @@ import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
-import { type DeviceEntry, parseRuntime, type Runtime } from "../../lib/state/runtime.ts";
+import {
+  type DeviceEntry,
+  parseRuntime,
+  type Runtime,
+} from "../../lib/state/runtime.ts";
+import { known, type KnownPlan } from "./steps.ts";
 
 /** `assert` of `@std/assert`, typed: it has no types of its own here. */
 export function assert(condition: unknown, why = "assert"): asserts condition {
@@ -161,8 +165,26 @@ function idsOf(entries: readonly DeviceEntry[]): string[] {
   return entries.flatMap(({ hvinfo }) => hvinfo.id ?? []);
 }
 
-/** A running QEMU 7.2 that has exactly what is recorded. */
-function qemuWith({ disks, nics }: Runtime): QemuFacts {
+/** The devices that QEMU has: what is given of them tells the rest. */
+function devicesOf(
+  recorded: readonly DeviceEntry[],
+  { deviceIds, drivers }: Partial<QemuFacts> = {},
+): Pick<QemuFacts, "deviceIds" | "drivers"> {
+  const ids = deviceIds ?? new Set(drivers?.keys() ?? idsOf(recorded));
+  const driverOf = (id: string) =>
+    recorded.find(({ hvinfo }) => hvinfo.id === id)?.hvinfo.driver ??
+      (/^(?:hot)?nic-/.test(id) ? "virtio-net-pci" : "virtio-blk-pci");
+  return {
+    deviceIds: ids,
+    drivers: drivers ?? new Map([...ids].map((id) => [id, driverOf(id)])),
+  };
+}
+
+/** A running QEMU 7.2 that has exactly what is recorded, but for this. */
+function qemuWith(
+  { disks, nics }: Runtime,
+  differs: Partial<QemuFacts> | undefined,
+): QemuFacts {
   const all = [...disks, ...nics];
   return {
     name: "vm1",
@@ -180,13 +202,14 @@ function qemuWith({ disks, nics }: Runtime): QemuFacts {
       ),
     ],
     buses: [rootBus("pc-i440fx-7.2")],
-    deviceIds: new Set(idsOf(all)),
     nodeNames: new Set(idsOf(disks)),
     block: [],
     fdsets: [],
     netdevs: new Map(
       idsOf(nics).map((id, i) => [id, { tap: `tap${i}`, queues: 1 }]),
     ),
+    ...differs,
+    ...devicesOf(all, differs),
   };
 }
 
@@ -238,7 +261,7 @@ export function facts(spec: FactsSpec = {}): Facts {
     },
     nonce: "abcdefgh",
     ...more,
-    qemu: { ...qemuWith(understood), ...qemu },
+    qemu: qemuWith(understood, qemu),
   };
 }
 
@@ -377,39 +400,38 @@ export function planRefusal<F extends Facts>(
  */
 export function planOf(
   decision: Decision,
-): Plan & { readonly device: DeviceView } {
+): KnownPlan & { readonly device: DeviceView } {
   assert(decision.kind === "plan", `${decision.kind} is no plan`);
   const { plan } = decision;
   const { device } = plan;
   assert(device !== null, "no device");
   // `undefined` would vanish on the way through a journal.
   assertEquals(JSON.parse(JSON.stringify(plan)), plan);
-  // A step that a journal's reader refuses could not be recovered.
-  const paths = instancePaths("/run/g", "vm1");
-  assertEquals(plan.steps.map((step) => stepFault(step, paths)).join(""), "");
-  return { ...plan, device };
+  return { ...known(plan, instancePaths("/run/g", "vm1")), device };
 }
 
 /** A plan in words: the QMP command of a step, else its kind. */
 export function stepNames({ steps }: Plan): string[] {
-  return steps.map((step) => step.kind === "qmp" ? step.execute : step.kind);
+  return (steps as readonly AnyStep[]).map((step) =>
+    step.kind === "qmp" ? step.execute : step.kind
+  );
 }
 
 /** The step with this name, of which the plan must have exactly one. */
 export function qmpStep({ steps }: Plan, execute: string): QmpStep {
-  const found = steps.filter((step): step is QmpStep =>
-    step.kind === "qmp" && step.execute === execute
-  );
+  const found = (steps as readonly AnyStep[]).filter((
+    step,
+  ): step is QmpStep => step.kind === "qmp" && step.execute === execute);
   assertEquals(found.length, 1, `steps ${execute}`);
   return found[0] as QmpStep;
 }
 
 /** The first step of this kind. */
-export function stepOf<K extends Step["kind"]>(
+export function stepOf<K extends AnyStep["kind"]>(
   { steps }: Plan,
   kind: K,
-): Extract<Step, { kind: K }> {
+): Extract<AnyStep, { kind: K }> {
   const found = steps.find((step) => step.kind === kind);
   assert(found !== undefined, `no step ${kind}`);
-  return found as Extract<Step, { kind: K }>;
+  return found as Extract<AnyStep, { kind: K }>;
 }

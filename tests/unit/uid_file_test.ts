@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { uidRemark } from "../../lib/inspect/uid_file.ts";
+import { uidRemark } from "../../lib/state/uid_file.ts";
 
 const path = "/run/uid/vm1";
 

@@ -1,10 +1,11 @@
 import { assertEquals } from "@std/assert";
 
+import { diskView } from "../../lib/disk/view.ts";
+import { nicView } from "../../lib/nic/view.ts";
 import type { Size } from "../../lib/qmp/reading.ts";
-import { recordedView } from "../../lib/plan/view.ts";
 import { disk, facts, nic, present, uuidOf } from "./support.ts";
 
-Deno.test("recordedView() of a disk has the fields of the interface", () => {
+Deno.test("diskView() of a disk has the fields of the interface", () => {
   const given = facts({ disks: [disk(0, 12, { name: "root" })] });
   const entry = present(given.content.runtime.disks[0]);
   const block = [{
@@ -14,7 +15,7 @@ Deno.test("recordedView() of a disk has the fields of the interface", () => {
     sizeBytes: 4096,
     file: "/dev/fdset/1",
   }];
-  const view = recordedView(entry, {
+  const view = diskView(entry, {
     ...given,
     qemu: { ...given.qemu, block },
   });
@@ -35,14 +36,14 @@ Deno.test("recordedView() of a disk has the fields of the interface", () => {
   });
 });
 
-Deno.test("recordedView() tells a size above 2^53 to the byte", () => {
+Deno.test("diskView() tells a size above 2^53 to the byte", () => {
   const sized = (sizeBytes: Size) => {
     const given = facts({ disks: [disk(0, 12, { size: 2 ** 40 + 1 })] });
     const entry = present(given.content.runtime.disks[0]);
     const id = "disk-d0000000-1111-4111";
     const block = [{ qdev: id, device: "", nodeName: id, sizeBytes, file: "" }];
-    const down = recordedView(entry, { ...given, qemu: undefined });
-    const live = recordedView(entry, {
+    const down = diskView(entry, { ...given, qemu: undefined });
+    const live = diskView(entry, {
       ...given,
       qemu: { ...given.qemu, block },
     });
@@ -54,7 +55,7 @@ Deno.test("recordedView() tells a size above 2^53 to the byte", () => {
   assertEquals(sized(4096), ["4096", recorded]);
 });
 
-Deno.test("recordedView() of a disk on a SCSI bus names its place there", () => {
+Deno.test("diskView() of a disk on a SCSI bus names its place there", () => {
   const hvinfo = {
     driver: "scsi-hd",
     id: "x",
@@ -65,14 +66,14 @@ Deno.test("recordedView() of a disk on a SCSI bus names its place there", () => 
   };
   const given = facts({ disks: [disk(0, 0, { hvinfo })] });
   const entry = present(given.content.runtime.disks[0]);
-  const { bus, channel, scsi_id, lun, slot } = recordedView(entry, given);
+  const { bus, channel, scsi_id, lun, slot } = diskView(entry, given);
   assertEquals([bus, channel, scsi_id, lun, slot], ["scsi.0", 0, 3, 0, null]);
 });
 
-Deno.test("recordedView() of a NIC has the fields of the interface", () => {
+Deno.test("nicView() of a NIC has the fields of the interface", () => {
   const given = facts({ nics: [nic(0, 12)] });
   const entry = present(given.content.runtime.nics[0]);
-  const { vhost: _, ...view } = recordedView(entry, given);
+  const { vhost: _, ...view } = nicView(entry, given);
   assertEquals(view, {
     kind: "nic",
     index: 0,
@@ -92,9 +93,9 @@ Deno.test("recordedView() of a NIC has the fields of the interface", () => {
   });
 });
 
-Deno.test("recordedView() of a NIC without link says the same as at its adding", () => {
+Deno.test("nicView() of a NIC without link says the same as at its adding", () => {
   const nicparams = { mode: "none", link: "", vlan: "" };
   const given = facts({ nics: [nic(0, 12, { nicparams })] });
   const entry = present(given.content.runtime.nics[0]);
-  assertEquals(recordedView(entry, given)["link"], null);
+  assertEquals(nicView(entry, given)["link"], null);
 });

@@ -49,6 +49,8 @@ interface Member {
   readonly name: string;
   /** Names of the chunks it imports statically. */
   readonly dependencies: readonly string[];
+  /** Names that it exports. */
+  readonly exports: readonly string[];
   /** An expression. */
   readonly code: string;
 }
@@ -82,6 +84,10 @@ function memberOf(
     }
     rest = rest.slice(statement.length);
   }
+  const [, exported = ""] = EXPORTS.exec(rest) ?? [];
+  const exports = exported.split(",").map((one) =>
+    one.trim().split(" as ").at(-1) ?? ""
+  );
   rest = rest
     .replace(EXPORTS, (_, list) => `return{${members(list, "export")}};`)
     .replaceAll(DYNAMIC_IMPORT, (_, to) => `importChunk(${numbers.get(to)})`)
@@ -92,7 +98,7 @@ function memberOf(
     );
   }
   const whole = `${kind}function(${PARAMETERS}){"use strict";${body}${rest}\n}`;
-  return { name, dependencies, code: whole };
+  return { name, dependencies, exports, code: whole };
 }
 
 /** A member and all that it needs. */
@@ -108,14 +114,29 @@ function closureOf(name: string, all: ReadonlyMap<string, Member>): Member[] {
   return [...found];
 }
 
-/** The names of the chunks that modules of a name became. */
-function namesOf(module: string, members: readonly Member[]): string[] {
-  const made = members.filter(({ name }) =>
-    name.replace(/(?:-[0-9A-Z]{8})?\.js$/, "") === module
+/** A module of the sources that is imported when it is needed. */
+export interface LazyModule {
+  /** The file's name without its ending: esbuild keeps no more of a path. */
+  readonly name: string;
+  /** Names that it exports: they tell files of one name apart. */
+  readonly exports: readonly string[];
+}
+
+/** The name of the chunk that a module became. */
+function chunkOf(
+  { name, exports }: LazyModule,
+  members: readonly Member[],
+): string {
+  const made = members.filter((one) =>
+    one.name.replace(/(?:-[0-9A-Z]{8})?\.js$/, "") === name &&
+    exports.every((word) => one.exports.includes(word))
   );
-  if (made.length > 0) return made.map(({ name }) => name);
+  const [only] = made;
+  if (only !== undefined && made.length === 1) return only.name;
   throw new Error(
-    `Cannot join the program: nothing imports ${module} when it is needed`,
+    `Cannot join the program: ${made.length} chunks are ${name} (${
+      exports.join(", ")
+    }), it must be one that is imported when it is needed`,
   );
 }
 
@@ -125,7 +146,7 @@ function namesOf(module: string, members: readonly Member[]): string[] {
  */
 function grouped(
   members: readonly Member[],
-  together: readonly (readonly string[])[],
+  together: readonly (readonly LazyModule[])[],
 ): Member[][] {
   const all = new Map(members.map((one) => [one.name, one]));
   const taken = new Set<Member>();
@@ -136,8 +157,7 @@ function grouped(
   };
   const groups = together.map((modules) =>
     take(
-      modules.flatMap((module) => namesOf(module, members))
-        .flatMap((name) => closureOf(name, all)),
+      modules.flatMap((module) => closureOf(chunkOf(module, members), all)),
     )
   );
   const others = members.map((one) => take([one]));
@@ -176,15 +196,14 @@ export interface Joined {
 /**
  * The program that runs the first of the chunks.
  *
- * @param together names of modules, without endings, that are imported when
- * they are needed; those of one list are needed together. The first list has
- * the main module.
+ * @param together modules that are imported when they are needed; those of one
+ * list are needed together. The first list has the main module.
  * @throws {Error} if a chunk imports or exports oddly, or there is no such
  * module
  */
 export function joinChunks(
   chunks: readonly [Chunk, ...Chunk[]],
-  together: readonly (readonly string[])[] = [],
+  together: readonly (readonly LazyModule[])[] = [],
 ): Joined {
   const [main] = chunks;
   const numbers = new Map(chunks.map(({ name }, number) => [name, number]));

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { dirname, resolve } from "@std/path";
+import { basename, dirname, resolve } from "@std/path";
 import { bundle, bundleChunks } from "./bundle.ts";
-import { canJoin, joinChunks } from "./chunks.ts";
+import { canJoin, joinChunks, type LazyModule } from "./chunks.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
 import { packProgram } from "./pack_program.ts";
@@ -56,21 +56,31 @@ const AUTO_TIMEOUT_MS = 30_000;
  * change; by a list of all.
  */
 const TOGETHER = [
-  ["main", "list"],
+  ["main.ts", "lib/commands/list.ts", "lib/inspect/list.ts"],
   [
-    "change",
-    "facts_disk_add",
-    "facts_disk_remove",
-    "facts_nic",
-    "journaled",
-    "plan_disk",
-    "plan_disk_remove",
-    "plan_nic",
-    "plan_nic_remove",
-    "report_change",
+    "lib/commands/change.ts",
+    "lib/commands/report_change.ts",
+    "lib/disk/add.ts",
+    "lib/disk/add_facts.ts",
+    "lib/disk/remove.ts",
+    "lib/engine/journaled.ts",
+    "lib/nic/add.ts",
+    "lib/nic/add_facts.ts",
+    "lib/nic/remove.ts",
   ],
-  ["list_all", "report_list"],
+  ["lib/inspect/list_all.ts", "lib/commands/report_list.ts"],
 ];
+
+const EXPORT = /^export (?:async )?(?:function|const|class) (\w+)/gm;
+
+/** A module of this project, as chunks tell it apart from its namesakes. */
+function lazyModule(path: string): LazyModule {
+  const text = Deno.readTextFileSync(`${ROOT}/${path}`);
+  return {
+    name: basename(path, ".ts"),
+    exports: [...text.matchAll(EXPORT)].map(([, name = ""]) => name),
+  };
+}
 
 /** What main.ts prints for it too. */
 const VERSION_ANSWER = quickAnswer("--version", `kvm-hotplug ${VERSION}`);
@@ -98,7 +108,10 @@ export async function buildExecutable(
       via: request.via ?? "auto",
       // The project's own program; of another nothing is known.
       ...(request.main === undefined
-        ? { quick: VERSION_ANSWER, together: TOGETHER }
+        ? {
+          quick: VERSION_ANSWER,
+          together: TOGETHER.map((paths) => paths.map(lazyModule)),
+        }
         : { quick: "", together: [] }),
     });
     await replaceFile(path, executable);
@@ -121,7 +134,7 @@ interface Making {
   readonly log: Log;
   readonly via: Via | "auto";
   readonly quick: string;
-  readonly together: readonly (readonly string[])[];
+  readonly together: readonly (readonly LazyModule[])[];
 }
 
 async function make(

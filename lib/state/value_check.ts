@@ -55,6 +55,14 @@ export function object(
     Object.entries(value).every(([key, one]) => known.get(key)?.(one) ?? false);
 }
 
+/** An object with a `kind` of its own, which was looked at, and these keys. */
+export function shape(
+  fields: Readonly<Record<string, Check>>,
+  optional: Readonly<Record<string, Check>> = {},
+): Check {
+  return object({ kind: anything, ...fields }, optional);
+}
+
 /** Values of one kind by keys of one form. */
 export function dictionary(key: RegExp, check: Check): Check {
   return (value) =>

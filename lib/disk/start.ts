@@ -13,16 +13,18 @@ import {
   blockdevArguments,
   frontendArguments,
   type NodeOptions,
-} from "./disk.ts";
+} from "../device/disk.ts";
 import {
   cacheMode,
   checkSettings,
   type DiskSettings,
-} from "./disk_settings.ts";
-import { addressOf } from "./address.ts";
-import { INTERFACES } from "./disk_driver.ts";
-import { optionText } from "./option_text.ts";
-import { titleOf } from "./select.ts";
+} from "../device/disk_settings.ts";
+import { addressOf } from "../device/address.ts";
+import { INTERFACES } from "../device/disk_driver.ts";
+import { optionText } from "../device/option_text.ts";
+import { titleOf } from "../device/select.ts";
+import { isEmptied } from "../device/backend.ts";
+import type { StartFacts, StartWords } from "../plan/kind.ts";
 
 /** What a start gives every disk. */
 export function diskSettingsAtStart(hvparams: Hvparams): DiskSettings {
@@ -131,4 +133,16 @@ export function startDisk(
     ...["-blockdev", optionText(node)],
     ...["-device", optionText(frontendArguments(device), "driver")],
   ];
+}
+
+/** The words of all disks. Pure. */
+export function startDisks({ runtime, qemu }: StartFacts): StartWords {
+  const { disks, hvparams } = runtime;
+  const release = qemu?.version;
+  const words = disks.map((disk) => {
+    // A medium that the guest lost since is not in the target's drive either.
+    const medium = isEmptied(disk, qemu?.block) ? "out" : "in";
+    return startDisk(disk, { hvparams, release, medium });
+  });
+  return { argv: words.flat(), warnings: [] };
 }

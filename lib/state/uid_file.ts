@@ -5,7 +5,7 @@
  */
 
 import { join } from "@std/path/posix";
-import type { InstancePaths } from "../state/instance.ts";
+import type { InstancePaths } from "./instance.ts";
 import { SysError } from "../sys/errno.ts";
 import { readRegularFile } from "../sys/regular_file.ts";
 

@@ -1,0 +1,40 @@
+/**
+ * What is left on this node of a VM that does not run.
+ *
+ * @module
+ */
+
+import { readOwnFacts } from "../engine/own_facts.ts";
+import { loadKinds } from "../kinds.ts";
+import { giveBackPlan, lostDifference } from "../plan/compare_own.ts";
+import type { Compared } from "../plan/difference.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { commonPlan, leftoverDifferences } from "./common.ts";
+import { findLeftovers } from "./whole.ts";
+
+/**
+ * Compares what there is without QEMU: all that was made for it is to be given
+ * back.
+ *
+ * @throws {HotplugError} `refused` | `bad-state-file`
+ */
+export async function compareAlone(paths: InstancePaths): Promise<Compared> {
+  const own = await readOwnFacts(paths, undefined);
+  const { devices } = own.record;
+  const kinds = await loadKinds();
+  return {
+    differences: [
+      ...Object.keys(devices).map(lostDifference),
+      ...leftoverDifferences(findLeftovers(paths)),
+    ],
+    async plan(difference) {
+      const { mend } = difference;
+      const uuid = mend?.subject ?? "";
+      if (mend?.word !== "give-back") return commonPlan(paths, difference);
+      const kind = kinds.find(({ word }) => word === devices[uuid]?.kind);
+      return await Promise.resolve(
+        kind && giveBackPlan({ paths, own }, uuid, kind),
+      );
+    },
+  };
+}

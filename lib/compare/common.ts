@@ -1,0 +1,196 @@
+/**
+ * On what runtime file, QEMU and node do not agree, apart from the devices of
+ * some kind. Pure.
+ *
+ * @module
+ */
+
+import type { RemoveLeftoverStep } from "../engine/leftover.ts";
+import type { Plan } from "../engine/plan.ts";
+import type { QemuProcess } from "../host/process.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
+import { repairPlan } from "../plan/finding.ts";
+import { qmpStep } from "../plan/steps.ts";
+import { straysOf } from "../plan/strays.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { fixedDevices } from "../state/fixed_command.ts";
+import { optionValues } from "../state/kvm_options.ts";
+import { shellWord } from "../state/shell_word.ts";
+
+/** The text add-fd was given by us. */
+const OPAQUE = /^kvm-hotplug /;
+
+/** Fd sets of ours that no block node uses. */
+function fdsets({ qemu }: WholeFacts): Difference[] {
+  return qemu.fdsets.filter(({ opaques }) =>
+    opaques.length > 0 && opaques.every((one) => OPAQUE.test(one))
+  ).map(({ id, opaques }) => ({
+    code: "fd-set",
+    device: null,
+    what: `QEMU keeps fd set ${id} (${opaques[0]}), which is not needed`,
+    hint: "repair removes it",
+    mend: { word: "fd-set", subject: String(id), did: "removed it" },
+  }));
+}
+
+/** Files that an operation was writing when it ended. */
+export function leftoverDifferences(
+  leftovers: readonly string[],
+): Difference[] {
+  return leftovers.map((path) => ({
+    code: "leftover",
+    device: null,
+    what: `${path} is left of an interrupted operation`,
+    hint: `rm ${shellWord(path)}`,
+    mend: { word: "leftover", subject: path, did: "removed it" },
+  }));
+}
+
+/**
+ * Devices that neither the lists nor the fixed part have: a guest has them.
+ *
+ * @param found what the kinds have told of already
+ */
+function unrecorded(
+  { qemu, content, paths, format }: WholeFacts,
+  found: readonly Difference[],
+): Difference[] {
+  const { disks, nics, kvmCmd } = content.runtime;
+  const strays = straysOf(qemu, content.runtime)
+    .filter(({ has, origin }) => has === "device" && origin === "plugged");
+  const known = new Set([
+    ...[...disks, ...nics].map(({ hvinfo }) => hvinfo.id),
+    ...fixedDevices(kvmCmd).map(({ id }) => id),
+    ...strays.map(({ id }) => id),
+    ...found.map(({ device }) => device?.id),
+  ]);
+  const name = (id: string) => ({ index: null, uuid: null, id });
+  return [
+    ...strays.map(({ id, kind }) => ({
+      code: "not-recorded",
+      device: { kind, ...name(id) },
+      what: `QEMU has ${
+        kind === "disk" ? "disk" : "NIC"
+      } ${id}, which the runtime file does not record: record it with adopt, or take it out`,
+      hint: format([kind, "remove", paths.name, id, "--force"]),
+    })),
+    ...[...qemu.drivers].filter(([id]) => !known.has(id))
+      .map(([id, driver]) => ({
+        code: "not-recorded",
+        device: null,
+        what: `QEMU has a ${driver} ${id} that the file does not record`,
+        hint: format(["adopt", paths.name]),
+      })),
+  ];
+}
+
+/** A machine type without a version stands for the newest of its kind. */
+function sameMachine(recorded: string, live: string): boolean {
+  if (recorded === "pc") return /^pc-(?:i440fx-)?\d/.test(live);
+  if (recorded === "q35") return live.startsWith("pc-q35-");
+  return recorded === live;
+}
+
+function machine({ content: { runtime }, qemu }: WholeFacts): Difference[] {
+  const values = ["-machine", "-M"].flatMap((option) =>
+    optionValues(runtime.kvmCmd, option)
+  );
+  const recorded = values.map((value) =>
+    /(?:^|,)type=([^,]+)/.exec(value)?.[1] ??
+      /^[^,=]+(?=,|$)/.exec(value)?.[0]
+  ).findLast((one) => one !== undefined);
+  if (recorded === undefined || sameMachine(recorded, qemu.machine)) return [];
+  return [{
+    code: "machine",
+    device: null,
+    what: `The file starts a ${recorded}, QEMU is a ${qemu.machine}`,
+    hint: "stop and start the instance",
+  }];
+}
+
+/** Pid and uid files, by which Ganeti finds the VM and frees its user. */
+export interface ProcessFacts {
+  /** The process that Ganeti's pid file leads to. */
+  readonly filed: QemuProcess | undefined;
+  /** Who serves the socket. */
+  readonly peer: number;
+  /** The uid file's text; undefined if there is none. */
+  readonly uidText: string | undefined;
+  /** Its path. */
+  readonly uidFile: string;
+}
+
+function pidFile(
+  { paths, qemu }: WholeFacts,
+  { filed, peer }: ProcessFacts,
+): Difference[] {
+  if (filed !== undefined || qemu.process === undefined) return [];
+  return [{
+    code: "pid-file",
+    device: null,
+    what: `Pid file ${paths.pid} does not lead to the VM, whose pid is ${peer}`,
+    hint: `printf '%s\\n' ${peer} > ${shellWord(paths.pid)}`,
+  }];
+}
+
+function uidFile(
+  { content, confinement }: WholeFacts,
+  { uidText, uidFile }: ProcessFacts,
+): Difference[] {
+  if (content.runtime.hvparams.securityModel !== "pool") return [];
+  const uid = confinement?.credentials.uid;
+  if (uid === undefined || uidText === String(uid)) return [];
+  return [{
+    code: "uid-file",
+    device: null,
+    what: `Uid file ${uidFile} says ${
+      uidText ?? "nothing"
+    }, QEMU runs as ${uid}`,
+    hint: "Ganeti frees that uid when the instance stops",
+  }];
+}
+
+/**
+ * All of them.
+ *
+ * @param found what the kinds have told of already
+ */
+export function commonDifferences(
+  facts: WholeFacts,
+  { process, found }: {
+    readonly process: ProcessFacts;
+    readonly found: readonly Difference[];
+  },
+): Difference[] {
+  return [
+    ...fdsets(facts),
+    ...leftoverDifferences(facts.leftovers),
+    ...unrecorded(facts, found),
+    ...machine(facts),
+    ...(facts.paths.isDerived
+      ? [...pidFile(facts, process), ...uidFile(facts, process)]
+      : []),
+  ];
+}
+
+/** The plan for one of them; undefined if it is not ours to mend. */
+export function commonPlan(
+  { name }: InstancePaths,
+  { mend }: Difference,
+): Plan | undefined {
+  const { word, subject = "" } = mend ?? {};
+  switch (word) {
+    case "fd-set": {
+      const set = { "fdset-id": Number(subject) };
+      return repairPlan(name, `fd set ${subject}`, {
+        steps: [qmpStep("remove-fd", set, null)],
+      });
+    }
+    case "leftover": {
+      const path = subject;
+      const step: RemoveLeftoverStep = { kind: "remove-leftover", path };
+      return repairPlan(name, path, { steps: [step] });
+    }
+  }
+  return undefined;
+}

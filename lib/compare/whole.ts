@@ -1,0 +1,109 @@
+/**
+ * Do runtime file, QEMU and node agree about an instance? As deep as anybody
+ * looks: the one judgement that `list NAME`, `state show --verify` and `repair`
+ * give.
+ *
+ * @module
+ */
+
+import { dirname } from "@std/path/posix";
+import type { Plan } from "../engine/plan.ts";
+import type { World } from "../engine/world.ts";
+import { passShortage } from "../errors.ts";
+import { readConfinement } from "../host/confinement.ts";
+import { findQemu } from "../host/process.ts";
+import { loadKinds } from "../kinds.ts";
+import type {
+  Compared,
+  Difference,
+  FormatCommand,
+  WholeFacts,
+} from "../plan/difference.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { isLeftover } from "../state/leftover.ts";
+import { readUidFile, uidFile } from "../state/uid_file.ts";
+import { commonDifferences, commonPlan, type ProcessFacts } from "./common.ts";
+
+function filesIn(directory: string): string[] {
+  try {
+    return [...Deno.readDirSync(directory)].map(({ name }) =>
+      `${directory}/${name}`
+    );
+  } catch (error) {
+    passShortage(error);
+    // What cannot be read has nothing that could be removed.
+    return [];
+  }
+}
+
+/** Files that only an interrupted operation can have left. */
+export function findLeftovers(paths: InstancePaths): string[] {
+  const { runtime, nicDir } = paths;
+  return [dirname(runtime), ...(nicDir === undefined ? [] : [nicDir])]
+    .flatMap(filesIn).filter((path) => isLeftover(path, paths)).sort();
+}
+
+function readProcess(paths: InstancePaths, qmp: QmpSession): ProcessFacts {
+  return {
+    filed: findQemu(paths.pid, paths.name),
+    peer: qmp.peer().pid,
+    uidText: readUidFile(paths),
+    uidFile: uidFile(paths),
+  };
+}
+
+/** How a comparison looks, and how it words its hints. */
+export interface CompareOptions {
+  /** With the VM; stays the caller's. */
+  readonly qmp: QmpSession;
+  /** Makes a command of ours that reaches the same instance. */
+  readonly format: FormatCommand;
+}
+
+/** What a whole comparison found, and how each thing is mended. */
+export interface Comparison extends Compared {
+  /** Read for it. */
+  readonly facts: WholeFacts;
+}
+
+/**
+ * Looks at QEMU and node, and compares.
+ *
+ * @throws {HotplugError} status 4 if QEMU can be asked no more
+ */
+export async function compareWhole(
+  base: Facts,
+  { qmp, format }: CompareOptions,
+): Promise<Comparison> {
+  const { process } = base.qemu;
+  const facts: WholeFacts = {
+    ...base,
+    confinement: process && readConfinement(process),
+    leftovers: findLeftovers(base.paths),
+    format,
+  };
+  const planners = new Map<Difference, Compared["plan"]>();
+  const differences: Difference[] = [];
+  for (const { compare } of await loadKinds()) {
+    const compared = await compare(facts, qmp);
+    for (const one of compared.differences) planners.set(one, compared.plan);
+    differences.push(...compared.differences);
+  }
+  const about = {
+    process: readProcess(base.paths, qmp),
+    found: [...differences],
+  };
+  differences.push(...commonDifferences(facts, about));
+  const plan = async (
+    one: Difference,
+    world: World,
+  ): Promise<Plan | undefined> => {
+    const planner = planners.get(one);
+    return planner === undefined
+      ? commonPlan(base.paths, one)
+      : await planner(one, world);
+  };
+  return { facts, differences, plan };
+}

@@ -1,0 +1,301 @@
+/**
+ * On what runtime file, QEMU and node do not agree about disks.
+ *
+ * @module
+ */
+
+import { backendOf, isEmptied } from "../device/backend.ts";
+import { titleOf } from "../device/select.ts";
+import type { Plan } from "../engine/plan.ts";
+import type { World } from "../engine/world.ts";
+import { isStillOpen, stillOpen } from "../host/still_open.ts";
+import {
+  absentDifference,
+  driverDifference,
+  plugAnew,
+  slotDifference,
+} from "../plan/compare_entry.ts";
+import {
+  giveBackPlan,
+  lostDifference,
+  lostUuids,
+} from "../plan/compare_own.ts";
+import {
+  type Compared,
+  type Difference,
+  nameOfEntry,
+  type WholeFacts,
+} from "../plan/difference.ts";
+import { planOfDecision, repairPlan } from "../plan/finding.ts";
+import { forgetSteps } from "../plan/give_back.ts";
+import { planStray } from "../plan/removal.ts";
+import { straysOf } from "../plan/strays.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { propertyOf } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import { controllerDifference, hasForeignController } from "./controller.ts";
+import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
+import { DISK } from "./name.ts";
+import {
+  diskBackendSteps,
+  planDiskRemove,
+  readDiskRemoveFacts,
+} from "./remove.ts";
+import { readScsiBuses } from "./scsi.ts";
+
+/** Where QEMU has a SCSI disk; undefined where it does not tell. */
+export interface LiveTarget {
+  /** QOM path of the bus. */
+  readonly bus: unknown;
+  /** Ours is 0. */
+  readonly channel: unknown;
+  /** Target. */
+  readonly scsiId: unknown;
+  /** Ours is 0. */
+  readonly lun: unknown;
+}
+
+/** What comparing disks depends on. */
+export interface DiskCompareFacts extends WholeFacts {
+  /** By device id, of those that are recorded on a SCSI bus. */
+  readonly targets: ReadonlyMap<string, LiveTarget>;
+  /** Where the links lead, and what QEMU has open. */
+  readonly drift: DriftFacts;
+  /** Uuids of disks that are gone, and that QEMU has open all the same. */
+  readonly inUse: ReadonlySet<string>;
+}
+
+/** A SCSI disk that is another target than its entry says. */
+function targetDifference(
+  facts: DiskCompareFacts,
+  entry: DiskEntry,
+): Difference[] {
+  const { id = "", bus, channel, scsiId, lun } = entry.hvinfo;
+  const live = facts.targets.get(id);
+  if (scsiId === undefined || live === undefined) return [];
+  const same = String(live.bus).endsWith(`/${bus}`) &&
+    live.scsiId === scsiId &&
+    (live.channel ?? 0) === (channel ?? 0) && (live.lun ?? 0) === (lun ?? 0);
+  if (same) return [];
+  return [{
+    code: "place",
+    device: nameOfEntry(entry),
+    what: `${
+      titleOf(entry)
+    } is recorded as target ${scsiId} of ${bus}, QEMU has it as ${live.scsiId} of ${
+      String(live.bus).split("/").at(-1)
+    }`,
+    hint: plugAnew(facts, entry),
+  }];
+}
+
+function mediumDifference(
+  { qemu, paths, format }: WholeFacts,
+  entry: DiskEntry,
+): Difference[] {
+  const { id = "" } = entry.hvinfo;
+  const live = backendOf(qemu.block, id);
+  if (live !== undefined && live.nodeName !== "") return [];
+  if (isEmptied(entry, qemu.block)) return [];
+  const device = nameOfEntry(entry);
+  return [{
+    code: "no-block-node",
+    device,
+    what: `${titleOf(entry)} has no block node behind it in QEMU`,
+    hint: format(["disk", "remove", paths.name, entry.uuid ?? id]),
+  }];
+}
+
+function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
+  const absent = absentDifference(facts, entry);
+  if (absent !== undefined) return [absent];
+  // A drive's device has no id by which to ask for more.
+  if (!facts.qemu.deviceIds.has(entry.hvinfo.id ?? "")) return [];
+  return [
+    ...driverDifference(facts, entry),
+    ...(entry.hvinfo.scsiId === undefined
+      ? slotDifference(facts, entry)
+      : targetDifference(facts, entry)),
+    ...mediumDifference(facts, entry),
+  ];
+}
+
+/** Links that lead elsewhere than to the disk that records them. */
+function linkDifferences(facts: DiskCompareFacts): Difference[] {
+  const { disks } = facts.content.runtime;
+  return findDrift(disks, facts.drift).map(({ index, kind, what, hint }) => {
+    const entry = disks[index];
+    const device = entry === undefined ? null : nameOfEntry(entry);
+    return { code: `link-${kind}`, device, what, hint };
+  });
+}
+
+/** Block nodes of our form that no device uses. */
+function orphans({ qemu, content }: WholeFacts): Difference[] {
+  return straysOf(qemu, content.runtime)
+    .filter(({ has, kind }) => has === "backend" && kind === "disk")
+    .map(({ id }) => ({
+      code: "orphan-node",
+      device: null,
+      what: `QEMU has block node ${id}, which no device uses`,
+      hint: "repair removes it",
+      mend: { word: "orphan-node", subject: id, did: "removed it" },
+    }));
+}
+
+/** The disk was plugged again: that one's record gives it back, too. */
+function isPassedOn(
+  { own: { record }, content }: WholeFacts,
+  uuid: string,
+): boolean {
+  const mine = record.devices[uuid]?.access;
+  return content.runtime.disks.some((disk) => {
+    const key = disk.uuid?.toLowerCase() ?? "";
+    const access = record.devices[key]?.access;
+    return access?.way === "chown" && mine?.way === "chown" &&
+      access.inode === mine.inode && access.from === mine.from;
+  });
+}
+
+/** What the tool's own record has of a disk that is gone and still open. */
+function openWay(facts: WholeFacts, uuid: string): Difference[] {
+  const access = facts.own.record.devices[uuid]?.access;
+  if (access === undefined) return [];
+  if (!isPassedOn(facts, uuid)) {
+    return [{ code: "way-in-use", device: null, ...stillOpen(access) }];
+  }
+  return [{
+    code: "own-record",
+    device: null,
+    what: `${uuid} is in the tool's own record, and was plugged anew`,
+    hint: "repair forgets it",
+    mend: { word: "forget", subject: uuid, did: "forgot it" },
+  }];
+}
+
+/** On what they do not agree. Pure. */
+export function diskDifferences(facts: DiskCompareFacts): Difference[] {
+  return [
+    ...facts.content.runtime.disks.flatMap((one) => ofEntry(facts, one)),
+    ...orphans(facts),
+    ...lostUuids(facts, DISK).flatMap((uuid) =>
+      facts.inUse.has(uuid) ? openWay(facts, uuid) : [lostDifference(uuid)]
+    ),
+    ...linkDifferences(facts),
+    ...controllerDifference(facts),
+  ];
+}
+
+/**
+ * The plan for what repair does about one of them.
+ *
+ * @throws {HotplugError} if it cannot be mended
+ */
+export async function diskMend(
+  facts: DiskCompareFacts,
+  { device, mend }: Difference,
+  world: Pick<World, "qmp">,
+): Promise<Plan | undefined> {
+  const { paths, own } = facts;
+  const { word, subject = "" } = mend ?? {};
+  switch (word) {
+    case "remove":
+      return planOfDecision(planDiskRemove({
+        kind: "disk-remove",
+        instance: paths.name,
+        device: device?.uuid ?? device?.id ?? "",
+        bootDisk: "forced",
+      }, await readDiskRemoveFacts(facts, world)));
+    case "orphan-node": {
+      const stray = straysOf(facts.qemu, facts.content.runtime)
+        .find(({ id, has }) => id === subject && has === "backend");
+      const whole = await readDiskRemoveFacts(facts, world);
+      const backend = diskBackendSteps(whole, subject);
+      return stray && planStray(facts, stray, { kind: DISK, backend });
+    }
+    case "give-back":
+      return giveBackPlan(facts, subject, DISK);
+    case "forget": {
+      const steps = forgetSteps(own, subject)
+        .map(({ holder: _, ...step }) => step);
+      return repairPlan(paths.name, `what is noted of ${subject}`, { steps });
+    }
+  }
+  return undefined;
+}
+
+/** Asks for all SCSI disks at once. */
+async function readTargets(
+  { content, qemu }: WholeFacts,
+  qmp: QmpSession,
+): Promise<Map<string, LiveTarget>> {
+  const ids = content.runtime.disks.flatMap(({ hvinfo: { id, scsiId } }) =>
+    id !== undefined && scsiId !== undefined && qemu.deviceIds.has(id)
+      ? [id]
+      : []
+  );
+  if (ids.length === 0) return new Map();
+  const names = {
+    bus: "parent_bus",
+    channel: "channel",
+    scsiId: "scsi-id",
+    lun: "lun",
+  };
+  // A device of another kind lacks them: that is said of its driver.
+  const answers = await askAll(
+    qmp,
+    Object.fromEntries(
+      ids.flatMap((id) =>
+        Object.entries(names).map(([key, property]) =>
+          [
+            `${id} ${key}`,
+            { ...propertyOf(id, property), ifRefused: "nothing" as const },
+          ] as const
+        )
+      ),
+    ),
+  );
+  return new Map(ids.map((id) => [id, {
+    bus: answers[`${id} bus`],
+    channel: answers[`${id} channel`],
+    scsiId: answers[`${id} scsiId`],
+    lun: answers[`${id} lun`],
+  }]));
+}
+
+/** Of the disks that are gone, those that QEMU has open all the same. */
+function stillInUse(facts: WholeFacts): Set<string> {
+  const { own: { record }, qemu } = facts;
+  return new Set(
+    lostUuids(facts, DISK).filter((uuid) =>
+      isStillOpen(record.devices[uuid]?.access, qemu.process?.pid)
+    ),
+  );
+}
+
+/** The SCSI buses, if there may be a controller that the file lacks. */
+async function withController(
+  facts: WholeFacts,
+  qmp: QmpSession,
+): Promise<WholeFacts> {
+  if (!hasForeignController(facts)) return facts;
+  return { ...facts, qemu: { ...facts.qemu, scsi: await readScsiBuses(qmp) } };
+}
+
+/** Looks at QEMU and node, and compares. */
+export async function compareDisks(
+  given: WholeFacts,
+  qmp: QmpSession,
+): Promise<Compared> {
+  const facts: DiskCompareFacts = {
+    ...await withController(given, qmp),
+    targets: await readTargets(given, qmp),
+    drift: readDriftFacts(given.content.runtime.disks, given.qemu),
+    inUse: stillInUse(given),
+  };
+  return {
+    differences: diskDifferences(facts),
+    plan: (difference, world) => diskMend(facts, difference, world),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * Disks as callers are told of them. Pure.
+ *
+ * @module
+ */
+
+import { backendOf, isEmptied } from "../device/backend.ts";
+import type { DiskDevice } from "../device/disk.ts";
+import type { DeviceView } from "../engine/plan.ts";
+import type { Via } from "../host/access_record.ts";
+import { entryView, placeView, type ViewFacts } from "../plan/view.ts";
+import { type IoLimits, isLimited } from "../qmp/io_limits.ts";
+import { type Size, sizeJson } from "../qmp/reading.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+
+const MIB = 1024 * 1024;
+
+/** A disk that is to be plugged. */
+export function newDiskView(
+  disk: DiskDevice,
+  { index, via, limits = {} }: {
+    readonly index: number;
+    readonly via: Via;
+    readonly limits?: IoLimits;
+  },
+): DeviceView {
+  return {
+    kind: "disk",
+    index,
+    uuid: disk.uuid,
+    name: disk.name ?? null,
+    id: disk.id,
+    driver: disk.driver,
+    ...placeView(disk.place),
+    source: disk.source,
+    size_bytes: disk.uri === undefined ? disk.sizeBytes : null,
+    format: disk.format ?? "raw",
+    via,
+    ...(isLimited(limits) && { limits }),
+  };
+}
+
+/** How QEMU got at a live disk; its own path may be one made for it. */
+function viaOf(
+  file: string,
+  { uri, uuid }: DiskEntry,
+  own: ViewFacts["own"],
+): Via {
+  if (file.startsWith("/dev/fdset/")) return "fdset";
+  if (uri !== null && !file.startsWith("/")) return "uri";
+  const noted = uuid && own?.record.devices[uuid.toLowerCase()]?.via;
+  return noted || "path";
+}
+
+/** Of a disk that QEMU is not asked for; MiB need not be whole. */
+function recordedSize({ sizeMib }: DiskEntry): Size | null {
+  if (sizeMib === undefined) return null;
+  const bytes = sizeMib * MIB;
+  return Number.isInteger(bytes) ? BigInt(bytes) : bytes;
+}
+
+/** A disk of the runtime file. */
+export function diskView(
+  entry: DiskEntry,
+  { qemu, own }: ViewFacts,
+): DeviceView {
+  const id = entry.hvinfo.id;
+  const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
+  const size = live?.sizeBytes ?? recordedSize(entry);
+  return {
+    kind: "disk",
+    ...entryView(entry),
+    source: entry.uri ?? entry.link,
+    size_bytes: size === null ? null : sizeJson(size),
+    format: live?.format ?? "raw",
+    via: live === undefined ? null : viaOf(live.file, entry, own),
+    ...(isLimited(live?.limits ?? {}) && { limits: live?.limits }),
+    ...(isEmptied(entry, qemu?.block) ? { source: null, via: null } : {}),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Plans of release 0.1, whose journals have version 1, brought to today's form.
+ * Nothing is checked here: that comes afterwards, as of any plan.
+ *
+ * @module
+ */
+
+import { isJson, type Json } from "../qmp/message.ts";
+import type { LedgerEntry } from "./qmp_steps.ts";
+import { turningStep } from "./recover_course.ts";
+import type { Step } from "./verbs.ts";
+import type { OwnDevice } from "../state/own_check.ts";
+import type { StepTable } from "./world.ts";
+
+/** What is needed to read a journal. */
+export interface JournalReader {
+  /** The kinds of steps that its plan may have. */
+  readonly steps: StepTable;
+  /** Of a device, by the list of the runtime file that records it. */
+  readonly kindOf: (list: string) => OwnDevice["kind"] | undefined;
+}
+
+/** Its removals are those that delete an entry; its replugs, modifications. */
+function ledgerOf(
+  { action, device }: Json,
+  steps: readonly Json[],
+  { kindOf }: JournalReader,
+): LedgerEntry | undefined {
+  const commit = steps.find(({ kind }) => kind === "commit-state");
+  const change = commit?.change;
+  if (isJson(change) && change.change === "delete") {
+    const kind = kindOf(String(change.list));
+    const uuid = String(change.uuid).toLowerCase();
+    return kind === undefined ? undefined : { uuid, kind, note: "pending" };
+  }
+  if (action !== "modify" || !isJson(device) || !device.uuid) return undefined;
+  const uuid = String(device.uuid).toLowerCase();
+  const kind = device.kind as LedgerEntry["kind"];
+  return { uuid, kind, note: "replug" };
+}
+
+/** Adds what a plan of version 1 does not say and its steps tell. */
+export function fromVersion1(plan: Json, reader: JournalReader): Json {
+  if (!Array.isArray(plan.steps) || !plan.steps.every(isJson)) return plan;
+  const ledger = ledgerOf(plan, plan.steps, reader);
+  const steps = plan.steps.map((step) =>
+    step.kind === "unplug" && ledger !== undefined ? { ...step, ledger } : step
+  );
+  const known = steps.every(({ kind }) => reader.steps.find(String(kind)));
+  return {
+    ...plan,
+    kinds: [],
+    steps,
+    turn: known ? turningStep(steps as unknown as Step[], reader.steps) : null,
+    // It said so of every plan of repair, and of what had nothing to ask.
+    ifCut: plan.action === "remove" ? "finish" : "take-back",
+  };
+}

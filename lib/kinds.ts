@@ -1,0 +1,134 @@
+/**
+ * The kinds of devices: one line each. Nothing else imports a kind's folder,
+ * but for Ganeti's encodings, which know exactly these two.
+ *
+ * What every command needs, the words, is loaded at once; the rest of a kind
+ * when somebody asks for it.
+ *
+ * @module
+ */
+
+import type { planLinksOf } from "./disk/links.ts";
+import type { DiskRequest } from "./disk/request.ts";
+import type { DiskStep } from "./disk/steps.ts";
+import { DISK_COMMANDS, diskRequest } from "./disk/words.ts";
+import type { JournalReader } from "./engine/journal_version1.ts";
+import type { StepTable, World } from "./engine/world.ts";
+import type { NicRequest } from "./nic/request.ts";
+import type { NicStep } from "./nic/steps.ts";
+import { NIC_COMMANDS, nicRequest } from "./nic/words.ts";
+import type { NodeFacts } from "./plan/facts.ts";
+import type { AnyRequest, Kind, KindName, Planner } from "./plan/kind.ts";
+import type { CommandSpec, Invocation } from "./words/options.ts";
+
+export type { LinksMend } from "./disk/request.ts";
+
+/** A request about a device of some kind. */
+export type KindRequest = DiskRequest | NicRequest;
+
+/** A step of any plan, for who looks into one. */
+export type AnyStep = DiskStep | NicStep;
+
+/** What is known of a kind before it is loaded. */
+interface Entry extends Pick<KindName, "word" | "list"> {
+  readonly commands: readonly CommandSpec[];
+  request(invocation: Invocation, instance: string): KindRequest | undefined;
+  load(): Promise<Kind<KindRequest>>;
+}
+
+const KINDS: readonly Entry[] = [
+  {
+    word: "disk",
+    list: "disks",
+    commands: DISK_COMMANDS,
+    request: diskRequest,
+    load: async () => (await import("./disk/kind.ts")).DISK_KIND,
+  },
+  {
+    word: "nic",
+    list: "nics",
+    commands: NIC_COMMANDS,
+    request: nicRequest,
+    load: async () => (await import("./nic/kind.ts")).NIC_KIND,
+  },
+];
+
+/** The commands of all kinds, in the order of the usage text. */
+export const KIND_COMMANDS: readonly CommandSpec[] = KINDS.flatMap(
+  ({ commands }) => commands,
+);
+
+/**
+ * The request that a command of some kind makes; undefined if it is none.
+ *
+ * @throws {HotplugError} `usage` | `unsupported`
+ */
+export function kindRequest(
+  invocation: Invocation,
+  instance: string,
+): KindRequest | undefined {
+  for (const { request } of KINDS) {
+    const made = request(invocation, instance);
+    if (made !== undefined) return made;
+  }
+  return undefined;
+}
+
+/**
+ * Loads kinds.
+ *
+ * @param words undefined: all of them; others than there are bring nothing
+ */
+export async function loadKinds(
+  words?: readonly string[],
+): Promise<Kind<KindRequest>[]> {
+  const wanted = KINDS.filter(({ word }) => words?.includes(word) ?? true);
+  return await Promise.all(wanted.map(({ load }) => load()));
+}
+
+/** The steps that plans of these kinds may have. */
+export async function stepsOf(kinds: readonly Kind[]): Promise<StepTable> {
+  const { ENGINE_STEPS } = await import("./engine/steps.ts");
+  const { StepTable } = await import("./engine/world.ts");
+  return new StepTable(
+    [...ENGINE_STEPS, ...kinds.flatMap(({ steps }) => steps)],
+    kinds.flatMap(({ isWords = [] }) => isWords),
+  );
+}
+
+/** Makes what reads a journal: {@linkcode LoadReader}. */
+export async function loadReader(
+  words: readonly string[] | undefined,
+): Promise<JournalReader> {
+  return {
+    steps: await stepsOf(await loadKinds(words)),
+    kindOf: (list) => KINDS.find((one) => one.list === list)?.word,
+  };
+}
+
+/** Words of the kinds that a request is about; of all, if it names none. */
+export function kindWords({ kind }: AnyRequest): string[] {
+  const words = KINDS.map(({ word }) => word);
+  const [first = ""] = kind.split("-");
+  const named = words.filter((word) => word === first);
+  return named.length === 0 ? words : named;
+}
+
+/** Prepares the planning of a request of one of the kinds. */
+export async function prepareKind(
+  request: KindRequest,
+  { node, world }: { readonly node: NodeFacts; readonly world: World },
+): Promise<Planner> {
+  const [kind] = await loadKinds(kindWords(request));
+  const planned = kind?.requests[request.kind];
+  if (planned === undefined) throw new TypeError(`no request ${request.kind}`);
+  return await planned.prepare(request, node, world);
+}
+
+/** Plans to bring the links of disks to the configuration's order. */
+export async function planLinks(
+  ...about: Parameters<typeof planLinksOf>
+): Promise<ReturnType<typeof planLinksOf>> {
+  const { planLinksOf } = await import("./disk/links.ts");
+  return planLinksOf(...about);
+}

@@ -1,0 +1,373 @@
+/**
+ * On what runtime file, QEMU and node do not agree about NICs.
+ *
+ * @module
+ */
+
+import { allFdNames } from "../device/nic.ts";
+import { titleOf } from "../device/select.ts";
+import type { Plan } from "../engine/plan.ts";
+import { tapsOf } from "../host/process.ts";
+import { interfaceExists } from "../host/tap.ts";
+import {
+  absence,
+  absentDifference,
+  driverDifference,
+  plugAnew,
+  slotDifference,
+} from "../plan/compare_entry.ts";
+import {
+  giveBackPlan,
+  lostDifference,
+  lostUuids,
+} from "../plan/compare_own.ts";
+import {
+  type Compared,
+  type Difference,
+  nameOfEntry,
+  type WholeFacts,
+} from "../plan/difference.ts";
+import { netdevOf } from "../plan/facts.ts";
+import { planOfDecision, repairPlan } from "../plan/finding.ts";
+import { planStray } from "../plan/removal.ts";
+import { command, qmpStep } from "../plan/steps.ts";
+import { straysOf } from "../plan/strays.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { propertyOf } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { deviceArguments } from "./driver.ts";
+import { nicFilesStep, strayNicFiles } from "./files.ts";
+import { NIC } from "./name.ts";
+import { linkStateSteps, notesOf, noteSteps } from "./notes.ts";
+import { planNicRemove, strayNicSteps } from "./remove.ts";
+import type { NicStep } from "./steps.ts";
+
+/** What comparing NICs depends on. */
+export interface NicCompareFacts extends WholeFacts {
+  /** MAC by device id, as QEMU made the card; the guest may use another. */
+  readonly macs: ReadonlyMap<string, string>;
+  /** Taps that QEMU has open; undefined if its process cannot be seen. */
+  readonly heldTaps: ReadonlySet<string> | undefined;
+  /** Those of the NIC files' taps that this node has. */
+  readonly taps: ReadonlySet<string>;
+}
+
+function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
+  const mac = facts.macs.get(nic.hvinfo.id ?? "");
+  if (mac === undefined) return [];
+  if (mac.toLowerCase() === nic.mac?.toLowerCase()) return [];
+  return [{
+    code: "mac",
+    device: nameOfEntry(nic),
+    what: `${titleOf(nic)} is recorded with MAC ${nic.mac}, QEMU has ${mac}`,
+    hint: plugAnew(facts, nic),
+  }];
+}
+
+function backendDifference(
+  { qemu, format, paths }: WholeFacts,
+  nic: NicEntry,
+): Difference[] {
+  const { id = "" } = nic.hvinfo;
+  if (netdevOf(qemu, id) !== undefined) return [];
+  return [{
+    code: "no-netdev",
+    device: nameOfEntry(nic),
+    what: `${titleOf(nic)} has no network backend ${id}`,
+    hint: format(["nic", "remove", paths.name, nic.uuid ?? id]),
+  }];
+}
+
+/** A file is missing, or names another tap than QEMU has for the NIC. */
+function fileDifference(facts: WholeFacts, nic: NicEntry): Difference[] {
+  const { nicFiles, qemu, paths: { nicDir } } = facts;
+  const tap = netdevOf(qemu, nic.hvinfo.id ?? "")?.facts.tap;
+  if (nicDir === undefined || nicFiles === undefined) return [];
+  const file = nicFiles[String(nic.index)];
+  if (tap === undefined || file === tap) return [];
+  return [{
+    code: "nic-file",
+    device: nameOfEntry(nic),
+    what: `NIC file ${nicDir}/${nic.index} names ${
+      file ?? "nothing"
+    }, the tap of ${titleOf(nic)} is ${tap}`,
+    hint: `printf %s ${shellWord(tap)} > ${
+      shellWord(`${nicDir}/${nic.index}`)
+    }`,
+    // Of a NIC that is gone only its file tells the tap: it goes first.
+    ...(isAnyGone(facts) ? {} : {
+      mend: { word: "nic-files", did: "wrote them" },
+    }),
+  }];
+}
+
+function isAnyGone({ content, qemu }: WholeFacts): boolean {
+  return content.runtime.nics.some((one) => absence(one, qemu) !== undefined);
+}
+
+/** The files of recorded NICs are not there at all, or cannot be. */
+function missingFiles(facts: WholeFacts): Difference[] {
+  const { nicFiles, nicFilesFault, content, qemu, paths: { nicDir } } = facts;
+  if (nicDir === undefined || nicFiles !== undefined || isAnyGone(facts)) {
+    return [];
+  }
+  const about = {
+    code: "nic-files",
+    device: null,
+    what: `The NIC files in ${nicDir} do not name the taps that QEMU has`,
+  };
+  if (nicFilesFault !== undefined) {
+    const hint = `Cannot write NIC files in ${nicDir}: ${nicFilesFault}`;
+    return [{ ...about, hint }];
+  }
+  const known = content.runtime.nics.some(({ hvinfo: { id = "" } }) =>
+    netdevOf(qemu, id)?.facts.tap !== undefined
+  );
+  if (!facts.nicDirectoryPossible || !known) return [];
+  const mend = { word: "nic-files", did: "wrote them" };
+  return [{ ...about, hint: "repair writes them", mend }];
+}
+
+/** Whose a tap is that no backend has: for a person. */
+function holderOf(
+  { heldTaps }: Pick<NicCompareFacts, "heldTaps">,
+  tap: string,
+): string {
+  if (heldTaps === undefined) return "nothing tells whether QEMU has it open";
+  return heldTaps.has(tap)
+    ? "which QEMU has open for no NIC"
+    : "which QEMU has not open";
+}
+
+/** A file of no NIC goes if its tap is gone; else a person has to look. */
+function strayFiles(facts: NicCompareFacts): Difference[] {
+  const { heldTaps, qemu, paths: { nicDir }, taps } = facts;
+  // A backend that should not be there takes its files along.
+  const used = new Set([...qemu.netdevs.values()].map(({ tap }) => tap));
+  const files = strayNicFiles(facts, (tap) => !used.has(tap));
+  return files.flatMap(({ before }) => Object.entries(before)).map(
+    ([seq, tap]): Difference => {
+      const path = `${nicDir}/${seq}`;
+      const what = `NIC file ${path} belongs to no recorded NIC`;
+      const about = { code: "stray-nic-file", device: null };
+      const hint = `rm ${shellWord(path)}`;
+      if (taps.has(tap) || heldTaps?.has(tap)) {
+        const whose = holderOf(facts, tap);
+        const more = `${what}, and names interface ${tap}, ${whose}`;
+        return { ...about, what: more, hint };
+      }
+      const mend = { word: "stray-nic-file", subject: seq, did: "removed it" };
+      return { ...about, what, hint, mend };
+    },
+  );
+}
+
+/** A tap QEMU has open and no backend: it was passed, and never used. */
+function fdNames(facts: NicCompareFacts): Difference[] {
+  const { heldTaps, qemu, nicFiles } = facts;
+  const known = new Set([
+    ...[...qemu.netdevs.values()].map(({ tap }) => tap),
+    ...Object.values(nicFiles ?? {}),
+  ]);
+  const lost = [...heldTaps ?? []].filter((tap) => !known.has(tap));
+  if (lost.length === 0) return [];
+  return [{
+    code: "fd-names",
+    device: null,
+    what: `QEMU holds tap ${lost.join(", ")}, which no NIC uses`,
+    hint: "repair closes what was passed to QEMU and not used",
+    mend: {
+      word: "fd-names",
+      did: "closed what was passed to it and not used",
+    },
+  }];
+}
+
+/** Backends of our form that no device uses. */
+function orphans({ qemu, content }: WholeFacts): Difference[] {
+  return straysOf(qemu, content.runtime)
+    .filter(({ has, kind }) => has === "backend" && kind === "nic")
+    .map(({ id }) => ({
+      code: "orphan-netdev",
+      device: null,
+      what: `QEMU has network backend ${id}, which no device uses`,
+      hint: "repair removes it",
+      mend: { word: "orphan-netdev", subject: id, did: "removed it" },
+    }));
+}
+
+/** A NIC that its guest released after a change of it had been given up. */
+function released(
+  facts: WholeFacts,
+  nic: NicEntry,
+): Difference | undefined {
+  if (putBack(facts, nic) === undefined) return undefined;
+  return {
+    code: "not-in-qemu",
+    device: nameOfEntry(nic),
+    what: `the guest released ${
+      titleOf(nic)
+    } (${nic.hvinfo.id}) after a change of it had been given up`,
+    hint: "repair plugs it back as it is recorded",
+    mend: { word: "put-back", did: "plugged it back as it is recorded" },
+  };
+}
+
+/** The plan that plugs it back; undefined if it is not such a NIC. */
+function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
+  const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
+  const notes = notesOf(facts, uuid);
+  const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
+  if (notes.replug === undefined || isGoing !== undefined) return undefined;
+  const netdev = id === undefined ? undefined : netdevOf(facts.qemu, id);
+  if (id === undefined || netdev?.facts.tap === undefined) return undefined;
+  if (mac === undefined || driver === undefined || slot === undefined) {
+    return undefined;
+  }
+  const args = deviceArguments(facts, { id, entry }, {
+    ...{ driver, mac: mac.toLowerCase(), netdev: netdev.id },
+    queues: netdev.facts.queues,
+  });
+  const plug = qmpStep("device_add", args, command("device_del", { id }));
+  const { linkState, script, vhost } = notes;
+  const steps: NicStep[] = [
+    plug,
+    ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
+    { kind: "verify-device", id, slot },
+    ...noteSteps({ ...facts, who: facts.own.qemu }, {
+      uuid,
+      notes: { linkState, script, vhost },
+    }),
+  ];
+  return repairPlan(facts.paths.name, titleOf(entry), {
+    kinds: [NIC.word],
+    steps,
+    turn: plug,
+  });
+}
+
+function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
+  const absent = absentDifference(facts, nic);
+  if (absent !== undefined) return [released(facts, nic) ?? absent];
+  return [
+    ...driverDifference(facts, nic),
+    ...slotDifference(facts, nic),
+    ...macDifference(facts, nic),
+    ...backendDifference(facts, nic),
+    ...fileDifference(facts, nic),
+  ];
+}
+
+/** On what they do not agree. Pure. */
+export function nicDifferences(facts: NicCompareFacts): Difference[] {
+  return [
+    ...facts.content.runtime.nics.flatMap((one) => ofEntry(facts, one)),
+    ...orphans(facts),
+    ...fdNames(facts),
+    ...missingFiles(facts),
+    ...strayFiles(facts),
+    ...lostUuids(facts, NIC).map(lostDifference),
+  ];
+}
+
+/**
+ * The plan for what repair does about one of them. Pure.
+ *
+ * @throws {HotplugError} if it cannot be mended
+ */
+export function nicMend(
+  facts: NicCompareFacts,
+  { device, mend }: Difference,
+): Plan | undefined {
+  const { name } = facts.paths;
+  const { nics } = facts.content.runtime;
+  const { word, subject = "" } = mend ?? {};
+  const files = (steps: readonly NicStep[]) =>
+    steps.length === 0
+      ? undefined
+      : repairPlan(name, "NIC files", { kinds: [NIC.word], steps });
+  switch (word) {
+    case "remove":
+      return planOfDecision(planNicRemove({
+        kind: "nic-remove",
+        instance: name,
+        device: device?.uuid ?? device?.id ?? "",
+      }, facts));
+    case "put-back": {
+      const entry = nics.find(({ index }) => index === device?.index);
+      return entry && putBack(facts, entry);
+    }
+    case "nic-files":
+      return files(nicFilesStep(facts, { adopted: [] }));
+    case "stray-nic-file": {
+      const tap = facts.nicFiles?.[subject] ?? "";
+      const [step] = strayNicFiles(facts, (one) => one === tap);
+      return files(step ? [{ ...step, before: { [subject]: tap } }] : []);
+    }
+    case "give-back":
+      return giveBackPlan(facts, subject, NIC);
+    case "fd-names":
+      return repairPlan(name, "fds passed to QEMU", {
+        kinds: [NIC.word],
+        steps: [dropFdNames()],
+      });
+    case "orphan-netdev": {
+      const stray = straysOf(facts.qemu, facts.content.runtime)
+        .find(({ id, has }) => id === subject && has === "backend");
+      const backend = strayNicSteps(facts, subject);
+      return stray && planStray(facts, stray, { kind: NIC, backend });
+    }
+  }
+  return undefined;
+}
+
+function dropFdNames(): NicStep {
+  return { kind: "drop-fd-names", names: allFdNames() };
+}
+
+/** Asks for all NICs at once. */
+async function readMacs(
+  { content, qemu }: WholeFacts,
+  qmp: QmpSession,
+): Promise<Map<string, string>> {
+  const ids = content.runtime.nics.flatMap(({ hvinfo: { id } }) =>
+    id !== undefined && qemu.deviceIds.has(id) ? [id] : []
+  );
+  if (ids.length === 0) return new Map();
+  // A device of another kind lacks it: that is said of its driver.
+  const answers = await askAll(
+    qmp,
+    Object.fromEntries(ids.map((id) => [
+      id,
+      { ...propertyOf(id, "mac"), ifRefused: "nothing" as const },
+    ])),
+  );
+  return new Map(
+    Object.entries(answers).flatMap(([id, mac]) =>
+      typeof mac === "string" ? [[id, mac] as const] : []
+    ),
+  );
+}
+
+/** Looks at QEMU and node, and compares. */
+export async function compareNics(
+  given: WholeFacts,
+  qmp: QmpSession,
+): Promise<Compared> {
+  const { process } = given.qemu;
+  const named = Object.values(given.nicFiles ?? {});
+  const facts: NicCompareFacts = {
+    ...given,
+    macs: await readMacs(given, qmp),
+    heldTaps: process === undefined ? undefined : tapsOf(process.pid),
+    taps: new Set(named.filter(interfaceExists)),
+  };
+  return {
+    differences: nicDifferences(facts),
+    async plan(difference) {
+      return await Promise.resolve(nicMend(facts, difference));
+    },
+  };
+}

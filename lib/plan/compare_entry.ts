@@ -1,0 +1,103 @@
+/**
+ * How a recorded device compares with QEMU, whatever its kind. Pure.
+ *
+ * @module
+ */
+
+import { servesUnnamed } from "../device/backend.ts";
+import { sitsAsRecorded } from "../device/bus_slot.ts";
+import { rootBus } from "../device/pci_bus.ts";
+import { titleOf } from "../device/select.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import { type Difference, nameOfEntry, type WholeFacts } from "./difference.ts";
+import type { QemuFacts } from "./facts.ts";
+
+/** Why QEMU has no device for an entry; undefined if it has one. */
+export function absence(
+  { hvinfo: { id } }: Pick<DeviceEntry, "hvinfo">,
+  { deviceIds, block }: Pick<QemuFacts, "deviceIds" | "block">,
+): "no-device-id" | "not-in-qemu" | undefined {
+  if (id === undefined) return "no-device-id";
+  // A device without an id serves a drive of that name.
+  if (deviceIds.has(id) || servesUnnamed(block, id)) return undefined;
+  return "not-in-qemu";
+}
+
+/** What mends a device of which a start from the file makes another one. */
+export function plugAnew(
+  { format, paths }: Pick<WholeFacts, "format" | "paths">,
+  { kind, hvinfo: { id }, uuid, index }: DeviceEntry,
+): string {
+  const device = id ?? uuid ?? String(index);
+  const remove = format([kind, "remove", paths.name, device]);
+  return `a start or migration from the file makes another machine: ${remove}, then add it again`;
+}
+
+/** The difference of an entry for which QEMU has no device. */
+export function absentDifference(
+  { format, paths, qemu }: WholeFacts,
+  entry: DeviceEntry,
+): Difference | undefined {
+  const code = absence(entry, qemu);
+  if (code === undefined) return undefined;
+  const device = nameOfEntry(entry);
+  const title = titleOf(entry);
+  if (code === "no-device-id") {
+    return {
+      code,
+      device,
+      what: `${title} is recorded without a device id`,
+      hint: format(["adopt", paths.name]),
+    };
+  }
+  const word = entry.uuid ?? device.id ?? String(entry.index);
+  return {
+    code,
+    device,
+    what: `${title} (${device.id}) is recorded, but QEMU has no such device`,
+    hint: format([entry.kind, "remove", paths.name, word]),
+    mend: { word: "remove", did: "removed its entry and what was left of it" },
+  };
+}
+
+/** A device of another driver than the one that is recorded. */
+export function driverDifference(
+  facts: WholeFacts,
+  entry: DeviceEntry,
+): Difference[] {
+  const { id = "", driver } = entry.hvinfo;
+  const live = facts.qemu.drivers.get(id);
+  if (driver === undefined || live === undefined || driver === live) return [];
+  return [{
+    code: "driver",
+    device: nameOfEntry(entry),
+    what: `${titleOf(entry)} is recorded as ${driver}, QEMU has a ${live}`,
+    hint: plugAnew(facts, entry),
+  }];
+}
+
+/** A device in another place on PCI than the one that is recorded. */
+export function slotDifference(
+  facts: WholeFacts,
+  entry: DeviceEntry,
+): Difference[] {
+  const { id, bus, slot } = entry.hvinfo;
+  const { pci, machine } = facts.qemu;
+  if (slot === undefined) return [];
+  const live = pci.find((one) => one.id === id);
+  if (sitsAsRecorded(entry.hvinfo, live)) return [];
+  // Behind a bridge that firmware has not numbered yet, nothing is shown.
+  const isHidden = pci.some(({ secondary }) => secondary === 0);
+  if (live === undefined && isHidden) return [];
+  const where = live === undefined
+    ? "on no PCI bus"
+    : `in slot ${live.slot} of ${live.behind || rootBus(machine).name}`;
+  return [{
+    code: "place",
+    device: nameOfEntry(entry),
+    what: `${
+      titleOf(entry)
+    } (${id}) is recorded in slot ${slot} of ${bus}, QEMU has it ${where}`,
+    hint: plugAnew(facts, entry),
+  }];
+}

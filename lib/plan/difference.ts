@@ -1,0 +1,79 @@
+/**
+ * What a comparison of runtime file, QEMU and node comes to.
+ *
+ * @module
+ */
+
+import type { Plan } from "../engine/plan.ts";
+import type { World } from "../engine/world.ts";
+import type { Confinement } from "../host/confinement.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
+import type { Facts } from "./facts.ts";
+
+/** The device that a difference is about. */
+export interface DeviceName {
+  /** The word of its kind. */
+  readonly kind: string;
+  /** Place in its list of the runtime file; null if it is not recorded. */
+  readonly index: number | null;
+  /** Null if it is not recorded. */
+  readonly uuid: string | null;
+  /** Null if QEMU's device has none, or none is recorded. */
+  readonly id: string | null;
+}
+
+/** One thing on which runtime file, QEMU and node do not agree. */
+export interface Difference {
+  /** For programs, e.g. `not-in-qemu`. */
+  readonly code: string;
+  /** Null if it is about no device. */
+  readonly device: DeviceName | null;
+  /** One line for a person: what each side says. */
+  readonly what: string;
+  /** The command that mends it, or what a person should look at. */
+  readonly hint: string;
+  /** What `repair` does about it; undefined if it is not ours to do. */
+  readonly mend?: Mend;
+}
+
+/** What repair does about a difference; who found it plans it. */
+export interface Mend {
+  /** Names the plan, e.g. `remove`. */
+  readonly word: string;
+  /** What is mended, where the device does not tell: a name, a path. */
+  readonly subject?: string;
+  /** For the document, once it is done. */
+  readonly did: string;
+}
+
+/** What somebody found who compares, and how it is mended. */
+export interface Compared {
+  /** Most telling first. */
+  readonly differences: readonly Difference[];
+  /**
+   * The plan for a difference's mend word.
+   *
+   * @returns undefined if there is nothing to do any more
+   * @throws {HotplugError} if it cannot be mended
+   */
+  plan(difference: Difference, world: World): Promise<Plan | undefined>;
+}
+
+/** Words of a command line of ours, without the program's name. */
+export type FormatCommand = (words: readonly string[]) => string;
+
+/** What a comparison as deep as it goes depends on, whatever the kind. */
+export interface WholeFacts extends Facts {
+  /** Undefined if QEMU's process is unknown. */
+  readonly confinement: Confinement | undefined;
+  /** Files that only an operation of ours can have left: absolute paths. */
+  readonly leftovers: readonly string[];
+  /** Makes a command of ours that reaches the same instance. */
+  readonly format: FormatCommand;
+}
+
+/** What a recorded device is called. */
+export function nameOfEntry(entry: DeviceEntry): DeviceName {
+  const { kind, index, uuid = null, hvinfo: { id = null } } = entry;
+  return { kind, index, uuid, id };
+}

@@ -1,0 +1,128 @@
+/**
+ * What a kind of device says of itself; lib/kinds.ts has them all.
+ *
+ * @module
+ */
+
+import type { OwnFacts } from "../engine/own_facts.ts";
+import type { Decision, DeviceView } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
+import type { StepKind, World } from "../engine/world.ts";
+import type { PLACE } from "../state/entry_object.ts";
+import type { OwnDevice } from "../state/own_record.ts";
+import type { Check } from "../state/value_check.ts";
+import type { Facts, NodeFacts, QemuFacts } from "./facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { Compared, WholeFacts } from "./difference.ts";
+import type { Confinement } from "../host/confinement.ts";
+import type { QemuProcess } from "../host/process.ts";
+import type { KindAdoption } from "./adoption.ts";
+import type { NicFiles } from "../host/nic_file.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { ViewFacts } from "./view.ts";
+
+/** What a kind is called, and where it is recorded. */
+export interface KindName {
+  /** The user's word, also in documents: `disk`. */
+  readonly word: OwnDevice["kind"];
+  /** For messages, where more follows: `disk`, `NIC`. */
+  readonly title: string;
+  /** The list of the runtime file that has its entries. */
+  readonly list: keyof typeof PLACE;
+}
+
+/** Plans one request once QEMU has answered. */
+export type Planner = (facts: Facts) => Decision | Promise<Decision>;
+
+/** What is known of any request. */
+export interface AnyRequest {
+  /** The user's words, joined by dashes. */
+  readonly kind: string;
+  /** Checked: it becomes part of paths. */
+  readonly instance: string;
+}
+
+/** A kind of request, with who plans it. */
+export interface RequestKind<R extends AnyRequest> {
+  /**
+   * Prepares the planning: all that does not need QEMU's answers, for it
+   * happens while QEMU works on them.
+   */
+  prepare(request: R, node: NodeFacts, world: World): Promise<Planner>;
+}
+
+/** What is known where `check` asks a kind for its requirements. */
+export interface CheckFacts extends Facts {
+  /** Undefined if QEMU's process is unknown. */
+  readonly confinement: Confinement | undefined;
+}
+
+/** Something that an addition of this kind needs. */
+export interface KindRule {
+  /** For programs: `getfd`, `tun`, … */
+  readonly name: string;
+  /** Whether an addition asks for it before or after its place. */
+  readonly at: "before-place" | "after-place";
+  /** Does nothing if it holds. @throws {HotplugError} status 3 if not */
+  refuse(): void;
+  /** What there is, where it holds. */
+  state(): string;
+}
+
+/** What a kind's start words depend on. */
+export interface StartFacts {
+  /** Of the instance. */
+  readonly paths: InstancePaths;
+  /** The file. */
+  readonly runtime: Runtime;
+  /** The VM, if it runs: some things only it knows. */
+  readonly qemu: QemuFacts | undefined;
+  /** Undefined where Ganeti has no place for them. */
+  readonly nicFiles: NicFiles | undefined;
+}
+
+/** Words of a start line, and what is not certain about them. */
+export interface StartWords {
+  /** Options and values. */
+  readonly argv: readonly string[];
+  /** One line each. */
+  readonly warnings: readonly string[];
+}
+
+/** The part of a kind that its own plans need. */
+export type OwnKind = KindName & Pick<Kind, "giveBack" | "view">;
+
+/** A kind of device, whole. */
+export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
+  /** Its kinds of requests, by their names. */
+  readonly requests: Readonly<Record<string, RequestKind<R>>>;
+  /** The kinds of steps that only it has. */
+  readonly steps: readonly StepKind[];
+  /** Whether it adds these words to `kvm_cmd`; a journal is checked by it. */
+  readonly isWords?: Check;
+  /** The least that each operation needs of the monitor, by its request. */
+  readonly needs: Readonly<Record<string, readonly string[]>>;
+  /** What an addition needs besides; reads what tells it. */
+  requirements(facts: CheckFacts): Promise<readonly KindRule[]>;
+  /** Looks at QEMU and node, and compares them with what is recorded. */
+  compare(facts: WholeFacts, qmp: QmpSession): Promise<Compared>;
+  /** Looks at what QEMU has of this kind, for its adoption. */
+  adopt(
+    facts: Facts,
+    how: { readonly qmp: QmpSession; readonly process: QemuProcess },
+  ): Promise<KindAdoption>;
+  /**
+   * The words that a start line has for its entries.
+   *
+   * @param qmp undefined if the VM does not run
+   * @throws {HotplugError} `unsupported` for a device that no start can have
+   */
+  start(facts: StartFacts, qmp: QmpSession | undefined): Promise<StartWords>;
+  /** The request that finishes a removal which the guest has completed. */
+  finish(instance: string, uuid: string): R;
+  /** One of its entries, as callers are told of it. Pure. */
+  view(entry: DeviceEntry, facts: ViewFacts): DeviceView;
+  /** The steps that give back what was changed on this node for a device. */
+  giveBack(own: OwnFacts, uuid: string): Step[];
+}

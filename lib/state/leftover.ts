@@ -1,0 +1,35 @@
+/**
+ * Names of files that only an operation of ours can have left. Pure.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "@std/path/posix";
+import type { InstancePaths } from "./instance.ts";
+
+/** Whether a name is that of a staged runtime file: eight letters, `.new`. */
+export function isStagedName(
+  value: unknown,
+  { runtime }: InstancePaths,
+): boolean {
+  const name = basename(runtime);
+  return typeof value === "string" && value.startsWith(name) &&
+    /^[a-z0-9]{8}\.new$/.test(value.slice(name.length));
+}
+
+/**
+ * Whether only an operation of ours can have left what is there: a staged
+ * runtime file, a NIC file that was being written.
+ */
+export function isLeftover(path: unknown, paths: InstancePaths): boolean {
+  const { runtime, nicDir } = paths;
+  if (typeof path !== "string") return false;
+  const name = basename(path);
+  switch (dirname(path)) {
+    case dirname(runtime):
+      return isStagedName(name, paths);
+    case nicDir:
+      return /^\d{1,3}\.new$/.test(name);
+  }
+  return false;
+}
