@@ -8,6 +8,7 @@
 import { HotplugError, messageOf, shortage } from "../errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "../monitor/failure.ts";
 import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
+import { SysError } from "../sys/errno.ts";
 import type { Plan } from "./plan.ts";
 import type { Step } from "./verbs.ts";
 import type { StepKind, World } from "./world.ts";
@@ -29,6 +30,11 @@ async function doStep(step: Step, world: World): Promise<void> {
     if (!(error instanceof QmpTimeoutError)) throw error;
     if (await kind.confirm(step, world) !== "done") throw error;
   }
+}
+
+/** Nobody listens at the socket any more: QEMU has ended, and uses nothing. */
+function hasEnded(error: unknown): boolean {
+  return error instanceof SysError && error.code === "ECONNREFUSED";
 }
 
 /**
@@ -56,7 +62,7 @@ export async function rollBack(
       await kind.undo(step, world);
     } catch (error) {
       left.push(`${title}: ${messageOf(error)}`);
-      stays ||= inQemu === "held";
+      stays ||= inQemu === "held" && !hasEnded(error);
     }
   }
   return left;
