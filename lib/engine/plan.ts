@@ -105,7 +105,7 @@ export interface PlanDraft extends Omit<Plan, "steps" | "turn" | "ifCut"> {
   readonly steps: readonly (Step | undefined)[];
   /** One of the steps, undefined if none is one. */
   readonly turn?: Step | undefined;
-  /** @default "take-back" */
+  /** As in the plan. @default "take-back" */
   readonly ifCut?: Course;
 }
 

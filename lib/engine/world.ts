@@ -28,7 +28,11 @@ export class StepTable {
   /** Whether some kind of device here adds these words to `kvm_cmd`. */
   readonly isWords: Check;
 
-  /** @param words of each kind of device, whether it adds such words */
+  /**
+   * A table of these kinds of steps.
+   *
+   * @param words of each kind of device, whether it adds such words
+   */
   constructor(kinds: Iterable<StepKind>, words: readonly Check[] = []) {
     this.#kinds = new Map([...kinds].map((one) => [one.kind, one]));
     this.isWords = (value) => words.some((adds) => adds(value));
