@@ -12,25 +12,16 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { buildExecutable } from "../../tools/build/executable.ts";
 import type { QemuRelease, Tools } from "../../tools/setup.ts";
-import { testTools, Vm } from "../qemu/vm.ts";
-import { MinimalClient } from "./client.ts";
+import { testTools } from "../qemu/vm.ts";
+import { type Call, settle, wordsOf } from "./calls.ts";
 import { peakOf } from "./peak.ts";
-import {
-  type Call,
-  type Programs,
-  runRounds,
-  type Setting,
-  settle,
-  wordsOf,
-} from "./rounds.ts";
+import { runRounds } from "./rounds.ts";
+import { type Programs, type Setting, startSetting } from "./setting.ts";
 import { measureCrowd } from "./twentieth.ts";
 import { legend, type Peaks, type Results, tableOf } from "./table.ts";
 
 const DEFAULT_ROUNDS = 15;
-/** On a node the run directory is on /run, a tmpfs; so is this everywhere. */
-const TMPFS = "/dev/shm";
 const ONE_LINE = 'console.log("kvm-hotplug 0.1.0");\n';
-const IMAGE_BYTES = 8 * 1024 * 1024;
 
 function say(line: string): void {
   console.error(`bench: ${line}`);
@@ -75,32 +66,6 @@ async function measurePeaks(setting: Setting): Promise<Peaks> {
   return { tool, oneLine: await expectPeak([setting.programs.oneLine]) };
 }
 
-/** A machine, and a client that has its monitor. */
-async function started(
-  release: QemuRelease,
-  { tools, programs, dir }: { tools: Tools; programs: Programs; dir: string },
-): Promise<Setting & AsyncDisposable> {
-  const vm = await Vm.restored({ release, tools, runDir: dir });
-  // A monitor serves one client: the harness makes room for ours.
-  vm.qmp[Symbol.dispose]();
-  await vm.qmp.ended;
-  const client = await MinimalClient.connect(vm.layout.test);
-  const image = `${dir}/disk.img`;
-  await Deno.writeTextFile(image, "bench");
-  await Deno.truncate(image, IMAGE_BYTES);
-  return {
-    vm,
-    client,
-    programs,
-    image,
-    async [Symbol.asyncDispose]() {
-      client[Symbol.dispose]();
-      await vm[Symbol.asyncDispose]();
-      await Deno.remove(dir, { recursive: true });
-    },
-  };
-}
-
 async function measure(
   release: QemuRelease,
   { tools, programs, count }: {
@@ -110,14 +75,10 @@ async function measure(
   },
 ): Promise<Results> {
   say(`QEMU ${release.version}: ${count} rounds`);
-  const start = async () => {
-    const dir = await Deno.makeTempDir({ dir: TMPFS, prefix: "kvm-hotplug-" });
-    return await started(release, { tools, programs, dir });
-  };
-  await using setting = await start();
+  await using setting = await startSetting(release, { tools, programs });
   const rounds = await runRounds(setting, count);
   const peaks = await measurePeaks(setting);
-  await using other = await start();
+  await using other = await startSetting(release, { tools, programs });
   const crowd = await measureCrowd(setting, other, count);
   return { release: release.name, rounds, peaks, crowd };
 }

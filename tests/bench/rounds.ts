@@ -8,28 +8,9 @@
 
 import { openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import type { Vm } from "../qemu/vm.ts";
-import type { MinimalClient } from "./client.ts";
+import { type Call, settle, timeProcess, wordsOf } from "./calls.ts";
 import { type Batch, readDialogue } from "./dialogue.ts";
-
-/** The two executables that are compared. */
-export interface Programs {
-  readonly tool: string;
-  /** Prints one line, and is packed as the tool is. */
-  readonly oneLine: string;
-}
-
-/** What is measured of the tool, as whole processes. */
-export const CALLS = [
-  "--version",
-  "list",
-  "list INSTANCE",
-  "disk add",
-  "disk remove",
-] as const;
-
-/** One measured call of the tool. */
-export type Call = typeof CALLS[number];
+import type { Setting } from "./setting.ts";
 
 /** Milliseconds of one round. */
 export interface Round {
@@ -37,56 +18,6 @@ export interface Round {
   readonly qemu: Readonly<Record<Call, number>>;
   readonly tool: Readonly<Record<Call, number>>;
   readonly oneLine: number;
-}
-
-/** A machine and what is plugged into it. */
-export interface Setting {
-  readonly vm: Vm;
-  readonly client: MinimalClient;
-  readonly programs: Programs;
-  /** A disk image. */
-  readonly image: string;
-}
-
-const UUID = "be0c0001-1111-4111-8111-000000000001";
-
-/** The words of a call. */
-export function wordsOf(call: Call, { vm, image }: Setting): string[] {
-  const where = ["--run-dir", vm.runDir];
-  switch (call) {
-    case "--version":
-      return [call];
-    case "list":
-      return [call, ...where];
-    case "list INSTANCE":
-      return ["list", vm.name, ...where];
-    case "disk add":
-      return ["disk", "add", vm.name, image, "--uuid", UUID, ...where];
-    case "disk remove":
-      return ["disk", "remove", vm.name, UUID, ...where];
-    default:
-      return call satisfies never;
-  }
-}
-
-/** Waits until the guest has the disk, or has it no more, and rests. */
-export async function settle(vm: Vm, call: Call): Promise<void> {
-  if (call === "disk add") await vm.waitGuest("test -b /dev/vda");
-  if (call === "disk remove") await vm.waitGuest("test ! -b /dev/vda");
-}
-
-/** Milliseconds of a whole process, from before its fork to after its exit. */
-export function timeProcess(program: string, args: string[]): number {
-  const begin = performance.now();
-  const { code } = new Deno.Command(program, {
-    args,
-    stdin: "null",
-    stdout: "null",
-    stderr: "inherit",
-  }).outputSync();
-  const timeMs = performance.now() - begin;
-  if (code === 0) return timeMs;
-  throw new Error(`${program} ${args.join(" ")}: exit status ${code}`);
 }
 
 /** Those that ask QEMU: a disk that is added is listed and removed. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Call, CALLS, type Round } from "./rounds.ts";
+import { type Call, CALLS } from "./calls.ts";
+import type { Round } from "./rounds.ts";
 import type { Crowd, Times } from "./twentieth.ts";
 import { median, medianInterval, quantile } from "./statistics.ts";
 

@@ -8,7 +8,8 @@
 import { openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { type Batch, readDialogue } from "./dialogue.ts";
-import { type Setting, timeProcess } from "./rounds.ts";
+import { timeProcess } from "./calls.ts";
+import type { Setting } from "./setting.ts";
 
 /** Milliseconds of `disk add`, one for each round. */
 export interface Times {
