@@ -68,13 +68,14 @@ const PACKAGES: readonly (readonly [string, string])[] = [
 ];
 
 /** What only the tests need: shells to complete in, a terminal, images, a
- * reader of manuals. */
+ * reader of manuals, a tracer. */
 const TEST_PACKAGES: typeof PACKAGES = [
   ["zsh", "zsh"],
   ["fish", "fish"],
   ["man", "man-db"],
   ["tmux", "tmux"],
   ["qemu-img", "qemu-utils"],
+  ["strace", "strace"],
 ];
 
 async function isThere(file: string): Promise<boolean> {

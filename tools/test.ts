@@ -183,7 +183,6 @@ const PROGRAMS = {
   losetup: "mount",
   mount: "mount",
   ssh: "openssh-client",
-  strace: "strace",
   "ovs-vsctl": "openvswitch-switch",
   mke2fs: "e2fsprogs",
 } as const;

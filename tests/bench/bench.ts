@@ -1,8 +1,10 @@
 /**
  * `deno task bench`: how long the tool takes as a whole process, against the
- * time QEMU itself takes for the same commands; and its peak memory.
+ * time QEMU itself takes for the same commands; its peak memory; and what each
+ * call costs: system calls, QMP round trips, bytes. Or all of it but the memory
+ * against another executable of the tool.
  *
- *     deno task bench [--rounds N]
+ *     deno task bench [--rounds N] [--against FILE]
  *
  * Prints Markdown. A missed target is shown, not punished: exit status 0.
  *
@@ -13,30 +15,69 @@ import { parseArgs } from "@std/cli/parse-args";
 import { buildExecutable } from "../../tools/build/executable.ts";
 import type { QemuRelease, Tools } from "../../tools/setup.ts";
 import { testTools } from "../qemu/vm.ts";
-import { type Call, settle, wordsOf } from "./calls.ts";
+import { type Call, settle, timeProcess, wordsOf } from "./calls.ts";
+import { COST_ROUNDS, type Costs, costsOf } from "./cost.ts";
+import {
+  COST_LEGEND,
+  costTable,
+  pairLegend,
+  pairTables,
+} from "./cost_table.ts";
+import { measurePair, type Pair } from "./pair.ts";
 import { peakOf } from "./peak.ts";
 import { runRounds } from "./rounds.ts";
-import { type Programs, type Setting, startSetting } from "./setting.ts";
+import {
+  type Programs,
+  type Setting,
+  startPlace,
+  startSetting,
+} from "./setting.ts";
 import { measureCrowd } from "./twentieth.ts";
-import { legend, type Peaks, type Results, tableOf } from "./table.ts";
+import { legend, type Peaks, tableOf } from "./table.ts";
 
 const DEFAULT_ROUNDS = 15;
 const ONE_LINE = 'console.log("kvm-hotplug 0.1.0");\n';
+
+/** What is asked for. */
+interface Options {
+  readonly rounds: number;
+  /** Another executable of the tool, resolved. */
+  readonly against: string | undefined;
+}
 
 function say(line: string): void {
   console.error(`bench: ${line}`);
 }
 
-function readRounds(args: string[]): number {
+function resolved(file: string): string {
+  try {
+    return Deno.realPathSync(file);
+  } catch (cause) {
+    throw new TypeError(`Cannot read --against: ${file} is not there`, {
+      cause,
+    });
+  }
+}
+
+function readOptions(args: string[]): Options {
   const parsed: Record<string, unknown> = parseArgs(args, {
-    string: ["rounds"],
+    string: ["rounds", "against"],
     default: { rounds: String(DEFAULT_ROUNDS) },
+    unknown: (word: string) => {
+      throw new TypeError(
+        `Cannot read ${word}: --rounds N and --against FILE are accepted`,
+      );
+    },
   });
   const rounds = Number(parsed.rounds);
-  if (Number.isInteger(rounds) && rounds > 0) return rounds;
-  throw new TypeError(
-    `Cannot read --rounds: it must be above 0: current value is ${parsed.rounds}`,
-  );
+  if (!Number.isInteger(rounds) || rounds <= 0) {
+    throw new TypeError(
+      `Cannot read --rounds: it must be above 0: current value is ${parsed.rounds}`,
+    );
+  }
+  const { against } = parsed;
+  if (against === undefined) return { rounds, against };
+  return { rounds, against: resolved(String(against)) };
 }
 
 async function buildPrograms(folder: string): Promise<Programs> {
@@ -73,14 +114,19 @@ async function measure(
     programs: Programs;
     count: number;
   },
-): Promise<Results> {
+): Promise<string> {
   say(`QEMU ${release.version}: ${count} rounds`);
   await using setting = await startSetting(release, { tools, programs });
   const rounds = await runRounds(setting, count);
   const peaks = await measurePeaks(setting);
+  const costs: Costs[] = [];
+  for (let index = 0; index < Math.min(count, COST_ROUNDS); index++) {
+    costs.push(await costsOf(programs.tool, setting));
+  }
   await using other = await startSetting(release, { tools, programs });
   const crowd = await measureCrowd(setting, other, count);
-  return { release: release.name, rounds, peaks, crowd };
+  const table = tableOf({ release: release.name, rounds, peaks, crowd });
+  return [table, costTable(release.name, costs)].join("\n\n");
 }
 
 async function machine(): Promise<string> {
@@ -94,30 +140,56 @@ async function machine(): Promise<string> {
     } at the end.`;
 }
 
-async function main(count: number): Promise<void> {
-  const tools = await testTools();
+/** The tool against QEMU itself. */
+async function runAlone(count: number, tools: Tools): Promise<string[]> {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-bench-" });
   try {
     say("build the tool and the one-line program");
     const programs = await buildPrograms(folder);
     const tables: string[] = [];
     for (const release of tools.qemus) {
-      const results = await measure(release, { tools, programs, count });
-      tables.push(tableOf(results));
+      tables.push(await measure(release, { tools, programs, count }));
     }
-    console.log([...tables, legend(count), await machine()].join("\n\n"));
+    return [...tables, legend(count), COST_LEGEND];
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
+/** The tool against another executable of it. */
+async function runPair(
+  count: number,
+  { tools, other }: { tools: Tools; other: string },
+): Promise<string[]> {
+  timeProcess(other, ["--version"]); // fails before the long part does
+  say("build the tool");
+  const { path: tool } = await buildExecutable();
+  const programs: Pair<string> = { other, tool };
+  const tables: string[] = [];
+  for (const release of tools.qemus) {
+    say(`QEMU ${release.version}: ${count} rounds against ${other}`);
+    await using place = await startPlace(release, tools);
+    const results = await measurePair(programs, place, count);
+    tables.push(pairTables(release.name, results));
+  }
+  return [...tables, pairLegend(other, count)];
+}
+
+async function main({ rounds, against: other }: Options): Promise<void> {
+  const tools = await testTools();
+  const parts = other === undefined
+    ? await runAlone(rounds, tools)
+    : await runPair(rounds, { tools, other });
+  console.log([...parts, await machine()].join("\n\n"));
+}
+
 if (import.meta.main) {
-  let count: number;
+  let options: Options;
   try {
-    count = readRounds(Deno.args);
+    options = readOptions(Deno.args);
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
     Deno.exit(2);
   }
-  await main(count);
+  await main(options);
 }

@@ -1,0 +1,135 @@
+/**
+ * Counts in, Markdown tables out.
+ *
+ * @module
+ */
+
+import { ALL_CALLS } from "./calls.ts";
+import type { Costs } from "./cost.ts";
+import type { Pair, PairResults } from "./pair.ts";
+import { median, medianInterval } from "./statistics.ts";
+import { type Cost, COUNTS } from "./strace_log.ts";
+
+const HEADS: Readonly<Record<keyof Cost, string>> = {
+  all: "system calls",
+  outward: "of these outward",
+  messages: "QMP commands",
+  roundTrips: "round trips",
+  qmpBytes: "bytes from QMP",
+  fileBytes: "bytes from files",
+};
+
+function table(head: readonly string[], rows: readonly string[][]): string {
+  const line = head.map((_, index) => index === 0 ? "---" : "---:");
+  return [head, line, ...rows]
+    .map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** At most one digit, and none of a whole number. */
+function plain(value: number): string {
+  return String(Number(value.toFixed(1)));
+}
+
+function signed(value: number, digits: number): string {
+  return `${value < 0 ? "" : "+"}${value.toFixed(digits)}`;
+}
+
+function interval(values: readonly number[], digits: number): string {
+  const [low, high] = medianInterval(values);
+  return `${signed(low, digits)} to ${signed(high, digits)}`;
+}
+
+/** The number alone if it is the same for both in each round. */
+export function pairCell(pairs: readonly Pair<number>[]): string {
+  const changes = pairs.map(({ other, tool }) => tool - other);
+  const [from, to] = [
+    median(pairs.map(({ other }) => other)),
+    median(pairs.map(({ tool }) => tool)),
+  ].map(plain);
+  if (changes.every((change) => change === 0)) return `${to}`;
+  const change = signed(median(changes), 0);
+  const isSteady = new Set(changes).size === 1;
+  const within = isSteady ? "" : `; ${interval(changes, 0)}`;
+  return `${from} → ${to} (${change}${within})`;
+}
+
+/** What each call of one executable costs. */
+export function costTable(release: string, rounds: readonly Costs[]): string {
+  const head = [`QEMU ${release}`, ...COUNTS.map((count) => HEADS[count])];
+  const rows = ALL_CALLS.map((call) => [
+    `\`${call}\``,
+    ...COUNTS.map((count) =>
+      plain(median(rounds.map((costs) => costs[call][count])))
+    ),
+  ]);
+  return table(head, rows);
+}
+
+/** What each call costs with both executables. */
+function pairCostTable(release: string, { costs }: PairResults): string {
+  const head = [`QEMU ${release}`, ...COUNTS.map((count) => HEADS[count])];
+  const rows = ALL_CALLS.map((call) => [
+    `\`${call}\``,
+    ...COUNTS.map((count) =>
+      pairCell(costs.map(({ other, tool }) => ({
+        other: other[call][count],
+        tool: tool[call][count],
+      })))
+    ),
+  ]);
+  return table(head, rows);
+}
+
+function pairTimeTable(release: string, { times }: PairResults): string {
+  const head = [
+    `QEMU ${release}, ms`,
+    "other",
+    "this",
+    "difference",
+    "this ÷ other",
+  ];
+  const rows = ALL_CALLS.map((call) => {
+    const other = times.map((pair) => pair.other[call]);
+    const tool = times.map((pair) => pair.tool[call]);
+    const changes = times.map((pair) => pair.tool[call] - pair.other[call]);
+    const ratios = times.map((pair) => pair.tool[call] / pair.other[call]);
+    const [low, high] = medianInterval(ratios).map((one) => one.toFixed(2));
+    return [
+      `\`${call}\``,
+      median(other).toFixed(1),
+      median(tool).toFixed(1),
+      `${signed(median(changes), 1)} (${interval(changes, 1)})`,
+      `${median(ratios).toFixed(2)} (${low} to ${high})`,
+    ];
+  });
+  return table(head, rows);
+}
+
+/** Both executables, their times and what they cost. */
+export function pairTables(release: string, results: PairResults): string {
+  return [
+    pairTimeTable(release, results),
+    pairCostTable(release, results),
+  ].join("\n\n");
+}
+
+/** How to read what is said of costs. */
+export const COST_LEGEND =
+  `What a call costs is counted under strace -f, from exec to exit, in runs of
+their own; medians. System calls are those of all threads and child processes;
+how many of them manage memory and threads, or wait, differs from run to run.
+Outward ones reach a file, a socket or a device, without those that wait or
+receive: they hardly ever differ, so one more is one more in the code. A round
+trip is a wait for an answer: commands that are sent together make one. Bytes
+from files are those the program reads, without what the runtime reads.`;
+
+/** How to read the tables of two executables. */
+export function pairLegend(other: string, count: number): string {
+  return `"Other" is ${other}; "this" was built from these sources. Medians of
+${count} rounds. In each round both make every call, in changing order; the
+difference and the ratio are taken within a round, and stand with the 95 %
+interval of their median (with fewer than 6 rounds: from least to greatest).
+A single number means that both cost the same in each round.
+
+${COST_LEGEND}`;
+}
