@@ -15,7 +15,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { buildExecutable } from "../../tools/build/executable.ts";
 import type { QemuRelease, Tools } from "../../tools/setup.ts";
 import { testTools } from "../qemu/vm.ts";
-import { type Call, settle, timeProcess, wordsOf } from "./calls.ts";
+import { ALL_CALLS, type Call, settle, timeProcess, wordsOf } from "./calls.ts";
 import { COST_ROUNDS, type Costs, costsOf } from "./cost.ts";
 import {
   COST_LEGEND,
@@ -121,7 +121,7 @@ async function measure(
   const peaks = await measurePeaks(setting);
   const costs: Costs[] = [];
   for (let index = 0; index < Math.min(count, COST_ROUNDS); index++) {
-    costs.push(await costsOf(programs.tool, setting));
+    costs.push(await costsOf(programs.tool, setting, ALL_CALLS));
   }
   await using other = await startSetting(release, { tools, programs });
   const crowd = await measureCrowd(setting, other, count);

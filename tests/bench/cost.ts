@@ -4,8 +4,7 @@
  * @module
  */
 
-import { ALL_CALLS, type AnyCall, type Place } from "./calls.ts";
-import { settle, wordsOf } from "./calls.ts";
+import { type AnyCall, type Place, settle, wordsOf } from "./calls.ts";
 import { type Cost, costIn } from "./strace_log.ts";
 
 /** What each call cost, in one turn. */
@@ -33,10 +32,14 @@ async function costOf(program: string, words: string[]): Promise<Cost> {
   }
 }
 
-/** Makes each call once and counts. */
-export async function costsOf(program: string, place: Place): Promise<Costs> {
+/** Makes each of these calls once and counts. */
+export async function costsOf(
+  program: string,
+  place: Place,
+  calls: readonly AnyCall[],
+): Promise<Costs> {
   const costs = {} as Record<AnyCall, Cost>;
-  for (const call of ALL_CALLS) {
+  for (const call of calls) {
     costs[call] = await costOf(program, wordsOf(call, place));
     await settle(place.vm, call);
   }

@@ -6,7 +6,7 @@
 
 import { ALL_CALLS } from "./calls.ts";
 import type { Costs } from "./cost.ts";
-import type { Pair, PairResults } from "./pair.ts";
+import type { Pair, PairResults, Time } from "./pair.ts";
 import { median, medianInterval } from "./statistics.ts";
 import { type Cost, COUNTS } from "./strace_log.ts";
 
@@ -18,6 +18,13 @@ const HEADS: Readonly<Record<keyof Cost, string>> = {
   qmpBytes: "bytes from QMP",
   fileBytes: "bytes from files",
 };
+
+const TIME_HEADS = ["whole process", "CPU time"].flatMap((what) => [
+  `${what}, other`,
+  "this",
+  "difference",
+  "this ÷ other",
+]);
 
 function table(head: readonly string[], rows: readonly string[][]): string {
   const line = head.map((_, index) => index === 0 ? "---" : "---:");
@@ -80,26 +87,35 @@ function pairCostTable(release: string, { costs }: PairResults): string {
   return table(head, rows);
 }
 
-function pairTimeTable(release: string, { times }: PairResults): string {
-  const head = [
-    `QEMU ${release}, ms`,
-    "other",
-    "this",
-    "difference",
-    "this ÷ other",
+function ratioCell(pairs: readonly Pair<number>[]): string {
+  const ratios = pairs.map(({ other, tool }) => tool / other);
+  const [low, high] = medianInterval(ratios).map((one) => one.toFixed(2));
+  return `${median(ratios).toFixed(2)} (${low} to ${high})`;
+}
+
+/** Both medians, their difference and their ratio. */
+function timeCells(pairs: readonly Pair<number>[]): string[] {
+  const changes = pairs.map(({ other, tool }) => tool - other);
+  return [
+    median(pairs.map(({ other }) => other)).toFixed(1),
+    median(pairs.map(({ tool }) => tool)).toFixed(1),
+    `${signed(median(changes), 1)} (${interval(changes, 1)})`,
+    ratioCell(pairs),
   ];
+}
+
+function pairTimeTable(release: string, { times }: PairResults): string {
+  const head = [`QEMU ${release}, ms`, ...TIME_HEADS];
   const rows = ALL_CALLS.map((call) => {
-    const other = times.map((pair) => pair.other[call]);
-    const tool = times.map((pair) => pair.tool[call]);
-    const changes = times.map((pair) => pair.tool[call] - pair.other[call]);
-    const ratios = times.map((pair) => pair.tool[call] / pair.other[call]);
-    const [low, high] = medianInterval(ratios).map((one) => one.toFixed(2));
+    const of = (time: keyof Time) =>
+      times.map(({ other, tool }) => ({
+        other: other[call][time],
+        tool: tool[call][time],
+      }));
     return [
       `\`${call}\``,
-      median(other).toFixed(1),
-      median(tool).toFixed(1),
-      `${signed(median(changes), 1)} (${interval(changes, 1)})`,
-      `${median(ratios).toFixed(2)} (${low} to ${high})`,
+      ...timeCells(of("clockMs")),
+      ...timeCells(of("cpuMs")),
     ];
   });
   return table(head, rows);
@@ -129,7 +145,9 @@ export function pairLegend(other: string, count: number): string {
 ${count} rounds. In each round both make every call, in changing order; the
 difference and the ratio are taken within a round, and stand with the 95 %
 interval of their median (with fewer than 6 rounds: from least to greatest).
-A single number means that both cost the same in each round.
+CPU time is that of the process and its children, in their code and in the
+kernel: other work on the machine disturbs it far less than the time on the
+clock. A single number means that both cost the same in each round.
 
 ${COST_LEGEND}`;
 }

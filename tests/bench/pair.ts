@@ -5,9 +5,10 @@
  * @module
  */
 
-import { ALL_CALLS, type AnyCall, type Place } from "./calls.ts";
+import { type AnyCall, BLOCKS, type Place } from "./calls.ts";
 import { settle, timeProcess, wordsOf } from "./calls.ts";
 import { COST_ROUNDS, type Costs, costsOf } from "./cost.ts";
+import { cpuMsOfChildren } from "./cpu_time.ts";
 
 /** One value of each of both executables. */
 export interface Pair<T> {
@@ -17,8 +18,16 @@ export interface Pair<T> {
   readonly tool: T;
 }
 
-/** Milliseconds of whole processes, in one turn. */
-export type Times = Readonly<Record<AnyCall, number>>;
+/** Milliseconds of one whole process. */
+export interface Time {
+  /** From before its fork to after its exit. */
+  readonly clockMs: number;
+  /** That it and its children had the CPU. */
+  readonly cpuMs: number;
+}
+
+/** The times of one turn. */
+export type Times = Readonly<Record<AnyCall, Time>>;
 
 /** All that was measured with one release; each item is one round. */
 export interface PairResults {
@@ -26,27 +35,38 @@ export interface PairResults {
   readonly costs: readonly Pair<Costs>[];
 }
 
-async function timesOf(program: string, place: Place): Promise<Times> {
-  const times = {} as Record<AnyCall, number>;
-  for (const call of ALL_CALLS) {
-    times[call] = timeProcess(program, wordsOf(call, place));
+async function timesOf(
+  program: string,
+  place: Place,
+  calls: readonly AnyCall[],
+): Promise<Times> {
+  const times = {} as Record<AnyCall, Time>;
+  for (const call of calls) {
+    const before = cpuMsOfChildren();
+    const clockMs = timeProcess(program, wordsOf(call, place));
+    times[call] = { clockMs, cpuMs: cpuMsOfChildren() - before };
     await settle(place.vm, call);
   }
   return times;
 }
 
-/** Who comes first changes from round to round. */
-async function inTurn<T>(
+/**
+ * One round: block by block, so that the two that are compared lie close
+ * together. Who comes first changes from round to round.
+ */
+async function inTurn<T extends object>(
   programs: Pair<string>,
   index: number,
-  turn: (program: string) => Promise<T>,
+  turn: (program: string, calls: readonly AnyCall[]) => Promise<T>,
 ): Promise<Pair<T>> {
-  if (index % 2 === 0) {
-    const other = await turn(programs.other);
-    return { other, tool: await turn(programs.tool) };
+  const done = { other: {} as T, tool: {} as T };
+  const both = ["other", "tool"] as const;
+  for (const calls of BLOCKS) {
+    for (const who of index % 2 === 0 ? both : both.toReversed()) {
+      Object.assign(done[who], await turn(programs[who], calls));
+    }
   }
-  const tool = await turn(programs.tool);
-  return { other: await turn(programs.other), tool };
+  return done;
 }
 
 /**
@@ -60,13 +80,15 @@ export async function measurePair(
 ): Promise<PairResults> {
   const times: Pair<Times>[] = [];
   for (let index = 0; index <= count; index++) {
-    const turn = (program: string) => timesOf(program, place);
-    times.push(await inTurn(programs, index, turn));
+    times.push(
+      await inTurn(programs, index, (one, calls) => timesOf(one, place, calls)),
+    );
   }
   const costs: Pair<Costs>[] = [];
   for (let index = 0; index < Math.min(count, COST_ROUNDS); index++) {
-    const turn = (program: string) => costsOf(program, place);
-    costs.push(await inTurn(programs, index, turn));
+    costs.push(
+      await inTurn(programs, index, (one, calls) => costsOf(one, place, calls)),
+    );
   }
   return { times: times.slice(1), costs };
 }
