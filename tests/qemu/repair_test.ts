@@ -26,7 +26,7 @@ eachRelease(
     Deno.writeTextFileSync(file(1), "nosuchtap");
     Deno.writeTextFileSync(file(7), "nosuchtap");
     const dry = await tool(vm, "repair", vm.name, "--dry-run");
-    assertEquals([dry.status, dry.json.remaining.length], [7, 2], dry.stdout);
+    assertEquals([dry.status, dry.json.remaining.length], [7, 3], dry.stdout);
     const { status, stdout } = await tool(vm, "repair", vm.name);
     assertEquals(status, 0, stdout);
     assertEquals([0, 1].map((seq) => Deno.readTextFileSync(file(seq))), taps);
@@ -35,8 +35,9 @@ eachRelease(
     Deno.writeTextFileSync(file(8), "lo");
     const left = await tool(vm, "repair", vm.name);
     assertEquals([left.status, left.json.remaining], [7, [{
-      what:
-        "NIC file 8 is of no NIC, and names interface lo, which QEMU has not open",
+      what: `NIC file ${
+        file(8)
+      } belongs to no recorded NIC, and names interface lo, which QEMU has not open`,
       hint: `rm ${file(8)}`,
     }]]);
   },
