@@ -138,8 +138,8 @@ Deno.test("list of a node without instances is empty, not an error", async () =>
 const DRY = {
   "disk add": 8,
   "nic add": 8,
-  "disk remove": 3,
-  "nic remove": 3,
+  "disk remove": 4,
+  "nic remove": 4,
 } as const;
 
 for (const [command, steps] of Object.entries(DRY)) {

@@ -38,6 +38,8 @@ export function assertRemoved(vm: Instance, ran: Ran) {
   assertEquals(vm.peer.model.contents(), [
     `device ${DISK.id}`,
     `device ${NIC.id}`,
+    `netdev ${NIC.id}`,
+    `node ${DISK.id}`,
   ]);
   assertEquals([vm.runtime[3].length, vm.runtime[1].length], [1, 1]);
 }

@@ -20,7 +20,7 @@ const NODE = added("blockdev-add", { "node-name": "disk-1" }, "blockdev-del");
 
 /** Undoes a block node and a device that the guest does not release. */
 async function undoWith(id: string) {
-  await using vm = new Instance();
+  await using vm = new Instance({ disks: [] });
   vm.peer.guest = "is silent";
   const { model } = vm.peer;
   model.nodes.set("disk-1", 0);

@@ -14,6 +14,7 @@ export const DISK = {
 export const NIC = {
   uuid: "a0000000-1111-4111-8111-000000000000",
   id: "nic-a0000000-1111-4111",
+  mac: "aa:00:00:00:00:99",
 } as const;
 /** The uuid the tests give what they add, and its id. */
 export const NEW = "b1111111-2222-4333-8444-555555555555";
@@ -64,7 +65,7 @@ export function diskEntry(uuid: string, id: string, rest: Doc = {}) {
 export function nicEntry(uuid: string, id: string, rest: Doc = {}) {
   const { addr = "0xd", ...fields } = rest;
   return {
-    mac: "aa:00:00:00:00:99",
+    mac: NIC.mac,
     nicparams: { mode: "bridged", link: "br0", vlan: "" },
     hvinfo: hvinfo("virtio-net-pci", id, String(addr)),
     uuid,

@@ -128,7 +128,8 @@ function deviceAdd({ devices, nodes, netdevs }: ScriptedModel, args: Json) {
   if (netdev !== undefined && !netdevs.has(text(netdev))) {
     throw refused(`Property 'netdev' can't find value '${netdev}'`);
   }
-  const use = { drive: drive as string, netdev: netdev as string };
+  const mac = args.mac as string | undefined;
+  const use = { drive: drive as string, netdev: netdev as string, mac };
   devices.set(id, { id, driver: text(args.driver), slot, ...use });
 }
 

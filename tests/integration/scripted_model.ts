@@ -28,9 +28,11 @@ export interface ModelDevice {
   readonly slot: number;
   readonly drive?: string | undefined;
   readonly netdev?: string | undefined;
+  /** Of a NIC. */
+  readonly mac?: string | undefined;
 }
 
-/** A network backend and the fds it owns, one for each queue. */
+/** A network backend and the fds it owns, one for each queue; none: no tap. */
 export interface ModelNetdev {
   readonly fds: readonly Fd[];
 }
@@ -57,6 +59,23 @@ export class ScriptedModel implements Disposable {
   runState = "running";
   migration: string | undefined;
 
+  /** What a VM is started with: a disk on its node, a NIC on its backend. */
+  startWith({ disk, nic }: {
+    readonly disk?: string | undefined;
+    readonly nic?: { readonly id: string; readonly mac: string } | undefined;
+  }): void {
+    if (disk !== undefined) {
+      const device = { id: disk, driver: "virtio-blk-pci", slot: 12 };
+      this.nodes.set(disk, 0);
+      this.devices.set(disk, { ...device, drive: disk });
+    }
+    if (nic !== undefined) {
+      const device = { ...nic, driver: "virtio-net-pci", slot: 13 };
+      this.netdevs.set(nic.id, { fds: [] });
+      this.devices.set(nic.id, { ...device, netdev: nic.id });
+    }
+  }
+
   /** The fd in an fd set, which stays the model's. */
   fdOf(fdset: number): Fd {
     const fd = this.fdsets.get(fdset)?.fd;
@@ -64,7 +83,7 @@ export class ScriptedModel implements Disposable {
     return fd;
   }
 
-  /** All that is left of earlier operations; empty for a fresh QEMU. */
+  /** All that is there: what it was started with, what operations left. */
   contents(): string[] {
     const kinds = {
       device: this.devices.keys(),

@@ -5,7 +5,12 @@
  * @module
  */
 
-import type { Json, ModelDevice, ScriptedModel } from "./scripted_model.ts";
+import {
+  type Json,
+  type ModelDevice,
+  ModelRefusal,
+  type ScriptedModel,
+} from "./scripted_model.ts";
 
 /** Vendor and device of a virtio device and the PCI class it shows. */
 function pciDevice({ id, driver, slot }: ModelDevice) {
@@ -37,8 +42,11 @@ const HOST_BRIDGE = {
 function infoNetwork({ netdevs, devices }: ScriptedModel): string {
   const lines = [...netdevs].flatMap(([id, { fds }]) => {
     const nic = [...devices.values()].find((one) => one.netdev === id);
-    return fds.flatMap(({ number }, queue) => {
-      const tap = `${id}: index=${queue},type=tap,fd=${number}`;
+    const kinds = fds.length === 0
+      ? ["type=user,net=10.0.2.0,restrict=off"]
+      : fds.map(({ number }) => `type=tap,fd=${number}`);
+    return kinds.flatMap((kind, queue) => {
+      const tap = `${id}: index=${queue},${kind}`;
       return nic === undefined ? [tap] : [
         `${nic.id}: index=${queue},type=nic,model=virtio-net-pci`,
         ` \\ ${tap}`,
@@ -46,6 +54,15 @@ function infoNetwork({ netdevs, devices }: ScriptedModel): string {
     });
   });
   return lines.map((line) => `${line}\r\n`).join("");
+}
+
+function qomGet({ machine, devices }: ScriptedModel, args: Json): string {
+  const { path, property } = args;
+  if (property === "type") return `${machine}-machine`;
+  const device = devices.get(String(path).split("/").at(-1) ?? "");
+  if (property === "mac" && device?.mac !== undefined) return device.mac;
+  const desc = `Property '${path}.${property}' not found`;
+  throw new ModelRefusal("GenericError", desc);
 }
 
 /** The answer to each question. */
@@ -69,7 +86,7 @@ export const QUERIES: Record<
         .map(pciDevice),
     ],
   }],
-  "qom-get": ({ machine }) => `${machine}-machine`,
+  "qom-get": qomGet,
   "qom-list": ({ devices }) => [
     { name: "type", type: "string" },
     ...[...devices.values()].map(({ id, driver }) => ({

@@ -10,6 +10,7 @@ import { main } from "../../lib/cli/main.ts";
 import { fds, files, taps } from "./look.ts";
 import {
   DISK,
+  diskEntry,
   type Doc,
   NAME,
   NIC,
@@ -75,12 +76,23 @@ export class Instance implements AsyncDisposable {
     for (const name of ["ctrl", "conf", "pid", "uid", "nic", "chroot"]) {
       Deno.mkdirSync(this.at(name), { recursive: true });
     }
-    Deno.writeTextFileSync(this.runtimePath, runtimeText(parts));
+    const { disks, nics } = parts;
+    const more = disks === undefined
+      ? {
+        disks: [
+          diskEntry(DISK.uuid, DISK.id, { link: this.image("started.img") }),
+        ],
+      }
+      : {};
+    Deno.writeTextFileSync(
+      this.runtimePath,
+      runtimeText({ ...parts, ...more }),
+    );
     this.peer = new ScriptedPeer(this.qmpPath);
-    const plug = (driver: string, slot: number, id: string) =>
-      this.peer.model.devices.set(id, { id, driver, slot });
-    if (parts.disks === undefined) plug("virtio-blk-pci", 12, DISK.id);
-    if (parts.nics === undefined) plug("virtio-net-pci", 13, NIC.id);
+    this.peer.model.startWith({
+      disk: disks === undefined ? DISK.id : undefined,
+      nic: nics === undefined ? { id: NIC.id, mac: NIC.mac } : undefined,
+    });
   }
 
   /** A path below `kvm-hypervisor`. */
