@@ -11,6 +11,7 @@ import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
+import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
@@ -18,7 +19,7 @@ import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
 import {
   expectRuntime,
-  type NodeFacts,
+  nicFilesOf,
   type QemuFacts,
   readNode,
 } from "../plan/facts.ts";
@@ -131,8 +132,8 @@ interface NoAnswer {
 
 /** What QEMU and this node tell. */
 interface Looked {
-  /** As far as the runtime file and this node tell it. */
-  readonly node: NodeFacts;
+  /** Undefined if the instance has no directory for them. */
+  readonly nicFiles: NicFiles | undefined;
   readonly qemu: QemuFacts | NoAnswer;
   /** The tool's own record; undefined if it cannot be used. */
   readonly own: OwnFacts | undefined;
@@ -142,10 +143,14 @@ interface Looked {
   readonly warnings: readonly string[];
 }
 
-/** Without QEMU the file alone is listed. */
-async function withoutQemu(node: NodeFacts, qemu: NoAnswer): Promise<Looked> {
-  const { own, warnings } = await readOwn(node.paths, undefined);
-  return { node, qemu, own, differences: [], warnings };
+/** Without QEMU the file alone is listed; that needs no FFI. */
+async function withoutQemu(
+  paths: InstancePaths,
+  qemu: NoAnswer,
+): Promise<Looked> {
+  const { own, warnings } = await readOwn(paths, undefined);
+  const nicFiles = nicFilesOf(paths);
+  return { nicFiles, qemu, own, differences: [], warnings };
 }
 
 /** Whether Ganeti's pid file leads to its QEMU, whose monitor it is. */
@@ -161,8 +166,7 @@ async function lookAround(
   const fault = libcFault();
   if (fault !== undefined) {
     const running = runs(paths) || isListenedTo(paths.qmp);
-    const why = fault.message;
-    return await withoutQemu(readNode(paths, content), { why, running });
+    return await withoutQemu(paths, { why: fault.message, running });
   }
   try {
     using qmp = await openMonitor(paths.qmp, options);
@@ -175,14 +179,15 @@ async function lookAround(
     const none = { place, qemu: null, record: EMPTY_RECORD };
     const facts = { ...node, qemu, own: own ?? none };
     const { differences } = await compareWhole(facts, { qmp, format });
-    return { node, qemu, own, differences, warnings };
+    const { nicFiles } = node;
+    return { nicFiles, qemu, own, differences, warnings };
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
     const running = runs(paths);
     const why = running
       ? `the VM runs, but: ${messageOf(error)}`
       : "the VM does not run";
-    return await withoutQemu(readNode(paths, content), { why, running });
+    return await withoutQemu(paths, { why, running });
   }
 }
 
@@ -239,7 +244,7 @@ export async function listInstance(
   });
   const { content, fault } = await readRecord(paths);
   const looked = await lookAround(paths, content, options);
-  const { node: { nicFiles }, own, qemu: answer, warnings } = looked;
+  const { nicFiles, own, qemu: answer, warnings } = looked;
   const qemu = "why" in answer ? undefined : answer;
   const none = "why" in answer ? answer : undefined;
   if (fault !== undefined && qemu === undefined) throw fault;
