@@ -128,7 +128,7 @@ export async function prepareKind(
 /** Plans to bring the links of disks to the configuration's order. */
 export async function planLinks(
   ...about: Parameters<typeof planLinksOf>
-): Promise<ReturnType<typeof planLinksOf>> {
+): ReturnType<typeof planLinksOf> {
   const { planLinksOf } = await import("./disk/links.ts");
   return planLinksOf(...about);
 }

@@ -291,7 +291,7 @@ export async function compareDisks(
   const facts: DiskCompareFacts = {
     ...await withController(given, qmp),
     targets: await readTargets(given, qmp),
-    drift: readDriftFacts(given.content.runtime.disks, given.qemu),
+    drift: await readDriftFacts(given.content.runtime.disks, given.qemu),
     inUse: stillInUse(given),
   };
   return {

@@ -9,7 +9,7 @@
 
 import { isEmptied } from "../device/backend.ts";
 import { titleOf } from "../device/select.ts";
-import { identityAt } from "../host/identity.ts";
+import { identitiesAt, leadOf } from "../host/identity.ts";
 import { openIdentities, type QemuProcess } from "../host/process.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
@@ -19,6 +19,8 @@ import type { DiskEntry } from "../state/runtime.ts";
 export interface LinkFacts {
   /** What its link leads to: `identityOf`; undefined if nowhere. */
   readonly leadsTo: string | undefined;
+  /** Why that cannot be told: what lies there does not answer. */
+  readonly fault?: string;
   /**
    * What its `logical_id` names, as far as it is on this node: more than one
    * only for DRBD, none for kinds that get their name when attached.
@@ -44,11 +46,16 @@ export interface Drift {
   /** Place among the recorded disks. */
   readonly index: number;
   /**
-   * `leads-nowhere`; `shared`: another disk has the same link; `other-disk`: it
-   * leads to something else than the disk; `not-open`: to something QEMU has
-   * not open.
+   * `leads-nowhere`; `silent`: to what does not answer; `shared`: another disk
+   * has the same link; `other-disk`: it leads to something else than the disk;
+   * `not-open`: to something QEMU has not open.
    */
-  readonly kind: "leads-nowhere" | "shared" | "other-disk" | "not-open";
+  readonly kind:
+    | "leads-nowhere"
+    | "silent"
+    | "shared"
+    | "other-disk"
+    | "not-open";
   /** One line for a person. */
   readonly what: string;
   /** What mends it. */
@@ -96,7 +103,7 @@ function driftOf(
   disk: DiskEntry,
 ): Omit<Drift, "index"> | undefined {
   const { link } = disk;
-  const { leadsTo, named = [] } = facts.links[disk.index] ?? {};
+  const { leadsTo, fault, named = [] } = facts.links[disk.index] ?? {};
   if (link === null) return undefined;
   const title = `The link ${link} of ${titleOf(disk)}`;
   const [right] = named;
@@ -108,6 +115,10 @@ function driftOf(
   const hint = right === undefined
     ? BY_REQUEST
     : `ln -sfn ${quoted(right.path)} ${quoted(link)}`;
+  if (fault !== undefined) {
+    const what = `${title} leads to what does not answer: ${fault}`;
+    return { kind: "silent", what, hint: "look at its file system or device" };
+  }
   if (leadsTo === undefined) {
     return { kind: "leads-nowhere", what: `${title} leads nowhere`, hint };
   }
@@ -140,25 +151,35 @@ export interface DriftQemu {
   readonly block?: readonly BlockBackend[] | undefined;
 }
 
-function linkFacts(disk: DiskEntry, { block }: DriftQemu): LinkFacts {
+async function linkFacts(
+  disk: DiskEntry,
+  { block }: DriftQemu,
+): Promise<LinkFacts> {
+  const { link } = disk;
+  const paths = logicalPaths(disk);
+  const [lead, named] = await Promise.all([
+    link === null ? undefined : leadOf(link),
+    identitiesAt(paths),
+  ]);
   return {
     ...(isEmptied(disk, block) ? { medium: "out" } : {}),
-    leadsTo: disk.link === null ? undefined : identityAt(disk.link),
-    named: logicalPaths(disk).flatMap((path) => {
-      const identity = identityAt(path);
+    leadsTo: lead?.identity,
+    ...(lead?.fault === undefined ? {} : { fault: lead.fault }),
+    named: paths.flatMap((path, i) => {
+      const identity = named[i];
       return identity === undefined ? [] : [{ path, identity }];
     }),
   };
 }
 
 /** Looks where the links lead and what QEMU has open; opens nothing. */
-export function readDriftFacts(
+export async function readDriftFacts(
   disks: readonly DiskEntry[],
   qemu: DriftQemu,
-): DriftFacts {
+): Promise<DriftFacts> {
   const { process } = qemu;
   return {
-    links: disks.map((disk) => linkFacts(disk, qemu)),
+    links: await Promise.all(disks.map((disk) => linkFacts(disk, qemu))),
     open: process === undefined ? undefined : openIdentities(process.pid),
   };
 }

@@ -11,7 +11,7 @@ import { basename, dirname, join } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
 import { type Decision, planOf } from "../engine/plan.ts";
 import { type DiskLinks, readDiskLinks } from "../host/disk_link.ts";
-import { identityAt } from "../host/identity.ts";
+import { identitiesAt, identityAt } from "../host/identity.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
 import { makeNonce } from "../plan/facts.ts";
 import { stateSteps } from "../plan/steps.ts";
@@ -170,48 +170,51 @@ export function linkName(instance: string, index: number): string {
 }
 
 /** Reads what mending depends on. Undefined: Ganeti has no links here. */
-export function readLinksFacts(
+export async function readLinksFacts(
   paths: InstancePaths,
   content: RuntimeContent,
   { order }: LinksMend,
-): LinksFacts | undefined {
+): Promise<LinksFacts | undefined> {
   const directory = `${paths.runDir}/instance-disks`;
-  const place = identityAt(directory);
+  const place = await identityAt(directory);
   if (place === undefined) return undefined;
   const prefix = linkName(paths.name, 0).slice(0, -1);
-  const folders = content.runtime.disks.map(({ link }) => {
-    if (link === null) return undefined;
-    const name = basename(link);
-    const ours = name.startsWith(prefix) &&
-      /^\d+$/.test(name.slice(prefix.length)) &&
-      // The file says /var/run, where /run may be meant.
-      identityAt(dirname(link)) === place;
-    return ours ? dirname(link) : undefined;
-  });
+  const folders = await Promise.all(
+    content.runtime.disks.map(async ({ link }) => {
+      if (link === null) return undefined;
+      const name = basename(link);
+      const ours = name.startsWith(prefix) &&
+        /^\d+$/.test(name.slice(prefix.length)) &&
+        // The file says /var/run, where /run may be meant.
+        await identityAt(dirname(link)) === place;
+      return ours ? dirname(link) : undefined;
+    }),
+  );
   const names = order.map((_, index) => linkName(paths.name, index));
   const process = findQemu(paths.pid, paths.name);
+  const leadTo = await identitiesAt(names.map((name) => join(directory, name)));
   return {
     paths,
     content,
     nonce: makeNonce(),
     process,
-    drift: readDriftFacts(content.runtime.disks, { process }),
+    drift: await readDriftFacts(content.runtime.disks, { process }),
     directory,
     folders,
     there: readDiskLinks(directory, names),
     leadTo: Object.fromEntries(
-      names.map((name) => [name, identityAt(join(directory, name))]),
+      names.map((name, i) => [name, leadTo[i]]),
     ),
   };
 }
 
 /** Reads what mending depends on and plans it. */
-export function planLinksOf(
+export async function planLinksOf(
   request: LinksMend,
   paths: InstancePaths,
   content: RuntimeContent,
-): { decision: Decision; process: QemuProcess | undefined } {
-  const facts = readLinksFacts(paths, content, request);
+): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
+  const facts = await readLinksFacts(paths, content, request);
   if (facts !== undefined) {
     return { decision: planLinks(request, facts), process: facts.process };
   }

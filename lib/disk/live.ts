@@ -10,7 +10,7 @@ import {
   matchImages,
   type ProtocolNode,
 } from "../device/image_match.ts";
-import { identityAt } from "../host/identity.ts";
+import { identitiesAt } from "../host/identity.ts";
 import {
   identityOfFd,
   type OpenImage,
@@ -86,11 +86,14 @@ function passedTo({ file }: NamedNode, { process, fdsets }: Host): string[] {
   return [...new Set(found)];
 }
 
-function protocolNode(node: NamedNode, host: Host): ProtocolNode {
+async function protocolNode(
+  node: NamedNode,
+  host: Host,
+): Promise<ProtocolNode> {
   const { name, file, sizeBytes } = node;
   const isPath = file.startsWith("/") && !FDSET.test(file);
   const { identity: seen, changedMs }: SeenPath = isPath
-    ? seenBy(host.process.pid, file)
+    ? await seenBy(host.process.pid, file)
     : { identity: undefined, changedMs: Infinity };
   return {
     name,
@@ -105,14 +108,12 @@ function protocolNode(node: NamedNode, host: Host): ProtocolNode {
 function sourceOf(
   identity: string,
   file: string,
-  images: readonly OpenImage[],
+  { images, leads }: Known,
 ): OpenSource | { readonly why: string } {
   const image = images.find((one) => one.identity === identity);
   if (image === undefined) return { why: "QEMU does not have it open" };
   const resolved = image.path;
-  const path = [file, resolved].find((one) =>
-    one.startsWith("/") && identityAt(one) === identity
-  );
+  const path = [file, resolved].find((one) => leads.get(one) === identity);
   if (path === undefined) {
     return { why: `no path of this node leads to it: it was ${resolved}` };
   }
@@ -125,6 +126,22 @@ interface Known {
   readonly graph: BlockGraph;
   readonly proofs: ReadonlyMap<string, ImageProof>;
   readonly images: readonly OpenImage[];
+  /** What paths of this node lead to: `identityOf`. */
+  readonly leads: ReadonlyMap<string, string | undefined>;
+}
+
+/** Follows all paths by which this node may find what is open. */
+async function followAll(
+  nodes: readonly NamedNode[],
+  images: readonly OpenImage[],
+): Promise<Known["leads"]> {
+  const all = [
+    ...nodes.map(({ file }) => file),
+    ...images.map(({ path }) => path),
+  ];
+  const paths = [...new Set(all)].filter((one) => one.startsWith("/"));
+  const identities = await identitiesAt(paths);
+  return new Map(paths.map((path, i) => [path, identities[i]]));
 }
 
 function openedBy(names: readonly string[], known: Known) {
@@ -136,7 +153,7 @@ function openedBy(names: readonly string[], known: Known) {
   if (proof === undefined || "why" in proof) {
     return proof ?? { why: "nothing tells what it has open" };
   }
-  return sourceOf(proof.identity, last.file, known.images);
+  return sourceOf(proof.identity, last.file, known);
 }
 
 function liveDisk(backend: BlockBackend, known: Known): LiveDisk {
@@ -168,17 +185,20 @@ export async function readLiveDisks(
   const graph = qemu.commands.has(BLOCK_GRAPH.execute)
     ? await ask(qmp, BLOCK_GRAPH)
     : { nodes: [], edges: [] };
-  const images = openImages(process.pid);
+  const images = await openImages(process.pid);
   const startedMs = startedAtMs(startOf(process.pid) ?? 0);
   const host: Host = { process, startedMs, images, fdsets: asked.fdsets };
+  const files = asked.nodes.filter(({ driver }) => PROTOCOLS.includes(driver));
   const proofs = matchImages({
-    nodes: asked.nodes.filter(({ driver }) => PROTOCOLS.includes(driver))
-      .map((node) => protocolNode(node, host)),
+    nodes: await Promise.all(files.map((node) => protocolNode(node, host))),
     images,
   });
+  const leads = await followAll(files, images);
   const nodes = new Map(asked.nodes.map((node) => [node.name, node]));
   return qemu.block.filter(({ qdev, nodeName }) =>
     qdev !== "" && nodeName !== ""
   )
-    .map((backend) => liveDisk(backend, { nodes, graph, proofs, images }));
+    .map((backend) =>
+      liveDisk(backend, { nodes, graph, proofs, images, leads })
+    );
 }

@@ -270,5 +270,5 @@ export async function readDiskResizeFacts(
     );
   }
   const live = await readLiveDisks(qmp, facts.qemu, process);
-  return { ...facts, live, images: openImages(process.pid) };
+  return { ...facts, live, images: await openImages(process.pid) };
 }

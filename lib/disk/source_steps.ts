@@ -8,7 +8,7 @@
 import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import type { LeftAlone } from "../host/access_record.ts";
-import { identityAt } from "../host/identity.ts";
+import { identitiesAt } from "../host/identity.ts";
 import { holders, holds } from "../host/process.ts";
 import { openSource } from "../host/source.ts";
 import { FDSET_FDS } from "../qmp/block_queries.ts";
@@ -55,10 +55,13 @@ async function otherDrive(
   { pid, identity }: AwaitReleaseStep,
   { qmp }: World,
 ): Promise<LeftAlone | undefined> {
-  const other = (await ask(qmp, BLOCK)).find(({ file }) =>
-    file.startsWith("/") &&
-    identityAt(`/proc/${pid}/root${file}`) === identity
+  const drives = await ask(qmp, BLOCK);
+  const leads = await identitiesAt(
+    drives.map(({ file }) =>
+      file.startsWith("/") ? `/proc/${pid}/root${file}` : null
+    ),
   );
+  const other = drives.find((_, i) => leads[i] === identity);
   if (other === undefined) return undefined;
   const { device, qdev, nodeName, file } = other;
   const drive = device || qdev || nodeName;

@@ -15,12 +15,17 @@ import {
   type Qcow2Header,
 } from "./qcow2.ts";
 import { messageOf, passShortage, refuse } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { readPart } from "../sys/file.ts";
+import {
+  openFileWithin,
+  procPath,
+  readPartWithin,
+  TimeLimit,
+} from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { inspectSource, type Source } from "./source.ts";
-import { reopenWithin } from "./source_open.ts";
+import { reopenWithin, SOURCE_TIMEOUT_MS } from "./source_open.ts";
 
 /** One image below another. */
 export interface BackingLayer {
@@ -60,11 +65,15 @@ function fault(path: string, why: string) {
 }
 
 async function headerOf(pinned: Fd, path: string): Promise<Qcow2Header> {
+  using limit = new TimeLimit(SOURCE_TIMEOUT_MS);
   try {
-    using fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK);
-    return parseQcow2(readPart(fd, { offset: 0, length: HEADER_BYTES }));
+    const flags = O.RDONLY | O.NONBLOCK;
+    await using fd = await reopenWithin(pinned, flags, limit);
+    const part = { offset: 0, length: HEADER_BYTES };
+    return parseQcow2(await readPartWithin(fd, part, limit));
   } catch (error) {
-    const known = error instanceof ImageFault || error instanceof SysError;
+    const known = error instanceof ImageFault || error instanceof SysError ||
+      error instanceof DeadlineError;
     throw known ? fault(path, messageOf(error)) : error;
   }
 }
@@ -97,9 +106,11 @@ function isBelow(path: string, folder: string): boolean {
   return path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }
 
-function real(folder: string): string {
+async function real(folder: string): Promise<string> {
   try {
-    return Deno.realPathSync(folder);
+    const timeoutMs = SOURCE_TIMEOUT_MS;
+    using fd = await openFileWithin(folder, O.PATH, { timeoutMs });
+    return Deno.readLinkSync(procPath(fd));
   } catch (error) {
     passShortage(error);
     throw refuse(`Cannot use --allow-backing ${folder}: ${messageOf(error)}`);
@@ -114,13 +125,15 @@ interface Folders {
   readonly allowed: readonly string[];
 }
 
-function foldersOf(
+async function foldersOf(
   { kind, resolved }: Source,
   { allowed }: ChainOptions,
-): Folders {
+): Promise<Folders> {
   return {
     own: kind === "file" ? dirname(resolved) : undefined,
-    allowed: allowed === undefined ? [] : [resolve(allowed), real(allowed)],
+    allowed: allowed === undefined
+      ? []
+      : [resolve(allowed), await real(allowed)],
   };
 }
 
@@ -165,7 +178,7 @@ export async function readChain(
   pinned: Fd,
   options: ChainOptions,
 ): Promise<BackingChain> {
-  const folders = foldersOf(source, options);
+  const folders = await foldersOf(source, options);
   const top = await headerOf(pinned, source.path);
   const seen = [source.identity];
   const layers: BackingLayer[] = [];

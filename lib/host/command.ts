@@ -6,6 +6,7 @@
 
 import { HotplugError, messageOf } from "../errors.ts";
 import { within } from "../sys/pause.ts";
+import { untilStartable } from "../sys/slow_fd.ts";
 
 /** How a program is run. */
 export interface CommandOptions {
@@ -39,6 +40,9 @@ const MAX_OUTPUT = 4_000;
  * ended, they are read for this long, in milliseconds.
  */
 const LAST_WORDS_MS = 200;
+
+/** Longer than any call on a file of FUSE is waited for, in milliseconds. */
+const START_TIMEOUT_MS = 6_000;
 
 /** What a program said, the end of it. */
 class Output {
@@ -144,6 +148,7 @@ export async function runCommand(
     );
   let process: Deno.ChildProcess;
   try {
+    await untilStartable(START_TIMEOUT_MS);
     process = start(program, options);
   } catch (error) {
     throw failed(`cannot be run: ${messageOf(error)}`, error);

@@ -5,9 +5,14 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
-import { type FileStatus, statPath } from "../sys/file.ts";
+import { HotplugError, passShortage } from "../errors.ts";
+import { DeadlineError, SysError } from "../sys/errno.ts";
+import {
+  type FileStatus,
+  statPath,
+  statPathWithin,
+  TimeLimit,
+} from "../sys/file.ts";
 import { identityOf } from "./identity.ts";
 
 /** A regular file or block device that QEMU has open as a disk image. */
@@ -42,8 +47,7 @@ function numbers(pid: number): string[] {
 /** 512 bytes each, whatever the device's own sectors: Documentation/ABI. */
 const SYSFS_SECTOR = 512;
 
-function sizeOf({ kind, sizeBytes, rdev }: FileStatus): number | undefined {
-  if (kind === "file") return sizeBytes;
+function deviceSize({ rdev }: FileStatus): number | undefined {
   try {
     const sectors = Deno.readTextFileSync(`/sys/dev/block/${rdev}/size`);
     return Number(sectors) * SYSFS_SECTOR;
@@ -53,30 +57,54 @@ function sizeOf({ kind, sizeBytes, rdev }: FileStatus): number | undefined {
   }
 }
 
-function imageAt(pid: number, fd: string): OpenImage | undefined {
+/** A file's size is asked of its file system, for this long: milliseconds. */
+const SIZE_TIMEOUT_MS = 2_000;
+
+async function fileSize(
+  path: string,
+  label: string,
+): Promise<number | undefined> {
+  using limit = new TimeLimit(SIZE_TIMEOUT_MS);
+  try {
+    return (await statPathWithin(path, { label, limit })).sizeBytes;
+  } catch (error) {
+    const silent = error instanceof DeadlineError ||
+      (error instanceof HotplugError && error.code === "busy");
+    if (silent) return undefined;
+    throw error;
+  }
+}
+
+async function imageAt(
+  pid: number,
+  fd: string,
+): Promise<OpenImage | undefined> {
   const path = `/proc/${pid}/fd/${fd}`;
-  const status = statPath(path);
+  const status = statPath(path, { sync: "no" });
   const { kind } = status;
   if (kind !== "file" && kind !== "block") return undefined;
   if (kind === "file") {
     const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
     if (!IMAGE_LOCK.test(info)) return undefined;
   }
+  const real = Deno.readLinkSync(path);
   return {
     identity: identityOf(status),
     kind,
-    path: Deno.readLinkSync(path),
-    sizeBytes: sizeOf(status),
+    path: real,
+    sizeBytes: kind === "file"
+      ? await fileSize(path, real)
+      : deviceSize(status),
     fds: [Number(fd)],
   };
 }
 
 /** The images a process has open, each once. */
-export function openImages(pid: number): OpenImage[] {
+export async function openImages(pid: number): Promise<OpenImage[]> {
   const images = new Map<string, OpenImage>();
   for (const fd of numbers(pid)) {
     try {
-      const image = imageAt(pid, fd);
+      const image = await imageAt(pid, fd);
       if (image === undefined) continue;
       const fds = images.get(image.identity)?.fds ?? [];
       images.set(image.identity, { ...image, fds: [...fds, ...image.fds] });
@@ -93,7 +121,7 @@ export function openImages(pid: number): OpenImage[] {
 /** What an fd of a process is, undefined if it is closed. */
 export function identityOfFd(pid: number, fd: number): string | undefined {
   try {
-    return identityOf(statPath(`/proc/${pid}/fd/${fd}`));
+    return identityOf(statPath(`/proc/${pid}/fd/${fd}`, { sync: "no" }));
   } catch (error) {
     if (error instanceof SysError) return undefined;
     throw error;

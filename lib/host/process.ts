@@ -105,10 +105,13 @@ function entries(path: string): string[] {
   }
 }
 
-/** What an fd of a process is; undefined if it is gone meanwhile. */
+/**
+ * What an fd of a process is; undefined if it is gone meanwhile. Its file
+ * system is not asked: it may hang, and neither inode nor device changes.
+ */
 function identityOfFd(directory: string, name: string): string | undefined {
   try {
-    return identityOf(statPath(join(directory, name)));
+    return identityOf(statPath(join(directory, name), { sync: "no" }));
   } catch (error) {
     if (error instanceof SysError) return undefined;
     throw error;

@@ -9,7 +9,14 @@
 import { actingAs } from "../sys/credentials.ts";
 import { DeadlineError, Errno, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { openFile, openFileWithin, procPath, statFd } from "../sys/file.ts";
+import {
+  openFile,
+  openFileWithin,
+  type OpenWithinOptions,
+  procPath,
+  statFd,
+  TimeLimit,
+} from "../sys/file.ts";
 import {
   type AccessMode,
   checkAccess,
@@ -52,7 +59,7 @@ function answer(ask: () => string | undefined): string | undefined {
 }
 
 function isThere(fd: Fd, { path, identity }: Wanted): string | undefined {
-  const found = identityOf(statFd(fd));
+  const found = identityOf(statFd(fd, { sync: "no" }));
   return found === identity ? undefined : `${path} is another file there`;
 }
 
@@ -77,7 +84,7 @@ export function lookAsQemu(
       const other = isThere(fd, wanted);
       if (other !== undefined) return other;
       reached = true;
-      const block = statFd(fd).kind === "block";
+      const block = statFd(fd, { sync: "no" }).kind === "block";
       if (block && isNodev(fd)) return `${wanted.path} lies on a nodev mount`;
       checkAccess(fd, wanted.access);
     });
@@ -111,13 +118,12 @@ const OPEN_TIMEOUT_MS = 5_000;
 async function tryToOpen(
   path: string,
   flags: number,
-): Promise<Fd | undefined> {
+  options: OpenWithinOptions,
+): Promise<void> {
   try {
-    return await openFileWithin(path, flags, { timeoutMs: OPEN_TIMEOUT_MS });
+    await using _fd = await openFileWithin(path, flags, options);
   } catch (error) {
-    if (error instanceof SysError && error.errno !== Errno.EIO) {
-      return undefined;
-    }
+    if (error instanceof SysError && error.errno !== Errno.EIO) return;
     throw error;
   }
 }
@@ -133,14 +139,15 @@ export async function opensInTime(
   { path, access }: Omit<Wanted, "identity">,
 ): Promise<string | undefined> {
   const mode = access === "rw" ? O.RDWR : O.RDONLY;
+  using limit = new TimeLimit(OPEN_TIMEOUT_MS);
   try {
     // An absolute link leads out of QEMU's root directory here: then the walk
     // below is the first, and its file is opened in time all the same.
-    (await tryToOpen(`/proc/${pid}/root${path}`, O.PATH))?.close();
+    const label = path;
+    await tryToOpen(`/proc/${pid}/root${path}`, O.PATH, { label, limit });
     using root = openRootOf(pid);
     using file = openInRoot(root, path, O.PATH);
-    const again = procPath(file);
-    (await tryToOpen(again, mode | O.NONBLOCK))?.close();
+    await tryToOpen(procPath(file), mode | O.NONBLOCK, { label, limit });
     return undefined;
   } catch (error) {
     if (error instanceof DeadlineError) return error.message;

@@ -9,7 +9,7 @@ import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { ioctl } from "../sys/ioctl.ts";
 import { O } from "../sys/layout.ts";
-import { openFileWithin } from "../sys/file.ts";
+import { openFileWithin, procPath } from "../sys/file.ts";
 
 /** include/scsi/sg.h */
 const SG_GET_VERSION_NUM = 0x2282;
@@ -40,9 +40,10 @@ export async function passThroughFault(
   pinned: Fd,
   driver: string,
 ): Promise<string | undefined> {
-  const path = `/proc/self/fd/${pinned.number}`;
   try {
-    using fd = await openFileWithin(path, O.RDONLY | O.NONBLOCK, {
+    const flags = O.RDONLY | O.NONBLOCK;
+    await using fd = await openFileWithin(procPath(pinned), flags, {
+      label: pinned.label,
       timeoutMs: OPEN_TIMEOUT_MS,
     });
     if (versionOf(fd) < MIN_VERSION) return "its SCSI interface is too old";

@@ -6,7 +6,7 @@
 
 import { passShortage } from "../errors.ts";
 import { dirname, isAbsolute, join } from "@std/path/posix";
-import { identityAt } from "./identity.ts";
+import { identityAt, leadOf } from "./identity.ts";
 
 /** As many links as the kernel follows: MAXSYMLINKS of linux/namei.h. */
 const MAX_LINKS = 40;
@@ -52,7 +52,7 @@ function linkAt(path: string): Link | undefined {
 const NOWHERE: SeenPath = { identity: undefined, changedMs: Infinity };
 
 /** Follows one link at a time; the process's root stays the root. */
-function follow(root: string, path: string): SeenPath {
+async function follow(root: string, path: string): Promise<SeenPath> {
   let [done, todo, changedMs] = ["/", path.split("/"), 0];
   for (let links = 0; todo.length > 0;) {
     const [part = "", ...rest] = todo;
@@ -69,15 +69,20 @@ function follow(root: string, path: string): SeenPath {
     done = isAbsolute(link.target) ? "/" : dirname(next);
   }
   return {
-    identity: identityAt(root + done),
+    identity: await identityAt(root + done),
     changedMs: Math.max(changedMs, namedAt(root + done)),
   };
 }
 
-/** Where an absolute path leads for a process. */
-export function seenBy(pid: number, path: string): SeenPath {
+/**
+ * Where an absolute path leads for a process; nowhere if what lies there does
+ * not answer. It is met in a thread first: each link is read on the main one.
+ */
+export async function seenBy(pid: number, path: string): Promise<SeenPath> {
+  const root = `/proc/${pid}/root`;
   try {
-    return follow(`/proc/${pid}/root`, path);
+    if ((await leadOf(root + path)).fault !== undefined) return NOWHERE;
+    return await follow(root, path);
   } catch (error) {
     passShortage(error);
     // Missing, no directory, or the process has ended.

@@ -5,21 +5,27 @@
  * @module
  */
 
-import { messageOf, passShortage, refuse } from "../errors.ts";
+import { refuse } from "../errors.ts";
 import { sizeFault } from "./disk_size.ts";
 import { identityOf } from "./identity.ts";
-import { holds, programOf } from "./process.ts";
+import { userOf } from "./image_lock.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
-import { pinSource, reopenWithin } from "./source_open.ts";
+import {
+  cannotUse,
+  pinSource,
+  reopenWithin,
+  SOURCE_TIMEOUT_MS,
+} from "./source_open.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   blockDeviceSize,
   type FileStatus,
-  isRangeLocked,
   procPath,
-  readPart,
+  readPartWithin,
   statFd,
+  statFdWithin,
+  TimeLimit,
   writeFault,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
@@ -46,17 +52,6 @@ export interface Source {
   readonly magic?: "qcow2" | "no";
 }
 
-/** Names the first process that has this file open, undefined if none shows. */
-function holderOf(identity: string): string | undefined {
-  for (const { name } of Deno.readDirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isSafeInteger(pid) || pid === Deno.pid) continue;
-    if (!holds(pid, identity)) continue;
-    return `${programOf(pid)} (pid ${pid})`;
-  }
-  return undefined;
-}
-
 function kindOf(status: FileStatus, path: string): "file" | "block" {
   if (status.kind === "file" || status.kind === "block") return status.kind;
   throw refuse(
@@ -64,31 +59,33 @@ function kindOf(status: FileStatus, path: string): "file" | "block" {
   );
 }
 
-async function blockSize(pinned: Fd, path: string): Promise<number> {
+/** EXCL on a block device: refused while it is mounted or part of another. */
+async function openToLook(
+  pinned: Fd,
+  kind: "file" | "block",
+  limit: TimeLimit,
+): Promise<Fd> {
+  const flags = O.RDONLY | O.NONBLOCK | (kind === "block" ? O.EXCL : 0);
   try {
-    // EXCL on a block device: refused while it is mounted or part of another.
-    using fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK | O.EXCL);
-    return blockDeviceSize(fd);
+    return await reopenWithin(pinned, flags, limit);
   } catch (error) {
-    if (error instanceof SysError && error.code === "EBUSY") {
-      throw refuse(
-        `Cannot use source ${path}: the block device is mounted or in use by this node`,
-      );
-    }
-    passShortage(error);
-    throw refuse(`Cannot use source ${path}: ${messageOf(error)}`);
+    const isBusy = error instanceof SysError && error.code === "EBUSY";
+    if (kind === "file" || !isBusy) throw error;
+    throw refuse(
+      `Cannot use source ${pinned.label}: the block device is mounted or in use by this node`,
+    );
   }
 }
 
 /** Some file systems refuse O_DIRECT with EINVAL: open(2). */
-async function canBeDirect(pinned: Fd, path: string): Promise<boolean> {
+async function canBeDirect(pinned: Fd, limit: TimeLimit): Promise<boolean> {
   try {
-    using _fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK | O.DIRECT);
+    const flags = O.RDONLY | O.NONBLOCK | O.DIRECT;
+    await using _fd = await reopenWithin(pinned, flags, limit);
     return true;
   } catch (error) {
     if (error instanceof SysError && error.code === "EINVAL") return false;
-    passShortage(error);
-    throw refuse(`Cannot use source ${path}: ${messageOf(error)}`);
+    throw error;
   }
 }
 
@@ -100,53 +97,44 @@ export interface SourceNeeds {
   readonly direct: boolean;
 }
 
-/**
- * Bytes on which QEMU locks an image (block/file-posix.c, RAW_LOCK_*): from
- * 100 what it uses (101 writing, 103 resizing), from 200 what it lets nobody
- * else do (201 writing).
- */
-const LOCKED_IF_WRITTEN = [101, 103];
-const LOCKED_AGAINST_WRITING = [201];
-
-async function userOf(
-  pinned: Fd,
-  { access }: SourceNeeds,
-): Promise<Pick<Source, "inUseBy" | "magic">> {
-  const bytes = access === "rw"
-    ? [...LOCKED_IF_WRITTEN, ...LOCKED_AGAINST_WRITING]
-    : LOCKED_IF_WRITTEN;
-  using fd = await reopenWithin(pinned, O.RDONLY | O.NONBLOCK);
-  const head = readPart(fd, { offset: 0, length: MAGIC_BYTES });
+/** What only an opened source tells. */
+async function lookInto(
+  { pinned, status, kind }: {
+    readonly pinned: Fd;
+    readonly status: FileStatus;
+    readonly kind: "file" | "block";
+  },
+  needs: SourceNeeds,
+  limit: TimeLimit,
+): Promise<Pick<Source, "sizeBytes" | "inUseBy" | "magic">> {
+  await using fd = await openToLook(pinned, kind, limit);
+  const sizeBytes = kind === "file" ? status.sizeBytes : blockDeviceSize(fd);
+  const fault = sizeFault(sizeBytes);
+  if (fault) throw refuse(`Cannot use source ${pinned.label}: ${fault}`);
+  const part = { offset: 0, length: MAGIC_BYTES };
+  const head = await readPartWithin(fd, part, limit);
   const magic = isQcow2(head) ? "qcow2" : "no";
-  if (!bytes.some((start) => isRangeLocked(fd, { start, length: 1 }))) {
-    return { magic, inUseBy: undefined };
-  }
-  const inUseBy = holderOf(identityOf(statFd(fd))) ?? "another program";
-  return { magic, inUseBy };
+  return { sizeBytes, magic, inUseBy: await userOf(fd, { ...needs, limit }) };
 }
 
 async function inspect(
   pinned: Fd,
-  path: string,
   needs: SourceNeeds,
+  limit: TimeLimit,
 ): Promise<Source> {
-  const status = statFd(pinned);
+  const { label: path } = pinned;
+  const status = await statFdWithin(pinned, limit);
   const kind = kindOf(status, path);
-  const sizeBytes = kind === "file"
-    ? status.sizeBytes
-    : await blockSize(pinned, path);
-  const fault = sizeFault(sizeBytes);
-  if (fault) throw refuse(`Cannot use source ${path}: ${fault}`);
   const asked = kind === "block" || needs.direct;
+  const looked = await lookInto({ pinned, status, kind }, needs, limit);
   return {
     path,
     kind,
-    sizeBytes,
     identity: identityOf(status),
     resolved: Deno.readLinkSync(procPath(pinned)),
-    direct: asked ? await canBeDirect(pinned, path) : undefined,
-    writeFault: writeFault(procPath(pinned))?.code,
-    ...await userOf(pinned, needs),
+    direct: asked ? await canBeDirect(pinned, limit) : undefined,
+    writeFault: (await writeFault(pinned, limit))?.code,
+    ...looked,
   };
 }
 
@@ -177,12 +165,13 @@ export async function inspectSource(
   path: string,
   needs: SourceNeeds,
 ): Promise<{ source: Source; pinned: Fd }> {
-  const pinned = await pinSource(path);
+  using limit = new TimeLimit(SOURCE_TIMEOUT_MS);
+  const pinned = await pinSource(path, limit);
   try {
-    return { source: await inspect(pinned, path, needs), pinned };
+    return { source: await inspect(pinned, needs, limit), pinned };
   } catch (error) {
     pinned.close();
-    throw error;
+    throw cannotUse(path, error);
   }
 }
 
@@ -210,13 +199,18 @@ export async function openSource(
   { identity, access, direct }: OpenSourceOptions,
   pinned: Fd | undefined,
 ): Promise<Fd> {
-  using own = pinned === undefined ? await pinSource(path) : undefined;
+  using limit = new TimeLimit(SOURCE_TIMEOUT_MS);
+  using own = pinned === undefined ? await pinSource(path, limit) : undefined;
   const held = pinned ?? own;
-  if (held === undefined || identityOf(statFd(held)) !== identity) {
+  const status = held && statFd(held, { sync: "no" });
+  if (
+    held === undefined || status === undefined ||
+    identityOf(status) !== identity
+  ) {
     throw refuse(
       `Cannot use source ${path}: it is another file than a moment ago`,
     );
   }
   const mode = access === "rw" ? O.RDWR : O.RDONLY;
-  return await reopenWithin(held, mode | (direct ? O.DIRECT : 0));
+  return await reopenWithin(held, mode | (direct ? O.DIRECT : 0), limit);
 }

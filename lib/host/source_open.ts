@@ -7,12 +7,21 @@
 
 import { refuse } from "../errors.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
-import { Fd } from "../sys/fd.ts";
-import { openFileWithin } from "../sys/file.ts";
+import type { Fd } from "../sys/fd.ts";
+import { openFileWithin, procPath, type TimeLimit } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
-/** An open that takes longer ends, in milliseconds. */
-const OPEN_TIMEOUT_MS = 5_000;
+/** Longest look at a source, in milliseconds. */
+export const SOURCE_TIMEOUT_MS = 5_000;
+
+/** What keeps a source from being used, as the caller is told of it. */
+export function cannotUse(path: string, error: unknown): unknown {
+  const isLate = error instanceof DeadlineError;
+  if (!isLate && !(error instanceof SysError)) return error;
+  const hint = "the file system or device behind it does not answer";
+  const what = `Cannot use source ${path}: ${error.message}`;
+  return refuse(what, isLate ? hint : undefined);
+}
 
 /**
  * Opens a source O_PATH: nothing of it is touched, and it stays the same.
@@ -21,26 +30,25 @@ const OPEN_TIMEOUT_MS = 5_000;
  * @throws {HotplugError} `refused`
  * @throws {ShortageError}
  */
-export async function pinSource(path: string): Promise<Fd> {
+export async function pinSource(path: string, limit: TimeLimit): Promise<Fd> {
   try {
-    return await openFileWithin(path, O.PATH, { timeoutMs: OPEN_TIMEOUT_MS });
+    return await openFileWithin(path, O.PATH, { limit });
   } catch (error) {
-    if (error instanceof SysError || error instanceof DeadlineError) {
-      throw refuse(`Cannot use source ${path}: ${error.message}`);
-    }
-    throw error;
+    throw cannotUse(path, error);
   }
 }
 
 /**
- * Opens the inode behind an O_PATH fd, with a deadline; it keeps its label.
+ * Opens the inode behind an O_PATH fd; it keeps its label.
  *
  * @returns an fd the caller owns
  * @throws {SysError} | {ShortageError} | {DeadlineError}
  */
-export async function reopenWithin(pinned: Fd, flags: number): Promise<Fd> {
-  const fd = await openFileWithin(`/proc/self/fd/${pinned.number}`, flags, {
-    timeoutMs: OPEN_TIMEOUT_MS,
-  });
-  return new Fd(fd.release(), pinned.label);
+export function reopenWithin(
+  pinned: Fd,
+  flags: number,
+  limit: TimeLimit,
+): Promise<Fd> {
+  const { label } = pinned;
+  return openFileWithin(procPath(pinned), flags, { label, limit });
 }

@@ -158,7 +158,8 @@ async function readCheckFacts(
   const where = paths ?? bare;
   using qmp = await openMonitor(where.qmp, options);
   const answer = await askQemu(qmp, where);
-  const facts = await completeFacts(readNode(where, content), await answer());
+  const node = await readNode(where, content);
+  const facts = await completeFacts(node, await answer());
   if (paths !== undefined && options.foreign === "refused") {
     refuseForeignVm(facts.qemu.name, paths);
   }

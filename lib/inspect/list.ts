@@ -172,7 +172,7 @@ async function lookAround(
     using qmp = await openMonitor(paths.qmp, options);
     const answer = await askQemu(qmp, paths);
     // QEMU works on its answers meanwhile.
-    const node = readNode(paths, content);
+    const node = await readNode(paths, content);
     const qemu = await answer();
     const { own, warnings } = await readOwn(paths, qemu);
     const place = { runDir: paths.runDir, lockKey: paths.lockKey };

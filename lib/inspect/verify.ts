@@ -35,7 +35,7 @@ export async function verifyInstance(
   using qmp = await openMonitor(paths.qmp, options);
   try {
     const answer = await askQemu(qmp, paths);
-    const node = readNode(paths, content);
+    const node = await readNode(paths, content);
     const facts = await completeFacts(node, await answer());
     return (await compareWhole(facts, { qmp, format })).differences;
   } catch (error) {

@@ -96,7 +96,7 @@ async function planWith(
   },
 ): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
   const qemu = await askQemu(world.qmp, paths);
-  const node = readNode(paths, content);
+  const node = await readNode(paths, content);
   const plan = await prepare(request, node, world);
   // Needed soon, and compiled for free while QEMU works.
   if (options.mode === "apply") await import("../engine/journaled.ts");

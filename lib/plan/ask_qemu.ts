@@ -158,6 +158,6 @@ export async function readFacts(
 ): Promise<Facts> {
   const content = expectRuntime(paths);
   const qemu = await askQemu(qmp, paths);
-  const node = readNode(paths, content);
+  const node = await readNode(paths, content);
   return await completeFacts(node, await qemu());
 }

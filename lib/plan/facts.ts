@@ -8,7 +8,7 @@ import { dirname } from "@std/path/posix";
 import type { PciBus } from "../device/pci_bus.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
 import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
-import { identityAt } from "../host/identity.ts";
+import { identitiesAt, identityAt } from "../host/identity.ts";
 import {
   type NicFiles,
   type NicFolder,
@@ -87,7 +87,10 @@ export interface NodeFacts {
   readonly paths: InstancePaths;
   /** Fresh: read under the lock. */
   readonly content: RuntimeContent;
-  /** What each recorded disk's path leads to, undefined if nowhere. */
+  /**
+   * What each recorded disk's path leads to, undefined if nowhere, or to what
+   * does not answer.
+   */
   readonly diskIdentities: readonly (string | undefined)[];
   /** Undefined if the instance has no directory for them. */
   readonly nicFiles: NicFiles | undefined;
@@ -132,10 +135,10 @@ export function makeNonce(): string {
 }
 
 /** Reads those facts that every request depends on and QEMU need not tell. */
-export function readNode(
+export async function readNode(
   paths: InstancePaths,
   content: RuntimeContent,
-): NodeFacts {
+): Promise<NodeFacts> {
   const { nicDir } = paths;
   const folder: NicFolder = nicDir === undefined
     ? { state: "missing" }
@@ -143,13 +146,13 @@ export function readNode(
   return {
     paths,
     content,
-    diskIdentities: content.runtime.disks.map(({ link }) =>
-      link === null ? undefined : identityAt(link)
+    diskIdentities: await identitiesAt(
+      content.runtime.disks.map(({ link }) => link),
     ),
     nicFiles: usableFiles(folder),
     nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
     nicDirectoryPossible: nicDir !== undefined &&
-      identityAt(dirname(nicDir)) !== undefined,
+      await identityAt(dirname(nicDir)) !== undefined,
     nonce: makeNonce(),
   };
 }

@@ -10,3 +10,4 @@ export * from "./file_lock.ts";
 export * from "./file_open.ts";
 export * from "./file_path.ts";
 export * from "./file_status.ts";
+export * from "./file_within.ts";

@@ -38,27 +38,6 @@ export function readAll(fd: Fd, maxBytes: number): Uint8Array<ArrayBuffer> {
   return joined(chunks, length);
 }
 
-/**
- * Reads a part of a file, whatever its position is.
- *
- * @param length The most that is read, in bytes.
- * @returns What is there: less than `length` bytes at the end of the file.
- * @throws {SysError} If reading fails, `ESPIPE` on a pipe or socket.
- */
-export function readPart(
-  fd: Fd,
-  { offset, length }: { readonly offset: number; readonly length: number },
-): Uint8Array<ArrayBuffer> {
-  const part = new Uint8Array(new ArrayBuffer(length));
-  let read = 0;
-  while (read < length) {
-    const count = preadInto(fd, part.subarray(read), offset + read);
-    if (count === 0) break;
-    read += count;
-  }
-  return part.subarray(0, read);
-}
-
 function preadInto(
   fd: Fd,
   chunk: Uint8Array<ArrayBuffer>,

@@ -8,6 +8,7 @@ import { checked, Errno } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { F, LOCK } from "./layout.ts";
 import { libc } from "./libc.ts";
+import { callWithin, type TimeLimit } from "./thread_call.ts";
 
 /** What {@linkcode flock} can do; nothing of it waits. */
 export const LOCK_OPERATIONS = {
@@ -45,20 +46,28 @@ export interface LockRange {
  * Whether another open file holds an fcntl(2) lock, of a process or of an open
  * file description, on any byte of a range. Takes no lock itself.
  *
- * @throws {SysError} If the kernel refuses.
+ * @throws as {@linkcode callWithin}
  */
-export function isRangeLocked(fd: Fd, range: LockRange): boolean {
+export async function isRangeLocked(
+  fd: Fd,
+  range: LockRange,
+  limit: TimeLimit,
+): Promise<boolean> {
   // struct flock: type at 0, whence (SEEK_SET) at 2, start at 8, length at 16,
   // pid at 24, which must be 0 for OFD_GETLK (fcntl_locking(2)).
   const lock = new DataView(new ArrayBuffer(32));
   lock.setInt16(0, F.WRLCK, true);
   lock.setBigInt64(8, BigInt(range.start), true);
   lock.setBigInt64(16, BigInt(range.length), true);
-  checked(
-    // SAFETY: `lock` has the size of struct flock and outlives the synchronous
-    // call, which fills it; the result is checked by checked().
-    () => libc.fcntl(fd.number, F.OFD_GETLK, lock),
-    { syscall: "fcntl", subject: fd.label },
-  );
+  await callWithin({
+    syscall: "fcntl",
+    subject: fd.label,
+    memory: [lock],
+    // SAFETY: `lock` has the size of struct flock, which the call fills, and is
+    // held until the thread is done; callWithin() checks the result.
+    inThread: () => libc.fcntlInThread(fd.number, F.OFD_GETLK, lock),
+    // SAFETY: as above; synchronous, and checked by checked().
+    again: () => libc.fcntl(fd.number, F.OFD_GETLK, lock),
+  }, limit);
   return lock.getInt16(0, true) !== F.UNLCK;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checked, SysError } from "./errno.ts";
+import { checked } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { AT, cString, S, STATX } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -65,31 +65,14 @@ export interface StatPathOptions {
    * @default {"yes"}
    */
   readonly followLinks?: "yes" | "no" | undefined;
-}
-
-/** W_OK of unistd.h. */
-const W_OK = 2;
-
-/**
- * Whether the kernel would let this process write: not on a read-only file
- * system, nor to an immutable file. Opens nothing.
- *
- * @returns the reason, undefined if it would
- */
-export function writeFault(path: string): SysError | undefined {
-  const name = cString(path);
-  try {
-    checked(
-      // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
-      // result is checked by checked().
-      () => libc.faccessat(AT.FDCWD, name, W_OK, 0),
-      { syscall: "access", subject: path },
-    );
-    return undefined;
-  } catch (error) {
-    if (error instanceof SysError) return error;
-    throw error;
-  }
+  /**
+   * `no`: as the kernel knows it, without asking a file system that keeps its
+   * files elsewhere (NFS, FUSE) and may hang; sizes and times may be old. The
+   * way to the file may hang all the same, except through /proc/PID/fd.
+   *
+   * @default {"yes"}
+   */
+  readonly sync?: "yes" | "no" | undefined;
 }
 
 const KINDS: ReadonlyMap<number, FileKind> = new Map([
@@ -102,16 +85,23 @@ const KINDS: ReadonlyMap<number, FileKind> = new Map([
   [S.IFLNK, "link"],
 ]);
 
+function syncFlag({ sync }: Pick<StatPathOptions, "sync">): number {
+  return sync === "no" ? AT.STATX_DONT_SYNC : 0;
+}
+
 /**
  * The status of an open file; also of one opened with O_PATH.
  *
  * @throws {SysError} If the kernel refuses.
  */
-export function statFd(fd: Fd): FileStatus {
+export function statFd(
+  fd: Fd,
+  options: Pick<StatPathOptions, "sync"> = {},
+): FileStatus {
   return statx({
     dir: fd.number,
     path: "",
-    flags: AT.EMPTY_PATH,
+    flags: AT.EMPTY_PATH | syncFlag(options),
     subject: fd.label,
   });
 }
@@ -129,7 +119,8 @@ export function statPath(
   return statx({
     dir: options.dir?.number ?? AT.FDCWD,
     path,
-    flags: options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0,
+    flags: (options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0) |
+      syncFlag(options),
     subject: path,
   });
 }
@@ -153,7 +144,8 @@ function statx(call: StatxCall): FileStatus {
   return readStatus(new DataView(status));
 }
 
-function readStatus(view: DataView): FileStatus {
+/** What statx(2) has filled in. */
+export function readStatus(view: DataView): FileStatus {
   const u32 = (offset: number) => view.getUint32(offset, true);
   const mode = view.getUint16(STATX.mode, true);
   const kind = KINDS.get(mode & S.IFMT) ?? "anonymous";

@@ -71,6 +71,7 @@ export const AT = {
   SYMLINK_NOFOLLOW: 0x100,
   REMOVEDIR: 0x200,
   EMPTY_PATH: 0x1000,
+  STATX_DONT_SYNC: 0x4000,
 } as const;
 
 /** asm-generic/fcntl.h: commands and lock types of fcntl(2). */

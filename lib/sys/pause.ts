@@ -7,27 +7,27 @@
  * @module
  */
 
-import { POLL } from "./layout.ts";
-import { poll, WakeUp } from "./poll.ts";
+import { startTimer } from "./poll.ts";
 
 /**
  * Waits, with the event loop running.
  *
  * @param timeMs At least 0.
  * @param signal Ends the pause at once, without throwing.
+ * @throws {SysError} If the kernel refuses, `EMFILE`.
  */
 export async function pause(
   timeMs: number,
   signal?: AbortSignal,
 ): Promise<void> {
   if (signal?.aborted) return;
-  using wakeUp = new WakeUp();
-  const wake = () => wakeUp.wake();
-  signal?.addEventListener("abort", wake);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const end = () => resolve();
+  signal?.addEventListener("abort", end);
   try {
-    await poll([{ fd: wakeUp.fd, events: POLL.IN }], timeMs);
+    await within(promise, timeMs);
   } finally {
-    signal?.removeEventListener("abort", wake);
+    signal?.removeEventListener("abort", end);
   }
 }
 
@@ -35,15 +35,18 @@ export async function pause(
  * The value of a promise, undefined if it takes longer.
  *
  * @param timeMs At least 0.
+ * @throws What the promise was rejected with; {@linkcode SysError} if the
+ * kernel refuses to wait, `EMFILE`: the promise goes on all the same.
  */
 export async function within<T>(
   promise: Promise<T>,
   timeMs: number,
 ): Promise<T | undefined> {
-  using wakeUp = new WakeUp();
-  // It may come when nobody waits any more.
-  const wake = () => wakeUp.fd.isClosed || wakeUp.wake();
-  promise.then(wake, wake);
-  const [done] = await poll([{ fd: wakeUp.fd, events: POLL.IN }], timeMs);
-  return done ? await promise : undefined;
+  const timer = startTimer(timeMs);
+  try {
+    const over = timer.over.then(() => undefined);
+    return await Promise.race([promise, over]);
+  } finally {
+    timer.stop();
+  }
 }

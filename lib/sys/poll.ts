@@ -1,9 +1,13 @@
 /**
- * Waiting for descriptors.
+ * Waiting for descriptors, and for time to pass.
  *
  * All waits of the program share one thread: Deno has 32 for everything, and a
  * poll in each for every instance would use them up. The thread polls the
- * descriptors of all waits together and is woken when one is added.
+ * descriptors of all waits together and is woken when one is added that it
+ * would not notice in time.
+ *
+ * Every deadline depends on it, so that there must be a thread for it whatever
+ * hangs: see thread_call.ts, which leaves one.
  *
  * @module
  */
@@ -64,12 +68,37 @@ export function poll(
   fds: readonly PollRequest[],
   timeoutMs: number,
 ): Promise<number[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<number[]>();
-  const deadline = startDeadline(timeoutMs);
-  waits.add({ fds, deadline, resolve, reject });
-  if (running === undefined) run();
-  else running.wake();
-  return promise;
+  return addWait(fds, timeoutMs).promise;
+}
+
+/** A time that somebody waits for. */
+export interface Timer {
+  /**
+   * Settled when the time is over: rejected with a {@linkcode SysError} if it
+   * cannot be waited for. Never settled once the timer was stopped.
+   */
+  readonly over: Promise<void>;
+  /** Nobody waits for it any more. May be repeated. */
+  stop(): void;
+}
+
+/**
+ * Waits for time alone, until it is over or nobody is interested any more.
+ *
+ * @param timeMs At least 0.
+ */
+export function startTimer(timeMs: number): Timer {
+  const { promise, wait } = addWait([], timeMs);
+  const over = promise.then(() => {});
+  // Whoever does not look at it any more is not told either.
+  over.catch(() => {});
+  return {
+    over,
+    stop() {
+      // With the last wait the thread ends, and with it the event loop.
+      if (waits.delete(wait) && waits.size === 0) wakeUp?.wake();
+    },
+  };
 }
 
 interface Wait {
@@ -80,57 +109,61 @@ interface Wait {
 }
 
 const waits = new Set<Wait>();
-/** Interrupts the thread; undefined when none runs. */
-let running: WakeUp | undefined;
+/** Interrupts the thread. It is made once and stays: one fd. */
+let wakeUp: WakeUp | undefined;
+/** Whether the thread is there, or about to be. */
+let isRunning = false;
+/** Until when it polls. */
+let polling: Deadline | undefined;
+
+function addWait(fds: readonly PollRequest[], timeoutMs: number) {
+  const { promise, resolve, reject } = Promise.withResolvers<number[]>();
+  const deadline = startDeadline(timeoutMs);
+  const wait: Wait = { fds, deadline, resolve, reject };
+  waits.add(wait);
+  if (!isRunning) run();
+  else if (fds.length > 0 || isSooner(deadline)) wakeUp?.wake();
+  return { promise, wait };
+}
+
+/** Whether the thread would miss a deadline. */
+function isSooner(deadline: Deadline): boolean {
+  return polling === undefined ||
+    deadline.remainingMs() < polling.remainingMs();
+}
 
 async function run(): Promise<void> {
-  let ended: Ended[] = [];
+  isRunning = true;
   try {
-    using wakeUp = new WakeUp();
-    running = wakeUp;
-    while (waits.size > 0) {
-      settle(ended);
-      ended = await round(wakeUp);
-    }
+    wakeUp ??= new WakeUp();
+    while (waits.size > 0) await round(wakeUp);
   } catch (error) {
     for (const wait of waits) wait.reject(error);
     waits.clear();
   } finally {
-    running = undefined;
+    isRunning = false;
   }
-  // The last ones only now: whoever waited finds nothing left open by us.
-  settle(ended);
-}
-
-interface Ended {
-  readonly wait: Wait;
-  readonly events: number[];
-}
-
-function settle(ended: readonly Ended[]): void {
-  for (const { wait, events } of ended) wait.resolve(events);
 }
 
 /** One poll of all waits. A wait added meanwhile takes part in the next. */
-async function round(wakeUp: WakeUp): Promise<Ended[]> {
+async function round(wakeUp: WakeUp): Promise<void> {
   const polled = [...waits].filter(isOpen);
-  if (polled.length === 0) return [];
+  if (polled.length === 0) return;
   const requests = [
     { fd: wakeUp.fd, events: POLL.IN },
     ...polled.flatMap((wait) => wait.fds),
   ];
-  const all = await pollInThread(requests, soonest(polled));
+  polling = soonest(polled);
+  const all = await pollInThread(requests, polling);
   wakeUp.clear();
   let offset = 1;
-  const results = polled.map((wait) => ({
-    wait,
-    events: all.slice(offset, offset += wait.fds.length),
-  }));
-  const ended = results.filter(({ wait, events }) =>
-    wait.deadline.remainingMs() === 0 || events.some((event) => event !== 0)
-  );
-  for (const { wait } of ended) waits.delete(wait);
-  return ended;
+  for (const wait of polled) {
+    const events = all.slice(offset, offset += wait.fds.length);
+    const isOver = wait.deadline.remainingMs() === 0 ||
+      events.some((event) => event !== 0);
+    // Not one that was stopped meanwhile.
+    if (isOver && waits.delete(wait)) wait.resolve(events);
+  }
 }
 
 /** Rejects a wait whose descriptor was closed against the rule. */

@@ -38,7 +38,7 @@ async function decide(
     paths?: InstancePaths;
   },
 ): Promise<Decision> {
-  const node = readNode(paths, expectRuntime(paths));
+  const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu());

@@ -85,7 +85,7 @@ async function planOf(
   world: World,
 ): Promise<KnownPlan> {
   const paths = instancePaths(vm.runDir, vm.name);
-  const node = readNode(paths, expectRuntime(paths));
+  const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
   const decision = await plan(await completeFacts(node, await qemu()));

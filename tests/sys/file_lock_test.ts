@@ -1,7 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { flock, isRangeLocked, openFile } from "../../lib/sys/file.ts";
+import {
+  flock,
+  isRangeLocked,
+  openFile,
+  TimeLimit,
+} from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { TempDir } from "./support.ts";
+import { PATIENCE, TempDir } from "./support.ts";
 
 Deno.test("flock() is refused while another open file has it", () => {
   using dir = new TempDir();
@@ -50,6 +55,9 @@ Deno.test("isRangeLocked() sees the lock of another process", async () => {
   using dir = new TempDir();
   const path = dir.file("image", "x".repeat(300));
   using fd = openFile(path, O.RDONLY);
+  using limit = new TimeLimit(PATIENCE.timeoutMs);
+  const locked = (start: number, length: number) =>
+    isRangeLocked(fd, { start, length }, limit);
   const script = `import fcntl, sys
 f = open(sys.argv[1], "r+b")
 fcntl.lockf(f, fcntl.LOCK_EX, 2, 201)
@@ -62,11 +70,11 @@ sys.stdin.read()`;
   }).spawn();
   const reader = child.stdout.getReader();
   await reader.read();
-  assertEquals(isRangeLocked(fd, { start: 200, length: 4 }), true);
-  assertEquals(isRangeLocked(fd, { start: 100, length: 4 }), false);
-  assertEquals(isRangeLocked(fd, { start: 203, length: 1 }), false);
+  assertEquals(await locked(200, 4), true);
+  assertEquals(await locked(100, 4), false);
+  assertEquals(await locked(203, 1), false);
   await child.stdin.close();
   await child.status;
   await reader.cancel();
-  assertEquals(isRangeLocked(fd, { start: 200, length: 4 }), false);
+  assertEquals(await locked(200, 4), false);
 });

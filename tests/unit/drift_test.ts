@@ -56,6 +56,15 @@ Deno.test("findDrift() finds a link that two disks have", () => {
   assertEquals(kinds(byOtherPath), [[0, "shared"], [1, "shared"]]);
 });
 
+Deno.test("findDrift() tells a link to what does not answer from one to nowhere", () => {
+  const { disks, facts } = node([{ name: "0" }]);
+  const fault = "open /links/0: not done within 2000 ms";
+  const links = facts.links.map((one) => ({ ...one, fault }));
+  const [drift] = findDrift(disks, { ...facts, links });
+  assertEquals(present(drift).kind, "silent");
+  assertStringIncludes(present(drift).what, `does not answer: ${fault}`);
+});
+
 Deno.test("findDrift() finds a link that leads nowhere", () => {
   assertEquals(kinds([{ name: "0" }]), [[0, "leads-nowhere"]]);
 });

@@ -11,6 +11,7 @@ import {
 import { packElf } from "../../tools/build/pack_elf.ts";
 import { assemble, STUB_OFFSET, stubFor } from "../../tools/build/stub.ts";
 import { CACHE_AARCH64, CACHE_X86_64 } from "../../tools/build/stub_cache.ts";
+import { FDS_AARCH64, FDS_X86_64 } from "../../tools/build/stub_fds.ts";
 import { STUB_AARCH64 } from "../../tools/build/stub_aarch64.ts";
 import { STUB_X86_64 } from "../../tools/build/stub_x86_64.ts";
 
@@ -83,6 +84,7 @@ const PLACE = {
   rules: [{ prefix: "B" }],
   refuge: "/r",
   sink: "/s",
+  descriptors: { count: 9, line: "few", document: "{}" },
 };
 
 for (const [name, machine] of Object.entries(MACHINES)) {
@@ -128,6 +130,8 @@ for (const [name, machine] of Object.entries(MACHINES)) {
     const rules = segment.subarray(u32(32), u32(32) + 5);
     assertEquals([...rules], [1, 0, 0x42, 0, 0]);
     assertEquals(text(u32(36)), "/r");
+    assertEquals([segment[u32(52)], text(u32(52) + 1)], [9, "few"]);
+    assertEquals(text(u32(52) + 1 + "few\0".length), "{}");
     const code = stubFor(machine);
     assertEquals(segment.subarray(64, 64 + code.length), code);
   });
@@ -170,6 +174,12 @@ Deno.test("packElf() refuses what it cannot pack", () => {
   const noEnviron = tinyElf(62, { symbol: "environs" });
   assertThrows(() => packElf(noEnviron, []), TypeError, "environ");
   assertThrows(() => packElf(elf, ["a\0b"]), TypeError, "NUL");
+  const descriptors = { ...PLACE.descriptors, count: 256 };
+  assertThrows(
+    () => packElf(elf, [], { surroundings: { ...PLACE, descriptors } }),
+    RangeError,
+    "256",
+  );
   const rules = [{ prefix: "x".repeat(256) }];
   assertThrows(
     () => packElf(elf, [], { surroundings: { ...PLACE, rules } }),
@@ -215,8 +225,8 @@ function targetA64(at: number, bytes: Uint8Array): number {
 }
 
 const LISTINGS = [
-  ["x86_64", STUB_X86_64 + CACHE_X86_64, targetX86],
-  ["aarch64", STUB_AARCH64 + CACHE_AARCH64, targetA64],
+  ["x86_64", STUB_X86_64 + CACHE_X86_64 + FDS_X86_64, targetX86],
+  ["aarch64", STUB_AARCH64 + CACHE_AARCH64 + FDS_AARCH64, targetA64],
 ] as const;
 for (const [name, listing, target] of LISTINGS) {
   Deno.test(`stubFor() branches to the labels of the ${name} listing`, () => {
@@ -233,7 +243,7 @@ for (const [name, listing, target] of LISTINGS) {
       branches++;
       assertEquals(target(at, bytes), expected, `${at}: ${text}`);
     }
-    assertEquals(branches, name === "x86_64" ? 35 : 37);
+    assertEquals(branches, name === "x86_64" ? 48 : 50);
   });
 }
 

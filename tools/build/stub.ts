@@ -32,6 +32,7 @@
  *     20 u32  number of variables      36 u32  refuge
  *     44 u32  code cache               40 u32  sink
  *     48 u32  bytes of it, or 0        56 i64  SQLite's pointer to lstat
+ *     52 u32  descriptors, or 0
  *
  * A rule is: length of the prefix, byte (0 hides the variable, any other takes
  * the place of its first byte), the prefix. Length 0 ends the rules. The first
@@ -44,12 +45,13 @@
  * is a terminal; the terminal waits as fd 900, close-on-exec, until the
  * program puts it back.
  *
- * The code cache is what stub_cache.ts tells of.
+ * The code cache is what stub_cache.ts tells of, the descriptors stub_fds.ts.
  *
  * @module
  */
 
 import { CACHE_AARCH64, CACHE_X86_64 } from "./stub_cache.ts";
+import { FDS_AARCH64, FDS_X86_64 } from "./stub_fds.ts";
 import { STUB_AARCH64 } from "./stub_aarch64.ts";
 import { STUB_X86_64 } from "./stub_x86_64.ts";
 
@@ -73,6 +75,18 @@ export interface Surroundings {
   readonly refuge: string;
   /** Absolute path of what takes stderr's place until the program begins. */
   readonly sink: string;
+  /** What the program must be able to open. @default nothing is asked */
+  readonly descriptors?: Descriptors;
+}
+
+/** How many descriptors are needed, and what is said where there are fewer. */
+export interface Descriptors {
+  /** From 1 to 255. */
+  readonly count: number;
+  /** For stderr, with its line break. */
+  readonly line: string;
+  /** For stdout, likewise, if `--json` is among the words. */
+  readonly document: string;
 }
 
 /** Where the segment ends up, as distances from its own start, in bytes. */
@@ -105,8 +119,10 @@ export function assemble(listing: string): Uint8Array {
  * @throws {RangeError} for any other.
  */
 export function stubFor(machine: number): Uint8Array {
-  if (machine === 62) return assemble(STUB_X86_64 + CACHE_X86_64);
-  if (machine === 183) return assemble(STUB_AARCH64 + CACHE_AARCH64);
+  if (machine === 62) return assemble(STUB_X86_64 + CACHE_X86_64 + FDS_X86_64);
+  if (machine === 183) {
+    return assemble(STUB_AARCH64 + CACHE_AARCH64 + FDS_AARCH64);
+  }
   throw new RangeError(
     `Cannot pack this executable: its machine must be x86_64 (62) or ` +
       `aarch64 (183): current value is ${machine}`,
@@ -129,14 +145,16 @@ export function buildSegment(
     codeCache: Uint8Array;
   },
 ): Uint8Array {
-  const { variables, rules, refuge, sink } = surroundings;
+  const { variables, rules, refuge, sink, descriptors } = surroundings;
   const argTable = (STUB_OFFSET + stub.length + 7) & ~7;
   const variableTable = argTable + 4 * args.length;
   const ruleList = variableTable + 4 * variables.length;
   const ruleBytes = encodeRules(rules);
+  const fdBytes = encodeDescriptors(descriptors);
   const texts = [refuge, sink, ...args, ...variables].map(cString);
   const offsets: number[] = [];
-  let end = ruleList + ruleBytes.length;
+  const fdList = ruleList + ruleBytes.length;
+  let end = fdList + fdBytes.length;
   for (const text of texts) {
     offsets.push(end);
     end += text.length;
@@ -150,6 +168,7 @@ export function buildSegment(
   view.setBigInt64(56, BigInt(lstatSlot ?? 0), true);
   view.setUint32(44, end, true);
   view.setUint32(48, cache.length, true);
+  view.setUint32(52, fdBytes.length === 0 ? 0 : fdList, true);
   const counts = [args.length, variables.length];
   const [refugeOffset = 0, sinkOffset = 0, ...stringOffsets] = offsets;
   [...counts, argTable, variableTable, ruleList, refugeOffset, sinkOffset]
@@ -159,6 +178,7 @@ export function buildSegment(
     view.setUint32(argTable + 4 * i, offset, true)
   );
   segment.set(ruleBytes, ruleList);
+  segment.set(fdBytes, fdList);
   texts.forEach((text, i) => segment.set(text, offsets[i]));
   segment.set(cache, end);
   return segment;
@@ -177,6 +197,17 @@ function encodeRules(rules: readonly EnvironmentRule[]): Uint8Array {
     bytes.push(text.length, firstByte?.charCodeAt(0) ?? 0, ...text);
   }
   return new Uint8Array([...bytes, 0, 0]);
+}
+
+function encodeDescriptors(descriptors: Descriptors | undefined): Uint8Array {
+  if (descriptors === undefined) return new Uint8Array();
+  const { count, line, document } = descriptors;
+  if (!(Number.isInteger(count) && count >= 1 && count <= 255)) {
+    throw new RangeError(
+      `Cannot pack: 1 to 255 descriptors can be asked for: current value is ${count}`,
+    );
+  }
+  return new Uint8Array([count, ...cString(line), ...cString(document)]);
 }
 
 function cString(text: string): Uint8Array {

@@ -14,8 +14,11 @@
  * @module
  */
 
+import { failureDocument, failureText } from "../../lib/commands/report.ts";
+import { jsonLine } from "../../lib/words/text.ts";
+import { refuse } from "../../lib/errors.ts";
 import { dataUrl } from "./data_url.ts";
-import type { Surroundings } from "./stub.ts";
+import type { Descriptors, Surroundings } from "./stub.ts";
 
 /**
  * Deno's cache folder, which it makes at every start: the place of
@@ -34,6 +37,26 @@ const NO_HOME = "/proc/self/fdinfo/none";
 
 /** The caller's HOME travels under this name until the program has begun. */
 const SAVED_HOME = "~OME";
+
+/**
+ * Every command can be carried out with 27 free descriptors, and some more for
+ * the many queues of a NIC or images of a chain. With fewer than 11, or 18 with
+ * the caches of stub_cache.ts, Deno 2.9.6 panics (in its event loop, its
+ * standard streams, its signals) or the program cannot read its own text; with
+ * fewer than 27 a change may fail in its middle, and its undoing, too.
+ */
+const NEEDED_FDS = 32;
+
+function descriptorsFor(count: number): Descriptors {
+  const refusal = refuse(
+    `Cannot start: fewer than ${count} file descriptors are free: raise the limit (ulimit -n)`,
+  );
+  return {
+    count,
+    line: `${failureText(refusal).join("\n")}\n`,
+    document: `${jsonLine(failureDocument(refusal, undefined))}\n`,
+  };
+}
 
 /** What {@linkcode packElf} sets up for the tool. */
 export const SURROUNDINGS: Surroundings = {
@@ -54,6 +77,7 @@ export const SURROUNDINGS: Surroundings = {
   refuge: "/proc/self/fdinfo",
   // On a terminal Deno tells at length that it could not make its caches.
   sink: "/dev/null",
+  descriptors: descriptorsFor(NEEDED_FDS),
 };
 
 /**

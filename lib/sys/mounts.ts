@@ -1,0 +1,58 @@
+/**
+ * The mounts of this process, without asking any of them: mountinfo(5).
+ *
+ * @module
+ */
+
+import type { Fd } from "./fd.ts";
+
+/** One mount. */
+export interface Mount {
+  /** As in `mnt_id` of /proc/PID/fdinfo. */
+  readonly id: string;
+  /** Absolute path of its root. */
+  readonly point: string;
+  /** Of its file system, e.g. `ext4`, `fuse.sshfs`. */
+  readonly type: string;
+}
+
+/** All mounts; of those on one point the last one is seen. */
+export function readMounts(): Mount[] {
+  const text = Deno.readTextFileSync("/proc/self/mountinfo");
+  return text.trim().split("\n").map((line) => {
+    const [fields = "", source = ""] = line.split(" - ");
+    const [id = "", , , , point = ""] = fields.split(" ");
+    return {
+      id,
+      point: point.replaceAll(
+        /\\(\d{3})/g,
+        (_, octal) => String.fromCharCode(parseInt(octal, 8)),
+      ),
+      type: source.split(" ")[0] ?? "",
+    };
+  });
+}
+
+/** The mount a path lies on by its name alone: links are not followed. */
+export function mountOf(
+  path: string,
+  mounts: readonly Mount[],
+): Mount | undefined {
+  const above = mounts.filter(({ point }) =>
+    path === point || path.startsWith(point === "/" ? "/" : `${point}/`)
+  );
+  return above.reduce<Mount | undefined>(
+    (best, one) => one.point.length >= (best?.point.length ?? 0) ? one : best,
+    undefined,
+  );
+}
+
+/** The mount an open file lies on; undefined if it is not one of ours. */
+export function mountOfFd(
+  fd: Fd,
+  mounts: readonly Mount[],
+): Mount | undefined {
+  const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd.number}`);
+  const id = /^mnt_id:\s*(\d+)$/m.exec(info)?.[1];
+  return mounts.find((one) => one.id === id);
+}

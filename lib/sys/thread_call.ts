@@ -1,0 +1,152 @@
+/**
+ * Calls that may hang: each in a thread, with a deadline.
+ *
+ * @module
+ */
+
+import { checked, DeadlineError, Errno, SysError } from "./errno.ts";
+import { awaitPlace, type Place, takePlace } from "./places.ts";
+import { startTimer, type Timer } from "./poll.ts";
+import { type Deadline, startDeadline, whileInThread } from "./thread.ts";
+
+/**
+ * A time for a call, or for several in a row: a deadline that is waited for
+ * once. To be disposed of when they are done.
+ */
+export class TimeLimit implements Disposable, Deadline {
+  /** As it was given. */
+  readonly timeoutMs: number;
+  readonly #deadline: Deadline;
+  readonly #timer: Timer;
+  readonly #ended = Promise.withResolvers<void>();
+
+  /**
+   * The time begins now.
+   *
+   * @param timeoutMs At least 0.
+   * @throws {RangeError} If it is negative or not a number.
+   */
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+    this.#deadline = startDeadline(timeoutMs);
+    this.#timer = startTimer(timeoutMs);
+    this.#timer.over.then(this.#ended.resolve, () => this.#ended.resolve());
+  }
+
+  /** Milliseconds left, at least 0. */
+  remainingMs(): number {
+    return this.#deadline.remainingMs();
+  }
+
+  /** As {@linkcode Timer.over}. */
+  get over(): Promise<void> {
+    return this.#timer.over;
+  }
+
+  /** Resolved when it is over or was disposed of. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Nobody waits for it any more. */
+  [Symbol.dispose](): void {
+    this.#timer.stop();
+    this.#ended.resolve();
+  }
+}
+
+/** One call that may hang. */
+export interface ThreadCall {
+  /** Without parentheses, e.g. `open`. */
+  readonly syscall: string;
+  /** The path or label it is applied to. */
+  readonly subject: string;
+  /** What must stay in memory until it has returned. */
+  readonly memory: readonly object[];
+  /** Makes it, in a thread: the result, -1 for a failure. */
+  readonly inThread: () => Promise<number>;
+  /** Makes it on the main thread, to learn why it failed. */
+  readonly again: () => number;
+  /** Told of a result for which nobody waits any more, e.g. to close an fd. */
+  readonly late?: (result: number) => void;
+}
+
+/**
+ * A failure is repeated on the main thread only if it came within this time:
+ * what failed slowly once may hang the second time.
+ */
+const FAILED_AT_ONCE_MS = 200;
+
+/**
+ * Makes a call that may hang. What hangs keeps its thread until it returns: see
+ * places.ts.
+ *
+ * @returns The call's result, not -1.
+ * @throws {DeadlineError} If it did not return in time.
+ * @throws {SysError} If the kernel refuses. `EIO` stands for every failure that
+ * took longer than 200 ms, whose errno is lost with the thread. `EMFILE` also
+ * if there is no fd to wait with.
+ * @throws {HotplugError} `busy` if too many calls hang.
+ */
+export async function callWithin(
+  call: ThreadCall,
+  limit: TimeLimit,
+): Promise<number> {
+  const { syscall, subject } = call;
+  if (limit.remainingMs() === 0) throw tooLate(call, limit);
+  const giveBack = await takePlace(subject, limit);
+  const startMs = performance.now();
+  const result = await inTime(call, limit, giveBack);
+  if (result !== -1) return result;
+  if (performance.now() - startMs > FAILED_AT_ONCE_MS) {
+    throw new SysError(Errno.EIO, syscall, subject);
+  }
+  // The errno stayed with the thread: the same call, to fail the same way.
+  return checked(call.again, { syscall, subject });
+}
+
+function tooLate(
+  { syscall, subject }: Pick<ThreadCall, "syscall" | "subject">,
+  { timeoutMs }: TimeLimit,
+): DeadlineError {
+  return new DeadlineError(`${syscall} ${subject}`, timeoutMs);
+}
+
+/** The result, or what came first instead: then the result is late. */
+function inTime(
+  call: ThreadCall,
+  limit: TimeLimit,
+  giveBack: Place,
+): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  let isWaitedFor = true;
+  const giveUp = (error: unknown) => {
+    isWaitedFor = false;
+    reject(error);
+  };
+  limit.over.then(() => giveUp(tooLate(call, limit)), giveUp);
+  const calling = whileInThread(call.memory, call.inThread);
+  calling.finally(giveBack).then((result) => {
+    if (isWaitedFor) resolve(result);
+    else if (result !== -1) call.late?.(result);
+  }, giveUp);
+  return promise;
+}
+
+/**
+ * Makes a call whose result matters to nobody, in a thread: it may hang. Where
+ * too many calls hang already, it is made when one of them has returned.
+ *
+ * @returns Settled when it has returned.
+ */
+export async function callAside(
+  subject: string,
+  inThread: () => Promise<unknown>,
+): Promise<void> {
+  const giveBack = await awaitPlace(subject);
+  try {
+    await inThread();
+  } finally {
+    giveBack();
+  }
+}
