@@ -11,7 +11,6 @@
  * the same registers as fixed arguments on both architectures.
  */
 export const SIGNATURES = {
-  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   closeInThread: {
     name: "close",
@@ -20,7 +19,6 @@ export const SIGNATURES = {
     nonblocking: true,
   },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   faccessatInThread: {
@@ -56,7 +54,6 @@ export const SIGNATURES = {
     parameters: ["i32", "usize", "usize"],
     result: "i32",
   },
-  listen: { parameters: ["i32", "i32"], result: "i32" },
   mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   mount: {
     parameters: ["buffer", "buffer", "buffer", "usize", "buffer"],

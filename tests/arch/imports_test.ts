@@ -177,11 +177,7 @@ Deno.test("every file of lib is reached from main.ts", () => {
     seen.add(path);
     queue.push(...edges(file));
   }
-  // Listening is what a scripted QMP peer in the tests does.
-  const forTests = ["lib/sys/unix_listener.ts", "lib/sys/rusage.ts"];
-  const unused = [...files.keys()]
-    .filter((path) => !seen.has(path) && !forTests.includes(path));
-  assertEquals(unused, []);
+  assertEquals([...files.keys()].filter((path) => !seen.has(path)), []);
 });
 
 Deno.test("packages are imported by their official names, few as they are", () => {

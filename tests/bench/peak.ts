@@ -9,11 +9,7 @@
  * @module
  */
 
-import {
-  adoptOrphans,
-  type ChildUsage,
-  waitForChild,
-} from "../../lib/sys/rusage.ts";
+import { adoptOrphans, type ChildUsage, waitForChild } from "../sys/rusage.ts";
 
 /**
  * Starts the program in the background once told to, says its pid and ends.

@@ -1,6 +1,6 @@
 /** `list`: every instance is asked, and none is waited for too long. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixListener } from "../sys/unix_listener.ts";
 import { listAll } from "../../lib/inspect/list_all.ts";
 import { pause } from "../../lib/sys/pause.ts";
 import { withHolder } from "./hold.ts";

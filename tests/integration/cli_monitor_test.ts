@@ -1,7 +1,7 @@
 /** Reaching QEMU: every way in which it cannot be asked is status 4. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MAX_MESSAGE_BYTES } from "../../lib/qmp/message.ts";
-import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixListener } from "../sys/unix_listener.ts";
 import { event, GREETING } from "./scripted_behaviour.ts";
 import { withHolder } from "./hold.ts";
 import { ScriptedPeer } from "./scripted_peer.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixListener } from "../sys/unix_listener.ts";
 
 const PATIENCE = { timeoutMs: 10_000 };
 const encoder = new TextEncoder();

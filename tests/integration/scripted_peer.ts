@@ -8,7 +8,7 @@
 import type { Fd } from "../../lib/sys/fd.ts";
 import { POLL } from "../../lib/sys/layout.ts";
 import { poll, pollSync, WakeUp } from "../../lib/sys/poll.ts";
-import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixListener } from "../sys/unix_listener.ts";
 import type { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import {
   type Behaviour,

@@ -11,7 +11,7 @@
 import type { Fd } from "../../lib/sys/fd.ts";
 import { POLL } from "../../lib/sys/layout.ts";
 import { poll, WakeUp } from "../../lib/sys/poll.ts";
-import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixListener } from "../sys/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 
 const FOREVER_MS = 2 ** 30;

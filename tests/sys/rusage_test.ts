@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { SysError } from "../../lib/sys/errno.ts";
-import { waitForChild } from "../../lib/sys/rusage.ts";
+import { waitForChild } from "./rusage.ts";
 import { peakOf } from "../bench/peak.ts";
 
 const MIB = 2 ** 20;

@@ -4,7 +4,7 @@ import {
   unixSocketHolders,
   unixSocketsHolders,
 } from "../../lib/sys/sock_diag.ts";
-import { UnixListener } from "../../lib/sys/unix_listener.ts";
+import { UnixListener } from "./unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { PATIENCE, TempDir } from "./support.ts";
 

@@ -5,15 +5,23 @@
  * @module
  */
 
-import { checked, DeadlineError, Errno } from "./errno.ts";
-import { Fd } from "./fd.ts";
-import { openFile, procPath } from "./file_open.ts";
-import { O, POLL, SOCKET, unixAddress } from "./layout.ts";
-import { libc } from "./libc.ts";
-import { startDeadline } from "./thread.ts";
-import { unixStreamSocket } from "./unix_connect.ts";
-import { UnixSocket } from "./unix_socket.ts";
-import { waitFor, type WaitOptions } from "./wait.ts";
+import { checked, DeadlineError, Errno } from "../../lib/sys/errno.ts";
+import { Fd } from "../../lib/sys/fd.ts";
+import { openFile, procPath } from "../../lib/sys/file_open.ts";
+import { O, POLL, SOCKET, unixAddress } from "../../lib/sys/layout.ts";
+import { startDeadline } from "../../lib/sys/thread.ts";
+import { unixStreamSocket } from "../../lib/sys/unix_connect.ts";
+import { UnixSocket } from "../../lib/sys/unix_socket.ts";
+import { waitFor, type WaitOptions } from "../../lib/sys/wait.ts";
+
+/** The program itself never listens, so lib/sys has none of these. */
+const SYMBOLS = {
+  accept4: { parameters: ["i32", "buffer", "buffer", "i32"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+} as const;
+
+const libc = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
 
 /** Owns one listening socket. The file it made stays. */
 export class UnixListener implements Disposable {

@@ -1,13 +1,13 @@
 /**
  * What a child process has used: wait4(2), getrusage(2).
  *
- * For measuring only; the program itself does not load it, so its two calls
- * come from a library of their own and not from libc.ts.
+ * For measuring only: its two calls come from a library of their own and not
+ * from lib/sys/libc.ts.
  *
  * @module
  */
 
-import { Errno, SysError } from "./errno.ts";
+import { Errno, SysError } from "../../lib/sys/errno.ts";
 
 /** How a child ended and what it had used by then. */
 export interface ChildUsage {
