@@ -5,8 +5,8 @@
  * @module
  */
 
-import { Vm } from "../tests/qemu/vm.ts";
 import { buildExecutable } from "./build/executable.ts";
+import { Vm } from "./guest/vm.ts";
 import { ensureTools } from "./setup.ts";
 
 const NAME = "demo.example.com";

@@ -6,6 +6,7 @@ import {
   readSource,
   resolveImport,
   type SourceFile,
+  toolFiles,
   withoutComments,
 } from "./source.ts";
 
@@ -196,4 +197,12 @@ Deno.test("nothing of node: is loaded before it is needed", () => {
 
 Deno.test("main.ts imports the command line and nothing else", () => {
   assertEquals(importsOf(readSource("main.ts")), ["./lib/cli/main.ts"]);
+});
+
+Deno.test("tools import nothing of the tests", () => {
+  const wrong = toolFiles().flatMap((file) =>
+    edges(file).filter((to) => to.startsWith("tests/"))
+      .map((to) => `${file.path} imports ${to}`)
+  );
+  assertEquals(wrong, []);
 });
