@@ -9,7 +9,7 @@ import { isLine } from "../host/network_words.ts";
 import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
 import { member, stringMember } from "../state/json_member.ts";
 import { normalized, objectOf } from "../state/json_normal.ts";
-import { isUuid } from "./select.ts";
+import { isUuid } from "../state/value_check.ts";
 
 /** Members of a Network and the variables they become. */
 const VARIABLES = {

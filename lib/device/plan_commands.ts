@@ -17,15 +17,13 @@ import {
   LINE,
   object,
   orNull,
+  qemuId as id,
   text,
   whole,
   word,
 } from "../state/value_check.ts";
 import { FORMATS } from "./disk_settings.ts";
 import { CONTROLLER_ID } from "./scsi_controller.ts";
-
-/** QEMU's ids of devices, nodes, backends and fds. */
-const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
 
 /** One command of plans. */
 export interface PlanCommand {

@@ -10,6 +10,7 @@ import { HotplugError, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { fixedDevices } from "../state/fixed_command.ts";
 import type { Hvinfo } from "../state/runtime.ts";
+import { qemuId } from "../state/value_check.ts";
 import {
   freeSlots,
   pciAddress,
@@ -131,13 +132,12 @@ export function controllerOf(
   return made && modelOf(made.driver);
 }
 
-/** All that a plan adds to a VM's command line. */
-const WORDS =
-  /^[a-z0-9-]{1,31},id=scsi,bus=[A-Za-z][A-Za-z0-9._-]{0,63},addr=0x[01]?[0-9a-f]$/;
+/** All that a plan adds to a VM's command line; the bus is its own part. */
+const WORDS = /^[a-z0-9-]{1,31},id=scsi,bus=([^,]+),addr=0x[01]?[0-9a-f]$/;
 
 /** Whether a value that was read back is {@linkcode controllerWords}. */
 export function isControllerWords(value: unknown): boolean {
   return Array.isArray(value) && value.length === 2 &&
     value[0] === "-device" && typeof value[1] === "string" &&
-    WORDS.test(value[1]);
+    qemuId(WORDS.exec(value[1])?.[1]);
 }

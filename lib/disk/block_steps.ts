@@ -8,7 +8,7 @@ import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import { LINE, shape, text } from "../state/value_check.ts";
+import { LINE, qemuId, shape, text } from "../state/value_check.ts";
 import { LOOK_AT_QEMU, type QmpCommand } from "../engine/verbs.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
 
@@ -62,8 +62,8 @@ export const DROP_DRIVE_STEP: StepKind = defineStep<DropDriveStep>({
     const found = await findDrive(step, world);
     if (found === undefined) return;
     if (found.qdev !== "") throw stays(step, `${found.qdev} uses it`);
-    // The name becomes a word of a command line: util/id.c, id_wellformed().
-    if (!/^[A-Za-z][A-Za-z0-9._-]*$/.test(step.drive)) {
+    // The name becomes a word of a command line.
+    if (!qemuId(step.drive)) {
       throw stays(step, "its name is none that could be sent");
     }
     const { execute, arguments: args } = driveDel(step);

@@ -11,6 +11,7 @@ import {
   LINE,
   object,
   orNull,
+  qemuId,
   shape,
   text,
   whole,
@@ -87,8 +88,6 @@ async function hasGrown(
   return (found?.sizeBytes ?? 0) >= to;
 }
 
-const ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-
 /** The id itself, or a path of plain words within that device. */
 const PART = /^[A-Za-z][A-Za-z0-9._-]*(?:\[\d+\])?$/;
 
@@ -105,7 +104,7 @@ const limits = dictionary(
 const size = whole(1, Number.MAX_SAFE_INTEGER);
 
 const limitForm = shape({
-  id: text(ID),
+  id: qemuId,
   qdev: text(LINE),
   limits,
   before: orNull(limits),
@@ -120,8 +119,8 @@ export const RESIZE_DISK_STEP: StepKind = defineStep<ResizeDiskStep>({
   check: () =>
     shape({
       target: (value) =>
-        object({ "node-name": text(ID) })(value) ||
-        object({ device: text(ID) })(value),
+        object({ "node-name": qemuId })(value) ||
+        object({ device: qemuId })(value),
       from: size,
       to: size,
     }),

@@ -8,7 +8,14 @@ import { HotplugError } from "../errors.ts";
 import { NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
-import { LINE, orNull, shape, text, word } from "../state/value_check.ts";
+import {
+  LINE,
+  orNull,
+  qemuId,
+  shape,
+  text,
+  word,
+} from "../state/value_check.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import { IN_QEMU } from "../engine/verbs.ts";
 
@@ -92,17 +99,15 @@ async function expectOld(
   );
 }
 
-const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
-
 /** The step that changes a medium. */
 export const CHANGE_MEDIUM_STEP: StepKind = defineStep<ChangeMediumStep>({
   kind: "change-medium",
   check: () =>
     shape({
-      id,
+      id: qemuId,
       title: text(LINE),
-      from: orNull(id),
-      to: orNull(id),
+      from: orNull(qemuId),
+      to: orNull(qemuId),
       lock: word("heeded", "forced"),
     }),
   traits: () => ({ ...IN_QEMU, turn: "exchange" }),

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { shape, text, whole } from "../state/value_check.ts";
+import { qemuId, shape, whole } from "../state/value_check.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
@@ -53,15 +53,13 @@ async function sitsAt(
   }
 }
 
-const id = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
-
 /** The step that looks for a new SCSI disk. */
 export const VERIFY_SCSI_STEP: StepKind = defineStep<VerifyScsiStep>({
   kind: "verify-scsi",
   check: () =>
     shape({
-      id,
-      bus: id,
+      id: qemuId,
+      bus: qemuId,
       channel: whole(0, 255),
       scsiId: whole(0, 255),
       lun: whole(0, 16383),

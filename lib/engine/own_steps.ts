@@ -12,7 +12,7 @@ import {
   object,
   orNull,
   shape,
-  text,
+  uuid,
   whole,
   word,
 } from "../state/value_check.ts";
@@ -85,7 +85,6 @@ async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
 }
 
 const device = accepted((one) => checkDevice(one, "device"));
-const uuid = text(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
 
 /** The step on the tool's own record. */
 export const OWN_RECORD_STEP: StepKind = defineStep<OwnRecordStep>({

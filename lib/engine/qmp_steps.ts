@@ -23,8 +23,10 @@ import {
   type Check,
   LINE,
   object,
+  qemuId,
   shape,
   text,
+  uuidKey,
   whole,
   word,
 } from "../state/value_check.ts";
@@ -94,9 +96,6 @@ export interface VerifyDeviceStep {
   /** 0 to 31. */
   readonly slot: number;
 }
-
-/** QEMU's ids of devices, nodes, backends and fds. */
-const ID = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/);
 
 async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
   const { effect = null } = planCommand(command.execute) ?? {};
@@ -227,7 +226,7 @@ async function plugBack(
 }
 
 const ledgerEntry = object({
-  uuid: text(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  uuid: uuidKey,
   kind: word(...OWN_KINDS),
   note: word("pending", "replug"),
 });
@@ -239,7 +238,7 @@ const commands: Check = (value) =>
 export const UNPLUG_STEP: StepKind = defineStep<UnplugStep>({
   kind: "unplug",
   check: () =>
-    shape({ id: ID, title: text(LINE), runState: text(LINE) }, {
+    shape({ id: qemuId, title: text(LINE), runState: text(LINE) }, {
       requestedAt: text(LINE),
       putBack: commands,
       ledger: ledgerEntry,
@@ -301,7 +300,7 @@ async function sitsAt(
 /** The step that looks for a new device. */
 export const VERIFY_DEVICE_STEP: StepKind = defineStep<VerifyDeviceStep>({
   kind: "verify-device",
-  check: () => shape({ id: ID, slot: whole(0, 31) }),
+  check: () => shape({ id: qemuId, slot: whole(0, 31) }),
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (await sitsAt(step, world)) return;

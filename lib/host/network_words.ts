@@ -5,9 +5,21 @@
  * @module
  */
 
-/** Whether it can name a network interface: netdevice(7), IFNAMSIZ. */
+/**
+ * A name that we give to an interface, or that a user or a file gave to one:
+ * netdevice(7), IFNAMSIZ. It goes to the tools as a word, so it is no option.
+ */
+export const INTERFACE_NAME: RegExp = /^(?!-|\.\.?$)[A-Za-z0-9._-]{1,15}$/;
+
+/**
+ * A name that an interface has already, whoever gave it: the kernel takes more
+ * (net/core/dev.c, dev_valid_name), and a NIC plugged by hand may have it.
+ */
+export const FOUND_INTERFACE: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
+
+/** Whether it is an {@linkcode INTERFACE_NAME}. */
 export function isInterfaceName(text: string): boolean {
-  return /^(?!-)[A-Za-z0-9._-]{1,15}$/.test(text) && !/^\.{1,2}$/.test(text);
+  return INTERFACE_NAME.test(text);
 }
 
 /** Whether it is an IPv4 or IPv6 address. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { isVlan } from "./network_words.ts";
+
 /** VLAN ids of one port. */
 export interface Vlans {
   /** The one that frames without a tag belong to; null: they are dropped. */
@@ -18,7 +20,7 @@ const MAX_VLAN = 4094;
 
 /** Reads `100`, `.100`, `.100:200` or `:100:200`; undefined if it is none. */
 export function parseVlans(text: string): Vlans | undefined {
-  if (!/^[.:]?\d{1,4}(?::\d{1,4})*$/.test(text)) return undefined;
+  if (!isVlan(text)) return undefined;
   const ids = text.replace(/^[.:]/, "").split(":").map(Number);
   if (!ids.every((id) => id >= 1 && id <= MAX_VLAN)) return undefined;
   const [first = 0, ...others] = ids;

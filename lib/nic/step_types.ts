@@ -11,12 +11,14 @@ import {
   LINE,
   object,
   orNull,
+  qemuId,
   shape,
   text,
   whole,
   word,
 } from "../state/value_check.ts";
 import { ATTACH_MODES, type Attachment } from "../host/attachment.ts";
+import { FOUND_INTERFACE, INTERFACE_NAME } from "../host/network_words.ts";
 import { tapsOf } from "../host/process.ts";
 import { isJson } from "../qmp/message.ts";
 import { accessBy } from "../state/own_check.ts";
@@ -108,15 +110,13 @@ export interface AwaitTapGoneStep {
   readonly tap: string;
 }
 
-/** QEMU's ids of devices, nodes, backends and fds. */
-export const ID: RegExp = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-/** linux/if.h, without what a path or a shell takes for something else. */
-export const TAP: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
+/** A tap that is there: whoever made its NIC may have named it. */
+const foundTap = text(FOUND_INTERFACE);
 
 /** The name that the kernel gave to the tap that was made. */
 export const TAP_VALUE: Value = {
   name: "tap",
-  check: text(TAP),
+  check: foundTap,
   // Whoever made it is gone; without QEMU the name is somebody else's by now.
   isOurs: (tap, pid) => pid !== null && tapsOf(pid).has(tap),
   member: "tap",
@@ -124,7 +124,7 @@ export const TAP_VALUE: Value = {
 
 /** A tap's name, or that of the one that was made. */
 export const tapName: Check = (value): boolean =>
-  text(TAP)(value) || object({ value: word("tap") })(value);
+  foundTap(value) || object({ value: word("tap") })(value);
 
 /** Queue pairs. */
 const queues = whole(1, 64);
@@ -145,14 +145,14 @@ const attachmentForm = object({
   })),
 });
 
-/** Only a script takes a link that is no name of the kernel's. */
+/** Only a script takes a link that names no interface. */
 const attachment: Check = (value) =>
   attachmentForm(value) && isJson(value) &&
-  (value.script !== null || orNull(text(TAP))(value.link));
+  (value.script !== null || orNull(text(INTERFACE_NAME))(value.link));
 
 /** A check of a step of kind `open-tap`. */
 export const checkOpenTap: Check = shape({
-  name: orNull(text(TAP)),
+  name: orNull(text(INTERFACE_NAME)),
   queues,
   vnetHdr: onOrOff,
 });
@@ -162,9 +162,9 @@ export const checkOpenVhost: Check = shape({ queues });
 
 /** A check of a step of kind `drop-netdev`. */
 export const checkDropNetdev: Check = shape({
-  id: text(ID),
+  id: qemuId,
   back: object({
-    tap: text(TAP),
+    tap: foundTap,
     queues,
     vnetHdr: onOrOff,
     vhost: onOrOff,
@@ -202,4 +202,4 @@ export function checkNicFiles({ paths }: CheckContext): Check {
 }
 
 /** A check of a step of kind `await-tap-gone`. */
-export const checkTapGone: Check = shape({ tap: text(TAP) });
+export const checkTapGone: Check = shape({ tap: foundTap });

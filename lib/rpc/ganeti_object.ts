@@ -5,11 +5,11 @@
  * @module
  */
 
-import { isUuid } from "../device/select.ts";
 import { type HotplugError, usage } from "../errors.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
 import { member } from "../state/json_member.ts";
 import { objectOf } from "../state/json_normal.ts";
+import { isUuid } from "../state/value_check.ts";
 
 /** A parameter that is not what Ganeti sends. */
 export function misfit(

@@ -19,7 +19,7 @@ import {
   dictionary,
   object,
   orNull,
-  text,
+  uuid,
   whole,
   word,
 } from "./value_check.ts";
@@ -84,8 +84,6 @@ export function holdsChange(path: string, change: RuntimeChange): boolean {
   return recorded === (change.change === "insert");
 }
 
-/** Any case, as Ganeti writes them. */
-const uuid = text(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i);
 const LIST = word(...Object.keys(PLACE));
 const jsonText = accepted((one) => parseJson(String(one)));
 

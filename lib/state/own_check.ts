@@ -6,9 +6,10 @@
  */
 
 import { type AccessRecord, type Via, VIAS } from "../host/access_record.ts";
+import { INTERFACE_NAME } from "../host/network_words.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { isInstanceName } from "./instance.ts";
-import { accepted, type Check } from "./value_check.ts";
+import { accepted, type Check, QEMU_ID } from "./value_check.ts";
 
 /** Plain JSON data with keys. */
 export type Data = { readonly [key: string]: unknown };
@@ -112,10 +113,6 @@ const PATH = /^\/[ -\uffff]{0,4094}$/;
 const TITLE = /^[ -\uffff]{1,256}$/;
 const INODE = /^\d+:\d+ \d+ \d+:\d+$/;
 const RDEV = /^\d{1,4}:\d{1,7}$/;
-/** QEMU's ids: letter first, at most 31 characters for a block node. */
-const DEVICE_ID = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
-/** A name of ours or of `--tap`: no path, no pattern of the kernel. */
-const TAP = /^(?!\.\.?$)[A-Za-z0-9._-]{1,15}$/;
 const BOOT = /^[0-9a-f-]{36}$/;
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 const LIMIT = /^[a-z][a-z-]{0,31}$/;
@@ -128,7 +125,7 @@ export function checkAccess(value: unknown, what: string): AccessRecord {
   if (way === "tap") {
     return {
       way,
-      name: expectText(data.name, TAP, `${what}.name`),
+      name: expectText(data.name, INTERFACE_NAME, `${what}.name`),
       uid: expectWhole(data.uid, MAX_ID, `${what}.uid`),
     };
   }
@@ -146,7 +143,7 @@ export function checkAccess(value: unknown, what: string): AccessRecord {
     way,
     root: expectPath(data.root, `${what}.root`),
     rootInode: expectText(data.rootInode, INODE, `${what}.rootInode`),
-    name: expectText(data.name, DEVICE_ID, `${what}.name`),
+    name: expectText(data.name, QEMU_ID, `${what}.name`),
     rdev: expectText(data.rdev, RDEV, `${what}.rdev`),
     uid: expectWhole(data.uid, MAX_ID, `${what}.uid`),
     kind: expectWord(data.kind, ["node", "bind"] as const, `${what}.kind`),
@@ -173,7 +170,7 @@ function checkLimits(value: unknown, what: string): Limits {
 function checkPending(value: unknown, what: string): PendingRemoval {
   const data = expectData(value, what);
   return {
-    id: expectText(data.id, DEVICE_ID, `${what}.id`),
+    id: expectText(data.id, QEMU_ID, `${what}.id`),
     requestedAt: expectText(data.requestedAt, TIME, `${what}.requestedAt`),
     title: expectText(data.title, TITLE, `${what}.title`),
   };

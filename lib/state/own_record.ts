@@ -32,6 +32,7 @@ import {
   RecordFault,
 } from "./own_check.ts";
 import { removeIfThere } from "./runtime_file.ts";
+import { uuidKey } from "./value_check.ts";
 
 export type { Limits, OwnDevice, PendingRemoval } from "./own_check.ts";
 
@@ -66,7 +67,6 @@ export const EMPTY_RECORD: OwnRecord = { qemu: null, devices: {}, more: {} };
 
 const VERSION = 1;
 const MAX_BYTES = 1024 * 1024;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function understand(text: string): OwnRecord {
   const { version, qemu, devices = {}, ...more } = expectData(
@@ -78,7 +78,7 @@ function understand(text: string): OwnRecord {
   }
   const checked = Object.entries(expectData(devices, "devices"))
     .map(([uuid, device]) => {
-      if (UUID.test(uuid)) return [uuid, checkDevice(device, uuid)];
+      if (uuidKey(uuid)) return [uuid, checkDevice(device, uuid)];
       throw new RecordFault(`${JSON.stringify(uuid)} is no uuid`);
     });
   return {

@@ -73,6 +73,31 @@ export function dictionary(key: RegExp, check: Check): Check {
 /** One line without control characters. */
 export const LINE: RegExp = /^[ -\x7e\xa0-\uffff]{0,4096}$/;
 
+/** QEMU's ids of devices, nodes, backends and fds: util/id.c, id_wellformed(). */
+export const QEMU_ID: RegExp = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
+
+/** A text of the form {@linkcode QEMU_ID}. */
+export const qemuId: Check = text(QEMU_ID);
+
+const UUID_FORM = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const UUID = new RegExp(`^${UUID_FORM}$`, "i");
+
+/** Whether a word is a uuid in full, in any case: files have both. */
+export function isUuid(word: string): boolean {
+  return UUID.test(word);
+}
+
+/** The first uuid within a text, as it stands there. */
+export function uuidWithin(text: string): string | undefined {
+  return new RegExp(UUID_FORM, "i").exec(text)?.[0];
+}
+
+/** A uuid in any case. */
+export const uuid: Check = text(UUID);
+
+/** A uuid in lower case, as our own record names devices. */
+export const uuidKey: Check = text(new RegExp(`^${UUID_FORM}$`));
+
 /** Whatever it is. */
 export const anything: Check = (): boolean => true;
 

@@ -6,10 +6,10 @@
  */
 
 import { readNetwork } from "../device/netinfo.ts";
-import { isUuid } from "../device/select.ts";
 import { usage } from "../errors.ts";
 import { isInterfaceName, isIpAddress, isVlan } from "../host/network_words.ts";
 import { type JsonNode, JsonSyntaxError, parseJson } from "../state/json.ts";
+import { isUuid, QEMU_ID } from "../state/value_check.ts";
 import { isPrintable } from "./text.ts";
 
 /** A value and the option it was given with. */
@@ -149,9 +149,9 @@ function jsonOf(word: Word): JsonNode {
   }
 }
 
-/** A QEMU id: util/id.c, id_wellformed(). */
+/** A QEMU id. */
 export function qemuId(word: Word): string {
-  if (/^[A-Za-z][A-Za-z0-9._-]{0,63}$/.test(word.text)) return word.text;
+  if (QEMU_ID.test(word.text)) return word.text;
   throw wrong(word, "a letter, then letters, digits, '.', '_' and '-'");
 }
 
