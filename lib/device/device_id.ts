@@ -5,6 +5,7 @@
  */
 
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import { isUuid, uuidWithin } from "../state/value_check.ts";
 
 /** `design`: the design document's form; `ganeti`: what Ganeti 2.16+ uses. */
 export type IdScheme = "design" | "ganeti";
@@ -37,10 +38,58 @@ export function deviceId(
   throw new RangeError(`device id ${id} is longer than ${MAX_ID_LENGTH}`);
 }
 
-function schemeOf(entry: DeviceEntry): IdScheme | undefined {
-  const id = entry.hvinfo.id;
-  if (id === undefined) return undefined;
-  return /-(?:pci|scsi)-\d+$/.test(id) ? "design" : "ganeti";
+/** What a device id tells of its device. */
+export interface ParsedId {
+  /** The word of its kind. */
+  readonly kind: "disk" | "nic";
+  /** How its uuid begins, lower case; at least 8 characters. */
+  readonly uuidPart: string;
+  /** The form it has. */
+  readonly scheme: IdScheme;
+}
+
+/** Ganeti 2.10 to 2.15 put `hot` before the design document's form. */
+const FORM =
+  /^(?:hot)?(disk|nic)-([0-9a-f]{8}[0-9a-f-]*?)(-(?:pci|scsi)-\d+)?$/i;
+
+/** Reads an id of ours or Ganeti's; undefined if it is of another form. */
+export function parseDeviceId(id: string): ParsedId | undefined {
+  const [, kind, part, place] = FORM.exec(id) ?? [];
+  if (kind === undefined || part === undefined) return undefined;
+  return {
+    kind: kind.toLowerCase() === "disk" ? "disk" : "nic",
+    uuidPart: part.toLowerCase(),
+    scheme: place === undefined ? "ganeti" : "design",
+  };
+}
+
+/** Whether a device of this uuid can have got this id. */
+export function belongsTo(uuid: string, id: string): boolean {
+  const part = parseDeviceId(id)?.uuidPart;
+  return part !== undefined && uuid.toLowerCase().startsWith(part);
+}
+
+/** Whether a word can only mean one particular device, now or never again. */
+export function isExactName(word: string): boolean {
+  return isUuid(word) || parseDeviceId(word) !== undefined;
+}
+
+/** The groups of a uuid that an id keeps; the others are the device's alone. */
+const KEPT_GROUPS = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){0,2}(?=-|$)/;
+
+/**
+ * Uuids that fit an id, best first.
+ *
+ * @param fresh ends those of which the id has only the begin
+ */
+export function uuidsFor(id: string, fresh: string): string[] {
+  const part = KEPT_GROUPS.exec(parseDeviceId(id)?.uuidPart ?? "")?.[0] ?? "";
+  const like = part + fresh.slice(part.length);
+  return [uuidWithin(id) ?? like, like, fresh].map((one) => one.toLowerCase());
+}
+
+function schemeOf({ hvinfo: { id } }: DeviceEntry): IdScheme | undefined {
+  return id === undefined ? undefined : parseDeviceId(id)?.scheme ?? "ganeti";
 }
 
 /**

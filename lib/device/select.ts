@@ -11,20 +11,6 @@ import type { DeviceEntry } from "../state/runtime.ts";
 /** A prefix of a uuid must have at least this many characters. */
 const MIN_PREFIX = 8;
 
-const FULL_UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const DEVICE_ID =
-  /^(?:hot)?(?:disk|nic)-[0-9a-f]{8}[0-9a-f-]*(?:-(?:pci|scsi)-\d+)?$/i;
-
-/** Whether a word is a uuid in full. */
-export function isUuid(word: string): boolean {
-  return FULL_UUID.test(word);
-}
-
-/** Whether a word can only mean one particular device, now or never again. */
-export function isExactName(word: string): boolean {
-  return isUuid(word) || DEVICE_ID.test(word);
-}
-
 function isIndexOf(word: string, index: number, count: number): boolean {
   // `00000012` is a prefix of a uuid, so an index has no leading zeros.
   return word === String(index) || (word === "-1" && index === count - 1);

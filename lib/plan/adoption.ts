@@ -4,6 +4,7 @@
  * @module
  */
 
+import { uuidsFor } from "../device/device_id.ts";
 import { hvinfoOf, type Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import type { Remaining } from "../engine/plan.ts";
@@ -38,9 +39,6 @@ export function left(what: string, hint: string): Remaining {
   return { what, hint };
 }
 
-const WHOLE = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
-const PART = /^(?:hot)?(?:disk|nic)-([0-9a-f]{8}(?:-[0-9a-f]{4}){0,2})(?:-|$)/i;
-
 /**
  * The uuid of a device that has none: the one in its id, else a fresh one that
  * begins as the id does, so that Ganeti, which derives ids (SPEC 3.1), finds
@@ -51,11 +49,7 @@ export function uuidFor(facts: AdoptFacts, id: string, fresh: string): string {
   const taken = new Set(
     [...disks, ...nics].map(({ uuid }) => uuid?.toLowerCase()),
   );
-  const part = PART.exec(id)?.[1] ?? "";
-  const like = part + fresh.slice(part.length);
-  const words = [WHOLE.exec(id)?.[0] ?? like, like, fresh];
-  return words.map((one) => one.toLowerCase())
-    .find((one) => !taken.has(one)) ?? fresh;
+  return uuidsFor(id, fresh).find((one) => !taken.has(one)) ?? fresh;
 }
 
 /** Why a device cannot be recorded whatever is behind it. */

@@ -4,20 +4,15 @@
  * @module
  */
 
-import { deviceId } from "../device/device_id.ts";
-import {
-  findDevice,
-  isExactName,
-  isUuid,
-  noSuchDevice,
-  titleOf,
-} from "../device/select.ts";
+import { belongsTo, isExactName, parseDeviceId } from "../device/device_id.ts";
+import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
+import { isUuid } from "../state/value_check.ts";
 import type { Facts } from "./facts.ts";
 import { forgetSteps } from "./give_back.ts";
 import type { Kind, KindName, OwnKind } from "./kind.ts";
@@ -79,12 +74,9 @@ function unrecorded(facts: Facts, { word: kind }: KindName, word: string) {
   const { deviceIds, nodeNames, netdevs } = facts.qemu;
   const ids = [...deviceIds, ...nodeNames, ...netdevs.keys()];
   if (!isUuid(word)) return ids.find((id) => id === word);
-  const uuid = word.toLowerCase();
-  const ganeti = deviceId("ganeti", kind, { uuid, slot: 0 });
-  const design = new RegExp(
-    `^(?:hot)?${kind}-${uuid.slice(0, 8)}-(?:pci|scsi)-\\d+$`,
+  return ids.find((id) =>
+    parseDeviceId(id)?.kind === kind && belongsTo(word, id)
   );
-  return ids.find((id) => id === ganeti || design.test(id));
 }
 
 /**
@@ -114,7 +106,7 @@ function chooseRemoval<E extends DeviceEntry>(
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
       `${
-        /^(?:hot)?nic-/.test(left) ? "nic" : kind.word
+        parseDeviceId(left)?.kind ?? kind.word
       } remove ${facts.paths.name} ${left} --force takes it out all the same`,
     );
   }
@@ -226,15 +218,6 @@ export function planRemoval<E extends DeviceEntry>(
       warnings: [],
     }),
   };
-}
-
-/** The part of a uuid that a device id holds. */
-const UUID_PART = /^(?:hot)?(?:disk|nic)-([0-9a-f-]+?)(?:-(?:pci|scsi)-\d+)?$/i;
-
-/** Whether a device of this uuid can have got this id. */
-function belongsTo(uuid: string, id: string): boolean {
-  const part = UUID_PART.exec(id)?.[1]?.toLowerCase();
-  return part !== undefined && uuid.toLowerCase().startsWith(part);
 }
 
 /** The stray that an exact id or a full uuid means. */

@@ -6,8 +6,8 @@
 
 import { isMadeUp } from "../device/backend.ts";
 import { addrOfSlot } from "../device/bus_slot.ts";
+import { parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
-import { isExactName, isUuid } from "../device/select.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import type { Runtime } from "../state/runtime.ts";
@@ -41,13 +41,9 @@ export interface Stray {
   readonly origin: "started" | "plugged";
 }
 
-/** Whether an id is of the forms of our device ids; a uuid alone is not. */
+/** Whether an id is of the forms of our device ids. */
 function isOurForm(id: string): boolean {
-  return isExactName(id) && !isUuid(id);
-}
-
-function kindOfId(id: string): "disk" | "nic" {
-  return /^(?:hot)?nic-/.test(id) ? "nic" : "disk";
+  return parseDeviceId(id) !== undefined;
 }
 
 /** Whether the VM was started with it: Ganeti's `kvm_extra` records it. */
@@ -65,15 +61,13 @@ function strayDevices(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
     const ours = isOurForm(id) || (id !== "" && !isStarted(qemu, id));
     return [{ id, kind, has, pci, origin: ours ? "plugged" : "started" }];
   });
-  const elsewhere = [...qemu.deviceIds].filter((id) =>
-    isOurForm(id) && !known.has(id) && !onPci.some((one) => one.id === id)
-  );
-  return [
-    ...onPci,
-    ...elsewhere.map((id) =>
-      ({ id, kind: kindOfId(id), has, origin: "plugged" }) as const
-    ),
-  ];
+  const elsewhere = [...qemu.deviceIds].flatMap((id): Stray[] => {
+    const kind = parseDeviceId(id)?.kind;
+    const isPlaced = known.has(id) || onPci.some((one) => one.id === id);
+    if (kind === undefined || isPlaced) return [];
+    return [{ id, kind, has, origin: "plugged" }];
+  });
+  return [...onPci, ...elsewhere];
 }
 
 /** What a backend of our form is left with once its device is gone. */

@@ -1,7 +1,14 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { deviceId, preferredScheme } from "../../lib/device/device_id.ts";
+import {
+  belongsTo,
+  deviceId,
+  isExactName,
+  parseDeviceId,
+  preferredScheme,
+  uuidsFor,
+} from "../../lib/device/device_id.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
-import { disk, NEW_UUID, nic, runtime, sample } from "./support.ts";
+import { disk, NEW_UUID, nic, runtime, sample, uuidOf } from "./support.ts";
 
 Deno.test("deviceId() is Ganeti's own for Ganeti's own test vector", () => {
   const uuid = "003fc157-66a8-4e6d-8b7e-ec4f69751396";
@@ -75,4 +82,72 @@ Deno.test("preferredScheme() asks the hvparams of an instance without ids", () =
   assertEquals(preferredScheme(runtime({ hvparams: {} }), "nic"), "design");
   const old = parseRuntime(sample("02-2.10"), "x");
   assertEquals(preferredScheme(old, "disk"), "design");
+});
+
+Deno.test("parseDeviceId() reads each form that deviceId() and Ganeti write", () => {
+  const uuid = "003fc157-66a8-4e6d-8b7e-ec4f69751396";
+  const forms = [
+    [deviceId("ganeti", "disk", { uuid, slot: 0 }), "003fc157-66a8-4e6d"],
+    [deviceId("design", "disk", { uuid, slot: 13 }), "003fc157"],
+    [deviceId("design", "disk", { uuid, scsiId: 3 }), "003fc157"],
+    ["hotdisk-003fc157-pci-4", "003fc157"],
+    ["DISK-003FC157-PCI-4", "003fc157"],
+    [`disk-${uuid}`, uuid],
+  ] as const;
+  for (const [id, uuidPart] of forms) {
+    const scheme = /-(?:pci|scsi)-/i.test(id) ? "design" : "ganeti";
+    assertEquals(parseDeviceId(id), { kind: "disk", uuidPart, scheme }, id);
+    assertEquals(belongsTo(uuid, id), true, id);
+    assertEquals(belongsTo(uuid.toUpperCase(), id), true, id);
+    assertEquals(belongsTo(`1${uuid.slice(1)}`, id), false, id);
+  }
+  assertEquals(parseDeviceId("hotnic-003fc157-pci-4")?.kind, "nic");
+});
+
+Deno.test("parseDeviceId() knows no other form", () => {
+  const others = [
+    "",
+    "disk-1",
+    "disk-003fc15",
+    "disk-003fc157-pci-",
+    "disk-003fc157-pci-4-file",
+    "disk-003fc157-foo-4",
+    "xdisk-003fc157",
+    uuidOf("disk", 1),
+  ];
+  for (const id of others) {
+    assertEquals(parseDeviceId(id), undefined, id);
+    assertEquals(belongsTo(uuidOf("disk", 1), id), false, id);
+  }
+});
+
+Deno.test("isExactName() takes full uuids and device ids only", () => {
+  const exact = [
+    uuidOf("disk", 1),
+    "disk-932df160-7a22-4067",
+    "nic-932df160-pci-13",
+    "hotdisk-932df160-pci-4",
+    "disk-932df160-scsi-3",
+  ];
+  const vague = ["0", "-1", "data", "932df160", "disk-1", "00000012", ""];
+  for (const word of exact) assertEquals(isExactName(word), true, word);
+  for (const word of vague) assertEquals(isExactName(word), false, word);
+});
+
+Deno.test("uuidsFor() takes the uuid of an id, else one that begins as it", () => {
+  const fresh = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+  const whole = uuidOf("disk", 1);
+  const begun = (part: string) => part + fresh.slice(part.length);
+  const first = (id: string) => uuidsFor(id, fresh)[0];
+  assertEquals(first(`my-${whole.toUpperCase()}-drive`), whole);
+  assertEquals(first("hotnic-932df160-pci-4"), begun("932df160"));
+  assertEquals(
+    first("disk-932df160-7a22-4067"),
+    begun("932df160-7a22-4067"),
+  );
+  // What is no group of a uuid is none of the new one either.
+  assertEquals(first("disk-932df160-7a"), begun("932df160"));
+  assertEquals(first("disk-932df1607a22"), fresh);
+  assertEquals(first("data"), fresh);
+  assertEquals(uuidsFor("data", fresh).at(-1), fresh);
 });

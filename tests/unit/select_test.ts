@@ -1,11 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import {
-  findDevice,
-  isExactName,
-  isUuid,
-  noSuchDevice,
-  titleOf,
-} from "../../lib/device/select.ts";
+import { findDevice, noSuchDevice, titleOf } from "../../lib/device/select.ts";
 import { disk, nic, refusal, runtime, uuidOf } from "./support.ts";
 
 const PREFIXED = "00000012-aaaa-4aaa-8aaa-000000000000";
@@ -98,26 +92,6 @@ Deno.test("findDevice() refuses more than one and lists the candidates", () => {
     findDevice(twins, "deadbeef-1111-4000-8000-000000000000")?.index,
     1,
   );
-});
-
-Deno.test("isExactName() takes full uuids and device ids only", () => {
-  const exact = [
-    uuidOf("disk", 1),
-    "disk-932df160-7a22-4067",
-    "nic-932df160-pci-13",
-    "hotdisk-932df160-pci-4",
-    "disk-932df160-scsi-3",
-  ];
-  const vague = ["0", "-1", "data", "932df160", "disk-1", "00000012", ""];
-  for (const word of exact) assertEquals(isExactName(word), true, word);
-  for (const word of vague) assertEquals(isExactName(word), false, word);
-});
-
-Deno.test("isUuid() takes a uuid in full", () => {
-  assertEquals(isUuid(uuidOf("nic", 1)), true);
-  assertEquals(isUuid(uuidOf("nic", 1) + "\n"), false);
-  assertEquals(isUuid(uuidOf("nic", 1).slice(1)), false);
-  assertEquals(isUuid("g".repeat(8) + uuidOf("nic", 1).slice(8)), false);
 });
 
 Deno.test("titleOf() says what a person calls a device", () => {
