@@ -8,10 +8,9 @@ import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { isUuid, uuidWithin } from "../state/value_check.ts";
 
 /** `design`: the design document's form; `ganeti`: what Ganeti 2.16+ uses. */
-export type IdScheme = "design" | "ganeti";
-
-/** The words of `--id-scheme`. */
-export const ID_SCHEMES: readonly IdScheme[] = ["design", "ganeti"];
+export const ID_SCHEMES = ["design", "ganeti"] as const;
+/** One of {@linkcode ID_SCHEMES}. */
+export type IdScheme = typeof ID_SCHEMES[number];
 
 /** QEMU's limit for a node-name, which is the same string. */
 const MAX_ID_LENGTH = 31;

@@ -5,16 +5,12 @@
  * @module
  */
 
+import type { DiskFormat } from "../host/qcow2.ts";
 import type { Json, QmpVersion } from "../qmp/message.ts";
 import { uriNode } from "./storage_uri.ts";
 import { protocolDriver } from "./dev_type.ts";
 import { type DiskDriver, isPassThrough } from "./disk_driver.ts";
-import {
-  cacheMode,
-  type DiskFormat,
-  type DiskSettings,
-  isOlder,
-} from "./disk_settings.ts";
+import { cacheMode, type DiskSettings, isOlder } from "./disk_settings.ts";
 import { addressOf, type Place } from "./hvinfo.ts";
 import type { ScsiController } from "./scsi_controller.ts";
 

@@ -16,7 +16,11 @@ const SCSI_DRIVERS: readonly ScsiDriver[] = [
 ];
 
 /** Drivers that can be hotplugged. */
-const DRIVERS: readonly DiskDriver[] = [VIRTIO_BLK, ...SCSI_DRIVERS, "nvme"];
+export const DISK_DRIVERS: readonly DiskDriver[] = [
+  VIRTIO_BLK,
+  ...SCSI_DRIVERS,
+  "nvme",
+];
 
 /** One of a disk on a SCSI bus. */
 export type ScsiDriver = "scsi-hd" | "scsi-block" | "scsi-generic" | "scsi-cd";
@@ -57,7 +61,9 @@ export function heedsDrivers(diskType: string): boolean {
 
 /** The same as {@linkcode diskDriver}, undefined where that throws. */
 export function findDriver(word: string): DiskDriver | undefined {
-  return isParavirtual(word) ? VIRTIO_BLK : DRIVERS.find((one) => one === word);
+  return isParavirtual(word)
+    ? VIRTIO_BLK
+    : DISK_DRIVERS.find((one) => one === word);
 }
 
 /**
@@ -71,7 +77,7 @@ export function diskDriver(word: string): DiskDriver {
   throw new HotplugError(
     "unsupported",
     `Cannot hotplug a disk of type ${JSON.stringify(word)}: ${
-      DRIVERS.join(", ")
+      DISK_DRIVERS.join(", ")
     } (Ganeti: paravirtual) are supported`,
     { hint: `--driver ${VIRTIO_BLK} plugs it as a virtio disk` },
   );

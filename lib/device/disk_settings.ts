@@ -16,11 +16,8 @@ export const AIOS = ["threads", "native", "io_uring"] as const;
 /** Values of hvparam `disk_discard` that QEMU takes, SPEC section 9. */
 export const DISCARDS = ["ignore", "unmap"] as const;
 
-/** Formats of an image; what it is in is said, never probed. */
-export const FORMATS = ["raw", "qcow2"] as const;
-
-/** One of {@linkcode FORMATS}. */
-export type DiskFormat = typeof FORMATS[number];
+/** Most queues of a virtio device: VIRTIO_QUEUE_MAX of QEMU. */
+export const MAX_DISK_QUEUES = 1024;
 
 /** How a disk behaves; what Ganeti derives from the hvparams at start. */
 export interface DiskSettings {
@@ -64,9 +61,12 @@ export function limitedPart(driver: string, id: string): string {
   return isProxy ? `/machine/peripheral/${id}/virtio-backend` : id;
 }
 
+/** The same as QEMU and as Ganeti say it: `--driver`, hvparam `disk_type`. */
+export const VIRTIO_BLK_WORDS: readonly string[] = [VIRTIO_BLK, "paravirtual"];
+
 /** Whether a word of `--driver` or hvparam `disk_type` means virtio. */
 export function isParavirtual(word: string): boolean {
-  return word === "paravirtual" || word === VIRTIO_BLK;
+  return VIRTIO_BLK_WORDS.includes(word);
 }
 
 /**

@@ -5,23 +5,10 @@
  * @module
  */
 
+import type { NicMode } from "../host/network_words.ts";
 import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import { pciAddress, type PciPlace } from "./bus_slot.ts";
-
-/** Modes this release sets up. */
-export const NIC_MODES = [
-  "none",
-  "bridged",
-  "routed",
-  "openvswitch",
-] as const;
-/** Modes that only a network script sets up. */
-export const SCRIPT_MODES = ["ext"] as const;
-/** One of {@linkcode NIC_MODES} or {@linkcode SCRIPT_MODES}. */
-export type NicMode =
-  | typeof NIC_MODES[number]
-  | typeof SCRIPT_MODES[number];
 
 /** A NIC to be plugged. */
 export interface NicDevice {
@@ -62,9 +49,21 @@ export interface NicDevice {
 /** The driver behind Ganeti's `paravirtual`. */
 export const VIRTIO_NET = "virtio-net-pci";
 
+/** The same as QEMU and as Ganeti say it: `--driver`, hvparam `nic_type`. */
+export const VIRTIO_NET_WORDS: readonly string[] = [VIRTIO_NET, "paravirtual"];
+
+/** Other cards that most releases of QEMU have. */
+export const USUAL_CARDS: readonly string[] = [
+  "e1000",
+  "rtl8139",
+  "ne2k_pci",
+  "pcnet",
+  "i82551",
+];
+
 /** Whether a word of `--driver` or hvparam `nic_type` means virtio. */
 export function isParavirtual(word: string): boolean {
-  return word === "paravirtual" || word === VIRTIO_NET;
+  return VIRTIO_NET_WORDS.includes(word);
 }
 
 /** Most queue pairs of a NIC; a tap of the kernel takes 256. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { FORMATS } from "../host/qcow2.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { DEVICE_IDS, FDSETS, NETDEVS, NODE_NAMES } from "../qmp/commands.ts";
 import { isJson, type Json } from "../qmp/message.ts";
@@ -22,7 +23,6 @@ import {
   whole,
   word,
 } from "../state/value_check.ts";
-import { FORMATS } from "./disk_settings.ts";
 import { CONTROLLER_ID } from "./scsi_controller.ts";
 
 /** One command of plans. */

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { DiskFormat, DiskSettings } from "../device/disk_settings.ts";
+import type { DiskSettings } from "../device/disk_settings.ts";
 import type { Via } from "../host/access_record.ts";
+import type { DiskFormat } from "../host/qcow2.ts";
 import type { GanetiObject, Plug } from "../plan/request.ts";
 import type { IoLimits } from "../qmp/io_limits.ts";
 

@@ -5,17 +5,20 @@
  */
 
 import * as check from "../words/values.ts";
-import { CONTROLLERS, NO_SOURCE } from "../device/disk_driver.ts";
+import { CONTROLLERS, DISK_DRIVERS, NO_SOURCE } from "../device/disk_driver.ts";
 import {
   AIOS,
   CACHES,
   DISCARDS,
   type DiskSettings,
-  FORMATS,
+  MAX_DISK_QUEUES,
+  VIRTIO_BLK,
+  VIRTIO_BLK_WORDS,
 } from "../device/disk_settings.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { HotplugError, unsupported, usage } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
+import { FORMATS } from "../host/qcow2.ts";
 import { plug } from "../plan/request.ts";
 import {
   type IoLimits,
@@ -23,14 +26,17 @@ import {
   limitsFault,
   MAX_LIMIT,
 } from "../qmp/io_limits.ts";
+import { defined } from "../state/defined.ts";
 import {
+  choiceOption,
   type CommandSpec,
   DRY_RUN,
+  either,
   type Invocation,
   type OptionSpec,
   PLUG_OPTIONS,
 } from "../words/options.ts";
-import { deviceWord, option, path } from "../words/request_words.ts";
+import { choice, deviceWord, option, path } from "../words/request_words.ts";
 import type {
   DiskAdd,
   DiskRequest,
@@ -57,30 +63,17 @@ function sourceOf(text: string): string {
 }
 
 function diskSettings(invocation: Invocation): Partial<DiskSettings> {
-  const settings: { -readonly [K in keyof DiskSettings]?: DiskSettings[K] } =
-    {};
-  const pick = (
-    name: "cache" | "aio" | "discard",
-    words: readonly string[],
-  ) => {
-    const value = option(
+  return defined({
+    cache: choice(invocation, "cache", CACHES),
+    aio: choice(invocation, "aio", AIOS),
+    discard: choice(invocation, "discard", DISCARDS),
+    access: invocation.flags.has("read-only") ? "ro" as const : undefined,
+    queues: option(
       invocation,
-      name,
-      (word) => check.oneOf(word, words),
-    );
-    if (value !== undefined) settings[name] = value;
-  };
-  pick("cache", CACHES);
-  pick("aio", AIOS);
-  pick("discard", DISCARDS);
-  if (invocation.flags.has("read-only")) settings.access = "ro";
-  const queues = option(
-    invocation,
-    "queues",
-    (word) => check.wholeNumber(word, { min: 1, max: 1024 }),
-  );
-  if (queues !== undefined) settings.queues = queues;
-  return settings;
+      "queues",
+      (word) => check.wholeNumber(word, { min: 1, max: MAX_DISK_QUEUES }),
+    ),
+  });
 }
 
 /**
@@ -97,14 +90,10 @@ export function diskAdd(
     instance,
     ...plug(invocation),
     settings: diskSettings(invocation),
-    via: option(invocation, "via", (word) => check.oneOf(word, VIAS)),
+    via: choice(invocation, "via", VIAS),
     iothread: option(invocation, "iothread", check.qemuId),
-    controller: option(
-      invocation,
-      "controller",
-      (word) => check.oneOf(word, CONTROLLERS),
-    ),
-    format: option(invocation, "format", (word) => check.oneOf(word, FORMATS)),
+    controller: choice(invocation, "controller", CONTROLLERS),
+    format: choice(invocation, "format", FORMATS),
     allowBacking: option(invocation, "allow-backing", path),
     limits: limitsOf(invocation),
     migratable: invocation.flags.has("not-migratable")
@@ -244,6 +233,8 @@ export function diskSet(
   );
 }
 
+const OTHER_DRIVERS = DISK_DRIVERS.filter((one) => one !== VIRTIO_BLK);
+
 /** What `disk add` takes. */
 const DISK_ADD: CommandSpec = {
   name: "disk add",
@@ -255,66 +246,53 @@ const DISK_ADD: CommandSpec = {
     {
       name: "driver",
       value: "D",
-      help:
-        "virtio-blk-pci (Ganeti: paravirtual), scsi-hd, scsi-cd, scsi-block, scsi-generic or nvme",
-      choices: [
-        "virtio-blk-pci",
-        "paravirtual",
-        "scsi-hd",
-        "scsi-cd",
-        "scsi-block",
-        "scsi-generic",
-        "nvme",
-      ],
+      help: `${VIRTIO_BLK} (Ganeti: paravirtual), ${either(OTHER_DRIVERS)}`,
+      choices: [...VIRTIO_BLK_WORDS, ...OTHER_DRIVERS],
       default: "hvparam disk_type",
     },
-    {
+    choiceOption({
       name: "format",
       value: "F",
-      help: "raw or qcow2; never probed",
-      choices: ["raw", "qcow2"],
+      choices: FORMATS,
       default: "raw",
-    },
+    }, "; never probed"),
     {
       name: "allow-backing",
       value: "DIR",
       help: "a further folder backing files of a qcow2 image may lie in",
       default: "the image's own",
     },
-    {
+    choiceOption({
       name: "cache",
       value: "C",
-      help: "default, none, writeback or writethrough",
-      choices: ["default", "none", "writeback", "writethrough"],
+      choices: CACHES,
       default: "hvparam disk_cache",
-    },
-    {
+    }),
+    choiceOption({
       name: "aio",
       value: "A",
-      help: "threads, native or io_uring",
-      choices: ["threads", "native", "io_uring"],
+      choices: AIOS,
       default: "hvparam disk_aio",
-    },
-    {
+    }),
+    choiceOption({
       name: "discard",
       value: "D",
-      help: "ignore or unmap",
-      choices: ["ignore", "unmap"],
+      choices: DISCARDS,
       default: "hvparam disk_discard",
-    },
+    }),
     { name: "read-only", help: "the guest may not write" },
     {
       name: "queues",
       value: "N",
-      help: "virtio-blk queues, 1 to 1024",
+      help: `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
       default: "QEMU's choice",
     },
     { name: "iothread", value: "ID", help: "an iothread the instance has" },
     {
       name: "controller",
       value: "C",
-      help: "what a first SCSI disk comes with where the VM has no controller",
-      choices: ["lsi", "virtio-scsi-pci", "megasas", "dc390"],
+      help: `SCSI controller to add if the VM has none: ${either(CONTROLLERS)}`,
+      choices: CONTROLLERS,
       default: "hvparam scsi_controller_type",
     },
     ...LIMIT_OPTIONS,
@@ -325,9 +303,8 @@ const DISK_ADD: CommandSpec = {
     {
       name: "via",
       value: "V",
-      help:
-        "how QEMU gets at the disk: fdset, path, chown, mknod or (with a URI) uri",
-      choices: ["fdset", "path", "chown", "mknod", "uri"],
+      help: `how QEMU gets at the disk: ${either(VIAS)} (for a URI)`,
+      choices: VIAS,
       default: "fdset, else path",
     },
   ],

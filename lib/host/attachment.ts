@@ -11,15 +11,7 @@ import {
   leaveBridge,
   runNetworkScript,
 } from "./network.ts";
-
-/** The ways a tap can hang on a network: SPEC 6.2. */
-export const ATTACH_MODES = [
-  "none",
-  "bridged",
-  "routed",
-  "openvswitch",
-  "ext",
-] as const;
+import type { NicMode } from "./network_words.ts";
 
 /** A program that joins a tap to the network. */
 export interface AttachScript {
@@ -34,7 +26,7 @@ export interface AttachScript {
 /** What a tap hangs on, as plain JSON. */
 export interface Attachment {
   /** `none`: on nothing. */
-  readonly mode: typeof ATTACH_MODES[number];
+  readonly mode: NicMode;
   /** The bridge, the switch or the routing table; null: none. */
   readonly link: string | null;
   /** Ganeti's form: `100`, `.100`, `:100:200`; null: none. */

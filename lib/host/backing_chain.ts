@@ -8,7 +8,8 @@
 import { dirname, resolve } from "@std/path/posix";
 import {
   type Backing,
-  BACKING_FORMATS,
+  type DiskFormat,
+  FORMATS,
   HEADER_BYTES,
   ImageFault,
   parseQcow2,
@@ -36,7 +37,7 @@ export interface BackingLayer {
   /** Decides the protocol driver. */
   readonly kind: "file" | "block";
   /** Said by the image above, never probed. */
-  readonly format: "raw" | "qcow2";
+  readonly format: DiskFormat;
 }
 
 /** A qcow2 image with all that lies below it. */
@@ -91,12 +92,12 @@ function pathOf({ name }: Backing, { path, resolved }: Source): string {
   return resolve(dirname(resolved), name);
 }
 
-function formatOf({ format }: Backing, path: string): "raw" | "qcow2" {
-  const found = BACKING_FORMATS.find((one) => one === format);
+function formatOf({ format }: Backing, path: string): DiskFormat {
+  const found = FORMATS.find((one) => one === format);
   if (found !== undefined) return found;
   throw refuse(
     `Cannot use image ${path}: the format of its backing file must be ${
-      BACKING_FORMATS.join(" or ")
+      FORMATS.join(" or ")
     }, it is ${format === undefined ? "not said" : JSON.stringify(format)}`,
     "qemu-img rebase -u -F FORMAT -b FILE IMAGE says it",
   );

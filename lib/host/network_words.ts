@@ -22,6 +22,20 @@ export function isInterfaceName(text: string): boolean {
   return INTERFACE_NAME.test(text);
 }
 
+/** Ways a tap can hang on a network that this node's tools set up: SPEC 6.2. */
+export const NIC_MODES = ["none", "bridged", "routed", "openvswitch"] as const;
+/** Modes that only a network script sets up. */
+export const SCRIPT_MODES = ["ext"] as const;
+/** All of them. */
+export const ATTACH_MODES = [...NIC_MODES, ...SCRIPT_MODES] as const;
+/** One of {@linkcode ATTACH_MODES}. */
+export type NicMode = typeof ATTACH_MODES[number];
+
+/** The carrier that a guest sees. */
+export const LINK_STATES = ["up", "down"] as const;
+/** One of {@linkcode LINK_STATES}. */
+export type LinkState = typeof LINK_STATES[number];
+
 /** Whether it is an IPv4 or IPv6 address. */
 export function isIpAddress(text: string): boolean {
   const parts = text.split(".");

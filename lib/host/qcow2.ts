@@ -7,8 +7,11 @@
 
 import { hugeFault } from "./disk_size.ts";
 
-/** Image formats that a backing file may have. */
-export const BACKING_FORMATS = ["raw", "qcow2"] as const;
+/** Formats of an image; what it is in is said, never probed. */
+export const FORMATS = ["raw", "qcow2"] as const;
+
+/** One of {@linkcode FORMATS}. */
+export type DiskFormat = typeof FORMATS[number];
 
 /** What an image says of the one below it. */
 export interface Backing {

@@ -6,6 +6,8 @@
  */
 
 import { isMadeUp } from "../device/backend.ts";
+import { DISK_DRIVERS } from "../device/disk_driver.ts";
+import { VIRTIO_NET } from "../device/nic.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { DEVICE_IDS, NODE_NAMES } from "../qmp/commands.ts";
 import { ask, type Query } from "../qmp/query.ts";
@@ -23,17 +25,12 @@ import { withProperties } from "./raw_command.ts";
  * key pressed for completion may do that.
  */
 const DRIVERS: readonly string[] = [
-  "virtio-blk-pci",
-  "virtio-net-pci",
+  ...DISK_DRIVERS,
+  VIRTIO_NET,
   "virtio-scsi-pci",
   "virtio-rng-pci",
   "virtio-balloon-pci",
   "virtio-serial-pci",
-  "scsi-hd",
-  "scsi-cd",
-  "scsi-block",
-  "scsi-generic",
-  "nvme",
   "e1000",
   "e1000e",
   "rtl8139",

@@ -10,6 +10,7 @@ import {
   type NicDevice,
   nicFrontendArguments,
   settingsAtStart,
+  USUAL_CARDS,
   VIRTIO_NET,
 } from "../device/nic.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
@@ -17,9 +18,6 @@ import { refuse, unsupported } from "../errors.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./add_facts.ts";
-
-/** What most releases of QEMU have, for messages. */
-const USUAL = ["e1000", "rtl8139", "ne2k_pci", "pcnet", "i82551"];
 
 /**
  * The QEMU driver for a word of `--driver` or hvparam `nic_type`.
@@ -36,7 +34,7 @@ export function driverOf(
     `Cannot hotplug a NIC of type ${
       JSON.stringify(word)
     }: this QEMU has no such PCI network card; ${VIRTIO_NET} (Ganeti: paravirtual), ${
-      USUAL.join(", ")
+      USUAL_CARDS.join(", ")
     } are the usual ones`,
     `--driver ${VIRTIO_NET} plugs it as a virtio NIC`,
   );

@@ -11,7 +11,7 @@ import {
   networkVariables,
   readNetwork,
 } from "../device/netinfo.ts";
-import { NIC_MODES } from "../device/nic.ts";
+import { NIC_MODES } from "../host/network_words.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import { listInstances } from "../plan/instances.ts";

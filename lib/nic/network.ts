@@ -5,10 +5,11 @@
  * @module
  */
 
-import { NIC_MODES, type NicDevice, SCRIPT_MODES } from "../device/nic.ts";
+import type { NicDevice } from "../device/nic.ts";
 import { expectLines, networkVariables } from "../device/netinfo.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
+import { NIC_MODES, SCRIPT_MODES } from "../host/network_words.ts";
 import { parseVlans } from "../host/vlan.ts";
 import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./add_facts.ts";

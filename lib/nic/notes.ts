@@ -8,6 +8,7 @@
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
+import type { LinkState } from "../host/network_words.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
@@ -17,7 +18,7 @@ import type { OwnDevice } from "../state/own_record.ts";
 /** What is noted of a NIC. */
 export interface NicNotes {
   /** The carrier the guest sees. */
-  readonly linkState: "up" | "down";
+  readonly linkState: LinkState;
   /** The network script the user gave; undefined: none. */
   readonly script: string | undefined;
   /** Where it is not as the hvparams say. */
@@ -88,7 +89,7 @@ export function noteSteps(
 }
 
 /** Sets the carrier of a NIC. */
-export function setLink(id: string, state: "up" | "down"): QmpCommand {
+export function setLink(id: string, state: LinkState): QmpCommand {
   return command("set_link", { name: id, up: state === "up" });
 }
 
@@ -100,7 +101,7 @@ export function setLink(id: string, state: "up" | "down"): QmpCommand {
 export function linkStateSteps(
   { qemu }: Pick<Facts, "qemu">,
   id: string,
-  { was, wanted }: { was: "up" | "down"; wanted: "up" | "down" },
+  { was, wanted }: { was: LinkState; wanted: LinkState },
 ): QmpStep[] {
   if (was === wanted) return [];
   refuseMissingCommands(qemu, ["set_link"]);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { NIC_MODES, type NicMode, SCRIPT_MODES } from "../device/nic.ts";
+import { ATTACH_MODES, type NicMode } from "../host/network_words.ts";
 import { formatJson } from "../state/json.ts";
 import { member } from "../state/json_member.ts";
 import type { NicEntry } from "../state/runtime.ts";
@@ -30,7 +30,7 @@ export function netinfoOf(entry: NicEntry): string | undefined {
 
 /** Ganeti resolves other modes before a node hears of them: SPEC 6.2. */
 function modeOf(word: string | undefined): NicMode {
-  return [...NIC_MODES, ...SCRIPT_MODES].find((one) => one === word) ?? "none";
+  return ATTACH_MODES.find((one) => one === word) ?? "none";
 }
 
 function chosen(

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NicMode } from "../device/nic.ts";
+import type { LinkState, NicMode } from "../host/network_words.ts";
 import type { GanetiObject, Plug } from "../plan/request.ts";
 
 /** A Ganeti network as a user names it. */
@@ -48,7 +48,7 @@ export interface NicChanges {
   /** Absolute path of a network script; null: the usual one. */
   readonly script?: string | null | undefined;
   /** The carrier the guest sees. */
-  readonly linkState?: "up" | "down" | undefined;
+  readonly linkState?: LinkState | undefined;
 }
 
 /** Change a NIC: in place if that can be, else plugged anew in its slot. */
@@ -116,7 +116,7 @@ export interface NicAdd extends Plug {
   /** Absolute path of a network script. */
   readonly script?: string | undefined;
   /** The carrier the guest sees. @default "up" */
-  readonly linkState?: "up" | "down" | undefined;
+  readonly linkState?: LinkState | undefined;
   /** Only from a master. */
   readonly ganeti?: GanetiNic | undefined;
 }

@@ -17,8 +17,12 @@ import {
   whole,
   word,
 } from "../state/value_check.ts";
-import { ATTACH_MODES, type Attachment } from "../host/attachment.ts";
-import { FOUND_INTERFACE, INTERFACE_NAME } from "../host/network_words.ts";
+import type { Attachment } from "../host/attachment.ts";
+import {
+  ATTACH_MODES,
+  FOUND_INTERFACE,
+  INTERFACE_NAME,
+} from "../host/network_words.ts";
 import { tapsOf } from "../host/process.ts";
 import { isJson } from "../qmp/message.ts";
 import { accessBy } from "../state/own_check.ts";

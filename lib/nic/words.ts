@@ -5,17 +5,30 @@
  */
 
 import * as check from "../words/values.ts";
-import { NIC_MODES } from "../device/nic.ts";
+import {
+  MAX_NIC_QUEUES,
+  USUAL_CARDS,
+  VIRTIO_NET,
+  VIRTIO_NET_WORDS,
+} from "../device/nic.ts";
 import { usage } from "../errors.ts";
+import { LINK_STATES, NIC_MODES } from "../host/network_words.ts";
 import { plug } from "../plan/request.ts";
 import {
+  choiceOption,
   type CommandSpec,
   DRY_RUN,
+  either,
   type Invocation,
-  type OptionSpec,
   PLUG_OPTIONS,
 } from "../words/options.ts";
-import { deviceWord, flag, option, path } from "../words/request_words.ts";
+import {
+  choice,
+  deviceWord,
+  flag,
+  option,
+  path,
+} from "../words/request_words.ts";
 import type { NetworkWish, NicAdd, NicModify, NicRequest } from "./request.ts";
 
 /** A random MAC under the prefix that Ganeti's clusters have by default. */
@@ -25,12 +38,8 @@ function randomMac(): string {
   return `aa:00:00:${hex.join(":")}`;
 }
 
-function givenMode(invocation: Invocation): NicAdd["mode"] | undefined {
-  return option(invocation, "mode", (word) => check.oneOf(word, NIC_MODES));
-}
-
 function nicMode(invocation: Invocation, link: string | undefined) {
-  const mode = givenMode(invocation) ??
+  const mode = choice(invocation, "mode", NIC_MODES) ??
     (link === undefined ? "none" : "bridged");
   if (mode === "bridged" && link === undefined) {
     throw usage("Mode bridged needs --link", "name the bridge: --link br0");
@@ -83,17 +92,13 @@ function settings(invocation: Invocation) {
     queues: option(
       invocation,
       "queues",
-      (word) => check.wholeNumber(word, { min: 1, max: 32 }),
+      (word) => check.wholeNumber(word, { min: 1, max: MAX_NIC_QUEUES }),
     ),
     vhost: flag(invocation, "vhost"),
     vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
     tap: option(invocation, "tap", check.interfaceName),
     script: option(invocation, "script", path),
-    linkState: option(
-      invocation,
-      "link-state",
-      (word) => check.oneOf(word, ["up", "down"] as const),
-    ),
+    linkState: choice(invocation, "link-state", LINK_STATES),
   };
 }
 
@@ -123,7 +128,7 @@ export function nicModify(
   const changes = {
     name: option(invocation, "name", check.shortText),
     mac: option(invocation, "mac", check.mac),
-    mode: givenMode(invocation),
+    mode: choice(invocation, "mode", NIC_MODES),
     link: option(invocation, "link", check.interfaceName),
     vlan: orNone(invocation, "vlan", check.vlan),
     ip: orNone(invocation, "ip", check.ipAddress),
@@ -143,14 +148,6 @@ export function nicModify(
   return { kind: "nic-modify", instance, device, changes };
 }
 
-const LINK_STATE: OptionSpec = {
-  name: "link-state",
-  value: "S",
-  help: "carrier that the guest sees: up or down",
-  choices: ["up", "down"],
-  default: "up",
-};
-
 /** `nic add`. */
 const NIC_ADD: CommandSpec = {
   name: "nic add",
@@ -158,20 +155,25 @@ const NIC_ADD: CommandSpec = {
   summary: "plug a network card into a running VM",
   options: [
     ...PLUG_OPTIONS,
-    LINK_STATE,
+    {
+      name: "link-state",
+      value: "S",
+      help: `carrier that the guest sees: ${either(LINK_STATES)}`,
+      choices: LINK_STATES,
+      default: "up",
+    },
     {
       name: "mac",
       value: "M",
       help: "MAC address",
       default: "a random one that begins with aa:00:00",
     },
-    {
+    choiceOption({
       name: "mode",
       value: "M",
-      help: "bridged, routed, openvswitch or none (tap only)",
-      choices: ["bridged", "routed", "openvswitch", "none"],
+      choices: NIC_MODES,
       default: "bridged; none without --link",
-    },
+    }, "; none: tap only"),
     { name: "link", value: "L", help: "bridge, switch or routing table" },
     { name: "vlan", value: "V", help: "VLAN: 100, 100:200 or :100:200" },
     { name: "ip", value: "A", help: "the guest's IP address, for mode routed" },
@@ -185,14 +187,14 @@ const NIC_ADD: CommandSpec = {
     {
       name: "driver",
       value: "D",
-      help: "virtio-net-pci (Ganeti: paravirtual), e1000, rtl8139, …",
-      choices: ["virtio-net-pci", "paravirtual", "e1000", "rtl8139"],
+      help: `${VIRTIO_NET} (Ganeti: paravirtual), ${USUAL_CARDS.join(", ")}, …`,
+      choices: [...VIRTIO_NET_WORDS, ...USUAL_CARDS],
       default: "hvparam nic_type",
     },
     {
       name: "queues",
       value: "N",
-      help: "queue pairs, 1 to 32",
+      help: `queue pairs, 1 to ${MAX_NIC_QUEUES}`,
       default: "the hvparams",
     },
     {

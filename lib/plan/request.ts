@@ -7,7 +7,7 @@
 import * as check from "../words/values.ts";
 import { ID_SCHEMES, type IdScheme } from "../device/device_id.ts";
 import type { Invocation } from "../words/options.ts";
-import { option } from "../words/request_words.ts";
+import { choice, option } from "../words/request_words.ts";
 
 /** A uuid and whether the user gave it. */
 export interface UuidChoice {
@@ -66,10 +66,6 @@ export function plug(
       (word) => check.wholeNumber(word, { min: 0, max: 31 }),
     ),
     bus: option(invocation, "bus", check.qemuId),
-    idScheme: option(
-      invocation,
-      "id-scheme",
-      (word) => check.oneOf(word, ID_SCHEMES),
-    ),
+    idScheme: choice(invocation, "id-scheme", ID_SCHEMES),
   };
 }

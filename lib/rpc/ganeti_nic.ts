@@ -6,7 +6,7 @@
 
 import * as check from "../words/values.ts";
 import { networkVariables } from "../device/netinfo.ts";
-import { NIC_MODES, SCRIPT_MODES } from "../device/nic.ts";
+import { ATTACH_MODES } from "../host/network_words.ts";
 import type { NicAdd, NicModify } from "../nic/request.ts";
 import { formatJson, type JsonObject } from "../state/json.ts";
 import { normalized } from "../state/json_normal.ts";
@@ -63,7 +63,7 @@ function modeOf(params: JsonObject): NicAdd["mode"] {
   const what = '"nicparams"';
   const text = textOf(params, "mode", what) ?? "";
   // Ganeti has no mode `none`.
-  const modes = [...NIC_MODES.slice(1), ...SCRIPT_MODES];
+  const modes = ATTACH_MODES.filter((one) => one !== "none");
   const mode = modes.find((one) => one === text);
   if (mode !== undefined) return mode;
   throw misfit(`"mode" of ${what}`, modes.join(", "), valueOf(params, "mode"));

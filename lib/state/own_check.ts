@@ -6,7 +6,11 @@
  */
 
 import { type AccessRecord, type Via, VIAS } from "../host/access_record.ts";
-import { INTERFACE_NAME } from "../host/network_words.ts";
+import {
+  INTERFACE_NAME,
+  LINK_STATES,
+  type LinkState,
+} from "../host/network_words.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { isInstanceName } from "./instance.ts";
 import { accepted, type Check, QEMU_ID } from "./value_check.ts";
@@ -41,7 +45,7 @@ export interface OwnDevice {
   /** None if undefined. */
   readonly limits?: Limits;
   /** The carrier the guest sees; undefined: up. */
-  readonly linkState?: "up" | "down";
+  readonly linkState?: LinkState;
   /** The network script that joined the NIC; undefined: the usual one. */
   readonly script?: string;
   /** Of a NIC whose accelerator is not as the hvparams say. */
@@ -183,11 +187,7 @@ function checkNic({ linkState, script, vhost, replug }: Data, what: string) {
       ? {}
       : { replug: expectText(replug, TIME, `${what}.replug`) }),
     ...(linkState === undefined ? {} : {
-      linkState: expectWord(
-        linkState,
-        ["up", "down"] as const,
-        `${what}.linkState`,
-      ),
+      linkState: expectWord(linkState, LINK_STATES, `${what}.linkState`),
     }),
     ...(script === undefined
       ? {}

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ID_SCHEMES } from "../device/device_id.ts";
+
 /** One long option. */
 export interface OptionSpec {
   /** Long form, without its `--`. */
@@ -20,6 +22,20 @@ export interface OptionSpec {
   readonly help: string;
   /** What holds when it is left out, for the usage text. */
   readonly default?: string;
+}
+
+/** Words as a sentence has them: `raw or qcow2`. */
+export function either(words: readonly string[]): string {
+  const rest = words.slice(0, -1).join(", ");
+  return [rest, words.at(-1)].filter(Boolean).join(" or ");
+}
+
+/** An option whose value is one of a few words, which are its help. */
+export function choiceOption(
+  spec: Omit<OptionSpec, "help"> & { readonly choices: readonly string[] },
+  more = "",
+): OptionSpec {
+  return { ...spec, help: either(spec.choices) + more };
 }
 
 /** Options that every command takes. */
@@ -97,8 +113,8 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "id-scheme",
     value: "S",
-    help: "form of the device id: design or ganeti",
-    choices: ["design", "ganeti"],
+    help: `form of the device id: ${either(ID_SCHEMES)}`,
+    choices: ID_SCHEMES,
     default: "as the devices already recorded",
   },
   DRY_RUN,

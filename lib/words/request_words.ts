@@ -19,6 +19,15 @@ export function option<T>(
   return text === undefined ? undefined : convert({ option: name, text });
 }
 
+/** Takes an option that is one of a few words, if it was given. */
+export function choice<W extends string>(
+  invocation: Invocation,
+  name: string,
+  words: readonly W[],
+): W | undefined {
+  return option(invocation, name, (word) => check.oneOf(word, words));
+}
+
 /** A flag and its `--no-` form. */
 export function flag(
   { flags }: Invocation,
