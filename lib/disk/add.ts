@@ -26,7 +26,7 @@ import { titleOf } from "../device/select.ts";
 import { uriObject } from "../device/uri_object.ts";
 import { duplicate, refuse } from "../errors.ts";
 import type { Source } from "../host/source.ts";
-import type { IoLimits } from "../qmp/io_limits.ts";
+import type { IoLimits } from "../device/io_limits.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";

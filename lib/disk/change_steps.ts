@@ -25,10 +25,11 @@ import {
   isLimited,
   LIMIT_NAMES,
   limitArguments,
+  limitsIn,
   limitsText,
   MAX_LIMIT,
   sameLimits,
-} from "../qmp/io_limits.ts";
+} from "../device/io_limits.ts";
 import { isJson } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 
@@ -166,7 +167,7 @@ async function limitsNow(
   world: World,
 ): Promise<IoLimits | undefined> {
   const found = await backendWith(world, ({ qdev }) => frontendId(qdev) === id);
-  return found === undefined ? undefined : found.limits ?? {};
+  return found && limitsIn(found);
 }
 
 async function isLimitedSo(

@@ -22,9 +22,10 @@ import {
   isLimited,
   LIMIT_NAMES,
   limitsFault,
+  limitsIn,
   mergeLimits,
   sameLimits,
-} from "../qmp/io_limits.ts";
+} from "../device/io_limits.ts";
 import type { Limits, OwnDevice } from "../state/own_record.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
@@ -151,7 +152,8 @@ export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
   if (backend === undefined || backend.qdev === "") {
     throw notInQemu(facts, chosen);
   }
-  const { limits: before = {}, qdev } = backend;
+  const { qdev } = backend;
+  const before = limitsIn(backend);
   const limits = changedLimits(before, change);
   const note = { uuid, who: facts.who, before: [] };
   const steps: DiskStep[] = [

@@ -8,7 +8,7 @@ import type { DiskSettings } from "../device/disk_settings.ts";
 import type { Via } from "../host/access_record.ts";
 import type { DiskFormat } from "../host/qcow2.ts";
 import type { GanetiObject, Plug } from "../plan/request.ts";
-import type { IoLimits } from "../qmp/io_limits.ts";
+import type { IoLimits } from "../device/io_limits.ts";
 
 /** A disk as a master describes it. */
 export interface GanetiDisk extends GanetiObject {

@@ -9,7 +9,7 @@ import type { DiskDevice } from "../device/disk.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Via } from "../host/access_record.ts";
 import { entryView, placeView, type ViewFacts } from "../plan/view.ts";
-import { type IoLimits, isLimited } from "../qmp/io_limits.ts";
+import { type IoLimits, isLimited, limitsIn } from "../device/io_limits.ts";
 import { type Size, sizeJson } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 
@@ -66,6 +66,7 @@ export function diskView(
 ): DeviceView {
   const id = entry.hvinfo.id;
   const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
+  const limits = limitsIn(live ?? {});
   const size = live?.sizeBytes ?? recordedSize(entry);
   return {
     kind: "disk",
@@ -74,7 +75,7 @@ export function diskView(
     size_bytes: size === null ? null : sizeJson(size),
     format: live?.format ?? "raw",
     via: live === undefined ? null : viaOf(live.file, entry, own),
-    ...(isLimited(live?.limits ?? {}) && { limits: live?.limits }),
+    ...(isLimited(limits) && { limits }),
     ...(isEmptied(entry, qemu?.block) ? { source: null, via: null } : {}),
   };
 }

@@ -25,7 +25,7 @@ import {
   LIMIT_NAMES,
   limitsFault,
   MAX_LIMIT,
-} from "../qmp/io_limits.ts";
+} from "../device/io_limits.ts";
 import { defined } from "../state/defined.ts";
 import {
   choiceOption,

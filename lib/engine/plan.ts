@@ -5,7 +5,6 @@
  */
 
 import type { ExactNumber } from "../qmp/exact_json.ts";
-import type { IoLimits } from "../qmp/io_limits.ts";
 import type { Step } from "./verbs.ts";
 
 /** A device as a caller is told of it: INTERFACE, "JSON". */
@@ -36,7 +35,7 @@ export interface DeviceView {
     | null
     | undefined
     | ExactNumber
-    | IoLimits;
+    | Readonly<Record<string, number>>;
 }
 
 /** What an operation does to its device; callers see the word. */

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { type IoLimits, readLimits } from "./io_limits.ts";
 import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
 import { list, object, type Size, size, text, whole } from "./reading.ts";
@@ -19,6 +18,17 @@ export interface Fdset {
   /** File descriptors QEMU still holds for reopening, 0 after remove-fd. */
   readonly fds: number;
 }
+
+/**
+ * How QEMU names the limits of a disk, in `block_set_io_throttle` and in
+ * `query-block`: of both directions together, or of one.
+ */
+export const THROTTLES = [
+  ...["iops", "iops_rd", "iops_wr"] as const,
+  ...["bps", "bps_rd", "bps_wr"] as const,
+] as const;
+/** One of {@linkcode THROTTLES}. */
+export type Throttle = typeof THROTTLES[number];
 
 /** A disk as the guest has it: `BlockInfo` of qapi/block-core.json. */
 export interface BlockBackend {
@@ -34,8 +44,8 @@ export interface BlockBackend {
   readonly file: string;
   /** Block driver of the topmost node, if it is an image format. */
   readonly format?: string | undefined;
-  /** None if undefined. */
-  readonly limits?: IoLimits;
+  /** Operations and bytes a second; 0: no limit. None if undefined. */
+  readonly throttles?: Readonly<Partial<Record<Throttle, number>>>;
 }
 
 /** A network backend, as far as QEMU tells. */
@@ -90,7 +100,10 @@ function readBackend(one: Json): BlockBackend {
     sizeBytes: size(object(inserted.image)["virtual-size"]),
     file: text(inserted.file),
     format: inserted.drv === "qcow2" ? "qcow2" : undefined,
-    limits: readLimits(inserted),
+    throttles: Object.fromEntries(
+      THROTTLES.map((name) => [name, inserted[name]])
+        .filter(([, value]) => typeof value === "number"),
+    ),
   };
 }
 

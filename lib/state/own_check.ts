@@ -18,7 +18,7 @@ import { accepted, type Check, QEMU_ID } from "./value_check.ts";
 /** Plain JSON data with keys. */
 export type Data = { readonly [key: string]: unknown };
 
-/** I/O limits of a disk by QEMU's names, e.g. `iops-total`. */
+/** I/O limits of a disk by the words of our options, e.g. `iops-read`. */
 export type Limits = Readonly<Record<string, number>>;
 
 /** A removal that the guest has not completed. */

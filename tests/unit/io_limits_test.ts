@@ -2,11 +2,12 @@ import { assertEquals } from "@std/assert";
 import {
   limitArguments,
   limitsFault,
+  limitsIn,
   mergeLimits,
-  readLimits,
-} from "../../lib/qmp/io_limits.ts";
+} from "../../lib/device/io_limits.ts";
+import { BLOCK } from "../../lib/qmp/commands.ts";
 
-Deno.test("readLimits() reads what limitArguments() sends", () => {
+Deno.test("limitsIn() tells what limitArguments() sends", () => {
   const limits = { iops: 1, "bps-read": 2, "bps-write": 3 };
   const sent = limitArguments(limits);
   assertEquals(sent, {
@@ -17,8 +18,10 @@ Deno.test("readLimits() reads what limitArguments() sends", () => {
     bps_rd: 2,
     bps_wr: 3,
   });
-  assertEquals(readLimits(sent), limits);
-  assertEquals(readLimits({ iops: "7", bps: -1 }), {});
+  const [backend] = BLOCK.read([{ inserted: sent }]);
+  assertEquals(limitsIn(backend ?? {}), limits);
+  const [odd] = BLOCK.read([{ inserted: { iops: "7", bps: -1 } }]);
+  assertEquals(limitsIn(odd ?? {}), {});
 });
 
 Deno.test("mergeLimits() takes 0 for no limit", () => {

@@ -3,7 +3,7 @@ import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import { type DiskSetFacts, planDiskSet } from "../../lib/disk/limits.ts";
 import type { DiskSet } from "../../lib/disk/request.ts";
-import type { IoLimits } from "../../lib/qmp/io_limits.ts";
+import { type IoLimits, limitArguments } from "../../lib/device/io_limits.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_record.ts";
 import {
   disk,
@@ -52,7 +52,7 @@ function limited(
     nodeName: ID,
     sizeBytes: 512,
     file: "/dev/fdset/1",
-    limits,
+    throttles: limitArguments(limits),
   }];
   return {
     ...facts({

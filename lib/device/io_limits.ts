@@ -1,24 +1,30 @@
 /**
- * I/O limits of a disk, by the words of our command line and by QEMU's:
- * `block_set_io_throttle` and `query-block`, qapi/block-core.json.
+ * I/O limits of a disk, by the words of our command line, which our record and
+ * our documents have, too.
  *
  * @module
  */
 
-import type { Json } from "./message.ts";
+import type { BlockBackend, Throttle } from "../qmp/commands.ts";
+import type { Json } from "../qmp/message.ts";
+
+/** QEMU's word for each. */
+const THROTTLES = {
+  "iops": "iops",
+  "iops-read": "iops_rd",
+  "iops-write": "iops_wr",
+  "bps": "bps",
+  "bps-read": "bps_rd",
+  "bps-write": "bps_wr",
+} as const satisfies Readonly<Record<string, Throttle>>;
 
 /** Operations and bytes a second: of both directions together, or of one. */
-export const LIMIT_NAMES = [
-  "iops",
-  "iops-read",
-  "iops-write",
-  "bps",
-  "bps-read",
-  "bps-write",
-] as const;
+export type LimitName = keyof typeof THROTTLES;
 
-/** One of {@linkcode LIMIT_NAMES}. */
-export type LimitName = typeof LIMIT_NAMES[number];
+/** Every {@linkcode LimitName}, in the order of the usage text. */
+export const LIMIT_NAMES: readonly LimitName[] = Object.keys(
+  THROTTLES,
+) as LimitName[];
 
 /** What is not named is not limited. */
 export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;
@@ -26,21 +32,18 @@ export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;
 /** THROTTLE_VALUE_MAX of QEMU's include/qemu/throttle.h. */
 export const MAX_LIMIT = 1e15;
 
-/** QEMU's word for a limit. */
-function fieldOf(name: LimitName): string {
-  return name.replace("-read", "_rd").replace("-write", "_wr");
-}
-
-function collect(valueOf: (name: LimitName) => unknown): IoLimits {
+function collect(valueOf: (name: LimitName) => number | undefined): IoLimits {
   return Object.fromEntries(LIMIT_NAMES.flatMap((name) => {
-    const value = valueOf(name);
-    return typeof value === "number" && value > 0 ? [[name, value]] : [];
+    const value = valueOf(name) ?? 0;
+    return value > 0 ? [[name, value]] : [];
   }));
 }
 
-/** The limits in an answer of `query-block`. */
-export function readLimits(inserted: Json): IoLimits {
-  return collect((name) => inserted[fieldOf(name)]);
+/** The limits that QEMU has for a disk. */
+export function limitsIn(
+  { throttles = {} }: Pick<BlockBackend, "throttles">,
+): IoLimits {
+  return collect((name) => throttles[THROTTLES[name]]);
 }
 
 /** The limits after a change, in which 0 ends one. */
@@ -61,7 +64,7 @@ export function isLimited(limits: IoLimits): boolean {
 /** Arguments of `block_set_io_throttle`, which takes all six, but for `id`. */
 export function limitArguments(limits: IoLimits): Json {
   return Object.fromEntries(
-    LIMIT_NAMES.map((name) => [fieldOf(name), limits[name] ?? 0]),
+    LIMIT_NAMES.map((name) => [THROTTLES[name], limits[name] ?? 0]),
   );
 }
 
