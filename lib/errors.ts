@@ -204,3 +204,11 @@ export function named(error: unknown): HotplugError {
     cause: error,
   });
 }
+
+/** Something that is left as it is. */
+export interface Remaining {
+  /** What it is, in one line. */
+  readonly what: string;
+  /** The command that would mend it, or what a person should look at. */
+  readonly hint: string;
+}

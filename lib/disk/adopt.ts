@@ -5,10 +5,10 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
-import type { Remaining } from "../engine/plan.ts";
 import {
   type Adopted,
   type AdoptFacts,

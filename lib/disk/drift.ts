@@ -9,11 +9,13 @@
 
 import { isEmptied } from "../device/backend.ts";
 import { titleOf } from "../device/select.ts";
+import type { Remaining } from "../errors.ts";
 import { identitiesAt, leadOf } from "../host/identity.ts";
 import { openIdentities, type QemuProcess } from "../host/process.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { shellWord } from "../state/shell_word.ts";
 
 /** What can be known of one recorded disk, besides its entry. */
 export interface LinkFacts {
@@ -42,7 +44,7 @@ export interface DriftFacts {
 }
 
 /** One drifted link. */
-export interface Drift {
+export interface Drift extends Remaining {
   /** Place among the recorded disks. */
   readonly index: number;
   /**
@@ -56,19 +58,11 @@ export interface Drift {
     | "shared"
     | "other-disk"
     | "not-open";
-  /** One line for a person. */
-  readonly what: string;
-  /** What mends it. */
-  readonly hint: string;
 }
 
 /** How Ganeti's own request mends all links at once. */
 const BY_REQUEST =
   "a hotplug_device request whose instance has disks_info (rpc) puts the links in order; until then do not migrate or restart the VM";
-
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", "'\\''")}'`;
-}
 
 /**
  * What QEMU has open for a disk, where that is proven: its `logical_id` names
@@ -114,7 +108,7 @@ function driftOf(
   }
   const hint = right === undefined
     ? BY_REQUEST
-    : `ln -sfn ${quoted(right.path)} ${quoted(link)}`;
+    : `ln -sfn ${shellWord(right.path)} ${shellWord(link)}`;
   if (fault !== undefined) {
     const what = `${title} leads to what does not answer: ${fault}`;
     return { kind: "silent", what, hint: "look at its file system or device" };

@@ -5,9 +5,9 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
-import type { LeftAlone } from "../host/access_record.ts";
 import { identitiesAt } from "../host/identity.ts";
 import { holders, holds } from "../host/process.ts";
 import { openSource } from "../host/source.ts";
@@ -54,7 +54,7 @@ export interface AwaitReleaseStep {
 async function otherDrive(
   { pid, identity }: AwaitReleaseStep,
   { qmp }: World,
-): Promise<LeftAlone | undefined> {
+): Promise<Remaining | undefined> {
   const drives = await ask(qmp, BLOCK);
   const leads = await identitiesAt(
     drives.map(({ file }) =>
@@ -75,7 +75,7 @@ async function otherDrive(
 async function fdSet(
   { pid, identity }: AwaitReleaseStep,
   { qmp }: World,
-): Promise<LeftAlone | undefined> {
+): Promise<Remaining | undefined> {
   const sets = [...await ask(qmp, FDSET_FDS)];
   const open = holders(pid, identity);
   // What a block node uses is a copy outside of the set.
@@ -93,7 +93,7 @@ async function fdSet(
 export async function otherUser(
   step: AwaitReleaseStep,
   world: World,
-): Promise<LeftAlone | undefined> {
+): Promise<Remaining | undefined> {
   return await otherDrive(step, world) ?? await fdSet(step, world);
 }
 

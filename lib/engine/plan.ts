@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import type { ExactNumber } from "../qmp/exact_json.ts";
 import type { Step } from "./verbs.ts";
 
@@ -48,14 +49,6 @@ export type Action =
   | "mend"
   | "adopt"
   | "modify";
-
-/** What QEMU has that nothing proves, and what to do about it. */
-export interface Remaining {
-  /** One line. */
-  readonly what: string;
-  /** Why, or what would help; one line. */
-  readonly hint: string;
-}
 
 /** What became of the devices that QEMU has and the file lacks. */
 export interface Adoption {

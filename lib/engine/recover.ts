@@ -4,8 +4,7 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
-import type { LeftAlone } from "../host/access_record.ts";
+import { HotplugError, messageOf, type Remaining } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import { RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -40,7 +39,7 @@ export interface Recovery {
   /** Undefined if it never began. */
   readonly course?: Course | undefined;
   /** What is another's by now. @default nothing */
-  readonly leftAlone?: readonly LeftAlone[];
+  readonly leftAlone?: readonly Remaining[];
   /** What was asked for: {@linkcode fingerprintOf}. */
   readonly request?: string | undefined;
 }

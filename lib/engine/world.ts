@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LeftAlone } from "../host/access_record.ts";
+import type { Remaining } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
@@ -116,7 +116,7 @@ export class World implements Disposable {
   /** What steps found out. */
   readonly values: Values = new Values();
   /** What steps found to be another's by now, and left alone. */
-  readonly leftAlone: LeftAlone[] = [];
+  readonly leftAlone: Remaining[] = [];
   readonly #fds = new Map<string, Fd>();
   #session: QmpSession | undefined;
 
@@ -180,7 +180,7 @@ export class World implements Disposable {
   }
 
   /** Remembers what a person is to be told of, if there is anything. */
-  leave(one: LeftAlone | undefined): void {
+  leave(one: Remaining | undefined): void {
     if (one !== undefined) this.leftAlone.push(one);
   }
 

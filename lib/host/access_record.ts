@@ -59,14 +59,6 @@ export interface KeptTap {
 /** What must be given back when a device is gone. */
 export type AccessRecord = GivenOwner | ChrootNode | KeptTap;
 
-/** What was found to be another's by now, and was left alone. */
-export interface LeftAlone {
-  /** What it is, and why. */
-  readonly what: string;
-  /** What a person can do. */
-  readonly hint: string;
-}
-
 /** What it is the way to: ./identity.ts. */
 export function identityReached(access: GivenOwner | ChrootNode): string {
   if (access.way === "mknod") return `block ${access.rdev}`;

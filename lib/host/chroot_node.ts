@@ -6,7 +6,7 @@
  */
 
 import { dirname, join } from "@std/path/posix";
-import { passShortage, refuse } from "../errors.ts";
+import { passShortage, refuse, type Remaining } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -22,7 +22,7 @@ import {
 import { openWithoutLinks } from "../sys/file_lookup.ts";
 import { O } from "../sys/layout.ts";
 import { bindMount, unmount } from "../sys/mount.ts";
-import { type ChrootNode, inodeKey, type LeftAlone } from "./access_record.ts";
+import { type ChrootNode, inodeKey } from "./access_record.ts";
 
 /** Where device nodes can always be made: a bind mount's origin. */
 const DEV = "/dev";
@@ -173,7 +173,7 @@ function removeMount(root: Fd, node: ChrootNode): void {
 }
 
 /** What has the node's name, if it still is there after its removal. */
-function strangerIn(root: Fd, node: ChrootNode): LeftAlone | undefined {
+function strangerIn(root: Fd, node: ChrootNode): Remaining | undefined {
   if (statIn(root, node.name) === undefined) return undefined;
   const path = `${node.root}/${node.name}`;
   return {
@@ -188,7 +188,7 @@ function strangerIn(root: Fd, node: ChrootNode): LeftAlone | undefined {
  *
  * @returns what was left alone, undefined if nothing has its name any more
  */
-export function removeChrootNode(node: ChrootNode): LeftAlone | undefined {
+export function removeChrootNode(node: ChrootNode): Remaining | undefined {
   using root = openRootWhereverItIs(node);
   if (root === undefined) return undefined;
   if (node.kind === "bind") removeMount(root, node);

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { refuse } from "../errors.ts";
+import { refuse, type Remaining } from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { duplicate, fchown, statFd } from "../sys/file.ts";
 import { openWithoutLinks } from "../sys/file_lookup.ts";
 import { O } from "../sys/layout.ts";
-import { type GivenOwner, inodeKey, type LeftAlone } from "./access_record.ts";
+import { type GivenOwner, inodeKey } from "./access_record.ts";
 
 /** chown(2): an id of -1 is left as it is. */
 const KEEP = 0xffffffff;
@@ -64,7 +64,7 @@ export function giveOwner(given: GivenOwner, pinned?: Fd): void {
 }
 
 /** The recorded file is not where it was. */
-function moved({ path, inode, from, to }: GivenOwner): LeftAlone {
+function moved({ path, inode, from, to }: GivenOwner): Remaining {
   const [device, number] = inode.split(" ");
   return {
     what:
@@ -84,7 +84,7 @@ function moved({ path, inode, from, to }: GivenOwner): LeftAlone {
 export function returnOwner(
   given: GivenOwner,
   pinned?: Fd,
-): LeftAlone | undefined {
+): Remaining | undefined {
   using fd = hold(given, pinned);
   if (fd === undefined) return moved(given);
   const { uid } = statFd(fd);

@@ -5,11 +5,8 @@
  * @module
  */
 
-import {
-  type AccessRecord,
-  identityReached,
-  type LeftAlone,
-} from "./access_record.ts";
+import type { Remaining } from "../errors.ts";
+import { type AccessRecord, identityReached } from "./access_record.ts";
 import { holds } from "./process.ts";
 
 /**
@@ -26,7 +23,7 @@ export function isStillOpen(
 }
 
 /** Tells a person of it. Pure. */
-export function stillOpen(access: AccessRecord): LeftAlone {
+export function stillOpen(access: AccessRecord): Remaining {
   const what = access.way === "chown"
     ? `${access.path} still belongs to uid ${access.to}`
     : `${access.way === "mknod" ? `${access.root}/` : ""}${access.name} stays`;

@@ -5,9 +5,9 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import { nicEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
-import type { Remaining } from "../engine/plan.ts";
 import {
   type Adopted,
   type AdoptFacts,

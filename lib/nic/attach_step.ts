@@ -4,8 +4,7 @@
  * @module
  */
 
-import { messageOf } from "../errors.ts";
-import type { LeftAlone } from "../host/access_record.ts";
+import { messageOf, type Remaining } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import {
   type AttachTapStep,
@@ -82,7 +81,7 @@ async function effectOf(
 }
 
 /** The guest has released it: it goes, whatever stays of it. */
-function leftOn(tap: string, error: unknown): LeftAlone {
+function leftOn(tap: string, error: unknown): Remaining {
   return {
     what: `Something of tap ${tap} may stay on this node's network: ${
       messageOf(error)

@@ -4,14 +4,10 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import { basename } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
-import {
-  type Adoption,
-  type Decision,
-  planOf,
-  type Remaining,
-} from "../engine/plan.ts";
+import { type Adoption, type Decision, planOf } from "../engine/plan.ts";
 import type { EngineStep } from "../engine/steps.ts";
 import {
   type Adopted,

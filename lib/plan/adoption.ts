@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import { uuidsFor } from "../device/device_id.ts";
 import { hvinfoOf, type Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
-import type { Remaining } from "../engine/plan.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import { formatJson } from "../state/json.ts";

@@ -6,6 +6,7 @@
 
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
+import type { Remaining } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
@@ -23,15 +24,11 @@ export interface DeviceName {
 }
 
 /** One thing on which runtime file, QEMU and node do not agree. */
-export interface Difference {
+export interface Difference extends Remaining {
   /** For programs, e.g. `not-in-qemu`. */
   readonly code: string;
   /** Null if it is about no device. */
   readonly device: DeviceName | null;
-  /** One line for a person: what each side says. */
-  readonly what: string;
-  /** The command that mends it, or what a person should look at. */
-  readonly hint: string;
   /** What `repair` does about it; undefined if it is not ours to do. */
   readonly mend?: Mend;
 }

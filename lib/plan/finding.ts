@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
 import type { RunOptions } from "../engine/options.ts";
 import type { FormatCommand } from "./difference.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
@@ -44,14 +45,6 @@ export interface Repaired {
   readonly what: string;
   /** What was done about it. */
   readonly did: string;
-}
-
-/** Something that is left. */
-export interface Remaining {
-  /** What it is. */
-  readonly what: string;
-  /** The command that would mend it, or what a person should look at. */
-  readonly hint: string;
 }
 
 /** What putting an instance in order came to. */

@@ -8,8 +8,8 @@
 import { type JournalReading, readJournal } from "../engine/journal_read.ts";
 import { recover, titleOf } from "../engine/recover.ts";
 import { foreignJournal } from "../engine/recover_world.ts";
-import { HotplugError } from "../errors.ts";
-import type { Remaining, Repaired, RepairOptions } from "../plan/finding.ts";
+import { HotplugError, type Remaining } from "../errors.ts";
+import type { Repaired, RepairOptions } from "../plan/finding.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { journalName, removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";

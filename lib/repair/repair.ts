@@ -9,16 +9,12 @@
 import { applyJournaled, type Circumstances } from "../engine/journaled.ts";
 import { refuseForeignVm } from "../engine/recover_world.ts";
 import { World } from "../engine/world.ts";
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, type Remaining } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
-import type {
-  Remaining,
-  RepairOptions,
-  RepairOutcome,
-} from "../plan/finding.ts";
+import type { RepairOptions, RepairOutcome } from "../plan/finding.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { findJournal } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";

@@ -46,7 +46,7 @@ Deno.test("findDrift() finds two disks that were swapped", () => {
   assertEquals(kinds(links), [[0, "other-disk"], [1, "other-disk"]]);
   const { disks, facts } = node(links);
   const [first] = findDrift(disks, facts);
-  assertEquals(present(first).hint, "ln -sfn '/srv/d0.img' '/links/0'");
+  assertEquals(present(first).hint, "ln -sfn /srv/d0.img /links/0");
 });
 
 Deno.test("findDrift() finds a link that two disks have", () => {
