@@ -9,8 +9,8 @@
 import { dirname } from "@std/path/posix";
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
-import { passShortage } from "../errors.ts";
 import { readConfinement } from "../host/confinement.ts";
+import { namesIn } from "../host/look.ts";
 import { findQemu } from "../host/process.ts";
 import { loadKinds } from "../kinds.ts";
 import type {
@@ -26,16 +26,9 @@ import { isLeftover } from "../state/leftover.ts";
 import { readUidFile, uidFile } from "../state/uid_file.ts";
 import { commonDifferences, commonPlan, type ProcessFacts } from "./common.ts";
 
+/** What cannot be read has nothing that could be removed. */
 function filesIn(directory: string): string[] {
-  try {
-    return [...Deno.readDirSync(directory)].map(({ name }) =>
-      `${directory}/${name}`
-    );
-  } catch (error) {
-    passShortage(error);
-    // What cannot be read has nothing that could be removed.
-    return [];
-  }
+  return namesIn(directory).map((name) => `${directory}/${name}`);
 }
 
 /** Files that only an interrupted operation can have left. */

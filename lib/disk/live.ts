@@ -11,12 +11,8 @@ import {
   type ProtocolNode,
 } from "../device/image_match.ts";
 import { identitiesAt } from "../host/identity.ts";
-import {
-  identityOfFd,
-  type OpenImage,
-  openImages,
-} from "../host/open_images.ts";
-import type { QemuProcess } from "../host/process.ts";
+import { type OpenImage, openImages } from "../host/open_images.ts";
+import { identityOfFd, type QemuProcess } from "../host/process.ts";
 import { startOf } from "../host/process_identity.ts";
 import { seenBy, type SeenPath, startedAtMs } from "../host/seen_path.ts";
 import { BLOCK_GRAPH, type BlockGraph, dataNodes } from "../qmp/block_graph.ts";

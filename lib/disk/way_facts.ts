@@ -10,7 +10,7 @@ import { type Confinement, readConfinement } from "../host/confinement.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { canPassRoot, lookAsQemu, openRootOf } from "../host/reach.ts";
 import type { Source } from "../host/source.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { statFd } from "../sys/file.ts";
 import { isNodev } from "../sys/mount.ts";
@@ -55,7 +55,7 @@ export interface AccessFacts {
 
 function readRoot(confinement: Confinement): RootFacts | undefined {
   if (confinement.jail === "none") return undefined;
-  try {
+  return unlessRefused(() => {
     using fd = openRootOf(confinement.pid);
     const status = statFd(fd);
     return {
@@ -66,10 +66,7 @@ function readRoot(confinement: Confinement): RootFacts | undefined {
       names: [...Deno.readDirSync(`/proc/${confinement.pid}/root`)]
         .map(({ name }) => name),
     };
-  } catch (error) {
-    if (error instanceof SysError) return undefined;
-    throw error;
-  }
+  });
 }
 
 function farthest(

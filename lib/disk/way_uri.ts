@@ -4,28 +4,24 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
 import { uriNeeds } from "../device/uri_object.ts";
 import {
   type Confinement,
   confinementText,
   readConfinement,
 } from "../host/confinement.ts";
+import { readIfThere } from "../host/look.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { seesAsQemu } from "../host/reach.ts";
 
 /** Whether QEMU has a part of it loaded, or built in: proc_pid_maps(5). */
 function isLoaded(pid: number, module: string): boolean {
   const library = module === "gluster" ? "gfapi" : module;
-  try {
-    const maps = Deno.readTextFileSync(`/proc/${pid}/maps`);
-    return maps.includes(`/block-${module}.so`) ||
-      maps.includes(`/lib${library}.so`);
-  } catch (error) {
-    passShortage(error);
-    // It ended, and will be found gone soon.
-    return true;
-  }
+  const maps = readIfThere(`/proc/${pid}/maps`);
+  // It ended, and will be found gone soon.
+  if (maps === undefined) return true;
+  return maps.includes(`/block-${module}.so`) ||
+    maps.includes(`/lib${library}.so`);
 }
 
 /** What a chroot hides from QEMU. */

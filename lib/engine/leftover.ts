@@ -7,7 +7,7 @@
 import { basename, dirname } from "@std/path/posix";
 import { isLeftover } from "../state/leftover.ts";
 import { shape } from "../state/value_check.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import { openFile, statPath, unlink } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { defineStep, type StepKind } from "./world.ts";
@@ -22,13 +22,8 @@ export interface RemoveLeftoverStep {
 }
 
 function isThere(path: string): boolean {
-  try {
-    statPath(path, { followLinks: "no" });
-    return true;
-  } catch (error) {
-    if (error instanceof SysError) return false;
-    throw error;
-  }
+  return unlessRefused(() => statPath(path, { followLinks: "no" })) !==
+    undefined;
 }
 
 /** The step that removes such a file. */

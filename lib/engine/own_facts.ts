@@ -4,8 +4,11 @@
  * @module
  */
 
+import { lookAt } from "../host/look.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
+import { ownPath } from "../state/instance.ts";
+import { EMPTY_RECORD } from "../state/own_check.ts";
 import type { OwnDevice, OwnPlace, OwnRecord } from "../state/own_record.ts";
 
 /** The tool's own record, and whom it is for. */
@@ -26,14 +29,12 @@ export async function whoIs(
   return process === undefined ? null : processIdentity(process) ?? null;
 }
 
-/** Without FFI: a list is given on every platform. */
-function isThere(path: string): boolean {
+/** What cannot be looked at is read, and that says why. */
+function isThere(place: OwnPlace): boolean {
   try {
-    Deno.lstatSync(path);
+    return lookAt(ownPath(place, "json")) !== undefined;
+  } catch {
     return true;
-  } catch (error) {
-    // What cannot be looked at is read, and that says why.
-    return !(error instanceof Deno.errors.NotFound);
   }
 }
 
@@ -47,12 +48,8 @@ export async function readOwnFacts(
   process: QemuProcess | undefined,
 ): Promise<OwnFacts> {
   const place = { runDir, lockKey };
-  if (!isThere(`${runDir}/kvm-hotplug/${lockKey}.json`)) {
-    return {
-      place,
-      qemu: null,
-      record: { qemu: null, devices: {}, more: {} },
-    };
+  if (!isThere(place)) {
+    return { place, qemu: null, record: EMPTY_RECORD };
   }
   const { readOwnRecord, recordFor } = await import("../state/own_record.ts");
   const qemu = await whoIs(process);

@@ -6,8 +6,8 @@
  */
 
 import { dirname, join } from "@std/path/posix";
-import { passShortage, refuse, type Remaining } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { refuse, type Remaining } from "../errors.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   fchmod,
@@ -19,10 +19,11 @@ import {
   statPath,
   unlink,
 } from "../sys/file.ts";
-import { openWithoutLinks } from "../sys/file_lookup.ts";
 import { O } from "../sys/layout.ts";
 import { bindMount, unmount } from "../sys/mount.ts";
 import { type ChrootNode, inodeKey } from "./access_record.ts";
+import { openRecorded } from "./disk_owner.ts";
+import { namesIn } from "./look.ts";
 
 /** Where device nodes can always be made: a bind mount's origin. */
 const DEV = "/dev";
@@ -34,28 +35,18 @@ const PASSABLE = 0o011;
 const NODE_MODE = 0o600;
 
 function statIn(dir: Fd, name: string): FileStatus | undefined {
-  try {
-    return statPath(name, { dir, followLinks: "no" });
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return undefined;
-    throw error;
-  }
+  return unlessRefused(
+    () => statPath(name, { dir, followLinks: "no" }),
+    "ENOENT",
+  );
 }
 
 /** QEMU's root directory, undefined if another is there now. */
 function openRoot(
   { root, rootInode }: Pick<ChrootNode, "root" | "rootInode">,
 ): Fd | undefined {
-  let fd: Fd;
-  try {
-    fd = openWithoutLinks(root, O.RDONLY | O.DIRECTORY);
-  } catch (error) {
-    const gone = error instanceof SysError &&
-      ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
-    if (gone) return undefined;
-    throw error;
-  }
-  if (inodeKey(statFd(fd)) === rootInode) return fd;
+  const fd = openRecorded(root, O.RDONLY | O.DIRECTORY);
+  if (fd === undefined || inodeKey(statFd(fd)) === rootInode) return fd;
   fd.close();
   return undefined;
 }
@@ -66,13 +57,8 @@ function openRoot(
  */
 function quarantined({ root }: ChrootNode): string[] {
   const folder = join(dirname(dirname(root)), "chroot-quarantine");
-  try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
-  } catch (error) {
-    passShortage(error);
-    // There hardly ever is one.
-    return [];
-  }
+  // There hardly ever is one.
+  return namesIn(folder).map((name) => join(folder, name));
 }
 
 /** The same directory, also where Ganeti has moved it. */

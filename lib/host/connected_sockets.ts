@@ -6,6 +6,7 @@
 
 import { basename } from "@std/path/posix";
 import { passShortage } from "../errors.ts";
+import { readIfThere } from "./look.ts";
 
 /**
  * Paths of the listening sockets that have a client: unix(7), /proc/net/unix.
@@ -40,12 +41,7 @@ export function isListenedTo(path: string): boolean {
 
 /** The paths of sockets whose line is so. */
 function socketsLike(line: RegExp): string[] {
-  try {
-    const lines = Deno.readTextFileSync("/proc/net/unix").matchAll(line);
-    return [...lines].map(([, path = ""]) => path);
-  } catch (error) {
-    passShortage(error);
-    // No /proc: they are found by asking.
-    return [];
-  }
+  // Without /proc they are found by asking.
+  const lines = (readIfThere("/proc/net/unix") ?? "").matchAll(line);
+  return [...lines].map(([, path = ""]) => path);
 }

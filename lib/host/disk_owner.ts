@@ -6,7 +6,7 @@
  */
 
 import { refuse, type Remaining } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { duplicate, fchown, statFd } from "../sys/file.ts";
 import { openWithoutLinks } from "../sys/file_lookup.ts";
@@ -16,15 +16,10 @@ import { type GivenOwner, inodeKey } from "./access_record.ts";
 /** chown(2): an id of -1 is left as it is. */
 const KEEP = 0xffffffff;
 
-function openRecorded(path: string): Fd | undefined {
-  try {
-    return openWithoutLinks(path, O.PATH);
-  } catch (error) {
-    const gone = error instanceof SysError &&
-      ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code);
-    if (gone) return undefined;
-    throw error;
-  }
+/** Opens a recorded path; undefined if it leads nowhere now, or by a link. */
+export function openRecorded(path: string, flags: number): Fd | undefined {
+  const open = () => openWithoutLinks(path, flags);
+  return unlessRefused(open, "ENOENT", "ENOTDIR", "ELOOP");
 }
 
 /**
@@ -34,7 +29,7 @@ function openRecorded(path: string): Fd | undefined {
  */
 function hold({ path, inode }: GivenOwner, pinned?: Fd): Fd | undefined {
   const known = pinned !== undefined && inodeKey(statFd(pinned)) === inode;
-  const fd = known ? duplicate(pinned) : openRecorded(path);
+  const fd = known ? duplicate(pinned) : openRecorded(path, O.PATH);
   if (fd === undefined || inodeKey(statFd(fd)) === inode) return fd;
   fd.close();
   return undefined;

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { HotplugError, passShortage } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { HotplugError } from "../errors.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
 import { runCommand } from "./command.ts";
+import { lookAt, readIfThere } from "./look.ts";
 import { bridgeOf } from "./tap.ts";
 import { parseVlans, vlanLines } from "./vlan.ts";
 
@@ -22,18 +23,10 @@ const GANETI_SCRIPTS = [
   "/usr/lib/ganeti/kvm-ifup",
 ];
 
-function isFile(path: string): boolean {
-  try {
-    return statPath(path).kind === "file";
-  } catch (error) {
-    if (error instanceof SysError) return false;
-    throw error;
-  }
-}
-
 /** Whether there is a program at this path. */
 export function isProgram(path: string): boolean {
-  return isFile(path) && (statPath(path).mode & 0o111) !== 0;
+  const status = unlessRefused(() => statPath(path));
+  return status?.kind === "file" && (status.mode & 0o111) !== 0;
 }
 
 /** Ganeti's own network script, if it is installed. */
@@ -110,12 +103,8 @@ export async function ipBatch(
 
 /** Whether a bridge looks at VLANs. */
 export function filtersVlans(bridge: string): boolean {
-  try {
-    return readLine(`/sys/class/net/${bridge}/bridge/vlan_filtering`) === "1";
-  } catch (error) {
-    passShortage(error);
-    return false;
-  }
+  const path = `/sys/class/net/${bridge}/bridge/vlan_filtering`;
+  return readIfThere(path)?.trim() === "1";
 }
 
 /** The ports by which a bridge reaches other machines: those that are no tap. */
@@ -126,13 +115,7 @@ function uplinksOf(bridge: string): string[] {
 }
 
 function interfaceHas(name: string, file: string): boolean {
-  try {
-    Deno.lstatSync(`/sys/class/net/${name}/${file}`);
-    return true;
-  } catch (error) {
-    passShortage(error);
-    return false;
-  }
+  return lookAt(`/sys/class/net/${name}/${file}`) !== undefined;
 }
 
 /** Gives a port its VLANs, and the bridge's uplinks too. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SysError } from "../sys/errno.ts";
+import { SysError, unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   fchmod,
@@ -25,14 +25,6 @@ import { libcFault } from "../sys/libc.ts";
 export type NicFiles = Readonly<Record<string, string>>;
 
 const MAX_BYTES = 256;
-
-function ignore(code: string, action: () => void) {
-  try {
-    action();
-  } catch (error) {
-    if (!(error instanceof SysError && error.code === code)) throw error;
-  }
-}
 
 function readNicFile(directory: Fd, name: string): string {
   const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK;
@@ -81,31 +73,32 @@ export function usableFiles(folder: NicFolder): NicFiles | undefined {
 
 function writeNicFile(directory: Fd, name: string, tap: string) {
   const temporary = `${name}.new`;
-  ignore("ENOENT", () => unlink(temporary, { dir: directory }));
+  unlessRefused(() => unlink(temporary, { dir: directory }), "ENOENT");
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
   try {
     using fd = openFile(temporary, flags, { dir: directory, mode: 0o600 });
     writeAll(fd, new TextEncoder().encode(tap));
     rename(temporary, name, { dir: directory });
   } catch (error) {
-    ignore("ENOENT", () => unlink(temporary, { dir: directory }));
+    unlessRefused(() => unlink(temporary, { dir: directory }), "ENOENT");
     throw error;
   }
 }
 
 /** Makes the directory as Ganeti does at an instance's start: SPEC 1.2. */
 export function makeNicDirectory(directory: string): void {
-  ignore("EEXIST", () => {
+  const make = () => {
     mkdir(directory, 0o775);
     using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
     // Whatever our umask: Ganeti's other daemons read it.
     fchmod(dir, 0o775);
-  });
+  };
+  unlessRefused(make, "EEXIST");
 }
 
 /** Removes the directory if nothing is in it. */
 export function removeNicDirectory(directory: string): void {
-  ignore("ENOTEMPTY", () => ignore("ENOENT", () => rmdir(directory)));
+  unlessRefused(() => rmdir(directory), "ENOTEMPTY", "ENOENT");
 }
 
 /**
@@ -122,6 +115,6 @@ export function changeNicFiles(
   for (const [name, tap] of Object.entries(to)) writeNicFile(dir, name, tap);
   for (const name of Object.keys(from)) {
     if (name in to) continue;
-    ignore("ENOENT", () => unlink(name, { dir }));
+    unlessRefused(() => unlink(name, { dir }), "ENOENT");
   }
 }

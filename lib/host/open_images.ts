@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, passShortage } from "../errors.ts";
+import { HotplugError } from "../errors.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
 import {
   type FileStatus,
@@ -14,6 +14,8 @@ import {
   TimeLimit,
 } from "../sys/file.ts";
 import { identityOf } from "./identity.ts";
+import { readIfThere } from "./look.ts";
+import { fdsOf } from "./process.ts";
 
 /** A regular file or block device that QEMU has open as a disk image. */
 export interface OpenImage {
@@ -35,26 +37,12 @@ export interface OpenImage {
  */
 const IMAGE_LOCK = /^lock:.*OFDLCK.* (?:1\d\d|2\d\d) (?:1\d\d|2\d\d)$/m;
 
-function numbers(pid: number): string[] {
-  try {
-    return [...Deno.readDirSync(`/proc/${pid}/fd`)].map(({ name }) => name);
-  } catch (error) {
-    passShortage(error);
-    return [];
-  }
-}
-
 /** 512 bytes each, whatever the device's own sectors: Documentation/ABI. */
 const SYSFS_SECTOR = 512;
 
 function deviceSize({ rdev }: FileStatus): number | undefined {
-  try {
-    const sectors = Deno.readTextFileSync(`/sys/dev/block/${rdev}/size`);
-    return Number(sectors) * SYSFS_SECTOR;
-  } catch (error) {
-    passShortage(error);
-    return undefined;
-  }
+  const sectors = readIfThere(`/sys/dev/block/${rdev}/size`);
+  return sectors === undefined ? undefined : Number(sectors) * SYSFS_SECTOR;
 }
 
 /** A file's size is asked of its file system, for this long: milliseconds. */
@@ -102,7 +90,7 @@ async function imageAt(
 /** The images a process has open, each once. */
 export async function openImages(pid: number): Promise<OpenImage[]> {
   const images = new Map<string, OpenImage>();
-  for (const fd of numbers(pid)) {
+  for (const fd of fdsOf(pid)) {
     try {
       const image = await imageAt(pid, fd);
       if (image === undefined) continue;
@@ -116,14 +104,4 @@ export async function openImages(pid: number): Promise<OpenImage[]> {
     }
   }
   return [...images.values()];
-}
-
-/** What an fd of a process is, undefined if it is closed. */
-export function identityOfFd(pid: number, fd: number): string | undefined {
-  try {
-    return identityOf(statPath(`/proc/${pid}/fd/${fd}`, { sync: "no" }));
-  } catch (error) {
-    if (error instanceof SysError) return undefined;
-    throw error;
-  }
 }

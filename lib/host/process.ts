@@ -5,11 +5,11 @@
  */
 
 import { passShortage } from "../errors.ts";
-import { join } from "@std/path/posix";
-import { SysError } from "../sys/errno.ts";
+import { SysError, unlessRefused } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
 import { readRegularFile } from "../sys/regular_file.ts";
 import { identityOf } from "./identity.ts";
+import { namesIn, readIfThere } from "./look.ts";
 
 /** A running QEMU. */
 export interface QemuProcess {
@@ -17,16 +17,6 @@ export interface QemuProcess {
   readonly pid: number;
   /** Its command line. */
   readonly argv: readonly string[];
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    passShortage(error);
-    // A process may vanish while it is looked at.
-    return undefined;
-  }
 }
 
 /** No pid is longer, with its line break, by far. */
@@ -96,51 +86,40 @@ export function qemuWithPid(
   return same ? { pid, argv } : undefined;
 }
 
-function entries(path: string): string[] {
-  try {
-    return [...Deno.readDirSync(path)].map((entry) => entry.name);
-  } catch (error) {
-    passShortage(error);
-    return [];
-  }
+/** The fds of a process, as the kernel names them; none if it has ended. */
+export function fdsOf(pid: number): string[] {
+  return namesIn(`/proc/${pid}/fd`);
 }
 
 /**
  * What an fd of a process is; undefined if it is gone meanwhile. Its file
  * system is not asked: it may hang, and neither inode nor device changes.
  */
-function identityOfFd(directory: string, name: string): string | undefined {
-  try {
-    return identityOf(statPath(join(directory, name), { sync: "no" }));
-  } catch (error) {
-    if (error instanceof SysError) return undefined;
-    throw error;
-  }
+export function identityOfFd(
+  pid: number,
+  fd: string | number,
+): string | undefined {
+  const path = `/proc/${pid}/fd/${fd}`;
+  const status = unlessRefused(() => statPath(path, { sync: "no" }));
+  return status && identityOf(status);
 }
 
 /** Whether a process has this file or block device open. */
 export function holds(pid: number, identity: string): boolean {
-  const directory = `/proc/${pid}/fd`;
-  return entries(directory).some((name) =>
-    identityOfFd(directory, name) === identity
-  );
+  return fdsOf(pid).some((fd) => identityOfFd(pid, fd) === identity);
 }
 
 /** Numbers of the fds by which a process has it open. */
 export function holders(pid: number, identity: string): number[] {
-  const directory = `/proc/${pid}/fd`;
-  return entries(directory)
-    .filter((name) => identityOfFd(directory, name) === identity).map(Number);
+  return fdsOf(pid).filter((fd) => identityOfFd(pid, fd) === identity)
+    .map(Number);
 }
 
 /** All that a process has open; undefined if we may not look. */
 export function openIdentities(pid: number): Set<string> | undefined {
-  const directory = `/proc/${pid}/fd`;
-  const names = entries(directory);
-  if (names.length === 0) return undefined;
-  return new Set(
-    names.flatMap((name) => identityOfFd(directory, name) ?? []),
-  );
+  const fds = fdsOf(pid);
+  if (fds.length === 0) return undefined;
+  return new Set(fds.flatMap((fd) => identityOfFd(pid, fd) ?? []));
 }
 
 /**
@@ -154,16 +133,15 @@ export function tapBehind(pid: number, fd: number): string | undefined {
 
 /** The taps that a process has open. */
 export function tapsOf(pid: number): Set<string> {
-  const fds = entries(`/proc/${pid}/fdinfo`).map(Number);
+  const fds = namesIn(`/proc/${pid}/fdinfo`).map(Number);
   return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
 }
 
 /** How often a process has the kernel's virtio-net accelerator open. */
 export function countVhost(pid: number): number {
-  const directory = `/proc/${pid}/fd`;
-  const open = entries(directory).filter((name) => {
+  const open = fdsOf(pid).filter((fd) => {
     try {
-      return Deno.readLinkSync(`${directory}/${name}`) === "/dev/vhost-net";
+      return Deno.readLinkSync(`/proc/${pid}/fd/${fd}`) === "/dev/vhost-net";
     } catch (error) {
       passShortage(error);
       // It is gone meanwhile.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
+import { readIfThere } from "./look.ts";
 import { nameOf, qemuWithPid } from "./process.ts";
 
 /** One QEMU process, told from every other of this node, ever. */
@@ -41,25 +41,13 @@ export function startOfStat(stat: string): number | undefined {
 
 /** Whether a process was stopped by a signal: `T` or `t` in its stat. */
 export function isStopped(pid: number): boolean {
-  try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    return /^[Tt] /.test(stat.slice(stat.lastIndexOf(")") + 2));
-  } catch (error) {
-    passShortage(error);
-    // It may end while it is looked at.
-    return false;
-  }
+  const stat = readIfThere(`/proc/${pid}/stat`) ?? "";
+  return /^[Tt] /.test(stat.slice(stat.lastIndexOf(")") + 2));
 }
 
 /** When a process was started, in clock ticks; undefined if it has ended. */
 export function startOf(pid: number): number | undefined {
-  try {
-    return startOfStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch (error) {
-    passShortage(error);
-    // It may end while it is looked at.
-    return undefined;
-  }
+  return startOfStat(readIfThere(`/proc/${pid}/stat`) ?? "");
 }
 
 /**

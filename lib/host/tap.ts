@@ -5,7 +5,7 @@
  */
 
 import { passShortage } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { openFile, statPath } from "../sys/file.ts";
 import { ioctl } from "../sys/ioctl.ts";
@@ -171,13 +171,7 @@ export function openVhostNet(): Fd {
 }
 
 function exists(path: string): boolean {
-  try {
-    statPath(path);
-    return true;
-  } catch (error) {
-    if (error instanceof SysError) return false;
-    throw error;
-  }
+  return unlessRefused(() => statPath(path)) !== undefined;
 }
 
 /** Whether this node can make taps, and can accelerate them. */

@@ -6,7 +6,7 @@
  */
 
 import { hostError, messageOf } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import { openFile, statPath, writeAll } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { ip, ipBatch } from "./network.ts";
@@ -28,12 +28,7 @@ function familyOf(address: string): "-4" | "-6" {
 const PROXIES = [["ipv4", "proxy_arp"], ["ipv6", "proxy_ndp"]] as const;
 
 function isFolder(path: string): boolean {
-  try {
-    return statPath(path).kind === "directory";
-  } catch (error) {
-    if (error instanceof SysError) return false;
-    throw error;
-  }
+  return unlessRefused(() => statPath(path))?.kind === "directory";
 }
 
 function setSwitch(path: string): void {

@@ -4,63 +4,47 @@
  * @module
  */
 
+import { join } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
-import { HotplugError, messageOf, passShortage } from "../errors.ts";
-import type { InstancePaths } from "../state/instance.ts";
+import { HotplugError, messageOf } from "../errors.ts";
+import { lookAt, readIfThere } from "../host/look.ts";
+import {
+  type InstancePaths,
+  OWN_DIRECTORY,
+  ownPath,
+} from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
-/** Without FFI: a list is given on every platform. */
-function inodeOf(path: string): number | undefined {
-  try {
-    return Deno.lstatSync(path).ino ?? undefined;
-  } catch (error) {
-    const none = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (none) return undefined;
-    throw error;
-  }
-}
-
 /** Whether somebody holds the lock: proc_locks(5). */
 function isLocked(path: string): boolean {
-  const inode = inodeOf(path);
-  if (inode === undefined) return false;
-  try {
-    return Deno.readTextFileSync("/proc/locks").split("\n")
-      .some((line) =>
-        line.includes(" FLOCK ") && line.split(/[\s:]+/).includes(`${inode}`)
-      );
-  } catch (error) {
-    passShortage(error);
-    return false;
-  }
+  const inode = lookAt(path)?.ino;
+  const locks = readIfThere("/proc/locks") ?? "";
+  return locks.split("\n").some((line) =>
+    line.includes(" FLOCK ") && line.split(/[\s:]+/).includes(`${inode}`)
+  );
 }
 
 /** What an instance's journal tells a person, undefined if there is none. */
 export function interrupted(
-  { runDir, lockKey, name }: InstancePaths,
+  paths: InstancePaths,
 ): string | undefined {
-  const at = `${runDir}/kvm-hotplug/${lockKey}`;
-  if (inodeOf(`${at}.journal`) === undefined) return undefined;
-  if (isLocked(`${at}.lock`)) return undefined;
-  return `a change was interrupted: kvm-hotplug repair ${name}`;
+  if (lookAt(ownPath(paths, "journal")) === undefined) return undefined;
+  if (isLocked(ownPath(paths, "lock"))) return undefined;
+  return `a change was interrupted: kvm-hotplug repair ${paths.name}`;
 }
 
-/** Why our own folder would be refused; again without FFI. */
+/** Why our own folder would be refused. */
 function folderFault(path: string): string | undefined {
-  try {
-    const { isDirectory, isSymlink, uid, mode } = Deno.lstatSync(path);
-    const bits = (mode ?? 0) & 0o7777;
-    if (isDirectory && uid === 0 && bits === 0o700) return undefined;
-    const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "no folder";
-    return `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
-      bits.toString(8)
-    }; look who made it`;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const status = lookAt(path);
+  if (status === undefined) return undefined;
+  const { isDirectory, isSymlink, uid, mode } = status;
+  const bits = (mode ?? 0) & 0o7777;
+  if (isDirectory && uid === 0 && bits === 0o700) return undefined;
+  const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "no folder";
+  return `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
+    bits.toString(8)
+  }; look who made it`;
 }
 
 /** Removals that are noted, and what has become of them. */
@@ -128,13 +112,13 @@ function lostDevices(
 /** Whether Ganeti takes a VM for down that answers. */
 function isMisled({ paths, process }: Subject, { monitor }: Asked): boolean {
   return monitor === "answered" && process === undefined &&
-    inodeOf(paths.pid) !== undefined;
+    lookAt(paths.pid) !== undefined;
 }
 
 /** What our own files and QEMU's answer say of an instance. */
 async function findings(subject: Subject, asked: Asked): Promise<string[]> {
   const { paths, runtime } = subject;
-  const broken = folderFault(`${paths.runDir}/kvm-hotplug`) ??
+  const broken = folderFault(join(paths.runDir, OWN_DIRECTORY)) ??
     interrupted(paths);
   const first = [
     typeof runtime === "string" ? runtime : undefined,

@@ -28,7 +28,7 @@ import { loadKinds } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
 import type { ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { EMPTY_RECORD } from "../state/own_record.ts";
+import { EMPTY_RECORD } from "../state/own_check.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { libcFault } from "../sys/libc.ts";

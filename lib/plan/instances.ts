@@ -6,6 +6,7 @@
 
 import { join } from "@std/path/posix";
 import { HotplugError, messageOf, passShortage, refuse } from "../errors.ts";
+import { namesIn } from "../host/look.ts";
 import { findQemu } from "../host/process.ts";
 import {
   type InstancePaths,
@@ -79,13 +80,8 @@ export function runningBeside(
   known: readonly string[],
 ): string[] {
   const folder = join(runDir, "kvm-hypervisor", "pid");
-  try {
-    return [...Deno.readDirSync(folder)].map(({ name }) => name)
-      .filter((name) => isInstanceName(name) && !known.includes(name))
-      .filter((name) => findQemu(join(folder, name), name) !== undefined);
-  } catch (error) {
-    passShortage(error);
-    // Who has a runtime file is listed all the same.
-    return [];
-  }
+  // Without it, who has a runtime file is listed all the same.
+  return namesIn(folder)
+    .filter((name) => isInstanceName(name) && !known.includes(name))
+    .filter((name) => findQemu(join(folder, name), name) !== undefined);
 }

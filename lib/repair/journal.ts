@@ -10,8 +10,8 @@ import { recover, titleOf } from "../engine/recover.ts";
 import { foreignJournal } from "../engine/recover_world.ts";
 import { HotplugError, type Remaining } from "../errors.ts";
 import type { Repaired, RepairOptions } from "../plan/finding.ts";
-import type { InstancePaths } from "../state/instance.ts";
-import { journalName, removeJournalFile } from "../state/journal_file.ts";
+import { type InstancePaths, ownPath } from "../state/instance.ts";
+import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { loadReader } from "../kinds.ts";
@@ -37,7 +37,7 @@ function remainingOf(
   paths: InstancePaths,
   { format, mode }: RepairOptions,
 ): Remaining[] {
-  const path = `${paths.runDir}/kvm-hotplug/${journalName(paths)}`;
+  const path = ownPath(paths, "journal");
   if (reading.state === "unusable") {
     return [{
       what: `${path} cannot be used: ${reading.why}; look who made it`,

@@ -15,7 +15,11 @@ import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import type { RepairOptions, RepairOutcome } from "../plan/finding.ts";
-import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import {
+  type InstancePaths,
+  instancePaths,
+  ownPath,
+} from "../state/instance.ts";
 import { findJournal } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
 import { readOwnRecord } from "../state/own_record.ts";
@@ -311,7 +315,7 @@ export function ownRecordFault(paths: InstancePaths): Remaining | undefined {
     const damaged = error instanceof HotplugError &&
       error.code === "bad-state-file";
     if (!damaged) throw error;
-    const path = `${paths.runDir}/kvm-hotplug/${paths.lockKey}.json`;
+    const path = ownPath(paths, "json");
     return {
       what:
         `${error.message}; look who made it, then remove it: limits and pending removals noted there are lost, and owners and nodes changed for disks (disk add --via chown, mknod) are to be given back by hand`,

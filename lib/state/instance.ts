@@ -94,6 +94,17 @@ export function runtimeDir(runDir: string): string {
   return join(runDir, "kvm-hypervisor", "conf");
 }
 
+/** Name of our own directory below the run directory. */
+export const OWN_DIRECTORY = "kvm-hotplug";
+
+/** Path of one of our own files of an instance. */
+export function ownPath(
+  { runDir, lockKey }: Pick<InstancePaths, "runDir" | "lockKey">,
+  file: "lock" | "journal" | "json",
+): string {
+  return join(runDir, OWN_DIRECTORY, `${lockKey}.${file}`);
+}
+
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);

@@ -6,7 +6,7 @@
  */
 
 import { HotplugError, messageOf, passShortage } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   fdatasync,
@@ -109,15 +109,6 @@ function appendTo(file: Fd, line: string) {
   fdatasync(file);
 }
 
-function openJournal(name: string, dir: Fd): Fd | undefined {
-  try {
-    return openFile(name, O.RDONLY | O.NOFOLLOW | O.NONBLOCK, { dir });
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 function faultOf(file: Fd): string | undefined {
   const { kind, uid, mode, nlink } = statFd(file);
   if (kind === "file" && uid === 0 && mode === 0o600 && nlink === 1) {
@@ -134,7 +125,9 @@ function faultOf(file: Fd): string | undefined {
  */
 export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
   try {
-    using file = openJournal(journalName(paths), dir);
+    const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK;
+    const open = () => openFile(journalName(paths), flags, { dir });
+    using file = unlessRefused(open, "ENOENT");
     if (file === undefined) return { state: "none" };
     const why = faultOf(file);
     if (why !== undefined) return { state: "unusable", why };
@@ -154,13 +147,9 @@ export function findOwnFile(
 ): "there" | "none" {
   using dir = openOwnDirectoryIfThere(runDir);
   if (dir === undefined) return "none";
-  try {
-    statPath(`${lockKey}.${suffix}`, { dir, followLinks: "no" });
-    return "there";
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return "none";
-    throw error;
-  }
+  const name = `${lockKey}.${suffix}`;
+  const look = () => statPath(name, { dir, followLinks: "no" });
+  return unlessRefused(look, "ENOENT") === undefined ? "none" : "there";
 }
 
 /** Whether an instance has a journal. */

@@ -20,11 +20,8 @@ import {
   writeAll,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
-import type { InstancePaths } from "./instance.ts";
+import { type InstancePaths, OWN_DIRECTORY } from "./instance.ts";
 import type { Watcher } from "./waiting.ts";
-
-/** Name of our directory below the run directory. */
-const OWN_DIRECTORY = "kvm-hotplug";
 
 /** How often a lock that is held is tried again, in milliseconds. */
 const RETRY_MS = 25;

@@ -59,6 +59,19 @@ export interface OwnDevice {
   readonly pending?: PendingRemoval;
 }
 
+/** All that is recorded of one instance. */
+export interface OwnRecord {
+  /** Whom it was written for; null if that could not be told. */
+  readonly qemu: ProcessIdentity | null;
+  /** By uuid, in lower case. */
+  readonly devices: Readonly<Record<string, OwnDevice>>;
+  /** Keys of a later release, which stay. */
+  readonly more: Data;
+}
+
+/** What is known of an instance nothing was recorded of. */
+export const EMPTY_RECORD: OwnRecord = { qemu: null, devices: {}, more: {} };
+
 /** Says what is wrong with a record, and where. */
 export class RecordFault extends Error {}
 

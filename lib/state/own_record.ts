@@ -21,33 +21,30 @@ import {
   writeAll,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
-import type { InstancePaths } from "./instance.ts";
+import { type InstancePaths, ownPath } from "./instance.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
 import {
   checkDevice,
   checkProcess,
-  type Data,
+  EMPTY_RECORD,
   expectData,
   type OwnDevice,
+  type OwnRecord,
   RecordFault,
 } from "./own_check.ts";
 import { removeIfThere } from "./runtime_file.ts";
 import { uuidKey } from "./value_check.ts";
 
-export type { Limits, OwnDevice, PendingRemoval } from "./own_check.ts";
+export { EMPTY_RECORD } from "./own_check.ts";
+export type {
+  Limits,
+  OwnDevice,
+  OwnRecord,
+  PendingRemoval,
+} from "./own_check.ts";
 
 /** Where a record lies: {@linkcode InstancePaths} has both. */
 export type OwnPlace = Pick<InstancePaths, "runDir" | "lockKey">;
-
-/** All that is recorded of one instance. */
-export interface OwnRecord {
-  /** Whom it was written for; null if that could not be told. */
-  readonly qemu: ProcessIdentity | null;
-  /** By uuid, in lower case. */
-  readonly devices: Readonly<Record<string, OwnDevice>>;
-  /** Keys of a later release, which stay. */
-  readonly more: Data;
-}
 
 /**
  * A change of one device's part. Applied to any later content, it changes
@@ -61,9 +58,6 @@ export interface OwnChange {
   /** What is written. */
   readonly after: OwnDevice | null;
 }
-
-/** What is known of an instance nothing was recorded of. */
-export const EMPTY_RECORD: OwnRecord = { qemu: null, devices: {}, more: {} };
 
 const VERSION = 1;
 const MAX_BYTES = 1024 * 1024;
@@ -93,10 +87,9 @@ function nameOf({ lockKey }: OwnPlace): string {
 }
 
 function bad(place: OwnPlace, why: string, cause?: unknown): HotplugError {
-  const path = `${place.runDir}/kvm-hotplug/${nameOf(place)}`;
   return new HotplugError(
     "bad-state-file",
-    `Cannot use the record ${path}: ${why}`,
+    `Cannot use the record ${ownPath(place, "json")}: ${why}`,
     { cause, hint: "look who made it; repair tells how to go on" },
   );
 }

@@ -14,7 +14,7 @@ import {
   unlink,
   writeAll,
 } from "../sys/file.ts";
-import { SysError } from "../sys/errno.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import { O } from "../sys/layout.ts";
 import type { Fd } from "../sys/fd.ts";
 import { readRuntimeFile, removeIfThere } from "./runtime_file.ts";
@@ -29,16 +29,6 @@ export interface FirstRuntime {
   readonly text: string;
 }
 
-function isThere(name: string, dir: Fd): boolean {
-  try {
-    statPath(name, { dir, followLinks: "no" });
-    return true;
-  } catch (error) {
-    if (error instanceof SysError && error.code === "ENOENT") return false;
-    throw error;
-  }
-}
-
 function write({ path, temporary, text }: FirstRuntime, dir: Fd) {
   removeIfThere(temporary, dir);
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
@@ -47,8 +37,10 @@ function write({ path, temporary, text }: FirstRuntime, dir: Fd) {
     writeAll(fd, new TextEncoder().encode(text));
     fsync(fd);
     // The lock keeps ourselves out, and Ganeti knows nothing of this VM.
-    if (isThere(basename(path), dir)) throw new Error("there is one already");
-    rename(temporary, basename(path), { dir });
+    const name = basename(path);
+    const look = () => statPath(name, { dir, followLinks: "no" });
+    if (unlessRefused(look, "ENOENT")) throw new Error("there is one already");
+    rename(temporary, name, { dir });
     fsync(dir);
   } catch (error) {
     removeIfThere(temporary, dir);

@@ -10,7 +10,7 @@
 
 import { basename, dirname, join } from "@std/path/posix";
 import { HotplugError, messageOf, passShortage } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { SysError, unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   fchmod,
@@ -67,8 +67,9 @@ function badFile(path: string, why: string, cause?: unknown): HotplugError {
   );
 }
 
-/** Errors of a path at which there is nothing. */
-const NOWHERE = ["ENOENT", "ENOTDIR", "ENAMETOOLONG"];
+/** Errors of a path at which there is nothing, and of those with any name. */
+const MISSING = ["ENOENT", "ENOTDIR"];
+const NOWHERE = [...MISSING, "ENAMETOOLONG"];
 
 /** Whether there is something to read, be it a runtime file or not. */
 export function isRuntimeThere(path: string): boolean {
@@ -147,20 +148,13 @@ function openDirectory(path: string): Fd {
   return openFile(dirname(path), O.RDONLY | O.DIRECTORY);
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof SysError &&
-    ["ENOENT", "ENOTDIR"].includes(error.code);
-}
-
 /** Removes a file; none there is fine. */
 export function removeIfThere(name: string, dir?: Fd) {
-  try {
+  unlessRefused(() => {
     // On a read-only file system unlink() says EROFS before ENOENT.
     statPath(name, { dir, followLinks: "no" });
     unlink(name, { dir });
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  }, ...MISSING);
 }
 
 function writeTemporary(
@@ -234,13 +228,9 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
 
 /** Whether there is staged content. */
 export function isStaged({ path, temporary }: StagedChange): boolean {
-  try {
-    statPath(join(dirname(path), temporary), { followLinks: "no" });
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
+  const name = join(dirname(path), temporary);
+  const look = () => statPath(name, { followLinks: "no" });
+  return unlessRefused(look, ...MISSING) !== undefined;
 }
 
 /** Removes the staged content, if it is there. */

@@ -167,3 +167,25 @@ export function checked(
     throw failedCall(errno, name);
   }
 }
+
+/**
+ * Asks or does what the kernel may refuse, as it does where nothing is there.
+ *
+ * @param codes refusals that are no failure; without any, none is
+ * @returns undefined if it refuses so
+ * @throws {SysError} For every other refusal; {@linkcode ShortageError} in
+ * every case, as it is no answer.
+ */
+export function unlessRefused<T>(
+  ask: () => T,
+  ...codes: readonly string[]
+): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    const isSo = error instanceof SysError &&
+      (codes.length === 0 || codes.includes(error.code));
+    if (isSo) return undefined;
+    throw error;
+  }
+}
