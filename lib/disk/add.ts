@@ -31,9 +31,14 @@ import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { Decision } from "../engine/plan.ts";
-import { alreadyThere, deviceStep, planAddition } from "../plan/addition.ts";
+import {
+  alreadyThere,
+  deviceStep,
+  planAddition,
+  twinOf,
+} from "../plan/addition.ts";
 import { command, qmpStep } from "../plan/steps.ts";
-import { checkDriver, identityFor, refuseDriver, unheard } from "./driver.ts";
+import { checkDriver, comingOf, identityFor, refuseDriver } from "./driver.ts";
 import { chooseWay, type WaySteps } from "./way.ts";
 import { limitSteps, newLimits } from "./limits.ts";
 import {
@@ -43,7 +48,7 @@ import {
   looksShort,
   refuseUnfit,
 } from "./fit.ts";
-import { controllerNote, controllerSteps } from "./controller.ts";
+import { controllerSteps } from "./controller.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import type { DiskAdd } from "./request.ts";
 import { newDiskView } from "./view.ts";
@@ -56,15 +61,13 @@ function findTwin(
   facts: DiskAddFacts,
   { uuid, source }: DiskAdd,
 ): DiskEntry | undefined {
-  const { disks, nics } = facts.content.runtime;
-  const nic = nics.find((one) => one.uuid?.toLowerCase() === uuid.value);
-  if (nic) throw duplicate(`uuid ${uuid.value} is that of ${titleOf(nic)}`);
+  const { disks } = facts.content.runtime;
+  const named = twinOf(disks, facts, uuid.value);
   const same = disks.find((one) =>
     facts.source.kind === "uri"
       ? one.uri === facts.source.path
       : facts.diskIdentities[one.index] === facts.source.identity
   );
-  const named = disks.find((one) => one.uuid?.toLowerCase() === uuid.value);
   if (named !== undefined && named !== same) {
     throw duplicate(
       `uuid ${uuid.value} is that of ${titleOf(named)}, whose source is ${
@@ -230,8 +233,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
         : ["Ganeti cannot start or migrate the instance with this disk"],
       ...looksOther(facts, disk),
       ...looksShort(facts, disk),
-      ...controller === undefined ? [] : [controllerNote(controller)],
-      ...unheard(facts, disk),
+      ...comingOf(facts, disk),
     ],
   });
 }

@@ -21,7 +21,8 @@ import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { type Identity, identityAt, newIdentity } from "../plan/addition.ts";
-import { controllerFor } from "./controller.ts";
+import { devicesOf } from "../state/runtime.ts";
+import { controllerFor, controllerNote } from "./controller.ts";
 import type { DiskAdd, EmptyDriveAdd } from "./request.ts";
 import { DISK } from "./name.ts";
 
@@ -74,10 +75,9 @@ export function identityFor(
   driver: DiskDriver,
 ): Identity<Place> & Pick<DiskDevice, "controller"> {
   if (!isScsi(driver)) return newIdentity(facts, DISK, request);
-  const { disks, nics } = facts.content.runtime;
   const controller = controllerFor(facts, request);
   const buses = controller === undefined ? facts.scsi : [busOf(controller)];
-  const given = { recorded: [...disks, ...nics], buses };
+  const given = { recorded: devicesOf(facts.content.runtime), buses };
   const { bus, slot: target } = request;
   const identity = identityAt(facts, DISK, {
     request,
@@ -86,11 +86,17 @@ export function identityFor(
   return { ...identity, controller };
 }
 
+/** The SCSI bus that a place is on. */
+function busAt({ scsi }: ScsiFacts, { bus }: Place) {
+  return scsi.find(({ name }) => name === bus);
+}
+
 /** Why a start from the file would not make the same device. */
 function irreproducible(
-  { content, scsi, source }: DiskAddFacts,
+  facts: DiskAddFacts,
   { driver, place, controller }: DiskDevice,
 ): string | undefined {
+  const { content, source } = facts;
   const { hvparams, kvmCmd } = content.runtime;
   const { diskType } = hvparams;
   if (!heedsDrivers(diskType)) {
@@ -103,7 +109,7 @@ function irreproducible(
   if (isPassThrough(driver) && diskType !== driver) {
     return `Ganeti since 3.1 sets write-cache of every disk, which a ${driver} does not have`;
   }
-  const bus = scsi.find(({ name }) => name === place.bus);
+  const bus = busAt(facts, place);
   const isMade = bus !== undefined && startsWith(kvmCmd, bus);
   if (!isMade && controller === undefined) {
     return `its fixed part (kvm_cmd) has no controller for ${place.bus}`;
@@ -116,12 +122,13 @@ function irreproducible(
 
 /** A controller that was plugged by hand and is empty can make room. */
 function insteadOf(
-  { scsi, paths, content }: DiskAddFacts,
+  facts: DiskAddFacts,
   { place }: DiskDevice,
 ): string {
-  const bus = scsi.find(({ name }) => name === place.bus);
+  const { paths, content } = facts;
+  const bus = busAt(facts, place);
   const isIdle = bus?.id !== undefined && bus.children.length === 0 &&
-    scsi.length === 1 && !startsWith(content.runtime.kvmCmd, bus);
+    facts.scsi.length === 1 && !startsWith(content.runtime.kvmCmd, bus);
   return isIdle
     ? `; or let the disk bring its own controller, once kvm-hotplug qmp ${paths.name} device_del id=${bus.id} has taken this one out`
     : "";
@@ -146,14 +153,34 @@ export function checkDriver(
   );
 }
 
-/** What the user must know of a disk where its guest is not told of it. */
+/** How a guest looks for what it was not told of. */
+const LOOKS = {
+  disk: "echo '- - -' > /sys/class/scsi_host/hostN/scan",
+  size: "echo 1 > /sys/block/DISK/device/rescan",
+} as const;
+
+/**
+ * What the user must know where a guest is not told of something new.
+ *
+ * @param controller the disk's; undefined if it has none, or it is unknown
+ */
 export function unheard(
-  { scsi }: Pick<DiskAddFacts, "scsi">,
-  { place }: Pick<DiskDevice, "place">,
+  controller: string | undefined,
+  what: "disk" | "size",
 ): string[] {
-  const bus = scsi.find(({ name }) => name === place.bus);
-  if (bus === undefined || tellsGuest(bus)) return [];
+  if (controller === undefined || tellsGuest({ controller })) return [];
   return [
-    `a ${bus.controller} does not tell the guest of a new disk: it must look for it (Linux: echo '- - -' > /sys/class/scsi_host/hostN/scan)`,
+    `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
+      LOOKS[what]
+    })`,
   ];
+}
+
+/** What the user must know of how a new disk comes to the guest. */
+export function comingOf(
+  facts: ScsiFacts,
+  { controller, place }: Pick<DiskDevice, "controller" | "place">,
+): string[] {
+  if (controller !== undefined) return [controllerNote(controller)];
+  return unheard(busAt(facts, place)?.controller, "disk");
 }

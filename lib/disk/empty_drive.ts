@@ -9,23 +9,24 @@ import { diskDriver, heedsDrivers, NO_SOURCE } from "../device/disk_driver.ts";
 import { diskEntry } from "../device/entry.ts";
 import { addressOf } from "../device/hvinfo.ts";
 import { controllerOf, controllerWords } from "../device/scsi_controller.ts";
-import { findDevice, titleOf } from "../device/select.ts";
+import { titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "./start.ts";
 import type { Decision } from "../engine/plan.ts";
 import { duplicate, refuse } from "../errors.ts";
-import { alreadyThere, deviceStep, planAddition } from "../plan/addition.ts";
+import {
+  alreadyThere,
+  deviceStep,
+  planAddition,
+  twinOf,
+} from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { newDiskView } from "./view.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import type { DeviceEntry, DiskEntry, Runtime } from "../state/runtime.ts";
+import type { DiskEntry, Runtime } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import {
-  controllerNote,
-  controllerSteps,
-  controllerWord,
-} from "./controller.ts";
-import { identityFor, refuseDriver, unheard } from "./driver.ts";
+import { controllerSteps, controllerWord } from "./controller.ts";
+import { comingOf, identityFor, refuseDriver } from "./driver.ts";
 import type { EmptyDriveAdd } from "./request.ts";
 import { modelFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { DISK } from "./name.ts";
@@ -74,9 +75,8 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
 function findTwin(
   facts: Facts,
   { uuid }: EmptyDriveAdd,
-): DeviceEntry | undefined {
-  const { disks, nics } = facts.content.runtime;
-  const twin = findDevice<DeviceEntry>([...disks, ...nics], uuid.value);
+): DiskEntry | undefined {
+  const twin = twinOf(facts.content.runtime.disks, facts, uuid.value);
   if (twin === undefined || twin.hvinfo.driver === DRIVER) return twin;
   throw duplicate(`uuid ${uuid.value} is that of ${titleOf(twin)}`);
 }
@@ -137,8 +137,7 @@ export function planEmptyDrive(
     verify: verifyStep(identity),
     warnings: [
       "Ganeti cannot start or migrate the instance with this disk",
-      ...controller === undefined ? [] : [controllerNote(controller)],
-      ...unheard(facts, identity),
+      ...comingOf(facts, identity),
     ],
   });
 }

@@ -8,7 +8,7 @@
  */
 
 import { isMadeUp } from "../device/backend.ts";
-import { controllerOf, tellsGuest } from "../device/scsi_controller.ts";
+import { controllerOf } from "../device/scsi_controller.ts";
 import { type Decision, planOf } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
@@ -27,6 +27,7 @@ import {
   refuseEmpty,
 } from "./chosen.ts";
 import { type LiveDisk, readLiveDisks } from "./live.ts";
+import { unheard } from "./driver.ts";
 import type { DiskResize } from "./request.ts";
 import { DISK } from "./name.ts";
 import { DISK_NEEDS } from "./needs.ts";
@@ -179,18 +180,6 @@ function refuseNvme({ entry, title }: ChosenDisk) {
   );
 }
 
-/** What the user must know where a guest is not told of a new size. */
-function unheard(
-  { content }: Pick<DiskResizeFacts, "content">,
-  { hvinfo }: DiskEntry,
-): string[] {
-  const controller = controllerOf(hvinfo, content.runtime.kvmCmd);
-  if (controller === undefined || tellsGuest({ controller })) return [];
-  return [
-    `a ${controller} does not tell the guest of a new size: it must look for it (Linux: echo 1 > /sys/block/DISK/device/rescan)`,
-  ];
-}
-
 /**
  * Plans to resize a disk.
  *
@@ -241,7 +230,10 @@ export function planDiskResize(
       kinds: [DISK.word],
       steps: isRecorded ? [stage, resize, commit] : [resize],
       turn: resize,
-      warnings: unheard(facts, entry),
+      warnings: unheard(
+        controllerOf(entry.hvinfo, facts.content.runtime.kvmCmd),
+        "size",
+      ),
     }),
   };
 }

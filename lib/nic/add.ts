@@ -20,6 +20,7 @@ import {
   deviceStep,
   newIdentity,
   planAddition,
+  twinOf,
 } from "../plan/addition.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { newNicView } from "./view.ts";
@@ -37,13 +38,9 @@ import { NIC_NEEDS } from "./needs.ts";
 
 /** The recorded NIC that this request would add again, if there is one. */
 function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
-  const { nics, disks } = facts.content.runtime;
-  const uuid = request.uuid.value;
-  const disk = disks.find((one) => one.uuid?.toLowerCase() === uuid);
-  if (disk) throw duplicate(`uuid ${uuid} is that of ${titleOf(disk)}`);
-  const twin = nics.find((one) => one.uuid?.toLowerCase() === uuid);
+  const { mac, uuid: { value: uuid } } = request;
+  const twin = twinOf(facts.content.runtime.nics, facts, uuid);
   if (twin === undefined) return undefined;
-  const { mac } = request;
   if (mac.origin === "made" || twin.mac?.toLowerCase() === mac.value) {
     return twin;
   }

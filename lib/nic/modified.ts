@@ -5,13 +5,14 @@
  */
 
 import { isParavirtual, settingsAtStart } from "../device/nic.ts";
-import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
+import { findDevice, noSuchDevice } from "../device/select.ts";
 import { whoIs } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
-import { refuse, unsupported } from "../errors.ts";
+import { refuse } from "../errors.ts";
 import { countVhost } from "../host/process.ts";
 import { hasVnetHdr } from "../host/tap.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
+import { identified } from "../plan/removal.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refusePlain } from "./driver.ts";
@@ -57,24 +58,16 @@ function choose(facts: NicModifyFacts, device: string): NicEntry {
   return entry;
 }
 
-function identified(facts: NicModifyFacts, entry: NicEntry) {
-  const { uuid, hvinfo: { id } } = entry;
-  if (uuid === undefined || id === undefined) {
-    throw unsupported(
-      `Cannot modify ${titleOf(entry)}: the runtime file gives it no ${
-        uuid === undefined ? "uuid" : "device id"
-      }, so nothing proves which device of QEMU it is`,
-      `adopt ${facts.paths.name} records which one it is, if QEMU proves it`,
-    );
-  }
+function settled(facts: NicModifyFacts, entry: NicEntry) {
+  const instance = facts.paths.name;
+  const found = identified(entry, { instance, verb: "modify" });
+  const { uuid, id, title } = found;
   const noted = facts.own.record.devices[uuid.toLowerCase()];
-  if (noted?.pending?.id === id) {
-    throw refuse(
-      `Cannot modify ${titleOf(entry)}: its removal is under way`,
-      `nic remove ${facts.paths.name} ${uuid} waits for it`,
-    );
-  }
-  return { uuid, id };
+  if (noted?.pending?.id !== id) return found;
+  throw refuse(
+    `Cannot modify ${title}: its removal is under way`,
+    `nic remove ${instance} ${uuid} waits for it`,
+  );
 }
 
 /** QEMU tells of no NIC whether it is accelerated. */
@@ -154,7 +147,7 @@ export function modifiedNic(
   request: NicModify,
 ): Modified {
   const entry = choose(facts, request.device);
-  const { uuid, id } = identified(facts, entry);
+  const { uuid, id } = settled(facts, entry);
   const was = settingsNow(facts, entry, id);
   const noted = notesOf(facts, uuid);
   const wanted = settingsWanted(facts, request, { entry, was });

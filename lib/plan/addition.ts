@@ -17,7 +17,7 @@ import type { QmpStep } from "../engine/qmp_steps.ts";
 import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, refuse } from "../errors.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 import type { Kind, KindName } from "./kind.ts";
 import type { Plug } from "./request.ts";
@@ -27,6 +27,24 @@ import {
   refuseTakenName,
 } from "./requirements.ts";
 import { command, qmpStep, stateSteps } from "./steps.ts";
+
+/**
+ * The recorded device that has the uuid of a new one.
+ *
+ * @param entries those of the new one's kind
+ * @throws {HotplugError} `duplicate` if one of another kind has it
+ */
+export function twinOf<E extends DeviceEntry>(
+  entries: readonly E[],
+  { content }: Pick<Facts, "content">,
+  uuid: string,
+): E | undefined {
+  const hasIt = (one: DeviceEntry) => one.uuid?.toLowerCase() === uuid;
+  const twin = entries.find(hasIt);
+  const other = devicesOf(content.runtime).find(hasIt);
+  if (twin !== undefined || other === undefined) return twin;
+  throw duplicate(`uuid ${uuid} is that of ${titleOf(other)}`);
+}
 
 /**
  * The decision on adding what the file records already.
@@ -72,12 +90,12 @@ export function alreadyThere(
 
 /** What the choice of a place depends on. */
 export function slotFacts({ content, qemu }: Facts): SlotFacts {
-  const { disks, nics, hvparams } = content.runtime;
+  const { runtime } = content;
   return {
-    recorded: [...disks, ...nics],
+    recorded: devicesOf(runtime),
     live: qemu.pci,
     buses: qemu.buses,
-    reservations: hvparams.pciReservations,
+    reservations: runtime.hvparams.pciReservations,
   };
 }
 

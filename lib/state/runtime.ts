@@ -104,6 +104,13 @@ export interface Runtime {
   readonly disks: readonly DiskEntry[];
 }
 
+/** All devices that a file records, disks first. */
+export function devicesOf(
+  { disks, nics }: Pick<Runtime, "disks" | "nics">,
+): DeviceEntry[] {
+  return [...disks, ...nics];
+}
+
 /** Files larger than this are refused; Ganeti's have a few kilobytes. */
 export const MAX_RUNTIME_BYTES = 16 * 1024 * 1024;
 
