@@ -1,7 +1,10 @@
 /** What cannot be looked at for want of a descriptor is not called gone. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { isShortage } from "../../lib/errors.ts";
-import { connectedSockets } from "../../lib/host/connected_sockets.ts";
+import {
+  connectedSockets,
+  isListenedTo,
+} from "../../lib/host/connected_sockets.ts";
 import { openImages } from "../../lib/host/open_images.ts";
 import {
   findQemu,
@@ -12,6 +15,7 @@ import {
 } from "../../lib/host/process.ts";
 import { isStopped, startOf } from "../../lib/host/process_identity.ts";
 import { filtersVlans } from "../../lib/host/network.ts";
+import { interrupted } from "../../lib/inspect/attention.ts";
 import { runningBeside } from "../../lib/plan/instances.ts";
 import { readJournalFile } from "../../lib/state/journal_file.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
@@ -37,15 +41,22 @@ Deno.test("without a descriptor left no question is answered wrongly", async () 
     tapsOf: () => tapsOf(Deno.pid),
     filtersVlans: () => filtersVlans("lo"),
     connectedSockets,
+    isListenedTo: () => isListenedTo(paths.qmp),
+    interrupted: () => interrupted(paths),
     runningBeside: () => runningBeside(vm.runDir, []),
     readRuntimeFile: () => readRuntimeFile(paths.runtime),
     readJournalFile: () => readJournalFile(own, paths),
   };
   // What is bound at its first call is bound now.
-  for (const ask of Object.values(questions)) ask();
-  await withFreeFds(0, () => {
+  for (const ask of Object.values(questions)) await ask();
+  await withFreeFds(0, async () => {
     for (const [name, ask] of Object.entries(questions)) {
-      const error = assertThrows(ask, Error, "", name);
+      const error = await assertRejects(
+        async () => await ask(),
+        Error,
+        "",
+        name,
+      );
       assertEquals(isShortage(error), true, `${name}: ${error}`);
     }
   });
