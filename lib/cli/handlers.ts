@@ -6,19 +6,8 @@
  */
 
 import type { Handler } from "../commands/answer.ts";
-
-/** Commands that make a request. */
-const REQUESTS = [
-  "disk add",
-  "disk remove",
-  "disk resize",
-  "disk set",
-  "nic add",
-  "nic remove",
-  "nic modify",
-  "state upgrade",
-  "adopt",
-];
+import { COMMANDS } from "../commands/commands.ts";
+import { DRY_RUN } from "../words/options.ts";
 
 /** Carried out by somebody else than the plain changes. */
 const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
@@ -39,14 +28,16 @@ const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
   rpc: async () => (await import("../rpc/rpc.ts")).rpc,
 };
 
-/** Whether a command makes a request, which is planned and applied. */
-export function isRequestCommand(name: string | undefined): boolean {
-  return name !== undefined && REQUESTS.includes(name);
-}
-
 /** Whether a command changes something, unless it is a dry run. */
 export function isChangeCommand(name: string | undefined): boolean {
-  return isRequestCommand(name) || name === "repair";
+  return COMMANDS.some((one) =>
+    one.name === name && one.options.includes(DRY_RUN)
+  );
+}
+
+/** Whether a command makes a request, which is planned and applied. */
+export function isRequestCommand(name: string | undefined): boolean {
+  return isChangeCommand(name) && !Object.hasOwn(OWN, name ?? "");
 }
 
 /**

@@ -11,7 +11,7 @@ import { deviceOf } from "../monitor/event_device.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import type { Gap, Sight } from "../monitor/watch.ts";
 import type { QmpEvent } from "../qmp/message.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 import type { Target } from "./target.ts";
 import { printable } from "../words/text.ts";
@@ -32,7 +32,7 @@ export function recorded({ paths }: Target): readonly DeviceEntry[] {
   if (paths === undefined) return [];
   try {
     const runtime = readRuntimeFile(paths.runtime)?.runtime;
-    return runtime === undefined ? [] : [...runtime.disks, ...runtime.nics];
+    return runtime === undefined ? [] : devicesOf(runtime);
   } catch {
     // Events are worth seeing beside a broken file, too.
     return [];

@@ -8,13 +8,8 @@ import { readStartCommand } from "../inspect/start_command.ts";
 import type { Answer, Call } from "./answer.ts";
 import { option } from "../words/request_words.ts";
 import { instanceOf, reachOf } from "./requests.ts";
+import { shellWord } from "../state/shell_word.ts";
 import { shortText } from "../words/values.ts";
-
-/** A word that a shell takes as it is. */
-function quoted(word: string): string {
-  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
-  return `'${word.replaceAll("'", "'\\''")}'`;
-}
 
 /** The command line that starts an identical machine. */
 export async function stateCommand(
@@ -27,7 +22,7 @@ export async function stateCommand(
     incoming: option(invocation, "incoming", shortText),
   });
   return {
-    text: [argv.map(quoted).join(" ")],
+    text: [argv.map(shellWord).join(" ")],
     document: { ok: true, instance, command: argv, warnings },
     warnings,
   };

@@ -37,10 +37,8 @@ export function targetOf(
   if (word.includes("/")) {
     return { label: word, paths: undefined, qmp: absolute(word) };
   }
-  const paths = instancePaths(reach.runDir, instanceOf(invocation) ?? "", {
-    qmp: reach.qmp,
-    runtime: reach.state,
-  });
+  const name = instanceOf(invocation) ?? "";
+  const paths = instancePaths(reach.runDir, name, reach);
   expectAnything(paths);
   return { label: paths.name, paths, qmp: paths.qmp };
 }

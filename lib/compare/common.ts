@@ -15,6 +15,7 @@ import { straysOf } from "../plan/strays.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { fixedDevices } from "../state/fixed_command.ts";
 import { optionValues } from "../state/kvm_options.ts";
+import { devicesOf } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 
 /** The text add-fd was given by us. */
@@ -55,11 +56,11 @@ function unrecorded(
   { qemu, content, paths, format }: WholeFacts,
   found: readonly Difference[],
 ): Difference[] {
-  const { disks, nics, kvmCmd } = content.runtime;
+  const { kvmCmd } = content.runtime;
   const strays = straysOf(qemu, content.runtime)
     .filter(({ has, origin }) => has === "device" && origin === "plugged");
   const known = new Set([
-    ...[...disks, ...nics].map(({ hvinfo }) => hvinfo.id),
+    ...devicesOf(content.runtime).map(({ hvinfo }) => hvinfo.id),
     ...fixedDevices(kvmCmd).map(({ id }) => id),
     ...strays.map(({ id }) => id),
     ...found.map(({ device }) => device?.id),

@@ -10,7 +10,7 @@ import { nameOfEntry } from "../plan/difference.ts";
 import type { Difference } from "../plan/difference.ts";
 import type { QemuFacts } from "../plan/facts.ts";
 import { titleOf } from "../device/select.ts";
-import type { Runtime } from "../state/runtime.ts";
+import { devicesOf, type Runtime } from "../state/runtime.ts";
 
 /**
  * The recorded devices that QEMU does not have. Pure.
@@ -18,11 +18,11 @@ import type { Runtime } from "../state/runtime.ts";
  * @param instance for the hint
  */
 export function comparePresence(
-  { disks, nics }: Pick<Runtime, "disks" | "nics">,
+  runtime: Pick<Runtime, "disks" | "nics">,
   qemu: Pick<QemuFacts, "deviceIds" | "block">,
   instance: string,
 ): Difference[] {
-  return [...disks, ...nics].flatMap((entry) => {
+  return devicesOf(runtime).flatMap((entry) => {
     const code = absence(entry, qemu);
     if (code !== "not-in-qemu") return [];
     const device = nameOfEntry(entry);

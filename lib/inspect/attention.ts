@@ -14,6 +14,7 @@ import {
   ownPath,
 } from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
+import { devicesOf } from "../state/runtime.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
 /** Whether somebody holds the lock: proc_locks(5). */
@@ -101,7 +102,7 @@ function lostDevices(
   const lost = asked.differences.flatMap(({ device }) =>
     device === null || pending.includes(device.id ?? "") ? [] : [device.id]
   );
-  const titles = [...runtime.disks, ...runtime.nics]
+  const titles = devicesOf(runtime)
     .filter(({ hvinfo: { id = null } }) => id !== null && lost.includes(id))
     .map(titleOf);
   return titles.length === 0

@@ -238,10 +238,7 @@ export async function listInstance(
   instance: string,
   options: ListOptions,
 ): Promise<InstanceListing> {
-  const paths = instancePaths(options.runDir, instance, {
-    qmp: options.qmp,
-    runtime: options.state,
-  });
+  const paths = instancePaths(options.runDir, instance, options);
   const { content, fault } = await readRecord(paths);
   const looked = await lookAround(paths, content, options);
   const { nicFiles, own, qemu: answer, warnings } = looked;

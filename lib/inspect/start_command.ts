@@ -119,10 +119,7 @@ export async function readStartCommand(
   instance: string,
   options: Reach & MonitorOptions & { readonly incoming: string | undefined },
 ): Promise<StartCommand> {
-  const paths = instancePaths(options.runDir, instance, {
-    qmp: options.qmp,
-    runtime: options.state,
-  });
+  const paths = instancePaths(options.runDir, instance, options);
   const { runtime } = expectRuntime(paths);
   const facts = { paths, runtime, nicFiles: nicFilesOf(paths) };
   return startCommand({

@@ -87,10 +87,7 @@ export async function showState(
   instance: string,
   options: ShowOptions,
 ): Promise<StateView> {
-  const paths = instancePaths(options.runDir, instance, {
-    qmp: options.qmp,
-    runtime: options.state,
-  });
+  const paths = instancePaths(options.runDir, instance, options);
   const content = expectRuntime(paths);
   const { runtime, path } = content;
   const differences = options.verify === "no"

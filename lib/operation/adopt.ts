@@ -17,7 +17,12 @@ import {
 } from "../plan/adoption.ts";
 import { STATE_RULES } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
-import { formatRuntime, parseRuntime, type Runtime } from "../state/runtime.ts";
+import {
+  devicesOf,
+  formatRuntime,
+  parseRuntime,
+  type Runtime,
+} from "../state/runtime.ts";
 import { applyChange } from "../state/runtime_change.ts";
 import { isEmptyContent } from "../state/runtime_file.ts";
 import { firstDocument } from "./adopt_first.ts";
@@ -27,12 +32,11 @@ function judgeAll(
   facts: AdoptFacts,
   kinds: readonly AdoptedKind[],
 ): Exclude<Verdict, undefined>[] {
-  const { disks, nics } = facts.content.runtime;
   const found = kinds.flatMap(({ adoption, uuids }) =>
     adoption.judge(facts, uuids)
   ).filter((one) => one !== undefined);
   const known = new Set(found.flatMap((one) => "uuid" in one ? one.uuid : []));
-  const lost = [...disks, ...nics].filter(({ uuid, hvinfo }) =>
+  const lost = devicesOf(facts.content.runtime).filter(({ uuid, hvinfo }) =>
     hvinfo.id === undefined && (uuid === undefined || !known.has(uuid))
   );
   return [

@@ -7,14 +7,11 @@
 
 import type { Adopted, AdoptFacts } from "../plan/adoption.ts";
 import { fixedCommand } from "../state/fixed_command.ts";
-import type { FirstHvparams } from "../state/hvparams.ts";
+import { FIRST_HVPARAMS, type FirstHvparams } from "../state/hvparams.ts";
 import { type JsonArray, jsonArray } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import type { AdoptedKind } from "./adopt_facts.ts";
-
-/** Ganeti's own default for kvm_pci_reservations: SPEC section 9. */
-const RESERVED = 12;
 
 /** Slots that QEMU filled from the low end at start stay its own. */
 function reservations(facts: AdoptFacts, adopted: readonly Adopted[]): number {
@@ -27,7 +24,7 @@ function reservations(facts: AdoptFacts, adopted: readonly Adopted[]): number {
   );
   let first = 0;
   while (fixed.has(first)) first++;
-  return Math.max(RESERVED, first);
+  return Math.max(FIRST_HVPARAMS.kvm_pci_reservations, first);
 }
 
 const BOOT_ORDERS: Readonly<Record<string, string>> = {
@@ -54,25 +51,15 @@ function hvparams(
   ].join();
   const ids = new Set(adopted.map(({ id }) => id));
   return {
+    ...FIRST_HVPARAMS,
     acpi: !argv.includes("-no-acpi") && !/[,]acpi=off\b/.test(machine),
     boot_order: bootOrder(argv),
-    disk_aio: "threads",
-    disk_cache: "default",
-    disk_discard: "ignore",
-    disk_type: "paravirtual",
     kvm_path: facts.program,
     kvm_pci_reservations: reservations(facts, adopted),
     machine_version: facts.qemu.machine,
-    nic_type: "paravirtual",
-    scsi_controller_type: "lsi",
-    security_domain: "",
-    security_model: "none",
     use_chroot: argv.some((word) =>
       /^--?chroot$/.test(word) || /(?:^|,)chroot=/.test(word)
     ),
-    vhost_net: false,
-    virtio_net_queues: 1,
-    vnet_hdr: true,
     ...Object.assign(
       {},
       ...kinds.map(({ adoption }) => adoption.hvparams(ids)),

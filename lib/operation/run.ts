@@ -214,10 +214,7 @@ export async function run(
   // Without it no fd reaches QEMU: said before anything is looked at.
   const fault = libcFault("sendmsg");
   if (fault !== undefined) throw fault;
-  const paths = instancePaths(options.runDir, request.instance, {
-    qmp: options.qmp,
-    runtime: options.state,
-  });
+  const paths = instancePaths(options.runDir, request.instance, options);
   if (request.kind !== "adopt") expectInstance(paths);
   using _lock = await unchanged(() => lock(request, paths, options));
   return await afterRecovery(request, {

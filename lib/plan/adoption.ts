@@ -12,7 +12,7 @@ import type { QemuProcess } from "../host/process.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import { formatJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
 import type { Step } from "../engine/verbs.ts";
@@ -45,9 +45,8 @@ export function left(what: string, hint: string): Remaining {
  * the device.
  */
 export function uuidFor(facts: AdoptFacts, id: string, fresh: string): string {
-  const { disks, nics } = facts.content.runtime;
   const taken = new Set(
-    [...disks, ...nics].map(({ uuid }) => uuid?.toLowerCase()),
+    devicesOf(facts.content.runtime).map(({ uuid }) => uuid?.toLowerCase()),
   );
   return uuidsFor(id, fresh).find((one) => !taken.has(one)) ?? fresh;
 }

@@ -11,7 +11,7 @@ import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import { optionValues } from "../state/kvm_options.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { isUuid } from "../state/value_check.ts";
 import type { Facts } from "./facts.ts";
 import { forgetSteps } from "./give_back.ts";
@@ -239,9 +239,8 @@ function ownSteps(
   { id }: Stray,
   { giveBack }: Pick<Kind, "giveBack">,
 ): Step[] {
-  const { disks, nics } = content.runtime;
   const recorded = new Set(
-    [...disks, ...nics].map(({ uuid }) => uuid?.toLowerCase()),
+    devicesOf(content.runtime).map(({ uuid }) => uuid?.toLowerCase()),
   );
   const mine = Object.keys(own.record.devices)
     .filter((uuid) => !recorded.has(uuid) && belongsTo(uuid, id));

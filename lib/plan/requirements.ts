@@ -9,7 +9,7 @@ import { isPcieMachine } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
 import { checkHvparams } from "../state/hvparams.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 
 /** A rule: nothing is done unless it holds. */
@@ -193,8 +193,8 @@ function isInQemu(qemu: QemuFacts, id: string): string | undefined {
  * @throws {HotplugError} `duplicate` if the file or QEMU has the id already
  */
 export function refuseTakenId(facts: Facts, id: string): void {
-  const { disks, nics } = facts.content.runtime;
-  const holder = [...disks, ...nics].find((one) => one.hvinfo.id === id);
+  const holder = devicesOf(facts.content.runtime)
+    .find((one) => one.hvinfo.id === id);
   if (holder !== undefined) {
     throw new HotplugError(
       "duplicate",

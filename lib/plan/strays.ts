@@ -10,7 +10,7 @@ import { parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
-import type { Runtime } from "../state/runtime.ts";
+import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { netdevOf, type QemuFacts } from "./facts.ts";
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
@@ -90,9 +90,9 @@ function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
 }
 
 /** All that QEMU has and the file does not record, devices first. */
-export function straysOf(qemu: QemuFacts, { disks, nics }: Runtime): Stray[] {
+export function straysOf(qemu: QemuFacts, runtime: Runtime): Stray[] {
   const known = new Set(
-    [...disks, ...nics].flatMap(({ hvinfo }) => hvinfo.id ?? []),
+    devicesOf(runtime).flatMap(({ hvinfo }) => hvinfo.id ?? []),
   );
   return [...strayDevices(qemu, known), ...strayBackends(qemu, known)];
 }

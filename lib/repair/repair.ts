@@ -284,10 +284,7 @@ export async function repair(
   instance: string,
   options: RepairOptions,
 ): Promise<RepairOutcome> {
-  const paths = instancePaths(options.runDir, instance, {
-    qmp: options.qmp,
-    runtime: options.state,
-  });
+  const paths = instancePaths(options.runDir, instance, options);
   await unchanged(() => expectRuntime(paths));
   using _lock = options.mode === "dry-run"
     ? undefined

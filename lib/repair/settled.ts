@@ -10,7 +10,7 @@ import { HotplugError } from "../errors.ts";
 import type { WholeFacts } from "../plan/difference.ts";
 import { DEVICE_IDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 
 /** An idle guest releases a device within a second, in milliseconds. */
@@ -26,19 +26,15 @@ function staged(path: string): Runtime | undefined {
   }
 }
 
-function all({ disks, nics }: Runtime): DeviceEntry[] {
-  return [...disks, ...nics];
-}
-
 /** The devices that QEMU still has and that a staged file leaves out. */
 function leftOut(
   { content, qemu, leftovers }: WholeFacts,
 ): readonly string[] {
-  const before = all(content.runtime);
+  const before = devicesOf(content.runtime);
   return leftovers.flatMap((path) => {
     const after = staged(path);
     if (after === undefined) return [];
-    const kept = new Set(all(after).map(({ hvinfo }) => hvinfo.id));
+    const kept = new Set(devicesOf(after).map(({ hvinfo }) => hvinfo.id));
     return before.flatMap((entry) => {
       const { id } = entry.hvinfo;
       if (id === undefined || kept.has(id)) return [];

@@ -7,12 +7,7 @@
 
 import { HotplugError } from "../errors.ts";
 import type { JsonNode } from "./json.ts";
-import {
-  booleanMember,
-  member,
-  numberMember,
-  stringMember,
-} from "./json_member.ts";
+import { member } from "./json_member.ts";
 
 /** Parameters as Ganeti merged them at start, defaults filled in. */
 export interface Hvparams {
@@ -57,71 +52,55 @@ export interface Hvparams {
   readonly origin: "ganeti" | "adopt";
 }
 
-/** The parameters of a file that `adopt` makes, in Ganeti's order. */
-export interface FirstHvparams {
-  /** Without it nothing can be hotplugged. */
-  readonly acpi: boolean;
-  /** What the VM was booted from. */
-  readonly boot_order: string;
-  /** Not told by QEMU: Ganeti's default. */
-  readonly disk_aio: string;
-  /** As the first disk has it. */
-  readonly disk_cache: string;
-  /** Not told by QEMU: Ganeti's default. */
-  readonly disk_discard: string;
-  /** For disks to come. */
-  readonly disk_type: string;
-  /** QEMU's program. */
-  readonly kvm_path: string;
-  /** Slots below are left to QEMU. */
-  readonly kvm_pci_reservations: number;
-  /** As it runs. */
-  readonly machine_version: string;
-  /** For NICs to come. */
-  readonly nic_type: string;
-  /** Ganeti's default. */
-  readonly scsi_controller_type: string;
-  /** Ganeti's default. */
-  readonly security_domain: string;
-  /** Ganeti's default. */
-  readonly security_model: string;
-  /** As it runs. */
-  readonly use_chroot: boolean;
-  /** For NICs to come. */
-  readonly vhost_net: boolean;
-  /** For NICs to come. */
-  readonly virtio_net_queues: number;
-  /** For NICs to come. */
-  readonly vnet_hdr: boolean;
-}
+/**
+ * The parameters of a file that `adopt` makes, in Ganeti's order, with Ganeti's
+ * defaults. They stay for what QEMU does not tell, and for devices to come.
+ */
+export const FIRST_HVPARAMS = {
+  acpi: true,
+  boot_order: "disk",
+  disk_aio: "threads",
+  disk_cache: "default",
+  disk_discard: "ignore",
+  disk_type: "paravirtual",
+  // QEMU's program.
+  kvm_path: "",
+  kvm_pci_reservations: 12,
+  machine_version: "",
+  nic_type: "paravirtual",
+  scsi_controller_type: "lsi",
+  security_domain: "",
+  security_model: "none",
+  use_chroot: false,
+  vhost_net: false,
+  virtio_net_queues: 1,
+  vnet_hdr: true,
+};
 
-const FIRST_KEYS: readonly (keyof FirstHvparams)[] = [
-  "acpi",
-  "boot_order",
-  "disk_aio",
-  "disk_cache",
-  "disk_discard",
-  "disk_type",
-  "kvm_path",
-  "kvm_pci_reservations",
-  "machine_version",
-  "nic_type",
-  "scsi_controller_type",
-  "security_domain",
-  "security_model",
-  "use_chroot",
-  "vhost_net",
-  "virtio_net_queues",
-  "vnet_hdr",
-];
+/** The same, of one VM. */
+export type FirstHvparams = Readonly<typeof FIRST_HVPARAMS>;
+
+const DEFAULTS = { ...FIRST_HVPARAMS, user_shutdown: false };
 
 function originOf(node: JsonNode): Hvparams["origin"] {
   const keys = node.type === "object" ? node.members.map(({ key }) => key) : [];
-  return keys.join() === FIRST_KEYS.join() ? "adopt" : "ganeti";
+  const first = Object.keys(FIRST_HVPARAMS);
+  return keys.join() === first.join() ? "adopt" : "ganeti";
 }
 
 /** Parameters that Ganeti has since 2.16: SPEC section 9. */
 const SINCE_216 = ["kvm_pci_reservations", "scsi_controller_type"];
+
+/** Each parameter, where it has its default's type; else the default. */
+function valuesOf(nodes: readonly JsonNode[]): typeof DEFAULTS {
+  const values = Object.entries(DEFAULTS).map(([key, fallback]) => {
+    const type = typeof fallback;
+    const given = nodes.map((node) => member(node, key))
+      .find((one) => one?.type === type);
+    return [key, given && "value" in given ? given.value : fallback];
+  });
+  return Object.fromEntries(values);
+}
 
 /**
  * Reads the `hvparams` object.
@@ -133,32 +112,25 @@ export function readHvparams(
   node: JsonNode,
   configured: JsonNode = node,
 ): Hvparams {
-  const text = (key: string, fallback: string) =>
-    stringMember(node, key) ?? stringMember(configured, key) ?? fallback;
-  const number = (key: string, fallback: number) =>
-    numberMember(node, key) ?? numberMember(configured, key) ?? fallback;
-  const flag = (key: string, fallback: "on" | "off") =>
-    booleanMember(node, key) ?? booleanMember(configured, key) ??
-      fallback === "on";
-  const discard = text("disk_discard", "ignore");
+  const values = valuesOf([node, configured]);
   return {
-    diskType: text("disk_type", "paravirtual"),
-    nicType: text("nic_type", "paravirtual"),
-    scsiController: text("scsi_controller_type", "lsi"),
-    diskCache: text("disk_cache", "default"),
-    diskAio: text("disk_aio", "threads"),
+    diskType: values.disk_type,
+    nicType: values.nic_type,
+    scsiController: values.scsi_controller_type,
+    diskCache: values.disk_cache,
+    diskAio: values.disk_aio,
     // 2.16 to 3.0 wrote "default", which QEMU refuses: SPEC 2.4, item 5.
-    diskDiscard: discard === "unmap" ? "unmap" : "ignore",
-    vhostNet: flag("vhost_net", "off"),
-    vnetHdr: flag("vnet_hdr", "on"),
-    virtioNetQueues: number("virtio_net_queues", 1),
-    pciReservations: number("kvm_pci_reservations", 12),
-    useChroot: flag("use_chroot", "off"),
-    acpi: flag("acpi", "on"),
-    bootOrder: text("boot_order", "disk"),
-    securityModel: text("security_model", "none"),
-    securityDomain: text("security_domain", ""),
-    userShutdown: flag("user_shutdown", "off"),
+    diskDiscard: values.disk_discard === "unmap" ? "unmap" : "ignore",
+    vhostNet: values.vhost_net,
+    vnetHdr: values.vnet_hdr,
+    virtioNetQueues: values.virtio_net_queues,
+    pciReservations: values.kvm_pci_reservations,
+    useChroot: values.use_chroot,
+    acpi: values.acpi,
+    bootOrder: values.boot_order,
+    securityModel: values.security_model,
+    securityDomain: values.security_domain,
+    userShutdown: values.user_shutdown,
     since216: SINCE_216.some((key) => member(node, key) !== undefined),
     origin: originOf(node),
   };

@@ -38,7 +38,7 @@ export interface PathOverrides {
   /** `--qmp`. */
   readonly qmp?: string | undefined;
   /** `--state`. */
-  readonly runtime?: string | undefined;
+  readonly state?: string | undefined;
 }
 
 /** Ganeti's own words; it never writes the resolved `/run`: SPEC 1.1. */
@@ -126,21 +126,21 @@ function keyOfFile(path: string): string {
 export function instancePaths(
   runDir: string,
   name: string,
-  overrides: PathOverrides = {},
+  { qmp: socket, state }: PathOverrides = {},
 ): InstancePaths {
   const kvm = join(runDir, "kvm-hypervisor");
   const qmp = join(kvm, "ctrl", `${name}.qmp`);
   const runtime = join(kvm, "conf", `${name}.runtime`);
-  const ours = (overrides.runtime ?? runtime) === runtime;
+  const ours = (state ?? runtime) === runtime;
   return {
     name,
     runDir,
-    qmp: overrides.qmp ?? qmp,
-    runtime: overrides.runtime ?? runtime,
+    qmp: socket ?? qmp,
+    runtime: state ?? runtime,
     pid: join(kvm, "pid", name),
     nicDir: ours ? join(kvm, "nic", name) : undefined,
-    isDerived: (overrides.qmp ?? qmp) === qmp,
-    isGiven: overrides.qmp !== undefined && overrides.runtime !== undefined,
-    lockKey: ours ? name : keyOfFile(overrides.runtime ?? runtime),
+    isDerived: (socket ?? qmp) === qmp,
+    isGiven: socket !== undefined && state !== undefined,
+    lockKey: ours ? name : keyOfFile(state ?? runtime),
   };
 }

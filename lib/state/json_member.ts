@@ -28,12 +28,3 @@ export function numberMember(node: JsonNode, key: string): number | undefined {
   const value = member(node, key);
   return value?.type === "number" ? value.value : undefined;
 }
-
-/** A member that is a boolean, else undefined. */
-export function booleanMember(
-  node: JsonNode,
-  key: string,
-): boolean | undefined {
-  const value = member(node, key);
-  return value?.type === "boolean" ? value.value : undefined;
-}

@@ -92,7 +92,9 @@ export async function killAt(
   { step: last, when, runtime }: KillPoint,
 ): Promise<Plan> {
   using world = await openWorld(vm);
-  const given = runtime === undefined ? {} : { runtime, qmp: vm.qmpPath };
+  const given = runtime === undefined
+    ? {}
+    : { state: runtime, qmp: vm.qmpPath };
   const paths = instancePaths(vm.runDir, NAME, given);
   const decision = await decide(vm, request, { world, paths });
   if (decision.kind !== "plan") throw new Error("there is nothing to do");

@@ -191,9 +191,9 @@ Deno.test("refuseForeignVm() tells one VM's socket from another's", () => {
   const paths = instancePaths("/run/g", "vm1");
   refuseForeignVm("vm1", paths);
   refuseForeignVm("", paths);
-  const both = { qmp: "/x.qmp", runtime: "/x.runtime" };
+  const both = { qmp: "/x.qmp", state: "/x.runtime" };
   refuseForeignVm("vm10", instancePaths("/run/g", "vm1", both));
-  for (const one of [{ qmp: "/x.qmp" }, { runtime: "/x.runtime" }]) {
+  for (const one of [{ qmp: "/x.qmp" }, { state: "/x.runtime" }]) {
     const mixed = instancePaths("/run/g", "vm1", one);
     refusal("refused", () => refuseForeignVm("vm10", mixed));
   }
