@@ -8,18 +8,24 @@
 import type { BlockBackend, Throttle } from "../qmp/commands.ts";
 import type { Json } from "../qmp/message.ts";
 
+/** Operations and bytes a second: of both directions together, or of one. */
+export type LimitName =
+  | "iops"
+  | "iops-read"
+  | "iops-write"
+  | "bps"
+  | "bps-read"
+  | "bps-write";
+
 /** QEMU's word for each. */
-const THROTTLES = {
+const THROTTLES: Readonly<Record<LimitName, Throttle>> = {
   "iops": "iops",
   "iops-read": "iops_rd",
   "iops-write": "iops_wr",
   "bps": "bps",
   "bps-read": "bps_rd",
   "bps-write": "bps_wr",
-} as const satisfies Readonly<Record<string, Throttle>>;
-
-/** Operations and bytes a second: of both directions together, or of one. */
-export type LimitName = keyof typeof THROTTLES;
+};
 
 /** Every {@linkcode LimitName}, in the order of the usage text. */
 export const LIMIT_NAMES: readonly LimitName[] = Object.keys(

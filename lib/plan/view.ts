@@ -6,6 +6,7 @@
 
 import { addrOfSlot } from "../device/bus_slot.ts";
 import type { Place } from "../device/hvinfo.ts";
+import type { DeviceView } from "../engine/plan.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 
@@ -20,8 +21,23 @@ export type ViewFacts =
     readonly own?: Facts["own"] | undefined;
   };
 
+/** The members of a view that tell where a device sits. */
+export interface PlaceView extends Pick<DeviceView, "bus" | "slot" | "addr"> {
+  /** On a SCSI bus only, as the two below. */
+  readonly channel?: number | null;
+  /** The target. */
+  readonly scsi_id?: number;
+  /** The unit. */
+  readonly lun?: number | null;
+}
+
+/** The members of a view that any entry has. */
+export type EntryView =
+  & PlaceView
+  & Pick<DeviceView, "index" | "uuid" | "name" | "id" | "driver">;
+
 /** Where a device sits. */
-export function placeView(place: Place) {
+export function placeView(place: Place): PlaceView {
   const { bus } = place;
   if ("slot" in place) {
     return { bus, slot: place.slot, addr: addrOfSlot(place.slot) };
@@ -31,7 +47,7 @@ export function placeView(place: Place) {
 }
 
 /** What an entry tells of a device, whatever its kind. */
-export function entryView(entry: DeviceEntry) {
+export function entryView(entry: DeviceEntry): EntryView {
   const { uuid, name, index, hvinfo } = entry;
   const { slot } = hvinfo;
   return {
