@@ -102,7 +102,8 @@ export async function readAccessFacts(
   { pinned, access }: { readonly pinned: Fd; readonly access: "rw" | "ro" },
 ): Promise<AccessFacts> {
   const confinement = process && readConfinement(process);
-  const status = statFd(pinned);
+  // It was looked at a moment ago.
+  const status = statFd(pinned, { sync: "no" });
   return {
     qemu: await whoIs(process),
     confinement,

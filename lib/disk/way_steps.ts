@@ -184,13 +184,13 @@ export const GIVE_OWNER_STEP: StepKind = defineStep<GiveOwnerStep>({
   check: () => shape({ given }),
   traits: () => FOR_QEMU,
   async do({ given }, world) {
-    (await owners()).giveOwner(given, world.heldFd("source-pin"));
+    await (await owners()).giveOwner(given, world.heldFd("source-pin"));
   },
   async undo({ given }, world) {
-    (await owners()).returnOwner(given, world.heldFd("source-pin"));
+    await (await owners()).returnOwner(given, world.heldFd("source-pin"));
   },
   async confirm({ given }) {
-    const owner = (await owners()).ownerNow(given);
+    const owner = await (await owners()).ownerNow(given);
     return owner === given.to ? "done" : "not-done";
   },
   describe: ({ given: { path, from, to } }) => ({
@@ -209,14 +209,14 @@ export const RETURN_OWNER_STEP: StepKind = defineStep<ReturnOwnerStep>({
   async do({ given, holder }, world) {
     const { isStillOpen, stillOpen } = await openings();
     if (isStillOpen(given, holder)) return world.leave(stillOpen(given));
-    world.leave((await owners()).returnOwner(given));
+    world.leave(await (await owners()).returnOwner(given));
   },
   async undo({ given }) {
     const { giveOwner, ownerNow } = await owners();
-    if (ownerNow(given) === given.from) giveOwner(given);
+    if (await ownerNow(given) === given.from) await giveOwner(given);
   },
   async confirm({ given }) {
-    const owner = (await owners()).ownerNow(given);
+    const owner = await (await owners()).ownerNow(given);
     // Not where it was: to do it says so, and does nothing.
     if (owner === undefined) return "unknown";
     return owner === given.to ? "not-done" : "done";

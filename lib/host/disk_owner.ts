@@ -5,13 +5,21 @@
  * @module
  */
 
-import { refuse, type Remaining } from "../errors.ts";
-import { unlessRefused } from "../sys/errno.ts";
+import { hostError, refuse, type Remaining } from "../errors.ts";
+import { DeadlineError, unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { duplicate, fchown, statFd } from "../sys/file.ts";
+import {
+  duplicate,
+  fchown,
+  type FileStatus,
+  statFd,
+  statFdWithin,
+  TimeLimit,
+} from "../sys/file.ts";
 import { openWithoutLinks } from "../sys/file_lookup.ts";
 import { O } from "../sys/layout.ts";
 import { type GivenOwner, inodeKey } from "./access_record.ts";
+import { leadOf } from "./identity.ts";
 
 /** chown(2): an id of -1 is left as it is. */
 const KEEP = 0xffffffff;
@@ -22,17 +30,42 @@ export function openRecorded(path: string, flags: number): Fd | undefined {
   return unlessRefused(open, "ENOENT", "ENOTDIR", "ELOOP");
 }
 
+/** Its file system is met in a thread first: it may hang. */
+async function openDisk(path: string): Promise<Fd | undefined> {
+  const { fault } = await leadOf(path);
+  if (fault !== undefined) throw hostError(`Cannot look at ${path}: ${fault}`);
+  return openRecorded(path, O.PATH);
+}
+
 /**
  * The very inode that is recorded, undefined if it is not there any more.
  *
  * @param pinned an fd of the disk from before, wherever it has been moved since
  */
-function hold({ path, inode }: GivenOwner, pinned?: Fd): Fd | undefined {
-  const known = pinned !== undefined && inodeKey(statFd(pinned)) === inode;
-  const fd = known ? duplicate(pinned) : openRecorded(path, O.PATH);
-  if (fd === undefined || inodeKey(statFd(fd)) === inode) return fd;
+async function hold(
+  { path, inode }: GivenOwner,
+  pinned?: Fd,
+): Promise<Fd | undefined> {
+  const isIt = (fd: Fd) => inodeKey(statFd(fd, { sync: "no" })) === inode;
+  const known = pinned !== undefined && isIt(pinned);
+  const fd = known ? duplicate(pinned) : await openDisk(path);
+  if (fd === undefined || isIt(fd)) return fd;
   fd.close();
   return undefined;
+}
+
+/** Asking whose a file is ends after this time, in milliseconds. */
+const STATUS_TIMEOUT_MS = 2_000;
+
+async function statusOf(fd: Fd): Promise<FileStatus> {
+  using limit = new TimeLimit(STATUS_TIMEOUT_MS);
+  try {
+    return await statFdWithin(fd, limit);
+  } catch (error) {
+    throw error instanceof DeadlineError
+      ? hostError(error.message, error)
+      : error;
+  }
 }
 
 /**
@@ -41,14 +74,17 @@ function hold({ path, inode }: GivenOwner, pinned?: Fd): Fd | undefined {
  * @param pinned an O_PATH fd of the disk, if there is one; stays the caller's
  * @throws {HotplugError} `refused` if another file is there now
  */
-export function giveOwner(given: GivenOwner, pinned?: Fd): void {
-  using fd = hold(given, pinned);
+export async function giveOwner(
+  given: GivenOwner,
+  pinned?: Fd,
+): Promise<void> {
+  using fd = await hold(given, pinned);
   if (fd === undefined) {
     throw refuse(
       `Cannot give ${given.path} to uid ${given.to}: it is another file than a moment ago`,
     );
   }
-  const { uid } = statFd(fd);
+  const { uid } = await statusOf(fd);
   // Already given for another disk entry of the same file: ../operation.
   if (uid !== given.from && uid !== given.to) {
     throw refuse(
@@ -76,13 +112,13 @@ function moved({ path, inode, from, to }: GivenOwner): Remaining {
  * @param pinned an O_PATH fd of the disk, if there is one; stays the caller's
  * @returns what was left alone, undefined if the disk is as it was before
  */
-export function returnOwner(
+export async function returnOwner(
   given: GivenOwner,
   pinned?: Fd,
-): Remaining | undefined {
-  using fd = hold(given, pinned);
+): Promise<Remaining | undefined> {
+  using fd = await hold(given, pinned);
   if (fd === undefined) return moved(given);
-  const { uid } = statFd(fd);
+  const { uid } = await statusOf(fd);
   const { path, from, to } = given;
   if (uid === from) return undefined;
   if (uid !== to) {
@@ -98,7 +134,7 @@ export function returnOwner(
 }
 
 /** Whose the disk is now; undefined if it is gone. */
-export function ownerNow(given: GivenOwner): number | undefined {
-  using fd = hold(given);
-  return fd && statFd(fd).uid;
+export async function ownerNow(given: GivenOwner): Promise<number | undefined> {
+  using fd = await hold(given);
+  return fd && (await statusOf(fd)).uid;
 }

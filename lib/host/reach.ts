@@ -6,6 +6,7 @@
  * @module
  */
 
+import { unsupported } from "../errors.ts";
 import { actingAs } from "../sys/credentials.ts";
 import { DeadlineError, Errno, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -42,10 +43,15 @@ export function openRootOf(pid: number): Fd {
   return openFile(`/proc/${pid}/root`, O.PATH | O.DIRECTORY);
 }
 
+function tooOld(needed: string): string {
+  return `this kernel is too old to ask (Linux ${needed} is needed)`;
+}
+
+/** It lacks openat2, which 5.6 has, or faccessat2. */
+const TOO_OLD = tooOld("5.8");
+
 function faultOf(error: SysError): string {
-  return error.errno === Errno.ENOSYS
-    ? "this kernel is too old to ask (Linux 5.8 is needed)"
-    : error.message;
+  return error.errno === Errno.ENOSYS ? TOO_OLD : error.message;
 }
 
 /** Runs a question; its failure is an answer. */
@@ -89,7 +95,8 @@ export function lookAsQemu(
       checkAccess(fd, wanted.access);
     });
   });
-  return { reach: reached ? undefined : access, access };
+  const reach = access === TOO_OLD ? tooOld("5.6") : access;
+  return { reach: reached ? undefined : reach, access };
 }
 
 /**
@@ -182,14 +189,21 @@ export function openAsQemu(
 /** A name that no file has: what the kernel says of it tells of the directory. */
 const NO_FILE = ".kvm-hotplug-no-such-file";
 
-/** Whether QEMU may pass through its own root directory to a file in it. */
+/**
+ * Whether QEMU may pass through its own root directory to a file in it.
+ *
+ * @throws {HotplugError} `unsupported` before Linux 5.6
+ */
 export function canPassRoot({ pid, credentials }: Confinement): boolean {
   try {
     using root = openRootOf(pid);
     actingAs(credentials, () => openInRoot(root, NO_FILE, O.PATH).close());
     return true;
   } catch (error) {
-    if (error instanceof SysError) return error.code === "ENOENT";
-    throw error;
+    if (!(error instanceof SysError)) throw error;
+    if (error.errno !== Errno.ENOSYS) return error.code === "ENOENT";
+    throw unsupported(
+      "Cannot ask how far QEMU gets in its root directory: this kernel is too old (Linux 5.6 is needed)",
+    );
   }
 }

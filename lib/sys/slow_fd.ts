@@ -8,9 +8,9 @@ import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 import { mountOfFd, readMounts } from "./mounts.ts";
 import { pause, within } from "./pause.ts";
+import { isCalling } from "./places.ts";
 import { startDeadline } from "./thread.ts";
 import { callAside, type TimeLimit } from "./thread_call.ts";
-import { isCalling } from "./places.ts";
 
 /** Those that are open. */
 const open = new Set<SlowFd>();

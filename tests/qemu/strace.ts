@@ -109,3 +109,16 @@ export async function runInjected(
   ];
   return await resultOf(spawn(runDir, words, options));
 }
+
+/** Runs the tool on a kernel that does not know some system calls. */
+export async function runOnOldKernel(
+  runDir: string,
+  words: readonly string[],
+  calls: readonly string[],
+): Promise<ToolResult> {
+  const options = [
+    ...["-e", `trace=${calls.join(",")}`, "-o", "/dev/null"],
+    ...["-e", `inject=${calls.join(",")}:error=ENOSYS`],
+  ];
+  return await resultOf(spawn(runDir, words, options));
+}
