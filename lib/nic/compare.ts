@@ -136,24 +136,27 @@ function holderOf(
   tap: string,
 ): string {
   if (heldTaps === undefined) return "nothing tells whether QEMU has it open";
-  return heldTaps.has(tap)
-    ? "which QEMU has open for no NIC"
-    : "which QEMU has not open";
+  return heldTaps.has(tap) ? "which QEMU has open" : "which QEMU has not open";
 }
 
-/** A file of no NIC goes if its tap is gone; else a person has to look. */
+/**
+ * A file of no NIC goes if its tap is gone, or goes with what was passed to
+ * QEMU and not used; else a person has to look.
+ */
 function strayFiles(facts: NicCompareFacts): Difference[] {
   const { heldTaps, qemu, paths: { nicDir }, taps } = facts;
   // A backend that should not be there takes its files along.
   const used = new Set([...qemu.netdevs.values()].map(({ tap }) => tap));
   const files = strayNicFiles(facts, (tap) => !used.has(tap));
+  const lost = lostTaps(facts);
   return files.flatMap(({ before }) => Object.entries(before)).map(
     ([seq, tap]): Difference => {
       const path = `${nicDir}/${seq}`;
       const what = `NIC file ${path} belongs to no recorded NIC`;
       const about = { code: "stray-nic-file", device: null };
       const hint = `rm ${shellWord(path)}`;
-      if (taps.has(tap) || heldTaps?.has(tap)) {
+      const isThere = taps.has(tap) || heldTaps?.has(tap) === true;
+      if (isThere && !lost.includes(tap)) {
         const whose = holderOf(facts, tap);
         const more = `${what}, and names interface ${tap}, ${whose}`;
         return { ...about, what: more, hint };
@@ -164,14 +167,21 @@ function strayFiles(facts: NicCompareFacts): Difference[] {
   );
 }
 
-/** A tap QEMU has open and no backend: it was passed, and never used. */
-function fdNames(facts: NicCompareFacts): Difference[] {
-  const { heldTaps, qemu, nicFiles } = facts;
+/** Taps that QEMU has open and no NIC uses: they were passed, and never used. */
+function lostTaps(
+  { heldTaps, qemu, nicFiles, content }: NicCompareFacts,
+): string[] {
+  const { nics } = content.runtime;
   const known = new Set([
     ...[...qemu.netdevs.values()].map(({ tap }) => tap),
-    ...Object.values(nicFiles ?? {}),
+    // The file of no NIC was written before QEMU had its backend.
+    ...nics.map(({ index }) => nicFiles?.[String(index)]),
   ]);
-  const lost = [...heldTaps ?? []].filter((tap) => !known.has(tap));
+  return [...heldTaps ?? []].filter((tap) => !known.has(tap));
+}
+
+function fdNames(facts: NicCompareFacts): Difference[] {
+  const lost = lostTaps(facts);
   if (lost.length === 0) return [];
   return [{
     code: "fd-names",
