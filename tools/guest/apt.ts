@@ -18,13 +18,21 @@ const COMMON = [
 /** Options that make apt use other sources, lists and caches. */
 export type AptConfig = readonly string[];
 
-/** Runs apt-get. @throws {Error} with apt's last lines. */
+/** Runs apt-get. @throws {Error} with apt's last lines, and the command
+ * without its settings: they are long, and the cause comes after them. */
 export async function aptGet(
   args: readonly string[],
   options: { cwd?: string } = {},
 ): Promise<string> {
   const settings = { ...options, env: ENVIRONMENT };
-  return await run("apt-get", [...COMMON, ...args], settings);
+  const all = [...COMMON, ...args];
+  try {
+    return await run("apt-get", all, settings);
+  } catch (cause) {
+    const shown = args.filter((one, k) => one !== "-o" && args[k - 1] !== "-o");
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(text.replace(all.join(" "), shown.join(" ")), { cause });
+  }
 }
 
 /** Installs packages without what they merely recommend. */
