@@ -5,10 +5,12 @@
  * @module
  */
 
+import { backendOf } from "../device/backend.ts";
 import type { RemoveLeftoverStep } from "../engine/leftover.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
+import { netdevOf } from "../plan/facts.ts";
 import { repairPlan } from "../plan/finding.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { straysOf } from "../plan/strays.ts";
@@ -66,6 +68,8 @@ function unrecorded(
     ...found.map(({ device }) => device?.id),
   ]);
   const name = (id: string) => ({ index: null, uuid: null, id });
+  const isDiskOrNic = (id: string) =>
+    backendOf(qemu.block, id) !== undefined || netdevOf(qemu, id) !== undefined;
   return [
     ...strays.map(({ id, kind }) => ({
       code: "not-recorded",
@@ -80,10 +84,13 @@ function unrecorded(
         code: "not-recorded",
         device: null,
         what: `QEMU has a ${driver} ${id} that the file does not record`,
-        hint: format(["adopt", paths.name]),
+        hint: isDiskOrNic(id) ? format(["adopt", paths.name]) : NOT_KEPT,
       })),
   ];
 }
+
+const NOT_KEPT =
+  "the file keeps disks and NICs only: stop and start the instance to be without it";
 
 /** A machine type without a version stands for the newest of its kind. */
 function sameMachine(recorded: string, live: string): boolean {

@@ -182,9 +182,13 @@ export function tapSupport(): {
   return { tun: exists(TUN), vhost: exists(VHOST_NET) };
 }
 
-/** Whether a network interface of this name exists. */
+/**
+ * Whether a network interface of this name exists; a name from a file may be
+ * none that the kernel gives: dev_valid_name of net/core/dev.c.
+ */
 export function interfaceExists(name: string): boolean {
-  return exists(`/sys/class/net/${name}`);
+  return /^(?!\.\.?$)[^\s/\0]{1,15}$/.test(name) && name.isWellFormed() &&
+    exists(`/sys/class/net/${name}`);
 }
 
 /** Whether a tap stays when its last fd is closed. */
@@ -211,5 +215,5 @@ export function bridgeOf(name: string): string | undefined {
 
 /** Whether a network interface is a bridge of the kernel. */
 export function isBridge(name: string): boolean {
-  return exists(`/sys/class/net/${name}/bridge`);
+  return interfaceExists(name) && exists(`/sys/class/net/${name}/bridge`);
 }

@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { runCommand } from "../../lib/host/command.ts";
+import { interfaceExists } from "../../lib/host/tap.ts";
 import { findQemu } from "../../lib/host/process.ts";
 import { seenBy } from "../../lib/host/seen_path.ts";
 import { inspectSource } from "../../lib/host/source.ts";
@@ -200,4 +201,10 @@ Deno.test("pause() ends at once when aborted", async () => {
   stop.abort();
   await paused;
   assertEquals(performance.now() - begin < 10_000, true);
+});
+
+Deno.test("interfaceExists() takes any text that a NIC file may hold", () => {
+  assertEquals(interfaceExists("lo"), true);
+  const none = ["", ".", "..", "lo\0", "x\0y", "../../..", "\ud800", "l o"];
+  assertEquals(none.filter(interfaceExists), []);
 });
