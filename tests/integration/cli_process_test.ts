@@ -83,18 +83,19 @@ Deno.test("SIGINT amid a flood of events: status 6 at once", async () => {
   function* endless() {
     for (let batch = 0;; batch++) {
       yield noise;
-      if (batch !== 20) continue;
+      // Early: the flood ends when the program asks whether the device is gone.
+      if (batch !== 1) continue;
       sentMs = performance.now();
       process.kill("SIGINT");
     }
   }
   vm.peer.once("device_del", { flood: endless() });
-  const words = ["disk", "remove", NAME, NEW, "--unplug-timeout", "5"];
+  const words = ["disk", "remove", NAME, NEW, "--unplug-timeout", "30"];
   const process = start(vm, ["--json", ...words]);
   const ran = await end(process);
   const tookMs = performance.now() - sentMs;
   assertFailed(ran, 6, "unplug-pending");
-  assert(tookMs < 2_500, `it took ${Math.round(tookMs)} ms`);
+  assert(sentMs > 0 && tookMs < 10_000, `it took ${Math.round(tookMs)} ms`);
 });
 
 for (const kind of ["replies to nobody", "events"]) {
