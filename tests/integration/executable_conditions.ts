@@ -54,6 +54,17 @@ export const CONDITIONS: Record<string, Condition> = {
   "DENO_CERT": { env: { DENO_CERT: "/x", DENO_TLS_CA_STORE: "x" } },
   "NPM_CONFIG_REGISTRY": { env: { NPM_CONFIG_REGISTRY: ":::" } },
   "RUST_BACKTRACE": { env: { RUST_BACKTRACE: "full", RUST_LOG: "trace" } },
+  "SSLKEYLOGFILE": { env: { SSLKEYLOGFILE: "keys" }, disturbs: "Deno" },
+  "COMPLETE": { env: { COMPLETE: "bash" }, disturbs: "Deno" },
+  "variables of Deno's parts": {
+    env: {
+      OPENSSL_ia32cap: "0",
+      SIMDUTF_FORCE_IMPLEMENTATION: "x",
+      SQLITE_TMPDIR: "/nonexistent",
+      ICU_DATA: "/nonexistent",
+      LIBFFI_TMPDIR: "/nonexistent",
+    },
+  },
   "a forged saved HOME": { env: { "~OME": "/forged" } },
   "a PATH without node": { env: { PATH: "/nowhere" } },
   "an empty HOME": { env: { HOME: "" } },

@@ -6,10 +6,18 @@
  * ~/.npmrc, NODE_OPTIONS=--require, DENO_V8_FLAGS, NODE_CHANNEL_FD,
  * DENO_PERMISSION_BROKER_PATH and DENO_TOKIO_EVENT_INTERVAL stop it;
  * DENO_UNSTABLE_CONTROL_SOCK makes it wait; DENO_AUDIT_PERMISSIONS writes a
- * file; OTEL_DENO sends telemetry; on a host without Node it puts a `node`
+ * file, and SSLKEYLOGFILE makes one; COMPLETE=bash answers in the program's
+ * place; OTEL_DENO sends telemetry; on a host without Node it puts a `node`
  * into its cache folder and that folder in front of PATH. Programs made by
  * `deno compile` are built of the same parts. No flag turns these off, so the
  * start stub hides them.
+ *
+ * The list is complete for what a start asks getenv(3) for, seen through a
+ * library that LD_PRELOAD puts before it, with `list`, `check` and `rpc`. What
+ * is not hidden of it: HOME, LANG, LC_*, NO_COLOR, TERM and TMPDIR, which
+ * children may need, and CI, COLORTERM, FORCE_COLOR and TMUX, which colour
+ * Deno's own messages. The last line of rules is what its parts read besides
+ * (aws-lc, simdutf, SQLite, ICU, libffi).
  *
  * @module
  */
@@ -67,8 +75,12 @@ export const SURROUNDINGS: Surroundings = {
     `HOME=${NO_HOME}`,
   ],
   rules: [
-    ..."DENO_ OTEL_ NODE_ NPM_CONFIG_ npm_config_ JSR_ RUST_ RAYON_"
-      .split(" ").map((prefix) => ({ prefix })),
+    ...[
+      ..."DENO_ OTEL_ NODE_ NPM_CONFIG_ npm_config_ JSR_ RUST_ RAYON_"
+        .split(" "),
+      ..."COMPLETE= SSLKEYLOGFILE= OPENSSL_ SIMDUTF_ SQLITE_ ICU_ LIBFFI_"
+        .split(" "),
+    ].map((prefix) => ({ prefix })),
     { prefix: `${SAVED_HOME}=` },
     { prefix: "HOME=", firstByte: "~" },
   ],
