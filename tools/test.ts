@@ -51,7 +51,6 @@ const CHECKS: readonly (readonly string[])[] = [
   ["fmt", "--check"],
   ["lint"],
   ["check", "main.ts", "lib", "tests", "tools"],
-  ["doc", "--lint", "main.ts", ...modulesBelow("lib")],
   ["test", "--doc", "-A", "lib"],
 ];
 

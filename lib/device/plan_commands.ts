@@ -15,11 +15,13 @@ import {
   absolute,
   type Check,
   dictionary,
+  json,
   LINE,
   object,
   orNull,
   qemuId as id,
   text,
+  where,
   whole,
   word,
 } from "../state/value_check.ts";
@@ -44,7 +46,7 @@ export interface PlanCommand {
 const KEY = /^[a-z][a-z0-9_.-]{0,63}$/;
 const DRIVER = text(/^[a-z][a-z0-9_-]{0,31}$/);
 
-const scalar: Check = (value) =>
+const scalar = (value: unknown): value is boolean | number | string =>
   typeof value === "boolean" || Number.isFinite(value) || text(LINE)(value);
 const scalars = dictionary(KEY, scalar);
 
@@ -72,17 +74,19 @@ const common = {
   "discard": text(/^[a-z]+$/),
 };
 
-/** Where the data are: a file of the node's, or what a URI was made into. */
-const protocol: Check = (value) => {
-  if (!isJson(value)) return false;
-  if (value.filename === undefined) return DRIVER(value.driver);
-  return object(
-    { driver: word("file", "host_device"), filename: absolute },
-    { ...common, aio: text(/^[a-z_]+$/) },
-  )(value);
-};
+const fileNode = object(
+  { driver: word("file", "host_device"), filename: absolute },
+  { ...common, aio: text(/^[a-z_]+$/) },
+);
 
-const backing: Check = (value) =>
+/** Where the data are: a file of the node's, or what a URI was made into. */
+const protocol = where(
+  json,
+  (value) =>
+    value.filename === undefined ? DRIVER(value.driver) : fileNode(value),
+);
+
+const backing: Check = (value): value is unknown =>
   object(
     { driver: word(...FORMATS), file: protocol },
     { ...common, backing: orNull(backing) },

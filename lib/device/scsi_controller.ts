@@ -136,7 +136,7 @@ export function controllerOf(
 const WORDS = /^[a-z0-9-]{1,31},id=scsi,bus=([^,]+),addr=0x[01]?[0-9a-f]$/;
 
 /** Whether a value that was read back is {@linkcode controllerWords}. */
-export function isControllerWords(value: unknown): boolean {
+export function isControllerWords(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length === 2 &&
     value[0] === "-device" && typeof value[1] === "string" &&
     qemuId(WORDS.exec(value[1])?.[1]);

@@ -6,7 +6,6 @@
 
 import { frontendId } from "../device/backend.ts";
 import {
-  type Check,
   dictionary,
   LINE,
   object,
@@ -14,7 +13,9 @@ import {
   qemuId,
   shape,
   text,
+  where,
   whole,
+  word,
 } from "../state/value_check.ts";
 import { formatCommand, IN_QEMU, type QmpCommand } from "../engine/verbs.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
@@ -30,7 +31,6 @@ import {
   MAX_LIMIT,
   sameLimits,
 } from "../device/io_limits.ts";
-import { isJson } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 
 /** Tells the guest the new size of a disk. */
@@ -104,15 +104,16 @@ const limits = dictionary(
 );
 const size = whole(1, Number.MAX_SAFE_INTEGER);
 
-const limitForm = shape({
-  id: qemuId,
-  qdev: text(LINE),
-  limits,
-  before: orNull(limits),
-});
-
-const checkLimit: Check = (value) =>
-  limitForm(value) && isJson(value) && isPartOf(value.qdev, value.id);
+const checkLimit = where(
+  object({
+    kind: word("limit-disk"),
+    id: qemuId,
+    qdev: text(LINE),
+    limits,
+    before: orNull(limits),
+  }),
+  ({ id, qdev }) => isPartOf(qdev, id),
+);
 
 /** The step that tells the guest a new size. */
 export const RESIZE_DISK_STEP: StepKind = defineStep<ResizeDiskStep>({

@@ -39,7 +39,7 @@ export function stepFault(
 /** Only shown, never acted on. */
 const DEVICE = orNull(dictionary(
   /^[a-z_]{1,32}$/,
-  (one) =>
+  (one): one is unknown =>
     one === null || typeof one !== "object" ||
     dictionary(/^[a-z-]{1,32}$/, (inner) => typeof inner === "number")(one),
 ));

@@ -6,20 +6,19 @@
 
 import { basename, dirname } from "@std/path/posix";
 import { isLeftover } from "../state/leftover.ts";
-import { shape } from "../state/value_check.ts";
+import type { Of } from "../state/value_check.ts";
 import { unlessRefused } from "../sys/errno.ts";
 import { openFile, statPath, unlink } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
-import { defineStep, type StepKind } from "./world.ts";
-import { ON_NODE } from "./verbs.ts";
+import { defineStep } from "./world.ts";
+import { ON_NODE, stepCheck } from "./verbs.ts";
+
+const checkRemoveLeftover = stepCheck("remove-leftover", ({ paths }) => ({
+  path: (value) => isLeftover(value, paths),
+}));
 
 /** Removes a file that an operation left. */
-export interface RemoveLeftoverStep {
-  /** {@linkcode REMOVE_LEFTOVER_STEP}. */
-  readonly kind: "remove-leftover";
-  /** Absolute. */
-  readonly path: string;
-}
+export type RemoveLeftoverStep = Of<typeof checkRemoveLeftover>;
 
 function isThere(path: string): boolean {
   return unlessRefused(() => statPath(path, { followLinks: "no" })) !==
@@ -27,20 +26,18 @@ function isThere(path: string): boolean {
 }
 
 /** The step that removes such a file. */
-export const REMOVE_LEFTOVER_STEP: StepKind = defineStep<RemoveLeftoverStep>({
-  kind: "remove-leftover",
-  check: ({ paths }) => shape({ path: (value) => isLeftover(value, paths) }),
+export const REMOVE_LEFTOVER_STEP = defineStep({
+  check: checkRemoveLeftover,
   traits: () => ON_NODE,
-  async do({ path }) {
+  do({ path }) {
     const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
     using dir = openFile(dirname(path), flags);
-    await Promise.resolve(unlink(basename(path), { dir }));
+    unlink(basename(path), { dir });
   },
-  async undo() {},
-  confirm: ({ path }) => Promise.resolve(isThere(path) ? "not-done" : "done"),
+  undo() {},
+  confirm: ({ path }) => isThere(path) ? "not-done" : "done",
   describe: ({ path }) => ({
     step: "remove what is left of an operation",
-    qmp: null,
     host: `remove ${path}`,
     undo: null,
   }),

@@ -19,10 +19,12 @@ import { PCI } from "../qmp/pci_query.ts";
 import { ask, askAll } from "../qmp/query.ts";
 import { OWN_KINDS, type OwnDevice } from "../state/own_check.ts";
 import {
-  anything,
-  type Check,
+  json,
   LINE,
+  list,
   object,
+  type Of,
+  orNull,
   qemuId,
   shape,
   text,
@@ -38,21 +40,9 @@ import {
   LOOK_AT_QEMU,
   type QmpCommand,
   type Step,
+  stepCheck,
 } from "./verbs.ts";
 import { defineStep, type StepKind, type World } from "./world.ts";
-
-/**
- * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
- * goes with the command, and our copy is closed afterwards whatever happened.
- */
-export interface QmpStep extends QmpCommand {
-  /** {@linkcode QMP_STEP}. */
-  readonly kind: "qmp";
-  /** e.g. `source`, `tap:0`; an earlier step must have opened it. */
-  readonly fd?: string;
-  /** Takes it back; null where there is nothing to take back. */
-  readonly undo: QmpCommand | null;
-}
 
 /** Asks the guest to release a device and waits until it has. */
 export interface UnplugStep {
@@ -87,15 +77,23 @@ export function isUnplug(step: Step): step is UnplugStep {
   return step.kind === "unplug";
 }
 
-/** Asks `query-pci` whether a device sits where the plan put it. */
-export interface VerifyDeviceStep {
-  /** {@linkcode VERIFY_DEVICE_STEP}. */
-  readonly kind: "verify-device";
-  /** Device id, `qdev_id` of `query-pci`. */
-  readonly id: string;
-  /** 0 to 31. */
-  readonly slot: number;
-}
+const command = object({ execute: text(LINE), arguments: json });
+
+const checkQmp = stepCheck("qmp", {
+  execute: text(LINE),
+  arguments: json,
+  // Null where there is nothing to take back.
+  undo: orNull(command),
+}, {
+  // `source`, `tap:0`, …; an earlier step must have opened it.
+  fd: text(/^[a-z:0-9-]{1,32}$/),
+}, (step) => isPlanCommand(step) && isUndoOf(step.undo, step));
+
+/**
+ * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
+ * goes with the command, and our copy is closed afterwards whatever happened.
+ */
+export type QmpStep = Of<typeof checkQmp>;
 
 async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
   const { effect = null } = planCommand(command.execute) ?? {};
@@ -119,21 +117,9 @@ async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   }
 }
 
-function checkQmp(value: unknown): boolean {
-  const fields = {
-    kind: anything,
-    execute: anything,
-    arguments: anything,
-    undo: anything,
-  };
-  return object(fields, { fd: text(/^[a-z:0-9-]{1,32}$/) })(value) &&
-    isPlanCommand(value) && isUndoOf(value.undo, value);
-}
-
 /** The step that sends a command of {@linkcode planCommand}. */
-export const QMP_STEP: StepKind = defineStep<QmpStep>({
-  kind: "qmp",
-  check: () => checkQmp,
+export const QMP_STEP = defineStep({
+  check: checkQmp,
   traits(step) {
     const { turn, isFinal, isAlone } = planCommand(step.execute) ?? {};
     return {
@@ -231,8 +217,7 @@ const ledgerEntry = object({
   note: word("pending", "replug"),
 });
 
-const commands: Check = (value) =>
-  Array.isArray(value) && value.every(isPlanCommand);
+const commands = list(isPlanCommand);
 
 /** The step that takes a device out of the guest. */
 export const UNPLUG_STEP: StepKind = defineStep<UnplugStep>({
@@ -279,6 +264,14 @@ export const UNPLUG_STEP: StepKind = defineStep<UnplugStep>({
   }),
 });
 
+const checkVerifyDevice = stepCheck("verify-device", {
+  id: qemuId,
+  slot: whole(0, 31),
+});
+
+/** Asks `query-pci` whether a device sits where the plan put it. */
+export type VerifyDeviceStep = Of<typeof checkVerifyDevice>;
+
 /** Property `addr` counts functions, of which a slot has so many. */
 const FUNCTIONS = 8;
 
@@ -298,9 +291,8 @@ async function sitsAt(
 }
 
 /** The step that looks for a new device. */
-export const VERIFY_DEVICE_STEP: StepKind = defineStep<VerifyDeviceStep>({
-  kind: "verify-device",
-  check: () => shape({ id: qemuId, slot: whole(0, 31) }),
+export const VERIFY_DEVICE_STEP = defineStep({
+  check: checkVerifyDevice,
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (await sitsAt(step, world)) return;
@@ -309,14 +301,13 @@ export const VERIFY_DEVICE_STEP: StepKind = defineStep<VerifyDeviceStep>({
       `QEMU took device ${step.id}, but query-pci does not show it in slot ${step.slot}`,
     );
   },
-  async undo() {},
+  undo() {},
   async confirm(step, world) {
     return await sitsAt(step, world) ? "done" : "not-done";
   },
   describe: (step) => ({
     step: `verify that ${step.id} sits in slot ${step.slot}`,
     qmp: { execute: "query-pci", arguments: {} },
-    host: null,
     undo: null,
   }),
 });

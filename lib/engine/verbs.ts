@@ -1,13 +1,21 @@
 /**
- * What a step is, and what can be done with one of a kind. Plain types: what
- * steps act on is in ./world.ts.
+ * What a step is, how it is checked, and what the engine must know of it. What
+ * can be done with one is in ./world.ts, with what steps act on.
  *
  * @module
  */
 
 import type { Json } from "../qmp/message.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { Check } from "../state/value_check.ts";
+import {
+  type Check,
+  type Empty,
+  type Fields,
+  object,
+  type Shape,
+  where,
+  word,
+} from "../state/value_check.ts";
 
 /** A command for QEMU. */
 export interface QmpCommand {
@@ -24,7 +32,7 @@ export function formatCommand(command: QmpCommand): string {
 
 /** One thing an operation does, as plain JSON. Its kind tells the rest. */
 export interface Step {
-  /** Names its {@linkcode StepDefinition}; stands in journals. */
+  /** Names its {@linkcode StepCheck}; stands in journals. */
   readonly kind: string;
 }
 
@@ -41,21 +49,6 @@ export interface StepDescription {
   readonly host: string | null;
   /** How it is taken back, null if there is nothing to take back. */
   readonly undo: string | null;
-}
-
-/** What can be done with a step of one kind. */
-export interface Verbs<S extends Step, W> {
-  /** May throw half-way: undo then follows. */
-  do(step: S, world: W): Promise<void>;
-  /**
-   * Takes back what is there of the step, all or part of it or nothing; may be
-   * repeated. Throws if something stays.
-   */
-  undo(step: S, world: W): Promise<void>;
-  /** Asks QEMU, the host or the file; never memory. */
-  confirm(step: S, world: W): Promise<Effect>;
-  /** Pure: `--dry-run` and the trace show it. */
-  describe(step: S): StepDescription;
 }
 
 /**
@@ -129,20 +122,41 @@ export interface Value {
 
 /** What the check of a step depends on. */
 export interface CheckContext {
-  /** Of the instance. */
   readonly paths: InstancePaths;
   /** Whether some kind of device adds these words to `kvm_cmd`. */
-  readonly isWords: Check;
+  readonly isWords: Check<readonly string[]>;
 }
 
-/** A kind of step, whole: all that anybody needs to know of it. */
-export interface StepDefinition<S extends Step, W> extends Verbs<S, W> {
-  /** As in the steps. */
-  readonly kind: S["kind"];
-  /** What a step of this kind must be when it is read back from a journal. */
-  check(context: CheckContext): Check;
-  /** May depend on the step's data. */
-  traits(step: S): Traits;
-  /** Values that it finds out. @default none */
-  readonly finds?: readonly Value[];
+/** What a step of one kind must be when it is read back from a journal. */
+export interface StepCheck<S extends Step = Step> {
+  (context: CheckContext): Check<S>;
+  /** The step's. */
+  readonly kind: string;
+}
+
+/**
+ * The check of the steps of one kind; the type of a step is `Of` it.
+ *
+ * @param fields checks of its members, perhaps by the instance it is for
+ * @param optional checks of members that it may lack
+ * @param holds what more must hold
+ */
+export function stepCheck<
+  const K extends string,
+  F extends Fields,
+  O extends Fields = Empty,
+>(
+  kind: K,
+  fields: F | ((context: CheckContext) => F),
+  optional?: O,
+  holds: (step: { readonly kind: K } & Shape<F, O>) => boolean = () => true,
+): StepCheck<{ readonly kind: K } & Shape<F, O>> {
+  const check = (context: CheckContext) => {
+    const members = typeof fields === "function" ? fields(context) : fields;
+    const form: Check = object({ kind: word(kind), ...members }, optional);
+    const isStep = (one: unknown): one is { readonly kind: K } & Shape<F, O> =>
+      form(one);
+    return where(isStep, holds);
+  };
+  return Object.assign(check, { kind });
 }

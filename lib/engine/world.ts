@@ -11,31 +11,91 @@ import type { SessionOptions } from "../qmp/session_options.ts";
 import type { Check } from "../state/value_check.ts";
 import type { Watcher } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
-import type { Effect, Step, StepDefinition, Value } from "./verbs.ts";
+import type {
+  CheckContext,
+  Effect,
+  Step,
+  StepCheck,
+  StepDescription,
+  Traits,
+  Value,
+} from "./verbs.ts";
 
-/** A kind of step. */
-export type StepKind<S extends Step = Step> = StepDefinition<S, World>;
+/** A kind of step, whole: all that anybody needs to know of it. */
+export interface StepDefinition<S extends Step> {
+  readonly check: StepCheck<S>;
+  /** May depend on the step's data. */
+  traits(step: S): Traits;
+  /** Values that it finds out. @default none */
+  readonly finds?: readonly Value[];
+  /** May throw half-way: undo then follows. */
+  do(step: S, world: World): void | Promise<void>;
+  /**
+   * Takes back what is there of the step, all or part of it or nothing; may be
+   * repeated. Throws if something stays.
+   */
+  undo(step: S, world: World): void | Promise<void>;
+  /** Asks QEMU, the host or the file; never memory. */
+  confirm(step: S, world: World): Effect | Promise<Effect>;
+  /** Pure: `--dry-run` and the trace show it. */
+  describe(
+    step: S,
+  ): Pick<StepDescription, "step" | "undo"> & Partial<StepDescription>;
+}
+
+/** A kind of step, as tables have it. */
+export interface StepKind extends StepDefinition<Step> {
+  readonly kind: string;
+  /** Pure: `--dry-run` and the trace show it. */
+  describe(step: Step): StepDescription;
+}
+
+/** A kind of step whose type and check stand side by side. */
+export type TypedStep<S extends Step> = Omit<StepDefinition<S>, "check"> & {
+  readonly kind: S["kind"];
+  check(context: CheckContext): Check;
+};
 
 /** Makes a kind of step; the compiler asks for every part of it. */
-export function defineStep<S extends Step>(kind: StepKind<S>): StepKind {
+export function defineStep<S extends Step>(
+  kind: { readonly check: StepCheck<S> } & NoInfer<StepDefinition<S>>,
+): StepKind;
+/** Makes one whose type and check stand side by side. */
+export function defineStep<S extends Step>(kind: TypedStep<S>): StepKind;
+/** Makes either. */
+export function defineStep<S extends Step>(
+  definition: StepDefinition<S> | TypedStep<S>,
+): StepKind {
   // Methods take a step of their own kind: a table asks by `kind` first.
-  return kind;
+  return {
+    kind: "kind" in definition ? definition.kind : definition.check.kind,
+    ...definition as StepDefinition<Step>,
+    describe: (one) => {
+      const { step, qmp = null, host = null, undo } =
+        (definition as StepDefinition<Step>).describe(one);
+      return { step, qmp, host, undo };
+    },
+  };
 }
 
 /** The kinds of steps that a plan may have, found by their names. */
 export class StepTable {
   readonly #kinds: ReadonlyMap<string, StepKind>;
   /** Whether some kind of device here adds these words to `kvm_cmd`. */
-  readonly isWords: Check;
+  readonly isWords: Check<readonly string[]>;
 
   /**
    * A table of these kinds of steps.
    *
    * @param words of each kind of device, whether it adds such words
    */
-  constructor(kinds: Iterable<StepKind>, words: readonly Check[] = []) {
+  constructor(
+    kinds: Iterable<StepKind>,
+    words: readonly Check<readonly string[]>[] = [],
+  ) {
     this.#kinds = new Map([...kinds].map((one) => [one.kind, one]));
-    this.isWords = (value) => words.some((adds) => adds(value));
+    this.isWords = (value): value is readonly string[] =>
+      words.some((adds) => adds(value));
   }
 
   /** The kind of that name, undefined if no plan here has it. */

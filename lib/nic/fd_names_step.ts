@@ -7,7 +7,7 @@
 import { allFdNames } from "../device/nic.ts";
 import { defineStep, type StepKind } from "../engine/world.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import { type Check, shape } from "../state/value_check.ts";
+import { type Check, list, shape, word } from "../state/value_check.ts";
 import { LOOK_AT_QEMU } from "../engine/verbs.ts";
 
 /** Closes every fd name that an operation can have left in QEMU. */
@@ -20,10 +20,7 @@ export interface DropFdNamesStep {
 
 function check(): Check {
   const known = allFdNames();
-  return shape({
-    names: (value) =>
-      Array.isArray(value) && value.every((one) => known.includes(one)),
-  });
+  return shape({ names: list(word(...known)) });
 }
 
 /** The step that closes them. */

@@ -8,12 +8,14 @@ import {
   absolute,
   type Check,
   dictionary,
+  either,
   LINE,
   object,
   orNull,
   qemuId,
   shape,
   text,
+  where,
   whole,
   word,
 } from "../state/value_check.ts";
@@ -24,7 +26,6 @@ import {
   INTERFACE_NAME,
 } from "../host/network_words.ts";
 import { tapsOf } from "../host/process.ts";
-import { isJson } from "../qmp/message.ts";
 import { accessBy } from "../state/own_check.ts";
 import type { CheckContext, Value } from "../engine/verbs.ts";
 
@@ -127,8 +128,10 @@ export const TAP_VALUE: Value = {
 };
 
 /** A tap's name, or that of the one that was made. */
-export const tapName: Check = (value): boolean =>
-  foundTap(value) || object({ value: word("tap") })(value);
+export const tapName: Check<TapName> = either(
+  foundTap,
+  object({ value: word("tap") }),
+);
 
 /** Queue pairs. */
 const queues = whole(1, 64);
@@ -144,15 +147,16 @@ const attachmentForm = object({
     down: orNull(absolute),
     environment: dictionary(
       /^[A-Z][A-Z0-9_]*$/,
-      (one) => typeof one === "string",
+      (one): one is string => typeof one === "string",
     ),
   })),
 });
 
 /** Only a script takes a link that names no interface. */
-const attachment: Check = (value) =>
-  attachmentForm(value) && isJson(value) &&
-  (value.script !== null || orNull(text(INTERFACE_NAME))(value.link));
+const attachment: Check<Attachment> = where(
+  attachmentForm,
+  ({ script, link }) => script !== null || orNull(text(INTERFACE_NAME))(link),
+);
 
 /** A check of a step of kind `open-tap`. */
 export const checkOpenTap: Check = shape({

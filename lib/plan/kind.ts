@@ -100,7 +100,7 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   /** The kinds of steps that only it has. */
   readonly steps: readonly StepKind[];
   /** Whether it adds these words to `kvm_cmd`; a journal is checked by it. */
-  readonly isWords?: Check;
+  readonly isWords?: Check<readonly string[]>;
   /** The least that each operation needs of the monitor, by its request. */
   readonly needs: Readonly<Record<string, readonly string[]>>;
   /** What an addition needs besides; reads what tells it. */

@@ -17,6 +17,7 @@ import {
   anything,
   type Check,
   dictionary,
+  list,
   object,
   orNull,
   uuid,
@@ -88,15 +89,15 @@ const LIST = word(...Object.keys(PLACE));
 const jsonText = accepted((one) => parseJson(String(one)));
 
 const linkChange = object({ uuid, link: absolute });
-const linkChanges: Check = (value) =>
-  Array.isArray(value) && value.every((one) => linkChange(one));
-
 /**
  * Whether a value is a change of an instance's runtime file.
  *
  * @param isWords whether words may come to `kvm_cmd`
  */
-export function isChange(value: unknown, isWords: Check): boolean {
+export function isChange(
+  value: unknown,
+  isWords: Check,
+): value is RuntimeChange {
   if (!isJson(value)) return false;
   const was = { was: jsonText };
   const more = { ...was, words: isWords };
@@ -105,7 +106,7 @@ export function isChange(value: unknown, isWords: Check): boolean {
     case "upgrade":
       return object({ change: anything }, was)(value);
     case "links":
-      return object({ change: anything, links: linkChanges }, was)(value);
+      return object({ change: anything, links: list(linkChange) }, was)(value);
     case "delete":
       return object(entry, more)(value);
     case "hvinfo":

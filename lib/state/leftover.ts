@@ -11,7 +11,7 @@ import type { InstancePaths } from "./instance.ts";
 export function isStagedName(
   value: unknown,
   { runtime }: InstancePaths,
-): boolean {
+): value is string {
   const name = basename(runtime);
   return typeof value === "string" && value.startsWith(name) &&
     /^[a-z0-9]{8}\.new$/.test(value.slice(name.length));
@@ -21,7 +21,10 @@ export function isStagedName(
  * Whether only an operation of ours can have left what is there: a staged
  * runtime file, a NIC file that was being written.
  */
-export function isLeftover(path: unknown, paths: InstancePaths): boolean {
+export function isLeftover(
+  path: unknown,
+  paths: InstancePaths,
+): path is string {
   const { runtime, nicDir } = paths;
   if (typeof path !== "string") return false;
   const name = basename(path);

@@ -171,9 +171,12 @@ export function checkAccess(value: unknown, what: string): AccessRecord {
 }
 
 /** What was changed on this node for a device, in this way. */
-export function accessBy(way: AccessRecord["way"]): Check {
+export function accessBy<W extends AccessRecord["way"]>(
+  way: W,
+): Check<Extract<AccessRecord, { way: W }>> {
   const fits = accepted((one) => checkAccess(one, "access"));
-  return (value) => isData(value) && value.way === way && fits(value);
+  return (value): value is Extract<AccessRecord, { way: W }> =>
+    isData(value) && value.way === way && fits(value);
 }
 
 function checkLimits(value: unknown, what: string): Limits {

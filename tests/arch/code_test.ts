@@ -73,21 +73,57 @@ Deno.test(`no file is longer than ${MAX_LINES} lines`, () => {
 const EXPORT =
   /^export (?:abstract |async |declare )*(?:function\*?|class|const|let|interface|type|enum) (\w+)/;
 
+/** The start of a method or accessor; those of one class are indented once. */
+const METHOD =
+  /^ {2}(?:static |async |override |get |set |\*)*(?!constructor\b|if\b|for\b)(\w+|\[Symbol\.\w+\])(?:<[^(]*)?\(/;
+
+/** Whether a doc comment ends right above line `at`. */
+function isDocumented(lines: readonly string[], at: number): boolean {
+  // A directive for the formatter may stand between.
+  const above = lines.slice(0, at).filter((one) => !/^\s*\/\//.test(one));
+  return above.at(-1)?.trim().endsWith("*/") ?? false;
+}
+
+/** Exports, and public methods of exported classes, without a doc comment. */
 function undocumented({ path, text }: SourceFile): string[] {
   const lines = text.split("\n");
+  let inClass = false;
   return lines.flatMap((line, i) => {
-    const name = EXPORT.exec(line)?.[1];
-    // A directive for the formatter may stand between.
-    const above = lines.slice(0, i).filter((one) => !one.startsWith("//"));
-    const before = above.at(-1)?.trim() ?? "";
-    return name !== undefined && !before.endsWith("*/")
-      ? [`${path}:${i + 1} ${name}`]
-      : [];
+    if (/^\S/.test(line)) {
+      inClass = /^export (?:abstract )?class /.test(line);
+    }
+    const found = EXPORT.exec(line)?.[1] ??
+      (inClass ? METHOD.exec(line)?.[1] : undefined);
+    if (found === undefined || isDocumented(lines, i)) return [];
+    return [`${path}:${i + 1} ${found}`];
   });
 }
 
-Deno.test("every export of lib has JSDoc", () => {
+Deno.test("every export of lib, and its public methods, have JSDoc", () => {
   assertEquals(libFiles().flatMap(undocumented), []);
+});
+
+Deno.test("a method without JSDoc is found", () => {
+  const text = [
+    "/** A class. */",
+    "export class A {",
+    "  #b(): void {}",
+    "  /** Says. */",
+    "  c(): void {",
+    "    this.#b();",
+    "  }",
+    "  async d<T>(",
+    "    e: T,",
+    "  ) {}",
+    "  [Symbol.dispose](): void {}",
+    "}",
+    "function f() {",
+    "  g();",
+    "}",
+    "export const h = 1;",
+  ].join("\n");
+  const found = undocumented({ path: "a.ts", text });
+  assertEquals(found, ["a.ts:8 d", "a.ts:11 [Symbol.dispose]", "a.ts:16 h"]);
 });
 
 Deno.test("every file of lib says what it is", () => {
