@@ -10,6 +10,7 @@ import { isShared } from "../device/dev_type.ts";
 import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import { isUri } from "../device/storage_uri.ts";
+import { whoIs } from "../engine/own_facts.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
@@ -27,26 +28,32 @@ export interface DiskAddFacts extends Facts, ScsiFacts {
   /** Asked for only if the request names one. */
   readonly iothreads: ReadonlySet<string>;
   /** Undefined if the disk goes opened, which needs no more. */
-  readonly access: AccessFacts | undefined;
+  readonly access?: AccessFacts | undefined;
   /** Why QEMU does not get at a URI, undefined if nothing is known to. */
-  readonly uriFault: string | undefined;
+  readonly uriFault?: string | undefined;
   /** Why the driver cannot serve this source, undefined if nothing is known. */
-  readonly driverFault: string | undefined;
+  readonly driverFault?: string | undefined;
   /** What lies below a qcow2 image; undefined for a raw one. */
   readonly chain?: Omit<BackingChain, "pins"> | undefined;
-  /** Who runs now, for a note of limits; null if that cannot be told. */
+  /** Who runs now, for a note; null if that cannot be told. */
   readonly who?: ProcessIdentity | null;
 }
 
-/** The driver of the new disk, if it is one that can be plugged. */
-function driverOf({ content }: NodeFacts, { driver }: DiskAdd) {
-  return findDriver(driver ?? content.runtime.hvparams.diskType);
+/** What request and hvparams say of how the source is opened. */
+function openingOf(
+  { content }: NodeFacts,
+  { driver: word, settings }: DiskAdd,
+) {
+  const { diskType, diskCache } = content.runtime.hvparams;
+  const driver = findDriver(word ?? diskType);
+  const { cache = diskCache } = settings;
+  return { driver, cache, access: accessFor(driver, settings.access) };
 }
 
 /** Whether QEMU is to open the disk by itself. */
-function opensItself(facts: Facts, { via }: DiskAdd): boolean {
+function opensItself({ qemu }: Facts, { via }: DiskAdd): boolean {
   if (via !== undefined) return via !== "fdset";
-  return FDSET_COMMANDS.some((name) => !facts.qemu.commands.has(name));
+  return FDSET_COMMANDS.some((name) => !qemu.commands.has(name));
 }
 
 /**
@@ -61,9 +68,7 @@ export async function readSource(
   world: World,
 ): Promise<Source> {
   if (isUri(request.source)) return uriSource(request.source);
-  const { diskCache } = node.content.runtime.hvparams;
-  const { cache = diskCache } = request.settings;
-  const access = accessFor(driverOf(node, request), request.settings.access);
+  const { cache, access } = openingOf(node, request);
   const { source, pinned } = await inspectSource(request.source, {
     access,
     direct: cache === "none" ||
@@ -73,16 +78,20 @@ export async function readSource(
   return source;
 }
 
+/** The source of a new disk, and the world that keeps its fd. */
+interface Found {
+  readonly source: Source;
+  readonly world: World;
+}
+
 /** What only drivers other than virtio-blk depend on. */
 async function driverFacts(
   facts: Facts,
   request: DiskAdd,
-  { source, world }: { source: Source; world: World },
+  { source, world }: Found,
 ): Promise<ScsiFacts & Pick<DiskAddFacts, "driverFault">> {
-  const driver = driverOf(facts, request);
-  if (driver === undefined || driver === VIRTIO_BLK) {
-    return { scsi: [], driverFault: undefined };
-  }
+  const { driver } = openingOf(facts, request);
+  if (driver === undefined || driver === VIRTIO_BLK) return { scsi: [] };
   const { qmp } = world;
   const { driverFault, readScsi } = await import("./scsi.ts");
   const pinned = world.heldFd("source-pin");
@@ -95,25 +104,24 @@ async function driverFacts(
 
 /** Looks at the images below the source, if it is to be a qcow2 image. */
 async function readChainOf(
-  { content }: NodeFacts,
-  { format, allowBacking, settings }: DiskAdd,
-  { source, world }: { source: Source; world: World },
-): Promise<Pick<DiskAddFacts, "chain">> {
-  if (format !== "qcow2" || source.kind === "uri") return {};
+  node: NodeFacts,
+  request: DiskAdd,
+  { source, world }: Found,
+): Promise<DiskAddFacts["chain"]> {
+  if (request.format !== "qcow2" || source.kind === "uri") return undefined;
   const { readChain } = await import("../host/backing_chain.ts");
-  const { diskCache } = content.runtime.hvparams;
-  const { cache = diskCache } = settings;
+  const { cache } = openingOf(node, request);
   const { pins, ...chain } = await readChain(
     source,
     world.fd("source-pin"),
     {
-      allowed: allowBacking,
+      allowed: request.allowBacking,
       // A block device of ours counts as shared storage, which is not cached.
       direct: cache === "none" || source.kind === "block",
     },
   );
   pins.forEach((fd, i) => world.keepFd(layerPin(i), fd));
-  return { chain };
+  return chain;
 }
 
 /** Under which name the world keeps the O_PATH fd of a backing image. */
@@ -121,48 +129,47 @@ export function layerPin(index: number): string {
   return `layer-pin:${index}`;
 }
 
-/** Adds who runs now, if limits are to be noted. */
-async function whoToNote(
+/** How QEMU gets at the disk, where it does that by itself. */
+async function readWayFacts(
   facts: Facts,
-  { limits, uuid }: DiskAdd,
-): Promise<Pick<DiskAddFacts, "who">> {
-  const noted = facts.own.record.devices[uuid.value]?.limits;
-  if (limits === undefined && noted === undefined) return {};
-  const { whoIs } = await import("../engine/own_facts.ts");
-  return { who: await whoIs(facts.qemu.process) };
+  request: DiskAdd,
+  { source, world }: Found,
+): Promise<Pick<DiskAddFacts, "access" | "uriFault">> {
+  if (source.kind === "uri") {
+    const { uriFault } = await import("./way_uri.ts");
+    return { uriFault: uriFault(source.path, facts.qemu.process) };
+  }
+  if (!opensItself(facts, request)) return {};
+  const { readAccessFacts } = await import("./way_facts.ts");
+  const { access } = openingOf(facts, request);
+  const pinned = world.fd("source-pin");
+  return { access: readAccessFacts(facts.qemu, source, { pinned, access }) };
 }
 
 /** Adds what plugging a disk depends on, but for its source. */
 export async function readDiskAddFacts(
-  given: Facts,
+  facts: Facts,
   request: DiskAdd,
-  { source, world }: { source: Source; world: World },
+  found: Found,
 ): Promise<DiskAddFacts> {
-  const facts = {
-    ...given,
-    ...await whoToNote(given, request),
-    ...await readChainOf(given, request, { source, world }),
-  };
-  const iothreads = request.iothread === undefined
+  const { qemu, own } = facts;
+  const { iothread, limits, uuid } = request;
+  const chain = await readChainOf(facts, request, found);
+  const iothreads = iothread === undefined
     ? new Set<string>()
-    : await ask(world.qmp, IOTHREADS);
-  const common = {
+    : await ask(found.world.qmp, IOTHREADS);
+  const driver = await driverFacts(facts, request, found);
+  const way = await readWayFacts(facts, request, found);
+  // Only limits and ways that change this node are noted.
+  const isNoted = limits !== undefined || way.access !== undefined ||
+    own.record.devices[uuid.value]?.limits !== undefined;
+  return {
     ...facts,
-    source,
+    ...driver,
+    ...way,
+    ...isNoted && { who: await whoIs(qemu.process) },
+    source: found.source,
+    chain,
     iothreads,
-    ...await driverFacts(facts, request, { source, world }),
-    access: undefined,
-    uriFault: undefined,
   };
-  if (source.kind === "uri") {
-    const { uriFault } = await import("./way_uri.ts");
-    const fault = uriFault(source.path, facts.qemu.process);
-    return { ...common, uriFault: fault };
-  }
-  if (!opensItself(facts, request)) return common;
-  const { readAccessFacts } = await import("./way_facts.ts");
-  const access = accessFor(driverOf(facts, request), request.settings.access);
-  const reading = { pinned: world.fd("source-pin"), access };
-  const seen = await readAccessFacts(facts.qemu, source, reading);
-  return { ...common, access: seen };
 }

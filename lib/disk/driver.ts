@@ -1,21 +1,15 @@
 /**
- * What a disk's driver decides: where it sits, what goes with it, and whether
- * a start from the runtime file makes the same. Pure.
+ * What a disk's driver decides: where it sits, and what goes with it. Pure.
  *
  * @module
  */
 
 import type { DiskDevice } from "../device/disk.ts";
-import {
-  type DiskDriver,
-  heedsDrivers,
-  isPassThrough,
-  isScsi,
-} from "../device/disk_driver.ts";
+import { type DiskDriver, isScsi } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { busOf, tellsGuest } from "../device/scsi_controller.ts";
-import { chooseTarget, startsWith } from "../device/scsi_target.ts";
+import { chooseTarget } from "../device/scsi_target.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
@@ -86,73 +80,6 @@ export function identityFor(
   return { ...identity, controller };
 }
 
-/** The SCSI bus that a place is on. */
-function busAt({ scsi }: ScsiFacts, { bus }: Place) {
-  return scsi.find(({ name }) => name === bus);
-}
-
-/** Why a start from the file would not make the same device. */
-function irreproducible(
-  facts: DiskAddFacts,
-  { driver, place, controller }: DiskDevice,
-): string | undefined {
-  const { content, source } = facts;
-  const { hvparams, kvmCmd } = content.runtime;
-  const { diskType } = hvparams;
-  if (!heedsDrivers(diskType)) {
-    return `with hvparam disk_type ${diskType} it heeds no disk's driver`;
-  }
-  if (driver === "nvme") {
-    return "Ganeti has no word for nvme, and QEMU migrates none";
-  }
-  if (!isScsi(driver)) return undefined;
-  if (isPassThrough(driver) && diskType !== driver) {
-    return `Ganeti since 3.1 sets write-cache of every disk, which a ${driver} does not have`;
-  }
-  const bus = busAt(facts, place);
-  const isMade = bus !== undefined && startsWith(kvmCmd, bus);
-  if (!isMade && controller === undefined) {
-    return `its fixed part (kvm_cmd) has no controller for ${place.bus}`;
-  }
-  if (driver === "scsi-cd" && source.writeFault !== undefined) {
-    return `it opens every disk for writing, which fails here (${source.writeFault})`;
-  }
-  return undefined;
-}
-
-/** A controller that was plugged by hand and is empty can make room. */
-function insteadOf(
-  facts: DiskAddFacts,
-  { place }: DiskDevice,
-): string {
-  const { paths, content } = facts;
-  const bus = busAt(facts, place);
-  const isIdle = bus?.id !== undefined && bus.children.length === 0 &&
-    facts.scsi.length === 1 && !startsWith(content.runtime.kvmCmd, bus);
-  return isIdle
-    ? `; or let the disk bring its own controller, once kvm-hotplug qmp ${paths.name} device_del id=${bus.id} has taken this one out`
-    : "";
-}
-
-/**
- * Whether a start from the runtime file makes the same device.
- *
- * @throws {HotplugError} `refused` if it does not and must
- */
-export function checkDriver(
-  facts: DiskAddFacts,
-  disk: DiskDevice,
-  migratable: DiskAdd["migratable"],
-): boolean {
-  const why = irreproducible(facts, disk);
-  if (why === undefined) return true;
-  if (migratable === "not-needed") return false;
-  throw refuse(
-    `Cannot add a ${disk.driver} on ${disk.place.bus}: a start or migration from the runtime file could not repeat it: ${why}`,
-    `say --not-migratable, if that is meant${insteadOf(facts, disk)}`,
-  );
-}
-
 /** How a guest looks for what it was not told of. */
 const LOOKS = {
   disk: "echo '- - -' > /sys/class/scsi_host/hostN/scan",
@@ -178,9 +105,10 @@ export function unheard(
 
 /** What the user must know of how a new disk comes to the guest. */
 export function comingOf(
-  facts: ScsiFacts,
+  { scsi }: ScsiFacts,
   { controller, place }: Pick<DiskDevice, "controller" | "place">,
 ): string[] {
   if (controller !== undefined) return [controllerNote(controller)];
-  return unheard(busAt(facts, place)?.controller, "disk");
+  const bus = scsi.find(({ name }) => name === place.bus);
+  return unheard(bus?.controller, "disk");
 }

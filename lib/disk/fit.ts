@@ -6,62 +6,52 @@
 
 import type { DiskDevice } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
-import { uriObject } from "../device/uri_object.ts";
 import { refuse } from "../errors.ts";
+import type { Source } from "../host/source.ts";
 import { parseJson } from "../state/json.ts";
 import { numberMember } from "../state/json_member.ts";
-import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import type { DiskAdd } from "./request.ts";
-
-function refuseSource(
-  { source }: Pick<DiskAddFacts, "source">,
-  { settings }: Pick<DiskDevice, "settings">,
-) {
-  if (source.inUseBy !== undefined) {
-    throw refuse(
-      `Cannot use source ${source.path}: ${source.inUseBy} has it in use, by its image lock`,
-    );
-  }
-  if (settings.access === "rw" && source.writeFault !== undefined) {
-    throw refuse(
-      `Cannot use source ${source.path}: it cannot be written to (${source.writeFault})`,
-      "--read-only adds it for reading",
-    );
-  }
-}
-
-/** What of a disk must fit. */
-export type Fit = Pick<
-  DiskDevice,
-  "settings" | "devType" | "source" | "iothread" | "format" | "uri"
->;
 
 /**
- * Refuses what would fail later, or harm somebody.
+ * Ganeti's word for a file or block device.
+ *
+ * @throws {HotplugError} `refused` if its start would not take it
+ */
+export function devTypeOf(source: Source): string {
+  if (source.kind === "file") return "file";
+  // Ganeti's start only takes a block device that lies under /dev.
+  if (source.resolved.startsWith("/dev/")) return "blockdev";
+  throw refuse(
+    `Cannot use source ${source.path}: a block device must lie under /dev`,
+  );
+}
+
+/**
+ * Refuses a source that QEMU could not use so, or that somebody else uses.
  *
  * @throws {HotplugError} `refused`
  */
 export function refuseUnfit(
-  facts: Pick<DiskAddFacts, "source" | "iothreads">,
-  disk: Fit,
-) {
-  const { iothread, settings, devType } = disk;
-  if (iothread !== undefined && !facts.iothreads.has(iothread)) {
-    const there = [...facts.iothreads].join(", ") || "none";
-    throw refuse(`The VM has no iothread ${iothread}; there is ${there}`);
-  }
-  refuseSource(facts, disk);
-  if (disk.format === "qcow2" && disk.uri !== undefined) {
+  { path, inUseBy, writeFault, direct }: Source,
+  { settings: { access, cache }, devType }: Pick<
+    DiskDevice,
+    "settings" | "devType"
+  >,
+): void {
+  if (inUseBy !== undefined) {
     throw refuse(
-      "Option --format qcow2 goes with a file or block device as the source",
+      `Cannot use source ${path}: ${inUseBy} has it in use, by its image lock`,
     );
   }
-  if (
-    cacheMode(settings.cache, devType).direct && facts.source.direct === false
-  ) {
+  if (access === "rw" && writeFault !== undefined) {
     throw refuse(
-      `The file system of ${disk.source} cannot do without the page cache (O_DIRECT), which cache ${settings.cache} asks for`,
+      `Cannot use source ${path}: it cannot be written to (${writeFault})`,
+      "--read-only adds it for reading",
+    );
+  }
+  if (direct === false && cacheMode(cache, devType).direct) {
+    throw refuse(
+      `The file system of ${path} cannot do without the page cache (O_DIRECT), which cache ${cache} asks for`,
     );
   }
 }
@@ -81,54 +71,16 @@ const MIB = 1024 * 1024;
 
 /** A master that describes another disk than its link leads to. */
 export function looksShort(
-  { source, chain }: DiskAddFacts,
-  { object }: DiskDevice,
+  { source }: DiskAddFacts,
+  { object, sizeBytes }: DiskDevice,
 ): string[] {
   if (object === undefined || source.kind === "uri") return [];
   const described = numberMember(parseJson(object), "size") ?? 0;
-  const sizeMib = (chain?.sizeBytes ?? source.sizeBytes) / MIB;
+  const sizeMib = sizeBytes / MIB;
   if (sizeMib > described - 1) return [];
   return [
     `${source.path} has ${
       Math.floor(sizeMib)
     } MiB, and the disk that was described has ${described}`,
   ];
-}
-
-/**
- * Whether Ganeti's start would open the image as this format: it opens every
- * one as raw.
- *
- * @throws {HotplugError} `refused` unless that does not matter
- */
-export function checkFormat(
-  { content }: Facts,
-  { format = "raw" }: DiskDevice,
-  migratable: DiskAdd["migratable"],
-): boolean {
-  if (format === "raw") return true;
-  const { origin } = content.runtime.hvparams;
-  if (migratable === "not-needed" || origin === "adopt") return false;
-  throw refuse(
-    `Cannot add a disk of format ${format}: a start or migration from the runtime file would take the image for a raw disk`,
-    "say --not-migratable, if that is meant",
-  );
-}
-
-/**
- * Whether Ganeti's start would reach the same disk by its URI.
- *
- * @throws {HotplugError} `refused` unless that does not matter
- */
-export function checkUri(
-  { uri, object }: DiskDevice,
-  migratable: DiskAdd["migratable"],
-): boolean {
-  if (uri === undefined || object !== undefined) return true;
-  const { reproducible } = uriObject(uri);
-  if (reproducible || migratable === "not-needed") return reproducible;
-  throw refuse(
-    `Cannot add ${uri}: a start or migration from the runtime file could not reach it`,
-    "say --not-migratable, if that is meant",
-  );
 }

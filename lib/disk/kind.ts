@@ -9,7 +9,6 @@ import type { Kind, RequestKind } from "../plan/kind.ts";
 import { DISK } from "./name.ts";
 import type { DiskRequest } from "./request.ts";
 import { DISK_STEPS } from "./steps.ts";
-import { DISK_NEEDS } from "./needs.ts";
 
 /** By the kind of request; each loads what it needs and no more. */
 const REQUESTS: {
@@ -84,9 +83,8 @@ export const DISK_KIND: Kind<DiskRequest> = {
   requests: REQUESTS,
   steps: DISK_STEPS,
   isWords: isControllerWords,
-  needs: DISK_NEEDS,
   async requirements(facts) {
-    const { diskRequirements } = await import("./requirements.ts");
+    const { diskRequirements } = await import("./way_path.ts");
     return diskRequirements(facts);
   },
   async compare(facts, qmp) {

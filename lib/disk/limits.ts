@@ -32,7 +32,6 @@ import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
 import type { DiskAdd, DiskSet } from "./request.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
-import { DISK_NEEDS } from "./needs.ts";
 
 /** What is noted of limits; names of a later release mean nothing here. */
 export function notedLimits(limits: Limits | undefined): IoLimits {
@@ -142,7 +141,7 @@ export interface DiskSetFacts extends Facts {
  * @throws {HotplugError} status 3
  */
 export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
-  refuseImpossible(facts, DISK_NEEDS["disk-set"]);
+  refuseImpossible(facts, DISK.needs["disk-set"]);
   refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
   const { device, limits: change } = request;
   const chosen = chooseDisk(facts, { device, verb: "change" });

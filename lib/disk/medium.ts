@@ -26,17 +26,15 @@ import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import { devTypeOf } from "./add.ts";
 import { chooseDisk, type ChosenDisk } from "./chosen.ts";
 import { lacksMedium } from "./empty_drive.ts";
-import { refuseUnfit } from "./fit.ts";
+import { devTypeOf, refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
 import type { MediumSet } from "./request.ts";
-import { fdsetSteps } from "./way.ts";
+import { fdsetWay } from "./way.ts";
 import type { DiskStep } from "./steps.ts";
 import type { ChangeMediumStep } from "./medium_step.ts";
 import { DISK } from "./name.ts";
-import { DISK_NEEDS } from "./needs.ts";
 
 /** What changing a medium depends on. */
 export interface MediumFacts extends Facts {
@@ -152,8 +150,7 @@ function newNode(
     access: "ro" as const,
   };
   checkSettings(settings, devType, facts.qemu.version);
-  const made = { devType, settings, source: source.path };
-  refuseUnfit({ source, iothreads: new Set() }, made);
+  refuseUnfit(source, { devType, settings });
   return { id: otherName(facts, id), devType, settings };
 }
 
@@ -186,8 +183,8 @@ function insertSteps(
   },
 ): DiskStep[] {
   const { qemu } = facts;
-  const way = fdsetSteps({ qemu, source }, { ...node, uuid: chosen.uuid });
-  const { from, before, after } = way;
+  const way = fdsetWay({ qemu, source }, { ...node, uuid: chosen.uuid });
+  const { from, before, after = [] } = way;
   return [
     ...before,
     qmpStep(
@@ -209,7 +206,7 @@ export function planMedium(
   { device: word, lock, migratable }: MediumSet,
   facts: MediumFacts,
 ): Decision {
-  refuseImpossible(facts, DISK_NEEDS["disk-set"]);
+  refuseImpossible(facts, DISK.needs["disk-set"]);
   const chosen = chooseDisk(facts, { device: word, verb: "change" });
   refuseMissingCommands(facts.qemu, COMMANDS);
   const tray = trayOf(facts, chosen);

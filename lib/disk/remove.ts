@@ -23,7 +23,6 @@ import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
-import { DISK_NEEDS } from "./needs.ts";
 
 /**
  * The node that was plugged with `blockdev-add`; none under a drive, which
@@ -126,7 +125,7 @@ export function planDiskRemove(
 ): Decision {
   return planRemoval(facts, {
     kind: DISK,
-    needs: DISK_NEEDS["disk-remove"],
+    needs: DISK.needs["disk-remove"],
     entries: facts.content.runtime.disks,
     word: request.device,
     check: (chosen) => {

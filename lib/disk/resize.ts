@@ -30,7 +30,6 @@ import { type LiveDisk, readLiveDisks } from "./live.ts";
 import { unheard } from "./driver.ts";
 import type { DiskResize } from "./request.ts";
 import { DISK } from "./name.ts";
-import { DISK_NEEDS } from "./needs.ts";
 
 const MIB = 1024 * 1024;
 
@@ -189,7 +188,7 @@ export function planDiskResize(
   request: DiskResize,
   facts: DiskResizeFacts,
 ): Decision {
-  refuseImpossible(facts, DISK_NEEDS["disk-resize"]);
+  refuseImpossible(facts, DISK.needs["disk-resize"]);
   const { device } = request;
   const chosen = chooseDisk(facts, { device, verb: "resize" });
   refuseEmpty(facts, chosen, "resize");

@@ -15,13 +15,17 @@ import type { DiskEntry } from "../state/runtime.ts";
 
 const MIB = 1024 * 1024;
 
-/** A disk that is to be plugged. */
+/**
+ * A disk that is to be plugged.
+ *
+ * @param via null for a drive without a medium
+ */
 export function newDiskView(
   disk: DiskDevice,
   { index, via, limits = {} }: {
     readonly index: number;
-    readonly via: Via;
-    readonly limits?: IoLimits;
+    readonly via: Via | null;
+    readonly limits?: IoLimits | undefined;
   },
 ): DeviceView {
   return {
@@ -37,6 +41,7 @@ export function newDiskView(
     format: disk.format ?? "raw",
     via,
     ...(isLimited(limits) && { limits }),
+    ...(via === null && { source: null, medium: null }),
   };
 }
 

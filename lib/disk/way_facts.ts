@@ -7,7 +7,6 @@
 
 import { inodeKey } from "../host/access_record.ts";
 import { type Confinement, readConfinement } from "../host/confinement.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import { canPassRoot, lookAsQemu, openRootOf } from "../host/reach.ts";
 import type { Source } from "../host/source.ts";
 import { unlessRefused } from "../sys/errno.ts";
@@ -15,7 +14,6 @@ import type { Fd } from "../sys/fd.ts";
 import { statFd } from "../sys/file.ts";
 import { isNodev } from "../sys/mount.ts";
 import type { QemuFacts } from "../plan/facts.ts";
-import { whoIs } from "../engine/own_facts.ts";
 
 /** QEMU's own root directory. */
 export interface RootFacts {
@@ -33,8 +31,6 @@ export interface RootFacts {
 
 /** A disk as QEMU would find it. */
 export interface AccessFacts {
-  /** Who is confined so; null if that cannot be told. */
-  readonly qemu: ProcessIdentity | null;
   /** Undefined if QEMU's process is unknown. */
   readonly confinement: Confinement | undefined;
   /** The path by which QEMU gets farthest. */
@@ -96,16 +92,15 @@ function farthest(
  *
  * @param pinned an O_PATH fd of the source; stays the caller's
  */
-export async function readAccessFacts(
+export function readAccessFacts(
   { process }: QemuFacts,
   source: Source,
   { pinned, access }: { readonly pinned: Fd; readonly access: "rw" | "ro" },
-): Promise<AccessFacts> {
+): AccessFacts {
   const confinement = process && readConfinement(process);
   // It was looked at a moment ago.
   const status = statFd(pinned, { sync: "no" });
   return {
-    qemu: await whoIs(process),
     confinement,
     ...farthest(confinement, source, access),
     uid: status.uid,

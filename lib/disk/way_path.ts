@@ -1,34 +1,58 @@
 /**
- * How QEMU gets at a disk. Pure.
+ * The ways on which QEMU opens a disk by a path of its own. Pure.
  *
- * An opened file, handed over in an fd set, works wherever QEMU runs and
- * changes nothing; so it comes first. A path that QEMU itself can open changes
- * nothing either. To give the disk to QEMU's user, or to make a node for it,
- * changes this node: only on request.
+ * A path that QEMU itself can open changes nothing. To give the disk to QEMU's
+ * user, or to make a node for it, changes this node: only on request.
  *
  * @module
  */
 
-import type { Via } from "../host/access_record.ts";
-import { type Confinement, confinementText } from "../host/confinement.ts";
+import type { BackingNode, DiskDevice, NodeOptions } from "../device/disk.ts";
+import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { type HotplugError, refuse, unsupported } from "../errors.ts";
-import { FDSET_COMMANDS } from "../qmp/commands.ts";
-import type { QemuFacts } from "../plan/facts.ts";
-import type { AccessFacts } from "./way_facts.ts";
-import type { DiskAddFacts } from "./add_facts.ts";
-import {
-  byNode,
-  byOwner,
-  type DiskAccess,
-  expectConfinement,
-  otherWays,
-  probe,
-} from "./way_grant.ts";
+import type { ChrootNode, GivenOwner, Via } from "../host/access_record.ts";
+import { type Confinement, confinementText } from "../host/confinement.ts";
+import type { Facts, QemuFacts } from "../plan/facts.ts";
+import type { CheckFacts, KindRule } from "../plan/kind.ts";
 import { missingCommands } from "../plan/requirements.ts";
+import { FDSET_COMMANDS } from "../qmp/commands.ts";
+import type { OwnDevice } from "../state/own_record.ts";
+import type { DiskAddFacts } from "./add_facts.ts";
+import type { DiskStep } from "./steps.ts";
+import type { AccessFacts } from "./way_facts.ts";
+
+/** How QEMU gets at a new disk, and the steps that this takes. */
+export interface Way {
+  readonly via: Via;
+  /** Where QEMU gets the data. */
+  readonly from: NodeOptions["from"];
+  /** Before QEMU opens it. */
+  readonly before: readonly DiskStep[];
+  /** Once QEMU has it open, before the guest sees it. @default none */
+  readonly opened?: readonly DiskStep[];
+  /** Once the guest has the disk. @default none */
+  readonly after?: readonly DiskStep[];
+  /** Below a qcow2 image. @default it stands alone */
+  readonly backing?: readonly BackingNode[];
+}
+
+/** What is known where QEMU opens a disk by itself. */
+type PathFacts = DiskAddFacts & { readonly access: AccessFacts };
 
 /** Whether QEMU takes opened files. */
-export function takesFiles(qemu: QemuFacts): boolean {
+function takesFiles(qemu: QemuFacts): boolean {
   return missingCommands(qemu, FDSET_COMMANDS).length === 0;
+}
+
+/** What else could be tried, given how QEMU is confined. */
+function otherWays({ jail, mountNamespace }: Confinement): string {
+  const ways = jail === "none"
+    ? "--via chown gives the disk to QEMU's user"
+    : mountNamespace === "ours"
+    ? "--via mknod makes a node of a block device in QEMU's root directory"
+    : "";
+  return [ways, "a QEMU 2.9 or newer, unrestricted, takes it opened"]
+    .filter((one) => one).join("; ");
 }
 
 /** CAP_DAC_OVERRIDE of linux/capability.h: permissions do not matter. */
@@ -53,109 +77,229 @@ function barrier(confinement: Confinement | undefined): string | undefined {
 function cannotSee(
   qemu: QemuFacts,
   confinement: Confinement | undefined,
-  reason: string,
+  { reason, fault }: { reason: string; fault?: string | undefined },
 ): HotplugError {
   const missing = missingCommands(qemu, FDSET_COMMANDS).join(", ");
+  const hints = [fault, confinement && otherWays(confinement)];
   return unsupported(
     `This QEMU's monitor lacks ${missing}: no opened file can be handed over, and a disk must be opened by QEMU itself, ${reason}`,
-    confinement && otherWays(confinement),
+    hints.filter((one) => one).join("; ") || undefined,
   );
+}
+
+/** What adding any disk needs besides a place for it, as `check` tells it. */
+export function diskRequirements(
+  { qemu, confinement }: CheckFacts,
+): KindRule[] {
+  return [{
+    name: "disk-access",
+    at: "after-place",
+    refuse() {
+      const reason = takesFiles(qemu) ? undefined : barrier(confinement);
+      if (reason !== undefined) throw cannotSee(qemu, confinement, { reason });
+    },
+    state: () =>
+      takesFiles(qemu)
+        ? "the monitor takes opened files"
+        : "QEMU runs as root and sees all of this node: it opens disks itself",
+  }];
 }
 
 /**
- * Refuses what gets at no disk whatever its permissions are.
+ * How QEMU is confined, where its view of this node can be asked for.
  *
- * @throws {HotplugError} `unsupported`
+ * @throws {HotplugError} `refused`
  */
-export function refuseNoWay(
-  qemu: QemuFacts,
-  confinement: Confinement | undefined,
-): void {
-  if (takesFiles(qemu)) return;
-  const reason = barrier(confinement);
-  if (reason !== undefined) throw cannotSee(qemu, confinement, reason);
-}
-
-/** The same for one disk, which this QEMU cannot open. */
-function refuseUnseen(
-  { qemu }: DiskAddFacts,
-  { confinement, access }: AccessFacts,
-): void {
-  if (access === undefined) return;
-  const reason = barrier(confinement);
-  const error = cannotSee(
-    qemu,
-    confinement,
-    reason ?? `which cannot: ${access}`,
-  );
-  if (reason === undefined) throw error;
-  throw unsupported(
-    error.message,
-    [access, error.hint].filter((one) => one).join("; "),
+function expectConfinement(
+  { confinement }: AccessFacts,
+  via: Via,
+): Confinement {
+  if (confinement?.userNamespace === "ours") return confinement;
+  throw refuse(
+    `Cannot reach the disk via ${via}: ${
+      confinement === undefined
+        ? "QEMU's process is unknown"
+        : "QEMU runs in another user namespace, where its uid is another's"
+    }`,
+    "only --via fdset does without",
   );
 }
 
-function byPath(
-  facts: DiskAddFacts,
-  access: AccessFacts,
-  mode: "rw" | "ro",
-): DiskAccess {
-  const confinement = expectConfinement(access, "path");
-  const { path } = access;
-  if (access.access !== undefined) {
-    throw refuse(
-      `QEMU (${
-        confinementText(confinement)
-      }) cannot open the disk by itself: ${access.access}`,
-      takesFiles(facts.qemu)
-        ? "leave --via out: this QEMU takes the disk opened"
-        : otherWays(confinement),
-    );
-  }
+/** QEMU opens this path once these steps are done, and opens the disk there. */
+function opens(
+  { source: { identity } }: PathFacts,
+  { settings: { access } }: DiskDevice,
+  { via, path, confinement: { pid }, steps = [] }: {
+    via: Via;
+    path: string;
+    confinement: Confinement;
+    steps?: readonly DiskStep[];
+  },
+): Way {
   return {
-    via: "path",
-    filename: path,
-    steps: [probe(facts, confinement, { path, access: mode })],
+    via,
+    from: { filename: path },
+    before: [...steps, { kind: "probe-path", pid, path, identity, access }],
+    opened: [{ kind: "verify-open", pid, path, identity }],
   };
 }
 
-/** The disk that is to be reached. */
-export interface AccessWish {
-  /** The user's word; undefined: what is safe and works. */
-  readonly via: Exclude<Via, "uri"> | undefined;
-  /** The disk's. */
-  readonly uuid: string;
-  /** Its device id, which a node is named after. */
-  readonly id: string;
-  /** How QEMU opens it. */
-  readonly mode: "rw" | "ro";
+function byPath(facts: PathFacts, disk: DiskDevice): Way {
+  const { path, access: fault } = facts.access;
+  const via = "path";
+  const confinement = expectConfinement(facts.access, via);
+  if (fault === undefined) {
+    return opens(facts, disk, { via, path, confinement });
+  }
+  throw refuse(
+    `QEMU (${
+      confinementText(confinement)
+    }) cannot open the disk by itself: ${fault}`,
+    takesFiles(facts.qemu)
+      ? "leave --via out: this QEMU takes the disk opened"
+      : otherWays(confinement),
+  );
 }
 
 /**
- * Chooses the way to a disk that QEMU opens by a path of its own.
+ * The note of a way, and of what it changes, written before it is changed.
+ * QEMU tells a path only.
+ */
+function noteStep(
+  { own: { place, record }, who: qemu = null }: PathFacts,
+  uuid: string,
+  way: Pick<OwnDevice, "via" | "access">,
+): OwnRecordStep {
+  const before = record.devices[uuid] ?? null;
+  const after: OwnDevice = { kind: "disk", ...way };
+  return { kind: "own-record", place, qemu, change: { uuid, before, after } };
+}
+
+/** Whose the disk was before an earlier process of QEMU's was given it. */
+function ownerBefore({ own }: Facts, { uid, inode }: AccessFacts): number {
+  for (const { access } of Object.values(own.record.devices)) {
+    const given = access?.way === "chown" && access.inode === inode &&
+      access.to === uid;
+    if (given) return access.from;
+  }
+  return uid;
+}
+
+/** The disk is given to QEMU's user. */
+function byOwner(facts: PathFacts, disk: DiskDevice): Way {
+  const via = "chown";
+  const confinement = expectConfinement(facts.access, via);
+  const { path, inode, reach } = facts.access;
+  if (reach !== undefined) {
+    throw refuse(
+      `Giving the disk to QEMU's user does not help: QEMU (${
+        confinementText(confinement)
+      }) does not get to it: ${reach}`,
+      otherWays(confinement),
+    );
+  }
+  const to = confinement.credentials.uid;
+  const from = ownerBefore(facts, facts.access);
+  const given: GivenOwner = {
+    way: via,
+    path: facts.source.resolved,
+    inode,
+    from,
+    to,
+  };
+  const steps: DiskStep[] = from === to
+    ? [noteStep(facts, disk.uuid, { via })]
+    : [
+      noteStep(facts, disk.uuid, { via, access: given }),
+      { kind: "give-owner", given },
+    ];
+  return opens(facts, disk, { via, path, confinement, steps });
+}
+
+/** @throws {HotplugError} `refused` unless a node can be made for QEMU */
+function expectRoot(
+  { source, access: { root } }: PathFacts,
+  confinement: Confinement,
+  name: string,
+) {
+  const refused = (why: string, hint?: string) =>
+    refuse(`Cannot make a node of the disk for QEMU: ${why}`, hint);
+  if (source.kind !== "block") {
+    throw refused("it is a file, and only a block device has nodes");
+  }
+  if (root === undefined) {
+    throw refused(
+      "it has no root directory of its own",
+      "--via chown gives the disk to QEMU's user",
+    );
+  }
+  if (confinement.mountNamespace === "another") {
+    throw refused("it runs in another mount namespace");
+  }
+  if (root.names.includes(name)) {
+    const there = `${confinement.root}/${name} is there already`;
+    throw refused(there, "look who made it");
+  }
+  return root;
+}
+
+/** A node of the disk, named after its id, is made in QEMU's root directory. */
+function byNode(facts: PathFacts, disk: DiskDevice): Way {
+  const via = "mknod";
+  const confinement = expectConfinement(facts.access, via);
+  const { id: name, uuid } = disk;
+  const root = expectRoot(facts, confinement, name);
+  const node: ChrootNode = {
+    way: via,
+    root: confinement.root,
+    rootInode: root.inode,
+    name,
+    rdev: facts.access.rdev,
+    uid: confinement.credentials.uid,
+    kind: root.nodev ? "bind" : "node",
+    rootMode: root.passable ? null : root.mode,
+  };
+  const steps: DiskStep[] = [
+    noteStep(facts, uuid, { via, access: node }),
+    { kind: "make-node", node },
+  ];
+  return opens(facts, disk, { via, path: `/${name}`, confinement, steps });
+}
+
+/**
+ * Chooses among the ways by a path.
  *
- * @returns undefined: the disk goes opened, in an fd set
+ * @param via the user's word; undefined: QEMU takes no opened files
  * @throws {HotplugError} status 3
  */
-export function chooseAccess(
-  facts: DiskAddFacts,
-  { via, uuid, id, mode }: AccessWish,
-): DiskAccess | undefined {
-  const { access } = facts;
-  if (via === "fdset" || (via === undefined && access === undefined)) {
-    return undefined;
-  }
-  if (access === undefined) throw new TypeError(`no facts for --via ${via}`);
+export function pathWay(
+  given: DiskAddFacts,
+  disk: DiskDevice,
+  { via, access }: {
+    readonly via: "path" | "chown" | "mknod" | undefined;
+    readonly access: AccessFacts;
+  },
+): Way {
+  const facts = { ...given, access };
   switch (via) {
-    case undefined:
-      refuseUnseen(facts, access);
-      return byPath(facts, access, mode);
+    case undefined: {
+      const { confinement, access: fault } = access;
+      if (fault === undefined) return byPath(facts, disk);
+      const barred = barrier(confinement);
+      throw cannotSee(
+        facts.qemu,
+        confinement,
+        barred === undefined
+          ? { reason: `which cannot: ${fault}` }
+          : { reason: barred, fault },
+      );
+    }
     case "path":
-      return byPath(facts, access, mode);
+      return byPath(facts, disk);
     case "chown":
-      return byOwner(facts, access, { uuid, mode });
+      return byOwner(facts, disk);
     case "mknod":
-      return byNode(facts, access, { uuid, name: id, mode });
+      return byNode(facts, disk);
     default:
       return via satisfies never;
   }

@@ -9,7 +9,7 @@ import {
 import { waysOf } from "../../lib/inspect/check.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 import { DISK_KIND } from "../../lib/disk/kind.ts";
-import { diskRequirements } from "../../lib/disk/requirements.ts";
+import { diskRequirements } from "../../lib/disk/way_path.ts";
 import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
@@ -84,7 +84,6 @@ function without(...names: string[]) {
 function seen(confinement: Confinement): AccessFacts {
   const fault = confinement === FREE ? undefined : "open: ENOENT";
   return {
-    qemu: null,
     confinement,
     path: "/srv/new.img",
     reach: fault,

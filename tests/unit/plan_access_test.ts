@@ -58,7 +58,6 @@ const DENIED = "access /dev/vg/x: Permission denied (EACCES)";
 
 function access(more: Partial<AccessFacts> = {}): AccessFacts {
   return {
-    qemu: QEMU,
     confinement: confinement(),
     path: "/dev/vg/x",
     reach: undefined,
@@ -94,7 +93,7 @@ function given(
   seen: AccessFacts,
   more: Parameters<typeof diskAddFacts>[0] = {},
 ) {
-  return diskAddFacts({ source: BLOCK, access: seen, ...more });
+  return diskAddFacts({ source: BLOCK, access: seen, who: QEMU, ...more });
 }
 
 function plan(via: Via | undefined, one: ReturnType<typeof given>) {
