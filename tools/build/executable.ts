@@ -52,23 +52,37 @@ const AUTO_TIMEOUT_MS = 30_000;
 
 /**
  * Modules that are imported when they are needed, but together: by every
- * command, with what a list of one instance takes beside it; by a plain
- * change; by a list of all.
+ * command, with what each list takes beside it; by a plain change; by a list
+ * of all, and by the comparison in that of one instance.
  */
 const TOGETHER = [
-  ["main.ts", "lib/commands/list.ts", "lib/inspect/list.ts"],
+  [
+    "main.ts",
+    "lib/commands/list.ts",
+    "lib/commands/report_list.ts",
+    "lib/inspect/list.ts",
+  ],
   [
     "lib/commands/change.ts",
     "lib/commands/report_change.ts",
+    "lib/disk/kind.ts",
     "lib/disk/add.ts",
     "lib/disk/add_facts.ts",
     "lib/disk/remove.ts",
     "lib/engine/journaled.ts",
+    "lib/engine/steps.ts",
+    "lib/engine/world.ts",
+    "lib/host/network.ts",
+    "lib/host/process_identity.ts",
+    "lib/nic/kind.ts",
     "lib/nic/add.ts",
     "lib/nic/add_facts.ts",
+    "lib/nic/modified.ts",
+    "lib/nic/modify.ts",
     "lib/nic/remove.ts",
+    "lib/state/own_record.ts",
   ],
-  ["lib/inspect/list_all.ts", "lib/commands/report_list.ts"],
+  ["lib/inspect/list_all.ts", "lib/disk/compare.ts", "lib/nic/compare.ts"],
 ];
 
 const EXPORT = /^export (?:async )?(?:function|const|class) (\w+)/gm;
