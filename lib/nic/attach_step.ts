@@ -6,13 +6,14 @@
 
 import { messageOf, type Remaining } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
+import { interfaceExists } from "../host/tap.ts";
 import {
   type AttachTapStep,
   checkAttach,
   TAP_VALUE,
   type TapName,
 } from "./step_types.ts";
-import { type Effect, FOR_QEMU } from "../engine/verbs.ts";
+import { type Effect, FOR_QEMU, ON_NODE } from "../engine/verbs.ts";
 import { defineStep, type StepKind, type World } from "../engine/world.ts";
 
 /** Only NICs have such a step: the rest is loaded when one runs. */
@@ -94,7 +95,8 @@ function leftOn(tap: string, error: unknown): Remaining {
 export const ATTACH_TAP_STEP: StepKind = defineStep<AttachTapStep>({
   kind: "attach-tap",
   check: () => checkAttach,
-  traits: () => FOR_QEMU,
+  // A tap that was there before is moved back whatever stays of later steps.
+  traits: ({ from }) => from === null ? FOR_QEMU : ON_NODE,
   async do({ tap, from, to, failure }, world) {
     const { joinNetwork, leaveNetwork } = await networks();
     const name = nameOf(tap, world) ?? world.value(TAP_VALUE);
@@ -113,7 +115,9 @@ export const ATTACH_TAP_STEP: StepKind = defineStep<AttachTapStep>({
     if (name === undefined) return;
     const { joinNetwork, leaveNetwork } = await networks();
     if (to !== null) await leaveNetwork(name, to);
-    if (from !== null) await joinNetwork(name, from);
+    // With the NIC that had it, the old tap is gone: nothing joins it again.
+    const isThere = interfaceExists(name);
+    if (from !== null && isThere) await joinNetwork(name, from);
   },
   confirm: effectOf,
   describe: ({ tap, from, to }) => ({

@@ -132,11 +132,13 @@ export function replugSteps(
     ...joinSteps({ value: "tap" }, to),
     ...fdSteps(nic),
     ...releaseSteps(facts, replug),
+    // The file names the old tap as long as QEMU has it, and the new one before
+    // QEMU has a backend on it: where that stays, so does its name.
+    ...nicFilesStep(facts, { replaced: entry.index, by: { value: "tap" } }),
     qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
     plug,
     ...linkStateSteps(facts, id, { was: "up", wanted: notes.linkState }),
     ...noteSteps(facts, { uuid, notes }),
-    ...nicFilesStep(facts, { replaced: entry.index, by: { value: "tap" } }),
     { kind: "verify-device", id, slot: entry.hvinfo.slot ?? 0 },
   ];
   return { steps, plug };

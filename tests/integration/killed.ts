@@ -20,7 +20,8 @@ import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
 import { kindOf, STEPS } from "../unit/steps.ts";
 import type { Instance } from "./support.ts";
-import { NAME } from "./runtime_text.ts";
+import { TAP } from "./look.ts";
+import { NAME, NEW_NIC } from "./runtime_text.ts";
 
 const TIMES = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
 
@@ -42,17 +43,16 @@ async function decide(
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu());
-  return await plan(request.kind === "nic-modify" ? withTaps(facts) : facts);
+  return await plan(request.kind === "nic-modify" ? withTap(facts) : facts);
 }
 
-/** The peer has no process in which its taps could be seen. */
-function withTaps(facts: Facts): Facts {
-  const netdevs = new Map(
-    [...facts.qemu.netdevs].map(([id, one]) =>
-      [id, { ...one, tap: one.tap ?? "tap0" }] as const
-    ),
-  );
-  return { ...facts, qemu: { ...facts.qemu, netdevs } };
+/** The peer has no process in which the tap of the NIC could be seen. */
+function withTap(facts: Facts): Facts {
+  const { netdevs } = facts.qemu;
+  const nic = netdevs.get(NEW_NIC);
+  if (nic === undefined) return facts;
+  const seen = new Map([...netdevs, [NEW_NIC, { ...nic, tap: TAP }]]);
+  return { ...facts, qemu: { ...facts.qemu, netdevs: seen } };
 }
 
 /** When a kill comes: the line of a step is written, the step done or not. */

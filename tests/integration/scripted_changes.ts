@@ -139,6 +139,12 @@ function deviceDel({ devices }: ScriptedModel, args: Json) {
   throw new ModelRefusal("DeviceNotFound", `Device '${id}' not found`);
 }
 
+function setLink({ devices, netdevs }: ScriptedModel, args: Json) {
+  const name = text(args.name);
+  if (devices.has(name) || netdevs.has(name)) return;
+  throw new ModelRefusal("DeviceNotFound", `Device '${name}' not found`);
+}
+
 /** Carries a command out; the fd is then the model's or closed. */
 export const CHANGES: Record<string, Change> = {
   "getfd": getfd,
@@ -151,4 +157,5 @@ export const CHANGES: Record<string, Change> = {
   "netdev_del": netdevDel,
   "device_add": deviceAdd,
   "device_del": deviceDel,
+  "set_link": setLink,
 };

@@ -115,9 +115,9 @@ Deno.test("planNicModify() makes all of a new NIC before the old one goes", () =
     "unplug",
     "drop-netdev",
     "await-tap-gone",
+    "nic-files",
     "netdev_add",
     "device_add",
-    "nic-files",
     "verify-device",
     "commit-state",
   ]);
