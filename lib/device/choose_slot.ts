@@ -13,7 +13,7 @@ import {
   takenSlots,
 } from "./bus_slot.ts";
 import { acpiIndexOf, type PciBus, usualBuses } from "./pci_bus.ts";
-import { noRoom } from "./slot_refusal.ts";
+import { noHotplug, noRoom, taking } from "./slot_refusal.ts";
 
 /** What the user asked for; all else is ours to choose. */
 export interface WantedPlace {
@@ -37,7 +37,7 @@ export function chooseSlot(
 ): PciPlace {
   const { buses } = facts;
   if (name !== undefined) {
-    const bus = namedBus(buses, name);
+    const bus = namedBus(facts, name);
     return placeOn(facts, bus, { kind, slot });
   }
   const usual = usualBuses(buses, kind);
@@ -65,17 +65,12 @@ function placeOf(
   };
 }
 
-function namedBus(buses: readonly PciBus[], name: string): PciBus {
+function namedBus({ buses }: SlotFacts, name: string): PciBus {
   const bus = buses.find((one) => one.name === name);
-  const taking = buses.filter(({ hotplug }) => hotplug === "on")
-    .map((one) => one.name).join(", ") || "none";
-  if (bus === undefined) {
-    throw unsupported(
-      `The VM has no PCI bus ${name}; those that take hotplug: ${taking}`,
-    );
-  }
-  if (bus.hotplug === "on") return bus;
-  throw unsupported(`Bus ${name} takes no hotplug; those that do: ${taking}`);
+  if (bus !== undefined) return bus;
+  throw unsupported(
+    `The VM has no PCI bus ${name}; those that take hotplug: ${taking(buses)}`,
+  );
 }
 
 /** By the number of a slot, or that of a port. */
@@ -101,6 +96,7 @@ function placeOn(
   bus: PciBus,
   { kind, slot }: { kind: "disk" | "nic"; slot: number | undefined },
 ): PciPlace {
+  if (bus.hotplug === "off") throw noHotplug(facts, bus);
   const { first, last } = bus.slots;
   const isPort = bus.kind === "port";
   const wanted = isPort && slot === bus.number ? first : slot;

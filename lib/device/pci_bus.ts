@@ -29,6 +29,8 @@ export interface PciBus {
   readonly type: "pci" | "pcie";
   /** Whether it takes devices while the VM runs. */
   readonly hotplug: "on" | "off";
+  /** Whether QEMU takes devices out of it; one may find no room to come back. */
+  readonly unplug: "on" | "off";
   /**
    * `shpc`: a bridge with a controller of its own, which the guest needs a
    * driver for; common kernels have none.
@@ -47,12 +49,35 @@ export interface PciBus {
   readonly devices: "none" | "shown" | "hidden";
 }
 
+/** What QEMU tells of hotplug on a bus. */
+export interface BusHotplug {
+  /**
+   * Path of what handles it: the bridge or port itself, else the device that
+   * speaks ACPI; empty if nothing does.
+   */
+  readonly handler: string;
+  /**
+   * ACPI's number of the bus. A bus without one has no hotplug by ACPI, whatever
+   * handles it: hw/acpi/pcihp.c, acpi_pcihp_get_bsel.
+   */
+  readonly selector: number | undefined;
+  /** Whether a guest hears of ACPI at all. */
+  readonly acpi: "on" | "off";
+}
+
+function isHandled(
+  { handler, selector, acpi }: BusHotplug,
+  owner: string,
+): boolean {
+  if (handler === "") return false;
+  return handler.endsWith(`/${owner}`) ||
+    (selector !== undefined && acpi === "on");
+}
+
 /** What QEMU tells of a bridge beyond query-pci. */
-export interface BridgeProperties {
+export interface BridgeProperties extends BusHotplug {
   /** Of the property {@linkcode hotplugProperty}; undefined: it has none. */
   readonly hotplug: boolean | undefined;
-  /** Path of what handles hotplug on its bus, empty if nothing does. */
-  readonly handler: string;
   /** Property `port`: the port number of PCIe's link capabilities. */
   readonly port: number | undefined;
   /** Whether QEMU has devices on its bus. */
@@ -69,14 +94,21 @@ export function isPcieMachine(machine: string): boolean {
   return /^(?:pc-)?q35|^virt(?:-|$)/.test(machine);
 }
 
-/** The root bus of a machine type. */
-export function rootBus(machine: string): PciBus {
+/**
+ * The root bus of a machine type.
+ *
+ * @param told what QEMU tells of {@linkcode PC_BUS}. @default nothing
+ */
+export function rootBus(machine: string, told?: BusHotplug): PciBus {
   const isPcie = isPcieMachine(machine);
+  const name = isPcie ? PCIE_BUS : PC_BUS;
+  const isOn = !isPcie && (told === undefined || isHandled(told, name));
   return {
-    name: isPcie ? PCIE_BUS : PC_BUS,
+    name,
     kind: "root",
     type: isPcie ? "pcie" : "pci",
-    hotplug: isPcie ? "off" : "on",
+    hotplug: isOn ? "on" : "off",
+    unplug: isOn ? "on" : "off",
     by: "acpi-or-port",
     slots: PCI_SLOTS,
     devices: "shown",
@@ -133,14 +165,17 @@ export function busBehind(
 ): PciBus {
   const kind = kindOf(bridge, properties);
   const { hotplug, handler } = properties;
+  const isWorked = isHandled(properties, bridge.id);
   // QEMU lets one plug into a switch, where no guest looks for devices; and
   // into a port without hotplug as far as the handler goes.
-  const takes = kind !== "switch" && hotplug !== false && handler !== "";
+  const takes = kind !== "switch" && hotplug !== false && isWorked;
+  const gives = isWorked && !(kind === "port" && hotplug === false);
   return {
     name: bridge.id,
     kind,
     type: kind === "bridge" ? "pci" : "pcie",
     hotplug: takes ? "on" : "off",
+    unplug: gives ? "on" : "off",
     by: kind === "bridge" && handler.endsWith(`/${bridge.id}`)
       ? "shpc"
       : "acpi-or-port",
@@ -192,7 +227,7 @@ export function usualBuses(
 ): readonly PciBus[] {
   const root = buses.filter((bus) => bus.kind === "root");
   // Ganeti up to 3.1 does not understand a file that names another one.
-  if (root.some(({ hotplug }) => hotplug === "on")) return root;
+  if (root.some(({ name }) => name === PC_BUS)) return root;
   const pool = poolOf(buses, kind);
   if (pool !== undefined) return pool;
   return [

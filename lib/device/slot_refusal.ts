@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, unsupported } from "../errors.ts";
 import { freeSlots, type SlotFacts, takenSlots } from "./bus_slot.ts";
 import type { PciBus } from "./pci_bus.ts";
 
@@ -37,7 +37,24 @@ function elsewhere(facts: SlotFacts, usual: readonly PciBus[]): string {
   return other === undefined ? "" : `; --bus ${other.name} has room`;
 }
 
+/** Names of the buses that take hotplug. */
+export function taking(buses: readonly PciBus[]): string {
+  return buses.filter(({ hotplug }) => hotplug === "on")
+    .map(({ name }) => name).join(", ") || "none";
+}
+
+/** A bus that takes nothing, whoever sits there. */
+export function noHotplug(
+  { buses }: Pick<SlotFacts, "buses">,
+  { name }: PciBus,
+): HotplugError {
+  return unsupported(
+    `Bus ${name} takes no hotplug; those that do: ${taking(buses)}`,
+  );
+}
+
 function noRoomOnRoot(facts: SlotFacts, root: PciBus): HotplugError {
+  if (root.hotplug === "off") return noHotplug(facts, root);
   const { reservations } = facts;
   const { last } = root.slots;
   const more = elsewhere(facts, [root]);

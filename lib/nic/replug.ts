@@ -7,10 +7,15 @@
  */
 
 import { netdevArguments, type NicDevice } from "../device/nic.ts";
+import { titleOf } from "../device/select.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { netdevOf } from "../plan/facts.ts";
-import { refuseMachine, refuseMissingCommands } from "../plan/requirements.ts";
+import {
+  refuseFixedBus,
+  refuseMachine,
+  refuseMissingCommands,
+} from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import { vhostOf } from "./add.ts";
 import { deviceArguments } from "./driver.ts";
@@ -46,6 +51,7 @@ function refuseReplug(
     );
   }
   refuseMachine(facts);
+  refuseFixedBus(facts, { id, title: titleOf(entry) });
   refuseMissingCommands(facts.qemu, NIC_NEEDS["nic-add"]);
   refuseMissingCommands(facts.qemu, TAP_COMMANDS);
   refuseNoTun(facts);

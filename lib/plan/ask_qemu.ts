@@ -30,7 +30,14 @@ import {
   NODE_NAMES,
   RUN_STATE,
 } from "../qmp/commands.ts";
-import { bridgeQueries, DRIVERS } from "../qmp/device_queries.ts";
+import {
+  ACPI,
+  bridgeQueries,
+  DRIVERS,
+  ROOT_HANDLER,
+  ROOT_SELECTOR,
+  selector,
+} from "../qmp/device_queries.ts";
 import { PCI, type PciDevice } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -59,6 +66,9 @@ function findProcess(
 const QUESTIONS = {
   name: NAME,
   machine: MACHINE,
+  acpi: ACPI,
+  rootHandler: ROOT_HANDLER,
+  rootSelector: ROOT_SELECTOR,
   runState: RUN_STATE,
   migration: MIGRATION,
   commands: COMMANDS,
@@ -92,13 +102,20 @@ type Told = Answers<typeof QUESTIONS>;
 
 /** Asks more only of a machine that has bridges. */
 async function readBuses(
-  { machine, pci }: Told,
+  { machine, pci, ...told }: Told,
   qmp: QmpSession,
 ): Promise<PciBus[]> {
-  const root = rootBus(machine);
+  const acpi = told.acpi === "off" ? "off" : "on";
+  const { rootHandler: handler, rootSelector } = told;
+  const root = rootBus(
+    machine,
+    handler === undefined
+      ? undefined
+      : { handler, selector: rootSelector, acpi },
+  );
   const bridges = namedBridges(pci);
   if (bridges.length === 0) return [root];
-  return [root, ...await askBridges(qmp, bridges, root)];
+  return [root, ...await askBridges(qmp, bridges, { root, acpi })];
 }
 
 function readQemu(
@@ -121,7 +138,7 @@ function readQemu(
 export async function askBridges(
   qmp: QmpSession,
   bridges: readonly PciDevice[],
-  root: PciBus,
+  { root, acpi }: Pick<BridgeProperties, "acpi"> & { root: PciBus },
 ): Promise<PciBus[]> {
   const queries = bridges.map((bridge) =>
     bridgeQueries(bridge.id, hotplugProperty(bridge))
@@ -130,10 +147,12 @@ export async function askBridges(
   const replies = await qmp.send(queries.flat());
   const values = await replies();
   return bridges.map((bridge, i) => {
-    const [hotplug, handler, port, children] = values.slice(i * each);
+    const [hotplug, handler, port, children, number] = values.slice(i * each);
     const properties: BridgeProperties = {
       hotplug: typeof hotplug === "boolean" ? hotplug : undefined,
       handler: typeof handler === "string" ? handler : "",
+      selector: selector(number),
+      acpi,
       port: typeof port === "number" ? port : undefined,
       devices: hasDevices(children) ? "some" : "none",
     };

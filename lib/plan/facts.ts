@@ -45,6 +45,8 @@ export interface QemuFacts {
   readonly version: QmpVersion;
   /** e.g. `pc-i440fx-7.2` */
   readonly machine: string;
+  /** Its property of that name: `on`, `off`, `auto`. */
+  readonly acpi?: string | undefined;
   /** The process, if Ganeti's pid file leads to it. */
   readonly process: QemuProcess | undefined;
   /** Of `query-status`. */

@@ -16,7 +16,7 @@ import { isUuid } from "../state/value_check.ts";
 import type { Facts } from "./facts.ts";
 import { forgetSteps } from "./give_back.ts";
 import type { Kind, KindName, OwnKind } from "./kind.ts";
-import { refuseImpossible } from "./requirements.ts";
+import { refuseFixedBus, refuseImpossible } from "./requirements.ts";
 import { stateSteps } from "./steps.ts";
 import { type Stray, straysOf, strayView } from "./strays.ts";
 
@@ -134,13 +134,19 @@ function refuseFixed({ content, paths }: Facts, { list }: KindName) {
   );
 }
 
-/** The step that takes a device out of the guest, if QEMU still has it. */
+/**
+ * The step that takes a device out of the guest, if QEMU still has it.
+ *
+ * @throws {HotplugError} `unsupported` if it cannot be taken out
+ */
 function unplugStep(
-  { qemu, own }: Facts,
+  facts: Facts,
   { word: kind }: KindName,
   { id, title, uuid }: { id: string; title: string; uuid: string },
 ): UnplugStep | undefined {
+  const { qemu, own } = facts;
   if (!qemu.deviceIds.has(id)) return undefined;
+  refuseFixedBus(facts, { id, title });
   const { runState } = qemu;
   const key = uuid.toLowerCase();
   const pending = own.record.devices[key]?.pending;
@@ -268,6 +274,7 @@ export function planStray(
   const { id } = stray;
   const title = `${kind.title} ${id}`;
   const { runState } = qemu;
+  if (stray.has === "device") refuseFixedBus(facts, { id, title });
   const unplug: UnplugStep | undefined = stray.has === "device"
     ? { kind: "unplug", id, title, runState }
     : undefined;

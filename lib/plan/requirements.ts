@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isOn } from "../device/bus_slot.ts";
 import { isPcieMachine } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
@@ -85,15 +86,45 @@ function refuseMachineType({ machine }: QemuFacts): void {
 }
 
 function refuseNoAcpi({ qemu, content }: Facts): void {
-  // Ports have a hotplug of their own.
-  if (isPcieMachine(qemu.machine)) return;
+  if (isPcieMachine(qemu.machine)) return refuseDeafPorts(qemu);
   const off = !content.runtime.hvparams.acpi
     ? "hvparam acpi is false"
     : qemu.process?.argv.includes("-no-acpi")
     ? "QEMU runs with -no-acpi"
+    : qemu.acpi === "off"
+    ? "QEMU runs with acpi=off"
     : undefined;
   if (off === undefined) return;
   throw unsupported(`PCI hotplug on machine type pc needs ACPI, and ${off}`);
+}
+
+/** Ports may have a hotplug of their own, or need ACPI as well. */
+function refuseDeafPorts({ acpi, buses }: QemuFacts): void {
+  const hasPorts = buses.some(({ kind }) => kind === "port");
+  if (acpi !== "off" || !hasPorts) return;
+  if (buses.some(({ hotplug }) => hotplug === "on")) return;
+  throw unsupported(
+    "The hotplug of this VM's ports needs ACPI, and QEMU runs with acpi=off",
+    "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off (hvparam kvm_extra) gives the ports a hotplug of their own",
+  );
+}
+
+/**
+ * Refuses to take out a device that QEMU would not let go.
+ *
+ * @throws {HotplugError} `unsupported` if its bus has no hotplug
+ */
+export function refuseFixedBus(
+  { qemu }: Facts,
+  { id, title }: { readonly id: string; readonly title: string },
+): void {
+  const live = qemu.pci.find((one) => one.id === id);
+  const bus = live && qemu.buses.find((one) => isOn(live, one));
+  if (bus?.unplug !== "off") return;
+  throw unsupported(
+    `Cannot take out ${title} (${id}): bus ${bus.name} takes no hotplug`,
+    "it stays until the VM ends",
+  );
 }
 
 /** Of what the VM was started with; only an addition needs these. */

@@ -15,6 +15,8 @@ const Q35 = rootBus("pc-q35-7.2");
 const PORT: BridgeProperties = {
   hotplug: true,
   handler: "/machine/unattached/device[2]",
+  selector: 2,
+  acpi: "on",
   port: 0,
   devices: "none",
 };
@@ -218,4 +220,40 @@ Deno.test("busBehind() numbers a port by its property, its name, its slot", () =
     bus("br1", 4, NO_PORT),
   ].map((one) => one.number);
   assertEquals(numbers, [19, 7, 5, undefined]);
+});
+
+Deno.test("busBehind() takes no devices where ACPI would not, or nobody hears it", () => {
+  const behind = (more: Partial<BridgeProperties>) => {
+    const { hotplug, unplug } = bus("rp1", 1, more);
+    return [hotplug, unplug];
+  };
+  assertEquals(behind({}), ["on", "on"]);
+  assertEquals(behind({ selector: undefined }), ["off", "off"]);
+  assertEquals(behind({ acpi: "off" }), ["off", "off"]);
+  assertEquals(behind({ hotplug: false }), ["off", "off"]);
+  const own = { handler: "/machine/peripheral/rp1", selector: undefined };
+  assertEquals(behind({ ...own, acpi: "off" }), ["on", "on"]);
+  // Firmware gives it no room for what may come; what is there can go.
+  const noShpc = { hotplug: false, bridge: CONVENTIONAL };
+  assertEquals(behind(noShpc), ["off", "on"]);
+});
+
+Deno.test("chooseSlot() refuses the root bus of a pc whose hotplug is off", () => {
+  const told = { handler: "", selector: undefined, acpi: "on" } as const;
+  const pc = rootBus("pc-i440fx-7.2", told);
+  const buses = [pc, bus("br1", 4, NO_PORT)];
+  for (const wanted of [{}, { slot: 13 }, { bus: "pci.0" }]) {
+    const { message } = refusal(
+      "unsupported",
+      () => choose(slotFacts(buses), wanted),
+    );
+    assertEquals(
+      message,
+      "Bus pci.0 takes no hotplug; those that do: br1",
+    );
+  }
+  // 10.0 names who would handle it all the same.
+  const handler = "/machine/unattached/device[3]/pm";
+  assertEquals(rootBus("pc", { ...told, handler }).hotplug, "off");
+  assertEquals(rootBus("pc", { ...told, handler, selector: 0 }).hotplug, "on");
 });

@@ -6,7 +6,10 @@ import { disk, idOf, nic, pciDevice, runtime } from "./support.ts";
 const Q35 = rootBus("pc-q35-7.2");
 const BRIDGE = pciDevice(3, { id: "rp3", secondary: 1, description: "x" });
 const RP3 = busBehind(BRIDGE, {
-  properties: { hotplug: true, handler: "h", port: 3, devices: "some" },
+  properties: {
+    ...{ hotplug: true, handler: "h", selector: 3, acpi: "on" },
+    ...{ port: 3, devices: "some" },
+  },
   root: Q35,
 });
 const DRIVERS = new Map([["rp3", "pcie-root-port"]]);

@@ -18,6 +18,8 @@ function draw(machine: string, pci: PciDevice[], disks: PlainObject[] = []) {
       const properties: BridgeProperties = {
         hotplug: isPort ? bridge.id !== "rp5" : undefined,
         handler: "/machine/q35",
+        selector: 1,
+        acpi: "on",
         port: 0,
         devices: "some",
       };

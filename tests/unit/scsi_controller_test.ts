@@ -43,6 +43,8 @@ function port(slot: number, id = `rp${slot}`): PciBus {
       properties: {
         hotplug: true,
         handler: `/machine/peripheral/${id}`,
+        selector: undefined,
+        acpi: "on",
         port: undefined,
         devices: "none",
       },
