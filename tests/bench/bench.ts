@@ -14,7 +14,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { buildExecutable } from "../../tools/build/executable.ts";
 import type { QemuRelease, Tools } from "../../tools/setup.ts";
-import { testTools } from "../qemu/vm.ts";
+import { testTools } from "../lab/vm.ts";
 import { ALL_CALLS, type Call, settle, timeProcess, wordsOf } from "./calls.ts";
 import { COST_ROUNDS, type Costs, costsOf } from "./cost.ts";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Vm } from "../qemu/vm.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** What is measured against QEMU itself, as whole processes. */
 export const CALLS = [

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { adoptOrphans, type ChildUsage, waitForChild } from "../sys/rusage.ts";
+import { adoptOrphans, type ChildUsage, waitForChild } from "./rusage.ts";
 
 /**
  * Starts the program in the background once told to, says its pid and ends.

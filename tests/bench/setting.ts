@@ -6,7 +6,7 @@
  */
 
 import type { QemuRelease, Tools } from "../../tools/setup.ts";
-import { Vm } from "../qemu/vm.ts";
+import { Vm } from "../lab/vm.ts";
 import type { Place } from "./calls.ts";
 import { MinimalClient } from "./client.ts";
 

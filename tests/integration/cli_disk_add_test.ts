@@ -2,7 +2,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { fcntlGetFlags, statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { DISK, fds, Instance, NAME, NEW, NEW_DISK, NIC } from "./support.ts";
+import {
+  DISK,
+  fds,
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+  NIC,
+} from "../lab/scripted_instance.ts";
 
 const ADD = ["add-fd", "blockdev-add", "device_add", "remove-fd"];
 

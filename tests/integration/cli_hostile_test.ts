@@ -6,7 +6,7 @@ import {
   Instance,
   NAME,
   type Ran,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 async function add(vm: Instance): Promise<Ran> {
   return await vm.cli("disk", "add", NAME, `${vm.runDir}/disk.img`);

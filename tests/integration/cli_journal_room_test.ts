@@ -2,7 +2,12 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { diskAdd } from "./kill_requests.ts";
 import { killAt } from "./killed.ts";
-import { assertFailed, assertUnchanged, Instance, NAME } from "./support.ts";
+import {
+  assertFailed,
+  assertUnchanged,
+  Instance,
+  NAME,
+} from "../lab/scripted_instance.ts";
 
 async function run(program: string, ...args: string[]): Promise<void> {
   const done = await new Deno.Command(program, { args }).output();

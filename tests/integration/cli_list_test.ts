@@ -1,12 +1,18 @@
 /** `list`: every instance is asked, and none is waited for too long. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { UnixListener } from "../sys/unix_listener.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
 import { listAll } from "../../lib/inspect/list_all.ts";
 import { pause } from "../../lib/sys/pause.ts";
-import { withHolder } from "./hold.ts";
-import { ending, pretend } from "./pretend.ts";
-import { ScriptedPeer } from "./scripted_peer.ts";
-import { cli, type Doc, Instance, NAME, type Ran } from "./support.ts";
+import { withHolder } from "../lab/hold.ts";
+import { ending, pretend } from "../lab/pretend.ts";
+import { ScriptedPeer } from "../lab/scripted_peer.ts";
+import {
+  cli,
+  type Doc,
+  Instance,
+  NAME,
+  type Ran,
+} from "../lab/scripted_instance.ts";
 
 const SOON = ["--timeout", "0.5"];
 

@@ -8,7 +8,7 @@ import {
   inodes,
   Instance,
   NAME,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 Deno.test("ten adds at once: distinct slots, no entry lost", async () => {
   await using vm = new Instance();

@@ -1,10 +1,10 @@
 /** Reaching QEMU: every way in which it cannot be asked is status 4. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MAX_MESSAGE_BYTES } from "../../lib/qmp/message.ts";
-import { UnixListener } from "../sys/unix_listener.ts";
-import { event, GREETING } from "./scripted_behaviour.ts";
-import { withHolder } from "./hold.ts";
-import { ScriptedPeer } from "./scripted_peer.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
+import { event, GREETING } from "../lab/scripted_behaviour.ts";
+import { withHolder } from "../lab/hold.ts";
+import { ScriptedPeer } from "../lab/scripted_peer.ts";
 import {
   assertFailed,
   assertUnchanged,
@@ -13,7 +13,7 @@ import {
   Instance,
   NAME,
   type Ran,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const SOON = ["--timeout", "0.2"];
 

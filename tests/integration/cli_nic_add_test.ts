@@ -13,7 +13,7 @@ import {
   TAP,
   tapBehind,
   taps,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const MAC = "aa:00:00:12:34:56";
 

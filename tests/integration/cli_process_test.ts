@@ -1,6 +1,6 @@
 /** The program as a process: signals, pipes that close, environment. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { deviceDeleted, event } from "./scripted_behaviour.ts";
+import { deviceDeleted, event } from "../lab/scripted_behaviour.ts";
 import {
   assertFailed,
   assertUnchanged,
@@ -9,7 +9,7 @@ import {
   NEW,
   NEW_DISK,
   type Ran,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const PROGRAM = new URL("../../main.ts", import.meta.url).pathname;
 const decoder = new TextDecoder();

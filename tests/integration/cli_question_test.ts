@@ -13,7 +13,7 @@ import {
   NIC,
   type Ran,
   taps,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 /** Runs a question and asserts that not even a time stamp is different. */
 async function ask(vm: Instance, ...words: string[]): Promise<Ran> {

@@ -8,7 +8,7 @@ import {
   NEW_DISK,
   NIC,
   runtimeText,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 import { refused } from "./refused.ts";
 
 Deno.test("no-free-slot names who is there", async () => {

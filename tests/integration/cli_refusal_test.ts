@@ -1,6 +1,6 @@
 /** Refusals: nothing is changed, and where possible QEMU is not even asked. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Instance, NAME } from "./support.ts";
+import { Instance, NAME } from "../lab/scripted_instance.ts";
 import { refused } from "./refused.ts";
 
 Deno.test("an unknown instance is status 3, for every command", async () => {

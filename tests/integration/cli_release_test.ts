@@ -1,6 +1,6 @@
 /** `disk remove` and what the kernel says of the QEMU process. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { assertFailed, Instance, NAME, NEW } from "./support.ts";
+import { assertFailed, Instance, NAME, NEW } from "../lab/scripted_instance.ts";
 
 /** Opens its first argument, gives it up at a line, ends with its input. */
 const HOLD = 'exec 3<>"$1"; echo; read -r line; exec 3>&-; echo; read -r line';

@@ -1,6 +1,11 @@
 /** `disk remove` that is cut short: by QEMU, by a signal, by no reply. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { assertFailed, assertUnchanged, NAME, NEW } from "./support.ts";
+import {
+  assertFailed,
+  assertUnchanged,
+  NAME,
+  NEW,
+} from "../lab/scripted_instance.ts";
 import { assertRemoved, remove, withDisk } from "./removal.ts";
 
 const SHORT = ["--unplug-timeout", "0.1"];

@@ -1,8 +1,12 @@
 /** What the VM does while the guest is asked to release a disk. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { event } from "./scripted_behaviour.ts";
+import { event } from "../lab/scripted_behaviour.ts";
 import { assertRemoved, remove, withDisk } from "./removal.ts";
-import { assertFailed, assertUnchanged, NEW_DISK } from "./support.ts";
+import {
+  assertFailed,
+  assertUnchanged,
+  NEW_DISK,
+} from "../lab/scripted_instance.ts";
 
 Deno.test("disk remove: a VM that stops meanwhile is pending, and why", async () => {
   await using vm = await withDisk();

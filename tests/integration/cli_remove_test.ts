@@ -1,6 +1,6 @@
 /** `disk remove`: what the guest and QEMU may answer. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { deviceDeleted, event } from "./scripted_behaviour.ts";
+import { deviceDeleted, event } from "../lab/scripted_behaviour.ts";
 import {
   assertFailed,
   assertUnchanged,
@@ -10,7 +10,7 @@ import {
   NEW,
   NEW_DISK,
   NIC,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 import { assertRemoved, remove, withDisk } from "./removal.ts";
 
 const SHORT = ["--unplug-timeout", "0.1"];

@@ -1,8 +1,12 @@
 /** `state show` and `state upgrade`, on files of every age. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { assert, sample } from "../unit/support.ts";
-import { NAME } from "./runtime_text.ts";
-import { assertFailed, assertUnchanged, Instance } from "./support.ts";
+import { assert, sample } from "../support/facts.ts";
+import { NAME } from "../lab/runtime_text.ts";
+import {
+  assertFailed,
+  assertUnchanged,
+  Instance,
+} from "../lab/scripted_instance.ts";
 
 const OLD = sample("02-2.10");
 

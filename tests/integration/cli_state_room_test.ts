@@ -8,7 +8,7 @@ import {
   NAME,
   NEW,
   runtimeText,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const OTHER = "c2222222-2222-4333-8444-555555555555";
 

@@ -11,7 +11,7 @@ import {
   NIC,
   nicEntry,
   runtimeText,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const OTHER = "c2222222-2222-4333-8444-555555555555";
 

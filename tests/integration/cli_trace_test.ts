@@ -1,7 +1,13 @@
 /** `--verbose` and `--log`: what was done, to read and to keep. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Trace } from "../../lib/commands/trace.ts";
-import { cli, type Doc, Instance, NAME, NEW } from "./support.ts";
+import {
+  cli,
+  type Doc,
+  Instance,
+  NAME,
+  NEW,
+} from "../lab/scripted_instance.ts";
 
 /** Lines of a log, parsed. */
 function logged(path: string): Doc[] {

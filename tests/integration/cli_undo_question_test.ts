@@ -7,7 +7,7 @@ import {
   NAME,
   NEW,
   type Ran,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const NO = { class: "GenericError", desc: "QEMU says no" };
 

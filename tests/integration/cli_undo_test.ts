@@ -1,6 +1,6 @@
 /** `disk add` and `nic add` that fail at each of their steps. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Behaviour } from "./scripted_behaviour.ts";
+import type { Behaviour } from "../lab/scripted_behaviour.ts";
 import {
   assertFailed,
   assertUnchanged,
@@ -11,7 +11,7 @@ import {
   NEW_NIC,
   type Ran,
   TAP,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const NO = { class: "GenericError", desc: "QEMU says no" };
 

@@ -1,9 +1,15 @@
 /** A platform without FFI, and a C library that cannot pass descriptors. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { ending, pretend } from "./pretend.ts";
-import { DISK, type Doc, Instance, NAME, type Ran } from "./support.ts";
+import { ending, pretend } from "../lab/pretend.ts";
+import {
+  DISK,
+  type Doc,
+  Instance,
+  NAME,
+  type Ran,
+} from "../lab/scripted_instance.ts";
 
-const PROGRAM = new URL("without_libc.ts", import.meta.url).pathname;
+const PROGRAM = new URL("../lab/without_libc.ts", import.meta.url).pathname;
 
 /** What the C library lacks: a function's name, or `dlopen` for all of it. */
 async function runWithout(

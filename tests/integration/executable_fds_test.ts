@@ -1,6 +1,6 @@
 /** Too few file descriptors to start with: one line, and status 3. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EXECUTABLE } from "../qemu/tool.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
 import { run } from "./executable_probe.ts";
 
 /** Standard streams, and what the executable asks for: surroundings.ts. */

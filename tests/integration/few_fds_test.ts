@@ -1,7 +1,13 @@
 /** The executable where a process may open few descriptors, or no more. */
 import { assert, assertEquals } from "@std/assert";
-import { EXECUTABLE } from "../qemu/tool.ts";
-import { Instance, NAME, NEW, type Ran, TAP } from "./support.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import {
+  Instance,
+  NAME,
+  NEW,
+  type Ran,
+  TAP,
+} from "../lab/scripted_instance.ts";
 
 /** Runs the executable with so many descriptors, the first three included. */
 async function runWith(

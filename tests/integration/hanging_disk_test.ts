@@ -1,7 +1,14 @@
 /** An instance one of whose disks lies on a file system that is dead. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { hasFuse, MuteFuse } from "./mute_fuse.ts";
-import { DISK, diskEntry, Instance, NAME, NEW, type Ran } from "./support.ts";
+import { hasFuse, MuteFuse } from "../lab/mute_fuse.ts";
+import {
+  DISK,
+  diskEntry,
+  Instance,
+  NAME,
+  NEW,
+  type Ran,
+} from "../lab/scripted_instance.ts";
 
 const test = { ignore: !hasFuse() };
 if (test.ignore) console.log("SKIPPED: no /dev/fuse, nothing hangs here");

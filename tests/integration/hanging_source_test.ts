@@ -3,10 +3,10 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { runCommand } from "../../lib/host/command.ts";
 import { inspectSource } from "../../lib/host/source.ts";
-import { EXECUTABLE } from "../qemu/tool.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
 import { openFds } from "../sys/support.ts";
-import { hasFuse, type LastAnswered, MuteFuse } from "./mute_fuse.ts";
-import { type Doc, Instance, NAME } from "./support.ts";
+import { hasFuse, type LastAnswered, MuteFuse } from "../lab/mute_fuse.ts";
+import { type Doc, Instance, NAME } from "../lab/scripted_instance.ts";
 
 const test = { ignore: !hasFuse() };
 if (test.ignore) console.log("SKIPPED: no /dev/fuse, nothing hangs here");

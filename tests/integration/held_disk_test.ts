@@ -7,7 +7,7 @@ import { forgetSteps } from "../../lib/plan/give_back.ts";
 import { World } from "../../lib/engine/world.ts";
 import { changeOwnRecord, readOwnRecord } from "../../lib/state/own_record.ts";
 import { statPath } from "../../lib/sys/file.ts";
-import { kindOf, STEPS } from "../unit/steps.ts";
+import { kindOf, STEPS } from "../support/steps.ts";
 
 const UUID = "932df160-7a22-4067-a566-7e0ca8386133";
 const OPTIONS = { qmpPath: "", timeoutMs: 1, unplugTimeoutMs: 1, steps: STEPS };

@@ -8,7 +8,7 @@
 import { assertEquals } from "@std/assert";
 import type { KindRequest } from "../../lib/kinds.ts";
 import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
-import { Instance, NAME, NEW, TAP } from "./support.ts";
+import { Instance, NAME, NEW, TAP } from "../lab/scripted_instance.ts";
 
 const uuid = { value: NEW, origin: "given" } as const;
 

@@ -18,10 +18,10 @@ import { World } from "../../lib/engine/world.ts";
 import { type KindRequest, prepareKind } from "../../lib/kinds.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
-import { kindOf, STEPS } from "../unit/steps.ts";
-import type { Instance } from "./support.ts";
-import { TAP } from "./look.ts";
-import { NAME, NEW_NIC } from "./runtime_text.ts";
+import { kindOf, STEPS } from "../support/steps.ts";
+import type { Instance } from "../lab/scripted_instance.ts";
+import { TAP } from "../lab/look.ts";
+import { NAME, NEW_NIC } from "../lab/runtime_text.ts";
 
 const TIMES = { timeoutMs: 2_000, unplugTimeoutMs: 1_000 };
 

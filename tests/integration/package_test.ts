@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { makeDeb } from "../../tools/package.ts";
 import { run } from "../../tools/guest/run.ts";
 import { VERSION } from "../../lib/version.ts";
-import { EXECUTABLE } from "../qemu/tool.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
 
 /** dpkg on a scratch root of its own. */
 async function dpkg(root: string, ...args: string[]): Promise<string> {

@@ -7,9 +7,9 @@ import {
   QmpNoGreetingError,
   QmpProtocolError,
 } from "../../lib/qmp/errors.ts";
-import { type Behaviour, event } from "./scripted_behaviour.ts";
-import { Peer } from "./session_peer.ts";
-import { fds } from "./support.ts";
+import { type Behaviour, event } from "../lab/scripted_behaviour.ts";
+import { Peer } from "../lab/session_peer.ts";
+import { fds } from "../lab/scripted_instance.ts";
 
 Deno.test("a session whose peer goes is closed and leaves nothing open", async () => {
   const ends: Behaviour[] = [
@@ -122,7 +122,7 @@ Deno.test("a session sees every message in its trace, both ways", async () => {
 Deno.test("waitEvent() ends when aborted amid a flood of events", async () => {
   const directory = await Deno.makeTempDir({ prefix: "kvm-hotplug-qmp-" });
   const path = `${directory}/sock`;
-  const program = new URL("./flood_events.ts", import.meta.url).pathname;
+  const program = new URL("../lab/flood_events.ts", import.meta.url).pathname;
   await using flood = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", program, path],
     stdout: "piped",

@@ -3,8 +3,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { QmpCommandError, QmpTimeoutError } from "../../lib/qmp/errors.ts";
 import { openFile, statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { event, GREETING } from "./scripted_behaviour.ts";
-import { Peer } from "./session_peer.ts";
+import { event, GREETING } from "../lab/scripted_behaviour.ts";
+import { Peer } from "../lab/session_peer.ts";
 
 const isResume = ({ event }: { event: string }) => event === "RESUME";
 const SHORTLY = { timeoutMs: 50 };

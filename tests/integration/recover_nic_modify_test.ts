@@ -7,10 +7,10 @@ import { Values } from "../../lib/engine/world.ts";
 import { type KindRequest, loadReader } from "../../lib/kinds.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
-import { STEPS } from "../unit/steps.ts";
+import { STEPS } from "../support/steps.ts";
 import { ownFiles, withNic } from "./kill_requests.ts";
 import { killAt, planNow } from "./killed.ts";
-import { Instance, NAME, NEW, NEW_NIC } from "./support.ts";
+import { Instance, NAME, NEW, NEW_NIC } from "../lab/scripted_instance.ts";
 
 const MODIFY: KindRequest = {
   kind: "nic-modify",

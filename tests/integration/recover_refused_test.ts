@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { diskAdd, nicAdd } from "./kill_requests.ts";
 import { killAt, planNow } from "./killed.ts";
-import { cli, Instance, NAME, NEW_DISK } from "./support.ts";
+import { cli, Instance, NAME, NEW_DISK } from "../lab/scripted_instance.ts";
 
 interface Refusal {
   readonly code: string;

@@ -13,7 +13,13 @@ import {
   withNic,
 } from "./kill_requests.ts";
 import { killAt } from "./killed.ts";
-import { Instance, NAME, NEW, NEW_DISK, NEW_NIC } from "./support.ts";
+import {
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+  NEW_NIC,
+} from "../lab/scripted_instance.ts";
 
 const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000, load: loadReader };
 

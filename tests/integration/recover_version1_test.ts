@@ -15,7 +15,13 @@ import {
   withNic,
 } from "./kill_requests.ts";
 import { killAt, type KillPoint, planNow } from "./killed.ts";
-import { Instance, NAME, NEW, NEW_DISK, NEW_NIC } from "./support.ts";
+import {
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+  NEW_NIC,
+} from "../lab/scripted_instance.ts";
 
 const MODIFY: KindRequest = {
   kind: "nic-modify",

@@ -5,7 +5,11 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { assertFailed, assertUnchanged, type Instance } from "./support.ts";
+import {
+  assertFailed,
+  assertUnchanged,
+  type Instance,
+} from "../lab/scripted_instance.ts";
 
 /** Asserts a refusal after which nothing was changed. */
 export async function refused(

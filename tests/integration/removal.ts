@@ -13,7 +13,7 @@ import {
   NEW_DISK,
   NIC,
   type Ran,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 /** An instance with a disk that was added, and nothing heard of it. */
 export async function withDisk(): Promise<Instance> {

@@ -5,7 +5,12 @@ import { processIdentity } from "../../lib/host/process_identity.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { changeOwnRecord } from "../../lib/state/own_record.ts";
 import { statPath } from "../../lib/sys/file.ts";
-import { assertFailed, DISK, Instance, NAME } from "./support.ts";
+import {
+  assertFailed,
+  DISK,
+  Instance,
+  NAME,
+} from "../lab/scripted_instance.ts";
 
 const UID = 30_001;
 const ARGV = ["-c", "read x", "sh", "-name", NAME];

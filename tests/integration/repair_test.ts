@@ -8,7 +8,13 @@ import {
   withDisk,
 } from "./kill_requests.ts";
 import { killAt } from "./killed.ts";
-import { DISK, Instance, NAME, NEW, NEW_DISK } from "./support.ts";
+import {
+  DISK,
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+} from "../lab/scripted_instance.ts";
 
 interface Repair {
   readonly repaired: readonly { readonly what: string; readonly did: string }[];

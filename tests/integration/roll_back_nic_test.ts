@@ -7,7 +7,7 @@ import { HotplugError } from "../../lib/errors.ts";
 import type { NicChanges } from "../../lib/nic/request.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { statPath } from "../../lib/sys/file.ts";
-import { STEPS } from "../unit/steps.ts";
+import { STEPS } from "../support/steps.ts";
 import { planNow } from "./killed.ts";
 import {
   assertFailed,
@@ -18,7 +18,7 @@ import {
   TAP,
   tapBehind,
   taps,
-} from "./support.ts";
+} from "../lab/scripted_instance.ts";
 
 const NO = { class: "GenericError", desc: "QEMU says no" };
 const BRIDGE = `khb${Deno.pid}`;

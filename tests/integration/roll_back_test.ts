@@ -4,8 +4,8 @@ import { rollBack } from "../../lib/engine/apply.ts";
 import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
 import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
-import { STEPS } from "../unit/steps.ts";
-import { Instance } from "./support.ts";
+import { STEPS } from "../support/steps.ts";
+import { Instance } from "../lab/scripted_instance.ts";
 
 function added(
   execute: string,

@@ -1,7 +1,13 @@
 /** `hotplug_supported` and `hotplug_device`, with what a master really sends. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { codes, RpcClient } from "./rpc_client.ts";
-import { type Doc, Instance, NAME, NEW, type RuntimeParts } from "./support.ts";
+import { codes, RpcClient } from "../lab/rpc_client.ts";
+import {
+  type Doc,
+  Instance,
+  NAME,
+  NEW,
+  type RuntimeParts,
+} from "../lab/scripted_instance.ts";
 
 const SAMPLES = new URL("../testdata/rpc/", import.meta.url);
 

@@ -1,7 +1,13 @@
 /** `rpc` as a process: pipes that close or fill up, signals, hostile lines. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { EXECUTABLE } from "../qemu/tool.ts";
-import { type Doc, Instance, NAME, NEW, NEW_DISK } from "./support.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import {
+  type Doc,
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+} from "../lab/scripted_instance.ts";
 
 function start(vm: Instance, ...args: string[]): Deno.ChildProcess {
   return new Deno.Command(EXECUTABLE, {

@@ -1,8 +1,15 @@
 /** `rpc`: JSON-RPC 2.0 on a stream, upon instances with a scripted QEMU. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { main } from "../../lib/cli/main.ts";
-import { codes, RpcClient } from "./rpc_client.ts";
-import { type Doc, Instance, NAME, NEW, NEW_DISK, NEW_NIC } from "./support.ts";
+import { codes, RpcClient } from "../lab/rpc_client.ts";
+import {
+  type Doc,
+  Instance,
+  NAME,
+  NEW,
+  NEW_DISK,
+  NEW_NIC,
+} from "../lab/scripted_instance.ts";
 
 function rpcOn(vm: Instance): RpcClient {
   return new RpcClient("--run-dir", vm.runDir);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { EXECUTABLE } from "../qemu/tool.ts";
-import { cli, Instance, NAME } from "./support.ts";
-import { TestTerminal } from "./terminal.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import { cli, Instance, NAME } from "../lab/scripted_instance.ts";
+import { TestTerminal } from "../lab/terminal.ts";
 
 /** A folder in which the executable has its name, for PATH. */
 async function withExecutable(

@@ -21,8 +21,8 @@ import { readJournalFile } from "../../lib/state/journal_file.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { openOwnDirectory } from "../../lib/state/lock.ts";
 import { readRuntimeFile } from "../../lib/state/runtime_file.ts";
-import { withFreeFds } from "../sys/free_fds.ts";
-import { Instance, NAME } from "./support.ts";
+import { withFreeFds } from "../lab/free_fds.ts";
+import { Instance, NAME } from "../lab/scripted_instance.ts";
 
 Deno.test("without a descriptor left no question is answered wrongly", async () => {
   await using vm = new Instance();

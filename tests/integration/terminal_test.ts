@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { EXECUTABLE } from "../qemu/tool.ts";
-import { TestTerminal } from "./terminal.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import { TestTerminal } from "../lab/terminal.ts";
 
 Deno.test("on a terminal the executable says only what it has to say", async () => {
   await using terminal = await TestTerminal.start(

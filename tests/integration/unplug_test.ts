@@ -5,8 +5,8 @@ import { HotplugError } from "../../lib/errors.ts";
 import { unplug } from "../../lib/engine/unplug.ts";
 import { World } from "../../lib/engine/world.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
-import { STEPS } from "../unit/steps.ts";
-import { DISK, Instance } from "./support.ts";
+import { STEPS } from "../support/steps.ts";
+import { DISK, Instance } from "../lab/scripted_instance.ts";
 
 /** The line that a person sees in the end of a wait of two seconds. */
 async function lineOf(signal: AbortSignal | undefined): Promise<string> {

@@ -1,8 +1,8 @@
 /** Every command by the executable for aarch64, emulated, and by ours. */
 import { assertEquals } from "@std/assert";
-import { arm64Deno, buildArm64 } from "../qemu/aarch64.ts";
-import { EXECUTABLE } from "../qemu/tool.ts";
-import { testTools, Vm } from "../qemu/vm.ts";
+import { arm64Deno, buildArm64 } from "../lab/aarch64.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 import { answersOf, CALLED_MACHINE, twoBridges } from "./calls.ts";
 
 Deno.test("the aarch64 executable answers every command as ours does", async () => {

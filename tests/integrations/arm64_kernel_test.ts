@@ -1,8 +1,8 @@
 /** The executable for aarch64 under a kernel of its own, without qemu-user. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
-import { arm64Deno, buildArm64 } from "../qemu/aarch64.ts";
-import { runOnArm64 } from "./arm64_kernel.ts";
+import { arm64Deno, buildArm64 } from "../lab/aarch64.ts";
+import { runOnArm64 } from "../lab/arm64_kernel.ts";
 
 const LIST = '{"jsonrpc":"2.0","id":1,"method":"list","params":{}}';
 

@@ -6,8 +6,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { host, makeImage } from "../qemu/each_release.ts";
-import type { Vm } from "../qemu/vm.ts";
+import { host, makeImage } from "../lab/each_release.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** One call of the executable. */
 interface Call {

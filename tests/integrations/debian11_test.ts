@@ -8,11 +8,11 @@ import { cacheFolder } from "../../tools/guest/cache.ts";
 import { ensureDebian11 } from "../../tools/guest/debian11.ts";
 import { run } from "../../tools/guest/run.ts";
 import type { QemuRelease } from "../../tools/setup.ts";
-import { makeImage } from "../qemu/each_release.ts";
-import { OtherRoot } from "../qemu/other_root.ts";
-import { snapshot } from "../qemu/snapshot.ts";
-import { EXECUTABLE, toolBy } from "../qemu/tool.ts";
-import { testTools, Vm } from "../qemu/vm.ts";
+import { makeImage } from "../lab/each_release.ts";
+import { OtherRoot } from "../lab/other_root.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { EXECUTABLE, toolBy } from "../lab/tool.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 import { answersOf, CALLED_MACHINE, outcomeOf, twoBridges } from "./calls.ts";
 
 const tools = await testTools();

@@ -2,11 +2,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
 import { run } from "../../tools/guest/run.ts";
-import { arm64Deno, buildArm64 } from "./aarch64.ts";
-import { makeImage } from "./each_release.ts";
-import { interfaces, snapshot } from "./snapshot.ts";
-import { tool, toolBy, type ToolResult } from "./tool.ts";
-import { testTools, Vm } from "./vm.ts";
+import { arm64Deno, buildArm64 } from "../lab/aarch64.ts";
+import { makeImage } from "../lab/each_release.ts";
+import { interfaces, snapshot } from "../lab/snapshot.ts";
+import { tool, toolBy, type ToolResult } from "../lab/tool.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 
 const deno = await arm64Deno();
 const tools = await testTools();

@@ -1,7 +1,7 @@
 /** Recording what QEMU has and the runtime file lacks. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { pause } from "../../lib/sys/pause.ts";
-import { eachRelease, host, makeImage } from "./each_release.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
 import {
   imagesOf,
   machineWith,
@@ -9,10 +9,10 @@ import {
   plugNic,
   rewrite,
   startedDisk,
-} from "./live.ts";
-import { interfaces, snapshot } from "./snapshot.ts";
-import { tool, type ToolResult } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+} from "../lab/live.ts";
+import { interfaces, snapshot } from "../lab/snapshot.ts";
+import { tool, type ToolResult } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const MAC = "aa:00:00:00:01:01";
 

@@ -4,10 +4,10 @@ import { dirname } from "@std/path";
 import { VERSION } from "../../lib/version.ts";
 import { ensureDebian11 } from "../../tools/guest/debian11.ts";
 import { run } from "../../tools/guest/run.ts";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { OtherRoot } from "./other_root.ts";
-import { interfaces, snapshot } from "./snapshot.ts";
-import { EXECUTABLE, toolBy } from "./tool.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { OtherRoot } from "../lab/other_root.ts";
+import { interfaces, snapshot } from "../lab/snapshot.ts";
+import { EXECUTABLE, toolBy } from "../lab/tool.ts";
 
 const folder = await ensureDebian11("node", console.error).catch((error) => {
   console.error(`${error}`);

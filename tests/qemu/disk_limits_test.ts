@@ -1,9 +1,9 @@
 /** I/O limits of a disk in a real guest. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
 const ID = "disk-d0000001-1111-4111";

@@ -1,10 +1,10 @@
 /** A disk that grows under a real guest. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { loopDevice } from "./jail.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { loopDevice } from "../lab/jail.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
 const MIB = 1024 * 1024;

@@ -1,8 +1,8 @@
 /** A disk into and out of a real guest, by the built executable. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
 const MARKER = "written-by-host";

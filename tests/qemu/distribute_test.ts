@@ -2,8 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
 import { SshServer } from "../../tools/guest/ssh_server.ts";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { EXECUTABLE } from "./tool.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
 
 /** Runs a command line over there to its end. */
 async function remote(

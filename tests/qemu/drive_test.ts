@@ -1,6 +1,6 @@
 /** Disks as Ganeti 3.0 attached them: `-drive`, HMP `drive_add`. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
 import {
   driveOf,
   imagesOf,
@@ -9,9 +9,9 @@ import {
   plugOn,
   rewrite,
   startedDisk,
-} from "./live.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+} from "../lab/live.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** A disk of the runtime file that Ganeti 3.0 plugged into a PCI slot. */
 function diskEntry(id: string, uuid: string, { link, slot }: {

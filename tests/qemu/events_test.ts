@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
-import { TestTerminal } from "../integration/terminal.ts";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { EXECUTABLE, spawnTool, tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { TestTerminal } from "../lab/terminal.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { EXECUTABLE, spawnTool, tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** A running `events --json`, and what it wrote. */
 class Follower {

@@ -1,9 +1,9 @@
 /** The examples of `help COMMAND`, run as they stand there. */
 import { assertEquals } from "@std/assert";
 import { EXAMPLES } from "../../lib/commands/examples.ts";
-import { host, makeImage } from "./each_release.ts";
-import { EXECUTABLE } from "./tool.ts";
-import { testTools, Vm } from "./vm.ts";
+import { host, makeImage } from "../lab/each_release.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 
 const tools = await testTools();
 

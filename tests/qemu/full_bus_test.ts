@@ -1,8 +1,8 @@
 /** Disks until the bus of pc is full, and out again in another order. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
 
 /** SPEC 4.1: the slots that kvm_pci_reservations leaves. */
 const SLOTS = Array.from({ length: 20 }, (_, i) => 12 + i);

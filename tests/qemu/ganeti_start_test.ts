@@ -4,12 +4,12 @@
  */
 import { assertEquals } from "@std/assert";
 import type { Ganeti } from "../../tools/guest/ganeti.ts";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { migrate, temporaryFolder } from "./migrate.ts";
-import { type Doc, instanceObject, witness } from "./noded.ts";
-import { GANETI_PORTS } from "./pcie.ts";
-import { tool } from "./tool.ts";
-import { type MachineOptions, Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { migrate, temporaryFolder } from "../lab/migrate.ts";
+import { type Doc, instanceObject, witness } from "../lab/noded.ts";
+import { GANETI_PORTS } from "../lab/pcie.ts";
+import { tool } from "../lab/tool.ts";
+import { type MachineOptions, Vm } from "../lab/vm.ts";
 
 const { ganeti, leftOut } = await witness();
 const SCRIPT = new URL("ganeti_start.py", import.meta.url).pathname;

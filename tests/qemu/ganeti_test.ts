@@ -3,9 +3,9 @@
  * finds, and takes out again.
  */
 import { assertEquals } from "@std/assert";
-import { unless } from "../left_out.ts";
-import { host, makeImage } from "./each_release.ts";
-import { LineProcess } from "./line_process.ts";
+import { unless } from "../support/left_out.ts";
+import { host, makeImage } from "../lab/each_release.ts";
+import { LineProcess } from "../lab/line_process.ts";
 import {
   bridgedNic,
   type Doc,
@@ -13,10 +13,10 @@ import {
   instanceObject,
   Noded,
   witness,
-} from "./noded.ts";
-import { snapshot } from "./snapshot.ts";
-import { EXECUTABLE, tool } from "./tool.ts";
-import { testTools, Vm } from "./vm.ts";
+} from "../lab/noded.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { EXECUTABLE, tool } from "../lab/tool.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 
 const tools = await testTools();
 const { ganeti, leftOut } = await witness();

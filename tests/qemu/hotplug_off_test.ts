@@ -1,9 +1,9 @@
 /** Buses whose hotplug is switched off: what is said beforehand is so. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const off = (device: string, property: string) => [
   "-global",

@@ -1,9 +1,9 @@
 /** Disks whose size no number of JavaScript holds to the byte. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
 const LIMIT = /it has [\d.]+ PiB, and more than 9007199254740480 bytes/;

@@ -1,6 +1,6 @@
 /** QEMU in a 0700 chroot, before a monitor that takes no descriptors. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import {
   assertChecked,
   assertNicRefused,
@@ -18,10 +18,10 @@ import {
   traces,
   useAndRemove,
   UUID,
-} from "./jail.ts";
-import { hiding, QmpProxy } from "./proxy.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+} from "../lab/jail.ts";
+import { hiding, QmpProxy } from "../lab/proxy.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const MKNOD = ["--via", "mknod"];
 

@@ -1,6 +1,6 @@
 /** QEMU ends while a disk is on its way in, or is plugged. */
 import { assertEquals } from "@std/assert";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import {
   FREE,
   hostTraces,
@@ -12,11 +12,11 @@ import {
   POOL,
   rootImage,
   UUID,
-} from "./jail.ts";
-import { hiding, type ProxyMessage, QmpProxy } from "./proxy.ts";
-import { interfaces } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+} from "../lab/jail.ts";
+import { hiding, type ProxyMessage, QmpProxy } from "../lab/proxy.ts";
+import { interfaces } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** QEMU dies of the first command of this name, before it sees it. */
 function dyingOf(vm: Vm, command: string) {

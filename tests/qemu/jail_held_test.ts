@@ -1,9 +1,9 @@
 /** A disk that another drive of the VM has open, too, when it is removed. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { NOBODY, ownerOf, UUID } from "./jail.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { NOBODY, ownerOf, UUID } from "../lab/jail.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
 
 /** Opened at the start, before QEMU becomes nobody. */
 const DRIVE = "if=ide,media=cdrom,readonly=on,format=raw,file=";

@@ -1,6 +1,6 @@
 /** Machines that may not see the disk: the default way in, and NICs. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease } from "./each_release.ts";
+import { eachRelease } from "../lab/each_release.ts";
 import {
   assertChecked,
   CHROOT,
@@ -12,8 +12,8 @@ import {
   rootImage,
   traces,
   useAndRemove,
-} from "./jail.ts";
-import { tool } from "./tool.ts";
+} from "../lab/jail.ts";
+import { tool } from "../lab/tool.ts";
 
 const MAC = "aa:00:00:00:00:31";
 

@@ -1,6 +1,6 @@
 /** QEMU as another user, before a monitor that takes no descriptors. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import {
   assertAdditionUndone,
   assertChecked,
@@ -19,10 +19,10 @@ import {
   traces,
   useAndRemove,
   UUID,
-} from "./jail.ts";
-import { hiding, QmpProxy } from "./proxy.ts";
-import { snapshot } from "./snapshot.ts";
-import { EXECUTABLE, tool } from "./tool.ts";
+} from "../lab/jail.ts";
+import { hiding, QmpProxy } from "../lab/proxy.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { EXECUTABLE, tool } from "../lab/tool.ts";
 
 const UID = 65_534;
 const CHOWN = ["--via", "chown"];

@@ -6,12 +6,12 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { host, makeImage } from "./each_release.ts";
+import { host, makeImage } from "../lab/each_release.ts";
 import type { Scenario } from "./kill_scenario.ts";
-import { QmpProxy } from "./proxy.ts";
-import { keptFdNames, type Snapshot, snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import { type MachineOptions, Vm } from "./vm.ts";
+import { QmpProxy } from "../lab/proxy.ts";
+import { keptFdNames, type Snapshot, snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import { type MachineOptions, Vm } from "../lab/vm.ts";
 
 /** Everything that must agree, without what may differ from run to run. */
 export interface State extends Omit<Snapshot, "fdsets"> {

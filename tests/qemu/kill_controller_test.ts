@@ -5,7 +5,7 @@ import { FULL, type KillPoint, pointsOf } from "./kill_points.ts";
 import { recordMessages } from "./kill_points.ts";
 import type { Scenario } from "./kill_scenario.ts";
 import { killAt, mend, type Mender } from "./kill_sweep.ts";
-import { testTools } from "./vm.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 

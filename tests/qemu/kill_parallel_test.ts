@@ -1,10 +1,10 @@
 /** Fifty calls at once on one instance. */
 import { assertEquals } from "@std/assert";
-import { makeImage } from "./each_release.ts";
+import { makeImage } from "../lab/each_release.ts";
 import { KillBench } from "./kill_bench.ts";
-import { interfaces } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import { testTools } from "./vm.ts";
+import { interfaces } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 

@@ -5,7 +5,7 @@
  */
 
 import type { KillBench } from "./kill_bench.ts";
-import type { ProxyMessage } from "./proxy.ts";
+import type { ProxyMessage } from "../lab/proxy.ts";
 
 /** Before or after one message; the same in each run of an operation. */
 export interface KillPoint {

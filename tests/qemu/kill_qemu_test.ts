@@ -5,9 +5,9 @@ import { KillBench } from "./kill_bench.ts";
 import { actAt, FULL, type KillPoint, pointsOf } from "./kill_points.ts";
 import { type DeviceKind, type Scenario, scenario } from "./kill_scenario.ts";
 import { commandOf, dialogue, prepare, Tally } from "./kill_sweep.ts";
-import { interfaces } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import { testTools } from "./vm.ts";
+import { interfaces } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 

@@ -1,6 +1,6 @@
 /** No room left, where the runtime file is and where our own files are. */
 import { assertEquals } from "@std/assert";
-import { host } from "./each_release.ts";
+import { host } from "../lab/each_release.ts";
 import { KillBench } from "./kill_bench.ts";
 import { type DeviceKind, scenario } from "./kill_scenario.ts";
 import {
@@ -11,8 +11,8 @@ import {
   mend,
   prepare,
 } from "./kill_sweep.ts";
-import { tool } from "./tool.ts";
-import { testTools } from "./vm.ts";
+import { tool } from "../lab/tool.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 const [release] = tools.qemus;

@@ -1,7 +1,7 @@
 /** A connection over ssh cut in mid-operation: promise 7. */
 import { assert, assertEquals, equal } from "@std/assert";
 import { SshServer } from "../../tools/guest/ssh_server.ts";
-import { host } from "./each_release.ts";
+import { host } from "../lab/each_release.ts";
 import { KillBench } from "./kill_bench.ts";
 import { actAt, type KillPoint } from "./kill_points.ts";
 import { type DeviceKind, type Scenario, scenario } from "./kill_scenario.ts";
@@ -15,8 +15,8 @@ import {
   prepare,
   Tally,
 } from "./kill_sweep.ts";
-import { EXECUTABLE, tool } from "./tool.ts";
-import { testTools } from "./vm.ts";
+import { EXECUTABLE, tool } from "../lab/tool.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 

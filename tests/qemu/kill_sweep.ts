@@ -15,7 +15,7 @@ import {
   recordMessages,
 } from "./kill_points.ts";
 import type { Scenario } from "./kill_scenario.ts";
-import { EXECUTABLE, resultOf, spawnTool, tool } from "./tool.ts";
+import { EXECUTABLE, resultOf, spawnTool, tool } from "../lab/tool.ts";
 
 /** How an operation is brought to an end after it was killed. */
 export type Mender =

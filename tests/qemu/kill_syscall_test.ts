@@ -22,8 +22,8 @@ import {
   runInjected,
   type SystemCall,
   traceCalls,
-} from "./strace.ts";
-import { testTools } from "./vm.ts";
+} from "../lab/strace.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 // What the kernel does is the same with every QEMU.

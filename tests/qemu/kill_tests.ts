@@ -8,8 +8,8 @@ import { KillBench } from "./kill_bench.ts";
 import { FULL } from "./kill_points.ts";
 import { type DeviceKind, scenario } from "./kill_scenario.ts";
 import { sweepsOf, sweepTool } from "./kill_sweep.ts";
-import { SCSI_ARGS } from "./scsi_machine.ts";
-import { testTools } from "./vm.ts";
+import { SCSI_ARGS } from "../lab/scsi_machine.ts";
+import { testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 

@@ -1,12 +1,12 @@
 /** Another medium in the drive of a real guest, or none. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
-import { SCSI_MACHINE } from "./scsi_machine.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { migrate, targetCommand, temporaryFolder } from "../lab/migrate.ts";
+import { SCSI_MACHINE } from "../lab/scsi_machine.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import { Vm } from "../lab/vm.ts";
 
 const DRIVE = "d0000001-1111-4111-8111-000000000001";
 const SR =

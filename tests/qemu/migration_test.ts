@@ -3,10 +3,10 @@
  * that were hot-plugged are there, at the same addresses, and go on working.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
-import { tool } from "./tool.ts";
-import { Vm } from "./vm.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { migrate, targetCommand, temporaryFolder } from "../lab/migrate.ts";
+import { tool } from "../lab/tool.ts";
+import { Vm } from "../lab/vm.ts";
 
 const DISK1 = "d0000001-1111-4111-8111-000000000001";
 const DISK2 = "d0000002-1111-4111-8111-000000000002";

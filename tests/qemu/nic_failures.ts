@@ -5,9 +5,9 @@
  * @module
  */
 
-import { QmpProxy, refusal } from "./proxy.ts";
-import { spawnTool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { QmpProxy, refusal } from "../lab/proxy.ts";
+import { spawnTool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** Who is refused is asked again later, and would then be obeyed. */
 const ALWAYS = ["device_del"];

@@ -4,11 +4,11 @@
  */
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { allFdNames } from "../../lib/device/nic.ts";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import { killed, refusing } from "./nic_failures.ts";
-import { interfaces, keptFdNames, snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { interfaces, keptFdNames, snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "a0000001-1111-4111-8111-000000000001";
 const ID = "nic-a0000001-1111-4111";

@@ -3,12 +3,12 @@
  * Ganeti's own script; and Ganeti's networks.
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import { refusing } from "./nic_failures.ts";
-import { rpcOnce } from "./rpc_once.ts";
-import { interfaces, snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { rpcOnce } from "../lab/rpc_once.ts";
+import { interfaces, snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "a0000001-1111-4111-8111-000000000001";
 const MAC = "aa:00:00:00:00:01";

@@ -4,12 +4,12 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import { refusing } from "./nic_failures.ts";
-import { GANETI_PORTS } from "./pcie.ts";
-import { interfaces } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { GANETI_PORTS } from "../lab/pcie.ts";
+import { interfaces } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const MAC = "aa:00:00:00:00:01";
 const OTHER_MAC = "aa:00:00:00:00:02";

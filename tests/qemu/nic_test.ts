@@ -1,9 +1,9 @@
 /** A NIC into and out of a real guest, by the built executable. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host } from "./each_release.ts";
-import { interfaces, keptFdNames, snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
+import { interfaces, keptFdNames, snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "a0000001-1111-4111-8111-000000000001";
 const MAC = "aa:00:00:00:00:01";

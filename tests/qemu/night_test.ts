@@ -4,10 +4,10 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
-import { TestTerminal } from "../integration/terminal.ts";
-import { makeImage } from "./each_release.ts";
-import { EXECUTABLE, tool, type ToolResult } from "./tool.ts";
-import { testTools, Vm } from "./vm.ts";
+import { TestTerminal } from "../lab/terminal.ts";
+import { makeImage } from "../lab/each_release.ts";
+import { EXECUTABLE, tool, type ToolResult } from "../lab/tool.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 
 const tools = await testTools();
 

@@ -3,7 +3,7 @@
  * that look at VLANs, and vhost.
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { Node } from "./node.ts";
+import { Node } from "../lab/node.ts";
 
 const MAC = "aa:00:00:00:00:01";
 const OTHER_MAC = "aa:00:00:00:00:02";

@@ -1,9 +1,15 @@
 /** Kernels that lack system calls: strace(1) answers for them. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { eachRelease } from "./each_release.ts";
-import { CHROOT, loopDevice, NOBODY, openFolder, rootImage } from "./jail.ts";
-import { runOnOldKernel } from "./strace.ts";
-import { tool } from "./tool.ts";
+import { eachRelease } from "../lab/each_release.ts";
+import {
+  CHROOT,
+  loopDevice,
+  NOBODY,
+  openFolder,
+  rootImage,
+} from "../lab/jail.ts";
+import { runOnOldKernel } from "../lab/strace.ts";
+import { tool } from "../lab/tool.ts";
 
 const UUID = "d1111111-2222-4333-8444-555555555555";
 

@@ -1,11 +1,11 @@
 /** NICs on a real Open vSwitch, whose other ports the guest talks to. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease } from "./each_release.ts";
+import { eachRelease } from "../lab/each_release.ts";
 import { killed, refusing } from "./nic_failures.ts";
-import { OpenVswitch } from "./open_vswitch.ts";
-import { interfaces, snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { OpenVswitch } from "../lab/open_vswitch.ts";
+import { interfaces, snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const UUID = "a0000001-1111-4111-8111-000000000001";
 const MAC = "aa:00:00:00:00:01";

@@ -3,11 +3,11 @@
  * from the file, and go on being used there.
  */
 import { assertEquals } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { moved, temporaryFolder } from "./migrate.ts";
-import { GANETI_PORTS, OTHER_PORTS, PC_BRIDGES } from "./pcie.ts";
-import { tool } from "./tool.ts";
-import type { MachineOptions, Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { moved, temporaryFolder } from "../lab/migrate.ts";
+import { GANETI_PORTS, OTHER_PORTS, PC_BRIDGES } from "../lab/pcie.ts";
+import { tool } from "../lab/tool.ts";
+import type { MachineOptions, Vm } from "../lab/vm.ts";
 
 const uuid = (n: number) => `d000000${n}-1111-4111-8111-00000000000${n}`;
 

@@ -1,10 +1,10 @@
 /** Disks and NICs in PCIe ports and behind bridges, used by a real guest. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { GANETI_PORTS, OTHER_PORTS, PC_BRIDGES } from "./pcie.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool, type ToolResult } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { GANETI_PORTS, OTHER_PORTS, PC_BRIDGES } from "../lab/pcie.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool, type ToolResult } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const NIC = "a0000001-1111-4111-8111-000000000001";
 const MAC = "aa:00:00:00:00:01";

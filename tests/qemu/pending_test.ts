@@ -1,9 +1,9 @@
 /** Guests that do not, or not yet, release a device. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { resultOf, spawnTool, tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { resultOf, spawnTool, tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** Removes NIC 0 from a silent guest; returns once the guest was asked. */
 async function waitingRemoval(vm: Vm): Promise<Deno.ChildProcess> {

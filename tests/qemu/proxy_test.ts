@@ -1,10 +1,10 @@
 /** The proxy itself: does it show and pass on everything, fds included? */
 import { assert, assertEquals } from "@std/assert";
 import { isAlive } from "../../tools/guest/process.ts";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { hiding, type ProxyMessage, QmpProxy, refusal } from "./proxy.ts";
-import { snapshot } from "./snapshot.ts";
-import { resultOf, spawnTool, tool } from "./tool.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { hiding, type ProxyMessage, QmpProxy, refusal } from "../lab/proxy.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { resultOf, spawnTool, tool } from "../lab/tool.ts";
 
 eachRelease("QmpProxy shows and changes what is said", async (vm, t) => {
   const image = `${vm.runDir}/d1.img`;

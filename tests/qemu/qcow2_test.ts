@@ -1,6 +1,6 @@
 /** Disks in qcow2 images, with and without others below them. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, host } from "./each_release.ts";
+import { eachRelease, host } from "../lab/each_release.ts";
 import {
   assertRefused,
   CHROOT,
@@ -9,10 +9,10 @@ import {
   rootImage,
   traces,
   UUID,
-} from "./jail.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+} from "../lab/jail.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const FOREIGN = "--not-migratable";
 const QCOW2 = ["--format", "qcow2", FOREIGN];

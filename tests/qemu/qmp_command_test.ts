@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { eachRelease } from "./each_release.ts";
-import { EXECUTABLE, tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease } from "../lab/each_release.ts";
+import { EXECUTABLE, tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const HINT = "did you mean query-status or query-stats?";
 

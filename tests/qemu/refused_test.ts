@@ -1,9 +1,9 @@
 /** Refusals that only a real QEMU can show. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import { TestQmp } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import { TestQmp } from "../lab/vm.ts";
 
 eachRelease("the monitor: held, stopped, gone", async (vm, t) => {
   const image = `${vm.runDir}/d1.img`;

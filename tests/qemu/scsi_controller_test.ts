@@ -3,13 +3,13 @@
  * comes with it, is in the file, and stays.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { moved, temporaryFolder } from "./migrate.ts";
-import { GANETI_PORTS } from "./pcie.ts";
-import { QmpProxy, refusal } from "./proxy.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { moved, temporaryFolder } from "../lab/migrate.ts";
+import { GANETI_PORTS } from "../lab/pcie.ts";
+import { QmpProxy, refusal } from "../lab/proxy.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const uuid = (n: number) => `d000000${n}-1111-4111-8111-00000000000${n}`;
 

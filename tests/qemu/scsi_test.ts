@@ -1,11 +1,11 @@
 /** SCSI disks into and out of a real guest, by the built executable. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { migrate, targetCommand, temporaryFolder } from "./migrate.ts";
-import { SCSI_MACHINE } from "./scsi_machine.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { migrate, targetCommand, temporaryFolder } from "../lab/migrate.ts";
+import { SCSI_MACHINE } from "../lab/scsi_machine.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import { Vm } from "../lab/vm.ts";
 
 function uuid(n: number): string {
   return `d000000${n}-1111-4111-8111-00000000000${n}`;

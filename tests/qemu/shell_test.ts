@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { TestTerminal } from "../integration/terminal.ts";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { EXECUTABLE } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { TestTerminal } from "../lab/terminal.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { EXECUTABLE } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 async function openShell(vm: Vm): Promise<TestTerminal> {
   const terminal = await TestTerminal.start(

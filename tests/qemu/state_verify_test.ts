@@ -1,8 +1,8 @@
 /** `state show --verify` on real machines, in order and in disorder. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 const uuid = (n: number) => `d000000${n}-1111-4111-8111-00000000000${n}`;
 const idOf = (n: number) => `disk-${uuid(n).slice(0, 18)}`;

@@ -15,10 +15,10 @@ import {
 } from "../../lib/plan/facts.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
-import { known, type KnownPlan, STEPS } from "../unit/steps.ts";
-import { eachRelease, host, makeImage } from "./each_release.ts";
-import { keptFdNames, type Snapshot, snapshot } from "./snapshot.ts";
-import type { Vm } from "./vm.ts";
+import { known, type KnownPlan, STEPS } from "../support/steps.ts";
+import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { keptFdNames, type Snapshot, snapshot } from "../lab/snapshot.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** A step that QEMU always refuses. */
 const IMPOSSIBLE: QmpStep = {

@@ -4,11 +4,11 @@ import { blockdevArguments } from "../../lib/device/disk.ts";
 import { Schema } from "../../lib/qmp/schema.ts";
 import { checkArguments, SchemaError } from "../../lib/qmp/schema_check.ts";
 import { until } from "../../tools/guest/deadline.ts";
-import { eachRelease } from "./each_release.ts";
-import { assertUsed, openFolder, POOL, rootImage, UUID } from "./jail.ts";
-import { snapshot } from "./snapshot.ts";
-import { tool } from "./tool.ts";
-import type { Vm } from "./vm.ts";
+import { eachRelease } from "../lab/each_release.ts";
+import { assertUsed, openFolder, POOL, rootImage, UUID } from "../lab/jail.ts";
+import { snapshot } from "../lab/snapshot.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
 
 /** Serves an image by NBD on a unix socket. */
 async function serve(image: string, socket: string) {

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { TimeoutError } from "../../tools/guest/deadline.ts";
 import type { QemuRelease } from "../../tools/setup.ts";
-import { testTools, Vm, type VmOptions } from "./vm.ts";
+import { testTools, Vm, type VmOptions } from "../lab/vm.ts";
 
 const tools = await testTools();
 

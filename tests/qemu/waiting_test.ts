@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { TestTerminal } from "../integration/terminal.ts";
-import { eachRelease, makeImage } from "./each_release.ts";
-import { EXECUTABLE, tool } from "./tool.ts";
+import { TestTerminal } from "../lab/terminal.ts";
+import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { EXECUTABLE, tool } from "../lab/tool.ts";
 
 eachRelease("a terminal shows how long the guest is waited for", async (vm) => {
   const image = `${vm.runDir}/d1.img`;

@@ -13,7 +13,7 @@ import {
   writeAll,
 } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { unless, withoutDevice } from "../left_out.ts";
+import { unless, withoutDevice } from "../support/left_out.ts";
 import { bytes, run, TempDir, text } from "./support.ts";
 
 Deno.test("writeAll() and readAll() carry more than one chunk", () => {

@@ -3,7 +3,7 @@ import { ShortageError } from "../../lib/sys/errno.ts";
 import { openInRoot } from "../../lib/sys/file_lookup.ts";
 import { openFile, statFd } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { beside, LEASE } from "./beside.ts";
+import { beside, LEASE } from "../lab/beside.ts";
 import { openFds, TempDir } from "./support.ts";
 
 /** Renames a file there and back, until its input ends. */

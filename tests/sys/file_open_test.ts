@@ -9,7 +9,7 @@ import {
   statFd,
 } from "../../lib/sys/file.ts";
 import { O, openFlags } from "../../lib/sys/layout.ts";
-import { withFreeFds } from "./free_fds.ts";
+import { withFreeFds } from "../lab/free_fds.ts";
 import { openFds, PATIENCE, run, TempDir, text } from "./support.ts";
 
 function code(call: () => unknown): string {

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { SysError } from "../../lib/sys/errno.ts";
 import { openFile, statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { UnixListener } from "./unix_listener.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
 import { WakeUp } from "../../lib/sys/wake_up.ts";
 import { run, TempDir } from "./support.ts";
 

@@ -3,7 +3,7 @@ import { SysError } from "../../lib/sys/errno.ts";
 import { openFile } from "../../lib/sys/file.ts";
 import { ioctl } from "../../lib/sys/ioctl.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { unless, withoutDevice } from "../left_out.ts";
+import { unless, withoutDevice } from "../support/left_out.ts";
 import { bytes, connection, PATIENCE, TempDir } from "./support.ts";
 
 /** asm-generic/ioctls.h */

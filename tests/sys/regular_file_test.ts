@@ -1,4 +1,4 @@
-/** Small files, read by the C library; without one: tests/integration. */
+/** Small files, read by the C library; without one: tests/integration/cli_without_libc_test.ts. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { SysError } from "../../lib/sys/errno.ts";
 import { readRegularFile } from "../../lib/sys/regular_file.ts";

@@ -4,7 +4,7 @@ import {
   unixSocketHolders,
   unixSocketsHolders,
 } from "../../lib/sys/sock_diag.ts";
-import { UnixListener } from "./unix_listener.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { PATIENCE, TempDir } from "./support.ts";
 
@@ -14,7 +14,7 @@ class Client implements AsyncDisposable {
   readonly #output: ReadableStreamDefaultReader<Uint8Array>;
 
   private constructor(paths: readonly string[]) {
-    const script = new URL("./connect_and_wait.ts", import.meta.url);
+    const script = new URL("../lab/connect_and_wait.ts", import.meta.url);
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--allow-all", "--no-check", script.pathname, ...paths],
       stdin: "piped",

@@ -5,7 +5,7 @@
  */
 
 import { pause } from "../../lib/sys/pause.ts";
-import { UnixListener } from "./unix_listener.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 
 /** Long enough for a loaded machine; a test that needs it has failed. */

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DeadlineError, SysError } from "../../lib/sys/errno.ts";
-import { UnixListener } from "./unix_listener.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { bytes, openFds, PATIENCE, TempDir, text } from "./support.ts";
 

@@ -1,0 +1,179 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { parseInvocation } from "../../lib/commands/args.ts";
+import { nearest } from "../../lib/words/nearest.ts";
+import { refusal } from "../support/facts.ts";
+
+/** An invocation as plain data. */
+function parse(...words: string[]) {
+  const { command, operands, values, flags } = parseInvocation(words);
+  return {
+    command: command?.name,
+    operands,
+    values: Object.fromEntries(values),
+    flags: [...flags].sort(),
+  };
+}
+
+function refused(...words: string[]) {
+  return refusal("usage", () => parseInvocation(words));
+}
+
+Deno.test("parseInvocation() takes a command line apart", () => {
+  assertEquals(
+    parse("disk", "add", "vm1", "/x", "--name", "data", "--dry-run", "-v"),
+    {
+      command: "disk add",
+      operands: ["vm1", "/x"],
+      values: { name: "data" },
+      flags: ["dry-run", "verbose"],
+    },
+  );
+});
+
+Deno.test("parseInvocation() takes options anywhere and with '='", () => {
+  const expected = {
+    command: "nic remove",
+    operands: ["vm1", "0"],
+    values: { timeout: "2", qmp: "/a=b" },
+    flags: ["json"],
+  };
+  for (
+    const words of [
+      ["--json", "nic", "--timeout=2", "remove", "vm1", "--qmp", "/a=b", "0"],
+      ["nic", "remove", "vm1", "0", "--json", "--timeout", "2", "--qmp=/a=b"],
+    ]
+  ) {
+    assertEquals(parse(...words), expected);
+  }
+});
+
+Deno.test("parseInvocation() takes words as words", () => {
+  for (const word of ["-1", "00000012", "0", "1e3", "0x1", "true", "-12"]) {
+    assertEquals(parse("disk", "remove", "vm1", word).operands, ["vm1", word]);
+  }
+  assertEquals(
+    parse("disk", "add", "vm1", "/x", "--name", "007").values,
+    { name: "007" },
+  );
+  assertEquals(
+    parse("disk", "add", "vm1", "/x", "--name", "-1").values,
+    { name: "-1" },
+  );
+});
+
+Deno.test("parseInvocation() ends options at --", () => {
+  const { operands, flags } = parse("disk", "remove", "vm1", "--", "--force");
+  assertEquals([operands, flags], [["vm1", "--force"], []]);
+  assertEquals(parse("disk", "remove", "vm1", "--", "-1").operands, [
+    "vm1",
+    "-1",
+  ]);
+});
+
+Deno.test("parseInvocation() knows vhost both ways", () => {
+  assertEquals(parse("nic", "add", "vm1", "--vhost").flags, ["vhost"]);
+  assertEquals(parse("nic", "add", "vm1", "--no-vhost").flags, ["no-vhost"]);
+  assertEquals(parse("nic", "add", "vm1").flags, []);
+});
+
+Deno.test("parseInvocation() knows the short options, also together", () => {
+  assertEquals(parse("list", "-vq").flags, ["quiet", "verbose"]);
+  assertEquals(parse("-h").flags, ["help"]);
+});
+
+Deno.test("parseInvocation() without a command has none", () => {
+  assertEquals(parse("--version").command, undefined);
+  assertEquals(parse().command, undefined);
+});
+
+Deno.test("parseInvocation() names the option that was probably meant", () => {
+  const cases: [string, string | undefined][] = [
+    ["--dryrun", "did you mean --dry-run?"],
+    ["--jsn", "did you mean --json?"],
+    ["--unplug-timout=3", "did you mean --unplug-timeout?"],
+    ["--xyzzy", "kvm-hotplug --help shows the usage"],
+    ["--__proto__=1", "kvm-hotplug --help shows the usage"],
+    ["--toString", "kvm-hotplug --help shows the usage"],
+    ["-x", "kvm-hotplug --help shows the usage"],
+  ];
+  for (const [word, hint] of cases) {
+    const error = refused("list", word);
+    assertStringIncludes(error.message, word);
+    if (word !== "-x") assertEquals(error.hint, hint, word);
+  }
+});
+
+Deno.test("parseInvocation() names the command that was probably meant", () => {
+  assertStringIncludes(
+    refused("disk", "ad", "vm1").hint ?? "",
+    '"disk add"',
+  );
+  assertStringIncludes(refused("lst").hint ?? "", '"list"');
+  refused("disk");
+  refused("constructor");
+  refused("");
+});
+
+Deno.test("parseInvocation() misses values and operands", () => {
+  for (const words of [["--name"], ["--name="], ["--name", "--json"]]) {
+    const error = refused("disk", "add", "vm1", "/x", ...words);
+    assertStringIncludes(error.message, "--name needs a value");
+  }
+  assertStringIncludes(refused("disk", "add").message, "INSTANCE");
+  assertStringIncludes(refused("disk", "add", "vm1").message, "SOURCE");
+});
+
+Deno.test("parseInvocation() refuses a word too many", () => {
+  const error = refused("list", "a", "b");
+  assertStringIncludes(error.message, '"b"');
+  assertStringIncludes(error.hint ?? "", "list [INSTANCE]");
+});
+
+Deno.test("parseInvocation() refuses an option of another command", () => {
+  refused("list", "--force");
+  refused("disk", "remove", "vm1", "0", "--mac", "aa:00:00:00:00:01");
+  refused("nic", "remove", "vm1", "0", "--queues", "1");
+});
+
+Deno.test("parseInvocation() refuses a value for a flag", () => {
+  const words = [
+    "--json=banana",
+    "--json=false",
+    "--dry-run=false",
+    "--force=no",
+    "--force=false",
+    "-v=1",
+    "-v1",
+    "-v-q",
+  ];
+  for (const word of words) refused("disk", "remove", "vm1", "0", word);
+  for (const word of ["--no-vhost=1", "--no-vhost=false", "--vhost=false"]) {
+    refused("nic", "add", "vm1", word);
+  }
+});
+
+Deno.test("parseInvocation() takes no operand for a flag's value", () => {
+  for (const name of ["true", "false"]) {
+    const { operands, flags } = parse("disk", "remove", "vm1", "--force", name);
+    assertEquals([operands, flags], [["vm1", name], ["force"]]);
+  }
+});
+
+Deno.test("parseInvocation() refuses the parser's own names", () => {
+  refused("list", "--_", "x");
+  refused("list", "--_=x");
+  refused("list", "--run-dir.x=1");
+});
+
+Deno.test("parseInvocation() lets help and --help go without operands", () => {
+  assertEquals(parse("help", "disk", "add").operands, ["disk", "add"]);
+  assertEquals(parse("disk", "add", "--help").flags, ["help"]);
+});
+
+Deno.test("nearest() finds what is near and nothing else", () => {
+  const known = ["json", "dry-run", "timeout"];
+  assertEquals(nearest("jsn", known), "json");
+  assertEquals(nearest("timeuot", known), "timeout");
+  assertEquals(nearest("banana", known), undefined);
+  assertEquals(nearest("x".repeat(1_000_000), known), undefined);
+});

@@ -1,0 +1,202 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import * as common from "../../lib/commands/report.ts";
+import * as change from "../../lib/commands/report_change.ts";
+import { commandUsage, usageText } from "../../lib/commands/usage.ts";
+import { COMMANDS } from "../../lib/commands/commands.ts";
+import { EXAMPLES } from "../../lib/commands/examples.ts";
+import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
+import { HotplugError } from "../../lib/errors.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+
+import {
+  assert,
+  disk,
+  diskAdd,
+  diskAddFacts,
+  NEW_UUID,
+  planOf,
+} from "../support/facts.ts";
+import { describe } from "../support/steps.ts";
+
+const report = { ...common, ...change };
+
+const PLAN = planOf(
+  planDiskAdd(
+    diskAdd({ name: "data" }),
+    diskAddFacts({ disks: [disk(0, 12)] }),
+  ),
+);
+
+const ADDED = {
+  instance: "vm1",
+  action: "add",
+  changed: true,
+  device: PLAN.device,
+  warnings: ["w"],
+} as const;
+
+Deno.test("outcomeDocument() has the fields of the interface", () => {
+  assertEquals(report.outcomeDocument(ADDED), {
+    ok: true,
+    instance: "vm1",
+    action: "add",
+    changed: true,
+    device: {
+      kind: "disk",
+      index: 1,
+      uuid: NEW_UUID,
+      name: "data",
+      id: "disk-932df160-7a22-4067",
+      driver: "virtio-blk-pci",
+      bus: "pci.0",
+      slot: 13,
+      addr: "0xd",
+      source: "/srv/new.img",
+      size_bytes: 67108864,
+      format: "raw",
+      via: "fdset",
+    },
+    warnings: ["w"],
+  });
+});
+
+Deno.test("outcomeDocument() of a dry run has the plan", () => {
+  const dry = { ...ADDED, changed: false, plan: PLAN.steps.map(describe) };
+  const document = JSON.parse(JSON.stringify(report.outcomeDocument(dry)));
+  assertEquals([document.dry_run, document.changed], [true, false]);
+  assertEquals(document.plan.length, PLAN.steps.length);
+  for (const step of document.plan) {
+    assertEquals(Object.keys(step).sort(), ["host", "qmp", "step", "undo"]);
+    assertEquals(typeof step.step, "string");
+    assert(step.qmp !== null || step.host !== null, step.step);
+  }
+  assertEquals(document.plan[2].qmp.execute, "add-fd");
+});
+
+Deno.test("failureDocument() has the fields of the interface", () => {
+  const qmp = { command: "device_add", class: "GenericError", desc: "no" };
+  const error = new HotplugError("qmp-error", "m", { hint: "h", qmp });
+  assertEquals(report.failureDocument(error, "vm1"), {
+    ok: false,
+    instance: "vm1",
+    error: { code: "qmp-error", message: "m", hint: "h", qmp },
+    changed: false,
+  });
+  assertEquals(
+    report.failureDocument(new HotplugError("usage", "m"), undefined),
+    {
+      ok: false,
+      instance: null,
+      error: { code: "usage", message: "m", hint: null, qmp: null },
+      changed: false,
+    },
+  );
+});
+
+Deno.test("outcomeText() says in a line what was done", () => {
+  assertEquals(report.outcomeText(ADDED), [
+    'Added disk 1 "data" (disk-932df160-7a22-4067) to vm1 in slot 13: ' +
+    "/srv/new.img, 64 MiB",
+  ]);
+  const removed = { ...ADDED, action: "remove" } as const;
+  assertStringIncludes(report.outcomeText(removed)[0] ?? "", "Removed disk 1");
+  const same = { ...ADDED, changed: false };
+  assertStringIncludes(report.outcomeText(same)[0] ?? "", "already has disk 1");
+  const nothing = { ...removed, changed: false, device: null };
+  assertEquals(report.outcomeText(nothing), [
+    "Nothing to remove: vm1 is so already",
+  ]);
+});
+
+Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
+  const lines = report.outcomeText({
+    ...ADDED,
+    changed: false,
+    plan: PLAN.steps.map(describe),
+  });
+  const text = lines.join("\n");
+  assertStringIncludes(text, "in 8 steps");
+  assertStringIncludes(text, 'device_add {"driver":"virtio-blk-pci"');
+  assertStringIncludes(text, 'undo: blockdev-del {"node-name"');
+  assertEquals(lines.at(-1), "Nothing was changed.");
+});
+
+Deno.test("failureText() is a line, and a hint if there is one", () => {
+  assertEquals(report.failureText(new HotplugError("busy", "m")), [
+    "kvm-hotplug: m",
+  ]);
+  assertEquals(
+    report.failureText(new HotplugError("busy", "m", { hint: "h" })),
+    ["kvm-hotplug: m", "hint: h"],
+  );
+});
+
+Deno.test("usageText() names every command and every global option", () => {
+  const text = usageText();
+  for (const { name } of COMMANDS) assertStringIncludes(text, `  ${name}`);
+  for (const { name } of GLOBAL_OPTIONS) {
+    assertStringIncludes(text, `--${name}`);
+  }
+});
+
+Deno.test("commandUsage() names every option and its examples", () => {
+  for (const command of COMMANDS) {
+    const examples = EXAMPLES[command.name] ?? [];
+    const text = commandUsage(command, examples);
+    for (const { name } of command.options) {
+      assertStringIncludes(text, `--${name}`);
+    }
+    for (const [line, what] of examples) {
+      assertStringIncludes(text, `  # ${what}\n  ${line}`);
+    }
+    for (const line of text.split("\n")) assert(line.length <= 80, line);
+  }
+});
+
+Deno.test("outcomeText() tells what was adopted and what was left", () => {
+  const remaining = [{ what: "disk x", hint: "it has no device id" }];
+  const about = {
+    instance: "vm1",
+    action: "adopt" as const,
+    device: null,
+    warnings: [],
+  };
+  assertEquals(
+    report.outcomeText({
+      ...about,
+      changed: true,
+      adoption: { adopted: [PLAN.device], remaining },
+    }),
+    [
+      "Adopted 1 device of vm1",
+      `Proven: disk 1 "data" (${PLAN.device.id}) in slot 13: /srv/new.img, 64 MiB`,
+      "Left alone: disk x: it has no device id",
+    ],
+  );
+  assertEquals(
+    report.outcomeText({
+      ...about,
+      changed: false,
+      adoption: { adopted: [], remaining: [] },
+    }),
+    ["No device to adopt in vm1"],
+  );
+});
+
+Deno.test("failureText() offers what a mistyped name is nearest to", () => {
+  const choice = { word: "dat", known: ["data", "root", "swap"] };
+  const error = new HotplugError("no-such-device", "No device", {
+    choice,
+    hint: "an index, or a name",
+  });
+  assertEquals(report.failureText(error)[1], "hint: did you mean data?");
+  assertEquals(
+    report.failureDocument(error, "vm1").error.hint,
+    "did you mean data?",
+  );
+  const far = new HotplugError("no-such-device", "No device", {
+    choice: { word: "nothing-like", known: choice.known },
+    hint: "an index, or a name",
+  });
+  assertEquals(report.failureText(far)[1], "hint: an index, or a name");
+});

@@ -1,0 +1,99 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import {
+  diskAdd,
+  diskAddFacts,
+  planOf,
+  planRefusal,
+  qmpStep,
+} from "../support/facts.ts";
+
+const ASKED = { format: "qcow2", migratable: "not-needed" } as const;
+
+function chain(layers: NonNullable<DiskAddFacts["chain"]>["layers"] = []) {
+  return { ...diskAddFacts(), chain: { sizeBytes: 1 << 30, layers } };
+}
+
+const LAYERS = chain([
+  { path: "/srv/b.qcow2", identity: "b", kind: "file", format: "qcow2" },
+  { path: "/dev/dm-3", identity: "a", kind: "block", format: "raw" },
+]);
+
+Deno.test("planDiskAdd() hands over every image of a chain, opened", () => {
+  const plan = planOf(planDiskAdd(diskAdd(ASKED), LAYERS));
+  const opened = plan.steps.flatMap((step) =>
+    step.kind === "open-source"
+      ? [[step.path, step.access, step.pin ?? "source-pin"]]
+      : []
+  );
+  assertEquals(opened, [
+    ["/srv/new.img", "rw", "source-pin"],
+    ["/srv/b.qcow2", "ro", "layer-pin:0"],
+    ["/dev/dm-3", "ro", "layer-pin:1"],
+  ]);
+  const sets = (execute: string) =>
+    plan.steps.flatMap((step) =>
+      step.kind === "qmp" && step.execute === execute
+        ? [step.arguments["fdset-id"]]
+        : []
+    );
+  assertEquals([sets("add-fd"), sets("remove-fd")], [[1, 2, 3], [1, 2, 3]]);
+  const read = {
+    cache: { direct: false, "no-flush": false },
+    "read-only": true,
+    "auto-read-only": false,
+  };
+  const { driver, backing } = qmpStep(plan, "blockdev-add").arguments;
+  assertEquals([driver, backing], ["qcow2", {
+    driver: "qcow2",
+    ...read,
+    file: {
+      driver: "file",
+      filename: "/dev/fdset/2",
+      aio: "threads",
+      ...read,
+    },
+    backing: {
+      driver: "raw",
+      ...read,
+      file: {
+        driver: "host_device",
+        filename: "/dev/fdset/3",
+        aio: "threads",
+        ...read,
+      },
+    },
+  }]);
+});
+
+Deno.test("planDiskAdd() ends a chain that the image could go on with", () => {
+  const plan = planOf(planDiskAdd(diskAdd(ASKED), chain()));
+  assertEquals(qmpStep(plan, "blockdev-add").arguments.backing, null);
+  const { format, size_bytes } = plan.device;
+  assertEquals([format, size_bytes], ["qcow2", 1 << 30]);
+});
+
+Deno.test("planDiskAdd() takes qcow2 only where Ganeti's start may fail", () => {
+  const error = planRefusal(
+    "refused",
+    LAYERS,
+    (given) => planDiskAdd(diskAdd({ format: "qcow2" }), given),
+  );
+  assertMatch(error.hint ?? "", /--not-migratable/);
+});
+
+Deno.test("planDiskAdd() warns of a raw disk that looks like qcow2", () => {
+  const given = diskAddFacts({ source: { magic: "qcow2" } });
+  const [warning = ""] = planOf(planDiskAdd(diskAdd(), given)).warnings;
+  assertMatch(warning, /--format qcow2/);
+});
+
+Deno.test("planDiskAdd() refuses a source that is in use, or read-only", () => {
+  const add = (given: DiskAddFacts) => planDiskAdd(diskAdd(), given);
+  const inUseBy = "qemu-system-x86_64 (pid 7)";
+  const used = diskAddFacts({ source: { inUseBy } });
+  assertMatch(planRefusal("refused", used, add).message, /pid 7/);
+  const fixed = diskAddFacts({ source: { writeFault: "EROFS" } });
+  assertMatch(planRefusal("refused", fixed, add).message, /EROFS/);
+});

@@ -1,0 +1,162 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { type MediumFacts, planMedium } from "../../lib/disk/medium.ts";
+import type { MediumSet } from "../../lib/disk/request.ts";
+import {
+  assert,
+  disk,
+  diskAddFacts,
+  idOf,
+  planOf,
+  planRefusal,
+  qmpStep,
+  stepNames,
+  stepOf,
+  uuidOf,
+} from "../support/facts.ts";
+
+const ID = idOf("disk", 0);
+const PLACE = { bus: "scsi.0", channel: 0, "scsi-id": 0, lun: 0 };
+const CD = disk(0, 0, { hvinfo: { driver: "scsi-cd", id: ID, ...PLACE } });
+const WISH: MediumSet = {
+  kind: "disk-set-medium",
+  instance: "vm1",
+  device: uuidOf("disk", 0),
+  path: "/srv/new.iso",
+  lock: "heeded",
+  migratable: "required",
+};
+const OUT = { ...WISH, path: null };
+
+/** A drive with a medium in it. */
+function given(
+  more: Partial<Parameters<typeof diskAddFacts>[0]> & {
+    readonly tray?: { readonly nodeName?: string; readonly isOpen?: boolean };
+    readonly medium?: "none";
+  } = {},
+): MediumFacts {
+  const { tray = {}, medium, ...spec } = more;
+  const commands = ["open-tray", "close-tray", "insert-medium", "remove-medium"]
+    .map((name) => `blockdev-${name}`);
+  const all = diskAddFacts({
+    disks: [CD],
+    source: { path: "/srv/new.iso", identity: "inode of /srv/new.iso" },
+    ...spec,
+  });
+  const qemu = {
+    ...all.qemu,
+    commands: new Set([...all.qemu.commands, ...commands]),
+  };
+  const there = { nodeName: ID, isOpen: false, isLocked: false, ...tray };
+  return {
+    ...all,
+    qemu,
+    source: medium === "none" ? undefined : all.source,
+    trays: new Map([[ID, there]]),
+  };
+}
+
+function plan(wish: MediumSet, facts: MediumFacts) {
+  return planOf(planMedium(wish, facts));
+}
+
+function refused(
+  code: Parameters<typeof planRefusal>[0],
+  wish: MediumSet,
+  facts: MediumFacts,
+) {
+  return planRefusal(
+    code,
+    facts,
+    (one) => planMedium(wish, one),
+  );
+}
+
+Deno.test("planMedium() changes the medium before it is recorded", () => {
+  const changed = plan(WISH, given());
+  assertEquals(stepNames(changed).slice(0, 8), [
+    "stage-state",
+    "open-source",
+    "add-fd",
+    "blockdev-add",
+    "change-medium",
+    "remove-fd",
+    "commit-state",
+    "blockdev-del",
+  ]);
+  const { from, to } = stepOf(changed, "change-medium");
+  assertEquals([from, to], [ID, `${ID}-b`]);
+  assertEquals(qmpStep(changed, "blockdev-del").arguments["node-name"], ID);
+  assertEquals(qmpStep(changed, "blockdev-add").arguments["read-only"], true);
+  const { change } = stepOf(changed, "stage-state");
+  assert(change.change === "entry");
+  const [object, link, uri] = JSON.parse(change.entry);
+  assertEquals([link, uri], ["/srv/new.iso", null]);
+  assertEquals(object.logical_id, ["loop", "/srv/new.iso"]);
+  assertEquals(object.hvinfo["scsi-id"], 0);
+  assertEquals(object.mode, "rw");
+});
+
+Deno.test("planMedium() takes the medium out and leaves the record", () => {
+  const emptied = plan(OUT, given({ medium: "none" }));
+  const names = ["change-medium", "blockdev-del"];
+  assertEquals(stepNames(emptied).slice(0, 2), names);
+  assertEquals(stepOf(emptied, "change-medium").to, null);
+  assertEquals(emptied.warnings.length, 1);
+});
+
+Deno.test("planMedium() has nothing to do where all is so", () => {
+  const cases: [MediumSet, MediumFacts][] = [
+    [OUT, given({ medium: "none", tray: { nodeName: "" } })],
+    [WISH, given({ source: { identity: "inode of /srv/d0.img" } })],
+  ];
+  for (const [wish, facts] of cases) {
+    const decision = planMedium(wish, facts);
+    assertEquals(decision.kind, "nothing-to-do");
+  }
+});
+
+Deno.test("planMedium() refuses what has no tray, or is no medium for it", () => {
+  const noTray = { ...given(), trays: new Map() };
+  assertStringIncludes(refused("refused", WISH, noTray).message, "no tray");
+  const readOnly = given({ source: { writeFault: "EROFS" } });
+  assertStringIncludes(refused("refused", WISH, readOnly).message, "EROFS");
+  const stuck = plan({ ...WISH, migratable: "not-needed" }, readOnly);
+  const { change } = stepOf(stuck, "stage-state");
+  assert(change.change === "entry");
+  assertEquals(JSON.parse(change.entry)[0].mode, "ro");
+  const drive = given({ tray: { nodeName: "#block123" } });
+  refused("unsupported", WISH, drive);
+  const twin = given({
+    disks: [CD, disk(1, 13)],
+    source: { identity: "inode of /srv/d1.img" },
+  });
+  refused("duplicate", WISH, twin);
+});
+
+Deno.test("planMedium() closes an open tray over the same medium", () => {
+  const source = { identity: "inode of /srv/d0.img" };
+  const closed = plan(WISH, given({ source, tray: { isOpen: true } }));
+  assertEquals(stepNames(closed), ["change-medium"]);
+  const { from, to } = stepOf(closed, "change-medium");
+  assertEquals([from, to], [ID, ID]);
+});
+
+Deno.test("planMedium() records no start that would make another device", () => {
+  const hvinfo = { driver: "scsi-cd", id: ID, ...PLACE };
+  const [object] = disk(0, 0, { hvinfo, mode: "ro" });
+  const modeWith = (diskType: string) => {
+    const facts = given({
+      disks: [[object, null, null]],
+      hvparams: { disk_type: diskType },
+      tray: { nodeName: "" },
+    });
+    const kvmCmd = ["kvm", "-device", "virtio-scsi-pci,id=scsi"];
+    const runtime = { ...facts.content.runtime, kvmCmd };
+    const content = { ...facts.content, runtime };
+    const { change } = stepOf(plan(WISH, { ...facts, content }), "stage-state");
+    assert(change.change === "entry");
+    return JSON.parse(change.entry)[0].mode;
+  };
+  assertEquals(modeWith("paravirtual"), "rw");
+  assertEquals(["ide", "scsi", "sd"].map(modeWith), ["ro", "ro", "ro"]);
+});

@@ -1,0 +1,48 @@
+/** What QEMU would open, tried before it does. */
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { readConfinement } from "../../lib/host/confinement.ts";
+import { identityOf } from "../../lib/host/identity.ts";
+import { openAsQemu, opensInTime } from "../../lib/host/reach.ts";
+import { ShortageError } from "../../lib/sys/errno.ts";
+import { statPath } from "../../lib/sys/file.ts";
+import { beside, LEASE } from "../lab/beside.ts";
+import { TempDir } from "../sys/support.ts";
+
+Deno.test("opensInTime() lets go on what opens or fails at once", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
+  try {
+    const confinement = readConfinement({ pid: Deno.pid, argv: [] });
+    if (confinement === undefined) throw new Error("no process of our own");
+    const path = `${folder}/disk`;
+    await Deno.writeTextFile(path, "disk");
+    const identity = identityOf(statPath(path));
+    const wanted = { path, identity, access: "rw" } as const;
+    const fault = async () =>
+      await opensInTime(confinement, wanted) ?? openAsQemu(confinement, wanted);
+    assertEquals(await fault(), undefined);
+    // It stays: the next file could get its inode number.
+    await Deno.rename(path, `${path}.moved`);
+    assertEquals(await opensInTime(confinement, wanted), undefined);
+    assertMatch(String(await fault()), /No such file|ENOENT/);
+    // Nobody writes to it: an open that waits would not come back.
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+    const reading = { ...wanted, access: "ro" } as const;
+    assertEquals(await opensInTime(confinement, reading), undefined);
+    assertMatch(String(openAsQemu(confinement, reading)), /another file/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("openAsQemu() takes no disturbance for QEMU's own trouble", async () => {
+  using dir = new TempDir();
+  const path = dir.file("disk", "disk");
+  const confinement = readConfinement({ pid: Deno.pid, argv: [] });
+  if (confinement === undefined) throw new Error("no process of our own");
+  const identity = identityOf(statPath(path));
+  const wanted = { path, identity, access: "rw" } as const;
+  await beside(LEASE, path, () => {
+    assertThrows(() => openAsQemu(confinement, wanted), ShortageError);
+  });
+  assertEquals(openAsQemu(confinement, wanted), undefined);
+});

@@ -1,0 +1,269 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import type { Confinement } from "../../lib/host/confinement.ts";
+import {
+  freeSlots,
+  judgeAll,
+  type Requirement,
+} from "../../lib/inspect/check_rules.ts";
+import { waysOf } from "../../lib/inspect/check.ts";
+import { planDiskAdd } from "../../lib/disk/add.ts";
+import { DISK_KIND } from "../../lib/disk/kind.ts";
+import { diskRequirements } from "../../lib/disk/way_path.ts";
+import type { AccessFacts } from "../../lib/disk/way_facts.ts";
+import { planNicAdd } from "../../lib/nic/add.ts";
+import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
+import { NIC_KIND } from "../../lib/nic/kind.ts";
+import { planNicRemove } from "../../lib/nic/remove.ts";
+import { nicRules } from "../../lib/nic/requirements.ts";
+import { EMPTY_RECORD } from "../../lib/state/own_record.ts";
+import {
+  diskAdd,
+  diskAddFacts,
+  facts,
+  type FactsSpec,
+  idOf,
+  nic,
+  nicAdd,
+  nicAddFacts,
+  planOf,
+  planRefusal,
+  qmpStep,
+  stepNames,
+  stepOf,
+  uuidOf,
+} from "../support/facts.ts";
+
+const FREE: Confinement = {
+  pid: 4711,
+  credentials: { uid: 0, gid: 0, groups: [], capabilities: 2n },
+  root: "/",
+  jail: "none",
+  userNamespace: "ours",
+  mountNamespace: "ours",
+  networkNamespace: "ours",
+  seccomp: 0,
+  options: [],
+};
+const NOBODY = {
+  ...FREE,
+  credentials: { ...FREE.credentials, uid: 65534, capabilities: 0n },
+};
+const JAILED = { ...FREE, jail: "chroot", root: "/run/chroot/vm1" } as const;
+
+type Case = FactsSpec & {
+  readonly confinement?: Confinement;
+  readonly tun?: boolean;
+  readonly vhost?: boolean;
+  readonly ownTap?: OwnTapFacts;
+};
+
+/** What the node is like, and what else differs. */
+function split(spec: Case) {
+  const { confinement = FREE, tun = true, vhost = true, ownTap, ...more } =
+    spec;
+  return { node: { confinement, tun, vhost, ownTap }, more };
+}
+
+function judged(spec: Case): Requirement[] {
+  const { node, more } = split(spec);
+  const given = { ...facts(more), ...node };
+  return judgeAll(given, [
+    { kind: DISK_KIND, rules: diskRequirements(given) },
+    { kind: NIC_KIND, rules: nicRules(given) },
+  ]);
+}
+
+function without(...names: string[]) {
+  const commands = new Set(facts().qemu.commands);
+  for (const name of names) commands.delete(name);
+  return { qemu: { commands } };
+}
+
+/** A disk that this QEMU sees only if it runs as root on this node. */
+function seen(confinement: Confinement): AccessFacts {
+  const fault = confinement === FREE ? undefined : "open: ENOENT";
+  return {
+    confinement,
+    path: "/srv/new.img",
+    reach: fault,
+    access: fault,
+    uid: 0,
+    inode: "0:5 77 0:0",
+    rdev: "0:0",
+    root: undefined,
+  };
+}
+
+/** What adding says, empty if it can be done. */
+function refusalOf(kind: "disk" | "nic", spec: Case): string {
+  const { node, more } = split(spec);
+  const { confinement } = node;
+  const opensItself = ["add-fd", "remove-fd", "query-fdsets"]
+    .some((name) => more.qemu?.commands?.has(name) === false);
+  try {
+    if (kind === "disk") {
+      const access = opensItself ? { access: seen(confinement) } : {};
+      planDiskAdd(diskAdd(), diskAddFacts({ ...more, ...access }));
+    } else {
+      planNicAdd(nicAdd(), nicAddFacts({ ...more, node }));
+    }
+    return "";
+  } catch (error) {
+    if (error instanceof HotplugError) return error.message;
+    throw error;
+  }
+}
+
+const CAN: OwnTapFacts = { qemu: null, tun: undefined, vhost: undefined };
+
+const CASES: Readonly<Record<string, Case>> = {
+  "all is well": {},
+  "a migration is under way": { qemu: { migration: "active" } },
+  "the VM is shut down": { qemu: { runState: "shutdown" } },
+  "q35": { qemu: { machine: "pc-q35-7.2" } },
+  "no ACPI": { hvparams: { acpi: false } },
+  "a broken hvparam": { hvparams: { kvm_pci_reservations: 99 } },
+  "no free slot": { hvparams: { kvm_pci_reservations: 32 } },
+  "no vhost": { hvparams: { vhost_net: true }, vhost: false },
+  "no tun": { tun: false },
+  "no add-fd": without("add-fd"),
+  "no add-fd for nobody": { ...without("add-fd"), confinement: NOBODY },
+  "no fd sets in a chroot": {
+    ...without("add-fd", "remove-fd", "query-fdsets"),
+    confinement: JAILED,
+  },
+  "no getfd, which tells nothing": without("getfd"),
+  "no closefd, and QEMU opens taps": { ...without("closefd"), ownTap: CAN },
+  "no getfd, and QEMU opens no taps": {
+    ...without("getfd"),
+    ownTap: { ...CAN, tun: "open /dev/net/tun: EACCES" },
+  },
+  "no getfd, in another network": {
+    ...without("getfd", "closefd"),
+    ownTap: CAN,
+    confinement: { ...FREE, networkNamespace: "another" },
+  },
+  "no blockdev-add, no netdev_del": without("blockdev-add", "netdev_del"),
+  "no device_del": without("device_del"),
+  "no commands": { qemu: { commands: new Set() } },
+};
+
+for (const [title, spec] of Object.entries(CASES)) {
+  Deno.test(`judgeAll() says first what an add would say: ${title}`, () => {
+    const all = judged(spec);
+    for (const kind of ["disk", "nic"] as const) {
+      const first = all.find((one) => !one.ok && one.for.includes(kind));
+      assertEquals(first?.detail ?? "", refusalOf(kind, spec), kind);
+    }
+  });
+}
+
+Deno.test("judgeAll() names every requirement once, and whom it is for", () => {
+  const all = judged({});
+  const names = all.map(({ name }) => name);
+  assertEquals(new Set(names).size, names.length);
+  const kinds = (name: string) => all.find((one) => one.name === name)?.for;
+  assertEquals(kinds("getfd"), ["nic"]);
+  assertEquals(kinds("blockdev-add"), ["disk"]);
+  assertEquals(kinds("device_add"), ["disk", "nic"]);
+  assertEquals(kinds("disk-access"), ["disk"]);
+  for (const { ok, detail, hint } of all) {
+    assertEquals([ok, hint], [true, null]);
+    assertEquals(detail === "", false);
+  }
+});
+
+Deno.test("freeSlots() are those that an add may choose from", () => {
+  const kinds = [DISK_KIND, NIC_KIND];
+  assertEquals(freeSlots(facts(), kinds)[0], 12);
+  const hvparams = { kvm_pci_reservations: 32 };
+  assertEquals(freeSlots(facts({ hvparams }), kinds), []);
+});
+
+Deno.test("waysOf() tells which ways there can be", () => {
+  const usable = (confinement: Confinement | undefined) =>
+    waysOf(facts().qemu, confinement).map(({ usable }) => usable);
+  assertEquals(usable(FREE), ["yes", "depends", "depends", "no", "depends"]);
+  assertEquals(usable(JAILED)[3], "depends");
+  assertEquals(usable(undefined).slice(0, 4), ["yes", "no", "no", "no"]);
+  const { qemu } = facts(without("remove-fd"));
+  const [fdset] = waysOf(qemu, FREE);
+  assertStringIncludes(fdset?.detail ?? "", "remove-fd");
+});
+
+Deno.test("planNicAdd() sees a chroot that the hvparams deny, and none they claim", () => {
+  const romfile = (confinement: Confinement, claimed: boolean) => {
+    const hvparams = { use_chroot: claimed };
+    const given = nicAddFacts({ hvparams, node: { confinement } });
+    const plan = planOf(planNicAdd(nicAdd(), given));
+    return qmpStep(plan, "device_add").arguments["romfile"];
+  };
+  assertEquals(romfile(JAILED, false), "");
+  assertEquals(romfile(FREE, true), undefined);
+});
+
+Deno.test("planNicAdd() makes a tap that QEMU opens where it takes no fd", () => {
+  const node = { confinement: NOBODY, ownTap: CAN };
+  const given = nicAddFacts({ ...without("getfd"), node });
+  const made = planOf(planNicAdd(nicAdd({ queues: 2 }), given));
+  assertEquals(stepNames(made), [
+    "stage-state",
+    "own-record",
+    "make-tap",
+    "attach-tap",
+    "nic-files",
+    "netdev_add",
+    "device_add",
+    "verify-device",
+    "commit-state",
+  ]);
+  const { tap } = stepOf(made, "make-tap");
+  assertEquals(tap, { way: "tap", name: "tapabcdefgh", uid: 65534 });
+  assertEquals(stepOf(made, "own-record").change.after?.access, tap);
+  const { ifname, script, downscript, queues, vhost } =
+    qmpStep(made, "netdev_add").arguments;
+  assertEquals(
+    [ifname, script, downscript, queues, vhost],
+    [tap.name, "no", "no", 2, false],
+  );
+  const named = planOf(planNicAdd(nicAdd({ tap: "mine" }), given));
+  assertEquals(stepOf(named, "make-tap").tap.name, "mine");
+});
+
+Deno.test("planNicAdd() gives no vhost to a QEMU that cannot open it", () => {
+  const ownTap = { ...CAN, vhost: "open /dev/vhost-net: EACCES" };
+  const given = nicAddFacts({
+    ...without("getfd"),
+    node: { confinement: NOBODY, ownTap },
+  });
+  const error = planRefusal(
+    "refused",
+    given,
+    (one) =>
+      planNicAdd(
+        nicAdd({ vhost: "on" }),
+        one as ReturnType<typeof nicAddFacts>,
+      ),
+  );
+  assertStringIncludes(error.message, "EACCES");
+  planOf(planNicAdd(nicAdd({ vhost: "off" }), given));
+});
+
+Deno.test("planNicRemove() removes the tap that was made for QEMU", () => {
+  const uuid = uuidOf("nic", 0);
+  const access = { way: "tap", name: "tapabcdefgh", uid: 0 } as const;
+  const record = {
+    ...EMPTY_RECORD,
+    devices: { [uuid]: { kind: "nic", access } },
+  } as const;
+  const own = { ...facts().own, record };
+  const netdevs = new Map([[idOf("nic", 0), { tap: undefined, queues: 1 }]]);
+  const given = facts({ nics: [nic(0, 13)], own, qemu: { netdevs } });
+  const request = { kind: "nic-remove", instance: "vm1", device: "0" } as const;
+  const made = planOf(planNicRemove(request, given));
+  const names = stepNames(made);
+  assertEquals(names.indexOf("remove-tap"), names.indexOf("netdev_del") + 1);
+  assertEquals(stepOf(made, "remove-tap").tap, access);
+  assertEquals(stepOf(made, "own-record").change.after, null);
+});

@@ -1,0 +1,224 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { optionText } from "../../lib/device/option_text.ts";
+import { startDisks } from "../../lib/disk/start.ts";
+import {
+  type CommandFacts,
+  startCommand as commandOf,
+} from "../../lib/inspect/start_command.ts";
+import { startNics } from "../../lib/nic/start.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import type { Plain } from "../../lib/state/json_node.ts";
+import { parseRuntime, type Runtime } from "../../lib/state/runtime.ts";
+import {
+  disk,
+  facts,
+  idOf,
+  nic,
+  type PlainObject,
+  refusal,
+  runtime,
+  sample,
+} from "../support/facts.ts";
+
+/** What the command depends on, before the kinds have given their words. */
+type StartFacts = Omit<CommandFacts, "kinds"> & {
+  readonly romless: ReadonlySet<string>;
+};
+
+function startCommand(facts: StartFacts) {
+  const kinds = [startDisks(facts), startNics(facts, facts.romless)];
+  return commandOf({ ...facts, kinds });
+}
+
+function given(file: Runtime, more: Partial<StartFacts> = {}): StartFacts {
+  return {
+    paths: instancePaths("/run/g", "vm1"),
+    runtime: file,
+    qemu: undefined,
+    romless: new Set(),
+    nicFiles: { "0": "tap7" },
+    uid: undefined,
+    incoming: undefined,
+    ...more,
+  };
+}
+
+/** What a start adds to the fixed part, but for the monitor. */
+function added(file: Runtime, more: Partial<StartFacts> = {}): string[] {
+  const facts = given(file, more);
+  const { argv } = startCommand(facts);
+  const words = argv.slice(file.kvmCmd.length);
+  const monitor = words.indexOf(
+    "unix:/run/g/kvm-hypervisor/ctrl/vm1.qmp,server=on,wait=off",
+  );
+  assertEquals(words[monitor - 1], "-qmp");
+  return words.toSpliced(monitor - 1, 2);
+}
+
+const NIC = {
+  netdev: `tap,id=${idOf("nic", 0)},ifname=tap7,script=no,downscript=no`,
+  device: `virtio-net-pci,id=${idOf("nic", 0)},bus=pci.0,addr=0xd,` +
+    `netdev=${idOf("nic", 0)},mac=aa:00:00:00:00:00`,
+};
+
+Deno.test("startCommand() puts disks and NICs at their addresses", () => {
+  const file = runtime({ disks: [disk(0, 12)], nics: [nic(0, 13)] });
+  const id = idOf("disk", 0);
+  assertEquals(added(file, { incoming: "tcp:0:4444" }), [
+    "-blockdev",
+    `driver=raw,node-name=${id},discard=ignore,cache.direct=off,` +
+    "cache.no-flush=off,read-only=off,auto-read-only=off,file.driver=file," +
+    "file.filename=/srv/d0.img,file.aio=threads,file.cache.direct=off," +
+    "file.cache.no-flush=off,file.discard=ignore,file.read-only=off," +
+    "file.auto-read-only=off",
+    "-device",
+    `virtio-blk-pci,id=${id},bus=pci.0,addr=0xc,drive=${id},write-cache=on`,
+    "-netdev",
+    NIC.netdev,
+    "-device",
+    NIC.device,
+    "-incoming",
+    "tcp:0:4444",
+  ]);
+});
+
+Deno.test("startCommand() gives a NIC what the hvparams say", () => {
+  const words = (hvparams: PlainObject, driver = "virtio-net-pci") => {
+    const [netdev, , device] = added(
+      runtime({
+        hvparams,
+        nics: [nic(0, 13, {
+          hvinfo: { driver, id: idOf("nic", 0), bus: "pci.0", addr: "0xd" },
+        })],
+      }),
+    ).slice(1);
+    return [
+      netdev?.replace(NIC.netdev, ""),
+      device?.replace(/^[^,]*/, "").replace(NIC.device.slice(14), ""),
+    ];
+  };
+  assertEquals(words({}), ["", ""]);
+  assertEquals(words({ vhost_net: true }), [",vhost=on", ""]);
+  assertEquals(words({ vhost_net: true, virtio_net_queues: 4 }), [
+    ",vhost=on,queues=4",
+    ",mq=on,vectors=10",
+  ]);
+  // Several queues only together with vhost: SPEC 6.3.
+  assertEquals(words({ virtio_net_queues: 4 }), ["", ""]);
+  assertEquals(words({ vnet_hdr: false }), [",vnet_hdr=off", ""]);
+  const all = { vhost_net: true, virtio_net_queues: 4, vnet_hdr: false };
+  assertEquals(words(all, "e1000"), ["", ""]);
+});
+
+Deno.test("startCommand() takes from the live VM what only it knows", () => {
+  const spec = { nics: [nic(0, 13)] };
+  const { qemu } = facts(spec);
+  const id = idOf("nic", 0);
+  const live = { ...qemu, netdevs: new Map([[id, { tap: "t9", queues: 2 }]]) };
+  const words = added(runtime(spec), { qemu: live, romless: new Set([id]) });
+  assertEquals(words[1], NIC.netdev.replace("tap7", "t9") + ",queues=2");
+  assertEquals(words[3], `${NIC.device},romfile=,mq=on,vectors=6`);
+});
+
+Deno.test("startCommand() says which tap it does not know", () => {
+  const file = runtime({ nics: [nic(0, 13)] });
+  const { argv, warnings } = startCommand(given(file, { nicFiles: {} }));
+  assertStringIncludes(argv.join(" "), "ifname=tap0,");
+  assertEquals(warnings.length, 1);
+});
+
+Deno.test("startCommand() gives shared storage no cache", () => {
+  const file = runtime({
+    disks: [disk(0, 12, { dev_type: "sharedfile" })],
+    hvparams: { disk_cache: "writethrough", disk_aio: "native" },
+  });
+  const [, node = "", , device = ""] = added(file);
+  assertStringIncludes(node, "file.driver=file,");
+  assertStringIncludes(node, "cache.direct=on,");
+  assertStringIncludes(device, "write-cache=on");
+});
+
+Deno.test("startCommand() understands every kind of Ganeti's disks", () => {
+  const userspace = added(parseRuntime(sample("07"), "x"));
+  assertStringIncludes(
+    userspace[1] ?? "",
+    "file.driver=rbd,file.pool=rbd,file.image=9b1f.rbd.disk0",
+  );
+  assertStringIncludes(
+    userspace[5] ?? "",
+    "file.driver=gluster,file.volume=gv0,file.path=ganeti/9b1f.1," +
+      "file.server.0.type=inet,file.server.0.host=127.0.0.1,file.server.0.port=24007",
+  );
+  const scsi = added(parseRuntime(sample("08"), "x"));
+  assertStringIncludes(scsi[1] ?? "", "file.driver=host_device,");
+  assertEquals(
+    scsi[3],
+    "scsi-block,id=disk-c32df160-7a22-4067,bus=scsi.0,channel=0,scsi-id=0," +
+      "lun=0,drive=disk-c32df160-7a22-4067",
+  );
+  assertStringIncludes(scsi.join(" "), "-device e1000,id=nic-3adb4b5e");
+});
+
+Deno.test("startCommand() gives IDE disks as drives", () => {
+  const hvinfo = { driver: "ide", id: "disk-x", bus: "pci.0", addr: "0xc" };
+  const hvparams = { disk_type: "ide", disk_cache: "none" };
+  const file = runtime({ disks: [disk(0, 12, { hvinfo })], hvparams });
+  assertEquals(added(file), [
+    "-drive",
+    "file=/srv/d0.img,format=raw,if=ide,id=disk-x,cache=none,aio=threads," +
+    "discard=ignore,auto-read-only=off",
+  ]);
+});
+
+Deno.test("startCommand() runs QEMU as whom it was meant to run", () => {
+  const words = (hvparams: PlainObject, uid?: string) =>
+    added(runtime({ hvparams }), { uid });
+  assertEquals(words({}), []);
+  assertEquals(words({ security_model: "user", security_domain: "kvm" }), [
+    "-runas",
+    "kvm",
+  ]);
+  const pool = { security_model: "pool", use_chroot: true };
+  const chroot = ["-chroot", "/run/g/kvm-hypervisor/chroot/vm1"];
+  assertEquals(words(pool, "4001"), ["-runas", "4001:4001", ...chroot]);
+  const argv = ["qemu", "-run-with", "user=x,chroot=/c", "-S"];
+  const qemu = { ...facts().qemu, process: { pid: 1, argv } };
+  assertEquals(added(runtime({ hvparams: pool }), { qemu }), [
+    "-run-with",
+    "user=x,chroot=/c",
+  ]);
+});
+
+Deno.test("startCommand() has each monitor once", () => {
+  const { paths } = given(runtime({}));
+  const kvmCmd = ["kvm", "-qmp", `unix:${paths.qmp},server,nowait`];
+  const file = { ...runtime({}), kvmCmd };
+  assertEquals(startCommand(given(file)).argv, kvmCmd);
+  const shutdown = added(runtime({ hvparams: { user_shutdown: true } }));
+  assertStringIncludes(shutdown.join(" "), "/ctrl/vm1.kvmd,");
+});
+
+Deno.test("startCommand() refuses what no start can have", () => {
+  const cases: [string, Plain, Plain | undefined][] = [
+    ["mode is ro", [...disk(0, 12, { mode: "ro" })], undefined],
+    ["neither link nor uri", [disk(0, 12)[0], null, null], undefined],
+    ["where in the VM", [...disk(0, 12, { hvinfo: {} })], undefined],
+    ["Storage URI", [disk(0, 12)[0], null, "ftp://x"], undefined],
+    ["where in the VM", null, nic(0, 13, { hvinfo: {} })],
+  ];
+  for (const [why, bad, card] of cases) {
+    const file = runtime({
+      ...(bad === null ? {} : { disks: [bad] }),
+      ...(card === undefined ? {} : { nics: [card] }),
+    });
+    const error = refusal("unsupported", () => startCommand(given(file)));
+    assertStringIncludes(error.message, why);
+  }
+});
+
+Deno.test("optionText() is what QEMU's parser takes apart", () => {
+  assertEquals(
+    optionText({ driver: "x", a: true, b: { c: [1, "d,e"] } }, "driver"),
+    "x,a=on,b.c.0=1,b.c.1=d,,e",
+  );
+});

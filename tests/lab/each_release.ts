@@ -1,0 +1,83 @@
+/**
+ * Tests that are run with every QEMU release at hand.
+ *
+ * @module
+ */
+
+import { unless } from "../support/left_out.ts";
+import { testTools, Vm, type VmOptions } from "./vm.ts";
+
+const tools = await testTools();
+
+/** What is particular to a machine. */
+export interface EachOptions extends Partial<VmOptions> {
+  /**
+   * `tmpfs`: a file system of its own, whose mount options the test may change.
+   * @default what temporary folders lie on
+   */
+  readonly runDirOn?: "tmpfs";
+  /** Why what it needs is not to be had; none: it is run. */
+  readonly leftOut?: string | undefined;
+}
+
+/** The same, or of one that needs to know its folder. */
+export type Machine =
+  | EachOptions
+  | ((runDir: string) => Promise<Partial<VmOptions>>);
+
+/** No saved state fits a command line that names the machine's own folder. */
+function isBooted(machine: Machine, options: Partial<VmOptions>): boolean {
+  return typeof machine === "function" || options.guest === "none";
+}
+
+/** A machine of its own for each test and release; all of it is cleaned up. */
+export function eachRelease(
+  title: string,
+  body: (vm: Vm, context: Deno.TestContext) => Promise<void>,
+  machine: Machine = {},
+): void {
+  for (const release of tools.qemus) {
+    const why = "leftOut" in machine ? machine.leftOut : undefined;
+    const name = `QEMU ${release.name}: ${title}`;
+    Deno.test(unless(why, name), async (context) => {
+      const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
+      const runDirOn = "runDirOn" in machine ? machine.runDirOn : undefined;
+      if (runDirOn) await host("mount", "-t", runDirOn, runDirOn, runDir);
+      try {
+        const options = typeof machine === "function"
+          ? await machine(runDir)
+          : machine;
+        const start = isBooted(machine, options) ? Vm.start : Vm.restored;
+        await using vm = await start({ release, tools, runDir, ...options });
+        await body(vm, context);
+      } finally {
+        if (runDirOn) await host("umount", "--recursive", "--lazy", runDir);
+        await Deno.remove(runDir, { recursive: true });
+      }
+    });
+  }
+}
+
+/**
+ * Makes a disk image that begins with a marker.
+ *
+ * @param sizeMiB 8 unless told
+ */
+export async function makeImage(
+  path: string,
+  marker: string,
+  { sizeMiB = 8 } = {},
+): Promise<void> {
+  await Deno.writeTextFile(path, marker);
+  await Deno.truncate(path, sizeMiB * 1024 * 1024);
+}
+
+/** Runs a program of this node and returns its output. */
+export async function host(program: string, ...args: string[]) {
+  const { success, stdout, stderr } = await new Deno.Command(program, { args })
+    .output();
+  if (success) return new TextDecoder().decode(stdout).trim();
+  throw new Error(
+    `${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`,
+  );
+}

@@ -1,0 +1,270 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { diskAdoption } from "../../lib/disk/adopt.ts";
+import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
+import { DISK } from "../../lib/disk/name.ts";
+import type { Adoption } from "../../lib/engine/plan.ts";
+import { nicAdoption } from "../../lib/nic/adopt.ts";
+import type { LiveNic } from "../../lib/nic/live.ts";
+import { NIC } from "../../lib/nic/name.ts";
+import { planAdopt } from "../../lib/operation/adopt.ts";
+import { runtimeOrNone } from "../../lib/operation/adopt_facts.ts";
+import {
+  assert,
+  disk,
+  facts,
+  type FactsSpec,
+  nic,
+  pciDevice,
+  planRefusal,
+  stepNames,
+  uuidOf,
+} from "../support/facts.ts";
+import { known, type KnownPlan } from "../support/steps.ts";
+
+const FRESH = [1, 2, 3, 4].map((n) =>
+  `f000000${n}-2222-4222-8222-00000000000${n}`
+);
+
+function source(path: string, more: Partial<OpenSource> = {}): OpenSource {
+  return {
+    identity: `inode of ${path}`,
+    kind: "file",
+    path,
+    resolved: path,
+    ...more,
+  };
+}
+
+function liveDisk(id: string, more: Partial<LiveDisk> = {}): LiveDisk {
+  const path = `/srv/${id}.img`;
+  return {
+    qdev: `/machine/peripheral/${id}/virtio-backend`,
+    id,
+    backend: {
+      qdev: "",
+      device: id,
+      nodeName: "#block1",
+      sizeBytes: 1 << 20,
+      file: path,
+    },
+    drivers: ["raw", "file"],
+    direct: false,
+    readOnly: false,
+    nodes: ["#block1", "#block2"],
+    source: source(path),
+    ...more,
+  };
+}
+
+function liveNic(id: string, more: Partial<LiveNic> = {}): LiveNic {
+  return {
+    id,
+    pci: pciDevice(21, { id }),
+    driver: "virtio-net-pci",
+    mac: "aa:00:00:00:00:77",
+    netdev: "net1",
+    queues: 1,
+    tap: { name: "tap7", bridge: "br7" },
+    ...more,
+  };
+}
+
+/** What QEMU has. */
+interface Live {
+  readonly disks?: readonly LiveDisk[];
+  readonly nics?: readonly LiveNic[];
+}
+
+type Given = Parameters<typeof planAdopt>[0];
+
+function adoptFacts(
+  { disks = [], nics = [] }: Live,
+  spec: FactsSpec = {},
+): Given {
+  const ids = [...disks, ...nics].flatMap(({ id }) => id ?? []);
+  const all = facts(spec);
+  const drivers = new Map([
+    ...all.qemu.drivers,
+    ...disks.map(({ id = "" }) => [id, "virtio-blk-pci"] as const),
+    ...nics.map(({ id = "" }) => [id, "virtio-net-pci"] as const),
+  ]);
+  drivers.delete("");
+  const whole = {
+    ...all,
+    qemu: { ...all.qemu, drivers, deviceIds: new Set(drivers.keys()) },
+    process: {
+      pid: 4711,
+      argv: ["qemu", "-S", "-m", "64", "-qmp", "stdio", "-drive", "id=d1"],
+    },
+    program: "/usr/bin/qemu",
+    places: new Map(ids.map((id, i) => [id, { bus: "pci.0", slot: 20 + i }])),
+  };
+  const uuids = { disks: FRESH, nics: FRESH.slice(disks.length) };
+  return {
+    facts: whole,
+    kinds: [
+      { kind: DISK, adoption: diskAdoption(disks), uuids: uuids.disks },
+      { kind: NIC, adoption: nicAdoption(nics), uuids: uuids.nics },
+    ],
+  };
+}
+
+function adoptionOf(given: Given): Adoption {
+  const decision = planAdopt(given);
+  const about = decision.kind === "plan" ? decision.plan : decision;
+  assert(about.adoption !== undefined, "no adoption");
+  return about.adoption;
+}
+
+function planOf(given: Given): KnownPlan {
+  const decision = planAdopt(given);
+  assert(decision.kind === "plan", decision.kind);
+  assertEquals(JSON.parse(JSON.stringify(decision.plan)), decision.plan);
+  return known(decision.plan, given.facts.paths);
+}
+
+/** Why the only device is left alone. */
+function reason(live: Live, spec?: FactsSpec): string {
+  const { adopted, remaining } = adoptionOf(adoptFacts(live, spec));
+  assertEquals(adopted, []);
+  return remaining.map(({ what, hint }) => `${what}: ${hint}`).join("\n");
+}
+
+Deno.test("planAdopt() records each proven device in one go of its own", () => {
+  const plan = planOf(adoptFacts({
+    disks: [liveDisk("d1"), liveDisk("d2")],
+    nics: [liveNic("n1")],
+  }));
+  assertEquals(stepNames(plan), [
+    ...["stage-state", "commit-state"],
+    ...["stage-state", "commit-state"],
+    ...["stage-state", "commit-state"],
+    "nic-files",
+  ]);
+  assertEquals(
+    plan.adoption?.adopted.map((one) => [one.kind, one.index, one.id]),
+    [["disk", 0, "d1"], ["disk", 1, "d2"], ["nic", 0, "n1"]],
+  );
+});
+
+Deno.test("planAdopt() of nothing new does nothing", () => {
+  const decision = planAdopt(adoptFacts({}, { disks: [disk(0, 12)] }));
+  assertEquals([decision.kind], ["nothing-to-do"]);
+});
+
+Deno.test("planAdopt() makes the uuid fit the device id", () => {
+  const ids: [string, RegExp][] = [
+    ["disk-932df160-7a22-4067", /^932df160-7a22-4067-8222-000000000001$/],
+    ["hotdisk-932df160-pci-9", /^932df160-2222-/],
+    ["x-932DF160-7A22-4067-8B7E-1F0A5D7C9E11", /^932df160-7a22-4067-8b7e-1f0a/],
+    ["disk-932df1607", /^f0000001-/],
+    ["data", /^f0000001-/],
+    [`disk-${uuidOf("disk", 0)}`, /^d0000000-1111-4111-8222-000000000001$/],
+  ];
+  for (const [id, expected] of ids) {
+    const given = adoptFacts({ disks: [liveDisk(id)] }, {
+      disks: [disk(0, 12)],
+    });
+    assertMatch(String(adoptionOf(given).adopted[0]?.uuid), expected);
+  }
+});
+
+Deno.test("planAdopt() leaves what is not proven", () => {
+  const none = { id: undefined };
+  assertMatch(reason({ disks: [liveDisk("d", none)] }), /no device id/);
+  assertMatch(reason({ nics: [liveNic("n", none)] }), /no device id/);
+  const unseen = { source: { why: "nobody knows" } };
+  assertMatch(reason({ disks: [liveDisk("d", unseen)] }), /nobody knows/);
+  const tapless = { tap: { why: "no tap" } };
+  assertMatch(reason({ nics: [liveNic("n", tapless)] }), /no tap/);
+  const silent = { mac: undefined };
+  assertMatch(reason({ nics: [liveNic("n", silent)] }), /MAC/);
+});
+
+Deno.test("planAdopt() leaves what two devices have", () => {
+  const same = { source: source("/srv/one.img") };
+  const disks = [liveDisk("d1", same), liveDisk("d2", same)];
+  assertMatch(reason({ disks }), /two disks .*\n.*two disks /);
+  const nics = [liveNic("n1"), liveNic("n2")];
+  assertMatch(reason({ nics }), /two NICs .*\n.*two NICs /);
+});
+
+Deno.test("planAdopt() leaves what another entry is recorded with", () => {
+  const taken = liveDisk("d1", { source: source("/srv/d0.img") });
+  const text = reason({ disks: [taken] }, { disks: [disk(0, 12)] });
+  assertMatch(text, /disk 0 is recorded with the same file/);
+  const twin = liveNic("n1", { mac: "aa:00:00:00:00:00" });
+  const words = reason({ nics: [twin] }, { nics: [nic(0, 13)] });
+  assertMatch(words, /NIC 0 is recorded with the same MAC/);
+});
+
+Deno.test("planAdopt() tells an entry which device it is", () => {
+  const given = adoptFacts({
+    disks: [liveDisk("d1", { source: source("/srv/d0.img") })],
+    nics: [liveNic("n1", { mac: "aa:00:00:00:00:00" })],
+  }, {
+    disks: [disk(0, 12, { hvinfo: {} })],
+    nics: [nic(0, 13, { hvinfo: {} })],
+    nicFiles: { 0: "tap7" },
+  });
+  const { adopted, remaining } = adoptionOf(given);
+  assertEquals(
+    adopted.map((one) => [one.uuid, one.id, one.slot]),
+    [[uuidOf("disk", 0), "d1", 20], [uuidOf("nic", 0), "n1", 21]],
+  );
+  assertEquals(remaining, []);
+  assertEquals(stepNames(planOf(given)).length, 4);
+});
+
+Deno.test("planAdopt() believes no NIC whose file names another tap", () => {
+  const text = reason({ nics: [liveNic("n1", { mac: "aa:00:00:00:00:00" })] }, {
+    nics: [nic(0, 13, { hvinfo: {} })],
+    nicFiles: { 0: "tap1" },
+  });
+  assertMatch(text, /names tap tap1, QEMU has tap7/);
+});
+
+Deno.test("planAdopt() lists entries that nothing is proven to be", () => {
+  const entry = disk(0, 12, { hvinfo: {} });
+  assertMatch(
+    reason({ disks: [] }, { disks: [entry] }),
+    new RegExp(`disk 0, uuid ${uuidOf("disk", 0)}.*no device of QEMU`),
+  );
+});
+
+Deno.test("planAdopt() records no image that a start would open as raw", () => {
+  const odd: [Partial<LiveDisk>, RegExp][] = [
+    [{ drivers: ["qcow2", "file"] }, /qcow2/],
+    [{ readOnly: true }, /read-only/],
+  ];
+  for (const [more, expected] of odd) {
+    const plan = planOf(adoptFacts({ disks: [liveDisk("d1", more)] }));
+    assertMatch(plan.warnings.join(), expected);
+    const [stage] = plan.steps;
+    assert(stage?.kind === "stage-state" && stage.change.change === "insert");
+    assertMatch(stage.change.entry, /"mode": "ro"/);
+  }
+});
+
+Deno.test("planAdopt() makes a first file of what the process shows", () => {
+  const given = adoptFacts({ disks: [liveDisk("d1", { direct: true })] });
+  const content = runtimeOrNone({
+    ...given.facts.paths,
+    runtime: "/nowhere/vm1.runtime",
+  });
+  const none = { ...given.facts, content, diskIdentities: [] };
+  const plan = planOf({ ...given, facts: none });
+  const [create] = plan.steps;
+  assert(create?.kind === "create-state");
+  const [command, nics, hvparams, disks] = JSON.parse(create.text);
+  assertEquals(command, ["qemu", "-m", 64]);
+  assertEquals([nics, disks.length, disks[0][0].mode], [[], 1, "rw"]);
+  assertEquals(hvparams.disk_cache, "none");
+  assertEquals(hvparams.kvm_path, "/usr/bin/qemu");
+  assertEquals(hvparams.kvm_pci_reservations, 12);
+});
+
+Deno.test("planAdopt() refuses a VM that migrates", () => {
+  const { facts, kinds } = adoptFacts({}, { qemu: { runState: "inmigrate" } });
+  planRefusal("migrating", facts, (facts) => planAdopt({ facts, kinds }));
+});

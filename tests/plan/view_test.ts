@@ -1,0 +1,101 @@
+import { assertEquals } from "@std/assert";
+
+import { diskView } from "../../lib/disk/view.ts";
+import { nicView } from "../../lib/nic/view.ts";
+import type { Size } from "../../lib/qmp/reading.ts";
+import { disk, facts, nic, present, uuidOf } from "../support/facts.ts";
+
+Deno.test("diskView() of a disk has the fields of the interface", () => {
+  const given = facts({ disks: [disk(0, 12, { name: "root" })] });
+  const entry = present(given.content.runtime.disks[0]);
+  const block = [{
+    qdev: "/machine/peripheral/disk-d0000000-1111-4111/virtio-backend",
+    device: "",
+    nodeName: "disk-d0000000-1111-4111",
+    sizeBytes: 4096,
+    file: "/dev/fdset/1",
+  }];
+  const view = diskView(entry, {
+    ...given,
+    qemu: { ...given.qemu, block },
+  });
+  assertEquals(view, {
+    kind: "disk",
+    index: 0,
+    uuid: uuidOf("disk", 0),
+    name: "root",
+    id: "disk-d0000000-1111-4111",
+    driver: "virtio-blk-pci",
+    bus: "pci.0",
+    slot: 12,
+    addr: "0xc",
+    source: "/srv/d0.img",
+    size_bytes: 4096,
+    format: "raw",
+    via: "fdset",
+  });
+});
+
+Deno.test("diskView() tells a size above 2^53 to the byte", () => {
+  const sized = (sizeBytes: Size) => {
+    const given = facts({ disks: [disk(0, 12, { size: 2 ** 40 + 1 })] });
+    const entry = present(given.content.runtime.disks[0]);
+    const id = "disk-d0000000-1111-4111";
+    const block = [{ qdev: id, device: "", nodeName: id, sizeBytes, file: "" }];
+    const down = diskView(entry, { ...given, qemu: undefined });
+    const live = diskView(entry, {
+      ...given,
+      qemu: { ...given.qemu, block },
+    });
+    return [live, down].map(({ size_bytes: size }) => JSON.stringify(size));
+  };
+  // 2^60 + 512 and 2^60 + 2^20: JavaScript writes …847500 and …7895600.
+  const recorded = "1152921504607895552";
+  assertEquals(sized(2n ** 60n + 512n), ["1152921504606847488", recorded]);
+  assertEquals(sized(4096), ["4096", recorded]);
+});
+
+Deno.test("diskView() of a disk on a SCSI bus names its place there", () => {
+  const hvinfo = {
+    driver: "scsi-hd",
+    id: "x",
+    bus: "scsi.0",
+    channel: 0,
+    "scsi-id": 3,
+    lun: 0,
+  };
+  const given = facts({ disks: [disk(0, 0, { hvinfo })] });
+  const entry = present(given.content.runtime.disks[0]);
+  const { bus, channel, scsi_id, lun, slot } = diskView(entry, given);
+  assertEquals([bus, channel, scsi_id, lun, slot], ["scsi.0", 0, 3, 0, null]);
+});
+
+Deno.test("nicView() of a NIC has the fields of the interface", () => {
+  const given = facts({ nics: [nic(0, 12)] });
+  const entry = present(given.content.runtime.nics[0]);
+  const { vhost: _, ...view } = nicView(entry, given);
+  assertEquals(view, {
+    kind: "nic",
+    index: 0,
+    uuid: uuidOf("nic", 0),
+    name: null,
+    id: "nic-a0000000-1111-4111",
+    driver: "virtio-net-pci",
+    bus: "pci.0",
+    slot: 12,
+    addr: "0xc",
+    mac: "aa:00:00:00:00:00",
+    mode: "bridged",
+    link: "br0",
+    tap: "tap0",
+    queues: 1,
+    link_state: "up",
+  });
+});
+
+Deno.test("nicView() of a NIC without link says the same as at its adding", () => {
+  const nicparams = { mode: "none", link: "", vlan: "" };
+  const given = facts({ nics: [nic(0, 12, { nicparams })] });
+  const entry = present(given.content.runtime.nics[0]);
+  assertEquals(nicView(entry, given)["link"], null);
+});

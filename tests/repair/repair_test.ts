@@ -1,0 +1,70 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { World } from "../../lib/engine/world.ts";
+import { HotplugError } from "../../lib/errors.ts";
+import { repairPlan } from "../../lib/plan/finding.ts";
+import { lookAhead, ownRecordFault } from "../../lib/repair/repair.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { STEPS } from "../support/steps.ts";
+import { present } from "../support/facts.ts";
+
+const NO_QEMU = {
+  unplugTimeoutMs: 1_000,
+  timeoutMs: 1_000,
+  qmpPath: "/none",
+  steps: STEPS,
+};
+
+Deno.test("lookAhead() plans each step once, and keeps what is refused", async () => {
+  const difference = (subject: string) => ({
+    code: "leftover",
+    device: null,
+    what: subject,
+    hint: `rm ${subject}`,
+    mend: { word: "leftover", subject, did: "removed it" },
+  });
+  const [one, same, bad] = ["one", "same", "bad"].map(difference);
+  const { mend: _, ...left } = difference("left");
+  const step = { kind: "remove-leftover", path: "/nowhere" };
+  using world = new World(undefined, NO_QEMU);
+  const { steps, refused } = await lookAhead({
+    differences: [present(one), present(same), present(bad), left],
+    plan({ what }) {
+      if (what === "left") throw new TypeError("it is not ours to mend");
+      if (what === "bad") throw new HotplugError("migrating", "It migrates");
+      return Promise.resolve(repairPlan("vm1", what, { steps: [step] }));
+    },
+  }, world);
+  assertEquals(steps, [step]);
+  assertEquals([...refused], [[present(bad), "It migrates"]]);
+});
+
+Deno.test("ownRecordFault() tells how to go on without a record", async () => {
+  const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-own-" });
+  try {
+    const paths = instancePaths(runDir, "vm1");
+    const own = `${runDir}/kvm-hotplug`;
+    const path = `${own}/vm1.json`;
+    assertEquals(ownRecordFault(paths), undefined);
+    Deno.mkdirSync(own, { mode: 0o700 });
+    assertEquals(ownRecordFault(paths), undefined);
+    const plants: Record<string, () => void> = {
+      garbage: () => Deno.writeTextFileSync(path, "{x", { mode: 0o600 }),
+      mode: () => Deno.writeTextFileSync(path, "{}", { mode: 0o644 }),
+      link: () => Deno.symlinkSync("/etc/hostname", path),
+      directory: () => Deno.mkdirSync(path),
+      version: () =>
+        Deno.writeTextFileSync(path, '{"version":2}', { mode: 0o600 }),
+    };
+    for (const [how, plant] of Object.entries(plants)) {
+      plant();
+      const { what, hint } = present(ownRecordFault(paths));
+      assertStringIncludes(what, path, how);
+      assertEquals(hint, `rm -r ${path}`, how);
+      const [program = "", ...args] = hint.split(" ");
+      const { success } = await new Deno.Command(program, { args }).output();
+      assertEquals([success, ownRecordFault(paths)], [true, undefined], how);
+    }
+  } finally {
+    await Deno.remove(runDir, { recursive: true });
+  }
+});

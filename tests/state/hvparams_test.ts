@@ -1,0 +1,112 @@
+import { assertEquals } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import {
+  checkHvparams,
+  type Hvparams,
+  readHvparams,
+} from "../../lib/state/hvparams.ts";
+import { jsonNode } from "../../lib/state/json_node.ts";
+import { parseRuntime } from "../../lib/state/runtime.ts";
+import { assert, type PlainObject, runtime, sample } from "../support/facts.ts";
+
+function read(hvparams: PlainObject): Hvparams {
+  return readHvparams(jsonNode(hvparams));
+}
+
+Deno.test("readHvparams() fills in Ganeti's defaults", () => {
+  assertEquals(read({}), {
+    diskType: "paravirtual",
+    nicType: "paravirtual",
+    scsiController: "lsi",
+    diskCache: "default",
+    diskAio: "threads",
+    diskDiscard: "ignore",
+    vhostNet: false,
+    vnetHdr: true,
+    virtioNetQueues: 1,
+    pciReservations: 12,
+    useChroot: false,
+    acpi: true,
+    bootOrder: "disk",
+    securityModel: "none",
+    securityDomain: "",
+    userShutdown: false,
+    since216: false,
+    origin: "ganeti",
+  });
+});
+
+Deno.test("readHvparams() takes what the file says", () => {
+  const { hvparams } = parseRuntime(sample("08"), "x");
+  assertEquals(hvparams, {
+    diskType: "scsi-block",
+    nicType: "e1000",
+    scsiController: "virtio-scsi-pci",
+    diskCache: "none",
+    diskAio: "native",
+    diskDiscard: "unmap",
+    vhostNet: true,
+    vnetHdr: true,
+    virtioNetQueues: 1,
+    pciReservations: 8,
+    useChroot: true,
+    acpi: true,
+    bootOrder: "disk",
+    securityModel: "pool",
+    securityDomain: "",
+    userShutdown: false,
+    since216: true,
+    origin: "ganeti",
+  });
+});
+
+Deno.test("readHvparams() gives QEMU no discard word it refuses", () => {
+  for (const word of ["default", "ignore", ""]) {
+    assertEquals(read({ disk_discard: word }).diskDiscard, "ignore");
+  }
+  assertEquals(read({ disk_discard: "unmap" }).diskDiscard, "unmap");
+});
+
+Deno.test("readHvparams() ignores values of another type", () => {
+  const strange = {
+    acpi: "no",
+    disk_type: 7,
+    virtio_net_queues: null,
+    vhost_net: 1,
+    disk_cache: ["none"],
+  };
+  assertEquals(read(strange), read({}));
+  assertEquals(read({ kvm_pci_reservations: "3" }).pciReservations, 12);
+});
+
+Deno.test("readHvparams() tells Ganeti 2.16 by its keys", () => {
+  assertEquals(read({ kvm_pci_reservations: 12 }).since216, true);
+  assertEquals(read({ scsi_controller_type: "lsi" }).since216, true);
+  assertEquals(read({ disk_type: "paravirtual" }).since216, false);
+});
+
+Deno.test("checkHvparams() lets no number through that is out of range", () => {
+  // A planted file must not make slots that do not exist or a million fds:
+  // such a number is refused.
+  for (const number of [-1, 33, 12.5, 1e9, -1e300]) {
+    for (const key of ["kvm_pci_reservations", "virtio_net_queues"]) {
+      const found = readOrRefuse({ [key]: number });
+      if (found === undefined) continue;
+      const { pciReservations: slots, virtioNetQueues: queues } = found;
+      assert(Number.isInteger(slots) && slots >= 0 && slots <= 32, `${slots}`);
+      const whole = Number.isInteger(queues);
+      assert(whole && queues >= 1 && queues <= 32, `${queues}`);
+    }
+  }
+});
+
+function readOrRefuse(hvparams: PlainObject): Hvparams | undefined {
+  try {
+    const found = runtime({ hvparams }).hvparams;
+    checkHvparams(found);
+    return found;
+  } catch (error) {
+    assert(error instanceof HotplugError && error.code === "bad-state-file");
+    return undefined;
+  }
+}

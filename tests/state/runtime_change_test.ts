@@ -1,0 +1,159 @@
+import { assertEquals } from "@std/assert";
+import { formatJson } from "../../lib/state/json.ts";
+import { jsonNode } from "../../lib/state/json_node.ts";
+import { formatRuntime, parseRuntime } from "../../lib/state/runtime.ts";
+import {
+  applyChange,
+  inverse,
+  type RuntimeChange,
+} from "../../lib/state/runtime_change.ts";
+import {
+  assert,
+  disk,
+  nic,
+  present,
+  runtime,
+  runtimeText,
+  sample,
+  sampleNames,
+  uuidOf,
+} from "../support/facts.ts";
+
+const DISK_SLOTS = 12;
+
+function insertDisk(number: number, index?: number): RuntimeChange {
+  const entry = disk(number, DISK_SLOTS + number);
+  return {
+    change: "insert",
+    list: "disks",
+    uuid: uuidOf("disk", number),
+    entry: formatJson(jsonNode(entry)),
+    ...(index === undefined ? {} : { index }),
+  };
+}
+
+Deno.test("applyChange() appends as Ganeti does", () => {
+  const before = parseRuntime(sample("05"), "x");
+  const after = formatRuntime(applyChange(before.root, insertDisk(7)));
+  const entry = formatJson(jsonNode(disk(7, 19)));
+  assertEquals(after, sample("05").replace(/\]\]\n$/, `, ${entry}]]\n`));
+  assertEquals(parseRuntime(after, "x").disks.length, 3);
+});
+
+Deno.test("applyChange() twice is applyChange() once", () => {
+  const { root } = parseRuntime(sample("05"), "x");
+  const changes: RuntimeChange[] = [
+    insertDisk(7),
+    insertDisk(7, 0),
+    { change: "delete", list: "disks", uuid: uuidOf("disk", 9) },
+    {
+      change: "delete",
+      list: "disks",
+      uuid: "D0000001-1111-4111-8111-000000000001",
+    },
+    {
+      change: "delete",
+      list: "nics",
+      uuid: "a0000000-1111-4111-8111-000000000000",
+    },
+  ];
+  for (const change of changes) {
+    const once = applyChange(root, change);
+    assertEquals(applyChange(once, change), once);
+  }
+  const absent = present(changes[2]);
+  assertEquals(applyChange(root, absent), root);
+});
+
+Deno.test("inverse() restores every sample to the byte", () => {
+  for (const name of sampleNames()) {
+    const before = parseRuntime(sample(name), name);
+    const changes: RuntimeChange[] = [insertDisk(7), insertDisk(7, 0)];
+    for (const list of ["disks", "nics"] as const) {
+      for (const { uuid } of before[list]) {
+        if (uuid) changes.push({ change: "delete", list, uuid });
+      }
+    }
+    for (const change of changes) {
+      const after = applyChange(before.root, change);
+      const changed = formatRuntime(after) !== sample(name);
+      assert(changed, `${name} ${JSON.stringify(change)}`);
+      const back = applyChange(after, inverse(change, before));
+      assertEquals(formatRuntime(back), sample(name));
+    }
+  }
+});
+
+Deno.test("inverse() survives being stored as JSON", () => {
+  const before = parseRuntime(sample("05"), "x");
+  const uuid = "d0000000-1111-4111-8111-000000000000";
+  const change: RuntimeChange = { change: "delete", list: "disks", uuid };
+  const stored = JSON.parse(JSON.stringify(inverse(change, before)));
+  const after = applyChange(before.root, change);
+  assertEquals(formatRuntime(applyChange(after, stored)), sample("05"));
+});
+
+Deno.test("applyChange() keeps unknown keys and trailing elements", () => {
+  const text =
+    '[["kvm", 1.0], [{"9": 1, "uuid": "u", "hvinfo": {}, "1": 2.50}], ' +
+    '{"acpi": true, "7": "x", "7": "y"}, ' +
+    '[[{"role": "firmware", "3": [], "uuid": "w"}, null, null, "fourth"]], ' +
+    '4, {"memory": 1e3}]\n';
+  const before = parseRuntime(text, "x");
+  const change = insertDisk(1);
+  const after = applyChange(before.root, change);
+  const entry = formatJson(jsonNode(disk(1, 13)));
+  assertEquals(
+    formatRuntime(after),
+    text.replace(', "fourth"]]', `, "fourth"], ${entry}]`),
+  );
+  assertEquals(
+    formatRuntime(applyChange(after, inverse(change, before))),
+    text,
+  );
+});
+
+Deno.test("applyChange() works on a list that Ganeti changed meanwhile", () => {
+  const mine = runtime({ disks: [disk(0, 12), disk(1, 13), disk(2, 14)] });
+  const back = inverse({
+    change: "delete",
+    list: "disks",
+    uuid: uuidOf("disk", 2),
+  }, mine);
+  const theirs = runtime({ disks: [disk(0, 12)], nics: [nic(0, 15)] });
+  const text = formatRuntime(applyChange(theirs.root, back));
+  assertEquals(
+    parseRuntime(text, "x").disks.map((one) => one.uuid),
+    [uuidOf("disk", 0), uuidOf("disk", 2)],
+  );
+});
+
+Deno.test("applyChange() leaves the document it was given as it is", () => {
+  const text = runtimeText({ disks: [disk(0, 12)] });
+  const { root } = parseRuntime(text, "x");
+  applyChange(root, insertDisk(1));
+  assertEquals(formatRuntime(root), text);
+});
+
+Deno.test("applyChange() keeps the white space of other writers", () => {
+  const plain = JSON.parse(sample("05"));
+  const texts = [
+    JSON.stringify(plain),
+    JSON.stringify(plain, null, 2) + "\n",
+    JSON.stringify([plain[0], [], plain[2], []]),
+    JSON.stringify([plain[0], [], plain[2], [plain[3][0]]], null, 1) + "\n\n",
+    `${JSON.stringify(plain, null, "\t")}  `,
+  ];
+  for (const text of texts) {
+    const before = parseRuntime(text, "/r");
+    const change = insertDisk(7);
+    const after = applyChange(before.root, change);
+    const tail = /\s*$/.exec(text)?.[0];
+    const changed = formatRuntime(after, tail);
+    assertEquals(JSON.parse(changed)[3].length, before.disks.length + 1);
+    const read = parseRuntime(changed, "/r");
+    const back = inverse(change, before);
+    assertEquals(formatRuntime(applyChange(read.root, back), tail), text);
+    assertEquals(formatRuntime(applyChange(after, back), tail), text);
+  }
+});

@@ -1,0 +1,159 @@
+/**
+ * Comparisons of file, QEMU and node made of plain data: all is in order but
+ * for what is given.
+ *
+ * @module
+ */
+
+import {
+  commonDifferences,
+  commonPlan,
+  type ProcessFacts,
+} from "../../lib/compare/common.ts";
+import {
+  type DiskCompareFacts,
+  diskDifferences,
+  diskMend,
+} from "../../lib/disk/compare.ts";
+import {
+  type NicCompareFacts,
+  nicDifferences,
+  nicMend,
+} from "../../lib/nic/compare.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
+import type { World } from "../../lib/engine/world.ts";
+import type { Difference } from "../../lib/plan/difference.ts";
+import { netdevOf } from "../../lib/plan/facts.ts";
+import type { BlockBackend } from "../../lib/qmp/commands.ts";
+import type { DiskEntry } from "../../lib/state/runtime.ts";
+import { assert, facts, type FactsSpec } from "./facts.ts";
+
+/** All that a comparison of devices depends on. */
+export type Compared = DiskCompareFacts & NicCompareFacts;
+
+/** What differs from an instance in order. */
+export type ComparisonSpec =
+  & FactsSpec
+  & Partial<Omit<Compared, keyof ReturnType<typeof facts>>>
+  & {
+    /** Of the runtime file. */
+    readonly kvmCmd?: readonly string[];
+    readonly process?: Partial<ProcessFacts>;
+  };
+
+/** A world for plans that ask QEMU nothing. */
+export const NOTHING_ASKED: Pick<World, "qmp"> = {
+  // This QEMU has no command that tells what is below a node.
+  qmp: undefined as never,
+};
+
+/** What QEMU has behind a disk. */
+export function backend(id: string): BlockBackend {
+  return {
+    qdev: `/machine/peripheral/${id}/virtio-backend`,
+    device: "",
+    nodeName: id,
+    sizeBytes: 1,
+    file: "/dev/fdset/1",
+  };
+}
+
+function targetOf({ hvinfo }: DiskEntry) {
+  const { id = "", bus, channel, scsiId, lun } = hvinfo;
+  const path = `/machine/peripheral/scsi/virtio-backend/${bus}`;
+  return [id, { bus: path, channel, scsiId, lun }] as const;
+}
+
+/** A command as a person would type it. */
+export function format(words: readonly string[]): string {
+  return ["kvm-hotplug", ...words].join(" ");
+}
+
+/** What the kinds look at. */
+export function compared(spec: ComparisonSpec = {}): Compared {
+  const { kvmCmd, process: _, ...more } = spec;
+  const all = facts(more);
+  const { disks, nics } = all.content.runtime;
+  const runtime = {
+    ...all.content.runtime,
+    kvmCmd: kvmCmd ?? all.content.runtime.kvmCmd,
+  };
+  const idOf = ({ hvinfo }: { hvinfo: { id?: string | undefined } }) =>
+    hvinfo.id ?? "";
+  const taps = nics.flatMap((nic) =>
+    netdevOf(all.qemu, idOf(nic))?.facts.tap ?? []
+  );
+  return {
+    confinement: undefined,
+    leftovers: [],
+    format,
+    targets: new Map(
+      disks.filter(({ hvinfo }) => hvinfo.scsiId !== undefined).map(targetOf),
+    ),
+    drift: {
+      links: disks.map((_, i) => ({ leadsTo: `disk ${i}`, named: [] })),
+      open: undefined,
+    },
+    inUse: new Set(),
+    macs: new Map(nics.map((nic) => [idOf(nic), nic.mac ?? ""])),
+    heldTaps: new Set(taps),
+    taps: new Set(taps),
+    ...all,
+    ...more,
+    content: { ...all.content, runtime },
+    qemu: {
+      ...all.qemu,
+      block: more.qemu?.block ?? disks.map((disk) => backend(idOf(disk))),
+    },
+  };
+}
+
+/** Pid and uid file; both are right. */
+function processFacts(
+  { qemu, paths }: Compared,
+  more: Partial<ProcessFacts> = {},
+): ProcessFacts {
+  return {
+    filed: qemu.process,
+    peer: 4711,
+    uidText: undefined,
+    uidFile: `${paths.runDir}/uid`,
+    ...more,
+  };
+}
+
+/** What a comparison came to, with the facts it was made of. */
+export interface Judged {
+  readonly given: Compared;
+  readonly differences: readonly Difference[];
+  /** What repair does about one; who found it plans it. */
+  plan(one: Difference): Promise<Plan | undefined>;
+}
+
+/** Compares as all who ask do; only what is looked at is given. */
+export function judged(spec: ComparisonSpec = {}): Judged {
+  const given = compared(spec);
+  const disks = diskDifferences(given);
+  const nics = nicDifferences(given);
+  const found = [...disks, ...nics];
+  const process = processFacts(given, spec.process);
+  const others = commonDifferences(given, { process, found });
+  return {
+    given,
+    differences: [...found, ...others],
+    async plan(one) {
+      if (disks.includes(one)) return await diskMend(given, one, NOTHING_ASKED);
+      return nics.includes(one)
+        ? nicMend(given, one)
+        : commonPlan(given.paths, one);
+    },
+  };
+}
+
+/** The only difference there is; it says what helps. */
+export function onlyDifference(spec: ComparisonSpec): Difference {
+  const [one, ...others] = judged(spec).differences;
+  assert(others.length === 0, JSON.stringify(others));
+  assert(one !== undefined && one.what !== "" && one.hint !== "", "none");
+  return one;
+}
