@@ -11,7 +11,7 @@ import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { readConfinement } from "../host/confinement.ts";
 import { namesIn } from "../host/look.ts";
-import { findQemu } from "../host/process.ts";
+import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
 import { loadKinds } from "../kinds.ts";
 import type {
   Compared,
@@ -38,9 +38,13 @@ export function findLeftovers(paths: InstancePaths): string[] {
     .flatMap(filesIn).filter((path) => isLeftover(path, paths)).sort();
 }
 
-function readProcess(paths: InstancePaths, qmp: QmpSession): ProcessFacts {
+function readProcess(
+  paths: InstancePaths,
+  qmp: QmpSession,
+  known: QemuProcess | undefined,
+): ProcessFacts {
   return {
-    filed: findQemu(paths.pid, paths.name),
+    filed: findQemu(paths.pid, paths.name, known),
     peer: qmp.peer().pid,
     uidText: readUidFile(paths),
     uidFile: uidFile(paths),
@@ -74,6 +78,7 @@ export async function compareWhole(
   const facts: WholeFacts = {
     ...base,
     confinement: process && readConfinement(process),
+    openFiles: process && [...openFiles(process.pid)],
     leftovers: findLeftovers(base.paths),
     format,
   };
@@ -85,7 +90,7 @@ export async function compareWhole(
     differences.push(...compared.differences);
   }
   const about = {
-    process: readProcess(base.paths, qmp),
+    process: readProcess(base.paths, qmp, process),
     found: [...differences],
   };
   differences.push(...commonDifferences(facts, about));

@@ -291,7 +291,10 @@ export async function compareDisks(
   const facts: DiskCompareFacts = {
     ...await withController(given, qmp),
     targets: await readTargets(given, qmp),
-    drift: await readDriftFacts(given.content.runtime.disks, given.qemu),
+    drift: await readDriftFacts(given.content.runtime.disks, {
+      openFiles: given.openFiles,
+      block: given.qemu.block,
+    }),
     inUse: stillInUse(given),
   };
   return {

@@ -10,8 +10,8 @@
 import { isEmptied } from "../device/backend.ts";
 import { titleOf } from "../device/select.ts";
 import type { Remaining } from "../errors.ts";
-import { identitiesAt, leadOf } from "../host/identity.ts";
-import { openIdentities, type QemuProcess } from "../host/process.ts";
+import { identitiesAt, identityOf, leadOf } from "../host/identity.ts";
+import type { OpenFile } from "../host/process.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
 import type { DiskEntry } from "../state/runtime.ts";
@@ -137,10 +137,10 @@ export function findDrift(
   });
 }
 
-/** Who has the disks open. */
+/** What QEMU has and tells. */
 export interface DriftQemu {
-  /** Undefined if it cannot be seen. */
-  readonly process: QemuProcess | undefined;
+  /** Undefined if its process cannot be seen. */
+  readonly openFiles: readonly OpenFile[] | undefined;
   /** Of query-block; undefined: QEMU was not asked. */
   readonly block?: readonly BlockBackend[] | undefined;
 }
@@ -171,9 +171,12 @@ export async function readDriftFacts(
   disks: readonly DiskEntry[],
   qemu: DriftQemu,
 ): Promise<DriftFacts> {
-  const { process } = qemu;
+  const { openFiles = [] } = qemu;
   return {
     links: await Promise.all(disks.map((disk) => linkFacts(disk, qemu))),
-    open: process === undefined ? undefined : openIdentities(process.pid),
+    // Every process has something open; else we may not look.
+    open: openFiles.length === 0
+      ? undefined
+      : new Set(openFiles.map(({ status }) => identityOf(status))),
   };
 }

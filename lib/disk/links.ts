@@ -12,7 +12,7 @@ import { titleOf } from "../device/select.ts";
 import { type Decision, planOf } from "../engine/plan.ts";
 import { type DiskLinks, readDiskLinks } from "../host/disk_link.ts";
 import { identitiesAt, identityAt } from "../host/identity.ts";
-import { findQemu, type QemuProcess } from "../host/process.ts";
+import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
 import { makeNonce } from "../plan/facts.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -198,7 +198,9 @@ export async function readLinksFacts(
     content,
     nonce: makeNonce(),
     process,
-    drift: await readDriftFacts(content.runtime.disks, { process }),
+    drift: await readDriftFacts(content.runtime.disks, {
+      openFiles: process && [...openFiles(process.pid)],
+    }),
     directory,
     folders,
     there: readDiskLinks(directory, names),

@@ -77,7 +77,7 @@ async function fdSet(
   { qmp }: World,
 ): Promise<Remaining | undefined> {
   const sets = [...await ask(qmp, FDSET_FDS)];
-  const open = holders(pid, identity);
+  const open = [...holders(pid, identity)];
   // What a block node uses is a copy outside of the set.
   const [first, ...others] = open.map((fd) =>
     sets.find(([, fds]) => fds.includes(fd))?.[0]

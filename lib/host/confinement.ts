@@ -7,6 +7,7 @@
 import { SysError } from "../sys/errno.ts";
 import { statPath } from "../sys/file.ts";
 import type { Credentials } from "../sys/credentials.ts";
+import { readText } from "../sys/regular_file.ts";
 import type { QemuProcess } from "./process.ts";
 
 /** How one QEMU process is confined. */
@@ -94,7 +95,7 @@ export function readConfinement(
   { pid, argv }: QemuProcess,
 ): Confinement | undefined {
   try {
-    const read = credentialsOf(Deno.readTextFileSync(`/proc/${pid}/status`));
+    const read = credentialsOf(readText(`/proc/${pid}/status`));
     if (read === undefined) return undefined;
     const { seccomp, ...credentials } = read;
     const mountNamespace = namespace(pid, "mnt");

@@ -1,10 +1,11 @@
 /**
- * Looking at this node without FFI: a list is given on every platform.
+ * Looking at this node, with FFI or without: a list is given on every platform.
  *
  * @module
  */
 
 import { passShortage } from "../errors.ts";
+import { readText } from "../sys/regular_file.ts";
 
 /**
  * A file's text; undefined if it cannot be read, whatever the reason but a
@@ -14,7 +15,7 @@ import { passShortage } from "../errors.ts";
  */
 export function readIfThere(path: string): string | undefined {
   try {
-    return Deno.readTextFileSync(path);
+    return readText(path);
   } catch (error) {
     passShortage(error);
     // A process may vanish while it is looked at.

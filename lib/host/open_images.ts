@@ -7,15 +7,11 @@
 
 import { HotplugError } from "../errors.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
-import {
-  type FileStatus,
-  statPath,
-  statPathWithin,
-  TimeLimit,
-} from "../sys/file.ts";
+import { type FileStatus, statPathWithin, TimeLimit } from "../sys/file.ts";
+import { readText } from "../sys/regular_file.ts";
 import { identityOf } from "./identity.ts";
 import { readIfThere } from "./look.ts";
-import { fdsOf } from "./process.ts";
+import { type OpenFile, openFiles } from "./process.ts";
 
 /** A regular file or block device that QEMU has open as a disk image. */
 export interface OpenImage {
@@ -64,15 +60,13 @@ async function fileSize(
 }
 
 async function imageAt(
-  pid: number,
-  fd: string,
+  { pid, fd, status }: OpenFile,
 ): Promise<OpenImage | undefined> {
   const path = `/proc/${pid}/fd/${fd}`;
-  const status = statPath(path, { sync: "no" });
   const { kind } = status;
   if (kind !== "file" && kind !== "block") return undefined;
   if (kind === "file") {
-    const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
+    const info = readText(`/proc/${pid}/fdinfo/${fd}`);
     if (!IMAGE_LOCK.test(info)) return undefined;
   }
   const real = Deno.readLinkSync(path);
@@ -83,16 +77,16 @@ async function imageAt(
     sizeBytes: kind === "file"
       ? await fileSize(path, real)
       : deviceSize(status),
-    fds: [Number(fd)],
+    fds: [fd],
   };
 }
 
 /** The images a process has open, each once. */
 export async function openImages(pid: number): Promise<OpenImage[]> {
   const images = new Map<string, OpenImage>();
-  for (const fd of fdsOf(pid)) {
+  for (const file of openFiles(pid)) {
     try {
-      const image = await imageAt(pid, fd);
+      const image = await imageAt(file);
       if (image === undefined) continue;
       const fds = images.get(image.identity)?.fds ?? [];
       images.set(image.identity, { ...image, fds: [...fds, ...image.fds] });

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
 import { SysError, unlessRefused } from "../sys/errno.ts";
-import { statPath } from "../sys/file.ts";
+import { type FileStatus, statPath } from "../sys/file.ts";
 import { readRegularFile } from "../sys/regular_file.ts";
 import { identityOf } from "./identity.ts";
 import { namesIn, readIfThere } from "./look.ts";
@@ -51,15 +50,18 @@ function commandLine(pid: number): string[] | undefined {
 /**
  * The QEMU that a pid file leads to.
  *
+ * @param known one that was found a moment before, maybe the same
  * @returns undefined if the process is gone or runs another instance
  */
 export function findQemu(
   pidFile: string,
   instance: string,
+  known?: QemuProcess,
 ): QemuProcess | undefined {
   const pid = Number(readPidFile(pidFile)?.split("\n")[0]);
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  return qemuWithPid(pid, instance);
+  const isKnown = known?.pid === pid && nameOf(known.argv) === instance;
+  return isKnown ? known : qemuWithPid(pid, instance);
 }
 
 /** Options that give a QEMU its QMP socket. */
@@ -86,40 +88,57 @@ export function qemuWithPid(
   return same ? { pid, argv } : undefined;
 }
 
-/** The fds of a process, as the kernel names them; none if it has ended. */
-export function fdsOf(pid: number): string[] {
-  return namesIn(`/proc/${pid}/fd`);
+/** What stands behind an fd of a process. */
+export interface OpenFile {
+  readonly pid: number;
+  /** The process's number for it. */
+  readonly fd: number;
+  /** As the kernel knows it: size and times may be old. */
+  readonly status: FileStatus;
 }
 
 /**
  * What an fd of a process is; undefined if it is gone meanwhile. Its file
  * system is not asked: it may hang, and neither inode nor device changes.
  */
-export function identityOfFd(
-  pid: number,
-  fd: string | number,
-): string | undefined {
+function fileBehind(pid: number, fd: number): OpenFile | undefined {
   const path = `/proc/${pid}/fd/${fd}`;
   const status = unlessRefused(() => statPath(path, { sync: "no" }));
-  return status && identityOf(status);
+  return status && { pid, fd, status };
+}
+
+/** What a process has open; nothing if it has ended, or we may not look. */
+export function* openFiles(pid: number): Generator<OpenFile> {
+  for (const fd of namesIn(`/proc/${pid}/fd`)) {
+    const file = fileBehind(pid, Number(fd));
+    if (file !== undefined) yield file;
+  }
+}
+
+/** The identity of what an fd of a process is; undefined if it is gone. */
+export function identityOfFd(pid: number, fd: number): string | undefined {
+  const file = fileBehind(pid, fd);
+  return file && identityOf(file.status);
+}
+
+/** Numbers of the fds by which a process has a file or block device open. */
+export function* holders(pid: number, identity: string): Generator<number> {
+  for (const { fd, status } of openFiles(pid)) {
+    if (identityOf(status) === identity) yield fd;
+  }
 }
 
 /** Whether a process has this file or block device open. */
 export function holds(pid: number, identity: string): boolean {
-  return fdsOf(pid).some((fd) => identityOfFd(pid, fd) === identity);
+  return holders(pid, identity).next().done !== true;
 }
 
-/** Numbers of the fds by which a process has it open. */
-export function holders(pid: number, identity: string): number[] {
-  return fdsOf(pid).filter((fd) => identityOfFd(pid, fd) === identity)
-    .map(Number);
-}
+/** Device numbers of /dev/net/tun and /dev/vhost-net: linux/miscdevice.h. */
+const TUN = "10:200";
+const VHOST_NET = "10:238";
 
-/** All that a process has open; undefined if we may not look. */
-export function openIdentities(pid: number): Set<string> | undefined {
-  const fds = fdsOf(pid);
-  if (fds.length === 0) return undefined;
-  return new Set(fds.flatMap((fd) => identityOfFd(pid, fd) ?? []));
+function isDevice({ status }: OpenFile, rdev: string): boolean {
+  return status.kind === "character" && status.rdev === rdev;
 }
 
 /**
@@ -131,24 +150,17 @@ export function tapBehind(pid: number, fd: number): string | undefined {
   return info && /^iff:\s*(\S+)$/m.exec(info)?.[1];
 }
 
-/** The taps that a process has open. */
-export function tapsOf(pid: number): Set<string> {
-  const fds = namesIn(`/proc/${pid}/fdinfo`).map(Number);
-  return new Set(fds.flatMap((fd) => tapBehind(pid, fd) ?? []));
+/** The taps among what a process has open. */
+export function tapsOf(files: Iterable<OpenFile>): Set<string> {
+  const taps = [...files].filter((file) => isDevice(file, TUN))
+    .flatMap(({ pid, fd }) => tapBehind(pid, fd) ?? []);
+  return new Set(taps);
 }
 
 /** How often a process has the kernel's virtio-net accelerator open. */
 export function countVhost(pid: number): number {
-  const open = fdsOf(pid).filter((fd) => {
-    try {
-      return Deno.readLinkSync(`/proc/${pid}/fd/${fd}`) === "/dev/vhost-net";
-    } catch (error) {
-      passShortage(error);
-      // It is gone meanwhile.
-      return false;
-    }
-  });
-  return open.length;
+  return openFiles(pid).filter((file) => isDevice(file, VHOST_NET))
+    .toArray().length;
 }
 
 /** The last part of a process's program path, for messages. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readText } from "../sys/regular_file.ts";
 import { readIfThere } from "./look.ts";
 import { nameOf, qemuWithPid } from "./process.ts";
 
@@ -24,7 +25,7 @@ export type ProcessChange = "same" | "gone" | "another";
 
 /** Without the line break; the kernel writes it in lower case. */
 export function readBootId(): string {
-  return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+  return readText("/proc/sys/kernel/random/boot_id").trim();
 }
 
 /**

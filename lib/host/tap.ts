@@ -10,6 +10,7 @@ import { Fd } from "../sys/fd.ts";
 import { openFile, statPath } from "../sys/file.ts";
 import { ioctl } from "../sys/ioctl.ts";
 import { O } from "../sys/layout.ts";
+import { readText } from "../sys/regular_file.ts";
 
 const TUNSETIFF = 0x400454ca;
 const TUNSETPERSIST = 0x400454cb;
@@ -139,7 +140,7 @@ export function keepTap({ uid, ...options }: KeptTapOptions): void {
 function readTap(name: string): { flags: number; owner: number } | undefined {
   try {
     const read = (file: string) =>
-      Deno.readTextFileSync(`/sys/class/net/${name}/${file}`).trim();
+      readText(`/sys/class/net/${name}/${file}`).trim();
     return { flags: Number(read("tun_flags")), owner: Number(read("owner")) };
   } catch (error) {
     passShortage(error);

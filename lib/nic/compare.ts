@@ -366,12 +366,11 @@ export async function compareNics(
   given: WholeFacts,
   qmp: QmpSession,
 ): Promise<Compared> {
-  const { process } = given.qemu;
   const named = Object.values(given.nicFiles ?? {});
   const facts: NicCompareFacts = {
     ...given,
     macs: await readMacs(given, qmp),
-    heldTaps: process === undefined ? undefined : tapsOf(process.pid),
+    heldTaps: given.openFiles && tapsOf(given.openFiles),
     taps: new Set(named.filter(interfaceExists)),
   };
   return {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type QemuProcess, tapsOf } from "../host/process.ts";
+import { openFiles, type QemuProcess, tapsOf } from "../host/process.ts";
 import { bridgeOf, interfaceExists } from "../host/tap.ts";
 import { netdevOf, type QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -101,7 +101,7 @@ export async function readLiveNics(
     drivers: ReadonlyMap<string, string>;
   },
 ): Promise<LiveNic[]> {
-  const taps = tapsOf(process.pid);
+  const taps = tapsOf(openFiles(process.pid));
   const nics: LiveNic[] = [];
   for (const pci of qemu.pci) {
     if (pci.class !== CLASS_ETHERNET) continue;

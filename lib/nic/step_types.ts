@@ -25,7 +25,7 @@ import {
   FOUND_INTERFACE,
   INTERFACE_NAME,
 } from "../host/network_words.ts";
-import { tapsOf } from "../host/process.ts";
+import { openFiles, tapsOf } from "../host/process.ts";
 import { accessBy } from "../state/own_check.ts";
 import type { CheckContext, Value } from "../engine/verbs.ts";
 
@@ -123,7 +123,7 @@ export const TAP_VALUE: Value = {
   name: "tap",
   check: foundTap,
   // Whoever made it is gone; without QEMU the name is somebody else's by now.
-  isOurs: (tap, pid) => pid !== null && tapsOf(pid).has(tap),
+  isOurs: (tap, pid) => pid !== null && tapsOf(openFiles(pid)).has(tap),
   member: "tap",
 };
 

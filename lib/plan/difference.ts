@@ -8,6 +8,7 @@ import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import type { Remaining } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
+import type { OpenFile } from "../host/process.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 
@@ -63,6 +64,8 @@ export type FormatCommand = (words: readonly string[]) => string;
 export interface WholeFacts extends Facts {
   /** Undefined if QEMU's process is unknown. */
   readonly confinement: Confinement | undefined;
+  /** Undefined if QEMU's process is unknown. */
+  readonly openFiles: readonly OpenFile[] | undefined;
   /** Files that only an operation of ours can have left: absolute paths. */
   readonly leftovers: readonly string[];
   /** Makes a command of ours that reaches the same instance. */

@@ -153,8 +153,8 @@ export async function readNode(
     ),
     nicFiles: usableFiles(folder),
     nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
-    nicDirectoryPossible: nicDir !== undefined &&
-      await identityAt(dirname(nicDir)) !== undefined,
+    nicDirectoryPossible: folder.state === "there" ||
+      nicDir !== undefined && await identityAt(dirname(nicDir)) !== undefined,
     nonce: makeNonce(),
   };
 }

@@ -35,6 +35,18 @@ export function readRegularFile(path: string, maxBytes: number): RegularFile {
   return { status, bytes: isFile ? readAll(fd, maxBytes) : undefined };
 }
 
+/**
+ * Reads a file of /proc or /sys, of any length, as text: such a file does not
+ * tell its length, and Deno's own function, which trusts it, reads bit by bit.
+ *
+ * @throws {SysError} | {Deno.errors.NotFound} and others
+ */
+export function readText(path: string): string {
+  if (libcFault() !== undefined) return Deno.readTextFileSync(path);
+  using fd = openFile(path, O.RDONLY);
+  return new TextDecoder().decode(readAll(fd, Infinity));
+}
+
 /** Makes an error of {@linkcode failedCall} of what Deno throws. */
 function named<T>(syscall: string, path: string, call: () => T): T {
   try {

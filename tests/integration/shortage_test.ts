@@ -9,7 +9,7 @@ import { openImages } from "../../lib/host/open_images.ts";
 import {
   findQemu,
   holds,
-  openIdentities,
+  openFiles,
   qemuWithPid,
   tapsOf,
 } from "../../lib/host/process.ts";
@@ -36,9 +36,9 @@ Deno.test("without a descriptor left no question is answered wrongly", async () 
     startOf: () => startOf(Deno.pid),
     isStopped: () => isStopped(Deno.pid),
     holds: () => holds(Deno.pid, "file 0:0 1"),
-    openIdentities: () => openIdentities(Deno.pid),
+    openFiles: () => [...openFiles(Deno.pid)],
     openImages: () => openImages(Deno.pid),
-    tapsOf: () => tapsOf(Deno.pid),
+    tapsOf: () => tapsOf(openFiles(Deno.pid)),
     filtersVlans: () => filtersVlans("lo"),
     connectedSockets,
     isListenedTo: () => isListenedTo(paths.qmp),

@@ -85,6 +85,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
   );
   return {
     confinement: undefined,
+    openFiles: undefined,
     leftovers: [],
     format,
     targets: new Map(
