@@ -16,7 +16,7 @@ import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
 import { makeNonce } from "../plan/facts.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { LinkChange } from "../state/link_change.ts";
+import type { LinkChange } from "../state/runtime_change.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { type DriftFacts, openIdentity, readDriftFacts } from "./drift.ts";

@@ -212,10 +212,10 @@ export function planDiskResize(
   }
   const size = Math.ceil(to / MIB);
   const { stage, commit } = stateSteps(facts, {
-    change: "size",
+    change: "members",
     list: "disks",
     uuid,
-    size,
+    members: { size: `${size}` },
   });
   const isRecorded = entry.sizeMib !== undefined && entry.sizeMib !== size;
   const target = targetOf(disk, title);

@@ -39,13 +39,30 @@ function ledgerOf(
   return { uuid, kind, note: "replug" };
 }
 
+/** A change of members, which had words of their own for two of them. */
+function membersOf(change: unknown): unknown {
+  if (!isJson(change)) return change;
+  const { change: word, hvinfo, size, ...rest } = change;
+  if (word !== "hvinfo" && word !== "size") return change;
+  const members = word === "hvinfo" ? { hvinfo } : { size: `${size}` };
+  return { ...rest, change: "members", members };
+}
+
+function stepOf(step: Json, ledger: LedgerEntry | undefined): Json {
+  const { change, inverse } = step;
+  return {
+    ...step,
+    ...(step.kind === "unplug" && ledger && { ledger }),
+    ...(change !== undefined && { change: membersOf(change) }),
+    ...(inverse !== undefined && { inverse: membersOf(inverse) }),
+  };
+}
+
 /** Adds what a plan of version 1 does not say and its steps tell. */
 export function fromVersion1(plan: Json, reader: JournalReader): Json {
   if (!Array.isArray(plan.steps) || !plan.steps.every(isJson)) return plan;
   const ledger = ledgerOf(plan, plan.steps, reader);
-  const steps = plan.steps.map((step) =>
-    step.kind === "unplug" && ledger !== undefined ? { ...step, ledger } : step
-  );
+  const steps = plan.steps.map((step) => stepOf(step, ledger));
   const known = steps.every(({ kind }) => reader.steps.find(String(kind)));
   return {
     ...plan,

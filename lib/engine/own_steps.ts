@@ -84,7 +84,10 @@ async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
     : change.after;
 }
 
-const device = accepted((one) => checkDevice(one, "device"));
+const isDevice = accepted((one) => checkDevice(one, "device"));
+const device = (value: unknown): value is OwnDevice => isDevice(value);
+const isProcess = accepted((one) => checkProcess(one, "qemu"));
+const process = (value: unknown): value is ProcessIdentity => isProcess(value);
 
 /** The step on the tool's own record. */
 export const OWN_RECORD_STEP: StepKind = defineStep<OwnRecordStep>({
@@ -95,7 +98,7 @@ export const OWN_RECORD_STEP: StepKind = defineStep<OwnRecordStep>({
         runDir: word(paths.runDir),
         lockKey: word(paths.lockKey),
       }),
-      qemu: orNull(accepted((one) => checkProcess(one, "qemu"))),
+      qemu: orNull(process),
       change: object({ uuid, before: orNull(device), after: orNull(device) }),
     }, { holder: whole(1, 2 ** 22) }),
   traits: () => FOR_QEMU,

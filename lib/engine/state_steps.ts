@@ -5,47 +5,62 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import { changeTitle, holdsChange, isChange } from "../state/change.ts";
-import { parseJson } from "../state/json.ts";
 import { isStagedName } from "../state/leftover.ts";
-import type { RuntimeChange } from "../state/runtime_change.ts";
-import type { FirstRuntime } from "../state/runtime_create.ts";
+import {
+  changeCheck,
+  changeTitle,
+  holdsChange,
+  jsonText,
+} from "../state/runtime_change.ts";
 import {
   commitRuntime,
   discardStaged,
   isStaged,
-  type StagedChange,
+  readRuntimeFile,
   stageRuntime,
 } from "../state/runtime_file.ts";
-import { accepted, anything, object, word } from "../state/value_check.ts";
+import { type Of, word } from "../state/value_check.ts";
 import {
   type CheckContext,
-  type Effect,
   ON_NODE,
   type Step,
+  stepCheck,
   type Value,
 } from "./verbs.ts";
-import { defineStep, type StepKind } from "./world.ts";
+import { defineStep } from "./world.ts";
+
+/** What the steps on one runtime file have. */
+function madeIn({ paths }: CheckContext) {
+  return {
+    path: word(paths.runtime),
+    temporary: (value: unknown) => isStagedName(value, paths),
+  };
+}
+
+const checkStage = stepCheck("stage-state", (context) => ({
+  ...madeIn(context),
+  change: changeCheck(context.isWords),
+}));
 
 /** Writes and syncs the new runtime file beside the old one. */
-export interface StageStateStep extends StagedChange {
-  /** {@linkcode STAGE_STATE_STEP}. */
-  readonly kind: "stage-state";
-}
+export type StageStateStep = Of<typeof checkStage>;
+
+const checkCommit = stepCheck("commit-state", (context) => ({
+  ...madeIn(context),
+  change: changeCheck(context.isWords),
+  inverse: changeCheck(context.isWords),
+}));
 
 /** Puts the staged runtime file in the old one's place. */
-export interface CommitStateStep extends StagedChange {
-  /** {@linkcode COMMIT_STATE_STEP}. */
-  readonly kind: "commit-state";
-  /** The change that takes it back. */
-  readonly inverse: RuntimeChange;
-}
+export type CommitStateStep = Of<typeof checkCommit>;
+
+const checkCreate = stepCheck("create-state", (context) => ({
+  ...madeIn(context),
+  text: jsonText,
+}));
 
 /** Makes a runtime file where there is none. */
-export interface CreateStateStep extends FirstRuntime {
-  /** {@linkcode CREATE_STATE_STEP}. */
-  readonly kind: "create-state";
-}
+export type CreateStateStep = Of<typeof checkCreate>;
 
 /** Whether a step writes the new runtime file beside the old one. */
 export function isStage(step: Step): step is StageStateStep {
@@ -64,57 +79,38 @@ export function stageOf(
   return { kind: "stage-state", path, temporary, change };
 }
 
-/** What the steps on one runtime file have. */
-function made({ paths }: CheckContext) {
-  return {
-    kind: anything,
-    path: word(paths.runtime),
-    temporary: (value: unknown) => isStagedName(value, paths),
-  };
-}
-
 /** The text that a staged change is based on. */
 function basisOf(step: StageStateStep | CommitStateStep): Value {
   return { name: `basis of ${step.temporary}` };
 }
 
 /** The step that prepares a change of the runtime file. */
-export const STAGE_STATE_STEP: StepKind = defineStep<StageStateStep>({
-  kind: "stage-state",
-  check: (context) =>
-    object({
-      ...made(context),
-      change: (value) => isChange(value, context.isWords),
-    }),
+export const STAGE_STATE_STEP = defineStep({
+  check: checkStage,
   traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
-  async do(step, world) {
-    const basis = await Promise.resolve(stageRuntime(step));
-    world.values.set(basisOf(step), basis);
+  do(step, world) {
+    world.values.set(basisOf(step), stageRuntime(step));
   },
-  async undo(step) {
-    await Promise.resolve(discardStaged(step));
-  },
+  undo: discardStaged,
   // A file without the text it is based on cannot be committed.
   confirm: (step, world) =>
-    Promise.resolve(
-      world.values.has(basisOf(step)) && isStaged(step) ? "done" : "not-done",
-    ),
+    world.values.has(basisOf(step)) && isStaged(step) ? "done" : "not-done",
   describe: (step) => ({
     step: `write ${changeTitle(step.change)} beside the runtime file`,
-    qmp: null,
     host: `write and fsync ${step.temporary} beside ${step.path}`,
     undo: `remove ${step.temporary}`,
   }),
 });
 
-function effectOf(step: CommitStateStep): Effect {
-  return holdsChange(step.path, step.change) ? "done" : "not-done";
+function isCommitted({ path, change }: CommitStateStep): boolean {
+  const runtime = readRuntimeFile(path)?.runtime;
+  return runtime !== undefined && holdsChange(runtime, change);
 }
 
 /** A file that cannot be read is not the one we wrote. */
 function isOurs(step: CommitStateStep): boolean {
   try {
-    return effectOf(step) === "done";
+    return isCommitted(step);
   } catch (error) {
     if (error instanceof HotplugError) return false;
     throw error;
@@ -122,28 +118,20 @@ function isOurs(step: CommitStateStep): boolean {
 }
 
 /** The step that records a change. */
-export const COMMIT_STATE_STEP: StepKind = defineStep<CommitStateStep>({
-  kind: "commit-state",
-  check: (context) =>
-    object({
-      ...made(context),
-      change: (value) => isChange(value, context.isWords),
-      inverse: (value) => isChange(value, context.isWords),
-    }),
+export const COMMIT_STATE_STEP = defineStep({
+  check: checkCommit,
   traits: () => ({ ...ON_NODE, without: "void-after-restart" }),
-  async do(step, world) {
-    const basis = world.value(basisOf(step));
-    await Promise.resolve(commitRuntime(step, basis));
+  do(step, world) {
+    commitRuntime(step, world.value(basisOf(step)));
   },
-  async undo(step) {
+  undo(step) {
     if (!isOurs(step)) return;
     const back = { ...step, change: step.inverse };
-    await Promise.resolve(commitRuntime(back, stageRuntime(back)));
+    commitRuntime(back, stageRuntime(back));
   },
-  confirm: (step) => Promise.resolve(effectOf(step)),
+  confirm: (step) => isCommitted(step) ? "done" : "not-done",
   describe: (step) => ({
     step: `record ${changeTitle(step.change)} in the runtime file`,
-    qmp: null,
     host: `rename ${step.temporary} to ${step.path}, fsync the directory`,
     undo: "put the entry back as it was",
   }),
@@ -152,12 +140,9 @@ export const COMMIT_STATE_STEP: StepKind = defineStep<CommitStateStep>({
 /** Only `adopt` has such a step: the rest is loaded when one runs. */
 const files = () => import("../state/runtime_create.ts");
 
-const jsonText = accepted((one) => parseJson(String(one)));
-
 /** The step that makes a first runtime file. */
-export const CREATE_STATE_STEP: StepKind = defineStep<CreateStateStep>({
-  kind: "create-state",
-  check: (context) => object({ ...made(context), text: jsonText }),
+export const CREATE_STATE_STEP = defineStep({
+  check: checkCreate,
   traits: () => ON_NODE,
   async do(step) {
     (await files()).createRuntime(step);
@@ -170,7 +155,6 @@ export const CREATE_STATE_STEP: StepKind = defineStep<CreateStateStep>({
   },
   describe: ({ path }) => ({
     step: "make the runtime file",
-    qmp: null,
     host: `write and fsync ${path}, mode 0600`,
     undo: "remove it",
   }),

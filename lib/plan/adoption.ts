@@ -87,7 +87,8 @@ export function identify(
   }
   const hvinfo = formatJson(jsonNode(hvinfoOf({ driver, id, place })));
   const list = listOf(entry);
-  const change = { change: "hvinfo", list, uuid, hvinfo } as const;
+  const members = { hvinfo };
+  const change = { change: "members", list, uuid, members } as const;
   return { id, uuid, change, warnings: [] };
 }
 

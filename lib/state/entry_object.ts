@@ -53,10 +53,3 @@ export function membersOf(
     return [key, value === undefined ? null : formatJson(value)];
   }));
 }
-
-/** The value of an entry's `hvinfo`, as JSON text. */
-export function hvinfoText(node: JsonNode): string {
-  const object = objectOf(node);
-  const hvinfo = object && member(object, "hvinfo");
-  return hvinfo === undefined ? "{}" : formatJson(hvinfo);
-}

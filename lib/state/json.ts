@@ -35,7 +35,6 @@ export type JsonNode =
   | (Source & {
     readonly type: "array";
     readonly items: readonly JsonNode[];
-    readonly layout?: ArrayLayout;
   })
   | { readonly type: "string"; readonly text: string; readonly value: string }
   | { readonly type: "number"; readonly text: string; readonly value: number }
@@ -210,9 +209,7 @@ export function parseJson(source: string): JsonNode {
 export function formatJson(node: JsonNode): string {
   if (node.text !== undefined) return node.text;
   if (node.type === "array") {
-    const { open, separator, close } = node.layout ?? PYTHON_LAYOUT;
-    if (node.items.length === 0) return "[]";
-    return `[${open}${node.items.map(formatJson).join(separator)}${close}]`;
+    return `[${node.items.map(formatJson).join(", ")}]`;
   }
   const members = node.members.map((member) =>
     `${member.keyText}: ${formatJson(member.value)}`
@@ -221,11 +218,8 @@ export function formatJson(node: JsonNode): string {
 }
 
 /** An array of these nodes, to be written anew. */
-export function jsonArray(
-  items: readonly JsonNode[],
-  layout: ArrayLayout = PYTHON_LAYOUT,
-): JsonArray {
-  return { type: "array", items, layout };
+export function jsonArray(items: readonly JsonNode[]): JsonArray {
+  return { type: "array", items };
 }
 
 /** Where and why a text is not JSON; line and column count from 1. */
@@ -243,43 +237,4 @@ export class JsonSyntaxError extends Error {
     super(`${why} at line ${line}, column ${column}`);
     this.offset = offset;
   }
-}
-
-/** What stands around and between the items of an array. */
-export interface ArrayLayout {
-  /** After the bracket that opens it. */
-  readonly open: string;
-  /** Between two items, comma included. */
-  readonly separator: string;
-  /** Before the bracket that closes it. */
-  readonly close: string;
-}
-
-/** As Python's `json.dumps` writes, and so Ganeti. */
-export const PYTHON_LAYOUT: ArrayLayout = {
-  open: "",
-  separator: ", ",
-  close: "",
-};
-
-/**
- * The layout of an array.
- *
- * @param fallback for what an array of few items does not show
- */
-export function layoutOf(
-  { text, items, layout }: JsonArray,
-  fallback: ArrayLayout,
-): ArrayLayout {
-  const [first, second] = items;
-  if (text === undefined || first?.text === undefined) {
-    return layout ?? fallback;
-  }
-  const open = /^\[(\s*)/.exec(text)?.[1] ?? "";
-  // Not matched: that would look from each of a million blanks for the end.
-  const close = text.slice(text.slice(0, -1).trimEnd().length, -1);
-  if (second === undefined) return { ...fallback, open, close };
-  const separator = /\s*,\s*/y;
-  separator.lastIndex = 1 + open.length + first.text.length;
-  return { open, separator: separator.exec(text)?.[0] ?? ", ", close };
 }

@@ -1,168 +1,226 @@
 /**
- * Changes of a runtime file.
+ * Changes of a runtime file: what one is, what it makes of a document, and what
+ * takes it back. Pure.
  *
  * @module
  */
 
-import { withWords } from "./command_words.ts";
-import type { Members } from "./entry_member.ts";
-import {
-  hvinfoText,
-  membersOf,
-  objectOf,
-  PLACE,
-  replaceMembers,
-  uuidOf,
-} from "./entry_object.ts";
-import {
-  formatJson,
-  type JsonArray,
-  jsonArray,
-  type JsonNode,
-  layoutOf,
-  parseJson,
-  PYTHON_LAYOUT,
-} from "./json.ts";
-import { member } from "./json_member.ts";
-import { withItem } from "./json_splice.ts";
-import { changeLinks, type LinkChange } from "./link_change.ts";
+import { membersOf, PLACE, replaceMembers, uuidOf } from "./entry_object.ts";
+import { formatJson, type JsonArray, parseJson } from "./json.ts";
+import { jsonNode } from "./json_node.ts";
+import { splice, withItem } from "./json_splice.ts";
 import type { Runtime } from "./runtime.ts";
 import { upgradeRuntime } from "./upgrade.ts";
+import {
+  absolute,
+  accepted,
+  type Check,
+  dictionary,
+  either,
+  list,
+  object,
+  type Of,
+  orNull,
+  uuid,
+  where,
+  whole,
+  word,
+} from "./value_check.ts";
 
-/** What every change has. */
-export interface Reversible {
-  /**
-   * The document as it was before an upgrade, in the change that takes one
-   * back: where that gives what the upgrade had made, this comes back instead.
-   */
-  readonly was?: string;
+/** JSON is kept as text, so that what is stored and read back loses nothing. */
+export const jsonText = where(
+  (value: unknown) => typeof value === "string",
+  accepted(parseJson),
+);
+const linkChange = object({ uuid, link: absolute });
+const aboutEntry = { list: word("disks", "nics"), uuid };
+const members = dictionary(/^[a-z0-9_]{1,64}$/, orNull(jsonText));
+
+/**
+ * The check of a change that was read back from a journal.
+ *
+ * @param isWords whether words may come to `kvm_cmd` with an entry
+ */
+export function changeCheck(isWords: Check<readonly string[]>) {
+  // The document as it was before an upgrade, in the change that takes one
+  // back: where that gives what the upgrade had made, this comes back instead.
+  const was = { was: jsonText };
+  const more = { ...was, words: isWords };
+  return either(
+    object({ change: word("upgrade") }, was),
+    object({ change: word("links"), links: list(linkChange) }, was),
+    // Without `index`, or in a shorter list, it comes at the end.
+    object(
+      { change: word("insert"), ...aboutEntry, entry: jsonText },
+      { ...more, index: whole(0, 1e6) },
+    ),
+    object({ change: word("delete"), ...aboutEntry }, more),
+    object({ change: word("entry"), ...aboutEntry, entry: jsonText }, was),
+    // Null: without this member.
+    object({ change: word("members"), ...aboutEntry, members }, was),
+  );
 }
 
 /**
  * A change of one entry, or of the form alone: every change also brings the
  * file to today's form, as each of Ganeti's own does. It can be applied to any
  * later content of the same file, which is what makes a write beside Ganeti's
- * own possible. `entry` is JSON text, so that a change that was stored and
- * read back loses nothing.
+ * own possible.
  */
-export type RuntimeChange =
-  & Reversible
-  & (
-    | { readonly change: "upgrade" }
-    | { readonly change: "links"; readonly links: readonly LinkChange[] }
-    | {
-      readonly change: "insert";
-      readonly list: keyof typeof PLACE;
-      readonly uuid: string;
-      readonly entry: string;
-      /** Place in the list; the end if the list is shorter. @default the end */
-      readonly index?: number;
-      /** Words of `kvm_cmd` that come with it, at its end. @default none */
-      readonly words?: readonly string[];
-    }
-    | {
-      readonly change: "delete";
-      readonly list: keyof typeof PLACE;
-      readonly uuid: string;
-      /** Words of `kvm_cmd` that go with it. @default none */
-      readonly words?: readonly string[];
-    }
-    | {
-      readonly change: "entry";
-      readonly list: keyof typeof PLACE;
-      readonly uuid: string;
-      /** Comes in the place of the entry with this uuid. */
-      readonly entry: string;
-    }
-    | {
-      readonly change: "hvinfo";
-      readonly list: keyof typeof PLACE;
-      readonly uuid: string;
-      /** The value of the entry's `hvinfo`, as JSON text. */
-      readonly hvinfo: string;
-    }
-    | {
-      readonly change: "size";
-      readonly list: keyof typeof PLACE;
-      readonly uuid: string;
-      /** The entry's `size`, in MiB; one without it stays without. */
-      readonly size: number;
-    }
-    | {
-      readonly change: "members";
-      readonly list: keyof typeof PLACE;
-      readonly uuid: string;
-      /** New values by key, as JSON text; null: without this member. */
-      readonly members: Members;
-    }
-  );
+export type RuntimeChange = Of<typeof changeCheck>;
 
-/** A change of one entry. */
-export type EntryChange = Exclude<
-  RuntimeChange,
-  { change: "upgrade" | "links" }
->;
+/** A disk's link to be recorded. */
+export type LinkChange = Of<typeof linkChange>;
 
-/** The members that a change gives other values. */
-function changedMembers(
-  change: Exclude<EntryChange, { change: "insert" | "delete" | "entry" }>,
-  node: JsonNode,
-): Members {
+type EntryChange = Exclude<RuntimeChange, { change: "upgrade" | "links" }>;
+
+/** What a change records, for messages. */
+export function changeTitle(change: RuntimeChange): string {
+  if (change.change === "upgrade") return "today's form";
+  if (change.change === "links") return "the disks' links";
+  const { list, uuid } = change;
+  const device = `${list === "disks" ? "disk" : "NIC"} ${uuid}`;
   switch (change.change) {
-    case "hvinfo":
-      return { hvinfo: change.hvinfo };
-    case "members":
-      return change.members;
-    case "size": {
-      const object = objectOf(node);
-      const has = object && member(object, "size") !== undefined;
-      return has ? { size: `${change.size}` } : {};
+    case "insert":
+      return `the entry of ${device}${
+        change.words ? " and its controller" : ""
+      }`;
+    case "delete":
+      return `the removal of ${device}`;
+    case "entry":
+      return `the new entry of ${device}`;
+    case "members": {
+      const keys = Object.keys(change.members).join(", ");
+      return keys === "hvinfo"
+        ? `which device of QEMU ${device} is`
+        : `${keys === "size" ? "the size" : keys} of ${device}`;
     }
     default:
       return change satisfies never;
   }
 }
 
-function changeEntry(root: JsonArray, change: EntryChange): JsonArray {
-  const place = PLACE[change.list];
-  const list = root.items[place];
-  if (list?.type !== "array") throw new TypeError(`no list ${change.list}`);
-  const at = list.items.findIndex((node) =>
+/** Whether a document is what a change would bring about. */
+export function holdsChange(runtime: Runtime, change: RuntimeChange): boolean {
+  if (change.change === "upgrade") {
+    return upgradeRuntime(runtime.root) === runtime.root;
+  }
+  if (change.change === "links") {
+    return change.links.every(({ uuid, link }) =>
+      runtime.disks.every((one) => one.uuid !== uuid || one.link === link)
+    );
+  }
+  const entry = runtime[change.list].find(({ uuid }) => uuid === change.uuid);
+  switch (change.change) {
+    case "insert":
+      return entry !== undefined;
+    case "delete":
+      return entry === undefined;
+    case "entry":
+      return entry !== undefined && formatJson(entry.node) === change.entry;
+    case "members": {
+      const keys = Object.keys(change.members);
+      const now = entry && membersOf(entry.node, keys);
+      return keys.every((key) => now?.[key] === change.members[key]);
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+/** Places in the file of `kvm_cmd`, and of the lists of entries. */
+const PLACES = { command: 0, ...PLACE };
+
+/** A document with another list in one of its places. */
+function withList(
+  root: JsonArray,
+  name: keyof typeof PLACES,
+  change: (list: JsonArray) => JsonArray,
+): JsonArray {
+  const now = root.items[PLACES[name]];
+  if (now?.type !== "array") throw new TypeError(`no list ${name}`);
+  const after = change(now);
+  return after === now ? root : withItem(root, PLACES[name], after);
+}
+
+function changeEntries(entries: JsonArray, change: EntryChange): JsonArray {
+  const at = entries.items.findIndex((node) =>
     uuidOf(change.list, node) === change.uuid.toLowerCase()
   );
-  if (change.change !== "insert" && change.change !== "delete") {
-    const node = list.items[at];
-    if (node === undefined) return root;
-    const changed = change.change === "entry"
-      ? parseJson(change.entry)
-      : replaceMembers(node, changedMembers(change, node), change.list);
-    return withItem(root, place, withItem(list, at, changed));
+  const node = entries.items[at];
+  if (change.change === "insert") {
+    if (node !== undefined) return entries;
+    const end = entries.items.length;
+    const index = Math.min(change.index ?? end, end);
+    return splice(entries, { at: index, insert: [change.entry] });
   }
-  const inserts = change.change === "insert";
-  if ((at >= 0) === inserts) return root;
-  const items = change.change === "insert"
-    ? list.items.toSpliced(
-      change.index ?? list.items.length,
-      0,
-      parseJson(change.entry),
-    )
-    : list.items.toSpliced(at, 1);
-  const outer = layoutOf(root, PYTHON_LAYOUT);
-  const inner = jsonArray(items, layoutOf(list, outer));
-  return jsonArray(root.items.with(place, inner), outer);
+  if (node === undefined) return entries;
+  switch (change.change) {
+    case "delete":
+      return splice(entries, { at, remove: 1 });
+    case "entry":
+      return withItem(entries, at, parseJson(change.entry));
+    case "members": {
+      const changed = replaceMembers(node, change.members, change.list);
+      return withItem(entries, at, changed);
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+/** Where these words stand one behind the other, -1 if nowhere. */
+function findWords(command: JsonArray, words: readonly string[]): number {
+  return command.items.findIndex((_, at) =>
+    words.every((word, i) => {
+      const item = command.items[at + i];
+      return item?.type === "string" && item.value === word;
+    })
+  );
+}
+
+/** Words of `kvm_cmd` come and go with an entry, at its end. */
+function changeWords(
+  command: JsonArray,
+  { change, words = [] }: Extract<EntryChange, { words?: unknown }>,
+): JsonArray {
+  const at = findWords(command, words);
+  if (change === "delete") {
+    return at < 0 ? command : splice(command, { at, remove: words.length });
+  }
+  const insert = words.map((word) => JSON.stringify(word));
+  return at < 0
+    ? splice(command, { at: command.items.length, insert })
+    : command;
+}
+
+/** Records links; a disk that is not there has none to record. */
+function changeLinks(
+  disks: JsonArray,
+  links: readonly LinkChange[],
+): JsonArray {
+  return disks.items.reduce<JsonArray>((after, entry, at) => {
+    const uuid = uuidOf("disks", entry);
+    const link = links.find((one) => one.uuid.toLowerCase() === uuid)?.link;
+    const now = entry.type === "array" ? entry.items[1] : undefined;
+    const same = now?.type === "string" && now.value === link;
+    if (link === undefined || entry.type !== "array" || same) return after;
+    return withItem(after, at, withItem(entry, 1, jsonNode(link)));
+  }, disks);
 }
 
 function changed(root: JsonArray, change: RuntimeChange): JsonArray {
-  switch (change.change) {
-    case "upgrade":
-      return root;
-    case "links":
-      return changeLinks(root, change.links);
+  if (change.change === "upgrade") return root;
+  if (change.change === "links") {
+    return withList(root, "disks", (all) => changeLinks(all, change.links));
   }
-  const after = changeEntry(root, change);
+  const after = withList(
+    root,
+    change.list,
+    (entries) => changeEntries(entries, change),
+  );
   if (!("words" in change) || after === root) return after;
-  const are = change.change === "insert" ? "there" : "gone";
-  return withWords(after, change.words ?? [], are);
+  return withList(after, "command", (words) => changeWords(words, change));
 }
 
 /**
@@ -170,18 +228,23 @@ function changed(root: JsonArray, change: RuntimeChange): JsonArray {
  * is not there change nothing: a change may be applied twice.
  */
 export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
-  const current = upgradeRuntime(root);
-  const after = changed(current, change);
+  const after = changed(upgradeRuntime(root), change);
   if (change.was === undefined) return after;
-  const before = parseRoot(change.was);
-  const same = formatJson(after) === formatJson(upgradeRuntime(before));
+  const before = parseJson(change.was);
+  if (before.type !== "array") {
+    throw new TypeError("a runtime file's document is a list");
+  }
+  const same = withoutLayout(after) === withoutLayout(upgradeRuntime(before));
   return same ? before : after;
 }
 
-function parseRoot(text: string): JsonArray {
-  const root = parseJson(text);
-  if (root.type === "array") return root;
-  throw new TypeError("a runtime file's document is a list");
+/** All elements and entries to the letter, whatever stands between them. */
+function withoutLayout({ items }: JsonArray): string {
+  return JSON.stringify(
+    items.map((one) =>
+      one.type === "array" ? one.items.map(formatJson) : formatJson(one)
+    ),
+  );
 }
 
 /** The change that takes `change` back, given the document it was made for. */
@@ -200,28 +263,22 @@ export function inverse(
     return { change: "links", links, ...was };
   }
   const { list, uuid } = change;
-  const { words } = { words: undefined, ...change };
+  const words = "words" in change && change.words;
   const more = { ...(words && { words }), ...was };
   if (change.change === "insert") {
     return { change: "delete", list, uuid, ...more };
   }
   const entry = before[list].find((one) => one.uuid === uuid);
   if (entry === undefined) throw new TypeError(`no entry ${uuid}`);
-  const { index, node } = entry;
-  if (change.change === "hvinfo") {
-    return { change: "hvinfo", list, uuid, hvinfo: hvinfoText(node), ...was };
-  }
-  if (change.change === "size") {
-    const { sizeMib: size = 0 } = "sizeMib" in entry ? entry : {};
-    return { change: "size", list, uuid, size, ...was };
-  }
   if (change.change === "members") {
-    const members = membersOf(node, Object.keys(change.members));
+    const members = membersOf(entry.node, Object.keys(change.members));
     return { change: "members", list, uuid, members, ...was };
   }
-  const text = formatJson(node);
-  if (change.change === "entry") {
-    return { change: "entry", list, uuid, entry: text, ...was };
-  }
-  return { change: "insert", list, uuid, entry: text, index, ...more };
+  const text = formatJson(entry.node);
+  return change.change === "entry"
+    ? { change: "entry", list, uuid, entry: text, ...was }
+    : {
+      ...{ change: "insert", list, uuid, entry: text, index: entry.index },
+      ...more,
+    };
 }

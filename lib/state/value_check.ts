@@ -7,7 +7,16 @@
 import { isJson, type Json } from "../qmp/message.ts";
 
 /** Tells whether a value that was read back is a `T`. */
-export type Check<T = unknown> = (value: unknown) => value is T;
+export interface Check<T = unknown> {
+  (value: unknown): value is T;
+  /** What it takes, for messages. */
+  readonly wants?: string;
+  /** What it asks of the parts of a value. */
+  parts?(value: unknown): Part[];
+}
+
+/** A part of a value, and what it must be. */
+export type Part = readonly [name: string, check: Check, value: unknown];
 
 /** What a check takes, or the check that a function makes for a context. */
 export type Of<C> = C extends Check<infer T> ? T
@@ -17,6 +26,9 @@ export type Of<C> = C extends Check<infer T> ? T
 /** Checks of an object's members. */
 export type Fields = Readonly<Record<string, Check>>;
 
+/** No optional members. */
+export type Empty = Readonly<Record<never, Check>>;
+
 type Flat<T> = { [K in keyof T]: T[K] };
 
 /** An object with these members and, perhaps, the optional ones. */
@@ -25,46 +37,113 @@ export type Shape<F extends Fields, O extends Fields> = Flat<
   & { readonly [K in keyof O]?: Of<O[K]> }
 >;
 
+function made<T>(
+  fits: (value: unknown) => boolean,
+  wants: string | undefined,
+  parts?: Check["parts"],
+): Check<T> {
+  const check = (value: unknown): value is T => fits(value);
+  return Object.assign(check, {
+    ...(wants && { wants }),
+    ...(parts && { parts }),
+  });
+}
+
+function fitsAll(parts: readonly Part[]): boolean {
+  return parts.every(([, check, value]) => check(value));
+}
+
+/**
+ * What is wrong with a value, by its smallest part that is wrong; undefined if
+ * the check takes it.
+ *
+ * @param what its name; empty: only its parts have names
+ */
+export function faultOf(
+  check: Check,
+  value: unknown,
+  what: string,
+): string | undefined {
+  if (check(value)) return undefined;
+  for (const [name, part, inner] of check.parts?.(value) ?? []) {
+    const path = what === "" ? name : `${what}.${name}`;
+    const fault = faultOf(part, inner, path);
+    if (fault !== undefined) return fault;
+  }
+  const text = JSON.stringify(value) ?? "nothing";
+  return `${what || "it"} must be ${check.wants ?? "otherwise"}: it is ${
+    text.slice(0, 80)
+  }`;
+}
+
+/** Whatever it is. */
+export const anything: Check = made(() => true, "anything");
+
 /** A text of this form. */
 export function text(form: RegExp): Check<string> {
-  return (value): value is string =>
-    typeof value === "string" && form.test(value);
+  return made(
+    (value) => typeof value === "string" && form.test(value),
+    `of the form ${form.source}`,
+  );
 }
 
 /** A whole number in this range. */
 export function whole(min: number, max: number): Check<number> {
-  return (value): value is number =>
-    Number.isSafeInteger(value) && Number(value) >= min && Number(value) <= max;
+  return made(
+    (value) =>
+      typeof value === "number" && Number.isSafeInteger(value) &&
+      value >= min && value <= max,
+    `a whole number from ${min} to ${max}`,
+  );
 }
 
 /** One of these. */
 export function word<const W extends string | number | boolean>(
   ...words: readonly W[]
 ): Check<W> {
-  return (value): value is W => words.some((one) => one === value);
+  const wants = words.length > 1 ? `one of ${words.join(", ")}` : `${words[0]}`;
+  return made((value) => words.some((one) => one === value), wants);
 }
 
 /** Null, or what fits. */
 export function orNull<T>(check: Check<T>): Check<T | null> {
-  return (value): value is T | null => value === null || check(value);
+  return made(
+    (value) => value === null || check(value),
+    check.wants,
+    check.parts,
+  );
 }
 
-/** What one of two takes. */
-export function either<T, U>(one: Check<T>, other: Check<U>): Check<T | U> {
-  return (value): value is T | U => one(value) || other(value);
+/** What one of several takes. */
+export function either<C extends readonly Check[]>(
+  ...checks: C
+): Check<Of<C[number]>> {
+  const wrong = (parts: readonly Part[]) =>
+    parts.filter(([, check, value]) => !check(value)).length;
+  return made(
+    (value) => checks.some((one) => one(value)),
+    checks.map(({ wants }) => wants).join(" or "),
+    // That which fits best.
+    (value) =>
+      checks.map((one) => one.parts?.(value) ?? [])
+        .sort((one, other) => wrong(one) - wrong(other))[0] ?? [],
+  );
 }
 
 /** What fits and for which something more holds. */
 export function where<T>(
   check: Check<T>,
   holds: (value: T) => boolean,
+  wants = check.wants,
 ): Check<T> {
-  return (value): value is T => check(value) && holds(value);
+  return made((value) => check(value) && holds(value), wants, check.parts);
 }
 
-/** What this function takes without throwing. */
-export function accepted<T>(parse: (value: unknown) => T): Check<T> {
-  return (value): value is T => {
+/** Whether a function takes a value without throwing. */
+export function accepted<A>(
+  parse: (value: A) => unknown,
+): (value: A) => boolean {
+  return (value) => {
     try {
       parse(value);
       return true;
@@ -76,8 +155,45 @@ export function accepted<T>(parse: (value: unknown) => T): Check<T> {
 
 /** A list of what fits. */
 export function list<T>(check: Check<T>): Check<readonly T[]> {
-  return (value): value is readonly T[] =>
-    Array.isArray(value) && value.every((one) => check(one));
+  const parts = (value: unknown) =>
+    Array.isArray(value)
+      ? value.map((one, i): Part => [String(i), check, one])
+      : [];
+  return made(
+    (value) => Array.isArray(value) && fitsAll(parts(value)),
+    "a list",
+    parts,
+  );
+}
+
+function membersOf(
+  value: unknown,
+  { fields, optional, others }: {
+    readonly fields: Fields;
+    readonly optional: Fields;
+    readonly others: Check;
+  },
+): Part[] {
+  if (!isJson(value)) return [];
+  const known = new Map(Object.entries({ ...fields, ...optional }));
+  const missing = Object.entries(fields)
+    .filter(([key]) => !Object.hasOwn(value, key))
+    .map((
+      [key, { wants }],
+    ): Part => [key, made(() => false, wants), undefined]);
+  const there = Object.entries(value)
+    .map(([key, one]): Part => [key, known.get(key) ?? others, one]);
+  return [...missing, ...there];
+}
+
+function objectWith<T>(fields: Fields, optional: Fields, others: Check) {
+  const parts = (value: unknown) =>
+    membersOf(value, { fields, optional, others });
+  return made<T>(
+    (value) => isJson(value) && fitsAll(parts(value)),
+    "an object",
+    parts,
+  );
 }
 
 /** An object with these keys and, if they are there, the optional ones. */
@@ -85,24 +201,36 @@ export function object<F extends Fields, O extends Fields = Empty>(
   fields: F,
   optional?: O,
 ): Check<Shape<F, O>> {
-  const known = new Map(Object.entries<Check>({ ...fields, ...optional }));
-  return (value): value is Shape<F, O> =>
-    isJson(value) &&
-    Object.keys(fields).every((key) => Object.hasOwn(value, key)) &&
-    Object.entries(value).every(([key, one]) => known.get(key)?.(one) ?? false);
+  const none = made(() => false, "left out");
+  return objectWith(fields, { ...optional }, none);
 }
 
-/** No optional members. */
-export type Empty = Readonly<Record<never, Check>>;
+/** The same with any other keys, of a later release, say. */
+export function openObject<F extends Fields, O extends Fields = Empty>(
+  fields: F,
+  optional?: O,
+): Check<Shape<F, O>> {
+  return objectWith(fields, { ...optional }, anything);
+}
 
 /** Values of one kind by keys of one form. */
 export function dictionary<T>(
   key: RegExp,
   check: Check<T>,
 ): Check<Readonly<Record<string, T>>> {
-  return (value): value is Readonly<Record<string, T>> =>
-    isJson(value) &&
-    Object.entries(value).every(([name, one]) => key.test(name) && check(one));
+  const name = text(key);
+  const parts = (value: unknown) =>
+    isJson(value)
+      ? Object.entries(value).flatMap(([one, inner]): Part[] => [
+        [one, name, one],
+        [one, check, inner],
+      ])
+      : [];
+  return made(
+    (value) => isJson(value) && fitsAll(parts(value)),
+    "an object",
+    parts,
+  );
 }
 
 /** An object with a `kind` of its own, which was looked at, and these keys. */
@@ -138,11 +266,24 @@ export const uuid = text(UUID);
 /** A uuid in lower case, as our own record names devices. */
 export const uuidKey = text(new RegExp(`^${UUID_FORM}$`));
 
-/** Whatever it is. */
-export const anything: Check = (_value): _value is unknown => true;
-
 /** Any JSON object. */
-export const json: Check<Json> = isJson;
+export const json: Check<Json> = made(isJson, "an object");
 
 /** An absolute path. */
-export const absolute = where(text(LINE), (path) => path.startsWith("/"));
+export const absolute = where(
+  text(LINE),
+  (path) => path.startsWith("/"),
+  "an absolute path",
+);
+
+/** As long as the kernel takes. */
+const PATH = /^\/[ -\uffff]{0,4094}$/;
+
+/** An absolute path of which no part leads elsewhere. */
+export const plainPath = where(
+  text(PATH),
+  (path) =>
+    !path.slice(1).split("/").some((one) => ["", ".", ".."].includes(one)) ||
+    path === "/",
+  "an absolute path",
+);

@@ -78,11 +78,11 @@ Deno.test("planDiskResize() takes the size of a file that has grown", () => {
     to: 96 * MIB,
   });
   const { change, inverse } = stepOf(plan, "commit-state");
-  const about = { change: "size", list: "disks", uuid: uuidOf("disk", 0) };
-  assertEquals([change, inverse], [{ ...about, size: 96 }, {
-    ...about,
-    size: 64,
-  }]);
+  const about = { change: "members", list: "disks", uuid: uuidOf("disk", 0) };
+  assertEquals([change, inverse], [
+    { ...about, members: { size: "96" } },
+    { ...about, members: { size: "64" } },
+  ]);
   assertEquals(plan.device.size_bytes, 96 * MIB);
 });
 

@@ -18,12 +18,12 @@ function text(hvinfo: string): string {
   }"}, "/srv/d1", null , 5]]]`;
 }
 
-const CHANGE: RuntimeChange = {
-  change: "hvinfo",
+const CHANGE = {
+  change: "members",
   list: "disks",
   uuid: uuidOf("disk", 1),
-  hvinfo: HVINFO,
-};
+  members: { hvinfo: HVINFO },
+} satisfies RuntimeChange;
 
 function applied(document: string, change: RuntimeChange): string {
   const root = parseJson(document);
@@ -46,7 +46,7 @@ Deno.test("applyChange() of hvinfo finds a NIC, too", () => {
     ...CHANGE,
     list: "nics",
     uuid: uuidOf("nic", 1),
-    hvinfo: '{"id": "n"}',
+    members: { hvinfo: '{"id": "n"}' },
   };
   const before = text("{}");
   const after = before.replace('"hvinfo":{}', '"hvinfo":{"id": "n"}');
