@@ -1,17 +1,21 @@
 /**
  * All tests: `deno task test`. Installs what is missing, checks the source,
  * builds the executable, runs every test file, and ends with one line
- * `N passed, N failed`, counted from the real runs.
+ * `N passed, N failed`, counted from the real runs. tests/README.md says which
+ * tests there are and what each needs.
  *
  * ```sh
- * deno task test            # everything
- * deno task test tests/sys  # only these files and folders
+ * deno task test             # everything
+ * deno task test tests/sys   # only these files and folders
  * deno task test integrations # what needs more than CI should install
+ * deno task test FILE --no-build # with what is installed and built already
+ * deno task test --times     # notes how long each took, in tools/test/times.json
  * ```
  *
  * @module
  */
 
+import { relative, resolve } from "@std/path";
 import { buildExecutable } from "./build/executable.ts";
 import { denoFor } from "./build/target.ts";
 import { install } from "./guest/apt.ts";
@@ -22,29 +26,35 @@ import { isInPath } from "./guest/run.ts";
 import { ensureSshServer } from "./guest/ssh_server.ts";
 import { partsLeftOut, unlessLeftOut } from "./guest/without.ts";
 import { ensureTools } from "./setup.ts";
+import {
+  INTEGRATIONS,
+  ordinaryTests,
+  testFiles,
+  type TestJob,
+  testJobs,
+} from "./test/jobs.ts";
 import { type Count, countJunit } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
 import { runAll } from "./test/pool.ts";
+import { endAll, runWithin } from "./test/process.ts";
+import { longestFirst, writeTimes } from "./test/times.ts";
 
 /** One thing to run: a process that passes or fails, or a set of tests. */
 interface Job {
   readonly title: string;
   readonly command: readonly string[];
-  /** Where the process writes its tests' results; none: it counts as one. */
-  readonly junit?: string;
+  /** Whether the process writes its tests' results; else it counts as one. */
+  readonly counts: boolean;
 }
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT = resolve(import.meta.dirname ?? ".", "..");
 const DENO = Deno.execPath();
 
-/** All modules below a folder, for what takes no folders. */
-function modulesBelow(folder: string): string[] {
-  return [...Deno.readDirSync(`${ROOT}/${folder}`)].flatMap((entry) => {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) return modulesBelow(path);
-    return path.endsWith(".ts") ? [path] : [];
-  });
-}
+/** Longer takes no job, ever so busy a machine: it hangs. */
+const LIMIT_MS = 15 * 60_000;
+
+/** Of a job that hangs. */
+const LAST_LINES = 60;
 
 /** Each is one test: it passes or fails. */
 const CHECKS: readonly (readonly string[])[] = [
@@ -54,144 +64,66 @@ const CHECKS: readonly (readonly string[])[] = [
   ["test", "--doc", "-A", "lib"],
 ];
 
-/** Each is a process of its own; the longest first. */
-const GROUPS: readonly (readonly string[])[] = [
-  ["tests/qemu/undo_test.ts"],
-  ["tests/qemu/node_test.ts"],
-  ["tests/qemu/kill_nic_test.ts"],
-  ["tests/qemu/kill_disk_test.ts"],
-  ["tests/qemu/kill_ssh_test.ts"],
-  ["tests/qemu/kill_syscall_test.ts"],
-  ["tests/qemu/kill_qemu_test.ts"],
-  ["tests/qemu/kill_parallel_test.ts", "tests/qemu/kill_room_test.ts"],
-  ["tests/integration"],
-  ["tests/qemu/nic_modify_test.ts"],
-  ["tests/qemu/pcie_test.ts", "tests/qemu/full_bus_test.ts"],
-  ["tests/qemu/scsi_test.ts", "tests/qemu/kill_scsi_test.ts"],
-  ["tests/qemu/pending_test.ts", "tests/qemu/refused_test.ts"],
-  ["tests/qemu/disk_test.ts", "tests/qemu/nic_test.ts"],
-  ["tests/qemu/vm_test.ts", "tests/qemu/proxy_test.ts"],
-  ["tests/qemu/aarch64_test.ts", "tests/qemu/debian11_test.ts"],
-  ["tests/qemu/jail_user_test.ts", "tests/qemu/jail_chroot_test.ts"],
-  [
-    "tests/qemu/jail_test.ts",
-    "tests/qemu/jail_death_test.ts",
-    "tests/qemu/jail_held_test.ts",
-  ],
-  ["tests/qemu/drive_test.ts", "tests/qemu/adopt_test.ts"],
-  ["tests/qemu/ganeti_test.ts"],
-  [
-    "tests/qemu/shell_test.ts",
-    "tests/qemu/events_test.ts",
-    "tests/qemu/qmp_command_test.ts",
-    "tests/qemu/waiting_test.ts",
-  ],
-  [
-    "tests/qemu/night_test.ts",
-    "tests/qemu/distribute_test.ts",
-    "tests/qemu/examples_test.ts",
-  ],
-  [
-    "tests/qemu/disk_limits_test.ts",
-    "tests/qemu/disk_resize_test.ts",
-    "tests/qemu/huge_disk_test.ts",
-    "tests/qemu/medium_test.ts",
-  ],
-  [
-    "tests/qemu/migration_test.ts",
-    "tests/qemu/qcow2_test.ts",
-    "tests/qemu/state_verify_test.ts",
-  ],
-  ["tests/qemu/nic_replug_test.ts"],
-  ["tests/qemu/nic_network_test.ts", "tests/qemu/open_vswitch_test.ts"],
-  ["tests/sys", "tests/host"],
-  [
-    "tests/errors_test.ts",
-    "tests/arch",
-    "tests/bench",
-    "tests/commands",
-    "tests/compare",
-    "tests/device",
-    "tests/disk",
-    "tests/engine",
-    "tests/inspect",
-    "tests/nic",
-    "tests/operation",
-    "tests/plan",
-    "tests/qmp",
-    "tests/repair",
-    "tests/rpc",
-    "tests/shell",
-    "tests/state",
-    "tests/tools",
-    "tests/words",
-  ],
-];
-
-function testsBelow(folder: string): string[] {
-  return modulesBelow(folder).filter((path) => path.endsWith("_test.ts"))
-    .sort();
-}
-
-/** Files that no group names are run all the same. */
-function unnamed(): string[][] {
-  const named = new Set(GROUPS.flat());
-  return testsBelow("tests/qemu").filter((path) => !named.has(path))
-    .map((path) => [path]);
-}
-
-/** The argument that asks for the tests of the folder of this name. */
-const INTEGRATIONS = "integrations";
-
 function checkJob(args: readonly string[]): Job {
   const title = `deno ${args.slice(0, 3).join(" ")}`;
-  return { title, command: [DENO, ...args] };
+  return { title, command: [DENO, ...args], counts: false };
 }
 
-function testJob(files: readonly string[], folder: string): Job {
-  const title = files.join(" ");
-  // A name may have 255 bytes.
-  const name = title.replaceAll(/\W+/g, "-").slice(0, 200);
-  const junit = `${folder}/${name}.xml`;
-  const command = [DENO, "test", "-A", `--junit-path=${junit}`, ...files];
-  return { title, command: inOwnNetwork(command), junit };
+/** What the compiler says of the tests is one of the {@linkcode CHECKS}. */
+function testJob({ title, needs, files }: TestJob, folder: string): Job {
+  const options = [
+    "-A",
+    "--no-check",
+    `--junit-path=${resultOf(title, folder)}`,
+  ];
+  const command = [DENO, "test", ...options, ...files];
+  return {
+    title,
+    command: needs === "nothing" ? command : inOwnNetwork(command),
+    counts: true,
+  };
+}
+
+/** The file of a job's results. */
+function resultOf(title: string, folder: string): string {
+  return `${folder}/${title.replaceAll(/\W+/g, "-")}.xml`;
 }
 
 /** What tests that count something themselves say in the end. */
-function countsIn(stdout: Uint8Array): string[] {
-  const text = new TextDecoder().decode(stdout);
-  return text.split("\n").filter((line) => /^\w+ points tried /.test(line));
+function countsIn(output: string): string[] {
+  return output.split("\n").filter((line) => /^\w+ points tried /.test(line));
 }
 
-async function runJob(job: Job): Promise<Count> {
+/** How a job ended, and how long it took. */
+interface Ran extends Count {
+  readonly title: string;
+  readonly seconds: number;
+}
+
+async function runJob(job: Job, folder: string): Promise<Ran> {
   const begin = performance.now();
-  const [program = "", ...args] = job.command;
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args,
+  const result = resultOf(job.title, folder);
+  const { success, late, output } = await runWithin(job.command, {
     cwd: ROOT,
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  const counted = job.junit === undefined
-    ? { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: [] }
-    : await countJunit(job.junit, success);
-  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+    log: `${result}.log`,
+    limitMs: LIMIT_MS,
+  });
+  const counted = job.counts
+    ? await countJunit(result, success)
+    : { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: [] };
+  const seconds = (performance.now() - begin) / 1000;
   const { passed, failed } = counted;
   console.log(
-    `${job.title}: ${passed} passed, ${failed} failed (${seconds} s)`,
+    `${job.title}: ${passed} passed, ${failed} failed (${
+      seconds.toFixed(1)
+    } s)`,
   );
-  for (const line of countsIn(stdout)) console.log(`  ${line}`);
-  if (failed > 0) {
-    for (const part of [stdout, stderr]) {
-      console.log(new TextDecoder().decode(part).trim());
-    }
-  }
-  return counted;
-}
-
-/** A skipped test is a failed one where nobody would notice. */
-function failuresOf({ failed, skipped }: Count): number {
-  return failed + (Deno.env.get("CI") === "true" ? skipped.length : 0);
+  for (const line of countsIn(output)) console.log(`  ${line}`);
+  if (late) {
+    console.log(`killed after ${LIMIT_MS / 60_000} minutes; it said last:`);
+    console.log(output.trim().split("\n").slice(-LAST_LINES).join("\n"));
+  } else if (failed > 0) console.log(output.trim());
+  return { ...counted, title: job.title, seconds };
 }
 
 /** What tests of the kernel's doings call, and where it comes from. */
@@ -238,39 +170,94 @@ async function ensureIntegrations(log: (line: string) => void): Promise<void> {
   await ensureArm64Machine(log);
 }
 
-async function prepare(): Promise<void> {
+async function prepare(
+  jobs: readonly TestJob[],
+  asked: Asked,
+): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
+  if (jobs.every(({ needs }) => needs === "nothing")) return;
   await ensurePrograms(log);
+  if (jobs.every(({ needs }) => needs !== "executable")) return;
   await ensureTools({ purpose: "tests", log });
   await ensureSshServer(log);
   await findGaneti(log);
   await ensureOthers(log);
-  if (Deno.args.includes(INTEGRATIONS)) await ensureIntegrations(log);
+  if (asked.integrations) await ensureIntegrations(log);
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }
 
 /** What the arguments ask for. */
-function jobsFor(args: readonly string[], folder: string): Job[] {
-  const files = args.filter((arg) => arg !== INTEGRATIONS);
-  const named = files.length > 0 ? [testJob(files, folder)] : [];
-  if (args.includes(INTEGRATIONS)) {
-    const all = testsBelow(`tests/${INTEGRATIONS}`);
-    return [...named, ...all.map((file) => testJob([file], folder))];
+interface Asked {
+  readonly build: "build" | "as it is";
+  readonly times: "note" | "leave";
+  readonly integrations: boolean;
+  /** Files and folders; none: everything. */
+  readonly paths: readonly string[];
+}
+
+function readArguments(args: readonly string[]): Asked {
+  const options = args.filter((arg) => arg.startsWith("-"));
+  const other = options.find((arg) => !["--no-build", "--times"].includes(arg));
+  if (other !== undefined) {
+    throw new TypeError(
+      `Cannot read the arguments: options must be --no-build or --times: ` +
+        `current value is ${other}`,
+    );
   }
-  if (args.length > 0) return named;
-  return [
-    ...[...GROUPS, ...unnamed()].map((group) => testJob(group, folder)),
-    ...CHECKS.map(checkJob),
-  ];
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  return {
+    build: options.includes("--no-build") ? "as it is" : "build",
+    times: options.includes("--times") ? "note" : "leave",
+    integrations: words.includes(INTEGRATIONS),
+    paths: words.filter((word) => word !== INTEGRATIONS)
+      .map((word) => relative(ROOT, resolve(ROOT, word))),
+  };
+}
+
+/** Whether nothing was left out. */
+function isWhole({ paths, integrations }: Asked): boolean {
+  return paths.length === 0 && !integrations;
+}
+
+function filesFor(asked: Asked): string[] {
+  if (isWhole(asked)) return ordinaryTests(ROOT);
+  const paths = asked.integrations
+    ? [...asked.paths, `tests/${INTEGRATIONS}`]
+    : asked.paths;
+  return [...new Set(paths.flatMap((path) => testFiles(ROOT, path)))];
+}
+
+/** A skipped test is a failed one where nobody would notice. */
+function failuresOf({ failed, skipped }: Count): number {
+  return failed + (Deno.env.get("CI") === "true" ? skipped.length : 0);
+}
+
+async function runInOrder(jobs: readonly Job[], folder: string) {
+  return await runAll(
+    longestFirst(jobs),
+    (job) => runJob(job, folder),
+    navigator.hardwareConcurrency,
+  );
+}
+
+function noteTimes(ran: readonly Ran[], asked: Asked): void {
+  if (isWhole(asked)) writeTimes(ran, "forget");
+  // Of files that are run together there may be only some.
+  else writeTimes(ran.filter(({ title }) => /_test\.ts$/.test(title)), "keep");
 }
 
 async function main(): Promise<number> {
-  await prepare();
+  const asked = readArguments(Deno.args);
+  const tests = testJobs(filesFor(asked));
+  if (asked.build === "build") await prepare(tests, asked);
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-test-" });
   try {
-    const jobs = jobsFor(Deno.args, folder);
-    const counts = await runAll(jobs, runJob, navigator.hardwareConcurrency);
+    const counts = await runInOrder([
+      ...tests.map((job) => testJob(job, folder)),
+      ...isWhole(asked) ? CHECKS.map(checkJob) : [],
+    ], folder);
+    if (asked.times === "note") noteTimes(counts, asked);
     const passed = counts.reduce((sum, one) => sum + one.passed, 0);
     const failed = counts.reduce((sum, one) => sum + failuresOf(one), 0);
     tellLeftOut(counts);
@@ -279,6 +266,14 @@ async function main(): Promise<number> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // The jobs have process groups of their own.
+  Deno.addSignalListener(signal, () => {
+    endAll();
+    Deno.exit(130);
+  });
 }
 
 try {

@@ -5,6 +5,7 @@ import {
   readSource,
   resolveImport,
   type SourceFile,
+  testFiles,
   toolFiles,
   withoutComments,
 } from "./source.ts";
@@ -203,5 +204,40 @@ Deno.test("tools import nothing of the tests", () => {
     edges(file).filter((to) => to.startsWith("tests/"))
       .map((to) => `${file.path} imports ${to}`)
   );
+  assertEquals(wrong, []);
+});
+
+/** Folders of tests that are no room of lib, as tests/README.md tells. */
+const TEST_FOLDERS = [
+  "arch",
+  "bench",
+  "integration",
+  "integrations",
+  "lab",
+  "qemu",
+  "support",
+  "tools",
+];
+
+/** Rooms whose tests have a network namespace of their own. */
+const WITH_NODE = ["host", "sys"];
+
+Deno.test("tests mirror the rooms of lib", () => {
+  const folders = new Set(
+    testFiles().flatMap(({ path }) => /^tests\/(\w+)\//.exec(path)?.[1] ?? []),
+  );
+  const rooms = new Set(libFiles().flatMap(({ path }) => roomOf(path) ?? []));
+  const known = [...TEST_FOLDERS, ...rooms];
+  assertEquals([...folders].filter((name) => !known.includes(name)), []);
+});
+
+Deno.test("a test of a room needs nothing of the lab", () => {
+  const others = [...TEST_FOLDERS, ...WITH_NODE];
+  const wrong = testFiles()
+    .filter(({ path }) => !others.includes(path.split("/")[1] ?? ""))
+    .flatMap((file) =>
+      edges(file).filter((to) => to.startsWith("tests/lab/"))
+        .map((to) => `${file.path} imports ${to}`)
+    );
   assertEquals(wrong, []);
 });

@@ -29,6 +29,11 @@ export function libFiles(): SourceFile[] {
   return [...walk("lib/")].sort().map(readSource);
 }
 
+/** All files below tests, in a fixed order. */
+export function testFiles(): SourceFile[] {
+  return [...walk("tests/")].sort().map(readSource);
+}
+
 /** All files below tools, in a fixed order. */
 export function toolFiles(): SourceFile[] {
   return [...walk("tools/")].sort().map(readSource);

@@ -18,3 +18,19 @@ export function inOwnNetwork(command: readonly string[]): string[] {
     ...["sh", "-c", ENTER, "sh", ...command],
   ];
 }
+
+/** The network namespace of a process, as the kernel names it; none: it ended. */
+export function networkOf(pid: number | "self"): string | undefined {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/ns/net`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The processes of a network namespace. */
+export function processesIn(network: string): number[] {
+  return [...Deno.readDirSync("/proc")]
+    .map(({ name }) => Number(name))
+    .filter((pid) => pid > 0 && networkOf(pid) === network);
+}
