@@ -19,7 +19,7 @@ import { jsonNode, type Plain } from "../state/json_node.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
 import { hvinfoOf, type Place } from "./hvinfo.ts";
-import type { NicDevice } from "./nic.ts";
+import type { NicDevice, RecordedNic } from "./nic.ts";
 import { uriObject } from "./uri_object.ts";
 
 const MIB = 1024 * 1024;
@@ -32,7 +32,9 @@ export interface DiskRecord
 }
 
 /** What the runtime file has of a NIC. */
-export type NicRecord = Omit<NicDevice, "queues" | "vhost" | "jail">;
+export type NicRecord =
+  & RecordedNic
+  & Pick<NicDevice, "id" | "uuid" | "place" | "driver">;
 
 function hvinfo(device: { driver: string; id: string; place: Place }): string {
   return formatJson(jsonNode(hvinfoOf(device)));
@@ -117,8 +119,12 @@ export function withMedium(entry: JsonNode, medium: NewMedium): string {
   return formatJson(withItem(whole, 1, jsonNode(path)));
 }
 
-/** The entry of a NIC, keys in Ganeti's order. */
-export function nicEntry(nic: NicRecord): string {
+/**
+ * The entry of a NIC, keys in Ganeti's order.
+ *
+ * @param given a master's object for it, without hvinfo, as JSON text
+ */
+export function nicEntry(nic: NicRecord, given?: string): string {
   const { name, ip, network, netinfo } = nic;
   const object = asObject({
     ...(name === undefined ? {} : { name }),
@@ -127,7 +133,7 @@ export function nicEntry(nic: NicRecord): string {
     ...(network === undefined ? {} : { network }),
     nicparams: { mode: nic.mode, link: nic.link ?? "", vlan: nic.vlan ?? "" },
     uuid: nic.uuid,
-  }, nic.object);
+  }, given);
   const whole = netinfo === undefined
     ? object
     : withMembers(object, "nic", { netinfo });

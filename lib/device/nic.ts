@@ -5,21 +5,15 @@
  * @module
  */
 
-import type { NicMode } from "../host/network_words.ts";
+import type { LinkState, NicMode } from "../host/network_words.ts";
 import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import { pciAddress, type PciPlace } from "./bus_slot.ts";
+import type { PciPlace } from "./bus_slot.ts";
 
-/** A NIC to be plugged. */
-export interface NicDevice {
-  /** Also the netdev's id and the begin of the fd names: SPEC 3.1. */
-  readonly id: string;
-  /** Lower case; Ganeti finds the NIC by it. */
-  readonly uuid: string;
+/** What a NIC is, whether it is asked for, recorded or live. */
+export interface Nic {
   /** Ganeti's `name`; absent from the entry if undefined. */
   readonly name?: string | undefined;
-  /** Chosen by the plan; QEMU is left no choice. */
-  readonly place: PciPlace;
   /** QEMU's word, e.g. `virtio-net-pci`. */
   readonly driver: string;
   /** Six bytes in lower case, unicast. */
@@ -28,9 +22,9 @@ export interface NicDevice {
   readonly mode: NicMode;
   /** `nicparams.link`; in mode `bridged` the bridge's name. */
   readonly link?: string | undefined;
-  /** `nicparams.vlan`, which only a network script understands. */
+  /** Ganeti's form: `100`, `.100`, `:100:200`. */
   readonly vlan?: string | undefined;
-  /** The NIC's `ip` of SPEC 2.2; only the network script uses it. */
+  /** The guest's address. */
   readonly ip?: string | undefined;
   /** Uuid of the Ganeti network. */
   readonly network?: string | undefined;
@@ -40,10 +34,28 @@ export interface NicDevice {
   readonly queues: number;
   /** `on`: each queue also gets an fd of /dev/vhost-net. */
   readonly vhost: "on" | "off";
-  /** Where QEMU runs; in a chroot it finds no option ROM. */
-  readonly jail: "chroot" | "none";
-  /** A master's object for the entry, without hvinfo, as JSON text. */
-  readonly object?: string | undefined;
+  /** Whether its tap carries virtio-net headers. */
+  readonly vnetHdr: "on" | "off";
+  /** Absolute path of the network script that the user gave. */
+  readonly script?: string | undefined;
+  /** The carrier the guest sees. */
+  readonly linkState: LinkState;
+}
+
+/** What stands in the entry of a NIC, but for its hvinfo and its uuid. */
+export type RecordedNic = Pick<
+  Nic,
+  "name" | "mac" | "mode" | "link" | "vlan" | "ip" | "network" | "netinfo"
+>;
+
+/** A NIC to be plugged. */
+export interface NicDevice extends Nic {
+  /** Also the netdev's id: SPEC 3.1. */
+  readonly id: string;
+  /** Lower case; Ganeti finds the NIC by it. */
+  readonly uuid: string;
+  /** Chosen by the plan; QEMU is left no choice. */
+  readonly place: PciPlace;
 }
 
 /** The driver behind Ganeti's `paravirtual`. */
@@ -106,33 +118,30 @@ export function netdevArguments(
   };
 }
 
-/** A NIC as the guest has it. */
-export interface NicFrontend {
-  /** Also the netdev's id. */
-  readonly id: string;
-  /** QEMU's word. */
-  readonly driver: string;
-  /** Where it sits, as QEMU's arguments: `bus` and `addr`. */
-  readonly address: Json;
-  /** Six bytes in hexadecimal. */
-  readonly mac: string;
-  /** Queue pairs. */
-  readonly queues: number;
-  /** `none` where QEMU could not load one. */
-  readonly rom: "default" | "none";
-}
-
 /**
  * Arguments of `device_add`, or of `-device`, for any driver. They are typed
  * since QEMU 8.0: `mq` is a boolean.
+ *
+ * @param options.address where it sits, as QEMU's arguments: `bus` and `addr`
+ * @param options.rom `none` where QEMU could not load an option ROM
+ * @param options.netdev id of its backend, by default its own
  */
-export function nicFrontendArguments(nic: NicFrontend): Json {
-  const { driver, id, address, mac, queues, rom } = nic;
+export function nicDeviceArguments(
+  { id, driver, mac, queues }: Pick<
+    NicDevice,
+    "id" | "driver" | "mac" | "queues"
+  >,
+  { address, rom, netdev = id }: {
+    readonly address: Json;
+    readonly rom: "default" | "none";
+    readonly netdev?: string;
+  },
+): Json {
   return {
     driver,
     id,
     ...address,
-    netdev: id,
+    netdev,
     mac,
     ...(rom === "none" ? { romfile: "" } : {}),
     // An interrupt per queue in each direction, one for control, one for
@@ -141,24 +150,11 @@ export function nicFrontendArguments(nic: NicFrontend): Json {
   };
 }
 
-/**
- * Arguments of `device_add`. In a chroot QEMU cannot load an option ROM, so it
- * is given none.
- */
-export function nicDeviceArguments(nic: NicDevice): Json {
-  const { place, jail } = nic;
-  return nicFrontendArguments({
-    ...nic,
-    address: pciAddress(place),
-    rom: jail === "chroot" ? "none" : "default",
-  });
-}
-
 /** What Ganeti's start gives a NIC of this driver: SPEC 6.3. */
 export function settingsAtStart(
   driver: string,
   { vhostNet, virtioNetQueues, vnetHdr }: Hvparams,
-): { vhost: "on" | "off"; queues: number; vnetHdr: "on" | "off" } {
+): Pick<Nic, "vhost" | "queues" | "vnetHdr"> {
   if (!isParavirtual(driver)) {
     return { vhost: "off", queues: 1, vnetHdr: "off" };
   }

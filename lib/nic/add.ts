@@ -1,20 +1,19 @@
 /**
- * Plans for NICs. Pure: the same request and facts give the same plan.
+ * Plans to add a NIC. Pure: the same request and facts give the same plan.
  *
  * @module
  */
 
+import { pciAddress } from "../device/bus_slot.ts";
 import { nicEntry } from "../device/entry.ts";
 import {
   isParavirtual,
   type NicDevice,
-  nicDeviceArguments,
   settingsAtStart,
-  VIRTIO_NET,
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { Decision } from "../engine/plan.ts";
-import { duplicate, refuse } from "../errors.ts";
+import { duplicate } from "../errors.ts";
 import {
   alreadyThere,
   deviceStep,
@@ -23,18 +22,23 @@ import {
   twinOf,
 } from "../plan/addition.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import { newNicView } from "./view.ts";
+import { placeView } from "../plan/view.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./add_facts.ts";
-import { driverOf, jailOf, refusePlain, startWarnings } from "./driver.ts";
+import {
+  deviceArguments,
+  driverOf,
+  refuseForPlain,
+  startWarnings,
+  vhostOf,
+} from "./driver.ts";
 import { nicFilesStep } from "./files.ts";
-import { refuseNode } from "./network.ts";
-import { linkStateSteps, type NicNotes, noteSteps } from "./notes.ts";
-import type { NicAdd } from "./request.ts";
-import { refuseNoTapWay, tapSteps, vnetHdrOf } from "./tap.ts";
-import type { NicStep } from "./steps.ts";
 import { NIC } from "./name.ts";
-import { NIC_NEEDS } from "./needs.ts";
+import { attachmentOf, joinSteps, refuseNetwork } from "./network.ts";
+import { linkStateSteps, notesFor, noteSteps } from "./notes.ts";
+import type { NicAdd } from "./request.ts";
+import { refuseNoTapWay, refuseNoTun, refuseTap, tapSteps } from "./tap.ts";
+import { plannedView } from "./view.ts";
 
 /** The recorded NIC that this request would add again, if there is one. */
 function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
@@ -49,110 +53,31 @@ function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
   );
 }
 
-/**
- * Whether the kernel accelerates a NIC.
- *
- * @param asked the user's word; undefined: hvparam `vhost_net` decides
- * @throws {HotplugError} `refused` if this node cannot
- */
-export function vhostOf(
-  facts: Pick<NicAddFacts, "content" | "vhost">,
-  asked: NicAdd["vhost"],
-): "on" | "off" {
-  const { vhostNet } = facts.content.runtime.hvparams;
-  const vhost = asked ?? (vhostNet ? "on" : "off");
-  if (vhost === "off" || facts.vhost) return vhost;
-  throw refuse(
-    `${
-      asked === undefined ? "Hvparam vhost_net asks for" : "Asked for"
-    } vhost, and there is no /dev/vhost-net on this node`,
-    "load module vhost_net, or say --no-vhost",
+/** Refuses a MAC of another NIC. @throws {HotplugError} `duplicate` */
+export function refuseMac({ macs }: NicAddFacts, mac: string): void {
+  const owner = macs.get(mac);
+  if (owner === undefined) return;
+  throw duplicate(
+    `MAC ${mac} is taken by a NIC of ${owner}`,
+    "leave --mac out for a random one",
   );
 }
 
-/** A NIC is plugged with as many as Ganeti's start would give it. */
-function queuesAtStart(facts: NicAddFacts): number {
-  return settingsAtStart(VIRTIO_NET, facts.content.runtime.hvparams).queues;
-}
-
-/** Queues and vhost, which only a virtio card can have: SPEC 6.3. */
-function accelerated(
-  facts: NicAddFacts,
-  { queues, vhost }: NicAdd,
-  driver: string,
-): Pick<NicDevice, "queues" | "vhost"> {
-  if (isParavirtual(driver)) {
-    const accelerator = vhostOf(facts, vhost);
-    return { queues: queues ?? queuesAtStart(facts), vhost: accelerator };
-  }
-  refusePlain({ queues, vhost });
-  return { queues: 1, vhost: "off" };
-}
-
+/** What is left open is as Ganeti's start would have it: SPEC 6.3. */
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
+  const { queues, vnetHdr, linkState = "up" } = request;
   const driver = driverOf(facts, request.driver ?? hvparams.nicType);
-  const { queues, vhost } = accelerated(facts, request, driver);
-  const { mode, link, vlan, ip, network, netinfo } = request;
+  refuseForPlain(driver, { queues, vhost: request.vhost });
+  const vhost = isParavirtual(driver) ? vhostOf(facts, request.vhost) : "off";
+  const atStart = settingsAtStart(driver, hvparams);
+  const { mode, link, vlan, ip, network, netinfo, script } = request;
   return {
     ...newIdentity(facts, NIC, request),
-    driver,
-    mac: request.mac.value,
-    mode,
-    link,
-    vlan,
-    ip,
-    network,
-    netinfo,
-    queues,
-    vhost,
-    jail: jailOf(facts),
-    object: request.ganeti?.object,
-  };
-}
-
-/** What is noted of it: what else no later call would know. */
-function notesOfNew(
-  facts: NicAddFacts,
-  { linkState = "up", script }: NicAdd,
-  { driver, vhost }: NicDevice,
-): NicNotes {
-  const atStart = settingsAtStart(driver, facts.content.runtime.hvparams);
-  const noted = vhost === atStart.vhost ? undefined : vhost;
-  return { linkState, script, vhost: noted };
-}
-
-/** The steps that leave the guest without a carrier, if that is asked for. */
-function carrierSteps(
-  facts: NicAddFacts,
-  { linkState = "up" }: NicAdd,
-  { id }: NicDevice,
-): NicStep[] {
-  return linkStateSteps(facts, id, { was: "up", wanted: linkState });
-}
-
-function addSteps(
-  facts: NicAddFacts,
-  request: NicAdd,
-  nic: NicDevice,
-) {
-  const { host, backend } = tapSteps(facts, request, nic);
-  const before = host.find((one) => one.kind === "own-record")?.change.after;
-  const { id, uuid, place: { slot } } = nic;
-  const notes = notesOfNew(facts, request, nic);
-  // The file comes before QEMU's backend: where that stays, so does its name.
-  const files = nicFilesStep(facts, {
-    added: { value: "tap" },
-    seq: request.ganeti?.seq,
-  });
-  return {
-    before: [...host, ...files, ...backend],
-    plug: deviceStep(nicDeviceArguments(nic)),
-    after: [
-      ...carrierSteps(facts, request, nic),
-      ...noteSteps(facts, { uuid, notes, before }),
-    ],
-    verify: { kind: "verify-device", id, slot } as const,
+    ...{ driver, mac: request.mac.value, mode, link, vlan, ip },
+    ...{ network, netinfo, vhost, script, linkState },
+    queues: queues ?? atStart.queues,
+    vnetHdr: vnetHdr ?? atStart.vnetHdr,
   };
 }
 
@@ -162,25 +87,49 @@ function addSteps(
  * @throws {HotplugError} status 3
  */
 export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
-  refuseImpossible(facts, NIC_NEEDS["nic-add"]);
+  refuseImpossible(facts, NIC.needs["nic-add"]);
   refuseNoTapWay(facts);
   const twin = findTwin(facts, request);
   if (twin !== undefined) return alreadyThere(facts, NIC, twin);
-  refuseNode(facts, request);
+  refuseMac(facts, request.mac.value);
+  refuseNoTun(facts);
+  refuseTap(facts, request.tap);
+  refuseNetwork(facts, request);
   const nic = newNic(facts, request);
-  const { hvparams } = facts.content.runtime;
-  const vnetHdr = vnetHdrOf(facts, request, nic);
-  const warnings = startWarnings(hvparams, { ...nic, vnetHdr });
-  const index = facts.content.runtime.nics.length;
+  const { id, uuid, place, linkState } = nic;
+  const { ganeti, tap } = request;
+  const { nics, hvparams } = facts.content.runtime;
+  const { host, backend } = tapSteps(facts, nic, tap);
+  const verify = { kind: "verify-device", id, slot: place.slot } as const;
+  const to = attachmentOf(facts, nic, {
+    ...{ instance: facts.paths.name, uuid, ganeti },
+    index: ganeti?.seq ?? nics.length,
+  });
+  const made = { value: "tap" } as const;
+  const notes = notesFor(nic, hvparams);
+  const before = host.find((one) => one.kind === "own-record")?.change.after;
+  const index = nics.length;
   return planAddition(facts, {
     kind: NIC,
     identity: nic,
-    entry: nicEntry(nic),
-    view: {
-      ...newNicView(nic, index),
-      link_state: request.linkState ?? "up",
-    },
-    ...addSteps(facts, request, nic),
-    warnings,
+    entry: nicEntry(nic, ganeti?.object),
+    view: plannedView(nic, { index, uuid, id, ...placeView(place) }, null),
+    before: [
+      ...host,
+      ...joinSteps(made, to),
+      // The file comes before QEMU's backend: where that stays, so does its
+      // name.
+      ...nicFilesStep(facts, { added: made, seq: ganeti?.seq }),
+      ...backend,
+    ],
+    plug: deviceStep(
+      deviceArguments(facts, nic, { address: pciAddress(place) }),
+    ),
+    after: [
+      ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
+      ...noteSteps(facts, { uuid, notes, before }),
+    ],
+    verify,
+    warnings: startWarnings(hvparams, nic),
   });
 }

@@ -19,12 +19,13 @@ import { isInterfaceName } from "../host/network_words.ts";
 import type { SwitchState } from "../host/openvswitch.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
-import type { Facts, QemuFacts } from "../plan/facts.ts";
+import type { Facts, NodeFacts, QemuFacts } from "../plan/facts.ts";
 import { listInstances } from "../plan/instances.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { isJson } from "../qmp/message.ts";
 import { runtimeDir } from "../state/instance.ts";
+import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 import type { NicAdd } from "./request.ts";
 
@@ -91,17 +92,34 @@ export interface NicAddFacts extends Facts {
   readonly macs: ReadonlyMap<string, string>;
 }
 
-function readMacs(runDir: string): Map<string, string> {
-  const macs = new Map<string, string>();
-  for (const instance of listInstances(runDir)) {
+/**
+ * The NICs that this node's runtime files tell of, by the names of their
+ * instances, this instance's as it is first.
+ */
+export function nicsOfNode(
+  { paths, content }: NodeFacts,
+): [string, readonly NicEntry[]][] {
+  const all: [string, readonly NicEntry[]][] = [
+    [paths.name, content.runtime.nics],
+  ];
+  for (const name of listInstances(paths.runDir)) {
     try {
-      const path = `${runtimeDir(runDir)}/${instance}.runtime`;
-      for (const nic of readRuntimeFile(path)?.runtime.nics ?? []) {
-        if (nic.mac !== undefined) macs.set(nic.mac.toLowerCase(), instance);
-      }
+      const path = `${runtimeDir(paths.runDir)}/${name}.runtime`;
+      all.push([name, readRuntimeFile(path)?.runtime.nics ?? []]);
     } catch (error) {
       // Another instance's broken file is no reason to refuse this one.
       if (!(error instanceof HotplugError)) throw error;
+    }
+  }
+  return all;
+}
+
+function readMacs(facts: Facts): Map<string, string> {
+  const macs = new Map<string, string>();
+  // What was read last counts: this instance's own.
+  for (const [instance, nics] of nicsOfNode(facts).reverse()) {
+    for (const { mac } of nics) {
+      if (mac !== undefined) macs.set(mac.toLowerCase(), instance);
     }
   }
   return macs;
@@ -144,12 +162,6 @@ export async function readNicAddFacts(
   const { linkState, vhost, script, link = "" } = request;
   const noted = [linkState, vhost, script];
   const confinement = process && readConfinement(process);
-  const macs = readMacs(facts.paths.runDir);
-  for (const nic of facts.content.runtime.nics) {
-    if (nic.mac !== undefined) {
-      macs.set(nic.mac.toLowerCase(), facts.paths.name);
-    }
-  }
   return {
     ...facts,
     ...tapSupport(),
@@ -167,7 +179,7 @@ export async function readNicAddFacts(
     who: noted.every((one) => one === undefined)
       ? facts.own.qemu
       : await whoIs(process),
-    macs,
+    macs: readMacs(facts),
   };
 }
 
@@ -175,10 +187,7 @@ export async function readNicAddFacts(
 const OF_A_CARD = ["netdev", "mac", "addr"];
 
 /** Whether a driver of this name is a PCI network card: qapi/qdev.json. */
-export async function isCard(
-  qmp: QmpSession,
-  driver: string,
-): Promise<boolean> {
+async function isCard(qmp: QmpSession, driver: string): Promise<boolean> {
   try {
     const properties = await qmp.execute("device-list-properties", {
       typename: driver,

@@ -19,12 +19,16 @@ import {
   type Verdict,
 } from "../plan/adoption.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { type LiveNic, type OpenTap, readLiveNics } from "./live.ts";
-import type { QemuProcess } from "../host/process.ts";
-import type { Facts } from "../plan/facts.ts";
-import type { QmpSession } from "../qmp/client.ts";
 import { nicFilesStep } from "./files.ts";
+import type { LiveNic, OpenTap } from "./live.ts";
 import { NIC } from "./name.ts";
+
+/** A NIC of which all is proven. */
+interface ProvenNic extends LiveNic {
+  readonly id: string;
+  readonly mac: string;
+  readonly tap: OpenTap;
+}
 
 function titleOfLive({ id, mac, pci }: LiveNic): string {
   const words = [mac, `slot ${pci.slot}${pci.behind && ` of ${pci.behind}`}`];
@@ -33,14 +37,10 @@ function titleOfLive({ id, mac, pci }: LiveNic): string {
 
 function asNew(
   facts: AdoptFacts,
-  nic: LiveNic,
-  { id, mac, tap, fresh }: {
-    id: string;
-    mac: string;
-    tap: OpenTap;
-    fresh: string;
-  },
+  nic: ProvenNic,
+  fresh: string,
 ): Adopted | Remaining {
+  const { id, mac, tap } = nic;
   const place = facts.places.get(id);
   const driver = facts.qemu.drivers.get(id);
   if (place === undefined || !("slot" in place) || driver === undefined) {
@@ -48,27 +48,23 @@ function asNew(
   }
   const uuid = uuidFor(facts, id, fresh);
   const entry = nicEntry({
-    id,
-    uuid,
-    place,
-    driver,
-    mac,
+    ...{ id, uuid, place, driver, mac },
     mode: tap.bridge === undefined ? "none" : "bridged",
     link: tap.bridge,
   });
-  return {
-    id,
-    uuid,
-    change: { change: "insert", list: "nics", uuid, entry },
-    warnings: [],
-  };
+  const change = { change: "insert", list: "nics", uuid, entry } as const;
+  return { id, uuid, change, warnings: [] };
 }
 
+/**
+ * Why a NIC is not recorded.
+ *
+ * @param rivals the recorded NICs with its MAC, and all of QEMU's
+ */
 function conflict(
   facts: AdoptFacts,
-  { mac, tap, claims, live }: {
-    mac: string;
-    tap: OpenTap;
+  { mac, tap }: ProvenNic,
+  { claims, live }: {
     claims: readonly NicEntry[];
     live: readonly LiveNic[];
   },
@@ -111,31 +107,24 @@ function judgeNic(
   ) {
     return left(title, why ?? "QEMU does not tell its MAC");
   }
+  const proven = { ...nic, id, mac, tap };
   const claims = nics.filter((one) => one.mac?.toLowerCase() === mac);
-  const against = conflict(facts, { mac, tap, claims, live });
+  const against = conflict(facts, proven, { claims, live });
   if (against !== undefined) return left(title, against);
   const [claim] = claims;
   return claim === undefined
-    ? asNew(facts, nic, { id, mac, tap, fresh })
+    ? asNew(facts, proven, fresh)
     : identify(facts, claim, id);
-}
-
-/** Decides on each. Pure. */
-export function judgeNics(
-  facts: AdoptFacts,
-  live: readonly LiveNic[],
-  fresh: readonly string[],
-): Verdict[] {
-  return live.map((nic, at) =>
-    judgeNic(facts, nic, { fresh: fresh[at] ?? "", live })
-  );
 }
 
 /** What is proven of these NICs, and what follows from it. */
 export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
   return {
     live,
-    judge: (facts, fresh) => judgeNics(facts, live, fresh),
+    judge: (facts, fresh) =>
+      live.map((nic, at) =>
+        judgeNic(facts, nic, { fresh: fresh[at] ?? "", live })
+      ),
     steps(facts, adopted) {
       const taps = adopted.flatMap(({ id, change }) => {
         if (change.change !== "insert" || change.list !== NIC.list) return [];
@@ -151,20 +140,4 @@ export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
     }),
     hvparams: () => ({}),
   };
-}
-
-/**
- * Looks at the NICs of a live QEMU.
- *
- * @param process whose taps prove which NIC is which
- */
-export async function readNicAdoption(
-  { qemu }: Facts,
-  { qmp, process }: {
-    readonly qmp: QmpSession;
-    readonly process: QemuProcess;
-  },
-): Promise<KindAdoption> {
-  const { drivers } = qemu;
-  return nicAdoption(await readLiveNics(qmp, qemu, { process, drivers }));
 }

@@ -5,19 +5,64 @@
  */
 
 import { messageOf, type Remaining } from "../errors.ts";
-import type { Attachment } from "../host/attachment.ts";
-import { interfaceExists } from "../host/tap.ts";
 import {
-  type AttachTapStep,
-  checkAttach,
-  TAP_VALUE,
-  type TapName,
-} from "./step_types.ts";
-import { type Effect, FOR_QEMU, ON_NODE } from "../engine/verbs.ts";
-import { defineStep, type StepKind, type World } from "../engine/world.ts";
+  type Attachment,
+  hangsOn,
+  joinNetwork,
+  leaveNetwork,
+} from "../host/attachment.ts";
+import { ATTACH_MODES, INTERFACE_NAME } from "../host/network_words.ts";
+import { interfaceExists } from "../host/tap.ts";
+import { FOR_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
+import {
+  absolute,
+  dictionary,
+  LINE,
+  object,
+  type Of,
+  orNull,
+  text,
+  where,
+  word,
+} from "../state/value_check.ts";
+import { TAP_VALUE, type TapName, tapName } from "./tap_steps.ts";
 
-/** Only NICs have such a step: the rest is loaded when one runs. */
-const networks = () => import("../host/attachment.ts");
+const attachmentForm = object({
+  mode: word(...ATTACH_MODES),
+  link: orNull(text(LINE)),
+  vlan: orNull(text(/^(?:[.:]?\d{1,4}(?::\d{1,4})*)?$/)),
+  ip: orNull(text(/^[0-9A-Fa-f.:]{2,45}$/)),
+  script: orNull(object({
+    path: absolute,
+    down: orNull(absolute),
+    environment: dictionary(
+      /^[A-Z][A-Z0-9_]*$/,
+      (one): one is string => typeof one === "string",
+    ),
+  })),
+});
+
+/** What a tap hangs on; only a script takes a link that is no interface. */
+export const attachment = where(
+  attachmentForm,
+  ({ script, link }) => script !== null || orNull(text(INTERFACE_NAME))(link),
+);
+
+/** Moves a tap from what it hangs on to something else. */
+const checkAttachTap = stepCheck("attach-tap", {
+  tap: tapName,
+  // Null: it is new.
+  from: orNull(attachment),
+  // Null: it goes.
+  to: orNull(attachment),
+}, {
+  // It goes whatever its network says; without it, that fails the step.
+  failure: word("told"),
+});
+
+/** Moves a tap from what it hangs on to something else. */
+export type AttachTapStep = Of<typeof checkAttachTap>;
 
 /** A new tap has no name before it was made. */
 function nameOf(tap: TapName, world: World): string | undefined {
@@ -67,20 +112,6 @@ function actionOf(from: Attachment | null, to: Attachment | null): string {
   return parts.join("; ") || "nothing";
 }
 
-async function effectOf(
-  { tap, to }: AttachTapStep,
-  world: World,
-): Promise<Effect> {
-  const name = nameOf(tap, world);
-  // Without the tap nothing hangs on anything, and nothing can be joined.
-  if (name === undefined) return to === null ? "done" : "not-done";
-  if (to === null) return "unknown";
-  const { hangsOn } = await networks();
-  const found = hangsOn(name, to);
-  if (found === undefined) return "unknown";
-  return found ? "done" : "not-done";
-}
-
 /** The guest has released it: it goes, whatever stays of it. */
 function leftOn(tap: string, error: unknown): Remaining {
   return {
@@ -92,13 +123,11 @@ function leftOn(tap: string, error: unknown): Remaining {
 }
 
 /** The step on a tap's network. */
-export const ATTACH_TAP_STEP: StepKind = defineStep<AttachTapStep>({
-  kind: "attach-tap",
-  check: () => checkAttach,
+export const ATTACH_TAP_STEP = defineStep({
+  check: checkAttachTap,
   // A tap that was there before is moved back whatever stays of later steps.
   traits: ({ from }) => from === null ? FOR_QEMU : ON_NODE,
   async do({ tap, from, to, failure }, world) {
-    const { joinNetwork, leaveNetwork } = await networks();
     const name = nameOf(tap, world) ?? world.value(TAP_VALUE);
     if (from !== null) {
       try {
@@ -113,20 +142,25 @@ export const ATTACH_TAP_STEP: StepKind = defineStep<AttachTapStep>({
   async undo({ tap, from, to }, world) {
     const name = nameOf(tap, world);
     if (name === undefined) return;
-    const { joinNetwork, leaveNetwork } = await networks();
     if (to !== null) await leaveNetwork(name, to);
     // With the NIC that had it, the old tap is gone: nothing joins it again.
     const isThere = interfaceExists(name);
     if (from !== null && isThere) await joinNetwork(name, from);
   },
-  confirm: effectOf,
+  confirm({ tap, to }, world) {
+    const name = nameOf(tap, world);
+    // Without the tap nothing hangs on anything, and nothing can be joined.
+    if (name === undefined) return to === null ? "done" : "not-done";
+    const isOn = to === null ? undefined : hangsOn(name, to);
+    if (isOn === undefined) return "unknown";
+    return isOn ? "done" : "not-done";
+  },
   describe: ({ tap, from, to }) => ({
     step: to === null
       ? `take ${titleOf(tap)} off the network`
       : from === null
       ? `join ${titleOf(tap)} to the network`
       : `move ${titleOf(tap)} to another network`,
-    qmp: null,
     host: actionOf(from, to),
     undo: actionOf(to, from),
   }),

@@ -4,11 +4,13 @@
  * @module
  */
 
+import { addressOf } from "../device/address.ts";
 import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { Plan } from "../engine/plan.ts";
 import { tapsOf } from "../host/process.ts";
 import { interfaceExists } from "../host/tap.ts";
+import { deviceStep } from "../plan/addition.ts";
 import {
   absence,
   absentDifference,
@@ -30,15 +32,13 @@ import {
 import { netdevOf } from "../plan/facts.ts";
 import { planOfDecision, repairPlan } from "../plan/finding.ts";
 import { planStray } from "../plan/removal.ts";
-import { command, qmpStep } from "../plan/steps.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { propertyOf } from "../qmp/device_queries.ts";
-import { askAll } from "../qmp/query.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { deviceArguments } from "./driver.ts";
 import { nicFilesStep, strayNicFiles } from "./files.ts";
+import { readProperty } from "./live.ts";
 import { NIC } from "./name.ts";
 import { linkStateSteps, notesOf, noteSteps } from "./notes.ts";
 import { planNicRemove, strayNicSteps } from "./remove.ts";
@@ -80,6 +80,8 @@ function backendDifference(
   }];
 }
 
+const WRITE_FILES = { word: "nic-files", did: "wrote them" };
+
 /** A file is missing, or names another tap than QEMU has for the NIC. */
 function fileDifference(facts: WholeFacts, nic: NicEntry): Difference[] {
   const { nicFiles, qemu, paths: { nicDir } } = facts;
@@ -97,9 +99,7 @@ function fileDifference(facts: WholeFacts, nic: NicEntry): Difference[] {
       shellWord(`${nicDir}/${nic.index}`)
     }`,
     // Of a NIC that is gone only its file tells the tap: it goes first.
-    ...(isAnyGone(facts) ? {} : {
-      mend: { word: "nic-files", did: "wrote them" },
-    }),
+    ...(isAnyGone(facts) ? {} : { mend: WRITE_FILES }),
   }];
 }
 
@@ -126,15 +126,11 @@ function missingFiles(facts: WholeFacts): Difference[] {
     netdevOf(qemu, id)?.facts.tap !== undefined
   );
   if (!facts.nicDirectoryPossible || !known) return [];
-  const mend = { word: "nic-files", did: "wrote them" };
-  return [{ ...about, hint: "repair writes them", mend }];
+  return [{ ...about, hint: "repair writes them", mend: WRITE_FILES }];
 }
 
 /** Whose a tap is that no backend has: for a person. */
-function holderOf(
-  { heldTaps }: Pick<NicCompareFacts, "heldTaps">,
-  tap: string,
-): string {
+function holderOf({ heldTaps }: NicCompareFacts, tap: string): string {
   if (heldTaps === undefined) return "nothing tells whether QEMU has it open";
   return heldTaps.has(tap) ? "which QEMU has open" : "which QEMU has not open";
 }
@@ -147,24 +143,24 @@ function strayFiles(facts: NicCompareFacts): Difference[] {
   const { heldTaps, qemu, paths: { nicDir }, taps } = facts;
   // A backend that should not be there takes its files along.
   const used = new Set([...qemu.netdevs.values()].map(({ tap }) => tap));
-  const files = strayNicFiles(facts, (tap) => !used.has(tap));
+  const [step] = strayNicFiles(facts, (tap) => !used.has(tap));
   const lost = lostTaps(facts);
-  return files.flatMap(({ before }) => Object.entries(before)).map(
-    ([seq, tap]): Difference => {
-      const path = `${nicDir}/${seq}`;
-      const what = `NIC file ${path} belongs to no recorded NIC`;
-      const about = { code: "stray-nic-file", device: null };
-      const hint = `rm ${shellWord(path)}`;
-      const isThere = taps.has(tap) || heldTaps?.has(tap) === true;
-      if (isThere && !lost.includes(tap)) {
-        const whose = holderOf(facts, tap);
-        const more = `${what}, and names interface ${tap}, ${whose}`;
-        return { ...about, what: more, hint };
-      }
-      const mend = { word: "stray-nic-file", subject: seq, did: "removed it" };
-      return { ...about, what, hint, mend };
-    },
-  );
+  return Object.entries(step?.before ?? {}).map(([seq, tap]) => {
+    const path = `${nicDir}/${seq}`;
+    const what = `NIC file ${path} belongs to no recorded NIC`;
+    const hint = `rm ${shellWord(path)}`;
+    const about = { code: "stray-nic-file", device: null, hint };
+    const isThere = taps.has(tap) || heldTaps?.has(tap) === true;
+    if (isThere && !lost.includes(tap)) {
+      const whose = holderOf(facts, tap);
+      return {
+        ...about,
+        what: `${what}, and names interface ${tap}, ${whose}`,
+      };
+    }
+    const mend = { word: "stray-nic-file", subject: seq, did: "removed it" };
+    return { ...about, what, mend };
+  });
 }
 
 /** Taps that QEMU has open and no NIC uses: they were passed, and never used. */
@@ -209,10 +205,7 @@ function orphans({ qemu, content }: WholeFacts): Difference[] {
 }
 
 /** A NIC that its guest released after a change of it had been given up. */
-function released(
-  facts: WholeFacts,
-  nic: NicEntry,
-): Difference | undefined {
+function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
   if (putBack(facts, nic) === undefined) return undefined;
   return {
     code: "not-in-qemu",
@@ -228,34 +221,39 @@ function released(
 /** The plan that plugs it back; undefined if it is not such a NIC. */
 function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
   const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
-  const notes = notesOf(facts, uuid);
+  const { replug, linkState } = notesOf(facts, uuid);
   const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
-  if (notes.replug === undefined || isGoing !== undefined) return undefined;
-  const netdev = id === undefined ? undefined : netdevOf(facts.qemu, id);
+  if (replug === undefined || isGoing !== undefined) return undefined;
+  const netdev = netdevOf(facts.qemu, id ?? "");
   if (id === undefined || netdev?.facts.tap === undefined) return undefined;
   if (mac === undefined || driver === undefined || slot === undefined) {
     return undefined;
   }
-  const args = deviceArguments(facts, { id, entry }, {
-    ...{ driver, mac: mac.toLowerCase(), netdev: netdev.id },
-    queues: netdev.facts.queues,
-  });
-  const plug = qmpStep("device_add", args, command("device_del", { id }));
-  const { linkState, script, vhost } = notes;
+  const { queues } = netdev.facts;
+  const plug = deviceStep(deviceArguments(
+    facts,
+    { id, driver, mac: mac.toLowerCase(), queues },
+    { address: addressOf(entry), netdev: netdev.id },
+  ));
   const steps: NicStep[] = [
     plug,
     ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
     { kind: "verify-device", id, slot },
-    ...noteSteps({ ...facts, who: facts.own.qemu }, {
+    ...noteSteps({ own: facts.own, who: facts.own.qemu }, {
       uuid,
-      notes: { linkState, script, vhost },
+      notes: { replug: undefined },
     }),
   ];
-  return repairPlan(facts.paths.name, titleOf(entry), {
-    kinds: [NIC.word],
-    steps,
-    turn: plug,
-  });
+  return nicRepair(facts, titleOf(entry), { steps, turn: plug });
+}
+
+/** The plan of a repair about NICs. */
+function nicRepair(
+  { paths }: WholeFacts,
+  title: string,
+  plan: { readonly steps: readonly NicStep[]; readonly turn?: NicStep },
+): Plan {
+  return repairPlan(paths.name, title, { kinds: [NIC.word], ...plan });
 }
 
 function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
@@ -295,9 +293,7 @@ export function nicMend(
   const { nics } = facts.content.runtime;
   const { word, subject = "" } = mend ?? {};
   const files = (steps: readonly NicStep[]) =>
-    steps.length === 0
-      ? undefined
-      : repairPlan(name, "NIC files", { kinds: [NIC.word], steps });
+    steps.length === 0 ? undefined : nicRepair(facts, "NIC files", { steps });
   switch (word) {
     case "remove":
       return planOfDecision(planNicRemove({
@@ -311,17 +307,13 @@ export function nicMend(
     }
     case "nic-files":
       return files(nicFilesStep(facts, { adopted: [] }));
-    case "stray-nic-file": {
-      const tap = facts.nicFiles?.[subject] ?? "";
-      const [step] = strayNicFiles(facts, (one) => one === tap);
-      return files(step ? [{ ...step, before: { [subject]: tap } }] : []);
-    }
+    case "stray-nic-file":
+      return files(strayNicFiles(facts, (_, seq) => seq === subject));
     case "give-back":
       return giveBackPlan(facts, subject, NIC);
     case "fd-names":
-      return repairPlan(name, "fds passed to QEMU", {
-        kinds: [NIC.word],
-        steps: [dropFdNames()],
+      return nicRepair(facts, "fds passed to QEMU", {
+        steps: [{ kind: "drop-fd-names", names: allFdNames() }],
       });
     case "orphan-netdev": {
       const stray = straysOf(facts.qemu, facts.content.runtime)
@@ -333,29 +325,17 @@ export function nicMend(
   return undefined;
 }
 
-function dropFdNames(): NicStep {
-  return { kind: "drop-fd-names", names: allFdNames() };
-}
-
-/** Asks for all NICs at once. */
+/** MACs by device id, asked for all NICs at once. */
 async function readMacs(
   { content, qemu }: WholeFacts,
   qmp: QmpSession,
 ): Promise<Map<string, string>> {
-  const ids = content.runtime.nics.flatMap(({ hvinfo: { id } }) =>
-    id !== undefined && qemu.deviceIds.has(id) ? [id] : []
+  const nics = content.runtime.nics.filter(({ hvinfo: { id = "" } }) =>
+    qemu.deviceIds.has(id)
   );
-  if (ids.length === 0) return new Map();
-  // A device of another kind lacks it: that is said of its driver.
-  const answers = await askAll(
-    qmp,
-    Object.fromEntries(ids.map((id) => [
-      id,
-      { ...propertyOf(id, "mac"), ifRefused: "nothing" as const },
-    ])),
-  );
+  const macs = await readProperty(qmp, nics, "mac");
   return new Map(
-    Object.entries(answers).flatMap(([id, mac]) =>
+    [...macs].flatMap(([id, mac]) =>
       typeof mac === "string" ? [[id, mac] as const] : []
     ),
   );

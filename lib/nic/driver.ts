@@ -1,22 +1,22 @@
 /**
- * Which driver a NIC gets. Pure.
+ * Which driver a NIC gets, and what goes with it. Pure.
  *
  * @module
  */
 
-import { addressOf } from "../device/address.ts";
 import {
   isParavirtual,
+  type Nic,
   type NicDevice,
-  nicFrontendArguments,
+  nicDeviceArguments,
   settingsAtStart,
   USUAL_CARDS,
   VIRTIO_NET,
 } from "../device/nic.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
 import { refuse, unsupported } from "../errors.ts";
+import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 
 /**
@@ -41,58 +41,60 @@ export function driverOf(
 }
 
 /**
- * Refuses what only a virtio card can have.
+ * Refuses what only a virtio card can have: SPEC 6.3.
  *
  * @throws {HotplugError} `refused`
  */
-export function refusePlain(
+export function refuseForPlain(
+  driver: string,
   asked: Readonly<Record<string, string | number | undefined>>,
 ): void {
+  if (isParavirtual(driver)) return;
   for (const [word, value] of Object.entries(asked)) {
     if (value === undefined || value === "off" || value === 1) continue;
     throw refuse(`Option --${word} needs a virtio NIC (${VIRTIO_NET})`);
   }
 }
 
-/** What tells where QEMU runs. */
-export type JailFacts = Pick<NicAddFacts, "confinement" | "content">;
-
-/** Where QEMU runs; what the hvparams say counts only if nothing shows it. */
-export function jailOf(
-  { confinement, content }: JailFacts,
-): NicDevice["jail"] {
-  if (confinement !== undefined) return confinement.jail;
-  return content.runtime.hvparams.useChroot ? "chroot" : "none";
+/**
+ * Whether the kernel accelerates a virtio NIC.
+ *
+ * @param asked the user's word; undefined: hvparam `vhost_net` decides
+ * @throws {HotplugError} `refused` if this node cannot
+ */
+export function vhostOf(
+  facts: Pick<NicAddFacts, "content" | "vhost">,
+  asked: "on" | "off" | undefined,
+): "on" | "off" {
+  const { vhostNet } = facts.content.runtime.hvparams;
+  const vhost = asked ?? (vhostNet ? "on" : "off");
+  if (vhost === "off" || facts.vhost) return vhost;
+  throw refuse(
+    `${
+      asked === undefined ? "Hvparam vhost_net asks for" : "Asked for"
+    } vhost, and there is no /dev/vhost-net on this node`,
+    "load module vhost_net, or say --no-vhost",
+  );
 }
 
-/** device_add of a NIC in its recorded place, as it is or as it will be. */
+/** device_add of a NIC; in a chroot QEMU cannot load an option ROM. */
 export function deviceArguments(
-  facts: JailFacts,
-  { id, entry }: { readonly id: string; readonly entry: NicEntry },
-  { driver, mac, queues, netdev }:
-    & Pick<NicDevice, "driver" | "mac" | "queues">
-    & { readonly netdev: string },
+  { confinement, content }:
+    & Partial<Pick<NicAddFacts, "confinement">>
+    & Pick<NicAddFacts, "content">,
+  nic: Pick<NicDevice, "id" | "driver" | "mac" | "queues">,
+  where: { readonly address: Json; readonly netdev?: string },
 ): QmpCommand["arguments"] {
-  const args = nicFrontendArguments({
-    ...{ id, driver, mac, queues },
-    address: addressOf(entry),
-    rom: jailOf(facts) === "chroot" ? "none" : "default",
-  });
-  return { ...args, netdev };
-}
-
-/** What a start takes from the hvparams. */
-export interface StartedAs {
-  /** QEMU's word. */
-  readonly driver: string;
-  /** Queue pairs. */
-  readonly queues: number;
-  /** Whether its tap carries virtio-net headers. */
-  readonly vnetHdr: "on" | "off";
+  // What the hvparams say counts only if nothing shows it.
+  const isJailed = confinement === undefined
+    ? content.runtime.hvparams.useChroot
+    : confinement.jail === "chroot";
+  const rom = isJailed ? "none" : "default";
+  return nicDeviceArguments(nic, { ...where, rom });
 }
 
 /** Warns of what a start from the runtime file would make another card of. */
-export function startWarnings(hvparams: Hvparams, nic: StartedAs): string[] {
+export function startWarnings(hvparams: Hvparams, nic: Nic): string[] {
   const { nicType } = hvparams;
   const driver = isParavirtual(nicType) ? VIRTIO_NET : nicType;
   const { queues, vnetHdr } = settingsAtStart(nic.driver, hvparams);

@@ -8,14 +8,25 @@
 
 import { refuse } from "../errors.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
-import type { NicFilesStep, TapName } from "./step_types.ts";
+import type { ViewFacts } from "../plan/view.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import type { NicFilesStep, TapName } from "./tap_steps.ts";
 
 /** The tap of a recorded NIC: as QEMU has it, else as its file says. */
-function tapOf(facts: Facts, index: number): string | undefined {
-  const id = facts.content.runtime.nics[index]?.hvinfo.id;
-  const live = id === undefined ? undefined : netdevOf(facts.qemu, id);
-  return live?.facts.tap ?? facts.nicFiles?.[String(index)];
+export function tapOf(
+  { qemu, nicFiles }: Pick<ViewFacts, "qemu" | "nicFiles">,
+  { index, hvinfo: { id = "" } }: NicEntry,
+): string | undefined {
+  const live = qemu && netdevOf(qemu, id);
+  return live?.facts.tap ?? nicFiles?.[String(index)];
 }
+
+/** What becomes of the NICs, and thereby of their files. */
+export type FilesChange =
+  | { readonly added: TapName; readonly seq?: number | undefined }
+  | { readonly adopted: readonly (string | undefined)[] }
+  | { readonly replaced: number; readonly by: TapName }
+  | { readonly removed: number };
 
 /**
  * The step that brings the files in line with the NICs there will be; none
@@ -25,11 +36,7 @@ function tapOf(facts: Facts, index: number): string | undefined {
  */
 export function nicFilesStep(
   facts: Facts,
-  change:
-    | { readonly added: TapName; readonly seq?: number | undefined }
-    | { readonly adopted: readonly (string | undefined)[] }
-    | { readonly replaced: number; readonly by: TapName }
-    | { readonly removed: number },
+  change: FilesChange,
 ): NicFilesStep[] {
   const { nicDir } = facts.paths;
   if (nicDir === undefined) return [];
@@ -37,7 +44,7 @@ export function nicFilesStep(
     throw refuse(`Cannot write NIC files in ${nicDir}: ${facts.nicFilesFault}`);
   }
   const { nics } = facts.content.runtime;
-  const taps: (TapName | undefined)[] = nics.map((_, i) => tapOf(facts, i));
+  const taps: (TapName | undefined)[] = nics.map((one) => tapOf(facts, one));
   const gone = "removed" in change ? taps[change.removed] : undefined;
   if ("added" in change) taps.push(change.added);
   else if ("adopted" in change) taps.push(...change.adopted);
@@ -48,7 +55,6 @@ export function nicFilesStep(
   if ("added" in change && change.seq !== undefined && change.seq >= places) {
     taps[change.seq] = change.added;
   }
-  const known = facts.nicFiles ?? {};
   const after = Object.fromEntries(
     [...taps.entries()].flatMap(([place, tap]) =>
       tap === undefined ? [] : [[place, tap]]
@@ -56,34 +62,33 @@ export function nicFilesStep(
   );
   // Files beyond our NICs stay as they are, but for that of the one that goes.
   const before = Object.fromEntries(
-    Object.entries(known).filter(([name, tap]) =>
+    Object.entries(facts.nicFiles ?? {}).filter(([name, tap]) =>
       Number(name) < places || tap === gone || name in after
     ),
   );
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (facts.nicFiles === undefined && !facts.nicDirectoryPossible) return [];
+  const directoryWas = facts.nicFiles === undefined ? "missing" : "there";
   return [{
     kind: "nic-files",
     directory: nicDir,
-    directoryWas: facts.nicFiles === undefined ? "missing" : "there",
+    directoryWas,
     before,
     after,
   }];
 }
 
-/** The NIC files of no recorded NIC that name one of these taps. */
+/** The step that removes the NIC files of no recorded NIC that are meant. */
 export function strayNicFiles(
-  { paths, nicFiles, content }: Facts,
-  isMeant: (tap: string) => boolean,
+  { paths: { nicDir: directory }, nicFiles = {}, content }: Facts,
+  isMeant: (tap: string, seq: string) => boolean,
 ): NicFilesStep[] {
   const count = content.runtime.nics.length;
-  const before = Object.entries(nicFiles ?? {})
-    .filter(([seq, tap]) => Number(seq) >= count && isMeant(tap));
-  if (paths.nicDir === undefined || before.length === 0) return [];
+  const before = Object.entries(nicFiles)
+    .filter(([seq, tap]) => Number(seq) >= count && isMeant(tap, seq));
+  if (directory === undefined || before.length === 0) return [];
   return [{
-    kind: "nic-files",
-    directory: paths.nicDir,
-    directoryWas: "there",
+    ...{ kind: "nic-files", directory, directoryWas: "there" },
     before: Object.fromEntries(before),
     after: {},
   }];

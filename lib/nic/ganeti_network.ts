@@ -12,14 +12,12 @@ import {
   readNetwork,
 } from "../device/netinfo.ts";
 import { NIC_MODES } from "../host/network_words.ts";
-import { HotplugError, refuse } from "../errors.ts";
+import { refuse } from "../errors.ts";
 import type { NodeFacts } from "../plan/facts.ts";
-import { listInstances } from "../plan/instances.ts";
-import { runtimeDir } from "../state/instance.ts";
 import { formatJson, parseJson } from "../state/json.ts";
 import { member, numberMember, stringMember } from "../state/json_member.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { readRuntimeFile } from "../state/runtime_file.ts";
+import { nicsOfNode } from "./add_facts.ts";
 import type { NetworkWish, NicAdd, NicModify } from "./request.ts";
 
 /** A network, and the NICs that are on it. */
@@ -32,21 +30,6 @@ type Place = Pick<NicAdd, "mode" | "link" | "vlan">;
 
 const ACCEPTED =
   `its description as JSON does as well: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}', as "netinfo" of a NIC in a runtime file has it`;
-
-/** All NICs that this node's runtime files tell of, this instance's first. */
-function nicsOf({ paths, content }: NodeFacts): NicEntry[] {
-  const nics = [...content.runtime.nics];
-  for (const name of listInstances(paths.runDir)) {
-    try {
-      const path = `${runtimeDir(paths.runDir)}/${name}.runtime`;
-      nics.push(...readRuntimeFile(path)?.runtime.nics ?? []);
-    } catch (error) {
-      // Another instance's broken file is no reason to refuse this one.
-      if (!(error instanceof HotplugError)) throw error;
-    }
-  }
-  return nics;
-}
 
 /** The network a NIC is on, if its entry describes it as Ganeti would. */
 function foundOn(nic: NicEntry): Found[] {
@@ -70,7 +53,8 @@ function newer(one: Found, other: Found): Found {
 }
 
 function find(word: string, node: NodeFacts): Found {
-  const all = nicsOf(node).flatMap(foundOn).filter(({ uuid, netinfo }) =>
+  const nics = nicsOfNode(node).flatMap(([_, nics]) => nics);
+  const all = nics.flatMap(foundOn).filter(({ uuid, netinfo }) =>
     uuid === word.toLowerCase() ||
     stringMember(parseJson(netinfo), "name") === word
   );

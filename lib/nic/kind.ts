@@ -8,7 +8,6 @@ import type { Kind, RequestKind } from "../plan/kind.ts";
 import { NIC } from "./name.ts";
 import type { NicRequest } from "./request.ts";
 import { NIC_STEPS } from "./steps.ts";
-import { NIC_NEEDS } from "./needs.ts";
 
 /** By the kind of request; each loads what it needs and no more. */
 const REQUESTS: {
@@ -20,9 +19,8 @@ const REQUESTS: {
     async prepare(request, node, world) {
       const { readNicAddFacts } = await import("./add_facts.ts");
       const { planNicAdd } = await import("./add.ts");
-      const whole = request.inNetwork === undefined
-        ? request
-        : (await import("./ganeti_network.ts")).withNetwork(request, node);
+      const { withNetwork } = await import("./ganeti_network.ts");
+      const whole = withNetwork(request, node);
       return async (facts) =>
         planNicAdd(whole, await readNicAddFacts(facts, whole, world));
     },
@@ -31,12 +29,8 @@ const REQUESTS: {
     async prepare(request, node, world) {
       const { readNicModifyFacts } = await import("./modified.ts");
       const { planNicModify } = await import("./modify.ts");
-      const whole = request.changes.inNetwork === undefined
-        ? request
-        : (await import("./ganeti_network.ts")).withNetworkChange(
-          request,
-          node,
-        );
+      const { withNetworkChange } = await import("./ganeti_network.ts");
+      const whole = withNetworkChange(request, node);
       return async (facts) =>
         planNicModify(whole, await readNicModifyFacts(facts, whole, world));
     },
@@ -59,7 +53,6 @@ export const NIC_KIND: Kind<NicRequest> = {
   ...NIC,
   requests: REQUESTS,
   steps: NIC_STEPS,
-  needs: NIC_NEEDS,
   async requirements(facts) {
     const { nicRequirements } = await import("./requirements.ts");
     return await nicRequirements(facts);
@@ -68,9 +61,10 @@ export const NIC_KIND: Kind<NicRequest> = {
     const { compareNics } = await import("./compare.ts");
     return await compareNics(facts, qmp);
   },
-  async adopt(facts, how) {
-    const { readNicAdoption } = await import("./adopt.ts");
-    return await readNicAdoption(facts, how);
+  async adopt({ qemu }, { qmp, process }) {
+    const { nicAdoption } = await import("./adopt.ts");
+    const { readLiveNics } = await import("./live.ts");
+    return nicAdoption(await readLiveNics(qmp, qemu, process));
   },
   async start(facts, qmp) {
     const { readRomless, startNics } = await import("./start.ts");

@@ -11,6 +11,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import { askAll } from "../qmp/query.ts";
+import type { NicEntry } from "../state/runtime.ts";
 
 /** A tap that QEMU holds. */
 export interface OpenTap {
@@ -26,14 +27,10 @@ export interface LiveNic {
   readonly id: string | undefined;
   /** As `query-pci` shows it. */
   readonly pci: PciDevice;
-  /** QEMU's driver, undefined without id. */
-  readonly driver: string | undefined;
   /** The MAC it was made with, in lower case; the guest may use another. */
   readonly mac: string | undefined;
   /** Id of its backend. */
   readonly netdev: string | undefined;
-  /** At least 1. */
-  readonly queues: number;
   /** What is proven to be behind it, or why nothing is. */
   readonly tap: OpenTap | { readonly why: string };
 }
@@ -45,12 +42,19 @@ const CLASS_ETHERNET = 0x0200;
 const EMULATED =
   /^(?:virtio-net|e1000|rtl8139|ne2k_pci|pcnet|i82|vmxnet3|tulip|igb)/;
 
+interface Looked {
+  readonly qmp: QmpSession;
+  readonly qemu: QemuFacts;
+  /** Those that QEMU holds. */
+  readonly taps: ReadonlySet<string>;
+}
+
 function tapBehind(
   netdev: string | undefined,
-  { qemu, taps }: { qemu: QemuFacts; taps: ReadonlySet<string> },
-): OpenTap | { readonly why: string } {
-  const name = netdev === undefined ? undefined : qemu.netdevs.get(netdev)?.tap;
+  { qemu, taps }: Looked,
+): LiveNic["tap"] {
   if (netdev === undefined) return { why: "it has no network backend" };
+  const name = qemu.netdevs.get(netdev)?.tap;
   if (name === undefined) return { why: `its backend ${netdev} is no tap` };
   // Whatever name QEMU tells: the kernel knows whose tap it is.
   if (!taps.has(name) || !interfaceExists(name)) {
@@ -59,36 +63,24 @@ function tapBehind(
   return { name, bridge: bridgeOf(name) };
 }
 
-async function liveNic(
-  pci: PciDevice,
-  driver: string | undefined,
-  { qmp, qemu, taps }: {
-    qmp: QmpSession;
-    qemu: QemuFacts;
-    taps: ReadonlySet<string>;
-  },
-): Promise<LiveNic> {
-  const nothing = { mac: undefined, netdev: undefined };
-  const known = driver !== undefined && EMULATED.test(driver);
-  const { mac, netdev } = known
+async function liveNic(pci: PciDevice, looked: Looked): Promise<LiveNic> {
+  const { qmp, qemu } = looked;
+  const isKnown = EMULATED.test(qemu.drivers.get(pci.id) ?? "");
+  const told = isKnown
     ? await askAll(qmp, {
       mac: propertyOf(pci.id, "mac"),
       netdev: propertyOf(pci.id, "netdev"),
     })
-    : nothing;
-  const id = netdev ? String(netdev) : undefined;
-  const backend = netdevOf(qemu, pci.id);
-  const tap = known && backend?.id !== id
-    ? { why: "QEMU contradicts itself on its network backend" }
-    : tapBehind(id, { qemu, taps });
+    : undefined;
+  const netdev = told?.netdev ? String(told.netdev) : undefined;
   return {
     id: pci.id === "" ? undefined : pci.id,
     pci,
-    driver,
-    mac: mac === undefined ? undefined : String(mac).toLowerCase(),
-    netdev: id,
-    queues: backend?.facts.queues ?? 1,
-    tap,
+    mac: told?.mac === undefined ? undefined : String(told.mac).toLowerCase(),
+    netdev,
+    tap: isKnown && netdevOf(qemu, pci.id)?.id !== netdev
+      ? { why: "QEMU contradicts itself on its network backend" }
+      : tapBehind(netdev, looked),
   };
 }
 
@@ -96,17 +88,34 @@ async function liveNic(
 export async function readLiveNics(
   qmp: QmpSession,
   qemu: QemuFacts,
-  { process, drivers }: {
-    process: QemuProcess;
-    drivers: ReadonlyMap<string, string>;
-  },
+  process: QemuProcess,
 ): Promise<LiveNic[]> {
   const taps = tapsOf(openFiles(process.pid));
   const nics: LiveNic[] = [];
   for (const pci of qemu.pci) {
     if (pci.class !== CLASS_ETHERNET) continue;
-    const driver = pci.id === "" ? undefined : drivers.get(pci.id);
-    nics.push(await liveNic(pci, driver, { qmp, qemu, taps }));
+    nics.push(await liveNic(pci, { qmp, qemu, taps }));
   }
   return nics;
+}
+
+/**
+ * A property of recorded NICs, by their device ids, asked at once; undefined of
+ * one that is not there, or of another kind.
+ */
+export async function readProperty(
+  qmp: QmpSession,
+  nics: readonly NicEntry[],
+  property: string,
+): Promise<Map<string, string | number | undefined>> {
+  const ids = nics.flatMap(({ hvinfo: { id } }) => id ?? []);
+  if (ids.length === 0) return new Map();
+  const answers = await askAll(
+    qmp,
+    Object.fromEntries(ids.map((id) => [
+      id,
+      { ...propertyOf(id, property), ifRefused: "nothing" as const },
+    ])),
+  );
+  return new Map(Object.entries(answers));
 }

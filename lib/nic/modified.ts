@@ -1,29 +1,32 @@
 /**
- * A NIC that is to be changed: as it is, and as it will be. Pure.
+ * A NIC that is to be changed: as it is, and as it will be.
  *
  * @module
  */
 
-import { isParavirtual, settingsAtStart } from "../device/nic.ts";
+import { isParavirtual, type Nic, settingsAtStart } from "../device/nic.ts";
 import { findDevice, noSuchDevice } from "../device/select.ts";
 import { whoIs } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { refuse } from "../errors.ts";
+import type { Attachment } from "../host/attachment.ts";
 import { countVhost } from "../host/process.ts";
 import { hasVnetHdr } from "../host/tap.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
 import { identified } from "../plan/removal.ts";
+import { refuseTakenName } from "../plan/requirements.ts";
 import type { NicEntry } from "../state/runtime.ts";
+import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
-import { driverOf, refusePlain } from "./driver.ts";
-import type { NicWanted } from "./members.ts";
-import { type NicNotes, notesOf, scriptOf } from "./notes.ts";
-import { netinfoOf, networkOf } from "./recorded.ts";
-import type { NicModify } from "./request.ts";
+import { driverOf, refuseForPlain } from "./driver.ts";
+import { attachmentOf } from "./network.ts";
+import { notesOf } from "./notes.ts";
+import { chosen, networkOf, recordedNic } from "./recorded.ts";
+import type { GanetiNic, NicModify } from "./request.ts";
+import { refuseTap } from "./tap.ts";
 
 /** A NIC that is to be changed, as it is and as it will be. */
 export interface Modified {
-  /** As it is recorded. */
   readonly entry: NicEntry;
   /** Never changes: Ganeti finds the NIC by it. */
   readonly uuid: string;
@@ -31,34 +34,18 @@ export interface Modified {
   readonly id: string;
   /** Its tap, undefined if it cannot be seen. */
   readonly tap: string | undefined;
-  /** As it is. */
-  readonly was: Settings;
-  /** As it will be. */
-  readonly wanted: Settings;
-  /** What is noted of it. */
-  readonly noted: NicNotes;
-  /** What is to be noted. */
-  readonly notes: NicNotes;
+  readonly was: Nic;
+  readonly wanted: Nic;
+  /** What the tap hangs on. */
+  readonly from: Attachment;
+  /** What it or the new one is to hang on. */
+  readonly to: Attachment;
 }
 
-/** What makes a NIC. */
-export interface Settings extends NicWanted {
-  /** Queue pairs. */
-  readonly queues: number;
-  /** Whether the kernel accelerates it. */
-  readonly vhost: "on" | "off";
-  /** Whether its tap carries virtio-net headers. */
-  readonly vnetHdr: "on" | "off";
-}
-
-function choose(facts: NicModifyFacts, device: string): NicEntry {
+function choose(facts: NicModifyFacts, device: string) {
   const { nics } = facts.content.runtime;
   const entry = findDevice(nics, device);
   if (entry === undefined) throw noSuchDevice(nics, device);
-  return entry;
-}
-
-function settled(facts: NicModifyFacts, entry: NicEntry) {
   const instance = facts.paths.name;
   const found = identified(entry, { instance, verb: "modify" });
   const { uuid, id, title } = found;
@@ -71,10 +58,7 @@ function settled(facts: NicModifyFacts, entry: NicEntry) {
 }
 
 /** QEMU tells of no NIC whether it is accelerated. */
-function vhostNow(
-  facts: NicModifyFacts,
-  { uuid = "" }: NicEntry,
-): "on" | "off" {
+function vhostNow(facts: NicModifyFacts, uuid: string): "on" | "off" {
   const { vhost } = notesOf(facts, uuid);
   if (vhost !== undefined) return vhost;
   const { vhosts = 0 } = facts.now ?? {};
@@ -86,55 +70,72 @@ function vhostNow(
   return vhosts >= queues ? "on" : most;
 }
 
-function settingsNow(
+function nicNow(
   facts: NicModifyFacts,
-  entry: NicEntry,
-  id: string,
-): Settings {
+  { entry, uuid, id }: Pick<Modified, "entry" | "uuid" | "id">,
+): Nic {
   const { hvparams } = facts.content.runtime;
+  const { linkState, script } = notesOf(facts, uuid);
   const driver = entry.hvinfo.driver ?? driverOf(facts, hvparams.nicType);
-  const live = netdevOf(facts.qemu, id)?.facts;
-  const { name, network, mac = "" } = entry;
   return {
-    ...networkOf(entry, {}),
-    name,
-    network,
-    netinfo: netinfoOf(entry),
-    mac: mac.toLowerCase(),
-    driver,
-    queues: live?.queues ?? 1,
-    vhost: isParavirtual(driver) ? vhostNow(facts, entry) : "off",
+    ...recordedNic(entry),
+    ...{ driver, linkState, script },
+    queues: netdevOf(facts.qemu, id)?.facts.queues ?? 1,
+    vhost: isParavirtual(driver) ? vhostNow(facts, uuid) : "off",
     vnetHdr: facts.now?.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off"),
   };
 }
 
-/** A card other than virtio has one queue and a plain tap: SPEC 6.3. */
-function plain(settings: Settings): Settings {
-  if (isParavirtual(settings.driver)) return settings;
-  return { ...settings, queues: 1, vhost: "off", vnetHdr: "off" };
-}
-
-function settingsWanted(
+function nicWanted(
   facts: NicModifyFacts,
   { changes }: NicModify,
-  { entry, was }: { entry: NicEntry; was: Settings },
-): Settings {
-  const { name, mac, driver, queues, vhost, vnetHdr } = changes;
-  const { network, netinfo } = changes;
-  if (!isParavirtual(driver ?? was.driver)) refusePlain({ queues, vhost });
-  return plain({
+  was: Nic,
+): Nic {
+  const { driver, queues, vhost, network } = changes;
+  refuseForPlain(driver ?? was.driver, { queues, vhost });
+  const wanted = {
     ...was,
-    ...networkOf(entry, changes),
-    name: name ?? was.name,
-    ...(network === undefined
-      ? {}
-      : { network: network ?? undefined, netinfo: netinfo ?? undefined }),
-    mac: mac ?? was.mac,
+    ...networkOf(was, changes),
+    name: chosen(changes.name, was.name),
+    network: chosen(network, was.network),
+    netinfo: chosen(
+      changes.netinfo,
+      network === undefined ? was.netinfo : undefined,
+    ),
+    mac: changes.mac ?? was.mac,
     driver: driver === undefined ? was.driver : driverOf(facts, driver),
     queues: queues ?? was.queues,
     vhost: vhost ?? was.vhost,
-    vnetHdr: vnetHdr ?? was.vnetHdr,
-  });
+    vnetHdr: changes.vnetHdr ?? was.vnetHdr,
+    script: chosen(changes.script, was.script),
+    linkState: changes.linkState ?? was.linkState,
+  };
+  // A card other than virtio has one queue and a plain tap: SPEC 6.3.
+  return isParavirtual(wanted.driver) ? wanted : {
+    ...wanted,
+    ...settingsAtStart(wanted.driver, facts.content.runtime.hvparams),
+  };
+}
+
+function refuseWrong(
+  facts: NicModifyFacts,
+  { changes }: NicModify,
+  { entry, was, wanted }: Pick<Modified, "entry" | "was" | "wanted">,
+): void {
+  const others = facts.content.runtime.nics.filter((one) => one !== entry);
+  // Two of Ganeti's devices may have one name; it goes by uuids.
+  if (wanted.name !== was.name) refuseTakenName(others, wanted.name);
+  if (wanted.mac !== was.mac) refuseMac(facts, wanted.mac);
+  refuseTap(facts, changes.tap);
+  if (wanted.mode === "bridged" && wanted.link === undefined) {
+    throw refuse("Mode bridged needs --link", "name the bridge: --link br0");
+  }
+}
+
+/** Of a network that is left, the entry tells, not the master. */
+function recordedAs(ganeti: GanetiNic, { vlan = "" }: Nic): GanetiNic {
+  const { TAGS = "" } = ganeti.environment;
+  return { ...ganeti, environment: { TAGS, VLAN: vlan } };
 }
 
 /**
@@ -146,25 +147,21 @@ export function modifiedNic(
   facts: NicModifyFacts,
   request: NicModify,
 ): Modified {
-  const entry = choose(facts, request.device);
-  const { uuid, id } = settled(facts, entry);
-  const was = settingsNow(facts, entry, id);
-  const noted = notesOf(facts, uuid);
-  const wanted = settingsWanted(facts, request, { entry, was });
-  const { linkState = noted.linkState } = request.changes;
-  const atStart = settingsAtStart(
-    wanted.driver,
-    facts.content.runtime.hvparams,
-  );
-  const vhost = wanted.vhost === atStart.vhost ? undefined : wanted.vhost;
+  const { entry, uuid, id } = choose(facts, request.device);
+  const was = nicNow(facts, { entry, uuid, id });
+  const wanted = nicWanted(facts, request, was);
+  refuseWrong(facts, request, { entry, was, wanted });
+  const { ganeti } = request;
+  const instance = facts.paths.name;
+  const of = { instance, uuid, index: ganeti?.seq ?? entry.index };
   return {
-    ...{ entry, uuid, id, was, wanted, noted },
+    ...{ entry, uuid, id, was, wanted },
     tap: netdevOf(facts.qemu, id)?.facts.tap,
-    notes: {
-      linkState,
-      script: scriptOf(request.changes, noted.script),
-      vhost,
-    },
+    from: attachmentOf(facts, was, {
+      ...of,
+      ganeti: ganeti && recordedAs(ganeti, was),
+    }),
+    to: attachmentOf(facts, wanted, { ...of, ganeti }),
   };
 }
 
@@ -172,7 +169,6 @@ export function modifiedNic(
 export interface NicModifyFacts extends NicAddFacts {
   /** Its tap as it is; undefined if it cannot be seen. */
   readonly now: {
-    /** Whether it carries virtio-net headers. */
     readonly vnetHdr: "on" | "off";
     /** How often QEMU has the kernel's accelerator open, for all NICs. */
     readonly vhosts: number;
@@ -198,10 +194,10 @@ export async function readNicModifyFacts(
   world: World,
 ): Promise<NicModifyFacts> {
   const entry = findDevice(facts.content.runtime.nics, device);
-  const { mode, link } = networkOf(entry, changes);
-  const { tap, driver } = changes;
+  const { mode, link } = networkOf(entry && recordedNic(entry), changes);
   const noted = notesOf(facts, entry?.uuid ?? "").script;
-  const script = scriptOf(changes, noted);
+  const script = chosen(changes.script, noted);
+  const { tap, driver } = changes;
   const wish = { mode, link, tap, script, driver };
   return {
     ...await readNicAddFacts(facts, wish, world),

@@ -1,11 +1,11 @@
 /**
- * What NICs are called.
+ * What NICs are called, and the least that they need of the monitor.
  *
  * @module
  */
 
 import type { OwnFacts } from "../engine/own_facts.ts";
-import type { OwnKind } from "../plan/kind.ts";
+import type { Kind, OwnKind } from "../plan/kind.ts";
 import type { NicStep } from "./steps.ts";
 import { nicView } from "./view.ts";
 
@@ -15,11 +15,25 @@ function giveBack(own: OwnFacts, uuid: string): NicStep[] {
   return access?.way === "tap" ? [{ kind: "remove-tap", tap: access }] : [];
 }
 
-/** NICs, how they are told of, and how their taps are given back. */
-export const NIC: OwnKind = {
+/** NICs: their name, how they are told of, and how taps are given back. */
+export const NIC = {
   word: "nic",
   title: "NIC",
   list: "nics",
+  // Nothing but HMP tells which network backends there are.
+  needs: {
+    // The way to the tap may need more: ./tap.ts.
+    "nic-add": [
+      "netdev_add",
+      "netdev_del",
+      "device_add",
+      "device_del",
+      "human-monitor-command",
+    ],
+    // Replacing it needs what adding it does.
+    "nic-modify": ["human-monitor-command"],
+    "nic-remove": ["device_del", "netdev_del", "human-monitor-command"],
+  },
   giveBack,
   view: nicView,
-};
+} as const satisfies OwnKind & Pick<Kind, "needs">;

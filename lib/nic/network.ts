@@ -1,63 +1,34 @@
 /**
- * How a new NIC's tap is joined to this node's network, and what stands in the
- * way of it. Pure.
+ * How a NIC's tap is joined to this node's network, and what stands in the way
+ * of it. Pure.
  *
  * @module
  */
 
-import type { NicDevice } from "../device/nic.ts";
+import type { Nic, RecordedNic } from "../device/nic.ts";
 import { expectLines, networkVariables } from "../device/netinfo.ts";
-import { duplicate, refuse, unsupported } from "../errors.ts";
+import { refuse, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
-import { NIC_MODES, SCRIPT_MODES } from "../host/network_words.ts";
+import {
+  isInterfaceName,
+  isIpAddress,
+  isLine,
+  isVlan,
+  NIC_MODES,
+  SCRIPT_MODES,
+} from "../host/network_words.ts";
 import { parseVlans } from "../host/vlan.ts";
 import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./add_facts.ts";
-import { refuseWords } from "./network_words.ts";
-import type { GanetiNic, NicAdd } from "./request.ts";
-import type { TapName } from "./step_types.ts";
+import type { GanetiNic } from "./request.ts";
+import type { TapName } from "./tap_steps.ts";
 import type { NicStep } from "./steps.ts";
 
-/** Refuses every NIC. @throws {HotplugError} `refused` */
-export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {
-  if (tun) return;
-  throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
-}
-
-/**
- * Refuses a NIC that this node's network cannot take.
- *
- * @throws {HotplugError} `duplicate` | `refused` | `unsupported`
- */
-export function refuseNode(facts: NicAddFacts, request: NicAdd): void {
-  refuseMac(facts, request.mac.value);
-  refuseNoTun(facts);
-  if (facts.tapExists) {
-    throw duplicate(`Network interface ${request.tap} exists already`);
-  }
-  refuseNetwork(facts, request);
-}
-
-/** Refuses a MAC of another NIC. @throws {HotplugError} `duplicate` */
-export function refuseMac(
-  { macs }: Pick<NicAddFacts, "macs">,
-  mac: string,
-): void {
-  const owner = macs.get(mac);
-  if (owner === undefined) return;
-  throw duplicate(
-    `MAC ${mac} is taken by a NIC of ${owner}`,
-    "leave --mac out for a random one",
-  );
-}
-
 /** What a NIC is to hang on. */
-export type NetworkWish =
-  & Pick<NicDevice, "mode" | "link" | "vlan" | "ip">
-  & Pick<NicAdd, "script">;
+type Joined = Pick<Nic, "mode" | "link" | "vlan" | "ip" | "script">;
 
 /** What this node can join taps to. */
-export type NetworkFacts = Pick<
+type NetworkFacts = Pick<
   NicAddFacts,
   | "bridgeExists"
   | "vlanFiltering"
@@ -67,9 +38,86 @@ export type NetworkFacts = Pick<
   | "scriptUsable"
 >;
 
+/** Ganeti's own network script, and what takes off again what it joined. */
+export type ScriptFacts = Partial<
+  Pick<NetworkFacts, "ganetiScript" | "ganetiDown">
+>;
+
+/** Who reads the words: a script may know links that are no interfaces. */
+type Reader = "node" | "script";
+
+/** A journal holds no longer one. */
+const MAX_LINK = 4096;
+
+/**
+ * What the words must be that say what a NIC hangs on, and whether they are:
+ * they may come from any instance's runtime file, and the node's own tools read
+ * them as commands' text.
+ */
+function rulesOf(reader: Reader) {
+  return {
+    link: reader === "script"
+      ? {
+        accepted: "one line of text",
+        fits: (text: string) => text.length <= MAX_LINK && isLine(text),
+      }
+      : {
+        accepted: "1 to 15 letters, digits, '.', '_' and '-'",
+        fits: isInterfaceName,
+      },
+    vlan: { accepted: "a VLAN such as 100, .100 or :100:200", fits: isVlan },
+    ip: { accepted: "an IPv4 or IPv6 address", fits: isIpAddress },
+  } as const;
+}
+
+function faultIn(
+  words: Pick<Joined, "link" | "vlan" | "ip"> | Attachment,
+  reader: Reader,
+) {
+  const rules = rulesOf(reader);
+  for (const key of ["link", "vlan", "ip"] as const) {
+    const { accepted, fits } = rules[key];
+    const text = words[key];
+    if (!text || fits(text)) continue;
+    return { key, what: `must be ${accepted}, it is ${JSON.stringify(text)}` };
+  }
+  return undefined;
+}
+
+function readerOf({ script }: Attachment): Reader {
+  return script === null ? "node" : "script";
+}
+
+/**
+ * Refuses to change a NIC that could not be joined again as it is recorded.
+ *
+ * @throws {HotplugError} `refused`
+ */
+export function refuseRecorded(from: Attachment): void {
+  const fault = faultIn(from, readerOf(from));
+  if (fault === undefined) return;
+  throw refuse(
+    `Cannot undo a change of the NIC: its recorded ${fault.key} ${fault.what}`,
+    "correct the NIC's entry in the runtime file, or remove the NIC",
+  );
+}
+
+/**
+ * What a tap hangs on, without the words that are none: by those nothing can
+ * have been joined, and no journal could hold them.
+ */
+export function withoutUnfit(on: Attachment): Attachment {
+  const rules = rulesOf(readerOf(on));
+  const kept = (key: "link" | "vlan" | "ip") => {
+    const text = on[key];
+    return text !== null && rules[key].fits(text) ? text : null;
+  };
+  return { ...on, link: kept("link"), vlan: kept("vlan"), ip: kept("ip") };
+}
+
 /** The built-in set-up's own needs. */
-function refuseBuiltIn(facts: NetworkFacts, wish: NetworkWish): void {
-  const { mode, link, vlan, ip } = wish;
+function refuseBuiltIn(facts: NetworkFacts, nic: Joined): void {
+  const { mode, link, vlan, ip } = nic;
   if (SCRIPT_MODES.some((one) => one === mode)) {
     throw unsupported(
       `NIC mode ${mode} needs a network script: the built-in set-up knows ${
@@ -93,10 +141,7 @@ function refuseBuiltIn(facts: NetworkFacts, wish: NetworkWish): void {
   if (mode === "openvswitch") refuseSwitch(facts, link);
 }
 
-function refuseSwitch(
-  { ovs }: Pick<NetworkFacts, "ovs">,
-  link: string | undefined,
-): void {
+function refuseSwitch({ ovs }: NetworkFacts, link: string | undefined): void {
   if (ovs === "no-tool") {
     throw unsupported(
       "Mode openvswitch needs Open vSwitch: there is no program ovs-vsctl",
@@ -113,62 +158,64 @@ function refuseSwitch(
   );
 }
 
+/** The script to run; Ganeti's own knows no mode `none`. */
+function scriptOf(
+  { ganetiScript }: ScriptFacts,
+  { mode, script }: Pick<Joined, "mode" | "script">,
+): string | undefined {
+  return script ?? (mode === "none" ? undefined : ganetiScript);
+}
+
 /**
  * Refuses a network that this node does not have.
  *
  * @throws {HotplugError} `refused` | `unsupported`
  */
-export function refuseNetwork(facts: NetworkFacts, wish: NetworkWish): void {
-  refuseWords(wish, scriptOf(facts, wish) === undefined ? "node" : "script");
-  if (wish.mode === "bridged" && !facts.bridgeExists) {
+export function refuseNetwork(facts: NetworkFacts, nic: Joined): void {
+  const reader = scriptOf(facts, nic) === undefined ? "node" : "script";
+  const fault = faultIn(nic, reader);
+  if (fault !== undefined) {
     throw refuse(
-      `${wish.link} is no bridge of this node`,
+      `Cannot join the NIC to its network: its ${fault.key} ${fault.what}`,
+      `give another by --${fault.key}`,
+    );
+  }
+  if (nic.mode === "bridged" && !facts.bridgeExists) {
+    throw refuse(
+      `${nic.link} is no bridge of this node`,
       "name an existing bridge with --link, or take --mode none",
     );
   }
-  if (wish.script !== undefined && !facts.scriptUsable) {
-    throw refuse(`Network script ${wish.script} is no program of this node`);
+  if (nic.script !== undefined && !facts.scriptUsable) {
+    throw refuse(`Network script ${nic.script} is no program of this node`);
   }
-  if (scriptOf(facts, wish) === undefined) refuseBuiltIn(facts, wish);
+  if (reader === "node") refuseBuiltIn(facts, nic);
 }
 
-/** The script to run; Ganeti's own knows no mode `none`. */
-function scriptOf(
-  { ganetiScript }: NetworkFacts,
-  { mode, script }: Pick<NetworkWish, "mode" | "script">,
-): string | undefined {
-  return script ?? (mode === "none" ? undefined : ganetiScript);
+/** Which NIC of which instance hangs on it, for a network script. */
+export interface Attached {
+  readonly instance: string;
+  readonly uuid: string;
+  /** Place of the NIC. */
+  readonly index: number;
+  /** Only from a master. */
+  readonly ganeti?: GanetiNic | undefined;
 }
-
-/** What a network script is told of a NIC. */
-export type NetworkNic = Pick<
-  NicDevice,
-  | "uuid"
-  | "name"
-  | "mac"
-  | "mode"
-  | "link"
-  | "vlan"
-  | "ip"
-  | "network"
-  | "netinfo"
->;
 
 /**
  * The environment Ganeti gives its network script: SPEC 6.1. A master knows
  * more of it than a command line can say.
  */
 function scriptEnvironment(
-  nic: NetworkNic,
-  { instance, index, ganeti }: AttachmentOf,
+  { name, mac, mode, link, vlan, ip, network, netinfo }: RecordedNic,
+  { instance, uuid, index, ganeti }: Attached,
 ): Record<string, string> {
-  const { name, ip, link, network, netinfo, vlan } = nic;
   return expectLines({
     INSTANCE: instance,
-    MAC: nic.mac,
-    MODE: nic.mode,
+    MAC: mac,
+    MODE: mode,
     INTERFACE_INDEX: String(index),
-    INTERFACE_UUID: nic.uuid,
+    INTERFACE_UUID: uuid,
     TAGS: "",
     ACTION: "up",
     // Of a master's NIC without the parameter there is no such variable.
@@ -176,23 +223,11 @@ function scriptEnvironment(
     ...(name ? { INTERFACE_NAME: name } : {}),
     ...(ip ? { IP: ip } : {}),
     ...(link ? { LINK: link } : {}),
-    ...(link && nic.mode === "bridged" ? { BRIDGE: link } : {}),
+    ...(link && mode === "bridged" ? { BRIDGE: link } : {}),
     ...(network ? { NETWORK_UUID: network } : {}),
     ...(network && netinfo ? networkVariables(parseJson(netinfo)) : {}),
     ...ganeti?.environment,
   });
-}
-
-/** Whose network it is. */
-export interface AttachmentOf {
-  /** Its name. */
-  readonly instance: string;
-  /** Place of the NIC. */
-  readonly index: number;
-  /** Only from a master. */
-  readonly ganeti?: GanetiNic | undefined;
-  /** What the user gave. */
-  readonly script?: string | undefined;
 }
 
 /**
@@ -201,14 +236,12 @@ export interface AttachmentOf {
  * @throws {HotplugError} `refused` if a script cannot be told of the NIC
  */
 export function attachmentOf(
-  facts: Partial<Pick<NetworkFacts, "ganetiScript" | "ganetiDown">>,
-  nic: NetworkNic,
-  of: AttachmentOf,
+  facts: ScriptFacts,
+  nic: RecordedNic & Pick<Nic, "script">,
+  of: Attached,
 ): Attachment {
-  const { script } = of;
-  const { mode, link = null, vlan = null, ip = null } = nic;
-  const ganetis = mode === "none" ? undefined : facts.ganetiScript;
-  const path = script ?? ganetis;
+  const { mode, link, vlan, ip = null, script } = nic;
+  const path = scriptOf(facts, nic);
   const down = script === undefined ? facts.ganetiDown ?? null : null;
   return {
     mode,
@@ -219,21 +252,6 @@ export function attachmentOf(
       ? null
       : { path, down, environment: scriptEnvironment(nic, of) },
   };
-}
-
-/** The step that joins a new tap to the network; none for mode `none`. */
-export function networkSteps(
-  facts: NicAddFacts,
-  request: NicAdd,
-  nic: NicDevice,
-): NicStep[] {
-  const to = attachmentOf(facts, nic, {
-    instance: facts.paths.name,
-    index: request.ganeti?.seq ?? facts.content.runtime.nics.length,
-    ganeti: request.ganeti,
-    script: request.script,
-  });
-  return joinSteps({ value: "tap" }, to);
 }
 
 /** Whether something stays on the node when the tap is gone: SPEC 6.4. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Nic, settingsAtStart } from "../device/nic.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
@@ -13,28 +14,15 @@ import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
+import type { Hvparams } from "../state/hvparams.ts";
 import type { OwnDevice } from "../state/own_record.ts";
 
 /** What is noted of a NIC. */
-export interface NicNotes {
-  /** The carrier the guest sees. */
-  readonly linkState: LinkState;
-  /** The network script the user gave; undefined: none. */
-  readonly script: string | undefined;
+export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
   /** Where it is not as the hvparams say. */
-  readonly vhost: "on" | "off" | undefined;
+  readonly vhost?: "on" | "off" | undefined;
   /** When the guest was asked for it in vain, to be plugged anew. */
   readonly replug?: string | undefined;
-}
-
-const KEYS = ["linkState", "script", "vhost", "replug"] as const;
-
-/** The script of a NIC that is changed; null takes a noted one away. */
-export function scriptOf(
-  { script }: { readonly script?: string | null | undefined },
-  noted: string | undefined,
-): string | undefined {
-  return (script === undefined ? noted : script) ?? undefined;
 }
 
 /** What is noted of a NIC. */
@@ -44,26 +32,34 @@ export function notesOf({ own }: Pick<Facts, "own">, uuid: string): NicNotes {
   return { linkState, script, vhost, replug };
 }
 
+/** What is to be noted of a NIC that is plugged. */
+export function notesFor(
+  { driver, linkState, script, vhost }: Nic,
+  hvparams: Hvparams,
+): NicNotes {
+  const atStart = settingsAtStart(driver, hvparams);
+  const noted = vhost === atStart.vhost ? undefined : vhost;
+  return { linkState, script, vhost: noted, replug: undefined };
+}
+
 /** The device's part of the record with these notes; null: there is none. */
 function withNotes(
   before: OwnDevice | null,
-  { linkState, script, vhost, replug }: NicNotes,
+  { linkState, ...notes }: NicNotes,
 ): OwnDevice | null {
-  const { linkState: _l, script: _s, vhost: _v, replug: _r, ...rest } =
-    before ?? { kind: "nic" as const };
-  const after: OwnDevice = {
-    ...rest,
-    ...(linkState === "down" ? { linkState } : {}),
-    ...(script === undefined ? {} : { script }),
-    ...(vhost === undefined ? {} : { vhost }),
-    ...(replug === undefined ? {} : { replug }),
-  };
-  return Object.keys(after).length > 1 ? after : null;
+  const { kind = "nic", ...rest } = before ?? {};
+  const down = linkState === "down" ? linkState : undefined;
+  const after = Object.fromEntries(
+    Object.entries({ ...rest, linkState: down, ...notes })
+      .filter(([_, value]) => value !== undefined),
+  );
+  return Object.keys(after).length > 0 ? { kind, ...after } : null;
 }
 
 /**
  * The step that notes what is different; none if all is noted so.
  *
+ * @param options.notes what is not in it stays
  * @param options.before what an earlier step of the plan records; undefined:
  * what is recorded now
  */
@@ -71,20 +67,22 @@ export function noteSteps(
   facts: Pick<Facts, "own"> & { readonly who: ProcessIdentity | null },
   { uuid, notes, before: earlier }: {
     readonly uuid: string;
-    readonly notes: NicNotes;
+    readonly notes: Partial<NicNotes>;
     readonly before?: OwnDevice | null | undefined;
   },
 ): OwnRecordStep[] {
   const { own, who } = facts;
   const now = notesOf(facts, uuid);
-  if (KEYS.every((key) => now[key] === notes[key])) return [];
+  const then = { ...now, ...notes };
+  const keys = ["linkState", "script", "vhost", "replug"] as const;
+  if (keys.every((key) => now[key] === then[key])) return [];
   const key = uuid.toLowerCase();
   const before = earlier ?? own.record.devices[key] ?? null;
   return [{
     kind: "own-record",
     place: own.place,
     qemu: who,
-    change: { uuid: key, before, after: withNotes(before, notes) },
+    change: { uuid: key, before, after: withNotes(before, then) },
   }];
 }
 

@@ -1,39 +1,39 @@
 /**
- * What a recorded NIC hangs on, and what it is to hang on. Pure.
+ * What the entry of a NIC tells of it, and what becomes different in it; what
+ * we do not know stays. Pure.
  *
  * @module
  */
 
-import { ATTACH_MODES, type NicMode } from "../host/network_words.ts";
-import { formatJson } from "../state/json.ts";
+import type { Nic, RecordedNic } from "../device/nic.ts";
+import { ATTACH_MODES } from "../host/network_words.ts";
+import { type Members, withMembers } from "../state/entry_member.ts";
+import { membersOf } from "../state/entry_object.ts";
+import { formatJson, type JsonNode, parseJson } from "../state/json.ts";
 import { member } from "../state/json_member.ts";
+import { jsonNode } from "../state/json_node.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicChanges } from "./request.ts";
 
-/** Where a NIC leads to. */
-export interface NicNetwork {
-  /** `none`: to nothing. */
-  readonly mode: NicMode;
-  /** Undefined: none. */
-  readonly link: string | undefined;
-  /** Undefined: none. */
-  readonly vlan: string | undefined;
-  /** Undefined: none. */
-  readonly ip: string | undefined;
+/** A recorded NIC; an empty text says nothing, as in Ganeti. */
+export function recordedNic(entry: NicEntry): RecordedNic {
+  const { name, mac = "", mode, link, vlan, ip, network, node } = entry;
+  const netinfo = member(node, "netinfo");
+  return {
+    name,
+    mac: mac.toLowerCase(),
+    // Ganeti resolves other modes before a node hears of them: SPEC 6.2.
+    mode: ATTACH_MODES.find((one) => one === mode) ?? "none",
+    link: link || undefined,
+    vlan: vlan || undefined,
+    ip: ip || undefined,
+    network,
+    netinfo: netinfo?.type === "object" ? formatJson(netinfo) : undefined,
+  };
 }
 
-/** JSON text of the description of a recorded NIC's network, if it has one. */
-export function netinfoOf(entry: NicEntry): string | undefined {
-  const netinfo = member(entry.node, "netinfo");
-  return netinfo?.type === "object" ? formatJson(netinfo) : undefined;
-}
-
-/** Ganeti resolves other modes before a node hears of them: SPEC 6.2. */
-function modeOf(word: string | undefined): NicMode {
-  return ATTACH_MODES.find((one) => one === word) ?? "none";
-}
-
-function chosen(
+/** What was given, else what is there; null takes it away. */
+export function chosen(
   wanted: string | null | undefined,
   now: string | undefined,
 ): string | undefined {
@@ -42,17 +42,92 @@ function chosen(
 
 /** What a NIC hangs on once it is changed; a mode keeps no other mode's link. */
 export function networkOf(
-  entry: NicEntry | undefined,
-  changes: Pick<NicChanges, "mode" | "link" | "vlan" | "ip">,
-): NicNetwork {
-  const now = modeOf(entry?.mode);
-  const linked = changes.link && now === "none" ? "bridged" : now;
-  const mode = changes.mode ?? linked;
-  const other = mode !== now;
+  was: Pick<Nic, "mode" | "link" | "vlan" | "ip"> = { mode: "none" },
+  { mode: given, link, vlan, ip }: NicChanges,
+): Pick<Nic, "mode" | "link" | "vlan" | "ip"> {
+  const mode = given ?? (link && was.mode === "none" ? "bridged" : was.mode);
+  const kept = mode === was.mode ? was : undefined;
   return {
     mode,
-    link: chosen(changes.link, other ? undefined : entry?.link),
-    vlan: chosen(changes.vlan, other ? undefined : entry?.vlan),
-    ip: chosen(changes.ip, entry?.ip),
+    link: chosen(link, kept?.link),
+    vlan: chosen(vlan, kept?.vlan),
+    ip: chosen(ip, was.ip),
   };
+}
+
+function text(value: string): string {
+  return formatJson(jsonNode(value));
+}
+
+/** An object of the entry with these texts in it. */
+function changedObject(
+  node: JsonNode | undefined,
+  texts: Readonly<Record<string, string>>,
+): string {
+  const object = node?.type === "object" ? node : parseJson("{}");
+  if (object.type !== "object") throw new TypeError("no object");
+  const members = Object.fromEntries(
+    Object.entries(texts).filter(([key, value]) => {
+      const now = member(object, key);
+      return now?.type === "string" ? now.value !== value : true;
+    }).map(([key, value]) => [key, text(value)]),
+  );
+  return formatJson(withMembers(object, "nic", members));
+}
+
+/** Ganeti's own object for it; how QEMU knows the device is ours to say. */
+function ganetiMembers({ node }: NicEntry, object: string): Members {
+  const given = parseJson(object);
+  if (node.type !== "object" || given.type !== "object") return {};
+  const gone = node.members.map(({ key }) => key)
+    .filter((key) => !["hvinfo", "uuid", "pci"].includes(key));
+  return {
+    ...Object.fromEntries(gone.map((key) => [key, null])),
+    ...Object.fromEntries(
+      given.members.filter(({ key }) => key !== "uuid")
+        .map(({ key, value }) => [key, formatJson(value)]),
+    ),
+  };
+}
+
+function ownMembers(entry: NicEntry, nic: RecordedNic): Members {
+  const was = recordedNic(entry);
+  const texts = ["name", "mac", "ip", "network"] as const;
+  const changed = texts.filter((key) => nic[key] !== was[key]);
+  return {
+    ...Object.fromEntries(
+      changed.map((key) => [key, nic[key] ? text(nic[key]) : null]),
+    ),
+    ...(nic.netinfo === was.netinfo ? {} : { netinfo: nic.netinfo ?? null }),
+    nicparams: changedObject(member(entry.node, "nicparams"), {
+      mode: nic.mode,
+      link: nic.link ?? "",
+      vlan: nic.vlan ?? "",
+    }),
+  };
+}
+
+/**
+ * The members of an entry that become different; none if it stays as it is.
+ *
+ * @param given a master's object for the entry
+ */
+export function nicMembers(
+  entry: NicEntry,
+  nic: RecordedNic & Pick<Nic, "driver">,
+  given: string | undefined,
+): Members {
+  const { node, hvinfo } = entry;
+  const members = {
+    ...(given === undefined
+      ? ownMembers(entry, nic)
+      : ganetiMembers(entry, given)),
+    ...(nic.driver === hvinfo.driver ? {} : {
+      hvinfo: changedObject(member(node, "hvinfo"), { driver: nic.driver }),
+    }),
+  };
+  const now = membersOf(node, Object.keys(members));
+  return Object.fromEntries(
+    Object.entries(members).filter(([key, value]) => now[key] !== value),
+  );
 }

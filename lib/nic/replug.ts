@@ -6,42 +6,42 @@
  * @module
  */
 
-import { netdevArguments, type NicDevice } from "../device/nic.ts";
+import { addressOf } from "../device/address.ts";
 import { titleOf } from "../device/select.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
 import { refuse, unsupported } from "../errors.ts";
-import type { Attachment } from "../host/attachment.ts";
+import { deviceStep } from "../plan/addition.ts";
 import { netdevOf } from "../plan/facts.ts";
 import {
   refuseFixedBus,
   refuseMachine,
   refuseMissingCommands,
 } from "../plan/requirements.ts";
-import { command, qmpStep } from "../plan/steps.ts";
-import { vhostOf } from "./add.ts";
-import { deviceArguments } from "./driver.ts";
+import { command } from "../plan/steps.ts";
+import { deviceArguments, vhostOf } from "./driver.ts";
 import { nicFilesStep } from "./files.ts";
 import type { Modified, NicModifyFacts } from "./modified.ts";
-import { joinSteps, outlives, refuseNetwork, refuseNoTun } from "./network.ts";
-import { refuseRecorded } from "./network_words.ts";
-import { linkStateSteps, noteSteps, setLink } from "./notes.ts";
-import type { NicModify } from "./request.ts";
-import { fdSteps, TAP_COMMANDS } from "./tap.ts";
-import type { NicStep } from "./steps.ts";
-import type { QmpStep } from "../engine/qmp_steps.ts";
 import { NIC } from "./name.ts";
-import { NIC_NEEDS } from "./needs.ts";
-
-/** The NIC, and what its old and its new tap hang on. */
-export interface Replug extends Modified {
-  /** Of the old tap. */
-  readonly from: Attachment;
-  /** Of the new tap. */
-  readonly to: Attachment;
-}
+import {
+  joinSteps,
+  outlives,
+  refuseNetwork,
+  refuseRecorded,
+} from "./network.ts";
+import { linkStateSteps, notesFor, noteSteps, setLink } from "./notes.ts";
+import type { NicModify } from "./request.ts";
+import type { NicStep } from "./steps.ts";
+import {
+  fdSteps,
+  netdevStep,
+  openSteps,
+  refuseNoTun,
+  TAP_COMMANDS,
+} from "./tap.ts";
 
 function refuseReplug(
   facts: NicModifyFacts,
-  { id, tap, entry, wanted, uuid, from, notes: { script } }: Replug,
+  { id, tap, entry, wanted, uuid, from }: Modified,
 ): void {
   // Its backend could not be made again if the new NIC fails.
   if (tap === undefined && netdevOf(facts.qemu, id) !== undefined) {
@@ -52,11 +52,11 @@ function refuseReplug(
   }
   refuseMachine(facts);
   refuseFixedBus(facts, { id, title: titleOf(entry) });
-  refuseMissingCommands(facts.qemu, NIC_NEEDS["nic-add"]);
+  refuseMissingCommands(facts.qemu, NIC.needs["nic-add"]);
   refuseMissingCommands(facts.qemu, TAP_COMMANDS);
   refuseNoTun(facts);
   refuseRecorded(from);
-  refuseNetwork(facts, { ...wanted, script });
+  refuseNetwork(facts, wanted);
   if (wanted.vhost === "on") vhostOf(facts, "on");
   if (facts.own.record.devices[uuid.toLowerCase()]?.access !== undefined) {
     throw unsupported(
@@ -71,45 +71,41 @@ function refuseReplug(
 }
 
 /** The guest releases the old one; it comes back with its own backend. */
-function releaseSteps(facts: NicModifyFacts, replug: Replug): NicStep[] {
-  const { id, uuid, entry, was, tap, from, noted } = replug;
+function releaseSteps(
+  facts: NicModifyFacts,
+  { id, uuid, entry, was, tap, from }: Modified,
+): NicStep[] {
   const { qemu } = facts;
   const live = netdevOf(qemu, id);
   const netdev = live?.id ?? id;
-  const down = noted.linkState === "down";
+  const where = { address: addressOf(entry), netdev };
   const putBack = [
-    command("device_add", deviceArguments(facts, replug, { ...was, netdev })),
-    ...(down ? [setLink(id, "down")] : []),
+    command("device_add", deviceArguments(facts, { ...was, id }, where)),
+    ...(was.linkState === "down" ? [setLink(id, "down")] : []),
   ];
   const title = `NIC ${entry.index}`;
   const { runState } = qemu;
   const { word: kind } = NIC;
   const ledger = { uuid: uuid.toLowerCase(), kind, note: "replug" } as const;
   const { queues, vhost, vnetHdr } = was;
+  const back = { queues, vhost, vnetHdr, attachment: from };
   return [
     ...(qemu.deviceIds.has(id)
       ? [{ kind: "unplug", id, title, runState, putBack, ledger } as const]
       : []),
-    ...leaveSteps(replug),
+    // The old tap's traces on the node.
+    ...(outlives(from) && tap !== undefined
+      ? [{ kind: "attach-tap", tap, from, to: null } as const]
+      : []),
     ...(live === undefined || tap === undefined ? [] : [
-      {
-        kind: "drop-netdev",
-        id: netdev,
-        back: { tap, queues, vhost, vnetHdr, attachment: from },
-      } as const,
+      { kind: "drop-netdev", id: netdev, back: { tap, ...back } } as const,
       { kind: "await-tap-gone", tap } as const,
     ]),
   ];
 }
 
-/** The steps that take the old tap's traces off the node. */
-function leaveSteps({ from, tap }: Replug): NicStep[] {
-  if (!outlives(from) || tap === undefined) return [];
-  return [{ kind: "attach-tap", tap, from, to: null }];
-}
-
 /** A route to the new tap takes the place of that to the old one. */
-function keepRoute({ from, to, tap }: Replug): NicStep[] {
+function keepRoute({ from, to, tap }: Modified): NicStep[] {
   if (from.mode !== "routed" || to.mode !== "routed") return [];
   if (tap === undefined) return [];
   return [{ kind: "attach-tap", tap, from, to: from }];
@@ -122,28 +118,29 @@ function keepRoute({ from, to, tap }: Replug): NicStep[] {
  */
 export function replugSteps(
   facts: NicModifyFacts,
-  request: NicModify,
-  replug: Replug,
+  { changes }: NicModify,
+  modified: Modified,
 ): { readonly steps: NicStep[]; readonly plug: QmpStep } {
-  refuseReplug(facts, replug);
-  const { id, uuid, entry, wanted, to, notes } = replug;
-  const { queues, vhost, vnetHdr } = wanted;
-  const nic: Pick<NicDevice, "id" | "queues" | "vhost"> = { id, queues, vhost };
-  const add = deviceArguments(facts, replug, { ...wanted, netdev: id });
-  const plug = qmpStep("device_add", add, command("device_del", { id }));
+  refuseReplug(facts, modified);
+  const { id, uuid, entry, wanted, to } = modified;
+  const nic = { ...wanted, id };
+  const made = { value: "tap" } as const;
+  const notes = notesFor(wanted, facts.content.runtime.hvparams);
+  const plug = deviceStep(
+    deviceArguments(facts, nic, { address: addressOf(entry) }),
+  );
   const steps: NicStep[] = [
-    { kind: "open-tap", name: request.changes.tap ?? null, queues, vnetHdr },
-    ...(vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
-    ...keepRoute(replug),
-    ...joinSteps({ value: "tap" }, to),
+    ...openSteps(nic, changes.tap),
+    ...keepRoute(modified),
+    ...joinSteps(made, to),
     ...fdSteps(nic),
-    ...releaseSteps(facts, replug),
+    ...releaseSteps(facts, modified),
     // The file names the old tap as long as QEMU has it, and the new one before
     // QEMU has a backend on it: where that stays, so does its name.
-    ...nicFilesStep(facts, { replaced: entry.index, by: { value: "tap" } }),
-    qmpStep("netdev_add", netdevArguments(nic), command("netdev_del", { id })),
+    ...nicFilesStep(facts, { replaced: entry.index, by: made }),
+    netdevStep(nic),
     plug,
-    ...linkStateSteps(facts, id, { was: "up", wanted: notes.linkState }),
+    ...linkStateSteps(facts, id, { was: "up", wanted: nic.linkState }),
     ...noteSteps(facts, { uuid, notes }),
     { kind: "verify-device", id, slot: entry.hvinfo.slot ?? 0 },
   ];

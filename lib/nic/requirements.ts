@@ -6,10 +6,9 @@
 
 import { tapSupport } from "../host/tap.ts";
 import type { CheckFacts, KindRule } from "../plan/kind.ts";
-import { vhostOf } from "./add.ts";
 import { type OwnTapFacts, readOwnTap } from "./add_facts.ts";
-import { refuseNoTun } from "./network.ts";
-import { refuseNoTapWay, takesTaps, TAP_COMMANDS } from "./tap.ts";
+import { vhostOf } from "./driver.ts";
+import { refuseNoTapWay, refuseNoTun, takesTaps, TAP_COMMANDS } from "./tap.ts";
 
 /** What the requirements of NICs depend on. */
 export interface NicCheckFacts extends CheckFacts {

@@ -4,30 +4,22 @@
  * @module
  */
 
-import {
-  fdNames,
-  isParavirtual,
-  netdevArguments,
-  type NicDevice,
-} from "../device/nic.ts";
-import { refuse, unsupported } from "../errors.ts";
+import { fdNames, netdevArguments, type NicDevice } from "../device/nic.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
+import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { KeptTap } from "../host/access_record.ts";
 import { confinementText } from "../host/confinement.ts";
 import type { Facts } from "../plan/facts.ts";
-import type { NicAddFacts, OwnTapFacts } from "./add_facts.ts";
-import { networkSteps } from "./network.ts";
-import { command, qmpStep } from "../plan/steps.ts";
-import type { NicAdd } from "./request.ts";
 import { missingCommands } from "../plan/requirements.ts";
+import { command, qmpStep } from "../plan/steps.ts";
+import type { NicAddFacts } from "./add_facts.ts";
 import type { NicStep } from "./steps.ts";
 
 /** What handing over an open tap needs. */
 export const TAP_COMMANDS: readonly string[] = ["getfd", "closefd"];
 
 /** What the way to a tap depends on. */
-export type TapFacts =
-  & Pick<Facts, "qemu">
-  & Pick<NicAddFacts, "confinement" | "ownTap">;
+type TapFacts = Pick<NicAddFacts, "qemu" | "confinement" | "ownTap">;
 
 /** Whether an open tap can be handed over. */
 export function takesTaps({ qemu }: Pick<Facts, "qemu">): boolean {
@@ -63,6 +55,32 @@ export function refuseNoTapWay(facts: TapFacts): void {
   );
 }
 
+/** Refuses every NIC. @throws {HotplugError} `refused` */
+export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {
+  if (tun) return;
+  throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
+}
+
+/** Refuses a tap that is there. @throws {HotplugError} `duplicate` */
+export function refuseTap(
+  { tapExists }: NicAddFacts,
+  tap: string | undefined,
+): void {
+  if (!tapExists) return;
+  throw duplicate(`Network interface ${tap} exists already`);
+}
+
+/** The steps on this node that open a tap, and its accelerator. */
+export function openSteps(
+  { queues, vhost, vnetHdr }: Pick<NicDevice, "queues" | "vhost" | "vnetHdr">,
+  name: string | undefined,
+): NicStep[] {
+  return [
+    { kind: "open-tap", name: name ?? null, queues, vnetHdr },
+    ...(vhost === "on" ? [{ kind: "open-vhost", queues } as const] : []),
+  ];
+}
+
 /** The steps that hand over the fds of a tap. */
 export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): NicStep[] {
   const names = fdNames(nic);
@@ -76,97 +94,80 @@ export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): NicStep[] {
   ];
 }
 
-function refuseVhost(nic: NicDevice, ownTap: OwnTapFacts | undefined): void {
-  if (nic.vhost === "off" || ownTap?.vhost === undefined) return;
-  throw refuse(
-    `This QEMU must open /dev/vhost-net itself, and cannot: ${ownTap.vhost}`,
-    "say --no-vhost",
-  );
+/** The step that makes the backend of a NIC from what was handed over. */
+export function netdevStep(
+  nic: Pick<NicDevice, "id" | "queues" | "vhost">,
+): QmpStep {
+  const undo = command("netdev_del", { id: nic.id });
+  return qmpStep("netdev_add", netdevArguments(nic), undo);
 }
 
 /** The tap that QEMU opens by its name: it stays when nobody has it open. */
-function keptTap(facts: NicAddFacts, request: NicAdd): KeptTap {
-  const uid = facts.confinement?.credentials.uid ?? 0;
-  return { way: "tap", name: request.tap ?? `tap${facts.nonce}`, uid };
-}
-
 function byName(
-  facts: NicAddFacts,
-  request: NicAdd,
-  { nic, vnetHdr }: { nic: NicDevice; vnetHdr: "on" | "off" },
+  { ownTap, confinement, own, nonce }: NicAddFacts,
+  nic: NicDevice,
+  name: string = `tap${nonce}`,
 ): TapSteps {
-  refuseVhost(nic, facts.ownTap);
-  const { place, record } = facts.own;
-  const { id, uuid, queues } = nic;
-  const tap = keptTap(facts, request);
-  const before = record.devices[uuid] ?? null;
-  const after = { kind: "nic", access: tap } as const;
-  const qemu = facts.ownTap?.qemu ?? null;
-  const netdev = qmpStep(
-    "netdev_add",
-    {
-      type: "tap",
-      id,
-      ifname: tap.name,
-      script: "no",
-      downscript: "no",
-      vhost: nic.vhost === "on",
-      vnet_hdr: vnetHdr === "on",
-      ...(queues > 1 ? { queues } : {}),
-    },
-    command("netdev_del", { id }),
-  );
+  const { id, uuid, queues, vhost, vnetHdr } = nic;
+  if (vhost === "on" && ownTap?.vhost !== undefined) {
+    throw refuse(
+      `This QEMU must open /dev/vhost-net itself, and cannot: ${ownTap.vhost}`,
+      "say --no-vhost",
+    );
+  }
+  const tap: KeptTap = {
+    way: "tap",
+    name,
+    uid: confinement?.credentials.uid ?? 0,
+  };
+  const change = {
+    uuid,
+    before: own.record.devices[uuid] ?? null,
+    after: { kind: "nic", access: tap },
+  } as const;
+  const { place } = own;
+  const qemu = ownTap?.qemu ?? null;
+  const args = {
+    type: "tap",
+    id,
+    ifname: name,
+    script: "no",
+    downscript: "no",
+    vhost: vhost === "on",
+    vnet_hdr: vnetHdr === "on",
+    ...(queues > 1 ? { queues } : {}),
+  };
   return {
     host: [
-      { kind: "own-record", place, qemu, change: { uuid, before, after } },
+      { kind: "own-record", place, qemu, change },
       { kind: "make-tap", tap, queues, vnetHdr },
-      ...networkSteps(facts, request, nic),
     ],
-    backend: [netdev],
+    backend: [qmpStep("netdev_add", args, command("netdev_del", { id }))],
   };
 }
 
-/** Whether a new NIC's tap carries headers; other cards know none: SPEC 6.3. */
-export function vnetHdrOf(
-  { content }: Pick<Facts, "content">,
-  { vnetHdr }: Pick<NicAdd, "vnetHdr">,
-  { driver }: Pick<NicDevice, "driver">,
-): "on" | "off" {
-  const asked = vnetHdr ?? (content.runtime.hvparams.vnetHdr ? "on" : "off");
-  return isParavirtual(driver) ? asked : "off";
-}
-
-/** The steps up to the NIC's backend in QEMU. */
+/** The steps up to the NIC's backend in QEMU, but for the tap's network. */
 export interface TapSteps {
-  /** On this node: the tap and its network. */
+  /** On this node. */
   readonly host: readonly NicStep[];
   /** In QEMU. */
   readonly backend: readonly NicStep[];
 }
 
-/** The steps up to the NIC's backend in QEMU. */
+/**
+ * The steps up to the NIC's backend in QEMU, but for the tap's network.
+ *
+ * @param name the tap's; undefined: no matter which
+ * @throws {HotplugError} `refused` if QEMU cannot open the accelerator
+ */
 export function tapSteps(
   facts: NicAddFacts,
-  request: NicAdd,
   nic: NicDevice,
+  name: string | undefined,
 ): TapSteps {
-  const vnetHdr = vnetHdrOf(facts, request, nic);
-  if (!takesTaps(facts)) return byName(facts, request, { nic, vnetHdr });
-  const { queues, id } = nic;
-  const name = request.tap ?? null;
+  if (!takesTaps(facts)) return byName(facts, nic, name);
   return {
-    host: [
-      { kind: "open-tap", name, queues, vnetHdr },
-      ...(nic.vhost === "on" ? [{ kind: "open-vhost" as const, queues }] : []),
-      ...networkSteps(facts, request, nic),
-    ],
-    backend: [
-      ...fdSteps(nic),
-      qmpStep(
-        "netdev_add",
-        netdevArguments(nic),
-        command("netdev_del", { id }),
-      ),
-    ],
+    host: openSteps(nic, name),
+    backend: [...fdSteps(nic), netdevStep(nic)],
   };
 }

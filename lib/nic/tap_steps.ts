@@ -1,12 +1,13 @@
 /**
- * Steps on this node: fds, taps, the network, NIC files, what QEMU holds.
+ * Steps on this node: taps and their fds, and the NIC files that name them.
  *
  * @module
  */
 
 import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
-import { defineStep, type StepKind, type World } from "../engine/world.ts";
-import type { KeptTap } from "../host/access_record.ts";
+import { FOR_QEMU, ON_NODE, stepCheck, type Value } from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
+import { FOUND_INTERFACE, INTERFACE_NAME } from "../host/network_words.ts";
 import {
   changeNicFiles,
   makeNicDirectory,
@@ -15,6 +16,7 @@ import {
   removeNicDirectory,
   usableFiles,
 } from "../host/nic_file.ts";
+import { openFiles, tapsOf } from "../host/process.ts";
 import {
   interfaceExists,
   isPersistent,
@@ -23,104 +25,121 @@ import {
   openVhostNet,
   removeKeptTap,
 } from "../host/tap.ts";
+import { accessBy } from "../state/own_check.ts";
 import {
-  type AwaitTapGoneStep,
-  checkMakeTap,
-  checkNicFiles,
-  checkOpenTap,
-  checkOpenVhost,
-  checkRemoveTap,
-  checkTapGone,
-  type NicFilesStep,
-  type OpenTapStep,
-  type OpenVhostStep,
-  TAP_VALUE,
-  type TapName,
-} from "./step_types.ts";
-import { FOR_QEMU, ON_NODE } from "../engine/verbs.ts";
+  dictionary,
+  either,
+  LINE,
+  object,
+  type Of,
+  orNull,
+  text,
+  whole,
+  word,
+} from "../state/value_check.ts";
 
-/** Makes a tap that stays, for QEMU to open by its name. */
-export interface MakeTapStep {
-  /** {@linkcode MAKE_TAP_STEP}. */
-  readonly kind: "make-tap";
-  /** What was recorded before. */
-  readonly tap: KeptTap;
-  /** Queue pairs, 1 to 32. */
-  readonly queues: number;
-  /** `on`: virtio-net headers, where the kernel has them. */
-  readonly vnetHdr: "on" | "off";
+/** A tap that is there: whoever made its NIC may have named it. */
+export const foundTap = text(FOUND_INTERFACE);
+
+/** The name that the kernel gave to the tap that was made. */
+export const TAP_VALUE: Value = {
+  name: "tap",
+  check: foundTap,
+  // Whoever made it is gone; without QEMU the name is somebody else's by now.
+  isOurs: (tap, pid) => pid !== null && tapsOf(openFiles(pid)).has(tap),
+  member: "tap",
+};
+
+/** A tap's name, or that of the one that was made. */
+export const tapName = either(foundTap, object({ value: word("tap") }));
+
+/** A tap's name, `{"value":"tap"}` for the new one. */
+export type TapName = Of<typeof tapName>;
+
+/** Of which a tap is made; `on`: virtio-net headers, if the kernel has them. */
+export const tapForm = { queues: whole(1, 64), vnetHdr: word("on", "off") };
+
+function queuesText(queues: number): string {
+  return `${queues} queue${queues === 1 ? "" : "s"}`;
 }
 
-/** Removes such a tap. */
-export interface RemoveTapStep {
-  /** {@linkcode REMOVE_TAP_STEP}. */
-  readonly kind: "remove-tap";
-  /** What was recorded when it was made. */
-  readonly tap: KeptTap;
+async function untilGone(tap: string, isGone: () => boolean): Promise<void> {
+  await until(isGone, {
+    timeoutMs: KERNEL_TIMEOUT_MS,
+    what: `tap ${tap} to vanish`,
+  });
 }
 
-/** The step that makes a tap. */
-export const OPEN_TAP_STEP: StepKind = defineStep<OpenTapStep>({
-  kind: "open-tap",
-  check: () => checkOpenTap,
+/** Makes a tap with an fd per queue, then called `tap:0`, `tap:1`, … */
+const checkOpenTap = stepCheck("open-tap", {
+  // Null for the kernel's choice.
+  name: orNull(text(INTERFACE_NAME)),
+  ...tapForm,
+});
+
+const OPEN_TAP_STEP = defineStep({
+  check: checkOpenTap,
   traits: () => FOR_QEMU,
   finds: [TAP_VALUE],
-  async do(step, world) {
-    const tap = await Promise.resolve(openTap(step));
+  do(step, world) {
+    const tap = openTap(step);
     world.values.set(TAP_VALUE, tap.name);
     tap.fds.forEach((fd, queue) => world.keepFd(`tap:${queue}`, fd));
   },
   async undo(_step, world) {
     world.closeFds("tap:");
     const tap = world.values.get(TAP_VALUE);
-    if (tap === undefined) return;
-    await until(() => !interfaceExists(tap), {
-      timeoutMs: KERNEL_TIMEOUT_MS,
-      what: `tap ${tap} to vanish`,
-    });
+    if (tap !== undefined) await untilGone(tap, () => !interfaceExists(tap));
   },
   confirm: (_step, world) => {
     const tap = world.values.get(TAP_VALUE);
-    const there = tap !== undefined && interfaceExists(tap);
-    return Promise.resolve(there ? "done" : "not-done");
+    return tap !== undefined && interfaceExists(tap) ? "done" : "not-done";
   },
   describe: ({ name, queues, vnetHdr }) => ({
     step: "make a tap",
-    qmp: null,
-    host: `make tap ${name ?? "(named by the kernel)"} with ${queues} queue${
-      queues === 1 ? "" : "s"
+    host: `make tap ${name ?? "(named by the kernel)"} with ${
+      queuesText(queues)
     }${vnetHdr === "on" ? " and virtio-net headers" : ""}`,
     undo: "close it; the kernel then removes it",
   }),
 });
 
-/** The step that opens the accelerator. */
-export const OPEN_VHOST_STEP: StepKind = defineStep<OpenVhostStep>({
-  kind: "open-vhost",
-  check: () => checkOpenVhost,
+/** Opens /dev/vhost-net once per queue: `vhost:0`, `vhost:1`, … */
+const checkOpenVhost = stepCheck("open-vhost", { queues: tapForm.queues });
+
+const OPEN_VHOST_STEP = defineStep({
+  check: checkOpenVhost,
   traits: () => ON_NODE,
-  async do(step, world) {
-    for (let queue = 0; queue < step.queues; queue++) {
+  do({ queues }, world) {
+    for (let queue = 0; queue < queues; queue++) {
       world.keepFd(`vhost:${queue}`, openVhostNet());
     }
-    await Promise.resolve();
   },
-  async undo(_step, world) {
-    await Promise.resolve(world.closeFds("vhost:"));
-  },
-  confirm: (_step, world) => Promise.resolve(world.effectOfFd("vhost:0")),
+  undo: (_step, world) => world.closeFds("vhost:"),
+  confirm: (_step, world) => world.effectOfFd("vhost:0"),
   describe: ({ queues }) => ({
     step: "open the kernel's virtio-net accelerator",
-    qmp: null,
     host: `open /dev/vhost-net, ${queues} time${queues === 1 ? "" : "s"}`,
     undo: "close it",
   }),
 });
 
-function resolve(
-  files: Readonly<Record<string, TapName>>,
-  world: World,
-): NicFiles {
+const SEQ = /^\d{1,3}$/;
+
+/** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
+const checkNicFiles = stepCheck("nic-files", ({ paths }) => ({
+  directory: word(paths.nicDir ?? "none"),
+  // `missing`: it is made, and removed again on the way back.
+  directoryWas: word("there", "missing"),
+  // A file that is in one of them only is made or removed.
+  before: dictionary(SEQ, text(LINE)),
+  after: dictionary(SEQ, tapName),
+}));
+
+/** Brings the NIC files from one content to another. */
+export type NicFilesStep = Of<typeof checkNicFiles>;
+
+function resolve(files: NicFilesStep["after"], world: World): NicFiles {
   return Object.fromEntries(
     Object.entries(files).map(([name, tap]) => [
       name,
@@ -129,47 +148,41 @@ function resolve(
   );
 }
 
-function formatFiles(files: Readonly<Record<string, TapName>>): string {
+function formatFiles(files: NicFilesStep["after"]): string {
   const parts = Object.entries(files).map(([name, tap]) =>
     `${name}: ${typeof tap === "string" ? tap : "the new tap"}`
   );
   return parts.join(", ") || "none";
 }
 
-/** The step that writes NIC files. */
-export const NIC_FILES_STEP: StepKind = defineStep<NicFilesStep>({
-  kind: "nic-files",
+const NIC_FILES_STEP = defineStep({
   check: checkNicFiles,
   traits: () => ({ ...FOR_QEMU, without: "void-after-restart" }),
-  async do(step, world) {
-    makeNicDirectory(step.directory);
-    const to = resolve(step.after, world);
-    await Promise.resolve(
-      changeNicFiles(step.directory, { from: step.before, to }),
-    );
+  do({ directory, before, after }, world) {
+    makeNicDirectory(directory);
+    const to = resolve(after, world);
+    changeNicFiles(directory, { from: before, to });
   },
-  async undo(step) {
-    if (readNicFiles(step.directory).state === "missing") return;
+  undo({ directory, directoryWas, before, after }) {
+    if (readNicFiles(directory).state === "missing") return;
     // Only names count in `from`: these files are there now.
     const from = Object.fromEntries(
-      Object.keys(step.after).map((name) => [name, ""]),
+      Object.keys(after).map((name) => [name, ""]),
     );
-    changeNicFiles(step.directory, { from, to: step.before });
-    if (step.directoryWas === "missing") removeNicDirectory(step.directory);
-    await Promise.resolve();
+    changeNicFiles(directory, { from, to: before });
+    if (directoryWas === "missing") removeNicDirectory(directory);
   },
-  confirm: (step, world) => {
+  confirm(step, world) {
     const now = usableFiles(readNicFiles(step.directory)) ?? {};
     const after = resolve(step.after, world);
-    const done = Object.keys({ ...step.before, ...after })
+    const isDone = Object.keys({ ...step.before, ...after })
       .every((name) => now[name] === after[name]);
-    return Promise.resolve(done ? "done" : "not-done");
+    return isDone ? "done" : "not-done";
   },
-  describe: (step) => ({
+  describe: ({ directory, before, after }) => ({
     step: "write the NIC files",
-    qmp: null,
-    host: `in ${step.directory}: ${formatFiles(step.after)}`,
-    undo: `in ${step.directory}: ${formatFiles(step.before)}`,
+    host: `in ${directory}: ${formatFiles(after)}`,
+    undo: `in ${directory}: ${formatFiles(before)}`,
   }),
 });
 
@@ -178,68 +191,81 @@ function isReleased(tap: string): boolean {
   return !interfaceExists(tap) || isPersistent(tap);
 }
 
-/** The step that waits until a tap is gone. */
-export const AWAIT_TAP_GONE_STEP: StepKind = defineStep<AwaitTapGoneStep>({
-  kind: "await-tap-gone",
-  check: () => checkTapGone,
+/** Waits until the kernel has removed a tap. */
+const checkAwaitTapGone = stepCheck("await-tap-gone", { tap: foundTap });
+
+const AWAIT_TAP_GONE_STEP = defineStep({
+  check: checkAwaitTapGone,
   traits: () => ON_NODE,
-  async do({ tap }) {
-    await until(() => isReleased(tap), {
-      timeoutMs: KERNEL_TIMEOUT_MS,
-      what: `tap ${tap} to vanish`,
-    });
-  },
-  async undo() {},
-  confirm: ({ tap }) => Promise.resolve(isReleased(tap) ? "done" : "not-done"),
+  do: ({ tap }) => untilGone(tap, () => isReleased(tap)),
+  undo() {},
+  confirm: ({ tap }) => isReleased(tap) ? "done" : "not-done",
   describe: ({ tap }) => ({
     step: "make sure that the tap is gone",
-    qmp: null,
     host: `look for /sys/class/net/${tap}`,
     undo: null,
   }),
 });
 
-/** The step that makes a tap that stays. */
-export const MAKE_TAP_STEP: StepKind = defineStep<MakeTapStep>({
-  kind: "make-tap",
-  check: () => checkMakeTap,
+/** Makes a tap that stays, for QEMU to open by its name. */
+const checkMakeTap = stepCheck("make-tap", {
+  // As it was recorded before.
+  tap: accessBy("tap"),
+  ...tapForm,
+});
+
+const MAKE_TAP_STEP = defineStep({
+  check: checkMakeTap,
   traits: () => FOR_QEMU,
   finds: [TAP_VALUE],
-  async do({ tap, queues, vnetHdr }, world) {
-    await Promise.resolve(keepTap({ ...tap, queues, vnetHdr }));
+  do({ tap, queues, vnetHdr }, world) {
+    keepTap({ ...tap, queues, vnetHdr });
     world.values.set(TAP_VALUE, tap.name);
   },
-  async undo({ tap }) {
-    await Promise.resolve(removeKeptTap(tap));
-  },
-  confirm: ({ tap }) =>
-    Promise.resolve(interfaceExists(tap.name) ? "done" : "not-done"),
+  undo: ({ tap }) => removeKeptTap(tap),
+  confirm: ({ tap }) => interfaceExists(tap.name) ? "done" : "not-done",
   describe: ({ tap: { name, uid }, queues }) => ({
     step: "make a tap for QEMU to open",
-    qmp: null,
-    host: `make tap ${name}, persistent, for uid ${uid}, with ${queues} queue${
-      queues === 1 ? "" : "s"
+    host: `make tap ${name}, persistent, for uid ${uid}, with ${
+      queuesText(queues)
     }`,
     undo: `remove tap ${name}`,
   }),
 });
 
-/** The step that removes such a tap. */
-export const REMOVE_TAP_STEP: StepKind = defineStep<RemoveTapStep>({
-  kind: "remove-tap",
-  check: () => checkRemoveTap,
+/** Removes such a tap. */
+const checkRemoveTap = stepCheck("remove-tap", { tap: accessBy("tap") });
+
+const REMOVE_TAP_STEP = defineStep({
+  check: checkRemoveTap,
   traits: () => ON_NODE,
-  async do({ tap }) {
-    await Promise.resolve(removeKeptTap(tap));
-  },
-  // QEMU has let go of its backend: a tap alone brings the NIC not back.
-  async undo() {},
-  confirm: ({ tap }) =>
-    Promise.resolve(interfaceExists(tap.name) ? "not-done" : "done"),
+  do: ({ tap }) => removeKeptTap(tap),
+  // QEMU has let go of its backend: a tap alone does not bring the NIC back.
+  undo() {},
+  confirm: ({ tap }) => interfaceExists(tap.name) ? "not-done" : "done",
   describe: ({ tap: { name, uid } }) => ({
     step: "remove the tap that was made for QEMU",
-    qmp: null,
     host: `remove tap ${name}, if it is still uid ${uid}'s`,
     undo: null,
   }),
 });
+
+/** A step on a tap, its fds or the NIC files. */
+export type TapStep = Of<
+  | typeof checkOpenTap
+  | typeof checkOpenVhost
+  | typeof checkNicFiles
+  | typeof checkAwaitTapGone
+  | typeof checkMakeTap
+  | typeof checkRemoveTap
+>;
+
+/** Their kinds. */
+export const TAP_STEPS = [
+  OPEN_TAP_STEP,
+  OPEN_VHOST_STEP,
+  NIC_FILES_STEP,
+  AWAIT_TAP_GONE_STEP,
+  MAKE_TAP_STEP,
+  REMOVE_TAP_STEP,
+];

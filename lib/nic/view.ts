@@ -4,29 +4,31 @@
  * @module
  */
 
-import { isParavirtual, type NicDevice } from "../device/nic.ts";
+import { isParavirtual, type Nic } from "../device/nic.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { netdevOf } from "../plan/facts.ts";
-import { entryView, placeView, type ViewFacts } from "../plan/view.ts";
+import { type EntryView, entryView, type ViewFacts } from "../plan/view.ts";
 import type { NicEntry } from "../state/runtime.ts";
+import { tapOf } from "./files.ts";
 
-/** A NIC that is to be plugged; its tap is known once it was made. */
-export function newNicView(nic: NicDevice, index: number): DeviceView {
+/** A NIC as it will be, in its place. */
+export function plannedView(
+  nic: Nic,
+  place: Omit<EntryView, "name" | "driver">,
+  tap: string | null,
+): DeviceView {
   return {
     kind: "nic",
-    index,
-    uuid: nic.uuid,
+    ...place,
     name: nic.name ?? null,
-    id: nic.id,
     driver: nic.driver,
-    ...placeView(nic.place),
     mac: nic.mac,
     mode: nic.mode,
     link: nic.link ?? null,
-    tap: null,
+    tap,
     queues: nic.queues,
     vhost: nic.vhost === "on",
-    link_state: "up",
+    link_state: nic.linkState,
   };
 }
 
@@ -44,11 +46,9 @@ function vhostOf(
 
 /** A NIC of the runtime file. */
 export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
-  const { uuid = "", hvinfo: { id } } = entry;
+  const { uuid = "", hvinfo: { id = "" } } = entry;
   const noted = facts.own?.record.devices[uuid.toLowerCase()];
-  const netdev = id === undefined || facts.qemu === undefined
-    ? undefined
-    : netdevOf(facts.qemu, id)?.facts;
+  const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;
   return {
     kind: "nic",
     ...entryView(entry),
@@ -56,7 +56,7 @@ export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
     mode: entry.mode ?? null,
     // Ganeti writes an empty text where there is none.
     link: entry.link || null,
-    tap: netdev?.tap ?? facts.nicFiles?.[String(entry.index)] ?? null,
+    tap: tapOf(facts, entry) ?? null,
     queues: netdev?.queues ?? null,
     vhost: netdev === undefined ? null : vhostOf(entry, facts),
     link_state: noted?.linkState ?? "up",

@@ -24,7 +24,8 @@ function device(more: Partial<NicDevice> = {}): NicDevice {
     link: "br0",
     queues: 1,
     vhost: "off",
-    jail: "none",
+    vnetHdr: "on",
+    linkState: "up",
     ...more,
   };
 }
@@ -70,13 +71,15 @@ Deno.test("nicDeviceArguments() are typed", () => {
     netdev: ID,
     mac: "aa:00:00:12:34:56",
   };
-  assertEquals(nicDeviceArguments(device()), plain);
-  assertEquals(nicDeviceArguments(device({ queues: 4 })), {
+  const where = { address: { bus: "pci.0", addr: "0x10" } };
+  const usual = { ...where, rom: "default" } as const;
+  assertEquals(nicDeviceArguments(device(), usual), plain);
+  assertEquals(nicDeviceArguments(device({ queues: 4 }), usual), {
     ...plain,
     mq: true,
     vectors: 10,
   });
-  assertEquals(nicDeviceArguments(device({ jail: "chroot" })), {
+  assertEquals(nicDeviceArguments(device(), { ...where, rom: "none" }), {
     ...plain,
     romfile: "",
   });

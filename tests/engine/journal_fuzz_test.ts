@@ -9,7 +9,7 @@ import { planNicRemove } from "../../lib/nic/remove.ts";
 import { repairPlan } from "../../lib/plan/finding.ts";
 import { stepFault } from "../../lib/engine/journal_check.ts";
 import type { AnyStep } from "../../lib/kinds.ts";
-import { TAP_VALUE } from "../../lib/nic/step_types.ts";
+import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   diskAdd,

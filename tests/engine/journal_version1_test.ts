@@ -7,7 +7,7 @@ import {
 } from "../../lib/engine/journal_read.ts";
 import { forgetPending, noteAsked } from "../../lib/engine/pending.ts";
 import { courseOf } from "../../lib/engine/recover_course.ts";
-import { TAP_VALUE } from "../../lib/nic/step_types.ts";
+import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
 import { assert } from "../support/facts.ts";

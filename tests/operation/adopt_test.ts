@@ -60,10 +60,8 @@ function liveNic(id: string, more: Partial<LiveNic> = {}): LiveNic {
   return {
     id,
     pci: pciDevice(21, { id }),
-    driver: "virtio-net-pci",
     mac: "aa:00:00:00:00:77",
     netdev: "net1",
-    queues: 1,
     tap: { name: "tap7", bridge: "br7" },
     ...more,
   };

@@ -1,0 +1,123 @@
+/**
+ * Steps on what QEMU has of a NIC besides the device: the backend that is taken
+ * from a NIC that is being replaced, and fds that were passed and not used.
+ *
+ * @module
+ */
+
+import { allFdNames, fdNames, netdevArguments } from "../device/nic.ts";
+import { IN_QEMU, LOOK_AT_QEMU, stepCheck } from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
+import { joinNetwork } from "../host/attachment.ts";
+import { joinTap, openVhostNet } from "../host/tap.ts";
+import { NETDEVS } from "../qmp/commands.ts";
+import { QmpCommandError } from "../qmp/errors.ts";
+import { ask } from "../qmp/query.ts";
+import { list, object, type Of, qemuId, word } from "../state/value_check.ts";
+import { attachment } from "./attach_step.ts";
+import { foundTap, tapForm } from "./tap_steps.ts";
+
+/**
+ * Takes the backend from a NIC that the guest has released and that is plugged
+ * again with another one.
+ */
+const checkDropNetdev = stepCheck("drop-netdev", {
+  id: qemuId,
+  // It is put back with a tap of the same name on the same network.
+  back: object({
+    tap: foundTap,
+    ...tapForm,
+    vhost: word("on", "off"),
+    attachment,
+  }),
+});
+
+async function isThere(id: string, world: World): Promise<boolean> {
+  return (await ask(world.qmp, NETDEVS)).has(id);
+}
+
+/** Hands over one fd under its name; our copy is closed. */
+async function give(world: World, fdname: string): Promise<void> {
+  try {
+    await world.qmp.execute("getfd", { fdname }, { fd: world.fd(fdname) });
+  } finally {
+    world.closeFd(fdname);
+  }
+}
+
+async function putBack(
+  { id, back }: Of<typeof checkDropNetdev>,
+  world: World,
+): Promise<void> {
+  const { tap, queues, vhost, vnetHdr } = back;
+  const names = fdNames({ queues, vhost });
+  const made = joinTap({ name: tap, queues, vnetHdr });
+  for (const [queue, fd] of made.fds.entries()) {
+    world.keepFd(names.tap[queue] ?? "", fd);
+  }
+  for (const name of names.vhost) world.keepFd(name, openVhostNet());
+  await joinNetwork(tap, back.attachment);
+  for (const name of [...names.tap, ...names.vhost]) await give(world, name);
+  await world.qmp.execute("netdev_add", netdevArguments({ id, queues, vhost }));
+}
+
+const DROP_NETDEV_STEP = defineStep({
+  check: checkDropNetdev,
+  traits: () => IN_QEMU,
+  async do({ id }, world) {
+    try {
+      await world.qmp.execute("netdev_del", { id });
+    } catch (error) {
+      // Being there no more is what was wanted.
+      const gone = error instanceof QmpCommandError &&
+        !await isThere(id, world);
+      if (!gone) throw error;
+    }
+  },
+  async undo(step, world) {
+    await world.reconnect();
+    if (!await isThere(step.id, world)) await putBack(step, world);
+  },
+  async confirm({ id }, world) {
+    return await isThere(id, world) ? "not-done" : "done";
+  },
+  describe: ({ id, back: { tap } }) => ({
+    step: `QEMU: netdev_del, tap ${tap} goes`,
+    qmp: { execute: "netdev_del", arguments: { id } },
+    undo:
+      `make tap ${tap} again, join it to its network, netdev_add {"id":"${id}"}`,
+  }),
+});
+
+/** Closes fd names that an operation can have left in QEMU. */
+const checkDropFdNames = stepCheck("drop-fd-names", {
+  names: list(word(...allFdNames())),
+});
+
+const DROP_FD_NAMES_STEP = defineStep({
+  check: checkDropFdNames,
+  traits: () => LOOK_AT_QEMU,
+  async do({ names }, world) {
+    for (const fdname of names) {
+      try {
+        await world.qmp.execute("closefd", { fdname });
+      } catch (error) {
+        // Nothing lists the names: one that is not there is refused.
+        if (!(error instanceof QmpCommandError)) throw error;
+      }
+    }
+  },
+  undo() {},
+  confirm: () => "unknown",
+  describe: ({ names }) => ({
+    step: `QEMU closes what was passed to it and not used`,
+    qmp: { execute: "closefd", arguments: { fdname: names[0] ?? "" } },
+    undo: null,
+  }),
+});
+
+/** A step on what QEMU has of a NIC besides the device. */
+export type NetdevStep = Of<typeof checkDropNetdev | typeof checkDropFdNames>;
+
+/** Their kinds. */
+export const NETDEV_STEPS = [DROP_NETDEV_STEP, DROP_FD_NAMES_STEP];
