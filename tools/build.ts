@@ -1,7 +1,7 @@
 /**
  * `deno task build`: makes the executable and says what it made.
  *
- *     deno task build [--target x86_64|aarch64] [--via compile|pack|auto]
+ *     deno task build [--target x86_64|aarch64] [--via pack|compile]
  *                     [--main FILE] [--out FILE]
  *
  * @module
@@ -18,7 +18,7 @@ const OPTIONS = ["target", "via", "main", "out"] as const;
 /** Options that take one of a few words. */
 const WORDS = {
   target: ["x86_64", "aarch64"],
-  via: ["auto", "compile", "pack"],
+  via: ["pack", "compile"],
 } as const;
 
 function readRequest(args: string[]): BuildRequest {
@@ -50,12 +50,9 @@ function readRequest(args: string[]): BuildRequest {
 }
 
 function describe(built: Built): string[] {
-  const { path, sizeBytes, sha256, target, via, fallback } = built;
+  const { path, sizeBytes, sha256, target, via } = built;
   const how = via === "pack" ? "packed onto Deno" : "deno compile with Deno";
   return [
-    ...fallback === undefined
-      ? []
-      : [`deno compile cannot be used here (${fallback}): packing`],
     path,
     `  made by  ${how} ${Deno.version.deno}, linux ${target}`,
     `  size     ${sizeBytes} bytes (${(sizeBytes / 1e6).toFixed(1)} MB)`,

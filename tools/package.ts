@@ -120,10 +120,7 @@ const log = (line: string) => console.error(line);
 async function buildAll(): Promise<string[]> {
   const own = await buildExecutable({});
   if (own.target === "aarch64") return [own.path];
-  // Made the same way: what cannot be downloaded is not waited for twice.
-  const { path } = await buildExecutable({
-    ...{ target: "aarch64", via: own.via, log },
-  });
+  const { path } = await buildExecutable({ target: "aarch64", log });
   return [own.path, path];
 }
 

@@ -5,11 +5,6 @@
  */
 
 import { assertEquals } from "@std/assert";
-import {
-  buildExecutable,
-  type BuildRequest,
-  type Built,
-} from "../../tools/build/executable.ts";
 
 /** Prints what it sees, as JSON; some first arguments make it do else. */
 const PROBE = `
@@ -94,16 +89,4 @@ export function see(path: string, how: Run): Seen {
   const { code, stdout, stderr } = run(path, how);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   return JSON.parse(stdout);
-}
-
-/** Builds with a proxy that refuses: what is not cached counts as missing. */
-export async function buildOffline(request: BuildRequest): Promise<Built> {
-  const before = Deno.env.get("HTTPS_PROXY");
-  Deno.env.set("HTTPS_PROXY", "http://127.0.0.1:9");
-  try {
-    return await buildExecutable(request);
-  } finally {
-    if (before === undefined) Deno.env.delete("HTTPS_PROXY");
-    else Deno.env.set("HTTPS_PROXY", before);
-  }
 }

@@ -1,7 +1,4 @@
-/**
- * The built executable, under all that could influence a tool run as root.
- * Built as `deno task build` would here, but without using the network.
- */
+/** The built executable, under all that could influence a tool run as root. */
 import {
   assert,
   assertEquals,
@@ -11,7 +8,7 @@ import {
 } from "@std/assert";
 import { buildExecutable } from "../../tools/build/executable.ts";
 import { CONDITIONS } from "./executable_conditions.ts";
-import { buildOffline, run, Scratch, see } from "./executable_probe.ts";
+import { run, Scratch, see } from "./executable_probe.ts";
 
 let scratch: Scratch;
 let executable: string;
@@ -19,7 +16,7 @@ let executable: string;
 Deno.test.beforeAll(async () => {
   scratch = new Scratch();
   const { main, path } = scratch;
-  const built = await buildOffline({ main, out: `${path}/probe` });
+  const built = await buildExecutable({ main, out: `${path}/probe` });
   executable = built.path;
 });
 
@@ -138,7 +135,7 @@ Deno.test("buildExecutable() makes a tool that passes its exit status on", () =>
 Deno.test("buildExecutable() replaces a running tool, with the same bytes", async () => {
   const { main, path, env, cwd } = scratch;
   const out = `${path}/twice`;
-  const first = await buildOffline({ main, out });
+  const first = await buildExecutable({ main, out });
   await using running = new Deno.Command(out, {
     args: ["wait"],
     env,
@@ -147,7 +144,7 @@ Deno.test("buildExecutable() replaces a running tool, with the same bytes", asyn
     stdin: "piped",
     stdout: "piped",
   }).spawn();
-  const second = await buildOffline({ main, out });
+  const second = await buildExecutable({ main, out });
   assertEquals(second, first);
   const { mode, size } = await Deno.stat(out);
   assertEquals([(mode ?? 0) & 0o7777, size], [0o755, first.sizeBytes]);
@@ -166,9 +163,9 @@ Deno.test("buildExecutable() shields what deno compile makes too", async () => {
   using place = new Scratch();
   const [main, out] = [place.main, `${place.path}/compiled`];
   try {
-    const built = await buildOffline({ main, out, via: "compile" });
+    const built = await buildExecutable({ main, out, via: "compile" });
     assertEquals(built.via, "compile");
-    assertEquals(await buildOffline({ main, out, via: "compile" }), built);
+    assertEquals(await buildExecutable({ main, out, via: "compile" }), built);
   } finally {
     if (before === undefined) Deno.env.delete("DENORT_BIN");
     else Deno.env.set("DENORT_BIN", before);
@@ -191,7 +188,7 @@ Deno.test("buildExecutable() leaves the old executable when it fails", async () 
   const main = `${scratch.path}/broken.ts`;
   await Deno.writeTextFile(out, "old");
   await Deno.writeTextFile(main, "let let");
-  const build = () => buildExecutable({ main, out, via: "pack" });
+  const build = () => buildExecutable({ main, out });
   await assertRejects(build, Error, "Cannot bundle");
   assertEquals(await Deno.readTextFile(out), "old");
 });

@@ -19,7 +19,7 @@ export async function arm64Deno(): Promise<TargetDeno | undefined> {
 }
 
 /**
- * Builds the executable, without using the network.
+ * Builds the executable.
  *
  * @param folder where it is put
  * @returns the beginning of a command line that runs it
@@ -29,7 +29,8 @@ export async function buildArm64(
   folder: string,
 ): Promise<readonly string[]> {
   const { path } = await buildExecutable({
-    ...{ target: "aarch64", via: "pack", out: `${folder}/kvm-hotplug-aarch64` },
+    target: "aarch64",
+    out: `${folder}/kvm-hotplug-aarch64`,
   });
   return [...command.slice(0, -1), path];
 }

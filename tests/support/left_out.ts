@@ -18,6 +18,18 @@ export function unless(
   return { name: `${name} (skipped: ${why})`, ignore: true };
 }
 
+/**
+ * As {@linkcode unless}, of a test that also CI may leave out: it is said, and
+ * is in neither count.
+ */
+export function ifPossible(
+  why: string | undefined,
+  name: string,
+): { name: string; ignore: boolean } {
+  if (why === undefined) return { name, ignore: false };
+  return { name: `${name} (not run: ${why})`, ignore: true };
+}
+
 /** Why a test of a character device is left out: this machine has none. */
 export function withoutDevice(path: string): string | undefined {
   try {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { partsLeftOut, unlessLeftOut } from "../../tools/guest/without.ts";
-import { countCases, countJunit } from "../../tools/test/junit.ts";
-import { unless, withoutDevice } from "../support/left_out.ts";
+import { countCases, countJunit, failuresOf } from "../../tools/test/junit.ts";
+import { ifPossible, unless, withoutDevice } from "../support/left_out.ts";
 
 /** A JUnit document as `deno test` writes it. */
 function junit(...cases: string[]): string {
@@ -58,6 +58,13 @@ Deno.test("unless() names why a test is left out", () => {
     name: "a (skipped: no /dev)",
     ignore: true,
   });
+});
+
+Deno.test("failuresOf() counts in CI what was left out and need not be", () => {
+  const names = [unless("no b", "a").name, ifPossible("no d", "c").name];
+  const count = { passed: 5, failed: 2, skipped: names };
+  assertEquals(failuresOf(count, "CI"), 3);
+  assertEquals(failuresOf(count, "elsewhere"), 2);
 });
 
 /** With `CI` set so, and without a part that an earlier set-up left out. */

@@ -19,28 +19,20 @@ import { runDeno } from "./run_deno.ts";
 import { ISOLATION, V8_FLAGS } from "./surroundings.ts";
 import type { Arch } from "./target.ts";
 
-/** The executable, or one line about why there is none. */
-export type Compiled =
-  | { readonly executable: Uint8Array<ArrayBuffer> }
-  | { readonly reason: string };
-
 /**
  * Compiles one ES module. Deno takes the runtime from `DENORT_BIN`, else from
  * its cache, else downloads it.
  *
  * @param folder an existing folder for the intermediate files, the caller's
  * to remove.
- * @param options.target the architecture it is for. @default this machine's
- * @param options.timeoutMs longest time for it all. @default none
+ * @throws {Error} if there is no runtime, or it is of another build and lacks
+ * what packElf needs.
  */
 export async function compile(
   code: string,
   folder: string,
-  { target = Deno.build.arch, ...options }: {
-    target?: Arch;
-    timeoutMs?: number;
-  } = {},
-): Promise<Compiled> {
+  target: Arch = Deno.build.arch,
+): Promise<Uint8Array<ArrayBuffer>> {
   // The names get into the executable; they must not tell where it was made.
   const [source, output] = ["kvm-hotplug.mjs", "kvm-hotplug"];
   await Deno.writeTextFile(`${folder}/${source}`, code);
@@ -59,14 +51,7 @@ export async function compile(
       : [`--target=${target}-unknown-linux-gnu`],
     `--output=${output}`,
     source,
-  ], { cwd: folder, ...options });
-  if (status !== 0) return { reason };
-  const compiled = await Deno.readFile(`${folder}/${output}`);
-  try {
-    return { executable: packElf(compiled, []) };
-  } catch (error) {
-    // A runtime of another build may lack what packElf needs.
-    if (!(error instanceof Error)) throw error;
-    return { reason: error.message };
-  }
+  ], { cwd: folder });
+  if (status !== 0) throw new Error(`Cannot compile: ${reason}`);
+  return packElf(await Deno.readFile(`${folder}/${output}`), []);
 }

@@ -27,8 +27,11 @@ export interface BuildRequest {
    * "-aarch64" behind it for a `target` that is not this machine's
    */
   readonly out?: string;
-  /** `auto`: compile if the runtime is to be had, else pack. @default auto */
-  readonly via?: Via | "auto";
+  /**
+   * `compile`: by `deno compile`, which downloads its runtime, 40 MB, if that
+   * is not cached. @default pack
+   */
+  readonly via?: Via;
   /** What it is built for. @default this machine's architecture */
   readonly target?: Arch;
   /** Is told of each download. @default nobody */
@@ -43,12 +46,7 @@ export interface Built {
   readonly sha256: string;
   readonly via: Via;
   readonly target: Arch;
-  /** Why `auto` did not compile, one line. */
-  readonly fallback?: string;
 }
-
-/** The download that `auto` waits for: a 40 MB file. */
-const AUTO_TIMEOUT_MS = 30_000;
 
 /**
  * Modules that are imported when they are needed, but together: by every
@@ -113,13 +111,13 @@ export async function buildExecutable(
   request: BuildRequest = {},
 ): Promise<Built> {
   const main = resolve(request.main ?? `${ROOT}/main.ts`);
-  const { target = Deno.build.arch, log = () => {} } = request;
+  const { target = Deno.build.arch, via = "pack", log = () => {} } = request;
   const path = resolve(request.out ?? defaultPath(target));
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-build-" });
   try {
-    const { executable, ...made } = await make(main, {
+    const make = via === "pack" ? pack : compileProgram;
+    const executable = await make(main, {
       ...{ folder, target, log },
-      via: request.via ?? "auto",
       // The project's own program; of another nothing is known.
       ...(request.main === undefined
         ? {
@@ -130,7 +128,7 @@ export async function buildExecutable(
     });
     await replaceFile(path, executable);
     const sha256 = await hash(executable);
-    return { path, sizeBytes: executable.length, sha256, target, ...made };
+    return { path, sizeBytes: executable.length, sha256, via, target };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -146,30 +144,16 @@ interface Making {
   readonly folder: string;
   readonly target: Arch;
   readonly log: Log;
-  readonly via: Via | "auto";
   readonly quick: string;
   readonly together: readonly (readonly LazyModule[])[];
 }
 
-async function make(
+async function compileProgram(
   main: string,
-  making: Making,
-): Promise<
-  { executable: Uint8Array<ArrayBuffer>; via: Via; fallback?: string }
-> {
-  const { folder, via, quick, target } = making;
-  const packed = () => pack(main, making);
-  if (via === "pack") return { executable: await packed(), via };
-  const code = PRELUDE + await bundle(main, folder);
-  const timeout = via === "auto" ? { timeoutMs: AUTO_TIMEOUT_MS } : {};
-  const options = { target, ...timeout };
-  const compiled = await compile(quick + code, folder, options);
-  if ("executable" in compiled) return { ...compiled, via: "compile" };
-  if (via === "compile") {
-    throw new Error(`Cannot compile: ${compiled.reason}`);
-  }
-  const executable = await packed();
-  return { executable, via: "pack", fallback: compiled.reason };
+  { folder, quick, target }: Making,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const code = quick + PRELUDE + await bundle(main, folder);
+  return await compile(code, folder, target);
 }
 
 async function pack(

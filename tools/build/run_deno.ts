@@ -6,7 +6,6 @@
 
 /** How a step ended. */
 export interface Finished {
-  /** Exit status; 124 if the deadline passed, like timeout(1). */
   readonly status: number;
   /** One line about a failure. */
   readonly reason: string;
@@ -18,7 +17,6 @@ export interface Finished {
  * @param options.command how Deno is run. @default the one that runs us
  * @param options.cwd its working directory. @default ours
  * @param options.env variables beside ours. @default none
- * @param options.timeoutMs after this time it is killed. @default none
  */
 export async function runDeno(
   args: readonly string[],
@@ -26,12 +24,11 @@ export async function runDeno(
     command?: readonly string[];
     cwd?: string;
     env?: Record<string, string>;
-    timeoutMs?: number;
   } = {},
 ): Promise<Finished> {
-  const { cwd, env, timeoutMs, command = [Deno.execPath()] } = options;
+  const { cwd, env, command = [Deno.execPath()] } = options;
   const [program = "", ...before] = command;
-  const child = new Deno.Command(program, {
+  const { code, stderr } = await new Deno.Command(program, {
     args: [...before, ...args],
     // A trace of Deno's own frames would hide the one line that matters.
     env: { NO_COLOR: "1", RUST_BACKTRACE: "0", ...env },
@@ -39,15 +36,7 @@ export async function runDeno(
     stdout: "null",
     stderr: "piped",
     ...(cwd === undefined ? {} : { cwd }),
-  }).spawn();
-  let late = false;
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
-    late = true;
-    child.kill("SIGKILL");
-  }, timeoutMs);
-  const { code, stderr } = await child.output();
-  clearTimeout(timer);
-  if (late) return { status: 124, reason: `not done in ${timeoutMs} ms` };
+  }).output();
   return { status: code, reason: lastCause(new TextDecoder().decode(stderr)) };
 }
 
