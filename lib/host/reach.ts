@@ -8,7 +8,7 @@
 
 import { unsupported } from "../errors.ts";
 import { actingAs } from "../sys/credentials.ts";
-import { DeadlineError, Errno, SysError } from "../sys/errno.ts";
+import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   openFile,
@@ -51,7 +51,7 @@ function tooOld(needed: string): string {
 const TOO_OLD = tooOld("5.8");
 
 function faultOf(error: SysError): string {
-  return error.errno === Errno.ENOSYS ? TOO_OLD : error.message;
+  return error.code === "ENOSYS" ? TOO_OLD : error.message;
 }
 
 /** Runs a question; its failure is an answer. */
@@ -130,7 +130,7 @@ async function tryToOpen(
   try {
     await using _fd = await openFileWithin(path, flags, options);
   } catch (error) {
-    if (error instanceof SysError && error.errno !== Errno.EIO) return;
+    if (error instanceof SysError && error.code !== "EIO") return;
     throw error;
   }
 }
@@ -159,7 +159,7 @@ export async function opensInTime(
   } catch (error) {
     if (error instanceof DeadlineError) return error.message;
     if (!(error instanceof SysError)) throw error;
-    return error.errno === Errno.EIO ? error.message : undefined;
+    return error.code === "EIO" ? error.message : undefined;
   }
 }
 
@@ -201,7 +201,7 @@ export function canPassRoot({ pid, credentials }: Confinement): boolean {
     return true;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    if (error.errno !== Errno.ENOSYS) return error.code === "ENOENT";
+    if (error.code !== "ENOSYS") return error.code === "ENOENT";
     throw unsupported(
       "Cannot ask how far QEMU gets in its root directory: this kernel is too old (Linux 5.6 is needed)",
     );

@@ -102,10 +102,7 @@ export class QmpStream {
     const bytes = new TextEncoder()
       .encode(lines.map((line) => `${line}\r\n`).join(""));
     try {
-      await this.#socket.sendAll(
-        bytes,
-        fd === undefined ? { timeoutMs } : { timeoutMs, fd },
-      );
+      await this.#socket.sendAll(bytes, { timeoutMs, fd });
     } catch (error) {
       // Half a command may be out: this stream cannot be used any more.
       this.close();
@@ -136,7 +133,7 @@ export class QmpStream {
         return this.#accept(this.#buffer.subarray(0, bytes));
       }
       const ready = await this.#socket.waitReadable(
-        signal ? { timeoutMs: left, signal } : { timeoutMs: left },
+        { timeoutMs: left, signal },
       );
       if (ready !== "readable") return ready;
       isReady = true;

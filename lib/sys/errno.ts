@@ -5,75 +5,64 @@
  */
 
 import { isShortage } from "../errors.ts";
-import { ERRNO_TABLE } from "./errno_table.ts";
-import { lastErrno } from "./libc.ts";
+import { lastErrno, libc } from "./libc.ts";
 
-/** Name and text of an errno, undefined if Linux has none of this number. */
-function entryOf(errno: number): [code: string, text: string] | undefined {
-  const start = ERRNO_TABLE.indexOf(`\n${errno} `);
-  if (start < 0) return undefined;
-  const line = ERRNO_TABLE.slice(
-    start + 1,
-    ERRNO_TABLE.indexOf("\n", start + 1),
-  );
-  const [, code = "", ...words] = line.split(" ");
-  return [code, words.join(" ")];
+/**
+ * The names of Linux's errnos from 1 on; 41 and 58 have none. x86_64 and
+ * aarch64 share include/uapi/asm-generic/errno.h. EWOULDBLOCK is EAGAIN,
+ * EDEADLOCK EDEADLK.
+ */
+export const ERRNO_NAMES: readonly string[] = `
+EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM
+EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE
+EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE
+EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP E41 ENOMSG EIDRM ECHRNG
+EL2NSYNC EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO
+EBADRQC EBADSLT E58 EBFONT ENOSTR ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE
+ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG EOVERFLOW ENOTUNIQ
+EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART
+ESTRPIPE EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT
+EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP EPFNOSUPPORT EAFNOSUPPORT
+EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED
+ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT
+ECONNREFUSED EHOSTDOWN EHOSTUNREACH EALREADY EINPROGRESS ESTALE EUCLEAN
+ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE ECANCELED ENOKEY
+EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL
+EHWPOISON
+`.trim().split(/\s/);
+
+/** What the C library says of an errno; only where it can be called. */
+function textOf(code: string): string {
+  const errno = ERRNO_NAMES.indexOf(code) + 1;
+  // SAFETY: no memory; glibc gives a text that lasts until the next call,
+  // checked for null all the same.
+  const text = errno === 0 ? null : libc.strerror(errno);
+  return text === null
+    ? "Unknown error"
+    : new Deno.UnsafePointerView(text).getCString();
 }
-
-/** The number of an errno's name, 0 if Linux has none of it. */
-export function errnoNamed(code: string): number {
-  const end = ERRNO_TABLE.indexOf(` ${code} `);
-  if (end < 0) return 0;
-  const start = ERRNO_TABLE.lastIndexOf("\n", end);
-  return Number(ERRNO_TABLE.slice(start + 1, end));
-}
-
-/** Numbers of the errnos that code of this program decides on. */
-export const Errno = {
-  EPERM: 1,
-  ENOENT: 2,
-  EINTR: 4,
-  EIO: 5,
-  ENXIO: 6,
-  EBADF: 9,
-  EAGAIN: 11,
-  EACCES: 13,
-  EBUSY: 16,
-  EEXIST: 17,
-  ENODEV: 19,
-  ENOTDIR: 20,
-  EISDIR: 21,
-  EINVAL: 22,
-  ENOTTY: 25,
-  ENOSPC: 28,
-  EROFS: 30,
-  EPIPE: 32,
-  ENOSYS: 38,
-  ENOTEMPTY: 39,
-  ELOOP: 40,
-  ENOTSOCK: 88,
-  EMSGSIZE: 90,
-  ECONNRESET: 104,
-  ECONNREFUSED: 111,
-} as const;
 
 /** A system call that failed: what both kinds of failure have. */
 export class FailedCall extends Error {
-  /** The Linux errno, above 0. */
-  readonly errno: number;
-  /** Its name (`ENOENT`), or `E` and the number for one not in the table. */
+  /** The errno's name (`ENOENT`), or `E` and the number for an unknown one. */
   readonly code: string;
   /** The call that failed, without parentheses. */
   readonly syscall: string;
   /** What it was applied to: a path, an fd's label. */
   declare readonly subject?: string;
 
-  /** Makes the message `syscall subject: text (code)`. */
-  constructor(errno: number, syscall: string, subject?: string) {
-    const [code, text] = entryOf(errno) ?? [`E${errno}`, "Unknown error"];
+  /**
+   * Makes the message `syscall subject: text (code)`.
+   *
+   * @param text @default {as the C library has it}
+   */
+  constructor(
+    code: string,
+    { syscall, subject }: CallName,
+    text: string = textOf(code),
+  ) {
     const target = subject === undefined ? "" : ` ${subject}`;
     super(`${syscall}${target}: ${text} (${code})`);
-    this.errno = errno;
     this.code = code;
     this.syscall = syscall;
     if (subject !== undefined) this.subject = subject;
@@ -95,9 +84,9 @@ export class ShortageError extends FailedCall {
  *
  * @example
  * ```ts
- * import { Errno, SysError } from "./errno.ts";
+ * import { SysError } from "./errno.ts";
  *
- * const error = new SysError(Errno.ENOENT, "open", "/x");
+ * const error = new SysError("ENOENT", { syscall: "open", subject: "/x" });
  * console.log(error.message); // open /x: No such file or directory (ENOENT)
  * ```
  */
@@ -106,17 +95,12 @@ export class SysError extends FailedCall {
   override readonly name = "SysError";
 }
 
-/**
- * The error of a failed call, by its errno.
- *
- * @param errno A Linux errno, above 0.
- */
+/** The error of a failed call, by its errno. Arguments: {@linkcode FailedCall}. */
 export function failedCall(
-  errno: number,
-  { syscall, subject }: CallName,
+  ...about: ConstructorParameters<typeof FailedCall>
 ): SysError | ShortageError {
-  const error = new SysError(errno, syscall, subject);
-  return isShortage(error) ? new ShortageError(errno, syscall, subject) : error;
+  const error = new SysError(...about);
+  return isShortage(error) ? new ShortageError(...about) : error;
 }
 
 /** Something did not happen in the time it was given. */
@@ -144,27 +128,38 @@ export interface CallName {
   readonly subject?: string | undefined;
 }
 
+const EINTR = 4;
+const EAGAIN = 11;
+
 /**
  * Calls a libc function until it is not interrupted by a signal.
  *
  * @param call Must end with exactly one libc call and return its result.
- * @param ignored Errnos for which -1 is returned negated instead of thrown.
- * @returns The result, or `-errno` for an ignored one.
- * @throws {SysError} For every other failure; {@linkcode ShortageError} for
- * want of descriptors, memory or an undisturbed moment.
+ * @throws {SysError} If it fails; {@linkcode ShortageError} for want of
+ * descriptors, memory or an undisturbed moment.
  */
-export function checked(
+export function checked(call: () => number, name: CallName): number {
+  const result = checkedNow(call, name);
+  if (result !== undefined) return result;
+  throw failedCall("EAGAIN", name);
+}
+
+/**
+ * As {@linkcode checked}, of what may have to wait.
+ *
+ * @returns Undefined if it would (`EAGAIN`).
+ */
+export function checkedNow(
   call: () => number,
   name: CallName,
-  ignored: readonly number[] = [],
-): number {
+): number | undefined {
   for (;;) {
     const result = call();
     if (result !== -1) return result;
     const errno = lastErrno();
-    if (errno === Errno.EINTR) continue;
-    if (ignored.includes(errno)) return -errno;
-    throw failedCall(errno, name);
+    if (errno === EINTR) continue;
+    if (errno === EAGAIN) return undefined;
+    throw failedCall(ERRNO_NAMES[errno - 1] ?? `E${errno}`, name);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { checked } from "./errno.ts";
 import type { Fd } from "./fd.ts";
-import { AT, cString, F } from "./layout.ts";
+import { AT, cString } from "./layout.ts";
 import { libc } from "./libc.ts";
 
 /** linux/fs.h: _IOR(0x12, 114, size_t), the same on both architectures. */
@@ -158,20 +158,6 @@ export function blockDeviceSize(fd: Fd): number {
     named(fd, "ioctl BLKGETSIZE64"),
   );
   return Number(size.getBigUint64(0, true));
-}
-
-/**
- * The access mode and status flags of an open file, of {@linkcode O}.
- *
- * @throws {SysError} If the kernel refuses.
- */
-export function fcntlGetFlags(fd: Fd): number {
-  return checked(
-    // SAFETY: F_GETFL ignores its third argument; the result is checked by
-    // checked().
-    () => libc.fcntl(fd.number, F.GETFL, null),
-    named(fd, "fcntl"),
-  );
 }
 
 function named(fd: Fd, syscall: string) {

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { checked, Errno } from "./errno.ts";
+import { checkedNow } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { F, LOCK } from "./layout.ts";
 import { libc } from "./libc.ts";
 import { callWithin, type TimeLimit } from "./thread_call.ts";
 
 /** What {@linkcode flock} can do; nothing of it waits. */
-export const LOCK_OPERATIONS = {
+const LOCK_OPERATIONS = {
   exclusive: LOCK.EX | LOCK.NB,
   shared: LOCK.SH | LOCK.NB,
   unlock: LOCK.UN | LOCK.NB,
@@ -25,32 +25,24 @@ export const LOCK_OPERATIONS = {
  * @throws {SysError} If the kernel refuses for another reason.
  */
 export function flock(fd: Fd, op: keyof typeof LOCK_OPERATIONS): boolean {
-  const result = checked(
-    // SAFETY: no memory; the result is checked by checked().
+  const taken = checkedNow(
+    // SAFETY: no memory; the result is checked by checkedNow().
     () => libc.flock(fd.number, LOCK_OPERATIONS[op]),
     { syscall: "flock", subject: fd.label },
-    [Errno.EAGAIN],
   );
-  return result === 0;
-}
-
-/** A range of bytes, for {@linkcode isRangeLocked}. */
-export interface LockRange {
-  /** First byte, at least 0. */
-  readonly start: number;
-  /** Number of bytes, at least 1. */
-  readonly length: number;
+  return taken !== undefined;
 }
 
 /**
  * Whether another open file holds an fcntl(2) lock, of a process or of an open
  * file description, on any byte of a range. Takes no lock itself.
  *
+ * @param range In bytes, at least one.
  * @throws as {@linkcode callWithin}
  */
 export async function isRangeLocked(
   fd: Fd,
-  range: LockRange,
+  range: { readonly start: number; readonly length: number },
   limit: TimeLimit,
 ): Promise<boolean> {
   // struct flock: type at 0, whence (SEEK_SET) at 2, start at 8, length at 16,
@@ -60,14 +52,10 @@ export async function isRangeLocked(
   lock.setBigInt64(8, BigInt(range.start), true);
   lock.setBigInt64(16, BigInt(range.length), true);
   await callWithin({
+    function: "fcntl",
+    args: [fd.number, F.OFD_GETLK, lock],
     syscall: "fcntl",
     subject: fd.label,
-    memory: [lock],
-    // SAFETY: `lock` has the size of struct flock, which the call fills, and is
-    // held until the thread is done; callWithin() checks the result.
-    inThread: () => libc.fcntlInThread(fd.number, F.OFD_GETLK, lock),
-    // SAFETY: as above; synchronous, and checked by checked().
-    again: () => libc.fcntl(fd.number, F.OFD_GETLK, lock),
   }, limit);
   return lock.getInt16(0, true) !== F.UNLCK;
 }

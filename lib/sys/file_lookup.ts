@@ -1,19 +1,25 @@
 /**
- * Looking up a path as a process with another root directory would.
+ * Walks to a file that openat2(2) keeps within bounds: below another root
+ * directory, without links, or by what the kernel knows already.
  *
  * @module
  */
 
-import { checked, Errno, ShortageError } from "./errno.ts";
+import { checked, checkedNow, ShortageError } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import { cString, O } from "./layout.ts";
+import { AT, cString, O } from "./layout.ts";
 import { libc } from "./libc.ts";
 
 /** Numbers that are the same on every architecture: asm-generic/unistd.h. */
 const NR = { openat2: 437n, faccessat2: 439n } as const;
-/** linux/openat2.h: a process's root, which `..` and links do not leave. */
-const RESOLVE_IN_ROOT = 0x10n;
-const RESOLVE_NO_SYMLINKS = 0x04n;
+/** linux/openat2.h. */
+const RESOLVE = {
+  NO_SYMLINKS: 0x04n,
+  /** A process's root, which `..` and links do not leave. */
+  IN_ROOT: 0x10n,
+  /** EAGAIN if the walk cannot be made at once; since Linux 5.12. */
+  CACHED: 0x20n,
+} as const;
 /** struct open_how: flags, mode and resolve, eight bytes each. */
 const OPEN_HOW_BYTES = 24n;
 
@@ -26,38 +32,41 @@ const OPEN_HOW_BYTES = 24n;
  */
 const TRIES = 1000;
 
-/** linux/fcntl.h, unistd.h. */
-const AT_FDCWD = -100;
-const AT_EACCESS = 0x200;
-const AT_EMPTY_PATH = 0x1000;
+/** unistd.h. */
 const R_OK = 4;
 const W_OK = 2;
 
-function openat2(
-  dir: number,
-  path: string,
-  how: { readonly flags: number; readonly resolve: bigint },
-): Fd {
+/** How a path is walked. */
+interface Walk {
+  /** Where it begins. */
+  readonly dir: number;
+  /** Of {@linkcode O}; none that makes a file. */
+  readonly flags: number;
+  readonly resolve: keyof typeof RESOLVE;
+}
+
+/** The call: a descriptor, or -1. */
+function openat2(path: string, { dir, flags, resolve }: Walk): () => number {
   const name = cString(path);
-  const request = new BigUint64Array([
-    BigInt(how.flags | O.CLOEXEC),
-    0n,
-    how.resolve,
-  ]);
+  const how = [BigInt(flags | O.CLOEXEC), 0n, RESOLVE[resolve]];
+  const request = new BigUint64Array(how);
+  return () =>
+    // SAFETY: `name` ends with a NUL, `request` has the size that is told; both
+    // outlive the synchronous call; the result is checked by who calls this.
+    libc.syscallOpenat2(NR.openat2, dir, name, request, OPEN_HOW_BYTES);
+}
+
+function open(path: string, walk: Walk): Fd {
+  const call = openat2(path, walk);
   for (let tries = 0; tries < TRIES; tries++) {
-    const number = checked(
-      // SAFETY: `name` ends with a NUL, `request` has the size that is told;
-      // both outlive the synchronous call; the result is checked by checked().
-      () => libc.syscallOpenat2(NR.openat2, dir, name, request, OPEN_HOW_BYTES),
-      { syscall: "open", subject: path },
-      [Errno.EAGAIN],
-    );
-    if (number >= 0) return new Fd(number, path);
+    const number = checkedNow(call, { syscall: "open", subject: path });
+    if (number !== undefined) return new Fd(number, path);
   }
   // A lease, too, is told so to whoever does not wait: open(2), O_NONBLOCK.
   const why =
     `in ${TRIES} tries a rename or mount on this node disturbed it, or another program has a lease on the file`;
-  throw new ShortageError(Errno.EAGAIN, "open", `${path} (${why})`);
+  const subject = `${path} (${why})`;
+  throw new ShortageError("EAGAIN", { syscall: "open", subject });
 }
 
 /**
@@ -72,7 +81,7 @@ function openat2(
  * @throws {SysError} `ENOSYS` before Linux 5.6, and what open(2) has.
  */
 export function openInRoot(root: Fd, path: string, flags: number): Fd {
-  return openat2(root.number, path, { flags, resolve: RESOLVE_IN_ROOT });
+  return open(path, { dir: root.number, flags, resolve: "IN_ROOT" });
 }
 
 /**
@@ -83,7 +92,27 @@ export function openInRoot(root: Fd, path: string, flags: number): Fd {
  * @throws {SysError} `ELOOP` for a link; `ENOSYS` before Linux 5.6.
  */
 export function openWithoutLinks(path: string, flags: number): Fd {
-  return openat2(AT_FDCWD, path, { flags, resolve: RESOLVE_NO_SYMLINKS });
+  return open(path, { dir: AT.FDCWD, flags, resolve: "NO_SYMLINKS" });
+}
+
+/**
+ * Opens a path with O_PATH if that cannot hang: all names on the way are known
+ * to the kernel and need not be asked for again. Most are: those of devtmpfs
+ * and tmpfs always.
+ *
+ * @param flags Of {@linkcode O}, without `PATH`.
+ * @returns A close-on-exec descriptor the caller owns; undefined for whatever
+ * reason it does not work, before Linux 5.12 too: then it is to be opened in a
+ * thread.
+ * @throws {TypeError} If the path has a NUL.
+ */
+export function openPathCached(path: string, flags = 0): Fd | undefined {
+  const number = openat2(path, {
+    dir: AT.FDCWD,
+    flags: flags | O.PATH,
+    resolve: "CACHED",
+  })();
+  return number < 0 ? undefined : new Fd(number, path);
 }
 
 /** What is to be done with a file. */
@@ -98,7 +127,7 @@ export type AccessMode = "rw" | "ro";
  */
 export function checkAccess(fd: Fd, access: AccessMode): void {
   const mode = access === "rw" ? R_OK | W_OK : R_OK;
-  const flags = AT_EACCESS | AT_EMPTY_PATH;
+  const flags = AT.EACCESS | AT.EMPTY_PATH;
   const empty = cString("");
   checked(
     // SAFETY: `empty` is one NUL and outlives the synchronous call; the result

@@ -54,19 +54,6 @@ export function openFile(
 }
 
 /**
- * Opens what a descriptor refers to once more, with other flags: the same
- * inode, whatever its path names by now. Needs /proc.
- *
- * @param fd May be one opened with O_PATH.
- * @param flags Of {@linkcode O}, without `NOFOLLOW`.
- * @returns A descriptor the caller owns, with the same label.
- * @throws {SysError} If the kernel refuses.
- */
-export function reopen(fd: Fd, flags: number): Fd {
-  return new Fd(openFile(procPath(fd), flags).release(), fd.label);
-}
-
-/**
  * The path by which this process reaches what `fd` refers to, as long as it is
  * open.
  */

@@ -85,6 +85,12 @@ const KINDS: ReadonlyMap<number, FileKind> = new Map([
   [S.IFLNK, "link"],
 ]);
 
+/** What `st_mode` says. */
+export function typeOf(mode: number): Pick<FileStatus, "kind" | "mode"> {
+  const kind = KINDS.get(mode & S.IFMT) ?? "anonymous";
+  return { kind, mode: mode & 0o7777 };
+}
+
 function syncFlag({ sync }: Pick<StatPathOptions, "sync">): number {
   return sync === "no" ? AT.STATX_DONT_SYNC : 0;
 }
@@ -147,11 +153,8 @@ function statx(call: StatxCall): FileStatus {
 /** What statx(2) has filled in. */
 export function readStatus(view: DataView): FileStatus {
   const u32 = (offset: number) => view.getUint32(offset, true);
-  const mode = view.getUint16(STATX.mode, true);
-  const kind = KINDS.get(mode & S.IFMT) ?? "anonymous";
   return {
-    kind,
-    mode: mode & 0o7777,
+    ...typeOf(view.getUint16(STATX.mode, true)),
     uid: u32(STATX.uid),
     gid: u32(STATX.gid),
     sizeBytes: Number(view.getBigUint64(STATX.sizeBytes, true)),

@@ -6,37 +6,28 @@
  * @module
  */
 
-import { openPathCached } from "./cached_lookup.ts";
 import { SysError } from "./errno.ts";
 import { Fd } from "./fd.ts";
-import {
-  DEFAULT_MODE,
-  duplicate,
-  type OpenOptions,
-  procPath,
-} from "./file_open.ts";
+import { openPathCached } from "./file_lookup.ts";
+import { DEFAULT_MODE, procPath } from "./file_open.ts";
 import { type FileStatus, readStatus } from "./file_status.ts";
 import { AT, cString, O, STATX } from "./layout.ts";
-import { libc } from "./libc.ts";
 import { SlowFd } from "./slow_fd.ts";
 import { callWithin, TimeLimit } from "./thread_call.ts";
 
 export { TimeLimit } from "./thread_call.ts";
 
-/** Until when a call is waited for: a limit of its own, or a shared one. */
-export type Within =
-  | { readonly timeoutMs: number }
-  | { readonly limit: TimeLimit };
-
-/** Options of {@linkcode openFileWithin}. */
-export type OpenWithinOptions = OpenOptions & Within & {
-  /**
-   * What it is, for messages, and where it lies.
-   *
-   * @default {the path}
-   */
-  readonly label?: string | undefined;
-};
+/** Until when {@linkcode openFileWithin} waits: a limit of its own or a shared one. */
+export type OpenWithinOptions =
+  & ({ readonly timeoutMs: number } | { readonly limit: TimeLimit })
+  & {
+    /**
+     * What it is, for messages, and where it lies.
+     *
+     * @default {the path}
+     */
+    readonly label?: string;
+  };
 
 /**
  * Opens a file in a thread. What it opens after the deadline is closed at once.
@@ -52,44 +43,23 @@ export async function openFileWithin(
   flags: number,
   options: OpenWithinOptions,
 ): Promise<Fd> {
-  if ((flags & O.PATH) !== 0 && options.dir === undefined) {
-    const known = openPathCached(path, flags);
-    if (known !== undefined) return known;
+  const isPath = (flags & O.PATH) !== 0;
+  const known = isPath ? openPathCached(path, flags) : undefined;
+  if (known !== undefined) return known;
+  if (!("limit" in options)) {
+    using limit = new TimeLimit(options.timeoutMs);
+    return await openFileWithin(path, flags, { ...options, limit });
   }
-  if ("limit" in options) return await open(path, flags, options);
-  using limit = new TimeLimit(options.timeoutMs);
-  return await open(path, flags, { ...options, limit });
-}
-
-async function open(
-  path: string,
-  flags: number,
-  { label = path, dir, mode = DEFAULT_MODE, limit }:
-    & Omit<OpenWithinOptions, "timeoutMs">
-    & { readonly limit: TimeLimit },
-): Promise<Fd> {
-  const name = cString(path);
-  // The thread may start late, after the caller closed its directory.
-  const own = dir && duplicate(dir);
-  const from = own?.number ?? AT.FDCWD;
-  const all = flags | O.CLOEXEC;
+  const { label = path, limit } = options;
   const number = await callWithin({
+    function: "openat",
+    args: [AT.FDCWD, cString(path), flags | O.CLOEXEC, DEFAULT_MODE],
     syscall: "open",
     subject: label,
-    memory: [name],
-    // SAFETY: `name` ends with a NUL; it is held, and `own` open, until the
-    // thread is done; callWithin() checks the result.
-    inThread: () =>
-      libc.openatInThread(from, name, all, mode).finally(() => own?.close()),
-    // SAFETY: as above; synchronous, and checked by checked(). The directory
-    // is that of the caller, who waits for this.
-    again: () => libc.openat(dir?.number ?? AT.FDCWD, name, all, mode),
     late: (number) => new SlowFd(number, label, limit).close(),
   }, limit);
   // With O_PATH nothing was opened that would have to be told of its end.
-  return (flags & O.PATH) === 0
-    ? new SlowFd(number, label, limit)
-    : new Fd(number, label);
+  return isPath ? new Fd(number, label) : new SlowFd(number, label, limit);
 }
 
 /**
@@ -101,10 +71,8 @@ export async function statFdWithin(
   fd: Fd,
   limit: TimeLimit,
 ): Promise<FileStatus> {
-  return await statWithin(
-    { dir: fd.number, path: "", flags: AT.EMPTY_PATH },
-    { subject: fd.label, limit },
-  );
+  const file = { dir: fd.number, path: "", flags: AT.EMPTY_PATH };
+  return await statWithin(file, fd.label, limit);
 }
 
 /**
@@ -118,32 +86,21 @@ export async function statPathWithin(
   path: string,
   { label, limit }: { readonly label: string; readonly limit: TimeLimit },
 ): Promise<FileStatus> {
-  return await statWithin(
-    { dir: AT.FDCWD, path, flags: 0 },
-    { subject: label, limit },
-  );
+  return await statWithin({ dir: AT.FDCWD, path, flags: 0 }, label, limit);
 }
 
 async function statWithin(
-  { dir, path, flags }: {
-    readonly dir: number;
-    readonly path: string;
-    readonly flags: number;
-  },
-  { subject, limit }: { readonly subject: string; readonly limit: TimeLimit },
+  file: { readonly dir: number; readonly path: string; readonly flags: number },
+  subject: string,
+  limit: TimeLimit,
 ): Promise<FileStatus> {
-  const name = cString(path);
+  const { dir, path, flags } = file;
   const status = new ArrayBuffer(STATX.size);
-  const mask = STATX.BASIC_STATS;
   await callWithin({
+    function: "statx",
+    args: [dir, cString(path), flags, STATX.BASIC_STATS, status],
     syscall: "stat",
     subject,
-    memory: [name, status],
-    // SAFETY: `name` ends with a NUL, `status` has the size of struct statx;
-    // both are held until the thread is done; callWithin() checks the result.
-    inThread: () => libc.statxInThread(dir, name, flags, mask, status),
-    // SAFETY: as above; synchronous, and checked by checked().
-    again: () => libc.statx(dir, name, flags, mask, status),
   }, limit);
   return readStatus(new DataView(status));
 }
@@ -166,14 +123,10 @@ export async function readPartWithin(
     const rest = bytes.subarray(read);
     const [length, offset] = [BigInt(rest.length), BigInt(part.offset + read)];
     const count = await callWithin({
+      function: "pread",
+      args: [fd.number, rest, length, offset],
       syscall: "read",
       subject: fd.label,
-      memory: [rest],
-      // SAFETY: `rest` has `length` bytes and is held until the thread is
-      // done; callWithin() checks the result.
-      inThread: () => libc.preadInThread(fd.number, rest, length, offset),
-      // SAFETY: as above; synchronous, and checked by checked().
-      again: () => libc.pread(fd.number, rest, length, offset),
     }, limit);
     if (count === 0) break;
     read += count;
@@ -196,17 +149,12 @@ export async function writeFault(
   fd: Fd,
   limit: TimeLimit,
 ): Promise<SysError | undefined> {
-  const name = cString(procPath(fd));
   try {
     await callWithin({
+      function: "faccessat",
+      args: [AT.FDCWD, cString(procPath(fd)), W_OK, 0],
       syscall: "access",
       subject: fd.label,
-      memory: [name],
-      // SAFETY: `name` ends with a NUL and is held until the thread is done;
-      // callWithin() checks the result.
-      inThread: () => libc.faccessatInThread(AT.FDCWD, name, W_OK, 0),
-      // SAFETY: as above; synchronous, and checked by checked().
-      again: () => libc.faccessat(AT.FDCWD, name, W_OK, 0),
     }, limit);
     return undefined;
   } catch (error) {

@@ -7,9 +7,6 @@
  * @module
  */
 
-/** Architectures of the kernel ABI that are known here, as Deno names them. */
-export type Arch = typeof Deno.build.arch;
-
 /** Open flags that differ (arch/arm64/include/uapi/asm/fcntl.h). */
 const ARCH_OPEN_FLAGS = {
   x86_64: { DIRECT: 0o40000, DIRECTORY: 0o200000, NOFOLLOW: 0o400000 },
@@ -17,33 +14,7 @@ const ARCH_OPEN_FLAGS = {
 } as const;
 
 /** The flags of open(2) that are used here, without their `O_`. */
-export type OpenFlags = Readonly<
-  Record<
-    | "RDONLY"
-    | "WRONLY"
-    | "RDWR"
-    | "ACCMODE"
-    | "CREAT"
-    | "EXCL"
-    | "NOCTTY"
-    | "TRUNC"
-    | "APPEND"
-    | "NONBLOCK"
-    | "CLOEXEC"
-    | "PATH"
-    | "DIRECT"
-    | "DIRECTORY"
-    | "NOFOLLOW",
-    number
-  >
->;
-
-/**
- * The flags of open(2) for one architecture.
- *
- * @param arch `x86_64` or `aarch64`.
- */
-export function openFlags(arch: Arch): OpenFlags {
+export function openFlags(arch: typeof Deno.build.arch) {
   return {
     RDONLY: 0,
     WRONLY: 1,
@@ -63,23 +34,22 @@ export function openFlags(arch: Arch): OpenFlags {
 }
 
 /** The flags of open(2) on this machine. */
-export const O: OpenFlags = openFlags(Deno.build.arch);
+export const O = openFlags(Deno.build.arch);
 
 /** linux/fcntl.h: the `*at` family. */
 export const AT = {
   FDCWD: -100,
   SYMLINK_NOFOLLOW: 0x100,
   REMOVEDIR: 0x200,
+  EACCESS: 0x200,
   EMPTY_PATH: 0x1000,
   STATX_DONT_SYNC: 0x4000,
 } as const;
 
 /** asm-generic/fcntl.h: commands and lock types of fcntl(2). */
 export const F = {
-  GETFL: 3,
   OFD_GETLK: 36,
   DUPFD_CLOEXEC: 1030,
-  RDLCK: 0,
   WRLCK: 1,
   UNLCK: 2,
 } as const;
@@ -111,10 +81,8 @@ export const SOCKET = {
 
 /** linux/socket.h: flags of send and receive. */
 export const MSG = {
-  CTRUNC: 0x8,
   DONTWAIT: 0x40,
   NOSIGNAL: 0x4000,
-  CMSG_CLOEXEC: 0x40000000,
 } as const;
 
 /** File type bits of a mode (linux/stat.h). */

@@ -13,15 +13,20 @@
 import { HotplugError, messageOf } from "../errors.ts";
 import { SIGNATURES } from "./signatures.ts";
 
-/** Type of {@linkcode SIGNATURES}. */
-export type Signatures = typeof SIGNATURES;
+type Signatures = typeof SIGNATURES;
+type Name = keyof Signatures;
 
-/** Callable form of {@linkcode Signatures}: results as the C library gives. */
-export type Libc = {
-  readonly [Name in keyof Signatures]: Deno.StaticForeignSymbol<
-    Signatures[Name]
-  >;
-};
+/**
+ * The functions of {@linkcode SIGNATURES}, with results as the C library gives
+ * them; with `InThread` behind the name, called in another thread.
+ */
+export type Libc =
+  & { readonly [N in Name]: Deno.StaticForeignSymbol<Signatures[N]> }
+  & {
+    readonly [N in Name as `${N}InThread`]: Deno.StaticForeignSymbol<
+      Signatures[N] & { readonly nonblocking: true }
+    >;
+  };
 
 /**
  * `dlsym(RTLD_DEFAULT, name)`. The handle is declared as a struct of one
@@ -122,7 +127,7 @@ function addressOf(name: string): Deno.PointerObject {
  * @returns an `unsupported` to throw or tell, undefined if they can
  */
 export function libcFault(
-  ...functions: readonly (keyof Signatures)[]
+  ...functions: readonly Name[]
 ): HotplugError | undefined {
   try {
     for (const name of ["__errno_location", ...functions]) addressOf(name);
@@ -163,13 +168,15 @@ export function lastErrno(): number {
   return errnoView?.getInt32() ?? 0;
 }
 
-function bindFunction(key: string, definition: Deno.ForeignFunction): unknown {
+function bindFunction(key: string): unknown {
   errnoView ??= openErrno();
+  const name = key.replace(/InThread$/, "");
+  const signature: Deno.ForeignFunction = SIGNATURES[name as Name];
   const pointer = new Deno.UnsafeFnPointer(
-    addressOf(definition.name ?? key) as Deno.PointerObject<
+    addressOf(signature.name ?? name) as Deno.PointerObject<
       Omit<Deno.ForeignFunction, "nonblocking">
     >,
-    definition,
+    { ...signature, nonblocking: key !== name },
   );
   return pointer.call.bind(pointer);
 }
@@ -184,8 +191,7 @@ function bindFunction(key: string, definition: Deno.ForeignFunction): unknown {
 export const libc: Libc = Object.create(
   new Proxy({}, {
     get(_, key, target) {
-      const name = key as keyof Signatures;
-      const value = bindFunction(name, SIGNATURES[name]);
+      const value = bindFunction(String(key));
       Object.defineProperty(target, key, { value });
       return value;
     },

@@ -6,8 +6,10 @@
  * @module
  */
 
-import { Errno, errnoNamed, failedCall, SysError } from "./errno.ts";
-import { type FileStatus, openFile, readAll, statFd } from "./file.ts";
+import { messageOf } from "../errors.ts";
+import { failedCall, SysError } from "./errno.ts";
+import { openFile, readAll, statFd } from "./file.ts";
+import { type FileStatus, typeOf } from "./file_status.ts";
 import { O } from "./layout.ts";
 import { libcFault } from "./libc.ts";
 
@@ -52,31 +54,33 @@ function named<T>(syscall: string, path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : "";
-    const errno = errnoNamed(String(code)) || Errno.EIO;
-    throw failedCall(errno, { syscall, subject: path });
+    const { code = "EIO" } = error as { readonly code?: string };
+    const [, text] = /^(.*?) \(os error \d+\)/.exec(messageOf(error)) ?? [];
+    const about = { syscall, subject: path };
+    throw failedCall(code, about, text ?? messageOf(error));
   }
 }
 
 function readByDeno(path: string, maxBytes: number): RegularFile {
+  const refused = (code: string, text: string) =>
+    new SysError(code, { syscall: "open", subject: path }, text);
   const seen = named("open", path, () => Deno.lstatSync(path));
-  if (seen.isSymlink) throw new SysError(Errno.ELOOP, "open", path);
+  if (seen.isSymlink) {
+    throw refused("ELOOP", "Too many levels of symbolic links");
+  }
   const status = statusOf(seen);
   if (!seen.isFile) return { status, bytes: undefined };
   using file = named("open", path, () => Deno.openSync(path));
   const { ino, dev } = file.statSync();
   // Another file was put there meanwhile, maybe behind a link.
   if (ino !== seen.ino || dev !== seen.dev) {
-    throw new SysError(Errno.EBUSY, "open", path);
+    throw refused("EBUSY", "Device or resource busy");
   }
   const bytes = new Uint8Array(maxBytes + 1);
   let length = 0;
   for (;;) {
-    const count = named(
-      "read",
-      path,
-      () => file.readSync(bytes.subarray(length)),
-    );
+    const rest = bytes.subarray(length);
+    const count = named("read", path, () => file.readSync(rest));
     if (!count) return { status, bytes: bytes.slice(0, length) };
     length += count;
     if (length > maxBytes) {
@@ -95,18 +99,7 @@ function device(number: number | null): string {
 
 function statusOf(info: Deno.FileInfo): FileStatus {
   return {
-    kind: info.isFile
-      ? "file"
-      : info.isDirectory
-      ? "directory"
-      : info.isBlockDevice
-      ? "block"
-      : info.isCharDevice
-      ? "character"
-      : info.isFifo
-      ? "fifo"
-      : "socket",
-    mode: (info.mode ?? 0) & 0o7777,
+    ...typeOf(info.mode ?? 0),
     uid: info.uid ?? 0,
     gid: info.gid ?? 0,
     sizeBytes: info.size,

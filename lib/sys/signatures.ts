@@ -12,33 +12,15 @@
  */
 export const SIGNATURES = {
   close: { parameters: ["i32"], result: "i32" },
-  closeInThread: {
-    name: "close",
-    parameters: ["i32"],
-    result: "i32",
-    nonblocking: true,
-  },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
-  faccessatInThread: {
-    name: "faccessat",
-    parameters: ["i32", "buffer", "i32", "i32"],
-    result: "i32",
-    nonblocking: true,
-  },
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   fchownat: {
     parameters: ["i32", "buffer", "u32", "u32", "i32"],
     result: "i32",
   },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
-  fcntlInThread: {
-    name: "fcntl",
-    parameters: ["i32", "i32", "buffer"],
-    result: "i32",
-    nonblocking: true,
-  },
   fdatasync: { parameters: ["i32"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
@@ -60,29 +42,10 @@ export const SIGNATURES = {
     result: "i32",
   },
   openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
-  openatInThread: {
-    name: "openat",
-    parameters: ["i32", "buffer", "i32", "u32"],
-    result: "i32",
-    nonblocking: true,
-  },
   poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
-  pollInThread: {
-    name: "poll",
-    parameters: ["buffer", "usize", "i32"],
-    result: "i32",
-    nonblocking: true,
-  },
   pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  preadInThread: {
-    name: "pread",
-    parameters: ["i32", "buffer", "usize", "i64"],
-    result: "i32",
-    nonblocking: true,
-  },
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   renameat: {
     parameters: ["i32", "buffer", "i32", "buffer"],
     result: "i32",
@@ -97,15 +60,10 @@ export const SIGNATURES = {
     result: "i32",
   },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  strerror: { parameters: ["i32"], result: "pointer" },
   statx: {
     parameters: ["i32", "buffer", "i32", "u32", "buffer"],
     result: "i32",
-  },
-  statxInThread: {
-    name: "statx",
-    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
-    result: "i32",
-    nonblocking: true,
   },
   syscallBuffers: {
     name: "syscall",

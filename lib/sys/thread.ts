@@ -16,7 +16,7 @@ const inUse = new Set<object>();
  * moves).
  */
 export async function whileInThread<T>(
-  memory: readonly object[],
+  memory: readonly unknown[],
   call: () => Promise<T>,
 ): Promise<T> {
   inUse.add(memory);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { checked, DeadlineError, Errno, SysError } from "./errno.ts";
+import { type CallName, checked, DeadlineError, SysError } from "./errno.ts";
+import { type Libc, libc } from "./libc.ts";
 import { awaitPlace, type Place, takePlace } from "./places.ts";
 import { startTimer, type Timer } from "./poll.ts";
 import { type Deadline, startDeadline, whileInThread } from "./thread.ts";
@@ -55,18 +56,18 @@ export class TimeLimit implements Disposable, Deadline {
   }
 }
 
+/** The functions that are called in a thread. */
+type Threaded = "faccessat" | "fcntl" | "openat" | "pread" | "statx";
+
 /** One call that may hang. */
-export interface ThreadCall {
-  /** Without parentheses, e.g. `open`. */
+export interface ThreadCall<F extends Threaded> {
+  readonly function: F;
+  /** Its buffers have memory of their own: see {@linkcode whileInThread}. */
+  readonly args: Parameters<Libc[F]>;
+  /** For messages, without parentheses, e.g. `open`. */
   readonly syscall: string;
   /** The path or label it is applied to. */
   readonly subject: string;
-  /** What must stay in memory until it has returned. */
-  readonly memory: readonly object[];
-  /** Makes it, in a thread: the result, -1 for a failure. */
-  readonly inThread: () => Promise<number>;
-  /** Makes it on the main thread, to learn why it failed. */
-  readonly again: () => number;
   /** Told of a result for which nobody waits any more, e.g. to close an fd. */
   readonly late?: (result: number) => void;
 }
@@ -88,8 +89,8 @@ const FAILED_AT_ONCE_MS = 200;
  * if there is no fd to wait with.
  * @throws {HotplugError} `busy` if too many calls hang.
  */
-export async function callWithin(
-  call: ThreadCall,
+export async function callWithin<F extends Threaded>(
+  call: ThreadCall<F>,
   limit: TimeLimit,
 ): Promise<number> {
   const { syscall, subject } = call;
@@ -99,22 +100,24 @@ export async function callWithin(
   const result = await inTime(call, limit, giveBack);
   if (result !== -1) return result;
   if (performance.now() - startMs > FAILED_AT_ONCE_MS) {
-    throw new SysError(Errno.EIO, syscall, subject);
+    throw new SysError("EIO", { syscall, subject });
   }
-  // The errno stayed with the thread: the same call, to fail the same way.
-  return checked(call.again, { syscall, subject });
+  const again = libc[call.function] as (...args: unknown[]) => number;
+  // SAFETY: the thread's call once more, synchronous, to fail the same way, as
+  // the errno stayed with the thread; the result is checked by checked().
+  return checked(() => again(...call.args), { syscall, subject });
 }
 
 function tooLate(
-  { syscall, subject }: Pick<ThreadCall, "syscall" | "subject">,
+  { syscall, subject }: CallName,
   { timeoutMs }: TimeLimit,
 ): DeadlineError {
   return new DeadlineError(`${syscall} ${subject}`, timeoutMs);
 }
 
 /** The result, or what came first instead: then the result is late. */
-function inTime(
-  call: ThreadCall,
+function inTime<F extends Threaded>(
+  call: ThreadCall<F>,
   limit: TimeLimit,
   giveBack: Place,
 ): Promise<number> {
@@ -125,7 +128,14 @@ function inTime(
     reject(error);
   };
   limit.over.then(() => giveUp(tooLate(call, limit)), giveUp);
-  const calling = whileInThread(call.memory, call.inThread);
+  const run = libc[`${call.function}InThread`] as (
+    ...args: unknown[]
+  ) => Promise<number>;
+  // SAFETY: what the arguments point to is held until the thread is done; a
+  // path among them ends with a NUL, a length is that of its buffer, which has
+  // the size of the struct it is for: each caller sees to that. The result -1
+  // is for callWithin() to explain.
+  const calling = whileInThread(call.args, () => run(...call.args));
   calling.finally(giveBack).then((result) => {
     if (isWaitedFor) resolve(result);
     else if (result !== -1) call.late?.(result);

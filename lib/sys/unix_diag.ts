@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checked, Errno } from "./errno.ts";
+import { checked, checkedNow } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { align, MSG, POLL, SOCKET } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -98,14 +98,13 @@ function receiveReply(socket: Fd, deadline: Deadline): DataView | undefined {
     deadline.remainingMs(),
   );
   if (!ready) return undefined;
-  const count = checked(
+  const count = checkedNow(
     // SAFETY: `buffer` has that size and outlives the synchronous call; the
-    // result is checked by checked().
+    // result is checked by checkedNow().
     () => libc.recv(socket.number, buffer, size, MSG.DONTWAIT),
     { syscall: "recv", subject: socket.label },
-    [Errno.EAGAIN],
   );
-  return count < 0 ? undefined : new DataView(buffer, 0, count);
+  return count === undefined ? undefined : new DataView(buffer, 0, count);
 }
 
 /** Adds the entries of one datagram. False if it was the last. */

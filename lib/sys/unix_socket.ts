@@ -5,21 +5,16 @@
  * @module
  */
 
-import { checked, DeadlineError, Errno } from "./errno.ts";
-import type { Fd } from "./fd.ts";
-import { MSG, POLL, SOCKET } from "./layout.ts";
+import { checked, checkedNow, DeadlineError, SysError } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { openFile, procPath } from "./file_open.ts";
+import { statFd } from "./file_status.ts";
+import { MSG, O, POLL, SOCKET, unixAddress } from "./layout.ts";
 import { libc } from "./libc.ts";
-import {
-  type ReceivedMessage,
-  receiveMessage,
-  sendMessage,
-} from "./message.ts";
+import { sendMessage } from "./message.ts";
+import { pause } from "./pause.ts";
 import { type Deadline, startDeadline } from "./thread.ts";
-import { connectUnix } from "./unix_connect.ts";
 import { waitFor, type WaitOptions } from "./wait.ts";
-
-export type { ReceivedMessage } from "./message.ts";
-export type { WaitOptions } from "./wait.ts";
 
 /** Options of {@linkcode UnixSocket.sendAll}. */
 export interface SendOptions extends WaitOptions {
@@ -35,6 +30,36 @@ export interface PeerCredentials {
   readonly uid: number;
   /** Effective, as our user namespace numbers it. */
   readonly gid: number;
+}
+
+/** The kernel has no event for "there is room in the queue now". */
+const RETRY_MS = 20;
+
+/**
+ * A new non-blocking, close-on-exec unix stream socket.
+ *
+ * @returns A descriptor the caller owns.
+ * @throws {ShortageError} `EMFILE`.
+ */
+export function unixStreamSocket(label: string): Fd {
+  const type = SOCKET.STREAM | SOCKET.NONBLOCK | SOCKET.CLOEXEC;
+  const number = checked(
+    // SAFETY: no memory; the result is checked by checked().
+    () => libc.socket(SOCKET.AF_UNIX, type, 0),
+    { syscall: "socket", subject: label },
+  );
+  return new Fd(number, label);
+}
+
+/** False if the listener's queue is full (EAGAIN, unix(7)). */
+function tryConnect(socket: Fd, address: Uint8Array<ArrayBuffer>): boolean {
+  const connected = checkedNow(
+    // SAFETY: `address` is a sockaddr_un of that length and outlives the
+    // synchronous call; the result is checked by checkedNow().
+    () => libc.connect(socket.number, address, address.length),
+    { syscall: "connect", subject: socket.label },
+  );
+  return connected !== undefined;
 }
 
 /** Owns one connected socket. */
@@ -53,7 +78,11 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Connects to a listening socket. The path may have any length.
+   * Connects to a listening socket.
+   *
+   * The path is opened first and connected through /proc/self/fd, which the
+   * kernel follows to the inode: so it may be longer than the 107 bytes of an
+   * address, and what is looked at is what is connected to.
    *
    * @returns A socket the caller owns; nothing is left open on failure.
    * @throws {SysError} `ENOTSOCK` if the path is no socket, `ECONNREFUSED` if
@@ -63,9 +92,30 @@ export class UnixSocket implements Disposable {
    */
   static async connect(
     path: string,
-    options: WaitOptions,
+    { timeoutMs, signal }: WaitOptions,
   ): Promise<UnixSocket> {
-    return new UnixSocket(await connectUnix(path, options));
+    signal?.throwIfAborted();
+    using target = openFile(path, O.PATH);
+    if (statFd(target).kind !== "socket") {
+      throw new SysError("ENOTSOCK", { syscall: "connect", subject: path });
+    }
+    const address = unixAddress(procPath(target));
+    const socket = unixStreamSocket(path);
+    try {
+      const deadline = startDeadline(timeoutMs);
+      while (!tryConnect(socket, address)) {
+        const remainingMs = deadline.remainingMs();
+        if (remainingMs === 0) {
+          throw new DeadlineError(`connect ${path}`, timeoutMs);
+        }
+        await pause(Math.min(RETRY_MS, remainingMs), signal);
+        signal?.throwIfAborted();
+      }
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return new UnixSocket(socket);
   }
 
   /**
@@ -91,23 +141,21 @@ export class UnixSocket implements Disposable {
       const count = options.fd !== undefined && sent === 0
         ? sendMessage(this.fd, rest, options.fd)
         : this.#send(rest);
-      if (count !== "would-block") sent += count;
+      if (count !== undefined) sent += count;
       else await this.#waitWritable(options, deadline);
     }
   }
 
-  #send(bytes: Uint8Array): number | "would-block" {
+  #send(bytes: Uint8Array): number | undefined {
     const memory = bytes as Uint8Array<ArrayBuffer>;
     const flags = MSG.NOSIGNAL | MSG.DONTWAIT;
     const size = BigInt(bytes.length);
-    const sent = checked(
+    return checkedNow(
       // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
-      // no address; the result is checked by checked().
+      // no address; the result is checked by checkedNow().
       () => libc.sendto(this.fd.number, memory, size, flags, null, 0),
       { syscall: "send", subject: this.fd.label },
-      [Errno.EAGAIN],
     );
-    return sent < 0 ? "would-block" : sent;
   }
 
   async #waitWritable(options: SendOptions, deadline: Deadline): Promise<void> {
@@ -132,24 +180,12 @@ export class UnixSocket implements Disposable {
   receive(buffer: Uint8Array): number | "would-block" {
     const memory = buffer as Uint8Array<ArrayBuffer>;
     const size = BigInt(buffer.length);
-    const count = checked(
+    return checkedNow(
       // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
-      // the result is checked by checked().
+      // the result is checked by checkedNow().
       () => libc.recv(this.fd.number, memory, size, MSG.DONTWAIT),
       { syscall: "recv", subject: this.fd.label },
-      [Errno.EAGAIN],
-    );
-    return count < 0 ? "would-block" : count;
-  }
-
-  /**
-   * Receives what is there with its descriptors, without waiting.
-   *
-   * @param buffer Filled from its begin; at least one byte.
-   * @throws {SysError} As {@linkcode receiveMessage}.
-   */
-  receiveWithFds(buffer: Uint8Array): ReceivedMessage | "would-block" {
-    return receiveMessage(this.fd, buffer);
+    ) ?? "would-block";
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checked, Errno } from "./errno.ts";
+import { checked, checkedNow } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 
@@ -36,24 +36,22 @@ export class WakeUp implements Disposable {
   wake(): void {
     if (this.fd.isClosed) return;
     const one = new BigUint64Array([1n]);
-    checked(
+    checkedNow(
       // SAFETY: `one` has 8 bytes and outlives the synchronous call. EAGAIN is
       // a full counter: readable anyway.
       () => libc.write(this.fd.number, one, 8n),
       { syscall: "write", subject: this.fd.label },
-      [Errno.EAGAIN],
     );
   }
 
   /** Makes it not readable any more. */
   clear(): void {
     const count = new BigUint64Array(1);
-    checked(
+    checkedNow(
       // SAFETY: `count` has the 8 bytes an eventfd gives and outlives the
       // synchronous call. EAGAIN: it was not readable.
       () => libc.read(this.fd.number, count, 8n),
       { syscall: "read", subject: this.fd.label },
-      [Errno.EAGAIN],
     );
   }
 

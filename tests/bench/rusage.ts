@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Errno, SysError } from "../../lib/sys/errno.ts";
+import { ERRNO_NAMES, SysError } from "../../lib/sys/errno.ts";
 
 /** How a child ended and what it had used by then. */
 export interface ChildUsage {
@@ -43,7 +43,7 @@ function failure(syscall: string): SysError {
   if (location === null) throw new Error("The C library has no errno");
   // SAFETY: the view covers the thread's own int, alive as long as the thread.
   const errno = new Deno.UnsafePointerView(location).getInt32();
-  return new SysError(errno, syscall);
+  return new SysError(ERRNO_NAMES[errno - 1] ?? `E${errno}`, { syscall });
 }
 
 /**
@@ -81,7 +81,7 @@ export function waitForChild(pid: number): ChildUsage {
   // synchronous call; -1 is looked for in this line.
   while (symbols().wait4(pid, status, 0, usage) === -1) {
     const error = failure("wait4");
-    if (error.errno !== Errno.EINTR) throw error;
+    if (error.code !== "EINTR") throw error;
   }
   return {
     status: exitStatus(status.getInt32(0, true)),

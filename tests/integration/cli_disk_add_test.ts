@@ -1,6 +1,7 @@
 /** `disk add` against a scripted QEMU that does as it is told. */
 import { assert, assertEquals } from "@std/assert";
-import { fcntlGetFlags, statFd, statPath } from "../../lib/sys/file.ts";
+import type { Fd } from "../../lib/sys/fd.ts";
+import { statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import {
   DISK,
@@ -12,6 +13,12 @@ import {
   NIC,
 } from "../lab/scripted_instance.ts";
 
+/** How it was opened: `flags:` of its fdinfo, proc(5). */
+function flagsOf(fd: Fd): number {
+  const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd.number}`);
+  return parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "", 8);
+}
+
 const ADD = ["add-fd", "blockdev-add", "device_add", "remove-fd"];
 
 Deno.test("disk add sends its commands in order, the fd with add-fd", async () => {
@@ -20,7 +27,7 @@ Deno.test("disk add sends its commands in order, the fd with add-fd", async () =
   const opened: unknown[] = [];
   vm.peer.once("blockdev-add", () => {
     const fd = vm.peer.model.fdOf(1);
-    const flags = fcntlGetFlags(fd);
+    const flags = flagsOf(fd);
     opened.push(statFd(fd).inode, flags & O.ACCMODE, flags & O.DIRECT);
     return {};
   });
@@ -132,7 +139,7 @@ Deno.test("disk add opens read-only and past no cache when told so", async () =>
   await using vm = new Instance();
   let flags = -1;
   vm.peer.once("blockdev-add", () => {
-    flags = fcntlGetFlags(vm.peer.model.fdOf(1));
+    flags = flagsOf(vm.peer.model.fdOf(1));
     return {};
   });
   const words = ["--read-only", "--cache", "writethrough", "--not-migratable"];

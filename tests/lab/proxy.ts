@@ -11,6 +11,7 @@
 import type { Fd } from "../../lib/sys/fd.ts";
 import { POLL } from "../../lib/sys/layout.ts";
 import { poll, WakeUp } from "../../lib/sys/poll.ts";
+import { receiveMessage } from "./receive_message.ts";
 import { UnixListener } from "./unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 
@@ -234,7 +235,7 @@ class FdLines implements Disposable {
 
   /** What is there; the descriptors are the caller's to close. */
   receive(from: UnixSocket): { line: string; fds: readonly Fd[] }[] | "end" {
-    const got = from.receiveWithFds(this.#buffer);
+    const got = receiveMessage(from.fd, this.#buffer);
     if (got === "would-block") return [];
     if (got.bytes === 0) return "end";
     this.#fds.push(...got.fds);

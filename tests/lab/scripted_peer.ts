@@ -8,6 +8,7 @@
 import type { Fd } from "../../lib/sys/fd.ts";
 import { POLL } from "../../lib/sys/layout.ts";
 import { poll, pollSync, WakeUp } from "../../lib/sys/poll.ts";
+import { receiveMessage } from "./receive_message.ts";
 import { UnixListener } from "./unix_listener.ts";
 import type { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import {
@@ -144,7 +145,7 @@ export class ScriptedPeer implements AsyncDisposable {
       let rest = "";
       while (await this.#readable(client.fd)) {
         const buffer = new Uint8Array(65536);
-        const got = client.receiveWithFds(buffer);
+        const got = receiveMessage(client.fd, buffer);
         if (got === "would-block") continue;
         if (got.bytes === 0) return;
         this.#takeFds(got.fds);

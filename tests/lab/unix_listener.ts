@@ -5,13 +5,12 @@
  * @module
  */
 
-import { checked, DeadlineError, Errno } from "../../lib/sys/errno.ts";
+import { checked, checkedNow, DeadlineError } from "../../lib/sys/errno.ts";
 import { Fd } from "../../lib/sys/fd.ts";
 import { openFile, procPath } from "../../lib/sys/file_open.ts";
 import { O, POLL, SOCKET, unixAddress } from "../../lib/sys/layout.ts";
 import { startDeadline } from "../../lib/sys/thread.ts";
-import { unixStreamSocket } from "../../lib/sys/unix_connect.ts";
-import { UnixSocket } from "../../lib/sys/unix_socket.ts";
+import { UnixSocket, unixStreamSocket } from "../../lib/sys/unix_socket.ts";
 import { waitFor, type WaitOptions } from "../../lib/sys/wait.ts";
 
 /** The program itself never listens, so lib/sys has none of these. */
@@ -79,7 +78,9 @@ export class UnixListener implements Disposable {
     for (;;) {
       options.signal?.throwIfAborted();
       const number = this.#tryAccept();
-      if (number >= 0) return new UnixSocket(new Fd(number, this.fd.label));
+      if (number !== undefined) {
+        return new UnixSocket(new Fd(number, this.fd.label));
+      }
       const timeoutMs = deadline.remainingMs();
       if (timeoutMs === 0) {
         throw new DeadlineError(`accept ${this.fd.label}`, options.timeoutMs);
@@ -88,15 +89,14 @@ export class UnixListener implements Disposable {
     }
   }
 
-  /** A descriptor, or a negative number if nobody waits. */
-  #tryAccept(): number {
+  /** A descriptor; undefined if nobody waits. */
+  #tryAccept(): number | undefined {
     const flags = SOCKET.NONBLOCK | SOCKET.CLOEXEC;
-    return checked(
+    return checkedNow(
       // SAFETY: the address of the client is not wanted; the result is checked
-      // by checked().
+      // by checkedNow().
       () => libc.accept4(this.fd.number, null, null, flags),
       { syscall: "accept", subject: this.fd.label },
-      [Errno.EAGAIN],
     );
   }
 

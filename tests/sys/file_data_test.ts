@@ -4,7 +4,6 @@ import {
   blockDeviceSize,
   fchmod,
   fchown,
-  fcntlGetFlags,
   fsync,
   ftruncate,
   openFile,
@@ -82,14 +81,6 @@ Deno.test("fchown() works on a descriptor opened with O_PATH", () => {
   fchown(fd, 12345, 54321);
   const status = Deno.statSync(dir.at("f"));
   assertEquals([status.uid, status.gid], [12345, 54321]);
-});
-
-Deno.test("fcntlGetFlags() tells how a file was opened", () => {
-  using dir = new TempDir();
-  using fd = openFile(dir.file("f", ""), O.WRONLY | O.APPEND);
-  const flags = fcntlGetFlags(fd);
-  assertEquals(flags & O.ACCMODE, O.WRONLY);
-  assertEquals(flags & O.APPEND, O.APPEND);
 });
 
 Deno.test("blockDeviceSize() refuses a file", () => {

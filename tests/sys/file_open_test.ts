@@ -5,7 +5,6 @@ import {
   openFile,
   openFileWithin,
   readAll,
-  reopen,
   statFd,
 } from "../../lib/sys/file.ts";
 import { O, openFlags } from "../../lib/sys/layout.ts";
@@ -85,17 +84,6 @@ Deno.test("openFlags() has the flags of aarch64", () => {
   assertEquals(openFlags("x86_64").DIRECT, 0o40000);
 });
 
-Deno.test("reopen() gets the same inode though its name is another's", () => {
-  using dir = new TempDir();
-  const path = dir.file("f", "first");
-  using held = openFile(path, O.PATH);
-  Deno.renameSync(path, dir.at("moved"));
-  Deno.writeTextFileSync(path, "second");
-  using fd = reopen(held, O.RDONLY);
-  assertEquals(text(readAll(fd, 100)), "first");
-  assertEquals(fd.label, path);
-});
-
 Deno.test("duplicate() makes a descriptor of its own", () => {
   const original = openFile("/dev/null", O.RDONLY);
   using copy = duplicate(original);
@@ -106,12 +94,8 @@ Deno.test("duplicate() makes a descriptor of its own", () => {
 
 Deno.test("openFileWithin() opens what does not hang", async () => {
   using dir = new TempDir();
-  dir.file("f", "content");
-  using held = openFile(dir.path, O.PATH | O.DIRECTORY);
-  const opening = openFileWithin("f", O.RDONLY, { ...PATIENCE, dir: held });
-  // The thread has a copy: it does not matter when it starts.
-  held.close();
-  using fd = await opening;
+  const path = dir.file("f", "content");
+  using fd = await openFileWithin(path, O.RDONLY, PATIENCE);
   assertEquals(text(readAll(fd, 100)), "content");
   assert(closesOnExec(fd.number));
 });

@@ -4,6 +4,7 @@ import type { Fd } from "../../lib/sys/fd.ts";
 import { openFile, writeAll } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import type { UnixSocket } from "../../lib/sys/unix_socket.ts";
+import { receiveMessage } from "../lab/receive_message.ts";
 import {
   bytes,
   connection,
@@ -15,7 +16,7 @@ import {
 
 async function receive(socket: UnixSocket, buffer: Uint8Array) {
   assertEquals(await socket.waitReadable(PATIENCE), "readable");
-  const message = socket.receiveWithFds(buffer);
+  const message = receiveMessage(socket.fd, buffer);
   if (message === "would-block") throw new Error("It was readable");
   return message;
 }
@@ -112,11 +113,11 @@ Deno.test("receive() drops a descriptor without leaking it", async () => {
   assertEquals(openFds(), before);
 });
 
-Deno.test("receiveWithFds() tells nothing yet and the end", async () => {
+Deno.test("receiveMessage() tells nothing yet and the end", async () => {
   using dir = new TempDir();
   using pair = await connection(dir);
   const buffer = new Uint8Array(1);
-  assertEquals(pair.server.receiveWithFds(buffer), "would-block");
+  assertEquals(receiveMessage(pair.server.fd, buffer), "would-block");
   pair.client.close();
   assertEquals(await receive(pair.server, buffer), { bytes: 0, fds: [] });
 });

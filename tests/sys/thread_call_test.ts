@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
-import { openPathCached } from "../../lib/sys/cached_lookup.ts";
+import { openPathCached } from "../../lib/sys/file_lookup.ts";
 import { DeadlineError, SysError } from "../../lib/sys/errno.ts";
 import {
   openFile,
