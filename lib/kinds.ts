@@ -19,6 +19,7 @@ import type { NicStep } from "./nic/steps.ts";
 import { NIC_COMMANDS, nicRequest } from "./nic/words.ts";
 import type { NodeFacts } from "./plan/facts.ts";
 import type { AnyRequest, Kind, KindName, Planner } from "./plan/kind.ts";
+import type { NoteChecks } from "./state/own_check.ts";
 import type { CommandSpec, Invocation } from "./words/options.ts";
 
 export type { LinksMend } from "./disk/request.ts";
@@ -86,13 +87,23 @@ export async function loadKinds(
   return await Promise.all(wanted.map(({ load }) => load()));
 }
 
+/** Loads the checks of what the tool's own record has of each kind. */
+export async function loadNotes(): Promise<NoteChecks> {
+  const kinds = await loadKinds();
+  return new Map(kinds.map(({ word, record }) => [word, record]));
+}
+
 /** The steps that plans of these kinds may have. */
 export async function stepsOf(kinds: readonly Kind[]): Promise<StepTable> {
   const { ENGINE_STEPS } = await import("./engine/steps.ts");
   const { StepTable } = await import("./engine/world.ts");
+  const { either } = await import("./state/value_check.ts");
   return new StepTable(
     [...ENGINE_STEPS, ...kinds.flatMap(({ steps }) => steps)],
-    kinds.flatMap(({ isWords = [] }) => isWords),
+    {
+      isWords: either(...kinds.flatMap(({ isWords = [] }) => isWords)),
+      isNote: either(...kinds.map(({ record }) => record)),
+    },
   );
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { readOwnFacts } from "../engine/own_facts.ts";
-import { loadKinds } from "../kinds.ts";
+import { loadKinds, loadNotes } from "../kinds.ts";
 import { giveBackPlan, lostDifference } from "../plan/compare_own.ts";
 import type { Compared } from "../plan/difference.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -19,7 +19,7 @@ import { findLeftovers } from "./whole.ts";
  * @throws {HotplugError} `refused` | `bad-state-file`
  */
 export async function compareAlone(paths: InstancePaths): Promise<Compared> {
-  const own = await readOwnFacts(paths, undefined);
+  const own = await readOwnFacts(paths, undefined, loadNotes);
   const { devices } = own.record;
   const kinds = await loadKinds();
   return {

@@ -169,7 +169,7 @@ export function planCommand(execute: unknown): PlanCommand | undefined {
 /** Whether a value is a command that a plan may hold. */
 export function isPlanCommand(
   value: unknown,
-): value is Json & { readonly execute: string; readonly arguments: Json } {
+): value is { readonly execute: string; readonly arguments: Json } {
   if (!isJson(value) || typeof value.execute !== "string") return false;
   const known = planCommand(value.execute);
   return known !== undefined && isJson(value.arguments) &&

@@ -219,7 +219,9 @@ export async function diskMend(
     case "forget": {
       const steps = forgetSteps(own, subject)
         .map(({ holder: _, ...step }) => step);
-      return repairPlan(paths.name, `what is noted of ${subject}`, { steps });
+      const kinds = [DISK.word];
+      const title = `what is noted of ${subject}`;
+      return repairPlan(paths.name, title, { kinds, steps });
     }
   }
   return undefined;

@@ -8,7 +8,7 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { ChrootNode } from "../host/access_record.ts";
 import { holderOf } from "../plan/give_back.ts";
-import type { OwnRecord } from "../state/own_record.ts";
+import type { OwnRecord } from "../state/own_check.ts";
 import type { DiskStep } from "./steps.ts";
 
 /** Who else has a node in the same root directory. */

@@ -7,6 +7,7 @@
 import { isControllerWords } from "../device/scsi_controller.ts";
 import type { Kind, RequestKind } from "../plan/kind.ts";
 import { DISK } from "./name.ts";
+import { diskNote } from "./note.ts";
 import type { DiskRequest } from "./request.ts";
 import { DISK_STEPS } from "./steps.ts";
 
@@ -82,6 +83,7 @@ export const DISK_KIND: Kind<DiskRequest> = {
   ...DISK,
   requests: REQUESTS,
   steps: DISK_STEPS,
+  record: diskNote,
   isWords: isControllerWords,
   async requirements(facts) {
     const { diskRequirements } = await import("./way_path.ts");

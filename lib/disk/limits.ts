@@ -26,16 +26,18 @@ import {
   mergeLimits,
   sameLimits,
 } from "../device/io_limits.ts";
-import type { Limits, OwnDevice } from "../state/own_record.ts";
+import type { OwnDevice } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
 import type { DiskAdd, DiskSet } from "./request.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
+import { diskNote } from "./note.ts";
 
 /** What is noted of limits; names of a later release mean nothing here. */
-export function notedLimits(limits: Limits | undefined): IoLimits {
-  const known = Object.entries(limits ?? {}).filter(([name]) =>
+export function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
+  const { limits = {} } = diskNote(noted) ? noted : {};
+  const known = Object.entries(limits).filter(([name]) =>
     LIMIT_NAMES.some((one) => one === name)
   );
   return mergeLimits({}, Object.fromEntries(known));
@@ -62,7 +64,7 @@ function withLimits(
   before: OwnDevice | null,
   limits: IoLimits,
 ): OwnDevice | null {
-  const { limits: _, ...rest } = { kind: "disk" as const, ...before };
+  const { limits: _, ...rest }: OwnDevice = { kind: "disk", ...before };
   if (isLimited(limits)) return { ...rest, limits: { ...limits } };
   return Object.keys(rest).length > 1 ? rest : null;
 }
@@ -74,7 +76,7 @@ export function newLimits(
   { limits }: Pick<DiskAdd, "limits">,
 ): IoLimits {
   if (limits !== undefined) return mergeLimits({}, limits);
-  return notedLimits(record.devices[uuid]?.limits);
+  return notedLimits(record.devices[uuid]);
 }
 
 /** Whose disk it is, and what earlier steps of the plan note of it. */
@@ -101,7 +103,7 @@ export function noteLimits(
     ? record.devices[key] ?? null
     : earlier.change.after;
   const after = withLimits(before, limits);
-  const same = JSON.stringify(notedLimits(before?.limits)) ===
+  const same = JSON.stringify(notedLimits(before)) ===
     JSON.stringify(limits);
   if (same) return [];
   const change = { uuid: key, before, after };

@@ -16,7 +16,7 @@ import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { CheckFacts, KindRule } from "../plan/kind.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
-import type { OwnDevice } from "../state/own_record.ts";
+import type { DiskNote } from "./note.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskStep } from "./steps.ts";
 import type { AccessFacts } from "./way_facts.ts";
@@ -168,10 +168,10 @@ function byPath(facts: PathFacts, disk: DiskDevice): Way {
 function noteStep(
   { own: { place, record }, who: qemu = null }: PathFacts,
   uuid: string,
-  way: Pick<OwnDevice, "via" | "access">,
+  way: Pick<DiskNote, "via" | "access">,
 ): OwnRecordStep {
   const before = record.devices[uuid] ?? null;
-  const after: OwnDevice = { kind: "disk", ...way };
+  const after: DiskNote = { kind: "disk", ...way };
   return { kind: "own-record", place, qemu, change: { uuid, before, after } };
 }
 

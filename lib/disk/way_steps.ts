@@ -16,7 +16,7 @@ import {
 import { defineStep, type StepKind } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import type { ChrootNode, GivenOwner } from "../host/access_record.ts";
-import { accessBy } from "../state/own_check.ts";
+import { chrootNode, givenOwner } from "./note.ts";
 import { FOR_QEMU, LOOK_AT_QEMU, ON_NODE } from "../engine/verbs.ts";
 
 /** Makes sure that QEMU can open a disk by its path. */
@@ -91,8 +91,6 @@ export type WayStep =
   | RemoveNodeStep;
 
 const pid = whole(1, 2 ** 22);
-const given = accessBy("chown");
-const node = accessBy("mknod");
 
 /** Hardly any operation has such steps: the rest is loaded when one runs. */
 const owners = () => import("../host/disk_owner.ts");
@@ -181,7 +179,7 @@ export const VERIFY_OPEN_STEP: StepKind = defineStep<VerifyOpenStep>({
 /** The step that gives a disk to QEMU's user. */
 export const GIVE_OWNER_STEP: StepKind = defineStep<GiveOwnerStep>({
   kind: "give-owner",
-  check: () => shape({ given }),
+  check: () => shape({ given: givenOwner }),
   traits: () => FOR_QEMU,
   async do({ given }, world) {
     await (await owners()).giveOwner(given, world.heldFd("source-pin"));
@@ -204,7 +202,7 @@ export const GIVE_OWNER_STEP: StepKind = defineStep<GiveOwnerStep>({
 /** The step that gives a disk back. */
 export const RETURN_OWNER_STEP: StepKind = defineStep<ReturnOwnerStep>({
   kind: "return-owner",
-  check: () => shape({ given }, { holder: pid }),
+  check: () => shape({ given: givenOwner }, { holder: pid }),
   traits: () => ON_NODE,
   async do({ given, holder }, world) {
     const { isStillOpen, stillOpen } = await openings();
@@ -251,7 +249,7 @@ function removalText({ node }: MakeNodeStep | RemoveNodeStep): string {
 /** The step that makes a node in QEMU's root directory. */
 export const MAKE_NODE_STEP: StepKind = defineStep<MakeNodeStep>({
   kind: "make-node",
-  check: () => shape({ node }),
+  check: () => shape({ node: chrootNode }),
   traits: () => FOR_QEMU,
   async do({ node }) {
     (await nodes()).makeChrootNode(node);
@@ -273,7 +271,7 @@ export const MAKE_NODE_STEP: StepKind = defineStep<MakeNodeStep>({
 /** The step that removes such a node. */
 export const REMOVE_NODE_STEP: StepKind = defineStep<RemoveNodeStep>({
   kind: "remove-node",
-  check: () => shape({ node }, { holder: pid }),
+  check: () => shape({ node: chrootNode }, { holder: pid }),
   traits: () => ON_NODE,
   async do({ node, holder }, world) {
     const { isStillOpen, stillOpen } = await openings();

@@ -32,7 +32,7 @@ export function stepFault(
   if (!isJson(step)) return "a step must be an object";
   const kind = table.find(String(step.kind));
   if (kind === undefined) return `no kind of step: ${step.kind}`;
-  if (kind.check({ paths, isWords: table.isWords })(step)) return undefined;
+  if (kind.check({ paths, ...table.checks })(step)) return undefined;
   return `step ${step.kind} is not one that a plan of this instance has`;
 }
 

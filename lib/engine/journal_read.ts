@@ -9,8 +9,15 @@ import { messageOf } from "../errors.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import { type InstancePaths, isInstanceName } from "../state/instance.ts";
 import { readJournalFile } from "../state/journal_file.ts";
-import { checkProcess } from "../state/own_check.ts";
-import { text } from "../state/value_check.ts";
+import { processIdentity } from "../state/own_check.ts";
+import {
+  faultOf,
+  json,
+  openObject,
+  orNull,
+  text,
+  word,
+} from "../state/value_check.ts";
 import type { Fd } from "../sys/fd.ts";
 import { JOURNAL_VERSION, type JournalHeader } from "./journal.ts";
 import { checkPlan, Fault } from "./journal_check.ts";
@@ -55,9 +62,15 @@ function object(line: string, what: string): Json {
   throw new Fault(`${what} must be an object`);
 }
 
-const WORD = text(/^[a-z][a-z -]{0,31}$/);
-const BOOT = text(/^[0-9a-f-]{36}$/);
-const TIME = text(/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/);
+const HEADER = openObject({
+  version: word(JOURNAL_VERSION, 1),
+  boot: text(/^[0-9a-f-]{36}$/),
+  qemu: orNull(processIdentity),
+  at: text(/^\d{4}-\d\d-\d\dT[\d:.]{8,12}Z$/),
+  command: text(/^[a-z][a-z -]{0,31}$/),
+  request: text(/^/),
+  plan: json,
+});
 
 /**
  * Makes a reader of the kinds of devices that a plan names.
@@ -84,26 +97,13 @@ function header(
   paths: InstancePaths,
   reader: JournalReader,
 ): JournalHeader {
-  const { version, boot, qemu, at, command, request, plan } = object(
-    line,
-    "line 1",
-  );
-  if (version !== JOURNAL_VERSION && version !== 1) {
-    throw new Fault(`version must be ${JOURNAL_VERSION}: it is ${version}`);
-  }
-  if (!isJson(plan)) throw new Fault("the plan has no steps");
+  const value: unknown = object(line, "line 1");
+  if (!HEADER(value)) throw new Fault(faultOf(HEADER, value, ""));
+  const { version, plan } = value;
   const whole = version === 1 ? fromVersion1(plan, reader) : plan;
-  const said = BOOT(boot) && TIME(at) && WORD(command);
-  if (!said || typeof request !== "string") {
-    throw new Fault("line 1 does not say when and what");
-  }
   return {
+    ...value,
     version: JOURNAL_VERSION,
-    boot: String(boot),
-    qemu: qemu === null ? null : checkProcess(qemu, "qemu"),
-    at: String(at),
-    command: String(command),
-    request,
     plan: checkPlan(whole, paths, reader.steps),
   };
 }

@@ -9,7 +9,6 @@ import { isJson, type Json } from "../qmp/message.ts";
 import type { LedgerEntry } from "./qmp_steps.ts";
 import { turningStep } from "./recover_course.ts";
 import type { Step } from "./verbs.ts";
-import type { OwnDevice } from "../state/own_check.ts";
 import type { StepTable } from "./world.ts";
 
 /** What is needed to read a journal. */
@@ -17,7 +16,7 @@ export interface JournalReader {
   /** The kinds of steps that its plan may have. */
   readonly steps: StepTable;
   /** Of a device, by the list of the runtime file that records it. */
-  readonly kindOf: (list: string) => OwnDevice["kind"] | undefined;
+  readonly kindOf: (list: string) => string | undefined;
 }
 
 /** Its removals are those that delete an entry; its replugs, modifications. */
@@ -35,8 +34,7 @@ function ledgerOf(
   }
   if (action !== "modify" || !isJson(device) || !device.uuid) return undefined;
   const uuid = String(device.uuid).toLowerCase();
-  const kind = device.kind as LedgerEntry["kind"];
-  return { uuid, kind, note: "replug" };
+  return { uuid, kind: String(device.kind), note: "replug" };
 }
 
 /** A change of members, which had words of their own for two of them. */

@@ -8,8 +8,12 @@ import { lookAt } from "../host/look.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { ownPath } from "../state/instance.ts";
-import { EMPTY_RECORD } from "../state/own_check.ts";
-import type { OwnDevice, OwnPlace, OwnRecord } from "../state/own_record.ts";
+import {
+  EMPTY_RECORD,
+  type NoteChecks,
+  type OwnRecord,
+} from "../state/own_check.ts";
+import type { OwnPlace } from "../state/own_record.ts";
 
 /** The tool's own record, and whom it is for. */
 export interface OwnFacts {
@@ -38,6 +42,9 @@ function isThere(place: OwnPlace): boolean {
   }
 }
 
+/** Loads what checks the notes of each kind of device. */
+export type LoadNotes = () => Promise<NoteChecks>;
+
 /**
  * Reads the record; most instances have none, and pay for none.
  *
@@ -46,17 +53,16 @@ function isThere(place: OwnPlace): boolean {
 export async function readOwnFacts(
   { runDir, lockKey }: OwnPlace,
   process: QemuProcess | undefined,
+  loadNotes: LoadNotes,
 ): Promise<OwnFacts> {
   const place = { runDir, lockKey };
   if (!isThere(place)) {
     return { place, qemu: null, record: EMPTY_RECORD };
   }
-  const { readOwnRecord, recordFor } = await import("../state/own_record.ts");
+  const { knownNotes, readOwnRecord, recordFor } = await import(
+    "../state/own_record.ts"
+  );
+  const noted = knownNotes(readOwnRecord(place), await loadNotes(), place);
   const qemu = await whoIs(process);
-  return { place, qemu, record: recordFor(readOwnRecord(place), qemu) };
-}
-
-/** Whether a note only says how the disk is limited when it comes back. */
-export function isRemembrance(device: OwnDevice): boolean {
-  return Object.keys(device).every((key) => key === "kind" || key === "limits");
+  return { place, qemu, record: recordFor(noted, qemu) };
 }

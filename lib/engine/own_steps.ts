@@ -4,37 +4,36 @@
  * @module
  */
 
-import type { ProcessIdentity } from "../host/process_identity.ts";
-import type { OwnChange, OwnDevice, OwnPlace } from "../state/own_record.ts";
-import { checkDevice, checkProcess } from "../state/own_check.ts";
+import { type OwnDevice, processIdentity } from "../state/own_check.ts";
 import {
-  accepted,
   object,
+  type Of,
   orNull,
-  shape,
-  uuid,
+  uuidKey,
   whole,
   word,
 } from "../state/value_check.ts";
-import { defineStep, type StepKind } from "./world.ts";
-import { FOR_QEMU } from "./verbs.ts";
+import { FOR_QEMU, stepCheck } from "./verbs.ts";
+import { defineStep } from "./world.ts";
+
+const checkOwnRecord = stepCheck("own-record", ({ paths, isNote }) => ({
+  place: object({ runDir: word(paths.runDir), lockKey: word(paths.lockKey) }),
+  // Whom it is written for; null if QEMU's process is unknown.
+  qemu: orNull(processIdentity),
+  // The device's part before, which undoing puts back, and after.
+  change: object({
+    uuid: uuidKey,
+    before: orNull(isNote),
+    after: orNull(isNote),
+  }),
+}), {
+  // A process: as long as it has open what `before` is the way to, the way
+  // stays on record.
+  holder: whole(1, 2 ** 22),
+});
 
 /** Changes what the tool's own record has of one device. */
-export interface OwnRecordStep {
-  /** {@linkcode OWN_RECORD_STEP}. */
-  readonly kind: "own-record";
-  /** Where the record lies. */
-  readonly place: OwnPlace;
-  /** Whom it is written for; null if QEMU's process is unknown. */
-  readonly qemu: ProcessIdentity | null;
-  /** The device's part before and after. */
-  readonly change: OwnChange;
-  /**
-   * A process: as long as it has open what `before` is the way to, the way
-   * stays on record.
-   */
-  readonly holder?: number;
-}
+export type OwnRecordStep = Of<typeof checkOwnRecord>;
 
 /** Hardly any operation has such a step: the rest is loaded when one runs. */
 const records = () => import("../state/own_record.ts");
@@ -84,23 +83,9 @@ async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
     : change.after;
 }
 
-const isDevice = accepted((one) => checkDevice(one, "device"));
-const device = (value: unknown): value is OwnDevice => isDevice(value);
-const isProcess = accepted((one) => checkProcess(one, "qemu"));
-const process = (value: unknown): value is ProcessIdentity => isProcess(value);
-
 /** The step on the tool's own record. */
-export const OWN_RECORD_STEP: StepKind = defineStep<OwnRecordStep>({
-  kind: "own-record",
-  check: ({ paths }) =>
-    shape({
-      place: object({
-        runDir: word(paths.runDir),
-        lockKey: word(paths.lockKey),
-      }),
-      qemu: orNull(process),
-      change: object({ uuid, before: orNull(device), after: orNull(device) }),
-    }, { holder: whole(1, 2 ** 22) }),
+export const OWN_RECORD_STEP = defineStep({
+  check: checkOwnRecord,
   traits: () => FOR_QEMU,
   async do(step) {
     const { place, qemu, change } = step;
@@ -124,7 +109,6 @@ export const OWN_RECORD_STEP: StepKind = defineStep<OwnRecordStep>({
     step: change.after === null
       ? `forget what only the tool's own record has of ${change.uuid}`
       : `note ${subjectOf(change)} of ${change.uuid} in the tool's own record`,
-    qmp: null,
     host: `write and fsync kvm-hotplug/${place.lockKey}.json`,
     undo: change.before === null
       ? "remove the note again"

@@ -17,7 +17,7 @@ import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { PCI } from "../qmp/pci_query.ts";
 import { ask, askAll } from "../qmp/query.ts";
-import { OWN_KINDS, type OwnDevice } from "../state/own_check.ts";
+import { kindWord } from "../state/own_check.ts";
 import {
   json,
   LINE,
@@ -26,7 +26,6 @@ import {
   type Of,
   orNull,
   qemuId,
-  shape,
   text,
   uuidKey,
   whole,
@@ -42,35 +41,37 @@ import {
   type Step,
   stepCheck,
 } from "./verbs.ts";
-import { defineStep, type StepKind, type World } from "./world.ts";
+import { defineStep, type World } from "./world.ts";
 
-/** Asks the guest to release a device and waits until it has. */
-export interface UnplugStep {
-  /** {@linkcode UNPLUG_STEP}. */
-  readonly kind: "unplug";
-  /** Device id, as DEVICE_DELETED reports it. */
-  readonly id: string;
-  /** What the user calls it, for messages: `disk 1`. */
-  readonly title: string;
-  /** Unless it is `running`, no guest could answer: no wait. */
-  readonly runState: string;
-  /** When an earlier call asked the guest, ISO 8601: not asked again at once. */
-  readonly requestedAt?: string;
-  /** What plugs it in again; without it, what is released stays so. */
-  readonly putBack?: readonly QmpCommand[];
-  /** What is noted if the guest takes longer. @default nothing */
-  readonly ledger?: LedgerEntry;
-}
+const ledgerEntry = object({
+  // Names the device in our own record.
+  uuid: uuidKey,
+  kind: kindWord,
+  // `pending`: it is to go; `replug`: it was to be plugged anew, and stays.
+  note: word("pending", "replug"),
+});
 
 /** Where it is noted that a guest was asked and has not answered. */
-export interface LedgerEntry {
-  /** Names the device in our own record, lower case. */
-  readonly uuid: string;
-  /** The device's kind. */
-  readonly kind: OwnDevice["kind"];
-  /** `pending`: it is to go; `replug`: it was to be plugged anew, and stays. */
-  readonly note: "pending" | "replug";
-}
+export type LedgerEntry = Of<typeof ledgerEntry>;
+
+const checkUnplug = stepCheck("unplug", {
+  // As DEVICE_DELETED reports it.
+  id: qemuId,
+  // What the user calls it, for messages: `disk 1`.
+  title: text(LINE),
+  // Unless it is `running`, no guest could answer: no wait.
+  runState: text(LINE),
+}, {
+  // When an earlier call asked the guest, ISO 8601: not asked again at once.
+  requestedAt: text(LINE),
+  // What plugs it in again; without it, what is released stays so.
+  putBack: list(isPlanCommand),
+  // What is noted if the guest takes longer.
+  ledger: ledgerEntry,
+});
+
+/** Asks the guest to release a device and waits until it has. */
+export type UnplugStep = Of<typeof checkUnplug>;
 
 /** Whether a step asks the guest to release a device. */
 export function isUnplug(step: Step): step is UnplugStep {
@@ -158,7 +159,6 @@ export const QMP_STEP = defineStep({
   describe: (step) => ({
     step: `QEMU: ${step.execute}${step.fd ? ` (with fd ${step.fd})` : ""}`,
     qmp: { execute: step.execute, arguments: step.arguments },
-    host: null,
     undo: step.undo && formatCommand(step.undo),
   }),
 });
@@ -211,23 +211,9 @@ async function plugBack(
   world.values.set(PLUGGED_BACK, id);
 }
 
-const ledgerEntry = object({
-  uuid: uuidKey,
-  kind: word(...OWN_KINDS),
-  note: word("pending", "replug"),
-});
-
-const commands = list(isPlanCommand);
-
 /** The step that takes a device out of the guest. */
-export const UNPLUG_STEP: StepKind = defineStep<UnplugStep>({
-  kind: "unplug",
-  check: () =>
-    shape({ id: qemuId, title: text(LINE), runState: text(LINE) }, {
-      requestedAt: text(LINE),
-      putBack: commands,
-      ledger: ledgerEntry,
-    }),
+export const UNPLUG_STEP = defineStep({
+  check: checkUnplug,
   traits: ({ putBack }) => ({
     failing: "to-undo",
     inQemu: "held",
@@ -259,7 +245,6 @@ export const UNPLUG_STEP: StepKind = defineStep<UnplugStep>({
   describe: (step) => ({
     step: `the guest releases ${step.title}`,
     qmp: { execute: "device_del", arguments: { id: step.id } },
-    host: null,
     undo: step.putBack?.map(formatCommand).join("; ") ?? null,
   }),
 });

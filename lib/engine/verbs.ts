@@ -7,6 +7,7 @@
 
 import type { Json } from "../qmp/message.ts";
 import type { InstancePaths } from "../state/instance.ts";
+import type { OwnDevice } from "../state/own_check.ts";
 import {
   type Check,
   type Empty,
@@ -120,11 +121,17 @@ export interface Value {
   readonly member?: string | undefined;
 }
 
-/** What the check of a step depends on. */
-export interface CheckContext {
-  readonly paths: InstancePaths;
-  /** Whether some kind of device adds these words to `kvm_cmd`. */
+/** What the kinds of devices check of the steps of a plan. */
+export interface KindChecks {
+  /** Whether some kind adds these words to `kvm_cmd`. */
   readonly isWords: Check<readonly string[]>;
+  /** Whether some kind notes this in the tool's own record. */
+  readonly isNote: Check<OwnDevice>;
+}
+
+/** What the check of a step depends on. */
+export interface CheckContext extends KindChecks {
+  readonly paths: InstancePaths;
 }
 
 /** What a step of one kind must be when it is read back from a journal. */

@@ -14,6 +14,7 @@ import type { Fd } from "../sys/fd.ts";
 import type {
   CheckContext,
   Effect,
+  KindChecks,
   Step,
   StepCheck,
   StepDescription,
@@ -81,21 +82,13 @@ export function defineStep<S extends Step>(
 /** The kinds of steps that a plan may have, found by their names. */
 export class StepTable {
   readonly #kinds: ReadonlyMap<string, StepKind>;
-  /** Whether some kind of device here adds these words to `kvm_cmd`. */
-  readonly isWords: Check<readonly string[]>;
+  /** What the kinds of devices check of steps. */
+  readonly checks: KindChecks;
 
-  /**
-   * A table of these kinds of steps.
-   *
-   * @param words of each kind of device, whether it adds such words
-   */
-  constructor(
-    kinds: Iterable<StepKind>,
-    words: readonly Check<readonly string[]>[] = [],
-  ) {
+  /** A table of these kinds of steps. */
+  constructor(kinds: Iterable<StepKind>, checks: KindChecks) {
     this.#kinds = new Map([...kinds].map((one) => [one.kind, one]));
-    this.isWords = (value): value is readonly string[] =>
-      words.some((adds) => adds(value));
+    this.checks = checks;
   }
 
   /** The kind of that name, undefined if no plan here has it. */

@@ -14,6 +14,7 @@ import {
   ownPath,
 } from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
+import { loadNotes } from "../kinds.ts";
 import { devicesOf } from "../state/runtime.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
@@ -53,7 +54,7 @@ async function pendingRemovals(
   { paths, process }: Subject,
   asked: Asked,
 ): Promise<{ texts: string[]; ids: string[] }> {
-  const { record } = await readOwnFacts(paths, process);
+  const { record } = await readOwnFacts(paths, process, loadNotes);
   const all = Object.values(record.devices)
     .flatMap(({ pending }) => pending ?? []);
   const isGone = (id: string) =>

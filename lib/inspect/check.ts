@@ -29,7 +29,7 @@ import {
   isRuntimeThere,
   type RuntimeContent,
 } from "../state/runtime_file.ts";
-import { loadKinds } from "../kinds.ts";
+import { loadKinds, loadNotes } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
@@ -159,7 +159,7 @@ async function readCheckFacts(
   using qmp = await openMonitor(where.qmp, options);
   const answer = await askQemu(qmp, where);
   const node = await readNode(where, content);
-  const facts = await completeFacts(node, await answer());
+  const facts = await completeFacts(node, await answer(), loadNotes);
   if (paths !== undefined && options.foreign === "refused") {
     refuseForeignVm(facts.qemu.name, paths);
   }

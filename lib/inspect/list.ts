@@ -24,7 +24,7 @@ import {
   readNode,
 } from "../plan/facts.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
-import { loadKinds } from "../kinds.ts";
+import { loadKinds, loadNotes } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
 import type { ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
@@ -197,7 +197,7 @@ async function readOwn(
   qemu: QemuFacts | undefined,
 ): Promise<{ own: OwnFacts | undefined; warnings: string[] }> {
   try {
-    const own = await readOwnFacts(paths, qemu?.process);
+    const own = await readOwnFacts(paths, qemu?.process, loadNotes);
     return { own, warnings: [] };
   } catch (error) {
     if (!(error instanceof HotplugError)) throw error;

@@ -11,6 +11,7 @@ import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
 import { completeFacts, readNode } from "../plan/facts.ts";
+import { loadNotes } from "../kinds.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 
@@ -36,7 +37,7 @@ export async function verifyInstance(
   try {
     const answer = await askQemu(qmp, paths);
     const node = await readNode(paths, content);
-    const facts = await completeFacts(node, await answer());
+    const facts = await completeFacts(node, await answer(), loadNotes);
     return (await compareWhole(facts, { qmp, format })).differences;
   } catch (error) {
     throw nothingChanged(error);

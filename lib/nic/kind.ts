@@ -6,6 +6,7 @@
 
 import type { Kind, RequestKind } from "../plan/kind.ts";
 import { NIC } from "./name.ts";
+import { nicNote } from "./note.ts";
 import type { NicRequest } from "./request.ts";
 import { NIC_STEPS } from "./steps.ts";
 
@@ -53,6 +54,7 @@ export const NIC_KIND: Kind<NicRequest> = {
   ...NIC,
   requests: REQUESTS,
   steps: NIC_STEPS,
+  record: nicNote,
   async requirements(facts) {
     const { nicRequirements } = await import("./requirements.ts");
     return await nicRequirements(facts);

@@ -15,7 +15,8 @@ import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import type { OwnDevice } from "../state/own_record.ts";
+import type { OwnDevice } from "../state/own_check.ts";
+import { nicNote } from "./note.ts";
 
 /** What is noted of a NIC. */
 export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
@@ -28,7 +29,9 @@ export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
 /** What is noted of a NIC. */
 export function notesOf({ own }: Pick<Facts, "own">, uuid: string): NicNotes {
   const noted = own.record.devices[uuid.toLowerCase()];
-  const { linkState = "up", script, vhost, replug } = noted ?? {};
+  const { linkState = "up", script, vhost, replug } = nicNote(noted)
+    ? noted
+    : {};
   return { linkState, script, vhost, replug };
 }
 

@@ -25,7 +25,7 @@ import {
   openVhostNet,
   removeKeptTap,
 } from "../host/tap.ts";
-import { accessBy } from "../state/own_check.ts";
+import { keptTap } from "./note.ts";
 import {
   dictionary,
   either,
@@ -210,7 +210,7 @@ const AWAIT_TAP_GONE_STEP = defineStep({
 /** Makes a tap that stays, for QEMU to open by its name. */
 const checkMakeTap = stepCheck("make-tap", {
   // As it was recorded before.
-  tap: accessBy("tap"),
+  tap: keptTap,
   ...tapForm,
 });
 
@@ -234,7 +234,7 @@ const MAKE_TAP_STEP = defineStep({
 });
 
 /** Removes such a tap. */
-const checkRemoveTap = stepCheck("remove-tap", { tap: accessBy("tap") });
+const checkRemoveTap = stepCheck("remove-tap", { tap: keptTap });
 
 const REMOVE_TAP_STEP = defineStep({
   check: checkRemoveTap,

@@ -6,6 +6,7 @@
 
 import { isParavirtual, type Nic } from "../device/nic.ts";
 import type { DeviceView } from "../engine/plan.ts";
+import { notesOf } from "./notes.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { type EntryView, entryView, type ViewFacts } from "../plan/view.ts";
 import type { NicEntry } from "../state/runtime.ts";
@@ -47,7 +48,7 @@ function vhostOf(
 /** A NIC of the runtime file. */
 export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
   const { uuid = "", hvinfo: { id = "" } } = entry;
-  const noted = facts.own?.record.devices[uuid.toLowerCase()];
+  const { own } = facts;
   const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;
   return {
     kind: "nic",
@@ -59,6 +60,6 @@ export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
     tap: tapOf(facts, entry) ?? null,
     queues: netdev?.queues ?? null,
     vhost: netdev === undefined ? null : vhostOf(entry, facts),
-    link_state: noted?.linkState ?? "up",
+    link_state: own === undefined ? "up" : notesOf({ own }, uuid).linkState,
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type KindRequest, loadKinds } from "../kinds.ts";
+import { type KindRequest, loadKinds, loadNotes } from "../kinds.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -41,5 +41,5 @@ export async function findDue(
   const isPending = Object.values(devices).some((one) => one.pending);
   if (!isPending) return [];
   using qmp = await openMonitor(paths.qmp, options);
-  return await duePending(await readFacts(paths, qmp));
+  return await duePending(await readFacts(paths, qmp, loadNotes));
 }

@@ -43,6 +43,7 @@ import { isCommit } from "../engine/state_steps.ts";
 import {
   kindWords,
   loadKinds,
+  loadNotes,
   loadReader,
   planLinks,
   prepareKind,
@@ -100,7 +101,7 @@ async function planWith(
   const plan = await prepare(request, node, world);
   // Needed soon, and compiled for free while QEMU works.
   if (options.mode === "apply") await import("../engine/journaled.ts");
-  const facts = await completeFacts(node, await qemu());
+  const facts = await completeFacts(node, await qemu(), loadNotes);
   refuseForeignVm(facts.qemu.name, paths);
   return { decision: await plan(facts), process: facts.qemu.process };
 }

@@ -41,6 +41,7 @@ import {
 import { PCI, type PciDevice } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
+import type { LoadNotes } from "../engine/own_facts.ts";
 import {
   completeFacts,
   expectRuntime,
@@ -174,9 +175,10 @@ function hasDevices(children: unknown): boolean {
 export async function readFacts(
   paths: InstancePaths,
   qmp: QmpSession,
+  loadNotes: LoadNotes,
 ): Promise<Facts> {
   const content = expectRuntime(paths);
   const qemu = await askQemu(qmp, paths);
   const node = await readNode(paths, content);
-  return await completeFacts(node, await qemu());
+  return await completeFacts(node, await qemu(), loadNotes);
 }

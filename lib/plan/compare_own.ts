@@ -4,12 +4,12 @@
  * @module
  */
 
-import { isRemembrance, type OwnFacts } from "../engine/own_facts.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import { repairPlan } from "./finding.ts";
-import { forgetSteps } from "./give_back.ts";
+import { forgetSteps, isRemembrance } from "./give_back.ts";
 import type { Kind, KindName } from "./kind.ts";
 import { straysOf } from "./strays.ts";
 

@@ -7,7 +7,11 @@
 import { dirname } from "@std/path/posix";
 import type { PciBus } from "../device/pci_bus.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
-import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
+import {
+  type LoadNotes,
+  type OwnFacts,
+  readOwnFacts,
+} from "../engine/own_facts.ts";
 import { identitiesAt, identityAt } from "../host/identity.ts";
 import {
   type NicFiles,
@@ -163,8 +167,10 @@ export async function readNode(
 export async function completeFacts(
   node: NodeFacts,
   qemu: QemuFacts,
+  loadNotes: LoadNotes,
 ): Promise<Facts> {
-  return { ...node, qemu, own: await readOwnFacts(node.paths, qemu.process) };
+  const own = await readOwnFacts(node.paths, qemu.process, loadNotes);
+  return { ...node, qemu, own };
 }
 
 /**

@@ -5,8 +5,14 @@
  * @module
  */
 
-import { isRemembrance, type OwnFacts } from "../engine/own_facts.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
+import type { OwnDevice } from "../state/own_check.ts";
+
+/** Whether a note only says how the disk is limited when it comes back. */
+export function isRemembrance(device: OwnDevice): boolean {
+  return Object.keys(device).every((key) => key === "kind" || key === "limits");
+}
 
 /** The process that must have let go before anything is given back. */
 export function holderOf({ qemu }: OwnFacts): { readonly holder?: number } {

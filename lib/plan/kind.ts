@@ -9,7 +9,7 @@ import type { Decision, DeviceView } from "../engine/plan.ts";
 import type { Step } from "../engine/verbs.ts";
 import type { StepKind, World } from "../engine/world.ts";
 import type { PLACE } from "../state/entry_object.ts";
-import type { OwnDevice } from "../state/own_record.ts";
+import type { OwnDevice } from "../state/own_check.ts";
 import type { Check } from "../state/value_check.ts";
 import type { Facts, NodeFacts, QemuFacts } from "./facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -25,7 +25,7 @@ import type { ViewFacts } from "./view.ts";
 /** What a kind is called, and where it is recorded. */
 export interface KindName {
   /** The user's word, also in documents: `disk`. */
-  readonly word: OwnDevice["kind"];
+  readonly word: "disk" | "nic";
   /** For messages, where more follows: `disk`, `NIC`. */
   readonly title: string;
   /** The list of the runtime file that has its entries. */
@@ -99,6 +99,8 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   readonly requests: Readonly<Record<string, RequestKind<R>>>;
   /** The kinds of steps that only it has. */
   readonly steps: readonly StepKind[];
+  /** What the tool's own record may have of one of its devices. */
+  readonly record: Check<OwnDevice>;
   /** Whether it adds these words to `kvm_cmd`; a journal is checked by it. */
   readonly isWords?: Check<readonly string[]>;
   /** The least that each operation needs of the monitor, by its request. */

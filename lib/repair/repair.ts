@@ -11,6 +11,7 @@ import { refuseForeignVm } from "../engine/recover_world.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, messageOf, type Remaining } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
+import { lookForProcess } from "../host/process_identity.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
@@ -22,12 +23,13 @@ import {
 } from "../state/instance.ts";
 import { findJournal } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
-import { readOwnRecord } from "../state/own_record.ts";
+import { EMPTY_RECORD } from "../state/own_check.ts";
+import { knownNotes, readOwnRecord } from "../state/own_record.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
 import { settled } from "./settled.ts";
 import { type JournalOutcome, putAway, repairJournal } from "./journal.ts";
-import { loadKinds, loadReader, stepsOf } from "../kinds.ts";
+import { loadKinds, loadNotes, loadReader, stepsOf } from "../kinds.ts";
 import { compareAlone } from "../compare/alone.ts";
 import { compareWhole } from "../compare/whole.ts";
 import type { Step } from "../engine/verbs.ts";
@@ -67,7 +69,10 @@ function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
   return async (world) => {
     const { qmp } = world;
     const compare = async () =>
-      await compareWhole(await readFacts(paths, qmp), { qmp, format });
+      await compareWhole(await readFacts(paths, qmp, loadNotes), {
+        qmp,
+        format,
+      });
     const compared = isFirst ? await settled(compare, world) : await compare();
     isFirst = false;
     const { facts } = compared;
@@ -89,12 +94,10 @@ function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
 }
 
 /** Without its monitor QEMU may still use all that was made for it. */
-async function stillRuns(paths: InstancePaths): Promise<boolean> {
+function stillRuns(paths: InstancePaths): boolean {
   if (findQemu(paths.pid, paths.name) !== undefined) return true;
-  const { readOwnRecord } = await import("../state/own_record.ts");
   const { qemu } = readOwnRecord(paths);
   if (qemu === null) return false;
-  const { lookForProcess } = await import("../host/process_identity.ts");
   return lookForProcess(qemu) === "same";
 }
 
@@ -109,7 +112,7 @@ async function openWorld(
   } catch (error) {
     const down = error instanceof HotplugError &&
       error.code === "not-running" && error.cause instanceof SysError;
-    if (!down || await stillRuns(paths)) throw error;
+    if (!down || stillRuns(paths)) throw error;
     return new World(undefined, more);
   }
 }
@@ -304,9 +307,12 @@ export async function repair(
  * undefined if it can. It is not removed by itself: it may be all that tells
  * whom a disk belonged to before.
  */
-export function ownRecordFault(paths: InstancePaths): Remaining | undefined {
+export async function ownRecordFault(
+  paths: InstancePaths,
+): Promise<Remaining | undefined> {
   try {
-    readOwnRecord(paths);
+    const record = readOwnRecord(paths);
+    if (record !== EMPTY_RECORD) knownNotes(record, await loadNotes(), paths);
     return undefined;
   } catch (error) {
     const damaged = error instanceof HotplugError &&

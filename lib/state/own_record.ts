@@ -24,24 +24,14 @@ import { O } from "../sys/layout.ts";
 import { type InstancePaths, ownPath } from "./instance.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
 import {
-  checkDevice,
-  checkProcess,
   EMPTY_RECORD,
-  expectData,
+  type NoteChecks,
   type OwnDevice,
   type OwnRecord,
-  RecordFault,
+  recordFrame,
 } from "./own_check.ts";
 import { removeIfThere } from "./runtime_file.ts";
-import { uuidKey } from "./value_check.ts";
-
-export { EMPTY_RECORD } from "./own_check.ts";
-export type {
-  Limits,
-  OwnDevice,
-  OwnRecord,
-  PendingRemoval,
-} from "./own_check.ts";
+import { faultOf } from "./value_check.ts";
 
 /** Where a record lies: {@linkcode InstancePaths} has both. */
 export type OwnPlace = Pick<InstancePaths, "runDir" | "lockKey">;
@@ -59,28 +49,7 @@ export interface OwnChange {
   readonly after: OwnDevice | null;
 }
 
-const VERSION = 1;
 const MAX_BYTES = 1024 * 1024;
-
-function understand(text: string): OwnRecord {
-  const { version, qemu, devices = {}, ...more } = expectData(
-    JSON.parse(text),
-    "the record",
-  );
-  if (version !== VERSION) {
-    throw new RecordFault(`version must be ${VERSION}: it is ${version}`);
-  }
-  const checked = Object.entries(expectData(devices, "devices"))
-    .map(([uuid, device]) => {
-      if (uuidKey(uuid)) return [uuid, checkDevice(device, uuid)];
-      throw new RecordFault(`${JSON.stringify(uuid)} is no uuid`);
-    });
-  return {
-    qemu: qemu == null ? null : checkProcess(qemu, "qemu"),
-    devices: Object.fromEntries(checked),
-    more,
-  };
-}
 
 function nameOf({ lockKey }: OwnPlace): string {
   return `${lockKey}.json`;
@@ -101,19 +70,42 @@ function bad(place: OwnPlace, why: string, cause?: unknown): HotplugError {
  * @throws {HotplugError} `bad-state-file`
  */
 export function parseOwnRecord(text: string, place: OwnPlace): OwnRecord {
+  let document: unknown;
   try {
-    return understand(text);
+    document = JSON.parse(text);
   } catch (error) {
-    if (error instanceof RecordFault || error instanceof SyntaxError) {
-      throw bad(place, error.message, error);
-    }
-    throw error;
+    throw bad(place, messageOf(error), error);
   }
+  if (!recordFrame(document)) {
+    throw bad(place, faultOf(recordFrame, document, "") ?? "");
+  }
+  const { version: _, qemu = null, devices = {}, ...more } = document;
+  return { qemu, devices, more };
+}
+
+/**
+ * The notes of a record that are of kinds we know; those of a later release's
+ * kinds stay in the file, and mean nothing here.
+ *
+ * @throws {HotplugError} `bad-state-file` if one is not what its kind takes
+ */
+export function knownNotes(
+  { devices, ...rest }: OwnRecord,
+  checks: NoteChecks,
+  place: OwnPlace,
+): OwnRecord {
+  const known = Object.entries(devices).filter(([uuid, note]) => {
+    const check = checks.get(note.kind);
+    const fault = check && faultOf(check, note, uuid);
+    if (fault !== undefined) throw bad(place, fault);
+    return check !== undefined;
+  });
+  return { ...rest, devices: Object.fromEntries(known) };
 }
 
 /** The text of a record. */
 export function formatOwnRecord({ qemu, devices, more }: OwnRecord): string {
-  const document = { version: VERSION, qemu, devices, ...more };
+  const document = { version: 1, qemu, devices, ...more };
   return JSON.stringify(document, null, 1) + "\n";
 }
 

@@ -166,29 +166,20 @@ export function list<T>(check: Check<T>): Check<readonly T[]> {
   );
 }
 
-function membersOf(
-  value: unknown,
-  { fields, optional, others }: {
-    readonly fields: Fields;
-    readonly optional: Fields;
-    readonly others: Check;
-  },
-): Part[] {
-  if (!isJson(value)) return [];
-  const known = new Map(Object.entries({ ...fields, ...optional }));
-  const missing = Object.entries(fields)
-    .filter(([key]) => !Object.hasOwn(value, key))
-    .map((
-      [key, { wants }],
-    ): Part => [key, made(() => false, wants), undefined]);
-  const there = Object.entries(value)
-    .map(([key, one]): Part => [key, known.get(key) ?? others, one]);
-  return [...missing, ...there];
-}
-
 function objectWith<T>(fields: Fields, optional: Fields, others: Check) {
-  const parts = (value: unknown) =>
-    membersOf(value, { fields, optional, others });
+  const known = { ...fields, ...optional };
+  const parts = (value: unknown): Part[] => {
+    if (!isJson(value)) return [];
+    const here = Object.entries(known).flatMap(([key, check]): Part[] => {
+      if (Object.hasOwn(value, key)) return [[key, check, value[key]]];
+      if (!Object.hasOwn(fields, key)) return [];
+      return [[key, made(() => false, check.wants), undefined]];
+    });
+    const more = Object.entries(value)
+      .filter(([key]) => !Object.hasOwn(known, key))
+      .map(([key, one]): Part => [key, others, one]);
+    return [...here, ...more];
+  };
   return made<T>(
     (value) => isJson(value) && fitsAll(parts(value)),
     "an object",
@@ -264,7 +255,10 @@ export function uuidWithin(text: string): string | undefined {
 export const uuid = text(UUID);
 
 /** A uuid in lower case, as our own record names devices. */
-export const uuidKey = text(new RegExp(`^${UUID_FORM}$`));
+export const UUID_KEY = new RegExp(`^${UUID_FORM}$`);
+
+/** A text of the form {@linkcode UUID_KEY}. */
+export const uuidKey = text(UUID_KEY);
 
 /** Any JSON object. */
 export const json: Check<Json> = made(isJson, "an object");

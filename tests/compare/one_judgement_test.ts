@@ -8,7 +8,7 @@ import { comparePresence } from "../../lib/compare/presence.ts";
 import { listDevices } from "../../lib/inspect/list.ts";
 import { loadKinds } from "../../lib/kinds.ts";
 import { remainingDifferences } from "../../lib/repair/repair.ts";
-import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_record.ts";
+import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
 import { libFiles } from "../arch/source.ts";
 import {
   compared,

@@ -4,7 +4,7 @@ import { planDiskRemove } from "../../lib/disk/remove.ts";
 import { type DiskSetFacts, planDiskSet } from "../../lib/disk/limits.ts";
 import type { DiskSet } from "../../lib/disk/request.ts";
 import { type IoLimits, limitArguments } from "../../lib/device/io_limits.ts";
-import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_record.ts";
+import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
 import {
   disk,
   diskAdd,

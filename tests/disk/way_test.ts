@@ -5,7 +5,7 @@ import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import type { Via } from "../../lib/host/access_record.ts";
-import { EMPTY_RECORD, type OwnRecord } from "../../lib/state/own_record.ts";
+import { EMPTY_RECORD, type OwnRecord } from "../../lib/state/own_check.ts";
 import {
   assert,
   disk,

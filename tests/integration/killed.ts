@@ -15,7 +15,7 @@ import {
 import { Journal } from "../../lib/engine/journal.ts";
 import type { Decision, Plan } from "../../lib/engine/plan.ts";
 import { World } from "../../lib/engine/world.ts";
-import { type KindRequest, prepareKind } from "../../lib/kinds.ts";
+import { type KindRequest, loadNotes, prepareKind } from "../../lib/kinds.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
 import { kindOf, STEPS } from "../support/steps.ts";
@@ -42,7 +42,7 @@ async function decide(
   const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
-  const facts = await completeFacts(node, await qemu());
+  const facts = await completeFacts(node, await qemu(), loadNotes);
   return await plan(request.kind === "nic-modify" ? withTap(facts) : facts);
 }
 

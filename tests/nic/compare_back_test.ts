@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { nicDifferences, nicMend } from "../../lib/nic/compare.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
-import type { OwnDevice } from "../../lib/state/own_record.ts";
+import type { OwnDevice } from "../../lib/state/own_check.ts";
 import { compared, type ComparisonSpec } from "../support/comparison.ts";
 import {
   facts,

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { planNicModify } from "../../lib/nic/modify.ts";
 import type { NicChanges } from "../../lib/nic/request.ts";
-import type { OwnDevice, OwnRecord } from "../../lib/state/own_record.ts";
+import type { OwnDevice, OwnRecord } from "../../lib/state/own_check.ts";
 import {
   applyChange,
   inverse,

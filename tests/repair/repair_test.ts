@@ -44,9 +44,9 @@ Deno.test("ownRecordFault() tells how to go on without a record", async () => {
     const paths = instancePaths(runDir, "vm1");
     const own = `${runDir}/kvm-hotplug`;
     const path = `${own}/vm1.json`;
-    assertEquals(ownRecordFault(paths), undefined);
+    assertEquals(await ownRecordFault(paths), undefined);
     Deno.mkdirSync(own, { mode: 0o700 });
-    assertEquals(ownRecordFault(paths), undefined);
+    assertEquals(await ownRecordFault(paths), undefined);
     const plants: Record<string, () => void> = {
       garbage: () => Deno.writeTextFileSync(path, "{x", { mode: 0o600 }),
       mode: () => Deno.writeTextFileSync(path, "{}", { mode: 0o644 }),
@@ -57,12 +57,16 @@ Deno.test("ownRecordFault() tells how to go on without a record", async () => {
     };
     for (const [how, plant] of Object.entries(plants)) {
       plant();
-      const { what, hint } = present(ownRecordFault(paths));
+      const { what, hint } = present(await ownRecordFault(paths));
       assertStringIncludes(what, path, how);
       assertEquals(hint, `rm -r ${path}`, how);
       const [program = "", ...args] = hint.split(" ");
       const { success } = await new Deno.Command(program, { args }).output();
-      assertEquals([success, ownRecordFault(paths)], [true, undefined], how);
+      assertEquals(
+        [success, await ownRecordFault(paths)],
+        [true, undefined],
+        how,
+      );
     }
   } finally {
     await Deno.remove(runDir, { recursive: true });

@@ -4,14 +4,15 @@ import type { OwnRecordStep } from "../../lib/engine/own_steps.ts";
 import {
   applyOwnChange,
   changeOwnRecord,
-  EMPTY_RECORD,
   formatOwnRecord,
-  type OwnDevice,
+  knownNotes,
   parseOwnRecord,
   readOwnRecord,
   recordFor,
 } from "../../lib/state/own_record.ts";
+import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
 import type { World } from "../../lib/engine/world.ts";
+import { loadNotes } from "../../lib/kinds.ts";
 import { refusal, uuidOf } from "../support/facts.ts";
 import { kindOf } from "../support/steps.ts";
 
@@ -44,7 +45,6 @@ const DEVICE: OwnDevice = {
   via: "chown",
   access: CHOWN,
   limits: { "iops-total": 100 },
-  linkState: "down",
   pending: { id: "disk-1", requestedAt: "2026-11-22T21:00:00.5Z", title: "x" },
 };
 
@@ -52,8 +52,11 @@ function place() {
   return { runDir: Deno.makeTempDirSync(), lockKey: "vm1" };
 }
 
+const NOTES = await loadNotes();
+
 function parse(document: unknown) {
-  return parseOwnRecord(JSON.stringify(document), place());
+  const record = parseOwnRecord(JSON.stringify(document), place());
+  return knownNotes(record, NOTES, place());
 }
 
 Deno.test("parseOwnRecord() reads what formatOwnRecord() wrote", () => {
@@ -80,7 +83,7 @@ Deno.test("parseOwnRecord() takes no value that the command line would not", () 
     { version: 1, qemu: { ...QEMU, pid: -1 } },
     { version: 1, qemu: { ...QEMU, name: "../x" } },
     { version: 1, qemu: { ...QEMU, boot: "x" } },
-    device({ kind: "tape" }),
+    device({ kind: "../x" }),
     device({ via: "magic" }),
     device({ access: { ...CHOWN, way: "path" } }),
     device({ access: { ...CHOWN, path: "relative" } }),
@@ -96,7 +99,8 @@ Deno.test("parseOwnRecord() takes no value that the command line would not", () 
     device({ access: { ...MKNOD, kind: "overlay" } }),
     device({ limits: { "iops-total": -1 } }),
     device({ limits: { "IOPS": 1 } }),
-    device({ linkState: "sideways" }),
+    device({ kind: "nic", access: undefined, linkState: "sideways" }),
+    device({ kind: "nic" }),
     device({ pending: { ...DEVICE.pending, id: "-x" } }),
     device({ pending: { ...DEVICE.pending, requestedAt: "now" } }),
   ];
@@ -106,6 +110,35 @@ Deno.test("parseOwnRecord() takes no value that the command line would not", () 
   }
   refusal("bad-state-file", () => parseOwnRecord("{", place()));
   parse(device({ access: MKNOD }));
+});
+
+Deno.test("knownNotes() says which part is wrong", () => {
+  const devices = { [UUID]: { ...DEVICE, access: { ...CHOWN, path: "x" } } };
+  const error = refusal(
+    "bad-state-file",
+    () => parse({ version: 1, devices }),
+  );
+  assertStringIncludes(
+    error.message,
+    `${UUID}.access.path must be an absolute path: it is "x"`,
+  );
+});
+
+Deno.test("a note of a later release's kind stays, and means nothing", () => {
+  const here = place();
+  const later = { kind: "tape", access: { way: "robot" }, limits: "none" };
+  const [other, mine] = [uuidOf("disk", 1), { kind: "disk", via: "path" }];
+  changeOwnRecord(here, QEMU, {
+    uuid: other,
+    after: later as unknown as OwnDevice,
+  });
+  changeOwnRecord(here, QEMU, { uuid: UUID, after: mine as OwnDevice });
+  const record = readOwnRecord(here);
+  assertEquals(record.devices, { [other]: later, [UUID]: mine });
+  assertEquals(knownNotes(record, NOTES, here).devices, { [UUID]: mine });
+  changeOwnRecord(here, QEMU, { uuid: UUID, after: null });
+  assertEquals(readOwnRecord(here).devices, { [other]: later });
+  Deno.removeSync(here.runDir, { recursive: true });
 });
 
 Deno.test("recordFor() keeps of another process only what must be given back", () => {

@@ -104,6 +104,7 @@ Deno.test("checks are put together", () => {
 
 Deno.test("stepCheck() types a step, and may ask for the instance", () => {
   const paths = instancePaths("/r", "vm1");
+  const never = (_value: unknown): _value is never => false;
   const isWords = (_value: unknown): _value is readonly string[] => true;
   const check = stepCheck(
     "move",
@@ -114,7 +115,7 @@ Deno.test("stepCheck() types a step, and may ask for the instance", () => {
     ({ count }) => count !== 1,
   );
   const step: Of<typeof check> = { kind: "move", to: paths.runtime };
-  const takes = (one: unknown) => check({ paths, isWords })(one);
+  const takes = (one: unknown) => check({ paths, isWords, isNote: never })(one);
   assertEquals(check.kind, "move");
   assertEquals([takes(step), takes({ ...step, count: 2 })], [true, true]);
   for (const odd of [{ kind: "mov" }, { to: "/x" }, { count: 1 }, { x: 1 }]) {
