@@ -17,6 +17,7 @@ export const STATUS = {
   "no-free-slot": 3,
   "duplicate": 3,
   "refused": 3,
+  "in-use": 3,
   "migrating": 3,
   "not-running": 4,
   "monitor-busy": 4,

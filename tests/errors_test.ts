@@ -25,6 +25,7 @@ const TABLE: Record<number, readonly ErrorCode[]> = {
     "no-free-slot",
     "duplicate",
     "refused",
+    "in-use",
     "migrating",
   ],
   4: ["not-running", "monitor-busy", "monitor-timeout"],

@@ -26,6 +26,7 @@ import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import { chooseDisk, type ChosenDisk } from "./chosen.ts";
 import { lacksMedium } from "./empty_drive.ts";
 import { devTypeOf, refuseUnfit } from "./fit.ts";
@@ -42,6 +43,8 @@ export interface MediumFacts extends Facts {
   readonly source: Source | undefined;
   /** By device id. */
   readonly trays: ReadonlyMap<string, Tray>;
+  /** Who else uses block nodes. */
+  readonly users: BlockUsers;
 }
 
 /** What it needs of the monitor. */
@@ -210,6 +213,8 @@ export function planMedium(
   const chosen = chooseDisk(facts, { device: word, verb: "change" });
   refuseMissingCommands(facts.qemu, COMMANDS);
   const tray = trayOf(facts, chosen);
+  const { id } = chosen;
+  refuseUsed(facts, { id, what: `change the medium of ${chosen.title}` });
   const { source } = facts;
   if (source === undefined) return planEject(facts, chosen, { tray, lock });
   const { entry, uuid, title, view } = chosen;
@@ -279,5 +284,6 @@ export async function readMediumFacts(
   source: MediumFacts["source"],
   qmp: QmpSession,
 ): Promise<MediumFacts> {
-  return { ...facts, source, trays: await ask(qmp, TRAYS) };
+  const trays = await ask(qmp, TRAYS);
+  return { ...facts, source, trays, users: await readBlockUsers(facts, qmp) };
 }

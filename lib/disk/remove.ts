@@ -11,14 +11,10 @@ import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import { planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
-import {
-  BLOCK_GRAPH,
-  type BlockGraph,
-  nodesUnder,
-} from "../qmp/block_graph.ts";
-import { ask } from "../qmp/query.ts";
+import { nodesUnder } from "../qmp/block_graph.ts";
 import { member } from "../state/json_member.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
 import type { DiskStep } from "./steps.ts";
@@ -35,9 +31,8 @@ function nodeOf(facts: Facts, id: string): string | undefined {
 }
 
 /** Nodes that were plugged one by one under the first, as for limits. */
-function underSteps({ graph }: DiskRemoveFacts, top: string): DiskStep[] {
-  if (graph === undefined) return [];
-  return nodesUnder(graph, top).filter((name) => !isMadeUp(name))
+function underSteps({ users }: DiskRemoveFacts, top: string): DiskStep[] {
+  return nodesUnder(users.graph, top).filter((name) => !isMadeUp(name))
     .map((name) => ({ kind: "drop-node", name }));
 }
 
@@ -131,6 +126,8 @@ export function planDiskRemove(
     check: (chosen) => {
       refuseUnnamed(facts, chosen);
       if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
+      const what = `remove ${chosen.title}`;
+      refuseUsed(facts, { id: chosen.id, what });
     },
     backend: ({ id, uuid, entry }) => [
       ...diskBackendSteps(facts, id),
@@ -138,15 +135,18 @@ export function planDiskRemove(
       ...DISK.giveBack(facts.own, uuid.toLowerCase()),
     ],
     strayBackend: request.unrecorded === "forced"
-      ? (id) => diskBackendSteps(facts, id)
+      ? (id) => {
+        refuseUsed(facts, { id, what: `remove disk ${id}` });
+        return diskBackendSteps(facts, id);
+      }
       : undefined,
   });
 }
 
 /** What removing a disk depends on. */
 export interface DiskRemoveFacts extends Facts {
-  /** Asked for only if there are nodes that no disk is named after. */
-  readonly graph?: BlockGraph | undefined;
+  /** Who else uses block nodes. */
+  readonly users: BlockUsers;
 }
 
 /** Adds what removing a disk depends on. */
@@ -154,12 +154,5 @@ export async function readDiskRemoveFacts(
   facts: Facts,
   { qmp }: Pick<World, "qmp">,
 ): Promise<DiskRemoveFacts> {
-  const { commands, nodeNames } = facts.qemu;
-  const { disks } = facts.content.runtime;
-  const known = new Set(disks.map(({ hvinfo }) => hvinfo.id));
-  const others = [...nodeNames].some((one) =>
-    !isMadeUp(one) && !known.has(one)
-  );
-  if (!others || !commands.has(BLOCK_GRAPH.execute)) return facts;
-  return { ...facts, graph: await ask(qmp, BLOCK_GRAPH) };
+  return { ...facts, users: await readBlockUsers(facts, qmp) };
 }

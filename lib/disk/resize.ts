@@ -19,6 +19,7 @@ import { refuseImpossible } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { ResizeDiskStep } from "./change_steps.ts";
 import {
   chooseDisk,
@@ -198,6 +199,7 @@ export function planDiskResize(
     facts.live.find(({ backend }) => backend.device === id);
   const from = disk?.backend.sizeBytes;
   if (disk === undefined || from === undefined) throw notInQemu(facts, chosen);
+  refuseUsed(facts, { id, what: `resize ${title}` });
   refuseHuge(title, from);
   const { drivers } = disk;
   const source = sourceOf(facts, disk, entry);
@@ -243,6 +245,8 @@ export interface DiskResizeFacts extends Facts {
   readonly live: readonly LiveDisk[];
   /** The files and devices QEMU has open. */
   readonly images: readonly OpenImage[];
+  /** Who else uses block nodes. */
+  readonly users: BlockUsers;
 }
 
 /**
@@ -261,5 +265,6 @@ export async function readDiskResizeFacts(
     );
   }
   const live = await readLiveDisks(qmp, facts.qemu, process);
-  return { ...facts, live, images: await openImages(process.pid) };
+  const users = await readBlockUsers(facts, qmp);
+  return { ...facts, live, images: await openImages(process.pid), users };
 }

@@ -59,8 +59,24 @@ function read(value: unknown): BlockGraph {
 /** Asks for the block graph; QEMU has it since 4.0. */
 export const BLOCK_GRAPH: Query<BlockGraph> = {
   execute: "x-debug-query-block-graph",
+  ifMissing: "nothing",
   read,
 };
+
+/** Everything below these, and they themselves, from the top down. */
+export function reachedFrom(
+  { nodes, edges }: BlockGraph,
+  tops: readonly GraphNode[],
+): GraphNode[] {
+  const found = new Set(tops);
+  for (const { id } of found) {
+    const below = edges.filter(({ parent }) => parent === id);
+    for (const one of nodes) {
+      if (below.some(({ child }) => child === one.id)) found.add(one);
+    }
+  }
+  return [...found];
+}
 
 /**
  * The names of the nodes that serve this one alone, at any depth, each after

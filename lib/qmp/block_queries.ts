@@ -55,3 +55,44 @@ export const FDSET_FDS: Query<Map<number, number[]>> = {
       ]),
     ),
 };
+
+/** A block job: `BlockJobInfo` of qapi/block-core.json. */
+export interface BlockJob {
+  /** `device` on the wire. */
+  readonly id: string;
+  /** `mirror`, `backup`, `commit`, `stream`, … */
+  readonly type: string;
+}
+
+/** The block jobs that run, wait or are paused. */
+export const BLOCK_JOBS: Query<BlockJob[]> = {
+  execute: "query-block-jobs",
+  ifMissing: "nothing",
+  read: (value) =>
+    list(value).map(({ device, type }) => ({
+      id: text(device),
+      type: text(type),
+    })),
+};
+
+/** A block export: `BlockExportInfo` of qapi/block-export.json. */
+export interface BlockExport {
+  /** Names it. */
+  readonly id: string;
+  /** `nbd`, `vhost-user-blk`, `fuse`, … */
+  readonly type: string;
+  /** Node-name of what is exported. */
+  readonly node: string;
+}
+
+/** The block exports; QEMU tells of them since 5.2. */
+export const BLOCK_EXPORTS: Query<BlockExport[]> = {
+  execute: "query-block-exports",
+  ifMissing: "nothing",
+  read: (value) =>
+    list(value).map((one) => ({
+      id: text(one.id),
+      type: text(one.type),
+      node: text(one["node-name"]),
+    })),
+};

@@ -10,6 +10,7 @@ import {
   diskAddFacts,
   idOf,
   nic,
+  NO_USERS,
   planOf,
   planRefusal,
   runtime,
@@ -151,6 +152,7 @@ Deno.test("an empty drive is neither limited nor resized", () => {
     who: null,
     live: [],
     images: [],
+    users: NO_USERS,
   };
   const about = { instance: "vm1", device: "0" };
   const limits = { iops: 5 };

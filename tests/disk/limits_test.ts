@@ -12,6 +12,7 @@ import {
   facts,
   idOf,
   NEW_UUID,
+  NO_USERS,
   planOf,
   planRefusal,
   stepNames,
@@ -156,7 +157,7 @@ Deno.test("planDiskRemove() keeps the limits, planDiskAdd() sets them again", ()
     instance: "vm1",
     device: UUID,
     bootDisk: "kept",
-  }, given));
+  }, { ...given, users: NO_USERS }));
   const kept = stepOf(removal, "own-record").change.after;
   assertEquals(kept, { kind: "disk", limits: { iops: 100 } });
   const note: OwnDevice = { kind: "disk", limits: { iops: 100 } };

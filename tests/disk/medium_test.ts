@@ -6,6 +6,7 @@ import {
   disk,
   diskAddFacts,
   idOf,
+  NO_USERS,
   planOf,
   planRefusal,
   qmpStep,
@@ -52,6 +53,7 @@ function given(
     qemu,
     source: medium === "none" ? undefined : all.source,
     trays: new Map([[ID, there]]),
+    users: NO_USERS,
   };
 }
 

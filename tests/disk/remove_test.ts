@@ -216,7 +216,8 @@ Deno.test("planDiskRemove() takes down what lies under the disk alone", () => {
       { parent: 5, child: 1, name: "backing" },
     ],
   };
-  const given = { ...facts(TWO_DISKS), graph };
+  const users = { graph, jobs: [], exports: [] };
+  const given = { ...facts(TWO_DISKS), users };
   const removed = planOf(planDiskRemove(request("1"), given));
   assertEquals(
     removed.steps.flatMap((one) => one.kind === "drop-node" ? [one.name] : []),

@@ -68,7 +68,7 @@ export class ScriptedPeer implements AsyncDisposable {
   /** The commands that change something, in order. */
   changes(): string[] {
     return this.calls.map((call) => call.command)
-      .filter((name) => !/^(query|qom|human|qmp)/.test(name));
+      .filter((name) => !/^(x-debug-query|query|qom|human|qmp)/.test(name));
   }
 
   /** The only call of a command. */

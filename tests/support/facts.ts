@@ -8,6 +8,7 @@
 import { assertEquals } from "@std/assert";
 import { rootBus } from "../../lib/device/pci_bus.ts";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
+import type { BlockUsers } from "../../lib/disk/block_users.ts";
 import type { DiskAdd } from "../../lib/disk/request.ts";
 import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import type { Decision, DeviceView, Plan } from "../../lib/engine/plan.ts";
@@ -213,14 +214,24 @@ function qemuWith(
   };
 }
 
+/** Nobody uses a block node beside the disks' own devices. */
+export const NO_USERS: BlockUsers = {
+  graph: { nodes: [], edges: [] },
+  jobs: [],
+  exports: [],
+};
+
 /** What differs from a node where all is well. */
 export type FactsSpec =
   & InstanceSpec
   & Partial<Omit<Facts, "content" | "qemu">>
+  & { readonly users?: BlockUsers }
   & { readonly qemu?: Partial<QemuFacts> };
 
 /** The facts of instance `vm1`, by default without devices. */
-export function facts(spec: FactsSpec = {}): Facts {
+export function facts(
+  spec: FactsSpec = {},
+): Facts & { readonly users: BlockUsers } {
   const { disks, nics, hvparams, qemu, ...more } = spec;
   const text = runtimeText({
     ...(disks && { disks }),
@@ -260,6 +271,7 @@ export function facts(spec: FactsSpec = {}): Facts {
       record: EMPTY_RECORD,
     },
     nonce: "abcdefgh",
+    users: NO_USERS,
     ...more,
     qemu: qemuWith(understood, qemu),
   };
