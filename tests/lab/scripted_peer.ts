@@ -32,7 +32,7 @@ function line(message: Json): string {
 
 /** Owns the listener, the connection and the model. */
 export class ScriptedPeer implements AsyncDisposable {
-  readonly model = new ScriptedModel();
+  readonly model: ScriptedModel;
   /** Every command, in order, over all connections. */
   readonly calls: Call[] = [];
   guest: Guest = "releases";
@@ -54,8 +54,12 @@ export class ScriptedPeer implements AsyncDisposable {
   #dead = false;
   #idle = Promise.withResolvers<void>();
 
-  /** @param path where the socket is made */
-  constructor(path: string) {
+  /**
+   * @param path where the socket is made
+   * @param model what it has; the peer's from now on
+   */
+  constructor(path: string, model: ScriptedModel = new ScriptedModel()) {
+    this.model = model;
     this.#listener = UnixListener.bind(path);
     this.#served = this.#serve();
   }
