@@ -5,7 +5,6 @@
  */
 
 import { check as checkTarget, type CheckResult } from "../inspect/check.ts";
-import { instancePaths } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
@@ -66,10 +65,8 @@ export async function check(call: Call): Promise<Answer> {
   using line = await waitingLine(call);
   const target = targetOf(invocation, terminal.env);
   const reach = reachOf(invocation, terminal.env);
-  const bare = target.paths ??
-    instancePaths(reach.runDir, "socket", { qmp: target.qmp });
   const both = reach.qmp !== undefined && reach.state !== undefined;
-  const result = await checkTarget({ ...target, bare }, {
+  const result = await checkTarget(target, {
     timeoutMs: reach.timeoutMs,
     trace: trace.qmp,
     waiting: line?.told,

@@ -58,7 +58,7 @@ export async function events(call: Call): Promise<undefined> {
     const last = sight.kind === "event" && sight.event.event === until;
     return last ? "stop" : "go-on";
   };
-  const watcher = new Watcher(target.qmp, {
+  const watcher = new Watcher(target.paths.qmp, {
     timeoutMs,
     trace: trace.qmp,
     signal: terminal.signal,

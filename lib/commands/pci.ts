@@ -10,7 +10,6 @@ import {
   type PciMap,
   pciMap,
 } from "../inspect/pci_map.ts";
-import { instancePaths } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
 import { reachOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
@@ -124,10 +123,8 @@ export function mapText({ instance, qemu, buses }: PciMap): string[] {
 export async function pci(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
   using line = await waitingLine(call);
-  const { label, paths, qmp } = targetOf(invocation, terminal.env);
   const reach = reachOf(invocation, terminal.env);
-  const bare = instancePaths(reach.runDir, "socket", { qmp });
-  const map = await pciMap({ label, paths, bare }, {
+  const map = await pciMap(targetOf(invocation, terminal.env), {
     timeoutMs: reach.timeoutMs,
     trace: trace.qmp,
     waiting: line?.told,

@@ -33,7 +33,7 @@ export async function qmp(call: Call): Promise<Answer> {
       waiting: line?.told,
       signal: terminal.signal,
     };
-    const value = await sendCommand(target.qmp, command, options);
+    const value = await sendCommand(target.paths.qmp, command, options);
     if (!isQuestion(execute)) trace.audit({ ...audit, result: { ok: true } });
     const reader = terminal.stdoutIsTerminal ? "person" : "program";
     return {

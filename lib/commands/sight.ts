@@ -6,14 +6,11 @@
  */
 
 import { titleOf } from "../device/select.ts";
-import { messageOf } from "../errors.ts";
 import { deviceOf } from "../monitor/event_device.ts";
-import { expectRuntime } from "../plan/facts.ts";
+import { readRecord, type Target } from "../plan/facts.ts";
 import type { Gap, Sight } from "../monitor/watch.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
-import { readRuntimeFile } from "../state/runtime_file.ts";
-import type { Target } from "./target.ts";
 import { printable } from "../words/text.ts";
 
 /** Local time to the millisecond: what the person's other logs have. */
@@ -28,26 +25,15 @@ function clock(ms: number): string {
 }
 
 /** The recorded devices as they are now; none if the file cannot be read. */
-export function recorded({ paths }: Target): readonly DeviceEntry[] {
-  if (paths === undefined) return [];
-  try {
-    const runtime = readRuntimeFile(paths.runtime)?.runtime;
-    return runtime === undefined ? [] : devicesOf(runtime);
-  } catch {
-    // Events are worth seeing beside a broken file, too.
-    return [];
-  }
+export function recorded(target: Target): readonly DeviceEntry[] {
+  // Events are worth seeing beside a broken file, too.
+  return devicesOf(readRecord(target).content.runtime);
 }
 
 /** Why devices are not named as the user knows them; undefined if they are. */
-export function recordFault({ paths }: Target): string | undefined {
-  if (paths === undefined) return undefined;
-  try {
-    expectRuntime(paths);
-    return undefined;
-  } catch (error) {
-    return `${messageOf(error)}: devices have QEMU's names only`;
-  }
+export function recordFault(target: Target): string | undefined {
+  const { fault } = readRecord(target);
+  return fault && `${fault.message}: devices have QEMU's names only`;
 }
 
 function dataText(data: QmpEvent["data"]): string {

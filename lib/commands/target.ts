@@ -5,22 +5,13 @@
  * @module
  */
 
+import type { Target } from "../plan/facts.ts";
 import { expectAnything } from "../plan/instances.ts";
-import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import { instancePaths } from "../state/instance.ts";
 import type { Terminal } from "./answer.ts";
 import type { Invocation } from "../words/options.ts";
 import { absolute } from "../words/request_words.ts";
 import { instanceOf, reachOf } from "./requests.ts";
-
-/** Whom a question is for. */
-export interface Target {
-  /** As the user said it, for messages and documents. */
-  readonly label: string;
-  /** Undefined if only a socket is known: there is no runtime file then. */
-  readonly paths: InstancePaths | undefined;
-  /** Absolute path of the QMP socket. */
-  readonly qmp: string;
-}
 
 /**
  * The target that a command line names as its first operand.
@@ -35,10 +26,13 @@ export function targetOf(
   const word = invocation.operands[0] ?? "";
   const reach = reachOf(invocation, env);
   if (word.includes("/")) {
-    return { label: word, paths: undefined, qmp: absolute(word) };
+    const paths = instancePaths(reach.runDir, "socket", {
+      qmp: absolute(word),
+    });
+    return { label: word, kind: "socket", paths };
   }
   const name = instanceOf(invocation) ?? "";
   const paths = instancePaths(reach.runDir, name, reach);
   expectAnything(paths);
-  return { label: paths.name, paths, qmp: paths.qmp };
+  return { label: paths.name, kind: "instance", paths };
 }

@@ -90,7 +90,7 @@ function unrecorded(
 }
 
 const NOT_KEPT =
-  "the file keeps disks and NICs only: stop and start the instance to be without it";
+  "adopt records disks and NICs only: stop and start the instance, and its file fits it again";
 
 /** A machine type without a version stands for the newest of its kind. */
 function sameMachine(recorded: string, live: string): boolean {

@@ -27,13 +27,19 @@ function isLocked(path: string): boolean {
   );
 }
 
-/** What an instance's journal tells a person, undefined if there is none. */
-export function interrupted(
+/** Whether an instance has a journal, and somebody works on it. */
+export function unfinished(
   paths: InstancePaths,
-): string | undefined {
+): "interrupted" | "under-way" | undefined {
   if (lookAt(ownPath(paths, "journal")) === undefined) return undefined;
-  if (isLocked(ownPath(paths, "lock"))) return undefined;
-  return `a change was interrupted: kvm-hotplug repair ${paths.name}`;
+  return isLocked(ownPath(paths, "lock")) ? "under-way" : "interrupted";
+}
+
+/** What an interrupted change tells a person; undefined if there is none. */
+export function interrupted(paths: InstancePaths): string | undefined {
+  return unfinished(paths) === "interrupted"
+    ? `a change was interrupted: kvm-hotplug repair ${paths.name}`
+    : undefined;
 }
 
 /** Why our own folder would be refused. */

@@ -5,7 +5,7 @@
  */
 
 import { refuseForeignVm } from "../engine/recover_world.ts";
-import { HotplugError } from "../errors.ts";
+import type { HotplugError } from "../errors.ts";
 import { type Via, VIAS } from "../host/access_record.ts";
 import {
   type Confinement,
@@ -17,32 +17,18 @@ import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
-  expectRuntime,
   type QemuFacts,
   readNode,
+  readRecord,
+  type Target,
 } from "../plan/facts.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
-import type { InstancePaths } from "../state/instance.ts";
-import {
-  emptyContent,
-  isRuntimeThere,
-  type RuntimeContent,
-} from "../state/runtime_file.ts";
+import { isRuntimeThere } from "../state/runtime_file.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
-
-/** Whom to check. */
-export interface CheckTarget {
-  /** As the user said it. */
-  readonly label: string;
-  /** Undefined if only a socket is known: no runtime file is looked at. */
-  readonly paths: InstancePaths | undefined;
-  /** Those of an instance without files, for a socket. */
-  readonly bare: InstancePaths;
-}
 
 /** How one QEMU runs. */
 export interface CheckedQemu {
@@ -120,21 +106,6 @@ function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
   };
 }
 
-/** A VM whose file is missing or broken can be checked, and not be changed. */
-function readRecord(
-  { paths, bare }: Omit<CheckTarget, "label">,
-): { content: RuntimeContent; fault?: HotplugError } {
-  if (paths === undefined) return { content: emptyContent(bare.runtime) };
-  try {
-    return { content: expectRuntime(paths) };
-  } catch (error) {
-    if (!(error instanceof HotplugError) || !isRuntimeThere(paths.qmp)) {
-      throw error;
-    }
-    return { content: emptyContent(bare.runtime), fault: error };
-  }
-}
-
 function fileRequirement(
   fault: HotplugError | undefined,
   kinds: readonly string[],
@@ -151,16 +122,18 @@ function fileRequirement(
 }
 
 async function readCheckFacts(
-  { paths, bare }: CheckTarget,
+  target: Target,
   options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
 ): Promise<{ facts: CheckFacts; fault: HotplugError | undefined }> {
-  const { content, fault } = readRecord({ paths, bare });
-  const where = paths ?? bare;
-  using qmp = await openMonitor(where.qmp, options);
-  const answer = await askQemu(qmp, where);
-  const node = await readNode(where, content);
+  const { kind, paths } = target;
+  const { content, fault } = readRecord(target);
+  // A VM whose file is missing or broken can be checked, and not be changed.
+  if (fault !== undefined && !isRuntimeThere(paths.qmp)) throw fault;
+  using qmp = await openMonitor(paths.qmp, options);
+  const answer = await askQemu(qmp, paths);
+  const node = await readNode(paths, content);
   const facts = await completeFacts(node, await answer(), loadNotes);
-  if (paths !== undefined && options.foreign === "refused") {
+  if (kind === "instance" && options.foreign === "refused") {
     refuseForeignVm(facts.qemu.name, paths);
   }
   const { process } = facts.qemu;
@@ -174,7 +147,7 @@ async function readCheckFacts(
  * @throws {HotplugError} status 3 or 4: it could not be asked
  */
 export async function check(
-  target: CheckTarget,
+  target: Target,
   options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
 ): Promise<CheckResult> {
   try {
@@ -189,14 +162,15 @@ export async function check(
       ...fileRequirement(fault, kinds.map(({ kind }) => kind.word)),
       ...judgeAll(facts, kinds),
     ];
-    const text = target.paths && readUidText(target.bare);
+    const { kind, label, paths } = target;
+    const text = kind === "instance" ? readUidText(paths) : undefined;
     const remark = uidRemark({
-      path: uidFile(target.bare),
+      path: uidFile(paths),
       text,
       uid: facts.confinement?.credentials.uid,
     });
     return {
-      instance: target.label,
+      instance: label,
       supported: requirements.every(({ ok }) => ok),
       requirements,
       qemu: describe(facts, text ?? null),

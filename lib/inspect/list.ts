@@ -18,10 +18,10 @@ import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
 import {
-  expectRuntime,
   nicFilesOf,
   type QemuFacts,
   readNode,
+  readRecord,
 } from "../plan/facts.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
@@ -215,19 +215,6 @@ function describeQemu(qemu: QemuFacts) {
   };
 }
 
-/** The runtime file; a stand-in, and why, if there is none to understand. */
-async function readRecord(
-  paths: InstancePaths,
-): Promise<{ content: RuntimeContent; fault?: HotplugError }> {
-  try {
-    return { content: expectRuntime(paths) };
-  } catch (error) {
-    if (!(error instanceof HotplugError)) throw error;
-    const { emptyContent } = await import("../state/runtime_file.ts");
-    return { content: emptyContent(paths.runtime), fault: error };
-  }
-}
-
 /**
  * The devices of one instance, as file and QEMU have them. A VM that does not
  * run is listed from its file, one without a file from QEMU.
@@ -239,7 +226,7 @@ export async function listInstance(
   options: ListOptions,
 ): Promise<InstanceListing> {
   const paths = instancePaths(options.runDir, instance, options);
-  const { content, fault } = await readRecord(paths);
+  const { content, fault } = readRecord({ kind: "instance", paths });
   const looked = await lookAround(paths, content, options);
   const { nicFiles, own, qemu: answer, warnings } = looked;
   const qemu = "why" in answer ? undefined : answer;

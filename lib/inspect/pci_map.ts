@@ -8,12 +8,10 @@
 import { freeSlots, isOn, type SlotFacts } from "../device/bus_slot.ts";
 import type { PciBus } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
-import { HotplugError } from "../errors.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
-import type { InstancePaths } from "../state/instance.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
-import { expectRuntime, type QemuFacts } from "../plan/facts.ts";
+import { type QemuFacts, readRecord, type Target } from "../plan/facts.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 
@@ -169,50 +167,32 @@ export function mapBuses(facts: MapFacts): MapBus[] {
   ];
 }
 
-/** The map is wanted most when something is wrong with the file. */
-function readRuntime(
-  paths: InstancePaths | undefined,
-): { runtime: Runtime | undefined; warnings: string[] } {
-  if (paths === undefined) return { runtime: undefined, warnings: [] };
-  try {
-    return { runtime: expectRuntime(paths).runtime, warnings: [] };
-  } catch (error) {
-    if (!(error instanceof HotplugError)) throw error;
-    const why = `${error.message}: the map shows what QEMU has`;
-    return { runtime: undefined, warnings: [why] };
-  }
-}
-
-/** Whose map. */
-export interface PciTarget {
-  /** As the user said it. */
-  readonly label: string;
-  /** Undefined if only a socket is known. */
-  readonly paths: InstancePaths | undefined;
-  /** Those of an instance without files, for a socket. */
-  readonly bare: InstancePaths;
-}
-
 /**
  * Asks a VM for its buses.
  *
  * @throws {HotplugError} status 4
  */
 export async function pciMap(
-  { label, paths, bare }: PciTarget,
+  target: Target,
   options: MonitorOptions,
 ): Promise<PciMap> {
-  const { runtime, warnings } = readRuntime(paths);
+  const { label, kind, paths } = target;
+  // The map is wanted most when something is wrong with the file.
+  const { content, fault } = readRecord(target);
+  const known = kind === "instance" && fault === undefined;
+  const runtime = known ? content.runtime : undefined;
   try {
-    using qmp = await openMonitor((paths ?? bare).qmp, options);
-    const answer = await askQemu(qmp, paths ?? bare);
+    using qmp = await openMonitor(paths.qmp, options);
+    const answer = await askQemu(qmp, paths);
     const qemu = await answer();
     const { major, minor, micro } = qemu.version;
     return {
       instance: label,
       qemu: { version: `${major}.${minor}.${micro}`, machine: qemu.machine },
       buses: mapBuses({ qemu, runtime, drivers: qemu.drivers }),
-      warnings,
+      warnings: fault === undefined
+        ? []
+        : [`${fault.message}: the map shows what QEMU has`],
     };
   } catch (error) {
     throw nothingChanged(error);

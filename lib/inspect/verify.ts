@@ -12,6 +12,7 @@ import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
 import { completeFacts, readNode } from "../plan/facts.ts";
 import { loadNotes } from "../kinds.ts";
+import { unfinished } from "./attention.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 
@@ -22,7 +23,9 @@ export type VerifyOptions = MonitorOptions & {
 };
 
 /**
- * Compares an instance's file with its live QEMU and this node.
+ * Compares an instance's file with its live QEMU and this node. What a change
+ * that is not finished has left so far is not told one by one: it is not for a
+ * person to mend.
  *
  * @throws {HotplugError} status 4 if QEMU cannot be asked
  */
@@ -33,6 +36,16 @@ export async function verifyInstance(
   },
   { format, ...options }: VerifyOptions,
 ): Promise<readonly Difference[]> {
+  const code = unfinished(paths);
+  if (code !== undefined) {
+    const remark = code === "interrupted"
+      ? {
+        what: "a change was interrupted",
+        hint: format(["repair", paths.name]),
+      }
+      : { what: "a change is under way", hint: "verify again once it is done" };
+    return [{ code, device: null, ...remark }];
+  }
   using qmp = await openMonitor(paths.qmp, options);
   try {
     const answer = await askQemu(qmp, paths);

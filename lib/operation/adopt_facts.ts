@@ -13,25 +13,8 @@ import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
-import type { InstancePaths } from "../state/instance.ts";
-import {
-  emptyContent,
-  readRuntimeFile,
-  type RuntimeContent,
-} from "../state/runtime_file.ts";
 import { loadKinds } from "../kinds.ts";
 import type { Kind, KindName } from "../plan/kind.ts";
-
-/**
- * The runtime file of an instance, or what stands for one where there is none.
- *
- * @throws {HotplugError} `bad-state-file`
- */
-export function runtimeOrNone(
-  { runtime: path }: InstancePaths,
-): RuntimeContent {
-  return readRuntimeFile(path) ?? emptyContent(path);
-}
 
 function busOf(path: unknown): string {
   const text = String(path);

@@ -16,9 +16,9 @@ import { askQemu } from "../plan/ask_qemu.ts";
 import {
   completeFacts,
   expectInstance,
-  expectRuntime,
   makeNonce,
   readNode,
+  readRecord,
 } from "../plan/facts.ts";
 import { stateSteps } from "../plan/steps.ts";
 import { readHvparams } from "../state/hvparams.ts";
@@ -53,13 +53,13 @@ import type { NodeFacts } from "../plan/facts.ts";
 import type { Planner } from "../plan/kind.ts";
 
 /** The runtime file, which only `adopt` can do without. */
-async function readContent(
-  request: Request,
-  paths: InstancePaths,
-): Promise<RuntimeContent> {
-  if (request.kind !== "adopt") return expectRuntime(paths);
-  const { runtimeOrNone } = await import("./adopt_facts.ts");
-  return runtimeOrNone(paths);
+function readContent(request: Request, paths: InstancePaths): RuntimeContent {
+  const { content, fault } = readRecord({ kind: "instance", paths });
+  const isNone = fault?.code === "no-such-instance";
+  if (fault === undefined || (isNone && request.kind === "adopt")) {
+    return content;
+  }
+  throw fault;
 }
 
 /** Plans what is about files alone: the VM need not run. */
@@ -159,7 +159,7 @@ async function runLocked(
   options: RunOptions,
 ): Promise<Outcome> {
   const { content, qmp } = await unchanged(async () => ({
-    content: filled(await readContent(request, paths), request),
+    content: filled(readContent(request, paths), request),
     qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
   }));
   const steps = await stepsOf(await loadKinds(kindWords(request)));

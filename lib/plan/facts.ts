@@ -25,10 +25,12 @@ import type { QmpVersion } from "../qmp/message.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import {
+  emptyContent,
   isRuntimeThere,
   readRuntimeFile,
   type RuntimeContent,
 } from "../state/runtime_file.ts";
+import { HotplugError } from "../errors.ts";
 import { noInstance } from "./instances.ts";
 
 /** A network backend. */
@@ -126,6 +128,33 @@ export function expectRuntime(paths: InstancePaths): RuntimeContent {
   const content = readRuntimeFile(paths.runtime);
   if (content === undefined) throw noInstance(paths);
   return content;
+}
+
+/** Whom a question is for. */
+export interface Target {
+  /** As the user said it, for messages and documents. */
+  readonly label: string;
+  /** Whether an instance is meant, or the VM behind a socket: that has no file. */
+  readonly kind: "instance" | "socket";
+  readonly paths: InstancePaths;
+}
+
+/**
+ * The runtime file for a question that is answered without it, too.
+ *
+ * @returns a stand-in, and why, if there is none to understand
+ */
+export function readRecord(
+  { kind, paths }: Omit<Target, "label">,
+): { content: RuntimeContent; fault?: HotplugError } {
+  const content = emptyContent(paths.runtime);
+  if (kind === "socket") return { content };
+  try {
+    return { content: expectRuntime(paths) };
+  } catch (error) {
+    if (!(error instanceof HotplugError)) throw error;
+    return { content, fault: error };
+  }
 }
 
 /** An instance's NIC files, if they can be read. */

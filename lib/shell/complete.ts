@@ -15,7 +15,7 @@ import {
 } from "../commands/complete.ts";
 import { deviceWords } from "../commands/device_words.ts";
 import { isOwn, ownCommand, ownCommands, wholeWords } from "./line.ts";
-import type { Target } from "../commands/target.ts";
+import type { Target } from "../plan/facts.ts";
 
 /** Work on the shell's own session. */
 export type OnSession = <T>(

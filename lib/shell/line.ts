@@ -8,7 +8,7 @@
 import { parseInvocation } from "../commands/args.ts";
 import { COMMANDS } from "../commands/commands.ts";
 import { rawCommand, unsent } from "../commands/qmp_words.ts";
-import type { Target } from "../commands/target.ts";
+import type { Target } from "../plan/facts.ts";
 import { usage } from "../errors.ts";
 import { sendOn } from "../monitor/raw_command.ts";
 import type { QmpSession } from "../qmp/client.ts";

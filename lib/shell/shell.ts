@@ -24,7 +24,8 @@ import {
   recordFault,
   textOf,
 } from "../commands/sight.ts";
-import { type Target, targetOf } from "../commands/target.ts";
+import { targetOf } from "../commands/target.ts";
+import type { Target } from "../plan/facts.ts";
 import { jsonLine, printable } from "../words/text.ts";
 import { isWatcher } from "../commands/watcher.ts";
 
@@ -45,7 +46,7 @@ class Shell {
     this.#target = targetOf(invocation, terminal.env);
     const { timeoutMs } = reachOf(invocation, terminal.env);
     terminal.signal.addEventListener("abort", () => this.#stop());
-    this.#watcher = new Watcher(this.#target.qmp, {
+    this.#watcher = new Watcher(this.#target.paths.qmp, {
       timeoutMs,
       trace: trace.qmp,
       signal: this.#end.signal,

@@ -62,6 +62,21 @@ Deno.test("list tells of a change that was interrupted", async () => {
   );
   const { json } = await vm.cli("list", NAME);
   assertMatch((json.warnings as string[]).join(), /was interrupted/);
+  // Nothing of what repair will undo is for a person to remove.
+  const { status, json: shown } = await vm.cli(
+    "state",
+    "show",
+    NAME,
+    "--verify",
+  );
+  const [first, ...others] =
+    (shown.verify as { differences: Record<string, string>[] }).differences;
+  assertEquals([status, first?.what, others], [
+    3,
+    "a change was interrupted",
+    [],
+  ]);
+  assertMatch(first?.hint ?? "", /^kvm-hotplug repair /);
   assertEquals((await vm.cli("repair", NAME)).status, 0);
   assertEquals(await attention(), null);
 });

@@ -7,7 +7,7 @@ import { nicAdoption } from "../../lib/nic/adopt.ts";
 import type { LiveNic } from "../../lib/nic/live.ts";
 import { NIC } from "../../lib/nic/name.ts";
 import { planAdopt } from "../../lib/operation/adopt.ts";
-import { runtimeOrNone } from "../../lib/operation/adopt_facts.ts";
+import { readRecord } from "../../lib/plan/facts.ts";
 import {
   assert,
   disk,
@@ -246,10 +246,8 @@ Deno.test("planAdopt() records no image that a start would open as raw", () => {
 
 Deno.test("planAdopt() makes a first file of what the process shows", () => {
   const given = adoptFacts({ disks: [liveDisk("d1", { direct: true })] });
-  const content = runtimeOrNone({
-    ...given.facts.paths,
-    runtime: "/nowhere/vm1.runtime",
-  });
+  const paths = { ...given.facts.paths, runtime: "/nowhere/vm1.runtime" };
+  const { content } = readRecord({ kind: "instance", paths });
   const none = { ...given.facts, content, diskIdentities: [] };
   const plan = planOf({ ...given, facts: none });
   const [create] = plan.steps;
