@@ -8,7 +8,7 @@ import { isParavirtual } from "../device/nic.ts";
 import { whoIs } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
-import { type Confinement, readConfinement } from "../host/confinement.ts";
+import { readConfinement } from "../host/confinement.ts";
 import {
   filtersVlans,
   ganetiDown,
@@ -19,8 +19,9 @@ import { isInterfaceName } from "../host/network_words.ts";
 import type { SwitchState } from "../host/openvswitch.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
-import type { Facts, NodeFacts, QemuFacts } from "../plan/facts.ts";
+import type { Facts, NodeFacts } from "../plan/facts.ts";
 import { listInstances } from "../plan/instances.ts";
+import type { CheckFacts } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { isJson } from "../qmp/message.ts";
@@ -45,8 +46,7 @@ export interface OwnTapFacts {
  * @returns undefined if it is handed open ones, or its process is unknown
  */
 export async function readOwnTap(
-  { commands, process }: QemuFacts,
-  confinement: Confinement | undefined,
+  { qemu: { commands, process }, confinement }: CheckFacts,
 ): Promise<OwnTapFacts | undefined> {
   if (commands.has("getfd") && commands.has("closefd")) return undefined;
   if (confinement === undefined) return undefined;
@@ -61,7 +61,7 @@ export async function readOwnTap(
 }
 
 /** What adding a NIC depends on. */
-export interface NicAddFacts extends Facts {
+export interface NicAddFacts extends CheckFacts {
   /** /dev/net/tun is there. */
   readonly tun: boolean;
   /** /dev/vhost-net is there. */
@@ -80,8 +80,6 @@ export interface NicAddFacts extends Facts {
   readonly ganetiDown: string | undefined;
   /** Whether the script that was asked for can be run. */
   readonly scriptUsable: boolean;
-  /** Undefined if QEMU's process is unknown. */
-  readonly confinement: Confinement | undefined;
   /** Undefined if the tap goes open, or nothing tells. */
   readonly ownTap: OwnTapFacts | undefined;
   /** Words of `--driver` or `nic_type` that this QEMU has a PCI card for. */
@@ -173,7 +171,7 @@ export async function readNicAddFacts(
     ganetiDown: ganetiDown(),
     scriptUsable: request.script !== undefined && isProgram(request.script),
     confinement,
-    ownTap: await readOwnTap(facts.qemu, confinement),
+    ownTap: await readOwnTap({ ...facts, confinement }),
     cards: await readCards(facts, request, world),
     // Where there is a record, a stale note of this NIC may have to go.
     who: noted.every((one) => one === undefined)

@@ -6,11 +6,8 @@
  * @module
  */
 
-import {
-  type Network,
-  networkVariables,
-  readNetwork,
-} from "../device/netinfo.ts";
+import { type Network, networkVariables } from "../device/netinfo.ts";
+import type { RecordedNic } from "../device/nic.ts";
 import { NIC_MODES } from "../host/network_words.ts";
 import { refuse } from "../errors.ts";
 import type { NodeFacts } from "../plan/facts.ts";
@@ -18,15 +15,13 @@ import { formatJson, parseJson } from "../state/json.ts";
 import { member, numberMember, stringMember } from "../state/json_member.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { nicsOfNode } from "./add_facts.ts";
+import { recordedNic } from "./recorded.ts";
 import type { NetworkWish, NicAdd, NicModify } from "./request.ts";
 
 /** A network, and the NICs that are on it. */
 interface Found extends Network {
   readonly nics: readonly NicEntry[];
 }
-
-/** Mode, link and VLAN of a NIC; undefined: none. */
-type Place = Pick<NicAdd, "mode" | "link" | "vlan">;
 
 const ACCEPTED =
   `its description as JSON does as well: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}', as "netinfo" of a NIC in a runtime file has it`;
@@ -42,22 +37,19 @@ function foundOn(nic: NicEntry): Found[] {
 }
 
 /** A description is changed with each address: the newest is the true one. */
-function newer(one: Found, other: Found): Found {
-  const age = (key: string) => {
-    const [a, b] = [one, other].map(({ netinfo }) =>
-      numberMember(parseJson(netinfo), key) ?? 0
-    );
-    return (b ?? 0) - (a ?? 0);
-  };
-  return (age("serial_no") || age("mtime")) > 0 ? other : one;
+function newestFirst(one: Found, other: Found): number {
+  const [a, b] = [one, other].map(({ netinfo }) => parseJson(netinfo));
+  const older = (key: string) =>
+    (b && numberMember(b, key) || 0) - (a && numberMember(a, key) || 0);
+  return older("serial_no") || older("mtime");
 }
 
 function find(word: string, node: NodeFacts): Found {
-  const nics = nicsOfNode(node).flatMap(([_, nics]) => nics);
-  const all = nics.flatMap(foundOn).filter(({ uuid, netinfo }) =>
-    uuid === word.toLowerCase() ||
-    stringMember(parseJson(netinfo), "name") === word
-  );
+  const all = nicsOfNode(node).flatMap(([_, nics]) => nics).flatMap(foundOn)
+    .filter(({ uuid, netinfo }) =>
+      uuid === word.toLowerCase() ||
+      stringMember(parseJson(netinfo), "name") === word
+    ).sort(newestFirst);
   const uuids = [...new Set(all.map(({ uuid }) => uuid))];
   if (uuids.length > 1) {
     throw refuse(
@@ -65,47 +57,38 @@ function find(word: string, node: NodeFacts): Found {
       "give the uuid",
     );
   }
-  if (all.length === 0) {
+  const [newest] = all;
+  if (newest === undefined) {
     throw refuse(
       `No NIC of this node's instances is on a network ${word}: nothing else here describes it, and Ganeti could not start the NIC without`,
       ACCEPTED,
     );
   }
-  const newest = all.reduce(newer);
   // Where no script is told of it now, one may be at the next start.
   networkVariables(parseJson(newest.netinfo));
-  const others = all.filter((one) => one !== newest);
-  return { ...newest, nics: [newest, ...others].flatMap(({ nics }) => nics) };
+  return { ...newest, nics: all.flatMap(({ nics }) => nics) };
 }
 
-/** The place of a NIC, if it is one that another NIC can be given. */
-function placeIn({ mode: word, link, vlan }: NicEntry): Place[] {
-  const mode = NIC_MODES.find((one) => one === word);
-  if (mode === undefined || mode === "none") return [];
-  return [{ mode, link: link || undefined, vlan: vlan || undefined }];
-}
-
-/** As Ganeti gives it to each NIC on a network. */
-function placeOf({ nics }: Found, { word }: NetworkWish): Place {
-  const [place] = nics.flatMap(placeIn);
+/** Mode, link and VLAN as Ganeti gives them to each NIC on a network. */
+function placeOf({ nics }: Found, { network }: NetworkWish): RecordedNic {
+  const place = nics.map(recordedNic).find(({ mode }) =>
+    mode !== "none" && NIC_MODES.some((one) => one === mode)
+  );
   if (place !== undefined) return place;
   const modes = [...new Set(nics.map(({ mode = "unknown" }) => mode))];
   throw refuse(
     nics.length === 0
       ? "Cannot tell what to join the NIC to: the description of a network does not say"
-      : `Cannot tell what to join the NIC to: mode of all NICs here on network ${word} is ${
+      : `Cannot tell what to join the NIC to: mode of all NICs here on network ${network} is ${
         modes.join(", ")
       }`,
     "say it by --mode and --link",
   );
 }
 
-function resolve(wish: NetworkWish, node: NodeFacts): Found {
-  const { word } = wish;
-  if (!word.startsWith("{")) return find(word, node);
-  const network = readNetwork(parseJson(word));
-  if (typeof network !== "string") return { ...network, nics: [] };
-  throw new TypeError(`unchecked network: ${network}`);
+function resolve({ network }: NetworkWish, node: NodeFacts): Found {
+  if (typeof network === "string") return find(network, node);
+  return { ...network, nics: [] };
 }
 
 /** A MAC that was made up gets the network's prefix, as a master's does. */
@@ -150,7 +133,7 @@ export function withNetworkChange(
   const found = resolve(inNetwork, node);
   const { uuid: network, netinfo } = found;
   const known = { ...changes, network, netinfo };
-  if (inNetwork.place === "given" || inNetwork.word.startsWith("{")) {
+  if (inNetwork.place === "given" || found.nics.length === 0) {
     return { ...request, changes: known };
   }
   const { mode, link = null, vlan = null } = placeOf(found, inNetwork);

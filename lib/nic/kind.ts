@@ -56,7 +56,7 @@ export const NIC_KIND: Kind<NicRequest> = {
   steps: NIC_STEPS,
   record: nicNote,
   async requirements(facts) {
-    const { nicRequirements } = await import("./requirements.ts");
+    const { nicRequirements } = await import("./tap.ts");
     return await nicRequirements(facts);
   },
   async compare(facts, qmp) {

@@ -12,7 +12,7 @@ import { refuse } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { countVhost } from "../host/process.ts";
 import { hasVnetHdr } from "../host/tap.ts";
-import { type Facts, netdevOf } from "../plan/facts.ts";
+import { type Facts, netdevOf, type QemuFacts } from "../plan/facts.ts";
 import { identified } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
 import type { NicEntry } from "../state/runtime.ts";
@@ -63,8 +63,8 @@ function vhostNow(facts: NicModifyFacts, uuid: string): "on" | "off" {
   if (vhost !== undefined) return vhost;
   const { vhosts = 0 } = facts.now ?? {};
   if (vhosts === 0) return "off";
-  let queues = 0;
-  for (const netdev of facts.qemu.netdevs.values()) queues += netdev.queues;
+  const queues = [...facts.qemu.netdevs.values()]
+    .reduce((sum, netdev) => sum + netdev.queues, 0);
   // Of some NICs only: the hvparams tell how most were made.
   const most = facts.content.runtime.hvparams.vhostNet ? "on" : "off";
   return vhosts >= queues ? "on" : most;
@@ -176,15 +176,13 @@ export interface NicModifyFacts extends NicAddFacts {
 }
 
 function readNow(
-  { qemu }: Facts,
-  id: string | undefined,
+  { netdevs, process }: QemuFacts,
+  id: string = "",
 ): NicModifyFacts["now"] {
-  const tap = id === undefined ? undefined : netdevOf(qemu, id)?.facts.tap;
-  if (tap === undefined || qemu.process === undefined) return undefined;
-  return {
-    vnetHdr: hasVnetHdr(tap) ? "on" : "off",
-    vhosts: countVhost(qemu.process.pid),
-  };
+  const tap = netdevOf({ netdevs }, id)?.facts.tap;
+  if (tap === undefined || process === undefined) return undefined;
+  const vnetHdr = hasVnetHdr(tap) ? "on" : "off";
+  return { vnetHdr, vhosts: countVhost(process.pid) };
 }
 
 /** Adds what changing a NIC depends on. @throws {HotplugError} */
@@ -202,6 +200,6 @@ export async function readNicModifyFacts(
   return {
     ...await readNicAddFacts(facts, wish, world),
     who: await whoIs(facts.qemu.process),
-    now: readNow(facts, entry?.hvinfo.id),
+    now: readNow(facts.qemu, entry?.hvinfo.id),
   };
 }

@@ -43,38 +43,40 @@ export type ScriptFacts = Partial<
   Pick<NetworkFacts, "ganetiScript" | "ganetiDown">
 >;
 
-/** Who reads the words: a script may know links that are no interfaces. */
-type Reader = "node" | "script";
+/** The words that say what a NIC hangs on, and the script that reads them. */
+interface Words {
+  readonly link?: string | null | undefined;
+  readonly vlan?: string | null | undefined;
+  readonly ip?: string | null | undefined;
+  /** None: the node's own tools read them, as commands' text. */
+  readonly script?: unknown;
+}
 
 /** A journal holds no longer one. */
 const MAX_LINK = 4096;
 
 /**
- * What the words must be that say what a NIC hangs on, and whether they are:
- * they may come from any instance's runtime file, and the node's own tools read
- * them as commands' text.
+ * What each word must be, and whether it is: they may come from any instance's
+ * runtime file. A script may know links that are no interfaces.
  */
-function rulesOf(reader: Reader) {
+function rulesOf({ script = null }: Words) {
   return {
-    link: reader === "script"
+    link: script === null
       ? {
-        accepted: "one line of text",
-        fits: (text: string) => text.length <= MAX_LINK && isLine(text),
-      }
-      : {
         accepted: "1 to 15 letters, digits, '.', '_' and '-'",
         fits: isInterfaceName,
+      }
+      : {
+        accepted: "one line of text",
+        fits: (text: string) => text.length <= MAX_LINK && isLine(text),
       },
     vlan: { accepted: "a VLAN such as 100, .100 or :100:200", fits: isVlan },
     ip: { accepted: "an IPv4 or IPv6 address", fits: isIpAddress },
   } as const;
 }
 
-function faultIn(
-  words: Pick<Joined, "link" | "vlan" | "ip"> | Attachment,
-  reader: Reader,
-) {
-  const rules = rulesOf(reader);
+function faultIn(words: Words) {
+  const rules = rulesOf(words);
   for (const key of ["link", "vlan", "ip"] as const) {
     const { accepted, fits } = rules[key];
     const text = words[key];
@@ -84,17 +86,13 @@ function faultIn(
   return undefined;
 }
 
-function readerOf({ script }: Attachment): Reader {
-  return script === null ? "node" : "script";
-}
-
 /**
  * Refuses to change a NIC that could not be joined again as it is recorded.
  *
  * @throws {HotplugError} `refused`
  */
 export function refuseRecorded(from: Attachment): void {
-  const fault = faultIn(from, readerOf(from));
+  const fault = faultIn(from);
   if (fault === undefined) return;
   throw refuse(
     `Cannot undo a change of the NIC: its recorded ${fault.key} ${fault.what}`,
@@ -107,7 +105,7 @@ export function refuseRecorded(from: Attachment): void {
  * have been joined, and no journal could hold them.
  */
 export function withoutUnfit(on: Attachment): Attachment {
-  const rules = rulesOf(readerOf(on));
+  const rules = rulesOf(on);
   const kept = (key: "link" | "vlan" | "ip") => {
     const text = on[key];
     return text !== null && rules[key].fits(text) ? text : null;
@@ -172,8 +170,8 @@ function scriptOf(
  * @throws {HotplugError} `refused` | `unsupported`
  */
 export function refuseNetwork(facts: NetworkFacts, nic: Joined): void {
-  const reader = scriptOf(facts, nic) === undefined ? "node" : "script";
-  const fault = faultIn(nic, reader);
+  const script = scriptOf(facts, nic);
+  const fault = faultIn({ ...nic, script });
   if (fault !== undefined) {
     throw refuse(
       `Cannot join the NIC to its network: its ${fault.key} ${fault.what}`,
@@ -189,7 +187,7 @@ export function refuseNetwork(facts: NetworkFacts, nic: Joined): void {
   if (nic.script !== undefined && !facts.scriptUsable) {
     throw refuse(`Network script ${nic.script} is no program of this node`);
   }
-  if (reader === "node") refuseBuiltIn(facts, nic);
+  if (script === undefined) refuseBuiltIn(facts, nic);
 }
 
 /** Which NIC of which instance hangs on it, for a network script. */

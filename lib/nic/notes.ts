@@ -13,7 +13,7 @@ import type { LinkState } from "../host/network_words.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
-import { command, qmpStep } from "../plan/steps.ts";
+import { command } from "../plan/steps.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import type { OwnDevice } from "../state/own_check.ts";
 import { nicNote } from "./note.ts";
@@ -106,6 +106,5 @@ export function linkStateSteps(
 ): QmpStep[] {
   if (was === wanted) return [];
   refuseMissingCommands(qemu, ["set_link"]);
-  const { execute, arguments: args } = setLink(id, wanted);
-  return [qmpStep(execute, args, setLink(id, was))];
+  return [{ kind: "qmp", ...setLink(id, wanted), undo: setLink(id, was) }];
 }

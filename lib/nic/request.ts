@@ -4,14 +4,15 @@
  * @module
  */
 
+import type { Network } from "../device/netinfo.ts";
 import type { Nic } from "../device/nic.ts";
 import type { NicMode } from "../host/network_words.ts";
 import type { GanetiObject, Plug } from "../plan/request.ts";
 
 /** A Ganeti network as a user names it. */
 export interface NetworkWish {
-  /** Its uuid or name, or the JSON text of a description: checked. */
-  readonly word: string;
+  /** Its uuid or name, or what describes it. */
+  readonly network: string | Network;
   /** `found`: mode, link and VLAN are those of the NIC that is on it. */
   readonly place: "given" | "found";
 }

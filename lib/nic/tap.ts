@@ -1,5 +1,6 @@
 /**
- * How QEMU gets at a new NIC's tap: handed over open, or by its name. Pure.
+ * How QEMU gets at a new NIC's tap: handed over open, or by its name; what that
+ * needs, as `check` tells it.
  *
  * @module
  */
@@ -9,10 +10,13 @@ import type { QmpStep } from "../engine/qmp_steps.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { KeptTap } from "../host/access_record.ts";
 import { confinementText } from "../host/confinement.ts";
+import { tapSupport } from "../host/tap.ts";
 import type { Facts } from "../plan/facts.ts";
+import type { CheckFacts, KindRule } from "../plan/kind.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
-import type { NicAddFacts } from "./add_facts.ts";
+import { type NicAddFacts, readOwnTap } from "./add_facts.ts";
+import { vhostOf } from "./driver.ts";
 import type { NicStep } from "./steps.ts";
 
 /** What handing over an open tap needs. */
@@ -170,4 +174,57 @@ export function tapSteps(
     host: openSteps(nic, name),
     backend: [...fdSteps(nic), netdevStep(nic)],
   };
+}
+
+/** What the requirements of NICs depend on. */
+type NicCheckFacts =
+  & CheckFacts
+  & Pick<NicAddFacts, "ownTap" | "tun" | "vhost">;
+
+/** A word for each: what handing over needs, and the way itself. */
+function tapRules(facts: NicCheckFacts): KindRule[] {
+  const { commands } = facts.qemu;
+  return [...TAP_COMMANDS, "nic-access"].map((name) => ({
+    name,
+    at: "before-place",
+    refuse: () => {
+      if (!commands.has(name)) refuseNoTapWay(facts);
+    },
+    state: () =>
+      commands.has(name)
+        ? "the monitor has it"
+        : takesTaps(facts)
+        ? "the monitor takes open taps"
+        : "QEMU opens taps by their names",
+  }));
+}
+
+/** The requirements of NICs. Pure. */
+export function nicRules(facts: NicCheckFacts): KindRule[] {
+  return [
+    ...tapRules(facts),
+    {
+      name: "tun",
+      at: "before-place",
+      refuse: () => refuseNoTun(facts),
+      state: () => "/dev/net/tun is there",
+    },
+    {
+      name: "vhost",
+      at: "before-place",
+      refuse: () => {
+        vhostOf(facts, undefined);
+      },
+      state: () =>
+        vhostOf(facts, undefined) === "on"
+          ? "/dev/vhost-net is there"
+          : "hvparam vhost_net does not ask for it",
+    },
+  ];
+}
+
+/** Looks at QEMU's ways to a tap, and at the node. */
+export async function nicRequirements(facts: CheckFacts): Promise<KindRule[]> {
+  const ownTap = await readOwnTap(facts);
+  return nicRules({ ...facts, ownTap, ...tapSupport() });
 }

@@ -57,7 +57,7 @@ function inNetwork(invocation: Invocation): NetworkWish | undefined {
   return option(
     invocation,
     "network",
-    (word) => ({ word: check.network(word), place }),
+    (word) => ({ network: check.network(word), place }),
   );
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { readNetwork } from "../device/netinfo.ts";
+import { type Network, readNetwork } from "../device/netinfo.ts";
 import { usage } from "../errors.ts";
 import { isInterfaceName, isIpAddress, isVlan } from "../host/network_words.ts";
 import { type JsonNode, JsonSyntaxError, parseJson } from "../state/json.ts";
@@ -128,7 +128,7 @@ export function shortText(word: Word): string {
 }
 
 /** A Ganeti network's uuid or name, or a JSON description of it. */
-export function network(word: Word): string {
+export function network(word: Word): string | Network {
   const { text } = word;
   if (!text.startsWith("{")) {
     // Ganeti's own names: lib/objects.py, Network.
@@ -136,7 +136,7 @@ export function network(word: Word): string {
     throw wrong(word, "a network's uuid, name or JSON description");
   }
   const read = readNetwork(jsonOf(word));
-  if (typeof read !== "string") return read.netinfo;
+  if (typeof read !== "string") return read;
   throw wrong(word, `the JSON description of a network: ${read}`);
 }
 

@@ -98,13 +98,16 @@ Deno.test("requestOf() refuses other URIs and says how a file is meant", () => {
 });
 
 Deno.test("requestOf() takes a network by name, uuid or description", () => {
-  const found = { word: "net1", place: "found" } as const;
+  const found = { network: "net1", place: "found" } as const;
   assertEquals(nicAdd("--network", "net1").inNetwork, found);
   const given = nicAdd("--network", NEW_UUID, "--link", "br0").inNetwork;
-  assertEquals(given, { word: NEW_UUID, place: "given" });
+  assertEquals(given, { network: NEW_UUID, place: "given" });
   const text = `{"name":"net1","uuid":"${NEW_UUID}","gateway":null}`;
-  const whole = `{"name": "net1", "uuid": "${NEW_UUID}"}`;
-  assertEquals(nicAdd("--network", text).inNetwork?.word, whole);
+  const described = nicAdd("--network", text).inNetwork?.network;
+  assertEquals(described, {
+    uuid: NEW_UUID,
+    netinfo: `{"name": "net1", "uuid": "${NEW_UUID}"}`,
+  });
   for (
     const wrong of [
       "a b",

@@ -15,7 +15,7 @@ import { planNicAdd } from "../../lib/nic/add.ts";
 import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
 import { NIC_KIND } from "../../lib/nic/kind.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
-import { nicRules } from "../../lib/nic/requirements.ts";
+import { nicRules } from "../../lib/nic/tap.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_check.ts";
 import {
   diskAdd,

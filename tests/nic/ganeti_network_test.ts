@@ -57,7 +57,7 @@ Deno.test("withNetwork() takes the newest description and its place", async () =
   }];
   const nics = [nicOn(NET1, "net1", old)];
   await withInstances(nics, [nicOn(NET1, "net1", young)], (node) => {
-    const wish = { word: "net1", place: "found" } as const;
+    const wish = { network: "net1", place: "found" } as const;
     const found = withNetwork(nicAdd({ inNetwork: wish }), node);
     const { network, netinfo = "", mode, link, vlan, mac } = found;
     assertEquals([network, mode, link, vlan], [
@@ -68,7 +68,7 @@ Deno.test("withNetwork() takes the newest description and its place", async () =
     ]);
     assertEquals(JSON.parse(netinfo), { name: "net1", uuid: NET1, ...young });
     assertEquals(mac.value, "aa:bb:cc:12:34:56");
-    const given = { word: NET1.toUpperCase(), place: "given" } as const;
+    const given = { network: NET1.toUpperCase(), place: "given" } as const;
     const own = withNetwork(nicAdd({ inNetwork: given }), node);
     assertEquals([own.network, own.mode, own.link], [NET1, "bridged", "br0"]);
   });
@@ -77,8 +77,8 @@ Deno.test("withNetwork() takes the newest description and its place", async () =
 Deno.test("withNetwork() refuses what it cannot tell", async () => {
   const both = [nicOn(NET1, "net"), nicOn(NET2, "net")];
   await withInstances(both, [], (node) => {
-    const ask = (word: string) => () =>
-      withNetwork(nicAdd({ inNetwork: { word, place: "found" } }), node);
+    const ask = (network: string) => () =>
+      withNetwork(nicAdd({ inNetwork: { network, place: "found" } }), node);
     assertStringIncludes(refusal("refused", ask("net")).message, NET2);
     const { message, hint } = refusal("refused", ask("other"));
     assertStringIncludes(message, "No NIC of this node's instances");
@@ -88,15 +88,16 @@ Deno.test("withNetwork() refuses what it cannot tell", async () => {
 
 Deno.test("withNetworkChange() takes a description that was given", async () => {
   await withInstances([], [], (node) => {
-    const word =
+    const netinfo =
       `{"name": "net1", "uuid": "${NET1}", "mac_prefix": "aa:bb:cc"}`;
-    const changes = { inNetwork: { word, place: "found" } } as const;
+    const network = { uuid: NET1, netinfo };
+    const changes = { inNetwork: { network, place: "found" } } as const;
     const request = withNetworkChange(
       { kind: "nic-modify", instance: "vm1", device: "0", changes },
       node,
     );
-    assertEquals(request.changes, { network: NET1, netinfo: word });
-    const given = { word, place: "given" } as const;
+    assertEquals(request.changes, { network: NET1, netinfo });
+    const given = { network, place: "given" } as const;
     const added = withNetwork(nicAdd({ inNetwork: given }), node);
     assert(added.mac.value.startsWith("aa:bb:cc:"), added.mac.value);
   });
@@ -108,7 +109,7 @@ function change(changes: NicChanges) {
 
 Deno.test("withNetwork() leaves a VLAN that was given", async () => {
   await withInstances([nicOn(NET1, "net1")], [], (node) => {
-    const inNetwork = { word: "net1", place: "found" } as const;
+    const inNetwork = { network: "net1", place: "found" } as const;
     const added = withNetwork(nicAdd({ inNetwork, vlan: "100" }), node);
     assertEquals([added.link, added.vlan], ["sw0", "100"]);
     for (const vlan of ["100", null]) {
@@ -123,7 +124,7 @@ Deno.test("withNetworkChange() takes away what the network's NICs lack", async (
   const routed = nicOn(NET2, "net2", {}, { mode: "routed", vlan: "" });
   await withInstances([plain], [routed], (node) => {
     const places = ["net1", "net2"].map((word) => {
-      const inNetwork = { word, place: "found" } as const;
+      const inNetwork = { network: word, place: "found" } as const;
       const { changes } = withNetworkChange(change({ inNetwork }), node);
       return [changes.mode, changes.link, changes.vlan];
     });
@@ -133,10 +134,11 @@ Deno.test("withNetworkChange() takes away what the network's NICs lack", async (
 
 Deno.test("withNetwork() refuses a network that tells no place", async () => {
   const ext = nicOn(NET1, "net1", { serial_no: 9 }, { mode: "ext" });
-  const word = `{"name": "net2", "uuid": "${NET2}"}`;
+  const netinfo = `{"name": "net2", "uuid": "${NET2}"}`;
+  const network = { uuid: NET2, netinfo };
   await withInstances([ext], [], (node) => {
-    const inNetwork = { word: "net1", place: "found" } as const;
-    for (const wish of [inNetwork, { ...inNetwork, word }]) {
+    const inNetwork = { network: "net1", place: "found" } as const;
+    for (const wish of [inNetwork, { ...inNetwork, network }]) {
       const { hint } = refusal(
         "refused",
         () => withNetwork(nicAdd({ inNetwork: wish }), node),
@@ -149,7 +151,7 @@ Deno.test("withNetwork() refuses a network that tells no place", async () => {
     );
   });
   await withInstances([ext], [nicOn(NET1, "net1")], (node) => {
-    const inNetwork = { word: "net1", place: "found" } as const;
+    const inNetwork = { network: "net1", place: "found" } as const;
     const { mode, link, netinfo = "" } = withNetwork(
       nicAdd({ inNetwork }),
       node,
@@ -168,7 +170,7 @@ Deno.test("withNetwork() refuses a description no script can be told", async () 
   ];
   for (const more of wrong) {
     await withInstances([], [nicOn(NET1, "net1", more)], (node) => {
-      const inNetwork = { word: "net1", place: "found" } as const;
+      const inNetwork = { network: "net1", place: "found" } as const;
       const ask = () => withNetwork(nicAdd({ inNetwork }), node);
       assertStringIncludes(refusal("refused", ask).message, "NETWORK_");
     });
