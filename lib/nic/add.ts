@@ -119,7 +119,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
       ...joinSteps(made, to),
       // The file comes before QEMU's backend: where that stays, so does its
       // name.
-      ...nicFilesStep(facts, { added: made, seq: ganeti?.seq }),
+      ...nicFilesStep(facts, (taps) => [...taps, made], ganeti?.seq),
       ...backend,
     ],
     plug: deviceStep(

@@ -131,7 +131,9 @@ export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
         const tap = live.find((one) => one.id === id)?.tap;
         return [tap !== undefined && "name" in tap ? tap.name : undefined];
       });
-      return taps.length === 0 ? [] : nicFilesStep(facts, { adopted: taps });
+      return taps.length === 0
+        ? []
+        : nicFilesStep(facts, (now) => [...now, ...taps]);
     },
     startNames: (ids) => ({
       netdevs: live.flatMap(({ id, netdev = [] }) =>

@@ -129,12 +129,6 @@ function missingFiles(facts: WholeFacts): Difference[] {
   return [{ ...about, hint: "repair writes them", mend: WRITE_FILES }];
 }
 
-/** Whose a tap is that no backend has: for a person. */
-function holderOf({ heldTaps }: NicCompareFacts, tap: string): string {
-  if (heldTaps === undefined) return "nothing tells whether QEMU has it open";
-  return heldTaps.has(tap) ? "which QEMU has open" : "which QEMU has not open";
-}
-
 /**
  * A file of no NIC goes if its tap is gone, or goes with what was passed to
  * QEMU and not used; else a person has to look.
@@ -152,7 +146,11 @@ function strayFiles(facts: NicCompareFacts): Difference[] {
     const about = { code: "stray-nic-file", device: null, hint };
     const isThere = taps.has(tap) || heldTaps?.has(tap) === true;
     if (isThere && !lost.includes(tap)) {
-      const whose = holderOf(facts, tap);
+      const whose = heldTaps === undefined
+        ? "nothing tells whether QEMU has it open"
+        : heldTaps.has(tap)
+        ? "which QEMU has open"
+        : "which QEMU has not open";
       return {
         ...about,
         what: `${what}, and names interface ${tap}, ${whose}`,
@@ -306,7 +304,7 @@ export function nicMend(
       return entry && putBack(facts, entry);
     }
     case "nic-files":
-      return files(nicFilesStep(facts, { adopted: [] }));
+      return files(nicFilesStep(facts, (taps) => taps));
     case "stray-nic-file":
       return files(strayNicFiles(facts, (_, seq) => seq === subject));
     case "give-back":

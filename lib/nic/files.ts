@@ -21,49 +21,42 @@ export function tapOf(
   return live?.facts.tap ?? nicFiles?.[String(index)];
 }
 
-/** What becomes of the NICs, and thereby of their files. */
-export type FilesChange =
-  | { readonly added: TapName; readonly seq?: number | undefined }
-  | { readonly adopted: readonly (string | undefined)[] }
-  | { readonly replaced: number; readonly by: TapName }
-  | { readonly removed: number };
+/** The taps of the NICs, by their places. */
+type Taps = readonly (TapName | undefined)[];
 
 /**
  * The step that brings the files in line with the NICs there will be; none
  * where Ganeti has no place for them.
  *
+ * @param change makes the taps that there will be of those that there are
+ * @param seq the place that a master counts for the last one
  * @throws {HotplugError} `refused` if something else is in their place
  */
 export function nicFilesStep(
   facts: Facts,
-  change: FilesChange,
+  change: (taps: Taps) => Taps,
+  seq: number = -1,
 ): NicFilesStep[] {
   const { nicDir } = facts.paths;
   if (nicDir === undefined) return [];
   if (facts.nicFilesFault !== undefined) {
     throw refuse(`Cannot write NIC files in ${nicDir}: ${facts.nicFilesFault}`);
   }
-  const { nics } = facts.content.runtime;
-  const taps: (TapName | undefined)[] = nics.map((one) => tapOf(facts, one));
-  const gone = "removed" in change ? taps[change.removed] : undefined;
-  if ("added" in change) taps.push(change.added);
-  else if ("adopted" in change) taps.push(...change.adopted);
-  else if ("replaced" in change) taps[change.replaced] = change.by;
-  else taps.splice(change.removed, 1);
-  const places = Math.max(nics.length, taps.length);
-  // A master may count otherwise: where no NIC of ours stands, its word holds.
-  if ("added" in change && change.seq !== undefined && change.seq >= places) {
-    taps[change.seq] = change.added;
-  }
+  const now = facts.content.runtime.nics.map((one) => tapOf(facts, one));
+  const taps = [...change(now)];
+  const places = Math.max(now.length, taps.length);
+  // Where no NIC of ours stands, the word of a master holds.
+  if (seq >= places) taps[seq] = taps.at(-1);
   const after = Object.fromEntries(
     [...taps.entries()].flatMap(([place, tap]) =>
       tap === undefined ? [] : [[place, tap]]
     ),
   );
-  // Files beyond our NICs stay as they are, but for that of the one that goes.
+  // Files beyond our NICs stay as they are, but for that of one that goes.
+  const gone = now.filter((tap) => !taps.includes(tap));
   const before = Object.fromEntries(
     Object.entries(facts.nicFiles ?? {}).filter(([name, tap]) =>
-      Number(name) < places || tap === gone || name in after
+      Number(name) < places || gone.includes(tap) || name in after
     ),
   );
   if (JSON.stringify(before) === JSON.stringify(after)) return [];

@@ -83,7 +83,7 @@ export function planNicRemove(
       ...leaveSteps(facts, chosen),
       ...backendSteps(facts, chosen.id),
       ...NIC.giveBack(facts.own, chosen.uuid.toLowerCase()),
-      ...nicFilesStep(facts, { removed: chosen.entry.index }),
+      ...nicFilesStep(facts, (taps) => taps.toSpliced(chosen.entry.index, 1)),
     ],
     strayBackend: request.unrecorded === "forced"
       ? (id) => strayNicSteps(facts, id)

@@ -137,7 +137,7 @@ export function replugSteps(
     ...releaseSteps(facts, modified),
     // The file names the old tap as long as QEMU has it, and the new one before
     // QEMU has a backend on it: where that stays, so does its name.
-    ...nicFilesStep(facts, { replaced: entry.index, by: made }),
+    ...nicFilesStep(facts, (taps) => taps.with(entry.index, made)),
     netdevStep(nic),
     plug,
     ...linkStateSteps(facts, id, { was: "up", wanted: nic.linkState }),

@@ -107,8 +107,12 @@ Deno.test("planNicRemove() does not take a disk for a NIC", () => {
   assertEquals(remove(NEW_UUID, { disks }).kind, "nothing-to-do");
 });
 
+type Taps = Parameters<Parameters<typeof nicFilesStep>[1]>[0];
+
+const added = (taps: Taps) => [...taps, { value: "tap" } as const];
+const without = (at: number) => (taps: Taps) => taps.toSpliced(at, 1);
+
 Deno.test("nicFilesStep() adds the new tap at the end", () => {
-  const added = { added: { value: "tap" } } as const;
   const [step] = nicFilesStep(facts(THREE_NICS), added);
   assertEquals(step, {
     kind: "nic-files",
@@ -121,9 +125,7 @@ Deno.test("nicFilesStep() adds the new tap at the end", () => {
 
 Deno.test("nicFilesStep() puts right what Ganeti let drift", () => {
   const nicFiles = { 0: "tap9", 2: "tap1" };
-  const [step] = nicFilesStep(facts({ ...THREE_NICS, nicFiles }), {
-    removed: 0,
-  });
+  const [step] = nicFilesStep(facts({ ...THREE_NICS, nicFiles }), without(0));
   assertEquals([step?.before, step?.after], [
     { 0: "tap9", 2: "tap1" },
     { 0: "tap1", 1: "tap2" },
@@ -132,16 +134,17 @@ Deno.test("nicFilesStep() puts right what Ganeti let drift", () => {
 
 Deno.test("nicFilesStep() keeps the file of a tap it cannot see", () => {
   const netdevs = new Map();
-  const [step] = nicFilesStep(facts({ ...THREE_NICS, qemu: { netdevs } }), {
-    removed: 0,
-  });
+  const [step] = nicFilesStep(
+    facts({ ...THREE_NICS, qemu: { netdevs } }),
+    without(0),
+  );
   assertEquals(step?.after, { 0: "tap1", 1: "tap2" });
 });
 
 Deno.test("nicFilesStep() leaves alone files beyond the NICs", () => {
   const nicFiles = { 0: "tap0", 1: "tap1", 2: "tap2", 7: "stale" };
   const given = facts({ ...THREE_NICS, nicFiles });
-  const [step] = nicFilesStep(given, { removed: 2 });
+  const [step] = nicFilesStep(given, without(2));
   assertEquals([step?.before, step?.after], [
     { 0: "tap0", 1: "tap1", 2: "tap2" },
     { 0: "tap0", 1: "tap1" },
@@ -149,7 +152,6 @@ Deno.test("nicFilesStep() leaves alone files beyond the NICs", () => {
 });
 
 Deno.test("nicFilesStep() makes the directory only where Ganeti has a place", () => {
-  const added = { added: { value: "tap" } } as const;
   const missing = { nicFiles: undefined };
   const [step] = nicFilesStep(facts(missing), added);
   assertEquals([step?.directoryWas, step?.after], [
@@ -168,7 +170,7 @@ Deno.test("nicFilesStep() does nothing where all is so already", () => {
       netdevs: new Map(),
     },
   });
-  assertEquals(nicFilesStep(given, { removed: 0 }), []);
+  assertEquals(nicFilesStep(given, without(0)), []);
 });
 
 Deno.test("planNicRemove() takes off the node what the tap leaves there", () => {
