@@ -40,7 +40,7 @@ import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
 import type { DiskAdd } from "./request.ts";
 import type { ScsiFacts } from "./scsi.ts";
-import { verifyStep } from "./scsi_steps.ts";
+import { verifyStep } from "./scsi_place.ts";
 import type { DiskStep } from "./steps.ts";
 import { newDiskView } from "./view.ts";
 import { chooseWay } from "./way.ts";

@@ -4,32 +4,22 @@
  * @module
  */
 
+import { LOOK_AT_QEMU, type QmpCommand, stepCheck } from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
-import { ask } from "../qmp/query.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import { LINE, qemuId, shape, text } from "../state/value_check.ts";
-import { LOOK_AT_QEMU, type QmpCommand } from "../engine/verbs.ts";
-import { defineStep, type StepKind, type World } from "../engine/world.ts";
+import { ask } from "../qmp/query.ts";
+import { LINE, type Of, qemuId, text } from "../state/value_check.ts";
+
+// By its `id=`, the `device` of `query-block`.
+const checkDropDrive = stepCheck("drop-drive", { drive: text(LINE) });
 
 /**
  * Makes sure that a drive (`-drive`, HMP `drive_add`) is gone. QEMU takes it
  * down with its device; one without a device is deleted.
  */
-export interface DropDriveStep {
-  /** {@linkcode DROP_DRIVE_STEP}. */
-  readonly kind: "drop-drive";
-  /** Its `id=`, the `device` of `query-block`. */
-  readonly drive: string;
-}
-
-/** Deletes a block node that lay under another, unless it went with that. */
-export interface DropNodeStep {
-  /** {@linkcode DROP_NODE_STEP}. */
-  readonly kind: "drop-node";
-  /** Its node-name. */
-  readonly name: string;
-}
+type DropDriveStep = Of<typeof checkDropDrive>;
 
 async function findDrive(
   { drive }: DropDriveStep,
@@ -53,10 +43,8 @@ function stays(step: DropDriveStep, why: string): HotplugError {
   );
 }
 
-/** The step that makes sure that a drive is gone. */
-export const DROP_DRIVE_STEP: StepKind = defineStep<DropDriveStep>({
-  kind: "drop-drive",
-  check: () => shape({ drive: text(LINE) }),
+const DROP_DRIVE_STEP = defineStep({
+  check: checkDropDrive,
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     const found = await findDrive(step, world);
@@ -72,7 +60,7 @@ export const DROP_DRIVE_STEP: StepKind = defineStep<DropDriveStep>({
     if (await findDrive(step, world) === undefined) return;
     throw stays(step, String(answer).trim());
   },
-  async undo() {},
+  undo() {},
   async confirm(step, world) {
     const found = await findDrive(step, world);
     return found === undefined ? "done" : "not-done";
@@ -80,10 +68,15 @@ export const DROP_DRIVE_STEP: StepKind = defineStep<DropDriveStep>({
   describe: (step) => ({
     step: `make sure that drive ${step.drive} went with its device`,
     qmp: driveDel(step),
-    host: null,
     undo: null,
   }),
 });
+
+// By its node-name.
+const checkDropNode = stepCheck("drop-node", { name: text(LINE) });
+
+/** Deletes a block node that lay under another, unless it went with that. */
+type DropNodeStep = Of<typeof checkDropNode>;
 
 async function hasNode({ name }: DropNodeStep, { qmp }: World) {
   return (await ask(qmp, NODE_NAMES)).has(name);
@@ -93,10 +86,8 @@ function nodeDel({ name }: DropNodeStep): QmpCommand {
   return { execute: "blockdev-del", arguments: { "node-name": name } };
 }
 
-/** The step that deletes a node under another. */
-export const DROP_NODE_STEP: StepKind = defineStep<DropNodeStep>({
-  kind: "drop-node",
-  check: () => shape({ name: text(LINE) }),
+const DROP_NODE_STEP = defineStep({
+  check: checkDropNode,
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (!await hasNode(step, world)) return;
@@ -108,14 +99,19 @@ export const DROP_NODE_STEP: StepKind = defineStep<DropNodeStep>({
       if (!refused || await hasNode(step, world)) throw error;
     }
   },
-  async undo() {},
+  undo() {},
   async confirm(step, world) {
     return await hasNode(step, world) ? "not-done" : "done";
   },
   describe: (step) => ({
     step: `delete node ${step.name}, unless it went with the one above`,
     qmp: nodeDel(step),
-    host: null,
     undo: null,
   }),
 });
+
+/** A step that takes down what QEMU keeps behind a disk. */
+export type BlockStep = DropDriveStep | DropNodeStep;
+
+/** The kinds of these steps. */
+export const BLOCK_STEPS = [DROP_DRIVE_STEP, DROP_NODE_STEP];

@@ -6,22 +6,6 @@
 
 import { frontendId } from "../device/backend.ts";
 import {
-  dictionary,
-  LINE,
-  object,
-  orNull,
-  qemuId,
-  shape,
-  text,
-  where,
-  whole,
-  word,
-} from "../state/value_check.ts";
-import { formatCommand, IN_QEMU, type QmpCommand } from "../engine/verbs.ts";
-import { defineStep, type StepKind, type World } from "../engine/world.ts";
-import { HotplugError } from "../errors.ts";
-import { BLOCK, type BlockBackend } from "../qmp/commands.ts";
-import {
   type IoLimits,
   isLimited,
   LIMIT_NAMES,
@@ -31,38 +15,27 @@ import {
   MAX_LIMIT,
   sameLimits,
 } from "../device/io_limits.ts";
+import {
+  formatCommand,
+  IN_QEMU,
+  type QmpCommand,
+  stepCheck,
+} from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
+import { HotplugError } from "../errors.ts";
+import { BLOCK, type BlockBackend } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-
-/** Tells the guest the new size of a disk. */
-export interface ResizeDiskStep {
-  /** {@linkcode RESIZE_DISK_STEP}. */
-  readonly kind: "resize-disk";
-  /** Its node, or the drive of `-drive`. */
-  readonly target: { readonly "node-name": string } | {
-    readonly device: string;
-  };
-  /** Virtual size before, in bytes. */
-  readonly from: number;
-  /** Larger. */
-  readonly to: number;
-}
-
-/** Limits a disk, or ends that. */
-export interface LimitDiskStep {
-  /** {@linkcode LIMIT_DISK_STEP}. */
-  readonly kind: "limit-disk";
-  /** Device id. */
-  readonly id: string;
-  /** How QEMU names it here: the id, or a QOM path within it. */
-  readonly qdev: string;
-  /** All that then hold. */
-  readonly limits: IoLimits;
-  /** All that held; null: the disk was plugged just now, and goes again. */
-  readonly before: IoLimits | null;
-}
-
-/** What changes a plugged disk. */
-export type DiskChangeStep = ResizeDiskStep | LimitDiskStep;
+import {
+  dictionary,
+  either,
+  LINE,
+  object,
+  type Of,
+  orNull,
+  qemuId,
+  text,
+  whole,
+} from "../state/value_check.ts";
 
 async function backendWith(
   { qmp }: World,
@@ -70,6 +43,23 @@ async function backendWith(
 ): Promise<BlockBackend | undefined> {
   return (await ask(qmp, BLOCK)).find(isMeant);
 }
+
+async function send({ execute, arguments: args }: QmpCommand, world: World) {
+  await world.qmp.execute(execute, args);
+}
+
+const size = whole(1, Number.MAX_SAFE_INTEGER);
+
+const checkResize = stepCheck("resize-disk", {
+  // Its node, or the drive of `-drive`.
+  target: either(object({ "node-name": qemuId }), object({ device: qemuId })),
+  // Virtual sizes before and afterwards, in bytes.
+  from: size,
+  to: size,
+});
+
+/** Tells the guest the new size of a disk. */
+export type ResizeDiskStep = Of<typeof checkResize>;
 
 function resizeCommand({ target, to }: ResizeDiskStep): QmpCommand {
   return { execute: "block_resize", arguments: { ...target, size: to } };
@@ -89,47 +79,11 @@ async function hasGrown(
   return (found?.sizeBytes ?? 0) >= to;
 }
 
-/** The id itself, or a path of plain words within that device. */
-const PART = /^[A-Za-z][A-Za-z0-9._-]*(?:\[\d+\])?$/;
-
-function isPartOf(qdev: unknown, id: unknown): boolean {
-  if (typeof qdev !== "string" || frontendId(qdev) !== id) return false;
-  return qdev === id ||
-    qdev.split("/").slice(1).every((part) => PART.test(part));
-}
-
-const limits = dictionary(
-  new RegExp(`^(?:${LIMIT_NAMES.join("|")})$`),
-  whole(1, MAX_LIMIT),
-);
-const size = whole(1, Number.MAX_SAFE_INTEGER);
-
-const checkLimit = where(
-  object({
-    kind: word("limit-disk"),
-    id: qemuId,
-    qdev: text(LINE),
-    limits,
-    before: orNull(limits),
-  }),
-  ({ id, qdev }) => isPartOf(qdev, id),
-);
-
-/** The step that tells the guest a new size. */
-export const RESIZE_DISK_STEP: StepKind = defineStep<ResizeDiskStep>({
-  kind: "resize-disk",
-  check: () =>
-    shape({
-      target: (value) =>
-        object({ "node-name": qemuId })(value) ||
-        object({ device: qemuId })(value),
-      from: size,
-      to: size,
-    }),
+const RESIZE_DISK_STEP = defineStep({
+  check: checkResize,
   traits: () => ({ ...IN_QEMU, turn: "lasting" }),
   async do(step, world) {
-    const { execute, arguments: args } = resizeCommand(step);
-    await world.qmp.execute(execute, args);
+    await send(resizeCommand(step), world);
     if (await hasGrown(step, world)) return;
     throw new HotplugError(
       "qmp-error",
@@ -150,48 +104,61 @@ export const RESIZE_DISK_STEP: StepKind = defineStep<ResizeDiskStep>({
   describe: (step) => ({
     step: `QEMU: the disk has ${step.to} bytes, ${step.to - step.from} more`,
     qmp: resizeCommand(step),
-    host: null,
     undo: "none: the guest may use what it has seen, a disk never shrinks",
   }),
 });
 
-function limitCommand(
-  { qdev }: LimitDiskStep,
-  limits: IoLimits,
-): QmpCommand {
+/** The id itself, or a path of plain words within that device. */
+const PART = /^[A-Za-z][A-Za-z0-9._-]*(?:\[\d+\])?$/;
+
+function isPartOf(qdev: string, id: string): boolean {
+  if (frontendId(qdev) !== id) return false;
+  return qdev === id ||
+    qdev.split("/").slice(1).every((part) => PART.test(part));
+}
+
+const limits = dictionary(
+  new RegExp(`^(?:${LIMIT_NAMES.join("|")})$`),
+  whole(1, MAX_LIMIT),
+);
+
+const checkLimit = stepCheck(
+  "limit-disk",
+  {
+    id: qemuId,
+    // How QEMU names it here: the id, or a QOM path within it.
+    qdev: text(LINE),
+    // All that then hold.
+    limits,
+    // All that held; null: the disk was plugged just now, and goes again.
+    before: orNull(limits),
+  },
+  {},
+  ({ id, qdev }) => isPartOf(qdev, id),
+);
+
+/** Limits a disk, or ends that. */
+type LimitDiskStep = Of<typeof checkLimit>;
+
+function limitCommand({ qdev }: LimitDiskStep, limits: IoLimits): QmpCommand {
   const args = { id: qdev, ...limitArguments(limits) };
   return { execute: "block_set_io_throttle", arguments: args };
 }
 
-async function limitsNow(
-  { id }: LimitDiskStep,
+async function hasLimits(
+  { id, limits }: LimitDiskStep,
   world: World,
-): Promise<IoLimits | undefined> {
-  const found = await backendWith(world, ({ qdev }) => frontendId(qdev) === id);
-  return found && limitsIn(found);
-}
-
-async function isLimitedSo(
-  step: LimitDiskStep,
-  world: World,
-  limits: IoLimits,
 ): Promise<boolean> {
-  const now = await limitsNow(step, world);
-  return now !== undefined && sameLimits(now, limits);
+  const found = await backendWith(world, ({ qdev }) => frontendId(qdev) === id);
+  return found !== undefined && sameLimits(limitsIn(found), limits);
 }
 
-async function send({ execute, arguments: args }: QmpCommand, world: World) {
-  await world.qmp.execute(execute, args);
-}
-
-/** The step that limits a disk. */
-export const LIMIT_DISK_STEP: StepKind = defineStep<LimitDiskStep>({
-  kind: "limit-disk",
-  check: () => checkLimit,
+const LIMIT_DISK_STEP = defineStep({
+  check: checkLimit,
   traits: () => IN_QEMU,
   async do(step, world) {
     await send(limitCommand(step, step.limits), world);
-    if (await isLimitedSo(step, world, step.limits)) return;
+    if (await hasLimits(step, world)) return;
     throw new HotplugError(
       "qmp-error",
       `QEMU took the limits of ${step.id}, but query-block does not show them`,
@@ -201,19 +168,23 @@ export const LIMIT_DISK_STEP: StepKind = defineStep<LimitDiskStep>({
     if (step.before === null) return;
     await world.reconnect();
     // A disk that is gone, or limited by somebody else since, is left alone.
-    if (!await isLimitedSo(step, world, step.limits)) return;
+    if (!await hasLimits(step, world)) return;
     await send(limitCommand(step, step.before), world);
   },
   async confirm(step, world) {
-    const done = await isLimitedSo(step, world, step.limits);
-    return done ? "done" : "not-done";
+    return await hasLimits(step, world) ? "done" : "not-done";
   },
   describe: (step) => ({
     step: isLimited(step.limits)
       ? `limit the disk: ${limitsText(step.limits)}`
       : "end the disk's limits",
     qmp: limitCommand(step, step.limits),
-    host: null,
     undo: step.before && formatCommand(limitCommand(step, step.before)),
   }),
 });
+
+/** A step that changes a plugged disk. */
+export type ChangeStep = ResizeDiskStep | LimitDiskStep;
+
+/** The kinds of these steps. */
+export const CHANGE_STEPS = [RESIZE_DISK_STEP, LIMIT_DISK_STEP];

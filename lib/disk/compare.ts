@@ -31,8 +31,6 @@ import { forgetSteps } from "../plan/give_back.ts";
 import { planStray } from "../plan/removal.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { propertyOf } from "../qmp/device_queries.ts";
-import { askAll } from "../qmp/query.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { controllerDifference, hasForeignController } from "./controller.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
@@ -43,23 +41,12 @@ import {
   readDiskRemoveFacts,
 } from "./remove.ts";
 import { readScsiBuses } from "./scsi.ts";
-
-/** Where QEMU has a SCSI disk; undefined where it does not tell. */
-export interface LiveTarget {
-  /** QOM path of the bus. */
-  readonly bus: unknown;
-  /** Ours is 0. */
-  readonly channel: unknown;
-  /** Target. */
-  readonly scsiId: unknown;
-  /** Ours is 0. */
-  readonly lun: unknown;
-}
+import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 
 /** What comparing disks depends on. */
 export interface DiskCompareFacts extends WholeFacts {
   /** By device id, of those that are recorded on a SCSI bus. */
-  readonly targets: ReadonlyMap<string, LiveTarget>;
+  readonly targets: ReadonlyMap<string, LivePlace>;
   /** Where the links lead, and what QEMU has open. */
   readonly drift: DriftFacts;
   /** Uuids of disks that are gone, and that QEMU has open all the same. */
@@ -71,13 +58,11 @@ function targetDifference(
   facts: DiskCompareFacts,
   entry: DiskEntry,
 ): Difference[] {
-  const { id = "", bus, channel, scsiId, lun } = entry.hvinfo;
+  const { id = "", bus = "", channel = 0, scsiId, lun = 0 } = entry.hvinfo;
   const live = facts.targets.get(id);
   if (scsiId === undefined || live === undefined) return [];
-  const same = String(live.bus).endsWith(`/${bus}`) &&
-    live.scsiId === scsiId &&
-    (live.channel ?? 0) === (channel ?? 0) && (live.lun ?? 0) === (lun ?? 0);
-  if (same) return [];
+  const told = { ...live, channel: live.channel ?? 0, lun: live.lun ?? 0 };
+  if (sitsAt(told, { bus, channel, scsiId, lun })) return [];
   return [{
     code: "place",
     device: nameOfEntry(entry),
@@ -227,77 +212,31 @@ export async function diskMend(
   return undefined;
 }
 
-/** Asks for all SCSI disks at once. */
-async function readTargets(
-  { content, qemu }: WholeFacts,
-  qmp: QmpSession,
-): Promise<Map<string, LiveTarget>> {
-  const ids = content.runtime.disks.flatMap(({ hvinfo: { id, scsiId } }) =>
-    id !== undefined && scsiId !== undefined && qemu.deviceIds.has(id)
-      ? [id]
-      : []
-  );
-  if (ids.length === 0) return new Map();
-  const names = {
-    bus: "parent_bus",
-    channel: "channel",
-    scsiId: "scsi-id",
-    lun: "lun",
-  };
-  // A device of another kind lacks them: that is said of its driver.
-  const answers = await askAll(
-    qmp,
-    Object.fromEntries(
-      ids.flatMap((id) =>
-        Object.entries(names).map(([key, property]) =>
-          [
-            `${id} ${key}`,
-            { ...propertyOf(id, property), ifRefused: "nothing" as const },
-          ] as const
-        )
-      ),
-    ),
-  );
-  return new Map(ids.map((id) => [id, {
-    bus: answers[`${id} bus`],
-    channel: answers[`${id} channel`],
-    scsiId: answers[`${id} scsiId`],
-    lun: answers[`${id} lun`],
-  }]));
-}
-
-/** Of the disks that are gone, those that QEMU has open all the same. */
-function stillInUse(facts: WholeFacts): Set<string> {
-  const { own: { record }, qemu } = facts;
-  return new Set(
-    lostUuids(facts, DISK).filter((uuid) =>
-      isStillOpen(record.devices[uuid]?.access, qemu.process?.pid)
-    ),
-  );
-}
-
-/** The SCSI buses, if there may be a controller that the file lacks. */
-async function withController(
-  facts: WholeFacts,
-  qmp: QmpSession,
-): Promise<WholeFacts> {
-  if (!hasForeignController(facts)) return facts;
-  return { ...facts, qemu: { ...facts.qemu, scsi: await readScsiBuses(qmp) } };
-}
-
 /** Looks at QEMU and node, and compares. */
 export async function compareDisks(
   given: WholeFacts,
   qmp: QmpSession,
 ): Promise<Compared> {
+  const { content: { runtime: { disks } }, qemu, own: { record } } = given;
+  const onScsi = disks.flatMap(({ hvinfo: { id, scsiId } }) =>
+    id !== undefined && scsiId !== undefined && qemu.deviceIds.has(id)
+      ? [id]
+      : []
+  );
+  const lost = lostUuids(given, DISK).filter((uuid) =>
+    isStillOpen(record.devices[uuid]?.access, qemu.process?.pid)
+  );
+  const scsi = hasForeignController(given) &&
+    { scsi: await readScsiBuses(qmp) };
   const facts: DiskCompareFacts = {
-    ...await withController(given, qmp),
-    targets: await readTargets(given, qmp),
-    drift: await readDriftFacts(given.content.runtime.disks, {
+    ...given,
+    qemu: { ...qemu, ...scsi },
+    targets: await readPlaces(qmp, onScsi),
+    drift: await readDriftFacts(disks, {
       openFiles: given.openFiles,
-      block: given.qemu.block,
+      block: qemu.block,
     }),
-    inUse: stillInUse(given),
+    inUse: new Set(lost),
   };
   return {
     differences: diskDifferences(facts),

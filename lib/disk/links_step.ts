@@ -5,29 +5,34 @@
  */
 
 import type { DiskLinks } from "../host/disk_link.ts";
-import { type CheckContext, ON_NODE } from "../engine/verbs.ts";
-import { defineStep, type StepKind } from "../engine/world.ts";
+import { ON_NODE, stepCheck } from "../engine/verbs.ts";
+import { defineStep } from "../engine/world.ts";
 import {
-  type Check,
   dictionary,
   LINE,
+  type Of,
   orNull,
-  shape,
   text,
   word,
 } from "../state/value_check.ts";
 
+const checkLinks = stepCheck(
+  "disk-links",
+  ({ paths: { name, runDir } }) => {
+    const link = new RegExp(`^${name.replaceAll(".", "\\.")}:\\d{1,4}$`);
+    // What each link of the instance leads to; null: there is none.
+    const links = dictionary(link, orNull(text(LINE)));
+    return {
+      directory: word<string>(`${runDir}/instance-disks`),
+      before: links,
+      // The same names.
+      after: links,
+    };
+  },
+);
+
 /** Makes links in `instance-disks` lead to the disks that QEMU has open. */
-export interface DiskLinksStep {
-  /** {@linkcode DISK_LINKS_STEP}. */
-  readonly kind: "disk-links";
-  /** Absolute path of `instance-disks`. */
-  readonly directory: string;
-  /** What they said; null: there was none. */
-  readonly before: DiskLinks;
-  /** What they say afterwards, the same names. */
-  readonly after: DiskLinks;
-}
+export type DiskLinksStep = Of<typeof checkLinks>;
 
 /** Hardly any operation has such a step: the rest is loaded when one runs. */
 const files = () => import("../host/disk_link.ts");
@@ -37,19 +42,8 @@ async function now({ directory, after }: DiskLinksStep): Promise<DiskLinks> {
   return readDiskLinks(directory, Object.keys(after));
 }
 
-/** Ganeti's links to the disks of one instance, and where each leads. */
-function checkLinks({ paths: { name, runDir } }: CheckContext): Check {
-  const link = new RegExp(`^${name.replaceAll(".", "\\.")}:\\d{1,4}$`);
-  return shape({
-    directory: word(`${runDir}/instance-disks`),
-    before: dictionary(link, orNull(text(LINE))),
-    after: dictionary(link, orNull(text(LINE))),
-  });
-}
-
 /** The step on Ganeti's links. */
-export const DISK_LINKS_STEP: StepKind = defineStep<DiskLinksStep>({
-  kind: "disk-links",
+export const DISK_LINKS_STEP = defineStep({
   check: checkLinks,
   traits: () => ON_NODE,
   async do({ directory, after }) {
@@ -70,7 +64,6 @@ export const DISK_LINKS_STEP: StepKind = defineStep<DiskLinksStep>({
   },
   describe: ({ directory, after }) => ({
     step: "make the links lead to the disks that QEMU has open",
-    qmp: null,
     host: `in ${directory}: ${
       Object.entries(after).map(([name, to]) => `${name} -> ${to}`).join(", ")
     }`,

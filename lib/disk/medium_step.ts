@@ -10,30 +10,29 @@ import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
 import {
   LINE,
+  type Of,
   orNull,
   qemuId,
-  shape,
   text,
   word,
 } from "../state/value_check.ts";
-import { defineStep, type StepKind, type World } from "../engine/world.ts";
-import { IN_QEMU } from "../engine/verbs.ts";
+import { IN_QEMU, stepCheck } from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
+
+const checkMedium = stepCheck("change-medium", {
+  id: qemuId,
+  // What the user calls it, for messages: `disk 1`.
+  title: text(LINE),
+  // Block node that is in it; null: it is empty.
+  from: orNull(qemuId),
+  // Block node that will be; null: it is left empty.
+  to: orNull(qemuId),
+  // `forced`: the guest is not asked, though it locked the tray.
+  lock: word("heeded", "forced"),
+});
 
 /** Opens the tray, changes the medium and closes the tray. */
-export interface ChangeMediumStep {
-  /** {@linkcode CHANGE_MEDIUM_STEP}. */
-  readonly kind: "change-medium";
-  /** Device id. */
-  readonly id: string;
-  /** What the user calls it, for messages: `disk 1`. */
-  readonly title: string;
-  /** Block node that is in it; null: it is empty. */
-  readonly from: string | null;
-  /** Block node that will be; null: it is left empty. */
-  readonly to: string | null;
-  /** `forced`: the guest is not asked, though it locked the tray. */
-  readonly lock: "heeded" | "forced";
-}
+export type ChangeMediumStep = Of<typeof checkMedium>;
 
 async function trayOf(id: string, { qmp }: World): Promise<Tray> {
   const tray = (await ask(qmp, TRAYS)).get(id);
@@ -100,16 +99,8 @@ async function expectOld(
 }
 
 /** The step that changes a medium. */
-export const CHANGE_MEDIUM_STEP: StepKind = defineStep<ChangeMediumStep>({
-  kind: "change-medium",
-  check: () =>
-    shape({
-      id: qemuId,
-      title: text(LINE),
-      from: orNull(qemuId),
-      to: orNull(qemuId),
-      lock: word("heeded", "forced"),
-    }),
+export const CHANGE_MEDIUM_STEP = defineStep({
+  check: checkMedium,
   traits: () => ({ ...IN_QEMU, turn: "exchange" }),
   do: exchange,
   async undo(step, world) {
@@ -131,7 +122,6 @@ export const CHANGE_MEDIUM_STEP: StepKind = defineStep<ChangeMediumStep>({
       execute: "blockdev-open-tray",
       arguments: { id, force: lock === "forced" },
     },
-    host: null,
     undo: from === null ? "leave the drive empty" : `put ${from} back`,
   }),
 });

@@ -7,7 +7,8 @@
 
 import type { Remaining } from "../errors.ts";
 import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
-import { defineStep, type StepKind, type World } from "../engine/world.ts";
+import { LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
+import { defineStep, type World } from "../engine/world.ts";
 import { identitiesAt } from "../host/identity.ts";
 import { holders, holds } from "../host/process.ts";
 import { openSource } from "../host/source.ts";
@@ -17,38 +18,57 @@ import { ask } from "../qmp/query.ts";
 import {
   absolute,
   LINE,
-  shape,
+  type Of,
   text,
   whole,
   word,
 } from "../state/value_check.ts";
-import { LOOK_AT_QEMU, ON_NODE } from "../engine/verbs.ts";
+
+const checkOpen = stepCheck("open-source", {
+  path: absolute,
+  // What must be found there: {@linkcode identityOf}.
+  identity: text(LINE),
+  // Must agree with the block node's `read-only`.
+  access: word("rw", "ro"),
+  // O_DIRECT; must agree with the block node's `cache.direct`.
+  direct: word(true, false),
+}, {
+  // Name of the O_PATH fd it was looked at by. @default "source-pin"
+  pin: text(/^[a-z0-9:-]{1,32}$/),
+});
 
 /** Opens a disk's source for QEMU; the fd is then called `source`. */
-export interface OpenSourceStep {
-  /** {@linkcode OPEN_SOURCE_STEP}. */
-  readonly kind: "open-source";
-  /** Absolute. */
-  readonly path: string;
-  /** What must be found there: {@linkcode identityOf}. */
-  readonly identity: string;
-  /** Must agree with the block node's `read-only`. */
-  readonly access: "rw" | "ro";
-  /** O_DIRECT; must agree with the block node's `cache.direct`. */
-  readonly direct: boolean;
-  /** Name of the O_PATH fd it was looked at by. @default "source-pin" */
-  readonly pin?: string;
-}
+export type OpenSourceStep = Of<typeof checkOpen>;
+
+const OPEN_SOURCE_STEP = defineStep({
+  check: checkOpen,
+  traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
+  async do(step, world) {
+    const { pin = "source-pin" } = step;
+    const pinned = world.heldFd(pin);
+    world.keepFd("source", await openSource(step.path, step, pinned));
+    world.closeFd(pin);
+  },
+  undo: (_step, world) => world.closeFd("source"),
+  confirm: (_step, world) => world.effectOfFd("source"),
+  describe: ({ path, access, direct }) => ({
+    step: "open the source for QEMU",
+    host: `open ${path} ${access === "rw" ? "read-write" : "read-only"}${
+      direct ? " past the page cache (O_DIRECT)" : ""
+    }`,
+    undo: "close it",
+  }),
+});
+
+const checkRelease = stepCheck("await-release", {
+  // QEMU's.
+  pid: whole(1, 2 ** 22),
+  // Of the disk: {@linkcode identityOf}.
+  identity: text(LINE),
+});
 
 /** Waits until QEMU holds no fd of a disk any more. */
-export interface AwaitReleaseStep {
-  /** {@linkcode AWAIT_RELEASE_STEP}. */
-  readonly kind: "await-release";
-  /** QEMU's. */
-  readonly pid: number;
-  /** The disk: {@linkcode identityOf}. */
-  readonly identity: string;
-}
+export type AwaitReleaseStep = Of<typeof checkRelease>;
 
 /** One image can lie in two drives of a VM, if neither of them writes. */
 async function otherDrive(
@@ -97,41 +117,8 @@ export async function otherUser(
   return await otherDrive(step, world) ?? await fdSet(step, world);
 }
 
-/** The step that opens a source for QEMU. */
-export const OPEN_SOURCE_STEP: StepKind = defineStep<OpenSourceStep>({
-  kind: "open-source",
-  check: () =>
-    shape({
-      path: absolute,
-      identity: text(LINE),
-      access: word("rw", "ro"),
-      direct: word(true, false),
-    }, { pin: text(/^[a-z0-9:-]{1,32}$/) }),
-  traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
-  async do(step, world) {
-    const { pin = "source-pin" } = step;
-    const pinned = world.heldFd(pin);
-    world.keepFd("source", await openSource(step.path, step, pinned));
-    world.closeFd(pin);
-  },
-  async undo(_step, world) {
-    await Promise.resolve(world.closeFd("source"));
-  },
-  confirm: (_step, world) => Promise.resolve(world.effectOfFd("source")),
-  describe: ({ path, access, direct }) => ({
-    step: "open the source for QEMU",
-    qmp: null,
-    host: `open ${path} ${access === "rw" ? "read-write" : "read-only"}${
-      direct ? " past the page cache (O_DIRECT)" : ""
-    }`,
-    undo: "close it",
-  }),
-});
-
-/** The step that waits until QEMU has closed a disk. */
-export const AWAIT_RELEASE_STEP: StepKind = defineStep<AwaitReleaseStep>({
-  kind: "await-release",
-  check: () => shape({ pid: whole(1, 2 ** 22), identity: text(LINE) }),
+const AWAIT_RELEASE_STEP = defineStep({
+  check: checkRelease,
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     const { pid, identity } = step;
@@ -146,13 +133,17 @@ export const AWAIT_RELEASE_STEP: StepKind = defineStep<AwaitReleaseStep>({
       world.leftAlone.push(other);
     }
   },
-  async undo() {},
-  confirm: ({ pid, identity }) =>
-    Promise.resolve(holds(pid, identity) ? "not-done" : "done"),
+  undo() {},
+  confirm: ({ pid, identity }) => holds(pid, identity) ? "not-done" : "done",
   describe: ({ pid }) => ({
     step: "make sure that QEMU has closed the disk",
-    qmp: null,
     host: `look through /proc/${pid}/fd`,
     undo: null,
   }),
 });
+
+/** A step on the file or device of a disk. */
+export type SourceStep = OpenSourceStep | AwaitReleaseStep;
+
+/** The kinds of these steps. */
+export const SOURCE_STEPS = [OPEN_SOURCE_STEP, AWAIT_RELEASE_STEP];

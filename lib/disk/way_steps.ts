@@ -5,97 +5,59 @@
  * @module
  */
 
+import { HotplugError } from "../errors.ts";
+import { FOR_QEMU, LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
+import { defineStep } from "../engine/world.ts";
+import type { ChrootNode } from "../host/access_record.ts";
+import { holds } from "../host/process.ts";
+import { isStillOpen, stillOpen } from "../host/still_open.ts";
 import {
   absolute,
   LINE,
-  shape,
+  type Of,
   text,
   whole,
   word,
 } from "../state/value_check.ts";
-import { defineStep, type StepKind } from "../engine/world.ts";
-import { HotplugError } from "../errors.ts";
-import type { ChrootNode, GivenOwner } from "../host/access_record.ts";
 import { chrootNode, givenOwner } from "./note.ts";
-import { FOR_QEMU, LOOK_AT_QEMU, ON_NODE } from "../engine/verbs.ts";
 
-/** Makes sure that QEMU can open a disk by its path. */
-export interface ProbePathStep {
-  /** {@linkcode PROBE_PATH_STEP}. */
-  readonly kind: "probe-path";
-  /** QEMU's. */
-  readonly pid: number;
-  /** As QEMU will open it, below its own root directory. */
-  readonly path: string;
-  /** What must be found there: {@linkcode identityOf}. */
-  readonly identity: string;
-  /** As QEMU will open it. */
-  readonly access: "rw" | "ro";
-}
+const opened = {
+  // QEMU's.
+  pid: whole(1, 2 ** 22),
+  // As QEMU opens it, below its own root directory.
+  path: absolute,
+  // What must be found there: {@linkcode identityOf}.
+  identity: text(LINE),
+};
+const given = givenOwner;
+const node = chrootNode;
+// A process: as long as it has the disk open, nothing is given back.
+const holder = whole(1, 2 ** 22);
 
-/** Makes sure that what QEMU opened by its path is the disk. */
-export interface VerifyOpenStep {
-  /** {@linkcode VERIFY_OPEN_STEP}. */
-  readonly kind: "verify-open";
-  /** QEMU's. */
-  readonly pid: number;
-  /** For messages. */
-  readonly path: string;
-  /** What QEMU must have open: {@linkcode identityOf}. */
-  readonly identity: string;
-}
+const checkProbe = stepCheck("probe-path", {
+  ...opened,
+  access: word("rw", "ro"),
+});
+const checkVerify = stepCheck("verify-open", opened);
+const checkGive = stepCheck("give-owner", { given });
+const checkReturn = stepCheck("return-owner", { given }, { holder });
+const checkMake = stepCheck("make-node", { node });
+const checkRemove = stepCheck("remove-node", { node }, { holder });
 
-/** Gives a disk to QEMU's user. */
-export interface GiveOwnerStep {
-  /** {@linkcode GIVE_OWNER_STEP}. */
-  readonly kind: "give-owner";
-  /** What was recorded before. */
-  readonly given: GivenOwner;
-}
-
-/** Gives a disk back to whom it was taken from. */
-export interface ReturnOwnerStep {
-  /** {@linkcode RETURN_OWNER_STEP}. */
-  readonly kind: "return-owner";
-  /** What was recorded when it was given. */
-  readonly given: GivenOwner;
-  /** A process: as long as it has the disk open, nothing is given back. */
-  readonly holder?: number;
-}
-
-/** Makes a node of a block device in QEMU's root directory. */
-export interface MakeNodeStep {
-  /** {@linkcode MAKE_NODE_STEP}. */
-  readonly kind: "make-node";
-  /** What was recorded before. */
-  readonly node: ChrootNode;
-}
-
-/** Removes such a node. */
-export interface RemoveNodeStep {
-  /** {@linkcode REMOVE_NODE_STEP}. */
-  readonly kind: "remove-node";
-  /** What was recorded when it was made. */
-  readonly node: ChrootNode;
-  /** A process: as long as it has the disk open, the node stays. */
-  readonly holder?: number;
-}
+type ProbePathStep = Of<typeof checkProbe>;
 
 /** A step that lets QEMU get at a disk by its path, or ends that. */
 export type WayStep =
   | ProbePathStep
-  | VerifyOpenStep
-  | GiveOwnerStep
-  | ReturnOwnerStep
-  | MakeNodeStep
-  | RemoveNodeStep;
-
-const pid = whole(1, 2 ** 22);
+  | Of<typeof checkVerify>
+  | Of<typeof checkGive>
+  | Of<typeof checkReturn>
+  | Of<typeof checkMake>
+  | Of<typeof checkRemove>;
 
 /** Hardly any operation has such steps: the rest is loaded when one runs. */
 const owners = () => import("../host/disk_owner.ts");
 const nodes = () => import("../host/chroot_node.ts");
-const openings = () => import("../host/still_open.ts");
 
 async function probe(
   { pid, path, identity, access }: ProbePathStep,
@@ -112,16 +74,8 @@ async function probe(
   return fault && `QEMU (${confinementText(confinement)}) cannot: ${fault}`;
 }
 
-/** The step that makes sure that QEMU can open a disk by its path. */
-export const PROBE_PATH_STEP: StepKind = defineStep<ProbePathStep>({
-  kind: "probe-path",
-  check: () =>
-    shape({
-      pid,
-      path: absolute,
-      identity: text(LINE),
-      access: word("rw", "ro"),
-    }),
+const PROBE_PATH_STEP = defineStep({
+  check: checkProbe,
   traits: () => LOOK_AT_QEMU,
   async do(step) {
     const fault = await probe(step);
@@ -132,13 +86,12 @@ export const PROBE_PATH_STEP: StepKind = defineStep<ProbePathStep>({
       { hint: "everything was undone" },
     );
   },
-  async undo() {},
+  undo() {},
   async confirm(step) {
     return await probe(step) === undefined ? "done" : "not-done";
   },
   describe: ({ pid, path, access }) => ({
     step: "make sure that QEMU can open the disk by itself",
-    qmp: null,
     host: `open ${path} ${
       access === "rw" ? "read-write" : "read-only"
     } below /proc/${pid}/root with QEMU's uid, groups and capabilities`,
@@ -146,40 +99,28 @@ export const PROBE_PATH_STEP: StepKind = defineStep<ProbePathStep>({
   }),
 });
 
-async function hasOpen({ pid, identity }: VerifyOpenStep): Promise<boolean> {
-  const { holds } = await import("../host/process.ts");
-  return holds(pid, identity);
-}
-
-/** The step that makes sure that QEMU opened the disk. */
-export const VERIFY_OPEN_STEP: StepKind = defineStep<VerifyOpenStep>({
-  kind: "verify-open",
-  check: () => shape({ pid, path: absolute, identity: text(LINE) }),
+const VERIFY_OPEN_STEP = defineStep({
+  check: checkVerify,
   traits: () => LOOK_AT_QEMU,
-  async do(step) {
-    if (await hasOpen(step)) return;
+  do({ pid, path, identity }) {
+    if (holds(pid, identity)) return;
     throw new HotplugError(
       "host-error",
-      `QEMU opened another file at ${step.path} than the disk: it was replaced meanwhile`,
+      `QEMU opened another file at ${path} than the disk: it was replaced meanwhile`,
       { hint: "everything was undone" },
     );
   },
-  async undo() {},
-  async confirm(step) {
-    return await hasOpen(step) ? "done" : "not-done";
-  },
+  undo() {},
+  confirm: ({ pid, identity }) => holds(pid, identity) ? "done" : "not-done",
   describe: ({ pid, path }) => ({
     step: "make sure that QEMU opened the disk and no other file",
-    qmp: null,
     host: `look for ${path} in /proc/${pid}/fd`,
     undo: null,
   }),
 });
 
-/** The step that gives a disk to QEMU's user. */
-export const GIVE_OWNER_STEP: StepKind = defineStep<GiveOwnerStep>({
-  kind: "give-owner",
-  check: () => shape({ given: givenOwner }),
+const GIVE_OWNER_STEP = defineStep({
+  check: checkGive,
   traits: () => FOR_QEMU,
   async do({ given }, world) {
     await (await owners()).giveOwner(given, world.heldFd("source-pin"));
@@ -193,19 +134,15 @@ export const GIVE_OWNER_STEP: StepKind = defineStep<GiveOwnerStep>({
   },
   describe: ({ given: { path, from, to } }) => ({
     step: "give the disk to QEMU's user",
-    qmp: null,
     host: `chown ${to} ${path}`,
     undo: `chown ${from} ${path}, if it is still the same file`,
   }),
 });
 
-/** The step that gives a disk back. */
-export const RETURN_OWNER_STEP: StepKind = defineStep<ReturnOwnerStep>({
-  kind: "return-owner",
-  check: () => shape({ given: givenOwner }, { holder: pid }),
+const RETURN_OWNER_STEP = defineStep({
+  check: checkReturn,
   traits: () => ON_NODE,
   async do({ given, holder }, world) {
-    const { isStillOpen, stillOpen } = await openings();
     if (isStillOpen(given, holder)) return world.leave(stillOpen(given));
     world.leave(await (await owners()).returnOwner(given));
   },
@@ -221,14 +158,14 @@ export const RETURN_OWNER_STEP: StepKind = defineStep<ReturnOwnerStep>({
   },
   describe: ({ given: { path, from, to } }) => ({
     step: "give the disk back to its owner",
-    qmp: null,
     host: `chown ${from} ${path}, if it is still the same file`,
     undo: `chown ${to} ${path}`,
   }),
 });
 
-function nodeText({ node }: MakeNodeStep | RemoveNodeStep): string {
-  const { root, name, rdev, uid, kind, rootMode } = node;
+function nodeText(
+  { root, name, rdev, uid, kind, rootMode }: ChrootNode,
+): string {
   const [major, minor] = rdev.split(":");
   const passable = rootMode === null
     ? ""
@@ -239,17 +176,14 @@ function nodeText({ node }: MakeNodeStep | RemoveNodeStep): string {
   }, owner ${uid}, mode 0600${passable}`;
 }
 
-function removalText({ node }: MakeNodeStep | RemoveNodeStep): string {
-  const { root, name, kind, rootMode } = node;
+function removalText({ root, name, kind, rootMode }: ChrootNode): string {
   return `${kind === "bind" ? "unmount and " : ""}remove ${root}/${name}${
     rootMode === null ? "" : `; chmod ${rootMode.toString(8)} ${root}`
   }`;
 }
 
-/** The step that makes a node in QEMU's root directory. */
-export const MAKE_NODE_STEP: StepKind = defineStep<MakeNodeStep>({
-  kind: "make-node",
-  check: () => shape({ node: chrootNode }),
+const MAKE_NODE_STEP = defineStep({
+  check: checkMake,
   traits: () => FOR_QEMU,
   async do({ node }) {
     (await nodes()).makeChrootNode(node);
@@ -260,21 +194,17 @@ export const MAKE_NODE_STEP: StepKind = defineStep<MakeNodeStep>({
   async confirm({ node }) {
     return (await nodes()).hasChrootNode(node) ? "done" : "not-done";
   },
-  describe: (step) => ({
+  describe: ({ node }) => ({
     step: "make a node of the disk in QEMU's root directory",
-    qmp: null,
-    host: nodeText(step),
-    undo: removalText(step),
+    host: nodeText(node),
+    undo: removalText(node),
   }),
 });
 
-/** The step that removes such a node. */
-export const REMOVE_NODE_STEP: StepKind = defineStep<RemoveNodeStep>({
-  kind: "remove-node",
-  check: () => shape({ node: chrootNode }, { holder: pid }),
+const REMOVE_NODE_STEP = defineStep({
+  check: checkRemove,
   traits: () => ON_NODE,
   async do({ node, holder }, world) {
-    const { isStillOpen, stillOpen } = await openings();
     if (isStillOpen(node, holder)) return world.leave(stillOpen(node));
     world.leave((await nodes()).removeChrootNode(node));
   },
@@ -285,10 +215,19 @@ export const REMOVE_NODE_STEP: StepKind = defineStep<RemoveNodeStep>({
   async confirm({ node }) {
     return (await nodes()).hasNodeTraces(node) ? "not-done" : "done";
   },
-  describe: (step) => ({
+  describe: ({ node }) => ({
     step: "remove the disk's node from QEMU's root directory",
-    qmp: null,
-    host: removalText(step),
-    undo: nodeText(step),
+    host: removalText(node),
+    undo: nodeText(node),
   }),
 });
+
+/** The kinds of these steps. */
+export const WAY_STEPS = [
+  PROBE_PATH_STEP,
+  VERIFY_OPEN_STEP,
+  GIVE_OWNER_STEP,
+  RETURN_OWNER_STEP,
+  MAKE_NODE_STEP,
+  REMOVE_NODE_STEP,
+];

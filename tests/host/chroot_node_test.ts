@@ -5,7 +5,6 @@ import {
   makeChrootNode,
   removeChrootNode,
 } from "../../lib/host/chroot_node.ts";
-import type { RemoveNodeStep } from "../../lib/disk/way_steps.ts";
 import { World, type WorldOptions } from "../../lib/engine/world.ts";
 import { statPath } from "../../lib/sys/file.ts";
 import { kindOf, STEPS } from "../support/steps.ts";
@@ -49,7 +48,9 @@ function modeOf(path: string): string {
   return ((Deno.statSync(path).mode ?? 0) & 0o7777).toString(8);
 }
 
-async function confirm(step: RemoveNodeStep): Promise<string> {
+async function confirm(
+  step: { readonly kind: "remove-node"; readonly node: ChrootNode },
+): Promise<string> {
   using world = new World(undefined, NO_QEMU);
   return await kindOf(step).confirm(step, world);
 }

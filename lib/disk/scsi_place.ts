@@ -1,0 +1,117 @@
+/**
+ * Where QEMU has a SCSI disk, asked by its device id: query-block has no name
+ * of it (Ganeti issue 1963).
+ *
+ * @module
+ */
+
+import type { Place, ScsiPlace } from "../device/hvinfo.ts";
+import type { VerifyDeviceStep } from "../engine/qmp_steps.ts";
+import { LOOK_AT_QEMU, stepCheck } from "../engine/verbs.ts";
+import { defineStep } from "../engine/world.ts";
+import { HotplugError } from "../errors.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { propertyOf } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
+import { type Of, qemuId, whole } from "../state/value_check.ts";
+
+/** Properties of a SCSI disk: of `bus` the value is a QOM path. */
+const PROPERTIES = {
+  bus: "parent_bus",
+  channel: "channel",
+  scsiId: "scsi-id",
+  lun: "lun",
+} as const;
+
+/** Where a disk is; undefined where QEMU does not tell. */
+export type LivePlace = { readonly [K in keyof typeof PROPERTIES]: unknown };
+
+/** Asks for the places of all these devices at once, by their ids. */
+export async function readPlaces(
+  qmp: QmpSession,
+  ids: readonly string[],
+): Promise<Map<string, LivePlace>> {
+  if (ids.length === 0) return new Map();
+  const of = (id: string, property: string) => `${id} ${property}`;
+  // A device of another kind lacks them: that is said of its driver.
+  const answers = await askAll(
+    qmp,
+    Object.fromEntries(
+      ids.flatMap((id) =>
+        Object.values(PROPERTIES).map((property) => [
+          of(id, property),
+          { ...propertyOf(id, property), ifRefused: "nothing" as const },
+        ])
+      ),
+    ),
+  );
+  const { bus, channel, scsiId, lun } = PROPERTIES;
+  return new Map(ids.map((id) => [id, {
+    bus: answers[of(id, bus)],
+    channel: answers[of(id, channel)],
+    scsiId: answers[of(id, scsiId)],
+    lun: answers[of(id, lun)],
+  }]));
+}
+
+/** Whether a disk is where it should be. */
+export function sitsAt(
+  live: LivePlace,
+  { bus, channel, scsiId, lun }: ScsiPlace,
+): boolean {
+  return String(live.bus).endsWith(`/${bus}`) && live.channel === channel &&
+    live.scsiId === scsiId && live.lun === lun;
+}
+
+const checkVerify = stepCheck("verify-scsi", {
+  id: qemuId,
+  bus: qemuId,
+  channel: whole(0, 255),
+  scsiId: whole(0, 255),
+  lun: whole(0, 16383),
+});
+
+/** Looks for a new SCSI disk where the plan put it. */
+export type VerifyScsiStep = Of<typeof checkVerify>;
+
+async function isThere(
+  step: VerifyScsiStep,
+  qmp: QmpSession,
+): Promise<boolean> {
+  const live = (await readPlaces(qmp, [step.id])).get(step.id);
+  return live !== undefined && sitsAt(live, step);
+}
+
+/** The step that looks for a new SCSI disk. */
+export const VERIFY_SCSI_STEP = defineStep({
+  check: checkVerify,
+  traits: () => LOOK_AT_QEMU,
+  async do(step, { qmp }) {
+    if (await isThere(step, qmp)) return;
+    throw new HotplugError(
+      "qmp-error",
+      `QEMU took device ${step.id}, but does not have it as target ${step.scsiId} of ${step.bus}`,
+    );
+  },
+  undo() {},
+  async confirm(step, { qmp }) {
+    return await isThere(step, qmp) ? "done" : "not-done";
+  },
+  describe: ({ id, bus, scsiId }) => ({
+    step: `verify that ${id} is target ${scsiId} of ${bus}`,
+    qmp: {
+      execute: "qom-get",
+      arguments: { path: `/machine/peripheral/${id}`, property: "scsi-id" },
+    },
+    undo: null,
+  }),
+});
+
+/** The step that looks for a new disk where it was put. */
+export function verifyStep(
+  { id, place }: { readonly id: string; readonly place: Place },
+): VerifyDeviceStep | VerifyScsiStep {
+  return "slot" in place
+    ? { kind: "verify-device", id, slot: place.slot }
+    : { kind: "verify-scsi", id, ...place };
+}
