@@ -35,7 +35,7 @@ import type { DiskAddFacts } from "./add_facts.ts";
 import { controllerSteps } from "./controller.ts";
 import { comingOf, identityFor, refuseDriver } from "./driver.ts";
 import { devTypeOf, looksOther, looksShort, refuseUnfit } from "./fit.ts";
-import { limitSteps, newLimits } from "./limits.ts";
+import { limitSteps } from "./limits.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
 import type { DiskAdd } from "./request.ts";
@@ -193,8 +193,8 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   const reproducible = checkStart(startFault(facts, disk), facts, request);
   const way = chooseWay(facts, disk, request.via);
   const { via, from, before, opened = [], after = [], backing } = way;
-  const limits = newLimits(facts.own, disk.uuid, request);
-  const { note, limit } = limitSteps(facts, disk, { limits, before });
+  const about = { asked: request.limits, before };
+  const { limits, note, limit } = limitSteps(facts, disk, about);
   const release = facts.qemu.version;
   return planNewDisk(facts, disk, {
     via,

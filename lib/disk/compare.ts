@@ -106,16 +106,6 @@ function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
   ];
 }
 
-/** Links that lead elsewhere than to the disk that records them. */
-function linkDifferences(facts: DiskCompareFacts): Difference[] {
-  const { disks } = facts.content.runtime;
-  return findDrift(disks, facts.drift).map(({ index, kind, what, hint }) => {
-    const entry = disks[index];
-    const device = entry === undefined ? null : nameOfEntry(entry);
-    return { code: `link-${kind}`, device, what, hint };
-  });
-}
-
 /** Block nodes of our form that no device uses. */
 function orphans({ qemu, content }: WholeFacts): Difference[] {
   return straysOf(qemu, content.runtime)
@@ -161,13 +151,14 @@ function openWay(facts: WholeFacts, uuid: string): Difference[] {
 
 /** On what they do not agree. Pure. */
 export function diskDifferences(facts: DiskCompareFacts): Difference[] {
+  const { disks } = facts.content.runtime;
   return [
-    ...facts.content.runtime.disks.flatMap((one) => ofEntry(facts, one)),
+    ...disks.flatMap((one) => ofEntry(facts, one)),
     ...orphans(facts),
     ...lostUuids(facts, DISK).flatMap((uuid) =>
       facts.inUse.has(uuid) ? openWay(facts, uuid) : [lostDifference(uuid)]
     ),
-    ...linkDifferences(facts),
+    ...findDrift(disks, facts.drift, facts.qemu.block),
     ...controllerDifference(facts),
   ];
 }
@@ -232,10 +223,7 @@ export async function compareDisks(
     ...given,
     qemu: { ...qemu, ...scsi },
     targets: await readPlaces(qmp, onScsi),
-    drift: await readDriftFacts(disks, {
-      openFiles: given.openFiles,
-      block: qemu.block,
-    }),
+    drift: await readDriftFacts(disks, given.openFiles),
     inUse: new Set(lost),
   };
   return {

@@ -9,30 +9,35 @@
 
 import { isEmptied } from "../device/backend.ts";
 import { titleOf } from "../device/select.ts";
-import type { Remaining } from "../errors.ts";
-import { identitiesAt, identityOf, leadOf } from "../host/identity.ts";
+import {
+  identitiesAt,
+  identityOf,
+  type Lead,
+  leadOf,
+} from "../host/identity.ts";
 import type { OpenFile } from "../host/process.ts";
+import { type Difference, nameOfEntry } from "../plan/difference.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 
+/** A path that leads to a file or device. */
+export interface NamedDisk {
+  readonly path: string;
+  /** `identityOf` */
+  readonly identity: string;
+}
+
 /** What can be known of one recorded disk, besides its entry. */
 export interface LinkFacts {
-  /** What its link leads to: `identityOf`; undefined if nowhere. */
-  readonly leadsTo: string | undefined;
-  /** Why that cannot be told: what lies there does not answer. */
-  readonly fault?: string;
+  /** Where its link leads; undefined if it has none. */
+  readonly lead: Lead | undefined;
   /**
    * What its `logical_id` names, as far as it is on this node: more than one
    * only for DRBD, none for kinds that get their name when attached.
    */
-  readonly named: readonly {
-    readonly path: string;
-    readonly identity: string;
-  }[];
-  /** `out`: its drive is empty, so that QEMU has nothing open for it. */
-  readonly medium?: "out";
+  readonly named: readonly NamedDisk[];
 }
 
 /** What drift is found in. */
@@ -43,23 +48,6 @@ export interface DriftFacts {
   readonly open: ReadonlySet<string> | undefined;
 }
 
-/** One drifted link. */
-export interface Drift extends Remaining {
-  /** Place among the recorded disks. */
-  readonly index: number;
-  /**
-   * `leads-nowhere`; `silent`: to what does not answer; `shared`: another disk
-   * has the same link; `other-disk`: it leads to something else than the disk;
-   * `not-open`: to something QEMU has not open.
-   */
-  readonly kind:
-    | "leads-nowhere"
-    | "silent"
-    | "shared"
-    | "other-disk"
-    | "not-open";
-}
-
 /** How Ganeti's own request mends all links at once. */
 const BY_REQUEST =
   "a hotplug_device request whose instance has disks_info (rpc) puts the links in order; until then do not migrate or restart the VM";
@@ -68,112 +56,99 @@ const BY_REQUEST =
  * What QEMU has open for a disk, where that is proven: its `logical_id` names
  * exactly one thing that QEMU has open.
  */
-export function openIdentity(
+export function provenOpen(
   { links, open }: DriftFacts,
   index: number,
-): string | undefined {
+): NamedDisk | undefined {
   const named = links[index]?.named ?? [];
-  const held = named.filter(({ identity }) => open?.has(identity));
-  return held.length === 1 ? held[0]?.identity : undefined;
+  const [held, ...others] = named.filter((one) => open?.has(one.identity));
+  return others.length === 0 ? held : undefined;
 }
 
-function sharedWith(
-  disks: readonly DiskEntry[],
-  facts: DriftFacts,
-  disk: DiskEntry,
-): DiskEntry | undefined {
-  const { leadsTo } = facts.links[disk.index] ?? {};
-  return disks.find((other) =>
-    other.index !== disk.index && other.link !== null &&
-    (other.link === disk.link ||
-      (leadsTo !== undefined &&
-        facts.links[other.index]?.leadsTo === leadsTo))
-  );
-}
-
+/** How the link of a disk has drifted; undefined: it has not. */
 function driftOf(
-  disks: readonly DiskEntry[],
-  facts: DriftFacts,
   disk: DiskEntry,
-): Omit<Drift, "index"> | undefined {
-  const { link } = disk;
-  const { leadsTo, fault, named = [] } = facts.links[disk.index] ?? {};
+  { links, open }: DriftFacts,
+  { disks, block }: {
+    readonly disks: readonly DiskEntry[];
+    readonly block: readonly BlockBackend[];
+  },
+): Difference | undefined {
+  const { link, index } = disk;
   if (link === null) return undefined;
-  const title = `The link ${link} of ${titleOf(disk)}`;
+  const { lead, named = [] } = links[index] ?? {};
+  const leadsTo = lead?.identity;
   const [right] = named;
-  const other = sharedWith(disks, facts, disk);
+  const drift = (
+    kind: string,
+    what: string,
+    hint = right === undefined
+      ? BY_REQUEST
+      : `ln -sfn ${shellWord(right.path)} ${shellWord(link)}`,
+  ): Difference => ({
+    code: `link-${kind}`,
+    device: nameOfEntry(disk),
+    what: `The link ${link} of ${titleOf(disk)} leads ${what}`,
+    hint,
+  });
+  const other = disks.find((one) =>
+    one.index !== index && one.link !== null &&
+    (one.link === link ||
+      (leadsTo !== undefined && links[one.index]?.lead?.identity === leadsTo))
+  );
   if (other !== undefined) {
-    const what = `${title} leads to the same disk as that of ${titleOf(other)}`;
-    return { kind: "shared", what, hint: BY_REQUEST };
+    const what = `to the same disk as that of ${titleOf(other)}`;
+    return drift("shared", what, BY_REQUEST);
   }
-  const hint = right === undefined
-    ? BY_REQUEST
-    : `ln -sfn ${shellWord(right.path)} ${shellWord(link)}`;
-  if (fault !== undefined) {
-    const what = `${title} leads to what does not answer: ${fault}`;
-    return { kind: "silent", what, hint: "look at its file system or device" };
+  if (lead?.fault !== undefined) {
+    const what = `to what does not answer: ${lead.fault}`;
+    return drift("silent", what, "look at its file system or device");
   }
-  if (leadsTo === undefined) {
-    return { kind: "leads-nowhere", what: `${title} leads nowhere`, hint };
+  if (leadsTo === undefined) return drift("leads-nowhere", "nowhere");
+  if (right && named.every(({ identity }) => identity !== leadsTo)) {
+    return drift("other-disk", `to another disk than ${right.path}`);
   }
-  if (named.length > 0 && named.every((one) => one.identity !== leadsTo)) {
-    const what = `${title} leads to another disk than ${right?.path}`;
-    return { kind: "other-disk", what, hint };
-  }
-  if (facts.open === undefined || facts.open.has(leadsTo)) return undefined;
-  if (facts.links[disk.index]?.medium === "out") return undefined;
-  const what = `${title} leads to something that QEMU has not open`;
-  return { kind: "not-open", what, hint: BY_REQUEST };
+  // For an empty drive QEMU has nothing open.
+  if (open?.has(leadsTo) !== false || isEmptied(disk, block)) return undefined;
+  return drift("not-open", "to something that QEMU has not open", BY_REQUEST);
 }
 
 /** Every drifted link, in the order of the disks. */
 export function findDrift(
   disks: readonly DiskEntry[],
   facts: DriftFacts,
-): Drift[] {
-  return disks.flatMap((disk) => {
-    const drift = driftOf(disks, facts, disk);
-    return drift === undefined ? [] : [{ index: disk.index, ...drift }];
-  });
+  block: readonly BlockBackend[],
+): Difference[] {
+  return disks.flatMap((disk) => driftOf(disk, facts, { disks, block }) ?? []);
 }
 
-/** What QEMU has and tells. */
-export interface DriftQemu {
-  /** Undefined if its process cannot be seen. */
-  readonly openFiles: readonly OpenFile[] | undefined;
-  /** Of query-block; undefined: QEMU was not asked. */
-  readonly block?: readonly BlockBackend[] | undefined;
-}
-
-async function linkFacts(
-  disk: DiskEntry,
-  { block }: DriftQemu,
-): Promise<LinkFacts> {
+async function linkFacts(disk: DiskEntry): Promise<LinkFacts> {
   const { link } = disk;
   const paths = logicalPaths(disk);
-  const [lead, named] = await Promise.all([
+  const [lead, identities] = await Promise.all([
     link === null ? undefined : leadOf(link),
     identitiesAt(paths),
   ]);
   return {
-    ...(isEmptied(disk, block) ? { medium: "out" } : {}),
-    leadsTo: lead?.identity,
-    ...(lead?.fault === undefined ? {} : { fault: lead.fault }),
+    lead,
     named: paths.flatMap((path, i) => {
-      const identity = named[i];
+      const identity = identities[i];
       return identity === undefined ? [] : [{ path, identity }];
     }),
   };
 }
 
-/** Looks where the links lead and what QEMU has open; opens nothing. */
+/**
+ * Looks where the links lead; opens nothing.
+ *
+ * @param openFiles what QEMU has open, empty if its process cannot be seen
+ */
 export async function readDriftFacts(
   disks: readonly DiskEntry[],
-  qemu: DriftQemu,
+  openFiles: readonly OpenFile[] = [],
 ): Promise<DriftFacts> {
-  const { openFiles = [] } = qemu;
   return {
-    links: await Promise.all(disks.map((disk) => linkFacts(disk, qemu))),
+    links: await Promise.all(disks.map(linkFacts)),
     // Every process has something open; else we may not look.
     open: openFiles.length === 0
       ? undefined

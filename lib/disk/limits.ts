@@ -9,7 +9,7 @@ import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
-import { type Decision, planOf } from "../engine/plan.ts";
+import { type Decision, decisionOn } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -20,7 +20,6 @@ import {
 import {
   type IoLimits,
   isLimited,
-  LIMIT_NAMES,
   limitsFault,
   limitsIn,
   mergeLimits,
@@ -29,26 +28,17 @@ import {
 import type { OwnDevice } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
-import type { DiskAdd, DiskSet } from "./request.ts";
+import type { DiskSet } from "./request.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
 import { diskNote } from "./note.ts";
-
-/** What is noted of limits; names of a later release mean nothing here. */
-export function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
-  const { limits = {} } = diskNote(noted) ? noted : {};
-  const known = Object.entries(limits).filter(([name]) =>
-    LIMIT_NAMES.some((one) => one === name)
-  );
-  return mergeLimits({}, Object.fromEntries(known));
-}
 
 /**
  * All limits that hold after a change.
  *
  * @throws {HotplugError} `refused` if QEMU does not take them together
  */
-export function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
+function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   const limits = mergeLimits(now, change);
   const fault = limitsFault(limits);
   if (fault === undefined) return limits;
@@ -59,76 +49,67 @@ export function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   );
 }
 
-/** What is noted of a disk apart from its limits; null: nothing. */
-function withLimits(
-  before: OwnDevice | null,
-  limits: IoLimits,
-): OwnDevice | null {
-  const { limits: _, ...rest }: OwnDevice = { kind: "disk", ...before };
-  if (isLimited(limits)) return { ...rest, limits: { ...limits } };
-  return Object.keys(rest).length > 1 ? rest : null;
+/** What is noted of limits; names of a later release mean nothing here. */
+function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
+  return mergeLimits({}, diskNote(noted) ? noted.limits ?? {} : {});
 }
 
-/** The limits of a new disk: those asked for, else those it had. */
-export function newLimits(
-  { record }: OwnFacts,
-  uuid: string,
-  { limits }: Pick<DiskAdd, "limits">,
-): IoLimits {
-  if (limits !== undefined) return mergeLimits({}, limits);
-  return notedLimits(record.devices[uuid]);
-}
-
-/** Whose disk it is, and what earlier steps of the plan note of it. */
-export interface NoteOptions {
-  /** Of the disk. */
-  readonly uuid: string;
-  /** Who runs now. */
-  readonly who: ProcessIdentity | null;
-  /** Steps that come before. */
-  readonly before: readonly DiskStep[];
-}
-
-/** The step that notes limits; none if that is noted already. */
-export function noteLimits(
+/** The step that notes limits; none if they are noted already. */
+function noteLimits(
   { place, record }: OwnFacts,
   limits: IoLimits,
-  { uuid, who, before: steps }: NoteOptions,
+  { uuid, who, earlier = [] }: {
+    readonly uuid: string;
+    readonly who: ProcessIdentity | null;
+    /** Steps of the plan that may note something of the disk, too. */
+    readonly earlier?: readonly DiskStep[];
+  },
 ): OwnRecordStep[] {
   const key = uuid.toLowerCase();
-  const earlier = steps.findLast((step): step is OwnRecordStep =>
+  const noting = earlier.findLast((step): step is OwnRecordStep =>
     step.kind === "own-record" && step.change.uuid === key
   );
-  const before = earlier === undefined
+  const before = noting === undefined
     ? record.devices[key] ?? null
-    : earlier.change.after;
-  const after = withLimits(before, limits);
-  const same = JSON.stringify(notedLimits(before)) ===
-    JSON.stringify(limits);
-  if (same) return [];
+    : noting.change.after;
+  if (sameLimits(notedLimits(before), limits)) return [];
+  const { limits: _, ...rest }: OwnDevice = { kind: DISK.word, ...before };
+  const others = Object.keys(rest).length > 1 ? rest : null;
+  const after = isLimited(limits) ? { ...rest, limits } : others;
   const change = { uuid: key, before, after };
   return [{ kind: "own-record", place, qemu: who, change }];
 }
 
 /**
- * Notes and sets the limits of a disk that was plugged just now.
+ * Notes and sets the limits of a disk that was plugged just now: those asked
+ * for, else those it had.
  *
+ * @param before the steps that come before
  * @throws {HotplugError} `unsupported`
  */
 export function limitSteps(
-  facts: DiskAddFacts,
+  { own, qemu, who = null }: DiskAddFacts,
   { id, uuid, driver }: DiskDevice,
-  { limits, before }: { limits: IoLimits; before: readonly DiskStep[] },
-): { readonly note: DiskStep[]; readonly limit: DiskStep[] } {
-  const { who = null } = facts;
-  const note = noteLimits(facts.own, limits, { uuid, who, before });
-  if (!isLimited(limits)) return { note, limit: [] };
-  refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
+  { asked, before }: {
+    readonly asked: IoLimits | undefined;
+    readonly before: readonly DiskStep[];
+  },
+): { limits: IoLimits; note: DiskStep[]; limit: DiskStep[] } {
+  const limits = asked === undefined
+    ? notedLimits(own.record.devices[uuid])
+    : mergeLimits({}, asked);
+  const note = noteLimits(own, limits, { uuid, who, earlier: before });
+  if (!isLimited(limits)) return { limits, note, limit: [] };
+  refuseMissingCommands(qemu, ["block_set_io_throttle"]);
   const qdev = limitedPart(driver, id);
-  return {
-    note,
-    limit: [{ kind: "limit-disk", id, qdev, limits, before: null }],
+  const limit: DiskStep = {
+    kind: "limit-disk",
+    id,
+    qdev,
+    limits,
+    before: null,
   };
+  return { limits, note, limit: [limit] };
 }
 
 /** What changing a disk depends on. */
@@ -156,22 +137,18 @@ export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
   const { qdev } = backend;
   const before = limitsIn(backend);
   const limits = changedLimits(before, change);
-  const note = { uuid, who: facts.who, before: [] };
-  const steps: DiskStep[] = [
-    ...noteLimits(facts.own, limits, note),
-    ...(sameLimits(before, limits)
-      ? []
-      : [{ kind: "limit-disk", id, qdev, limits, before } as const]),
-  ];
+  const limit: DiskStep = { kind: "limit-disk", id, qdev, limits, before };
   const { limits: _, ...rest } = chosen.view;
-  const about = {
+  return decisionOn({
     action: "set",
     instance: facts.paths.name,
-    device: isLimited(limits) ? { ...chosen.view, limits } : rest,
+    title,
+    device: isLimited(limits) ? { ...rest, limits } : rest,
+    kinds: [DISK.word],
+    steps: [
+      ...noteLimits(facts.own, limits, { uuid, who: facts.who }),
+      sameLimits(before, limits) ? undefined : limit,
+    ],
     warnings: [],
-  } as const;
-  return steps.length === 0 ? { kind: "nothing-to-do", ...about } : {
-    kind: "plan",
-    plan: planOf({ ...about, title, kinds: [DISK.word], steps }),
-  };
+  });
 }

@@ -11,7 +11,7 @@ import { withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "./start.ts";
 import { isUri } from "../device/storage_uri.ts";
-import { type Decision, planOf } from "../engine/plan.ts";
+import { type Decision, decisionOn } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import { inspectSource, type Source } from "../host/source.ts";
@@ -32,6 +32,7 @@ import { lacksMedium } from "./empty_drive.ts";
 import { devTypeOf, refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
 import type { MediumSet } from "./request.ts";
+import { checkStart } from "./start_fault.ts";
 import { fdsetWay } from "./way.ts";
 import type { DiskStep } from "./steps.ts";
 import type { ChangeMediumStep } from "./medium_step.ts";
@@ -91,47 +92,6 @@ function otherName({ qemu }: Facts, id: string): string {
   return id.replace(/(-(?:pci|scsi)-\d+)?$/, (end) => `-b${end}`);
 }
 
-function dropSteps(
-  facts: Facts,
-  { entry }: ChosenDisk,
-  { nodeName }: Tray,
-): DiskStep[] {
-  if (nodeName === "") return [];
-  return [
-    qmpStep("blockdev-del", { "node-name": nodeName }, null),
-    ...releaseSteps(facts, entry.index),
-  ];
-}
-
-function changeStep(
-  { id, title }: ChosenDisk,
-  { nodeName }: Tray,
-  { to, lock }: { to: string | null; lock: "heeded" | "forced" },
-): ChangeMediumStep {
-  const from = nodeName === "" ? null : nodeName;
-  return { kind: "change-medium", id, title, from, to, lock };
-}
-
-function planEject(
-  facts: MediumFacts,
-  chosen: ChosenDisk,
-  { tray, lock }: { tray: Tray; lock: "heeded" | "forced" },
-): Decision {
-  const { title, view } = chosen;
-  const device = { ...view, source: null, via: null, medium: null };
-  const instance = facts.paths.name;
-  const about = { action: "set", instance, device } as const;
-  if (tray.nodeName === "" && !tray.isOpen) {
-    return { kind: "nothing-to-do", ...about, warnings: [] };
-  }
-  const turn = changeStep(chosen, tray, { to: null, lock });
-  const steps = [turn, ...dropSteps(facts, chosen, tray)];
-  const kinds = [DISK.word];
-  const warnings = [PUT_BACK];
-  const plan = planOf({ ...about, title, kinds, steps, turn, warnings });
-  return { kind: "plan", plan };
-}
-
 /** The node of the new medium, as a start would make it. */
 function newNode(
   facts: MediumFacts,
@@ -158,37 +118,45 @@ function newNode(
 }
 
 /** Whether Ganeti's start, which opens every disk for writing, can open it. */
-function checkStart(
+function isStartable(
+  facts: Facts,
   { writeFault, path }: Source,
-  { entry, runtime }: {
-    readonly entry: DiskEntry;
-    readonly runtime: Facts["content"]["runtime"];
-  },
-  migratable: MediumSet["migratable"],
+  { entry, request }: { entry: DiskEntry; request: MediumSet },
 ): boolean {
   const { mode = "rw" } = entry;
+  const { runtime } = facts.content;
   if (mode !== "rw" && !lacksMedium(entry, runtime)) return false;
-  if (writeFault === undefined) return true;
-  if (migratable === "not-needed") return false;
-  throw refuse(
-    `Cannot use ${path} as a medium: a start or migration from the runtime file opens every disk for writing, which fails here (${writeFault})`,
-    "say --not-migratable, if that is meant",
-  );
+  const fault = writeFault === undefined ? undefined : {
+    message:
+      `Cannot use ${path} as a medium: a start or migration from the runtime file opens every disk for writing, which fails here (${writeFault})`,
+    hint: "say --not-migratable, if that is meant",
+  };
+  return checkStart(fault, facts, request);
 }
 
+/** The steps that put a new medium in and record it. */
 function insertSteps(
-  facts: MediumFacts,
-  chosen: ChosenDisk,
-  { node, source, turn }: {
+  facts: Facts,
+  { entry, uuid }: ChosenDisk,
+  { turn, node, source, reproducible }: {
+    turn: ChangeMediumStep;
     node: DiskNode;
     source: Source;
-    turn: ChangeMediumStep;
+    reproducible: boolean;
   },
 ): DiskStep[] {
   const { qemu } = facts;
-  const way = fdsetWay({ qemu, source }, { ...node, uuid: chosen.uuid });
+  const { devType } = node;
+  const { stage, commit } = stateSteps(facts, {
+    change: "entry",
+    list: "disks",
+    uuid,
+    entry: withMedium(entry.node, { ...source, devType, reproducible }),
+  });
+  const way = fdsetWay({ qemu, source }, { ...node, uuid });
   const { from, before, after = [] } = way;
   return [
+    stage,
     ...before,
     qmpStep(
       "blockdev-add",
@@ -197,7 +165,48 @@ function insertSteps(
     ),
     turn,
     ...after,
+    commit,
   ];
+}
+
+/** What is done in the drive, and the step that the guest takes part in. */
+function mediumSteps(
+  request: MediumSet,
+  facts: MediumFacts,
+  chosen: ChosenDisk,
+): { turn: ChangeMediumStep; steps: DiskStep[] } {
+  const { nodeName, isOpen } = trayOf(facts, chosen);
+  const { id, title, entry } = chosen;
+  refuseUsed(facts, { id, what: `change the medium of ${title}` });
+  const { source, diskIdentities } = facts;
+  const { lock } = request;
+  const from = nodeName === "" ? null : nodeName;
+  const turnTo = (to: string | null): ChangeMediumStep => ({
+    kind: "change-medium",
+    ...{ id, title, from, to, lock },
+  });
+  const isSame = source === undefined
+    ? from === null
+    : from !== null && diskIdentities[entry.index] === source.identity;
+  if (isSame) {
+    // A second node of the same file would keep the first one's from closing.
+    const turn = turnTo(from);
+    return { turn, steps: isOpen ? [turn] : [] };
+  }
+  const dropped: DiskStep[] = from === null ? [] : [
+    qmpStep("blockdev-del", { "node-name": from }, null),
+    ...releaseSteps(facts, entry.index),
+  ];
+  if (source === undefined) {
+    const turn = turnTo(null);
+    return { turn, steps: [turn, ...dropped] };
+  }
+  refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
+  const node = newNode(facts, chosen, source);
+  const reproducible = isStartable(facts, source, { entry, request });
+  const turn = turnTo(node.id);
+  const inserted = { turn, node, source, reproducible };
+  return { turn, steps: [...insertSteps(facts, chosen, inserted), ...dropped] };
 }
 
 /**
@@ -205,55 +214,26 @@ function insertSteps(
  *
  * @throws {HotplugError} status 3
  */
-export function planMedium(
-  { device: word, lock, migratable }: MediumSet,
-  facts: MediumFacts,
-): Decision {
+export function planMedium(request: MediumSet, facts: MediumFacts): Decision {
   refuseImpossible(facts, DISK.needs["disk-set"]);
-  const chosen = chooseDisk(facts, { device: word, verb: "change" });
+  const { device } = request;
+  const chosen = chooseDisk(facts, { device, verb: "change" });
   refuseMissingCommands(facts.qemu, COMMANDS);
-  const tray = trayOf(facts, chosen);
-  const { id } = chosen;
-  refuseUsed(facts, { id, what: `change the medium of ${chosen.title}` });
-  const { source } = facts;
-  if (source === undefined) return planEject(facts, chosen, { tray, lock });
-  const { entry, uuid, title, view } = chosen;
-  const { path, sizeBytes } = source;
+  const { turn, steps } = mediumSteps(request, facts, chosen);
+  const { title, view } = chosen;
+  const { path = null, sizeBytes = view.size_bytes } = facts.source ?? {};
+  const isOut = path === null;
   const inside = { source: path, medium: path, size_bytes: sizeBytes };
-  const device = { ...view, ...inside, via: "fdset" };
-  const instance = facts.paths.name;
-  const about = { action: "set", instance, device, warnings: [] } as const;
-  const same = facts.diskIdentities[entry.index] === source.identity;
-  if (same && tray.nodeName !== "") {
-    if (!tray.isOpen) return { kind: "nothing-to-do", ...about };
-    // A second node of the same file would keep the first one's from closing.
-    const turn = changeStep(chosen, tray, { to: tray.nodeName, lock });
-    const kinds = [DISK.word];
-    const plan = planOf({ ...about, title, kinds, steps: [turn], turn });
-    return { kind: "plan", plan };
-  }
-  refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
-  const node = newNode(facts, chosen, source);
-  const { runtime } = facts.content;
-  const reproducible = checkStart(source, { entry, runtime }, migratable);
-  const { devType } = node;
-  const changed = withMedium(entry.node, { ...source, devType, reproducible });
-  const { stage, commit } = stateSteps(facts, {
-    change: "entry",
-    list: "disks",
-    uuid,
-    entry: changed,
+  return decisionOn({
+    action: "set",
+    instance: facts.paths.name,
+    device: { ...view, ...inside, via: isOut ? null : "fdset" },
+    title,
+    kinds: [DISK.word],
+    steps,
+    turn,
+    warnings: isOut && steps.length > 0 ? [PUT_BACK] : [],
   });
-  const turn = changeStep(chosen, tray, { to: node.id, lock });
-  const steps = [
-    stage,
-    ...insertSteps(facts, chosen, { node, source, turn }),
-    commit,
-    ...dropSteps(facts, chosen, tray),
-  ];
-  const kinds = [DISK.word];
-  const plan = planOf({ ...about, title, kinds, steps, turn });
-  return { kind: "plan", plan };
 }
 
 /**

@@ -124,3 +124,11 @@ export type Decision =
     readonly adoption?: Adoption;
     readonly warnings: readonly string[];
   };
+
+/** What a draft comes to: without a step there is nothing to do. */
+export function decisionOn(draft: PlanDraft): Decision {
+  const plan = planOf(draft);
+  if (plan.steps.length > 0) return { kind: "plan", plan };
+  const { action, instance, device, warnings } = plan;
+  return { kind: "nothing-to-do", action, instance, device, warnings };
+}

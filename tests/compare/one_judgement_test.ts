@@ -83,7 +83,7 @@ function lost(inUse: ReadonlySet<string>): ComparisonSpec {
   return { own: { ...facts().own, record }, inUse };
 }
 
-const LINK = { leadsTo: undefined, named: [] };
+const LINK = { lead: undefined, named: [] };
 const POOL = { hvparams: { security_model: "pool" } };
 const CONFINEMENT = {
   pid: 4711,

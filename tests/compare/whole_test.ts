@@ -161,7 +161,7 @@ Deno.test("a file that starts another machine differs", () => {
 });
 
 Deno.test("drifted links differ", () => {
-  const drift = { links: [{ leadsTo: undefined, named: [] }], open: undefined };
+  const drift = { links: [{ lead: undefined, named: [] }], open: undefined };
   const { code, device, what } = onlyDifference({ ...SPEC, drift });
   assertStringIncludes(what, "leads nowhere");
   assertEquals([code, device?.id], ["link-leads-nowhere", DISK]);

@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
   type DriftFacts,
   findDrift,
-  openIdentity,
+  provenOpen,
 } from "../../lib/disk/drift.ts";
 import { logicalPaths } from "../../lib/state/logical_id.ts";
 import type { Plain } from "../../lib/state/json_node.ts";
@@ -18,7 +18,9 @@ function node(
   });
   const facts: DriftFacts = {
     links: links.map(({ leadsTo }, i) => ({
-      leadsTo: leadsTo === undefined ? undefined : `disk ${leadsTo}`,
+      lead: {
+        identity: leadsTo === undefined ? undefined : `disk ${leadsTo}`,
+      },
       named: [{ path: `/srv/d${i}.img`, identity: `disk ${i}` }],
     })),
     open: new Set(
@@ -30,7 +32,10 @@ function node(
 
 function kinds(links: Parameters<typeof node>[0]): [number, string][] {
   const { disks, facts } = node(links);
-  return findDrift(disks, facts).map(({ index, kind }) => [index, kind]);
+  return findDrift(disks, facts, []).map(({ device, code }) => [
+    present(device?.index ?? undefined),
+    code.replace(/^link-/, ""),
+  ]);
 }
 
 Deno.test("findDrift() finds nothing where each link leads to its disk", () => {
@@ -45,7 +50,7 @@ Deno.test("findDrift() finds two disks that were swapped", () => {
   const links = [{ name: "0", leadsTo: 1 }, { name: "1", leadsTo: 0 }];
   assertEquals(kinds(links), [[0, "other-disk"], [1, "other-disk"]]);
   const { disks, facts } = node(links);
-  const [first] = findDrift(disks, facts);
+  const [first] = findDrift(disks, facts, []);
   assertEquals(present(first).hint, "ln -sfn /srv/d0.img /links/0");
 });
 
@@ -59,9 +64,12 @@ Deno.test("findDrift() finds a link that two disks have", () => {
 Deno.test("findDrift() tells a link to what does not answer from one to nowhere", () => {
   const { disks, facts } = node([{ name: "0" }]);
   const fault = "open /links/0: not done within 2000 ms";
-  const links = facts.links.map((one) => ({ ...one, fault }));
-  const [drift] = findDrift(disks, { ...facts, links });
-  assertEquals(present(drift).kind, "silent");
+  const links = facts.links.map((one) => ({
+    ...one,
+    lead: { identity: undefined, fault },
+  }));
+  const [drift] = findDrift(disks, { ...facts, links }, []);
+  assertEquals(present(drift).code, "link-silent");
   assertStringIncludes(present(drift).what, `does not answer: ${fault}`);
 });
 
@@ -75,14 +83,14 @@ Deno.test("findDrift() finds a link to what QEMU has not open", () => {
     "not-open",
   ]]);
   const { disks, facts } = node([{ name: "0", leadsTo: 0, open: "no" }]);
-  assertEquals(findDrift(disks, { ...facts, open: undefined }), []);
+  assertEquals(findDrift(disks, { ...facts, open: undefined }, []), []);
 });
 
 Deno.test("findDrift() leaves disks without a link alone", () => {
   const [object] = disk(0, 12);
   const { disks } = runtime({ disks: [[object, null, "rbd:a/b"]] });
-  const links = [{ leadsTo: undefined, named: [] }];
-  assertEquals(findDrift(disks, { links, open: new Set() }), []);
+  const links = [{ lead: undefined, named: [] }];
+  assertEquals(findDrift(disks, { links, open: new Set() }, []), []);
 });
 
 Deno.test("findDrift() quotes paths for a shell", () => {
@@ -93,19 +101,19 @@ Deno.test("findDrift() quotes paths for a shell", () => {
   }));
   const [object] = disk(0, 12);
   const { disks } = runtime({ disks: [[object, "/links/0", null]] });
-  const [drift] = findDrift(disks, { ...facts, links });
+  const [drift] = findDrift(disks, { ...facts, links }, []);
   assertStringIncludes(present(drift).hint, "'/srv/it'\\''s.img'");
 });
 
-Deno.test("openIdentity() says only what is proven", () => {
+Deno.test("provenOpen() says only what is proven", () => {
   const { facts } = node([{ name: "0", leadsTo: 1 }, {
     name: "1",
     open: "no",
   }]);
-  assertEquals(openIdentity(facts, 0), "disk 0");
-  assertEquals(openIdentity(facts, 1), undefined);
-  assertEquals(openIdentity(facts, 7), undefined);
-  assertEquals(openIdentity({ ...facts, open: undefined }, 0), undefined);
+  assertEquals(provenOpen(facts, 0)?.identity, "disk 0");
+  assertEquals(provenOpen(facts, 1), undefined);
+  assertEquals(provenOpen(facts, 7), undefined);
+  assertEquals(provenOpen({ ...facts, open: undefined }, 0), undefined);
 });
 
 Deno.test("logicalPaths() knows Ganeti's kinds of disks", () => {

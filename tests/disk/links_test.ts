@@ -45,10 +45,9 @@ function linksFacts(
     paths,
     content,
     nonce,
-    process: undefined,
     drift: {
       links: specs.map(({ number, link }) => ({
-        leadsTo: leadsTo(link),
+        lead: { identity: leadsTo(link) },
         named: [{ path: `/srv/d${number}.img`, identity: image(number) }],
       })),
       open: new Set(open),

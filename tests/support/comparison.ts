@@ -92,7 +92,10 @@ export function compared(spec: ComparisonSpec = {}): Compared {
       disks.filter(({ hvinfo }) => hvinfo.scsiId !== undefined).map(targetOf),
     ),
     drift: {
-      links: disks.map((_, i) => ({ leadsTo: `disk ${i}`, named: [] })),
+      links: disks.map((_, i) => ({
+        lead: { identity: `disk ${i}` },
+        named: [],
+      })),
       open: undefined,
     },
     inUse: new Set(),
