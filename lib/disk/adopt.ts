@@ -22,6 +22,7 @@ import {
 } from "../plan/adoption.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
+import { openImages } from "../host/open_images.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -206,5 +207,7 @@ export async function readDiskAdoption(
     readonly process: QemuProcess;
   },
 ): Promise<KindAdoption> {
-  return diskAdoption(await readLiveDisks(qmp, qemu, process));
+  const images = await openImages(process.pid);
+  const live = await readLiveDisks(qmp, qemu, { process, images });
+  return diskAdoption(live);
 }

@@ -10,8 +10,8 @@ import {
   matchImages,
   type ProtocolNode,
 } from "../device/image_match.ts";
-import { identitiesAt } from "../host/identity.ts";
-import { type OpenImage, openImages } from "../host/open_images.ts";
+import { identityAt } from "../host/identity.ts";
+import type { OpenImage } from "../host/open_images.ts";
 import { identityOfFd, type QemuProcess } from "../host/process.ts";
 import { startOf } from "../host/process_identity.ts";
 import { seenBy, type SeenPath, startedAtMs } from "../host/seen_path.ts";
@@ -71,7 +71,6 @@ const FDSET = /^\/dev\/fdset\/(\d+)$/;
 interface Host {
   readonly process: QemuProcess;
   readonly startedMs: number;
-  readonly images: readonly OpenImage[];
   readonly fdsets: ReadonlyMap<number, readonly number[]>;
 }
 
@@ -100,47 +99,34 @@ async function protocolNode(
   };
 }
 
-/** The path under which this node finds what is open. */
-function sourceOf(
-  identity: string,
-  file: string,
-  { images, leads }: Known,
-): OpenSource | { readonly why: string } {
-  const image = images.find((one) => one.identity === identity);
-  if (image === undefined) return { why: "QEMU does not have it open" };
-  const resolved = image.path;
-  const path = [file, resolved].find((one) => leads.get(one) === identity);
-  if (path === undefined) {
-    return { why: `no path of this node leads to it: it was ${resolved}` };
-  }
-  const { kind, sizeBytes } = image;
-  return { identity, kind, path, resolved, sizeBytes };
-}
-
 interface Known {
   readonly nodes: ReadonlyMap<string, NamedNode>;
   readonly graph: BlockGraph;
   readonly proofs: ReadonlyMap<string, ImageProof>;
   readonly images: readonly OpenImage[];
-  /** What paths of this node lead to: `identityOf`. */
-  readonly leads: ReadonlyMap<string, string | undefined>;
 }
 
-/** Follows all paths by which this node may find what is open. */
-async function followAll(
-  nodes: readonly NamedNode[],
-  images: readonly OpenImage[],
-): Promise<Known["leads"]> {
-  const all = [
-    ...nodes.map(({ file }) => file),
-    ...images.map(({ path }) => path),
-  ];
-  const paths = [...new Set(all)].filter((one) => one.startsWith("/"));
-  const identities = await identitiesAt(paths);
-  return new Map(paths.map((path, i) => [path, identities[i]]));
+/** The path under which this node finds what is open. */
+async function sourceOf(
+  identity: string,
+  file: string,
+  { images }: Known,
+): Promise<LiveDisk["source"]> {
+  const image = images.find((one) => one.identity === identity);
+  if (image === undefined) return { why: "QEMU does not have it open" };
+  const { path: resolved, kind, sizeBytes } = image;
+  for (const path of [file, resolved]) {
+    if (!path.startsWith("/")) continue;
+    if (await identityAt(path) !== identity) continue;
+    return { identity, kind, path, resolved, sizeBytes };
+  }
+  return { why: `no path of this node leads to it: it was ${resolved}` };
 }
 
-function openedBy(names: readonly string[], known: Known) {
+async function openedBy(
+  names: readonly string[],
+  known: Known,
+): Promise<LiveDisk["source"]> {
   const last = known.nodes.get(names.at(-1) ?? "");
   if (last === undefined || !PROTOCOLS.includes(last.driver)) {
     return { why: "it is no file or block device of this node" };
@@ -149,10 +135,13 @@ function openedBy(names: readonly string[], known: Known) {
   if (proof === undefined || "why" in proof) {
     return proof ?? { why: "nothing tells what it has open" };
   }
-  return sourceOf(proof.identity, last.file, known);
+  return await sourceOf(proof.identity, last.file, known);
 }
 
-function liveDisk(backend: BlockBackend, known: Known): LiveDisk {
+async function liveDisk(
+  backend: BlockBackend,
+  known: Known,
+): Promise<LiveDisk> {
   const names = dataNodes(known.graph, backend.nodeName);
   const top = known.nodes.get(backend.nodeName);
   return {
@@ -163,38 +152,38 @@ function liveDisk(backend: BlockBackend, known: Known): LiveDisk {
     direct: top?.direct ?? false,
     readOnly: top?.readOnly ?? false,
     nodes: names,
-    source: openedBy(names, known),
+    source: await openedBy(names, known),
   };
 }
 
 /**
  * Looks at all disks that a device of QEMU has.
  *
- * @param process whose open files are looked at
+ * @param images that the process has open
  */
 export async function readLiveDisks(
   qmp: QmpSession,
-  qemu: QemuFacts,
-  process: QemuProcess,
+  { commands, block }: QemuFacts,
+  { process, images }: {
+    readonly process: QemuProcess;
+    readonly images: readonly OpenImage[];
+  },
 ): Promise<LiveDisk[]> {
   const asked = await askAll(qmp, { nodes: NAMED_NODES, fdsets: FDSET_FDS });
-  const graph = qemu.commands.has(BLOCK_GRAPH.execute)
+  const graph = commands.has(BLOCK_GRAPH.execute)
     ? await ask(qmp, BLOCK_GRAPH)
     : { nodes: [], edges: [] };
-  const images = await openImages(process.pid);
   const startedMs = startedAtMs(startOf(process.pid) ?? 0);
-  const host: Host = { process, startedMs, images, fdsets: asked.fdsets };
+  const host: Host = { process, startedMs, fdsets: asked.fdsets };
   const files = asked.nodes.filter(({ driver }) => PROTOCOLS.includes(driver));
   const proofs = matchImages({
     nodes: await Promise.all(files.map((node) => protocolNode(node, host))),
     images,
   });
-  const leads = await followAll(files, images);
   const nodes = new Map(asked.nodes.map((node) => [node.name, node]));
-  return qemu.block.filter(({ qdev, nodeName }) =>
+  const known = { nodes, graph, proofs, images };
+  const used = block.filter(({ qdev, nodeName }) =>
     qdev !== "" && nodeName !== ""
-  )
-    .map((backend) =>
-      liveDisk(backend, { nodes, graph, proofs, images, leads })
-    );
+  );
+  return await Promise.all(used.map((backend) => liveDisk(backend, known)));
 }

@@ -9,7 +9,7 @@
 
 import { isMadeUp } from "../device/backend.ts";
 import { controllerOf } from "../device/scsi_controller.ts";
-import { type Decision, planOf } from "../engine/plan.ts";
+import { type Decision, decisionOn } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import { hugeFault } from "../host/disk_size.ts";
@@ -27,7 +27,7 @@ import {
   notInQemu,
   refuseEmpty,
 } from "./chosen.ts";
-import { type LiveDisk, readLiveDisks } from "./live.ts";
+import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { unheard } from "./driver.ts";
 import type { DiskResize } from "./request.ts";
 import { DISK } from "./name.ts";
@@ -43,8 +43,10 @@ const PLAIN = ["raw", "throttle", "copy-on-read"];
 /** Servers that tell a size QEMU asks for again. */
 const NETWORK = ["nbd", "rbd", "gluster", "iscsi"];
 
-function wholeSectors(bytes: number): number {
-  return Math.ceil(bytes / SECTOR) * SECTOR;
+/** What is asked for a disk. */
+interface Wish {
+  readonly request: DiskResize;
+  readonly title: string;
 }
 
 /** Sizes are told to the byte, or not worked with. */
@@ -53,41 +55,27 @@ function refuseHuge(what: string, size: Size): asserts size is number {
   if (fault) throw refuse(`Cannot resize ${what}: ${fault}`);
 }
 
-/** A size that only the user can know. */
-function given({ sizeBytes }: DiskResize, why: string): number {
-  if (sizeBytes !== undefined) return sizeBytes;
-  throw refuse(`Cannot tell the new size by itself: ${why}`, "give SIZE");
-}
-
-function deviceSize(
-  { sizeBytes }: DiskResize,
-  title: string,
-  { path, size }: { path: string; size: number },
+/** The size of a disk on a file or device: never less than that has. */
+function sizeOn(
+  { kind, path }: OpenSource,
+  size: number,
+  { request: { sizeBytes = size, fileGrowth }, title }: Wish,
 ): number {
-  if (sizeBytes === undefined || sizeBytes === size) return size;
-  throw refuse(
-    `Cannot give ${title} ${sizeBytes} bytes: block device ${path} has ${size}, and a disk is as large as its device`,
-    "grow the device first, then leave SIZE out",
-  );
-}
-
-function fileSize(
-  { sizeBytes, fileGrowth }: DiskResize,
-  title: string,
-  { path, size }: { path: string; size: number },
-): number {
-  if (sizeBytes === undefined || sizeBytes === size) return size;
-  if (sizeBytes < size) {
-    throw refuse(
-      `Cannot give ${title} ${sizeBytes} bytes: its file ${path} has ${size}, and QEMU would cut it`,
-      "leave SIZE out",
+  if (sizeBytes === size) return size;
+  const cannot = (why: string, hint: string) =>
+    refuse(`Cannot give ${title} ${sizeBytes} bytes: ${why}`, hint);
+  if (kind === "block") {
+    throw cannot(
+      `block device ${path} has ${size}, and a disk is as large as its device`,
+      "grow the device first, then leave SIZE out",
     );
   }
+  const has = `its file ${path} has ${size}`;
+  if (sizeBytes < size) {
+    throw cannot(`${has}, and QEMU would cut it`, "leave SIZE out");
+  }
   if (fileGrowth === "allowed") return sizeBytes;
-  throw refuse(
-    `Cannot give ${title} ${sizeBytes} bytes: its file ${path} has ${size}`,
-    "--grow makes the file longer",
-  );
+  throw cannot(has, "--grow makes the file longer");
 }
 
 /**
@@ -115,20 +103,20 @@ function sourceOf(
   return { identity: image.identity, kind, path: link, resolved, sizeBytes };
 }
 
-/** What the disk is to have, in bytes; it is never less than the file. */
+/** What the disk is to have, in bytes. */
 function wantedSize(
-  request: DiskResize,
-  { drivers, source, title }: Pick<LiveDisk, "drivers" | "source"> & {
-    title: string;
-  },
+  { drivers, source }: Pick<LiveDisk, "drivers" | "source">,
+  wish: Wish,
 ): number {
+  const { request: { sizeBytes }, title } = wish;
   const format = drivers.slice(0, -1).find((one) => !PLAIN.includes(one));
-  if (format !== undefined) {
-    return given(request, `a ${format} image grows only through QEMU`);
-  }
-  const last = drivers.at(-1) ?? "";
-  if (NETWORK.includes(last)) {
-    return given(request, `only the ${last} server knows it`);
+  const server = NETWORK.find((one) => one === drivers.at(-1));
+  if (format !== undefined || server !== undefined) {
+    if (sizeBytes !== undefined) return sizeBytes;
+    const why = format === undefined
+      ? `only the ${server} server knows it`
+      : `a ${format} image grows only through QEMU`;
+    throw refuse(`Cannot tell the new size by itself: ${why}`, "give SIZE");
   }
   if ("why" in source || source.sizeBytes === undefined) {
     const why = "why" in source ? source.why : "its size cannot be read";
@@ -136,12 +124,9 @@ function wantedSize(
       `Cannot resize ${title}: nothing proves what file or device QEMU has open for it (${why})`,
     );
   }
-  const { kind, path } = source;
-  const size = wholeSectors(source.sizeBytes);
-  refuseHuge(`${title} to the size of ${path}`, size);
-  return kind === "block"
-    ? deviceSize(request, title, { path, size })
-    : fileSize(request, title, { path, size });
+  const size = Math.ceil(source.sizeBytes / SECTOR) * SECTOR;
+  refuseHuge(`${title} to the size of ${source.path}`, size);
+  return sizeOn(source, size, wish);
 }
 
 function targetOf(
@@ -203,10 +188,15 @@ export function planDiskResize(
   refuseHuge(title, from);
   const { drivers } = disk;
   const source = sourceOf(facts, disk, entry);
-  const to = wantedSize(request, { drivers, source, title });
-  const about = { action: "resize", instance: facts.paths.name } as const;
+  const to = wantedSize({ drivers, source }, { request, title });
+  const draft = {
+    action: "resize",
+    instance: facts.paths.name,
+    title,
+    kinds: [DISK.word],
+  } as const;
   if (to === from) {
-    return { kind: "nothing-to-do", ...about, device: view, warnings: [] };
+    return decisionOn({ ...draft, device: view, steps: [], warnings: [] });
   }
   expectLarger(chosen, { from, to });
   if (disk.readOnly) {
@@ -222,21 +212,17 @@ export function planDiskResize(
   const isRecorded = entry.sizeMib !== undefined && entry.sizeMib !== size;
   const target = targetOf(disk, title);
   const resize: ResizeDiskStep = { kind: "resize-disk", target, from, to };
-  return {
-    kind: "plan",
-    plan: planOf({
-      ...about,
-      title,
-      device: { ...view, size_bytes: to },
-      kinds: [DISK.word],
-      steps: isRecorded ? [stage, resize, commit] : [resize],
-      turn: resize,
-      warnings: unheard(
-        controllerOf(entry.hvinfo, facts.content.runtime.kvmCmd),
-        "size",
-      ),
-    }),
-  };
+  const controller = controllerOf(
+    entry.hvinfo,
+    facts.content.runtime.kvmCmd,
+  );
+  return decisionOn({
+    ...draft,
+    device: { ...view, size_bytes: to },
+    steps: isRecorded ? [stage, resize, commit] : [resize],
+    turn: resize,
+    warnings: unheard(controller, "size"),
+  });
 }
 
 /** What resizing a disk depends on. */
@@ -264,7 +250,8 @@ export async function readDiskResizeFacts(
       "Cannot resize a disk: QEMU's process is unknown, so nothing tells what it has open",
     );
   }
-  const live = await readLiveDisks(qmp, facts.qemu, process);
+  const images = await openImages(process.pid);
+  const live = await readLiveDisks(qmp, facts.qemu, { process, images });
   const users = await readBlockUsers(facts, qmp);
-  return { ...facts, live, images: await openImages(process.pid), users };
+  return { ...facts, live, images, users };
 }
