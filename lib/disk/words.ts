@@ -1,5 +1,5 @@
 /**
- * The words of `disk add`.
+ * The words of the commands of disks.
  *
  * @module
  */
@@ -15,17 +15,18 @@ import {
   VIRTIO_BLK,
   VIRTIO_BLK_WORDS,
 } from "../device/disk_settings.ts";
+import {
+  type IoLimits,
+  LIMIT_NAMES,
+  type LimitName,
+  limitsFault,
+  MAX_LIMIT,
+} from "../device/io_limits.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { HotplugError, unsupported, usage } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
 import { FORMATS } from "../host/qcow2.ts";
 import { plug } from "../plan/request.ts";
-import {
-  type IoLimits,
-  LIMIT_NAMES,
-  limitsFault,
-  MAX_LIMIT,
-} from "../device/io_limits.ts";
 import { defined } from "../state/defined.ts";
 import {
   choiceOption,
@@ -76,12 +77,40 @@ function diskSettings(invocation: Invocation): Partial<DiskSettings> {
   });
 }
 
-/**
- * Reads `disk add`. What was left out stays open: the hvparams decide later.
- *
- * @throws {HotplugError} `usage` | `unsupported`
- */
-export function diskAdd(
+const NUMBER = { min: 0, max: 999_999_999 };
+const BYTES = { min: 0, max: MAX_LIMIT };
+
+function isInBytes(name: LimitName): boolean {
+  return name.startsWith("bps");
+}
+
+/** The limits among the options, undefined if there are none. */
+function limitsOf(invocation: Invocation): IoLimits | undefined {
+  const limits: IoLimits = defined(Object.fromEntries(
+    LIMIT_NAMES.map((name) => [
+      name,
+      option(
+        invocation,
+        name,
+        (word) =>
+          isInBytes(name)
+            ? check.sizeBytes(word, BYTES)
+            : check.wholeNumber(word, NUMBER),
+      ),
+    ]),
+  ));
+  if (Object.keys(limits).length === 0) return undefined;
+  const fault = limitsFault(limits);
+  if (fault === undefined) return limits;
+  throw usage(`Cannot limit a disk so: ${fault}`);
+}
+
+function migratableOf({ flags }: Invocation): DiskAdd["migratable"] {
+  return flags.has("not-migratable") ? "not-needed" : "required";
+}
+
+/** What was left out stays open: the hvparams decide later. */
+function diskAdd(
   invocation: Invocation,
   instance: string,
   source: string,
@@ -96,30 +125,156 @@ export function diskAdd(
     format: choice(invocation, "format", FORMATS),
     allowBacking: option(invocation, "allow-backing", path),
     limits: limitsOf(invocation),
-    migratable: invocation.flags.has("not-migratable")
-      ? "not-needed"
-      : "required",
-  } as const;
+    migratable: migratableOf(invocation),
+  };
   if (source === NO_SOURCE) return { kind: "disk-add-empty", ...rest };
   return { kind: "disk-add", ...rest, source: sourceOf(source) };
 }
 
-/** Of `disk add` and `disk set`; 0 ends a limit. */
-export const LIMIT_OPTIONS: readonly OptionSpec[] = [
-  { name: "iops", value: "N", help: "I/O operations a second; 0: no limit" },
-  { name: "iops-read", value: "N", help: "the same of reading alone" },
-  { name: "iops-write", value: "N", help: "the same of writing alone" },
+function diskResize(
+  { operands, flags }: Invocation,
+  about: Pick<DiskResize, "instance" | "device">,
+): DiskResize {
+  const size = operands[2];
+  return {
+    kind: "disk-resize",
+    ...about,
+    sizeBytes: size === undefined
+      ? undefined
+      : check.sizeBytes({ option: "SIZE", text: size }, { min: 1 }),
+    fileGrowth: flags.has("grow") ? "allowed" : "refused",
+  };
+}
+
+function diskSet(
+  invocation: Invocation,
+  about: Pick<DiskSet, "instance" | "device">,
+): DiskSet | MediumSet {
+  const limits = limitsOf(invocation);
+  // `none` is no file: `./none` is.
+  const medium = option(
+    invocation,
+    "medium",
+    (word) => word.text === "none" ? null : path(word),
+  );
+  if (limits !== undefined && medium !== undefined) {
+    throw usage("disk set changes either limits or the medium at a time");
+  }
+  if (limits !== undefined) return { kind: "disk-set", ...about, limits };
+  if (medium !== undefined) {
+    return {
+      kind: "disk-set-medium",
+      ...about,
+      path: medium,
+      lock: invocation.flags.has("force") ? "forced" : "heeded",
+      migratable: migratableOf(invocation),
+    };
+  }
+  throw usage(
+    "disk set needs an option that says what to change",
+    ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
+  );
+}
+
+const LIMIT_HELP: Readonly<Record<LimitName, string>> = {
+  "iops": "I/O operations per second; 0: no limit",
+  "iops-read": "read operations per second",
+  "iops-write": "write operations per second",
+  "bps": "bytes per second, with k M G T; 0: no limit",
+  "bps-read": "bytes read per second",
+  "bps-write": "bytes written per second",
+};
+
+const LIMIT_OPTIONS: readonly OptionSpec[] = LIMIT_NAMES.map((name) => ({
+  name,
+  value: isInBytes(name) ? "SIZE" : "N",
+  help: LIMIT_HELP[name],
+}));
+
+/** A setting that a hvparam gives to every disk. */
+function setting(name: string, choices: readonly string[]): OptionSpec {
+  const value = name.charAt(0).toUpperCase();
+  const hvparam = `hvparam disk_${name}`;
+  return choiceOption({ name, value, choices, default: hvparam });
+}
+
+const OTHER_DRIVERS = DISK_DRIVERS.filter((one) => one !== VIRTIO_BLK);
+
+const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
+  ...PLUG_OPTIONS,
   {
-    name: "bps",
-    value: "SIZE",
-    help: "bytes a second, with k M G T; 0: no limit",
+    name: "driver",
+    value: "D",
+    help: `${VIRTIO_BLK} (Ganeti: paravirtual), ${either(OTHER_DRIVERS)}`,
+    choices: [...VIRTIO_BLK_WORDS, ...OTHER_DRIVERS],
+    default: "hvparam disk_type",
   },
-  { name: "bps-read", value: "SIZE", help: "the same of reading alone" },
-  { name: "bps-write", value: "SIZE", help: "the same of writing alone" },
+  choiceOption({
+    name: "format",
+    value: "F",
+    choices: FORMATS,
+    default: "raw",
+  }, "; never probed"),
+  {
+    name: "allow-backing",
+    value: "DIR",
+    help: "a further folder backing files of a qcow2 image may lie in",
+    default: "the image's own",
+  },
+  setting("cache", CACHES),
+  setting("aio", AIOS),
+  setting("discard", DISCARDS),
+  { name: "read-only", help: "the guest may not write" },
+  {
+    name: "queues",
+    value: "N",
+    help: `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
+    default: "QEMU's choice",
+  },
+  { name: "iothread", value: "ID", help: "an iothread the instance has" },
+  {
+    name: "controller",
+    value: "C",
+    help: `SCSI controller to add if the VM has none: ${either(CONTROLLERS)}`,
+    choices: CONTROLLERS,
+    default: "hvparam scsi_controller_type",
+  },
+  ...LIMIT_OPTIONS,
+  {
+    name: "not-migratable",
+    help: "allow settings that a start from the runtime file cannot repeat",
+  },
+  {
+    name: "via",
+    value: "V",
+    help: `how QEMU gets at the disk: ${either(VIAS)} (for a URI)`,
+    choices: VIAS,
+    default: "fdset, else path",
+  },
 ];
 
-/** Commands that change a disk in place. */
-const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
+/** The commands of disks, in the order of the usage text. */
+export const DISK_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "disk add",
+    operands: ["INSTANCE", "SOURCE"],
+    summary:
+      "plug a file, device or storage URI, or none: an empty scsi-cd drive",
+    options: DISK_ADD_OPTIONS,
+  },
+  {
+    name: "disk remove",
+    operands: ["INSTANCE", "DISK"],
+    summary: "take a disk out of a running VM",
+    options: [
+      DRY_RUN,
+      {
+        name: "force",
+        help:
+          "even the disk the VM was started from, or one the file does not record",
+      },
+    ],
+  },
   {
     name: "disk resize",
     operands: ["INSTANCE", "DISK", "[SIZE]"],
@@ -151,185 +306,6 @@ const DISK_CHANGE_COMMANDS: readonly CommandSpec[] = [
 ];
 
 /**
- * The limits among the options, undefined if there are none.
- *
- * @throws {HotplugError} `usage`
- */
-export function limitsOf(invocation: Invocation): IoLimits | undefined {
-  const given = LIMIT_NAMES.flatMap((name) => {
-    const bounds = { min: 0, max: MAX_LIMIT };
-    const value = option(
-      invocation,
-      name,
-      (word) =>
-        name.startsWith("bps")
-          ? check.sizeBytes(word, bounds)
-          : check.wholeNumber(word, { min: 0, max: 999_999_999 }),
-    );
-    return value === undefined ? [] : [[name, value]];
-  });
-  if (given.length === 0) return undefined;
-  const limits: IoLimits = Object.fromEntries(given);
-  const fault = limitsFault(limits);
-  if (fault === undefined) return limits;
-  throw usage(`Cannot limit a disk so: ${fault}`);
-}
-
-/** Reads `disk resize`. @throws {HotplugError} `usage` */
-export function diskResize(
-  { operands, flags }: Invocation,
-  instance: string,
-): DiskResize {
-  const [, device = "", size] = operands;
-  const word = (text: string) => ({ option: "SIZE", text });
-  return {
-    kind: "disk-resize",
-    instance,
-    device: deviceWord(device),
-    sizeBytes: size === undefined
-      ? undefined
-      : check.sizeBytes(word(size), { min: 1 }),
-    fileGrowth: flags.has("grow") ? "allowed" : "refused",
-  };
-}
-
-/** What is to lie in the drive; `none` is no file: `./none` is. */
-function mediumOf(invocation: Invocation): string | null | undefined {
-  return option(
-    invocation,
-    "medium",
-    (word) => word.text === "none" ? null : path(word),
-  );
-}
-
-/** Reads `disk set`. @throws {HotplugError} `usage` */
-export function diskSet(
-  invocation: Invocation,
-  instance: string,
-): DiskSet | MediumSet {
-  const { flags } = invocation;
-  const limits = limitsOf(invocation);
-  const medium = mediumOf(invocation);
-  const device = deviceWord(invocation.operands[1] ?? "");
-  if (limits !== undefined && medium !== undefined) {
-    throw usage("disk set changes either limits or the medium at a time");
-  }
-  if (limits !== undefined) {
-    return { kind: "disk-set", instance, device, limits };
-  }
-  if (medium !== undefined) {
-    return {
-      kind: "disk-set-medium",
-      instance,
-      device,
-      path: medium,
-      lock: flags.has("force") ? "forced" : "heeded",
-      migratable: flags.has("not-migratable") ? "not-needed" : "required",
-    };
-  }
-  throw usage(
-    "disk set needs an option that says what to change",
-    ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
-  );
-}
-
-const OTHER_DRIVERS = DISK_DRIVERS.filter((one) => one !== VIRTIO_BLK);
-
-/** What `disk add` takes. */
-const DISK_ADD: CommandSpec = {
-  name: "disk add",
-  operands: ["INSTANCE", "SOURCE"],
-  summary:
-    "plug a file, device or storage URI, or none: an empty scsi-cd drive",
-  options: [
-    ...PLUG_OPTIONS,
-    {
-      name: "driver",
-      value: "D",
-      help: `${VIRTIO_BLK} (Ganeti: paravirtual), ${either(OTHER_DRIVERS)}`,
-      choices: [...VIRTIO_BLK_WORDS, ...OTHER_DRIVERS],
-      default: "hvparam disk_type",
-    },
-    choiceOption({
-      name: "format",
-      value: "F",
-      choices: FORMATS,
-      default: "raw",
-    }, "; never probed"),
-    {
-      name: "allow-backing",
-      value: "DIR",
-      help: "a further folder backing files of a qcow2 image may lie in",
-      default: "the image's own",
-    },
-    choiceOption({
-      name: "cache",
-      value: "C",
-      choices: CACHES,
-      default: "hvparam disk_cache",
-    }),
-    choiceOption({
-      name: "aio",
-      value: "A",
-      choices: AIOS,
-      default: "hvparam disk_aio",
-    }),
-    choiceOption({
-      name: "discard",
-      value: "D",
-      choices: DISCARDS,
-      default: "hvparam disk_discard",
-    }),
-    { name: "read-only", help: "the guest may not write" },
-    {
-      name: "queues",
-      value: "N",
-      help: `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
-      default: "QEMU's choice",
-    },
-    { name: "iothread", value: "ID", help: "an iothread the instance has" },
-    {
-      name: "controller",
-      value: "C",
-      help: `SCSI controller to add if the VM has none: ${either(CONTROLLERS)}`,
-      choices: CONTROLLERS,
-      default: "hvparam scsi_controller_type",
-    },
-    ...LIMIT_OPTIONS,
-    {
-      name: "not-migratable",
-      help: "allow settings that a start from the runtime file cannot repeat",
-    },
-    {
-      name: "via",
-      value: "V",
-      help: `how QEMU gets at the disk: ${either(VIAS)} (for a URI)`,
-      choices: VIAS,
-      default: "fdset, else path",
-    },
-  ],
-};
-
-/** The commands of disks, in the order of the usage text. */
-export const DISK_COMMANDS: readonly CommandSpec[] = [
-  DISK_ADD,
-  {
-    name: "disk remove",
-    operands: ["INSTANCE", "DISK"],
-    summary: "take a disk out of a running VM",
-    options: [
-      DRY_RUN,
-      {
-        name: "force",
-        help:
-          "even the disk the VM was started from, or one the file does not record",
-      },
-    ],
-  },
-  ...DISK_CHANGE_COMMANDS,
-];
-
-/**
  * The request that a command of disks makes; undefined if it is none of them.
  *
  * @throws {HotplugError} `usage` | `unsupported`
@@ -339,22 +315,23 @@ export function diskRequest(
   instance: string,
 ): DiskRequest | undefined {
   const second = invocation.operands[1] ?? "";
-  const forced = invocation.flags.has("force");
+  const about = () => ({ instance, device: deviceWord(second) });
   switch (invocation.command?.name) {
     case "disk add":
       return diskAdd(invocation, instance, second);
-    case "disk remove":
+    case "disk remove": {
+      const isForced = invocation.flags.has("force");
       return {
         kind: "disk-remove",
-        instance,
-        device: deviceWord(second),
-        bootDisk: forced ? "forced" : "kept",
-        ...(forced ? { unrecorded: "forced" } : {}),
+        ...about(),
+        bootDisk: isForced ? "forced" : "kept",
+        ...(isForced && { unrecorded: "forced" }),
       };
+    }
     case "disk resize":
-      return diskResize(invocation, instance);
+      return diskResize(invocation, about());
     case "disk set":
-      return diskSet(invocation, instance);
+      return diskSet(invocation, about());
   }
   return undefined;
 }
