@@ -12,8 +12,7 @@ import type { planLinksOf } from "./disk/links.ts";
 import type { DiskRequest } from "./disk/request.ts";
 import type { DiskStep } from "./disk/steps.ts";
 import { DISK_COMMANDS, diskRequest } from "./disk/words.ts";
-import type { JournalReader } from "./engine/journal_version1.ts";
-import type { StepTable, World } from "./engine/world.ts";
+import type { World } from "./engine/world.ts";
 import type { NicRequest } from "./nic/request.ts";
 import type { NicStep } from "./nic/steps.ts";
 import { NIC_COMMANDS, nicRequest } from "./nic/words.ts";
@@ -93,28 +92,9 @@ export async function loadNotes(): Promise<NoteChecks> {
   return new Map(kinds.map(({ word, record }) => [word, record]));
 }
 
-/** The steps that plans of these kinds may have. */
-export async function stepsOf(kinds: readonly Kind[]): Promise<StepTable> {
-  const { ENGINE_STEPS } = await import("./engine/steps.ts");
-  const { StepTable } = await import("./engine/world.ts");
-  const { either } = await import("./state/value_check.ts");
-  return new StepTable(
-    [...ENGINE_STEPS, ...kinds.flatMap(({ steps }) => steps)],
-    {
-      isWords: either(...kinds.flatMap(({ isWords = [] }) => isWords)),
-      isNote: either(...kinds.map(({ record }) => record)),
-    },
-  );
-}
-
-/** Makes what reads a journal: {@linkcode LoadReader}. */
-export async function loadReader(
-  words: readonly string[] | undefined,
-): Promise<JournalReader> {
-  return {
-    steps: await stepsOf(await loadKinds(words)),
-    kindOf: (list) => KINDS.find((one) => one.list === list)?.word,
-  };
+/** The kind that a list of the runtime file is of, undefined if it is none. */
+export function kindOfList(list: string): KindName["word"] | undefined {
+  return KINDS.find((one) => one.list === list)?.word;
 }
 
 /** Words of the kinds that a request is about; of all, if it names none. */
@@ -131,9 +111,8 @@ export async function prepareKind(
   { node, world }: { readonly node: NodeFacts; readonly world: World },
 ): Promise<Planner> {
   const [kind] = await loadKinds(kindWords(request));
-  const planned = kind?.requests[request.kind];
-  if (planned === undefined) throw new TypeError(`no request ${request.kind}`);
-  return await planned.prepare(request, node, world);
+  if (kind === undefined) throw new TypeError(`no kind has ${request.kind}`);
+  return await kind.prepare(request, node, world);
 }
 
 /** Plans to bring the links of disks to the configuration's order. */

@@ -6,6 +6,7 @@
 
 import * as report from "../commands/report.ts";
 import type { Answer, Terminal } from "../commands/answer.ts";
+import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
 import { exitStatus, HotplugError, named } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
@@ -44,13 +45,12 @@ function writeOut(line: string, terminal: Terminal): boolean {
 }
 
 /** An answer as lines; those to look at first are coloured for a person. */
-async function linesOf(
+function linesOf(
   { text, alerts = [] }: Answer,
   { terminal, invocation }: { terminal: Terminal; invocation: Invocation },
-): Promise<string[]> {
+): string[] {
   const lines = text.map(printable);
   if (alerts.length === 0 || !terminal.stdoutIsTerminal) return lines;
-  const { coloured, wantsColour } = await import("../commands/colour.ts");
   return wantsColour(terminal, invocation.flags)
     ? coloured(lines, alerts)
     : lines;
@@ -86,7 +86,7 @@ export async function main(terminal: Terminal): Promise<number> {
     invocation = parseInvocation(terminal.args);
     const done = await perform(invocation, terminal);
     if (done === undefined) return 0;
-    const lines = await linesOf(done, { terminal, invocation });
+    const lines = linesOf(done, { terminal, invocation });
     writeAnswer(done, { terminal, invocation, lines });
     return done.status ?? 0;
   } catch (error) {

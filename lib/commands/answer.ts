@@ -77,4 +77,6 @@ export interface Performance {
 }
 
 /** Carries out one command; undefined if it wrote its own answer. */
-export type Handler = (call: Call) => Promise<Answer | undefined>;
+export type Handler = (
+  call: Call,
+) => Answer | undefined | Promise<Answer | undefined>;

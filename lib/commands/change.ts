@@ -10,6 +10,7 @@ import type { Request } from "../operation/request.ts";
 import { run } from "../operation/run.ts";
 import type { Answer, Call } from "./answer.ts";
 import { isReaderThere } from "./reader.ts";
+import { outcomeDocument, outcomeText } from "./report_change.ts";
 import { reachOf, requestOf } from "./requests.ts";
 import { waitingLine } from "./waiting.ts";
 
@@ -31,7 +32,7 @@ export async function carryOut(
   call: Call,
 ): Promise<Carried> {
   const { invocation, terminal, trace } = call;
-  using line = await waitingLine(call);
+  using line = waitingLine(call);
   const outcome = await run(request, {
     ...reachOf(invocation, terminal.env),
     mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
@@ -41,7 +42,6 @@ export async function carryOut(
     isWanted: isReaderThere,
     waiting: line?.told,
   });
-  const { outcomeDocument, outcomeText } = await import("./report_change.ts");
   const answer = {
     text: outcomeText(outcome),
     document: outcomeDocument(outcome),

@@ -62,7 +62,7 @@ function textOf(result: CheckResult): string[] {
 /** Can devices be hotplugged, and if not, why? */
 export async function check(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
-  using line = await waitingLine(call);
+  using line = waitingLine(call);
   const target = targetOf(invocation, terminal.env);
   const reach = reachOf(invocation, terminal.env);
   const both = reach.qmp !== undefined && reach.state !== undefined;

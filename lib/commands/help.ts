@@ -9,6 +9,8 @@ import { didYouMean } from "../words/nearest.ts";
 import type { CommandSpec } from "../words/options.ts";
 import type { Answer, Call } from "./answer.ts";
 import { COMMANDS } from "./commands.ts";
+import { EXAMPLES } from "./examples.ts";
+import { manPage } from "./man.ts";
 import { commandUsage, groupUsage, usageText } from "./usage.ts";
 
 /**
@@ -16,13 +18,12 @@ import { commandUsage, groupUsage, usageText } from "./usage.ts";
  *
  * @throws {HotplugError} `usage` if there is none
  */
-export async function helpOn(
+export function helpOn(
   words: string,
   commands: readonly CommandSpec[] = COMMANDS,
-): Promise<string> {
+): string {
   const topic = commands.find(({ name }) => name === words);
   if (topic !== undefined) {
-    const { EXAMPLES } = await import("./examples.ts");
     return commandUsage(topic, EXAMPLES[topic.name] ?? []);
   }
   const group = commands.filter(({ name }) => name.startsWith(`${words} `));
@@ -35,17 +36,16 @@ export async function helpOn(
 }
 
 /** Usage of all commands, or of the one that is named or was begun. */
-export async function help({ invocation }: Call): Promise<Answer> {
+export function help({ invocation }: Call): Answer {
   const { command, operands, flags } = invocation;
   if (flags.has("man")) {
-    const { manPage } = await import("./man.ts");
     const roff = manPage();
     return { text: roff.trimEnd().split("\n"), document: { ok: true, roff } };
   }
   const words = command?.name === "help"
     ? operands.join(" ")
     : command?.name ?? "";
-  const text = words === "" ? usageText() : await helpOn(words);
+  const text = words === "" ? usageText() : helpOn(words);
   const document = { ok: true, help: text };
   return { text: text.split("\n"), document };
 }

@@ -5,7 +5,10 @@
  */
 
 import type { Reach } from "../engine/options.ts";
+import { listInstance } from "../inspect/list.ts";
+import { listAll } from "../inspect/list_all.ts";
 import type { Answer, Call } from "./answer.ts";
+import { listingText, summariesText } from "./report_list.ts";
 import { formatterOf, instanceOf, reachOf } from "./requests.ts";
 import { waitingLine } from "./waiting.ts";
 
@@ -16,10 +19,8 @@ async function all(
   { invocation: { values }, trace }: Call,
   { runDir, timeoutMs }: Reach,
 ): Promise<Answer> {
-  const { listAll } = await import("../inspect/list_all.ts");
   const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS;
   const instances = await listAll(runDir, { deadlineMs, trace: trace.qmp });
-  const { summariesText } = await import("./report_list.ts");
   return {
     ...summariesText(instances),
     document: { ok: true, instances },
@@ -32,8 +33,7 @@ export async function list(call: Call): Promise<Answer> {
   const reach = reachOf(invocation, terminal.env);
   const instance = instanceOf(invocation);
   if (instance === undefined) return await all(call, reach);
-  const { listInstance } = await import("../inspect/list.ts");
-  using line = await waitingLine(call);
+  using line = waitingLine(call);
   const listing = await listInstance(instance, {
     ...reach,
     trace: trace.qmp,
@@ -41,7 +41,6 @@ export async function list(call: Call): Promise<Answer> {
     signal: terminal.signal,
     format: formatterOf(invocation),
   });
-  const { listingText } = await import("./report_list.ts");
   return {
     ...listingText(listing),
     document: { ok: true, ...listing },

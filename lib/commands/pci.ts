@@ -122,7 +122,7 @@ export function mapText({ instance, qemu, buses }: PciMap): string[] {
 /** The map of buses and slots. */
 export async function pci(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
-  using line = await waitingLine(call);
+  using line = waitingLine(call);
   const reach = reachOf(invocation, terminal.env);
   const map = await pciMap(targetOf(invocation, terminal.env), {
     timeoutMs: reach.timeoutMs,

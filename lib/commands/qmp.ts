@@ -15,7 +15,7 @@ import { waitingLine } from "./waiting.ts";
 /** Carries out one QMP command; its reply is the answer. */
 export async function qmp(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
-  using line = await waitingLine(call);
+  using line = waitingLine(call);
   const target = targetOf(invocation, terminal.env);
   const { timeoutMs } = reachOf(invocation, terminal.env);
   const command = rawCommand(

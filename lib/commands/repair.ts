@@ -33,7 +33,7 @@ function textOf(outcome: RepairOutcome): string[] {
 /** Finishes or undoes what was interrupted, and reports drift. */
 export async function repair(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
-  using line = await waitingLine(call);
+  using line = waitingLine(call);
   const mode = invocation.flags.has("dry-run") ? "dry-run" : "apply";
   const outcome = await repairInstance(instanceOf(invocation) ?? "", {
     ...reachOf(invocation, terminal.env),

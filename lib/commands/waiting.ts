@@ -5,6 +5,7 @@
  */
 
 import type { Waiting, Watcher } from "../state/waiting.ts";
+import { cut, printable, SCREEN_WIDTH } from "../words/text.ts";
 import type { Call } from "./answer.ts";
 import type { Trace } from "./trace.ts";
 
@@ -14,22 +15,50 @@ export interface WaitingLine extends Disposable {
   readonly told: Watcher;
 }
 
+function progressOf({ what, sinceMs, limitMs }: Waiting): string {
+  const [since, limit] = [sinceMs, limitMs].map((ms) => Math.round(ms / 1000));
+  return `${what}: ${since} s of ${limit}`;
+}
+
 /** A trace is to be read later: a line each so many milliseconds will do. */
 const TRACED_MS = 5000;
 
 function traced(trace: Trace): WaitingLine {
   let nextMs = 0;
-  const told = ({ what, sinceMs, limitMs }: Waiting) => {
+  const told = (wait: Waiting) => {
+    const { sinceMs } = wait;
     // Another wait begins anew.
     if (sinceMs < nextMs - TRACED_MS) nextMs = 0;
     if (sinceMs < nextMs) return;
     nextMs = sinceMs + TRACED_MS;
-    const [since, limit] = [sinceMs, limitMs].map((ms) =>
-      Math.round(ms / 1000)
-    );
-    trace.note(`waiting: ${what}: ${since} s of ${limit}`);
+    trace.note(`waiting: ${progressOf(wait)}`);
   };
   return { told, [Symbol.dispose]() {} };
+}
+
+/** ECMA-48: CR, and EL to the end of the line. */
+const CLEAR = "\r\x1b[K";
+
+/** Waits shorter than this are not worth a line, in milliseconds. */
+const SHORT_MS = 900;
+
+/** A line on a terminal that shows a wait in place, and goes when it is over. */
+export function lineInPlace(write: (text: string) => void): WaitingLine {
+  let isShown = false;
+  return {
+    told(wait) {
+      if (wait.sinceMs < SHORT_MS) return;
+      const way = wait.end === undefined ? "" : ` (Ctrl-C: ${wait.end})`;
+      const text = printable(progressOf(wait) + way);
+      // A line that was broken could not be taken away.
+      write(CLEAR + cut(text, SCREEN_WIDTH - 1));
+      isShown = true;
+    },
+    [Symbol.dispose]() {
+      if (isShown) write(CLEAR);
+      isShown = false;
+    },
+  };
 }
 
 /**
@@ -38,11 +67,10 @@ function traced(trace: Trace): WaitingLine {
  *
  * @returns undefined if nobody looks on
  */
-export async function waitingLine(
+export function waitingLine(
   { invocation: { flags }, terminal, trace }: Call,
-): Promise<WaitingLine | undefined> {
+): WaitingLine | undefined {
   if (flags.has("verbose")) return traced(trace);
   if (!terminal.stderrIsTerminal || flags.has("quiet")) return undefined;
-  const { WaitingLine } = await import("./waiting_line.ts");
-  return new WaitingLine(terminal.err);
+  return lineInPlace(terminal.err);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BackingChain } from "../host/backing_chain.ts";
+import { type BackingChain, readChain } from "../host/backing_chain.ts";
 import { inspectSource, type Source, uriSource } from "../host/source.ts";
 import { isShared } from "../device/dev_type.ts";
 import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
@@ -15,8 +15,9 @@ import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
-import type { AccessFacts } from "./way_facts.ts";
-import type { ScsiFacts } from "./scsi.ts";
+import { type AccessFacts, readAccessFacts } from "./way_facts.ts";
+import { uriFault } from "./way_uri.ts";
+import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { controllerWord } from "./controller.ts";
 import type { DiskAdd } from "./request.ts";
 import type { World } from "../engine/world.ts";
@@ -93,7 +94,6 @@ async function driverFacts(
   const { driver } = openingOf(facts, request);
   if (driver === undefined || driver === VIRTIO_BLK) return { scsi: [] };
   const { qmp } = world;
-  const { driverFault, readScsi } = await import("./scsi.ts");
   const pinned = world.heldFd("source-pin");
   const word = controllerWord(facts, request);
   return {
@@ -109,7 +109,6 @@ async function readChainOf(
   { source, world }: Found,
 ): Promise<DiskAddFacts["chain"]> {
   if (request.format !== "qcow2" || source.kind === "uri") return undefined;
-  const { readChain } = await import("../host/backing_chain.ts");
   const { cache } = openingOf(node, request);
   const { pins, ...chain } = await readChain(
     source,
@@ -130,17 +129,15 @@ export function layerPin(index: number): string {
 }
 
 /** How QEMU gets at the disk, where it does that by itself. */
-async function readWayFacts(
+function readWayFacts(
   facts: Facts,
   request: DiskAdd,
   { source, world }: Found,
-): Promise<Pick<DiskAddFacts, "access" | "uriFault">> {
+): Pick<DiskAddFacts, "access" | "uriFault"> {
   if (source.kind === "uri") {
-    const { uriFault } = await import("./way_uri.ts");
     return { uriFault: uriFault(source.path, facts.qemu.process) };
   }
   if (!opensItself(facts, request)) return {};
-  const { readAccessFacts } = await import("./way_facts.ts");
   const { access } = openingOf(facts, request);
   const pinned = world.fd("source-pin");
   return { access: readAccessFacts(facts.qemu, source, { pinned, access }) };
@@ -159,7 +156,7 @@ export async function readDiskAddFacts(
     ? new Set<string>()
     : await ask(found.world.qmp, IOTHREADS);
   const driver = await driverFacts(facts, request, found);
-  const way = await readWayFacts(facts, request, found);
+  const way = readWayFacts(facts, request, found);
   // Only limits and ways that change this node are noted.
   const isNoted = limits !== undefined || way.access !== undefined ||
     own.record.devices[uuid.value]?.limits !== undefined;
@@ -167,7 +164,7 @@ export async function readDiskAddFacts(
     ...facts,
     ...driver,
     ...way,
-    ...isNoted && { who: await whoIs(qemu.process) },
+    ...isNoted && { who: whoIs(qemu.process) },
     source: found.source,
     chain,
     iothreads,

@@ -5,102 +5,75 @@
  */
 
 import { isControllerWords } from "../device/scsi_controller.ts";
-import type { Kind, RequestKind } from "../plan/kind.ts";
+import { whoIs } from "../engine/own_facts.ts";
+import type { World } from "../engine/world.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import type { Kind, Planner } from "../plan/kind.ts";
+import { planDiskAdd } from "./add.ts";
+import { readDiskAddFacts, readSource } from "./add_facts.ts";
+import { readDiskAdoption } from "./adopt.ts";
+import { compareDisks } from "./compare.ts";
+import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
+import { planDiskSet } from "./limits.ts";
+import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
 import { DISK } from "./name.ts";
 import { diskNote } from "./note.ts";
+import { planDiskRemove, readDiskRemoveFacts } from "./remove.ts";
 import type { DiskRequest } from "./request.ts";
+import { planDiskResize, readDiskResizeFacts } from "./resize.ts";
+import { startDisks } from "./start.ts";
 import { DISK_STEPS } from "./steps.ts";
+import { diskRequirements } from "./way_path.ts";
 
-/** By the kind of request; each loads what it needs and no more. */
-const REQUESTS: {
-  readonly [K in DiskRequest["kind"]]: RequestKind<
-    Extract<DiskRequest, { kind: K }>
-  >;
-} = {
-  "disk-add": {
-    async prepare(request, node, world) {
-      const { planDiskAdd } = await import("./add.ts");
-      const { readDiskAddFacts, readSource } = await import("./add_facts.ts");
+async function prepare(
+  request: DiskRequest,
+  node: NodeFacts,
+  world: World,
+): Promise<Planner> {
+  const { qmp } = world;
+  switch (request.kind) {
+    case "disk-add": {
       const source = await readSource(node, request, world);
       return async (facts) => {
         const all = await readDiskAddFacts(facts, request, { source, world });
         return planDiskAdd(request, all);
       };
-    },
-  },
-  "disk-add-empty": {
-    async prepare(request, _node, world) {
-      const { planEmptyDrive, readEmptyDriveFacts } = await import(
-        "./empty_drive.ts"
-      );
-      const about = { request, qmp: world.qmp };
-      return async (facts) =>
-        planEmptyDrive(request, await readEmptyDriveFacts(facts, about));
-    },
-  },
-  "disk-remove": {
-    async prepare(request, _node, world) {
-      const { planDiskRemove, readDiskRemoveFacts } = await import(
-        "./remove.ts"
-      );
+    }
+    case "disk-add-empty":
+      return async (facts) => {
+        const all = await readEmptyDriveFacts(facts, { request, qmp });
+        return planEmptyDrive(request, all);
+      };
+    case "disk-remove":
       return async (facts) =>
         planDiskRemove(request, await readDiskRemoveFacts(facts, world));
-    },
-  },
-  "disk-resize": {
-    async prepare(request, _node, world) {
-      const { planDiskResize, readDiskResizeFacts } = await import(
-        "./resize.ts"
-      );
+    case "disk-resize":
       return async (facts) =>
         planDiskResize(request, await readDiskResizeFacts(facts, world));
-    },
-  },
-  "disk-set": {
-    async prepare(request) {
-      const { whoIs } = await import("../engine/own_facts.ts");
-      const { planDiskSet } = await import("./limits.ts");
-      return async (facts) => {
-        const who = await whoIs(facts.qemu.process);
-        return planDiskSet(request, { ...facts, who });
-      };
-    },
-  },
-  "disk-set-medium": {
-    async prepare(request, node, world) {
-      const { planMedium, readMedium, readMediumFacts } = await import(
-        "./medium.ts"
-      );
+    case "disk-set":
+      return (facts) =>
+        planDiskSet(request, { ...facts, who: whoIs(facts.qemu.process) });
+    case "disk-set-medium": {
       const source = await readMedium(node, request, world);
       return async (facts) =>
-        planMedium(request, await readMediumFacts(facts, source, world.qmp));
-    },
-  },
-};
+        planMedium(request, await readMediumFacts(facts, source, qmp));
+    }
+    default:
+      return request satisfies never;
+  }
+}
 
 /** All of disks. */
 export const DISK_KIND: Kind<DiskRequest> = {
   ...DISK,
-  requests: REQUESTS,
+  prepare,
   steps: DISK_STEPS,
   record: diskNote,
   isWords: isControllerWords,
-  async requirements(facts) {
-    const { diskRequirements } = await import("./way_path.ts");
-    return diskRequirements(facts);
-  },
-  async compare(facts, qmp) {
-    const { compareDisks } = await import("./compare.ts");
-    return await compareDisks(facts, qmp);
-  },
-  async adopt(facts, how) {
-    const { readDiskAdoption } = await import("./adopt.ts");
-    return await readDiskAdoption(facts, how);
-  },
-  async start(facts) {
-    const { startDisks } = await import("./start.ts");
-    return startDisks(facts);
-  },
+  requirements: diskRequirements,
+  compare: compareDisks,
+  adopt: readDiskAdoption,
+  start: startDisks,
   finish: (instance, device) => ({
     kind: "disk-remove",
     instance,

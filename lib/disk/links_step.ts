@@ -4,7 +4,11 @@
  * @module
  */
 
-import type { DiskLinks } from "../host/disk_link.ts";
+import {
+  changeDiskLinks,
+  type DiskLinks,
+  readDiskLinks,
+} from "../host/disk_link.ts";
 import { ON_NODE, stepCheck } from "../engine/verbs.ts";
 import { defineStep } from "../engine/world.ts";
 import {
@@ -34,11 +38,7 @@ const checkLinks = stepCheck(
 /** Makes links in `instance-disks` lead to the disks that QEMU has open. */
 export type DiskLinksStep = Of<typeof checkLinks>;
 
-/** Hardly any operation has such a step: the rest is loaded when one runs. */
-const files = () => import("../host/disk_link.ts");
-
-async function now({ directory, after }: DiskLinksStep): Promise<DiskLinks> {
-  const { readDiskLinks } = await files();
+function now({ directory, after }: DiskLinksStep): DiskLinks {
   return readDiskLinks(directory, Object.keys(after));
 }
 
@@ -46,18 +46,18 @@ async function now({ directory, after }: DiskLinksStep): Promise<DiskLinks> {
 export const DISK_LINKS_STEP = defineStep({
   check: checkLinks,
   traits: () => ON_NODE,
-  async do({ directory, after }) {
-    (await files()).changeDiskLinks(directory, after);
+  do({ directory, after }) {
+    changeDiskLinks(directory, after);
   },
-  async undo(step) {
-    const there = await now(step);
+  undo(step) {
+    const there = now(step);
     // What Ganeti made of a link meanwhile is no longer ours to take back.
     const ours = Object.entries(step.before)
       .filter(([name]) => there[name] === step.after[name]);
-    (await files()).changeDiskLinks(step.directory, Object.fromEntries(ours));
+    changeDiskLinks(step.directory, Object.fromEntries(ours));
   },
-  async confirm(step) {
-    const there = await now(step);
+  confirm(step) {
+    const there = now(step);
     const done = Object.entries(step.after)
       .every(([name, target]) => there[name] === target);
     return done ? "done" : "not-done";

@@ -9,7 +9,16 @@ import { HotplugError } from "../errors.ts";
 import { FOR_QEMU, LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
 import { defineStep } from "../engine/world.ts";
 import type { ChrootNode } from "../host/access_record.ts";
+import {
+  hasChrootNode,
+  hasNodeTraces,
+  makeChrootNode,
+  removeChrootNode,
+} from "../host/chroot_node.ts";
+import { confinementText, readConfinement } from "../host/confinement.ts";
+import { giveOwner, ownerNow, returnOwner } from "../host/disk_owner.ts";
 import { holds } from "../host/process.ts";
+import { openAsQemu, opensInTime } from "../host/reach.ts";
 import { isStillOpen, stillOpen } from "../host/still_open.ts";
 import {
   absolute,
@@ -55,17 +64,9 @@ export type WayStep =
   | Of<typeof checkMake>
   | Of<typeof checkRemove>;
 
-/** Hardly any operation has such steps: the rest is loaded when one runs. */
-const owners = () => import("../host/disk_owner.ts");
-const nodes = () => import("../host/chroot_node.ts");
-
 async function probe(
   { pid, path, identity, access }: ProbePathStep,
 ): Promise<string | undefined> {
-  const { confinementText, readConfinement } = await import(
-    "../host/confinement.ts"
-  );
-  const { openAsQemu, opensInTime } = await import("../host/reach.ts");
   const confinement = readConfinement({ pid, argv: [] });
   if (confinement === undefined) return `QEMU (pid ${pid}) has ended`;
   const wanted = { path, identity, access };
@@ -123,13 +124,13 @@ const GIVE_OWNER_STEP = defineStep({
   check: checkGive,
   traits: () => FOR_QEMU,
   async do({ given }, world) {
-    await (await owners()).giveOwner(given, world.heldFd("source-pin"));
+    await giveOwner(given, world.heldFd("source-pin"));
   },
   async undo({ given }, world) {
-    await (await owners()).returnOwner(given, world.heldFd("source-pin"));
+    await returnOwner(given, world.heldFd("source-pin"));
   },
   async confirm({ given }) {
-    const owner = await (await owners()).ownerNow(given);
+    const owner = await ownerNow(given);
     return owner === given.to ? "done" : "not-done";
   },
   describe: ({ given: { path, from, to } }) => ({
@@ -144,14 +145,13 @@ const RETURN_OWNER_STEP = defineStep({
   traits: () => ON_NODE,
   async do({ given, holder }, world) {
     if (isStillOpen(given, holder)) return world.leave(stillOpen(given));
-    world.leave(await (await owners()).returnOwner(given));
+    world.leave(await returnOwner(given));
   },
   async undo({ given }) {
-    const { giveOwner, ownerNow } = await owners();
     if (await ownerNow(given) === given.from) await giveOwner(given);
   },
   async confirm({ given }) {
-    const owner = await (await owners()).ownerNow(given);
+    const owner = await ownerNow(given);
     // Not where it was: to do it says so, and does nothing.
     if (owner === undefined) return "unknown";
     return owner === given.to ? "not-done" : "done";
@@ -185,14 +185,14 @@ function removalText({ root, name, kind, rootMode }: ChrootNode): string {
 const MAKE_NODE_STEP = defineStep({
   check: checkMake,
   traits: () => FOR_QEMU,
-  async do({ node }) {
-    (await nodes()).makeChrootNode(node);
+  do({ node }) {
+    makeChrootNode(node);
   },
-  async undo({ node }) {
-    (await nodes()).removeChrootNode(node);
+  undo({ node }) {
+    removeChrootNode(node);
   },
-  async confirm({ node }) {
-    return (await nodes()).hasChrootNode(node) ? "done" : "not-done";
+  confirm({ node }) {
+    return hasChrootNode(node) ? "done" : "not-done";
   },
   describe: ({ node }) => ({
     step: "make a node of the disk in QEMU's root directory",
@@ -204,16 +204,15 @@ const MAKE_NODE_STEP = defineStep({
 const REMOVE_NODE_STEP = defineStep({
   check: checkRemove,
   traits: () => ON_NODE,
-  async do({ node, holder }, world) {
+  do({ node, holder }, world) {
     if (isStillOpen(node, holder)) return world.leave(stillOpen(node));
-    world.leave((await nodes()).removeChrootNode(node));
+    world.leave(removeChrootNode(node));
   },
-  async undo({ node }) {
-    const { hasChrootNode, makeChrootNode } = await nodes();
+  undo({ node }) {
     if (!hasChrootNode(node)) makeChrootNode(node);
   },
-  async confirm({ node }) {
-    return (await nodes()).hasNodeTraces(node) ? "not-done" : "done";
+  confirm({ node }) {
+    return hasNodeTraces(node) ? "not-done" : "done";
   },
   describe: ({ node }) => ({
     step: "remove the disk's node from QEMU's root directory",

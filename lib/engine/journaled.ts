@@ -19,6 +19,8 @@ import { Journal } from "./journal.ts";
 import type { RunOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import type { RecoverOptions } from "./recover_world.ts";
+import { forgetPending, noteAsked } from "./pending.ts";
+import { recover } from "./recover.ts";
 import { PLUGGED_BACK, REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
 
@@ -51,7 +53,7 @@ export async function applyJournaled(
   try {
     await apply(plan, world, progress);
   } catch (error) {
-    await noteRemoval(error, plan, { paths, process, world });
+    noteRemoval(error, plan, { paths, process, world });
     if (!(error instanceof HotplugError)) throw error;
     if (!error.changed) journal.end();
     else if (qemu !== undefined) {
@@ -66,15 +68,14 @@ export async function applyJournaled(
 }
 
 /** The ledger follows what the guest said, or did not say. */
-async function noteRemoval(
+function noteRemoval(
   error: unknown,
   plan: Plan,
   { paths, process, world }: Pick<Circumstances, "paths" | "process" | "world">,
-): Promise<void> {
+): void {
   if (!(error instanceof HotplugError)) return;
   if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
   try {
-    const { forgetPending, noteAsked } = await import("./pending.ts");
     const qemu = process === undefined
       ? null
       : processIdentity(process) ?? null;
@@ -116,8 +117,6 @@ export async function settleIfEnded(
 ): Promise<"finished" | HotplugError> {
   try {
     if (lookForProcess(qemu) === "same") return error;
-    // Rarely needed: loaded when it is.
-    const { recover } = await import("./recover.ts");
     const recovery = await recover(paths, options);
     world.leftAlone.push(...recovery?.leftAlone ?? []);
     if (recovery?.course === "finish") return "finished";

@@ -6,14 +6,22 @@
 
 import { lookAt } from "../host/look.ts";
 import type { QemuProcess } from "../host/process.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
+import {
+  type ProcessIdentity,
+  processIdentity,
+} from "../host/process_identity.ts";
 import { ownPath } from "../state/instance.ts";
 import {
   EMPTY_RECORD,
   type NoteChecks,
   type OwnRecord,
 } from "../state/own_check.ts";
-import type { OwnPlace } from "../state/own_record.ts";
+import {
+  knownNotes,
+  type OwnPlace,
+  readOwnRecord,
+  recordFor,
+} from "../state/own_record.ts";
 
 /** The tool's own record, and whom it is for. */
 export interface OwnFacts {
@@ -26,10 +34,9 @@ export interface OwnFacts {
 }
 
 /** Who a process is; null if that cannot be told. */
-export async function whoIs(
+export function whoIs(
   process: QemuProcess | undefined,
-): Promise<ProcessIdentity | null> {
-  const { processIdentity } = await import("../host/process_identity.ts");
+): ProcessIdentity | null {
   return process === undefined ? null : processIdentity(process) ?? null;
 }
 
@@ -59,10 +66,7 @@ export async function readOwnFacts(
   if (!isThere(place)) {
     return { place, qemu: null, record: EMPTY_RECORD };
   }
-  const { knownNotes, readOwnRecord, recordFor } = await import(
-    "../state/own_record.ts"
-  );
   const noted = knownNotes(readOwnRecord(place), await loadNotes(), place);
-  const qemu = await whoIs(process);
+  const qemu = whoIs(process);
   return { place, qemu, record: recordFor(noted, qemu) };
 }

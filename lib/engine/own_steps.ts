@@ -5,6 +5,12 @@
  */
 
 import { type OwnDevice, processIdentity } from "../state/own_check.ts";
+import { isStillOpen } from "../host/still_open.ts";
+import {
+  changeOwnRecord,
+  readOwnRecord,
+  recordFor,
+} from "../state/own_record.ts";
 import {
   object,
   type Of,
@@ -35,9 +41,6 @@ const checkOwnRecord = stepCheck("own-record", ({ paths, isNote }) => ({
 /** Changes what the tool's own record has of one device. */
 export type OwnRecordStep = Of<typeof checkOwnRecord>;
 
-/** Hardly any operation has such a step: the rest is loaded when one runs. */
-const records = () => import("../state/own_record.ts");
-
 /** The same whatever the order of their keys. */
 function isSame(one: unknown, other: unknown): boolean {
   const sorted = (value: unknown) =>
@@ -51,8 +54,7 @@ function isSame(one: unknown, other: unknown): boolean {
   return sorted(one) === sorted(other);
 }
 
-async function recorded(step: OwnRecordStep): Promise<OwnDevice | null> {
-  const { readOwnRecord, recordFor } = await records();
+function recorded(step: OwnRecordStep): OwnDevice | null {
   const record = recordFor(readOwnRecord(step.place), step.qemu);
   return record.devices[step.change.uuid] ?? null;
 }
@@ -74,10 +76,9 @@ function keptWay({ before, after }: OwnRecordStep["change"]) {
 }
 
 /** What is to be written now. */
-async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
+function wanted(step: OwnRecordStep): OwnDevice | null {
   const { change, holder } = step;
   if (holder === undefined) return change.after;
-  const { isStillOpen } = await import("../host/still_open.ts");
   return isStillOpen(change.before?.access, holder)
     ? keptWay(change)
     : change.after;
@@ -87,22 +88,22 @@ async function wanted(step: OwnRecordStep): Promise<OwnDevice | null> {
 export const OWN_RECORD_STEP = defineStep({
   check: checkOwnRecord,
   traits: () => FOR_QEMU,
-  async do(step) {
+  do(step) {
     const { place, qemu, change } = step;
-    const now = { ...change, after: await wanted(step) };
-    (await records()).changeOwnRecord(place, qemu, now);
+    const now = { ...change, after: wanted(step) };
+    changeOwnRecord(place, qemu, now);
   },
-  async undo(step) {
+  undo(step) {
     const { place, qemu, change } = step;
-    const now = await recorded(step);
+    const now = recorded(step);
     const isOurs = isSame(now, change.after) ||
       (step.holder !== undefined && isSame(now, keptWay(change)));
     if (!isOurs) return;
     const back = { uuid: change.uuid, after: change.before };
-    (await records()).changeOwnRecord(place, qemu, back);
+    changeOwnRecord(place, qemu, back);
   },
-  async confirm(step) {
-    const done = isSame(await recorded(step), step.change.after);
+  confirm(step) {
+    const done = isSame(recorded(step), step.change.after);
     return done ? "done" : "not-done";
   },
   describe: ({ place, change }) => ({

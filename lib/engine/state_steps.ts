@@ -27,6 +27,11 @@ import {
   stepCheck,
   type Value,
 } from "./verbs.ts";
+import {
+  createRuntime,
+  isAsCreated,
+  removeCreated,
+} from "../state/runtime_create.ts";
 import { defineStep } from "./world.ts";
 
 /** What the steps on one runtime file have. */
@@ -137,22 +142,13 @@ export const COMMIT_STATE_STEP = defineStep({
   }),
 });
 
-/** Only `adopt` has such a step: the rest is loaded when one runs. */
-const files = () => import("../state/runtime_create.ts");
-
 /** The step that makes a first runtime file. */
 export const CREATE_STATE_STEP = defineStep({
   check: checkCreate,
   traits: () => ON_NODE,
-  async do(step) {
-    (await files()).createRuntime(step);
-  },
-  async undo(step) {
-    (await files()).removeCreated(step);
-  },
-  async confirm(step) {
-    return (await files()).isAsCreated(step) ? "done" : "not-done";
-  },
+  do: createRuntime,
+  undo: removeCreated,
+  confirm: (step) => isAsCreated(step) ? "done" : "not-done",
   describe: ({ path }) => ({
     step: "make the runtime file",
     host: `write and fsync ${path}, mode 0600`,

@@ -12,6 +12,8 @@ import {
   runNetworkScript,
 } from "./network.ts";
 import type { NicMode } from "./network_words.ts";
+import { joinSwitch, leaveSwitch } from "./openvswitch.ts";
+import { joinRoute, leaveRoute } from "./tap_route.ts";
 
 /** A program that joins a tap to the network. */
 export interface AttachScript {
@@ -47,14 +49,10 @@ export async function joinNetwork(tap: string, to: Attachment): Promise<void> {
   switch (mode) {
     case "bridged":
       return await joinBridge(tap, { bridge: link ?? "", vlan: to.vlan });
-    case "routed": {
-      const { joinRoute } = await import("./tap_route.ts");
+    case "routed":
       return await joinRoute(tap, to);
-    }
-    case "openvswitch": {
-      const { joinSwitch } = await import("./openvswitch.ts");
+    case "openvswitch":
       return await joinSwitch(tap, to);
-    }
     case "none":
     case "ext":
       return;
@@ -81,14 +79,10 @@ export async function leaveNetwork(
   switch (mode) {
     case "bridged":
       return await leaveBridge(tap);
-    case "routed": {
-      const { leaveRoute } = await import("./tap_route.ts");
+    case "routed":
       return await leaveRoute(tap, from);
-    }
-    case "openvswitch": {
-      const { leaveSwitch } = await import("./openvswitch.ts");
+    case "openvswitch":
       return await leaveSwitch(tap);
-    }
     case "none":
     case "ext":
       return;

@@ -7,7 +7,10 @@
 import { connectedSockets } from "../host/connected_sockets.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import { within } from "../sys/pause.ts";
-import type { UnixSocketHolders } from "../sys/sock_diag.ts";
+import {
+  type UnixSocketHolders,
+  unixSocketsHolders,
+} from "../sys/sock_diag.ts";
 import {
   type Asked,
   askOne,
@@ -75,7 +78,7 @@ class Round {
     const taken = open.filter((one) => !free.includes(one));
     const silent = free.filter((one) => this.#of(one) === SILENT);
     // At the end, as nobody's answer can be heard meanwhile.
-    const unheld = await this.#findHolders(taken, silent);
+    const unheld = this.#findHolders(taken, silent);
     await this.#ask(unheld, Math.max(MIN_MS, this.#leftMs));
     return subjects.map((one) => this.#of(one));
   }
@@ -106,12 +109,11 @@ class Round {
   }
 
   /** Of those that somebody was connected to, whom nobody holds after all. */
-  async #findHolders(
+  #findHolders(
     taken: readonly Subject[],
     silent: readonly Subject[],
-  ): Promise<Subject[]> {
+  ): Subject[] {
     if (taken.length + silent.length === 0) return [];
-    const { unixSocketsHolders } = await import("../sys/sock_diag.ts");
     const found = unixSocketsHolders(
       [...taken, ...silent].map(({ paths }) => paths.qmp),
       Math.min(MAX_LOOK_MS, Math.max(MIN_MS, this.#leftMs / 2)),

@@ -14,6 +14,7 @@ import type { MonitorOptions } from "../monitor/monitor.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Reach } from "../engine/options.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
+import { verifyInstance } from "./verify.ts";
 import { loadKinds } from "../kinds.ts";
 import type { KindName } from "../plan/kind.ts";
 
@@ -92,7 +93,7 @@ export async function showState(
   const { runtime, path } = content;
   const differences = options.verify === "no"
     ? undefined
-    : await (await import("./verify.ts")).verifyInstance(
+    : await verifyInstance(
       { paths, content },
       options,
     );

@@ -16,7 +16,8 @@ import {
   isProgram,
 } from "../host/network.ts";
 import { isInterfaceName } from "../host/network_words.ts";
-import type { SwitchState } from "../host/openvswitch.ts";
+import { findSwitch, type SwitchState } from "../host/openvswitch.ts";
+import { seesAsQemu } from "../host/reach.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
@@ -45,16 +46,15 @@ export interface OwnTapFacts {
  *
  * @returns undefined if it is handed open ones, or its process is unknown
  */
-export async function readOwnTap(
+export function readOwnTap(
   { qemu: { commands, process }, confinement }: CheckFacts,
-): Promise<OwnTapFacts | undefined> {
+): OwnTapFacts | undefined {
   if (commands.has("getfd") && commands.has("closefd")) return undefined;
   if (confinement === undefined) return undefined;
-  const { seesAsQemu } = await import("../host/reach.ts");
   const look = (path: string) =>
     seesAsQemu(confinement, { path, access: "rw" });
   return {
-    qemu: await whoIs(process),
+    qemu: whoIs(process),
     tun: look("/dev/net/tun"),
     vhost: look("/dev/vhost-net"),
   };
@@ -127,7 +127,6 @@ async function readOvs(
   { mode, link = "" }: Pick<NicAdd, "mode" | "link">,
 ): Promise<SwitchState> {
   if (mode !== "openvswitch" || !isInterfaceName(link)) return "missing";
-  const { findSwitch } = await import("../host/openvswitch.ts");
   return await findSwitch(link);
 }
 
@@ -171,12 +170,12 @@ export async function readNicAddFacts(
     ganetiDown: ganetiDown(),
     scriptUsable: request.script !== undefined && isProgram(request.script),
     confinement,
-    ownTap: await readOwnTap({ ...facts, confinement }),
+    ownTap: readOwnTap({ ...facts, confinement }),
     cards: await readCards(facts, request, world),
     // Where there is a record, a stale note of this NIC may have to go.
     who: noted.every((one) => one === undefined)
       ? facts.own.qemu
-      : await whoIs(process),
+      : whoIs(process),
     macs: readMacs(facts),
   };
 }

@@ -4,72 +4,61 @@
  * @module
  */
 
-import type { Kind, RequestKind } from "../plan/kind.ts";
+import type { World } from "../engine/world.ts";
+import { ganetiDown, ganetiScript } from "../host/network.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import type { Kind, Planner } from "../plan/kind.ts";
+import { planNicAdd } from "./add.ts";
+import { readNicAddFacts } from "./add_facts.ts";
+import { nicAdoption } from "./adopt.ts";
+import { compareNics } from "./compare.ts";
+import { withNetwork, withNetworkChange } from "./ganeti_network.ts";
+import { readLiveNics } from "./live.ts";
+import { readNicModifyFacts } from "./modified.ts";
+import { planNicModify } from "./modify.ts";
 import { NIC } from "./name.ts";
 import { nicNote } from "./note.ts";
+import { planNicRemove } from "./remove.ts";
 import type { NicRequest } from "./request.ts";
+import { readRomless, startNics } from "./start.ts";
 import { NIC_STEPS } from "./steps.ts";
+import { nicRequirements } from "./tap.ts";
 
-/** By the kind of request; each loads what it needs and no more. */
-const REQUESTS: {
-  readonly [K in NicRequest["kind"]]: RequestKind<
-    Extract<NicRequest, { kind: K }>
-  >;
-} = {
-  "nic-add": {
-    async prepare(request, node, world) {
-      const { readNicAddFacts } = await import("./add_facts.ts");
-      const { planNicAdd } = await import("./add.ts");
-      const { withNetwork } = await import("./ganeti_network.ts");
+function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
+  switch (request.kind) {
+    case "nic-add": {
       const whole = withNetwork(request, node);
       return async (facts) =>
         planNicAdd(whole, await readNicAddFacts(facts, whole, world));
-    },
-  },
-  "nic-modify": {
-    async prepare(request, node, world) {
-      const { readNicModifyFacts } = await import("./modified.ts");
-      const { planNicModify } = await import("./modify.ts");
-      const { withNetworkChange } = await import("./ganeti_network.ts");
+    }
+    case "nic-modify": {
       const whole = withNetworkChange(request, node);
       return async (facts) =>
         planNicModify(whole, await readNicModifyFacts(facts, whole, world));
-    },
-  },
-  "nic-remove": {
-    async prepare(request) {
-      const { planNicRemove } = await import("./remove.ts");
-      const { ganetiDown, ganetiScript } = await import("../host/network.ts");
+    }
+    case "nic-remove": {
       const scripts = {
         ganetiScript: ganetiScript(),
         ganetiDown: ganetiDown(),
       };
       return (facts) => planNicRemove(request, { ...facts, ...scripts });
-    },
-  },
-};
+    }
+    default:
+      return request satisfies never;
+  }
+}
 
 /** All of NICs. */
 export const NIC_KIND: Kind<NicRequest> = {
   ...NIC,
-  requests: REQUESTS,
+  prepare,
   steps: NIC_STEPS,
   record: nicNote,
-  async requirements(facts) {
-    const { nicRequirements } = await import("./tap.ts");
-    return await nicRequirements(facts);
-  },
-  async compare(facts, qmp) {
-    const { compareNics } = await import("./compare.ts");
-    return await compareNics(facts, qmp);
-  },
-  async adopt({ qemu }, { qmp, process }) {
-    const { nicAdoption } = await import("./adopt.ts");
-    const { readLiveNics } = await import("./live.ts");
-    return nicAdoption(await readLiveNics(qmp, qemu, process));
-  },
+  requirements: nicRequirements,
+  compare: compareNics,
+  adopt: async ({ qemu }, { qmp, process }) =>
+    nicAdoption(await readLiveNics(qmp, qemu, process)),
   async start(facts, qmp) {
-    const { readRomless, startNics } = await import("./start.ts");
     const romless = qmp && await readRomless(qmp, facts.runtime);
     return startNics(facts, romless ?? new Set());
   },

@@ -199,7 +199,7 @@ export async function readNicModifyFacts(
   const wish = { mode, link, tap, script, driver };
   return {
     ...await readNicAddFacts(facts, wish, world),
-    who: await whoIs(facts.qemu.process),
+    who: whoIs(facts.qemu.process),
     now: readNow(facts.qemu, entry?.hvinfo.id),
   };
 }

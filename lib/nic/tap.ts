@@ -224,7 +224,7 @@ export function nicRules(facts: NicCheckFacts): KindRule[] {
 }
 
 /** Looks at QEMU's ways to a tap, and at the node. */
-export async function nicRequirements(facts: CheckFacts): Promise<KindRule[]> {
-  const ownTap = await readOwnTap(facts);
+export function nicRequirements(facts: CheckFacts): KindRule[] {
+  const ownTap = readOwnTap(facts);
   return nicRules({ ...facts, ownTap, ...tapSupport() });
 }

@@ -6,7 +6,7 @@
 
 import type { Action, Adoption, DeviceView } from "../engine/plan.ts";
 import type { StepDescription } from "../engine/verbs.ts";
-import type { World } from "../engine/world.ts";
+import type { Remaining } from "../errors.ts";
 
 /** What an operation came to. */
 export interface Outcome {
@@ -28,7 +28,9 @@ export interface Outcome {
   readonly plan?: readonly StepDescription[] | undefined;
 }
 
-/** What its steps left alone, a line each. */
-export function leftAloneText({ leftAlone }: World): string[] {
+/** What steps left alone, a line each. */
+export function leftAloneText(
+  { leftAlone = [] }: { readonly leftAlone?: readonly Remaining[] },
+): string[] {
   return leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
 }

@@ -6,38 +6,29 @@
  */
 
 import type { KindRequest, LinksMend } from "../kinds.ts";
+import type { AnyRequest } from "../plan/kind.ts";
 
-/** Record what QEMU has and the runtime file lacks. */
-export interface Adopt {
-  /** The user's word. */
-  readonly kind: "adopt";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
+/** A request that is about no kind of device. */
+interface InstanceRequest<W extends string> extends AnyRequest {
+  readonly kind: W;
 }
 
-/** Bring the runtime file to today's form; the VM need not run. */
-export interface StateUpgrade {
-  /** The user's words, joined by a dash. */
-  readonly kind: "state-upgrade";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
-}
+/**
+ * A request that changes an instance. `adopt`: record what QEMU has and the
+ * runtime file lacks; `state-upgrade`: bring that file to today's form.
+ */
+export type Request =
+  | KindRequest
+  | LinksMend
+  | InstanceRequest<"adopt">
+  | InstanceRequest<"state-upgrade">;
 
-/** A request about files alone: QEMU is not asked. */
-export type OfflineRequest = StateUpgrade | LinksMend;
-
-/** A request that changes devices of a running VM. */
-export type DeviceRequest = KindRequest | Adopt;
-
-/** A request that changes an instance. */
-export type Request = DeviceRequest | OfflineRequest;
-
-/** Whether a request is about files alone. */
-export function isOffline(request: Request): request is OfflineRequest {
-  return request.kind === "state-upgrade" || request.kind === "links-mend";
+/** Whether a request is about files alone: QEMU is not asked. */
+export function isOffline({ kind }: Request): boolean {
+  return kind === "state-upgrade" || kind === "links-mend";
 }
 
 /** What a person calls a request: `disk add`. */
-export function commandOf(request: Request): string {
-  return request.kind.split("-").slice(0, 2).join(" ");
+export function commandOf({ kind }: Request): string {
+  return kind.split("-").slice(0, 2).join(" ");
 }

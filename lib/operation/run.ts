@@ -4,6 +4,7 @@
  * @module
  */
 
+import { applyJournaled } from "../engine/journaled.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
@@ -25,31 +26,30 @@ import { readHvparams } from "../state/hvparams.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
+import { findJournal } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
 import { isCurrent } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
-import type { Fd } from "../sys/fd.ts";
 import { libcFault } from "../sys/libc.ts";
-import { leftAloneText, type Outcome } from "./outcome.ts";
-import { afterRecovery } from "./recover_first.ts";
+import { planAdopt } from "./adopt.ts";
+import { readAdoptFacts } from "./adopt_facts.ts";
 import {
-  commandOf,
-  type DeviceRequest,
-  isOffline,
-  type OfflineRequest,
-  type Request,
-} from "./request.ts";
+  finishReleased,
+  outcomeOfRecovery,
+  recoverInterrupted,
+  recoveryText,
+} from "./earlier.ts";
+import { loadReader, stepsOf } from "./journal_reader.ts";
+import { leftAloneText, type Outcome } from "./outcome.ts";
+import { commandOf, isOffline, type Request } from "./request.ts";
 import { isCommit } from "../engine/state_steps.ts";
 import {
   kindWords,
   loadKinds,
   loadNotes,
-  loadReader,
   planLinks,
   prepareKind,
-  stepsOf,
 } from "../kinds.ts";
-import type { NodeFacts } from "../plan/facts.ts";
 import type { Planner } from "../plan/kind.ts";
 
 /** The runtime file, which only `adopt` can do without. */
@@ -62,45 +62,27 @@ function readContent(request: Request, paths: InstancePaths): RuntimeContent {
   throw fault;
 }
 
-/** Plans what is about files alone: the VM need not run. */
-async function planOffline(
-  request: OfflineRequest,
-  { paths, content }: { paths: InstancePaths; content: RuntimeContent },
-): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
-  if (request.kind === "links-mend") {
-    return await planLinks(request, paths, content);
-  }
-  return { decision: planStateUpgrade(paths, content), process: undefined };
-}
-
-/** Prepares the planning of a request while QEMU works on its answers. */
-async function prepare(
-  request: DeviceRequest,
-  node: NodeFacts,
-  world: World,
-): Promise<Planner> {
-  if (request.kind !== "adopt") {
-    return await prepareKind(request, { node, world });
-  }
-  const { readAdoptFacts } = await import("./adopt_facts.ts");
-  const { planAdopt } = await import("./adopt.ts");
-  return async (facts) => planAdopt(await readAdoptFacts(facts, world.qmp));
-}
-
-async function planWith(
-  request: DeviceRequest,
-  { paths, content, world, options }: {
+/** What a request comes to, and whom it is about, as far as that was asked. */
+async function decide(
+  request: Request,
+  { paths, content, world }: {
     paths: InstancePaths;
     content: RuntimeContent;
     world: World;
-    options: RunOptions;
   },
 ): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
+  if (request.kind === "state-upgrade") {
+    return { decision: planStateUpgrade(paths, content), process: undefined };
+  }
+  if (request.kind === "links-mend") {
+    return await planLinks(request, paths, content);
+  }
   const qemu = await askQemu(world.qmp, paths);
+  // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);
-  const plan = await prepare(request, node, world);
-  // Needed soon, and compiled for free while QEMU works.
-  if (options.mode === "apply") await import("../engine/journaled.ts");
+  const plan: Planner = request.kind === "adopt"
+    ? async (facts) => planAdopt(await readAdoptFacts(facts, world.qmp))
+    : await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), loadNotes);
   refuseForeignVm(facts.qemu.name, paths);
   return { decision: await plan(facts), process: facts.qemu.process };
@@ -131,10 +113,9 @@ function filled(content: RuntimeContent, request: Request): RuntimeContent {
 function foundOut({ steps, values }: World): Record<string, string> {
   const found = steps.values.flatMap((one) => {
     const value = values.get(one);
-    const { member } = one;
-    return member === undefined || value === undefined
+    return one.member === undefined || value === undefined
       ? []
-      : [[member, value] as const];
+      : [[one.member, value] as const];
   });
   return Object.fromEntries(found);
 }
@@ -152,8 +133,8 @@ function outcomeOf(plan: Plan, world: World): Outcome {
   };
 }
 
-/** The work that is done under the lock. */
-async function runLocked(
+/** The request alone; a change is made under the lock. */
+async function runOne(
   request: Request,
   paths: InstancePaths,
   options: RunOptions,
@@ -162,12 +143,10 @@ async function runLocked(
     content: filled(readContent(request, paths), request),
     qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
   }));
-  const steps = await stepsOf(await loadKinds(kindWords(request)));
+  const steps = stepsOf(await loadKinds(kindWords(request)));
   using world = new World(qmp, { ...options, steps, qmpPath: paths.qmp });
-  const known = { paths, content, world, options };
-  const { decision, process } = await unchanged(() =>
-    isOffline(request) ? planOffline(request, known) : planWith(request, known)
-  );
+  const known = { paths, content, world };
+  const { decision, process } = await unchanged(() => decide(request, known));
   if (decision.kind === "nothing-to-do") {
     const plan = options.mode === "dry-run" ? [] : undefined;
     return { ...decision, changed: false, plan };
@@ -177,7 +156,6 @@ async function runLocked(
     const described = plan.steps.map((one) => steps.of(one).describe(one));
     return { ...plan, changed: false, plan: described };
   }
-  const { applyJournaled } = await import("../engine/journaled.ts");
   await applyJournaled(plan, {
     command: commandOf(request),
     request: fingerprintOf(request),
@@ -188,19 +166,41 @@ async function runLocked(
   return outcomeOf(plan, world);
 }
 
-async function lock(
+const UNFINISHED =
+  "a change of this instance is under way, or was interrupted: the next change or repair puts it in order";
+
+function withWarnings(
+  outcome: Outcome,
+  ...warnings: readonly string[]
+): Outcome {
+  return { ...outcome, warnings: [...warnings, ...outcome.warnings] };
+}
+
+/** The request, between what earlier operations left. */
+async function runAfterEarlier(
   request: Request,
   paths: InstancePaths,
   options: RunOptions,
-): Promise<Fd | undefined> {
-  // A question changes nothing, not even a missing folder.
-  if (options.mode === "dry-run") return undefined;
-  return await lockInstance(paths, {
-    timeoutMs: options.lockTimeoutMs,
-    command: commandOf(request),
-    signal: options.signal,
-    waiting: options.waiting,
-  });
+): Promise<Outcome> {
+  using _lock = await unchanged(() =>
+    lockInstance(paths, {
+      timeoutMs: options.lockTimeoutMs,
+      command: commandOf(request),
+      signal: options.signal,
+      waiting: options.waiting,
+    })
+  );
+  const carryOut = (one: Request) => runOne(one, paths, options);
+  const recovery = await unchanged(() => recoverInterrupted(paths, options));
+  // A removal says by its place which device it means: the others stay where
+  // they are until it is done.
+  const isRemoval = request.kind.endsWith("-remove");
+  const finish = () => finishReleased(paths, options, carryOut);
+  const before = isRemoval ? [] : await finish();
+  const outcome = outcomeOfRecovery(request, recovery) ??
+    await carryOut(request);
+  const after = isRemoval ? await finish() : [];
+  return withWarnings(outcome, ...recoveryText(recovery), ...before, ...after);
 }
 
 /**
@@ -217,12 +217,12 @@ export async function run(
   if (fault !== undefined) throw fault;
   const paths = instancePaths(options.runDir, request.instance, options);
   if (request.kind !== "adopt") expectInstance(paths);
-  using _lock = await unchanged(() => lock(request, paths, options));
-  return await afterRecovery(request, {
-    paths,
-    options,
-    carryOut: (one) => runLocked(one, paths, options),
-  });
+  if (options.mode === "apply") {
+    return await runAfterEarlier(request, paths, options);
+  }
+  // A question changes nothing, not even a missing folder: it takes no lock.
+  const found = findJournal(paths) === "there" ? [UNFINISHED] : [];
+  return withWarnings(await runOne(request, paths, options), ...found);
 }
 
 /** Plans to bring the runtime file to the form Ganeti 3.1 writes. */

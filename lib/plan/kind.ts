@@ -43,15 +43,6 @@ export interface AnyRequest {
   readonly instance: string;
 }
 
-/** A kind of request, with who plans it. */
-export interface RequestKind<R extends AnyRequest> {
-  /**
-   * Prepares the planning: all that does not need QEMU's answers, for it
-   * happens while QEMU works on them.
-   */
-  prepare(request: R, node: NodeFacts, world: World): Promise<Planner>;
-}
-
 /** What is known where `check` asks a kind for its requirements. */
 export interface CheckFacts extends Facts {
   /** Undefined if QEMU's process is unknown. */
@@ -95,8 +86,15 @@ export type OwnKind = KindName & Pick<Kind, "giveBack" | "view">;
 
 /** A kind of device, whole. */
 export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
-  /** Its kinds of requests, by their names. */
-  readonly requests: Readonly<Record<string, RequestKind<R>>>;
+  /**
+   * Prepares the planning of a request: all that does not need QEMU's answers,
+   * for it happens while QEMU works on them.
+   */
+  prepare(
+    request: R,
+    node: NodeFacts,
+    world: World,
+  ): Planner | Promise<Planner>;
   /** The kinds of steps that only it has. */
   readonly steps: readonly StepKind[];
   /** What the tool's own record may have of one of its devices. */
@@ -106,7 +104,9 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   /** The least that each operation needs of the monitor, by its request. */
   readonly needs: Readonly<Record<string, readonly string[]>>;
   /** What an addition needs besides; reads what tells it. */
-  requirements(facts: CheckFacts): Promise<readonly KindRule[]>;
+  requirements(
+    facts: CheckFacts,
+  ): readonly KindRule[] | Promise<readonly KindRule[]>;
   /** Looks at QEMU and node, and compares them with what is recorded. */
   compare(facts: WholeFacts, qmp: QmpSession): Promise<Compared>;
   /** Looks at what QEMU has of this kind, for its adoption. */
@@ -120,7 +120,10 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
    * @param qmp undefined if the VM does not run
    * @throws {HotplugError} `unsupported` for a device that no start can have
    */
-  start(facts: StartFacts, qmp: QmpSession | undefined): Promise<StartWords>;
+  start(
+    facts: StartFacts,
+    qmp: QmpSession | undefined,
+  ): StartWords | Promise<StartWords>;
   /** The request that finishes a removal which the guest has completed. */
   finish(instance: string, uuid: string): R;
   /** One of its entries, as callers are told of it. Pure. */

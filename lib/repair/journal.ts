@@ -14,7 +14,7 @@ import { type InstancePaths, ownPath } from "../state/instance.ts";
 import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
-import { loadReader } from "../kinds.ts";
+import { loadReader } from "../operation/journal_reader.ts";
 
 /** What became of a journal. */
 export interface JournalOutcome {

@@ -29,7 +29,8 @@ import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
 import { settled } from "./settled.ts";
 import { type JournalOutcome, putAway, repairJournal } from "./journal.ts";
-import { loadKinds, loadNotes, loadReader, stepsOf } from "../kinds.ts";
+import { loadKinds, loadNotes } from "../kinds.ts";
+import { loadReader, stepsOf } from "../operation/journal_reader.ts";
 import { compareAlone } from "../compare/alone.ts";
 import { compareWhole } from "../compare/whole.ts";
 import type { Step } from "../engine/verbs.ts";
@@ -105,7 +106,7 @@ async function openWorld(
   paths: InstancePaths,
   options: RepairOptions,
 ): Promise<World> {
-  const steps = await stepsOf(await loadKinds());
+  const steps = stepsOf(await loadKinds());
   const more = { ...options, steps, qmpPath: paths.qmp };
   try {
     return new World(await openMonitor(paths.qmp, options), more);

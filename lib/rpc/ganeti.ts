@@ -22,6 +22,7 @@ import {
   uuidOf,
   valueOf,
 } from "./ganeti_object.ts";
+import { hotplugSupported } from "./supported.ts";
 import { type Job, requestOptions } from "./invocation.ts";
 
 /** Parameters in the order of noded's RPC, for who sends them as a list. */
@@ -114,11 +115,6 @@ function nothing(instance: string): Answering {
   };
 }
 
-const supported: Answering = async (call) => {
-  const { hotplugSupported } = await import("./supported.ts");
-  return await hotplugSupported(call);
-};
-
 function deviceAction(
   params: JsonObject,
   instance: GanetiInstance,
@@ -183,7 +179,7 @@ export function ganetiJob(
   const options = requestOptions({ method, own, params, base });
   const instance = ganetiInstance(valueOf(params, "instance"));
   const { words, act } = method === "hotplug_supported"
-    ? { words: "check", act: supported }
+    ? { words: "check", act: hotplugSupported }
     : deviceAction(params, instance);
   return {
     // For the audit: the command that does the same.

@@ -6,7 +6,9 @@
 
 import type { Request } from "../operation/request.ts";
 import type { Answer, Call } from "../commands/answer.ts";
+import { carryOut } from "../commands/change.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
+import { mendLinks } from "./mend.ts";
 
 /** Carries out a request with Ganeti's encodings. */
 export type Answering = (call: Call) => Promise<Answer>;
@@ -47,10 +49,6 @@ export function changing(
   instance: GanetiInstance,
 ): Answering {
   return async (call) => {
-    const [{ carryOut }, { mendLinks }] = await Promise.all([
-      import("../commands/change.ts"),
-      import("./mend.ts"),
-    ]);
     const isRemoval = request.kind === "disk-remove";
     const before = isRemoval ? [] : await mendLinks(instance, call);
     const { outcome, answer } = await carryOut(request, call);

@@ -75,13 +75,13 @@ function qmpHelp(
  *
  * @throws {HotplugError} `unsupported` if there is no such command
  */
-export async function helpText(
+export function helpText(
   words: readonly string[],
   schema: Schema | undefined,
-): Promise<string> {
+): string {
   const [first] = words;
   if (first === undefined) return overview();
-  if (isOwn(words)) return await helpOn(words.join(" "), ownCommands());
+  if (isOwn(words)) return helpOn(words.join(" "), ownCommands());
   if (schema === undefined) throw unsupported(`No help on ${first}`);
   return qmpHelp(first, words.slice(1), schema);
 }

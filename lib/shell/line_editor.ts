@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { KeySource } from "./key_stream.ts";
+import { KeyStream } from "./key_stream.ts";
 
 /** What a line editor is given. */
 export interface EditorOptions {
@@ -49,17 +49,12 @@ class Queue {
   }
 }
 
-async function keysOf(stdin: KeySource) {
-  const { KeyStream } = await import("./key_stream.ts");
-  return await KeyStream.open(stdin);
-}
-
 /** Opens an editor on this process's stdin and stdout. */
 export async function openEditor(options: EditorOptions): Promise<LineEditor> {
   const readline = await import("node:readline");
   const { stdin, stdout } = await import("node:process");
   const isTerminal = Boolean(stdin.isTTY && stdout.isTTY);
-  const keys = isTerminal ? await keysOf(stdin) : undefined;
+  const keys = isTerminal ? await KeyStream.open(stdin) : undefined;
   const editor = readline.createInterface({
     input: keys?.input ?? stdin,
     output: stdout,

@@ -139,7 +139,7 @@ class Shell {
       );
     }
     if (first === "help") {
-      const text = await helpText(rest, this.#schema);
+      const text = helpText(rest, this.#schema);
       this.#print(text, { ok: true, help: text });
     } else if (first === "qmp") await this.#qmp(rest);
     else if (isOwn(words)) await this.#own(words);

@@ -70,6 +70,15 @@ Deno.test(`no file is longer than ${MAX_LINES} lines`, () => {
   assertEquals(long, []);
 });
 
+/** More make the flow hard to follow; fewer cost every command time. */
+const MAX_LAZY_IMPORTS = 45;
+
+Deno.test(`lib has at most ${MAX_LAZY_IMPORTS} lazy imports`, () => {
+  const lazy = places(libFiles(), /\bimport\(/);
+  assertEquals(lazy.length > 10, true, "the pattern finds them");
+  assertEquals(lazy.slice(MAX_LAZY_IMPORTS), []);
+});
+
 const EXPORT =
   /^export (?:abstract |async |declare )*(?:function\*?|class|const|let|interface|type|enum) (\w+)/;
 

@@ -1,7 +1,7 @@
 /** Operations killed at every step of their plans, and what comes after. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/engine/recover.ts";
-import { loadReader } from "../../lib/kinds.ts";
+import { loadReader } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   diskAdd,

@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Plan } from "../../lib/engine/plan.ts";
 import { recover } from "../../lib/engine/recover.ts";
 import { isUnplug } from "../../lib/engine/qmp_steps.ts";
-import { type KindRequest, loadReader } from "../../lib/kinds.ts";
+import type { KindRequest } from "../../lib/kinds.ts";
+import { loadReader } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
 import {

@@ -1,6 +1,6 @@
 /** What is told of the wait for a guest. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { WaitingLine } from "../../lib/commands/waiting_line.ts";
+import { lineInPlace } from "../../lib/commands/waiting.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { unplug } from "../../lib/engine/unplug.ts";
 import { World } from "../../lib/engine/world.ts";
@@ -13,7 +13,7 @@ async function lineOf(signal: AbortSignal | undefined): Promise<string> {
   await using vm = new Instance();
   vm.peer.guest = "is silent";
   let shown = "";
-  const line = new WaitingLine((text) => shown = text);
+  const line = lineInPlace((text) => shown = text);
   const options = {
     qmpPath: vm.qmpPath,
     timeoutMs: 5_000,

@@ -10,7 +10,8 @@ import type { JournalReader } from "../../lib/engine/journal_version1.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
 import type { Step, StepDescription } from "../../lib/engine/verbs.ts";
 import type { StepKind, StepTable } from "../../lib/engine/world.ts";
-import { type AnyStep, loadReader } from "../../lib/kinds.ts";
+import type { AnyStep } from "../../lib/kinds.ts";
+import { loadReader } from "../../lib/operation/journal_reader.ts";
 import type { InstancePaths } from "../../lib/state/instance.ts";
 
 /** A plan whose steps are typed by their kinds. */

@@ -41,15 +41,12 @@ Deno.test("joinChunks() puts what is needed together into one text", () => {
     name,
     code: `${code}export{};`,
   });
-  const late = chunk("late-BBBBBBBB.js", 'import"./chunk-B.js";late();');
-  const other = chunk("other-CCCCCCCC.js", 'import"./chunk-A.js";other();');
+  const late = chunk("lib/late.js", 'import"./chunk-B.js";late();');
+  const other = chunk("lib/other-CCCCCCCC.js", 'import"./chunk-A.js";other();');
   const shared = { name: "chunk-B.js", code: "b();export{};" };
   const chunks = [main, late, other, shared, SHARED] as const;
-  const module = (name: string) => ({ name, exports: [] });
-  const { texts } = joinChunks([...chunks], [
-    [module("main")],
-    [module("late")],
-  ]);
+  const together = [["main.js"], ["lib/late.js"]];
+  const { texts } = joinChunks([...chunks], together);
   const words = ["main()", "late()", "other()", "b()", 'push("A")'];
   const found = texts.map((text) =>
     words.filter((word) => text.includes(word))
@@ -59,27 +56,7 @@ Deno.test("joinChunks() puts what is needed together into one text", () => {
     ["late()", "b()"],
     ["other()"],
   ]);
-  assertThrows(
-    () => joinChunks([...chunks], [[module("gone")]]),
-    Error,
-    "gone",
-  );
-});
-
-Deno.test("joinChunks() tells modules of one name apart by what they export", () => {
-  const main = { name: "main.js", code: "main();export{};" };
-  const one = { name: "add-AAAAAAAA.js", code: "a();export{x as addDisk};" };
-  const other = { name: "add-BBBBBBBB.js", code: "b();export{y as addNic};" };
-  const start = { name: "main", exports: [] };
-  const chosen = { name: "add", exports: ["addNic"] };
-  const { texts } = joinChunks([main, one, other], [[start, chosen]]);
-  assertEquals(texts.map((text) => text.includes("b()")), [true, false]);
-  const both = { name: "add", exports: [] };
-  assertThrows(
-    () => joinChunks([main, one, other], [[both]]),
-    Error,
-    "2 chunks",
-  );
+  assertThrows(() => joinChunks([...chunks], [["gone.js"]]), Error, "gone.js");
 });
 
 Deno.test("joinChunks() refuses what it does not understand", () => {

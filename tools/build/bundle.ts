@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename } from "@std/path";
+import { dirname, join, relative } from "@std/path/posix";
 import type { Chunk } from "./chunks.ts";
 import { runDeno } from "./run_deno.ts";
 
@@ -20,7 +20,7 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
  */
 export async function bundle(main: string, folder: string): Promise<string> {
   const output = `${folder}/bundle.mjs`;
-  await runBundler(main, `--output=${output}`);
+  await runBundler([main], `--output=${output}`);
   const code = await Deno.readTextFile(output);
   expectNoImports(main, code);
   return code;
@@ -30,20 +30,29 @@ export async function bundle(main: string, folder: string): Promise<string> {
  * As {@linkcode bundle}, with what the sources `import()` in chunks of their
  * own.
  *
+ * @param named paths of modules below the folder of the main module, which have
+ * a chunk of their path each.
  * @returns the chunks in the order in which they name each other, that of the
  * main module first. The names are no order: esbuild hashes the paths of the
  * sources and of Deno's cache into them.
  */
 export async function bundleChunks(
   main: string,
-  folder: string,
+  { folder, named }: { folder: string; named: readonly string[] },
 ): Promise<[Chunk, ...Chunk[]]> {
   const outdir = `${folder}/chunks`;
-  await runBundler(main, "--code-splitting", `--outdir=${outdir}`);
-  const first = basename(main).replace(/\.[jt]s$/, ".js");
+  const [root, options] = [dirname(main), `--outdir=${outdir}`];
+  const others = named.map((path) => join(root, path));
+  // An entry point keeps its path, others but their base name.
+  await runBundler([main, ...others], "--code-splitting", options);
+  const first = chunkName(relative(root, main));
   const found = new Map<string, Chunk>();
   const read = (name: string): Chunk => {
-    const code = Deno.readTextFileSync(`${outdir}/${name}`).trim();
+    const text = Deno.readTextFileSync(`${outdir}/${name}`).trim();
+    const code = text.replaceAll(
+      NAMED,
+      (_, before, to) => `${before}"./${join(dirname(name), to)}"`,
+    );
     expectNoImports(main, code);
     const chunk = { name, code };
     found.set(name, chunk);
@@ -54,13 +63,23 @@ export async function bundleChunks(
   return [start, ...[...found.values()].slice(1)];
 }
 
-/** Names of the chunks that a chunk imports, now or later, as they come. */
-function chunksNamed(code: string): string[] {
-  const pattern = /\b(?:from|import\(?)"\.\/([^"]+)"/g;
-  return [...code.matchAll(pattern)].map((match) => match[1] ?? "");
+/** What a chunk is called whose module has this path. */
+export function chunkName(path: string): string {
+  return path.replace(/\.[jt]s$/, ".js");
 }
 
-async function runBundler(main: string, ...options: string[]): Promise<void> {
+/** A chunk that is imported, now or later, by its place. */
+const NAMED = /\b(from|import\(?)"(\.{1,2}\/[^"]+)"/g;
+
+/** Names of the chunks that a chunk imports, as they come. */
+function chunksNamed(code: string): string[] {
+  return [...code.matchAll(NAMED)].map(([, , to = ""]) => join(to));
+}
+
+async function runBundler(
+  mains: readonly string[],
+  ...options: string[]
+): Promise<void> {
   const { status, reason } = await runDeno([
     "bundle",
     "--quiet",
@@ -69,9 +88,9 @@ async function runBundler(main: string, ...options: string[]): Promise<void> {
     `--config=${CONFIG}`,
     "--frozen",
     ...options,
-    main,
+    ...mains,
   ]);
-  if (status !== 0) throw new Error(`Cannot bundle ${main}: ${reason}`);
+  if (status !== 0) throw new Error(`Cannot bundle ${mains[0]}: ${reason}`);
 }
 
 function expectNoImports(main: string, code: string): void {

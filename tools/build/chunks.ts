@@ -11,7 +11,7 @@
 
 /** A module of esbuild's, as `--code-splitting` writes it. */
 export interface Chunk {
-  /** `run-RE35VYYF.js` */
+  /** `lib/commands/list.js`, `chunk-RE35VYYF.js` */
   readonly name: string;
   /** A minified ES module. */
   readonly code: string;
@@ -106,38 +106,15 @@ function closureOf(name: string, all: ReadonlyMap<string, Member>): Member[] {
   const found = new Set<Member>();
   const visit = (one: string) => {
     const member = all.get(one);
-    if (member === undefined || found.has(member)) return;
+    if (member === undefined) {
+      throw new Error(`Cannot join the program: no chunk is ${one}`);
+    }
+    if (found.has(member)) return;
     found.add(member);
     member.dependencies.forEach(visit);
   };
   visit(name);
   return [...found];
-}
-
-/** A module of the sources that is imported when it is needed. */
-export interface LazyModule {
-  /** The file's name without its ending: esbuild keeps no more of a path. */
-  readonly name: string;
-  /** Names that it exports: they tell files of one name apart. */
-  readonly exports: readonly string[];
-}
-
-/** The name of the chunk that a module became. */
-function chunkOf(
-  { name, exports }: LazyModule,
-  members: readonly Member[],
-): string {
-  const made = members.filter((one) =>
-    one.name.replace(/(?:-[0-9A-Z]{8})?\.js$/, "") === name &&
-    exports.every((word) => one.exports.includes(word))
-  );
-  const [only] = made;
-  if (only !== undefined && made.length === 1) return only.name;
-  throw new Error(
-    `Cannot join the program: ${made.length} chunks are ${name} (${
-      exports.join(", ")
-    }), it must be one that is imported when it is needed`,
-  );
 }
 
 /**
@@ -146,7 +123,7 @@ function chunkOf(
  */
 function grouped(
   members: readonly Member[],
-  together: readonly (readonly LazyModule[])[],
+  together: readonly (readonly string[])[],
 ): Member[][] {
   const all = new Map(members.map((one) => [one.name, one]));
   const taken = new Set<Member>();
@@ -156,9 +133,7 @@ function grouped(
     return group;
   };
   const groups = together.map((modules) =>
-    take(
-      modules.flatMap((module) => closureOf(chunkOf(module, members), all)),
-    )
+    take(modules.flatMap((name) => closureOf(name, all)))
   );
   const others = members.map((one) => take([one]));
   return [...groups, ...others].filter(({ length }) => length > 0);
@@ -196,14 +171,13 @@ export interface Joined {
 /**
  * The program that runs the first of the chunks.
  *
- * @param together modules that are imported when they are needed; those of one
- * list are needed together. The first list has the main module.
- * @throws {Error} if a chunk imports or exports oddly, or there is no such
- * module
+ * @param together names of chunks that are imported when they are needed; those
+ * of one list are needed together. The first list has the main chunk.
+ * @throws {Error} if a chunk imports or exports oddly, or is not there
  */
 export function joinChunks(
   chunks: readonly [Chunk, ...Chunk[]],
-  together: readonly (readonly LazyModule[])[] = [],
+  together: readonly (readonly string[])[] = [],
 ): Joined {
   const [main] = chunks;
   const numbers = new Map(chunks.map(({ name }, number) => [name, number]));

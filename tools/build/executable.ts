@@ -4,9 +4,9 @@
  * @module
  */
 
-import { basename, dirname, resolve } from "@std/path";
-import { bundle, bundleChunks } from "./bundle.ts";
-import { canJoin, joinChunks, type LazyModule } from "./chunks.ts";
+import { dirname, resolve } from "@std/path";
+import { bundle, bundleChunks, chunkName } from "./bundle.ts";
+import { canJoin, joinChunks } from "./chunks.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
 import { packProgram } from "./pack_program.ts";
@@ -48,51 +48,19 @@ export interface Built {
   readonly target: Arch;
 }
 
+/** The project's main module. */
+const MAIN = "main.ts";
+
 /**
- * Modules that are imported when they are needed, but together: by every
- * command, with what each list takes beside it; by a plain change; by a list
- * of all, and by the comparison in that of one instance.
+ * Modules that are imported when they are needed, each list with all that it
+ * needs and no list before it has: every command, with what lists take; what
+ * knows the devices; a change.
  */
 const TOGETHER = [
-  [
-    "main.ts",
-    "lib/commands/list.ts",
-    "lib/commands/report_list.ts",
-    "lib/inspect/list.ts",
-  ],
-  [
-    "lib/commands/change.ts",
-    "lib/commands/report_change.ts",
-    "lib/disk/kind.ts",
-    "lib/disk/add.ts",
-    "lib/disk/add_facts.ts",
-    "lib/disk/remove.ts",
-    "lib/engine/journaled.ts",
-    "lib/engine/steps.ts",
-    "lib/engine/world.ts",
-    "lib/host/network.ts",
-    "lib/host/process_identity.ts",
-    "lib/nic/kind.ts",
-    "lib/nic/add.ts",
-    "lib/nic/add_facts.ts",
-    "lib/nic/modified.ts",
-    "lib/nic/modify.ts",
-    "lib/nic/remove.ts",
-    "lib/state/own_record.ts",
-  ],
-  ["lib/inspect/list_all.ts", "lib/disk/compare.ts", "lib/nic/compare.ts"],
+  [MAIN, "lib/commands/list.ts"],
+  ["lib/disk/kind.ts", "lib/nic/kind.ts"],
+  ["lib/commands/change.ts"],
 ];
-
-const EXPORT = /^export (?:async )?(?:function|const|class) (\w+)/gm;
-
-/** A module of this project, as chunks tell it apart from its namesakes. */
-function lazyModule(path: string): LazyModule {
-  const text = Deno.readTextFileSync(`${ROOT}/${path}`);
-  return {
-    name: basename(path, ".ts"),
-    exports: [...text.matchAll(EXPORT)].map(([, name = ""]) => name),
-  };
-}
 
 /** What main.ts prints for it too. */
 const VERSION_ANSWER = quickAnswer("--version", `kvm-hotplug ${VERSION}`);
@@ -122,7 +90,7 @@ export async function buildExecutable(
       ...(request.main === undefined
         ? {
           quick: VERSION_ANSWER,
-          together: TOGETHER.map((paths) => paths.map(lazyModule)),
+          together: TOGETHER,
         }
         : { quick: "", together: [] }),
     });
@@ -145,7 +113,7 @@ interface Making {
   readonly target: Arch;
   readonly log: Log;
   readonly quick: string;
-  readonly together: readonly (readonly LazyModule[])[];
+  readonly together: readonly (readonly string[])[];
 }
 
 async function compileProgram(
@@ -160,14 +128,18 @@ async function pack(
   main: string,
   { folder, quick, together, target, log }: Making,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks = await bundleChunks(main, folder);
+  const named = together.flat().filter((one) => one !== MAIN);
+  const chunks = await bundleChunks(main, { folder, named });
   const { path, command } = await denoFor(target, log);
   const deno = await Deno.readFile(path);
   if (!canJoin(chunks)) {
     const code = quick + PRELUDE + await bundle(main, folder);
     return packElf(deno, runArguments(code));
   }
-  const joined = joinChunks(chunks, together);
+  const joined = joinChunks(
+    chunks,
+    together.map((paths) => paths.map(chunkName)),
+  );
   return await packProgram(deno, joined, { folder, command, quick });
 }
 
