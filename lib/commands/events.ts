@@ -6,18 +6,18 @@
 
 import { HotplugError, unsupported } from "../errors.ts";
 import { readSchema } from "../monitor/raw_command.ts";
-import { type Sight, Watcher } from "../monitor/watch.ts";
+import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { Call, Streams } from "./answer.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { isReaderThere } from "./reader.ts";
 import { option } from "../words/request_words.ts";
 import { reachOf } from "./requests.ts";
-import { documentOf, recorded, recordFault, textOf } from "./sight.ts";
+import { documentOf, recorded, recordFault, textOf } from "./event_text.ts";
 import { targetOf } from "./target.ts";
 import { jsonLine, printable } from "../words/text.ts";
 import * as check from "../words/values.ts";
-import { isWatcher } from "./watcher.ts";
+import { isFollower } from "./follower.ts";
 
 /** @throws {HotplugError} `unsupported` if this QEMU has no such event */
 async function checkEvent(name: string, session: QmpSession): Promise<void> {
@@ -49,16 +49,16 @@ export async function events(call: Call): Promise<undefined> {
   const until = invocation.values.get("until")?.toUpperCase();
   const { write } = streamsOf(call);
   const asJson = invocation.flags.has("json");
-  const see = async (sight: Sight) => {
+  const see = async (seen: EventOrGap) => {
     const entries = recorded(target);
     const line = asJson
-      ? jsonLine(documentOf(sight, entries))
-      : textOf(sight, entries);
+      ? jsonLine(documentOf(seen, entries))
+      : textOf(seen, entries);
     if (await write(line + "\n") === "gone") return "stop";
-    const last = sight.kind === "event" && sight.event.event === until;
+    const last = seen.kind === "event" && seen.event.event === until;
     return last ? "stop" : "go-on";
   };
-  const watcher = new Watcher(target.paths.qmp, {
+  const follower = new EventFollower(target.paths.qmp, {
     timeoutMs,
     trace: trace.qmp,
     signal: terminal.signal,
@@ -68,13 +68,13 @@ export async function events(call: Call): Promise<undefined> {
       const fault = recordFault(target);
       if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
     },
-    isWatcher,
+    isFollower,
     isWanted: isReaderThere,
     see,
   });
-  const end = await watcher.run();
+  const end = await follower.run();
   if (until === undefined || end === "stopped" || end === "aborted") return;
-  throw end === "ended"
+  throw end === "vm-ended"
     ? new HotplugError("not-running", `The VM ended before ${until} came`)
     : new HotplugError(
       "monitor-timeout",

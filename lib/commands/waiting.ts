@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Waiting, Watcher } from "../state/waiting.ts";
+import type { Waiting, WaitListener } from "../state/waiting.ts";
 import { cut, printable, SCREEN_WIDTH } from "../words/text.ts";
 import type { Call } from "./answer.ts";
 import type { Trace } from "./trace.ts";
@@ -12,7 +12,7 @@ import type { Trace } from "./trace.ts";
 /** Whoever is told, until the call is over. */
 export interface WaitingLine extends Disposable {
   /** To be told about every second. */
-  readonly told: Watcher;
+  readonly told: WaitListener;
 }
 
 function progressOf({ what, sinceMs, limitMs }: Waiting): string {

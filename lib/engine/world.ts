@@ -9,7 +9,7 @@ import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
 import type { Check } from "../state/value_check.ts";
-import type { Watcher } from "../state/waiting.ts";
+import type { WaitListener } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
 import type {
   CheckContext,
@@ -159,7 +159,7 @@ export interface WorldOptions extends SessionOptions {
   /** Asked every second of a wait for the guest: a no ends it. */
   readonly isWanted?: (() => boolean) | undefined;
   /** Told every second of a wait for the guest. */
-  readonly waiting?: Watcher | undefined;
+  readonly waiting?: WaitListener | undefined;
 }
 
 /** Owns the session and every fd on its way to QEMU. */

@@ -12,7 +12,7 @@ import {
   QmpTimeoutError,
 } from "../qmp/errors.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
-import type { Watcher } from "../state/waiting.ts";
+import type { WaitListener } from "../state/waiting.ts";
 import { SysError } from "../sys/errno.ts";
 import { within } from "../sys/pause.ts";
 import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
@@ -25,7 +25,7 @@ export interface MonitorOptions {
   /** Sees every message of the session. */
   readonly trace?: QmpTrace | undefined;
   /** Told about every second that the monitor is waited for. */
-  readonly waiting?: Watcher | undefined;
+  readonly waiting?: WaitListener | undefined;
   /** Ends that waiting within a second, where it is told of. */
   readonly signal?: AbortSignal | undefined;
   /**

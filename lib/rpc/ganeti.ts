@@ -17,10 +17,10 @@ import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
 import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
 import {
   expectObject,
-  misfit,
   textOf,
   uuidOf,
   valueOf,
+  wrongValue,
 } from "./ganeti_object.ts";
 import { hotplugSupported } from "./supported.ts";
 import { type Job, requestOptions } from "./invocation.ts";
@@ -47,12 +47,14 @@ function named(
   params: JsonNode,
 ): JsonObject {
   if (params.type === "object") return params;
-  if (params.type !== "array") throw misfit('"params"', "an object", params);
+  if (params.type !== "array") {
+    throw wrongValue('"params"', "an object", params);
+  }
   const keys = PARAMETERS[method];
   const members = params.items.map((value, i) => {
     const key = keys[i];
     if (key === undefined) {
-      throw misfit('"params"', `a list of at most ${keys.length}`, params);
+      throw wrongValue('"params"', `a list of at most ${keys.length}`, params);
     }
     return { key, keyText: JSON.stringify(key), value };
   });
@@ -68,14 +70,14 @@ function actionOf(params: JsonObject): GanetiAction {
   const text = textOf(params, "action", '"params"');
   const action = ACTIONS.find((one) => one === text);
   if (action !== undefined) return action;
-  throw misfit('"action"', ACTIONS.join(", "), valueOf(params, "action"));
+  throw wrongValue('"action"', ACTIONS.join(", "), valueOf(params, "action"));
 }
 
 function kindOf(params: JsonObject): "disk" | "nic" {
   const text = textOf(params, "dev_type", '"params"') ?? "";
   const found = Object.entries(KINDS).find(([word]) => word === text)?.[1];
   if (found === "disk" || found === "nic") return found;
-  throw misfit('"dev_type"', "disk or nic", valueOf(params, "dev_type"));
+  throw wrongValue('"dev_type"', "disk or nic", valueOf(params, "dev_type"));
 }
 
 /** The runtime file is to be read again, where it stands deeper. */
@@ -84,7 +86,7 @@ const MAX_DEPTH = 32;
 function deviceOf(params: JsonObject): JsonObject {
   const device = expectObject(valueOf(params, "device"), '"device"');
   if (depthOf(device) <= MAX_DEPTH) return device;
-  throw misfit('"device"', `at most ${MAX_DEPTH} levels deep`, device);
+  throw wrongValue('"device"', `at most ${MAX_DEPTH} levels deep`, device);
 }
 
 /** Names of NIC files have at most three digits. */
@@ -97,7 +99,7 @@ function seqOf(params: JsonObject): number | undefined {
   if (Number.isInteger(value) && value >= -1 && value <= MAX_SEQ) {
     return value < 0 ? undefined : value;
   }
-  throw misfit('"seq"', `a place from 0 to ${MAX_SEQ}`, node);
+  throw wrongValue('"seq"', `a place from 0 to ${MAX_SEQ}`, node);
 }
 
 /** noded does nothing about a disk that is modified: SPEC 5.3. */

@@ -19,11 +19,11 @@ import { normalized, objectOf } from "../state/json_normal.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 import {
   expectObject,
-  misfit,
   textOf,
   uuidOf,
   valueOf,
   without,
+  wrongValue,
 } from "./ganeti_object.ts";
 import { path } from "../words/request_words.ts";
 
@@ -63,7 +63,7 @@ function readExtra(extra: JsonNode | undefined): {
   const [link, uri] = items.map((one) => {
     if (one === undefined || one.type === "null") return undefined;
     if (one.type === "string") return one.value;
-    throw misfit('"extra"', accepted, extra);
+    throw wrongValue('"extra"', accepted, extra);
   });
   return { link, uri };
 }
@@ -81,7 +81,7 @@ function sourceOf(disk: JsonObject, extra: JsonNode | undefined): string {
     throw usage('"extra" must have a link for a disk in kernelspace');
   }
   if (link.startsWith("/")) return path({ option: "EXTRA", text: link });
-  throw misfit('the link of "extra"', "an absolute path", jsonNode(link));
+  throw wrongValue('the link of "extra"', "an absolute path", jsonNode(link));
 }
 
 function ganetiDisk(
@@ -90,7 +90,7 @@ function ganetiDisk(
 ): GanetiDisk {
   const devType = textOf(disk, "dev_type", '"device"');
   if (devType === undefined) {
-    throw misfit('"dev_type" of "device"', "a text", undefined);
+    throw wrongValue('"dev_type" of "device"', "a text", undefined);
   }
   return { object: formatJson(recordedDisk(disk)), devType, hvparams };
 }

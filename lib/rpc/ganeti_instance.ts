@@ -10,10 +10,10 @@ import { stringMember } from "../state/json_member.ts";
 import { checkInstanceName } from "../state/instance.ts";
 import {
   expectObject,
-  misfit,
   textOf,
   textsOf,
   valueOf,
+  wrongValue,
 } from "./ganeti_object.ts";
 
 /** What of an Instance a hotplug depends on. */
@@ -31,7 +31,7 @@ export interface GanetiInstance {
 function orderOf(instance: JsonNode): string[] {
   const disks = valueOf(instance, "disks_info");
   if (disks === undefined) return [];
-  if (disks.type !== "array") throw misfit('"disks_info"', "a list", disks);
+  if (disks.type !== "array") throw wrongValue('"disks_info"', "a list", disks);
   return disks.items.map((disk) =>
     (stringMember(disk, "uuid") ?? "").toLowerCase()
   );
@@ -54,7 +54,7 @@ export function ganetiInstance(node: JsonNode | undefined): GanetiInstance {
   const instance = expectObject(node, '"instance"');
   const name = textOf(instance, "name", '"instance"');
   if (name === undefined) {
-    throw misfit('"name" of "instance"', "a text", undefined);
+    throw wrongValue('"name" of "instance"', "a text", undefined);
   }
   const hypervisor = textOf(instance, "hypervisor", '"instance"') ?? "kvm";
   if (hypervisor !== "kvm") {

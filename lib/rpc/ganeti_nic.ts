@@ -13,11 +13,11 @@ import { normalized } from "../state/json_normal.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 import {
   expectObject,
-  misfit,
   textOf,
   uuidOf,
   valueOf,
   without,
+  wrongValue,
 } from "./ganeti_object.ts";
 
 /** Members of a Network that become variables: SPEC 6.1. */
@@ -66,7 +66,11 @@ function modeOf(params: JsonObject): NicAdd["mode"] {
   const modes = ATTACH_MODES.filter((one) => one !== "none");
   const mode = modes.find((one) => one === text);
   if (mode !== undefined) return mode;
-  throw misfit(`"mode" of ${what}`, modes.join(", "), valueOf(params, "mode"));
+  throw wrongValue(
+    `"mode" of ${what}`,
+    modes.join(", "),
+    valueOf(params, "mode"),
+  );
 }
 
 function linkOf(params: JsonObject): string | undefined {

@@ -12,7 +12,7 @@ import { objectOf } from "../state/json_normal.ts";
 import { isUuid } from "../state/value_check.ts";
 
 /** A parameter that is not what Ganeti sends. */
-export function misfit(
+export function wrongValue(
   what: string,
   accepted: string,
   node: JsonNode | undefined,
@@ -31,7 +31,7 @@ export function expectObject(
   what: string,
 ): JsonObject {
   if (node?.type === "object") return node;
-  throw misfit(what, "an object", node);
+  throw wrongValue(what, "an object", node);
 }
 
 /** A member, undefined if it is null or left out: Ganeti's rule of omission. */
@@ -48,7 +48,7 @@ export function textOf(
 ): string | undefined {
   const value = valueOf(node, key);
   if (value === undefined || value.type === "string") return value?.value;
-  throw misfit(`"${key}" of ${what}`, "a text", value);
+  throw wrongValue(`"${key}" of ${what}`, "a text", value);
 }
 
 /** Texts of a list; none if it is left out. */
@@ -62,7 +62,7 @@ export function textsOf(node: JsonNode, key: string): string[] {
 export function uuidOf(device: JsonObject, what: string): string {
   const text = textOf(device, "uuid", what) ?? "";
   if (isUuid(text)) return text.toLowerCase();
-  throw misfit(`"uuid" of ${what}`, "a uuid", member(device, "uuid"));
+  throw wrongValue(`"uuid" of ${what}`, "a uuid", member(device, "uuid"));
 }
 
 /**

@@ -10,7 +10,7 @@ import { HotplugError, named, refuse } from "../errors.ts";
 import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
 import type { Job } from "./invocation.ts";
 import { jobOf } from "./job.ts";
-import { Lanes } from "./lanes.ts";
+import { KeyedQueue } from "./keyed_queue.ts";
 import { type Line, readLines } from "./lines.ts";
 import {
   errorText,
@@ -35,8 +35,8 @@ function faultOf(line: Exclude<Line, { kind: "line" }>): string {
   return faultText(RPC_ERRORS.parse, why);
 }
 
-/** Requests of one lane are carried out in order. */
-function laneOf({ instance, invocation }: Job): string | undefined {
+/** Requests of one key are carried out in order. */
+function queueKeyOf({ instance, invocation }: Job): string | undefined {
   if (instance === undefined) return undefined;
   return `${instance} ${invocation.values.get("run-dir") ?? ""}`;
 }
@@ -44,7 +44,7 @@ function laneOf({ instance, invocation }: Job): string | undefined {
 class Server {
   readonly #call: Call;
   readonly #streams: Streams;
-  readonly #lanes = new Lanes();
+  readonly #queue = new KeyedQueue();
   /** Aborted when no more requests are to be begun. */
   readonly #end = new AbortController();
   readonly #open = new Set<Promise<void>>();
@@ -126,7 +126,7 @@ class Server {
       if ("code" in read) return errorText(id, read);
       job = read;
       const run = () => this.#perform(read);
-      return resultText(id, await this.#lanes.run(laneOf(read), run));
+      return resultText(id, await this.#queue.run(queueKeyOf(read), run));
     } catch (failure) {
       const error = named(failure);
       const more = isGanetiMethod(request.method)

@@ -23,7 +23,7 @@ export type OnSession = <T>(
 ) => Promise<T>;
 
 /** What a shell knows and whom it can ask. */
-export interface ShellSight {
+export interface ShellState {
   /** That of its VM. */
   readonly schema: Schema;
   /** Its VM. */
@@ -34,7 +34,7 @@ export interface ShellSight {
 
 /** The shell knows its VM's schema, and has the VM's monitor. */
 function lookupsOf(
-  { schema, target: { paths }, onSession }: ShellSight,
+  { schema, target: { paths }, onSession }: ShellState,
 ): Lookups {
   return {
     instances: () => [],
@@ -75,9 +75,9 @@ function meant(words: readonly string[], target: Target): string[] {
  */
 export async function completeLine(
   words: readonly string[],
-  sight: ShellSight,
+  state: ShellState,
 ): Promise<string[]> {
-  const { schema, target } = sight;
+  const { schema, target } = state;
   const last = words.at(-1) ?? "";
   const [first] = words;
   const isTopic = words.length === 2 && first === "help";
@@ -85,7 +85,7 @@ export async function completeLine(
     return firstWords(schema).filter((one) => one.startsWith(last))
       .map((one) => `${one} `);
   }
-  const found = await complete(meant(words, target), lookupsOf(sight));
+  const found = await complete(meant(words, target), lookupsOf(state));
   if (found === FILES) return [];
   return found.map(({ word }) => /[=.]$/.test(word) ? word : `${word} `);
 }

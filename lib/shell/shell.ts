@@ -6,7 +6,7 @@
  */
 
 import { HotplugError, named, usage } from "../errors.ts";
-import { type Sight, Watcher } from "../monitor/watch.ts";
+import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import type { Schema } from "../qmp/schema.ts";
 import type { Call } from "../commands/answer.ts";
@@ -23,17 +23,17 @@ import {
   recorded,
   recordFault,
   textOf,
-} from "../commands/sight.ts";
+} from "../commands/event_text.ts";
 import { targetOf } from "../commands/target.ts";
 import type { Target } from "../plan/facts.ts";
 import { jsonLine, printable } from "../words/text.ts";
-import { isWatcher } from "../commands/watcher.ts";
+import { isFollower } from "../commands/follower.ts";
 
 /** One shell on one VM. */
 class Shell {
   readonly #call: Call;
   readonly #target: Target;
-  readonly #watcher: Watcher;
+  readonly #follower: EventFollower;
   readonly #end = new AbortController();
   #editor: LineEditor | undefined;
   #schema: Schema | undefined;
@@ -46,7 +46,7 @@ class Shell {
     this.#target = targetOf(invocation, terminal.env);
     const { timeoutMs } = reachOf(invocation, terminal.env);
     terminal.signal.addEventListener("abort", () => this.#stop());
-    this.#watcher = new Watcher(this.#target.paths.qmp, {
+    this.#follower = new EventFollower(this.#target.paths.qmp, {
       timeoutMs,
       trace: trace.qmp,
       signal: this.#end.signal,
@@ -56,9 +56,9 @@ class Shell {
         const fault = recordFault(this.#target);
         if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
       },
-      isWatcher,
+      isFollower,
       isWanted: () => true,
-      see: (sight) => this.#see(sight),
+      see: (seen) => this.#see(seen),
     });
   }
 
@@ -75,16 +75,16 @@ class Shell {
   /** Carries out lines until their end, a signal, or the VM's. */
   async run(): Promise<void> {
     const started = Promise.withResolvers<void>();
-    const watching = this.#watcher.run();
-    watching.then(() => {
+    const following = this.#follower.run();
+    following.then(() => {
       this.#running?.abort();
       this.#editor?.close();
     }, started.reject);
-    this.#watcher.do(() => Promise.resolve()).then(
+    this.#follower.do(() => Promise.resolve()).then(
       started.resolve,
       started.reject,
     );
-    await Promise.race([started.promise, watching]);
+    await Promise.race([started.promise, following]);
     this.#editor = await openEditor({
       prompt: `${printable(this.#target.label)}> `,
       complete: (line) => this.#complete(line),
@@ -96,8 +96,8 @@ class Shell {
     } finally {
       this.#editor.close();
       this.#end.abort();
-      const end = await watching;
-      if (end === "ended") this.#print("The VM has ended.", { ended: true });
+      const end = await following;
+      if (end === "vm-ended") this.#print("The VM has ended.", { ended: true });
     }
   }
 
@@ -151,7 +151,7 @@ class Shell {
     const schema = this.#schema;
     if (schema === undefined) throw new HotplugError("not-running", "No VM");
     const work = runQmp(schema, words);
-    const value = await this.#watcher.do(work);
+    const value = await this.#follower.do(work);
     const reader = this.#editor?.isTerminal ? "person" : "program";
     const lines = replyLines(words[0] ?? "", value, reader);
     this.#print(lines.map(printable).join("\n"), { ok: true, return: value });
@@ -167,7 +167,7 @@ class Shell {
       text.startsWith("\r")
         ? terminal.err(text)
         : this.#print(text.trimEnd(), undefined);
-    const answer = await this.#watcher.without(() =>
+    const answer = await this.#follower.without(() =>
       perform(own, { signal, err })
     );
     if (answer === undefined) return;
@@ -181,11 +181,11 @@ class Shell {
     else this.#running.abort();
   }
 
-  #see(sight: Sight): Promise<"go-on" | "stop"> {
+  #see(seen: EventOrGap): Promise<"go-on" | "stop"> {
     // The monitor was needed for what was just typed: nothing to tell.
-    const own = sight.kind === "gap" && sight.gap.reason === "ourselves";
+    const own = seen.kind === "gap" && seen.gap.reason === "ourselves";
     const entries = own ? [] : recorded(this.#target);
-    if (!own) this.#print(textOf(sight, entries), documentOf(sight, entries));
+    if (!own) this.#print(textOf(seen, entries), documentOf(seen, entries));
     return Promise.resolve("go-on");
   }
 
@@ -206,7 +206,7 @@ class Shell {
     const found = await completeLine(words, {
       schema,
       target: this.#target,
-      onSession: (work) => this.#watcher.do(work),
+      onSession: (work) => this.#follower.do(work),
     });
     return [found, last];
   }

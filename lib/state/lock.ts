@@ -21,7 +21,7 @@ import {
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { type InstancePaths, OWN_DIRECTORY } from "./instance.ts";
-import type { Watcher } from "./waiting.ts";
+import type { WaitListener } from "./waiting.ts";
 
 /** How often a lock that is held is tried again, in milliseconds. */
 const RETRY_MS = 25;
@@ -151,7 +151,7 @@ export interface LockOptions {
   /** Ends the wait at once, with `busy`. */
   readonly signal?: AbortSignal | undefined;
   /** Told of the wait about every second. */
-  readonly waiting?: Watcher | undefined;
+  readonly waiting?: WaitListener | undefined;
 }
 
 /**

@@ -17,4 +17,4 @@ export interface Waiting {
 }
 
 /** Is told of a wait about every second. */
-export type Watcher = (wait: Waiting) => void;
+export type WaitListener = (wait: Waiting) => void;

@@ -30,29 +30,29 @@ export interface Gap {
   readonly reason: string;
 }
 
-/** What a watcher sees. */
-export type Sight =
+/** What a follower sees. */
+export type EventOrGap =
   | { readonly kind: "event"; readonly event: QmpEvent }
   | { readonly kind: "gap"; readonly gap: Gap };
 
-/** How long and for whom to watch. */
-export interface WatchOptions extends MonitorOptions {
-  /** Ends the watching at once. */
+/** How long and for whom to follow events. */
+export interface FollowOptions extends MonitorOptions {
+  /** Ends the following at once. */
   readonly signal: AbortSignal;
   /** End, on the clock of `performance.now()`; Infinity for none. */
   readonly deadline: number;
   /** Called with the first session, before anything is seen. */
   readonly begin: (session: QmpSession) => Promise<void>;
-  /** Tells who waits to watch as well, from whoever needs the monitor. */
-  readonly isWatcher: IsWatcher;
-  /** Asked from time to time: nobody is watched for when it says no. */
+  /** Tells who waits to follow events, too, from whoever needs the monitor. */
+  readonly isFollower: IsFollower;
+  /** Asked from time to time; false ends the following. */
   readonly isWanted: () => boolean;
-  /** Called for each; `stop` ends the watching. */
-  readonly see: (sight: Sight) => Promise<"go-on" | "stop">;
+  /** Called for each; `stop` ends the following. */
+  readonly see: (seen: EventOrGap) => Promise<"go-on" | "stop">;
 }
 
-/** Why the watching ended: `ended` means that the VM did. */
-export type WatchEnd = "stopped" | "aborted" | "timeout" | "ended";
+/** Why the following ended. */
+export type FollowEnd = "stopped" | "aborted" | "timeout" | "vm-ended";
 
 /** How often to look whether somebody waits, in milliseconds. */
 const LOOK_MS = 400;
@@ -67,7 +67,7 @@ function isInUse(error: unknown): boolean {
 interface Job {
   readonly needs: "session" | "free-monitor";
   readonly run: (session: QmpSession) => Promise<void>;
-  /** Called instead if the watching has ended. */
+  /** Called instead if the following has ended. */
   readonly cancel: () => void;
 }
 
@@ -80,9 +80,9 @@ type Pause =
  * Shows every event of a VM until told to stop, and does other work on the
  * same session between them.
  */
-export class Watcher {
+export class EventFollower {
   readonly #path: string;
-  readonly #options: WatchOptions;
+  readonly #options: FollowOptions;
   readonly #jobs: Job[] = [];
   #wake = new AbortController();
   #isOver = false;
@@ -92,7 +92,7 @@ export class Watcher {
    *
    * @param path the QMP socket
    */
-  constructor(path: string, options: WatchOptions) {
+  constructor(path: string, options: FollowOptions) {
     this.#path = path;
     this.#options = options;
   }
@@ -127,11 +127,11 @@ export class Watcher {
   }
 
   /**
-   * Watches until the end.
+   * Follows the events until the end.
    *
    * @throws {HotplugError} status 4 if the VM cannot be asked to begin with
    */
-  async run(): Promise<WatchEnd> {
+  async run(): Promise<FollowEnd> {
     const { signal, begin } = this.#options;
     const stop = () => this.#wake.abort();
     signal.addEventListener("abort", stop);
@@ -160,7 +160,7 @@ export class Watcher {
   async #return(
     pause: Pause,
     session: QmpSession,
-  ): Promise<QmpSession | WatchEnd> {
+  ): Promise<QmpSession | FollowEnd> {
     const fromMs = Date.now();
     if (pause.kind === "job") await pause.job.run(session);
     const next = await this.#reopen();
@@ -173,7 +173,7 @@ export class Watcher {
   }
 
   /** Follows one session until its end, or until there is more to do. */
-  async #follow(session: QmpSession): Promise<WatchEnd | Pause> {
+  async #follow(session: QmpSession): Promise<FollowEnd | Pause> {
     const { signal, see } = this.#options;
     let since = 0;
     let lookedMs = performance.now();
@@ -195,7 +195,7 @@ export class Watcher {
         if (end !== undefined) return end;
       }
     } catch (error) {
-      if (error instanceof QmpClosedError) return "ended";
+      if (error instanceof QmpClosedError) return "vm-ended";
       throw error;
     }
   }
@@ -214,26 +214,26 @@ export class Watcher {
   async #between(
     session: QmpSession,
     why: "timeout" | "aborted",
-  ): Promise<WatchEnd | Pause | undefined> {
+  ): Promise<FollowEnd | Pause | undefined> {
     const job = this.#jobs.shift();
     if (job?.needs === "free-monitor") return { kind: "job", job };
     await job?.run(session);
     if (why === "aborted") return undefined;
     if (performance.now() >= this.#options.deadline) return "timeout";
     if (!this.#options.isWanted()) return "stopped";
-    const reason = whoWaits(this.#path, this.#options.isWatcher);
+    const reason = whoWaits(this.#path, this.#options.isFollower);
     return reason === undefined ? undefined : { kind: "given-way", reason };
   }
 
   /** Queues for the monitor until it is free again. */
-  async #reopen(): Promise<QmpSession | WatchEnd> {
+  async #reopen(): Promise<QmpSession | FollowEnd> {
     const { deadline, signal } = this.#options;
     while (performance.now() < deadline) {
       if (signal.aborted) return "aborted";
       try {
         return await openMonitor(this.#path, this.#options);
       } catch (error) {
-        if (!isInUse(error)) return "ended";
+        if (!isInUse(error)) return "vm-ended";
         await pause(LOOK_MS / 4, signal);
       }
     }
@@ -241,18 +241,18 @@ export class Watcher {
   }
 }
 
-/** Whether a command line is of a program that watches as we do. */
-export type IsWatcher = (argv: readonly string[]) => boolean;
+/** Whether a command line is of a program that follows events as we do. */
+export type IsFollower = (argv: readonly string[]) => boolean;
 
 /**
- * Whether somebody is given way to. Of two that watch the younger one goes
- * first, which its person has just started; else they would only swap.
+ * Whether somebody is given way to. Between two followers the older one gives
+ * way: a person has just started the other one. Else they would only swap.
  */
 function goesFirst(
   { pid, argv }: UnixSocketClient,
-  isWatcher: IsWatcher,
+  isFollower: IsFollower,
 ): boolean {
-  if (!isWatcher(argv)) return true;
+  if (!isFollower(argv)) return true;
   const [its, ours] = [startOf(pid), startOf(Deno.pid)];
   return its !== undefined && ours !== undefined && its > ours;
 }
@@ -260,11 +260,11 @@ function goesFirst(
 /** Command line of somebody else who waits for the monitor, if one does. */
 export function whoWaits(
   path: string,
-  isWatcher: IsWatcher,
+  isFollower: IsFollower,
 ): string | undefined {
   if (unixSocketConnections(path) < 2) return undefined;
   const { clients } = unixSocketHolders(path);
   return clients.find((one) =>
-    one.state === "waiting" && goesFirst(one, isWatcher)
+    one.state === "waiting" && goesFirst(one, isFollower)
   )?.command;
 }

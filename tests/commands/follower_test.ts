@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import { isWatcher } from "../../lib/commands/watcher.ts";
+import { isFollower } from "../../lib/commands/follower.ts";
 
 function of(line: string): boolean {
-  return isWatcher(line.split(" "));
+  return isFollower(line.split(" "));
 }
 
-Deno.test("isWatcher() knows events and shell by their command", () => {
+Deno.test("isFollower() knows events and shell by their command", () => {
   for (
     const line of [
       "kvm-hotplug events vm1",
@@ -17,7 +17,7 @@ Deno.test("isWatcher() knows events and shell by their command", () => {
   ) assertEquals(of(line), true, line);
 });
 
-Deno.test("isWatcher() is not misled by names", () => {
+Deno.test("isFollower() is not misled by names", () => {
   for (
     const line of [
       "kvm-hotplug --log /var/log/events.log rpc",
@@ -35,5 +35,5 @@ Deno.test("isWatcher() is not misled by names", () => {
       "",
     ]
   ) assertEquals(of(line), false, line);
-  assertEquals(isWatcher([]), false);
+  assertEquals(isFollower([]), false);
 });

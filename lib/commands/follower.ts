@@ -1,5 +1,5 @@
 /**
- * Which programs watch a VM.
+ * Which programs follow a VM's events.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Invocation } from "../words/options.ts";
 import { parseInvocation } from "./args.ts";
 
 /** Commands that hold a monitor for as long as nobody else needs it. */
-const WATCHERS = ["events", "shell"];
+const FOLLOWERS = ["events", "shell"];
 
 /** It may have its version behind its name. */
 const PROGRAM = /^kvm-hotplug(?:$|[-._\d])/;
@@ -29,9 +29,9 @@ function invocationOf(words: readonly string[]): Invocation | undefined {
  *
  * @param argv as in `/proc/PID/cmdline`
  */
-export function isWatcher(argv: readonly string[]): boolean {
+export function isFollower(argv: readonly string[]): boolean {
   const [program = "", ...words] = argv;
   if (!PROGRAM.test(basename(program))) return false;
   const name = invocationOf(words)?.command?.name;
-  return name !== undefined && WATCHERS.includes(name);
+  return name !== undefined && FOLLOWERS.includes(name);
 }

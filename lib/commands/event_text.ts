@@ -8,7 +8,7 @@
 import { titleOf } from "../device/select.ts";
 import { deviceOf } from "../monitor/event_device.ts";
 import { readRecord, type Target } from "../plan/facts.ts";
-import type { Gap, Sight } from "../monitor/watch.ts";
+import type { EventOrGap, Gap } from "../monitor/follow.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { printable } from "../words/text.ts";
@@ -48,16 +48,19 @@ function seconds({ fromMs, toMs }: Gap): string {
 }
 
 /** A person's line of what was seen. */
-export function textOf(sight: Sight, entries: readonly DeviceEntry[]): string {
-  if (sight.kind === "gap") {
-    const { gap } = sight;
+export function textOf(
+  seen: EventOrGap,
+  entries: readonly DeviceEntry[],
+): string {
+  if (seen.kind === "gap") {
+    const { gap } = seen;
     return printable(
       `${clock(gap.toMs)} -- gap of ${
         seconds(gap)
       } s: the monitor was given to ${gap.reason}`,
     );
   }
-  const { event } = sight;
+  const { event } = seen;
   const device = deviceOf(event, entries);
   const words = [
     clock(event.timestampMs),
@@ -70,12 +73,12 @@ export function textOf(sight: Sight, entries: readonly DeviceEntry[]): string {
 
 /** The same for a program: one object. */
 export function documentOf(
-  sight: Sight,
+  seen: EventOrGap,
   entries: readonly DeviceEntry[],
 ): unknown {
   const time = (ms: number) => new Date(ms).toISOString();
-  if (sight.kind === "gap") {
-    const { fromMs, toMs, reason } = sight.gap;
+  if (seen.kind === "gap") {
+    const { fromMs, toMs, reason } = seen.gap;
     return {
       gap: {
         from: time(fromMs),
@@ -85,8 +88,8 @@ export function documentOf(
       },
     };
   }
-  const { event, data, timestampMs } = sight.event;
-  const device = deviceOf(sight.event, entries);
+  const { event, data, timestampMs } = seen.event;
+  const device = deviceOf(seen.event, entries);
   return {
     time: time(timestampMs),
     event,

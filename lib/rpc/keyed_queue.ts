@@ -1,11 +1,11 @@
 /**
- * Work side by side, except for what has to stand in line.
+ * Actions side by side, but for those of one key.
  *
  * @module
  */
 
 /** Runs actions of one key in their order, those of different keys at once. */
-export class Lanes {
+export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>();
 
   /**
