@@ -23,7 +23,7 @@ async function all(
   const instances = await listAll(runDir, { deadlineMs, trace: trace.qmp });
   return {
     ...summariesText(instances),
-    document: { ok: true, instances },
+    document: { ok: true, instances, compared: "presence" },
   };
 }
 

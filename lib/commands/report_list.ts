@@ -4,7 +4,11 @@
  * @module
  */
 
-import type { InstanceListing, ListedDevice } from "../inspect/list.ts";
+import type {
+  InstanceListing,
+  ListedDevice,
+  ListedDifference,
+} from "../inspect/list.ts";
 import type { InstanceSummary } from "../inspect/list_all.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { detailsOf, portOf, titleOf } from "./report.ts";
@@ -81,14 +85,26 @@ function headOf({ qemu, running }: InstanceListing): string {
   ].join(", ");
 }
 
-/** The devices of an instance, in columns. */
+/** Differences, each with what to do about it. */
+function differenceLines(
+  differences: readonly ListedDifference[],
+  indent: string,
+): string[] {
+  return differences.flatMap(({ message, hint }) =>
+    wrap(`${message}; ${hint}`, SCREEN_WIDTH - indent.length)
+      .map((line) => indent + line)
+  );
+}
+
+/** The devices of an instance, in columns, and why one is not ok. */
 export function listingText(listing: InstanceListing): MarkedText {
-  const { instance, qemu, running, devices } = listing;
+  const { instance, qemu, running, devices, differences } = listing;
   const text = wrap(`${instance}: ${headOf(listing)}`, SCREEN_WIDTH);
   const state = running ? qemu?.run_state : RUNNING;
   const alerts = state === RUNNING ? [] : [0];
+  const others = differenceLines(differences, "");
   if (devices.length === 0) {
-    return { text: [...text, "no disks, no NICs"], alerts };
+    return { text: [...text, "no disks, no NICs", ...others], alerts };
   }
   const blocks = withDetails(deviceRows(devices), [
     "",
@@ -98,8 +114,9 @@ export function listingText(listing: InstanceListing): MarkedText {
     const status = devices[i - 1]?.status ?? "ok";
     if (status !== "ok" && qemu !== null) alerts.push(text.length);
     text.push(...lines);
+    text.push(...differenceLines(devices[i - 1]?.differences ?? [], INDENT));
   }
-  return { text, alerts };
+  return { text: [...text, ...others], alerts };
 }
 
 function stateColumn({ running, state, monitor }: InstanceSummary): string {

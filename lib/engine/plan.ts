@@ -36,7 +36,8 @@ export interface DeviceView {
     | null
     | undefined
     | ExactNumber
-    | Readonly<Record<string, number>>;
+    | Readonly<Record<string, number>>
+    | readonly unknown[];
 }
 
 /** What an operation does to its device; callers see the word. */

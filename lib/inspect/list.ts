@@ -44,8 +44,19 @@ export type DeviceStatus =
   /** The VM runs, and its QEMU could not be asked. */
   | "unasked";
 
+/** A difference, as documents tell it. */
+export interface ListedDifference {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly device: Difference["device"];
+}
+
 /** A device and how the three places compare for it. */
-export type ListedDevice = DeviceView & { readonly status: DeviceStatus };
+export type ListedDevice = DeviceView & {
+  readonly status: DeviceStatus;
+  readonly differences: readonly ListedDifference[];
+};
 
 /** One instance's devices. */
 export interface InstanceListing {
@@ -63,6 +74,10 @@ export interface InstanceListing {
   } | null;
   /** Recorded disks, recorded NICs, then what only QEMU has. */
   readonly devices: readonly ListedDevice[];
+  /** Those about none of the devices. */
+  readonly differences: readonly ListedDifference[];
+  /** As deep as anybody looks; null if QEMU was not asked. */
+  readonly compared: "whole" | null;
   /** For stderr, one line each. */
   readonly warnings: readonly string[];
 }
@@ -73,16 +88,25 @@ export type ListOptions = Reach & MonitorOptions & {
   readonly format: FormatCommand;
 };
 
-/** What the differences mean for the status of a recorded device. */
+function isAbout(
+  { device }: Difference,
+  { kind, index, id }: Pick<DeviceView, "kind" | "index" | "id">,
+): boolean {
+  return device?.kind === kind && device.index === index &&
+    (index !== null || device.id === id);
+}
+
+function told({ code, what, hint, device }: Difference): ListedDifference {
+  return { code, message: what, hint, device };
+}
+
+/** What its differences mean for the status of a recorded device. */
 function statusOf(
   entry: DeviceEntry,
   own: OwnFacts | undefined,
-  differences: readonly Difference[],
+  mine: readonly Difference[],
 ): DeviceStatus {
-  const { kind, index, uuid = "", hvinfo: { id } } = entry;
-  const mine = differences.filter(({ device }) =>
-    device?.kind === kind && device.index === index
-  );
+  const { uuid = "", hvinfo: { id } } = entry;
   if (mine.some(({ code }) => ABSENT.includes(code))) return "not-in-qemu";
   const noted = own?.record.devices[uuid.toLowerCase()];
   if (id !== undefined && noted?.pending?.id === id) return "pending-removal";
@@ -107,20 +131,25 @@ export function listDevices(
   },
 ): ListedDevice[] {
   const { qemu, own } = facts;
-  const strays = qemu === undefined ? [] : straysOf(qemu, runtime);
+  const about = (device: DeviceView) =>
+    differences.filter((one) => isAbout(one, device));
+  const recorded = kinds.flatMap(({ list, view }) =>
+    runtime[list].map((entry): ListedDevice => {
+      const device = view(entry, facts);
+      const mine = about(device);
+      const status = qemu === undefined ? unasked : statusOf(entry, own, mine);
+      return { ...device, status, differences: mine.map(told) };
+    })
+  );
+  if (qemu === undefined) return recorded;
+  const strays = straysOf(qemu, runtime).filter(({ has }) => has === "device");
   return [
-    ...kinds.flatMap(({ list, view }) =>
-      runtime[list].map((entry) => ({
-        ...view(entry, facts),
-        status: qemu === undefined
-          ? unasked
-          : statusOf(entry, own, differences),
-      } as const))
-    ),
-    ...strays.filter(({ has }) => has === "device").map((stray) => ({
-      ...strayView(stray, qemu as QemuFacts),
-      status: "not-recorded" as const,
-    })),
+    ...recorded,
+    ...strays.map((stray): ListedDevice => {
+      const device = strayView(stray, qemu);
+      const mine = about(device).map(told);
+      return { ...device, status: "not-recorded", differences: mine };
+    }),
   ];
 }
 
@@ -234,15 +263,20 @@ export async function listInstance(
   if (fault !== undefined && qemu === undefined) throw fault;
   const { runtime } = content;
   const facts = { qemu, nicFiles, own, content };
+  const devices = listDevices(runtime, facts, {
+    unasked: none?.running ? "unasked" : "not-in-qemu",
+    differences: looked.differences,
+    kinds: await loadKinds(),
+  });
   return {
     instance,
     running: none?.running ?? true,
     qemu: qemu === undefined ? null : describeQemu(qemu),
-    devices: listDevices(runtime, facts, {
-      unasked: none?.running ? "unasked" : "not-in-qemu",
-      differences: looked.differences,
-      kinds: await loadKinds(),
-    }),
+    devices,
+    differences: looked.differences
+      .filter((one) => !devices.some((device) => isAbout(one, device)))
+      .map(told),
+    compared: qemu === undefined ? null : "whole",
     warnings: [
       ...(fault ? [`${fault.message}: listed as QEMU has it`] : []),
       ...(none ? [`${none.why}: listed from the runtime file`] : []),

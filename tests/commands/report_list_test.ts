@@ -18,6 +18,7 @@ const DISK: ListedDevice = {
   source: "/srv/d1.img",
   size_bytes: 8 << 20,
   status: "ok",
+  differences: [],
 };
 
 const NIC: ListedDevice = {
@@ -34,6 +35,7 @@ const NIC: ListedDevice = {
   tap: "tap0",
   link: "br0",
   status: "ok",
+  differences: [],
 };
 
 function listing(...devices: ListedDevice[]) {
@@ -44,7 +46,15 @@ function listing(...devices: ListedDevice[]) {
     run_state: "running",
   };
   const running = true;
-  return { instance: "vm1.example.com", running, qemu, devices, warnings: [] };
+  return {
+    instance: "vm1.example.com",
+    running,
+    qemu,
+    devices,
+    differences: [],
+    compared: "whole" as const,
+    warnings: [],
+  };
 }
 
 Deno.test("listingText() puts what fits into one line each", () => {
@@ -93,6 +103,37 @@ Deno.test("listingText() fits 80 columns whatever there is", () => {
   };
   const { text, alerts } = listingText(listing(long, NIC, DISK));
   for (const line of text) assert(line.length <= 80, line);
+  assertEquals(alerts, [2]);
+});
+
+Deno.test("listingText() says below a device why it is not ok", () => {
+  const differs: ListedDevice = {
+    ...DISK,
+    status: "differs",
+    differences: [{
+      code: "source",
+      message: `disk 0 "data" is recorded as /srv/d1.img, QEMU has /srv/d2.img`,
+      hint: "stop and start the instance, or look who changed it",
+      device: null,
+    }],
+  };
+  const file = {
+    code: "leftover",
+    message: "A file is left over",
+    hint: "kvm-hotplug repair vm1",
+    device: null,
+  };
+  const given = { ...listing(differs, NIC), differences: [file] };
+  const { text, alerts } = listingText(given);
+  assertEquals(text.slice(2), [
+    'disk 0 "data"  disk-932df160-7a22-4067  13    differs',
+    "    /srv/d1.img, 8 MiB",
+    '    disk 0 "data" is recorded as /srv/d1.img, QEMU has /srv/d2.img; stop and',
+    "    start the instance, or look who changed it",
+    "NIC 0          nic-003fc157-66a8-4e6d   rp3   ok",
+    "    aa:00:00:81:2b:fc, tap tap0, on br0",
+    "A file is left over; kvm-hotplug repair vm1",
+  ]);
   assertEquals(alerts, [2]);
 });
 

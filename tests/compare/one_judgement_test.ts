@@ -298,6 +298,9 @@ for (
       kinds: KINDS,
     });
     assertEquals(listed.map(({ status }) => status), list);
+    const reasons = listed.filter(({ status }) => status === "differs")
+      .map(({ differences }) => differences.map(({ code }) => code));
+    assertEquals(reasons, reasons.map(() => [code]));
 
     const options = { again: AGAIN, refused: new Map() };
     const remaining = remainingDifferences(differences, options);

@@ -67,7 +67,8 @@ Deno.test("list INSTANCE shows a disk as it was added", async () => {
   vm.peer.calls.length = 0;
   const listed = await ask(vm, "list", NAME);
   const [, disk] = listed.json.devices as Doc[];
-  assertEquals(disk, { ...added.json.device as Doc, status: "ok" });
+  const ok = { status: "ok", differences: [] };
+  assertEquals(disk, { ...added.json.device as Doc, ...ok });
 });
 
 Deno.test("list INSTANCE shows a NIC as it was added", async () => {
@@ -79,7 +80,7 @@ Deno.test("list INSTANCE shows a NIC as it was added", async () => {
   const nic = (listed.json.devices as Doc[]).find((one) => one.uuid === NEW);
   const { vhost: _, ...rest } = added.json.device as Doc;
   const { vhost: __, ...shown } = nic ?? {};
-  assertEquals(shown, { ...rest, status: "ok" });
+  assertEquals(shown, { ...rest, status: "ok", differences: [] });
 });
 
 Deno.test("list INSTANCE of a VM that does not run tells the file", async () => {
@@ -129,7 +130,8 @@ Deno.test("list tells of every instance, whole or not", async () => {
 Deno.test("list of a node without instances is empty, not an error", async () => {
   await using vm = new Instance();
   Deno.removeSync(vm.runtimePath);
-  assertEquals((await ask(vm, "list")).json, { ok: true, instances: [] });
+  const none = { ok: true, instances: [], compared: "presence" };
+  assertEquals((await ask(vm, "list")).json, none);
   const ran = await vm.cli("list", "--run-dir", `${vm.runDir}/nothing`);
   assertEquals([ran.status, ran.json.instances], [0, []]);
 });
