@@ -119,7 +119,9 @@ function missingFiles(facts: WholeFacts): Difference[] {
     what: `The NIC files in ${nicDir} do not name the taps that QEMU has`,
   };
   if (nicFilesFault !== undefined) {
-    const hint = `Cannot write NIC files in ${nicDir}: ${nicFilesFault}`;
+    const repair = facts.format(["repair", facts.paths.name]);
+    const hint =
+      `Cannot write NIC files in ${nicDir}: ${nicFilesFault}; move that away, then run: ${repair}`;
     return [{ ...about, hint }];
   }
   const known = content.runtime.nics.some(({ hvinfo: { id = "" } }) =>

@@ -40,7 +40,10 @@ export function nicFilesStep(
   const { nicDir } = facts.paths;
   if (nicDir === undefined) return [];
   if (facts.nicFilesFault !== undefined) {
-    throw refuse(`Cannot write NIC files in ${nicDir}: ${facts.nicFilesFault}`);
+    throw refuse(
+      `Cannot write NIC files in ${nicDir}: ${facts.nicFilesFault}`,
+      "move that away, then run the command again: nothing was changed",
+    );
   }
   const now = facts.content.runtime.nics.map((one) => tapOf(facts, one));
   const taps = [...change(now)];
