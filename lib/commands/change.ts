@@ -11,8 +11,7 @@ import { run } from "../operation/run.ts";
 import type { Answer, Call } from "./answer.ts";
 import { isReaderThere } from "./reader.ts";
 import { outcomeDocument, outcomeText } from "./report_change.ts";
-import { reachOf, requestOf } from "./requests.ts";
-import { waitingLine } from "./waiting.ts";
+import { optionsOf, requestOf } from "./requests.ts";
 
 /** What a request came to, as a command answers it. */
 export interface Carried {
@@ -31,17 +30,8 @@ export async function carryOut(
   request: Request,
   call: Call,
 ): Promise<Carried> {
-  const { invocation, terminal, trace } = call;
-  using line = waitingLine(call);
-  const outcome = await run(request, {
-    ...reachOf(invocation, terminal.env),
-    mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
-    signal: terminal.signal,
-    trace: trace.qmp,
-    progress: trace.isWatched ? trace.progress : undefined,
-    isWanted: isReaderThere,
-    waiting: line?.told,
-  });
+  using options = optionsOf(call);
+  const outcome = await run(request, { ...options, isWanted: isReaderThere });
   const answer = {
     text: outcomeText(outcome),
     document: outcomeDocument(outcome),

@@ -6,9 +6,8 @@
 
 import { check as checkTarget, type CheckResult } from "../inspect/check.ts";
 import type { Answer, Call } from "./answer.ts";
-import { reachOf } from "./requests.ts";
+import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { waitingLine } from "./waiting.ts";
 import { table } from "../words/text.ts";
 
 /** Status of a check whose answer is no: INTERFACE, "JSON". */
@@ -61,16 +60,10 @@ function textOf(result: CheckResult): string[] {
 
 /** Can devices be hotplugged, and if not, why? */
 export async function check(call: Call): Promise<Answer> {
-  const { invocation, terminal, trace } = call;
-  using line = waitingLine(call);
-  const target = targetOf(invocation, terminal.env);
-  const reach = reachOf(invocation, terminal.env);
-  const both = reach.qmp !== undefined && reach.state !== undefined;
-  const result = await checkTarget(target, {
-    timeoutMs: reach.timeoutMs,
-    trace: trace.qmp,
-    waiting: line?.told,
-    signal: terminal.signal,
+  using options = optionsOf(call);
+  const both = options.qmp !== undefined && options.state !== undefined;
+  const result = await checkTarget(targetOf(call.invocation, options), {
+    ...options,
     foreign: both ? "allowed" : "refused",
   });
   return {

@@ -38,8 +38,8 @@ function streamsOf({ terminal }: Call): Streams {
 /** Follows a VM's events until a signal, `--until`, `--for`, or its end. */
 export async function events(call: Call): Promise<undefined> {
   const { invocation, terminal, trace } = call;
-  const target = targetOf(invocation, terminal.env);
-  const { timeoutMs } = reachOf(invocation, terminal.env);
+  const reach = reachOf(invocation, terminal.env);
+  const target = targetOf(invocation, reach);
   const forMs = option(
     invocation,
     "for",
@@ -59,7 +59,7 @@ export async function events(call: Call): Promise<undefined> {
     return last ? "stop" : "go-on";
   };
   const follower = new EventFollower(target.paths.qmp, {
-    timeoutMs,
+    timeoutMs: reach.timeoutMs,
     trace: trace.qmp,
     signal: terminal.signal,
     deadline,

@@ -4,23 +4,21 @@
  * @module
  */
 
-import type { Reach } from "../engine/options.ts";
 import { listInstance } from "../inspect/list.ts";
 import { listAll } from "../inspect/list_all.ts";
 import type { Answer, Call } from "./answer.ts";
 import { listingText, summariesText } from "./report_list.ts";
-import { formatterOf, instanceOf, reachOf } from "./requests.ts";
-import { waitingLine } from "./waiting.ts";
+import { type CallOptions, instanceOf, optionsOf } from "./requests.ts";
 
 /** Longest wait for all instances together, unless `--timeout` says. */
 const ALL_MS = 2000;
 
 async function all(
-  { invocation: { values }, trace }: Call,
-  { runDir, timeoutMs }: Reach,
+  { invocation: { values } }: Call,
+  { runDir, timeoutMs, trace }: CallOptions,
 ): Promise<Answer> {
   const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS;
-  const instances = await listAll(runDir, { deadlineMs, trace: trace.qmp });
+  const instances = await listAll(runDir, { deadlineMs, trace });
   return {
     ...summariesText(instances),
     document: { ok: true, instances, compared: "presence" },
@@ -29,18 +27,10 @@ async function all(
 
 /** The instances of this node, or the devices of one. */
 export async function list(call: Call): Promise<Answer> {
-  const { invocation, terminal, trace } = call;
-  const reach = reachOf(invocation, terminal.env);
-  const instance = instanceOf(invocation);
-  if (instance === undefined) return await all(call, reach);
-  using line = waitingLine(call);
-  const listing = await listInstance(instance, {
-    ...reach,
-    trace: trace.qmp,
-    waiting: line?.told,
-    signal: terminal.signal,
-    format: formatterOf(invocation),
-  });
+  using options = optionsOf(call);
+  const instance = instanceOf(call.invocation);
+  if (instance === undefined) return await all(call, options);
+  const listing = await listInstance(instance, options);
   return {
     ...listingText(listing),
     document: { ok: true, ...listing },

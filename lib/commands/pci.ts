@@ -11,9 +11,8 @@ import {
   pciMap,
 } from "../inspect/pci_map.ts";
 import type { Answer, Call } from "./answer.ts";
-import { reachOf } from "./requests.ts";
+import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { waitingLine } from "./waiting.ts";
 import { cut, SCREEN_WIDTH, wrap } from "../words/text.ts";
 
 /** `12-15 20 22-31` */
@@ -121,15 +120,8 @@ export function mapText({ instance, qemu, buses }: PciMap): string[] {
 
 /** The map of buses and slots. */
 export async function pci(call: Call): Promise<Answer> {
-  const { invocation, terminal, trace } = call;
-  using line = waitingLine(call);
-  const reach = reachOf(invocation, terminal.env);
-  const map = await pciMap(targetOf(invocation, terminal.env), {
-    timeoutMs: reach.timeoutMs,
-    trace: trace.qmp,
-    waiting: line?.told,
-    signal: terminal.signal,
-  });
+  using options = optionsOf(call);
+  const map = await pciMap(targetOf(call.invocation, options), options);
   return {
     text: mapText(map),
     document: { ok: true, ...map },

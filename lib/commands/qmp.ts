@@ -8,31 +8,21 @@ import { messageOf } from "../errors.ts";
 import { isQuestion, sendCommand } from "../monitor/raw_command.ts";
 import type { Answer, Call } from "./answer.ts";
 import { rawCommand, replyLines, unsent } from "./qmp_words.ts";
-import { reachOf } from "./requests.ts";
+import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { waitingLine } from "./waiting.ts";
 
 /** Carries out one QMP command; its reply is the answer. */
 export async function qmp(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
-  using line = waitingLine(call);
-  const target = targetOf(invocation, terminal.env);
-  const { timeoutMs } = reachOf(invocation, terminal.env);
-  const command = rawCommand(
-    invocation.operands.slice(1),
-    terminal.readInput,
-  );
+  using options = optionsOf(call);
+  const target = targetOf(invocation, options);
+  const [, ...words] = invocation.operands;
+  const command = rawCommand(words, terminal.readInput);
   using _fd = command.fd;
   const { execute } = command;
   // Not the arguments: they may be secrets.
   const audit = { command: "qmp", operands: [target.label, execute] };
   try {
-    const options = {
-      timeoutMs,
-      trace: trace.qmp,
-      waiting: line?.told,
-      signal: terminal.signal,
-    };
     const value = await sendCommand(target.paths.qmp, command, options);
     if (!isQuestion(execute)) trace.audit({ ...audit, result: { ok: true } });
     const reader = terminal.stdoutIsTerminal ? "person" : "program";

@@ -7,8 +7,7 @@
 import { repair as repairInstance } from "../repair/repair.ts";
 import type { RepairOutcome } from "../plan/finding.ts";
 import type { Answer, Call } from "./answer.ts";
-import { formatterOf, instanceOf, reachOf } from "./requests.ts";
-import { waitingLine } from "./waiting.ts";
+import { instanceOf, optionsOf } from "./requests.ts";
 
 /** What remains: INTERFACE, "Exit statuses". */
 const SOMETHING_REMAINS = 7;
@@ -32,18 +31,9 @@ function textOf(outcome: RepairOutcome): string[] {
 
 /** Finishes or undoes what was interrupted, and reports drift. */
 export async function repair(call: Call): Promise<Answer> {
-  const { invocation, terminal, trace } = call;
-  using line = waitingLine(call);
-  const mode = invocation.flags.has("dry-run") ? "dry-run" : "apply";
-  const outcome = await repairInstance(instanceOf(invocation) ?? "", {
-    ...reachOf(invocation, terminal.env),
-    mode,
-    signal: terminal.signal,
-    trace: trace.qmp,
-    waiting: line?.told,
-    progress: trace.progress,
-    format: formatterOf(invocation),
-  });
+  using options = optionsOf(call);
+  const instance = instanceOf(call.invocation) ?? "";
+  const outcome = await repairInstance(instance, options);
   const { plan, qemu, ...document } = outcome;
   const warnings = qemu === "down"
     ? ["the VM does not run: only runtime file and node were compared"]

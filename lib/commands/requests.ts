@@ -6,7 +6,7 @@
  */
 
 import * as check from "../words/values.ts";
-import type { Reach } from "../engine/options.ts";
+import type { Reach, RunOptions } from "../engine/options.ts";
 import type { Request } from "../operation/request.ts";
 import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
 import type { Invocation } from "../words/options.ts";
@@ -14,6 +14,8 @@ import { absolute, option, path } from "../words/request_words.ts";
 import type { FormatCommand } from "../plan/difference.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { kindRequest } from "../kinds.ts";
+import type { Call } from "./answer.ts";
+import { waitingLine } from "./waiting.ts";
 
 /** The instance a command names; undefined if it names none. */
 export function instanceOf(invocation: Invocation): string | undefined {
@@ -59,11 +61,33 @@ export function reachOf(
 }
 
 /** Makes commands that reach the same instance by the same options. */
-export function formatterOf({ values }: Invocation): FormatCommand {
+function formatterOf({ values }: Invocation): FormatCommand {
   const reach = ["run-dir", "qmp", "state"].flatMap((name) => {
     const value = values.get(name);
     return value === undefined ? [] : [`--${name}`, value];
   });
   return (words) =>
     ["kvm-hotplug", ...words, ...reach].map(shellWord).join(" ");
+}
+
+/** How a call reaches its instance, and who is told of what it does. */
+export interface CallOptions extends RunOptions, Disposable {
+  /** Makes commands that reach the same instance. */
+  readonly format: FormatCommand;
+}
+
+/** The options of a call; disposing takes the line about its waiting away. */
+export function optionsOf(call: Call): CallOptions {
+  const { invocation, terminal, trace } = call;
+  const line = waitingLine(call);
+  return {
+    ...reachOf(invocation, terminal.env),
+    mode: invocation.flags.has("dry-run") ? "dry-run" : "apply",
+    signal: terminal.signal,
+    trace: trace.qmp,
+    progress: trace.isWatched ? trace.progress : undefined,
+    waiting: line?.told,
+    format: formatterOf(invocation),
+    [Symbol.dispose]: () => line?.[Symbol.dispose](),
+  };
 }

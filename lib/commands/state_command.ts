@@ -7,18 +7,17 @@
 import { readStartCommand } from "../inspect/start_command.ts";
 import type { Answer, Call } from "./answer.ts";
 import { option } from "../words/request_words.ts";
-import { instanceOf, reachOf } from "./requests.ts";
+import { instanceOf, optionsOf } from "./requests.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { shortText } from "../words/values.ts";
 
 /** The command line that starts an identical machine. */
-export async function stateCommand(
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
+export async function stateCommand(call: Call): Promise<Answer> {
+  const { invocation } = call;
+  using options = optionsOf(call);
   const instance = instanceOf(invocation) ?? "";
   const { argv, warnings } = await readStartCommand(instance, {
-    ...reachOf(invocation, terminal.env),
-    trace: trace.qmp,
+    ...options,
     incoming: option(invocation, "incoming", shortText),
   });
   return {

@@ -9,7 +9,7 @@ import type { Difference } from "../plan/difference.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Answer, Call } from "./answer.ts";
 import { detailsOf, titleOf } from "./report.ts";
-import { formatterOf, instanceOf, reachOf } from "./requests.ts";
+import { instanceOf, optionsOf } from "./requests.ts";
 import { JsonText } from "../words/json_text.ts";
 import { table } from "../words/text.ts";
 
@@ -85,13 +85,11 @@ function text(view: StateView): string[] {
 }
 
 /** The runtime file, and how it compares with QEMU. */
-export async function stateShow(
-  { invocation, terminal, trace }: Call,
-): Promise<Answer> {
+export async function stateShow(call: Call): Promise<Answer> {
+  const { invocation } = call;
+  using options = optionsOf(call);
   const view = await showState(instanceOf(invocation) ?? "", {
-    ...reachOf(invocation, terminal.env),
-    trace: trace.qmp,
-    format: formatterOf(invocation),
+    ...options,
     verify: invocation.flags.has("verify") ? "against-qemu" : "no",
   });
   const differ = (view.differences?.length ?? 0) > 0;

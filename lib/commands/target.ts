@@ -5,13 +5,13 @@
  * @module
  */
 
+import type { Reach } from "../engine/options.ts";
 import type { Target } from "../plan/facts.ts";
 import { expectAnything } from "../plan/instances.ts";
 import { instancePaths } from "../state/instance.ts";
-import type { Terminal } from "./answer.ts";
 import type { Invocation } from "../words/options.ts";
 import { absolute } from "../words/request_words.ts";
-import { instanceOf, reachOf } from "./requests.ts";
+import { instanceOf } from "./requests.ts";
 
 /**
  * The target that a command line names as its first operand.
@@ -19,12 +19,8 @@ import { instanceOf, reachOf } from "./requests.ts";
  * @throws {HotplugError} `usage` if it can be neither; `no-such-instance` if
  * there is nothing of that name
  */
-export function targetOf(
-  invocation: Invocation,
-  env: Terminal["env"],
-): Target {
+export function targetOf(invocation: Invocation, reach: Reach): Target {
   const word = invocation.operands[0] ?? "";
-  const reach = reachOf(invocation, env);
   if (word.includes("/")) {
     const paths = instancePaths(reach.runDir, "socket", {
       qmp: absolute(word),

@@ -43,11 +43,11 @@ class Shell {
   constructor(call: Call) {
     this.#call = call;
     const { invocation, terminal, trace } = call;
-    this.#target = targetOf(invocation, terminal.env);
-    const { timeoutMs } = reachOf(invocation, terminal.env);
+    const reach = reachOf(invocation, terminal.env);
+    this.#target = targetOf(invocation, reach);
     terminal.signal.addEventListener("abort", () => this.#stop());
     this.#follower = new EventFollower(this.#target.paths.qmp, {
-      timeoutMs,
+      timeoutMs: reach.timeoutMs,
       trace: trace.qmp,
       signal: this.#end.signal,
       deadline: Infinity,
