@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parseArgs as parse } from "@std/cli/parse-args";
+import { parseArgs } from "@std/cli/parse-args";
 import { type HotplugError, usage } from "../errors.ts";
 import { nearest } from "../words/nearest.ts";
 import {
@@ -89,7 +89,13 @@ function endOfOptions(words: readonly string[]): number {
   return end < 0 ? words.length : end;
 }
 
-function parseWords(words: readonly string[]) {
+/** Words in `_`, which are never numbers; options by their names. */
+interface Parsed {
+  readonly _: readonly string[];
+  readonly [option: string]: unknown;
+}
+
+function parseWords(words: readonly string[]): Parsed {
   const aliases = ALL_OPTIONS.flatMap(({ name, short }) =>
     short === undefined ? [] : [[short, name]]
   );
@@ -104,16 +110,17 @@ function parseWords(words: readonly string[]) {
       (short !== undefined && word.startsWith("-"))
     )
   );
-  return parseArgs(shielded, {
+  const parsed: Record<string, unknown> = parseArgs(shielded, {
     string: ["_", ...names(given, "value")],
     boolean: names(given, "flag"),
     negatable: NEGATABLE,
     alias: Object.fromEntries(aliases),
-    unknown: (word, key) => {
+    unknown: (word: string, key?: string) => {
       if (key !== undefined) throw unknownOption(word);
       return true;
     },
   });
+  return parsed as unknown as Parsed;
 }
 
 function findCommand(words: readonly string[]): {
@@ -225,31 +232,3 @@ export function parseInvocation(words: readonly string[]): Invocation {
   }
   return { command, operands, values, flags };
 }
-
-/** Options of `parseArgs`. */
-export interface ParseOptions {
-  /** Options with a value; `_` among them: operands are never numbers. */
-  readonly string: readonly string[];
-  /** Options without a value. */
-  readonly boolean: readonly string[];
-  /** Those of `boolean` that also have a `--no-` form. */
-  readonly negatable: readonly string[];
-  /** One-letter form to long name. */
-  readonly alias: Readonly<Record<string, string>>;
-  /** Sees every word that is no known option; false leaves it out. */
-  readonly unknown: (word: string, key?: string) => boolean;
-}
-
-/** Words in `_`, options by their names. */
-export interface ParsedArgs {
-  /** Operands, and all words after `--`. */
-  readonly _: readonly string[];
-  /** Text of a `string` option, truth of a `boolean` one. */
-  readonly [option: string]: unknown;
-}
-
-/** `parseArgs` of `@std/cli`. */
-export const parseArgs: (
-  args: readonly string[],
-  options: ParseOptions,
-) => ParsedArgs = parse;

@@ -8,8 +8,39 @@
 import { KIND_COMMANDS } from "../kinds.ts";
 import { type CommandSpec, DRY_RUN } from "../words/options.ts";
 
-/** The `state` commands, in the order of the usage text. */
-export const STATE_COMMANDS: readonly CommandSpec[] = [
+/** All commands, in the order of the usage text. */
+export const COMMANDS: readonly CommandSpec[] = [
+  ...KIND_COMMANDS,
+  {
+    name: "adopt",
+    operands: ["INSTANCE"],
+    summary: "record devices that QEMU has and the runtime file lacks",
+    options: [DRY_RUN],
+  },
+  {
+    name: "list",
+    operands: ["[INSTANCE]"],
+    summary: "instances of this node, or devices of one",
+    options: [],
+  },
+  {
+    name: "check",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "can devices be hotplugged, and if not, why",
+    options: [],
+  },
+  {
+    name: "pci",
+    operands: ["INSTANCE|SOCKET"],
+    summary: "map of buses and slots",
+    options: [],
+  },
+  {
+    name: "repair",
+    operands: ["INSTANCE"],
+    summary: "finish or undo what was interrupted; report drift",
+    options: [DRY_RUN],
+  },
   {
     name: "state show",
     operands: ["INSTANCE"],
@@ -36,10 +67,6 @@ export const STATE_COMMANDS: readonly CommandSpec[] = [
         "where its state comes from, e.g. unix:/run/m.sock; starts a target",
     }],
   },
-];
-
-/** In the order of the usage text. */
-export const TOOL_COMMANDS: readonly CommandSpec[] = [
   {
     name: "qmp",
     operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
@@ -87,41 +114,4 @@ export const TOOL_COMMANDS: readonly CommandSpec[] = [
     summary: "usage of all commands, or of one",
     options: [{ name: "man", help: "the manual page, as roff" }],
   },
-];
-
-/** All commands, in the order of the usage text. */
-export const COMMANDS: readonly CommandSpec[] = [
-  ...KIND_COMMANDS,
-  {
-    name: "adopt",
-    operands: ["INSTANCE"],
-    summary: "record devices that QEMU has and the runtime file lacks",
-    options: [DRY_RUN],
-  },
-  {
-    name: "list",
-    operands: ["[INSTANCE]"],
-    summary: "instances of this node, or devices of one",
-    options: [],
-  },
-  {
-    name: "check",
-    operands: ["INSTANCE|SOCKET"],
-    summary: "can devices be hotplugged, and if not, why",
-    options: [],
-  },
-  {
-    name: "pci",
-    operands: ["INSTANCE|SOCKET"],
-    summary: "map of buses and slots",
-    options: [],
-  },
-  {
-    name: "repair",
-    operands: ["INSTANCE"],
-    summary: "finish or undo what was interrupted; report drift",
-    options: [DRY_RUN],
-  },
-  ...STATE_COMMANDS,
-  ...TOOL_COMMANDS,
 ];

@@ -30,17 +30,20 @@ export type Completion = readonly Candidate[] | typeof FILES;
 /** Questions to this node. Each answers an empty list if it cannot. */
 export interface Lookups {
   /** Instances of this node. */
-  instances(): Candidate[];
+  instances(): Candidate[] | Promise<Candidate[]>;
   /** Disks or NICs of one instance. */
-  devices(kind: "disk" | "nic", instance: string): Candidate[];
+  devices(
+    kind: "disk" | "nic",
+    instance: string,
+  ): Candidate[] | Promise<Candidate[]>;
   /** QMP commands of one QEMU. */
-  commands(instance: string): Promise<Candidate[]>;
+  commands(instance: string): Candidate[] | Promise<Candidate[]>;
   /** Arguments of a QMP command that go on from a word. */
   args(at: QmpPlace): Promise<Candidate[]>;
   /** Events of one QEMU. */
-  events(instance: string): Promise<Candidate[]>;
+  events(instance: string): Candidate[] | Promise<Candidate[]>;
   /** Bridges of this node. */
-  bridges(): Candidate[];
+  bridges(): Candidate[] | Promise<Candidate[]>;
 }
 
 /** A place in the arguments of a QMP command. */

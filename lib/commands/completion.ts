@@ -7,6 +7,7 @@
 
 import { messageOf, usage } from "../errors.ts";
 import { completeLive } from "../monitor/complete.ts";
+import { isBridge } from "../host/tap.ts";
 import { listInstances } from "../plan/instances.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readSchema } from "../monitor/raw_command.ts";
@@ -31,15 +32,7 @@ import { printable } from "../words/text.ts";
 const PATIENCE_MS = 300;
 
 /** A question that has no answer offers nothing. */
-function orNone<T>(ask: () => T[]): T[] {
-  try {
-    return ask();
-  } catch {
-    return [];
-  }
-}
-
-async function orNothing<T>(ask: () => Promise<T[]>): Promise<T[]> {
+async function orNone<T>(ask: () => T[] | Promise<T[]>): Promise<T[]> {
   try {
     return await ask();
   } catch {
@@ -53,11 +46,13 @@ function qmpPath(runDir: string, instance: string): string {
   return instancePaths(runDir, instance).qmp;
 }
 
+type SchemaWork<T> = (schema: Schema, session: QmpSession) => T | Promise<T>;
+
 async function withSchema<T>(
   runDir: string,
   instance: string,
-  work: (schema: Schema, session: QmpSession) => T,
-): Promise<Awaited<T>> {
+  work: SchemaWork<T>,
+): Promise<T> {
   const path = qmpPath(runDir, instance);
   using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
   return await work(await readSchema(session), session);
@@ -68,9 +63,8 @@ async function commandsOf(runDir: string, instance: string) {
   using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
   const reply = await session.execute("query-commands");
   if (!Array.isArray(reply)) return [];
-  return reply.filter(isJson)
-    .map(({ name }) => ({ word: String(name), note: "" }))
-    .sort((a, b) => a.word < b.word ? -1 : 1);
+  const names = reply.filter(isJson).map(({ name }) => String(name));
+  return plainWords(names.sort());
 }
 
 function devicesOf(
@@ -84,34 +78,26 @@ function devicesOf(
 
 /** Names of this node's bridges. */
 function listBridges(): string[] {
-  const folder = "/sys/class/net";
-  return [...Deno.readDirSync(folder)].map(({ name }) => name)
-    .filter((name) =>
-      orNone(() => [Deno.statSync(`${folder}/${name}/bridge`)])
-        .length > 0
-    )
-    .sort();
+  const interfaces = [...Deno.readDirSync("/sys/class/net")];
+  return interfaces.map(({ name }) => name).filter(isBridge).sort();
 }
 
 function lookupsIn(runDir: string): Lookups {
+  const inSchema = <T>(instance: string, work: SchemaWork<T[]>) =>
+    orNone(() => withSchema(runDir, instance, work));
   return {
-    instances: () =>
-      orNone(() => listInstances(runDir).map((word) => ({ word, note: "" }))),
+    instances: () => orNone(() => plainWords(listInstances(runDir))),
     devices: (kind, instance) =>
       orNone(() => devicesOf(runDir, kind, instance)),
-    commands: (instance) => orNothing(() => commandsOf(runDir, instance)),
+    commands: (instance) => orNone(() => commandsOf(runDir, instance)),
     args: (at) =>
-      orNothing(() =>
-        withSchema(
-          runDir,
-          at.instance,
-          (schema, session) => completeLive(session, schema, at),
-        )
+      inSchema(
+        at.instance,
+        (schema, session) => completeLive(session, schema, at),
       ),
     events: (instance) =>
-      orNothing(() => withSchema(runDir, instance, ({ events }) => events))
-        .then(plainWords),
-    bridges: () => plainWords(orNone(listBridges)),
+      inSchema(instance, ({ events }) => plainWords(events)),
+    bridges: () => orNone(() => plainWords(listBridges())),
   };
 }
 

@@ -9,13 +9,22 @@ import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { type DiskEntry, isCurrent, type Runtime } from "../state/runtime.ts";
 import { type Shape, shapeOf } from "../state/shape.ts";
 import { upgradeRuntime } from "../state/upgrade.ts";
-import { expectRuntime, nicFilesOf } from "../plan/facts.ts";
-import type { MonitorOptions } from "../monitor/monitor.ts";
+import {
+  completeFacts,
+  expectRuntime,
+  nicFilesOf,
+  readNode,
+} from "../plan/facts.ts";
+import { compareWhole } from "../compare/whole.ts";
+import { nothingChanged } from "../monitor/failure.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import { askQemu } from "../plan/ask_qemu.ts";
+import { unfinished } from "./attention.ts";
+import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Reach } from "../engine/options.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
-import { verifyInstance } from "./verify.ts";
-import { loadKinds } from "../kinds.ts";
+import { loadKinds, loadNotes } from "../kinds.ts";
 import type { KindName } from "../plan/kind.ts";
 
 /** How an instance's state is looked at. */
@@ -80,6 +89,41 @@ async function understood(
 }
 
 /**
+ * Compares an instance's file with its live QEMU and this node. What a change
+ * that is not finished has left so far is not told one by one: it is not for a
+ * person to mend.
+ *
+ * @throws {HotplugError} status 4 if QEMU cannot be asked
+ */
+async function verify(
+  { paths, content }: {
+    readonly paths: InstancePaths;
+    readonly content: RuntimeContent;
+  },
+  { format, ...options }: Pick<ShowOptions, "format"> & MonitorOptions,
+): Promise<readonly Difference[]> {
+  const code = unfinished(paths);
+  if (code !== undefined) {
+    const remark = code === "interrupted"
+      ? {
+        what: "a change was interrupted",
+        hint: format(["repair", paths.name]),
+      }
+      : { what: "a change is under way", hint: "verify again once it is done" };
+    return [{ code, device: null, ...remark }];
+  }
+  using qmp = await openMonitor(paths.qmp, options);
+  try {
+    const answer = await askQemu(qmp, paths);
+    const node = await readNode(paths, content);
+    const facts = await completeFacts(node, await answer(), loadNotes);
+    return (await compareWhole(facts, { qmp, format })).differences;
+  } catch (error) {
+    throw nothingChanged(error);
+  }
+}
+
+/**
  * Looks at an instance's runtime file, and changes nothing.
  *
  * @throws {HotplugError} status 3; 4 only if QEMU is to be asked
@@ -91,12 +135,10 @@ export async function showState(
   const paths = instancePaths(options.runDir, instance, options);
   const content = expectRuntime(paths);
   const { runtime, path } = content;
-  const differences = options.verify === "no"
-    ? undefined
-    : await verifyInstance(
-      { paths, content },
-      options,
-    );
+  const differences = options.verify === "no" ? undefined : await verify(
+    { paths, content },
+    options,
+  );
   return {
     instance,
     path,

@@ -11,7 +11,12 @@ import type { Request } from "../operation/request.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
 import { depthOf } from "../state/json_normal.ts";
 import type { Invocation } from "../words/options.ts";
-import { type Answering, changing, withGaneti } from "./ganeti_answer.ts";
+import {
+  type Answering,
+  changing,
+  hotplugSupported,
+  withGaneti,
+} from "./ganeti_answer.ts";
 import { ganetiDiskAdd } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
 import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
@@ -22,7 +27,6 @@ import {
   valueOf,
   wrongValue,
 } from "./ganeti_object.ts";
-import { hotplugSupported } from "./supported.ts";
 import { type Job, requestOptions } from "./invocation.ts";
 
 /** Parameters in the order of noded's RPC, for who sends them as a list. */

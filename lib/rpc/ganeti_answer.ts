@@ -7,8 +7,10 @@
 import type { Request } from "../operation/request.ts";
 import type { Answer, Call } from "../commands/answer.ts";
 import { carryOut } from "../commands/change.ts";
+import { check } from "../commands/check.ts";
+import { HotplugError } from "../errors.ts";
+import type { CheckResult } from "../inspect/check.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
-import { mendLinks } from "./mend.ts";
 
 /** Carries out a request with Ganeti's encodings. */
 export type Answering = (call: Call) => Promise<Answer>;
@@ -41,6 +43,34 @@ function withWarnings(answer: Answer, more: readonly string[]): Answer {
 }
 
 /**
+ * Brings the links to an order, as far as it is proven which disk is which.
+ *
+ * @param order uuids of the disks; none: nothing is known, nothing is done
+ * @returns warnings
+ * @throws {HotplugError} status 7, if something is left over
+ */
+async function mendLinks(
+  { name, order }: { readonly name: string; readonly order: readonly string[] },
+  call: Call,
+): Promise<readonly string[]> {
+  if (order.length === 0) return [];
+  try {
+    const request = { kind: "links-mend", instance: name, order } as const;
+    const { outcome } = await carryOut(request, call);
+    return outcome.changed
+      ? [
+        "links of disks had drifted: they are in the configuration's order again",
+        ...outcome.warnings,
+      ]
+      : outcome.warnings;
+  } catch (error) {
+    const harmless = error instanceof HotplugError && !error.changed;
+    if (!harmless) throw error;
+    return [`the links of the disks were not looked at: ${error.message}`];
+  }
+}
+
+/**
  * Carries out a request between two looks at the links: what Ganeti plugs may
  * have taken another disk's link, and what is removed gives its place up.
  */
@@ -62,4 +92,24 @@ export function changing(
     const payload = removed ? hvinfoOf(outcome.entry) : null;
     return withGaneti(withWarnings(answer, [...before, ...after]), payload);
   };
+}
+
+/** What noded would say of it: one kind of device is enough. */
+function verdict({ requirements }: CheckResult): [boolean, string | null] {
+  const faults = (["disk", "nic"] as const).map((kind) =>
+    requirements.find((one) => !one.ok && one.for.includes(kind))
+  );
+  if (faults.includes(undefined)) return [true, null];
+  return [false, `Hotplug is not supported: ${faults[0]?.detail}`];
+}
+
+/**
+ * The document of `check`, and what noded would answer.
+ *
+ * @throws {HotplugError} status 3 or 4
+ */
+export async function hotplugSupported(call: Call): Promise<Answer> {
+  const answer = await check(call);
+  const result = answer.document as CheckResult;
+  return { ...answer, document: { ...result, ganeti: verdict(result) } };
 }

@@ -45,9 +45,9 @@ function lookupsOf(
         return [];
       }
     },
-    commands: () => Promise.resolve(plainWords(schema.commands)),
+    commands: () => plainWords(schema.commands),
     args: (at) => onSession((session) => completeLive(session, schema, at)),
-    events: () => Promise.resolve(plainWords(schema.events)),
+    events: () => plainWords(schema.events),
     bridges: () => [],
   };
 }
