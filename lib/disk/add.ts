@@ -32,8 +32,12 @@ import { refuseImpossible } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import { controllerSteps } from "./controller.ts";
-import { comingOf, identityFor, refuseDriver } from "./driver.ts";
+import {
+  comingOf,
+  controllerSteps,
+  identityFor,
+  refuseDriver,
+} from "./driver.ts";
 import { devTypeOf, looksOther, looksShort, refuseUnfit } from "./fit.ts";
 import { limitSteps } from "./limits.ts";
 import { DISK } from "./name.ts";

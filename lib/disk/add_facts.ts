@@ -18,7 +18,6 @@ import type { Facts, NodeFacts } from "../plan/facts.ts";
 import { type AccessFacts, readAccessFacts } from "./way_facts.ts";
 import { uriFault } from "./way_uri.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
-import { controllerWord } from "./controller.ts";
 import type { DiskAdd } from "./request.ts";
 import type { World } from "../engine/world.ts";
 
@@ -95,9 +94,8 @@ async function driverFacts(
   if (driver === undefined || driver === VIRTIO_BLK) return { scsi: [] };
   const { qmp } = world;
   const pinned = world.heldFd("source-pin");
-  const word = controllerWord(facts, request);
   return {
-    ...isScsi(driver) ? await readScsi(qmp, word) : { scsi: [] },
+    ...isScsi(driver) ? await readScsi(qmp, facts, request) : { scsi: [] },
     driverFault: await driverFault(driver, { source, pinned, qmp }),
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { backendOf, isEmptied } from "../device/backend.ts";
+import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import { titleOf } from "../device/select.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
@@ -31,8 +32,8 @@ import { forgetSteps } from "../plan/give_back.ts";
 import { planStray } from "../plan/removal.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
+import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import { controllerDifference, hasForeignController } from "./controller.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
 import { DISK } from "./name.ts";
 import {
@@ -104,6 +105,40 @@ function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
       : targetDifference(facts, entry)),
     ...mediumDifference(facts, entry),
   ];
+}
+
+/**
+ * Whether QEMU has a device of a controller's name that neither the file's
+ * command nor the VM's own one has: only then is it worth a look.
+ */
+function hasForeignController({ qemu, content }: WholeFacts): boolean {
+  const started = [
+    ...content.runtime.kvmCmd,
+    ...qemu.process?.argv ?? [],
+  ];
+  return qemu.deviceIds.has(CONTROLLER_ID) &&
+    !isNamedIn(started, CONTROLLER_ID);
+}
+
+/**
+ * Tells of it. One that a recorded disk sits on is left out: who added that
+ * disk was told, and said that it need not migrate.
+ */
+function controllerDifference(facts: WholeFacts): Difference[] {
+  if (!hasForeignController(facts)) return [];
+  const { content, qemu, paths, format } = facts;
+  const { disks } = content.runtime;
+  const recorded = new Set(disks.flatMap(({ hvinfo }) => hvinfo.id ?? []));
+  const bus = qemu.scsi?.find(({ id }) => id === CONTROLLER_ID);
+  const isUsed = bus?.children.some(({ name }) => recorded.has(name));
+  if (bus === undefined || isUsed) return [];
+  return [{
+    code: "controller",
+    device: { kind: "disk", index: null, uuid: null, id: CONTROLLER_ID },
+    what:
+      `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), which the runtime file's kvm_cmd does not name: a migration's target would lack it`,
+    hint: format(["qmp", paths.name, "device_del", `id=${CONTROLLER_ID}`]),
+  }];
 }
 
 /** Block nodes of our form that no device uses. */

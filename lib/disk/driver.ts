@@ -8,16 +8,31 @@ import type { DiskDevice } from "../device/disk.ts";
 import { type DiskDriver, isScsi } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { Place } from "../device/hvinfo.ts";
-import { busOf, tellsGuest } from "../device/scsi_controller.ts";
-import { chooseTarget } from "../device/scsi_target.ts";
+import {
+  busOf,
+  chooseController,
+  CONTROLLER_ID,
+  controllerArguments,
+  type ScsiController,
+  tellsGuest,
+} from "../device/scsi_controller.ts";
+import { chooseTarget, SCSI_BUS } from "../device/scsi_target.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { ScsiFacts } from "./scsi.ts";
-import { type Identity, identityAt, newIdentity } from "../plan/addition.ts";
+import {
+  deviceStep,
+  type Identity,
+  identityAt,
+  newIdentity,
+  slotFacts,
+} from "../plan/addition.ts";
+import { refuseMachine, refuseTakenId } from "../plan/requirements.ts";
+import { isNamedIn } from "../state/fixed_command.ts";
 import { devicesOf } from "../state/runtime.ts";
-import { controllerFor, controllerNote } from "./controller.ts";
 import type { DiskAdd, EmptyDriveAdd } from "./request.ts";
+import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
 
 /**
@@ -56,6 +71,49 @@ function hintFor(driver: DiskDriver): string {
     default:
       return `--driver ${VIRTIO_BLK} works with every QEMU`;
   }
+}
+
+/**
+ * Chooses a controller, if the VM has none and no other bus is wanted. It is
+ * plugged right before its disk: one that a guest learns of later looks for
+ * disks but once. It stays when the disk goes, as one that the VM was started
+ * with would: it takes no slot that Ganeti would use, and taking it out would
+ * make a removal wait for the guest that needs not.
+ *
+ * @throws {HotplugError} status 3
+ */
+function controllerFor(
+  facts: Facts & ScsiFacts,
+  request: Pick<DiskAdd, "bus" | "controller">,
+): ScsiController | undefined {
+  const { bus = SCSI_BUS } = request;
+  if (facts.scsi.length > 0 || bus !== SCSI_BUS) return undefined;
+  const { kvmCmd, hvparams } = facts.content.runtime;
+  refuseMachine(facts);
+  refuseTakenId(facts, CONTROLLER_ID);
+  if (isNamedIn(kvmCmd, CONTROLLER_ID)) {
+    throw unsupported(
+      `The VM has no SCSI controller, though its fixed part (kvm_cmd) has a device ${CONTROLLER_ID}: a start from the file would make another machine`,
+      "stop and start the instance",
+    );
+  }
+  const word = request.controller ?? hvparams.scsiController;
+  const chosen = chooseController(slotFacts(facts), word);
+  const { controllerFault } = facts;
+  if (controllerFault === undefined) return chosen;
+  throw unsupported(controllerFault, "--controller virtio-scsi-pci");
+}
+
+/** The steps that plug it, and see whether it sits where it was put. */
+export function controllerSteps(
+  controller: ScsiController | undefined,
+): DiskStep[] {
+  if (controller === undefined) return [];
+  const { slot } = controller.place;
+  return [
+    deviceStep(controllerArguments(controller)),
+    { kind: "verify-device", id: CONTROLLER_ID, slot },
+  ];
 }
 
 /**
@@ -108,7 +166,12 @@ export function comingOf(
   { scsi }: ScsiFacts,
   { controller, place }: Pick<DiskDevice, "controller" | "place">,
 ): string[] {
-  if (controller !== undefined) return [controllerNote(controller)];
+  if (controller !== undefined) {
+    const { driver, place: { bus, slot } } = controller;
+    return [
+      `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`,
+    ];
+  }
   const bus = scsi.find(({ name }) => name === place.bus);
   return unheard(bus?.controller, "disk");
 }

@@ -18,7 +18,6 @@ import type { QmpSession } from "../qmp/client.ts";
 import type { DiskEntry, Runtime } from "../state/runtime.ts";
 import { planNewDisk } from "./add.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import { controllerWord } from "./controller.ts";
 import { identityFor, refuseDriver } from "./driver.ts";
 import type { EmptyDriveAdd } from "./request.ts";
 import { modelFault, readScsi, type ScsiFacts } from "./scsi.ts";
@@ -129,7 +128,7 @@ export async function readEmptyDriveFacts(
 ): Promise<EmptyDriveFacts> {
   return {
     ...facts,
-    ...await readScsi(qmp, controllerWord(facts, request)),
+    ...await readScsi(qmp, facts, request),
     driverFault: await modelFault(qmp, DRIVER),
   };
 }

@@ -13,6 +13,7 @@ import {
 } from "../device/scsi_target.ts";
 import { passThroughFault } from "../host/scsi_device.ts";
 import type { Source } from "../host/source.ts";
+import type { Facts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { ask, askAll } from "../qmp/query.ts";
@@ -24,6 +25,7 @@ import {
   targetOf,
 } from "../qmp/scsi_queries.ts";
 import type { Fd } from "../sys/fd.ts";
+import type { DiskAdd } from "./request.ts";
 
 /** Where QEMU keeps devices: those with an id, and those without. */
 const CONTAINERS = ["/machine/peripheral", "/machine/peripheral-anon"];
@@ -120,13 +122,13 @@ export interface ScsiFacts {
 /**
  * Looks for a SCSI bus; without one, whether QEMU has the controller that
  * would come with the disk.
- *
- * @param word as a user or Ganeti says it, e.g. `lsi`
  */
 export async function readScsi(
   qmp: QmpSession,
-  word: string,
+  { content }: Pick<Facts, "content">,
+  { controller }: Pick<DiskAdd, "controller">,
 ): Promise<ScsiFacts> {
+  const word = controller ?? content.runtime.hvparams.scsiController;
   const scsi = await readScsiBuses(qmp);
   if (scsi.length > 0 || await hasModel(qmp, controllerModel(word))) {
     return { scsi };

@@ -5,7 +5,6 @@
  */
 
 import { unsupported } from "../errors.ts";
-import type { Json, QmpVersion } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import { member, stringMember } from "../state/json_member.ts";
 import type { DiskEntry } from "../state/runtime.ts";
@@ -75,74 +74,56 @@ function driveWord(
   });
 }
 
-function checkStartable(disk: DiskEntry): void {
-  if (disk.mode !== undefined && disk.mode !== "rw") {
-    throw refuse(
-      disk,
-      `its mode is ${disk.mode}, which Ganeti's start refuses, too`,
-      "it was added with --not-migratable, or by Ganeti as read-only",
-    );
-  }
-}
-
-function frontend(
-  disk: DiskEntry,
-): { id: string; driver: string; address: Json } {
-  const { id, driver } = disk.hvinfo;
-  if (id !== undefined && driver !== undefined) {
-    return { id, driver, address: addressOf(disk) };
-  }
-  throw refuse(
-    disk,
-    "the file does not say where in the VM it sits",
-    "adopt records what it can prove of a running VM",
-  );
-}
-
 /**
  * The words that start QEMU with this disk.
  *
  * @throws {HotplugError} `unsupported` for one that no start can have
  */
-export function startDisk(
-  disk: DiskEntry,
-  { hvparams, release, medium }: {
-    hvparams: Hvparams;
-    release: QmpVersion | undefined;
-    /** `out`: the drive is empty. */
-    medium: "in" | "out";
-  },
-): string[] {
-  checkStartable(disk);
+function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
+  const { mode = "rw", devType = "", hvinfo: { id, driver } } = disk;
+  const { hvparams } = runtime;
+  if (mode !== "rw") {
+    throw refuse(
+      disk,
+      `its mode is ${mode}, which Ganeti's start refuses, too`,
+      "it was added with --not-migratable, or by Ganeti as read-only",
+    );
+  }
   const settings = diskSettingsAtStart(hvparams);
-  const { devType = "" } = disk;
+  const release = qemu?.version;
   checkSettings(settings, devType, release);
-  const word = disk.hvinfo.driver ?? hvparams.diskType;
+  const word = driver ?? hvparams.diskType;
   if (INTERFACES.includes(word)) {
     return ["-drive", driveWord(disk, { word, settings })];
   }
-  const front = frontend(disk);
-  const access = front.driver === "scsi-cd" ? "ro" : settings.access;
-  const device = { ...front, devType, settings: { ...settings, access } };
-  if (medium === "out") {
-    const { drive: _, ...empty } = frontendArguments(device);
+  if (id === undefined || driver === undefined) {
+    throw refuse(
+      disk,
+      "the file does not say where in the VM it sits",
+      "adopt records what it can prove of a running VM",
+    );
+  }
+  const access = driver === "scsi-cd" ? "ro" : settings.access;
+  const address = addressOf(disk);
+  const node = { id, devType, settings: { ...settings, access } };
+  const front = frontendArguments({ ...node, driver, address });
+  // A medium that the guest lost since is not in the target's drive either.
+  if (isEmptied(disk, qemu?.block)) {
+    const { drive: _, ...empty } = front;
     return ["-device", optionText(empty, "driver")];
   }
-  const node = blockdevArguments(device, { from: sourceOf(disk), release });
+  const back = blockdevArguments(node, { from: sourceOf(disk), release });
   return [
-    ...["-blockdev", optionText(node)],
-    ...["-device", optionText(frontendArguments(device), "driver")],
+    ...["-blockdev", optionText(back)],
+    ...["-device", optionText(front, "driver")],
   ];
 }
 
 /** The words of all disks. Pure. */
-export function startDisks({ runtime, qemu }: StartFacts): StartWords {
-  const { disks, hvparams } = runtime;
-  const release = qemu?.version;
-  const words = disks.map((disk) => {
-    // A medium that the guest lost since is not in the target's drive either.
-    const medium = isEmptied(disk, qemu?.block) ? "out" : "in";
-    return startDisk(disk, { hvparams, release, medium });
-  });
-  return { argv: words.flat(), warnings: [] };
+export function startDisks(facts: StartFacts): StartWords {
+  const { disks } = facts.runtime;
+  return {
+    argv: disks.flatMap((disk) => startDisk(disk, facts)),
+    warnings: [],
+  };
 }

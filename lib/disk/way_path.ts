@@ -37,7 +37,10 @@ export interface Way {
 }
 
 /** What is known where QEMU opens a disk by itself. */
-type PathFacts = DiskAddFacts & { readonly access: AccessFacts };
+interface PathFacts extends DiskAddFacts {
+  readonly access: AccessFacts;
+  readonly confinement: Confinement;
+}
 
 /** Whether QEMU takes opened files. */
 function takesFiles(qemu: QemuFacts): boolean {
@@ -106,34 +109,15 @@ export function diskRequirements(
 }
 
 /**
- * How QEMU is confined, where its view of this node can be asked for.
- *
- * @throws {HotplugError} `refused`
+ * QEMU opens this path, once these steps are done, and then has the disk open.
  */
-function expectConfinement(
-  { confinement }: AccessFacts,
-  via: Via,
-): Confinement {
-  if (confinement?.userNamespace === "ours") return confinement;
-  throw refuse(
-    `Cannot reach the disk via ${via}: ${
-      confinement === undefined
-        ? "QEMU's process is unknown"
-        : "QEMU runs in another user namespace, where its uid is another's"
-    }`,
-    "only --via fdset does without",
-  );
-}
-
-/** QEMU opens this path once these steps are done, and opens the disk there. */
 function opens(
-  { source: { identity } }: PathFacts,
+  { source: { identity }, confinement: { pid } }: PathFacts,
   { settings: { access } }: DiskDevice,
-  { via, path, confinement: { pid }, steps = [] }: {
-    via: Via;
-    path: string;
-    confinement: Confinement;
-    steps?: readonly DiskStep[];
+  { via, path, steps = [] }: {
+    readonly via: Via;
+    readonly path: string;
+    readonly steps?: readonly DiskStep[];
   },
 ): Way {
   return {
@@ -145,17 +129,13 @@ function opens(
 }
 
 function byPath(facts: PathFacts, disk: DiskDevice): Way {
-  const { path, access: fault } = facts.access;
-  const via = "path";
-  const confinement = expectConfinement(facts.access, via);
-  if (fault === undefined) {
-    return opens(facts, disk, { via, path, confinement });
-  }
+  const { qemu, access: { path, access: fault }, confinement } = facts;
+  if (fault === undefined) return opens(facts, disk, { via: "path", path });
   throw refuse(
     `QEMU (${
       confinementText(confinement)
     }) cannot open the disk by itself: ${fault}`,
-    takesFiles(facts.qemu)
+    takesFiles(qemu)
       ? "leave --via out: this QEMU takes the disk opened"
       : otherWays(confinement),
   );
@@ -187,22 +167,22 @@ function ownerBefore({ own }: Facts, { uid, inode }: AccessFacts): number {
 
 /** The disk is given to QEMU's user. */
 function byOwner(facts: PathFacts, disk: DiskDevice): Way {
-  const via = "chown";
-  const confinement = expectConfinement(facts.access, via);
-  const { path, inode, reach } = facts.access;
-  if (reach !== undefined) {
+  const { source, access, confinement } = facts;
+  if (access.reach !== undefined) {
     throw refuse(
       `Giving the disk to QEMU's user does not help: QEMU (${
         confinementText(confinement)
-      }) does not get to it: ${reach}`,
+      }) does not get to it: ${access.reach}`,
       otherWays(confinement),
     );
   }
+  const via = "chown";
   const to = confinement.credentials.uid;
-  const from = ownerBefore(facts, facts.access);
+  const from = ownerBefore(facts, access);
+  const { path, inode } = access;
   const given: GivenOwner = {
     way: via,
-    path: facts.source.resolved,
+    path: source.resolved,
     inode,
     from,
     to,
@@ -213,13 +193,12 @@ function byOwner(facts: PathFacts, disk: DiskDevice): Way {
       noteStep(facts, disk.uuid, { via, access: given }),
       { kind: "give-owner", given },
     ];
-  return opens(facts, disk, { via, path, confinement, steps });
+  return opens(facts, disk, { via, path, steps });
 }
 
 /** @throws {HotplugError} `refused` unless a node can be made for QEMU */
 function expectRoot(
-  { source, access: { root } }: PathFacts,
-  confinement: Confinement,
+  { source, access: { root }, confinement }: PathFacts,
   name: string,
 ) {
   const refused = (why: string, hint?: string) =>
@@ -245,16 +224,16 @@ function expectRoot(
 
 /** A node of the disk, named after its id, is made in QEMU's root directory. */
 function byNode(facts: PathFacts, disk: DiskDevice): Way {
-  const via = "mknod";
-  const confinement = expectConfinement(facts.access, via);
+  const { access: { rdev }, confinement } = facts;
   const { id: name, uuid } = disk;
-  const root = expectRoot(facts, confinement, name);
+  const root = expectRoot(facts, name);
+  const via = "mknod";
   const node: ChrootNode = {
     way: via,
     root: confinement.root,
     rootInode: root.inode,
     name,
-    rdev: facts.access.rdev,
+    rdev,
     uid: confinement.credentials.uid,
     kind: root.nodev ? "bind" : "node",
     rootMode: root.passable ? null : root.mode,
@@ -263,8 +242,11 @@ function byNode(facts: PathFacts, disk: DiskDevice): Way {
     noteStep(facts, uuid, { via, access: node }),
     { kind: "make-node", node },
   ];
-  return opens(facts, disk, { via, path: `/${name}`, confinement, steps });
+  return opens(facts, disk, { via, path: `/${name}`, steps });
 }
+
+/** Where QEMU's view of this node cannot be asked for, only fds work. */
+const ONLY_FDSET = "only --via fdset does without";
 
 /**
  * Chooses among the ways by a path.
@@ -280,20 +262,28 @@ export function pathWay(
     readonly access: AccessFacts;
   },
 ): Way {
-  const facts = { ...given, access };
+  const { confinement, access: fault } = access;
+  if (via === undefined && fault !== undefined) {
+    const barred = barrier(confinement);
+    throw cannotSee(
+      given.qemu,
+      confinement,
+      barred === undefined
+        ? { reason: `which cannot: ${fault}` }
+        : { reason: barred, fault },
+    );
+  }
+  const cannot = `Cannot reach the disk via ${via ?? "path"}: QEMU`;
+  if (confinement === undefined) {
+    throw refuse(`${cannot}'s process is unknown`, ONLY_FDSET);
+  }
+  if (confinement.userNamespace !== "ours") {
+    const where = "runs in another user namespace, where its uid is another's";
+    throw refuse(`${cannot} ${where}`, ONLY_FDSET);
+  }
+  const facts = { ...given, access, confinement };
   switch (via) {
-    case undefined: {
-      const { confinement, access: fault } = access;
-      if (fault === undefined) return byPath(facts, disk);
-      const barred = barrier(confinement);
-      throw cannotSee(
-        facts.qemu,
-        confinement,
-        barred === undefined
-          ? { reason: `which cannot: ${fault}` }
-          : { reason: barred, fault },
-      );
-    }
+    case undefined:
     case "path":
       return byPath(facts, disk);
     case "chown":
