@@ -32,6 +32,7 @@ import { refuseImpossible } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
+import { recordedWith } from "./chosen.ts";
 import {
   comingOf,
   controllerSteps,
@@ -56,11 +57,10 @@ function findTwin(
 ): DiskEntry | undefined {
   const { disks } = facts.content.runtime;
   const named = twinOf(disks, facts, uuid.value);
-  const same = disks.find((one) =>
-    facts.source.kind === "uri"
-      ? one.uri === facts.source.path
-      : facts.diskIdentities[one.index] === facts.source.identity
-  );
+  const { kind, path, identity } = facts.source;
+  const [same] = kind === "uri"
+    ? disks.filter(({ uri }) => uri === path)
+    : recordedWith(facts, identity);
   if (named !== undefined && named !== same) {
     throw duplicate(
       `uuid ${uuid.value} is that of ${titleOf(named)}, whose source is ${

@@ -21,6 +21,7 @@ import {
   whereabouts,
 } from "../plan/adoption.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { recordedWith } from "./chosen.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { openImages } from "../host/open_images.ts";
 import type { QemuProcess } from "../host/process.ts";
@@ -99,11 +100,6 @@ function asNew(
   };
 }
 
-function claimants(facts: AdoptFacts, { identity }: OpenSource): DiskEntry[] {
-  const { disks } = facts.content.runtime;
-  return disks.filter(({ index }) => facts.diskIdentities[index] === identity);
-}
-
 /** Entries of this file that somebody else is, or that cannot be told apart. */
 function conflict(
   live: readonly LiveDisk[],
@@ -145,7 +141,7 @@ function judgeDisk(
   if (why !== undefined || id === undefined || "why" in source) {
     return left(title, why ?? "nothing is proven of it");
   }
-  const claims = claimants(facts, source);
+  const claims = recordedWith(facts, source.identity);
   const against = conflict(live, disk, claims);
   if (against !== undefined) return left(title, against);
   const [claim] = claims;
@@ -154,34 +150,23 @@ function judgeDisk(
     : identify(facts, claim, id);
 }
 
-/** Whether a verdict brings an entry of its own. */
-function isNew(verdict: Verdict): boolean {
-  return verdict !== undefined && "change" in verdict &&
-    verdict.change.change === "insert";
-}
-
-/** Decides on each. Pure. */
-export function judgeDisks(
-  facts: AdoptFacts,
-  live: readonly LiveDisk[],
-  fresh: readonly string[],
-): Verdict[] {
-  let index = facts.content.runtime.disks.length;
-  return live.map((disk, at) => {
-    const about = { fresh: fresh[at] ?? "", index, live };
-    const verdict = judgeDisk(facts, disk, about);
-    if (isNew(verdict)) index++;
-    return verdict;
-  });
-}
-
 /** What is proven of these disks, and what follows from it. */
 export function diskAdoption(live: readonly LiveDisk[]): KindAdoption {
   const those = (ids: ReadonlySet<string>) =>
     live.filter(({ id }) => id !== undefined && ids.has(id));
   return {
     live,
-    judge: (facts, fresh) => judgeDisks(facts, live, fresh),
+    judge(facts, fresh) {
+      let index = facts.content.runtime.disks.length;
+      return live.map((disk, at) => {
+        const about = { fresh: fresh[at] ?? "", index, live };
+        const verdict = judgeDisk(facts, disk, about);
+        const isNew = verdict !== undefined && "change" in verdict &&
+          verdict.change.change === "insert";
+        if (isNew) index++;
+        return verdict;
+      });
+    },
     steps: () => [],
     startNames: (ids) => ({
       drives: those(ids).map(({ backend }) => backend.device),

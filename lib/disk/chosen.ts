@@ -9,7 +9,7 @@ import { isEmptied } from "../device/backend.ts";
 import { findDevice, noSuchDevice } from "../device/select.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import type { Facts } from "../plan/facts.ts";
+import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { identified, type Removable } from "../plan/removal.ts";
 import { diskView } from "./view.ts";
@@ -63,5 +63,15 @@ export function refuseEmpty(
   throw refuse(
     `Cannot ${verb} ${title}: there is no medium in its drive`,
     "disk set --medium FILE puts one in",
+  );
+}
+
+/** The recorded disks whose links lead to this file or device. */
+export function recordedWith(
+  { content, diskIdentities }: NodeFacts,
+  identity: string,
+): DiskEntry[] {
+  return content.runtime.disks.filter(({ index }) =>
+    diskIdentities[index] === identity
   );
 }

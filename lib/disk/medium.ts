@@ -27,7 +27,7 @@ import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
-import { chooseDisk, type ChosenDisk } from "./chosen.ts";
+import { chooseDisk, type ChosenDisk, recordedWith } from "./chosen.ts";
 import { lacksMedium } from "./empty_drive.ts";
 import { devTypeOf, refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
@@ -98,10 +98,9 @@ function newNode(
   { id, entry }: ChosenDisk,
   source: Source,
 ): DiskNode {
-  const { disks, hvparams } = facts.content.runtime;
-  const twin = disks.find(({ index }) =>
-    index !== entry.index && facts.diskIdentities[index] === source.identity
-  );
+  const { hvparams } = facts.content.runtime;
+  const twin = recordedWith(facts, source.identity)
+    .find(({ index }) => index !== entry.index);
   if (twin !== undefined) {
     throw duplicate(
       `${source.path} is in use by this instance: it is ${titleOf(twin)}`,

@@ -18,55 +18,40 @@ import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
 import type { DiskStep } from "./steps.ts";
+import { recordedWith } from "./chosen.ts";
 import { DISK } from "./name.ts";
-
-/**
- * The node that was plugged with `blockdev-add`; none under a drive, which
- * QEMU takes down with its device.
- */
-function nodeOf(facts: Facts, id: string): string | undefined {
-  const live = backendOf(facts.qemu.block, id);
-  if (live !== undefined && !isMadeUp(live.nodeName)) return live.nodeName;
-  return facts.qemu.nodeNames.has(id) ? id : undefined;
-}
-
-/** Nodes that were plugged one by one under the first, as for limits. */
-function underSteps({ users }: DiskRemoveFacts, top: string): DiskStep[] {
-  return nodesUnder(users.graph, top).filter((name) => !isMadeUp(name))
-    .map((name) => ({ kind: "drop-node", name }));
-}
 
 /** What is decided by how QEMU has the disk, never by Ganeti's version. */
 export function diskBackendSteps(
-  facts: DiskRemoveFacts,
+  { qemu, users }: DiskRemoveFacts,
   id: string,
 ): DiskStep[] {
-  const live = backendOf(facts.qemu.block, id);
+  // Nodes that were plugged one by one under the first, as for limits.
+  const under = (top: string): DiskStep[] =>
+    nodesUnder(users.graph, top).filter((name) => !isMadeUp(name))
+      .map((name) => ({ kind: "drop-node", name }));
+  const live = backendOf(qemu.block, id);
+  // QEMU takes the node under a drive down with its device.
   if (live !== undefined && live.device !== "") {
     return [
       { kind: "drop-drive", drive: live.device },
-      ...underSteps(facts, live.nodeName),
+      ...under(live.nodeName),
     ];
   }
-  const node = nodeOf(facts, id);
-  if (node === undefined) return [];
-  return [
-    qmpStep("blockdev-del", { "node-name": node }, null),
-    ...underSteps(facts, node),
-  ];
+  const isNamed = live !== undefined && !isMadeUp(live.nodeName);
+  const node = isNamed ? live.nodeName : id;
+  if (!isNamed && !qemu.nodeNames.has(id)) return [];
+  return [qmpStep("blockdev-del", { "node-name": node }, null), ...under(node)];
 }
 
 /** The step that waits until QEMU has let go of a recorded disk's source. */
 export function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
-  const { diskIdentities, qemu } = facts;
-  const identity = diskIdentities[index];
-  const pid = qemu.process?.pid;
+  const identity = facts.diskIdentities[index];
+  const pid = facts.qemu.process?.pid;
   if (identity === undefined || pid === undefined) return [];
   // Ganeti lets links drift (SPEC 10.1, item 1): what another disk has open
   // is not released by this one.
-  if (diskIdentities.some((one, i) => i !== index && one === identity)) {
-    return [];
-  }
+  if (recordedWith(facts, identity).length > 1) return [];
   return [{ kind: "await-release", pid, identity }];
 }
 

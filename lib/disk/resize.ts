@@ -25,6 +25,7 @@ import {
   chooseDisk,
   type ChosenDisk,
   notInQemu,
+  recordedWith,
   refuseEmpty,
 } from "./chosen.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
@@ -84,23 +85,23 @@ function sizeOn(
  * leads to, if QEMU has that open and no other disk is it.
  */
 function sourceOf(
-  { live, images, diskIdentities }: DiskResizeFacts,
+  facts: DiskResizeFacts,
   disk: LiveDisk,
   { index, link }: DiskEntry,
 ): LiveDisk["source"] {
   if ("identity" in disk.source) return disk.source;
-  const identity = diskIdentities[index];
-  const image = images.find((one) => one.identity === identity);
+  const image = facts.images.find(({ identity }) =>
+    identity === facts.diskIdentities[index]
+  );
   if (image === undefined || link === null) return disk.source;
-  const isOther = live.some(({ source }) =>
+  const { identity, kind, path: resolved, sizeBytes } = image;
+  const isOther = facts.live.some(({ source }) =>
     "identity" in source && source.identity === identity
   );
-  const isTwice = diskIdentities.filter((one) => one === identity).length > 1;
-  if (isOther || isTwice) {
+  if (isOther || recordedWith(facts, identity).length > 1) {
     return { why: `${link} is the source of another disk` };
   }
-  const { kind, path: resolved, sizeBytes } = image;
-  return { identity: image.identity, kind, path: link, resolved, sizeBytes };
+  return { identity, kind, path: link, resolved, sizeBytes };
 }
 
 /** What the disk is to have, in bytes. */
