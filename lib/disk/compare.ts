@@ -6,6 +6,7 @@
 
 import { backendOf, isEmptied } from "../device/backend.ts";
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
+import type { ScsiBus } from "../device/scsi_target.ts";
 import { titleOf } from "../device/select.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
@@ -46,6 +47,8 @@ import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 
 /** What comparing disks depends on. */
 export interface DiskCompareFacts extends WholeFacts {
+  /** Undefined where no controller that the file lacks was seen. */
+  readonly scsi?: readonly ScsiBus[] | undefined;
   /** By device id, of those that are recorded on a SCSI bus. */
   readonly targets: ReadonlyMap<string, LivePlace>;
   /** Where the links lead, and what QEMU has open. */
@@ -124,12 +127,12 @@ function hasForeignController({ qemu, content }: WholeFacts): boolean {
  * Tells of it. One that a recorded disk sits on is left out: who added that
  * disk was told, and said that it need not migrate.
  */
-function controllerDifference(facts: WholeFacts): Difference[] {
+function controllerDifference(facts: DiskCompareFacts): Difference[] {
   if (!hasForeignController(facts)) return [];
-  const { content, qemu, paths, format } = facts;
+  const { content, scsi, paths, format } = facts;
   const { disks } = content.runtime;
   const recorded = new Set(disks.flatMap(({ hvinfo }) => hvinfo.id ?? []));
-  const bus = qemu.scsi?.find(({ id }) => id === CONTROLLER_ID);
+  const bus = scsi?.find(({ id }) => id === CONTROLLER_ID);
   const isUsed = bus?.children.some(({ name }) => recorded.has(name));
   if (bus === undefined || isUsed) return [];
   return [{
@@ -252,11 +255,10 @@ export async function compareDisks(
   const lost = lostUuids(given, DISK).filter((uuid) =>
     isStillOpen(record.devices[uuid]?.access, qemu.process?.pid)
   );
-  const scsi = hasForeignController(given) &&
-    { scsi: await readScsiBuses(qmp) };
+  const isForeign = hasForeignController(given);
   const facts: DiskCompareFacts = {
     ...given,
-    qemu: { ...qemu, ...scsi },
+    scsi: isForeign ? await readScsiBuses(qmp) : undefined,
     targets: await readPlaces(qmp, onScsi),
     drift: await readDriftFacts(disks, given.openFiles),
     inUse: new Set(lost),

@@ -6,7 +6,6 @@
 
 import { dirname } from "@std/path/posix";
 import type { PciBus } from "../device/pci_bus.ts";
-import type { ScsiBus } from "../device/scsi_target.ts";
 import {
   type LoadNotes,
   type OwnFacts,
@@ -65,8 +64,6 @@ export interface QemuFacts {
   readonly pci: readonly PciDevice[];
   /** The root bus, and those behind bridges that have ids. */
   readonly buses: readonly PciBus[];
-  /** Asked for only where somebody compares them with recorded disks. */
-  readonly scsi?: readonly ScsiBus[];
   /** Drivers by device id, on any bus. */
   readonly drivers: ReadonlyMap<string, string>;
   /** Ids of all devices, on any bus. */

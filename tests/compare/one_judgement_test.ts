@@ -259,13 +259,13 @@ const ROWS: Readonly<Record<string, Row>> = {
     spec: {
       qemu: {
         drivers: new Map([...drivers, ["scsi", "virtio-scsi-pci"]]),
-        scsi: [{
-          name: "scsi.0",
-          controller: "virtio-scsi-pci",
-          id: "scsi",
-          children: [],
-        }],
       },
+      scsi: [{
+        name: "scsi.0",
+        controller: "virtio-scsi-pci",
+        id: "scsi",
+        children: [],
+      }],
     },
   },
   "a link that leads nowhere": {

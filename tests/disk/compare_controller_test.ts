@@ -17,7 +17,7 @@ const CONTROLLER = {
 /** A VM that was started without a controller, and has one. */
 function given(
   more: {
-    readonly scsi?: NonNullable<ComparisonSpec["qemu"]>["scsi"] & object;
+    readonly scsi?: NonNullable<ComparisonSpec["scsi"]>;
     readonly kvmCmd?: readonly string[];
     readonly argv?: readonly string[];
   } = {},
@@ -29,8 +29,8 @@ function given(
     [idOf("disk", 0), "scsi-hd"],
     ["scsi", "virtio-scsi-pci"],
   ]);
-  const qemu = { process: { pid: 1, argv }, drivers, scsi };
-  return { disks: [disk(0, 0, { hvinfo })], kvmCmd, qemu };
+  const qemu = { process: { pid: 1, argv }, drivers };
+  return { disks: [disk(0, 0, { hvinfo })], kvmCmd, qemu, scsi };
 }
 
 Deno.test("a SCSI controller that the file lacks is told of, once", () => {
