@@ -5,49 +5,30 @@
  */
 
 import type { OwnFacts } from "../engine/own_facts.ts";
-import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { ChrootNode } from "../host/access_record.ts";
 import { holderOf } from "../plan/give_back.ts";
-import type { OwnRecord } from "../state/own_check.ts";
 import type { DiskStep } from "./steps.ts";
-
-/** Who else has a node in the same root directory. */
-function heir(
-  record: OwnRecord,
-  uuid: string,
-  { rootInode }: ChrootNode,
-): { uuid: string; access: ChrootNode } | undefined {
-  for (const [other, { access }] of Object.entries(record.devices)) {
-    if (other === uuid || access?.way !== "mknod") continue;
-    if (access.rootInode === rootInode) return { uuid: other, access };
-  }
-  return undefined;
-}
-
-function changeStep(
-  { place, qemu, record }: OwnFacts,
-  uuid: string,
-  access: ChrootNode,
-): OwnRecordStep {
-  const before = record.devices[uuid] ?? null;
-  const after = { kind: "disk", via: "mknod", ...before, access } as const;
-  return { kind: "own-record", place, qemu, change: { uuid, before, after } };
-}
 
 /** The node goes; its directory stays passable while it leads to another. */
 function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
-  const next = heir(own.record, uuid, node);
-  if (next === undefined || node.rootMode === null) {
-    return [{ kind: "remove-node", node, ...holderOf(own) }];
+  const { place, qemu, record } = own;
+  const { rootInode, rootMode } = node;
+  const holder = holderOf(own);
+  const [heir] = Object.entries(record.devices).flatMap(([other, before]) => {
+    const { access } = before;
+    if (other === uuid || access?.way !== "mknod") return [];
+    return access.rootInode === rootInode ? [{ other, before, access }] : [];
+  });
+  if (heir === undefined || rootMode === null) {
+    return [{ kind: "remove-node", node, ...holder }];
   }
-  const { rootMode } = node;
+  const { other, before } = heir;
+  const access = { ...heir.access, rootMode };
+  const after = { via: "mknod", ...before, access } as const;
+  const change = { uuid: other, before, after };
   return [
-    changeStep(own, next.uuid, { ...next.access, rootMode }),
-    {
-      kind: "remove-node",
-      node: { ...node, rootMode: null },
-      ...holderOf(own),
-    },
+    { kind: "own-record", place, qemu, change },
+    { kind: "remove-node", node: { ...node, rootMode: null }, ...holder },
   ];
 }
 

@@ -20,7 +20,6 @@ export interface GanetiDisk extends GanetiObject {
 
 /** Plug a disk. */
 export interface DiskAdd extends Plug {
-  /** The user's words, joined by a dash. */
   readonly kind: "disk-add";
   /** Absolute path, or a storage URI. */
   readonly source: string;
@@ -46,18 +45,20 @@ export interface DiskAdd extends Plug {
 
 /** Plug a drive without a medium: what says how one is read is refused. */
 export interface EmptyDriveAdd extends Omit<DiskAdd, "kind" | "source"> {
-  /** The user's words, and what is particular, joined by dashes. */
   readonly kind: "disk-add-empty";
 }
 
-/** Take a disk out. */
-export interface DiskRemove {
-  /** The user's words, joined by a dash. */
-  readonly kind: "disk-remove";
+/** What is asked of one recorded disk. */
+export interface OneDisk {
   /** Checked: it becomes part of paths. */
   readonly instance: string;
   /** Selects one disk: index, uuid or prefix, device id, name. */
   readonly device: string;
+}
+
+/** Take a disk out. */
+export interface DiskRemove extends OneDisk {
+  readonly kind: "disk-remove";
   /** `kept`: the disk the VM was started from is refused. */
   readonly bootDisk: "kept" | "forced";
   /** `forced`: also one that no entry records. @default "kept" */
@@ -65,13 +66,8 @@ export interface DiskRemove {
 }
 
 /** Give a disk the size its source has by now, or another one. */
-export interface DiskResize {
-  /** The user's words, joined by a dash. */
+export interface DiskResize extends OneDisk {
   readonly kind: "disk-resize";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
-  /** Selects one disk: index, uuid or prefix, device id, name. */
-  readonly device: string;
   /** The virtual size; undefined: that of the source. */
   readonly sizeBytes?: number | undefined;
   /** Whether QEMU may make a raw image file longer. */
@@ -79,25 +75,15 @@ export interface DiskResize {
 }
 
 /** Limit a live disk. */
-export interface DiskSet {
-  /** The user's words, joined by a dash. */
+export interface DiskSet extends OneDisk {
   readonly kind: "disk-set";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
-  /** Selects one disk: index, uuid or prefix, device id, name. */
-  readonly device: string;
   /** 0 ends a limit; what is not named stays. */
   readonly limits: IoLimits;
 }
 
 /** Change what lies in a drive. */
-export interface MediumSet {
-  /** The user's words, and what is particular, joined by dashes. */
+export interface MediumSet extends OneDisk {
   readonly kind: "disk-set-medium";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
-  /** Selects one disk: index, uuid or prefix, device id, name. */
-  readonly device: string;
   /** Absolute path; null: nothing. */
   readonly path: string | null;
   /** `forced`: the guest is not asked, though it locked the tray. */
@@ -117,7 +103,6 @@ export type DiskRequest =
 
 /** Bring the links of the disks to the configuration's order. */
 export interface LinksMend {
-  /** The user's words, joined by a dash. */
   readonly kind: "links-mend";
   /** Checked: it becomes part of paths. */
   readonly instance: string;

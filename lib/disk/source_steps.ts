@@ -109,14 +109,6 @@ async function fdSet(
   };
 }
 
-/** Finds the reason; undefined if none shows, and the disk may be in use. */
-export async function otherUser(
-  step: AwaitReleaseStep,
-  world: World,
-): Promise<Remaining | undefined> {
-  return await otherDrive(step, world) ?? await fdSet(step, world);
-}
-
 const AWAIT_RELEASE_STEP = defineStep({
   check: checkRelease,
   traits: () => LOOK_AT_QEMU,
@@ -128,9 +120,10 @@ const AWAIT_RELEASE_STEP = defineStep({
         what: `QEMU (pid ${pid}) to close the disk`,
       });
     } catch (error) {
-      const other = await otherUser(step, world);
+      const other = await otherDrive(step, world) ?? await fdSet(step, world);
+      // Without a reason the disk may still be in use.
       if (other === undefined) throw error;
-      world.leftAlone.push(other);
+      world.leave(other);
     }
   },
   undo() {},

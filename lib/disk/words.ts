@@ -45,6 +45,7 @@ import type {
   DiskSet,
   EmptyDriveAdd,
   MediumSet,
+  OneDisk,
 } from "./request.ts";
 
 /** `none` is no file: `./none` is. */
@@ -133,7 +134,7 @@ function diskAdd(
 
 function diskResize(
   { operands, flags }: Invocation,
-  about: Pick<DiskResize, "instance" | "device">,
+  about: OneDisk,
 ): DiskResize {
   const size = operands[2];
   return {
@@ -148,7 +149,7 @@ function diskResize(
 
 function diskSet(
   invocation: Invocation,
-  about: Pick<DiskSet, "instance" | "device">,
+  about: OneDisk,
 ): DiskSet | MediumSet {
   const limits = limitsOf(invocation);
   // `none` is no file: `./none` is.
