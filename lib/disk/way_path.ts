@@ -245,9 +245,6 @@ function byNode(facts: PathFacts, disk: DiskDevice): Way {
   return opens(facts, disk, { via, path: `/${name}`, steps });
 }
 
-/** Where QEMU's view of this node cannot be asked for, only fds work. */
-const ONLY_FDSET = "only --via fdset does without";
-
 /**
  * Chooses among the ways by a path.
  *
@@ -273,13 +270,16 @@ export function pathWay(
         : { reason: barred, fault },
     );
   }
-  const cannot = `Cannot reach the disk via ${via ?? "path"}: QEMU`;
-  if (confinement === undefined) {
-    throw refuse(`${cannot}'s process is unknown`, ONLY_FDSET);
-  }
-  if (confinement.userNamespace !== "ours") {
-    const where = "runs in another user namespace, where its uid is another's";
-    throw refuse(`${cannot} ${where}`, ONLY_FDSET);
+  if (confinement?.userNamespace !== "ours") {
+    // QEMU's view of this node cannot be asked for.
+    throw refuse(
+      `Cannot reach the disk via ${via ?? "path"}: ${
+        confinement === undefined
+          ? "QEMU's process is unknown"
+          : "QEMU runs in another user namespace, where its uid is another's"
+      }`,
+      "only --via fdset does without",
+    );
   }
   const facts = { ...given, access, confinement };
   switch (via) {
