@@ -4,9 +4,44 @@
  * @module
  */
 
+import type { OwnFacts } from "../engine/own_facts.ts";
+import type { ChrootNode } from "../host/access_record.ts";
+import { holderOf } from "../plan/give_back.ts";
 import type { OwnKind } from "../plan/kind.ts";
-import { giveBackSteps } from "./give_back.ts";
+import type { DiskStep } from "./steps.ts";
 import { diskView } from "./view.ts";
+
+/** The node goes; its directory stays passable while it leads to another. */
+function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
+  const { place, qemu, record } = own;
+  const { rootInode, rootMode } = node;
+  const holder = holderOf(own);
+  const [heir] = Object.entries(record.devices).flatMap(([other, before]) => {
+    const { access } = before;
+    if (other === uuid || access?.way !== "mknod") return [];
+    return access.rootInode === rootInode ? [{ other, before, access }] : [];
+  });
+  if (heir === undefined || rootMode === null) {
+    return [{ kind: "remove-node", node, ...holder }];
+  }
+  const { other, before } = heir;
+  const access = { ...heir.access, rootMode };
+  const after = { via: "mknod", ...before, access } as const;
+  const change = { uuid: other, before, after };
+  return [
+    { kind: "own-record", place, qemu, change },
+    { kind: "remove-node", node: { ...node, rootMode: null }, ...holder },
+  ];
+}
+
+/** The steps that give back what was changed on this node for a disk. */
+function giveBack(own: OwnFacts, uuid: string): DiskStep[] {
+  const access = own.record.devices[uuid]?.access;
+  if (access?.way === "chown") {
+    return [{ kind: "return-owner", given: access, ...holderOf(own) }];
+  }
+  return access?.way === "mknod" ? removeNode(own, uuid, access) : [];
+}
 
 /** What all plans for disks share. */
 export const DISK = {
@@ -21,6 +56,6 @@ export const DISK = {
     // What is set may need more: ./limits.ts, ./medium.ts.
     "disk-set": [],
   },
-  giveBack: giveBackSteps,
+  giveBack,
   view: diskView,
 } satisfies OwnKind & { readonly needs: unknown };

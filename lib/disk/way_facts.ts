@@ -19,13 +19,12 @@ import type { QemuFacts } from "../plan/facts.ts";
 export interface RootFacts {
   /** {@linkcode inodeKey} */
   readonly inode: string;
-  /** Its permissions. */
   readonly mode: number;
   /** Whether QEMU may pass through it. */
   readonly passable: boolean;
   /** Device nodes cannot be opened on its mount. */
   readonly nodev: boolean;
-  /** What lies in it. */
+  /** Of all that lies in it. */
   readonly names: readonly string[];
 }
 

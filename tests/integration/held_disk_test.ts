@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type GivenOwner, inodeKey } from "../../lib/host/access_record.ts";
 import type { ProcessIdentity } from "../../lib/host/process_identity.ts";
-import { giveBackSteps } from "../../lib/disk/give_back.ts";
+import { DISK } from "../../lib/disk/name.ts";
 import { forgetSteps } from "../../lib/plan/give_back.ts";
 import { World } from "../../lib/engine/world.ts";
 import { changeOwnRecord, readOwnRecord } from "../../lib/state/own_record.ts";
@@ -25,7 +25,7 @@ const QEMU: ProcessIdentity = {
 async function end(runDir: string) {
   const place = { runDir, lockKey: "vm1" };
   const own = { place, qemu: QEMU, record: readOwnRecord(place) };
-  const steps = [...giveBackSteps(own, UUID), ...forgetSteps(own, UUID)];
+  const steps = [...DISK.giveBack(own, UUID), ...forgetSteps(own, UUID)];
   using world = new World(undefined, OPTIONS);
   for (const step of steps) await kindOf(step).do(step, world);
   const { [UUID]: noted } = readOwnRecord(place).devices;
