@@ -5,11 +5,7 @@
  */
 
 import { protocolDriver } from "../device/dev_type.ts";
-import {
-  blockdevArguments,
-  type DiskDevice,
-  diskDeviceArguments,
-} from "../device/disk.ts";
+import { type DiskDevice, diskDeviceArguments } from "../device/disk.ts";
 import { accessFor, diskDriver } from "../device/disk_driver.ts";
 import { checkSettings } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
@@ -29,7 +25,6 @@ import {
 } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import { command, qmpStep } from "../plan/steps.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { recordedWith } from "./chosen.ts";
@@ -48,7 +43,7 @@ import type { ScsiFacts } from "./scsi.ts";
 import { verifyStep } from "./scsi_place.ts";
 import type { DiskStep } from "./steps.ts";
 import { newDiskView } from "./view.ts";
-import { chooseWay } from "./way.ts";
+import { chooseWay, nodeStep } from "./way.ts";
 
 /** The recorded disk that this request would add again, if there is one. */
 function findTwin(
@@ -196,24 +191,14 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   const disk = newDisk(facts, request);
   const reproducible = checkStart(startFault(facts, disk), facts, request);
   const way = chooseWay(facts, disk, request.via);
-  const { via, from, before, opened = [], after = [], backing } = way;
+  const { via, before, opened = [], after = [] } = way;
   const about = { asked: request.limits, before };
   const { limits, note, limit } = limitSteps(facts, disk, about);
-  const release = facts.qemu.version;
   return planNewDisk(facts, disk, {
     via,
     limits,
     plug: diskDeviceArguments(disk),
-    before: [
-      ...before,
-      ...note,
-      qmpStep(
-        "blockdev-add",
-        blockdevArguments(disk, { from, release, backing }),
-        command("blockdev-del", { "node-name": disk.id }),
-      ),
-      ...opened,
-    ],
+    before: [...before, ...note, nodeStep(facts, disk, way), ...opened],
     after: [...limit, ...after],
     reproducible,
     warnings: [...looksOther(facts, disk), ...looksShort(facts, disk)],

@@ -75,10 +75,10 @@ function hintFor(driver: DiskDriver): string {
 
 /**
  * Chooses a controller, if the VM has none and no other bus is wanted. It is
- * plugged right before its disk: one that a guest learns of later looks for
- * disks but once. It stays when the disk goes, as one that the VM was started
- * with would: it takes no slot that Ganeti would use, and taking it out would
- * make a removal wait for the guest that needs not.
+ * plugged right before its disk: a guest looks for the disks of a controller
+ * only once, when it learns of the controller. It stays when the disk goes, as
+ * one that the VM was started with would: it takes no slot that Ganeti would
+ * use, and to take it out would make the removal wait for the guest once more.
  *
  * @throws {HotplugError} status 3
  */

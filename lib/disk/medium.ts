@@ -5,7 +5,7 @@
  */
 
 import { isMadeUp } from "../device/backend.ts";
-import { blockdevArguments, type DiskNode } from "../device/disk.ts";
+import type { DiskNode } from "../device/disk.ts";
 import { checkSettings } from "../device/disk_settings.ts";
 import { withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
@@ -20,7 +20,7 @@ import {
   refuseImpossible,
   refuseMissingCommands,
 } from "../plan/requirements.ts";
-import { command, qmpStep, stateSteps } from "../plan/steps.ts";
+import { qmpStep, stateSteps } from "../plan/steps.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -33,7 +33,7 @@ import { devTypeOf, refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
 import type { MediumSet } from "./request.ts";
 import { checkStart } from "./start_fault.ts";
-import { fdsetWay } from "./way.ts";
+import { fdsetWay, nodeStep } from "./way.ts";
 import type { DiskStep } from "./steps.ts";
 import type { ChangeMediumStep } from "./medium_step.ts";
 import { DISK } from "./name.ts";
@@ -153,19 +153,9 @@ function insertSteps(
     entry: withMedium(entry.node, { ...source, devType, reproducible }),
   });
   const way = fdsetWay({ qemu, source }, { ...node, uuid });
-  const { from, before, after = [] } = way;
-  return [
-    stage,
-    ...before,
-    qmpStep(
-      "blockdev-add",
-      blockdevArguments(node, { from, release: qemu.version }),
-      command("blockdev-del", { "node-name": node.id }),
-    ),
-    turn,
-    ...after,
-    commit,
-  ];
+  const { before, after = [] } = way;
+  const made = nodeStep(facts, node, way);
+  return [stage, ...before, made, turn, ...after, commit];
 }
 
 /** What is done in the drive, and the step that the guest takes part in. */

@@ -8,10 +8,16 @@
  * @module
  */
 
-import type { DiskDevice } from "../device/disk.ts";
+import {
+  blockdevArguments,
+  type DiskDevice,
+  type DiskNode,
+} from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
 import { refuse } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
+import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
@@ -126,4 +132,17 @@ export function chooseWay(
   const way = pathWay(facts, disk, { via, access: facts.access });
   refuseChain(facts, way.via);
   return way;
+}
+
+/** Makes the block node of a disk that QEMU gets at in this way. */
+export function nodeStep(
+  { qemu }: Pick<Facts, "qemu">,
+  disk: DiskNode,
+  { from, backing }: Way,
+): QmpStep {
+  return qmpStep(
+    "blockdev-add",
+    blockdevArguments(disk, { from, release: qemu.version, backing }),
+    command("blockdev-del", { "node-name": disk.id }),
+  );
 }
