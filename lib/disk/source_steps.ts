@@ -6,7 +6,7 @@
  */
 
 import type { Remaining } from "../errors.ts";
-import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
+import { waitForKernel } from "../engine/kernel_wait.ts";
 import { LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import { identitiesAt } from "../host/identity.ts";
@@ -115,10 +115,10 @@ const AWAIT_RELEASE_STEP = defineStep({
   async do(step, world) {
     const { pid, identity } = step;
     try {
-      await until(() => !holds(pid, identity), {
-        timeoutMs: KERNEL_TIMEOUT_MS,
-        what: `QEMU (pid ${pid}) to close the disk`,
-      });
+      await waitForKernel(
+        () => !holds(pid, identity),
+        `QEMU (pid ${pid}) to close the disk`,
+      );
     } catch (error) {
       const other = await otherDrive(step, world) ?? await fdSet(step, world);
       // Without a reason the disk may still be in use.

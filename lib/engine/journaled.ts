@@ -30,11 +30,9 @@ export interface Circumstances {
   readonly command: string;
   /** The same to the letter: {@linkcode fingerprintOf}. */
   readonly request: string;
-  /** Of the instance. */
   readonly paths: InstancePaths;
   /** QEMU's, if it is known. */
   readonly process: QemuProcess | undefined;
-  /** Acted upon. */
   readonly world: World;
   /** Those of the call. */
   readonly options: RunOptions & Pick<RecoverOptions, "load">;
@@ -43,8 +41,9 @@ export interface Circumstances {
 /** Applies a plan with its journal, which stays if anything is left over. */
 export async function applyJournaled(
   plan: Plan,
-  { command, request, paths, process, world, options }: Circumstances,
+  circumstances: Circumstances,
 ): Promise<void> {
+  const { command, request, paths, process, world, options } = circumstances;
   const qemu = await unchanged(() => process && processIdentity(process));
   using journal = await unchanged(() =>
     new Journal(paths, { plan, command, request, qemu })
@@ -53,14 +52,14 @@ export async function applyJournaled(
   try {
     await apply(plan, world, progress);
   } catch (error) {
-    noteRemoval(error, plan, { paths, process, world });
+    noteRemoval(error, plan, circumstances);
     if (!(error instanceof HotplugError)) throw error;
     if (!error.changed) journal.end();
     else if (qemu !== undefined) {
-      const cut = { plan, error, qemu };
-      const settled = await settleIfEnded(cut, { paths, world, options });
-      if (settled === "finished") return;
-      throw settled;
+      const failed = { plan, error, qemu };
+      const outcome = await recoverWithoutQemu(failed, circumstances);
+      if (outcome === "finished") return;
+      throw outcome;
     }
     throw error;
   }
@@ -71,7 +70,7 @@ export async function applyJournaled(
 function noteRemoval(
   error: unknown,
   plan: Plan,
-  { paths, process, world }: Pick<Circumstances, "paths" | "process" | "world">,
+  { paths, process, world }: Circumstances,
 ): void {
   if (!(error instanceof HotplugError)) return;
   if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
@@ -91,29 +90,20 @@ function noteRemoval(
   }
 }
 
-/** An operation that failed and left something over. */
-export interface Cut {
-  /** What was to be done; its journal is there. */
-  readonly plan: Plan;
-  /** Why it was not. */
-  readonly error: HotplugError;
-  /** For whom. */
-  readonly qemu: ProcessIdentity;
-}
-
 /**
- * Puts in order what an operation left, if QEMU has ended.
+ * Puts in order what a failed operation left, if QEMU has ended.
  *
+ * @param failed its journal is there
  * @returns `finished` if all that was left to do needed no QEMU; the error that
  * is true then; or the error as it was if QEMU still runs, or anything is left
  */
-export async function settleIfEnded(
-  { plan, error, qemu }: Cut,
-  { paths, world, options }: {
-    readonly paths: InstancePaths;
-    readonly world: World;
-    readonly options: RecoverOptions;
+async function recoverWithoutQemu(
+  { plan, error, qemu }: {
+    readonly plan: Plan;
+    readonly error: HotplugError;
+    readonly qemu: ProcessIdentity;
   },
+  { paths, world, options }: Circumstances,
 ): Promise<"finished" | HotplugError> {
   try {
     if (lookForProcess(qemu) === "same") return error;

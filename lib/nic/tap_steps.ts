@@ -4,7 +4,7 @@
  * @module
  */
 
-import { KERNEL_TIMEOUT_MS, until } from "../engine/until.ts";
+import { waitForKernel } from "../engine/kernel_wait.ts";
 import { FOR_QEMU, ON_NODE, stepCheck, type Value } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import { FOUND_INTERFACE, INTERFACE_NAME } from "../host/network_words.ts";
@@ -64,10 +64,7 @@ function queuesText(queues: number): string {
 }
 
 async function untilGone(tap: string, isGone: () => boolean): Promise<void> {
-  await until(isGone, {
-    timeoutMs: KERNEL_TIMEOUT_MS,
-    what: `tap ${tap} to vanish`,
-  });
+  await waitForKernel(isGone, `tap ${tap} to vanish`);
 }
 
 /** Makes a tap with an fd per queue, then called `tap:0`, `tap:1`, … */

@@ -15,8 +15,7 @@ import {
   parseJson,
 } from "./json.ts";
 import { member, numberMember, stringMember } from "./json_member.ts";
-import { Misfit } from "./misfit.ts";
-import { upgradeRuntime } from "./upgrade.ts";
+import { RuntimeFormError, upgradeRuntime } from "./upgrade.ts";
 
 /** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
 export interface Hvinfo {
@@ -116,7 +115,9 @@ export const MAX_RUNTIME_BYTES = 16 * 1024 * 1024;
 
 function expectArray(node: JsonNode | undefined, what: string): JsonArray {
   if (node?.type === "array") return node;
-  throw new Misfit(`${what} must be a list: it is ${node?.type ?? "missing"}`);
+  throw new RuntimeFormError(
+    `${what} must be a list: it is ${node?.type ?? "missing"}`,
+  );
 }
 
 /** PCI slot of QEMU's `addr`, which is hexadecimal with or without `0x`. */
@@ -143,7 +144,9 @@ function readHvinfo(device: JsonNode): Hvinfo {
 
 function readNic(node: JsonNode, index: number): NicEntry {
   if (node.type !== "object") {
-    throw new Misfit(`NIC ${index} must be an object: it is ${node.type}`);
+    throw new RuntimeFormError(
+      `NIC ${index} must be an object: it is ${node.type}`,
+    );
   }
   const params = member(node, "nicparams");
   return {
@@ -165,13 +168,15 @@ function readNic(node: JsonNode, index: number): NicEntry {
 function pathOrNull(node: JsonNode | undefined, what: string): string | null {
   if (node === undefined || node.type === "null") return null;
   if (node.type === "string") return node.value;
-  throw new Misfit(`${what} must be text or null: it is ${node.type}`);
+  throw new RuntimeFormError(
+    `${what} must be text or null: it is ${node.type}`,
+  );
 }
 
 function readDisk(node: JsonNode, index: number): DiskEntry {
   const [disk, link, uri] = expectArray(node, `disk ${index}`).items;
   if (disk?.type !== "object") {
-    throw new Misfit(`disk ${index} must begin with an object`);
+    throw new RuntimeFormError(`disk ${index} must begin with an object`);
   }
   return {
     kind: "disk",
@@ -194,7 +199,7 @@ function understand(document: JsonNode): Runtime {
   const words = expectArray(command, "element 0 (kvm_cmd)").items;
   const nicNodes = expectArray(nics, "element 1 (nics)").items;
   if (hvparams?.type !== "object") {
-    throw new Misfit("element 2 (hvparams) must be an object");
+    throw new RuntimeFormError("element 2 (hvparams) must be an object");
   }
   return {
     root,
@@ -217,7 +222,7 @@ export function parseRuntime(text: string, path: string): Runtime {
   try {
     return understand(parseJson(text));
   } catch (error) {
-    if (error instanceof Misfit || error instanceof JsonSyntaxError) {
+    if (error instanceof RuntimeFormError || error instanceof JsonSyntaxError) {
       throw new HotplugError(
         "bad-state-file",
         `Cannot understand runtime file ${path}: ${error.message}`,

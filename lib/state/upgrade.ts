@@ -24,8 +24,13 @@ import {
   withItems,
   withMember,
 } from "./json_splice.ts";
-import { Misfit } from "./misfit.ts";
 import { upgradeCommand } from "./upgrade_command.ts";
+
+/** A document is JSON, and no runtime file; says where and why. */
+export class RuntimeFormError extends Error {
+  /** Kept through the minified build, which renames the class. */
+  override readonly name = "RuntimeFormError";
+}
 
 /** The kinds of devices, with the hvparam and the driver of each. */
 const KINDS = {
@@ -59,7 +64,7 @@ function slotOf(pci: JsonNode, { kind, index }: Context): number {
   const slot = pci.type === "number" ? pci.value : NaN;
   if (Number.isInteger(slot) && slot >= 0 && slot <= 31) return slot;
   const what = kind === "disk" ? "disk" : "NIC";
-  throw new Misfit(
+  throw new RuntimeFormError(
     `pci of ${what} ${index} must be a slot from 0 to 31: it is ${
       pci.type === "number" ? pci.text : pci.type
     }`,
@@ -191,7 +196,7 @@ const upgraded = new WeakMap<JsonArray, JsonArray>();
  * runtime file is returned as it is: whoever reads it will refuse it.
  *
  * @returns `root` itself if it has that form already
- * @throws {Misfit} if a slot is none
+ * @throws {RuntimeFormError} if a slot is none
  */
 export function upgradeRuntime(root: JsonArray): JsonArray {
   const known = upgraded.get(root) ?? upgrade(root);

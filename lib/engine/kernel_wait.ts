@@ -1,5 +1,5 @@
 /**
- * Waiting for something that no event announces.
+ * Waiting until the kernel has followed QEMU, which no event announces.
  *
  * @module
  */
@@ -7,13 +7,8 @@
 import { HotplugError } from "../errors.ts";
 import { pause } from "../sys/pause.ts";
 
-/** How long to wait, and for what. */
-export interface UntilOptions {
-  /** Longest wait, in milliseconds. */
-  readonly timeoutMs: number;
-  /** What is awaited, for the message. */
-  readonly what: string;
-}
+/** Longest wait, in milliseconds. */
+const KERNEL_TIMEOUT_MS = 2_000;
 
 /** First pause between two looks; it doubles up to the last, in ms. */
 const FIRST_PAUSE_MS = 1;
@@ -22,25 +17,23 @@ const LAST_PAUSE_MS = 50;
 /**
  * Looks until it is so; usually it is at the first look.
  *
+ * @param what is awaited, for the message
  * @throws {HotplugError} `host-error` after the time-out
  */
-export async function until(
+export async function waitForKernel(
   isSo: () => boolean,
-  { timeoutMs, what }: UntilOptions,
+  what: string,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + KERNEL_TIMEOUT_MS;
   let pauseMs = FIRST_PAUSE_MS;
   while (!isSo()) {
     if (performance.now() >= deadline) {
       throw new HotplugError(
         "host-error",
-        `Waited ${timeoutMs / 1000} s in vain for ${what}`,
+        `Waited ${KERNEL_TIMEOUT_MS / 1000} s in vain for ${what}`,
       );
     }
     await pause(pauseMs);
     pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
   }
 }
-
-/** Longest wait for the kernel to follow QEMU, in milliseconds. */
-export const KERNEL_TIMEOUT_MS = 2_000;
