@@ -5,13 +5,13 @@
  */
 
 import { isMadeUp } from "../device/backend.ts";
-import { addrOfSlot } from "../device/bus_slot.ts";
 import { parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { netdevOf, type QemuFacts } from "./facts.ts";
+import { placeView } from "./view.ts";
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
 const CLASS_ETHERNET = 0x0200;
@@ -110,9 +110,10 @@ export function strayView(
     name: null,
     id: id === "" ? null : id,
     driver: null,
-    bus: pci === undefined ? null : pci.behind || rootBus(qemu.machine).name,
-    slot: pci?.slot ?? null,
-    addr: pci === undefined ? null : addrOfSlot(pci.slot),
+    ...placeView({
+      bus: pci && (pci.behind || rootBus(qemu.machine).name),
+      slot: pci?.slot,
+    }),
     ...(kind === "nic" ? { tap } : {}),
   };
 }

@@ -5,7 +5,6 @@
  */
 
 import { addrOfSlot } from "../device/bus_slot.ts";
-import type { Place } from "../device/hvinfo.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
@@ -36,38 +35,27 @@ export type EntryView =
   & PlaceView
   & Pick<DeviceView, "index" | "uuid" | "name" | "id" | "driver">;
 
-/** Where a device sits. */
-export function placeView(place: Place): PlaceView {
-  const { bus } = place;
-  if ("slot" in place) {
-    return { bus, slot: place.slot, addr: addrOfSlot(place.slot) };
-  }
-  const { channel, scsiId, lun } = place;
-  return { bus, slot: null, addr: null, channel, scsi_id: scsiId, lun };
+/** Where a device sits; of a SCSI target, its place there. */
+export function placeView(
+  { bus = null, slot, ...target }: {
+    readonly bus?: string | null | undefined;
+    readonly slot?: number | undefined;
+    readonly channel?: number | undefined;
+    readonly scsiId?: number | undefined;
+    readonly lun?: number | undefined;
+  },
+): PlaceView {
+  const { channel = null, scsiId, lun = null } = target;
+  return scsiId !== undefined
+    ? { bus, slot: null, addr: null, channel, scsi_id: scsiId, lun }
+    : slot === undefined
+    ? { bus, slot: null, addr: null }
+    : { bus, slot, addr: addrOfSlot(slot) };
 }
 
 /** What an entry tells of a device, whatever its kind. */
 export function entryView(entry: DeviceEntry): EntryView {
-  const { uuid, name, index, hvinfo } = entry;
-  const { slot } = hvinfo;
-  return {
-    index,
-    uuid: uuid ?? null,
-    name: name ?? null,
-    id: hvinfo.id ?? null,
-    driver: hvinfo.driver ?? null,
-    bus: hvinfo.bus ?? null,
-    ...(hvinfo.scsiId === undefined
-      ? {
-        slot: slot ?? null,
-        addr: slot === undefined ? null : addrOfSlot(slot),
-      }
-      : {
-        slot: null,
-        addr: null,
-        channel: hvinfo.channel ?? null,
-        scsi_id: hvinfo.scsiId,
-        lun: hvinfo.lun ?? null,
-      }),
-  };
+  const { uuid = null, name = null, index, hvinfo } = entry;
+  const { id = null, driver = null } = hvinfo;
+  return { index, uuid, name, id, driver, ...placeView(hvinfo) };
 }

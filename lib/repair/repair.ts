@@ -6,16 +6,20 @@
  * @module
  */
 
-import { applyJournaled, type Circumstances } from "../engine/journaled.ts";
+import { applyJournaled } from "../engine/journaled.ts";
 import { refuseForeignVm } from "../engine/recover_world.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, messageOf, type Remaining } from "../errors.ts";
-import { findQemu } from "../host/process.ts";
+import { findQemu, type QemuProcess } from "../host/process.ts";
 import { lookForProcess } from "../host/process_identity.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
-import type { RepairOptions, RepairOutcome } from "../plan/finding.ts";
+import type {
+  Repaired,
+  RepairOptions,
+  RepairOutcome,
+} from "../plan/finding.ts";
 import {
   type InstancePaths,
   instancePaths,
@@ -28,7 +32,7 @@ import { knownNotes, readOwnRecord } from "../state/own_record.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
 import { settled } from "./settled.ts";
-import { type JournalOutcome, putAway, repairJournal } from "./journal.ts";
+import { putAway, repairJournal } from "./journal.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import { loadReader, stepsOf } from "../operation/journal_reader.ts";
 import { compareAlone } from "../compare/alone.ts";
@@ -37,60 +41,44 @@ import type { Step } from "../engine/verbs.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import type { Compared, Difference } from "../plan/difference.ts";
 
-/** Finds what is out of order now. */
-type Look = (world: World) => Promise<
-  { compared: Compared; circumstances: Circumstances; pending: string[] }
->;
-
-/** What the journal says of plans of repair: none is asked for by itself. */
-const REPAIR = { command: "repair", request: "" } as const;
-
-function journaled(options: RepairOptions): Circumstances["options"] {
-  return { ...options, load: loadReader };
+/** What is out of order now. */
+interface Found {
+  readonly compared: Compared;
+  readonly process: QemuProcess | undefined;
+  /** Titles of the removals that wait for the guest. */
+  readonly pending: readonly string[];
 }
 
+type Look = () => Promise<Found>;
+
 /** Without QEMU only this node's side can be looked at. */
-function lookWithout(paths: InstancePaths, options: RepairOptions): Look {
-  return async (world) => ({
+function lookWithout(paths: InstancePaths): Look {
+  return async () => ({
     compared: await compareAlone(paths),
-    circumstances: {
-      ...REPAIR,
-      paths,
-      process: undefined,
-      world,
-      options: journaled(options),
-    },
+    process: undefined,
     pending: [],
   });
 }
 
-function lookAtAll(paths: InstancePaths, options: RepairOptions): Look {
-  const { format } = options;
-  let isFirst = options.mode === "apply";
-  return async (world) => {
+function lookAtAll(
+  paths: InstancePaths,
+  world: World,
+  { format, mode }: RepairOptions,
+): Look {
+  let isFirst = mode === "apply";
+  return async () => {
     const { qmp } = world;
-    const compare = async () =>
-      await compareWhole(await readFacts(paths, qmp, loadNotes), {
-        qmp,
-        format,
-      });
+    const compare = async () => {
+      const facts = await readFacts(paths, qmp, loadNotes);
+      return await compareWhole(facts, { qmp, format });
+    };
     const compared = isFirst ? await settled(compare, world) : await compare();
     isFirst = false;
-    const { facts } = compared;
-    refuseForeignVm(facts.qemu.name, paths);
-    const { process } = facts.qemu;
-    const devices = Object.values(facts.own.record.devices);
-    return {
-      compared,
-      circumstances: {
-        ...REPAIR,
-        paths,
-        process,
-        world,
-        options: journaled(options),
-      },
-      pending: devices.flatMap(({ pending }) => pending?.title ?? []),
-    };
+    const { qemu, own } = compared.facts;
+    refuseForeignVm(qemu.name, paths);
+    const pending = Object.values(own.record.devices)
+      .flatMap((one) => one.pending?.title ?? []);
+    return { compared, process: qemu.process, pending };
   };
 }
 
@@ -121,64 +109,51 @@ async function openWorld(
 /** More would be a fault of ours: each round puts one thing in order. */
 const MAX_ROUNDS = 500;
 
-function remainingOf({ what, hint }: Remaining): Remaining {
-  return { what, hint };
-}
+/** What came of it, apart from the journal. */
+type Outcome = Pick<
+  RepairOutcome,
+  "repaired" | "remaining" | "pending" | "plan"
+>;
 
 /** Mends one thing after the other; what one leads to is looked at anew. */
-async function mendAll(world: World, look: Look) {
-  const repaired = new Map<string, string>();
-  const failed = new Map<string, string>();
-  const { leftAlone } = world;
+async function mendAll(
+  paths: InstancePaths,
+  look: Look,
+  { world, options }: { world: World; options: RepairOptions },
+): Promise<Outcome> {
+  const repaired: Repaired[] = [];
+  const failed: Remaining[] = [];
+  const tried = new Set<string>();
   for (let round = 0;; round++) {
-    const { compared, circumstances, pending } = await look(world);
+    const { compared, process, pending } = await look();
     const { differences } = compared;
     const next = differences.find(({ what, mend }) =>
-      mend !== undefined && !failed.has(what) && !repaired.has(what)
+      mend !== undefined && !tried.has(what)
     );
     if (next === undefined || round === MAX_ROUNDS) {
       const rest = differences.filter(({ mend }) => mend === undefined);
-      return {
-        ...{ repaired, failed, pending },
-        remaining: [...leftAlone, ...rest],
-      };
+      const remaining = [...failed, ...world.leftAlone, ...rest];
+      return { repaired, remaining, pending };
     }
+    const { what, mend } = next;
+    tried.add(what);
     try {
       const plan = await compared.plan(next, world);
-      if (plan !== undefined) await applyJournaled(plan, circumstances);
-      repaired.set(next.what, next.mend?.did ?? "");
-    } catch (error) {
-      failed.set(next.what, messageOf(error));
-      if (findJournal(circumstances.paths) === "there") {
-        putAway(circumstances.paths);
+      if (plan !== undefined) {
+        await applyJournaled(plan, {
+          // None asks for repair's plans by itself.
+          ...{ command: "repair", request: "", paths, process, world },
+          options: { ...options, load: loadReader },
+        });
       }
+      repaired.push({ what, did: mend?.did ?? "" });
+    } catch (error) {
+      failed.push({ what, hint: messageOf(error) });
+      if (findJournal(paths) === "there") putAway(paths);
     }
     world.values.clear();
     if (world.hasQemu) await world.reconnect();
   }
-}
-
-function outcomeOf(
-  paths: InstancePaths,
-  journal: JournalOutcome,
-  { repaired, failed, remaining, pending }: Awaited<ReturnType<typeof mendAll>>,
-): Omit<RepairOutcome, "qemu"> {
-  const pairs = <K extends string>(map: Map<string, string>, key: K) =>
-    [...map].map(([what, text]) =>
-      ({ what, [key]: text }) as
-        & { what: string }
-        & Record<K, string>
-    );
-  return {
-    instance: paths.name,
-    repaired: [...journal.repaired, ...pairs(repaired, "did")],
-    remaining: [
-      ...journal.remaining,
-      ...pairs(failed, "hint"),
-      ...remaining.map(remainingOf),
-    ],
-    pending,
-  };
 }
 
 /**
@@ -227,27 +202,19 @@ export function remainingDifferences(
 /** Only lists what there is, and the command that mends it. */
 async function listAll(
   paths: InstancePaths,
-  journal: JournalOutcome,
-  { look, world, options }: {
-    look: Look;
-    world: World;
-    options: RepairOptions;
-  },
-): Promise<Omit<RepairOutcome, "qemu">> {
+  look: Look,
+  { world, options }: { world: World; options: RepairOptions },
+): Promise<Outcome> {
   const again = options.format(["repair", paths.name]);
-  const { compared, pending } = await look(world);
+  const { compared, pending } = await look();
   const { steps, refused } = await lookAhead(compared, world);
   return {
-    instance: paths.name,
     repaired: [],
-    remaining: [
-      ...journal.remaining,
-      ...remainingDifferences(compared.differences, { again, refused }),
-    ],
+    remaining: remainingDifferences(compared.differences, { again, refused }),
     pending,
-    ...(options.mode === "dry-run"
-      ? { plan: steps.map((one) => world.steps.of(one).describe(one)) }
-      : {}),
+    ...(options.mode === "dry-run" && {
+      plan: steps.map((one) => world.steps.of(one).describe(one)),
+    }),
   };
 }
 
@@ -267,16 +234,21 @@ async function repairLocked(
   using world = await unchanged(() => openWorld(paths, options));
   world.leftAlone.push(...journal.leftAlone ?? []);
   const look = world.hasQemu
-    ? lookAtAll(paths, options)
-    : lookWithout(paths, options);
+    ? lookAtAll(paths, world, options)
+    : lookWithout(paths);
   // With a journal that nobody may use, nothing else may write one.
   const mends = options.mode === "apply" && journal.remaining.length === 0;
-  const found = await unchanged(async () =>
-    mends
-      ? outcomeOf(paths, journal, await mendAll(world, look))
-      : await listAll(paths, journal, { look, world, options })
+  const found = await unchanged(() =>
+    (mends ? mendAll : listAll)(paths, look, { world, options })
   );
-  return { ...found, qemu: world.hasQemu ? "runs" : "down" };
+  return {
+    ...found,
+    instance: paths.name,
+    repaired: [...journal.repaired, ...found.repaired],
+    remaining: [...journal.remaining, ...found.remaining]
+      .map(({ what, hint }) => ({ what, hint })),
+    qemu: world.hasQemu ? "runs" : "down",
+  };
 }
 
 /**

@@ -12,14 +12,7 @@ import {
 } from "../host/process_identity.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import {
-  fsync,
-  openFile,
-  readAll,
-  rename,
-  statFd,
-  writeAll,
-} from "../sys/file.ts";
+import { fsync, openFile, readAll, rename, statFd } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { type InstancePaths, ownPath } from "./instance.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
@@ -30,7 +23,7 @@ import {
   type OwnRecord,
   recordFrame,
 } from "./own_check.ts";
-import { removeIfThere } from "./runtime_file.ts";
+import { removeIfThere, writeBeside } from "./runtime_file.ts";
 import { faultOf } from "./value_check.ts";
 
 /** Where a record lies: {@linkcode InstancePaths} has both. */
@@ -185,12 +178,8 @@ export function applyOwnChange(
 function writeTo(place: OwnPlace, record: OwnRecord, dir: Fd): void {
   const name = nameOf(place);
   const temporary = `${name}.new`;
-  removeIfThere(temporary, dir);
-  const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-  using fd = openFile(temporary, flags, { dir, mode: 0o600 });
+  writeBeside(temporary, formatOwnRecord(record), { dir });
   try {
-    writeAll(fd, new TextEncoder().encode(formatOwnRecord(record)));
-    fsync(fd);
     rename(temporary, name, { dir });
   } catch (error) {
     removeIfThere(temporary, dir);

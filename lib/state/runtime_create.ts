@@ -6,18 +6,11 @@
 
 import { basename, dirname } from "@std/path/posix";
 import { HotplugError, messageOf } from "../errors.ts";
-import {
-  fsync,
-  openFile,
-  rename,
-  statPath,
-  unlink,
-  writeAll,
-} from "../sys/file.ts";
+import { fsync, openFile, rename, statPath, unlink } from "../sys/file.ts";
 import { unlessRefused } from "../sys/errno.ts";
 import { O } from "../sys/layout.ts";
 import type { Fd } from "../sys/fd.ts";
-import { readRuntimeFile, removeIfThere } from "./runtime_file.ts";
+import { readRuntimeFile, removeIfThere, writeBeside } from "./runtime_file.ts";
 
 /** A file that is to be made. */
 export interface FirstRuntime {
@@ -30,12 +23,8 @@ export interface FirstRuntime {
 }
 
 function write({ path, temporary, text }: FirstRuntime, dir: Fd) {
-  removeIfThere(temporary, dir);
-  const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-  using fd = openFile(temporary, flags, { dir, mode: 0o600 });
+  writeBeside(temporary, text, { dir });
   try {
-    writeAll(fd, new TextEncoder().encode(text));
-    fsync(fd);
     // The lock keeps ourselves out, and Ganeti knows nothing of this VM.
     const name = basename(path);
     const look = () => statPath(name, { dir, followLinks: "no" });

@@ -33,20 +33,20 @@ import {
 } from "./runtime.ts";
 import { applyChange, type RuntimeChange } from "./runtime_change.ts";
 
-/** A runtime file as it stood when it was read, not yet understood. */
-export interface RuntimeText {
+/** A runtime file as it stood when it was read. */
+export interface RuntimeContent {
   /** Where it was read; not a link. */
   readonly path: string;
   /** To the letter; tells whether the file changed meanwhile. */
   readonly text: string;
-  /** Its replacement gets the same owner and mode. */
-  readonly status: FileStatus;
-}
-
-/** A runtime file as it stood when it was read. */
-export interface RuntimeContent extends RuntimeText {
   /** What the text means. */
   readonly runtime: Runtime;
+}
+
+/** The same, not yet understood. */
+interface RuntimeText extends Omit<RuntimeContent, "runtime"> {
+  /** Its replacement gets the same owner and mode. */
+  readonly status: FileStatus;
 }
 
 /** A change on its way into a runtime file. */
@@ -119,12 +119,9 @@ function readRuntimeText(path: string): RuntimeText | undefined {
 /** What was understood last: a change reads the same text more than once. */
 let understood: RuntimeContent | undefined;
 
-function understandRuntime(file: RuntimeText): RuntimeContent {
-  const { text, path } = file;
-  const known = understood?.text === text && understood.path === path
-    ? understood.runtime
-    : parseRuntime(text, path);
-  return understood = { ...file, runtime: known };
+function understandRuntime({ text, path }: RuntimeText): RuntimeContent {
+  if (understood?.text === text && understood.path === path) return understood;
+  return understood = { path, text, runtime: parseRuntime(text, path) };
 }
 
 /**
@@ -157,26 +154,40 @@ export function removeIfThere(name: string, dir?: Fd) {
   }, ...MISSING);
 }
 
-function writeTemporary(
-  dir: Fd,
-  staged: StagedChange,
-  { text, runtime, status }: RuntimeContent,
-) {
-  const root = applyChange(runtime.root, staged.change);
-  // Not matched: /\s*$/ looks from each of a million blanks for the end.
-  const tail = text.slice(text.trimEnd().length);
-  removeIfThere(staged.temporary, dir);
+/**
+ * Writes and syncs a file beside another one, in place of one that was left.
+ *
+ * @param options.like whose owner and mode it gets. @default root, 0600
+ * @throws {SysError} nothing is left behind
+ */
+export function writeBeside(
+  name: string,
+  text: string,
+  { dir, like }: { readonly dir: Fd; readonly like?: FileStatus },
+): void {
+  removeIfThere(name, dir);
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;
-  using fd = openFile(staged.temporary, flags, { dir, mode: 0o600 });
+  using fd = openFile(name, flags, { dir, mode: 0o600 });
   try {
-    writeAll(fd, new TextEncoder().encode(formatRuntime(root, tail)));
-    fchown(fd, status.uid, status.gid);
-    fchmod(fd, status.mode);
+    writeAll(fd, new TextEncoder().encode(text));
+    if (like !== undefined) {
+      fchown(fd, like.uid, like.gid);
+      fchmod(fd, like.mode);
+    }
     fsync(fd);
   } catch (error) {
-    removeIfThere(staged.temporary, dir);
+    removeIfThere(name, dir);
     throw error;
   }
+}
+
+function writeTemporary(dir: Fd, staged: StagedChange, before: RuntimeText) {
+  const { text, status } = before;
+  const { root } = understandRuntime(before).runtime;
+  // Not matched: /\s*$/ looks from each of a million blanks for the end.
+  const tail = text.slice(text.trimEnd().length);
+  const after = formatRuntime(applyChange(root, staged.change), tail);
+  writeBeside(staged.temporary, after, { dir, like: status });
 }
 
 function writeFailed(path: string, error: unknown): HotplugError {
@@ -195,7 +206,7 @@ function writeFailed(path: string, error: unknown): HotplugError {
  */
 export function stageRuntime(staged: StagedChange): string {
   try {
-    const before = understandRuntime(expectRuntimeText(staged.path));
+    const before = expectRuntimeText(staged.path);
     using dir = openDirectory(staged.path);
     writeTemporary(dir, staged, before);
     return before.text;
@@ -216,9 +227,7 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
   try {
     using dir = openDirectory(staged.path);
     const now = expectRuntimeText(staged.path);
-    if (now.text !== basis) {
-      writeTemporary(dir, staged, understandRuntime(now));
-    }
+    if (now.text !== basis) writeTemporary(dir, staged, now);
     rename(staged.temporary, basename(staged.path), { dir });
     fsync(dir);
   } catch (error) {
@@ -243,23 +252,8 @@ const NO_TEXT = "";
 
 /** What stands for the runtime file of a VM that has none to be understood. */
 export function emptyContent(path: string): RuntimeContent {
-  return {
-    path,
-    text: NO_TEXT,
-    runtime: parseRuntime("[[], [], {}, []]", path),
-    status: {
-      kind: "file",
-      mode: 0o600,
-      uid: 0,
-      gid: 0,
-      sizeBytes: 0,
-      inode: 0n,
-      device: "0:0",
-      rdev: "0:0",
-      nlink: 0,
-      modifiedNs: 0n,
-    },
-  };
+  const runtime = parseRuntime("[[], [], {}, []]", path);
+  return { path, text: NO_TEXT, runtime };
 }
 
 /** Whether a content is {@linkcode emptyContent}. */
