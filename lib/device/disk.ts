@@ -76,25 +76,30 @@ export interface NodeOptions {
   readonly backing?: readonly BackingNode[] | undefined;
 }
 
-/** `auto-read-only` came with 3.1: qapi/block-core.json. */
-function accessOf({ access }: DiskSettings, release: QmpVersion | undefined) {
-  const readOnly = { "read-only": access === "ro" };
+/** What all nodes of a disk have; `auto-read-only` came with 3.1. */
+function common(
+  { settings: { cache, access }, devType }: DiskNode,
+  release: QmpVersion | undefined,
+) {
+  const { direct } = cacheMode(cache, devType);
   const old = release !== undefined && isOlder(release, [3, 1]);
-  return old ? readOnly : { ...readOnly, "auto-read-only": false };
+  return {
+    cache: { direct, "no-flush": false },
+    "read-only": access === "ro",
+    ...(!old && { "auto-read-only": false }),
+  };
 }
 
 /** The node that has the data. */
 function protocolNode(disk: DiskNode, { from, release }: NodeOptions): Json {
   if ("uri" in from) return uriNode(from.uri);
-  const { settings, devType } = disk;
-  const { direct } = cacheMode(settings.cache, devType);
+  const { aio, discard } = disk.settings;
   return {
-    driver: protocolDriver(devType),
+    driver: protocolDriver(disk.devType),
     filename: from.filename,
-    aio: settings.aio,
-    cache: { direct, "no-flush": false },
-    discard: settings.discard,
-    ...accessOf(settings, release),
+    aio,
+    discard,
+    ...common(disk, release),
   };
 }
 
@@ -110,17 +115,13 @@ function backingArguments(
   if (format !== "qcow2") return {};
   const [next, ...rest] = backing;
   if (next === undefined) return { backing: null };
-  const { settings: { cache, aio }, devType } = disk;
   const settings = { ...disk.settings, access: "ro" as const };
-  const common = {
-    cache: { direct: cacheMode(cache, devType).direct, "no-flush": false },
-    ...accessOf(settings, release),
-  };
+  const same = common({ ...disk, settings }, release);
   const { protocol: driver, filename } = next;
   const below = {
     driver: next.format,
-    ...common,
-    file: { driver, filename, aio, ...common },
+    ...same,
+    file: { driver, filename, aio: settings.aio, ...same },
     ...backingArguments(next.format, disk, { backing: rest, release }),
   };
   return { backing: below };
@@ -136,14 +137,11 @@ export function blockdevArguments(
   disk: DiskNode,
   options: NodeOptions,
 ): Json {
-  const { id, settings, devType } = disk;
-  const { direct } = cacheMode(settings.cache, devType);
   return {
     driver: disk.format ?? "raw",
-    "node-name": id,
-    discard: settings.discard,
-    cache: { direct, "no-flush": false },
-    ...accessOf(settings, options.release),
+    "node-name": disk.id,
+    discard: disk.settings.discard,
+    ...common(disk, options.release),
     file: protocolNode(disk, options),
     ...backingArguments(disk.format, disk, options),
   };

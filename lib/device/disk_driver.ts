@@ -8,25 +8,21 @@ import { HotplugError } from "../errors.ts";
 import { isParavirtual, VIRTIO_BLK } from "./disk_settings.ts";
 
 /** Drivers of disks that sit on a SCSI bus: SPEC 4.2. */
-const SCSI_DRIVERS: readonly ScsiDriver[] = [
+const SCSI_DRIVERS = [
   "scsi-hd",
   "scsi-block",
   "scsi-generic",
   "scsi-cd",
-];
+] as const;
 
 /** Drivers that can be hotplugged. */
-export const DISK_DRIVERS: readonly DiskDriver[] = [
-  VIRTIO_BLK,
-  ...SCSI_DRIVERS,
-  "nvme",
-];
+export const DISK_DRIVERS = [VIRTIO_BLK, ...SCSI_DRIVERS, "nvme"] as const;
 
 /** One of a disk on a SCSI bus. */
-export type ScsiDriver = "scsi-hd" | "scsi-block" | "scsi-generic" | "scsi-cd";
+export type ScsiDriver = typeof SCSI_DRIVERS[number];
 
 /** A driver that can be hotplugged. */
-export type DiskDriver = "virtio-blk-pci" | ScsiDriver | "nvme";
+export type DiskDriver = typeof DISK_DRIVERS[number];
 
 /** Controllers that Ganeti starts a VM with: hvparam scsi_controller_type. */
 export const CONTROLLERS: readonly string[] = [

@@ -8,29 +8,21 @@
 import type { BlockBackend, Throttle } from "../qmp/commands.ts";
 import type { Json } from "../qmp/message.ts";
 
-/** Operations and bytes a second: of both directions together, or of one. */
-export type LimitName =
-  | "iops"
-  | "iops-read"
-  | "iops-write"
-  | "bps"
-  | "bps-read"
-  | "bps-write";
-
-/** QEMU's word for each. */
-const THROTTLES: Readonly<Record<LimitName, Throttle>> = {
+/** QEMU's word for each limit: operations and bytes a second. */
+const THROTTLES = {
   "iops": "iops",
   "iops-read": "iops_rd",
   "iops-write": "iops_wr",
   "bps": "bps",
   "bps-read": "bps_rd",
   "bps-write": "bps_wr",
-};
+} as const satisfies Readonly<Record<string, Throttle>>;
+
+/** A limit of both directions together, or of one. */
+export type LimitName = keyof typeof THROTTLES;
 
 /** Every {@linkcode LimitName}, in the order of the usage text. */
-export const LIMIT_NAMES: readonly LimitName[] = Object.keys(
-  THROTTLES,
-) as LimitName[];
+export const LIMIT_NAMES = Object.keys(THROTTLES) as LimitName[];
 
 /** What is not named is not limited. */
 export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;

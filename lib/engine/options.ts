@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Progress } from "./apply.ts";
 import type { WorldOptions } from "./world.ts";
 
@@ -25,17 +24,12 @@ export interface Reach {
 }
 
 /** How an operation is run. */
-export interface RunOptions extends Reach {
+export interface RunOptions
+  extends
+    Reach,
+    Pick<WorldOptions, "signal" | "trace" | "isWanted" | "waiting"> {
   /** `dry-run`: same checks and plan, but no lock and no change. */
   readonly mode: "apply" | "dry-run";
-  /** Ends waiting for the guest or for the lock at once. */
-  readonly signal?: AbortSignal | undefined;
-  /** Sees every QMP message. */
-  readonly trace?: QmpTrace | undefined;
-  /** Asked every second of a wait for the guest: a no ends it. */
-  readonly isWanted?: WorldOptions["isWanted"];
-  /** Told every second of a wait for the guest. */
-  readonly waiting?: WorldOptions["waiting"];
   /** Sees every step; a dry run has none. */
   readonly progress?: Progress | undefined;
 }

@@ -12,14 +12,11 @@ import { NAME } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { LeftJournal, LoadReader } from "./journal_read.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 /** How an instance is reached to be put in order. */
-export interface RecoverOptions extends MonitorOptions {
-  /** Longest wait for the guest to release a device, in milliseconds. */
-  readonly unplugTimeoutMs: number;
-  /** Ends a wait for the guest at once. */
-  readonly signal?: AbortSignal | undefined;
+export interface RecoverOptions
+  extends MonitorOptions, Pick<WorldOptions, "unplugTimeoutMs"> {
   /** Reads what was interrupted. */
   readonly load: LoadReader;
 }

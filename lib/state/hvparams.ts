@@ -9,49 +9,6 @@ import { HotplugError } from "../errors.ts";
 import type { JsonNode } from "./json.ts";
 import { member } from "./json_member.ts";
 
-/** Parameters as Ganeti merged them at start, defaults filled in. */
-export interface Hvparams {
-  /** `disk_type`, Ganeti's word for the driver; `paravirtual`. */
-  readonly diskType: string;
-  /** `nic_type`, likewise; `paravirtual`. */
-  readonly nicType: string;
-  /** `scsi_controller_type`, not checked; `lsi`. */
-  readonly scsiController: string;
-  /** `disk_cache`; `default`. Not checked: {@linkcode cacheMode} does. */
-  readonly diskCache: string;
-  /** `disk_aio`; `threads`. */
-  readonly diskAio: string;
-  /** `disk_discard`: `unmap`, else `ignore`. */
-  readonly diskDiscard: string;
-  /** `vhost_net`; false. */
-  readonly vhostNet: boolean;
-  /** `vnet_hdr`; true. */
-  readonly vnetHdr: boolean;
-  /** Queue pairs of a virtio NIC, 1 to 32 once checked. */
-  readonly virtioNetQueues: number;
-  /** PCI slots below this are not ours to use, 0 to 32 once checked. */
-  readonly pciReservations: number;
-  /** `use_chroot`: QEMU sees no file of this node; false. */
-  readonly useChroot: boolean;
-  /** `acpi`, without which nothing can be hotplugged; true. */
-  readonly acpi: boolean;
-  /** `boot_order`: with `disk` the first disk is the boot disk; `disk`. */
-  readonly bootOrder: string;
-  /** `security_model`: `none`, `user` or `pool`; `none`. */
-  readonly securityModel: string;
-  /** `security_domain`: the user of model `user`; empty. */
-  readonly securityDomain: string;
-  /** `user_shutdown`: Ganeti's kvmd has a monitor of its own; false. */
-  readonly userShutdown: boolean;
-  /** Whether Ganeti 2.16 or newer wrote them. */
-  readonly since216: boolean;
-  /**
-   * `adopt`: the file was made for a VM that Ganeti never started; such a file
-   * has just these parameters, where Ganeti writes all of some sixty.
-   */
-  readonly origin: "ganeti" | "adopt";
-}
-
 /**
  * The parameters of a file that `adopt` makes, in Ganeti's order, with Ganeti's
  * defaults. They stay for what QEMU does not tell, and for devices to come.
@@ -82,7 +39,11 @@ export type FirstHvparams = Readonly<typeof FIRST_HVPARAMS>;
 
 const DEFAULTS = { ...FIRST_HVPARAMS, user_shutdown: false };
 
-function originOf(node: JsonNode): Hvparams["origin"] {
+/**
+ * A file that was made for a VM that Ganeti never started has just these
+ * parameters, where Ganeti writes all of some sixty.
+ */
+function originOf(node: JsonNode): "adopt" | "ganeti" {
   const keys = node.type === "object" ? node.members.map(({ key }) => key) : [];
   const first = Object.keys(FIRST_HVPARAMS);
   return keys.join() === first.join() ? "adopt" : "ganeti";
@@ -108,33 +69,43 @@ function valuesOf(nodes: readonly JsonNode[]): typeof DEFAULTS {
  * @param configured the instance's parameters as a master has them, which
  * stand in for what an old file lacks: SPEC 9. @default Ganeti's own
  */
-export function readHvparams(
-  node: JsonNode,
-  configured: JsonNode = node,
-): Hvparams {
+export function readHvparams(node: JsonNode, configured: JsonNode = node) {
   const values = valuesOf([node, configured]);
   return {
+    // Ganeti's words for drivers.
     diskType: values.disk_type,
     nicType: values.nic_type,
     scsiController: values.scsi_controller_type,
+    // Not checked: `cacheMode` does.
     diskCache: values.disk_cache,
     diskAio: values.disk_aio,
     // 2.16 to 3.0 wrote "default", which QEMU refuses: SPEC 2.4, item 5.
     diskDiscard: values.disk_discard === "unmap" ? "unmap" : "ignore",
     vhostNet: values.vhost_net,
     vnetHdr: values.vnet_hdr,
+    // Queue pairs of a virtio NIC, 1 to 32 once checked.
     virtioNetQueues: values.virtio_net_queues,
+    // PCI slots below this are not ours to use, 0 to 32 once checked.
     pciReservations: values.kvm_pci_reservations,
+    // QEMU then sees no file of this node.
     useChroot: values.use_chroot,
+    // Without it nothing can be hotplugged on machine type pc.
     acpi: values.acpi,
+    // With `disk` the first disk is the boot disk.
     bootOrder: values.boot_order,
+    // `none`, `user` or `pool`; the user of model `user`.
     securityModel: values.security_model,
     securityDomain: values.security_domain,
+    // Ganeti's kvmd then has a monitor of its own.
     userShutdown: values.user_shutdown,
+    // Whether Ganeti 2.16 or newer wrote them.
     since216: SINCE_216.some((key) => member(node, key) !== undefined),
     origin: originOf(node),
   };
 }
+
+/** Parameters as Ganeti merged them at start, defaults filled in. */
+export type Hvparams = Readonly<ReturnType<typeof readHvparams>>;
 
 function isWhole(value: number, min: number, max: number): boolean {
   return Number.isInteger(value) && value >= min && value <= max;
