@@ -13,12 +13,12 @@ import {
   parseJson,
 } from "./json.ts";
 
-/** Where one item, or one member with its key, stands in the text. */
-interface Span {
-  readonly start: number;
-  /** Equal to `start` in an array. */
-  readonly valueStart: number;
-  readonly end: number;
+/** A container's text, cut up. */
+interface Pieces {
+  /** Items, or members with their keys. */
+  readonly elements: string[];
+  /** What stands before each element, and behind the last one. */
+  readonly gaps: string[];
 }
 
 /** Which elements go, and the texts that come in their place. */
@@ -38,75 +38,50 @@ function skip(text: string, at: number, chars: string): number {
   return at;
 }
 
-function spansOf(node: JsonArray | JsonObject, text: string): Span[] {
-  let at = 1;
-  const next = (key: string, value: JsonNode): Span => {
-    const start = skip(text, at, SPACE + ",");
-    const valueStart = key === ""
-      ? start
-      : skip(text, start + key.length, SPACE + ":");
-    at = valueStart + formatJson(value).length;
-    return { start, valueStart, end: at };
+function piecesOf(node: JsonArray | JsonObject): Pieces {
+  const text = formatJson(node);
+  const pieces: Pieces = { elements: [], gaps: [] };
+  let end = 0;
+  const take = (key: string, value: JsonNode) => {
+    const start = skip(text, Math.max(end, 1), SPACE + ",");
+    const colon = key === "" ? "" : SPACE + ":";
+    pieces.gaps.push(text.slice(end, start));
+    end = skip(text, start + key.length, colon) + formatJson(value).length;
+    pieces.elements.push(text.slice(start, end));
   };
-  return node.type === "array"
-    ? node.items.map((item) => next("", item))
-    : node.members.map(({ keyText, value }) => next(keyText, value));
+  if (node.type === "array") node.items.forEach((item) => take("", item));
+  else node.members.forEach(({ keyText, value }) => take(keyText, value));
+  pieces.gaps.push(text.slice(end));
+  return pieces;
 }
 
-/** What stands between two elements, as this container is written. */
-function separatorOf(spans: readonly Span[], text: string): string {
-  const [first, second] = spans;
-  return first === undefined || second === undefined
-    ? ", "
-    : text.slice(first.end, second.start);
+function join<N extends JsonArray | JsonObject>({ elements, gaps }: Pieces): N {
+  const parts = gaps.map((gap, i) => gap + (elements[i] ?? ""));
+  // A container stays one of its type whatever its elements are.
+  return parseJson(parts.join("")) as N;
 }
 
-/** The text between `from` and `to` gives way to `text`. */
-interface Edit {
-  readonly from: number;
-  readonly to: number;
-  readonly text: string;
-}
-
-function removal(spans: readonly Span[], at: number, remove: number): Edit {
-  const [first, last, before, behind] = [
-    spans[at],
-    spans[at + remove - 1],
-    spans[at - 1],
-    spans[at + remove],
-  ];
-  const start = first?.start ?? 1;
-  if (behind !== undefined) return { from: start, to: behind.start, text: "" };
-  return { from: before?.end ?? start, to: last?.end ?? start, text: "" };
-}
-
-function insertion(
-  spans: readonly Span[],
-  at: number,
-  { words, separator }: { words: string; separator: string },
-): Edit {
-  const [before, behind] = [spans[at - 1], spans[at]];
-  if (behind !== undefined) {
-    const { start } = behind;
-    return { from: start, to: start, text: words + separator };
-  }
-  const end = before?.end ?? 1;
-  const text = before === undefined ? words : separator + words;
-  return { from: end, to: end, text };
-}
-
-function editOf(
-  spans: readonly Span[],
+/** What stands between the elements after a splice. */
+function splicedGaps(
+  { elements: { length }, gaps }: Pieces,
   { at, remove = 0, insert = [] }: Splice,
-  separator: string,
-): Edit {
-  if (insert.length === 0) return removal(spans, at, remove);
-  const text = insert.join(separator);
-  const [first, last] = [spans[at], spans[at + remove - 1]];
-  if (remove === 0 || first === undefined || last === undefined) {
-    return insertion(spans, at, { words: text, separator });
+): string[] {
+  // As this container is written.
+  const separator = length > 1 ? gaps[1] ?? "" : ", ";
+  const between = insert.map(() => separator);
+  if (length === 0 && insert.length > 0) {
+    const [text = ""] = gaps;
+    return [text.slice(0, 1), ...between.slice(1), text.slice(1)];
   }
-  return { from: first.start, to: last.end, text };
+  if (remove > 0 && insert.length > 0) {
+    return gaps.toSpliced(at + 1, remove - 1, ...between.slice(1));
+  }
+  if (remove === length && length > 0) {
+    return [gaps.at(0) + (gaps.at(-1) ?? "")];
+  }
+  // What is at the end has its gap before it, else behind it.
+  const first = at + remove === length ? at : at + 1;
+  return gaps.toSpliced(first, remove, ...between);
 }
 
 /**
@@ -118,14 +93,15 @@ export function splice<N extends JsonArray | JsonObject>(
   node: N,
   change: Splice,
 ): N {
-  const whole = formatJson(node);
-  const spans = spansOf(node, whole);
-  if (change.at < 0 || change.at + (change.remove ?? 0) > spans.length) {
-    throw new RangeError(`no element ${change.at}`);
+  const { at, remove = 0, insert = [] } = change;
+  const pieces = piecesOf(node);
+  if (at < 0 || at + remove > pieces.elements.length) {
+    throw new RangeError(`no element ${at}`);
   }
-  const { from, to, text } = editOf(spans, change, separatorOf(spans, whole));
-  // A container stays one of its type whatever its elements are.
-  return parseJson(whole.slice(0, from) + text + whole.slice(to)) as N;
+  return join({
+    elements: pieces.elements.toSpliced(at, remove, ...insert),
+    gaps: splicedGaps(pieces, change),
+  });
 }
 
 /** A member's text, written as its neighbours are. */
@@ -134,12 +110,12 @@ export function memberText(
   key: string,
   value: string,
 ): string {
-  const text = formatJson(node);
-  const [first] = spansOf(node, text);
-  const keyLength = node.members[0]?.keyText.length ?? 0;
-  const colon = first === undefined
-    ? ": "
-    : text.slice(first.start + keyLength, first.valueStart);
+  const [first] = node.members;
+  const [text] = piecesOf(node).elements;
+  const colon = first === undefined ? ": " : text?.slice(
+    first.keyText.length,
+    -formatJson(first.value).length,
+  );
   return `${JSON.stringify(key)}${colon}${value}`;
 }
 
@@ -157,19 +133,10 @@ export function withItems(
   array: JsonArray,
   items: readonly JsonNode[],
 ): JsonArray {
-  const whole = formatJson(array);
-  const parts: string[] = [];
-  let end = 0;
-  for (
-    const [at, { valueStart, end: behind }] of spansOf(array, whole).entries()
-  ) {
-    const item = items[at];
-    if (item === undefined || item === array.items[at]) continue;
-    parts.push(whole.slice(end, valueStart), formatJson(item));
-    end = behind;
-  }
-  if (end === 0) return array;
-  return parseJson(parts.join("") + whole.slice(end)) as JsonArray;
+  const isSame = items.every((item, at) => item === array.items[at]);
+  if (isSame) return array;
+  const { gaps } = piecesOf(array);
+  return join({ elements: items.map(formatJson), gaps });
 }
 
 /** An object with another value for a key it has; the last one counts. */
