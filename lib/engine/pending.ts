@@ -17,7 +17,7 @@ import type { LeftJournal } from "./journal_read.ts";
 import type { Plan } from "./plan.ts";
 import { isUnplug, type LedgerEntry, type UnplugStep } from "./qmp_steps.ts";
 import { PLUGGED_BACK } from "./unplug.ts";
-import type { Values } from "./world.ts";
+import type { Value } from "./verbs.ts";
 
 /** Whose ledger it is. */
 export interface Ledger {
@@ -69,7 +69,7 @@ export function noteTakenBack(
   { plan, begun, qemu, at }: LeftJournal,
   { paths, values }: {
     readonly paths: InstancePaths;
-    readonly values: Values;
+    readonly values: ReadonlyMap<Value, string>;
   },
 ): void {
   const asked = plan.steps.findIndex(isUnplug);

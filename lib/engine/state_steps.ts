@@ -85,21 +85,19 @@ export function stageOf(
 }
 
 /** The text that a staged change is based on. */
-function basisOf(step: StageStateStep | CommitStateStep): Value {
-  return { name: `basis of ${step.temporary}` };
-}
+const BASIS: Value = { name: "basis of the staged file" };
 
 /** The step that prepares a change of the runtime file. */
 export const STAGE_STATE_STEP = defineStep({
   check: checkStage,
   traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
   do(step, world) {
-    world.values.set(basisOf(step), stageRuntime(step));
+    world.values.set(BASIS, stageRuntime(step));
   },
   undo: discardStaged,
   // A file without the text it is based on cannot be committed.
   confirm: (step, world) =>
-    world.values.has(basisOf(step)) && isStaged(step) ? "done" : "not-done",
+    world.values.has(BASIS) && isStaged(step) ? "done" : "not-done",
   describe: (step) => ({
     step: `write ${changeTitle(step.change)} beside the runtime file`,
     host: `write and fsync ${step.temporary} beside ${step.path}`,
@@ -127,7 +125,7 @@ export const COMMIT_STATE_STEP = defineStep({
   check: checkCommit,
   traits: () => ({ ...ON_NODE, without: "void-after-restart" }),
   do(step, world) {
-    commitRuntime(step, world.value(basisOf(step)));
+    commitRuntime(step, world.value(BASIS));
   },
   undo(step) {
     if (!isOurs(step)) return;

@@ -116,36 +116,6 @@ export class StepTable {
   }
 }
 
-/** What steps found out, by what it is. */
-export class Values {
-  readonly #found = new Map<string, string>();
-
-  /** Undefined if no step found it out. */
-  get({ name }: Value): string | undefined {
-    return this.#found.get(name);
-  }
-
-  /** Whether a step found it out. */
-  has({ name }: Value): boolean {
-    return this.#found.has(name);
-  }
-
-  /** Remembers it. */
-  set({ name }: Value, value: string): void {
-    this.#found.set(name, value);
-  }
-
-  /** Forgets it. */
-  delete({ name }: Value): void {
-    this.#found.delete(name);
-  }
-
-  /** Forgets all. */
-  clear(): void {
-    this.#found.clear();
-  }
-}
-
 /** How a world reaches QEMU, and how long it waits. */
 export interface WorldOptions extends SessionOptions {
   /** Where a new session is opened, should the first one end. */
@@ -167,7 +137,7 @@ export class World implements Disposable {
   /** Also those of a session that is opened anew. */
   readonly options: WorldOptions;
   /** What steps found out. */
-  readonly values: Values = new Values();
+  readonly values: Map<Value, string> = new Map();
   /** What steps found to be another's by now, and left alone. */
   readonly leftAlone: Remaining[] = [];
   readonly #fds = new Map<string, Fd>();

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { withHvinfo, withNew } from "./entry_member.ts";
+import { withHvinfo, withNew } from "./entry_object.ts";
 import { fnv1a } from "./hash.ts";
 import {
   formatJson,

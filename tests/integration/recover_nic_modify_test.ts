@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { JOURNAL_VERSION } from "../../lib/engine/journal.ts";
 import { noteTakenBack } from "../../lib/engine/pending.ts";
 import { recover } from "../../lib/engine/recover.ts";
-import { Values } from "../../lib/engine/world.ts";
+import type { Value } from "../../lib/engine/verbs.ts";
 import type { KindRequest } from "../../lib/kinds.ts";
 import { loadReader } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
@@ -62,7 +62,7 @@ Deno.test("noteTakenBack() notes nothing once a later step had begun", async () 
     ...{ command: "nic modify", request: "", plan },
     ...{ undoing: false, values: new Map(), table: STEPS },
   };
-  const values = new Values();
+  const values = new Map<Value, string>();
   for (const begun of [asked - 1, asked + 1]) {
     noteTakenBack({ ...journal, begun }, { paths, values });
     assertEquals(ownFiles(vm), []);
