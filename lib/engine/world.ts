@@ -8,11 +8,9 @@ import type { Remaining } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
-import type { Check } from "../state/value_check.ts";
 import type { WaitListener } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
 import type {
-  CheckContext,
   Effect,
   KindChecks,
   Step,
@@ -51,29 +49,17 @@ export interface StepKind extends StepDefinition<Step> {
   describe(step: Step): StepDescription;
 }
 
-/** A kind of step whose type and check stand side by side. */
-export type TypedStep<S extends Step> = Omit<StepDefinition<S>, "check"> & {
-  readonly kind: S["kind"];
-  check(context: CheckContext): Check;
-};
-
 /** Makes a kind of step; the compiler asks for every part of it. */
 export function defineStep<S extends Step>(
-  kind: { readonly check: StepCheck<S> } & NoInfer<StepDefinition<S>>,
-): StepKind;
-/** Makes one whose type and check stand side by side. */
-export function defineStep<S extends Step>(kind: TypedStep<S>): StepKind;
-/** Makes either. */
-export function defineStep<S extends Step>(
-  definition: StepDefinition<S> | TypedStep<S>,
+  definition: { readonly check: StepCheck<S> } & NoInfer<StepDefinition<S>>,
 ): StepKind {
   // Methods take a step of their own kind: a table asks by `kind` first.
+  const kind: StepDefinition<Step> = definition;
   return {
-    kind: "kind" in definition ? definition.kind : definition.check.kind,
-    ...definition as StepDefinition<Step>,
-    describe: (one) => {
-      const { step, qmp = null, host = null, undo } =
-        (definition as StepDefinition<Step>).describe(one);
+    ...kind,
+    kind: kind.check.kind,
+    describe(one) {
+      const { step, qmp = null, host = null, undo } = kind.describe(one);
       return { step, qmp, host, undo };
     },
   };

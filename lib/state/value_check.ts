@@ -224,11 +224,6 @@ export function dictionary<T>(
   );
 }
 
-/** An object with a `kind` of its own, which was looked at, and these keys. */
-export function shape(fields: Fields, optional: Fields = {}): Check {
-  return object({ kind: anything, ...fields }, optional);
-}
-
 /** One line without control characters. */
 export const LINE: RegExp = /^[ -\x7e\xa0-\uffff]{0,4096}$/;
 
