@@ -93,13 +93,14 @@ function common(
 /** The node that has the data. */
 function protocolNode(disk: DiskNode, { from, release }: NodeOptions): Json {
   if ("uri" in from) return uriNode(from.uri);
-  const { aio, discard } = disk.settings;
+  const { cache, ...access } = common(disk, release);
   return {
     driver: protocolDriver(disk.devType),
     filename: from.filename,
-    aio,
-    discard,
-    ...common(disk, release),
+    aio: disk.settings.aio,
+    cache,
+    discard: disk.settings.discard,
+    ...access,
   };
 }
 
