@@ -32,7 +32,7 @@ function commandLine({ name, operands, options }: CommandSpec): string {
   return [...words, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
 }
 
-/** What the caller should do next, by exit status: INTERFACE. */
+/** What the caller should do next, by exit status: INTERFACE, "Exit statuses". */
 export const STATUSES: readonly (readonly [string, string])[] = [
   ["0", "done, or already so"],
   ["1", "a fault of the tool: report it"],

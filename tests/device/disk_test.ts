@@ -155,7 +155,7 @@ Deno.test("checkSettings() refuses aio native on a cached file", () => {
   checkSettings(native, "blockdev");
   checkSettings({ ...PLAIN, aio: "io_uring" }, "file");
   for (const cache of ["default", "writeback", "writethrough"]) {
-    // Well-formed but false of this disk is 3, not 2: INTERFACE.
+    // Well-formed but false of this disk is 3: INTERFACE, "Exit statuses".
     refusal("refused", () => checkSettings({ ...native, cache }, "file"));
   }
 });

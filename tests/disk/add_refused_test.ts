@@ -61,7 +61,7 @@ Deno.test("planDiskAdd() wants settings that a start would repeat", () => {
 
 Deno.test("planDiskAdd() refuses settings that do not go together", () => {
   const settings = { aio: "native" };
-  // Well-formed but false of this disk is 3, not 2: INTERFACE.
+  // Well-formed but false of this disk is 3: INTERFACE, "Exit statuses".
   refused("refused", { settings, migratable: "not-needed" });
   refused("refused", {}, { hvparams: { disk_aio: "native" } });
 });

@@ -1,0 +1,109 @@
+/** What comments cite of docs stands there, under that number or title. */
+import { assertEquals } from "@std/assert";
+import {
+  libFiles,
+  readSource,
+  type SourceFile,
+  testFiles,
+  toolFiles,
+} from "./source.ts";
+
+const COMMENT_OR_TEXT =
+  /\/\*[\s\S]*?\*\/|\/\/.*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g;
+
+/** The comments of a file, each in one line. */
+function commentsOf({ text }: SourceFile): string[] {
+  const joined = text
+    .replaceAll(/\n\s*\*(?!\/)[ \t]*/g, " ")
+    .replaceAll(/(?<=\/\/.*)\n\s*\/\/[ \t]*/g, " ");
+  return [...joined.matchAll(COMMENT_OR_TEXT)].map(([part]) => part)
+    .filter((part) => part.startsWith("/"));
+}
+
+/** Comments of the whole project, each with its file. */
+function allComments(): { readonly path: string; readonly text: string }[] {
+  const files = [readSource("main.ts"), ...libFiles(), ...toolFiles()];
+  return [...files, ...testFiles()]
+    .filter(({ path }) => path !== "tests/arch/citations_test.ts")
+    .flatMap((file) =>
+      commentsOf(file).map((text) => ({ path: file.path, text }))
+    );
+}
+
+/** The sections of a page: their titles, and what stands in each. */
+function sectionsOf(path: string): { title: string; text: string }[] {
+  const parts = readSource(path).text.split(/^#{2,} /m).slice(1);
+  return parts.map((part) => {
+    const [title = "", ...lines] = part.split("\n");
+    return { title: title.replaceAll("`", ""), text: lines.join("\n") };
+  });
+}
+
+const NUMBER = String.raw`\d+(?:\.\d+)?`;
+const SPEC = new RegExp(
+  String
+    .raw`\bSPEC\b(?: (?:sections? )?(${NUMBER}(?:(?:,| and| to) ${NUMBER})*)(?:(?:,| and)[^.]{0,30}? items? (\d+(?: and \d+)*))?)?`,
+  "g",
+);
+
+Deno.test("every SPEC n.n of a comment is a section of docs/ganeti.md", () => {
+  const sections = new Map(
+    sectionsOf("docs/ganeti.md").map(({ title, text }) =>
+      [/^[\d.]*\d/.exec(title)?.[0] ?? title, text] as const
+    ),
+  );
+  let cited = 0;
+  const missing = allComments().flatMap(({ path, text }) =>
+    [...text.matchAll(SPEC)].flatMap(([what, numbers = "", items = ""]) => {
+      const found = numbers.match(/[\d.]*\d/g) ?? [];
+      cited += found.length;
+      const last = sections.get(found.at(-1) ?? "") ?? "";
+      const lost = (items.match(/\d+/g) ?? []).filter((item) =>
+        !new RegExp(`^${item}\\. `, "m").test(last)
+      );
+      const ok = found.length > 0 && lost.length === 0 &&
+        found.every((number) => sections.has(number));
+      return ok ? [] : [`${path}: ${what}`];
+    })
+  );
+  assertEquals(missing, []);
+  assertEquals(cited > 50, true, "the pattern finds them");
+});
+
+const INTERFACE =
+  /(?<![`\w"])INTERFACE(?![`\w="])(?:, (?:"([^"]+)"|promises? (\d+)))?/g;
+
+Deno.test("every INTERFACE place of a comment is in docs/interface.md", () => {
+  const sections = sectionsOf("docs/interface.md");
+  const promises = sections.find(({ title }) => title === "Promises")?.text;
+  let cited = 0;
+  const missing = allComments().flatMap(({ path, text }) =>
+    [...text.matchAll(INTERFACE)].flatMap(([what, title, promise]) => {
+      cited++;
+      const ok = title !== undefined
+        ? sections.some((one) => one.title.startsWith(title))
+        : promise !== undefined &&
+          new RegExp(`^${promise}\\. `, "m").test(promises ?? "");
+      return ok ? [] : [`${path}: ${what}`];
+    })
+  );
+  assertEquals(missing, []);
+  assertEquals(cited > 10, true, "the pattern finds them");
+});
+
+Deno.test("links between the pages lead to files that are there", () => {
+  const pages = ["README.md", "CONTRIBUTING.md", "tests/README.md"];
+  const docs = [...Deno.readDirSync(new URL("../../docs", import.meta.url))]
+    .map(({ name }) => `docs/${name}`);
+  const broken = [...pages, ...docs].flatMap((page) =>
+    [...readSource(page).text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
+      .map(([, target = ""]) => target)
+      .filter((target) => !/^[a-z]+:/.test(target))
+      .filter((target) => {
+        const url = new URL(target, new URL(`../../${page}`, import.meta.url));
+        return Deno.statSync(url).isFile === undefined;
+      })
+      .map((target) => `${page}: ${target}`)
+  );
+  assertEquals(broken, []);
+});
