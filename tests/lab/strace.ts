@@ -34,7 +34,7 @@ function spawn(
 ): Deno.ChildProcess {
   return new Deno.Command("strace", {
     args: [
-      ...["-f", "--seccomp-bpf", "-y", "-q", "-s", "16"],
+      ...["-f", "-y", "-q", "-s", "16"],
       ...options,
       ...[EXECUTABLE, ...words, "--json"],
     ],
@@ -76,7 +76,8 @@ export async function traceCalls(
 ): Promise<SystemCall[]> {
   const log = await Deno.makeTempFile({ prefix: "kvm-hotplug-strace-" });
   try {
-    const options = ["-e", `trace=execve,${CALLS.join(",")}`, "-o", log];
+    const calls = `trace=execve,${CALLS.join(",")}`;
+    const options = ["--seccomp-bpf", "-e", calls, "-o", log];
     const { status, stdout } = await resultOf(spawn(runDir, words, options));
     if (status !== 0) throw new Error(`${words.join(" ")}: ${stdout}`);
     const text = await Deno.readTextFile(log);
@@ -103,6 +104,8 @@ export async function runInjected(
   injection: Injection,
 ): Promise<ToolResult> {
   const options = [
+    // With --seccomp-bpf strace 6.1 makes calls fail, and sends no signal.
+    ...(injection === "signal=SIGKILL" ? [] : ["--seccomp-bpf"]),
     ...["-e", `trace=${name}`, "-o", "/dev/null"],
     ...(path === undefined ? [] : ["-P", path]),
     ...["-e", `inject=${name}:${injection}:when=${nth}`],
@@ -117,6 +120,7 @@ export async function runOnOldKernel(
   calls: readonly string[],
 ): Promise<ToolResult> {
   const options = [
+    "--seccomp-bpf",
     ...["-e", `trace=${calls.join(",")}`, "-o", "/dev/null"],
     ...["-e", `inject=${calls.join(",")}:error=ENOSYS`],
   ];

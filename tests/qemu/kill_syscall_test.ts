@@ -29,6 +29,9 @@ const tools = await testTools();
 // What the kernel does is the same with every QEMU.
 const [release] = tools.qemus;
 
+/** As a shell tells of SIGKILL. */
+const KILLED = 128 + 9;
+
 /** How many calls of one operation are tried, unless all are. */
 const SHARE = 8;
 
@@ -129,7 +132,8 @@ Deno.test("the tool killed before a system call", async (t) => {
         await tally.point(`before ${call.line}`, bench, async () => {
           await prepare(bench, one);
           const run = { runDir: bench.runDir, words: commandOf(one) };
-          await runInjected(run, call, "signal=SIGKILL");
+          const { status } = await runInjected(run, call, "signal=SIGKILL");
+          assertEquals(status, KILLED);
           await mend(bench, one, mender);
           await expectWhole(bench, one, { whole, mender });
         });
