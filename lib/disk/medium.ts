@@ -24,7 +24,7 @@ import { qmpStep, stateSteps } from "../plan/steps.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
+import { type Tray, TRAYS } from "../qmp/block_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import { chooseDisk, type ChosenDisk, recordedWith } from "./chosen.ts";

@@ -7,7 +7,7 @@
 import { HotplugError } from "../errors.ts";
 import { NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import { type Tray, TRAYS } from "../qmp/tray_queries.ts";
+import { type Tray, TRAYS } from "../qmp/block_queries.ts";
 import {
   LINE,
   type Of,

@@ -23,7 +23,7 @@ import {
   modelOf,
   type QomMember,
   targetOf,
-} from "../qmp/scsi_queries.ts";
+} from "../qmp/device_queries.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { DiskAdd } from "./request.ts";
 

@@ -5,14 +5,10 @@
  * @module
  */
 
-import {
-  isPortOf,
-  joinBridge,
-  leaveBridge,
-  runNetworkScript,
-} from "./network.ts";
+import { joinBridge, leaveBridge, runNetworkScript } from "./network.ts";
 import type { NicMode } from "./network_words.ts";
 import { joinSwitch, leaveSwitch } from "./openvswitch.ts";
+import { bridgeOf } from "./tap.ts";
 import { joinRoute, leaveRoute } from "./tap_route.ts";
 
 /** A program that joins a tap to the network. */
@@ -93,6 +89,5 @@ export async function leaveNetwork(
 
 /** Whether a tap hangs on something; undefined: nothing can tell. */
 export function hangsOn(tap: string, on: Attachment): boolean | undefined {
-  if (on.mode !== "bridged") return undefined;
-  return isPortOf(tap, on.link ?? "");
+  return on.mode === "bridged" ? bridgeOf(tap) === on.link : undefined;
 }

@@ -25,8 +25,12 @@ import {
   TimeLimit,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
-import { inspectSource, type Source } from "./source.ts";
-import { reopenWithin, SOURCE_TIMEOUT_MS } from "./source_open.ts";
+import {
+  inspectSource,
+  reopenWithin,
+  type Source,
+  SOURCE_TIMEOUT_MS,
+} from "./source.ts";
 
 /** One image below another. */
 export interface BackingLayer {

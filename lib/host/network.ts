@@ -55,7 +55,7 @@ function readLine(path: string): string {
  * The address Ganeti gives a tap: the kernel's own, its first byte `fe`, so
  * that the bridge never takes it for its own (a bridge uses its ports' lowest).
  */
-export function highAddress(address: string): string {
+function highAddress(address: string): string {
   return `fe${address.slice(2)}`;
 }
 
@@ -159,11 +159,6 @@ export async function joinBridge(
 /** Takes a tap off its bridge; it stays up, so that the guest sees nothing. */
 export async function leaveBridge(tap: string): Promise<void> {
   if (bridgeOf(tap) !== undefined) await ip(["link", "set", tap, "nomaster"]);
-}
-
-/** Whether a network interface is a port of this bridge. */
-export function isPortOf(port: string, bridge: string): boolean {
-  return bridgeOf(port) === bridge;
 }
 
 /**

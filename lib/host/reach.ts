@@ -50,17 +50,25 @@ function tooOld(needed: string): string {
 /** It lacks openat2, which 5.6 has, or faccessat2. */
 const TOO_OLD = tooOld("5.8");
 
-function faultOf(error: SysError): string {
-  return error.code === "ENOSYS" ? TOO_OLD : error.message;
+/** What QEMU is asked by. */
+type Asked = Pick<Confinement, "pid" | "credentials">;
+
+/** Asks with QEMU's credentials, at QEMU's root directory. */
+function asQemu<T>({ pid, credentials }: Asked, ask: (root: Fd) => T): T {
+  using root = openRootOf(pid);
+  return actingAs(credentials, () => ask(root));
 }
 
-/** Runs a question; its failure is an answer. */
-function answer(ask: () => string | undefined): string | undefined {
+/** Likewise; a failure is an answer. */
+function answer(
+  qemu: Asked,
+  ask: (root: Fd) => string | undefined,
+): string | undefined {
   try {
-    return ask();
+    return asQemu(qemu, ask);
   } catch (error) {
-    if (error instanceof SysError) return faultOf(error);
-    throw error;
+    if (!(error instanceof SysError)) throw error;
+    return error.code === "ENOSYS" ? TOO_OLD : error.message;
   }
 }
 
@@ -79,21 +87,18 @@ function isThere(fd: Fd, { path, identity }: Wanted): string | undefined {
  * @returns what stands in the way of each, undefined if nothing
  */
 export function lookAsQemu(
-  { pid, credentials }: Confinement,
+  qemu: Confinement,
   wanted: Wanted,
 ): { readonly reach: string | undefined; readonly access: string | undefined } {
   let reached = false;
-  const access = answer(() => {
-    using root = openRootOf(pid);
-    return actingAs(credentials, () => {
-      using fd = openInRoot(root, wanted.path, O.PATH);
-      const other = isThere(fd, wanted);
-      if (other !== undefined) return other;
-      reached = true;
-      const block = statFd(fd, { sync: "no" }).kind === "block";
-      if (block && isNodev(fd)) return `${wanted.path} lies on a nodev mount`;
-      checkAccess(fd, wanted.access);
-    });
+  const access = answer(qemu, (root) => {
+    using fd = openInRoot(root, wanted.path, O.PATH);
+    const other = isThere(fd, wanted);
+    if (other !== undefined) return other;
+    reached = true;
+    const block = statFd(fd, { sync: "no" }).kind === "block";
+    if (block && isNodev(fd)) return `${wanted.path} lies on a nodev mount`;
+    checkAccess(fd, wanted.access);
   });
   const reach = access === TOO_OLD ? tooOld("5.6") : access;
   return { reach: reached ? undefined : reach, access };
@@ -105,16 +110,13 @@ export function lookAsQemu(
  * @returns what stands in the way, undefined if nothing
  */
 export function seesAsQemu(
-  { pid, credentials }: Confinement,
+  qemu: Confinement,
   { path, access }: Omit<Wanted, "identity">,
 ): string | undefined {
-  return answer(() => {
-    using root = openRootOf(pid);
-    return actingAs(credentials, () => {
-      using fd = openInRoot(root, path, O.PATH);
-      checkAccess(fd, access);
-      return undefined;
-    });
+  return answer(qemu, (root) => {
+    using fd = openInRoot(root, path, O.PATH);
+    checkAccess(fd, access);
+    return undefined;
   });
 }
 
@@ -173,16 +175,13 @@ export async function opensInTime(
  * @returns what stands in the way, undefined if nothing
  */
 export function openAsQemu(
-  { pid, credentials }: Confinement,
+  qemu: Confinement,
   wanted: Wanted,
 ): string | undefined {
-  return answer(() => {
-    using root = openRootOf(pid);
-    return actingAs(credentials, () => {
-      const mode = wanted.access === "rw" ? O.RDWR : O.RDONLY;
-      using fd = openInRoot(root, wanted.path, mode | O.NONBLOCK);
-      return isThere(fd, wanted);
-    });
+  return answer(qemu, (root) => {
+    const mode = wanted.access === "rw" ? O.RDWR : O.RDONLY;
+    using fd = openInRoot(root, wanted.path, mode | O.NONBLOCK);
+    return isThere(fd, wanted);
   });
 }
 
@@ -194,10 +193,9 @@ const NO_FILE = ".kvm-hotplug-no-such-file";
  *
  * @throws {HotplugError} `unsupported` before Linux 5.6
  */
-export function canPassRoot({ pid, credentials }: Confinement): boolean {
+export function canPassRoot(qemu: Confinement): boolean {
   try {
-    using root = openRootOf(pid);
-    actingAs(credentials, () => openInRoot(root, NO_FILE, O.PATH).close());
+    asQemu(qemu, (root) => openInRoot(root, NO_FILE, O.PATH).close());
     return true;
   } catch (error) {
     if (!(error instanceof SysError)) throw error;

@@ -8,19 +8,15 @@
 import { refuse } from "../errors.ts";
 import { sizeFault } from "./disk_size.ts";
 import { identityOf } from "./identity.ts";
-import { userOf } from "./image_lock.ts";
+import { holds, programOf } from "./process.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
-import {
-  cannotUse,
-  pinSource,
-  reopenWithin,
-  SOURCE_TIMEOUT_MS,
-} from "./source_open.ts";
-import { SysError } from "../sys/errno.ts";
+import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   blockDeviceSize,
   type FileStatus,
+  isRangeLocked,
+  openFileWithin,
   procPath,
   readPartWithin,
   statFd,
@@ -50,6 +46,95 @@ export interface Source {
   readonly inUseBy: string | undefined;
   /** Whether it begins as a qcow2 image does. @default "no" */
   readonly magic?: "qcow2" | "no";
+}
+
+/**
+ * Longest look at a source, in milliseconds: a dead NFS, or a DRBD without its
+ * peer, holds whoever opens it.
+ */
+export const SOURCE_TIMEOUT_MS = 5_000;
+
+/** What keeps a source from being used, as the caller is told of it. */
+function cannotUse(path: string, error: unknown): unknown {
+  const isLate = error instanceof DeadlineError;
+  if (!isLate && !(error instanceof SysError)) return error;
+  const hint = "the file system or device behind it does not answer";
+  const what = `Cannot use source ${path}: ${error.message}`;
+  return refuse(what, isLate ? hint : undefined);
+}
+
+/**
+ * Opens a source O_PATH: nothing of it is touched, and it stays the same.
+ *
+ * @returns an fd the caller owns
+ * @throws {HotplugError} `refused`
+ * @throws {ShortageError}
+ */
+async function pinSource(path: string, limit: TimeLimit): Promise<Fd> {
+  try {
+    return await openFileWithin(path, O.PATH, { limit });
+  } catch (error) {
+    throw cannotUse(path, error);
+  }
+}
+
+/**
+ * Opens the inode behind an O_PATH fd; it keeps its label.
+ *
+ * @returns an fd the caller owns
+ * @throws {SysError} | {ShortageError} | {DeadlineError}
+ */
+export function reopenWithin(
+  pinned: Fd,
+  flags: number,
+  limit: TimeLimit,
+): Promise<Fd> {
+  const { label } = pinned;
+  return openFileWithin(procPath(pinned), flags, { label, limit });
+}
+
+/** Names the first process that has this file open, undefined if none shows. */
+function holderOf(identity: string): string | undefined {
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isSafeInteger(pid) || pid === Deno.pid) continue;
+    if (!holds(pid, identity)) continue;
+    return `${programOf(pid)} (pid ${pid})`;
+  }
+  return undefined;
+}
+
+/**
+ * Bytes on which QEMU locks an image (block/file-posix.c, RAW_LOCK_*): from
+ * 100 what it uses (101 writing, 103 resizing), from 200 what it lets nobody
+ * else do (201 writing).
+ */
+const LOCKED_IF_WRITTEN = [101, 103];
+const LOCKED_AGAINST_WRITING = [201];
+
+/**
+ * Who has an image open in a way that does not go with ours.
+ *
+ * @param options.access Whether we are to write.
+ * @returns Undefined if nobody has.
+ * @throws {DeadlineError} | {SysError} | {HotplugError} `busy`
+ */
+async function userOf(
+  fd: Fd,
+  { access, limit }: {
+    readonly access: "rw" | "ro";
+    readonly limit: TimeLimit;
+  },
+): Promise<string | undefined> {
+  const bytes = access === "rw"
+    ? [...LOCKED_IF_WRITTEN, ...LOCKED_AGAINST_WRITING]
+    : LOCKED_IF_WRITTEN;
+  for (const start of bytes) {
+    if (!await isRangeLocked(fd, { start, length: 1 }, limit)) continue;
+    const identity = identityOf(statFd(fd, { sync: "no" }));
+    return holderOf(identity) ?? "another program";
+  }
+  return undefined;
 }
 
 function kindOf(status: FileStatus, path: string): "file" | "block" {

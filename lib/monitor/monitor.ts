@@ -94,12 +94,6 @@ function explain(path: string, error: unknown): unknown {
   return notRunning(path, error.message, error);
 }
 
-/** Read only when it is needed, which is hardly ever. */
-async function holdersOf(path: string): Promise<UnixSocketHolders> {
-  const { unixSocketHolders } = await import("../sys/sock_diag.ts");
-  return unixSocketHolders(path);
-}
-
 /**
  * Opens a session with an instance's QEMU; the caller owns it.
  *
@@ -110,10 +104,10 @@ export async function openMonitor(
   path: string,
   options: MonitorOptions,
 ): Promise<QmpSession> {
-  const find = options.holdersOf ?? holdersOf;
+  const find = options.holdersOf ?? unixSocketHolders;
   let holders: UnixSocketHolders | undefined;
-  const onSilence = async () => {
-    holders = await find(path);
+  const onSilence = () => {
+    holders = find(path);
   };
   try {
     const opening = QmpSession.open(path, { ...options, onSilence });
@@ -121,7 +115,7 @@ export async function openMonitor(
     return await openVisibly(opening, path, options);
   } catch (error) {
     if (error instanceof QmpNoGreetingError) {
-      throw noGreeting(path, error, holders ?? await find(path));
+      throw noGreeting(path, error, holders ?? find(path));
     }
     throw explain(path, error);
   }

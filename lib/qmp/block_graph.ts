@@ -5,52 +5,27 @@
  * @module
  */
 
-import { isJson, type Json } from "./message.ts";
 import type { Query } from "./query.ts";
+import { list, object } from "./reading.ts";
 
-/** A node of `XDbgBlockGraphNode`, qapi/block-core.json. */
-export interface GraphNode {
-  /** Unique within one answer. */
-  readonly id: number;
-  /** `block-driver`, `block-backend` or `block-job`. */
-  readonly type: string;
-  /** Node-name; of a backend its name, or the QOM path of its device. */
-  readonly name: string;
-}
+/** `XDbgBlockGraph` of qapi/block-core.json. */
+export type BlockGraph = ReturnType<typeof read>;
 
-/** An edge of `XDbgBlockGraphEdge`. */
-export interface GraphEdge {
-  /** {@linkcode GraphNode.id} of the one above. */
-  readonly parent: number;
-  /** Likewise of the one below. */
-  readonly child: number;
-  /** What the child is for: `root`, `file`, `backing`, … */
-  readonly name: string;
-}
-
-/** The whole graph. */
-export interface BlockGraph {
-  /** In QEMU's order. */
-  readonly nodes: readonly GraphNode[];
-  /** Likewise. */
-  readonly edges: readonly GraphEdge[];
-}
-
-function list(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isJson) : [];
-}
-
-function read(value: unknown): BlockGraph {
-  const graph = isJson(value) ? value : {};
+function read(value: unknown) {
+  const graph = object(value);
   return {
     nodes: list(graph.nodes).map(({ id, type, name }) => ({
       id: Number(id),
+      /** `block-driver`, `block-backend` or `block-job`. */
       type: String(type),
+      /** Node-name; of a backend its name, or the QOM path of its device. */
       name: String(name),
     })),
     edges: list(graph.edges).map(({ parent, child, name }) => ({
+      /** The id of the node above. */
       parent: Number(parent),
       child: Number(child),
+      /** What the child is for: `root`, `file`, `backing`, … */
       name: String(name),
     })),
   };

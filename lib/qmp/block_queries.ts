@@ -1,12 +1,12 @@
 /**
- * Questions about block nodes and fd sets that only few commands ask.
+ * Questions about block nodes, trays and fd sets that only few commands ask.
  *
  * @module
  */
 
-import { isJson, type Json } from "./message.ts";
+import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
-import { list, type Size, size, text } from "./reading.ts";
+import { list, object, type Size, size, text } from "./reading.ts";
 
 /** A block node: `BlockDeviceInfo` of qapi/block-core.json. */
 export interface NamedNode {
@@ -25,14 +25,12 @@ export interface NamedNode {
 }
 
 function readNode(one: Json): NamedNode {
-  const image = isJson(one.image) ? one.image : {};
-  const cache = isJson(one.cache) ? one.cache : {};
   return {
     name: text(one["node-name"]),
     driver: text(one.drv),
     file: text(one.file),
-    sizeBytes: size(image["virtual-size"]),
-    direct: cache.direct === true,
+    sizeBytes: size(object(one.image)["virtual-size"]),
+    direct: object(one.cache).direct === true,
     readOnly: one.ro === true,
   };
 }
@@ -95,4 +93,32 @@ export const BLOCK_EXPORTS: Query<BlockExport[]> = {
       type: text(one.type),
       node: text(one["node-name"]),
     })),
+};
+
+/** A drive with a tray: `BlockInfo` of qapi/block-core.json. */
+export interface Tray {
+  /** Empty without a medium. */
+  readonly nodeName: string;
+  /** Whether the medium is out of the guest's reach. */
+  readonly isOpen: boolean;
+  /** Whether the guest wants it to stay. */
+  readonly isLocked: boolean;
+}
+
+function readTray(drive: Json): Tray {
+  return {
+    nodeName: text(object(drive.inserted)["node-name"]),
+    isOpen: drive.tray_open === true,
+    isLocked: drive.locked === true,
+  };
+}
+
+/** All drives with a tray, by device id. */
+export const TRAYS: Query<ReadonlyMap<string, Tray>> = {
+  execute: "query-block",
+  read: (value) =>
+    new Map(
+      list(value).filter(({ removable }) => removable === true)
+        .map((drive) => [String(drive.qdev), readTray(drive)]),
+    ),
 };

@@ -14,7 +14,6 @@ import {
 import type { Json, QmpEvent, QmpVersion } from "./message.ts";
 import type {
   Command,
-  ExecuteOptions,
   SessionOptions,
   WaitOptions,
 } from "./session_options.ts";
@@ -62,7 +61,7 @@ export class QmpSession implements Disposable {
       while (stream.inbox.version === undefined) {
         const progress = await stream.read(deadline);
         if (progress === "messages") continue;
-        await options.onSilence?.();
+        options.onSilence?.();
         throw new QmpNoGreetingError(timeoutMs);
       }
       await session.execute("qmp_capabilities");
@@ -95,6 +94,7 @@ export class QmpSession implements Disposable {
   /**
    * Sends one command and awaits its reply.
    *
+   * @param options.fd as {@linkcode QmpSession.send}
    * @returns the reply's `return` value
    * @throws {QmpCommandError} QEMU refused it
    * @throws {QmpTimeoutError} the outcome is unknown
@@ -103,9 +103,9 @@ export class QmpSession implements Disposable {
   async execute(
     command: string,
     args: Json = {},
-    { fd }: ExecuteOptions = {},
+    { fd }: { readonly fd?: Fd | undefined } = {},
   ): Promise<unknown> {
-    const replies = await this.#send([{ execute: command, args }], fd);
+    const replies = await this.send([{ execute: command, args }], fd);
     const [value] = await replies();
     return value;
   }
@@ -115,19 +115,15 @@ export class QmpSession implements Disposable {
    * while the caller does something else. For questions: if one is refused,
    * the others are carried out all the same.
    *
+   * @param fd goes with the first command, in its message; stays the caller's
+   * to close
    * @returns awaits the `return` values, in the commands' order; to send
    * another command before is to do without them
    * @throws as {@linkcode QmpSession.execute}
    */
   async send(
     commands: readonly Command[],
-  ): Promise<() => Promise<unknown[]>> {
-    return await this.#send(commands, undefined);
-  }
-
-  async #send(
-    commands: readonly Command[],
-    fd: Fd | undefined,
+    fd?: Fd,
   ): Promise<() => Promise<unknown[]>> {
     const messages = commands.map(({ execute, args = {} }) => ({
       execute,

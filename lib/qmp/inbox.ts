@@ -20,16 +20,12 @@ type Reply = Extract<QmpMessage, { kind: "return" | "error" }>;
 export class Inbox {
   /** All of them, also those that come while a reply is awaited. */
   readonly events: EventLog = new EventLog();
-  #version: QmpVersion | undefined;
+  /** QEMU's version, once the greeting has come. */
+  version: QmpVersion | undefined;
   /** Commands whose reply has not come yet, in the order they were sent. */
   #awaited: string[] = [];
   readonly #replies = new Map<string, Reply>();
   readonly #framer = new MessageFramer();
-
-  /** QEMU's version, once the greeting has come. */
-  get version(): QmpVersion | undefined {
-    return this.#version;
-  }
 
   /**
    * Takes the next bytes of the stream.
@@ -68,7 +64,7 @@ export class Inbox {
   #sort(message: QmpMessage, bytes: number) {
     switch (message.kind) {
       case "greeting":
-        this.#version ??= message.version;
+        this.version ??= message.version;
         return;
       case "event":
         this.events.add(message.event, bytes);

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { isJson, type Json } from "./message.ts";
+import type { Json } from "./message.ts";
+import { list, text } from "./reading.ts";
 
 /** A member of an object type. */
 export interface SchemaMember {
@@ -36,14 +37,6 @@ export type SchemaType =
     readonly variants: ReadonlyMap<string, string>;
   };
 
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function objects(value: unknown): Json[] {
-  return Array.isArray(value) ? value.filter(isJson) : [];
-}
-
 function readMember(member: Json): SchemaMember {
   return {
     name: text(member.name),
@@ -54,7 +47,7 @@ function readMember(member: Json): SchemaMember {
 
 /** Releases before 6.2 list an enum's values, later ones its members too. */
 function enumValues(entry: Json): string[] {
-  const members = objects(entry.members).map((one) => text(one.name));
+  const members = list(entry.members).map((one) => text(one.name));
   if (members.length > 0) return members;
   return Array.isArray(entry.values) ? entry.values.map(text) : [];
 }
@@ -68,18 +61,16 @@ function readType(entry: Json): SchemaType | undefined {
     case "array":
       return { kind: "array", element: text(entry["element-type"]) };
     case "alternate": {
-      const types = objects(entry.members).map((one) => text(one.type));
+      const types = list(entry.members).map((one) => text(one.type));
       return { kind: "alternate", types };
     }
     case "object":
       return {
         kind: "object",
-        members: objects(entry.members).map(readMember),
+        members: list(entry.members).map(readMember),
         tag: typeof entry.tag === "string" ? entry.tag : undefined,
         variants: new Map(
-          objects(entry.variants).map((
-            one,
-          ) => [text(one.case), text(one.type)]),
+          list(entry.variants).map((one) => [text(one.case), text(one.type)]),
         ),
       };
   }
@@ -93,7 +84,7 @@ export class Schema {
   /** Takes the `return` value of `query-qmp-schema`. */
   constructor(reply: unknown) {
     this.#entries = new Map(
-      objects(reply).map((entry) => [text(entry.name), entry]),
+      list(reply).map((entry) => [text(entry.name), entry]),
     );
   }
 
@@ -113,18 +104,20 @@ export class Schema {
     return this.#names("event");
   }
 
+  #typeOf(command: string, which: "arg-type" | "ret-type") {
+    const entry = this.#entries.get(command);
+    const isCommand = entry?.["meta-type"] === "command";
+    return isCommand ? text(entry[which]) : undefined;
+  }
+
   /** Name of the type of a command's arguments; undefined: no such command. */
   argumentsOf(command: string): string | undefined {
-    const entry = this.#entries.get(command);
-    if (entry?.["meta-type"] !== "command") return undefined;
-    return text(entry["arg-type"]);
+    return this.#typeOf(command, "arg-type");
   }
 
   /** Name of the type of what a command returns; undefined: no such command. */
   returnOf(command: string): string | undefined {
-    const entry = this.#entries.get(command);
-    if (entry?.["meta-type"] !== "command") return undefined;
-    return text(entry["ret-type"]);
+    return this.#typeOf(command, "ret-type");
   }
 
   /** Whether a command takes more than the schema lists: device_add. */
@@ -136,7 +129,7 @@ export class Schema {
   extended(command: string, more: readonly SchemaMember[]): Schema {
     const type = this.argumentsOf(command) ?? "";
     const entry = this.#entries.get(type) ?? {};
-    const known = objects(entry.members);
+    const known = list(entry.members);
     const names = new Set(known.map(({ name }) => name));
     const added = more.filter(({ name }) => !names.has(name)).map((one) => ({
       name: one.name,

@@ -94,14 +94,18 @@ export interface KeyValue {
   readonly text: string;
 }
 
-/** The object around a key, as far as the words tell: its tag may be there. */
-function siblings(words: readonly KeyValue[], around: string): Json {
-  const direct = words.flatMap(({ key, text }) =>
+/** The object at a path, as far as the words tell: its tag may be there. */
+export function siblings(
+  words: readonly KeyValue[],
+  path: readonly string[],
+): Json {
+  const around = path.map((one) => `${one}.`).join("");
+  const direct = words.filter(({ key }) =>
     key.startsWith(around) && !key.slice(around.length).includes(".")
-      ? [[key.slice(around.length), text] as const]
-      : []
   );
-  return Object.fromEntries(direct);
+  return Object.fromEntries(
+    direct.map(({ key, text }) => [key.slice(around.length), text]),
+  );
 }
 
 /** The type of one member of a type. */
@@ -175,8 +179,8 @@ export function argumentsFrom(
     }
     let of = type;
     path.forEach((name, i) => {
-      const around = path.slice(0, i).map((one) => `${one}.`).join("");
-      of = step(schema, of, { name, key, value: siblings(words, around) });
+      const value = siblings(words, path.slice(0, i));
+      of = step(schema, of, { name, key, value });
     });
     put(root, path, valueOf(schema, of, { text, key }));
   }

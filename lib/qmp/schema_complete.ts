@@ -6,6 +6,7 @@
 
 import type { Json } from "./message.ts";
 import type { Schema } from "./schema.ts";
+import { siblings } from "./schema_arguments.ts";
 
 /** A place in a command's arguments. */
 export interface ArgumentPlace {
@@ -17,17 +18,13 @@ export interface ArgumentPlace {
   readonly word: string;
 }
 
-/** The object around a key, as far as the words tell. */
-function siblings(words: readonly string[], around: string): Json {
-  const found: Json = {};
-  for (const word of words) {
+/** The object around a key, as far as the words before it tell. */
+function around(path: readonly string[], { before }: ArgumentPlace): Json {
+  const words = before.map((word) => {
     const [key = "", ...value] = word.split("=");
-    const name = key.slice(around.length);
-    if (key.startsWith(around) && !name.includes(".")) {
-      found[name] = value.join("=");
-    }
-  }
-  return found;
+    return { key, text: value.join("=") };
+  });
+  return siblings(words, path);
 }
 
 /** Types whose objects have members: that of an alternate is among several. */
@@ -42,8 +39,7 @@ function objectTypes(schema: Schema, type: string): string[] {
 function membersAt(schema: Schema, at: ArgumentPlace, path: string[]) {
   let types = [schema.argumentsOf(at.command) ?? ""];
   const members = (depth: number) => {
-    const around = path.slice(0, depth).map((one) => `${one}.`).join("");
-    const value = siblings(at.before, around);
+    const value = around(path.slice(0, depth), at);
     return types.flatMap((one) => schema.membersOf(one, value));
   };
   for (const [depth, name] of path.entries()) {
@@ -69,17 +65,16 @@ export function completeArgument(
   const [key = "", ...value] = at.word.split("=");
   const path = key.split(".");
   const last = path.pop() ?? "";
-  const around = path.map((one) => `${one}.`).join("");
   const members = membersAt(schema, at, path);
   if (value.length > 0) {
     const member = members.find((one) => one.name === last);
     const words = member === undefined ? [] : valuesOf(schema, member.type);
     return words.map((word) => ({ word: `${key}=${word}`, note: "" }));
   }
-  const given = siblings(at.before, around);
+  const given = around(path, at);
   return members.filter(({ name }) => !(name in given)).flatMap((member) => {
     const note = member.optional ? "" : "needed";
-    const word = around + member.name;
+    const word = [...path, member.name].join(".");
     const deeper = objectTypes(schema, member.type).length > 0;
     const isObject = schema.type(member.type)?.kind === "object";
     return [

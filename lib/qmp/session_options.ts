@@ -24,13 +24,7 @@ export interface SessionOptions {
   /** Sees the greeting and all that follows, both ways. */
   readonly trace?: QmpTrace | undefined;
   /** Called when no greeting came, while still connected. */
-  readonly onSilence?: (() => Promise<void>) | undefined;
-}
-
-/** What goes with a command. */
-export interface ExecuteOptions {
-  /** Sent in the same message as the command; stays the caller's to close. */
-  readonly fd?: Fd | undefined;
+  readonly onSilence?: (() => void) | undefined;
 }
 
 /** How long to wait for an event, and from where on. */

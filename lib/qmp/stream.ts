@@ -31,7 +31,8 @@ export class QmpStream {
   readonly inbox: Inbox = new Inbox();
   /** The command whose reply is awaited, for messages. */
   command = "qmp_capabilities";
-  #isClosed = false;
+  /** Whether it has ended. */
+  isClosed = false;
   #lastBreath = performance.now();
   readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #socket: UnixSocket;
@@ -65,11 +66,6 @@ export class QmpStream {
     }
   }
 
-  /** Whether it has ended. */
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
   /** Credentials of whoever listens on the socket; may be a proxy. */
   peer(): { pid: number; uid: number; gid: number } {
     return this.#socket.peerCredentials();
@@ -77,7 +73,7 @@ export class QmpStream {
 
   /** Ends the stream. */
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#socket.close();
   }
 
@@ -93,7 +89,7 @@ export class QmpStream {
     lines: readonly string[],
     { fd, timeoutMs }: { fd?: Fd | undefined; timeoutMs: number },
   ): Promise<void> {
-    if (this.#isClosed) {
+    if (this.isClosed) {
       throw new QmpClosedError(
         `cannot send ${this.command}: the session has ended`,
       );
@@ -109,7 +105,7 @@ export class QmpStream {
       if (error instanceof DeadlineError) {
         throw new QmpTimeoutError(this.command, timeoutMs);
       }
-      throw this.#ended(error);
+      throw this.#endBy(error);
     }
   }
 
@@ -128,6 +124,7 @@ export class QmpStream {
       if (left === 0 && !isReady) return "timeout";
       if (signal?.aborted) return "aborted";
       const bytes = this.#receive();
+      if (bytes === 0) throw this.#endBy(undefined);
       if (bytes !== "would-block") {
         await this.#breathe();
         return this.#accept(this.#buffer.subarray(0, bytes));
@@ -148,17 +145,14 @@ export class QmpStream {
   }
 
   #receive(): number | "would-block" {
-    let bytes: number | "would-block";
     try {
-      bytes = this.#socket.receive(this.#buffer);
+      return this.#socket.receive(this.#buffer);
     } catch (error) {
-      throw this.#ended(error);
+      throw this.#endBy(error);
     }
-    if (bytes === 0) throw this.#ended(undefined);
-    return bytes;
   }
 
-  #ended(cause: unknown): Error {
+  #endBy(cause: unknown): Error {
     this.close();
     if (isShortage(cause)) return cause;
     return new QmpClosedError(
