@@ -11,32 +11,15 @@ import { readText } from "../sys/regular_file.ts";
 import type { QemuProcess } from "./process.ts";
 
 /** How one QEMU process is confined. */
-export interface Confinement {
-  /** It was found by this. */
-  readonly pid: number;
-  /** What the kernel judges its accesses by. */
-  readonly credentials: Credentials;
-  /** Its root directory as we name it, `/` if it has none of its own. */
-  readonly root: string;
-  /** `chroot`: other files lie behind the same paths. */
-  readonly jail: "chroot" | "none";
-  /** In another one, its uids are not ours. */
-  readonly userNamespace: "ours" | "another";
-  /** In another one, our mounts are not its. */
-  readonly mountNamespace: "ours" | "another";
-  /** In another one, our taps are not its. */
-  readonly networkNamespace: "ours" | "another";
-  /** `Seccomp:` of its status: 0 none, 1 strict, 2 filter. */
-  readonly seccomp: number;
-  /** What its command line says of it, e.g. `-runas nobody`. */
-  readonly options: readonly string[];
-}
+export type Confinement = Readonly<
+  NonNullable<ReturnType<typeof readConfinement>>
+>;
 
 /** QEMU's options that confine it: qemu-options.hx. */
 const OPTIONS = ["-runas", "-chroot", "-run-with", "-sandbox"];
 
 /** The confining options of a command line, each with its value. */
-export function confiningOptions(argv: readonly string[]): string[] {
+function confiningOptions(argv: readonly string[]): readonly string[] {
   return argv.flatMap((word, i) => {
     const option = word.startsWith("--") ? word.slice(1) : word;
     return OPTIONS.includes(option) ? [`${option} ${argv[i + 1] ?? ""}`] : [];
@@ -48,7 +31,7 @@ export function confiningOptions(argv: readonly string[]): string[] {
  *
  * @returns undefined if it is no such text
  */
-export function credentialsOf(
+function credentialsOf(
   status: string,
 ): Credentials & { readonly seccomp: number } | undefined {
   const field = (name: string) =>
@@ -91,24 +74,32 @@ function isOurRoot(pid: number): boolean {
  *
  * @returns undefined if it has ended, or may not be looked at
  */
-export function readConfinement(
-  { pid, argv }: QemuProcess,
-): Confinement | undefined {
+export function readConfinement({ pid, argv }: QemuProcess) {
   try {
     const read = credentialsOf(readText(`/proc/${pid}/status`));
     if (read === undefined) return undefined;
     const { seccomp, ...credentials } = read;
     const mountNamespace = namespace(pid, "mnt");
     const same = isOurRoot(pid) && mountNamespace === "ours";
+    const jail: "chroot" | "none" = same ? "none" : "chroot";
     return {
+      /** It was found by this. */
       pid,
-      credentials,
+      /** What the kernel judges its accesses by. */
+      credentials: credentials as Credentials,
+      /** Its root directory as we name it, `/` if it has none of its own. */
       root: Deno.readLinkSync(`/proc/${pid}/root`),
-      jail: same ? "none" : "chroot",
+      /** `chroot`: other files lie behind the same paths. */
+      jail,
+      /** In another one, its uids are not ours. */
       userNamespace: namespace(pid, "user"),
+      /** In another one, our mounts are not its. */
       mountNamespace,
+      /** In another one, our taps are not its. */
       networkNamespace: namespace(pid, "net"),
+      /** `Seccomp:` of its status: 0 none, 1 strict, 2 filter. */
       seccomp,
+      /** What its command line says of it, e.g. `-runas nobody`. */
       options: confiningOptions(argv),
     };
   } catch (error) {

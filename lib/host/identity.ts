@@ -44,11 +44,15 @@ export async function leadOf(path: string): Promise<Lead> {
     if (error instanceof SysError || error instanceof TypeError) {
       return { identity: undefined };
     }
-    const silent = error instanceof DeadlineError ||
-      (error instanceof HotplugError && error.code === "busy");
-    if (silent) return { identity: undefined, fault: error.message };
+    if (isSilence(error)) return { identity: undefined, fault: error.message };
     throw error;
   }
+}
+
+/** Whether an error says that a file does not answer. */
+export function isSilence(error: unknown): error is Error {
+  return error instanceof DeadlineError ||
+    (error instanceof HotplugError && error.code === "busy");
 }
 
 /**

@@ -5,11 +5,10 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
-import { DeadlineError, SysError } from "../sys/errno.ts";
+import { SysError } from "../sys/errno.ts";
 import { type FileStatus, statPathWithin, TimeLimit } from "../sys/file.ts";
 import { readText } from "../sys/regular_file.ts";
-import { identityOf } from "./identity.ts";
+import { identityOf, isSilence } from "./identity.ts";
 import { readIfThere } from "./look.ts";
 import { type OpenFile, openFiles } from "./process.ts";
 
@@ -52,9 +51,7 @@ async function fileSize(
   try {
     return (await statPathWithin(path, { label, limit })).sizeBytes;
   } catch (error) {
-    const silent = error instanceof DeadlineError ||
-      (error instanceof HotplugError && error.code === "busy");
-    if (silent) return undefined;
+    if (isSilence(error)) return undefined;
     throw error;
   }
 }

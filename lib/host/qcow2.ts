@@ -22,12 +22,7 @@ export interface Backing {
 }
 
 /** What matters of a header. */
-export interface Qcow2Header {
-  /** Virtual size in bytes. */
-  readonly sizeBytes: number;
-  /** Undefined if the image stands alone. */
-  readonly backing: Backing | undefined;
-}
+export type Qcow2Header = Readonly<ReturnType<typeof parseQcow2>>;
 
 /** Says what is wrong with an image. */
 export class ImageFault extends Error {}
@@ -128,7 +123,7 @@ function backingOf(
  * @param bytes up to {@linkcode HEADER_BYTES} from the image's begin
  * @throws {ImageFault}
  */
-export function parseQcow2(bytes: Uint8Array): Qcow2Header {
+export function parseQcow2(bytes: Uint8Array) {
   if (!isQcow2(bytes) || bytes.length < V3_HEADER_BYTES) {
     throw new ImageFault("it is no qcow2 image");
   }
@@ -153,5 +148,10 @@ export function parseQcow2(bytes: Uint8Array): Qcow2Header {
   if (fault !== undefined) throw new ImageFault(fault);
   const clusterBytes = 2 ** bits;
   const backing = backingOf(bytes, { headerBytes, clusterBytes });
-  return { sizeBytes, backing };
+  return {
+    /** Virtual size. */
+    sizeBytes,
+    /** Undefined if the image stands alone. */
+    backing,
+  };
 }

@@ -6,30 +6,22 @@
 
 import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
-import { list, object, type Size, size, text } from "./reading.ts";
+import { list, object, size, text } from "./reading.ts";
 
 /** A block node: `BlockDeviceInfo` of qapi/block-core.json. */
-export interface NamedNode {
-  /** Begins with `#` if QEMU made it up. */
-  readonly name: string;
-  /** Block driver: `raw`, `file`, `host_device`, … */
-  readonly driver: string;
-  /** What it was opened from, a path or `json:…`. */
-  readonly file: string;
-  /** Virtual size. */
-  readonly sizeBytes: Size | undefined;
-  /** O_DIRECT. */
-  readonly direct: boolean;
-  /** Whether the guest must not write. */
-  readonly readOnly: boolean;
-}
+export type NamedNode = Readonly<ReturnType<typeof readNode>>;
 
-function readNode(one: Json): NamedNode {
+function readNode(one: Json) {
   return {
+    /** Begins with `#` if QEMU made it up. */
     name: text(one["node-name"]),
+    /** Block driver: `raw`, `file`, `host_device`, … */
     driver: text(one.drv),
+    /** What it was opened from, a path or `json:…`. */
     file: text(one.file),
+    /** Virtual size. */
     sizeBytes: size(object(one.image)["virtual-size"]),
+    /** O_DIRECT. */
     direct: object(one.cache).direct === true,
     readOnly: one.ro === true,
   };
@@ -96,19 +88,15 @@ export const BLOCK_EXPORTS: Query<BlockExport[]> = {
 };
 
 /** A drive with a tray: `BlockInfo` of qapi/block-core.json. */
-export interface Tray {
-  /** Empty without a medium. */
-  readonly nodeName: string;
-  /** Whether the medium is out of the guest's reach. */
-  readonly isOpen: boolean;
-  /** Whether the guest wants it to stay. */
-  readonly isLocked: boolean;
-}
+export type Tray = Readonly<ReturnType<typeof readTray>>;
 
-function readTray(drive: Json): Tray {
+function readTray(drive: Json) {
   return {
+    /** Empty without a medium. */
     nodeName: text(object(drive.inserted)["node-name"]),
+    /** Whether the medium is out of the guest's reach. */
     isOpen: drive.tray_open === true,
+    /** Whether the guest wants it to stay. */
     isLocked: drive.locked === true,
   };
 }

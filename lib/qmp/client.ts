@@ -87,7 +87,7 @@ export class QmpSession implements Disposable {
   }
 
   /** Credentials of whoever listens on the socket; may be a proxy. */
-  peer(): { pid: number; uid: number; gid: number } {
+  peer() {
     return this.#stream.peer();
   }
 

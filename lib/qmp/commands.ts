@@ -9,16 +9,6 @@ import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
 import { list, object, type Size, size, text, whole } from "./reading.ts";
 
-/** One set of `query-fdsets`. */
-export interface Fdset {
-  /** The N of `/dev/fdset/N`, chosen by whoever added it. */
-  readonly id: number;
-  /** Texts of its fds, as given to add-fd; none after remove-fd. */
-  readonly opaques: readonly string[];
-  /** File descriptors QEMU still holds for reopening, 0 after remove-fd. */
-  readonly fds: number;
-}
-
 /**
  * How QEMU names the limits of a disk, in `block_set_io_throttle` and in
  * `query-block`: of both directions together, or of one.
@@ -113,11 +103,17 @@ export const BLOCK: Query<BlockBackend[]> = {
   read: (value) => list(value).map(readBackend),
 };
 
-function readFdset(one: Json): Fdset {
+/** One set of `query-fdsets`. */
+export type Fdset = Readonly<ReturnType<typeof readFdset>>;
+
+function readFdset(one: Json) {
   const fds = list(one.fds);
   return {
+    /** The N of `/dev/fdset/N`, chosen by whoever added it. */
     id: whole(one["fdset-id"]),
+    /** Texts of its fds, as given to add-fd; none after remove-fd. */
     opaques: fds.map((fd) => text(fd.opaque)),
+    /** How many QEMU still holds for reopening, 0 after remove-fd. */
     fds: fds.length,
   };
 }

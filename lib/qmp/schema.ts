@@ -10,36 +10,12 @@ import type { Json } from "./message.ts";
 import { list, text } from "./reading.ts";
 
 /** A member of an object type. */
-export interface SchemaMember {
-  /** As on the wire. */
-  readonly name: string;
-  /** Name of its type. */
-  readonly type: string;
-  /** Whether it may be left out. */
-  readonly optional: boolean;
-}
+export type SchemaMember = Readonly<ReturnType<typeof readMember>>;
 
-/** A type by what its values are. */
-export type SchemaType =
-  | {
-    readonly kind: "builtin";
-    readonly json: string;
-  }
-  | { readonly kind: "enum"; readonly values: readonly string[] }
-  | { readonly kind: "array"; readonly element: string }
-  | { readonly kind: "alternate"; readonly types: readonly string[] }
-  | {
-    readonly kind: "object";
-    readonly members: readonly SchemaMember[];
-    /** Name of the member whose value chooses a variant. */
-    readonly tag: string | undefined;
-    /** Type with further members, by the tag's value. */
-    readonly variants: ReadonlyMap<string, string>;
-  };
-
-function readMember(member: Json): SchemaMember {
+function readMember(member: Json) {
   return {
     name: text(member.name),
+    /** Name of its type. */
     type: text(member.type),
     optional: "default" in member,
   };
@@ -52,27 +28,30 @@ function enumValues(entry: Json): string[] {
   return Array.isArray(entry.values) ? entry.values.map(text) : [];
 }
 
-function readType(entry: Json): SchemaType | undefined {
+/** A type by what its values are; undefined if it is none that is known. */
+function readType(entry: Json) {
   switch (entry["meta-type"]) {
     case "builtin":
-      return { kind: "builtin", json: text(entry["json-type"]) };
+      return { kind: "builtin", json: text(entry["json-type"]) } as const;
     case "enum":
-      return { kind: "enum", values: enumValues(entry) };
+      return { kind: "enum", values: enumValues(entry) } as const;
     case "array":
-      return { kind: "array", element: text(entry["element-type"]) };
+      return { kind: "array", element: text(entry["element-type"]) } as const;
     case "alternate": {
       const types = list(entry.members).map((one) => text(one.type));
-      return { kind: "alternate", types };
+      return { kind: "alternate", types } as const;
     }
     case "object":
       return {
         kind: "object",
         members: list(entry.members).map(readMember),
+        /** Name of the member whose value chooses a variant. */
         tag: typeof entry.tag === "string" ? entry.tag : undefined,
+        /** Type with further members, by the tag's value. */
         variants: new Map(
           list(entry.variants).map((one) => [text(one.case), text(one.type)]),
         ),
-      };
+      } as const;
   }
   return undefined;
 }
@@ -144,7 +123,7 @@ export class Schema {
   }
 
   /** A type by its name; undefined if the schema has none of that name. */
-  type(name: string): SchemaType | undefined {
+  type(name: string) {
     const entry = this.#entries.get(name);
     return entry === undefined ? undefined : readType(entry);
   }

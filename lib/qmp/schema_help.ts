@@ -34,18 +34,8 @@ export function typeText(schema: Schema, name: string): string {
   return "anything";
 }
 
-/** One row of a command's help: name, whether it is needed, type. */
+/** Of an argument its name, whether it is needed, its type. */
 export type HelpRow = readonly [string, string, string];
-
-/** What a command takes and returns. */
-export interface CommandHelp {
-  /** In the schema's order. */
-  readonly rows: readonly HelpRow[];
-  /** The argument whose value decides what else there is. */
-  readonly tag: string | undefined;
-  /** Type of what it returns. */
-  readonly returns: string;
-}
 
 /**
  * Help on a command; undefined if there is no such command.
@@ -56,7 +46,7 @@ export function commandHelp(
   schema: Schema,
   command: string,
   said: Json,
-): CommandHelp | undefined {
+) {
   const type = schema.argumentsOf(command);
   if (type === undefined) return undefined;
   const found = schema.type(type);
@@ -65,12 +55,14 @@ export function commandHelp(
   const own = found?.kind === "object" ? found.members : [];
   const members = open ? own : schema.membersOf(type, said);
   return {
-    rows: members.map((member) => [
+    rows: members.map((member): HelpRow => [
       member.name,
       member.optional ? "" : "needed",
       typeText(schema, member.type),
     ]),
+    /** The argument whose value decides what else there is. */
     tag: open ? tag : undefined,
+    /** Type of what it returns. */
     returns: typeText(schema, schema.returnOf(command) ?? ""),
   };
 }

@@ -67,7 +67,7 @@ export class QmpStream {
   }
 
   /** Credentials of whoever listens on the socket; may be a proxy. */
-  peer(): { pid: number; uid: number; gid: number } {
+  peer() {
     return this.#socket.peerCredentials();
   }
 

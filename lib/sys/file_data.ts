@@ -6,12 +6,14 @@
 
 import { checked } from "./errno.ts";
 import type { Fd } from "./fd.ts";
+import { ioctl } from "./ioctl.ts";
 import { AT, cString } from "./layout.ts";
 import { libc } from "./libc.ts";
 
 /** linux/fs.h: _IOR(0x12, 114, size_t), the same on both architectures. */
-const BLKGETSIZE64 = 0x80081272n;
-const READ_CHUNK_BYTES = 65536;
+const BLKGETSIZE64 = 0x80081272;
+/** Room for most files; it is doubled when it is full. */
+const READ_BYTES = 65536;
 
 /**
  * Reads a file from its begin, whatever its position is.
@@ -22,48 +24,23 @@ const READ_CHUNK_BYTES = 65536;
  * @throws {SysError} If reading fails, `ESPIPE` on a pipe or socket.
  */
 export function readAll(fd: Fd, maxBytes: number): Uint8Array<ArrayBuffer> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  for (;;) {
-    const room = Math.min(READ_CHUNK_BYTES, maxBytes + 1 - length);
-    const chunk = new Uint8Array(new ArrayBuffer(room));
-    const count = preadInto(fd, chunk, length);
-    if (count === 0) break;
+  let memory = new ArrayBuffer(Math.min(READ_BYTES, maxBytes + 1));
+  for (let length = 0;;) {
+    const rest = new Uint8Array(memory, length);
+    const count = checked(
+      // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
+      // call; the result is checked by checked().
+      () => libc.pread(fd.number, rest, BigInt(rest.length), BigInt(length)),
+      named(fd, "read"),
+    );
+    if (count === 0) return new Uint8Array(memory, 0, length);
     length += count;
     if (length > maxBytes) {
       throw new RangeError(`${fd.label} is longer than ${maxBytes} bytes`);
     }
-    chunks.push(chunk.subarray(0, count));
+    if (length < memory.byteLength) continue;
+    memory = memory.transfer(Math.min(2 * length, maxBytes + 1));
   }
-  return joined(chunks, length);
-}
-
-function preadInto(
-  fd: Fd,
-  chunk: Uint8Array<ArrayBuffer>,
-  offset: number,
-): number {
-  return checked(
-    // SAFETY: `chunk` has `chunk.length` bytes and outlives the synchronous
-    // call; the result is checked by checked().
-    () => libc.pread(fd.number, chunk, BigInt(chunk.length), BigInt(offset)),
-    { syscall: "read", subject: fd.label },
-  );
-}
-
-function joined(
-  chunks: readonly Uint8Array<ArrayBuffer>[],
-  length: number,
-): Uint8Array<ArrayBuffer> {
-  const [first] = chunks;
-  if (first !== undefined && chunks.length === 1) return first;
-  const all = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return all;
 }
 
 /**
@@ -79,7 +56,7 @@ export function writeAll(fd: Fd, bytes: Uint8Array): void {
       // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
       // call; the result is checked by checked().
       () => libc.write(fd.number, rest, BigInt(rest.length)),
-      { syscall: "write", subject: fd.label },
+      named(fd, "write"),
     );
   }
 }
@@ -150,14 +127,9 @@ export function fchown(fd: Fd, uid: number, gid: number): void {
  * @throws {SysError} `ENOTTY` if it is none.
  */
 export function blockDeviceSize(fd: Fd): number {
-  const size = new DataView(new ArrayBuffer(8));
-  checked(
-    // SAFETY: `size` has the 8 bytes this ioctl writes and outlives the
-    // synchronous call; the result is checked by checked().
-    () => libc.ioctl(fd.number, BLKGETSIZE64, size),
-    named(fd, "ioctl BLKGETSIZE64"),
-  );
-  return Number(size.getBigUint64(0, true));
+  const size = new Uint8Array(8);
+  ioctl(fd, BLKGETSIZE64, size, "BLKGETSIZE64");
+  return Number(new DataView(size.buffer).getBigUint64(0, true));
 }
 
 function named(fd: Fd, syscall: string) {

@@ -52,7 +52,7 @@ export function rename(from: string, to: string, options: AtOptions = {}) {
  * @throws {TypeError} If the path has a NUL.
  */
 export function unlink(path: string, options: AtOptions = {}): void {
-  remove({ path, flags: 0, syscall: "unlink" }, options);
+  remove(path, { flags: 0, syscall: "unlink" }, options);
 }
 
 /**
@@ -62,7 +62,7 @@ export function unlink(path: string, options: AtOptions = {}): void {
  * @throws {TypeError} If the path has a NUL.
  */
 export function rmdir(path: string, options: AtOptions = {}): void {
-  remove({ path, flags: AT.REMOVEDIR, syscall: "rmdir" }, options);
+  remove(path, { flags: AT.REMOVEDIR, syscall: "rmdir" }, options);
 }
 
 /**
@@ -120,19 +120,17 @@ function encodeDevice(rdev: string): bigint {
   return BigInt.asUintN(32, BigInt(encoded));
 }
 
-interface Removal {
-  readonly path: string;
-  readonly flags: number;
-  readonly syscall: string;
-}
-
-function remove(removal: Removal, options: AtOptions): void {
-  const name = cString(removal.path);
+function remove(
+  path: string,
+  { flags, syscall }: { readonly flags: number; readonly syscall: string },
+  options: AtOptions,
+): void {
+  const name = cString(path);
   checked(
     // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
     // result is checked by checked().
-    () => libc.unlinkat(number(options), name, removal.flags),
-    { syscall: removal.syscall, subject: removal.path },
+    () => libc.unlinkat(number(options), name, flags),
+    { syscall, subject: path },
   );
 }
 

@@ -10,46 +10,8 @@ import type { Fd } from "./fd.ts";
 import { AT, cString, S, STATX } from "./layout.ts";
 import { libc } from "./libc.ts";
 
-/**
- * What kind of thing a path or descriptor names; `anonymous` is what has no
- * type, such as an eventfd or epoll instance (fs/anon_inodes.c).
- */
-export type FileKind =
-  | "file"
-  | "directory"
-  | "block"
-  | "character"
-  | "fifo"
-  | "socket"
-  | "link"
-  | "anonymous";
-
 /** The status of one inode. */
-export interface FileStatus {
-  /** From the type bits of `stx_mode`. */
-  readonly kind: FileKind;
-  /** Permission bits with set-uid, set-gid and sticky: 0 to 0o7777. */
-  readonly mode: number;
-  /** Owner, as our user namespace numbers it. */
-  readonly uid: number;
-  /** Group, as our user namespace numbers it. */
-  readonly gid: number;
-  /**
-   * Length of a regular file, rounded above 2^53 − 1; 0 for a block device, see
-   * blockDeviceSize.
-   */
-  readonly sizeBytes: number;
-  /** Unique on its device only; 64 bits. */
-  readonly inode: bigint;
-  /** Device the inode lies on, as `major:minor` in decimal. */
-  readonly device: string;
-  /** Device the inode names, as `major:minor`; `0:0` if it is no device. */
-  readonly rdev: string;
-  /** Hard links; 0 for a file that was removed and is still open. */
-  readonly nlink: number;
-  /** Last change of the content, in nanoseconds since 1970. */
-  readonly modifiedNs: bigint;
-}
+export type FileStatus = Readonly<ReturnType<typeof readStatus>>;
 
 /** Options of {@linkcode statPath}. */
 export interface StatPathOptions {
@@ -75,20 +37,26 @@ export interface StatPathOptions {
   readonly sync?: "yes" | "no" | undefined;
 }
 
-const KINDS: ReadonlyMap<number, FileKind> = new Map([
-  [S.IFREG, "file"],
-  [S.IFDIR, "directory"],
-  [S.IFBLK, "block"],
-  [S.IFCHR, "character"],
-  [S.IFIFO, "fifo"],
-  [S.IFSOCK, "socket"],
-  [S.IFLNK, "link"],
-]);
+const KINDS = {
+  [S.IFREG]: "file",
+  [S.IFDIR]: "directory",
+  [S.IFBLK]: "block",
+  [S.IFCHR]: "character",
+  [S.IFIFO]: "fifo",
+  [S.IFSOCK]: "socket",
+  [S.IFLNK]: "link",
+} as const;
 
-/** What `st_mode` says. */
-export function typeOf(mode: number): Pick<FileStatus, "kind" | "mode"> {
-  const kind = KINDS.get(mode & S.IFMT) ?? "anonymous";
-  return { kind, mode: mode & 0o7777 };
+/**
+ * What a path or descriptor names; `anonymous` is what has no type, such as an
+ * eventfd or epoll instance (fs/anon_inodes.c).
+ */
+type FileKind = typeof KINDS[keyof typeof KINDS] | "anonymous";
+
+/** What `st_mode` says: the kind, and the bits from 0 to 0o7777. */
+export function typeOf(mode: number): { kind: FileKind; mode: number } {
+  const kinds: Readonly<Record<number, FileKind>> = KINDS;
+  return { kind: kinds[mode & S.IFMT] ?? "anonymous", mode: mode & 0o7777 };
 }
 
 function syncFlag({ sync }: Pick<StatPathOptions, "sync">): number {
@@ -104,12 +72,8 @@ export function statFd(
   fd: Fd,
   options: Pick<StatPathOptions, "sync"> = {},
 ): FileStatus {
-  return statx({
-    dir: fd.number,
-    path: "",
-    flags: AT.EMPTY_PATH | syncFlag(options),
-    subject: fd.label,
-  });
+  const flags = AT.EMPTY_PATH | syncFlag(options);
+  return statx({ dir: fd.number, path: "", flags }, fd.label);
 }
 
 /**
@@ -122,46 +86,48 @@ export function statPath(
   path: string,
   options: StatPathOptions = {},
 ): FileStatus {
-  return statx({
-    dir: options.dir?.number ?? AT.FDCWD,
-    path,
-    flags: (options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0) |
-      syncFlag(options),
-    subject: path,
-  });
+  const dir = options.dir?.number ?? AT.FDCWD;
+  const follow = options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0;
+  return statx({ dir, path, flags: follow | syncFlag(options) }, path);
 }
 
-interface StatxCall {
-  readonly dir: number;
-  readonly path: string;
-  readonly flags: number;
-  readonly subject: string;
-}
-
-function statx(call: StatxCall): FileStatus {
-  const path = cString(call.path);
+function statx(
+  { dir, path, flags }: { dir: number; path: string; flags: number },
+  subject: string,
+): FileStatus {
+  const name = cString(path);
   const status = new ArrayBuffer(STATX.size);
   checked(
-    // SAFETY: `path` ends with a NUL, `status` has the size of struct statx;
+    // SAFETY: `name` ends with a NUL, `status` has the size of struct statx;
     // both outlive the synchronous call; the result is checked by checked().
-    () => libc.statx(call.dir, path, call.flags, STATX.BASIC_STATS, status),
-    { syscall: "stat", subject: call.subject },
+    () => libc.statx(dir, name, flags, STATX.BASIC_STATS, status),
+    { syscall: "stat", subject },
   );
   return readStatus(new DataView(status));
 }
 
 /** What statx(2) has filled in. */
-export function readStatus(view: DataView): FileStatus {
+export function readStatus(view: DataView) {
   const u32 = (offset: number) => view.getUint32(offset, true);
   return {
     ...typeOf(view.getUint16(STATX.mode, true)),
+    /** As our user namespace numbers it, like the group. */
     uid: u32(STATX.uid),
     gid: u32(STATX.gid),
+    /**
+     * Of a regular file, rounded above 2^53 − 1; 0 for a block device, see
+     * blockDeviceSize.
+     */
     sizeBytes: Number(view.getBigUint64(STATX.sizeBytes, true)),
+    /** Unique on its device only; 64 bits. */
     inode: view.getBigUint64(STATX.inode, true),
+    /** Device the inode lies on, as `major:minor` in decimal. */
     device: `${u32(STATX.deviceMajor)}:${u32(STATX.deviceMinor)}`,
+    /** Device the inode names, as `major:minor`; `0:0` if it is no device. */
     rdev: `${u32(STATX.rdevMajor)}:${u32(STATX.rdevMinor)}`,
+    /** 0 for a file that was removed and is still open. */
     nlink: u32(STATX.nlink),
+    /** Last change of the content, in nanoseconds since 1970. */
     modifiedNs: view.getBigInt64(STATX.mtimeSeconds, true) * 1_000_000_000n +
       BigInt(u32(STATX.mtimeNanoseconds)),
   };

@@ -22,27 +22,18 @@ import { libc } from "./libc.ts";
 export function ioctl(
   fd: Fd,
   request: number,
-  arg: Uint8Array | number,
+  arg: Uint8Array<ArrayBuffer> | number,
   what: string,
 ): number {
+  const code = BigInt(request);
   return checked(
-    prepare(fd, BigInt(request), arg),
+    // SAFETY: whoever gives a struct gives one of the size that the request
+    // needs; it outlives the synchronous call; the result is checked by
+    // checked().
+    () =>
+      typeof arg === "number"
+        ? libc.ioctlNumber(fd.number, code, BigInt.asUintN(64, BigInt(arg)))
+        : libc.ioctl(fd.number, code, arg),
     { syscall: `ioctl ${what}`, subject: fd.label },
   );
-}
-
-function prepare(
-  fd: Fd,
-  request: bigint,
-  arg: Uint8Array | number,
-): () => number {
-  if (typeof arg === "number") {
-    const number = BigInt.asUintN(64, BigInt(arg));
-    // SAFETY: no memory; the result is checked by the caller.
-    return () => libc.ioctlNumber(fd.number, request, number);
-  }
-  const memory = arg as Uint8Array<ArrayBuffer>;
-  // SAFETY: whoever calls ioctl gives the size the request needs; `memory`
-  // outlives the synchronous call; the result is checked by the caller.
-  return () => libc.ioctl(fd.number, request, memory);
 }

@@ -55,7 +55,6 @@ function noLibc(why: string, cause?: unknown): HotplugError {
 type Finder = (name: string) => Deno.PointerObject | null;
 
 let dlsym: Finder | undefined;
-let errnoView: Deno.UnsafePointerView | undefined;
 
 /**
  * Opens the library that has dlsym on every glibc: libc.so.6 exports it only
@@ -138,21 +137,16 @@ export function libcFault(
   }
 }
 
-const ERRNO_LOCATION = { parameters: [], result: "pointer" } as const;
-type ErrnoLocation = typeof ERRNO_LOCATION;
-
 /**
- * Finds this thread's errno. The address is constant for a thread, and a Deno
- * worker loads its own copy of this module, so it is looked up once; reading it
- * later is a plain memory read, which cannot itself change it.
+ * This thread's errno. The address is constant for a thread, and a Deno worker
+ * loads its own copy of this module, so it is looked up once; reading it later
+ * is a plain memory read, which cannot itself change it.
  */
+let errnoView: Deno.UnsafePointerView | undefined;
+
 function openErrno(): Deno.UnsafePointerView {
-  const locate = new Deno.UnsafeFnPointer(
-    addressOf("__errno_location") as Deno.PointerObject<ErrnoLocation>,
-    ERRNO_LOCATION,
-  );
   // SAFETY: no arguments; glibc never returns null here, checked all the same.
-  const location = locate.call();
+  const location = libc.__errno_location();
   if (location === null) throw new Error("The C library has no errno");
   return new Deno.UnsafePointerView(location);
 }
@@ -169,7 +163,7 @@ export function lastErrno(): number {
 }
 
 function bindFunction(key: string): unknown {
-  errnoView ??= openErrno();
+  if (key !== "__errno_location") errnoView ??= openErrno();
   const name = key.replace(/InThread$/, "");
   const signature: Deno.ForeignFunction = SIGNATURES[name as Name];
   const pointer = new Deno.UnsafeFnPointer(

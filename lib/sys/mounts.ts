@@ -7,30 +7,29 @@
 import type { Fd } from "./fd.ts";
 
 /** One mount. */
-export interface Mount {
-  /** As in `mnt_id` of /proc/PID/fdinfo. */
-  readonly id: string;
-  /** Absolute path of its root. */
-  readonly point: string;
-  /** Of its file system, e.g. `ext4`, `fuse.sshfs`. */
-  readonly type: string;
+export type Mount = Readonly<ReturnType<typeof readMount>>;
+
+/** A line of mountinfo(5). */
+function readMount(line: string) {
+  const [fields = "", source = ""] = line.split(" - ");
+  const [id = "", , , , point = ""] = fields.split(" ");
+  return {
+    /** As in `mnt_id` of /proc/PID/fdinfo. */
+    id,
+    /** Absolute path of its root. */
+    point: point.replaceAll(
+      /\\(\d{3})/g,
+      (_, octal) => String.fromCharCode(parseInt(octal, 8)),
+    ),
+    /** Of its file system, e.g. `ext4`, `fuse.sshfs`. */
+    type: source.split(" ")[0] ?? "",
+  };
 }
 
 /** All mounts; of those on one point the last one is seen. */
 export function readMounts(): Mount[] {
   const text = Deno.readTextFileSync("/proc/self/mountinfo");
-  return text.trim().split("\n").map((line) => {
-    const [fields = "", source = ""] = line.split(" - ");
-    const [id = "", , , , point = ""] = fields.split(" ");
-    return {
-      id,
-      point: point.replaceAll(
-        /\\(\d{3})/g,
-        (_, octal) => String.fromCharCode(parseInt(octal, 8)),
-      ),
-      type: source.split(" ")[0] ?? "",
-    };
-  });
+  return text.trim().split("\n").map(readMount);
 }
 
 /** The mount a path lies on by its name alone: links are not followed. */

@@ -11,6 +11,7 @@
  * the same registers as fixed arguments on both architectures.
  */
 export const SIGNATURES = {
+  __errno_location: { parameters: [], result: "pointer" },
   close: { parameters: ["i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },

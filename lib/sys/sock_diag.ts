@@ -5,8 +5,9 @@
  */
 
 import { passShortage } from "../errors.ts";
-import { SysError } from "./errno.ts";
+import { unlessRefused } from "./errno.ts";
 import { type FileStatus, statPath } from "./file_status.ts";
+import { readText } from "./regular_file.ts";
 import { type Deadline, startDeadline } from "./thread.ts";
 import {
   ESTABLISHED,
@@ -124,22 +125,14 @@ function socketsAt(
   paths: readonly string[],
   deadline: Deadline,
 ): Map<string, UnixDiagEntry[]> {
-  const all = orNone(() => listUnixSockets(deadline.remainingMs())) ?? [];
+  const all = unlessRefused(() => listUnixSockets(deadline.remainingMs())) ??
+    [];
   return new Map(paths.map((path) => {
-    const status = orNone(() => statPath(path));
+    const status = unlessRefused(() => statPath(path));
     const isIts = (entry: UnixDiagEntry) =>
       status !== undefined && isBoundTo(entry, status, path);
     return [path, all.filter(isIts)];
   }));
-}
-
-function orNone<T>(look: () => T): T | undefined {
-  try {
-    return look();
-  } catch (error) {
-    if (error instanceof SysError) return undefined;
-    throw error;
-  }
 }
 
 /** By inode: the name is what the listener wrote, maybe in its own chroot. */
@@ -153,11 +146,11 @@ function isBoundTo(
     (entry.file.device === status.device || entry.name === path);
 }
 
-function processesWith(
-  ends: Ends,
-  deadline: Deadline,
-): (UnixSocketClient & { readonly path: string })[] {
-  const clients: (UnixSocketClient & { readonly path: string })[] = [];
+/** A client, and the listener it is connected to. */
+type ClientOf = UnixSocketClient & { readonly path: string };
+
+function processesWith(ends: Ends, deadline: Deadline): ClientOf[] {
+  const clients: ClientOf[] = [];
   for (const pid of processIds()) {
     if (deadline.remainingMs() === 0) break;
     const states = statesOf(pid, ends);
@@ -220,10 +213,5 @@ export function shownCommand(words: string): string {
 
 /** Words with a NUL behind each. */
 function commandOf(pid: number): string {
-  try {
-    return Deno.readTextFileSync(`/proc/${pid}/cmdline`);
-  } catch (error) {
-    passShortage(error);
-    return "";
-  }
+  return unlessRefused(() => readText(`/proc/${pid}/cmdline`)) ?? "";
 }

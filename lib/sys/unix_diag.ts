@@ -16,20 +16,7 @@ import { type Deadline, startDeadline } from "./thread.ts";
 export const ESTABLISHED = 1;
 
 /** One socket of the kernel's list. */
-export interface UnixDiagEntry {
-  /** {@linkcode ESTABLISHED}, or another of net/tcp_states.h. */
-  readonly state: number;
-  /** Inode in sockfs, as in `socket:[N]`; 0 if no process has it yet. */
-  readonly inode: number;
-  /** The address it was bound to, as the program wrote it; "" for none. */
-  readonly name: string;
-  /** The file it is bound to: inode modulo 2^32 and `major:minor`. */
-  readonly file: { readonly inode: number; readonly device: string } | null;
-  /** Inode in sockfs of the other end; 0 for none. */
-  readonly peer: number;
-  /** Of a listener: inodes of the clients that were not accepted yet. */
-  readonly waiting: readonly number[];
-}
+export type UnixDiagEntry = Readonly<ReturnType<typeof readEntry>>;
 
 const NETLINK_SOCK_DIAG = 4;
 const SOCK_DIAG_BY_FAMILY = 20;
@@ -128,19 +115,25 @@ function readMessages(reply: DataView, entries: UnixDiagEntry[]): boolean {
 }
 
 /** struct unix_diag_msg, 16 bytes, and its attributes. */
-function readEntry(message: DataView): UnixDiagEntry {
+function readEntry(message: DataView) {
   const attributes = readAttributes(message);
   const name = attributes.get(ATTRIBUTE.NAME);
   const file = attributes.get(ATTRIBUTE.VFS);
   return {
+    /** {@linkcode ESTABLISHED}, or another of net/tcp_states.h. */
     state: message.getUint8(2),
+    /** Inode in sockfs, as in `socket:[N]`; 0 if no process has it yet. */
     inode: message.getUint32(4, true),
+    /** The address it was bound to, as the program wrote it; "" for none. */
     name: name === undefined ? "" : decodeName(name),
+    /** The file it is bound to: inode modulo 2^32 and `major:minor`. */
     file: file === undefined ? null : {
       inode: file.getUint32(0, true),
       device: decodeDevice(file.getUint32(4, true)),
     },
+    /** Inode in sockfs of the other end; 0 for none. */
     peer: attributes.get(ATTRIBUTE.PEER)?.getUint32(0, true) ?? 0,
+    /** Of a listener: inodes of the clients that were not accepted yet. */
     waiting: readWords(attributes.get(ATTRIBUTE.ICONS)),
   };
 }

@@ -22,16 +22,6 @@ export interface SendOptions extends WaitOptions {
   readonly fd?: Fd | undefined;
 }
 
-/** The process at the other end, as it was when it connected or listened. */
-export interface PeerCredentials {
-  /** 0 if it is outside our pid namespace. */
-  readonly pid: number;
-  /** Effective, as our user namespace numbers it. */
-  readonly uid: number;
-  /** Effective, as our user namespace numbers it. */
-  readonly gid: number;
-}
-
 /** The kernel has no event for "there is room in the queue now". */
 const RETRY_MS = 20;
 
@@ -203,11 +193,13 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Who is at the other end.
+   * The process at the other end, as it was when it connected or listened: its
+   * pid, 0 if it is outside our pid namespace, and its effective ids, as our
+   * user namespace numbers them.
    *
    * @throws {SysError} If the kernel refuses.
    */
-  peerCredentials(): PeerCredentials {
+  peerCredentials() {
     const ucred = new DataView(new ArrayBuffer(12));
     const size = new DataView(new ArrayBuffer(4));
     size.setUint32(0, ucred.byteLength, true);
