@@ -84,20 +84,6 @@ async function give(process: Deno.ChildProcess, input: string | undefined) {
   }
 }
 
-function start(
-  program: string,
-  { args, environment = {}, input }: CommandOptions,
-): Deno.ChildProcess {
-  return new Deno.Command(program, {
-    args: [...args],
-    env: environment,
-    cwd: "/",
-    stdin: input === undefined ? "null" : "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
 /** KILL: it had its time, and may not listen to less. */
 function kill(process: Deno.ChildProcess): void {
   try {
@@ -149,7 +135,14 @@ export async function runCommand(
   let process: Deno.ChildProcess;
   try {
     await untilStartable(START_TIMEOUT_MS);
-    process = start(program, options);
+    process = new Deno.Command(program, {
+      args: [...options.args],
+      env: options.environment ?? {},
+      cwd: "/",
+      stdin: options.input === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
   } catch (error) {
     throw failed(`cannot be run: ${messageOf(error)}`, error);
   }

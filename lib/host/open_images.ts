@@ -12,20 +12,6 @@ import { identityOf, isSilence } from "./identity.ts";
 import { readIfThere } from "./look.ts";
 import { type OpenFile, openFiles } from "./process.ts";
 
-/** A regular file or block device that QEMU has open as a disk image. */
-export interface OpenImage {
-  /** Names the inode or block device: {@linkcode identityOf}. */
-  readonly identity: string;
-  /** Anything else is no image. */
-  readonly kind: "file" | "block";
-  /** Where the kernel says it is; of no use if it was removed. */
-  readonly path: string;
-  /** Of the whole device or file; undefined if it cannot be told. */
-  readonly sizeBytes: number | undefined;
-  /** The process's numbers for it. */
-  readonly fds: readonly number[];
-}
-
 /**
  * QEMU locks bytes from 100 and 200 on of every image, and of nothing else
  * (block/file-posix.c, RAW_LOCK_*): log and pid files are told apart by that.
@@ -56,9 +42,12 @@ async function fileSize(
   }
 }
 
-async function imageAt(
-  { pid, fd, status }: OpenFile,
-): Promise<OpenImage | undefined> {
+/** A regular file or block device that QEMU has open as a disk image. */
+export type OpenImage = Readonly<
+  NonNullable<Awaited<ReturnType<typeof imageAt>>>
+>;
+
+async function imageAt({ pid, fd, status }: OpenFile) {
   const path = `/proc/${pid}/fd/${fd}`;
   const { kind } = status;
   if (kind !== "file" && kind !== "block") return undefined;
@@ -67,14 +56,19 @@ async function imageAt(
     if (!IMAGE_LOCK.test(info)) return undefined;
   }
   const real = Deno.readLinkSync(path);
+  const fds: readonly number[] = [fd];
   return {
+    /** Names the inode or block device: {@linkcode identityOf}. */
     identity: identityOf(status),
     kind,
+    /** Where the kernel says it is; of no use if it was removed. */
     path: real,
+    /** Of the whole device or file; undefined if it cannot be told. */
     sizeBytes: kind === "file"
       ? await fileSize(path, real)
       : deviceSize(status),
-    fds: [fd],
+    /** The process's numbers for it. */
+    fds,
   };
 }
 

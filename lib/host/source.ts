@@ -178,7 +178,7 @@ async function canBeDirect(pinned: Fd, limit: TimeLimit): Promise<boolean> {
 export interface SourceNeeds {
   /** Whether the guest writes. */
   readonly access: "rw" | "ro";
-  /** Whether O_DIRECT is to be tried on a regular file. */
+  /** O_DIRECT; QEMU 9.0 and newer compare it with the cache mode. */
   readonly direct: boolean;
 }
 
@@ -261,13 +261,9 @@ export async function inspectSource(
 }
 
 /** How a source is opened. */
-export interface OpenSourceOptions {
+export interface OpenSourceOptions extends SourceNeeds {
   /** What must be found there: {@linkcode identityOf}. */
   readonly identity: string;
-  /** O_RDWR or O_RDONLY: an fd set gives QEMU no fd of another mode. */
-  readonly access: "rw" | "ro";
-  /** O_DIRECT, which QEMU 9.0 and newer compare with the cache mode. */
-  readonly direct: boolean;
 }
 
 /**

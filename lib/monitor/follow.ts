@@ -17,7 +17,7 @@ import {
   unixSocketConnections,
   unixSocketHolders,
 } from "../sys/sock_diag.ts";
-import { nothingChanged } from "./failure.ts";
+import { unchanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 
 /** A time in which events were not seen. */
@@ -137,9 +137,8 @@ export class EventFollower {
     signal.addEventListener("abort", stop);
     let session = await openMonitor(this.#path, this.#options);
     try {
-      await begin(session).catch((error) => {
-        throw nothingChanged(error);
-      });
+      const first = session;
+      await unchanged(() => begin(first));
       for (;;) {
         const end = await this.#follow(session);
         if (typeof end === "string") return end;

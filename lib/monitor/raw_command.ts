@@ -7,12 +7,18 @@
 import { HotplugError, unsupported } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
-import { isJson, type Json } from "../qmp/message.ts";
+import type { Json } from "../qmp/message.ts";
+import { list } from "../qmp/reading.ts";
 import { Schema } from "../qmp/schema.ts";
 import { argumentsFrom, type KeyValue } from "../qmp/schema_arguments.ts";
 import { checkArguments } from "../qmp/schema_check.ts";
 import type { Fd } from "../sys/fd.ts";
-import { isUnreachable, nothingChanged, qmpFault } from "./failure.ts";
+import {
+  isUnreachable,
+  nothingChanged,
+  qmpFault,
+  unchanged,
+} from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 
 /** A command as a person types it. */
@@ -61,28 +67,21 @@ export async function withProperties(
   qmp: QmpSession,
 ): Promise<Schema> {
   if (typeof driver !== "string") return schema;
-  const list = await properties(driver, qmp);
-  return list === undefined ? schema : schema.extended(
+  const replies = await qmp.send([{
+    execute: "device-list-properties",
+    args: { typename: driver },
+    // An unknown driver: device_add will say so in QEMU's words.
+    ifRefused: "nothing",
+  }]);
+  const [properties] = await replies();
+  return schema.extended(
     "device_add",
-    list.map(({ name, type }) => ({
+    list(properties).map(({ name, type }) => ({
       name: String(name),
       type: propertyType(type),
       optional: true,
     })),
   );
-}
-
-async function properties(driver: string, qmp: QmpSession) {
-  try {
-    const list = await qmp.execute("device-list-properties", {
-      typename: driver,
-    });
-    return Array.isArray(list) ? list.filter(isJson) : undefined;
-  } catch (error) {
-    // An unknown driver: device_add will say so in QEMU's words.
-    if (error instanceof QmpCommandError) return undefined;
-    throw error;
-  }
 }
 
 function saidDriver(args: RawCommand["arguments"]): unknown {
@@ -159,9 +158,7 @@ export async function sendOn(
   command: RawCommand,
 ): Promise<unknown> {
   const { execute, fd } = command;
-  const args = await prepare(command, schema, qmp).catch((error) => {
-    throw nothingChanged(error);
-  });
+  const args = await unchanged(() => prepare(command, schema, qmp));
   try {
     return await qmp.execute(execute, args, { fd });
   } catch (error) {
@@ -181,8 +178,6 @@ export async function sendCommand(
   options: MonitorOptions,
 ): Promise<unknown> {
   using qmp = await openMonitor(path, options);
-  const schema = await readSchema(qmp).catch((error) => {
-    throw nothingChanged(error);
-  });
+  const schema = await unchanged(() => readSchema(qmp));
   return await sendOn(qmp, schema, command);
 }

@@ -50,36 +50,38 @@ export interface Netdev {
   readonly ifname?: string | undefined;
 }
 
+/** The names in a list of objects. */
+function namesIn(execute: string, member: string): Query<Set<string>> {
+  const read = (value: unknown) =>
+    new Set(list(value).map((one) => text(one[member])));
+  return { execute, read };
+}
+
+/** A text in an object; empty if it has none. */
+function textIn(execute: string, member: string): Query<string> {
+  return { execute, read: (value) => text(object(value)[member]) };
+}
+
 /** Names of all commands this QEMU has. */
-export const COMMANDS: Query<Set<string>> = {
-  execute: "query-commands",
-  read: (value) => new Set(list(value).map((command) => text(command.name))),
-};
+export const COMMANDS = namesIn("query-commands", "name");
 
 /** Run state, e.g. `running`, `paused`, `inmigrate`: qapi/run-state.json. */
-export const RUN_STATE: Query<string> = {
-  execute: "query-status",
-  read: (value) => text(object(value).status),
-};
+export const RUN_STATE = textIn("query-status", "status");
 
 /** Migration status, e.g. `active`; empty if there was none yet. */
-export const MIGRATION: Query<string> = {
-  execute: "query-migrate",
-  read: (value) => text(object(value).status),
-};
+export const MIGRATION = textIn("query-migrate", "status");
 
 /** The guest's `-name`, empty if it has none. */
-export const NAME: Query<string> = {
-  execute: "query-name",
-  read: (value) => text(object(value).name),
-};
+export const NAME = textIn("query-name", "name");
 
 /** Node-names of the block graph. */
 export const NODE_NAMES: Query<Set<string>> = {
-  execute: "query-named-block-nodes",
+  ...namesIn("query-named-block-nodes", "node-name"),
   args: { flat: true },
-  read: (value) => new Set(list(value).map((node) => text(node["node-name"]))),
 };
+
+/** Ids of the iothreads. */
+export const IOTHREADS = namesIn("query-iothreads", "id");
 
 function readBackend(one: Json): BlockBackend {
   const inserted = object(one.inserted);
@@ -126,12 +128,6 @@ export const FDSETS: Query<Fdset[]> = {
   execute: "query-fdsets",
   ifMissing: "nothing",
   read: (value) => list(value).map(readFdset),
-};
-
-/** Ids of the iothreads. */
-export const IOTHREADS: Query<Set<string>> = {
-  execute: "query-iothreads",
-  read: (value) => new Set(list(value).map((thread) => text(thread.id))),
 };
 
 /** Ids of all devices that were given one, hot-plugged or not. */

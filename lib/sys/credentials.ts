@@ -2,9 +2,9 @@
  * Asking the kernel what another process may do, by becoming like it for the
  * length of one synchronous call.
  *
- * The C library's setfsuid & co. change only the calling thread anyway, but its
- * setgroups changes all threads; so all are made as plain system calls, which
- * the kernel applies to the calling thread alone (credentials(7)). A threaded
+ * The C library's setfsuid & co. change only the calling thread, but its
+ * setgroups changes all threads; so that one is made as a plain system call,
+ * which the kernel applies to the calling thread alone (credentials(7)). A threaded
  * FFI call would run on any thread of a pool, with anybody's credentials; a
  * helper program (`setpriv`) is not on every node. So it happens on the main
  * thread, between two lines of JavaScript that no other code gets in between.
@@ -28,23 +28,7 @@ export interface Credentials {
 }
 
 /** asm/unistd_64.h of x86_64; asm-generic/unistd.h of aarch64. */
-const NR = Deno.build.arch === "x86_64"
-  ? {
-    getgroups: 115n,
-    setgroups: 116n,
-    setfsuid: 122n,
-    setfsgid: 123n,
-    capget: 125n,
-    capset: 126n,
-  }
-  : {
-    getgroups: 158n,
-    setgroups: 159n,
-    setfsuid: 151n,
-    setfsgid: 152n,
-    capget: 90n,
-    capset: 91n,
-  };
+const NR_SETGROUPS = Deno.build.arch === "x86_64" ? 116n : 159n;
 
 /** linux/capability.h: version 3, two words for each of the three sets. */
 const CAPABILITY_VERSION = 0x20080522;
@@ -64,7 +48,7 @@ function readCapabilities(): Uint32Array<ArrayBuffer> {
   checked(
     // SAFETY: header and data have the sizes of version 3 and outlive the
     // synchronous call; the result is checked by checked().
-    () => libc.syscallBuffers(NR.capget, capabilityHeader(), data),
+    () => libc.capget(capabilityHeader(), data),
     { syscall: "capget" },
   );
   return data;
@@ -74,7 +58,7 @@ function writeCapabilities(data: Uint32Array<ArrayBuffer>): void {
   checked(
     // SAFETY: header and data have the sizes of version 3 and outlive the
     // synchronous call; the result is checked by checked().
-    () => libc.syscallBuffers(NR.capset, capabilityHeader(), data),
+    () => libc.capset(capabilityHeader(), data),
     { syscall: "capset" },
   );
 }
@@ -96,7 +80,7 @@ function readGroups(): Uint32Array<ArrayBuffer> {
   const count = checked(
     // SAFETY: `groups` has room for as many as are asked for and outlives the
     // synchronous call; the result is checked by checked().
-    () => libc.syscallList(NR.getgroups, BigInt(MAX_GROUPS), groups),
+    () => libc.getgroups(MAX_GROUPS, groups),
     { syscall: "getgroups" },
   );
   return groups.slice(0, count);
@@ -107,7 +91,7 @@ function writeGroups(groups: Uint32Array<ArrayBuffer>): void {
   checked(
     // SAFETY: `groups` has `count` entries and outlives the synchronous call;
     // the result is checked by checked().
-    () => libc.syscallList(NR.setgroups, count, groups),
+    () => libc.syscallSetgroups(NR_SETGROUPS, count, groups),
     { syscall: "setgroups" },
   );
 }
@@ -121,8 +105,8 @@ function writeGroups(groups: Uint32Array<ArrayBuffer>): void {
 function setFsId(which: "setfsuid" | "setfsgid", id: number): number {
   // SAFETY: no memory; the call cannot fail but by being ignored, which the
   // second call, asking only, finds out.
-  const before = libc.syscallNumber(NR[which], id) >>> 0;
-  const now = libc.syscallNumber(NR[which], NOBODY) >>> 0;
+  const before = libc[which](id) >>> 0;
+  const now = libc[which](NOBODY) >>> 0;
   if (now !== id) throw new Error(`${which}(${id}) was ignored: it is ${now}`);
   return before;
 }

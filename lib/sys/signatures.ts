@@ -4,6 +4,11 @@
  * @module
  */
 
+/** A function of these parameters that returns an int. */
+function int<const P extends readonly Deno.NativeType[]>(...parameters: P) {
+  return { parameters, result: "i32" } as const;
+}
+
 /**
  * Signatures for x86_64 and aarch64 Linux. Lengths are never above 2^31 here,
  * so the `ssize_t` results fit an i32 and no bigint has to be made. The
@@ -12,91 +17,53 @@
  */
 export const SIGNATURES = {
   __errno_location: { parameters: [], result: "pointer" },
-  close: { parameters: ["i32"], result: "i32" },
-  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  eventfd: { parameters: ["u32", "i32"], result: "i32" },
-  faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
-  fchmod: { parameters: ["i32", "u32"], result: "i32" },
-  fchownat: {
-    parameters: ["i32", "buffer", "u32", "u32", "i32"],
-    result: "i32",
-  },
-  fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
-  fdatasync: { parameters: ["i32"], result: "i32" },
-  flock: { parameters: ["i32", "i32"], result: "i32" },
-  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
-  fsync: { parameters: ["i32"], result: "i32" },
-  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
-  getsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "buffer"],
-    result: "i32",
-  },
-  ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
-  ioctlNumber: {
-    name: "ioctl",
-    parameters: ["i32", "usize", "usize"],
-    result: "i32",
-  },
-  mkdirat: { parameters: ["i32", "buffer", "u32"], result: "i32" },
-  mount: {
-    parameters: ["buffer", "buffer", "buffer", "usize", "buffer"],
-    result: "i32",
-  },
-  openat: { parameters: ["i32", "buffer", "i32", "u32"], result: "i32" },
-  poll: { parameters: ["buffer", "usize", "i32"], result: "i32" },
-  pread: { parameters: ["i32", "buffer", "usize", "i64"], result: "i32" },
-  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
-  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
-  renameat: {
-    parameters: ["i32", "buffer", "i32", "buffer"],
-    result: "i32",
-  },
-  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  sendto: {
-    parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
-    result: "i32",
-  },
-  setsockopt: {
-    parameters: ["i32", "i32", "i32", "buffer", "u32"],
-    result: "i32",
-  },
-  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  capget: int("buffer", "buffer"),
+  capset: int("buffer", "buffer"),
+  close: int("i32"),
+  connect: int("i32", "buffer", "u32"),
+  eventfd: int("u32", "i32"),
+  faccessat: int("i32", "buffer", "i32", "i32"),
+  fchmod: int("i32", "u32"),
+  fchownat: int("i32", "buffer", "u32", "u32", "i32"),
+  fcntl: int("i32", "i32", "buffer"),
+  fdatasync: int("i32"),
+  flock: int("i32", "i32"),
+  fstatfs: int("i32", "buffer"),
+  fsync: int("i32"),
+  ftruncate: int("i32", "i64"),
+  getgroups: int("i32", "buffer"),
+  getsockopt: int("i32", "i32", "i32", "buffer", "buffer"),
+  ioctl: int("i32", "usize", "buffer"),
+  ioctlNumber: { name: "ioctl", ...int("i32", "usize", "usize") },
+  mkdirat: int("i32", "buffer", "u32"),
+  mount: int("buffer", "buffer", "buffer", "usize", "buffer"),
+  openat: int("i32", "buffer", "i32", "u32"),
+  poll: int("buffer", "usize", "i32"),
+  pread: int("i32", "buffer", "usize", "i64"),
+  read: int("i32", "buffer", "usize"),
+  recv: int("i32", "buffer", "usize", "i32"),
+  renameat: int("i32", "buffer", "i32", "buffer"),
+  sendmsg: int("i32", "buffer", "i32"),
+  sendto: int("i32", "buffer", "usize", "i32", "buffer", "u32"),
+  setfsgid: int("u32"),
+  setfsuid: int("u32"),
+  socket: int("i32", "i32", "i32"),
   strerror: { parameters: ["i32"], result: "pointer" },
-  statx: {
-    parameters: ["i32", "buffer", "i32", "u32", "buffer"],
-    result: "i32",
-  },
-  syscallBuffers: {
-    name: "syscall",
-    parameters: ["i64", "buffer", "buffer"],
-    result: "i32",
-  },
+  statx: int("i32", "buffer", "i32", "u32", "buffer"),
   syscallFaccessat2: {
     name: "syscall",
-    parameters: ["i64", "i32", "buffer", "i32", "i32"],
-    result: "i32",
+    ...int("i64", "i32", "buffer", "i32", "i32"),
   },
-  syscallList: {
-    name: "syscall",
-    parameters: ["i64", "usize", "buffer"],
-    result: "i32",
-  },
-  syscallNumber: {
-    name: "syscall",
-    parameters: ["i64", "u32"],
-    result: "i32",
-  },
+  syscallSetgroups: { name: "syscall", ...int("i64", "usize", "buffer") },
   syscallOpenat2: {
     name: "syscall",
-    parameters: ["i64", "i32", "buffer", "buffer", "usize"],
-    result: "i32",
+    ...int("i64", "i32", "buffer", "buffer", "usize"),
   },
   syscallMknodat: {
     name: "syscall",
-    parameters: ["i64", "i32", "buffer", "u32", "u64"],
-    result: "i32",
+    ...int("i64", "i32", "buffer", "u32", "u64"),
   },
-  umount2: { parameters: ["buffer", "i32"], result: "i32" },
-  unlinkat: { parameters: ["i32", "buffer", "i32"], result: "i32" },
-  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  umount2: int("buffer", "i32"),
+  unlinkat: int("i32", "buffer", "i32"),
+  write: int("i32", "buffer", "usize"),
 } as const satisfies Record<string, Deno.ForeignFunction>;
