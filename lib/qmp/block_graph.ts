@@ -10,6 +10,8 @@ import { list, object } from "./reading.ts";
 
 /** `XDbgBlockGraph` of qapi/block-core.json. */
 export type BlockGraph = ReturnType<typeof read>;
+/** One of its nodes. */
+export type GraphNode = BlockGraph["nodes"][number];
 
 function read(value: unknown) {
   const graph = object(value);
