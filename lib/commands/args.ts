@@ -14,7 +14,7 @@ import {
   type Invocation,
   type OptionSpec,
 } from "../words/options.ts";
-import { COMMANDS } from "./commands.ts";
+import { commandAt, COMMANDS } from "./commands.ts";
 
 const ALL_OPTIONS: readonly OptionSpec[] = [
   ...GLOBAL_OPTIONS,
@@ -127,11 +127,10 @@ function findCommand(words: readonly string[]): {
   command: CommandSpec;
   operands: readonly string[];
 } {
-  for (const command of COMMANDS) {
-    const parts = command.name.split(" ");
-    if (parts.every((part, i) => words[i] === part)) {
-      return { command, operands: words.slice(parts.length) };
-    }
+  const command = commandAt(words);
+  if (command !== undefined) {
+    const own = command.name.split(" ").length;
+    return { command, operands: words.slice(own) };
   }
   const [first = ""] = words;
   const group = COMMANDS.map(({ name }) => name)

@@ -115,3 +115,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [{ name: "man", help: "the manual page, as roff" }],
   },
 ];
+
+/** The command whose words these begin with, undefined if there is none. */
+export function commandAt(
+  words: readonly string[],
+  commands: readonly CommandSpec[] = COMMANDS,
+): CommandSpec | undefined {
+  return commands.find(({ name }) =>
+    name.split(" ").every((part, i) => words[i] === part)
+  );
+}

@@ -11,7 +11,7 @@ import {
   type OptionSpec,
 } from "../words/options.ts";
 import { NEGATABLE } from "./args.ts";
-import { COMMANDS } from "./commands.ts";
+import { commandAt, COMMANDS } from "./commands.ts";
 
 /** A word that could stand there. */
 export interface Candidate {
@@ -75,12 +75,6 @@ function optionsOf(command: CommandSpec | undefined): OptionSpec[] {
 
 function allOptions(): OptionSpec[] {
   return [...COMMANDS.flatMap(({ options }) => options), ...GLOBAL_OPTIONS];
-}
-
-function commandAt(plain: readonly string[]): CommandSpec | undefined {
-  return COMMANDS.find(({ name }) =>
-    name.split(" ").every((part, i) => plain[i] === part)
-  );
 }
 
 function readLine(words: readonly string[]): Line {

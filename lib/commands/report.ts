@@ -5,24 +5,11 @@
  * @module
  */
 
-import type { ErrorCode, HotplugError, QmpFault } from "../errors.ts";
+import type { HotplugError } from "../errors.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { formatSize } from "../words/text.ts";
-
-/** What a failure answers; null stands where there is nothing to tell. */
-export type FailureDocument = {
-  readonly ok: boolean;
-  readonly instance: string | null;
-  readonly error: {
-    readonly code: ErrorCode;
-    readonly message: string;
-    readonly hint: string | null;
-    readonly qmp: QmpFault | null;
-  };
-  readonly changed: boolean;
-};
 
 /** What is nearest to a mistyped name tells more than how names are made. */
 function hintOf({ hint, choice }: HotplugError): string | undefined {
@@ -30,11 +17,11 @@ function hintOf({ hint, choice }: HotplugError): string | undefined {
   return near ?? hint;
 }
 
-/** The document of a failure. */
+/** What a failure answers; null stands where there is nothing to tell. */
 export function failureDocument(
   error: HotplugError,
   instance: string | undefined,
-): FailureDocument {
+) {
   return {
     ok: false,
     instance: instance ?? null,

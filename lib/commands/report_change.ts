@@ -11,17 +11,7 @@ import type { Outcome } from "../operation/outcome.ts";
 import { detailsOf, titleOf, whereOf } from "./report.ts";
 
 /** What a change answers; `dry_run` and `plan` only if it was a dry run. */
-export type OutcomeDocument =
-  & Omit<Outcome, "plan" | "entry" | "adoption">
-  & Partial<Adoption>
-  & {
-    readonly ok: boolean;
-    readonly dry_run?: boolean;
-    readonly plan?: readonly StepDescription[];
-  };
-
-/** The success document of a change. */
-export function outcomeDocument(outcome: Outcome): OutcomeDocument {
+export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
   const { instance, action, changed, device, adoption, warnings, plan } =
     outcome;
   return {

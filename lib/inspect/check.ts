@@ -22,6 +22,7 @@ import {
   readRecord,
   type Target,
 } from "../plan/facts.ts";
+import { qemuView } from "../plan/view.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { isRuntimeThere } from "../state/runtime_file.ts";
@@ -29,40 +30,6 @@ import { loadKinds, loadNotes } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
-
-/** How one QEMU runs. */
-export interface CheckedQemu {
-  /** Its `-name`. */
-  readonly name: string;
-  /** e.g. `7.2.22` */
-  readonly version: string;
-  /** e.g. `pc-i440fx-7.2` */
-  readonly machine: string;
-  /** Null if its process is unknown; then so is what follows. */
-  readonly pid: number | null;
-  /** Of `query-status`. */
-  readonly run_state: string;
-  /** Of `query-migrate`, `none` if there was none. */
-  readonly migration: string;
-  /** File system uid. */
-  readonly uid: number | null;
-  /** File system gid. */
-  readonly gid: number | null;
-  /** Supplementary groups. */
-  readonly groups: readonly number[] | null;
-  /** As this node names it. */
-  readonly root: string | null;
-  /** `ours` or `another`. */
-  readonly user_namespace: string | null;
-  /** `ours` or `another`. */
-  readonly mount_namespace: string | null;
-  /** 0 none, 1 strict, 2 filter. */
-  readonly seccomp: number | null;
-  /** Confining words of its command line. */
-  readonly options: readonly string[] | null;
-  /** What Ganeti noted of the pool's user, null if nothing. */
-  readonly uid_file: string | null;
-}
 
 /** What a check found. */
 export interface CheckResult {
@@ -73,7 +40,7 @@ export interface CheckResult {
   /** In the order in which an `add` asks. */
   readonly requirements: readonly Requirement[];
   /** How it really runs. */
-  readonly qemu: CheckedQemu;
+  readonly qemu: ReturnType<typeof describe>;
   /** Ways to a disk. */
   readonly ways: readonly WayView[];
   /** On the bus where new devices go. */
@@ -82,17 +49,14 @@ export interface CheckResult {
   readonly warnings: readonly string[];
 }
 
-function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
+/** How one QEMU runs; null stands where its process is unknown. */
+function describe(facts: CheckFacts, uidText: string | null) {
   const { qemu, confinement } = facts;
-  const { major, minor, micro } = qemu.version;
   const known = <T>(pick: (one: Confinement) => T): T | null =>
     confinement === undefined ? null : pick(confinement);
   return {
     name: qemu.name,
-    version: `${major}.${minor}.${micro}`,
-    machine: qemu.machine,
-    pid: qemu.process?.pid ?? null,
-    run_state: qemu.runState,
+    ...qemuView(qemu),
     migration: qemu.migration || "none",
     uid: known(({ credentials }) => credentials.uid),
     gid: known(({ credentials }) => credentials.gid),
@@ -102,6 +66,7 @@ function describe(facts: CheckFacts, uidText: string | null): CheckedQemu {
     mount_namespace: known(({ mountNamespace }) => mountNamespace),
     seccomp: known(({ seccomp }) => seccomp),
     options: known(({ options }) => options),
+    // What Ganeti noted of the pool's user, null if nothing.
     uid_file: uidText,
   };
 }

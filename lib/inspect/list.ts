@@ -26,7 +26,7 @@ import {
 import { straysOf, strayView } from "../plan/strays.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
-import type { ViewFacts } from "../plan/view.ts";
+import { type QemuView, qemuView, type ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { EMPTY_RECORD } from "../state/own_check.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
@@ -65,13 +65,7 @@ export interface InstanceListing {
   /** As `list` of all instances has it. */
   readonly running: boolean;
   /** Null if the VM does not run, or its QEMU could not be asked. */
-  readonly qemu: {
-    readonly version: string;
-    readonly machine: string;
-    readonly pid: number | null;
-    /** Of `query-status`. */
-    readonly run_state: string;
-  } | null;
+  readonly qemu: QemuView | null;
   /** Recorded disks, recorded NICs, then what only QEMU has. */
   readonly devices: readonly ListedDevice[];
   /** Those about none of the devices. */
@@ -234,16 +228,6 @@ async function readOwn(
   }
 }
 
-function describeQemu(qemu: QemuFacts) {
-  const { major, minor, micro } = qemu.version;
-  return {
-    version: `${major}.${minor}.${micro}`,
-    machine: qemu.machine,
-    pid: qemu.process?.pid ?? null,
-    run_state: qemu.runState,
-  };
-}
-
 /**
  * The devices of one instance, as file and QEMU have them. A VM that does not
  * run is listed from its file, one without a file from QEMU.
@@ -271,7 +255,7 @@ export async function listInstance(
   return {
     instance,
     running: none?.running ?? true,
-    qemu: qemu === undefined ? null : describeQemu(qemu),
+    qemu: qemu === undefined ? null : qemuView(qemu),
     devices,
     differences: looked.differences
       .filter((one) => !devices.some((device) => isAbout(one, device)))

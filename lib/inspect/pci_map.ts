@@ -12,6 +12,7 @@ import type { PciDevice } from "../qmp/pci_query.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { type QemuFacts, readRecord, type Target } from "../plan/facts.ts";
+import { type QemuView, qemuView } from "../plan/view.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 
@@ -54,7 +55,7 @@ export interface PciMap {
   /** As the user said it. */
   readonly instance: string;
   /** Which QEMU it is. */
-  readonly qemu: { readonly version: string; readonly machine: string };
+  readonly qemu: Pick<QemuView, "version" | "machine">;
   /** The root bus first. */
   readonly buses: readonly MapBus[];
   /** What the map lacks, one line each. */
@@ -185,10 +186,9 @@ export async function pciMap(
     using qmp = await openMonitor(paths.qmp, options);
     const answer = await askQemu(qmp, paths);
     const qemu = await answer();
-    const { major, minor, micro } = qemu.version;
     return {
       instance: label,
-      qemu: { version: `${major}.${minor}.${micro}`, machine: qemu.machine },
+      qemu: qemuView(qemu),
       buses: mapBuses({ qemu, runtime, drivers: qemu.drivers }),
       warnings: fault === undefined
         ? []

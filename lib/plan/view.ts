@@ -59,3 +59,28 @@ export function entryView(entry: DeviceEntry): EntryView {
   const { id = null, driver = null } = hvinfo;
   return { index, uuid, name, id, driver, ...placeView(hvinfo) };
 }
+
+/** A QEMU, as callers are told of it. */
+export interface QemuView {
+  /** e.g. `7.2.22` */
+  readonly version: string;
+  /** e.g. `pc-i440fx-7.2` */
+  readonly machine: string;
+  /** Null if its process is unknown. */
+  readonly pid: number | null;
+  /** Of `query-status`. */
+  readonly run_state: string;
+}
+
+/** Tells of a QEMU. */
+export function qemuView(
+  { version, machine, process, runState }: QemuFacts,
+): QemuView {
+  const { major, minor, micro } = version;
+  return {
+    version: `${major}.${minor}.${micro}`,
+    machine,
+    pid: process?.pid ?? null,
+    run_state: runState,
+  };
+}

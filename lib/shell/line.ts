@@ -6,7 +6,7 @@
  */
 
 import { parseInvocation } from "../commands/args.ts";
-import { COMMANDS } from "../commands/commands.ts";
+import { commandAt, COMMANDS } from "../commands/commands.ts";
 import { rawCommand, unsent } from "../commands/qmp_words.ts";
 import type { Target } from "../plan/facts.ts";
 import { usage } from "../errors.ts";
@@ -31,9 +31,7 @@ export function ownCommands(): readonly CommandSpec[] {
 
 /** The command of ours that words begin with. */
 export function ownCommand(words: readonly string[]): CommandSpec | undefined {
-  return ownCommands().find(({ name }) =>
-    name.split(" ").every((part, i) => words[i] === part)
-  );
+  return commandAt(words, ownCommands());
 }
 
 /** Whether words are meant for us and not for QEMU. */

@@ -6,35 +6,6 @@
 
 import { usage } from "../errors.ts";
 
-/** One character at a time; knows where a word begins and ends. */
-class Reader {
-  readonly words: string[] = [];
-  #word: string | undefined;
-  #quote = "";
-
-  add(char: string) {
-    this.#word = (this.#word ?? "") + char;
-  }
-
-  end() {
-    if (this.#word !== undefined) this.words.push(this.#word);
-    this.#word = undefined;
-  }
-
-  get isBetween(): boolean {
-    return this.#word === undefined && this.#quote === "";
-  }
-
-  get quote(): string {
-    return this.#quote;
-  }
-
-  set quote(quote: string) {
-    this.#quote = quote;
-    this.#word ??= "";
-  }
-}
-
 /**
  * Splits a line. What begins with `{` after the first word is one word to the
  * end of the line: JSON needs no quoting here.
@@ -42,26 +13,29 @@ class Reader {
  * @throws {HotplugError} `usage` if a quote is not closed
  */
 export function splitWords(line: string): string[] {
-  const reader = new Reader();
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = "";
+  const add = (char = "") => word = (word ?? "") + char;
   for (let i = 0; i < line.length; i++) {
     const char = line[i] ?? "";
-    if (reader.isBetween && char === "{" && reader.words.length > 0) {
-      reader.words.push(line.slice(i).trim());
-      return reader.words;
+    const isBetween = word === undefined && quote === "";
+    if (isBetween && char === "{" && words.length > 0) {
+      return [...words, line.slice(i).trim()];
     }
-    if (reader.quote !== "") {
-      if (char === reader.quote) reader.quote = "";
-      else if (char === "\\" && reader.quote === '"') {
-        reader.add(line[++i] ?? "");
-      } else reader.add(char);
-    } else if (char === "'" || char === '"') reader.quote = char;
-    else if (char === "\\") reader.add(line[++i] ?? "");
-    else if (/\s/.test(char)) reader.end();
-    else reader.add(char);
+    if (quote !== "") {
+      if (char === quote) quote = "";
+      else add(char === "\\" && quote === '"' ? line[++i] : char);
+    } else if (char === "'" || char === '"') {
+      quote = char;
+      add();
+    } else if (char === "\\") add(line[++i]);
+    else if (!/\s/.test(char)) add(char);
+    else if (word !== undefined) {
+      words.push(word);
+      word = undefined;
+    }
   }
-  if (reader.quote !== "") {
-    throw usage(`The quote ${reader.quote} is not closed`);
-  }
-  reader.end();
-  return reader.words;
+  if (quote !== "") throw usage(`The quote ${quote} is not closed`);
+  return word === undefined ? words : [...words, word];
 }
