@@ -8,6 +8,7 @@
 import { isJson, type Json } from "../qmp/message.ts";
 import type { LedgerEntry } from "./qmp_steps.ts";
 import { turningStep } from "./recover_course.ts";
+import { whole } from "../state/value_check.ts";
 import type { Step } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
 
@@ -37,13 +38,18 @@ function ledgerOf(
   return { uuid, kind: String(device.kind), note: "replug" };
 }
 
+/** What a size was, in MiB. */
+const isSize = whole(0, 2 ** 43);
+
 /** A change of members, which had words of their own for two of them. */
 function membersOf(change: unknown): unknown {
   if (!isJson(change)) return change;
   const { change: word, hvinfo, size, ...rest } = change;
-  if (word !== "hvinfo" && word !== "size") return change;
-  const members = word === "hvinfo" ? { hvinfo } : { size: `${size}` };
-  return { ...rest, change: "members", members };
+  if (word === "hvinfo") {
+    return { ...rest, change: "members", members: { hvinfo } };
+  }
+  if (word !== "size" || !isSize(size)) return change;
+  return { ...rest, change: "members", members: { size: `${size}` } };
 }
 
 function stepOf(step: Json, ledger: LedgerEntry | undefined): Json {

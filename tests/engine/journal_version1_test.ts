@@ -257,3 +257,33 @@ Deno.test("parseJournal() refuses of version 1 what it refuses of its own", () =
   assertStringIncludes(why({ ...REMOVAL, steps }), "stage-state");
   assertStringIncludes(why(ADD, ['{"do":8}']), "names no step");
 });
+
+/** A change of one member, as version 1 had a word for two of them. */
+function once(word: string, value: string): string {
+  return `{"change":"${word}","list":"disks","uuid":"${UUID}","${word}":${value}}`;
+}
+
+Deno.test("parseJournal() takes sizes and hvinfos of version 1 for members", () => {
+  const about = { change: "members", list: "disks", uuid: UUID };
+  const written = (before: string, after: string) => {
+    const steps = [stage(after), commit(after, before)];
+    return left({ action: "set", about: device("disk"), steps }).plan.steps;
+  };
+  assertEquals(
+    written(once("size", "64"), once("size", "96")).map((one) =>
+      "change" in one && one.change
+    ),
+    [
+      { ...about, members: { size: "96" } },
+      { ...about, members: { size: "96" } },
+    ],
+  );
+  const [, last] = written(once("hvinfo", '"{}"'), once("hvinfo", '"{}"'));
+  assert(last !== undefined && "inverse" in last);
+  assertEquals(last.inverse, { ...about, members: { hvinfo: "{}" } });
+  for (const size of ["-1", "1e300", '"64"', "null"]) {
+    const steps = [stage(once("size", size))];
+    const { state } = read({ action: "set", about: device("disk"), steps });
+    assertEquals(state, "damaged", size);
+  }
+});
