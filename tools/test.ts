@@ -137,6 +137,8 @@ const PROGRAMS = {
   ssh: "openssh-client",
   "ovs-vsctl": "openvswitch-switch",
   mke2fs: "e2fsprogs",
+  "x86_64-linux-gnu-as": "binutils-x86-64-linux-gnu",
+  "aarch64-linux-gnu-as": "binutils-aarch64-linux-gnu",
 } as const;
 
 async function ensurePrograms(log: (line: string) => void): Promise<void> {

@@ -7,7 +7,7 @@ import { packProgram } from "../../tools/build/pack_program.ts";
 import { RUN_FLAGS } from "../../tools/build/surroundings.ts";
 import { run, Scratch } from "./executable_probe.ts";
 
-/** V8's code of these is half a megabyte. */
+/** V8's code of these is 1.5 MB. */
 const FUNCTIONS = Array.from(
   { length: 2000 },
   (_, i) => `f${i}:x=>x.map(y=>[y,${i}]).filter(z=>z!==${i}).join("${i}")`,
@@ -28,7 +28,9 @@ const paths = { taken: "", refused: "" };
 Deno.test.beforeAll(async () => {
   scratch = new Scratch();
   const deno = await Deno.readFile(Deno.execPath());
-  const others = RUN_FLAGS.map((flag) => flag.replace(",--no-lazy", ""));
+  const others = RUN_FLAGS.map((flag) =>
+    flag.replace(",--no-ignition-reo", "")
+  );
   for (
     const [name, cacheFlags] of [
       ["taken", RUN_FLAGS],
@@ -81,9 +83,10 @@ async function writtenBytes(command: string): Promise<number> {
 Deno.test("packProgram() makes V8 take the code that was made for it", async () => {
   const taken = await writtenBytes(paths.taken);
   const refused = await writtenBytes(paths.refused);
-  // Whatever V8 does not take is compiled and kept anew.
+  // Whatever V8 does not take is compiled and kept anew: of the functions only
+  // what is called, which is a sixth of the code that was made.
   assert(taken < 100_000, `${taken} bytes`);
-  assert(refused > 300_000, `${refused} bytes`);
+  assert(refused > 150_000 && refused < 500_000, `${refused} bytes`);
 });
 
 /** The mounts a process sees. */

@@ -44,6 +44,26 @@ Deno.test({
       assertEquals(said, `kvm-hotplug ${VERSION}\n`);
     });
 
+    await t.step("it starts where no code cache can be made", async () => {
+      // qemu-user knows no fsopen(2).
+      const child = new Deno.Command(program, {
+        args: [...args, "rpc"],
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const stdin = child.stdin.getWriter();
+      const call = { jsonrpc: "2.0", id: 1, method: "list", params: {} };
+      await stdin.write(new TextEncoder().encode(`${JSON.stringify(call)}\n`));
+      const reader = child.stdout.getReader();
+      const { value } = await reader.read();
+      assertMatch(new TextDecoder().decode(value), /"result"/);
+      const fds = [...Deno.readDirSync(`/proc/${child.pid}/fd`)];
+      assertEquals(fds.filter(({ name }) => name === "901"), []);
+      await stdin.close();
+      await reader.cancel();
+      assertEquals((await child.status).code, 0);
+    });
+
     await t.step("list and a dry run say what ours says", async () => {
       for (const words of [["list"], [...add, "--dry-run"]]) {
         const there = await emulated(vm, ...words);

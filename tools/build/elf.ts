@@ -28,10 +28,6 @@ const DT_RELASZ = 8;
 
 /** R_X86_64_GLOB_DAT and R_AARCH64_GLOB_DAT, by `e_machine`. */
 const GLOB_DAT: Readonly<Record<number, number>> = { 62: 6, 183: 1025 };
-/** R_X86_64_64 and R_AARCH64_ABS64. */
-const ABSOLUTE: Readonly<Record<number, number>> = { 62: 1, 183: 257 };
-/** R_X86_64_RELATIVE and R_AARCH64_RELATIVE. */
-const RELATIVE: Readonly<Record<number, number>> = { 62: 8, 183: 1027 };
 
 /** One Elf64_Phdr; offsets and sizes in bytes. */
 export interface ProgramHeader {
@@ -112,7 +108,7 @@ export function writeProgramHeader(
 }
 
 /** One Elf64_Rela. */
-interface Relocation {
+export interface Relocation {
   readonly place: number;
   readonly type: number;
   readonly addend: number;
@@ -121,14 +117,18 @@ interface Relocation {
 }
 
 /** Where the bytes of a virtual address are in the file; 0 if nowhere. */
-function fileOffset({ programHeaders }: ElfHeaders, vaddr: number): number {
+export function fileOffset(
+  { programHeaders }: ElfHeaders,
+  vaddr: number,
+): number {
   const home = programHeaders.find((h) =>
     h.type === PT_LOAD && vaddr >= h.vaddr && vaddr < h.vaddr + h.filesz
   );
   return home ? vaddr - home.vaddr + home.offset : 0;
 }
 
-function* relocations(
+/** The relocations that ld.so carries out. */
+export function* relocations(
   file: Uint8Array,
   elf: ElfHeaders,
 ): Generator<Relocation> {
@@ -165,37 +165,6 @@ export function findEnvironSlot(file: Uint8Array, elf: ElfHeaders): number {
   );
 }
 
-/**
- * Virtual address at which SQLite keeps its pointer to lstat(2). Its table of
- * system calls (os_unix.c, `aSyscall`) has three words an entry: the name, the
- * function in use, the default; that of lstat comes after that of readlink,
- * which is libc's own.
- *
- * @returns undefined if there is no such table, or it is not as expected
- */
-export function findLstatSlot(
-  file: Uint8Array,
-  elf: ElfHeaders,
-): number | undefined {
-  const names = new Map<number, number>();
-  const candidates: number[] = [];
-  for (const { place, type, addend, symbol } of relocations(file, elf)) {
-    if (type === RELATIVE[elf.machine]) names.set(place, addend);
-    if (type === ABSOLUTE[elf.machine] && symbol === "readlink") {
-      candidates.push(place);
-    }
-  }
-  const named = (place: number, name: string) => {
-    const address = names.get(place);
-    return address !== undefined &&
-      textAt(file, fileOffset(elf, address)) === name;
-  };
-  const table = candidates.find((place) =>
-    named(place - 8, "readlink") && named(place + 16, "lstat")
-  );
-  return table === undefined ? undefined : table + 24;
-}
-
 function readDynamic(view: DataView, elf: ElfHeaders): Map<number, number> {
   const tags = new Map<number, number>();
   const dynamic = elf.programHeaders.find((h) => h.type === PT_DYNAMIC);
@@ -207,7 +176,8 @@ function readDynamic(view: DataView, elf: ElfHeaders): Map<number, number> {
   return tags;
 }
 
-function textAt(file: Uint8Array, at: number): string {
+/** The C string at a place of the file. */
+export function textAt(file: Uint8Array, at: number): string {
   const bytes = file.subarray(at, file.indexOf(0, at));
   return new TextDecoder().decode(bytes);
 }

@@ -18,7 +18,6 @@
 
 import {
   findEnvironSlot,
-  findLstatSlot,
   PF_R,
   PF_X,
   PHDR_SIZE,
@@ -29,6 +28,7 @@ import {
   viewOf,
   writeProgramHeader,
 } from "./elf.ts";
+import { findLstatSlot } from "./code_cache/lstat_slot.ts";
 import { buildSegment, STUB_OFFSET, stubFor } from "./stub.ts";
 import type { Surroundings } from "./stub.ts";
 import { SURROUNDINGS } from "./surroundings.ts";
@@ -41,7 +41,7 @@ import { SURROUNDINGS } from "./surroundings.ts";
  * @param args the beginning of argv, argv[0] included. Empty: argv stays as
  * the caller gave it, only the surroundings are set.
  * @param options.surroundings the environment. @default SURROUNDINGS
- * @param options.codeCache what stub_cache.ts gives to Deno. @default none
+ * @param options.codeCache what code_cache/stub.ts gives to Deno. @default none
  * @param options.tail bytes for the end of the file, which are not mapped.
  * @default none
  * @throws {TypeError} if `deno` has not the shape this needs, or a string has

@@ -5,9 +5,10 @@
  */
 
 import type { Joined } from "./chunks.ts";
+import { makeCodeCache } from "./code_cache/make.ts";
 import { packElf } from "./pack_elf.ts";
 import { PRELUDE, RUN_FLAGS, runArguments } from "./surroundings.ts";
-import { makeCodeCache, textReader } from "./texts.ts";
+import { textReader } from "./texts.ts";
 
 /**
  * The executable of a program.

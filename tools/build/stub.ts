@@ -45,12 +45,12 @@
  * is a terminal; the terminal waits as fd 900, close-on-exec, until the
  * program puts it back.
  *
- * The code cache is what stub_cache.ts tells of, the descriptors stub_fds.ts.
+ * The code cache is what code_cache/stub.ts tells of, the descriptors stub_fds.ts.
  *
  * @module
  */
 
-import { CACHE_AARCH64, CACHE_X86_64 } from "./stub_cache.ts";
+import { CACHE_AARCH64, CACHE_X86_64 } from "./code_cache/stub.ts";
 import { FDS_AARCH64, FDS_X86_64 } from "./stub_fds.ts";
 import { STUB_AARCH64 } from "./stub_aarch64.ts";
 import { STUB_X86_64 } from "./stub_x86_64.ts";
@@ -111,6 +111,12 @@ export function assemble(listing: string): Uint8Array {
   return new Uint8Array(bytes);
 }
 
+/** The start stub of each architecture, as {@linkcode assemble} reads it. */
+export const LISTINGS = {
+  x86_64: STUB_X86_64 + CACHE_X86_64 + FDS_X86_64,
+  aarch64: STUB_AARCH64 + CACHE_AARCH64 + FDS_AARCH64,
+} as const;
+
 /**
  * The start stub of an architecture.
  *
@@ -119,10 +125,8 @@ export function assemble(listing: string): Uint8Array {
  * @throws {RangeError} for any other.
  */
 export function stubFor(machine: number): Uint8Array {
-  if (machine === 62) return assemble(STUB_X86_64 + CACHE_X86_64 + FDS_X86_64);
-  if (machine === 183) {
-    return assemble(STUB_AARCH64 + CACHE_AARCH64 + FDS_AARCH64);
-  }
+  if (machine === 62) return assemble(LISTINGS.x86_64);
+  if (machine === 183) return assemble(LISTINGS.aarch64);
   throw new RangeError(
     `Cannot pack this executable: its machine must be x86_64 (62) or ` +
       `aarch64 (183): current value is ${machine}`,

@@ -59,7 +59,7 @@ e0 03 09 aa | mov x0,x9
 28 07 80 d2 | mov x8,57                | __NR_close
 01 00 00 d4 | svc 0
 heard:
-4d 00 00 94 | bl cache                 | stub_cache.ts
+4d 00 00 94 | bl cache                 | code_cache/stub.ts
 ff 07 40 91 | add sp,sp,4096
 f5 03 00 91 | mov x21,sp               | x21 = the kernel's frame
 a9 02 40 f9 | ldr x9,[x21]             | x9 = argc

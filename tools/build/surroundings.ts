@@ -30,7 +30,7 @@ import type { Descriptors, Surroundings } from "./stub.ts";
 
 /**
  * Deno's cache folder, which it makes at every start: the place of
- * stub_cache.ts, in memory. Where there is none, none can be made there, and
+ * code_cache/stub.ts, in memory. Where there is none, none can be made there, and
  * Deno carries on without. A folder elsewhere that merely does not exist it
  * would make, as root.
  */
@@ -49,7 +49,7 @@ const SAVED_HOME = "~OME";
 /**
  * Every command can be carried out with 27 free descriptors, and some more for
  * the many queues of a NIC or images of a chain. With fewer than 11, or 18 with
- * the caches of stub_cache.ts, Deno 2.9.6 panics (in its event loop, its
+ * the caches of code_cache/stub.ts, Deno 2.9.6 panics (in its event loop, its
  * standard streams, its signals) or the program cannot read its own text; with
  * fewer than 27 a change may fail in its middle, and its undoing, too.
  */
@@ -135,12 +135,6 @@ export const V8_FLAGS = "--v8-flags=" + [
   "--invocation-count-for-turbofan=100000",
 ].join(",");
 
-/**
- * Also for V8 where its code comes out of a cache: what is compiled for that
- * is compiled whole.
- */
-const V8_FLAGS_CACHED = `${V8_FLAGS},--no-lazy`;
-
 /** Flags that keep `deno run` and `deno compile` off everything around. */
 export const ISOLATION = [
   "--no-config", // deno.json, package.json, import map
@@ -155,7 +149,7 @@ export const ISOLATION = [
 export const RUN_FLAGS: readonly string[] = [
   "--allow-all",
   ...ISOLATION,
-  V8_FLAGS_CACHED,
+  V8_FLAGS,
 ];
 
 /**
