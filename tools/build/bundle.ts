@@ -4,12 +4,12 @@
  * @module
  */
 
-import { dirname, join, relative } from "@std/path/posix";
+import { dirname, join, relative, resolve } from "@std/path/posix";
 import type { Chunk } from "./chunks.ts";
 import { runDeno } from "./run_deno.ts";
 
 /** The project's deno.json: its import map and lock file decide. */
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const CONFIG = resolve(import.meta.dirname ?? ".", "../../deno.json");
 
 /**
  * Bundles and minifies a program. The same sources give the same text.
