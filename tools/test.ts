@@ -29,6 +29,7 @@ import { partsLeftOut, unlessLeftOut } from "./guest/without.ts";
 import { ensureTools } from "./setup.ts";
 import {
   INTEGRATIONS,
+  isIntegration,
   ordinaryTests,
   testFiles,
   type TestJob,
@@ -185,10 +186,7 @@ async function ensureIntegrations(log: (line: string) => void): Promise<void> {
   await ensureArm64Machine(log);
 }
 
-async function prepare(
-  jobs: readonly TestJob[],
-  asked: Asked,
-): Promise<void> {
+async function prepare(jobs: readonly TestJob[]): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
   if (jobs.every(({ needs }) => needs === "nothing")) return;
   await ensurePrograms(log);
@@ -198,7 +196,8 @@ async function prepare(
   await findGaneti(log);
   await ensureOthers(log);
   await fetchRuntime(log);
-  if (asked.integrations) await ensureIntegrations(log);
+  const files = jobs.flatMap(({ files }) => files);
+  if (files.some(isIntegration)) await ensureIntegrations(log);
   const built = await buildExecutable({});
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }
@@ -261,7 +260,7 @@ function noteTimes(ran: readonly Ran[], asked: Asked): void {
 async function main(): Promise<number> {
   const asked = readArguments(Deno.args);
   const tests = testJobs(filesFor(asked));
-  if (asked.build === "build") await prepare(tests, asked);
+  if (asked.build === "build") await prepare(tests);
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-test-" });
   try {
     const counts = await runInOrder([

@@ -53,6 +53,11 @@ function nameOf(file: string): string {
   return /^tests\/(\w+)\//.exec(file)?.[1] ?? "";
 }
 
+/** Whether a file is in the folder that must be asked for. */
+export function isIntegration(file: string): boolean {
+  return nameOf(file) === INTEGRATIONS;
+}
+
 /** The processes that run these files. */
 export function testJobs(files: readonly string[]): TestJob[] {
   const jobs = new Map<string, TestJob>();
@@ -76,5 +81,5 @@ export function testJobs(files: readonly string[]): TestJob[] {
 /** The files of all folders but the one that must be asked for. */
 export function ordinaryTests(root: string): string[] {
   return testFiles(root, "tests")
-    .filter((file) => nameOf(file) !== INTEGRATIONS);
+    .filter((file) => !isIntegration(file));
 }

@@ -29,3 +29,9 @@ Deno.test("removeKeptTap() leaves a tap alone that goes by itself", () => {
   for (const fd of fds) fd.close();
   assertEquals(interfaceExists(TAP.name), false);
 });
+
+Deno.test("interfaceExists() takes any text that a NIC file may hold", () => {
+  assertEquals(interfaceExists("lo"), true);
+  const none = ["", ".", "..", "lo\0", "x\0y", "../../..", "\ud800", "l o"];
+  assertEquals(none.filter(interfaceExists), []);
+});
