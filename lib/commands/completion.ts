@@ -7,7 +7,7 @@
 
 import { messageOf, usage } from "../errors.ts";
 import { completeLive } from "../monitor/complete.ts";
-import { isBridge } from "../host/tap.ts";
+import { lookAt } from "../host/look.ts";
 import { listInstances } from "../plan/instances.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readSchema } from "../monitor/raw_command.ts";
@@ -78,8 +78,10 @@ function devicesOf(
 
 /** Names of this node's bridges. */
 function listBridges(): string[] {
-  const interfaces = [...Deno.readDirSync("/sys/class/net")];
-  return interfaces.map(({ name }) => name).filter(isBridge).sort();
+  const folder = "/sys/class/net";
+  return [...Deno.readDirSync(folder)].map(({ name }) => name)
+    .filter((name) => lookAt(`${folder}/${name}/bridge`) !== undefined)
+    .sort();
 }
 
 function lookupsIn(runDir: string): Lookups {

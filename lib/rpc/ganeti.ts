@@ -11,12 +11,6 @@ import type { Request } from "../operation/request.ts";
 import type { JsonNode, JsonObject } from "../state/json.ts";
 import { depthOf } from "../state/json_normal.ts";
 import type { Invocation } from "../words/options.ts";
-import {
-  type Answering,
-  changing,
-  hotplugSupported,
-  withGaneti,
-} from "./ganeti_answer.ts";
 import { ganetiDiskAdd } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
 import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
@@ -106,19 +100,32 @@ function seqOf(params: JsonObject): number | undefined {
   throw wrongValue('"seq"', `a place from 0 to ${MAX_SEQ}`, node);
 }
 
+/** Carries out a request with Ganeti's encodings. */
+type Answering = NonNullable<Job["act"]>;
+
+/** With all of a change and of a check: loaded when there is such a request. */
+const answers = () => import("./ganeti_answer.ts");
+
+const supported: Answering = async (call) =>
+  await (await answers()).hotplugSupported(call);
+
+function changing(request: Request, instance: GanetiInstance): Answering {
+  return async (call) =>
+    await (await answers()).changeAsGaneti(request, instance, call);
+}
+
 /** noded does nothing about a disk that is modified: SPEC 5.3. */
 function nothing(instance: string): Answering {
-  return () => {
-    const document = {
-      ok: true,
-      instance,
-      action: "modify",
-      changed: false,
-      device: null,
-      warnings: [],
-    };
-    return Promise.resolve(withGaneti({ text: [], document }, null));
+  const document = {
+    ok: true,
+    instance,
+    action: "modify",
+    changed: false,
+    device: null,
+    warnings: [],
+    ganeti: [true, null],
   };
+  return () => Promise.resolve({ text: [], document });
 }
 
 function deviceAction(
@@ -185,7 +192,7 @@ export function ganetiJob(
   const options = requestOptions({ method, own, params, base });
   const instance = ganetiInstance(valueOf(params, "instance"));
   const { words, act } = method === "hotplug_supported"
-    ? { words: "check", act: hotplugSupported }
+    ? { words: "check", act: supported }
     : deviceAction(params, instance);
   return {
     // For the audit: the command that does the same.

@@ -12,11 +12,8 @@ import { HotplugError } from "../errors.ts";
 import type { CheckResult } from "../inspect/check.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 
-/** Carries out a request with Ganeti's encodings. */
-export type Answering = (call: Call) => Promise<Answer>;
-
 /** An answer with that which noded would give. */
-export function withGaneti(
+function withGaneti(
   { document, ...rest }: Answer,
   payload: unknown,
 ): Answer {
@@ -74,24 +71,21 @@ async function mendLinks(
  * Carries out a request between two looks at the links: what Ganeti plugs may
  * have taken another disk's link, and what is removed gives its place up.
  */
-export function changing(
+export async function changeAsGaneti(
   request: Request,
   instance: GanetiInstance,
-): Answering {
-  return async (call) => {
-    const isRemoval = request.kind === "disk-remove";
-    const before = isRemoval ? [] : await mendLinks(instance, call);
-    const { outcome, answer } = await carryOut(request, call);
-    const order = instance.order.filter((uuid) =>
-      !isRemoval || uuid !== request.device
-    );
-    const after = isRemoval
-      ? await mendLinks({ ...instance, order }, call)
-      : [];
-    const removed = outcome.action === "remove" && outcome.changed;
-    const payload = removed ? hvinfoOf(outcome.entry) : null;
-    return withGaneti(withWarnings(answer, [...before, ...after]), payload);
-  };
+  call: Call,
+): Promise<Answer> {
+  const isRemoval = request.kind === "disk-remove";
+  const before = isRemoval ? [] : await mendLinks(instance, call);
+  const { outcome, answer } = await carryOut(request, call);
+  const order = instance.order.filter((uuid) =>
+    !isRemoval || uuid !== request.device
+  );
+  const after = isRemoval ? await mendLinks({ ...instance, order }, call) : [];
+  const removed = outcome.action === "remove" && outcome.changed;
+  const payload = removed ? hvinfoOf(outcome.entry) : null;
+  return withGaneti(withWarnings(answer, [...before, ...after]), payload);
 }
 
 /** What noded would say of it: one kind of device is enough. */
