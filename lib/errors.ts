@@ -52,6 +52,35 @@ export interface Choice {
   readonly known: readonly string[];
 }
 
+/** A device that something is told of. */
+export interface ToldDevice {
+  /** The word of its kind. */
+  readonly kind: string;
+  /** Null if it is not recorded. */
+  readonly index: number | null;
+  /** Null if it is not recorded. */
+  readonly uuid: string | null;
+  /** Device id; null if it has none. */
+  readonly id: string | null;
+}
+
+/** The members that name a device, of more that may be known of it. */
+export function toldOf({ kind, index, uuid, id }: ToldDevice): ToldDevice {
+  return { kind, index, uuid, id };
+}
+
+/** What a person is told, and a program may act on: INTERFACE, "JSON". */
+export interface Remark {
+  /** For programs. */
+  readonly code: string;
+  /** One line. */
+  readonly message: string;
+  /** What to do next. */
+  readonly hint: string | null;
+  /** What it is about. */
+  readonly device: ToldDevice | null;
+}
+
 /** What may be known of a failure beside its code and message. */
 export interface FailureDetails {
   /** What the person should do next, one line. */
@@ -60,6 +89,10 @@ export interface FailureDetails {
   readonly qmp?: QmpFault | undefined;
   /** A word that names nothing, and what it could have named. */
   readonly choice?: Choice | undefined;
+  /** What it is about. */
+  readonly device?: ToldDevice | undefined;
+  /** What an earlier call had left, and was put in order first. */
+  readonly settled?: readonly Remark[] | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
   /** The error below this one: `Error.cause`. */
@@ -81,6 +114,10 @@ export class HotplugError extends Error {
   readonly qmp: QmpFault | undefined;
   /** A word that names nothing, and what it could have named. */
   readonly choice: Choice | undefined;
+  /** What it is about; a view of it, where there is one. */
+  readonly device: ToldDevice | undefined;
+  /** What an earlier call had left, and was put in order first. */
+  readonly settled: readonly Remark[];
   /** True only if something is different from before. */
   readonly changed: boolean;
 
@@ -91,8 +128,21 @@ export class HotplugError extends Error {
     this.hint = details.hint;
     this.qmp = details.qmp;
     this.choice = details.choice;
+    this.device = details.device;
+    this.settled = details.settled ?? [];
     this.changed = details.changed ?? false;
   }
+}
+
+/** The same failure, of which more is known, or else. */
+export function withDetails(
+  error: HotplugError,
+  details: FailureDetails,
+): HotplugError {
+  const { code, message, hint, qmp, choice, device, settled, changed, cause } =
+    error;
+  const known = { hint, qmp, choice, device, settled, changed, cause };
+  return new HotplugError(code, message, { ...known, ...details });
 }
 
 /** The exit status that tells the caller what to do next, 1 to 7. */

@@ -24,6 +24,9 @@ function writeFailure(
   const stack = error.code === "internal" && error.cause instanceof Error &&
     invocation?.flags.has("verbose");
   if (stack) terminal.err(`${(error.cause as Error).stack}\n`);
+  for (const { message } of error.settled) {
+    terminal.err(printable(`warning: ${message}`) + "\n");
+  }
   if (json) {
     const instance = invocation?.operands[0];
     const document = report.failureDocument(error, instance);

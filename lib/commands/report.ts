@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { HotplugError } from "../errors.ts";
+import { type HotplugError, toldOf } from "../errors.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
@@ -22,6 +22,7 @@ export function failureDocument(
   error: HotplugError,
   instance: string | undefined,
 ) {
+  const { device, settled } = error;
   return {
     ok: false,
     instance: instance ?? null,
@@ -30,8 +31,12 @@ export function failureDocument(
       message: error.message,
       hint: hintOf(error) ?? null,
       qmp: error.qmp ?? null,
+      device: device === undefined ? null : toldOf(device),
     },
+    // Whole, if there is one.
+    ...(device && { device }),
     changed: error.changed,
+    ...(settled.length > 0 && { settled }),
   };
 }
 

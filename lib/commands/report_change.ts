@@ -14,6 +14,7 @@ import { detailsOf, titleOf, whereOf } from "./report.ts";
 export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
   const { instance, action, changed, device, adoption, warnings, plan } =
     outcome;
+  const { settled } = outcome;
   return {
     ok: true,
     instance,
@@ -23,6 +24,7 @@ export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
     device,
     ...adoption,
     warnings,
+    ...(settled && { settled }),
     ...(plan === undefined ? {} : { plan }),
   };
 }

@@ -92,7 +92,7 @@ function mediumDifference(
     code: "no-block-node",
     device,
     what: `${titleOf(entry)} has no block node behind it in QEMU`,
-    hint: format(["disk", "remove", paths.name, entry.uuid ?? id]),
+    hint: format(["disk", "remove", paths.name, id]),
   }];
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, messageOf, shortage } from "../errors.ts";
+import { HotplugError, messageOf, shortage, withDetails } from "../errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "../monitor/failure.ts";
 import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import { SysError } from "../sys/errno.ts";
@@ -68,9 +68,22 @@ export async function rollBack(
   return left;
 }
 
+/** What finishes it later names the device: an index may be another's then. */
+function asked(plan: Plan, error: HotplugError): HotplugError {
+  const { action, instance, device } = plan;
+  if (device === null || device.id === null) return error;
+  if (error.code !== "unplug-pending") return withDetails(error, { device });
+  const { kind, id } = device;
+  const next = action === "remove"
+    ? `to finish the removal, run: kvm-hotplug ${kind} remove ${instance} ${id}`
+    : `then change ${id} again`;
+  const hint = error.hint === undefined ? next : `${error.hint}; ${next}`;
+  return withDetails(error, { device, hint });
+}
+
 /** The error of a failure that was undone. */
 function undone(plan: Plan, error: unknown): HotplugError {
-  if (error instanceof HotplugError) return error;
+  if (error instanceof HotplugError) return asked(plan, error);
   return new HotplugError(
     error instanceof QmpError ? "qmp-error" : "host-error",
     `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}`,
@@ -91,8 +104,8 @@ function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
       qmp: qmpFault(error),
       cause: error,
       changed: true,
-      hint:
-        `kvm-hotplug repair ${plan.instance}, or the same command again: it goes on from what is there`,
+      ...(plan.device && { device: plan.device }),
+      hint: `kvm-hotplug repair ${plan.instance} goes on from what is there`,
     },
   );
 }

@@ -182,7 +182,7 @@ async function settleUnplug(
       `${error.message}, and it can no longer be asked whether the guest released ${step.title}: ${
         messageOf(cause)
       }`,
-      { cause, changed: true, hint: "run the same command again" },
+      { cause, changed: true },
     );
   }
   throw pendingUnplug(step, error.message);

@@ -42,8 +42,10 @@ export const REQUESTED_AT: Value = { name: "unplug requested at" };
 /** Value of the world: id of a device that was released and is back. */
 export const PLUGGED_BACK: Value = { name: "plugged back" };
 
-const LATER = "it is finished by the same command later, once the guest has " +
-  "released the device (it may need a driver for PCI hotplug, or a reboot)";
+/** What may make a guest release a device; {@linkcode apply} says what then. */
+const ADVICE = "the guest may need a driver for PCI hotplug, or a reboot";
+/** Of a VM whose guest does nothing. */
+const RESUME = "resume the VM";
 
 /** What ends a guest's silence: qapi/run-state.json. */
 const OF_THE_VM = ["STOP", "SHUTDOWN", "RESET"];
@@ -70,7 +72,7 @@ export function pendingUnplug(
   return new HotplugError(
     "unplug-pending",
     `The guest has not released ${target.title} (${target.id}): ${why}`,
-    { hint: LATER },
+    { hint: target.runState === "running" ? ADVICE : RESUME },
   );
 }
 

@@ -76,7 +76,7 @@ function backendDifference(
     code: "no-netdev",
     device: nameOfEntry(nic),
     what: `${titleOf(nic)} has no network backend ${id}`,
-    hint: format(["nic", "remove", paths.name, nic.uuid ?? id]),
+    hint: format(["nic", "remove", paths.name, id]),
   }];
 }
 

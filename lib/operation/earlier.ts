@@ -5,18 +5,21 @@
  * @module
  */
 
+import { findDevice } from "../device/select.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { recover, type Recovery } from "../engine/recover.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, type Remark, toldOf } from "../errors.ts";
 import { type KindRequest, loadKinds, loadNotes } from "../kinds.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
+import { expectRuntime } from "../plan/facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { findJournal, findOwnFile } from "../state/journal_file.ts";
 import { readOwnRecord } from "../state/own_record.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 import { loadReader } from "./journal_reader.ts";
-import { leftAloneText, type Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
 
 /** Longest wait for the guest in an operation that is not the one asked for. */
@@ -36,21 +39,45 @@ export async function recoverInterrupted(
   });
 }
 
-/** What was put in order, for a person. */
-export function recoveryText(recovery: Recovery | undefined): string[] {
-  return recovery === undefined ? [] : [
-    `${recovery.what}, had been interrupted: ${recovery.did}`,
-    ...leftAloneText(recovery),
+/** A place in the list, or the last one. */
+const INDEX = /^(?:0|[1-9]\d*|-1)$/;
+
+/**
+ * The request with the device's uuid in the place of its index: what is put in
+ * order first may give the index to another device.
+ */
+export function pinned(request: Request, paths: InstancePaths): Request {
+  if (!("device" in request) || !INDEX.test(request.device)) return request;
+  const isLeft = findJournal(paths) === "there" ||
+    findOwnFile(paths, "json") === "there";
+  if (!isLeft) return request;
+  const { disks, nics } = expectRuntime(paths).runtime;
+  const list: readonly DeviceEntry[] = request.kind.startsWith("nic-")
+    ? nics
+    : disks;
+  const device = findDevice(list, request.device)?.uuid;
+  return device === undefined ? request : { ...request, device };
+}
+
+/** What became of an interrupted change. */
+export function recoverySettled(recovery: Recovery | undefined): Remark[] {
+  if (recovery === undefined) return [];
+  const { what, did, plan, leftAlone = [] } = recovery;
+  const device = plan?.device ? toldOf(plan.device) : null;
+  const about = { code: "interrupted", device };
+  return [
+    { ...about, message: `${what}, had been interrupted: ${did}`, hint: null },
+    ...leftAlone.map(({ what, hint }) => ({ ...about, message: what, hint })),
   ];
 }
 
 /** The outcome of a request that recovery has finished just now. */
 export function outcomeOfRecovery(
-  request: Request,
+  requests: readonly Request[],
   recovery: Recovery | undefined,
 ): Outcome | undefined {
   if (recovery?.plan === undefined || recovery.course !== "finish") return;
-  if (recovery.request !== fingerprintOf(request)) return;
+  if (!requests.some((one) => recovery.request === fingerprintOf(one))) return;
   const { instance, action, device } = recovery.plan;
   return { instance, action, changed: true, device, warnings: [] };
 }
@@ -77,25 +104,36 @@ async function releasedRemovals(
 }
 
 /**
- * Finishes the removals that the guest has completed since.
+ * Finishes the removals that the guest has completed since. It fails in words
+ * only, for that says nothing about the request in hand, which may be done.
  *
- * @returns what a person is told; it fails in words only, for that says nothing
- * about the request in hand, which may be done
+ * @param settled grows by what was done
  */
 export async function finishReleased(
-  paths: InstancePaths,
-  options: RunOptions,
+  { paths, options, settled }: {
+    readonly paths: InstancePaths;
+    readonly options: RunOptions;
+    readonly settled: Remark[];
+  },
   carryOut: (request: Request) => Promise<Outcome>,
-): Promise<string[]> {
+): Promise<void> {
   try {
-    const told: string[] = [];
     for (const request of await releasedRemovals(paths, options)) {
       const { device } = await carryOut(request);
       const what = `${device?.kind} ${device?.index} (${device?.id})`;
-      told.push(`the guest has released ${what}: its removal is finished`);
+      settled.push({
+        code: "removal-finished",
+        message: `the guest has released ${what}: its removal is finished`,
+        hint: null,
+        device: device && toldOf(device),
+      });
     }
-    return told;
   } catch (error) {
-    return [`a removal that is due was not finished: ${messageOf(error)}`];
+    settled.push({
+      code: "removal-not-finished",
+      message: `a removal that is due was not finished: ${messageOf(error)}`,
+      hint: null,
+      device: null,
+    });
   }
 }

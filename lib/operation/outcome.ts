@@ -6,7 +6,7 @@
 
 import type { Action, Adoption, DeviceView } from "../engine/plan.ts";
 import type { StepDescription } from "../engine/verbs.ts";
-import type { Remaining } from "../errors.ts";
+import type { Remaining, Remark } from "../errors.ts";
 
 /** What an operation came to. */
 export interface Outcome {
@@ -22,6 +22,8 @@ export interface Outcome {
   readonly adoption?: Adoption;
   /** What the user accepted, one line each. */
   readonly warnings: readonly string[];
+  /** What an earlier call had left, and was put in order. @default nothing */
+  readonly settled?: readonly Remark[];
   /** The entry that was recorded or taken out, as JSON text. */
   readonly entry?: string | undefined;
   /** The steps that a dry run did not take; undefined if it was none. */

@@ -10,6 +10,7 @@ import type { RunOptions } from "../engine/options.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import { refuseForeignVm } from "../engine/recover_world.ts";
 import { World } from "../engine/world.ts";
+import { HotplugError, type Remark, withDetails } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
@@ -36,8 +37,9 @@ import { readAdoptFacts } from "./adopt_facts.ts";
 import {
   finishReleased,
   outcomeOfRecovery,
+  pinned,
   recoverInterrupted,
-  recoveryText,
+  recoverySettled,
 } from "./earlier.ts";
 import { loadReader, stepsOf } from "./journal_reader.ts";
 import { leftAloneText, type Outcome } from "./outcome.ts";
@@ -191,16 +193,33 @@ async function runAfterEarlier(
     })
   );
   const carryOut = (one: Request) => runOne(one, paths, options);
+  const meant = await unchanged(() => pinned(request, paths));
   const recovery = await unchanged(() => recoverInterrupted(paths, options));
+  const settled = recoverySettled(recovery);
   // A removal says by its place which device it means: the others stay where
   // they are until it is done.
   const isRemoval = request.kind.endsWith("-remove");
-  const finish = () => finishReleased(paths, options, carryOut);
-  const before = isRemoval ? [] : await finish();
-  const outcome = outcomeOfRecovery(request, recovery) ??
-    await carryOut(request);
-  const after = isRemoval ? await finish() : [];
-  return withWarnings(outcome, ...recoveryText(recovery), ...before, ...after);
+  const finish = () => finishReleased({ paths, options, settled }, carryOut);
+  try {
+    if (!isRemoval) await finish();
+    const outcome = outcomeOfRecovery([request, meant], recovery) ??
+      await carryOut(meant);
+    if (isRemoval) await finish();
+    return withSettled(outcome, settled);
+  } catch (error) {
+    throw settled.length > 0 && error instanceof HotplugError
+      ? withDetails(error, { settled })
+      : error;
+  }
+}
+
+/** A line on stderr for each, and the same for programs. */
+function withSettled(outcome: Outcome, settled: readonly Remark[]): Outcome {
+  if (settled.length === 0) return outcome;
+  const lines = settled.map(({ message, hint }) =>
+    hint === null ? message : `${message}; ${hint}`
+  );
+  return { ...withWarnings(outcome, ...lines), settled };
 }
 
 /**

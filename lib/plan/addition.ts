@@ -64,7 +64,7 @@ export function alreadyThere(
         id === undefined ? "without a device id" : "QEMU does not have it"
       }`,
       `${twin.kind} remove ${facts.paths.name} ${
-        twin.uuid ?? twin.index
+        id ?? twin.uuid ?? twin.index
       } brings the record in line with QEMU`,
     );
   }
@@ -74,9 +74,7 @@ export function alreadyThere(
       `${
         titleOf(twin)
       } (${id}) is being removed, and the guest has not released it yet`,
-      `${twin.kind} remove ${facts.paths.name} ${
-        twin.uuid ?? id
-      } waits for the guest; then it can be added again`,
+      `${twin.kind} remove ${facts.paths.name} ${id} waits for the guest; then it can be added again`,
     );
   }
   return {

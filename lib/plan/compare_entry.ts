@@ -50,7 +50,7 @@ export function absentDifference(
       hint: format(["adopt", paths.name]),
     };
   }
-  const word = entry.uuid ?? device.id ?? String(entry.index);
+  const word = device.id ?? entry.uuid ?? String(entry.index);
   return {
     code,
     device,

@@ -9,7 +9,7 @@ import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
-import { HotplugError, refuse } from "../errors.ts";
+import { HotplugError, refuse, withDetails } from "../errors.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { isUuid } from "../state/value_check.ts";
@@ -98,7 +98,8 @@ function chooseRemoval<E extends DeviceEntry>(
   }
   if (!isExactName(word)) {
     refuseFixed(facts, kind);
-    throw noSuchDevice(entries, word);
+    // Another device must not be what one is led to remove.
+    throw withDetails(noSuchDevice(entries, word), { choice: undefined });
   }
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {

@@ -79,7 +79,7 @@ Deno.test("failureDocument() has the fields of the interface", () => {
   assertEquals(report.failureDocument(error, "vm1"), {
     ok: false,
     instance: "vm1",
-    error: { code: "qmp-error", message: "m", hint: "h", qmp },
+    error: { code: "qmp-error", message: "m", hint: "h", qmp, device: null },
     changed: false,
   });
   assertEquals(
@@ -87,10 +87,20 @@ Deno.test("failureDocument() has the fields of the interface", () => {
     {
       ok: false,
       instance: null,
-      error: { code: "usage", message: "m", hint: null, qmp: null },
+      error: {
+        ...{ code: "usage", message: "m", hint: null, qmp: null },
+        device: null,
+      },
       changed: false,
     },
   );
+  const name = { kind: "disk", index: 1, uuid: "u", id: "i" };
+  const device = { ...name, slot: 13 };
+  const settled = [{ code: "c", message: "s", hint: null, device: null }];
+  const pending = new HotplugError("unplug-pending", "m", { device, settled });
+  const document = report.failureDocument(pending, "vm1");
+  assertEquals(document.error.device, name);
+  assertEquals([document.device, document.settled], [device, settled]);
 });
 
 Deno.test("outcomeText() says in a line what was done", () => {

@@ -6,6 +6,7 @@ import {
   disk,
   diskAdd,
   diskAddFacts,
+  idOf,
   NEW_UUID,
   nic,
   pciDevice,
@@ -87,7 +88,7 @@ Deno.test("planDiskAdd() refuses a recorded disk that QEMU does not have", () =>
   const error = refused("duplicate", {}, { ...ONE_DISK, source, qemu });
   assertStringIncludes(
     error.hint ?? "",
-    `disk remove vm1 ${uuidOf("disk", 0)}`,
+    `disk remove vm1 ${idOf("disk", 0)}`,
   );
 });
 
@@ -177,6 +178,6 @@ Deno.test("planDiskAdd() refuses a disk that is on its way out", () => {
     const value = origin === "given" ? uuid : NEW_UUID;
     const error = refused("refused", { uuid: { value, origin } }, given);
     assertStringIncludes(error.message, "being removed");
-    assertStringIncludes(error.hint ?? "", `disk remove vm1 ${uuid}`);
+    assertStringIncludes(error.hint ?? "", `disk remove vm1 ${id}`);
   }
 });
