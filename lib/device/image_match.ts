@@ -20,6 +20,8 @@ export interface ProtocolNode {
   readonly seen: string | undefined;
   /** Whether the path must have led there already when QEMU opened it. */
   readonly steady: "yes" | "no";
+  /** `idle`: neither a device nor a job has it, so that it locks nothing. */
+  readonly use?: "idle" | undefined;
 }
 
 /** An image that is open, and how large it is. */
@@ -28,6 +30,8 @@ export interface MatchedImage {
   readonly identity: string;
   /** Undefined if it cannot be told; fits every node then. */
   readonly sizeBytes: number | undefined;
+  /** Whether QEMU keeps a lock on it. */
+  readonly lock?: "held" | undefined;
 }
 
 /** What is known of one node's image. */
@@ -60,6 +64,22 @@ function isAlone(
     !nodes.some((one) => one !== node && fits(one, image));
 }
 
+/**
+ * Whether an image can be no other node's: it is locked, so a node that is in
+ * use has it, and what the others have was passed to QEMU, or is of another
+ * size. This holds after a mirror, whose source is idle.
+ */
+function isOnlyTaker(
+  node: ProtocolNode,
+  { image, nodes }: Pick<Evidence, "nodes"> & { readonly image: MatchedImage },
+): boolean {
+  return image.lock === "held" &&
+    !nodes.some((one) =>
+      one !== node && one.use !== "idle" && one.passed.length !== 1 &&
+      fits(one, image)
+    );
+}
+
 /** Rename swaps two files, or two links, and leaves no trace in the inodes. */
 const EXCHANGED =
   "QEMU has images of one size open, and a directory or link on its path was changed after the VM was started, so two names may have been exchanged: take the disk out of QEMU by hand and plug it with `disk add`";
@@ -87,9 +107,10 @@ function direct(
   if (nodes.some((one) => one !== node && one.seen === seen)) {
     return { why: "two disks have a path that leads to the same file" };
   }
-  if (node.steady === "no" && !isAlone(node, { image, nodes, images })) {
-    return { why: EXCHANGED };
-  }
+  const isCertain = node.steady === "yes" ||
+    isAlone(node, { image, nodes, images }) ||
+    isOnlyTaker(node, { image, nodes });
+  if (!isCertain) return { why: EXCHANGED };
   return { identity: seen };
 }
 

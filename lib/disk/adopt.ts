@@ -7,7 +7,7 @@
 
 import type { Remaining } from "../errors.ts";
 import { cacheMode } from "../device/disk_settings.ts";
-import { diskEntry } from "../device/entry.ts";
+import { diskEntry, withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import {
   type Adopted,
@@ -24,6 +24,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import { recordedWith } from "./chosen.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { openImages } from "../host/open_images.ts";
+import { type MovedDisk, readMoved } from "./moved.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -58,6 +59,8 @@ function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
   };
 }
 
+const ONLY_DEV = "Ganeti takes a block device only below /dev";
+
 function asNew(
   facts: AdoptFacts,
   disk: LiveDisk,
@@ -73,7 +76,7 @@ function asNew(
   const title = titleOfLive(facts, disk);
   if (place === undefined) return left(title, "nothing tells where it sits");
   if (devType === "blockdev" && !source.resolved.startsWith("/dev/")) {
-    return left(title, "Ganeti takes a block device only below /dev");
+    return left(title, ONLY_DEV);
   }
   const uuid = uuidFor(facts, id, fresh);
   const { fatal, cache } = differences(facts, disk, devType);
@@ -97,6 +100,36 @@ function asNew(
     uuid,
     change: { change: "insert", list: "disks", uuid, entry },
     warnings,
+  };
+}
+
+/** A recorded disk whose data is elsewhere now. */
+function asMoved(
+  facts: AdoptFacts,
+  disk: LiveDisk,
+  { entry, title }: { entry: DiskEntry; title: string },
+): Adopted | Remaining {
+  const { uuid = "", hvinfo: { id = "" } } = entry;
+  const { source, backend } = disk;
+  if ("why" in source) return left(title, source.why);
+  if (entry.uri !== null) return left(title, "it is recorded by a URI");
+  const { path, resolved, kind } = source;
+  const devType = kind === "file" ? "file" : "blockdev";
+  if (devType === "blockdev" && !resolved.startsWith("/dev/")) {
+    return left(title, ONLY_DEV);
+  }
+  const { fatal } = differences(facts, disk, devType);
+  const changed = withMedium(entry.node, {
+    ...{ path, resolved, devType },
+    sizeBytes: Number(backend.sizeBytes ?? 0),
+    reproducible: fatal === undefined,
+  });
+  const warning = fatal &&
+    `Ganeti cannot start or migrate the instance with ${title}: ${fatal}`;
+  return {
+    ...{ id, uuid },
+    change: { change: "entry", list: "disks", uuid, entry: changed },
+    warnings: warning === undefined ? [] : [warning],
   };
 }
 
@@ -127,16 +160,22 @@ function conflict(
 function judgeDisk(
   facts: AdoptFacts,
   disk: LiveDisk,
-  { fresh, index, live }: {
+  { fresh, index, live, moved }: {
     fresh: string;
     index: number;
     live: readonly LiveDisk[];
+    moved: readonly MovedDisk[];
   },
 ): Verdict {
   const { id, source } = disk;
   const { disks } = facts.content.runtime;
-  if (id !== undefined && disks.some(({ hvinfo }) => hvinfo.id === id)) return;
   const title = titleOfLive(facts, disk);
+  const entry = disks.find(({ hvinfo }) => hvinfo.id === id);
+  if (id !== undefined && entry !== undefined) {
+    return moved.some((one) => one.entry.index === entry.index)
+      ? asMoved(facts, disk, { entry, title })
+      : undefined;
+  }
   const why = obstacle(facts, id) ?? ("why" in source ? source.why : undefined);
   if (why !== undefined || id === undefined || "why" in source) {
     return left(title, why ?? "nothing is proven of it");
@@ -150,8 +189,17 @@ function judgeDisk(
     : identify(facts, claim, id);
 }
 
+/** What QEMU has. */
+export interface LiveDisks {
+  /** All disks of devices. */
+  readonly live: readonly LiveDisk[];
+  /** Those that are recorded as something else. */
+  readonly moved: readonly MovedDisk[];
+}
+
 /** What is proven of these disks, and what follows from it. */
-export function diskAdoption(live: readonly LiveDisk[]): KindAdoption {
+export function diskAdoption(disks: LiveDisks): KindAdoption {
+  const { live } = disks;
   const those = (ids: ReadonlySet<string>) =>
     live.filter(({ id }) => id !== undefined && ids.has(id));
   return {
@@ -159,7 +207,7 @@ export function diskAdoption(live: readonly LiveDisk[]): KindAdoption {
     judge(facts, fresh) {
       let index = facts.content.runtime.disks.length;
       return live.map((disk, at) => {
-        const about = { fresh: fresh[at] ?? "", index, live };
+        const about = { fresh: fresh[at] ?? "", index, ...disks };
         const verdict = judgeDisk(facts, disk, about);
         const isNew = verdict !== undefined && "change" in verdict &&
           verdict.change.change === "insert";
@@ -186,7 +234,7 @@ export function diskAdoption(live: readonly LiveDisk[]): KindAdoption {
  * @param process whose open files prove which disk is which
  */
 export async function readDiskAdoption(
-  { qemu }: Facts,
+  { qemu, content: { runtime } }: Facts,
   { qmp, process }: {
     readonly qmp: QmpSession;
     readonly process: QemuProcess;
@@ -194,5 +242,6 @@ export async function readDiskAdoption(
 ): Promise<KindAdoption> {
   const images = await openImages(process.pid);
   const live = await readLiveDisks(qmp, qemu, { process, images });
-  return diskAdoption(live);
+  const moved = await readMoved({ qemu, runtime }, qmp, live);
+  return diskAdoption({ live, moved });
 }

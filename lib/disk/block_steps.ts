@@ -76,7 +76,8 @@ const DROP_DRIVE_STEP = defineStep({
 const checkDropNode = stepCheck("drop-node", { name: text(LINE) });
 
 /** Deletes a block node that lay under another, unless it went with that. */
-type DropNodeStep = Of<typeof checkDropNode>;
+/** As it stands in a plan. */
+export type DropNodeStep = Of<typeof checkDropNode>;
 
 async function hasNode({ name }: DropNodeStep, { qmp }: World) {
   return (await ask(qmp, NODE_NAMES)).has(name);

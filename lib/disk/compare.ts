@@ -36,6 +36,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
+import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import {
   diskBackendSteps,
@@ -49,6 +50,8 @@ import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 export interface DiskCompareFacts extends WholeFacts {
   /** Undefined where no controller that the file lacks was seen. */
   readonly scsi?: readonly ScsiBus[] | undefined;
+  /** Those that are elsewhere. */
+  readonly moved: readonly MovedDisk[];
   /** By device id, of those that are recorded on a SCSI bus. */
   readonly targets: ReadonlyMap<string, LivePlace>;
   /** Where the links lead, and what QEMU has open. */
@@ -196,7 +199,11 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
     ...lostUuids(facts, DISK).flatMap((uuid) =>
       facts.inUse.has(uuid) ? openWay(facts, uuid) : [lostDifference(uuid)]
     ),
-    ...findDrift(disks, facts.drift, facts.qemu.block),
+    ...facts.moved.map((one) => movedDifference(facts, one)),
+    // Of a disk that is elsewhere, its old link tells nothing.
+    ...findDrift(disks, facts.drift, facts.qemu.block).filter(({ device }) =>
+      !facts.moved.some(({ entry }) => entry.index === device?.index)
+    ),
     ...controllerDifference(facts),
   ];
 }
@@ -246,7 +253,8 @@ export async function compareDisks(
   given: WholeFacts,
   qmp: QmpSession,
 ): Promise<Compared> {
-  const { content: { runtime: { disks } }, qemu, own: { record } } = given;
+  const { content: { runtime }, qemu, own: { record } } = given;
+  const { disks } = runtime;
   const onScsi = disks.flatMap(({ hvinfo: { id, scsiId } }) =>
     id !== undefined && scsiId !== undefined && qemu.deviceIds.has(id)
       ? [id]
@@ -259,6 +267,7 @@ export async function compareDisks(
   const facts: DiskCompareFacts = {
     ...given,
     scsi: isForeign ? await readScsiBuses(qmp) : undefined,
+    moved: await readMoved({ qemu, runtime }, qmp),
     targets: await readPlaces(qmp, onScsi),
     drift: await readDriftFacts(disks, given.openFiles),
     inUse: new Set(lost),

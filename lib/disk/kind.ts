@@ -16,6 +16,7 @@ import { compareDisks } from "./compare.ts";
 import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
 import { planDiskSet } from "./limits.ts";
 import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
+import { readMoved, refuseMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { diskNote } from "./note.ts";
 import { planDiskRemove, readDiskRemoveFacts } from "./remove.ts";
@@ -73,7 +74,14 @@ export const DISK_KIND: Kind<DiskRequest> = {
   requirements: diskRequirements,
   compare: compareDisks,
   adopt: readDiskAdoption,
-  start: startDisks,
+  async start(facts, qmp) {
+    const { qemu, runtime, paths: { name } } = facts;
+    if (qemu !== undefined && qmp !== undefined) {
+      const what = "give a command that starts the VM";
+      refuseMoved(await readMoved({ qemu, runtime }, qmp), { name, what });
+    }
+    return startDisks(facts);
+  },
   finish: (instance, device) => ({
     kind: "disk-remove",
     instance,

@@ -15,7 +15,12 @@ import type { OpenImage } from "../host/open_images.ts";
 import { identityOfFd, type QemuProcess } from "../host/process.ts";
 import { startOf } from "../host/process_identity.ts";
 import { seenBy, type SeenPath, startedAtMs } from "../host/seen_path.ts";
-import { BLOCK_GRAPH, type BlockGraph, dataNodes } from "../qmp/block_graph.ts";
+import {
+  BLOCK_GRAPH,
+  type BlockGraph,
+  dataNodes,
+  reachedFrom,
+} from "../qmp/block_graph.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import {
@@ -60,6 +65,16 @@ export interface LiveDisk {
   readonly source: OpenSource | { readonly why: string };
 }
 
+/** Nodes that pass on what lies under them. */
+const PLAIN = ["raw", "throttle", "copy-on-read", "copy-before-write"];
+
+/** Block driver of the image format, undefined if the guest reads it raw. */
+export function imageFormat(
+  { drivers }: Pick<LiveDisk, "drivers">,
+): string | undefined {
+  return drivers.slice(0, -1).find((one) => !PLAIN.includes(one));
+}
+
 /** Block drivers that open a file or block device themselves. */
 const PROTOCOLS = ["file", "host_device"];
 
@@ -72,6 +87,8 @@ interface Host {
   readonly process: QemuProcess;
   readonly startedMs: number;
   readonly fdsets: ReadonlyMap<number, readonly number[]>;
+  /** Names of the nodes that a device or a job has; undefined: not known. */
+  readonly inUse: ReadonlySet<string> | undefined;
 }
 
 function passedTo({ file }: NamedNode, { process, fdsets }: Host): string[] {
@@ -96,7 +113,15 @@ async function protocolNode(
     passed: passedTo(node, host),
     seen,
     steady: changedMs < host.startedMs - CLOCK_STEP_MS ? "yes" : "no",
+    ...(host.inUse?.has(name) === false && { use: "idle" }),
   };
+}
+
+/** Names of the nodes below a device or a job; undefined: no graph is known. */
+function usedIn(graph: BlockGraph): ReadonlySet<string> | undefined {
+  const users = graph.nodes.filter(({ type }) => type !== "block-driver");
+  if (users.length === 0) return undefined;
+  return new Set(reachedFrom(graph, users).map(({ name }) => name));
 }
 
 interface Known {
@@ -174,7 +199,8 @@ export async function readLiveDisks(
     ? await ask(qmp, BLOCK_GRAPH)
     : { nodes: [], edges: [] };
   const startedMs = startedAtMs(startOf(process.pid) ?? 0);
-  const host: Host = { process, startedMs, fdsets: asked.fdsets };
+  const { fdsets } = asked;
+  const host: Host = { process, startedMs, fdsets, inUse: usedIn(graph) };
   const files = asked.nodes.filter(({ driver }) => PROTOCOLS.includes(driver));
   const proofs = matchImages({
     nodes: await Promise.all(files.map((node) => protocolNode(node, host))),

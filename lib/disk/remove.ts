@@ -15,6 +15,7 @@ import { nodesUnder } from "../qmp/block_graph.ts";
 import { member } from "../state/json_member.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
+import type { DropNodeStep } from "./block_steps.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
 import type { DiskStep } from "./steps.ts";
@@ -27,7 +28,7 @@ export function diskBackendSteps(
   id: string,
 ): DiskStep[] {
   // Nodes that were plugged one by one under the first, as for limits.
-  const under = (top: string): DiskStep[] =>
+  const under = (top: string): DropNodeStep[] =>
     nodesUnder(users.graph, top).filter((name) => !isMadeUp(name))
       .map((name) => ({ kind: "drop-node", name }));
   const live = backendOf(qemu.block, id);
@@ -41,7 +42,16 @@ export function diskBackendSteps(
   const isNamed = live !== undefined && !isMadeUp(live.nodeName);
   const node = isNamed ? live.nodeName : id;
   if (!isNamed && !qemu.nodeNames.has(id)) return [];
-  return [qmpStep("blockdev-del", { "node-name": node }, null), ...under(node)];
+  if (node === id || !qemu.nodeNames.has(id)) {
+    return [
+      qmpStep("blockdev-del", { "node-name": node }, null),
+      ...under(node),
+    ];
+  }
+  // A snapshot or a mirror put another one on top, which may go by itself.
+  const others = under(node).filter(({ name }) => name !== id);
+  return [node, id].map((name) => ({ kind: "drop-node" as const, name }))
+    .concat(others);
 }
 
 /** The step that waits until QEMU has let go of a recorded disk's source. */

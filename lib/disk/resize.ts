@@ -28,7 +28,13 @@ import {
   recordedWith,
   refuseEmpty,
 } from "./chosen.ts";
-import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
+import {
+  imageFormat,
+  type LiveDisk,
+  type OpenSource,
+  readLiveDisks,
+} from "./live.ts";
+import { type MovedDisk, readMoved, refuseMoved } from "./moved.ts";
 import { unheard } from "./driver.ts";
 import type { DiskResize } from "./request.ts";
 import { DISK } from "./name.ts";
@@ -37,9 +43,6 @@ const MIB = 1024 * 1024;
 
 /** QEMU counts in these: BDRV_SECTOR_SIZE. */
 const SECTOR = 512;
-
-/** Nodes that have the size of what lies under them. */
-const PLAIN = ["raw", "throttle", "copy-on-read"];
 
 /** Servers that tell a size QEMU asks for again. */
 const NETWORK = ["nbd", "rbd", "gluster", "iscsi"];
@@ -110,7 +113,7 @@ function wantedSize(
   wish: Wish,
 ): number {
   const { request: { sizeBytes }, title } = wish;
-  const format = drivers.slice(0, -1).find((one) => !PLAIN.includes(one));
+  const format = imageFormat({ drivers });
   const server = NETWORK.find((one) => one === drivers.at(-1));
   if (format !== undefined || server !== undefined) {
     if (sizeBytes !== undefined) return sizeBytes;
@@ -186,6 +189,8 @@ export function planDiskResize(
   const from = disk?.backend.sizeBytes;
   if (disk === undefined || from === undefined) throw notInQemu(facts, chosen);
   refuseUsed(facts, { id, what: `resize ${title}` });
+  const { moved, paths: { name } } = facts;
+  refuseMoved(moved, { name, what: `resize ${title}`, only: entry });
   refuseHuge(title, from);
   const { drivers } = disk;
   const source = sourceOf(facts, disk, entry);
@@ -234,6 +239,8 @@ export interface DiskResizeFacts extends Facts {
   readonly images: readonly OpenImage[];
   /** Who else uses block nodes. */
   readonly users: BlockUsers;
+  /** Disks that are elsewhere. */
+  readonly moved: readonly MovedDisk[];
 }
 
 /**
@@ -254,5 +261,7 @@ export async function readDiskResizeFacts(
   const images = await openImages(process.pid);
   const live = await readLiveDisks(qmp, facts.qemu, { process, images });
   const users = await readBlockUsers(facts, qmp);
-  return { ...facts, live, images, users };
+  const { qemu, content: { runtime } } = facts;
+  const moved = await readMoved({ qemu, runtime }, qmp, live);
+  return { ...facts, live, images, users, moved };
 }

@@ -51,10 +51,8 @@ async function imageAt({ pid, fd, status }: OpenFile) {
   const path = `/proc/${pid}/fd/${fd}`;
   const { kind } = status;
   if (kind !== "file" && kind !== "block") return undefined;
-  if (kind === "file") {
-    const info = readText(`/proc/${pid}/fdinfo/${fd}`);
-    if (!IMAGE_LOCK.test(info)) return undefined;
-  }
+  const isLocked = IMAGE_LOCK.test(readText(`/proc/${pid}/fdinfo/${fd}`));
+  if (kind === "file" && !isLocked) return undefined;
   const real = Deno.readLinkSync(path);
   const fds: readonly number[] = [fd];
   return {
@@ -69,6 +67,8 @@ async function imageAt({ pid, fd, status }: OpenFile) {
       : deviceSize(status),
     /** The process's numbers for it. */
     fds,
+    /** Whether QEMU keeps a lock on it. */
+    lock: isLocked ? "held" as const : undefined,
   };
 }
 
@@ -79,8 +79,12 @@ export async function openImages(pid: number): Promise<OpenImage[]> {
     try {
       const image = await imageAt(file);
       if (image === undefined) continue;
-      const fds = images.get(image.identity)?.fds ?? [];
-      images.set(image.identity, { ...image, fds: [...fds, ...image.fds] });
+      const { fds = [], lock = image.lock } = images.get(image.identity) ?? {};
+      images.set(image.identity, {
+        ...image,
+        lock,
+        fds: [...fds, ...image.fds],
+      });
     } catch (error) {
       // It may be closed while it is looked at.
       const gone = error instanceof SysError ||

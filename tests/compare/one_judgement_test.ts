@@ -73,6 +73,20 @@ function scsiAt(scsiId: number): ComparisonSpec {
   };
 }
 
+/** The disk has an overlay on top. */
+function elsewhere(): NonNullable<ComparisonSpec["moved"]> {
+  const [entry] = WHOLE.content.runtime.disks;
+  const [backend] = WHOLE.qemu.block;
+  assert(entry !== undefined && backend !== undefined);
+  const nodes = ["overlay", "#block1"];
+  const disk = {
+    ...{ qdev: DISK, id: DISK, direct: true, readOnly: false, nodes, backend },
+    drivers: ["qcow2", "file"],
+    source: { why: "nothing proves it" },
+  };
+  return [{ entry, disk }];
+}
+
 /** Of a disk that is neither recorded nor there. */
 function lost(inUse: ReadonlySet<string>): ComparisonSpec {
   const path = "/srv/new.img";
@@ -267,6 +281,11 @@ const ROWS: Readonly<Record<string, Row>> = {
         children: [],
       }],
     },
+  },
+  "a disk whose data is elsewhere": {
+    code: "moved",
+    spec: { moved: elsewhere() },
+    ...DIFFERS.disk,
   },
   "a link that leads nowhere": {
     code: "link-leads-nowhere",

@@ -176,3 +176,26 @@ Deno.test("matchImages() does not overrule a path by elimination", () => {
   const nodes = [node("a", { seen: "9" })];
   assertEquals(proven({ nodes, images: [image("1")] }), { a: "-" });
 });
+
+Deno.test("matchImages() gives a locked image to the only node that is in use", () => {
+  const size = 8 * 1024 * 1024;
+  const about = { sizeBytes: size, passed: [], steady: "no" } as const;
+  const source = { ...about, name: "source", seen: undefined };
+  const target = { ...about, name: "target", seen: "new" };
+  const images = [
+    { identity: "old", sizeBytes: size },
+    { identity: "new", sizeBytes: size, lock: "held" as const },
+  ];
+  const proofOf = (nodes: Parameters<typeof matchImages>[0]["nodes"]) =>
+    matchImages({ nodes, images }).get("target");
+  const idle = { ...source, use: "idle" as const };
+  assertEquals(proofOf([idle, target]), { identity: "new" });
+  // Two that are in use may have been exchanged.
+  assertEquals("why" in (proofOf([source, target]) ?? {}), true);
+  const [old, free] = [images[0], { ...images[1], lock: undefined }];
+  const unlocked = matchImages({
+    nodes: [idle, target],
+    images: [old, free] as typeof images,
+  });
+  assertEquals("why" in (unlocked.get("target") ?? {}), true);
+});

@@ -153,6 +153,7 @@ Deno.test("an empty drive is neither limited nor resized", () => {
     live: [],
     images: [],
     users: NO_USERS,
+    moved: [],
   };
   const about = { instance: "vm1", device: "0" };
   const limits = { iops: 5 };

@@ -65,7 +65,7 @@ function live(
     qemu: { commands: new Set(["block_resize"]) },
     ...spec,
   });
-  return { ...base, live: [one], images: [] };
+  return { ...base, live: [one], images: [], moved: [] };
 }
 
 Deno.test("planDiskResize() takes the size of a file that has grown", () => {
@@ -193,7 +193,14 @@ Deno.test("planDiskResize() refuses what nothing proves, or QEMU cannot", () => 
 
 Deno.test("planDiskResize() follows the record to a file QEMU has open", () => {
   const { identity, path, kind } = FILE;
-  const images = [{ identity, path, kind, sizeBytes: 96 * MIB, fds: [9] }];
+  const images = [{
+    identity,
+    path,
+    kind,
+    sizeBytes: 96 * MIB,
+    fds: [9],
+    lock: "held" as const,
+  }];
   const why = "QEMU does not tell which file it has open";
   const given = { ...live({ source: { why } }), images };
   const plan = planOf(planDiskResize(request(), given));

@@ -101,7 +101,11 @@ function adoptFacts(
   return {
     facts: whole,
     kinds: [
-      { kind: DISK, adoption: diskAdoption(disks), uuids: uuids.disks },
+      {
+        kind: DISK,
+        adoption: diskAdoption({ live: disks, moved: [] }),
+        uuids: uuids.disks,
+      },
       { kind: NIC, adoption: nicAdoption(nics), uuids: uuids.nics },
     ],
   };

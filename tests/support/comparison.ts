@@ -99,6 +99,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
       open: undefined,
     },
     inUse: new Set(),
+    moved: [],
     macs: new Map(nics.map((nic) => [idOf(nic), nic.mac ?? ""])),
     heldTaps: new Set(taps),
     taps: new Set(taps),

@@ -1,0 +1,150 @@
+/**
+ * Disks whose data is not where the runtime file says any more: a snapshot put
+ * an overlay on top, a mirror made another file the disk's own. The old file
+ * may be open all the same, so that only the node on top tells.
+ *
+ * @module
+ */
+
+import { backendOf } from "../device/backend.ts";
+import { titleOf } from "../device/select.ts";
+import { refuse } from "../errors.ts";
+import { openImages } from "../host/open_images.ts";
+import { type Difference, nameOfEntry } from "../plan/difference.ts";
+import type { Facts, QemuFacts } from "../plan/facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { DiskEntry, Runtime } from "../state/runtime.ts";
+import { type LinkFacts, readDriftFacts } from "./drift.ts";
+import { imageFormat, type LiveDisk, readLiveDisks } from "./live.ts";
+
+/** A recorded disk, and what QEMU has in its place. */
+export interface MovedDisk {
+  /** As it is recorded. */
+  readonly entry: DiskEntry;
+  /** As it is. */
+  readonly disk: LiveDisk;
+}
+
+/**
+ * Whether a look at the graph is worth while: Ganeti and this tool name a
+ * disk's node after its device, and record what its path was.
+ */
+function isSuspicious(entry: DiskEntry, { block }: QemuFacts): boolean {
+  const { hvinfo: { id }, link, uri } = entry;
+  const live = id === undefined ? undefined : backendOf(block, id);
+  if (live === undefined || live.nodeName === "") return false;
+  const isUsual = live.file === link || live.file.startsWith("/dev/fdset/") ||
+    uri !== null;
+  return live.nodeName !== id || !isUsual;
+}
+
+/** Whether a start from the entry opens something else. Pure. */
+export function isMoved(
+  entry: DiskEntry,
+  disk: LiveDisk,
+  { nodeNames, link: { lead, named } }: {
+    readonly nodeNames: ReadonlySet<string>;
+    readonly link: LinkFacts;
+  },
+): boolean {
+  const { hvinfo: { id = "" }, mode = "rw" } = entry;
+  const { source, nodes } = disk;
+  const recorded = [lead?.identity, ...named.map(({ identity }) => identity)]
+    .filter((one) => one !== undefined);
+  if ("identity" in source && recorded.length > 0) {
+    return !recorded.includes(source.identity);
+  }
+  // The node it was plugged with is there, and its data goes elsewhere.
+  if (nodeNames.has(id)) return !nodes.includes(id);
+  return mode === "rw" && imageFormat(disk) !== undefined;
+}
+
+/**
+ * Looks for such disks; asks QEMU for more only where there may be one.
+ *
+ * @returns none if QEMU's process cannot be seen
+ */
+export async function readMoved(
+  { qemu, runtime: { disks } }: {
+    readonly qemu: QemuFacts;
+    readonly runtime: Pick<Runtime, "disks">;
+  },
+  qmp: QmpSession,
+  known?: readonly LiveDisk[],
+): Promise<readonly MovedDisk[]> {
+  const { process, nodeNames } = qemu;
+  const few = disks.filter((one) => isSuspicious(one, qemu));
+  if (few.length === 0 || process === undefined) return [];
+  const live = known ?? await readLiveDisks(qmp, qemu, {
+    process,
+    images: await openImages(process.pid),
+  });
+  const { links } = await readDriftFacts(few);
+  return few.flatMap((entry, at) => {
+    const disk = live.find(({ id }) => id === entry.hvinfo.id);
+    const link = links[at];
+    if (disk === undefined || link === undefined) return [];
+    return isMoved(entry, disk, { nodeNames, link }) ? [{ entry, disk }] : [];
+  });
+}
+
+/** Where a disk's data is. */
+function whereabouts(disk: LiveDisk): string {
+  const { source, backend } = disk;
+  const path = "path" in source ? source.path : backend.file;
+  const format = imageFormat(disk);
+  return format === undefined ? path : `${path} (${format})`;
+}
+
+function saying({ entry, disk }: MovedDisk): string {
+  return `${titleOf(entry)} is recorded as ${
+    entry.uri ?? entry.link ?? "nothing"
+  }, and its data is in ${
+    whereabouts(disk)
+  } now: a start from the file would open what it was before`;
+}
+
+/** What is to be told of one. */
+export function movedDifference(
+  { format, paths }: Parameters<typeof hintOf>[0],
+  moved: MovedDisk,
+): Difference {
+  return {
+    code: "moved",
+    device: nameOfEntry(moved.entry),
+    what: saying(moved),
+    hint: hintOf({ format, paths }),
+  };
+}
+
+function hintOf(
+  { format, paths }: {
+    readonly format: (words: readonly string[]) => string;
+    readonly paths: Pick<Facts["paths"], "name">;
+  },
+): string {
+  return `${format(["adopt", paths.name])} records where it is now`;
+}
+
+/**
+ * Refuses what rests on the record of a disk that is elsewhere.
+ *
+ * @param what for the message: `resize disk 1`
+ * @throws {HotplugError} `refused`
+ */
+export function refuseMoved(
+  moved: readonly MovedDisk[],
+  { name, what, only }: {
+    readonly name: string;
+    readonly what: string;
+    /** Undefined: all of them count. */
+    readonly only?: DiskEntry;
+  },
+): void {
+  const one = moved.find(({ entry }) => only === undefined || entry === only);
+  if (one === undefined) return;
+  throw refuse(
+    `Cannot ${what}: ${saying(one)}`,
+    `kvm-hotplug adopt ${name} records where it is now`,
+  );
+}
