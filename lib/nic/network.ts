@@ -27,20 +27,9 @@ import type { NicStep } from "./steps.ts";
 /** What a NIC is to hang on. */
 type Joined = Pick<Nic, "mode" | "link" | "vlan" | "ip" | "script">;
 
-/** What this node can join taps to. */
-type NetworkFacts = Pick<
-  NicAddFacts,
-  | "bridgeExists"
-  | "vlanFiltering"
-  | "ovs"
-  | "ganetiScript"
-  | "ganetiDown"
-  | "scriptUsable"
->;
-
 /** Ganeti's own network script, and what takes off again what it joined. */
 export type ScriptFacts = Partial<
-  Pick<NetworkFacts, "ganetiScript" | "ganetiDown">
+  Pick<NicAddFacts, "ganetiScript" | "ganetiDown">
 >;
 
 /** The words that say what a NIC hangs on, and the script that reads them. */
@@ -114,7 +103,7 @@ export function withoutUnfit(on: Attachment): Attachment {
 }
 
 /** The built-in set-up's own needs. */
-function refuseBuiltIn(facts: NetworkFacts, nic: Joined): void {
+function refuseBuiltIn(facts: NicAddFacts, nic: Joined): void {
   const { mode, link, vlan, ip } = nic;
   if (SCRIPT_MODES.some((one) => one === mode)) {
     throw unsupported(
@@ -139,7 +128,7 @@ function refuseBuiltIn(facts: NetworkFacts, nic: Joined): void {
   if (mode === "openvswitch") refuseSwitch(facts, link);
 }
 
-function refuseSwitch({ ovs }: NetworkFacts, link: string | undefined): void {
+function refuseSwitch({ ovs }: NicAddFacts, link: string | undefined): void {
   if (ovs === "no-tool") {
     throw unsupported(
       "Mode openvswitch needs Open vSwitch: there is no program ovs-vsctl",
@@ -169,7 +158,7 @@ function scriptOf(
  *
  * @throws {HotplugError} `refused` | `unsupported`
  */
-export function refuseNetwork(facts: NetworkFacts, nic: Joined): void {
+export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
   const script = scriptOf(facts, nic);
   const fault = faultIn({ ...nic, script });
   if (fault !== undefined) {

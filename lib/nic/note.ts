@@ -9,7 +9,6 @@ import { INTERFACE_NAME, LINK_STATES } from "../host/network_words.ts";
 import { pendingRemoval, time } from "../state/own_check.ts";
 import {
   type Check,
-  type Of,
   openObject,
   plainPath,
   text,
@@ -38,6 +37,3 @@ export const nicNote = openObject({ kind: word("nic") }, {
   replug: time,
   pending: pendingRemoval,
 });
-
-/** What is noted of a NIC. */
-export type NicNote = Of<typeof nicNote>;

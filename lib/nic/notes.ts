@@ -27,8 +27,11 @@ export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
 }
 
 /** What is noted of a NIC. */
-export function notesOf({ own }: Pick<Facts, "own">, uuid: string): NicNotes {
-  const noted = own.record.devices[uuid.toLowerCase()];
+export function notesOf(
+  { own }: { readonly own?: Facts["own"] | undefined },
+  uuid: string,
+): NicNotes {
+  const noted = own?.record.devices[uuid.toLowerCase()];
   const { linkState = "up", script, vhost, replug } = nicNote(noted)
     ? noted
     : {};

@@ -12,6 +12,7 @@ import { membersOf } from "../state/entry_object.ts";
 import { formatJson, type JsonNode, parseJson } from "../state/json.ts";
 import { member } from "../state/json_member.ts";
 import { jsonNode } from "../state/json_node.ts";
+import { objectOf } from "../state/json_normal.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicChanges } from "./request.ts";
 
@@ -64,8 +65,7 @@ function changedObject(
   node: JsonNode | undefined,
   texts: Readonly<Record<string, string>>,
 ): string {
-  const object = node?.type === "object" ? node : parseJson("{}");
-  if (object.type !== "object") throw new TypeError("no object");
+  const object = node?.type === "object" ? node : objectOf([]);
   const members = Object.fromEntries(
     Object.entries(texts).filter(([key, value]) => {
       const now = member(object, key);

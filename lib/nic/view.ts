@@ -4,13 +4,13 @@
  * @module
  */
 
-import { isParavirtual, type Nic } from "../device/nic.ts";
+import { type Nic, settingsAtStart } from "../device/nic.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import { notesOf } from "./notes.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { type EntryView, entryView, type ViewFacts } from "../plan/view.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { tapOf } from "./files.ts";
+import { notesOf } from "./notes.ts";
 
 /** A NIC as it will be, in its place. */
 export function plannedView(
@@ -33,22 +33,19 @@ export function plannedView(
   };
 }
 
-/** What was noted, else what the hvparams say: QEMU does not tell. */
-function vhostOf(
-  { uuid = "", hvinfo }: NicEntry,
-  { own, content }: ViewFacts,
+/** As a start would have it: QEMU does not tell. */
+function vhostAtStart(
+  { hvinfo: { driver } }: NicEntry,
+  { content }: ViewFacts,
 ): boolean | null {
-  const noted = own?.record.devices[uuid.toLowerCase()]?.vhost;
-  if (noted !== undefined) return noted === "on";
-  if (content === undefined || hvinfo.driver === undefined) return null;
-  const { hvparams } = content.runtime;
-  return hvparams.vhostNet && isParavirtual(hvinfo.driver);
+  if (content === undefined || driver === undefined) return null;
+  return settingsAtStart(driver, content.runtime.hvparams).vhost === "on";
 }
 
 /** A NIC of the runtime file. */
 export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
   const { uuid = "", hvinfo: { id = "" } } = entry;
-  const { own } = facts;
+  const { linkState, vhost } = notesOf(facts, uuid);
   const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;
   return {
     kind: "nic",
@@ -59,7 +56,11 @@ export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
     link: entry.link || null,
     tap: tapOf(facts, entry) ?? null,
     queues: netdev?.queues ?? null,
-    vhost: netdev === undefined ? null : vhostOf(entry, facts),
-    link_state: own === undefined ? "up" : notesOf({ own }, uuid).linkState,
+    vhost: netdev === undefined
+      ? null
+      : vhost === undefined
+      ? vhostAtStart(entry, facts)
+      : vhost === "on",
+    link_state: linkState,
   };
 }
