@@ -54,17 +54,13 @@ const DROP_DRIVE_STEP = defineStep({
     if (!qemuId(step.drive)) {
       throw stays(step, "its name is none that could be sent");
     }
-    const { execute, arguments: args } = driveDel(step);
-    const answer = await world.qmp.execute(execute, args);
+    const answer = await world.send(driveDel(step));
     // HMP reports failure in words only: the drives tell.
     if (await findDrive(step, world) === undefined) return;
     throw stays(step, String(answer).trim());
   },
   undo() {},
-  async confirm(step, world) {
-    const found = await findDrive(step, world);
-    return found === undefined ? "done" : "not-done";
-  },
+  confirm: async (step, world) => await findDrive(step, world) === undefined,
   describe: (step) => ({
     step: `make sure that drive ${step.drive} went with its device`,
     qmp: driveDel(step),
@@ -92,27 +88,21 @@ const DROP_NODE_STEP = defineStep({
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     if (!await hasNode(step, world)) return;
-    const { execute, arguments: args } = nodeDel(step);
     try {
-      await world.qmp.execute(execute, args);
+      await world.send(nodeDel(step));
     } catch (error) {
       const refused = error instanceof QmpCommandError;
       if (!refused || await hasNode(step, world)) throw error;
     }
   },
   undo() {},
-  async confirm(step, world) {
-    return await hasNode(step, world) ? "not-done" : "done";
-  },
+  confirm: async (step, world) => !await hasNode(step, world),
   describe: (step) => ({
     step: `delete node ${step.name}, unless it went with the one above`,
     qmp: nodeDel(step),
     undo: null,
   }),
 });
-
-/** A step that takes down what QEMU keeps behind a disk. */
-export type BlockStep = DropDriveStep | DropNodeStep;
 
 /** The kinds of these steps. */
 export const BLOCK_STEPS = [DROP_DRIVE_STEP, DROP_NODE_STEP];

@@ -44,10 +44,6 @@ async function backendWith(
   return (await ask(qmp, BLOCK)).find(isMeant);
 }
 
-async function send({ execute, arguments: args }: QmpCommand, world: World) {
-  await world.qmp.execute(execute, args);
-}
-
 const size = whole(1, Number.MAX_SAFE_INTEGER);
 
 const checkResize = stepCheck("resize-disk", {
@@ -83,7 +79,7 @@ const RESIZE_DISK_STEP = defineStep({
   check: checkResize,
   traits: () => ({ ...IN_QEMU, turn: "lasting" }),
   async do(step, world) {
-    await send(resizeCommand(step), world);
+    await world.send(resizeCommand(step));
     if (await hasGrown(step, world)) return;
     throw new HotplugError(
       "qmp-error",
@@ -98,9 +94,7 @@ const RESIZE_DISK_STEP = defineStep({
       `the guest has seen the new size ${step.to} and may use it`,
     );
   },
-  async confirm(step, world) {
-    return await hasGrown(step, world) ? "done" : "not-done";
-  },
+  confirm: hasGrown,
   describe: (step) => ({
     step: `QEMU: the disk has ${step.to} bytes, ${step.to - step.from} more`,
     qmp: resizeCommand(step),
@@ -157,7 +151,7 @@ const LIMIT_DISK_STEP = defineStep({
   check: checkLimit,
   traits: () => IN_QEMU,
   async do(step, world) {
-    await send(limitCommand(step, step.limits), world);
+    await world.send(limitCommand(step, step.limits));
     if (await hasLimits(step, world)) return;
     throw new HotplugError(
       "qmp-error",
@@ -169,11 +163,9 @@ const LIMIT_DISK_STEP = defineStep({
     await world.reconnect();
     // A disk that is gone, or limited by somebody else since, is left alone.
     if (!await hasLimits(step, world)) return;
-    await send(limitCommand(step, step.before), world);
+    await world.send(limitCommand(step, step.before));
   },
-  async confirm(step, world) {
-    return await hasLimits(step, world) ? "done" : "not-done";
-  },
+  confirm: hasLimits,
   describe: (step) => ({
     step: isLimited(step.limits)
       ? `limit the disk: ${limitsText(step.limits)}`
@@ -182,9 +174,6 @@ const LIMIT_DISK_STEP = defineStep({
     undo: step.before && formatCommand(limitCommand(step, step.before)),
   }),
 });
-
-/** A step that changes a plugged disk. */
-export type ChangeStep = ResizeDiskStep | LimitDiskStep;
 
 /** The kinds of these steps. */
 export const CHANGE_STEPS = [RESIZE_DISK_STEP, LIMIT_DISK_STEP];

@@ -111,9 +111,7 @@ export const CHANGE_MEDIUM_STEP = defineStep({
     // What was in it before, the guest had itself: it need not be asked.
     await exchange({ ...back, lock: "forced" }, world);
   },
-  async confirm(step, world) {
-    return await holds(step, world) ? "done" : "not-done";
-  },
+  confirm: holds,
   describe: ({ id, title, from, to, lock }) => ({
     step: to === null
       ? `take the medium out of ${title}`

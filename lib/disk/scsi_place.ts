@@ -7,8 +7,8 @@
 
 import type { Place, ScsiPlace } from "../device/hvinfo.ts";
 import type { VerifyDeviceStep } from "../engine/qmp_steps.ts";
-import { LOOK_AT_QEMU, stepCheck } from "../engine/verbs.ts";
-import { defineStep } from "../engine/world.ts";
+import { stepCheck } from "../engine/verbs.ts";
+import { defineLook } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
@@ -74,28 +74,16 @@ const checkVerify = stepCheck("verify-scsi", {
 /** Looks for a new SCSI disk where the plan put it. */
 export type VerifyScsiStep = Of<typeof checkVerify>;
 
-async function isThere(
-  step: VerifyScsiStep,
-  qmp: QmpSession,
-): Promise<boolean> {
-  const live = (await readPlaces(qmp, [step.id])).get(step.id);
-  return live !== undefined && sitsAt(live, step);
-}
-
 /** The step that looks for a new SCSI disk. */
-export const VERIFY_SCSI_STEP = defineStep({
+export const VERIFY_SCSI_STEP = defineLook({
   check: checkVerify,
-  traits: () => LOOK_AT_QEMU,
-  async do(step, { qmp }) {
-    if (await isThere(step, qmp)) return;
-    throw new HotplugError(
+  async fault(step, { qmp }) {
+    const live = (await readPlaces(qmp, [step.id])).get(step.id);
+    if (live !== undefined && sitsAt(live, step)) return undefined;
+    return new HotplugError(
       "qmp-error",
       `QEMU took device ${step.id}, but does not have it as target ${step.scsiId} of ${step.bus}`,
     );
-  },
-  undo() {},
-  async confirm(step, { qmp }) {
-    return await isThere(step, qmp) ? "done" : "not-done";
   },
   describe: ({ id, bus, scsiId }) => ({
     step: `verify that ${id} is target ${scsiId} of ${bus}`,
@@ -103,7 +91,6 @@ export const VERIFY_SCSI_STEP = defineStep({
       execute: "qom-get",
       arguments: { path: `/machine/peripheral/${id}`, property: "scsi-id" },
     },
-    undo: null,
   }),
 });
 

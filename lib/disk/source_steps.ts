@@ -50,7 +50,7 @@ const OPEN_SOURCE_STEP = defineStep({
     world.closeFd(pin);
   },
   undo: (_step, world) => world.closeFd("source"),
-  confirm: (_step, world) => world.effectOfFd("source"),
+  confirm: (_step, world) => world.hasFd("source"),
   describe: ({ path, access, direct }) => ({
     step: "open the source for QEMU",
     host: `open ${path} ${access === "rw" ? "read-write" : "read-only"}${
@@ -127,16 +127,13 @@ const AWAIT_RELEASE_STEP = defineStep({
     }
   },
   undo() {},
-  confirm: ({ pid, identity }) => holds(pid, identity) ? "not-done" : "done",
+  confirm: ({ pid, identity }) => !holds(pid, identity),
   describe: ({ pid }) => ({
     step: "make sure that QEMU has closed the disk",
     host: `look through /proc/${pid}/fd`,
     undo: null,
   }),
 });
-
-/** A step on the file or device of a disk. */
-export type SourceStep = OpenSourceStep | AwaitReleaseStep;
 
 /** The kinds of these steps. */
 export const SOURCE_STEPS = [OPEN_SOURCE_STEP, AWAIT_RELEASE_STEP];

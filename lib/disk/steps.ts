@@ -5,28 +5,17 @@
  */
 
 import type { EngineStep } from "../engine/steps.ts";
-import type { StepKind } from "../engine/world.ts";
-import { BLOCK_STEPS, type BlockStep } from "./block_steps.ts";
-import { CHANGE_STEPS, type ChangeStep } from "./change_steps.ts";
-import { DISK_LINKS_STEP, type DiskLinksStep } from "./links_step.ts";
-import { CHANGE_MEDIUM_STEP, type ChangeMediumStep } from "./medium_step.ts";
-import { VERIFY_SCSI_STEP, type VerifyScsiStep } from "./scsi_place.ts";
-import { SOURCE_STEPS, type SourceStep } from "./source_steps.ts";
-import { WAY_STEPS, type WayStep } from "./way_steps.ts";
-
-/** A step of a plan for a disk. */
-export type DiskStep =
-  | EngineStep
-  | SourceStep
-  | WayStep
-  | BlockStep
-  | ChangeStep
-  | VerifyScsiStep
-  | ChangeMediumStep
-  | DiskLinksStep;
+import type { StepOf } from "../engine/world.ts";
+import { BLOCK_STEPS } from "./block_steps.ts";
+import { CHANGE_STEPS } from "./change_steps.ts";
+import { DISK_LINKS_STEP } from "./links_step.ts";
+import { CHANGE_MEDIUM_STEP } from "./medium_step.ts";
+import { VERIFY_SCSI_STEP } from "./scsi_place.ts";
+import { SOURCE_STEPS } from "./source_steps.ts";
+import { WAY_STEPS } from "./way_steps.ts";
 
 /** Those that only disks have. */
-export const DISK_STEPS: readonly StepKind[] = [
+export const DISK_STEPS = [
   ...SOURCE_STEPS,
   ...WAY_STEPS,
   ...BLOCK_STEPS,
@@ -35,3 +24,6 @@ export const DISK_STEPS: readonly StepKind[] = [
   CHANGE_MEDIUM_STEP,
   DISK_LINKS_STEP,
 ];
+
+/** A step of a plan for a disk. */
+export type DiskStep = EngineStep | StepOf<typeof DISK_STEPS>;

@@ -6,8 +6,8 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import { FOR_QEMU, LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
-import { defineStep } from "../engine/world.ts";
+import { FOR_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
+import { defineLook, defineStep } from "../engine/world.ts";
 import type { ChrootNode } from "../host/access_record.ts";
 import {
   hasChrootNode,
@@ -53,19 +53,8 @@ const checkReturn = stepCheck("return-owner", { given }, { holder });
 const checkMake = stepCheck("make-node", { node });
 const checkRemove = stepCheck("remove-node", { node }, { holder });
 
-type ProbePathStep = Of<typeof checkProbe>;
-
-/** A step that lets QEMU get at a disk by its path, or ends that. */
-export type WayStep =
-  | ProbePathStep
-  | Of<typeof checkVerify>
-  | Of<typeof checkGive>
-  | Of<typeof checkReturn>
-  | Of<typeof checkMake>
-  | Of<typeof checkRemove>;
-
 async function probe(
-  { pid, path, identity, access }: ProbePathStep,
+  { pid, path, identity, access }: Of<typeof checkProbe>,
 ): Promise<string | undefined> {
   const confinement = readConfinement({ pid, argv: [] });
   if (confinement === undefined) return `QEMU (pid ${pid}) has ended`;
@@ -75,48 +64,35 @@ async function probe(
   return fault && `QEMU (${confinementText(confinement)}) cannot: ${fault}`;
 }
 
-const PROBE_PATH_STEP = defineStep({
+const PROBE_PATH_STEP = defineLook({
   check: checkProbe,
-  traits: () => LOOK_AT_QEMU,
-  async do(step) {
+  async fault(step) {
     const fault = await probe(step);
-    if (fault === undefined) return;
-    throw new HotplugError(
+    return fault === undefined ? undefined : new HotplugError(
       "host-error",
       `Cannot let QEMU open ${step.path} itself: ${fault}`,
       { hint: "everything was undone" },
     );
-  },
-  undo() {},
-  async confirm(step) {
-    return await probe(step) === undefined ? "done" : "not-done";
   },
   describe: ({ pid, path, access }) => ({
     step: "make sure that QEMU can open the disk by itself",
     host: `open ${path} ${
       access === "rw" ? "read-write" : "read-only"
     } below /proc/${pid}/root with QEMU's uid, groups and capabilities`,
-    undo: null,
   }),
 });
 
-const VERIFY_OPEN_STEP = defineStep({
+const VERIFY_OPEN_STEP = defineLook({
   check: checkVerify,
-  traits: () => LOOK_AT_QEMU,
-  do({ pid, path, identity }) {
-    if (holds(pid, identity)) return;
-    throw new HotplugError(
+  fault: ({ pid, path, identity }) =>
+    holds(pid, identity) ? undefined : new HotplugError(
       "host-error",
       `QEMU opened another file at ${path} than the disk: it was replaced meanwhile`,
       { hint: "everything was undone" },
-    );
-  },
-  undo() {},
-  confirm: ({ pid, identity }) => holds(pid, identity) ? "done" : "not-done",
+    ),
   describe: ({ pid, path }) => ({
     step: "make sure that QEMU opened the disk and no other file",
     host: `look for ${path} in /proc/${pid}/fd`,
-    undo: null,
   }),
 });
 
@@ -129,10 +105,7 @@ const GIVE_OWNER_STEP = defineStep({
   async undo({ given }, world) {
     await returnOwner(given, world.heldFd("source-pin"));
   },
-  async confirm({ given }) {
-    const owner = await ownerNow(given);
-    return owner === given.to ? "done" : "not-done";
-  },
+  confirm: async ({ given }) => await ownerNow(given) === given.to,
   describe: ({ given: { path, from, to } }) => ({
     step: "give the disk to QEMU's user",
     host: `chown ${to} ${path}`,
@@ -153,8 +126,7 @@ const RETURN_OWNER_STEP = defineStep({
   async confirm({ given }) {
     const owner = await ownerNow(given);
     // Not where it was: to do it says so, and does nothing.
-    if (owner === undefined) return "unknown";
-    return owner === given.to ? "not-done" : "done";
+    return owner === undefined ? "unknown" : owner !== given.to;
   },
   describe: ({ given: { path, from, to } }) => ({
     step: "give the disk back to its owner",
@@ -185,15 +157,11 @@ function removalText({ root, name, kind, rootMode }: ChrootNode): string {
 const MAKE_NODE_STEP = defineStep({
   check: checkMake,
   traits: () => FOR_QEMU,
-  do({ node }) {
-    makeChrootNode(node);
-  },
+  do: ({ node }) => makeChrootNode(node),
   undo({ node }) {
     removeChrootNode(node);
   },
-  confirm({ node }) {
-    return hasChrootNode(node) ? "done" : "not-done";
-  },
+  confirm: ({ node }) => hasChrootNode(node),
   describe: ({ node }) => ({
     step: "make a node of the disk in QEMU's root directory",
     host: nodeText(node),
@@ -211,9 +179,7 @@ const REMOVE_NODE_STEP = defineStep({
   undo({ node }) {
     if (!hasChrootNode(node)) makeChrootNode(node);
   },
-  confirm({ node }) {
-    return hasNodeTraces(node) ? "not-done" : "done";
-  },
+  confirm: ({ node }) => !hasNodeTraces(node),
   describe: ({ node }) => ({
     step: "remove the disk's node from QEMU's root directory",
     host: removalText(node),

@@ -35,7 +35,7 @@ export const REMOVE_LEFTOVER_STEP = defineStep({
     unlink(basename(path), { dir });
   },
   undo() {},
-  confirm: ({ path }) => isThere(path) ? "not-done" : "done",
+  confirm: ({ path }) => !isThere(path),
   describe: ({ path }) => ({
     step: "remove what is left of an operation",
     host: `remove ${path}`,

@@ -102,10 +102,7 @@ export const OWN_RECORD_STEP = defineStep({
     const back = { uuid: change.uuid, after: change.before };
     changeOwnRecord(place, qemu, back);
   },
-  confirm(step) {
-    const done = isSame(recorded(step), step.change.after);
-    return done ? "done" : "not-done";
-  },
+  confirm: (step) => isSame(recorded(step), step.change.after),
   describe: ({ place, change }) => ({
     step: change.after === null
       ? `forget what only the tool's own record has of ${change.uuid}`

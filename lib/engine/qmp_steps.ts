@@ -34,14 +34,12 @@ import {
 import { pause } from "../sys/pause.ts";
 import { pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
 import {
-  type Effect,
   formatCommand,
-  LOOK_AT_QEMU,
   type QmpCommand,
   type Step,
   stepCheck,
 } from "./verbs.ts";
-import { defineStep, type World } from "./world.ts";
+import { defineLook, defineStep, type World } from "./world.ts";
 
 const ledgerEntry = object({
   // Names the device in our own record.
@@ -96,10 +94,13 @@ const checkQmp = stepCheck("qmp", {
  */
 export type QmpStep = Of<typeof checkQmp>;
 
-async function effectOf(command: QmpCommand, world: World): Promise<Effect> {
-  const { effect = null } = planCommand(command.execute) ?? {};
-  if (effect === null) return "unknown";
-  return await effect(command.arguments, world.qmp) ? "done" : "not-done";
+/** Whether a command has taken effect. */
+async function hasWorked(
+  command: QmpCommand,
+  world: World,
+): Promise<boolean | "unknown"> {
+  const { effect } = planCommand(command.execute) ?? {};
+  return await effect?.(command.arguments, world.qmp) ?? "unknown";
 }
 
 /** Sends a command that undoes another; being there no more is success. */
@@ -110,10 +111,10 @@ async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
     return await unplug({ id, title: id, runState: "running" }, world);
   }
   try {
-    await world.qmp.execute(undo.execute, undo.arguments);
+    await world.send(undo);
   } catch (error) {
     const gone = error instanceof QmpCommandError &&
-      await effectOf(step, world) !== "done";
+      await hasWorked(step, world) !== true;
     if (!gone) throw error;
   }
 }
@@ -152,10 +153,10 @@ export const QMP_STEP = defineStep({
   async undo(step, world) {
     if (step.undo === null) return;
     await world.reconnect();
-    if (await effectOf(step, world) === "not-done") return;
+    if (await hasWorked(step, world) === false) return;
     await takeBack(step.undo, step, world);
   },
-  confirm: effectOf,
+  confirm: hasWorked,
   describe: (step) => ({
     step: `QEMU: ${step.execute}${step.fd ? ` (with fd ${step.fd})` : ""}`,
     qmp: { execute: step.execute, arguments: step.arguments },
@@ -205,9 +206,7 @@ async function plugBack(
     if (performance.now() >= deadline) return;
     await pause(PAUSE_MS);
   }
-  for (const { execute, arguments: args } of commands) {
-    await world.qmp.execute(execute, args);
-  }
+  for (const command of commands) await world.send(command);
   world.values.set(PLUGGED_BACK, id);
 }
 
@@ -239,9 +238,7 @@ export const UNPLUG_STEP = defineStep({
       `the guest has released ${step.title}`,
     );
   },
-  async confirm(step, world) {
-    return await presence(step.id, world) ? "not-done" : "done";
-  },
+  confirm: async ({ id }, world) => !await presence(id, world),
   describe: (step) => ({
     step: `the guest releases ${step.title}`,
     qmp: { execute: "device_del", arguments: { id: step.id } },
@@ -276,24 +273,18 @@ async function sitsAt(
 }
 
 /** The step that looks for a new device. */
-export const VERIFY_DEVICE_STEP = defineStep({
+export const VERIFY_DEVICE_STEP = defineLook({
   check: checkVerifyDevice,
-  traits: () => LOOK_AT_QEMU,
-  async do(step, world) {
-    if (await sitsAt(step, world)) return;
-    throw new HotplugError(
+  async fault(step, world) {
+    if (await sitsAt(step, world)) return undefined;
+    return new HotplugError(
       "qmp-error",
       `QEMU took device ${step.id}, but query-pci does not show it in slot ${step.slot}`,
     );
   },
-  undo() {},
-  async confirm(step, world) {
-    return await sitsAt(step, world) ? "done" : "not-done";
-  },
-  describe: (step) => ({
-    step: `verify that ${step.id} sits in slot ${step.slot}`,
+  describe: ({ id, slot }) => ({
+    step: `verify that ${id} sits in slot ${slot}`,
     qmp: { execute: "query-pci", arguments: {} },
-    undo: null,
   }),
 });
 

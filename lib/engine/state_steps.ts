@@ -96,8 +96,7 @@ export const STAGE_STATE_STEP = defineStep({
   },
   undo: discardStaged,
   // A file without the text it is based on cannot be committed.
-  confirm: (step, world) =>
-    world.values.has(BASIS) && isStaged(step) ? "done" : "not-done",
+  confirm: (step, world) => world.values.has(BASIS) && isStaged(step),
   describe: (step) => ({
     step: `write ${changeTitle(step.change)} beside the runtime file`,
     host: `write and fsync ${step.temporary} beside ${step.path}`,
@@ -132,7 +131,7 @@ export const COMMIT_STATE_STEP = defineStep({
     const back = { ...step, change: step.inverse };
     commitRuntime(back, stageRuntime(back));
   },
-  confirm: (step) => isCommitted(step) ? "done" : "not-done",
+  confirm: isCommitted,
   describe: (step) => ({
     step: `record ${changeTitle(step.change)} in the runtime file`,
     host: `rename ${step.temporary} to ${step.path}, fsync the directory`,
@@ -146,7 +145,7 @@ export const CREATE_STATE_STEP = defineStep({
   traits: () => ON_NODE,
   do: createRuntime,
   undo: removeCreated,
-  confirm: (step) => isAsCreated(step) ? "done" : "not-done",
+  confirm: isAsCreated,
   describe: ({ path }) => ({
     step: "make the runtime file",
     host: `write and fsync ${path}, mode 0600`,

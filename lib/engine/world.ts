@@ -4,21 +4,26 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import type { HotplugError, Remaining } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
+import type { Of } from "../state/value_check.ts";
 import type { WaitListener } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
-import type {
-  Effect,
-  KindChecks,
-  Step,
-  StepCheck,
-  StepDescription,
-  Traits,
-  Value,
+import {
+  type Effect,
+  type KindChecks,
+  LOOK_AT_QEMU,
+  type QmpCommand,
+  type Step,
+  type StepCheck,
+  type StepDescription,
+  type Traits,
+  type Value,
 } from "./verbs.ts";
+
+type Awaitable<T> = T | Promise<T>;
 
 /** A kind of step, whole: all that anybody needs to know of it. */
 export interface StepDefinition<S extends Step> {
@@ -28,14 +33,17 @@ export interface StepDefinition<S extends Step> {
   /** Values that it finds out. @default none */
   readonly finds?: readonly Value[];
   /** May throw half-way: undo then follows. */
-  do(step: S, world: World): void | Promise<void>;
+  do(step: S, world: World): Awaitable<void>;
   /**
    * Takes back what is there of the step, all or part of it or nothing; may be
    * repeated. Throws if something stays.
    */
-  undo(step: S, world: World): void | Promise<void>;
-  /** Asks QEMU, the host or the file; never memory. */
-  confirm(step: S, world: World): Effect | Promise<Effect>;
+  undo(step: S, world: World): Awaitable<void>;
+  /**
+   * Whether it has taken effect; `unknown`: nothing can tell. Asks QEMU, the
+   * host or the file; never memory.
+   */
+  confirm(step: S, world: World): Awaitable<boolean | "unknown">;
   /** Pure: `--dry-run` and the trace show it. */
   describe(
     step: S,
@@ -43,26 +51,66 @@ export interface StepDefinition<S extends Step> {
 }
 
 /** A kind of step, as tables have it. */
-export interface StepKind extends StepDefinition<Step> {
+export interface StepKind<S extends Step = Step>
+  extends Omit<StepDefinition<Step>, "check" | "confirm" | "describe"> {
   readonly kind: string;
+  readonly check: StepCheck<S>;
+  /** Asks QEMU, the host or the file; never memory. */
+  confirm(step: Step, world: World): Promise<Effect>;
   /** Pure: `--dry-run` and the trace show it. */
   describe(step: Step): StepDescription;
 }
 
+/** A step of one of these kinds. */
+export type StepOf<Kinds extends readonly StepKind[]> = Of<
+  Kinds[number]["check"]
+>;
+
 /** Makes a kind of step; the compiler asks for every part of it. */
 export function defineStep<S extends Step>(
   definition: { readonly check: StepCheck<S> } & NoInfer<StepDefinition<S>>,
-): StepKind {
+): StepKind<S> {
   // Methods take a step of their own kind: a table asks by `kind` first.
   const kind: StepDefinition<Step> = definition;
   return {
     ...kind,
+    check: definition.check,
     kind: kind.check.kind,
+    async confirm(step, world) {
+      const isDone = await kind.confirm(step, world);
+      if (isDone === "unknown") return isDone;
+      return isDone ? "done" : "not-done";
+    },
     describe(one) {
       const { step, qmp = null, host = null, undo } = kind.describe(one);
       return { step, qmp, host, undo };
     },
   };
+}
+
+/** Makes a kind of step that only looks: there is nothing to undo. */
+export function defineLook<S extends Step>(
+  { check, fault, describe }:
+    & { readonly check: StepCheck<S> }
+    & NoInfer<{
+      /** Why things are not as they must be; undefined if they are. */
+      fault(step: S, world: World): Awaitable<HotplugError | undefined>;
+      describe(
+        step: S,
+      ): Omit<ReturnType<StepDefinition<S>["describe"]>, "undo">;
+    }>,
+): StepKind<S> {
+  return defineStep({
+    check,
+    traits: () => LOOK_AT_QEMU,
+    async do(step, world) {
+      const found = await fault(step, world);
+      if (found !== undefined) throw found;
+    },
+    undo() {},
+    confirm: async (step, world) => await fault(step, world) === undefined,
+    describe: (step) => ({ ...describe(step), undo: null }),
+  });
 }
 
 /** The kinds of steps that a plan may have, found by their names. */
@@ -155,6 +203,11 @@ export class World implements Disposable {
     throw new QmpClosedError("The VM does not run");
   }
 
+  /** Has QEMU carry a command out, and gives its answer. */
+  send({ execute, arguments: args }: QmpCommand): Promise<unknown> {
+    return this.qmp.execute(execute, args);
+  }
+
   /** Opens a new session if the old one has ended: undoing needs one. */
   async reconnect(): Promise<void> {
     if (this.qmp.state !== "closed") return;
@@ -173,8 +226,8 @@ export class World implements Disposable {
   }
 
   /** An fd is ours alone: with the process that opened it, it is gone. */
-  effectOfFd(name: string): Effect {
-    return this.#fds.has(name) ? "done" : "not-done";
+  hasFd(name: string): boolean {
+    return this.#fds.has(name);
   }
 
   /**

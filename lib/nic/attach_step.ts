@@ -150,10 +150,8 @@ export const ATTACH_TAP_STEP = defineStep({
   confirm({ tap, to }, world) {
     const name = nameOf(tap, world);
     // Without the tap nothing hangs on anything, and nothing can be joined.
-    if (name === undefined) return to === null ? "done" : "not-done";
-    const isOn = to === null ? undefined : hangsOn(name, to);
-    if (isOn === undefined) return "unknown";
-    return isOn ? "done" : "not-done";
+    if (name === undefined) return to === null;
+    return to === null ? "unknown" : hangsOn(name, to) ?? "unknown";
   },
   describe: ({ tap, from, to }) => ({
     step: to === null

@@ -78,9 +78,7 @@ const DROP_NETDEV_STEP = defineStep({
     await world.reconnect();
     if (!await isThere(step.id, world)) await putBack(step, world);
   },
-  async confirm({ id }, world) {
-    return await isThere(id, world) ? "not-done" : "done";
-  },
+  confirm: async ({ id }, world) => !await isThere(id, world),
   describe: ({ id, back: { tap } }) => ({
     step: `QEMU: netdev_del, tap ${tap} goes`,
     qmp: { execute: "netdev_del", arguments: { id } },
@@ -115,9 +113,6 @@ const DROP_FD_NAMES_STEP = defineStep({
     undo: null,
   }),
 });
-
-/** A step on what QEMU has of a NIC besides the device. */
-export type NetdevStep = Of<typeof checkDropNetdev | typeof checkDropFdNames>;
 
 /** Their kinds. */
 export const NETDEV_STEPS = [DROP_NETDEV_STEP, DROP_FD_NAMES_STEP];

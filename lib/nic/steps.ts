@@ -5,17 +5,13 @@
  */
 
 import type { EngineStep } from "../engine/steps.ts";
-import type { StepKind } from "../engine/world.ts";
-import { ATTACH_TAP_STEP, type AttachTapStep } from "./attach_step.ts";
-import { NETDEV_STEPS, type NetdevStep } from "./netdev_steps.ts";
-import { TAP_STEPS, type TapStep } from "./tap_steps.ts";
-
-/** A step of a plan for a NIC. */
-export type NicStep = EngineStep | TapStep | AttachTapStep | NetdevStep;
+import type { StepOf } from "../engine/world.ts";
+import { ATTACH_TAP_STEP } from "./attach_step.ts";
+import { NETDEV_STEPS } from "./netdev_steps.ts";
+import { TAP_STEPS } from "./tap_steps.ts";
 
 /** Those that only NICs have. */
-export const NIC_STEPS: readonly StepKind[] = [
-  ...TAP_STEPS,
-  ATTACH_TAP_STEP,
-  ...NETDEV_STEPS,
-];
+export const NIC_STEPS = [...TAP_STEPS, ATTACH_TAP_STEP, ...NETDEV_STEPS];
+
+/** A step of a plan for a NIC. */
+export type NicStep = EngineStep | StepOf<typeof NIC_STEPS>;

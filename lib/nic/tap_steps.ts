@@ -90,7 +90,7 @@ const OPEN_TAP_STEP = defineStep({
   },
   confirm: (_step, world) => {
     const tap = world.values.get(TAP_VALUE);
-    return tap !== undefined && interfaceExists(tap) ? "done" : "not-done";
+    return tap !== undefined && interfaceExists(tap);
   },
   describe: ({ name, queues, vnetHdr }) => ({
     step: "make a tap",
@@ -113,7 +113,7 @@ const OPEN_VHOST_STEP = defineStep({
     }
   },
   undo: (_step, world) => world.closeFds("vhost:"),
-  confirm: (_step, world) => world.effectOfFd("vhost:0"),
+  confirm: (_step, world) => world.hasFd("vhost:0"),
   describe: ({ queues }) => ({
     step: "open the kernel's virtio-net accelerator",
     host: `open /dev/vhost-net, ${queues} time${queues === 1 ? "" : "s"}`,
@@ -172,9 +172,8 @@ const NIC_FILES_STEP = defineStep({
   confirm(step, world) {
     const now = usableFiles(readNicFiles(step.directory)) ?? {};
     const after = resolve(step.after, world);
-    const isDone = Object.keys({ ...step.before, ...after })
+    return Object.keys({ ...step.before, ...after })
       .every((name) => now[name] === after[name]);
-    return isDone ? "done" : "not-done";
   },
   describe: ({ directory, before, after }) => ({
     step: "write the NIC files",
@@ -196,7 +195,7 @@ const AWAIT_TAP_GONE_STEP = defineStep({
   traits: () => ON_NODE,
   do: ({ tap }) => untilGone(tap, () => isReleased(tap)),
   undo() {},
-  confirm: ({ tap }) => isReleased(tap) ? "done" : "not-done",
+  confirm: ({ tap }) => isReleased(tap),
   describe: ({ tap }) => ({
     step: "make sure that the tap is gone",
     host: `look for /sys/class/net/${tap}`,
@@ -220,7 +219,7 @@ const MAKE_TAP_STEP = defineStep({
     world.values.set(TAP_VALUE, tap.name);
   },
   undo: ({ tap }) => removeKeptTap(tap),
-  confirm: ({ tap }) => interfaceExists(tap.name) ? "done" : "not-done",
+  confirm: ({ tap }) => interfaceExists(tap.name),
   describe: ({ tap: { name, uid }, queues }) => ({
     step: "make a tap for QEMU to open",
     host: `make tap ${name}, persistent, for uid ${uid}, with ${
@@ -239,23 +238,13 @@ const REMOVE_TAP_STEP = defineStep({
   do: ({ tap }) => removeKeptTap(tap),
   // QEMU has let go of its backend: a tap alone does not bring the NIC back.
   undo() {},
-  confirm: ({ tap }) => interfaceExists(tap.name) ? "not-done" : "done",
+  confirm: ({ tap }) => !interfaceExists(tap.name),
   describe: ({ tap: { name, uid } }) => ({
     step: "remove the tap that was made for QEMU",
     host: `remove tap ${name}, if it is still uid ${uid}'s`,
     undo: null,
   }),
 });
-
-/** A step on a tap, its fds or the NIC files. */
-export type TapStep = Of<
-  | typeof checkOpenTap
-  | typeof checkOpenVhost
-  | typeof checkNicFiles
-  | typeof checkAwaitTapGone
-  | typeof checkMakeTap
-  | typeof checkRemoveTap
->;
 
 /** Their kinds. */
 export const TAP_STEPS = [
