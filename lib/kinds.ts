@@ -2,8 +2,8 @@
  * The kinds of devices: one line each. Nothing else imports a kind's folder,
  * but for Ganeti's encodings, which know exactly these two.
  *
- * What every command needs, the words, is loaded at once; the rest of a kind
- * when somebody asks for it.
+ * What every command needs, the words, is loaded at once; what questions need
+ * of a kind, and what changes need besides, when somebody asks for it.
  *
  * @module
  */
@@ -17,7 +17,13 @@ import type { NicRequest } from "./nic/request.ts";
 import type { NicStep } from "./nic/steps.ts";
 import { NIC_COMMANDS, nicRequest } from "./nic/words.ts";
 import type { NodeFacts } from "./plan/facts.ts";
-import type { AnyRequest, Kind, KindName, Planner } from "./plan/kind.ts";
+import type {
+  AnyRequest,
+  Kind,
+  KindName,
+  Planner,
+  WholeKind,
+} from "./plan/kind.ts";
 import type { NoteChecks } from "./state/own_check.ts";
 import type { CommandSpec, Invocation } from "./words/options.ts";
 
@@ -75,7 +81,7 @@ export function kindRequest(
 }
 
 /**
- * Loads kinds.
+ * Loads what questions need of kinds.
  *
  * @param words undefined: all of them; others than there are bring nothing
  */
@@ -84,6 +90,16 @@ export async function loadKinds(
 ): Promise<Kind<KindRequest>[]> {
   const wanted = KINDS.filter(({ word }) => words?.includes(word) ?? true);
   return await Promise.all(wanted.map(({ load }) => load()));
+}
+
+/** Loads kinds whole, for who changes their devices; as above. */
+export async function loadWholeKinds(
+  words?: readonly string[],
+): Promise<WholeKind<KindRequest>[]> {
+  const kinds = await loadKinds(words);
+  return await Promise.all(
+    kinds.map(async (kind) => ({ ...kind, ...await kind.changes() })),
+  );
 }
 
 /** Loads the checks of what the tool's own record has of each kind. */
@@ -110,7 +126,7 @@ export async function prepareKind(
   request: KindRequest,
   { node, world }: { readonly node: NodeFacts; readonly world: World },
 ): Promise<Planner> {
-  const [kind] = await loadKinds(kindWords(request));
+  const [kind] = await loadWholeKinds(kindWords(request));
   if (kind === undefined) throw new TypeError(`no kind has ${request.kind}`);
   return await kind.prepare(request, node, world);
 }

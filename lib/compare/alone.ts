@@ -6,8 +6,9 @@
 
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
-import { giveBackPlan, lostDifference } from "../plan/compare_own.ts";
+import { lostDifference } from "../plan/compare_own.ts";
 import type { Compared } from "../plan/difference.ts";
+import { giveBackPlan } from "../plan/finding.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { commonPlan, leftoverDifferences } from "./common.ts";
 import { findLeftovers } from "./whole.ts";

@@ -12,7 +12,7 @@ import type { World } from "../engine/world.ts";
 import { readConfinement } from "../host/confinement.ts";
 import { namesIn } from "../host/look.ts";
 import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
-import { loadKinds } from "../kinds.ts";
+import { type KindRequest, loadKinds } from "../kinds.ts";
 import type {
   Compared,
   Difference,
@@ -20,6 +20,7 @@ import type {
   WholeFacts,
 } from "../plan/difference.ts";
 import type { Facts } from "../plan/facts.ts";
+import type { Kind } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { isLeftover } from "../state/leftover.ts";
@@ -82,12 +83,12 @@ export async function compareWhole(
     leftovers: findLeftovers(base.paths),
     format,
   };
-  const planners = new Map<Difference, Compared["plan"]>();
+  const finders = new Map<Difference, Kind<KindRequest>>();
   const differences: Difference[] = [];
-  for (const { compare } of await loadKinds()) {
-    const compared = await compare(facts, qmp);
-    for (const one of compared.differences) planners.set(one, compared.plan);
-    differences.push(...compared.differences);
+  for (const kind of await loadKinds()) {
+    const found = await kind.compare(facts, qmp);
+    for (const one of found) finders.set(one, kind);
+    differences.push(...found);
   }
   const about = {
     process: readProcess(base.paths, qmp, process),
@@ -98,10 +99,10 @@ export async function compareWhole(
     one: Difference,
     world: World,
   ): Promise<Plan | undefined> => {
-    const planner = planners.get(one);
-    return planner === undefined
-      ? commonPlan(base.paths, one)
-      : await planner(one, world);
+    const kind = finders.get(one);
+    if (kind === undefined) return commonPlan(base.paths, one);
+    const { mend } = await kind.changes();
+    return await mend(facts, one, world);
   };
   return { facts, differences, plan };
 }

@@ -8,8 +8,6 @@ import { backendOf, isEmptied } from "../device/backend.ts";
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
 import { titleOf } from "../device/select.ts";
-import type { Plan } from "../engine/plan.ts";
-import type { World } from "../engine/world.ts";
 import { isStillOpen, stillOpen } from "../host/still_open.ts";
 import {
   absentDifference,
@@ -17,20 +15,12 @@ import {
   plugAnew,
   slotDifference,
 } from "../plan/compare_entry.ts";
+import { lostDifference, lostUuids } from "../plan/compare_own.ts";
 import {
-  giveBackPlan,
-  lostDifference,
-  lostUuids,
-} from "../plan/compare_own.ts";
-import {
-  type Compared,
   type Difference,
   nameOfEntry,
   type WholeFacts,
 } from "../plan/difference.ts";
-import { planOfDecision, repairPlan } from "../plan/finding.ts";
-import { forgetSteps } from "../plan/give_back.ts";
-import { planStray } from "../plan/removal.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
@@ -38,11 +28,6 @@ import type { DiskEntry } from "../state/runtime.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
-import {
-  diskBackendSteps,
-  planDiskRemove,
-  readDiskRemoveFacts,
-} from "./remove.ts";
 import { readScsiBuses } from "./scsi.ts";
 import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 
@@ -208,51 +193,11 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
   ];
 }
 
-/**
- * The plan for what repair does about one of them.
- *
- * @throws {HotplugError} if it cannot be mended
- */
-export async function diskMend(
-  facts: DiskCompareFacts,
-  { device, mend }: Difference,
-  world: Pick<World, "qmp">,
-): Promise<Plan | undefined> {
-  const { paths, own } = facts;
-  const { word, subject = "" } = mend ?? {};
-  switch (word) {
-    case "remove":
-      return planOfDecision(planDiskRemove({
-        kind: "disk-remove",
-        instance: paths.name,
-        device: device?.uuid ?? device?.id ?? "",
-        bootDisk: "forced",
-      }, await readDiskRemoveFacts(facts, world)));
-    case "orphan-node": {
-      const stray = straysOf(facts.qemu, facts.content.runtime)
-        .find(({ id, has }) => id === subject && has === "backend");
-      const whole = await readDiskRemoveFacts(facts, world);
-      const backend = diskBackendSteps(whole, subject);
-      return stray && planStray(facts, stray, { kind: DISK, backend });
-    }
-    case "give-back":
-      return giveBackPlan(facts, subject, DISK);
-    case "forget": {
-      const steps = forgetSteps(own, subject)
-        .map(({ holder: _, ...step }) => step);
-      const kinds = [DISK.word];
-      const title = `what is noted of ${subject}`;
-      return repairPlan(paths.name, title, { kinds, steps });
-    }
-  }
-  return undefined;
-}
-
 /** Looks at QEMU and node, and compares. */
 export async function compareDisks(
   given: WholeFacts,
   qmp: QmpSession,
-): Promise<Compared> {
+): Promise<Difference[]> {
   const { content: { runtime }, qemu, own: { record } } = given;
   const { disks } = runtime;
   const onScsi = disks.flatMap(({ hvinfo: { id, scsiId } }) =>
@@ -264,16 +209,12 @@ export async function compareDisks(
     isStillOpen(record.devices[uuid]?.access, qemu.process?.pid)
   );
   const isForeign = hasForeignController(given);
-  const facts: DiskCompareFacts = {
+  return diskDifferences({
     ...given,
     scsi: isForeign ? await readScsiBuses(qmp) : undefined,
     moved: await readMoved({ qemu, runtime }, qmp),
     targets: await readPlaces(qmp, onScsi),
     drift: await readDriftFacts(disks, given.openFiles),
     inUse: new Set(lost),
-  };
-  return {
-    differences: diskDifferences(facts),
-    plan: (difference, world) => diskMend(facts, difference, world),
-  };
+  });
 }

@@ -1,79 +1,24 @@
 /**
- * Disks, whole: what lib/kinds.ts is told of them.
+ * Disks, as lib/kinds.ts is told of them.
  *
  * @module
  */
 
-import { isControllerWords } from "../device/scsi_controller.ts";
-import { whoIs } from "../engine/own_facts.ts";
-import type { World } from "../engine/world.ts";
-import type { NodeFacts } from "../plan/facts.ts";
-import type { Kind, Planner } from "../plan/kind.ts";
-import { planDiskAdd } from "./add.ts";
-import { readDiskAddFacts, readSource } from "./add_facts.ts";
-import { readDiskAdoption } from "./adopt.ts";
+import type { Kind } from "../plan/kind.ts";
 import { compareDisks } from "./compare.ts";
-import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
-import { planDiskSet } from "./limits.ts";
-import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
 import { readMoved, refuseMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { diskNote } from "./note.ts";
-import { planDiskRemove, readDiskRemoveFacts } from "./remove.ts";
 import type { DiskRequest } from "./request.ts";
-import { planDiskResize, readDiskResizeFacts } from "./resize.ts";
 import { startDisks } from "./start.ts";
-import { DISK_STEPS } from "./steps.ts";
-import { diskRequirements } from "./way_path.ts";
 
-async function prepare(
-  request: DiskRequest,
-  node: NodeFacts,
-  world: World,
-): Promise<Planner> {
-  const { qmp } = world;
-  switch (request.kind) {
-    case "disk-add": {
-      const source = await readSource(node, request, world);
-      return async (facts) => {
-        const all = await readDiskAddFacts(facts, request, { source, world });
-        return planDiskAdd(request, all);
-      };
-    }
-    case "disk-add-empty":
-      return async (facts) => {
-        const all = await readEmptyDriveFacts(facts, { request, qmp });
-        return planEmptyDrive(request, all);
-      };
-    case "disk-remove":
-      return async (facts) =>
-        planDiskRemove(request, await readDiskRemoveFacts(facts, world));
-    case "disk-resize":
-      return async (facts) =>
-        planDiskResize(request, await readDiskResizeFacts(facts, world));
-    case "disk-set":
-      return (facts) =>
-        planDiskSet(request, { ...facts, who: whoIs(facts.qemu.process) });
-    case "disk-set-medium": {
-      const source = await readMedium(node, request, world);
-      return async (facts) =>
-        planMedium(request, await readMediumFacts(facts, source, qmp));
-    }
-    default:
-      return request satisfies never;
-  }
-}
-
-/** All of disks. */
+/** All that questions need. */
 export const DISK_KIND: Kind<DiskRequest> = {
   ...DISK,
-  prepare,
-  steps: DISK_STEPS,
   record: diskNote,
-  isWords: isControllerWords,
-  requirements: diskRequirements,
+  requirements: async (facts) =>
+    (await import("./way_path.ts")).diskRequirements(facts),
   compare: compareDisks,
-  adopt: readDiskAdoption,
   async start(facts, qmp) {
     const { qemu, runtime, paths: { name } } = facts;
     if (qemu !== undefined && qmp !== undefined) {
@@ -82,10 +27,5 @@ export const DISK_KIND: Kind<DiskRequest> = {
     }
     return startDisks(facts);
   },
-  finish: (instance, device) => ({
-    kind: "disk-remove",
-    instance,
-    device,
-    bootDisk: "forced",
-  }),
+  changes: async () => (await import("./changes.ts")).DISK_CHANGES,
 };

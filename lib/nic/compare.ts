@@ -4,13 +4,9 @@
  * @module
  */
 
-import { addressOf } from "../device/address.ts";
-import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
-import type { Plan } from "../engine/plan.ts";
 import { tapsOf } from "../host/process.ts";
 import { interfaceExists } from "../host/tap.ts";
-import { deviceStep } from "../plan/addition.ts";
 import {
   absence,
   absentDifference,
@@ -18,31 +14,21 @@ import {
   plugAnew,
   slotDifference,
 } from "../plan/compare_entry.ts";
+import { lostDifference, lostUuids } from "../plan/compare_own.ts";
 import {
-  giveBackPlan,
-  lostDifference,
-  lostUuids,
-} from "../plan/compare_own.ts";
-import {
-  type Compared,
   type Difference,
   nameOfEntry,
   type WholeFacts,
 } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
-import { planOfDecision, repairPlan } from "../plan/finding.ts";
-import { planStray } from "../plan/removal.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
-import { deviceArguments } from "./driver.ts";
-import { nicFilesStep, strayNicFiles } from "./files.ts";
+import { strayNicFiles } from "./files.ts";
 import { readProperty } from "./live.ts";
 import { NIC } from "./name.ts";
-import { linkStateSteps, notesOf, noteSteps } from "./notes.ts";
-import { planNicRemove, strayNicSteps } from "./remove.ts";
-import type { NicStep } from "./steps.ts";
+import { notesOf } from "./notes.ts";
 
 /** What comparing NICs depends on. */
 export interface NicCompareFacts extends WholeFacts {
@@ -206,7 +192,7 @@ function orphans({ qemu, content }: WholeFacts): Difference[] {
 
 /** A NIC that its guest released after a change of it had been given up. */
 function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
-  if (putBack(facts, nic) === undefined) return undefined;
+  if (givenUp(facts, nic) === undefined) return undefined;
   return {
     code: "not-in-qemu",
     device: nameOfEntry(nic),
@@ -218,8 +204,8 @@ function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
   };
 }
 
-/** The plan that plugs it back; undefined if it is not such a NIC. */
-function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
+/** What plugging it back needs; undefined if it is not such a NIC. */
+export function givenUp(facts: WholeFacts, entry: NicEntry) {
   const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
   const { replug, linkState } = notesOf(facts, uuid);
   const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
@@ -229,31 +215,7 @@ function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
   if (mac === undefined || driver === undefined || slot === undefined) {
     return undefined;
   }
-  const { queues } = netdev.facts;
-  const plug = deviceStep(deviceArguments(
-    facts,
-    { id, driver, mac: mac.toLowerCase(), queues },
-    { address: addressOf(entry), netdev: netdev.id },
-  ));
-  const steps: NicStep[] = [
-    plug,
-    ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
-    { kind: "verify-device", id, slot },
-    ...noteSteps({ own: facts.own, who: facts.own.qemu }, {
-      uuid,
-      notes: { replug: undefined },
-    }),
-  ];
-  return nicRepair(facts, titleOf(entry), { steps, turn: plug });
-}
-
-/** The plan of a repair about NICs. */
-function nicRepair(
-  { paths }: WholeFacts,
-  title: string,
-  plan: { readonly steps: readonly NicStep[]; readonly turn?: NicStep },
-): Plan {
-  return repairPlan(paths.name, title, { kinds: [NIC.word], ...plan });
+  return { uuid, id, driver, mac: mac.toLowerCase(), slot, linkState, netdev };
 }
 
 function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
@@ -280,51 +242,6 @@ export function nicDifferences(facts: NicCompareFacts): Difference[] {
   ];
 }
 
-/**
- * The plan for what repair does about one of them. Pure.
- *
- * @throws {HotplugError} if it cannot be mended
- */
-export function nicMend(
-  facts: NicCompareFacts,
-  { device, mend }: Difference,
-): Plan | undefined {
-  const { name } = facts.paths;
-  const { nics } = facts.content.runtime;
-  const { word, subject = "" } = mend ?? {};
-  const files = (steps: readonly NicStep[]) =>
-    steps.length === 0 ? undefined : nicRepair(facts, "NIC files", { steps });
-  switch (word) {
-    case "remove":
-      return planOfDecision(planNicRemove({
-        kind: "nic-remove",
-        instance: name,
-        device: device?.uuid ?? device?.id ?? "",
-      }, facts));
-    case "put-back": {
-      const entry = nics.find(({ index }) => index === device?.index);
-      return entry && putBack(facts, entry);
-    }
-    case "nic-files":
-      return files(nicFilesStep(facts, (taps) => taps));
-    case "stray-nic-file":
-      return files(strayNicFiles(facts, (_, seq) => seq === subject));
-    case "give-back":
-      return giveBackPlan(facts, subject, NIC);
-    case "fd-names":
-      return nicRepair(facts, "fds passed to QEMU", {
-        steps: [{ kind: "drop-fd-names", names: allFdNames() }],
-      });
-    case "orphan-netdev": {
-      const stray = straysOf(facts.qemu, facts.content.runtime)
-        .find(({ id, has }) => id === subject && has === "backend");
-      const backend = strayNicSteps(facts, subject);
-      return stray && planStray(facts, stray, { kind: NIC, backend });
-    }
-  }
-  return undefined;
-}
-
 /** MACs by device id, asked for all NICs at once. */
 async function readMacs(
   { content, qemu }: WholeFacts,
@@ -345,18 +262,12 @@ async function readMacs(
 export async function compareNics(
   given: WholeFacts,
   qmp: QmpSession,
-): Promise<Compared> {
+): Promise<Difference[]> {
   const named = Object.values(given.nicFiles ?? {});
-  const facts: NicCompareFacts = {
+  return nicDifferences({
     ...given,
     macs: await readMacs(given, qmp),
     heldTaps: given.openFiles && tapsOf(given.openFiles),
     taps: new Set(named.filter(interfaceExists)),
-  };
-  return {
-    differences: nicDifferences(facts),
-    async plan(difference) {
-      return await Promise.resolve(nicMend(facts, difference));
-    },
-  };
+  });
 }

@@ -13,7 +13,7 @@ import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
-import { loadKinds } from "../kinds.ts";
+import { loadWholeKinds } from "../kinds.ts";
 import type { Kind, KindName } from "../plan/kind.ts";
 
 function busOf(path: unknown): string {
@@ -75,7 +75,7 @@ function expectProcess({ qemu, paths }: Facts): QemuProcess {
 export interface AdoptedKind {
   /** Words and list. */
   readonly kind: KindName & Pick<Kind, "view">;
-  /** {@linkcode Kind.adopt}. */
+  /** {@linkcode KindChanges.adopt}. */
   readonly adoption: KindAdoption;
   /** Fresh ones, as many as there are devices. */
   readonly uuids: readonly string[];
@@ -94,7 +94,7 @@ export async function readAdoptFacts(
   const process = expectProcess(facts);
   const kinds: AdoptedKind[] = [];
   const places = new Map<string, Place>();
-  for (const kind of await loadKinds()) {
+  for (const kind of await loadWholeKinds()) {
     const adoption = await kind.adopt(facts, { qmp, process });
     const uuids = adoption.live.map(() => crypto.randomUUID());
     kinds.push({ kind, adoption, uuids });

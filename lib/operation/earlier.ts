@@ -10,7 +10,7 @@ import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { recover, type Recovery } from "../engine/recover.ts";
 import { messageOf, type Remark, toldOf } from "../errors.ts";
-import { type KindRequest, loadKinds, loadNotes } from "../kinds.ts";
+import { type KindRequest, loadNotes, loadWholeKinds } from "../kinds.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import { expectRuntime } from "../plan/facts.ts";
@@ -93,7 +93,7 @@ async function releasedRemovals(
   if (noted.every(({ pending }) => pending === undefined)) return [];
   using qmp = await openMonitor(paths.qmp, options);
   const { own, content, qemu } = await readFacts(paths, qmp, loadNotes);
-  return (await loadKinds()).flatMap(({ list, finish }) =>
+  return (await loadWholeKinds()).flatMap(({ list, finish }) =>
     content.runtime[list].flatMap(({ uuid = "", hvinfo: { id } }) => {
       const pending = own.record.devices[uuid.toLowerCase()]?.pending;
       const isReleased = pending !== undefined && pending.id === id &&

@@ -8,13 +8,13 @@
 import type { JournalReader } from "../engine/journal_version1.ts";
 import { ENGINE_STEPS } from "../engine/steps.ts";
 import { StepTable } from "../engine/world.ts";
-import { kindOfList, loadKinds } from "../kinds.ts";
-import type { Kind } from "../plan/kind.ts";
+import { kindOfList, loadWholeKinds } from "../kinds.ts";
+import type { WholeKind } from "../plan/kind.ts";
 import { either } from "../state/value_check.ts";
 
 /** The steps that plans of these kinds may have. */
 export function stepsOf(
-  kinds: readonly Pick<Kind, "steps" | "isWords" | "record">[],
+  kinds: readonly Pick<WholeKind, "steps" | "isWords" | "record">[],
 ): StepTable {
   return new StepTable(
     [...ENGINE_STEPS, ...kinds.flatMap(({ steps }) => steps)],
@@ -29,5 +29,5 @@ export function stepsOf(
 export async function loadReader(
   words: readonly string[] | undefined,
 ): Promise<JournalReader> {
-  return { steps: stepsOf(await loadKinds(words)), kindOf: kindOfList };
+  return { steps: stepsOf(await loadWholeKinds(words)), kindOf: kindOfList };
 }

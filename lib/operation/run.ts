@@ -47,8 +47,8 @@ import { commandOf, isOffline, type Request } from "./request.ts";
 import { isCommit } from "../engine/state_steps.ts";
 import {
   kindWords,
-  loadKinds,
   loadNotes,
+  loadWholeKinds,
   planLinks,
   prepareKind,
 } from "../kinds.ts";
@@ -145,7 +145,7 @@ async function runOne(
     content: filled(readContent(request, paths), request),
     qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
   }));
-  const steps = stepsOf(await loadKinds(kindWords(request)));
+  const steps = stepsOf(await loadWholeKinds(kindWords(request)));
   using world = new World(qmp, { ...options, steps, qmpPath: paths.qmp });
   const known = { paths, content, world };
   const { decision, process } = await unchanged(() => decide(request, known));

@@ -4,13 +4,9 @@
  * @module
  */
 
-import type { OwnFacts } from "../engine/own_facts.ts";
-import type { Plan } from "../engine/plan.ts";
-import type { InstancePaths } from "../state/instance.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
-import { repairPlan } from "./finding.ts";
-import { forgetSteps, isRemembrance } from "./give_back.ts";
-import type { Kind, KindName } from "./kind.ts";
+import { isRemembrance } from "./give_back.ts";
+import type { KindName } from "./kind.ts";
 import { straysOf } from "./strays.ts";
 
 /** Uuids of a kind's devices that are noted and in no list. */
@@ -44,16 +40,4 @@ export function lostDifference(uuid: string): Difference {
       did: "gave back what had been changed for it, and forgot it",
     },
   };
-}
-
-/** Gives back what had been changed for one of them, and forgets it. */
-export function giveBackPlan(
-  { paths, own }: { readonly paths: InstancePaths; readonly own: OwnFacts },
-  uuid: string,
-  { word, giveBack }: KindName & Pick<Kind, "giveBack">,
-): Plan {
-  return repairPlan(paths.name, `what is noted of ${uuid}`, {
-    kinds: [word],
-    steps: [...giveBack(own, uuid), ...forgetSteps(own, uuid)],
-  });
 }

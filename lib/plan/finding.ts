@@ -6,6 +6,10 @@
 
 import type { Remaining } from "../errors.ts";
 import type { RunOptions } from "../engine/options.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
+import type { InstancePaths } from "../state/instance.ts";
+import { forgetSteps } from "./give_back.ts";
+import type { Kind, KindName } from "./kind.ts";
 import type { FormatCommand } from "./difference.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import type { Step, StepDescription } from "../engine/verbs.ts";
@@ -36,6 +40,18 @@ export function repairPlan(
     turn,
     ifCut: "finish",
     warnings: [],
+  });
+}
+
+/** Gives back what had been changed for one of them, and forgets it. */
+export function giveBackPlan(
+  { paths, own }: { readonly paths: InstancePaths; readonly own: OwnFacts },
+  uuid: string,
+  { word, giveBack }: KindName & Pick<Kind, "giveBack">,
+): Plan {
+  return repairPlan(paths.name, `what is noted of ${uuid}`, {
+    kinds: [word],
+    steps: [...giveBack(own, uuid), ...forgetSteps(own, uuid)],
   });
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { OwnFacts } from "../engine/own_facts.ts";
-import type { Decision, DeviceView } from "../engine/plan.ts";
+import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
 import type { Step } from "../engine/verbs.ts";
 import type { StepKind, World } from "../engine/world.ts";
 import type { PLACE } from "../state/entry_object.ts";
@@ -13,7 +13,7 @@ import type { OwnDevice } from "../state/own_check.ts";
 import type { Check } from "../state/value_check.ts";
 import type { Facts, NodeFacts, QemuFacts } from "./facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import type { Compared, WholeFacts } from "./difference.ts";
+import type { Difference, WholeFacts } from "./difference.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { KindAdoption } from "./adoption.ts";
@@ -84,8 +84,40 @@ export interface StartWords {
 /** The part of a kind that its own plans need. */
 export type OwnKind = KindName & Pick<Kind, "giveBack" | "view">;
 
-/** A kind of device, whole. */
+/** A kind of device: what questions need. */
 export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
+  /** What the tool's own record may have of one of its devices. */
+  readonly record: Check<OwnDevice>;
+  /** The least that each operation needs of the monitor, by its request. */
+  readonly needs: Readonly<Record<string, readonly string[]>>;
+  /** What an addition needs besides; reads what tells it. */
+  requirements(facts: CheckFacts): Promise<readonly KindRule[]>;
+  /**
+   * Looks at QEMU and node, and compares them with what is recorded.
+   *
+   * @returns the most telling first
+   */
+  compare(facts: WholeFacts, qmp: QmpSession): Promise<Difference[]>;
+  /**
+   * The words that a start line has for its entries.
+   *
+   * @param qmp undefined if the VM does not run
+   * @throws {HotplugError} `unsupported` for a device that no start can have
+   */
+  start(
+    facts: StartFacts,
+    qmp: QmpSession | undefined,
+  ): StartWords | Promise<StartWords>;
+  /** One of its entries, as callers are told of it. Pure. */
+  view(entry: DeviceEntry, facts: ViewFacts): DeviceView;
+  /** The steps that give back what was changed on this node for a device. */
+  giveBack(own: OwnFacts, uuid: string): Step[];
+  /** Loads the rest of it. */
+  changes(): Promise<KindChanges<R>>;
+}
+
+/** What changes of a kind's devices need besides. */
+export interface KindChanges<R extends AnyRequest = AnyRequest> {
   /**
    * Prepares the planning of a request: all that does not need QEMU's answers,
    * for it happens while QEMU works on them.
@@ -97,37 +129,29 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   ): Planner | Promise<Planner>;
   /** The kinds of steps that only it has. */
   readonly steps: readonly StepKind[];
-  /** What the tool's own record may have of one of its devices. */
-  readonly record: Check<OwnDevice>;
   /** Whether it adds these words to `kvm_cmd`; a journal is checked by it. */
   readonly isWords?: Check<readonly string[]>;
-  /** The least that each operation needs of the monitor, by its request. */
-  readonly needs: Readonly<Record<string, readonly string[]>>;
-  /** What an addition needs besides; reads what tells it. */
-  requirements(
-    facts: CheckFacts,
-  ): readonly KindRule[] | Promise<readonly KindRule[]>;
-  /** Looks at QEMU and node, and compares them with what is recorded. */
-  compare(facts: WholeFacts, qmp: QmpSession): Promise<Compared>;
   /** Looks at what QEMU has of this kind, for its adoption. */
   adopt(
     facts: Facts,
     how: { readonly qmp: QmpSession; readonly process: QemuProcess },
   ): Promise<KindAdoption>;
   /**
-   * The words that a start line has for its entries.
+   * The plan for what repair does about a difference that `compare` found.
    *
-   * @param qmp undefined if the VM does not run
-   * @throws {HotplugError} `unsupported` for a device that no start can have
+   * @returns undefined if there is nothing to do any more
+   * @throws {HotplugError} if it cannot be mended
    */
-  start(
-    facts: StartFacts,
-    qmp: QmpSession | undefined,
-  ): StartWords | Promise<StartWords>;
+  mend(
+    facts: WholeFacts,
+    difference: Difference,
+    world: World,
+  ): Plan | undefined | Promise<Plan | undefined>;
   /** The request that finishes a removal which the guest has completed. */
   finish(instance: string, uuid: string): R;
-  /** One of its entries, as callers are told of it. Pure. */
-  view(entry: DeviceEntry, facts: ViewFacts): DeviceView;
-  /** The steps that give back what was changed on this node for a device. */
-  giveBack(own: OwnFacts, uuid: string): Step[];
 }
+
+/** A kind of device, whole. */
+export type WholeKind<R extends AnyRequest = AnyRequest> =
+  & Kind<R>
+  & KindChanges<R>;

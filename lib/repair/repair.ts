@@ -33,7 +33,7 @@ import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
 import { settled } from "./settled.ts";
 import { putAway, repairJournal } from "./journal.ts";
-import { loadKinds, loadNotes } from "../kinds.ts";
+import { loadNotes, loadWholeKinds } from "../kinds.ts";
 import { loadReader, stepsOf } from "../operation/journal_reader.ts";
 import { compareAlone } from "../compare/alone.ts";
 import { compareWhole } from "../compare/whole.ts";
@@ -94,7 +94,7 @@ async function openWorld(
   paths: InstancePaths,
   options: RepairOptions,
 ): Promise<World> {
-  const steps = stepsOf(await loadKinds());
+  const steps = stepsOf(await loadWholeKinds());
   const more = { ...options, steps, qmpPath: paths.qmp };
   try {
     return new World(await openMonitor(paths.qmp, options), more);

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { diskDifferences, diskMend } from "../../lib/disk/compare.ts";
+import { diskDifferences } from "../../lib/disk/compare.ts";
+import { diskMend } from "../../lib/disk/mend.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
 import { compared, NOTHING_ASKED } from "../support/comparison.ts";
 import { disk, facts, NEW_UUID, present, uuidOf } from "../support/facts.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { nicDifferences, nicMend } from "../../lib/nic/compare.ts";
+import { nicDifferences } from "../../lib/nic/compare.ts";
+import { nicMend } from "../../lib/nic/mend.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
 import type { OwnDevice } from "../../lib/state/own_check.ts";
 import { compared, type ComparisonSpec } from "../support/comparison.ts";

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { nicDifferences, nicMend } from "../../lib/nic/compare.ts";
+import { nicDifferences } from "../../lib/nic/compare.ts";
+import { nicMend } from "../../lib/nic/mend.ts";
 import { compared, type ComparisonSpec } from "../support/comparison.ts";
 import { idOf, nic } from "../support/facts.ts";
 import { known } from "../support/steps.ts";

@@ -13,13 +13,10 @@ import {
 import {
   type DiskCompareFacts,
   diskDifferences,
-  diskMend,
 } from "../../lib/disk/compare.ts";
-import {
-  type NicCompareFacts,
-  nicDifferences,
-  nicMend,
-} from "../../lib/nic/compare.ts";
+import { diskMend } from "../../lib/disk/mend.ts";
+import { type NicCompareFacts, nicDifferences } from "../../lib/nic/compare.ts";
+import { nicMend } from "../../lib/nic/mend.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
 import type { World } from "../../lib/engine/world.ts";
 import type { Difference } from "../../lib/plan/difference.ts";

@@ -54,12 +54,16 @@ const MAIN = "main.ts";
 /**
  * Modules that are imported when they are needed, each list with all that it
  * needs and no list before it has: every command, with what lists take; what
- * knows the devices; a change.
+ * questions need of devices; questions that may be about a socket; a check; a
+ * change, and what it needs of devices.
  */
 const TOGETHER = [
   [MAIN, "lib/commands/list.ts"],
   ["lib/disk/kind.ts", "lib/nic/kind.ts"],
+  ["lib/commands/pci.ts"],
+  ["lib/commands/check.ts", "lib/disk/way_path.ts", "lib/nic/tap.ts"],
   ["lib/commands/change.ts"],
+  ["lib/disk/changes.ts", "lib/nic/changes.ts"],
 ];
 
 /** What main.ts prints for it too. */

@@ -1,0 +1,75 @@
+/**
+ * How disks are changed.
+ *
+ * @module
+ */
+
+import { isControllerWords } from "../device/scsi_controller.ts";
+import { whoIs } from "../engine/own_facts.ts";
+import type { World } from "../engine/world.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import type { KindChanges, Planner } from "../plan/kind.ts";
+import { planDiskAdd } from "./add.ts";
+import { readDiskAddFacts, readSource } from "./add_facts.ts";
+import { readDiskAdoption } from "./adopt.ts";
+import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
+import { planDiskSet } from "./limits.ts";
+import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
+import { diskMend } from "./mend.ts";
+import { planDiskRemove, readDiskRemoveFacts } from "./remove.ts";
+import type { DiskRequest } from "./request.ts";
+import { planDiskResize, readDiskResizeFacts } from "./resize.ts";
+import { DISK_STEPS } from "./steps.ts";
+
+async function prepare(
+  request: DiskRequest,
+  node: NodeFacts,
+  world: World,
+): Promise<Planner> {
+  const { qmp } = world;
+  switch (request.kind) {
+    case "disk-add": {
+      const source = await readSource(node, request, world);
+      return async (facts) => {
+        const all = await readDiskAddFacts(facts, request, { source, world });
+        return planDiskAdd(request, all);
+      };
+    }
+    case "disk-add-empty":
+      return async (facts) => {
+        const all = await readEmptyDriveFacts(facts, { request, qmp });
+        return planEmptyDrive(request, all);
+      };
+    case "disk-remove":
+      return async (facts) =>
+        planDiskRemove(request, await readDiskRemoveFacts(facts, world));
+    case "disk-resize":
+      return async (facts) =>
+        planDiskResize(request, await readDiskResizeFacts(facts, world));
+    case "disk-set":
+      return (facts) =>
+        planDiskSet(request, { ...facts, who: whoIs(facts.qemu.process) });
+    case "disk-set-medium": {
+      const source = await readMedium(node, request, world);
+      return async (facts) =>
+        planMedium(request, await readMediumFacts(facts, source, qmp));
+    }
+    default:
+      return request satisfies never;
+  }
+}
+
+/** All that changes need besides. */
+export const DISK_CHANGES: KindChanges<DiskRequest> = {
+  prepare,
+  steps: DISK_STEPS,
+  isWords: isControllerWords,
+  adopt: readDiskAdoption,
+  mend: diskMend,
+  finish: (instance, device) => ({
+    kind: "disk-remove",
+    instance,
+    device,
+    bootDisk: "forced",
+  }),
+};

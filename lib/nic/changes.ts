@@ -1,0 +1,55 @@
+/**
+ * How NICs are changed.
+ *
+ * @module
+ */
+
+import type { World } from "../engine/world.ts";
+import { ganetiDown, ganetiScript } from "../host/network.ts";
+import type { NodeFacts } from "../plan/facts.ts";
+import type { KindChanges, Planner } from "../plan/kind.ts";
+import { planNicAdd } from "./add.ts";
+import { readNicAddFacts } from "./add_facts.ts";
+import { nicAdoption } from "./adopt.ts";
+import { withNetwork, withNetworkChange } from "./ganeti_network.ts";
+import { readLiveNics } from "./live.ts";
+import { nicMend } from "./mend.ts";
+import { readNicModifyFacts } from "./modified.ts";
+import { planNicModify } from "./modify.ts";
+import { planNicRemove } from "./remove.ts";
+import type { NicRequest } from "./request.ts";
+import { NIC_STEPS } from "./steps.ts";
+
+function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
+  switch (request.kind) {
+    case "nic-add": {
+      const whole = withNetwork(request, node);
+      return async (facts) =>
+        planNicAdd(whole, await readNicAddFacts(facts, whole, world));
+    }
+    case "nic-modify": {
+      const whole = withNetworkChange(request, node);
+      return async (facts) =>
+        planNicModify(whole, await readNicModifyFacts(facts, whole, world));
+    }
+    case "nic-remove": {
+      const scripts = {
+        ganetiScript: ganetiScript(),
+        ganetiDown: ganetiDown(),
+      };
+      return (facts) => planNicRemove(request, { ...facts, ...scripts });
+    }
+    default:
+      return request satisfies never;
+  }
+}
+
+/** All that changes need besides. */
+export const NIC_CHANGES: KindChanges<NicRequest> = {
+  prepare,
+  steps: NIC_STEPS,
+  adopt: async ({ qemu }, { qmp, process }) =>
+    nicAdoption(await readLiveNics(qmp, qemu, process)),
+  mend: nicMend,
+  finish: (instance, device) => ({ kind: "nic-remove", instance, device }),
+};
