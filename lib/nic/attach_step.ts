@@ -12,7 +12,7 @@ import {
   leaveNetwork,
 } from "../host/attachment.ts";
 import { ATTACH_MODES, INTERFACE_NAME } from "../host/network_words.ts";
-import { interfaceExists } from "../host/tap.ts";
+import { interfaceExists, isPersistent } from "../host/tap.ts";
 import { FOR_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import {
@@ -112,7 +112,35 @@ function actionOf(from: Attachment | null, to: Attachment | null): string {
   return parts.join("; ") || "nothing";
 }
 
-/** The guest has released it: it goes, whatever stays of it. */
+/**
+ * Whose the tap of this name is. A tap goes with its QEMU, unless it was made
+ * to stay: the name is then free, and may be given to a tap of another VM.
+ */
+function ownerOf(tap: string, world: World): "us" | "nobody" | "another" {
+  if (!interfaceExists(tap)) return "nobody";
+  return world.hasQemu || isPersistent(tap) ? "us" : "another";
+}
+
+/** Takes a tap off, or what is left of it on the network once it is gone. */
+async function takeOff(
+  tap: string,
+  { world, from, failure }: {
+    readonly world: World;
+    readonly from: Attachment;
+    readonly failure?: "told" | undefined;
+  },
+): Promise<void> {
+  const owner = ownerOf(tap, world);
+  if (owner === "another") return;
+  try {
+    await leaveNetwork(tap, from);
+  } catch (error) {
+    if (owner === "us" && failure !== "told") throw error;
+    world.leave(leftOn(tap, error));
+  }
+}
+
+/** The tap goes or is gone, whatever stays of it. */
 function leftOn(tap: string, error: unknown): Remaining {
   return {
     what: `Something of tap ${tap} may stay on this node's network: ${
@@ -129,29 +157,24 @@ export const ATTACH_TAP_STEP = defineStep({
   traits: ({ from }) => from === null ? FOR_QEMU : ON_NODE,
   async do({ tap, from, to, failure }, world) {
     const name = nameOf(tap, world) ?? world.value(TAP_VALUE);
-    if (from !== null) {
-      try {
-        await leaveNetwork(name, from);
-      } catch (error) {
-        if (failure !== "told") throw error;
-        world.leave(leftOn(name, error));
-      }
-    }
+    if (from !== null) await takeOff(name, { world, from, failure });
     if (to !== null) await joinNetwork(name, to);
   },
   async undo({ tap, from, to }, world) {
     const name = nameOf(tap, world);
     if (name === undefined) return;
-    if (to !== null) await leaveNetwork(name, to);
-    // With the NIC that had it, the old tap is gone: nothing joins it again.
-    const isThere = interfaceExists(name);
-    if (from !== null && isThere) await joinNetwork(name, from);
+    if (to !== null) await takeOff(name, { world, from: to });
+    if (from !== null && ownerOf(name, world) === "us") {
+      await joinNetwork(name, from);
+    }
   },
   confirm({ tap, to }, world) {
     const name = nameOf(tap, world);
     // Without the tap nothing hangs on anything, and nothing can be joined.
     if (name === undefined) return to === null;
-    return to === null ? "unknown" : hangsOn(name, to) ?? "unknown";
+    // Once the tap is gone, nothing tells where it hung.
+    if (to === null || ownerOf(name, world) !== "us") return "unknown";
+    return hangsOn(name, to) ?? "unknown";
   },
   describe: ({ tap, from, to }) => ({
     step: to === null

@@ -5,7 +5,13 @@
  */
 
 import { waitForKernel } from "../engine/kernel_wait.ts";
-import { FOR_QEMU, ON_NODE, stepCheck, type Value } from "../engine/verbs.ts";
+import {
+  FOR_QEMU,
+  LOOK_AT_QEMU,
+  ON_NODE,
+  stepCheck,
+  type Value,
+} from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import { FOUND_INTERFACE, INTERFACE_NAME } from "../host/network_words.ts";
 import {
@@ -192,7 +198,8 @@ const checkAwaitTapGone = stepCheck("await-tap-gone", { tap: foundTap });
 
 const AWAIT_TAP_GONE_STEP = defineStep({
   check: checkAwaitTapGone,
-  traits: () => ON_NODE,
+  // It goes with QEMU: the name may be that of another VM's tap by then.
+  traits: () => LOOK_AT_QEMU,
   do: ({ tap }) => untilGone(tap, () => isReleased(tap)),
   undo() {},
   confirm: ({ tap }) => isReleased(tap),

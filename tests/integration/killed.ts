@@ -43,7 +43,7 @@ async function decide(
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), loadNotes);
-  return await plan(request.kind === "nic-modify" ? withTap(facts) : facts);
+  return await plan(withTap(facts));
 }
 
 /** The peer has no process in which the tap of the NIC could be seen. */
