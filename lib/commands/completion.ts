@@ -12,7 +12,7 @@ import { listInstances } from "../plan/instances.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { isJson } from "../qmp/message.ts";
+import { list, text } from "../qmp/reading.ts";
 import type { Schema } from "../qmp/schema.ts";
 import { instancePaths, isInstanceName } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
@@ -62,8 +62,7 @@ async function commandsOf(runDir: string, instance: string) {
   const path = qmpPath(runDir, instance);
   using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
   const reply = await session.execute("query-commands");
-  if (!Array.isArray(reply)) return [];
-  const names = reply.filter(isJson).map(({ name }) => String(name));
+  const names = list(reply).map(({ name }) => text(name));
   return plainWords(names.sort());
 }
 

@@ -10,6 +10,7 @@ import { HotplugError } from "../errors.ts";
 import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
+import { text as textOf } from "../qmp/reading.ts";
 import { LINE, type Of, qemuId, text } from "../state/value_check.ts";
 
 // By its `id=`, the `device` of `query-block`.
@@ -57,7 +58,7 @@ const DROP_DRIVE_STEP = defineStep({
     const answer = await world.send(driveDel(step));
     // HMP reports failure in words only: the drives tell.
     if (await findDrive(step, world) === undefined) return;
-    throw stays(step, String(answer).trim());
+    throw stays(step, textOf(answer).trim());
   },
   undo() {},
   confirm: async (step, world) => await findDrive(step, world) === undefined,

@@ -10,6 +10,7 @@ import { DEVICE_IDS, RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { QmpClosedError, QmpCommandError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
+import { text } from "../qmp/reading.ts";
 import type { Value } from "./verbs.ts";
 import type { World } from "./world.ts";
 
@@ -77,7 +78,7 @@ export function pendingUnplug(
 }
 
 function rejected(target: UnplugTarget, { event, data }: QmpEvent) {
-  const about = String(data.path ?? data.device ?? "");
+  const about = text(data.path) || text(data.device);
   return new HotplugError(
     "unplug-rejected",
     `The guest refused to release ${target.title} (${target.id}): QEMU says ${event} of ${about}`,

@@ -8,7 +8,7 @@ import { HotplugError, unsupported } from "../errors.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
-import { list } from "../qmp/reading.ts";
+import { list, text } from "../qmp/reading.ts";
 import { Schema } from "../qmp/schema.ts";
 import { argumentsFrom, type KeyValue } from "../qmp/schema_arguments.ts";
 import { checkArguments } from "../qmp/schema_check.ts";
@@ -51,7 +51,7 @@ export async function readSchema(qmp: QmpSession): Promise<Schema> {
 /** Types of a device's properties by QEMU's `ObjectPropertyInfo.type`. */
 function propertyType(type: unknown): string {
   if (type === "bool" || type === "str") return type;
-  return /^u?int\d+$|^size(32)?$/.test(String(type)) ? "int" : "any";
+  return /^u?int\d+$|^size(32)?$/.test(text(type)) ? "int" : "any";
 }
 
 /**
@@ -77,7 +77,7 @@ export async function withProperties(
   return schema.extended(
     "device_add",
     list(properties).map(({ name, type }) => ({
-      name: String(name),
+      name: text(name),
       type: propertyType(type),
       optional: true,
     })),

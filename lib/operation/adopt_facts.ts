@@ -13,12 +13,13 @@ import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
+import { text } from "../qmp/reading.ts";
 import { loadWholeKinds } from "../kinds.ts";
 import type { Kind, KindName } from "../plan/kind.ts";
 
 function busOf(path: unknown): string {
-  const text = String(path);
-  return text.slice(text.lastIndexOf("/") + 1);
+  const whole = text(path);
+  return whole.slice(whole.lastIndexOf("/") + 1);
 }
 
 async function placeOf(

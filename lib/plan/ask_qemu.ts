@@ -40,6 +40,7 @@ import {
 } from "../qmp/device_queries.ts";
 import { PCI, type PciDevice } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
+import { list, text } from "../qmp/reading.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { LoadNotes } from "../engine/own_facts.ts";
 import {
@@ -163,8 +164,7 @@ export async function askBridges(
 
 /** A bus has a link `child[N]` to each device on it: hw/core/qdev.c. */
 function hasDevices(children: unknown): boolean {
-  return Array.isArray(children) &&
-    children.some((one) => String(one?.name).startsWith("child["));
+  return list(children).some(({ name }) => text(name).startsWith("child["));
 }
 
 /**

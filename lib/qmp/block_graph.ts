@@ -6,7 +6,7 @@
  */
 
 import type { Query } from "./query.ts";
-import { list, object } from "./reading.ts";
+import { list, numberOf, object, text } from "./reading.ts";
 
 /** `XDbgBlockGraph` of qapi/block-core.json. */
 export type BlockGraph = ReturnType<typeof read>;
@@ -17,18 +17,18 @@ function read(value: unknown) {
   const graph = object(value);
   return {
     nodes: list(graph.nodes).map(({ id, type, name }) => ({
-      id: Number(id),
+      id: numberOf(id),
       /** `block-driver`, `block-backend` or `block-job`. */
-      type: String(type),
+      type: text(type),
       /** Node-name; of a backend its name, or the QOM path of its device. */
-      name: String(name),
+      name: text(name),
     })),
     edges: list(graph.edges).map(({ parent, child, name }) => ({
       /** The id of the node above. */
-      parent: Number(parent),
-      child: Number(child),
+      parent: numberOf(parent),
+      child: numberOf(child),
       /** What the child is for: `root`, `file`, `backing`, … */
-      name: String(name),
+      name: text(name),
     })),
   };
 }

@@ -6,7 +6,7 @@
 
 import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
-import { list, object, size, text } from "./reading.ts";
+import { list, numberOf, object, size, text } from "./reading.ts";
 
 /** A block node: `BlockDeviceInfo` of qapi/block-core.json. */
 export type NamedNode = Readonly<ReturnType<typeof readNode>>;
@@ -40,8 +40,8 @@ export const FDSET_FDS: Query<Map<number, number[]>> = {
   read: (value) =>
     new Map(
       list(value).map((one) => [
-        Number(one["fdset-id"]),
-        list(one.fds).map(({ fd }) => Number(fd)),
+        numberOf(one["fdset-id"]),
+        list(one.fds).map(({ fd }) => numberOf(fd)),
       ]),
     ),
 };
@@ -107,6 +107,6 @@ export const TRAYS: Query<ReadonlyMap<string, Tray>> = {
   read: (value) =>
     new Map(
       list(value).filter(({ removable }) => removable === true)
-        .map((drive) => [String(drive.qdev), readTray(drive)]),
+        .map((drive) => [text(drive.qdev), readTray(drive)]),
     ),
 };

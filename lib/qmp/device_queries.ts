@@ -6,7 +6,7 @@
  */
 
 import type { Query } from "./query.ts";
-import { list } from "./reading.ts";
+import { list, numberOf, text } from "./reading.ts";
 import type { Command } from "./session_options.ts";
 
 /** QEMU's driver of every device that was given an id. */
@@ -16,8 +16,8 @@ export const DRIVERS: Query<ReadonlyMap<string, string>> = {
   read: (value) =>
     new Map(
       list(value).flatMap(({ name, type }) => {
-        const driver = /^child<(.+)>$/.exec(String(type))?.[1];
-        return driver === undefined ? [] : [[String(name), driver] as const];
+        const driver = /^child<(.+)>$/.exec(text(type))?.[1];
+        return driver === undefined ? [] : [[text(name), driver] as const];
       }),
     ),
 };
@@ -112,15 +112,15 @@ export function membersOf(path: string): Query<QomMember[]> {
     args: { path },
     read: (value) =>
       list(value).map(({ name, type }) => ({
-        name: String(name),
-        type: String(type),
+        name: text(name),
+        type: text(type),
       })),
   };
 }
 
 /** The path a link leads to. */
 export function linkOf(path: string, property: string): Query<string> {
-  return { execute: "qom-get", args: { path, property }, read: String };
+  return { execute: "qom-get", args: { path, property }, read: text };
 }
 
 /** The SCSI target of a device. */
@@ -128,7 +128,7 @@ export function targetOf(path: string): Query<number> {
   return {
     execute: "qom-get",
     args: { path, property: "scsi-id" },
-    read: Number,
+    read: numberOf,
   };
 }
 

@@ -12,7 +12,10 @@ export function list(value: unknown): Json[] {
   return Array.isArray(value) ? value.filter(isJson) : [];
 }
 
-/** A text, else an empty one. */
+/**
+ * A text, else an empty one. Not String(): it throws where the value is an
+ * object, and a number beyond 2^53 is one, {@linkcode isExactNumber}.
+ */
 export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
@@ -20,6 +23,11 @@ export function text(value: unknown): string {
 /** A whole number, else 0. */
 export function whole(value: unknown): number {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : 0;
+}
+
+/** A number, else NaN. Not Number(), which throws as String() does. */
+export function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : NaN;
 }
 
 /** A size in bytes; a bigint where JavaScript's number cannot hold it. */

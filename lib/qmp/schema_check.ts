@@ -6,6 +6,7 @@
 
 import { isExactNumber } from "./exact_json.ts";
 import { isJson, type Json } from "./message.ts";
+import { text } from "./reading.ts";
 import type { Schema, SchemaMember } from "./schema.ts";
 
 /** A word that does not fit the schema, and those that would. */
@@ -76,7 +77,7 @@ export function checkArguments(
       if (found.values.some((one) => one === value)) return;
       throw new SchemaError(
         `${at} cannot be ${JSON.stringify(value)}`,
-        String(value),
+        text(value),
         found.values,
       );
     case "alternate": {

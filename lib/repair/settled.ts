@@ -10,6 +10,7 @@ import { HotplugError } from "../errors.ts";
 import type { WholeFacts } from "../plan/difference.ts";
 import { DEVICE_IDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
+import { text } from "../qmp/reading.ts";
 import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 
@@ -58,7 +59,7 @@ async function anyGone(
   if (await isGone()) return true;
   await world.qmp.waitEvent(
     ({ event, data }) =>
-      event === "DEVICE_DELETED" && asked.includes(String(data.device)),
+      event === "DEVICE_DELETED" && asked.includes(text(data.device)),
     { timeoutMs: Math.min(unplugTimeoutMs, PATIENCE_MS), signal, since },
   );
   return await isGone();
