@@ -10,10 +10,9 @@ import { isShared } from "../device/dev_type.ts";
 import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import { isUri } from "../device/storage_uri.ts";
-import { whoIs } from "../engine/own_facts.ts";
+import { toNote } from "../engine/own_facts.ts";
 import { FDSET_COMMANDS, IOTHREADS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
@@ -34,8 +33,6 @@ export interface DiskAddFacts extends Facts, ScsiFacts {
   readonly driverFault?: string | undefined;
   /** What lies below a qcow2 image; undefined for a raw one. */
   readonly chain?: Omit<BackingChain, "pins"> | undefined;
-  /** Who runs now, for a note; null if that cannot be told. */
-  readonly who?: ProcessIdentity | null;
 }
 
 /** What request and hvparams say of how the source is opened. */
@@ -77,45 +74,21 @@ export async function readSource(
   return source;
 }
 
-/** The source of a new disk, and the world that keeps its fd. */
-interface Found {
-  readonly source: Source;
-  readonly world: World;
-}
-
-/** What only drivers other than virtio-blk depend on. */
-async function driverFacts(
-  facts: Facts,
-  request: DiskAdd,
-  { source, world }: Found,
-): Promise<ScsiFacts & Pick<DiskAddFacts, "driverFault">> {
-  const { driver } = openingOf(facts, request);
-  if (driver === undefined || driver === VIRTIO_BLK) return { scsi: [] };
-  const { qmp } = world;
-  const pinned = world.heldFd("source-pin");
-  return {
-    ...isScsi(driver) ? await readScsi(qmp, facts, request) : { scsi: [] },
-    driverFault: await driverFault(driver, { source, pinned, qmp }),
-  };
-}
-
 /** Looks at the images below the source, if it is to be a qcow2 image. */
 async function readChainOf(
-  node: NodeFacts,
-  request: DiskAdd,
-  { source, world }: Found,
+  { format, allowBacking }: DiskAdd,
+  { source, cache, world }: {
+    readonly source: Source;
+    readonly cache: string;
+    readonly world: World;
+  },
 ): Promise<DiskAddFacts["chain"]> {
-  if (request.format !== "qcow2" || source.kind === "uri") return undefined;
-  const { cache } = openingOf(node, request);
-  const { pins, ...chain } = await readChain(
-    source,
-    world.fd("source-pin"),
-    {
-      allowed: request.allowBacking,
-      // A block device of ours counts as shared storage, which is not cached.
-      direct: cache === "none" || source.kind === "block",
-    },
-  );
+  if (format !== "qcow2" || source.kind === "uri") return undefined;
+  const { pins, ...chain } = await readChain(source, world.fd("source-pin"), {
+    allowed: allowBacking,
+    // A block device of ours counts as shared storage, which is not cached.
+    direct: cache === "none" || source.kind === "block",
+  });
   pins.forEach((fd, i) => world.keepFd(layerPin(i), fd));
   return chain;
 }
@@ -125,45 +98,48 @@ export function layerPin(index: number): string {
   return `layer-pin:${index}`;
 }
 
-/** How QEMU gets at the disk, where it does that by itself. */
-function readWayFacts(
-  facts: Facts,
-  request: DiskAdd,
-  { source, world }: Found,
-): Pick<DiskAddFacts, "access" | "uriFault"> {
-  if (source.kind === "uri") {
-    return { uriFault: uriFault(source.path, facts.qemu.process) };
-  }
-  if (!opensItself(facts, request)) return {};
-  const { access } = openingOf(facts, request);
-  const pinned = world.fd("source-pin");
-  return { access: readAccessFacts(facts.qemu, source, { pinned, access }) };
-}
-
 /** Adds what plugging a disk depends on, but for its source. */
 export async function readDiskAddFacts(
   facts: Facts,
   request: DiskAdd,
-  found: Found,
+  { source, world }: { readonly source: Source; readonly world: World },
 ): Promise<DiskAddFacts> {
   const { qemu, own } = facts;
   const { iothread, limits, uuid } = request;
-  const chain = await readChainOf(facts, request, found);
+  const { driver, cache, access } = openingOf(facts, request);
+  const { qmp } = world;
+  const pinned = world.heldFd("source-pin");
+  const chain = await readChainOf(request, { source, cache, world });
   const iothreads = iothread === undefined
     ? new Set<string>()
-    : await ask(found.world.qmp, IOTHREADS);
-  const driver = await driverFacts(facts, request, found);
-  const way = readWayFacts(facts, request, found);
+    : await ask(qmp, IOTHREADS);
+  const scsi = driver !== undefined && isScsi(driver)
+    ? await readScsi(qmp, facts, request)
+    : { scsi: [] };
+  const isAlone = source.kind !== "uri" && opensItself(facts, request);
+  const seen = isAlone
+    ? readAccessFacts(qemu, source, {
+      pinned: world.fd("source-pin"),
+      access,
+    })
+    : undefined;
   // Only limits and ways that change this node are noted.
-  const isNoted = limits !== undefined || way.access !== undefined ||
+  const isNoted = limits !== undefined || seen !== undefined ||
     own.record.devices[uuid.value]?.limits !== undefined;
   return {
     ...facts,
-    ...driver,
-    ...way,
-    ...isNoted && { who: whoIs(qemu.process) },
-    source: found.source,
+    ...scsi,
+    own: isNoted ? toNote(own, qemu.process) : own,
+    source,
     chain,
     iothreads,
+    // Every QEMU has virtio-blk.
+    driverFault: driver === undefined || driver === VIRTIO_BLK
+      ? undefined
+      : await driverFault(driver, { source, pinned, qmp }),
+    access: seen,
+    uriFault: source.kind === "uri"
+      ? uriFault(source.path, qemu.process)
+      : undefined,
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import { isControllerWords } from "../device/scsi_controller.ts";
-import { whoIs } from "../engine/own_facts.ts";
+import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import type { KindChanges, Planner } from "../plan/kind.ts";
@@ -48,7 +48,10 @@ async function prepare(
         planDiskResize(request, await readDiskResizeFacts(facts, world));
     case "disk-set":
       return (facts) =>
-        planDiskSet(request, { ...facts, who: whoIs(facts.qemu.process) });
+        planDiskSet(request, {
+          ...facts,
+          own: toNote(facts.own, facts.qemu.process),
+        });
     case "disk-set-medium": {
       const source = await readMedium(node, request, world);
       return async (facts) =>

@@ -11,7 +11,6 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { type Decision, decisionOn } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
 import {
   refuseImpossible,
@@ -56,11 +55,10 @@ function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
 
 /** The step that notes limits; none if they are noted already. */
 function noteLimits(
-  { place, record }: OwnFacts,
+  { place, record, qemu }: OwnFacts,
   limits: IoLimits,
-  { uuid, who, earlier = [] }: {
+  { uuid, earlier = [] }: {
     readonly uuid: string;
-    readonly who: ProcessIdentity | null;
     /** Steps of the plan that may note something of the disk, too. */
     readonly earlier?: readonly DiskStep[];
   },
@@ -77,7 +75,7 @@ function noteLimits(
   const others = Object.keys(rest).length > 1 ? rest : null;
   const after = isLimited(limits) ? { ...rest, limits } : others;
   const change = { uuid: key, before, after };
-  return [{ kind: "own-record", place, qemu: who, change }];
+  return [{ kind: "own-record", place, qemu, change }];
 }
 
 /**
@@ -88,7 +86,7 @@ function noteLimits(
  * @throws {HotplugError} `unsupported`
  */
 export function limitSteps(
-  { own, qemu, who = null }: DiskAddFacts,
+  { own, qemu }: DiskAddFacts,
   { id, uuid, driver }: DiskDevice,
   { asked, before }: {
     readonly asked: IoLimits | undefined;
@@ -98,7 +96,7 @@ export function limitSteps(
   const limits = asked === undefined
     ? notedLimits(own.record.devices[uuid])
     : mergeLimits({}, asked);
-  const note = noteLimits(own, limits, { uuid, who, earlier: before });
+  const note = noteLimits(own, limits, { uuid, earlier: before });
   if (!isLimited(limits)) return { limits, note, limit: [] };
   refuseMissingCommands(qemu, ["block_set_io_throttle"]);
   const qdev = limitedPart(driver, id);
@@ -112,18 +110,12 @@ export function limitSteps(
   return { limits, note, limit: [limit] };
 }
 
-/** What changing a disk depends on. */
-export interface DiskSetFacts extends Facts {
-  /** Who runs now; null if that cannot be told. */
-  readonly who: ProcessIdentity | null;
-}
-
 /**
  * Plans to change a disk.
  *
  * @throws {HotplugError} status 3
  */
-export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
+export function planDiskSet(request: DiskSet, facts: Facts): Decision {
   refuseImpossible(facts, DISK.needs["disk-set"]);
   refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
   const { device, limits: change } = request;
@@ -146,7 +138,7 @@ export function planDiskSet(request: DiskSet, facts: DiskSetFacts): Decision {
     device: isLimited(limits) ? { ...rest, limits } : rest,
     kinds: [DISK.word],
     steps: [
-      ...noteLimits(facts.own, limits, { uuid, who: facts.who }),
+      ...noteLimits(facts.own, limits, { uuid }),
       sameLimits(before, limits) ? undefined : limit,
     ],
     warnings: [],

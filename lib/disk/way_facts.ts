@@ -47,9 +47,9 @@ export interface AccessFacts {
   /** The path by which QEMU gets farthest. */
   readonly path: string;
   /** Why QEMU does not get to the file, undefined if it does. */
-  readonly reach: string | undefined;
+  readonly reachFault: string | undefined;
   /** Why QEMU cannot open it, undefined if it can. */
-  readonly access: string | undefined;
+  readonly openFault: string | undefined;
   /** Owner of the source. */
   readonly uid: number;
   /** {@linkcode inodeKey} of the source. */
@@ -80,21 +80,21 @@ function farthest(
   confinement: Confinement | undefined,
   { path, resolved, identity }: Source,
   access: "rw" | "ro",
-): Pick<AccessFacts, "path" | "reach" | "access"> {
-  const unknown = "QEMU's process is unknown";
+): Pick<AccessFacts, "path" | "reachFault" | "openFault"> {
   if (confinement === undefined) {
-    return { path, reach: unknown, access: unknown };
+    const unknown = "QEMU's process is unknown";
+    return { path, reachFault: unknown, openFault: unknown };
   }
   const look = (path: string) => ({
     path,
     ...lookAsQemu(confinement, { path, identity, access }),
   });
   const asGiven = look(path);
-  if (asGiven.access === undefined || resolved === path) return asGiven;
+  if (asGiven.openFault === undefined || resolved === path) return asGiven;
   const asResolved = look(resolved);
   // A link of ours need not be there in QEMU's root, or lead elsewhere.
-  const better = asResolved.access === undefined ||
-    (asGiven.reach !== undefined && asResolved.reach === undefined);
+  const better = asResolved.openFault === undefined ||
+    (asGiven.reachFault !== undefined && asResolved.reachFault === undefined);
   return better ? asResolved : asGiven;
 }
 

@@ -129,12 +129,12 @@ function opens(
 }
 
 function byPath(facts: PathFacts, disk: DiskDevice): Way {
-  const { qemu, access: { path, access: fault }, confinement } = facts;
-  if (fault === undefined) return opens(facts, disk, { via: "path", path });
+  const { qemu, access: { path, openFault }, confinement } = facts;
+  if (openFault === undefined) return opens(facts, disk, { via: "path", path });
   throw refuse(
     `QEMU (${
       confinementText(confinement)
-    }) cannot open the disk by itself: ${fault}`,
+    }) cannot open the disk by itself: ${openFault}`,
     takesFiles(qemu)
       ? "leave --via out: this QEMU takes the disk opened"
       : otherWays(confinement),
@@ -146,7 +146,7 @@ function byPath(facts: PathFacts, disk: DiskDevice): Way {
  * QEMU tells a path only.
  */
 function noteStep(
-  { own: { place, record }, who: qemu = null }: PathFacts,
+  { own: { place, record, qemu } }: PathFacts,
   uuid: string,
   way: Pick<DiskNote, "via" | "access">,
 ): OwnRecordStep {
@@ -168,11 +168,11 @@ function ownerBefore({ own }: Facts, { uid, inode }: AccessFacts): number {
 /** The disk is given to QEMU's user. */
 function byOwner(facts: PathFacts, disk: DiskDevice): Way {
   const { source, access, confinement } = facts;
-  if (access.reach !== undefined) {
+  if (access.reachFault !== undefined) {
     throw refuse(
       `Giving the disk to QEMU's user does not help: QEMU (${
         confinementText(confinement)
-      }) does not get to it: ${access.reach}`,
+      }) does not get to it: ${access.reachFault}`,
       otherWays(confinement),
     );
   }
@@ -259,7 +259,7 @@ export function pathWay(
     readonly access: AccessFacts;
   },
 ): Way {
-  const { confinement, access: fault } = access;
+  const { confinement, openFault: fault } = access;
   if (via === undefined && fault !== undefined) {
     const barred = barrier(confinement);
     throw cannotSee(

@@ -40,6 +40,14 @@ export function whoIs(
   return process === undefined ? null : processIdentity(process) ?? null;
 }
 
+/** The same for a plan that notes something, be there a record or not. */
+export function toNote(
+  own: OwnFacts,
+  process: QemuProcess | undefined,
+): OwnFacts {
+  return { ...own, qemu: own.qemu ?? whoIs(process) };
+}
+
 /** What cannot be looked at is read, and that says why. */
 function isThere(place: OwnPlace): boolean {
   try {

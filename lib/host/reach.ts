@@ -78,8 +78,8 @@ function isThere(fd: Fd, { path, identity }: Wanted): string | undefined {
 }
 
 /**
- * How far QEMU gets with a path: `reach` to the file itself, whoever owns it,
- * `access` to reading or writing it. Opens nothing, so that a dry run may ask.
+ * How far QEMU gets with a path: to the file itself, whoever owns it, and to
+ * opening that for reading or writing. Opens nothing, so that a dry run may ask.
  *
  * The path was walked, and the file opened, by a thread with a deadline before:
  * a dead file system has been met there.
@@ -89,9 +89,12 @@ function isThere(fd: Fd, { path, identity }: Wanted): string | undefined {
 export function lookAsQemu(
   qemu: Confinement,
   wanted: Wanted,
-): { readonly reach: string | undefined; readonly access: string | undefined } {
+): {
+  readonly reachFault: string | undefined;
+  readonly openFault: string | undefined;
+} {
   let reached = false;
-  const access = answer(qemu, (root) => {
+  const openFault = answer(qemu, (root) => {
     using fd = openInRoot(root, wanted.path, O.PATH);
     const other = isThere(fd, wanted);
     if (other !== undefined) return other;
@@ -100,8 +103,8 @@ export function lookAsQemu(
     if (block && isNodev(fd)) return `${wanted.path} lies on a nodev mount`;
     checkAccess(fd, wanted.access);
   });
-  const reach = access === TOO_OLD ? tooOld("5.6") : access;
-  return { reach: reached ? undefined : reach, access };
+  const fault = openFault === TOO_OLD ? tooOld("5.6") : openFault;
+  return { reachFault: reached ? undefined : fault, openFault };
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { isParavirtual } from "../device/nic.ts";
-import { whoIs } from "../engine/own_facts.ts";
+import { toNote, whoIs } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { readConfinement } from "../host/confinement.ts";
@@ -84,8 +84,6 @@ export interface NicAddFacts extends CheckFacts {
   readonly ownTap: OwnTapFacts | undefined;
   /** Words of `--driver` or `nic_type` that this QEMU has a PCI card for. */
   readonly cards: ReadonlySet<string>;
-  /** For whom something is noted; null if its process is unknown. */
-  readonly who: ProcessIdentity | null;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
 }
@@ -173,9 +171,9 @@ export async function readNicAddFacts(
     ownTap: readOwnTap({ ...facts, confinement }),
     cards: await readCards(facts, request, world),
     // Where there is a record, a stale note of this NIC may have to go.
-    who: noted.every((one) => one === undefined)
-      ? facts.own.qemu
-      : whoIs(process),
+    own: noted.every((one) => one === undefined)
+      ? facts.own
+      : toNote(facts.own, process),
     macs: readMacs(facts),
   };
 }

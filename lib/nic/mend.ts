@@ -37,7 +37,7 @@ function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
     plug,
     ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
     { kind: "verify-device", id, slot },
-    ...noteSteps({ own: facts.own, who: facts.own.qemu }, {
+    ...noteSteps(facts, {
       uuid,
       notes: { replug: undefined },
     }),

@@ -6,7 +6,7 @@
 
 import { isParavirtual, type Nic, settingsAtStart } from "../device/nic.ts";
 import { findDevice, noSuchDevice } from "../device/select.ts";
-import { whoIs } from "../engine/own_facts.ts";
+import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { refuse } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
@@ -199,7 +199,7 @@ export async function readNicModifyFacts(
   const wish = { mode, link, tap, script, driver };
   return {
     ...await readNicAddFacts(facts, wish, world),
-    who: whoIs(facts.qemu.process),
+    own: toNote(facts.own, facts.qemu.process),
     now: readNow(facts.qemu, entry?.hvinfo.id),
   };
 }

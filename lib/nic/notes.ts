@@ -10,7 +10,6 @@ import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
 import type { LinkState } from "../host/network_words.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command } from "../plan/steps.ts";
@@ -70,14 +69,14 @@ function withNotes(
  * what is recorded now
  */
 export function noteSteps(
-  facts: Pick<Facts, "own"> & { readonly who: ProcessIdentity | null },
+  facts: Pick<Facts, "own">,
   { uuid, notes, before: earlier }: {
     readonly uuid: string;
     readonly notes: Partial<NicNotes>;
     readonly before?: OwnDevice | null | undefined;
   },
 ): OwnRecordStep[] {
-  const { own, who } = facts;
+  const { own } = facts;
   const now = notesOf(facts, uuid);
   const then = { ...now, ...notes };
   const keys = ["linkState", "script", "vhost", "replug"] as const;
@@ -87,7 +86,7 @@ export function noteSteps(
   return [{
     kind: "own-record",
     place: own.place,
-    qemu: who,
+    qemu: own.qemu,
     change: { uuid: key, before, after: withNotes(before, then) },
   }];
 }

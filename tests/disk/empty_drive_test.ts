@@ -149,7 +149,6 @@ Deno.test("an empty drive is neither limited nor resized", () => {
       disks: [disk(0, 0, { hvinfo })],
       qemu: { commands, block: [drive] },
     }),
-    who: null,
     live: [],
     images: [],
     users: NO_USERS,

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
-import { type DiskSetFacts, planDiskSet } from "../../lib/disk/limits.ts";
+import { planDiskSet } from "../../lib/disk/limits.ts";
+import type { Facts } from "../../lib/plan/facts.ts";
 import type { DiskSet } from "../../lib/disk/request.ts";
 import { type IoLimits, limitArguments } from "../../lib/device/io_limits.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
@@ -46,7 +47,7 @@ function limited(
   limits: IoLimits,
   noted?: OwnDevice,
   commands: ReadonlySet<string> = COMMANDS,
-): DiskSetFacts {
+): Facts {
   const block = [{
     qdev: QDEV,
     device: "",
@@ -61,7 +62,6 @@ function limited(
       qemu: { block, commands },
       own: own(noted === undefined ? {} : { [UUID]: noted }),
     }),
-    who: null,
   };
 }
 
@@ -123,7 +123,7 @@ Deno.test("planDiskSet() refuses what QEMU would not take together", () => {
   planRefusal(
     "unsupported",
     limited({}, undefined, commands),
-    (given) => planDiskSet(request({ iops: 5 }), given as DiskSetFacts),
+    (given) => planDiskSet(request({ iops: 5 }), given as Facts),
   );
   const gone = {
     ...limited({}),

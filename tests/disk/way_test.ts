@@ -60,8 +60,8 @@ function access(more: Partial<AccessFacts> = {}): AccessFacts {
   return {
     confinement: confinement(),
     path: "/dev/vg/x",
-    reach: undefined,
-    access: undefined,
+    reachFault: undefined,
+    openFault: undefined,
     uid: 0,
     inode: "0:5 77 252:3",
     rdev: "252:3",
@@ -72,8 +72,8 @@ function access(more: Partial<AccessFacts> = {}): AccessFacts {
 
 const JAIL = access({
   confinement: JAILED,
-  reach: HIDDEN,
-  access: HIDDEN,
+  reachFault: HIDDEN,
+  openFault: HIDDEN,
   root: {
     inode: "0:24 9 0:0",
     mode: 0o700,
@@ -93,7 +93,8 @@ function given(
   seen: AccessFacts,
   more: Parameters<typeof diskAddFacts>[0] = {},
 ) {
-  return diskAddFacts({ source: BLOCK, access: seen, who: QEMU, ...more });
+  const own = { ...facts().own, qemu: QEMU };
+  return diskAddFacts({ source: BLOCK, access: seen, own, ...more });
 }
 
 function plan(via: Via | undefined, one: ReturnType<typeof given>) {
@@ -147,7 +148,7 @@ Deno.test("planDiskAdd() warns in plain words where QEMU sees no disk", () => {
     assertStringIncludes(error.hint ?? "", "ENOENT");
     assertStringIncludes(error.hint ?? "", "--via mknod");
   }
-  const denied = given(access({ access: DENIED }), {
+  const denied = given(access({ openFault: DENIED }), {
     qemu: without(["add-fd"]),
   });
   const error = refused(undefined, denied);
@@ -156,9 +157,13 @@ Deno.test("planDiskAdd() warns in plain words where QEMU sees no disk", () => {
 });
 
 Deno.test("planDiskAdd() via path is refused where QEMU cannot open it", () => {
-  const error = refused("path", given(access({ access: DENIED })));
+  const error = refused("path", given(access({ openFault: DENIED })));
   assertStringIncludes(error.message, DENIED);
-  const unknown = access({ confinement: undefined, access: "?", reach: "?" });
+  const unknown = access({
+    confinement: undefined,
+    openFault: "?",
+    reachFault: "?",
+  });
   assertStringIncludes(
     refused("path", given(unknown)).message,
     "process is unknown",
@@ -173,7 +178,7 @@ Deno.test("planDiskAdd() via path is refused where QEMU cannot open it", () => {
 });
 
 Deno.test("planDiskAdd() via chown notes the owner before it changes it", () => {
-  const made = plan("chown", given(access({ access: DENIED })));
+  const made = plan("chown", given(access({ openFault: DENIED })));
   assertEquals(stepNames(made).slice(0, 5), [
     "stage-state",
     "own-record",
@@ -221,7 +226,7 @@ Deno.test("planDiskAdd() via chown does not take what QEMU has already", () => {
     ...EMPTY_RECORD,
     devices: { [uuidOf("disk", 9)]: old },
   };
-  const own = { ...facts().own, record };
+  const own = { ...facts().own, qemu: QEMU, record };
   const again = plan("chown", given(access({ uid: 65534 }), { own }));
   assertEquals(stepOf(again, "give-owner").given.from, 42);
 });

@@ -86,8 +86,8 @@ function seen(confinement: Confinement): AccessFacts {
   return {
     confinement,
     path: "/srv/new.img",
-    reach: fault,
-    access: fault,
+    reachFault: fault,
+    openFault: fault,
     uid: 0,
     inode: "0:5 77 0:0",
     rdev: "0:0",

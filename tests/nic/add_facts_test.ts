@@ -39,11 +39,11 @@ Deno.test("readNicAddFacts() tells for whom a stale note is taken away", async (
     qmpPath: "/none",
     steps: STEPS,
   });
-  const { who } = await readNicAddFacts(given, request, world);
+  const { own } = await readNicAddFacts(given, request, world);
   const plan = planOf(planNicAdd(request, {
     ...nicAddFacts(),
     ...given,
-    who,
+    own,
   }));
   const { qemu, change } = stepOf(plan, "own-record");
   assertEquals([qemu, change.after], [QEMU, null]);

@@ -271,14 +271,13 @@ export function diskAddFacts(
     readonly source?: Partial<DiskAddFacts["source"]>;
     readonly iothreads?: ReadonlySet<string>;
     readonly access?: AccessFacts;
-    readonly who?: DiskAddFacts["who"];
     readonly uriFault?: string;
     readonly scsi?: DiskAddFacts["scsi"];
     readonly driverFault?: string;
     readonly controllerFault?: string;
   } = {},
 ): DiskAddFacts {
-  const { source, iothreads, access, who, uriFault, ...others } = spec;
+  const { source, iothreads, access, uriFault, ...others } = spec;
   const { scsi = [], driverFault, controllerFault, ...more } = others;
   return {
     ...facts(more),
@@ -296,7 +295,6 @@ export function diskAddFacts(
     iothreads: new Set(["io0", "io1"]),
     ...(iothreads && { iothreads }),
     access,
-    ...(who && { who }),
     uriFault,
     scsi,
     driverFault,
@@ -320,7 +318,6 @@ export function nicAddFacts(
     vlanFiltering: true,
     ovs: "there",
     cards: new Set(["rtl8139"]),
-    who: null,
     ganetiScript: undefined,
     ganetiDown: undefined,
     scriptUsable: true,
