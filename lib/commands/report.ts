@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type HotplugError, toldOf } from "../errors.ts";
+import { exitStatus, type HotplugError, toldOf } from "../errors.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
@@ -33,8 +33,8 @@ export function failureDocument(
       qmp: error.qmp ?? null,
       device: device === undefined ? null : toldOf(device),
     },
-    // Whole, if there is one.
-    ...(device && { device }),
+    // Whole, where the guest still has it.
+    ...(device && exitStatus(error.code) === 6 && { device }),
     changed: error.changed,
     ...(settled.length > 0 && { settled }),
   };

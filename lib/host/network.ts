@@ -11,7 +11,7 @@ import { statPath } from "../sys/file.ts";
 import { runCommand } from "./command.ts";
 import { lookAt, readIfThere } from "./look.ts";
 import { bridgeOf } from "./tap.ts";
-import { parseVlans, vlanLines } from "./vlan.ts";
+import { parseVlans, readVlans, vlanLines, type Vlans } from "./vlan.ts";
 
 /** Longest run of one program, in milliseconds. */
 const IP_TIMEOUT_MS = 10_000;
@@ -105,6 +105,16 @@ export async function ipBatch(
 export function filtersVlans(bridge: string): boolean {
   const path = `/sys/class/net/${bridge}/bridge/vlan_filtering`;
   return readIfThere(path)?.trim() === "1";
+}
+
+/** The VLANs of a bridge's port; undefined: they cannot be told. */
+export async function vlansOf(port: string): Promise<Vlans | undefined> {
+  const program = findProgram("bridge");
+  if (program === undefined) return undefined;
+  const args = ["-j", "vlan", "show", "dev", port];
+  return readVlans(
+    await runCommand(program, { args, timeoutMs: IP_TIMEOUT_MS }),
+  );
 }
 
 /** The ports by which a bridge reaches other machines: those that are no tap. */

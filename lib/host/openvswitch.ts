@@ -18,12 +18,12 @@ function findOvs(): string | undefined {
   return findProgram("ovs-vsctl");
 }
 
-async function ovs(...args: readonly string[]): Promise<void> {
+async function ovs(...args: readonly string[]): Promise<string> {
   const program = findOvs();
   if (program === undefined) {
     throw hostError("Open vSwitch is missing: no program ovs-vsctl");
   }
-  await runCommand(program, {
+  return await runCommand(program, {
     args: ["--timeout=10", ...args],
     timeoutMs: TIMEOUT_MS,
   });
@@ -50,6 +50,16 @@ export async function findSwitch(name: string): Promise<SwitchState> {
     const { cause, message } = error;
     const known = cause instanceof ExitCode && cause.code === NO_SUCH_BRIDGE;
     return known ? "missing" : { unreachable: message };
+  }
+}
+
+/** Names of a switch's ports; undefined: it cannot be asked, or is not there. */
+export async function portsOf(name: string): Promise<string[] | undefined> {
+  try {
+    return (await ovs("list-ports", name)).split("; ");
+  } catch (error) {
+    if (error instanceof HotplugError) return undefined;
+    throw error;
   }
 }
 

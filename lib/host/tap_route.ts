@@ -20,7 +20,8 @@ export interface RouteTo {
   readonly link: string | null;
 }
 
-function familyOf(address: string): "-4" | "-6" {
+/** The option of ip(8) for an address. */
+export function familyOf(address: string): "-4" | "-6" {
   return address.includes(":") ? "-6" : "-4";
 }
 

@@ -52,3 +52,34 @@ export function vlanLines(
     ...uplinks.flatMap((uplink) => all.map((id) => add(uplink, id))),
   ];
 }
+
+/** Whether a port has these VLANs and no other. Pure. */
+export function hasVlans(there: Vlans, wanted: Vlans): boolean {
+  const sorted = ({ tagged }: Vlans) => tagged.toSorted((a, b) => a - b).join();
+  return there.untagged === wanted.untagged && sorted(there) === sorted(wanted);
+}
+
+/** What `bridge -j vlan show` tells of one port. */
+interface ToldPort {
+  readonly vlans?: readonly {
+    readonly vlan: number;
+    /** The last of several. */
+    readonly vlanEnd?: number;
+    readonly flags?: readonly string[];
+  }[];
+}
+
+/** The VLANs of a port, as `bridge -j vlan show dev PORT` tells of it. */
+export function readVlans(text: string): Vlans {
+  const [port]: ToldPort[] = text === "" ? [] : JSON.parse(text);
+  const all = port?.vlans ?? [];
+  const isUntagged = ({ flags = [] }: typeof all[number]) =>
+    flags.includes("PVID");
+  return {
+    untagged: all.find(isUntagged)?.vlan ?? null,
+    tagged: all.filter((one) => !isUntagged(one)).flatMap(
+      ({ vlan, vlanEnd = vlan }) =>
+        Array.from({ length: vlanEnd - vlan + 1 }, (_, i) => vlan + i),
+    ),
+  };
+}

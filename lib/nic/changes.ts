@@ -6,6 +6,7 @@
 
 import type { World } from "../engine/world.ts";
 import { ganetiDown, ganetiScript } from "../host/network.ts";
+import { interfaceExists } from "../host/tap.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import type { KindChanges, Planner } from "../plan/kind.ts";
 import { planNicAdd } from "./add.ts";
@@ -37,7 +38,13 @@ function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
         ganetiScript: ganetiScript(),
         ganetiDown: ganetiDown(),
       };
-      return (facts) => planNicRemove(request, { ...facts, ...scripts });
+      return (facts) => {
+        const named = Object.values(facts.nicFiles ?? {});
+        const deletedTaps = new Set(
+          named.filter((one) => !interfaceExists(one)),
+        );
+        return planNicRemove(request, { ...facts, ...scripts, deletedTaps });
+      };
     }
     default:
       return request satisfies never;

@@ -25,19 +25,23 @@ import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
+import {
+  type CutFacts,
+  networkDifference,
+  readCuts,
+  tapDifference,
+} from "./cut_off.ts";
 import { strayNicFiles } from "./files.ts";
 import { readProperty } from "./live.ts";
 import { NIC } from "./name.ts";
 import { notesOf } from "./notes.ts";
 
 /** What comparing NICs depends on. */
-export interface NicCompareFacts extends WholeFacts {
+export interface NicCompareFacts extends WholeFacts, CutFacts {
   /** MAC by device id, as QEMU made the card; the guest may use another. */
   readonly macs: ReadonlyMap<string, string>;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
-  /** Those of the NIC files' taps that this node has. */
-  readonly taps: ReadonlySet<string>;
 }
 
 function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
@@ -226,6 +230,8 @@ function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
     ...slotDifference(facts, nic),
     ...macDifference(facts, nic),
     ...backendDifference(facts, nic),
+    ...tapDifference(facts, nic),
+    ...networkDifference(facts, nic),
     ...fileDifference(facts, nic),
   ];
 }
@@ -269,5 +275,6 @@ export async function compareNics(
     macs: await readMacs(given, qmp),
     heldTaps: given.openFiles && tapsOf(given.openFiles),
     taps: new Set(named.filter(interfaceExists)),
+    cuts: await readCuts(given),
   });
 }

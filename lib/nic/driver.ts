@@ -16,6 +16,7 @@ import {
 import type { QmpCommand } from "../engine/verbs.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
+import type { QemuFacts } from "../plan/facts.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 
@@ -107,4 +108,15 @@ export function startWarnings(hvparams: Hvparams, nic: Nic): string[] {
   return [
     `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
   ];
+}
+
+/**
+ * Whether QEMU ends itself when a card goes whose tap was deleted: seen of 10.0
+ * (net/tap-linux.c, tap_fd_set_vnet_hdr_len calls abort()), not of 7.2.
+ */
+export function endsWithCard(
+  { version }: Pick<QemuFacts, "version">,
+  driver: string | undefined,
+): boolean {
+  return version.major > 7 && driver?.startsWith("virtio-net") === true;
 }

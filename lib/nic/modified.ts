@@ -11,7 +11,8 @@ import type { World } from "../engine/world.ts";
 import { refuse } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { countVhost } from "../host/process.ts";
-import { hasVnetHdr } from "../host/tap.ts";
+import { bridgeOf, hasVnetHdr } from "../host/tap.ts";
+import { cutsOf } from "../host/tap_place.ts";
 import { type Facts, netdevOf, type QemuFacts } from "../plan/facts.ts";
 import { identified } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
@@ -21,7 +22,7 @@ import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refuseForPlain } from "./driver.ts";
 import { attachmentOf } from "./network.ts";
 import { notesOf } from "./notes.ts";
-import { chosen, networkOf, recordedNic } from "./recorded.ts";
+import { chosen, networkOf, placeOf, recordedNic } from "./recorded.ts";
 import type { GanetiNic, NicModify } from "./request.ts";
 import { refuseTap } from "./tap.ts";
 
@@ -173,6 +174,10 @@ export interface NicModifyFacts extends NicAddFacts {
     /** How often QEMU has the kernel's accelerator open, for all NICs. */
     readonly vhosts: number;
   } | undefined;
+  /** How its tap is cut off from where it is recorded. */
+  readonly cuts: readonly string[];
+  /** The bridge its tap is on, wherever it should be. */
+  readonly bridge: string | undefined;
 }
 
 function readNow(
@@ -196,10 +201,16 @@ export async function readNicModifyFacts(
   const noted = notesOf(facts, entry?.uuid ?? "").script;
   const script = chosen(changes.script, noted);
   const { tap, driver } = changes;
+  const there = netdevOf(facts.qemu, entry?.hvinfo.id ?? "")?.facts.tap;
+  const isThere = entry !== undefined && there !== undefined;
   const wish = { mode, link, tap, script, driver };
   return {
     ...await readNicAddFacts(facts, wish, world),
     own: toNote(facts.own, facts.qemu.process),
     now: readNow(facts.qemu, entry?.hvinfo.id),
+    cuts: isThere
+      ? await cutsOf(there, placeOf(recordedNic(entry), noted))
+      : [],
+    bridge: isThere ? bridgeOf(there) : undefined,
   };
 }

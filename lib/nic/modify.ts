@@ -46,21 +46,40 @@ function isSame(one: Attachment, other: Attachment): boolean {
   return a === b;
 }
 
+/** What the tap hangs on where it is cut off: another bridge, or nothing. */
+function elsewhere({ bridge }: NicModifyFacts): Attachment | null {
+  if (bridge === undefined) return null;
+  const nothing = { vlan: null, ip: null, script: null };
+  return { mode: "bridged", link: bridge, ...nothing };
+}
+
+/** Options that say where a NIC is to hang. */
+const PLACE = ["mode", "link", "vlan", "ip"] as const;
+
 function moveSteps(
   facts: NicModifyFacts,
-  { tap, wanted, from, to }: Modified,
+  { changes }: NicModify,
+  { tap, wanted, from: recorded, to }: Modified,
 ): NicStep[] {
-  if (isSame(from, to)) return [];
-  refuseRecorded(from);
+  // Who took it off may have had a reason: it is joined again if that is asked.
+  const isAsked = PLACE.some((key) => changes[key] !== undefined);
+  const isCut = facts.cuts.length > 0;
+  if (isSame(recorded, to) && !(isCut && isAsked)) return [];
+  const from = isCut ? elsewhere(facts) : recorded;
+  if (!isCut) refuseRecorded(recorded);
   refuseNetwork(facts, wanted);
   if (tap !== undefined) return [{ kind: "attach-tap", tap, from, to }];
   throw unsupported("Cannot move the NIC: its tap cannot be seen");
 }
 
-function inPlaceSteps(facts: NicModifyFacts, modified: Modified): NicStep[] {
+function inPlaceSteps(
+  facts: NicModifyFacts,
+  request: NicModify,
+  modified: Modified,
+): NicStep[] {
   const { id, uuid, was, wanted: { linkState, script } } = modified;
   return [
-    ...moveSteps(facts, modified),
+    ...moveSteps(facts, request, modified),
     ...linkStateSteps(facts, id, { was: was.linkState, wanted: linkState }),
     ...noteSteps(facts, { uuid, notes: { linkState, script } }),
   ];
@@ -81,7 +100,7 @@ export function planNicModify(
   const isReplug = needsReplug(facts, request, modified);
   const { steps: inner, plug } = isReplug
     ? replugSteps(facts, request, modified)
-    : { steps: inPlaceSteps(facts, modified), plug: undefined };
+    : { steps: inPlaceSteps(facts, request, modified), plug: undefined };
   const members = nicMembers(entry, wanted, request.ganeti?.object);
   const tap = isReplug ? null : tapOf(facts, entry) ?? null;
   const device = plannedView(wanted, entryView(entry), tap);

@@ -6,6 +6,7 @@
  */
 
 import type { Nic, RecordedNic } from "../device/nic.ts";
+import type { Attachment } from "../host/attachment.ts";
 import { ATTACH_MODES } from "../host/network_words.ts";
 import { type Members, withMembers } from "../state/entry_object.ts";
 import { membersOf } from "../state/entry_object.ts";
@@ -30,6 +31,23 @@ export function recordedNic(entry: NicEntry): RecordedNic {
     ip: ip || undefined,
     network,
     netinfo: netinfo?.type === "object" ? formatJson(netinfo) : undefined,
+  };
+}
+
+/** Where a recorded NIC hangs. @param script what is noted of it */
+export function placeOf(
+  { mode, link, vlan, ip }: RecordedNic,
+  script: string | undefined,
+): Attachment {
+  const told = script === undefined
+    ? null
+    : { path: script, down: null, environment: {} };
+  return {
+    mode,
+    link: link ?? null,
+    vlan: vlan ?? null,
+    ip: ip ?? null,
+    script: told,
   };
 }
 

@@ -5,10 +5,12 @@
  */
 
 import type { Decision } from "../engine/plan.ts";
+import { refuse } from "../errors.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
 import { planRemoval, type Removable } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import type { NicEntry } from "../state/runtime.ts";
+import { endsWithCard } from "./driver.ts";
 import { nicFilesStep, strayNicFiles, tapOf } from "./files.ts";
 import { NIC } from "./name.ts";
 import {
@@ -64,6 +66,28 @@ function leaveSteps(
   return [{ kind: "attach-tap", tap, from, to: null, failure: "told" }];
 }
 
+/** What removing a NIC depends on. */
+export interface NicRemoveFacts extends Facts, ScriptFacts {
+  /** Names in NIC files that no interface has. @default none is known */
+  readonly deletedTaps?: ReadonlySet<string>;
+}
+
+/** Refuses what would end the VM. @throws {HotplugError} `refused` */
+function refuseFatal(
+  { qemu, nicFiles, deletedTaps }: NicRemoveFacts,
+  { entry: { index, hvinfo }, id, title }: Removable<NicEntry>,
+): void {
+  const file = nicFiles?.[String(index)];
+  const netdev = netdevOf(qemu, id);
+  const isDeleted = netdev !== undefined && netdev.facts.tap === undefined &&
+    file !== undefined && deletedTaps?.has(file);
+  if (!isDeleted || !endsWithCard(qemu, hvinfo.driver)) return;
+  throw refuse(
+    `Cannot remove ${title}: its tap ${file} was deleted, and QEMU ${qemu.version.major} ends itself when such a card goes`,
+    "it goes with the VM: stop and start the instance",
+  );
+}
+
 /**
  * Plans to remove a NIC.
  *
@@ -72,13 +96,14 @@ function leaveSteps(
  */
 export function planNicRemove(
   request: NicRemove,
-  facts: Facts & ScriptFacts,
+  facts: NicRemoveFacts,
 ): Decision {
   return planRemoval(facts, {
     kind: NIC,
     needs: NIC.needs["nic-remove"],
     entries: facts.content.runtime.nics,
     word: request.device,
+    check: (chosen) => refuseFatal(facts, chosen),
     backend: (chosen) => [
       ...leaveSteps(facts, chosen),
       ...backendSteps(facts, chosen.id),

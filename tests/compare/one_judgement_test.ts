@@ -287,6 +287,19 @@ const ROWS: Readonly<Record<string, Row>> = {
     spec: { moved: elsewhere() },
     ...DIFFERS.disk,
   },
+  "a NIC that is cut off from its network": {
+    code: "network",
+    spec: { cuts: new Map([[NIC, ["is on no bridge, and not on br0"]]]) },
+    ...DIFFERS.nic,
+  },
+  "a NIC whose tap was deleted": {
+    code: "no-tap",
+    spec: {
+      qemu: { netdevs: new Map([[NIC, { tap: undefined, queues: 1 }]]) },
+      taps: new Set(),
+    },
+    ...DIFFERS.nic,
+  },
   "a link that leads nowhere": {
     code: "link-leads-nowhere",
     spec: { drift: { links: [LINK], open: undefined } },

@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { portColumns } from "../../lib/host/openvswitch.ts";
-import { parseVlans, vlanLines } from "../../lib/host/vlan.ts";
+import {
+  hasVlans,
+  parseVlans,
+  readVlans,
+  vlanLines,
+} from "../../lib/host/vlan.ts";
 import { present } from "../support/facts.ts";
 
 Deno.test("parseVlans() takes Ganeti's forms", () => {
@@ -37,4 +42,20 @@ Deno.test("portColumns() are those of Open vSwitch", () => {
   assertEquals(portColumns(":200:300"), ["trunks=200,300"]);
   assertEquals(portColumns("100"), ["tag=100"]);
   assertEquals(portColumns(null), []);
+});
+
+Deno.test("readVlans() takes what bridge(8) tells of a port", () => {
+  const told = (vlans: unknown) =>
+    readVlans(JSON.stringify([{ ifname: "tap0", vlans }]));
+  assertEquals(readVlans(""), { untagged: null, tagged: [] });
+  assertEquals(readVlans("[]"), { untagged: null, tagged: [] });
+  const there = told([
+    { vlan: 100, flags: ["PVID", "Egress Untagged"] },
+    { vlan: 200, vlanEnd: 202 },
+  ]);
+  assertEquals(there, { untagged: 100, tagged: [200, 201, 202] });
+  const wanted = present(parseVlans("100:202:201:200"));
+  assertEquals(hasVlans(there, wanted), true);
+  assertEquals(hasVlans({ ...there, untagged: 1 }, wanted), false);
+  assertEquals(hasVlans({ ...there, tagged: [] }, wanted), false);
 });

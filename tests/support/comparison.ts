@@ -100,6 +100,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
     macs: new Map(nics.map((nic) => [idOf(nic), nic.mac ?? ""])),
     heldTaps: new Set(taps),
     taps: new Set(taps),
+    cuts: new Map(),
     ...all,
     ...more,
     content: { ...all.content, runtime },

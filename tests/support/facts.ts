@@ -335,7 +335,8 @@ export function nicModifyFacts(
   const given = nicAddFacts(spec);
   const now = { vnetHdr: "on", vhosts: 0 } as const;
   const commands = new Set([...given.qemu.commands, "set_link"]);
-  return { ...given, qemu: { ...given.qemu, commands }, now };
+  const qemu = { ...given.qemu, commands };
+  return { ...given, qemu, now, cuts: [], bridge: undefined };
 }
 
 /** The uuid of every device the tests add. */
