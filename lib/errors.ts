@@ -19,6 +19,7 @@ export const STATUS = {
   "refused": 3,
   "in-use": 3,
   "migrating": 3,
+  "permission-denied": 3,
   "not-running": 4,
   "monitor-busy": 4,
   "monitor-timeout": 4,
@@ -241,6 +242,39 @@ function isOfKernel(
 ): error is Error & { readonly code: string } {
   return error instanceof Error && "code" in error &&
     typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
+}
+
+/** Errnos of a call that was refused for want of rights. */
+const DENIALS: readonly string[] = ["EACCES", "EPERM"];
+
+/** Whether want of rights is what an error, or one below it, tells of. */
+export function isDenied(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if (isOfKernel(one) && DENIALS.includes(one.code)) return true;
+  }
+  return false;
+}
+
+/** What only root can do or see: status 3. */
+export function permissionDenied(what: string, cause?: unknown): HotplugError {
+  const why = Deno.uid() === 0
+    ? "kvm-hotplug lacks rights that root has"
+    : "kvm-hotplug must run as root";
+  const message = `${what}: ${why}`;
+  return new HotplugError("permission-denied", message, { cause });
+}
+
+/**
+ * A failure of another user than root that may only be want of rights. It may
+ * look like a file that is missing or broken, or like a VM that is down.
+ *
+ * @returns undefined for every other error
+ */
+export function denied(error: HotplugError): HotplugError | undefined {
+  const isOurs = error.code === "permission-denied" || error.changed;
+  return isOurs || Deno.uid() === 0 || !isDenied(error)
+    ? undefined
+    : permissionDenied(error.message, error);
 }
 
 /** Any error as one that has a code. */

@@ -13,6 +13,11 @@ import type { Invocation } from "../words/options.ts";
 import { jsonLine, printable } from "../words/text.ts";
 import { isChange, perform } from "./perform.ts";
 
+function writeFailureText(error: HotplugError, terminal: Terminal) {
+  const lines = report.failureText(error).map(printable);
+  terminal.err(lines.join("\n") + "\n");
+}
+
 function writeFailure(
   error: HotplugError,
   { terminal, json, invocation }: {
@@ -33,8 +38,7 @@ function writeFailure(
     writeOut(jsonLine(document), terminal);
     return;
   }
-  const lines = report.failureText(error).map(printable);
-  terminal.err(lines.join("\n") + "\n");
+  writeFailureText(error, terminal);
 }
 
 /** Whether it could be written; a reader that has gone is no fault. */
@@ -91,7 +95,9 @@ export async function main(terminal: Terminal): Promise<number> {
     if (done === undefined) return 0;
     const lines = linesOf(done, { terminal, invocation });
     writeAnswer(done, { terminal, invocation, lines });
-    return done.status ?? 0;
+    if (done.fault === undefined) return done.status ?? 0;
+    writeFailureText(done.fault, terminal);
+    return exitStatus(done.fault.code);
   } catch (error) {
     const failure = named(error);
     const json = invocation?.flags.has("json") ??

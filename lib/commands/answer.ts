@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { HotplugError } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
 import type { Trace } from "./trace.ts";
 
@@ -49,6 +50,8 @@ export interface Answer {
   readonly warnings?: readonly string[];
   /** Exit status of a question whose answer is a no. @default 0 */
   readonly status?: number;
+  /** Why it is not the whole answer, which makes its status. @default it is */
+  readonly fault?: HotplugError;
 }
 
 /** One command line on its way. */

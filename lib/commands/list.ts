@@ -7,6 +7,7 @@
 import { listInstance } from "../inspect/list.ts";
 import { listAll } from "../inspect/list_all.ts";
 import type { Answer, Call } from "./answer.ts";
+import { failureDocument } from "./report.ts";
 import { listingText, summariesText } from "./report_list.ts";
 import { type CallOptions, instanceOf, optionsOf } from "./requests.ts";
 
@@ -18,11 +19,12 @@ async function all(
   { runDir, timeoutMs, trace }: CallOptions,
 ): Promise<Answer> {
   const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS;
-  const instances = await listAll(runDir, { deadlineMs, trace });
-  return {
-    ...summariesText(instances),
-    document: { ok: true, instances, compared: "presence" },
-  };
+  const { instances, fault } = await listAll(runDir, { deadlineMs, trace });
+  const told = { instances, compared: "presence" };
+  const text = summariesText(instances);
+  if (fault === undefined) return { ...text, document: { ok: true, ...told } };
+  const document = { ...failureDocument(fault, undefined), ...told };
+  return { ...text, document, fault };
 }
 
 /** The instances of this node, or the devices of one. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isDenied } from "../errors.ts";
 import { SysError, unlessRefused } from "../sys/errno.ts";
 import { type FileStatus, statPath } from "../sys/file.ts";
 import { readRegularFile } from "../sys/regular_file.ts";
@@ -21,16 +22,19 @@ export interface QemuProcess {
 /** No pid is longer, with its line break, by far. */
 const MAX_PID_BYTES = 64;
 
-/** Reads a pid file; a FIFO or device in its place must not hold us. */
+/**
+ * Reads a pid file; a FIFO or device in its place must not hold us.
+ *
+ * @throws {SysError} if it may be there, and cannot be seen
+ */
 function readPidFile(path: string): string | undefined {
   try {
     const { bytes } = readRegularFile(path, MAX_PID_BYTES);
     return bytes && new TextDecoder().decode(bytes);
   } catch (error) {
-    if (error instanceof SysError || error instanceof RangeError) {
-      return undefined;
-    }
-    throw error;
+    const none = error instanceof SysError || error instanceof RangeError;
+    if (!none || isDenied(error)) throw error;
+    return undefined;
   }
 }
 
@@ -52,6 +56,7 @@ function commandLine(pid: number): string[] | undefined {
  *
  * @param known one that was found a moment before, maybe the same
  * @returns undefined if the process is gone or runs another instance
+ * @throws {SysError} if the file cannot be seen for want of rights
  */
 export function findQemu(
   pidFile: string,

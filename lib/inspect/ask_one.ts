@@ -41,6 +41,8 @@ export type Asked =
     readonly monitor: "held" | "silent" | "none" | "stopped" | "unasked";
     /** For a person, undefined if it needs no words. */
     readonly why?: string;
+    /** Whether only root can ask it. @default false */
+    readonly isDenied?: boolean;
   };
 
 /** One instance as its files and processes show it. */
@@ -83,6 +85,9 @@ function unanswered(error: unknown, { process }: Subject): Asked {
   }
   const code = error instanceof HotplugError ? error.code : undefined;
   if (code === "monitor-timeout") return SILENT;
+  if (code === "permission-denied") {
+    return { monitor: "unasked", why: messageOf(error), isDenied: true };
+  }
   // No descriptor was left for the question.
   if (code === "busy") return { monitor: "unasked", why: messageOf(error) };
   return { monitor: "silent", why: messageOf(error) };

@@ -9,7 +9,7 @@ import { compareWhole } from "../compare/whole.ts";
 import type { Reach } from "../engine/options.ts";
 import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, isDenied, messageOf } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
@@ -223,7 +223,7 @@ async function readOwn(
     const own = await readOwnFacts(paths, qemu?.process, loadNotes);
     return { own, warnings: [] };
   } catch (error) {
-    if (!(error instanceof HotplugError)) throw error;
+    if (!(error instanceof HotplugError) || isDenied(error)) throw error;
     return { own: undefined, warnings: [error.message] };
   }
 }

@@ -6,9 +6,15 @@
  * @module
  */
 
-import { HotplugError, messageOf, passShortage } from "../errors.ts";
+import {
+  HotplugError,
+  isDenied,
+  messageOf,
+  passShortage,
+  permissionDenied,
+} from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
-import { findQemu } from "../host/process.ts";
+import { findQemu, type QemuProcess } from "../host/process.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import { listInstances, runningBeside } from "../plan/instances.ts";
 import { instancePaths } from "../state/instance.ts";
@@ -20,13 +26,19 @@ import { attentionOf } from "./attention.ts";
 export interface InstanceSummary {
   /** Its name: that of its runtime file, else of its pid file. */
   readonly instance: string;
-  /** Whether somebody listens for it, or Ganeti's pid file leads to it. */
-  readonly running: boolean;
+  /**
+   * Whether somebody listens for it, or Ganeti's pid file leads to it; null if
+   * only root can see that.
+   */
+  readonly running: boolean | null;
   /** Recorded ones, null if there is no runtime file to understand. */
   readonly disks: number | null;
   /** Likewise. */
   readonly nics: number | null;
-  /** Run state as QEMU told it, null if it did not. */
+  /**
+   * Run state as QEMU told it, null if it did not, `unknown` if only root can
+   * ask it.
+   */
   readonly state: string | null;
   /** What became of the question to its QEMU. */
   readonly monitor: Asked["monitor"];
@@ -34,19 +46,33 @@ export interface InstanceSummary {
   readonly attention: string | null;
 }
 
-function look(runDir: string, name: string): Subject {
+/** One instance, and what of it only root can see. */
+interface Seen extends Subject {
+  readonly hidden: readonly ("process" | "runtime")[];
+}
+
+function look(runDir: string, name: string): Seen {
   const paths = instancePaths(runDir, name);
-  const process = findQemu(paths.pid, name);
+  const hidden: ("process" | "runtime")[] = [];
+  let process: QemuProcess | undefined;
   try {
-    return { paths, process, runtime: expectRuntime(paths).runtime };
+    process = findQemu(paths.pid, name);
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    hidden.push("process");
+  }
+  try {
+    const { runtime } = expectRuntime(paths);
+    return { paths, process, runtime, hidden };
   } catch (error) {
     passShortage(error);
+    if (isDenied(error)) hidden.push("runtime");
     const missing = error instanceof HotplugError &&
       error.code === "no-such-instance";
     const runtime = missing
       ? `no runtime file: kvm-hotplug adopt ${name} records its devices`
       : messageOf(error);
-    return { paths, process, runtime };
+    return { paths, process, runtime, hidden };
   }
 }
 
@@ -56,22 +82,32 @@ function look(runDir: string, name: string): Subject {
  */
 const SERVED: readonly Asked["monitor"][] = ["answered", "held", "silent"];
 
-async function summarize(
-  subject: Subject,
-  asked: Asked,
-): Promise<InstanceSummary> {
-  const { paths, process, runtime } = subject;
+/** @returns null if only root can see it */
+function runs({ paths, process, hidden }: Seen, asked: Asked): boolean | null {
+  const { monitor } = asked;
+  if (process !== undefined || SERVED.includes(monitor)) return true;
+  if (monitor === "unasked" && isListenedTo(paths.qmp)) return true;
+  return hidden.includes("process") || isHidden(asked) ? null : false;
+}
+
+function isHidden(asked: Asked): boolean {
+  return asked.monitor !== "answered" && asked.isDenied === true;
+}
+
+async function summarize(seen: Seen, asked: Asked): Promise<InstanceSummary> {
+  const { paths, runtime } = seen;
   const isRead = typeof runtime !== "string";
   const answered = asked.monitor === "answered";
+  const running = runs(seen, asked);
+  const unknown = running === null || isHidden(asked) ? "unknown" : null;
   return {
     instance: paths.name,
-    running: process !== undefined || SERVED.includes(asked.monitor) ||
-      (asked.monitor === "unasked" && isListenedTo(paths.qmp)),
+    running,
     disks: isRead ? runtime.disks.length : null,
     nics: isRead ? runtime.nics.length : null,
-    state: answered ? asked.runState : null,
+    state: answered ? asked.runState : unknown,
     monitor: asked.monitor,
-    attention: await attentionOf(subject, asked),
+    attention: await attentionOf(seen, asked),
   };
 }
 
@@ -80,19 +116,26 @@ async function summarize(
  * those whose QEMU runs without one. None is waited for longer than the
  * deadline.
  *
- * @throws {HotplugError} `refused` if their directory cannot be read
+ * @throws {HotplugError} `refused` | `permission-denied` if their directory
+ * cannot be read
  */
 export async function listAll(
   runDir: string,
   options: AskOptions,
-): Promise<InstanceSummary[]> {
+): Promise<{ instances: InstanceSummary[]; fault?: HotplugError }> {
   const recorded = listInstances(runDir);
   const names = [...recorded, ...runningBeside(runDir, recorded)].sort();
   const subjects = names.map((name) => look(runDir, name));
   const asked = await askInstances(subjects, options);
-  return await Promise.all(
+  const instances = await Promise.all(
     subjects.map((one, i) => summarize(one, asked[i] ?? UNASKED)),
   );
+  const hidden = subjects.filter((one, i) =>
+    one.hidden.length > 0 || isHidden(asked[i] ?? UNASKED)
+  ).map(({ paths }) => paths.name);
+  if (hidden.length === 0) return { instances };
+  const what = `Cannot see all of ${hidden.join(", ")}`;
+  return { instances, fault: permissionDenied(what) };
 }
 
 const UNASKED: Asked = { monitor: "unasked" };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
+import { HotplugError, messageOf, permissionDenied } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import {
   QmpError,
@@ -90,6 +90,10 @@ function explain(path: string, error: unknown): unknown {
       return notRunning(path, "nobody listens on the socket", error);
     case "ENOTSOCK":
       return notRunning(path, "there is no socket but another file", error);
+    case "EACCES":
+    case "EPERM":
+      // It may well run: nothing is known of it.
+      return permissionDenied(`Cannot ask QEMU at ${path}`, error);
   }
   return notRunning(path, error.message, error);
 }
@@ -98,7 +102,7 @@ function explain(path: string, error: unknown): unknown {
  * Opens a session with an instance's QEMU; the caller owns it.
  *
  * @throws {HotplugError} `not-running`, `monitor-busy` naming who holds the
- * monitor, or `monitor-timeout`
+ * monitor, `monitor-timeout`, or `permission-denied`
  */
 export async function openMonitor(
   path: string,

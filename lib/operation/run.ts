@@ -28,7 +28,7 @@ import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
 import { findJournal } from "../state/journal_file.ts";
-import { lockInstance } from "../state/lock.ts";
+import { expectRoot, lockInstance } from "../state/lock.ts";
 import { isCurrent } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { libcFault } from "../sys/libc.ts";
@@ -234,6 +234,7 @@ export async function run(
   // Without it no fd reaches QEMU: said before anything is looked at.
   const fault = libcFault("sendmsg");
   if (fault !== undefined) throw fault;
+  expectRoot();
   const paths = instancePaths(options.runDir, request.instance, options);
   if (request.kind !== "adopt") expectInstance(paths);
   if (options.mode === "apply") {

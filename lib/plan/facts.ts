@@ -29,7 +29,7 @@ import {
   readRuntimeFile,
   type RuntimeContent,
 } from "../state/runtime_file.ts";
-import { HotplugError } from "../errors.ts";
+import { HotplugError, isDenied } from "../errors.ts";
 import { noInstance } from "./instances.ts";
 
 /** A network backend. */
@@ -149,7 +149,8 @@ export function readRecord(
   try {
     return { content: expectRuntime(paths) };
   } catch (error) {
-    if (!(error instanceof HotplugError)) throw error;
+    // What cannot be seen is neither missing nor broken.
+    if (!(error instanceof HotplugError) || isDenied(error)) throw error;
     return { content, fault: error };
   }
 }

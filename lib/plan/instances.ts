@@ -5,8 +5,14 @@
  */
 
 import { join } from "@std/path/posix";
-import { HotplugError, messageOf, passShortage, refuse } from "../errors.ts";
-import { namesIn } from "../host/look.ts";
+import {
+  HotplugError,
+  isDenied,
+  messageOf,
+  passShortage,
+  permissionDenied,
+  refuse,
+} from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import {
   type InstancePaths,
@@ -30,6 +36,7 @@ export function listInstances(runDir: string): string[] {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     passShortage(error);
+    if (isDenied(error)) throw permissionDenied(messageOf(error), error);
     throw refuse(`Cannot read ${directory}: ${messageOf(error)}`);
   }
 }
@@ -74,14 +81,39 @@ export function expectAnything(paths: InstancePaths): void {
   throw noInstance(paths);
 }
 
-/** Names of other instances whose pid file leads to their QEMU. */
+/** Names in a folder; none if there is no folder. */
+function namesOf(folder: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => name);
+  } catch (error) {
+    passShortage(error);
+    if (isDenied(error)) throw permissionDenied(messageOf(error), error);
+    // Without it, who has a runtime file is listed all the same.
+    return [];
+  }
+}
+
+/** Whether a pid file leads to its QEMU, or cannot be seen. */
+function mayRun(pidFile: string, name: string): boolean {
+  try {
+    return findQemu(pidFile, name) !== undefined;
+  } catch (error) {
+    if (isDenied(error)) return true;
+    throw error;
+  }
+}
+
+/**
+ * Names of other instances whose pid file leads to their QEMU, or may do so.
+ *
+ * @throws {HotplugError} `permission-denied`
+ */
 export function runningBeside(
   runDir: string,
   known: readonly string[],
 ): string[] {
   const folder = join(runDir, "kvm-hypervisor", "pid");
-  // Without it, who has a runtime file is listed all the same.
-  return namesIn(folder)
+  return namesOf(folder)
     .filter((name) => isInstanceName(name) && !known.includes(name))
-    .filter((name) => findQemu(join(folder, name), name) !== undefined);
+    .filter((name) => mayRun(join(folder, name), name));
 }

@@ -141,6 +141,7 @@ class Server {
       throw refuse("Not begun: the program was told to end");
     }
     const done = await this.#call.perform(invocation, { act });
+    if (done?.fault !== undefined) throw done.fault;
     return done?.document ?? null;
   }
 }

@@ -6,7 +6,14 @@
  */
 
 import { dirname, join } from "@std/path/posix";
-import { HotplugError, messageOf, passShortage, refuse } from "../errors.ts";
+import {
+  HotplugError,
+  isDenied,
+  messageOf,
+  passShortage,
+  permissionDenied,
+  refuse,
+} from "../errors.ts";
 import { SysError } from "../sys/errno.ts";
 import { pause } from "../sys/pause.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -33,6 +40,7 @@ function openOwn(path: string): Fd {
   } catch (error) {
     if (error instanceof SysError && error.code === "ENOENT") throw error;
     passShortage(error);
+    if (isDenied(error)) throw permissionDenied(messageOf(error), error);
     throw refuse(`Cannot open ${path}: ${messageOf(error)}`);
   }
 }
@@ -87,6 +95,16 @@ export function openOwnDirectoryIfThere(runDir: string): Fd | undefined {
     if (error instanceof SysError) return undefined;
     throw error;
   }
+}
+
+/**
+ * Another user's own files would only be refused, and their folder left.
+ *
+ * @throws {HotplugError} `permission-denied`
+ */
+export function expectRoot(): void {
+  if (Deno.uid() === 0) return;
+  throw permissionDenied("Cannot change an instance");
 }
 
 /** Takes over the fd. */
@@ -165,6 +183,7 @@ export async function lockInstance(
   options: LockOptions,
 ): Promise<Fd> {
   const { timeoutMs, command, signal } = options;
+  expectRoot();
   using directory = openOwnDirectory(runDir);
   const fd = openLock(directory, `${lockKey}.lock`);
   const deadline = performance.now() + timeoutMs;

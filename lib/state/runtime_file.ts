@@ -63,7 +63,7 @@ function badFile(path: string, why: string, cause?: unknown): HotplugError {
   return new HotplugError(
     "bad-state-file",
     `Cannot read runtime file ${path}: ${why}`,
-    { cause, hint: Deno.uid() === 0 ? undefined : "run it as root" },
+    { cause },
   );
 }
 

@@ -174,7 +174,7 @@ Deno.test("listAll() hears who has answered while it was kept", async () => {
   await using _other = new ScriptedPeer(another(vm, "other"));
   const deadlineMs = 200;
   let isKept = false;
-  const found = await listAll(vm.runDir, {
+  const { instances } = await listAll(vm.runDir, {
     deadlineMs,
     trace: (what) => {
       if (what !== "receive" || isKept) return;
@@ -183,7 +183,7 @@ Deno.test("listAll() hears who has answered while it was kept", async () => {
       while (performance.now() < end);
     },
   });
-  const answered = found.map(({ monitor }) => monitor);
+  const answered = instances.map(({ monitor }) => monitor);
   assertEquals([isKept, answered], [true, ["answered", "answered"]]);
 });
 
