@@ -41,11 +41,14 @@ function hasEnded(error: unknown): boolean {
  * Undoes what was done, last first, and returns what could not be. What QEMU
  * still uses is not taken from it: once something stays there, all that was
  * made for it stays too.
+ *
+ * @param kept a step that was just seen to have had no effect
  */
 export async function rollBack(
   steps: readonly Step[],
   world: World,
   progress: Progress = {},
+  kept?: Step,
 ): Promise<string[]> {
   const left: string[] = [];
   let stays = false;
@@ -59,13 +62,36 @@ export async function rollBack(
     }
     try {
       progress.undoing?.(step, index, kind);
-      await kind.undo(step, world);
+      if (step !== kept) await kind.undo(step, world);
     } catch (error) {
       left.push(`${title}: ${messageOf(error)}`);
       stays ||= inQemu === "held" && !hasEnded(error);
     }
   }
   return left;
+}
+
+/**
+ * What has become of a device when waiting for the guest was ended: QEMU 10.0
+ * takes it out of its tree some milliseconds before it says so.
+ *
+ * @returns `gone`: nothing can put it back, and nothing need: the plan goes on;
+ * undefined: no guest was asked, or nothing tells
+ */
+async function releaseOf(
+  step: Step,
+  error: unknown,
+  world: World,
+): Promise<"gone" | "kept" | undefined> {
+  const kind = world.steps.of(step);
+  const isPending = error instanceof HotplugError &&
+    error.code === "unplug-pending";
+  if (!isPending || kind.traits(step).turn !== "release") return undefined;
+  try {
+    return await kind.confirm(step, world) === "done" ? "gone" : "kept";
+  } catch {
+    return undefined;
+  }
 }
 
 /** What finishes it later names the device: an index may be another's then. */
@@ -132,8 +158,11 @@ export async function apply(
       progress.doing?.(step, index, world.steps.of(step));
       await doStep(step, world);
     } catch (error) {
+      const release = await releaseOf(step, error, world);
+      if (release === "gone") continue;
+      const kept = release === "kept" ? step : undefined;
       const begun = plan.steps.slice(0, index + 1);
-      const left = await rollBack(begun, world, progress);
+      const left = await rollBack(begun, world, progress, kept);
       if (left.length > 0) throw notUndone(plan, error, left);
       const early = isHarmless(begun, world)
         ? unreachable(error) ?? shortage(error)
