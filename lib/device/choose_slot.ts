@@ -33,39 +33,31 @@ export interface WantedPlace {
 export function chooseSlot(
   facts: SlotFacts,
   kind: "disk" | "nic",
-  { bus: name, slot }: WantedPlace = {},
+  { bus: name, slot: wanted }: WantedPlace = {},
 ): PciPlace {
   const { buses } = facts;
-  if (name !== undefined) {
-    const bus = namedBus(facts, name);
-    return placeOn(facts, bus, { kind, slot });
-  }
-  const usual = usualBuses(buses, kind);
-  if (slot !== undefined) {
-    const bus = numberedBus(buses, usual, slot);
-    return placeOn(facts, bus, { kind, slot });
-  }
-  for (const bus of usual) {
-    const [first] = freeSlots(facts, bus);
-    if (first !== undefined) return placeOf(facts, bus, { kind, slot: first });
-  }
-  throw noRoom(facts, usual, kind);
-}
-
-function placeOf(
-  { buses }: SlotFacts,
-  bus: PciBus,
-  { kind, slot }: { kind: "disk" | "nic"; slot: number },
-): PciPlace {
-  return {
+  const place = (bus: PciBus, slot: number): PciPlace => ({
     bus: bus.name,
     slot,
     port: bus.number,
     acpiIndex: kind === "nic" ? acpiIndexOf(buses, bus) : undefined,
-  };
+  });
+  const usual = usualBuses(buses, kind);
+  const named = name === undefined ? undefined : namedBus(buses, name);
+  if (wanted !== undefined) {
+    const bus = named ?? numberedBus(buses, usual, wanted);
+    return place(bus, slotOn(facts, bus, wanted));
+  }
+  if (named?.hotplug === "off") throw noHotplug(facts, named);
+  const among = named === undefined ? usual : [named];
+  for (const bus of among) {
+    const [first] = freeSlots(facts, bus);
+    if (first !== undefined) return place(bus, first);
+  }
+  throw noRoom(facts, among, kind);
 }
 
-function namedBus({ buses }: SlotFacts, name: string): PciBus {
+function namedBus(buses: readonly PciBus[], name: string): PciBus {
   const bus = buses.find((one) => one.name === name);
   if (bus !== undefined) return bus;
   throw unsupported(
@@ -90,34 +82,25 @@ function numberedBus(
   );
 }
 
-/** A place on one bus: the slot asked for, else its first free one. */
-function placeOn(
-  facts: SlotFacts,
-  bus: PciBus,
-  { kind, slot }: { kind: "disk" | "nic"; slot: number | undefined },
-): PciPlace {
+/** The slot that was asked for on a bus, where a port may go by its number. */
+function slotOn(facts: SlotFacts, bus: PciBus, wanted: number): number {
   if (bus.hotplug === "off") throw noHotplug(facts, bus);
   const { first, last } = bus.slots;
   const isPort = bus.kind === "port";
-  const wanted = isPort && slot === bus.number ? first : slot;
-  if (wanted === undefined) {
-    const [free] = freeSlots(facts, bus);
-    if (free === undefined) throw noRoom(facts, [bus], kind);
-    return placeOf(facts, bus, { kind, slot: free });
-  }
-  if (wanted < first || wanted > last) {
+  const slot = isPort && wanted === bus.number ? first : wanted;
+  if (slot < first || slot > last) {
     throw unsupported(
-      `Bus ${bus.name} has no slot ${wanted}: ${
+      `Bus ${bus.name} has no slot ${slot}: ${
         isPort ? "a port has slot 0 alone" : `slots go from ${first} to ${last}`
       }`,
     );
   }
-  const holder = takenSlots(facts, bus).get(wanted);
-  if (holder === undefined) return placeOf(facts, bus, { kind, slot: wanted });
+  const holder = takenSlots(facts, bus).get(slot);
+  if (holder === undefined) return slot;
   throw new HotplugError(
     "no-free-slot",
     `${
-      isPort ? `Port ${bus.name}` : `Slot ${wanted} of ${bus.name}`
+      isPort ? `Port ${bus.name}` : `Slot ${slot} of ${bus.name}`
     } is taken by ${holder}`,
     { hint: "leave --slot and --bus out to take the first free one" },
   );

@@ -4,7 +4,10 @@
  * @module
  */
 
+import type { Json } from "../qmp/message.ts";
+import { member } from "../state/json_member.ts";
 import type { Plain } from "../state/json_node.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 import { pciAddress, type PciPlace } from "./bus_slot.ts";
 
 /** A place on a SCSI bus. */
@@ -38,4 +41,19 @@ export function hvinfoOf(
   { driver, id, place }: { driver: string; id: string; place: Place },
 ): { readonly [key: string]: Plain } {
   return { driver, id, ...addressOf(place) };
+}
+
+/** Keys of `hvinfo` that QEMU takes as a device's place: SPEC 3.2. */
+const KEYS = ["bus", "addr", "channel", "scsi-id", "lun", "acpi-index"];
+
+/** The arguments of QEMU that put a device where its entry says, to the letter. */
+export function recordedAddress({ node }: DeviceEntry): Json {
+  const object = node.type === "array" ? node.items[0] : node;
+  const hvinfo = object && member(object, "hvinfo");
+  if (hvinfo === undefined) return {};
+  return Object.fromEntries(KEYS.flatMap((key) => {
+    const value = member(hvinfo, key);
+    const plain = value?.type === "string" || value?.type === "number";
+    return plain ? [[key, value.value]] : [];
+  }));
 }

@@ -112,9 +112,7 @@ export function busOf({ driver }: ScsiController): ScsiBus {
  * Controllers that tell a guest of a new disk: hw/scsi/virtio-scsi.c and
  * vmw_pvscsi.c send an event. With the others it is found when the guest looks.
  */
-export function tellsGuest(
-  { controller }: Pick<ScsiBus, "controller">,
-): boolean {
+export function tellsGuest(controller: string): boolean {
   return controller.startsWith("virtio-scsi") || controller === "pvscsi";
 }
 

@@ -50,28 +50,12 @@ const TARGETS: Readonly<Record<string, number>> = {
 /** Ganeti's bus: SPEC 4.2. */
 export const SCSI_BUS = "scsi.0";
 
-/** What the choice depends on. */
-export interface ScsiFacts {
-  /** All devices of the runtime file. */
-  readonly recorded: readonly DeviceEntry[];
-  /** All SCSI buses of the VM. */
-  readonly buses: readonly ScsiBus[];
-}
-
-/** What the user fixed. */
-export interface ScsiWish {
-  /** `--bus`. */
-  readonly bus?: string | undefined;
-  /** `--slot`, the target. */
-  readonly target?: number | undefined;
-}
-
 /**
  * The bus for a new disk.
  *
  * @throws {HotplugError} `unsupported` if the VM has no such bus
  */
-export function chooseBus(
+function chooseBus(
   buses: readonly ScsiBus[],
   wanted: string | undefined,
 ): ScsiBus {
@@ -91,8 +75,8 @@ export function chooseBus(
 }
 
 /** Who sits where on a bus: target to a word for its holder. */
-export function takenTargets(
-  { recorded }: Pick<ScsiFacts, "recorded">,
+function takenTargets(
+  recorded: readonly DeviceEntry[],
   bus: ScsiBus,
 ): Map<number, string> {
   const taken = new Map<number, string>();
@@ -112,42 +96,42 @@ function noTarget(message: string, hint: string): HotplugError {
 /**
  * The place of a new disk: the target asked for, else the lowest free one.
  *
+ * @param facts all devices of the runtime file, and all SCSI buses of the VM
+ * @param wish `--bus`, and `--slot`, the target
  * @throws {HotplugError} `no-free-slot`, naming who is there; `unsupported`
  */
-export function chooseTarget(facts: ScsiFacts, wish: ScsiWish): ScsiPlace {
-  const bus = chooseBus(facts.buses, wish.bus);
-  const taken = takenTargets(facts, bus);
+export function chooseTarget(
+  { recorded, buses }: {
+    readonly recorded: readonly DeviceEntry[];
+    readonly buses: readonly ScsiBus[];
+  },
+  wish: {
+    readonly bus?: string | undefined;
+    readonly target?: number | undefined;
+  },
+): ScsiPlace {
+  const bus = chooseBus(buses, wish.bus);
+  const taken = takenTargets(recorded, bus);
   const count = TARGETS[bus.controller] ?? GANETI_TARGETS;
-  const place = (scsiId: number) => ({
-    bus: bus.name,
-    channel: 0,
-    scsiId,
-    lun: 0,
-  });
-  const { target } = wish;
-  if (target !== undefined) {
-    const holder = target < count ? taken.get(target) : undefined;
-    if (target < count && holder === undefined) return place(target);
+  const all = Array.from({ length: count }, (_, target) => target);
+  const { target = all.find((one) => !taken.has(one)) } = wish;
+  if (target !== undefined && target < count && !taken.has(target)) {
+    return { bus: bus.name, channel: 0, scsiId: target, lun: 0 };
+  }
+  const on = `${bus.name} (${bus.controller})`;
+  if (target === undefined) {
+    const holders = [...taken].sort(([a], [b]) => a - b)
+      .map(([scsiId, holder]) => `${scsiId} ${holder}`).join(", ");
     throw noTarget(
-      holder === undefined
-        ? `Target ${target} of ${bus.name} (${bus.controller}) cannot be used: 0 to ${
-          count - 1
-        } can`
-        : `Target ${target} of ${bus.name} is taken by ${holder}`,
-      "leave --slot out to take the first free one",
+      `No target of ${on} from 0 to ${count - 1} is free: ${holders}`,
+      "remove a disk, or plug it as --driver virtio-blk-pci",
     );
   }
-  for (let scsiId = 0; scsiId < count; scsiId++) {
-    if (!taken.has(scsiId)) return place(scsiId);
-  }
   throw noTarget(
-    `No target of ${bus.name} (${bus.controller}) from 0 to ${
-      count - 1
-    } is free: ${
-      [...taken].sort(([a], [b]) => a - b)
-        .map(([scsiId, holder]) => `${scsiId} ${holder}`).join(", ")
-    }`,
-    "remove a disk, or plug it as --driver virtio-blk-pci",
+    target < count
+      ? `Target ${target} of ${bus.name} is taken by ${taken.get(target)}`
+      : `Target ${target} of ${on} cannot be used: 0 to ${count - 1} can`,
+    "leave --slot out to take the first free one",
   );
 }
 

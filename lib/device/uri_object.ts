@@ -63,26 +63,15 @@ export function uriObject(uri: string): UriObject {
   };
 }
 
-/** What QEMU must reach from where it runs. */
-export interface UriNeeds {
-  /** Files it reads. */
-  readonly files: readonly string[];
-  /** Sockets it connects to. */
-  readonly sockets: readonly string[];
-  /** Names it must be able to resolve. */
-  readonly names: readonly string[];
-  /** A part of QEMU that is loaded when it is needed. */
-  readonly module: string | undefined;
-}
-
 const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/;
 
 /**
- * What a storage URI needs of the place where QEMU runs.
+ * What a storage URI needs of the place where QEMU runs: files to read, sockets
+ * to connect to, names to resolve, a part of QEMU that is loaded on demand.
  *
  * @throws {HotplugError} `unsupported`
  */
-export function uriNeeds(uri: string): UriNeeds {
+export function uriNeeds(uri: string) {
   const { driver, server, portal } = uriNode(uri);
   const servers = (Array.isArray(server) ? server : [server ?? {}]) as Json[];
   const hosts = servers.flatMap(({ host }) => host === undefined ? [] : [host])

@@ -53,6 +53,11 @@ export async function readBlockUsers(
   });
 }
 
+/** What tells who uses block nodes. */
+interface UserFacts extends Pick<Facts, "qemu" | "paths"> {
+  readonly users: BlockUsers;
+}
+
 /** A user, and the command that makes an end of it. */
 interface User {
   readonly who: string;
@@ -61,8 +66,7 @@ interface User {
 
 /** Where a disk's nodes begin: its device's own end, else the named node. */
 function rootsOf(
-  { qemu }: Pick<Facts, "qemu">,
-  { nodes }: BlockGraph,
+  { qemu, users: { graph: { nodes } } }: UserFacts,
   id: string,
 ): GraphNode[] {
   const live = backendOf(qemu.block, id);
@@ -127,12 +131,10 @@ function othersOn(
 }
 
 /** Who uses a disk's nodes beside it. */
-function usersOf(
-  { qemu, users }: Pick<Facts, "qemu"> & { readonly users: BlockUsers },
-  id: string,
-): User[] {
+function usersOf(facts: UserFacts, id: string): User[] {
+  const { users } = facts;
   const { graph, exports } = users;
-  const roots = rootsOf({ qemu }, graph, id);
+  const roots = rootsOf(facts, id);
   const reached = reachedFrom(graph, roots);
   const nodes = new Set(reached.map((one) => one.id));
   const names = new Set([id, ...reached.map(({ name }) => name)]);
@@ -153,12 +155,10 @@ function usersOf(
  * @throws {HotplugError} `in-use` if somebody else uses the disk's nodes
  */
 export function refuseUsed(
-  { qemu, paths, users }: Pick<Facts, "qemu" | "paths"> & {
-    readonly users: BlockUsers;
-  },
+  facts: UserFacts,
   { id, what }: { readonly id: string; readonly what: string },
 ): void {
-  const [user] = usersOf({ qemu, users }, id);
+  const [user] = usersOf(facts, id);
   if (user === undefined) return;
   const { who, end } = user;
   throw new HotplugError(
@@ -167,7 +167,7 @@ export function refuseUsed(
     {
       hint: end === undefined
         ? "end that first"
-        : `wait for its end, or end it: kvm-hotplug qmp ${paths.name} ${
+        : `wait for its end, or end it: kvm-hotplug qmp ${facts.paths.name} ${
           end.join(" ")
         }`,
     },

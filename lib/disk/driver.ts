@@ -153,7 +153,7 @@ export function unheard(
   controller: string | undefined,
   what: "disk" | "size",
 ): string[] {
-  if (controller === undefined || tellsGuest({ controller })) return [];
+  if (controller === undefined || tellsGuest(controller)) return [];
   return [
     `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
       LOOKS[what]

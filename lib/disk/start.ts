@@ -18,7 +18,7 @@ import {
   checkSettings,
   type DiskSettings,
 } from "../device/disk_settings.ts";
-import { addressOf } from "../device/address.ts";
+import { recordedAddress } from "../device/hvinfo.ts";
 import { INTERFACES } from "../device/disk_driver.ts";
 import { optionText } from "../device/option_text.ts";
 import { titleOf } from "../device/select.ts";
@@ -104,7 +104,7 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
     );
   }
   const access = driver === "scsi-cd" ? "ro" : settings.access;
-  const address = addressOf(disk);
+  const address = recordedAddress(disk);
   const node = { id, devType, settings: { ...settings, access } };
   const front = frontendArguments({ ...node, driver, address });
   // A medium that the guest lost since is not in the target's drive either.

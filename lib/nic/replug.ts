@@ -6,7 +6,7 @@
  * @module
  */
 
-import { addressOf } from "../device/address.ts";
+import { recordedAddress } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { refuse, unsupported } from "../errors.ts";
@@ -78,7 +78,7 @@ function releaseSteps(
   const { qemu } = facts;
   const live = netdevOf(qemu, id);
   const netdev = live?.id ?? id;
-  const where = { address: addressOf(entry), netdev };
+  const where = { address: recordedAddress(entry), netdev };
   const putBack = [
     command("device_add", deviceArguments(facts, { ...was, id }, where)),
     ...(was.linkState === "down" ? [setLink(id, "down")] : []),
@@ -127,7 +127,7 @@ export function replugSteps(
   const made = { value: "tap" } as const;
   const notes = notesFor(wanted, facts.content.runtime.hvparams);
   const plug = deviceStep(
-    deviceArguments(facts, nic, { address: addressOf(entry) }),
+    deviceArguments(facts, nic, { address: recordedAddress(entry) }),
   );
   const steps: NicStep[] = [
     ...openSteps(nic, changes.tap),

@@ -7,7 +7,7 @@
 
 import { unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { addressOf } from "../device/address.ts";
+import { recordedAddress } from "../device/hvinfo.ts";
 import { nicDeviceArguments, settingsAtStart } from "../device/nic.ts";
 import { optionText } from "../device/option_text.ts";
 import { titleOf } from "../device/select.ts";
@@ -50,7 +50,7 @@ function startNic(
   };
   const device = nicDeviceArguments(
     { id, driver, mac, queues },
-    { address: addressOf(nic), rom },
+    { address: recordedAddress(nic), rom },
   );
   return [
     ...["-netdev", optionText(netdev, "type")],

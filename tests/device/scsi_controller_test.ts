@@ -100,7 +100,10 @@ Deno.test("controllerWords() make the bus that the disk is recorded on", () => {
     const words = controllerWords(controller);
     assertEquals(words, ["-device", `${word},id=scsi,bus=${PC_BUS},addr=0xb`]);
     assertEquals(startsWith(["kvm", ...words], busOf(controller)), true);
-    assertEquals(tellsGuest(busOf(controller)), word === "virtio-scsi-pci");
+    assertEquals(
+      tellsGuest(busOf(controller).controller),
+      word === "virtio-scsi-pci",
+    );
   }
   refusal("unsupported", () => chooseController(facts(), "pvscsi"));
 });
