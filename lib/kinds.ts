@@ -108,11 +108,6 @@ export async function loadNotes(): Promise<NoteChecks> {
   return new Map(kinds.map(({ word, record }) => [word, record]));
 }
 
-/** The kind that a list of the runtime file is of, undefined if it is none. */
-export function kindOfList(list: string): KindName["word"] | undefined {
-  return KINDS.find((one) => one.list === list)?.word;
-}
-
 /** Words of the kinds that a request is about; of all, if it names none. */
 export function kindWords({ kind }: AnyRequest): string[] {
   const words = KINDS.map(({ word }) => word);

@@ -11,6 +11,7 @@ import type { InstancePaths } from "../state/instance.ts";
 import { JournalFile } from "../state/journal_file.ts";
 import type { Progress } from "./apply.ts";
 import type { Plan } from "./plan.ts";
+import type { Value } from "./verbs.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -38,7 +39,7 @@ export interface JournalHeader {
 }
 
 /** One line below the header; exactly one of `do` and `undo` is there. */
-export interface JournalLine {
+interface JournalLine {
   /** Index of the step that begins: those before it are done. */
   readonly do?: number;
   /** Index of the step whose undoing begins. */
@@ -59,83 +60,63 @@ export function fingerprintOf(request: object): string {
 }
 
 /** What a journal is begun with. */
-export type JournalStart =
+type JournalStart =
   & Pick<JournalHeader, "plan" | "command" | "request">
   & { readonly qemu: ProcessIdentity | undefined };
 
-/** Writes the journal of one operation; owns its file. */
-export class Journal implements Disposable {
-  readonly #file: JournalFile;
-  readonly #written = new Set<string>();
+/**
+ * Puts the plan on the disk, before its first step.
+ *
+ * @throws {HotplugError} `state-write-failed`; nothing is left behind
+ */
+export function beginJournal(
+  paths: InstancePaths,
+  { qemu, ...what }: JournalStart,
+): JournalFile {
+  const header: JournalHeader = {
+    version: JOURNAL_VERSION,
+    boot: qemu?.boot ?? readBootId(),
+    qemu: qemu ?? null,
+    at: new Date().toISOString(),
+    ...what,
+  };
+  return new JournalFile(paths, JSON.stringify(header));
+}
 
-  /**
-   * Puts the plan on the disk, before its first step.
-   *
-   * @throws {HotplugError} `state-write-failed`; nothing is left behind
-   */
-  constructor(paths: InstancePaths, { qemu, ...what }: JournalStart) {
-    const header: JournalHeader = {
-      version: JOURNAL_VERSION,
-      boot: qemu?.boot ?? readBootId(),
-      qemu: qemu ?? null,
-      at: new Date().toISOString(),
-      ...what,
-    };
-    this.#file = new JournalFile(paths, JSON.stringify(header));
-  }
-
-  /**
-   * Sees every step to come, then `next`.
-   *
-   * @param world the plan is applied to it
-   */
-  progress(world: World, next: Progress = {}): Progress {
-    return {
-      doing: (step, index, kind) => {
-        this.#append({ do: index, ...this.#found(world) });
-        next.doing?.(step, index, kind);
-      },
-      undoing: (step, index, kind) => {
-        this.#tryAppend({ undo: index, ...this.#found(world) });
-        next.undoing?.(step, index, kind);
-      },
-    };
-  }
-
-  #found({ steps, values }: World): Pick<JournalLine, "values"> {
+/**
+ * Writes a line before each step to come, then `next` sees it.
+ *
+ * @param world the plan is applied to it
+ */
+export function journalProgress(
+  file: JournalFile,
+  { steps, values }: World,
+  next: Progress = {},
+): Progress {
+  const written = new Set<Value>();
+  const append = (line: JournalLine) => {
     const found = steps.values.flatMap((one) => {
       const value = values.get(one);
-      if (value === undefined || this.#written.has(one.name)) return [];
-      this.#written.add(one.name);
+      if (value === undefined || written.has(one)) return [];
+      written.add(one);
       return [[one.name, value] as const];
     });
-    return found.length === 0 ? {} : { values: Object.fromEntries(found) };
-  }
-
-  #append(line: JournalLine) {
-    this.#file.append(JSON.stringify(line));
-  }
-
-  /** What is being undone is undone with or without a line about it. */
-  #tryAppend(line: JournalLine) {
-    try {
-      this.#append(line);
-    } catch {
-      // The same steps would be undone after a kill.
-    }
-  }
-
-  /** All is done, or all is undone. */
-  end(): void {
-    try {
-      this.#file.remove();
-    } catch {
-      // Whoever reads it finds that nothing is left to do or undo.
-    }
-  }
-
-  /** Closes the file; without {@linkcode Journal.end} it stays. */
-  [Symbol.dispose](): void {
-    this.#file[Symbol.dispose]();
-  }
+    const more = found.length > 0 && { values: Object.fromEntries(found) };
+    file.append(JSON.stringify({ ...line, ...more }));
+  };
+  return {
+    doing(step, index, kind) {
+      append({ do: index });
+      next.doing?.(step, index, kind);
+    },
+    undoing(step, index, kind) {
+      try {
+        append({ undo: index });
+      } catch {
+        // It is undone with or without a line about it: after a kill the same
+        // steps would be undone.
+      }
+      next.undoing?.(step, index, kind);
+    },
+  };
 }

@@ -1,6 +1,8 @@
 /**
  * Reading back a journal that somebody left. Nothing of it is believed: it is
- * checked whole before any of it is used.
+ * checked whole before any of it is used, its plan word by word as if it came
+ * from the command line. Each kind of step brings its own check; what is
+ * refused here is not done.
  *
  * @module
  */
@@ -11,18 +13,23 @@ import { type InstancePaths, isInstanceName } from "../state/instance.ts";
 import { readJournalFile } from "../state/journal_file.ts";
 import { processIdentity } from "../state/own_check.ts";
 import {
+  anything,
+  dictionary,
   faultOf,
   json,
+  LINE,
+  list,
   openObject,
   orNull,
   text,
+  whole,
   word,
 } from "../state/value_check.ts";
 import type { Fd } from "../sys/fd.ts";
 import { JOURNAL_VERSION, type JournalHeader } from "./journal.ts";
-import { checkPlan, Fault } from "./journal_check.ts";
-import { fromVersion1, type JournalReader } from "./journal_version1.ts";
-import type { Value } from "./verbs.ts";
+import { fromVersion1 } from "./journal_version1.ts";
+import type { Plan } from "./plan.ts";
+import type { Step, Value } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
 
 /** An operation that did not come to its end. */
@@ -51,6 +58,80 @@ export type JournalReading =
   /** It is not root's alone: nothing proves whose it is. */
   | { readonly state: "unusable"; readonly why: string };
 
+/** What is wrong with a journal. */
+export class Fault extends Error {}
+
+/** What is wrong with a step, undefined if it is one of ours. */
+export function stepFault(
+  step: unknown,
+  paths: InstancePaths,
+  table: StepTable,
+): string | undefined {
+  if (!isJson(step)) return "a step must be an object";
+  const kind = table.find(String(step.kind));
+  if (kind === undefined) return `no kind of step: ${step.kind}`;
+  if (kind.check({ paths, ...table.checks })(step)) return undefined;
+  return `step ${step.kind} is not one that a plan of this instance has`;
+}
+
+/** Only shown, never acted on. */
+const DEVICE = orNull(dictionary(
+  /^[a-z_]{1,32}$/,
+  (one): one is unknown =>
+    one === null || typeof one !== "object" ||
+    dictionary(/^[a-z-]{1,32}$/, (inner) => typeof inner === "number")(one),
+));
+
+/** Whether the mark is on a step that the guest takes part in. */
+function isTurn(
+  turn: unknown,
+  steps: readonly Step[],
+  table: StepTable,
+): boolean {
+  const turns = (step: Step) => table.of(step).traits(step).turn !== null;
+  if (turn === null) return !steps.some(turns);
+  const step = Number.isSafeInteger(turn) ? steps[Number(turn)] : undefined;
+  return step !== undefined && turns(step);
+}
+
+const PLAN = openObject({
+  action: text(/^[a-z]{1,16}$/),
+  title: text(LINE),
+  device: DEVICE,
+  warnings: list(anything),
+  kinds: list(anything),
+  ifCut: word("finish", "take-back"),
+});
+
+/**
+ * A plan of today's form.
+ *
+ * @throws {Fault} if it is none of this instance
+ */
+export function checkPlan(
+  plan: Json,
+  paths: InstancePaths,
+  table: StepTable,
+): Plan {
+  const { steps, turn } = plan;
+  if (!Array.isArray(steps)) throw new Fault("the plan has no steps");
+  if (plan.instance !== paths.name || !PLAN(plan)) {
+    throw new Fault(`the plan is none of ${paths.name}`);
+  }
+  for (const step of steps) {
+    const fault = stepFault(step, paths, table);
+    if (fault !== undefined) throw new Fault(fault);
+  }
+  const checked = plan as unknown as Plan;
+  if (isTurn(turn, checked.steps, table)) return checked;
+  throw new Fault("the plan does not say where the guest takes part");
+}
+
+function asObject(value: unknown, what: string): Json {
+  if (isJson(value)) return value;
+  throw new Fault(`${what} must be an object`);
+}
+
 function object(line: string, what: string): Json {
   let value: unknown;
   try {
@@ -58,8 +139,7 @@ function object(line: string, what: string): Json {
   } catch (error) {
     throw new Fault(`${what}: ${messageOf(error)}`);
   }
-  if (isJson(value)) return value;
-  throw new Fault(`${what} must be an object`);
+  return asObject(value, what);
 }
 
 const HEADER = openObject({
@@ -73,13 +153,13 @@ const HEADER = openObject({
 });
 
 /**
- * Makes a reader of the kinds of devices that a plan names.
+ * Loads the steps of the kinds of devices that a plan names.
  *
  * @param kinds words of the plan; undefined: it names none, any may be in it
  */
-export type LoadReader = (
+export type LoadSteps = (
   kinds: readonly string[] | undefined,
-) => Promise<JournalReader>;
+) => Promise<StepTable>;
 
 /** The kinds that a journal's plan names; undefined if it names none. */
 function kindsIn([first = ""]: readonly string[]): string[] | undefined {
@@ -95,61 +175,53 @@ function kindsIn([first = ""]: readonly string[]): string[] | undefined {
 function header(
   line: string,
   paths: InstancePaths,
-  reader: JournalReader,
+  table: StepTable,
 ): JournalHeader {
   const value: unknown = object(line, "line 1");
   if (!HEADER(value)) throw new Fault(faultOf(HEADER, value, ""));
   const { version, plan } = value;
-  const whole = version === 1 ? fromVersion1(plan, reader) : plan;
+  const upgraded = version === 1 ? fromVersion1(plan, table) : plan;
   return {
     ...value,
     version: JOURNAL_VERSION,
-    plan: checkPlan(whole, paths, reader.steps),
+    plan: checkPlan(upgraded, paths, table),
   };
-}
-
-function index(value: unknown, steps: number, what: string): number {
-  const fits = Number.isSafeInteger(value) && Number(value) >= 0 &&
-    Number(value) < steps;
-  if (fits) return Number(value);
-  throw new Fault(`${what} names no step of the plan`);
 }
 
 function checkValues(
   value: unknown,
   what: string,
-  { steps }: JournalReader,
+  table: StepTable,
 ): [Value, string][] {
-  return Object.entries(object(JSON.stringify(value), what)).map(
-    ([name, found]) => {
-      const known = steps.values.find((one) => one.name === name);
-      if (known?.check?.(found)) return [known, String(found)];
-      throw new Fault(`${what} has a value of no known kind`);
-    },
-  );
+  return Object.entries(asObject(value, what)).map(([name, found]) => {
+    const known = table.values.find((one) => one.name === name);
+    if (known?.check?.(found)) return [known, String(found)];
+    throw new Fault(`${what} has a value of no known kind`);
+  });
 }
 
 function understand(
   [first = "", ...lines]: readonly string[],
   paths: InstancePaths,
-  reader: JournalReader,
+  table: StepTable,
 ): LeftJournal {
-  const head = header(first, paths, reader);
-  const steps = head.plan.steps.length;
+  const head = header(first, paths, table);
+  const isIndex = whole(0, head.plan.steps.length - 1);
   const values = new Map<Value, string>();
   let begun = -1;
   let undoing = false;
   for (const [i, line] of lines.entries()) {
     const what = `line ${i + 2}`;
     const { do: done, undo, values: found = {} } = object(line, what);
-    for (const [known, value] of checkValues(found, what, reader)) {
+    for (const [known, value] of checkValues(found, what, table)) {
       values.set(known, value);
     }
-    const at = index(done ?? undo, steps, what);
+    const at = done ?? undo;
+    if (!isIndex(at)) throw new Fault(`${what} names no step of the plan`);
     undoing ||= done === undefined;
     if (!undoing) begun = Math.max(begun, at);
   }
-  return { ...head, begun, undoing, values, table: reader.steps };
+  return { ...head, begun, undoing, values, table };
 }
 
 /**
@@ -159,14 +231,14 @@ function understand(
 function otherInstance(
   lines: readonly string[],
   paths: InstancePaths,
-  reader: JournalReader,
+  table: StepTable,
 ): string | undefined {
   if (paths.lockKey === paths.name) return undefined;
   try {
     const { plan } = object(lines[0] ?? "", "line 1");
     const name = isJson(plan) ? String(plan.instance) : "";
     if (!isInstanceName(name) || name === paths.name) return undefined;
-    understand(lines, { ...paths, name }, reader);
+    understand(lines, { ...paths, name }, table);
     return name;
   } catch {
     return undefined;
@@ -177,14 +249,14 @@ function otherInstance(
 export function parseJournal(
   lines: readonly string[],
   paths: InstancePaths,
-  reader: JournalReader,
+  table: StepTable,
 ): JournalReading {
   if (lines.length === 0) return { state: "empty" };
   try {
-    const journal = understand(lines, paths, reader);
+    const journal = understand(lines, paths, table);
     return journal.begun < 0 ? { state: "empty" } : { state: "left", journal };
   } catch (error) {
-    const instance = otherInstance(lines, paths, reader);
+    const instance = otherInstance(lines, paths, table);
     return instance === undefined
       ? { state: "damaged", why: messageOf(error) }
       : { state: "foreign", instance };
@@ -195,7 +267,7 @@ export function parseJournal(
 export async function readJournal(
   dir: Fd,
   paths: InstancePaths,
-  load: LoadReader,
+  load: LoadSteps,
 ): Promise<JournalReading> {
   const found = readJournalFile(dir, paths);
   if (found.state !== "there") return found;

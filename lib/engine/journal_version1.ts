@@ -12,24 +12,16 @@ import { whole } from "../state/value_check.ts";
 import type { Step } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
 
-/** What is needed to read a journal. */
-export interface JournalReader {
-  /** The kinds of steps that its plan may have. */
-  readonly steps: StepTable;
-  /** Of a device, by the list of the runtime file that records it. */
-  readonly kindOf: (list: string) => string | undefined;
-}
-
 /** Its removals are those that delete an entry; its replugs, modifications. */
 function ledgerOf(
   { action, device }: Json,
   steps: readonly Json[],
-  { kindOf }: JournalReader,
+  table: StepTable,
 ): LedgerEntry | undefined {
   const commit = steps.find(({ kind }) => kind === "commit-state");
   const change = commit?.change;
   if (isJson(change) && change.change === "delete") {
-    const kind = kindOf(String(change.list));
+    const kind = table.checks.kindOf(String(change.list));
     const uuid = String(change.uuid).toLowerCase();
     return kind === undefined ? undefined : { uuid, kind, note: "pending" };
   }
@@ -63,16 +55,16 @@ function stepOf(step: Json, ledger: LedgerEntry | undefined): Json {
 }
 
 /** Adds what a plan of version 1 does not say and its steps tell. */
-export function fromVersion1(plan: Json, reader: JournalReader): Json {
+export function fromVersion1(plan: Json, table: StepTable): Json {
   if (!Array.isArray(plan.steps) || !plan.steps.every(isJson)) return plan;
-  const ledger = ledgerOf(plan, plan.steps, reader);
+  const ledger = ledgerOf(plan, plan.steps, table);
   const steps = plan.steps.map((step) => stepOf(step, ledger));
-  const known = steps.every(({ kind }) => reader.steps.find(String(kind)));
+  const known = steps.every(({ kind }) => table.find(String(kind)));
   return {
     ...plan,
     kinds: [],
     steps,
-    turn: known ? turningStep(steps as unknown as Step[], reader.steps) : null,
+    turn: known ? turningStep(steps as unknown as Step[], table) : null,
     // It said so of every plan of repair, and of what had nothing to ask.
     ifCut: plan.action === "remove" ? "finish" : "take-back",
   };

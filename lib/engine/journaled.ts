@@ -15,11 +15,10 @@ import {
 import { unchanged } from "../monitor/failure.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { apply } from "./apply.ts";
-import { Journal } from "./journal.ts";
+import { beginJournal, journalProgress } from "./journal.ts";
 import type { RunOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
-import type { RecoverOptions } from "./recover_world.ts";
-import { forgetPending, noteAsked } from "./pending.ts";
+import { forgetPending, type Ledger, noteAsked } from "./pending.ts";
 import { recover } from "./recover.ts";
 import { PLUGGED_BACK, REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
@@ -35,7 +34,7 @@ export interface Circumstances {
   readonly process: QemuProcess | undefined;
   readonly world: World;
   /** Those of the call. */
-  readonly options: RunOptions & Pick<RecoverOptions, "load">;
+  readonly options: RunOptions;
 }
 
 /** Applies a plan with its journal, which stays if anything is left over. */
@@ -46,13 +45,13 @@ export async function applyJournaled(
   const { command, request, paths, process, world, options } = circumstances;
   const qemu = await unchanged(() => process && processIdentity(process));
   using journal = await unchanged(() =>
-    new Journal(paths, { plan, command, request, qemu })
+    beginJournal(paths, { plan, command, request, qemu })
   );
-  const progress = journal.progress(world, options.progress);
+  const progress = journalProgress(journal, world, options.progress);
   try {
     await apply(plan, world, progress);
   } catch (error) {
-    noteRemoval(error, plan, circumstances);
+    noteRemoval(error, plan, { ...circumstances, qemu: qemu ?? null });
     if (!(error instanceof HotplugError)) throw error;
     if (!error.changed) journal.end();
     else if (qemu !== undefined) {
@@ -70,20 +69,16 @@ export async function applyJournaled(
 function noteRemoval(
   error: unknown,
   plan: Plan,
-  { paths, process, world }: Circumstances,
+  { world, ...ledger }: Ledger & Pick<Circumstances, "world">,
 ): void {
   if (!(error instanceof HotplugError)) return;
   if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
   try {
-    const qemu = process === undefined
-      ? null
-      : processIdentity(process) ?? null;
     const at = world.values.get(REQUESTED_AT);
-    if (error.code === "unplug-rejected") forgetPending(plan, { paths, qemu });
+    if (error.code === "unplug-rejected") forgetPending(plan, ledger);
     else if (at !== undefined) {
       const isBack = world.values.has(PLUGGED_BACK);
-      const only = isBack ? "pending" : undefined;
-      noteAsked(plan, at, { paths, qemu, ...(only && { only }) });
+      noteAsked(plan, at, { ...ledger, ...(isBack && { only: "pending" }) });
     }
   } catch {
     // A full disk, no fd left: what the guest said counts more than the note of it.
@@ -107,7 +102,8 @@ async function recoverWithoutQemu(
 ): Promise<"finished" | HotplugError> {
   try {
     if (lookForProcess(qemu) === "same") return error;
-    const recovery = await recover(paths, options);
+    const load = () => Promise.resolve(world.steps);
+    const recovery = await recover(paths, { ...options, load });
     world.leftAlone.push(...recovery?.leftAlone ?? []);
     if (recovery?.course === "finish") return "finished";
   } catch {

@@ -15,7 +15,7 @@ import {
 } from "../state/own_record.ts";
 import type { LeftJournal } from "./journal_read.ts";
 import type { Plan } from "./plan.ts";
-import { isUnplug, type LedgerEntry, type UnplugStep } from "./qmp_steps.ts";
+import { isUnplug, type LedgerEntry } from "./qmp_steps.ts";
 import { PLUGGED_BACK } from "./unplug.ts";
 import type { Value } from "./verbs.ts";
 
@@ -25,11 +25,6 @@ export interface Ledger {
   readonly paths: InstancePaths;
   /** Whom it is written for; null if the process is unknown. */
   readonly qemu: ProcessIdentity | null;
-}
-
-/** The step that asks the guest, if anything is noted of it. */
-function askedIn({ steps }: Plan): UnplugStep | undefined {
-  return steps.find(isUnplug);
 }
 
 /**
@@ -46,7 +41,7 @@ export function noteAsked(
   requestedAt: string,
   { paths, qemu, only }: Ledger & { readonly only?: LedgerEntry["note"] },
 ): void {
-  const unplug = askedIn(plan);
+  const unplug = plan.steps.find(isUnplug);
   if (unplug?.ledger === undefined) return;
   const { id, title, ledger: { uuid, kind, note } } = unplug;
   if (only !== undefined && note !== only) return;
@@ -84,7 +79,7 @@ export function noteTakenBack(
  * @throws {HotplugError} if the record cannot be written
  */
 export function forgetPending(plan: Plan, { paths, qemu }: Ledger): void {
-  const ledger = askedIn(plan)?.ledger;
+  const ledger = plan.steps.find(isUnplug)?.ledger;
   if (ledger?.note !== "pending") return;
   const { uuid } = ledger;
   const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];

@@ -4,29 +4,96 @@
  * @module
  */
 
-import { HotplugError, messageOf, type Remaining } from "../errors.ts";
+import { HotplugError, messageOf, refuse, type Remaining } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
-import { RUN_STATE } from "../qmp/commands.ts";
+import { lookForProcess, readBootId } from "../host/process_identity.ts";
+import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { NAME, RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory } from "../state/lock.ts";
 import { discardStaged } from "../state/runtime_file.ts";
 import { rollBack } from "./apply.ts";
-import { type LeftJournal, readJournal } from "./journal_read.ts";
+import {
+  type LeftJournal,
+  type LoadSteps,
+  readJournal,
+} from "./journal_read.ts";
 import { forgetPending, noteAsked, noteTakenBack } from "./pending.ts";
 import type { Course, Plan } from "./plan.ts";
 import { isUnplug } from "./qmp_steps.ts";
 import { courseOf } from "./recover_course.ts";
-import {
-  foreignJournal,
-  openWorldOf,
-  type RecoverOptions,
-} from "./recover_world.ts";
 import { isCommit, isStage, stageOf } from "./state_steps.ts";
 import { REQUESTED_AT } from "./unplug.ts";
 import type { Effect, Step } from "./verbs.ts";
-import type { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
+
+/** How an instance is reached to be put in order. */
+export interface RecoverOptions
+  extends MonitorOptions, Pick<WorldOptions, "unplugTimeoutMs"> {
+  /** For what was interrupted. */
+  readonly load: LoadSteps;
+}
+
+/** Whether the QEMU that a journal was written for still runs. */
+function isSameQemu({ qemu, boot }: LeftJournal): boolean {
+  if (qemu !== null) return lookForProcess(qemu) === "same";
+  return boot === readBootId();
+}
+
+/** A session with the instance's own VM, before anything else is asked. */
+async function openOwnMonitor(
+  paths: InstancePaths,
+  options: MonitorOptions,
+): Promise<QmpSession> {
+  const qmp = await openMonitor(paths.qmp, options);
+  try {
+    refuseForeignVm(await ask(qmp, NAME), paths);
+    return qmp;
+  } catch (error) {
+    qmp.close();
+    throw error;
+  }
+}
+
+/** A session with the QEMU of an interrupted operation; none if it is gone. */
+async function openMonitorOf(
+  journal: LeftJournal,
+  paths: InstancePaths,
+  options: MonitorOptions,
+): Promise<QmpSession | undefined> {
+  if (!isSameQemu(journal)) return undefined;
+  try {
+    return await openOwnMonitor(paths, options);
+  } catch (error) {
+    // A VM whose process is not known is gone when nobody listens for it.
+    const gone = journal.qemu === null && error instanceof HotplugError &&
+      error.code === "not-running";
+    if (gone) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Opens the world of an interrupted operation; the values it had found out are
+ * in it.
+ *
+ * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
+ * if the socket is another VM's
+ */
+async function openWorldOf(
+  journal: LeftJournal,
+  paths: InstancePaths,
+  options: RecoverOptions,
+): Promise<World> {
+  const qmp = await openMonitorOf(journal, paths, options);
+  const more = { ...options, steps: journal.table, qmpPath: paths.qmp };
+  const world = new World(qmp, more);
+  for (const [what, value] of journal.values) world.values.set(what, value);
+  return world;
+}
 
 /** What became of an interrupted operation. */
 export interface Recovery {
@@ -47,21 +114,6 @@ export interface Recovery {
 /** What was under way, and since when. */
 export function titleOf({ command, plan, at }: LeftJournal): string {
   return `${command} of ${plan.title}, begun ${at}`;
-}
-
-/** An interrupted operation that could not be put in order. */
-function stuck(
-  journal: LeftJournal,
-  paths: InstancePaths,
-  { why, cause }: { why: string; cause?: unknown },
-): HotplugError {
-  return new HotplugError(
-    "interrupted",
-    `An operation on ${paths.name} was interrupted (${
-      titleOf(journal)
-    }) and cannot be put in order: ${why}`,
-    { cause, changed: true, hint: `kvm-hotplug repair ${paths.name}` },
-  );
 }
 
 function commitOf({ steps }: Plan): Step | undefined {
@@ -130,16 +182,13 @@ async function leavePending(
 ): Promise<string> {
   const left = await takeBack(journal, world, isUnplug);
   if (left.length > 0) throw error;
-  const { plan, qemu, at } = journal;
-  const ledger = { paths, qemu };
+  const { plan, qemu } = journal;
   if (error.code === "unplug-rejected") {
-    forgetPending(plan, ledger);
+    forgetPending(plan, { paths, qemu });
     return `taken back: ${error.message}`;
   }
-  noteAsked(plan, world.values.get(REQUESTED_AT) ?? at, {
-    ...ledger,
-    only: "pending",
-  });
+  const at = world.values.get(REQUESTED_AT) ?? journal.at;
+  noteAsked(plan, at, { paths, qemu, only: "pending" });
   return `left pending: ${error.message}`;
 }
 
@@ -192,7 +241,13 @@ async function recoverLeft(
     const { plan, request } = journal, { leftAlone } = world;
     return { what: titleOf(journal), plan, request, leftAlone, ...done };
   } catch (error) {
-    throw stuck(journal, paths, { why: messageOf(error), cause: error });
+    throw new HotplugError(
+      "interrupted",
+      `An operation on ${paths.name} was interrupted (${
+        titleOf(journal)
+      }) and cannot be put in order: ${messageOf(error)}`,
+      { cause: error, changed: true, hint: `kvm-hotplug repair ${paths.name}` },
+    );
   }
 }
 
@@ -233,4 +288,32 @@ export async function recover(
     default:
       return reading satisfies never;
   }
+}
+
+/** A journal that was written for a runtime file by another instance name. */
+export function foreignJournal(
+  instance: string,
+  { name, runtime }: InstancePaths,
+): HotplugError {
+  return refuse(
+    `A change of ${runtime} was interrupted, and it was begun for instance ${instance}, not for ${name}`,
+    `give the same options with ${instance}: the next change of it or its repair puts it in order`,
+  );
+}
+
+/**
+ * Refuses to record in one VM's file what happens in another, unless file and
+ * socket were both given.
+ *
+ * @param vm the `query-name` of who answers at the socket
+ * @throws {HotplugError} `refused` if the socket is that of another VM
+ */
+export function refuseForeignVm(vm: string, paths: InstancePaths): void {
+  if (paths.isGiven || vm === "" || vm === paths.name) return;
+  throw refuse(
+    `The QMP socket ${paths.qmp} is that of VM ${
+      JSON.stringify(vm)
+    }, not of ${paths.name}`,
+    "give the file that goes with it by --state, if this is meant",
+  );
 }

@@ -121,8 +121,10 @@ export interface Value {
   readonly member?: string | undefined;
 }
 
-/** What the kinds of devices check of the steps of a plan. */
+/** What the kinds of devices know of the steps of a plan. */
 export interface KindChecks {
+  /** The kind whose devices a list of the runtime file records. */
+  readonly kindOf: (list: string) => string | undefined;
   /** Whether some kind adds these words to `kvm_cmd`. */
   readonly isWords: Check<readonly string[]>;
   /** Whether some kind notes this in the tool's own record. */

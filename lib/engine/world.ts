@@ -116,7 +116,7 @@ export function defineLook<S extends Step>(
 /** The kinds of steps that a plan may have, found by their names. */
 export class StepTable {
   readonly #kinds: ReadonlyMap<string, StepKind>;
-  /** What the kinds of devices check of steps. */
+  /** What the kinds of devices know of steps. */
   readonly checks: KindChecks;
 
   /** A table of these kinds of steps. */

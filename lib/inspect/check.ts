@@ -4,7 +4,7 @@
  * @module
  */
 
-import { refuseForeignVm } from "../engine/recover_world.ts";
+import { refuseForeignVm } from "../engine/recover.ts";
 import type { HotplugError } from "../errors.ts";
 import { type Via, VIAS } from "../host/access_record.ts";
 import {

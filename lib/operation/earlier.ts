@@ -15,10 +15,10 @@ import { openMonitor } from "../monitor/monitor.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { findJournal, findOwnFile } from "../state/journal_file.ts";
+import { findOwnFile } from "../state/journal_file.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
-import { loadReader } from "./journal_reader.ts";
+import { loadSteps } from "./journal_reader.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Request } from "./request.ts";
 
@@ -30,11 +30,11 @@ export async function recoverInterrupted(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<Recovery | undefined> {
-  if (findJournal(paths) === "none") return undefined;
+  if (findOwnFile(paths, "journal") === "none") return undefined;
   const { unplugTimeoutMs } = options;
   return await recover(paths, {
     ...options,
-    load: loadReader,
+    load: loadSteps,
     unplugTimeoutMs: Math.min(unplugTimeoutMs, OTHER_UNPLUG_TIMEOUT_MS),
   });
 }
@@ -48,7 +48,7 @@ const INDEX = /^(?:0|[1-9]\d*|-1)$/;
  */
 export function pinned(request: Request, paths: InstancePaths): Request {
   if (!("device" in request) || !INDEX.test(request.device)) return request;
-  const isLeft = findJournal(paths) === "there" ||
+  const isLeft = findOwnFile(paths, "journal") === "there" ||
     findOwnFile(paths, "json") === "there";
   if (!isLeft) return request;
   const { disks, nics } = expectRuntime(paths).runtime;
@@ -87,8 +87,6 @@ async function releasedRemovals(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<KindRequest[]> {
-  // Most instances have no record, and pay for none.
-  if (findOwnFile(paths, "json") === "none") return [];
   const noted = Object.values(readOwnRecord(paths).devices);
   if (noted.every(({ pending }) => pending === undefined)) return [];
   using qmp = await openMonitor(paths.qmp, options);

@@ -5,29 +5,32 @@
  * @module
  */
 
-import type { JournalReader } from "../engine/journal_version1.ts";
 import { ENGINE_STEPS } from "../engine/steps.ts";
 import { StepTable } from "../engine/world.ts";
-import { kindOfList, loadWholeKinds } from "../kinds.ts";
+import { loadWholeKinds } from "../kinds.ts";
 import type { WholeKind } from "../plan/kind.ts";
 import { either } from "../state/value_check.ts";
 
 /** The steps that plans of these kinds may have. */
 export function stepsOf(
-  kinds: readonly Pick<WholeKind, "steps" | "isWords" | "record">[],
+  kinds: readonly Pick<
+    WholeKind,
+    "word" | "list" | "steps" | "isWords" | "record"
+  >[],
 ): StepTable {
   return new StepTable(
     [...ENGINE_STEPS, ...kinds.flatMap(({ steps }) => steps)],
     {
+      kindOf: (list) => kinds.find((one) => one.list === list)?.word,
       isWords: either(...kinds.flatMap(({ isWords = [] }) => isWords)),
       isNote: either(...kinds.map(({ record }) => record)),
     },
   );
 }
 
-/** Makes what reads a journal: {@linkcode LoadReader}. */
-export async function loadReader(
+/** The steps that a journal's plan may have: {@linkcode LoadSteps}. */
+export async function loadSteps(
   words: readonly string[] | undefined,
-): Promise<JournalReader> {
-  return { steps: stepsOf(await loadWholeKinds(words)), kindOf: kindOfList };
+): Promise<StepTable> {
+  return stepsOf(await loadWholeKinds(words));
 }

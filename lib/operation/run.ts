@@ -8,7 +8,7 @@ import { applyJournaled } from "../engine/journaled.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
-import { refuseForeignVm } from "../engine/recover_world.ts";
+import { refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, type Remark, withDetails } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
@@ -27,7 +27,7 @@ import { readHvparams } from "../state/hvparams.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { parseJson } from "../state/json.ts";
 import { jsonNode } from "../state/json_node.ts";
-import { findJournal } from "../state/journal_file.ts";
+import { findOwnFile } from "../state/journal_file.ts";
 import { expectRoot, lockInstance } from "../state/lock.ts";
 import { isCurrent } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
@@ -41,7 +41,7 @@ import {
   recoverInterrupted,
   recoverySettled,
 } from "./earlier.ts";
-import { loadReader, stepsOf } from "./journal_reader.ts";
+import { stepsOf } from "./journal_reader.ts";
 import { leftAloneText, type Outcome } from "./outcome.ts";
 import { commandOf, isOffline, type Request } from "./request.ts";
 import { isCommit } from "../engine/state_steps.ts";
@@ -163,7 +163,7 @@ async function runOne(
     request: fingerprintOf(request),
     process,
     ...known,
-    options: { ...options, load: loadReader },
+    options,
   });
   return outcomeOf(plan, world);
 }
@@ -241,7 +241,7 @@ export async function run(
     return await runAfterEarlier(request, paths, options);
   }
   // A question changes nothing, not even a missing folder: it takes no lock.
-  const found = findJournal(paths) === "there" ? [UNFINISHED] : [];
+  const found = findOwnFile(paths, "journal") === "there" ? [UNFINISHED] : [];
   return withWarnings(await runOne(request, paths, options), ...found);
 }
 

@@ -6,15 +6,14 @@
  */
 
 import { type JournalReading, readJournal } from "../engine/journal_read.ts";
-import { recover, titleOf } from "../engine/recover.ts";
-import { foreignJournal } from "../engine/recover_world.ts";
+import { foreignJournal, recover, titleOf } from "../engine/recover.ts";
 import { HotplugError, type Remaining } from "../errors.ts";
 import type { Repaired, RepairOptions } from "../plan/finding.ts";
 import { type InstancePaths, ownPath } from "../state/instance.ts";
 import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
-import { loadReader } from "../operation/journal_reader.ts";
+import { loadSteps } from "../operation/journal_reader.ts";
 
 /** What became of a journal. */
 export interface JournalOutcome {
@@ -29,7 +28,7 @@ export interface JournalOutcome {
 async function read(paths: InstancePaths): Promise<JournalReading> {
   using dir = openOwnDirectoryIfThere(paths.runDir);
   if (dir === undefined) return { state: "none" };
-  return await readJournal(dir, paths, loadReader);
+  return await readJournal(dir, paths, loadSteps);
 }
 
 function remainingOf(
@@ -64,7 +63,7 @@ async function follow(
   options: RepairOptions,
 ): Promise<JournalOutcome> {
   try {
-    const recovery = await recover(paths, { ...options, load: loadReader });
+    const recovery = await recover(paths, { ...options, load: loadSteps });
     if (recovery === undefined) return { repaired: [], remaining: [] };
     const { what, did, leftAlone = [] } = recovery;
     const repaired = [{ what: `${what}, was interrupted`, did }];

@@ -7,7 +7,7 @@
  */
 
 import { applyJournaled } from "../engine/journaled.ts";
-import { refuseForeignVm } from "../engine/recover_world.ts";
+import { refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, messageOf, type Remaining } from "../errors.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
@@ -25,7 +25,7 @@ import {
   instancePaths,
   ownPath,
 } from "../state/instance.ts";
-import { findJournal } from "../state/journal_file.ts";
+import { findOwnFile } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
 import { EMPTY_RECORD } from "../state/own_check.ts";
 import { knownNotes, readOwnRecord } from "../state/own_record.ts";
@@ -34,7 +34,7 @@ import { SysError } from "../sys/errno.ts";
 import { settled } from "./settled.ts";
 import { putAway, repairJournal } from "./journal.ts";
 import { loadNotes, loadWholeKinds } from "../kinds.ts";
-import { loadReader, stepsOf } from "../operation/journal_reader.ts";
+import { stepsOf } from "../operation/journal_reader.ts";
 import { compareAlone } from "../compare/alone.ts";
 import { compareWhole } from "../compare/whole.ts";
 import type { Step } from "../engine/verbs.ts";
@@ -143,13 +143,13 @@ async function mendAll(
         await applyJournaled(plan, {
           // None asks for repair's plans by itself.
           ...{ command: "repair", request: "", paths, process, world },
-          options: { ...options, load: loadReader },
+          options,
         });
       }
       repaired.push({ what, did: mend?.did ?? "" });
     } catch (error) {
       failed.push({ what, hint: messageOf(error) });
-      if (findJournal(paths) === "there") putAway(paths);
+      if (findOwnFile(paths, "journal") === "there") putAway(paths);
     }
     world.values.clear();
     if (world.hasQemu) await world.reconnect();

@@ -26,7 +26,7 @@ import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Name of an instance's journal in our own directory. */
-export function journalName({ lockKey }: InstancePaths): string {
+function journalName({ lockKey }: InstancePaths): string {
   return `${lockKey}.journal`;
 }
 
@@ -87,14 +87,14 @@ export class JournalFile implements Disposable {
     appendTo(this.#file, line);
   }
 
-  /**
-   * Removes the file: the operation is over.
-   *
-   * @throws {SysError}
-   */
-  remove(): void {
-    unlink(this.#name, { dir: this.#directory });
-    fsync(this.#directory);
+  /** Removes the file: all is done, or all is undone. */
+  end(): void {
+    try {
+      unlink(this.#name, { dir: this.#directory });
+      fsync(this.#directory);
+    } catch {
+      // Whoever reads it finds that nothing is left to do or undo.
+    }
   }
 
   /** Closes; a file that was not removed stays for whoever comes next. */
@@ -150,11 +150,6 @@ export function findOwnFile(
   const name = `${lockKey}.${suffix}`;
   const look = () => statPath(name, { dir, followLinks: "no" });
   return unlessRefused(look, "ENOENT") === undefined ? "none" : "there";
-}
-
-/** Whether an instance has a journal. */
-export function findJournal(paths: InstancePaths): "there" | "none" {
-  return findOwnFile(paths, "journal");
 }
 
 /**

@@ -7,7 +7,7 @@ import { planNicAdd } from "../../lib/nic/add.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
 import { repairPlan } from "../../lib/plan/finding.ts";
-import { stepFault } from "../../lib/engine/journal_check.ts";
+import { stepFault } from "../../lib/engine/journal_read.ts";
 import type { AnyStep } from "../../lib/kinds.ts";
 import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
@@ -21,7 +21,7 @@ import {
   nicModifyFacts,
   planOf,
 } from "../support/facts.ts";
-import { known, READER } from "../support/steps.ts";
+import { known, STEPS } from "../support/steps.ts";
 import {
   fuzz,
   isSeedGiven,
@@ -82,7 +82,7 @@ Deno.test("parseJournal() reads what the tool writes", () => {
   for (const plan of PLANS) {
     const lines = journal(plan);
     for (let n = 0; n <= lines.length; n++) {
-      const reading = parseJournal(lines.slice(0, n), PATHS, READER);
+      const reading = parseJournal(lines.slice(0, n), PATHS, STEPS);
       assertEquals(reading.state, n < 2 ? "empty" : "left");
       if (reading.state !== "left") continue;
       const { begun, undoing, values } = reading.journal;
@@ -132,7 +132,7 @@ Deno.test("parseJournal() refuses a plan that is not ours", () => {
     for (const [head = "", ...lines] of tried) {
       const changed = [head.replace(form, planted), ...lines];
       assertEquals(
-        parseJournal(changed, PATHS, READER).state,
+        parseJournal(changed, PATHS, STEPS).state,
         "damaged",
         planted,
       );
@@ -141,7 +141,7 @@ Deno.test("parseJournal() refuses a plan that is not ours", () => {
   const tap = journal(PLANS[2]).map((line) =>
     line.replace('"tap":"tap0"', '"tap":"../../x"')
   );
-  assertEquals(parseJournal(tap, PATHS, READER).state, "damaged");
+  assertEquals(parseJournal(tap, PATHS, STEPS).state, "damaged");
 });
 
 /** One place of a line overwritten, taken out or filled. */
@@ -158,13 +158,13 @@ Deno.test("parseJournal() takes any text", () => {
     const lines = journal(random.pick(PLANS), random.pick([1, 2]));
     const at = random.below(lines.length);
     lines[at] = damage(lines[at] ?? "", random);
-    const reading = parseJournal(lines, PATHS, READER);
+    const reading = parseJournal(lines, PATHS, STEPS);
     if (reading.state === "damaged") refused++;
     if (reading.state !== "left") return;
     const { plan, begun } = reading.journal;
     assert(begun < plan.steps.length);
     for (const step of plan.steps) {
-      assertEquals(stepFault(step, PATHS, READER.steps), undefined);
+      assertEquals(stepFault(step, PATHS, STEPS), undefined);
     }
   });
   if (!isSeedGiven()) assert(refused > 1_000, `${refused}`);

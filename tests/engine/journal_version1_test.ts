@@ -11,7 +11,7 @@ import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
 import { assert } from "../support/facts.ts";
-import { READER, STEPS } from "../support/steps.ts";
+import { STEPS } from "../support/steps.ts";
 
 const UUID = "932df160-7a22-4067-a566-7e0ca8386133";
 const AT = "2026-01-02T03:04:05.678Z";
@@ -140,7 +140,7 @@ function read(
   lines: readonly string[] = ['{"do":0}'],
 ): JournalReading {
   const paths = instancePaths("/run/g", "vm1");
-  return parseJournal(journal(plan, lines), paths, READER);
+  return parseJournal(journal(plan, lines), paths, STEPS);
 }
 
 function left(...about: Parameters<typeof read>): LeftJournal {

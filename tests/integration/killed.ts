@@ -12,7 +12,7 @@ import {
   type Facts,
   readNode,
 } from "../../lib/plan/facts.ts";
-import { Journal } from "../../lib/engine/journal.ts";
+import { beginJournal, journalProgress } from "../../lib/engine/journal.ts";
 import type { Decision, Plan } from "../../lib/engine/plan.ts";
 import { World } from "../../lib/engine/world.ts";
 import { type KindRequest, loadNotes, prepareKind } from "../../lib/kinds.ts";
@@ -99,13 +99,13 @@ export async function killAt(
   const decision = await decide(vm, request, { world, paths });
   if (decision.kind !== "plan") throw new Error("there is nothing to do");
   const { plan } = decision;
-  using journal = new Journal(paths, {
+  using journal = beginJournal(paths, {
     plan,
     command: request.kind.replace("-", " "),
     request: "",
     qemu: undefined,
   });
-  const progress = journal.progress(world);
+  const progress = journalProgress(journal, world);
   for (const [index, step] of plan.steps.slice(0, last + 1).entries()) {
     const kind = kindOf(step);
     progress.doing?.(step, index, kind);

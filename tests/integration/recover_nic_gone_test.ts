@@ -8,7 +8,7 @@ import { ip, joinBridge } from "../../lib/host/network.ts";
 import { bridgeOf, interfaceExists, openTap } from "../../lib/host/tap.ts";
 import { joinRoute, leaveRoute } from "../../lib/host/tap_route.ts";
 import type { KindRequest } from "../../lib/kinds.ts";
-import { loadReader } from "../../lib/operation/journal_reader.ts";
+import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { nicRemove, ownFiles } from "./kill_requests.ts";
 import { killAt, type KillPoint, killPoints, planNow } from "./killed.ts";
@@ -56,7 +56,7 @@ async function eachCut(
 }
 
 async function putInOrder(vm: Instance): Promise<void> {
-  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200, load: loadReader };
+  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200, load: loadSteps };
   const recovery = await recover(instancePaths(vm.runDir, NAME), times);
   assertEquals(recovery?.leftAlone, []);
   assertEquals(ownFiles(vm), []);

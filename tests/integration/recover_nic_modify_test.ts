@@ -5,7 +5,7 @@ import { noteTakenBack } from "../../lib/engine/pending.ts";
 import { recover } from "../../lib/engine/recover.ts";
 import type { Value } from "../../lib/engine/verbs.ts";
 import type { KindRequest } from "../../lib/kinds.ts";
-import { loadReader } from "../../lib/operation/journal_reader.ts";
+import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
 import { STEPS } from "../support/steps.ts";
@@ -32,7 +32,7 @@ async function takenBack(
   assert(asked > 0);
   await killAt(vm, MODIFY, { step: asked, when });
   const paths = instancePaths(vm.runDir, NAME);
-  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200, load: loadReader };
+  const times = { timeoutMs: 2_000, unplugTimeoutMs: 200, load: loadSteps };
   const recovery = await recover(paths, times);
   await vm.peer.idle();
   assertEquals(recovery?.did, "taken back");

@@ -1,7 +1,7 @@
 /** Operations killed at every step of their plans, and what comes after. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/engine/recover.ts";
-import { loadReader } from "../../lib/operation/journal_reader.ts";
+import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   diskAdd,
@@ -21,7 +21,7 @@ import {
   NEW_NIC,
 } from "../lab/scripted_instance.ts";
 
-const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000, load: loadReader };
+const OPTIONS = { timeoutMs: 2_000, unplugTimeoutMs: 1_000, load: loadSteps };
 
 async function recoverNow(vm: Instance) {
   const recovery = await recover(instancePaths(vm.runDir, NAME), OPTIONS);

@@ -4,7 +4,7 @@ import type { Plan } from "../../lib/engine/plan.ts";
 import { recover } from "../../lib/engine/recover.ts";
 import { isUnplug } from "../../lib/engine/qmp_steps.ts";
 import type { KindRequest } from "../../lib/kinds.ts";
-import { loadReader } from "../../lib/operation/journal_reader.ts";
+import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
 import {
@@ -61,7 +61,7 @@ async function recoverOld(
   const recovery = await recover(instancePaths(vm.runDir, NAME), {
     timeoutMs: 2_000,
     unplugTimeoutMs: 200,
-    load: loadReader,
+    load: loadSteps,
   });
   await vm.peer.idle();
   assertEquals(

@@ -5,7 +5,7 @@ import { planDiskRemove } from "../../lib/disk/remove.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
 import type { Decision } from "../../lib/engine/plan.ts";
-import { refuseForeignVm } from "../../lib/engine/recover_world.ts";
+import { refuseForeignVm } from "../../lib/engine/recover.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
   disk,

@@ -5,13 +5,12 @@
  * @module
  */
 
-import { checkPlan } from "../../lib/engine/journal_check.ts";
-import type { JournalReader } from "../../lib/engine/journal_version1.ts";
+import { checkPlan } from "../../lib/engine/journal_read.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
 import type { Step, StepDescription } from "../../lib/engine/verbs.ts";
 import type { StepKind, StepTable } from "../../lib/engine/world.ts";
 import type { AnyStep } from "../../lib/kinds.ts";
-import { loadReader } from "../../lib/operation/journal_reader.ts";
+import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import type { InstancePaths } from "../../lib/state/instance.ts";
 
 /** A plan whose steps are typed by their kinds. */
@@ -19,26 +18,23 @@ export type KnownPlan = Omit<Plan, "steps"> & {
   readonly steps: readonly AnyStep[];
 };
 
-/** Reads journals of plans for any kinds of devices. */
-export const READER: JournalReader = await loadReader(undefined);
-
 /** All kinds of steps. */
-export const STEPS: StepTable = READER.steps;
+export const STEPS: StepTable = await loadSteps(undefined);
 
 /** By the words of the kinds that a plan can name. */
-const READERS: ReadonlyMap<string, JournalReader> = new Map(
+const TABLES: ReadonlyMap<string, StepTable> = new Map(
   await Promise.all(
     [[], ["disk"], ["nic"], ["disk", "nic"]].map(async (words) =>
-      [words.join(), await loadReader(words)] as const
+      [words.join(), await loadSteps(words)] as const
     ),
   ),
 );
 
-/** Reads journals of plans that name exactly these kinds. */
-export function readerFor(kinds: readonly string[]): JournalReader {
-  const reader = READERS.get([...kinds].sort().join());
-  if (reader === undefined) throw new Error(`no such kinds: ${kinds}`);
-  return reader;
+/** The steps of plans that name exactly these kinds. */
+export function stepsFor(kinds: readonly string[]): StepTable {
+  const table = TABLES.get([...kinds].sort().join());
+  if (table === undefined) throw new Error(`no such kinds: ${kinds}`);
+  return table;
 }
 
 /** All that can be done with a step. */
@@ -59,6 +55,6 @@ export function describe(step: Step): StepDescription {
  */
 export function known(plan: Plan, paths: InstancePaths): KnownPlan {
   const text = JSON.stringify(plan);
-  const table = readerFor(plan.kinds).steps;
+  const table = stepsFor(plan.kinds);
   return checkPlan(JSON.parse(text), paths, table) as KnownPlan;
 }

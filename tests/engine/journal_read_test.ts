@@ -1,7 +1,7 @@
 /** Where the guest takes part stands in a plan, and is checked when read. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { planDiskAdd } from "../../lib/disk/add.ts";
-import { checkPlan, Fault } from "../../lib/engine/journal_check.ts";
+import { checkPlan, Fault } from "../../lib/engine/journal_read.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
