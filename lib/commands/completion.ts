@@ -13,7 +13,6 @@ import { openMonitor } from "../monitor/monitor.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { list, text } from "../qmp/reading.ts";
-import type { Schema } from "../qmp/schema.ts";
 import { instancePaths, isInstanceName } from "../state/instance.ts";
 import type { Answer, Call } from "./answer.ts";
 import {
@@ -46,21 +45,20 @@ function qmpPath(runDir: string, instance: string): string {
   return instancePaths(runDir, instance).qmp;
 }
 
-type SchemaWork<T> = (schema: Schema, session: QmpSession) => T | Promise<T>;
-
-async function withSchema<T>(
+/** What a VM says; nothing if it cannot be asked soon. */
+function onVm<T>(
   runDir: string,
   instance: string,
-  work: SchemaWork<T>,
-): Promise<T> {
-  const path = qmpPath(runDir, instance);
-  using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
-  return await work(await readSchema(session), session);
+  work: (session: QmpSession) => Promise<T[]>,
+): Promise<T[]> {
+  return orNone(async () => {
+    const path = qmpPath(runDir, instance);
+    using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
+    return await work(session);
+  });
 }
 
-async function commandsOf(runDir: string, instance: string) {
-  const path = qmpPath(runDir, instance);
-  using session = await openMonitor(path, { timeoutMs: PATIENCE_MS });
+async function commandsOf(session: QmpSession): Promise<Candidate[]> {
   const reply = await session.execute("query-commands");
   const names = list(reply).map(({ name }) => text(name));
   return plainWords(names.sort());
@@ -84,20 +82,24 @@ function listBridges(): string[] {
 }
 
 function lookupsIn(runDir: string): Lookups {
-  const inSchema = <T>(instance: string, work: SchemaWork<T[]>) =>
-    orNone(() => withSchema(runDir, instance, work));
   return {
     instances: () => orNone(() => plainWords(listInstances(runDir))),
     devices: (kind, instance) =>
       orNone(() => devicesOf(runDir, kind, instance)),
-    commands: (instance) => orNone(() => commandsOf(runDir, instance)),
+    commands: (instance) => onVm(runDir, instance, commandsOf),
     args: (at) =>
-      inSchema(
+      onVm(
+        runDir,
         at.instance,
-        (schema, session) => completeLive(session, schema, at),
+        async (session) =>
+          await completeLive(session, await readSchema(session), at),
       ),
     events: (instance) =>
-      inSchema(instance, ({ events }) => plainWords(events)),
+      onVm(
+        runDir,
+        instance,
+        async (session) => plainWords((await readSchema(session)).events),
+      ),
     bridges: () => orNone(() => plainWords(listBridges())),
   };
 }

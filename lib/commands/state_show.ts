@@ -4,58 +4,31 @@
  * @module
  */
 
-import { showState, type StateView } from "../inspect/state_show.ts";
-import type { Difference } from "../plan/difference.ts";
+import {
+  showState,
+  type StateView,
+  type Verification,
+} from "../inspect/state_show.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Answer, Call } from "./answer.ts";
 import { detailsOf, titleOf } from "./report.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
-import { JsonText } from "../words/json_text.ts";
 import { table } from "../words/text.ts";
-
-/** What a comparison came to, as the document has it. Pure. */
-export function verifyDocument(
-  all: readonly Difference[],
-): { ok: boolean; differences: { what: string; hint: string }[] } {
-  const differences = all.map(({ what, hint }) => ({ what, hint }));
-  return { ok: differences.length === 0, differences };
-}
-
-function document(view: StateView) {
-  const { kvmCmd, hvparams, nics, disks } = view.understood;
-  return {
-    ok: true,
-    instance: view.instance,
-    path: view.path,
-    version: view.version,
-    current: view.current,
-    raw: new JsonText(view.raw),
-    understood: {
-      kvm_cmd: kvmCmd,
-      nics,
-      hvparams: new JsonText(hvparams),
-      disks,
-    },
-    ...(view.differences === undefined
-      ? {}
-      : { verify: verifyDocument(view.differences) }),
-  };
-}
 
 function placeOf({ bus, slot, scsi_id }: DeviceView): string {
   if (bus === null) return "-";
   return `${bus} ${slot ?? scsi_id ?? "-"}`;
 }
 
-function verifyText(differences: readonly Difference[] | undefined): string[] {
-  if (differences === undefined) return [];
-  if (differences.length === 0) {
-    return ["", "QEMU and the file describe the same machine"];
-  }
+function verifyText(verify: Verification | undefined): string[] {
+  if (verify === undefined) return [];
+  if (verify.ok) return ["", "QEMU and the file describe the same machine"];
   return [
     "",
     "QEMU and the file differ:",
-    ...differences.flatMap(({ what, hint }) => [`- ${what}`, `  ${hint}`]),
+    ...verify.differences.flatMap((
+      { what, hint },
+    ) => [`- ${what}`, `  ${hint}`]),
   ];
 }
 
@@ -79,8 +52,8 @@ function text(view: StateView): string[] {
       : table([["DEVICE", "ID", "DRIVER", "PLACE", ""], ...rows])),
     "",
     "as it is:",
-    ...view.raw.split("\n"),
-    ...verifyText(view.differences),
+    ...view.raw.text.split("\n"),
+    ...verifyText(view.verify),
   ];
 }
 
@@ -92,10 +65,9 @@ export async function stateShow(call: Call): Promise<Answer> {
     ...options,
     verify: invocation.flags.has("verify") ? "against-qemu" : "no",
   });
-  const differ = (view.differences?.length ?? 0) > 0;
   return {
     text: text(view),
-    document: document(view),
-    status: differ ? 3 : 0,
+    document: { ok: true, ...view },
+    status: view.verify?.ok === false ? 3 : 0,
   };
 }

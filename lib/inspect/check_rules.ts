@@ -141,16 +141,15 @@ function placeRules(
   });
 }
 
-function judge(rule: CheckRule): Requirement {
-  const { name } = rule;
+function judge({ name, for: words, refuse, state }: CheckRule): Requirement {
+  const about = { name, for: words };
   try {
-    rule.refuse();
-    const detail = rule.state();
-    return { name, for: rule.for, ok: true, detail, hint: null };
+    refuse();
+    return { ...about, ok: true, detail: state(), hint: null };
   } catch (error) {
     if (!(error instanceof HotplugError)) throw error;
     const { message: detail, hint = null } = error;
-    return { name, for: rule.for, ok: false, detail, hint };
+    return { ...about, ok: false, detail, hint };
   }
 }
 
@@ -167,12 +166,8 @@ export function judgeAll(
   });
   const particular = (at: KindRule["at"]) =>
     kinds.flatMap(({ kind, rules }) =>
-      rules.filter((one) => one.at === at).map((one): CheckRule => ({
-        name: one.name,
-        for: [kind.word],
-        refuse: () => one.refuse(),
-        state: () => one.state(),
-      }))
+      rules.filter((one) => one.at === at)
+        .map((one): CheckRule => ({ ...one, for: [kind.word] }))
     );
   return [
     ...STATE_RULES.map(forAll),

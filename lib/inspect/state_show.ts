@@ -26,6 +26,8 @@ import type { Reach } from "../engine/options.ts";
 import type { Difference, FormatCommand } from "../plan/difference.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { KindName } from "../plan/kind.ts";
+import type { Remaining } from "../errors.ts";
+import { JsonText } from "../words/json_text.ts";
 
 /** How an instance's state is looked at. */
 export type ShowOptions = Reach & MonitorOptions & {
@@ -46,18 +48,31 @@ export interface StateView {
   /** Whether an upgrade would change nothing. */
   readonly current: boolean;
   /** The document to the letter. */
-  readonly raw: string;
+  readonly raw: JsonText;
   /** What the upgrade makes of it. */
   readonly understood: {
     /** Words; numbers as their text. */
-    readonly kvmCmd: readonly string[];
-    /** The upgraded object to the letter. */
-    readonly hvparams: string;
+    readonly kvm_cmd: readonly string[];
     readonly nics: readonly DeviceView[];
+    /** The upgraded object to the letter. */
+    readonly hvparams: JsonText;
     readonly disks: readonly DeviceView[];
   };
-  /** Undefined if nobody asked. */
-  readonly differences?: readonly Difference[] | undefined;
+  /** Left out if nobody asked. */
+  readonly verify?: Verification;
+}
+
+/** What a comparison with QEMU came to. */
+export interface Verification {
+  /** Whether nothing differs. */
+  readonly ok: boolean;
+  readonly differences: readonly Remaining[];
+}
+
+/** What a comparison came to, as the document has it. Pure. */
+export function verification(all: readonly Difference[]): Verification {
+  const differences = all.map(({ what, hint }) => ({ what, hint }));
+  return { ok: differences.length === 0, differences };
 }
 
 /** What the file has of a disk, whatever QEMU has. */
@@ -78,9 +93,11 @@ async function understood(
     );
   const hvparams = upgradeRuntime(runtime.root).items[2];
   return {
-    kvmCmd: runtime.kvmCmd,
-    hvparams: hvparams === undefined ? "{}" : formatJson(hvparams),
+    kvm_cmd: runtime.kvmCmd,
     nics: views("nics"),
+    hvparams: new JsonText(
+      hvparams === undefined ? "{}" : formatJson(hvparams),
+    ),
     disks: views("disks").map((view, at) => ({
       ...view,
       ...recordedAs(runtime.disks[at]),
@@ -95,7 +112,7 @@ async function understood(
  *
  * @throws {HotplugError} status 4 if QEMU cannot be asked
  */
-async function verify(
+async function compare(
   { paths, content }: {
     readonly paths: InstancePaths;
     readonly content: RuntimeContent;
@@ -135,17 +152,16 @@ export async function showState(
   const paths = instancePaths(options.runDir, instance, options);
   const content = expectRuntime(paths);
   const { runtime, path } = content;
-  const differences = options.verify === "no" ? undefined : await verify(
-    { paths, content },
-    options,
-  );
+  const differences = options.verify === "no"
+    ? undefined
+    : await compare({ paths, content }, options);
   return {
     instance,
     path,
     version: shapeOf(runtime.root),
     current: isCurrent(runtime),
-    raw: formatJson(runtime.root),
+    raw: new JsonText(formatJson(runtime.root)),
     understood: await understood(runtime, paths),
-    differences,
+    ...(differences && { verify: verification(differences) }),
   };
 }

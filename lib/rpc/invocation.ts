@@ -17,6 +17,7 @@ import {
   type Invocation,
   type OptionSpec,
 } from "../words/options.ts";
+import { wrongValue } from "./ganeti_object.ts";
 
 /** Options of every command that may differ from request to request. */
 const PER_REQUEST = [
@@ -59,13 +60,7 @@ function keyOf(operand: string): string {
 }
 
 function wrongType(key: string, accepted: string, node: JsonNode) {
-  return usage(
-    `Key ${JSON.stringify(key)} must be ${accepted}: it is ${
-      node.type === "object" || node.type === "array"
-        ? `an ${node.type}`
-        : formatJson(node)
-    }`,
-  );
+  return wrongValue(`Key ${JSON.stringify(key)}`, accepted, node);
 }
 
 /** A word of a command line; a number stands as it was written. */

@@ -45,11 +45,11 @@ class Server {
   readonly #call: Call;
   readonly #streams: Streams;
   readonly #queue = new KeyedQueue();
+  readonly #output = new KeyedQueue();
   /** Aborted when no more requests are to be begun. */
   readonly #end = new AbortController();
   readonly #open = new Set<Promise<void>>();
   #weight = 0;
-  #written: Promise<void> = Promise.resolve();
 
   constructor(call: Call, streams: Streams) {
     this.#call = call;
@@ -73,7 +73,6 @@ class Server {
       }
     } finally {
       await Promise.all(this.#open);
-      await this.#written;
       signal.removeEventListener("abort", stop);
     }
   }
@@ -103,13 +102,10 @@ class Server {
 
   /** Whole lines, one after the other. */
   async #write(line: string): Promise<void> {
-    const before = this.#written;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#written = promise;
-    await before;
+    const { write } = this.#streams;
+    const written = await this.#output.run("", () => write(line + "\n"));
     // With its reader gone the rest has no purpose: promise 7.
-    if (await this.#streams.write(line + "\n") === "gone") this.#end.abort();
-    resolve();
+    if (written === "gone") this.#end.abort();
   }
 
   async #answer(message: RpcRequest | RpcFault): Promise<string | undefined> {

@@ -3,9 +3,9 @@
  * --verify`, `list NAME` and `repair --dry-run` tell.
  */
 import { assertEquals } from "@std/assert";
-import { verifyDocument } from "../../lib/commands/state_show.ts";
 import { comparePresence } from "../../lib/compare/presence.ts";
 import { listDevices } from "../../lib/inspect/list.ts";
+import { verification } from "../../lib/inspect/state_show.ts";
 import { loadKinds } from "../../lib/kinds.ts";
 import { remainingDifferences } from "../../lib/repair/repair.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
@@ -322,7 +322,7 @@ for (
     const { what, hint } = one;
     assert(what !== "" && hint !== "" && !`${what}${hint}`.includes("\n"));
 
-    const { ok, differences: verified } = verifyDocument(differences);
+    const { ok, differences: verified } = verification(differences);
     assertEquals([ok, verified], [false, [{ what, hint }]]);
 
     const listed = listDevices(given.content.runtime, given, {
@@ -350,7 +350,7 @@ for (
 
 Deno.test("one judgement: nothing where all agree", () => {
   const { given, differences } = judged(SPEC);
-  assertEquals(verifyDocument(differences), { ok: true, differences: [] });
+  assertEquals(verification(differences), { ok: true, differences: [] });
   const listed = listDevices(given.content.runtime, given, {
     differences,
     kinds: KINDS,
