@@ -105,11 +105,12 @@ export function removeNicDirectory(directory: string): void {
  * Brings the files from one content to another; files in neither are left
  * alone. May be repeated, and taken back with the two exchanged.
  *
+ * @param options.from only its names count
  * @throws {SysError}
  */
 export function changeNicFiles(
   directory: string,
-  { from, to }: { from: NicFiles; to: NicFiles },
+  { from, to }: { from: Readonly<Record<string, unknown>>; to: NicFiles },
 ): void {
   using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   for (const [name, tap] of Object.entries(to)) writeNicFile(dir, name, tap);

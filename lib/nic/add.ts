@@ -101,14 +101,11 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   const { nics, hvparams } = facts.content.runtime;
   const { host, backend } = tapSteps(facts, nic, tap);
   const verify = { kind: "verify-device", id, slot: place.slot } as const;
-  const to = attachmentOf(facts, nic, {
-    ...{ instance: facts.paths.name, uuid, ganeti },
-    index: ganeti?.seq ?? nics.length,
-  });
+  const index = nics.length;
+  const to = attachmentOf(facts, nic, { uuid, index, ganeti });
   const made = { value: "tap" } as const;
   const notes = notesFor(nic, hvparams);
   const before = host.find((one) => one.kind === "own-record")?.change.after;
-  const index = nics.length;
   return planAddition(facts, {
     kind: NIC,
     identity: nic,

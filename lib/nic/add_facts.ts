@@ -121,6 +121,11 @@ function readMacs(facts: Facts): Map<string, string> {
   return macs;
 }
 
+/** Ganeti's own network scripts, as far as they are installed. */
+export function ganetiScripts() {
+  return { ganetiScript: ganetiScript(), ganetiDown: ganetiDown() };
+}
+
 async function readOvs(
   { mode, link = "" }: Pick<NicAdd, "mode" | "link">,
 ): Promise<SwitchState> {
@@ -164,8 +169,7 @@ export async function readNicAddFacts(
     bridgeExists: isInterfaceName(link) && isBridge(link),
     vlanFiltering: isInterfaceName(link) && filtersVlans(link),
     ovs: await readOvs(request),
-    ganetiScript: ganetiScript(),
-    ganetiDown: ganetiDown(),
+    ...ganetiScripts(),
     scriptUsable: request.script !== undefined && isProgram(request.script),
     confinement,
     ownTap: readOwnTap({ ...facts, confinement }),

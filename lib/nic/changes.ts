@@ -5,12 +5,11 @@
  */
 
 import type { World } from "../engine/world.ts";
-import { ganetiDown, ganetiScript } from "../host/network.ts";
 import { interfaceExists } from "../host/tap.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import type { KindChanges, Planner } from "../plan/kind.ts";
 import { planNicAdd } from "./add.ts";
-import { readNicAddFacts } from "./add_facts.ts";
+import { ganetiScripts, readNicAddFacts } from "./add_facts.ts";
 import { nicAdoption } from "./adopt.ts";
 import { withNetwork, withNetworkChange } from "./ganeti_network.ts";
 import { readLiveNics } from "./live.ts";
@@ -34,10 +33,7 @@ function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
         planNicModify(whole, await readNicModifyFacts(facts, whole, world));
     }
     case "nic-remove": {
-      const scripts = {
-        ganetiScript: ganetiScript(),
-        ganetiDown: ganetiDown(),
-      };
+      const scripts = ganetiScripts();
       return (facts) => {
         const named = Object.values(facts.nicFiles ?? {});
         const deletedTaps = new Set(

@@ -110,9 +110,8 @@ export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
   const { inNetwork, ...rest } = request;
   if (inNetwork === undefined) return request;
   const found = resolve(inNetwork, node);
-  const { uuid: network, netinfo } = found;
   const mac = macIn(found, rest.mac);
-  const known = { ...rest, mac, network, netinfo };
+  const known = { ...rest, mac, network: found.uuid, netinfo: found.netinfo };
   if (inNetwork.place === "given") return known;
   const { mode, link, vlan } = placeOf(found, inNetwork);
   return { ...known, mode, link, vlan: rest.vlan ?? vlan };
@@ -131,8 +130,7 @@ export function withNetworkChange(
   const { inNetwork, ...changes } = request.changes;
   if (inNetwork === undefined) return request;
   const found = resolve(inNetwork, node);
-  const { uuid: network, netinfo } = found;
-  const known = { ...changes, network, netinfo };
+  const known = { ...changes, network: found.uuid, netinfo: found.netinfo };
   if (inNetwork.place === "given" || found.nics.length === 0) {
     return { ...request, changes: known };
   }

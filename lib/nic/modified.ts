@@ -153,8 +153,7 @@ export function modifiedNic(
   const wanted = nicWanted(facts, request, was);
   refuseWrong(facts, request, { entry, was, wanted });
   const { ganeti } = request;
-  const instance = facts.paths.name;
-  const of = { instance, uuid, index: ganeti?.seq ?? entry.index };
+  const of = { uuid, index: entry.index };
   return {
     ...{ entry, uuid, id, was, wanted },
     tap: netdevOf(facts.qemu, id)?.facts.tap,

@@ -32,47 +32,44 @@ export type ScriptFacts = Partial<
   Pick<NicAddFacts, "ganetiScript" | "ganetiDown">
 >;
 
-/** The words that say what a NIC hangs on, and the script that reads them. */
-interface Words {
-  readonly link?: string | null | undefined;
-  readonly vlan?: string | null | undefined;
-  readonly ip?: string | null | undefined;
-  /** None: the node's own tools read them, as commands' text. */
-  readonly script?: unknown;
-}
-
 /** A journal holds no longer one. */
 const MAX_LINK = 4096;
 
-/**
- * What each word must be, and whether it is: they may come from any instance's
- * runtime file. A script may know links that are no interfaces.
- */
-function rulesOf({ script = null }: Words) {
-  return {
-    link: script === null
-      ? {
-        accepted: "1 to 15 letters, digits, '.', '_' and '-'",
-        fits: isInterfaceName,
-      }
-      : {
-        accepted: "one line of text",
-        fits: (text: string) => text.length <= MAX_LINK && isLine(text),
-      },
-    vlan: { accepted: "a VLAN such as 100, .100 or :100:200", fits: isVlan },
-    ip: { accepted: "an IPv4 or IPv6 address", fits: isIpAddress },
-  } as const;
-}
+/** What each word must be, and whether a text is. */
+const FORMS = {
+  link: ["1 to 15 letters, digits, '.', '_' and '-'", isInterfaceName],
+  vlan: ["a VLAN such as 100, .100 or :100:200", isVlan],
+  ip: ["an IPv4 or IPv6 address", isIpAddress],
+} as const;
 
-function faultIn(words: Words) {
-  const rules = rulesOf(words);
-  for (const key of ["link", "vlan", "ip"] as const) {
-    const { accepted, fits } = rules[key];
+/** A script may know links that are no interfaces. */
+const SCRIPT_LINK = [
+  "one line of text",
+  (text: string) => text.length <= MAX_LINK && isLine(text),
+] as const;
+
+/**
+ * The words of a NIC's network that are none: they may come from any instance's
+ * runtime file.
+ *
+ * @param words.script undefined or null: the node's own tools read them
+ */
+function unfitWords(
+  words:
+    & { readonly [K in keyof typeof FORMS]?: string | null | undefined }
+    & { readonly script?: unknown },
+) {
+  return (["link", "vlan", "ip"] as const).flatMap((key) => {
     const text = words[key];
-    if (!text || fits(text)) continue;
-    return { key, what: `must be ${accepted}, it is ${JSON.stringify(text)}` };
-  }
-  return undefined;
+    const [accepted, fits] = key === "link" && words.script != null
+      ? SCRIPT_LINK
+      : FORMS[key];
+    if (!text || fits(text)) return [];
+    return [{
+      key,
+      what: `must be ${accepted}, it is ${JSON.stringify(text)}`,
+    }];
+  });
 }
 
 /**
@@ -81,7 +78,7 @@ function faultIn(words: Words) {
  * @throws {HotplugError} `refused`
  */
 export function refuseRecorded(from: Attachment): void {
-  const fault = faultIn(from);
+  const [fault] = unfitWords(from);
   if (fault === undefined) return;
   throw refuse(
     `Cannot undo a change of the NIC: its recorded ${fault.key} ${fault.what}`,
@@ -94,12 +91,8 @@ export function refuseRecorded(from: Attachment): void {
  * have been joined, and no journal could hold them.
  */
 export function withoutUnfit(on: Attachment): Attachment {
-  const rules = rulesOf(on);
-  const kept = (key: "link" | "vlan" | "ip") => {
-    const text = on[key];
-    return text !== null && rules[key].fits(text) ? text : null;
-  };
-  return { ...on, link: kept("link"), vlan: kept("vlan"), ip: kept("ip") };
+  const none = unfitWords(on).map(({ key }) => [key, null]);
+  return { ...on, ...Object.fromEntries(none) };
 }
 
 /** The built-in set-up's own needs. */
@@ -160,7 +153,7 @@ function scriptOf(
  */
 export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
   const script = scriptOf(facts, nic);
-  const fault = faultIn({ ...nic, script });
+  const [fault] = unfitWords({ ...nic, script });
   if (fault !== undefined) {
     throw refuse(
       `Cannot join the NIC to its network: its ${fault.key} ${fault.what}`,
@@ -179,9 +172,8 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
   if (script === undefined) refuseBuiltIn(facts, nic);
 }
 
-/** Which NIC of which instance hangs on it, for a network script. */
-export interface Attached {
-  readonly instance: string;
+/** Which NIC hangs on it, for a network script. */
+interface Attached {
   readonly uuid: string;
   /** Place of the NIC. */
   readonly index: number;
@@ -194,14 +186,15 @@ export interface Attached {
  * more of it than a command line can say.
  */
 function scriptEnvironment(
+  instance: string,
   { name, mac, mode, link, vlan, ip, network, netinfo }: RecordedNic,
-  { instance, uuid, index, ganeti }: Attached,
+  { uuid, index, ganeti }: Attached,
 ): Record<string, string> {
   return expectLines({
     INSTANCE: instance,
     MAC: mac,
     MODE: mode,
-    INTERFACE_INDEX: String(index),
+    INTERFACE_INDEX: String(ganeti?.seq ?? index),
     INTERFACE_UUID: uuid,
     TAGS: "",
     ACTION: "up",
@@ -223,7 +216,7 @@ function scriptEnvironment(
  * @throws {HotplugError} `refused` if a script cannot be told of the NIC
  */
 export function attachmentOf(
-  facts: ScriptFacts,
+  facts: ScriptFacts & Pick<NicAddFacts, "paths">,
   nic: RecordedNic & Pick<Nic, "script">,
   of: Attached,
 ): Attachment {
@@ -235,9 +228,10 @@ export function attachmentOf(
     link: link || null,
     vlan: vlan || null,
     ip,
-    script: path === undefined
-      ? null
-      : { path, down, environment: scriptEnvironment(nic, of) },
+    script: path === undefined ? null : {
+      ...{ path, down },
+      environment: scriptEnvironment(facts.paths.name, nic, of),
+    },
   };
 }
 

@@ -8,8 +8,7 @@
 import type { Nic, RecordedNic } from "../device/nic.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { ATTACH_MODES } from "../host/network_words.ts";
-import { type Members, withMembers } from "../state/entry_object.ts";
-import { membersOf } from "../state/entry_object.ts";
+import { type Members, membersOf, withMembers } from "../state/entry_object.ts";
 import { formatJson, type JsonNode, parseJson } from "../state/json.ts";
 import { member } from "../state/json_member.ts";
 import { jsonNode } from "../state/json_node.ts";

@@ -57,7 +57,6 @@ function leaveSteps(
   const { script } = notesOf(facts, uuid);
   const from = withoutUnfit(
     attachmentOf(facts, { ...recordedNic(entry), script }, {
-      instance: facts.paths.name,
       uuid,
       index: entry.index,
     }),

@@ -43,13 +43,17 @@ export interface GanetiNic extends GanetiObject {
   readonly seq: number | undefined;
 }
 
-/** Change a NIC: in place if that can be, else plugged anew in its slot. */
-export interface NicModify {
-  readonly kind: "nic-modify";
+/** A NIC that is there. */
+interface ThatNic {
   /** Checked: it becomes part of paths. */
   readonly instance: string;
   /** Selects one NIC: index, uuid or prefix, device id, name. */
   readonly device: string;
+}
+
+/** Change a NIC: in place if that can be, else plugged anew in its slot. */
+export interface NicModify extends ThatNic {
+  readonly kind: "nic-modify";
   /** At least one of them is given. */
   readonly changes: NicChanges;
   /** Only from a master. */
@@ -57,12 +61,8 @@ export interface NicModify {
 }
 
 /** Take a NIC out. */
-export interface NicRemove {
+export interface NicRemove extends ThatNic {
   readonly kind: "nic-remove";
-  /** Checked: it becomes part of paths. */
-  readonly instance: string;
-  /** Selects one NIC: index, uuid or prefix, device id, name. */
-  readonly device: string;
   /** `forced`: also one that no entry records. @default "kept" */
   readonly unrecorded?: "kept" | "forced" | undefined;
 }

@@ -22,8 +22,8 @@ import type { NicStep } from "./steps.ts";
 /** What handing over an open tap needs. */
 export const TAP_COMMANDS: readonly string[] = ["getfd", "closefd"];
 
-/** What the way to a tap depends on. */
-type TapFacts = Pick<NicAddFacts, "qemu" | "confinement" | "ownTap">;
+/** What the way to a tap, and the requirements of NICs, depend on. */
+type TapFacts = CheckFacts & Pick<NicAddFacts, "ownTap" | "tun" | "vhost">;
 
 /** Whether an open tap can be handed over. */
 export function takesTaps({ qemu }: Pick<Facts, "qemu">): boolean {
@@ -176,13 +176,8 @@ export function tapSteps(
   };
 }
 
-/** What the requirements of NICs depend on. */
-type NicCheckFacts =
-  & CheckFacts
-  & Pick<NicAddFacts, "ownTap" | "tun" | "vhost">;
-
 /** A word for each: what handing over needs, and the way itself. */
-function tapRules(facts: NicCheckFacts): KindRule[] {
+function tapRules(facts: TapFacts): KindRule[] {
   const { commands } = facts.qemu;
   return [...TAP_COMMANDS, "nic-access"].map((name) => ({
     name,
@@ -200,7 +195,7 @@ function tapRules(facts: NicCheckFacts): KindRule[] {
 }
 
 /** The requirements of NICs. Pure. */
-export function nicRules(facts: NicCheckFacts): KindRule[] {
+export function nicRules(facts: TapFacts): KindRule[] {
   return [
     ...tapRules(facts),
     {

@@ -168,11 +168,7 @@ const NIC_FILES_STEP = defineStep({
   },
   undo({ directory, directoryWas, before, after }) {
     if (readNicFiles(directory).state === "missing") return;
-    // Only names count in `from`: these files are there now.
-    const from = Object.fromEntries(
-      Object.keys(after).map((name) => [name, ""]),
-    );
-    changeNicFiles(directory, { from, to: before });
+    changeNicFiles(directory, { from: after, to: before });
     if (directoryWas === "missing") removeNicDirectory(directory);
   },
   confirm(step, world) {

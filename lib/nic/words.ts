@@ -67,7 +67,7 @@ function inNetwork(invocation: Invocation): NetworkWish | undefined {
  *
  * @throws {HotplugError} `usage`
  */
-export function nicAdd(invocation: Invocation, instance: string): NicAdd {
+function nicAdd(invocation: Invocation, instance: string): NicAdd {
   const link = option(invocation, "link", check.interfaceName);
   const mac = option(invocation, "mac", check.mac);
   return {
@@ -120,7 +120,7 @@ function orNone<T>(
  *
  * @throws {HotplugError} `usage`
  */
-export function nicModify(
+function nicModify(
   invocation: Invocation,
   instance: string,
   device: string,
