@@ -101,6 +101,36 @@ export async function ipBatch(
   await batch(iproute("ip"), lines, options);
 }
 
+/** What a bridge is like. */
+export interface BridgeState {
+  /** Its own address, lower case. */
+  readonly mac: string;
+  /** Whether it passes anything on. */
+  readonly link: "up" | "down";
+  /** How long its spanning tree keeps a new port from passing frames. */
+  readonly listensSeconds: number;
+}
+
+/** IFF_UP of linux/if.h. */
+const UP = 1;
+/** A new port listens for so long, and learns for as long: hundredths of 1 s. */
+const LISTENS_AND_LEARNS = 2 / 100;
+
+/** Looks at a bridge; undefined if there is none. */
+export function readBridge(name: string): BridgeState | undefined {
+  const read = (file: string) =>
+    readIfThere(`/sys/class/net/${name}/${file}`)?.trim();
+  const mac = read("address");
+  const hasTree = read("bridge/stp_state");
+  if (mac === undefined || hasTree === undefined) return undefined;
+  const delay = Number(read("bridge/forward_delay")) || 0;
+  return {
+    mac: mac.toLowerCase(),
+    link: (Number(read("flags")) & UP) === 0 ? "down" : "up",
+    listensSeconds: hasTree === "0" ? 0 : delay * LISTENS_AND_LEARNS,
+  };
+}
+
 /** Whether a bridge looks at VLANs. */
 export function filtersVlans(bridge: string): boolean {
   const path = `/sys/class/net/${bridge}/bridge/vlan_filtering`;

@@ -53,8 +53,40 @@ function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
   );
 }
 
-/** Refuses a MAC of another NIC. @throws {HotplugError} `duplicate` */
-export function refuseMac({ macs }: NicAddFacts, mac: string): void {
+/** What a person should know of a bridge that is to be joined. */
+export function bridgeWarnings(
+  { bridgeState }: NicAddFacts,
+  { mode, link }: Pick<NicDevice, "mode" | "link">,
+): string[] {
+  if (mode !== "bridged" || bridgeState === undefined) return [];
+  const { link: state, listensSeconds } = bridgeState;
+  return [
+    ...(state === "down"
+      ? [`bridge ${link} is down: it passes nothing on`]
+      : []),
+    ...(listensSeconds > 0
+      ? [
+        `bridge ${link} has a spanning tree (STP): the new port passes nothing on for ${listensSeconds} s`,
+      ]
+      : []),
+  ];
+}
+
+/**
+ * Refuses a MAC of another NIC, or of the bridge that is to be joined.
+ *
+ * @throws {HotplugError} `duplicate`
+ */
+export function refuseMac(
+  { macs, bridgeState }: NicAddFacts,
+  mac: string,
+): void {
+  if (bridgeState?.mac === mac) {
+    throw duplicate(
+      `MAC ${mac} is that of the bridge itself`,
+      "leave --mac out for a random one",
+    );
+  }
   const owner = macs.get(mac);
   if (owner === undefined) return;
   throw duplicate(
@@ -127,6 +159,6 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
       ...noteSteps(facts, { uuid, notes, before }),
     ],
     verify,
-    warnings: startWarnings(hvparams, nic),
+    warnings: [...startWarnings(hvparams, nic), ...bridgeWarnings(facts, nic)],
   });
 }

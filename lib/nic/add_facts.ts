@@ -10,10 +10,12 @@ import type { World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
 import { readConfinement } from "../host/confinement.ts";
 import {
+  type BridgeState,
   filtersVlans,
   ganetiDown,
   ganetiScript,
   isProgram,
+  readBridge,
 } from "../host/network.ts";
 import { isInterfaceName } from "../host/network_words.ts";
 import { findSwitch, type SwitchState } from "../host/openvswitch.ts";
@@ -70,6 +72,8 @@ export interface NicAddFacts extends CheckFacts {
   readonly tapExists: boolean;
   /** The link is a bridge. */
   readonly bridgeExists: boolean;
+  /** Undefined if the link is no bridge. */
+  readonly bridgeState: BridgeState | undefined;
   /** The link is a bridge that looks at VLANs. */
   readonly vlanFiltering: boolean;
   /** Whether the link is a switch of Open vSwitch. */
@@ -167,6 +171,7 @@ export async function readNicAddFacts(
     ...tapSupport(),
     tapExists: request.tap !== undefined && interfaceExists(request.tap),
     bridgeExists: isInterfaceName(link) && isBridge(link),
+    bridgeState: isInterfaceName(link) ? readBridge(link) : undefined,
     vlanFiltering: isInterfaceName(link) && filtersVlans(link),
     ovs: await readOvs(request),
     ...ganetiScripts(),

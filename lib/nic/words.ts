@@ -96,7 +96,7 @@ function settings(invocation: Invocation) {
     ),
     vhost: flag(invocation, "vhost"),
     vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
-    tap: option(invocation, "tap", check.interfaceName),
+    tap: option(invocation, "tap", check.newInterfaceName),
     script: option(invocation, "script", path),
     linkState: choice(invocation, "link-state", LINK_STATES),
   };

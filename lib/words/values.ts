@@ -106,6 +106,16 @@ export function interfaceName(word: Word): string {
   throw wrong(word, "1 to 15 letters, digits, '.', '_' and '-'");
 }
 
+/** Folders of /proc/sys/net that stand for all interfaces, and for new ones. */
+const NO_INTERFACES = ["all", "default"];
+
+/** The name of an interface that is to be made. */
+export function newInterfaceName(word: Word): string {
+  const name = interfaceName(word);
+  if (!NO_INTERFACES.includes(name)) return name;
+  throw wrong(word, `a name other than ${NO_INTERFACES.join(" and ")}`);
+}
+
 /** An IPv4 or IPv6 address, as it was written. */
 export function ipAddress(word: Word): string {
   if (isIpAddress(word.text)) return word.text;

@@ -127,3 +127,27 @@ eachRelease("a NIC without its route differs", async (vm) => {
   await follow(vm, await expectCut(vm, what));
   assertMatch(await host("ip", "route"), /192\.0\.2\.7 dev/);
 }, { guest: "none" });
+
+eachRelease("a bridge that does not work yet is told of", async (vm) => {
+  await withBridges(vm, async ([bridge]) => {
+    const add = ["nic", "add", vm.name, "--link", bridge];
+    const mac = await Deno.readTextFile(`/sys/class/net/${bridge}/address`);
+    const same = await tool(vm, ...add, "--mac", mac.trim());
+    assertEquals([same.status, same.json.error.code], [3, "duplicate"]);
+    for (const name of ["all", "default"]) {
+      const { status, json } = await tool(vm, ...add, "--tap", name);
+      assertEquals([status, json.error.code], [2, "usage"]);
+    }
+    const warnings = async () => {
+      const { status, json } = await tool(vm, ...add, "--dry-run");
+      assertEquals(status, 0);
+      return json.warnings.join();
+    };
+    assertEquals(await warnings(), "");
+    await host("ip", "link", "set", bridge, "down");
+    assertMatch(await warnings(), new RegExp(`bridge ${bridge} is down`));
+    await host("ip", "link", "set", bridge, "up", "type", "bridge");
+    await Deno.writeTextFile(`/sys/class/net/${bridge}/bridge/stp_state`, "1");
+    assertMatch(await warnings(), /spanning tree .* for 30 s/);
+  });
+}, { guest: "none" });

@@ -316,6 +316,7 @@ export function nicAddFacts(
     tapExists: false,
     bridgeExists: true,
     vlanFiltering: true,
+    bridgeState: undefined,
     ovs: "there",
     cards: new Set(["rtl8139"]),
     ganetiScript: undefined,
