@@ -16,7 +16,6 @@
  */
 
 import { relative, resolve } from "@std/path";
-import { compile } from "./build/compile.ts";
 import { buildExecutable } from "./build/executable.ts";
 import { denoFor } from "./build/target.ts";
 import { install } from "./guest/apt.ts";
@@ -161,18 +160,6 @@ function tellLeftOut(counts: readonly Count[]): void {
   }
 }
 
-/** `deno compile` keeps its runtime in its cache: the tests have no network. */
-async function fetchRuntime(log: (line: string) => void): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-build-" });
-  try {
-    await compile("", folder);
-  } catch (error) {
-    log(`WARNING: ${error instanceof Error ? error.message : error}`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 /** Other nodes than this one. */
 async function ensureOthers(log: (line: string) => void): Promise<void> {
   const options = { log, inCI: "required" } as const;
@@ -195,7 +182,6 @@ async function prepare(jobs: readonly TestJob[]): Promise<void> {
   await ensureSshServer(log);
   await findGaneti(log);
   await ensureOthers(log);
-  await fetchRuntime(log);
   const files = jobs.flatMap(({ files }) => files);
   if (files.some(isIntegration)) await ensureIntegrations(log);
   const built = await buildExecutable({});
