@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseArgs } from "@std/cli/parse-args";
 import { type HotplugError, usage } from "../errors.ts";
 import { nearest } from "../words/nearest.ts";
 import {
@@ -15,22 +16,31 @@ import {
 } from "../words/options.ts";
 import { commandAt, COMMANDS } from "./commands.ts";
 
-/** Flags that also have a `--no-` form. */
-export const NEGATABLE: readonly string[] = ["vhost"];
-
-const ALL_OPTIONS: readonly Omit<OptionSpec, "help">[] = [
+const ALL_OPTIONS: readonly OptionSpec[] = [
   ...GLOBAL_OPTIONS,
   ...COMMANDS.flatMap((command) => command.options),
-  ...NEGATABLE.map((name) => ({ name: `no-${name}` })),
 ];
+
+/** Flags that also have a `--no-` form. */
+export const NEGATABLE: readonly string[] = ["vhost"];
 
 const HINT = "kvm-hotplug --help shows the usage";
 
 /** `-1` is a device, not an option. */
 const NEGATIVE = /^-\d+$/;
+const SHIELD = "\0";
 
 function isOption(word: string): boolean {
   return word.length > 1 && word.startsWith("-") && !NEGATIVE.test(word);
+}
+
+/** Words that are no options are hidden: `true` would go with a flag. */
+function shield(word: string): string {
+  return isOption(word) ? word : SHIELD + word;
+}
+
+function unshield(word: string): string {
+  return word.startsWith(SHIELD) ? word.slice(SHIELD.length) : word;
 }
 
 function unknownOption(word: string): HotplugError {
@@ -42,60 +52,75 @@ function unknownOption(word: string): HotplugError {
   );
 }
 
-/** An option as it stands there. */
-interface Given extends Pick<OptionSpec, "name" | "value"> {
-  /** What stands behind its `=`. */
-  readonly text: string | undefined;
+function names(options: readonly OptionSpec[], kind: "value" | "flag") {
+  return options
+    .filter((option) => (option.value === undefined) === (kind === "flag"))
+    .map((option) => option.name);
 }
 
-function longOption(word: string): Given {
-  const [name = "", ...rest] = word.slice(2).split("=");
+function checkLong(word: string) {
+  const [name = "", ...value] = word.slice(2).split("=");
   const option = ALL_OPTIONS.find((one) => one.name === name);
-  if (option === undefined) throw unknownOption(word);
-  const text = rest.length > 0 ? rest.join("=") : undefined;
-  if (text !== undefined && option.value === undefined) {
+  const negative = NEGATABLE.includes(name.replace(/^no-/, ""));
+  if (option === undefined && !negative) throw unknownOption(word);
+  if (value.length > 0 && option?.value === undefined) {
     throw usage(`Option --${name} takes no value`, HINT);
   }
-  return { ...option, text };
 }
 
-/** The options of a word: letters may stand together. */
-function optionsIn(word: string): Given[] {
-  if (word.startsWith("--")) return [longOption(word)];
-  return [...word.slice(1)].map((letter) => {
-    const option = ALL_OPTIONS.find(({ short }) => short === letter);
-    if (option === undefined) throw unknownOption(word);
-    return { ...option, text: undefined };
-  });
-}
-
-/** Tells options and their values from other words. */
-function parseWords(words: readonly string[]) {
-  const end = words.includes("--") ? words.indexOf("--") : words.length;
-  const all = words.slice(0, end).map((word) => ({
-    word,
-    options: isOption(word) ? optionsIn(word) : undefined,
-  }));
-  const positional: string[] = [];
-  const values = new Map<string, string>();
-  const flags = new Set<string>();
-  for (let one; (one = all.shift()) !== undefined;) {
-    if (one.options === undefined) positional.push(one.word);
-    for (const { name, value, text } of one.options ?? []) {
-      if (value === undefined) flags.add(name);
-      else if (text) values.set(name, text);
-      else {
-        const next = text === undefined ? all[0] : undefined;
-        if (next === undefined || next.options !== undefined) {
-          throw usage(`Option --${name} needs a value`, HINT);
-        }
-        values.set(name, next.word);
-        all.shift();
-      }
+/**
+ * Checks every option word before the parser sees it, which is generous: it
+ * would take `--force=no` for `--force`.
+ */
+function checkWords(words: readonly string[]) {
+  const letters = ALL_OPTIONS.flatMap(({ short }) => short ?? []);
+  for (const word of words.slice(0, endOfOptions(words))) {
+    if (!isOption(word)) continue;
+    if (word.startsWith("--")) checkLong(word);
+    else if (![...word.slice(1)].every((char) => letters.includes(char))) {
+      throw unknownOption(word);
     }
   }
-  positional.push(...words.slice(end + 1));
-  return { positional, values, flags };
+}
+
+/** Where the options end: at `--`, else with the words. */
+function endOfOptions(words: readonly string[]): number {
+  const end = words.indexOf("--");
+  return end < 0 ? words.length : end;
+}
+
+/** Words in `_`, which are never numbers; options by their names. */
+interface Parsed {
+  readonly _: readonly string[];
+  readonly [option: string]: unknown;
+}
+
+function parseWords(words: readonly string[]): Parsed {
+  const aliases = ALL_OPTIONS.flatMap(({ name, short }) =>
+    short === undefined ? [] : [[short, name]]
+  );
+  const end = endOfOptions(words);
+  const shielded = words.map((word, i) =>
+    i < end || (i === end && word === "--") ? shield(word) : SHIELD + word
+  );
+  // Only what stands there: the parser's time grows with its options.
+  const given = ALL_OPTIONS.filter(({ name, short }) =>
+    words.some((word) =>
+      word.startsWith(`--${name}`) || word.startsWith(`--no-${name}`) ||
+      (short !== undefined && word.startsWith("-"))
+    )
+  );
+  const parsed: Record<string, unknown> = parseArgs(shielded, {
+    string: ["_", ...names(given, "value")],
+    boolean: names(given, "flag"),
+    negatable: NEGATABLE,
+    alias: Object.fromEntries(aliases),
+    unknown: (word: string, key?: string) => {
+      if (key !== undefined) throw unknownOption(word);
+      return true;
+    },
+  });
+  return parsed as unknown as Parsed;
 }
 
 function findCommand(words: readonly string[]): {
@@ -167,13 +192,35 @@ function helped(words: readonly string[]): readonly string[] {
   return isGroup ? ["help", ...words] : words;
 }
 
+/** Which `--no-` flags stand among the words, before any `--`. */
+function negated(words: readonly string[]): string[] {
+  const options = words.slice(0, endOfOptions(words));
+  return NEGATABLE.map((name) => `no-${name}`)
+    .filter((name) => options.includes(`--${name}`));
+}
+
 /**
  * Takes a command line apart.
  *
  * @throws {HotplugError} `usage`: an unknown word or option, a value missing
  */
 export function parseInvocation(words: readonly string[]): Invocation {
-  const { positional, values, flags } = parseWords(words);
+  checkWords(words);
+  const parsed = parseWords(words);
+  const values = new Map<string, string>();
+  for (const name of names(ALL_OPTIONS, "value")) {
+    const value = parsed[name];
+    if (value === undefined) continue;
+    if (typeof value !== "string" || value === "") {
+      throw usage(`Option --${name} needs a value`, HINT);
+    }
+    values.set(name, unshield(value));
+  }
+  const flags = new Set([
+    ...names(ALL_OPTIONS, "flag").filter((name) => parsed[name] === true),
+    ...negated(words),
+  ]);
+  const positional = parsed._.map(unshield);
   const none = positional.length === 0;
   const { command, operands } = none
     ? { command: undefined, operands: [] }

@@ -45,6 +45,7 @@ const ENCODINGS = /^lib\/rpc\/ganeti_\w+\.ts$/;
 const COMMON = ["lib/errors.ts", "lib/version.ts"];
 
 const PACKAGES = [
+  "@std/cli/parse-args",
   "@std/path/posix",
   "node:process",
   "node:readline",
