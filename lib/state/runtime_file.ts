@@ -215,19 +215,31 @@ export function stageRuntime(staged: StagedChange): string {
   }
 }
 
+/** How often a change is made again under somebody else who writes. */
+const MAX_TRIES = 16;
+
 /**
  * Renames the staged content over the runtime file and syncs the directory.
- * Ganeti's noded knows no lock: if the file is no longer what it was when the
- * change was staged, the change is made again on what is there now.
+ * Ganeti's noded knows no lock: as long as the file is no longer what the
+ * staged content was made of, the change is made again on what is there now.
+ * Who writes between the last look and the rename is still lost.
  *
  * @param basis what {@linkcode stageRuntime} returned
- * @throws {HotplugError} `state-write-failed`
+ * @throws {HotplugError} `state-write-failed`, also if the file changed each
+ * time; then the staged content is old
  */
 export function commitRuntime(staged: StagedChange, basis: string): void {
   try {
     using dir = openDirectory(staged.path);
-    const now = expectRuntimeText(staged.path);
-    if (now.text !== basis) writeTemporary(dir, staged, now);
+    let made = basis;
+    for (let tries = 0;; tries++) {
+      const now = expectRuntimeText(staged.path);
+      if (now.text === made) break;
+      if (tries === MAX_TRIES) throw new Error("somebody keeps writing it");
+      // This takes a sync: time enough for noded to write again.
+      writeTemporary(dir, staged, now);
+      made = now.text;
+    }
     rename(staged.temporary, basename(staged.path), { dir });
     fsync(dir);
   } catch (error) {
