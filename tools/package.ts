@@ -70,7 +70,7 @@ async function stage(executable: string, root: string): Promise<void> {
     await gzip(manPage()),
   );
   for (const [shell, path] of Object.entries(COMPLETIONS)) {
-    await write(`${root}/${path}`, `${SCRIPTS[shell]}\n`);
+    await write(`${root}/${path}`, `${SCRIPTS.get(shell)}\n`);
   }
   const copyright = await Deno.readTextFile(`${ROOT}LICENSE`);
   await write(`${root}/usr/share/doc/kvm-hotplug/copyright`, copyright);

@@ -10,7 +10,7 @@ import { COMMANDS } from "../commands/commands.ts";
 import { DRY_RUN } from "../words/options.ts";
 
 /** Carried out by somebody else than the plain changes. */
-const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
+const OWN = new Map<string, () => Promise<Handler>>(Object.entries({
   completion: async () =>
     (await import("../commands/completion.ts")).completion,
   check: async () => (await import("../commands/check.ts")).check,
@@ -26,7 +26,7 @@ const OWN: Readonly<Record<string, () => Promise<Handler>>> = {
     (await import("../commands/state_show.ts")).stateShow,
   repair: async () => (await import("../commands/repair.ts")).repair,
   rpc: async () => (await import("../rpc/rpc.ts")).rpc,
-};
+}));
 
 /** Whether a command changes something, unless it is a dry run. */
 export function isChangeCommand(name: string | undefined): boolean {
@@ -37,7 +37,7 @@ export function isChangeCommand(name: string | undefined): boolean {
 
 /** Whether a command makes a request, which is planned and applied. */
 export function isRequestCommand(name: string | undefined): boolean {
-  return isChangeCommand(name) && !Object.hasOwn(OWN, name ?? "");
+  return isChangeCommand(name) && !OWN.has(name ?? "");
 }
 
 /**
@@ -46,7 +46,7 @@ export function isRequestCommand(name: string | undefined): boolean {
  * @throws {TypeError} if the table of commands has one that nobody carries out
  */
 export async function handlerOf(name: string): Promise<Handler> {
-  const load = OWN[name];
+  const load = OWN.get(name);
   if (load !== undefined) return await load();
   if (isRequestCommand(name)) {
     return (await import("../commands/change.ts")).change;

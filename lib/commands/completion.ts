@@ -126,11 +126,11 @@ function line({ word, note }: Candidate): string {
 export async function completion(call: Call): Promise<Answer | undefined> {
   const [what = "", ...words] = call.invocation.operands;
   if (what !== "words") {
-    const script = SCRIPTS[what];
+    const script = SCRIPTS.get(what);
     if (script === undefined) {
       throw usage(
         `Unknown shell ${JSON.stringify(what)}`,
-        `there is ${Object.keys(SCRIPTS).join(", ")}`,
+        `there is ${[...SCRIPTS.keys()].join(", ")}`,
       );
     }
     return { text: script.split("\n"), document: { ok: true, script } };

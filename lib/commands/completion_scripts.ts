@@ -73,8 +73,8 @@ end
 complete -c kvm-hotplug -f -a '(__kvm_hotplug_words)'`;
 
 /** By the shell's name. */
-export const SCRIPTS: Readonly<Record<string, string>> = {
+export const SCRIPTS: ReadonlyMap<string, string> = new Map(Object.entries({
   bash: BASH,
   zsh: ZSH,
   fish: FISH,
-};
+}));

@@ -10,6 +10,7 @@ import { lostDifference } from "../plan/compare_own.ts";
 import type { Compared } from "../plan/difference.ts";
 import { giveBackPlan } from "../plan/finding.ts";
 import type { InstancePaths } from "../state/instance.ts";
+import { noteOn } from "../state/own_check.ts";
 import { commonPlan, leftoverDifferences } from "./common.ts";
 import { findLeftovers } from "./whole.ts";
 
@@ -32,7 +33,9 @@ export async function compareAlone(paths: InstancePaths): Promise<Compared> {
       const { mend } = difference;
       const uuid = mend?.subject ?? "";
       if (mend?.word !== "give-back") return commonPlan(paths, difference);
-      const kind = kinds.find(({ word }) => word === devices[uuid]?.kind);
+      const kind = kinds.find(({ word }) =>
+        word === noteOn({ devices }, uuid)?.kind
+      );
       return await Promise.resolve(
         kind && giveBackPlan({ paths, own }, uuid, kind),
       );

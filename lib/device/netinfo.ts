@@ -21,7 +21,7 @@ const VARIABLES = {
 } as const;
 
 /** What each member of Ganeti's object is; it takes no other. */
-const MEMBERS: Readonly<Record<string, JsonNode["type"]>> = {
+const MEMBERS = new Map<string, JsonNode["type"]>(Object.entries({
   name: "string",
   serial_no: "number",
   mac_prefix: "string",
@@ -35,7 +35,7 @@ const MEMBERS: Readonly<Record<string, JsonNode["type"]>> = {
   mtime: "number",
   uuid: "string",
   tags: "array",
-};
+}));
 
 function tagsOf(netinfo: JsonNode): string[] {
   const tags = member(netinfo, "tags");
@@ -111,7 +111,7 @@ export function readNetwork(node: JsonNode): Network | string {
   const plain = normalized(node) as JsonObject;
   const given = plain.members.filter(({ value }) => value.type !== "null");
   for (const { key, value } of given) {
-    const type = Object.hasOwn(MEMBERS, key) ? MEMBERS[key] : undefined;
+    const type = MEMBERS.get(key);
     if (type === undefined) return `a network has no ${JSON.stringify(key)}`;
     if (value.type !== type) return `its ${key} is ${value.type}, not ${type}`;
     if (!isText(value)) {

@@ -111,7 +111,7 @@ async function hasNetdev(args: Json, qmp: QmpSession): Promise<boolean> {
 }
 
 /** By name; others are in no plan. */
-const PLAN_COMMANDS: Readonly<Record<string, PlanCommand>> = {
+const PLAN_COMMANDS = new Map<string, PlanCommand>(Object.entries({
   "add-fd": {
     takes: object({ "fdset-id": whole(0, 2 ** 31), "opaque": text(LINE) }),
     undo: "remove-fd",
@@ -155,15 +155,14 @@ const PLAN_COMMANDS: Readonly<Record<string, PlanCommand>> = {
     undo: "set_link",
     effect: null,
   },
-};
+}));
 
 /** The arguments by which a command names what it is about. */
 const NAMES = ["fdset-id", "node-name", "fdname", "id", "name"];
 
 /** The command of that name, undefined if no plan has it. */
 export function planCommand(execute: unknown): PlanCommand | undefined {
-  const name = String(execute);
-  return Object.hasOwn(PLAN_COMMANDS, name) ? PLAN_COMMANDS[name] : undefined;
+  return typeof execute === "string" ? PLAN_COMMANDS.get(execute) : undefined;
 }
 
 /** Whether a value is a command that a plan may hold. */

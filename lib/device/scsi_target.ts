@@ -39,13 +39,13 @@ const GANETI_TARGETS = 16;
  * chip of a parallel bus is itself the seventh: hw/scsi/lsi53c895a.c and esp.c
  * accept a disk there, and no driver ever looks for it.
  */
-const TARGETS: Readonly<Record<string, number>> = {
+const TARGETS = new Map(Object.entries({
   lsi53c895a: 7,
   lsi53c810: 7,
   dc390: 7,
   am53c974: 7,
   mptsas1068: 8,
-};
+}));
 
 /** Ganeti's bus: SPEC 4.2. */
 export const SCSI_BUS = "scsi.0";
@@ -112,7 +112,7 @@ export function chooseTarget(
 ): ScsiPlace {
   const bus = chooseBus(buses, wish.bus);
   const taken = takenTargets(recorded, bus);
-  const count = TARGETS[bus.controller] ?? GANETI_TARGETS;
+  const count = TARGETS.get(bus.controller) ?? GANETI_TARGETS;
   const all = Array.from({ length: count }, (_, target) => target);
   const { target = all.find((one) => !taken.has(one)) } = wish;
   if (target !== undefined && target < count && !taken.has(target)) {
@@ -136,11 +136,11 @@ export function chooseTarget(
 }
 
 /** Names on the command line of drivers that QOM calls otherwise. */
-const ALIASES: Readonly<Record<string, string>> = { lsi: "lsi53c895a" };
+const ALIASES = new Map(Object.entries({ lsi: "lsi53c895a" }));
 
 /** What QOM calls a driver of the command line. */
 export function modelOf(driver: string): string {
-  return ALIASES[driver] ?? driver;
+  return ALIASES.get(driver) ?? driver;
 }
 
 /**

@@ -18,6 +18,7 @@ import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import type { DiskAdd } from "./request.ts";
 import type { World } from "../engine/world.ts";
+import { noteOn } from "../state/own_check.ts";
 
 /** What adding a disk depends on. */
 export interface DiskAddFacts extends Facts, ScsiFacts {
@@ -125,7 +126,7 @@ export async function readDiskAddFacts(
     : undefined;
   // Only limits and ways that change this node are noted.
   const isNoted = limits !== undefined || seen !== undefined ||
-    own.record.devices[uuid.value]?.limits !== undefined;
+    noteOn(own.record, uuid.value)?.limits !== undefined;
   return {
     ...facts,
     ...scsi,

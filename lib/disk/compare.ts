@@ -25,6 +25,7 @@ import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { noteOn } from "../state/own_check.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
@@ -150,10 +151,10 @@ function isPassedOn(
   { own: { record }, content }: WholeFacts,
   uuid: string,
 ): boolean {
-  const mine = record.devices[uuid]?.access;
+  const mine = noteOn(record, uuid)?.access;
   return content.runtime.disks.some((disk) => {
     const key = disk.uuid?.toLowerCase() ?? "";
-    const access = record.devices[key]?.access;
+    const access = noteOn(record, key)?.access;
     return access?.way === "chown" && mine?.way === "chown" &&
       access.inode === mine.inode && access.from === mine.from;
   });
@@ -161,7 +162,7 @@ function isPassedOn(
 
 /** What the tool's own record has of a disk that is gone and still open. */
 function openWay(facts: WholeFacts, uuid: string): Difference[] {
-  const access = facts.own.record.devices[uuid]?.access;
+  const access = noteOn(facts.own.record, uuid)?.access;
   if (access === undefined) return [];
   if (!isPassedOn(facts, uuid)) {
     return [{ code: "way-in-use", device: null, ...stillOpen(access) }];
@@ -206,7 +207,7 @@ export async function compareDisks(
       : []
   );
   const lost = lostUuids(given, DISK).filter((uuid) =>
-    isStillOpen(record.devices[uuid]?.access, qemu.process?.pid)
+    isStillOpen(noteOn(record, uuid)?.access, qemu.process?.pid)
   );
   const isForeign = hasForeignController(given);
   return diskDifferences({

@@ -24,7 +24,7 @@ import {
   mergeLimits,
   sameLimits,
 } from "../device/io_limits.ts";
-import type { OwnDevice } from "../state/own_check.ts";
+import { noteOn, type OwnDevice } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
 import type { DiskSet } from "./request.ts";
@@ -68,7 +68,7 @@ function noteLimits(
     step.kind === "own-record" && step.change.uuid === key
   );
   const before = noting === undefined
-    ? record.devices[key] ?? null
+    ? noteOn(record, key) ?? null
     : noting.change.after;
   if (sameLimits(notedLimits(before), limits)) return [];
   const { limits: _, ...rest }: OwnDevice = { kind: DISK.word, ...before };
@@ -94,7 +94,7 @@ export function limitSteps(
   },
 ): { limits: IoLimits; note: DiskStep[]; limit: DiskStep[] } {
   const limits = asked === undefined
-    ? notedLimits(own.record.devices[uuid])
+    ? notedLimits(noteOn(own.record, uuid))
     : mergeLimits({}, asked);
   const note = noteLimits(own, limits, { uuid, earlier: before });
   if (!isLimited(limits)) return { limits, note, limit: [] };

@@ -26,6 +26,7 @@ import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/block_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { noteOn } from "../state/own_check.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import { chooseDisk, type ChosenDisk, recordedWith } from "./chosen.ts";
 import { lacksMedium } from "./empty_drive.ts";
@@ -77,7 +78,7 @@ function trayOf(
       `Cannot change the medium of ${title}: it was made by -drive, and could not be put back`,
     );
   }
-  if (own.record.devices[uuid.toLowerCase()]?.access !== undefined) {
+  if (noteOn(own.record, uuid.toLowerCase())?.access !== undefined) {
     throw unsupported(
       `Cannot change the medium of ${title}: it was reached via chown or mknod`,
       "remove the drive and add it again",

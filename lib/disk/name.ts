@@ -8,6 +8,7 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { ChrootNode } from "../host/access_record.ts";
 import { holderOf } from "../plan/give_back.ts";
 import type { OwnKind } from "../plan/kind.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { DiskStep } from "./steps.ts";
 import { diskView } from "./view.ts";
 
@@ -36,7 +37,7 @@ function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
 
 /** The steps that give back what was changed on this node for a disk. */
 function giveBack(own: OwnFacts, uuid: string): DiskStep[] {
-  const access = own.record.devices[uuid]?.access;
+  const access = noteOn(own.record, uuid)?.access;
   if (access?.way === "chown") {
     return [{ kind: "return-owner", given: access, ...holderOf(own) }];
   }

@@ -12,6 +12,7 @@ import { entryView, placeView, type ViewFacts } from "../plan/view.ts";
 import { type IoLimits, isLimited, limitsIn } from "../device/io_limits.ts";
 import { type Size, sizeJson } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { noteOn } from "../state/own_check.ts";
 
 const MIB = 1024 * 1024;
 
@@ -53,7 +54,7 @@ function viaOf(
 ): Via {
   if (file.startsWith("/dev/fdset/")) return "fdset";
   if (uri !== null && !file.startsWith("/")) return "uri";
-  const noted = uuid && own?.record.devices[uuid.toLowerCase()]?.via;
+  const noted = uuid && noteOn(own?.record, uuid.toLowerCase())?.via;
   return noted || "path";
 }
 

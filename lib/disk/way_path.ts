@@ -16,6 +16,7 @@ import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { CheckFacts, KindRule } from "../plan/kind.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { DiskNote } from "./note.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskStep } from "./steps.ts";
@@ -150,7 +151,7 @@ function noteStep(
   uuid: string,
   way: Pick<DiskNote, "via" | "access">,
 ): OwnRecordStep {
-  const before = record.devices[uuid] ?? null;
+  const before = noteOn(record, uuid) ?? null;
   const after: DiskNote = { kind: "disk", ...way };
   return { kind: "own-record", place, qemu, change: { uuid, before, after } };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type OwnDevice, processIdentity } from "../state/own_check.ts";
+import { noteOn, type OwnDevice, processIdentity } from "../state/own_check.ts";
 import { isStillOpen } from "../host/still_open.ts";
 import {
   changeOwnRecord,
@@ -56,7 +56,7 @@ function isSame(one: unknown, other: unknown): boolean {
 
 function recorded(step: OwnRecordStep): OwnDevice | null {
   const record = recordFor(readOwnRecord(step.place), step.qemu);
-  return record.devices[step.change.uuid] ?? null;
+  return noteOn(record, step.change.uuid) ?? null;
 }
 
 /** What a change is about, in the order in which it matters to a reader. */

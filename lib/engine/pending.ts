@@ -13,6 +13,7 @@ import {
   readOwnRecord,
   recordFor,
 } from "../state/own_record.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { LeftJournal } from "./journal_read.ts";
 import type { Plan } from "./plan.ts";
 import { isUnplug, type LedgerEntry } from "./qmp_steps.ts";
@@ -45,7 +46,7 @@ export function noteAsked(
   if (unplug?.ledger === undefined) return;
   const { id, title, ledger: { uuid, kind, note } } = unplug;
   if (only !== undefined && note !== only) return;
-  const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
+  const before = noteOn(recordFor(readOwnRecord(paths), qemu), uuid);
   const noted = note === "pending"
     ? { pending: { id, title, requestedAt } }
     : { replug: requestedAt };
@@ -82,7 +83,7 @@ export function forgetPending(plan: Plan, { paths, qemu }: Ledger): void {
   const ledger = plan.steps.find(isUnplug)?.ledger;
   if (ledger?.note !== "pending") return;
   const { uuid } = ledger;
-  const before = recordFor(readOwnRecord(paths), qemu).devices[uuid];
+  const before = noteOn(recordFor(readOwnRecord(paths), qemu), uuid);
   if (before?.pending === undefined) return;
   const { pending: _, kind, ...rest } = before;
   const after = Object.keys(rest).length === 0 ? null : { kind, ...rest };

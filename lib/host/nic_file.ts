@@ -115,7 +115,7 @@ export function changeNicFiles(
   using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   for (const [name, tap] of Object.entries(to)) writeNicFile(dir, name, tap);
   for (const name of Object.keys(from)) {
-    if (name in to) continue;
+    if (Object.hasOwn(to, name)) continue;
     unlessRefused(() => unlink(name, { dir }), "ENOENT");
   }
 }

@@ -28,7 +28,7 @@ import { loadKinds, loadNotes } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
 import { type QemuView, qemuView, type ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { EMPTY_RECORD } from "../state/own_check.ts";
+import { EMPTY_RECORD, noteOn } from "../state/own_check.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { libcFault } from "../sys/libc.ts";
@@ -102,7 +102,7 @@ function statusOf(
 ): DeviceStatus {
   const { uuid = "", hvinfo: { id } } = entry;
   if (mine.some(({ code }) => ABSENT.includes(code))) return "not-in-qemu";
-  const noted = own?.record.devices[uuid.toLowerCase()];
+  const noted = noteOn(own?.record, uuid.toLowerCase());
   if (id !== undefined && noted?.pending?.id === id) return "pending-removal";
   return mine.length > 0 ? "differs" : "ok";
 }

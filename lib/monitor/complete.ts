@@ -38,19 +38,19 @@ const DRIVERS: readonly string[] = [
 ];
 
 /** By command and argument; those of any command by the argument alone. */
-const LIVE: Readonly<Record<string, Query<Iterable<string>>>> = {
+const LIVE = new Map<string, Query<Iterable<string>>>(Object.entries({
   "device_add drive": NODE_NAMES,
   "device_del id": DEVICE_IDS,
   "set_link name": DEVICE_IDS,
   "node-name": NODE_NAMES,
-};
+}));
 
 /** Commands whose `node-name` is a new one. */
 const NAMING = ["blockdev-add"];
 
 function liveQuery(command: string, key: string) {
   if (NAMING.includes(command)) return undefined;
-  return LIVE[`${command} ${key}`] ?? LIVE[key];
+  return LIVE.get(`${command} ${key}`) ?? LIVE.get(key);
 }
 
 function driverAmong(words: readonly string[]): string | undefined {

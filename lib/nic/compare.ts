@@ -23,6 +23,7 @@ import {
 import { netdevOf } from "../plan/facts.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import {
@@ -212,7 +213,7 @@ function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
 export function givenUp(facts: WholeFacts, entry: NicEntry) {
   const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
   const { replug, linkState } = notesOf(facts, uuid);
-  const isGoing = facts.own.record.devices[uuid.toLowerCase()]?.pending;
+  const isGoing = noteOn(facts.own.record, uuid.toLowerCase())?.pending;
   if (replug === undefined || isGoing !== undefined) return undefined;
   const netdev = netdevOf(facts.qemu, id ?? "");
   if (id === undefined || netdev?.facts.tap === undefined) return undefined;

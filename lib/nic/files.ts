@@ -59,7 +59,7 @@ export function nicFilesStep(
   const gone = now.filter((tap) => !taps.includes(tap));
   const before = Object.fromEntries(
     Object.entries(facts.nicFiles ?? {}).filter(([name, tap]) =>
-      Number(name) < places || gone.includes(tap) || name in after
+      Number(name) < places || gone.includes(tap) || Object.hasOwn(after, name)
     ),
   );
   if (JSON.stringify(before) === JSON.stringify(after)) return [];

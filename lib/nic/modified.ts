@@ -17,6 +17,7 @@ import { type Facts, netdevOf, type QemuFacts } from "../plan/facts.ts";
 import { identified } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
 import type { NicEntry } from "../state/runtime.ts";
+import { noteOn } from "../state/own_check.ts";
 import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refuseForPlain } from "./driver.ts";
@@ -50,7 +51,7 @@ function choose(facts: NicModifyFacts, device: string) {
   const instance = facts.paths.name;
   const found = identified(entry, { instance, verb: "modify" });
   const { uuid, id, title } = found;
-  const noted = facts.own.record.devices[uuid.toLowerCase()];
+  const noted = noteOn(facts.own.record, uuid.toLowerCase());
   if (noted?.pending?.id !== id) return found;
   throw refuse(
     `Cannot modify ${title}: its removal is under way`,

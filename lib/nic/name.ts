@@ -6,12 +6,13 @@
 
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { Kind, OwnKind } from "../plan/kind.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { NicStep } from "./steps.ts";
 import { nicView } from "./view.ts";
 
 /** The tap that was made to stay goes. */
 function giveBack(own: OwnFacts, uuid: string): NicStep[] {
-  const access = own.record.devices[uuid]?.access;
+  const access = noteOn(own.record, uuid)?.access;
   return access?.way === "tap" ? [{ kind: "remove-tap", tap: access }] : [];
 }
 

@@ -14,7 +14,7 @@ import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command } from "../plan/steps.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import type { OwnDevice } from "../state/own_check.ts";
+import { noteOn, type OwnDevice } from "../state/own_check.ts";
 import { nicNote } from "./note.ts";
 
 /** What is noted of a NIC. */
@@ -30,7 +30,7 @@ export function notesOf(
   { own }: { readonly own?: Facts["own"] | undefined },
   uuid: string,
 ): NicNotes {
-  const noted = own?.record.devices[uuid.toLowerCase()];
+  const noted = noteOn(own?.record, uuid.toLowerCase());
   const { linkState = "up", script, vhost, replug } = nicNote(noted)
     ? noted
     : {};
@@ -82,7 +82,7 @@ export function noteSteps(
   const keys = ["linkState", "script", "vhost", "replug"] as const;
   if (keys.every((key) => now[key] === then[key])) return [];
   const key = uuid.toLowerCase();
-  const before = earlier ?? own.record.devices[key] ?? null;
+  const before = earlier ?? noteOn(own.record, key) ?? null;
   return [{
     kind: "own-record",
     place: own.place,

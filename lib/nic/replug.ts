@@ -18,6 +18,7 @@ import {
   refuseMissingCommands,
 } from "../plan/requirements.ts";
 import { command } from "../plan/steps.ts";
+import { noteOn } from "../state/own_check.ts";
 import { deviceArguments, vhostOf } from "./driver.ts";
 import { nicFilesStep } from "./files.ts";
 import type { Modified, NicModifyFacts } from "./modified.ts";
@@ -58,7 +59,7 @@ function refuseReplug(
   refuseRecorded(from);
   refuseNetwork(facts, wanted);
   if (wanted.vhost === "on") vhostOf(facts, "on");
-  if (facts.own.record.devices[uuid.toLowerCase()]?.access !== undefined) {
+  if (noteOn(facts.own.record, uuid.toLowerCase())?.access !== undefined) {
     throw unsupported(
       "Cannot plug the NIC anew: QEMU opened its tap by its name",
       "remove it and add it anew",

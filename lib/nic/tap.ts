@@ -15,6 +15,7 @@ import type { Facts } from "../plan/facts.ts";
 import type { CheckFacts, KindRule } from "../plan/kind.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
+import { noteOn } from "../state/own_check.ts";
 import { type NicAddFacts, readOwnTap } from "./add_facts.ts";
 import { vhostOf } from "./driver.ts";
 import type { NicStep } from "./steps.ts";
@@ -126,7 +127,7 @@ function byName(
   };
   const change = {
     uuid,
-    before: own.record.devices[uuid] ?? null,
+    before: noteOn(own.record, uuid) ?? null,
     after: { kind: "nic", access: tap },
   } as const;
   const { place } = own;

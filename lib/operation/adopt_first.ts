@@ -27,16 +27,16 @@ function reservations(facts: AdoptFacts, adopted: readonly Adopted[]): number {
   return Math.max(FIRST_HVPARAMS.kvm_pci_reservations, first);
 }
 
-const BOOT_ORDERS: Readonly<Record<string, string>> = {
+const BOOT_ORDERS = new Map(Object.entries({
   a: "floppy",
   d: "cdrom",
   n: "network",
-};
+}));
 
 function bootOrder(argv: readonly string[]): string {
   const boot = optionValues(argv, "-boot").at(-1) ?? "c";
   const letter = /(?:^|order=)([a-dn])/.exec(boot)?.[1] ?? "c";
-  return BOOT_ORDERS[letter] ?? "disk";
+  return BOOT_ORDERS.get(letter) ?? "disk";
 }
 
 function hvparams(

@@ -16,6 +16,7 @@ import { readFacts } from "../plan/ask_qemu.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { findOwnFile } from "../state/journal_file.ts";
+import { noteOn } from "../state/own_check.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import { loadSteps } from "./journal_reader.ts";
@@ -93,7 +94,7 @@ async function releasedRemovals(
   const { own, content, qemu } = await readFacts(paths, qmp, loadNotes);
   return (await loadWholeKinds()).flatMap(({ list, finish }) =>
     content.runtime[list].flatMap(({ uuid = "", hvinfo: { id } }) => {
-      const pending = own.record.devices[uuid.toLowerCase()]?.pending;
+      const pending = noteOn(own.record, uuid.toLowerCase())?.pending;
       const isReleased = pending !== undefined && pending.id === id &&
         !qemu.deviceIds.has(id);
       return isReleased ? [finish(paths.name, uuid)] : [];

@@ -18,6 +18,7 @@ import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, refuse } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
 import type { Kind, KindName } from "./kind.ts";
 import type { Plug } from "./request.ts";
@@ -68,7 +69,7 @@ export function alreadyThere(
       } brings the record in line with QEMU`,
     );
   }
-  const noted = facts.own.record.devices[twin.uuid?.toLowerCase() ?? ""];
+  const noted = noteOn(facts.own.record, twin.uuid?.toLowerCase() ?? "");
   if (noted?.pending?.id === id) {
     throw refuse(
       `${

@@ -7,7 +7,7 @@
 
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
-import type { OwnDevice } from "../state/own_check.ts";
+import { noteOn, type OwnDevice } from "../state/own_check.ts";
 
 /** Whether a note only says how the disk is limited when it comes back. */
 export function isRemembrance(device: OwnDevice): boolean {
@@ -28,7 +28,7 @@ export function forgetSteps(
   uuid: string,
 ): OwnRecordStep[] {
   const { place, qemu, record } = own;
-  const before = record.devices[uuid];
+  const before = noteOn(record, uuid);
   if (before === undefined) return [];
   const { kind, limits } = before;
   const after = limits === undefined ? null : { kind, limits };

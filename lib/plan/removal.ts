@@ -13,6 +13,7 @@ import { HotplugError, refuse, withDetails } from "../errors.ts";
 import { optionValues } from "../state/kvm_options.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { isUuid } from "../state/value_check.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
 import { forgetSteps } from "./give_back.ts";
 import type { Kind, KindName, OwnKind } from "./kind.ts";
@@ -150,7 +151,7 @@ function unplugStep(
   refuseFixedBus(facts, { id, title });
   const { runState } = qemu;
   const key = uuid.toLowerCase();
-  const pending = own.record.devices[key]?.pending;
+  const pending = noteOn(own.record, key)?.pending;
   const asked = pending?.id === id ? { requestedAt: pending.requestedAt } : {};
   const ledger = { uuid: key, kind, note: "pending" } as const;
   return { kind: "unplug", id, title, runState, ...asked, ledger };

@@ -18,14 +18,14 @@ function anyValue(text: string): unknown {
   }
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {
+const BOOLEANS = new Map(Object.entries({
   true: true,
   on: true,
   yes: true,
   false: false,
   off: false,
   no: false,
-};
+}));
 
 function builtin(json: string, text: string, key: string): unknown {
   switch (json) {
@@ -42,7 +42,7 @@ function builtin(json: string, text: string, key: string): unknown {
       if (/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text)) return exactNumber(text);
       throw new SchemaError(`${key} must be a number: it is ${text}`, text);
     case "boolean": {
-      const value = BOOLEANS[text];
+      const value = BOOLEANS.get(text);
       if (value !== undefined) return value;
       throw new SchemaError(
         `${key} must be true or false: it is ${text}`,
@@ -129,7 +129,7 @@ const FORBIDDEN = ["__proto__", "constructor", "prototype"];
 function put(root: Json, path: readonly string[], value: unknown) {
   let at = root;
   for (const name of path.slice(0, -1)) {
-    const next = at[name] ?? {};
+    const next = (Object.hasOwn(at, name) ? at[name] : undefined) ?? {};
     if (!isJson(next)) {
       throw new SchemaError(
         `${name} is given as a value and as an object`,
@@ -140,7 +140,7 @@ function put(root: Json, path: readonly string[], value: unknown) {
     at = next;
   }
   const last = path.at(-1) ?? "";
-  if (last in at) {
+  if (Object.hasOwn(at, last)) {
     throw new SchemaError(`${path.join(".")} is given twice`, last);
   }
   at[last] = value;

@@ -81,5 +81,14 @@ export interface OwnRecord {
   readonly more: Readonly<Record<string, unknown>>;
 }
 
+/** What is noted of a device; its uuid may be any text of a runtime file. */
+export function noteOn(
+  record: Pick<OwnRecord, "devices"> | undefined,
+  uuid: string,
+): OwnDevice | undefined {
+  const { devices = {} } = record ?? {};
+  return Object.hasOwn(devices, uuid) ? devices[uuid] : undefined;
+}
+
 /** What is known of an instance nothing was recorded of. */
 export const EMPTY_RECORD: OwnRecord = { qemu: null, devices: {}, more: {} };

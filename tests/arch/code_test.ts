@@ -46,6 +46,24 @@ Deno.test("only main.ts exits, reads the arguments and hears signals", () => {
   assertEquals(places([readSource("main.ts")], own).length > 0, true);
 });
 
+/** Read by names that the table of commands has, or never by a name. */
+const CLOSED_TABLES = [
+  "lib/commands/examples.ts",
+  "lib/engine/journal_check.ts",
+];
+
+Deno.test("a table that is read by a word is a Map, and has no inherited words", () => {
+  const files = libFiles().filter(({ path }) => !CLOSED_TABLES.includes(path));
+  const table = /^(?:export )?const \w+: (?:Readonly<)?Record<string,.*= \{/;
+  assertEquals(places(files, table), []);
+});
+
+Deno.test("what is noted of a device is read by noteOn()", () => {
+  const own = "lib/state/own_check.ts";
+  const files = libFiles().filter(({ path }) => path !== own);
+  assertEquals(places(files, /\brecord\w*(?:\(.*\))?\.devices\[/), []);
+});
+
 Deno.test("lib writes to no console", () => {
   assertEquals(places(libFiles(), /\bconsole\./), []);
 });
