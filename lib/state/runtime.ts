@@ -110,8 +110,11 @@ export function devicesOf(
   return [...disks, ...nics];
 }
 
-/** Files larger than this are refused; Ganeti's have a few kilobytes. */
-export const MAX_RUNTIME_BYTES = 16 * 1024 * 1024;
+/**
+ * Files larger than this are refused; Ganeti's have a few kilobytes. What a
+ * file is understood to be takes 150 times its size in memory.
+ */
+export const MAX_RUNTIME_BYTES: number = 1024 * 1024;
 
 function expectArray(node: JsonNode | undefined, what: string): JsonArray {
   if (node?.type === "array") return node;

@@ -33,7 +33,8 @@ export function readAll(fd: Fd, maxBytes: number): Uint8Array<ArrayBuffer> {
       () => libc.pread(fd.number, rest, BigInt(rest.length), BigInt(length)),
       named(fd, "read"),
     );
-    if (count === 0) return new Uint8Array(memory, 0, length);
+    // No longer than what was read: a caller may keep it.
+    if (count === 0) return new Uint8Array(memory.transfer(length));
     length += count;
     if (length > maxBytes) {
       throw new RangeError(`${fd.label} is longer than ${maxBytes} bytes`);

@@ -76,13 +76,19 @@ function readByDeno(path: string, maxBytes: number): RegularFile {
   if (ino !== seen.ino || dev !== seen.dev) {
     throw refused("EBUSY", "Device or resource busy");
   }
-  const bytes = new Uint8Array(maxBytes + 1);
+  // A byte more than it says it has, to see its end; it may grow meanwhile.
+  let bytes = new Uint8Array(Math.min(seen.size, maxBytes) + 1);
   let length = 0;
   for (;;) {
     const rest = bytes.subarray(length);
     const count = named("read", path, () => file.readSync(rest));
     if (!count) return { status, bytes: bytes.slice(0, length) };
     length += count;
+    if (length === bytes.length) {
+      bytes = new Uint8Array(
+        bytes.buffer.transfer(Math.min(2 * length, maxBytes + 1)),
+      );
+    }
     if (length > maxBytes) {
       throw new RangeError(`${path} is longer than ${maxBytes} bytes`);
     }

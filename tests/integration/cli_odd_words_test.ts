@@ -1,5 +1,5 @@
 /** Odd words in files and arguments: no fault of the tool. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import {
   cli,
   diskEntry,
@@ -92,5 +92,22 @@ Deno.test("words that every object has are no fault in an argument", async () =>
       const { status, out } = await vm.cli(kind, "remove", NAME, word);
       assertEquals(status, 3, out);
     }
+  }
+});
+
+Deno.test("a runtime file of more than a MiB is refused", async () => {
+  await using vm = new Instance();
+  const text = vm.text.trimEnd();
+  const most = 1024 * 1024;
+  Deno.writeTextFileSync(vm.runtimePath, text.padEnd(most));
+  assertEquals((await vm.cli("list", NAME)).status, 0);
+  Deno.writeTextFileSync(vm.runtimePath, text.padEnd(most + 1));
+  for (
+    const words of [["state", "show", NAME], ["disk", "add", NAME, "/x"]]
+  ) {
+    const ran = await vm.cli(...words);
+    const { code, message } = ran.json.error as Record<string, string>;
+    assertEquals([ran.status, code], [3, "bad-state-file"], ran.out);
+    assertMatch(message ?? "", /: it is larger than 1048576 bytes$/);
   }
 });
