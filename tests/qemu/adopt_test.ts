@@ -60,7 +60,7 @@ eachRelease(
     await plugFile(vm, "mydisk", { file: d1, slot: 20, node: "data0" });
     await plugFile(vm, "disk-932df160-7a22-4067", { file: d2, slot: 21 });
     await plugNic(vm, "mynic", { netdev: "net7", mac: MAC, tap, slot: 22 });
-    await host("ip", "link", "set", tap, "master", bridge);
+    await host("ip", "link", "set", tap, "master", bridge, "up");
     await vm.waitGuest(
       `test -b /dev/vdc && grep -qi ${MAC} /sys/class/net/*/address`,
     );
@@ -233,9 +233,11 @@ eachRelease(
   async (vm) => {
     const d1 = `${vm.runDir}/d1.img`;
     await makeImage(d1, "d1");
-    const tap = tapOf(vm, 1);
+    const [tap, bridge] = [tapOf(vm, 1), tapOf(vm, 9)];
+    await host("ip", "link", "add", bridge, "type", "bridge");
     await plugFile(vm, "hotdisk-d0000001-pci-20", { file: d1, slot: 20 });
     await plugNic(vm, "net0", { netdev: "n0", mac: MAC, tap, slot: 21 });
+    await host("ip", "link", "set", tap, "master", bridge, "up");
     const disk = {
       ...{ dev_type: "file", size: 8, mode: "rw", hvinfo: {}, "7": 1.5 },
       uuid: "d0000001-1111-4111-8111-000000000001",
@@ -243,7 +245,7 @@ eachRelease(
     const nic = {
       ...{
         mac: MAC.toUpperCase(),
-        nicparams: { mode: "bridged", link: "br0" },
+        nicparams: { mode: "bridged", link: bridge },
       },
       ...{ hvinfo: {}, uuid: "a0000001-1111-4111-8111-000000000001" },
     };
@@ -272,6 +274,7 @@ eachRelease(
     assertEquals(await statuses(), ["ok", "differs"]);
     done(await tool(vm, "repair", vm.name));
     assertEquals(await statuses(), ["ok", "ok"]);
+    await host("ip", "link", "del", bridge);
   },
   { guest: "none" },
 );
