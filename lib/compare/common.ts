@@ -6,8 +6,8 @@
  */
 
 import { backendOf } from "../device/backend.ts";
-import type { RemoveLeftoverStep } from "../engine/leftover.ts";
 import type { Plan } from "../engine/plan.ts";
+import type { EngineStep } from "../engine/steps.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
@@ -15,8 +15,7 @@ import { repairPlan } from "../plan/finding.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import { fixedDevices } from "../state/fixed_command.ts";
-import { optionValues } from "../state/kvm_options.ts";
+import { fixedDevices, optionValues } from "../state/fixed_command.ts";
 import { devicesOf } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 
@@ -195,9 +194,8 @@ export function commonPlan(
       });
     }
     case "leftover": {
-      const path = subject;
-      const step: RemoveLeftoverStep = { kind: "remove-leftover", path };
-      return repairPlan(name, path, { steps: [step] });
+      const steps: EngineStep[] = [{ kind: "remove-leftover", path: subject }];
+      return repairPlan(name, subject, { steps });
     }
   }
   return undefined;

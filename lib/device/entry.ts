@@ -9,13 +9,14 @@ import {
   formatJson,
   jsonArray,
   type JsonNode,
+  jsonNode,
   type JsonObject,
+  member,
   parseJson,
+  type Plain,
 } from "../state/json.ts";
-import { member } from "../state/json_member.ts";
 import { withItem, withMember } from "../state/json_splice.ts";
 import { withHvinfo, withMembers } from "../state/entry_object.ts";
-import { jsonNode, type Plain } from "../state/json_node.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
 import { hvinfoOf, type Place } from "./hvinfo.ts";

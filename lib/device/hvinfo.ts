@@ -5,8 +5,7 @@
  */
 
 import type { Json } from "../qmp/message.ts";
-import { member } from "../state/json_member.ts";
-import type { Plain } from "../state/json_node.ts";
+import { member, type Plain } from "../state/json.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import { pciAddress, type PciPlace } from "./bus_slot.ts";
 

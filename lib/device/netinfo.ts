@@ -6,9 +6,15 @@
 
 import { refuse } from "../errors.ts";
 import { isLine } from "../host/network_words.ts";
-import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
-import { member, stringMember } from "../state/json_member.ts";
-import { normalized, objectOf } from "../state/json_normal.ts";
+import {
+  formatJson,
+  type JsonNode,
+  type JsonObject,
+  jsonObject,
+  member,
+  normalized,
+  stringMember,
+} from "../state/json.ts";
 import { isUuid } from "../state/value_check.ts";
 
 /** Members of a Network and the variables they become. */
@@ -121,5 +127,5 @@ export function readNetwork(node: JsonNode): Network | string {
   const uuid = stringMember(plain, "uuid") ?? "";
   if (!isUuid(uuid)) return "its uuid is none";
   if (!stringMember(plain, "name")) return "it has no name";
-  return { uuid: uuid.toLowerCase(), netinfo: formatJson(objectOf(given)) };
+  return { uuid: uuid.toLowerCase(), netinfo: formatJson(jsonObject(given)) };
 }

@@ -8,8 +8,7 @@ import type { DiskDevice } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { refuse } from "../errors.ts";
 import type { Source } from "../host/source.ts";
-import { parseJson } from "../state/json.ts";
-import { numberMember } from "../state/json_member.ts";
+import { numberMember, parseJson } from "../state/json.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 
 /**

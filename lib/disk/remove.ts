@@ -12,7 +12,7 @@ import type { Facts } from "../plan/facts.ts";
 import { planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
-import { member } from "../state/json_member.ts";
+import { member } from "../state/json.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { DropNodeStep } from "./block_steps.ts";

@@ -6,7 +6,7 @@
 
 import { unsupported } from "../errors.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import { member, stringMember } from "../state/json_member.ts";
+import { member, stringMember } from "../state/json.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import {
   blockdevArguments,

@@ -17,7 +17,7 @@
  */
 
 import type { Course, Plan } from "./plan.ts";
-import type { Effect, Step, Turn } from "./verbs.ts";
+import type { Effect, Step } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
 
 /** What reality says of an interrupted operation. */
@@ -55,22 +55,17 @@ export interface Interrupted {
   readonly undoing: boolean;
 }
 
-/** An interrupted operation, seen from its turning step. */
-interface Position {
-  readonly turn: Turn | null;
-  /** How far it had come: before that step, in it, or behind it. */
-  readonly at: "before" | "in" | "behind";
-  /** Whether what was exchanged cannot come back. */
-  readonly isFinal: boolean;
-}
-
+/**
+ * How far an operation had come, seen from its turning step: before that step,
+ * in it, or behind it; and whether what was exchanged cannot come back.
+ */
 function positionOf(
   { plan: { steps, turn }, begun }: Interrupted,
   table: StepTable,
-): Position {
+) {
   const step = turn === null ? undefined : steps[turn];
   if (turn === null || step === undefined) {
-    return { turn: null, at: "behind", isFinal: false };
+    return { turn: null, at: "behind", isFinal: false } as const;
   }
   const later = steps.slice(turn + 1, Math.max(begun, turn + 1));
   return {

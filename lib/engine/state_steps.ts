@@ -1,11 +1,12 @@
 /**
- * Steps on the runtime file.
+ * Steps on the runtime file, and on what operations left beside it.
  *
  * @module
  */
 
+import { basename, dirname } from "@std/path/posix";
 import { HotplugError } from "../errors.ts";
-import { isStagedName } from "../state/leftover.ts";
+import { isLeftover, isStagedName } from "../state/leftover.ts";
 import {
   changeCheck,
   changeTitle,
@@ -14,12 +15,18 @@ import {
 } from "../state/runtime_change.ts";
 import {
   commitRuntime,
+  createRuntime,
   discardStaged,
+  isAsCreated,
   isStaged,
   readRuntimeFile,
+  removeCreated,
   stageRuntime,
 } from "../state/runtime_file.ts";
 import { type Of, word } from "../state/value_check.ts";
+import { unlessRefused } from "../sys/errno.ts";
+import { openFile, statPath, unlink } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
 import {
   type CheckContext,
   ON_NODE,
@@ -27,11 +34,6 @@ import {
   stepCheck,
   type Value,
 } from "./verbs.ts";
-import {
-  createRuntime,
-  isAsCreated,
-  removeCreated,
-} from "../state/runtime_create.ts";
 import { defineStep } from "./world.ts";
 
 /** What the steps on one runtime file have. */
@@ -63,9 +65,6 @@ const checkCreate = stepCheck("create-state", (context) => ({
   ...madeIn(context),
   text: jsonText,
 }));
-
-/** Makes a runtime file where there is none. */
-export type CreateStateStep = Of<typeof checkCreate>;
 
 /** Whether a step writes the new runtime file beside the old one. */
 export function isStage(step: Step): step is StageStateStep {
@@ -150,5 +149,32 @@ export const CREATE_STATE_STEP = defineStep({
     step: "make the runtime file",
     host: `write and fsync ${path}, mode 0600`,
     undo: "remove it",
+  }),
+});
+
+const checkRemoveLeftover = stepCheck("remove-leftover", ({ paths }) => ({
+  path: (value) => isLeftover(value, paths),
+}));
+
+function isThere(path: string): boolean {
+  return unlessRefused(() => statPath(path, { followLinks: "no" })) !==
+    undefined;
+}
+
+/** The step that removes a file that an interrupted operation left. */
+export const REMOVE_LEFTOVER_STEP = defineStep({
+  check: checkRemoveLeftover,
+  traits: () => ON_NODE,
+  do({ path }) {
+    const flags = O.RDONLY | O.DIRECTORY | O.NOFOLLOW;
+    using dir = openFile(dirname(path), flags);
+    unlink(basename(path), { dir });
+  },
+  undo() {},
+  confirm: ({ path }) => !isThere(path),
+  describe: ({ path }) => ({
+    step: "remove what is left of an operation",
+    host: `remove ${path}`,
+    undo: null,
   }),
 });

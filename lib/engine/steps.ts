@@ -4,12 +4,12 @@
  * @module
  */
 
-import { REMOVE_LEFTOVER_STEP } from "./leftover.ts";
 import { OWN_RECORD_STEP } from "./own_steps.ts";
 import { QMP_STEP, UNPLUG_STEP, VERIFY_DEVICE_STEP } from "./qmp_steps.ts";
 import {
   COMMIT_STATE_STEP,
   CREATE_STATE_STEP,
+  REMOVE_LEFTOVER_STEP,
   STAGE_STATE_STEP,
 } from "./state_steps.ts";
 import type { StepOf } from "./world.ts";

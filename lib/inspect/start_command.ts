@@ -12,7 +12,7 @@ import { askQemu } from "../plan/ask_qemu.ts";
 import { expectRuntime, nicFilesOf, type QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { instancePaths } from "../state/instance.ts";
-import { optionValues } from "../state/kvm_options.ts";
+import { optionValues } from "../state/fixed_command.ts";
 import { readUidFile } from "../state/uid_file.ts";
 import { loadKinds } from "../kinds.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";

@@ -11,8 +11,13 @@ import type { RecordedNic } from "../device/nic.ts";
 import { NIC_MODES } from "../host/network_words.ts";
 import { refuse } from "../errors.ts";
 import type { NodeFacts } from "../plan/facts.ts";
-import { formatJson, parseJson } from "../state/json.ts";
-import { member, numberMember, stringMember } from "../state/json_member.ts";
+import {
+  formatJson,
+  member,
+  numberMember,
+  parseJson,
+  stringMember,
+} from "../state/json.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { nicsOfNode } from "./add_facts.ts";
 import { recordedNic } from "./recorded.ts";

@@ -9,10 +9,14 @@ import type { Nic, RecordedNic } from "../device/nic.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { ATTACH_MODES } from "../host/network_words.ts";
 import { type Members, membersOf, withMembers } from "../state/entry_object.ts";
-import { formatJson, type JsonNode, parseJson } from "../state/json.ts";
-import { member } from "../state/json_member.ts";
-import { jsonNode } from "../state/json_node.ts";
-import { objectOf } from "../state/json_normal.ts";
+import {
+  formatJson,
+  type JsonNode,
+  jsonNode,
+  jsonObject,
+  member,
+  parseJson,
+} from "../state/json.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicChanges } from "./request.ts";
 
@@ -82,7 +86,7 @@ function changedObject(
   node: JsonNode | undefined,
   texts: Readonly<Record<string, string>>,
 ): string {
-  const object = node?.type === "object" ? node : objectOf([]);
+  const object = node?.type === "object" ? node : jsonObject([]);
   const members = Object.fromEntries(
     Object.entries(texts).filter(([key, value]) => {
       const now = member(object, key);

@@ -6,11 +6,9 @@
  */
 
 import type { Adopted, AdoptFacts } from "../plan/adoption.ts";
-import { fixedCommand } from "../state/fixed_command.ts";
+import { fixedCommand, optionValues } from "../state/fixed_command.ts";
 import { FIRST_HVPARAMS, type FirstHvparams } from "../state/hvparams.ts";
-import { type JsonArray, jsonArray } from "../state/json.ts";
-import { jsonNode } from "../state/json_node.ts";
-import { optionValues } from "../state/kvm_options.ts";
+import { type JsonArray, jsonArray, jsonNode } from "../state/json.ts";
 import type { AdoptedKind } from "./adopt_facts.ts";
 
 /** Slots that QEMU filled from the low end at start stay its own. */
@@ -85,10 +83,6 @@ export function firstDocument(
   const command = words.map((word, at) =>
     words[at - 1] === "-m" && /^\d+$/.test(word) ? Number(word) : word
   );
-  return jsonArray([
-    jsonNode(command),
-    jsonArray([]),
-    jsonNode({ ...hvparams(facts, kinds, adopted) }),
-    jsonArray([]),
-  ]);
+  const parameters = { ...hvparams(facts, kinds, adopted) };
+  return jsonArray([command, [], parameters, []].map(jsonNode));
 }

@@ -25,8 +25,7 @@ import {
 import { stateSteps } from "../plan/steps.ts";
 import { readHvparams } from "../state/hvparams.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { parseJson } from "../state/json.ts";
-import { jsonNode } from "../state/json_node.ts";
+import { jsonNode, parseJson } from "../state/json.ts";
 import { findOwnFile } from "../state/journal_file.ts";
 import { expectRoot, lockInstance } from "../state/lock.ts";
 import { isCurrent } from "../state/runtime.ts";
@@ -185,12 +184,7 @@ async function runAfterEarlier(
   options: RunOptions,
 ): Promise<Outcome> {
   using _lock = await unchanged(() =>
-    lockInstance(paths, {
-      timeoutMs: options.lockTimeoutMs,
-      command: commandOf(request),
-      signal: options.signal,
-      waiting: options.waiting,
-    })
+    lockInstance(paths, { ...options, command: commandOf(request) })
   );
   const carryOut = (one: Request) => runOne(one, paths, options);
   const meant = await unchanged(() => pinned(request, paths));

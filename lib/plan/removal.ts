@@ -10,7 +10,7 @@ import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse, withDetails } from "../errors.ts";
-import { optionValues } from "../state/kvm_options.ts";
+import { optionValues } from "../state/fixed_command.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { isUuid } from "../state/value_check.ts";
 import { noteOn } from "../state/own_check.ts";

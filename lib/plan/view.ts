@@ -60,22 +60,10 @@ export function entryView(entry: DeviceEntry): EntryView {
   return { index, uuid, name, id, driver, ...placeView(hvinfo) };
 }
 
-/** A QEMU, as callers are told of it. */
-export interface QemuView {
-  /** e.g. `7.2.22` */
-  readonly version: string;
-  /** e.g. `pc-i440fx-7.2` */
-  readonly machine: string;
-  /** Null if its process is unknown. */
-  readonly pid: number | null;
-  /** Of `query-status`. */
-  readonly run_state: string;
-}
-
-/** Tells of a QEMU. */
+/** A QEMU, as callers are told of it; its pid is null if it is unknown. */
 export function qemuView(
   { version, machine, process, runState }: QemuFacts,
-): QemuView {
+) {
   const { major, minor, micro } = version;
   return {
     version: `${major}.${minor}.${micro}`,
@@ -84,3 +72,6 @@ export function qemuView(
     run_state: runState,
   };
 }
+
+/** What {@linkcode qemuView} tells. */
+export type QemuView = Readonly<ReturnType<typeof qemuView>>;

@@ -265,12 +265,7 @@ export async function repair(
   using _lock = options.mode === "dry-run"
     ? undefined
     : await unchanged(() =>
-      lockInstance(paths, {
-        timeoutMs: options.lockTimeoutMs,
-        command: "repair",
-        signal: options.signal,
-        waiting: options.waiting,
-      })
+      lockInstance(paths, { ...options, command: "repair" })
     );
   return await repairLocked(paths, options);
 }

@@ -8,8 +8,7 @@
 import { COMMANDS } from "../commands/commands.ts";
 import type { HotplugError } from "../errors.ts";
 import type { Request } from "../operation/request.ts";
-import type { JsonNode, JsonObject } from "../state/json.ts";
-import { depthOf } from "../state/json_normal.ts";
+import { depthOf, type JsonNode, type JsonObject } from "../state/json.ts";
 import type { Invocation } from "../words/options.ts";
 import { ganetiDiskAdd } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";

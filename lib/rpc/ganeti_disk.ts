@@ -11,11 +11,12 @@ import {
   formatJson,
   jsonArray,
   type JsonNode,
+  jsonNode,
   type JsonObject,
+  jsonObject,
+  normalized,
+  stringMember,
 } from "../state/json.ts";
-import { stringMember } from "../state/json_member.ts";
-import { jsonNode } from "../state/json_node.ts";
-import { normalized, objectOf } from "../state/json_normal.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 import {
   expectObject,
@@ -41,7 +42,7 @@ function recordedDisk(disk: JsonObject): JsonObject {
   const type = stringMember(disk, "dev_type");
   const isDrbd = type === "drbd" || type === "drbd8";
   const { members } = without(disk, ["dynamic_params", "hvinfo", "pci"]);
-  return objectOf(members.map((one) => {
+  return jsonObject(members.map((one) => {
     if (one.key === "logical_id" && isDrbd) {
       return { ...one, value: withoutSecret(one.value) };
     }

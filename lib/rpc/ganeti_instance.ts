@@ -5,8 +5,7 @@
  */
 
 import { unsupported } from "../errors.ts";
-import { formatJson, type JsonNode } from "../state/json.ts";
-import { stringMember } from "../state/json_member.ts";
+import { formatJson, type JsonNode, stringMember } from "../state/json.ts";
 import { checkInstanceName } from "../state/instance.ts";
 import {
   expectObject,

@@ -8,8 +8,7 @@ import * as check from "../words/values.ts";
 import { networkVariables } from "../device/netinfo.ts";
 import { ATTACH_MODES } from "../host/network_words.ts";
 import type { NicAdd, NicModify } from "../nic/request.ts";
-import { formatJson, type JsonObject } from "../state/json.ts";
-import { normalized } from "../state/json_normal.ts";
+import { formatJson, type JsonObject, normalized } from "../state/json.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 import {
   expectObject,

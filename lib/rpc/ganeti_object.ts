@@ -6,9 +6,12 @@
  */
 
 import { type HotplugError, usage } from "../errors.ts";
-import type { JsonNode, JsonObject } from "../state/json.ts";
-import { member } from "../state/json_member.ts";
-import { objectOf } from "../state/json_normal.ts";
+import {
+  type JsonNode,
+  type JsonObject,
+  jsonObject,
+  member,
+} from "../state/json.ts";
 import { isUuid } from "../state/value_check.ts";
 
 /** A parameter that is not what Ganeti sends. */
@@ -73,7 +76,7 @@ export function without(
   object: JsonObject,
   keys: readonly string[],
 ): JsonObject {
-  return objectOf(
+  return jsonObject(
     object.members.filter(({ key, value }) =>
       value.type !== "null" && !keys.includes(key)
     ),

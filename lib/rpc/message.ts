@@ -10,9 +10,10 @@ import {
   type JsonNode,
   type JsonObject,
   JsonSyntaxError,
+  member,
   parseJson,
+  stringMember,
 } from "../state/json.ts";
-import { member, stringMember } from "../state/json_member.ts";
 import { failureDocument } from "../commands/report.ts";
 import { jsonLine, printable } from "../words/text.ts";
 

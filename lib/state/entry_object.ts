@@ -5,8 +5,13 @@
  * @module
  */
 
-import { formatJson, type JsonNode, type JsonObject } from "./json.ts";
-import { member, stringMember } from "./json_member.ts";
+import {
+  formatJson,
+  type JsonNode,
+  type JsonObject,
+  member,
+  stringMember,
+} from "./json.ts";
 import { memberText, splice, withItem, withMember } from "./json_splice.ts";
 
 /** The keys that come behind `hvinfo`. */

@@ -5,8 +5,6 @@
  * @module
  */
 
-import { optionValues } from "./kvm_options.ts";
-
 /** Options that take no value: qemu-options.hx. */
 const BARE = new Set(
   ("S daemonize enable-kvm no-reboot no-shutdown nodefaults no-user-config " +
@@ -27,6 +25,19 @@ const OF_A_START = [
   "chroot",
   "run-with",
 ];
+
+/** The values of every occurrence of an option, e.g. `-device`. */
+export function optionValues(
+  words: readonly string[],
+  option: string,
+): string[] {
+  return words.flatMap((word, i) => {
+    const value = words[i + 1];
+    // QEMU takes both `-name` and `--name`.
+    const same = word === option || word === `-${option}`;
+    return same && value !== undefined ? [value] : [];
+  });
+}
 
 /** Devices that are recorded as disks and NICs, by every name they have. */
 export interface RecordedNames {

@@ -6,8 +6,7 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import type { JsonNode } from "./json.ts";
-import { member } from "./json_member.ts";
+import { type JsonNode, member } from "./json.ts";
 
 /**
  * The parameters of a file that `adopt` makes, in Ganeti's order, with Ganeti's

@@ -222,6 +222,105 @@ export function jsonArray(items: readonly JsonNode[]): JsonArray {
   return { type: "array", items };
 }
 
+/** An object of these members, to be written anew. */
+export function jsonObject(members: readonly JsonMember[]): JsonObject {
+  return { type: "object", members };
+}
+
+/** Plain data that {@linkcode jsonNode} accepts. */
+export type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
+
+function quote(value: string): string {
+  return JSON.stringify(value).replace(
+    /[\x7f-\uffff]/g,
+    (char) => "\\u" + char.charCodeAt(0).toString(16).padStart(4, "0"),
+  );
+}
+
+/** Makes a node of plain data; keys keep the order JavaScript gives them. */
+export function jsonNode(value: Plain): JsonNode {
+  if (value === null) return { type: "null", text: "null", value };
+  switch (typeof value) {
+    case "string":
+      return { type: "string", text: quote(value), value };
+    case "number":
+      return { type: "number", text: JSON.stringify(value), value };
+    case "boolean":
+      return { type: "boolean", text: String(value), value };
+  }
+  if (Array.isArray(value)) return jsonArray(value.map((one) => jsonNode(one)));
+  const members = Object.entries(value).map(([key, member]) => ({
+    key,
+    keyText: quote(key),
+    value: jsonNode(member),
+  }));
+  return jsonObject(members);
+}
+
+/** The same value as Python's `json.dumps` writes it, but numbers as they are. */
+export function normalized(node: JsonNode): JsonNode {
+  switch (node.type) {
+    case "string":
+      return jsonNode(node.value);
+    case "array":
+      return jsonArray(node.items.map(normalized));
+    case "object": {
+      // Python's dict: a key that stands twice keeps its first place and its
+      // last value.
+      const byKey = new Map(node.members.map((one) => [one.key, one]));
+      return jsonObject(
+        [...byKey.values()].map(({ key, value }) => ({
+          key,
+          keyText: quote(key),
+          value: normalized(value),
+        })),
+      );
+    }
+  }
+  return node;
+}
+
+/** How many containers stand in one another; 0 for a scalar. */
+export function depthOf(node: JsonNode): number {
+  const inner = node.type === "array"
+    ? node.items
+    : node.type === "object"
+    ? node.members.map(({ value }) => value)
+    : undefined;
+  if (inner === undefined) return 0;
+  // One by one: as arguments of a call, millions would end our stack.
+  return 1 + inner.reduce((most, one) => Math.max(most, depthOf(one)), 0);
+}
+
+/** A member's value; the last one counts if a key stands twice, as in Python. */
+export function member(node: JsonNode, key: string): JsonNode | undefined {
+  if (node.type !== "object") return undefined;
+  // No closure: a file with many devices is asked some thousand times.
+  for (let at = node.members.length - 1; at >= 0; at--) {
+    const one = node.members[at];
+    if (one?.key === key) return one.value;
+  }
+  return undefined;
+}
+
+/** A member that is a string, else undefined. */
+export function stringMember(node: JsonNode, key: string): string | undefined {
+  const value = member(node, key);
+  return value?.type === "string" ? value.value : undefined;
+}
+
+/** A member that is a number, else undefined. */
+export function numberMember(node: JsonNode, key: string): number | undefined {
+  const value = member(node, key);
+  return value?.type === "number" ? value.value : undefined;
+}
+
 /** Where and why a text is not JSON; line and column count from 1. */
 export class JsonSyntaxError extends Error {
   /** Kept through the minified build, which renames the class. */

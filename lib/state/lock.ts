@@ -149,13 +149,13 @@ function holderOf(lock: Fd): string {
 /** Tells a person who looks on. */
 function tell(
   lock: Fd,
-  { waiting, timeoutMs }: LockOptions,
+  { waiting, lockTimeoutMs }: LockOptions,
   deadline: number,
 ): void {
   waiting?.({
     what: `${holderOf(lock)} works on the instance`,
-    sinceMs: performance.now() - (deadline - timeoutMs),
-    limitMs: timeoutMs,
+    sinceMs: performance.now() - (deadline - lockTimeoutMs),
+    limitMs: lockTimeoutMs,
     end: "give up",
   });
 }
@@ -163,7 +163,7 @@ function tell(
 /** How long to wait for the lock, and what for. */
 export interface LockOptions {
   /** Longest wait, in milliseconds. */
-  readonly timeoutMs: number;
+  readonly lockTimeoutMs: number;
   /** What we do, for whoever waits for us. */
   readonly command: string;
   /** Ends the wait at once, with `busy`. */
@@ -182,11 +182,11 @@ export async function lockInstance(
   { runDir, lockKey, name }: InstancePaths,
   options: LockOptions,
 ): Promise<Fd> {
-  const { timeoutMs, command, signal } = options;
+  const { lockTimeoutMs, command, signal } = options;
   expectRoot();
   using directory = openOwnDirectory(runDir);
   const fd = openLock(directory, `${lockKey}.lock`);
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + lockTimeoutMs;
   for (let tries = 1; !flock(fd, "exclusive"); tries++) {
     if (performance.now() < deadline && !signal?.aborted) {
       if (tries % TRIES_A_SECOND === 0) tell(fd, options, deadline);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { member } from "./json_member.ts";
+import { member } from "./json.ts";
 import type { DiskEntry } from "./runtime.ts";
 
 function words(entry: DiskEntry): (string | number)[] {

@@ -12,9 +12,11 @@ import {
   type JsonArray,
   type JsonNode,
   JsonSyntaxError,
+  member,
+  numberMember,
   parseJson,
+  stringMember,
 } from "./json.ts";
-import { member, numberMember, stringMember } from "./json_member.ts";
 import { RuntimeFormError, upgradeRuntime } from "./upgrade.ts";
 
 /** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */

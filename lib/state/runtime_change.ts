@@ -6,8 +6,7 @@
  */
 
 import { membersOf, PLACE, replaceMembers, uuidOf } from "./entry_object.ts";
-import { formatJson, type JsonArray, parseJson } from "./json.ts";
-import { jsonNode } from "./json_node.ts";
+import { formatJson, type JsonArray, jsonNode, parseJson } from "./json.ts";
 import { splice, withItem } from "./json_splice.ts";
 import type { Runtime } from "./runtime.ts";
 import { upgradeRuntime } from "./upgrade.ts";

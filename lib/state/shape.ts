@@ -4,9 +4,14 @@
  * @module
  */
 
-import { formatJson, type JsonArray, type JsonNode } from "./json.ts";
-import { member, stringMember } from "./json_member.ts";
-import { upgradeCommand } from "./upgrade_command.ts";
+import {
+  formatJson,
+  type JsonArray,
+  type JsonNode,
+  member,
+  stringMember,
+} from "./json.ts";
+import { upgradeCommand } from "./upgrade.ts";
 
 /** The first release whose files have this shape. */
 export type Shape = "2.7" | "2.9" | "2.10" | "2.16" | "3.0" | "3.1" | "3.2";

@@ -5,7 +5,7 @@ import {
   provenOpen,
 } from "../../lib/disk/drift.ts";
 import { logicalPaths } from "../../lib/state/logical_id.ts";
-import type { Plain } from "../../lib/state/json_node.ts";
+import type { Plain } from "../../lib/state/json.ts";
 import { disk, present, runtime } from "../support/facts.ts";
 
 /** Disks whose links are named, each leading to the disk so numbered. */

@@ -7,7 +7,7 @@ import {
 } from "../../lib/inspect/start_command.ts";
 import { startNics } from "../../lib/nic/start.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
-import type { Plain } from "../../lib/state/json_node.ts";
+import type { Plain } from "../../lib/state/json.ts";
 import { parseRuntime, type Runtime } from "../../lib/state/runtime.ts";
 import {
   disk,

@@ -5,7 +5,7 @@ import {
   type Hvparams,
   readHvparams,
 } from "../../lib/state/hvparams.ts";
-import { jsonNode } from "../../lib/state/json_node.ts";
+import { jsonNode } from "../../lib/state/json.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import { assert, type PlainObject, runtime, sample } from "../support/facts.ts";
 

@@ -2,15 +2,14 @@ import { assertEquals } from "@std/assert";
 import {
   formatJson,
   jsonArray,
+  jsonNode,
   JsonSyntaxError,
-  parseJson,
-} from "../../lib/state/json.ts";
-import { jsonNode, type Plain } from "../../lib/state/json_node.ts";
-import {
   member,
   numberMember,
+  parseJson,
+  type Plain,
   stringMember,
-} from "../../lib/state/json_member.ts";
+} from "../../lib/state/json.ts";
 import { assert, sample, sampleNames } from "../support/facts.ts";
 
 function syntaxError(source: string): JsonSyntaxError {

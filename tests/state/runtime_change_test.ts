@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatJson } from "../../lib/state/json.ts";
-import { jsonNode } from "../../lib/state/json_node.ts";
+import { formatJson, jsonNode } from "../../lib/state/json.ts";
 import { formatRuntime, parseRuntime } from "../../lib/state/runtime.ts";
 import {
   applyChange,

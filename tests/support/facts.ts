@@ -21,7 +21,7 @@ import type { NicAdd } from "../../lib/nic/request.ts";
 import type { Facts, QemuFacts } from "../../lib/plan/facts.ts";
 import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
-import type { Plain } from "../../lib/state/json_node.ts";
+import type { Plain } from "../../lib/state/json.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_check.ts";
 import {
   type DeviceEntry,

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { optionValues } from "../../lib/state/kvm_options.ts";
+import { optionValues } from "../../lib/state/fixed_command.ts";
 
 Deno.test("optionValues() gives the value of each occurrence", () => {
   const words = ["-device", "a", "--device", "b", "-M", "pc", "-device"];
