@@ -19,6 +19,7 @@ import { refuseImpossible } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { shellWord } from "../state/shell_word.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { ResizeDiskStep } from "./change_steps.ts";
 import {
@@ -105,6 +106,22 @@ function sourceOf(
     return { why: `${link} is the source of another disk` };
   }
   return { identity, kind, path: link, resolved, sizeBytes };
+}
+
+/**
+ * A raw file that was cut under its disk: the guest has no whole disk, though
+ * QEMU tells the size that is wanted.
+ */
+function refuseCut({ drivers, source }: LiveDisk, size: number, title: string) {
+  if (imageFormat({ drivers }) !== undefined || "why" in source) return;
+  const { kind, path, sizeBytes = size } = source;
+  if (kind !== "file" || Math.ceil(sizeBytes / SECTOR) * SECTOR >= size) return;
+  throw refuse(
+    `Cannot call ${title} whole with ${size} bytes: its file ${path} was cut to ${sizeBytes} bytes`,
+    `truncate -s ${size} ${
+      shellWord(path)
+    } makes it as long again, and what was cut off is lost`,
+  );
 }
 
 /** What the disk is to have, in bytes. */
@@ -202,6 +219,7 @@ export function planDiskResize(
     kinds: [DISK.word],
   } as const;
   if (to === from) {
+    refuseCut({ ...disk, source }, to, title);
     return decisionOn({ ...draft, device: view, steps: [], warnings: [] });
   }
   expectLarger(chosen, { from, to });

@@ -150,6 +150,21 @@ Deno.test("planDiskResize() never cuts a file, and never shrinks a disk", () => 
   assertMatch(error.message, /Cannot shrink/);
 });
 
+Deno.test("planDiskResize() does not call a file that was cut whole", () => {
+  const cut = { source: { ...FILE, sizeBytes: 32 * MIB } };
+  const whole = { fileGrowth: "allowed", sizeBytes: 64 * MIB } as const;
+  const error = planRefusal(
+    "refused",
+    live(cut),
+    (given) => planDiskResize(request(whole), given),
+  );
+  assertMatch(error.message, /was cut to 33554432 bytes/);
+  assertMatch(error.hint ?? "", /^truncate -s 67108864 /);
+  const qcow2 = live({ ...cut, drivers: ["qcow2", "file"] });
+  const decision = planDiskResize(request(whole), qcow2);
+  assertEquals(decision.kind, "nothing-to-do");
+});
+
 Deno.test("planDiskResize() takes a block device's size and no other", () => {
   const source = { ...FILE, kind: "block" } as const;
   const drivers = ["raw", "host_device"];
