@@ -10,6 +10,7 @@ import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
 import { exitStatus, HotplugError, named } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
+import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
 import { isChange, perform } from "./perform.ts";
 
@@ -35,7 +36,7 @@ function writeFailure(
   if (json) {
     const instance = invocation?.operands[0];
     const document = report.failureDocument(error, instance);
-    writeOut(jsonLine(document), terminal);
+    writeOut(maskSecrets(jsonLine(document)), terminal);
     return;
   }
   writeFailureText(error, terminal);
@@ -53,19 +54,25 @@ function writeOut(line: string, terminal: Terminal): boolean {
 
 /** An answer as lines; those to look at first are coloured for a person. */
 function linesOf(
-  { text, alerts = [] }: Answer,
+  { text, alerts = [], isVerbatim }: Answer,
   { terminal, invocation }: { terminal: Terminal; invocation: Invocation },
 ): string[] {
-  const lines = text.map(printable);
+  const whole = text.map(printable);
+  const lines = isVerbatim ? whole : whole.map(maskSecrets);
   if (alerts.length === 0 || !terminal.stdoutIsTerminal) return lines;
   return wantsColour(terminal, invocation.flags)
     ? coloured(lines, alerts)
     : lines;
 }
 
+function documentLine(document: unknown, isVerbatim = false): string {
+  const line = jsonLine(document);
+  return isVerbatim ? line : maskSecrets(line);
+}
+
 /** @throws {HotplugError} `host-error` if a question's answer is lost */
 function writeAnswer(
-  { document, warnings = [] }: Answer,
+  { document, warnings = [], isVerbatim }: Answer,
   { terminal, invocation, lines }: {
     terminal: Terminal;
     invocation: Invocation;
@@ -80,14 +87,19 @@ function writeAnswer(
   }
   const change = isChange(invocation);
   if (flags.has("quiet") && change && !flags.has("json")) return;
-  const line = flags.has("json") ? jsonLine(document) : lines.join("\n");
+  const line = flags.has("json")
+    ? documentLine(document, isVerbatim)
+    : lines.join("\n");
   // What was changed is changed: its status must not depend on our output.
   if (writeOut(line, terminal) || change) return;
   throw new HotplugError("host-error", "The answer could not be written");
 }
 
 /** Carries out one command line and returns the exit status. */
-export async function main(terminal: Terminal): Promise<number> {
+export async function main(outer: Terminal): Promise<number> {
+  // All that goes to stderr, whoever writes it.
+  const err = (text: string) => outer.err(maskSecrets(text));
+  const terminal = { ...outer, err };
   let invocation: Invocation | undefined;
   try {
     invocation = parseInvocation(terminal.args);

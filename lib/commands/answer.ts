@@ -46,6 +46,11 @@ export interface Answer {
   readonly alerts?: readonly number[];
   /** The same for a program. */
   readonly document: unknown;
+  /**
+   * Both are shown to the letter, their secrets, too: they are to be used, and
+   * would be of no use otherwise. @default secrets are hidden
+   */
+  readonly isVerbatim?: boolean;
   /** For stderr. */
   readonly warnings?: readonly string[];
   /** Exit status of a question whose answer is a no. @default 0 */

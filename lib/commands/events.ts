@@ -15,6 +15,7 @@ import { option } from "../words/request_words.ts";
 import { reachOf } from "./requests.ts";
 import { documentOf, recorded, recordFault, textOf } from "./event_text.ts";
 import { targetOf } from "./target.ts";
+import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
 import * as check from "../words/values.ts";
 import { isFollower } from "./follower.ts";
@@ -54,7 +55,7 @@ export async function events(call: Call): Promise<undefined> {
     const line = asJson
       ? jsonLine(documentOf(seen, entries))
       : textOf(seen, entries);
-    if (await write(line + "\n") === "gone") return "stop";
+    if (await write(maskSecrets(line) + "\n") === "gone") return "stop";
     const last = seen.kind === "event" && seen.event.event === until;
     return last ? "stop" : "go-on";
   };

@@ -23,6 +23,8 @@ export async function stateCommand(call: Call): Promise<Answer> {
   return {
     text: [argv.map(shellWord).join(" ")],
     document: { ok: true, instance, command: argv, warnings },
+    // A machine must start with it.
+    isVerbatim: true,
     warnings,
   };
 }

@@ -68,6 +68,8 @@ export async function stateShow(call: Call): Promise<Answer> {
   return {
     text: text(view),
     document: { ok: true, ...view },
+    // The file to the letter.
+    isVerbatim: true,
     status: view.verify?.ok === false ? 3 : 0,
   };
 }

@@ -11,28 +11,14 @@ import type { QmpTrace } from "../qmp/session_options.ts";
 import type { Fd } from "../sys/fd.ts";
 import { openFile, statFd, writeAll } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
+import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine } from "../words/text.ts";
-
-/**
- * Values of these keys are secrets, wherever they stand in a message. Not
- * `(?:a|b)*`: it has no stack for a value of megabytes.
- */
-const SECRET =
-  /("(?:password|secret|data|passwd)"\s*:\s*)"[^"\\]*(?:\\.[^"\\]*)*"/g;
 
 /** Longer messages are cut on the screen, not in the log. */
 const MAX_SHOWN = 400;
 
 /** What a line of the trace begins with. */
 const MARKS = { connect: "== connect to", send: "->", receive: "<-" } as const;
-
-/** Commands of the human monitor that take secrets. */
-const HMP_SECRET =
-  /("command-line"\s*:\s*"(?:set_password|change|object_add)\b)[^"\\]*(?:\\.[^"\\]*)*"/g;
-
-function mask(text: string): string {
-  return text.replace(SECRET, '$1"***"').replace(HMP_SECRET, '$1 ***"');
-}
 
 /** Where a trace goes. */
 export interface TraceOptions {
@@ -70,7 +56,7 @@ export class Trace implements Disposable {
   }
 
   #message(...[direction, text, fd]: Parameters<QmpTrace>) {
-    const message = mask(text);
+    const message = maskSecrets(text);
     const passed = fd === undefined
       ? ""
       : ` [with fd ${fd.number}: ${fd.label}]`;
@@ -113,12 +99,13 @@ export class Trace implements Disposable {
 
   #line(text: string) {
     const seconds = (performance.now() - this.#begin) / 1000;
-    this.#show?.(`${seconds.toFixed(3).padStart(7)} ${text}`);
+    this.#show?.(maskSecrets(`${seconds.toFixed(3).padStart(7)} ${text}`));
   }
 
   #record(entry: Record<string, unknown>) {
     if (this.#log === undefined) return;
-    const line = jsonLine({ time: new Date().toISOString(), ...entry }) + "\n";
+    const time = new Date().toISOString();
+    const line = maskSecrets(jsonLine({ time, ...entry })) + "\n";
     try {
       writeAll(this.#log, new TextEncoder().encode(line));
     } catch (error) {

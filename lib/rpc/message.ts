@@ -15,6 +15,7 @@ import {
   stringMember,
 } from "../state/json.ts";
 import { failureDocument } from "../commands/report.ts";
+import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
 
 /** What is wrong with a message itself: JSON-RPC 2.0, section 5.1. */
@@ -60,9 +61,20 @@ function response(id: string, rest: string): string {
   return `{"jsonrpc":"2.0","id":${printable(id)},${rest}}`;
 }
 
-/** The answer to a request that was carried out. */
-export function resultText(id: string, document: unknown): string {
-  return response(id, `"result":${jsonLine(document)}`);
+/**
+ * The answer to a request that was carried out.
+ *
+ * @param isVerbatim with its secrets. @default they are hidden
+ */
+export function resultText(
+  id: string,
+  { document, isVerbatim = false }: {
+    readonly document: unknown;
+    readonly isVerbatim?: boolean;
+  },
+): string {
+  const line = jsonLine(document);
+  return response(id, `"result":${isVerbatim ? line : maskSecrets(line)}`);
 }
 
 /** The error object's `code` of a failure: INTERFACE, "rpc". */
@@ -82,7 +94,7 @@ export function errorText(
 ): string {
   const data = { ...failureDocument(error, instance), ...more };
   const body = { code, message: error.message, data };
-  return response(id, `"error":${jsonLine(body)}`);
+  return response(id, `"error":${maskSecrets(jsonLine(body))}`);
 }
 
 /** The answer to a line that is no request at all. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Call, Streams } from "../commands/answer.ts";
+import type { Answer, Call, Streams } from "../commands/answer.ts";
 import { HotplugError, named, refuse } from "../errors.ts";
 import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
 import type { Job } from "./invocation.ts";
@@ -132,13 +132,15 @@ class Server {
     }
   }
 
-  async #perform({ invocation, act }: Job): Promise<unknown> {
+  async #perform(
+    { invocation, act }: Job,
+  ): Promise<Pick<Answer, "document" | "isVerbatim">> {
     if (this.#end.signal.aborted) {
       throw refuse("Not begun: the program was told to end");
     }
     const done = await this.#call.perform(invocation, { act });
     if (done?.fault !== undefined) throw done.fault;
-    return done?.document ?? null;
+    return done ?? { document: null };
   }
 }
 

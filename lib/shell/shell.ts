@@ -26,6 +26,7 @@ import {
 } from "../commands/event_text.ts";
 import { targetOf } from "../commands/target.ts";
 import type { Target } from "../plan/facts.ts";
+import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
 import { isFollower } from "../commands/follower.ts";
 
@@ -172,7 +173,8 @@ class Shell {
     );
     if (answer === undefined) return;
     for (const warning of answer.warnings ?? []) err(`warning: ${warning}`);
-    this.#print(answer.text.map(printable).join("\n"), answer.document);
+    const text = answer.text.map(printable).join("\n");
+    this.#print(text, answer.document, answer.isVerbatim);
   }
 
   /** Ctrl-C: ends the waiting of a command, or throws the line away. */
@@ -189,9 +191,10 @@ class Shell {
     return Promise.resolve("go-on");
   }
 
-  #print(text: string, document: unknown) {
+  #print(text: string, document: unknown, isVerbatim = false) {
     if (this.#isJson && document === undefined) return;
-    const line = this.#isJson ? jsonLine(document) : text;
+    const whole = this.#isJson ? jsonLine(document) : text;
+    const line = isVerbatim ? whole : maskSecrets(whole);
     if (this.#editor !== undefined) this.#editor.print(line);
     else this.#call.terminal.out(line + "\n");
   }

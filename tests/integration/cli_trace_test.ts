@@ -1,6 +1,8 @@
 /** `--verbose` and `--log`: what was done, to read and to keep. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { COMMANDS } from "../../lib/commands/commands.ts";
 import { Trace } from "../../lib/commands/trace.ts";
+import { RpcClient } from "../lab/rpc_client.ts";
 import {
   cli,
   type Doc,
@@ -52,6 +54,69 @@ Deno.test("--verbose and --log tell no secret", async () => {
   for (const text of [shown, Deno.readTextFileSync(log)]) {
     assert(!text.includes("heim"), text);
     assert(text.includes("***"), text);
+  }
+});
+
+Deno.test("what QEMU refuses is told without its secrets, everywhere", async () => {
+  await using vm = new Instance();
+  const image = vm.image();
+  const log = `${vm.runDir}/log`;
+  const desc =
+    "Cannot open nbd://joe:geheim@host/x, rbd:p/i:id=x:key=geheim: refused";
+  const told =
+    "Cannot open nbd://joe:***@host/x, rbd:p/i:id=x:key=***: refused";
+  const refuse = { class: "GenericError", desc };
+  vm.peer.once("blockdev-add", { refuse });
+  vm.peer.once("blockdev-add", { refuse });
+  const words = ["disk", "add", NAME, image, "-v", "--log", log];
+  const asJson = await vm.cli(...words);
+  const asText = await cli(["--run-dir", vm.runDir, ...words]);
+  for (const { out, err, status } of [asJson, asText]) {
+    assertEquals(status, 5, err);
+    assert(!`${out}${err}`.includes("geheim"), `${out}${err}`);
+    assert(`${out}${err}`.includes(told), `${out}${err}`);
+  }
+  const { error } = asJson.json as { error: Doc };
+  assertEquals((error.qmp as Doc).desc, told);
+  const kept = Deno.readTextFileSync(log);
+  assert(!kept.includes("geheim"), kept);
+  assert(
+    logged(log).some(({ audit }) =>
+      String(((audit as Doc)?.error as Doc)?.message).includes(told)
+    ),
+  );
+});
+
+Deno.test("a start line and the file's text keep their secrets", async () => {
+  const link = "rbd:pool/image:id=x:key=geheim";
+  const bad = "nbd://joe:geheim@host/x";
+  await using vm = new Instance();
+  const text = vm.text.replace('"-name"', `"-drive","file=${link}","-name"`);
+  assert(text.includes(link), "the start command has it");
+  Deno.writeTextFileSync(vm.runtimePath, text);
+  for (const command of ["command", "show"]) {
+    const whole = await vm.cli("state", command, NAME);
+    assertEquals(whole.status, 0, whole.err);
+    assert(whole.out.includes(link), whole.out);
+  }
+  await using rpc = new RpcClient("--run-dir", vm.runDir);
+  const started = await rpc.call("state.command", { instance: NAME });
+  assert(JSON.stringify(started.result).includes(link));
+  const refused = await rpc.call("disk.remove", { instance: NAME, disk: bad });
+  const answer = JSON.stringify(refused.error);
+  assert(answer.includes("joe:***@") && !answer.includes("geheim"), answer);
+  assertEquals(await rpc.end(), 0);
+  const usage = await vm.cli("disk", "remove", NAME, bad);
+  assert(!`${usage.out}${usage.err}`.includes("geheim"), usage.out);
+  assertEquals(vm.text, text);
+});
+
+Deno.test("help is shown whole", async () => {
+  const topics = COMMANDS.map(({ name }) => ["help", ...name.split(" ")]);
+  for (const words of [["--help"], ...topics]) {
+    const { status, out, err } = await cli(words);
+    assertEquals(status, 0, err);
+    assert(!out.includes("***"), out);
   }
 });
 

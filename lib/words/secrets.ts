@@ -1,0 +1,93 @@
+/**
+ * Hides secrets in whatever leaves the tool to be read: messages, documents,
+ * the trace. It is never used on what QEMU or a file is given.
+ *
+ * @module
+ */
+
+/** What stands in place of a secret. */
+const HIDDEN = "***";
+
+/** Names of members, options and parameters whose values are secrets. */
+const NAME =
+  "(?:key|keys|secret|password|passwd|passphrase|pwd|token|access_key|secret_key)";
+
+/**
+ * A value up to what ends it. Text may be JSON, once or twice over, so a quote
+ * and the backslashes before it are never taken: the text stays valid JSON.
+ * `:`, `,` and `;` end it only where another option or nothing follows; base64
+ * and passwords have them within. Loops are unrolled: `(?:a|b)*` has no stack
+ * for a value of megabytes.
+ */
+const PLAIN = String.raw`[^\s"'&#\\:,;]*`;
+const INNER = String.raw`(?!\\[nrt])\\+[^"\\]|[:,;](?![\w.-]+=|[\s"'\\]|$)`;
+const VALUE = `${PLAIN}(?:(?:${INNER})${PLAIN})*`;
+
+/** The rest of a JSON string. */
+const STRING = String.raw`[^"\\]*(?:\\.[^"\\]*)*`;
+
+type Rule = readonly [pattern: RegExp, replacement: string];
+
+/** None reads a long text again and again, whatever stands in it. */
+const RULES: readonly Rule[] = [
+  // HMP as a QMP message has it: what follows has a syntax per command.
+  [
+    new RegExp(
+      String
+        .raw`("command-line"\s*:\s*"\s*(?:set_password|change|object_add|drive_add)\b)${STRING}`,
+      "g",
+    ),
+    `$1 ${HIDDEN}`,
+  ],
+  // A JSON member. "data" is what a secret object has.
+  [
+    new RegExp(String.raw`("(?:${NAME}|data)"\s*:\s*")${STRING}`, "gi"),
+    `$1${HIDDEN}`,
+  ],
+  // The same in JSON that a JSON string holds, such as json:{…} of QEMU. A
+  // quote ends it unless the inner JSON, too, has a backslash that escapes it.
+  [
+    new RegExp(
+      String
+        .raw`((?<!\\)(\\+)"(?:${NAME}|data)\2"\s*:\s*\2")[^"\\]*(?:(?!(?:\\\2\\\2)*\2")(?:\\(?:\\\\)*"|\\+[^"\\])[^"\\]*)*(?:(?:\\\2\\\2)+(?=\2"))?`,
+      "gi",
+    ),
+    `$1${HIDDEN}`,
+  ],
+  // user:password@ of a URI; iSCSI has user%password@, too.
+  [
+    new RegExp(
+      String
+        .raw`(:\/\/[^\s\/:@"'?#\\]*:)[^\s\/"'\\]*(?:\\+[^"\\\/\s][^\s\/"'\\]*)*@`,
+      "g",
+    ),
+    `$1${HIDDEN}@`,
+  ],
+  [/(\b(?:iscsi|iser):\/\/[^\s/:@"'?#%\\]*%)[^\s/"'\\]*@/gi, `$1${HIDDEN}@`],
+  // An option or a parameter. "-" before it: password-secret= is a name. And
+  // KEY=VALUE is what the help calls an argument.
+  [
+    new RegExp(
+      String
+        .raw`(?<![a-z0-9-])(?!(?-i:KEY=VALUE)\b)(${NAME}=)${VALUE}`,
+      "gi",
+    ),
+    `$1${HIDDEN}`,
+  ],
+  // -object secret,id=x,data=…
+  [
+    new RegExp(
+      String.raw`(\bsecret(?:,[\w.-]+=[^\s"'\\,]*){0,20},data=)${VALUE}`,
+      "g",
+    ),
+    `$1${HIDDEN}`,
+  ],
+];
+
+/** A text, or JSON as text, whose secrets are hidden; JSON stays valid. */
+export function maskSecrets(text: string): string {
+  return RULES.reduce(
+    (masked, [pattern, replacement]) => masked.replace(pattern, replacement),
+    text,
+  );
+}
