@@ -50,7 +50,6 @@ export interface Lookups {
 export interface QmpPlace {
   /** Name or socket. */
   readonly instance: string;
-  /** The QMP command. */
   readonly command: string;
   /** `KEY=VALUE` words before it. */
   readonly before: readonly string[];

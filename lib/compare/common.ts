@@ -119,11 +119,9 @@ function machine({ content: { runtime }, qemu }: WholeFacts): Difference[] {
 export interface ProcessFacts {
   /** The process that Ganeti's pid file leads to. */
   readonly filed: QemuProcess | undefined;
-  /** Who serves the socket. */
   readonly peer: number;
   /** The uid file's text; undefined if there is none. */
   readonly uidText: string | undefined;
-  /** Its path. */
   readonly uidFile: string;
 }
 

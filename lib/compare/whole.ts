@@ -62,7 +62,6 @@ export interface CompareOptions {
 
 /** What a whole comparison found, and how each thing is mended. */
 export interface Comparison extends Compared {
-  /** Read for it. */
   readonly facts: WholeFacts;
 }
 

@@ -191,7 +191,6 @@ function judgeDisk(
 
 /** What QEMU has. */
 export interface LiveDisks {
-  /** All disks of devices. */
   readonly live: readonly LiveDisk[];
   /** Those that are recorded as something else. */
   readonly moved: readonly MovedDisk[];

@@ -36,7 +36,6 @@ import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 export interface DiskCompareFacts extends WholeFacts {
   /** Undefined where no controller that the file lacks was seen. */
   readonly scsi?: readonly ScsiBus[] | undefined;
-  /** Those that are elsewhere. */
   readonly moved: readonly MovedDisk[];
   /** By device id, of those that are recorded on a SCSI bus. */
   readonly targets: ReadonlyMap<string, LivePlace>;

@@ -42,7 +42,6 @@ export interface LinkFacts {
 
 /** What drift is found in. */
 export interface DriftFacts {
-  /** One for each recorded disk. */
   readonly links: readonly LinkFacts[];
   /** All that QEMU has open; undefined if its process cannot be seen. */
   readonly open: ReadonlySet<string> | undefined;

@@ -45,7 +45,6 @@ export interface MediumFacts extends Facts {
   readonly source: Source | undefined;
   /** By device id. */
   readonly trays: ReadonlyMap<string, Tray>;
-  /** Who else uses block nodes. */
   readonly users: BlockUsers;
 }
 

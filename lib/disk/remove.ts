@@ -140,7 +140,6 @@ export function planDiskRemove(
 
 /** What removing a disk depends on. */
 export interface DiskRemoveFacts extends Facts {
-  /** Who else uses block nodes. */
   readonly users: BlockUsers;
 }
 

@@ -255,9 +255,7 @@ export interface DiskResizeFacts extends Facts {
   readonly live: readonly LiveDisk[];
   /** The files and devices QEMU has open. */
   readonly images: readonly OpenImage[];
-  /** Who else uses block nodes. */
   readonly users: BlockUsers;
-  /** Disks that are elsewhere. */
   readonly moved: readonly MovedDisk[];
 }
 

@@ -19,7 +19,6 @@ import type { DiskAdd } from "./request.ts";
 export interface StartFault {
   /** What cannot be done, and why. */
   readonly message: string;
-  /** What to do instead. */
   readonly hint: string;
   /** `no-matter`: Ganeti never starts from a file that `adopt` made. */
   readonly adopted?: "no-matter";

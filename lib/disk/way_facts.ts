@@ -50,7 +50,6 @@ export interface AccessFacts {
   readonly reachFault: string | undefined;
   /** Why QEMU cannot open it, undefined if it can. */
   readonly openFault: string | undefined;
-  /** Owner of the source. */
   readonly uid: number;
   /** {@linkcode inodeKey} of the source. */
   readonly inode: string;

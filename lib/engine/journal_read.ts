@@ -38,7 +38,6 @@ export interface LeftJournal extends JournalHeader {
   readonly begun: number;
   /** Whether it was already being taken back. */
   readonly undoing: boolean;
-  /** The kinds of its steps. */
   readonly table: StepTable;
   /** What the run had found out. */
   readonly values: ReadonlyMap<Value, string>;

@@ -33,7 +33,6 @@ export interface Circumstances {
   /** QEMU's, if it is known. */
   readonly process: QemuProcess | undefined;
   readonly world: World;
-  /** Those of the call. */
   readonly options: RunOptions;
 }
 

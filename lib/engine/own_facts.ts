@@ -25,11 +25,9 @@ import {
 
 /** The tool's own record, and whom it is for. */
 export interface OwnFacts {
-  /** Where the record lies. */
   readonly place: OwnPlace;
   /** Who runs now; null if it was not asked, or cannot be told. */
   readonly qemu: ProcessIdentity | null;
-  /** What holds for that process. */
   readonly record: OwnRecord;
 }
 

@@ -33,7 +33,6 @@ import { World, type WorldOptions } from "./world.ts";
 /** How an instance is reached to be put in order. */
 export interface RecoverOptions
   extends MonitorOptions, Pick<WorldOptions, "unplugTimeoutMs"> {
-  /** For what was interrupted. */
   readonly load: LoadSteps;
 }
 

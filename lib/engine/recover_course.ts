@@ -47,7 +47,6 @@ export function turningStep(
 
 /** An interrupted operation, as far as its journal tells it. */
 export interface Interrupted {
-  /** What was to be done. */
   readonly plan: Plan;
   /** The last step that was begun; -1 if none was. */
   readonly begun: number;

@@ -139,7 +139,6 @@ export interface CheckContext extends KindChecks {
 /** What a step of one kind must be when it is read back from a journal. */
 export interface StepCheck<S extends Step = Step> {
   (context: CheckContext): Check<S>;
-  /** The step's. */
   readonly kind: string;
 }
 

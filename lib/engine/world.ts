@@ -170,7 +170,6 @@ export interface WorldOptions extends SessionOptions {
 export class World implements Disposable {
   /** Also those of a session that is opened anew. */
   readonly options: WorldOptions;
-  /** What steps found out. */
   readonly values: Map<Value, string> = new Map();
   /** What steps found to be another's by now, and left alone. */
   readonly leftAlone: Remaining[] = [];

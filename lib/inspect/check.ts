@@ -35,13 +35,10 @@ import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
 export interface CheckResult {
   /** As the user said it. */
   readonly instance: string;
-  /** Whether every requirement is met. */
   readonly supported: boolean;
   /** In the order in which an `add` asks. */
   readonly requirements: readonly Requirement[];
-  /** How it really runs. */
   readonly qemu: ReturnType<typeof describe>;
-  /** Ways to a disk. */
   readonly ways: readonly WayView[];
   /** On the bus where new devices go. */
   readonly free_slots: readonly number[];
@@ -154,7 +151,6 @@ export interface WayView {
   readonly via: Via;
   /** `depends`: on the disk, and asked of the kernel when one is added. */
   readonly usable: "yes" | "no" | "depends";
-  /** Why. */
   readonly detail: string;
 }
 

@@ -25,7 +25,6 @@ export interface Requirement {
   readonly name: string;
   /** Words of the kinds of devices that it is needed for. */
   readonly for: readonly string[];
-  /** Whether it is met. */
   readonly ok: boolean;
   /** What there is; or what an `add` would say. */
   readonly detail: string;
@@ -43,7 +42,6 @@ interface CheckRule {
 
 /** A kind, and what it needs besides. */
 export interface CheckedKind {
-  /** The kind. */
   readonly kind: KindName & Pick<Kind, "needs">;
   /** {@linkcode Kind.requirements}. */
   readonly rules: readonly KindRule[];

@@ -54,7 +54,6 @@ export interface MapBus {
 export interface PciMap {
   /** As the user said it. */
   readonly instance: string;
-  /** Which QEMU it is. */
   readonly qemu: Pick<QemuView, "version" | "machine">;
   /** The root bus first. */
   readonly buses: readonly MapBus[];
@@ -64,7 +63,6 @@ export interface PciMap {
 
 /** What the map is drawn from. */
 export interface MapFacts {
-  /** As asked. */
   readonly qemu: Pick<QemuFacts, "pci" | "buses">;
   /** Undefined if there is none that can be read. */
   readonly runtime: Runtime | undefined;

@@ -64,13 +64,9 @@ export function readOwnTap(
 
 /** What adding a NIC depends on. */
 export interface NicAddFacts extends CheckFacts {
-  /** /dev/net/tun is there. */
   readonly tun: boolean;
-  /** /dev/vhost-net is there. */
   readonly vhost: boolean;
-  /** The name asked for is taken. */
   readonly tapExists: boolean;
-  /** The link is a bridge. */
   readonly bridgeExists: boolean;
   /** Undefined if the link is no bridge. */
   readonly bridgeState: BridgeState | undefined;

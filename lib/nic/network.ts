@@ -175,7 +175,6 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
 /** Which NIC hangs on it, for a network script. */
 interface Attached {
   readonly uuid: string;
-  /** Place of the NIC. */
   readonly index: number;
   /** Only from a master. */
   readonly ganeti?: GanetiNic | undefined;

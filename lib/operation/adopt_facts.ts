@@ -74,7 +74,6 @@ function expectProcess({ qemu, paths }: Facts): QemuProcess {
 
 /** A kind, and what QEMU has of it. */
 export interface AdoptedKind {
-  /** Words and list. */
   readonly kind: KindName & Pick<Kind, "view">;
   /** {@linkcode KindChanges.adopt}. */
   readonly adoption: KindAdoption;

@@ -20,9 +20,7 @@ import type { FirstHvparams } from "../state/hvparams.ts";
 
 /** A change that records a device, and what comes with it. */
 export interface Adopted {
-  /** Device id in QEMU. */
   readonly id: string;
-  /** The entry's. */
   readonly uuid: string;
   /** Makes the entry, or tells it which device it is. */
   readonly change: RuntimeChange;
@@ -127,7 +125,6 @@ export interface StartNames {
 
 /** The devices of one kind that a live QEMU has, and what is proven of them. */
 export interface KindAdoption {
-  /** All of them. */
   readonly live: readonly LiveDevice[];
   /**
    * Decides on each.

@@ -68,11 +68,9 @@ export interface QemuFacts {
   readonly drivers: ReadonlyMap<string, string>;
   /** Ids of all devices, on any bus. */
   readonly deviceIds: ReadonlySet<string>;
-  /** Block nodes. */
   readonly nodeNames: ReadonlySet<string>;
   /** Of `query-block`. */
   readonly block: readonly BlockBackend[];
-  /** Their ids are taken. */
   readonly fdsets: readonly Fdset[];
   /** Network backends by id. */
   readonly netdevs: ReadonlyMap<string, NetdevFacts>;

@@ -57,9 +57,7 @@ export function giveBackPlan(
 
 /** Something that was put in order. */
 export interface Repaired {
-  /** What it was. */
   readonly what: string;
-  /** What was done about it. */
   readonly did: string;
 }
 

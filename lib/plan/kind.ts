@@ -65,7 +65,6 @@ export interface KindRule {
 export interface StartFacts {
   /** Of the instance. */
   readonly paths: InstancePaths;
-  /** The file. */
   readonly runtime: Runtime;
   /** The VM, if it runs: some things only it knows. */
   readonly qemu: QemuFacts | undefined;
@@ -75,7 +74,6 @@ export interface StartFacts {
 
 /** Words of a start line, and what is not certain about them. */
 export interface StartWords {
-  /** Options and values. */
   readonly argv: readonly string[];
   /** One line each. */
   readonly warnings: readonly string[];

@@ -67,7 +67,6 @@ export const BLOCK_JOBS: Query<BlockJob[]> = {
 
 /** A block export: `BlockExportInfo` of qapi/block-export.json. */
 export interface BlockExport {
-  /** Names it. */
   readonly id: string;
   /** `nbd`, `vhost-user-blk`, `fuse`, … */
   readonly type: string;

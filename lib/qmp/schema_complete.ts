@@ -10,7 +10,6 @@ import { siblings } from "./schema_arguments.ts";
 
 /** A place in a command's arguments. */
 export interface ArgumentPlace {
-  /** The QMP command. */
   readonly command: string;
   /** `KEY=VALUE` words before it. */
   readonly before: readonly string[];

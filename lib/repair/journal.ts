@@ -17,7 +17,6 @@ import { loadSteps } from "../operation/journal_reader.ts";
 
 /** What became of a journal. */
 export interface JournalOutcome {
-  /** What was done about it. */
   readonly repaired: Repaired[];
   /** What a person has to do about it. */
   readonly remaining: Remaining[];

@@ -17,11 +17,9 @@ import {
 
 /** What of an Instance a hotplug depends on. */
 export interface GanetiInstance {
-  /** Checked. */
   readonly name: string;
   /** JSON text of the configured hvparams. */
   readonly hvparams: string | undefined;
-  /** For the network script. */
   readonly tags: readonly string[];
   /** Uuids of the configured disks, lower case; none if they are not told. */
   readonly order: readonly string[];

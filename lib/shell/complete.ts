@@ -24,11 +24,8 @@ export type OnSession = <T>(
 
 /** What a shell knows and whom it can ask. */
 export interface ShellState {
-  /** That of its VM. */
   readonly schema: Schema;
-  /** Its VM. */
   readonly target: Target;
-  /** Asks its VM. */
   readonly onSession: OnSession;
 }
 

@@ -38,7 +38,6 @@ export interface OwnChange {
   readonly uuid: string;
   /** What undoing puts back. */
   readonly before: OwnDevice | null;
-  /** What is written. */
   readonly after: OwnDevice | null;
 }
 

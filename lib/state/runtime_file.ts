@@ -39,7 +39,6 @@ export interface RuntimeContent {
   readonly path: string;
   /** To the letter; tells whether the file changed meanwhile. */
   readonly text: string;
-  /** What the text means. */
   readonly runtime: Runtime;
 }
 
@@ -51,7 +50,6 @@ interface RuntimeText extends Omit<RuntimeContent, "runtime"> {
 
 /** A change on its way into a runtime file. */
 export interface StagedChange {
-  /** The runtime file. */
   readonly path: string;
   /** Name of the new content's file, in the same directory. */
   readonly temporary: string;
