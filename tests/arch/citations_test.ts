@@ -107,3 +107,18 @@ Deno.test("links between the pages lead to files that are there", () => {
   );
   assertEquals(broken, []);
 });
+
+Deno.test("docs/operating.md has a row for each code of a difference", () => {
+  const rooms = /^lib\/(?:compare|disk|nic|plan)\//;
+  const codes = libFiles().filter(({ path }) => rooms.test(path))
+    .flatMap(({ text }) => [
+      ...[...text.matchAll(/\bcode: "([a-z-]+)"/g)].map(([, code]) => code),
+      ...[...text.matchAll(/\bdrift\(\s*"([a-z-]+)"/g)]
+        .map(([, kind]) => `link-${kind}`),
+    ]);
+  assertEquals(codes.length > 25, true, "the pattern finds them");
+  const told = sectionsOf("docs/operating.md")
+    .find(({ title }) => title === "What can differ")?.text ?? "";
+  const rows = [...told.matchAll(/^\| `([a-z-]+)` /gm)].map(([, code]) => code);
+  assertEquals(codes.filter((code) => !rows.includes(code)), []);
+});
