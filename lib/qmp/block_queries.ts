@@ -37,6 +37,7 @@ export const NAMED_NODES: Query<NamedNode[]> = {
 /** Numbers of the fds in QEMU, by fd set. */
 export const FDSET_FDS: Query<Map<number, number[]>> = {
   execute: "query-fdsets",
+  ifMissing: "nothing",
   read: (value) =>
     new Map(
       list(value).map((one) => [
