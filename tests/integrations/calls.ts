@@ -236,6 +236,7 @@ export async function twoBridges() {
   const names = ["one", "two"].map((name) => `kh-${name}${Deno.pid % 10_000}`);
   for (const name of names) {
     await host("ip", "link", "add", name, "type", "bridge");
+    await host("ip", "link", "set", name, "up");
   }
   return {
     names: names as [string, string],

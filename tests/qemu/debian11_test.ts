@@ -23,6 +23,7 @@ const READ = "dd if=/dev/vda bs=15 count=1 2>/dev/null";
 async function testBridge() {
   const name = `kh-d${Deno.pid % 100_000}`;
   await host("ip", "link", "add", name, "type", "bridge");
+  await host("ip", "link", "set", name, "up");
   return {
     name,
     async [Symbol.asyncDispose]() {
