@@ -99,9 +99,9 @@ function whereabouts(disk: LiveDisk): string {
 function saying({ entry, disk }: MovedDisk): string {
   return `${titleOf(entry)} is recorded as ${
     entry.uri ?? entry.link ?? "nothing"
-  }, and its data is in ${
+  }, but its data is in ${
     whereabouts(disk)
-  } now: a start from the file would open what it was before`;
+  } now: a start from the runtime file would open the old image`;
 }
 
 /** What is to be told of one. */

@@ -26,6 +26,7 @@ import {
   stepNames,
   uuidOf,
 } from "../support/facts.ts";
+import { confinement, POOL_USER } from "../support/confinement.ts";
 import { known } from "../support/steps.ts";
 
 const KINDS = await loadKinds();
@@ -99,17 +100,7 @@ function lost(inUse: ReadonlySet<string>): ComparisonSpec {
 
 const LINK = { lead: undefined, named: [] };
 const POOL = { hvparams: { security_model: "pool" } };
-const CONFINEMENT = {
-  pid: 4711,
-  credentials: { uid: 30_002, gid: 0, groups: [], capabilities: 0n },
-  root: "/",
-  jail: "none",
-  userNamespace: "ours",
-  mountNamespace: "ours",
-  networkNamespace: "ours",
-  seccomp: 0,
-  options: [],
-} as const;
+const CONFINEMENT = confinement({ credentials: POOL_USER });
 
 const DIFFERS = {
   disk: { list: ["differs", "ok"] },

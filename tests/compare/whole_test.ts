@@ -6,6 +6,7 @@ import {
   judged,
   onlyDifference,
 } from "../support/comparison.ts";
+import { confinement, POOL_USER } from "../support/confinement.ts";
 import { disk, idOf, nic, pciDevice } from "../support/facts.ts";
 
 const SPEC = { disks: [disk(0, 12)], nics: [nic(0, 13)] };
@@ -182,18 +183,8 @@ Deno.test("a pid file that leads elsewhere differs", () => {
 });
 
 Deno.test("a uid file that is not true differs, of a VM of the pool", () => {
-  const confinement = {
-    pid: 4711,
-    credentials: { uid: 30_002, gid: 0, groups: [], capabilities: 0n },
-    root: "/",
-    jail: "none",
-    userNamespace: "ours",
-    mountNamespace: "ours",
-    networkNamespace: "ours",
-    seccomp: 0,
-    options: [],
-  } as const;
-  const pool = { hvparams: { security_model: "pool" }, confinement };
+  const jail = { confinement: confinement({ credentials: POOL_USER }) };
+  const pool = { hvparams: { security_model: "pool" }, ...jail };
   const says = (uidText: string | undefined) => ({ process: { uidText } });
   assertStringIncludes(
     difference({ ...pool, ...says("30001") }),
@@ -201,7 +192,7 @@ Deno.test("a uid file that is not true differs, of a VM of the pool", () => {
   );
   assertStringIncludes(difference({ ...pool, ...says(undefined) }), "nothing");
   assertEquals(all({ ...pool, ...says("30002") }), []);
-  assertEquals(all({ confinement, ...says("30001") }), []);
+  assertEquals(all({ ...jail, ...says("30001") }), []);
   const unseen = { ...pool, confinement: undefined };
   assertEquals(all({ ...unseen, ...says("30001") }), []);
 });

@@ -8,24 +8,13 @@ import {
   diskAddFacts,
   idOf,
   NEW_UUID,
-  nic,
   pciDevice,
-  planOf,
   planRefusal,
   present,
   stepOf,
   uuidOf,
 } from "../support/facts.ts";
-
-const NEW_ID = "disk-932df160-7a22-4067";
-const ONE_DISK = { disks: [disk(0, 12)], nics: [nic(0, 13)] };
-
-function plan(
-  request: Parameters<typeof diskAdd>[0] = {},
-  given: Parameters<typeof diskAddFacts>[0] = ONE_DISK,
-) {
-  return planOf(planDiskAdd(diskAdd(request), diskAddFacts(given)));
-}
+import { NEW_ID, ONE_DISK, plan } from "../support/disk_add.ts";
 
 function refused(
   code: Parameters<typeof planRefusal>[0],

@@ -8,24 +8,13 @@ import {
   diskAddFacts,
   idOf,
   NEW_UUID,
-  nic,
-  planOf,
   qmpStep,
   stepNames,
   stepOf,
   uuidOf,
 } from "../support/facts.ts";
+import { NEW_ID, ONE_DISK, plan } from "../support/disk_add.ts";
 import { describe } from "../support/steps.ts";
-
-const NEW_ID = "disk-932df160-7a22-4067";
-const ONE_DISK = { disks: [disk(0, 12)], nics: [nic(0, 13)] };
-
-function plan(
-  request: Parameters<typeof diskAdd>[0] = {},
-  given: Parameters<typeof diskAddFacts>[0] = ONE_DISK,
-) {
-  return planOf(planDiskAdd(diskAdd(request), diskAddFacts(given)));
-}
 
 Deno.test("planDiskAdd() goes from host over QEMU to the file", () => {
   assertEquals(stepNames(plan()), [

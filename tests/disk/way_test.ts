@@ -1,5 +1,4 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Confinement } from "../../lib/host/confinement.ts";
 import { uriSource } from "../../lib/host/source.ts";
 import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
@@ -20,6 +19,7 @@ import {
   stepOf,
   uuidOf,
 } from "../support/facts.ts";
+import { confinement } from "../support/confinement.ts";
 import { describe } from "../support/steps.ts";
 
 const QEMU = {
@@ -36,21 +36,6 @@ const BLOCK = {
   resolved: "/dev/dm-3",
 } as const;
 const FD_COMMANDS = ["add-fd", "remove-fd", "query-fdsets"];
-
-function confinement(more: Partial<Confinement> = {}): Confinement {
-  return {
-    pid: 4711,
-    credentials: { uid: 65534, gid: 65534, groups: [], capabilities: 0n },
-    root: "/",
-    jail: "none",
-    userNamespace: "ours",
-    mountNamespace: "ours",
-    networkNamespace: "ours",
-    seccomp: 0,
-    options: [],
-    ...more,
-  };
-}
 
 const JAILED = confinement({ root: ROOT, jail: "chroot" });
 const HIDDEN = "open /dev/vg/x: No such file or directory (ENOENT)";

@@ -33,18 +33,11 @@ import {
   stepOf,
   uuidOf,
 } from "../support/facts.ts";
+import { confinement } from "../support/confinement.ts";
 
-const FREE: Confinement = {
-  pid: 4711,
+const FREE = confinement({
   credentials: { uid: 0, gid: 0, groups: [], capabilities: 2n },
-  root: "/",
-  jail: "none",
-  userNamespace: "ours",
-  mountNamespace: "ours",
-  networkNamespace: "ours",
-  seccomp: 0,
-  options: [],
-};
+});
 const NOBODY = {
   ...FREE,
   credentials: { ...FREE.credentials, uid: 65534, capabilities: 0n },
