@@ -43,7 +43,7 @@ import type { ScsiFacts } from "./scsi.ts";
 import { verifyStep } from "./scsi_place.ts";
 import type { DiskStep } from "./steps.ts";
 import { newDiskView } from "./view.ts";
-import { chooseWay, nodeStep } from "./way.ts";
+import { chooseWay, nodeStep, verifyNodes } from "./way.ts";
 
 /** The recorded disk that this request would add again, if there is one. */
 function findTwin(
@@ -194,11 +194,13 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   const { via, before, opened = [], after = [] } = way;
   const about = { asked: request.limits, before };
   const { limits, note, limit } = limitSteps(facts, disk, about);
+  const node = nodeStep(facts, disk, way);
+  const made = [node, ...verifyNodes(facts, disk, node)];
   return planNewDisk(facts, disk, {
     via,
     limits,
     plug: diskDeviceArguments(disk),
-    before: [...before, ...note, nodeStep(facts, disk, way), ...opened],
+    before: [...before, ...note, ...made, ...opened],
     after: [...limit, ...after],
     reproducible,
     warnings: [...looksOther(facts, disk), ...looksShort(facts, disk)],

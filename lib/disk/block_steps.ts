@@ -1,17 +1,30 @@
 /**
- * Steps on what QEMU keeps behind a disk: those that take it down, and all.
+ * Steps on what QEMU keeps behind a disk: looking at it, taking it down.
  *
  * @module
  */
 
 import { LOOK_AT_QEMU, type QmpCommand, stepCheck } from "../engine/verbs.ts";
-import { defineStep, type World } from "../engine/world.ts";
+import { defineLook, defineStep, type World } from "../engine/world.ts";
 import { HotplugError } from "../errors.ts";
+import { FORMATS } from "../host/qcow2.ts";
+import {
+  NAMED_NODES,
+  type NamedNode,
+  PROTOCOLS,
+} from "../qmp/block_queries.ts";
 import { BLOCK, type BlockBackend, NODE_NAMES } from "../qmp/commands.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
 import { text as textOf } from "../qmp/reading.ts";
-import { LINE, type Of, qemuId, text } from "../state/value_check.ts";
+import {
+  absolute,
+  LINE,
+  list,
+  type Of,
+  qemuId,
+  text,
+} from "../state/value_check.ts";
 
 // By its `id=`, the `device` of `query-block`.
 const checkDropDrive = stepCheck("drop-drive", { drive: text(LINE) });
@@ -105,5 +118,59 @@ const DROP_NODE_STEP = defineStep({
   }),
 });
 
+const checkNodes = stepCheck("verify-nodes", {
+  // The topmost of the disk.
+  id: qemuId,
+  // What QEMU was told to open, each once.
+  files: list(absolute),
+  // Names of the nodes that it had before.
+  known: list(text(LINE)),
+});
+
+/**
+ * Makes sure that QEMU opened nothing besides what it was told: a header that
+ * was changed after our look can name another file.
+ */
+export type VerifyNodesStep = Of<typeof checkNodes>;
+
+const FORMAT_DRIVERS: readonly string[] = FORMATS;
+
+/** The first new node that has its data from elsewhere. */
+function foreignNode(
+  nodes: readonly NamedNode[],
+  { files, known }: VerifyNodesStep,
+): NamedNode | undefined {
+  const left = [...files];
+  return nodes.filter(({ name, driver }) =>
+    !known.includes(name) && !FORMAT_DRIVERS.includes(driver)
+  ).find(({ driver, file }) => {
+    const at = PROTOCOLS.includes(driver) ? left.indexOf(file) : -1;
+    return at < 0 || left.splice(at, 1).length === 0;
+  });
+}
+
+const VERIFY_NODES_STEP = defineLook({
+  check: checkNodes,
+  async fault(step, { qmp }) {
+    const found = foreignNode(await ask(qmp, NAMED_NODES), step);
+    if (found === undefined) return undefined;
+    return new HotplugError(
+      "qmp-error",
+      `QEMU opened ${
+        found.file || "something"
+      } (${found.driver}) for ${step.id} besides what it was told: the image was changed while it was added`,
+      { hint: "look who writes to the image; everything was undone" },
+    );
+  },
+  describe: ({ files }) => ({
+    step: `verify that QEMU opened nothing but ${files.join(", ")}`,
+    qmp: { execute: NAMED_NODES.execute, arguments: NAMED_NODES.args ?? {} },
+  }),
+});
+
 /** The kinds of these steps. */
-export const BLOCK_STEPS = [DROP_DRIVE_STEP, DROP_NODE_STEP];
+export const BLOCK_STEPS = [
+  VERIFY_NODES_STEP,
+  DROP_DRIVE_STEP,
+  DROP_NODE_STEP,
+];

@@ -27,6 +27,7 @@ import {
   FDSET_FDS,
   NAMED_NODES,
   type NamedNode,
+  PROTOCOLS,
 } from "../qmp/block_queries.ts";
 import { ask, askAll } from "../qmp/query.ts";
 import type { QemuFacts } from "../plan/facts.ts";
@@ -74,9 +75,6 @@ export function imageFormat(
 ): string | undefined {
   return drivers.slice(0, -1).find((one) => !PLAIN.includes(one));
 }
-
-/** Block drivers that open a file or block device themselves. */
-const PROTOCOLS = ["file", "host_device"];
 
 /** Deno tells ctime in whole seconds, rounded down, as old file systems do. */
 const CLOCK_STEP_MS = 1000;

@@ -21,7 +21,11 @@ import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
+import { isJson, type Json } from "../qmp/message.ts";
+import { text } from "../qmp/reading.ts";
+import { LINE } from "../state/value_check.ts";
 import { type DiskAddFacts, layerPin } from "./add_facts.ts";
+import type { VerifyNodesStep } from "./block_steps.ts";
 import type { OpenSourceStep } from "./source_steps.ts";
 import type { DiskStep } from "./steps.ts";
 import { pathWay, type Way } from "./way_path.ts";
@@ -145,4 +149,21 @@ export function nodeStep(
     blockdevArguments(disk, { from, release: qemu.version, backing }),
     command("blockdev-del", { "node-name": disk.id }),
   );
+}
+
+/** What QEMU is told to open, from the top down. */
+function filesOf({ file, backing }: Json): string[] {
+  const below = isJson(backing) ? filesOf(backing) : [];
+  return isJson(file) ? [text(file.filename), ...below] : below;
+}
+
+/** Looks what QEMU opened for an image of a format that can name other files. */
+export function verifyNodes(
+  { qemu }: Pick<Facts, "qemu">,
+  { id, format }: DiskNode,
+  { arguments: args }: QmpStep,
+): VerifyNodesStep[] {
+  if (format !== "qcow2") return [];
+  const known = [...qemu.nodeNames].filter((name) => LINE.test(name));
+  return [{ kind: "verify-nodes", id, files: filesOf(args), known }];
 }

@@ -11,6 +11,9 @@ import { list, numberOf, object, size, text } from "./reading.ts";
 /** A block node: `BlockDeviceInfo` of qapi/block-core.json. */
 export type NamedNode = Readonly<ReturnType<typeof readNode>>;
 
+/** Block drivers that open a file or block device themselves. */
+export const PROTOCOLS: readonly string[] = ["file", "host_device"];
+
 function readNode(one: Json) {
   return {
     /** Begins with `#` if QEMU made it up. */

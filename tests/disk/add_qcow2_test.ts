@@ -7,6 +7,8 @@ import {
   planOf,
   planRefusal,
   qmpStep,
+  stepNames,
+  stepOf,
 } from "../support/facts.ts";
 
 const ASKED = { format: "qcow2", migratable: "not-needed" } as const;
@@ -65,6 +67,22 @@ Deno.test("planDiskAdd() hands over every image of a chain, opened", () => {
       },
     },
   }]);
+});
+
+Deno.test("planDiskAdd() looks at what QEMU opened before the guest gets it", () => {
+  const plan = planOf(planDiskAdd(diskAdd(ASKED), LAYERS));
+  const names = stepNames(plan);
+  const at = names.indexOf("verify-nodes");
+  assertEquals(names.slice(at - 1, at + 2), [
+    "blockdev-add",
+    "verify-nodes",
+    "device_add",
+  ]);
+  assertEquals(stepOf(plan, "verify-nodes").files, [
+    "/dev/fdset/1",
+    "/dev/fdset/2",
+    "/dev/fdset/3",
+  ]);
 });
 
 Deno.test("planDiskAdd() ends a chain that the image could go on with", () => {

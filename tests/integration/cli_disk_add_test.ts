@@ -3,7 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import type { Fd } from "../../lib/sys/fd.ts";
 import { statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
+import { qcow2Header } from "../support/qcow2_image.ts";
 import {
+  assertFailed,
+  assertUnchanged,
   DISK,
   fds,
   Instance,
@@ -197,4 +200,43 @@ Deno.test("disk add takes a late reply for what it is", async () => {
   assertEquals(vm.peer.changes(), ADD);
   const ids = [DISK.id, NIC.id, NEW_DISK];
   assertEquals([...vm.peer.model.devices.keys()], ids);
+});
+
+const TOP = { "node-name": NEW_DISK, drv: "qcow2", file: "json:{}" };
+const OWN = { "node-name": "#block1", drv: "file", file: "/dev/fdset/1" };
+const QCOW2 = ["--uuid", NEW, "--format", "qcow2", "--not-migratable"];
+
+/** Makes an image; QEMU is to tell of these nodes once it has it. */
+function qcow2Image(vm: Instance, more: readonly unknown[]): string[] {
+  const source = vm.image();
+  Deno.writeFileSync(source, qcow2Header({}));
+  const nodes = [{ "node-name": DISK.id, drv: "raw" }, TOP, OWN, ...more];
+  vm.peer.once("query-named-block-nodes", {});
+  vm.peer.once("query-named-block-nodes", { value: nodes });
+  return ["disk", "add", NAME, source, ...QCOW2];
+}
+
+Deno.test("disk add looks at all that QEMU opened for a qcow2 image", async () => {
+  await using vm = new Instance();
+  const ran = await vm.cli(...qcow2Image(vm, []));
+  assertEquals([ran.status, ran.json.changed], [0, true], ran.out);
+});
+
+Deno.test("disk add undoes an image that has QEMU open another file", async () => {
+  const foreign = [
+    { drv: "file", file: "/etc/shadow" },
+    { drv: "host_device", file: "/dev/vda" },
+    { drv: "file", file: "/dev/fdset/1" },
+    { drv: "nbd", file: "nbd://198.51.100.1/x" },
+    { drv: "null-co" },
+  ];
+  for (const one of foreign) {
+    await using vm = new Instance();
+    const add = qcow2Image(vm, [{ "node-name": "#block2", ...one }]);
+    await assertUnchanged(vm, async () => {
+      const { message } = assertFailed(await vm.cli(...add), 5, "qmp-error");
+      assert(message.includes(one.file ?? "null-co"), message);
+    });
+    assert(!vm.peer.changes().includes("device_add"));
+  }
 });

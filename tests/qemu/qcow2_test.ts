@@ -10,6 +10,7 @@ import {
   traces,
   UUID,
 } from "../lab/jail.ts";
+import { QmpProxy } from "../lab/proxy.ts";
 import { snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -132,6 +133,28 @@ eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
     assertMatch(asked.hint, /--not-migratable/);
     const dry = await tool(vm, "disk", "add", vm.name, image, "--dry-run");
     assertMatch(dry.json.warnings.join(), /begins as a qcow2 image/);
+  });
+
+  await t.step("a header that is changed meanwhile opens nothing", async () => {
+    const image = `${folder}/turned.qcow2`;
+    const make = (path: string, ...words: string[]) =>
+      host("qemu-img", "create", "-q", "-f", "qcow2", ...words, path, "8M");
+    await make(image);
+    const data = await rootImage(`${folder}/secret.raw`);
+    await make(`${folder}/other.qcow2`, "-o", `data_file=${data}`);
+    const header = await Deno.readFile(`${folder}/other.qcow2`);
+    await using proxy = QmpProxy.start(vm.qmpPath);
+    proxy.hook = ({ message }) => {
+      const isOpened = message.execute === "blockdev-add";
+      if (isOpened) Deno.writeFileSync(image, header);
+      return "pass";
+    };
+    const before = await traces(vm, image);
+    const words = ["disk", "add", vm.name, image, ...QCOW2];
+    const { status, json, stdout } = await tool(vm, ...words);
+    assertEquals([status, json.changed], [5, false], stdout);
+    assertMatch(json.error.message, new RegExp(data));
+    assertEquals(await traces(vm, image), before);
   });
 
   await t.step("a chain that leads elsewhere is refused", async () => {
