@@ -13,7 +13,9 @@ import { O } from "../sys/layout.ts";
  * What tells one disk from another: the device number of a block device, the
  * file system and inode of anything else.
  */
-export function identityOf(status: FileStatus): string {
+export function identityOf(
+  status: Pick<FileStatus, "kind" | "device" | "inode" | "rdev">,
+): string {
   return status.kind === "block"
     ? `block ${status.rdev}`
     : `file ${status.device} ${status.inode}`;

@@ -8,7 +8,8 @@
 import { refuse } from "../errors.ts";
 import { sizeFault } from "./disk_size.ts";
 import { identityOf } from "./identity.ts";
-import { holds, programOf } from "./process.ts";
+import { type Alias, aliasesOf } from "./loop.ts";
+import { holders, programOf } from "./process.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -16,13 +17,14 @@ import {
   blockDeviceSize,
   type FileStatus,
   isRangeLocked,
+  isReadOnlyDevice,
   openFileWithin,
   procPath,
   readPartWithin,
   statFd,
   statFdWithin,
   TimeLimit,
-  writeFault,
+  writeFault as faultOfWriting,
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
@@ -40,7 +42,7 @@ export interface Source {
   readonly resolved: string;
   /** Whether it can be used past the page cache, O_DIRECT, if asked. */
   readonly direct: boolean | undefined;
-  /** Name of the errno that writing would give, undefined if none. */
+  /** Why it cannot be written to, undefined if it can: an errno's name. */
   readonly writeFault: string | undefined;
   /** The process whose image lock is in the way, undefined if none is. */
   readonly inUseBy: string | undefined;
@@ -93,15 +95,19 @@ export function reopenWithin(
   return openFileWithin(procPath(pinned), flags, { label, limit });
 }
 
-/** Names the first process that has this file open, undefined if none shows. */
-function holderOf(identity: string): string | undefined {
+/** Every fd of another process that shows and is this file. */
+function* fdsOf(identity: string): Generator<{ pid: number; fd: number }> {
   for (const { name } of Deno.readDirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isSafeInteger(pid) || pid === Deno.pid) continue;
-    if (!holds(pid, identity)) continue;
-    return `${programOf(pid)} (pid ${pid})`;
+    for (const fd of holders(pid, identity)) yield { pid, fd };
   }
-  return undefined;
+}
+
+/** Names the first process that has this file open, undefined if none shows. */
+function holderOf(identity: string): string | undefined {
+  const first = fdsOf(identity).next().value;
+  return first && `${programOf(first.pid)} (pid ${first.pid})`;
 }
 
 /**
@@ -144,10 +150,18 @@ function kindOf(status: FileStatus, path: string): "file" | "block" {
   );
 }
 
-/** EXCL on a block device: refused while it is mounted or part of another. */
+/**
+ * EXCL on a block device: refused while it is mounted or part of another.
+ *
+ * @param what for the message: `the block device`
+ */
 async function openToLook(
   pinned: Fd,
-  kind: "file" | "block",
+  { path, kind, what = "the block device" }: {
+    readonly path: string;
+    readonly kind: "file" | "block";
+    readonly what?: string;
+  },
   limit: TimeLimit,
 ): Promise<Fd> {
   const flags = O.RDONLY | O.NONBLOCK | (kind === "block" ? O.EXCL : 0);
@@ -157,9 +171,51 @@ async function openToLook(
     const isBusy = error instanceof SysError && error.code === "EBUSY";
     if (kind === "file" || !isBusy) throw error;
     throw refuse(
-      `Cannot use source ${pinned.label}: the block device is mounted or in use by this node`,
+      `Cannot use source ${path}: ${what} is mounted or in use by this node`,
     );
   }
+}
+
+/**
+ * Opens what is there under another name O_PATH. The name may be of another
+ * mount namespace, or gone: who has it open has the inode.
+ */
+async function pinAlias(
+  { path, identity }: Alias,
+  limit: TimeLimit,
+): Promise<Fd | undefined> {
+  const paths = function* () {
+    yield path;
+    for (const { pid, fd } of fdsOf(identity)) yield `/proc/${pid}/fd/${fd}`;
+  };
+  for (const one of paths()) {
+    try {
+      const fd = await openFileWithin(one, O.PATH, { limit, label: path });
+      if (identityOf(statFd(fd, { sync: "no" })) === identity) return fd;
+      fd.close();
+    } catch (error) {
+      if (!(error instanceof SysError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Who uses the same data over a loop device. */
+async function aliasUser(
+  { path, identity }: { readonly path: string; readonly identity: string },
+  { access }: SourceNeeds,
+  limit: TimeLimit,
+): Promise<string | undefined> {
+  for (const alias of await aliasesOf(identity, access)) {
+    using pinned = await pinAlias(alias, limit);
+    if (pinned === undefined) continue;
+    const kind = alias.identity.startsWith("block") ? "block" : "file";
+    const what = `${alias.path}, the same data,`;
+    await using fd = await openToLook(pinned, { path, kind, what }, limit);
+    const user = await userOf(fd, { access, limit });
+    if (user !== undefined) return `${user}, by way of ${alias.path},`;
+  }
+  return undefined;
 }
 
 /** Some file systems refuse O_DIRECT with EINVAL: open(2). */
@@ -191,15 +247,22 @@ async function lookInto(
   },
   needs: SourceNeeds,
   limit: TimeLimit,
-): Promise<Pick<Source, "sizeBytes" | "inUseBy" | "magic">> {
-  await using fd = await openToLook(pinned, kind, limit);
+): Promise<Pick<Source, "sizeBytes" | "inUseBy" | "magic" | "writeFault">> {
+  const { label: path } = pinned;
+  await using fd = await openToLook(pinned, { path, kind }, limit);
   const sizeBytes = kind === "file" ? status.sizeBytes : blockDeviceSize(fd);
   const fault = sizeFault(sizeBytes);
-  if (fault) throw refuse(`Cannot use source ${pinned.label}: ${fault}`);
+  if (fault) throw refuse(`Cannot use source ${path}: ${fault}`);
   const part = { offset: 0, length: MAGIC_BYTES };
   const head = await readPartWithin(fd, part, limit);
   const magic = isQcow2(head) ? "qcow2" : "no";
-  return { sizeBytes, magic, inUseBy: await userOf(fd, { ...needs, limit }) };
+  const identity = identityOf(status);
+  const inUseBy = await userOf(fd, { ...needs, limit }) ??
+    await aliasUser({ path, identity }, needs, limit);
+  const writeFault = kind === "block" && isReadOnlyDevice(fd)
+    ? "it is a read-only device"
+    : undefined;
+  return { sizeBytes, magic, inUseBy, writeFault };
 }
 
 async function inspect(
@@ -218,8 +281,9 @@ async function inspect(
     identity: identityOf(status),
     resolved: Deno.readLinkSync(procPath(pinned)),
     direct: asked ? await canBeDirect(pinned, limit) : undefined,
-    writeFault: (await writeFault(pinned, limit))?.code,
     ...looked,
+    writeFault: looked.writeFault ??
+      (await faultOfWriting(pinned, limit))?.code,
   };
 }
 

@@ -12,6 +12,8 @@ import { libc } from "./libc.ts";
 
 /** linux/fs.h: _IOR(0x12, 114, size_t), the same on both architectures. */
 const BLKGETSIZE64 = 0x80081272;
+/** linux/fs.h: _IO(0x12, 94), which fills in an int. */
+const BLKROGET = 0x125e;
 /** Room for most files; it is doubled when it is full. */
 const READ_BYTES = 65536;
 
@@ -131,6 +133,18 @@ export function blockDeviceSize(fd: Fd): number {
   const size = new Uint8Array(8);
   ioctl(fd, BLKGETSIZE64, size, "BLKGETSIZE64");
   return Number(new DataView(size.buffer).getBigUint64(0, true));
+}
+
+/**
+ * Whether a block device takes no writes; it can be opened for them all the
+ * same.
+ *
+ * @throws {SysError} `ENOTTY` if it is none.
+ */
+export function isReadOnlyDevice(fd: Fd): boolean {
+  const flag = new Uint8Array(4);
+  ioctl(fd, BLKROGET, flag, "BLKROGET");
+  return new DataView(flag.buffer).getInt32(0, true) !== 0;
 }
 
 function named(fd: Fd, syscall: string) {

@@ -57,7 +57,7 @@ export class TimeLimit implements Disposable, Deadline {
 }
 
 /** The functions that are called in a thread. */
-type Threaded = "faccessat" | "fcntl" | "openat" | "pread" | "statx";
+type Threaded = "faccessat" | "fcntl" | "ioctl" | "openat" | "pread" | "statx";
 
 /** One call that may hang. */
 export interface ThreadCall<F extends Threaded> {

@@ -1,6 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { inspectSource } from "../../lib/host/source.ts";
+import { HotplugError } from "../../lib/errors.ts";
 import { run, TempDir } from "../sys/support.ts";
+import { unless, withoutDevice } from "../support/left_out.ts";
 
 Deno.test("inspectSource() names who has the image locked", async () => {
   using dir = new TempDir();
@@ -53,4 +55,61 @@ Deno.test("inspectSource() tells a source that cannot be written", async () => {
   } finally {
     await run("umount", folder);
   }
+});
+
+const LOOPS = withoutDevice("/dev/loop-control");
+const WRITE = { access: "rw", direct: false } as const;
+
+/** What a look at a source comes to: refused, or fit to be written. */
+async function look(path: string, needs = WRITE) {
+  const { source, pinned } = await inspectSource(path, needs);
+  pinned.close();
+  return source;
+}
+
+Deno.test({
+  ...unless(LOOPS, "inspectSource() sees that a device is read-only"),
+  async fn() {
+    using dir = new TempDir();
+    const path = dir.file("image", "x".repeat(4096));
+    const loop = run("losetup", "--read-only", "--find", "--show", path);
+    try {
+      const { writeFault } = await look(loop);
+      assertEquals(writeFault, "it is a read-only device");
+    } finally {
+      run("losetup", "--detach", loop);
+    }
+  },
+});
+
+Deno.test({
+  ...unless(
+    LOOPS,
+    "inspectSource() refuses what is mounted over a loop device",
+  ),
+  async fn() {
+    using dir = new TempDir();
+    const path = dir.file("image", "");
+    Deno.truncateSync(path, 1 << 20);
+    run("mkfs.ext4", "-q", path);
+    Deno.mkdirSync(dir.at("mnt"));
+    const lower = run("losetup", "--find", "--show", path);
+    const beside = run("losetup", "--find", "--show", path);
+    // Idle, they are in nobody's way.
+    assertEquals((await look(path)).inUseBy, undefined);
+    run("mount", lower, dir.at("mnt"));
+    try {
+      for (const source of [path, lower, beside]) {
+        const error = await assertRejects(() => look(source), HotplugError);
+        assertStringIncludes(error.message, "is mounted");
+        assertEquals(error.message.includes(lower), true, error.message);
+      }
+      Deno.renameSync(path, dir.at("renamed"));
+      await assertRejects(() => look(dir.at("renamed")), HotplugError);
+    } finally {
+      run("umount", dir.at("mnt"));
+      run("losetup", "--detach", beside);
+      run("losetup", "--detach", lower);
+    }
+  },
 });

@@ -125,8 +125,8 @@ export async function rootImage(path: string): Promise<string> {
 }
 
 /** A block device of root's that nobody else may open, until disposed. */
-export async function loopDevice(image: string) {
-  const path = await host("losetup", "--find", "--show", image);
+export async function loopDevice(image: string, ...words: string[]) {
+  const path = await host("losetup", ...words, "--find", "--show", image);
   const { mode } = await Deno.stat(path);
   await Deno.chmod(path, 0o600);
   return {

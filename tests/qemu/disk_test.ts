@@ -1,6 +1,7 @@
 /** A disk into and out of a real guest, by the built executable. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
+import { loopDevice } from "../lab/jail.ts";
 import { snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
 
@@ -127,6 +128,11 @@ eachRelease(
       >("query-named-block-nodes");
       const node = nodes.find((one) => one["node-name"] === add.json.device.id);
       assertEquals(node?.cache.direct, true);
+      // The guest writes to the loop device's file, too.
+      const twice = await tool(vm, "disk", "add", vm.name, image);
+      assertEquals([twice.status, twice.json.changed], [3, false]);
+      const who = `pid ${vm.pid}\\), by way of ${loop}`;
+      assertMatch(twice.json.error.message, new RegExp(who));
       const remove = await tool(vm, "disk", "remove", vm.name, "0");
       assertEquals([remove.stderr, remove.status], ["", 0]);
       assertEquals(await snapshot(vm), before);
@@ -161,6 +167,33 @@ eachRelease(
       new RegExp(`${vm.pid}.* has it in use`),
     );
     assertEquals(add.json.changed, false);
+    await using loop = await loopDevice(image);
+    for (const remove of [false, true]) {
+      if (remove) await Deno.remove(image);
+      const { json } = await tool(vm, "disk", "add", vm.name, loop.path);
+      const who = `pid ${vm.pid}\\), by way of ${image}`;
+      assertMatch(json.error.message, new RegExp(who));
+    }
     assertEquals(await snapshot(vm), before);
   },
 );
+
+eachRelease("disk add takes a read-only device for reading", async (vm) => {
+  const image = `${vm.runDir}/ro.img`;
+  await makeImage(image, MARKER);
+  await using loop = await loopDevice(image, "--read-only");
+  const before = await snapshot(vm);
+  for (const word of ["--dry-run", "--json"]) {
+    const add = await tool(vm, "disk", "add", vm.name, loop.path, word);
+    assertEquals([add.status, add.json.error?.code], [3, "refused"]);
+    assertMatch(add.json.error.hint, /--read-only/);
+  }
+  assertEquals(await snapshot(vm), before);
+  const read = ["--read-only", "--not-migratable"];
+  const add = await tool(vm, "disk", "add", vm.name, loop.path, ...read);
+  assertEquals(add.status, 0, add.stdout);
+  await vm.waitGuest("test -b /dev/vda");
+  assertEquals((await vm.guest(READ)).output, MARKER);
+  assertEquals((await tool(vm, "disk", "remove", vm.name, "0")).status, 0);
+  assertEquals(await snapshot(vm), before);
+});

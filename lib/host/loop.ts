@@ -1,0 +1,89 @@
+/**
+ * Loop devices: their files are the same data under another name, and nothing
+ * that is known of the one, such as a mount or a lock, shows at the other.
+ *
+ * @module
+ */
+
+import { SysError } from "../sys/errno.ts";
+import { openFileWithin, statFd, TimeLimit } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+import { fileBehindLoop } from "../sys/loop_device.ts";
+import { identityOf, isSilence } from "./identity.ts";
+import { namesIn, readIfThere } from "./look.ts";
+
+/** A loop device that has a file. */
+interface Loop {
+  /** `/dev/loop0` */
+  readonly path: string;
+  /** {@linkcode identityOf} */
+  readonly identity: string;
+  readonly access: "rw" | "ro";
+  /** As the kernel names it: in another mount namespace it may lead elsewhere. */
+  readonly file: string;
+  /** {@linkcode identityOf} */
+  readonly fileIdentity: string;
+}
+
+/** Longest look at one, in milliseconds: its file may lie on a dead NFS. */
+const LOOK_MS = 500;
+
+async function readLoop(name: string): Promise<Loop | undefined> {
+  const file = readIfThere(`/sys/block/${name}/loop/backing_file`);
+  if (file === undefined) return undefined;
+  using limit = new TimeLimit(LOOK_MS);
+  const path = `/dev/${name}`;
+  try {
+    await using fd = await openFileWithin(path, O.RDONLY | O.NONBLOCK, {
+      limit,
+    });
+    return {
+      path,
+      identity: identityOf(statFd(fd)),
+      access: readIfThere(`/sys/block/${name}/ro`)?.trim() === "1"
+        ? "ro"
+        : "rw",
+      file: file.trimEnd(),
+      fileIdentity: identityOf(await fileBehindLoop(fd, limit)),
+    };
+  } catch (error) {
+    // It may have lost its file; what does not answer can be no source, either.
+    if (error instanceof SysError || isSilence(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Another name of the same data. */
+export type Alias = Pick<Loop, "path" | "identity">;
+
+/**
+ * What else leads to a file or block device, over loop devices.
+ *
+ * @param access whether we are to write: if not, who only reads is left out
+ */
+export async function aliasesOf(
+  identity: string,
+  access: "rw" | "ro",
+): Promise<Alias[]> {
+  const loops: Loop[] = [];
+  for (const name of namesIn("/sys/block")) {
+    const loop = name.startsWith("loop") ? await readLoop(name) : undefined;
+    if (loop !== undefined) loops.push(loop);
+  }
+  const found = new Map<string, Alias>();
+  const add = (alias: Alias) => found.set(alias.identity, alias);
+  add({ path: "", identity });
+  for (const { identity: known } of found.values()) {
+    for (const loop of loops) {
+      const { path, file, fileIdentity } = loop;
+      if (known === loop.identity && !found.has(fileIdentity)) {
+        add({ path: file, identity: fileIdentity });
+      }
+      const isMeant = access === "rw" || loop.access === "rw";
+      if (known === fileIdentity && isMeant && !found.has(loop.identity)) {
+        add({ path, identity: loop.identity });
+      }
+    }
+  }
+  return [...found.values()].slice(1);
+}
