@@ -6,7 +6,7 @@
 
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
-import { lostDifference } from "../plan/compare_own.ts";
+import { heldDifferences, lostDifference } from "../plan/compare_own.ts";
 import type { Compared } from "../plan/difference.ts";
 import { giveBackPlan } from "../plan/finding.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -23,10 +23,13 @@ import { findLeftovers } from "./whole.ts";
 export async function compareAlone(paths: InstancePaths): Promise<Compared> {
   const own = await readOwnFacts(paths, undefined, loadNotes);
   const { devices } = own.record;
+  const held = heldDifferences(own.record);
   const kinds = await loadKinds();
   return {
     differences: [
-      ...Object.keys(devices).map(lostDifference),
+      ...Object.keys(devices).map((uuid) =>
+        held.get(uuid) ?? lostDifference(uuid)
+      ),
       ...leftoverDifferences(findLeftovers(paths)),
     ],
     async plan(difference) {

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { noteOn, type OwnDevice, processIdentity } from "../state/own_check.ts";
+import {
+  noteOn,
+  type OwnDevice,
+  ownPlace,
+  processIdentity,
+} from "../state/own_check.ts";
 import { isStillOpen } from "../host/still_open.ts";
 import {
   changeOwnRecord,
@@ -17,13 +22,12 @@ import {
   orNull,
   uuidKey,
   whole,
-  word,
 } from "../state/value_check.ts";
 import { FOR_QEMU, stepCheck } from "./verbs.ts";
 import { defineStep } from "./world.ts";
 
 const checkOwnRecord = stepCheck("own-record", ({ paths, isNote }) => ({
-  place: object({ runDir: word(paths.runDir), lockKey: word(paths.lockKey) }),
+  place: ownPlace(paths),
   // Whom it is written for; null if QEMU's process is unknown.
   qemu: orNull(processIdentity),
   // The device's part before, which undoing puts back, and after.

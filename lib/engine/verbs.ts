@@ -146,7 +146,7 @@ export interface StepCheck<S extends Step = Step> {
  * The check of the steps of one kind; the type of a step is `Of` it.
  *
  * @param fields checks of its members, perhaps by the instance it is for
- * @param optional checks of members that it may lack
+ * @param optional checks of members that it may lack, perhaps by the same
  * @param holds what more must hold
  */
 export function stepCheck<
@@ -156,12 +156,13 @@ export function stepCheck<
 >(
   kind: K,
   fields: F | ((context: CheckContext) => F),
-  optional?: O,
+  optional?: O | ((context: CheckContext) => O),
   holds: (step: { readonly kind: K } & Shape<F, O>) => boolean = () => true,
 ): StepCheck<{ readonly kind: K } & Shape<F, O>> {
   const check = (context: CheckContext) => {
     const members = typeof fields === "function" ? fields(context) : fields;
-    const form: Check = object({ kind: word(kind), ...members }, optional);
+    const more = typeof optional === "function" ? optional(context) : optional;
+    const form: Check = object({ kind: word(kind), ...members }, more);
     const isStep = (one: unknown): one is { readonly kind: K } & Shape<F, O> =>
       form(one);
     return where(isStep, holds);

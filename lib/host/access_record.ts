@@ -6,6 +6,7 @@
  */
 
 import type { FileStatus } from "../sys/file.ts";
+import type { HeldTap } from "./tap_holders.ts";
 
 /** How QEMU gets at a disk, safest first. */
 export const VIAS = ["fdset", "path", "chown", "mknod", "uri"] as const;
@@ -57,7 +58,7 @@ export interface KeptTap {
 }
 
 /** What must be given back when a device is gone. */
-export type AccessRecord = GivenOwner | ChrootNode | KeptTap;
+export type AccessRecord = GivenOwner | ChrootNode | KeptTap | HeldTap;
 
 /** What it is the way to: ./identity.ts. */
 export function identityReached(access: GivenOwner | ChrootNode): string {

@@ -18,7 +18,9 @@ export function isStillOpen(
   access: AccessRecord | undefined,
   holder: number | undefined,
 ): boolean {
-  if (access === undefined || access.way === "tap") return false;
+  if (access === undefined || access.way === "tap" || access.way === "held") {
+    return false;
+  }
   return holder !== undefined && holds(holder, identityReached(access));
 }
 

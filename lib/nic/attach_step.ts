@@ -26,7 +26,7 @@ import {
   where,
   word,
 } from "../state/value_check.ts";
-import { TAP_VALUE, type TapName, tapName } from "./tap_steps.ts";
+import { BACK_TAP, TAP_VALUE, type TapName, tapName } from "./tap_steps.ts";
 
 const attachmentForm = object({
   mode: word(...ATTACH_MODES),
@@ -64,9 +64,11 @@ const checkAttachTap = stepCheck("attach-tap", {
 /** Moves a tap from what it hangs on to something else. */
 export type AttachTapStep = Of<typeof checkAttachTap>;
 
-/** A new tap has no name before it was made. */
+/** A new tap has no name before it was made; an old one may come back by another. */
 function nameOf(tap: TapName, world: World): string | undefined {
-  return typeof tap === "string" ? tap : world.values.get(TAP_VALUE);
+  return typeof tap === "string"
+    ? world.values.get(BACK_TAP) ?? tap
+    : world.values.get(TAP_VALUE);
 }
 
 function titleOf(tap: TapName): string {

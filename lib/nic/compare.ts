@@ -14,7 +14,11 @@ import {
   plugAnew,
   slotDifference,
 } from "../plan/compare_entry.ts";
-import { lostDifference, lostUuids } from "../plan/compare_own.ts";
+import {
+  heldDifferences,
+  lostDifference,
+  lostUuids,
+} from "../plan/compare_own.ts";
 import {
   type Difference,
   nameOfEntry,
@@ -43,6 +47,8 @@ export interface NicCompareFacts extends WholeFacts, CutFacts {
   readonly macs: ReadonlyMap<string, string>;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
+  /** Taps that another process has open, by what they are noted under. */
+  readonly held: ReadonlyMap<string, Difference>;
 }
 
 function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
@@ -245,7 +251,9 @@ export function nicDifferences(facts: NicCompareFacts): Difference[] {
     ...fdNames(facts),
     ...missingFiles(facts),
     ...strayFiles(facts),
-    ...lostUuids(facts, NIC).map(lostDifference),
+    ...lostUuids(facts, NIC).map((uuid) =>
+      facts.held.get(uuid) ?? lostDifference(uuid)
+    ),
   ];
 }
 
@@ -275,6 +283,7 @@ export async function compareNics(
     ...given,
     macs: await readMacs(given, qmp),
     heldTaps: given.openFiles && tapsOf(given.openFiles),
+    held: heldDifferences(given.own.record),
     taps: new Set(named.filter(interfaceExists)),
     cuts: await readCuts(given),
   });

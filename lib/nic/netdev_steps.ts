@@ -9,19 +9,35 @@ import { allFdNames, fdNames, netdevArguments } from "../device/nic.ts";
 import { IN_QEMU, LOOK_AT_QEMU, stepCheck } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import { joinNetwork } from "../host/attachment.ts";
-import { joinTap, openVhostNet } from "../host/tap.ts";
+import { changeNicFiles } from "../host/nic_file.ts";
+import {
+  isPersistent,
+  joinTap,
+  openTap,
+  openVhostNet,
+  type Tap,
+  type TapOptions,
+} from "../host/tap.ts";
 import { NETDEVS } from "../qmp/commands.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import { ask } from "../qmp/query.ts";
-import { list, object, type Of, qemuId, word } from "../state/value_check.ts";
+import {
+  list,
+  object,
+  type Of,
+  qemuId,
+  text,
+  word,
+} from "../state/value_check.ts";
+import { unlessRefused } from "../sys/errno.ts";
 import { attachment } from "./attach_step.ts";
-import { foundTap, tapForm } from "./tap_steps.ts";
+import { BACK_TAP, foundTap, SEQ, tapForm } from "./tap_steps.ts";
 
 /**
  * Takes the backend from a NIC that the guest has released and that is plugged
  * again with another one.
  */
-const checkDropNetdev = stepCheck("drop-netdev", {
+const checkDropNetdev = stepCheck("drop-netdev", ({ paths }) => ({
   id: qemuId,
   // It is put back with a tap of the same name on the same network.
   back: object({
@@ -29,8 +45,14 @@ const checkDropNetdev = stepCheck("drop-netdev", {
     ...tapForm,
     vhost: word("on", "off"),
     attachment,
+  }, {
+    // The NIC file that names the tap.
+    file: object({
+      directory: word(paths.nicDir ?? "none"),
+      seq: text(SEQ),
+    }),
   }),
-});
+}));
 
 async function isThere(id: string, world: World): Promise<boolean> {
   return (await ask(world.qmp, NETDEVS)).has(id);
@@ -45,20 +67,53 @@ async function give(world: World, fdname: string): Promise<void> {
   }
 }
 
+/** Closes fd names that an operation can have left in QEMU. */
+async function dropFdNames(
+  names: readonly string[],
+  world: World,
+): Promise<void> {
+  for (const fdname of names) {
+    try {
+      await world.qmp.execute("closefd", { fdname });
+    } catch (error) {
+      // Nothing lists the names: one that is not there is refused.
+      if (!(error instanceof QmpCommandError)) throw error;
+    }
+  }
+}
+
+/**
+ * A tap in the place of the one that went. Its name may be another VM's by now,
+ * or another process holds the old one: then it gets a name that none had, for
+ * the kernel could give it that of the new NIC's tap.
+ */
+function openAgain(options: TapOptions & { name: string }): Tap {
+  const same = () =>
+    isPersistent(options.name) ? joinTap(options) : openTap(options);
+  return unlessRefused(same, "EBUSY") ??
+    openTap({ ...options, name: `tap${crypto.randomUUID().slice(0, 8)}` });
+}
+
 async function putBack(
   { id, back }: Of<typeof checkDropNetdev>,
   world: World,
 ): Promise<void> {
-  const { tap, queues, vhost, vnetHdr } = back;
+  const { tap: name, queues, vhost, vnetHdr, file } = back;
   const names = fdNames({ queues, vhost });
-  const made = joinTap({ name: tap, queues, vnetHdr });
+  // An undo that was cut off between getfd and netdev_add left the tap there.
+  await dropFdNames([...names.tap, ...names.vhost], world);
+  const made = openAgain({ name, queues, vnetHdr });
+  world.values.set(BACK_TAP, made.name);
   for (const [queue, fd] of made.fds.entries()) {
     world.keepFd(names.tap[queue] ?? "", fd);
   }
   for (const name of names.vhost) world.keepFd(name, openVhostNet());
-  await joinNetwork(tap, back.attachment);
+  await joinNetwork(made.name, back.attachment);
   for (const name of [...names.tap, ...names.vhost]) await give(world, name);
   await world.qmp.execute("netdev_add", netdevArguments({ id, queues, vhost }));
+  if (made.name === name || file === undefined) return;
+  const { directory, seq } = file;
+  changeNicFiles(directory, { from: {}, to: { [seq]: made.name } });
 }
 
 const DROP_NETDEV_STEP = defineStep({
@@ -87,7 +142,7 @@ const DROP_NETDEV_STEP = defineStep({
   }),
 });
 
-/** Closes fd names that an operation can have left in QEMU. */
+/** Closes them in QEMU. */
 const checkDropFdNames = stepCheck("drop-fd-names", {
   names: list(word(...allFdNames())),
 });
@@ -95,16 +150,7 @@ const checkDropFdNames = stepCheck("drop-fd-names", {
 const DROP_FD_NAMES_STEP = defineStep({
   check: checkDropFdNames,
   traits: () => LOOK_AT_QEMU,
-  async do({ names }, world) {
-    for (const fdname of names) {
-      try {
-        await world.qmp.execute("closefd", { fdname });
-      } catch (error) {
-        // Nothing lists the names: one that is not there is refused.
-        if (!(error instanceof QmpCommandError)) throw error;
-      }
-    }
-  },
+  do: ({ names }, world) => dropFdNames(names, world),
   undo() {},
   confirm: () => "unknown",
   describe: ({ names }) => ({

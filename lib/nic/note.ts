@@ -6,9 +6,10 @@
 
 import type { KeptTap } from "../host/access_record.ts";
 import { INTERFACE_NAME, LINK_STATES } from "../host/network_words.ts";
-import { pendingRemoval, time } from "../state/own_check.ts";
+import { heldTap, pendingRemoval, time } from "../state/own_check.ts";
 import {
   type Check,
+  either,
   openObject,
   plainPath,
   text,
@@ -25,7 +26,7 @@ export const keptTap: Check<KeptTap> = openObject({
 
 /** What is noted of a NIC. */
 export const nicNote = openObject({ kind: word("nic") }, {
-  access: keptTap,
+  access: either(keptTap, heldTap),
   // The carrier that the guest sees. @default "up"
   linkState: word(...LINK_STATES),
   // The network script that joined it. @default the usual one

@@ -11,6 +11,7 @@ import { planRemoval, type Removable } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { endsWithCard } from "./driver.ts";
+import { awaitTapGone } from "./tap.ts";
 import { nicFilesStep, strayNicFiles, tapOf } from "./files.ts";
 import { NIC } from "./name.ts";
 import {
@@ -31,7 +32,7 @@ function backendSteps(facts: Facts, id: string): NicStep[] {
   const { tap } = netdev.facts;
   return [
     qmpStep("netdev_del", { id: netdev.id }, null),
-    ...(tap === undefined ? [] : [{ kind: "await-tap-gone" as const, tap }]),
+    ...(tap === undefined ? [] : [awaitTapGone(facts, netdev.facts)]),
   ];
 }
 

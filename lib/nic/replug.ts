@@ -33,6 +33,7 @@ import { linkStateSteps, notesFor, noteSteps, setLink } from "./notes.ts";
 import type { NicModify } from "./request.ts";
 import type { NicStep } from "./steps.ts";
 import {
+  awaitTapGone,
   fdSteps,
   netdevStep,
   openSteps,
@@ -90,6 +91,10 @@ function releaseSteps(
   const ledger = { uuid: uuid.toLowerCase(), kind, note: "replug" } as const;
   const { queues, vhost, vnetHdr } = was;
   const back = { queues, vhost, vnetHdr, attachment: from };
+  const { paths: { nicDir: directory }, nicFiles } = facts;
+  const file = directory === undefined || nicFiles === undefined
+    ? {}
+    : { file: { directory, seq: String(entry.index) } };
   return [
     ...(qemu.deviceIds.has(id)
       ? [{ kind: "unplug", id, title, runState, putBack, ledger } as const]
@@ -99,8 +104,12 @@ function releaseSteps(
       ? [{ kind: "attach-tap", tap, from, to: null } as const]
       : []),
     ...(live === undefined || tap === undefined ? [] : [
-      { kind: "drop-netdev", id: netdev, back: { tap, ...back } } as const,
-      { kind: "await-tap-gone", tap } as const,
+      {
+        kind: "drop-netdev",
+        id: netdev,
+        back: { tap, ...back, ...file },
+      } as const,
+      awaitTapGone(facts, live.facts),
     ]),
   ];
 }

@@ -6,12 +6,13 @@
  */
 
 import { fdNames, netdevArguments, type NicDevice } from "../device/nic.ts";
+import { toNote } from "../engine/own_facts.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { duplicate, refuse, unsupported } from "../errors.ts";
 import type { KeptTap } from "../host/access_record.ts";
 import { confinementText } from "../host/confinement.ts";
 import { tapSupport } from "../host/tap.ts";
-import type { Facts } from "../plan/facts.ts";
+import type { Facts, NetdevFacts } from "../plan/facts.ts";
 import type { CheckFacts, KindRule } from "../plan/kind.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
@@ -19,6 +20,7 @@ import { noteOn } from "../state/own_check.ts";
 import { type NicAddFacts, readOwnTap } from "./add_facts.ts";
 import { vhostOf } from "./driver.ts";
 import type { NicStep } from "./steps.ts";
+import type { AwaitTapGoneStep } from "./tap_steps.ts";
 
 /** What handing over an open tap needs. */
 export const TAP_COMMANDS: readonly string[] = ["getfd", "closefd"];
@@ -105,6 +107,16 @@ export function netdevStep(
 ): QmpStep {
   const undo = command("netdev_del", { id: nic.id });
   return qmpStep("netdev_add", netdevArguments(nic), undo);
+}
+
+/** The step that waits until the tap of a backend has gone with it. */
+export function awaitTapGone(
+  { own, qemu }: Facts,
+  { tap = "", ifindex }: NetdevFacts,
+): AwaitTapGoneStep {
+  const { place, qemu: whom } = toNote(own, qemu.process);
+  const seen = ifindex === undefined ? {} : { ifindex };
+  return { kind: "await-tap-gone", tap, ...seen, own: { place, qemu: whom } };
 }
 
 /** The tap that QEMU opens by its name: it stays when nobody has it open. */

@@ -23,6 +23,7 @@ import {
   usableFiles,
 } from "../host/nic_file.ts";
 import { openFiles, tapsOf } from "../host/process.ts";
+import { type Holder, holdersOf, isSameTap } from "../host/tap_holders.ts";
 import {
   interfaceExists,
   isPersistent,
@@ -31,7 +32,10 @@ import {
   openVhostNet,
   removeKeptTap,
 } from "../host/tap.ts";
+import { heldText } from "../plan/compare_own.ts";
+import { leaveHeld } from "./held_tap.ts";
 import { keptTap } from "./note.ts";
+import { ifindex, ownPlace, processIdentity } from "../state/own_check.ts";
 import {
   dictionary,
   either,
@@ -55,6 +59,12 @@ export const TAP_VALUE: Value = {
   isOurs: (tap, pid) => pid !== null && tapsOf(openFiles(pid)).has(tap),
   member: "tap",
 };
+
+/**
+ * The name of the tap in the place of the one that went: in memory only, for a
+ * later process sees which one QEMU has.
+ */
+export const BACK_TAP: Value = { name: "tap that came back" };
 
 /** A tap's name, or that of the one that was made. */
 export const tapName = either(foundTap, object({ value: word("tap") }));
@@ -127,7 +137,8 @@ const OPEN_VHOST_STEP = defineStep({
   }),
 });
 
-const SEQ = /^\d{1,3}$/;
+/** The name of a NIC file. */
+export const SEQ: RegExp = /^\d{1,3}$/;
 
 /** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
 const checkNicFiles = stepCheck("nic-files", ({ paths }) => ({
@@ -184,21 +195,61 @@ const NIC_FILES_STEP = defineStep({
   }),
 });
 
-/** A tap that was made to stay outlives the NIC. */
-function isReleased(tap: string): boolean {
-  return !interfaceExists(tap) || isPersistent(tap);
-}
+/** Waits until the kernel has removed a tap. */
+const checkAwaitTapGone = stepCheck(
+  "await-tap-gone",
+  { tap: foundTap },
+  ({ paths }) => ({
+    // Missing if it could not be seen.
+    ifindex,
+    // Where a tap is noted that stays.
+    own: object({ place: ownPlace(paths), qemu: orNull(processIdentity) }),
+  }),
+);
 
 /** Waits until the kernel has removed a tap. */
-const checkAwaitTapGone = stepCheck("await-tap-gone", { tap: foundTap });
+export type AwaitTapGoneStep = Of<typeof checkAwaitTapGone>;
+
+/** A tap that was made to stay outlives the NIC. */
+function isReleased({ tap: name, ifindex }: AwaitTapGoneStep): boolean {
+  const isThere = ifindex === undefined
+    ? interfaceExists(name)
+    : isSameTap({ name, ifindex });
+  return !isThere || isPersistent(name);
+}
+
+/** How long QEMU may take to close a tap, in milliseconds. */
+const CLOSE_MS = 200;
+
+/** Who else has a tap open; nobody as long as QEMU has. */
+function others(tap: string, world: World): Holder[] {
+  const holders = holdersOf(tap);
+  const { pid: qemu } = world.qmp.peer();
+  return holders.some(({ pid }) => pid === qemu) ? [] : holders;
+}
 
 const AWAIT_TAP_GONE_STEP = defineStep({
   check: checkAwaitTapGone,
   // It goes with QEMU: the name may be that of another VM's tap by then.
   traits: () => LOOK_AT_QEMU,
-  do: ({ tap }) => untilGone(tap, () => isReleased(tap)),
+  async do(step, world) {
+    const { tap: name, ifindex, own } = step;
+    let held: readonly Holder[] = [];
+    const since = performance.now();
+    await untilGone(name, () => {
+      if (isReleased(step)) return true;
+      if (performance.now() - since < CLOSE_MS) return false;
+      held = others(name, world);
+      return held.length > 0;
+    });
+    if (held.length === 0) return;
+    if (ifindex === undefined || own === undefined) {
+      return world.leave(heldText(name, held));
+    }
+    await leaveHeld({ way: "held", name, ifindex }, held, { own, world });
+  },
   undo() {},
-  confirm: ({ tap }) => isReleased(tap),
+  confirm: isReleased,
   describe: ({ tap }) => ({
     step: "make sure that the tap is gone",
     host: `look for /sys/class/net/${tap}`,

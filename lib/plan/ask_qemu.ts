@@ -18,6 +18,7 @@ import {
   qemuWithPid,
   tapBehind,
 } from "../host/process.ts";
+import { interfaceIndex } from "../host/tap_holders.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
   BLOCK,
@@ -130,7 +131,8 @@ function readQemu(
   for (const [id, { fd, queues, nic, ifname }] of answers.netdevs) {
     const known = process !== undefined && fd !== undefined;
     const tap = known ? tapBehind(process.pid, fd) : ifname;
-    netdevs.set(id, { tap, queues, nic });
+    const ifindex = tap === undefined ? tap : interfaceIndex(tap);
+    netdevs.set(id, { tap, ifindex, queues, nic });
   }
   const deviceIds = new Set(answers.drivers.keys());
   return { ...answers, deviceIds, version: qmp.version, process, netdevs };

@@ -1,15 +1,56 @@
 /**
- * What the tool's own record has of devices that are gone. Pure.
+ * What the tool's own record has of devices that are gone.
  *
  * @module
  */
 
+import type { Remaining } from "../errors.ts";
+import {
+  type HeldTap,
+  type Holder,
+  holdersOf,
+  holdersText,
+} from "../host/tap_holders.ts";
+import type { OwnRecord } from "../state/own_check.ts";
+import { shellWord } from "../state/shell_word.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import { isRemembrance } from "./give_back.ts";
 import type { KindName } from "./kind.ts";
 import { straysOf } from "./strays.ts";
 
-/** Uuids of a kind's devices that are noted and in no list. */
+/** Tells a person of a tap that is held. Pure. */
+export function heldText(name: string, holders: readonly Holder[]): Remaining {
+  return {
+    what: `Tap ${name} stays on this node: QEMU has closed it, and ${
+      holdersText(holders)
+    } has it open`,
+    hint: `it goes when that is closed; to remove it now, run: ip link delete ${
+      shellWord(name)
+    }`,
+  };
+}
+
+/** The taps that are noted as held, with what each is noted under. Pure. */
+export function heldIn({ devices }: OwnRecord): [string, HeldTap][] {
+  return Object.entries(devices).flatMap(([uuid, { access }]) =>
+    access?.way === "held" ? [[uuid, access] as [string, HeldTap]] : []
+  );
+}
+
+/** What is to be told of them, by what each is noted under. */
+export function heldDifferences(
+  record: OwnRecord,
+): ReadonlyMap<string, Difference> {
+  return new Map(
+    heldIn(record).map(([uuid, { name }]) => [uuid, {
+      code: "held-tap",
+      device: null,
+      ...heldText(name, holdersOf(name)),
+    }]),
+  );
+}
+
+/** Uuids of a kind's devices that are noted and in no list. Pure. */
 export function lostUuids(
   { own, content: { runtime }, qemu }: WholeFacts,
   { word, list }: KindName,
@@ -27,7 +68,7 @@ export function lostUuids(
   );
 }
 
-/** What is to be told of one of them. */
+/** What is to be told of one of them. Pure. */
 export function lostDifference(uuid: string): Difference {
   return {
     code: "own-record",

@@ -36,6 +36,8 @@ import { noInstance } from "./instances.ts";
 export interface NetdevFacts {
   /** The tap behind it, if that can be seen. */
   readonly tap: string | undefined;
+  /** The kernel's number of the tap. @default it cannot be seen */
+  readonly ifindex?: number | undefined;
   /** `info network` has a line for each. */
   readonly queues: number;
   /** Id of the NIC that uses it, undefined if none does. */

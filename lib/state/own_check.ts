@@ -7,10 +7,13 @@
 
 import type { AccessRecord, Via } from "../host/access_record.ts";
 import type { ProcessIdentity } from "../host/process_identity.ts";
-import { isInstanceName } from "./instance.ts";
+import { FOUND_INTERFACE } from "../host/network_words.ts";
+import type { HeldTap } from "../host/tap_holders.ts";
+import { type InstancePaths, isInstanceName } from "./instance.ts";
 import {
   type Check,
   dictionary,
+  object,
   type Of,
   openObject,
   orNull,
@@ -47,6 +50,23 @@ export const processIdentity: Check<ProcessIdentity> = openObject({
   start: whole(0, Number.MAX_SAFE_INTEGER),
   name: where(text(/^/), isInstanceName, "an instance's name"),
 });
+
+/** The kernel's number of a network interface. */
+export const ifindex: Check<number> = whole(1, 2 ** 31 - 1);
+
+/** A tap that another process than QEMU has open. */
+export const heldTap: Check<HeldTap> = openObject({
+  way: word("held"),
+  name: text(FOUND_INTERFACE),
+  ifindex,
+});
+
+/** The place of an instance's own record, as steps have it. */
+export function ownPlace(
+  { runDir, lockKey }: Pick<InstancePaths, "runDir" | "lockKey">,
+): Check<Pick<InstancePaths, "runDir" | "lockKey">> {
+  return object({ runDir: word(runDir), lockKey: word(lockKey) });
+}
 
 const note = openObject({ kind: kindWord });
 

@@ -10,6 +10,7 @@ import {
   compareProcess,
   type ProcessIdentity,
 } from "../host/process_identity.ts";
+import { isSameTap } from "../host/tap_holders.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import { fsync, openFile, readAll, rename, statFd } from "../sys/file.ts";
@@ -18,6 +19,7 @@ import { type InstancePaths, ownPath } from "./instance.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
 import {
   EMPTY_RECORD,
+  heldTap,
   type NoteChecks,
   type OwnDevice,
   type OwnRecord,
@@ -112,6 +114,14 @@ function openRecord(place: OwnPlace, dir: Fd): Fd | undefined {
   }
 }
 
+/** A tap that was held and is gone is nobody's care any more. */
+function withoutGone(record: OwnRecord): OwnRecord {
+  const devices = Object.entries(record.devices).filter(([_, { access }]) =>
+    !heldTap(access) || isSameTap(access)
+  );
+  return { ...record, devices: Object.fromEntries(devices) };
+}
+
 function readFrom(place: OwnPlace, dir: Fd): OwnRecord {
   using fd = openRecord(place, dir);
   if (fd === undefined) return EMPTY_RECORD;
@@ -122,7 +132,7 @@ function readFrom(place: OwnPlace, dir: Fd): OwnRecord {
   try {
     const text = new TextDecoder("utf-8", { fatal: true })
       .decode(readAll(fd, MAX_BYTES));
-    return parseOwnRecord(text, place);
+    return withoutGone(parseOwnRecord(text, place));
   } catch (error) {
     if (error instanceof HotplugError) throw error;
     passShortage(error);

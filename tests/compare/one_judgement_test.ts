@@ -6,6 +6,7 @@ import { assertEquals } from "@std/assert";
 import { comparePresence } from "../../lib/compare/presence.ts";
 import { listDevices } from "../../lib/inspect/list.ts";
 import { verification } from "../../lib/inspect/state_show.ts";
+import { heldDifferences } from "../../lib/plan/compare_own.ts";
 import { loadKinds } from "../../lib/kinds.ts";
 import { remainingDifferences } from "../../lib/repair/repair.ts";
 import { EMPTY_RECORD, type OwnDevice } from "../../lib/state/own_check.ts";
@@ -97,6 +98,13 @@ function lost(inUse: ReadonlySet<string>): ComparisonSpec {
   const record = { ...EMPTY_RECORD, devices: { [NEW_UUID]: noted } };
   return { own: { ...facts().own, record }, inUse };
 }
+
+/** A tap that another process has open. */
+const HELD_TAP = { way: "held", name: "tap5", ifindex: 5 } as const;
+const HELD = {
+  ...EMPTY_RECORD,
+  devices: { [NEW_UUID]: { kind: "nic", access: HELD_TAP } },
+};
 
 const LINK = { lead: undefined, named: [] };
 const POOL = { hvparams: { security_model: "pool" } };
@@ -224,6 +232,13 @@ const ROWS: Readonly<Record<string, Row>> = {
     code: "own-record",
     spec: lost(new Set()),
     mend: ["return-owner", "own-record"],
+  },
+  "a tap that another process has open": {
+    code: "held-tap",
+    spec: {
+      own: { ...facts().own, record: HELD },
+      held: heldDifferences(HELD),
+    },
   },
   "our record of a disk that is still open": {
     code: "way-in-use",

@@ -16,6 +16,7 @@ import { beginJournal, journalProgress } from "../../lib/engine/journal.ts";
 import type { Decision, Plan } from "../../lib/engine/plan.ts";
 import { World } from "../../lib/engine/world.ts";
 import { type KindRequest, loadNotes, prepareKind } from "../../lib/kinds.ts";
+import { interfaceIndex } from "../../lib/host/tap_holders.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
 import { kindOf, STEPS } from "../support/steps.ts";
@@ -51,7 +52,11 @@ function withTap(facts: Facts): Facts {
   const { netdevs } = facts.qemu;
   const nic = netdevs.get(NEW_NIC);
   if (nic === undefined) return facts;
-  const seen = new Map([...netdevs, [NEW_NIC, { ...nic, tap: TAP }]]);
+  const seen = new Map([...netdevs, [NEW_NIC, {
+    ...nic,
+    tap: TAP,
+    ifindex: interfaceIndex(TAP),
+  }]]);
   return { ...facts, qemu: { ...facts.qemu, netdevs: seen } };
 }
 

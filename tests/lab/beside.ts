@@ -12,7 +12,7 @@
 export async function beside(
   program: string,
   path: string,
-  body: () => unknown,
+  body: (pid: number) => unknown,
 ): Promise<void> {
   await using child = new Deno.Command("python3", {
     args: ["-c", program, path],
@@ -22,13 +22,22 @@ export async function beside(
   const reader = child.stdout.getReader();
   await reader.read();
   try {
-    await body();
+    await body(child.pid);
   } finally {
     await child.stdin.close();
     await reader.cancel();
     await child.status;
   }
 }
+
+/** Has a queue of a tap of several. */
+export const HOLD_TAP = `
+import fcntl, os, struct, sys
+tun = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", sys.argv[1].encode(), 0x5102))
+print("begun", flush=True)
+sys.stdin.read()
+`;
 
 /** Has a lease on a file, which it gives to nobody; 1024 is F_SETLEASE. */
 export const LEASE = `

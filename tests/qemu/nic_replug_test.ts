@@ -4,6 +4,7 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
+import { beside, HOLD_TAP } from "../lab/beside.ts";
 import { eachRelease, host } from "../lab/each_release.ts";
 import { refusing } from "./nic_failures.ts";
 import { GANETI_PORTS } from "../lab/pcie.ts";
@@ -78,6 +79,39 @@ eachRelease("a replug in a port of Ganeti's q35", async (vm, t) => {
       assertEquals(await use(vm, OTHER_MAC), place);
       const entry = await entryOf(vm);
       assertEquals([entry.mac, entry.hvinfo], [OTHER_MAC, hvinfo]);
+    });
+
+    await t.step("another process has a queue of its tap", async () => {
+      const several = await nic(vm, "modify", "0", "--queues", "2");
+      assertEquals(several.status, 0);
+      const { tap } = several.json.device;
+      await beside(HOLD_TAP, tap, async (pid) => {
+        const said = new RegExp(`^Tap ${tap} stays .* process ${pid} `);
+        const ran = await nic(vm, "modify", "0", "--mac", MAC);
+        assertEquals(ran.status, 0);
+        assertMatch(ran.json.warnings.at(-1), said);
+        assertEquals(await use(vm, MAC), place);
+        const { json, status } = await tool(vm, "repair", vm.name);
+        assertEquals([status, json.remaining.length], [7, 1]);
+        assertMatch(json.remaining[0].what, said);
+      });
+      const list = await tool(vm, "list", vm.name);
+      assertEquals(list.json.differences, []);
+      const after = await tool(vm, "repair", vm.name);
+      assertEquals([after.status, after.json.repaired], [0, []]);
+    });
+
+    await t.step("the same when it is removed", async () => {
+      const [{ tap }] = (await tool(vm, "list", vm.name)).json.devices;
+      await beside(HOLD_TAP, tap, async (pid) => {
+        const ran = await nic(vm, "remove", "0");
+        assertEquals(ran.status, 0);
+        assertMatch(ran.json.warnings.join(), new RegExp(` process ${pid} `));
+        const { json } = await tool(vm, "list", vm.name);
+        const codes = json.differences.map((one: { code: string }) => one.code);
+        assertEquals([json.devices, codes], [[], ["held-tap"]]);
+      });
+      assertEquals((await tool(vm, "repair", vm.name)).status, 0);
     });
   });
 }, GANETI_PORTS);

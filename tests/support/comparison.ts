@@ -101,6 +101,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
     heldTaps: new Set(taps),
     taps: new Set(taps),
     cuts: new Map(),
+    held: new Map(),
     ...all,
     ...more,
     content: { ...all.content, runtime },

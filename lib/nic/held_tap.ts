@@ -1,0 +1,31 @@
+/**
+ * A tap that QEMU has let go and that another process has open: it stays until
+ * that closes it. The tool's own record keeps it in mind, under a uuid of no
+ * device.
+ *
+ * @module
+ */
+
+import type { OwnFacts } from "../engine/own_facts.ts";
+import type { World } from "../engine/world.ts";
+import { leaveBridge } from "../host/network.ts";
+import type { HeldTap, Holder } from "../host/tap_holders.ts";
+import { heldIn, heldText } from "../plan/compare_own.ts";
+import { changeOwnRecord, readOwnRecord } from "../state/own_record.ts";
+
+/** Leaves a tap to who has it open: off its bridge, and noted. */
+export async function leaveHeld(
+  tap: HeldTap,
+  holders: readonly Holder[],
+  { own: { place, qemu }, world }: {
+    readonly own: Pick<OwnFacts, "place" | "qemu">;
+    readonly world: World;
+  },
+): Promise<void> {
+  world.leave(heldText(tap.name, holders));
+  await leaveBridge(tap.name);
+  const known = heldIn(readOwnRecord(place));
+  if (known.some(([_, { ifindex }]) => ifindex === tap.ifindex)) return;
+  const after = { kind: "nic", access: tap };
+  changeOwnRecord(place, qemu, { uuid: crypto.randomUUID(), after });
+}
