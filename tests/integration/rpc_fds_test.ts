@@ -1,0 +1,115 @@
+/** `rpc` lives long: no call may keep a descriptor, whatever it came to. */
+import { assertEquals } from "@std/assert";
+import { RpcClient } from "../lab/rpc_client.ts";
+import {
+  type Doc,
+  Instance,
+  NAME,
+  NEW,
+  TAP,
+} from "../lab/scripted_instance.ts";
+
+/**
+ * How often all calls are made. What leaks at one call in one round is seen:
+ * descriptors are compared one by one, not by their number alone.
+ */
+const ROUNDS = 3;
+
+/** How QEMU meets a command: it says no, or the connection ends. */
+const MET = {
+  no: { refuse: { class: "GenericError", desc: "QEMU says no" } },
+  cut: { close: "before-reply" },
+} as const;
+
+/** One call: the status it ends with, its method and its keys. */
+type Step = readonly [
+  status: number,
+  method: string,
+  params?: Doc,
+  met?: readonly [command: string, how: keyof typeof MET],
+];
+
+function stepsOf(vm: Instance): readonly Step[] {
+  const other = `${vm.runDir}/other.img`;
+  const disk = { source: vm.image(), uuid: NEW };
+  const nic = { mode: "none", uuid: NEW, tap: TAP };
+  const [ours, card] = [{ disk: NEW }, { nic: NEW }];
+  return [
+    [0, "list"],
+    [0, "check"],
+    [0, "pci"],
+    [0, "state.show", { verify: true }],
+    [0, "state.command"],
+    [0, "repair"],
+    [3, "qmp", { command: "query-status" }],
+    [0, "hotplug_supported"],
+    // Refused before anything was changed.
+    [3, "qmp", { command: "nonsense" }],
+    [3, "list", { "run-dir": "/nowhere" }],
+    [3, "disk.add", { source: `${vm.runDir}/none.img` }],
+    [3, "disk.add", { source: vm.runDir }],
+    [3, "disk.add", { source: other, format: "qcow2", "not-migratable": true }],
+    [0, "disk.add", { source: other, "dry-run": true }],
+    [3, "nic.add", { link: "nobridge" }],
+    [0, "nic.add", { mode: "none", "dry-run": true }],
+    [3, "disk.remove", { disk: "nosuchdisk" }],
+    // Failed, and undone.
+    [5, "disk.add", disk, ["add-fd", "no"]],
+    [5, "disk.add", disk, ["blockdev-add", "no"]],
+    [5, "disk.add", disk, ["device_add", "no"]],
+    [5, "nic.add", nic, ["getfd", "no"]],
+    [5, "nic.add", nic, ["netdev_add", "no"]],
+    [5, "nic.add", nic, ["device_add", "no"]],
+    // Cut off in the middle: the tool asks again, and takes it back.
+    [5, "disk.add", disk, ["blockdev-add", "cut"]],
+    [5, "nic.add", nic, ["netdev_add", "cut"]],
+    [4, "list", {}, ["query-block", "cut"]],
+    // Done.
+    [0, "disk.add", disk],
+    [0, "disk.add", disk],
+    [3, "disk.resize", { ...ours, size: "1" }],
+    [0, "disk.remove", ours],
+    [0, "nic.add", nic],
+    [0, "nic.modify", { ...card, "link-state": "down" }],
+    [3, "nic.modify", { ...card, mac: "aa:00:00:00:00:55" }],
+    [0, "nic.remove", card],
+  ];
+}
+
+/** Every descriptor of this process, by what it leads to; numbers left out. */
+function open(): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    let target = "";
+    try {
+      target = Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      continue; // The one that this loop reads with.
+    }
+    const what = target.replaceAll(/\d+/g, "N");
+    counts[what] = (counts[what] ?? 0) + 1;
+  }
+  return counts;
+}
+
+Deno.test("no call of rpc keeps a descriptor", async () => {
+  await using vm = new Instance();
+  await using rpc = new RpcClient("--run-dir", vm.runDir);
+  vm.image("other.img");
+  const steps = stepsOf(vm);
+  const all = async () => {
+    for (const [status, method, params, met] of steps) {
+      if (met !== undefined) vm.peer.once(met[0], MET[met[1]]);
+      const answer = await rpc.call(method, { instance: NAME, ...params });
+      await vm.peer.idle();
+      const { code } = (answer.error ?? { code: -32000 }) as { code: number };
+      const said = JSON.stringify(answer);
+      assertEquals(code, -32000 - status, `${method}: ${said}`);
+    }
+  };
+  // What is opened once, and stays.
+  await all();
+  const before = open();
+  for (let round = 0; round < ROUNDS; round++) await all();
+  assertEquals(open(), before);
+});
