@@ -14,7 +14,7 @@ import { ask } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory } from "../state/lock.ts";
-import { discardStaged } from "../state/runtime_file.ts";
+import { settleStaged } from "../state/runtime_file.ts";
 import { rollBack } from "./apply.ts";
 import {
   type LeftJournal,
@@ -141,7 +141,7 @@ async function finish(
     await redo(step, world);
   }
   for (const step of steps) {
-    if (isStage(step)) discardStaged(step);
+    if (isStage(step)) settleStaged(step);
   }
 }
 

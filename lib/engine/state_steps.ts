@@ -21,6 +21,7 @@ import {
   isStaged,
   readRuntimeFile,
   removeCreated,
+  settleStaged,
   stageRuntime,
 } from "../state/runtime_file.ts";
 import { type Of, word } from "../state/value_check.ts";
@@ -127,6 +128,7 @@ export const COMMIT_STATE_STEP = defineStep({
   },
   undo(step) {
     if (!isOurs(step)) return;
+    settleStaged(step);
     const back = { ...step, change: step.inverse };
     commitRuntime(back, stageRuntime(back));
   },

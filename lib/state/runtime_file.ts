@@ -13,6 +13,7 @@ import { HotplugError, messageOf, passShortage } from "../errors.ts";
 import { SysError, unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
+  exchange,
   fchmod,
   fchown,
   type FileStatus,
@@ -31,7 +32,12 @@ import {
   parseRuntime,
   type Runtime,
 } from "./runtime.ts";
-import { applyChange, type RuntimeChange } from "./runtime_change.ts";
+import { replaceFile } from "./replace_file.ts";
+import {
+  applyChange,
+  holdsChange,
+  type RuntimeChange,
+} from "./runtime_change.ts";
 
 /** A runtime file as it stood when it was read. */
 export interface RuntimeContent {
@@ -216,11 +222,20 @@ export function stageRuntime(staged: StagedChange): string {
 /** How often a change is made again under somebody else who writes. */
 const MAX_TRIES = 16;
 
+/** A file's text; what cannot be read is not what we wrote or read. */
+function textOf(path: string): string | undefined {
+  try {
+    return readRuntimeText(path)?.text;
+  } catch (error) {
+    if (error instanceof HotplugError) return undefined;
+    throw error;
+  }
+}
+
 /**
- * Renames the staged content over the runtime file and syncs the directory.
+ * Puts the staged content in the runtime file's place and syncs the directory.
  * Ganeti's noded knows no lock: as long as the file is no longer what the
  * staged content was made of, the change is made again on what is there now.
- * Who writes between the last look and the rename is still lost.
  *
  * @param basis what {@linkcode stageRuntime} returned
  * @throws {HotplugError} `state-write-failed`, also if the file changed each
@@ -228,17 +243,19 @@ const MAX_TRIES = 16;
  */
 export function commitRuntime(staged: StagedChange, basis: string): void {
   try {
-    using dir = openDirectory(staged.path);
-    let made = basis;
+    const { path, temporary: from } = staged;
+    using dir = openDirectory(path);
+    const beside = (name: string) => textOf(join(dirname(path), name));
+    const names = { dir, from, to: basename(path), textOf: beside };
+    let was = basis;
     for (let tries = 0;; tries++) {
-      const now = expectRuntimeText(staged.path);
-      if (now.text === made) break;
+      const now = expectRuntimeText(path);
+      if (now.text === was && replaceFile({ ...names, was })) break;
       if (tries === MAX_TRIES) throw new Error("somebody keeps writing it");
       // This takes a sync: time enough for noded to write again.
       writeTemporary(dir, staged, now);
-      made = now.text;
+      was = now.text;
     }
-    rename(staged.temporary, basename(staged.path), { dir });
     fsync(dir);
   } catch (error) {
     throw writeFailed(staged.path, error);
@@ -250,6 +267,40 @@ export function isStaged({ path, temporary }: StagedChange): boolean {
   const name = join(dirname(path), temporary);
   const look = () => statPath(name, { followLinks: "no" });
   return unlessRefused(look, ...MISSING) !== undefined;
+}
+
+/** Whether a file that can be read has a change. */
+function hasChange({ text, path }: RuntimeText, change: RuntimeChange) {
+  return holdsChange(parseRuntime(text, path), change);
+}
+
+/**
+ * Removes what a killed call left of a change that is in the runtime file. If
+ * that call had just exchanged out what somebody wrote within those
+ * microseconds, it is younger than ours: the change is made on it.
+ *
+ * @throws {HotplugError} `state-write-failed`
+ */
+export function settleStaged(staged: StagedChange): void {
+  const { path, temporary, change } = staged;
+  try {
+    const out = readRuntimeText(join(dirname(path), temporary));
+    if (out === undefined) return;
+    const now = expectRuntimeText(path);
+    const isLost = out.status.modifiedNs >= now.status.modifiedNs &&
+      hasChange(now, change) && !hasChange(out, change);
+    if (isLost) {
+      using dir = openDirectory(path);
+      exchange(temporary, basename(path), { dir });
+      return commitRuntime(staged, stageRuntime(staged));
+    }
+  } catch (error) {
+    // It was cut off anywhere.
+    if (!(error instanceof HotplugError) || error.code !== "bad-state-file") {
+      throw error;
+    }
+  }
+  discardStaged(staged);
 }
 
 /** Removes the staged content, if it is there. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checked } from "./errno.ts";
+import { checked, unlessRefused } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { AT, cString, S } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -43,6 +43,39 @@ export function rename(from: string, to: string, options: AtOptions = {}) {
     () => libc.renameat(dir, source, dir, target),
     { syscall: "rename", subject: `${from} to ${to}` },
   );
+}
+
+/** linux/fs.h. */
+const RENAME_EXCHANGE = 2;
+
+/**
+ * Has two names change places. Both are relative to `dir`, and must be there.
+ *
+ * @returns whether kernel and file system can do so
+ * @throws {SysError} If the kernel refuses.
+ * @throws {TypeError} If a path has a NUL.
+ */
+export function exchange(
+  one: string,
+  other: string,
+  options: AtOptions = {},
+): boolean {
+  const dir = number(options);
+  const [source, target] = [cString(one), cString(other)];
+  // By number: glibc has renameat2 since 2.28 only.
+  const renameat2 = Deno.build.arch === "x86_64" ? 316n : 276n;
+  const call = () =>
+    // SAFETY: both names end with a NUL and outlive the synchronous call; the
+    // result is checked by checked().
+    libc.syscallRenameat2(
+      renameat2,
+      ...[dir, source, dir, target, RENAME_EXCHANGE] as const,
+    );
+  const done = unlessRefused(
+    () => checked(call, { syscall: "rename", subject: `${one} and ${other}` }),
+    ...["ENOSYS", "EINVAL"],
+  );
+  return done !== undefined;
 }
 
 /**

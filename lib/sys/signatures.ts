@@ -59,6 +59,10 @@ export const SIGNATURES = {
     name: "syscall",
     ...int("i64", "i32", "buffer", "buffer", "usize"),
   },
+  syscallRenameat2: {
+    name: "syscall",
+    ...int("i64", "i32", "buffer", "i32", "buffer", "u32"),
+  },
   syscallMknodat: {
     name: "syscall",
     ...int("i64", "i32", "buffer", "u32", "u64"),

@@ -1,11 +1,19 @@
 /** The runtime file, while somebody writes it who knows no lock. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { recover } from "../../lib/engine/recover.ts";
+import { isCommit } from "../../lib/engine/state_steps.ts";
+import { loadSteps } from "../../lib/operation/journal_reader.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
+import { exchange, openFile } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
 import {
   assertUnchanged,
   Instance,
   NAME,
   NEW,
 } from "../lab/scripted_instance.ts";
+import { diskAdd } from "./kill_requests.ts";
+import { killAt, planNow } from "./killed.ts";
 import { SecondWriter } from "../lab/second_writer.ts";
 
 function inFolder(vm: Instance): string[] {
@@ -22,6 +30,19 @@ Deno.test("another's writing while ours is made is not lost, however often", asy
   for (const times of [1, 2, 3, 8, 16]) {
     await using vm = new Instance();
     using other = new SecondWriter(vm.runtimePath, times);
+    const words = ["disk", "add", NAME, vm.image(), "--uuid", NEW];
+    const { status, out } = await vm.cli(...words);
+    assertEquals([status, other.words.length], [0, times], out);
+    assertKept(vm, other);
+    assert(vm.text.includes(NEW));
+    assertEquals(inFolder(vm), [`${NAME}.runtime`]);
+  }
+});
+
+Deno.test("another's writing in the moment of our rename is not lost", async () => {
+  for (const times of [1, 2, 3, 4, 5, 16]) {
+    await using vm = new Instance();
+    using other = new SecondWriter(vm.runtimePath, times, "replacing");
     const words = ["disk", "add", NAME, vm.image(), "--uuid", NEW];
     const { status, out } = await vm.cli(...words);
     assertEquals([status, other.words.length], [0, times], out);
@@ -61,4 +82,30 @@ Deno.test("a writer who never rests: a released disk is 7, and finished later", 
   assertEquals(vm.runtime[3], []);
   assertEquals(inFolder(vm), [`${NAME}.runtime`]);
   await assertUnchanged(vm, async () => void await vm.cli("repair", NAME));
+});
+
+Deno.test("recover() after a kill between exchange and unlink loses nothing", async () => {
+  for (const isWritten of [false, true]) {
+    await using vm = new Instance();
+    const request = diskAdd(vm);
+    const { steps } = await planNow(vm, request);
+    await vm.peer.idle();
+    const step = steps.findIndex(isCommit);
+    const killed = await killAt(vm, request, { step, when: "before" });
+    const { temporary = "" } = killed.steps.find(isCommit) ?? {};
+    const [command, ...rest] = vm.runtime;
+    const words = [...command, ...isWritten ? ["-second"] : []];
+    if (isWritten) {
+      Deno.writeTextFileSync(vm.runtimePath, JSON.stringify([words, ...rest]));
+    }
+    using dir = openFile(vm.at("conf"), O.RDONLY | O.DIRECTORY);
+    exchange(temporary, `${NAME}.runtime`, { dir });
+    assert(vm.text.includes(NEW));
+    const times = { timeoutMs: 2_000, unplugTimeoutMs: 200, load: loadSteps };
+    const recovery = await recover(instancePaths(vm.runDir, NAME), times);
+    assertEquals(recovery?.did, "finished");
+    assertEquals(vm.runtime[0], words);
+    assert(vm.text.includes(NEW));
+    assertEquals(inFolder(vm), [`${NAME}.runtime`]);
+  }
 });

@@ -23,8 +23,17 @@ export type Injection = "signal=SIGKILL" | `error=E${string}`;
 
 /** Calls that change files, taps or what QEMU is given. */
 const CALLS = [
-  ...["openat", "renameat", "unlinkat", "mkdirat", "write", "ftruncate"],
-  ...["fsync", "fdatasync", "fchown", "fchmod", "flock", "ioctl", "sendmsg"],
+  ...["openat", "renameat", "renameat2", "unlinkat", "mkdirat", "write"],
+  ...[
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "fchown",
+    "fchmod",
+    "flock",
+    "ioctl",
+    "sendmsg",
+  ],
 ];
 
 function spawn(

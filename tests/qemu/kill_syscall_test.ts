@@ -67,6 +67,7 @@ function faultsOf({ name, path, line }: SystemCall): Injection[] {
     case "fsync":
     case "fdatasync":
     case "renameat":
+    case "renameat2":
       return ["error=EIO"];
     case "unlinkat":
     case "fchown":

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { SysError } from "../../lib/sys/errno.ts";
 import {
+  exchange,
   mkdir,
   mknodBlock,
   openFile,
@@ -28,6 +29,21 @@ Deno.test("rename() replaces in a held directory", () => {
   rename("new", "old", { dir: held });
   assertEquals(names(dir.path), ["old"]);
   assertEquals(Deno.readTextFileSync(dir.at("old")), "new");
+});
+
+Deno.test("exchange() has two names change places, and both must be there", () => {
+  using dir = new TempDir();
+  dir.file("one", "1");
+  dir.file("other", "2");
+  using held = openFile(dir.path, O.RDONLY | O.DIRECTORY);
+  assertEquals(exchange("one", "other", { dir: held }), true);
+  assertEquals(Deno.readTextFileSync(dir.at("one")), "2");
+  assertEquals(Deno.readTextFileSync(dir.at("other")), "1");
+  assertEquals(code(() => exchange("one", "none", { dir: held })), "ENOENT");
+  // A directory cannot go into itself: EINVAL, as of who exchanges nothing.
+  mkdir("sub", 0o700, { dir: held });
+  mkdir("sub/inner", 0o700, { dir: held });
+  assertEquals(exchange("sub", "sub/inner", { dir: held }), false);
 });
 
 Deno.test("rename() names both ends of a failure", () => {
