@@ -5,6 +5,12 @@
  */
 
 import { backendOf, isEmptied } from "../device/backend.ts";
+import {
+  isLimited,
+  limitsIn,
+  limitsText,
+  sameLimits,
+} from "../device/io_limits.ts";
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
 import { titleOf } from "../device/select.ts";
@@ -27,6 +33,7 @@ import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
+import { limitWords, notedLimits } from "./limits.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { readScsiBuses } from "./scsi.ts";
@@ -84,6 +91,32 @@ function mediumDifference(
   }];
 }
 
+/** Somebody limited the disk past this tool, or ended a limit. */
+function limitDifference(
+  { qemu, own, paths, format }: WholeFacts,
+  entry: DiskEntry,
+): Difference[] {
+  const { uuid = "", hvinfo: { id = "" } } = entry;
+  const backend = backendOf(qemu.block, id);
+  if (backend === undefined || backend.nodeName === "") return [];
+  const live = limitsIn(backend);
+  const recorded = notedLimits(noteOn(own.record, uuid.toLowerCase()));
+  if (sameLimits(live, recorded)) return [];
+  const set = (words: readonly string[]) =>
+    format(["disk", "set", paths.name, id, ...words]);
+  const kept = limitWords(isLimited(live) ? {} : recorded, live);
+  return [{
+    code: "limits",
+    device: nameOfEntry(entry),
+    what: `${titleOf(entry)} is recorded with limits ${
+      limitsText(recorded)
+    }, QEMU has ${limitsText(live)}`,
+    hint: `${set(limitWords(live, recorded))} sets what is recorded, ${
+      set(kept)
+    } records what QEMU has`,
+  }];
+}
+
 function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
   const absent = absentDifference(facts, entry);
   if (absent !== undefined) return [absent];
@@ -95,6 +128,7 @@ function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
       ? slotDifference(facts, entry)
       : targetDifference(facts, entry)),
     ...mediumDifference(facts, entry),
+    ...limitDifference(facts, entry),
   ];
 }
 

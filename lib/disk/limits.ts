@@ -19,6 +19,7 @@ import {
 import {
   type IoLimits,
   isLimited,
+  LIMIT_NAMES,
   limitsFault,
   limitsIn,
   mergeLimits,
@@ -48,13 +49,19 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   );
 }
 
-/** What is noted of limits; names of a later release mean nothing here. */
-function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
+/** What is recorded of limits; names of a later release mean nothing here. */
+export function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
   return mergeLimits({}, diskNote(noted) ? noted.limits ?? {} : {});
 }
 
+/** The words of `disk set` that bring a disk from these limits to others. */
+export function limitWords(from: IoLimits, to: IoLimits): string[] {
+  return LIMIT_NAMES.filter((name) => from[name] !== to[name])
+    .flatMap((name) => [`--${name}`, String(to[name] ?? 0)]);
+}
+
 /** The step that notes limits; none if they are noted already. */
-function noteLimits(
+export function noteLimits(
   { place, record, qemu }: OwnFacts,
   limits: IoLimits,
   { uuid, earlier = [] }: {

@@ -94,6 +94,14 @@ const checkQmp = stepCheck("qmp", {
  */
 export type QmpStep = Of<typeof checkQmp>;
 
+/** Whether a step sets again what is so already, as far as anybody knows. */
+export function isRepeat(step: Step): boolean {
+  if (!("undo" in step) || step.undo === null) return false;
+  const { execute, arguments: args } = step as QmpStep;
+  return JSON.stringify(step.undo) ===
+    JSON.stringify({ execute, arguments: args });
+}
+
 /** Whether a command has taken effect. */
 async function hasWorked(
   command: QmpCommand,

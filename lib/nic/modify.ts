@@ -78,9 +78,11 @@ function inPlaceSteps(
   modified: Modified,
 ): NicStep[] {
   const { id, uuid, was, wanted: { linkState, script } } = modified;
+  const asked = request.changes.linkState;
+  const carrier = { was: was.linkState, wanted: linkState, asked };
   return [
     ...moveSteps(facts, request, modified),
-    ...linkStateSteps(facts, id, { was: was.linkState, wanted: linkState }),
+    ...linkStateSteps(facts, id, carrier),
     ...noteSteps(facts, { uuid, notes: { linkState, script } }),
   ];
 }

@@ -97,16 +97,21 @@ export function setLink(id: string, state: LinkState): QmpCommand {
 }
 
 /**
- * The step that sets the carrier.
+ * The step that sets the carrier; QEMU does not tell how it is, so that what is
+ * asked for is set again.
  *
  * @throws {HotplugError} `unsupported` if this QEMU's monitor does not
  */
 export function linkStateSteps(
   { qemu }: Pick<Facts, "qemu">,
   id: string,
-  { was, wanted }: { was: LinkState; wanted: LinkState },
+  { was, wanted, asked }: {
+    readonly was: LinkState;
+    readonly wanted: LinkState;
+    readonly asked?: LinkState | undefined;
+  },
 ): QmpStep[] {
-  if (was === wanted) return [];
+  if (was === wanted && asked === undefined) return [];
   refuseMissingCommands(qemu, ["set_link"]);
   return [{ kind: "qmp", ...setLink(id, wanted), undo: setLink(id, was) }];
 }

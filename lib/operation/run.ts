@@ -8,6 +8,7 @@ import { applyJournaled } from "../engine/journaled.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
+import { isRepeat } from "../engine/qmp_steps.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, type Remark, withDetails } from "../errors.ts";
@@ -126,7 +127,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
   return {
     instance,
     action,
-    changed: true,
+    changed: !plan.steps.every(isRepeat),
     device: device && { ...device, ...foundOut(world) },
     ...(adoption && { adoption }),
     warnings: [...warnings, ...leftAloneText(world)],

@@ -293,6 +293,18 @@ const ROWS: Readonly<Record<string, Row>> = {
     spec: { moved: elsewhere() },
     ...DIFFERS.disk,
   },
+  "a disk that is limited otherwise": {
+    code: "limits",
+    spec: {
+      qemu: {
+        block: WHOLE.qemu.block.map((one) => ({
+          ...one,
+          throttles: { iops: 100 },
+        })),
+      },
+    },
+    ...DIFFERS.disk,
+  },
   "a NIC that is cut off from its network": {
     code: "network",
     spec: { cuts: new Map([[NIC, ["is on no bridge, and not on br0"]]]) },

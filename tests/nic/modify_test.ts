@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { isRepeat } from "../../lib/engine/qmp_steps.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
 import type { NicChanges } from "../../lib/nic/request.ts";
 import type { OwnDevice, OwnRecord } from "../../lib/state/own_check.ts";
@@ -83,8 +84,6 @@ Deno.test("planNicModify() moves the tap to another bridge", () => {
 Deno.test("planNicModify() of what is so already does nothing", () => {
   const decision = planNicModify(request({ link: "br0" }), factsOf());
   assertEquals(decision.kind, "nothing-to-do");
-  const up = planNicModify(request({ linkState: "up" }), factsOf());
-  assertEquals(up.kind, "nothing-to-do");
 });
 
 Deno.test("planNicModify() sets and notes a carrier, and forgets it", () => {
@@ -98,11 +97,10 @@ Deno.test("planNicModify() sets and notes a carrier, and forgets it", () => {
   const up = plan({ linkState: "up" }, ownWith("down"));
   assertEquals(stepNames(up), ["set_link", "own-record"]);
   assertEquals(stepOf(up, "own-record").change.after, null);
-  const again = planNicModify(
-    request({ linkState: "down" }),
-    factsOf(ownWith("down")),
-  );
-  assertEquals(again.kind, "nothing-to-do");
+  // QEMU does not tell how it is.
+  const again = plan({ linkState: "down" }, ownWith("down"));
+  assertEquals(stepNames(again), ["set_link"]);
+  assert(again.steps.every(isRepeat) && !down.steps.every(isRepeat));
 });
 
 Deno.test("planNicModify() makes all of a new NIC before the old one goes", () => {

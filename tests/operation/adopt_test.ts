@@ -17,6 +17,7 @@ import {
   pciDevice,
   planRefusal,
   stepNames,
+  stepOf,
   uuidOf,
 } from "../support/facts.ts";
 import { known, type KnownPlan } from "../support/steps.ts";
@@ -131,6 +132,16 @@ function reason(live: Live, spec?: FactsSpec): string {
   assertEquals(adopted, []);
   return remaining.map(({ what, hint }) => `${what}: ${hint}`).join("\n");
 }
+
+Deno.test("planAdopt() notes the limits that a disk has", () => {
+  const { backend, ...free } = liveDisk("d1");
+  const limited = { ...backend, throttles: { bps_rd: 1048576, iops: 0 } };
+  const plan = planOf(adoptFacts({ disks: [{ ...free, backend: limited }] }));
+  assertEquals(stepNames(plan).at(-1), "own-record");
+  const { change } = stepOf(plan, "own-record");
+  const limits = { "bps-read": 1048576 };
+  assertEquals(change.after, { kind: "disk", limits });
+});
 
 Deno.test("planAdopt() records each proven device in one go of its own", () => {
   const plan = planOf(adoptFacts({

@@ -79,6 +79,31 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
     assertEquals(await live(vm), [200, 0, 0, 0, 0, 524288]);
   });
 
+  await t.step("what was set past the tool is told, and left", async () => {
+    const [{ qdev = "" } = {}] = await vm.qmp.execute<{ qdev: string }[]>(
+      "query-block",
+    );
+    const other = { iops: 0, iops_rd: 50, iops_wr: 0, bps: 0, bps_rd: 0 };
+    const throttle = { id: qdev, ...other, bps_wr: 524288 };
+    for (const wanted of [0, 1]) {
+      await vm.qmp.execute("block_set_io_throttle", throttle);
+      const { json } = await tool(vm, "list", vm.name);
+      const [{ status, differences }] = json.devices;
+      assertEquals([status, differences[0].code], ["differs", "limits"]);
+      const verify = await tool(vm, "state", "show", vm.name, "--verify");
+      const repair = await tool(vm, "repair", vm.name);
+      assertEquals([verify.status, repair.status], [3, 7]);
+      assertEquals((await live(vm))[1], 50);
+      const [{ hint }] = repair.json.remaining;
+      const commands = hint.matchAll(/(disk set .*?) (?:sets|records) /g);
+      const words = [...commands].map(([, words]) => words.split(" "));
+      await ok(vm, ...words[wanted] ?? []);
+      assertEquals((await live(vm))[1], [0, 50][wanted]);
+      assertEquals((await ok(vm, "repair", vm.name)).repaired, []);
+    }
+    await set("--iops-read", "0");
+  });
+
   await t.step("the guest is slowed down", async () => {
     await set("--iops", "0", "--bps-write", "0", "--bps", "1M");
     await vm.waitGuest("test -b /dev/vda");

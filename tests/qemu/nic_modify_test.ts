@@ -134,6 +134,12 @@ eachRelease("nic modify in place and by replug", async (vm, context) => {
       assertEquals(json.devices[0].link_state, "down");
       await modify(vm, "0", "--link-state", "up");
       await vm.waitGuest(`${carrier} | grep 1`);
+      // Past the tool; QEMU does not tell, so it is set again when asked.
+      await vm.qmp.execute("set_link", { name: ID, up: false });
+      await vm.waitGuest(`${carrier} | grep 0`);
+      const again = await modify(vm, "0", "--link-state", "up");
+      assertEquals(again.changed, false);
+      await vm.waitGuest(`${carrier} | grep 1`);
       await answers(vm, TWO);
       const listed = await tool(vm, "list", vm.name);
       assertEquals(listed.json.devices[0].link_state, "up");
