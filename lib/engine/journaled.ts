@@ -5,8 +5,8 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
-import type { QemuProcess } from "../host/process.ts";
+import { HotplugError, messageOf, withDetails } from "../errors.ts";
+import { fdShortage, type QemuProcess } from "../host/process.ts";
 import {
   lookForProcess,
   type ProcessIdentity,
@@ -52,8 +52,11 @@ export async function applyJournaled(
   } catch (error) {
     noteRemoval(error, plan, { ...circumstances, qemu: qemu ?? null });
     if (!(error instanceof HotplugError)) throw error;
-    if (!error.changed) journal.end();
-    else if (qemu !== undefined) {
+    if (!error.changed) {
+      journal.end();
+      throw withShortage(error, process);
+    }
+    if (qemu !== undefined) {
       const failed = { plan, error, qemu };
       const outcome = await recoverWithoutQemu(failed, circumstances);
       if (outcome === "finished") return;
@@ -62,6 +65,15 @@ export async function applyJournaled(
     throw error;
   }
   journal.end();
+}
+
+/** QEMU blames what it could not open, and never its want of descriptors. */
+function withShortage(
+  error: HotplugError,
+  process: QemuProcess | undefined,
+): HotplugError {
+  const hint = error.qmp && process && fdShortage(process.pid);
+  return hint === undefined ? error : withDetails(error, { hint });
 }
 
 /** The ledger follows what the guest said, or did not say. */

@@ -138,6 +138,26 @@ export function holds(pid: number, identity: string): boolean {
   return holders(pid, identity).next().done !== true;
 }
 
+/** Whoever has fewer descriptors left may have refused for want of them. */
+const FEW_FDS = 32;
+
+/**
+ * What a person can do about a process that has hardly a descriptor left:
+ * proc_pid_limits(5).
+ *
+ * @returns undefined if it has some, or that cannot be seen
+ */
+export function fdShortage(pid: number): string | undefined {
+  const limits = readIfThere(`/proc/${pid}/limits`);
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(limits ?? "")?.[1]);
+  const open = namesIn(`/proc/${pid}/fd`).length;
+  // Without a limit it is NaN.
+  if (!(limit - open < FEW_FDS)) return undefined;
+  return `QEMU (pid ${pid}) has ${open} of ${limit} file descriptors open; to raise the limit, run: prlimit --pid ${pid} --nofile=${
+    2 * limit
+  }`;
+}
+
 /** Device numbers of /dev/net/tun and /dev/vhost-net: linux/miscdevice.h. */
 const TUN = "10:200";
 const VHOST_NET = "10:238";

@@ -57,6 +57,28 @@ eachRelease("nic add and remove, mode none", async (vm, t) => {
     assertEquals(await snapshot(vm), now);
   });
 
+  await t.step("a QEMU without descriptors left is told of", async () => {
+    const open = [...Deno.readDirSync(`/proc/${vm.pid}/fd`)].length;
+    const limit = (count: number) =>
+      host("prlimit", "--pid", `${vm.pid}`, `--nofile=${count}:`);
+    const now = await snapshot(vm);
+    const refused = new Set<string>();
+    for (let more = 1;; more++) {
+      await limit(open + more);
+      const { status, json } = await tool(vm, "nic", "add", vm.name);
+      if (status === 0) break;
+      assertEquals([status, json.changed], [5, false], `${more}`);
+      // QEMU itself blames an option ROM, or says that no fd came.
+      const told = `of ${open + more} file .* --pid ${vm.pid} `;
+      assertMatch(json.error.hint, new RegExp(told));
+      refused.add(json.error.qmp.command);
+      assertEquals(await snapshot(vm), now);
+    }
+    assertEquals(refused.has("device_add"), true, [...refused].join());
+    await limit(1024);
+    assertEquals((await tool(vm, "nic", "remove", vm.name, "-1")).status, 0);
+  });
+
   await t.step("removed, all is as before", async () => {
     const remove = await tool(vm, "nic", "remove", vm.name, "a0000001");
     assertEquals(remove.stderr, "");
