@@ -45,11 +45,21 @@ export interface DriftFacts {
   readonly links: readonly LinkFacts[];
   /** All that QEMU has open; undefined if its process cannot be seen. */
   readonly open: ReadonlySet<string> | undefined;
+  /** QEMU's, if it can be seen. */
+  readonly pid?: number | undefined;
 }
 
 /** How Ganeti's own request mends all links at once. */
 const BY_REQUEST =
-  "a hotplug_device request whose instance has disks_info (rpc) puts the links in order; until then do not migrate or restart the VM";
+  "the next hotplug by Ganeti (hotplug_device, with disks_info) puts the links in order; until then do not migrate or restart the VM";
+
+/** What mends a disk that is not at its own path any more. */
+function putBack({ pid }: DriftFacts, path: string): string {
+  const where = pid === undefined ? "" : ` (ls -l /proc/${pid}/fd shows it)`;
+  return `it was moved, replaced or removed: before the VM is migrated or started anew, put what QEMU has open${where} back at ${
+    shellWord(path)
+  }`;
+}
 
 /**
  * What QEMU has open for a disk, where that is proven: its `logical_id` names
@@ -67,7 +77,7 @@ export function provenOpen(
 /** How the link of a disk has drifted; undefined: it has not. */
 function driftOf(
   disk: DiskEntry,
-  { links, open }: DriftFacts,
+  facts: DriftFacts,
   { disks, block }: {
     readonly disks: readonly DiskEntry[];
     readonly block: readonly BlockBackend[];
@@ -75,14 +85,17 @@ function driftOf(
 ): Difference | undefined {
   const { link, index } = disk;
   if (link === null) return undefined;
+  const { links, open } = facts;
   const { lead, named = [] } = links[index] ?? {};
   const leadsTo = lead?.identity;
   const [right] = named;
+  const [path] = logicalPaths(disk);
+  const back = path === undefined ? BY_REQUEST : putBack(facts, path);
   const drift = (
     kind: string,
     what: string,
     hint = right === undefined
-      ? BY_REQUEST
+      ? back
       : `ln -sfn ${shellWord(right.path)} ${shellWord(link)}`,
   ): Difference => ({
     code: `link-${kind}`,
@@ -109,7 +122,7 @@ function driftOf(
   }
   // For an empty drive QEMU has nothing open.
   if (open?.has(leadsTo) !== false || isEmptied(disk, block)) return undefined;
-  return drift("not-open", "to something that QEMU has not open", BY_REQUEST);
+  return drift("not-open", "to something that QEMU has not open", back);
 }
 
 /** Every drifted link, in the order of the disks. */
@@ -152,5 +165,6 @@ export async function readDriftFacts(
     open: openFiles.length === 0
       ? undefined
       : new Set(openFiles.map(({ status }) => identityOf(status))),
+    pid: openFiles[0]?.pid,
   };
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   type DriftFacts,
   findDrift,
@@ -84,6 +84,25 @@ Deno.test("findDrift() finds a link to what QEMU has not open", () => {
   ]]);
   const { disks, facts } = node([{ name: "0", leadsTo: 0, open: "no" }]);
   assertEquals(findDrift(disks, { ...facts, open: undefined }, []), []);
+});
+
+Deno.test("findDrift() tells a person what to do about a file that was replaced", () => {
+  const { facts } = node([{ name: "0", leadsTo: 0, open: "no" }]);
+  const [object] = disk(0, 12);
+  const own = { dev_type: "file", logical_id: ["file", "/srv/d0.img"] };
+  const plain = [
+    { ...object as Record<string, Plain>, ...own },
+    "/srv/d0.img",
+    null,
+  ];
+  const { disks } = runtime({ disks: [plain] });
+  const gone = [{ lead: { identity: undefined }, named: [] }];
+  for (const links of [facts.links, gone]) {
+    const [drift] = findDrift(disks, { ...facts, links, pid: 7 }, []);
+    const { hint } = present(drift);
+    assertMatch(hint, /\/proc\/7\/fd .*back at \/srv\/d0\.img$/);
+    assertEquals(/rpc|hotplug_device/.test(hint), false);
+  }
 });
 
 Deno.test("findDrift() leaves disks without a link alone", () => {

@@ -79,6 +79,25 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
     assertEquals(device.size_bytes, 8 * 1024 * 1024);
   });
 
+  await t.step(
+    "a file that was replaced is told of, and what helps",
+    async () => {
+      await Deno.rename(image, `${image}.old`);
+      await makeImage(image, MARKER);
+      const { status, json } = await tool(
+        vm,
+        "state",
+        "show",
+        vm.name,
+        "--verify",
+      );
+      assertEquals(status, 3);
+      const [{ hint }] = json.verify.differences;
+      assertMatch(hint, new RegExp(`/proc/${vm.pid}/fd .*back at ${image}$`));
+      await Deno.rename(`${image}.old`, image);
+    },
+  );
+
   await t.step("removed by name, all is as before", async () => {
     const remove = await tool(vm, "disk", "remove", vm.name, "data");
     assertEquals(remove.stderr, "");
