@@ -6,20 +6,21 @@
 
 import { listInstance } from "../inspect/list.ts";
 import { listAll } from "../inspect/list_all.ts";
+import type { RunOptions } from "../engine/options.ts";
 import type { Answer, Call } from "./answer.ts";
 import { failureDocument } from "./report.ts";
 import { listingText, summariesText } from "./report_list.ts";
-import { type CallOptions, instanceOf, optionsOf } from "./requests.ts";
+import { instanceOf, optionsOf } from "./requests.ts";
 
 /** Longest wait for all instances together, unless `--timeout` says. */
 const ALL_MS = 2000;
 
 async function all(
   { invocation: { values } }: Call,
-  { runDir, timeoutMs, trace }: CallOptions,
+  { timeoutMs, trace, ...reached }: RunOptions,
 ): Promise<Answer> {
   const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS;
-  const { instances, fault } = await listAll(runDir, { deadlineMs, trace });
+  const { instances, fault } = await listAll(reached, { deadlineMs, trace });
   const told = { instances, compared: "presence" };
   const text = summariesText(instances);
   if (fault === undefined) return { ...text, document: { ok: true, ...told } };

@@ -11,8 +11,6 @@ import type { Request } from "../operation/request.ts";
 import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
 import type { Invocation } from "../words/options.ts";
 import { absolute, option, path } from "../words/request_words.ts";
-import type { FormatCommand } from "../plan/difference.ts";
-import { shellWord } from "../state/shell_word.ts";
 import { kindRequest } from "../kinds.ts";
 import type { Call } from "./answer.ts";
 import { waitingLine } from "./waiting.ts";
@@ -54,30 +52,18 @@ export function reachOf(
       absolute(defaultRunDir(env)),
     qmp: option(invocation, "qmp", path),
     state: option(invocation, "state", path),
+    reachedBy: ["run-dir", "qmp", "state"].flatMap((name) => {
+      const value = invocation.values.get(name);
+      return value === undefined ? [] : [`--${name}`, value];
+    }),
     timeoutMs: seconds("timeout", 0.001) ?? 5_000,
     unplugTimeoutMs: seconds("unplug-timeout", 0) ?? 30_000,
     lockTimeoutMs: seconds("lock-timeout", 0) ?? 10_000,
   };
 }
 
-/** Makes commands that reach the same instance by the same options. */
-function formatterOf({ values }: Invocation): FormatCommand {
-  const reach = ["run-dir", "qmp", "state"].flatMap((name) => {
-    const value = values.get(name);
-    return value === undefined ? [] : [`--${name}`, value];
-  });
-  return (words) =>
-    ["kvm-hotplug", ...words, ...reach].map(shellWord).join(" ");
-}
-
-/** How a call reaches its instance, and who is told of what it does. */
-export interface CallOptions extends RunOptions, Disposable {
-  /** Makes commands that reach the same instance. */
-  readonly format: FormatCommand;
-}
-
 /** The options of a call; disposing takes the line about its waiting away. */
-export function optionsOf(call: Call): CallOptions {
+export function optionsOf(call: Call): RunOptions & Disposable {
   const { invocation, terminal, trace } = call;
   const line = waitingLine(call);
   return {
@@ -87,7 +73,6 @@ export function optionsOf(call: Call): CallOptions {
     trace: trace.qmp,
     progress: trace.isWatched ? trace.progress : undefined,
     waiting: line?.told,
-    format: formatterOf(invocation),
     [Symbol.dispose]: () => line?.[Symbol.dispose](),
   };
 }

@@ -14,7 +14,7 @@ import { netdevOf } from "../plan/facts.ts";
 import { repairPlan } from "../plan/finding.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { straysOf } from "../plan/strays.ts";
-import type { InstancePaths } from "../state/instance.ts";
+import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { fixedDevices, optionValues } from "../state/fixed_command.ts";
 import { devicesOf } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
@@ -54,7 +54,7 @@ export function leftoverDifferences(
  * @param found what the kinds have told of already
  */
 function unrecorded(
-  { qemu, content, paths, format }: WholeFacts,
+  { qemu, content, paths }: WholeFacts,
   found: readonly Difference[],
 ): Difference[] {
   const { kvmCmd } = content.runtime;
@@ -76,14 +76,16 @@ function unrecorded(
       what: `QEMU has ${
         kind === "disk" ? "disk" : "NIC"
       } ${id}, which the runtime file does not record: record it with adopt, or take it out`,
-      hint: format([kind, "remove", paths.name, id, "--force"]),
+      hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
     })),
     ...[...qemu.drivers].filter(([id]) => !known.has(id))
       .map(([id, driver]) => ({
         code: "not-recorded",
         device: null,
         what: `QEMU has a ${driver} ${id} that the file does not record`,
-        hint: isDiskOrNic(id) ? format(["adopt", paths.name]) : NOT_KEPT,
+        hint: isDiskOrNic(id)
+          ? commandLine(paths, "adopt", paths.name)
+          : NOT_KEPT,
       })),
   ];
 }

@@ -13,12 +13,7 @@ import { readConfinement } from "../host/confinement.ts";
 import { namesIn } from "../host/look.ts";
 import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
 import { type KindRequest, loadKinds } from "../kinds.ts";
-import type {
-  Compared,
-  Difference,
-  FormatCommand,
-  WholeFacts,
-} from "../plan/difference.ts";
+import type { Compared, Difference, WholeFacts } from "../plan/difference.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { Kind } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -52,14 +47,6 @@ function readProcess(
   };
 }
 
-/** How a comparison looks, and how it words its hints. */
-export interface CompareOptions {
-  /** With the VM; stays the caller's. */
-  readonly qmp: QmpSession;
-  /** Makes a command of ours that reaches the same instance. */
-  readonly format: FormatCommand;
-}
-
 /** What a whole comparison found, and how each thing is mended. */
 export interface Comparison extends Compared {
   readonly facts: WholeFacts;
@@ -68,11 +55,12 @@ export interface Comparison extends Compared {
 /**
  * Looks at QEMU and node, and compares.
  *
+ * @param qmp stays the caller's
  * @throws {HotplugError} status 4 if QEMU can be asked no more
  */
 export async function compareWhole(
   base: Facts,
-  { qmp, format }: CompareOptions,
+  qmp: QmpSession,
 ): Promise<Comparison> {
   const { process } = base.qemu;
   const facts: WholeFacts = {
@@ -80,7 +68,6 @@ export async function compareWhole(
     confinement: process && readConfinement(process),
     openFiles: process && [...openFiles(process.pid)],
     leftovers: findLeftovers(base.paths),
-    format,
   };
   const finders = new Map<Difference, Kind<KindRequest>>();
   const differences: Difference[] = [];

@@ -23,6 +23,7 @@ import {
 } from "../qmp/block_queries.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { askAll } from "../qmp/query.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** What QEMU tells of those who use block nodes. */
 export interface BlockUsers {
@@ -167,8 +168,8 @@ export function refuseUsed(
     {
       hint: end === undefined
         ? "end that first"
-        : `wait for its end, or end it: kvm-hotplug qmp ${facts.paths.name} ${
-          end.join(" ")
+        : `wait for its end, or end it: ${
+          commandLine(facts.paths, "qmp", facts.paths.name, ...end)
         }`,
     },
   );

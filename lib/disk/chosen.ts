@@ -13,6 +13,7 @@ import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { identified, type Removable } from "../plan/removal.ts";
 import { diskView } from "./view.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** A disk that is to be changed. */
 export type ChosenDisk = Removable<DiskEntry> & {
@@ -45,7 +46,7 @@ export function notInQemu(
   return new HotplugError(
     "no-such-device",
     `${title} is recorded as ${id}, but QEMU does not have it`,
-    { hint: `kvm-hotplug repair ${paths.name}` },
+    { hint: commandLine(paths, "repair", paths.name) },
   );
 }
 

@@ -38,6 +38,7 @@ import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { readScsiBuses } from "./scsi.ts";
 import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** What comparing disks depends on. */
 export interface DiskCompareFacts extends WholeFacts {
@@ -75,7 +76,7 @@ function targetDifference(
 }
 
 function mediumDifference(
-  { qemu, paths, format }: WholeFacts,
+  { qemu, paths }: WholeFacts,
   entry: DiskEntry,
 ): Difference[] {
   const { id = "" } = entry.hvinfo;
@@ -87,13 +88,13 @@ function mediumDifference(
     code: "no-block-node",
     device,
     what: `${titleOf(entry)} has no block node behind it in QEMU`,
-    hint: format(["disk", "remove", paths.name, id]),
+    hint: commandLine(paths, "disk", "remove", paths.name, id),
   }];
 }
 
 /** Somebody limited the disk past this tool, or ended a limit. */
 function limitDifference(
-  { qemu, own, paths, format }: WholeFacts,
+  { qemu, own, paths }: WholeFacts,
   entry: DiskEntry,
 ): Difference[] {
   const { uuid = "", hvinfo: { id = "" } } = entry;
@@ -103,7 +104,7 @@ function limitDifference(
   const recorded = notedLimits(noteOn(own.record, uuid.toLowerCase()));
   if (sameLimits(live, recorded)) return [];
   const set = (words: readonly string[]) =>
-    format(["disk", "set", paths.name, id, ...words]);
+    commandLine(paths, "disk", "set", paths.name, id, ...words);
   const kept = limitWords(isLimited(live) ? {} : recorded, live);
   return [{
     code: "limits",
@@ -151,7 +152,7 @@ function hasForeignController({ qemu, content }: WholeFacts): boolean {
  */
 function controllerDifference(facts: DiskCompareFacts): Difference[] {
   if (!hasForeignController(facts)) return [];
-  const { content, scsi, paths, format } = facts;
+  const { content, scsi, paths } = facts;
   const { disks } = content.runtime;
   const recorded = new Set(disks.flatMap(({ hvinfo }) => hvinfo.id ?? []));
   const bus = scsi?.find(({ id }) => id === CONTROLLER_ID);
@@ -162,7 +163,13 @@ function controllerDifference(facts: DiskCompareFacts): Difference[] {
     device: { kind: "disk", index: null, uuid: null, id: CONTROLLER_ID },
     what:
       `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), which the runtime file's kvm_cmd does not name: a migration's target would lack it`,
-    hint: format(["qmp", paths.name, "device_del", `id=${CONTROLLER_ID}`]),
+    hint: commandLine(
+      paths,
+      "qmp",
+      paths.name,
+      "device_del",
+      `id=${CONTROLLER_ID}`,
+    ),
   }];
 }
 

@@ -20,10 +20,10 @@ export const DISK_KIND: Kind<DiskRequest> = {
     (await import("./way_path.ts")).diskRequirements(facts),
   compare: compareDisks,
   async start(facts, qmp) {
-    const { qemu, runtime, paths: { name } } = facts;
+    const { qemu, runtime, paths } = facts;
     if (qemu !== undefined && qmp !== undefined) {
       const what = "give a command that starts the VM";
-      refuseMoved(await readMoved({ qemu, runtime }, qmp), { name, what });
+      refuseMoved(await readMoved({ qemu, runtime }, qmp), { paths, what });
     }
     return startDisks(facts);
   },

@@ -16,6 +16,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import type { DiskEntry, Runtime } from "../state/runtime.ts";
 import { type LinkFacts, readDriftFacts } from "./drift.ts";
 import { imageFormat, type LiveDisk, readLiveDisks } from "./live.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** A recorded disk, and what QEMU has in its place. */
 export interface MovedDisk {
@@ -106,24 +107,19 @@ function saying({ entry, disk }: MovedDisk): string {
 
 /** What is to be told of one. */
 export function movedDifference(
-  { format, paths }: Parameters<typeof hintOf>[0],
+  { paths }: Pick<Facts, "paths">,
   moved: MovedDisk,
 ): Difference {
   return {
     code: "moved",
     device: nameOfEntry(moved.entry),
     what: saying(moved),
-    hint: hintOf({ format, paths }),
+    hint: hintOf(paths),
   };
 }
 
-function hintOf(
-  { format, paths }: {
-    readonly format: (words: readonly string[]) => string;
-    readonly paths: Pick<Facts["paths"], "name">;
-  },
-): string {
-  return `${format(["adopt", paths.name])} records where it is now`;
+function hintOf(paths: Facts["paths"]): string {
+  return `${commandLine(paths, "adopt", paths.name)} records where it is now`;
 }
 
 /**
@@ -134,8 +130,7 @@ function hintOf(
  */
 export function refuseMoved(
   moved: readonly MovedDisk[],
-  { name, what, only }: {
-    readonly name: string;
+  { paths, what, only }: Pick<Facts, "paths"> & {
     readonly what: string;
     /** Undefined: all of them count. */
     readonly only?: DiskEntry;
@@ -143,8 +138,5 @@ export function refuseMoved(
 ): void {
   const one = moved.find(({ entry }) => only === undefined || entry === only);
   if (one === undefined) return;
-  throw refuse(
-    `Cannot ${what}: ${saying(one)}`,
-    `kvm-hotplug adopt ${name} records where it is now`,
-  );
+  throw refuse(`Cannot ${what}: ${saying(one)}`, hintOf(paths));
 }

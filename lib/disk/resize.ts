@@ -206,8 +206,8 @@ export function planDiskResize(
   const from = disk?.backend.sizeBytes;
   if (disk === undefined || from === undefined) throw notInQemu(facts, chosen);
   refuseUsed(facts, { id, what: `resize ${title}` });
-  const { moved, paths: { name } } = facts;
-  refuseMoved(moved, { name, what: `resize ${title}`, only: entry });
+  const { moved, paths } = facts;
+  refuseMoved(moved, { paths, what: `resize ${title}`, only: entry });
   refuseHuge(title, from);
   const { drivers } = disk;
   const source = sourceOf(facts, disk, entry);

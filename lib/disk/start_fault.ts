@@ -14,6 +14,7 @@ import { refuse } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskAdd } from "./request.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** Why a start would not make the same disk. */
 export interface StartFault {
@@ -92,7 +93,9 @@ function insteadOf(
     bus.name === place.bus && bus.children.length === 0 &&
     !startsWith(content.runtime.kvmCmd, bus);
   return isIdle
-    ? `; or let the disk bring its own controller, once kvm-hotplug qmp ${paths.name} device_del id=${bus.id} has taken this one out`
+    ? `; or let the disk bring its own controller, once ${
+      commandLine(paths, "qmp", paths.name, "device_del", `id=${bus.id}`)
+    } has taken this one out`
     : "";
 }
 

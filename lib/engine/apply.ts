@@ -12,6 +12,7 @@ import { SysError } from "../sys/errno.ts";
 import type { Plan } from "./plan.ts";
 import type { Step } from "./verbs.ts";
 import type { StepKind, World } from "./world.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** Sees an operation go on: for `--verbose`, and the journal. */
 export interface Progress {
@@ -95,21 +96,27 @@ async function releaseOf(
 }
 
 /** What finishes it later names the device: an index may be another's then. */
-function asked(plan: Plan, error: HotplugError): HotplugError {
+function asked(
+  plan: Plan,
+  error: HotplugError,
+  { options }: World,
+): HotplugError {
   const { action, instance, device } = plan;
   if (device === null || device.id === null) return error;
   if (error.code !== "unplug-pending") return withDetails(error, { device });
   const { kind, id } = device;
   const next = action === "remove"
-    ? `to finish the removal, run: kvm-hotplug ${kind} remove ${instance} ${id}`
+    ? `to finish the removal, run: ${
+      commandLine(options, kind, "remove", instance, id)
+    }`
     : `then change ${id} again`;
   const hint = error.hint === undefined ? next : `${error.hint}; ${next}`;
   return withDetails(error, { device, hint });
 }
 
 /** The error of a failure that was undone. */
-function undone(plan: Plan, error: unknown): HotplugError {
-  if (error instanceof HotplugError) return asked(plan, error);
+function undone(plan: Plan, error: unknown, world: World): HotplugError {
+  if (error instanceof HotplugError) return asked(plan, error, world);
   return new HotplugError(
     error instanceof QmpError ? "qmp-error" : "host-error",
     `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}`,
@@ -118,7 +125,11 @@ function undone(plan: Plan, error: unknown): HotplugError {
 }
 
 /** The error of a failure that left something over. */
-function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
+function notUndone(
+  plan: Plan,
+  error: unknown,
+  { left, world }: { readonly left: readonly string[]; readonly world: World },
+): HotplugError {
   const lost = isUnreachable(error) ||
     (error instanceof HotplugError && error.code === "interrupted");
   return new HotplugError(
@@ -131,7 +142,9 @@ function notUndone(plan: Plan, error: unknown, left: string[]): HotplugError {
       cause: error,
       changed: true,
       ...(plan.device && { device: plan.device }),
-      hint: `kvm-hotplug repair ${plan.instance} goes on from what is there`,
+      hint: `${
+        commandLine(world.options, "repair", plan.instance)
+      } goes on from what is there`,
     },
   );
 }
@@ -163,11 +176,11 @@ export async function apply(
       const kept = release === "kept" ? step : undefined;
       const begun = plan.steps.slice(0, index + 1);
       const left = await rollBack(begun, world, progress, kept);
-      if (left.length > 0) throw notUndone(plan, error, left);
+      if (left.length > 0) throw notUndone(plan, error, { left, world });
       const early = isHarmless(begun, world)
         ? unreachable(error) ?? shortage(error)
         : isHarmless(begun.slice(0, -1), world) && unreachable(error);
-      throw early || undone(plan, error);
+      throw early || undone(plan, error, world);
     }
   }
 }

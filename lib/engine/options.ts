@@ -4,17 +4,14 @@
  * @module
  */
 
+import type { PathOverrides } from "../state/instance.ts";
 import type { Progress } from "./apply.ts";
 import type { WorldOptions } from "./world.ts";
 
 /** How an operation reaches the instance and how long it may wait. */
-export interface Reach {
+export interface Reach extends PathOverrides {
   /** Absolute: {@linkcode defaultRunDir}, or what was given. */
   readonly runDir: string;
-  /** Absolute path of a socket to use instead of the derived one. */
-  readonly qmp?: string | undefined;
-  /** Absolute path of a runtime file to use instead. */
-  readonly state?: string | undefined;
   /** Longest wait for one QMP reply, in milliseconds. */
   readonly timeoutMs: number;
   /** Longest wait for the guest to release a device, in milliseconds. */

@@ -11,7 +11,7 @@ import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { NAME, RUN_STATE } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import type { InstancePaths } from "../state/instance.ts";
+import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory } from "../state/lock.ts";
 import { settleStaged } from "../state/runtime_file.ts";
@@ -245,7 +245,11 @@ async function recoverLeft(
       `An operation on ${paths.name} was interrupted (${
         titleOf(journal)
       }) and cannot be put in order: ${messageOf(error)}`,
-      { cause: error, changed: true, hint: `kvm-hotplug repair ${paths.name}` },
+      {
+        cause: error,
+        changed: true,
+        hint: commandLine(paths, "repair", paths.name),
+      },
     );
   }
 }
@@ -282,7 +286,7 @@ export async function recover(
       throw new HotplugError(
         "interrupted",
         `The journal of ${paths.name} cannot be used: ${reading.why}`,
-        { hint: `kvm-hotplug repair ${paths.name}` },
+        { hint: commandLine(paths, "repair", paths.name) },
       );
     default:
       return reading satisfies never;

@@ -8,6 +8,7 @@ import type { HotplugError, Remaining } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
+import type { PathOverrides } from "../state/instance.ts";
 import type { Of } from "../state/value_check.ts";
 import type { WaitListener } from "../state/waiting.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -151,7 +152,8 @@ export class StepTable {
 }
 
 /** How a world reaches QEMU, and how long it waits. */
-export interface WorldOptions extends SessionOptions {
+export interface WorldOptions
+  extends SessionOptions, Pick<PathOverrides, "reachedBy"> {
   /** Where a new session is opened, should the first one end. */
   readonly qmpPath: string;
   /** The kinds of steps that are taken in it. */

@@ -69,7 +69,7 @@ async function question(
     typeof subject.runtime === "string" ? [] : comparePresence(
       subject.runtime,
       { deviceIds: ids, block },
-      subject.paths.name,
+      subject.paths,
     );
   // Only a device that is missing can be one without an id.
   const differences = compare([]).length === 0

@@ -9,6 +9,7 @@ import { titleOf } from "../device/select.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { lookAt, readIfThere } from "../host/look.ts";
 import {
+  commandLine,
   type InstancePaths,
   OWN_DIRECTORY,
   ownPath,
@@ -35,10 +36,14 @@ export function unfinished(
   return isLocked(ownPath(paths, "lock")) ? "under-way" : "interrupted";
 }
 
+function repairOf(paths: InstancePaths): string {
+  return commandLine(paths, "repair", paths.name);
+}
+
 /** What an interrupted change tells a person; undefined if there is none. */
 export function interrupted(paths: InstancePaths): string | undefined {
   return unfinished(paths) === "interrupted"
-    ? `a change was interrupted: kvm-hotplug repair ${paths.name}`
+    ? `a change was interrupted: ${repairOf(paths)}`
     : undefined;
 }
 
@@ -74,7 +79,7 @@ async function pendingRemovals(
     texts: [
       kept && `the guest has not released ${kept}`,
       released &&
-      `the guest has released ${released}: kvm-hotplug repair ${paths.name}`,
+      `the guest has released ${released}: ${repairOf(paths)}`,
     ].filter((text) => text !== ""),
     ids: all.map(({ id }) => id),
   };
@@ -88,7 +93,7 @@ function stateText(asked: Asked, { paths }: Subject): string | undefined {
     case "answered":
       if (asked.runState === AT_WORK) return undefined;
       return asked.runState === "paused"
-        ? `the VM is paused: kvm-hotplug qmp ${paths.name} cont`
+        ? `the VM is paused: ${commandLine(paths, "qmp", paths.name, "cont")}`
         : `the VM is in run state ${asked.runState}`;
     case "silent":
       return asked.why ?? "QEMU does not answer";
@@ -114,7 +119,7 @@ function lostDevices(
     .map(titleOf);
   return titles.length === 0
     ? undefined
-    : `not in QEMU: ${titles.join(", ")}; kvm-hotplug repair ${paths.name}`;
+    : `not in QEMU: ${titles.join(", ")}; ${repairOf(paths)}`;
 }
 
 /** Whether Ganeti takes a VM for down that answers. */

@@ -16,7 +16,7 @@ import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
-import type { Difference, FormatCommand } from "../plan/difference.ts";
+import type { Difference } from "../plan/difference.ts";
 import {
   nicFilesOf,
   type QemuFacts,
@@ -77,10 +77,7 @@ export interface InstanceListing {
 }
 
 /** How an instance is reached to be listed. */
-export type ListOptions = Reach & MonitorOptions & {
-  /** Makes a command of ours that reaches the same instance. */
-  readonly format: FormatCommand;
-};
+export type ListOptions = Reach & MonitorOptions;
 
 function isAbout(
   { device }: Difference,
@@ -184,7 +181,7 @@ function runs({ isDerived, pid, name }: InstancePaths): boolean {
 async function lookAround(
   paths: InstancePaths,
   content: RuntimeContent,
-  { format, ...options }: ListOptions,
+  options: ListOptions,
 ): Promise<Looked> {
   const fault = libcFault();
   if (fault !== undefined) {
@@ -201,7 +198,7 @@ async function lookAround(
     const place = { runDir: paths.runDir, lockKey: paths.lockKey };
     const none = { place, qemu: null, record: EMPTY_RECORD };
     const facts = { ...node, qemu, own: own ?? none };
-    const { differences } = await compareWhole(facts, { qmp, format });
+    const { differences } = await compareWhole(facts, qmp);
     const { nicFiles } = node;
     return { nicFiles, qemu, own, differences, warnings };
   } catch (error) {

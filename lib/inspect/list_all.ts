@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Reach } from "../engine/options.ts";
 import {
   HotplugError,
   isDenied,
@@ -17,7 +18,7 @@ import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import { listInstances, runningBeside } from "../plan/instances.ts";
-import { instancePaths } from "../state/instance.ts";
+import { commandLine, instancePaths } from "../state/instance.ts";
 import { askInstances, type AskOptions } from "./ask_instances.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 import { attentionOf } from "./attention.ts";
@@ -46,13 +47,18 @@ export interface InstanceSummary {
   readonly attention: string | null;
 }
 
+type Reached = Pick<Reach, "runDir" | "reachedBy">;
+
 /** One instance, and what of it only root can see. */
 interface Seen extends Subject {
   readonly hidden: readonly ("process" | "runtime")[];
 }
 
-function look(runDir: string, name: string): Seen {
-  const paths = instancePaths(runDir, name);
+function look(
+  { runDir, reachedBy }: Reached,
+  name: string,
+): Seen {
+  const paths = instancePaths(runDir, name, { reachedBy });
   const hidden: ("process" | "runtime")[] = [];
   let process: QemuProcess | undefined;
   try {
@@ -70,7 +76,9 @@ function look(runDir: string, name: string): Seen {
     const missing = error instanceof HotplugError &&
       error.code === "no-such-instance";
     const runtime = missing
-      ? `no runtime file: kvm-hotplug adopt ${name} records its devices`
+      ? `no runtime file: ${
+        commandLine(paths, "adopt", name)
+      } records its devices`
       : messageOf(error);
     return { paths, process, runtime, hidden };
   }
@@ -120,12 +128,13 @@ async function summarize(seen: Seen, asked: Asked): Promise<InstanceSummary> {
  * cannot be read
  */
 export async function listAll(
-  runDir: string,
+  reached: Reached,
   options: AskOptions,
 ): Promise<{ instances: InstanceSummary[]; fault?: HotplugError }> {
+  const { runDir } = reached;
   const recorded = listInstances(runDir);
   const names = [...recorded, ...runningBeside(runDir, recorded)].sort();
-  const subjects = names.map((name) => look(runDir, name));
+  const subjects = names.map((name) => look(reached, name));
   const asked = await askInstances(subjects, options);
   const instances = await Promise.all(
     subjects.map((one, i) => summarize(one, asked[i] ?? UNASKED)),

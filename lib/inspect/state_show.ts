@@ -5,7 +5,11 @@
  */
 
 import { formatJson } from "../state/json.ts";
-import { type InstancePaths, instancePaths } from "../state/instance.ts";
+import {
+  commandLine,
+  type InstancePaths,
+  instancePaths,
+} from "../state/instance.ts";
 import { type DiskEntry, isCurrent, type Runtime } from "../state/runtime.ts";
 import { type Shape, shapeOf } from "../state/shape.ts";
 import { upgradeRuntime } from "../state/upgrade.ts";
@@ -23,7 +27,7 @@ import { unfinished } from "./attention.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Reach } from "../engine/options.ts";
-import type { Difference, FormatCommand } from "../plan/difference.ts";
+import type { Difference } from "../plan/difference.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { KindName } from "../plan/kind.ts";
 import type { Remaining } from "../errors.ts";
@@ -33,8 +37,6 @@ import { JsonText } from "../words/json_text.ts";
 export type ShowOptions = Reach & MonitorOptions & {
   /** `against-qemu`: the live QEMU is asked too. */
   readonly verify: "no" | "against-qemu";
-  /** Makes a command of ours that reaches the same instance. */
-  readonly format: FormatCommand;
 };
 
 /** A runtime file, looked at. */
@@ -117,14 +119,14 @@ async function compare(
     readonly paths: InstancePaths;
     readonly content: RuntimeContent;
   },
-  { format, ...options }: Pick<ShowOptions, "format"> & MonitorOptions,
+  options: MonitorOptions,
 ): Promise<readonly Difference[]> {
   const code = unfinished(paths);
   if (code !== undefined) {
     const remark = code === "interrupted"
       ? {
         what: "a change was interrupted",
-        hint: format(["repair", paths.name]),
+        hint: commandLine(paths, "repair", paths.name),
       }
       : { what: "a change is under way", hint: "verify again once it is done" };
     return [{ code, device: null, ...remark }];
@@ -134,7 +136,7 @@ async function compare(
     const answer = await askQemu(qmp, paths);
     const node = await readNode(paths, content);
     const facts = await completeFacts(node, await answer(), loadNotes);
-    return (await compareWhole(facts, { qmp, format })).differences;
+    return (await compareWhole(facts, qmp)).differences;
   } catch (error) {
     throw nothingChanged(error);
   }

@@ -40,6 +40,7 @@ import { strayNicFiles } from "./files.ts";
 import { readProperty } from "./live.ts";
 import { NIC } from "./name.ts";
 import { notesOf } from "./notes.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** What comparing NICs depends on. */
 export interface NicCompareFacts extends WholeFacts, CutFacts {
@@ -64,7 +65,7 @@ function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
 }
 
 function backendDifference(
-  { qemu, format, paths }: WholeFacts,
+  { qemu, paths }: WholeFacts,
   nic: NicEntry,
 ): Difference[] {
   const { id = "" } = nic.hvinfo;
@@ -73,7 +74,7 @@ function backendDifference(
     code: "no-netdev",
     device: nameOfEntry(nic),
     what: `${titleOf(nic)} has no network backend ${id}`,
-    hint: format(["nic", "remove", paths.name, id]),
+    hint: commandLine(paths, "nic", "remove", paths.name, id),
   }];
 }
 
@@ -116,7 +117,7 @@ function missingFiles(facts: WholeFacts): Difference[] {
     what: `The NIC files in ${nicDir} do not name the taps that QEMU has`,
   };
   if (nicFilesFault !== undefined) {
-    const repair = facts.format(["repair", facts.paths.name]);
+    const repair = commandLine(facts.paths, "repair", facts.paths.name);
     const hint =
       `Cannot write NIC files in ${nicDir}: ${nicFilesFault}; move that away, then run: ${repair}`;
     return [{ ...about, hint }];

@@ -18,6 +18,7 @@ import type { NicEntry } from "../state/runtime.ts";
 import { endsWithCard } from "./driver.ts";
 import { notesOf } from "./notes.ts";
 import { placeOf, recordedNic } from "./recorded.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** What this node tells of the taps of NICs. */
 export interface CutFacts {
@@ -39,7 +40,7 @@ function joinWords({ mode, link, vlan, ip }: RecordedNic): string[] {
 
 /** It has been joined, and is not any more: it may be so on purpose. */
 export function networkDifference(
-  { cuts, qemu, format, paths }: WholeFacts & CutFacts,
+  { cuts, qemu, paths }: WholeFacts & CutFacts,
   nic: NicEntry,
 ): Difference[] {
   const { id = "" } = nic.hvinfo;
@@ -52,14 +53,14 @@ export function networkDifference(
     device: nameOfEntry(nic),
     what: `${titleOf(nic)} is cut off: its tap ${tap} ${all.join(", and ")}`,
     hint: `${
-      format([...words, ...joinWords(recordedNic(nic))])
+      commandLine(paths, ...words, ...joinWords(recordedNic(nic)))
     } joins it again`,
   }];
 }
 
 /** QEMU holds a tap that was deleted: nothing leads to the guest any more. */
 export function tapDifference(
-  { qemu, nicFiles, taps, format, paths }: WholeFacts & CutFacts,
+  { qemu, nicFiles, taps, paths }: WholeFacts & CutFacts,
   nic: NicEntry,
 ): Difference[] {
   const { id = "" } = nic.hvinfo;
@@ -68,7 +69,7 @@ export function tapDifference(
   const isTold = netdev === undefined || netdev.facts.tap !== undefined;
   if (isTold || file === undefined || taps.has(file)) return [];
   const remove = `${
-    format(["nic", "remove", paths.name, id])
+    commandLine(paths, "nic", "remove", paths.name, id)
   }, then add it again`;
   return [{
     code: "no-tap",

@@ -28,6 +28,7 @@ import {
   refuseTakenName,
 } from "./requirements.ts";
 import { command, qmpStep, stateSteps } from "./steps.ts";
+import { commandLine } from "../state/instance.ts";
 
 /**
  * The recorded device that has the uuid of a new one.
@@ -59,13 +60,15 @@ export function alreadyThere(
   twin: DeviceEntry,
 ): Decision {
   const { id } = twin.hvinfo;
+  const remove = (word: string) =>
+    commandLine(facts.paths, twin.kind, "remove", facts.paths.name, word);
   if (id === undefined || !facts.qemu.deviceIds.has(id)) {
     throw duplicate(
       `${titleOf(twin)} is recorded already, but ${
         id === undefined ? "without a device id" : "QEMU does not have it"
       }`,
-      `${twin.kind} remove ${facts.paths.name} ${
-        id ?? twin.uuid ?? twin.index
+      `${
+        remove(id ?? twin.uuid ?? String(twin.index))
       } brings the record in line with QEMU`,
     );
   }
@@ -75,7 +78,7 @@ export function alreadyThere(
       `${
         titleOf(twin)
       } (${id}) is being removed, and the guest has not released it yet`,
-      `${twin.kind} remove ${facts.paths.name} ${id} waits for the guest; then it can be added again`,
+      `${remove(id)} waits for the guest; then it can be added again`,
     );
   }
   return {

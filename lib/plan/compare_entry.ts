@@ -11,6 +11,7 @@ import { titleOf } from "../device/select.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import { type Difference, nameOfEntry, type WholeFacts } from "./difference.ts";
 import type { QemuFacts } from "./facts.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** Why QEMU has no device for an entry; undefined if it has one. */
 export function absence(
@@ -25,17 +26,17 @@ export function absence(
 
 /** What mends a device of which a start from the file makes another one. */
 export function plugAnew(
-  { format, paths }: Pick<WholeFacts, "format" | "paths">,
+  { paths }: Pick<WholeFacts, "paths">,
   { kind, hvinfo: { id }, uuid, index }: DeviceEntry,
 ): string {
   const device = id ?? uuid ?? String(index);
-  const remove = format([kind, "remove", paths.name, device]);
+  const remove = commandLine(paths, kind, "remove", paths.name, device);
   return `a start or migration from the file makes another machine: ${remove}, then add it again`;
 }
 
 /** The difference of an entry for which QEMU has no device. */
 export function absentDifference(
-  { format, paths, qemu }: WholeFacts,
+  { paths, qemu }: WholeFacts,
   entry: DeviceEntry,
 ): Difference | undefined {
   const code = absence(entry, qemu);
@@ -47,7 +48,7 @@ export function absentDifference(
       code,
       device,
       what: `${title} is recorded without a device id`,
-      hint: format(["adopt", paths.name]),
+      hint: commandLine(paths, "adopt", paths.name),
     };
   }
   const word = device.id ?? entry.uuid ?? String(entry.index);
@@ -55,7 +56,7 @@ export function absentDifference(
     code,
     device,
     what: `${title} (${device.id}) is recorded, but QEMU has no such device`,
-    hint: format([entry.kind, "remove", paths.name, word]),
+    hint: commandLine(paths, entry.kind, "remove", paths.name, word),
     mend: { word: "remove", did: "removed its entry and what was left of it" },
   };
 }

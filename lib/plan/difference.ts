@@ -57,9 +57,6 @@ export interface Compared {
   plan(difference: Difference, world: World): Promise<Plan | undefined>;
 }
 
-/** Words of a command line of ours, without the program's name. */
-export type FormatCommand = (words: readonly string[]) => string;
-
 /** What a comparison as deep as it goes depends on, whatever the kind. */
 export interface WholeFacts extends Facts {
   /** Undefined if QEMU's process is unknown. */
@@ -68,8 +65,6 @@ export interface WholeFacts extends Facts {
   readonly openFiles: readonly OpenFile[] | undefined;
   /** Files that only an operation of ours can have left: absolute paths. */
   readonly leftovers: readonly string[];
-  /** Makes a command of ours that reaches the same instance. */
-  readonly format: FormatCommand;
 }
 
 /** What a recorded device is called. */

@@ -5,12 +5,10 @@
  */
 
 import type { Remaining } from "../errors.ts";
-import type { RunOptions } from "../engine/options.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { forgetSteps } from "./give_back.ts";
 import type { Kind, KindName } from "./kind.ts";
-import type { FormatCommand } from "./difference.ts";
 import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import type { Step, StepDescription } from "../engine/verbs.ts";
 
@@ -75,10 +73,4 @@ export interface RepairOutcome {
   readonly qemu: "runs" | "down";
   /** Of a dry run: what would be done. */
   readonly plan?: readonly StepDescription[] | undefined;
-}
-
-/** How an instance is put in order. */
-export interface RepairOptions extends RunOptions {
-  /** Makes a command of ours that reaches the same instance. */
-  readonly format: FormatCommand;
 }

@@ -15,6 +15,7 @@ import {
 } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import {
+  commandLine,
   type InstancePaths,
   isInstanceName,
   runtimeDir,
@@ -57,7 +58,7 @@ export function noInstance(paths: InstancePaths): HotplugError {
     return new HotplugError(
       "no-such-instance",
       `Instance ${name} has no runtime file ${runtime}, only a QMP socket`,
-      { hint: `kvm-hotplug adopt ${name} records what QEMU has` },
+      { hint: `${commandLine(paths, "adopt", name)} records what QEMU has` },
     );
   }
   return new HotplugError(

@@ -20,6 +20,7 @@ import type { Kind, KindName, OwnKind } from "./kind.ts";
 import { refuseFixedBus, refuseImpossible } from "./requirements.ts";
 import { stateSteps } from "./steps.ts";
 import { type Stray, straysOf, strayView } from "./strays.ts";
+import { commandLine } from "../state/instance.ts";
 
 /** A device that can be found in QEMU: it has a uuid and an id. */
 export type Removable<E extends DeviceEntry> = {
@@ -105,11 +106,13 @@ function chooseRemoval<E extends DeviceEntry>(
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {
     refuseOtherKind(facts, kind, left);
+    const { paths } = facts;
+    const { kind: word } = parseDeviceId(left) ?? { kind: kind.word };
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
       `${
-        parseDeviceId(left)?.kind ?? kind.word
-      } remove ${facts.paths.name} ${left} --force takes it out all the same`,
+        commandLine(paths, word, "remove", paths.name, left, "--force")
+      } takes it out all the same`,
     );
   }
   return {
@@ -132,7 +135,11 @@ function refuseFixed({ content, paths }: Facts, { list }: KindName) {
   throw new HotplugError(
     "no-such-device",
     `No disk of ${paths.name} is recorded: those of its fixed command line (kvm_cmd, -drive) stay as long as the VM runs`,
-    { hint: `adopt ${paths.name} tells what QEMU has; new disks can be added` },
+    {
+      hint: `${
+        commandLine(paths, "adopt", paths.name)
+      } tells what QEMU has; new disks can be added`,
+    },
   );
 }
 

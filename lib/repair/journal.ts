@@ -8,8 +8,9 @@
 import { type JournalReading, readJournal } from "../engine/journal_read.ts";
 import { foreignJournal, recover, titleOf } from "../engine/recover.ts";
 import { HotplugError, type Remaining } from "../errors.ts";
-import type { Repaired, RepairOptions } from "../plan/finding.ts";
-import { type InstancePaths, ownPath } from "../state/instance.ts";
+import type { RunOptions } from "../engine/options.ts";
+import type { Repaired } from "../plan/finding.ts";
+import { commandLine, type InstancePaths, ownPath } from "../state/instance.ts";
 import { removeJournalFile } from "../state/journal_file.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
@@ -33,7 +34,7 @@ async function read(paths: InstancePaths): Promise<JournalReading> {
 function remainingOf(
   reading: JournalReading,
   paths: InstancePaths,
-  { format, mode }: RepairOptions,
+  { mode }: RunOptions,
 ): Remaining[] {
   const path = ownPath(paths, "journal");
   if (reading.state === "unusable") {
@@ -47,7 +48,7 @@ function remainingOf(
   const what = reading.state === "left"
     ? `${titleOf(reading.journal)}, was interrupted`
     : `${path} is left of an interrupted operation`;
-  return [{ what, hint: format(["repair", paths.name]) }];
+  return [{ what, hint: commandLine(paths, "repair", paths.name) }];
 }
 
 /** Removes a journal that is of no use any more. */
@@ -59,7 +60,7 @@ export function putAway(paths: InstancePaths): void {
 /** Follows a journal that can be understood. */
 async function follow(
   paths: InstancePaths,
-  options: RepairOptions,
+  options: RunOptions,
 ): Promise<JournalOutcome> {
   try {
     const recovery = await recover(paths, { ...options, load: loadSteps });
@@ -86,7 +87,7 @@ async function follow(
  */
 export async function repairJournal(
   paths: InstancePaths,
-  options: RepairOptions,
+  options: RunOptions,
 ): Promise<JournalOutcome> {
   const reading = await read(paths);
   // Asked with a wrong name: nothing is known to be out of order.

@@ -8,6 +8,7 @@
 
 import { applyJournaled } from "../engine/journaled.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
+import type { RunOptions } from "../engine/options.ts";
 import { World } from "../engine/world.ts";
 import { HotplugError, messageOf, type Remaining } from "../errors.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
@@ -15,12 +16,9 @@ import { lookForProcess } from "../host/process_identity.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
-import type {
-  Repaired,
-  RepairOptions,
-  RepairOutcome,
-} from "../plan/finding.ts";
+import type { Repaired, RepairOutcome } from "../plan/finding.ts";
 import {
+  commandLine,
   type InstancePaths,
   instancePaths,
   ownPath,
@@ -63,14 +61,14 @@ function lookWithout(paths: InstancePaths): Look {
 function lookAtAll(
   paths: InstancePaths,
   world: World,
-  { format, mode }: RepairOptions,
+  { mode }: RunOptions,
 ): Look {
   let isFirst = mode === "apply";
   return async () => {
     const { qmp } = world;
     const compare = async () => {
       const facts = await readFacts(paths, qmp, loadNotes);
-      return await compareWhole(facts, { qmp, format });
+      return await compareWhole(facts, qmp);
     };
     const compared = isFirst ? await settled(compare, world) : await compare();
     isFirst = false;
@@ -92,7 +90,7 @@ function stillRuns(paths: InstancePaths): boolean {
 
 async function openWorld(
   paths: InstancePaths,
-  options: RepairOptions,
+  options: RunOptions,
 ): Promise<World> {
   const steps = stepsOf(await loadWholeKinds());
   const more = { ...options, steps, qmpPath: paths.qmp };
@@ -119,7 +117,7 @@ type Outcome = Pick<
 async function mendAll(
   paths: InstancePaths,
   look: Look,
-  { world, options }: { world: World; options: RepairOptions },
+  { world, options }: { world: World; options: RunOptions },
 ): Promise<Outcome> {
   const repaired: Repaired[] = [];
   const failed: Remaining[] = [];
@@ -203,9 +201,9 @@ export function remainingDifferences(
 async function listAll(
   paths: InstancePaths,
   look: Look,
-  { world, options }: { world: World; options: RepairOptions },
+  { world, options }: { world: World; options: RunOptions },
 ): Promise<Outcome> {
-  const again = options.format(["repair", paths.name]);
+  const again = commandLine(paths, "repair", paths.name);
   const { compared, pending } = await look();
   const { steps, refused } = await lookAhead(compared, world);
   return {
@@ -220,7 +218,7 @@ async function listAll(
 
 async function repairLocked(
   paths: InstancePaths,
-  options: RepairOptions,
+  options: RunOptions,
 ): Promise<RepairOutcome> {
   expectRuntime(paths);
   const fault = await unchanged(() => ownRecordFault(paths));
@@ -258,7 +256,7 @@ async function repairLocked(
  */
 export async function repair(
   instance: string,
-  options: RepairOptions,
+  options: RunOptions,
 ): Promise<RepairOutcome> {
   const paths = instancePaths(options.runDir, instance, options);
   await unchanged(() => expectRuntime(paths));

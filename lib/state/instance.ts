@@ -7,6 +7,7 @@
 import { basename, isAbsolute, join } from "@std/path/posix";
 import { usage } from "../errors.ts";
 import { fnv1a } from "./hash.ts";
+import { shellWord } from "./shell_word.ts";
 
 /** Every path of one instance on this node. */
 export interface InstancePaths {
@@ -31,14 +32,26 @@ export interface InstancePaths {
   readonly isGiven: boolean;
   /** What the lock is named after: the name, or the file of the user's. */
   readonly lockKey: string;
+  /** As in {@linkcode PathOverrides}. */
+  readonly reachedBy?: readonly string[] | undefined;
 }
 
 /** Paths given on the command line instead of the derived ones. */
 export interface PathOverrides {
-  /** `--qmp`. */
+  /** `--qmp`: absolute path of a socket. */
   readonly qmp?: string | undefined;
-  /** `--state`. */
+  /** `--state`: absolute path of a runtime file. */
   readonly state?: string | undefined;
+  /** The options that say so, as they were given. @default none */
+  readonly reachedBy?: readonly string[] | undefined;
+}
+
+/** A command of ours, to be copied, that reaches the same instance. */
+export function commandLine(
+  { reachedBy = [] }: Pick<PathOverrides, "reachedBy">,
+  ...words: readonly string[]
+): string {
+  return ["kvm-hotplug", ...words, ...reachedBy].map(shellWord).join(" ");
 }
 
 /** Ganeti's own words; it never writes the resolved `/run`: SPEC 1.1. */
@@ -126,7 +139,7 @@ function keyOfFile(path: string): string {
 export function instancePaths(
   runDir: string,
   name: string,
-  { qmp: socket, state }: PathOverrides = {},
+  { qmp: socket, state, reachedBy }: PathOverrides = {},
 ): InstancePaths {
   const kvm = join(runDir, "kvm-hypervisor");
   const qmp = join(kvm, "ctrl", `${name}.qmp`);
@@ -142,5 +155,6 @@ export function instancePaths(
     isDerived: (socket ?? qmp) === qmp,
     isGiven: socket !== undefined && state !== undefined,
     lockKey: ours ? name : keyOfFile(state ?? runtime),
+    ...(reachedBy && { reachedBy }),
   };
 }

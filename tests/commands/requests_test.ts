@@ -221,6 +221,7 @@ Deno.test("reachOf() has the documented defaults", () => {
     runDir: "/var/run/ganeti",
     qmp: undefined,
     state: undefined,
+    reachedBy: [],
     timeoutMs: 5_000,
     unplugTimeoutMs: 30_000,
     lockTimeoutMs: 10_000,

@@ -411,7 +411,11 @@ Deno.test("one judgement: presence says of devices what the whole says", () => {
       code,
       device,
     ];
-    const there = comparePresence(given.content.runtime, given.qemu, "vm1");
+    const there = comparePresence(
+      given.content.runtime,
+      given.qemu,
+      given.paths,
+    );
     const absent = differences.filter(({ code }) => code === "not-in-qemu");
     assertEquals(there.map(name), absent.map(name), title);
   }

@@ -58,7 +58,7 @@ Deno.test("list tells of a change that was interrupted", async () => {
   await killAt(vm, diskAdd(vm), { step: 2, when: "after" });
   assertEquals(
     await attention(),
-    `a change was interrupted: kvm-hotplug repair ${NAME}`,
+    `a change was interrupted: kvm-hotplug repair ${NAME} --run-dir ${vm.runDir}`,
   );
   const { json } = await vm.cli("list", NAME);
   assertMatch((json.warnings as string[]).join(), /was interrupted/);

@@ -174,7 +174,7 @@ Deno.test("listAll() hears who has answered while it was kept", async () => {
   await using _other = new ScriptedPeer(another(vm, "other"));
   const deadlineMs = 200;
   let isKept = false;
-  const { instances } = await listAll(vm.runDir, {
+  const { instances } = await listAll(vm, {
     deadlineMs,
     trace: (what) => {
       if (what !== "receive" || isKept) return;

@@ -169,7 +169,8 @@ for (const [how, plant] of Object.entries(JOURNALS)) {
       const refused = await vm.cli("nic", "add", NAME);
       assertEquals([refused.status, refused.json.changed], [7, false]);
       const { code, hint } = refused.json.error as Record<string, string>;
-      assertEquals([code, hint], ["interrupted", `kvm-hotplug repair ${NAME}`]);
+      const again = `kvm-hotplug repair ${NAME} --run-dir ${vm.runDir}`;
+      assertEquals([code, hint], ["interrupted", again]);
     }
     const found = await repair(vm);
     await runHints(vm, found);

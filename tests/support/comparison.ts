@@ -61,11 +61,6 @@ function targetOf({ hvinfo }: DiskEntry) {
   return [id, { bus: path, channel, scsiId, lun }] as const;
 }
 
-/** A command as a person would type it. */
-export function format(words: readonly string[]): string {
-  return ["kvm-hotplug", ...words].join(" ");
-}
-
 /** What the kinds look at. */
 export function compared(spec: ComparisonSpec = {}): Compared {
   const { kvmCmd, process: _, ...more } = spec;
@@ -84,7 +79,6 @@ export function compared(spec: ComparisonSpec = {}): Compared {
     confinement: undefined,
     openFiles: undefined,
     leftovers: [],
-    format,
     targets: new Map(
       disks.filter(({ hvinfo }) => hvinfo.scsiId !== undefined).map(targetOf),
     ),
