@@ -42,7 +42,9 @@ export type DeviceStatus =
   | "pending-removal"
   | "differs"
   /** The VM runs, and its QEMU could not be asked. */
-  | "unasked";
+  | "unasked"
+  /** QEMU has it; the runtime file is there, and cannot be read. */
+  | "unknown";
 
 /** A difference, as documents tell it. */
 export interface ListedDifference {
@@ -110,13 +112,15 @@ const ABSENT: readonly string[] = ["no-device-id", "not-in-qemu"];
  * The devices, as file and QEMU have them, and how they compare. Pure.
  *
  * @param options.unasked the status of each if QEMU was not asked
+ * @param options.stray the status of each that only QEMU tells of
  * @param options.differences none if QEMU was not asked
  */
 export function listDevices(
   runtime: Runtime,
   facts: ViewFacts,
-  { unasked = "not-in-qemu", differences, kinds }: {
+  { unasked = "not-in-qemu", stray = "not-recorded", differences, kinds }: {
     readonly unasked?: DeviceStatus;
+    readonly stray?: DeviceStatus;
     readonly differences: readonly Difference[];
     readonly kinds: readonly Pick<Kind, "list" | "view">[];
   },
@@ -136,12 +140,18 @@ export function listDevices(
   const strays = straysOf(qemu, runtime).filter(({ has }) => has === "device");
   return [
     ...recorded,
-    ...strays.map((stray): ListedDevice => {
-      const device = strayView(stray, qemu);
+    ...strays.map((one): ListedDevice => {
+      const device = strayView(one, qemu);
       const mine = about(device).map(told);
-      return { ...device, status: "not-recorded", differences: mine };
+      return { ...device, status: stray, differences: mine };
     }),
   ];
+}
+
+/** With a file that is there and cannot be read, nothing can be compared. */
+function unread({ code, message }: HotplugError): Difference {
+  const hint = "look who wrote it: nothing is changed while it is so";
+  return { code, device: null, what: message, hint };
 }
 
 /** Why QEMU has nothing to tell. */
@@ -244,9 +254,12 @@ export async function listInstance(
   if (fault !== undefined && qemu === undefined) throw fault;
   const { runtime } = content;
   const facts = { qemu, nicFiles, own, content };
+  const isUnread = fault?.code === "bad-state-file";
+  const differences = isUnread ? [unread(fault)] : looked.differences;
   const devices = listDevices(runtime, facts, {
     unasked: none?.running ? "unasked" : "not-in-qemu",
-    differences: looked.differences,
+    ...(isUnread && { stray: "unknown" }),
+    differences,
     kinds: await loadKinds(),
   });
   return {
@@ -254,7 +267,7 @@ export async function listInstance(
     running: none?.running ?? true,
     qemu: qemu === undefined ? null : qemuView(qemu),
     devices,
-    differences: looked.differences
+    differences: differences
       .filter((one) => !devices.some((device) => isAbout(one, device)))
       .map(told),
     compared: qemu === undefined ? null : "whole",

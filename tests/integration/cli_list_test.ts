@@ -205,10 +205,11 @@ Deno.test("list tells of what answers nonsense, and of what is not there", async
 });
 
 Deno.test("list and its like work without a runtime file, and say so", async () => {
-  for (const make of ["missing", "broken"] as const) {
+  const texts = { broken: '[["x",', huge: `${" ".repeat(1 << 20)}[]` };
+  for (const make of ["missing", "broken", "huge"] as const) {
     await using vm = new Instance();
     if (make === "missing") Deno.removeSync(vm.runtimePath);
-    else Deno.writeTextFileSync(vm.runtimePath, '[["x",');
+    else Deno.writeTextFileSync(vm.runtimePath, texts[make]);
     const process = await pretend(vm, NAME);
     const file = /runtime file/;
     const all = only(await vm.cli("list"));
@@ -218,7 +219,10 @@ Deno.test("list and its like work without a runtime file, and say so", async () 
     const shown = (one.json.devices as Doc[]).map(({ kind, status }) =>
       [kind, status].join(" ")
     );
-    assertEquals(shown, ["disk not-recorded", "nic not-recorded"]);
+    const status = make === "missing" ? "not-recorded" : "unknown";
+    assertEquals(shown, [`disk ${status}`, `nic ${status}`]);
+    const codes = (one.json.differences as Doc[]).map(({ code }) => code);
+    assertEquals(codes, make === "missing" ? [] : ["bad-state-file"]);
     assertMatch(one.err, file);
     const check = await vm.cli("check", NAME);
     const [first] = check.json.requirements as Doc[];
