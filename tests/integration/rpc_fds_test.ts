@@ -1,5 +1,6 @@
 /** `rpc` lives long: no call may keep a descriptor, whatever it came to. */
 import { assertEquals } from "@std/assert";
+import { qcow2Header } from "../support/qcow2_image.ts";
 import { RpcClient } from "../lab/rpc_client.ts";
 import {
   type Doc,
@@ -32,10 +33,19 @@ type Step = readonly [
 function stepsOf(vm: Instance): readonly Step[] {
   const other = `${vm.runDir}/other.img`;
   const disk = { source: vm.image(), uuid: NEW };
+  Deno.writeFileSync(`${vm.runDir}/base`, qcow2Header({}));
+  const backed = qcow2Header({ backing: { name: "base", format: "qcow2" } });
+  Deno.writeFileSync(`${vm.runDir}/image`, backed);
+  const image = {
+    ...{ source: `${vm.runDir}/image`, format: "qcow2" },
+    "not-migratable": true,
+  };
   const nic = { mode: "none", uuid: NEW, tap: TAP };
   const [ours, card] = [{ disk: NEW }, { nic: NEW }];
   return [
     [0, "list"],
+    // All instances of the node.
+    [0, "list", { instance: undefined }],
     [0, "check"],
     [0, "pci"],
     [0, "state.show", { verify: true }],
@@ -67,6 +77,8 @@ function stepsOf(vm: Instance): readonly Step[] {
     // Done.
     [0, "disk.add", disk],
     [0, "disk.add", disk],
+    [0, "disk.add", { ...image, "dry-run": true }],
+    [5, "disk.add", image, ["device_add", "no"]],
     [3, "disk.resize", { ...ours, size: "1" }],
     [0, "disk.remove", ours],
     [0, "nic.add", nic],
