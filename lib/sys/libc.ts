@@ -153,7 +153,9 @@ function openErrno(): Deno.UnsafePointerView {
 
 /**
  * The errno of the last libc call of this thread. Read it directly after the
- * call that returned -1, before any other call.
+ * call that returned -1, before any other call and without `await`. What other
+ * threads do, those of the pool among them, does not change it; what Deno and
+ * V8 do on this one as the call returns fails in no call (tests/sys/errno_test.ts).
  *
  * @returns A Linux errno, 0 if no libc function was called yet.
  */

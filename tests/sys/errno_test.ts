@@ -8,7 +8,7 @@ import {
   ShortageError,
   SysError,
 } from "../../lib/sys/errno.ts";
-import { libc } from "../../lib/sys/libc.ts";
+import { lastErrno, libc } from "../../lib/sys/libc.ts";
 import { openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { WakeUp } from "../../lib/sys/wake_up.ts";
@@ -85,4 +85,39 @@ Deno.test("checkedNow() returns undefined where it would have to wait", () => {
   assertEquals(checkedNow(read, { syscall: "read" }), undefined);
   const error = assertThrows(() => checked(read, { syscall: "read" }));
   assertEquals((error as Error).name, "ShortageError");
+});
+
+/** Amid what? Everything of a Deno thread that may change errno. */
+async function failElsewhere(isOver: () => boolean): Promise<void> {
+  const path = new TextEncoder().encode("/no such file\0");
+  while (!isOver()) {
+    await Promise.allSettled([
+      Deno.stat("/no such file"),
+      Deno.readTextFile("/no such file"),
+      // SAFETY: the path ends with a NUL and lives as long as this loop.
+      libc.openatInThread(-100, path, O.RDONLY, 0),
+    ]);
+  }
+}
+
+Deno.test("lastErrno() is of this thread's last call, whatever else runs", async () => {
+  let rounds = 0;
+  const isOver = () => rounds >= 100;
+  const elsewhere = [failElsewhere(isOver), failElsewhere(isOver)];
+  const memory = new ArrayBuffer(56);
+  const errnos = new Set<number>();
+  let garbage: unknown[] = [];
+  for (; !isOver(); rounds++) {
+    for (let k = 0; k < 500; k++) {
+      garbage.push({ k, bytes: new Uint8Array(k) });
+      if (k % 50 === 0) assertThrows(() => Deno.statSync("/no such file"));
+      // SAFETY: no fd, so nothing is read of `memory`; both return -1.
+      const result = k % 2 ? libc.close(-1) : libc.sendmsg(-1, memory, 0);
+      errnos.add(result === -1 ? lastErrno() : 0);
+    }
+    garbage = [];
+    await new Promise((next) => setTimeout(next, 0));
+  }
+  await Promise.all(elsewhere);
+  assertEquals([...errnos].map((one) => ERRNO_NAMES[one - 1]), ["EBADF"]);
 });
