@@ -4,10 +4,19 @@
  * @module
  */
 
-import { unless } from "../support/left_out.ts";
+import { whyLeftOut } from "../../tools/guest/without.ts";
+import { isNew } from "../../tools/setup.ts";
+import { ifPossible, unless } from "../support/left_out.ts";
 import { testTools, Vm, type VmOptions } from "./vm.ts";
 
 const tools = await testTools();
+
+// By itself, a test that is run with one QEMU less would say nothing of it.
+const why = whyLeftOut("NEWER_QEMU");
+if (why !== undefined) {
+  const leave = tools.qemus.some(isNew) ? ifPossible : unless;
+  Deno.test(leave(why, "the same with a second, newer QEMU"), () => {});
+}
 
 /** What is particular to a machine. */
 export interface EachOptions extends Partial<VmOptions> {

@@ -27,9 +27,14 @@ function variable(part: Part): string {
  * the part's name, and why, in one line. */
 export function partsLeftOut(): [name: string, why: string][] {
   return (Object.keys(PARTS) as Part[]).flatMap((part) => {
-    const why = Deno.env.get(variable(part));
+    const why = whyLeftOut(part);
     return why === undefined ? [] : [[PARTS[part], why]];
   });
+}
+
+/** Why a part was left out, in one line; undefined: it was not. */
+export function whyLeftOut(part: Part): string | undefined {
+  return Deno.env.get(variable(part));
 }
 
 /** How {@link unlessLeftOut} treats a failure. */
@@ -50,7 +55,7 @@ export async function unlessLeftOut<T>(
   get: () => Promise<T>,
   { log, inCI }: PartOptions,
 ): Promise<T | undefined> {
-  if (Deno.env.get(variable(part)) !== undefined) return undefined;
+  if (whyLeftOut(part) !== undefined) return undefined;
   try {
     return await get();
   } catch (error) {
