@@ -36,7 +36,7 @@ import {
 } from "./test/jobs.ts";
 import { type Count, countJunit, failuresOf } from "./test/junit.ts";
 import { inOwnNetwork } from "./test/own_network.ts";
-import { runAll } from "./test/pool.ts";
+import { Pool } from "./test/pool.ts";
 import { endAll, runWithin } from "./test/process.ts";
 import { longestFirst, writeTimes } from "./test/times.ts";
 
@@ -139,6 +139,7 @@ const PROGRAMS = {
   mke2fs: "e2fsprogs",
   "x86_64-linux-gnu-as": "binutils-x86-64-linux-gnu",
   "aarch64-linux-gnu-as": "binutils-aarch64-linux-gnu",
+  debootstrap: "debootstrap",
 } as const;
 
 async function ensurePrograms(log: (line: string) => void): Promise<void> {
@@ -160,11 +161,20 @@ function tellLeftOut(counts: readonly Count[]): void {
   }
 }
 
-/** Other nodes than this one. */
-async function ensureOthers(log: (line: string) => void): Promise<void> {
+/** An older node than this one: a minute, most of it spent on downloads. */
+async function ensureOlderNode(log: (line: string) => void): Promise<void> {
+  const options = { log, inCI: "required" } as const;
+  await unlessLeftOut("DEBIAN11", () => ensureDebian11("node", log), options);
+}
+
+/** Guests, and what else tests start here. One after the other: each asks apt,
+ * whose lists and packages only one may use at a time. */
+async function ensureRest(log: (line: string) => void): Promise<void> {
+  await ensureTools({ purpose: "tests", log });
+  await ensureSshServer(log);
+  await findGaneti(log);
   const options = { log, inCI: "required" } as const;
   await unlessLeftOut("AARCH64", () => denoFor("aarch64", log), options);
-  await unlessLeftOut("DEBIAN11", () => ensureDebian11("node", log), options);
 }
 
 /** What the integrations alone need; without it they fail. */
@@ -173,15 +183,13 @@ async function ensureIntegrations(log: (line: string) => void): Promise<void> {
   await ensureArm64Machine(log);
 }
 
+/** What these jobs need; nothing of it is for those that need nothing. */
 async function prepare(jobs: readonly TestJob[]): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
   if (jobs.every(({ needs }) => needs === "nothing")) return;
   await ensurePrograms(log);
   if (jobs.every(({ needs }) => needs !== "executable")) return;
-  await ensureTools({ purpose: "tests", log });
-  await ensureSshServer(log);
-  await findGaneti(log);
-  await ensureOthers(log);
+  await Promise.all([ensureOlderNode(log), ensureRest(log)]);
   const files = jobs.flatMap(({ files }) => files);
   if (files.some(isIntegration)) await ensureIntegrations(log);
   const built = await buildExecutable({});
@@ -229,12 +237,26 @@ function filesFor(asked: Asked): string[] {
   return [...new Set(paths.flatMap((path) => testFiles(ROOT, path)))];
 }
 
-async function runInOrder(jobs: readonly Job[], folder: string) {
-  return await runAll(
-    longestFirst(jobs),
-    (job) => runJob(job, folder),
-    navigator.hardwareConcurrency,
-  );
+/**
+ * More jobs at once than processors: a job waits half of its time, for guests,
+ * deadlines and other processes.
+ */
+const WIDTH = navigator.hardwareConcurrency + 1;
+
+/** Runs the jobs, those that need nothing while the machine is set up. */
+async function runJobs(asked: Asked, folder: string): Promise<Ran[]> {
+  const tests = testJobs(filesFor(asked));
+  const [atOnce, later] = [true, false].map((isAtOnce) =>
+    tests.filter(({ needs }) => (needs === "nothing") === isAtOnce)
+      .map((job) => testJob(job, folder))
+  ) as [Job[], Job[]];
+  if (isWhole(asked)) atOnce.push(...CHECKS.map(checkJob));
+  const pool = new Pool(WIDTH);
+  const run = (jobs: readonly Job[]) =>
+    pool.runAll(longestFirst(jobs), (job) => runJob(job, folder));
+  const setUp = asked.build === "build" ? prepare(tests) : Promise.resolve();
+  const counts = await Promise.all([run(atOnce), setUp.then(() => run(later))]);
+  return counts.flat();
 }
 
 function noteTimes(ran: readonly Ran[], asked: Asked): void {
@@ -245,14 +267,9 @@ function noteTimes(ran: readonly Ran[], asked: Asked): void {
 
 async function main(): Promise<number> {
   const asked = readArguments(Deno.args);
-  const tests = testJobs(filesFor(asked));
-  if (asked.build === "build") await prepare(tests);
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-test-" });
   try {
-    const counts = await runInOrder([
-      ...tests.map((job) => testJob(job, folder)),
-      ...isWhole(asked) ? CHECKS.map(checkJob) : [],
-    ], folder);
+    const counts = await runJobs(asked, folder);
     if (asked.times === "note") noteTimes(counts, asked);
     const passed = counts.reduce((sum, one) => sum + one.passed, 0);
     const where = Deno.env.get("CI") === "true" ? "CI" : "elsewhere";
@@ -261,6 +278,7 @@ async function main(): Promise<number> {
     console.log(`${passed} passed, ${failed} failed`);
     return failed === 0 && passed > 0 ? 0 : 1;
   } finally {
+    endAll(); // Where the set-up has failed, some still run.
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -276,6 +294,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 try {
   Deno.exit(await main());
 } catch (error) {
+  endAll();
   console.error(error instanceof Error ? error.message : error);
   console.log("0 passed, 1 failed");
   Deno.exit(1);

@@ -4,20 +4,42 @@
  * @module
  */
 
-/** Runs all jobs, at most `width` at once; results in the jobs' order. */
-export async function runAll<J, R>(
-  jobs: readonly J[],
-  run: (job: J) => Promise<R>,
-  width: number,
-): Promise<R[]> {
-  const results: R[] = [];
-  const queue = [...jobs.entries()];
-  const worker = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const [index, job] = next;
-      results[index] = await run(job);
+/** Places for what runs at once: those who ask are served in their order. */
+export class Pool {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  /** @param width places; at least one */
+  constructor(width: number) {
+    this.#free = Math.max(width, 1);
+  }
+
+  /**
+   * Runs all jobs, beside those of earlier calls. After one has failed, the
+   * others are run all the same.
+   *
+   * @returns results in the jobs' order
+   */
+  async runAll<J, R>(
+    jobs: readonly J[],
+    run: (job: J) => Promise<R>,
+  ): Promise<R[]> {
+    return await Promise.all(jobs.map((job) => this.#inPlace(() => run(job))));
+  }
+
+  async #inPlace<R>(run: () => Promise<R>): Promise<R> {
+    if (this.#free > 0) this.#free--;
+    else {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      await promise;
     }
-  };
-  await Promise.all(Array.from({ length: Math.max(width, 1) }, worker));
-  return results;
+    try {
+      return await run();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
 }
