@@ -1,0 +1,89 @@
+/**
+ * Which test files run which lines of a room: measured once, then kept.
+ *
+ * @module
+ */
+
+import { cacheFolder, makeOnce, shortHash } from "../guest/cache.ts";
+import { runAlone } from "./run.ts";
+import { makeTree, sourcesOf } from "./tree.ts";
+
+/** Test files, and what Deno saw each of them run. */
+export interface Coverage {
+  /** By test file: seconds it takes, and by file of `lib` the lines it runs. */
+  readonly [test: string]: {
+    readonly seconds: number;
+    readonly lines: Readonly<Record<string, readonly number[]>>;
+  };
+}
+
+/** Longest time for one test file whose faults are none. */
+const LIMIT_MS = 10 * 60_000;
+
+/**
+ * Runs each test file by itself in a copy of the tree. One that fails there is
+ * told, and is left out.
+ */
+export async function coverageOf(
+  { root, tests, log }: {
+    root: string;
+    tests: readonly string[];
+    log: (line: string) => void;
+  },
+): Promise<Coverage> {
+  const sources = await shortHash(JSON.stringify(await sourcesOf(root)));
+  const folder = `${await cacheFolder()}/coverage-${sources}`;
+  await Deno.mkdir(folder, { recursive: true });
+  const found: Record<string, Coverage[string]> = {};
+  for (const test of tests) {
+    const file = `${folder}/${test.replaceAll("/", "-")}.json`;
+    await makeOnce(file, async (temporary) => {
+      log(`measure what ${test} runs`);
+      const one = await measure(root, test);
+      if (one === null) log(`left out, as it fails here: ${test}`);
+      await Deno.writeTextFile(temporary, JSON.stringify(one));
+    });
+    const one = JSON.parse(await Deno.readTextFile(file));
+    if (one !== null) found[test] = one;
+  }
+  return found;
+}
+
+async function measure(
+  root: string,
+  test: string,
+): Promise<Coverage[string] | null> {
+  await using tree = await makeTree(root);
+  const data = `${tree.path}/coverage`;
+  const begin = performance.now();
+  const { success } = await runAlone(tree.path, test, {
+    limitMs: LIMIT_MS,
+    coverage: data,
+  });
+  if (!success) return null;
+  const seconds = (performance.now() - begin) / 1000;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["coverage", "--lcov", "--quiet", data],
+    cwd: tree.path,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  return { seconds, lines: readLcov(text, tree.path) };
+}
+
+/** The lines that were run, by file from `root`. */
+export function readLcov(text: string, root: string) {
+  const lines: Record<string, number[]> = {};
+  let now: number[] = [];
+  for (const line of text.split("\n")) {
+    const [, file] = /^SF:(.*)$/.exec(line) ?? [];
+    if (file !== undefined) {
+      now = [];
+      const path = file.replace(/^file:\/\//, "").replace(`${root}/`, "");
+      if (path.startsWith("lib/")) lines[path] = now;
+    }
+    const [, number, count] = /^DA:(\d+),(\d+)/.exec(line) ?? [];
+    if (Number(count) > 0) now.push(Number(number));
+  }
+  return lines;
+}
