@@ -124,6 +124,15 @@ eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
     assertEquals(remove.status, 0, remove.stdout);
   });
 
+  await t.step("one image, which QEMU opens by its path", async () => {
+    const image = `${folder}/alone.qcow2`;
+    const words = [image, ...QCOW2, "--via", "path", "--uuid", UUID];
+    const add = await tool(vm, "disk", "add", vm.name, ...words);
+    assertEquals([add.status, add.json.device?.via], [0, "path"], add.stdout);
+    const remove = await tool(vm, "disk", "remove", vm.name, UUID);
+    assertEquals(remove.status, 0, remove.stdout);
+  });
+
   await t.step("the format is as said", async () => {
     const raw = await rootImage(`${folder}/raw.img`);
     const { message } = await assertRefused(vm, raw, ...QCOW2);
