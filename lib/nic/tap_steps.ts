@@ -55,8 +55,11 @@ export const foundTap = text(FOUND_INTERFACE);
 export const TAP_VALUE: Value = {
   name: "tap",
   check: foundTap,
-  // Whoever made it is gone; without QEMU the name is somebody else's by now.
-  isOurs: (tap, pid) => pid !== null && tapsOf(openFiles(pid)).has(tap),
+  // Whoever made it is gone: the name may be somebody else's by now. Where
+  // nobody has it, what names it on the network is left of ours.
+  isOurs: (tap, pid) =>
+    !interfaceExists(tap) ||
+    (pid !== null && tapsOf(openFiles(pid)).has(tap)),
   member: "tap",
 };
 

@@ -23,7 +23,7 @@ export function diskAdd(vm: Instance): KindRequest {
   };
 }
 
-export function nicAdd(): KindRequest {
+export function nicAdd(): KindRequest & { readonly kind: "nic-add" } {
   return {
     kind: "nic-add",
     instance: NAME,

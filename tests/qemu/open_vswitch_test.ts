@@ -40,6 +40,9 @@ async function done(vm: Vm, ...words: readonly string[]) {
   return ran.json.device;
 }
 
+/** What QEMU's end is tried in: each release has one. */
+const VERBS = ["add", "modify"];
+
 /** Two switches, the guest on none of them. */
 async function withSwitches(
   vm: Vm,
@@ -175,6 +178,19 @@ eachRelease("an Open vSwitch after what fails or is killed", async (vm, t) => {
       assertEquals(await ovs.ports("sw0"), ["own0", "tapold"]);
       await done(vm, "remove", "0");
       assertEquals(await ovs.ports("sw0"), ["own0"]);
+    });
+
+    const verb = VERBS.pop() ?? "add";
+    await t.step(`${verb} that is killed, and QEMU after it`, async () => {
+      const words = verb === "add"
+        ? add
+        : ["nic", "modify", vm.name, "0", "--mac", OTHER_MAC];
+      if (verb === "modify") await done(vm, "add", ...ADD, "--uuid", UUID);
+      await killed(vm, words, { command: "device_add", when: "before" });
+      assertEquals((await ovs.ports("sw0")).length, 2);
+      await vm.kill();
+      const { status, stdout } = await tool(vm, "repair", vm.name);
+      assertEquals([status, await ovs.ports("sw0")], [0, ["own0"]], stdout);
     });
   });
 });
