@@ -6,12 +6,13 @@
 
 import * as report from "../commands/report.ts";
 import type { Answer, Terminal } from "../commands/answer.ts";
+import { documentLine } from "../commands/document.ts";
 import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
 import { exitStatus, HotplugError, named } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
 import { maskSecrets } from "../words/secrets.ts";
-import { jsonLine, printable } from "../words/text.ts";
+import { printable } from "../words/text.ts";
 import { isChange, perform } from "./perform.ts";
 
 function writeFailureText(error: HotplugError, terminal: Terminal) {
@@ -36,7 +37,7 @@ function writeFailure(
   if (json) {
     const instance = invocation?.operands[0];
     const document = report.failureDocument(error, instance);
-    writeOut(maskSecrets(jsonLine(document)), terminal);
+    writeOut(documentLine(document), terminal);
     return;
   }
   writeFailureText(error, terminal);
@@ -63,11 +64,6 @@ function linesOf(
   return wantsColour(terminal, invocation.flags)
     ? coloured(lines, alerts)
     : lines;
-}
-
-function documentLine(document: unknown, isVerbatim = false): string {
-  const line = jsonLine(document);
-  return isVerbatim ? line : maskSecrets(line);
 }
 
 /** @throws {HotplugError} `host-error` if a question's answer is lost */

@@ -6,6 +6,7 @@
 
 import type { HotplugError } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
+import type { Document } from "./document.ts";
 import type { Trace } from "./trace.ts";
 
 /** What a command line needs of the process it runs in. */
@@ -45,7 +46,7 @@ export interface Answer {
   /** Indexes of the lines to look at first. @default none */
   readonly alerts?: readonly number[];
   /** The same for a program. */
-  readonly document: unknown;
+  readonly document: Document;
   /**
    * Both are shown to the letter, their secrets, too: they are to be used, and
    * would be of no use otherwise. @default secrets are hidden

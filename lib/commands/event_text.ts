@@ -11,6 +11,7 @@ import { readRecord, type Target } from "../plan/facts.ts";
 import type { EventOrGap, Gap } from "../monitor/follow.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
+import type { Document } from "./document.ts";
 import { printable } from "../words/text.ts";
 
 /** Local time to the millisecond: what the person's other logs have. */
@@ -75,11 +76,13 @@ export function textOf(
 export function documentOf(
   seen: EventOrGap,
   entries: readonly DeviceEntry[],
-): unknown {
+  instance: string,
+): Document {
   const time = (ms: number) => new Date(ms).toISOString();
   if (seen.kind === "gap") {
     const { fromMs, toMs, reason } = seen.gap;
     return {
+      instance,
       gap: {
         from: time(fromMs),
         to: time(toMs),
@@ -91,6 +94,7 @@ export function documentOf(
   const { event, data, timestampMs } = seen.event;
   const device = deviceOf(seen.event, entries);
   return {
+    instance,
     time: time(timestampMs),
     event,
     data,

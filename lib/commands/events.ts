@@ -9,6 +9,7 @@ import { readSchema } from "../monitor/raw_command.ts";
 import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { Call, Streams } from "./answer.ts";
+import { documentLine } from "./document.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { isReaderThere } from "./reader.ts";
 import { option } from "../words/request_words.ts";
@@ -16,7 +17,7 @@ import { reachOf } from "./requests.ts";
 import { documentOf, recorded, recordFault, textOf } from "./event_text.ts";
 import { targetOf } from "./target.ts";
 import { maskSecrets } from "../words/secrets.ts";
-import { jsonLine, printable } from "../words/text.ts";
+import { printable } from "../words/text.ts";
 import * as check from "../words/values.ts";
 import { isFollower } from "./follower.ts";
 
@@ -53,9 +54,9 @@ export async function events(call: Call): Promise<undefined> {
   const see = async (seen: EventOrGap) => {
     const entries = recorded(target);
     const line = asJson
-      ? jsonLine(documentOf(seen, entries))
-      : textOf(seen, entries);
-    if (await write(maskSecrets(line) + "\n") === "gone") return "stop";
+      ? documentLine(documentOf(seen, entries, target.label))
+      : maskSecrets(textOf(seen, entries));
+    if (await write(line + "\n") === "gone") return "stop";
     const last = seen.kind === "event" && seen.event.event === until;
     return last ? "stop" : "go-on";
   };

@@ -17,7 +17,7 @@ function withGaneti(
   { document, ...rest }: Answer,
   payload: unknown,
 ): Answer {
-  const whole = { ...document as object, ganeti: [true, payload] };
+  const whole = { ...document, ganeti: [true, payload] };
   return { ...rest, document: whole };
 }
 
@@ -35,7 +35,7 @@ function withWarnings(answer: Answer, more: readonly string[]): Answer {
   return {
     ...answer,
     warnings: all,
-    document: { ...document as object, warnings: all },
+    document: { ...document, warnings: all },
   };
 }
 
@@ -104,6 +104,7 @@ function verdict({ requirements }: CheckResult): [boolean, string | null] {
  */
 export async function hotplugSupported(call: Call): Promise<Answer> {
   const answer = await check(call);
-  const result = answer.document as CheckResult;
-  return { ...answer, document: { ...result, ganeti: verdict(result) } };
+  const { document } = answer;
+  const ganeti = verdict(document as unknown as CheckResult);
+  return { ...answer, document: { ...document, ganeti } };
 }

@@ -14,6 +14,7 @@ import {
   parseJson,
   stringMember,
 } from "../state/json.ts";
+import { type Document, documentLine, finished } from "../commands/document.ts";
 import { failureDocument } from "../commands/report.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
@@ -69,12 +70,11 @@ function response(id: string, rest: string): string {
 export function resultText(
   id: string,
   { document, isVerbatim = false }: {
-    readonly document: unknown;
+    readonly document: Document;
     readonly isVerbatim?: boolean;
   },
 ): string {
-  const line = jsonLine(document);
-  return response(id, `"result":${isVerbatim ? line : maskSecrets(line)}`);
+  return response(id, `"result":${documentLine(document, isVerbatim)}`);
 }
 
 /** The error object's `code` of a failure: INTERFACE, "rpc". */
@@ -92,7 +92,7 @@ export function errorText(
     readonly more?: Readonly<Record<string, unknown>>;
   },
 ): string {
-  const data = { ...failureDocument(error, instance), ...more };
+  const data = finished({ ...failureDocument(error, instance), ...more });
   const body = { code, message: error.message, data };
   return response(id, `"error":${maskSecrets(jsonLine(body))}`);
 }

@@ -140,7 +140,7 @@ class Server {
     }
     const done = await this.#call.perform(invocation, { act });
     if (done?.fault !== undefined) throw done.fault;
-    return done ?? { document: null };
+    return done ?? { document: { ok: true } };
   }
 }
 

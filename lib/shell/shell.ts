@@ -11,6 +11,7 @@ import { readSchema } from "../monitor/raw_command.ts";
 import type { Schema } from "../qmp/schema.ts";
 import type { Call } from "../commands/answer.ts";
 import { type LineEditor, openEditor } from "./line_editor.ts";
+import { type Document, documentLine } from "../commands/document.ts";
 import { failureDocument, failureText } from "../commands/report.ts";
 import { reachOf } from "../commands/requests.ts";
 import { helpText } from "./help.ts";
@@ -27,7 +28,7 @@ import {
 import { targetOf } from "../commands/target.ts";
 import type { Target } from "../plan/facts.ts";
 import { maskSecrets } from "../words/secrets.ts";
-import { jsonLine, printable } from "../words/text.ts";
+import { printable } from "../words/text.ts";
 import { isFollower } from "../commands/follower.ts";
 
 /** One shell on one VM. */
@@ -98,7 +99,9 @@ class Shell {
       this.#editor.close();
       this.#end.abort();
       const end = await following;
-      if (end === "vm-ended") this.#print("The VM has ended.", { ended: true });
+      const { label: instance } = this.#target;
+      const ended = { instance, ended: true };
+      if (end === "vm-ended") this.#print("The VM has ended.", ended);
     }
   }
 
@@ -140,8 +143,8 @@ class Shell {
       );
     }
     if (first === "help") {
-      const text = helpText(rest, this.#schema);
-      this.#print(text, { ok: true, help: text });
+      const help = helpText(rest, this.#schema);
+      this.#print(help, { ok: true, instance: this.#target.label, help });
     } else if (first === "qmp") await this.#qmp(rest);
     else if (isOwn(words)) await this.#own(words);
     else await this.#qmp(words);
@@ -155,7 +158,12 @@ class Shell {
     const value = await this.#follower.do(work);
     const reader = this.#editor?.isTerminal ? "person" : "program";
     const lines = replyLines(words[0] ?? "", value, reader);
-    this.#print(lines.map(printable).join("\n"), { ok: true, return: value });
+    this.#print(lines.map(printable).join("\n"), {
+      ok: true,
+      instance: this.#target.label,
+      command: words[0] ?? "",
+      return: value,
+    });
   }
 
   /** A command of ours needs the monitor for itself. */
@@ -186,15 +194,20 @@ class Shell {
   #see(seen: EventOrGap): Promise<"go-on" | "stop"> {
     // The monitor was needed for what was just typed: nothing to tell.
     const own = seen.kind === "gap" && seen.gap.reason === "ourselves";
-    const entries = own ? [] : recorded(this.#target);
-    if (!own) this.#print(textOf(seen, entries), documentOf(seen, entries));
+    if (own) return Promise.resolve("go-on");
+    const entries = recorded(this.#target);
+    const document = documentOf(seen, entries, this.#target.label);
+    this.#print(textOf(seen, entries), document);
     return Promise.resolve("go-on");
   }
 
-  #print(text: string, document: unknown, isVerbatim = false) {
+  #print(text: string, document: Document | undefined, isVerbatim = false) {
     if (this.#isJson && document === undefined) return;
-    const whole = this.#isJson ? jsonLine(document) : text;
-    const line = isVerbatim ? whole : maskSecrets(whole);
+    const line = this.#isJson && document
+      ? documentLine(document, isVerbatim)
+      : isVerbatim
+      ? text
+      : maskSecrets(text);
     if (this.#editor !== undefined) this.#editor.print(line);
     else this.#call.terminal.out(line + "\n");
   }

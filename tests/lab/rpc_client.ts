@@ -6,6 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { main } from "../../lib/cli/main.ts";
+import { responseOf } from "../support/document.ts";
 import type { Doc } from "./runtime_text.ts";
 
 const DEADLINE_MS = 10_000;
@@ -85,7 +86,7 @@ export class RpcClient implements AsyncDisposable {
       this.#arrived = Promise.withResolvers();
       await soon(this.#arrived.promise, "answer");
     }
-    return JSON.parse(this.#lines.shift() ?? "");
+    return responseOf(this.#lines.shift() ?? "");
   }
 
   /** Sends a request and awaits its answer, which must be the next one. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { responseOf } from "../support/document.ts";
 import { EXECUTABLE } from "./tool.ts";
 import type { Vm } from "./vm.ts";
 
@@ -25,5 +26,5 @@ export async function rpcOnce(
   await writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n"));
   await writer.close();
   const { stdout } = await process.output();
-  return JSON.parse(new TextDecoder().decode(stdout));
+  return responseOf(new TextDecoder().decode(stdout));
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { documentOf } from "../support/document.ts";
 import { assertEquals } from "@std/assert";
 import { main } from "../../lib/cli/main.ts";
 import { fds, files, taps } from "./look.ts";
@@ -35,7 +36,7 @@ export interface Ran {
 function onlyDocument(out: string): Doc {
   const [line = "", rest] = out.split("\n");
   assertEquals(rest, "", `one line is expected on stdout: ${out}`);
-  return JSON.parse(line);
+  return documentOf(line);
 }
 
 /** Runs a command line in this process. */

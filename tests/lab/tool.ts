@@ -4,6 +4,7 @@
  * @module
  */
 
+import { documentOf } from "../support/document.ts";
 import type { Vm } from "./vm.ts";
 
 /** The built executable; `deno task test` builds it before. */
@@ -50,7 +51,7 @@ export async function resultOf(
     status: code,
     stdout: text,
     stderr: new TextDecoder().decode(stderr),
-    json: text.startsWith("{") ? JSON.parse(text) : undefined,
+    json: text.startsWith("{") ? documentOf(text) : undefined,
   };
 }
 

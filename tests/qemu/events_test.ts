@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { documentOf } from "../support/document.ts";
 import { until } from "../../tools/guest/deadline.ts";
 import { TestTerminal } from "../lab/terminal.ts";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
@@ -23,7 +24,7 @@ class Follower {
 
   // deno-lint-ignore no-explicit-any -- a test reads it as it likes
   get seen(): any[] {
-    return this.#text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    return this.#text.split("\n").slice(0, -1).map(documentOf);
   }
 
   /** Lets events happen until one was seen: it is connected now. */

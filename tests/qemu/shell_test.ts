@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { TestTerminal } from "../lab/terminal.ts";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { documentOf } from "../support/document.ts";
 import { EXECUTABLE } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
 
@@ -119,8 +120,8 @@ eachRelease("shell takes lines from a pipe", async (vm) => {
   await writer.close();
   const { code, stdout } = await process.output();
   const lines = new TextDecoder().decode(stdout).trim().split("\n")
-    .map((line) => JSON.parse(line));
+    .map(documentOf);
   assertEquals(code, 0);
   assertEquals(lines.map(({ ok }) => ok), [true, false, false]);
-  assertEquals(lines[0].return, { name: vm.name });
+  assertEquals(lines[0]?.return, { name: vm.name });
 }, { guest: "none" });
