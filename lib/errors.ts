@@ -82,6 +82,40 @@ export interface Remark {
   readonly device: ToldDevice | null;
 }
 
+/** Makes a remark; what else is known of it goes into `more`. */
+export function remark(
+  code: string,
+  message: string,
+  { hint, device }: {
+    readonly hint?: string | undefined;
+    readonly device?: ToldDevice | null | undefined;
+  } = {},
+): Remark {
+  return { code, message, hint: hint ?? null, device: device ?? null };
+}
+
+/** A remark, or an error that tells the same and more. */
+interface Told extends Pick<Remark, "code" | "message"> {
+  readonly hint: string | null | undefined;
+  readonly device: ToldDevice | null | undefined;
+}
+
+/** The members of a remark, of something that has more, such as an error. */
+export function remarkOf({ code, message, hint, device }: Told): Remark {
+  const about = device ? toldOf(device) : null;
+  return { code, message, hint: hint ?? null, device: about };
+}
+
+/** A failure that is only remarked, and what was done in spite of it. */
+export function inSpiteOf(fault: Told, what: string): Remark {
+  return { ...remarkOf(fault), message: `${fault.message}: ${what}` };
+}
+
+/** A remark as one line for a person. */
+export function remarkText({ message, hint }: Remark): string {
+  return hint === null ? message : `${message}; ${hint}`;
+}
+
 /** What may be known of a failure beside its code and message. */
 export interface FailureDetails {
   /** What the person should do next, one line. */
@@ -92,6 +126,8 @@ export interface FailureDetails {
   readonly choice?: Choice | undefined;
   /** What it is about. */
   readonly device?: ToldDevice | undefined;
+  /** Devices that a word could mean. */
+  readonly candidates?: readonly ToldDevice[] | undefined;
   /** What an earlier call had left, and was put in order first. */
   readonly settled?: readonly Remark[] | undefined;
   /** True only if something is different from before. @default false */
@@ -117,6 +153,8 @@ export class HotplugError extends Error {
   readonly choice: Choice | undefined;
   /** What it is about; a view of it, where there is one. */
   readonly device: ToldDevice | undefined;
+  /** Devices that a word could mean. */
+  readonly candidates: readonly ToldDevice[] | undefined;
   /** What an earlier call had left, and was put in order first. */
   readonly settled: readonly Remark[];
   /** True only if something is different from before. */
@@ -130,6 +168,7 @@ export class HotplugError extends Error {
     this.qmp = details.qmp;
     this.choice = details.choice;
     this.device = details.device;
+    this.candidates = details.candidates;
     this.settled = details.settled ?? [];
     this.changed = details.changed ?? false;
   }
@@ -140,10 +179,10 @@ export function withDetails(
   error: HotplugError,
   details: FailureDetails,
 ): HotplugError {
-  const { code, message, hint, qmp, choice, device, settled, changed, cause } =
-    error;
-  const known = { hint, qmp, choice, device, settled, changed, cause };
-  return new HotplugError(code, message, { ...known, ...details });
+  const { code, message, hint, qmp, choice, device, candidates } = error;
+  const { settled, changed, cause } = error;
+  const known = { hint, qmp, choice, device, candidates, settled, changed };
+  return new HotplugError(code, message, { ...known, cause, ...details });
 }
 
 /** The exit status that tells the caller what to do next, 1 to 7. */
@@ -288,12 +327,4 @@ export function named(error: unknown): HotplugError {
     hint: "please report it, with the output of --verbose",
     cause: error,
   });
-}
-
-/** Something that is left as it is. */
-export interface Remaining {
-  /** What it is, in one line. */
-  readonly what: string;
-  /** The command that would mend it, or what a person should look at. */
-  readonly hint: string;
 }

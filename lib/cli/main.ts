@@ -6,14 +6,24 @@
 
 import * as report from "../commands/report.ts";
 import type { Answer, Terminal } from "../commands/answer.ts";
-import { documentLine } from "../commands/document.ts";
+import { answerDocument, documentLine } from "../commands/document.ts";
 import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
-import { exitStatus, HotplugError, named } from "../errors.ts";
+import {
+  exitStatus,
+  HotplugError,
+  named,
+  type Remark,
+  remarkText,
+} from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { printable } from "../words/text.ts";
 import { isChange, perform } from "./perform.ts";
+
+function warn(one: Remark, terminal: Terminal) {
+  terminal.err(printable(`warning: ${remarkText(one)}`) + "\n");
+}
 
 function writeFailureText(error: HotplugError, terminal: Terminal) {
   const lines = report.failureText(error).map(printable);
@@ -31,9 +41,7 @@ function writeFailure(
   const stack = error.code === "internal" && error.cause instanceof Error &&
     invocation?.flags.has("verbose");
   if (stack) terminal.err(`${(error.cause as Error).stack}\n`);
-  for (const { message } of error.settled) {
-    terminal.err(printable(`warning: ${message}`) + "\n");
-  }
+  for (const one of error.settled) warn(one, terminal);
   if (json) {
     const instance = invocation?.operands[0];
     const document = report.failureDocument(error, instance);
@@ -68,7 +76,7 @@ function linesOf(
 
 /** @throws {HotplugError} `host-error` if a question's answer is lost */
 function writeAnswer(
-  { document, warnings = [], isVerbatim }: Answer,
+  answer: Answer,
   { terminal, invocation, lines }: {
     terminal: Terminal;
     invocation: Invocation;
@@ -76,15 +84,14 @@ function writeAnswer(
   },
 ) {
   const { flags } = invocation;
+  const { warnings = [], isVerbatim } = answer;
   if (!flags.has("quiet")) {
-    for (const warning of warnings) {
-      terminal.err(printable(`warning: ${warning}`) + "\n");
-    }
+    for (const one of warnings) warn(one, terminal);
   }
   const change = isChange(invocation);
   if (flags.has("quiet") && change && !flags.has("json")) return;
   const line = flags.has("json")
-    ? documentLine(document, isVerbatim)
+    ? documentLine(answerDocument(answer), isVerbatim)
     : lines.join("\n");
   // What was changed is changed: its status must not depend on our output.
   if (writeOut(line, terminal) || change) return;

@@ -10,6 +10,7 @@ import { VERSION } from "../version.ts";
 import type { Answer, Call, Handler, Terminal } from "../commands/answer.ts";
 import type { Invocation } from "../words/options.ts";
 import { handlerOf, isChangeCommand } from "./handlers.ts";
+import { answerDocument } from "../commands/document.ts";
 import { printable } from "../words/text.ts";
 import { Trace } from "../commands/trace.ts";
 
@@ -70,7 +71,7 @@ export async function perform(
         perform(inner, { ...terminal, ...how, readInput: noInput }, innerAct),
     });
     if (done === undefined) return undefined;
-    if (change) trace.audit({ ...change, result: done.document });
+    if (change) trace.audit({ ...change, result: answerDocument(done) });
     return done;
   } catch (error) {
     // A change tells by itself what comes before the first one.

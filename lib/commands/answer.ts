@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { HotplugError } from "../errors.ts";
+import type { HotplugError, Remark } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
-import type { Document } from "./document.ts";
 import type { Trace } from "./trace.ts";
 
 /** What a command line needs of the process it runs in. */
@@ -39,6 +38,9 @@ export interface Streams {
   readonly write: (text: string) => Promise<"written" | "gone">;
 }
 
+/** What is said to a program; {@link ./document.ts} finishes it. */
+export type Document = Readonly<Record<string, unknown>>;
+
 /** What a command says. */
 export interface Answer {
   /** Lines for a person. */
@@ -52,8 +54,8 @@ export interface Answer {
    * would be of no use otherwise. @default secrets are hidden
    */
   readonly isVerbatim?: boolean;
-  /** For stderr. */
-  readonly warnings?: readonly string[];
+  /** For stderr, and for programs. @default none */
+  readonly warnings?: readonly Remark[];
   /** Exit status of a question whose answer is a no. @default 0 */
   readonly status?: number;
   /** Why it is not the whole answer, which makes its status. @default it is */

@@ -5,10 +5,11 @@
  */
 
 import { check as checkTarget, type CheckResult } from "../inspect/check.ts";
+import { remarkText } from "../errors.ts";
 import type { Answer, Call } from "./answer.ts";
 import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { table } from "../words/text.ts";
+import { SCREEN_WIDTH, table, wrap } from "../words/text.ts";
 
 /** Status of a check whose answer is no: INTERFACE, "JSON". */
 const NOT_SUPPORTED = 3;
@@ -55,6 +56,7 @@ function textOf(result: CheckResult): string[] {
     result.supported
       ? "Devices can be hotplugged."
       : "Not everything can be hotplugged.",
+    ...result.differences.flatMap((one) => wrap(remarkText(one), SCREEN_WIDTH)),
   ];
 }
 

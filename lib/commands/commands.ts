@@ -21,7 +21,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "list",
     operands: ["[INSTANCE]"],
     summary: "instances of this node, or devices of one",
-    options: [],
+    options: [{
+      name: "whole",
+      help: "compare each instance as deeply as list INSTANCE does",
+    }],
   },
   {
     name: "check",

@@ -5,19 +5,24 @@
  * @module
  */
 
+import type { Answer, Document } from "./answer.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine } from "../words/text.ts";
 
 /** Changes when a member changes its meaning. */
 const SCHEMA = 1;
 
-/** What a command says to a program, before it is finished. */
-export type Document = Readonly<Record<string, unknown>>;
-
 /** A document with the members that every one has. */
 export function finished(document: Document): Document {
   const { instance = null } = document;
   return { schema: SCHEMA, ...document, instance };
+}
+
+/** The document of an answer; its warnings are for programs, too. */
+export function answerDocument(
+  { document, warnings = [] }: Pick<Answer, "document" | "warnings">,
+): Document {
+  return { ...document, warnings };
 }
 
 /**

@@ -13,15 +13,17 @@ import { listingText, summariesText } from "./report_list.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
 
 /** Longest wait for all instances together, unless `--timeout` says. */
-const ALL_MS = 2000;
+const ALL_MS = { presence: 2_000, whole: 10_000 };
 
 async function all(
-  { invocation: { values } }: Call,
+  { invocation: { values, flags } }: Call,
   { timeoutMs, trace, ...reached }: RunOptions,
 ): Promise<Answer> {
-  const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS;
-  const { instances, fault } = await listAll(reached, { deadlineMs, trace });
-  const told = { instances, compared: "presence" };
+  const compared = flags.has("whole") ? "whole" : "presence";
+  const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS[compared];
+  const found = await listAll(reached, { deadlineMs, trace, compared });
+  const { instances, fault } = found;
+  const told = { instances, compared };
   const text = summariesText(instances);
   if (fault === undefined) return { ...text, document: { ok: true, ...told } };
   const document = { ...failureDocument(fault, undefined), ...told };

@@ -6,7 +6,9 @@
 
 import { repair as repairInstance } from "../repair/repair.ts";
 import type { RepairOutcome } from "../plan/finding.ts";
+import { remark } from "../errors.ts";
 import type { Answer, Call } from "./answer.ts";
+import { remainingView } from "./report.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
 
 /** What remains: INTERFACE, "Exit statuses". */
@@ -19,9 +21,9 @@ function textOf(outcome: RepairOutcome): string[] {
     : "runtime file, QEMU and node agree";
   const lines = [
     ...repaired.map(({ what, did }) => `Repaired: ${what}: ${did}`),
-    ...remaining.flatMap(({ what, hint }) => [
-      `Remaining: ${what}`,
-      `  ${hint}`,
+    ...remaining.flatMap(({ message, hint }) => [
+      `Remaining: ${message}`,
+      ...hint === null ? [] : [`  ${hint}`],
     ]),
     ...pending.map((title) => `Pending: the guest has not released ${title}`),
     ...(plan === undefined ? [] : ["Nothing was changed."]),
@@ -36,7 +38,12 @@ export async function repair(call: Call): Promise<Answer> {
   const outcome = await repairInstance(instance, options);
   const { plan, qemu, ...document } = outcome;
   const warnings = qemu === "down"
-    ? ["the VM does not run: only runtime file and node were compared"]
+    ? [
+      remark(
+        "not-running",
+        "the VM does not run: only runtime file and node were compared",
+      ),
+    ]
     : [];
   return {
     text: textOf(outcome),
@@ -44,7 +51,7 @@ export async function repair(call: Call): Promise<Answer> {
     document: {
       ok: true,
       ...document,
-      ...(warnings.length === 0 ? {} : { warnings }),
+      remaining: outcome.remaining.map(remainingView),
       changed: outcome.repaired.length > 0,
       ...(plan === undefined ? {} : { dry_run: true, plan }),
     },

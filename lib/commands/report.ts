@@ -5,7 +5,12 @@
  * @module
  */
 
-import { exitStatus, type HotplugError, toldOf } from "../errors.ts";
+import {
+  exitStatus,
+  type HotplugError,
+  type Remark,
+  remarkOf,
+} from "../errors.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
@@ -22,22 +27,26 @@ export function failureDocument(
   error: HotplugError,
   instance: string | undefined,
 ) {
-  const { device, settled } = error;
+  const { code, qmp = null, device, candidates = null, settled } = error;
+  const hint = hintOf(error);
   return {
     ok: false,
     instance: instance ?? null,
     error: {
-      code: error.code,
-      message: error.message,
-      hint: hintOf(error) ?? null,
-      qmp: error.qmp ?? null,
-      device: device === undefined ? null : toldOf(device),
+      ...remarkOf({ code, message: error.message, hint, device }),
+      qmp,
+      candidates,
     },
     // Whole, where the guest still has it.
-    ...(device && exitStatus(error.code) === 6 && { device }),
+    device: device && exitStatus(code) === 6 ? device : null,
     changed: error.changed,
-    ...(settled.length > 0 && { settled }),
+    settled,
   };
+}
+
+/** Something that is left as it is: a remark, and its message by another name. */
+export function remainingView(one: Remark) {
+  return { what: one.message, ...one };
 }
 
 function kindOf(device: DeviceView): string {

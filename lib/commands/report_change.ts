@@ -8,13 +8,12 @@
 import type { Adoption } from "../engine/plan.ts";
 import { formatCommand, type StepDescription } from "../engine/verbs.ts";
 import type { Outcome } from "../operation/outcome.ts";
-import { detailsOf, titleOf, whereOf } from "./report.ts";
+import { detailsOf, remainingView, titleOf, whereOf } from "./report.ts";
 
 /** What a change answers; `dry_run` and `plan` only if it was a dry run. */
 export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
-  const { instance, action, changed, device, adoption, warnings, plan } =
-    outcome;
-  const { settled } = outcome;
+  const { instance, action, changed, device, adoption, plan } = outcome;
+  const { settled = [] } = outcome;
   return {
     ok: true,
     instance,
@@ -22,9 +21,11 @@ export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
     ...(plan === undefined ? {} : { dry_run: true }),
     changed,
     device,
-    ...adoption,
-    warnings,
-    ...(settled && { settled }),
+    ...(adoption && {
+      adopted: adoption.adopted,
+      remaining: adoption.remaining.map(remainingView),
+    }),
+    settled,
     ...(plan === undefined ? {} : { plan }),
   };
 }
@@ -84,7 +85,7 @@ function adoptedText({ adopted }: Adoption, instance: string): string[] {
 
 function remainingText(adoption: Adoption | undefined): string[] {
   const remaining = adoption?.remaining ?? [];
-  return remaining.map(({ what, hint }) => `Left alone: ${what}: ${hint}`);
+  return remaining.map(({ message }) => `Left alone: ${message}`);
 }
 
 function planText(

@@ -4,11 +4,8 @@
  * @module
  */
 
-import type {
-  InstanceListing,
-  ListedDevice,
-  ListedDifference,
-} from "../inspect/list.ts";
+import { type Remark, remarkText } from "../errors.ts";
+import type { InstanceListing, ListedDevice } from "../inspect/list.ts";
 import type { InstanceSummary } from "../inspect/list_all.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { detailsOf, portOf, titleOf } from "./report.ts";
@@ -87,11 +84,11 @@ function headOf({ qemu, running }: InstanceListing): string {
 
 /** Differences, each with what to do about it. */
 function differenceLines(
-  differences: readonly ListedDifference[],
+  differences: readonly Remark[],
   indent: string,
 ): string[] {
-  return differences.flatMap(({ message, hint }) =>
-    wrap(`${message}; ${hint}`, SCREEN_WIDTH - indent.length)
+  return differences.flatMap((one) =>
+    wrap(remarkText(one), SCREEN_WIDTH - indent.length)
       .map((line) => indent + line)
   );
 }
@@ -125,6 +122,17 @@ function stateColumn({ running, state, monitor }: InstanceSummary): string {
   return running ? "running" : "down";
 }
 
+/** Remarks with one hint share it. */
+function attentionText(remarks: readonly Remark[]): string {
+  const byHint = Map.groupBy(remarks, ({ hint }) => hint);
+  return [...byHint].map(([hint, some]) => {
+    const messages = some.map(({ message }) => message);
+    return hint === null
+      ? messages.join("; ")
+      : `${messages.join(", ")}: ${hint}`;
+  }).join("; ");
+}
+
 /** The instances of this node, in columns. */
 export function summariesText(
   instances: readonly InstanceSummary[],
@@ -137,10 +145,10 @@ export function summariesText(
     stateColumn(one),
     one.disks === null ? "-" : String(one.disks),
     one.nics === null ? "-" : String(one.nics),
-    one.attention ?? "",
+    attentionText(one.attention),
   ]);
   const alerts = instances.flatMap(({ attention }, i) =>
-    attention === null ? [] : i + 1
+    attention.length === 0 ? [] : i + 1
   );
   const last = alerts.length === 0 ? "" : "ATTENTION";
   return {

@@ -22,7 +22,7 @@ export async function stateCommand(call: Call): Promise<Answer> {
   });
   return {
     text: [argv.map(shellWord).join(" ")],
-    document: { ok: true, instance, command: argv, warnings },
+    document: { ok: true, instance, command: argv },
     // A machine must start with it.
     isVerbatim: true,
     warnings,

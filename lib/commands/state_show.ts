@@ -27,8 +27,8 @@ function verifyText(verify: Verification | undefined): string[] {
     "",
     "QEMU and the file differ:",
     ...verify.differences.flatMap((
-      { what, hint },
-    ) => [`- ${what}`, `  ${hint}`]),
+      { message, hint },
+    ) => [`- ${message}`, `  ${hint}`]),
   ];
 }
 

@@ -29,7 +29,7 @@ function fdsets({ qemu }: WholeFacts): Difference[] {
   ).map(({ id, opaques }) => ({
     code: "fd-set",
     device: null,
-    what: `QEMU keeps fd set ${id} (${opaques[0]}), which is not needed`,
+    message: `QEMU keeps fd set ${id} (${opaques[0]}), which is not needed`,
     hint: "repair removes it",
     mend: { word: "fd-set", subject: String(id), did: "removed it" },
   }));
@@ -42,7 +42,7 @@ export function leftoverDifferences(
   return leftovers.map((path) => ({
     code: "leftover",
     device: null,
-    what: `${path} is left of an interrupted operation`,
+    message: `${path} is left of an interrupted operation`,
     hint: `rm ${shellWord(path)}`,
     mend: { word: "leftover", subject: path, did: "removed it" },
   }));
@@ -73,7 +73,7 @@ function unrecorded(
     ...strays.map(({ id, kind }) => ({
       code: "not-recorded",
       device: { kind, ...name(id) },
-      what: `QEMU has ${
+      message: `QEMU has ${
         kind === "disk" ? "disk" : "NIC"
       } ${id}, which the runtime file does not record: record it with adopt, or take it out`,
       hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
@@ -82,7 +82,7 @@ function unrecorded(
       .map(([id, driver]) => ({
         code: "not-recorded",
         device: null,
-        what: `QEMU has a ${driver} ${id} that the file does not record`,
+        message: `QEMU has a ${driver} ${id} that the file does not record`,
         hint: isDiskOrNic(id)
           ? commandLine(paths, "adopt", paths.name)
           : NOT_KEPT,
@@ -112,7 +112,7 @@ function machine({ content: { runtime }, qemu }: WholeFacts): Difference[] {
   return [{
     code: "machine",
     device: null,
-    what: `The file starts a ${recorded}, QEMU is a ${qemu.machine}`,
+    message: `The file starts a ${recorded}, QEMU is a ${qemu.machine}`,
     hint: "stop and start the instance",
   }];
 }
@@ -135,7 +135,8 @@ function pidFile(
   return [{
     code: "pid-file",
     device: null,
-    what: `Pid file ${paths.pid} does not lead to the VM, whose pid is ${peer}`,
+    message:
+      `Pid file ${paths.pid} does not lead to the VM, whose pid is ${peer}`,
     hint: `printf '%s\\n' ${peer} > ${shellWord(paths.pid)}`,
   }];
 }
@@ -150,7 +151,7 @@ function uidFile(
   return [{
     code: "uid-file",
     device: null,
-    what: `Uid file ${uidFile} says ${
+    message: `Uid file ${uidFile} says ${
       uidText ?? "nothing"
     }, QEMU runs as ${uid}`,
     hint: "Ganeti frees that uid when the instance stops",

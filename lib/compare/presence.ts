@@ -6,10 +6,10 @@
  */
 
 import { absence } from "../plan/compare_entry.ts";
-import { nameOfEntry } from "../plan/difference.ts";
+import { remark } from "../errors.ts";
 import type { Difference } from "../plan/difference.ts";
 import type { QemuFacts } from "../plan/facts.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
 
@@ -26,9 +26,8 @@ export function comparePresence(
   return devicesOf(runtime).flatMap((entry) => {
     const code = absence(entry, qemu);
     if (code !== "not-in-qemu") return [];
-    const device = nameOfEntry(entry);
-    const what = `${titleOf(entry)} is recorded, but QEMU has no such device`;
     const hint = commandLine(paths, "repair", paths.name);
-    return [{ code, device, what, hint }];
+    const about = { hint, device: nameOfEntry(entry) };
+    return [remark(code, `${titleOf(entry)} is not in QEMU`, about)];
   });
 }

@@ -93,6 +93,14 @@ export function cacheMode(cache: string, devType: string): CacheMode {
   );
 }
 
+/** The word for a cache mode, of which there is one each. */
+export function cacheWord(
+  { direct, writeCache }: CacheMode,
+): typeof CACHES[number] {
+  if (direct) return "none";
+  return writeCache === "on" ? "writeback" : "writethrough";
+}
+
 /**
  * Checks that the settings go together.
  *

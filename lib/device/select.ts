@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, type ToldDevice } from "../errors.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 
 /** A prefix of a uuid must have at least this many characters. */
@@ -31,6 +31,12 @@ export function titleOf(entry: DeviceEntry): string {
   return `${kind} ${entry.index}${name}`;
 }
 
+/** What programs are told of a recorded device. */
+export function nameOfEntry(entry: DeviceEntry): ToldDevice {
+  const { kind, index, uuid = null, hvinfo: { id = null } } = entry;
+  return { kind, index, uuid, id };
+}
+
 function describe(entry: DeviceEntry): string {
   const { uuid = "no uuid", hvinfo } = entry;
   return `${titleOf(entry)}: ${uuid}${hvinfo.id ? `, ${hvinfo.id}` : ""}`;
@@ -52,7 +58,7 @@ export function findDevice<E extends DeviceEntry>(
     `${JSON.stringify(word)} matches ${found.length} devices: ${
       found.map(describe).join("; ")
     }`,
-    { hint: "use the full uuid" },
+    { hint: "use the full uuid", candidates: found.map(nameOfEntry) },
   );
 }
 

@@ -15,7 +15,7 @@ import { titleOf } from "../device/select.ts";
 import { uriObject } from "../device/uri_object.ts";
 import type { Decision } from "../engine/plan.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
-import { duplicate, refuse } from "../errors.ts";
+import { duplicate, refuse, type Remark, remark } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
 import {
   alreadyThere,
@@ -148,7 +148,7 @@ export interface Coming {
   readonly after: readonly DiskStep[];
   /** Whether a start from the runtime file makes the same disk. */
   readonly reproducible: boolean;
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Remark[];
 }
 
 /** The plan for a new disk, or for a drive without a medium. */
@@ -164,15 +164,21 @@ export function planNewDisk(
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
     words: controller && controllerWords(controller),
-    view: newDiskView(disk, { index, via, limits }),
+    view: newDiskView(disk, {
+      ...{ index, via, limits },
+      migratable: reproducible,
+    }),
     before: [...before, ...controllerSteps(controller)],
     plug: deviceStep(plug),
     after,
     verify: verifyStep(disk),
     warnings: [
-      ...reproducible
-        ? []
-        : ["Ganeti cannot start or migrate the instance with this disk"],
+      ...reproducible ? [] : [
+        remark(
+          "not-migratable",
+          "Ganeti cannot start or migrate the instance with this disk",
+        ),
+      ],
       ...warnings,
       ...comingOf(facts, disk),
     ],

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import { type Remark, remark } from "../errors.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { diskEntry, withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
@@ -73,7 +73,7 @@ function asNew(
     fresh: string;
     index: number;
   },
-): Adopted | Remaining {
+): Adopted | Remark {
   const devType = source.kind === "file" ? "file" : "blockdev";
   const place = facts.places.get(id);
   const title = titleOfLive(facts, disk);
@@ -94,10 +94,16 @@ function asNew(
     sizeBytes: Number(disk.backend.sizeBytes ?? 0),
   }, { index, reproducible: fatal === undefined });
   const warnings = [
-    fatal &&
-    `Ganeti cannot start or migrate the instance with ${title}: ${fatal}`,
-    cache && `Ganeti's start would give ${title} another cache mode`,
-  ].flatMap((one) => one || []);
+    ...notMigratable(title, fatal),
+    ...cache
+      ? [
+        remark(
+          "cache-at-start",
+          `Ganeti's start would give ${title} another cache mode`,
+        ),
+      ]
+      : [],
+  ];
   return {
     id,
     uuid,
@@ -106,12 +112,20 @@ function asNew(
   };
 }
 
+/** @param why undefined: Ganeti can start it */
+function notMigratable(title: string, why: string | undefined): Remark[] {
+  if (why === undefined) return [];
+  const message =
+    `Ganeti cannot start or migrate the instance with ${title}: ${why}`;
+  return [remark("not-migratable", message)];
+}
+
 /** A recorded disk whose data is elsewhere now. */
 function asMoved(
   facts: AdoptFacts,
   disk: LiveDisk,
   { entry, title }: { entry: DiskEntry; title: string },
-): Adopted | Remaining {
+): Adopted | Remark {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { source, backend } = disk;
   if ("why" in source) return left(title, source.why);
@@ -127,12 +141,10 @@ function asMoved(
     sizeBytes: Number(backend.sizeBytes ?? 0),
     reproducible: fatal === undefined,
   });
-  const warning = fatal &&
-    `Ganeti cannot start or migrate the instance with ${title}: ${fatal}`;
   return {
     ...{ id, uuid },
     change: { change: "entry", list: "disks", uuid, entry: changed },
-    warnings: warning === undefined ? [] : [warning],
+    warnings: notMigratable(title, fatal),
   };
 }
 

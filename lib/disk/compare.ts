@@ -13,7 +13,7 @@ import {
 } from "../device/io_limits.ts";
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { isStillOpen, stillOpen } from "../host/still_open.ts";
 import {
   absentDifference,
@@ -22,11 +22,7 @@ import {
   slotDifference,
 } from "../plan/compare_entry.ts";
 import { lostDifference, lostUuids } from "../plan/compare_own.ts";
-import {
-  type Difference,
-  nameOfEntry,
-  type WholeFacts,
-} from "../plan/difference.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
@@ -66,7 +62,7 @@ function targetDifference(
   return [{
     code: "place",
     device: nameOfEntry(entry),
-    what: `${
+    message: `${
       titleOf(entry)
     } is recorded as target ${scsiId} of ${bus}, QEMU has it as ${live.scsiId} of ${
       String(live.bus).split("/").at(-1)
@@ -87,7 +83,7 @@ function mediumDifference(
   return [{
     code: "no-block-node",
     device,
-    what: `${titleOf(entry)} has no block node behind it in QEMU`,
+    message: `${titleOf(entry)} has no block node behind it in QEMU`,
     hint: commandLine(paths, "disk", "remove", paths.name, id),
   }];
 }
@@ -109,7 +105,7 @@ function limitDifference(
   return [{
     code: "limits",
     device: nameOfEntry(entry),
-    what: `${titleOf(entry)} is recorded with limits ${
+    message: `${titleOf(entry)} is recorded with limits ${
       limitsText(recorded)
     }, QEMU has ${limitsText(live)}`,
     hint: `${set(limitWords(live, recorded))} sets what is recorded, ${
@@ -161,7 +157,7 @@ function controllerDifference(facts: DiskCompareFacts): Difference[] {
   return [{
     code: "controller",
     device: { kind: "disk", index: null, uuid: null, id: CONTROLLER_ID },
-    what:
+    message:
       `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), which the runtime file's kvm_cmd does not name: a migration's target would lack it`,
     hint: commandLine(
       paths,
@@ -180,7 +176,7 @@ function orphans({ qemu, content }: WholeFacts): Difference[] {
     .map(({ id }) => ({
       code: "orphan-node",
       device: null,
-      what: `QEMU has block node ${id}, which no device uses`,
+      message: `QEMU has block node ${id}, which no device uses`,
       hint: "repair removes it",
       mend: { word: "orphan-node", subject: id, did: "removed it" },
     }));
@@ -204,13 +200,11 @@ function isPassedOn(
 function openWay(facts: WholeFacts, uuid: string): Difference[] {
   const access = noteOn(facts.own.record, uuid)?.access;
   if (access === undefined) return [];
-  if (!isPassedOn(facts, uuid)) {
-    return [{ code: "way-in-use", device: null, ...stillOpen(access) }];
-  }
+  if (!isPassedOn(facts, uuid)) return [stillOpen(access)];
   return [{
     code: "own-record",
     device: null,
-    what: `${uuid} is in the tool's own record, and was plugged anew`,
+    message: `${uuid} is in the tool's own record, and was plugged anew`,
     hint: "repair forgets it",
     mend: { word: "forget", subject: uuid, did: "forgot it" },
   }];

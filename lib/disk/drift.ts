@@ -8,7 +8,7 @@
  */
 
 import { isEmptied } from "../device/backend.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import {
   identitiesAt,
   identityOf,
@@ -16,7 +16,7 @@ import {
   leadOf,
 } from "../host/identity.ts";
 import type { OpenFile } from "../host/process.ts";
-import { type Difference, nameOfEntry } from "../plan/difference.ts";
+import type { Difference } from "../plan/difference.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { logicalPaths } from "../state/logical_id.ts";
 import type { DiskEntry } from "../state/runtime.ts";
@@ -100,7 +100,7 @@ function driftOf(
   ): Difference => ({
     code: `link-${kind}`,
     device: nameOfEntry(disk),
-    what: `The link ${link} of ${titleOf(disk)} leads ${what}`,
+    message: `The link ${link} of ${titleOf(disk)} leads ${what}`,
     hint,
   });
   const other = disks.find((one) =>

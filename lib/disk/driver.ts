@@ -17,7 +17,7 @@ import {
   tellsGuest,
 } from "../device/scsi_controller.ts";
 import { chooseTarget, SCSI_BUS } from "../device/scsi_target.ts";
-import { refuse, unsupported } from "../errors.ts";
+import { refuse, type Remark, remark, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { ScsiFacts } from "./scsi.ts";
@@ -152,12 +152,15 @@ const LOOKS = {
 export function unheard(
   controller: string | undefined,
   what: "disk" | "size",
-): string[] {
+): Remark[] {
   if (controller === undefined || tellsGuest(controller)) return [];
   return [
-    `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
-      LOOKS[what]
-    })`,
+    remark(
+      "guest-not-told",
+      `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
+        LOOKS[what]
+      })`,
+    ),
   ];
 }
 
@@ -165,11 +168,14 @@ export function unheard(
 export function comingOf(
   { scsi }: ScsiFacts,
   { controller, place }: Pick<DiskDevice, "controller" | "place">,
-): string[] {
+): Remark[] {
   if (controller !== undefined) {
     const { driver, place: { bus, slot } } = controller;
     return [
-      `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`,
+      remark(
+        "controller-added",
+        `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`,
+      ),
     ];
   }
   const bus = scsi.find(({ name }) => name === place.bus);

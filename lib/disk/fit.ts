@@ -6,7 +6,7 @@
 
 import type { DiskDevice } from "../device/disk.ts";
 import { cacheMode } from "../device/disk_settings.ts";
-import { refuse } from "../errors.ts";
+import { refuse, type Remark, remark } from "../errors.ts";
 import type { Source } from "../host/source.ts";
 import { numberMember, parseJson } from "../state/json.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
@@ -59,10 +59,14 @@ export function refuseUnfit(
 export function looksOther(
   { source }: DiskAddFacts,
   { format = "raw" }: DiskDevice,
-): string[] {
+): Remark[] {
   if (format !== "raw" || source.magic !== "qcow2") return [];
   return [
-    `${source.path} begins as a qcow2 image does and is added as raw all the same: --format qcow2, if that is meant`,
+    remark(
+      "looks-like-qcow2",
+      `${source.path} looks like a qcow2 image but was added as raw`,
+      { hint: "--format qcow2, if that is meant" },
+    ),
   ];
 }
 
@@ -72,14 +76,16 @@ const MIB = 1024 * 1024;
 export function looksShort(
   { source }: DiskAddFacts,
   { object, sizeBytes }: DiskDevice,
-): string[] {
+): Remark[] {
   if (object === undefined || source.kind === "uri") return [];
   const described = numberMember(parseJson(object), "size") ?? 0;
   const sizeMib = sizeBytes / MIB;
   if (sizeMib > described - 1) return [];
+  const has = Math.floor(sizeMib);
   return [
-    `${source.path} has ${
-      Math.floor(sizeMib)
-    } MiB, and the disk that was described has ${described}`,
+    remark(
+      "smaller-than-described",
+      `${source.path} has ${has} MiB, and the disk that was described has ${described}`,
+    ),
   ];
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { limitsView } from "./view.ts";
 import { backendOf } from "../device/backend.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
@@ -137,12 +138,11 @@ export function planDiskSet(request: DiskSet, facts: Facts): Decision {
   const before = limitsIn(backend);
   const limits = changedLimits(before, change);
   const limit: DiskStep = { kind: "limit-disk", id, qdev, limits, before };
-  const { limits: _, ...rest } = chosen.view;
   return decisionOn({
     action: "set",
     instance: facts.paths.name,
     title,
-    device: isLimited(limits) ? { ...rest, limits } : rest,
+    device: { ...chosen.view, limits: limitsView(limits) },
     kinds: [DISK.word],
     steps: [
       ...noteLimits(facts.own, limits, { uuid }),

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { remark } from "../errors.ts";
 import { basename, dirname, join } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
 import { type Decision, decisionOn } from "../engine/plan.ts";
@@ -132,8 +133,14 @@ export function planLinks(
   if (wrong.length === 0) return decisionOn(draft);
   const why = obstacle(wanted, wrong);
   if (why !== undefined) {
-    const warning =
-      `The links of the disks are not in the configuration's order and stay so: ${why}; do not migrate or restart the VM before state show --verify is content`;
+    const warning = remark(
+      "links-unproven",
+      `The links of the disks are not in the configuration's order and stay so: ${why}`,
+      {
+        hint:
+          "do not migrate or restart the VM before state show --verify is content",
+      },
+    );
     return decisionOn({ ...draft, warnings: [warning] });
   }
   const links = wrong.flatMap(({ disk, link }): LinkChange[] =>

@@ -13,7 +13,7 @@ import { diskSettingsAtStart } from "./start.ts";
 import { isUri } from "../device/storage_uri.ts";
 import { type Decision, decisionOn } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
-import { duplicate, refuse, unsupported } from "../errors.ts";
+import { duplicate, refuse, remark, unsupported } from "../errors.ts";
 import { inspectSource, type Source } from "../host/source.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import {
@@ -56,8 +56,10 @@ const COMMANDS = [
   "blockdev-remove-medium",
 ];
 
-const PUT_BACK =
-  "a start or migration by Ganeti puts the recorded medium back in";
+const PUT_BACK = remark(
+  "medium-comes-back",
+  "a start or migration by Ganeti puts the recorded medium back in",
+);
 
 function trayOf(
   { trays, own }: MediumFacts,

@@ -7,10 +7,10 @@
  */
 
 import { backendOf } from "../device/backend.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { refuse } from "../errors.ts";
 import { openImages } from "../host/open_images.ts";
-import { type Difference, nameOfEntry } from "../plan/difference.ts";
+import type { Difference } from "../plan/difference.ts";
 import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { DiskEntry, Runtime } from "../state/runtime.ts";
@@ -113,7 +113,7 @@ export function movedDifference(
   return {
     code: "moved",
     device: nameOfEntry(moved.entry),
-    what: saying(moved),
+    message: saying(moved),
     hint: hintOf(paths),
   };
 }

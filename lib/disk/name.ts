@@ -10,7 +10,7 @@ import { holderOf } from "../plan/give_back.ts";
 import type { OwnKind } from "../plan/kind.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { DiskStep } from "./steps.ts";
-import { diskView } from "./view.ts";
+import { diskView, NO_DETAILS } from "./view.ts";
 
 /** The node goes; its directory stays passable while it leads to another. */
 function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
@@ -58,5 +58,6 @@ export const DISK = {
     "disk-set": [],
   },
   giveBack,
+  blank: NO_DETAILS,
   view: diskView,
 } satisfies OwnKind & { readonly needs: unknown };

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import { type Remark, remark } from "../errors.ts";
 import { waitForKernel } from "../engine/kernel_wait.ts";
 import { LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
@@ -74,7 +74,7 @@ export type AwaitReleaseStep = Of<typeof checkRelease>;
 async function otherDrive(
   { pid, identity }: AwaitReleaseStep,
   { qmp }: World,
-): Promise<Remaining | undefined> {
+): Promise<Remark | undefined> {
   const drives = await ask(qmp, BLOCK);
   const leads = await identitiesAt(
     drives.map(({ file }) =>
@@ -85,17 +85,18 @@ async function otherDrive(
   if (other === undefined) return undefined;
   const { device, qdev, nodeName, file } = other;
   const drive = device || qdev || nodeName;
-  return {
-    what: `QEMU still has ${file} open, for its drive ${drive}`,
-    hint: "it must stay until that lets go of it, too",
-  };
+  return remark(
+    "still-open",
+    `QEMU still has ${file} open, for its drive ${drive}`,
+    { hint: "it must stay until that lets go of it, too" },
+  );
 }
 
 /** monitor_fdset_cleanup of QEMU 7.2 closes nothing while the VM is paused. */
 async function fdSet(
   { pid, identity }: AwaitReleaseStep,
   { qmp }: World,
-): Promise<Remaining | undefined> {
+): Promise<Remark | undefined> {
   const sets = [...await ask(qmp, FDSET_FDS)];
   const open = [...holders(pid, identity)];
   // What a block node uses is a copy outside of the set.
@@ -103,10 +104,11 @@ async function fdSet(
     sets.find(([, fds]) => fds.includes(fd))?.[0]
   );
   if (first === undefined || others.includes(undefined)) return undefined;
-  return {
-    what: `QEMU still has the disk open in fd set ${first}, which nobody uses`,
-    hint: "it must stay until the VM runs again and repair has closed that",
-  };
+  return remark(
+    "still-open",
+    `QEMU still has the disk open in fd set ${first}, which nobody uses`,
+    { hint: "it must stay until the VM runs again and repair has closed that" },
+  );
 }
 
 const AWAIT_RELEASE_STEP = defineStep({

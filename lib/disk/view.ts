@@ -5,6 +5,8 @@
  */
 
 import { backendOf, isEmptied } from "../device/backend.ts";
+import { cacheMode, cacheWord } from "../device/disk_settings.ts";
+import type { BlockBackend } from "../qmp/commands.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { Via } from "../host/access_record.ts";
@@ -16,6 +18,32 @@ import { noteOn } from "../state/own_check.ts";
 
 const MIB = 1024 * 1024;
 
+/** What only disks have, nothing known. */
+export const NO_DETAILS = {
+  source: null,
+  size_bytes: null,
+  format: null,
+  via: null,
+  read_only: null,
+  cache: null,
+  aio: null,
+  discard: null,
+  limits: null,
+  serial: null,
+  migratable: null,
+} as const;
+
+/** Limits by the names that documents have; null if there are none. */
+export function limitsView(limits: IoLimits): Record<string, number> | null {
+  if (!isLimited(limits)) return null;
+  return Object.fromEntries(
+    Object.entries(limits).map(([name, value]) => [
+      name.replaceAll("-", "_"),
+      value,
+    ]),
+  );
+}
+
 /**
  * A disk that is to be plugged.
  *
@@ -23,13 +51,17 @@ const MIB = 1024 * 1024;
  */
 export function newDiskView(
   disk: DiskDevice,
-  { index, via, limits = {} }: {
+  { index, via, limits = {}, migratable }: {
     readonly index: number;
     readonly via: Via | null;
     readonly limits?: IoLimits | undefined;
+    readonly migratable: boolean;
   },
 ): DeviceView {
+  const { aio, discard, access } = disk.settings;
+  const cache = cacheWord(cacheMode(disk.settings.cache, disk.devType));
   return {
+    ...NO_DETAILS,
     kind: "disk",
     index,
     uuid: disk.uuid,
@@ -41,7 +73,9 @@ export function newDiskView(
     size_bytes: disk.uri === undefined ? disk.sizeBytes : null,
     format: disk.format ?? "raw",
     via,
-    ...(isLimited(limits) && { limits }),
+    ...{ read_only: access === "ro", cache, aio, discard },
+    limits: limitsView(limits),
+    migratable,
     ...(via === null && { source: null, medium: null }),
   };
 }
@@ -56,6 +90,12 @@ function viaOf(
   if (uri !== null && !file.startsWith("/")) return "uri";
   const noted = uuid && noteOn(own?.record, uuid.toLowerCase())?.via;
   return noted || "path";
+}
+
+function cacheOf(live: BlockBackend | undefined): string | null {
+  if (live?.cache === undefined) return null;
+  const { direct, writeback } = live.cache;
+  return cacheWord({ direct, writeCache: writeback ? "on" : "off" });
 }
 
 /** Of a disk that QEMU is not asked for; MiB need not be whole. */
@@ -75,13 +115,18 @@ export function diskView(
   const limits = limitsIn(live ?? {});
   const size = live?.sizeBytes ?? recordedSize(entry);
   return {
+    ...NO_DETAILS,
     kind: "disk",
     ...entryView(entry),
     source: entry.uri ?? entry.link,
     size_bytes: size === null ? null : sizeJson(size),
     format: live?.format ?? "raw",
     via: live === undefined ? null : viaOf(live.file, entry, own),
-    ...(isLimited(limits) && { limits }),
+    read_only: live?.readOnly ?? null,
+    cache: cacheOf(live),
+    limits: limitsView(limits),
+    // Ganeti's start refuses an entry of another mode.
+    migratable: (entry.mode ?? "rw") === "rw",
     ...(isEmptied(entry, qemu?.block) ? { source: null, via: null } : {}),
   };
 }

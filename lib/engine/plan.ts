@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import type { Remark } from "../errors.ts";
 import type { ExactNumber } from "../qmp/exact_json.ts";
 import type { Step } from "./verbs.ts";
 
@@ -56,7 +56,7 @@ export interface Adoption {
   /** As they are recorded now. */
   readonly adopted: readonly DeviceView[];
   /** What is left alone. */
-  readonly remaining: readonly Remaining[];
+  readonly remaining: readonly Remark[];
 }
 
 /** Which way to go with an interrupted operation. */
@@ -88,8 +88,8 @@ export interface Plan {
   readonly turn: number | null;
   /** Which way to go after a kill, where no step decides that. */
   readonly ifCut: Course;
-  /** What the user accepts with it, one line each. */
-  readonly warnings: readonly string[];
+  /** What the user accepts with it. */
+  readonly warnings: readonly Remark[];
 }
 
 /** A plan whose turning step is named by the step itself. */
@@ -123,7 +123,7 @@ export type Decision =
     readonly instance: string;
     readonly device: DeviceView | null;
     readonly adoption?: Adoption;
-    readonly warnings: readonly string[];
+    readonly warnings: readonly Remark[];
   };
 
 /** What a draft comes to: without a step there is nothing to do. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError, messageOf, refuse, type Remaining } from "../errors.ts";
+import { HotplugError, messageOf, refuse, type Remark } from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import { lookForProcess, readBootId } from "../host/process_identity.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
@@ -105,7 +105,7 @@ export interface Recovery {
   /** Undefined if it never began. */
   readonly course?: Course | undefined;
   /** What is another's by now. @default nothing */
-  readonly leftAlone?: readonly Remaining[];
+  readonly leftAlone?: readonly Remark[];
   /** What was asked for: {@linkcode fingerprintOf}. */
   readonly request?: string | undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { HotplugError, Remaining } from "../errors.ts";
+import type { HotplugError, Remark } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { SessionOptions } from "../qmp/session_options.ts";
@@ -174,7 +174,7 @@ export class World implements Disposable {
   readonly options: WorldOptions;
   readonly values: Map<Value, string> = new Map();
   /** What steps found to be another's by now, and left alone. */
-  readonly leftAlone: Remaining[] = [];
+  readonly leftAlone: Remark[] = [];
   readonly #fds = new Map<string, Fd>();
   #session: QmpSession | undefined;
 
@@ -243,7 +243,7 @@ export class World implements Disposable {
   }
 
   /** Remembers what a person is to be told of, if there is anything. */
-  leave(one: Remaining | undefined): void {
+  leave(one: Remark | undefined): void {
     if (one !== undefined) this.leftAlone.push(one);
   }
 

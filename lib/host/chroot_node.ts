@@ -6,7 +6,7 @@
  */
 
 import { dirname, join } from "@std/path/posix";
-import { refuse, type Remaining } from "../errors.ts";
+import { refuse, type Remark, remark } from "../errors.ts";
 import { unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -159,14 +159,14 @@ function removeMount(root: Fd, node: ChrootNode): void {
 }
 
 /** What has the node's name, if it still is there after its removal. */
-function strangerIn(root: Fd, node: ChrootNode): Remaining | undefined {
+function strangerIn(root: Fd, node: ChrootNode): Remark | undefined {
   if (statIn(root, node.name) === undefined) return undefined;
   const path = `${node.root}/${node.name}`;
-  return {
-    what:
-      `${path} is not the node that was made there (of device ${node.rdev}, uid ${node.uid}, mode 0600): it was left alone`,
-    hint: `look who made it; rm ${path} if nobody needs it`,
-  };
+  return remark(
+    "node-replaced",
+    `${path} is not the node that was made there (of device ${node.rdev}, uid ${node.uid}, mode 0600): it was left alone`,
+    { hint: `look who made it; rm ${path} if nobody needs it` },
+  );
 }
 
 /**
@@ -174,7 +174,7 @@ function strangerIn(root: Fd, node: ChrootNode): Remaining | undefined {
  *
  * @returns what was left alone, undefined if nothing has its name any more
  */
-export function removeChrootNode(node: ChrootNode): Remaining | undefined {
+export function removeChrootNode(node: ChrootNode): Remark | undefined {
   using root = openRootWhereverItIs(node);
   if (root === undefined) return undefined;
   if (node.kind === "bind") removeMount(root, node);

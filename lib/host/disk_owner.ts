@@ -5,7 +5,7 @@
  * @module
  */
 
-import { hostError, refuse, type Remaining } from "../errors.ts";
+import { hostError, refuse, type Remark, remark } from "../errors.ts";
 import { DeadlineError, unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -95,14 +95,16 @@ export async function giveOwner(
 }
 
 /** The recorded file is not where it was. */
-function moved({ path, inode, from, to }: GivenOwner): Remaining {
+function moved({ path, inode, from, to }: GivenOwner): Remark {
   const [device, number] = inode.split(" ");
-  return {
-    what:
-      `${path} is not the disk that was given to uid ${to} any more (inode ${number} of device ${device}): nothing was given back`,
-    hint:
-      `find that inode (find -xdev -inum ${number}) and chown ${from} it, unless it was deleted`,
-  };
+  return remark(
+    "owner-moved",
+    `${path} is not the disk that was given to uid ${to} any more (inode ${number} of device ${device}): nothing was given back`,
+    {
+      hint:
+        `find that inode (find -xdev -inum ${number}) and chown ${from} it, unless it was deleted`,
+    },
+  );
 }
 
 /**
@@ -115,19 +117,21 @@ function moved({ path, inode, from, to }: GivenOwner): Remaining {
 export async function returnOwner(
   given: GivenOwner,
   pinned?: Fd,
-): Promise<Remaining | undefined> {
+): Promise<Remark | undefined> {
   using fd = await hold(given, pinned);
   if (fd === undefined) return moved(given);
   const { uid } = await statusOf(fd);
   const { path, from, to } = given;
   if (uid === from) return undefined;
   if (uid !== to) {
-    return {
-      what:
-        `${path} belongs to uid ${uid}, not to uid ${to} that it was given to: it was not given back`,
-      hint:
-        `chown ${from} ${path} makes it as it was before, if nobody else needs it`,
-    };
+    return remark(
+      "owner-changed",
+      `${path} belongs to uid ${uid}, not to uid ${to} that it was given to: it was not given back`,
+      {
+        hint:
+          `chown ${from} ${path} makes it as it was before, if nobody else needs it`,
+      },
+    );
   }
   fchown(fd, from, KEEP);
   return undefined;

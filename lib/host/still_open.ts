@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import { type Remark, remark } from "../errors.ts";
 import { type AccessRecord, identityReached } from "./access_record.ts";
 import { holds } from "./process.ts";
 
@@ -25,12 +25,13 @@ export function isStillOpen(
 }
 
 /** Tells a person of it. Pure. */
-export function stillOpen(access: AccessRecord): Remaining {
+export function stillOpen(access: AccessRecord): Remark {
   const what = access.way === "chown"
     ? `${access.path} still belongs to uid ${access.to}`
     : `${access.way === "mknod" ? `${access.root}/` : ""}${access.name} stays`;
-  return {
-    what: `${what}: QEMU has the disk open though it was removed`,
-    hint: "repair puts that in order once QEMU has closed it, or has ended",
-  };
+  return remark(
+    "way-in-use",
+    `${what}: QEMU has the disk open though it was removed`,
+    { hint: "repair puts that in order once QEMU has closed it, or has ended" },
+  );
 }

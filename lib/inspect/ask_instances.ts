@@ -4,6 +4,7 @@
  * @module
  */
 
+import { remark } from "../errors.ts";
 import { connectedSockets } from "../host/connected_sockets.ts";
 import type { QmpTrace } from "../qmp/session_options.ts";
 import { within } from "../sys/pause.ts";
@@ -14,6 +15,7 @@ import {
 import {
   type Asked,
   askOne,
+  type Depth,
   SILENT,
   type Subject,
   unaskable,
@@ -24,6 +26,7 @@ import type { MonitorOptions } from "../monitor/monitor.ts";
 export interface AskOptions {
   /** All are asked within this time together, in milliseconds. */
   readonly deadlineMs: number;
+  readonly compared: Depth;
   /** Sees every message. */
   readonly trace?: MonitorOptions["trace"];
 }
@@ -94,7 +97,8 @@ class Round {
       this.#messages++;
       this.#options.trace?.(...message);
     };
-    const options = { timeoutMs, trace, holdersOf: () => NOBODY };
+    const { compared } = this.#options;
+    const options = { timeoutMs, trace, compared, holdersOf: () => NOBODY };
     const all = Promise.all(subjects.map(async (one) => {
       this.#answers.set(one, await askOne(one, options));
     }));
@@ -121,7 +125,7 @@ class Round {
     const hold = (one: Subject, who: string) =>
       this.#answers.set(one, {
         monitor: "held",
-        why: `monitor held by ${who}`,
+        why: remark("monitor-busy", `monitor held by ${who}`),
       });
     for (const one of silent) {
       if (this.#of(one) !== SILENT) continue;

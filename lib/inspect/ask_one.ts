@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError, messageOf } from "../errors.ts";
+import { named, type Remark, remark, remarkOf } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { isStopped } from "../host/process_identity.ts";
 import {
@@ -21,6 +21,8 @@ import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { comparePresence } from "../compare/presence.ts";
 import type { Difference } from "../plan/difference.ts";
+import { readRecord } from "../plan/facts.ts";
+import { lookWhole } from "./look_whole.ts";
 
 /** What became of the question to one QEMU. */
 export type Asked =
@@ -28,7 +30,7 @@ export type Asked =
     readonly monitor: "answered";
     /** Of `query-status`. */
     readonly runState: string;
-    /** As far as presence tells. */
+    /** As deep as was looked. */
     readonly differences: readonly Difference[];
   }
   | {
@@ -39,8 +41,8 @@ export type Asked =
      * `unasked`: we cannot.
      */
     readonly monitor: "held" | "silent" | "none" | "stopped" | "unasked";
-    /** For a person, undefined if it needs no words. */
-    readonly why?: string;
+    /** Undefined if it needs no words. */
+    readonly why?: Remark;
     /** Whether only root can ask it. @default false */
     readonly isDenied?: boolean;
   };
@@ -52,8 +54,11 @@ export interface Subject {
   /** The one that Ganeti's pid file leads to. */
   readonly process: QemuProcess | undefined;
   /** Or why there is none. */
-  readonly runtime: Runtime | string;
+  readonly runtime: Runtime | Remark;
 }
+
+/** How deep to look: `presence` asks only whether QEMU has the devices. */
+export type Depth = "presence" | "whole";
 
 const QUESTIONS = { runState: RUN_STATE, ids: DEVICE_IDS } as const;
 /** Let in or queued, and no answer in time. */
@@ -61,12 +66,18 @@ export const SILENT: Asked = { monitor: "silent" };
 
 async function question(
   subject: Subject,
-  options: MonitorOptions,
+  options: MonitorOptions & { readonly compared: Depth },
 ): Promise<Asked> {
-  using qmp = await openMonitor(subject.paths.qmp, options);
+  const { paths } = subject;
+  using qmp = await openMonitor(paths.qmp, options);
+  if (options.compared === "whole") {
+    const { content } = readRecord({ kind: "instance", paths });
+    const { qemu, differences } = await lookWhole(qmp, { paths, content });
+    return { monitor: "answered", runState: qemu.runState, differences };
+  }
   const { runState, ids } = await askAll(qmp, QUESTIONS);
   const compare = (block: readonly BlockBackend[]) =>
-    typeof subject.runtime === "string" ? [] : comparePresence(
+    "code" in subject.runtime ? [] : comparePresence(
       subject.runtime,
       { deviceIds: ids, block },
       subject.paths,
@@ -80,17 +91,22 @@ async function question(
 
 function unanswered(error: unknown, { process }: Subject): Asked {
   if (isDown(error)) {
-    const why = process && `cannot be asked: ${messageOf(error)}`;
+    const message = `cannot be asked: ${error.message}`;
+    const why = process && { ...remarkOf(error), message };
     return { monitor: "none", ...(why && { why }) };
   }
-  const code = error instanceof HotplugError ? error.code : undefined;
-  if (code === "monitor-timeout") return SILENT;
-  if (code === "permission-denied") {
-    return { monitor: "unasked", why: messageOf(error), isDenied: true };
+  const fault = named(error);
+  const why = remarkOf(fault);
+  switch (fault.code) {
+    case "monitor-timeout":
+      return SILENT;
+    case "permission-denied":
+      return { monitor: "unasked", why, isDenied: true };
+    // No descriptor was left for the question.
+    case "busy":
+      return { monitor: "unasked", why };
   }
-  // No descriptor was left for the question.
-  if (code === "busy") return { monitor: "unasked", why: messageOf(error) };
-  return { monitor: "silent", why: messageOf(error) };
+  return { monitor: "silent", why };
 }
 
 /**
@@ -100,7 +116,7 @@ function unanswered(error: unknown, { process }: Subject): Asked {
  */
 export async function askOne(
   subject: Subject,
-  options: MonitorOptions,
+  options: MonitorOptions & { readonly compared: Depth },
 ): Promise<Asked> {
   try {
     return await question(subject, options);
@@ -113,6 +129,7 @@ export async function askOne(
 export function unaskable({ process }: Subject): Asked | undefined {
   if (libcFault() !== undefined) return { monitor: "unasked" };
   if (process === undefined || !isStopped(process.pid)) return undefined;
-  const why = `QEMU is stopped: kill -CONT ${process.pid}`;
+  const hint = `kill -CONT ${process.pid}`;
+  const why = remark("stopped", "QEMU is stopped", { hint });
   return { monitor: "stopped", why };
 }

@@ -5,8 +5,14 @@
  */
 
 import { join } from "@std/path/posix";
-import { titleOf } from "../device/select.ts";
-import { HotplugError, messageOf } from "../errors.ts";
+import { nameOfEntry } from "../device/select.ts";
+import {
+  HotplugError,
+  named,
+  type Remark,
+  remark,
+  remarkOf,
+} from "../errors.ts";
 import { lookAt, readIfThere } from "../host/look.ts";
 import {
   commandLine,
@@ -41,46 +47,61 @@ function repairOf(paths: InstancePaths): string {
 }
 
 /** What an interrupted change tells a person; undefined if there is none. */
-export function interrupted(paths: InstancePaths): string | undefined {
+export function interrupted(paths: InstancePaths): Remark | undefined {
   return unfinished(paths) === "interrupted"
-    ? `a change was interrupted: ${repairOf(paths)}`
+    ? remark("interrupted", "a change was interrupted", {
+      hint: repairOf(paths),
+    })
     : undefined;
 }
 
 /** Why our own folder would be refused. */
-function folderFault(path: string): string | undefined {
+function folderFault(path: string): Remark | undefined {
   const status = lookAt(path);
   if (status === undefined) return undefined;
   const { isDirectory, isSymlink, uid, mode } = status;
   const bits = (mode ?? 0) & 0o7777;
   if (isDirectory && uid === 0 && bits === 0o700) return undefined;
   const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "no folder";
-  return `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
-    bits.toString(8)
-  }; look who made it`;
+  return remark(
+    "own-folder",
+    `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
+      bits.toString(8)
+    }`,
+    { hint: "look who made it" },
+  );
 }
 
 /** Removals that are noted, and what has become of them. */
 async function pendingRemovals(
-  { paths, process }: Subject,
+  { paths, process, runtime }: Subject,
   asked: Asked,
-): Promise<{ texts: string[]; ids: string[] }> {
+): Promise<{ remarks: Remark[]; ids: string[] }> {
   const { record } = await readOwnFacts(paths, process, loadNotes);
   const all = Object.values(record.devices)
     .flatMap(({ pending }) => pending ?? []);
   const isGone = (id: string) =>
     asked.monitor === "answered" &&
-    asked.differences.some(({ device }) => device?.id === id);
-  const of = (gone: boolean) =>
-    all.filter(({ id }) => isGone(id) === gone).map(({ title }) => title)
-      .join(", ");
-  const [kept, released] = [of(false), of(true)];
+    asked.differences.some(({ code, device }) =>
+      code === "not-in-qemu" && device?.id === id
+    );
+  const entries = "code" in runtime ? [] : devicesOf(runtime);
+  const about = all.map(({ id, title }) => {
+    const entry = entries.find(({ hvinfo }) => hvinfo.id === id);
+    return { id, title, device: entry && nameOfEntry(entry) };
+  });
   return {
-    texts: [
-      kept && `the guest has not released ${kept}`,
-      released &&
-      `the guest has released ${released}: ${repairOf(paths)}`,
-    ].filter((text) => text !== ""),
+    remarks: [
+      ...about.filter(({ id }) => !isGone(id)).map(({ title, device }) => {
+        const message = `the guest has not released ${title}`;
+        return remark("pending-removal", message, { device });
+      }),
+      ...about.filter(({ id }) => isGone(id)).map(({ title, device }) => {
+        const hint = repairOf(paths);
+        const message = `the guest has released ${title}`;
+        return remark("removal-released", message, { device, hint });
+      }),
+    ],
     ids: all.map(({ id }) => id),
   };
 }
@@ -88,38 +109,28 @@ async function pendingRemovals(
 /** States in which a VM does its work. */
 const AT_WORK = "running";
 
-function stateText(asked: Asked, { paths }: Subject): string | undefined {
-  switch (asked.monitor) {
-    case "answered":
-      if (asked.runState === AT_WORK) return undefined;
-      return asked.runState === "paused"
-        ? `the VM is paused: ${commandLine(paths, "qmp", paths.name, "cont")}`
-        : `the VM is in run state ${asked.runState}`;
-    case "silent":
-      return asked.why ?? "QEMU does not answer";
-    default:
-      return asked.why;
+function stateRemark(asked: Asked, { paths }: Subject): Remark | undefined {
+  if (asked.monitor !== "answered") {
+    const isSilent = asked.monitor === "silent";
+    return asked.why ??
+      (isSilent
+        ? remark("monitor-timeout", "QEMU does not answer")
+        : undefined);
   }
+  if (asked.runState === AT_WORK) return undefined;
+  return asked.runState === "paused"
+    ? remark("paused", "the VM is paused", {
+      hint: `kvm-hotplug qmp ${paths.name} cont`,
+    })
+    : remark("run-state", `the VM is in run state ${asked.runState}`);
 }
 
-/** Recorded devices that QEMU has lost, those with a removal noted aside. */
-function lostDevices(
-  { runtime, paths }: Subject,
-  asked: Asked,
-  pending: readonly string[],
-): string | undefined {
-  if (typeof runtime === "string" || asked.monitor !== "answered") {
-    return undefined;
-  }
-  const lost = asked.differences.flatMap(({ device }) =>
-    device === null || pending.includes(device.id ?? "") ? [] : [device.id]
-  );
-  const titles = devicesOf(runtime)
-    .filter(({ hvinfo: { id = null } }) => id !== null && lost.includes(id))
-    .map(titleOf);
-  return titles.length === 0
-    ? undefined
-    : `not in QEMU: ${titles.join(", ")}; ${repairOf(paths)}`;
+/** On what the three places differ, removals that are noted aside. */
+function differencesOf(asked: Asked, pending: readonly string[]): Remark[] {
+  if (asked.monitor !== "answered") return [];
+  return asked.differences
+    .filter(({ device }) => !pending.includes(device?.id ?? ""))
+    .map(remarkOf);
 }
 
 /** Whether Ganeti takes a VM for down that answers. */
@@ -129,36 +140,40 @@ function isMisled({ paths, process }: Subject, { monitor }: Asked): boolean {
 }
 
 /** What our own files and QEMU's answer say of an instance. */
-async function findings(subject: Subject, asked: Asked): Promise<string[]> {
+async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
   const { paths, runtime } = subject;
   const broken = folderFault(join(paths.runDir, OWN_DIRECTORY)) ??
     interrupted(paths);
+  const misled = remark(
+    "pid-file",
+    `its QEMU answers, and ${paths.pid} leads elsewhere`,
+  );
   const first = [
-    typeof runtime === "string" ? runtime : undefined,
+    "code" in runtime ? runtime : undefined,
     broken,
-    stateText(asked, subject),
-    isMisled(subject, asked)
-      ? `its QEMU answers, and ${paths.pid} leads elsewhere`
-      : undefined,
-  ].flatMap((text) => text ?? []);
+    stateRemark(asked, subject),
+    isMisled(subject, asked) ? misled : undefined,
+  ].flatMap((one) => one ?? []);
   // An interrupted change explains the rest.
   if (broken !== undefined) return first;
   const pending = await pendingRemovals(subject, asked);
-  const lost = lostDevices(subject, asked, pending.ids);
-  return [...first, ...pending.texts, ...lost === undefined ? [] : [lost]];
+  const codes = first.map(({ code }) => code);
+  const others = differencesOf(asked, pending.ids)
+    .filter(({ code }) => code !== "pid-file" || !codes.includes(code));
+  return [...first, ...pending.remarks, ...others];
 }
 
-/** What a person should know of an instance, most telling first; null if nothing. */
+/** What a person should know of an instance, most telling first. */
 export async function attentionOf(
   subject: Subject,
   asked: Asked,
-): Promise<string | null> {
+): Promise<Remark[]> {
   try {
-    return (await findings(subject, asked)).join("; ") || null;
+    return await findings(subject, asked);
   } catch (error) {
     const known = error instanceof HotplugError ||
       error instanceof Deno.errors.PermissionDenied;
-    if (known) return messageOf(error);
+    if (known) return [remarkOf(named(error))];
     throw error;
   }
 }

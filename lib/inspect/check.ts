@@ -4,8 +4,9 @@
  * @module
  */
 
+import { compareWhole } from "../compare/whole.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
-import type { HotplugError } from "../errors.ts";
+import { type HotplugError, type Remark, remarkOf } from "../errors.ts";
 import { type Via, VIAS } from "../host/access_record.ts";
 import {
   type Confinement,
@@ -15,6 +16,7 @@ import {
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
+import type { Difference } from "../plan/difference.ts";
 import {
   completeFacts,
   type QemuFacts,
@@ -22,7 +24,7 @@ import {
   readRecord,
   type Target,
 } from "../plan/facts.ts";
-import { qemuView } from "../plan/view.ts";
+import { type QemuView, qemuView } from "../plan/view.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { isRuntimeThere } from "../state/runtime_file.ts";
@@ -38,34 +40,16 @@ export interface CheckResult {
   readonly supported: boolean;
   /** In the order in which an `add` asks. */
   readonly requirements: readonly Requirement[];
-  readonly qemu: ReturnType<typeof describe>;
+  readonly qemu: QemuView;
   readonly ways: readonly WayView[];
   /** On the bus where new devices go. */
   readonly free_slots: readonly number[];
-  /** What hinders nothing, and a person should know; one line each. */
-  readonly warnings: readonly string[];
-}
-
-/** How one QEMU runs; null stands where its process is unknown. */
-function describe(facts: CheckFacts, uidText: string | null) {
-  const { qemu, confinement } = facts;
-  const known = <T>(pick: (one: Confinement) => T): T | null =>
-    confinement === undefined ? null : pick(confinement);
-  return {
-    name: qemu.name,
-    ...qemuView(qemu),
-    migration: qemu.migration || "none",
-    uid: known(({ credentials }) => credentials.uid),
-    gid: known(({ credentials }) => credentials.gid),
-    groups: known(({ credentials }) => credentials.groups),
-    root: known(({ root }) => root),
-    user_namespace: known(({ userNamespace }) => userNamespace),
-    mount_namespace: known(({ mountNamespace }) => mountNamespace),
-    seccomp: known(({ seccomp }) => seccomp),
-    options: known(({ options }) => options),
-    // What Ganeti noted of the pool's user, null if nothing.
-    uid_file: uidText,
-  };
+  /** On what file, QEMU and node differ; they do not change the status. */
+  readonly differences: readonly Remark[];
+  /** As deep as anybody looks; null if there is no file to compare with. */
+  readonly compared: "whole" | null;
+  /** What hinders nothing, and a person should know. */
+  readonly warnings: readonly Remark[];
 }
 
 function fileRequirement(
@@ -83,10 +67,25 @@ function fileRequirement(
   }];
 }
 
+/** How an instance is checked. */
+export type CheckOptions = MonitorOptions & {
+  /** Whether the VM may be another than the instance's. */
+  readonly foreign: "allowed" | "refused";
+};
+
+/** What a check looks at. */
+interface Looked {
+  readonly facts: CheckFacts;
+  /** Why there is no runtime file to understand. */
+  readonly fault: HotplugError | undefined;
+  /** Undefined if there is nothing that QEMU could be compared with. */
+  readonly differences: readonly Difference[] | undefined;
+}
+
 async function readCheckFacts(
   target: Target,
-  options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
-): Promise<{ facts: CheckFacts; fault: HotplugError | undefined }> {
+  options: CheckOptions,
+): Promise<Looked> {
   const { kind, paths } = target;
   const { content, fault } = readRecord(target);
   // A VM whose file is missing or broken can be checked, and not be changed.
@@ -98,9 +97,13 @@ async function readCheckFacts(
   if (kind === "instance" && options.foreign === "refused") {
     refuseForeignVm(facts.qemu.name, paths);
   }
+  if (kind === "instance" && fault === undefined) {
+    const compared = await compareWhole(facts, qmp);
+    return { ...compared, fault };
+  }
   const { process } = facts.qemu;
   const confinement = process && readConfinement(process);
-  return { facts: { ...facts, confinement }, fault };
+  return { facts: { ...facts, confinement }, fault, differences: undefined };
 }
 
 /**
@@ -110,10 +113,10 @@ async function readCheckFacts(
  */
 export async function check(
   target: Target,
-  options: MonitorOptions & { readonly foreign: "allowed" | "refused" },
+  options: CheckOptions,
 ): Promise<CheckResult> {
   try {
-    const { facts, fault } = await readCheckFacts(target, options);
+    const { facts, fault, differences } = await readCheckFacts(target, options);
     const kinds = await Promise.all(
       (await loadKinds()).map(async (kind) => ({
         kind,
@@ -135,9 +138,11 @@ export async function check(
       instance: label,
       supported: requirements.every(({ ok }) => ok),
       requirements,
-      qemu: describe(facts, text ?? null),
+      qemu: qemuView(facts.qemu, facts.confinement, text),
       ways: waysOf(facts.qemu, facts.confinement),
       free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),
+      differences: differences?.map(remarkOf) ?? [],
+      compared: differences === undefined ? null : "whole",
       warnings: remark === undefined ? [] : [remark],
     };
   } catch (error) {

@@ -5,34 +5,28 @@
  * @module
  */
 
-import { compareWhole } from "../compare/whole.ts";
 import type { Reach } from "../engine/options.ts";
-import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import { HotplugError, isDenied, messageOf } from "../errors.ts";
+import { inSpiteOf, type Remark, remark, remarkOf } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
-import type { NicFiles } from "../host/nic_file.ts";
 import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference } from "../plan/difference.ts";
-import {
-  nicFilesOf,
-  type QemuFacts,
-  readNode,
-  readRecord,
-} from "../plan/facts.ts";
+import { nicFilesOf, type QemuFacts, readRecord } from "../plan/facts.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
-import { loadKinds, loadNotes } from "../kinds.ts";
+import { loadKinds } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
 import { type QemuView, qemuView, type ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { EMPTY_RECORD, noteOn } from "../state/own_check.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
+import { readUidText } from "../state/uid_file.ts";
 import { libcFault } from "../sys/libc.ts";
 import { interrupted } from "./attention.ts";
+import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
 
 /** How the three places compare for one device. */
 export type DeviceStatus =
@@ -46,18 +40,10 @@ export type DeviceStatus =
   /** QEMU has it; the runtime file is there, and cannot be read. */
   | "unknown";
 
-/** A difference, as documents tell it. */
-export interface ListedDifference {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
-  readonly device: Difference["device"];
-}
-
 /** A device and how the three places compare for it. */
 export type ListedDevice = DeviceView & {
   readonly status: DeviceStatus;
-  readonly differences: readonly ListedDifference[];
+  readonly differences: readonly Remark[];
 };
 
 /** One instance's devices. */
@@ -71,11 +57,10 @@ export interface InstanceListing {
   /** Recorded disks, recorded NICs, then what only QEMU has. */
   readonly devices: readonly ListedDevice[];
   /** Those about none of the devices. */
-  readonly differences: readonly ListedDifference[];
+  readonly differences: readonly Remark[];
   /** As deep as anybody looks; null if QEMU was not asked. */
   readonly compared: "whole" | null;
-  /** For stderr, one line each. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Remark[];
 }
 
 /** How an instance is reached to be listed. */
@@ -87,10 +72,6 @@ function isAbout(
 ): boolean {
   return device?.kind === kind && device.index === index &&
     (index !== null || device.id === id);
-}
-
-function told({ code, what, hint, device }: Difference): ListedDifference {
-  return { code, message: what, hint, device };
 }
 
 /** What its differences mean for the status of a recorded device. */
@@ -122,7 +103,7 @@ export function listDevices(
     readonly unasked?: DeviceStatus;
     readonly stray?: DeviceStatus;
     readonly differences: readonly Difference[];
-    readonly kinds: readonly Pick<Kind, "list" | "view">[];
+    readonly kinds: readonly Pick<Kind, "word" | "list" | "view" | "blank">[];
   },
 ): ListedDevice[] {
   const { qemu, own } = facts;
@@ -133,16 +114,18 @@ export function listDevices(
       const device = view(entry, facts);
       const mine = about(device);
       const status = qemu === undefined ? unasked : statusOf(entry, own, mine);
-      return { ...device, status, differences: mine.map(told) };
+      return { ...device, status, differences: mine.map(remarkOf) };
     })
   );
   if (qemu === undefined) return recorded;
   const strays = straysOf(qemu, runtime).filter(({ has }) => has === "device");
+  const blank = { blank: {} };
   return [
     ...recorded,
     ...strays.map((one): ListedDevice => {
-      const device = strayView(one, qemu);
-      const mine = about(device).map(told);
+      const kind = kinds.find(({ word }) => word === one.kind);
+      const device = strayView(one, qemu, kind ?? blank);
+      const mine = about(device).map(remarkOf);
       return { ...device, status: stray, differences: mine };
     }),
   ];
@@ -151,26 +134,19 @@ export function listDevices(
 /** With a file that is there and cannot be read, nothing can be compared. */
 function unread({ code, message }: HotplugError): Difference {
   const hint = "look who wrote it: nothing is changed while it is so";
-  return { code, device: null, what: message, hint };
+  return remark(code, message, { hint });
 }
 
 /** Why QEMU has nothing to tell. */
 interface NoAnswer {
-  readonly why: string;
+  readonly why: Remark;
   readonly running: boolean;
 }
 
-/** What QEMU and this node tell. */
-interface Looked {
-  /** Undefined if the instance has no directory for them. */
-  readonly nicFiles: NicFiles | undefined;
+/** What QEMU and this node tell; no differences if QEMU was not asked. */
+interface Looked extends Omit<WholeLook, "qemu" | "confinement"> {
   readonly qemu: QemuFacts | NoAnswer;
-  /** The tool's own record; undefined if it cannot be used. */
-  readonly own: OwnFacts | undefined;
-  /** None if QEMU was not asked. */
-  readonly differences: readonly Difference[];
-  /** For stderr, one line each. */
-  readonly warnings: readonly string[];
+  readonly confinement?: WholeLook["confinement"];
 }
 
 /** Without QEMU the file alone is listed; that needs no FFI. */
@@ -196,42 +172,18 @@ async function lookAround(
   const fault = libcFault();
   if (fault !== undefined) {
     const running = runs(paths) || isListenedTo(paths.qmp);
-    return await withoutQemu(paths, { why: fault.message, running });
+    return await withoutQemu(paths, { why: remarkOf(fault), running });
   }
   try {
     using qmp = await openMonitor(paths.qmp, options);
-    const answer = await askQemu(qmp, paths);
-    // QEMU works on its answers meanwhile.
-    const node = await readNode(paths, content);
-    const qemu = await answer();
-    const { own, warnings } = await readOwn(paths, qemu);
-    const place = { runDir: paths.runDir, lockKey: paths.lockKey };
-    const none = { place, qemu: null, record: EMPTY_RECORD };
-    const facts = { ...node, qemu, own: own ?? none };
-    const { differences } = await compareWhole(facts, qmp);
-    const { nicFiles } = node;
-    return { nicFiles, qemu, own, differences, warnings };
+    return await lookWhole(qmp, { paths, content });
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
     const running = runs(paths);
     const why = running
-      ? `the VM runs, but: ${messageOf(error)}`
-      : "the VM does not run";
+      ? { ...remarkOf(error), message: `the VM runs, but: ${error.message}` }
+      : remark("not-running", "the VM does not run");
     return await withoutQemu(paths, { why, running });
-  }
-}
-
-/** A record that cannot be used hides nothing else. */
-async function readOwn(
-  paths: InstancePaths,
-  qemu: QemuFacts | undefined,
-): Promise<{ own: OwnFacts | undefined; warnings: string[] }> {
-  try {
-    const own = await readOwnFacts(paths, qemu?.process, loadNotes);
-    return { own, warnings: [] };
-  } catch (error) {
-    if (!(error instanceof HotplugError) || isDenied(error)) throw error;
-    return { own: undefined, warnings: [error.message] };
   }
 }
 
@@ -265,15 +217,17 @@ export async function listInstance(
   return {
     instance,
     running: none?.running ?? true,
-    qemu: qemu === undefined ? null : qemuView(qemu),
+    qemu: qemu === undefined
+      ? null
+      : qemuView(qemu, looked.confinement, readUidText(paths)),
     devices,
     differences: differences
       .filter((one) => !devices.some((device) => isAbout(one, device)))
-      .map(told),
+      .map(remarkOf),
     compared: qemu === undefined ? null : "whole",
     warnings: [
-      ...(fault ? [`${fault.message}: listed as QEMU has it`] : []),
-      ...(none ? [`${none.why}: listed from the runtime file`] : []),
+      ...(fault ? [inSpiteOf(fault, "listed as QEMU has it")] : []),
+      ...(none ? [inSpiteOf(none.why, "listed from the runtime file")] : []),
       ...[interrupted(paths)].flatMap((one) => one ?? []),
       ...warnings,
     ],

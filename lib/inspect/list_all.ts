@@ -10,9 +10,12 @@ import type { Reach } from "../engine/options.ts";
 import {
   HotplugError,
   isDenied,
-  messageOf,
+  named,
   passShortage,
   permissionDenied,
+  type Remark,
+  remark,
+  remarkOf,
 } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
@@ -20,7 +23,7 @@ import { expectRuntime } from "../plan/facts.ts";
 import { listInstances, runningBeside } from "../plan/instances.ts";
 import { commandLine, instancePaths } from "../state/instance.ts";
 import { askInstances, type AskOptions } from "./ask_instances.ts";
-import type { Asked, Subject } from "./ask_one.ts";
+import type { Asked, Depth, Subject } from "./ask_one.ts";
 import { attentionOf } from "./attention.ts";
 
 /** One line of the node's instances. */
@@ -43,8 +46,10 @@ export interface InstanceSummary {
   readonly state: string | null;
   /** What became of the question to its QEMU. */
   readonly monitor: Asked["monitor"];
-  /** What a person should look at, null if nothing. */
-  readonly attention: string | null;
+  /** How deep it was compared; null if its QEMU did not answer. */
+  readonly compared: Depth | null;
+  /** What a person should look at, most telling first. */
+  readonly attention: readonly Remark[];
 }
 
 type Reached = Pick<Reach, "runDir" | "reachedBy">;
@@ -76,10 +81,10 @@ function look(
     const missing = error instanceof HotplugError &&
       error.code === "no-such-instance";
     const runtime = missing
-      ? `no runtime file: ${
-        commandLine(paths, "adopt", name)
-      } records its devices`
-      : messageOf(error);
+      ? remark("no-runtime-file", "no runtime file", {
+        hint: `${commandLine(paths, "adopt", name)} records its devices`,
+      })
+      : remarkOf(named(error));
     return { paths, process, runtime, hidden };
   }
 }
@@ -102,9 +107,13 @@ function isHidden(asked: Asked): boolean {
   return asked.monitor !== "answered" && asked.isDenied === true;
 }
 
-async function summarize(seen: Seen, asked: Asked): Promise<InstanceSummary> {
+async function summarize(
+  seen: Seen,
+  asked: Asked,
+  compared: Depth,
+): Promise<InstanceSummary> {
   const { paths, runtime } = seen;
-  const isRead = typeof runtime !== "string";
+  const isRead = !("code" in runtime);
   const answered = asked.monitor === "answered";
   const running = runs(seen, asked);
   const unknown = running === null || isHidden(asked) ? "unknown" : null;
@@ -115,6 +124,7 @@ async function summarize(seen: Seen, asked: Asked): Promise<InstanceSummary> {
     nics: isRead ? runtime.nics.length : null,
     state: answered ? asked.runState : unknown,
     monitor: asked.monitor,
+    compared: answered ? compared : null,
     attention: await attentionOf(seen, asked),
   };
 }
@@ -136,8 +146,9 @@ export async function listAll(
   const names = [...recorded, ...runningBeside(runDir, recorded)].sort();
   const subjects = names.map((name) => look(reached, name));
   const asked = await askInstances(subjects, options);
+  const { compared } = options;
   const instances = await Promise.all(
-    subjects.map((one, i) => summarize(one, asked[i] ?? UNASKED)),
+    subjects.map((one, i) => summarize(one, asked[i] ?? UNASKED, compared)),
   );
   const hidden = subjects.filter((one, i) =>
     one.hidden.length > 0 || isHidden(asked[i] ?? UNASKED)

@@ -5,6 +5,9 @@
  * @module
  */
 
+import { readConfinement } from "../host/confinement.ts";
+import { readUidText } from "../state/uid_file.ts";
+import { inSpiteOf, type Remark } from "../errors.ts";
 import { freeSlots, isOn, type SlotFacts } from "../device/bus_slot.ts";
 import type { PciBus } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
@@ -58,7 +61,7 @@ export interface PciMap {
   /** The root bus first. */
   readonly buses: readonly MapBus[];
   /** What the map lacks, one line each. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Remark[];
 }
 
 /** What the map is drawn from. */
@@ -184,13 +187,15 @@ export async function pciMap(
     using qmp = await openMonitor(paths.qmp, options);
     const answer = await askQemu(qmp, paths);
     const qemu = await answer();
+    const uidText = kind === "instance" ? readUidText(paths) : undefined;
+    const confinement = qemu.process && readConfinement(qemu.process);
     return {
       instance: label,
-      qemu: qemuView(qemu),
+      qemu: qemuView(qemu, confinement, uidText),
       buses: mapBuses({ qemu, runtime, drivers: qemu.drivers }),
       warnings: fault === undefined
         ? []
-        : [`${fault.message}: the map shows what QEMU has`],
+        : [inSpiteOf(fault, "the map shows what QEMU has")],
     };
   } catch (error) {
     throw nothingChanged(error);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Remark } from "../errors.ts";
 import { join } from "@std/path/posix";
 import type { Reach } from "../engine/options.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
@@ -32,7 +33,7 @@ export interface StartCommand {
   /** The program first. */
   readonly argv: readonly string[];
   /** One line each. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Remark[];
 }
 
 /** A monitor for Ganeti and this tool, unless the fixed part has it. */

@@ -30,7 +30,7 @@ import type { Reach } from "../engine/options.ts";
 import type { Difference } from "../plan/difference.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { KindName } from "../plan/kind.ts";
-import type { Remaining } from "../errors.ts";
+import { type Remark, remark, remarkOf } from "../errors.ts";
 import { JsonText } from "../words/json_text.ts";
 
 /** How an instance's state is looked at. */
@@ -68,12 +68,12 @@ export interface StateView {
 export interface Verification {
   /** Whether nothing differs. */
   readonly ok: boolean;
-  readonly differences: readonly Remaining[];
+  readonly differences: readonly Remark[];
 }
 
 /** What a comparison came to, as the document has it. Pure. */
 export function verification(all: readonly Difference[]): Verification {
-  const differences = all.map(({ what, hint }) => ({ what, hint }));
+  const differences = all.map(remarkOf);
   return { ok: differences.length === 0, differences };
 }
 
@@ -123,13 +123,15 @@ async function compare(
 ): Promise<readonly Difference[]> {
   const code = unfinished(paths);
   if (code !== undefined) {
-    const remark = code === "interrupted"
-      ? {
-        what: "a change was interrupted",
-        hint: commandLine(paths, "repair", paths.name),
-      }
-      : { what: "a change is under way", hint: "verify again once it is done" };
-    return [{ code, device: null, ...remark }];
+    return [
+      code === "interrupted"
+        ? remark(code, "a change was interrupted", {
+          hint: commandLine(paths, "repair", paths.name),
+        })
+        : remark(code, "a change is under way", {
+          hint: "verify again once it is done",
+        }),
+    ];
   }
   using qmp = await openMonitor(paths.qmp, options);
   try {

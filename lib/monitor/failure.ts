@@ -45,7 +45,7 @@ export function unreachable(error: unknown): HotplugError | undefined {
 }
 
 /** Whether an error says that nobody serves the VM's socket: it is down. */
-export function isDown(error: unknown): boolean {
+export function isDown(error: unknown): error is HotplugError {
   return error instanceof HotplugError && error.code === "not-running" &&
     error.cause instanceof SysError;
 }

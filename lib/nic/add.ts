@@ -13,7 +13,7 @@ import {
 } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { Decision } from "../engine/plan.ts";
-import { duplicate } from "../errors.ts";
+import { duplicate, type Remark, remark } from "../errors.ts";
 import {
   alreadyThere,
   deviceStep,
@@ -57,16 +57,19 @@ function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
 export function bridgeWarnings(
   { bridgeState }: NicAddFacts,
   { mode, link }: Pick<NicDevice, "mode" | "link">,
-): string[] {
+): Remark[] {
   if (mode !== "bridged" || bridgeState === undefined) return [];
   const { link: state, listensSeconds } = bridgeState;
   return [
     ...(state === "down"
-      ? [`bridge ${link} is down: it passes nothing on`]
+      ? [remark("bridge-down", `bridge ${link} is down: it passes nothing on`)]
       : []),
     ...(listensSeconds > 0
       ? [
-        `bridge ${link} has a spanning tree (STP): the new port passes nothing on for ${listensSeconds} s`,
+        remark(
+          "bridge-listens",
+          `bridge ${link} has a spanning tree (STP): the new port passes nothing on for ${listensSeconds} s`,
+        ),
       ]
       : []),
   ];

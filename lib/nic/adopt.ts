@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import type { Remark } from "../errors.ts";
 import { nicEntry } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import {
@@ -39,7 +39,7 @@ function asNew(
   facts: AdoptFacts,
   nic: ProvenNic,
   fresh: string,
-): Adopted | Remaining {
+): Adopted | Remark {
   const { id, mac, tap } = nic;
   const place = facts.places.get(id);
   const driver = facts.qemu.drivers.get(id);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf, type Remaining } from "../errors.ts";
+import { messageOf, type Remark, remark } from "../errors.ts";
 import {
   type Attachment,
   hangsOn,
@@ -143,13 +143,14 @@ async function takeOff(
 }
 
 /** The tap goes or is gone, whatever stays of it. */
-function leftOn(tap: string, error: unknown): Remaining {
-  return {
-    what: `Something of tap ${tap} may stay on this node's network: ${
+function leftOn(tap: string, error: unknown): Remark {
+  return remark(
+    "network-left",
+    `Something of tap ${tap} may stay on this node's network: ${
       messageOf(error)
     }`,
-    hint: "look what it was to take off",
-  };
+    { hint: "look what it was to take off" },
+  );
 }
 
 /** The step on a tap's network. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { tapsOf } from "../host/process.ts";
 import { interfaceExists } from "../host/tap.ts";
 import {
@@ -19,11 +19,7 @@ import {
   lostDifference,
   lostUuids,
 } from "../plan/compare_own.ts";
-import {
-  type Difference,
-  nameOfEntry,
-  type WholeFacts,
-} from "../plan/difference.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -59,7 +55,7 @@ function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
   return [{
     code: "mac",
     device: nameOfEntry(nic),
-    what: `${titleOf(nic)} is recorded with MAC ${nic.mac}, QEMU has ${mac}`,
+    message: `${titleOf(nic)} is recorded with MAC ${nic.mac}, QEMU has ${mac}`,
     hint: plugAnew(facts, nic),
   }];
 }
@@ -73,7 +69,7 @@ function backendDifference(
   return [{
     code: "no-netdev",
     device: nameOfEntry(nic),
-    what: `${titleOf(nic)} has no network backend ${id}`,
+    message: `${titleOf(nic)} has no network backend ${id}`,
     hint: commandLine(paths, "nic", "remove", paths.name, id),
   }];
 }
@@ -90,7 +86,7 @@ function fileDifference(facts: WholeFacts, nic: NicEntry): Difference[] {
   return [{
     code: "nic-file",
     device: nameOfEntry(nic),
-    what: `NIC file ${nicDir}/${nic.index} names ${
+    message: `NIC file ${nicDir}/${nic.index} names ${
       file ?? "nothing"
     }, the tap of ${titleOf(nic)} is ${tap}`,
     hint: `printf %s ${shellWord(tap)} > ${
@@ -114,7 +110,7 @@ function missingFiles(facts: WholeFacts): Difference[] {
   const about = {
     code: "nic-files",
     device: null,
-    what: `The NIC files in ${nicDir} do not name the taps that QEMU has`,
+    message: `The NIC files in ${nicDir} do not name the taps that QEMU has`,
   };
   if (nicFilesFault !== undefined) {
     const repair = commandLine(facts.paths, "repair", facts.paths.name);
@@ -153,11 +149,11 @@ function strayFiles(facts: NicCompareFacts): Difference[] {
         : "which QEMU has not open";
       return {
         ...about,
-        what: `${what}, and names interface ${tap}, ${whose}`,
+        message: `${what}, and names interface ${tap}, ${whose}`,
       };
     }
     const mend = { word: "stray-nic-file", subject: seq, did: "removed it" };
-    return { ...about, what, mend };
+    return { ...about, message: what, mend };
   });
 }
 
@@ -180,7 +176,7 @@ function fdNames(facts: NicCompareFacts): Difference[] {
   return [{
     code: "fd-names",
     device: null,
-    what: `QEMU holds tap ${lost.join(", ")}, which no NIC uses`,
+    message: `QEMU holds tap ${lost.join(", ")}, which no NIC uses`,
     hint: "repair closes what was passed to QEMU and not used",
     mend: {
       word: "fd-names",
@@ -196,7 +192,7 @@ function orphans({ qemu, content }: WholeFacts): Difference[] {
     .map(({ id }) => ({
       code: "orphan-netdev",
       device: null,
-      what: `QEMU has network backend ${id}, which no device uses`,
+      message: `QEMU has network backend ${id}, which no device uses`,
       hint: "repair removes it",
       mend: { word: "orphan-netdev", subject: id, did: "removed it" },
     }));
@@ -208,7 +204,7 @@ function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
   return {
     code: "not-in-qemu",
     device: nameOfEntry(nic),
-    what: `the guest released ${
+    message: `the guest released ${
       titleOf(nic)
     } (${nic.hvinfo.id}) after a change of it had been given up`,
     hint: "repair plugs it back as it is recorded",

@@ -6,13 +6,9 @@
  */
 
 import type { RecordedNic } from "../device/nic.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { cutsOf } from "../host/tap_place.ts";
-import {
-  type Difference,
-  nameOfEntry,
-  type WholeFacts,
-} from "../plan/difference.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { endsWithCard } from "./driver.ts";
@@ -51,7 +47,7 @@ export function networkDifference(
   return [{
     code: "network",
     device: nameOfEntry(nic),
-    what: `${titleOf(nic)} is cut off: its tap ${tap} ${all.join(", and ")}`,
+    message: `${titleOf(nic)} is cut off: its tap ${tap} ${all.join(", and ")}`,
     hint: `${
       commandLine(paths, ...words, ...joinWords(recordedNic(nic)))
     } joins it again`,
@@ -74,7 +70,7 @@ export function tapDifference(
   return [{
     code: "no-tap",
     device: nameOfEntry(nic),
-    what: `${titleOf(nic)} is cut off: its tap ${file} was deleted`,
+    message: `${titleOf(nic)} is cut off: its tap ${file} was deleted`,
     hint: endsWithCard(qemu, nic.hvinfo.driver)
       ? "stop and start the instance: QEMU ends itself when this card is taken out"
       : remove,

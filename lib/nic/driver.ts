@@ -14,7 +14,7 @@ import {
   VIRTIO_NET,
 } from "../device/nic.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
-import { refuse, unsupported } from "../errors.ts";
+import { refuse, type Remark, remark, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import type { QemuFacts } from "../plan/facts.ts";
 import type { Hvparams } from "../state/hvparams.ts";
@@ -95,7 +95,7 @@ export function deviceArguments(
 }
 
 /** Warns of what a start from the runtime file would make another card of. */
-export function startWarnings(hvparams: Hvparams, nic: Nic): string[] {
+export function startWarnings(hvparams: Hvparams, nic: Nic): Remark[] {
   const { nicType } = hvparams;
   const driver = isParavirtual(nicType) ? VIRTIO_NET : nicType;
   const { queues, vnetHdr } = settingsAtStart(nic.driver, hvparams);
@@ -106,7 +106,10 @@ export function startWarnings(hvparams: Hvparams, nic: Nic): string[] {
   ].join(", ");
   if (differs === "") return [];
   return [
-    `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
+    remark(
+      "not-migratable",
+      `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
+    ),
   ];
 }
 

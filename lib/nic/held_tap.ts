@@ -10,7 +10,7 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { leaveBridge } from "../host/network.ts";
 import type { HeldTap, Holder } from "../host/tap_holders.ts";
-import { heldIn, heldText } from "../plan/compare_own.ts";
+import { heldIn, heldTap } from "../plan/compare_own.ts";
 import { changeOwnRecord, readOwnRecord } from "../state/own_record.ts";
 
 /** Leaves a tap to who has it open: off its bridge, and noted. */
@@ -22,7 +22,7 @@ export async function leaveHeld(
     readonly world: World;
   },
 ): Promise<void> {
-  world.leave(heldText(tap.name, holders));
+  world.leave(heldTap(tap.name, holders));
   await leaveBridge(tap.name);
   const known = heldIn(readOwnRecord(place));
   if (known.some(([_, { ifindex }]) => ifindex === tap.ifindex)) return;

@@ -8,7 +8,7 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { Kind, OwnKind } from "../plan/kind.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { NicStep } from "./steps.ts";
-import { nicView } from "./view.ts";
+import { nicView, NO_DETAILS } from "./view.ts";
 
 /** The tap that was made to stay goes. */
 function giveBack(own: OwnFacts, uuid: string): NicStep[] {
@@ -36,5 +36,6 @@ export const NIC = {
     "nic-remove": ["device_del", "netdev_del", "human-monitor-command"],
   },
   giveBack,
+  blank: NO_DETAILS,
   view: nicView,
 } as const satisfies OwnKind & Pick<Kind, "needs">;

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { unsupported } from "../errors.ts";
+import { remark, unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { recordedAddress } from "../device/hvinfo.ts";
 import { nicDeviceArguments, settingsAtStart } from "../device/nic.ts";
 import { optionText } from "../device/option_text.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { netdevOf } from "../plan/facts.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -75,7 +75,13 @@ export function startNics(
       return startNic(nic, facts, isRomless ? "none" : "default");
     }),
     warnings: nics.filter((nic) => tapOf(facts, nic) === undefined).map((nic) =>
-      `the tap of ${titleOf(nic)} is not known: tap${nic.index} stands for it`
+      remark(
+        "tap-unknown",
+        `the tap of ${
+          titleOf(nic)
+        } is not known: tap${nic.index} stands for it`,
+        { device: nameOfEntry(nic) },
+      )
     ),
   };
 }

@@ -32,7 +32,7 @@ import {
   openVhostNet,
   removeKeptTap,
 } from "../host/tap.ts";
-import { heldText } from "../plan/compare_own.ts";
+import { heldTap } from "../plan/compare_own.ts";
 import { leaveHeld } from "./held_tap.ts";
 import { keptTap } from "./note.ts";
 import { ifindex, ownPlace, processIdentity } from "../state/own_check.ts";
@@ -247,7 +247,7 @@ const AWAIT_TAP_GONE_STEP = defineStep({
     });
     if (held.length === 0) return;
     if (ifindex === undefined || own === undefined) {
-      return world.leave(heldText(name, held));
+      return world.leave(heldTap(name, held));
     }
     await leaveHeld({ way: "held", name, ifindex }, held, { own, world });
   },

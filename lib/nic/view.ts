@@ -12,6 +12,20 @@ import type { NicEntry } from "../state/runtime.ts";
 import { tapOf } from "./files.ts";
 import { notesOf } from "./notes.ts";
 
+/** What only NICs have, nothing known. */
+export const NO_DETAILS = {
+  mac: null,
+  mode: null,
+  link: null,
+  link_state: null,
+  tap: null,
+  queues: null,
+  vhost: null,
+  mtu: null,
+  rate: null,
+  migratable: null,
+} as const;
+
 /** A NIC as it will be, in its place. */
 export function plannedView(
   nic: Nic,
@@ -19,6 +33,7 @@ export function plannedView(
   tap: string | null,
 ): DeviceView {
   return {
+    ...NO_DETAILS,
     kind: "nic",
     ...place,
     name: nic.name ?? null,
@@ -48,6 +63,7 @@ export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
   const { linkState, vhost } = notesOf(facts, uuid);
   const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;
   return {
+    ...NO_DETAILS,
     kind: "nic",
     ...entryView(entry),
     mac: entry.mac ?? null,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import type { Remark } from "../errors.ts";
 import { basename } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
 import { type Adoption, type Decision, planOf } from "../engine/plan.ts";
@@ -90,7 +90,7 @@ function adoptionOf(
   { adopted, after, remaining }: {
     adopted: readonly Adopted[];
     after: Runtime;
-    remaining: readonly Remaining[];
+    remaining: readonly Remark[];
   },
 ): Adoption {
   const views = adopted.flatMap(({ uuid }) =>

@@ -9,7 +9,7 @@ import { findDevice } from "../device/select.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { recover, type Recovery } from "../engine/recover.ts";
-import { messageOf, type Remark, toldOf } from "../errors.ts";
+import { messageOf, type Remark, remark, toldOf } from "../errors.ts";
 import { type KindRequest, loadNotes, loadWholeKinds } from "../kinds.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
@@ -65,11 +65,8 @@ export function recoverySettled(recovery: Recovery | undefined): Remark[] {
   if (recovery === undefined) return [];
   const { what, did, plan, leftAlone = [] } = recovery;
   const device = plan?.device ? toldOf(plan.device) : null;
-  const about = { code: "interrupted", device };
-  return [
-    { ...about, message: `${what}, had been interrupted: ${did}`, hint: null },
-    ...leftAlone.map(({ what, hint }) => ({ ...about, message: what, hint })),
-  ];
+  const message = `${what}, had been interrupted: ${did}`;
+  return [remark("interrupted", message, { device }), ...leftAlone];
 }
 
 /** The outcome of a request that recovery has finished just now. */
@@ -120,19 +117,16 @@ export async function finishReleased(
     for (const request of await releasedRemovals(paths, options)) {
       const { device } = await carryOut(request);
       const what = `${device?.kind} ${device?.index} (${device?.id})`;
-      settled.push({
-        code: "removal-finished",
-        message: `the guest has released ${what}: its removal is finished`,
-        hint: null,
-        device: device && toldOf(device),
-      });
+      settled.push(remark(
+        "removal-finished",
+        `the guest has released ${what}: its removal is finished`,
+        { device: device && toldOf(device) },
+      ));
     }
   } catch (error) {
-    settled.push({
-      code: "removal-not-finished",
-      message: `a removal that is due was not finished: ${messageOf(error)}`,
-      hint: null,
-      device: null,
-    });
+    settled.push(remark(
+      "removal-not-finished",
+      `a removal that is due was not finished: ${messageOf(error)}`,
+    ));
   }
 }

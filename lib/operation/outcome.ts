@@ -6,7 +6,7 @@
 
 import type { Action, Adoption, DeviceView } from "../engine/plan.ts";
 import type { StepDescription } from "../engine/verbs.ts";
-import type { Remaining, Remark } from "../errors.ts";
+import type { Remark } from "../errors.ts";
 
 /** What an operation came to. */
 export interface Outcome {
@@ -20,19 +20,12 @@ export interface Outcome {
   readonly device: DeviceView | null;
   /** Only of `adopt`. */
   readonly adoption?: Adoption;
-  /** What the user accepted, one line each. */
-  readonly warnings: readonly string[];
+  /** What the user accepted. */
+  readonly warnings: readonly Remark[];
   /** What an earlier call had left, and was put in order. @default nothing */
   readonly settled?: readonly Remark[];
   /** The entry that was recorded or taken out, as JSON text. */
   readonly entry?: string | undefined;
   /** The steps that a dry run did not take; undefined if it was none. */
   readonly plan?: readonly StepDescription[] | undefined;
-}
-
-/** What steps left alone, a line each. */
-export function leftAloneText(
-  { leftAlone = [] }: { readonly leftAlone?: readonly Remaining[] },
-): string[] {
-  return leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
 }

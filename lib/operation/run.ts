@@ -11,7 +11,7 @@ import { type Decision, type Plan, planOf } from "../engine/plan.ts";
 import { isRepeat } from "../engine/qmp_steps.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
-import { HotplugError, type Remark, withDetails } from "../errors.ts";
+import { HotplugError, type Remark, remark, withDetails } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
@@ -42,7 +42,7 @@ import {
   recoverySettled,
 } from "./earlier.ts";
 import { stepsOf } from "./journal_reader.ts";
-import { leftAloneText, type Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
 import { commandOf, isOffline, type Request } from "./request.ts";
 import { isCommit } from "../engine/state_steps.ts";
 import {
@@ -130,7 +130,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
     changed: !plan.steps.every(isRepeat),
     device: device && { ...device, ...foundOut(world) },
     ...(adoption && { adoption }),
-    warnings: [...warnings, ...leftAloneText(world)],
+    warnings: [...warnings, ...world.leftAlone],
     entry: entryOf(plan),
   };
 }
@@ -168,12 +168,14 @@ async function runOne(
   return outcomeOf(plan, world);
 }
 
-const UNFINISHED =
-  "a change of this instance is under way, or was interrupted: the next change or repair puts it in order";
+const UNFINISHED = remark(
+  "unfinished",
+  "a change of this instance is under way, or was interrupted: the next change or repair puts it in order",
+);
 
 function withWarnings(
   outcome: Outcome,
-  ...warnings: readonly string[]
+  ...warnings: readonly Remark[]
 ): Outcome {
   return { ...outcome, warnings: [...warnings, ...outcome.warnings] };
 }
@@ -210,11 +212,7 @@ async function runAfterEarlier(
 
 /** A line on stderr for each, and the same for programs. */
 function withSettled(outcome: Outcome, settled: readonly Remark[]): Outcome {
-  if (settled.length === 0) return outcome;
-  const lines = settled.map(({ message, hint }) =>
-    hint === null ? message : `${message}; ${hint}`
-  );
-  return { ...withWarnings(outcome, ...lines), settled };
+  return { ...withWarnings(outcome, ...settled), settled };
 }
 
 /**

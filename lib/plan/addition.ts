@@ -16,7 +16,7 @@ import { titleOf } from "../device/select.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
-import { duplicate, refuse } from "../errors.ts";
+import { duplicate, refuse, type Remark } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
@@ -183,8 +183,8 @@ export interface Addition {
   readonly after: readonly Step[];
   /** Looks for it where it was put. */
   readonly verify: Step;
-  /** What the user accepts with it, one line each. */
-  readonly warnings: readonly string[];
+  /** What the user accepts with it. */
+  readonly warnings: readonly Remark[];
 }
 
 /**

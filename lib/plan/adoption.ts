@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import { type Remark, remark } from "../errors.ts";
 import { uuidsFor } from "../device/device_id.ts";
 import { hvinfoOf, type Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
@@ -24,16 +24,16 @@ export interface Adopted {
   readonly uuid: string;
   /** Makes the entry, or tells it which device it is. */
   readonly change: RuntimeChange;
-  /** What a start from the file would do otherwise, one line each. */
-  readonly warnings: readonly string[];
+  /** What a start from the file would do otherwise. */
+  readonly warnings: readonly Remark[];
 }
 
 /** What is decided on one device; undefined: it is recorded already. */
-export type Verdict = Adopted | Remaining | undefined;
+export type Verdict = Adopted | Remark | undefined;
 
 /** Nothing is done to this one. */
-export function left(what: string, hint: string): Remaining {
-  return { what, hint };
+export function left(title: string, why: string): Remark {
+  return remark("not-adopted", `${title}: ${why}`);
 }
 
 /**
@@ -75,7 +75,7 @@ export function identify(
   facts: AdoptFacts,
   entry: DeviceEntry,
   id: string,
-): Adopted | Remaining {
+): Adopted | Remark {
   const driver = facts.qemu.drivers.get(id);
   const place = facts.places.get(id);
   const { uuid } = entry;

@@ -7,9 +7,9 @@
 import { servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { rootBus } from "../device/pci_bus.ts";
-import { titleOf } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
-import { type Difference, nameOfEntry, type WholeFacts } from "./difference.ts";
+import type { Difference, WholeFacts } from "./difference.ts";
 import type { QemuFacts } from "./facts.ts";
 import { commandLine } from "../state/instance.ts";
 
@@ -47,7 +47,7 @@ export function absentDifference(
     return {
       code,
       device,
-      what: `${title} is recorded without a device id`,
+      message: `${title} is recorded without a device id`,
       hint: commandLine(paths, "adopt", paths.name),
     };
   }
@@ -55,7 +55,7 @@ export function absentDifference(
   return {
     code,
     device,
-    what: `${title} (${device.id}) is recorded, but QEMU has no such device`,
+    message: `${title} (${device.id}) is recorded, but QEMU has no such device`,
     hint: commandLine(paths, entry.kind, "remove", paths.name, word),
     mend: { word: "remove", did: "removed its entry and what was left of it" },
   };
@@ -72,7 +72,7 @@ export function driverDifference(
   return [{
     code: "driver",
     device: nameOfEntry(entry),
-    what: `${titleOf(entry)} is recorded as ${driver}, QEMU has a ${live}`,
+    message: `${titleOf(entry)} is recorded as ${driver}, QEMU has a ${live}`,
     hint: plugAnew(facts, entry),
   }];
 }
@@ -96,7 +96,7 @@ export function slotDifference(
   return [{
     code: "place",
     device: nameOfEntry(entry),
-    what: `${
+    message: `${
       titleOf(entry)
     } (${id}) is recorded in slot ${slot} of ${bus}, QEMU has it ${where}`,
     hint: plugAnew(facts, entry),

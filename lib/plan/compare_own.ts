@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import { type Remark, remark } from "../errors.ts";
 import {
   type HeldTap,
   type Holder,
@@ -19,15 +19,19 @@ import type { KindName } from "./kind.ts";
 import { straysOf } from "./strays.ts";
 
 /** Tells a person of a tap that is held. Pure. */
-export function heldText(name: string, holders: readonly Holder[]): Remaining {
-  return {
-    what: `Tap ${name} stays on this node: QEMU has closed it, and ${
+export function heldTap(name: string, holders: readonly Holder[]): Remark {
+  return remark(
+    "held-tap",
+    `Tap ${name} stays on this node: QEMU has closed it, and ${
       holdersText(holders)
     } has it open`,
-    hint: `it goes when that is closed; to remove it now, run: ip link delete ${
-      shellWord(name)
-    }`,
-  };
+    {
+      hint:
+        `it goes when that is closed; to remove it now, run: ip link delete ${
+          shellWord(name)
+        }`,
+    },
+  );
 }
 
 /** The taps that are noted as held, with what each is noted under. Pure. */
@@ -42,11 +46,9 @@ export function heldDifferences(
   record: OwnRecord,
 ): ReadonlyMap<string, Difference> {
   return new Map(
-    heldIn(record).map(([uuid, { name }]) => [uuid, {
-      code: "held-tap",
-      device: null,
-      ...heldText(name, holdersOf(name)),
-    }]),
+    heldIn(record).map((
+      [uuid, { name }],
+    ) => [uuid, heldTap(name, holdersOf(name))]),
   );
 }
 
@@ -73,7 +75,7 @@ export function lostDifference(uuid: string): Difference {
   return {
     code: "own-record",
     device: null,
-    what: `${uuid} is in the tool's own record, and is gone`,
+    message: `${uuid} is in the tool's own record, and is gone`,
     hint: "repair gives back what had been changed for it, and forgets it",
     mend: {
       word: "give-back",

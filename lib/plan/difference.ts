@@ -6,30 +6,13 @@
 
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
-import type { Remaining } from "../errors.ts";
+import type { Remark } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { OpenFile } from "../host/process.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
 import type { Facts } from "./facts.ts";
 
-/** The device that a difference is about. */
-export interface DeviceName {
-  /** The word of its kind. */
-  readonly kind: string;
-  /** Place in its list of the runtime file; null if it is not recorded. */
-  readonly index: number | null;
-  /** Null if it is not recorded. */
-  readonly uuid: string | null;
-  /** Null if QEMU's device has none, or none is recorded. */
-  readonly id: string | null;
-}
-
 /** One thing on which runtime file, QEMU and node do not agree. */
-export interface Difference extends Remaining {
-  /** For programs, e.g. `not-in-qemu`. */
-  readonly code: string;
-  /** Null if it is about no device. */
-  readonly device: DeviceName | null;
+export interface Difference extends Remark {
   /** What `repair` does about it; undefined if it is not ours to do. */
   readonly mend?: Mend;
 }
@@ -65,10 +48,4 @@ export interface WholeFacts extends Facts {
   readonly openFiles: readonly OpenFile[] | undefined;
   /** Files that only an operation of ours can have left: absolute paths. */
   readonly leftovers: readonly string[];
-}
-
-/** What a recorded device is called. */
-export function nameOfEntry(entry: DeviceEntry): DeviceName {
-  const { kind, index, uuid = null, hvinfo: { id = null } } = entry;
-  return { kind, index, uuid, id };
 }

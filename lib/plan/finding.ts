@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Remaining } from "../errors.ts";
+import type { Remark } from "../errors.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { forgetSteps } from "./give_back.ts";
@@ -66,7 +66,7 @@ export interface RepairOutcome {
   /** In the order it was done. */
   readonly repaired: readonly Repaired[];
   /** File, QEMU and node agree if there is none. */
-  readonly remaining: readonly Remaining[];
+  readonly remaining: readonly Remark[];
   /** Removals that wait for the guest; they are in order. */
   readonly pending: readonly string[];
   /** Whether QEMU was compared, too. */

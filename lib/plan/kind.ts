@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Remark } from "../errors.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
 import type { Step } from "../engine/verbs.ts";
@@ -75,12 +76,11 @@ export interface StartFacts {
 /** Words of a start line, and what is not certain about them. */
 export interface StartWords {
   readonly argv: readonly string[];
-  /** One line each. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Remark[];
 }
 
 /** The part of a kind that its own plans need. */
-export type OwnKind = KindName & Pick<Kind, "giveBack" | "view">;
+export type OwnKind = KindName & Pick<Kind, "giveBack" | "view" | "blank">;
 
 /** A kind of device: what questions need. */
 export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
@@ -106,6 +106,8 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
     facts: StartFacts,
     qmp: QmpSession | undefined,
   ): StartWords | Promise<StartWords>;
+  /** The members of a view that only its devices have, none of them known. */
+  readonly blank: Readonly<Record<string, null>>;
   /** One of its entries, as callers are told of it. Pure. */
   view(entry: DeviceEntry, facts: ViewFacts): DeviceView;
   /** The steps that give back what was changed on this node for a device. */

@@ -291,7 +291,7 @@ export function planStray(
     action: "remove",
     instance: paths.name,
     title,
-    device: strayView(stray, qemu),
+    device: strayView(stray, qemu, kind),
     kinds: [kind.word],
     steps: [unplug, ...backend, ...ownSteps(facts, stray, kind)],
     turn: unplug,

@@ -11,6 +11,7 @@ import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { netdevOf, type QemuFacts } from "./facts.ts";
+import type { Kind } from "./kind.ts";
 import { placeView } from "./view.ts";
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
@@ -97,10 +98,11 @@ export function straysOf(qemu: QemuFacts, runtime: Runtime): Stray[] {
   return [...strayDevices(qemu, known), ...strayBackends(qemu, known)];
 }
 
-/** How a caller is told of one. */
+/** How a caller is told of one; `blank` is its kind's. */
 export function strayView(
   { id, kind, pci }: Stray,
   qemu: QemuFacts,
+  { blank }: Pick<Kind, "blank">,
 ): DeviceView {
   const tap = netdevOf(qemu, id)?.facts.tap ?? null;
   return {
@@ -114,6 +116,7 @@ export function strayView(
       bus: pci && (pci.behind || rootBus(qemu.machine).name),
       slot: pci?.slot,
     }),
+    ...blank,
     ...(kind === "nic" ? { tap } : {}),
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { addrOfSlot } from "../device/bus_slot.ts";
+import type { Confinement } from "../host/confinement.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
@@ -22,12 +23,12 @@ export type ViewFacts =
 
 /** The members of a view that tell where a device sits. */
 export interface PlaceView extends Pick<DeviceView, "bus" | "slot" | "addr"> {
-  /** On a SCSI bus only, as the two below. */
-  readonly channel?: number | null;
+  /** Null but on a SCSI bus, as the two below. */
+  readonly channel: number | null;
   /** The target. */
-  readonly scsi_id?: number;
+  readonly scsi_id: number | null;
   /** The unit. */
-  readonly lun?: number | null;
+  readonly lun: number | null;
 }
 
 /** The members of a view that any entry has. */
@@ -46,11 +47,13 @@ export function placeView(
   },
 ): PlaceView {
   const { channel = null, scsiId, lun = null } = target;
-  return scsiId !== undefined
-    ? { bus, slot: null, addr: null, channel, scsi_id: scsiId, lun }
-    : slot === undefined
-    ? { bus, slot: null, addr: null }
-    : { bus, slot, addr: addrOfSlot(slot) };
+  if (scsiId !== undefined) {
+    return { bus, slot: null, addr: null, channel, scsi_id: scsiId, lun };
+  }
+  const none = { channel: null, scsi_id: null, lun: null };
+  return slot === undefined
+    ? { bus, slot: null, addr: null, ...none }
+    : { bus, slot, addr: addrOfSlot(slot), ...none };
 }
 
 /** What an entry tells of a device, whatever its kind. */
@@ -60,16 +63,35 @@ export function entryView(entry: DeviceEntry): EntryView {
   return { index, uuid, name, id, driver, ...placeView(hvinfo) };
 }
 
-/** A QEMU, as callers are told of it; its pid is null if it is unknown. */
+/**
+ * A QEMU, as callers are told of it; null stands where its process is unknown.
+ *
+ * @param uidText what Ganeti noted of the pool's user
+ */
 export function qemuView(
-  { version, machine, process, runState }: QemuFacts,
+  { name, version, machine, process, runState, migration }: QemuFacts,
+  confinement: Confinement | undefined,
+  uidText: string | undefined,
 ) {
   const { major, minor, micro } = version;
+  const known = <T>(pick: (one: Confinement) => T): T | null =>
+    confinement === undefined ? null : pick(confinement);
   return {
+    name,
     version: `${major}.${minor}.${micro}`,
     machine,
     pid: process?.pid ?? null,
     run_state: runState,
+    migration: migration || "none",
+    uid: known(({ credentials }) => credentials.uid),
+    gid: known(({ credentials }) => credentials.gid),
+    groups: known(({ credentials }) => credentials.groups),
+    root: known(({ root }) => root),
+    user_namespace: known(({ userNamespace }) => userNamespace),
+    mount_namespace: known(({ mountNamespace }) => mountNamespace),
+    seccomp: known(({ seccomp }) => seccomp),
+    options: known(({ options }) => options),
+    uid_file: uidText ?? null,
   };
 }
 

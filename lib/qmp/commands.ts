@@ -34,6 +34,12 @@ export interface BlockBackend {
   readonly file: string;
   /** Block driver of the topmost node, if it is an image format. */
   readonly format?: string | undefined;
+  /** Undefined for an empty drive. */
+  readonly readOnly?: boolean | undefined;
+  /** Undefined for an empty drive. */
+  readonly cache?:
+    | Readonly<Record<"direct" | "writeback", boolean>>
+    | undefined;
   /** Operations and bytes a second; 0: no limit. None if undefined. */
   readonly throttles?: Readonly<Partial<Record<Throttle, number>>>;
 }
@@ -83,6 +89,12 @@ export const NODE_NAMES: Query<Set<string>> = {
 /** Ids of the iothreads. */
 export const IOTHREADS = namesIn("query-iothreads", "id");
 
+/** Of `BlockdevCacheInfo` of qapi/block-core.json. */
+function readCache({ direct, writeback }: Json): BlockBackend["cache"] {
+  if (typeof direct !== "boolean") return undefined;
+  return { direct, writeback: writeback !== false };
+}
+
 function readBackend(one: Json): BlockBackend {
   const inserted = object(one.inserted);
   return {
@@ -92,6 +104,8 @@ function readBackend(one: Json): BlockBackend {
     sizeBytes: size(object(inserted.image)["virtual-size"]),
     file: text(inserted.file),
     format: inserted.drv === "qcow2" ? "qcow2" : undefined,
+    readOnly: typeof inserted.ro === "boolean" ? inserted.ro : undefined,
+    cache: readCache(object(inserted.cache)),
     throttles: Object.fromEntries(
       THROTTLES.map((name) => [name, inserted[name]])
         .filter(([, value]) => typeof value === "number"),

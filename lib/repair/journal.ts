@@ -7,7 +7,7 @@
 
 import { type JournalReading, readJournal } from "../engine/journal_read.ts";
 import { foreignJournal, recover, titleOf } from "../engine/recover.ts";
-import { HotplugError, type Remaining } from "../errors.ts";
+import { HotplugError, type Remark, remark } from "../errors.ts";
 import type { RunOptions } from "../engine/options.ts";
 import type { Repaired } from "../plan/finding.ts";
 import { commandLine, type InstancePaths, ownPath } from "../state/instance.ts";
@@ -20,9 +20,9 @@ import { loadSteps } from "../operation/journal_reader.ts";
 export interface JournalOutcome {
   readonly repaired: Repaired[];
   /** What a person has to do about it. */
-  readonly remaining: Remaining[];
+  readonly remaining: Remark[];
   /** What it was about that is another's by now. @default nothing */
-  readonly leftAlone?: readonly Remaining[];
+  readonly leftAlone?: readonly Remark[];
 }
 
 async function read(paths: InstancePaths): Promise<JournalReading> {
@@ -35,20 +35,24 @@ function remainingOf(
   reading: JournalReading,
   paths: InstancePaths,
   { mode }: RunOptions,
-): Remaining[] {
+): Remark[] {
   const path = ownPath(paths, "journal");
   if (reading.state === "unusable") {
-    return [{
-      what: `${path} cannot be used: ${reading.why}; look who made it`,
-      // Whatever it is: a directory, too.
-      hint: `rm -r ${shellWord(path)}`,
-    }];
+    return [
+      remark(
+        "journal-unusable",
+        `${path} cannot be used: ${reading.why}; look who made it`,
+        // Whatever it is: a directory, too.
+        { hint: `rm -r ${shellWord(path)}` },
+      ),
+    ];
   }
   if (reading.state === "none" || mode === "apply") return [];
   const what = reading.state === "left"
     ? `${titleOf(reading.journal)}, was interrupted`
     : `${path} is left of an interrupted operation`;
-  return [{ what, hint: commandLine(paths, "repair", paths.name) }];
+  const hint = commandLine(paths, "repair", paths.name);
+  return [remark("interrupted", what, { hint })];
 }
 
 /** Removes a journal that is of no use any more. */

@@ -10,7 +10,13 @@ import { applyJournaled } from "../engine/journaled.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
 import type { RunOptions } from "../engine/options.ts";
 import { World } from "../engine/world.ts";
-import { HotplugError, messageOf, type Remaining } from "../errors.ts";
+import {
+  HotplugError,
+  messageOf,
+  type Remark,
+  remark,
+  remarkOf,
+} from "../errors.ts";
 import { findQemu, type QemuProcess } from "../host/process.ts";
 import { lookForProcess } from "../host/process_identity.ts";
 import { unchanged } from "../monitor/failure.ts";
@@ -120,20 +126,20 @@ async function mendAll(
   { world, options }: { world: World; options: RunOptions },
 ): Promise<Outcome> {
   const repaired: Repaired[] = [];
-  const failed: Remaining[] = [];
+  const failed: Remark[] = [];
   const tried = new Set<string>();
   for (let round = 0;; round++) {
     const { compared, process, pending } = await look();
     const { differences } = compared;
-    const next = differences.find(({ what, mend }) =>
-      mend !== undefined && !tried.has(what)
+    const next = differences.find(({ message, mend }) =>
+      mend !== undefined && !tried.has(message)
     );
     if (next === undefined || round === MAX_ROUNDS) {
       const rest = differences.filter(({ mend }) => mend === undefined);
       const remaining = [...failed, ...world.leftAlone, ...rest];
       return { repaired, remaining, pending };
     }
-    const { what, mend } = next;
+    const { message: what, mend } = next;
     tried.add(what);
     try {
       const plan = await compared.plan(next, world);
@@ -146,7 +152,7 @@ async function mendAll(
       }
       repaired.push({ what, did: mend?.did ?? "" });
     } catch (error) {
-      failed.push({ what, hint: messageOf(error) });
+      failed.push({ ...remarkOf(next), hint: messageOf(error) });
       if (findOwnFile(paths, "journal") === "there") putAway(paths);
     }
     world.values.clear();
@@ -190,9 +196,9 @@ export function remainingDifferences(
     readonly again: string;
     readonly refused: ReadonlyMap<Difference, string>;
   },
-): Remaining[] {
+): Remark[] {
   return differences.map((one) => ({
-    what: one.what,
+    ...remarkOf(one),
     hint: one.mend === undefined ? one.hint : refused.get(one) ?? again,
   }));
 }
@@ -243,8 +249,7 @@ async function repairLocked(
     ...found,
     instance: paths.name,
     repaired: [...journal.repaired, ...found.repaired],
-    remaining: [...journal.remaining, ...found.remaining]
-      .map(({ what, hint }) => ({ what, hint })),
+    remaining: [...journal.remaining, ...found.remaining].map(remarkOf),
     qemu: world.hasQemu ? "runs" : "down",
   };
 }
@@ -275,7 +280,7 @@ export async function repair(
  */
 export async function ownRecordFault(
   paths: InstancePaths,
-): Promise<Remaining | undefined> {
+): Promise<Remark | undefined> {
   try {
     const record = readOwnRecord(paths);
     if (record !== EMPTY_RECORD) knownNotes(record, await loadNotes(), paths);
@@ -285,10 +290,10 @@ export async function ownRecordFault(
       error.code === "bad-state-file";
     if (!damaged) throw error;
     const path = ownPath(paths, "json");
-    return {
-      what:
-        `${error.message}; look who made it, then remove it: limits and pending removals noted there are lost, and owners and nodes changed for disks (disk add --via chown, mknod) are to be given back by hand`,
-      hint: `rm -r ${shellWord(path)}`,
-    };
+    return remark(
+      "record-unusable",
+      `${error.message}; look who made it, then remove it: limits and pending removals noted there are lost, and owners and nodes changed for disks (disk add --via chown, mknod) are to be given back by hand`,
+      { hint: `rm -r ${shellWord(path)}` },
+    );
   }
 }

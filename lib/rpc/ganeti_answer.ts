@@ -8,7 +8,7 @@ import type { Request } from "../operation/request.ts";
 import type { Answer, Call } from "../commands/answer.ts";
 import { carryOut } from "../commands/change.ts";
 import { check } from "../commands/check.ts";
-import { HotplugError } from "../errors.ts";
+import { HotplugError, type Remark, remark } from "../errors.ts";
 import type { CheckResult } from "../inspect/check.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 
@@ -29,15 +29,14 @@ function hvinfoOf(entry: string | undefined): unknown {
   return object?.hvinfo ?? null;
 }
 
-function withWarnings(answer: Answer, more: readonly string[]): Answer {
-  const { document, warnings = [] } = answer;
-  const all = [...more, ...warnings];
-  return {
-    ...answer,
-    warnings: all,
-    document: { ...document, warnings: all },
-  };
+function withWarnings(answer: Answer, more: readonly Remark[]): Answer {
+  return { ...answer, warnings: [...more, ...answer.warnings ?? []] };
 }
+
+const LINKS_MENDED = remark(
+  "links-mended",
+  "links of disks had drifted: they are in the configuration's order again",
+);
 
 /**
  * Brings the links to an order, as far as it is proven which disk is which.
@@ -49,21 +48,20 @@ function withWarnings(answer: Answer, more: readonly string[]): Answer {
 async function mendLinks(
   { name, order }: { readonly name: string; readonly order: readonly string[] },
   call: Call,
-): Promise<readonly string[]> {
+): Promise<readonly Remark[]> {
   if (order.length === 0) return [];
   try {
     const request = { kind: "links-mend", instance: name, order } as const;
     const { outcome } = await carryOut(request, call);
     return outcome.changed
-      ? [
-        "links of disks had drifted: they are in the configuration's order again",
-        ...outcome.warnings,
-      ]
+      ? [LINKS_MENDED, ...outcome.warnings]
       : outcome.warnings;
   } catch (error) {
     const harmless = error instanceof HotplugError && !error.changed;
     if (!harmless) throw error;
-    return [`the links of the disks were not looked at: ${error.message}`];
+    const message =
+      `the links of the disks were not looked at: ${error.message}`;
+    return [remark("links-not-checked", message, { hint: error.hint })];
   }
 }
 

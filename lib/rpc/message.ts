@@ -14,7 +14,12 @@ import {
   parseJson,
   stringMember,
 } from "../state/json.ts";
-import { type Document, documentLine, finished } from "../commands/document.ts";
+import type { Answer } from "../commands/answer.ts";
+import {
+  answerDocument,
+  documentLine,
+  finished,
+} from "../commands/document.ts";
 import { failureDocument } from "../commands/report.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
@@ -62,19 +67,13 @@ function response(id: string, rest: string): string {
   return `{"jsonrpc":"2.0","id":${printable(id)},${rest}}`;
 }
 
-/**
- * The answer to a request that was carried out.
- *
- * @param isVerbatim with its secrets. @default they are hidden
- */
+/** The answer to a request that was carried out. */
 export function resultText(
   id: string,
-  { document, isVerbatim = false }: {
-    readonly document: Document;
-    readonly isVerbatim?: boolean;
-  },
+  answer: Pick<Answer, "document" | "warnings" | "isVerbatim">,
 ): string {
-  return response(id, `"result":${documentLine(document, isVerbatim)}`);
+  const line = documentLine(answerDocument(answer), answer.isVerbatim);
+  return response(id, `"result":${line}`);
 }
 
 /** The error object's `code` of a failure: INTERFACE, "rpc". */

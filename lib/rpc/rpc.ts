@@ -134,7 +134,7 @@ class Server {
 
   async #perform(
     { invocation, act }: Job,
-  ): Promise<Pick<Answer, "document" | "isVerbatim">> {
+  ): Promise<Pick<Answer, "document" | "warnings" | "isVerbatim">> {
     if (this.#end.signal.aborted) {
       throw refuse("Not begun: the program was told to end");
     }

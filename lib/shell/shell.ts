@@ -5,13 +5,13 @@
  * @module
  */
 
-import { HotplugError, named, usage } from "../errors.ts";
+import { HotplugError, named, remarkText, usage } from "../errors.ts";
 import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import type { Schema } from "../qmp/schema.ts";
-import type { Call } from "../commands/answer.ts";
+import type { Call, Document } from "../commands/answer.ts";
 import { type LineEditor, openEditor } from "./line_editor.ts";
-import { type Document, documentLine } from "../commands/document.ts";
+import { answerDocument, documentLine } from "../commands/document.ts";
 import { failureDocument, failureText } from "../commands/report.ts";
 import { reachOf } from "../commands/requests.ts";
 import { helpText } from "./help.ts";
@@ -180,9 +180,11 @@ class Shell {
       perform(own, { signal, err })
     );
     if (answer === undefined) return;
-    for (const warning of answer.warnings ?? []) err(`warning: ${warning}`);
+    for (const one of answer.warnings ?? []) {
+      err(`warning: ${remarkText(one)}`);
+    }
     const text = answer.text.map(printable).join("\n");
-    this.#print(text, answer.document, answer.isVerbatim);
+    this.#print(text, answerDocument(answer), answer.isVerbatim);
   }
 
   /** Ctrl-C: ends the waiting of a command, or throws the line away. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Remark, remark } from "../errors.ts";
 import { join } from "@std/path/posix";
 import type { InstancePaths } from "./instance.ts";
 import { SysError } from "../sys/errno.ts";
@@ -51,13 +52,19 @@ export interface UidFacts {
  */
 export function uidRemark(
   { path, text, uid }: UidFacts,
-): string | undefined {
+): Remark | undefined {
   if (text === undefined) return undefined;
   if (!/^\d+$/.test(text)) {
-    return `Uid file ${path} must hold a number: it holds ${
-      JSON.stringify(text)
-    }; Ganeti cannot free the pool's user when the instance stops`;
+    return remark(
+      "uid-file",
+      `Uid file ${path} must hold a number: it holds ${
+        JSON.stringify(text)
+      }; Ganeti cannot free the pool's user when the instance stops`,
+    );
   }
   if (uid === undefined || Number(text) === uid) return undefined;
-  return `Uid file ${path} says ${text}, QEMU runs as ${uid}: what counts here is the process; Ganeti frees ${text} when the instance stops`;
+  return remark(
+    "uid-file",
+    `Uid file ${path} says ${text}, QEMU runs as ${uid}: what counts here is the process; Ganeti frees ${text} when the instance stops`,
+  );
 }

@@ -122,3 +122,16 @@ Deno.test("docs/operating.md has a row for each code of a difference", () => {
   const rows = [...told.matchAll(/^\| `([a-z-]+)` /gm)].map(([, code]) => code);
   assertEquals(codes.filter((code) => !rows.includes(code)), []);
 });
+
+Deno.test("docs/operating.md has a row for each code of a remark", () => {
+  const codes = libFiles().flatMap(({ text }) =>
+    [...text.matchAll(/\bremark\(\s*"([a-z0-9-]+)"/g)].map(([, code]) => code)
+  );
+  assertEquals(codes.length > 35, true, "the pattern finds them");
+  const rows = sectionsOf("docs/operating.md").flatMap(({ title, text }) =>
+    /^What (?:can differ|else is told)$/.test(title)
+      ? [...text.matchAll(/^\| `([a-z0-9-]+)` /gm)].map(([, code]) => code)
+      : []
+  );
+  assertEquals(codes.filter((code) => !rows.includes(code)), []);
+});

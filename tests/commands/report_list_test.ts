@@ -1,3 +1,4 @@
+import { remark } from "../../lib/errors.ts";
 import { assert, assertEquals } from "@std/assert";
 import { coloured, wantsColour } from "../../lib/commands/colour.ts";
 import { listingText, summariesText } from "../../lib/commands/report_list.ts";
@@ -40,10 +41,11 @@ const NIC: ListedDevice = {
 
 function listing(...devices: ListedDevice[]) {
   const qemu = {
-    version: "7.2.22",
-    machine: "pc-i440fx-7.2",
-    pid: 7,
-    run_state: "running",
+    ...{ name: "vm1.example.com", version: "7.2.22" },
+    ...{ machine: "pc-i440fx-7.2", pid: 7, run_state: "running" },
+    ...{ migration: "none", uid: 0, gid: 0, groups: [], root: "/" },
+    ...{ user_namespace: "ours", mount_namespace: "ours" } as const,
+    ...{ seccomp: 0, options: [], uid_file: null },
   };
   const running = true;
   return {
@@ -159,6 +161,8 @@ Deno.test("listingText() says and marks that a VM runs unasked", () => {
   assertEquals([text[2]?.includes("unasked"), alerts], [true, [0]]);
 });
 
+const PAUSED = remark("paused", "the VM is paused", { hint: "go on" });
+
 const SUMMARY: InstanceSummary = {
   instance: "vm1",
   running: true,
@@ -166,13 +170,14 @@ const SUMMARY: InstanceSummary = {
   nics: 1,
   state: "running",
   monitor: "answered",
-  attention: null,
+  compared: "presence",
+  attention: [],
 };
 
 Deno.test("summariesText() marks what needs attention", () => {
   const all: InstanceSummary[] = [
     SUMMARY,
-    { ...SUMMARY, instance: "vm2", state: "paused", attention: "paused" },
+    { ...SUMMARY, instance: "vm2", state: "paused", attention: [PAUSED] },
     { ...SUMMARY, instance: "vm3", state: null, monitor: "silent" },
     { ...SUMMARY, instance: "vm4", state: null, monitor: "held", disks: null },
     { ...SUMMARY, instance: "vm5", state: null, monitor: "stopped" },
@@ -182,7 +187,7 @@ Deno.test("summariesText() marks what needs attention", () => {
     text: [
       "INSTANCE  STATE    DISKS  NICS  ATTENTION",
       "vm1       running  2      1",
-      "vm2       paused   2      1     paused",
+      "vm2       paused   2      1     the VM is paused: go on",
       "vm3       silent   2      1",
       "vm4       running  -      1",
       "vm5       stopped  2      1",

@@ -5,7 +5,7 @@ import { commandUsage, usageText } from "../../lib/commands/usage.ts";
 import { COMMANDS } from "../../lib/commands/commands.ts";
 import { EXAMPLES } from "../../lib/commands/examples.ts";
 import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
-import { HotplugError } from "../../lib/errors.ts";
+import { HotplugError, remark } from "../../lib/errors.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 
 import {
@@ -32,7 +32,7 @@ const ADDED = {
   action: "add",
   changed: true,
   device: PLAN.device,
-  warnings: ["w"],
+  warnings: [],
 } as const;
 
 Deno.test("outcomeDocument() has the fields of the interface", () => {
@@ -55,8 +55,11 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
       size_bytes: 67108864,
       format: "raw",
       via: "fdset",
+      ...{ channel: null, scsi_id: null, lun: null },
+      ...{ read_only: false, cache: "writeback", aio: "threads" },
+      ...{ discard: "ignore", limits: null, serial: null, migratable: true },
     },
-    warnings: ["w"],
+    settled: [],
   });
 });
 
@@ -79,8 +82,13 @@ Deno.test("failureDocument() has the fields of the interface", () => {
   assertEquals(report.failureDocument(error, "vm1"), {
     ok: false,
     instance: "vm1",
-    error: { code: "qmp-error", message: "m", hint: "h", qmp, device: null },
+    error: {
+      ...{ code: "qmp-error", message: "m", hint: "h", qmp, device: null },
+      candidates: null,
+    },
+    device: null,
     changed: false,
+    settled: [],
   });
   assertEquals(
     report.failureDocument(new HotplugError("usage", "m"), undefined),
@@ -89,9 +97,11 @@ Deno.test("failureDocument() has the fields of the interface", () => {
       instance: null,
       error: {
         ...{ code: "usage", message: "m", hint: null, qmp: null },
-        device: null,
+        ...{ device: null, candidates: null },
       },
+      device: null,
       changed: false,
+      settled: [],
     },
   );
   const name = { kind: "disk", index: 1, uuid: "u", id: "i" };
@@ -164,7 +174,7 @@ Deno.test("commandUsage() names every option and its examples", () => {
 });
 
 Deno.test("outcomeText() tells what was adopted and what was left", () => {
-  const remaining = [{ what: "disk x", hint: "it has no device id" }];
+  const remaining = [remark("not-adopted", "disk x: it has no device id")];
   const about = {
     instance: "vm1",
     action: "adopt" as const,

@@ -3,6 +3,7 @@
  * --verify`, `list NAME` and `repair --dry-run` tell.
  */
 import { assertEquals } from "@std/assert";
+import { remarkOf } from "../../lib/errors.ts";
 import { comparePresence } from "../../lib/compare/presence.ts";
 import { listDevices } from "../../lib/inspect/list.ts";
 import { verification } from "../../lib/inspect/state_show.ts";
@@ -337,11 +338,12 @@ for (
     assertEquals(differences.map((one) => one.code), [code]);
     const [one] = differences;
     assert(one !== undefined);
-    const { what, hint } = one;
-    assert(what !== "" && hint !== "" && !`${what}${hint}`.includes("\n"));
+    const told = remarkOf(one);
+    const { message, hint } = told;
+    assert(message !== "" && hint && !`${message}${hint}`.includes("\n"));
 
     const { ok, differences: verified } = verification(differences);
-    assertEquals([ok, verified], [false, [{ what, hint }]]);
+    assertEquals([ok, verified], [false, [told]]);
 
     const listed = listDevices(given.content.runtime, given, {
       differences,
@@ -355,7 +357,7 @@ for (
     const options = { again: AGAIN, refused: new Map() };
     const remaining = remainingDifferences(differences, options);
     const helps = mend === undefined ? hint : AGAIN;
-    assertEquals(remaining, [{ what, hint: helps }]);
+    assertEquals(remaining, [{ ...told, hint: helps }]);
     const refused = new Map([[one, "the VM migrates"]]);
     const [left] = remainingDifferences(differences, { again: AGAIN, refused });
     assertEquals(left?.hint, mend === undefined ? hint : "the VM migrates");

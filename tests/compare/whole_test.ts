@@ -20,7 +20,7 @@ function all(more: ComparisonSpec = {}) {
 
 /** What the only difference there is says. */
 function difference(more: ComparisonSpec): string {
-  return onlyDifference({ ...SPEC, ...more }).what;
+  return onlyDifference({ ...SPEC, ...more }).message;
 }
 
 Deno.test("nothing differs where all agree", () => {
@@ -31,9 +31,12 @@ Deno.test("nothing differs where all agree", () => {
 
 Deno.test("a recorded device that QEMU lacks differs", () => {
   const deviceIds = new Set([NIC]);
-  const { code, what, hint } = onlyDifference({ ...SPEC, qemu: { deviceIds } });
+  const { code, message, hint } = onlyDifference({
+    ...SPEC,
+    qemu: { deviceIds },
+  });
   assertEquals(code, "not-in-qemu");
-  assertStringIncludes(what, `(${DISK}) is recorded, but QEMU has no such`);
+  assertStringIncludes(message, `(${DISK}) is recorded, but QEMU has no such`);
   assertEquals(hint, `kvm-hotplug disk remove vm1 ${DISK}`);
 });
 
@@ -72,8 +75,8 @@ Deno.test("another driver and another MAC differ", () => {
   const drivers = new Map([[NIC, "e1000"], [DISK, "virtio-blk-pci"]]);
   assertStringIncludes(difference({ qemu: { drivers } }), "QEMU has a e1000");
   const macs = new Map([[NIC, "aa:00:00:ff:ff:ff"]]);
-  const { what, hint } = onlyDifference({ ...SPEC, macs });
-  assertStringIncludes(what, "ff:ff:ff");
+  const { message, hint } = onlyDifference({ ...SPEC, macs });
+  assertStringIncludes(message, "ff:ff:ff");
   assertStringIncludes(hint, `kvm-hotplug nic remove vm1 ${NIC}`);
 });
 
@@ -162,17 +165,17 @@ Deno.test("a file that starts another machine differs", () => {
 
 Deno.test("drifted links differ", () => {
   const drift = { links: [{ lead: undefined, named: [] }], open: undefined };
-  const { code, device, what } = onlyDifference({ ...SPEC, drift });
-  assertStringIncludes(what, "leads nowhere");
+  const { code, device, message } = onlyDifference({ ...SPEC, drift });
+  assertStringIncludes(message, "leads nowhere");
   assertEquals([code, device?.id], ["link-leads-nowhere", DISK]);
 });
 
 Deno.test("a pid file that leads elsewhere differs", () => {
   const process = { filed: undefined };
-  const { what, hint } = onlyDifference({ ...SPEC, process });
+  const { message, hint } = onlyDifference({ ...SPEC, process });
   const path = "/run/g/kvm-hypervisor/pid/vm1";
   assertEquals(
-    what,
+    message,
     `Pid file ${path} does not lead to the VM, whose pid is 4711`,
   );
   assertEquals(hint, `printf '%s\\n' 4711 > ${path}`);

@@ -1,3 +1,4 @@
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
@@ -103,8 +104,8 @@ Deno.test("planDiskAdd() takes qcow2 only where Ganeti's start may fail", () => 
 
 Deno.test("planDiskAdd() warns of a raw disk that looks like qcow2", () => {
   const given = diskAddFacts({ source: { magic: "qcow2" } });
-  const [warning = ""] = planOf(planDiskAdd(diskAdd(), given)).warnings;
-  assertMatch(warning, /--format qcow2/);
+  const { warnings } = planOf(planDiskAdd(diskAdd(), given));
+  assertMatch(saidIn(warnings), /--format qcow2/);
 });
 
 Deno.test("planDiskAdd() refuses a source that is in use, or read-only", () => {

@@ -1,3 +1,4 @@
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
@@ -171,7 +172,7 @@ Deno.test("planDiskAdd() brings a controller where there is none", () => {
   assertEquals([change.words, inverse.words], [words, words]);
   assertStringIncludes(change.entry, '"mode": "rw"');
   assertEquals([added.device.bus, added.device.scsi_id], ["scsi.0", 0]);
-  assertStringIncludes(added.warnings.join(), "slot 11 of pci.0");
+  assertStringIncludes(saidIn(added.warnings), "slot 11 of pci.0");
 });
 
 Deno.test("planDiskAdd() takes the controller that the user wants", () => {
@@ -218,7 +219,7 @@ Deno.test("planDiskAdd() says where a guest is not told of a disk", () => {
     {},
     scsiFacts({ scsi: [lsi] }, ["-device", "lsi,id=scsi"]),
   );
-  assertStringIncludes(added.warnings.join(), "scsi_host");
+  assertStringIncludes(saidIn(added.warnings), "scsi_host");
   assertEquals(plan().warnings, []);
 });
 

@@ -89,6 +89,9 @@ Deno.test("planDiskAdd() records what it plugs", () => {
     size_bytes: 64 * 1024 * 1024,
     format: "raw",
     via: "fdset",
+    ...{ channel: null, scsi_id: null, lun: null },
+    ...{ read_only: false, cache: "writeback", aio: "threads" },
+    ...{ discard: "ignore", limits: null, serial: null, migratable: true },
   });
   assertEquals([added.action, added.instance, added.title], [
     "add",

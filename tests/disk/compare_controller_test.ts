@@ -34,9 +34,9 @@ function given(
 }
 
 Deno.test("a SCSI controller that the file lacks is told of, once", () => {
-  const { code, what, hint, mend } = onlyDifference(given());
+  const { code, message, hint, mend } = onlyDifference(given());
   assertEquals(code, "controller");
-  assertStringIncludes(what, "virtio-scsi-pci");
+  assertStringIncludes(message, "virtio-scsi-pci");
   assertEquals(hint, "kvm-hotplug qmp vm1 device_del id=scsi");
   assertEquals(mend, undefined);
 });
@@ -56,7 +56,7 @@ Deno.test("a SCSI controller that is accounted for is left alone", () => {
 Deno.test("a SCSI controller in use is a device that the file lacks", () => {
   const children = [{ scsiId: 0, name: idOf("disk", 0) }];
   const scsi = [{ ...CONTROLLER, children }];
-  const { code, what } = onlyDifference(given({ scsi }));
+  const { code, message } = onlyDifference(given({ scsi }));
   assertEquals(code, "not-recorded");
-  assertStringIncludes(what, "virtio-scsi-pci scsi");
+  assertStringIncludes(message, "virtio-scsi-pci scsi");
 });

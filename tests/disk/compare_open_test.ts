@@ -35,9 +35,9 @@ async function told(given: ReturnType<typeof gone>) {
 
 Deno.test("a disk that cannot be given back yet is told of", async () => {
   const { difference, plan } = await told(gone("0:1 6 0:0"));
-  const { code, what, mend } = difference;
+  const { code, message, mend } = difference;
   assertEquals([code, mend, plan], ["way-in-use", undefined, undefined]);
-  assertStringIncludes(what, "/srv/d0.img still belongs to uid 65534");
+  assertStringIncludes(message, "/srv/d0.img still belongs to uid 65534");
 });
 
 Deno.test("a disk that was plugged anew is forgotten", async () => {

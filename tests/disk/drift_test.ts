@@ -70,7 +70,7 @@ Deno.test("findDrift() tells a link to what does not answer from one to nowhere"
   }));
   const [drift] = findDrift(disks, { ...facts, links }, []);
   assertEquals(present(drift).code, "link-silent");
-  assertStringIncludes(present(drift).what, `does not answer: ${fault}`);
+  assertStringIncludes(present(drift).message, `does not answer: ${fault}`);
 });
 
 Deno.test("findDrift() finds a link that leads nowhere", () => {

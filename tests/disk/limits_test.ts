@@ -92,7 +92,7 @@ Deno.test("planDiskSet() ends a limit by 0, and its note with it", () => {
   );
   assertEquals(stepOf(plan, "limit-disk").limits, {});
   assertEquals(stepOf(plan, "own-record").change.after, null);
-  assertEquals("limits" in plan.device, false);
+  assertEquals(plan.device.limits, null);
   const via = { ...noted, via: "path" } as const;
   const kept = planOf(
     planDiskSet(request({ iops: 0 }), limited({ iops: 100 }, via)),

@@ -1,3 +1,4 @@
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { type LinksFacts, planLinks } from "../../lib/disk/links.ts";
 import type { Decision } from "../../lib/engine/plan.ts";
@@ -66,7 +67,7 @@ function linksFacts(
 
 /** The plan of a decision, which must be one. */
 function planFrom(decision: Decision): KnownPlan {
-  if (decision.kind !== "plan") throw new Error(decision.warnings.join());
+  if (decision.kind !== "plan") throw new Error(saidIn(decision.warnings));
   const { plan } = decision;
   assertEquals(JSON.parse(JSON.stringify(plan)), plan);
   return known(plan, facts().paths);
@@ -141,7 +142,7 @@ Deno.test("planLinks() renames nothing that is not proven", () => {
   for (const [specs, leads, order, why] of cases) {
     const decision = mend(linksFacts(specs, leads), order);
     assertEquals(decision.kind, "nothing-to-do");
-    assertMatch("warnings" in decision ? decision.warnings[0] ?? "" : "", why);
+    assertMatch("warnings" in decision ? saidIn(decision.warnings) : "", why);
   }
 });
 

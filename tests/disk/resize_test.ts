@@ -1,3 +1,4 @@
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
 import type { DiskResize } from "../../lib/disk/request.ts";
@@ -276,6 +277,6 @@ Deno.test("planDiskResize() says where a guest is not told of it", () => {
     const facts = { ...given, content: { ...content, runtime } };
     return planOf(planDiskResize(request(), facts)).warnings;
   };
-  assertMatch(warnings("lsi").join(), /rescan/);
+  assertMatch(saidIn(warnings("lsi")), /rescan/);
   assertEquals(warnings("virtio-scsi-pci"), []);
 });

@@ -1,4 +1,5 @@
 /** The node in QEMU's root directory, removed half-way and moved away. */
+import { remarkText } from "../../lib/errors.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { type ChrootNode, inodeKey } from "../../lib/host/access_record.ts";
 import {
@@ -93,7 +94,7 @@ Deno.test("remove-node leaves another node of that name, and says so", async () 
     const removed = async () => {
       using world = new World(undefined, NO_QEMU);
       await kindOf(step).do(step, world);
-      return world.leftAlone.map(({ what, hint }) => `${what}; ${hint}`);
+      return world.leftAlone.map(remarkText);
     };
     const others = [
       () => Deno.chownSync(path, 0, 0),

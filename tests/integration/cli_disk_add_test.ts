@@ -99,8 +99,12 @@ Deno.test("disk add answers with the device and records it", async () => {
       size_bytes: 1 << 20,
       format: "raw",
       via: "fdset",
+      ...{ channel: null, scsi_id: null, lun: null },
+      ...{ read_only: false, cache: "none", aio: "threads" },
+      ...{ discard: "ignore", limits: null, serial: null, migratable: true },
     },
     warnings: [],
+    settled: [],
   });
   const [disk, link, uri] = vm.runtime[3][1];
   assertEquals([link, uri], [source, null]);

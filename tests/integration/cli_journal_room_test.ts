@@ -1,4 +1,5 @@
 /** A journal that cannot be written, and what tells of one that was left. */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { diskAdd } from "./kill_requests.ts";
 import { killAt } from "./killed.ts";
@@ -54,14 +55,14 @@ Deno.test("list tells of a change that was interrupted", async () => {
     const { json } = await vm.cli("list");
     return (json.instances as Record<string, unknown>[])[0]?.attention;
   };
-  assertEquals(await attention(), null);
+  assertEquals(await attention(), []);
   await killAt(vm, diskAdd(vm), { step: 2, when: "after" });
   assertEquals(
-    await attention(),
-    `a change was interrupted: kvm-hotplug repair ${NAME} --run-dir ${vm.runDir}`,
+    saidIn(await attention()),
+    `a change was interrupted; kvm-hotplug repair ${NAME} --run-dir ${vm.runDir}`,
   );
   const { json } = await vm.cli("list", NAME);
-  assertMatch((json.warnings as string[]).join(), /was interrupted/);
+  assertMatch(saidIn(json.warnings), /was interrupted/);
   // Nothing of what repair will undo is for a person to remove.
   const { status, json: shown } = await vm.cli(
     "state",
@@ -71,12 +72,12 @@ Deno.test("list tells of a change that was interrupted", async () => {
   );
   const [first, ...others] =
     (shown.verify as { differences: Record<string, string>[] }).differences;
-  assertEquals([status, first?.what, others], [
+  assertEquals([status, first?.message, others], [
     3,
     "a change was interrupted",
     [],
   ]);
   assertMatch(first?.hint ?? "", /^kvm-hotplug repair /);
   assertEquals((await vm.cli("repair", NAME)).status, 0);
-  assertEquals(await attention(), null);
+  assertEquals(await attention(), []);
 });

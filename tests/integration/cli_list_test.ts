@@ -1,4 +1,5 @@
 /** `list`: every instance is asked, and none is waited for too long. */
+import { saidIn } from "../support/document.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { UnixListener } from "../lab/unix_listener.ts";
 import { listAll } from "../../lib/inspect/list_all.ts";
@@ -63,13 +64,14 @@ Deno.test("list says in which state a VM is", async () => {
     nics: 1,
     state: "running",
     monitor: "answered",
-    attention: null,
+    compared: "presence",
+    attention: [],
   });
   for (const status of ["paused", "io-error"]) {
     vm.peer.once("query-status", { value: { status, running: false } });
     const { state, attention } = only(await vm.cli("list"));
     assertEquals(state, status);
-    assertMatch(String(attention), new RegExp(status));
+    assertMatch(saidIn(attention), new RegExp(status));
   }
   await ending(process);
 });
@@ -114,7 +116,10 @@ Deno.test("list tells of recorded devices that QEMU has not", async () => {
   await using vm = new Instance();
   vm.peer.model.devices.clear();
   const { attention } = only(await vm.cli("list"));
-  assertMatch(String(attention), /not in QEMU: disk 0[^;]*, NIC 0; .*repair/);
+  assertMatch(
+    saidIn(attention),
+    /disk 0[^;]* is not in QEMU; .*repair[^;]*\nNIC 0 is not in QEMU; /,
+  );
 });
 
 Deno.test("list does not wait for a QEMU that says nothing", async () => {
@@ -124,7 +129,7 @@ Deno.test("list does not wait for a QEMU that says nothing", async () => {
   const process = await pretend(vm, NAME);
   const { running, monitor, attention } = only(await vm.cli("list", ...SOON));
   assertEquals([running, monitor], [true, "silent"]);
-  assertMatch(String(attention), /does not answer/);
+  assertMatch(saidIn(attention), /does not answer/);
   assert(performance.now() - begin < 3_000);
   await ending(process);
 });
@@ -135,7 +140,7 @@ Deno.test("list disturbs nobody who holds a monitor, and names him", async () =>
     const ran = only(await cli(["--run-dir", vm.runDir, "--json", "list"]));
     assertEquals([ran.monitor, ran.running], ["held", true]);
     assertMatch(
-      String(ran.attention),
+      saidIn(ran.attention),
       new RegExp(`held by .*hold_monitor.* \\(pid ${pid}\\)`),
     );
     assertEquals(vm.peer.connections, 1);
@@ -175,7 +180,7 @@ Deno.test("listAll() hears who has answered while it was kept", async () => {
   const deadlineMs = 200;
   let isKept = false;
   const { instances } = await listAll(vm, {
-    deadlineMs,
+    ...{ deadlineMs, compared: "presence" },
     trace: (what) => {
       if (what !== "receive" || isKept) return;
       isKept = true;
@@ -192,15 +197,15 @@ Deno.test("list tells of what answers nonsense, and of what is not there", async
   vm.peer.greeting = "garbage\n";
   const odd = only(await vm.cli("list"));
   assertEquals([odd.monitor, odd.running], ["silent", true]);
-  assertMatch(String(odd.attention), /does not keep to QMP/);
+  assertMatch(saidIn(odd.attention), /does not keep to QMP/);
   await vm.peer.die();
   const down = only(await vm.cli("list"));
   assertEquals([down.running, down.monitor], [false, "none"]);
-  assertEquals(down.attention, null);
+  assertEquals(down.attention, []);
   const process = await pretend(vm, NAME);
   const lost = only(await vm.cli("list"));
   assertEquals([lost.running, lost.monitor], [true, "none"]);
-  assertMatch(String(lost.attention), /cannot be asked: .*\.qmp/);
+  assertMatch(saidIn(lost.attention), /cannot be asked: .*\.qmp/);
   await ending(process);
 });
 
@@ -214,7 +219,7 @@ Deno.test("list and its like work without a runtime file, and say so", async () 
     const file = /runtime file/;
     const all = only(await vm.cli("list"));
     assertEquals([all.running, all.disks, all.state], [true, null, "running"]);
-    assertMatch(String(all.attention), file);
+    assertMatch(saidIn(all.attention), file);
     const one = await vm.cli("list", NAME);
     const shown = (one.json.devices as Doc[]).map(({ kind, status }) =>
       [kind, status].join(" ")

@@ -42,6 +42,8 @@ Deno.test("nic add passes a tap with getfd and records the NIC", async () => {
     queues: 1,
     vhost: false,
     link_state: "up",
+    ...{ channel: null, scsi_id: null, lun: null },
+    ...{ mtu: null, rate: null, migratable: null },
   });
   const [fd] = vm.peer.model.netdevs.get(NEW_NIC)?.fds ?? [];
   assert(fd !== undefined);

@@ -103,7 +103,8 @@ async function readAllTheSame(what: string): Promise<void> {
     nics: 1,
     state: null,
     monitor: "unasked",
-    attention: null,
+    compared: null,
+    attention: [],
   }]);
   const show = await runWithout(what, vm, "state", "show", NAME, "--json");
   assertEquals([show.status, show.json.ok], [0, true], show.out + show.err);

@@ -29,7 +29,7 @@ async function end(runDir: string) {
   using world = new World(undefined, OPTIONS);
   for (const step of steps) await kindOf(step).do(step, world);
   const { [UUID]: noted } = readOwnRecord(place).devices;
-  return { noted, told: world.leftAlone.map(({ what }) => what) };
+  return { noted, told: world.leftAlone.map(({ message }) => message) };
 }
 
 Deno.test("return-owner leaves a disk that is open, and it stays on record", async () => {

@@ -95,7 +95,7 @@ for (const request of [MODIFY, nicRemove]) {
         const { leftAlone: [left] } = await carryOut(vm, request);
         await vm.peer.idle();
         const what = new RegExp(`^Tap ${TAP} stays .* process ${pid} .*python`);
-        assertMatch(left?.what ?? "", what);
+        assertMatch(left?.message ?? "", what);
         assertMatch(left?.hint ?? "", new RegExp(`ip link delete ${TAP}$`));
         assertEquals(bridgeOf(TAP), undefined);
         if (request === MODIFY) assert(tapNow(vm) !== TAP);

@@ -1,4 +1,5 @@
 /** Operations killed at every step of their plans, and what comes after. */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { recover } from "../../lib/engine/recover.ts";
 import { loadSteps } from "../../lib/operation/journal_reader.ts";
@@ -123,7 +124,7 @@ Deno.test("the same command again works after a kill at any step", async () => {
     const device = ran.json.device as Record<string, unknown>;
     assertEquals([device.id, device.index], [NEW_DISK, 1]);
     assertEquals(vm.runtime[3].length, 2);
-    assertMatch((ran.json.warnings as string[]).join(), /interrupted/);
+    assertMatch(saidIn(ran.json.warnings), /interrupted/);
   });
 });
 
@@ -135,6 +136,6 @@ Deno.test("a dry run tells of a journal and touches nothing", async () => {
   const state = { ...vm.state() };
   const ran = await vm.cli("disk", "add", NAME, image, "--dry-run");
   assertEquals([ran.status, vm.state()], [0, state], ran.out);
-  assertMatch((ran.json.warnings as string[]).join(), /interrupted/);
+  assertMatch(saidIn(ran.json.warnings), /interrupted/);
   assertEquals(before.qemu, state.qemu);
 });

@@ -185,6 +185,7 @@ Deno.test("hotplug_device refuses what no master sends", async () => {
     [{ ...good, instance: {} }, /"name" of "instance" must be/],
     [{ ...good, instance: { name: "a/b" } }, /Not an instance name/],
     [{ ...good, seq: 1.5 }, /"seq" must be/],
+    [{ ...good, seq: null }, /"seq" must not be null/],
     [{ ...good, sequence: 1 }, /Unknown key "sequence" of hotplug_device/],
     [good, /"extra" must have a link/],
     [{ ...good, device: { ...device, params: deep(40) } }, /levels deep/],

@@ -31,7 +31,7 @@ Deno.test("rpc takes operands and long options as keys", async () => {
   await using rpc = rpcOn(vm);
   const source = vm.image();
   const disk = { instance: NAME, source, uuid: NEW, name: "data", slot: 20 };
-  const plan = await rpc.call("disk.add", { ...disk, "dry-run": true });
+  const plan = await rpc.call("disk.add", { ...disk, dry_run: true });
   assertEquals((plan.result as Doc).dry_run, true);
   const added = (await rpc.call("disk.add", disk)).result as Doc;
   assertEquals([added.ok, added.changed], [true, true]);
@@ -39,7 +39,7 @@ Deno.test("rpc takes operands and long options as keys", async () => {
   assertEquals(vm.peer.model.devices.has(NEW_DISK), true);
   const removed = await rpc.call("disk.remove", { instance: NAME, disk: 1 });
   assertEquals((removed.result as Doc).changed, true);
-  const nic = { instance: NAME, uuid: NEW, vhost: false, name: null };
+  const nic = { instance: NAME, uuid: NEW, vhost: false, id_scheme: "ganeti" };
   assertEquals(((await rpc.call("nic.add", nic)).result as Doc).changed, true);
   const gone = await rpc.call("nic.remove", { instance: NAME, nic: NEW_NIC });
   assertEquals((gone.result as Doc).changed, true);
@@ -85,6 +85,10 @@ Deno.test("rpc refuses parameters it does not know", async () => {
     ["disk.add", { instance: "../x", source: "/x" }, /Not an instance name/],
     ["disk.add", { instance: NAME, source: "/x\0" }, /SOURCE must be a path/],
     ["disk.remove", { instance: NAME, disk: 0, force: 1 }, /"force" must be/],
+    ["disk.remove", { instance: NAME, disk: 0, dry_run: 1 }, /"dry_run" must/],
+    ["disk.add", { instance: NAME, source: "/x", name: null }, /be null/],
+    ["disk.add", { instance: null, source: "/x" }, /"instance" must not be/],
+    ["list", { "run-dir": "/x", run_dir: "/x" }, /"run_dir" is given twice/],
     ["list", { json: true }, /Unknown key "json"/],
     ["list", { constructor: "x" }, /Unknown key/],
   ];
@@ -161,7 +165,10 @@ Deno.test("rpc gives an id back to the letter", async () => {
     }),
   });
   assertEquals(status, 0);
-  assertMatch(out, /^\{"jsonrpc":"2.0","id":1.50e1,"result":\{"ok":true/);
+  assertMatch(
+    out,
+    /^\{"jsonrpc":"2.0","id":1.50e1,"result":\{"schema":1,"ok":true/,
+  );
 });
 
 Deno.test("rpc answers a batch as one and notifications never", async () => {

@@ -167,14 +167,16 @@ export function assertFailed(
   status: number,
   code: string,
 ): { message: string; hint: string | null; qmp: Doc | null } {
-  const { ok, instance, error, changed, device, ...more } = ran.json;
-  const { code: said, message, hint, qmp, device: told, ...rest } =
+  const { ok, instance, error, changed, device, settled, ...more } = ran.json;
+  const { code: said, message, hint, qmp, device: told, candidates, ...rest } =
     error as Doc;
   assertEquals({ status: ran.status, code: said }, { status, code }, ran.out);
   assertEquals([ok, more, rest, typeof message], [false, {}, {}, "string"]);
   assertEquals([typeof instance, changed], ["string", status === 7]);
   // A pending removal tells of the device, whole; all failures name theirs.
-  assertEquals(device !== undefined, status === 6, ran.out);
+  assertEquals(device !== null, status === 6, ran.out);
+  assertEquals(candidates !== null, code === "ambiguous-device", ran.out);
+  assertEquals(Array.isArray(settled), true, ran.out);
   const keys = Object.keys((told ?? {}) as Doc).sort().join();
   assertEquals(keys, told === null ? "" : "id,index,kind,uuid");
   assertEquals(ran.err, "");

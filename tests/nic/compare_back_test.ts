@@ -49,7 +49,7 @@ const REPLUG = "2026-01-02T03:04:05.678Z";
 Deno.test("a NIC that the guest released too late is plugged back", () => {
   const noted = { linkState: "down", script: "/etc/join" } as const;
   const { difference, plan } = told(gone({ ...noted, replug: REPLUG }));
-  assertMatch(difference.what, /guest released NIC 0.* had been given up/);
+  assertMatch(difference.message, /guest released NIC 0.* had been given up/);
   assertEquals([plan.turn, plan.ifCut], [0, "finish"]);
   assertEquals(stepNames(plan), [
     ...["device_add", "set_link", "verify-device", "own-record"],
@@ -63,7 +63,7 @@ Deno.test("a NIC that nobody wanted to plug anew is removed", () => {
   const pending = { id: ID, requestedAt: REPLUG, title: "NIC 0" };
   for (const noted of [{}, { replug: REPLUG, pending }]) {
     const { difference, plan } = told(gone(noted));
-    assertMatch(difference.what, /is recorded, but QEMU has no such device/);
+    assertMatch(difference.message, /is recorded, but QEMU has no such device/);
     assertEquals(difference.mend?.word, "remove");
     assertEquals(stepNames(plan).includes("device_add"), false);
     assertEquals(stepNames(plan).at(-1), "commit-state");

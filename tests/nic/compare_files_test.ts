@@ -15,7 +15,7 @@ function told(spec: ComparisonSpec) {
   return nicDifferences(given)
     .filter(({ code }) => code.includes("nic-file"))
     .map((one) => ({
-      what: one.what,
+      what: one.message,
       mends: one.mend?.did ?? one.hint,
       steps: [nicMend(given, one)].flatMap((plan) =>
         plan === undefined ? [] : known(plan, given.paths).steps
@@ -122,7 +122,7 @@ Deno.test("a tap that only the file of no NIC names is closed, and that goes", (
   const given = compared({ ...spec, heldTaps: taps });
   const [first, second, ...others] = nicDifferences(given);
   assertEquals(others, []);
-  assertEquals(first?.what, "QEMU holds tap tap7, which no NIC uses");
+  assertEquals(first?.message, "QEMU holds tap tap7, which no NIC uses");
   assertEquals(first?.mend?.word, "fd-names");
   assertEquals(second?.mend?.word, "stray-nic-file");
   // A NIC whose backend tells no tap has the one that its file names.

@@ -1,3 +1,4 @@
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { isRepeat } from "../../lib/engine/qmp_steps.ts";
 import { planNicModify } from "../../lib/nic/modify.ts";
@@ -250,8 +251,8 @@ Deno.test("planNicModify() keeps the accelerator a NIC has", () => {
 
 Deno.test("planNicModify() warns of what a start would make otherwise", () => {
   assertEquals(plan({ mac: "aa:00:00:00:00:77" }).warnings, []);
-  const [warning = ""] = plan({ queues: 2 }).warnings;
-  assertStringIncludes(warning, "it takes queues from the hvparams");
+  const { warnings } = plan({ queues: 2 });
+  assertStringIncludes(saidIn(warnings), "it takes queues from the hvparams");
 });
 
 Deno.test("planNicModify() records a network whole, and forgets it", () => {

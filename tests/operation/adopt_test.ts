@@ -1,3 +1,4 @@
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { diskAdoption } from "../../lib/disk/adopt.ts";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
@@ -130,7 +131,7 @@ function planOf(given: Given): KnownPlan {
 function reason(live: Live, spec?: FactsSpec): string {
   const { adopted, remaining } = adoptionOf(adoptFacts(live, spec));
   assertEquals(adopted, []);
-  return remaining.map(({ what, hint }) => `${what}: ${hint}`).join("\n");
+  return remaining.map(({ message }) => message).join("\n");
 }
 
 Deno.test("planAdopt() notes the limits that a disk has", () => {
@@ -252,7 +253,7 @@ Deno.test("planAdopt() records no image that a start would open as raw", () => {
   ];
   for (const [more, expected] of odd) {
     const plan = planOf(adoptFacts({ disks: [liveDisk("d1", more)] }));
-    assertMatch(plan.warnings.join(), expected);
+    assertMatch(saidIn(plan.warnings), expected);
     const [stage] = plan.steps;
     assert(stage?.kind === "stage-state" && stage.change.change === "insert");
     assertMatch(stage.change.entry, /"mode": "ro"/);

@@ -14,6 +14,9 @@ Deno.test("diskView() of a disk has the fields of the interface", () => {
     nodeName: "disk-d0000000-1111-4111",
     sizeBytes: 4096,
     file: "/dev/fdset/1",
+    readOnly: true,
+    cache: { direct: false, writeback: false },
+    throttles: { bps_rd: 512 },
   }];
   const view = diskView(entry, {
     ...given,
@@ -33,6 +36,10 @@ Deno.test("diskView() of a disk has the fields of the interface", () => {
     size_bytes: 4096,
     format: "raw",
     via: "fdset",
+    ...{ channel: null, scsi_id: null, lun: null },
+    ...{ read_only: true, cache: "writethrough", aio: null },
+    ...{ discard: null, limits: { bps_read: 512 }, serial: null },
+    migratable: true,
   });
 });
 
@@ -90,6 +97,8 @@ Deno.test("nicView() of a NIC has the fields of the interface", () => {
     tap: "tap0",
     queues: 1,
     link_state: "up",
+    ...{ channel: null, scsi_id: null, lun: null },
+    ...{ mtu: null, rate: null, migratable: null },
   });
 });
 

@@ -2,6 +2,7 @@
  * NICs that somebody cut off on this node: QEMU hears nothing of it, and nobody
  * calls them ok.
  */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import { tool } from "../lab/tool.ts";
@@ -37,7 +38,7 @@ async function expectCut(vm: Vm, what: RegExp): Promise<string> {
   assertEquals(verify.status, 3);
   const [one, ...more] = verify.json.verify.differences;
   assertEquals(more, []);
-  assertMatch(one.what, what);
+  assertMatch(one.message, what);
   const repair = await tool(vm, "repair", vm.name);
   assertEquals([repair.status, repair.json.repaired], [7, []]);
   assertEquals(
@@ -141,7 +142,7 @@ eachRelease("a bridge that does not work yet is told of", async (vm) => {
     const warnings = async () => {
       const { status, json } = await tool(vm, ...add, "--dry-run");
       assertEquals(status, 0);
-      return json.warnings.join();
+      return saidIn(json.warnings);
     };
     assertEquals(await warnings(), "");
     await host("ip", "link", "set", bridge, "down");

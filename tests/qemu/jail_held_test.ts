@@ -1,4 +1,5 @@
 /** A disk that another drive of the VM has open, too, when it is removed. */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { NOBODY, ownerOf, UUID } from "../lab/jail.ts";
@@ -21,7 +22,7 @@ eachRelease("chown: not given back while another drive has it", async (vm) => {
 
   const removed = await tool(vm, "disk", "remove", vm.name, UUID);
   assertEquals([removed.status, removed.json.changed], [0, true]);
-  const warnings = removed.json.warnings.join("\n");
+  const warnings = saidIn(removed.json.warnings);
   assertStringIncludes(warnings, "for its drive ide0-cd0");
   assertStringIncludes(warnings, `${image} still belongs to uid 65534`);
   assertEquals(ownerOf(image), "65534:0 600");

@@ -1,4 +1,5 @@
 /** QEMU as another user, before a monitor that takes no descriptors. */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import {
@@ -181,10 +182,10 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
     const { ino } = await Deno.stat(`${folder}/moved.img`);
     assertEquals(remove.json.warnings.length, 1);
     assertMatch(
-      remove.json.warnings[0],
+      saidIn(remove.json.warnings),
       new RegExp(`d1\\.img.*inode ${ino} `),
     );
-    assertMatch(remove.json.warnings[0], /chown 0 /);
+    assertMatch(saidIn(remove.json.warnings), /chown 0 /);
   });
 
   await t.step("chown: what has another owner by now keeps it", async () => {

@@ -1,4 +1,6 @@
 /** Another medium in the drive of a real guest, or none. */
+import type { Remark } from "../../lib/errors.ts";
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
@@ -108,7 +110,9 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
     await expectSet(vm, "--medium", two);
     // QEMU 7.2 keeps the fd set until the VM runs again.
     const { warnings } = await expectSet(vm, "--medium", one);
-    const kept = warnings.filter((one: string) => one.includes("fd set"));
+    const kept = warnings.filter(({ message }: Remark) =>
+      message.includes("fd set")
+    );
     await vm.qmp.execute("cont");
     assertEquals(await readBy(vm), "first-");
     const { json } = await tool(vm, "repair", vm.name);
@@ -265,7 +269,7 @@ eachRelease("a medium that lies in another drive, too", async (vm) => {
   assertEquals(added.status, 0, added.stdout);
   const { status, json } = await tool(vm, "disk", "remove", vm.name, DRIVE);
   assertEquals([status, json.changed], [0, true]);
-  assertStringIncludes(json.warnings.join(), "for its drive ide0-cd0");
+  assertStringIncludes(saidIn(json.warnings), "for its drive ide0-cd0");
   assertEquals(await snapshot(vm), before);
 }, async (runDir) => {
   await makeImage(`${runDir}/one.img`, "first-");

@@ -2,6 +2,7 @@
  * Disks whose data was moved behind the runtime file's back: what is recorded
  * would start another machine, and nobody calls that ok.
  */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { snapshot } from "../lab/snapshot.ts";
@@ -59,7 +60,7 @@ for (const [way, move] of Object.entries(WAYS)) {
       assertEquals(await statuses(vm), ["differs"]);
       const verify = await tool(vm, "state", "show", vm.name, "--verify");
       assertEquals(verify.status, 3);
-      const [{ what, hint }, ...more] = verify.json.verify.differences;
+      const [{ message: what, hint }, ...more] = verify.json.verify.differences;
       assertEquals(more, []);
       assertStringIncludes(what, `disk 0 is recorded as ${image}`);
       assertStringIncludes(what, file);
@@ -89,7 +90,7 @@ for (const [way, move] of Object.entries(WAYS)) {
         // Opened as raw, it would be destroyed.
         assertEquals(command.status, 3);
         assertMatch(command.json.error.message, /mode is ro/);
-        assertMatch(adopt.json.warnings.join(), /its format is qcow2/);
+        assertMatch(saidIn(adopt.json.warnings), /its format is qcow2/);
       } else {
         assertEquals(command.status, 0);
         assertStringIncludes(command.json.command.join(" "), file);

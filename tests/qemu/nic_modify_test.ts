@@ -2,6 +2,8 @@
  * `nic modify` on a real guest that pings through its NIC: moved to another
  * bridge, without a carrier, with another MAC, and after failures.
  */
+import { type Remark, remarkText } from "../../lib/errors.ts";
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { allFdNames } from "../../lib/device/nic.ts";
 import { eachRelease, host } from "../lab/each_release.ts";
@@ -84,7 +86,9 @@ async function carrierChanges(vm: Vm): Promise<string> {
 async function modify(vm: Vm, ...words: readonly string[]) {
   const ran = await tool(vm, "nic", "modify", vm.name, ...words);
   assertEquals(ran.status, 0, ran.stdout);
-  const told = ran.json.warnings.map((one: string) => `warning: ${one}\n`);
+  const told = ran.json.warnings.map((one: Remark) =>
+    `warning: ${remarkText(one)}\n`
+  );
   assertEquals(ran.stderr, told.join(""));
   return ran.json;
 }
@@ -148,7 +152,7 @@ eachRelease("nic modify in place and by replug", async (vm, context) => {
     await context.step("another MAC in the same slot", async () => {
       const json = await modify(vm, ID, "--mac", OTHER_MAC, "--queues", "2");
       assertEquals([json.device.id, json.device.uuid], [ID, UUID]);
-      assertMatch(json.warnings.join(), /takes queues from the hvparams/);
+      assertMatch(saidIn(json.warnings), /takes queues from the hvparams/);
       assertNotEquals(json.device.tap, tap);
       assertEquals(interfaces().includes(tap), false);
       await configure(vm, OTHER_MAC);

@@ -2,6 +2,7 @@
  * What a NIC's tap hangs on besides a bridge: a route, a script of the user's,
  * Ganeti's own script; and Ganeti's networks.
  */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import { refusing } from "./nic_failures.ts";
@@ -325,9 +326,9 @@ eachRelease("Ganeti's own script, and its networks", async (vm, t) => {
       await t.step("what a failing ifdown leaves is told", async () => {
         await Deno.writeTextFile("/usr/lib/ganeti/refuses", "");
         const { warnings } = await done(vm, "remove", "0");
-        assertMatch(warnings.join(), /kvm-ifdown tap1 failed .*: cannot/);
+        assertMatch(saidIn(warnings), /kvm-ifdown tap1 failed .*: cannot/);
         const { json } = await tool(vm, "list", vm.name);
-        assertEquals([json.devices.length, json.warnings ?? []], [1, []]);
+        assertEquals([json.devices.length, json.warnings], [1, []]);
       });
     });
   });

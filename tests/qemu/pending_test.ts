@@ -1,4 +1,5 @@
 /** Guests that do not, or not yet, release a device. */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { snapshot } from "../lab/snapshot.ts";
@@ -51,7 +52,10 @@ eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
       ["pending-removal"],
     );
     const all = await tool(vm, "list");
-    assertMatch(all.json.instances[0].attention, /has not released disk 0/);
+    assertMatch(
+      saidIn(all.json.instances[0].attention),
+      /has not released disk 0/,
+    );
     const since = vm.qmp.events.length;
     const again = await tool(
       vm,
@@ -113,7 +117,7 @@ eachRelease(
     await vm.qmp.waitEvent("DEVICE_DELETED", { device: id });
     const next = await tool(vm, "nic", "add", vm.name);
     assertEquals(next.status, 0, next.stdout);
-    assertMatch(next.json.warnings.join(), /has released .*: its removal is/);
+    assertMatch(saidIn(next.json.warnings), /has released .*: its removal is/);
     const { json } = await tool(vm, "list", vm.name);
     assertEquals(
       json.devices.map((one: { uuid: string; status: string }) => [
@@ -186,10 +190,13 @@ eachRelease("a removal killed while it waits stays pending", async (vm) => {
   await process.status;
   await process.stdout.cancel();
   const all = await tool(vm, "list");
-  assertMatch(all.json.instances[0].attention, /interrupted: .* repair/);
+  assertMatch(
+    saidIn(all.json.instances[0].attention),
+    /interrupted; .* repair/,
+  );
   const next = await tool(vm, "nic", "add", vm.name, "--unplug-timeout", "1");
   assertEquals(next.status, 0, next.stdout);
-  assertMatch(next.json.warnings.join(), /nic remove of NIC 0.* left pending/);
+  assertMatch(saidIn(next.json.warnings), /nic remove of NIC 0.* left pending/);
   assertEquals(next.json.device.slot === add.json.device.slot, false);
   const statuses = async () => {
     const { json } = await tool(vm, "list", vm.name);

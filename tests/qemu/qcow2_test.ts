@@ -1,4 +1,5 @@
 /** Disks in qcow2 images, with and without others below them. */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import {
@@ -141,7 +142,7 @@ eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
     const asked = await assertRefused(vm, image, "--format", "qcow2");
     assertMatch(asked.hint, /--not-migratable/);
     const dry = await tool(vm, "disk", "add", vm.name, image, "--dry-run");
-    assertMatch(dry.json.warnings.join(), /begins as a qcow2 image/);
+    assertMatch(saidIn(dry.json.warnings), /looks like a qcow2 image/);
   });
 
   await t.step("a header that is changed meanwhile opens nothing", async () => {

@@ -34,11 +34,15 @@ eachRelease(
     // An interface that is there may be somebody's: a person decides.
     Deno.writeTextFileSync(file(8), "lo");
     const left = await tool(vm, "repair", vm.name);
+    const message = `NIC file ${
+      file(8)
+    } belongs to no recorded NIC, and names interface lo, which QEMU has not open`;
     assertEquals([left.status, left.json.remaining], [7, [{
-      what: `NIC file ${
-        file(8)
-      } belongs to no recorded NIC, and names interface lo, which QEMU has not open`,
+      what: message,
+      code: "stray-nic-file",
+      message,
       hint: `rm ${file(8)}`,
+      device: null,
     }]]);
   },
 );

@@ -2,6 +2,7 @@
  * What an earlier call left is put in order first: the device that is meant is
  * the one that was meant, and what was done is told of, on failures, too.
  */
+import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { snapshot } from "../lab/snapshot.ts";
@@ -62,7 +63,7 @@ eachRelease(
     assertEquals([status, json.changed], [0, true]);
     assertEquals([json.device.uuid, json.device.name], [second.uuid, "second"]);
     assertEquals(names(json), [["removal-finished", first.id]]);
-    assertMatch(json.warnings.join(), /its removal is finished/);
+    assertMatch(saidIn(json.warnings), /its removal is finished/);
   },
 );
 
@@ -111,7 +112,7 @@ eachRelease("what is refused tells what was settled first", async (vm) => {
   assertEquals(names(json), [["removal-finished", first.id]]);
   assertMatch(stderr, /warning: .* its removal is finished/);
   const again = await tool(vm, "disk", "add", vm.name, "/none.img");
-  assertEquals([again.status, again.json.settled], [3, undefined]);
+  assertEquals([again.status, again.json.settled], [3, []]);
 });
 
 eachRelease("a paused VM is to be resumed", async (vm) => {

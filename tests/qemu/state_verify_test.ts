@@ -43,7 +43,9 @@ async function link(vm: Vm, n: number, to: number) {
   await Deno.symlink(`${vm.runDir}/d${to}.img`, path);
 }
 
-async function differences(vm: Vm): Promise<{ what: string; hint: string }[]> {
+async function differences(
+  vm: Vm,
+): Promise<{ message: string; hint: string }[]> {
   const ran = await tool(vm, "state", "show", vm.name, "--verify");
   const { ok, verify } = ran.json;
   const found = verify.differences.length > 0;
@@ -51,10 +53,10 @@ async function differences(vm: Vm): Promise<{ what: string; hint: string }[]> {
   return verify.differences;
 }
 
-async function only(vm: Vm): Promise<{ what: string; hint: string }> {
+async function only(vm: Vm): Promise<{ message: string; hint: string }> {
   const [one, ...more] = await differences(vm);
   assertEquals([one !== undefined, more], [true, []], JSON.stringify(more));
-  return one as { what: string; hint: string };
+  return one as { message: string; hint: string };
 }
 
 /** Two disks of Ganeti's own, whose links lead to the images. */
@@ -79,7 +81,10 @@ eachRelease("state show --verify finds links that drifted", async (vm) => {
   await link(vm, 1, 0);
   const swapped = await differences(vm);
   assertEquals(swapped.length, 2);
-  assertMatch(swapped[0]?.what ?? "", /link .*:0 of disk 0 leads to another/);
+  assertMatch(
+    swapped[0]?.message ?? "",
+    /link .*:0 of disk 0 leads to another/,
+  );
 
   // The hints mend it.
   for (const { hint } of swapped) {
@@ -92,14 +97,17 @@ eachRelease("state show --verify finds links that drifted", async (vm) => {
   await link(vm, 1, 0);
   const same = await differences(vm);
   assertEquals(same.length, 2);
-  assertStringIncludes(same[0]?.what ?? "", "the same disk as that of disk 1");
+  assertStringIncludes(
+    same[0]?.message ?? "",
+    "the same disk as that of disk 1",
+  );
 
   await Deno.remove(linkOf(vm, 1));
-  assertStringIncludes((await only(vm)).what, "leads nowhere");
+  assertStringIncludes((await only(vm)).message, "leads nowhere");
 
   await makeImage(`${vm.runDir}/d2.img`, "another");
   await link(vm, 1, 2);
-  assertStringIncludes((await only(vm)).what, "leads to another disk than");
+  assertStringIncludes((await only(vm)).message, "leads to another disk than");
 }, twoDisks);
 
 eachRelease("state show --verify finds what was done by hand", async (vm) => {
@@ -109,19 +117,19 @@ eachRelease("state show --verify finds what was done by hand", async (vm) => {
 
   const file = `${vm.layout.nic}/0`;
   await Deno.writeTextFile(file, "tap-of-nobody");
-  const { what, hint } = await only(vm);
-  assertStringIncludes(what, "names tap-of-nobody");
+  const { message, hint } = await only(vm);
+  assertStringIncludes(message, "names tap-of-nobody");
   await new Deno.Command("sh", { args: ["-c", hint] }).output();
   assertEquals(await Deno.readTextFile(file), nic.json.device.tap);
 
   await vm.qmp.execute("device_add", { driver: "virtio-rng-pci", id: "rng9" });
-  assertStringIncludes((await only(vm)).what, "virtio-rng-pci rng9");
+  assertStringIncludes((await only(vm)).message, "virtio-rng-pci rng9");
 
   const text = await Deno.readTextFile(vm.runtimePath);
   const moved = text.replace('"addr": "0xc"', '"addr": "0x1c"')
     .replace(nic.json.device.mac, "aa:00:00:ff:ff:ff");
   await Deno.writeTextFile(vm.runtimePath, moved);
-  const all = (await differences(vm)).map((one) => one.what).join("\n");
+  const all = (await differences(vm)).map((one) => one.message).join("\n");
   assertStringIncludes(all, "recorded in slot 28 of pci.0");
   assertStringIncludes(all, "MAC aa:00:00:ff:ff:ff");
 

@@ -18,7 +18,7 @@ Deno.test("lookAhead() plans each step once, and keeps what is refused", async (
   const difference = (subject: string) => ({
     code: "leftover",
     device: null,
-    what: subject,
+    message: subject,
     hint: `rm ${subject}`,
     mend: { word: "leftover", subject, did: "removed it" },
   });
@@ -28,10 +28,10 @@ Deno.test("lookAhead() plans each step once, and keeps what is refused", async (
   using world = new World(undefined, NO_QEMU);
   const { steps, refused } = await lookAhead({
     differences: [present(one), present(same), present(bad), left],
-    plan({ what }) {
-      if (what === "left") throw new TypeError("it is not ours to mend");
-      if (what === "bad") throw new HotplugError("migrating", "It migrates");
-      return Promise.resolve(repairPlan("vm1", what, { steps: [step] }));
+    plan({ message }) {
+      if (message === "left") throw new TypeError("it is not ours to mend");
+      if (message === "bad") throw new HotplugError("migrating", "It migrates");
+      return Promise.resolve(repairPlan("vm1", message, { steps: [step] }));
     },
   }, world);
   assertEquals(steps, [step]);
@@ -57,10 +57,10 @@ Deno.test("ownRecordFault() tells how to go on without a record", async () => {
     };
     for (const [how, plant] of Object.entries(plants)) {
       plant();
-      const { what, hint } = present(await ownRecordFault(paths));
-      assertStringIncludes(what, path, how);
+      const { message, hint } = present(await ownRecordFault(paths));
+      assertStringIncludes(message, path, how);
       assertEquals(hint, `rm -r ${path}`, how);
-      const [program = "", ...args] = hint.split(" ");
+      const [program = "", ...args] = String(hint).split(" ");
       const { success } = await new Deno.Command(program, { args }).output();
       assertEquals(
         [success, await ownRecordFault(paths)],

@@ -5,10 +5,17 @@ const path = "/run/uid/vm1";
 
 Deno.test("uidRemark() tells of a note that is not true", () => {
   const wrong = uidRemark({ path, text: "30001", uid: 30_002 });
-  assertMatch(String(wrong), /uid\/vm1 says 30001, QEMU runs as 30002/);
+  assertMatch(
+    String(wrong?.message),
+    /uid\/vm1 says 30001, QEMU runs as 30002/,
+  );
   const junk = uidRemark({ path, text: "no\nbody", uid: undefined });
-  assertMatch(String(junk), /must hold a number: it holds "no\\nbody"/);
-  assertMatch(String(uidRemark({ path, text: "", uid: 1 })), /it holds ""/);
+  assertMatch(
+    String(junk?.message),
+    /must hold a number: it holds "no\\nbody"/,
+  );
+  const empty = uidRemark({ path, text: "", uid: 1 });
+  assertMatch(String(empty?.message), /it holds ""/);
 });
 
 Deno.test("uidRemark() says nothing of one that is, or of none", () => {

@@ -152,6 +152,6 @@ export function judged(spec: ComparisonSpec = {}): Judged {
 export function onlyDifference(spec: ComparisonSpec): Difference {
   const [one, ...others] = judged(spec).differences;
   assert(others.length === 0, JSON.stringify(others));
-  assert(one !== undefined && one.what !== "" && one.hint !== "", "none");
+  assert(one !== undefined && one.message !== "" && one.hint !== "", "none");
   return one;
 }
