@@ -20,7 +20,7 @@ import {
   valueOf,
   wrongValue,
 } from "./ganeti_object.ts";
-import { type Job, requestOptions } from "./invocation.ts";
+import { ganetiKeys, type Job } from "./invocation.ts";
 
 /** Parameters in the order of noded's RPC, for who sends them as a list. */
 const PARAMETERS: Readonly<Record<GanetiMethod, readonly string[]>> = {
@@ -121,7 +121,6 @@ function nothing(instance: string): Answering {
     action: "modify",
     changed: false,
     device: null,
-    warnings: [],
     ganeti: [true, null],
   };
   return () => Promise.resolve({ text: [], document });
@@ -186,9 +185,9 @@ export function ganetiJob(
   given: JsonNode,
   base: Invocation,
 ): Job {
-  const params = named(method, given);
   const own = PARAMETERS[method];
-  const options = requestOptions({ method, own, params, base });
+  const keys = { method, own, params: named(method, given), base };
+  const { options, params } = ganetiKeys(keys);
   const instance = ganetiInstance(valueOf(params, "instance"));
   const { words, act } = method === "hotplug_supported"
     ? { words: "check", act: supported }

@@ -1,6 +1,7 @@
 /**
  * From the parameters of a method to the invocation a command line would make:
- * operands and long options are its keys, by the table of commands.
+ * operands and long options are its keys, by the table of commands, spelled
+ * with `_` or `-`.
  *
  * @module
  */
@@ -60,7 +61,8 @@ function keyOf(operand: string): string {
 }
 
 function wrongType(key: string, accepted: string, node: JsonNode) {
-  return wrongValue(`Key ${JSON.stringify(key)}`, accepted, node);
+  const said = JSON.stringify(key.replaceAll("-", "_"));
+  return wrongValue(`Key ${said}`, accepted, node);
 }
 
 /** A word of a command line; a number stands as it was written. */
@@ -72,21 +74,49 @@ function wordOf(key: string, node: JsonNode): string {
 
 /** The words behind an operand's key. */
 function wordsOf(operand: string, key: string, node: JsonNode): string[] {
-  if (node.type === "null") return [];
   if (!isRest(operand)) return [wordOf(key, node)];
   if (node.type === "object") return [formatJson(node)];
   if (node.type === "array") return node.items.map((one) => wordOf(key, one));
   throw wrongType(key, "an object or a list of words", node);
 }
 
-/** The flag that a truth value sets: `vhost`, `no-vhost` or none. */
-function flagOf(key: string, node: JsonNode): string[] {
-  if (node.type !== "boolean") throw wrongType(key, "true or false", node);
-  if (node.value) return [key];
-  return NEGATABLE.includes(key) ? [`no-${key}`] : [];
+/** Whether a flag is set; false stands for one that is left out. */
+function isSet(key: string, node: JsonNode): boolean {
+  if (node.type === "boolean") return node.value;
+  throw wrongType(key, "true or false", node);
 }
 
-function unknownKey(key: string, method: string, known: readonly string[]) {
+/** The word of a command line for a key, which may be spelled with `_`. */
+function wordOfKey(key: string): string {
+  return key.replaceAll("_", "-");
+}
+
+/**
+ * Members as they are looked for.
+ *
+ * @param nullable keys of Ganeti's that may be null
+ * @throws {HotplugError} `usage`
+ */
+function spelled(
+  { members }: JsonObject,
+  nullable: readonly string[] = [],
+): JsonObject["members"] {
+  const seen = new Set<string>();
+  return members.map((one) => {
+    const key = wordOfKey(one.key);
+    const said = `Key ${JSON.stringify(one.key)}`;
+    if (seen.has(key)) throw usage(`${said} is given twice`);
+    if (one.value.type === "null" && !nullable.includes(key)) {
+      throw usage(`${said} must not be null`, "leave it out");
+    }
+    seen.add(key);
+    return { ...one, key };
+  });
+}
+
+function unknownKey(word: string, method: string, words: readonly string[]) {
+  const [key = "", ...known] = [word, ...words]
+    .map((one) => one.replaceAll("-", "_"));
   const close = nearest(key, known);
   return usage(
     `Unknown key ${JSON.stringify(key)} of ${method}`,
@@ -110,19 +140,18 @@ class Options {
     );
   }
 
-  /** Takes a key if it is one of these options; null stands for no value. */
+  /** Takes a key if it is one of these options. */
   take(specs: readonly OptionSpec[], key: string, node: JsonNode): boolean {
     const spec = specs.find(({ name }) => name === key);
     const negative = NEGATABLE.some((name) =>
       key === `no-${name}` && specs.some((one) => one.name === name)
     );
     if (spec === undefined && !negative) return false;
-    if (node.type === "null") return true;
     if (spec?.json !== undefined && node.type === "object") {
       this.values.set(key, formatJson(node));
     } else if (spec?.value !== undefined) {
       this.values.set(key, wordOf(key, node));
-    } else for (const flag of flagOf(key, node)) this.flags.add(flag);
+    } else if (isSet(key, node)) this.flags.add(key);
     return true;
   }
 }
@@ -143,7 +172,7 @@ export function invocationOf(
   const keys = command.operands.map(keyOf);
   const words = new Map<string, readonly string[]>();
   const options = new Options(base);
-  for (const { key, value } of params.members) {
+  for (const { key, value } of spelled(params)) {
     const operand = command.operands[keys.indexOf(key)];
     if (operand !== undefined) words.set(key, wordsOf(operand, key, value));
     else if (!options.take(specs, key, value)) {
@@ -161,28 +190,33 @@ export function invocationOf(
   return { command, operands, values: options.values, flags: options.flags };
 }
 
+/** What of Ganeti's own parameters may be null: SPEC 5.3. */
+const NULLABLE = ["extra"];
+
 /**
- * Options of a request whose other parameters are Ganeti's.
+ * The options of a request whose other parameters are Ganeti's, and these.
  *
  * @param own the keys that are no options
  * @throws {HotplugError} `usage`
  */
-export function requestOptions(
+export function ganetiKeys(
   { method, own, params, base }: {
     readonly method: string;
     readonly own: readonly string[];
     readonly params: JsonObject;
     readonly base: Invocation;
   },
-): Pick<Invocation, "values" | "flags"> {
+): { options: Pick<Invocation, "values" | "flags">; params: JsonObject } {
   const options = new Options(base);
-  for (const { key, value } of params.members) {
-    if (own.includes(key)) continue;
-    if (options.take(REQUEST_OPTIONS, key, value)) continue;
+  const members = spelled(params, NULLABLE).flatMap((one) => {
+    const { key, value } = one;
+    const mine = own.find((name) => wordOfKey(name) === key);
+    if (mine !== undefined) return [{ ...one, key: mine }];
+    if (options.take(REQUEST_OPTIONS, key, value)) return [];
     const known = [...own, ...REQUEST_OPTIONS.map(({ name }) => name)];
     throw unknownKey(key, method, known);
-  }
-  return options;
+  });
+  return { options, params: { type: "object", members } };
 }
 
 /** A request that can be carried out. */
