@@ -23,6 +23,7 @@ export const STATUS = {
   "not-running": 4,
   "monitor-busy": 4,
   "monitor-timeout": 4,
+  "event-timeout": 4,
   "qmp-error": 5,
   "host-error": 5,
   "state-write-failed": 5,

@@ -5,6 +5,9 @@
  */
 
 import { HotplugError, unsupported } from "../errors.ts";
+import { unchanged } from "../monitor/failure.ts";
+import { RUN_STATE } from "../qmp/commands.ts";
+import { ask } from "../qmp/query.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -35,6 +38,31 @@ function streamsOf({ terminal }: Call): Streams {
   const streams = terminal.streams?.();
   if (streams !== undefined) return streams;
   throw new HotplugError("internal", "events was given no streams");
+}
+
+/** Why an event was not seen. */
+function notCome(
+  name: string,
+  end: "vm-ended" | "away" | "timeout",
+  seconds: number,
+): HotplugError {
+  switch (end) {
+    case "vm-ended":
+      return new HotplugError(
+        "not-running",
+        `The VM ended before ${name} came`,
+      );
+    case "away":
+      return new HotplugError(
+        "monitor-busy",
+        `Whether ${name} came within ${seconds} s is not known: the monitor was given away and was not free again`,
+      );
+    case "timeout":
+      return new HotplugError(
+        "event-timeout",
+        `${name} did not come within ${seconds} s`,
+      );
+  }
 }
 
 /** Follows a VM's events until a signal, `--until`, `--for`, or its end. */
@@ -72,14 +100,13 @@ export async function events(call: Call): Promise<undefined> {
     },
     isFollower,
     isWanted: isReaderThere,
+    // A QEMU that hangs tells of no event, either.
+    atDeadline: async (session) => {
+      if (until !== undefined) await unchanged(() => ask(session, RUN_STATE));
+    },
     see,
   });
   const end = await follower.run();
   if (until === undefined || end === "stopped" || end === "aborted") return;
-  throw end === "vm-ended"
-    ? new HotplugError("not-running", `The VM ended before ${until} came`)
-    : new HotplugError(
-      "monitor-timeout",
-      `${until} did not come within ${(forMs ?? 0) / 1000} s`,
-    );
+  throw notCome(until, end, (forMs ?? 0) / 1000);
 }

@@ -39,6 +39,7 @@ export function failureDocument(
     },
     // Whole, where the guest still has it.
     device: device && exitStatus(code) === 6 ? device : null,
+    ...(code === "event-timeout" && { came: false }),
     changed: error.changed,
     settled,
   };

@@ -39,7 +39,10 @@ export const STATUSES: readonly (readonly [string, string])[] = [
   ["2", "a word that cannot be parsed; nothing was looked at"],
   ["3", "refused before anything was changed"],
   ["4", "the VM could not be asked; nothing was changed"],
-  ["5", "failed and undone: QEMU, node and runtime file are as before"],
+  [
+    "5",
+    "failed and undone: QEMU, node and runtime file are as before; qmp: QEMU refused the command",
+  ],
   ["6", "the guest has not released the device, or refused to"],
   ["7", "something is left over: run repair"],
 ];

@@ -43,6 +43,8 @@ export interface FollowOptions extends MonitorOptions {
   readonly deadline: number;
   /** Called with the first session, before anything is seen. */
   readonly begin: (session: QmpSession) => Promise<void>;
+  /** Called with the session when the time is over. @default nothing is done */
+  readonly atDeadline?: (session: QmpSession) => Promise<void>;
   /** Tells who waits to follow events, too, from whoever needs the monitor. */
   readonly isFollower: IsFollower;
   /** Asked from time to time; false ends the following. */
@@ -51,8 +53,13 @@ export interface FollowOptions extends MonitorOptions {
   readonly see: (seen: EventOrGap) => Promise<"go-on" | "stop">;
 }
 
-/** Why the following ended. */
-export type FollowEnd = "stopped" | "aborted" | "timeout" | "vm-ended";
+/** Why the following ended; `away`: in time, while another had the monitor. */
+export type FollowEnd =
+  | "stopped"
+  | "aborted"
+  | "timeout"
+  | "away"
+  | "vm-ended";
 
 /** How often to look whether somebody waits, in milliseconds. */
 const LOOK_MS = 400;
@@ -218,7 +225,10 @@ export class EventFollower {
     if (job?.needs === "free-monitor") return { kind: "job", job };
     await job?.run(session);
     if (why === "aborted") return undefined;
-    if (performance.now() >= this.#options.deadline) return "timeout";
+    if (performance.now() >= this.#options.deadline) {
+      await this.#options.atDeadline?.(session);
+      return "timeout";
+    }
     if (!this.#options.isWanted()) return "stopped";
     const reason = whoWaits(this.#path, this.#options.isFollower);
     return reason === undefined ? undefined : { kind: "given-way", reason };
@@ -236,7 +246,7 @@ export class EventFollower {
         await pause(LOOK_MS / 4, signal);
       }
     }
-    return "timeout";
+    return "away";
   }
 }
 

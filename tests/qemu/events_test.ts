@@ -103,8 +103,19 @@ eachRelease("events ends with --until, --for and the VM", async (vm) => {
   assertEquals(Math.abs(Date.parse(last.time) - Date.now()) < 60_000, true);
 
   const late = await tool(vm, "events", vm.name, "--until=STOP", "--for=0.2");
-  assertEquals([late.status, late.json.error.code], [4, "monitor-timeout"]);
+  assertEquals([late.status, late.json.error.code], [4, "event-timeout"]);
+  assertEquals([late.json.came, late.json.changed], [false, false]);
   assertEquals((await tool(vm, "events", vm.name, "--for", "0.2")).status, 0);
+  const short = ["--for", "1", "--timeout", "0.3"];
+  const hung = new Follower(vm, "--until", "SHUTDOWN", ...short);
+  await hung.attached(vm);
+  Deno.kill(vm.pid, "SIGSTOP");
+  try {
+    assertEquals(await hung.ended(), 4);
+  } finally {
+    Deno.kill(vm.pid, "SIGCONT");
+  }
+  assertEquals(hung.seen.at(-1).error.code, "monitor-timeout");
   const odd = await tool(vm, "events", vm.name, "--until", "SHUTDOW");
   assertEquals(odd.status, 3);
   assertEquals(odd.json.error.hint, "did you mean SHUTDOWN?");
