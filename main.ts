@@ -11,6 +11,17 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.addSignalListener(signal, () => stop.abort());
 }
 
+const stdoutIsTerminal = Deno.stdout.isTerminal();
+
+/** Whether nobody reads any more: INTERFACE, promise 7. */
+function isGone(error: unknown): boolean {
+  // What a terminal that was hung up answers.
+  const hungUp = stdoutIsTerminal && error instanceof Error &&
+    "code" in error && error.code === "EIO";
+  return hungUp || error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.BadResource;
+}
+
 /**
  * Writes all of a text; a reader that has gone is no reason to fail.
  *
@@ -22,10 +33,8 @@ function writer(stream: typeof Deno.stdout) {
     try {
       while (rest.length > 0) rest = rest.subarray(stream.writeSync(rest));
     } catch (error) {
-      // The status still tells what was done: INTERFACE, promise 7.
-      const gone = error instanceof Deno.errors.BrokenPipe ||
-        error instanceof Deno.errors.BadResource;
-      if (!gone) throw error;
+      // The status still tells what was done.
+      if (!isGone(error)) throw error;
     }
   };
 }
@@ -44,13 +53,18 @@ function readInput(): string {
   return text + decoder.decode();
 }
 
-/** Writes without keeping the program: its other work goes on. */
+/**
+ * Writes without keeping the program: its other work goes on.
+ *
+ * @throws if it cannot be written for another reason, such as a full disk
+ */
 async function write(text: string): Promise<"written" | "gone"> {
   let rest = new TextEncoder().encode(text);
   try {
     while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
     return "written";
-  } catch {
+  } catch (error) {
+    if (!isGone(error)) throw error;
     return "gone";
   }
 }
@@ -61,7 +75,7 @@ const status = await main({
   env: (name) => Deno.env.get(name),
   signal: stop.signal,
   out: writer(Deno.stdout),
-  stdoutIsTerminal: Deno.stdout.isTerminal(),
+  stdoutIsTerminal,
   stderrIsTerminal: Deno.stderr.isTerminal(),
   readInput,
   streams: () => ({ input: Deno.stdin.readable, write }),

@@ -11,7 +11,10 @@ import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
 import {
   exitStatus,
-  HotplugError,
+  hostError,
+  type HotplugError,
+  inSpiteOf,
+  messageOf,
   named,
   type Remark,
   remarkText,
@@ -45,19 +48,45 @@ function writeFailure(
   if (json) {
     const instance = invocation?.operands[0];
     const document = report.failureDocument(error, instance);
-    writeOut(documentLine(document), terminal);
-    return;
+    if (writeOut(documentLine(document), terminal) === undefined) return;
   }
   writeFailureText(error, terminal);
 }
 
-/** Whether it could be written; a reader that has gone is no fault. */
-function writeOut(line: string, terminal: Terminal): boolean {
+function lost(error: unknown): HotplugError {
+  return hostError(`Cannot write the answer: ${messageOf(error)}`, error);
+}
+
+/** What writes to stdout, its errors named. */
+function told({ out, streams }: Terminal): Pick<Terminal, "out" | "streams"> {
+  const output = (text: string) => {
+    try {
+      out(text);
+    } catch (error) {
+      throw lost(error);
+    }
+  };
+  if (streams === undefined) return { out: output };
+  return {
+    out: output,
+    streams: () => {
+      const { input, write } = streams();
+      return {
+        input,
+        write: (text) =>
+          write(text).catch((error) => Promise.reject(lost(error))),
+      };
+    },
+  };
+}
+
+/** Why it could not be written; a reader that has gone is no fault. */
+function writeOut(line: string, terminal: Terminal): HotplugError | undefined {
   try {
     terminal.out(line + "\n");
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return named(error);
   }
 }
 
@@ -74,7 +103,12 @@ function linesOf(
     : lines;
 }
 
-/** @throws {HotplugError} `host-error` if a question's answer is lost */
+/** Whether there is more to an answer than its words. */
+function mayHaveChanged({ document, effect, status = 0 }: Answer): boolean {
+  return document.changed === true || effect === "possible" || status > 0;
+}
+
+/** @throws {HotplugError} `host-error` if an answer is lost that is all */
 function writeAnswer(
   answer: Answer,
   { terminal, invocation, lines }: {
@@ -88,21 +122,23 @@ function writeAnswer(
   if (!flags.has("quiet")) {
     for (const one of warnings) warn(one, terminal);
   }
-  const change = isChange(invocation);
-  if (flags.has("quiet") && change && !flags.has("json")) return;
+  const isQuiet = flags.has("quiet") && !flags.has("json");
+  if (isQuiet && isChange(invocation)) return;
   const line = flags.has("json")
     ? documentLine(answerDocument(answer), isVerbatim)
     : lines.join("\n");
+  const fault = writeOut(line, terminal);
+  if (fault === undefined) return;
   // What was changed is changed: its status must not depend on our output.
-  if (writeOut(line, terminal) || change) return;
-  throw new HotplugError("host-error", "The answer could not be written");
+  if (!mayHaveChanged(answer)) throw fault;
+  warn(inSpiteOf(fault, "the status says what it came to"), terminal);
 }
 
 /** Carries out one command line and returns the exit status. */
 export async function main(outer: Terminal): Promise<number> {
   // All that goes to stderr, whoever writes it.
   const err = (text: string) => outer.err(maskSecrets(text));
-  const terminal = { ...outer, err };
+  const terminal = { ...outer, ...told(outer), err };
   let invocation: Invocation | undefined;
   try {
     invocation = parseInvocation(terminal.args);

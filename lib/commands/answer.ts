@@ -16,7 +16,11 @@ export interface Terminal {
   readonly env: (name: string) => string | undefined;
   /** Ends waiting at once: a signal came. */
   readonly signal: AbortSignal;
-  /** Writes to stdout; the text brings its line break. Must not throw. */
+  /**
+   * Writes to stdout; the text brings its line break.
+   *
+   * @throws if it cannot be written
+   */
   readonly out: (text: string) => void;
   /** Whether a person sees stdout. */
   readonly stdoutIsTerminal: boolean;
@@ -34,7 +38,11 @@ export interface Terminal {
 export interface Streams {
   /** Read from when it is needed. */
   readonly input: ReadableStream<Uint8Array>;
-  /** Does not stop the program while its reader is slow; never throws. */
+  /**
+   * Does not stop the program while its reader is slow.
+   *
+   * @throws if it cannot be written
+   */
   readonly write: (text: string) => Promise<"written" | "gone">;
 }
 
@@ -56,6 +64,11 @@ export interface Answer {
   readonly isVerbatim?: boolean;
   /** For stderr, and for programs. @default none */
   readonly warnings?: readonly Remark[];
+  /**
+   * Something may have been changed that the document does not tell as
+   * `changed`. @default nothing was
+   */
+  readonly effect?: "possible";
   /** Exit status of a question whose answer is a no. @default 0 */
   readonly status?: number;
   /** Why it is not the whole answer, which makes its status. @default it is */

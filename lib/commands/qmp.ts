@@ -27,6 +27,7 @@ export async function qmp(call: Call): Promise<Answer> {
     if (!isQuestion(execute)) trace.audit({ ...audit, result: { ok: true } });
     const reader = terminal.stdoutIsTerminal ? "person" : "program";
     return {
+      ...(isQuestion(execute) ? {} : { effect: "possible" }),
       text: replyLines(execute, value, reader),
       document: {
         ok: true,

@@ -120,7 +120,7 @@ function stateRemark(asked: Asked, { paths }: Subject): Remark | undefined {
   if (asked.runState === AT_WORK) return undefined;
   return asked.runState === "paused"
     ? remark("paused", "the VM is paused", {
-      hint: `kvm-hotplug qmp ${paths.name} cont`,
+      hint: commandLine(paths, "qmp", paths.name, "cont"),
     })
     : remark("run-state", `the VM is in run state ${asked.runState}`);
 }

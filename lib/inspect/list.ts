@@ -8,7 +8,13 @@
 import type { Reach } from "../engine/options.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import { inSpiteOf, type Remark, remark, remarkOf } from "../errors.ts";
+import {
+  type HotplugError,
+  inSpiteOf,
+  type Remark,
+  remark,
+  remarkOf,
+} from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";

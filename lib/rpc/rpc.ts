@@ -50,13 +50,19 @@ class Server {
   readonly #end = new AbortController();
   readonly #open = new Set<Promise<void>>();
   #weight = 0;
+  /** Why an answer could not be written. */
+  #fault: HotplugError | undefined;
 
   constructor(call: Call, streams: Streams) {
     this.#call = call;
     this.#streams = streams;
   }
 
-  /** Answers until the input ends, nobody reads any more, or a signal came. */
+  /**
+   * Answers until the input ends, nobody reads any more, or a signal came.
+   *
+   * @throws {HotplugError} `host-error` if an answer could not be written
+   */
   async serve(): Promise<void> {
     const { signal } = this.#call.terminal;
     const stop = () => this.#end.abort();
@@ -75,6 +81,7 @@ class Server {
       await Promise.all(this.#open);
       signal.removeEventListener("abort", stop);
     }
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   #accept(line: Line) {
@@ -103,9 +110,14 @@ class Server {
   /** Whole lines, one after the other. */
   async #write(line: string): Promise<void> {
     const { write } = this.#streams;
-    const written = await this.#output.run("", () => write(line + "\n"));
-    // With its reader gone the rest has no purpose: promise 7.
-    if (written === "gone") this.#end.abort();
+    try {
+      const written = await this.#output.run("", () => write(line + "\n"));
+      // With its reader gone the rest has no purpose: promise 7.
+      if (written === "gone") this.#end.abort();
+    } catch (error) {
+      this.#fault ??= named(error);
+      this.#end.abort();
+    }
   }
 
   async #answer(message: RpcRequest | RpcFault): Promise<string | undefined> {
@@ -147,7 +159,8 @@ class Server {
 /**
  * Serves a master.
  *
- * @throws {HotplugError} `internal` if there is no standard input
+ * @throws {HotplugError} `internal` if there is no standard input,
+ * `host-error` if an answer could not be written
  */
 export async function rpc(call: Call): Promise<undefined> {
   const streams = call.terminal.streams?.();

@@ -144,7 +144,8 @@ class Shell {
     }
     if (first === "help") {
       const help = helpText(rest, this.#schema);
-      this.#print(help, { ok: true, instance: this.#target.label, help });
+      const document = { ok: true, instance: this.#target.label, help };
+      this.#print(help, answerDocument({ document }));
     } else if (first === "qmp") await this.#qmp(rest);
     else if (isOwn(words)) await this.#own(words);
     else await this.#qmp(words);
@@ -158,12 +159,10 @@ class Shell {
     const value = await this.#follower.do(work);
     const reader = this.#editor?.isTerminal ? "person" : "program";
     const lines = replyLines(words[0] ?? "", value, reader);
-    this.#print(lines.map(printable).join("\n"), {
-      ok: true,
-      instance: this.#target.label,
-      command: words[0] ?? "",
-      return: value,
-    });
+    const command = words[0] ?? "";
+    const about = { ok: true, instance: this.#target.label, command };
+    const document = answerDocument({ document: { ...about, return: value } });
+    this.#print(lines.map(printable).join("\n"), document);
   }
 
   /** A command of ours needs the monitor for itself. */

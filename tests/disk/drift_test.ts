@@ -101,7 +101,7 @@ Deno.test("findDrift() tells a person what to do about a file that was replaced"
     const [drift] = findDrift(disks, { ...facts, links, pid: 7 }, []);
     const { hint } = present(drift);
     assertMatch(hint, /\/proc\/7\/fd .*back at \/srv\/d0\.img$/);
-    assertEquals(/rpc|hotplug_device/.test(hint), false);
+    assertEquals(/rpc|hotplug_device/.test(hint ?? ""), false);
   }
 });
 

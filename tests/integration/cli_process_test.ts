@@ -1,4 +1,5 @@
 /** The program as a process: signals, pipes that close, environment. */
+import { documentOf } from "../support/document.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { deviceDeleted, event } from "../lab/scripted_behaviour.ts";
 import {
@@ -41,7 +42,7 @@ async function end(process: Deno.ChildProcess): Promise<Ran> {
     out,
     err,
     get json() {
-      return JSON.parse(out);
+      return documentOf(out);
     },
   };
 }
@@ -143,17 +144,31 @@ Deno.test("a stdout that nobody reads: the disk is added all the same", async ()
   assertEquals(vm.runtime[3].length, 2);
 });
 
-/** Runs the program with some of its first three descriptors closed. */
-async function withClosed(vm: Instance, closing: string): Promise<number> {
-  const words = ["run", "-A", PROGRAM, "--run-dir", vm.runDir];
-  const script = `exec "$@" ${closing}`;
-  const add = ["disk", "add", NAME, vm.image()];
-  const { code } = await new Deno.Command("/bin/sh", {
-    args: ["-c", script, "sh", Deno.execPath(), ...words, ...add],
+/** Runs the program with its descriptors redirected as a shell does. */
+async function redirected(
+  vm: Instance,
+  how: string,
+  ...words: string[]
+): Promise<{ status: number; err: string }> {
+  const program = ["run", "-A", PROGRAM, "--run-dir", vm.runDir];
+  const { code, stderr } = await new Deno.Command("/bin/sh", {
+    args: [
+      "-c",
+      `exec "$@" ${how}`,
+      "sh",
+      Deno.execPath(),
+      ...program,
+      ...words,
+    ],
     stdout: "null",
-    stderr: "null",
   }).output();
-  return code;
+  return { status: code, err: decoder.decode(stderr) };
+}
+
+/** Runs an addition with some of the first three descriptors closed. */
+async function withClosed(vm: Instance, closing: string): Promise<number> {
+  const add = ["disk", "add", NAME, vm.image()];
+  return (await redirected(vm, closing, ...add)).status;
 }
 
 Deno.test("closed descriptors 0, 1 and 2 spoil nothing", async () => {
@@ -170,6 +185,33 @@ Deno.test("a full stdout spoils nothing", async () => {
   await using vm = new Instance();
   assertEquals(await withClosed(vm, ">/dev/full 2>/dev/full"), 0);
   assertEquals(vm.runtime[3].length, 2);
+});
+
+Deno.test("an answer that cannot be written is never 0 in silence", async () => {
+  await using vm = new Instance();
+  const add = ["disk", "add", NAME, vm.image(), "--uuid", NEW];
+  const full = async (...words: string[]) => {
+    const { status, err } = await redirected(vm, ">/dev/full", ...words);
+    const lines = err.trimEnd().split("\n");
+    return [
+      status,
+      lines.length,
+      /Cannot write the answer: No space/.test(err),
+    ];
+  };
+  assertEquals(await full("list"), [5, 1, true]);
+  assertEquals(await full("list", "--json"), [5, 1, true]);
+  assertEquals(await full(...add, "--dry-run"), [5, 1, true]);
+  // What was changed is changed, and stderr says so.
+  assertEquals(await full(...add), [0, 1, true]);
+  assertEquals(vm.runtime[3].length, 2);
+  assertEquals(await full(...add), [5, 1, true]);
+  const gone = await redirected(vm, ">/dev/full", "list", "no-vm", "--json");
+  assertEquals(gone.status, 3);
+  assertMatch(gone.err, /no-vm/);
+  const request = '{"jsonrpc":"2.0","id":1,"method":"list"}';
+  const rpc = await redirected(vm, `>/dev/full <<EOF\n${request}\nEOF`, "rpc");
+  assertEquals([rpc.status, /Cannot write/.test(rpc.err)], [5, true]);
 });
 
 Deno.test("KVM_HOTPLUG_RUN_DIR takes the place of --run-dir", async () => {

@@ -1,4 +1,5 @@
 /** A platform without FFI, and a C library that cannot pass descriptors. */
+import { documentOf } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { ending, pretend } from "../lab/pretend.ts";
 import {
@@ -29,7 +30,7 @@ async function runWithout(
     out,
     err,
     get json() {
-      return JSON.parse(out || "null");
+      return out === "" ? {} : documentOf(out);
     },
   };
 }

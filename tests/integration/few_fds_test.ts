@@ -1,4 +1,5 @@
 /** The executable where a process may open few descriptors, or no more. */
+import { documentOf } from "../support/document.ts";
 import { assert, assertEquals } from "@std/assert";
 import { EXECUTABLE } from "../lab/tool.ts";
 import {
@@ -24,7 +25,7 @@ async function runWith(
   const [out, err] = [stdout, stderr].map((bytes) =>
     new TextDecoder().decode(bytes)
   ) as [string, string];
-  return { status: code, out, err, json: JSON.parse(out || "null") };
+  return { status: code, out, err, json: out === "" ? {} : documentOf(out) };
 }
 
 /** With fewer the executable says so, and does nothing: executable_fds_test. */

@@ -1,4 +1,5 @@
 /** Sources on a file system that does not answer: nobody else waits for it. */
+import { responseOf } from "../support/document.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { runCommand } from "../../lib/host/command.ts";
@@ -117,7 +118,7 @@ class Master implements AsyncDisposable {
       const lines = (rest + text).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        const answer = JSON.parse(line) as Doc;
+        const answer = responseOf(line);
         this.#answer(answer.id as number).resolve(answer);
       }
     }

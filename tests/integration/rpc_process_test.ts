@@ -1,4 +1,5 @@
 /** `rpc` as a process: pipes that close or fill up, signals, hostile lines. */
+import { responseOf } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { EXECUTABLE } from "../lab/tool.ts";
 import {
@@ -27,7 +28,7 @@ function line(id: number, method: string, params: Doc = {}): Uint8Array {
 async function rest(process: Deno.ChildProcess): Promise<Doc[]> {
   const { stdout } = await process.output();
   const text = new TextDecoder().decode(stdout);
-  return text.trimEnd().split("\n").map((one) => JSON.parse(one));
+  return text.trimEnd().split("\n").map(responseOf);
 }
 
 Deno.test("rpc waits for no reader while it works", async () => {

@@ -106,7 +106,7 @@ eachRelease("events ends with --until, --for and the VM", async (vm) => {
   assertEquals([late.status, late.json.error.code], [4, "event-timeout"]);
   assertEquals([late.json.came, late.json.changed], [false, false]);
   assertEquals((await tool(vm, "events", vm.name, "--for", "0.2")).status, 0);
-  const short = ["--for", "1", "--timeout", "0.3"];
+  const short = ["--for", "3", "--timeout", "0.3"];
   const hung = new Follower(vm, "--until", "SHUTDOWN", ...short);
   await hung.attached(vm);
   Deno.kill(vm.pid, "SIGSTOP");
