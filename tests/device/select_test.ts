@@ -81,10 +81,11 @@ Deno.test("findDevice() refuses more than one and lists the candidates", () => {
     ],
   }).disks;
   for (const word of ["1", "deadbeef", "x"]) {
-    const { message } = refusal(
+    const { message, candidates } = refusal(
       "ambiguous-device",
       () => findDevice(twins, word),
     );
+    assertEquals(candidates?.map(({ kind }) => kind), ["disk", "disk"]);
     assertStringIncludes(message, "matches 2 devices");
     assertStringIncludes(message, "deadbeef-1111-4000-8000-000000000000");
   }

@@ -60,7 +60,7 @@ Deno.test("list INSTANCE compares file and QEMU", async () => {
   });
 });
 
-Deno.test("list --whole looks as deep as list INSTANCE", async () => {
+Deno.test("list --whole and check look as deep as list INSTANCE", async () => {
   const gone = diskEntry(NEW, NEW_DISK, { addr: "0xe" });
   const moved = diskEntry(DISK.uuid, DISK.id, { addr: "0x10" });
   await using vm = new Instance({ disks: [moved, gone] });
@@ -85,6 +85,10 @@ Deno.test("list --whole looks as deep as list INSTANCE", async () => {
   assertEquals(codes(all).length > 3, true);
   const shallow = ["not-in-qemu"];
   assertEquals(await looked(), ["presence", "presence", shallow]);
+
+  const { status, json } = await ask(vm, "check", NAME);
+  assertEquals([json.compared, codes(json.differences)], ["whole", codes(all)]);
+  assertEquals(status, json.supported ? 0 : 3);
 });
 
 Deno.test("list INSTANCE shows a disk as it was added", async () => {

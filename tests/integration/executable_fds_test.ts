@@ -1,4 +1,5 @@
 /** Too few file descriptors to start with: one line, and status 3. */
+import { documentOf } from "../support/document.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EXECUTABLE } from "../lab/tool.ts";
 import { run } from "./executable_probe.ts";
@@ -51,7 +52,7 @@ Deno.test("the executable tells so in one document, if that is wanted", () => {
   const words = ["disk", "add", "vm1", "/dev/null", "--json"];
   const { code, stdout, stderr } = under(12, words);
   assertEquals([code, stderr, stdout.split("\n").length], [3, "", 2]);
-  const { ok, instance, error, changed } = JSON.parse(stdout);
+  const { ok, instance, error, changed } = documentOf(stdout);
   assertEquals([ok, instance, changed], [false, null, false]);
   assertEquals([error.code, error.hint, error.qmp], ["refused", null, null]);
   assertMatch(`kvm-hotplug: ${error.message}\n`, TOLD);

@@ -22,8 +22,8 @@
  * @module
  */
 
+import { documentLine } from "../../lib/commands/document.ts";
 import { failureDocument, failureText } from "../../lib/commands/report.ts";
-import { jsonLine } from "../../lib/words/text.ts";
 import { refuse } from "../../lib/errors.ts";
 import { dataUrl } from "./data_url.ts";
 import type { Descriptors, Surroundings } from "./stub.ts";
@@ -62,7 +62,7 @@ function descriptorsFor(count: number): Descriptors {
   return {
     count,
     line: `${failureText(refusal).join("\n")}\n`,
-    document: `${jsonLine(failureDocument(refusal, undefined))}\n`,
+    document: `${documentLine(failureDocument(refusal, undefined))}\n`,
   };
 }
 
