@@ -9,9 +9,11 @@ export async function withHolder(
   path: string,
   body: (pid: number) => Promise<void>,
 ): Promise<void> {
-  const program = new URL("./hold_monitor.ts", import.meta.url).pathname;
+  // Where it lies is no part of its command line, which is shown cut.
+  const program = "hold_monitor.ts";
   await using holder = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", program, path],
+    cwd: import.meta.dirname ?? ".",
     stdin: "piped",
     stdout: "piped",
   }).spawn();
