@@ -238,10 +238,10 @@ function filesFor(asked: Asked): string[] {
 }
 
 /**
- * More jobs at once than processors: a job waits half of its time, for guests,
- * deadlines and other processes.
+ * Two jobs for each processor: a job waits more than half of its time, for
+ * guests, deadlines and other processes.
  */
-const WIDTH = navigator.hardwareConcurrency + 1;
+const WIDTH = 2 * navigator.hardwareConcurrency;
 
 /** Runs the jobs, those that need nothing while the machine is set up. */
 async function runJobs(asked: Asked, folder: string): Promise<Ran[]> {
