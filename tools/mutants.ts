@@ -1,7 +1,7 @@
 /**
  * Would the tests notice? Puts small faults into a room, one at a time, and
- * runs the tests that cover the line: those of the room, then the files of
- * tests/integration. For those who carry on; no part of CI. Root.
+ * runs the tests that cover the line: those of the rooms, and the files of
+ * tests/integration, the quickest first. For those who carry on; no part of CI. Root.
  *
  * ```sh
  * deno task mutants lib/state                    # every fault: hours
@@ -21,17 +21,14 @@ import { resolve } from "@std/path";
 import equivalents from "./mutants/equivalent.json" with { type: "json" };
 import { type Coverage, coverageOf } from "./mutants/cover.ts";
 import { applyMutant, type Mutant, mutantsOf } from "./mutants/mutate.ts";
-import { runAlone } from "./mutants/run.ts";
+import { runAlone, WIDTH } from "./mutants/run.ts";
 import { isEquivalent, nameOf, sampleOf } from "./mutants/sample.ts";
 import { makeTree, sourcesOf } from "./mutants/tree.ts";
-import { testFiles } from "./test/jobs.ts";
+import { ordinaryTests, testFiles, testJobs } from "./test/jobs.ts";
 import { Pool } from "./test/pool.ts";
 import { endAll } from "./test/process.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "..");
-
-/** At once: each may start processes of its own. */
-const WIDTH = 2;
 
 /** A fault may make the tests slow, or hang. */
 const PATIENCE = 5;
@@ -60,14 +57,19 @@ async function tryMutant(
   return "survived";
 }
 
-/** Those of the room first. */
+/** Those of the room first, those that take long last. */
 function testsFor(
   room: string,
   { root, where }: { root: string; where: "rooms" | "everywhere" },
 ): string[] {
   const own = testFiles(root, `tests/${room}`);
+  const rooms = testJobs(ordinaryTests(root))
+    .filter(({ needs }) => needs !== "executable")
+    .flatMap(({ files }) => files)
+    .filter((file) => !/^tests\/(?:arch|tools|bench)\//.test(file));
   const others = testFiles(root, "tests/integration");
-  return where === "rooms" ? own : [...own, ...others];
+  const all = where === "rooms" ? rooms : [...rooms, ...others];
+  return [...new Set([...own, ...all])];
 }
 
 async function main(args: readonly string[]): Promise<void> {

@@ -5,7 +5,8 @@
  */
 
 import { cacheFolder, makeOnce, shortHash } from "../guest/cache.ts";
-import { runAlone } from "./run.ts";
+import { Pool } from "../test/pool.ts";
+import { runAlone, WIDTH } from "./run.ts";
 import { makeTree, sourcesOf } from "./tree.ts";
 
 /** Test files, and what Deno saw each of them run. */
@@ -17,7 +18,7 @@ export interface Coverage {
   };
 }
 
-/** Longest time for one test file whose faults are none. */
+/** Longest time for one test file, without a fault. */
 const LIMIT_MS = 10 * 60_000;
 
 /**
@@ -34,8 +35,7 @@ export async function coverageOf(
   const sources = await shortHash(JSON.stringify(await sourcesOf(root)));
   const folder = `${await cacheFolder()}/coverage-${sources}`;
   await Deno.mkdir(folder, { recursive: true });
-  const found: Record<string, Coverage[string]> = {};
-  for (const test of tests) {
+  const measured = await new Pool(WIDTH).runAll(tests, async (test) => {
     const file = `${folder}/${test.replaceAll("/", "-")}.json`;
     await makeOnce(file, async (temporary) => {
       log(`measure what ${test} runs`);
@@ -43,10 +43,9 @@ export async function coverageOf(
       if (one === null) log(`left out, as it fails here: ${test}`);
       await Deno.writeTextFile(temporary, JSON.stringify(one));
     });
-    const one = JSON.parse(await Deno.readTextFile(file));
-    if (one !== null) found[test] = one;
-  }
-  return found;
+    return [test, JSON.parse(await Deno.readTextFile(file))] as const;
+  });
+  return Object.fromEntries(measured.filter(([, one]) => one !== null));
 }
 
 async function measure(

@@ -7,6 +7,9 @@
 import { inOwnNetwork } from "../test/own_network.ts";
 import { type Ended, runWithin } from "../test/process.ts";
 
+/** Test files at once: each may start processes of its own. */
+export const WIDTH = 2;
+
 /**
  * Runs a test file by itself, in a network namespace of its own (root).
  *
