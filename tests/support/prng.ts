@@ -108,15 +108,34 @@ function firstSeed(): number {
  * that one only.
  */
 export function fuzz(cases: number, check: (random: Random) => void): void {
-  const first = firstSeed();
-  for (let i = 0; i < (isSeedGiven() ? 1 : cases); i++) {
-    const seed = first + i;
+  for (const seed of seedsOf(cases)) {
     try {
       check(new Random(seed));
     } catch (error) {
-      throw new Error(`KVM_HOTPLUG_FUZZ_SEED=${seed}: ${error}`, {
-        cause: error,
-      });
+      throw seeded(seed, error);
     }
   }
+}
+
+/** The same of cases that take their time, one after the other. */
+export async function fuzzEach(
+  cases: number,
+  check: (random: Random) => Promise<void>,
+): Promise<void> {
+  for (const seed of seedsOf(cases)) {
+    try {
+      await check(new Random(seed));
+    } catch (error) {
+      throw seeded(seed, error);
+    }
+  }
+}
+
+function seedsOf(cases: number): number[] {
+  const first = firstSeed();
+  return Array.from({ length: isSeedGiven() ? 1 : cases }, (_, i) => first + i);
+}
+
+function seeded(seed: number, error: unknown): Error {
+  return new Error(`KVM_HOTPLUG_FUZZ_SEED=${seed}: ${error}`, { cause: error });
 }
