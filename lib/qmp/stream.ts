@@ -21,7 +21,8 @@ import type { QmpTrace } from "./session_options.ts";
 /** What one read came to. */
 export type Progress = "messages" | "timeout" | "aborted";
 
-const READ_BYTES = 64 * 1024;
+/** Of all streams: what was read is copied before anything else happens. */
+const buffer = new Uint8Array(64 * 1024);
 /** Longest time that reading may keep the event loop waiting, in ms. */
 const BREATH_MS = 50;
 
@@ -34,7 +35,6 @@ export class QmpStream {
   /** Whether it has ended. */
   isClosed = false;
   #lastBreath = performance.now();
-  readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #socket: UnixSocket;
   readonly #trace: QmpTrace | undefined;
 
@@ -126,8 +126,9 @@ export class QmpStream {
       const bytes = this.#receive();
       if (bytes === 0) throw this.#endBy(undefined);
       if (bytes !== "would-block") {
+        const progress = this.#accept(buffer.subarray(0, bytes));
         await this.#breathe();
-        return this.#accept(this.#buffer.subarray(0, bytes));
+        return progress;
       }
       const ready = await this.#socket.waitReadable(
         { timeoutMs: left, signal },
@@ -146,7 +147,7 @@ export class QmpStream {
 
   #receive(): number | "would-block" {
     try {
-      return this.#socket.receive(this.#buffer);
+      return this.#socket.receive(buffer);
     } catch (error) {
       throw this.#endBy(error);
     }

@@ -32,6 +32,10 @@ export class LineProcess implements AsyncDisposable {
     this.#lines = linesOf(this.#process.stdout)[Symbol.asyncIterator]();
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Sends a JSON document and awaits the next one that comes. */
   async ask(message: unknown): Promise<unknown> {
     const line = JSON.stringify(message) + "\n";

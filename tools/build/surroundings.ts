@@ -124,12 +124,26 @@ export const PRELUDE = RESTORE_STDERR + `{const e=Deno.env;let h;` +
  * a function, waited for), no collection of the first 4 MiB of garbage (1 ms
  * each), regular expressions compiled only once they ran often (2 to 3 ms), no
  * bytecode made better that runs once (1 ms).
+ *
+ * And for `rpc`, which may live for months: V8 is kept from doubling the space
+ * for new objects up to 32 MiB, and from marking in steps, meanwhile it collects
+ * nothing. Resident MiB by changes, a scripted QEMU, a disk in and out in turn:
+ *
+ *     changes                        0   100   500  1000  1300  1700  3000
+ *     before                        43    63   102   149   153     -     -
+ *     new space at most 4 MiB       43    59    68    85    88     -     -
+ *     and no incremental marking    43    57    66    74    79    80    80
+ *
+ * 37 of it are pages of the executable. After a full collection 7 MiB are alive,
+ * at 1,200 changes as at 2,500. CPU of 500 changes is as before (4.0 s).
  */
 export const V8_FLAGS = "--v8-flags=" + [
   "--single-threaded",
   "--no-sparkplug",
   "--no-maglev",
   "--min-semi-space-size=4",
+  "--max-semi-space-size=4",
+  "--no-incremental-marking",
   "--regexp-tier-up-ticks=1000",
   "--no-ignition-reo",
   "--invocation-count-for-turbofan=100000",
