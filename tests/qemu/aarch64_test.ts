@@ -64,6 +64,29 @@ Deno.test({
       assertEquals((await child.status).code, 0);
     });
 
+    await t.step(
+      "it says what it lacks, and a limit on files does not kill it",
+      async () => {
+        const under = async (limit: string, ...words: string[]) => {
+          const line = `ulimit ${limit}; exec "$@"`;
+          const { code, stdout, stderr } = await new Deno.Command("bash", {
+            args: ["-c", line, "bash", ...command, ...words],
+            env: { KVM_HOTPLUG_RUN_DIR: runDir },
+          }).output();
+          const [out, err] = [stdout, stderr]
+            .map((bytes) => new TextDecoder().decode(bytes));
+          return { code, out, err };
+        };
+        const few = await under("-v 60000000", "list");
+        assertEquals([few.code, few.out], [3, ""]);
+        assertMatch(few.err, /^kvm-hotplug: Cannot start: .*ulimit -v\)\n$/);
+        const short = await under("-f 1", ...add, "--json");
+        assertEquals([short.code, short.err], [5, ""], short.out);
+        assertMatch(short.out, /"state-write-failed".*EFBIG/);
+        assertEquals(await snapshot(vm), before);
+      },
+    );
+
     await t.step("list and a dry run say what ours says", async () => {
       for (const words of [["list"], [...add, "--dry-run"]]) {
         const there = await emulated(vm, ...words);

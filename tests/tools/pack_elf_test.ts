@@ -80,12 +80,20 @@ function tinyElf(
   return file;
 }
 
+const refusal = (line: string) => ({ line, document: `{${line}}` });
+
+const STACK = { resource: 3, bits: 21, refusal: refusal("stack") };
 const PLACE = {
   variables: ["A=1"],
   rules: [{ prefix: "B" }],
   refuge: "/r",
   sink: "/s",
-  descriptors: { count: 9, line: "few", document: "{}" },
+  needs: {
+    descriptors: 9,
+    fewDescriptors: refusal("few"),
+    noProc: refusal("proc"),
+    limits: [STACK],
+  },
 };
 
 for (const [name, machine] of Object.entries(MACHINES)) {
@@ -131,8 +139,12 @@ for (const [name, machine] of Object.entries(MACHINES)) {
     const rules = segment.subarray(u32(32), u32(32) + 5);
     assertEquals([...rules], [1, 0, 0x42, 0, 0]);
     assertEquals(text(u32(36)), "/r");
-    assertEquals([segment[u32(52)], text(u32(52) + 1)], [9, "few"]);
-    assertEquals(text(u32(52) + 1 + "few\0".length), "{}");
+    const needs = u32(52);
+    const numbers = segment.subarray(needs, needs + 5);
+    assertEquals([...numbers], [9, 3, 21, 0, 0]);
+    const told = "few\0{few}\0proc\0{proc}\0stack\0{stack}\0";
+    const bytes = segment.subarray(needs + 5, needs + 5 + told.length);
+    assertEquals(new TextDecoder().decode(bytes), told);
     const code = stubFor(machine);
     assertEquals(segment.subarray(64, 64 + code.length), code);
   });
@@ -175,12 +187,19 @@ Deno.test("packElf() refuses what it cannot pack", () => {
   const noEnviron = tinyElf(62, { symbol: "environs" });
   assertThrows(() => packElf(noEnviron, []), TypeError, "environ");
   assertThrows(() => packElf(elf, ["a\0b"]), TypeError, "NUL");
-  const descriptors = { ...PLACE.descriptors, count: 256 };
-  assertThrows(
-    () => packElf(elf, [], { surroundings: { ...PLACE, descriptors } }),
-    RangeError,
-    "256",
-  );
+  for (
+    const bad of [
+      { descriptors: 256 },
+      { limits: [{ ...STACK, resource: 256 }] },
+    ]
+  ) {
+    const needs = { ...PLACE.needs, ...bad };
+    assertThrows(
+      () => packElf(elf, [], { surroundings: { ...PLACE, needs } }),
+      RangeError,
+      "256",
+    );
+  }
   const rules = [{ prefix: "x".repeat(256) }];
   assertThrows(
     () => packElf(elf, [], { surroundings: { ...PLACE, rules } }),
@@ -241,7 +260,7 @@ for (const [name, target] of Object.entries(TARGETS)) {
       branches++;
       assertEquals(target(at, bytes), expected, `${at}: ${text}`);
     }
-    assertEquals(branches, name === "x86_64" ? 53 : 55);
+    assertEquals(branches, name === "x86_64" ? 60 : 62);
   });
 }
 

@@ -32,7 +32,7 @@
  *     20 u32  number of variables      36 u32  refuge
  *     44 u32  code cache               40 u32  sink
  *     48 u32  bytes of it, or 0        56 i64  SQLite's pointer to lstat
- *     52 u32  descriptors, or 0
+ *     52 u32  needs, or 0
  *
  * A rule is: length of the prefix, byte (0 hides the variable, any other takes
  * the place of its first byte), the prefix. Length 0 ends the rules. The first
@@ -45,13 +45,13 @@
  * is a terminal; the terminal waits as fd 900, close-on-exec, until the
  * program puts it back.
  *
- * The code cache is what code_cache/stub.ts tells of, the descriptors stub_fds.ts.
+ * The code cache is what code_cache/stub.ts tells of, the needs stub_needs.ts.
  *
  * @module
  */
 
 import { CACHE_AARCH64, CACHE_X86_64 } from "./code_cache/stub.ts";
-import { FDS_AARCH64, FDS_X86_64 } from "./stub_fds.ts";
+import { NEEDS_AARCH64, NEEDS_X86_64 } from "./stub_needs.ts";
 import { STUB_AARCH64 } from "./stub_aarch64.ts";
 import { STUB_X86_64 } from "./stub_x86_64.ts";
 
@@ -75,18 +75,34 @@ export interface Surroundings {
   readonly refuge: string;
   /** Absolute path of what takes stderr's place until the program begins. */
   readonly sink: string;
-  /** What the program must be able to open. @default nothing is asked */
-  readonly descriptors?: Descriptors;
+  /** What the program needs; then the refuge is in /proc. @default nothing */
+  readonly needs?: Needs;
 }
 
-/** How many descriptors are needed, and what is said where there are fewer. */
-export interface Descriptors {
-  /** From 1 to 255. */
-  readonly count: number;
+/** What is said where something is missing. */
+export interface Refusal {
   /** For stderr, with its line break. */
   readonly line: string;
   /** For stdout, likewise, if `--json` is among the words. */
   readonly document: string;
+}
+
+/** What stub_needs.ts asks for. */
+export interface Needs {
+  /** How many descriptors must be free: 1 to 255. */
+  readonly descriptors: number;
+  readonly fewDescriptors: Refusal;
+  readonly noProc: Refusal;
+  readonly limits: readonly Limit[];
+}
+
+/** A limit of setrlimit(2) that must be 2 to the power of `bits` or more. */
+export interface Limit {
+  /** 1 to 255. */
+  readonly resource: number;
+  /** 1 to 63. */
+  readonly bits: number;
+  readonly refusal: Refusal;
 }
 
 /** Where the segment ends up, as distances from its own start, in bytes. */
@@ -113,8 +129,8 @@ export function assemble(listing: string): Uint8Array {
 
 /** The start stub of each architecture, as {@linkcode assemble} reads it. */
 export const LISTINGS = {
-  x86_64: STUB_X86_64 + CACHE_X86_64 + FDS_X86_64,
-  aarch64: STUB_AARCH64 + CACHE_AARCH64 + FDS_AARCH64,
+  x86_64: STUB_X86_64 + CACHE_X86_64 + NEEDS_X86_64,
+  aarch64: STUB_AARCH64 + CACHE_AARCH64 + NEEDS_AARCH64,
 } as const;
 
 /**
@@ -149,16 +165,16 @@ export function buildSegment(
     codeCache: Uint8Array;
   },
 ): Uint8Array {
-  const { variables, rules, refuge, sink, descriptors } = surroundings;
+  const { variables, rules, refuge, sink, needs } = surroundings;
   const argTable = (STUB_OFFSET + stub.length + 7) & ~7;
   const variableTable = argTable + 4 * args.length;
   const ruleList = variableTable + 4 * variables.length;
   const ruleBytes = encodeRules(rules);
-  const fdBytes = encodeDescriptors(descriptors);
+  const needBytes = encodeNeeds(needs);
   const texts = [refuge, sink, ...args, ...variables].map(cString);
   const offsets: number[] = [];
-  const fdList = ruleList + ruleBytes.length;
-  let end = fdList + fdBytes.length;
+  const needList = ruleList + ruleBytes.length;
+  let end = needList + needBytes.length;
   for (const text of texts) {
     offsets.push(end);
     end += text.length;
@@ -172,7 +188,7 @@ export function buildSegment(
   view.setBigInt64(56, BigInt(lstatSlot ?? 0), true);
   view.setUint32(44, end, true);
   view.setUint32(48, cache.length, true);
-  view.setUint32(52, fdBytes.length === 0 ? 0 : fdList, true);
+  view.setUint32(52, needs === undefined ? 0 : needList, true);
   const counts = [args.length, variables.length];
   const [refugeOffset = 0, sinkOffset = 0, ...stringOffsets] = offsets;
   [...counts, argTable, variableTable, ruleList, refugeOffset, sinkOffset]
@@ -182,7 +198,7 @@ export function buildSegment(
     view.setUint32(argTable + 4 * i, offset, true)
   );
   segment.set(ruleBytes, ruleList);
-  segment.set(fdBytes, fdList);
+  segment.set(needBytes, needList);
   texts.forEach((text, i) => segment.set(text, offsets[i]));
   segment.set(cache, end);
   return segment;
@@ -203,15 +219,27 @@ function encodeRules(rules: readonly EnvironmentRule[]): Uint8Array {
   return new Uint8Array([...bytes, 0, 0]);
 }
 
-function encodeDescriptors(descriptors: Descriptors | undefined): Uint8Array {
-  if (descriptors === undefined) return new Uint8Array();
-  const { count, line, document } = descriptors;
-  if (!(Number.isInteger(count) && count >= 1 && count <= 255)) {
-    throw new RangeError(
-      `Cannot pack: 1 to 255 descriptors can be asked for: current value is ${count}`,
-    );
-  }
-  return new Uint8Array([count, ...cString(line), ...cString(document)]);
+function encodeNeeds(needs: Needs | undefined): Uint8Array {
+  if (needs === undefined) return new Uint8Array();
+  const { descriptors, fewDescriptors, noProc, limits } = needs;
+  const numbers = [
+    inRange(descriptors, 255),
+    ...limits.flatMap(({ resource, bits }) => [
+      inRange(resource, 255),
+      inRange(bits, 63),
+    ]),
+    ...[0, 0],
+  ];
+  const texts = [fewDescriptors, noProc, ...limits.map((one) => one.refusal)]
+    .flatMap(({ line, document }) => [...cString(line), ...cString(document)]);
+  return new Uint8Array([...numbers, ...texts]);
+}
+
+function inRange(value: number, max: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new RangeError(
+    `Cannot pack: a need must be from 1 to ${max}: current value is ${value}`,
+  );
 }
 
 function cString(text: string): Uint8Array {

@@ -15,7 +15,7 @@ df 24 03 d5 | bti jc                   | landing pad; a no-op where BTI is off
 f3 fd ff 10 | adr x19,hdr              | x19 = segment
 f4 03 00 aa | mov x20,x0               | rtld_fini: the old entry wants it in x0
 ff 07 40 d1 | sub sp,sp,4096           | PATH_MAX bytes below the frame
-d4 00 00 94 | bl room                  | stub_fds.ts
+d4 00 00 94 | bl needs                 | stub_needs.ts
 e0 03 00 91 | mov x0,sp
 01 00 82 d2 | mov x1,4096
 28 02 80 d2 | mov x8,17                | __NR_getcwd

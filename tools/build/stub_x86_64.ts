@@ -15,7 +15,7 @@ f3 0f 1e fa          | endbr64                   | landing pad; a no-op where CE
 48 8d 2d b5 ff ff ff | lea rbp,[rip+hdr]         | rbp = segment: 64 + 4 + 7 bytes back
 49 89 d7             | mov r15,rdx               | rtld_fini: the old entry wants it in rdx
 48 81 ec 00 10 00 00 | sub rsp,4096              | PATH_MAX bytes below the frame
-e8 eb 02 00 00       | call room                 | stub_fds.ts
+e8 eb 02 00 00       | call needs                | stub_needs.ts
 48 89 e7             | mov rdi,rsp
 be 00 10 00 00       | mov esi,4096
 b8 4f 00 00 00       | mov eax,79                | __NR_getcwd

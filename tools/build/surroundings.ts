@@ -26,7 +26,7 @@ import { documentLine } from "../../lib/commands/document.ts";
 import { failureDocument, failureText } from "../../lib/commands/report.ts";
 import { refuse } from "../../lib/errors.ts";
 import { dataUrl } from "./data_url.ts";
-import type { Descriptors, Surroundings } from "./stub.ts";
+import type { Limit, Refusal, Surroundings } from "./stub.ts";
 
 /**
  * Deno's cache folder, which it makes at every start: the place of
@@ -55,16 +55,40 @@ const SAVED_HOME = "~OME";
  */
 const NEEDED_FDS = 32;
 
-function descriptorsFor(count: number): Descriptors {
-  const refusal = refuse(
-    `Cannot start: fewer than ${count} file descriptors are free: raise the limit (ulimit -n)`,
-  );
+function refusalOf(why: string): Refusal {
+  const refusal = refuse(`Cannot start: ${why}`);
   return {
-    count,
     line: `${failureText(refusal).join("\n")}\n`,
     document: `${documentLine(failureDocument(refusal, undefined))}\n`,
   };
 }
+
+/**
+ * Limits under which Deno or V8 abort, from bits/resource.h. V8 lets JavaScript
+ * use 984 KiB of the stack, below what Rust used: 1024 KiB do not suffice. It
+ * reserves 32 GiB of addresses at a multiple of 32 GiB (of 36,000,000 KiB it
+ * fails now and then), 512 MiB of them as writable data for code.
+ */
+const LIMITS: readonly Limit[] = [
+  {
+    ...{ resource: 3, bits: 21 },
+    refusal: refusalOf(
+      "the stack is limited to less than 2 MiB: raise the limit (ulimit -s)",
+    ),
+  },
+  {
+    ...{ resource: 2, bits: 30 },
+    refusal: refusalOf(
+      "the data of a process is limited to less than 1 GiB: raise the limit (ulimit -d)",
+    ),
+  },
+  {
+    ...{ resource: 9, bits: 36 },
+    refusal: refusalOf(
+      "the address space is limited to less than 64 GiB: raise the limit (ulimit -v)",
+    ),
+  },
+];
 
 /** What {@linkcode packElf} sets up for the tool. */
 export const SURROUNDINGS: Surroundings = {
@@ -89,7 +113,16 @@ export const SURROUNDINGS: Surroundings = {
   refuge: "/proc/self/fdinfo",
   // On a terminal Deno tells at length that it could not make its caches.
   sink: "/dev/null",
-  descriptors: descriptorsFor(NEEDED_FDS),
+  needs: {
+    descriptors: NEEDED_FDS,
+    fewDescriptors: refusalOf(
+      `fewer than ${NEEDED_FDS} file descriptors are free: raise the limit (ulimit -n)`,
+    ),
+    noProc: refusalOf(
+      "/proc is not there: mount it (mount -t proc proc /proc)",
+    ),
+    limits: LIMITS,
+  },
 };
 
 /**

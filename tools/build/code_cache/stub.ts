@@ -33,7 +33,7 @@ bf 01 00 00 00          | mov edi,1                | RLIMIT_FSIZE
 b8 61 00 00 00          | mov eax,97               | __NR_getrlimit
 0f 05                   | syscall
 48 83 7c 24 08 ff       | cmp qword ptr [rsp+8],-1 | RLIM_INFINITY
-0f 85 f9 00 00 00       | jne cached               | a longer file would end the process
+0f 85 f9 00 00 00       | jne cached               | a longer file could not be written
 48 8b 45 38             | mov rax,[rbp+56]         | SQLite's pointer to lstat
 48 8d 0d ef 00 00 00    | lea rcx,[rip+no_link]
 48 89 0c 28             | mov [rax+rbp],rcx        | from now on nothing is a link
@@ -136,7 +136,7 @@ a8 20 80 d2             | mov x8,261         | __NR_prlimit64
 01 00 00 d4             | svc 0
 e9 03 40 f9             | ldr x9,[sp]
 3f 05 00 b1             | cmn x9,1           | RLIM_INFINITY
-21 08 00 54             | b.ne cached        | a longer file would end the process
+21 08 00 54             | b.ne cached        | a longer file could not be written
 69 1e 40 f9             | ldr x9,[x19,56]    | SQLite's pointer to lstat
 0a 08 00 10             | adr x10,no_link
 6a 6a 29 f8             | str x10,[x19,x9]   | from now on nothing is a link
