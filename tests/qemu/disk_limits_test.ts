@@ -50,10 +50,12 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
     const words = ["--iops", "500", "--bps-read", "1M", "--bps-write", "512k"];
     const { device } = await ok(vm, ...add, ...words);
     const limits = { iops: 500, "bps-read": 1048576, "bps-write": 524288 };
+    // Documents spell their members with _.
+    const told = { iops: 500, bps_read: 1048576, bps_write: 524288 };
     assertEquals(await live(vm), [500, 0, 0, 0, 1048576, 524288]);
     assertEquals([device.limits, await listed(vm), noted(vm)], [
-      limits,
-      limits,
+      told,
+      told,
       limits,
     ]);
   });
@@ -128,7 +130,7 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
   await t.step("without limits nothing of it is left", async () => {
     await set("--bps", "0");
     assertEquals(await live(vm), [0, 0, 0, 0, 0, 0]);
-    assertEquals([await listed(vm), noted(vm)], [undefined, undefined]);
+    assertEquals([await listed(vm), noted(vm)], [null, undefined]);
     await ok(vm, "disk", "remove", vm.name, UUID);
     assertEquals(await snapshot(vm), empty);
   });

@@ -1,4 +1,5 @@
 /** A disk into and out of a real guest, by the built executable. */
+import type { Doc } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
 import { loopDevice } from "../lab/jail.ts";
@@ -25,6 +26,7 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
     assertEquals(await snapshot(vm), before);
   });
 
+  let added: Doc = {};
   await t.step("the guest reads what the host wrote", async () => {
     const add = await tool(
       vm,
@@ -37,6 +39,7 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
     const { device } = add.json;
     assertEquals(device.id, "disk-d0000001-1111-4111");
     assertEquals([device.slot, device.addr], [12, "0xc"]);
+    added = device;
     await vm.waitGuest("test -b /dev/vda");
     assertEquals((await vm.guest(READ)).output, MARKER);
     const slots = await vm.guest("ls /sys/bus/pci/devices");
@@ -70,13 +73,11 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
     const { json } = await tool(vm, "list", vm.name);
     assertEquals(json.qemu.pid, vm.pid);
     assertEquals(json.devices.length, 1);
-    const [device] = json.devices;
-    assertEquals([device.status, device.slot, device.via], [
-      "ok",
-      12,
-      "fdset",
-    ]);
-    assertEquals(device.size_bytes, 8 * 1024 * 1024);
+    // No QEMU tells aio and discard.
+    const untold = { aio: null, discard: null };
+    const ok = { status: "ok", differences: [] };
+    assertEquals(json.devices[0], { ...added, ...ok, ...untold });
+    assertEquals(json.devices[0].size_bytes, 8 * 1024 * 1024);
   });
 
   await t.step(
