@@ -25,24 +25,29 @@ const QUESTIONS = [
 /** Beyond what a number of JavaScript's holds. */
 const HUGE = ["9007199254740993", "-9223372036854775808", "1e400"];
 
-/** A value's text with one of its leaves made another. */
-function withLeaf(random: Random, value: unknown, leaf: string): string {
-  const text = JSON.stringify(value);
-  const leaves = [...text.matchAll(/"(?:[^"\\]|\\.)*"(?!:)|-?\d+|true|false/g)];
-  if (leaves.length === 0) return leaf;
-  const { 0: old, index } = random.pick(leaves);
-  return text.slice(0, index) + leaf + text.slice(index + old.length);
+const MARK = "the leaf";
+
+/** A value's text with one leaf in `n` made another. */
+function withLeaf(
+  random: Random,
+  value: unknown,
+  { leaf, n }: { leaf: string; n: number },
+): string {
+  const isLeaf = (one: unknown) => typeof one !== "object" || one === null;
+  const marked = JSON.stringify(
+    value,
+    (_, one) => isLeaf(one) && random.once(n) ? MARK : one,
+  );
+  return marked.replaceAll(JSON.stringify(MARK), leaf);
 }
 
-/** One of its answers has such a number in it. */
+/** One of its answers has such numbers in it. */
 function answerHuge(vm: Instance, random: Random): void {
   const question = random.pick(QUESTIONS);
-  for (let skip = random.below(3); skip > 0; skip--) {
-    vm.peer.once(question, {});
-  }
-  const leaf = random.pick(HUGE);
+  if (random.once(3)) vm.peer.once(question, {});
+  const how = { leaf: random.pick(HUGE), n: random.pick([1, 2, 8]) };
   vm.peer.once(question, ({ command, args, id }) => {
-    const answer = withLeaf(random, modelAnswer(vm, command, args), leaf);
+    const answer = withLeaf(random, modelAnswer(vm, command, args), how);
     return { raw: `{"return":${answer},"id":${JSON.stringify(id)}}\r\n` };
   });
 }
