@@ -53,7 +53,8 @@ export async function repair(call: Call): Promise<Answer> {
       ...document,
       remaining: outcome.remaining.map(remainingView),
       changed: outcome.repaired.length > 0,
-      ...(plan === undefined ? {} : { dry_run: true, plan }),
+      dry_run: plan !== undefined,
+      plan: plan ?? null,
     },
     status: outcome.remaining.length === 0 ? 0 : SOMETHING_REMAINS,
   };

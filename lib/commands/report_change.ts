@@ -10,7 +10,7 @@ import { formatCommand, type StepDescription } from "../engine/verbs.ts";
 import type { Outcome } from "../operation/outcome.ts";
 import { detailsOf, remainingView, titleOf, whereOf } from "./report.ts";
 
-/** What a change answers; `dry_run` and `plan` only if it was a dry run. */
+/** What a change answers; `plan` is null unless it was a dry run. */
 export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
   const { instance, action, changed, device, adoption, plan } = outcome;
   const { settled = [] } = outcome;
@@ -18,7 +18,7 @@ export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
     ok: true,
     instance,
     action,
-    ...(plan === undefined ? {} : { dry_run: true }),
+    dry_run: plan !== undefined,
     changed,
     device,
     ...(adoption && {
@@ -26,7 +26,7 @@ export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
       remaining: adoption.remaining.map(remainingView),
     }),
     settled,
-    ...(plan === undefined ? {} : { plan }),
+    plan: plan ?? null,
   };
 }
 

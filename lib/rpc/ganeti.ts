@@ -119,8 +119,11 @@ function nothing(instance: string): Answering {
     ok: true,
     instance,
     action: "modify",
+    dry_run: false,
     changed: false,
     device: null,
+    settled: [],
+    plan: null,
     ganeti: [true, null],
   };
   return () => Promise.resolve({ text: [], document });

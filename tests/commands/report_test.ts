@@ -40,6 +40,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
     ok: true,
     instance: "vm1",
     action: "add",
+    dry_run: false,
     changed: true,
     device: {
       kind: "disk",
@@ -60,6 +61,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
       ...{ discard: "ignore", limits: null, serial: null, migratable: true },
     },
     settled: [],
+    plan: null,
   });
 });
 

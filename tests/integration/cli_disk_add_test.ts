@@ -84,6 +84,7 @@ Deno.test("disk add answers with the device and records it", async () => {
     ok: true,
     instance: NAME,
     action: "add",
+    dry_run: false,
     changed: true,
     device: {
       kind: "disk",
@@ -105,6 +106,7 @@ Deno.test("disk add answers with the device and records it", async () => {
     },
     warnings: [],
     settled: [],
+    plan: null,
   });
   const [disk, link, uri] = vm.runtime[3][1];
   assertEquals([link, uri], [source, null]);
