@@ -22,6 +22,7 @@ eachRelease("qmp sends what the schema knows", async (vm) => {
     instance: vm.name,
     command: "query-name",
     return: { name: vm.name },
+    warnings: [],
   });
   const words = [
     "blockdev-add",
