@@ -33,8 +33,10 @@ export async function coverageOf(
   },
 ): Promise<Coverage> {
   const sources = await shortHash(JSON.stringify(await sourcesOf(root)));
-  const folder = `${await cacheFolder()}/coverage-${sources}`;
+  const cache = await cacheFolder();
+  const folder = `${cache}/coverage-${sources}`;
   await Deno.mkdir(folder, { recursive: true });
+  await removeOld(cache);
   const measured = await new Pool(WIDTH).runAll(tests, async (test) => {
     const file = `${folder}/${test.replaceAll("/", "-")}.json`;
     await makeOnce(file, async (temporary) => {
@@ -46,6 +48,18 @@ export async function coverageOf(
     return [test, JSON.parse(await Deno.readTextFile(file))] as const;
   });
   return Object.fromEntries(measured.filter(([, one]) => one !== null));
+}
+
+/** What was measured of other sources is kept for so long. */
+const KEEP_MS = 7 * 24 * 3600 * 1000;
+
+async function removeOld(cache: string): Promise<void> {
+  for await (const { name } of Deno.readDir(cache)) {
+    if (!name.startsWith("coverage-")) continue;
+    const { mtime } = await Deno.stat(`${cache}/${name}`);
+    if (Date.now() - (mtime?.getTime() ?? 0) < KEEP_MS) continue;
+    await Deno.remove(`${cache}/${name}`, { recursive: true });
+  }
 }
 
 async function measure(
