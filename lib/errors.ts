@@ -131,6 +131,8 @@ export interface FailureDetails {
   readonly candidates?: readonly ToldDevice[] | undefined;
   /** What an earlier call had left, and was put in order first. */
   readonly settled?: readonly Remark[] | undefined;
+  /** Options that the same command needs, as words of a command line. */
+  readonly lacks?: readonly string[] | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
   /** The error below this one: `Error.cause`. */
@@ -158,6 +160,8 @@ export class HotplugError extends Error {
   readonly candidates: readonly ToldDevice[] | undefined;
   /** What an earlier call had left, and was put in order first. */
   readonly settled: readonly Remark[];
+  /** Options that the same command needs, as words of a command line. */
+  readonly lacks: readonly string[];
   /** True only if something is different from before. */
   readonly changed: boolean;
 
@@ -171,6 +175,7 @@ export class HotplugError extends Error {
     this.device = details.device;
     this.candidates = details.candidates;
     this.settled = details.settled ?? [];
+    this.lacks = details.lacks ?? [];
     this.changed = details.changed ?? false;
   }
 }
@@ -181,9 +186,10 @@ export function withDetails(
   details: FailureDetails,
 ): HotplugError {
   const { code, message, hint, qmp, choice, device, candidates } = error;
-  const { settled, changed, cause } = error;
-  const known = { hint, qmp, choice, device, candidates, settled, changed };
-  return new HotplugError(code, message, { ...known, cause, ...details });
+  const { settled, lacks, changed, cause } = error;
+  const known = { hint, qmp, choice, device, candidates, settled };
+  const all = { ...known, lacks, changed, cause, ...details };
+  return new HotplugError(code, message, all);
 }
 
 /** The exit status that tells the caller what to do next, 1 to 7. */

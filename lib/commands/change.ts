@@ -5,13 +5,14 @@
  * @module
  */
 
+import { HotplugError, withDetails } from "../errors.ts";
 import type { Outcome } from "../operation/outcome.ts";
 import type { Request } from "../operation/request.ts";
 import { run } from "../operation/run.ts";
 import type { Answer, Call } from "./answer.ts";
 import { isReaderThere } from "./reader.ts";
 import { outcomeDocument, outcomeText } from "./report_change.ts";
-import { optionsOf, requestOf } from "./requests.ts";
+import { optionsOf, requestOf, wholeCommand } from "./requests.ts";
 
 /** What a request came to, as a command answers it. */
 export interface Carried {
@@ -43,8 +44,16 @@ export async function carryOut(
 /**
  * Carries out the change a command line asks for.
  *
- * @throws {HotplugError}
+ * @throws {HotplugError} with the whole command, if it lacked options
  */
 export async function change(call: Call): Promise<Answer> {
-  return (await carryOut(requestOf(call.invocation), call)).answer;
+  const { invocation } = call;
+  try {
+    return (await carryOut(requestOf(invocation), call)).answer;
+  } catch (error) {
+    const isLacking = error instanceof HotplugError && error.lacks.length > 0;
+    if (!isLacking) throw error;
+    const command = wholeCommand(invocation, error.lacks);
+    throw withDetails(error, { hint: `${error.hint}: ${command}` });
+  }
 }

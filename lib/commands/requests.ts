@@ -8,8 +8,12 @@
 import * as check from "../words/values.ts";
 import type { Reach, RunOptions } from "../engine/options.ts";
 import type { Request } from "../operation/request.ts";
-import { checkInstanceName, defaultRunDir } from "../state/instance.ts";
-import type { Invocation } from "../words/options.ts";
+import {
+  checkInstanceName,
+  commandLine,
+  defaultRunDir,
+} from "../state/instance.ts";
+import { GLOBAL_OPTIONS, type Invocation } from "../words/options.ts";
 import { absolute, option, path } from "../words/request_words.ts";
 import { kindRequest } from "../kinds.ts";
 import type { Call } from "./answer.ts";
@@ -60,6 +64,20 @@ export function reachOf(
     unplugTimeoutMs: seconds("unplug-timeout", 0) ?? 30_000,
     lockTimeoutMs: seconds("lock-timeout", 0) ?? 10_000,
   };
+}
+
+/** The same command line with these words more, and shown in the usual way. */
+export function wholeCommand(
+  { command, operands, values, flags }: Invocation,
+  more: readonly string[],
+): string {
+  const options = [...values].flatMap(([name, text]) => [`--${name}`, text]);
+  const own = [...flags].filter((flag) =>
+    !GLOBAL_OPTIONS.some(({ name }) => name === flag)
+  );
+  const given = [...options, ...own.map((name) => `--${name}`)];
+  const words = [`${command?.name}`.split(" "), operands, given, more].flat();
+  return commandLine({}, ...words);
 }
 
 /** The options of a call; disposing takes the line about its waiting away. */

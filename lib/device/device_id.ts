@@ -87,7 +87,10 @@ export function uuidsFor(id: string, fresh: string): string[] {
   return [uuidWithin(id) ?? like, like, fresh].map((one) => one.toLowerCase());
 }
 
-function schemeOf({ hvinfo: { id } }: DeviceEntry): IdScheme | undefined {
+/** The form of a recorded device's id; undefined if it has none. */
+export function schemeOf(
+  { hvinfo: { id } }: DeviceEntry,
+): IdScheme | undefined {
   return id === undefined ? undefined : parseDeviceId(id)?.scheme ?? "ganeti";
 }
 

@@ -11,11 +11,10 @@ import { checkSettings } from "../device/disk_settings.ts";
 import { diskEntry } from "../device/entry.ts";
 import type { IoLimits } from "../device/io_limits.ts";
 import { controllerWords } from "../device/scsi_controller.ts";
-import { titleOf } from "../device/select.ts";
 import { uriObject } from "../device/uri_object.ts";
 import type { Decision } from "../engine/plan.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
-import { duplicate, refuse, type Remark, remark } from "../errors.ts";
+import { refuse, type Remark, remark } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
 import {
   alreadyThere,
@@ -25,16 +24,21 @@ import {
 } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import { recordedWith } from "./chosen.ts";
+import { diskOptions } from "./again.ts";
 import {
   comingOf,
   controllerSteps,
   identityFor,
   refuseDriver,
 } from "./driver.ts";
-import { devTypeOf, looksOther, looksShort, refuseUnfit } from "./fit.ts";
+import {
+  devTypeOf,
+  looksOther,
+  looksShort,
+  refuseUnfit,
+  withLacks,
+} from "./fit.ts";
 import { limitSteps } from "./limits.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
@@ -42,36 +46,9 @@ import type { DiskAdd } from "./request.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { verifyStep } from "./scsi_place.ts";
 import type { DiskStep } from "./steps.ts";
+import { twinDisk } from "./there.ts";
 import { newDiskView } from "./view.ts";
 import { chooseWay, nodeStep, verifyNodes } from "./way.ts";
-
-/** The recorded disk that this request would add again, if there is one. */
-function findTwin(
-  facts: DiskAddFacts,
-  { uuid, source }: DiskAdd,
-): DiskEntry | undefined {
-  const { disks } = facts.content.runtime;
-  const named = twinOf(disks, facts, uuid.value);
-  const { kind, path, identity } = facts.source;
-  const [same] = kind === "uri"
-    ? disks.filter(({ uri }) => uri === path)
-    : recordedWith(facts, identity);
-  if (named !== undefined && named !== same) {
-    throw duplicate(
-      `uuid ${uuid.value} is that of ${titleOf(named)}, whose source is ${
-        named.uri ?? named.link
-      }`,
-    );
-  }
-  if (same !== undefined && named === undefined && uuid.origin === "given") {
-    throw duplicate(
-      `${source} is in use by this instance: it is ${
-        titleOf(same)
-      }, uuid ${same.uuid}`,
-    );
-  }
-  return same;
-}
 
 function devTypeFor({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
   if (source.kind === "uri") {
@@ -192,10 +169,18 @@ export function planNewDisk(
  */
 export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
   refuseImpossible(facts, DISK.needs["disk-add"]);
-  const twin = findTwin(facts, request);
-  if (twin !== undefined) return alreadyThere(facts, DISK, twin);
-  const disk = newDisk(facts, request);
-  const reproducible = checkStart(startFault(facts, disk), facts, request);
+  const { disks } = facts.content.runtime;
+  const twin = twinOf(disks, facts, request.uuid.value) ??
+    twinDisk(facts, request);
+  if (twin !== undefined) {
+    const options = diskOptions(facts, request, twin);
+    const again = { request, ...options, change: "remove" as const };
+    return alreadyThere(facts, DISK, twin, again);
+  }
+  const { whole, lacks } = withLacks(facts, request);
+  const disk = newDisk(facts, whole);
+  const fault = startFault(facts, disk);
+  const reproducible = checkStart(fault, facts, { ...request, lacks });
   const way = chooseWay(facts, disk, request.via);
   const { via, before, opened = [], after = [] } = way;
   const about = { asked: request.limits, before };

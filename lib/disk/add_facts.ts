@@ -16,6 +16,7 @@ import { ask } from "../qmp/query.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
+import { type DiskThere, readThere, twinDisk } from "./there.ts";
 import type { DiskAdd } from "./request.ts";
 import type { World } from "../engine/world.ts";
 import { noteOn } from "../state/own_check.ts";
@@ -34,6 +35,8 @@ export interface DiskAddFacts extends Facts, ScsiFacts {
   readonly driverFault?: string | undefined;
   /** What lies below a qcow2 image; undefined for a raw one. */
   readonly chain?: Omit<BackingChain, "pins"> | undefined;
+  /** The recorded disk that the request may mean, as QEMU has it. */
+  readonly there?: DiskThere | undefined;
 }
 
 /** What request and hvparams say of how the source is opened. */
@@ -106,11 +109,15 @@ export async function readDiskAddFacts(
   { source, world }: { readonly source: Source; readonly world: World },
 ): Promise<DiskAddFacts> {
   const { qemu, own } = facts;
-  const { iothread, limits, uuid } = request;
+  const { iothread, limits, uuid, settings: { aio, discard } } = request;
   const { driver, cache, access } = openingOf(facts, request);
   const { qmp } = world;
   const pinned = world.heldFd("source-pin");
-  const chain = await readChainOf(request, { source, cache, world });
+  const twin = twinDisk({ ...facts, source }, request);
+  // What is there already is not read as what it is asked to be.
+  const chain = twin === undefined
+    ? await readChainOf(request, { source, cache, world })
+    : undefined;
   const iothreads = iothread === undefined
     ? new Set<string>()
     : await ask(qmp, IOTHREADS);
@@ -124,9 +131,10 @@ export async function readDiskAddFacts(
       access,
     })
     : undefined;
-  // Only limits and ways that change this node are noted.
+  // Only what neither QEMU nor the file tells is noted.
   const isNoted = limits !== undefined || seen !== undefined ||
-    noteOn(own.record, uuid.value)?.limits !== undefined;
+    aio !== undefined || discard !== undefined ||
+    noteOn(own.record, uuid.value) !== undefined;
   return {
     ...facts,
     ...scsi,
@@ -134,6 +142,7 @@ export async function readDiskAddFacts(
     source,
     chain,
     iothreads,
+    there: twin && await readThere(facts, twin, qmp),
     // Every QEMU has virtio-blk.
     driverFault: driver === undefined || driver === VIRTIO_BLK
       ? undefined

@@ -24,7 +24,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import { toNote } from "../engine/own_facts.ts";
 import { limitsIn } from "../device/io_limits.ts";
 import { recordedWith } from "./chosen.ts";
-import { noteLimits } from "./limits.ts";
+import { noteSteps } from "./limits.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { openImages } from "../host/open_images.ts";
 import { type MovedDisk, readMoved } from "./moved.ts";
@@ -233,7 +233,9 @@ export function diskAdoption(disks: LiveDisks): KindAdoption {
       adopted.flatMap(({ id, uuid }) => {
         const own = toNote(facts.own, facts.process);
         const disk = live.find((one) => one.id === id);
-        return disk ? noteLimits(own, limitsIn(disk.backend), { uuid }) : [];
+        return disk
+          ? noteSteps(own, { limits: limitsIn(disk.backend) }, { uuid })
+          : [];
       }),
     startNames: (ids) => ({
       drives: those(ids).map(({ backend }) => backend.device),

@@ -29,7 +29,7 @@ import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
-import { limitWords, notedLimits } from "./limits.ts";
+import { diskNotes, limitWords } from "./limits.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { readScsiBuses } from "./scsi.ts";
@@ -97,7 +97,7 @@ function limitDifference(
   const backend = backendOf(qemu.block, id);
   if (backend === undefined || backend.nodeName === "") return [];
   const live = limitsIn(backend);
-  const recorded = notedLimits(noteOn(own.record, uuid.toLowerCase()));
+  const recorded = diskNotes(noteOn(own.record, uuid.toLowerCase())).limits;
   if (sameLimits(live, recorded)) return [];
   const set = (words: readonly string[]) =>
     commandLine(paths, "disk", "set", paths.name, id, ...words);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isEmptied } from "../device/backend.ts";
 import { diskDeviceArguments } from "../device/disk.ts";
 import { diskDriver, heedsDrivers, NO_SOURCE } from "../device/disk_driver.ts";
 import { controllerOf } from "../device/scsi_controller.ts";
@@ -65,10 +66,9 @@ function findTwin(
 }
 
 const NO_MEDIUM: StartFault = {
-  message:
-    "Cannot add an empty drive: a start or migration from the runtime file opens a medium for each",
-  hint:
-    "add it with a medium and take that out (disk set --medium none), or say --not-migratable",
+  cannot: "Cannot add an empty drive",
+  why: "a start or migration from the runtime file opens a medium for each",
+  instead: "add it with a medium and take that out (disk set --medium none)",
   adopted: "no-matter",
 };
 
@@ -85,7 +85,17 @@ export function planEmptyDrive(
   const { hvparams } = facts.content.runtime;
   refuseOther(request, hvparams.diskType);
   const twin = findTwin(facts, request);
-  if (twin !== undefined) return alreadyThere(facts, DISK, twin);
+  if (twin !== undefined) {
+    const { link, uri } = twin;
+    const { block } = facts.qemu;
+    const medium = isEmptied(twin, block) ? undefined : uri ?? link;
+    return alreadyThere(facts, DISK, twin, {
+      request,
+      asked: { SOURCE: NO_SOURCE },
+      there: { SOURCE: medium ?? NO_SOURCE },
+      change: "remove",
+    });
+  }
   refuseDriver(facts, DRIVER, request);
   const reproducible = checkStart(NO_MEDIUM, facts, request);
   const drive = {

@@ -5,11 +5,14 @@
  */
 
 import type { DiskDevice } from "../device/disk.ts";
+import { accessFor, findDriver } from "../device/disk_driver.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { refuse, type Remark, remark } from "../errors.ts";
 import type { Source } from "../host/source.ts";
 import { numberMember, parseJson } from "../state/json.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
+import type { DiskAdd } from "./request.ts";
+import type { Lack } from "./start_fault.ts";
 
 /**
  * Ganeti's word for a file or block device.
@@ -31,21 +34,12 @@ export function devTypeOf(source: Source): string {
  * @throws {HotplugError} `refused`
  */
 export function refuseUnfit(
-  { path, inUseBy, writeFault, direct }: Source,
-  { settings: { access, cache }, devType }: Pick<
-    DiskDevice,
-    "settings" | "devType"
-  >,
+  { path, inUseBy, direct }: Source,
+  { settings: { cache }, devType }: Pick<DiskDevice, "settings" | "devType">,
 ): void {
   if (inUseBy !== undefined) {
     throw refuse(
       `Cannot use source ${path}: ${inUseBy} has it in use, by its image lock`,
-    );
-  }
-  if (access === "rw" && writeFault !== undefined) {
-    throw refuse(
-      `Cannot use source ${path}: it cannot be written to (${writeFault})`,
-      "--read-only adds it for reading",
     );
   }
   if (direct === false && cacheMode(cache, devType).direct) {
@@ -55,12 +49,53 @@ export function refuseUnfit(
   }
 }
 
-/** A guest can write what looks like an image: the format is as said. */
+/**
+ * A request, and the options without which its source cannot be what it is to
+ * be: one refusal names them all.
+ */
+export function withLacks(
+  { source, content }: DiskAddFacts,
+  request: DiskAdd,
+): { whole: DiskAdd; lacks: readonly Lack[] } {
+  const { settings, format, ganeti } = request;
+  const { path, kind, magic, writeFault } = source;
+  const cannot = `Cannot add ${path}`;
+  const driver = findDriver(
+    request.driver ?? content.runtime.hvparams.diskType,
+  );
+  const isFixed = writeFault !== undefined &&
+    accessFor(driver, settings.access) === "rw";
+  // A guest can write what looks like an image into a disk of its own: nobody
+  // is asked of one that a master plugs, or of a block device.
+  const isImage = format === undefined && ganeti === undefined &&
+    kind === "file" && magic === "qcow2";
+  const image: Lack = {
+    cannot,
+    why: "it is a qcow2 image, and --format does not say how to read it",
+    instead: "say --format raw, if the guest is to see the file as it is",
+    option: ["--format", "qcow2"],
+  };
+  const fixed: Lack = {
+    cannot,
+    why: `it cannot be written to (${writeFault})`,
+    option: ["--read-only"],
+  };
+  return {
+    whole: {
+      ...request,
+      ...(isImage && { format: "qcow2" }),
+      ...(isFixed && { settings: { ...settings, access: "ro" } }),
+    },
+    lacks: [...isImage ? [image] : [], ...isFixed ? [fixed] : []],
+  };
+}
+
+/** What nobody said the format of is raw, whatever it looks like. */
 export function looksOther(
   { source }: DiskAddFacts,
-  { format = "raw" }: DiskDevice,
+  { format }: DiskDevice,
 ): Remark[] {
-  if (format !== "raw" || source.magic !== "qcow2") return [];
+  if (format !== undefined || source.magic !== "qcow2") return [];
   return [
     remark(
       "looks-like-qcow2",

@@ -26,6 +26,7 @@ import {
   mergeLimits,
   sameLimits,
 } from "../device/io_limits.ts";
+import { defined } from "../state/defined.ts";
 import { noteOn, type OwnDevice } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
@@ -50,9 +51,20 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   );
 }
 
-/** What is recorded of limits; names of a later release mean nothing here. */
-export function notedLimits(noted: OwnDevice | null | undefined): IoLimits {
-  return mergeLimits({}, diskNote(noted) ? noted.limits ?? {} : {});
+/** What is noted of how a disk behaves. */
+interface DiskNotes {
+  /** Without names of a later release, which mean nothing here. */
+  readonly limits: IoLimits;
+  /** Where it is not as the hvparams say. */
+  readonly aio: string | undefined;
+  /** Likewise. */
+  readonly discard: string | undefined;
+}
+
+/** What is noted of a disk. */
+export function diskNotes(noted: OwnDevice | null | undefined): DiskNotes {
+  const { limits = {}, aio, discard } = diskNote(noted) ? noted : {};
+  return { limits: mergeLimits({}, limits), aio, discard };
 }
 
 /** The words of `disk set` that bring a disk from these limits to others. */
@@ -61,10 +73,10 @@ export function limitWords(from: IoLimits, to: IoLimits): string[] {
     .flatMap((name) => [`--${name}`, String(to[name] ?? 0)]);
 }
 
-/** The step that notes limits; none if they are noted already. */
-export function noteLimits(
+/** The step that notes what is different; none if all is noted so. */
+export function noteSteps(
   { place, record, qemu }: OwnFacts,
-  limits: IoLimits,
+  notes: Partial<DiskNotes>,
   { uuid, earlier = [] }: {
     readonly uuid: string;
     /** Steps of the plan that may note something of the disk, too. */
@@ -78,33 +90,44 @@ export function noteLimits(
   const before = noting === undefined
     ? noteOn(record, key) ?? null
     : noting.change.after;
-  if (sameLimits(notedLimits(before), limits)) return [];
-  const { limits: _, ...rest }: OwnDevice = { kind: DISK.word, ...before };
-  const others = Object.keys(rest).length > 1 ? rest : null;
-  const after = isLimited(limits) ? { ...rest, limits } : others;
+  const now = diskNotes(before);
+  const then = { ...now, ...notes };
+  const isSame = sameLimits(now.limits, then.limits) &&
+    now.aio === then.aio && now.discard === then.discard;
+  if (isSame) return [];
+  const limits = isLimited(then.limits) ? then.limits : undefined;
+  const all = defined({ kind: DISK.word, ...before, ...then, limits });
+  const after = Object.keys(all).length > 1 ? all : null;
   const change = { uuid: key, before, after };
   return [{ kind: "own-record", place, qemu, change }];
 }
 
 /**
- * Notes and sets the limits of a disk that was plugged just now: those asked
+ * Notes how a disk that is plugged behaves, and sets its limits: those asked
  * for, else those it had.
  *
  * @param before the steps that come before
  * @throws {HotplugError} `unsupported`
  */
 export function limitSteps(
-  { own, qemu }: DiskAddFacts,
-  { id, uuid, driver }: DiskDevice,
+  { own, qemu, content }: DiskAddFacts,
+  { id, uuid, driver, settings }: DiskDevice,
   { asked, before }: {
     readonly asked: IoLimits | undefined;
     readonly before: readonly DiskStep[];
   },
 ): { limits: IoLimits; note: DiskStep[]; limit: DiskStep[] } {
   const limits = asked === undefined
-    ? notedLimits(noteOn(own.record, uuid))
+    ? diskNotes(noteOn(own.record, uuid)).limits
     : mergeLimits({}, asked);
-  const note = noteLimits(own, limits, { uuid, earlier: before });
+  const { diskAio, diskDiscard } = content.runtime.hvparams;
+  const { aio, discard } = settings;
+  const notes = {
+    limits,
+    aio: aio === diskAio ? undefined : aio,
+    discard: discard === diskDiscard ? undefined : discard,
+  };
+  const note = noteSteps(own, notes, { uuid, earlier: before });
   if (!isLimited(limits)) return { limits, note, limit: [] };
   refuseMissingCommands(qemu, ["block_set_io_throttle"]);
   const qdev = limitedPart(driver, id);
@@ -145,7 +168,7 @@ export function planDiskSet(request: DiskSet, facts: Facts): Decision {
     device: { ...chosen.view, limits: limitsView(limits) },
     kinds: [DISK.word],
     steps: [
-      ...noteLimits(facts.own, limits, { uuid }),
+      ...noteSteps(facts.own, { limits }, { uuid }),
       sameLimits(before, limits) ? undefined : limit,
     ],
     warnings: [],

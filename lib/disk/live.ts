@@ -166,14 +166,13 @@ async function liveDisk(
   known: Known,
 ): Promise<LiveDisk> {
   const names = dataNodes(known.graph, backend.nodeName);
-  const top = known.nodes.get(backend.nodeName);
   return {
     qdev: backend.qdev,
     id: frontendId(backend.qdev),
     backend,
     drivers: names.flatMap((name) => known.nodes.get(name)?.driver ?? []),
-    direct: top?.direct ?? false,
-    readOnly: top?.readOnly ?? false,
+    direct: backend.cache?.direct ?? false,
+    readOnly: backend.readOnly ?? false,
     nodes: names,
     source: await openedBy(names, known),
   };

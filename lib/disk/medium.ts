@@ -128,9 +128,9 @@ function isStartable(
   const { runtime } = facts.content;
   if (mode !== "rw" && !lacksMedium(entry, runtime)) return false;
   const fault = writeFault === undefined ? undefined : {
-    message:
-      `Cannot use ${path} as a medium: a start or migration from the runtime file opens every disk for writing, which fails here (${writeFault})`,
-    hint: "say --not-migratable, if that is meant",
+    cannot: `Cannot use ${path} as a medium`,
+    why:
+      `a start or migration from the runtime file opens every disk for writing, which fails here (${writeFault})`,
   };
   return checkStart(fault, facts, request);
 }

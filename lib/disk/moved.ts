@@ -90,7 +90,7 @@ export async function readMoved(
 }
 
 /** Where a disk's data is. */
-function whereabouts(disk: LiveDisk): string {
+export function whereabouts(disk: LiveDisk): string {
   const { source, backend } = disk;
   const path = "path" in source ? source.path : backend.file;
   const format = imageFormat(disk);

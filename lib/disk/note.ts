@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AIOS, DISCARDS } from "../device/disk_settings.ts";
 import {
   type ChrootNode,
   type GivenOwner,
@@ -54,6 +55,9 @@ export const diskNote = openObject({ kind: word("disk") }, {
   access: either(givenOwner, chrootNode),
   // By the words of our options; those of a later release mean nothing here.
   limits: dictionary(/^[a-z][a-z-]{0,31}$/, whole(0, Number.MAX_SAFE_INTEGER)),
+  // Where they are not as the hvparams say: QEMU tells of neither.
+  aio: word(...AIOS),
+  discard: word(...DISCARDS),
   pending: pendingRemoval,
 });
 

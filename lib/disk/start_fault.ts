@@ -10,39 +10,67 @@ import { heedsDrivers, isPassThrough, isScsi } from "../device/disk_driver.ts";
 import { isReproducible } from "../device/disk_settings.ts";
 import { startsWith } from "../device/scsi_target.ts";
 import { uriObject } from "../device/uri_object.ts";
-import { refuse } from "../errors.ts";
+import { HotplugError } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskAdd } from "./request.ts";
 import { commandLine } from "../state/instance.ts";
 
+/** What a request can only have if an option says so. */
+interface Fault {
+  /** What cannot be done: `Cannot add …`. */
+  readonly cannot: string;
+  readonly why: string;
+  /** What can be done in place of it. */
+  readonly instead?: string | undefined;
+}
+
+/** An option that a request lacks. */
+export interface Lack extends Fault {
+  /** As words of the command line. */
+  readonly option: readonly string[];
+}
+
 /** Why a start would not make the same disk. */
-export interface StartFault {
-  /** What cannot be done, and why. */
-  readonly message: string;
-  readonly hint: string;
+export interface StartFault extends Fault {
   /** `no-matter`: Ganeti never starts from a file that `adopt` made. */
   readonly adopted?: "no-matter";
 }
 
-const IF_MEANT = "say --not-migratable, if that is meant";
+/** One refusal for all of them, at least one. */
+function refuseLacks(all: readonly Lack[]): HotplugError {
+  const why = all.map((one) => one.why).join("; ");
+  const lacks = all.flatMap(({ option }) => option);
+  const say = `say ${lacks.join(" ")}, if that is meant`;
+  const [first] = all;
+  return new HotplugError("refused", `${first?.cannot}: ${why}`, {
+    hint: first?.instead === undefined ? say : `${first.instead}; or ${say}`,
+    lacks,
+  });
+}
 
 /**
  * Whether a start makes the same disk.
  *
  * @param fault undefined if it does
- * @throws {HotplugError} `refused` if it does not and must
+ * @param lacks what the request lacks besides
+ * @throws {HotplugError} `refused` if it does not and must, or lacks something
  */
 export function checkStart(
   fault: StartFault | undefined,
   { content }: Pick<Facts, "content">,
-  { migratable }: Pick<DiskAdd, "migratable">,
+  { migratable, lacks = [] }: Pick<DiskAdd, "migratable"> & {
+    readonly lacks?: readonly Lack[];
+  },
 ): boolean {
-  if (fault === undefined) return true;
   const isAdopted = content.runtime.hvparams.origin === "adopt";
-  if (migratable === "not-needed") return false;
-  if (fault.adopted === "no-matter" && isAdopted) return false;
-  throw refuse(fault.message, fault.hint);
+  const isNeeded = migratable === "required" &&
+    !(fault?.adopted === "no-matter" && isAdopted);
+  const all = fault !== undefined && isNeeded
+    ? [...lacks, { ...fault, option: ["--not-migratable"] }]
+    : lacks;
+  if (all.length > 0) throw refuseLacks(all);
+  return fault === undefined;
 }
 
 /** It may not reach the disk by its URI. */
@@ -51,9 +79,8 @@ function uriFault(
 ): StartFault | undefined {
   if (uri === undefined || object !== undefined) return undefined;
   if (uriObject(uri).reproducible) return undefined;
-  const message =
-    `Cannot add ${uri}: a start or migration from the runtime file could not reach it`;
-  return { message, hint: IF_MEANT };
+  const why = "a start or migration from the runtime file could not reach it";
+  return { cannot: `Cannot add ${uri}`, why };
 }
 
 /** Why a start from the file would not make the same device. */
@@ -87,16 +114,16 @@ function deviceFault(
 function insteadOf(
   { paths, content, scsi }: DiskAddFacts,
   { place }: DiskDevice,
-): string {
+): string | undefined {
   const [bus, ...others] = scsi;
   const isIdle = bus?.id !== undefined && others.length === 0 &&
     bus.name === place.bus && bus.children.length === 0 &&
     !startsWith(content.runtime.kvmCmd, bus);
   return isIdle
-    ? `; or let the disk bring its own controller, once ${
+    ? `let the disk bring its own controller, once ${
       commandLine(paths, "qmp", paths.name, "device_del", `id=${bus.id}`)
     } has taken this one out`
-    : "";
+    : undefined;
 }
 
 /** It may not make the device, by its driver. */
@@ -106,9 +133,10 @@ function driverFault(
 ): StartFault | undefined {
   const why = deviceFault(facts, disk);
   return why === undefined ? undefined : {
-    message:
-      `Cannot add a ${disk.driver} on ${disk.place.bus}: a start or migration from the runtime file could not repeat it: ${why}`,
-    hint: IF_MEANT + insteadOf(facts, disk),
+    cannot: `Cannot add a ${disk.driver} on ${disk.place.bus}`,
+    why:
+      `a start or migration from the runtime file could not repeat it: ${why}`,
+    instead: insteadOf(facts, disk),
   };
 }
 
@@ -117,9 +145,9 @@ function formatFault(
   { format = "raw" }: DiskDevice,
 ): StartFault | undefined {
   return format === "raw" ? undefined : {
-    message:
-      `Cannot add a disk of format ${format}: a start or migration from the runtime file would take the image for a raw disk`,
-    hint: IF_MEANT,
+    cannot: `Cannot add a disk of format ${format}`,
+    why:
+      "a start or migration from the runtime file would take the image for a raw disk",
     adopted: "no-matter",
   };
 }
@@ -137,10 +165,10 @@ function settingsFault(
     return undefined;
   }
   return {
-    message:
-      "Cannot add the disk with these settings: a start or migration from the runtime file would give it those of the hvparams",
-    hint:
-      "leave out driver, cache, aio, discard, read-only and queues, or say --not-migratable",
+    cannot: "Cannot add the disk with these settings",
+    why:
+      "a start or migration from the runtime file would give it those of the hvparams",
+    instead: "leave out driver, cache, aio, discard, read-only and queues",
     adopted: "no-matter",
   };
 }

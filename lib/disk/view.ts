@@ -81,7 +81,7 @@ export function newDiskView(
 }
 
 /** How QEMU got at a live disk; its own path may be one made for it. */
-function viaOf(
+export function viaOf(
   file: string,
   { uri, uuid }: DiskEntry,
   own: ViewFacts["own"],

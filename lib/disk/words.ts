@@ -215,7 +215,7 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
     value: "F",
     choices: FORMATS,
     default: "raw",
-  }, "; never probed"),
+  }, "; never guessed: a qcow2 file needs it"),
   {
     name: "allow-backing",
     value: "DIR",

@@ -11,7 +11,6 @@ import {
   type NicDevice,
   settingsAtStart,
 } from "../device/nic.ts";
-import { titleOf } from "../device/select.ts";
 import type { Decision } from "../engine/plan.ts";
 import { duplicate, type Remark, remark } from "../errors.ts";
 import {
@@ -23,7 +22,6 @@ import {
 } from "../plan/addition.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { placeView } from "../plan/view.ts";
-import type { NicEntry } from "../state/runtime.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 import {
   deviceArguments,
@@ -36,22 +34,10 @@ import { nicFilesStep } from "./files.ts";
 import { NIC } from "./name.ts";
 import { attachmentOf, joinSteps, refuseNetwork } from "./network.ts";
 import { linkStateSteps, notesFor, noteSteps } from "./notes.ts";
+import { nicOptions, twinNic } from "./now.ts";
 import type { NicAdd } from "./request.ts";
 import { refuseNoTapWay, refuseNoTun, refuseTap, tapSteps } from "./tap.ts";
 import { plannedView } from "./view.ts";
-
-/** The recorded NIC that this request would add again, if there is one. */
-function findTwin(facts: NicAddFacts, request: NicAdd): NicEntry | undefined {
-  const { mac, uuid: { value: uuid } } = request;
-  const twin = twinOf(facts.content.runtime.nics, facts, uuid);
-  if (twin === undefined) return undefined;
-  if (mac.origin === "made" || twin.mac?.toLowerCase() === mac.value) {
-    return twin;
-  }
-  throw duplicate(
-    `uuid ${uuid} is that of ${titleOf(twin)}, whose MAC is ${twin.mac}`,
-  );
-}
 
 /** What a person should know of a bridge that is to be joined. */
 export function bridgeWarnings(
@@ -102,11 +88,12 @@ export function refuseMac(
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
   const { queues, vnetHdr, linkState = "up" } = request;
+  const { mode = "none", link, vlan, ip, network, netinfo, script } = request;
+  refuseNetwork(facts, { mode, link, vlan, ip, script });
   const driver = driverOf(facts, request.driver ?? hvparams.nicType);
   refuseForPlain(driver, { queues, vhost: request.vhost });
   const vhost = isParavirtual(driver) ? vhostOf(facts, request.vhost) : "off";
   const atStart = settingsAtStart(driver, hvparams);
-  const { mode, link, vlan, ip, network, netinfo, script } = request;
   return {
     ...newIdentity(facts, NIC, request),
     ...{ driver, mac: request.mac.value, mode, link, vlan, ip },
@@ -124,16 +111,20 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
 export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
   refuseImpossible(facts, NIC.needs["nic-add"]);
   refuseNoTapWay(facts);
-  const twin = findTwin(facts, request);
-  if (twin !== undefined) return alreadyThere(facts, NIC, twin);
+  const { nics, hvparams } = facts.content.runtime;
+  const twin = twinOf(nics, facts, request.uuid.value) ??
+    twinNic(nics, request);
+  if (twin !== undefined) {
+    const options = nicOptions(facts, request, twin);
+    const again = { request, ...options, change: "modify" as const };
+    return alreadyThere(facts, NIC, twin, again);
+  }
   refuseMac(facts, request.mac.value);
   refuseNoTun(facts);
   refuseTap(facts, request.tap);
-  refuseNetwork(facts, request);
   const nic = newNic(facts, request);
   const { id, uuid, place, linkState } = nic;
   const { ganeti, tap } = request;
-  const { nics, hvparams } = facts.content.runtime;
   const { host, backend } = tapSteps(facts, nic, tap);
   const verify = { kind: "verify-device", id, slot: place.slot } as const;
   const index = nics.length;

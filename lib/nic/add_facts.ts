@@ -31,6 +31,7 @@ import { isJson } from "../qmp/message.ts";
 import { runtimeDir } from "../state/instance.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
+import type { TapNow } from "./live.ts";
 import type { NicAdd } from "./request.ts";
 
 /** Whether QEMU can open a tap by itself, where it has to. */
@@ -84,6 +85,8 @@ export interface NicAddFacts extends CheckFacts {
   readonly ownTap: OwnTapFacts | undefined;
   /** Words of `--driver` or `nic_type` that this QEMU has a PCI card for. */
   readonly cards: ReadonlySet<string>;
+  /** The tap of the recorded NIC that the request may mean. */
+  readonly now?: TapNow | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
 }

@@ -12,10 +12,11 @@ import { planNicAdd } from "./add.ts";
 import { ganetiScripts, readNicAddFacts } from "./add_facts.ts";
 import { nicAdoption } from "./adopt.ts";
 import { withNetwork, withNetworkChange } from "./ganeti_network.ts";
-import { readLiveNics } from "./live.ts";
+import { readLiveNics, readNow } from "./live.ts";
 import { nicMend } from "./mend.ts";
 import { readNicModifyFacts } from "./modified.ts";
 import { planNicModify } from "./modify.ts";
+import { twinNic } from "./now.ts";
 import { planNicRemove } from "./remove.ts";
 import type { NicRequest } from "./request.ts";
 import { NIC_STEPS } from "./steps.ts";
@@ -24,8 +25,12 @@ function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
   switch (request.kind) {
     case "nic-add": {
       const whole = withNetwork(request, node);
+      const twin = twinNic(node.content.runtime.nics, whole);
       return async (facts) =>
-        planNicAdd(whole, await readNicAddFacts(facts, whole, world));
+        planNicAdd(whole, {
+          ...await readNicAddFacts(facts, whole, world),
+          now: readNow(facts.qemu, twin?.hvinfo.id),
+        });
     }
     case "nic-modify": {
       const whole = withNetworkChange(request, node);

@@ -4,8 +4,13 @@
  * @module
  */
 
-import { openFiles, type QemuProcess, tapsOf } from "../host/process.ts";
-import { bridgeOf, interfaceExists } from "../host/tap.ts";
+import {
+  countVhost,
+  openFiles,
+  type QemuProcess,
+  tapsOf,
+} from "../host/process.ts";
+import { bridgeOf, hasVnetHdr, interfaceExists } from "../host/tap.ts";
 import { netdevOf, type QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
@@ -118,4 +123,22 @@ export async function readProperty(
     ])),
   );
   return new Map(Object.entries(answers));
+}
+
+/** What this node tells of a NIC's tap. */
+export interface TapNow {
+  readonly vnetHdr: "on" | "off";
+  /** How often QEMU has the kernel's accelerator open, for all NICs. */
+  readonly vhosts: number;
+}
+
+/** Looks at the tap of a NIC; undefined if it cannot be seen. */
+export function readNow(
+  { netdevs, process }: QemuFacts,
+  id: string = "",
+): TapNow | undefined {
+  const tap = netdevOf({ netdevs }, id)?.facts.tap;
+  if (tap === undefined || process === undefined) return undefined;
+  const vnetHdr = hasVnetHdr(tap) ? "on" : "off";
+  return { vnetHdr, vhosts: countVhost(process.pid) };
 }

@@ -10,10 +10,9 @@ import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { refuse } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
-import { countVhost } from "../host/process.ts";
-import { bridgeOf, hasVnetHdr } from "../host/tap.ts";
+import { bridgeOf } from "../host/tap.ts";
 import { cutsOf } from "../host/tap_place.ts";
-import { type Facts, netdevOf, type QemuFacts } from "../plan/facts.ts";
+import { type Facts, netdevOf } from "../plan/facts.ts";
 import { identified } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
 import type { NicEntry } from "../state/runtime.ts";
@@ -21,8 +20,10 @@ import { noteOn } from "../state/own_check.ts";
 import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refuseForPlain } from "./driver.ts";
+import { readNow } from "./live.ts";
 import { attachmentOf } from "./network.ts";
 import { notesOf } from "./notes.ts";
+import { nicNow } from "./now.ts";
 import { chosen, networkOf, placeOf, recordedNic } from "./recorded.ts";
 import type { GanetiNic, NicModify } from "./request.ts";
 import { refuseTap } from "./tap.ts";
@@ -57,35 +58,6 @@ function choose(facts: NicModifyFacts, device: string) {
     `Cannot modify ${title}: its removal is under way`,
     `nic remove ${instance} ${uuid} waits for it`,
   );
-}
-
-/** QEMU tells of no NIC whether it is accelerated. */
-function vhostNow(facts: NicModifyFacts, uuid: string): "on" | "off" {
-  const { vhost } = notesOf(facts, uuid);
-  if (vhost !== undefined) return vhost;
-  const { vhosts = 0 } = facts.now ?? {};
-  if (vhosts === 0) return "off";
-  const queues = [...facts.qemu.netdevs.values()]
-    .reduce((sum, netdev) => sum + netdev.queues, 0);
-  // Of some NICs only: the hvparams tell how most were made.
-  const most = facts.content.runtime.hvparams.vhostNet ? "on" : "off";
-  return vhosts >= queues ? "on" : most;
-}
-
-function nicNow(
-  facts: NicModifyFacts,
-  { entry, uuid, id }: Pick<Modified, "entry" | "uuid" | "id">,
-): Nic {
-  const { hvparams } = facts.content.runtime;
-  const { linkState, script } = notesOf(facts, uuid);
-  const driver = entry.hvinfo.driver ?? driverOf(facts, hvparams.nicType);
-  return {
-    ...recordedNic(entry),
-    ...{ driver, linkState, script },
-    queues: netdevOf(facts.qemu, id)?.facts.queues ?? 1,
-    vhost: isParavirtual(driver) ? vhostNow(facts, uuid) : "off",
-    vnetHdr: facts.now?.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off"),
-  };
 }
 
 function nicWanted(
@@ -150,7 +122,7 @@ export function modifiedNic(
   request: NicModify,
 ): Modified {
   const { entry, uuid, id } = choose(facts, request.device);
-  const was = nicNow(facts, { entry, uuid, id });
+  const was = nicNow(facts, entry);
   const wanted = nicWanted(facts, request, was);
   refuseWrong(facts, request, { entry, was, wanted });
   const { ganeti } = request;
@@ -168,26 +140,10 @@ export function modifiedNic(
 
 /** What changing a NIC depends on. */
 export interface NicModifyFacts extends NicAddFacts {
-  /** Its tap as it is; undefined if it cannot be seen. */
-  readonly now: {
-    readonly vnetHdr: "on" | "off";
-    /** How often QEMU has the kernel's accelerator open, for all NICs. */
-    readonly vhosts: number;
-  } | undefined;
   /** How its tap is cut off from where it is recorded. */
   readonly cuts: readonly string[];
   /** The bridge its tap is on, wherever it should be. */
   readonly bridge: string | undefined;
-}
-
-function readNow(
-  { netdevs, process }: QemuFacts,
-  id: string = "",
-): NicModifyFacts["now"] {
-  const tap = netdevOf({ netdevs }, id)?.facts.tap;
-  if (tap === undefined || process === undefined) return undefined;
-  const vnetHdr = hasVnetHdr(tap) ? "on" : "off";
-  return { vnetHdr, vhosts: countVhost(process.pid) };
 }
 
 /** Adds what changing a NIC depends on. @throws {HotplugError} */

@@ -77,8 +77,8 @@ export interface NicAdd extends Plug, Besides, NicWords {
   readonly kind: "nic-add";
   /** Lower case; a made one begins with `aa:00:00`. */
   readonly mac: { readonly value: string; readonly origin: "given" | "made" };
-  /** Already decided: `bridged` comes with a link. */
-  readonly mode: NicMode;
+  /** `bridged` comes with a link. @default "none" */
+  readonly mode?: NicMode | undefined;
   /** Only from a master. */
   readonly ganeti?: GanetiNic | undefined;
 }

@@ -40,7 +40,7 @@ function randomMac(): string {
 
 function nicMode(invocation: Invocation, link: string | undefined) {
   const mode = choice(invocation, "mode", NIC_MODES) ??
-    (link === undefined ? "none" : "bridged");
+    (link === undefined ? undefined : "bridged");
   if (mode === "bridged" && link === undefined) {
     throw usage("Mode bridged needs --link", "name the bridge: --link br0");
   }

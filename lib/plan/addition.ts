@@ -10,13 +10,14 @@ import {
   deviceId,
   type IdPlace,
   preferredScheme,
+  schemeOf,
 } from "../device/device_id.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
-import { duplicate, refuse, type Remark } from "../errors.ts";
+import { duplicate, HotplugError, refuse, type Remark } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
@@ -30,6 +31,14 @@ import {
 import { command, qmpStep, stateSteps } from "./steps.ts";
 import { commandLine } from "../state/instance.ts";
 
+/** The recorded device of this uuid, which is in lower case. */
+export function findEntry<E extends DeviceEntry>(
+  entries: readonly E[],
+  uuid: string,
+): E | undefined {
+  return entries.find((one) => one.uuid?.toLowerCase() === uuid);
+}
+
 /**
  * The recorded device that has the uuid of a new one.
  *
@@ -41,34 +50,98 @@ export function twinOf<E extends DeviceEntry>(
   { content }: Pick<Facts, "content">,
   uuid: string,
 ): E | undefined {
-  const hasIt = (one: DeviceEntry) => one.uuid?.toLowerCase() === uuid;
-  const twin = entries.find(hasIt);
-  const other = devicesOf(content.runtime).find(hasIt);
+  const twin = findEntry(entries, uuid);
+  const other = findEntry(devicesOf(content.runtime), uuid);
   if (twin !== undefined || other === undefined) return twin;
   throw duplicate(`uuid ${uuid} is that of ${titleOf(other)}`);
+}
+
+/** Values by the names of their options; null: there is none. */
+export type OptionValues = Readonly<
+  Record<string, string | number | null | undefined>
+>;
+
+/** A request for a device that is recorded already. */
+export interface Again {
+  readonly request: Plug;
+  /** Of the kind's options; undefined: not given. */
+  readonly asked: OptionValues;
+  /** In the same words; undefined: not known. */
+  readonly there: OptionValues;
+  /** The verb of the command by which it can be had otherwise. */
+  readonly change: "modify" | "remove";
+}
+
+/** What a request says; of what a master leaves out there is to be none. */
+export function said<T>(value: T | undefined, { ganeti }: Plug) {
+  return value ?? (ganeti === undefined ? undefined : null);
+}
+
+/** The options of {@linkcode Plug}. */
+function plugOptions(
+  { qemu }: Facts,
+  request: Plug,
+  twin: DeviceEntry,
+): Pick<Again, "asked" | "there"> {
+  const { uuid: { origin, value }, name, slot, bus, idScheme } = request;
+  const { bus: busThere, scsiId, slot: slotThere } = twin.hvinfo;
+  const port = qemu.buses.find((one) =>
+    one.kind === "port" && one.name === busThere
+  )?.number;
+  return {
+    asked: {
+      uuid: origin === "given" ? value : undefined,
+      name: said(name, request),
+      slot,
+      bus,
+      "id-scheme": idScheme,
+    },
+    there: {
+      uuid: twin.uuid?.toLowerCase(),
+      name: twin.name ?? null,
+      // A port goes by its number, too.
+      slot: slot === port ? slot : scsiId ?? slotThere,
+      bus: busThere,
+      "id-scheme": schemeOf(twin),
+    },
+  };
+}
+
+/** What was given and is not so there, a line for each. */
+function differing({ asked, there }: Pick<Again, "asked" | "there">): string[] {
+  const say = (value: string | number | null = "not known") => value ?? "none";
+  return Object.entries(asked).flatMap(([name, value]) => {
+    const now = there[name];
+    if (value === undefined || value === now) return [];
+    const option = name === name.toUpperCase() ? name : `--${name}`;
+    return `${option} is ${say(now)} (asked: ${say(value)})`;
+  });
 }
 
 /**
  * The decision on adding what the file records already.
  *
- * @throws {HotplugError} `duplicate` if QEMU does not have it; `refused` if it
- * is on its way out: the guest would lose it at its next reboot
+ * @throws {HotplugError} `duplicate` if QEMU does not have it, or if it is not
+ * as was asked; `refused` if it is on its way out: the guest would lose it at
+ * its next reboot
  */
 export function alreadyThere(
   facts: Facts,
   { view }: Pick<Kind, "view">,
   twin: DeviceEntry,
+  { request, asked, there, change }: Again,
 ): Decision {
+  const device = view(twin, facts);
   const { id } = twin.hvinfo;
-  const remove = (word: string) =>
-    commandLine(facts.paths, twin.kind, "remove", facts.paths.name, word);
+  const line = (verb: string, word: string) =>
+    commandLine(facts.paths, twin.kind, verb, facts.paths.name, word);
   if (id === undefined || !facts.qemu.deviceIds.has(id)) {
     throw duplicate(
       `${titleOf(twin)} is recorded already, but ${
         id === undefined ? "without a device id" : "QEMU does not have it"
       }`,
       `${
-        remove(id ?? twin.uuid ?? String(twin.index))
+        line("remove", id ?? twin.uuid ?? String(twin.index))
       } brings the record in line with QEMU`,
     );
   }
@@ -78,14 +151,30 @@ export function alreadyThere(
       `${
         titleOf(twin)
       } (${id}) is being removed, and the guest has not released it yet`,
-      `${remove(id)} waits for the guest; then it can be added again`,
+      `${line("remove", id)} waits for the guest; then it can be added again`,
+    );
+  }
+  const common = plugOptions(facts, request, twin);
+  const differs = [...differing({ asked, there }), ...differing(common)];
+  if (differs.length > 0) {
+    throw new HotplugError(
+      "duplicate",
+      `${titleOf(twin)} (${id}) is there already, and differs: ${
+        differs.join(", ")
+      }`,
+      {
+        hint: `leave out what differs to keep it, or begin with: ${
+          line(change, id)
+        }`,
+        device,
+      },
     );
   }
   return {
     kind: "nothing-to-do",
     action: "add",
     instance: facts.paths.name,
-    device: view(twin, facts),
+    device,
     warnings: [],
   };
 }

@@ -24,9 +24,6 @@ function readNode(one: Json) {
     file: text(one.file),
     /** Virtual size. */
     sizeBytes: size(object(one.image)["virtual-size"]),
-    /** O_DIRECT. */
-    direct: object(one.cache).direct === true,
-    readOnly: one.ro === true,
   };
 }
 

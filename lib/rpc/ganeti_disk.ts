@@ -115,7 +115,7 @@ export function ganetiDiskAdd(
     uuid: { value: uuidOf(disk, '"device"'), origin: "given" },
     name: textOf(disk, "name", '"device"'),
     source: sourceOf(disk, extra),
-    settings: readOnly ? { access: "ro" } : {},
+    settings: { access: readOnly ? "ro" : "rw" },
     migratable: readOnly ? "not-needed" : "required",
     ganeti: {
       ...ganetiDisk(disk, instance.hvparams),

@@ -157,7 +157,7 @@ Deno.test("requestOf() refuses words that cannot be parsed", () => {
 });
 
 Deno.test("requestOf() of nic add takes the mode from the link", () => {
-  assertEquals(nicAdd().mode, "none");
+  assertEquals(nicAdd().mode, undefined);
   assertEquals(nicAdd("--link", "br0").mode, "bridged");
   assertEquals(nicAdd("--link", "br0", "--mode", "none").mode, "none");
 });

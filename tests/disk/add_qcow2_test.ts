@@ -1,4 +1,3 @@
-import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
@@ -102,10 +101,37 @@ Deno.test("planDiskAdd() takes qcow2 only where Ganeti's start may fail", () => 
   assertMatch(error.hint ?? "", /--not-migratable/);
 });
 
-Deno.test("planDiskAdd() warns of a raw disk that looks like qcow2", () => {
-  const given = diskAddFacts({ source: { magic: "qcow2" } });
-  const { warnings } = planOf(planDiskAdd(diskAdd(), given));
-  assertMatch(saidIn(warnings), /--format qcow2/);
+Deno.test("planDiskAdd() names all that a qcow2 file needs", () => {
+  const lacks = (request: Parameters<typeof diskAdd>[0], more = {}) => {
+    const given = diskAddFacts({ source: { magic: "qcow2", ...more } });
+    const add = (one: DiskAddFacts) => planDiskAdd(diskAdd(request), one);
+    const error = planRefusal("refused", given, add);
+    assertMatch(
+      error.message,
+      /^Cannot add \/srv\/new.img: it is a qcow2 image/,
+    );
+    assertMatch(error.hint ?? "", /--format raw/);
+    return error.lacks.join(" ");
+  };
+  assertEquals(lacks({}), "--format qcow2 --not-migratable");
+  assertEquals(lacks({ migratable: "not-needed" }), "--format qcow2");
+  const fixed = { writeFault: "EROFS" };
+  const all = "--format qcow2 --read-only --not-migratable";
+  assertEquals(lacks({}, fixed), all);
+});
+
+Deno.test("planDiskAdd() takes what a guest may have written as raw", () => {
+  const cases = [
+    [{}, { path: "/dev/vg/d1", kind: "block" }, 1],
+    [{ ganeti: { object: "{}", devType: "file" } }, {}, 1],
+    [{ format: "raw" }, {}, 0],
+  ] as const;
+  for (const [request, more, count] of cases) {
+    const given = diskAddFacts({ source: { magic: "qcow2", ...more } });
+    const { warnings } = planOf(planDiskAdd(diskAdd(request), given));
+    const about = warnings.filter(({ code }) => code === "looks-like-qcow2");
+    assertEquals(about.length, count, JSON.stringify(warnings));
+  }
 });
 
 Deno.test("planDiskAdd() refuses a source that is in use, or read-only", () => {
@@ -114,5 +140,7 @@ Deno.test("planDiskAdd() refuses a source that is in use, or read-only", () => {
   const used = diskAddFacts({ source: { inUseBy } });
   assertMatch(planRefusal("refused", used, add).message, /pid 7/);
   const fixed = diskAddFacts({ source: { writeFault: "EROFS" } });
-  assertMatch(planRefusal("refused", fixed, add).message, /EROFS/);
+  const { message, lacks } = planRefusal("refused", fixed, add);
+  assertMatch(message, /EROFS/);
+  assertEquals(lacks, ["--read-only", "--not-migratable"]);
 });

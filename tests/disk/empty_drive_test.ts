@@ -99,7 +99,7 @@ Deno.test("planEmptyDrive() knows a drive that is there by its uuid", () => {
   const place = { bus: "scsi.0", channel: 0, "scsi-id": 0, lun: 0 };
   const hvinfo = { driver: "scsi-cd", id: idOf("disk", 0), ...place };
   const there = given({
-    disks: [disk(0, 0, { hvinfo }), disk(1, 13)],
+    disks: [[disk(0, 0, { hvinfo })[0], null, null], disk(1, 13)],
     nics: [nic(0, 14)],
   });
   const asked = (uuid: string) => ({
@@ -107,6 +107,9 @@ Deno.test("planEmptyDrive() knows a drive that is there by its uuid", () => {
   });
   const request = wish(asked(uuidOf("disk", 0)));
   assertEquals(planEmptyDrive(request, there).kind, "nothing-to-do");
+  const filled = given({ disks: [disk(0, 0, { hvinfo })] });
+  const { message } = refused("duplicate", asked(uuidOf("disk", 0)), filled);
+  assertStringIncludes(message, "SOURCE is /srv/d0.img (asked: none)");
   refused("duplicate", asked(uuidOf("disk", 1)), there);
   refused("duplicate", asked(uuidOf("nic", 0)), there);
 });

@@ -1,12 +1,13 @@
 /** `disk add` against a scripted QEMU that does as it is told. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Fd } from "../../lib/sys/fd.ts";
 import { statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { qcow2Header } from "../support/qcow2_image.ts";
+import { ending, pretend } from "../lab/pretend.ts";
 import {
   assertFailed,
   assertUnchanged,
+  cli,
   DISK,
   fds,
   Instance,
@@ -15,6 +16,7 @@ import {
   NEW_DISK,
   NIC,
 } from "../lab/scripted_instance.ts";
+import { qcow2Header } from "../support/qcow2_image.ts";
 
 /** How it was opened: `flags:` of its fdinfo, proc(5). */
 function flagsOf(fd: Fd): number {
@@ -183,6 +185,78 @@ Deno.test("disk add of a source that is there changes nothing", async () => {
   assertEquals(first.json.changed, true);
   assertEquals(vm.peer.changes(), changes);
   assertEquals(vm.text, text);
+});
+
+Deno.test("disk add of a disk that is there must be as it is there", async () => {
+  await using vm = new Instance();
+  const process = await pretend(vm, NAME);
+  const source = vm.image();
+  const disk = ["disk", "add", NAME, source];
+  const given = [
+    ...["--uuid", NEW, "--name", "data", "--cache", "writethrough"],
+    ...["--aio", "io_uring", "--discard", "unmap", "--read-only"],
+    ...["--queues", "2", "--slot", "20", "--via", "fdset"],
+  ];
+  const first = await vm.cli(...disk, ...given, "--not-migratable");
+  assertEquals([first.status, first.json.changed], [0, true], first.out);
+  await assertUnchanged(vm, async () => {
+    for (const words of [given, ["--format", "raw"], ["--slot", "20"]]) {
+      const again = await vm.cli(...disk, ...words);
+      assertEquals([again.status, again.json.changed], [0, false], again.out);
+    }
+    const other = ["--aio", "threads", "--discard", "ignore", "--name", "b"];
+    const more = ["--cache", "none", "--slot", "21", "--format", "qcow2"];
+    const ran = await vm.cli(...disk, ...other, ...more);
+    const { message } = assertFailed(ran, 3, "duplicate");
+    assertEquals(
+      message.split("differs: ")[1],
+      "--format is raw (asked: qcow2), --cache is writethrough (asked: none), --aio is io_uring (asked: threads), --discard is unmap (asked: ignore), --name is data (asked: b), --slot is 20 (asked: 21)",
+    );
+  });
+  await vm.cli("disk", "remove", NAME, NEW);
+  const plain = await vm.cli(...disk, "--uuid", NEW);
+  assertEquals([plain.status, plain.json.changed], [0, true], plain.out);
+  const threads = await vm.cli(...disk, "--aio", "threads");
+  assertEquals([threads.status, threads.json.changed], [0, false]);
+  await ending(process);
+  // Of another process nothing is noted.
+  const unknown = await vm.cli(...disk, "--aio", "threads");
+  const { message } = assertFailed(unknown, 3, "duplicate");
+  assertMatch(message, /--aio is not known/);
+});
+
+Deno.test("disk add of a qcow2 file says all that it needs, at once", async () => {
+  await using vm = new Instance();
+  const source = vm.image("it's.qcow2");
+  await Deno.writeFile(source, qcow2Header({}));
+  const disk = ["disk", "add", NAME, source, "--uuid", NEW];
+  let hint = "";
+  await assertUnchanged(vm, async () => {
+    const ran = await vm.cli(...disk);
+    hint = assertFailed(ran, 3, "refused").hint ?? "";
+    const dry = await vm.cli(...disk, "--dry-run");
+    assertFailed(dry, 3, "refused");
+  });
+  assertMatch(hint, /--format raw.* or say --format qcow2 --not-migratable/);
+  // What is told can be done, as it stands there.
+  const line = hint.slice(hint.indexOf("kvm-hotplug ") + 12);
+  const words = `printf '%s\\0' ${line}`;
+  const shell = await new Deno.Command("sh", { args: ["-c", words] }).output();
+  const args = new TextDecoder().decode(shell.stdout).split("\0").slice(0, -1);
+  const told = await cli([...args, "--json"]);
+  assertEquals([told.status, told.json.changed], [0, true], told.out);
+  assertEquals((told.json.device as { format: string }).format, "qcow2");
+  // It is there now: nothing is lacking.
+  const again = await vm.cli(...disk);
+  assertEquals([again.status, again.json.changed], [0, false], again.out);
+});
+
+Deno.test("disk add takes a qcow2 file as raw if that is said", async () => {
+  await using vm = new Instance();
+  const source = vm.image();
+  await Deno.writeFile(source, qcow2Header({}));
+  const ran = await vm.cli("disk", "add", NAME, source, "--format", "raw");
+  assertEquals([ran.status, ran.json.warnings], [0, []], ran.out);
 });
 
 Deno.test("disk add copes with events in between and broken-up replies", async () => {

@@ -1,6 +1,7 @@
 /** `nic add` and `nic remove` against a scripted QEMU, with real taps. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { statFd, statPath } from "../../lib/sys/file.ts";
+import { ending, pretend } from "../lab/pretend.ts";
 import {
   assertFailed,
   assertUnchanged,
@@ -49,6 +50,31 @@ Deno.test("nic add passes a tap with getfd and records the NIC", async () => {
   assert(fd !== undefined);
   assertEquals(tapBehind(fd?.number ?? -1), TAP);
   assertEquals(taps(), ["/sys " + TAP, TAP]);
+});
+
+Deno.test("nic add of a NIC that is there must be as it is there", async () => {
+  await using vm = new Instance();
+  const process = await pretend(vm, NAME);
+  const given = ["--uuid", NEW, "--mac", MAC, "--queues", "2"];
+  const more = ["--link-state", "down", "--no-vhost", "--name", "front"];
+  const first = await vm.cli("nic", "add", NAME, ...given, ...more);
+  assertEquals([first.status, first.json.changed], [0, true], first.out);
+  await assertUnchanged(vm, async () => {
+    const same = [["--uuid", NEW], ["--mac", MAC], [...given, ...more]];
+    for (const words of same) {
+      const again = await vm.cli("nic", "add", NAME, ...words);
+      assertEquals([again.status, again.json.changed], [0, false], again.out);
+    }
+    const other = ["--link", "br0", "--queues", "1", "--link-state", "up"];
+    const ran = await vm.cli("nic", "add", NAME, "--mac", MAC, ...other);
+    const { message, hint } = assertFailed(ran, 3, "duplicate");
+    assertEquals(
+      message.split("differs: ")[1],
+      "--mode is none (asked: bridged), --link is none (asked: br0), --queues is 2 (asked: 1), --link-state is down (asked: up)",
+    );
+    assertMatch(hint ?? "", new RegExp(`nic modify ${NAME} ${NEW_NIC}`));
+  });
+  await ending(process);
 });
 
 Deno.test("nic add tells QEMU exactly how to use the tap", async () => {

@@ -1,5 +1,5 @@
 /** Refusals of a device that cannot be as it is asked for. */
-import { assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import {
   diskEntry,
   Instance,
@@ -63,10 +63,13 @@ Deno.test("a MAC that is taken on this node is a duplicate", async () => {
   const path = vm.at("conf/other.example.com.runtime");
   Deno.writeTextFileSync(path, runtimeText({ nics: [other], disks: [] }));
   Deno.writeTextFileSync(vm.at("conf/broken.runtime"), "[");
-  for (const mac of ["aa:00:00:00:00:42", "AA:00:00:00:00:99"]) {
-    const words = ["nic", "add", NAME, "--mac", mac];
-    await refused(vm, words, [3, "duplicate"]);
-  }
+  const add = ["nic", "add", NAME, "--mac"];
+  await refused(vm, [...add, "aa:00:00:00:00:42"], [3, "duplicate"]);
+  // One of the instance's own: that NIC is there already, or is another.
+  const own = [...add, "AA:00:00:00:00:99"];
+  await refused(vm, [...own, "--uuid", NEW], [3, "duplicate"]);
+  const there = await vm.cli(...own);
+  assertEquals([there.status, there.json.changed], [0, false], there.out);
 });
 
 Deno.test("hvparams that allow no hotplug are unsupported", async () => {

@@ -55,6 +55,20 @@ Deno.test("hotplug_device adds and removes a disk as noded would", async () => {
 
   const again = (await rpc.call("hotplug_device", params)).result as Doc;
   assertEquals([again.changed, again.ganeti], [false, [true, null]]);
+  const [instance, action, kind, , extra] = params;
+  const differs = async (more: Doc) => {
+    const other = [instance, action, kind, { ...params[3], ...more }, extra];
+    const answer = await rpc.call("hotplug_device", other);
+    assertEquals(codes(answer), [-32003, "duplicate"], JSON.stringify(more));
+    return String((answer.error as Doc).message);
+  };
+  assertMatch(await differs({ name: "new" }), /--name is none \(asked: new\)/);
+  assertMatch(
+    await differs({ mode: "ro" }),
+    /--read-only is no \(asked: yes\)/,
+  );
+  const uuid = NEW;
+  assertMatch(await differs({ uuid }), new RegExp(`--uuid .*asked: ${uuid}`));
 
   const remove = sample("hotplug_device-hotremove-disk");
   const removed = (await rpc.call("hotplug_device", remove)).result as Doc;
@@ -108,6 +122,14 @@ Deno.test("hotplug_device adds and removes a NIC as noded would", async () => {
     };
     assertEquals(vm.runtime[1][1], { ...params[3], hvinfo });
     assertEquals(Deno.readTextFileSync(vm.at(`nic/${NAME}/1`)), tap);
+    const again = (await rpc.call("hotplug_device", params)).result as Doc;
+    assertEquals([again.changed, again.ganeti], [false, [true, null]]);
+    const other = structuredClone(params);
+    other[3].ip = "192.0.2.7";
+    const differs = await rpc.call("hotplug_device", other);
+    assertEquals(codes(differs), [-32003, "duplicate"]);
+    const { message } = differs.error as Doc;
+    assertMatch(String(message), /--ip is none \(asked: 192\.0\.2\.7\)/);
     params[1] = "hotremove";
     const removed = (await rpc.call("hotplug_device", params)).result as Doc;
     assertEquals(removed.ganeti, [true, hvinfo]);

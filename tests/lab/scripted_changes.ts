@@ -76,6 +76,7 @@ function blockdevAdd(model: ScriptedModel, args: Json) {
     throw refused(`Could not open '${filename}': No such file or directory`);
   }
   model.nodes.set(name, fdset);
+  model.settings.set(name, args);
 }
 
 function blockdevDel({ nodes, devices, fdsets }: ScriptedModel, args: Json) {
@@ -115,7 +116,8 @@ function netdevDel({ netdevs }: ScriptedModel, args: Json) {
   netdevs.delete(id);
 }
 
-function deviceAdd({ devices, nodes, netdevs }: ScriptedModel, args: Json) {
+function deviceAdd(model: ScriptedModel, args: Json) {
+  const { devices, nodes, netdevs } = model;
   const { drive, netdev } = args;
   const id = text(args.id);
   const slot = parseInt(text(args.addr), 16);
@@ -131,6 +133,7 @@ function deviceAdd({ devices, nodes, netdevs }: ScriptedModel, args: Json) {
   const mac = args.mac as string | undefined;
   const use = { drive: drive as string, netdev: netdev as string, mac };
   devices.set(id, { id, driver: text(args.driver), slot, ...use });
+  model.properties.set(id, args);
 }
 
 function deviceDel({ devices }: ScriptedModel, args: Json) {

@@ -48,6 +48,10 @@ export class ScriptedModel implements Disposable {
   readonly devices = new Map<string, ModelDevice>();
   /** Node-name to the fd set it reads from, 0 for none. */
   readonly nodes = new Map<string, number>();
+  /** What nodes were made with, by node-name. */
+  readonly settings = new Map<string, Json>();
+  /** Likewise devices, by id. */
+  readonly properties = new Map<string, Json>();
   readonly netdevs = new Map<string, ModelNetdev>();
   readonly fdsets = new Map<number, ModelFdset>();
   readonly fdNames = new Map<string, Fd>();

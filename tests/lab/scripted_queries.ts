@@ -56,11 +56,15 @@ function infoNetwork({ netdevs, devices }: ScriptedModel): string {
   return lines.map((line) => `${line}\r\n`).join("");
 }
 
-function qomGet({ machine, devices }: ScriptedModel, args: Json): string {
+function qomGet(model: ScriptedModel, args: Json): unknown {
+  const { machine, devices, properties } = model;
   const { path, property } = args;
   if (property === "type") return `${machine}-machine`;
-  const device = devices.get(String(path).split("/").at(-1) ?? "");
+  const id = String(path).split("/").at(-1) ?? "";
+  const device = devices.get(id);
   if (property === "mac" && device?.mac !== undefined) return device.mac;
+  const given = device && properties.get(id)?.[String(property)];
+  if (given !== undefined) return given;
   const desc = `Property '${path}.${property}' not found`;
   throw new ModelRefusal("GenericError", desc);
 }
@@ -96,13 +100,16 @@ export const QUERIES: Record<
   ],
   "query-named-block-nodes": ({ nodes }) =>
     [...nodes.keys()].map((name) => ({ "node-name": name, drv: "raw" })),
-  "query-block": ({ devices, nodes }) =>
+  "query-block": ({ devices, nodes, settings }) =>
     [...devices.values()].filter((one) => one.drive !== undefined)
       .map(({ id, drive = "" }) => ({
         device: "",
         qdev: `/machine/peripheral/${id}/virtio-backend`,
         inserted: {
           "node-name": drive,
+          drv: settings.get(drive)?.driver ?? "raw",
+          ro: settings.get(drive)?.["read-only"] ?? false,
+          cache: settings.get(drive)?.cache ?? {},
           file: `/dev/fdset/${nodes.get(drive)}`,
           image: { "virtual-size": 1048576 },
         },

@@ -7,6 +7,7 @@ import { snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
+const SECOND = "d0000002-1111-4111-8111-000000000002";
 const MARKER = "written-by-host";
 const READ = "dd if=/dev/vda bs=15 count=1 2>/dev/null";
 const WRITE =
@@ -60,12 +61,38 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
 
   await t.step("repeated, it changes nothing and says so", async () => {
     const now = await snapshot(vm);
-    const sameUuid = ["disk", "add", vm.name, image, "--uuid", UUID];
-    for (const args of [sameUuid, ["disk", "add", vm.name, image]]) {
-      const again = await tool(vm, ...args);
-      assertEquals([again.status, again.json.changed], [0, false]);
+    const given = [
+      ...["--name", "data", "--driver", "paravirtual", "--format", "raw"],
+      ...["--slot", "12", "--bus", "pci.0", "--via", "fdset"],
+      ...["--id-scheme", "ganeti", "--iops", "0", "--discard", "ignore"],
+    ];
+    for (const more of [[], ["--uuid", UUID], given]) {
+      const again = await tool(vm, "disk", "add", vm.name, image, ...more);
+      assertEquals(
+        [again.status, again.json.changed],
+        [0, false],
+        again.stdout,
+      );
       assertEquals(again.json.device.uuid, UUID);
     }
+    assertEquals(await snapshot(vm), now);
+  });
+
+  await t.step("asked for otherwise, it says what differs", async () => {
+    const now = await snapshot(vm);
+    const other = [
+      ...["--name", "b", "--format", "qcow2", "--read-only", "--bps", "1M"],
+      ...["--queues", "7", "--iothread", "io7", "--slot", "13"],
+    ];
+    const again = await tool(vm, "disk", "add", vm.name, image, ...other);
+    const { code, message, device } = again.json.error;
+    assertEquals([again.status, code, device.uuid], [3, "duplicate", UUID]);
+    const [, list = ""] = message.split(", and differs: ");
+    assertMatch(list, /--queues is \d+ \(asked: 7\)/);
+    assertEquals(
+      list.replace(/ --queues is \d+/, " --queues is N"),
+      "--format is raw (asked: qcow2), --read-only is no (asked: yes), --queues is N (asked: 7), --iothread is none (asked: io7), --bps is 0 (asked: 1048576), --name is data (asked: b), --slot is 12 (asked: 13)",
+    );
     assertEquals(await snapshot(vm), now);
   });
 
@@ -125,7 +152,27 @@ eachRelease("disk add chooses slots and ids", async (vm) => {
   assertMatch(follows.json.device.id, /^disk-[0-9a-f]{8}-pci-12$/);
   const taken = await tool(vm, "disk", "add", vm.name, third, "--slot", "12");
   assertEquals([taken.status, taken.json.error.code], [3, "no-free-slot"]);
-  for (const index of ["-1", "0"]) {
+  await vm.qmp.execute("object-add", { "qom-type": "iothread", id: "io1" });
+  const given = [
+    ...["--read-only", "--cache", "none", "--aio", "native", "--queues", "2"],
+    ...["--discard", "unmap", "--iothread", "io1", "--iops", "100"],
+    ...["--slot", "21", "--uuid", SECOND],
+  ];
+  const words = ["disk", "add", vm.name, third, ...given, "--not-migratable"];
+  for (const changed of [true, false]) {
+    const { status, json, stdout } = await tool(vm, ...words);
+    assertEquals([status, json.changed], [0, changed], stdout);
+  }
+  const other = [
+    ...["--cache", "writethrough", "--aio", "threads", "--queues", "3"],
+    ...["--discard", "ignore", "--iothread", "io0", "--iops", "0"],
+  ];
+  const { json } = await tool(vm, "disk", "add", vm.name, third, ...other);
+  assertEquals(
+    json.error.message.split(", and differs: ")[1],
+    "--cache is none (asked: writethrough), --aio is native (asked: threads), --discard is unmap (asked: ignore), --queues is 2 (asked: 3), --iothread is io1 (asked: io0), --iops is 100 (asked: 0)",
+  );
+  for (const index of ["-1", "-1", "0"]) {
     assertEquals((await tool(vm, "disk", "remove", vm.name, index)).status, 0);
   }
 });

@@ -68,6 +68,9 @@ for (const [way, move] of Object.entries(WAYS)) {
       const plugged = await snapshot(vm);
       const repair = await tool(vm, "repair", vm.name);
       assertEquals([repair.status, repair.json.remaining.length], [7, 1]);
+      const again = await tool(vm, "disk", "add", vm.name, image);
+      assertEquals([again.status, again.json.error.code], [3, "duplicate"]);
+      assertStringIncludes(again.json.error.message, `SOURCE is ${file}`);
       assertEquals(await snapshot(vm), plugged);
     });
 

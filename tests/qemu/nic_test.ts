@@ -50,10 +50,30 @@ eachRelease("nic add and remove, mode none", async (vm, t) => {
 
   await t.step("repeated, it changes nothing and says so", async () => {
     const now = await snapshot(vm);
-    const again = await tool(vm, "nic", "add", vm.name, "--uuid", UUID);
-    assertEquals([again.status, again.json.changed], [0, false]);
-    const taken = await tool(vm, "nic", "add", vm.name, "--mac", MAC);
-    assertEquals([taken.status, taken.json.error.code], [3, "duplicate"]);
+    const { json: { devices: [{ tap }] } } = await tool(vm, "list", vm.name);
+    const given = ["--mode", "none", "--queues", "1", "--no-vhost"];
+    const more = ["--tap", tap, "--slot", "12", "--link-state", "up"];
+    const requests = [["--uuid", UUID], ["--mac", MAC]];
+    requests.push(["--mac", MAC, "--uuid", UUID, ...given, ...more]);
+    for (const words of requests) {
+      const again = await tool(vm, "nic", "add", vm.name, ...words);
+      assertEquals(
+        [again.status, again.json.changed],
+        [0, false],
+        again.stdout,
+      );
+      assertEquals(again.json.device.uuid, UUID);
+    }
+    const other = ["--no-vnet-hdr", "--queues", "2", "--link-state", "down"];
+    const words = ["--mac", MAC, ...other, "--name", "b", "--driver", "e1000"];
+    const differs = await tool(vm, "nic", "add", vm.name, ...words);
+    const { code, message, device } = differs.json.error;
+    assertEquals([differs.status, code], [3, "duplicate"]);
+    assertEquals(device.uuid, UUID);
+    assertEquals(
+      message.split(", and differs: ")[1],
+      "--driver is virtio-net-pci (asked: e1000), --queues is 1 (asked: 2), --no-vnet-hdr is no (asked: yes), --link-state is up (asked: down), --name is none (asked: b)",
+    );
     assertEquals(await snapshot(vm), now);
   });
 
@@ -109,6 +129,12 @@ eachRelease("nic add joins a bridge and packets pass", async (vm) => {
     const details = await host("ip", "link", "show", tap);
     assertMatch(details, new RegExp(`mtu 1400 .*master ${bridge}`));
     assertMatch(details, /link\/ether fe:/);
+    // As a master that lost the answer does, and one that means another link.
+    const same = ["nic", "add", vm.name, "--mac", MAC, "--tap", tap];
+    const again = await tool(vm, ...same, "--link", bridge);
+    assertEquals([again.status, again.json.changed], [0, false], again.stdout);
+    const other = await tool(vm, ...same, "--link", "kh-other");
+    assertMatch(other.json.error.message, /--link is .* \(asked: kh-other\)$/);
     await waitMac(vm, MAC);
     await vm.waitGuest(
       "ip link set eth0 up && ip addr add 198.51.100.2/24 dev eth0",

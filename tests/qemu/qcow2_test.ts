@@ -13,7 +13,7 @@ import {
 } from "../lab/jail.ts";
 import { QmpProxy } from "../lab/proxy.ts";
 import { snapshot } from "../lab/snapshot.ts";
-import { tool } from "../lab/tool.ts";
+import { EXECUTABLE, tool } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
 
 const FOREIGN = "--not-migratable";
@@ -89,6 +89,27 @@ async function grow(vm: Vm) {
   await vm.waitGuest(`test "$(cat /sys/block/vda/size)" = 24576`);
 }
 
+/** The command that a refusal tells is run as it stands there. */
+async function useHint(vm: Vm, hint: string) {
+  const [, line = ""] = /(kvm-hotplug .*)$/.exec(hint) ?? [];
+  const run = line.replace("kvm-hotplug", `'${EXECUTABLE}'`);
+  const env = `KVM_HOTPLUG_RUN_DIR=${vm.runDir}`;
+  const told = JSON.parse(await host("env", env, "sh", "-c", `${run} --json`));
+  const { changed, device } = told;
+  assertEquals([changed, device.format, device.name], [true, "qcow2", "it's"]);
+  const same = ["disk", "add", vm.name];
+  const { source, id } = device;
+  const again = await tool(vm, ...same, source);
+  assertEquals([again.status, again.json.changed], [0, false], again.stdout);
+  const other = await tool(vm, ...same, source, "--format", "raw");
+  assertEquals([other.status, other.json.error.code], [3, "duplicate"]);
+  assertMatch(
+    other.json.error.message,
+    /differs: --format is qcow2 \(asked: raw\)$/,
+  );
+  assertEquals((await tool(vm, "disk", "remove", vm.name, id)).status, 0);
+}
+
 eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
   const folder = await openFolder(vm);
 
@@ -140,9 +161,11 @@ eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
     assertMatch(message, /no qcow2 image/);
     const image = `${folder}/alone.qcow2`;
     const asked = await assertRefused(vm, image, "--format", "qcow2");
-    assertMatch(asked.hint, /--not-migratable/);
-    const dry = await tool(vm, "disk", "add", vm.name, image, "--dry-run");
-    assertMatch(saidIn(dry.json.warnings), /looks like a qcow2 image/);
+    assertMatch(asked.hint, /qcow2 .*--format qcow2 --not-migratable$/);
+    await assertRefused(vm, image, "--dry-run");
+    const refused = await assertRefused(vm, image, "--name", "it's");
+    assertMatch(refused.message, /it is a qcow2 image/);
+    await useHint(vm, refused.hint);
   });
 
   await t.step("a header that is changed meanwhile opens nothing", async () => {
@@ -166,6 +189,36 @@ eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
     assertMatch(json.error.message, new RegExp(data));
     assertEquals(await traces(vm, image), before);
   });
+
+  await t.step(
+    "a device's bytes are a guest's: raw, with a warning",
+    async () => {
+      const loop = await host(
+        "losetup",
+        "--find",
+        "--show",
+        `${folder}/alone.qcow2`,
+      );
+      try {
+        const add = await tool(vm, "disk", "add", vm.name, loop);
+        assertEquals(
+          [add.status, add.json.device.format],
+          [0, "raw"],
+          add.stdout,
+        );
+        assertMatch(saidIn(add.json.warnings), /looks like a qcow2 image/);
+        await vm.waitGuest("test -b /dev/vda");
+        const read = await vm.guest("dd if=/dev/vda bs=3 count=1 2>/dev/null");
+        assertEquals(read.output, "QFI");
+        assertEquals(
+          (await tool(vm, "disk", "remove", vm.name, "0")).status,
+          0,
+        );
+      } finally {
+        await host("losetup", "--detach", loop);
+      }
+    },
+  );
 
   await t.step("a chain that leads elsewhere is refused", async () => {
     const image = `${folder}/hostile.qcow2`;

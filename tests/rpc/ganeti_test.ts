@@ -7,6 +7,7 @@ import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import { type JsonObject, parseJson } from "../../lib/state/json.ts";
 import {
+  backend,
   disk,
   diskAddFacts,
   type FactsSpec,
@@ -133,13 +134,17 @@ Deno.test("hvparams the file lacks are those of the configuration", () => {
 const NIC =
   `"mac": "AA:00:00:11:22:33", "nicparams": {"mode": "bridged", "link": "br100", "vlan": ".5"}, "uuid": "a0000001-1111-4111-8111-000000000001"`;
 
-function nicPlan(text: string, spec: FactsSpec = {}, seq?: number) {
+function nicDecision(text: string, spec: FactsSpec = {}, seq?: number) {
   const instance = ganetiInstance(
     parseJson('{"name": "vm1", "tags": ["t1", "t2:x"]}'),
   );
   const request = ganetiNicAdd(instance, object(text), seq);
   const node = { ganetiScript: "/script" };
-  return planOf(planNicAdd(request, nicAddFacts({ ...spec, node })));
+  return planNicAdd(request, nicAddFacts({ ...spec, node }));
+}
+
+function nicPlan(...about: Parameters<typeof nicDecision>) {
+  return planOf(nicDecision(...about));
 }
 
 Deno.test("ganetiNicAdd() tells the script what Ganeti tells it", () => {
@@ -217,10 +222,50 @@ Deno.test("ganetiNicAdd() refuses what cannot be a NIC", () => {
 });
 
 Deno.test("ganetiDiskAdd() of a disk that is there is no addition", () => {
-  const facts = diskAddFacts({
-    disks: [disk(7, 12)],
-    source: { path: LINK, identity: "inode of /srv/d7.img" },
-  });
-  const decision = planDiskAdd(diskAdd(plainDisk("")), facts);
-  assertEquals(decision.kind, "nothing-to-do");
+  const facts = (more: object) =>
+    diskAddFacts({
+      disks: [disk(7, 12, { ...more })],
+      source: { path: LINK, identity: "inode of /srv/d7.img" },
+      qemu: { block: [backend(7)] },
+    });
+  const plain = diskAdd(plainDisk(""));
+  assertEquals(planDiskAdd(plain, facts({})).kind, "nothing-to-do");
+  // A master says all that it knows: what it leaves out is not to be there.
+  const cases = [
+    [plain, { name: "a" }, "--name is a (asked: none)"],
+    [diskAdd(plainDisk('"name": "b",')), {}, "--name is none (asked: b)"],
+    [diskAdd(plainDisk('"mode": "ro",')), {}, "--read-only is no (asked: yes)"],
+  ] as const;
+  for (const [request, more, differs] of cases) {
+    const given = facts(more);
+    const error = refusal("duplicate", () => planDiskAdd(request, given));
+    assertMatch(
+      error.message,
+      new RegExp(`differs: ${RegExp.escape(differs)}`),
+    );
+    assertEquals(error.device?.uuid, UUID);
+  }
+});
+
+Deno.test("ganetiNicAdd() of a NIC that is there is no addition", () => {
+  const text = `{${NIC}, "ip": "192.0.2.7", "network": "${NETWORK}"}`;
+  const id = "nic-a0000001-1111-4111";
+  const hvinfo = { driver: "virtio-net-pci", id, bus: "pci.0", addr: "0xd" };
+  const object = { ...JSON.parse(text), hvinfo };
+  const nics = (more: object) => ({ nics: [{ ...object, ...more }] });
+  const add = (given: FactsSpec) => nicDecision(text, given);
+  assertEquals(add(nics({})).kind, "nothing-to-do");
+  const params = { mode: "bridged", link: "br100", vlan: "" };
+  const cases = [
+    [{ name: "a" }, "--name is a (asked: none)"],
+    [{ ip: undefined }, "--ip is none (asked: 192.0.2.7)"],
+    [{ mac: "aa:00:00:11:22:34" }, "--mac is aa:00:00:11:22:34"],
+    [{ nicparams: params }, "--vlan is none (asked: .5)"],
+    [{ nicparams: { ...params, link: "br1", vlan: "5" } }, "--link is br1"],
+    [{ network: undefined }, "--network is none"],
+  ] as const;
+  for (const [more, differs] of cases) {
+    const error = refusal("duplicate", () => add(nics(more)));
+    assertMatch(error.message, new RegExp(RegExp.escape(differs)));
+  }
 });

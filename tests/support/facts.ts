@@ -19,6 +19,7 @@ import type { NicAddFacts } from "../../lib/nic/add_facts.ts";
 import type { NicModifyFacts } from "../../lib/nic/modified.ts";
 import type { NicAdd } from "../../lib/nic/request.ts";
 import type { Facts, QemuFacts } from "../../lib/plan/facts.ts";
+import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import type { Plain } from "../../lib/state/json.ts";
@@ -93,6 +94,23 @@ export function disk(number: number, slot: number, more: PlainObject = {}) {
     `/srv/d${number}.img`,
     null,
   ] as const;
+}
+
+/** What QEMU has behind that disk: its file, opened past the page cache. */
+export function backend(
+  number: number,
+  more: Partial<BlockBackend> = {},
+): BlockBackend {
+  return {
+    qdev: `/machine/peripheral/${idOf("disk", number)}/virtio-backend`,
+    device: "",
+    nodeName: idOf("disk", number),
+    sizeBytes: 64 * 1024 * 1024,
+    file: "/dev/fdset/1",
+    cache: { direct: true, writeback: true },
+    readOnly: false,
+    ...more,
+  };
 }
 
 /** A list element for a NIC in a PCI slot. */
@@ -272,13 +290,14 @@ export function diskAddFacts(
     readonly iothreads?: ReadonlySet<string>;
     readonly access?: AccessFacts;
     readonly uriFault?: string;
+    readonly there?: DiskAddFacts["there"];
     readonly scsi?: DiskAddFacts["scsi"];
     readonly driverFault?: string;
     readonly controllerFault?: string;
   } = {},
 ): DiskAddFacts {
   const { source, iothreads, access, uriFault, ...others } = spec;
-  const { scsi = [], driverFault, controllerFault, ...more } = others;
+  const { scsi = [], driverFault, controllerFault, there, ...more } = others;
   return {
     ...facts(more),
     source: {
@@ -299,6 +318,7 @@ export function diskAddFacts(
     scsi,
     driverFault,
     controllerFault,
+    there,
   };
 }
 

@@ -1,0 +1,110 @@
+/**
+ * A disk that is there and is asked for again: is it as it is asked for? Pure.
+ *
+ * @module
+ */
+
+import { backendOf, isEmptied } from "../device/backend.ts";
+import { accessFor, findDriver, NO_SOURCE } from "../device/disk_driver.ts";
+import { cacheMode } from "../device/disk_settings.ts";
+import { LIMIT_NAMES, limitsIn } from "../device/io_limits.ts";
+import type { Again } from "../plan/addition.ts";
+import { noteOn } from "../state/own_check.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import type { DiskAddFacts } from "./add_facts.ts";
+import { diskNotes } from "./limits.ts";
+import type { DiskAdd } from "./request.ts";
+import { type DiskThere, hasSource } from "./there.ts";
+import { viaOf } from "./view.ts";
+
+/** The cache setting there, in the word that was asked for if that means it. */
+function cacheThere(
+  asked: string | undefined,
+  { devType = "" }: DiskEntry,
+  { direct, writeCache }: {
+    readonly direct: boolean | undefined;
+    readonly writeCache: DiskThere["writeCache"];
+  },
+): string | undefined {
+  if (direct === undefined) return undefined;
+  const isSame = (word: string) => {
+    const mode = cacheMode(word, devType);
+    return mode.direct === direct &&
+      (mode.writeCache === writeCache || !/^(?:on|off)$/.test(`${writeCache}`));
+  };
+  return [asked ?? "", "none", "writeback", "writethrough"].filter(Boolean)
+    .find(isSame);
+}
+
+/** Where the data is, in the word that was asked for if that means it. */
+function sourceThere(
+  facts: DiskAddFacts,
+  { source }: DiskAdd,
+  twin: DiskEntry,
+): string {
+  if (isEmptied(twin, facts.qemu.block)) return NO_SOURCE;
+  const recorded = hasSource(facts, twin) ? source : twin.uri ?? twin.link;
+  return facts.there?.movedTo ?? recorded ?? NO_SOURCE;
+}
+
+function yesNo(access: "rw" | "ro"): string {
+  return access === "ro" ? "yes" : "no";
+}
+
+/** What is asked of the disk, and what is there. Pure. */
+export function diskOptions(
+  facts: DiskAddFacts,
+  request: DiskAdd,
+  twin: DiskEntry,
+): Pick<Again, "asked" | "there"> {
+  const { qemu, own, there = {} } = facts;
+  const { settings, driver, limits = {} } = request;
+  const { cache, access } = settings;
+  const { diskAio, diskDiscard } = facts.content.runtime.hvparams;
+  const { id = "" } = twin.hvinfo;
+  const live = backendOf(qemu.block, id);
+  const { readOnly } = live ?? {};
+  const direct = live?.cache?.direct;
+  // Of a process that is unknown nobody knows what was noted of it.
+  const isNoted = qemu.process !== undefined;
+  const notes = diskNotes(noteOn(own.record, twin.uuid?.toLowerCase() ?? ""));
+  const driverThere = qemu.drivers.get(id);
+  const accessAsked = accessFor(findDriver(driverThere ?? ""), access);
+  const { writeCache, queues, iothread } = there;
+  const none = Object.fromEntries(LIMIT_NAMES.map((name) => [name, 0]));
+  return {
+    asked: {
+      SOURCE: request.source,
+      driver: driver && (findDriver(driver) ?? driver),
+      format: request.format,
+      cache,
+      aio: settings.aio,
+      discard: settings.discard,
+      "read-only": access && yesNo(accessAsked),
+      queues: settings.queues,
+      iothread: request.iothread,
+      via: request.via,
+      ...limits,
+    },
+    there: {
+      SOURCE: sourceThere(facts, request, twin),
+      driver: driverThere,
+      format: live?.format ?? "raw",
+      cache: cacheThere(cache, twin, { direct, writeCache }),
+      ...(isNoted && {
+        aio: notes.aio ?? diskAio,
+        discard: notes.discard ?? diskDiscard,
+      }),
+      "read-only": readOnly === undefined
+        ? undefined
+        : yesNo(readOnly ? "ro" : "rw"),
+      queues,
+      iothread: typeof iothread === "string"
+        ? iothread.split("/").at(-1) || null
+        : undefined,
+      via: live && viaOf(live.file, twin, own),
+      ...none,
+      ...limitsIn(live ?? {}),
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * A recorded disk that a request for a new one may mean.
+ *
+ * @module
+ */
+
+import type { Source } from "../host/source.ts";
+import { findEntry } from "../plan/addition.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { propertyOf } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import { readMoved, whereabouts } from "./moved.ts";
+import type { DiskAdd } from "./request.ts";
+
+/** What only a look at one disk of QEMU's tells; undefined: QEMU does not. */
+export interface DiskThere {
+  /** `num-queues` */
+  readonly queues?: string | number | undefined;
+  /** QOM path, empty for the main loop. */
+  readonly iothread?: string | number | undefined;
+  /** `on`, `off`; `auto` where the guest decides. */
+  readonly writeCache?: string | number | undefined;
+  /** Where its data is; undefined: where it is recorded. */
+  readonly movedTo?: string | undefined;
+}
+
+interface SourceFacts extends Pick<Facts, "content" | "diskIdentities"> {
+  readonly source: Source;
+}
+
+/** Whether a disk is recorded with this source. */
+export function hasSource(
+  { source: { kind, path, identity }, diskIdentities }: SourceFacts,
+  { uri, index }: DiskEntry,
+): boolean {
+  return kind === "uri" ? uri === path : diskIdentities[index] === identity;
+}
+
+/** The recorded disk that has the uuid, else the source, of a new one. */
+export function twinDisk(
+  facts: SourceFacts,
+  { uuid }: Pick<DiskAdd, "uuid">,
+): DiskEntry | undefined {
+  const { disks } = facts.content.runtime;
+  return findEntry(disks, uuid.value) ??
+    disks.find((one) => hasSource(facts, one));
+}
+
+/** Looks at it. */
+export async function readThere(
+  { qemu }: Pick<Facts, "qemu">,
+  entry: DiskEntry,
+  qmp: QmpSession,
+): Promise<DiskThere> {
+  const property = (name: string) => ({
+    ...propertyOf(entry.hvinfo.id ?? "", name),
+    ifRefused: "nothing" as const,
+  });
+  const told = await askAll(qmp, {
+    queues: property("num-queues"),
+    iothread: property("iothread"),
+    writeCache: property("write-cache"),
+  });
+  const runtime = { disks: [entry] };
+  const [moved] = await readMoved({ qemu, runtime }, qmp);
+  return { ...told, movedTo: moved && whereabouts(moved.disk) };
+}
