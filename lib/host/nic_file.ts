@@ -40,7 +40,7 @@ export type NicFolder =
 
 function readAllFiles(directory: string): NicFiles {
   const files: Record<string, string> = {};
-  using dir = openFile(directory, O.RDONLY | O.NOFOLLOW);
+  using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   for (const { name, isFile } of Deno.readDirSync(procPath(dir))) {
     if (!/^\d{1,3}$/.test(name)) continue;
     if (!isFile) throw new RangeError(`${name} is no file`);
