@@ -89,7 +89,7 @@ eachRelease("a replug in a port of Ganeti's q35", async (vm, t) => {
         const said = new RegExp(`^Tap ${tap} stays .* process ${pid} `);
         const ran = await nic(vm, "modify", "0", "--mac", MAC);
         assertEquals(ran.status, 0);
-        assertMatch(ran.json.warnings.at(-1), said);
+        assertMatch(ran.json.warnings.at(-1).message, said);
         assertEquals(await use(vm, MAC), place);
         const { json, status } = await tool(vm, "repair", vm.name);
         assertEquals([status, json.remaining.length], [7, 1]);
@@ -106,7 +106,10 @@ eachRelease("a replug in a port of Ganeti's q35", async (vm, t) => {
       await beside(HOLD_TAP, tap, async (pid) => {
         const ran = await nic(vm, "remove", "0");
         assertEquals(ran.status, 0);
-        assertMatch(ran.json.warnings.join(), new RegExp(` process ${pid} `));
+        assertMatch(
+          ran.json.warnings[0].message,
+          new RegExp(` process ${pid} `),
+        );
         const { json } = await tool(vm, "list", vm.name);
         const codes = json.differences.map((one: { code: string }) => one.code);
         assertEquals([json.devices, codes], [[], ["held-tap"]]);
