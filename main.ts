@@ -78,7 +78,13 @@ const status = await main({
   stdoutIsTerminal,
   stderrIsTerminal: Deno.stderr.isTerminal(),
   readInput,
-  streams: () => ({ input: Deno.stdin.readable, write }),
+  streams: () => ({
+    // Who does not ask for it must leave stdin alone.
+    get input() {
+      return Deno.stdin.readable;
+    },
+    write,
+  }),
   err: (text) => {
     try {
       writeErr(text);

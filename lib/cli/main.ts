@@ -70,11 +70,13 @@ function told({ out, streams }: Terminal): Pick<Terminal, "out" | "streams"> {
   return {
     out: output,
     streams: () => {
-      const { input, write } = streams();
+      const own = streams();
       return {
-        input,
+        get input() {
+          return own.input;
+        },
         write: (text) =>
-          write(text).catch((error) => Promise.reject(lost(error))),
+          own.write(text).catch((error) => Promise.reject(lost(error))),
       };
     },
   };

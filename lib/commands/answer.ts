@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { HotplugError, Remark } from "../errors.ts";
+import { HotplugError, type Remark } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
 import type { Trace } from "./trace.ts";
 
@@ -104,3 +104,15 @@ export interface Performance {
 export type Handler = (
   call: Call,
 ) => Answer | undefined | Promise<Answer | undefined>;
+
+/**
+ * The streams of a command that goes on for long.
+ *
+ * @throws {HotplugError} `internal` if it was given none
+ */
+export function streamsOf({ terminal, invocation }: Call): Streams {
+  const streams = terminal.streams?.();
+  if (streams !== undefined) return streams;
+  const name = invocation.command?.name;
+  throw new HotplugError("internal", `${name} was given no streams`);
+}

@@ -11,7 +11,7 @@ import { ask } from "../qmp/query.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import type { Call, Streams } from "./answer.ts";
+import { type Call, streamsOf } from "./answer.ts";
 import { documentLine } from "./document.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { isReaderThere } from "./reader.ts";
@@ -32,12 +32,6 @@ async function checkEvent(name: string, session: QmpSession): Promise<void> {
     `This QEMU has no event ${JSON.stringify(name)}`,
     didYouMean(name, events),
   );
-}
-
-function streamsOf({ terminal }: Call): Streams {
-  const streams = terminal.streams?.();
-  if (streams !== undefined) return streams;
-  throw new HotplugError("internal", "events was given no streams");
 }
 
 /** Why an event was not seen. */

@@ -5,8 +5,13 @@
  * @module
  */
 
-import type { Answer, Call, Streams } from "../commands/answer.ts";
-import { HotplugError, named, refuse } from "../errors.ts";
+import {
+  type Answer,
+  type Call,
+  type Streams,
+  streamsOf,
+} from "../commands/answer.ts";
+import { type HotplugError, named, refuse } from "../errors.ts";
 import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
 import type { Job } from "./invocation.ts";
 import { jobOf } from "./job.ts";
@@ -163,9 +168,5 @@ class Server {
  * `host-error` if an answer could not be written
  */
 export async function rpc(call: Call): Promise<undefined> {
-  const streams = call.terminal.streams?.();
-  if (streams === undefined) {
-    throw new HotplugError("internal", "rpc was given no streams");
-  }
-  await new Server(call, streams).serve();
+  await new Server(call, streamsOf(call)).serve();
 }

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { hostError } from "../errors.ts";
 import { KeyStream } from "./key_stream.ts";
 
 /** What a line editor is given. */
@@ -75,11 +74,6 @@ export async function openEditor(options: EditorOptions): Promise<LineEditor> {
   });
   const lines = new Queue();
   let asking = false;
-  let fault: Error | undefined;
-  stdout.on("error", (error: Error & { code?: string }) => {
-    if (error.code !== "EPIPE") fault ??= error;
-    editor.close();
-  });
   editor.on("line", (line) => lines.put(line));
   editor.on("close", () => {
     keys?.close();
@@ -95,11 +89,9 @@ export async function openEditor(options: EditorOptions): Promise<LineEditor> {
       if (isTerminal) editor.prompt();
       const line = await lines.take();
       asking = false;
-      if (fault === undefined) return line;
-      throw hostError(`Cannot write the answer: ${fault.message}`, fault);
+      return line;
     },
     print(text) {
-      if (!isTerminal) return void stdout.write(text + "\n");
       readline.cursorTo(stdout, 0);
       readline.clearScreenDown(stdout);
       stdout.write(text + "\n");

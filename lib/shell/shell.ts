@@ -9,7 +9,12 @@ import { HotplugError, named, remarkText, usage } from "../errors.ts";
 import { EventFollower, type EventOrGap } from "../monitor/follow.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import type { Schema } from "../qmp/schema.ts";
-import type { Call, Document } from "../commands/answer.ts";
+import {
+  type Call,
+  type Document,
+  type Streams,
+  streamsOf,
+} from "../commands/answer.ts";
 import { type LineEditor, openEditor } from "./line_editor.ts";
 import { answerDocument, documentLine } from "../commands/document.ts";
 import { failureDocument, failureText } from "../commands/report.ts";
@@ -39,6 +44,11 @@ class Shell {
   readonly #end = new AbortController();
   #editor: LineEditor | undefined;
   #schema: Schema | undefined;
+  /** For what no editor prints on a terminal. */
+  readonly #write: Streams["write"];
+  #written: Promise<void> = Promise.resolve();
+  /** Why something could not be written. */
+  #lost: HotplugError | undefined;
   /** Aborts the command that is being carried out. */
   #running: AbortController | undefined;
 
@@ -48,6 +58,7 @@ class Shell {
     const reach = reachOf(invocation, terminal.env);
     this.#target = targetOf(invocation, reach);
     terminal.signal.addEventListener("abort", () => this.#stop());
+    this.#write = streamsOf(call).write;
     this.#follower = new EventFollower(this.#target.paths.qmp, {
       timeoutMs: reach.timeoutMs,
       trace: trace.qmp,
@@ -103,6 +114,8 @@ class Shell {
       const ended = { instance, ended: true };
       if (end === "vm-ended") this.#print("The VM has ended.", ended);
     }
+    await this.#written;
+    if (this.#lost !== undefined) throw this.#lost;
   }
 
   async #readLines(editor: LineEditor): Promise<void> {
@@ -209,8 +222,19 @@ class Shell {
       : isVerbatim
       ? text
       : maskSecrets(text);
-    if (this.#editor !== undefined) this.#editor.print(line);
-    else this.#call.terminal.out(line + "\n");
+    if (this.#editor?.isTerminal) this.#editor.print(line);
+    else this.#put(line);
+  }
+
+  /** Keeps nothing waiting; with its reader gone the rest has no purpose. */
+  #put(line: string) {
+    this.#written = this.#written.then(async () => {
+      if (this.#lost !== undefined) return;
+      if (await this.#write(line + "\n") === "gone") this.#stop();
+    }).catch((error) => {
+      this.#lost ??= named(error);
+      this.#stop();
+    });
   }
 
   async #complete(line: string): Promise<[string[], string]> {

@@ -124,4 +124,17 @@ eachRelease("shell takes lines from a pipe", async (vm) => {
   assertEquals(code, 0);
   assertEquals(lines.map(({ ok }) => ok), [true, false, false]);
   assertEquals(lines[0]?.return, { name: vm.name });
+
+  // A full disk is no reader that has gone.
+  const script = 'echo query-name | "$@" >/dev/full';
+  const full = await new Deno.Command("/bin/sh", {
+    args: ["-c", script, "sh", EXECUTABLE, "shell", vm.name],
+    env: { KVM_HOTPLUG_RUN_DIR: vm.runDir },
+  }).output();
+  const told = new TextDecoder().decode(full.stderr);
+  assertEquals(
+    [full.code, /^.*Cannot write .*\n$/.test(told)],
+    [5, true],
+    told,
+  );
 }, { guest: "none" });
