@@ -153,7 +153,7 @@ function isPlaceholder(status: FileStatus | undefined): boolean {
 function removeMount(root: Fd, node: ChrootNode): void {
   if (isOurNode(statIn(root, node.name), node)) unmount(root, node.name);
   if (isPlaceholder(statIn(root, node.name))) unlink(node.name, { dir: root });
-  using dev = openFile(DEV, O.PATH);
+  using dev = openFile(DEV, O.PATH | O.DIRECTORY);
   const origin = originOf(node);
   if (isOurNode(statIn(dev, origin), node)) unlink(origin, { dir: dev });
 }
