@@ -178,6 +178,18 @@ Deno.test("chooseSlot() leaves alone what query-pci does not show yet", () => {
     bus("b", 2, early),
   ];
   assertEquals(choose(slotFacts(buses)), ["b", 0]);
+  // Behind a bridge any slot may be the one that is taken.
+  const bridge = { ...CONVENTIONAL, secondary: 0 };
+  const hidden = bus("br", 4, { ...NO_PORT, bridge, devices: "some" });
+  const facts = slotFacts([Q35, hidden]);
+  assertEquals(freeSlots(facts, hidden), []);
+  for (const slot of [1, 2, 31]) {
+    const { message } = refusal(
+      "no-free-slot",
+      () => choose(facts, { bus: "br", slot }),
+    );
+    assertStringIncludes(message, "what query-pci does not show yet");
+  }
 });
 
 Deno.test("chooseSlot() goes where the guest needs a driver only if asked to", () => {

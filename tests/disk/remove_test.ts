@@ -276,6 +276,27 @@ Deno.test("planDiskRemove() finds nothing by an index or a name", () => {
   }
 });
 
+Deno.test("planDiskRemove() finds nothing in a VM without any disk", () => {
+  const none = { nics: [nic(0, 14)] };
+  for (const word of ["0", "-1", "nope"]) {
+    const error = refused("no-such-device", word, none);
+    assertStringIncludes(error.message, "there is none");
+    assertEquals(error.choice, undefined);
+  }
+  const { kind } = planDiskRemove(request(NEW_UUID), facts(none));
+  assertEquals(kind, "nothing-to-do");
+});
+
+Deno.test("planDiskRemove() says that an id is of a NIC", () => {
+  const word = idOf("nic", 0);
+  const error = refused("no-such-device", word);
+  assertEquals(error.message, `${word} is no disk: it is NIC 0`);
+  assertEquals(error.hint, `nic remove vm1 ${word}`);
+  const gone = { deviceIds: new Set<string>(), netdevs: new Map() };
+  const given = facts({ ...TWO_DISKS, qemu: gone });
+  assertEquals(planDiskRemove(request(word), given).kind, "nothing-to-do");
+});
+
 Deno.test("planDiskRemove() of a uuid or an id that is gone does nothing", () => {
   for (const word of [NEW_UUID, "disk-932df160-7a22-4067"]) {
     assertEquals(planDiskRemove(request(word), facts(TWO_DISKS)), {

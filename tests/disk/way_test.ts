@@ -121,6 +121,27 @@ Deno.test("planDiskAdd() passes the fd even where QEMU could open the path", () 
   assertEquals(made.device["via"], "fdset");
 });
 
+Deno.test("planDiskAdd() goes the way that is asked for, whatever QEMU takes", () => {
+  const before = {
+    path: ["stage-state"],
+    chown: ["stage-state", "own-record", "give-owner"],
+    mknod: ["stage-state", "own-record", "make-node"],
+  };
+  for (const via of ["path", "chown", "mknod"] as const) {
+    const seen = via === "mknod" ? JAIL : access();
+    for (const qemu of [{}, without(FD_COMMANDS)]) {
+      const made = plan(via, given(seen, { qemu }));
+      assertEquals(stepNames(made), [
+        ...before[via],
+        ...["probe-path", "blockdev-add", "verify-open", "device_add"],
+        ...["verify-device", "commit-state"],
+      ]);
+      const path = via === "mknod" ? `/${NEW_ID}` : "/dev/vg/x";
+      assertEquals([filenameOf(made), made.device["via"]], [path, via]);
+    }
+  }
+});
+
 Deno.test("planDiskAdd() warns in plain words where QEMU sees no disk", () => {
   for (const missing of FD_COMMANDS) {
     const error = refused(

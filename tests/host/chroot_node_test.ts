@@ -1,13 +1,18 @@
 /** The node in QEMU's root directory, removed half-way and moved away. */
-import { remarkText } from "../../lib/errors.ts";
-import { assertEquals, assertMatch } from "@std/assert";
+import { HotplugError, remarkText } from "../../lib/errors.ts";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { type ChrootNode, inodeKey } from "../../lib/host/access_record.ts";
 import {
+  hasChrootNode,
+  hasNodeTraces,
   makeChrootNode,
   removeChrootNode,
 } from "../../lib/host/chroot_node.ts";
 import { World, type WorldOptions } from "../../lib/engine/world.ts";
-import { statPath } from "../../lib/sys/file.ts";
+import { SysError } from "../../lib/sys/errno.ts";
+import { mknodBlock, openFile, statPath } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+import { openFds } from "../sys/support.ts";
 import { kindOf, STEPS } from "../support/steps.ts";
 
 /** A device number that no driver has: nobody opens the node. */
@@ -130,5 +135,125 @@ Deno.test("remove-node removes a node that a kill left half-made", async () => {
       assertEquals([...Deno.readDirSync(node.root)], []);
       makeChrootNode(node);
     }
+  });
+});
+
+/** Mounts in a folder. */
+function mountsIn(folder: string): string[] {
+  return Deno.readTextFileSync("/proc/self/mountinfo").split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((point) => point.startsWith(`${folder}/`));
+}
+
+/** What the making of these nodes has left in /dev. */
+function inDev(...nodes: readonly ChrootNode[]): string[] {
+  return [...Deno.readDirSync("/dev")].map(({ name }) => name)
+    .filter((name) => nodes.some((one) => name.endsWith(one.name)));
+}
+
+/** Where a kill may cut the making of a bind mount: what is there then. */
+const CUTS = {
+  "a node in /dev without its owner": ["node"],
+  "a node in /dev": ["node", "owned"],
+  "a file to mount onto": ["node", "owned", "file"],
+  "the mount, and the node in /dev": ["node", "owned", "file", "mount"],
+} as const;
+
+/** Leaves a bind mount half-made. */
+function cut(node: ChrootNode, parts: readonly string[]): void {
+  const origin = `.kvm-hotplug-${node.name}`;
+  if (parts.includes("mount")) makeChrootNode({ ...node, rootMode: null });
+  using dev = openFile("/dev", O.PATH | O.DIRECTORY);
+  mknodBlock(origin, { dir: dev, rdev: node.rdev, mode: 0 });
+  if (!parts.includes("owned")) return;
+  Deno.chownSync(`/dev/${origin}`, node.uid, 0);
+  Deno.chmodSync(`/dev/${origin}`, 0o600);
+  if (!parts.includes("file") || parts.includes("mount")) return;
+  Deno.writeTextFileSync(`${node.root}/${node.name}`, "", { mode: 0o600 });
+}
+
+for (const [what, parts] of Object.entries(CUTS)) {
+  Deno.test(`a second bind mount is removed that a kill left as ${what}`, async () => {
+    await withNode(async (node) => {
+      await Promise.resolve(removeChrootNode(node));
+      // In /dev other runs of the tests have theirs.
+      const first = { ...node, kind: "bind", name: `a-${Deno.pid}` } as const;
+      const second = { ...first, name: `b-${Deno.pid}`, rootMode: null };
+      makeChrootNode(first);
+      const path = `${first.root}/${first.name}`;
+      assertEquals(mountsIn(node.root), [path]);
+      try {
+        cut(second, parts);
+        const isThere = parts.some((part) => part === "mount");
+        const isTraced = parts.some((part) => part === "file");
+        assertEquals(hasChrootNode(second), isThere);
+        assertEquals(hasNodeTraces(second), isTraced);
+        assertEquals(removeChrootNode(second), undefined);
+        assertEquals(hasNodeTraces(second), false);
+        assertEquals(inDev(first, second), []);
+        // The first one is none of its business.
+        assertEquals([hasChrootNode(first), mountsIn(node.root)], [true, [
+          path,
+        ]]);
+        assertEquals(modeOf(node.root), "711");
+      } finally {
+        assertEquals(removeChrootNode(first), undefined);
+      }
+      assertEquals([mountsIn(node.root), [...Deno.readDirSync(node.root)]], [
+        [],
+        [],
+      ]);
+      assertEquals([hasNodeTraces(first), modeOf(node.root)], [false, "700"]);
+    });
+  });
+}
+
+Deno.test("a file in a bind mount's place is another's unless it is empty", async () => {
+  await withNode(async (node) => {
+    removeChrootNode(node);
+    const bind = { ...node, kind: "bind" } as const;
+    const path = `${node.root}/${node.name}`;
+    const others = [
+      () => Deno.writeTextFileSync(path, "x"),
+      () => Deno.chownSync(path, 1, 1),
+      () => Deno.mkdirSync(path),
+    ];
+    for (const [at, make] of others.entries()) {
+      if (at === 1) Deno.writeTextFileSync(path, "");
+      make();
+      const told = removeChrootNode(bind);
+      assertEquals(told?.code, "node-replaced");
+      assertEquals(hasNodeTraces(bind), false);
+      await Deno.remove(path);
+    }
+  });
+});
+
+Deno.test("no look at a node keeps a descriptor", async () => {
+  await withNode(async (node, runDir) => {
+    removeChrootNode(node);
+    const bind = { ...node, kind: "bind", name: `a-${Deno.pid}` } as const;
+    const kinds = [node, bind];
+    const all = () => {
+      for (const one of kinds) {
+        makeChrootNode(one);
+        assertEquals([hasChrootNode(one), hasNodeTraces(one)], [true, true]);
+        assertThrows(() => makeChrootNode(one), SysError, "EEXIST");
+        removeChrootNode(one);
+        assertEquals([hasChrootNode(one), hasNodeTraces(one)], [false, false]);
+        const gone = { ...one, rootInode: "0:0 0 0:0" };
+        assertThrows(() => makeChrootNode(gone), HotplugError, "another");
+        removeChrootNode(gone);
+        assertEquals([hasChrootNode(gone), hasNodeTraces(gone)], [
+          false,
+          false,
+        ]);
+      }
+    };
+    await Deno.mkdir(`${runDir}/chroot-quarantine/other`, { recursive: true });
+    all();
+    const before = openFds();
+    all();
+    assertEquals([openFds(), inDev(bind)], [before, []]);
   });
 });

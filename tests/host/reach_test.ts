@@ -2,11 +2,17 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { readConfinement } from "../../lib/host/confinement.ts";
 import { identityOf } from "../../lib/host/identity.ts";
-import { openAsQemu, opensInTime } from "../../lib/host/reach.ts";
+import {
+  canPassRoot,
+  lookAsQemu,
+  openAsQemu,
+  opensInTime,
+  seesAsQemu,
+} from "../../lib/host/reach.ts";
 import { ShortageError } from "../../lib/sys/errno.ts";
 import { statPath } from "../../lib/sys/file.ts";
 import { beside, LEASE } from "../lab/beside.ts";
-import { TempDir } from "../sys/support.ts";
+import { openFds, TempDir } from "../sys/support.ts";
 
 Deno.test("opensInTime() lets go on what opens or fails at once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
@@ -45,4 +51,38 @@ Deno.test("openAsQemu() takes no disturbance for QEMU's own trouble", async () =
     assertThrows(() => openAsQemu(confinement, wanted), ShortageError);
   });
   assertEquals(openAsQemu(confinement, wanted), undefined);
+});
+
+Deno.test("no look with QEMU's eyes keeps a descriptor", async () => {
+  using dir = new TempDir();
+  const path = dir.file("disk", "disk");
+  const other = dir.file("other", "other");
+  const confinement = readConfinement({ pid: Deno.pid, argv: [] });
+  if (confinement === undefined) throw new Error("no process of our own");
+  const identity = identityOf(statPath(path));
+  const nobody = { ...confinement.credentials, uid: 65534, capabilities: 0n };
+  const jailed = { ...confinement, credentials: nobody };
+  Deno.chmodSync(dir.path, 0o755);
+  Deno.chmodSync(path, 0o600);
+  const look = async (wanted: string, qemu = confinement) => {
+    const about = { path: wanted, identity, access: "rw" } as const;
+    const { reachFault, openFault } = lookAsQemu(qemu, about);
+    return [
+      ...[reachFault, openFault, seesAsQemu(qemu, about)],
+      ...[await opensInTime(qemu, about), openAsQemu(qemu, about)],
+    ].map((fault) => fault !== undefined);
+  };
+  const all = async () => {
+    assertEquals(canPassRoot(confinement), true);
+    const no = [false, false, false, false, false];
+    assertEquals(await look(path), no);
+    // Another file; one that is not there; one that is root's alone.
+    assertEquals(await look(other), [true, true, false, false, true]);
+    assertEquals(await look(dir.at("x")), [true, true, true, false, true]);
+    assertEquals(await look(path, jailed), [false, true, true, false, true]);
+  };
+  await all();
+  const before = openFds();
+  await all();
+  assertEquals(openFds(), before);
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { type PciBus, rootBus } from "../../lib/device/pci_bus.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import type { Confinement } from "../../lib/host/confinement.ts";
 import {
@@ -26,6 +27,7 @@ import {
   nic,
   nicAdd,
   nicAddFacts,
+  pciDevice,
   planOf,
   planRefusal,
   qmpStep,
@@ -165,6 +167,29 @@ Deno.test("judgeAll() names every requirement once, and whom it is for", () => {
     assertEquals([ok, hint], [true, null]);
     assertEquals(detail === "", false);
   }
+});
+
+Deno.test("judgeAll() counts no bus that is full", () => {
+  const told = (spec: Case) =>
+    judged(spec).filter(({ name }) => name === "free-slot")
+      .map(({ detail, for: kinds }) => `${kinds}: ${detail}`);
+  assertEquals(told({}), ["disk,nic: 20 on pci.0"]);
+  const from = (slot: number) =>
+    told({ hvparams: { kvm_pci_reservations: slot } });
+  assertEquals(from(30), ["disk,nic: 2 on pci.0"]);
+  assertEquals(from(31), ["disk,nic: 1: pci.0"]);
+  const root = rootBus("pc-q35-7.2");
+  const port = (name: string): PciBus => ({
+    ...{ ...root, name, kind: "port", hotplug: "on" },
+    slots: { first: 0, last: 0 },
+  });
+  const buses = [root, port("a"), port("b"), port("c")];
+  const holder = (behind: string) => pciDevice(0, { bus: 1, behind, id: "x" });
+  const at = (...full: string[]) =>
+    told({ qemu: { machine: "pc-q35-7.2", buses, pci: full.map(holder) } });
+  assertEquals(at(), ["disk,nic: 3: a b c"]);
+  assertEquals(at("b"), ["disk,nic: 2: a c"]);
+  assertEquals(at("a", "b"), ["disk,nic: 1: c"]);
 });
 
 Deno.test("freeSlots() are those that an add may choose from", () => {

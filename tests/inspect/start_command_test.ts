@@ -138,6 +138,27 @@ Deno.test("startCommand() gives shared storage no cache", () => {
   assertStringIncludes(device, "write-cache=on");
 });
 
+Deno.test("startCommand() refuses settings that do not go together", () => {
+  const start = (hvparams: PlainObject, dev_type = "file") => () =>
+    startCommand(
+      given(runtime({ disks: [disk(0, 12, { dev_type })], hvparams })),
+    );
+  const native = { disk_aio: "native", disk_cache: "default" };
+  const { message } = refusal("refused", start(native));
+  assertStringIncludes(message, "aio native needs a disk without host cache");
+  start(native, "sharedfile")();
+  start({ ...native, disk_cache: "none" })();
+  refusal("unsupported", start({ disk_aio: "quick" }));
+  const { qemu } = facts();
+  const old = { ...qemu, version: { ...qemu.version, major: 4 } };
+  const file = runtime({
+    disks: [disk(0, 12)],
+    hvparams: { disk_aio: "io_uring" },
+  });
+  refusal("unsupported", () => startCommand(given(file, { qemu: old })));
+  startCommand(given(file, { qemu }));
+});
+
 Deno.test("startCommand() understands every kind of Ganeti's disks", () => {
   const userspace = added(parseRuntime(sample("07"), "x"));
   assertStringIncludes(

@@ -96,3 +96,20 @@ Deno.test("list names the QEMU process and its instance runs", async () => {
   const [only] = all.json.instances as { running: boolean }[];
   assertEquals(only?.running, true);
 });
+
+for (const via of ["path", "chown"] as const) {
+  Deno.test(`disk add --via ${via} lets a QEMU open the disk that takes opened ones`, async () => {
+    await using vm = new Instance();
+    const disk = vm.image();
+    await using holder = new Holder(vm, disk);
+    await holder.ready();
+    const ran = await vm.cli("disk", "add", NAME, disk, "--via", via);
+    assertEquals(ran.status, 0, ran.out);
+    assertEquals((ran.json.device as { via: string }).via, via);
+    assertEquals(vm.peer.changes(), ["blockdev-add", "device_add"]);
+    const { file } = vm.peer.call("blockdev-add").args;
+    assertEquals((file as { filename: string }).filename, disk);
+    const dry = await vm.cli("disk", "remove", NAME, "1", "--dry-run");
+    assertEquals(dry.status, 0, dry.out);
+  });
+}

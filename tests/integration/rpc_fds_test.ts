@@ -1,6 +1,7 @@
 /** `rpc` lives long: no call may keep a descriptor, whatever it came to. */
 import { assertEquals } from "@std/assert";
 import { qcow2Header } from "../support/qcow2_image.ts";
+import { ending, pretend } from "../lab/pretend.ts";
 import { RpcClient } from "../lab/rpc_client.ts";
 import {
   type Doc,
@@ -104,24 +105,50 @@ function open(): Record<string, number> {
   return counts;
 }
 
+/** Makes the calls, each with the status it must end with. */
+async function callAll(vm: Instance, rpc: RpcClient, steps: readonly Step[]) {
+  for (const [status, method, params, met] of steps) {
+    if (met !== undefined) vm.peer.once(met[0], MET[met[1]]);
+    const answer = await rpc.call(method, { instance: NAME, ...params });
+    await vm.peer.idle();
+    const { code } = (answer.error ?? { code: -32000 }) as { code: number };
+    const said = JSON.stringify(answer);
+    assertEquals(code, -32000 - status, `${method}: ${said}`);
+  }
+}
+
 Deno.test("no call of rpc keeps a descriptor", async () => {
   await using vm = new Instance();
   await using rpc = new RpcClient("--run-dir", vm.runDir);
   vm.image("other.img");
   const steps = stepsOf(vm);
-  const all = async () => {
-    for (const [status, method, params, met] of steps) {
-      if (met !== undefined) vm.peer.once(met[0], MET[met[1]]);
-      const answer = await rpc.call(method, { instance: NAME, ...params });
-      await vm.peer.idle();
-      const { code } = (answer.error ?? { code: -32000 }) as { code: number };
-      const said = JSON.stringify(answer);
-      assertEquals(code, -32000 - status, `${method}: ${said}`);
-    }
-  };
   // What is opened once, and stays.
-  await all();
+  await callAll(vm, rpc, steps);
   const before = open();
-  for (let round = 0; round < ROUNDS; round++) await all();
+  for (let round = 0; round < ROUNDS; round++) await callAll(vm, rpc, steps);
   assertEquals(open(), before);
+});
+
+Deno.test("no call of rpc keeps a descriptor of QEMU's root directory", async () => {
+  await using vm = new Instance();
+  await using rpc = new RpcClient("--run-dir", vm.runDir);
+  const qemu = await pretend(vm, NAME, ["unshare", "--mount"]);
+  try {
+    const source = vm.image();
+    const steps: Step[] = [
+      [0, "check"],
+      [0, "disk.add", { source, via: "path", "dry-run": true }],
+      // It never opened the disk.
+      [5, "disk.add", { source, via: "path" }],
+      [5, "disk.add", { source, via: "chown" }],
+      [3, "disk.add", { source, via: "mknod" }],
+      [3, "disk.add", { source: vm.qmpPath, via: "path" }],
+    ];
+    await callAll(vm, rpc, steps);
+    const before = open();
+    await callAll(vm, rpc, steps);
+    assertEquals(open(), before);
+  } finally {
+    await ending(qemu);
+  }
 });

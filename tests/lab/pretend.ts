@@ -6,13 +6,20 @@
 
 import type { Instance } from "./scripted_instance.ts";
 
-/** A process that the pid file shows as an instance's QEMU. */
+/**
+ * A process that the pid file shows as an instance's QEMU.
+ *
+ * @param by a program that becomes it, with its words. @default none
+ */
 export async function pretend(
   vm: Instance,
   name: string,
+  by: readonly string[] = [],
 ): Promise<Deno.ChildProcess> {
-  const process = new Deno.Command("/bin/sh", {
-    args: ["-c", "echo; read -r line", "qemu", "-name", name],
+  const words = ["sh", "-c", "echo; read -r line", "qemu", "-name", name];
+  const [program = "", ...args] = [...by, ...words];
+  const process = new Deno.Command(program, {
+    args,
     stdin: "piped",
     stdout: "piped",
   }).spawn();
