@@ -64,9 +64,14 @@ const QUESTION = /^(?:reply to )?(?:query|qom|human|qmp_)|^greeting$/;
 
 /**
  * The points of a recorded dialogue. Unless all are wanted: every one at which
- * something changes, and the questions next to them.
+ * something changes, and the questions next to them. Without the questions
+ * whether the guest has let go: how many there are depends on its haste.
  */
-export function pointsOf(messages: readonly string[]): KillPoint[] {
+export function pointsOf(dialogue: readonly string[]): KillPoint[] {
+  const asked = dialogue.indexOf("device_del");
+  const messages = dialogue.filter((name, index) =>
+    asked < 0 || index < asked || !name.includes("qom-list")
+  );
   const counts = messages.filter((name, index) =>
     FULL || !QUESTION.test(name) ||
     [index - 1, index + 1].some((near) => !QUESTION.test(messages[near] ?? ""))
