@@ -9,6 +9,7 @@ import type { Answer, Terminal } from "../commands/answer.ts";
 import { answerDocument, documentLine } from "../commands/document.ts";
 import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
+import { takesInstance } from "../commands/commands.ts";
 import {
   exitStatus,
   hostError,
@@ -136,6 +137,19 @@ function writeAnswer(
   warn(inSpiteOf(fault, "the status says what it came to"), terminal);
 }
 
+/** What resolves a name is loaded only where one was given. */
+async function wholeNamed(
+  invocation: Invocation,
+  { env }: Terminal,
+): Promise<Invocation> {
+  const { command, operands, flags } = invocation;
+  const isAsked = takesInstance(command) && operands.length > 0 &&
+    !flags.has("help") && !flags.has("version");
+  if (!isAsked) return invocation;
+  const { withWholeName } = await import("../commands/whole_name.ts");
+  return withWholeName(invocation, env);
+}
+
 /** Carries out one command line and returns the exit status. */
 export async function main(outer: Terminal): Promise<number> {
   // All that goes to stderr, whoever writes it.
@@ -144,6 +158,7 @@ export async function main(outer: Terminal): Promise<number> {
   let invocation: Invocation | undefined;
   try {
     invocation = parseInvocation(terminal.args);
+    invocation = await wholeNamed(invocation, terminal);
     const done = await perform(invocation, terminal);
     if (done === undefined) return 0;
     const lines = linesOf(done, { terminal, invocation });

@@ -119,6 +119,11 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
 ];
 
+/** Whether a command's first operand is an instance. */
+export function takesInstance(command: CommandSpec | undefined): boolean {
+  return /^\[?INSTANCE\b/.test(command?.operands[0] ?? "");
+}
+
 /** The command whose words these begin with, undefined if there is none. */
 export function commandAt(
   words: readonly string[],

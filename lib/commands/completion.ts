@@ -8,7 +8,7 @@
 import { messageOf, usage } from "../errors.ts";
 import { completeLive } from "../monitor/complete.ts";
 import { lookAt } from "../host/look.ts";
-import { listInstances } from "../plan/instances.ts";
+import { listInstances, wholeNameOf } from "../plan/instances.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { readSchema } from "../monitor/raw_command.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -42,7 +42,7 @@ async function orNone<T>(ask: () => T[] | Promise<T[]>): Promise<T[]> {
 function qmpPath(runDir: string, instance: string): string {
   if (instance.includes("/")) return instance;
   if (!isInstanceName(instance)) throw usage(`No instance ${instance}`);
-  return instancePaths(runDir, instance).qmp;
+  return instancePaths(runDir, wholeNameOf(runDir, instance)).qmp;
 }
 
 /** What a VM says; nothing if it cannot be asked soon. */
@@ -70,7 +70,8 @@ function devicesOf(
   instance: string,
 ): Candidate[] {
   if (!isInstanceName(instance)) return [];
-  return deviceWords(instancePaths(runDir, instance).runtime, kind);
+  const name = wholeNameOf(runDir, instance);
+  return deviceWords(instancePaths(runDir, name).runtime, kind);
 }
 
 /** Names of this node's bridges. */

@@ -78,6 +78,7 @@ export function usageText(): string {
     "Options of every command (kvm-hotplug help COMMAND shows its own):",
     ...definitions(GLOBAL_OPTIONS.map(optionRow), OPTION_WIDTH),
     "",
+    "INSTANCE is a whole name, or the first part of one: vm1 for vm1.example.com.",
     "A DISK or NIC is an index (-1: the last), a uuid or 8 or more characters of",
     "it, a device id, or a name.",
     "",

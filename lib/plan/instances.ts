@@ -13,10 +13,12 @@ import {
   permissionDenied,
   refuse,
 } from "../errors.ts";
+import { lookAt } from "../host/look.ts";
 import { findQemu } from "../host/process.ts";
 import {
   commandLine,
   type InstancePaths,
+  instancePaths,
   isInstanceName,
   runtimeDir,
 } from "../state/instance.ts";
@@ -71,6 +73,50 @@ export function noInstance(paths: InstancePaths): HotplugError {
   );
 }
 
+/** Whether there is something at a path, or it cannot be seen. */
+function mayBeThere(path: string): boolean {
+  try {
+    return lookAt(path) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+/** Names of the instances that have a QMP socket. */
+function listSockets(runDir: string): string[] {
+  return namesOf(join(runDir, "kvm-hypervisor", "ctrl"))
+    .flatMap((file) => /^(.+)\.qmp$/.exec(file)?.[1] ?? [])
+    .filter(isInstanceName);
+}
+
+/**
+ * The instance that a word means, as Ganeti takes it: the one of that name,
+ * else the only one whose name begins with the word, up to a dot. An instance
+ * has a runtime file, a QMP socket, or a QEMU that its pid file leads to.
+ *
+ * @returns the word itself, if there is none
+ * @throws {HotplugError} `no-such-instance` if there are several;
+ * `permission-denied`
+ */
+export function wholeNameOf(runDir: string, word: string): string {
+  const { runtime, qmp, pid } = instancePaths(runDir, word);
+  const isExact = mayBeThere(runtime) || mayBeThere(qmp) || mayRun(pid, word);
+  if (isExact) return word;
+  const begun = (name: string) => name.startsWith(`${word}.`);
+  const known = [...listInstances(runDir), ...listSockets(runDir)]
+    .filter(begun);
+  const running = runningBeside(runDir, known, begun);
+  const names = [...new Set([...known, ...running])].sort();
+  if (names.length <= 1) return names[0] ?? word;
+  throw new HotplugError(
+    "no-such-instance",
+    `${word} is the beginning of ${names.length} instance names: ${
+      names.join(", ")
+    }`,
+    { hint: "give the whole name" },
+  );
+}
+
 /**
  * For a question to QEMU alone: looks whether there is anything of that name.
  *
@@ -112,9 +158,11 @@ function mayRun(pidFile: string, name: string): boolean {
 export function runningBeside(
   runDir: string,
   known: readonly string[],
+  isMeant: (name: string) => boolean = () => true,
 ): string[] {
   const folder = join(runDir, "kvm-hypervisor", "pid");
   return namesOf(folder)
     .filter((name) => isInstanceName(name) && !known.includes(name))
+    .filter(isMeant)
     .filter((name) => mayRun(join(folder, name), name));
 }

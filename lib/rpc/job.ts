@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { Terminal } from "../commands/answer.ts";
+import { takesInstance } from "../commands/commands.ts";
+import { withWholeName } from "../commands/whole_name.ts";
 import { type HotplugError, usage } from "../errors.ts";
 import type { JsonObject } from "../state/json.ts";
 import type { Invocation } from "../words/options.ts";
@@ -17,6 +20,21 @@ export interface NoJob {
   readonly code: number;
   /** Said in its answer. */
   readonly error: HotplugError;
+}
+
+function instanceIn({ command, operands }: Invocation): string | undefined {
+  return takesInstance(command) ? operands[0] : undefined;
+}
+
+/**
+ * The same job, its instance by its whole name; Ganeti's methods give that.
+ *
+ * @throws {HotplugError} `no-such-instance`
+ */
+export function withInstance(job: Job, env: Terminal["env"]): Job {
+  if (job.act !== undefined) return job;
+  const invocation = withWholeName(job.invocation, env);
+  return { invocation, instance: instanceIn(invocation) };
 }
 
 const EMPTY: JsonObject = { type: "object", members: [] };
@@ -51,8 +69,5 @@ export function jobOf(
     };
   }
   const invocation = invocationOf(command, params, base);
-  const [first] = command.operands;
-  const isInstance = first !== undefined && /^\[?INSTANCE\b/.test(first);
-  const instance = isInstance ? invocation.operands[0] : undefined;
-  return { invocation, instance };
+  return { invocation, instance: instanceIn(invocation) };
 }

@@ -14,7 +14,7 @@ import {
 import { type HotplugError, named, refuse } from "../errors.ts";
 import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
 import type { Job } from "./invocation.ts";
-import { jobOf } from "./job.ts";
+import { jobOf, withInstance } from "./job.ts";
 import { KeyedQueue } from "./keyed_queue.ts";
 import { type Line, readLines } from "./lines.ts";
 import {
@@ -138,8 +138,9 @@ class Server {
       const read = jobOf(request, this.#call.invocation);
       if ("code" in read) return errorText(id, read);
       job = read;
-      const run = () => this.#perform(read);
-      return resultText(id, await this.#queue.run(queueKeyOf(read), run));
+      const whole = job = withInstance(read, this.#call.terminal.env);
+      const run = () => this.#perform(whole);
+      return resultText(id, await this.#queue.run(queueKeyOf(whole), run));
     } catch (failure) {
       const error = named(failure);
       const more = isGanetiMethod(request.method)

@@ -1,0 +1,109 @@
+/** How a person names an instance: INTERFACE, "The program". */
+import { assertEquals, assertMatch } from "@std/assert";
+import { ending, pretend } from "../lab/pretend.ts";
+import { codes, RpcClient } from "../lab/rpc_client.ts";
+import {
+  assertFailed,
+  cli,
+  type Doc,
+  Instance,
+  NAME,
+} from "../lab/scripted_instance.ts";
+
+/** A further instance of the node, told of by one file. */
+function also(vm: Instance, file: string) {
+  Deno.writeTextFileSync(vm.at(file), vm.text);
+  return { [Symbol.dispose]: () => Deno.removeSync(vm.at(file)) };
+}
+
+Deno.test("INSTANCE may be the first part of one name", async () => {
+  await using vm = new Instance();
+  for (const word of ["vm1", "vm1.example"]) {
+    const whole = await vm.cli("list", NAME);
+    const { status, json } = await vm.cli("list", word);
+    assertEquals([status, json], [0, whole.json]);
+    for (
+      const words of [
+        ["disk", "remove", word, "-1", "--dry-run"],
+        ["repair", word],
+        ["pci", word],
+      ]
+    ) {
+      const { status, json, out } = await vm.cli(...words);
+      assertEquals([status, json.instance], [0, NAME], out);
+    }
+  }
+  // A failure tells the whole name, too.
+  const none = await vm.cli("disk", "remove", "vm1", "none");
+  assertEquals([none.status, none.json.instance], [3, NAME]);
+  for (const word of ["vm", "vm1.", "vm1.ex", "VM1"]) {
+    const { message } = assertFailed(
+      await vm.cli("list", word),
+      3,
+      "no-such-instance",
+    );
+    assertMatch(message, /^No instance \S+ on this node/);
+  }
+});
+
+Deno.test("INSTANCE that begins several names is refused; an exact one wins", async () => {
+  await using vm = new Instance();
+  {
+    using _other = also(vm, "conf/vm1.example.org.runtime");
+    const ran = await vm.cli("disk", "remove", "vm1", "0");
+    const { message, hint } = assertFailed(ran, 3, "no-such-instance");
+    assertMatch(message, /^vm1 .* 2 .*: vm1\.example\.com, vm1\.example\.org$/);
+    assertEquals(hint, "give the whole name");
+    assertEquals((await vm.cli("list", NAME)).status, 0);
+  }
+  {
+    using _socket = also(vm, "ctrl/vm1.example.org.qmp");
+    assertFailed(await vm.cli("list", "vm1"), 3, "no-such-instance");
+  }
+  for (const file of ["conf/vm1.runtime", "ctrl/vm1.qmp"]) {
+    using _other = also(vm, file);
+    const { json } = await vm.cli("list", "vm1");
+    assertEquals(json.instance, "vm1", file);
+  }
+  // A pid file counts as long as it leads to its QEMU.
+  using _stale = also(vm, "pid/vm1");
+  assertEquals((await vm.cli("list", "vm1")).json.instance, NAME);
+  const process = await pretend(vm, "vm1");
+  assertEquals((await vm.cli("list", "vm1")).json.instance, "vm1");
+  await ending(process);
+});
+
+Deno.test("adopt and calls with a file or socket take whole names only", async () => {
+  await using vm = new Instance();
+  const state = ["--state", vm.runtimePath];
+  for (
+    const words of [
+      ["adopt", "vm1"],
+      ["list", "vm1", ...state],
+      ["state", "show", "vm1", ...state],
+      ["list", "vm1", "--qmp", vm.qmpPath],
+    ]
+  ) {
+    const { json, out } = await vm.cli(...words);
+    assertEquals(json.instance, "vm1", out);
+  }
+});
+
+Deno.test("rpc takes the first part of a name, but in Ganeti's methods", async () => {
+  await using vm = new Instance();
+  await using rpc = new RpcClient("--run-dir", vm.runDir);
+  const { result } = await rpc.call("list", { instance: "vm1" });
+  assertEquals((result as Doc).instance, NAME);
+  const failed = await rpc.call("nic.remove", { instance: "vm1", nic: "x" });
+  assertEquals(codes(failed), [-32003, "no-such-device"]);
+  const ganeti = await rpc.call("hotplug_supported", { instance: "vm1" });
+  assertEquals(codes(ganeti)[0], -32003);
+  assertEquals(await rpc.end(), 0);
+});
+
+Deno.test("completion knows the devices behind the first part of a name", async () => {
+  await using vm = new Instance();
+  const words = ["disk", "remove", "vm1", ""];
+  const args = ["--run-dir", vm.runDir, "completion", "words", ...words];
+  assertMatch((await cli(args)).out, /^0\t/m);
+});
