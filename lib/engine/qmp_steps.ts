@@ -31,6 +31,7 @@ import {
   whole,
   word,
 } from "../state/value_check.ts";
+import type { Fd } from "../sys/fd.ts";
 import { pause } from "../sys/pause.ts";
 import { pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
 import {
@@ -111,6 +112,16 @@ async function hasWorked(
   return await effect?.(command.arguments, world.qmp) ?? "unknown";
 }
 
+/** Has QEMU carry a command out, in a step or to undo one. */
+async function send(
+  { execute, arguments: args }: QmpCommand,
+  world: World,
+  fd?: Fd,
+): Promise<void> {
+  if (execute === "blockdev-del") return await blockdevDel(args, world);
+  await world.qmp.execute(execute, args, { fd });
+}
+
 /** Sends a command that undoes another; being there no more is success. */
 async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   if (undo.execute === "device_del") {
@@ -119,7 +130,7 @@ async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
     return await unplug({ id, title: id, runState: "running" }, world);
   }
   try {
-    await world.send(undo);
+    await send(undo, world);
   } catch (error) {
     const gone = error instanceof QmpCommandError &&
       await hasWorked(step, world) !== true;
@@ -143,10 +154,7 @@ export const QMP_STEP = defineStep({
   async do(step, world) {
     const fd = step.fd === undefined ? undefined : world.fd(step.fd);
     try {
-      if (step.execute === "blockdev-del") {
-        return await blockdevDel(step.arguments, world);
-      }
-      await world.qmp.execute(step.execute, step.arguments, { fd });
+      await send(step, world, fd);
     } catch (error) {
       // A refused command has not taken its fd: QEMU keeps it for the next
       // one until the session ends.
@@ -214,7 +222,7 @@ async function plugBack(
     if (performance.now() >= deadline) return;
     await pause(PAUSE_MS);
   }
-  for (const command of commands) await world.send(command);
+  for (const command of commands) await send(command, world);
   world.values.set(PLUGGED_BACK, id);
 }
 

@@ -99,8 +99,8 @@ Deno.test("list INSTANCE shows a disk as it was added", async () => {
   const listed = await ask(vm, "list", NAME);
   const [, disk] = listed.json.devices as Doc[];
   const ok = { status: "ok", differences: [] };
-  // This peer does not tell them; aio and discard no QEMU does.
-  const untold = { read_only: null, cache: null, aio: null, discard: null };
+  // No QEMU tells them.
+  const untold = { aio: null, discard: null };
   assertEquals(disk, { ...added.json.device as Doc, ...ok, ...untold });
 });
 

@@ -85,6 +85,17 @@ eachStep("refused is undone in reverse", async (kind, command, undo) => {
   assertEquals(changesAfter(vm, command), undo);
 });
 
+Deno.test("disk add is undone though QEMU gives the node up late", async () => {
+  await using vm = prepared();
+  vm.peer.once("remove-fd", { refuse: NO });
+  const desc = `Node ${NEW_DISK} is in use`;
+  const late = { refuse: { class: "GenericError", desc } };
+  for (let k = 0; k < 3; k++) vm.peer.once("blockdev-del", late);
+  await assertUnchanged(vm, async () => {
+    assertFailed(await add(vm, "disk add"), 5, "qmp-error");
+  });
+});
+
 eachStep(
   "cut off before it is carried out is undone",
   async (kind, command) => {
@@ -161,7 +172,8 @@ for (const kind of Object.keys(KINDS) as Kind[]) {
     await using vm = prepared();
     const backend = kind === "disk add" ? "blockdev-del" : "netdev_del";
     vm.peer.once("device_add", { refuse: NO });
-    vm.peer.once(backend, { refuse: NO });
+    // A node may be given up late, so QEMU is asked again for a second.
+    for (let k = 0; k < 100; k++) vm.peer.once(backend, { refuse: NO });
     const failed = assertFailed(await add(vm, kind), 7, "rollback-incomplete");
     assertMatch(failed.message, new RegExp(backend.replace(/.del/, ".add")));
     assertEquals(failed.qmp?.command, "device_add");

@@ -13,6 +13,9 @@ async function runAfter(prepare: string, words: readonly string[]) {
   const line = `${prepare} exec "$@"`;
   const { code, signal, stdout, stderr } = await new Deno.Command("unshare", {
     args: ["--mount", "bash", "-c", line, "bash", EXECUTABLE, ...words],
+    // The environment stands on the stack: the smallest would be full of ours.
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "" },
     stdin: "null",
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
