@@ -9,7 +9,6 @@ import { didYouMean } from "../words/nearest.ts";
 import type { CommandSpec } from "../words/options.ts";
 import type { Answer, Call } from "./answer.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXAMPLES } from "./examples.ts";
 import { manPage } from "./man.ts";
 import { commandUsage, groupUsage, usageText } from "./usage.ts";
 
@@ -23,9 +22,7 @@ export function helpOn(
   commands: readonly CommandSpec[] = COMMANDS,
 ): string {
   const topic = commands.find(({ name }) => name === words);
-  if (topic !== undefined) {
-    return commandUsage(topic, EXAMPLES[topic.name] ?? []);
-  }
+  if (topic !== undefined) return commandUsage(topic);
   const group = commands.filter(({ name }) => name.startsWith(`${words} `));
   if (group.length > 0) return groupUsage(words, group);
   const names = commands.map(({ name }) => name);

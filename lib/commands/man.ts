@@ -12,8 +12,8 @@ import {
   type OptionSpec,
 } from "../words/options.ts";
 import { COMMANDS } from "./commands.ts";
-import { EXAMPLES } from "./examples.ts";
-import { exampleLines, STATUSES } from "./usage.ts";
+import { examplesOf } from "./examples.ts";
+import { STATUSES } from "./usage.ts";
 
 /** Text that roff takes for text, whatever it begins with. */
 function escape(text: string): string {
@@ -56,7 +56,6 @@ function sentence(text: string): string {
 
 function commandLines(command: CommandSpec): string[] {
   const { name, operands, options, summary } = command;
-  const examples = exampleLines(EXAMPLES[name] ?? []);
   const line = [
     bold(`kvm-hotplug ${name}`),
     ...operands.map(operandText),
@@ -74,7 +73,7 @@ function commandLines(command: CommandSpec): string[] {
     // To the left: command lines are long.
     ".in 3n",
     ".nf",
-    ...examples.map(escape),
+    ...examplesOf(name).map(escape),
     ".fi",
     ".in",
   ];

@@ -11,7 +11,7 @@ import {
 } from "../words/options.ts";
 import { definitions, table } from "../words/text.ts";
 import { COMMANDS } from "./commands.ts";
-import type { Example } from "./examples.ts";
+import { examplesOf } from "./examples.ts";
 
 /** Columns of the terms. */
 const COMMAND_WIDTH = 32;
@@ -87,20 +87,8 @@ export function usageText(): string {
   ].join("\n");
 }
 
-/** Examples, each under what it is good for. */
-export function exampleLines(examples: readonly Example[]): string[] {
-  return examples.flatMap(([line, what]) => [`# ${what}`, line]);
-}
-
-/**
- * Usage of one command.
- *
- * @param examples its own, of {@linkcode EXAMPLES}
- */
-export function commandUsage(
-  command: CommandSpec,
-  examples: readonly Example[],
-): string {
+/** Usage of one command. */
+export function commandUsage(command: CommandSpec): string {
   return [
     `Usage: ${commandLine(command)}`,
     "",
@@ -116,6 +104,6 @@ export function commandUsage(
     "Options of every command: kvm-hotplug --help",
     "",
     "Examples:",
-    ...exampleLines(examples).map((line) => `  ${line}`),
+    ...examplesOf(command.name).map((line) => `  ${line}`),
   ].join("\n");
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseInvocation } from "../../lib/commands/args.ts";
 import { COMMANDS } from "../../lib/commands/commands.ts";
-import { EXAMPLES } from "../../lib/commands/examples.ts";
+import { EXAMPLES, examplesOf } from "../../lib/commands/examples.ts";
 import { isRequestCommand } from "../../lib/cli/handlers.ts";
 import { requestOf } from "../../lib/commands/requests.ts";
 import { splitWords } from "../../lib/shell/words.ts";
@@ -15,17 +15,19 @@ function ownWords(line: string): string[] {
 Deno.test("every command has two examples, and nothing else has", () => {
   const names = COMMANDS.map(({ name }) => name);
   assertEquals(Object.keys(EXAMPLES).toSorted(), names.toSorted());
-  for (const [name, examples] of Object.entries(EXAMPLES)) {
-    assert(examples.length >= 2, name);
-    for (const [line, what] of examples) {
-      assert(line.length <= 78 && what.length <= 76, line);
+  for (const name of names) {
+    const lines = examplesOf(name);
+    assert(lines.length >= 4 && lines.length % 2 === 0, name);
+    for (const [at, line] of lines.entries()) {
+      assertEquals(line.startsWith("# "), at % 2 === 0, line);
+      assert(line.length <= 78, line);
     }
   }
 });
 
 Deno.test("every example is a command line of its command", () => {
-  for (const [name, examples] of Object.entries(EXAMPLES)) {
-    for (const [line] of examples) {
+  for (const { name } of COMMANDS) {
+    for (const line of examplesOf(name).filter((one) => one[0] !== "#")) {
       const invocation = parseInvocation(ownWords(line));
       assertEquals(invocation.command?.name, name, line);
       if (isRequestCommand(name)) requestOf(invocation);
