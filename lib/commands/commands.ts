@@ -6,7 +6,7 @@
  */
 
 import { KIND_COMMANDS } from "../kinds.ts";
-import { type CommandSpec, DRY_RUN } from "../words/options.ts";
+import { type CommandSpec, DRY_RUN, spec } from "../words/options.ts";
 
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -48,10 +48,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "state show",
     operands: ["INSTANCE"],
     summary: "the runtime file, as it is and as it is understood",
-    options: [{
-      name: "verify",
-      help: "compare it with the live QEMU; exit 3 if they differ",
-    }],
+    options: [
+      spec("verify", "compare it with the live QEMU; exit 3 if they differ"),
+    ],
   },
   {
     name: "state upgrade",
@@ -63,12 +62,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "state command",
     operands: ["INSTANCE"],
     summary: "the command line that starts an identical QEMU",
-    options: [{
-      name: "incoming",
-      value: "URI",
-      help:
+    options: [
+      spec(
+        "incoming URI",
         "where its state comes from, e.g. unix:/run/m.sock; starts a target",
-    }],
+      ),
+    ],
   },
   {
     name: "qmp",

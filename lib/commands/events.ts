@@ -64,11 +64,7 @@ export async function events(call: Call): Promise<undefined> {
   const { invocation, terminal, trace } = call;
   const reach = reachOf(invocation, terminal.env);
   const target = targetOf(invocation, reach);
-  const forMs = option(
-    invocation,
-    "for",
-    (word) => check.secondsAsMs(word, { min: 0 }),
-  );
+  const forMs = option(invocation, "for", check.secondsAsMs({ min: 0 }));
   const deadline = performance.now() + (forMs ?? Infinity);
   const until = invocation.values.get("until")?.toUpperCase();
   const { write } = streamsOf(call);

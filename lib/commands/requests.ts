@@ -50,7 +50,7 @@ export function reachOf(
   env: (name: string) => string | undefined,
 ): Reach {
   const seconds = (name: string, min: number) =>
-    option(invocation, name, (word) => check.secondsAsMs(word, { min }));
+    option(invocation, name, check.secondsAsMs({ min }));
   return {
     runDir: option(invocation, "run-dir", path) ??
       absolute(defaultRunDir(env)),

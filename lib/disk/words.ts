@@ -36,8 +36,15 @@ import {
   type Invocation,
   type OptionSpec,
   PLUG_OPTIONS,
+  spec,
 } from "../words/options.ts";
-import { choice, deviceWord, option, path } from "../words/request_words.ts";
+import {
+  choice,
+  deviceWord,
+  option,
+  orNone,
+  path,
+} from "../words/request_words.ts";
 import type {
   DiskAdd,
   DiskRequest,
@@ -73,13 +80,13 @@ function diskSettings(invocation: Invocation): Partial<DiskSettings> {
     queues: option(
       invocation,
       "queues",
-      (word) => check.wholeNumber(word, { min: 1, max: MAX_DISK_QUEUES }),
+      check.wholeNumber({ min: 1, max: MAX_DISK_QUEUES }),
     ),
   });
 }
 
-const NUMBER = { min: 0, max: 999_999_999 };
-const BYTES = { min: 0, max: MAX_LIMIT };
+const NUMBER = check.wholeNumber({ min: 0, max: 999_999_999 });
+const BYTES = check.sizeBytes({ min: 0, max: MAX_LIMIT });
 
 function isInBytes(name: LimitName): boolean {
   return name.startsWith("bps");
@@ -90,14 +97,7 @@ function limitsOf(invocation: Invocation): IoLimits | undefined {
   const limits: IoLimits = defined(Object.fromEntries(
     LIMIT_NAMES.map((name) => [
       name,
-      option(
-        invocation,
-        name,
-        (word) =>
-          isInBytes(name)
-            ? check.sizeBytes(word, BYTES)
-            : check.wholeNumber(word, NUMBER),
-      ),
+      option(invocation, name, isInBytes(name) ? BYTES : NUMBER),
     ]),
   ));
   if (Object.keys(limits).length === 0) return undefined;
@@ -142,7 +142,7 @@ function diskResize(
     ...about,
     sizeBytes: size === undefined
       ? undefined
-      : check.sizeBytes({ option: "SIZE", text: size }, { min: 1 }),
+      : check.sizeBytes({ min: 1 })({ option: "SIZE", text: size }),
     fileGrowth: flags.has("grow") ? "allowed" : "refused",
   };
 }
@@ -153,11 +153,7 @@ function diskSet(
 ): DiskSet | MediumSet {
   const limits = limitsOf(invocation);
   // `none` is no file: `./none` is.
-  const medium = option(
-    invocation,
-    "medium",
-    (word) => word.text === "none" ? null : path(word),
-  );
+  const medium = orNone(invocation, "medium", path);
   if (limits !== undefined && medium !== undefined) {
     throw usage("disk set changes either limits or the medium at a time");
   }
@@ -204,11 +200,12 @@ const OTHER_DRIVERS = DISK_DRIVERS.filter((one) => one !== VIRTIO_BLK);
 const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
   ...PLUG_OPTIONS,
   {
-    name: "driver",
-    value: "D",
-    help: `${VIRTIO_BLK} (Ganeti: paravirtual), ${either(OTHER_DRIVERS)}`,
+    ...spec(
+      "driver D",
+      `${VIRTIO_BLK} (Ganeti: paravirtual), ${either(OTHER_DRIVERS)}`,
+      "hvparam disk_type",
+    ),
     choices: [...VIRTIO_BLK_WORDS, ...OTHER_DRIVERS],
-    default: "hvparam disk_type",
   },
   choiceOption({
     name: "format",
@@ -216,41 +213,41 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
     choices: FORMATS,
     default: "raw",
   }, "; never guessed: a qcow2 file needs it"),
-  {
-    name: "allow-backing",
-    value: "DIR",
-    help: "a further folder backing files of a qcow2 image may lie in",
-    default: "the image's own",
-  },
+  spec(
+    "allow-backing DIR",
+    "a further folder backing files of a qcow2 image may lie in",
+    "the image's own",
+  ),
   setting("cache", CACHES),
   setting("aio", AIOS),
   setting("discard", DISCARDS),
-  { name: "read-only", help: "the guest may not write" },
+  spec("read-only", "the guest may not write"),
+  spec(
+    "queues N",
+    `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
+    "QEMU's choice",
+  ),
+  spec("iothread ID", "an iothread the instance has"),
   {
-    name: "queues",
-    value: "N",
-    help: `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
-    default: "QEMU's choice",
-  },
-  { name: "iothread", value: "ID", help: "an iothread the instance has" },
-  {
-    name: "controller",
-    value: "C",
-    help: `SCSI controller to add if the VM has none: ${either(CONTROLLERS)}`,
+    ...spec(
+      "controller C",
+      `SCSI controller to add if the VM has none: ${either(CONTROLLERS)}`,
+      "hvparam scsi_controller_type",
+    ),
     choices: CONTROLLERS,
-    default: "hvparam scsi_controller_type",
   },
   ...LIMIT_OPTIONS,
+  spec(
+    "not-migratable",
+    "allow settings that a start from the runtime file cannot repeat",
+  ),
   {
-    name: "not-migratable",
-    help: "allow settings that a start from the runtime file cannot repeat",
-  },
-  {
-    name: "via",
-    value: "V",
-    help: `how QEMU gets at the disk: ${either(VIAS)} (for a URI)`,
+    ...spec(
+      "via V",
+      `how QEMU gets at the disk: ${either(VIAS)} (for a URI)`,
+      "fdset, else path",
+    ),
     choices: VIAS,
-    default: "fdset, else path",
   },
 ];
 
@@ -269,11 +266,10 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
     summary: "take a disk out of a running VM",
     options: [
       DRY_RUN,
-      {
-        name: "force",
-        help:
-          "even the disk the VM was started from, or one the file does not record",
-      },
+      spec(
+        "force",
+        "even the disk the VM was started from, or one the file does not record",
+      ),
     ],
   },
   {
@@ -282,7 +278,7 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
     summary: "tell the guest that a disk has grown, to SIZE or as its source",
     options: [
       DRY_RUN,
-      { name: "grow", help: "make the file of a raw image as long as SIZE" },
+      spec("grow", "make the file of a raw image as long as SIZE"),
     ],
   },
   {
@@ -292,16 +288,15 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
     options: [
       DRY_RUN,
       ...LIMIT_OPTIONS,
-      {
-        name: "medium",
-        value: "FILE",
-        help: "put this file into the drive of a scsi-cd; none: take it out",
-      },
-      { name: "force", help: "even if the guest has locked the tray" },
-      {
-        name: "not-migratable",
-        help: "allow a medium that Ganeti's start could not open",
-      },
+      spec(
+        "medium FILE",
+        "put this file into the drive of a scsi-cd; none: take it out",
+      ),
+      spec("force", "even if the guest has locked the tray"),
+      spec(
+        "not-migratable",
+        "allow a medium that Ganeti's start could not open",
+      ),
     ],
   },
 ];

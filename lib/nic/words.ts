@@ -21,12 +21,14 @@ import {
   either,
   type Invocation,
   PLUG_OPTIONS,
+  spec,
 } from "../words/options.ts";
 import {
   choice,
   deviceWord,
   flag,
   option,
+  orNone,
   path,
 } from "../words/request_words.ts";
 import type { NetworkWish, NicAdd, NicModify, NicRequest } from "./request.ts";
@@ -92,7 +94,7 @@ function settings(invocation: Invocation) {
     queues: option(
       invocation,
       "queues",
-      (word) => check.wholeNumber(word, { min: 1, max: MAX_NIC_QUEUES }),
+      check.wholeNumber({ min: 1, max: MAX_NIC_QUEUES }),
     ),
     vhost: flag(invocation, "vhost"),
     vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
@@ -100,19 +102,6 @@ function settings(invocation: Invocation) {
     script: option(invocation, "script", path),
     linkState: choice(invocation, "link-state", LINK_STATES),
   };
-}
-
-/** A value, or the word that takes it away. */
-function orNone<T>(
-  invocation: Invocation,
-  name: string,
-  convert: (word: check.Word) => T,
-): T | null | undefined {
-  return option(
-    invocation,
-    name,
-    (word) => word.text === "none" ? null : convert(word),
-  );
 }
 
 /**
@@ -156,65 +145,55 @@ const NIC_ADD: CommandSpec = {
   options: [
     ...PLUG_OPTIONS,
     {
-      name: "link-state",
-      value: "S",
-      help: `carrier that the guest sees: ${either(LINK_STATES)}`,
+      ...spec(
+        "link-state S",
+        `carrier that the guest sees: ${either(LINK_STATES)}`,
+        "up",
+      ),
       choices: LINK_STATES,
-      default: "up",
     },
-    {
-      name: "mac",
-      value: "M",
-      help: "MAC address",
-      default: "a random one that begins with aa:00:00",
-    },
+    spec("mac M", "MAC address", "a random one that begins with aa:00:00"),
     choiceOption({
       name: "mode",
       value: "M",
       choices: NIC_MODES,
       default: "bridged; none without --link",
     }, "; none: tap only"),
-    { name: "link", value: "L", help: "bridge, switch or routing table" },
-    { name: "vlan", value: "V", help: "VLAN: 100, 100:200 or :100:200" },
-    { name: "ip", value: "A", help: "the guest's IP address, for mode routed" },
+    spec("link L", "bridge, switch or routing table"),
+    spec("vlan V", "VLAN: 100, 100:200 or :100:200"),
+    spec("ip A", "the guest's IP address, for mode routed"),
     {
-      name: "network",
-      value: "N",
-      json: "accepted",
-      help:
+      ...spec(
+        "network N",
         "Ganeti network: name or uuid of one that a NIC of this node is on, or its description as JSON",
+      ),
+      json: "accepted",
     },
     {
-      name: "driver",
-      value: "D",
-      help: `${VIRTIO_NET} (Ganeti: paravirtual), ${USUAL_CARDS.join(", ")}, …`,
+      ...spec(
+        "driver D",
+        `${VIRTIO_NET} (Ganeti: paravirtual), ${USUAL_CARDS.join(", ")}, …`,
+        "hvparam nic_type",
+      ),
       choices: [...VIRTIO_NET_WORDS, ...USUAL_CARDS],
-      default: "hvparam nic_type",
     },
-    {
-      name: "queues",
-      value: "N",
-      help: `queue pairs, 1 to ${MAX_NIC_QUEUES}`,
-      default: "the hvparams",
-    },
-    {
-      name: "vhost",
-      help: "use the kernel's accelerator; --no-vhost: do not",
-      default: "hvparam vhost_net",
-    },
-    { name: "no-vnet-hdr", help: "no virtio-net headers on the tap" },
-    {
-      name: "tap",
-      value: "NAME",
-      help: "name of the tap, which must not exist",
-      default: "the kernel's choice",
-    },
-    {
-      name: "script",
-      value: "PATH",
-      help: "network script, called as Ganeti calls its own",
-      default: "Ganeti's if installed, else iproute2",
-    },
+    spec("queues N", `queue pairs, 1 to ${MAX_NIC_QUEUES}`, "the hvparams"),
+    spec(
+      "vhost",
+      "use the kernel's accelerator; --no-vhost: do not",
+      "hvparam vhost_net",
+    ),
+    spec("no-vnet-hdr", "no virtio-net headers on the tap"),
+    spec(
+      "tap NAME",
+      "name of the tap, which must not exist",
+      "the kernel's choice",
+    ),
+    spec(
+      "script PATH",
+      "network script, called as Ganeti calls its own",
+      "Ganeti's if installed, else iproute2",
+    ),
   ],
 };
 
@@ -252,7 +231,7 @@ export const NIC_COMMANDS: readonly CommandSpec[] = [
     summary: "take a network card out of a running VM",
     options: [
       DRY_RUN,
-      { name: "force", help: "even one the runtime file does not record" },
+      spec("force", "even one the runtime file does not record"),
     ],
   },
   NIC_MODIFY,

@@ -60,11 +60,7 @@ export function plug(
     uuid: uuidChoice(invocation),
     name: option(invocation, "name", check.shortText),
     driver: option(invocation, "driver", check.qemuId),
-    slot: option(
-      invocation,
-      "slot",
-      (word) => check.wholeNumber(word, { min: 0, max: 31 }),
-    ),
+    slot: option(invocation, "slot", check.wholeNumber({ min: 0, max: 31 })),
     bus: option(invocation, "bus", check.qemuId),
     idScheme: choice(invocation, "id-scheme", ID_SCHEMES),
   };

@@ -11,7 +11,7 @@ export interface OptionSpec {
   /** Long form, without its `--`. */
   readonly name: string;
   /** Metavariable of its value; a flag has none. */
-  readonly value?: string;
+  readonly value?: string | undefined;
   /** Words that can be its value, where there are few. */
   readonly choices?: readonly string[];
   /** In `rpc` it may also be an object, for a value that is JSON text. */
@@ -21,13 +21,28 @@ export interface OptionSpec {
   /** One line of the usage text, with unit and range. */
   readonly help: string;
   /** What holds when it is left out, for the usage text. */
-  readonly default?: string;
+  readonly default?: string | undefined;
 }
 
 /** Words as a sentence has them: `raw or qcow2`. */
 export function either(words: readonly string[]): string {
   const rest = words.slice(0, -1).join(", ");
   return [rest, words.at(-1)].filter(Boolean).join(" or ");
+}
+
+/**
+ * An option as the usage shows it.
+ *
+ * @param shown with its metavariable, if it takes a value: `run-dir DIR`
+ * @param fallback what holds when it is left out
+ */
+export function spec(
+  shown: string,
+  help: string,
+  fallback?: string,
+): OptionSpec {
+  const [name = "", value] = shown.split(" ");
+  return { name, value, help, default: fallback };
 }
 
 /** An option whose value is one of a few words, which are its help. */
@@ -40,82 +55,60 @@ export function choiceOption(
 
 /** Options that every command takes. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "run-dir",
-    value: "DIR",
-    help: "Ganeti's run directory, from which every path is derived",
-    default: "$KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti",
-  },
-  { name: "qmp", value: "PATH", help: "this QMP socket instead" },
-  { name: "state", value: "PATH", help: "this runtime file instead" },
-  { name: "json", help: "one JSON document on stdout" },
-  {
-    name: "timeout",
-    value: "S",
-    help: "longest wait for one QMP reply, in seconds",
-    default: "5",
-  },
-  {
-    name: "unplug-timeout",
-    value: "S",
-    help: "longest wait for the guest to release a device, in seconds",
-    default: "30",
-  },
-  {
-    name: "lock-timeout",
-    value: "S",
-    help: "longest wait for another kvm-hotplug, in seconds",
-    default: "10",
-  },
-  {
-    name: "log",
-    value: "FILE",
-    help: "append the trace and a line per change, as JSON lines",
-  },
-  {
-    name: "verbose",
-    short: "v",
-    help: "every step and QMP message on stderr",
-  },
-  { name: "quiet", short: "q", help: "errors only" },
-  { name: "no-color", help: "no colour; also by NO_COLOR" },
-  { name: "help", short: "h", help: "show the usage" },
-  { name: "version", help: "show the version" },
+  spec(
+    "run-dir DIR",
+    "Ganeti's run directory, from which every path is derived",
+    "$KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti",
+  ),
+  spec("qmp PATH", "this QMP socket instead"),
+  spec("state PATH", "this runtime file instead"),
+  spec("json", "one JSON document on stdout"),
+  spec("timeout S", "longest wait for one QMP reply, in seconds", "5"),
+  spec(
+    "unplug-timeout S",
+    "longest wait for the guest to release a device, in seconds",
+    "30",
+  ),
+  spec(
+    "lock-timeout S",
+    "longest wait for another kvm-hotplug, in seconds",
+    "10",
+  ),
+  spec("log FILE", "append the trace and a line per change, as JSON lines"),
+  { ...spec("verbose", "every step and QMP message on stderr"), short: "v" },
+  { ...spec("quiet", "errors only"), short: "q" },
+  spec("no-color", "no colour; also by NO_COLOR"),
+  { ...spec("help", "show the usage"), short: "h" },
+  spec("version", "show the version"),
 ];
 
 /** For every command that changes something. */
-export const DRY_RUN: OptionSpec = {
-  name: "dry-run",
-  help: "check all, choose the slot, print the plan; change nothing",
-};
+export const DRY_RUN: OptionSpec = spec(
+  "dry-run",
+  "check all, choose the slot, print the plan; change nothing",
+);
 
 /** For every command that adds a device. */
 export const PLUG_OPTIONS: readonly OptionSpec[] = [
+  spec("uuid U", "the device's uuid", "a random one"),
+  spec("name N", "name stored with the device"),
+  spec(
+    "slot N",
+    "PCI slot, 0 to 31, or number of a port; of a SCSI disk its target",
+    "the first free one",
+  ),
+  spec(
+    "bus B",
+    "PCI or SCSI bus, or a PCIe port",
+    "pci.0, scsi.0; on q35 a free port",
+  ),
   {
-    name: "uuid",
-    value: "U",
-    help: "the device's uuid",
-    default: "a random one",
-  },
-  { name: "name", value: "N", help: "name stored with the device" },
-  {
-    name: "slot",
-    value: "N",
-    help: "PCI slot, 0 to 31, or number of a port; of a SCSI disk its target",
-    default: "the first free one",
-  },
-  {
-    name: "bus",
-    value: "B",
-    help: "PCI or SCSI bus, or a PCIe port",
-    default: "pci.0, scsi.0; on q35 a free port",
-  },
-  {
-    name: "id-scheme",
-    value: "S",
-    help: `form of the device id: ${either(ID_SCHEMES)}`,
+    ...spec(
+      "id-scheme S",
+      `form of the device id: ${either(ID_SCHEMES)}`,
+      "as the devices already recorded",
+    ),
     choices: ID_SCHEMES,
-    default: "as the devices already recorded",
   },
   DRY_RUN,
 ];

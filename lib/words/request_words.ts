@@ -13,7 +13,7 @@ import type { Invocation } from "./options.ts";
 export function option<T>(
   { values }: Invocation,
   name: string,
-  convert: (word: check.Word) => T,
+  convert: check.Reader<T>,
 ): T | undefined {
   const text = values.get(name);
   return text === undefined ? undefined : convert({ option: name, text });
@@ -25,7 +25,18 @@ export function choice<W extends string>(
   name: string,
   words: readonly W[],
 ): W | undefined {
-  return option(invocation, name, (word) => check.oneOf(word, words));
+  return option(invocation, name, check.oneOf(words));
+}
+
+/** An option that `none` takes away: null. */
+export function orNone<T>(
+  invocation: Invocation,
+  name: string,
+  convert: check.Reader<T>,
+): T | null | undefined {
+  const given = (word: check.Word) =>
+    word.text === "none" ? null : convert(word);
+  return option(invocation, name, given);
 }
 
 /** A flag and its `--no-` form. */

@@ -20,6 +20,15 @@ export interface Word {
   readonly text: string;
 }
 
+/** What makes a value of a word. @throws {HotplugError} `usage` */
+export type Reader<T> = (word: Word) => T;
+
+/** Both included. */
+interface Bounds {
+  readonly min: number;
+  readonly max?: number;
+}
+
 /** Operands go by names in capitals, as in the usage text. */
 function nameOf(option: string): string {
   return /^[A-Z]+$/.test(option) ? option : `Option --${option}`;
@@ -31,54 +40,66 @@ function wrong({ option, text }: Word, accepted: string) {
   );
 }
 
-/** A whole number within bounds, both included. */
-export function wholeNumber(
-  word: Word,
-  { min, max }: { min: number; max: number },
-): number {
-  const value = /^\d{1,9}$/.test(word.text) ? Number(word.text) : NaN;
-  if (value >= min && value <= max) return value;
-  throw wrong(word, `a number from ${min} to ${max}`);
+/** Takes a text as it is, if it fits. */
+function textThat(
+  fits: (text: string) => boolean,
+  accepted: string,
+): Reader<string> {
+  return (word) => {
+    if (fits(word.text)) return word.text;
+    throw wrong(word, accepted);
+  };
+}
+
+/** A whole number within bounds. */
+export function wholeNumber({ min, max }: Required<Bounds>): Reader<number> {
+  return (word) => {
+    const value = /^\d{1,9}$/.test(word.text) ? Number(word.text) : NaN;
+    if (value >= min && value <= max) return value;
+    throw wrong(word, `a number from ${min} to ${max}`);
+  };
 }
 
 const UNITS = ["", "k", "m", "g", "t"];
+const SIZE = /^(\d{1,16}|\d{1,9}\.\d{1,6}(?=[kmgt]))([kmgt]?)$/i;
 
 /** Bytes, or a number with k M G T, powers of 1024. */
 export function sizeBytes(
-  word: Word,
-  { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
-): number {
-  const [, digits, unit = ""] =
-    /^(\d{1,16}|\d{1,9}\.\d{1,6}(?=[kmgt]))([kmgt]?)$/i.exec(word.text) ?? [];
-  const value = digits === undefined
-    ? NaN
-    : Number(digits) * 1024 ** UNITS.indexOf(unit.toLowerCase());
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-  throw wrong(
-    word,
-    `bytes, or a number with k, M, G or T such as 10G, from ${min} to ${max} bytes`,
-  );
+  { min, max = Number.MAX_SAFE_INTEGER }: Bounds,
+): Reader<number> {
+  return (word) => {
+    const [, digits, unit = ""] = SIZE.exec(word.text) ?? [];
+    const value = digits === undefined
+      ? NaN
+      : Number(digits) * 1024 ** UNITS.indexOf(unit.toLowerCase());
+    const isSafe = Number.isSafeInteger(value);
+    if (isSafe && value >= min && value <= max) return value;
+    throw wrong(
+      word,
+      `bytes, or a number with k, M, G or T such as 10G, from ${min} to ${max} bytes`,
+    );
+  };
 }
 
 const DAY_S = 86_400;
 
 /** Seconds, fractions allowed, as milliseconds; at most a day. */
-export function secondsAsMs(
-  word: Word,
-  { min }: { min: number },
-): number {
-  const value = /^\d{1,6}(?:\.\d{1,3})?$/.test(word.text)
-    ? Number(word.text)
-    : NaN;
-  if (value >= min && value <= DAY_S) return Math.round(value * 1000);
-  throw wrong(word, `seconds, from ${min} to ${DAY_S}`);
+export function secondsAsMs({ min }: Bounds): Reader<number> {
+  return (word) => {
+    const isNumber = /^\d{1,6}(?:\.\d{1,3})?$/.test(word.text);
+    const value = isNumber ? Number(word.text) : NaN;
+    if (value >= min && value <= DAY_S) return Math.round(value * 1000);
+    throw wrong(word, `seconds, from ${min} to ${DAY_S}`);
+  };
 }
 
 /** One of a few words. */
-export function oneOf<W extends string>(word: Word, words: readonly W[]): W {
-  const found = words.find((one) => one === word.text);
-  if (found !== undefined) return found;
-  throw wrong(word, words.join(" or "));
+export function oneOf<W extends string>(words: readonly W[]): Reader<W> {
+  return (word) => {
+    const found = words.find((one) => one === word.text);
+    if (found !== undefined) return found;
+    throw wrong(word, words.join(" or "));
+  };
 }
 
 /** A uuid, in lower case. */
@@ -101,10 +122,10 @@ export function mac(word: Word): string {
 }
 
 /** A network interface's name. */
-export function interfaceName(word: Word): string {
-  if (isInterfaceName(word.text)) return word.text;
-  throw wrong(word, "1 to 15 letters, digits, '.', '_' and '-'");
-}
+export const interfaceName: Reader<string> = textThat(
+  isInterfaceName,
+  "1 to 15 letters, digits, '.', '_' and '-'",
+);
 
 /** Folders of /proc/sys/net that stand for all interfaces, and for new ones. */
 const NO_INTERFACES = ["all", "default"];
@@ -117,25 +138,22 @@ export function newInterfaceName(word: Word): string {
 }
 
 /** An IPv4 or IPv6 address, as it was written. */
-export function ipAddress(word: Word): string {
-  if (isIpAddress(word.text)) return word.text;
-  throw wrong(word, "an IPv4 or IPv6 address");
-}
+export const ipAddress: Reader<string> = textThat(
+  isIpAddress,
+  "an IPv4 or IPv6 address",
+);
 
 /** A VLAN in Ganeti's form. */
-export function vlan(word: Word): string {
-  if (isVlan(word.text)) return word.text;
-  throw wrong(word, "a VLAN such as 100, .100 or :100:200");
-}
+export const vlan: Reader<string> = textThat(
+  isVlan,
+  "a VLAN such as 100, .100 or :100:200",
+);
 
 /** A name or other short text of one line. */
-export function shortText(word: Word): string {
-  const { length } = word.text;
-  if (length > 0 && length <= 255 && isPrintable(word.text)) {
-    return word.text;
-  }
-  throw wrong(word, "1 to 255 printable characters");
-}
+export const shortText: Reader<string> = textThat(
+  (text) => text.length > 0 && text.length <= 255 && isPrintable(text),
+  "1 to 255 printable characters",
+);
 
 /** A Ganeti network's uuid or name, or a JSON description of it. */
 export function network(word: Word): string | Network {
@@ -160,19 +178,16 @@ function jsonOf(word: Word): JsonNode {
 }
 
 /** A QEMU id. */
-export function qemuId(word: Word): string {
-  if (QEMU_ID.test(word.text)) return word.text;
-  throw wrong(word, "a letter, then letters, digits, '.', '_' and '-'");
-}
+export const qemuId: Reader<string> = textThat(
+  (text) => QEMU_ID.test(text),
+  "a letter, then letters, digits, '.', '_' and '-'",
+);
 
 /** Longest path the kernel takes: PATH_MAX of linux/limits.h, less the NUL. */
 const MAX_PATH_BYTES = 4095;
 
 /** A path; it may hold any character but NUL, which no argument can hold. */
-export function shortPath(word: Word): string {
-  const bytes = new TextEncoder().encode(word.text).length;
-  if (bytes > 0 && bytes <= MAX_PATH_BYTES && !/[\0\n]/.test(word.text)) {
-    return word.text;
-  }
-  throw wrong(word, `a path of at most ${MAX_PATH_BYTES} bytes in one line`);
-}
+export const shortPath: Reader<string> = textThat((text) => {
+  const bytes = new TextEncoder().encode(text).length;
+  return bytes > 0 && bytes <= MAX_PATH_BYTES && !/[\0\n]/.test(text);
+}, `a path of at most ${MAX_PATH_BYTES} bytes in one line`);
