@@ -45,22 +45,16 @@ function capabilityHeader(): Uint32Array<ArrayBuffer> {
 /** Effective, permitted and inheritable, low words first. */
 function readCapabilities(): Uint32Array<ArrayBuffer> {
   const data = new Uint32Array(new ArrayBuffer(CAPABILITY_DATA_BYTES));
-  checked(
-    // SAFETY: header and data have the sizes of version 3 and outlive the
-    // synchronous call; the result is checked by checked().
-    () => libc.capget(capabilityHeader(), data),
-    { syscall: "capget" },
-  );
+  // SAFETY: header and data have the sizes of version 3 and outlive the
+  // synchronous call; the result is checked by checked().
+  checked("capget", null, () => libc.capget(capabilityHeader(), data));
   return data;
 }
 
 function writeCapabilities(data: Uint32Array<ArrayBuffer>): void {
-  checked(
-    // SAFETY: header and data have the sizes of version 3 and outlive the
-    // synchronous call; the result is checked by checked().
-    () => libc.capset(capabilityHeader(), data),
-    { syscall: "capset" },
-  );
+  // SAFETY: header and data have the sizes of version 3 and outlive the
+  // synchronous call; the result is checked by checked().
+  checked("capset", null, () => libc.capset(capabilityHeader(), data));
 }
 
 /** The same sets, the effective one cut down to what `mask` has. */
@@ -77,23 +71,19 @@ function limited(
 
 function readGroups(): Uint32Array<ArrayBuffer> {
   const groups = new Uint32Array(new ArrayBuffer(MAX_GROUPS * 4));
-  const count = checked(
-    // SAFETY: `groups` has room for as many as are asked for and outlives the
-    // synchronous call; the result is checked by checked().
-    () => libc.getgroups(MAX_GROUPS, groups),
-    { syscall: "getgroups" },
-  );
+  // SAFETY: `groups` has room for as many as are asked for and outlives the
+  // synchronous call; the result is checked by checked().
+  const call = () => libc.getgroups(MAX_GROUPS, groups);
+  const count = checked("getgroups", null, call);
   return groups.slice(0, count);
 }
 
 function writeGroups(groups: Uint32Array<ArrayBuffer>): void {
   const count = BigInt(groups.length);
-  checked(
-    // SAFETY: `groups` has `count` entries and outlives the synchronous call;
-    // the result is checked by checked().
-    () => libc.syscallSetgroups(NR_SETGROUPS, count, groups),
-    { syscall: "setgroups" },
-  );
+  // SAFETY: `groups` has `count` entries and outlives the synchronous call;
+  // the result is checked by checked().
+  const call = () => libc.syscallSetgroups(NR_SETGROUPS, count, groups);
+  checked("setgroups", null, call);
 }
 
 /**

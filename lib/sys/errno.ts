@@ -128,20 +128,32 @@ export interface CallName {
   readonly subject?: string | undefined;
 }
 
+/** A path, or a descriptor by its label. */
+type Subject = string | { readonly label: string } | null;
+
+function subjectOf(of: Subject): string | undefined {
+  return typeof of === "string" ? of : of?.label;
+}
+
 const EINTR = 4;
 const EAGAIN = 11;
 
 /**
  * Calls a libc function until it is not interrupted by a signal.
  *
+ * @param of What it is applied to; null if nothing.
  * @param call Must end with exactly one libc call and return its result.
  * @throws {SysError} If it fails; {@linkcode ShortageError} for want of
  * descriptors, memory or an undisturbed moment.
  */
-export function checked(call: () => number, name: CallName): number {
-  const result = checkedNow(call, name);
+export function checked(
+  syscall: string,
+  of: Subject,
+  call: () => number,
+): number {
+  const result = checkedNow(syscall, of, call);
   if (result !== undefined) return result;
-  throw failedCall("EAGAIN", name);
+  throw failedCall("EAGAIN", { syscall, subject: subjectOf(of) });
 }
 
 /**
@@ -150,8 +162,9 @@ export function checked(call: () => number, name: CallName): number {
  * @returns Undefined if it would (`EAGAIN`).
  */
 export function checkedNow(
+  syscall: string,
+  of: Subject,
   call: () => number,
-  name: CallName,
 ): number | undefined {
   for (;;) {
     const result = call();
@@ -159,7 +172,8 @@ export function checkedNow(
     const errno = lastErrno();
     if (errno === EINTR) continue;
     if (errno === EAGAIN) return undefined;
-    throw failedCall(ERRNO_NAMES[errno - 1] ?? `E${errno}`, name);
+    const code = ERRNO_NAMES[errno - 1] ?? `E${errno}`;
+    throw failedCall(code, { syscall, subject: subjectOf(of) });
   }
 }
 

@@ -29,12 +29,11 @@ export function readAll(fd: Fd, maxBytes: number): Uint8Array<ArrayBuffer> {
   let memory = new ArrayBuffer(Math.min(READ_BYTES, maxBytes + 1));
   for (let length = 0;;) {
     const rest = new Uint8Array(memory, length);
-    const count = checked(
-      // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
-      // call; the result is checked by checked().
-      () => libc.pread(fd.number, rest, BigInt(rest.length), BigInt(length)),
-      named(fd, "read"),
-    );
+    // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
+    // call; the result is checked by checked().
+    const call = () =>
+      libc.pread(fd.number, rest, BigInt(rest.length), BigInt(length));
+    const count = checked("read", fd, call);
     // No longer than what was read: a caller may keep it.
     if (count === 0) return new Uint8Array(memory.transfer(length));
     length += count;
@@ -55,12 +54,10 @@ export function writeAll(fd: Fd, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.length) {
     const rest = bytes.subarray(written) as Uint8Array<ArrayBuffer>;
-    written += checked(
-      // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
-      // call; the result is checked by checked().
-      () => libc.write(fd.number, rest, BigInt(rest.length)),
-      named(fd, "write"),
-    );
+    // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
+    // call; the result is checked by checked().
+    const call = () => libc.write(fd.number, rest, BigInt(rest.length));
+    written += checked("write", fd, call);
   }
 }
 
@@ -71,7 +68,7 @@ export function writeAll(fd: Fd, bytes: Uint8Array): void {
  */
 export function fsync(fd: Fd): void {
   // SAFETY: no memory; the result is checked by checked().
-  checked(() => libc.fsync(fd.number), named(fd, "fsync"));
+  checked("fsync", fd, () => libc.fsync(fd.number));
 }
 
 /**
@@ -81,7 +78,7 @@ export function fsync(fd: Fd): void {
  */
 export function fdatasync(fd: Fd): void {
   // SAFETY: no memory; the result is checked by checked().
-  checked(() => libc.fdatasync(fd.number), named(fd, "fdatasync"));
+  checked("fdatasync", fd, () => libc.fdatasync(fd.number));
 }
 
 /**
@@ -92,10 +89,7 @@ export function fdatasync(fd: Fd): void {
  */
 export function ftruncate(fd: Fd, sizeBytes: number): void {
   // SAFETY: no memory; the result is checked by checked().
-  checked(
-    () => libc.ftruncate(fd.number, BigInt(sizeBytes)),
-    named(fd, "ftruncate"),
-  );
+  checked("ftruncate", fd, () => libc.ftruncate(fd.number, BigInt(sizeBytes)));
 }
 
 /**
@@ -106,7 +100,7 @@ export function ftruncate(fd: Fd, sizeBytes: number): void {
  */
 export function fchmod(fd: Fd, mode: number): void {
   // SAFETY: no memory; the result is checked by checked().
-  checked(() => libc.fchmod(fd.number, mode), named(fd, "fchmod"));
+  checked("fchmod", fd, () => libc.fchmod(fd.number, mode));
 }
 
 /**
@@ -116,12 +110,10 @@ export function fchmod(fd: Fd, mode: number): void {
  */
 export function fchown(fd: Fd, uid: number, gid: number): void {
   const empty = cString("");
-  checked(
-    // SAFETY: `empty` is one NUL and outlives the synchronous call; the result
-    // is checked by checked().
-    () => libc.fchownat(fd.number, empty, uid, gid, AT.EMPTY_PATH),
-    named(fd, "fchown"),
-  );
+  // SAFETY: `empty` is one NUL and outlives the synchronous call; the result
+  // is checked by checked().
+  const call = () => libc.fchownat(fd.number, empty, uid, gid, AT.EMPTY_PATH);
+  checked("fchown", fd, call);
 }
 
 /**
@@ -145,8 +137,4 @@ export function isReadOnlyDevice(fd: Fd): boolean {
   const flag = new Uint8Array(4);
   ioctl(fd, BLKROGET, flag, "BLKROGET");
   return new DataView(flag.buffer).getInt32(0, true) !== 0;
-}
-
-function named(fd: Fd, syscall: string) {
-  return { syscall, subject: fd.label };
 }

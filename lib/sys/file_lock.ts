@@ -25,11 +25,9 @@ const LOCK_OPERATIONS = {
  * @throws {SysError} If the kernel refuses for another reason.
  */
 export function flock(fd: Fd, op: keyof typeof LOCK_OPERATIONS): boolean {
-  const taken = checkedNow(
-    // SAFETY: no memory; the result is checked by checkedNow().
-    () => libc.flock(fd.number, LOCK_OPERATIONS[op]),
-    { syscall: "flock", subject: fd.label },
-  );
+  // SAFETY: no memory; the result is checked by checkedNow().
+  const call = () => libc.flock(fd.number, LOCK_OPERATIONS[op]);
+  const taken = checkedNow("flock", fd, call);
   return taken !== undefined;
 }
 

@@ -59,7 +59,7 @@ function openat2(path: string, { dir, flags, resolve }: Walk): () => number {
 function open(path: string, walk: Walk): Fd {
   const call = openat2(path, walk);
   for (let tries = 0; tries < TRIES; tries++) {
-    const number = checkedNow(call, { syscall: "open", subject: path });
+    const number = checkedNow("open", path, call);
     if (number !== undefined) return new Fd(number, path);
   }
   // A lease, too, is told so to whoever does not wait: open(2), O_NONBLOCK.
@@ -129,10 +129,9 @@ export function checkAccess(fd: Fd, access: AccessMode): void {
   const mode = access === "rw" ? R_OK | W_OK : R_OK;
   const flags = AT.EACCESS | AT.EMPTY_PATH;
   const empty = cString("");
-  checked(
-    // SAFETY: `empty` is one NUL and outlives the synchronous call; the result
-    // is checked by checked().
-    () => libc.syscallFaccessat2(NR.faccessat2, fd.number, empty, mode, flags),
-    { syscall: "access", subject: fd.label },
-  );
+  // SAFETY: `empty` is one NUL and outlives the synchronous call; the result
+  // is checked by checked().
+  const call = () =>
+    libc.syscallFaccessat2(NR.faccessat2, fd.number, empty, mode, flags);
+  checked("access", fd, call);
 }

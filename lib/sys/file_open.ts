@@ -44,12 +44,10 @@ export function openFile(
   const dir = options.dir?.number ?? AT.FDCWD;
   const name = cString(path);
   const mode = options.mode ?? DEFAULT_MODE;
-  const number = checked(
-    // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
-    // result is checked by checked().
-    () => libc.openat(dir, name, flags | O.CLOEXEC, mode),
-    { syscall: "open", subject: path },
-  );
+  // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+  // result is checked by checked().
+  const call = () => libc.openat(dir, name, flags | O.CLOEXEC, mode);
+  const number = checked("open", path, call);
   return new Fd(number, path);
 }
 
@@ -68,11 +66,9 @@ export function procPath(fd: Fd): string {
  * @throws {ShortageError} `EMFILE`.
  */
 export function duplicate(fd: Fd): Fd {
-  const number = checked(
-    // SAFETY: the null is the third argument 0, the lowest number wanted; the
-    // result is checked by checked().
-    () => libc.fcntl(fd.number, F.DUPFD_CLOEXEC, null),
-    { syscall: "fcntl", subject: fd.label },
-  );
+  // SAFETY: the null is the third argument 0, the lowest number wanted; the
+  // result is checked by checked().
+  const call = () => libc.fcntl(fd.number, F.DUPFD_CLOEXEC, null);
+  const number = checked("fcntl", fd, call);
   return new Fd(number, fd.label);
 }

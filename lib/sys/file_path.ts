@@ -37,12 +37,10 @@ export interface MknodOptions extends AtOptions {
 export function rename(from: string, to: string, options: AtOptions = {}) {
   const dir = number(options);
   const [source, target] = [cString(from), cString(to)];
-  checked(
-    // SAFETY: both names end with a NUL and outlive the synchronous call; the
-    // result is checked by checked().
-    () => libc.renameat(dir, source, dir, target),
-    { syscall: "rename", subject: `${from} to ${to}` },
-  );
+  // SAFETY: both names end with a NUL and outlive the synchronous call; the
+  // result is checked by checked().
+  const call = () => libc.renameat(dir, source, dir, target);
+  checked("rename", `${from} to ${to}`, call);
 }
 
 /** linux/fs.h. */
@@ -72,7 +70,7 @@ export function exchange(
       ...[dir, source, dir, target, RENAME_EXCHANGE] as const,
     );
   const done = unlessRefused(
-    () => checked(call, { syscall: "rename", subject: `${one} and ${other}` }),
+    () => checked("rename", `${one} and ${other}`, call),
     ...["ENOSYS", "EINVAL"],
   );
   return done !== undefined;
@@ -111,12 +109,9 @@ export function mkdir(
   options: AtOptions = {},
 ): void {
   const name = cString(path);
-  checked(
-    // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
-    // result is checked by checked().
-    () => libc.mkdirat(number(options), name, mode),
-    { syscall: "mkdir", subject: path },
-  );
+  // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+  // result is checked by checked().
+  checked("mkdir", path, () => libc.mkdirat(number(options), name, mode));
 }
 
 /**
@@ -132,12 +127,11 @@ export function mknodBlock(path: string, options: MknodOptions): void {
   // By number: before 2.33 glibc had mknodat only as an inline function.
   // arch/x86/entry/syscalls/syscall_64.tbl, asm-generic/unistd.h.
   const mknodat = Deno.build.arch === "x86_64" ? 259n : 33n;
-  checked(
-    // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
-    // result is checked by checked().
-    () => libc.syscallMknodat(mknodat, number(options), name, mode, device),
-    { syscall: "mknod", subject: path },
-  );
+  // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+  // result is checked by checked().
+  const call = () =>
+    libc.syscallMknodat(mknodat, number(options), name, mode, device);
+  checked("mknod", path, call);
 }
 
 /** The kernel's new_encode_dev() (linux/kdev_t.h): 12 bits major, 20 minor. */
@@ -159,12 +153,9 @@ function remove(
   options: AtOptions,
 ): void {
   const name = cString(path);
-  checked(
-    // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
-    // result is checked by checked().
-    () => libc.unlinkat(number(options), name, flags),
-    { syscall, subject: path },
-  );
+  // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+  // result is checked by checked().
+  checked(syscall, path, () => libc.unlinkat(number(options), name, flags));
 }
 
 function number(options: AtOptions): number {

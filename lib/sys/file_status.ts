@@ -97,12 +97,10 @@ function statx(
 ): FileStatus {
   const name = cString(path);
   const status = new ArrayBuffer(STATX.size);
-  checked(
-    // SAFETY: `name` ends with a NUL, `status` has the size of struct statx;
-    // both outlive the synchronous call; the result is checked by checked().
-    () => libc.statx(dir, name, flags, STATX.BASIC_STATS, status),
-    { syscall: "stat", subject },
-  );
+  // SAFETY: `name` ends with a NUL, `status` has the size of struct statx;
+  // both outlive the synchronous call; the result is checked by checked().
+  const call = () => libc.statx(dir, name, flags, STATX.BASIC_STATS, status);
+  checked("stat", subject, call);
   return readStatus(new DataView(status));
 }
 

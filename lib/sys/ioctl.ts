@@ -26,14 +26,12 @@ export function ioctl(
   what: string,
 ): number {
   const code = BigInt(request);
-  return checked(
-    // SAFETY: whoever gives a struct gives one of the size that the request
-    // needs; it outlives the synchronous call; the result is checked by
-    // checked().
-    () =>
-      typeof arg === "number"
-        ? libc.ioctlNumber(fd.number, code, BigInt.asUintN(64, BigInt(arg)))
-        : libc.ioctl(fd.number, code, arg),
-    { syscall: `ioctl ${what}`, subject: fd.label },
-  );
+  // SAFETY: whoever gives a struct gives one of the size that the request
+  // needs; it outlives the synchronous call; the result is checked by
+  // checked().
+  const call = () =>
+    typeof arg === "number"
+      ? libc.ioctlNumber(fd.number, code, BigInt.asUintN(64, BigInt(arg)))
+      : libc.ioctl(fd.number, code, arg);
+  return checked(`ioctl ${what}`, fd, call);
 }

@@ -42,13 +42,12 @@ export function sendMessage(
   view.setInt32(8, SOCKET.SOL_SOCKET, true);
   view.setInt32(12, SOCKET.SCM_RIGHTS, true);
   view.setInt32(16, passed.number, true);
-  return checkedNow(
-    // SAFETY: header, iovec, control data and payload lie in `memory`, which
-    // is passed itself and so outlives the synchronous call; the result is
-    // checked by checkedNow().
-    () => libc.sendmsg(socket.number, memory, MSG.NOSIGNAL | MSG.DONTWAIT),
-    { syscall: "sendmsg", subject: socket.label },
-  );
+  // SAFETY: header, iovec, control data and payload lie in `memory`, which
+  // is passed itself and so outlives the synchronous call; the result is
+  // checked by checkedNow().
+  const call = () =>
+    libc.sendmsg(socket.number, memory, MSG.NOSIGNAL | MSG.DONTWAIT);
+  return checkedNow("sendmsg", socket, call);
 }
 
 /**

@@ -27,13 +27,11 @@ const ST_NODEV = 4n;
  */
 export function bindMount(from: Fd, onto: Fd): void {
   const [source, target] = [cString(procPath(from)), cString(procPath(onto))];
-  checked(
-    // SAFETY: both paths end with a NUL and outlive the synchronous call; the
-    // kernel reads neither type nor data of a bind mount; the result is
-    // checked by checked().
-    () => libc.mount(source, target, null, MS_BIND, null),
-    { syscall: "mount", subject: `${from.label} on ${onto.label}` },
-  );
+  // SAFETY: both paths end with a NUL and outlive the synchronous call; the
+  // kernel reads neither type nor data of a bind mount; the result is
+  // checked by checked().
+  const call = () => libc.mount(source, target, null, MS_BIND, null);
+  checked("mount", `${from.label} on ${onto.label}`, call);
 }
 
 /**
@@ -45,12 +43,9 @@ export function bindMount(from: Fd, onto: Fd): void {
 export function unmount(dir: Fd, name: string): void {
   const path = cString(`${procPath(dir)}/${name}`);
   const flags = MNT_DETACH | UMOUNT_NOFOLLOW;
-  checked(
-    // SAFETY: `path` ends with a NUL and outlives the synchronous call; the
-    // result is checked by checked().
-    () => libc.umount2(path, flags),
-    { syscall: "umount", subject: `${dir.label}/${name}` },
-  );
+  // SAFETY: `path` ends with a NUL and outlives the synchronous call; the
+  // result is checked by checked().
+  checked("umount", `${dir.label}/${name}`, () => libc.umount2(path, flags));
 }
 
 /**
@@ -60,11 +55,8 @@ export function unmount(dir: Fd, name: string): void {
  */
 export function isNodev(fd: Fd): boolean {
   const status = new DataView(new ArrayBuffer(STATFS.size));
-  checked(
-    // SAFETY: `status` has the size of struct statfs and outlives the
-    // synchronous call; the result is checked by checked().
-    () => libc.fstatfs(fd.number, status),
-    { syscall: "statfs", subject: fd.label },
-  );
+  // SAFETY: `status` has the size of struct statfs and outlives the
+  // synchronous call; the result is checked by checked().
+  checked("statfs", fd, () => libc.fstatfs(fd.number, status));
   return (status.getBigUint64(STATFS.flags, true) & ST_NODEV) !== 0n;
 }

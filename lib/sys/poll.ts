@@ -45,12 +45,11 @@ export function pollSync(
 ): number[] {
   const deadline = startDeadline(timeoutMs);
   const memory = pollMemory(fds);
-  checked(
-    // SAFETY: `memory` holds `fds.length` pollfds and outlives the synchronous
-    // call; the result is checked by checked().
-    () => libc.poll(memory, BigInt(fds.length), pollTimeout(deadline)),
-    { syscall: "poll" },
-  );
+  // SAFETY: `memory` holds `fds.length` pollfds and outlives the synchronous
+  // call; the result is checked by checked().
+  const call = () =>
+    libc.poll(memory, BigInt(fds.length), pollTimeout(deadline));
+  checked("poll", null, call);
   return readEvents(memory);
 }
 

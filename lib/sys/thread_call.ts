@@ -105,7 +105,7 @@ export async function callWithin<F extends Threaded>(
   const again = libc[call.function] as (...args: unknown[]) => number;
   // SAFETY: the thread's call once more, synchronous, to fail the same way, as
   // the errno stayed with the thread; the result is checked by checked().
-  return checked(() => again(...call.args), { syscall, subject });
+  return checked(syscall, subject, () => again(...call.args));
 }
 
 function tooLate(

@@ -51,11 +51,9 @@ export function listUnixSockets(timeoutMs: number): UnixDiagEntry[] {
 
 function openNetlink(): Fd {
   const { AF_NETLINK, RAW, CLOEXEC } = SOCKET;
-  const number = checked(
-    // SAFETY: no memory; the result is checked by checked().
-    () => libc.socket(AF_NETLINK, RAW | CLOEXEC, NETLINK_SOCK_DIAG),
-    { syscall: "socket", subject: "sock_diag" },
-  );
+  // SAFETY: no memory; the result is checked by checked().
+  const call = () => libc.socket(AF_NETLINK, RAW | CLOEXEC, NETLINK_SOCK_DIAG);
+  const number = checked("socket", "sock_diag", call);
   return new Fd(number, "sock_diag");
 }
 
@@ -68,12 +66,11 @@ function sendRequest(socket: Fd): void {
   request.setUint8(HEADER_SIZE, SOCKET.AF_UNIX);
   request.setUint32(HEADER_SIZE + 4, 0xffffffff, true);
   request.setUint32(HEADER_SIZE + 12, SHOW, true);
-  checked(
-    // SAFETY: `request` has that size and outlives the synchronous call; the
-    // result is checked by checked().
-    () => libc.sendto(socket.number, request, BigInt(REQUEST_SIZE), 0, null, 0),
-    { syscall: "send", subject: socket.label },
-  );
+  // SAFETY: `request` has that size and outlives the synchronous call; the
+  // result is checked by checked().
+  const call = () =>
+    libc.sendto(socket.number, request, BigInt(REQUEST_SIZE), 0, null, 0);
+  checked("send", socket, call);
 }
 
 /** Undefined when the time is over. */
@@ -85,12 +82,10 @@ function receiveReply(socket: Fd, deadline: Deadline): DataView | undefined {
     deadline.remainingMs(),
   );
   if (!ready) return undefined;
-  const count = checkedNow(
-    // SAFETY: `buffer` has that size and outlives the synchronous call; the
-    // result is checked by checkedNow().
-    () => libc.recv(socket.number, buffer, size, MSG.DONTWAIT),
-    { syscall: "recv", subject: socket.label },
-  );
+  // SAFETY: `buffer` has that size and outlives the synchronous call; the
+  // result is checked by checkedNow().
+  const call = () => libc.recv(socket.number, buffer, size, MSG.DONTWAIT);
+  const count = checkedNow("recv", socket, call);
   return count === undefined ? undefined : new DataView(buffer, 0, count);
 }
 

@@ -33,22 +33,18 @@ const RETRY_MS = 20;
  */
 export function unixStreamSocket(label: string): Fd {
   const type = SOCKET.STREAM | SOCKET.NONBLOCK | SOCKET.CLOEXEC;
-  const number = checked(
-    // SAFETY: no memory; the result is checked by checked().
-    () => libc.socket(SOCKET.AF_UNIX, type, 0),
-    { syscall: "socket", subject: label },
-  );
+  // SAFETY: no memory; the result is checked by checked().
+  const call = () => libc.socket(SOCKET.AF_UNIX, type, 0);
+  const number = checked("socket", label, call);
   return new Fd(number, label);
 }
 
 /** False if the listener's queue is full (EAGAIN, unix(7)). */
 function tryConnect(socket: Fd, address: Uint8Array<ArrayBuffer>): boolean {
-  const connected = checkedNow(
-    // SAFETY: `address` is a sockaddr_un of that length and outlives the
-    // synchronous call; the result is checked by checkedNow().
-    () => libc.connect(socket.number, address, address.length),
-    { syscall: "connect", subject: socket.label },
-  );
+  // SAFETY: `address` is a sockaddr_un of that length and outlives the
+  // synchronous call; the result is checked by checkedNow().
+  const call = () => libc.connect(socket.number, address, address.length);
+  const connected = checkedNow("connect", socket, call);
   return connected !== undefined;
 }
 
@@ -140,12 +136,11 @@ export class UnixSocket implements Disposable {
     const memory = bytes as Uint8Array<ArrayBuffer>;
     const flags = MSG.NOSIGNAL | MSG.DONTWAIT;
     const size = BigInt(bytes.length);
-    return checkedNow(
-      // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
-      // no address; the result is checked by checkedNow().
-      () => libc.sendto(this.fd.number, memory, size, flags, null, 0),
-      { syscall: "send", subject: this.fd.label },
-    );
+    // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
+    // no address; the result is checked by checkedNow().
+    const call = () =>
+      libc.sendto(this.fd.number, memory, size, flags, null, 0);
+    return checkedNow("send", this.fd, call);
   }
 
   async #waitWritable(options: SendOptions, deadline: Deadline): Promise<void> {
@@ -170,12 +165,10 @@ export class UnixSocket implements Disposable {
   receive(buffer: Uint8Array): number | "would-block" {
     const memory = buffer as Uint8Array<ArrayBuffer>;
     const size = BigInt(buffer.length);
-    return checkedNow(
-      // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
-      // the result is checked by checkedNow().
-      () => libc.recv(this.fd.number, memory, size, MSG.DONTWAIT),
-      { syscall: "recv", subject: this.fd.label },
-    ) ?? "would-block";
+    // SAFETY: `memory` has `size` bytes and outlives the synchronous call;
+    // the result is checked by checkedNow().
+    const call = () => libc.recv(this.fd.number, memory, size, MSG.DONTWAIT);
+    return checkedNow("recv", this.fd, call) ?? "would-block";
   }
 
   /**
@@ -204,13 +197,11 @@ export class UnixSocket implements Disposable {
     const size = new DataView(new ArrayBuffer(4));
     size.setUint32(0, ucred.byteLength, true);
     const { SOL_SOCKET, SO_PEERCRED } = SOCKET;
-    checked(
-      // SAFETY: `ucred` has the size of struct ucred, `size` says so; both
-      // outlive the synchronous call; the result is checked by checked().
-      () =>
-        libc.getsockopt(this.fd.number, SOL_SOCKET, SO_PEERCRED, ucred, size),
-      { syscall: "getsockopt SO_PEERCRED", subject: this.fd.label },
-    );
+    // SAFETY: `ucred` has the size of struct ucred, `size` says so; both
+    // outlive the synchronous call; the result is checked by checked().
+    const call = () =>
+      libc.getsockopt(this.fd.number, SOL_SOCKET, SO_PEERCRED, ucred, size);
+    checked("getsockopt SO_PEERCRED", this.fd, call);
     return {
       pid: ucred.getInt32(0, true),
       uid: ucred.getUint32(4, true),

@@ -21,11 +21,9 @@ export class WakeUp implements Disposable {
 
   /** @throws {ShortageError} `EMFILE`. */
   constructor() {
-    const number = checked(
-      // SAFETY: no memory; the result is checked by checked().
-      () => libc.eventfd(0, EVENTFD_FLAGS),
-      { syscall: "eventfd" },
-    );
+    // SAFETY: no memory; the result is checked by checked().
+    const call = () => libc.eventfd(0, EVENTFD_FLAGS);
+    const number = checked("eventfd", null, call);
     this.fd = new Fd(number, "eventfd");
   }
 
@@ -36,23 +34,17 @@ export class WakeUp implements Disposable {
   wake(): void {
     if (this.fd.isClosed) return;
     const one = new BigUint64Array([1n]);
-    checkedNow(
-      // SAFETY: `one` has 8 bytes and outlives the synchronous call. EAGAIN is
-      // a full counter: readable anyway.
-      () => libc.write(this.fd.number, one, 8n),
-      { syscall: "write", subject: this.fd.label },
-    );
+    // SAFETY: `one` has 8 bytes and outlives the synchronous call. EAGAIN is
+    // a full counter: readable anyway.
+    checkedNow("write", this.fd, () => libc.write(this.fd.number, one, 8n));
   }
 
   /** Makes it not readable any more. */
   clear(): void {
     const count = new BigUint64Array(1);
-    checkedNow(
-      // SAFETY: `count` has the 8 bytes an eventfd gives and outlives the
-      // synchronous call. EAGAIN: it was not readable.
-      () => libc.read(this.fd.number, count, 8n),
-      { syscall: "read", subject: this.fd.label },
-    );
+    // SAFETY: `count` has the 8 bytes an eventfd gives and outlives the
+    // synchronous call. EAGAIN: it was not readable.
+    checkedNow("read", this.fd, () => libc.read(this.fd.number, count, 8n));
   }
 
   /** Closes the eventfd: no wait may have it any more. */

@@ -55,13 +55,11 @@ export function receiveMessage(
   const controlBytes = cmsgSpace(MAX_FDS);
   const memory = messageMemory(controlBytes, buffer.length);
   const flags = MSG.DONTWAIT | MSG_CMSG_CLOEXEC;
-  const bytes = checkedNow(
-    // SAFETY: header, iovec, control data and payload lie in `memory`, which
-    // is passed itself and so outlives the synchronous call; it has the room
-    // its lengths say; the result is checked by checkedNow().
-    () => libc.recvmsg(socket.number, memory, flags),
-    { syscall: "recvmsg", subject: socket.label },
-  );
+  // SAFETY: header, iovec, control data and payload lie in `memory`, which
+  // is passed itself and so outlives the synchronous call; it has the room
+  // its lengths say; the result is checked by checkedNow().
+  const call = () => libc.recvmsg(socket.number, memory, flags);
+  const bytes = checkedNow("recvmsg", socket, call);
   if (bytes === undefined) return "would-block";
   const payload = new Uint8Array(memory, CONTROL_OFFSET + controlBytes, bytes);
   buffer.set(payload);

@@ -45,17 +45,12 @@ export class UnixListener implements Disposable {
     const address = unixAddress(`${procPath(dir)}/${path.slice(slash + 1)}`);
     const socket = unixStreamSocket(path);
     try {
-      checked(
-        // SAFETY: `address` is a sockaddr_un of that length and outlives the
-        // synchronous call; the result is checked by checked().
-        () => libc.bind(socket.number, address, address.length),
-        { syscall: "bind", subject: path },
-      );
-      checked(
-        // SAFETY: no memory; the result is checked by checked().
-        () => libc.listen(socket.number, backlog),
-        { syscall: "listen", subject: path },
-      );
+      // SAFETY: `address` is a sockaddr_un of that length and outlives the
+      // synchronous call; the result is checked by checked().
+      const call = () => libc.bind(socket.number, address, address.length);
+      checked("bind", path, call);
+      // SAFETY: no memory; the result is checked by checked().
+      checked("listen", path, () => libc.listen(socket.number, backlog));
     } catch (error) {
       socket.close();
       throw error;
@@ -92,12 +87,10 @@ export class UnixListener implements Disposable {
   /** A descriptor; undefined if nobody waits. */
   #tryAccept(): number | undefined {
     const flags = SOCKET.NONBLOCK | SOCKET.CLOEXEC;
-    return checkedNow(
-      // SAFETY: the address of the client is not wanted; the result is checked
-      // by checkedNow().
-      () => libc.accept4(this.fd.number, null, null, flags),
-      { syscall: "accept", subject: this.fd.label },
-    );
+    // SAFETY: the address of the client is not wanted; the result is checked
+    // by checkedNow().
+    const call = () => libc.accept4(this.fd.number, null, null, flags);
+    return checkedNow("accept", this.fd, call);
   }
 
   /** Closes the socket. A second call does nothing. */

@@ -64,12 +64,11 @@ function lockImage(fd: Fd): void {
   const lock = new DataView(new ArrayBuffer(32));
   lock.setBigInt64(8, 100n, true);
   lock.setBigInt64(16, 1n, true);
-  checked(
-    // SAFETY: the struct outlives the synchronous call; checked() looks at
-    // the result.
-    () => libc.fcntl(fd.number, OFD_SETLK, new Uint8Array(lock.buffer)),
-    { syscall: "fcntl", subject: fd.label },
-  );
+  // SAFETY: the struct outlives the synchronous call; checked() looks at
+  // the result.
+  const call = () =>
+    libc.fcntl(fd.number, OFD_SETLK, new Uint8Array(lock.buffer));
+  checked("fcntl", fd, call);
 }
 
 function openImage(path: string, readOnly: boolean): Fd {

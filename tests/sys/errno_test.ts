@@ -71,7 +71,7 @@ Deno.test("checked() reads the errno of its own call, every time", () => {
       () =>
         index % 2 === 0
           ? openFile(`/nowhere/${garbage.length}`, O.RDONLY)
-          : checked(() => libc.fsync(-1), { syscall: "fsync" }),
+          : checked("fsync", null, () => libc.fsync(-1)),
       SysError,
     ) as SysError;
     assertEquals(error.code, expected);
@@ -82,8 +82,8 @@ Deno.test("checkedNow() returns undefined where it would have to wait", () => {
   using quiet = new WakeUp();
   const count = new BigUint64Array(1);
   const read = () => libc.read(quiet.fd.number, count, 8n);
-  assertEquals(checkedNow(read, { syscall: "read" }), undefined);
-  const error = assertThrows(() => checked(read, { syscall: "read" }));
+  assertEquals(checkedNow("read", null, read), undefined);
+  const error = assertThrows(() => checked("read", null, read));
   assertEquals((error as Error).name, "ShortageError");
 });
 
