@@ -12,7 +12,7 @@ import { diskEntry } from "../device/entry.ts";
 import type { IoLimits } from "../device/io_limits.ts";
 import { controllerWords } from "../device/scsi_controller.ts";
 import { uriObject } from "../device/uri_object.ts";
-import type { Decision } from "../engine/plan.ts";
+import type { Plan } from "../engine/plan.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
 import { refuse, type Remark, remark } from "../errors.ts";
 import type { Via } from "../host/access_record.ts";
@@ -133,7 +133,7 @@ export function planNewDisk(
   facts: Facts & ScsiFacts,
   disk: DiskDevice,
   { via, limits, plug, before, after, reproducible, warnings }: Coming,
-): Decision {
+): Plan {
   const index = facts.content.runtime.disks.length;
   const { controller } = disk;
   return planAddition(facts, {
@@ -167,7 +167,7 @@ export function planNewDisk(
  *
  * @throws {HotplugError} status 3
  */
-export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Decision {
+export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   refuseImpossible(facts, DISK.needs["disk-add"]);
   const { disks } = facts.content.runtime;
   const twin = twinOf(disks, facts, request.uuid.value) ??

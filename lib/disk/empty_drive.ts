@@ -10,7 +10,7 @@ import { diskDriver, heedsDrivers, NO_SOURCE } from "../device/disk_driver.ts";
 import { controllerOf } from "../device/scsi_controller.ts";
 import { titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "./start.ts";
-import type { Decision } from "../engine/plan.ts";
+import type { Plan } from "../engine/plan.ts";
 import { duplicate, refuse } from "../errors.ts";
 import { alreadyThere, twinOf } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -80,7 +80,7 @@ const NO_MEDIUM: StartFault = {
 export function planEmptyDrive(
   request: EmptyDriveAdd,
   facts: EmptyDriveFacts,
-): Decision {
+): Plan {
   refuseImpossible(facts, DISK.needs["disk-add"]);
   const { hvparams } = facts.content.runtime;
   refuseOther(request, hvparams.diskType);

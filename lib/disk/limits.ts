@@ -10,7 +10,7 @@ import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
-import { type Decision, decisionOn } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import {
@@ -146,7 +146,7 @@ export function limitSteps(
  *
  * @throws {HotplugError} status 3
  */
-export function planDiskSet(request: DiskSet, facts: Facts): Decision {
+export function planDiskSet(request: DiskSet, facts: Facts): Plan {
   refuseImpossible(facts, DISK.needs["disk-set"]);
   refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
   const { device, limits: change } = request;
@@ -161,7 +161,7 @@ export function planDiskSet(request: DiskSet, facts: Facts): Decision {
   const before = limitsIn(backend);
   const limits = changedLimits(before, change);
   const limit: DiskStep = { kind: "limit-disk", id, qdev, limits, before };
-  return decisionOn({
+  return planOf({
     action: "set",
     instance: facts.paths.name,
     title,
@@ -171,6 +171,5 @@ export function planDiskSet(request: DiskSet, facts: Facts): Decision {
       ...noteSteps(facts.own, { limits }, { uuid }),
       sameLimits(before, limits) ? undefined : limit,
     ],
-    warnings: [],
   });
 }

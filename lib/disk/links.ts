@@ -10,7 +10,7 @@
 import { remark } from "../errors.ts";
 import { basename, dirname, join } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
-import { type Decision, decisionOn } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import { type DiskLinks, readDiskLinks } from "../host/disk_link.ts";
 import { identitiesAt, identityAt } from "../host/identity.ts";
 import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
@@ -117,7 +117,7 @@ function linksStep(
 export function planLinks(
   { instance, order }: LinksMend,
   facts: LinksFacts,
-): Decision {
+): Plan {
   const { disks } = facts.content.runtime;
   const wanted = disks.flatMap((disk) => wantedOf(facts, order, disk));
   const wrong = wanted.filter(({ isRight }) => !isRight);
@@ -128,9 +128,8 @@ export function planLinks(
     device: null,
     kinds: [DISK.word],
     steps: [],
-    warnings: [],
   } as const;
-  if (wrong.length === 0) return decisionOn(draft);
+  if (wrong.length === 0) return planOf(draft);
   const why = obstacle(wanted, wrong);
   if (why !== undefined) {
     const warning = remark(
@@ -141,7 +140,7 @@ export function planLinks(
           "do not migrate or restart the VM before state show --verify is content",
       },
     );
-    return decisionOn({ ...draft, warnings: [warning] });
+    return planOf({ ...draft, warnings: [warning] });
   }
   const links = wrong.flatMap(({ disk, link }): LinkChange[] =>
     disk.uuid === undefined || disk.link === link
@@ -150,7 +149,7 @@ export function planLinks(
   );
   const { stage, commit } = stateSteps(facts, { change: "links", links });
   const steps = [stage, linksStep(facts, wrong), commit];
-  return decisionOn({ ...draft, steps });
+  return planOf({ ...draft, steps });
 }
 
 /** The name of an instance's link to the disk at this place. */
@@ -163,7 +162,7 @@ export async function planLinksOf(
   request: LinksMend,
   paths: InstancePaths,
   content: RuntimeContent,
-): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
+): Promise<{ plan: Plan; process: QemuProcess | undefined }> {
   const directory = `${paths.runDir}/instance-disks`;
   const place = await identityAt(directory);
   const prefix = linkName(paths.name, 0).slice(0, -1);
@@ -184,7 +183,7 @@ export async function planLinksOf(
   const leadTo = await identitiesAt(names.map((name) => join(directory, name)));
   const process = findQemu(paths.pid, paths.name);
   const open = process && [...openFiles(process.pid)];
-  const decision = planLinks(request, {
+  const plan = planLinks(request, {
     paths,
     content,
     nonce: makeNonce(),
@@ -194,5 +193,5 @@ export async function planLinksOf(
     there: place === undefined ? {} : readDiskLinks(directory, names),
     leadTo: Object.fromEntries(names.map((name, i) => [name, leadTo[i]])),
   });
-  return { decision, process };
+  return { plan, process };
 }

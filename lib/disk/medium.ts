@@ -11,7 +11,7 @@ import { withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "./start.ts";
 import { isUri } from "../device/storage_uri.ts";
-import { type Decision, decisionOn } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { duplicate, refuse, remark, unsupported } from "../errors.ts";
 import { inspectSource, type Source } from "../host/source.ts";
@@ -205,7 +205,7 @@ function mediumSteps(
  *
  * @throws {HotplugError} status 3
  */
-export function planMedium(request: MediumSet, facts: MediumFacts): Decision {
+export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
   refuseImpossible(facts, DISK.needs["disk-set"]);
   const { device } = request;
   const chosen = chooseDisk(facts, { device, verb: "change" });
@@ -215,7 +215,7 @@ export function planMedium(request: MediumSet, facts: MediumFacts): Decision {
   const { path = null, sizeBytes = view.size_bytes } = facts.source ?? {};
   const isOut = path === null;
   const inside = { source: path, medium: path, size_bytes: sizeBytes };
-  return decisionOn({
+  return planOf({
     action: "set",
     instance: facts.paths.name,
     device: { ...view, ...inside, via: isOut ? null : "fdset" },

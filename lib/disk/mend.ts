@@ -6,7 +6,7 @@
 
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
-import { giveBackPlan, planOfDecision, repairPlan } from "../plan/finding.ts";
+import { giveBackPlan, repairPlan } from "../plan/finding.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { forgetSteps } from "../plan/give_back.ts";
 import { planStray } from "../plan/removal.ts";
@@ -32,12 +32,12 @@ export async function diskMend(
   const { word, subject = "" } = mend ?? {};
   switch (word) {
     case "remove":
-      return planOfDecision(planDiskRemove({
+      return planDiskRemove({
         kind: "disk-remove",
         instance: paths.name,
         device: device?.uuid ?? device?.id ?? "",
         bootDisk: "forced",
-      }, await readDiskRemoveFacts(facts, world)));
+      }, await readDiskRemoveFacts(facts, world));
     case "orphan-node": {
       const stray = straysOf(facts.qemu, facts.content.runtime)
         .find(({ id, has }) => id === subject && has === "backend");

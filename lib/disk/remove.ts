@@ -5,7 +5,7 @@
  */
 
 import { backendOf, isMadeUp, servesUnnamed } from "../device/backend.ts";
-import type { Decision } from "../engine/plan.ts";
+import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -112,7 +112,7 @@ function refuseBootDisk(
 export function planDiskRemove(
   request: DiskRemove,
   facts: DiskRemoveFacts,
-): Decision {
+): Plan {
   return planRemoval(facts, {
     kind: DISK,
     needs: DISK.needs["disk-remove"],

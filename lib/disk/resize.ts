@@ -9,7 +9,7 @@
 
 import { isMadeUp } from "../device/backend.ts";
 import { controllerOf } from "../device/scsi_controller.ts";
-import { type Decision, decisionOn } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import { hugeFault } from "../host/disk_size.ts";
@@ -194,7 +194,7 @@ function refuseNvme({ entry, title }: ChosenDisk) {
 export function planDiskResize(
   request: DiskResize,
   facts: DiskResizeFacts,
-): Decision {
+): Plan {
   refuseImpossible(facts, DISK.needs["disk-resize"]);
   const { device } = request;
   const chosen = chooseDisk(facts, { device, verb: "resize" });
@@ -220,7 +220,7 @@ export function planDiskResize(
   } as const;
   if (to === from) {
     refuseCut({ ...disk, source }, to, title);
-    return decisionOn({ ...draft, device: view, steps: [], warnings: [] });
+    return planOf({ ...draft, device: view, steps: [] });
   }
   expectLarger(chosen, { from, to });
   if (disk.readOnly) {
@@ -240,7 +240,7 @@ export function planDiskResize(
     entry.hvinfo,
     facts.content.runtime.kvmCmd,
   );
-  return decisionOn({
+  return planOf({
     ...draft,
     device: { ...view, size_bytes: to },
     steps: isRecorded ? [stage, resize, commit] : [resize],

@@ -93,7 +93,10 @@ export interface Plan {
 }
 
 /** A plan whose turning step is named by the step itself. */
-export interface PlanDraft extends Omit<Plan, "steps" | "turn" | "ifCut"> {
+export interface PlanDraft
+  extends
+    Omit<Plan, "kinds" | "steps" | "turn" | "ifCut" | "warnings">,
+    Partial<Pick<Plan, "kinds" | "warnings">> {
   /** As in the plan. */
   readonly steps: readonly (Step | undefined)[];
   /** One of the steps, undefined if none is one. */
@@ -102,34 +105,19 @@ export interface PlanDraft extends Omit<Plan, "steps" | "turn" | "ifCut"> {
   readonly ifCut?: Course;
 }
 
-/** Makes a plan of a draft; steps that are undefined are not needed. */
+/**
+ * Makes a plan of a draft; steps that are undefined are not needed. Without a
+ * step there is nothing to do.
+ */
 export function planOf({ steps, turn, ifCut, ...rest }: PlanDraft): Plan {
   const needed = steps.filter((step) => step !== undefined);
   const at = turn === undefined ? -1 : needed.indexOf(turn);
   return {
+    kinds: [],
+    warnings: [],
     ...rest,
     steps: needed,
     turn: at < 0 ? null : at,
     ifCut: ifCut ?? "take-back",
   };
-}
-
-/** What a request comes to: something to do, or nothing. */
-export type Decision =
-  | { readonly kind: "plan"; readonly plan: Plan }
-  | {
-    readonly kind: "nothing-to-do";
-    readonly action: Action;
-    readonly instance: string;
-    readonly device: DeviceView | null;
-    readonly adoption?: Adoption;
-    readonly warnings: readonly Remark[];
-  };
-
-/** What a draft comes to: without a step there is nothing to do. */
-export function decisionOn(draft: PlanDraft): Decision {
-  const plan = planOf(draft);
-  if (plan.steps.length > 0) return { kind: "plan", plan };
-  const { action, instance, device, warnings } = plan;
-  return { kind: "nothing-to-do", action, instance, device, warnings };
 }

@@ -11,7 +11,7 @@ import {
   type NicDevice,
   settingsAtStart,
 } from "../device/nic.ts";
-import type { Decision } from "../engine/plan.ts";
+import type { Plan } from "../engine/plan.ts";
 import { duplicate, type Remark, remark } from "../errors.ts";
 import {
   alreadyThere,
@@ -108,7 +108,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
  *
  * @throws {HotplugError} status 3
  */
-export function planNicAdd(request: NicAdd, facts: NicAddFacts): Decision {
+export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
   refuseImpossible(facts, NIC.needs["nic-add"]);
   refuseNoTapWay(facts);
   const { nics, hvparams } = facts.content.runtime;

@@ -10,7 +10,7 @@ import { titleOf } from "../device/select.ts";
 import type { Plan } from "../engine/plan.ts";
 import { deviceStep } from "../plan/addition.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
-import { giveBackPlan, planOfDecision, repairPlan } from "../plan/finding.ts";
+import { giveBackPlan, repairPlan } from "../plan/finding.ts";
 import { planStray } from "../plan/removal.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { NicEntry } from "../state/runtime.ts";
@@ -67,14 +67,14 @@ export function nicMend(
   const { nics } = facts.content.runtime;
   const { word, subject = "" } = mend ?? {};
   const files = (steps: readonly NicStep[]) =>
-    steps.length === 0 ? undefined : nicRepair(facts, "NIC files", { steps });
+    nicRepair(facts, "NIC files", { steps });
   switch (word) {
     case "remove":
-      return planOfDecision(planNicRemove({
+      return planNicRemove({
         kind: "nic-remove",
         instance: name,
         device: device?.uuid ?? device?.id ?? "",
-      }, facts));
+      }, facts);
     case "put-back": {
       const entry = nics.find(({ index }) => index === device?.index);
       return entry && putBack(facts, entry);

@@ -6,7 +6,7 @@
  */
 
 import { titleOf } from "../device/select.ts";
-import { type Decision, planOf } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import { unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
@@ -95,7 +95,7 @@ function inPlaceSteps(
 export function planNicModify(
   request: NicModify,
   facts: NicModifyFacts,
-): Decision {
+): Plan {
   refuseImpossible(facts, NIC.needs["nic-modify"]);
   const modified = modifiedNic(facts, request);
   const { entry, uuid, wanted } = modified;
@@ -106,21 +106,18 @@ export function planNicModify(
   const members = nicMembers(entry, wanted, request.ganeti?.object);
   const tap = isReplug ? null : tapOf(facts, entry) ?? null;
   const device = plannedView(wanted, entryView(entry), tap);
-  const instance = facts.paths.name;
-  const common = { action: "modify", instance, device } as const;
   const changes = Object.keys(members).length > 0;
-  if (inner.length === 0 && !changes) {
-    return { kind: "nothing-to-do", ...common, warnings: [] };
-  }
   const { stage, commit } = stateSteps(facts, {
     change: "members",
     list: "nics",
     uuid,
     members,
   });
-  const plan = planOf({
-    ...common,
+  return planOf({
+    action: "modify",
+    instance: facts.paths.name,
     title: titleOf(entry),
+    device,
     kinds: [NIC.word],
     steps: changes ? [stage, ...inner, commit] : inner,
     turn: plug,
@@ -128,5 +125,4 @@ export function planNicModify(
       ? startWarnings(facts.content.runtime.hvparams, wanted)
       : [],
   });
-  return { kind: "plan", plan };
 }

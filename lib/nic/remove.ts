@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Decision } from "../engine/plan.ts";
+import type { Plan } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
 import { planRemoval, type Removable } from "../plan/removal.ts";
@@ -97,7 +97,7 @@ function refuseFatal(
 export function planNicRemove(
   request: NicRemove,
   facts: NicRemoveFacts,
-): Decision {
+): Plan {
   return planRemoval(facts, {
     kind: NIC,
     needs: NIC.needs["nic-remove"],

@@ -7,7 +7,7 @@
 import type { Remark } from "../errors.ts";
 import { basename } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
-import { type Adoption, type Decision, planOf } from "../engine/plan.ts";
+import { type Adoption, type Plan, planOf } from "../engine/plan.ts";
 import type { EngineStep } from "../engine/steps.ts";
 import {
   type Adopted,
@@ -109,31 +109,24 @@ function adoptionOf(
  */
 export function planAdopt(
   { facts, kinds }: { facts: AdoptFacts; kinds: readonly AdoptedKind[] },
-): Decision {
+): Plan {
   for (const rule of STATE_RULES) rule.refuse(facts);
   const verdicts = judgeAll(facts, kinds);
   const adopted = verdicts.filter((one) => "change" in one);
   const remaining = verdicts.filter((one) => "hint" in one);
   const after = afterwards(facts, kinds, adopted);
   const adoption = adoptionOf(facts, kinds, { adopted, after, remaining });
-  const about = {
-    action: "adopt" as const,
+  return planOf({
+    action: "adopt",
     instance: facts.paths.name,
+    title: `${adopted.length} device${adopted.length === 1 ? "" : "s"}`,
     device: null,
     adoption,
+    kinds: kinds.map(({ kind }) => kind.word),
+    steps: [
+      ...recordSteps(facts, adopted, after),
+      ...kinds.flatMap(({ adoption }) => adoption.steps(facts, adopted)),
+    ],
     warnings: adopted.flatMap(({ warnings }) => warnings),
-  };
-  if (adopted.length === 0 && !isEmptyContent(facts.content)) {
-    return { kind: "nothing-to-do", ...about };
-  }
-  const steps = [
-    ...recordSteps(facts, adopted, after),
-    ...kinds.flatMap(({ adoption }) => adoption.steps(facts, adopted)),
-  ];
-  const title = `${adopted.length} device${adopted.length === 1 ? "" : "s"}`;
-  const words = kinds.map(({ kind }) => kind.word);
-  return {
-    kind: "plan",
-    plan: planOf({ ...about, title, kinds: words, steps }),
-  };
+  });
 }

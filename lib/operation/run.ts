@@ -7,7 +7,7 @@
 import { applyJournaled } from "../engine/journaled.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
-import { type Decision, type Plan, planOf } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import { isRepeat } from "../engine/qmp_steps.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
@@ -72,9 +72,9 @@ async function decide(
     content: RuntimeContent;
     world: World;
   },
-): Promise<{ decision: Decision; process: QemuProcess | undefined }> {
+): Promise<{ plan: Plan; process: QemuProcess | undefined }> {
   if (request.kind === "state-upgrade") {
-    return { decision: planStateUpgrade(paths, content), process: undefined };
+    return { plan: planStateUpgrade(paths, content), process: undefined };
   }
   if (request.kind === "links-mend") {
     return await planLinks(request, paths, content);
@@ -87,7 +87,7 @@ async function decide(
     : await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), loadNotes);
   refuseForeignVm(facts.qemu.name, paths);
-  return { decision: await plan(facts), process: facts.qemu.process };
+  return { plan: await plan(facts), process: facts.qemu.process };
 }
 
 /** The entry a plan records or takes out. */
@@ -148,23 +148,20 @@ async function runOne(
   const steps = stepsOf(await loadWholeKinds(kindWords(request)));
   using world = new World(qmp, { ...options, steps, qmpPath: paths.qmp });
   const known = { paths, content, world };
-  const { decision, process } = await unchanged(() => decide(request, known));
-  if (decision.kind === "nothing-to-do") {
-    const plan = options.mode === "dry-run" ? [] : undefined;
-    return { ...decision, changed: false, plan };
-  }
-  const { plan } = decision;
+  const { plan, process } = await unchanged(() => decide(request, known));
   if (options.mode === "dry-run") {
     const described = plan.steps.map((one) => steps.of(one).describe(one));
     return { ...plan, changed: false, plan: described };
   }
-  await applyJournaled(plan, {
-    command: commandOf(request),
-    request: fingerprintOf(request),
-    process,
-    ...known,
-    options,
-  });
+  if (plan.steps.length > 0) {
+    await applyJournaled(plan, {
+      command: commandOf(request),
+      request: fingerprintOf(request),
+      process,
+      ...known,
+      options,
+    });
+  }
   return outcomeOf(plan, world);
 }
 
@@ -242,19 +239,17 @@ export async function run(
 export function planStateUpgrade(
   paths: InstancePaths,
   content: RuntimeContent,
-): Decision {
+): Plan {
   const about = {
     action: "upgrade",
     instance: paths.name,
+    title: `runtime file ${paths.runtime}`,
     device: null,
-    warnings: [],
   } as const;
-  if (isCurrent(content.runtime)) return { kind: "nothing-to-do", ...about };
+  if (isCurrent(content.runtime)) return planOf({ ...about, steps: [] });
   const { stage, commit } = stateSteps(
     { paths, content, nonce: makeNonce() },
     { change: "upgrade" },
   );
-  const title = `runtime file ${paths.runtime}`;
-  const steps = [stage, commit];
-  return { kind: "plan", plan: planOf({ ...about, title, kinds: [], steps }) };
+  return planOf({ ...about, steps: [stage, commit] });
 }

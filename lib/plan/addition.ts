@@ -15,7 +15,7 @@ import {
 import type { Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
-import { type Decision, type DeviceView, planOf } from "../engine/plan.ts";
+import { type DeviceView, type Plan, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, HotplugError, refuse, type Remark } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
@@ -119,7 +119,7 @@ function differing({ asked, there }: Pick<Again, "asked" | "there">): string[] {
 }
 
 /**
- * The decision on adding what the file records already.
+ * The plan of adding what the file records already: nothing to do.
  *
  * @throws {HotplugError} `duplicate` if QEMU does not have it, or if it is not
  * as was asked; `refused` if it is on its way out: the guest would lose it at
@@ -130,7 +130,7 @@ export function alreadyThere(
   { view }: Pick<Kind, "view">,
   twin: DeviceEntry,
   { request, asked, there, change }: Again,
-): Decision {
+): Plan {
   const device = view(twin, facts);
   const { id } = twin.hvinfo;
   const line = (verb: string, word: string) =>
@@ -170,13 +170,9 @@ export function alreadyThere(
       },
     );
   }
-  return {
-    kind: "nothing-to-do",
-    action: "add",
-    instance: facts.paths.name,
-    device,
-    warnings: [],
-  };
+  const { name: instance } = facts.paths;
+  const title = titleOf(twin);
+  return planOf({ action: "add", instance, title, device, steps: [] });
 }
 
 /** What the choice of a place depends on. */
@@ -280,7 +276,7 @@ export interface Addition {
  * Plans an addition: the new record is written, the device plugged and looked
  * for, and then the record takes the old one's place.
  */
-export function planAddition(facts: Facts, addition: Addition): Decision {
+export function planAddition(facts: Facts, addition: Addition): Plan {
   const { kind, identity: { uuid }, view, words, plug } = addition;
   const { stage, commit } = stateSteps(facts, {
     change: "insert",
@@ -289,24 +285,21 @@ export function planAddition(facts: Facts, addition: Addition): Decision {
     entry: addition.entry,
     ...(words && { words }),
   });
-  return {
-    kind: "plan",
-    plan: planOf({
-      action: "add",
-      instance: facts.paths.name,
-      title: `${kind.title} ${view.index}`,
-      device: view,
-      kinds: [kind.word],
-      steps: [
-        stage,
-        ...addition.before,
-        plug,
-        ...addition.after,
-        addition.verify,
-        commit,
-      ],
-      turn: plug,
-      warnings: addition.warnings,
-    }),
-  };
+  return planOf({
+    action: "add",
+    instance: facts.paths.name,
+    title: `${kind.title} ${view.index}`,
+    device: view,
+    kinds: [kind.word],
+    steps: [
+      stage,
+      ...addition.before,
+      plug,
+      ...addition.after,
+      addition.verify,
+      commit,
+    ],
+    turn: plug,
+    warnings: addition.warnings,
+  });
 }

@@ -9,36 +9,17 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import { forgetSteps } from "./give_back.ts";
 import type { Kind, KindName } from "./kind.ts";
-import { type Decision, type Plan, planOf } from "../engine/plan.ts";
-import type { Step, StepDescription } from "../engine/verbs.ts";
-
-/** The plan of a decision; undefined if there is nothing to do. */
-export function planOfDecision(decision: Decision): Plan | undefined {
-  return decision.kind === "plan" ? decision.plan : undefined;
-}
+import { type Plan, type PlanDraft, planOf } from "../engine/plan.ts";
+import type { StepDescription } from "../engine/verbs.ts";
 
 /** What all plans of repair have in common. */
 export function repairPlan(
   instance: string,
   title: string,
-  { kinds = [], steps, turn }: {
-    /** Words of the kinds that bring the steps. @default none */
-    readonly kinds?: readonly string[];
-    readonly steps: readonly Step[];
-    readonly turn?: Step;
-  },
+  what: Pick<PlanDraft, "kinds" | "steps" | "turn">,
 ): Plan {
-  return planOf({
-    action: "mend",
-    instance,
-    title,
-    device: null,
-    kinds,
-    steps,
-    turn,
-    ifCut: "finish",
-    warnings: [],
-  });
+  const about = { action: "mend", instance, title, device: null } as const;
+  return planOf({ ...about, ...what, ifCut: "finish" });
 }
 
 /** Gives back what had been changed for one of them, and forgets it. */

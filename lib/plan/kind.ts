@@ -6,7 +6,7 @@
 
 import type { Remark } from "../errors.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
-import type { Decision, DeviceView, Plan } from "../engine/plan.ts";
+import type { DeviceView, Plan } from "../engine/plan.ts";
 import type { Step } from "../engine/verbs.ts";
 import type { StepKind, World } from "../engine/world.ts";
 import type { PLACE } from "../state/entry_object.ts";
@@ -34,7 +34,7 @@ export interface KindName {
 }
 
 /** Plans one request once QEMU has answered. */
-export type Planner = (facts: Facts) => Decision | Promise<Decision>;
+export type Planner = (facts: Facts) => Plan | Promise<Plan>;
 
 /** What is known of any request. */
 export interface AnyRequest {

@@ -6,7 +6,7 @@
 
 import { belongsTo, isExactName, parseDeviceId } from "../device/device_id.ts";
 import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
-import { type Decision, type Plan, planOf } from "../engine/plan.ts";
+import { type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse, withDetails } from "../errors.ts";
@@ -82,7 +82,7 @@ function unrecorded(facts: Facts, { word: kind }: KindName, word: string) {
 }
 
 /**
- * The device to remove, or the decision that there is nothing to remove.
+ * The device to remove, or the plan of nothing to remove.
  *
  * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`
  */
@@ -93,7 +93,7 @@ function chooseRemoval<E extends DeviceEntry>(
     entries: readonly E[];
     word: string;
   },
-): Removable<E> | Decision {
+): Removable<E> | Plan {
   const entry = findDevice(entries, word);
   if (entry !== undefined) {
     return identified(entry, { instance: facts.paths.name, verb: "remove" });
@@ -115,13 +115,9 @@ function chooseRemoval<E extends DeviceEntry>(
       } takes it out all the same`,
     );
   }
-  return {
-    kind: "nothing-to-do",
-    action: "remove",
-    instance: facts.paths.name,
-    device: null,
-    warnings: [],
-  };
+  const { name: instance } = facts.paths;
+  const nothing = { title: word, device: null, steps: [] };
+  return planOf({ action: "remove", instance, ...nothing });
 }
 
 /**
@@ -191,18 +187,13 @@ export interface Removal<E extends DeviceEntry> {
 export function planRemoval<E extends DeviceEntry>(
   facts: Facts,
   removal: Removal<E>,
-): Decision {
+): Plan {
   refuseImpossible(facts, removal.needs);
   const { kind, word, strayBackend } = removal;
   const stray = strayBackend && findStray(facts, kind.word, word);
   if (stray !== undefined) {
-    return {
-      kind: "plan",
-      plan: planStray(facts, stray, {
-        kind,
-        backend: strayBackend?.(stray.id) ?? [],
-      }),
-    };
+    const backend = strayBackend?.(stray.id) ?? [];
+    return planStray(facts, stray, { kind, backend });
   }
   const chosen = chooseRemoval(facts, removal);
   if (!("entry" in chosen)) return chosen;
@@ -213,26 +204,22 @@ export function planRemoval<E extends DeviceEntry>(
     uuid: chosen.uuid,
   });
   const unplug = unplugStep(facts, kind, chosen);
-  return {
-    kind: "plan",
-    plan: planOf({
-      action: "remove",
-      instance: facts.paths.name,
-      title: chosen.title,
-      device: kind.view(chosen.entry, facts),
-      kinds: [kind.word],
-      steps: [
-        stage,
-        unplug,
-        ...removal.backend(chosen),
-        ...forgetSteps(facts.own, chosen.uuid.toLowerCase()),
-        commit,
-      ],
-      turn: unplug,
-      ifCut: "finish",
-      warnings: [],
-    }),
-  };
+  return planOf({
+    action: "remove",
+    instance: facts.paths.name,
+    title: chosen.title,
+    device: kind.view(chosen.entry, facts),
+    kinds: [kind.word],
+    steps: [
+      stage,
+      unplug,
+      ...removal.backend(chosen),
+      ...forgetSteps(facts.own, chosen.uuid.toLowerCase()),
+      commit,
+    ],
+    turn: unplug,
+    ifCut: "finish",
+  });
 }
 
 /** The stray that an exact id or a full uuid means. */
@@ -296,6 +283,5 @@ export function planStray(
     steps: [unplug, ...backend, ...ownSteps(facts, stray, kind)],
     turn: unplug,
     ifCut: "finish",
-    warnings: [],
   });
 }

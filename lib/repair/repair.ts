@@ -143,7 +143,7 @@ async function mendAll(
     tried.add(what);
     try {
       const plan = await compared.plan(next, world);
-      if (plan !== undefined) {
+      if (plan !== undefined && plan.steps.length > 0) {
         await applyJournaled(plan, {
           // None asks for repair's plans by itself.
           ...{ command: "repair", request: "", paths, process, world },

@@ -184,12 +184,12 @@ Deno.test("planDiskAdd() of a source that is there already does nothing", () => 
     source: { path: "/srv/d0.img", identity: "inode of /srv/d0.img" },
   });
   const decision = planDiskAdd(diskAdd(), given);
-  assertEquals(decision.kind, "nothing-to-do");
-  assert(decision.kind === "nothing-to-do");
+  assertEquals(decision.steps, []);
+  assertEquals(decision.steps, []);
   assertEquals(decision.device?.uuid, uuidOf("disk", 0));
   assertEquals(decision.device?.slot, 12);
   const uuid = { value: uuidOf("disk", 0), origin: "given" } as const;
-  assertEquals(planDiskAdd(diskAdd({ uuid }), given).kind, "nothing-to-do");
+  assertEquals(planDiskAdd(diskAdd({ uuid }), given).steps, []);
 });
 
 Deno.test("planDiskAdd() takes a block device as Ganeti's blockdev", () => {
@@ -206,6 +206,6 @@ Deno.test("planDiskAdd() says which device id a taken SCSI disk keeps", () => {
     source: { identity: "inode of /srv/d0.img" },
   });
   const decision = planDiskAdd(diskAdd(), given);
-  assert(decision.kind === "nothing-to-do");
+  assertEquals(decision.steps, []);
   assertEquals(decision.device?.["scsi_id"], 3);
 });

@@ -31,7 +31,7 @@ function given(more: Given = {}) {
 
 function decide(request: Asked, more?: Given) {
   const whole = diskAdd({ source: SOURCE.path, ...request });
-  return planDiskAdd(whole, given(more)).kind;
+  return planDiskAdd(whole, given(more)).steps;
 }
 
 function differs(request: Asked, more?: Given): string {
@@ -62,7 +62,7 @@ Deno.test("planDiskAdd() changes nothing where all is as it was given", () => {
     { limits: { iops: 0 } },
   ];
   for (const request of requests) {
-    assertEquals(decide(request), "nothing-to-do", JSON.stringify(request));
+    assertEquals(decide(request), [], JSON.stringify(request));
   }
 });
 
@@ -130,22 +130,22 @@ Deno.test("planDiskAdd() compares cache settings by what they mean", () => {
   };
   const cache = (word: string) => ({ settings: { cache: word } });
   for (const word of ["default", "writeback"]) {
-    assertEquals(decide(cache(word), cached), "nothing-to-do");
+    assertEquals(decide(cache(word), cached), []);
   }
   assertEquals(
     differs(cache("writethrough"), cached),
     "--cache is writeback (asked: writethrough)",
   );
   const through = { ...cached, there: { writeCache: "off" } };
-  assertEquals(decide(cache("writethrough"), through), "nothing-to-do");
+  assertEquals(decide(cache("writethrough"), through), []);
   // Where the guest decides, nothing tells how it was asked for.
   const auto = { ...cached, there: { writeCache: "auto" } };
-  assertEquals(decide(cache("writethrough"), auto), "nothing-to-do");
+  assertEquals(decide(cache("writethrough"), auto), []);
   // Shared storage is cached nowhere, whatever the word.
   const shared = {
     disks: [disk(0, 12, { name: "data", dev_type: "blockdev" })],
   };
-  assertEquals(decide(cache("writeback"), shared), "nothing-to-do");
+  assertEquals(decide(cache("writeback"), shared), []);
 });
 
 Deno.test("planDiskAdd() goes by what is noted of what QEMU does not tell", () => {
@@ -157,7 +157,7 @@ Deno.test("planDiskAdd() goes by what is noted of what QEMU does not tell", () =
     record: { qemu: null, devices, more: {} },
   };
   const settings = { aio: "native", discard: "unmap" };
-  assertEquals(decide({ settings }, { own }), "nothing-to-do");
+  assertEquals(decide({ settings }, { own }), []);
   assertEquals(
     differs({ settings: { aio: "threads" } }, { own }),
     "--aio is native (asked: threads)",
@@ -181,7 +181,7 @@ Deno.test("planDiskAdd() takes a port by its number as by its slot", () => {
     },
   };
   for (const slot of [0, 3]) {
-    assertEquals(decide({ bus: "rp3", slot }, more), "nothing-to-do");
+    assertEquals(decide({ bus: "rp3", slot }, more), []);
   }
   assertEquals(differs({ slot: 4 }, more), "--slot is 0 (asked: 4)");
 });

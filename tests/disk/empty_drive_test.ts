@@ -106,7 +106,7 @@ Deno.test("planEmptyDrive() knows a drive that is there by its uuid", () => {
     uuid: { value: uuid, origin: "given" as const },
   });
   const request = wish(asked(uuidOf("disk", 0)));
-  assertEquals(planEmptyDrive(request, there).kind, "nothing-to-do");
+  assertEquals(planEmptyDrive(request, there).steps, []);
   const filled = given({ disks: [disk(0, 0, { hvinfo })] });
   const { message } = refused("duplicate", asked(uuidOf("disk", 0)), filled);
   assertStringIncludes(message, "SOURCE is /srv/d0.img (asked: none)");

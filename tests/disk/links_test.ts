@@ -1,7 +1,7 @@
 import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { type LinksFacts, planLinks } from "../../lib/disk/links.ts";
-import type { Decision } from "../../lib/engine/plan.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
 import { formatJson } from "../../lib/state/json.ts";
 import { applyChange } from "../../lib/state/runtime_change.ts";
 import { disk, facts, stepNames, stepOf, uuidOf } from "../support/facts.ts";
@@ -65,10 +65,9 @@ function linksFacts(
   };
 }
 
-/** The plan of a decision, which must be one. */
-function planFrom(decision: Decision): KnownPlan {
-  if (decision.kind !== "plan") throw new Error(saidIn(decision.warnings));
-  const { plan } = decision;
+/** A plan, which must have steps. */
+function planFrom(plan: Plan): KnownPlan {
+  if (plan.steps.length === 0) throw new Error(saidIn(plan.warnings));
   assertEquals(JSON.parse(JSON.stringify(plan)), plan);
   return known(plan, facts().paths);
 }
@@ -86,11 +85,8 @@ Deno.test("planLinks() leaves links alone that are right", () => {
     0,
     1,
   ]);
-  const decision = mend(given, [0, 1]);
-  assertEquals([decision.kind, "warnings" in decision && decision.warnings], [
-    "nothing-to-do",
-    [],
-  ]);
+  const { steps, warnings } = mend(given, [0, 1]);
+  assertEquals([steps, warnings], [[], []]);
 });
 
 Deno.test("planLinks() moves links up behind a disk that is gone", () => {
@@ -141,13 +137,13 @@ Deno.test("planLinks() renames nothing that is not proven", () => {
   ];
   for (const [specs, leads, order, why] of cases) {
     const decision = mend(linksFacts(specs, leads), order);
-    assertEquals(decision.kind, "nothing-to-do");
-    assertMatch("warnings" in decision ? saidIn(decision.warnings) : "", why);
+    assertEquals(decision.steps, []);
+    assertMatch(saidIn(decision.warnings), why);
   }
 });
 
 Deno.test("planLinks() does not judge disks that have no link of Ganeti's", () => {
   const given = linksFacts([{ number: 1, link: 1 }], [1, 1]);
   const decision = mend({ ...given, folders: [undefined] }, [1]);
-  assertEquals(decision.kind, "nothing-to-do");
+  assertEquals(decision.steps, []);
 });

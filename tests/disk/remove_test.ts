@@ -1,4 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertObjectMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import type { DiskRemove } from "../../lib/disk/request.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
@@ -283,8 +287,8 @@ Deno.test("planDiskRemove() finds nothing in a VM without any disk", () => {
     assertStringIncludes(error.message, "there is none");
     assertEquals(error.choice, undefined);
   }
-  const { kind } = planDiskRemove(request(NEW_UUID), facts(none));
-  assertEquals(kind, "nothing-to-do");
+  const { steps } = planDiskRemove(request(NEW_UUID), facts(none));
+  assertEquals(steps, []);
 });
 
 Deno.test("planDiskRemove() says that an id is of a NIC", () => {
@@ -294,18 +298,15 @@ Deno.test("planDiskRemove() says that an id is of a NIC", () => {
   assertEquals(error.hint, `nic remove vm1 ${word}`);
   const gone = { deviceIds: new Set<string>(), netdevs: new Map() };
   const given = facts({ ...TWO_DISKS, qemu: gone });
-  assertEquals(planDiskRemove(request(word), given).kind, "nothing-to-do");
+  assertEquals(planDiskRemove(request(word), given).steps, []);
 });
 
 Deno.test("planDiskRemove() of a uuid or an id that is gone does nothing", () => {
   for (const word of [NEW_UUID, "disk-932df160-7a22-4067"]) {
-    assertEquals(planDiskRemove(request(word), facts(TWO_DISKS)), {
-      kind: "nothing-to-do",
-      action: "remove",
-      instance: "vm1",
-      device: null,
-      warnings: [],
-    });
+    const plan = planDiskRemove(request(word), facts(TWO_DISKS));
+    assertObjectMatch(plan, { action: "remove", instance: "vm1" });
+    const { steps, device, warnings } = plan;
+    assertEquals([steps, device, warnings], [[], null, []]);
   }
 });
 

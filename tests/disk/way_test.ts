@@ -434,5 +434,5 @@ Deno.test("planDiskAdd() of a URI that is there already does nothing", () => {
   const recorded = facts({ disks: [[object, null, uri]] });
   const given = { ...uriFacts(uri), ...recorded };
   const decision = planDiskAdd(diskAdd({ source: uri }), given);
-  assertEquals(decision.kind, "nothing-to-do");
+  assertEquals(decision.steps, []);
 });

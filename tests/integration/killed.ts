@@ -13,7 +13,7 @@ import {
   readNode,
 } from "../../lib/plan/facts.ts";
 import { beginJournal, journalProgress } from "../../lib/engine/journal.ts";
-import type { Decision, Plan } from "../../lib/engine/plan.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
 import { World } from "../../lib/engine/world.ts";
 import { type KindRequest, loadNotes, prepareKind } from "../../lib/kinds.ts";
 import { interfaceIndex } from "../../lib/host/tap_holders.ts";
@@ -39,12 +39,14 @@ async function decide(
     world: World;
     paths?: InstancePaths;
   },
-): Promise<Decision> {
+): Promise<Plan> {
   const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), loadNotes);
-  return await plan(withTap(facts));
+  const made = await plan(withTap(facts));
+  if (made.steps.length > 0) return made;
+  throw new Error("there is nothing to do");
 }
 
 /** The peer has no process in which the tap of the NIC could be seen. */
@@ -75,9 +77,7 @@ export async function planNow(
   request: KindRequest,
 ): Promise<Plan> {
   using world = await openWorld(vm);
-  const decision = await decide(vm, request, { world });
-  if (decision.kind === "plan") return decision.plan;
-  throw new Error("there is nothing to do");
+  return await decide(vm, request, { world });
 }
 
 /** Every point at which a plan can be killed. */
@@ -101,9 +101,7 @@ export async function killAt(
     ? {}
     : { state: runtime, qmp: vm.qmpPath };
   const paths = instancePaths(vm.runDir, NAME, given);
-  const decision = await decide(vm, request, { world, paths });
-  if (decision.kind !== "plan") throw new Error("there is nothing to do");
-  const { plan } = decision;
+  const plan = await decide(vm, request, { world, paths });
   using journal = beginJournal(paths, {
     plan,
     command: request.kind.replace("-", " "),

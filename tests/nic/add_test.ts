@@ -216,10 +216,10 @@ Deno.test("planNicAdd() follows the wanted slot, scheme and tap", () => {
 Deno.test("planNicAdd() of a NIC that is there already does nothing", () => {
   const uuid = { value: uuidOf("nic", 0), origin: "given" } as const;
   const decision = planNicAdd(nicAdd({ uuid }), nicAddFacts(ONE_NIC));
-  assert(decision.kind === "nothing-to-do");
+  assertEquals(decision.steps, []);
   assertEquals(decision.device?.id, "nic-a0000000-1111-4111");
   assertEquals(decision.device?.["tap"], "tap0");
   const mac = { value: "aa:00:00:00:00:00", origin: "given" } as const;
   const same = planNicAdd(nicAdd({ uuid, mac }), nicAddFacts(ONE_NIC));
-  assertEquals(same.kind, "nothing-to-do");
+  assertEquals(same.steps, []);
 });

@@ -84,7 +84,7 @@ Deno.test("planNicModify() moves the tap to another bridge", () => {
 
 Deno.test("planNicModify() of what is so already does nothing", () => {
   const decision = planNicModify(request({ link: "br0" }), factsOf());
-  assertEquals(decision.kind, "nothing-to-do");
+  assertEquals(decision.steps, []);
 });
 
 Deno.test("planNicModify() sets and notes a carrier, and forgets it", () => {

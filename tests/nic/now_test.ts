@@ -46,7 +46,7 @@ function asked(more: Asked) {
 }
 
 function decide(request: Asked, more?: Given) {
-  return planNicAdd(asked(request), given(more)).kind;
+  return planNicAdd(asked(request), given(more)).steps;
 }
 
 function differs(request: Asked, more?: Given): string {
@@ -70,7 +70,7 @@ Deno.test("planNicAdd() changes nothing where all is as it was given", () => {
     { slot: 13, bus: "pci.0", idScheme: "ganeti" },
   ];
   for (const request of requests) {
-    assertEquals(decide(request), "nothing-to-do", JSON.stringify(request));
+    assertEquals(decide(request), [], JSON.stringify(request));
   }
 });
 

@@ -95,7 +95,7 @@ Deno.test("planNicRemove() refuses what it does not find", () => {
         given,
       ));
   }
-  assertEquals(remove(NEW_UUID).kind, "nothing-to-do");
+  assertEquals(remove(NEW_UUID).steps, []);
 });
 
 Deno.test("planNicRemove() does not take a disk for a NIC", () => {
@@ -104,7 +104,7 @@ Deno.test("planNicRemove() does not take a disk for a NIC", () => {
     null,
     null,
   ]];
-  assertEquals(remove(NEW_UUID, { disks }).kind, "nothing-to-do");
+  assertEquals(remove(NEW_UUID, { disks }).steps, []);
 });
 
 type Taps = Parameters<Parameters<typeof nicFilesStep>[1]>[0];

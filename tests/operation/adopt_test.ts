@@ -114,17 +114,16 @@ function adoptFacts(
 }
 
 function adoptionOf(given: Given): Adoption {
-  const decision = planAdopt(given);
-  const about = decision.kind === "plan" ? decision.plan : decision;
-  assert(about.adoption !== undefined, "no adoption");
-  return about.adoption;
+  const { adoption } = planAdopt(given);
+  assert(adoption !== undefined, "no adoption");
+  return adoption;
 }
 
 function planOf(given: Given): KnownPlan {
-  const decision = planAdopt(given);
-  assert(decision.kind === "plan", decision.kind);
-  assertEquals(JSON.parse(JSON.stringify(decision.plan)), decision.plan);
-  return known(decision.plan, given.facts.paths);
+  const plan = planAdopt(given);
+  assert(plan.steps.length > 0, "there is nothing to do");
+  assertEquals(JSON.parse(JSON.stringify(plan)), plan);
+  return known(plan, given.facts.paths);
 }
 
 /** Why the only device is left alone. */
@@ -163,7 +162,7 @@ Deno.test("planAdopt() records each proven device in one go of its own", () => {
 
 Deno.test("planAdopt() of nothing new does nothing", () => {
   const decision = planAdopt(adoptFacts({}, { disks: [disk(0, 12)] }));
-  assertEquals([decision.kind], ["nothing-to-do"]);
+  assertEquals(decision.steps, []);
 });
 
 Deno.test("planAdopt() makes the uuid fit the device id", () => {

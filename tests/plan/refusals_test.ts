@@ -4,7 +4,7 @@ import { planDiskAdd } from "../../lib/disk/add.ts";
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
-import type { Decision } from "../../lib/engine/plan.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
 import { refuseForeignVm } from "../../lib/engine/recover.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import {
@@ -24,7 +24,7 @@ import {
 
 const DEVICES = { disks: [disk(0, 12)], nics: [nic(0, 13)] };
 
-function removeDisk(given: FactsSpec): Decision {
+function removeDisk(given: FactsSpec): Plan {
   return planDiskRemove({
     kind: "disk-remove",
     instance: "vm1",
@@ -33,17 +33,17 @@ function removeDisk(given: FactsSpec): Decision {
   }, facts(given));
 }
 
-function removeNic(given: FactsSpec): Decision {
+function removeNic(given: FactsSpec): Plan {
   const one = { kind: "nic-remove", instance: "vm1", device: "0" } as const;
   return planNicRemove(one, facts(given));
 }
 
-const ADDS: Record<string, (given: FactsSpec) => Decision> = {
+const ADDS: Record<string, (given: FactsSpec) => Plan> = {
   "disk add": (given) => planDiskAdd(diskAdd(), diskAddFacts(given)),
   "nic add": (given) => planNicAdd(nicAdd({ vhost: "on" }), nicAddFacts(given)),
 };
 
-const PLANS: Record<string, (given: FactsSpec) => Decision> = {
+const PLANS: Record<string, (given: FactsSpec) => Plan> = {
   ...ADDS,
   "disk remove": removeDisk,
   "nic remove": removeNic,

@@ -88,11 +88,9 @@ async function planOf(
   const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
-  const decision = await plan(
-    await completeFacts(node, await qemu(), loadNotes),
-  );
-  if (decision.kind !== "plan") throw new Error("there is nothing to do");
-  return known(decision.plan, paths);
+  const made = await plan(await completeFacts(node, await qemu(), loadNotes));
+  if (made.steps.length === 0) throw new Error("there is nothing to do");
+  return known(made, paths);
 }
 
 /** Applies every failing variant of a plan; all must be as before each time. */

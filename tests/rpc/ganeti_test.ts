@@ -229,7 +229,7 @@ Deno.test("ganetiDiskAdd() of a disk that is there is no addition", () => {
       qemu: { block: [backend(7)] },
     });
   const plain = diskAdd(plainDisk(""));
-  assertEquals(planDiskAdd(plain, facts({})).kind, "nothing-to-do");
+  assertEquals(planDiskAdd(plain, facts({})).steps, []);
   // A master says all that it knows: what it leaves out is not to be there.
   const cases = [
     [plain, { name: "a" }, "--name is a (asked: none)"],
@@ -254,7 +254,7 @@ Deno.test("ganetiNicAdd() of a NIC that is there is no addition", () => {
   const object = { ...JSON.parse(text), hvinfo };
   const nics = (more: object) => ({ nics: [{ ...object, ...more }] });
   const add = (given: FactsSpec) => nicDecision(text, given);
-  assertEquals(add(nics({})).kind, "nothing-to-do");
+  assertEquals(add(nics({})).steps, []);
   const params = { mode: "bridged", link: "br100", vlan: "" };
   const cases = [
     [{ name: "a" }, "--name is a (asked: none)"],

@@ -11,7 +11,7 @@ import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import type { BlockUsers } from "../../lib/disk/block_users.ts";
 import type { DiskAdd } from "../../lib/disk/request.ts";
 import type { AccessFacts } from "../../lib/disk/way_facts.ts";
-import type { Decision, DeviceView, Plan } from "../../lib/engine/plan.ts";
+import type { DeviceView, Plan } from "../../lib/engine/plan.ts";
 import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
 import { type ErrorCode, HotplugError } from "../../lib/errors.ts";
 import type { AnyStep } from "../../lib/kinds.ts";
@@ -407,7 +407,7 @@ export function refusal(code: ErrorCode, action: () => unknown): HotplugError {
 export function planRefusal<F extends Facts>(
   code: ErrorCode,
   given: F,
-  plan: (facts: F) => Decision,
+  plan: (facts: F) => Plan,
 ): HotplugError {
   const before = structuredClone(given);
   const error = refusal(code, () => plan(given));
@@ -415,15 +415,11 @@ export function planRefusal<F extends Facts>(
   return error;
 }
 
-/**
- * The plan of a decision, which must be one, be about a device, and be plain
- * JSON.
- */
+/** A plan, which must have steps, be about a device, and be plain JSON. */
 export function planOf(
-  decision: Decision,
+  plan: Plan,
 ): KnownPlan & { readonly device: DeviceView } {
-  assert(decision.kind === "plan", `${decision.kind} is no plan`);
-  const { plan } = decision;
+  assert(plan.steps.length > 0, "there is nothing to do");
   const { device } = plan;
   assert(device !== null, "no device");
   // `undefined` would vanish on the way through a journal.
