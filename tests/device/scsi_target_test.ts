@@ -51,10 +51,27 @@ Deno.test("chooseTarget() names who has the target", () => {
 });
 
 Deno.test("chooseTarget() keeps to the controller's targets and to Ganeti's", () => {
-  const cases = [["lsi53c895a", 7], ["virtio-scsi-pci", 16], ["megasas", 16]];
+  const cases = Object.entries({
+    ...{ lsi53c895a: 7, lsi53c810: 7, dc390: 7, am53c974: 7, mptsas1068: 8 },
+    ...{ "virtio-scsi-pci": 16, megasas: 16 },
+  });
   for (const [controller, count] of cases) {
-    const buses = [bus({ controller: String(controller) })];
-    const all = Array.from({ length: Number(count) }, (_, n) => scsiDisk(n, n));
+    const buses = [bus({ controller })];
+    const all = Array.from({ length: count }, (_, n) => scsiDisk(n, n));
+    assertEquals(
+      chooseTarget(facts([], buses), { target: count - 1 }).scsiId,
+      count - 1,
+    );
+    const beyond = refusal(
+      "no-free-slot",
+      () => chooseTarget(facts([], buses), { target: count }),
+    );
+    assertEquals(
+      beyond.message,
+      `Target ${count} of scsi.0 (${controller}) cannot be used: 0 to ${
+        count - 1
+      } can`,
+    );
     assertEquals(
       chooseTarget(facts(all.slice(1), buses), {}).scsiId,
       0,
@@ -63,16 +80,20 @@ Deno.test("chooseTarget() keeps to the controller's targets and to Ganeti's", ()
       "no-free-slot",
       () => chooseTarget(facts(all, buses), {}),
     );
-    assertStringIncludes(full.message, "disk-6");
-    refusal(
-      "no-free-slot",
-      () => chooseTarget(facts([], buses), { target: Number(count) }),
+    assertStringIncludes(
+      full.message,
+      `No target of scsi.0 (${controller}) from 0 to ${
+        count - 1
+      } is free: 0 disk-0, 1 disk-1, `,
     );
   }
 });
 
 Deno.test("chooseTarget() wants a bus that the VM has", () => {
-  refusal("unsupported", () => chooseTarget(facts([], []), {}));
+  const none = refusal("unsupported", () => chooseTarget(facts([], []), {}));
+  assertStringIncludes(none.hint ?? "", "disk_type scsi-hd");
+  const other = [bus({ name: "sas.0" }), bus({ name: "sas.1" })];
+  assertEquals(chooseTarget(facts([], other), {}).bus, "sas.0");
   const two = [bus({ name: "extra.0", id: "extra" }), bus()];
   assertEquals(chooseTarget(facts([], two), {}).bus, "scsi.0");
   const chosen = chooseTarget(facts([scsiDisk(0, 0)], two), { bus: "extra.0" });
@@ -82,6 +103,7 @@ Deno.test("chooseTarget() wants a bus that the VM has", () => {
     () => chooseTarget(facts([], two), { bus: "pci.0" }),
   );
   assertStringIncludes(error.message, "extra.0, scsi.0");
+  assertStringIncludes(error.hint ?? "", "leave --bus out");
 });
 
 Deno.test("startsWith() looks for the controller in the fixed part", () => {

@@ -6,6 +6,7 @@ import {
 import { planDiskRemove } from "../../lib/disk/remove.ts";
 import type { DiskRemove } from "../../lib/disk/request.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
+import { instancePaths } from "../../lib/state/instance.ts";
 import { formatJson } from "../../lib/state/json.ts";
 import {
   assert,
@@ -25,6 +26,7 @@ import {
   stepOf,
   uuidOf,
 } from "../support/facts.ts";
+import { known } from "../support/steps.ts";
 
 const TWO_DISKS = { disks: [disk(0, 12), disk(1, 13)], nics: [nic(0, 14)] };
 
@@ -227,6 +229,94 @@ Deno.test("planDiskRemove() takes down what lies under the disk alone", () => {
     removed.steps.flatMap((one) => one.kind === "drop-node" ? [one.name] : []),
     ["raw1"],
   );
+});
+
+/** A block graph of `name: its children`. */
+function graphOf(all: { readonly [name: string]: readonly string[] }) {
+  const names = Object.keys(all);
+  return {
+    nodes: names.map((name, id) => ({ id, type: "block-driver", name })),
+    edges: names.flatMap((name, parent) =>
+      (all[name] ?? []).map((child) => ({
+        ...{ parent, child: names.indexOf(child), name: "file" },
+      }))
+    ),
+  };
+}
+
+/** What the backend steps of removing disk 1 take down, by kind and name. */
+function takenDown(given: FactsSpec, word = "1"): string[] {
+  const removed = planDiskRemove(
+    request(word, { unrecorded: "forced" }),
+    facts({ ...TWO_DISKS, ...given }),
+  );
+  return known(removed, instancePaths("/run/g", "vm1")).steps.flatMap((
+    step,
+  ) =>
+    step.kind === "drop-node"
+      ? [`node ${step.name}`]
+      : step.kind === "drop-drive"
+      ? [`drive ${step.drive}`]
+      : step.kind === "qmp"
+      ? [`${step.execute} ${step.arguments["node-name"]}`]
+      : []
+  );
+}
+
+Deno.test("planDiskRemove() takes down what was plugged under a drive", () => {
+  const id = idOf("disk", 1);
+  const graph = graphOf({
+    ...{ "#block123": ["limits", "#file"], limits: [], "#file": [] },
+  });
+  const given = {
+    qemu: { block: [backend(pathOf(id), DRIVE)] },
+    users: { graph, jobs: [], exports: [] },
+  };
+  assertEquals(takenDown(given), [`drive ${id}`, "node limits"]);
+});
+
+Deno.test("planDiskRemove() takes down what a mirror put on top, and the rest", () => {
+  const id = idOf("disk", 1);
+  const graph = graphOf({
+    mirror: [id, "side"],
+    [id]: ["low"],
+    low: [],
+    side: [],
+  });
+  const given = {
+    qemu: {
+      nodeNames: new Set(["mirror", id]),
+      block: [backend(pathOf(id), { nodeName: "mirror" })],
+    },
+    users: { graph, jobs: [], exports: [] },
+  };
+  assertEquals(takenDown(given), [
+    ...["node mirror", `node ${id}`, "node side", "node low"],
+  ]);
+});
+
+Deno.test("planDiskRemove() refuses what somebody else uses, recorded or not", () => {
+  const id = idOf("disk", 1);
+  const stray = "disk-932df160-7a22-4067";
+  for (const one of [id, stray]) {
+    const spec = {
+      ...TWO_DISKS,
+      qemu: { nodeNames: new Set([one]) },
+      users: {
+        graph: graphOf({}),
+        jobs: [],
+        exports: [{ id: "e1", type: "nbd", node: one }],
+      },
+    };
+    const { message } = planRefusal(
+      "in-use",
+      facts(spec),
+      (given) => planDiskRemove(request(one, { unrecorded: "forced" }), given),
+    );
+    assertStringIncludes(message, "nbd export e1");
+  }
+  const qemu = { nodeNames: new Set([stray]) };
+  assertEquals(takenDown({ qemu }, stray), [`blockdev-del ${stray}`]);
 });
 
 Deno.test("planDiskRemove() waits for no fd that another disk has open", () => {

@@ -1,9 +1,14 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { readChain } from "../../lib/host/backing_chain.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { inspectSource } from "../../lib/host/source.ts";
 import { qcow2Header, type Qcow2Spec } from "../support/qcow2_image.ts";
+import { ShortageError } from "../../lib/sys/errno.ts";
+import { beside } from "../lab/beside.ts";
+import { withFreeFds } from "../lab/free_fds.ts";
 import { assert } from "../support/facts.ts";
+import { unless, withoutDevice } from "../support/left_out.ts";
+import { run } from "../sys/support.ts";
 
 /** A folder with images, removed when disposed. */
 function folder() {
@@ -27,19 +32,27 @@ function fdCount(): number {
   return [...Deno.readDirSync("/proc/self/fd")].length;
 }
 
-async function chainOf(path: string, allowed?: string) {
+async function chainOf(
+  path: string,
+  allowed?: string,
+  { direct } = { direct: false },
+) {
   const needs = { access: "rw", direct: false } as const;
   const { source, pinned } = await inspectSource(path, needs);
   using _pinned = pinned;
-  const chain = await readChain(source, pinned, { allowed, direct: false });
+  const chain = await readChain(source, pinned, { allowed, direct });
   for (const fd of chain.pins) fd.close();
   return chain.layers.map(({ path, kind, format }) => [path, kind, format]);
 }
 
-async function refused(path: string, allowed?: string): Promise<string> {
+async function refused(
+  path: string,
+  allowed?: string,
+  more?: { readonly direct: boolean },
+): Promise<string> {
   const before = fdCount();
   try {
-    await chainOf(path, allowed);
+    await chainOf(path, allowed, more);
   } catch (error) {
     assert(error instanceof HotplugError, `${error}`);
     assertEquals([error.code, error.changed], ["refused", false]);
@@ -82,21 +95,28 @@ Deno.test("readChain() is led to no other file of the node", async () => {
   using dir = folder();
   const { path } = dir;
   const top = `${path}/vm/top.qcow2`;
-  const names = [
-    "../../etc/shadow",
-    "/etc/shadow",
+  const noPath = [
     'json:{"driver":"file","filename":"/etc/shadow"}',
     "nbd://localhost/x",
     "file:/etc/shadow",
     "host_device:/dev/sda",
-    "/dev/zero",
-    "../vm",
-    "missing.img",
     "a\nb",
+    "a\x7fb",
+    "a\x1fb",
   ];
-  for (const name of names) {
+  const elsewhere = [
+    ...["../../etc/shadow", "/etc/shadow", "/dev/zero", "../vm"],
+    "missing.img",
+  ];
+  for (const name of [...noPath, ...elsewhere]) {
     dir.image("vm/top.qcow2", { backing: { name, format: "raw" } });
-    await refused(top);
+    const isPath = !/must be a path, it is "/.test(await refused(top));
+    assertEquals(isPath, elsewhere.includes(name), name);
+  }
+  for (const name of ["a image", "a~b", "./with:colon"]) {
+    dir.raw(`vm/${name}`);
+    dir.image("vm/top.qcow2", { backing: { name, format: "raw" } });
+    assertEquals((await chainOf(top)).length, 1);
   }
   Deno.symlinkSync("/etc/passwd", `${path}/vm/link.img`);
   const backing = { name: "link.img", format: "raw" };
@@ -110,7 +130,11 @@ Deno.test("readChain() probes no format and follows no other", async () => {
   dir.raw("vm/a.img");
   for (const format of [undefined, "vmdk", "file"]) {
     dir.image("vm/top.qcow2", { backing: { name: "a.img", format } });
-    assertMatch(await refused(top), /format of its backing file/);
+    const said = format === undefined ? "not said" : `"${format}"`;
+    assertMatch(
+      await refused(top),
+      new RegExp(`format of its backing file must be .*, it is ${said}$`),
+    );
   }
   dir.image("vm/top.qcow2", { backing: { name: "a.img", format: "qcow2" } });
   assertMatch(await refused(top), /no qcow2/);
@@ -131,4 +155,117 @@ Deno.test("readChain() ends at a loop, and after 16 images", async () => {
   assertMatch(await refused(`${dir.path}/vm/1.qcow2`), /leads back/);
   link(3, 3);
   assertMatch(await refused(`${dir.path}/vm/3.qcow2`), /leads back/);
+});
+
+Deno.test("readChain() takes an allowed folder by its links, too", async () => {
+  using dir = folder();
+  const { path } = dir;
+  dir.raw("base/a.img");
+  const top = `${path}/vm/top.qcow2`;
+  Deno.symlinkSync(`${path}/base`, `${path}/link`);
+  dir.image("vm/top.qcow2", {
+    backing: { name: "../base/a.img", format: "raw" },
+  });
+  const layers = [[`${path}/base/a.img`, "file", "raw"]];
+  assertEquals(await chainOf(top, `${path}/link`), layers);
+  assertEquals(await chainOf(top, "/"), layers);
+  assertMatch(await refused(top, `${path}/bas`), /allow-backing .*ENOENT/);
+  Deno.mkdirSync(`${path}/bas`);
+  assertMatch(
+    await refused(top, `${path}/bas`),
+    new RegExp(`own folder ${path}/vm$`),
+  );
+});
+
+Deno.test("readChain() takes a want of descriptors for no refusal", async () => {
+  using dir = folder();
+  dir.image("vm/top.qcow2", {});
+  const path = `${dir.path}/vm/top.qcow2`;
+  const needs = { access: "rw", direct: false } as const;
+  const { source, pinned } = await inspectSource(path, needs);
+  using _pinned = pinned;
+  const options = { allowed: dir.path, direct: false };
+  await withFreeFds(0, async () => {
+    await assertRejects(
+      () => readChain(source, pinned, options),
+      ShortageError,
+    );
+  });
+});
+
+/** Has byte 101 locked, as a QEMU that writes; 37 is F_OFD_SETLK. */
+const WRITER = `
+import fcntl, struct, sys
+file = open(sys.argv[1], "rb")
+lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 101, 1, 0)
+fcntl.fcntl(file, 37, lock)
+sys.stdout.write("begun\\n")
+sys.stdout.flush()
+sys.stdin.read()
+`;
+
+Deno.test("readChain() takes nothing that somebody writes to", async () => {
+  using dir = folder();
+  const top = `${dir.path}/vm/top.qcow2`;
+  dir.raw("vm/a.img");
+  dir.image("vm/top.qcow2", { backing: { name: "a.img", format: "raw" } });
+  await beside(WRITER, `${dir.path}/vm/a.img`, async (pid) => {
+    const said = await refused(top);
+    assertMatch(said, new RegExp(`a.img: .*pid ${pid}.* writes to it`));
+  });
+});
+
+Deno.test("readChain() asks each file system for O_DIRECT, if that is wanted", async () => {
+  using dir = folder();
+  // It never had it.
+  run("mount", "-t", "ramfs", "none", `${dir.path}/base`);
+  try {
+    const backing = { name: "a.img", format: "raw" } as const;
+    for (const [name, can] of [["vm", true], ["base", false]] as const) {
+      dir.raw(`${name}/a.img`);
+      dir.image(`${name}/top.qcow2`, { backing });
+      const top = `${dir.path}/${name}/top.qcow2`;
+      assertEquals((await chainOf(top)).length, 1);
+      const direct = { direct: true };
+      if (can) assertEquals((await chainOf(top, undefined, direct)).length, 1);
+      else assertMatch(await refused(top, undefined, direct), /O_DIRECT/);
+    }
+  } finally {
+    run("umount", `${dir.path}/base`);
+  }
+});
+
+Deno.test({
+  ...unless(
+    withoutDevice("/dev/loop-control"),
+    "readChain() takes a device's folder as it was said",
+  ),
+  async fn() {
+    using dir = folder();
+    const { path } = dir;
+    dir.raw("base/a.img");
+    Deno.truncateSync(`${path}/base/a.img`, 4096);
+    dir.image("base/top.qcow2", {
+      backing: { name: `${path}/vm/a.img`, format: "raw" },
+    });
+    Deno.truncateSync(`${path}/base/top.qcow2`, 4096);
+    dir.raw("vm/a.img");
+    const [lower, upper] = ["a.img", "top.qcow2"].map((name) =>
+      run("losetup", "--find", "--show", `${path}/base/${name}`)
+    );
+    try {
+      const said = await refused(upper ?? "");
+      assertMatch(said, /must lie in the image's own folder$/);
+      // All devices are in /dev: where they really lie says nothing.
+      Deno.symlinkSync("/dev", `${path}/vg`);
+      const name = (lower ?? "").replace("/dev", `${path}/vg`);
+      dir.image("vm/top.qcow2", { backing: { name, format: "raw" } });
+      const top = `${path}/vm/top.qcow2`;
+      assertMatch(await refused(top), /own folder/);
+      assertEquals(await chainOf(top, `${path}/vg`), [[lower, "block", "raw"]]);
+      assertMatch(await refused(top, `${path}/base`), /own folder/);
+    } finally {
+      for (const one of [lower, upper]) run("losetup", "--detach", one ?? "");
+    }
+  },
 });

@@ -12,6 +12,7 @@ import { World, type WorldOptions } from "../../lib/engine/world.ts";
 import { SysError } from "../../lib/sys/errno.ts";
 import { mknodBlock, openFile, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
+import { unmount } from "../../lib/sys/mount.ts";
 import { openFds } from "../sys/support.ts";
 import { kindOf, STEPS } from "../support/steps.ts";
 
@@ -255,5 +256,50 @@ Deno.test("no look at a node keeps a descriptor", async () => {
     const before = openFds();
     all();
     assertEquals([openFds(), inDev(bind)], [before, []]);
+  });
+});
+
+Deno.test("a node is QEMU's user's alone, and the directory as it was after it", async () => {
+  await withNode(async (node) => {
+    const path = `${node.root}/${node.name}`;
+    const { kind, uid, gid, mode, rdev } = statPath(path);
+    assertEquals([kind, uid, gid, mode.toString(8), rdev], [
+      ...["block", node.uid, 0, "600", RDEV],
+    ]);
+    // Somebody gave it other permissions meanwhile: they stay.
+    await Deno.chmod(node.root, 0o750);
+    removeChrootNode(node);
+    assertEquals([modeOf(node.root), hasNodeTraces(node)], ["750", false]);
+    // It was passable before: that tells nothing.
+    await Deno.chmod(node.root, 0o711);
+    assertEquals(hasNodeTraces({ ...node, rootMode: 0o711 }), false);
+    assertEquals(hasNodeTraces({ ...node, rootMode: null }), false);
+    assertEquals(hasNodeTraces(node), true);
+
+    const bind = { ...node, kind: "bind", name: `a-${Deno.pid}` } as const;
+    makeChrootNode(bind);
+    const mounted = statPath(`${node.root}/${bind.name}`);
+    assertEquals([mounted.kind, mounted.uid, mounted.mode], [
+      ...["block", node.uid, 0o600],
+    ]);
+    using root = openFile(node.root, O.PATH | O.DIRECTORY);
+    unmount(root, bind.name);
+    const onto = statPath(`${node.root}/${bind.name}`);
+    assertEquals([onto.kind, onto.uid, onto.mode, onto.sizeBytes], [
+      ...["file", 0, 0o600, 0],
+    ]);
+    removeChrootNode(bind);
+  });
+});
+
+Deno.test("makeChrootNode() leaves no node behind that it cannot give away", async () => {
+  await withNode(async (node) => {
+    await Promise.resolve(removeChrootNode(node));
+    const bind = { ...node, kind: "bind", name: `a-${Deno.pid}` } as const;
+    for (const one of [node, bind]) {
+      // No such number can be passed on to the kernel.
+      assertThrows(() => makeChrootNode({ ...one, uid: 2 ** 40 }), TypeError);
+    }
+    assertEquals([[...Deno.readDirSync(node.root)], inDev(bind)], [[], []]);
   });
 });

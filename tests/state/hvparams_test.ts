@@ -2,12 +2,19 @@ import { assertEquals } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import {
   checkHvparams,
+  FIRST_HVPARAMS,
   type Hvparams,
   readHvparams,
 } from "../../lib/state/hvparams.ts";
 import { jsonNode } from "../../lib/state/json.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
-import { assert, type PlainObject, runtime, sample } from "../support/facts.ts";
+import {
+  assert,
+  type PlainObject,
+  refusal,
+  runtime,
+  sample,
+} from "../support/facts.ts";
 
 function read(hvparams: PlainObject): Hvparams {
   return readHvparams(jsonNode(hvparams));
@@ -83,6 +90,44 @@ Deno.test("readHvparams() tells Ganeti 2.16 by its keys", () => {
   assertEquals(read({ kvm_pci_reservations: 12 }).since216, true);
   assertEquals(read({ scsi_controller_type: "lsi" }).since216, true);
   assertEquals(read({ disk_type: "paravirtual" }).since216, false);
+});
+
+Deno.test("readHvparams() takes from a master what the file lacks", () => {
+  const file = jsonNode({ disk_type: "ide", disk_cache: 7 });
+  const master = { disk_type: "scsi", disk_cache: "none", nic_type: "e1000" };
+  const { diskType, diskCache, nicType } = readHvparams(
+    file,
+    jsonNode(master),
+  );
+  assertEquals([diskType, diskCache, nicType], ["ide", "none", "e1000"]);
+});
+
+Deno.test("readHvparams() knows a file that adopt made by its keys", () => {
+  const entries = Object.entries(FIRST_HVPARAMS);
+  assertEquals(read(FIRST_HVPARAMS).origin, "adopt");
+  assertEquals(read({ ...FIRST_HVPARAMS, acpi: false }).origin, "adopt");
+  assertEquals(read({ ...FIRST_HVPARAMS, more: 1 }).origin, "ganeti");
+  const less = Object.fromEntries(entries.slice(1));
+  assertEquals(read(less).origin, "ganeti");
+  assertEquals(read(Object.fromEntries(entries.toReversed())).origin, "ganeti");
+  assertEquals(readHvparams(jsonNode([])).origin, "ganeti");
+});
+
+Deno.test("checkHvparams() takes the numbers at the ends, and none beyond", () => {
+  const ends = { kvm_pci_reservations: [0, 32], virtio_net_queues: [1, 32] };
+  for (const [key, [min = 0, max = 0]] of Object.entries(ends)) {
+    for (const number of [min, max]) checkHvparams(read({ [key]: number }));
+    for (const number of [min - 1, max + 1, min + 0.5]) {
+      const { message } = refusal(
+        "bad-state-file",
+        () => checkHvparams(read({ [key]: number })),
+      );
+      assertEquals(
+        message,
+        `Hvparam ${key} must be ${min} to ${max}: it is ${number}`,
+      );
+    }
+  }
 });
 
 Deno.test("checkHvparams() lets no number through that is out of range", () => {

@@ -1,0 +1,266 @@
+/** Following events, and the waiting for a monitor that another one has. */
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import {
+  EventFollower,
+  type EventOrGap,
+  type FollowOptions,
+  whoWaits,
+} from "../../lib/monitor/follow.ts";
+import { openMonitor, openVisibly } from "../../lib/monitor/monitor.ts";
+import type { QmpSession } from "../../lib/qmp/client.ts";
+import type { Waiting } from "../../lib/state/waiting.ts";
+import { pause } from "../../lib/sys/pause.ts";
+import { UnixSocket } from "../../lib/sys/unix_socket.ts";
+import { withHolder } from "../lab/hold.ts";
+import { event } from "../lab/scripted_behaviour.ts";
+import { Peer } from "../lab/session_peer.ts";
+
+function pathOf({ directory }: Peer): string {
+  return `${directory}/sock`;
+}
+
+/** Follows a peer's events; all that was seen, and the end. */
+function follow(peer: Peer, more: Partial<FollowOptions> = {}) {
+  const seen: EventOrGap[] = [];
+  const begun = Promise.withResolvers<void>();
+  const follower = new EventFollower(pathOf(peer), {
+    timeoutMs: 5_000,
+    signal: new AbortController().signal,
+    deadline: Infinity,
+    isFollower: () => false,
+    isWanted: () => true,
+    ...more,
+    begin: async (session) => {
+      await more.begin?.(session);
+      begun.resolve();
+    },
+    see: async (one) => {
+      seen.push(one);
+      return await more.see?.(one) ?? "go-on";
+    },
+  });
+  const names = () =>
+    seen.map((one) => one.kind === "gap" ? one.gap.reason : one.event.event);
+  return { follower, seen, names, begun: begun.promise };
+}
+
+const stopAt = (name: string): FollowOptions["see"] => (one) =>
+  Promise.resolve(
+    one.kind === "event" && one.event.event === name ? "stop" : "go-on",
+  );
+
+Deno.test("EventFollower shows each event once, until told to stop", async () => {
+  await using peer = new Peer();
+  const { follower, names, begun } = follow(peer, { see: stopAt("STOP") });
+  const end = follower.run();
+  await begun;
+  await peer.emit(event("RESUME"), event("RESUME"));
+  await peer.emit(event("STOP"), event("RESUME"));
+  assertEquals(await end, "stopped");
+  assertEquals(names(), ["RESUME", "RESUME", "STOP"]);
+  await peer.idle();
+  // Whoever comes later is told so.
+  for (const job of [() => follower.do(async () => {}), work]) {
+    await assertRejects(job, HotplugError, "The VM has ended");
+  }
+  async function work() {
+    await follower.without(async () => {});
+  }
+});
+
+Deno.test("EventFollower works between events, with the monitor or without", async () => {
+  await using peer = new Peer();
+  const { follower, names, begun } = follow(peer, { see: stopAt("STOP") });
+  const end = follower.run();
+  await begun;
+  const [first, second] = await Promise.all([
+    follower.do((session) => session.execute("query-status")),
+    follower.do(() => Promise.reject(new TypeError("mine"))).catch(String),
+  ]);
+  assertEquals([first, second, peer.connections], [
+    { running: true, status: "running" },
+    "TypeError: mine",
+    1,
+  ]);
+  const free = await follower.without(async () => {
+    // Returns only if nobody is connected.
+    await peer.idle();
+    return peer.connections;
+  });
+  assertEquals(free, 1);
+  await follower.do(() => Promise.resolve());
+  assertEquals([peer.connections, names()], [2, ["ourselves"]]);
+  await peer.emit(event("STOP"));
+  assertEquals(await end, "stopped");
+  await peer.idle();
+});
+
+Deno.test("EventFollower leaves no session open when a gap is the end", async () => {
+  await using peer = new Peer();
+  const { follower, names, begun } = follow(peer, {
+    see: () => Promise.resolve("stop"),
+  });
+  const end = follower.run();
+  await begun;
+  await follower.without(() => Promise.resolve());
+  assertEquals([await end, names()], ["stopped", ["ourselves"]]);
+  await peer.idle();
+  assertEquals(peer.connections, 2);
+});
+
+Deno.test("EventFollower says why it ended", async () => {
+  const ends: Record<string, unknown> = {};
+  const abort = new AbortController();
+  const late: string[] = [];
+  const cases: Record<string, Partial<FollowOptions>> = {
+    aborted: { signal: abort.signal },
+    timeout: {
+      deadline: performance.now() + 100,
+      atDeadline: async (session: QmpSession) => {
+        late.push(JSON.stringify(await session.execute("query-name")));
+      },
+    },
+    stopped: { isWanted: () => false },
+    "vm-ended": {},
+  };
+  for (const [name, options] of Object.entries(cases)) {
+    await using peer = new Peer();
+    const { follower, begun } = follow(peer, options);
+    const end = follower.run();
+    await begun;
+    const job = follower.do(() => Promise.resolve("done"));
+    assertEquals(await job, "done");
+    if (name === "aborted") abort.abort();
+    if (name === "vm-ended") await peer.die();
+    ends[name] = await end;
+    await peer.idle();
+  }
+  const names = Object.keys(cases);
+  assertEquals(ends, Object.fromEntries(names.map((one) => [one, one])));
+  assertEquals(late, ['{"name":"vm1.example.com"}']);
+});
+
+Deno.test("EventFollower fails where nothing can be followed", async () => {
+  await using peer = new Peer();
+  const { follower } = follow(peer, {
+    begin: () => Promise.reject(new TypeError("no")),
+  });
+  await assertRejects(() => follower.run(), TypeError, "no");
+  await peer.idle();
+  await assertRejects(() => follower.do(async () => {}), HotplugError);
+});
+
+Deno.test("EventFollower gives way to whoever waits, and tells of the gap", async () => {
+  await using peer = new Peer();
+  const abort = new AbortController();
+  const { follower, seen, names, begun } = follow(peer, {
+    signal: abort.signal,
+    see: (one) => {
+      if (one.kind === "gap") abort.abort();
+      return Promise.resolve("go-on");
+    },
+  });
+  const end = follower.run();
+  await begun;
+  assertEquals(whoWaits(pathOf(peer), () => false), undefined);
+  await withHolder(pathOf(peer), async () => {
+    // The peer takes it once we have given way; it ends with its input.
+    while (peer.connections < 2) await pause(20);
+    assertEquals(whoWaits(pathOf(peer), () => true), undefined);
+  });
+  assertEquals(await end, "aborted");
+  assertMatch(names().join(), /hold_monitor/);
+  const [only] = seen;
+  const gap = only?.kind === "gap" ? only.gap : undefined;
+  assertEquals((gap?.toMs ?? 0) >= (gap?.fromMs ?? Infinity), true);
+});
+
+Deno.test("EventFollower may be away when its time is over", async () => {
+  await using peer = new Peer();
+  const deadline = performance.now() + 1_500;
+  const { follower, names, begun } = follow(peer, { deadline, timeoutMs: 200 });
+  const end = follower.run();
+  await begun;
+  const path = pathOf(peer);
+  using other = await follower.without(async () => {
+    await peer.idle();
+    return await UnixSocket.connect(path, { timeoutMs: 10_000 });
+  });
+  assertEquals(await end, "away");
+  assertEquals([names(), performance.now() >= deadline], [[], true]);
+  other.close();
+});
+
+Deno.test("openMonitor() tells each second who keeps it waiting", async () => {
+  await using peer = new Peer();
+  await withHolder(pathOf(peer), async (pid) => {
+    const abort = new AbortController();
+    const told: Waiting[] = [];
+    const { signal } = abort;
+    const waiting = (wait: Waiting) => {
+      told.push(wait);
+      abort.abort();
+    };
+    const options = { timeoutMs: 20_000, signal, waiting };
+    const error = await assertRejects(
+      () => openMonitor(pathOf(peer), options),
+      HotplugError,
+      "The waiting for QEMU was ended",
+    );
+    const [{ what, sinceMs, limitMs, end } = told[0] as never, more] = told;
+    assertStringIncludes(what, `monitor held by pid ${pid} (`);
+    assertEquals([limitMs, end, more], [20_000, "give up", undefined]);
+    assertEquals([sinceMs >= 1000, sinceMs < 15_000], [true, true]);
+    assertEquals(error.code, "monitor-timeout");
+  });
+});
+
+/** What stands for a session that is being opened. */
+function opening() {
+  const { promise, resolve } = Promise.withResolvers<QmpSession>();
+  let closed = 0;
+  const session = { close: () => closed++ } as unknown as QmpSession;
+  return {
+    promise,
+    give: () => resolve(session),
+    session,
+    count: () => closed,
+  };
+}
+
+Deno.test("openVisibly() closes a session that comes too late", async () => {
+  const { promise, give, count } = opening();
+  const signal = AbortSignal.abort();
+  const told: string[] = [];
+  const waiting = ({ what }: Waiting) => told.push(what);
+  const options = { timeoutMs: 9, signal, waiting };
+  await assertRejects(
+    () => openVisibly(promise, "/nowhere", options),
+    HotplugError,
+    "was ended",
+  );
+  give();
+  await promise;
+  assertEquals([count(), told], [1, []]);
+});
+
+Deno.test("openVisibly() hands over a session that comes, and tells before", async () => {
+  const { promise, give, session, count } = opening();
+  const told: string[] = [];
+  const waiting = ({ what }: Waiting) => {
+    told.push(what);
+    give();
+  };
+  const got = await openVisibly(promise, "/nowhere", { timeoutMs: 9, waiting });
+  assertEquals([got === session, count(), told], [
+    true,
+    0,
+    ["QEMU does not answer"],
+  ]);
+});
