@@ -31,7 +31,7 @@ import { isJson } from "../qmp/message.ts";
 import { runtimeDir } from "../state/instance.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
-import type { TapNow } from "./live.ts";
+import { readMacs, type TapNow } from "./live.ts";
 import type { NicAdd } from "./request.ts";
 
 /** Whether QEMU can open a tap by itself, where it has to. */
@@ -89,6 +89,8 @@ export interface NicAddFacts extends CheckFacts {
   readonly now?: TapNow | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
+  /** MACs that QEMU has, lower case, by device id. */
+  readonly liveMacs: ReadonlyMap<string, string>;
 }
 
 /**
@@ -113,14 +115,27 @@ export function nicsOfNode(
   return all;
 }
 
-function readMacs(facts: Facts): Map<string, string> {
+/**
+ * MACs that are taken: those that are recorded, and those that this QEMU has.
+ *
+ * @param self its own do not count
+ */
+function takenMacs(
+  facts: Facts,
+  live: NicAddFacts["liveMacs"],
+  self: NicEntry | undefined,
+): Map<string, string> {
+  const { name } = facts.paths;
+  const own = self?.hvinfo.id;
   const macs = new Map<string, string>();
   // What was read last counts: this instance's own.
   for (const [instance, nics] of nicsOfNode(facts).reverse()) {
-    for (const { mac } of nics) {
-      if (mac !== undefined) macs.set(mac.toLowerCase(), instance);
+    for (const { mac, hvinfo: { id } } of nics) {
+      const isOwn = instance === name && own !== undefined && id === own;
+      if (mac !== undefined && !isOwn) macs.set(mac.toLowerCase(), instance);
     }
   }
+  for (const [id, mac] of live) if (id !== own) macs.set(mac, name);
   return macs;
 }
 
@@ -154,10 +169,12 @@ async function readCards(
 /** Adds what plugging a NIC depends on. */
 export async function readNicAddFacts(
   facts: Facts,
-  request: Pick<
-    NicAdd,
-    "mode" | "link" | "tap" | "script" | "driver" | "linkState" | "vhost"
-  >,
+  request:
+    & Pick<
+      NicAdd,
+      "mode" | "link" | "tap" | "script" | "driver" | "linkState" | "vhost"
+    >
+    & { readonly self?: NicEntry | undefined },
   world: World,
 ): Promise<NicAddFacts> {
   const { process } = facts.qemu;
@@ -165,6 +182,10 @@ export async function readNicAddFacts(
   const { linkState, vhost, script, link = "" } = request;
   const noted = [linkState, vhost, script];
   const confinement = process && readConfinement(process);
+  const { nics } = facts.content.runtime;
+  const liveMacs = world.hasQemu
+    ? await readMacs(world.qmp, facts.qemu, nics)
+    : new Map<string, string>();
   return {
     ...facts,
     ...tapSupport(),
@@ -182,7 +203,8 @@ export async function readNicAddFacts(
     own: noted.every((one) => one === undefined)
       ? facts.own
       : toNote(facts.own, process),
-    macs: readMacs(facts),
+    liveMacs,
+    macs: takenMacs(facts, liveMacs, request.self),
   };
 }
 

@@ -33,7 +33,7 @@ import {
   tapDifference,
 } from "./cut_off.ts";
 import { strayNicFiles } from "./files.ts";
-import { readProperty } from "./live.ts";
+import { readMacs } from "./live.ts";
 import { NIC } from "./name.ts";
 import { notesOf } from "./notes.ts";
 import { commandLine } from "../state/instance.ts";
@@ -51,12 +51,22 @@ export interface NicCompareFacts extends WholeFacts, CutFacts {
 function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
   const mac = facts.macs.get(nic.hvinfo.id ?? "");
   if (mac === undefined) return [];
-  if (mac.toLowerCase() === nic.mac?.toLowerCase()) return [];
+  const recorded = nic.mac?.toLowerCase();
+  if (mac.toLowerCase() === recorded) return [];
+  const { paths } = facts;
+  const { id = "" } = nic.hvinfo;
+  const modify = ["nic", "modify", paths.name, id, "--mac"] as const;
   return [{
     code: "mac",
     device: nameOfEntry(nic),
     message: `${titleOf(nic)} is recorded with MAC ${nic.mac}, QEMU has ${mac}`,
-    hint: plugAnew(facts, nic),
+    hint: recorded === undefined
+      ? plugAnew(facts, nic)
+      : `a start or migration from the file makes another machine: ${
+        commandLine(paths, ...modify, mac)
+      } records what QEMU has, ${
+        commandLine(paths, ...modify, recorded)
+      } plugs the NIC anew as recorded`,
   }];
 }
 
@@ -254,22 +264,6 @@ export function nicDifferences(facts: NicCompareFacts): Difference[] {
   ];
 }
 
-/** MACs by device id, asked for all NICs at once. */
-async function readMacs(
-  { content, qemu }: WholeFacts,
-  qmp: QmpSession,
-): Promise<Map<string, string>> {
-  const nics = content.runtime.nics.filter(({ hvinfo: { id = "" } }) =>
-    qemu.deviceIds.has(id)
-  );
-  const macs = await readProperty(qmp, nics, "mac");
-  return new Map(
-    [...macs].flatMap(([id, mac]) =>
-      typeof mac === "string" ? [[id, mac] as const] : []
-    ),
-  );
-}
-
 /** Looks at QEMU and node, and compares. */
 export async function compareNics(
   given: WholeFacts,
@@ -278,7 +272,7 @@ export async function compareNics(
   const named = Object.values(given.nicFiles ?? {});
   return nicDifferences({
     ...given,
-    macs: await readMacs(given, qmp),
+    macs: await readMacs(qmp, given.qemu, given.content.runtime.nics),
     heldTaps: given.openFiles && tapsOf(given.openFiles),
     held: heldDifferences(given.own.record),
     taps: new Set(named.filter(interfaceExists)),

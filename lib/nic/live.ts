@@ -105,15 +105,14 @@ export async function readLiveNics(
 }
 
 /**
- * A property of recorded NICs, by their device ids, asked at once; undefined of
- * one that is not there, or of another kind.
+ * A property of NICs, by their device ids, asked at once; undefined of one that
+ * is not there, or of another kind.
  */
 export async function readProperty(
   qmp: QmpSession,
-  nics: readonly NicEntry[],
+  ids: readonly string[],
   property: string,
 ): Promise<Map<string, string | number | undefined>> {
-  const ids = nics.flatMap(({ hvinfo: { id } }) => id ?? []);
   if (ids.length === 0) return new Map();
   const answers = await askAll(
     qmp,
@@ -123,6 +122,28 @@ export async function readProperty(
     ])),
   );
   return new Map(Object.entries(answers));
+}
+
+/**
+ * MACs that QEMU made its cards with, in lower case, by device id; a guest may
+ * use another.
+ */
+export async function readMacs(
+  qmp: QmpSession,
+  { pci, deviceIds }: QemuFacts,
+  nics: readonly NicEntry[],
+): Promise<ReadonlyMap<string, string>> {
+  const recorded = nics.map(({ hvinfo: { id = "" } }) => id)
+    .filter((id) => deviceIds.has(id));
+  const cards = pci.filter((one) => one.class === CLASS_ETHERNET)
+    .map(({ id }) => id).filter((id) => id !== "");
+  const ids = [...new Set([...recorded, ...cards])];
+  const macs = await readProperty(qmp, ids, "mac");
+  return new Map(
+    [...macs].flatMap(([id, mac]) =>
+      typeof mac === "string" ? [[id, mac.toLowerCase()] as const] : []
+    ),
+  );
 }
 
 /** What this node tells of a NIC's tap. */

@@ -159,7 +159,7 @@ export async function readNicModifyFacts(
   const { tap, driver } = changes;
   const there = netdevOf(facts.qemu, entry?.hvinfo.id ?? "")?.facts.tap;
   const isThere = entry !== undefined && there !== undefined;
-  const wish = { mode, link, tap, script, driver };
+  const wish = { mode, link, tap, script, driver, self: entry };
   return {
     ...await readNicAddFacts(facts, wish, world),
     own: toNote(facts.own, facts.qemu.process),

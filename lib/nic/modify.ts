@@ -12,6 +12,8 @@ import type { Attachment } from "../host/attachment.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
 import { entryView } from "../plan/view.ts";
+import type { Nic } from "../device/nic.ts";
+import { bridgeWarnings } from "./add.ts";
 import { startWarnings } from "./driver.ts";
 import { tapOf } from "./files.ts";
 import { type Modified, modifiedNic, type NicModifyFacts } from "./modified.ts";
@@ -87,6 +89,16 @@ function inPlaceSteps(
   ];
 }
 
+/** What is recorded of it: of a card that stays, nothing but what was asked. */
+function toRecord({ changes }: NicModify, { entry, wanted }: Modified): Nic {
+  const { mac = "", hvinfo: { driver = wanted.driver } } = entry;
+  return {
+    ...wanted,
+    mac: changes.mac ?? mac.toLowerCase(),
+    driver: changes.driver === undefined ? driver : wanted.driver,
+  };
+}
+
 /**
  * Plans to change a NIC.
  *
@@ -103,7 +115,11 @@ export function planNicModify(
   const { steps: inner, plug } = isReplug
     ? replugSteps(facts, request, modified)
     : { steps: inPlaceSteps(facts, request, modified), plug: undefined };
-  const members = nicMembers(entry, wanted, request.ganeti?.object);
+  const members = nicMembers(
+    entry,
+    isReplug ? wanted : toRecord(request, modified),
+    request.ganeti?.object,
+  );
   const tap = isReplug ? null : tapOf(facts, entry) ?? null;
   const device = plannedView(wanted, entryView(entry), tap);
   const changes = Object.keys(members).length > 0;
@@ -121,8 +137,13 @@ export function planNicModify(
     kinds: [NIC.word],
     steps: changes ? [stage, ...inner, commit] : inner,
     turn: plug,
-    warnings: isReplug
-      ? startWarnings(facts.content.runtime.hvparams, wanted)
-      : [],
+    warnings: [
+      ...(isReplug
+        ? startWarnings(facts.content.runtime.hvparams, wanted)
+        : []),
+      ...(inner.some(({ kind }) => kind === "attach-tap")
+        ? bridgeWarnings(facts, wanted)
+        : []),
+    ],
   });
 }

@@ -34,10 +34,13 @@ export function nicNow(facts: NicAddFacts, entry: NicEntry): Nic {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { hvparams } = facts.content.runtime;
   const { linkState, script } = notesOf(facts, uuid);
-  const driver = entry.hvinfo.driver ?? driverOf(facts, hvparams.nicType);
+  const driver = facts.qemu.drivers.get(id) ?? entry.hvinfo.driver ??
+    driverOf(facts, hvparams.nicType);
+  const recorded = recordedNic(entry);
   return {
-    ...recordedNic(entry),
+    ...recorded,
     ...{ driver, linkState, script },
+    mac: facts.liveMacs.get(id) ?? recorded.mac,
     queues: netdevOf(facts.qemu, id)?.facts.queues ?? 1,
     vhost: isParavirtual(driver) ? vhostNow(facts, uuid) : "off",
     vnetHdr: facts.now?.vnetHdr ?? (hvparams.vnetHdr ? "on" : "off"),

@@ -91,6 +91,10 @@ export async function readRomless(
   qmp: QmpSession,
   { nics }: Runtime,
 ): Promise<Set<string>> {
-  const roms = await readProperty(qmp, nics, "romfile");
+  const roms = await readProperty(
+    qmp,
+    nics.flatMap(({ hvinfo: { id } }) => id ?? []),
+    "romfile",
+  );
   return new Set([...roms.keys()].filter((id) => roms.get(id) === ""));
 }

@@ -77,7 +77,9 @@ Deno.test("another driver and another MAC differ", () => {
   const macs = new Map([[NIC, "aa:00:00:ff:ff:ff"]]);
   const { message, hint } = onlyDifference({ ...SPEC, macs });
   assertStringIncludes(message, "ff:ff:ff");
-  assertStringIncludes(hint, `kvm-hotplug nic remove vm1 ${NIC}`);
+  const modify = `kvm-hotplug nic modify vm1 ${NIC} --mac aa:00:00`;
+  assertStringIncludes(hint, `${modify}:ff:ff:ff records`);
+  assertStringIncludes(hint, `${modify}:00:00:00 plugs`);
 });
 
 Deno.test("a MAC is the same in either case", () => {

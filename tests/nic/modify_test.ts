@@ -87,6 +87,42 @@ Deno.test("planNicModify() of what is so already does nothing", () => {
   assertEquals(decision.steps, []);
 });
 
+Deno.test("planNicModify() asks QEMU for MAC and driver, not the file", () => {
+  const [recorded, live] = ["aa:00:00:00:00:00", "aa:00:00:00:00:99"];
+  const node = { liveMacs: new Map([[ID, live]]) };
+  const anew = plan({ mac: recorded }, { node });
+  assertEquals(qmpStep(anew, "device_add").arguments["mac"], recorded);
+  const [back] = stepOf(anew, "unplug").putBack ?? [];
+  assertEquals(back?.arguments["mac"], live);
+  const noted = plan({ mac: live }, { node });
+  assertEquals(stepNames(noted), ["stage-state", "commit-state"]);
+  const { change } = stepOf(noted, "commit-state");
+  assertEquals("members" in change && change.members, { mac: `"${live}"` });
+  // What was not asked is not written down.
+  const moved = plan({ link: "br1" }, { node });
+  assertEquals(stepNames(moved), ["stage-state", "attach-tap", "commit-state"]);
+  const { change: link } = stepOf(moved, "commit-state");
+  assertEquals("members" in link && Object.keys(link.members), ["nicparams"]);
+  const drivers = new Map([[ID, "e1000"]]);
+  const card = plan({ driver: "virtio-net-pci" }, { qemu: { drivers } });
+  assertEquals(
+    qmpStep(card, "device_add").arguments["driver"],
+    "virtio-net-pci",
+  );
+});
+
+Deno.test("planNicModify() tells of a bridge that is down", () => {
+  const bridgeState = {
+    link: "down",
+    mac: "fe:00:00:00:00:01",
+    listensSeconds: 0,
+  } as const;
+  const moved = plan({ link: "br1" }, { node: { bridgeState } });
+  assertEquals(moved.warnings.map(({ code }) => code), ["bridge-down"]);
+  const carrier = plan({ linkState: "down" }, { node: { bridgeState } });
+  assertEquals(carrier.warnings, []);
+});
+
 Deno.test("planNicModify() sets and notes a carrier, and forgets it", () => {
   const down = plan({ linkState: "down" });
   assertEquals(stepNames(down), ["set_link", "own-record"]);

@@ -62,7 +62,8 @@ async function follow(vm: Vm, hint: string) {
 eachRelease("a NIC that is cut off from its bridge differs", async (vm, t) => {
   await withBridges(vm, async ([bridge, other]) => {
     const add = await tool(vm, "nic", "add", vm.name, "--link", bridge);
-    const { tap, id } = add.json.device;
+    const { id } = add.json.device;
+    let { tap } = add.json.device;
     assertEquals(await statusOf(vm), "ok");
 
     await t.step("taken off: only who asks joins it again", async () => {
@@ -97,6 +98,26 @@ eachRelease("a NIC that is cut off from its bridge differs", async (vm, t) => {
     await t.step("set down", async () => {
       await host("ip", "link", "set", tap, "down");
       await follow(vm, await expectCut(vm, /tap \S+ is down$/));
+    });
+
+    await t.step("the file names another MAC than QEMU has", async () => {
+      const { mac } = add.json.device;
+      const other = "aa:00:00:99:99:99";
+      const text = await Deno.readTextFile(vm.runtimePath);
+      await Deno.writeTextFile(vm.runtimePath, text.replaceAll(mac, other));
+      const taken = await tool(vm, "nic", "add", vm.name, "--mac", mac);
+      assertEquals([taken.status, taken.json.error?.code], [3, "duplicate"]);
+      const twin = await tool(vm, "nic", "add", vm.name, "--mac", other);
+      assertEquals([twin.status, twin.json.error?.code], [3, "duplicate"]);
+      const modify = ["nic", "modify", vm.name, id];
+      // What is not asked is not put right by the way.
+      const down = await tool(vm, ...modify, "--link-state", "up");
+      assertEquals([down.status, await statusOf(vm)], [0, "differs"]);
+      const anew = await tool(vm, ...modify, "--mac", other);
+      assertEquals([anew.status, anew.json.changed], [0, true], anew.stdout);
+      tap = anew.json.device.tap;
+      assertEquals(await statusOf(vm), "ok");
+      await vm.waitGuest(`grep ${other} /sys/class/net/*/address`);
     });
 
     await t.step("its tap deleted", async () => {

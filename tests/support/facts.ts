@@ -345,6 +345,7 @@ export function nicAddFacts(
     confinement: undefined,
     ownTap: undefined,
     macs: new Map(),
+    liveMacs: new Map(),
     ...node,
   };
 }
