@@ -35,7 +35,12 @@ import {
   type OpenSource,
   readLiveDisks,
 } from "./live.ts";
-import { type MovedDisk, readMoved, refuseMoved } from "./moved.ts";
+import {
+  type MovedDisk,
+  readMoved,
+  refuseMoved,
+  whereabouts,
+} from "./moved.ts";
 import { unheard } from "./driver.ts";
 import type { DiskResize } from "./request.ts";
 import { DISK } from "./name.ts";
@@ -187,6 +192,23 @@ function refuseNvme({ entry, title }: ChosenDisk) {
 }
 
 /**
+ * The image that a snapshot has put an overlay on was plugged writable, and QEMU
+ * could not open it so again, as it does while it resizes the overlay.
+ */
+function refuseOverlay(
+  { qemu: { nodeNames } }: Facts,
+  disk: LiveDisk,
+  { id, title }: ChosenDisk,
+) {
+  const isTop = disk.nodes.includes(id) || !nodeNames.has(id);
+  if (isTop || imageFormat(disk) === undefined) return;
+  throw refuse(
+    `Cannot resize ${title}: its data is in an overlay, ${whereabouts(disk)}`,
+    "take the disk out, make one image of the two (qemu-img commit), and add that",
+  );
+}
+
+/**
  * Plans to resize a disk.
  *
  * @throws {HotplugError} status 3
@@ -208,9 +230,11 @@ export function planDiskResize(
   refuseUsed(facts, { id, what: `resize ${title}` });
   const { moved, paths } = facts;
   refuseMoved(moved, { paths, what: `resize ${title}`, only: entry });
+  refuseOverlay(facts, disk, chosen);
   refuseHuge(title, from);
   const { drivers } = disk;
   const source = sourceOf(facts, disk, entry);
+  refuseCut({ ...disk, source }, from, title);
   const to = wantedSize({ drivers, source }, { request, title });
   const draft = {
     action: "resize",
@@ -219,7 +243,6 @@ export function planDiskResize(
     kinds: [DISK.word],
   } as const;
   if (to === from) {
-    refuseCut({ ...disk, source }, to, title);
     return planOf({ ...draft, device: view, steps: [] });
   }
   expectLarger(chosen, { from, to });

@@ -124,9 +124,9 @@ function missingFiles(facts: WholeFacts): Difference[] {
   };
   if (nicFilesFault !== undefined) {
     const repair = commandLine(facts.paths, "repair", facts.paths.name);
-    const hint =
-      `Cannot write NIC files in ${nicDir}: ${nicFilesFault}; move that away, then run: ${repair}`;
-    return [{ ...about, hint }];
+    const message = `Cannot use the NIC files in ${nicDir}: ${nicFilesFault}`;
+    const hint = `move that away, then run: ${repair}`;
+    return [{ ...about, message, hint }];
   }
   const known = content.runtime.nics.some(({ hvinfo: { id = "" } }) =>
     netdevOf(qemu, id)?.facts.tap !== undefined

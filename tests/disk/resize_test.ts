@@ -1,5 +1,6 @@
 import { saidIn } from "../support/document.ts";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
 import type { DiskResize } from "../../lib/disk/request.ts";
 import { type DiskResizeFacts, planDiskResize } from "../../lib/disk/resize.ts";
@@ -98,6 +99,24 @@ Deno.test("planDiskResize() finds nothing to do where the sizes are the same", (
   }
 });
 
+Deno.test("planDiskResize() refuses an overlay over what was plugged", () => {
+  const overlay = { drivers: ["qcow2", "file"], nodes: ["s", "#block9"] };
+  const resize = (nodeNames: ReadonlySet<string>) =>
+    planDiskResize(
+      request({ sizeBytes: 128 * MIB }),
+      live(overlay, {
+        disks: [disk(0, 12)],
+        qemu: { commands: new Set(["block_resize"]), nodeNames },
+      }),
+    );
+  const { message } = assertThrows(
+    () => resize(new Set([ID, "s"])),
+    HotplugError,
+  );
+  assertMatch(message, /in an overlay, \/srv\/d0\.img \(qcow2\)/);
+  assertEquals(planOf(resize(new Set(["s"]))).action, "resize");
+});
+
 Deno.test("planDiskResize() refuses sizes that are not told to the byte", () => {
   const [{ backend }] = live().live as [LiveDisk];
   const huge = { backend: { ...backend, sizeBytes: 2n ** 60n + 512n } };
@@ -148,7 +167,7 @@ Deno.test("planDiskResize() never cuts a file, and never shrinks a disk", () => 
     live(cut),
     (given) => planDiskResize(request(), given),
   );
-  assertMatch(error.message, /Cannot shrink/);
+  assertMatch(error.message, /was cut to 33554432 bytes/);
 });
 
 Deno.test("planDiskResize() does not call a file that was cut whole", () => {

@@ -64,11 +64,11 @@ Deno.test("NIC files that are not there are made, if they can be", () => {
 
 Deno.test("NIC files that cannot be are told of, whoever needs them", () => {
   const nicFilesFault = "it is no directory";
-  const mends =
-    `Cannot write NIC files in ${DIR}: ${nicFilesFault}; move that away, then run: kvm-hotplug repair vm1`;
+  const what = `Cannot use the NIC files in ${DIR}: ${nicFilesFault}`;
+  const mends = "move that away, then run: kvm-hotplug repair vm1";
   for (const nics of [[nic(0, 13)], []]) {
     assertEquals(told({ nics, nicFiles: undefined, nicFilesFault }), [
-      { ...NONE, mends, steps: [] },
+      { what, mends, steps: [] },
     ]);
   }
 });

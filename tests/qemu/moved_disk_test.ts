@@ -90,6 +90,12 @@ for (const [way, move] of Object.entries(WAYS)) {
       assertEquals(await statuses(vm), ["ok"]);
       const command = await tool(vm, "state", "command", vm.name);
       if (way === "an overlay") {
+        for (const more of [["--dry-run"], []]) {
+          const grow = ["disk", "resize", vm.name, "0", "16M", ...more];
+          const { status, json } = await tool(vm, ...grow);
+          assertEquals([status, json.error?.code], [3, "refused"]);
+          assertStringIncludes(json.error.message, `in an overlay, ${file}`);
+        }
         // Opened as raw, it would be destroyed.
         assertEquals(command.status, 3);
         assertMatch(command.json.error.message, /mode is ro/);
