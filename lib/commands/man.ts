@@ -109,7 +109,7 @@ export function manPage(): string {
     ),
     ".PP",
     escape(
-      "INSTANCE is the name of an instance, or the first part of exactly one, up to a dot; commands that only ask also take the path of a QMP socket. DISK and NIC select a device by its index (-1 is the last), its uuid or 8 or more characters of it, its device id, or its name.",
+      "INSTANCE is the name of an instance, or the first part of exactly one, up to a dot; commands that only ask also take the path of a QMP socket. DISK and NIC select a device by its index (-1 is the last), its uuid or 8 or more characters of it, its device id, or its name; a disk also by its absolute path or URI, a NIC by its MAC address.",
     ),
     ".SH COMMANDS",
     ...COMMANDS.flatMap(commandLines),

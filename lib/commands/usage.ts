@@ -80,7 +80,7 @@ export function usageText(): string {
     "",
     "INSTANCE is a whole name, or the first part of one: vm1 for vm1.example.com.",
     "A DISK or NIC is an index (-1: the last), a uuid or 8 or more characters of",
-    "it, a device id, or a name.",
+    "it, a device id, or a name; a DISK also its path or URI, a NIC its MAC.",
     "",
     "Exit status:",
     ...table(STATUSES.map(([status, meaning]) => [`  ${status}`, meaning])),

@@ -20,7 +20,8 @@ function matches(entry: DeviceEntry, word: string, count: number): boolean {
   const lower = word.toLowerCase();
   const prefix = word.length >= MIN_PREFIX &&
     entry.uuid?.toLowerCase().startsWith(lower);
-  return prefix || isIndexOf(word, entry.index, count) ||
+  const isMac = entry.kind === "nic" && entry.mac?.toLowerCase() === lower;
+  return prefix || isMac || isIndexOf(word, entry.index, count) ||
     entry.hvinfo.id === word || entry.name === word;
 }
 
@@ -45,13 +46,17 @@ function describe(entry: DeviceEntry): string {
 /**
  * The device that a word selects, undefined if there is none.
  *
+ * @param isIts whether the word means a device in another way, too
  * @throws {HotplugError} `ambiguous-device`, listing the candidates
  */
 export function findDevice<E extends DeviceEntry>(
   entries: readonly E[],
   word: string,
+  isIts: (entry: E) => boolean = () => false,
 ): E | undefined {
-  const found = entries.filter((one) => matches(one, word, entries.length));
+  const found = entries.filter((one) =>
+    matches(one, word, entries.length) || isIts(one)
+  );
   if (found.length <= 1) return found[0];
   throw new HotplugError(
     "ambiguous-device",
@@ -78,7 +83,7 @@ export function noSuchDevice(
     {
       choice: { word, known: entries.flatMap(namesOf) },
       hint:
-        "an index, -1 for the last, a uuid or at least 8 characters of it, a device id, or a name",
+        "give an index (-1 for the last), a uuid or at least 8 characters of it, a device id, a name, a disk's path or URI, or a NIC's MAC",
     },
   );
 }

@@ -12,6 +12,7 @@ import type { KindChanges, Planner } from "../plan/kind.ts";
 import { planDiskAdd } from "./add.ts";
 import { readDiskAddFacts, readSource } from "./add_facts.ts";
 import { readDiskAdoption } from "./adopt.ts";
+import { withoutPath } from "./by_path.ts";
 import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
 import { planDiskSet } from "./limits.ts";
 import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
@@ -22,11 +23,12 @@ import { planDiskResize, readDiskResizeFacts } from "./resize.ts";
 import { DISK_STEPS } from "./steps.ts";
 
 async function prepare(
-  request: DiskRequest,
+  asked: DiskRequest,
   node: NodeFacts,
   world: World,
 ): Promise<Planner> {
   const { qmp } = world;
+  const request = await withoutPath(asked, node);
   switch (request.kind) {
     case "disk-add": {
       const source = await readSource(node, request, world);

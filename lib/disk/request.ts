@@ -52,7 +52,7 @@ export interface EmptyDriveAdd extends Omit<DiskAdd, "kind" | "source"> {
 export interface OneDisk {
   /** Checked: it becomes part of paths. */
   readonly instance: string;
-  /** Selects one disk: index, uuid or prefix, device id, name. */
+  /** Selects one disk: index, uuid or prefix, device id, name, path, URI. */
   readonly device: string;
 }
 

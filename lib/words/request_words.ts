@@ -69,5 +69,6 @@ export function path(word: check.Word): string {
 
 /** A word that selects a device. @throws {HotplugError} `usage` */
 export function deviceWord(text: string): string {
-  return check.shortText({ option: "DEVICE", text });
+  const word = { option: "DEVICE", text };
+  return text.startsWith("/") ? check.shortPath(word) : check.shortText(word);
 }

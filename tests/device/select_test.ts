@@ -64,6 +64,18 @@ Deno.test("findDevice() finds a NIC in the same ways", () => {
   const { nics } = runtime({ nics: [nic(0, 12), nic(1, 13)] });
   assertEquals(findDevice(nics, "-1")?.index, 1);
   assertEquals(findDevice(nics, "nic-a0000000-1111-4111")?.index, 0);
+  const [first, second] = nics;
+  const mac = second?.mac ?? "";
+  for (const word of [mac, mac.toUpperCase()]) {
+    assertEquals(findDevice(nics, word)?.index, 1);
+  }
+  assertEquals(findDevice(nics, mac.slice(0, -1)), undefined);
+  const twins = [first, second].flatMap((one) => one ? { ...one, mac } : []);
+  const { candidates } = refusal(
+    "ambiguous-device",
+    () => findDevice(twins, mac),
+  );
+  assertEquals(candidates?.map(({ index }) => index), [0, 1]);
 });
 
 Deno.test("findDevice() keeps a recorded id of any form", () => {

@@ -5,9 +5,13 @@ import { codes, RpcClient } from "../lab/rpc_client.ts";
 import {
   assertFailed,
   cli,
+  diskEntry,
   type Doc,
   Instance,
   NAME,
+  NEW,
+  NEW_DISK,
+  NIC,
 } from "../lab/scripted_instance.ts";
 
 /** A further instance of the node, told of by one file. */
@@ -106,4 +110,54 @@ Deno.test("completion knows the devices behind the first part of a name", async 
   const words = ["disk", "remove", "vm1", ""];
   const args = ["--run-dir", vm.runDir, "completion", "words", ...words];
   assertMatch((await cli(args)).out, /^0\t/m);
+});
+
+Deno.test("DISK may be a path that leads to the same file, NIC a MAC", async () => {
+  await using vm = new Instance();
+  const added = await vm.cli("disk", "add", NAME, vm.image("new.img"));
+  const { uuid } = added.json.device as Doc;
+  const hard = `${vm.runDir}/hard.img`;
+  const soft = `${vm.runDir}/soft.img`;
+  Deno.linkSync(`${vm.runDir}/new.img`, hard);
+  Deno.symlinkSync("new.img", soft);
+  for (const path of [`${vm.runDir}/new.img`, hard, soft]) {
+    const ran = await vm.cli("disk", "remove", NAME, path, "--dry-run");
+    assertEquals([ran.status, (ran.json.device as Doc)?.uuid], [0, uuid]);
+  }
+  const { mac } = NIC;
+  const nic = await vm.cli("nic", "remove", NAME, mac.toUpperCase());
+  assertEquals([nic.status, (nic.json.device as Doc).id], [0, NIC.id]);
+  const disk = await vm.cli("disk", "remove", NAME, soft);
+  assertEquals([disk.status, disk.json.changed], [0, true]);
+  // It is no full uuid or id: that it is not there is no success.
+  for (
+    const words of [["disk", soft], ["disk", "nbd:h:1"], ["nic", mac]]
+  ) {
+    const [kind = "", word = ""] = words;
+    const ran = await vm.cli(kind, "remove", NAME, word);
+    const { hint } = assertFailed(ran, 3, "no-such-device");
+    assertMatch(hint ?? "", /^give an index .* path or URI, or a NIC's MAC$/);
+  }
+});
+
+Deno.test("DISK may be a URI, and a path that several disks have is refused", async () => {
+  await using vm = new Instance();
+  const path = `${vm.runDir}/started.img`;
+  const [command, nics, hvparams, [first]] = vm.runtime;
+  const other = crypto.randomUUID();
+  const [remote, nowhere] = diskEntry(other, "disk-remote");
+  const disks = [
+    first,
+    diskEntry(NEW, NEW_DISK, { link: path }),
+    [remote, nowhere, "rbd:pool/image"],
+  ];
+  const file = JSON.stringify([command, nics, hvparams, disks]);
+  Deno.writeTextFileSync(vm.runtimePath, file);
+  const ran = await vm.cli("disk", "remove", NAME, path);
+  assertFailed(ran, 3, "ambiguous-device");
+  // A path that leads nowhere means the disk that is recorded with it.
+  for (const word of ["rbd:pool/image", String(nowhere)]) {
+    const ran = await vm.cli("disk", "remove", NAME, word, "--dry-run");
+    assertEquals((ran.json.device as Doc)?.uuid, other, ran.out);
+  }
 });
