@@ -8,6 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { type HotplugError, usage } from "../errors.ts";
 import { nearest } from "../words/nearest.ts";
+import { commandMeant, optionMeant } from "../words/other_words.ts";
 import {
   type CommandSpec,
   GLOBAL_OPTIONS,
@@ -24,7 +25,22 @@ const ALL_OPTIONS: readonly OptionSpec[] = [
 /** Flags that also have a `--no-` form. */
 export const NEGATABLE: readonly string[] = ["vhost"];
 
-const HINT = "kvm-hotplug --help shows the usage";
+function hintAt(name = ""): string {
+  const own = ["kvm-hotplug", name, "--help"].filter(Boolean);
+  return `${own.join(" ")} shows the usage`;
+}
+
+/** The help of the command in hand, as far as the words tell which it is. */
+function hintIn(words: readonly string[]): string {
+  const plain = words.filter((word) => !isOption(word));
+  const [command] = plain.flatMap((_, i) => commandAt(plain.slice(i)) ?? []);
+  return hintAt(command?.name);
+}
+
+/** Whether several commands begin with this word. */
+function isGroup(word: string): boolean {
+  return COMMANDS.some(({ name }) => name.startsWith(`${word} `));
+}
 
 /** `-1` is a device, not an option. */
 const NEGATIVE = /^-\d+$/;
@@ -43,12 +59,13 @@ function unshield(word: string): string {
   return word.startsWith(SHIELD) ? word.slice(SHIELD.length) : word;
 }
 
-function unknownOption(word: string): HotplugError {
+function unknownOption(word: string, words: readonly string[]): HotplugError {
   const name = word.replace(/^-+/, "").split("=")[0] ?? "";
-  const close = nearest(name, ALL_OPTIONS.map((option) => option.name));
+  const close = optionMeant(name) ??
+    nearest(name, ALL_OPTIONS.map((option) => option.name));
   return usage(
     `Unknown option ${word}`,
-    close === undefined ? HINT : `did you mean --${close}?`,
+    close === undefined ? hintIn(words) : `did you mean --${close}?`,
   );
 }
 
@@ -58,13 +75,13 @@ function names(options: readonly OptionSpec[], kind: "value" | "flag") {
     .map((option) => option.name);
 }
 
-function checkLong(word: string) {
+function checkLong(word: string, words: readonly string[]) {
   const [name = "", ...value] = word.slice(2).split("=");
   const option = ALL_OPTIONS.find((one) => one.name === name);
   const negative = NEGATABLE.includes(name.replace(/^no-/, ""));
-  if (option === undefined && !negative) throw unknownOption(word);
+  if (option === undefined && !negative) throw unknownOption(word, words);
   if (value.length > 0 && option?.value === undefined) {
-    throw usage(`Option --${name} takes no value`, HINT);
+    throw usage(`Option --${name} takes no value`, hintIn(words));
   }
 }
 
@@ -76,9 +93,9 @@ function checkWords(words: readonly string[]) {
   const letters = ALL_OPTIONS.flatMap(({ short }) => short ?? []);
   for (const word of words.slice(0, endOfOptions(words))) {
     if (!isOption(word)) continue;
-    if (word.startsWith("--")) checkLong(word);
+    if (word.startsWith("--")) checkLong(word, words);
     else if (![...word.slice(1)].every((char) => letters.includes(char))) {
-      throw unknownOption(word);
+      throw unknownOption(word, words);
     }
   }
 }
@@ -116,11 +133,23 @@ function parseWords(words: readonly string[]): Parsed {
     negatable: NEGATABLE,
     alias: Object.fromEntries(aliases),
     unknown: (word: string, key?: string) => {
-      if (key !== undefined) throw unknownOption(word);
+      if (key !== undefined) throw unknownOption(word, words);
       return true;
     },
   });
   return parsed as unknown as Parsed;
+}
+
+/** A hint at the command that these words may mean. */
+function meant(words: readonly string[]): string | undefined {
+  const names = COMMANDS.map(({ name }) => name);
+  const [first = "", second = ""] = words;
+  const close = nearest(`${first} ${second}`.trim(), names) ??
+    nearest(first, names);
+  return commandMeant(words) ??
+    (close === undefined
+      ? undefined
+      : `did you mean ${JSON.stringify(close)}?`);
 }
 
 function findCommand(words: readonly string[]): {
@@ -139,11 +168,9 @@ function findCommand(words: readonly string[]): {
     throw usage(`${first} needs another word`, `there is ${group.join(", ")}`);
   }
   const said = words.slice(0, 2).join(" ");
-  const close = nearest(said, COMMANDS.map((command) => command.name)) ??
-    nearest(first, COMMANDS.map((command) => command.name));
   throw usage(
     `Unknown command ${JSON.stringify(said)}`,
-    close === undefined ? HINT : `did you mean ${JSON.stringify(close)}?`,
+    meant(words) ?? hintAt(isGroup(first) ? first : undefined),
   );
 }
 
@@ -180,16 +207,16 @@ function checkOptions(command: CommandSpec | undefined, given: string[]) {
     if (known.includes(base)) continue;
     throw usage(
       `Option --${name} does not go with ${command?.name ?? "no command"}`,
-      HINT,
+      hintAt(command?.name),
     );
   }
 }
 
 /** `disk --help` is not the whole of a command, and helped all the same. */
 function helped(words: readonly string[]): readonly string[] {
-  const isGroup = words.length === 1 &&
-    COMMANDS.some(({ name }) => name.startsWith(`${words[0]} `));
-  return isGroup ? ["help", ...words] : words;
+  return words.length === 1 && isGroup(words[0] ?? "")
+    ? ["help", ...words]
+    : words;
 }
 
 /** Which `--no-` flags stand among the words, before any `--`. */
@@ -212,7 +239,7 @@ export function parseInvocation(words: readonly string[]): Invocation {
     const value = parsed[name];
     if (value === undefined) continue;
     if (typeof value !== "string" || value === "") {
-      throw usage(`Option --${name} needs a value`, HINT);
+      throw usage(`Option --${name} needs a value`, hintIn(words));
     }
     values.set(name, unshield(value));
   }

@@ -6,6 +6,7 @@
 
 import { usage } from "../errors.ts";
 import { didYouMean } from "../words/nearest.ts";
+import { commandMeant } from "../words/other_words.ts";
 import type { CommandSpec } from "../words/options.ts";
 import type { Answer, Call } from "./answer.ts";
 import { COMMANDS } from "./commands.ts";
@@ -28,7 +29,8 @@ export function helpOn(
   const names = commands.map(({ name }) => name);
   throw usage(
     `No command ${JSON.stringify(words)}`,
-    didYouMean(words, names) ?? "kvm-hotplug --help shows all",
+    commandMeant(words.split(" ")) ?? didYouMean(words, names) ??
+      "kvm-hotplug --help shows all",
   );
 }
 

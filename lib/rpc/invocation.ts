@@ -12,6 +12,7 @@ import { COMMANDS } from "../commands/commands.ts";
 import { usage } from "../errors.ts";
 import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
 import { nearest } from "../words/nearest.ts";
+import { optionMeant } from "../words/other_words.ts";
 import {
   type CommandSpec,
   GLOBAL_OPTIONS,
@@ -117,7 +118,7 @@ function spelled(
 function unknownKey(word: string, method: string, words: readonly string[]) {
   const [key = "", ...known] = [word, ...words]
     .map((one) => one.replaceAll("-", "_"));
-  const close = nearest(key, known);
+  const close = optionMeant(key) ?? nearest(key, known);
   return usage(
     `Unknown key ${JSON.stringify(key)} of ${method}`,
     close === undefined

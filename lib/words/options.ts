@@ -79,7 +79,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { ...spec("quiet", "errors only"), short: "q" },
   spec("no-color", "no colour; also by NO_COLOR"),
   { ...spec("help", "show the usage"), short: "h" },
-  spec("version", "show the version"),
+  { ...spec("version", "show the version"), short: "V" },
 ];
 
 /** For every command that changes something. */

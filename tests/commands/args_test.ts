@@ -91,15 +91,15 @@ Deno.test("parseInvocation() names the option that was probably meant", () => {
     ["--dryrun", "did you mean --dry-run?"],
     ["--jsn", "did you mean --json?"],
     ["--unplug-timout=3", "did you mean --unplug-timeout?"],
-    ["--xyzzy", "kvm-hotplug --help shows the usage"],
-    ["--__proto__=1", "kvm-hotplug --help shows the usage"],
-    ["--toString", "kvm-hotplug --help shows the usage"],
-    ["-x", "kvm-hotplug --help shows the usage"],
+    ["--xyzzy", "kvm-hotplug list --help shows the usage"],
+    ["--__proto__=1", "kvm-hotplug list --help shows the usage"],
+    ["--toString", "kvm-hotplug list --help shows the usage"],
+    ["-x", "kvm-hotplug list --help shows the usage"],
   ];
   for (const [word, hint] of cases) {
     const error = refused("list", word);
     assertStringIncludes(error.message, word);
-    if (word !== "-x") assertEquals(error.hint, hint, word);
+    assertEquals(error.hint, hint, word);
   }
 });
 
@@ -112,6 +112,39 @@ Deno.test("parseInvocation() names the command that was probably meant", () => {
   refused("disk");
   refused("constructor");
   refused("");
+});
+
+Deno.test("parseInvocation() leads on from words of other tools", () => {
+  const cases: [string, string][] = [
+    ["ls", 'did you mean "list"?'],
+    ["show vm1", 'did you mean "list" or "state show"?'],
+    ["info vm1", 'did you mean "list" or "check"?'],
+    ["rm vm1 0", 'did you mean "disk remove" or "nic remove"?'],
+    ["disk rm vm1 0", 'did you mean "disk remove"?'],
+    ["nic detach vm1 0", 'did you mean "nic remove"?'],
+    ["attach vm1 /x", 'did you mean "disk add" or "nic add"?'],
+    ["nic attach vm1", 'did you mean "nic add"?'],
+    ["disk ls vm1", 'did you mean "list"?'],
+    ["version", 'did you mean "--version"?'],
+    ["nic add vm1 --bridge br0", "did you mean --link?"],
+    ["nic add vm1 --model=e1000", "did you mean --driver?"],
+    ["disk frobnicate", "kvm-hotplug disk --help shows the usage"],
+    ["--json frobnicate", "kvm-hotplug --help shows the usage"],
+    [
+      "--run-dir /x nic add vm1 --frob",
+      "kvm-hotplug nic add --help shows the usage",
+    ],
+    ["disk add vm1 /x --queues", "kvm-hotplug disk add --help shows the usage"],
+    ["disk add vm1 /x --json=1", "kvm-hotplug disk add --help shows the usage"],
+    [
+      "disk resize vm1 0 --slot 3",
+      "kvm-hotplug disk resize --help shows the usage",
+    ],
+  ];
+  for (const [line, hint] of cases) {
+    assertEquals(refused(...line.split(" ")).hint, hint, line);
+  }
+  assertEquals(parse("-V"), parse("--version"));
 });
 
 Deno.test("parseInvocation() misses values and operands", () => {
