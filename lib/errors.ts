@@ -8,6 +8,7 @@
 export const STATUS = {
   "internal": 1,
   "usage": 2,
+  "no-such-run-dir": 3,
   "no-such-instance": 3,
   "no-such-device": 3,
   "ambiguous-device": 3,

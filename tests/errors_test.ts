@@ -16,6 +16,7 @@ const TABLE: Record<number, readonly ErrorCode[]> = {
   1: ["internal"],
   2: ["usage"],
   3: [
+    "no-such-run-dir",
     "no-such-instance",
     "no-such-device",
     "ambiguous-device",

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { HotplugError } from "../errors.ts";
+import { lookAt } from "../host/look.ts";
 import { listInstance } from "../inspect/list.ts";
 import { listAll } from "../inspect/list_all.ts";
 import type { RunOptions } from "../engine/options.ts";
@@ -15,10 +17,24 @@ import { instanceOf, optionsOf } from "./requests.ts";
 /** Longest wait for all instances together, unless `--timeout` says. */
 const ALL_MS = { presence: 2_000, whole: 10_000 };
 
+/** A folder that was given must be there: an empty list would hide a typo. */
+function expectRunDir({ invocation, terminal }: Call, runDir: string) {
+  const isGiven = invocation.values.has("run-dir") ||
+    Boolean(terminal.env("KVM_HOTPLUG_RUN_DIR"));
+  if (!isGiven || lookAt(runDir) !== undefined) return;
+  throw new HotplugError(
+    "no-such-run-dir",
+    `There is no run directory ${runDir}`,
+    { hint: "give Ganeti's run directory, or leave --run-dir out" },
+  );
+}
+
 async function all(
-  { invocation: { values, flags } }: Call,
+  call: Call,
   { timeoutMs, trace, ...reached }: RunOptions,
 ): Promise<Answer> {
+  const { invocation: { values, flags } } = call;
+  expectRunDir(call, reached.runDir);
   const compared = flags.has("whole") ? "whole" : "presence";
   const deadlineMs = values.has("timeout") ? timeoutMs : ALL_MS[compared];
   const found = await listAll(reached, { deadlineMs, trace, compared });

@@ -166,8 +166,14 @@ Deno.test("list of a node without instances is empty, not an error", async () =>
   const none = { ok: true, instances: [], compared: "presence" };
   const empty = { ...none, instance: null, warnings: [] };
   assertEquals((await ask(vm, "list")).json, empty);
+});
+
+Deno.test("list of a run directory that is not there is status 3", async () => {
+  await using vm = new Instance();
   const ran = await vm.cli("list", "--run-dir", `${vm.runDir}/nothing`);
-  assertEquals([ran.status, ran.json.instances], [0, []]);
+  const { code, message } = ran.json.error as Doc;
+  assertEquals([ran.status, code], [3, "no-such-run-dir"], ran.out);
+  assertEquals(message, `There is no run directory ${vm.runDir}/nothing`);
 });
 
 /** Commands and how many steps their dry run must show. */
