@@ -1,8 +1,22 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { inspectSource } from "../../lib/host/source.ts";
 import { HotplugError } from "../../lib/errors.ts";
-import { run, TempDir } from "../sys/support.ts";
+import { mknodBlock, openFile } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+import { beside } from "../lab/beside.ts";
+import { openFds, run, TempDir } from "../sys/support.ts";
 import { unless, withoutDevice } from "../support/left_out.ts";
+
+/** As QEMU does: an open file description lock on byte 201; 37 is F_OFD_SETLK. */
+const LOCK = `
+import fcntl, struct, sys
+file = open(sys.argv[1], "rb")
+lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 201, 1, 0)
+fcntl.fcntl(file, 37, lock)
+sys.stdout.write("begun\\n")
+sys.stdout.flush()
+sys.stdin.read()
+`;
 
 Deno.test("inspectSource() names who has the image locked", async () => {
   using dir = new TempDir();
@@ -11,33 +25,14 @@ Deno.test("inspectSource() names who has the image locked", async () => {
   const free = await inspectSource(path, needs);
   free.pinned.close();
   assertEquals(free.source.inUseBy, undefined);
-  // As QEMU does: an open file description lock on byte 201.
-  const holder = new Deno.Command("python3", {
-    args: [
-      "-c",
-      [
-        "import fcntl, struct, sys",
-        `f = open(${JSON.stringify(path)}, "rb")`,
-        'lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, 201, 1, 0)',
-        "fcntl.fcntl(f, 37, lock)",
-        'print("locked", flush=True)',
-        "sys.stdin.read()",
-      ].join("\n"),
-    ],
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const reader = holder.stdout.getReader();
-  await reader.read();
-  const taken = await inspectSource(path, needs);
-  taken.pinned.close();
-  assertStringIncludes(taken.source.inUseBy ?? "", `pid ${holder.pid}`);
-  const readOnly = await inspectSource(path, { ...needs, access: "ro" });
-  readOnly.pinned.close();
-  assertEquals(readOnly.source.inUseBy, undefined);
-  await holder.stdin.close();
-  await reader.cancel();
-  await holder.status;
+  await beside(LOCK, path, async (pid) => {
+    const taken = await inspectSource(path, needs);
+    taken.pinned.close();
+    assertStringIncludes(taken.source.inUseBy ?? "", `pid ${pid}`);
+    const readOnly = await inspectSource(path, { ...needs, access: "ro" });
+    readOnly.pinned.close();
+    assertEquals(readOnly.source.inUseBy, undefined);
+  });
 });
 
 Deno.test("inspectSource() tells a source that cannot be written", async () => {
@@ -110,6 +105,82 @@ Deno.test({
       run("umount", dir.at("mnt"));
       run("losetup", "--detach", beside);
       run("losetup", "--detach", lower);
+    }
+  },
+});
+
+/** Claims a block device, as a mount, swap, LVM or MD does. */
+const CLAIM = `
+import os, sys
+os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)
+sys.stdout.write("begun\\n")
+sys.stdout.flush()
+sys.stdin.read()
+`;
+
+Deno.test({
+  ...unless(LOOPS, "inspectSource() refuses a device that is claimed"),
+  async fn() {
+    using dir = new TempDir();
+    const path = dir.file("image", "x".repeat(4096));
+    const loop = run("losetup", "--find", "--show", path);
+    const upper = run("losetup", "--find", "--show", loop);
+    try {
+      assertEquals((await look(loop)).inUseBy, undefined);
+      await beside(CLAIM, loop, async () => {
+        // Whoever only reads would see it change, too.
+        const reading = { access: "ro", direct: false } as never;
+        for (const source of [loop, path, upper]) {
+          for (const needs of [WRITE, reading]) {
+            const error = await assertRejects(
+              () => look(source, needs),
+              HotplugError,
+            );
+            assertStringIncludes(error.message, loop);
+            assertStringIncludes(error.message, "is mounted or in use");
+          }
+        }
+      });
+      assertEquals((await look(loop)).inUseBy, undefined);
+    } finally {
+      run("losetup", "--detach", upper);
+      run("losetup", "--detach", loop);
+    }
+  },
+});
+
+Deno.test("inspectSource() says of a device without a driver what the kernel says", async () => {
+  using dir = new TempDir();
+  using folder = openFile(dir.path, O.PATH | O.DIRECTORY);
+  mknodBlock("device", { dir: folder, rdev: "240:77", mode: 0o600 });
+  const error = await assertRejects(() => look(dir.at("device")), HotplugError);
+  assertStringIncludes(error.message, "ENXIO");
+});
+
+Deno.test({
+  ...unless(LOOPS, "inspectSource() finds the file behind a loop device"),
+  async fn() {
+    using dir = new TempDir();
+    const path = dir.file("image", "x".repeat(4096));
+    const other = dir.file("other", "y".repeat(4096));
+    const loop = run("losetup", "--find", "--show", path);
+    try {
+      await beside(LOCK, path, async (pid) => {
+        const users = async () => (await look(loop)).inUseBy ?? "";
+        assertStringIncludes(await users(), `(pid ${pid}), by way of ${path},`);
+        // Its name leads to another file now: who has it open has the inode.
+        run("mount", "--bind", other, path);
+        try {
+          const before = openFds();
+          assertStringIncludes(await users(), `(pid ${pid}), by way of`);
+          assertEquals(openFds(), before);
+        } finally {
+          run("umount", path);
+        }
+      });
+      assertEquals((await look(loop)).inUseBy, undefined);
+    } finally {
+      run("losetup", "--detach", loop);
     }
   },
 });

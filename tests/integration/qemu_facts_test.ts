@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { readEmptyDriveFacts } from "../../lib/disk/empty_drive.ts";
 import { readLiveDisks } from "../../lib/disk/live.ts";
 import {
   driverFault,
@@ -19,9 +20,14 @@ import { QmpClosedError } from "../../lib/qmp/errors.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import { openFile, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { assertFailed, Instance, NAME } from "../lab/scripted_instance.ts";
+import {
+  assertFailed,
+  Instance,
+  NAME,
+  runtimeText,
+} from "../lab/scripted_instance.ts";
 import { Peer } from "../lab/session_peer.ts";
-import { facts } from "../support/facts.ts";
+import { diskAdd, facts } from "../support/facts.ts";
 import { TempDir } from "../sys/support.ts";
 
 type Call = Peer["calls"][number];
@@ -134,6 +140,15 @@ Deno.test("readScsi() tells whether a controller could come", async () => {
   assertStringIncludes(controllerFault, "no device model pvscsi");
   assertEquals(await look("megasas", { hvparams }), { scsi: [] });
   assertMatch((await look("dc390", {})).controllerFault ?? "", /dc390/);
+  const { source: _, ...add } = diskAdd();
+  const drive = { ...add, kind: "disk-add-empty" } as const;
+  const fitting = { ...drive, controller: "megasas" } as const;
+  for (const request of [drive, fitting]) {
+    const given = facts({ hvparams });
+    const found = await readEmptyDriveFacts(given, { request, qmp });
+    assertEquals(found.controllerFault === undefined, request === fitting);
+    assertMatch(found.driverFault ?? "", /no device model scsi-cd/);
+  }
 
   // One that is there will do, whatever could come.
   await using other = scsiPeer({
@@ -183,7 +198,7 @@ Deno.test("modelFault() takes no answer for no", async () => {
 const CARD = [{ name: "mac" }, { name: "netdev" }, { name: "addr" }];
 
 Deno.test("nic add takes a driver for a card if it has all that a card has", async () => {
-  await using vm = new Instance();
+  await using vm = new Instance({ hvparams: { nic_type: "rtl8139" } });
   const asked: unknown[] = [];
   let properties: unknown = CARD;
   meet(vm.peer, "device-list-properties", ({ args }) => {
@@ -197,13 +212,19 @@ Deno.test("nic add takes a driver for a card if it has all that a card has", asy
     if (ran.status !== 0) return assertFailed(ran, 3, "unsupported").message;
     return (ran.json.device as { driver: string }).driver;
   };
-  assertEquals([await add("--driver", "e1000"), asked], ["e1000", ["e1000"]]);
+  assertEquals([await add("--driver", "e1000"), asked], [
+    "e1000",
+    ["e1000", "rtl8139"],
+  ]);
   const no = /NIC of type "e1000": this QEMU has no such PCI network card/;
   const less = CARD.map((_, at) => CARD.toSpliced(at, 1));
   for (const value of [...less, [], {}, ["mac", "netdev", "addr"], undefined]) {
     properties = value;
     assertMatch(await add("--driver", "e1000"), no, JSON.stringify(value));
   }
+  properties = CARD;
+  assertEquals([await add(), asked], ["rtl8139", ["rtl8139"]]);
+  Deno.writeTextFileSync(vm.runtimePath, runtimeText());
   assertEquals([await add(), asked], ["virtio-net-pci", []]);
   assertEquals(await add("--driver", "paravirtual"), "virtio-net-pci");
   assertEquals(asked, []);
@@ -214,12 +235,15 @@ interface LiveFile {
   readonly file: string;
   /** The fd sets that QEMU has. @default none */
   readonly sets?: readonly unknown[];
+  /** Neither a device nor a job has it. */
+  readonly use?: "idle";
 }
 
 /** What is told of the disks of a process that has these files open. */
 async function liveSources(
   files: readonly LiveFile[],
   opened: readonly string[],
+  lock?: "held",
 ) {
   await using peer = new Peer();
   meet(peer, "query-named-block-nodes", () => ({
@@ -236,8 +260,8 @@ async function liveSources(
   peer.model.commands.add("x-debug-query-block-graph");
   meet(peer, "x-debug-query-block-graph", () => ({
     value: {
-      nodes: files.flatMap((_, at) => [
-        { id: 3 * at, type: "block-backend", name: `b${at}` },
+      nodes: files.flatMap(({ use }, at) => [
+        ...use ? [] : [{ id: 3 * at, type: "block-backend", name: `b${at}` }],
         { id: 3 * at + 1, type: "block-driver", name: `d${at}` },
         { id: 3 * at + 2, type: "block-driver", name: `#f${at}` },
       ]),
@@ -258,7 +282,7 @@ async function liveSources(
   const images = opened.map((path, at) => ({
     ...{ identity: identityOf(statPath(path)), kind: "file" as const, path },
     // Of one size: nothing but its path tells which one it is.
-    ...{ sizeBytes: 1024, fds: [at], lock: undefined },
+    ...{ sizeBytes: 1024, fds: [at], lock },
   }));
   const process = { pid: Deno.pid, argv: [] };
   const qemu = { ...facts().qemu, commands, block };
@@ -286,8 +310,16 @@ Deno.test("readLiveDisks() believes no path that was changed since the start", a
   });
   for (const why of await sources(links, old)) assertMatch(why, /was changed/);
   // One alone is proven by its size.
-  const [first = ""] = young;
+  const [first = "", second = ""] = young;
   assertEquals(await sources([first]), [first]);
+  // And by its lock, if the others of its size lock nothing.
+  const whys = async (use?: "idle") => {
+    const files = [{ file: first }, { file: second, ...(use && { use }) }];
+    const live = await liveSources(files, young, "held");
+    return live.map(({ source }) => "why" in source);
+  };
+  assertEquals(await whys(), [true, true]);
+  assertEquals((await whys("idle"))[0], false);
 });
 
 Deno.test("readLiveDisks() tells how QEMU has each disk", async () => {
