@@ -48,3 +48,20 @@ fcntl.fcntl(file, 1024, fcntl.F_WRLCK)
 print("begun", flush=True)
 sys.stdin.read()
 `;
+
+/**
+ * Has a root directory of its own and the uid behind it: `/root:65534`. Its
+ * program and libraries are loaded before.
+ */
+export const JAILED = `
+import os, sys
+root, uid = sys.argv[1].rsplit(":", 1)
+os.chroot(root)
+os.chdir("/")
+os.setgroups([])
+os.setgid(int(uid))
+os.setuid(int(uid))
+sys.stdout.write("begun\\n")
+sys.stdout.flush()
+sys.stdin.read()
+`;
