@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { readEmptyDriveFacts } from "../../lib/disk/empty_drive.ts";
-import { readLiveDisks } from "../../lib/disk/live.ts";
+import { imageFormat, readLiveDisks } from "../../lib/disk/live.ts";
 import {
   driverFault,
   modelFault,
@@ -235,6 +235,8 @@ interface LiveFile {
   readonly file: string;
   /** The fd sets that QEMU has. @default none */
   readonly sets?: readonly unknown[];
+  /** Of the lower of its two nodes. @default "file" */
+  readonly driver?: string;
   /** Neither a device nor a job has it. */
   readonly use?: "idle";
 }
@@ -247,10 +249,10 @@ async function liveSources(
 ) {
   await using peer = new Peer();
   meet(peer, "query-named-block-nodes", () => ({
-    value: files.flatMap(({ file }, at) => [
+    value: files.flatMap(({ file, driver = "file" }, at) => [
       { "node-name": `d${at}`, drv: "raw", file },
       {
-        ...{ "node-name": `#f${at}`, drv: "file", file },
+        ...{ "node-name": `#f${at}`, drv: driver, file },
         image: { "virtual-size": 1024 },
       },
     ]),
@@ -285,7 +287,10 @@ async function liveSources(
     ...{ sizeBytes: 1024, fds: [at], lock },
   }));
   const process = { pid: Deno.pid, argv: [] };
-  const qemu = { ...facts().qemu, commands, block };
+  const [one] = block;
+  // What no device has, and a drive without a medium, are no disks.
+  const none = one && [{ ...one, qdev: "" }, { ...one, nodeName: "" }];
+  const qemu = { ...facts().qemu, commands, block: [...none ?? [], ...block] };
   return await readLiveDisks(qmp, qemu, { process, images });
 }
 
@@ -320,6 +325,17 @@ Deno.test("readLiveDisks() believes no path that was changed since the start", a
   };
   assertEquals(await whys(), [true, true]);
   assertEquals((await whys("idle"))[0], false);
+});
+
+Deno.test("imageFormat() is that of what the guest does not read raw", () => {
+  const formats = ([
+    [["raw", "file"], undefined],
+    [["throttle", "copy-on-read", "copy-before-write", "raw", "x"], undefined],
+    [["throttle", "qcow2", "file"], "qcow2"],
+    [["qcow2", "file"], "qcow2"],
+    [["file"], undefined],
+  ] as const).map(([drivers, format]) => [imageFormat({ drivers }), format]);
+  for (const [found, format] of formats) assertEquals(found, format);
 });
 
 Deno.test("readLiveDisks() tells how QEMU has each disk", async () => {
@@ -360,6 +376,14 @@ Deno.test("readLiveDisks() tells how QEMU has each disk", async () => {
     passed.map(({ source }) => "path" in source ? source.path : source.why),
     [env, sh],
   );
+  // As QEMU calls it, if that leads there.
+  const [named] = await liveSources([{ file: "/bin/sh" }], [sh]);
+  assertEquals(named?.source, { ...first, path: "/bin/sh" });
+  const far = { file: "nbd://x", driver: "nbd" };
+  const [remote] = await liveSources([far], []);
+  assertEquals(remote?.source, {
+    why: "it is no file or block device of this node",
+  });
   const [lost] = await liveSources([{ file: sh }], []);
   assertEquals(lost?.source, {
     why: "its path leads to another file than QEMU has open",

@@ -35,6 +35,9 @@ Deno.test("mutantsOf() drops statements, flags and closes, swaps steps", () => {
     "flag: const a = O.X;",
     "flag: const a = O.Y;",
   ]);
+  assertEquals(mutated("const a = O.RDONLY | O.Y;"), [
+    "flag: const a = O.RDONLY;",
+  ]);
   assertEquals(mutated("{ using a = b(); }"), ["close: { const a = b(); }"]);
 });
 

@@ -135,9 +135,11 @@ function operator(node: ts.BinaryExpression, at: At): Replacement[] {
   const { left, operatorToken, right } = node;
   const word = operatorToken.getText();
   if (word === "|") {
+    const dropped = at(node, "flag", right.getText());
     return [
       at(node, "flag", left.getText()),
-      at(node, "flag", right.getText()),
+      // It is 0: fcntl.h.
+      ...left.getText() === "O.RDONLY" ? [] : [dropped],
     ];
   }
   const opposite = OPPOSITE[word];
