@@ -199,6 +199,44 @@ Deno.test("readOwnRecord() refuses a link, another mode and another owner", () =
   Deno.removeSync(here.runDir, { recursive: true });
 });
 
+Deno.test("readOwnRecord() says once what is wrong with the text", () => {
+  const here = place();
+  changeOwnRecord(here, QEMU, { uuid: UUID, after: DEVICE });
+  const path = `${here.runDir}/kvm-hotplug/vm1.json`;
+  const texts: [string, Uint8Array][] = [
+    ["version", new TextEncoder().encode("{}")],
+    ["JSON", new TextEncoder().encode("{")],
+    ["encoded data", new Uint8Array([0x22, 0xff, 0x22])],
+    ["longer than", new Uint8Array(1024 * 1024 + 1).fill(0x20)],
+  ];
+  for (const [why, bytes] of texts) {
+    Deno.writeFileSync(path, bytes);
+    const { message } = refusal("bad-state-file", () => readOwnRecord(here));
+    assertStringIncludes(message, why);
+    assertEquals(message.split("Cannot use the record").length, 2, message);
+  }
+  Deno.removeSync(path);
+  new Deno.Command("mkfifo", { args: ["-m", "600", path] }).outputSync();
+  const { message } = refusal("bad-state-file", () => readOwnRecord(here));
+  assertStringIncludes(message, "must be a file");
+  Deno.removeSync(here.runDir, { recursive: true });
+});
+
+Deno.test("readOwnRecord() forgets a held tap that is gone", () => {
+  const here = place();
+  const held = (name: string) =>
+    ({ kind: "nic", access: { way: "held", name, ifindex: 1 } }) as OwnDevice;
+  const lo = held("lo");
+  changeOwnRecord(here, QEMU, { uuid: UUID, after: held("kvmhnone0") });
+  changeOwnRecord(here, QEMU, { uuid: uuidOf("nic", 1), after: lo });
+  changeOwnRecord(here, QEMU, { uuid: uuidOf("nic", 2), after: DEVICE });
+  assertEquals(readOwnRecord(here).devices, {
+    [uuidOf("nic", 1)]: lo,
+    [uuidOf("nic", 2)]: DEVICE,
+  });
+  Deno.removeSync(here.runDir, { recursive: true });
+});
+
 Deno.test("own-record does, confirms and undoes a change", async () => {
   const step: OwnRecordStep = {
     kind: "own-record",

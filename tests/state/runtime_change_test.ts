@@ -1,8 +1,15 @@
-import { assertEquals } from "@std/assert";
-import { formatJson, jsonNode } from "../../lib/state/json.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  formatJson,
+  type JsonArray,
+  jsonNode,
+  parseJson,
+} from "../../lib/state/json.ts";
 import { formatRuntime, parseRuntime } from "../../lib/state/runtime.ts";
 import {
   applyChange,
+  changeTitle,
+  holdsChange,
   inverse,
   type RuntimeChange,
 } from "../../lib/state/runtime_change.ts";
@@ -155,4 +162,121 @@ Deno.test("applyChange() keeps the white space of other writers", () => {
     assertEquals(formatRuntime(applyChange(read.root, back), tail), text);
     assertEquals(formatRuntime(applyChange(after, back), tail), text);
   }
+});
+
+const KVM = '["/usr/bin/kvm"]';
+
+/** A document with these words for `kvm_cmd`. */
+function withCommand(words: string) {
+  const text = runtimeText({ disks: [disk(0, 12)] }).replace(KVM, words);
+  return parseRuntime(text, "x");
+}
+
+Deno.test("applyChange() brings words of kvm_cmd once, and takes them", () => {
+  const words = ["-device", "scsi"];
+  for (
+    const [before, after] of [
+      ['["kvm"]', '["kvm", "-device", "scsi"]'],
+      ['["kvm", "-device"]', '["kvm", "-device", "-device", "scsi"]'],
+      ["[]", '["-device", "scsi"]'],
+    ] as const
+  ) {
+    const file = withCommand(before);
+    const change = { ...insertDisk(1), words } as RuntimeChange;
+    const applied = applyChange(file.root, change);
+    assertEquals(formatJson(applied.items[0]!), after);
+    const back = inverse(change, file);
+    assertEquals("words" in back && back.words, words);
+    assertEquals(formatJson(applyChange(applied, back).items[0]!), before);
+    // There already, be it at the very beginning: not once more.
+    const there = applyChange(withCommand(after).root, change);
+    assertEquals(formatJson(there.items[0]!), after);
+    assertEquals("words" in inverse(insertDisk(1), file), false);
+  }
+  const gone = { ...DELETE_FIRST, words } as RuntimeChange;
+  const without = applyChange(withCommand('["kvm"]').root, gone);
+  assertEquals(formatJson(without.items[0]!), '["kvm"]');
+});
+
+const DELETE_FIRST = {
+  change: "delete",
+  list: "disks",
+  uuid: uuidOf("disk", 0),
+} as const;
+
+/** One change of each kind, on a file of a disk and a NIC; and its title. */
+const KINDS: readonly [RuntimeChange, string][] = [
+  [insertDisk(1), "the entry of disk"],
+  [{ ...insertDisk(1), words: ["x"] } as RuntimeChange, "and its controller"],
+  [DELETE_FIRST, "the removal of disk"],
+  [
+    { change: "delete", list: "nics", uuid: uuidOf("nic", 0) },
+    "the removal of NIC",
+  ],
+  [{
+    ...DELETE_FIRST,
+    change: "entry",
+    entry: formatJson(jsonNode(disk(0, 17))),
+  }, "the new entry of disk"],
+  [
+    { ...DELETE_FIRST, change: "members", members: { size: "7" } },
+    "the size of disk",
+  ],
+  [
+    { ...DELETE_FIRST, change: "members", members: { hvinfo: "{}" } },
+    "which device of QEMU disk",
+  ],
+  [
+    { ...DELETE_FIRST, change: "members", members: { a: "1", name: null } },
+    "a, name of disk",
+  ],
+  [{
+    change: "links",
+    links: [{ uuid: uuidOf("disk", 0), link: "/dev/new" }],
+  }, "the disks' links"],
+];
+
+Deno.test("holdsChange() is so after a change, and not before or undone", () => {
+  const before = runtime({ disks: [disk(0, 12)], nics: [nic(0, 15)] });
+  const understood = (root: typeof before.root) =>
+    parseRuntime(formatRuntime(root), "x");
+  for (const [change, title] of KINDS) {
+    assertStringIncludes(changeTitle(change), title);
+    assertEquals(holdsChange(before, change), false, title);
+    const after = understood(applyChange(before.root, change));
+    assertEquals(holdsChange(after, change), true, title);
+    const back = applyChange(after.root, inverse(change, before));
+    assertEquals(formatRuntime(back), formatRuntime(before.root), title);
+    assertEquals(holdsChange(understood(back), change), false, title);
+  }
+});
+
+Deno.test("an upgrade is a change: it is held, and taken back", () => {
+  const change = { change: "upgrade" } as const;
+  assertEquals(changeTitle(change), "today's form");
+  const old = parseRuntime('[["kvm", "-localtime"], [], {}, []]', "x");
+  assertEquals(holdsChange(old, change), false);
+  const after = applyChange(old.root, change);
+  const now = parseRuntime(formatRuntime(after), "x");
+  assertEquals(holdsChange(now, change), true);
+  assertEquals("was" in inverse(change, now), false);
+  const back = inverse(change, old);
+  assertEquals(
+    formatRuntime(applyChange(after, back)),
+    formatRuntime(old.root),
+  );
+  // Somebody changed it since: what they wrote is not lost.
+  const theirs = applyChange(after, insertDisk(3));
+  assertEquals(
+    formatRuntime(applyChange(theirs, back)),
+    formatRuntime(theirs),
+  );
+});
+
+Deno.test("inverse() and applyChange() refuse what is not there", () => {
+  const before = runtime({ disks: [disk(0, 12)] });
+  const none = { ...DELETE_FIRST, uuid: uuidOf("disk", 7) };
+  assertThrows(() => inverse(none, before), TypeError, "no entry");
+  const three = parseJson("[[], [], {}, 7]") as JsonArray;
+  assertThrows(() => applyChange(three, none), TypeError, "no list disks");
 });

@@ -58,10 +58,12 @@ Deno.test("sampleOf() chooses the same for the same seed", () => {
 });
 
 Deno.test("isEquivalent() goes by the text, not by the line", () => {
-  const [first, second] = mutantsOf("a.ts", "\n\na = 1;");
-  const list = [{ path: "a.ts", was: "1", now: "2", why: "no reason" }];
+  const [first, second, other] = mutantsOf("a.ts", "\n  a = 1;\nb = f(1);");
+  const where = { path: "a.ts", text: "a = 1;" };
+  const list = [{ ...where, was: "1", now: "2", why: "no reason" }];
   assertEquals(isEquivalent(second!, list), true);
   assertEquals(isEquivalent(first!, list), false);
+  assertEquals(isEquivalent(other!, list), false);
 });
 
 Deno.test("readLcov() takes the lines of lib that were run", () => {

@@ -23,13 +23,15 @@ export interface Mutant {
   readonly kind: MutantKind;
   /** Of the first character, from 1. */
   readonly line: number;
+  /** That line, without the blanks around it. */
+  readonly text: string;
   readonly start: number;
   readonly end: number;
   readonly was: string;
   readonly now: string;
 }
 
-type Replacement = Omit<Mutant, "path" | "line" | "was">;
+type Replacement = Omit<Mutant, "path" | "line" | "text" | "was">;
 
 /** The same comparison with its end moved, and its opposite. */
 const MOVED: Readonly<Record<string, string>> = {
@@ -54,13 +56,15 @@ export function applyMutant(source: string, { start, end, now }: Mutant) {
 export function mutantsOf(path: string, source: string): Mutant[] {
   const file = ts.createSourceFile(path, source, ts.ScriptTarget.Latest, true);
   const found: Mutant[] = [];
+  const lines = source.split("\n");
   const visit = (node: ts.Node): void => {
     if (ts.isTypeNode(node) || ts.isImportDeclaration(node)) return;
     if (ts.isInterfaceDeclaration(node)) return;
     for (const one of faultsOf(node, file)) {
       const { line } = file.getLineAndCharacterOfPosition(one.start);
       const was = source.slice(one.start, one.end);
-      found.push({ path, line: line + 1, was, ...one });
+      const text = lines[line]?.trim() ?? "";
+      found.push({ path, line: line + 1, text, was, ...one });
     }
     ts.forEachChild(node, visit);
   };

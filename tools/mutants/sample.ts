@@ -9,6 +9,8 @@ import type { Mutant } from "./mutate.ts";
 /** A fault that nobody could see; a line's number would not last. */
 export interface Equivalent {
   readonly path: string;
+  /** Its line's text without the blanks around it. @default any line's */
+  readonly text?: string;
   readonly was: string;
   readonly now: string;
   /** For whoever reads the list. */
@@ -17,11 +19,12 @@ export interface Equivalent {
 
 /** Whether the list has it. */
 export function isEquivalent(
-  { path, was, now }: Mutant,
+  { path, text, was, now }: Mutant,
   list: readonly Equivalent[],
 ): boolean {
   return list.some((one) =>
-    one.path === path && one.was === was && one.now === now
+    one.path === path && (one.text ?? text) === text && one.was === was &&
+    one.now === now
   );
 }
 

@@ -1,0 +1,56 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { replaceFile } from "../../lib/state/replace_file.ts";
+import { openFile } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
+
+/**
+ * Replaces `old` by `new`, while somebody else writes.
+ *
+ * @param writes what is there just before each reading, by its number
+ * @returns whether it was replaced, and what is in the place then
+ */
+function replaced(
+  writes: (reading: number) => string | undefined,
+): [boolean, string, string[]] {
+  const folder = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${folder}/to`, "old");
+    Deno.writeTextFileSync(`${folder}/from`, "new");
+    using dir = openFile(folder, O.RDONLY | O.DIRECTORY);
+    let readings = 0;
+    const done = replaceFile({
+      ...{ dir, from: "from", to: "to", was: "old" },
+      textOf(name) {
+        const written = writes(++readings);
+        if (written !== undefined) {
+          // As Ganeti does: a file of its own, renamed.
+          Deno.writeTextFileSync(`${folder}/theirs`, written);
+          Deno.renameSync(`${folder}/theirs`, `${folder}/to`);
+        }
+        return Deno.readTextFileSync(`${folder}/${name}`);
+      },
+    });
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    return [done, Deno.readTextFileSync(`${folder}/to`), names.sort()];
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("replaceFile() leaves nothing beside what it has put in place", () => {
+  assertEquals(replaced(() => undefined), [true, "new", ["to"]]);
+});
+
+Deno.test("replaceFile() lets stand what somebody wrote meanwhile", () => {
+  // Before the exchange; and once more while that is put back.
+  const once = replaced((reading) => reading === 1 ? "theirs" : undefined);
+  assertEquals(once, [false, "theirs", ["from", "to"]]);
+  const twice = replaced((reading) =>
+    reading < 3 ? `theirs ${reading}` : undefined
+  );
+  assertEquals(twice, [false, "theirs 2", ["from", "to"]]);
+});
+
+Deno.test("replaceFile() gives up when somebody keeps writing", () => {
+  assertThrows(() => replaced((reading) => `${reading}`), Error, "keeps");
+});
