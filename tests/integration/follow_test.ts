@@ -15,11 +15,12 @@ import {
 import { openMonitor, openVisibly } from "../../lib/monitor/monitor.ts";
 import type { QmpSession } from "../../lib/qmp/client.ts";
 import type { Waiting } from "../../lib/state/waiting.ts";
-import { pause } from "../../lib/sys/pause.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { withHolder } from "../lab/hold.ts";
 import { event } from "../lab/scripted_behaviour.ts";
 import { Peer } from "../lab/session_peer.ts";
+import { UnixListener } from "../lab/unix_listener.ts";
+import { TempDir } from "../sys/support.ts";
 
 function pathOf({ directory }: Peer): string {
   return `${directory}/sock`;
@@ -169,16 +170,37 @@ Deno.test("EventFollower gives way to whoever waits, and tells of the gap", asyn
   const end = follower.run();
   await begun;
   assertEquals(whoWaits(pathOf(peer), () => false), undefined);
-  await withHolder(pathOf(peer), async () => {
-    // The peer takes it once we have given way; it ends with its input.
-    while (peer.connections < 2) await pause(20);
-    assertEquals(whoWaits(pathOf(peer), () => true), undefined);
-  });
+  // Once the follower, whom it serves now, has given way.
+  const free = peer.idle();
+  await withHolder(pathOf(peer), () => free);
   assertEquals(await end, "aborted");
   assertMatch(names().join(), /hold_monitor/);
   const [only] = seen;
   const gap = only?.kind === "gap" ? only.gap : undefined;
   assertEquals((gap?.toMs ?? 0) >= (gap?.fromMs ?? Infinity), true);
+});
+
+Deno.test("whoWaits() names who is not served, and goes first", async () => {
+  using dir = new TempDir();
+  const path = dir.at("sock");
+  using listener = UnixListener.bind(path);
+  const patience = { timeoutMs: 10_000 };
+  using _own = await UnixSocket.connect(path, patience);
+  using _served = await listener.accept(patience);
+  assertEquals(whoWaits(path, () => false), undefined);
+  await withHolder(path, async () => {
+    assertMatch(whoWaits(path, () => false) ?? "", /hold_monitor/);
+    const asked: string[] = [];
+    // It follows events, too, and was begun later than we.
+    const command = whoWaits(path, (argv) => {
+      asked.push(argv.at(-1) ?? "");
+      return true;
+    });
+    assertMatch(command ?? "", /hold_monitor/);
+    assertEquals(asked, [path]);
+    using _other = await listener.accept(patience);
+    assertEquals(whoWaits(path, () => false), undefined);
+  });
 });
 
 Deno.test("EventFollower may be away when its time is over", async () => {

@@ -5,6 +5,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { rootBus } from "../../lib/device/pci_bus.ts";
+import { askBridges } from "../../lib/plan/ask_qemu.ts";
 import { readEmptyDriveFacts } from "../../lib/disk/empty_drive.ts";
 import { imageFormat, readLiveDisks } from "../../lib/disk/live.ts";
 import {
@@ -27,7 +29,7 @@ import {
   runtimeText,
 } from "../lab/scripted_instance.ts";
 import { Peer } from "../lab/session_peer.ts";
-import { diskAdd, facts } from "../support/facts.ts";
+import { diskAdd, facts, pciDevice } from "../support/facts.ts";
 import { TempDir } from "../sys/support.ts";
 
 type Call = Peer["calls"][number];
@@ -193,6 +195,57 @@ Deno.test("modelFault() takes no answer for no", async () => {
   peer.once("device-list-properties", { close: "before-reply" });
   using qmp = await peer.open();
   await assertRejects(() => modelFault(qmp, "scsi-hd"), QmpClosedError);
+});
+
+Deno.test("askBridges() asks each bridge for the bus behind it", async () => {
+  const at = (id: string) => `/machine/peripheral/${id}`;
+  const members: Readonly<Record<string, Record<string, string>>> = {
+    // The slot is not 0, and query-pci does not show it yet.
+    [`${at("br")}/br`]: { type: "string", "child[3]": "link<virtio-blk-pci>" },
+    [`${at("rp")}/rp`]: { type: "string", "child-bus": "link<x>" },
+  };
+  const properties: Readonly<Record<string, unknown>> = {
+    [`${at("br")} shpc`]: true,
+    [`${at("br")}/br hotplug-handler`]: "/machine/pm",
+    [`${at("br")}/br acpi-pcihp-bsel`]: 3,
+    [`${at("rp")} hotplug`]: true,
+    [`${at("rp")}/rp hotplug-handler`]: at("rp"),
+    [`${at("rp")} port`]: 19,
+    [`${at("off")} hotplug`]: false,
+    [`${at("off")}/off hotplug-handler`]: "/machine/pm",
+    [`${at("off")}/off acpi-pcihp-bsel`]: "no number",
+  };
+  await using peer = new Peer();
+  meet(peer, "qom-list", ({ args }) => {
+    const found = members[String(args.path)];
+    return found && {
+      value: Object.entries(found).map(([name, type]) => ({ name, type })),
+    };
+  });
+  meet(peer, "qom-get", ({ args }) => {
+    const value = properties[`${args.path} ${args.property}`];
+    return value === undefined ? undefined : { value };
+  });
+  using qmp = await peer.open();
+  const bridge = (slot: number, id: string, more = {}) =>
+    pciDevice(slot, { id, secondary: 0, ...more });
+  const buses = await askBridges(qmp, [
+    bridge(4, "br", { vendor: 0x1b36, device: 1 }),
+    bridge(5, "rp"),
+    bridge(6, "off"),
+    bridge(7, "silent"),
+  ], { root: rootBus("pc-q35-7.2"), acpi: "on" });
+  assertEquals(
+    buses.map(({ name, kind, hotplug, unplug, devices, number, above }) =>
+      [name, kind, hotplug, unplug, devices, number, above?.slot].join(" ")
+    ),
+    [
+      "br bridge on on hidden  4",
+      "rp port on on none 19 5",
+      "off port off off none 6 6",
+      "silent bridge off off none  7",
+    ],
+  );
 });
 
 const CARD = [{ name: "mac" }, { name: "netdev" }, { name: "addr" }];
