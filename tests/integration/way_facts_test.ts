@@ -181,3 +181,40 @@ Deno.test("uriFault() says what keeps QEMU from a disk on the network", async ()
   assertEquals(uriFault("nbd://host.example/x", process), undefined);
   assertEquals(uriFault(nbd("/sock"), undefined), undefined);
 });
+
+/** Has a file of its root directory mapped: `/root:NAME`. */
+const MAPPED = `
+import mmap, os, sys
+root, name = sys.argv[1].rsplit(":", 1)
+file = open(root + "/" + name, "rb")
+held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+os.chroot(root)
+sys.stdout.write("begun\\n")
+sys.stdout.flush()
+sys.stdin.read()
+`;
+
+Deno.test("uriFault() sees which parts a jailed QEMU has loaded", async () => {
+  using node = new Node();
+  const [rbd, gluster] = ["rbd:pool/x", "gluster://192.0.2.1/v/x"];
+  const cases: Readonly<Record<string, readonly string[]>> = {
+    "block-rbd.so": [rbd],
+    "librbd.so": [rbd],
+    "block-gluster.so": [gluster],
+    "libgfapi.so": [gluster],
+    "libgluster.so": [],
+  };
+  for (const [name, loaded] of Object.entries(cases)) {
+    Deno.writeTextFileSync(`${node.root}/${name}`, "x");
+    await beside(MAPPED, `${node.root}:${name}`, (pid) => {
+      for (const uri of [rbd, gluster]) {
+        const fault = uriFault(uri, { pid, argv: [] }) ?? "";
+        const isLoaded = !fault.includes("is loaded on demand");
+        assertEquals(isLoaded, loaded.includes(uri), `${name} ${uri} ${fault}`);
+        // Its configuration is not there, either.
+        if (!isLoaded || uri !== rbd) continue;
+        assertMatch(fault, /ceph.conf: .*ENOENT/);
+      }
+    });
+  }
+});
