@@ -6,116 +6,95 @@
  */
 
 import { KIND_COMMANDS } from "../kinds.ts";
-import { type CommandSpec, DRY_RUN, spec } from "../words/options.ts";
+import {
+  type CommandSpec,
+  commandSpec,
+  DRY_RUN,
+  spec,
+} from "../words/options.ts";
 
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
   ...KIND_COMMANDS,
-  {
-    name: "adopt",
-    operands: ["INSTANCE"],
-    summary: "record devices that QEMU has and the runtime file lacks",
-    options: [DRY_RUN],
-  },
-  {
-    name: "list",
-    operands: ["[INSTANCE]"],
-    summary: "instances of this node, or devices of one",
-    options: [{
-      name: "whole",
-      help: "compare each instance as deeply as list INSTANCE does",
-    }],
-  },
-  {
-    name: "check",
-    operands: ["INSTANCE|SOCKET"],
-    summary: "can devices be hotplugged, and if not, why",
-    options: [],
-  },
-  {
-    name: "pci",
-    operands: ["INSTANCE|SOCKET"],
-    summary: "map of buses and slots",
-    options: [],
-  },
-  {
-    name: "repair",
-    operands: ["INSTANCE"],
-    summary: "finish or undo what was interrupted; report drift",
-    options: [DRY_RUN],
-  },
-  {
-    name: "state show",
-    operands: ["INSTANCE"],
-    summary: "the runtime file, as it is and as it is understood",
-    options: [
+  commandSpec(
+    "adopt INSTANCE",
+    "record devices that QEMU has and the runtime file lacks",
+    [DRY_RUN],
+  ),
+  commandSpec("list [INSTANCE]", "instances of this node, or devices of one", [
+    spec("whole", "compare each instance as deeply as list INSTANCE does"),
+  ]),
+  commandSpec(
+    "check INSTANCE|SOCKET",
+    "can devices be hotplugged, and if not, why",
+  ),
+  commandSpec("pci INSTANCE|SOCKET", "map of buses and slots"),
+  commandSpec(
+    "repair INSTANCE",
+    "finish or undo what was interrupted; report drift",
+    [DRY_RUN],
+  ),
+  commandSpec(
+    "state show INSTANCE",
+    "the runtime file, as it is and as it is understood",
+    [
       spec("verify", "compare it with the live QEMU; exit 3 if they differ"),
     ],
-  },
-  {
-    name: "state upgrade",
-    operands: ["INSTANCE"],
-    summary: "bring a runtime file of an older Ganeti to today's form",
-    options: [DRY_RUN],
-  },
-  {
-    name: "state command",
-    operands: ["INSTANCE"],
-    summary: "the command line that starts an identical QEMU",
-    options: [
+  ),
+  commandSpec(
+    "state upgrade INSTANCE",
+    "bring a runtime file of an older Ganeti to today's form",
+    [DRY_RUN],
+  ),
+  commandSpec(
+    "state command INSTANCE",
+    "the command line that starts an identical QEMU",
+    [
       spec(
         "incoming URI",
         "where its state comes from, e.g. unix:/run/m.sock; starts a target",
       ),
     ],
-  },
+  ),
+  commandSpec(
+    "qmp INSTANCE|SOCKET COMMAND [KEY=VALUE|JSON|-|@fd:PATH...]",
+    "send one QMP command, checked against QEMU's schema",
+  ),
   {
-    name: "qmp",
-    operands: ["INSTANCE|SOCKET", "COMMAND", "[KEY=VALUE|JSON|-|@fd:PATH...]"],
-    summary: "send one QMP command, checked against QEMU's schema",
-    options: [],
-  },
-  {
-    name: "events",
-    operands: ["INSTANCE|SOCKET"],
-    summary: "show a VM's events as they come",
-    options: [
-      {
-        name: "until",
-        value: "EVENT",
-        help: "end after this one, with status 0",
-      },
-      { name: "for", value: "S", help: "end after this time, in seconds" },
-    ],
+    ...commandSpec(
+      "events INSTANCE|SOCKET",
+      "show a VM's events as they come",
+      [
+        spec("until EVENT", "end after this one, with status 0"),
+        spec("for S", "end after this time, in seconds"),
+      ],
+    ),
     output: "stream",
   },
   {
-    name: "shell",
-    operands: ["INSTANCE|SOCKET"],
-    summary: "QMP and these commands typed in, with the VM's events",
-    options: [],
+    ...commandSpec(
+      "shell INSTANCE|SOCKET",
+      "QMP and these commands typed in, with the VM's events",
+    ),
     output: "stream",
   },
   {
-    name: "rpc",
-    operands: [],
-    summary: "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
-    options: [],
+    ...commandSpec(
+      "rpc",
+      "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
+    ),
     output: "stream",
   },
   {
-    name: "completion",
-    operands: ["bash|zsh|fish|words", "[WORD...]"],
-    summary: "script that completes command lines in a shell",
-    options: [],
+    ...commandSpec(
+      "completion bash|zsh|fish|words [WORD...]",
+      "script that completes command lines in a shell",
+    ),
     output: "stream",
   },
-  {
-    name: "help",
-    operands: ["[COMMAND]"],
-    summary: "usage of all commands, or of one",
-    options: [{ name: "man", help: "the manual page, as roff" }],
-  },
+  commandSpec("help [COMMAND]", "usage of all commands, or of one", [
+    spec("man", "the manual page, as roff"),
+  ]),
 ];
 
 /** Whether a command's first operand is an instance. */

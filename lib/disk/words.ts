@@ -31,6 +31,7 @@ import { defined } from "../state/defined.ts";
 import {
   choiceOption,
   type CommandSpec,
+  commandSpec,
   DRY_RUN,
   either,
   type Invocation,
@@ -253,39 +254,30 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
 
 /** The commands of disks, in the order of the usage text. */
 export const DISK_COMMANDS: readonly CommandSpec[] = [
-  {
-    name: "disk add",
-    operands: ["INSTANCE", "SOURCE"],
-    summary:
-      "plug a file, device or storage URI, or none: an empty scsi-cd drive",
-    options: DISK_ADD_OPTIONS,
-  },
-  {
-    name: "disk remove",
-    operands: ["INSTANCE", "DISK"],
-    summary: "take a disk out of a running VM",
-    options: [
-      DRY_RUN,
-      spec(
-        "force",
-        "even the disk the VM was started from, or one the file does not record",
-      ),
-    ],
-  },
-  {
-    name: "disk resize",
-    operands: ["INSTANCE", "DISK", "[SIZE]"],
-    summary: "tell the guest that a disk has grown, to SIZE or as its source",
-    options: [
+  commandSpec(
+    "disk add INSTANCE SOURCE",
+    "plug a file, device or storage URI, or none: an empty scsi-cd drive",
+    DISK_ADD_OPTIONS,
+  ),
+  commandSpec("disk remove INSTANCE DISK", "take a disk out of a running VM", [
+    DRY_RUN,
+    spec(
+      "force",
+      "even the disk the VM was started from, or one the file does not record",
+    ),
+  ]),
+  commandSpec(
+    "disk resize INSTANCE DISK [SIZE]",
+    "tell the guest that a disk has grown, to SIZE or as its source",
+    [
       DRY_RUN,
       spec("grow", "make the file of a raw image as long as SIZE"),
     ],
-  },
-  {
-    name: "disk set",
-    operands: ["INSTANCE", "DISK"],
-    summary: "change the I/O limits of a plugged disk, or a CD-ROM's medium",
-    options: [
+  ),
+  commandSpec(
+    "disk set INSTANCE DISK",
+    "change the I/O limits of a plugged disk, or a CD-ROM's medium",
+    [
       DRY_RUN,
       ...LIMIT_OPTIONS,
       spec(
@@ -298,7 +290,7 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
         "allow a medium that Ganeti's start could not open",
       ),
     ],
-  },
+  ),
 ];
 
 /**

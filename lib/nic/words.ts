@@ -17,6 +17,7 @@ import { plug } from "../plan/request.ts";
 import {
   choiceOption,
   type CommandSpec,
+  commandSpec,
   DRY_RUN,
   either,
   type Invocation,
@@ -138,11 +139,10 @@ function nicModify(
 }
 
 /** `nic add`. */
-const NIC_ADD: CommandSpec = {
-  name: "nic add",
-  operands: ["INSTANCE"],
-  summary: "plug a network card into a running VM",
-  options: [
+const NIC_ADD: CommandSpec = commandSpec(
+  "nic add INSTANCE",
+  "plug a network card into a running VM",
+  [
     ...PLUG_OPTIONS,
     {
       ...spec(
@@ -195,7 +195,7 @@ const NIC_ADD: CommandSpec = {
       "Ganeti's if installed, else iproute2",
     ),
   ],
-};
+);
 
 /** Options of `nic add` that say nothing of a NIC that is there. */
 const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
@@ -204,11 +204,10 @@ const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
 const TAKEN_AWAY = ["vlan", "ip", "network", "script"];
 
 /** `nic modify`. */
-const NIC_MODIFY: CommandSpec = {
-  name: "nic modify",
-  operands: ["INSTANCE", "NIC"],
-  summary: "change a network card of a running VM",
-  options: NIC_ADD.options
+const NIC_MODIFY: CommandSpec = commandSpec(
+  "nic modify INSTANCE NIC",
+  "change a network card of a running VM",
+  NIC_ADD.options
     .filter(({ name }) => !ONLY_NEW.includes(name))
     .map((option) =>
       option.name === "dry-run" ? option : ({
@@ -220,20 +219,19 @@ const NIC_MODIFY: CommandSpec = {
         default: option.name === "tap" ? "the kernel's choice" : "as it is",
       })
     ),
-};
+);
 
 /** The commands of NICs, in the order of the usage text. */
 export const NIC_COMMANDS: readonly CommandSpec[] = [
   NIC_ADD,
-  {
-    name: "nic remove",
-    operands: ["INSTANCE", "NIC"],
-    summary: "take a network card out of a running VM",
-    options: [
+  commandSpec(
+    "nic remove INSTANCE NIC",
+    "take a network card out of a running VM",
+    [
       DRY_RUN,
       spec("force", "even one the runtime file does not record"),
     ],
-  },
+  ),
   NIC_MODIFY,
 ];
 

@@ -138,3 +138,19 @@ export interface CommandSpec {
   /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
   readonly output?: "stream";
 }
+
+/**
+ * A command as the usage shows it: its own words, then its operands.
+ *
+ * @param shown for example `disk add INSTANCE SOURCE`
+ */
+export function commandSpec(
+  shown: string,
+  summary: string,
+  options: readonly OptionSpec[] = [],
+): CommandSpec {
+  const words = shown.split(" ");
+  const own = words.filter((word) => /^[a-z]+$/.test(word));
+  const operands = words.slice(own.length);
+  return { name: own.join(" "), operands, summary, options };
+}
