@@ -193,6 +193,15 @@ export function withDetails(
   return new HotplugError(code, message, all);
 }
 
+/** Whether an error is one with a code of these; without any, of any. */
+export function isFailure(
+  error: unknown,
+  ...codes: readonly ErrorCode[]
+): error is HotplugError {
+  return error instanceof HotplugError &&
+    (codes.length === 0 || codes.includes(error.code));
+}
+
 /** The exit status that tells the caller what to do next, 1 to 7. */
 export function exitStatus(code: ErrorCode): number {
   return STATUS[code];
@@ -258,6 +267,29 @@ export function isShortage(
  */
 export function passShortage(error: unknown): void {
   if (isShortage(error)) throw error;
+}
+
+/**
+ * Asks what may fail.
+ *
+ * @param isAnswer whether a failure only says that there is nothing
+ * @returns undefined if it does
+ */
+export function orNone<T>(
+  ask: () => T,
+  isAnswer: (error: unknown) => boolean,
+): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    if (isAnswer(error)) return undefined;
+    throw error;
+  }
+}
+
+/** As {@linkcode orNone}: every failure is an answer, and a shortage is none. */
+export function ifThere<T>(look: () => T): T | undefined {
+  return orNone(look, (error) => !isShortage(error));
 }
 
 /** What a person can do about a shortage, by its errno. */

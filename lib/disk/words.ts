@@ -23,7 +23,7 @@ import {
   MAX_LIMIT,
 } from "../device/io_limits.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
-import { HotplugError, unsupported, usage } from "../errors.ts";
+import { isFailure, unsupported, usage } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
 import { FORMATS } from "../host/qcow2.ts";
 import { plug } from "../plan/request.ts";
@@ -64,9 +64,7 @@ function sourceOf(text: string): string {
     uriNode(check.shortPath(word));
     return text;
   } catch (error) {
-    if (!(error instanceof HotplugError) || error.code !== "unsupported") {
-      throw error;
-    }
+    if (!isFailure(error, "unsupported")) throw error;
     const file = `a file whose name has a colon: ./${text}`;
     throw unsupported(error.message, `${error.hint}; ${file}`);
   }

@@ -5,7 +5,13 @@
  * @module
  */
 
-import { HotplugError, messageOf, shortage, withDetails } from "../errors.ts";
+import {
+  HotplugError,
+  isFailure,
+  messageOf,
+  shortage,
+  withDetails,
+} from "../errors.ts";
 import { isUnreachable, qmpFault, unreachable } from "../monitor/failure.ts";
 import { QmpError, QmpTimeoutError } from "../qmp/errors.ts";
 import { SysError } from "../sys/errno.ts";
@@ -85,8 +91,7 @@ async function releaseOf(
   world: World,
 ): Promise<"gone" | "kept" | undefined> {
   const kind = world.steps.of(step);
-  const isPending = error instanceof HotplugError &&
-    error.code === "unplug-pending";
+  const isPending = isFailure(error, "unplug-pending");
   if (!isPending || kind.traits(step).turn !== "release") return undefined;
   try {
     return await kind.confirm(step, world) === "done" ? "gone" : "kept";
@@ -131,7 +136,7 @@ function notUndone(
   { left, world }: { readonly left: readonly string[]; readonly world: World },
 ): HotplugError {
   const lost = isUnreachable(error) ||
-    (error instanceof HotplugError && error.code === "interrupted");
+    isFailure(error, "interrupted");
   return new HotplugError(
     lost ? "interrupted" : "rollback-incomplete",
     `Cannot ${plan.action} ${plan.title}: ${messageOf(error)}; not undone: ${

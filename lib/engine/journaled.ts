@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, messageOf, withDetails } from "../errors.ts";
+import { HotplugError, isFailure, messageOf, withDetails } from "../errors.ts";
 import { fdShortage, type QemuProcess } from "../host/process.ts";
 import {
   lookForProcess,
@@ -82,8 +82,7 @@ function noteRemoval(
   plan: Plan,
   { world, ...ledger }: Ledger & Pick<Circumstances, "world">,
 ): void {
-  if (!(error instanceof HotplugError)) return;
-  if (!["unplug-pending", "unplug-rejected"].includes(error.code)) return;
+  if (!isFailure(error, "unplug-pending", "unplug-rejected")) return;
   try {
     const at = world.values.get(REQUESTED_AT);
     if (error.code === "unplug-rejected") forgetPending(plan, ledger);

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { HotplugError, messageOf, refuse, type Remark } from "../errors.ts";
+import {
+  HotplugError,
+  isFailure,
+  messageOf,
+  refuse,
+  type Remark,
+} from "../errors.ts";
 import { findQemu } from "../host/process.ts";
 import { lookForProcess, readBootId } from "../host/process_identity.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
@@ -68,8 +74,7 @@ async function openMonitorOf(
     return await openOwnMonitor(paths, options);
   } catch (error) {
     // A VM whose process is not known is gone when nobody listens for it.
-    const gone = journal.qemu === null && error instanceof HotplugError &&
-      error.code === "not-running";
+    const gone = journal.qemu === null && isFailure(error, "not-running");
     if (gone) return undefined;
     throw error;
   }
@@ -216,9 +221,7 @@ async function carryOn(
       await finish(journal, world, isVoid);
       return { did: "finished", course };
     } catch (error) {
-      const later = error instanceof HotplugError &&
-        ["unplug-pending", "unplug-rejected"].includes(error.code);
-      if (!later) throw error;
+      if (!isFailure(error, "unplug-pending", "unplug-rejected")) throw error;
       const did = await leavePending(journal, world, { error, paths });
       return { did, course: "take-back" };
     }

@@ -5,7 +5,7 @@
  */
 
 import { basename, dirname } from "@std/path/posix";
-import { HotplugError } from "../errors.ts";
+import { isFailure, orNone } from "../errors.ts";
 import { isLeftover, isStagedName } from "../state/leftover.ts";
 import {
   changeCheck,
@@ -111,12 +111,7 @@ function isCommitted({ path, change }: CommitStateStep): boolean {
 
 /** A file that cannot be read is not the one we wrote. */
 function isOurs(step: CommitStateStep): boolean {
-  try {
-    return isCommitted(step);
-  } catch (error) {
-    if (error instanceof HotplugError) return false;
-    throw error;
-  }
+  return orNone(() => isCommitted(step), isFailure) ?? false;
 }
 
 /** The step that records a change. */

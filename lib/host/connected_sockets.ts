@@ -5,7 +5,7 @@
  */
 
 import { basename } from "@std/path/posix";
-import { passShortage } from "../errors.ts";
+import { ifThere } from "../errors.ts";
 import { readIfThere } from "./look.ts";
 
 /**
@@ -19,12 +19,7 @@ export function connectedSockets(): Set<string> {
 
 /** What both paths of a socket lead to is one: /run and /var/run. */
 function realOf(path: string): string {
-  try {
-    return Deno.realPathSync(path);
-  } catch (error) {
-    passShortage(error);
-    return path;
-  }
+  return ifThere(() => Deno.realPathSync(path)) ?? path;
 }
 
 /**

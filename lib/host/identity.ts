@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { isFailure } from "../errors.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
 import { type FileStatus, openFileWithin, statFd } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
@@ -54,7 +54,7 @@ export async function leadOf(path: string): Promise<Lead> {
 /** Whether an error says that a file does not answer. */
 export function isSilence(error: unknown): error is Error {
   return error instanceof DeadlineError ||
-    (error instanceof HotplugError && error.code === "busy");
+    isFailure(error, "busy");
 }
 
 /**

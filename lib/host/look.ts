@@ -4,7 +4,7 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
+import { ifThere, orNone } from "../errors.ts";
 import { readText } from "../sys/regular_file.ts";
 
 /**
@@ -14,13 +14,7 @@ import { readText } from "../sys/regular_file.ts";
  * @throws a shortage: {@linkcode passShortage}
  */
 export function readIfThere(path: string): string | undefined {
-  try {
-    return readText(path);
-  } catch (error) {
-    passShortage(error);
-    // A process may vanish while it is looked at.
-    return undefined;
-  }
+  return ifThere(() => readText(path));
 }
 
 /**
@@ -30,12 +24,8 @@ export function readIfThere(path: string): string | undefined {
  * @throws a shortage: {@linkcode passShortage}
  */
 export function namesIn(path: string): string[] {
-  try {
-    return [...Deno.readDirSync(path)].map(({ name }) => name);
-  } catch (error) {
-    passShortage(error);
-    return [];
-  }
+  const read = () => [...Deno.readDirSync(path)].map(({ name }) => name);
+  return ifThere(read) ?? [];
 }
 
 /**
@@ -45,12 +35,10 @@ export function namesIn(path: string): string[] {
  * @throws {Deno.errors.PermissionDenied} and others, a shortage too
  */
 export function lookAt(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.lstatSync(path);
-  } catch (error) {
-    const none = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
-    if (none) return undefined;
-    throw error;
-  }
+  return orNone(
+    () => Deno.lstatSync(path),
+    (error) =>
+      error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory,
+  );
 }

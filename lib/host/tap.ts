@@ -4,7 +4,7 @@
  * @module
  */
 
-import { passShortage } from "../errors.ts";
+import { ifThere } from "../errors.ts";
 import { unlessRefused } from "../sys/errno.ts";
 import { Fd } from "../sys/fd.ts";
 import { openFile, statPath } from "../sys/file.ts";
@@ -138,15 +138,12 @@ export function keepTap({ uid, ...options }: KeptTapOptions): void {
 
 /** What the kernel shows of a tap: drivers/net/tun.c, tun_dev_attrs. */
 function readTap(name: string): { flags: number; owner: number } | undefined {
-  try {
-    const read = (file: string) =>
-      readText(`/sys/class/net/${name}/${file}`).trim();
-    return { flags: Number(read("tun_flags")), owner: Number(read("owner")) };
-  } catch (error) {
-    passShortage(error);
-    // It is gone, or no tap at all.
-    return undefined;
-  }
+  const read = (file: string) =>
+    readText(`/sys/class/net/${name}/${file}`).trim();
+  return ifThere(() => ({
+    flags: Number(read("tun_flags")),
+    owner: Number(read("owner")),
+  }));
 }
 
 /**
@@ -204,14 +201,10 @@ export function hasVnetHdr(tap: string): boolean {
 
 /** The bridge of the kernel that an interface is a port of, if it is one. */
 export function bridgeOf(name: string): string | undefined {
-  try {
-    const link = Deno.readLinkSync(`/sys/class/net/${name}/master`);
-    const master = link.slice(link.lastIndexOf("/") + 1);
-    return isBridge(master) ? master : undefined;
-  } catch (error) {
-    passShortage(error);
-    return undefined;
-  }
+  const path = `/sys/class/net/${name}/master`;
+  const link = ifThere(() => Deno.readLinkSync(path));
+  const master = link?.slice(link.lastIndexOf("/") + 1);
+  return master !== undefined && isBridge(master) ? master : undefined;
 }
 
 /** Whether a network interface is a bridge of the kernel. */

@@ -8,8 +8,9 @@
 
 import type { Reach } from "../engine/options.ts";
 import {
-  HotplugError,
+  type HotplugError,
   isDenied,
+  isFailure,
   named,
   passShortage,
   permissionDenied,
@@ -78,9 +79,7 @@ function look(
   } catch (error) {
     passShortage(error);
     if (isDenied(error)) hidden.push("runtime");
-    const missing = error instanceof HotplugError &&
-      error.code === "no-such-instance";
-    const runtime = missing
+    const runtime = isFailure(error, "no-such-instance")
       ? remark("no-runtime-file", "no runtime file", {
         hint: `${commandLine(paths, "adopt", name)} records its devices`,
       })

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HotplugError, type QmpFault, shortage } from "../errors.ts";
+import { HotplugError, isFailure, type QmpFault, shortage } from "../errors.ts";
 import {
   QmpClosedError,
   QmpCommandError,
@@ -46,7 +46,7 @@ export function unreachable(error: unknown): HotplugError | undefined {
 
 /** Whether an error says that nobody serves the VM's socket: it is down. */
 export function isDown(error: unknown): error is HotplugError {
-  return error instanceof HotplugError && error.code === "not-running" &&
+  return isFailure(error, "not-running") &&
     error.cause instanceof SysError;
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HotplugError } from "../errors.ts";
+import { HotplugError, isFailure } from "../errors.ts";
 import { startOf } from "../host/process_identity.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
@@ -66,8 +66,7 @@ const LOOK_MS = 400;
 
 /** Whether the monitor is only in use, so that waiting makes sense. */
 function isInUse(error: unknown): boolean {
-  return error instanceof HotplugError &&
-    (error.code === "monitor-busy" || error.code === "monitor-timeout");
+  return isFailure(error, "monitor-busy", "monitor-timeout");
 }
 
 /** Work that needs the session, or needs it closed. */

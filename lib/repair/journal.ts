@@ -7,7 +7,7 @@
 
 import { type JournalReading, readJournal } from "../engine/journal_read.ts";
 import { foreignJournal, recover, titleOf } from "../engine/recover.ts";
-import { HotplugError, type Remark, remark } from "../errors.ts";
+import { isFailure, type Remark, remark } from "../errors.ts";
 import type { RunOptions } from "../engine/options.ts";
 import type { Repaired } from "../plan/finding.ts";
 import { commandLine, type InstancePaths, ownPath } from "../state/instance.ts";
@@ -73,9 +73,7 @@ async function follow(
     const repaired = [{ what: `${what}, was interrupted`, did }];
     return { repaired, remaining: [], leftAlone };
   } catch (error) {
-    if (!(error instanceof HotplugError && error.code === "interrupted")) {
-      throw error;
-    }
+    if (!isFailure(error, "interrupted")) throw error;
     // It would stand in the way of the commands that mend what is left.
     putAway(paths);
     const did = "put its journal away";

@@ -12,6 +12,7 @@ import type { RunOptions } from "../engine/options.ts";
 import { World } from "../engine/world.ts";
 import {
   HotplugError,
+  isFailure,
   messageOf,
   type Remark,
   remark,
@@ -103,8 +104,8 @@ async function openWorld(
   try {
     return new World(await openMonitor(paths.qmp, options), more);
   } catch (error) {
-    const down = error instanceof HotplugError &&
-      error.code === "not-running" && error.cause instanceof SysError;
+    const down = isFailure(error, "not-running") &&
+      error.cause instanceof SysError;
     if (!down || stillRuns(paths)) throw error;
     return new World(undefined, more);
   }
@@ -286,9 +287,7 @@ export async function ownRecordFault(
     if (record !== EMPTY_RECORD) knownNotes(record, await loadNotes(), paths);
     return undefined;
   } catch (error) {
-    const damaged = error instanceof HotplugError &&
-      error.code === "bad-state-file";
-    if (!damaged) throw error;
+    if (!isFailure(error, "bad-state-file")) throw error;
     const path = ownPath(paths, "json");
     return remark(
       "record-unusable",

@@ -6,7 +6,7 @@
 
 import type { Comparison } from "../compare/whole.ts";
 import type { World } from "../engine/world.ts";
-import { HotplugError } from "../errors.ts";
+import { isFailure, orNone } from "../errors.ts";
 import type { WholeFacts } from "../plan/difference.ts";
 import { DEVICE_IDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
@@ -18,13 +18,8 @@ import { readRuntimeFile } from "../state/runtime_file.ts";
 const PATIENCE_MS = 2_000;
 
 function staged(path: string): Runtime | undefined {
-  try {
-    return readRuntimeFile(path)?.runtime;
-  } catch (error) {
-    // It may have been cut off anywhere.
-    if (error instanceof HotplugError) return undefined;
-    throw error;
-  }
+  // It may have been cut off anywhere.
+  return orNone(() => readRuntimeFile(path)?.runtime, isFailure);
 }
 
 /** The devices that QEMU still has and that a staged file leaves out. */

@@ -14,7 +14,7 @@ import {
   permissionDenied,
   refuse,
 } from "../errors.ts";
-import { SysError } from "../sys/errno.ts";
+import { SysError, unlessRefused } from "../sys/errno.ts";
 import { pause } from "../sys/pause.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -89,12 +89,7 @@ export function openOwnDirectory(runDir: string): Fd {
  */
 export function openOwnDirectoryIfThere(runDir: string): Fd | undefined {
   const path = join(runDir, OWN_DIRECTORY);
-  try {
-    return checkOwn(openOwn(path), path);
-  } catch (error) {
-    if (error instanceof SysError) return undefined;
-    throw error;
-  }
+  return unlessRefused(() => checkOwn(openOwn(path), path));
 }
 
 /**

@@ -9,7 +9,13 @@
  */
 
 import { basename, dirname, join } from "@std/path/posix";
-import { HotplugError, messageOf, passShortage } from "../errors.ts";
+import {
+  HotplugError,
+  isFailure,
+  messageOf,
+  orNone,
+  passShortage,
+} from "../errors.ts";
 import { SysError, unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
@@ -224,12 +230,7 @@ const MAX_TRIES = 16;
 
 /** A file's text; what cannot be read is not what we wrote or read. */
 function textOf(path: string): string | undefined {
-  try {
-    return readRuntimeText(path)?.text;
-  } catch (error) {
-    if (error instanceof HotplugError) return undefined;
-    throw error;
-  }
+  return orNone(() => readRuntimeText(path)?.text, isFailure);
 }
 
 /**
@@ -296,9 +297,7 @@ export function settleStaged(staged: StagedChange): void {
     }
   } catch (error) {
     // It was cut off anywhere.
-    if (!(error instanceof HotplugError) || error.code !== "bad-state-file") {
-      throw error;
-    }
+    if (!isFailure(error, "bad-state-file")) throw error;
   }
   discardStaged(staged);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isShortage } from "../errors.ts";
+import { isShortage, orNone } from "../errors.ts";
 import { lastErrno, libc } from "./libc.ts";
 
 /**
@@ -189,12 +189,7 @@ export function unlessRefused<T>(
   ask: () => T,
   ...codes: readonly string[]
 ): T | undefined {
-  try {
-    return ask();
-  } catch (error) {
-    const isSo = error instanceof SysError &&
-      (codes.length === 0 || codes.includes(error.code));
-    if (isSo) return undefined;
-    throw error;
-  }
+  return orNone(ask, (error) =>
+    error instanceof SysError &&
+    (codes.length === 0 || codes.includes(error.code)));
 }
