@@ -41,23 +41,7 @@ export interface RootFacts {
 }
 
 /** A disk as QEMU would find it. */
-export interface AccessFacts {
-  /** Undefined if QEMU's process is unknown. */
-  readonly confinement: Confinement | undefined;
-  /** The path by which QEMU gets farthest. */
-  readonly path: string;
-  /** Why QEMU does not get to the file, undefined if it does. */
-  readonly reachFault: string | undefined;
-  /** Why QEMU cannot open it, undefined if it can. */
-  readonly openFault: string | undefined;
-  readonly uid: number;
-  /** {@linkcode inodeKey} of the source. */
-  readonly inode: string;
-  /** The device the source names, `major:minor`. */
-  readonly rdev: string;
-  /** Undefined if QEMU has none of its own. */
-  readonly root: RootFacts | undefined;
-}
+export type AccessFacts = Readonly<ReturnType<typeof readAccessFacts>>;
 
 function readRoot(confinement: Confinement): RootFacts | undefined {
   if (confinement.jail === "none") return undefined;
@@ -79,7 +63,7 @@ function farthest(
   confinement: Confinement | undefined,
   { path, resolved, identity }: Source,
   access: "rw" | "ro",
-): Pick<AccessFacts, "path" | "reachFault" | "openFault"> {
+): ReturnType<typeof lookAsQemu> & { readonly path: string } {
   if (confinement === undefined) {
     const unknown = "QEMU's process is unknown";
     return { path, reachFault: unknown, openFault: unknown };
@@ -106,16 +90,22 @@ export function readAccessFacts(
   { process }: QemuFacts,
   source: Source,
   { pinned, access }: { readonly pinned: Fd; readonly access: "rw" | "ro" },
-): AccessFacts {
+) {
   const confinement = process && readConfinement(process);
   // It was looked at a moment ago.
   const status = statFd(pinned, { sync: "no" });
   return {
+    /** Undefined if QEMU's process is unknown. */
     confinement,
+    // The path by which QEMU gets farthest; why it does not get to the file,
+    // or cannot open it: undefined if it does, or can.
     ...farthest(confinement, source, access),
     uid: status.uid,
+    /** {@linkcode inodeKey} of the source. */
     inode: inodeKey(status),
+    /** The device the source names, `major:minor`. */
     rdev: status.rdev,
+    /** Undefined if QEMU has none of its own. */
     root: confinement && readRoot(confinement),
   };
 }

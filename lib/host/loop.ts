@@ -13,22 +13,12 @@ import { identityOf, isSilence } from "./identity.ts";
 import { namesIn, readIfThere } from "./look.ts";
 
 /** A loop device that has a file. */
-interface Loop {
-  /** `/dev/loop0` */
-  readonly path: string;
-  /** {@linkcode identityOf} */
-  readonly identity: string;
-  readonly access: "rw" | "ro";
-  /** As the kernel names it: in another mount namespace it may lead elsewhere. */
-  readonly file: string;
-  /** {@linkcode identityOf} */
-  readonly fileIdentity: string;
-}
+type Loop = Readonly<NonNullable<Awaited<ReturnType<typeof readLoop>>>>;
 
 /** Longest look at one, in milliseconds: its file may lie on a dead NFS. */
 const LOOK_MS = 500;
 
-async function readLoop(name: string): Promise<Loop | undefined> {
+async function readLoop(name: string) {
   const file = readIfThere(`/sys/block/${name}/loop/backing_file`);
   if (file === undefined) return undefined;
   using limit = new TimeLimit(LOOK_MS);
@@ -38,12 +28,16 @@ async function readLoop(name: string): Promise<Loop | undefined> {
       limit,
     });
     return {
+      /** `/dev/loop0` */
       path,
+      /** {@linkcode identityOf} */
       identity: identityOf(statFd(fd)),
       access: readIfThere(`/sys/block/${name}/ro`)?.trim() === "1"
         ? "ro"
         : "rw",
+      /** As the kernel names it; another mount namespace has others. */
       file: file.trimEnd(),
+      /** {@linkcode identityOf} */
       fileIdentity: identityOf(await fileBehindLoop(fd, limit)),
     };
   } catch (error) {

@@ -102,14 +102,7 @@ export async function ipBatch(
 }
 
 /** What a bridge is like. */
-export interface BridgeState {
-  /** Its own address, lower case. */
-  readonly mac: string;
-  /** Whether it passes anything on. */
-  readonly link: "up" | "down";
-  /** How long its spanning tree keeps a new port from passing frames. */
-  readonly listensSeconds: number;
-}
+export type BridgeState = Readonly<NonNullable<ReturnType<typeof readBridge>>>;
 
 /** IFF_UP of linux/if.h. */
 const UP = 1;
@@ -117,7 +110,7 @@ const UP = 1;
 const LISTENS_AND_LEARNS = 2 / 100;
 
 /** Looks at a bridge; undefined if there is none. */
-export function readBridge(name: string): BridgeState | undefined {
+export function readBridge(name: string) {
   const read = (file: string) =>
     readIfThere(`/sys/class/net/${name}/${file}`)?.trim();
   const mac = read("address");
@@ -125,8 +118,11 @@ export function readBridge(name: string): BridgeState | undefined {
   if (mac === undefined || hasTree === undefined) return undefined;
   const delay = Number(read("bridge/forward_delay")) || 0;
   return {
+    /** Its own address, lower case. */
     mac: mac.toLowerCase(),
+    /** Whether it passes anything on. */
     link: (Number(read("flags")) & UP) === 0 ? "down" : "up",
+    /** How long its spanning tree keeps a new port from passing frames. */
     listensSeconds: hasTree === "0" ? 0 : delay * LISTENS_AND_LEARNS,
   };
 }

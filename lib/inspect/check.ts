@@ -6,7 +6,7 @@
 
 import { compareWhole } from "../compare/whole.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
-import { type HotplugError, type Remark, remarkOf } from "../errors.ts";
+import { type HotplugError, remarkOf } from "../errors.ts";
 import { type Via, VIAS } from "../host/access_record.ts";
 import {
   type Confinement,
@@ -24,7 +24,7 @@ import {
   readRecord,
   type Target,
 } from "../plan/facts.ts";
-import { type QemuView, qemuView } from "../plan/view.ts";
+import { qemuView } from "../plan/view.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { isRuntimeThere } from "../state/runtime_file.ts";
@@ -34,23 +34,7 @@ import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
 
 /** What a check found. */
-export interface CheckResult {
-  /** As the user said it. */
-  readonly instance: string;
-  readonly supported: boolean;
-  /** In the order in which an `add` asks. */
-  readonly requirements: readonly Requirement[];
-  readonly qemu: QemuView;
-  readonly ways: readonly WayView[];
-  /** On the bus where new devices go. */
-  readonly free_slots: readonly number[];
-  /** On what file, QEMU and node differ; they do not change the status. */
-  readonly differences: readonly Remark[];
-  /** As deep as anybody looks; null if there is no file to compare with. */
-  readonly compared: "whole" | null;
-  /** What hinders nothing, and a person should know. */
-  readonly warnings: readonly Remark[];
-}
+export type CheckResult = Readonly<Awaited<ReturnType<typeof check>>>;
 
 function fileRequirement(
   fault: HotplugError | undefined,
@@ -114,7 +98,7 @@ async function readCheckFacts(
 export async function check(
   target: Target,
   options: CheckOptions,
-): Promise<CheckResult> {
+) {
   try {
     const { facts, fault, differences } = await readCheckFacts(target, options);
     const kinds = await Promise.all(
@@ -135,14 +119,20 @@ export async function check(
       uid: facts.confinement?.credentials.uid,
     });
     return {
+      /** As the user said it. */
       instance: label,
       supported: requirements.every(({ ok }) => ok),
+      /** In the order in which an `add` asks. */
       requirements,
       qemu: qemuView(facts.qemu, facts.confinement, text),
       ways: waysOf(facts.qemu, facts.confinement),
+      /** On the bus where new devices go. */
       free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),
+      /** On what file, QEMU and node differ; they do not change the status. */
       differences: differences?.map(remarkOf) ?? [],
+      /** As deep as anybody looks; null if there is no file to compare with. */
       compared: differences === undefined ? null : "whole",
+      /** What hinders nothing, and a person should know. */
       warnings: remark === undefined ? [] : [remark],
     };
   } catch (error) {

@@ -24,7 +24,7 @@ import { nicFilesOf, type QemuFacts, readRecord } from "../plan/facts.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
 import { loadKinds } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
-import { type QemuView, qemuView, type ViewFacts } from "../plan/view.ts";
+import { qemuView, type ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
@@ -53,21 +53,9 @@ export type ListedDevice = DeviceView & {
 };
 
 /** One instance's devices. */
-export interface InstanceListing {
-  /** The name that was asked for. */
-  readonly instance: string;
-  /** As `list` of all instances has it. */
-  readonly running: boolean;
-  /** Null if the VM does not run, or its QEMU could not be asked. */
-  readonly qemu: QemuView | null;
-  /** Recorded disks, recorded NICs, then what only QEMU has. */
-  readonly devices: readonly ListedDevice[];
-  /** Those about none of the devices. */
-  readonly differences: readonly Remark[];
-  /** As deep as anybody looks; null if QEMU was not asked. */
-  readonly compared: "whole" | null;
-  readonly warnings: readonly Remark[];
-}
+export type InstanceListing = Readonly<
+  Awaited<ReturnType<typeof listInstance>>
+>;
 
 /** How an instance is reached to be listed. */
 export type ListOptions = Reach & MonitorOptions;
@@ -202,7 +190,7 @@ async function lookAround(
 export async function listInstance(
   instance: string,
   options: ListOptions,
-): Promise<InstanceListing> {
+) {
   const paths = instancePaths(options.runDir, instance, options);
   const { content, fault } = readRecord({ kind: "instance", paths });
   const looked = await lookAround(paths, content, options);
@@ -221,15 +209,21 @@ export async function listInstance(
     kinds: await loadKinds(),
   });
   return {
+    /** The name that was asked for. */
     instance,
+    /** As `list` of all instances has it. */
     running: none?.running ?? true,
+    /** Null if the VM does not run, or its QEMU could not be asked. */
     qemu: qemu === undefined
       ? null
       : qemuView(qemu, looked.confinement, readUidText(paths)),
+    /** Recorded disks, recorded NICs, then what only QEMU has. */
     devices,
+    /** Those about none of the devices. */
     differences: differences
       .filter((one) => !devices.some((device) => isAbout(one, device)))
       .map(remarkOf),
+    /** As deep as anybody looks; null if QEMU was not asked. */
     compared: qemu === undefined ? null : "whole",
     warnings: [
       ...(fault ? [inSpiteOf(fault, "listed as QEMU has it")] : []),

@@ -14,7 +14,6 @@ import {
   named,
   passShortage,
   permissionDenied,
-  type Remark,
   remark,
   remarkOf,
 } from "../errors.ts";
@@ -28,30 +27,7 @@ import type { Asked, Depth, Subject } from "./ask_one.ts";
 import { attentionOf } from "./attention.ts";
 
 /** One line of the node's instances. */
-export interface InstanceSummary {
-  /** Its name: that of its runtime file, else of its pid file. */
-  readonly instance: string;
-  /**
-   * Whether somebody listens for it, or Ganeti's pid file leads to it; null if
-   * only root can see that.
-   */
-  readonly running: boolean | null;
-  /** Recorded ones, null if there is no runtime file to understand. */
-  readonly disks: number | null;
-  /** Likewise. */
-  readonly nics: number | null;
-  /**
-   * Run state as QEMU told it, null if it did not, `unknown` if only root can
-   * ask it.
-   */
-  readonly state: string | null;
-  /** What became of the question to its QEMU. */
-  readonly monitor: Asked["monitor"];
-  /** How deep it was compared; null if its QEMU did not answer. */
-  readonly compared: Depth | null;
-  /** What a person should look at, most telling first. */
-  readonly attention: readonly Remark[];
-}
+export type InstanceSummary = Readonly<Awaited<ReturnType<typeof summarize>>>;
 
 type Reached = Pick<Reach, "runDir" | "reachedBy">;
 
@@ -110,20 +86,34 @@ async function summarize(
   seen: Seen,
   asked: Asked,
   compared: Depth,
-): Promise<InstanceSummary> {
+) {
   const { paths, runtime } = seen;
   const isRead = !("code" in runtime);
   const answered = asked.monitor === "answered";
   const running = runs(seen, asked);
   const unknown = running === null || isHidden(asked) ? "unknown" : null;
   return {
+    /** Its name: that of its runtime file, else of its pid file. */
     instance: paths.name,
+    /**
+     * Whether somebody listens for it, or Ganeti's pid file leads to it; null
+     * if only root can see that.
+     */
     running,
+    /** Recorded ones, null if there is no runtime file to understand. */
     disks: isRead ? runtime.disks.length : null,
+    /** Likewise. */
     nics: isRead ? runtime.nics.length : null,
+    /**
+     * Run state as QEMU told it, null if it did not, `unknown` if only root
+     * can ask it.
+     */
     state: answered ? asked.runState : unknown,
+    /** What became of the question to its QEMU. */
     monitor: asked.monitor,
+    /** How deep it was compared; null if its QEMU did not answer. */
     compared: answered ? compared : null,
+    /** What a person should look at, most telling first. */
     attention: await attentionOf(seen, asked),
   };
 }

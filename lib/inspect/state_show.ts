@@ -11,7 +11,7 @@ import {
   instancePaths,
 } from "../state/instance.ts";
 import { type DiskEntry, isCurrent, type Runtime } from "../state/runtime.ts";
-import { type Shape, shapeOf } from "../state/shape.ts";
+import { shapeOf } from "../state/shape.ts";
 import { upgradeRuntime } from "../state/upgrade.ts";
 import {
   completeFacts,
@@ -25,7 +25,6 @@ import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { unfinished } from "./attention.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
-import type { DeviceView } from "../engine/plan.ts";
 import type { Reach } from "../engine/options.ts";
 import type { Difference } from "../plan/difference.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
@@ -40,29 +39,7 @@ export type ShowOptions = Reach & MonitorOptions & {
 };
 
 /** A runtime file, looked at. */
-export interface StateView {
-  /** The name that was asked for. */
-  readonly instance: string;
-  /** Where the file is. */
-  readonly path: string;
-  /** The first release whose files look so. */
-  readonly version: Shape;
-  /** Whether an upgrade would change nothing. */
-  readonly current: boolean;
-  /** The document to the letter. */
-  readonly raw: JsonText;
-  /** What the upgrade makes of it. */
-  readonly understood: {
-    /** Words; numbers as their text. */
-    readonly kvm_cmd: readonly string[];
-    readonly nics: readonly DeviceView[];
-    /** The upgraded object to the letter. */
-    readonly hvparams: JsonText;
-    readonly disks: readonly DeviceView[];
-  };
-  /** Left out if nobody asked. */
-  readonly verify?: Verification;
-}
+export type StateView = Readonly<Awaited<ReturnType<typeof showState>>>;
 
 /** What a comparison with QEMU came to. */
 export interface Verification {
@@ -83,10 +60,7 @@ function recordedAs(disk: DiskEntry | undefined) {
   return { dev_type: devType, link, uri, mode };
 }
 
-async function understood(
-  runtime: Runtime,
-  paths: InstancePaths,
-): Promise<StateView["understood"]> {
+async function understood(runtime: Runtime, paths: InstancePaths) {
   const facts = { qemu: undefined, nicFiles: nicFilesOf(paths) };
   const kinds = await loadKinds();
   const views = (list: KindName["list"]) =>
@@ -95,8 +69,10 @@ async function understood(
     );
   const hvparams = upgradeRuntime(runtime.root).items[2];
   return {
+    /** Words; numbers as their text. */
     kvm_cmd: runtime.kvmCmd,
     nics: views("nics"),
+    /** The upgraded object to the letter. */
     hvparams: new JsonText(
       hvparams === undefined ? "{}" : formatJson(hvparams),
     ),
@@ -152,7 +128,7 @@ async function compare(
 export async function showState(
   instance: string,
   options: ShowOptions,
-): Promise<StateView> {
+) {
   const paths = instancePaths(options.runDir, instance, options);
   const content = expectRuntime(paths);
   const { runtime, path } = content;
@@ -160,12 +136,19 @@ export async function showState(
     ? undefined
     : await compare({ paths, content }, options);
   return {
+    /** The name that was asked for. */
     instance,
+    /** Where the file is. */
     path,
+    /** The first release whose files look so. */
     version: shapeOf(runtime.root),
+    /** Whether an upgrade would change nothing. */
     current: isCurrent(runtime),
+    /** The document to the letter. */
     raw: new JsonText(formatJson(runtime.root)),
+    /** What the upgrade makes of it. */
     understood: await understood(runtime, paths),
+    // Left out if nobody asked.
     ...(differences && { verify: verification(differences) }),
   };
 }

@@ -20,7 +20,6 @@ import {
 import { isInterfaceName } from "../host/network_words.ts";
 import { findSwitch, type SwitchState } from "../host/openvswitch.ts";
 import { seesAsQemu } from "../host/reach.ts";
-import type { ProcessIdentity } from "../host/process_identity.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import { listInstances } from "../plan/instances.ts";
@@ -35,14 +34,7 @@ import { readMacs, type TapNow } from "./live.ts";
 import type { NicAdd } from "./request.ts";
 
 /** Whether QEMU can open a tap by itself, where it has to. */
-export interface OwnTapFacts {
-  /** Whom it was asked for. */
-  readonly qemu: ProcessIdentity | null;
-  /** Why it cannot, undefined if it can. */
-  readonly tun: string | undefined;
-  /** Likewise of the accelerator. */
-  readonly vhost: string | undefined;
-}
+export type OwnTapFacts = Readonly<NonNullable<ReturnType<typeof readOwnTap>>>;
 
 /**
  * Asks whether QEMU can open taps itself.
@@ -51,14 +43,17 @@ export interface OwnTapFacts {
  */
 export function readOwnTap(
   { qemu: { commands, process }, confinement }: CheckFacts,
-): OwnTapFacts | undefined {
+) {
   if (commands.has("getfd") && commands.has("closefd")) return undefined;
   if (confinement === undefined) return undefined;
   const look = (path: string) =>
     seesAsQemu(confinement, { path, access: "rw" });
   return {
+    /** Whom it was asked for. */
     qemu: whoIs(process),
+    /** Why it cannot, undefined if it can. */
     tun: look("/dev/net/tun"),
+    /** Likewise of the accelerator. */
     vhost: look("/dev/vhost-net"),
   };
 }

@@ -87,25 +87,7 @@ export interface Facts extends NodeFacts {
 }
 
 /** What this node tells of an instance. */
-export interface NodeFacts {
-  /** Overrides applied. */
-  readonly paths: InstancePaths;
-  /** Fresh: read under the lock. */
-  readonly content: RuntimeContent;
-  /**
-   * What each recorded disk's path leads to, undefined if nowhere, or to what
-   * does not answer.
-   */
-  readonly diskIdentities: readonly (string | undefined)[];
-  /** Undefined if the instance has no directory for them. */
-  readonly nicFiles: NicFiles | undefined;
-  /** Why NIC files cannot be written, undefined if they can. */
-  readonly nicFilesFault: string | undefined;
-  /** Whether Ganeti's place for such directories is there. */
-  readonly nicDirectoryPossible: boolean;
-  /** Random text for names that must not exist yet. */
-  readonly nonce: string;
-}
+export type NodeFacts = Readonly<Awaited<ReturnType<typeof readNode>>>;
 
 /**
  * Looks whether an instance has a runtime file, and does not read it.
@@ -171,21 +153,31 @@ export function makeNonce(): string {
 export async function readNode(
   paths: InstancePaths,
   content: RuntimeContent,
-): Promise<NodeFacts> {
+) {
   const { nicDir } = paths;
   const folder: NicFolder = nicDir === undefined
     ? { state: "missing" }
     : readNicFiles(nicDir);
   return {
+    /** Overrides applied. */
     paths,
+    /** Fresh: read under the lock. */
     content,
+    /**
+     * What each recorded disk's path leads to, undefined if nowhere, or to what
+     * does not answer.
+     */
     diskIdentities: await identitiesAt(
       content.runtime.disks.map(({ link }) => link),
     ),
+    /** Undefined if the instance has no directory for them. */
     nicFiles: usableFiles(folder),
+    /** Why NIC files cannot be written, undefined if they can. */
     nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
+    /** Whether Ganeti's place for such directories is there. */
     nicDirectoryPossible: folder.state === "there" ||
       nicDir !== undefined && await identityAt(dirname(nicDir)) !== undefined,
+    /** Random text for names that must not exist yet. */
     nonce: makeNonce(),
   };
 }

@@ -10,31 +10,7 @@ import { fnv1a } from "./hash.ts";
 import { shellWord } from "./shell_word.ts";
 
 /** Every path of one instance on this node. */
-export interface InstancePaths {
-  /** Part of every derived path: {@linkcode checkInstanceName}. */
-  readonly name: string;
-  /** Also holds our own directory, with lock and journal. */
-  readonly runDir: string;
-  /** Socket; Ganeti's second one, `.kvmd`, is not ours to use. */
-  readonly qmp: string;
-  /** The record that Ganeti starts the VM from: SPEC 2. */
-  readonly runtime: string;
-  /** Written by QEMU itself: `-pidfile`. */
-  readonly pid: string;
-  /**
-   * A file for each NIC, made at start only: SPEC 1.2. None with a runtime
-   * file of the user's: the derived one is another VM's, if anybody's.
-   */
-  readonly nicDir: string | undefined;
-  /** Whether the socket is the derived one, so that the pid file fits it. */
-  readonly isDerived: boolean;
-  /** Whether socket and runtime file were both given: their VM is meant. */
-  readonly isGiven: boolean;
-  /** What the lock is named after: the name, or the file of the user's. */
-  readonly lockKey: string;
-  /** As in {@linkcode PathOverrides}. */
-  readonly reachedBy?: readonly string[] | undefined;
-}
+export type InstancePaths = Readonly<ReturnType<typeof instancePaths>>;
 
 /** Paths given on the command line instead of the derived ones. */
 export interface PathOverrides {
@@ -140,20 +116,32 @@ export function instancePaths(
   runDir: string,
   name: string,
   { qmp: socket, state, reachedBy }: PathOverrides = {},
-): InstancePaths {
+) {
   const kvm = join(runDir, "kvm-hypervisor");
   const qmp = join(kvm, "ctrl", `${name}.qmp`);
   const runtime = join(kvm, "conf", `${name}.runtime`);
   const ours = (state ?? runtime) === runtime;
   return {
+    /** Part of every derived path: {@linkcode checkInstanceName}. */
     name,
+    /** Also holds our own directory, with lock and journal. */
     runDir,
+    /** Socket; Ganeti's second one, `.kvmd`, is not ours to use. */
     qmp: socket ?? qmp,
+    /** The record that Ganeti starts the VM from: SPEC 2. */
     runtime: state ?? runtime,
+    /** Written by QEMU itself: `-pidfile`. */
     pid: join(kvm, "pid", name),
+    /**
+     * A file for each NIC, made at start only: SPEC 1.2. None with a runtime
+     * file of the user's: the derived one is another VM's, if anybody's.
+     */
     nicDir: ours ? join(kvm, "nic", name) : undefined,
+    /** Whether the socket is the derived one, so that the pid file fits it. */
     isDerived: (socket ?? qmp) === qmp,
+    /** Whether socket and runtime file were both given: their VM is meant. */
     isGiven: socket !== undefined && state !== undefined,
+    /** What the lock is named after: the name, or the file of the user's. */
     lockKey: ours ? name : keyOfFile(state ?? runtime),
     ...(reachedBy && { reachedBy }),
   };
