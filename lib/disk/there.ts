@@ -4,6 +4,7 @@
  * @module
  */
 
+import { openFiles } from "../host/process.ts";
 import type { Source } from "../host/source.ts";
 import { findEntry } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -11,6 +12,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { readDriftFacts } from "./drift.ts";
 import { readMoved, whereabouts } from "./moved.ts";
 import type { DiskAdd } from "./request.ts";
 
@@ -48,6 +50,19 @@ export function twinDisk(
     disks.find((one) => hasSource(facts, one));
 }
 
+/** Whether it is seen that QEMU has not open what the record leads to. */
+async function isClosed(
+  { process }: Facts["qemu"],
+  entry: DiskEntry,
+): Promise<boolean> {
+  if (process === undefined) return false;
+  const { links, open } = await readDriftFacts([entry], [
+    ...openFiles(process.pid),
+  ]);
+  const lead = links[0]?.lead?.identity;
+  return lead !== undefined && open?.has(lead) === false;
+}
+
 /** Looks at it. */
 export async function readThere(
   { qemu }: Pick<Facts, "qemu">,
@@ -65,5 +80,10 @@ export async function readThere(
   });
   const runtime = { disks: [entry] };
   const [moved] = await readMoved({ qemu, runtime }, qmp);
-  return { ...told, movedTo: moved && whereabouts(moved.disk) };
+  const movedTo = moved !== undefined
+    ? whereabouts(moved.disk)
+    : await isClosed(qemu, entry)
+    ? "something else"
+    : undefined;
+  return { ...told, movedTo };
 }

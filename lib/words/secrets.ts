@@ -10,7 +10,7 @@ const HIDDEN = "***";
 
 /** Names of members, options and parameters whose values are secrets. */
 const NAME =
-  "(?:key|keys|secret|password|passwd|passphrase|pwd|token|access_key|secret_key)";
+  "(?:key|keys|secret|password|passwd|passphrase|pwd|token|cookie|access_key|secret_key)";
 
 /**
  * A value up to what ends it. Text may be JSON, once or twice over, so a quote

@@ -189,8 +189,10 @@ Deno.test("disk add of a source that is there changes nothing", async () => {
 
 Deno.test("disk add of a disk that is there must be as it is there", async () => {
   await using vm = new Instance();
-  const process = await pretend(vm, NAME);
   const source = vm.image();
+  // It has the image open, as QEMU would.
+  const open = ["sh", "-c", 'exec 5<"$1"; shift; exec "$@"', "sh", source];
+  const process = await pretend(vm, NAME, open);
   const disk = ["disk", "add", NAME, source];
   const given = [
     ...["--uuid", NEW, "--name", "data", "--cache", "writethrough"],
@@ -213,12 +215,18 @@ Deno.test("disk add of a disk that is there must be as it is there", async () =>
       "--format is raw (asked: qcow2), --cache is writethrough (asked: none), --aio is io_uring (asked: threads), --discard is unmap (asked: ignore), --name is data (asked: b), --slot is 20 (asked: 21)",
     );
   });
+  await ending(process);
+  const closed = await pretend(vm, NAME);
+  const elsewhere = assertFailed(await vm.cli(...disk), 3, "duplicate");
+  assertMatch(elsewhere.message, /SOURCE is something else/);
   await vm.cli("disk", "remove", NAME, NEW);
+  await ending(closed);
+  const next = await pretend(vm, NAME, open);
   const plain = await vm.cli(...disk, "--uuid", NEW);
   assertEquals([plain.status, plain.json.changed], [0, true], plain.out);
   const threads = await vm.cli(...disk, "--aio", "threads");
   assertEquals([threads.status, threads.json.changed], [0, false]);
-  await ending(process);
+  await ending(next);
   // Of another process nothing is noted.
   const unknown = await vm.cli(...disk, "--aio", "threads");
   const { message } = assertFailed(unknown, 3, "duplicate");

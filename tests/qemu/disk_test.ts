@@ -1,6 +1,6 @@
 /** A disk into and out of a real guest, by the built executable. */
 import type { Doc } from "../support/document.ts";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
 import { loopDevice } from "../lab/jail.ts";
 import { snapshot } from "../lab/snapshot.ts";
@@ -94,6 +94,18 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
       "--format is raw (asked: qcow2), --read-only is no (asked: yes), --queues is N (asked: 7), --iothread is none (asked: io7), --bps is 0 (asked: 1048576), --name is data (asked: b), --slot is 12 (asked: 13)",
     );
     assertEquals(await snapshot(vm), now);
+  });
+
+  await t.step("another file in its place is not what QEMU has", async () => {
+    await Deno.rename(image, `${image}.old`);
+    await makeImage(image, "new");
+    const now = await snapshot(vm);
+    const again = await tool(vm, "disk", "add", vm.name, image);
+    assertEquals([again.status, again.json.error?.code], [3, "duplicate"]);
+    assertStringIncludes(again.json.error.message, "SOURCE is something else");
+    assertEquals(await snapshot(vm), now);
+    await Deno.rename(`${image}.old`, image);
+    assertEquals((await tool(vm, "disk", "add", vm.name, image)).status, 0);
   });
 
   await t.step("list shows it", async () => {

@@ -24,6 +24,7 @@ const TEXTS: readonly (readonly [string, string?])[] = [
   // JSON.
   ['{"password":"§","user":"joe"}'],
   ['{ "key" : "§" }'],
+  ['{"driver":"https","url":"https://h/x","cookie":"§"}'],
   ['{"a":{"secret":"§"},"data":"§"}'],
   ['{"f":"json:{\\"password\\": \\"§\\", \\"user\\": \\"joe\\"}"}'],
   ['{"message":"rbd:p/i:key=§","code":1}'],
