@@ -93,3 +93,17 @@ Deno.test("joinNetwork() of a bridge, leaveNetwork() of it, both repeated", asyn
     });
   });
 });
+
+Deno.test("leaveNetwork() of one family leaves the other's routes alone", async () => {
+  const to = { ...NOTHING, mode: "routed", link: "4712" } as const;
+  await withTap(async (tap) => {
+    await joinNetwork(tap, { ...to, ip: "2001:db8::7" });
+    // No such table of IPv4: it cannot be flushed.
+    await leaveNetwork(tap, { ...to, ip: "192.0.2.7" });
+    const now = await run("ip", "-6", "route", "show", "table", "4712");
+    assertStringIncludes(now, `2001:db8::7 dev ${tap}`);
+    await leaveNetwork(tap, { ...to, ip: "2001:db8::7" });
+    const after = await run("ip", "-6", "route", "show", "table", "all");
+    assert(!after.includes("2001:db8::7 "), after);
+  });
+});

@@ -1,6 +1,7 @@
-/** Open vSwitch's own tool, scripted: what it is told, and what it tells. */
+/** Open vSwitch as its own tool tells of it; the tool is a script here. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
+import type { Attachment } from "../../lib/host/attachment.ts";
 import { findProgram } from "../../lib/host/network.ts";
 import {
   findSwitch,
@@ -8,103 +9,111 @@ import {
   leaveSwitch,
   portsOf,
 } from "../../lib/host/openvswitch.ts";
+import { cutsOf } from "../../lib/host/tap_place.ts";
 import { run, TempDir } from "../sys/support.ts";
 
-/** How the tool ends: its statuses, one a call, and what it writes. */
-class ScriptedTool implements Disposable {
-  readonly #dir = new TempDir();
-  readonly #mount: string;
-
-  constructor() {
-    const log = this.#dir.at("log");
-    const text = `#!/bin/sh
-echo "$*" >> ${log}
-cat ${this.#dir.at("out")}
-status=$(head -n 1 ${this.#dir.at("statuses")})
-sed -i 1d ${this.#dir.at("statuses")}
-exit "\${status:-0}"
+/** Has one switch, `sw0`. `down`: its daemon; `mute`: its database, too. */
+const TOOL = `
+echo "$*" >>said
+if [ -e mute ]; then echo no database >&2; exit 1; fi
+case "$*" in
+*br-exists*) [ "$3" = sw0 ] || exit 2 ;;
+*list-ports*) [ "$3" = sw0 ] && cat ports ;;
+*--no-wait*) ;;
+*) [ ! -e down ] ;;
+esac
 `;
-    Deno.mkdirSync(this.#dir.at("bin"));
-    const tool = this.#dir.file("bin/ovs-vsctl", text);
-    Deno.chmodSync(tool, 0o755);
-    // This process has mounts of its own.
-    const there = findProgram("ovs-vsctl");
-    this.#mount = there ?? "/usr/local/bin";
-    run("mount", "--bind", there ? tool : this.#dir.at("bin"), this.#mount);
-    this.ends();
-  }
 
-  /** What the next calls end with, and what each writes. */
-  ends(statuses: readonly number[] = [], out = ""): void {
-    this.#dir.file("out", out);
-    this.#dir.file("statuses", statuses.map((one) => `${one}\n`).join(""));
-    this.#dir.file("log", "");
-  }
-
-  /** What it was called with since. */
-  get calls(): string[] {
-    return Deno.readTextFileSync(this.#dir.at("log")).trim().split("\n");
-  }
-
-  [Symbol.dispose](): void {
-    run("umount", this.#mount);
-    this.#dir[Symbol.dispose]();
+/** A node with that tool, in the mount namespace of these tests alone. */
+async function withTool(
+  body: (dir: TempDir, said: () => string[]) => Promise<void>,
+): Promise<void> {
+  using dir = new TempDir();
+  Deno.mkdirSync(dir.at("bin"));
+  const script = `#!/bin/sh\ncd ${dir.path}\n${TOOL}`;
+  const tool = dir.file("bin/ovs-vsctl", script);
+  Deno.chmodSync(tool, 0o755);
+  const real = findProgram("ovs-vsctl");
+  const [what, where] = real === undefined
+    ? [dir.at("bin"), "/usr/local/bin"]
+    : [tool, real];
+  run("mount", "--bind", what, where);
+  try {
+    await body(dir, () => {
+      const lines = Deno.readTextFileSync(dir.at("said")).trim().split("\n");
+      Deno.removeSync(dir.at("said"));
+      return lines;
+    });
+  } finally {
+    run("umount", where);
   }
 }
 
-Deno.test("findSwitch() tells a switch that is missing from a silent daemon", async () => {
-  using tool = new ScriptedTool();
-  assertEquals(await findSwitch("sw0"), "there");
-  assertEquals(tool.calls, ["--timeout=10 br-exists sw0"]);
-  tool.ends([2]);
-  assertEquals(await findSwitch("sw0"), "missing");
-  tool.ends([1], "no db.sock");
-  const state = await findSwitch("sw0");
-  const why = typeof state === "string" ? state : state.unreachable;
-  assertEquals(why.endsWith("failed (exit code 1): no db.sock"), true, why);
-});
+const NO_TOOL = findProgram("ovs-vsctl") === undefined;
 
-Deno.test("portsOf() names the ports, and none where nobody answers", async () => {
-  using tool = new ScriptedTool();
-  tool.ends([0], "tap0\neth0\n");
-  assertEquals(await portsOf("sw0"), ["tap0", "eth0"]);
-  assertEquals(tool.calls, ["--timeout=10 list-ports sw0"]);
-  tool.ends([1]);
-  assertEquals(await portsOf("sw0"), undefined);
-});
-
-Deno.test("joinSwitch() makes a port in place of an old one, and starts it", async () => {
-  using tool = new ScriptedTool();
-  run("ip", "tuntap", "add", "kvmhovs0", "mode", "tap");
-  const flags = () =>
-    Number(Deno.readTextFileSync("/sys/class/net/kvmhovs0/flags")) & 1;
-  try {
-    const join = (link: string | null, vlan: string | null) =>
-      joinSwitch("kvmhovs0", { link, vlan });
-    const words = "--timeout=10 -- --if-exists del-port kvmhovs0 -- add-port";
-    tool.ends([1]);
-    await assertRejects(() => join("sw0", null), HotplugError, "exit code 1");
-    assertEquals([tool.calls, flags()], [[`${words} sw0 kvmhovs0`], 0]);
-    tool.ends();
-    await join("sw0", ".5:6:7");
-    assertEquals([tool.calls, flags()], [[
-      `${words} sw0 kvmhovs0 tag=5 trunks=6,7`,
-    ], 1]);
-  } finally {
-    run("ip", "link", "delete", "kvmhovs0");
+Deno.test("findSwitch() and portsOf() tell what the tool says", async () => {
+  if (NO_TOOL) {
+    assertEquals(await findSwitch("sw0"), "no-tool");
+    assertEquals(await portsOf("sw0"), undefined);
+    await leaveSwitch("tap0");
   }
+  await withTool(async (dir) => {
+    dir.file("ports", "tap0\ntap1\n");
+    assertEquals(await findSwitch("sw0"), "there");
+    assertEquals(await findSwitch("sw1"), "missing");
+    assertEquals(await portsOf("sw0"), ["tap0", "tap1"]);
+    assertEquals(await portsOf("sw1"), undefined);
+    dir.file("mute", "");
+    const found = await findSwitch("sw0");
+    assertEquals(typeof found === "object" && Object.keys(found), [
+      "unreachable",
+    ]);
+  });
 });
 
-Deno.test("leaveSwitch() asks the database alone if the daemon is down", async () => {
-  using tool = new ScriptedTool();
-  await leaveSwitch("tap0");
-  const leave = "-- --if-exists del-port tap0";
-  assertEquals(tool.calls, [`--timeout=10 ${leave}`]);
-  tool.ends([1]);
-  await leaveSwitch("tap0");
-  const both = [`--timeout=10 ${leave}`, `--timeout=10 --no-wait ${leave}`];
-  assertEquals(tool.calls, both);
-  tool.ends([1, 1]);
-  await assertRejects(() => leaveSwitch("tap0"), HotplugError, "exit code 1");
-  assertEquals(tool.calls, both);
+Deno.test("joinSwitch() and leaveSwitch() say what is to be done", async () => {
+  await withTool(async (dir, said) => {
+    const join = ["--timeout=10 -- --if-exists del-port lo"];
+    for (
+      const [vlan, columns] of [
+        [null, ""],
+        ["100", " tag=100"],
+        [":7:8", " trunks=7,8"],
+        ["100:7", " tag=100 trunks=7"],
+      ] as const
+    ) {
+      await joinSwitch("lo", { link: "sw0", vlan });
+      assertEquals(said(), [`${join} -- add-port sw0 lo${columns}`]);
+    }
+    const leave = "-- --if-exists del-port tap0";
+    await leaveSwitch("tap0");
+    assertEquals(said(), [`--timeout=10 ${leave}`]);
+    // Its record counts, though nobody follows it.
+    dir.file("down", "");
+    await leaveSwitch("tap0");
+    assertEquals(said(), [
+      `--timeout=10 ${leave}`,
+      `--timeout=10 --no-wait ${leave}`,
+    ]);
+    dir.file("mute", "");
+    await assertRejects(() => leaveSwitch("tap0"), HotplugError, "database");
+  });
+});
+
+Deno.test("cutsOf() asks Open vSwitch for its ports", async () => {
+  const on = (link: string | null): Attachment => ({
+    ...{ mode: "openvswitch", link, vlan: null, ip: null, script: null },
+  });
+  run("ip", "link", "set", "lo", "up");
+  await withTool(async (dir) => {
+    dir.file("ports", "lo\n");
+    assertEquals(await cutsOf("lo", on("sw0")), []);
+    assertEquals(await cutsOf("lo", on(null)), []);
+    assertEquals(await cutsOf("lo", on("sw1")), ["is no port of sw1"]);
+    dir.file("ports", "tap1\n");
+    assertEquals(await cutsOf("lo", on("sw0")), ["is no port of sw0"]);
+    // Nothing can be told.
+    dir.file("mute", "");
+    assertEquals(await cutsOf("lo", on("sw0")), []);
+  });
 });

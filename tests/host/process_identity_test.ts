@@ -34,9 +34,13 @@ Deno.test("compareProcess() says another as soon as one part differs", () => {
 
 Deno.test("processIdentity() and lookForProcess() agree on a live process", async () => {
   const child = new Deno.Command("sh", {
-    args: ["-c", "read x; exit", "-name", "vm1,debug-threads=on"],
+    args: ["-c", "echo; read x; exit", "-name", "vm1,debug-threads=on"],
     stdin: "piped",
+    stdout: "piped",
   }).spawn();
+  // Before that it may have no command line yet.
+  const said = child.stdout.getReader();
+  await said.read();
   const argv = ["sh", "-name", "vm1,debug-threads=on"];
   const now = present(processIdentity({ pid: child.pid, argv }));
   assertEquals([now.pid, now.name], [child.pid, "vm1"]);
@@ -44,6 +48,13 @@ Deno.test("processIdentity() and lookForProcess() agree on a live process", asyn
   assertEquals(lookForProcess(now), "same");
   assertEquals(lookForProcess({ ...now, start: now.start + 1 }), "another");
   assertEquals(lookForProcess({ ...now, boot: "another" }), "gone");
+  assertEquals(processIdentity({ pid: child.pid, argv: ["sh"] }), undefined);
+  assertEquals(processIdentity({ pid: 2 ** 22, argv }), undefined);
+  assertEquals(lookForProcess({ ...now, name: "vm2" }), "gone");
+  assertEquals(
+    lookForProcess({ ...now, name: "vm2", start: now.start + 1 }),
+    "another",
+  );
   assertEquals(isStopped(child.pid), false);
   child.kill("SIGSTOP");
   await until(
@@ -52,6 +63,7 @@ Deno.test("processIdentity() and lookForProcess() agree on a live process", asyn
   );
   child.kill("SIGCONT");
   await child.stdin.close();
+  await said.cancel();
   await child.status;
   assertEquals(lookForProcess(now), "gone");
   assertEquals(isStopped(child.pid), false);

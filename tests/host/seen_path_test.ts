@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { seenBy } from "../../lib/host/seen_path.ts";
+import { identityOf } from "../../lib/host/identity.ts";
+import { statPath } from "../../lib/sys/file.ts";
 import { TempDir } from "../sys/support.ts";
 
 function changedAt(path: string): number {
@@ -26,4 +28,23 @@ Deno.test("seenBy() tells when a path can have begun to lead there", async () =>
   Deno.utimeSync(files, later, later);
   assertEquals(await changed(`${links}/a`), later * 1000);
   assertEquals(await changed(`${links}/none`), Infinity);
+});
+
+Deno.test("seenBy() follows links as the kernel does, 40 of them", async () => {
+  using dir = new TempDir();
+  Deno.mkdirSync(dir.at("a"));
+  Deno.mkdirSync(dir.at("a/b"));
+  dir.file("a/b/disk", "disk");
+  const disk = identityOf(statPath(dir.at("a/b/disk")));
+  const seen = async (name: string) =>
+    (await seenBy(Deno.pid, dir.at(name))).identity;
+  Deno.symlinkSync("../a", dir.at("a/up"));
+  Deno.symlinkSync(`${dir.path}/a/b`, dir.at("b"));
+  const names = ["a/b/disk", "a/up/b/disk", "a/up/up/b/./disk", "b/../b/disk"];
+  for (const name of names) assertEquals(await seen(name), disk, name);
+  assertEquals(await seen("a/b/none"), undefined);
+  // Each leads to the one before.
+  Deno.symlinkSync("a/b/disk", dir.at("l1"));
+  for (let n = 2; n <= 41; n++) Deno.symlinkSync(`l${n - 1}`, dir.at(`l${n}`));
+  assertEquals([await seen("l40"), await seen("l41")], [disk, undefined]);
 });

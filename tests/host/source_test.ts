@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { inspectSource } from "../../lib/host/source.ts";
+import { inspectSource, openSource, uriSource } from "../../lib/host/source.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { mknodBlock, openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
@@ -183,4 +183,67 @@ Deno.test({
       run("losetup", "--detach", loop);
     }
   },
+});
+
+Deno.test("inspectSource() asks for no other bytes than QEMU locks", async () => {
+  using dir = new TempDir();
+  const path = dir.file("image", "x".repeat(512));
+  const holder = new Deno.Command("python3", {
+    args: [
+      "-c",
+      [
+        "import fcntl, struct, sys",
+        `f = open(${JSON.stringify(path)}, "rb")`,
+        "for at in (100, 102, 104, 200, 202):",
+        '    lock = struct.pack("hhqqi4x", fcntl.F_RDLCK, 0, at, 1, 0)',
+        "    fcntl.fcntl(f, 37, lock)",
+        'print("locked", flush=True)',
+        "sys.stdin.read()",
+      ].join("\n"),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = holder.stdout.getReader();
+  await reader.read();
+  assertEquals((await look(path)).inUseBy, undefined);
+  await holder.stdin.close();
+  await reader.cancel();
+  await holder.status;
+});
+
+Deno.test("openSource() opens what was looked at, and nothing else", async () => {
+  using dir = new TempDir();
+  const path = dir.file("image", "x".repeat(512));
+  const before = openFds();
+  const { source, pinned } = await inspectSource(path, WRITE);
+  const wanted = { ...WRITE, identity: source.identity };
+  Deno.renameSync(path, dir.at("moved"));
+  dir.file("image", "another");
+  (await openSource(path, wanted, pinned)).close();
+  (await openSource(dir.at("moved"), wanted, undefined)).close();
+  const open = () => openSource(path, wanted, undefined);
+  await assertRejects(open, HotplugError, "another file");
+  const other = { ...wanted, identity: "file 0:0 0" };
+  const opens = () => openSource(path, other, pinned);
+  await assertRejects(opens, HotplugError, "another file");
+  pinned.close();
+  assertEquals(openFds(), before);
+});
+
+Deno.test("inspectSource() and uriSource() tell what a source is", async () => {
+  using dir = new TempDir();
+  const path = dir.file("image", "x".repeat(512));
+  Deno.symlinkSync(path, dir.at("link"));
+  const { identity: _, ...found } = await look(dir.at("link"));
+  assertEquals(found, {
+    ...{ path: dir.at("link"), kind: "file", sizeBytes: 512, resolved: path },
+    ...{ direct: undefined, writeFault: undefined, inUseBy: undefined },
+    magic: "no",
+  });
+  for (const bad of [dir.path, dir.file("empty", ""), dir.at("none")]) {
+    await assertRejects(() => look(bad), HotplugError, "Cannot use source");
+  }
+  const { kind, sizeBytes, identity } = uriSource("rbd:x");
+  assertEquals([kind, sizeBytes, identity], ["uri", 0, "uri rbd:x"]);
 });

@@ -1,11 +1,18 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
+  bridgeOf,
+  hasVnetHdr,
   interfaceExists,
+  isBridge,
+  isPersistent,
+  joinTap,
   keepTap,
   openTap,
   removeKeptTap,
 } from "../../lib/host/tap.ts";
+import { SysError } from "../../lib/sys/errno.ts";
 import { taps } from "../lab/look.ts";
+import { openFds, run } from "../sys/support.ts";
 
 const TAP = { name: "kvmhkept0", queues: 2, vnetHdr: "on" } as const;
 
@@ -34,4 +41,60 @@ Deno.test("interfaceExists() takes any text that a NIC file may hold", () => {
   assertEquals(interfaceExists("lo"), true);
   const none = ["", ".", "..", "lo\0", "x\0y", "../../..", "\ud800", "l o"];
   assertEquals(none.filter(interfaceExists), []);
+});
+
+/** IFF_TAP, IFF_NO_PI, IFF_MULTI_QUEUE, IFF_VNET_HDR of linux/if_tun.h. */
+const PLAIN = 0x0002 | 0x1000;
+const [QUEUES, HEADERS] = [0x0100, 0x4000];
+
+Deno.test("openTap() makes what is asked for, and lets go if it cannot", () => {
+  const before = openFds();
+  const cases = [
+    { queues: 1, vnetHdr: "off", flags: PLAIN },
+    { queues: 1, vnetHdr: "on", flags: PLAIN | HEADERS },
+    { queues: 3, vnetHdr: "off", flags: PLAIN | QUEUES },
+  ] as const;
+  for (const { flags, ...options } of cases) {
+    const { name, fds } = openTap({ name: "kvmhnew0", ...options });
+    assertEquals([name, fds.length], ["kvmhnew0", options.queues]);
+    const text = Deno.readTextFileSync(`/sys/class/net/${name}/tun_flags`);
+    assertEquals(Number(text), flags);
+    assertEquals(hasVnetHdr(name), options.vnetHdr === "on");
+    assertEquals(isPersistent(name), false);
+    // One of several queues takes one more: only its maker says no.
+    const opens = options.queues > 1 ? [openTap] : [openTap, joinTap];
+    for (const open of opens) {
+      assertThrows(() => open({ name, ...options }), SysError, "EBUSY");
+    }
+    for (const fd of fds) fd.close();
+    assertEquals(interfaceExists(name), false);
+  }
+  assertEquals([hasVnetHdr("lo"), isPersistent("lo")], [false, false]);
+  assertEquals(openFds(), before);
+});
+
+Deno.test("joinTap() takes a tap that stays and is nobody's", () => {
+  keepTap({ ...TAP, queues: 1, uid: 0 });
+  assertEquals(isPersistent(TAP.name), true);
+  const { name, fds } = joinTap({ ...TAP, queues: 1 });
+  assertEquals(name, TAP.name);
+  for (const fd of fds) fd.close();
+  assertEquals(interfaceExists(name), true);
+  removeKeptTap({ name, uid: 0 });
+  assertEquals(interfaceExists(name), false);
+});
+
+Deno.test("bridgeOf() knows a bridge of the kernel from any other master", () => {
+  const { name, fds } = openTap({ ...TAP, name: "kvmhport0" });
+  run("ip", "link", "add", "kvmhbr0", "type", "bridge");
+  try {
+    assertEquals(bridgeOf(name), undefined);
+    run("ip", "link", "set", name, "master", "kvmhbr0");
+    assertEquals(bridgeOf(name), "kvmhbr0");
+    assertEquals([isBridge("kvmhbr0"), isBridge(name)], [true, false]);
+  } finally {
+    run("ip", "link", "del", "kvmhbr0");
+    for (const fd of fds) fd.close();
+  }
+  assertEquals(bridgeOf(name), undefined);
 });
