@@ -196,11 +196,12 @@ async function leavePending(
   return `left pending: ${error.message}`;
 }
 
-async function carryOn(
+/** Asks reality which way to go, and which steps mean nothing any more. */
+async function chooseWay(
   journal: LeftJournal,
   paths: InstancePaths,
   world: World,
-): Promise<{ did: string; course: Course }> {
+): Promise<{ course: Course; isVoid: (step: Step) => boolean }> {
   const { steps, turn } = journal.plan;
   const alive = world.hasQemu;
   const isNew = !alive && findQemu(paths.pid, paths.name) !== undefined;
@@ -216,7 +217,30 @@ async function carryOn(
       ? await effectOf(steps[turn], world)
       : undefined,
   }, world.steps);
-  if (course === "finish" && !isNew) {
+  return { course: isNew ? "take-back" : course, isVoid };
+}
+
+/**
+ * Which way {@linkcode recover} would go. Changes nothing.
+ *
+ * @throws {HotplugError} status 4 if QEMU cannot be asked; `refused`
+ */
+export async function foresee(
+  journal: LeftJournal,
+  paths: InstancePaths,
+  options: RecoverOptions,
+): Promise<Course> {
+  using world = await openWorldOf(journal, paths, options);
+  return (await chooseWay(journal, paths, world)).course;
+}
+
+async function carryOn(
+  journal: LeftJournal,
+  paths: InstancePaths,
+  world: World,
+): Promise<{ did: string; course: Course }> {
+  const { course, isVoid } = await chooseWay(journal, paths, world);
+  if (course === "finish") {
     try {
       await finish(journal, world, isVoid);
       return { did: "finished", course };
@@ -228,7 +252,7 @@ async function carryOn(
   }
   const left = await takeBack(journal, world, isVoid);
   if (left.length > 0) throw new Error(`not undone: ${left.join("; ")}`);
-  if (alive) noteTakenBack(journal, { paths, values: world.values });
+  if (world.hasQemu) noteTakenBack(journal, { paths, values: world.values });
   return { did: "taken back", course: "take-back" };
 }
 

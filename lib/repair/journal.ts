@@ -5,8 +5,18 @@
  * @module
  */
 
-import { type JournalReading, readJournal } from "../engine/journal_read.ts";
-import { foreignJournal, recover, titleOf } from "../engine/recover.ts";
+import {
+  type JournalReading,
+  type LeftJournal,
+  readJournal,
+} from "../engine/journal_read.ts";
+import {
+  foreignJournal,
+  foresee,
+  recover,
+  titleOf,
+} from "../engine/recover.ts";
+import { isStage } from "../engine/state_steps.ts";
 import { isFailure, type Remark, remark } from "../errors.ts";
 import type { RunOptions } from "../engine/options.ts";
 import type { Repaired } from "../plan/finding.ts";
@@ -16,6 +26,9 @@ import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { loadSteps } from "../operation/journal_reader.ts";
 
+/** A shorter one, such as an fd's number, could stand in any text. */
+const MIN_NAME = 4;
+
 /** What became of a journal. */
 export interface JournalOutcome {
   readonly repaired: Repaired[];
@@ -23,6 +36,8 @@ export interface JournalOutcome {
   readonly remaining: Remark[];
   /** What it was about that is another's by now. @default nothing */
   readonly leftAlone?: readonly Remark[];
+  /** Names of what it is about, where it was only looked at. @default none */
+  readonly parts?: readonly string[];
 }
 
 async function read(paths: InstancePaths): Promise<JournalReading> {
@@ -31,11 +46,35 @@ async function read(paths: InstancePaths): Promise<JournalReading> {
   return await readJournal(dir, paths, loadSteps);
 }
 
-function remainingOf(
+/** What tells a difference that an interrupted change made from others. */
+function partsOf(
+  { plan: { device, steps }, values }: LeftJournal,
+  { runtime }: InstancePaths,
+): string[] {
+  const staged = steps.flatMap((one) => isStage(one) ? one.temporary : []);
+  const places = steps.flatMap((one): unknown[] => Object.values(one))
+    .flatMap((value) => typeof value === "string" ? value : [])
+    .filter((value) => value.startsWith("/") && value !== runtime);
+  return [device?.id, device?.uuid, ...values.values(), ...staged, ...places]
+    .flatMap((name) => name ?? [])
+    .filter((name) => name.length >= MIN_NAME);
+}
+
+/** Which way repair would go. */
+async function foreseen(
+  journal: LeftJournal,
+  paths: InstancePaths,
+  options: RunOptions,
+): Promise<string> {
+  const course = await foresee(journal, paths, { ...options, load: loadSteps });
+  return course === "finish" ? "repair finishes it" : "repair takes it back";
+}
+
+async function remainingOf(
   reading: JournalReading,
   paths: InstancePaths,
-  { mode }: RunOptions,
-): Remark[] {
+  options: RunOptions,
+): Promise<Remark[]> {
   const path = ownPath(paths, "journal");
   if (reading.state === "unusable") {
     return [
@@ -47,9 +86,13 @@ function remainingOf(
       ),
     ];
   }
-  if (reading.state === "none" || mode === "apply") return [];
+  if (reading.state === "none" || options.mode === "apply") return [];
   const what = reading.state === "left"
-    ? `${titleOf(reading.journal)}, was interrupted`
+    ? `${titleOf(reading.journal)}, was interrupted: ${await foreseen(
+      reading.journal,
+      paths,
+      options,
+    )}`
     : `${path} is left of an interrupted operation`;
   const hint = commandLine(paths, "repair", paths.name);
   return [remark("interrupted", what, { hint })];
@@ -96,8 +139,13 @@ export async function repairJournal(
   if (reading.state === "foreign") {
     throw foreignJournal(reading.instance, paths);
   }
-  const remaining = remainingOf(reading, paths, options);
-  if (options.mode === "dry-run") return { repaired: [], remaining };
+  const remaining = await remainingOf(reading, paths, options);
+  if (options.mode === "dry-run") {
+    const parts = reading.state === "left"
+      ? partsOf(reading.journal, paths)
+      : [];
+    return { repaired: [], remaining, parts };
+  }
   switch (reading.state) {
     case "none":
     case "unusable":

@@ -204,18 +204,31 @@ export function remainingDifferences(
   }));
 }
 
-/** Only lists what there is, and the command that mends it. */
+/**
+ * Only lists what there is, and the command that mends it.
+ *
+ * @param options.parts names of what an interrupted change is about, which is
+ * told as one
+ */
 async function listAll(
   paths: InstancePaths,
   look: Look,
-  { world, options }: { world: World; options: RunOptions },
+  { world, options, parts }: {
+    world: World;
+    options: RunOptions;
+    parts: readonly string[];
+  },
 ): Promise<Outcome> {
   const again = commandLine(paths, "repair", paths.name);
   const { compared, pending } = await look();
-  const { steps, refused } = await lookAhead(compared, world);
+  const differences = compared.differences.filter((one) =>
+    !parts.some((name) => JSON.stringify(one).includes(name))
+  );
+  const ahead = { ...compared, differences };
+  const { steps, refused } = await lookAhead(ahead, world);
   return {
     repaired: [],
-    remaining: remainingDifferences(compared.differences, { again, refused }),
+    remaining: remainingDifferences(differences, { again, refused }),
     pending,
     ...(options.mode === "dry-run" && {
       plan: steps.map((one) => world.steps.of(one).describe(one)),
@@ -243,8 +256,9 @@ async function repairLocked(
     : lookWithout(paths);
   // With a journal that nobody may use, nothing else may write one.
   const mends = options.mode === "apply" && journal.remaining.length === 0;
+  const { parts = [] } = journal;
   const found = await unchanged(() =>
-    (mends ? mendAll : listAll)(paths, look, { world, options })
+    (mends ? mendAll : listAll)(paths, look, { world, options, parts })
   );
   return {
     ...found,

@@ -1,9 +1,10 @@
 /** Operations killed at every step, with and without their journal. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import {
   diskAdd,
   diskRemove,
   eachKill,
+  nicAdd,
   ownFiles,
   withDisk,
 } from "./kill_requests.ts";
@@ -98,13 +99,40 @@ Deno.test("repair without a journal: every leftover of disk remove goes", async 
 Deno.test("repair --dry-run changes nothing and says all", async () => {
   await using vm = new Instance();
   await killAt(vm, diskAdd(vm), { step: 3, when: "after" });
+  // Not a part of what was interrupted: a file of another change.
+  const other = `${vm.runtimePath}zzzzzzzz.new`;
+  Deno.writeTextFileSync(other, "[");
   const before = { ...vm.state(), own: ownFiles(vm) };
   const { repaired, remaining } = await repair(vm, "--dry-run");
   assertEquals({ ...vm.state(), own: ownFiles(vm) }, before);
   assertEquals(repaired, []);
-  assertMatch(remaining[0]?.what ?? "", /was interrupted/);
-  assert(remaining.length > 2, JSON.stringify(remaining));
+  assertMatch(
+    remaining[0]?.what ?? "",
+    /^disk add of disk 1, begun .*, was interrupted: repair takes it back$/,
+  );
+  assertEquals(remaining.length, 2, JSON.stringify(remaining));
+  assertMatch(remaining[1]?.what ?? "", /zzzzzzzz/);
 });
+
+for (
+  const [title, prepare, request] of [
+    ["disk remove", withDisk, () => diskRemove],
+    ["nic add", async () => {}, nicAdd],
+  ] as const
+) {
+  Deno.test(`repair --dry-run tells of an interrupted ${title} as one, and what repair does`, async () => {
+    await eachKill(prepare, request, async (vm, point) => {
+      const { remaining } = await repair(vm, "--dry-run");
+      const [first, ...more] = remaining;
+      assertEquals(more, [], JSON.stringify(point));
+      const { repaired } = await repair(vm);
+      const did = /finishes it$/.test(first?.what ?? "")
+        ? "finished"
+        : "taken back";
+      assertEquals(repaired.map((one) => one.did), [did]);
+    });
+  });
+}
 
 Deno.test("repair finishes what the guest released by itself", async () => {
   await using vm = new Instance();
