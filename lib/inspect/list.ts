@@ -8,13 +8,7 @@
 import type { Reach } from "../engine/options.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import {
-  type HotplugError,
-  inSpiteOf,
-  type Remark,
-  remark,
-  remarkOf,
-} from "../errors.ts";
+import { inSpiteOf, type Remark, remark, remarkOf } from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
@@ -125,12 +119,6 @@ export function listDevices(
   ];
 }
 
-/** With a file that is there and cannot be read, nothing can be compared. */
-function unread({ code, message }: HotplugError): Difference {
-  const hint = "look who wrote it: nothing is changed while it is so";
-  return remark(code, message, { hint });
-}
-
 /** Why QEMU has nothing to tell. */
 interface NoAnswer {
   readonly why: Remark;
@@ -201,7 +189,7 @@ export async function listInstance(
   const { runtime } = content;
   const facts = { qemu, nicFiles, own, content };
   const isUnread = fault?.code === "bad-state-file";
-  const differences = isUnread ? [unread(fault)] : looked.differences;
+  const differences = isUnread ? [remarkOf(fault)] : looked.differences;
   const devices = listDevices(runtime, facts, {
     unasked: none?.running ? "unasked" : "not-in-qemu",
     ...(isUnread && { stray: "unknown" }),

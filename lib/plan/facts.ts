@@ -22,14 +22,15 @@ import type { QemuProcess } from "../host/process.ts";
 import type { BlockBackend, Fdset } from "../qmp/commands.ts";
 import type { QmpVersion } from "../qmp/message.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
-import type { InstancePaths } from "../state/instance.ts";
+import { commandLine, type InstancePaths } from "../state/instance.ts";
 import {
   emptyContent,
   isRuntimeThere,
   readRuntimeFile,
   type RuntimeContent,
 } from "../state/runtime_file.ts";
-import { HotplugError, isDenied } from "../errors.ts";
+import { HotplugError, isDenied, withDetails } from "../errors.ts";
+import { shellWord } from "../state/shell_word.ts";
 import { noInstance } from "./instances.ts";
 
 /** A network backend. */
@@ -104,9 +105,23 @@ export function expectInstance(paths: InstancePaths): void {
  * @throws {HotplugError} `no-such-instance` | `bad-state-file`
  */
 export function expectRuntime(paths: InstancePaths): RuntimeContent {
-  const content = readRuntimeFile(paths.runtime);
-  if (content === undefined) throw noInstance(paths);
-  return content;
+  try {
+    const content = readRuntimeFile(paths.runtime);
+    if (content !== undefined) return content;
+  } catch (error) {
+    const isBroken = error instanceof HotplugError &&
+      error.code === "bad-state-file";
+    throw isBroken ? withDetails(error, { hint: wayOn(paths) }) : error;
+  }
+  throw noInstance(paths);
+}
+
+/** What a person can do about a runtime file that is broken. */
+function wayOn(paths: InstancePaths): string {
+  const { name, runtime } = paths;
+  const away = ["mv", runtime, `${runtime}.broken`].map(shellWord).join(" ");
+  const adopt = commandLine(paths, "adopt", name);
+  return `look who wrote it; while the VM runs, this records anew what QEMU has: ${away} && ${adopt}`;
 }
 
 /** Whom a question is for. */

@@ -231,7 +231,7 @@ export function parseRuntime(text: string, path: string): Runtime {
       throw new HotplugError(
         "bad-state-file",
         `Cannot understand runtime file ${path}: ${error.message}`,
-        { hint: "the file was not touched", cause: error },
+        { cause: error },
       );
     }
     throw error;

@@ -55,8 +55,12 @@ Deno.test("a malformed runtime file is refused with its place", async () => {
       await assertUnchanged(vm, async () => {
         const ran = await vm.cli(...words, NAME);
         assertEquals(ran.status, 3, `${what}: ${ran.out}`);
-        const { message } = assertFailed(ran, 3, "bad-state-file");
+        const { message, hint } = assertFailed(ran, 3, "bad-state-file");
         assert(message.includes(vm.runtimePath), message);
+        const { runDir, runtimePath: path } = vm;
+        const way =
+          `mv ${path} ${path}.broken && kvm-hotplug adopt ${NAME} --run-dir ${runDir}`;
+        assertEquals(hint?.split("QEMU has: ")[1], way);
         assert(/line|column|element|NIC|disk|must/.test(message), message);
       });
     }
@@ -86,7 +90,8 @@ Deno.test("a runtime file that is no file is refused, and not waited for", async
     await make(vm.runtimePath);
     const ran = await vm.cli("nic", "add", NAME);
     assertEquals(ran.status, 3, `${what}: ${ran.out}`);
-    assertFailed(ran, 3, "bad-state-file");
+    const { hint } = assertFailed(ran, 3, "bad-state-file");
+    assert(hint?.includes("kvm-hotplug adopt"), `${what}: ${hint}`);
     const { json } = await vm.cli("list");
     const [only] = json.instances as Record<string, unknown>[];
     assertEquals([only?.disks, (only?.attention as unknown[]).length], [
