@@ -125,11 +125,16 @@ export async function askOne(
   }
 }
 
+/** What a person is told of a QEMU that was stopped by a signal. */
+export function stopped(process: QemuProcess | undefined): Remark | undefined {
+  if (process === undefined || !isStopped(process.pid)) return undefined;
+  const hint = `kill -CONT ${process.pid}`;
+  return remark("stopped", "QEMU is stopped", { hint });
+}
+
 /** What is so without a question; undefined: it can be asked. */
 export function unaskable({ process }: Subject): Asked | undefined {
   if (libcFault() !== undefined) return { monitor: "unasked" };
-  if (process === undefined || !isStopped(process.pid)) return undefined;
-  const hint = `kill -CONT ${process.pid}`;
-  const why = remark("stopped", "QEMU is stopped", { hint });
-  return { monitor: "stopped", why };
+  const why = stopped(process);
+  return why && { monitor: "stopped", why };
 }

@@ -8,7 +8,14 @@
 import type { Reach } from "../engine/options.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import { inSpiteOf, type Remark, remark, remarkOf } from "../errors.ts";
+import {
+  HotplugError,
+  inSpiteOf,
+  type Remark,
+  remark,
+  remarkOf,
+  withDetails,
+} from "../errors.ts";
 import { isListenedTo } from "../host/connected_sockets.ts";
 import { findQemu } from "../host/process.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
@@ -25,6 +32,7 @@ import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { readUidText } from "../state/uid_file.ts";
 import { libcFault } from "../sys/libc.ts";
+import { stopped } from "./ask_one.ts";
 import { interrupted } from "./attention.ts";
 import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
 
@@ -146,6 +154,15 @@ function runs({ isDerived, pid, name }: InstancePaths): boolean {
   return isDerived && findQemu(pid, name) !== undefined;
 }
 
+/** Why a QEMU could not be asked; of a stopped one, what lets it go on. */
+function unanswered(error: unknown, paths: InstancePaths): unknown {
+  const fault = nothingChanged(error);
+  const isSilent = fault instanceof HotplugError && paths.isDerived &&
+    fault.code === "monitor-timeout";
+  const { hint } = isSilent && stopped(findQemu(paths.pid, paths.name)) || {};
+  return isSilent && hint ? withDetails(fault, { hint }) : fault;
+}
+
 async function lookAround(
   paths: InstancePaths,
   content: RuntimeContent,
@@ -160,7 +177,7 @@ async function lookAround(
     using qmp = await openMonitor(paths.qmp, options);
     return await lookWhole(qmp, { paths, content });
   } catch (error) {
-    if (!isDown(error)) throw nothingChanged(error);
+    if (!isDown(error)) throw unanswered(error, paths);
     const running = runs(paths);
     const why = running
       ? { ...remarkOf(error), message: `the VM runs, but: ${error.message}` }

@@ -21,10 +21,11 @@ eachRelease("the monitor: held, stopped, gone", async (vm, t) => {
     Deno.kill(vm.pid, "SIGSTOP");
     try {
       const stopped = await tool(vm, ...add);
-      assertEquals([stopped.status, stopped.json.error.code], [
-        4,
-        "monitor-timeout",
-      ]);
+      const listed = await tool(vm, "list", vm.name, "--timeout", "1");
+      for (const { status, json } of [stopped, listed]) {
+        assertEquals([status, json.error.code], [4, "monitor-timeout"]);
+      }
+      assertEquals(listed.json.error.hint, `kill -CONT ${vm.pid}`);
     } finally {
       Deno.kill(vm.pid, "SIGCONT");
     }
