@@ -9,8 +9,8 @@ import type { Reach } from "../engine/options.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import {
-  HotplugError,
   inSpiteOf,
+  isFailure,
   type Remark,
   remark,
   remarkOf,
@@ -157,10 +157,9 @@ function runs({ isDerived, pid, name }: InstancePaths): boolean {
 /** Why a QEMU could not be asked; of a stopped one, what lets it go on. */
 function unanswered(error: unknown, paths: InstancePaths): unknown {
   const fault = nothingChanged(error);
-  const isSilent = fault instanceof HotplugError && paths.isDerived &&
-    fault.code === "monitor-timeout";
-  const { hint } = isSilent && stopped(findQemu(paths.pid, paths.name)) || {};
-  return isSilent && hint ? withDetails(fault, { hint }) : fault;
+  if (!isFailure(fault, "monitor-timeout") || !paths.isDerived) return fault;
+  const { hint } = stopped(findQemu(paths.pid, paths.name)) ?? {};
+  return hint ? withDetails(fault, { hint }) : fault;
 }
 
 async function lookAround(

@@ -29,7 +29,7 @@ import {
   readRuntimeFile,
   type RuntimeContent,
 } from "../state/runtime_file.ts";
-import { HotplugError, isDenied, withDetails } from "../errors.ts";
+import { HotplugError, isDenied, isFailure, withDetails } from "../errors.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { noInstance } from "./instances.ts";
 
@@ -109,9 +109,8 @@ export function expectRuntime(paths: InstancePaths): RuntimeContent {
     const content = readRuntimeFile(paths.runtime);
     if (content !== undefined) return content;
   } catch (error) {
-    const isBroken = error instanceof HotplugError &&
-      error.code === "bad-state-file";
-    throw isBroken ? withDetails(error, { hint: wayOn(paths) }) : error;
+    if (!isFailure(error, "bad-state-file")) throw error;
+    throw withDetails(error, { hint: wayOn(paths) });
   }
   throw noInstance(paths);
 }
