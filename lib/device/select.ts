@@ -71,19 +71,29 @@ function namesOf({ name, uuid, hvinfo }: DeviceEntry): string[] {
   return [name, uuid, hvinfo.id].filter((one) => one !== undefined);
 }
 
-/** The refusal for a word that selects nothing. */
+const FORMS =
+  "give an index (-1 for the last), a uuid or at least 8 characters of it, a device id, a name, a disk's path or URI, or a NIC's MAC";
+
+/**
+ * The refusal for a word that selects nothing.
+ *
+ * @param hint where to see the devices: then none of them is named here
+ */
 export function noSuchDevice(
   entries: readonly DeviceEntry[],
   word: string,
+  hint?: string,
 ): HotplugError {
-  const there = entries.map(describe).join("; ") || "none";
+  const named = hint === undefined ? entries : [];
+  const there = entries.length === 0 ? "none" : named.map(describe).join("; ");
   return new HotplugError(
     "no-such-device",
-    `No device ${JSON.stringify(word)} in this instance; there is ${there}`,
+    `No device ${JSON.stringify(word)} in this instance${
+      there && `; there is ${there}`
+    }`,
     {
-      choice: { word, known: entries.flatMap(namesOf) },
-      hint:
-        "give an index (-1 for the last), a uuid or at least 8 characters of it, a device id, a name, a disk's path or URI, or a NIC's MAC",
+      choice: { word, known: named.flatMap(namesOf) },
+      hint: hint ?? FORMS,
     },
   );
 }

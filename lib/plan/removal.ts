@@ -9,7 +9,7 @@ import { findDevice, noSuchDevice, titleOf } from "../device/select.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
-import { HotplugError, refuse, withDetails } from "../errors.ts";
+import { HotplugError, refuse } from "../errors.ts";
 import { optionValues } from "../state/fixed_command.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import { isUuid } from "../state/value_check.ts";
@@ -100,8 +100,10 @@ function chooseRemoval<E extends DeviceEntry>(
   }
   if (!isExactName(word)) {
     refuseFixed(facts, kind);
-    // Another device must not be what one is led to remove.
-    throw withDetails(noSuchDevice(entries, word), { choice: undefined });
+    // No other device is named: it must not be what one is led to remove.
+    const list = commandLine(facts.paths, "list", facts.paths.name);
+    const hint = `${list} shows its devices`;
+    throw noSuchDevice(entries, word, hint);
   }
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {

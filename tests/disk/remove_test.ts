@@ -363,10 +363,16 @@ Deno.test("planDiskRemove() takes a disk the VM was not started from", () => {
   plan("0", { ...BOOTED, hvparams: { boot_order: "cdrom" } });
 });
 
+const LIST = "kvm-hotplug list vm1 shows its devices";
+
 Deno.test("planDiskRemove() finds nothing by an index or a name", () => {
   for (const word of ["2", "nope", "d000000"]) {
     const error = refused("no-such-device", word);
-    assertStringIncludes(error.message, idOf("disk", 1));
+    // None is named that one could be led to remove.
+    assertEquals(
+      [error.message, error.hint, error.choice?.known],
+      [`No device "${word}" in this instance`, LIST, []],
+    );
   }
 });
 
@@ -375,7 +381,7 @@ Deno.test("planDiskRemove() finds nothing in a VM without any disk", () => {
   for (const word of ["0", "-1", "nope"]) {
     const error = refused("no-such-device", word, none);
     assertStringIncludes(error.message, "there is none");
-    assertEquals(error.choice, undefined);
+    assertEquals(error.hint, LIST);
   }
   const { steps } = planDiskRemove(request(NEW_UUID), facts(none));
   assertEquals(steps, []);
