@@ -19,6 +19,7 @@ Deno.test("mutantsOf() negates conditions, moves bounds, drops elements", () => 
   assertEquals(mutated("const a = b === c;"), [
     "condition: const a = b !== c;",
   ]);
+  assertEquals(mutated("const LIMIT_MS = 500;"), []);
   assertEquals(mutated("const a = [x, y];"), [
     "element: const a = [y];",
     "element: const a = [x, ];",

@@ -1,0 +1,92 @@
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { HotplugError } from "../../lib/errors.ts";
+import {
+  findProgram,
+  ip,
+  ipBatch,
+  isProgram,
+  joinBridge,
+  leaveBridge,
+  readBridge,
+} from "../../lib/host/network.ts";
+import { bridgeOf, openTap } from "../../lib/host/tap.ts";
+import { run, TempDir } from "../sys/support.ts";
+
+const BRIDGE = "kvmhnet0";
+
+function link(name: string) {
+  const [one] = JSON.parse(run("ip", "-j", "link", "show", name));
+  return one;
+}
+
+Deno.test("readBridge() tells how long a new port is kept from passing frames", () => {
+  assertEquals([readBridge("lo"), readBridge("kvmhnone0")], [
+    undefined,
+    undefined,
+  ]);
+  run("ip", "link", "add", BRIDGE, "type", "bridge", "forward_delay", "400");
+  try {
+    const mac = link(BRIDGE).address;
+    const quick = { mac, link: "down", listensSeconds: 0 };
+    assertEquals(readBridge(BRIDGE), { ...quick, link: "down" });
+    run("ip", "link", "set", BRIDGE, "up", "type", "bridge", "stp_state", "1");
+    // Listening and learning: 4 s each.
+    assertEquals(readBridge(BRIDGE), { mac, link: "up", listensSeconds: 8 });
+  } finally {
+    run("ip", "link", "del", BRIDGE);
+  }
+});
+
+Deno.test("joinBridge() gives a tap the bridge's MTU and a high address", async () => {
+  const { name, fds } = openTap({ name: null, queues: 1, vnetHdr: "off" });
+  run("ip", "link", "add", BRIDGE, "mtu", "1400", "type", "bridge");
+  try {
+    const { address } = link(name);
+    for (const _ of [1, 2]) {
+      await joinBridge(name, { bridge: BRIDGE, vlan: null });
+      const { mtu, flags, ...now } = link(name);
+      assertEquals([mtu, flags.includes("UP"), now.address], [
+        1400,
+        true,
+        `fe${address.slice(2)}`,
+      ]);
+      assertEquals(bridgeOf(name), BRIDGE);
+    }
+    for (const _ of [1, 2]) {
+      await leaveBridge(name);
+      assertEquals(bridgeOf(name), undefined);
+      assertEquals(link(name).flags.includes("UP"), true);
+    }
+    await assertRejects(
+      () => joinBridge(name, { bridge: BRIDGE, vlan: "4095" }),
+      HotplugError,
+      "VLAN 4095 is none",
+    );
+  } finally {
+    run("ip", "link", "del", BRIDGE);
+    for (const fd of fds) fd.close();
+  }
+});
+
+Deno.test("ip() and ipBatch() run iproute2, up to the first line that fails", async () => {
+  assertMatch(await ip(["link", "show", "lo"]), /lo: .*; /);
+  await ipBatch([]);
+  await assertRejects(
+    () => ipBatch([`link set lo mtu 1500`, "link set kvmhnone0 up", "x"]),
+    HotplugError,
+    "kvmhnone0",
+  );
+  assertEquals(link("lo").mtu, 1500);
+  await ipBatch(["link set lo mtu 65536"]);
+});
+
+Deno.test("findProgram() finds what can be run", () => {
+  using dir = new TempDir();
+  const path = dir.file("program", "");
+  assertEquals(isProgram(path), false);
+  Deno.chmodSync(path, 0o755);
+  assertEquals([isProgram(path), isProgram(dir.path)], [true, false]);
+  assertEquals(isProgram(dir.at("none")), false);
+  assertMatch(String(findProgram("ip")), /^\/(?:usr\/)?s?bin\/ip$/);
+  assertEquals(findProgram("kvm-hotplug-none"), undefined);
+});
