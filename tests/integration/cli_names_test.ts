@@ -136,7 +136,7 @@ Deno.test("DISK may be a path that leads to the same file, NIC a MAC", async () 
     const [kind = "", word = ""] = words;
     const ran = await vm.cli(kind, "remove", NAME, word);
     const { hint } = assertFailed(ran, 3, "no-such-device");
-    assertMatch(hint ?? "", /^give an index .* path or URI, or a NIC's MAC$/);
+    assertMatch(hint ?? "", /^kvm-hotplug list .* shows its devices$/);
   }
 });
 
