@@ -188,8 +188,11 @@ export function countVhost(pid: number): number {
     .toArray().length;
 }
 
-/** The last part of a process's program path, for messages. */
-export function programOf(pid: number): string {
-  const program = commandLine(pid)?.[0] ?? "another program";
-  return program.slice(program.lastIndexOf("/") + 1);
+/** What a person calls a process: a QEMU by its VM, others by their program. */
+export function titleOf(pid: number): string {
+  const argv = commandLine(pid) ?? ["another program"];
+  const vm = argv.some((word) => MONITOR.test(word)) ? nameOf(argv) : undefined;
+  const [program = ""] = argv;
+  const title = vm ? `VM ${vm}` : program.slice(program.lastIndexOf("/") + 1);
+  return `${title} (pid ${pid})`;
 }

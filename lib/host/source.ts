@@ -9,7 +9,7 @@ import { refuse } from "../errors.ts";
 import { sizeFault } from "./disk_size.ts";
 import { identityOf } from "./identity.ts";
 import { type Alias, aliasesOf } from "./loop.ts";
-import { holders, programOf } from "./process.ts";
+import { holders, titleOf } from "./process.ts";
 import { isQcow2, MAGIC_BYTES } from "./qcow2.ts";
 import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
@@ -107,7 +107,7 @@ function* fdsOf(identity: string): Generator<{ pid: number; fd: number }> {
 /** Names the first process that has this file open, undefined if none shows. */
 function holderOf(identity: string): string | undefined {
   const first = fdsOf(identity).next().value;
-  return first && `${programOf(first.pid)} (pid ${first.pid})`;
+  return first && titleOf(first.pid);
 }
 
 /**

@@ -5,8 +5,8 @@ import {
   holders,
   holds,
   nameOf,
-  programOf,
   qemuWithPid,
+  titleOf,
 } from "../../lib/host/process.ts";
 import { identityOf } from "../../lib/host/identity.ts";
 import { actingAs } from "../../lib/sys/credentials.ts";
@@ -75,7 +75,11 @@ Deno.test("findQemu() and qemuWithPid() know a QEMU by its name", async () => {
       assertEquals(findQemu(path, "vm1", one), { pid, argv });
     }
     assertEquals(qemuWithPid(pid, ""), undefined);
-    assertEquals(programOf(pid), "sh");
+    // Other programs have an option of that name, too.
+    assertEquals(titleOf(pid), `sh (pid ${pid})`);
+  });
+  await withProcess(["-qmp", "unix:/x", "-name", "vm1"], (pid) => {
+    assertEquals(titleOf(pid), `VM vm1 (pid ${pid})`);
   });
   for (const text of ["", "0\n", "-1\n", "x\n", "9".repeat(70)]) {
     assertEquals(findQemu(dir.file("pid", text), "vm1"), undefined, text);
