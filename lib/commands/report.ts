@@ -80,13 +80,20 @@ function sizeText(size: unknown): string | undefined {
   return typeof size === "number" ? formatSize(size) : undefined;
 }
 
-/** Where a device leads to, in a few words. */
+function limitsText(limits: unknown): string | undefined {
+  return limits === null || typeof limits !== "object"
+    ? undefined
+    : Object.entries(limits).map((one) => one.join(" ")).join(", ");
+}
+
+/** Where a device leads to, and what holds it back, in a few words. */
 export function detailsOf(device: DeviceView): string {
-  const { source, size_bytes: size, mac, tap, link } = device;
+  const { source, size_bytes: size, limits, mac, tap, link } = device;
+  const isCut = device.link_state === "down";
   if (device.kind === "disk" && !source && size === 0) return "no medium";
   const parts = device.kind === "disk"
-    ? [source, sizeText(size)]
-    : [mac, tap && `tap ${tap}`, link && `on ${link}`];
+    ? [source, sizeText(size), limitsText(limits)]
+    : [mac, tap && `tap ${tap}`, link && `on ${link}`, isCut && "link down"];
   return parts.filter((part) => part).join(", ");
 }
 

@@ -47,24 +47,27 @@ export function outcomeText(outcome: Outcome): string[] {
       ...left,
     ];
   }
-  if (action === "upgrade" && changed) {
-    return [`Upgraded the runtime file of ${instance}`];
+  if (action === "upgrade") {
+    return changed
+      ? [`Upgraded the runtime file of ${instance}`]
+      : [`The runtime file of ${instance} already has today's form`];
   }
   if (device === null) {
-    return [`Nothing to ${action}: ${instance} is so already`];
+    return [`Nothing to ${action}: ${instance} has no such device`];
   }
   const what = `${titleOf(device)} (${device.id})`;
   const where = whereOf(device);
-  if (action === "modify") {
-    return changed
-      ? [`Modified ${what} of ${instance}${where}: ${detailsOf(device)}`]
-      : [`${what} of ${instance} is so already: ${detailsOf(device)}`];
-  }
-  if (!changed) return [`${instance} already has ${what}${where}`];
   const details = detailsOf(device);
+  if (!changed) {
+    return action === "add"
+      ? [`${instance} already has ${what}${where}`]
+      : [`Nothing to change: ${what} of ${instance} is already so: ${details}`];
+  }
   switch (action) {
     case "add":
       return [`Added ${what} to ${instance}${where}: ${details}`];
+    case "modify":
+      return [`Modified ${what} of ${instance}${where}: ${details}`];
     case "resize":
       return [`Resized ${what} of ${instance}: ${details}`];
     case "set":

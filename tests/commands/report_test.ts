@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as common from "../../lib/commands/report.ts";
 import * as change from "../../lib/commands/report_change.ts";
 import { commandUsage, usageText } from "../../lib/commands/usage.ts";
@@ -126,8 +126,31 @@ Deno.test("outcomeText() says in a line what was done", () => {
   assertStringIncludes(report.outcomeText(same)[0] ?? "", "already has disk 1");
   const nothing = { ...removed, changed: false, device: null };
   assertEquals(report.outcomeText(nothing), [
-    "Nothing to remove: vm1 is so already",
+    "Nothing to remove: vm1 has no such device",
   ]);
+  const upgraded = { ...nothing, action: "upgrade" } as const;
+  assertEquals(report.outcomeText(upgraded), [
+    "The runtime file of vm1 already has today's form",
+  ]);
+});
+
+Deno.test("outcomeText() tells limits and a link that is down, and what is so already", () => {
+  const limits = { iops: 100, bps_read: 1024 };
+  const limited = {
+    ...ADDED,
+    action: "set",
+    device: { ...ADDED.device, limits },
+  } as const;
+  const what = 'disk 1 "data" (disk-932df160-7a22-4067) of vm1';
+  const details = "/srv/new.img, 64 MiB, iops 100, bps_read 1024";
+  assertEquals(report.outcomeText(limited), [`Changed ${what}: ${details}`]);
+  assertEquals(report.outcomeText({ ...limited, changed: false }), [
+    `Nothing to change: ${what} is already so: ${details}`,
+  ]);
+  const card = { kind: "nic", mac: "m", tap: "tap0", link: null } as const;
+  const nic = { ...ADDED.device, ...card, link_state: "down" } as const;
+  const [line = ""] = report.outcomeText({ ...ADDED, device: nic });
+  assertMatch(line, /: m, tap tap0, link down$/);
 });
 
 Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
