@@ -5,9 +5,9 @@
  * @module
  */
 
-import { shortage } from "../errors.ts";
+import { HotplugError, shortage } from "../errors.ts";
 import { wholeNameOf } from "../plan/instances.ts";
-import { isInstanceName } from "../state/instance.ts";
+import { commandLine, isInstanceName } from "../state/instance.ts";
 import type { Invocation } from "../words/options.ts";
 import { takesInstance } from "./commands.ts";
 import { reachOf } from "./requests.ts";
@@ -16,11 +16,11 @@ import { reachOf } from "./requests.ts";
 const OVERRIDES = ["qmp", "state"];
 
 /**
- * The same invocation, its instance by its whole name. `adopt`, which may make
- * an instance's file, takes the name as it is; so does whoever gives socket or
- * file.
+ * The same invocation, its instance by its whole name. Whoever gives socket or
+ * file gives the name as it is to be.
  *
- * @throws {HotplugError} `no-such-instance` if several could be meant
+ * @throws {HotplugError} `no-such-instance` if several could be meant, or
+ * `adopt`, which may make an instance's file, has but a part of a name
  */
 export function withWholeName(
   invocation: Invocation,
@@ -28,11 +28,19 @@ export function withWholeName(
 ): Invocation {
   const { command, operands: [word, ...rest], values } = invocation;
   const isWhole = word === undefined || !isInstanceName(word) ||
-    !takesInstance(command) || command?.name === "adopt" ||
+    !takesInstance(command) ||
     OVERRIDES.some((name) => values.has(name));
   if (isWhole) return invocation;
   try {
-    const name = wholeNameOf(reachOf(invocation, env).runDir, word);
+    const reach = reachOf(invocation, env);
+    const name = wholeNameOf(reach.runDir, word);
+    if (name !== word && command?.name === "adopt") {
+      throw new HotplugError(
+        "no-such-instance",
+        `adopt takes the whole name of an instance: there is no ${word}`,
+        { hint: commandLine(reach, "adopt", name) },
+      );
+    }
     return { ...invocation, operands: [name, ...rest] };
   } catch (error) {
     throw shortage(error) ?? error;

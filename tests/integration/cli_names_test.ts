@@ -82,7 +82,6 @@ Deno.test("adopt and calls with a file or socket take whole names only", async (
   const state = ["--state", vm.runtimePath];
   for (
     const words of [
-      ["adopt", "vm1"],
       ["list", "vm1", ...state],
       ["state", "show", "vm1", ...state],
       ["list", "vm1", "--qmp", vm.qmpPath],
@@ -91,6 +90,9 @@ Deno.test("adopt and calls with a file or socket take whole names only", async (
     const { json, out } = await vm.cli(...words);
     assertEquals(json.instance, "vm1", out);
   }
+  const ran = await vm.cli("adopt", "vm1");
+  const { hint } = assertFailed(ran, 3, "no-such-instance");
+  assertEquals(hint, `kvm-hotplug adopt ${NAME} --run-dir ${vm.runDir}`);
 });
 
 Deno.test("rpc takes the first part of a name, but in Ganeti's methods", async () => {
