@@ -8,7 +8,7 @@ import { join } from "@std/path/posix";
 import { nameOfEntry } from "../device/select.ts";
 import {
   HotplugError,
-  named,
+  permissionDenied,
   type Remark,
   remark,
   remarkOf,
@@ -44,6 +44,10 @@ export function unfinished(
 
 function repairOf(paths: InstancePaths): string {
   return commandLine(paths, "repair", paths.name);
+}
+
+function waiting(paths: InstancePaths, kind: string, id: string): string {
+  return `${commandLine(paths, kind, "remove", paths.name, id)} waits for it`;
 }
 
 /** What an interrupted change tells a person; undefined if there is none. */
@@ -92,9 +96,10 @@ async function pendingRemovals(
   });
   return {
     remarks: [
-      ...about.filter(({ id }) => !isGone(id)).map(({ title, device }) => {
+      ...about.filter(({ id }) => !isGone(id)).map(({ id, title, device }) => {
         const message = `the guest has not released ${title}`;
-        return remark("pending-removal", message, { device });
+        const hint = device && waiting(paths, device.kind, id);
+        return remark("pending-removal", message, { device, hint });
       }),
       ...about.filter(({ id }) => isGone(id)).map(({ title, device }) => {
         const hint = repairOf(paths);
@@ -171,9 +176,10 @@ export async function attentionOf(
   try {
     return await findings(subject, asked);
   } catch (error) {
-    const known = error instanceof HotplugError ||
-      error instanceof Deno.errors.PermissionDenied;
-    if (known) return [remarkOf(named(error))];
+    if (error instanceof Deno.errors.PermissionDenied) {
+      return [remarkOf(permissionDenied("not all of it can be seen", error))];
+    }
+    if (error instanceof HotplugError) return [remarkOf(error)];
     throw error;
   }
 }

@@ -67,6 +67,17 @@ Deno.test("list as another user calls no VM down that runs", async () => {
   }
 });
 
+Deno.test("list as another user says of each VM what only root can see", async () => {
+  await using vm = new Instance();
+  openFolders(vm);
+  Deno.chmodSync(vm.runtimePath, 0o644);
+  Deno.mkdirSync(vm.ownDir, { recursive: true, mode: 0o700 });
+  const [{ json }] = await both(vm, "list");
+  const [{ attention } = {} as Doc] = json.instances as Doc[];
+  const [{ code, message } = {} as Doc] = attention as Doc[];
+  assertEquals(code, "permission-denied", String(message));
+});
+
 Deno.test("list as another user does not miss a VM without a runtime file", async () => {
   await using vm = new Instance();
   const process = await pretend(vm, NAME);

@@ -52,10 +52,9 @@ eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
       ["pending-removal"],
     );
     const all = await tool(vm, "list");
-    assertMatch(
-      saidIn(all.json.instances[0].attention),
-      /has not released disk 0/,
-    );
+    const [{ attention }] = all.json.instances;
+    assertMatch(saidIn(attention), /has not released disk 0/);
+    assertMatch(attention[0].hint, /^kvm-hotplug disk remove \S+ \S+ waits/);
     const since = vm.qmp.events.length;
     const again = await tool(
       vm,
