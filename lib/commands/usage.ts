@@ -36,12 +36,12 @@ function commandLine({ name, operands, options }: CommandSpec): string {
 export const STATUSES: readonly (readonly [string, string])[] = [
   ["0", "done, or already so"],
   ["1", "a fault of the tool: report it"],
-  ["2", "a word that cannot be parsed; nothing was looked at"],
+  ["2", "the command line is not valid; nothing was looked at"],
   ["3", "refused before anything was changed"],
   ["4", "the VM could not be asked; nothing was changed"],
   [
     "5",
-    "failed and undone: QEMU, node and runtime file are as before; qmp: QEMU refused the command",
+    "failed and undone: all is as before; of qmp: QEMU refused the command",
   ],
   ["6", "the guest has not released the device, or refused to"],
   ["7", "something is left over: run repair"],

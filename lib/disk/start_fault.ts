@@ -167,8 +167,8 @@ function settingsFault(
   return {
     cannot: "Cannot add the disk with these settings",
     why:
-      "a start or migration from the runtime file would give it the settings of the hvparams",
-    instead: "leave out driver, cache, aio, discard, read-only and queues",
+      "a start or migration from the runtime file would give the disk the settings of the hvparams",
+    instead: "leave out --cache, --aio, --discard, --read-only and --queues",
     adopted: "no-matter",
   };
 }

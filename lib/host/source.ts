@@ -145,8 +145,9 @@ async function userOf(
 
 function kindOf(status: FileStatus, path: string): "file" | "block" {
   if (status.kind === "file" || status.kind === "block") return status.kind;
+  const kind = status.kind === "character" ? "character device" : status.kind;
   throw refuse(
-    `Cannot use source ${path}: it must be a block device or a regular file, it is a ${status.kind}`,
+    `Cannot use source ${path}: it must be a block device or a regular file: it is a ${kind}`,
   );
 }
 

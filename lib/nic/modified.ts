@@ -15,6 +15,7 @@ import { cutsOf } from "../host/tap_place.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
 import { identified } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
+import { commandLine } from "../state/instance.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import { refuseMac } from "./add.ts";
@@ -56,7 +57,7 @@ function choose(facts: NicModifyFacts, device: string) {
   if (noted?.pending?.id !== id) return found;
   throw refuse(
     `Cannot modify ${title}: its removal is under way`,
-    `nic remove ${instance} ${uuid} waits for it`,
+    `${commandLine(facts.paths, "nic", "remove", instance, id)} waits for it`,
   );
 }
 

@@ -162,7 +162,7 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
   }
   if (nic.mode === "bridged" && !facts.bridgeExists) {
     throw refuse(
-      `${nic.link} is no bridge of this node`,
+      `${nic.link} is not a bridge on this node`,
       "name an existing bridge with --link, or take --mode none",
     );
   }

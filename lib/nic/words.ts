@@ -131,8 +131,8 @@ function nicModify(
   };
   if (Object.values(changes).every((one) => one === undefined)) {
     throw usage(
-      "Nothing to modify: no option says what is to be different",
-      "help nic modify shows the options",
+      "nic modify needs at least one option that says what to change",
+      "kvm-hotplug help nic modify shows the options",
     );
   }
   return { kind: "nic-modify", instance, device, changes };

@@ -68,7 +68,7 @@ export function noInstance(paths: InstancePaths): HotplugError {
     `No instance ${name} on this node: there is no runtime file ${runtime}`,
     {
       choice: { word: name, known: namesOfInstances(runDir) },
-      hint: "list shows the instances of this node",
+      hint: `${commandLine(paths, "list")} shows the instances of this node`,
     },
   );
 }

@@ -94,7 +94,7 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   spec("name N", "name stored with the device"),
   spec(
     "slot N",
-    "PCI slot, 0 to 31, or number of a port; of a SCSI disk its target",
+    "PCI slot, 0 to 31, or number of a port; for a SCSI disk, the target",
     "the first free one",
   ),
   spec(

@@ -52,6 +52,14 @@ Deno.test("inspectSource() tells a source that cannot be written", async () => {
   }
 });
 
+Deno.test("inspectSource() names what is neither a file nor a block device", async () => {
+  await assertRejects(
+    () => inspectSource("/dev/null", { access: "rw", direct: false }),
+    HotplugError,
+    "it must be a block device or a regular file: it is a character device",
+  );
+});
+
 const LOOPS = withoutDevice("/dev/loop-control");
 const WRITE = { access: "rw", direct: false } as const;
 

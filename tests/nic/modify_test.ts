@@ -319,3 +319,18 @@ Deno.test("planNicModify() plugs no NIC anew whose tap cannot be seen", () => {
   const error = refused("unsupported", changes, { qemu: { netdevs } });
   assertStringIncludes(error.message, "tap cannot be seen");
 });
+
+Deno.test("planNicModify() of a NIC that goes says what waits for it", () => {
+  const requestedAt = "2024-01-01T00:00:00Z";
+  const pending = { id: ID, requestedAt, title: "NIC 0" };
+  const devices = { [uuidOf("nic", 0)]: { kind: "nic", pending } } as const;
+  const { own } = ownWith("up");
+  const record = { ...own.record, devices };
+  const { hint } = refused("refused", { link: "br0" }, {
+    own: { ...own, record },
+  });
+  assertEquals(
+    hint,
+    `kvm-hotplug nic remove vm1 ${ID} waits for it`,
+  );
+});
