@@ -10,9 +10,10 @@ import {
   seesAsQemu,
 } from "../../lib/host/reach.ts";
 import { ShortageError } from "../../lib/sys/errno.ts";
-import { statPath } from "../../lib/sys/file.ts";
+import { mknodBlock, openFile, statPath } from "../../lib/sys/file.ts";
+import { O } from "../../lib/sys/layout.ts";
 import { beside, LEASE } from "../lab/beside.ts";
-import { openFds, TempDir } from "../sys/support.ts";
+import { openFds, run, TempDir } from "../sys/support.ts";
 
 Deno.test("opensInTime() lets go on what opens or fails at once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
@@ -51,6 +52,30 @@ Deno.test("openAsQemu() takes no disturbance for QEMU's own trouble", async () =
     assertThrows(() => openAsQemu(confinement, wanted), ShortageError);
   });
   assertEquals(openAsQemu(confinement, wanted), undefined);
+});
+
+Deno.test("lookAsQemu() sees that a mount has no devices", () => {
+  using dir = new TempDir();
+  const confinement = readConfinement({ pid: Deno.pid, argv: [] });
+  if (confinement === undefined) throw new Error("no process of our own");
+  run("mount", "-t", "tmpfs", "-o", "nodev", "none", dir.path);
+  try {
+    using folder = openFile(dir.path, O.PATH | O.DIRECTORY);
+    // A device number that no driver has: nobody opens the node.
+    mknodBlock("node", { dir: folder, rdev: "240:77", mode: 0o600 });
+    folder.close();
+    const look = (path: string) => {
+      const identity = identityOf(statPath(path));
+      return lookAsQemu(confinement, { path, identity, access: "rw" });
+    };
+    const free = { reachFault: undefined, openFault: undefined };
+    assertEquals(look(dir.file("disk", "disk")), free);
+    const { reachFault, openFault } = look(dir.at("node"));
+    assertEquals(reachFault, undefined);
+    assertMatch(String(openFault), /nodev mount/);
+  } finally {
+    run("umount", dir.path);
+  }
 });
 
 Deno.test("no look with QEMU's eyes keeps a descriptor", async () => {

@@ -42,13 +42,15 @@ Deno.test("replaceFile() leaves nothing beside what it has put in place", () => 
 });
 
 Deno.test("replaceFile() lets stand what somebody wrote meanwhile", () => {
-  // Before the exchange; and once more while that is put back.
+  // Before the exchange; and again while that is put back.
   const once = replaced((reading) => reading === 1 ? "theirs" : undefined);
   assertEquals(once, [false, "theirs", ["from", "to"]]);
-  const twice = replaced((reading) =>
-    reading < 3 ? `theirs ${reading}` : undefined
-  );
-  assertEquals(twice, [false, "theirs 2", ["from", "to"]]);
+  for (const times of [2, 3, 4]) {
+    const again = replaced((reading) =>
+      reading <= times ? `theirs ${reading}` : undefined
+    );
+    assertEquals(again, [false, `theirs ${times}`, ["from", "to"]]);
+  }
 });
 
 Deno.test("replaceFile() gives up when somebody keeps writing", () => {
