@@ -89,8 +89,12 @@ Deno.test("no look with QEMU's eyes keeps a descriptor", async () => {
   const jailed = { ...confinement, credentials: nobody };
   Deno.chmodSync(dir.path, 0o755);
   Deno.chmodSync(path, 0o600);
-  const look = async (wanted: string, qemu = confinement) => {
-    const about = { path: wanted, identity, access: "rw" } as const;
+  const look = async (
+    wanted: string,
+    qemu = confinement,
+    access: "rw" | "ro" = "rw",
+  ) => {
+    const about = { path: wanted, identity, access };
     const { reachFault, openFault } = lookAsQemu(qemu, about);
     return [
       ...[reachFault, openFault, seesAsQemu(qemu, about)],
@@ -104,7 +108,12 @@ Deno.test("no look with QEMU's eyes keeps a descriptor", async () => {
     // Another file; one that is not there; one that is root's alone.
     assertEquals(await look(other), [true, true, false, false, true]);
     assertEquals(await look(dir.at("x")), [true, true, true, false, true]);
-    assertEquals(await look(path, jailed), [false, true, true, false, true]);
+    const denied = [false, true, true, false, true];
+    assertEquals(await look(path, jailed, "ro"), denied);
+    Deno.chmodSync(path, 0o644);
+    assertEquals(await look(path, jailed), denied);
+    assertEquals(await look(path, jailed, "ro"), no);
+    Deno.chmodSync(path, 0o600);
   };
   await all();
   const before = openFds();
