@@ -232,6 +232,11 @@ export function duplicate(message: string, hint?: string): HotplugError {
   return new HotplugError("duplicate", message, { hint });
 }
 
+/** A device has no place: status 3. */
+export function noFreeSlot(message: string, hint?: string): HotplugError {
+  return new HotplugError("no-free-slot", message, { hint });
+}
+
 /** This release, this QEMU or this node cannot do it: status 3. */
 export function unsupported(message: string, hint?: string): HotplugError {
   return new HotplugError("unsupported", message, { hint });

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, unsupported } from "../errors.ts";
+import { noFreeSlot, unsupported } from "../errors.ts";
 import {
   freeSlots,
   type PciPlace,
@@ -97,11 +97,10 @@ function slotOn(facts: SlotFacts, bus: PciBus, wanted: number): number {
   }
   const holder = takenSlots(facts, bus).get(slot);
   if (holder === undefined) return slot;
-  throw new HotplugError(
-    "no-free-slot",
+  throw noFreeSlot(
     `${
       isPort ? `Port ${bus.name}` : `Slot ${slot} of ${bus.name}`
     } is taken by ${holder}`,
-    { hint: "leave --slot and --bus out to take the first free one" },
+    "leave --slot and --bus out to take the first free one",
   );
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HotplugError, unsupported } from "../errors.ts";
+import { noFreeSlot, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { fixedDevices } from "../state/fixed_command.ts";
 import type { Hvinfo } from "../state/runtime.ts";
@@ -59,10 +59,9 @@ function placeFor(facts: SlotFacts): PciPlace {
     usual,
     "disk",
   );
-  throw new HotplugError(
-    "no-free-slot",
+  throw noFreeSlot(
     `The VM has no SCSI controller, and no room for one: ${message}`,
-    { hint: usual[0]?.kind === "root" ? "remove a device" : hint },
+    usual[0]?.kind === "root" ? "remove a device" : hint,
   );
 }
 

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { HotplugError, unsupported } from "../errors.ts";
+import { noFreeSlot, unsupported } from "../errors.ts";
 import { fixedDevices } from "../state/fixed_command.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { ScsiPlace } from "./hvinfo.ts";
@@ -89,10 +89,6 @@ function takenTargets(
   return taken;
 }
 
-function noTarget(message: string, hint: string): HotplugError {
-  return new HotplugError("no-free-slot", message, { hint });
-}
-
 /**
  * The place of a new disk: the target asked for, else the lowest free one.
  *
@@ -122,12 +118,12 @@ export function chooseTarget(
   if (target === undefined) {
     const holders = [...taken].sort(([a], [b]) => a - b)
       .map(([scsiId, holder]) => `${scsiId} ${holder}`).join(", ");
-    throw noTarget(
+    throw noFreeSlot(
       `No target of ${on} from 0 to ${count - 1} is free: ${holders}`,
       "remove a disk, or plug it as --driver virtio-blk-pci",
     );
   }
-  throw noTarget(
+  throw noFreeSlot(
     target < count
       ? `Target ${target} of ${bus.name} is taken by ${taken.get(target)}`
       : `Target ${target} of ${on} cannot be used: 0 to ${count - 1} can`,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HotplugError, unsupported } from "../errors.ts";
+import { type HotplugError, noFreeSlot, unsupported } from "../errors.ts";
 import { freeSlots, type SlotFacts, takenSlots } from "./bus_slot.ts";
 import type { PciBus } from "./pci_bus.ts";
 
@@ -24,10 +24,6 @@ function whoIsOn(facts: SlotFacts, bus: PciBus): string {
 
 const MORE_PORTS =
   "start the VM with more of -device pcie-root-port,id=rpN,chassis=N (hvparam kvm_extra)";
-
-function full(message: string, hint: string): HotplugError {
-  return new HotplugError("no-free-slot", message, { hint });
-}
 
 /** Another bus with room, for the end of a hint. */
 function elsewhere(facts: SlotFacts, usual: readonly PciBus[]): string {
@@ -59,12 +55,12 @@ function noRoomOnRoot(facts: SlotFacts, root: PciBus): HotplugError {
   const { last } = root.slots;
   const more = elsewhere(facts, [root]);
   if (reservations > last) {
-    return full(
+    return noFreeSlot(
       "Hvparam kvm_pci_reservations keeps every slot for the others",
       `name a slot with --slot${more}`,
     );
   }
-  return full(
+  return noFreeSlot(
     `No slot of ${root.name} from ${reservations} to ${last} is free: ${
       whoIsOn(facts, root)
     }`,
@@ -81,7 +77,7 @@ export function noRoom(
   const [first] = usual;
   const what = kind === "nic" ? "NIC" : kind;
   if (first === undefined) {
-    return full(
+    return noFreeSlot(
       `The VM has no port for a ${what}: its root bus takes no hotplug, and there is no root port or bridge that has an id`,
       MORE_PORTS,
     );
@@ -90,7 +86,7 @@ export function noRoom(
   const where = usual.length === 1
     ? `bus ${first.name}`
     : `the ${usual.length} buses for a ${what}`;
-  return full(
+  return noFreeSlot(
     `No room on ${where}: ${
       usual.map((one) => whoIsOn(facts, one)).join(", ")
     }`,

@@ -11,7 +11,7 @@ import {
 } from "../device/plan_commands.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { isUnreachable } from "../monitor/failure.ts";
-import { DEVICE_IDS, NODE_NAMES } from "../qmp/commands.ts";
+import { NODE_NAMES } from "../qmp/commands.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
@@ -33,7 +33,7 @@ import {
 } from "../state/value_check.ts";
 import type { Fd } from "../sys/fd.ts";
 import { pause } from "../sys/pause.ts";
-import { pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
+import { isThere, pendingUnplug, PLUGGED_BACK, unplug } from "./unplug.ts";
 import {
   formatCommand,
   type QmpCommand,
@@ -180,10 +180,6 @@ export const QMP_STEP = defineStep({
   }),
 });
 
-async function presence(id: string, world: World): Promise<boolean> {
-  return (await ask(world.qmp, DEVICE_IDS)).has(id);
-}
-
 /** QEMU stopped answering with the request perhaps on its way. */
 async function settleUnplug(
   step: UnplugStep,
@@ -192,7 +188,7 @@ async function settleUnplug(
 ): Promise<void> {
   try {
     await world.reconnect();
-    if (!await presence(step.id, world)) return;
+    if (!await isThere(step.id, world)) return;
   } catch (cause) {
     throw new HotplugError(
       "interrupted",
@@ -218,7 +214,7 @@ async function plugBack(
   const { unplugTimeoutMs } = world.options;
   const deadline = performance.now() +
     Math.min(unplugTimeoutMs, AFTERTHOUGHT_MS);
-  while (await presence(id, world)) {
+  while (await isThere(id, world)) {
     if (performance.now() >= deadline) return;
     await pause(PAUSE_MS);
   }
@@ -248,13 +244,13 @@ export const UNPLUG_STEP = defineStep({
     if (step.putBack !== undefined) {
       return await plugBack(step.id, step.putBack, world);
     }
-    if (await presence(step.id, world)) return;
+    if (await isThere(step.id, world)) return;
     throw new HotplugError(
       "rollback-incomplete",
       `the guest has released ${step.title}`,
     );
   },
-  confirm: async ({ id }, world) => !await presence(id, world),
+  confirm: async ({ id }, world) => !await isThere(id, world),
   describe: (step) => ({
     step: `the guest releases ${step.title}`,
     qmp: { execute: "device_del", arguments: { id: step.id } },

@@ -61,7 +61,7 @@ function concerns(id: string): (event: QmpEvent) => boolean {
     (events.includes(event) && (data.device === id || data.path === path));
 }
 
-async function isThere(id: string, world: World): Promise<boolean> {
+export async function isThere(id: string, world: World): Promise<boolean> {
   return (await ask(world.qmp, DEVICE_IDS)).has(id);
 }
 

@@ -149,32 +149,30 @@ export interface WayView {
   readonly detail: string;
 }
 
-function fdset(qemu: QemuFacts): Omit<WayView, "via"> {
+type Usable = readonly [usable: WayView["usable"], detail: string];
+
+function fdset(qemu: QemuFacts): Usable {
   const missing = missingCommands(qemu, FDSET_COMMANDS).join(", ");
   return missing === ""
-    ? { usable: "yes", detail: "an opened file is handed over" }
-    : { usable: "no", detail: `the monitor lacks ${missing}` };
+    ? ["yes", "an opened file is handed over"]
+    : ["no", `the monitor lacks ${missing}`];
 }
 
 function byItself(
   via: "path" | "chown" | "mknod",
   confinement: Confinement | undefined,
-): Omit<WayView, "via"> {
-  if (confinement === undefined) {
-    return { usable: "no", detail: "QEMU's process is unknown" };
-  }
+): Usable {
+  if (confinement === undefined) return ["no", "QEMU's process is unknown"];
   const { jail, userNamespace, mountNamespace } = confinement;
   const who = `QEMU runs as ${confinementText(confinement)}`;
   if (userNamespace === "another") {
-    return { usable: "no", detail: "QEMU runs in another user namespace" };
+    return ["no", "QEMU runs in another user namespace"];
   }
-  if (via !== "mknod") return { usable: "depends", detail: who };
-  if (jail === "none") {
-    return { usable: "no", detail: "QEMU has no root directory of its own" };
-  }
+  if (via !== "mknod") return ["depends", who];
+  if (jail === "none") return ["no", "QEMU has no root directory of its own"];
   return mountNamespace === "another"
-    ? { usable: "no", detail: "QEMU runs in another mount namespace" }
-    : { usable: "depends", detail: "of block devices" };
+    ? ["no", "QEMU runs in another mount namespace"]
+    : ["depends", "of block devices"];
 }
 
 /** Every way to a disk, safest first. */
@@ -182,22 +180,25 @@ export function waysOf(
   qemu: QemuFacts,
   confinement: Confinement | undefined,
 ): WayView[] {
-  return VIAS.map((via) => {
+  const look = (via: Via): Usable => {
     switch (via) {
       case "fdset":
-        return { via, ...fdset(qemu) };
+        return fdset(qemu);
       case "path":
       case "chown":
       case "mknod":
-        return { via, ...byItself(via, confinement) };
+        return byItself(via, confinement);
       case "uri":
-        return {
-          via,
-          usable: "depends",
-          detail: "of what QEMU reaches by network from its root directory",
-        };
+        return [
+          "depends",
+          "of what QEMU reaches by network from its root directory",
+        ];
       default:
         return via satisfies never;
     }
+  };
+  return VIAS.map((via) => {
+    const [usable, detail] = look(via);
+    return { via, usable, detail };
   });
 }
