@@ -1,7 +1,8 @@
 /**
  * Do runtime file, QEMU and node agree about an instance? As deep as anybody
- * looks: the one judgement that `list NAME`, `state show --verify` and `repair`
- * give.
+ * looks, which is the one judgement that `list NAME`, `state show --verify` and
+ * `repair` give; as deep as all instances of a node can be looked at together;
+ * and without QEMU, where the VM does not run.
  *
  * @module
  */
@@ -12,15 +13,28 @@ import type { World } from "../engine/world.ts";
 import { readConfinement } from "../host/confinement.ts";
 import { namesIn } from "../host/look.ts";
 import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
-import { type KindRequest, loadKinds } from "../kinds.ts";
+import { type KindRequest, loadKinds, loadNotes } from "../kinds.ts";
 import type { Compared, Difference, WholeFacts } from "../plan/difference.ts";
-import type { Facts } from "../plan/facts.ts";
+import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { Kind } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import type { InstancePaths } from "../state/instance.ts";
+import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { isLeftover } from "../state/leftover.ts";
 import { readUidFile, uidFile } from "../state/uid_file.ts";
-import { commonDifferences, commonPlan, type ProcessFacts } from "./common.ts";
+import {
+  commonDifferences,
+  commonPlan,
+  leftoverDifferences,
+  type ProcessFacts,
+} from "./common.ts";
+import { absence } from "../plan/compare_entry.ts";
+import { remark } from "../errors.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
+import { devicesOf, type Runtime } from "../state/runtime.ts";
+import { readOwnFacts } from "../engine/own_facts.ts";
+import { heldDifferences, lostDifference } from "../plan/compare_own.ts";
+import { giveBackPlan } from "../plan/finding.ts";
+import { noteOn } from "../state/own_check.ts";
 
 /** What cannot be read has nothing that could be removed. */
 function filesIn(directory: string): string[] {
@@ -28,7 +42,7 @@ function filesIn(directory: string): string[] {
 }
 
 /** Files that only an interrupted operation can have left. */
-export function findLeftovers(paths: InstancePaths): string[] {
+function findLeftovers(paths: InstancePaths): string[] {
   const { runtime, nicDir } = paths;
   return [dirname(runtime), ...(nicDir === undefined ? [] : [nicDir])]
     .flatMap(filesIn).filter((path) => isLeftover(path, paths)).sort();
@@ -91,4 +105,55 @@ export async function compareWhole(
     return await mend(facts, one, world);
   };
   return { facts, differences, plan };
+}
+
+/**
+ * The recorded devices that QEMU does not have. Pure.
+ *
+ * @param paths for the hint
+ */
+export function comparePresence(
+  runtime: Pick<Runtime, "disks" | "nics">,
+  qemu: Pick<QemuFacts, "deviceIds" | "block">,
+  paths: Pick<InstancePaths, "name" | "reachedBy">,
+): Difference[] {
+  return devicesOf(runtime).flatMap((entry) => {
+    const code = absence(entry, qemu);
+    if (code !== "not-in-qemu") return [];
+    const hint = commandLine(paths, "repair", paths.name);
+    const about = { hint, device: nameOfEntry(entry) };
+    return [remark(code, `${titleOf(entry)} is not in QEMU`, about)];
+  });
+}
+
+/**
+ * Compares what there is without QEMU: all that was made for it is to be given
+ * back.
+ *
+ * @throws {HotplugError} `refused` | `bad-state-file`
+ */
+export async function compareAlone(paths: InstancePaths): Promise<Compared> {
+  const own = await readOwnFacts(paths, undefined, loadNotes);
+  const { devices } = own.record;
+  const held = heldDifferences(own.record);
+  const kinds = await loadKinds();
+  return {
+    differences: [
+      ...Object.keys(devices).map((uuid) =>
+        held.get(uuid) ?? lostDifference(uuid)
+      ),
+      ...leftoverDifferences(findLeftovers(paths)),
+    ],
+    async plan(difference) {
+      const { mend } = difference;
+      const uuid = mend?.subject ?? "";
+      if (mend?.word !== "give-back") return commonPlan(paths, difference);
+      const kind = kinds.find(({ word }) =>
+        word === noteOn({ devices }, uuid)?.kind
+      );
+      return await Promise.resolve(
+        kind && giveBackPlan({ paths, own }, uuid, kind),
+      );
+    },
+  };
 }

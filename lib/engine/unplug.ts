@@ -61,6 +61,7 @@ function concerns(id: string): (event: QmpEvent) => boolean {
     (events.includes(event) && (data.device === id || data.path === path));
 }
 
+/** Whether QEMU has a device of this id. */
 export async function isThere(id: string, world: World): Promise<boolean> {
   return (await ask(world.qmp, DEVICE_IDS)).has(id);
 }

@@ -19,7 +19,7 @@ import type { Runtime } from "../state/runtime.ts";
 import { libcFault } from "../sys/libc.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
-import { comparePresence } from "../compare/presence.ts";
+import { comparePresence } from "../compare/whole.ts";
 import type { Difference } from "../plan/difference.ts";
 import { readRecord } from "../plan/facts.ts";
 import { lookWhole } from "./look_whole.ts";

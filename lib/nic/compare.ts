@@ -1,5 +1,7 @@
 /**
- * On what runtime file, QEMU and node do not agree about NICs.
+ * On what runtime file, QEMU and node do not agree about NICs. One may also be
+ * cut off on this node: its tap is not where it was joined, or is gone, and
+ * QEMU hears nothing of that.
  *
  * @module
  */
@@ -26,26 +28,99 @@ import type { QmpSession } from "../qmp/client.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
-import {
-  type CutFacts,
-  networkDifference,
-  readCuts,
-  tapDifference,
-} from "./cut_off.ts";
 import { strayNicFiles } from "./files.ts";
 import { readMacs } from "./live.ts";
 import { NIC } from "./name.ts";
 import { notesOf } from "./notes.ts";
 import { commandLine } from "../state/instance.ts";
+import type { RecordedNic } from "../device/nic.ts";
+import { cutsOf } from "../host/tap_place.ts";
+import { endsWithCard } from "./driver.ts";
+import { placeOf, recordedNic } from "./recorded.ts";
 
 /** What comparing NICs depends on. */
-export interface NicCompareFacts extends WholeFacts, CutFacts {
+export interface NicCompareFacts extends WholeFacts {
+  /** Those of the NIC files' taps that this node has. */
+  readonly taps: ReadonlySet<string>;
+  /** By device id, how a tap is cut off from its network. */
+  readonly cuts: ReadonlyMap<string, readonly string[]>;
   /** MAC by device id, as QEMU made the card; the guest may use another. */
   readonly macs: ReadonlyMap<string, string>;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
   /** Taps that another process has open, by what they are noted under. */
   readonly held: ReadonlyMap<string, Difference>;
+}
+
+/** The words that join a NIC again where it is recorded. */
+function joinWords({ mode, link, vlan, ip }: RecordedNic): string[] {
+  return [
+    ...["--mode", mode],
+    ...(link ? ["--link", link] : []),
+    ...(vlan ? ["--vlan", vlan] : []),
+    ...(ip ? ["--ip", ip] : []),
+  ];
+}
+
+/** It has been joined, and is not any more: it may be so on purpose. */
+function networkDifference(
+  { cuts, qemu, paths }: NicCompareFacts,
+  nic: NicEntry,
+): Difference[] {
+  const { id = "" } = nic.hvinfo;
+  const all = cuts.get(id) ?? [];
+  if (all.length === 0) return [];
+  const { tap } = netdevOf(qemu, id)?.facts ?? {};
+  const words = ["nic", "modify", paths.name, id];
+  return [{
+    code: "network",
+    device: nameOfEntry(nic),
+    message: `${titleOf(nic)} is cut off: its tap ${tap} ${all.join(", and ")}`,
+    hint: `${
+      commandLine(paths, ...words, ...joinWords(recordedNic(nic)))
+    } joins it again`,
+  }];
+}
+
+/** QEMU holds a tap that was deleted: nothing leads to the guest any more. */
+function tapDifference(
+  { qemu, nicFiles, taps, paths }: NicCompareFacts,
+  nic: NicEntry,
+): Difference[] {
+  const { id = "" } = nic.hvinfo;
+  const netdev = netdevOf(qemu, id);
+  const file = nicFiles?.[String(nic.index)];
+  const isTold = netdev === undefined || netdev.facts.tap !== undefined;
+  if (isTold || file === undefined || taps.has(file)) return [];
+  const remove = `${
+    commandLine(paths, "nic", "remove", paths.name, id)
+  }, then add it again`;
+  return [{
+    code: "no-tap",
+    device: nameOfEntry(nic),
+    message: `${titleOf(nic)} is cut off: its tap ${file} was deleted`,
+    hint: endsWithCard(qemu, nic.hvinfo.driver)
+      ? "stop and start the instance: QEMU ends itself when this card is taken out"
+      : remove,
+  }];
+}
+
+/** Looks where the taps hang that the recorded NICs have. */
+async function readCuts(
+  { content, qemu, own, confinement }: WholeFacts,
+): Promise<Map<string, readonly string[]>> {
+  // Its taps are not to be seen from here.
+  if (confinement?.networkNamespace === "another") return new Map();
+  const cuts = content.runtime.nics.map(async (nic) => {
+    const { id = "" } = nic.hvinfo;
+    const tap = netdevOf(qemu, id)?.facts.tap;
+    const place = tap === undefined ? [] : await cutsOf(
+      tap,
+      placeOf(recordedNic(nic), notesOf({ own }, nic.uuid ?? "").script),
+    );
+    return [id, place] as const;
+  });
+  return new Map(await Promise.all(cuts));
 }
 
 function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {

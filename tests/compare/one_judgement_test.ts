@@ -4,7 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { remarkOf } from "../../lib/errors.ts";
-import { comparePresence } from "../../lib/compare/presence.ts";
+import { comparePresence } from "../../lib/compare/whole.ts";
 import { listDevices } from "../../lib/inspect/list.ts";
 import { verification } from "../../lib/inspect/state_show.ts";
 import { heldDifferences } from "../../lib/plan/compare_own.ts";
