@@ -125,7 +125,7 @@ export interface Coming {
   readonly after: readonly DiskStep[];
   /** Whether a start from the runtime file makes the same disk. */
   readonly reproducible: boolean;
-  readonly warnings: readonly Remark[];
+  readonly warnings: readonly (Remark | undefined)[];
 }
 
 /** The plan for a new disk, or for a drive without a medium. */
@@ -150,14 +150,12 @@ export function planNewDisk(
     after,
     verify: verifyStep(disk),
     warnings: [
-      ...reproducible ? [] : [
-        remark(
-          "not-migratable",
-          "Ganeti cannot start or migrate the instance with this disk",
-        ),
-      ],
+      reproducible ? undefined : remark(
+        "not-migratable",
+        "Ganeti cannot start or migrate the instance with this disk",
+      ),
       ...warnings,
-      ...comingOf(facts, disk),
+      comingOf(facts, disk),
     ],
   });
 }
@@ -194,6 +192,6 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
     before: [...before, ...note, ...made, ...opened],
     after: [...limit, ...after],
     reproducible,
-    warnings: [...looksOther(facts, disk), ...looksShort(facts, disk)],
+    warnings: [looksOther(facts, disk), looksShort(facts, disk)],
   });
 }

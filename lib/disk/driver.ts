@@ -152,31 +152,27 @@ const LOOKS = {
 export function unheard(
   controller: string | undefined,
   what: "disk" | "size",
-): Remark[] {
-  if (controller === undefined || tellsGuest(controller)) return [];
-  return [
-    remark(
-      "guest-not-told",
-      `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
-        LOOKS[what]
-      })`,
-    ),
-  ];
+): Remark | undefined {
+  if (controller === undefined || tellsGuest(controller)) return undefined;
+  return remark(
+    "guest-not-told",
+    `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
+      LOOKS[what]
+    })`,
+  );
 }
 
 /** What the user must know of how a new disk comes to the guest. */
 export function comingOf(
   { scsi }: ScsiFacts,
   { controller, place }: Pick<DiskDevice, "controller" | "place">,
-): Remark[] {
+): Remark | undefined {
   if (controller !== undefined) {
     const { driver, place: { bus, slot } } = controller;
-    return [
-      remark(
-        "controller-added",
-        `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`,
-      ),
-    ];
+    return remark(
+      "controller-added",
+      `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`,
+    );
   }
   const bus = scsi.find(({ name }) => name === place.bus);
   return unheard(bus?.controller, "disk");

@@ -94,15 +94,13 @@ export function withLacks(
 export function looksOther(
   { source }: DiskAddFacts,
   { format }: DiskDevice,
-): Remark[] {
-  if (format !== undefined || source.magic !== "qcow2") return [];
-  return [
-    remark(
-      "looks-like-qcow2",
-      `${source.path} looks like a qcow2 image but was added as raw`,
-      { hint: "--format qcow2, if that is meant" },
-    ),
-  ];
+): Remark | undefined {
+  if (format !== undefined || source.magic !== "qcow2") return undefined;
+  return remark(
+    "looks-like-qcow2",
+    `${source.path} looks like a qcow2 image but was added as raw`,
+    { hint: "--format qcow2, if that is meant" },
+  );
 }
 
 const MIB = 1024 * 1024;
@@ -111,16 +109,14 @@ const MIB = 1024 * 1024;
 export function looksShort(
   { source }: DiskAddFacts,
   { object, sizeBytes }: DiskDevice,
-): Remark[] {
-  if (object === undefined || source.kind === "uri") return [];
+): Remark | undefined {
+  if (object === undefined || source.kind === "uri") return undefined;
   const described = numberMember(parseJson(object), "size") ?? 0;
   const sizeMib = sizeBytes / MIB;
-  if (sizeMib > described - 1) return [];
+  if (sizeMib > described - 1) return undefined;
   const has = Math.floor(sizeMib);
-  return [
-    remark(
-      "smaller-than-described",
-      `${source.path} has ${has} MiB, and the disk that was described has ${described}`,
-    ),
-  ];
+  return remark(
+    "smaller-than-described",
+    `${source.path} has ${has} MiB, and the disk that was described has ${described}`,
+  );
 }

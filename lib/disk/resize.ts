@@ -268,7 +268,7 @@ export function planDiskResize(
     device: { ...view, size_bytes: to },
     steps: isRecorded ? [stage, resize, commit] : [resize],
     turn: resize,
-    warnings: unheard(controller, "size"),
+    warnings: [unheard(controller, "size")],
   });
 }
 

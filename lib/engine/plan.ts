@@ -96,26 +96,30 @@ export interface Plan {
 export interface PlanDraft
   extends
     Omit<Plan, "kinds" | "steps" | "turn" | "ifCut" | "warnings">,
-    Partial<Pick<Plan, "kinds" | "warnings">> {
+    Partial<Pick<Plan, "kinds">> {
   /** As in the plan. */
   readonly steps: readonly (Step | undefined)[];
   /** One of the steps, undefined if none is one. */
   readonly turn?: Step | undefined;
   /** As in the plan. @default "take-back" */
   readonly ifCut?: Course;
+  /** As in the plan. @default none */
+  readonly warnings?: readonly (Remark | undefined)[];
 }
 
 /**
- * Makes a plan of a draft; steps that are undefined are not needed. Without a
- * step there is nothing to do.
+ * Makes a plan of a draft; steps and warnings that are undefined are not
+ * needed. Without a step there is nothing to do.
  */
-export function planOf({ steps, turn, ifCut, ...rest }: PlanDraft): Plan {
+export function planOf(
+  { steps, turn, ifCut, warnings = [], ...rest }: PlanDraft,
+): Plan {
   const needed = steps.filter((step) => step !== undefined);
   const at = turn === undefined ? -1 : needed.indexOf(turn);
   return {
     kinds: [],
-    warnings: [],
     ...rest,
+    warnings: warnings.filter((one) => one !== undefined),
     steps: needed,
     turn: at < 0 ? null : at,
     ifCut: ifCut ?? "take-back",

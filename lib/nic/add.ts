@@ -27,7 +27,7 @@ import {
   deviceArguments,
   driverOf,
   refuseForPlain,
-  startWarnings,
+  startWarning,
   vhostOf,
 } from "./driver.ts";
 import { nicFilesStep } from "./files.ts";
@@ -43,21 +43,19 @@ import { plannedView } from "./view.ts";
 export function bridgeWarnings(
   { bridgeState }: NicAddFacts,
   { mode, link }: Pick<NicDevice, "mode" | "link">,
-): Remark[] {
+): (Remark | undefined)[] {
   if (mode !== "bridged" || bridgeState === undefined) return [];
   const { link: state, listensSeconds } = bridgeState;
   return [
-    ...(state === "down"
-      ? [remark("bridge-down", `bridge ${link} is down: it passes nothing on`)]
-      : []),
-    ...(listensSeconds > 0
-      ? [
-        remark(
-          "bridge-listens",
-          `bridge ${link} has a spanning tree (STP): the new port passes nothing on for ${listensSeconds} s`,
-        ),
-      ]
-      : []),
+    state === "down"
+      ? remark("bridge-down", `bridge ${link} is down: it passes nothing on`)
+      : undefined,
+    listensSeconds > 0
+      ? remark(
+        "bridge-listens",
+        `bridge ${link} has a spanning tree (STP): the new port passes nothing on for ${listensSeconds} s`,
+      )
+      : undefined,
   ];
 }
 
@@ -153,6 +151,6 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
       ...noteSteps(facts, { uuid, notes, before }),
     ],
     verify,
-    warnings: [...startWarnings(hvparams, nic), ...bridgeWarnings(facts, nic)],
+    warnings: [startWarning(hvparams, nic), ...bridgeWarnings(facts, nic)],
   });
 }

@@ -95,7 +95,7 @@ export function deviceArguments(
 }
 
 /** Warns of what a start from the runtime file would make another card of. */
-export function startWarnings(hvparams: Hvparams, nic: Nic): Remark[] {
+export function startWarning(hvparams: Hvparams, nic: Nic): Remark | undefined {
   const { nicType } = hvparams;
   const driver = isParavirtual(nicType) ? VIRTIO_NET : nicType;
   const { queues, vnetHdr } = settingsAtStart(nic.driver, hvparams);
@@ -104,13 +104,11 @@ export function startWarnings(hvparams: Hvparams, nic: Nic): Remark[] {
     ...(nic.vnetHdr === vnetHdr ? [] : ["vnet-hdr"]),
     ...(nic.driver === driver ? [] : ["driver"]),
   ].join(", ");
-  if (differs === "") return [];
-  return [
-    remark(
-      "not-migratable",
-      `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
-    ),
-  ];
+  if (differs === "") return undefined;
+  return remark(
+    "not-migratable",
+    `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
+  );
 }
 
 /**

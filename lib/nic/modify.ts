@@ -21,7 +21,7 @@ import { command, stateSteps } from "../plan/steps.ts";
 import { entryView } from "../plan/view.ts";
 import type { Nic } from "../device/nic.ts";
 import { bridgeWarnings } from "./add.ts";
-import { deviceArguments, startWarnings, vhostOf } from "./driver.ts";
+import { deviceArguments, startWarning, vhostOf } from "./driver.ts";
 import { nicFilesStep, tapOf } from "./files.ts";
 import { type Modified, modifiedNic, type NicModifyFacts } from "./modified.ts";
 import { NIC } from "./name.ts";
@@ -278,9 +278,9 @@ export function planNicModify(
     steps: changes ? [stage, ...inner, commit] : inner,
     turn: plug,
     warnings: [
-      ...(isReplug
-        ? startWarnings(facts.content.runtime.hvparams, wanted)
-        : []),
+      isReplug
+        ? startWarning(facts.content.runtime.hvparams, wanted)
+        : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)
         : []),

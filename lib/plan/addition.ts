@@ -269,7 +269,7 @@ export interface Addition {
   /** Looks for it where it was put. */
   readonly verify: Step;
   /** What the user accepts with it. */
-  readonly warnings: readonly Remark[];
+  readonly warnings: readonly (Remark | undefined)[];
 }
 
 /**
