@@ -6,7 +6,7 @@
  * @module
  */
 
-import { unsupported } from "../errors.ts";
+import { orNone, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 
 /** `rbd:POOL/IMAGE[:id=USER]`; a colon in a value is escaped. */
@@ -149,12 +149,7 @@ function parse(uri: string): Json | undefined {
 }
 
 function nodeOf(uri: string): Json | undefined {
-  try {
-    return parse(uri);
-  } catch (error) {
-    if (error instanceof URIError) return undefined;
-    throw error;
-  }
+  return orNone(() => parse(uri), (error) => error instanceof URIError);
 }
 
 /**

@@ -7,6 +7,7 @@
 
 import { HotplugError } from "../errors.ts";
 import type { Attachment } from "./attachment.ts";
+import type { NicMode } from "./network_words.ts";
 import { readIfThere } from "./look.ts";
 import { filtersVlans, ip, vlansOf } from "./network.ts";
 import { findSwitch, portsOf } from "./openvswitch.ts";
@@ -61,25 +62,21 @@ async function switchCut(
   return isThere === false || isGone ? `is no port of ${link}` : undefined;
 }
 
+const CUTS: Record<NicMode, typeof bridgeCut | undefined> = {
+  bridged: bridgeCut,
+  routed: routeCut,
+  openvswitch: switchCut,
+  none: undefined,
+  ext: undefined,
+};
+
 /** What is between the tap and its network; a tool that fails tells nothing. */
 async function networkCut(
   tap: string,
   on: Attachment,
 ): Promise<string | undefined> {
   try {
-    switch (on.mode) {
-      case "bridged":
-        return await bridgeCut(tap, on);
-      case "routed":
-        return await routeCut(tap, on);
-      case "openvswitch":
-        return await switchCut(tap, on);
-      case "none":
-      case "ext":
-        return undefined;
-      default:
-        return on.mode satisfies never;
-    }
+    return await CUTS[on.mode]?.(tap, on);
   } catch (error) {
     if (error instanceof HotplugError) return undefined;
     throw error;

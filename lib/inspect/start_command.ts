@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Remark } from "../errors.ts";
 import { join } from "@std/path/posix";
 import type { Reach } from "../engine/options.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
@@ -26,14 +25,6 @@ export interface CommandFacts extends StartFacts {
   readonly uid: string | undefined;
   /** Where the state comes from: `-incoming`. */
   readonly incoming: string | undefined;
-}
-
-/** A command line, and what is not certain about it. */
-export interface StartCommand {
-  /** The program first. */
-  readonly argv: readonly string[];
-  /** One line each. */
-  readonly warnings: readonly Remark[];
 }
 
 /** A monitor for Ganeti and this tool, unless the fixed part has it. */
@@ -76,7 +67,7 @@ function confinement(facts: CommandFacts): string[] {
 }
 
 /** The command line that starts an identical machine. */
-export function startCommand(facts: CommandFacts): StartCommand {
+export function startCommand(facts: CommandFacts): StartWords {
   const { kinds, incoming } = facts;
   return {
     argv: [
@@ -119,7 +110,7 @@ async function wordsOf(
 export async function readStartCommand(
   instance: string,
   options: Reach & MonitorOptions & { readonly incoming: string | undefined },
-): Promise<StartCommand> {
+): Promise<StartWords> {
   const paths = instancePaths(options.runDir, instance, options);
   const { runtime } = expectRuntime(paths);
   const facts = { paths, runtime, nicFiles: nicFilesOf(paths) };

@@ -78,21 +78,15 @@ function titleOf(tap: TapName): string {
 function whereTo({ mode, link, script, ip, vlan }: Attachment): string {
   if (script !== null) return `run ${script.path} TAP`;
   const tagged = vlan ? `, VLAN ${vlan}` : "";
-  switch (mode) {
-    case "bridged":
-      return `ip link: address fe:…, MTU of ${link}, master ${link}, up${tagged}`;
-    case "routed":
-      return `ip route: ${ip} by the tap${
-        link === null ? "" : `, table ${link}`
-      }, proxy and forwarding on`;
-    case "openvswitch":
-      return `ovs-vsctl: add it to ${link}${tagged}`;
-    case "none":
-    case "ext":
-      return "nothing";
-    default:
-      return mode satisfies never;
-  }
+  const table = link === null ? "" : `, table ${link}`;
+  return {
+    bridged:
+      `ip link: address fe:…, MTU of ${link}, master ${link}, up${tagged}`,
+    routed: `ip route: ${ip} by the tap${table}, proxy and forwarding on`,
+    openvswitch: `ovs-vsctl: add it to ${link}${tagged}`,
+    none: "nothing",
+    ext: "nothing",
+  }[mode];
 }
 
 function offOf({ mode, link, script }: Attachment): string {

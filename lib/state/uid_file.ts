@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Remark, remark } from "../errors.ts";
+import { orNone, type Remark, remark } from "../errors.ts";
 import { join } from "@std/path/posix";
 import type { InstancePaths } from "./instance.ts";
 import { SysError } from "../sys/errno.ts";
@@ -20,14 +20,12 @@ export function uidFile({ runDir, name }: InstancePaths): string {
 
 /** Its content, whatever it is; undefined if there is none that can be read. */
 export function readUidText(paths: InstancePaths): string | undefined {
-  try {
-    const { bytes } = readRegularFile(uidFile(paths), MAX_BYTES);
-    return bytes && new TextDecoder().decode(bytes).trim();
-  } catch (error) {
-    const none = error instanceof SysError || error instanceof RangeError;
-    if (!none) throw error;
-    return undefined;
-  }
+  const read = () => readRegularFile(uidFile(paths), MAX_BYTES).bytes;
+  const bytes = orNone(
+    read,
+    (error) => error instanceof SysError || error instanceof RangeError,
+  );
+  return bytes && new TextDecoder().decode(bytes).trim();
 }
 
 /** Its content, if it is a number; undefined if there is none. */
