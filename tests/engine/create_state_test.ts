@@ -37,7 +37,10 @@ Deno.test("create-state writes the whole file, which is root's alone", async () 
   assertEquals([made.files(), await made.confirm()], [["vm1.runtime"], "done"]);
   await made.undo();
   assertEquals([made.files(), await made.confirm()], [[], "not-done"]);
+  const before = [...Deno.readDirSync("/proc/self/fd")].length;
+  await made.do();
   await made.undo();
+  assertEquals([...Deno.readDirSync("/proc/self/fd")].length, before);
 });
 
 Deno.test("create-state never writes over a file that is there", async () => {
@@ -46,6 +49,7 @@ Deno.test("create-state never writes over a file that is there", async () => {
   const { message } = refusal("state-write-failed", made.do);
   assertStringIncludes(message, `Cannot make runtime file ${made.path}: `);
   assertEquals(Deno.readTextFileSync(made.path), "[]");
+  assertEquals(made.files(), ["vm1.runtime"]);
   await Deno.remove(made.path);
   // What a kill left beside it is in nobody's way.
   await Deno.writeTextFile(made.temporary, "left over");
