@@ -80,8 +80,13 @@ function lookAtAll(
     isFirst = false;
     const { qemu, own } = compared.facts;
     refuseForeignVm(qemu.name, paths);
+    const gone = compared.differences
+      .filter(({ code }) => code === "not-in-qemu")
+      .map(({ device }) => device?.id);
     const pending = Object.values(own.record.devices)
-      .flatMap((one) => one.pending?.title ?? []);
+      .flatMap((one) => one.pending ?? [])
+      .filter(({ id }) => !gone.includes(id))
+      .map(({ title }) => title);
     return { compared, process: qemu.process, pending };
   };
 }

@@ -206,6 +206,9 @@ eachRelease("a removal killed while it waits stays pending", async (vm) => {
   assertEquals([waits.status, waits.json.pending.length], [0, 1]);
   await vm.qmp.execute("system_reset");
   await vm.qmp.waitEvent("DEVICE_DELETED", { device: add.json.device.id });
+  const ahead = await tool(vm, "repair", vm.name, "--dry-run");
+  const { pending, remaining } = ahead.json;
+  assertEquals([ahead.status, pending, remaining.length], [7, [], 1]);
   const repaired = await tool(vm, "repair", vm.name);
   assertEquals([repaired.status, repaired.json.pending], [0, []]);
   assertEquals(repaired.json.repaired.length, 1);
