@@ -75,8 +75,10 @@ function unrecorded(
       device: { kind, ...name(id) },
       message: `QEMU has ${
         kind === "disk" ? "disk" : "NIC"
-      } ${id}, which the runtime file does not record: record it with adopt, or take it out`,
-      hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
+      } ${id}, which the runtime file does not record`,
+      hint: `${commandLine(paths, "adopt", paths.name)} records it, ${
+        commandLine(paths, kind, "remove", paths.name, id, "--force")
+      } takes it out`,
     })),
     ...[...qemu.drivers].filter(([id]) => !known.has(id))
       .map(([id, driver]) => ({

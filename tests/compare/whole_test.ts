@@ -146,7 +146,10 @@ Deno.test("what only QEMU has differs", () => {
   const { device, hint } = onlyDifference({ ...SPEC, qemu: { drivers: ours } });
   assertEquals([device?.kind, device?.index], ["disk", null]);
   const forced = `disk remove vm1 ${idOf("disk", 5)} --force`;
-  assertEquals(hint, `kvm-hotplug ${forced}`);
+  assertEquals(
+    hint,
+    `kvm-hotplug adopt vm1 records it, kvm-hotplug ${forced} takes it out`,
+  );
 });
 
 Deno.test("a file that starts another machine differs", () => {
