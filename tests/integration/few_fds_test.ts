@@ -32,7 +32,7 @@ async function runWith(
 async function fewest(): Promise<number> {
   await using vm = new Instance();
   for (let limit = 8;; limit++) {
-    const ran = await runWith(limit, `${vm.runDir}/none`, "list");
+    const ran = await runWith(limit, vm.at("uid"), "list");
     if (ran.status === 0) return limit;
     assert(limit < 40, ran.err);
   }
