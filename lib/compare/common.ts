@@ -43,7 +43,7 @@ export function leftoverDifferences(
     code: "leftover",
     device: null,
     message: `${path} is left of an interrupted operation`,
-    hint: `rm ${shellWord(path)}`,
+    hint: "repair removes it",
     mend: { word: "leftover", subject: path, did: "removed it" },
   }));
 }

@@ -71,6 +71,11 @@ Deno.test("a device in another place differs", () => {
   assertEquals(all({ qemu: { pci: hidden } }), []);
 });
 
+Deno.test("a file that an interrupted change may need is left to repair", () => {
+  const { code, hint } = onlyDifference({ ...SPEC, leftovers: ["/g/x.new"] });
+  assertEquals([code, hint], ["leftover", "repair removes it"]);
+});
+
 Deno.test("another driver and another MAC differ", () => {
   const drivers = new Map([[NIC, "e1000"], [DISK, "virtio-blk-pci"]]);
   assertStringIncludes(difference({ qemu: { drivers } }), "QEMU has a e1000");
