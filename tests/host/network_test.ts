@@ -8,6 +8,7 @@ import {
   joinBridge,
   leaveBridge,
   readBridge,
+  vlansOf,
 } from "../../lib/host/network.ts";
 import { bridgeOf, openTap } from "../../lib/host/tap.ts";
 import { run, TempDir } from "../sys/support.ts";
@@ -89,4 +90,23 @@ Deno.test("findProgram() finds what can be run", () => {
   assertEquals(isProgram(dir.at("none")), false);
   assertMatch(String(findProgram("ip")), /^\/(?:usr\/)?s?bin\/ip$/);
   assertEquals(findProgram("kvm-hotplug-none"), undefined);
+});
+
+Deno.test("vlansOf() asks bridge(8) for one port, as JSON", async () => {
+  using dir = new TempDir();
+  const vlans = '[{"vlan":7,"flags":["PVID","Egress Untagged"]},{"vlan":9}]';
+  const script = `#!/bin/sh
+[ "$*" = "-j vlan show dev tap0" ] && echo '[{"ifname":"tap0","vlans":${vlans}}]'
+`;
+  const tool = dir.file("bridge", script);
+  Deno.chmodSync(tool, 0o755);
+  // In the mount namespace of these tests alone.
+  const real = findProgram("bridge") ?? "";
+  run("mount", "--bind", tool, real);
+  try {
+    assertEquals(await vlansOf("tap0"), { untagged: 7, tagged: [9] });
+    await assertRejects(() => vlansOf("tap1"), HotplugError);
+  } finally {
+    run("umount", real);
+  }
 });

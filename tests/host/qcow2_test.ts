@@ -30,6 +30,13 @@ Deno.test("parseQcow2() reads size and backing file", () => {
   assertEquals(parseQcow2(image).backing, unsaid);
 });
 
+Deno.test("isQcow2() needs the first four bytes", () => {
+  const image = qcow2Header({});
+  const lengths = [0, 3, 4, 5].map((length) => isQcow2(image.slice(0, length)));
+  assertEquals(lengths, [false, false, true, true]);
+  assertEquals(isQcow2(new Uint8Array(512)), false);
+});
+
 Deno.test("parseQcow2() takes a dirty image, zstd and extended L2", () => {
   for (const features of [1n, 8n, 16n, 25n]) {
     parseQcow2(qcow2Header({ features }));
