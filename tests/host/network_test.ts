@@ -8,6 +8,7 @@ import {
   joinBridge,
   leaveBridge,
   readBridge,
+  runNetworkScript,
   vlansOf,
 } from "../../lib/host/network.ts";
 import { bridgeOf, openTap } from "../../lib/host/tap.ts";
@@ -109,4 +110,19 @@ Deno.test("vlansOf() asks bridge(8) for one port, as JSON", async () => {
   } finally {
     run("umount", real);
   }
+});
+
+Deno.test("runNetworkScript() tells a script the tap's name, twice", async () => {
+  using dir = new TempDir();
+  const say = `echo "$* $INTERFACE $MODE $LC_ALL $#" >${dir.at("said")}`;
+  const script = dir.file("script", `#!/bin/sh\n${say}\nexit $STATUS\n`);
+  Deno.chmodSync(script, 0o755);
+  await runNetworkScript(script, "tap0", { MODE: "ext", STATUS: "0" });
+  const said = Deno.readTextFileSync(dir.at("said"));
+  assertEquals(said, "tap0 tap0 ext C 1\n");
+  await assertRejects(
+    () => runNetworkScript(script, "tap0", { STATUS: "3" }),
+    HotplugError,
+    "exit code 3",
+  );
 });

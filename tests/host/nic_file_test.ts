@@ -6,7 +6,7 @@ import {
   removeNicDirectory,
 } from "../../lib/host/nic_file.ts";
 import { SysError } from "../../lib/sys/errno.ts";
-import { openFds, TempDir } from "../sys/support.ts";
+import { openFds, run, TempDir } from "../sys/support.ts";
 
 Deno.test("changeNicFiles() writes and removes what it is told to", () => {
   using dir = new TempDir();
@@ -52,6 +52,7 @@ Deno.test("readNicFiles() uses nothing but files in a folder", () => {
   const plants: Record<string, () => void> = {
     "a folder": () => Deno.mkdirSync(dir.at("7")),
     "a link": () => Deno.symlinkSync(dir.file("x", "tap9"), dir.at("7")),
+    "a FIFO": () => run("mkfifo", dir.at("7")),
     "too long": () => Deno.writeTextFileSync(dir.at("7"), "t".repeat(257)),
   };
   for (const [what, plant] of Object.entries(plants)) {

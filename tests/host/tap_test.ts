@@ -47,6 +47,15 @@ Deno.test("interfaceExists() takes any text that a NIC file may hold", () => {
 const PLAIN = 0x0002 | 0x1000;
 const [QUEUES, HEADERS] = [0x0100, 0x4000];
 
+/** As QEMU wants them: asm-generic/fcntl.h. */
+const RDWR_NONBLOCK = 0o2 | 0o4000;
+
+function openFlags(fd: number): number {
+  const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`);
+  const [, flags] = /^flags:\s*(\d+)$/m.exec(info) ?? [];
+  return parseInt(flags ?? "", 8) & (0o3 | 0o4000);
+}
+
 Deno.test("openTap() makes what is asked for, and lets go if it cannot", () => {
   const before = openFds();
   const cases = [
@@ -61,6 +70,7 @@ Deno.test("openTap() makes what is asked for, and lets go if it cannot", () => {
     assertEquals(Number(text), flags);
     assertEquals(hasVnetHdr(name), options.vnetHdr === "on");
     assertEquals(isPersistent(name), false);
+    for (const fd of fds) assertEquals(openFlags(fd.number), RDWR_NONBLOCK);
     // One of several queues takes one more: only its maker says no.
     const opens = options.queues > 1 ? [openTap] : [openTap, joinTap];
     for (const open of opens) {

@@ -46,6 +46,8 @@ Deno.test("replaceMembers() puts new members where they belong", () => {
     assertEquals(keysOf(after), keys);
     assertEquals(membersOf(after, Object.keys(members)), members);
   }
+  const bare = replaceMembers(parseJson('{"uuid": "u"}'), { x: "1" }, "nics");
+  assertEquals(keysOf(bare), "x uuid");
   const entry = parseJson(`[{"name": "d", "uuid": "U"}, "/link", null]`);
   const after = replaceMembers(entry, { name: '"e"', children: "[]" }, "disks");
   assertEquals(

@@ -136,6 +136,9 @@ Deno.test("openOwnDirectoryIfThere() refuses what is not root's alone", async ()
       refusal("refused", () => openOwnDirectoryIfThere(paths.runDir));
     }
     Deno.removeSync(path);
+    Deno.writeTextFileSync(path, "a file", { mode: 0o700 });
+    refusal("refused", () => openOwnDirectoryIfThere(paths.runDir));
+    Deno.removeSync(path);
     Deno.symlinkSync("/tmp", path);
     refusal("refused", () => openOwnDirectoryIfThere(paths.runDir));
     return Promise.resolve();
