@@ -40,7 +40,7 @@ async function all(
   const found = await listAll(reached, { deadlineMs, trace, compared });
   const { instances, fault } = found;
   const told = { instances, compared };
-  const text = summariesText(instances);
+  const text = summariesText(instances, compared);
   if (fault === undefined) return { ...text, document: { ok: true, ...told } };
   const document = { ...failureDocument(fault, undefined), ...told };
   return { ...text, document, fault };

@@ -133,9 +133,13 @@ function attentionText(remarks: readonly Remark[]): string {
   }).join("; ");
 }
 
-/** The instances of this node, in columns. */
+const PRESENCE_ONLY =
+  "This compares only if each device is there; list --whole compares everything.";
+
+/** The instances of this node, in columns, and how deep they were compared. */
 export function summariesText(
   instances: readonly InstanceSummary[],
+  compared: "presence" | "whole",
 ): MarkedText {
   if (instances.length === 0) {
     return { text: ["no instances on this node"], alerts: [] };
@@ -152,7 +156,10 @@ export function summariesText(
   );
   const last = alerts.length === 0 ? "" : "ATTENTION";
   return {
-    text: table([["INSTANCE", "STATE", "DISKS", "NICS", last], ...rows]),
+    text: [
+      ...table([["INSTANCE", "STATE", "DISKS", "NICS", last], ...rows]),
+      ...(compared === "presence" ? ["", PRESENCE_ONLY] : []),
+    ],
     alerts,
   };
 }

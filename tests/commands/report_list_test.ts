@@ -1,5 +1,5 @@
 import { remark } from "../../lib/errors.ts";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { coloured, wantsColour } from "../../lib/commands/colour.ts";
 import { listingText, summariesText } from "../../lib/commands/report_list.ts";
 import type { ListedDevice } from "../../lib/inspect/list.ts";
@@ -183,19 +183,22 @@ Deno.test("summariesText() marks what needs attention", () => {
     { ...SUMMARY, instance: "vm5", state: null, monitor: "stopped" },
     { ...SUMMARY, running: false, state: null, monitor: "none" },
   ];
-  assertEquals(summariesText(all), {
-    text: [
-      "INSTANCE  STATE    DISKS  NICS  ATTENTION",
-      "vm1       running  2      1",
-      "vm2       paused   2      1     the VM is paused: go on",
-      "vm3       silent   2      1",
-      "vm4       running  -      1",
-      "vm5       stopped  2      1",
-      "vm1       down     2      1",
-    ],
-    alerts: [2],
-  });
-  assertEquals(summariesText([]).text, ["no instances on this node"]);
+  const text = [
+    "INSTANCE  STATE    DISKS  NICS  ATTENTION",
+    "vm1       running  2      1",
+    "vm2       paused   2      1     the VM is paused: go on",
+    "vm3       silent   2      1",
+    "vm4       running  -      1",
+    "vm5       stopped  2      1",
+    "vm1       down     2      1",
+  ];
+  assertEquals(summariesText(all, "whole"), { text, alerts: [2] });
+  // It looks at less, and says so.
+  const { text: shallow } = summariesText(all, "presence");
+  assertEquals(shallow.slice(0, -1), [...text, ""]);
+  assertMatch(shallow.at(-1) ?? "", /list --whole compares everything/);
+  const none = summariesText([], "presence").text;
+  assertEquals(none, ["no instances on this node"]);
 });
 
 Deno.test("coloured() colours whole lines, and only where it is wanted", () => {
