@@ -3,6 +3,7 @@ import { HotplugError } from "../../lib/errors.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
 import { lockInstance, openOwnDirectoryIfThere } from "../../lib/state/lock.ts";
 import type { Waiting } from "../../lib/state/waiting.ts";
+import { actingAs } from "../../lib/sys/credentials.ts";
 import { flock, openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { refusal } from "../support/facts.ts";
@@ -25,9 +26,16 @@ const NOW = { lockTimeoutMs: 0, command: "disk add" } as const;
 Deno.test("lockInstance() makes what it needs, and names who holds it", async () => {
   await withPaths(async (paths, file) => {
     assertEquals(openOwnDirectoryIfThere(paths.runDir), undefined);
+    const mask = Deno.umask(0o022);
     const lock = await lockInstance(paths, NOW);
+    Deno.umask(mask);
     const folder = file.replace(/\/[^/]*$/, "");
-    for (const [path, wanted] of [[file, 0o600], [folder, 0o700]] as const) {
+    for (
+      const [path, wanted] of [[file, 0o600], [folder, 0o700], [
+        paths.runDir,
+        0o755,
+      ]] as const
+    ) {
       const { mode, uid } = Deno.statSync(path);
       assertEquals([(mode ?? 0) & 0o7777, uid], [wanted, 0]);
     }
@@ -130,6 +138,11 @@ Deno.test("openOwnDirectoryIfThere() refuses what is not root's alone", async ()
   await withPaths((paths) => {
     const path = `${paths.runDir}/kvm-hotplug`;
     Deno.mkdirSync(path, { recursive: true });
+    const nobody = { uid: 65534, gid: 65534, groups: [], capabilities: 0n };
+    actingAs(nobody, () => {
+      const open = () => openOwnDirectoryIfThere(paths.runDir);
+      refusal("permission-denied", open);
+    });
     for (const [uid, mode] of [[1000, 0o700], [0, 0o755]] as const) {
       Deno.chmodSync(path, mode);
       Deno.chownSync(path, uid, uid);

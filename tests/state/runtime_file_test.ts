@@ -81,7 +81,8 @@ Deno.test("readRuntimeFile() reads nothing but a file, to the letter", () => {
 Deno.test("a change is staged beside the file, and put in its place", () => {
   withFile((staged, folder) => {
     assertEquals(isStaged(staged), false);
-    assertEquals(stageRuntime(staged), TWO);
+    // In place of one that was left.
+    for (const _ of [1, 2]) assertEquals(stageRuntime(staged), TWO);
     assertEquals(isStaged(staged), true);
     assertEquals(Deno.readTextFileSync(staged.path), TWO);
     discardStaged(staged);

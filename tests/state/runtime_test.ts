@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  devicesOf,
   formatRuntime,
   parseRuntime,
   slotOfAddr,
@@ -137,4 +138,11 @@ Deno.test("slotOfAddr() reads QEMU's forms of a slot", () => {
     ["0xc.8", undefined],
   ];
   for (const [addr, slot] of cases) assertEquals(slotOfAddr(addr), slot, addr);
+});
+
+Deno.test("devicesOf() gives all devices, disks first", () => {
+  const { disks, nics } = parseRuntime(sample("05"), "x");
+  const all = devicesOf({ disks, nics });
+  assertEquals(all, [...disks, ...nics]);
+  assertEquals([disks.length, nics.length].every((length) => length > 0), true);
 });
