@@ -66,15 +66,21 @@ export async function isThere(id: string, world: World): Promise<boolean> {
   return (await ask(world.qmp, DEVICE_IDS)).has(id);
 }
 
-/** The error of a device that the guest may release later: status 6. */
+/**
+ * The error of a device that the guest may release later: status 6.
+ *
+ * @param wait whether the guest had all its time: else nothing is wrong with it
+ */
 export function pendingUnplug(
   target: UnplugTarget,
   why: string,
+  wait: "whole" | "ended" = "whole",
 ): HotplugError {
+  const advice = wait === "whole" ? ADVICE : undefined;
   return new HotplugError(
     "unplug-pending",
     `The guest has not released ${target.title} (${target.id}): ${why}`,
-    { hint: target.runState === "running" ? ADVICE : RESUME },
+    { hint: target.runState === "running" ? advice : RESUME },
   );
 }
 
@@ -184,9 +190,11 @@ class Unplug {
         since: this.#since,
       },
     );
-    if (found === "aborted") throw this.#pending("the waiting was ended");
+    if (found === "aborted") {
+      throw this.#pending("the waiting was ended", "ended");
+    }
     if (found === "timeout" && this.#isUnwanted) {
-      throw this.#pending("nobody reads the answer any more");
+      throw this.#pending("nobody reads the answer any more", "ended");
     }
     return found === "timeout" ? undefined : found;
   }
@@ -213,8 +221,8 @@ class Unplug {
     throw this.#pending(`no answer within ${unplugTimeoutMs / 1000} s`);
   }
 
-  #pending(why: string): HotplugError {
-    return pendingUnplug(this.#target, why);
+  #pending(why: string, wait?: "ended"): HotplugError {
+    return pendingUnplug(this.#target, why, wait);
   }
 }
 
