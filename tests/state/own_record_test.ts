@@ -203,6 +203,11 @@ Deno.test("readOwnRecord() says once what is wrong with the text", () => {
   const here = place();
   changeOwnRecord(here, QEMU, { uuid: UUID, after: DEVICE });
   const path = `${here.runDir}/kvm-hotplug/vm1.json`;
+  // All is well with it, but for the link.
+  Deno.renameSync(path, `${path}.moved`);
+  Deno.symlinkSync(`${path}.moved`, path);
+  refusal("bad-state-file", () => readOwnRecord(here));
+  Deno.renameSync(`${path}.moved`, path);
   const texts: [string, Uint8Array][] = [
     ["version", new TextEncoder().encode("{}")],
     ["JSON", new TextEncoder().encode("{")],

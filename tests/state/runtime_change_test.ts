@@ -8,6 +8,7 @@ import {
 import { formatRuntime, parseRuntime } from "../../lib/state/runtime.ts";
 import {
   applyChange,
+  changeCheck,
   changeTitle,
   holdsChange,
   inverse,
@@ -248,6 +249,23 @@ Deno.test("holdsChange() is so after a change, and not before or undone", () => 
     const back = applyChange(after.root, inverse(change, before));
     assertEquals(formatRuntime(back), formatRuntime(before.root), title);
     assertEquals(holdsChange(understood(back), change), false, title);
+  }
+});
+
+Deno.test("changeCheck() takes each change as a journal keeps it", () => {
+  const before = runtime({ disks: [disk(0, 12)], nics: [nic(0, 15)] });
+  const isWords = (value: unknown): value is readonly string[] =>
+    Array.isArray(value);
+  const check = changeCheck(isWords as Parameters<typeof changeCheck>[0]);
+  const kinds = KINDS.map(([change]) => change);
+  for (const change of [...kinds, insertDisk(1, 0), insertDisk(1, 1e6)]) {
+    for (const one of [change, inverse(change, before)]) {
+      assertEquals(check(JSON.parse(JSON.stringify(one))), true);
+      assertEquals(check({ ...one, more: 1 }), false);
+    }
+  }
+  for (const index of [-1, 0.5, 1e6 + 1]) {
+    assertEquals(check(insertDisk(1, index)), false);
   }
 });
 
