@@ -18,7 +18,7 @@ import { apply } from "./apply.ts";
 import { beginJournal, journalProgress } from "./journal.ts";
 import type { RunOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
-import { forgetPending, type Ledger, noteAsked } from "./pending.ts";
+import { forgetAsked, type Ledger, noteAsked } from "./pending.ts";
 import { recover } from "./recover.ts";
 import { PLUGGED_BACK, REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
@@ -85,7 +85,7 @@ function noteRemoval(
   if (!isFailure(error, "unplug-pending", "unplug-rejected")) return;
   try {
     const at = world.values.get(REQUESTED_AT);
-    if (error.code === "unplug-rejected") forgetPending(plan, ledger);
+    if (error.code === "unplug-rejected") forgetAsked(plan, ledger);
     else if (at !== undefined) {
       const isBack = world.values.has(PLUGGED_BACK);
       noteAsked(plan, at, { ...ledger, ...(isBack && { only: "pending" }) });

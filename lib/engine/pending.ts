@@ -35,12 +35,16 @@ export interface Ledger {
  *
  * @param requestedAt when the guest was asked last, ISO 8601
  * @param options.only undefined: whatever is to be noted
+ * @param options.isCertain whether the guest was asked beyond doubt
  * @throws {HotplugError} if the record cannot be written
  */
 export function noteAsked(
   plan: Plan,
   requestedAt: string,
-  { paths, qemu, only }: Ledger & { readonly only?: LedgerEntry["note"] },
+  { paths, qemu, only, isCertain = true }: Ledger & {
+    readonly only?: LedgerEntry["note"];
+    readonly isCertain?: boolean;
+  },
 ): void {
   const unplug = plan.steps.find(isUnplug);
   if (unplug?.ledger === undefined) return;
@@ -49,7 +53,9 @@ export function noteAsked(
   const before = noteOn(recordFor(readOwnRecord(paths), qemu), uuid);
   const noted = note === "pending"
     ? { pending: { id, title, requestedAt } }
-    : { replug: requestedAt };
+    : isCertain || typeof before?.replug === "string"
+    ? { replug: requestedAt }
+    : { replug: { perhaps: requestedAt } };
   const after = { ...before, kind, ...noted };
   changeOwnRecord(paths, qemu, { uuid, after });
 }
@@ -71,21 +77,22 @@ export function noteTakenBack(
   const asked = plan.steps.findIndex(isUnplug);
   // The next step's line tells that the guest had released it.
   const isOpen = asked >= 0 && begun === asked && !values.has(PLUGGED_BACK);
-  if (isOpen) noteAsked(plan, at, { paths, qemu, only: "replug" });
+  if (!isOpen) return;
+  noteAsked(plan, at, { paths, qemu, only: "replug", isCertain: false });
 }
 
 /**
- * Forgets a removal that the guest refused.
+ * Forgets what the guest refused.
  *
  * @throws {HotplugError} if the record cannot be written
  */
-export function forgetPending(plan: Plan, { paths, qemu }: Ledger): void {
+export function forgetAsked(plan: Plan, { paths, qemu }: Ledger): void {
   const ledger = plan.steps.find(isUnplug)?.ledger;
-  if (ledger?.note !== "pending") return;
-  const { uuid } = ledger;
+  if (ledger === undefined) return;
+  const { uuid, note } = ledger;
   const before = noteOn(recordFor(readOwnRecord(paths), qemu), uuid);
-  if (before?.pending === undefined) return;
-  const { pending: _, kind, ...rest } = before;
+  if (before?.[note] === undefined) return;
+  const { [note]: _, kind, ...rest } = before;
   const after = Object.keys(rest).length === 0 ? null : { kind, ...rest };
   changeOwnRecord(paths, qemu, { uuid, after });
 }

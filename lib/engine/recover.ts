@@ -27,7 +27,7 @@ import {
   type LoadSteps,
   readJournal,
 } from "./journal_read.ts";
-import { forgetPending, noteAsked, noteTakenBack } from "./pending.ts";
+import { forgetAsked, noteAsked, noteTakenBack } from "./pending.ts";
 import type { Course, Plan } from "./plan.ts";
 import { isUnplug } from "./qmp_steps.ts";
 import { courseOf } from "./recover_course.ts";
@@ -188,7 +188,7 @@ async function leavePending(
   if (left.length > 0) throw error;
   const { plan, qemu } = journal;
   if (error.code === "unplug-rejected") {
-    forgetPending(plan, { paths, qemu });
+    forgetAsked(plan, { paths, qemu });
     return `taken back: ${error.message}`;
   }
   const at = world.values.get(REQUESTED_AT) ?? journal.at;

@@ -22,6 +22,7 @@ import {
 } from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { loadNotes } from "../kinds.ts";
+import { releaseAsked } from "../plan/compare_own.ts";
 import { devicesOf } from "../state/runtime.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
@@ -76,8 +77,8 @@ function folderFault(path: string): Remark | undefined {
   );
 }
 
-/** Removals that are noted, and what has become of them. */
-async function pendingRemovals(
+/** What guests were asked to release, and what has become of that. */
+async function noted(
   { paths, process, runtime }: Subject,
   asked: Asked,
 ): Promise<{ remarks: Remark[]; ids: string[] }> {
@@ -90,6 +91,7 @@ async function pendingRemovals(
       code === "not-in-qemu" && device?.id === id
     );
   const entries = "code" in runtime ? [] : devicesOf(runtime);
+  const { runState } = "runState" in asked ? asked : { runState: undefined };
   const about = all.map(({ id, title }) => {
     const entry = entries.find(({ hvinfo }) => hvinfo.id === id);
     return { id, title, device: entry && nameOfEntry(entry) };
@@ -106,6 +108,8 @@ async function pendingRemovals(
         const message = `the guest has released ${title}`;
         return remark("removal-released", message, { device, hint });
       }),
+      ...entries.filter(({ hvinfo: { id = "" } }) => !isGone(id))
+        .flatMap((one) => releaseAsked(one, { paths, record, runState })),
     ],
     ids: all.map(({ id }) => id),
   };
@@ -161,11 +165,11 @@ async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
   ].flatMap((one) => one ?? []);
   // An interrupted change explains the rest.
   if (broken !== undefined) return first;
-  const pending = await pendingRemovals(subject, asked);
-  const codes = first.map(({ code }) => code);
-  const others = differencesOf(asked, pending.ids)
-    .filter(({ code }) => code !== "pid-file" || !codes.includes(code));
-  return [...first, ...pending.remarks, ...others];
+  const told = await noted(subject, asked);
+  const codes = [...first, ...told.remarks].map(({ code }) => code);
+  const others = differencesOf(asked, told.ids)
+    .filter(({ code }) => !codes.includes(code));
+  return [...first, ...told.remarks, ...others];
 }
 
 /** What a person should know of an instance, most telling first. */

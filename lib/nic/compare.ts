@@ -20,6 +20,7 @@ import {
   heldDifferences,
   lostDifference,
   lostUuids,
+  releaseAsked,
 } from "../plan/compare_own.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
@@ -314,7 +315,9 @@ export function givenUp(facts: WholeFacts, entry: NicEntry) {
 function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
   const absent = absentDifference(facts, nic);
   if (absent !== undefined) return [released(facts, nic) ?? absent];
+  const { paths, own: { record }, qemu: { runState } } = facts;
   return [
+    ...releaseAsked(nic, { paths, record, runState }),
     ...driverDifference(facts, nic),
     ...slotDifference(facts, nic),
     ...macDifference(facts, nic),

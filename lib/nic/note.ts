@@ -6,7 +6,7 @@
 
 import type { KeptTap } from "../host/access_record.ts";
 import { INTERFACE_NAME, LINK_STATES } from "../host/network_words.ts";
-import { heldTap, pendingRemoval, time } from "../state/own_check.ts";
+import { askedRelease, heldTap, pendingRemoval } from "../state/own_check.ts";
 import {
   type Check,
   either,
@@ -33,8 +33,6 @@ export const nicNote = openObject({ kind: word("nic") }, {
   script: plainPath,
   // Where it is not as the hvparams say.
   vhost: word("on", "off"),
-  // When the guest was asked to release it, to be plugged anew, and did not:
-  // it may do so later.
-  replug: time,
+  replug: askedRelease,
   pending: pendingRemoval,
 });

@@ -14,7 +14,11 @@ import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command } from "../plan/steps.ts";
 import type { Hvparams } from "../state/hvparams.ts";
-import { noteOn, type OwnDevice } from "../state/own_check.ts";
+import {
+  type AskedRelease,
+  noteOn,
+  type OwnDevice,
+} from "../state/own_check.ts";
 import { nicNote } from "./note.ts";
 
 /** What is noted of a NIC. */
@@ -22,7 +26,7 @@ export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
   /** Where it is not as the hvparams say. */
   readonly vhost?: "on" | "off" | undefined;
   /** When the guest was asked for it in vain, to be plugged anew. */
-  readonly replug?: string | undefined;
+  readonly replug?: AskedRelease | undefined;
 }
 
 /** What is noted of a NIC. */

@@ -11,7 +11,10 @@ import {
   holdersOf,
   holdersText,
 } from "../host/tap_holders.ts";
-import type { OwnRecord } from "../state/own_check.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
+import { commandLine, type InstancePaths } from "../state/instance.ts";
+import { noteOn, type OwnRecord } from "../state/own_check.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import { isRemembrance } from "./give_back.ts";
@@ -32,6 +35,42 @@ export function heldTap(name: string, holders: readonly Holder[]): Remark {
         }`,
     },
   );
+}
+
+/**
+ * A device that stays, and that its guest may still release: it was asked, so
+ * that the device could be plugged anew. Pure.
+ *
+ * @param about.runState undefined if QEMU did not tell it
+ */
+export function releaseAsked(
+  entry: DeviceEntry,
+  { paths, record, runState = "running" }: {
+    readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
+    readonly record: OwnRecord;
+    readonly runState: string | undefined;
+  },
+): Difference[] {
+  const { uuid = "", kind, hvinfo: { id } } = entry;
+  const { pending, replug } = noteOn(record, uuid.toLowerCase()) ?? {};
+  if (replug === undefined || pending !== undefined) return [];
+  // A guest that runs had its time when the call was taken back.
+  if (typeof replug !== "string" && runState === "running") return [];
+  const resume = runState === "paused"
+    ? `${commandLine(paths, "qmp", paths.name, "cont")} resumes the VM; `
+    : "";
+  return [remark(
+    "release-asked",
+    `the guest was asked to release ${
+      titleOf(entry)
+    } (${id}) for a change that was given up, and may still do so`,
+    {
+      device: nameOfEntry(entry),
+      hint: `${resume}the same ${kind} modify again goes on; ${
+        commandLine(paths, "repair", paths.name)
+      } plugs it back once it was released`,
+    },
+  )];
 }
 
 /** The taps that are noted as held, with what each is noted under. Pure. */

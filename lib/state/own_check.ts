@@ -13,6 +13,7 @@ import { type InstancePaths, isInstanceName } from "./instance.ts";
 import {
   type Check,
   dictionary,
+  either,
   object,
   type Of,
   openObject,
@@ -42,6 +43,15 @@ export const pendingRemoval = openObject({
 
 /** A removal that the guest has not completed. */
 export type PendingRemoval = Of<typeof pendingRemoval>;
+
+/**
+ * When the guest was asked to release what is to be plugged anew, and did not:
+ * it may do so later. `perhaps` it was not asked: the call was killed meanwhile.
+ */
+export const askedRelease = either(time, object({ perhaps: time }));
+
+/** When the guest was asked for what is to be plugged anew. */
+export type AskedRelease = Of<typeof askedRelease>;
 
 /** Who a record or a journal was written for. */
 export const processIdentity: Check<ProcessIdentity> = openObject({
@@ -77,6 +87,7 @@ export interface OwnDevice extends Of<typeof note> {
   /** What must be given back when the device is gone, whoever runs then. */
   readonly access?: AccessRecord;
   readonly pending?: PendingRemoval;
+  readonly replug?: AskedRelease;
   readonly [member: string]: unknown;
 }
 

@@ -107,6 +107,14 @@ const HELD = {
   devices: { [NEW_UUID]: { kind: "nic", access: HELD_TAP } },
 };
 
+/** A NIC that was to be plugged anew. */
+const ASKED = {
+  ...EMPTY_RECORD,
+  devices: {
+    [uuidOf("nic", 0)]: { kind: "nic", replug: "2026-01-02T03:04:05.678Z" },
+  },
+};
+
 const LINK = { lead: undefined, named: [] };
 const POOL = { hvparams: { security_model: "pool" } };
 const CONFINEMENT = confinement({ credentials: POOL_USER });
@@ -309,6 +317,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a NIC that is cut off from its network": {
     code: "network",
     spec: { cuts: new Map([[NIC, ["is on no bridge, and not on br0"]]]) },
+    ...DIFFERS.nic,
+  },
+  "a NIC that its guest was asked to release": {
+    code: "release-asked",
+    spec: { own: { ...facts().own, record: ASKED } },
     ...DIFFERS.nic,
   },
   "a NIC whose tap was deleted": {

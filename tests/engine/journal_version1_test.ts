@@ -5,7 +5,7 @@ import {
   type LeftJournal,
   parseJournal,
 } from "../../lib/engine/journal_read.ts";
-import { forgetPending, noteAsked } from "../../lib/engine/pending.ts";
+import { forgetAsked, noteAsked } from "../../lib/engine/pending.ts";
 import { courseOf } from "../../lib/engine/recover_course.ts";
 import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
@@ -205,7 +205,7 @@ Deno.test("a removal of version 1 is noted as pending, and forgotten", () => {
         pending: { id: NIC, title: "NIC 0", requestedAt: AT },
       },
     });
-    forgetPending(plan, ledger);
+    forgetAsked(plan, ledger);
     assertEquals(readOwnRecord(paths).devices, {});
   } finally {
     Deno.removeSync(runDir, { recursive: true });
@@ -226,6 +226,26 @@ Deno.test("parseJournal() understands a NIC of version 1 that is plugged anew", 
   assertEquals(course(journal, 4, "not-done"), "take-back");
   assertEquals(course(journal, 7, "not-done"), "take-back");
   assertEquals(course(journal, 8, "done"), "finish");
+});
+
+Deno.test("noteAsked() keeps what is certain, forgetAsked() forgets it", () => {
+  const runDir = Deno.makeTempDirSync({ prefix: "kvm-hotplug-" });
+  try {
+    const paths = instancePaths(runDir, "vm1");
+    const qemu = { boot: UUID, pid: 4711, start: 9, name: "vm1" };
+    const ledger = { paths, qemu };
+    const { plan } = left(MODIFY);
+    const noted = () => readOwnRecord(paths).devices[UUID]?.replug;
+    noteAsked(plan, AT, { ...ledger, isCertain: false });
+    assertEquals(noted(), { perhaps: AT });
+    noteAsked(plan, AT, ledger);
+    noteAsked(plan, AT, { ...ledger, isCertain: false });
+    assertEquals(noted(), AT);
+    forgetAsked(plan, ledger);
+    assertEquals(readOwnRecord(paths).devices, {});
+  } finally {
+    Deno.removeSync(runDir, { recursive: true });
+  }
 });
 
 Deno.test("parseJournal() understands a repair of version 1", () => {

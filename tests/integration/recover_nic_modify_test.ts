@@ -75,5 +75,6 @@ Deno.test("recover() notes a NIC that its guest may still release", async () => 
   await using vm = new Instance();
   await takenBack(vm, "before");
   const { devices } = readOwnRecord(instancePaths(vm.runDir, NAME));
-  assert(devices[NEW]?.replug !== undefined);
+  // Nobody knows whether the request had reached QEMU.
+  assert(typeof devices[NEW]?.replug === "object");
 });

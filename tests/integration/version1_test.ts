@@ -54,7 +54,8 @@ async function expectQuiet(vm: Version1Vm, state: VmState): Promise<void> {
 /** A guest that was asked for its NIC may release it yet: that is noted. */
 function withReplug(state: VmState): VmState {
   const record = JSON.parse(state.files[RECORD] ?? "{}");
-  const note = { kind: "nic", replug: "2026-01-02T03:04:05.678Z" };
+  const replug = { perhaps: "2026-01-02T03:04:05.678Z" };
+  const note = { kind: "nic", replug };
   const devices = { ...record.devices, [NEW]: note };
   const qemu = {
     ...{ boot: "00000000-0000-4000-8000-000000000000", pid: 1, start: 0 },

@@ -70,6 +70,28 @@ Deno.test("a NIC that nobody wanted to plug anew is removed", () => {
   }
 });
 
+Deno.test("a NIC that its guest may still release is told of", () => {
+  const codes = (
+    noted: Partial<OwnDevice>,
+    runState: string,
+  ) => {
+    const { own } = gone(noted);
+    const given = compared({ nics: [nic(0, 13)], own, qemu: { runState } });
+    return nicDifferences(given).map(({ code, hint }) => [code, hint]);
+  };
+  const again =
+    "the same nic modify again goes on; kvm-hotplug repair vm1 plugs it back once it was released";
+  const resume = "kvm-hotplug qmp vm1 cont resumes the VM; ";
+  for (const replug of [REPLUG, { perhaps: REPLUG }]) {
+    const paused = [["release-asked", resume + again]];
+    assertEquals(codes({ replug }, "paused"), paused);
+    const runs = typeof replug === "string" ? [["release-asked", again]] : [];
+    assertEquals(codes({ replug }, "running"), runs);
+  }
+  const pending = { id: ID, requestedAt: REPLUG, title: "NIC 0" };
+  assertEquals(codes({ replug: REPLUG, pending }, "paused"), []);
+});
+
 Deno.test("a NIC is plugged back with the arguments a change would", () => {
   const confinement = {
     pid: 4711,

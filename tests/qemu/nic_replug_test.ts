@@ -134,12 +134,47 @@ eachRelease("a NIC that its guest releases too late", async (vm, t) => {
       assertEquals([ran.status, ran.json.error.code], [6, "unplug-pending"]);
       assertEquals(interfaces(), before);
       await vm.waitGuest(`ping -c 1 -W 1 ${HERE}`);
+      const { json } = await tool(vm, "list", vm.name);
+      assertEquals(json.devices[0].status, "differs");
       await vm.guest("hotplug on");
+      await released();
+    };
+    const released = async () =>
       await until(async () => {
         const { json } = await tool(vm, "list", vm.name);
         return json.devices[0].status === "not-in-qemu" || undefined;
       }, { timeoutMs: 20_000, what: "release of the NIC" });
-    };
+
+    await t.step("all who look tell of it, repair plugs it back", async () => {
+      await vm.qmp.execute("stop");
+      const ran = await nic(vm, "modify", ...change);
+      assertEquals([ran.status, ran.json.error.code], [6, "unplug-pending"]);
+      const list = await tool(vm, "list", vm.name);
+      const [{ status, differences: [told, ...others] }] = list.json.devices;
+      assertEquals([status, others], ["differs", []]);
+      assertEquals(told.code, "release-asked");
+      assertMatch(told.hint, /qmp \S+ cont resumes .* nic modify again/);
+      const check = await tool(vm, "check", vm.name);
+      assertEquals(check.json.differences, [told]);
+      const verify = await tool(vm, "state", "show", vm.name, "--verify");
+      assertEquals([verify.status, verify.json.verify.differences], [
+        3,
+        [told],
+      ]);
+      for (const how of [["list"], ["list", "--whole"]]) {
+        const all = await tool(vm, ...how);
+        const [, ...more] = all.json.instances[0].attention;
+        assertEquals(more, [told]);
+      }
+      const repair = await tool(vm, "repair", vm.name);
+      assertEquals([repair.status, repair.json.remaining.length], [7, 1]);
+      await vm.qmp.execute("cont");
+      await released();
+      const after = await tool(vm, "repair", vm.name);
+      assertEquals([after.status, after.json.remaining], [0, []]);
+      await use(vm, MAC);
+      assertEquals(interfaces(), before);
+    });
 
     await t.step("repair plugs the old one back", async () => {
       await lose();
