@@ -6,12 +6,11 @@
  */
 
 import { isEmptied } from "../device/backend.ts";
-import { findDevice, noSuchDevice } from "../device/select.ts";
 import { HotplugError, refuse } from "../errors.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import { identified, type Removable } from "../plan/removal.ts";
+import { chooseChange, type Removable } from "../plan/removal.ts";
 import { diskView } from "./view.ts";
 import { commandLine } from "../state/instance.ts";
 
@@ -24,18 +23,14 @@ export type ChosenDisk = Removable<DiskEntry> & {
 /**
  * The one disk.
  *
- * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`
+ * @throws {HotplugError} as {@linkcode chooseChange}
  */
 export function chooseDisk(
   facts: Facts,
-  { device, verb }: { readonly device: string; readonly verb: string },
+  wish: { readonly device: string; readonly verb: string },
 ): ChosenDisk {
-  const { disks } = facts.content.runtime;
-  const entry = findDevice(disks, device);
-  if (entry === undefined) throw noSuchDevice(disks, device);
-  const instance = facts.paths.name;
-  const chosen = identified(entry, { instance, verb });
-  return { ...chosen, view: diskView(entry, facts) };
+  const chosen = chooseChange(facts, facts.content.runtime.disks, wish);
+  return { ...chosen, view: diskView(chosen.entry, facts) };
 }
 
 /** The refusal for a disk that only the file has. */

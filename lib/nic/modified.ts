@@ -5,7 +5,7 @@
  */
 
 import { isParavirtual, type Nic, settingsAtStart } from "../device/nic.ts";
-import { findDevice, noSuchDevice } from "../device/select.ts";
+import { findDevice } from "../device/select.ts";
 import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { refuse } from "../errors.ts";
@@ -13,11 +13,9 @@ import type { Attachment } from "../host/attachment.ts";
 import { bridgeOf } from "../host/tap.ts";
 import { cutsOf } from "../host/tap_place.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
-import { identified } from "../plan/removal.ts";
+import { chooseChange } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
-import { commandLine } from "../state/instance.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { noteOn } from "../state/own_check.ts";
 import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refuseForPlain } from "./driver.ts";
@@ -44,21 +42,6 @@ export interface Modified {
   readonly from: Attachment;
   /** What it or the new one is to hang on. */
   readonly to: Attachment;
-}
-
-function choose(facts: NicModifyFacts, device: string) {
-  const { nics } = facts.content.runtime;
-  const entry = findDevice(nics, device);
-  if (entry === undefined) throw noSuchDevice(nics, device);
-  const instance = facts.paths.name;
-  const found = identified(entry, { instance, verb: "modify" });
-  const { uuid, id, title } = found;
-  const noted = noteOn(facts.own.record, uuid.toLowerCase());
-  if (noted?.pending?.id !== id) return found;
-  throw refuse(
-    `Cannot modify ${title}: its removal is under way`,
-    `${commandLine(facts.paths, "nic", "remove", instance, id)} waits for it`,
-  );
 }
 
 function nicWanted(
@@ -122,7 +105,12 @@ export function modifiedNic(
   facts: NicModifyFacts,
   request: NicModify,
 ): Modified {
-  const { entry, uuid, id } = choose(facts, request.device);
+  const { device } = request;
+  const { nics } = facts.content.runtime;
+  const { entry, uuid, id } = chooseChange(facts, nics, {
+    device,
+    verb: "modify",
+  });
   const was = nicNow(facts, entry);
   const wanted = nicWanted(facts, request, was);
   refuseWrong(facts, request, { entry, was, wanted });

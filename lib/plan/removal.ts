@@ -36,7 +36,7 @@ export type Removable<E extends DeviceEntry> = {
  * @param verb for the message: `remove`
  * @throws {HotplugError} `unsupported` if the record does not tell it
  */
-export function identified<E extends DeviceEntry>(
+function identified<E extends DeviceEntry>(
   entry: E,
   { instance, verb }: { instance: string; verb: string },
 ): Removable<E> {
@@ -52,6 +52,29 @@ export function identified<E extends DeviceEntry>(
     );
   }
   return { entry, uuid, id, title };
+}
+
+/**
+ * The recorded device that a word means, for a change of it.
+ *
+ * @param verb for the message: `modify`
+ * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`,
+ * `refused` if it is on its way out
+ */
+export function chooseChange<E extends DeviceEntry>(
+  { paths, own }: Pick<Facts, "paths" | "own">,
+  entries: readonly E[],
+  { device, verb }: { readonly device: string; readonly verb: string },
+): Removable<E> {
+  const entry = findDevice(entries, device);
+  if (entry === undefined) throw noSuchDevice(entries, device);
+  const found = identified(entry, { instance: paths.name, verb });
+  const { uuid, id, title } = found;
+  if (noteOn(own.record, uuid.toLowerCase())?.pending?.id !== id) return found;
+  throw refuse(
+    `Cannot ${verb} ${title}: its removal is under way`,
+    `${commandLine(paths, entry.kind, "remove", paths.name, id)} waits for it`,
+  );
 }
 
 /** @throws {HotplugError} `no-such-device` if the word means the other kind */

@@ -136,6 +136,22 @@ Deno.test("planDiskSet() refuses what QEMU would not take together", () => {
   );
 });
 
+Deno.test("planDiskSet() refuses a disk that is on its way out", () => {
+  const requestedAt = "2026-11-22T21:00:00Z";
+  const pending = { id: ID, title: "disk 0", requestedAt };
+  const error = planRefusal(
+    "refused",
+    limited({}, { kind: "disk", pending }),
+    (given) => planDiskSet(request({ iops: 5 }), given),
+  );
+  assertMatch(error.message, /^Cannot change disk 0: its removal is under way/);
+  assertMatch(error.hint ?? "", new RegExp(`disk remove vm1 ${ID} waits`));
+  // One of another device that had the uuid before.
+  const other = { kind: "disk", pending: { ...pending, id: "disk-x" } };
+  const plan = planDiskSet(request({ iops: 5 }), limited({}, other));
+  assertEquals(plan.steps.at(-1)?.kind, "limit-disk");
+});
+
 Deno.test("planDiskAdd() limits a disk once it is plugged, and notes it first", () => {
   const given = diskAddFacts({ qemu: { commands: COMMANDS } });
   const plan = planOf(

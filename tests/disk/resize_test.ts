@@ -117,6 +117,20 @@ Deno.test("planDiskResize() refuses an overlay over what was plugged", () => {
   assertEquals(planOf(resize(new Set(["s"]))).action, "resize");
 });
 
+Deno.test("planDiskResize() refuses a disk that is on its way out", () => {
+  const requestedAt = "2026-11-22T21:00:00Z";
+  const pending = { id: ID, title: "disk 0", requestedAt };
+  const devices = { [uuidOf("disk", 0)]: { kind: "disk", pending } };
+  const record = { qemu: null, devices, more: {} };
+  const own = { ...facts().own, record };
+  const error = planRefusal(
+    "refused",
+    live({}, { own }),
+    (given) => planDiskResize(request(), given),
+  );
+  assertMatch(error.message, /^Cannot resize disk 0: its removal is under way/);
+});
+
 Deno.test("planDiskResize() refuses sizes that are not told to the byte", () => {
   const [{ backend }] = live().live as [LiveDisk];
   const huge = { backend: { ...backend, sizeBytes: 2n ** 60n + 512n } };

@@ -213,6 +213,18 @@ Deno.test("planNicModify() refuses what this node cannot do", () => {
   });
 });
 
+Deno.test("planNicModify() refuses a NIC that is on its way out", () => {
+  const requestedAt = "2026-11-22T21:00:00Z";
+  const pending = { id: ID, title: "NIC 0", requestedAt };
+  const devices = { [uuidOf("nic", 0)]: { kind: "nic", pending } };
+  const { own: { place } } = ownWith("up");
+  const record = { qemu: null, devices, more: {} };
+  const given = { own: { place, qemu: null, record } };
+  const error = refused("refused", { link: "br1" }, given);
+  assertStringIncludes(error.message, "its removal is under way");
+  assertStringIncludes(error.hint ?? "", `nic remove vm1 ${ID} waits for it`);
+});
+
 Deno.test("planNicModify() describes every step and its undo", () => {
   const changes = { mac: "aa:00:00:00:00:77", linkState: "down" } as const;
   for (const step of plan(changes).steps) {
