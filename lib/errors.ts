@@ -354,15 +354,14 @@ export function permissionDenied(what: string, cause?: unknown): HotplugError {
  *
  * @returns undefined for every other error
  */
-export function denied(error: HotplugError): HotplugError | undefined {
+function denied(error: HotplugError): HotplugError | undefined {
   const isOurs = error.code === "permission-denied" || error.changed;
   return isOurs || Deno.uid() === 0 || !isDenied(error)
     ? undefined
     : permissionDenied(error.message, error);
 }
 
-/** Any error as one that has a code. */
-export function named(error: unknown): HotplugError {
+function coded(error: unknown): HotplugError {
   if (error instanceof HotplugError) return error;
   if (isOfKernel(error)) {
     // No fd left, no memory, a broken disk: the node's fault, not ours.
@@ -372,4 +371,10 @@ export function named(error: unknown): HotplugError {
     hint: "please report it, with the output of --verbose",
     cause: error,
   });
+}
+
+/** Any error as one that has a code; a user's want of rights is told as such. */
+export function named(error: unknown): HotplugError {
+  const fault = coded(error);
+  return denied(fault) ?? fault;
 }

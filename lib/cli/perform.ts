@@ -5,7 +5,7 @@
  * @module
  */
 
-import { denied, named, shortage, usage } from "../errors.ts";
+import { named, shortage, usage } from "../errors.ts";
 import { VERSION } from "../version.ts";
 import type { Answer, Call, Handler, Terminal } from "../commands/answer.ts";
 import type { Invocation } from "../words/options.ts";
@@ -75,8 +75,7 @@ export async function perform(
     return done;
   } catch (error) {
     // A change tells by itself what comes before the first one.
-    const fault = named((change ? undefined : shortage(error)) ?? error);
-    const failure = denied(fault) ?? fault;
+    const failure = named((change ? undefined : shortage(error)) ?? error);
     const { code, message, changed } = failure;
     if (change) trace.audit({ ...change, error: { code, message }, changed });
     throw failure;

@@ -7,7 +7,8 @@
 import { join } from "@std/path/posix";
 import { nameOfEntry } from "../device/select.ts";
 import {
-  HotplugError,
+  isDenied,
+  isFailure,
   permissionDenied,
   type Remark,
   remark,
@@ -180,10 +181,10 @@ export async function attentionOf(
   try {
     return await findings(subject, asked);
   } catch (error) {
-    if (error instanceof Deno.errors.PermissionDenied) {
+    if (isDenied(error)) {
       return [remarkOf(permissionDenied("not all of it can be seen", error))];
     }
-    if (error instanceof HotplugError) return [remarkOf(error)];
+    if (isFailure(error)) return [remarkOf(error)];
     throw error;
   }
 }

@@ -92,6 +92,27 @@ Deno.test("list as another user does not miss a VM without a runtime file", asyn
   await ending(process);
 });
 
+Deno.test("list as another user names what only root can see", async () => {
+  for (const closed of ["runtime", "record", "socket"] as const) {
+    await using vm = new Instance();
+    openFolders(vm);
+    Deno.chmodSync(vm.runtimePath, closed === "runtime" ? 0o600 : 0o644);
+    Deno.chmodSync(vm.qmpPath, closed === "socket" ? 0o700 : 0o777);
+    if (closed === "record") Deno.mkdirSync(vm.ownDir, { mode: 0o700 });
+    for (const words of [["list"], ["list", "--whole"]]) {
+      const [{ json }] = await both(vm, ...words);
+      const [{ attention } = {} as Doc] = json.instances as Doc[];
+      const told = attention as { code: string; message: string }[];
+      const about = `${closed}: ${JSON.stringify(told)}`;
+      assertEquals(told[0]?.code, "permission-denied", about);
+      for (const { code, message } of told) {
+        assertEquals(code, "permission-denied", about);
+        assertMatch(message, /^(?!.*os error).* must run as root$/, about);
+      }
+    }
+  }
+});
+
 Deno.test("list as another user who may see all answers as it does to root", async () => {
   await using vm = new Instance();
   openFolders(vm);
