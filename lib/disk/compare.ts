@@ -28,6 +28,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
+import { cutDifference, type CutDisk, readCut } from "./cut.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
 import { diskNotes, limitWords } from "./limits.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
@@ -41,6 +42,7 @@ export interface DiskCompareFacts extends WholeFacts {
   /** Undefined where no controller that the file lacks was seen. */
   readonly scsi?: readonly ScsiBus[] | undefined;
   readonly moved: readonly MovedDisk[];
+  readonly cut: readonly CutDisk[];
   /** By device id, of those that are recorded on a SCSI bus. */
   readonly targets: ReadonlyMap<string, LivePlace>;
   /** Where the links lead, and what QEMU has open. */
@@ -221,7 +223,10 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
     ),
     ...facts.moved.map((one) => movedDifference(facts, one)),
     // Of a disk that is elsewhere, its old link tells nothing.
-    ...findDrift(disks, facts.drift, facts.qemu.block).filter(({ device }) =>
+    ...[
+      ...findDrift(disks, facts.drift, facts.qemu.block),
+      ...facts.cut.map(cutDifference),
+    ].filter(({ device }) =>
       !facts.moved.some(({ entry }) => entry.index === device?.index)
     ),
     ...controllerDifference(facts),
@@ -244,12 +249,16 @@ export async function compareDisks(
     isStillOpen(noteOn(record, uuid)?.access, qemu.process?.pid)
   );
   const isForeign = hasForeignController(given);
+  const { openFiles = [] } = given;
+  const drift = await readDriftFacts(disks, openFiles);
+  const { links } = drift;
   return diskDifferences({
     ...given,
     scsi: isForeign ? await readScsiBuses(qmp) : undefined,
     moved: await readMoved({ qemu, runtime }, qmp),
     targets: await readPlaces(qmp, onScsi),
-    drift: await readDriftFacts(disks, given.openFiles),
+    cut: await readCut({ disks, qemu, openFiles, links }, qmp),
+    drift,
     inUse: new Set(lost),
   });
 }

@@ -19,7 +19,6 @@ import { refuseImpossible } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import { shellWord } from "../state/shell_word.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { ResizeDiskStep } from "./change_steps.ts";
 import {
@@ -43,6 +42,7 @@ import {
 } from "./moved.ts";
 import { unheard } from "./driver.ts";
 import type { DiskResize } from "./request.ts";
+import { isCut, lengthen } from "./cut.ts";
 import { DISK } from "./name.ts";
 
 const MIB = 1024 * 1024;
@@ -119,13 +119,11 @@ function sourceOf(
  */
 function refuseCut({ drivers, source }: LiveDisk, size: number, title: string) {
   if (imageFormat({ drivers }) !== undefined || "why" in source) return;
-  const { kind, path, sizeBytes = size } = source;
-  if (kind !== "file" || Math.ceil(sizeBytes / SECTOR) * SECTOR >= size) return;
+  const { kind, path, sizeBytes } = source;
+  if (kind !== "file" || !isCut(sizeBytes, size)) return;
   throw refuse(
     `Cannot call ${title} whole with ${size} bytes: its file ${path} was cut to ${sizeBytes} bytes`,
-    `truncate -s ${size} ${
-      shellWord(path)
-    } makes it as long again, and what was cut off is lost`,
+    lengthen(source, size),
   );
 }
 

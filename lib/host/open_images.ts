@@ -26,6 +26,15 @@ function deviceSize({ rdev }: FileStatus): number | undefined {
   return sectors === undefined ? undefined : Number(sectors) * SYSFS_SECTOR;
 }
 
+/**
+ * The size of what is open, without asking its file system, which may hang: as
+ * the kernel knows it; undefined for what has none.
+ */
+export function knownSize(status: FileStatus): number | undefined {
+  if (status.kind === "block") return deviceSize(status);
+  return status.kind === "file" ? status.sizeBytes : undefined;
+}
+
 /** A file's size is asked of its file system, for this long: milliseconds. */
 const SIZE_TIMEOUT_MS = 2_000;
 

@@ -90,6 +90,14 @@ function elsewhere(): NonNullable<ComparisonSpec["moved"]> {
   return [{ entry, disk }];
 }
 
+/** The disk's file is shorter than the disk. */
+function cutShort(): NonNullable<ComparisonSpec["cut"]> {
+  const [entry] = WHOLE.content.runtime.disks;
+  assert(entry !== undefined);
+  const source = { kind: "file", path: "/srv/d0.img", sizeBytes: 512 } as const;
+  return [{ entry, liveBytes: 1024, source }];
+}
+
 /** Of a disk that is neither recorded nor there. */
 function lost(inUse: ReadonlySet<string>): ComparisonSpec {
   const path = "/srv/new.img";
@@ -300,6 +308,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a disk whose data is elsewhere": {
     code: "moved",
     spec: { moved: elsewhere() },
+    ...DIFFERS.disk,
+  },
+  "a disk whose file was cut": {
+    code: "source-shrunk",
+    spec: { cut: cutShort() },
     ...DIFFERS.disk,
   },
   "a disk that is limited otherwise": {

@@ -61,6 +61,17 @@ async function added(vm: Vm, source: string, ...words: string[]) {
   assertEquals([add.stderr, add.status], ["", 0], add.stdout);
 }
 
+/** All who look tell of a source that is shorter than its disk. */
+async function shrunk(vm: Vm, hint: RegExp) {
+  const list = await tool(vm, "list", vm.name);
+  const [{ status, differences: [told, ...others] }] = list.json.devices;
+  assertEquals([status, told?.code, others], ["differs", "source-shrunk", []]);
+  assertMatch(told.hint, hint);
+  const verify = await tool(vm, "state", "show", vm.name, "--verify");
+  assertEquals([verify.status, verify.json.verify.differences], [3, [told]]);
+  assertEquals((await tool(vm, "repair", vm.name)).status, 7);
+}
+
 async function removed(vm: Vm) {
   const remove = await tool(vm, "disk", "remove", vm.name, UUID);
   assertEquals([remove.stderr, remove.status], ["", 0], remove.stdout);
@@ -117,6 +128,7 @@ eachRelease(
         await refused(vm, String(16 * MIB + 1), "--grow");
         await Deno.truncate(image, 4 * MIB);
         assertMatch(await refused(vm), /was cut to 4194304 bytes/);
+        await shrunk(vm, new RegExp(`^truncate -s ${16 * MIB} .*${image} `));
         await Deno.truncate(image, 24 * MIB);
         // QEMU itself would cut the file here.
         assertMatch(await refused(vm, "20M", "--grow"), /would cut it/);
@@ -143,6 +155,9 @@ eachRelease(
       await vm.qmp.execute("cont");
       await assertSeen(vm, 16);
       assertEquals(recordedMib(vm), 16);
+      await Deno.truncate(image, 8 * MIB);
+      await host("losetup", "--set-capacity", loop.path);
+      await shrunk(vm, /^give the device 16777216 bytes again/);
       await removed(vm);
     });
   },

@@ -91,6 +91,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
     },
     inUse: new Set(),
     moved: [],
+    cut: [],
     macs: new Map(nics.map((nic) => [idOf(nic), nic.mac ?? ""])),
     heldTaps: new Set(taps),
     taps: new Set(taps),

@@ -1,0 +1,108 @@
+/**
+ * Disks whose file or device was made shorter under them: QEMU tells the old
+ * size, and the guest gets errors behind the new end.
+ *
+ * @module
+ */
+
+import { backendOf } from "../device/backend.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
+import { identityOf } from "../host/identity.ts";
+import { knownSize, type OpenImage, openImages } from "../host/open_images.ts";
+import type { OpenFile } from "../host/process.ts";
+import type { Difference } from "../plan/difference.ts";
+import type { QemuFacts } from "../plan/facts.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import type { Size } from "../qmp/reading.ts";
+import type { DiskEntry } from "../state/runtime.ts";
+import { shellWord } from "../state/shell_word.ts";
+import type { LinkFacts } from "./drift.ts";
+import { imageFormat, readLiveDisks } from "./live.ts";
+
+/** A recorded disk, and what is left of its source. */
+export interface CutDisk {
+  readonly entry: DiskEntry;
+  /** As QEMU shows it to the guest. */
+  readonly liveBytes: Size;
+  readonly source: Pick<OpenImage, "kind" | "path" | "sizeBytes">;
+}
+
+/** QEMU counts in these: BDRV_SECTOR_SIZE. */
+const SECTOR = 512;
+
+/** Whether a raw source is shorter than its disk; not if it is not known. */
+export function isCut(sizeBytes: number | undefined, liveBytes: Size): boolean {
+  return sizeBytes !== undefined &&
+    Math.ceil(sizeBytes / SECTOR) * SECTOR < liveBytes;
+}
+
+/** What makes it as long again. */
+export function lengthen(
+  { kind, path }: Pick<OpenImage, "kind" | "path">,
+  bytes: Size,
+): string {
+  return kind === "file"
+    ? `truncate -s ${bytes} ${
+      shellWord(path)
+    } makes it as long again, and what was cut off is lost`
+    : `give the device ${bytes} bytes again; what was cut off may be lost`;
+}
+
+/**
+ * Looks for such disks; asks QEMU and file systems for more only where there
+ * may be one. An image has a size of its own.
+ *
+ * @param options.openFiles what QEMU has open
+ * @param options.links where the links of all disks lead
+ */
+export async function readCut(
+  { disks, qemu, openFiles, links }: {
+    readonly disks: readonly DiskEntry[];
+    readonly qemu: QemuFacts;
+    readonly openFiles: readonly OpenFile[];
+    readonly links: readonly LinkFacts[];
+  },
+  qmp: QmpSession,
+): Promise<readonly CutDisk[]> {
+  const { process, block } = qemu;
+  const open = new Map(
+    openFiles.map(({ status }) => [identityOf(status), status]),
+  );
+  const few = disks.flatMap((entry) => {
+    const { sizeBytes: liveBytes, format } =
+      backendOf(block, entry.hvinfo.id ?? "") ?? {};
+    const identity = links[entry.index]?.lead?.identity ?? "";
+    const status = open.get(identity);
+    if (liveBytes === undefined || format !== undefined || !status) return [];
+    return isCut(knownSize(status), liveBytes)
+      ? [{ entry, liveBytes, identity }]
+      : [];
+  });
+  if (few.length === 0 || process === undefined) return [];
+  const images = await openImages(process.pid);
+  const live = await readLiveDisks(qmp, qemu, { process, images });
+  return few.flatMap(({ identity, ...one }) => {
+    const disk = live.find(({ id }) => id === one.entry.hvinfo.id);
+    const source = images.find((image) => image.identity === identity);
+    if (disk === undefined || imageFormat(disk) !== undefined) return [];
+    return source !== undefined && isCut(source.sizeBytes, one.liveBytes)
+      ? [{ ...one, source }]
+      : [];
+  });
+}
+
+/** What is to be told of one. */
+export function cutDifference(
+  { entry, liveBytes, source }: CutDisk,
+): Difference {
+  const { kind, path, sizeBytes } = source;
+  const what = kind === "file" ? "file" : "block device";
+  return {
+    code: "source-shrunk",
+    device: nameOfEntry(entry),
+    message: `${
+      titleOf(entry)
+    } has ${liveBytes} bytes for the guest, but its ${what} ${path} was cut to ${sizeBytes}`,
+    hint: lengthen(source, liveBytes),
+  };
+}
