@@ -75,10 +75,10 @@ function unrecorded(
       device: { kind, ...name(id) },
       message: `QEMU has ${
         kind === "disk" ? "disk" : "NIC"
-      } ${id}, which the runtime file does not record`,
-      hint: `${commandLine(paths, "adopt", paths.name)} records it, ${
-        commandLine(paths, kind, "remove", paths.name, id, "--force")
-      } takes it out`,
+      } ${id}, which the runtime file does not record: ${
+        commandLine(paths, "adopt", paths.name)
+      } records it, the command of the hint takes it out`,
+      hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
     })),
     ...[...qemu.drivers].filter(([id]) => !known.has(id))
       .map(([id, driver]) => ({
