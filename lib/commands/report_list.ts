@@ -134,7 +134,7 @@ function attentionText(remarks: readonly Remark[]): string {
 }
 
 const PRESENCE_ONLY =
-  "This compares only if each device is there; list --whole compares everything.";
+  "Only the presence of devices was compared; list --whole compares everything.";
 
 /** The instances of this node, in columns, and how deep they were compared. */
 export function summariesText(

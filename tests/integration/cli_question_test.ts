@@ -36,14 +36,20 @@ function statuses(ran: Ran): unknown[] {
   ) => [id, index, status]);
 }
 
-Deno.test("list INSTANCE compares file and QEMU", async () => {
+/** One disk sits elsewhere, one is gone, and a NIC was plugged by hand. */
+function differing(): Instance {
   const gone = diskEntry(NEW, NEW_DISK, { addr: "0xe" });
   const moved = diskEntry(DISK.uuid, DISK.id, { addr: "0x10" });
-  await using vm = new Instance({ disks: [moved, gone] });
+  const vm = new Instance({ disks: [moved, gone] });
   const plug = (id: string, driver: string, slot: number) =>
     vm.peer.model.devices.set(id, { id, driver, slot });
   plug(DISK.id, "virtio-blk-pci", 12);
   plug("by-hand", "virtio-net-pci", 20);
+  return vm;
+}
+
+Deno.test("list INSTANCE compares file and QEMU", async () => {
+  await using vm = differing();
   const ran = await ask(vm, "list", NAME);
   assertEquals(ran.status, 0);
   assertEquals(statuses(ran), [
@@ -61,13 +67,7 @@ Deno.test("list INSTANCE compares file and QEMU", async () => {
 });
 
 Deno.test("list --whole and check look as deep as list INSTANCE", async () => {
-  const gone = diskEntry(NEW, NEW_DISK, { addr: "0xe" });
-  const moved = diskEntry(DISK.uuid, DISK.id, { addr: "0x10" });
-  await using vm = new Instance({ disks: [moved, gone] });
-  const plug = (id: string, driver: string, slot: number) =>
-    vm.peer.model.devices.set(id, { id, driver, slot });
-  plug(DISK.id, "virtio-blk-pci", 12);
-  plug("by-hand", "virtio-net-pci", 20);
+  await using vm = differing();
   const one = await ask(vm, "list", NAME);
   const devices = one.json.devices as { differences: unknown[] }[];
   const all = [
