@@ -65,9 +65,13 @@ interface User {
   readonly end: readonly string[] | undefined;
 }
 
-/** Where a disk's nodes begin: its device's own end, else the named node. */
+/**
+ * Where a disk's nodes begin: its device's own end, else the named node. A
+ * device that the guest has released leaves QEMU's tree some milliseconds
+ * before it gives its node up: until then its end has no name.
+ */
 function rootsOf(
-  { qemu, users: { graph: { nodes } } }: UserFacts,
+  { qemu, users: { graph: { nodes, edges } } }: UserFacts,
   id: string,
 ): GraphNode[] {
   const live = backendOf(qemu.block, id);
@@ -77,9 +81,17 @@ function rootsOf(
   );
   if (own.length > 0) return own;
   const top = live?.nodeName || id;
-  return nodes.filter(({ type, name }) =>
+  const named = nodes.filter(({ type, name }) =>
     type === "block-driver" && name === top
   );
+  const above = new Set(
+    edges.filter(({ child }) => named.some((one) => one.id === child))
+      .map(({ parent }) => parent),
+  );
+  const leaving = nodes.filter(({ id, type, name }) =>
+    type === "block-backend" && name === "" && above.has(id)
+  );
+  return [...named, ...leaving];
 }
 
 function jobUser({ id, type }: BlockJob): User {

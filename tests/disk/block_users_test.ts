@@ -104,3 +104,21 @@ Deno.test("refuseUsed() leaves alone what others do with their own nodes", () =>
   const exports = [{ id: "e1", type: "nbd", node: "other" }];
   refuseUsed(given({ graph, jobs: [job], exports }), { id: ID, what: "x" });
 });
+
+Deno.test("refuseUsed() knows the end of a device that is just leaving QEMU", () => {
+  const id = ID;
+  // As 7.2 and 10.0 show it between the guest's release and DEVICE_DELETED.
+  const leaving = graphOf(
+    ["backend:", ...OWN.slice(1)],
+    [[0, 1, "root"], [1, 2, "file"]],
+  );
+  refuseUsed(given({ graph: leaving }), { id, what: "remove disk 0" });
+  // Beside the device's own end it is somebody else's.
+  const beside = graphOf([...OWN, "backend:"], [...OWN_EDGES, [3, 1, "root"]]);
+  assertEquals(told({ graph: beside })[0]?.includes("without a name"), true);
+  const overlay = graphOf(
+    ["backend:", ...OWN.slice(1), "driver:ov"],
+    [[0, 1, "root"], [1, 2, "file"], [3, 1, "backing"]],
+  );
+  assertEquals(told({ graph: overlay })[0]?.includes("block node ov"), true);
+});
