@@ -5,7 +5,7 @@ import { type GivenOwner, inodeKey } from "../../lib/host/access_record.ts";
 import { giveOwner, ownerNow, returnOwner } from "../../lib/host/disk_owner.ts";
 import { openFile, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { openFds, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, TempDir } from "../sys/support.ts";
 
 const [FROM, TO, OTHER] = [30_001, 30_002, 30_003];
 
@@ -40,7 +40,7 @@ Deno.test("giveOwner() and returnOwner() may both be repeated", async () => {
       FROM,
     ]);
   }
-  assertEquals(openFds(), before);
+  await expectFds(before);
 });
 
 Deno.test("a disk that is somebody else's by now stays so", async () => {
@@ -91,5 +91,5 @@ Deno.test("a disk is known by its inode, not by its path", async () => {
   using another = openFile(given.path, O.PATH);
   assertEquals((await returnOwner(given, another))?.code, "owner-moved");
   another.close();
-  assertEquals(openFds(), before);
+  await expectFds(before);
 });

@@ -3,7 +3,7 @@ import { identitiesAt, identityOf, leadOf } from "../../lib/host/identity.ts";
 import { ShortageError } from "../../lib/sys/errno.ts";
 import { statPath } from "../../lib/sys/file.ts";
 import { withFreeFds } from "../lab/free_fds.ts";
-import { openFds, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, TempDir } from "../sys/support.ts";
 
 Deno.test("leadOf() tells what lies at a path, whatever the path is", async () => {
   using dir = new TempDir();
@@ -23,5 +23,5 @@ Deno.test("leadOf() tells what lies at a path, whatever the path is", async () =
   await withFreeFds(0, async () => {
     await assertRejects(() => leadOf(path), ShortageError);
   });
-  assertEquals(openFds(), before);
+  await expectFds(before);
 });

@@ -5,7 +5,7 @@ import { ShortageError } from "../../lib/sys/errno.ts";
 import { statPath } from "../../lib/sys/file.ts";
 import { withFreeFds } from "../lab/free_fds.ts";
 import { unless, withoutDevice } from "../support/left_out.ts";
-import { openFds, run, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, run, TempDir } from "../sys/support.ts";
 
 const LOOPS = withoutDevice("/dev/loop-control");
 
@@ -37,7 +37,7 @@ Deno.test({
       await withFreeFds(1, async () => {
         await assertRejects(() => aliases(path, "rw"), ShortageError);
       });
-      assertEquals(openFds(), before);
+      await expectFds(before);
     } finally {
       for (const one of loops.toReversed()) run("losetup", "--detach", one);
     }

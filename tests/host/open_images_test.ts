@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { identityOf } from "../../lib/host/identity.ts";
 import { openImages } from "../../lib/host/open_images.ts";
 import { statPath } from "../../lib/sys/file.ts";
-import { openFds, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, TempDir } from "../sys/support.ts";
 
 /** Has the first file open twice, with QEMU's lock on one; the second without. */
 const HOLDS = `
@@ -29,7 +29,7 @@ Deno.test("openImages() tells what QEMU has locked, each image once", async () =
   );
   const before = openFds();
   const [image, ...more] = await openImages(child.pid);
-  assertEquals(openFds(), before);
+  await expectFds(before);
   const { fds = [], ...rest } = image ?? {};
   assertEquals(more, []);
   assertEquals(rest, {

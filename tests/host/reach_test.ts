@@ -13,7 +13,7 @@ import { ShortageError } from "../../lib/sys/errno.ts";
 import { mknodBlock, openFile, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { beside, LEASE } from "../lab/beside.ts";
-import { openFds, run, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, run, TempDir } from "../sys/support.ts";
 
 Deno.test("opensInTime() lets go on what opens or fails at once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
@@ -118,5 +118,5 @@ Deno.test("no look with QEMU's eyes keeps a descriptor", async () => {
   await all();
   const before = openFds();
   await all();
-  assertEquals(openFds(), before);
+  await expectFds(before);
 });

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { passThroughFault } from "../../lib/host/scsi_device.ts";
 import { openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { openFds, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, TempDir } from "../sys/support.ts";
 
 Deno.test("passThroughFault() tells what takes no SCSI commands", async () => {
   using dir = new TempDir();
@@ -12,5 +12,5 @@ Deno.test("passThroughFault() tells what takes no SCSI commands", async () => {
     const why = await passThroughFault(pinned, driver);
     assertEquals(why, "it takes no SCSI commands (ENOTTY)");
   }
-  assertEquals(openFds(), before);
+  await expectFds(before);
 });

@@ -4,7 +4,7 @@ import { HotplugError } from "../../lib/errors.ts";
 import { mknodBlock, openFile } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { beside } from "../lab/beside.ts";
-import { openFds, run, TempDir } from "../sys/support.ts";
+import { expectFds, openFds, run, TempDir } from "../sys/support.ts";
 import { unless, withoutDevice } from "../support/left_out.ts";
 
 /** As QEMU does: an open file description lock on byte 201; 37 is F_OFD_SETLK. */
@@ -185,7 +185,7 @@ Deno.test({
         try {
           const before = openFds();
           assertStringIncludes(await users(), `(pid ${pid}), by way of`);
-          assertEquals(openFds(), before);
+          await expectFds(before);
         } finally {
           run("umount", path);
         }
@@ -240,7 +240,7 @@ Deno.test("openSource() opens what was looked at, and nothing else", async () =>
   const opens = () => openSource(path, other, pinned);
   await assertRejects(opens, HotplugError, "another file");
   pinned.close();
-  assertEquals(openFds(), before);
+  await expectFds(before);
 });
 
 Deno.test("inspectSource() and uriSource() tell what a source is", async () => {

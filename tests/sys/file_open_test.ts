@@ -9,7 +9,7 @@ import {
 } from "../../lib/sys/file.ts";
 import { O, openFlags } from "../../lib/sys/layout.ts";
 import { withFreeFds } from "../lab/free_fds.ts";
-import { openFds, PATIENCE, run, TempDir, text } from "./support.ts";
+import { expectFds, openFds, PATIENCE, run, TempDir, text } from "./support.ts";
 
 function code(call: () => unknown): string {
   return (assertThrows(call, SysError) as SysError).code;
@@ -125,7 +125,7 @@ Deno.test("openFileWithin() gives up a FIFO and closes what comes late", async (
   while (hasReader(path) && performance.now() < endMs) {
     await new Promise((resolve) => setTimeout(resolve));
   }
-  assertEquals(openFds(), expected);
+  await expectFds(expected);
 });
 
 for (const free of [0, 1, 2, 3]) {
@@ -142,10 +142,6 @@ for (const free of [0, 1, 2, 3]) {
         assertEquals(error.code, "EMFILE");
       }
     });
-    const endMs = performance.now() + PATIENCE.timeoutMs;
-    while (openFds().length > before.length && performance.now() < endMs) {
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    assertEquals(openFds(), before);
+    await expectFds(before);
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertEquals, equal } from "@std/assert";
 import { pause } from "../../lib/sys/pause.ts";
 import { UnixListener } from "../lab/unix_listener.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
@@ -49,6 +50,15 @@ export function openFds(): string[] {
     }
   }
   return fds.sort();
+}
+
+/** Fails unless the same descriptors are open: closing goes on in threads. */
+export async function expectFds(expected: readonly string[]): Promise<void> {
+  const endMs = performance.now() + PATIENCE.timeoutMs;
+  while (!equal(openFds(), expected) && performance.now() < endMs) {
+    await pause(1);
+  }
+  assertEquals(openFds(), expected);
 }
 
 /** A listener and both ends of one connection to it. */

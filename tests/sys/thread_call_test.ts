@@ -10,7 +10,7 @@ import {
 } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { mountOf } from "../../lib/sys/mounts.ts";
-import { openFds, PATIENCE, run, TempDir } from "./support.ts";
+import { expectFds, openFds, PATIENCE, run, TempDir } from "./support.ts";
 
 Deno.test("openFileWithin() queues what is more than there are places for", async () => {
   using dir = new TempDir();
@@ -22,17 +22,8 @@ Deno.test("openFileWithin() queues what is more than there are places for", asyn
     assertEquals(statFd(fd).kind, "file");
     fd.close();
   }
-  await settled(before);
+  await expectFds(before);
 });
-
-/** Closing goes on in threads. */
-async function settled(expected: readonly string[]): Promise<void> {
-  const endMs = performance.now() + PATIENCE.timeoutMs;
-  while (openFds().length > expected.length && performance.now() < endMs) {
-    await new Promise((resolve) => setTimeout(resolve));
-  }
-  assertEquals(openFds(), expected);
-}
 
 /** Opens FIFOs that nobody writes to, in threads that hang. */
 function hangAll(paths: readonly string[], timeoutMs: number) {
@@ -88,7 +79,7 @@ Deno.test("openFileWithin() refuses the 17th at once when 16 hang, and names the
     using limit = new TimeLimit(20);
     await limit.over;
   })();
-  await settled(before);
+  await expectFds(before);
 });
 
 Deno.test("openFileWithin() serves who queued as soon as a place is free", async () => {
@@ -107,7 +98,7 @@ Deno.test("openFileWithin() serves who queued as soon as a place is free", async
     for (const path of others.slice(0, 15)) await writeTo(path);
     for (const fd of await Promise.all(hanging)) fd.close();
   })();
-  await settled(before);
+  await expectFds(before);
 });
 
 /** Ends an open that hangs, once it does. */
