@@ -121,9 +121,9 @@ function writeAnswer(
   },
 ) {
   const { flags } = invocation;
-  const { warnings = [], isVerbatim } = answer;
+  const { settled = [], warnings = [], isVerbatim } = answer;
   if (!flags.has("quiet")) {
-    for (const one of warnings) warn(one, terminal);
+    for (const one of [...settled, ...warnings]) warn(one, terminal);
   }
   const isQuiet = flags.has("quiet") && !flags.has("json");
   if (isQuiet && isChange(invocation)) return;

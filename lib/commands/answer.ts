@@ -64,6 +64,8 @@ export interface Answer {
   readonly isVerbatim?: boolean;
   /** For stderr, and for programs. @default none */
   readonly warnings?: readonly Remark[];
+  /** For stderr alone: the document has them. @default none */
+  readonly settled?: readonly Remark[];
   /**
    * Something may have been changed that the document does not tell as
    * `changed`. @default nothing was

@@ -37,6 +37,7 @@ export async function carryOut(
     text: outcomeText(outcome),
     document: outcomeDocument(outcome),
     warnings: outcome.warnings,
+    settled: outcome.settled ?? [],
   };
   return { outcome, answer };
 }

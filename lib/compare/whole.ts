@@ -18,7 +18,7 @@ import type { Compared, Difference, WholeFacts } from "../plan/difference.ts";
 import type { Facts, QemuFacts } from "../plan/facts.ts";
 import type { Kind } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { commandLine, type InstancePaths } from "../state/instance.ts";
+import type { InstancePaths } from "../state/instance.ts";
 import { isLeftover } from "../state/leftover.ts";
 import { readUidFile, uidFile } from "../state/uid_file.ts";
 import {
@@ -27,9 +27,7 @@ import {
   leftoverDifferences,
   type ProcessFacts,
 } from "./common.ts";
-import { absence } from "../plan/compare_entry.ts";
-import { remark } from "../errors.ts";
-import { nameOfEntry, titleOf } from "../device/select.ts";
+import { absentDifference } from "../plan/compare_entry.ts";
 import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { heldDifferences, lostDifference } from "../plan/compare_own.ts";
@@ -117,13 +115,9 @@ export function comparePresence(
   qemu: Pick<QemuFacts, "deviceIds" | "block">,
   paths: Pick<InstancePaths, "name" | "reachedBy">,
 ): Difference[] {
-  return devicesOf(runtime).flatMap((entry) => {
-    const code = absence(entry, qemu);
-    if (code !== "not-in-qemu") return [];
-    const hint = commandLine(paths, "repair", paths.name);
-    const about = { hint, device: nameOfEntry(entry) };
-    return [remark(code, `${titleOf(entry)} is not in QEMU`, about)];
-  });
+  return devicesOf(runtime)
+    .flatMap((entry) => absentDifference({ paths, qemu }, entry) ?? [])
+    .filter(({ code }) => code === "not-in-qemu");
 }
 
 /**

@@ -134,19 +134,21 @@ export function checkSettings(
   );
 }
 
-/** Whether Ganeti's own start would give the disk the same settings. */
-export function isReproducible(
+/** The options of the settings that Ganeti's own start would not give the disk. */
+export function unlikeStart(
   settings: DiskSettings,
   hvparams: Hvparams,
   devType: string,
-): boolean {
-  const { diskCache } = hvparams;
-  if (!CACHES.some((one) => one === diskCache)) return false;
-  const wanted = cacheMode(settings.cache, devType);
-  const atStart = cacheMode(diskCache, devType);
-  return wanted.direct === atStart.direct &&
-    wanted.writeCache === atStart.writeCache &&
-    settings.aio === hvparams.diskAio &&
-    settings.discard === hvparams.diskDiscard &&
-    settings.access === "rw" && settings.queues === undefined;
+): string[] {
+  const { diskCache, diskAio, diskDiscard } = hvparams;
+  const isKnown = CACHES.some((one) => one === diskCache);
+  const word = (cache: string) => cacheWord(cacheMode(cache, devType));
+  const differs = {
+    cache: !isKnown || word(settings.cache) !== word(diskCache),
+    aio: settings.aio !== diskAio,
+    discard: settings.discard !== diskDiscard,
+    "read-only": settings.access === "ro",
+    queues: settings.queues !== undefined,
+  };
+  return Object.entries(differs).flatMap(([name, isSo]) => isSo ? [name] : []);
 }

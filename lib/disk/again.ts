@@ -14,6 +14,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { diskNotes } from "./limits.ts";
 import type { DiskAdd } from "./request.ts";
+import { busNameOf } from "./scsi_place.ts";
 import { type DiskThere, hasSource } from "./there.ts";
 import { viaOf } from "./view.ts";
 
@@ -70,7 +71,8 @@ export function diskOptions(
   const notes = diskNotes(noteOn(own.record, twin.uuid?.toLowerCase() ?? ""));
   const driverThere = qemu.drivers.get(id);
   const accessAsked = accessFor(findDriver(driverThere ?? ""), access);
-  const { writeCache, queues, iothread } = there;
+  const { writeCache, queues, iothread, place } = there;
+  const { bus, scsiId } = twin.hvinfo;
   const none = Object.fromEntries(LIMIT_NAMES.map((name) => [name, 0]));
   return {
     asked: {
@@ -105,6 +107,10 @@ export function diskOptions(
       via: live && viaOf(live.file, twin, own),
       ...none,
       ...limitsIn(live ?? {}),
+      ...(scsiId !== undefined && {
+        slot: place?.scsiId ?? scsiId,
+        bus: place ? busNameOf(place) : bus,
+      }),
     },
   };
 }

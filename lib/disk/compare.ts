@@ -34,7 +34,7 @@ import { diskNotes, limitWords } from "./limits.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { readScsiBuses } from "./scsi.ts";
-import { type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
+import { busNameOf, type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 import { commandLine } from "../state/instance.ts";
 
 /** What comparing disks depends on. */
@@ -67,7 +67,7 @@ function targetDifference(
     message: `${
       titleOf(entry)
     } is recorded as target ${scsiId} of ${bus}, QEMU has it as ${live.scsiId} of ${
-      String(live.bus).split("/").at(-1)
+      busNameOf(live)
     }`,
     hint: plugAnew(facts, entry),
   }];

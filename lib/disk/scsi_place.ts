@@ -24,7 +24,14 @@ const PROPERTIES = {
 } as const;
 
 /** Where a disk is; undefined where QEMU does not tell. */
-export type LivePlace = { readonly [K in keyof typeof PROPERTIES]: unknown };
+export type LivePlace = {
+  readonly [K in keyof typeof PROPERTIES]: string | number | undefined;
+};
+
+/** The name of its bus. */
+export function busNameOf({ bus }: Pick<LivePlace, "bus">): string {
+  return String(bus).split("/").at(-1) ?? "";
+}
 
 /** Asks for the places of all these devices at once, by their ids. */
 export async function readPlaces(

@@ -7,7 +7,7 @@
 
 import type { DiskDevice } from "../device/disk.ts";
 import { heedsDrivers, isPassThrough, isScsi } from "../device/disk_driver.ts";
-import { isReproducible } from "../device/disk_settings.ts";
+import { unlikeStart } from "../device/disk_settings.ts";
 import { startsWith } from "../device/scsi_target.ts";
 import { uriObject } from "../device/uri_object.ts";
 import { HotplugError } from "../errors.ts";
@@ -161,14 +161,13 @@ function settingsFault(
   // Nor does a guest write to a CD-ROM, whatever a start opens it for.
   const access = driver === "scsi-cd" ? "rw" : settings.access;
   const { hvparams } = content.runtime;
-  if (isReproducible({ ...settings, access }, hvparams, devType)) {
-    return undefined;
-  }
+  const others = unlikeStart({ ...settings, access }, hvparams, devType);
+  if (others.length === 0) return undefined;
   return {
     cannot: "Cannot add the disk with these settings",
     why:
       "a start or migration from the runtime file would give the disk the settings of the hvparams",
-    instead: "leave out --cache, --aio, --discard, --read-only and --queues",
+    instead: `leave out ${others.map((one) => `--${one}`).join(", ")}`,
     adopted: "no-matter",
   };
 }

@@ -15,6 +15,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import { readDriftFacts } from "./drift.ts";
 import { readMoved, whereabouts } from "./moved.ts";
 import type { DiskAdd } from "./request.ts";
+import { type LivePlace, readPlaces } from "./scsi_place.ts";
 
 /** What only a look at one disk of QEMU's tells; undefined: QEMU does not. */
 export interface DiskThere {
@@ -26,6 +27,8 @@ export interface DiskThere {
   readonly writeCache?: string | number | undefined;
   /** Where its data is; undefined: where it is recorded. */
   readonly movedTo?: string | undefined;
+  /** On a SCSI bus; undefined elsewhere. */
+  readonly place?: LivePlace | undefined;
 }
 
 interface SourceFacts extends Pick<Facts, "content" | "diskIdentities"> {
@@ -85,5 +88,7 @@ export async function readThere(
     : await isClosed(qemu, entry)
     ? "something else"
     : undefined;
-  return { ...told, movedTo };
+  const { id = "", scsiId } = entry.hvinfo;
+  const places = await readPlaces(qmp, scsiId === undefined ? [] : [id]);
+  return { ...told, movedTo, place: places.get(id) };
 }

@@ -57,7 +57,7 @@ import {
   prepareKind,
 } from "../kinds.ts";
 import type { Planner } from "../plan/kind.ts";
-import { findDevice } from "../device/select.ts";
+import { findDevice, titleOf } from "../device/select.ts";
 import { noteOn } from "../state/own_check.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 
@@ -118,21 +118,23 @@ function outcomeOfRecovery(
   return { instance, action, changed: true, device, warnings: [] };
 }
 
-/** Requests that finish the removals which the guest has completed. */
+/** Requests that finish removals which the guest has completed, and of what. */
 async function releasedRemovals(
   paths: InstancePaths,
   options: RunOptions,
-): Promise<KindRequest[]> {
+): Promise<[KindRequest, what: string][]> {
   const noted = Object.values(readOwnRecord(paths).devices);
   if (noted.every(({ pending }) => pending === undefined)) return [];
   using qmp = await openMonitor(paths.qmp, options);
   const { own, content, qemu } = await readFacts(paths, qmp, loadNotes);
   return (await loadWholeKinds()).flatMap(({ list, finish }) =>
-    content.runtime[list].flatMap(({ uuid = "", hvinfo: { id } }) => {
+    content.runtime[list].flatMap((entry): [KindRequest, string][] => {
+      const { uuid = "", hvinfo: { id } } = entry;
       const pending = noteOn(own.record, uuid.toLowerCase())?.pending;
       const isReleased = pending !== undefined && pending.id === id &&
         !qemu.deviceIds.has(id);
-      return isReleased ? [finish(paths.name, uuid)] : [];
+      if (!isReleased) return [];
+      return [[finish(paths.name, uuid), `${titleOf(entry)} (${id})`]];
     })
   );
 }
@@ -152,9 +154,8 @@ async function finishReleased(
   carryOut: (request: Request) => Promise<Outcome>,
 ): Promise<void> {
   try {
-    for (const request of await releasedRemovals(paths, options)) {
+    for (const [request, what] of await releasedRemovals(paths, options)) {
       const { device } = await carryOut(request);
-      const what = `${device?.kind} ${device?.index} (${device?.id})`;
       settled.push(remark(
         "removal-finished",
         `the guest has released ${what}: its removal is finished`,
@@ -314,17 +315,12 @@ async function runAfterEarlier(
     const outcome = outcomeOfRecovery([request, meant], recovery) ??
       await carryOut(meant);
     if (isRemoval) await finish();
-    return withSettled(outcome, settled);
+    return { ...outcome, settled };
   } catch (error) {
     throw settled.length > 0 && error instanceof HotplugError
       ? withDetails(error, { settled })
       : error;
   }
-}
-
-/** A line on stderr for each, and the same for programs. */
-function withSettled(outcome: Outcome, settled: readonly Remark[]): Outcome {
-  return { ...withWarnings(outcome, ...settled), settled };
 }
 
 /**

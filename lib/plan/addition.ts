@@ -4,7 +4,11 @@
  * @module
  */
 
-import type { PciPlace, SlotFacts } from "../device/bus_slot.ts";
+import {
+  type PciPlace,
+  sitsAsRecorded,
+  type SlotFacts,
+} from "../device/bus_slot.ts";
 import { chooseSlot } from "../device/choose_slot.ts";
 import {
   deviceId,
@@ -13,6 +17,7 @@ import {
   schemeOf,
 } from "../device/device_id.ts";
 import type { Place } from "../device/hvinfo.ts";
+import { rootBus } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { type DeviceView, type Plan, planOf } from "../engine/plan.ts";
@@ -30,6 +35,7 @@ import {
 } from "./requirements.ts";
 import { command, qmpStep, stateSteps } from "./steps.ts";
 import { commandLine } from "../state/instance.ts";
+import { absentDifference } from "./compare_entry.ts";
 
 /** The recorded device of this uuid, which is in lower case. */
 export function findEntry<E extends DeviceEntry>(
@@ -84,9 +90,13 @@ function plugOptions(
   twin: DeviceEntry,
 ): Pick<Again, "asked" | "there"> {
   const { uuid: { origin, value }, name, slot, bus, idScheme } = request;
-  const { bus: busThere, scsiId, slot: slotThere } = twin.hvinfo;
+  const live = qemu.pci.find(({ id }) => id === twin.hvinfo.id);
+  const isMoved = sitsAsRecorded(twin.hvinfo, live) === false;
+  const place = live !== undefined && isMoved
+    ? { slot: live.slot, bus: live.behind || rootBus(qemu.machine).name }
+    : twin.hvinfo;
   const port = qemu.buses.find((one) =>
-    one.kind === "port" && one.name === busThere
+    one.kind === "port" && one.name === place.bus
   )?.number;
   return {
     asked: {
@@ -100,8 +110,8 @@ function plugOptions(
       uuid: twin.uuid?.toLowerCase(),
       name: twin.name ?? null,
       // A port goes by its number, too.
-      slot: slot === port ? slot : scsiId ?? slotThere,
-      bus: busThere,
+      slot: slot === port ? slot : place.slot,
+      bus: place.bus,
       "id-scheme": schemeOf(twin),
     },
   };
@@ -132,30 +142,28 @@ export function alreadyThere(
   { request, asked, there, change }: Again,
 ): Plan {
   const device = view(twin, facts);
-  const { id } = twin.hvinfo;
-  const line = (verb: string, word: string) =>
-    commandLine(facts.paths, twin.kind, verb, facts.paths.name, word);
-  if (id === undefined || !facts.qemu.deviceIds.has(id)) {
-    throw duplicate(
-      `${titleOf(twin)} is recorded already, but ${
-        id === undefined ? "without a device id" : "QEMU does not have it"
-      }`,
-      `${
-        line("remove", id ?? twin.uuid ?? String(twin.index))
-      } brings the record in line with QEMU`,
-    );
+  const absent = absentDifference(facts, twin);
+  if (absent !== undefined) {
+    throw duplicate(absent.message, absent.hint ?? undefined);
   }
+  const { id = "" } = twin.hvinfo;
+  const line = (verb: string) =>
+    commandLine(facts.paths, twin.kind, verb, facts.paths.name, id);
   const noted = noteOn(facts.own.record, twin.uuid?.toLowerCase() ?? "");
   if (noted?.pending?.id === id) {
     throw refuse(
       `${
         titleOf(twin)
       } (${id}) is being removed, and the guest has not released it yet`,
-      `${line("remove", id)} waits for the guest; then it can be added again`,
+      `${line("remove")} waits for the guest; then it can be added again`,
     );
   }
   const common = plugOptions(facts, request, twin);
-  const differs = [...differing({ asked, there }), ...differing(common)];
+  const differs = differing({
+    asked: { ...asked, ...common.asked },
+    // A kind may know better.
+    there: { ...common.there, ...there },
+  });
   if (differs.length > 0) {
     throw new HotplugError(
       "duplicate",
@@ -164,7 +172,7 @@ export function alreadyThere(
       }`,
       {
         hint: `leave out what differs to keep it, or begin with: ${
-          line(change, id)
+          line(change)
         }`,
         device,
       },

@@ -11,7 +11,7 @@ import { nameOfEntry, titleOf } from "../device/select.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import type { QemuFacts } from "./facts.ts";
-import { commandLine } from "../state/instance.ts";
+import { commandLine, type InstancePaths } from "../state/instance.ts";
 
 /** Why QEMU has no device for an entry; undefined if it has one. */
 export function absence(
@@ -36,7 +36,10 @@ export function plugAnew(
 
 /** The difference of an entry for which QEMU has no device. */
 export function absentDifference(
-  { paths, qemu }: WholeFacts,
+  { paths, qemu }: {
+    readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
+    readonly qemu: Pick<QemuFacts, "deviceIds" | "block">;
+  },
   entry: DeviceEntry,
 ): Difference | undefined {
   const code = absence(entry, qemu);
@@ -51,12 +54,11 @@ export function absentDifference(
       hint: commandLine(paths, "adopt", paths.name),
     };
   }
-  const word = device.id ?? entry.uuid ?? String(entry.index);
   return {
     code,
     device,
     message: `${title} (${device.id}) is recorded, but QEMU has no such device`,
-    hint: commandLine(paths, entry.kind, "remove", paths.name, word),
+    hint: commandLine(paths, "repair", paths.name),
     mend: { word: "remove", did: "removed its entry and what was left of it" },
   };
 }

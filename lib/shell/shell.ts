@@ -192,7 +192,8 @@ class Shell {
       perform(own, { signal, err })
     );
     if (answer === undefined) return;
-    for (const one of answer.warnings ?? []) {
+    const { settled = [], warnings = [] } = answer;
+    for (const one of [...settled, ...warnings]) {
       err(`warning: ${remarkText(one)}`);
     }
     const text = answer.text.map(printable).join("\n");

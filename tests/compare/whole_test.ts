@@ -37,7 +37,7 @@ Deno.test("a recorded device that QEMU lacks differs", () => {
   });
   assertEquals(code, "not-in-qemu");
   assertStringIncludes(message, `(${DISK}) is recorded, but QEMU has no such`);
-  assertEquals(hint, `kvm-hotplug disk remove vm1 ${DISK}`);
+  assertEquals(hint, "kvm-hotplug repair vm1");
 });
 
 Deno.test("a device that serves a drive without an id is there", () => {

@@ -177,11 +177,42 @@ Deno.test("planDiskAdd() takes a port by its number as by its slot", () => {
     qemu: {
       block: [backend(0)],
       buses: [port],
-      pci: [pciDevice(0, { id })],
+      pci: [pciDevice(0, { id, behind: "rp3" })],
     },
   };
   for (const slot of [0, 3]) {
     assertEquals(decide({ bus: "rp3", slot }, more), []);
   }
   assertEquals(differs({ slot: 4 }, more), "--slot is 0 (asked: 4)");
+});
+
+Deno.test("planDiskAdd() compares a place with the one that QEMU has", () => {
+  const id = idOf("disk", 0);
+  const pci = [pciDevice(9, { id })];
+  const moved = { qemu: { block: [backend(0)], pci } };
+  assertEquals(differs({ slot: 12 }, moved), "--slot is 9 (asked: 12)");
+  assertEquals(decide({ slot: 9 }, moved), []);
+  const scsi = { bus: "scsi.0", channel: 0, "scsi-id": 2, lun: 0 };
+  const hvinfo = { driver: "scsi-hd", id, ...scsi };
+  const disks = [disk(0, 0, { name: "data", hvinfo })];
+  const at = (scsiId: number, bus: string) => ({
+    disks,
+    there: {
+      place: {
+        bus: `/machine/peripheral/c/${bus}`,
+        channel: 0,
+        scsiId,
+        lun: 0,
+      },
+    },
+  });
+  assertEquals(decide({ slot: 2, bus: "scsi.0" }, at(2, "scsi.0")), []);
+  assertEquals(
+    differs({ slot: 3 }, at(2, "scsi.0")),
+    "--slot is 2 (asked: 3)",
+  );
+  assertEquals(
+    differs({ slot: 2, bus: "scsi.0" }, at(3, "scsi.1")),
+    "--slot is 3 (asked: 2), --bus is scsi.1 (asked: scsi.0)",
+  );
 });

@@ -118,8 +118,17 @@ Deno.test("list tells of recorded devices that QEMU has not", async () => {
   const { attention } = only(await vm.cli("list"));
   assertMatch(
     saidIn(attention),
-    /disk 0[^;]* is not in QEMU; .*repair[^;]*\nNIC 0 is not in QEMU; /,
+    /disk 0[^;]* but QEMU has no such device; .*repair[^;]*\nNIC 0 .*; .*repair/,
   );
+  // One hint, however deep it was looked.
+  const { json } = await vm.cli("list", NAME);
+  for (
+    const { differences } of json.devices as {
+      differences: { hint: string }[];
+    }[]
+  ) {
+    assertMatch(differences[0]?.hint ?? "", /^kvm-hotplug repair /);
+  }
 });
 
 Deno.test("list does not wait for a QEMU that says nothing", async () => {

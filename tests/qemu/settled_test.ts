@@ -18,7 +18,8 @@ interface Told {
 async function addNics(vm: Vm, count: number): Promise<Told[]> {
   const added: Told[] = [];
   for (let i = 0; i < count; i++) {
-    added.push((await tool(vm, "nic", "add", vm.name)).json.device);
+    const words = ["nic", "add", vm.name, "--name", `nic${i}`];
+    added.push((await tool(vm, ...words)).json.device);
   }
   return added;
 }
@@ -56,14 +57,17 @@ eachRelease(
   async (vm) => {
     const [first, second] = await addNics(vm, 3) as [Told, Told, Told];
     await removeLate(vm, first);
-    const { status, json } = await tool(
+    const { status, json, stderr } = await tool(
       vm,
       ...["nic", "modify", vm.name, "1", "--name", "second"],
     );
     assertEquals([status, json.changed], [0, true]);
     assertEquals([json.device.uuid, json.device.name], [second.uuid, "second"]);
     assertEquals(names(json), [["removal-finished", first.id]]);
-    assertMatch(saidIn(json.warnings), /its removal is finished/);
+    // Once for programs, once for a person.
+    assertEquals(json.warnings, []);
+    assertMatch(saidIn(json.settled), /released NIC 0 "nic0" \(nic-/);
+    assertMatch(stderr, /^warning: .* its removal is finished$/m);
   },
 );
 
