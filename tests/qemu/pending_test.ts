@@ -116,7 +116,7 @@ eachRelease(
     await vm.qmp.waitEvent("DEVICE_DELETED", { device: id });
     const next = await tool(vm, "nic", "add", vm.name);
     assertEquals(next.status, 0, next.stdout);
-    assertMatch(saidIn(next.json.warnings), /has released .*: its removal is/);
+    assertMatch(saidIn(next.json.settled), /has released .*: its removal is/);
     const { json } = await tool(vm, "list", vm.name);
     assertEquals(
       json.devices.map((one: { uuid: string; status: string }) => [
@@ -195,7 +195,7 @@ eachRelease("a removal killed while it waits stays pending", async (vm) => {
   );
   const next = await tool(vm, "nic", "add", vm.name, "--unplug-timeout", "1");
   assertEquals(next.status, 0, next.stdout);
-  assertMatch(saidIn(next.json.warnings), /nic remove of NIC 0.* left pending/);
+  assertMatch(saidIn(next.json.settled), /nic remove of NIC 0.* left pending/);
   assertEquals(next.json.device.slot === add.json.device.slot, false);
   const statuses = async () => {
     const { json } = await tool(vm, "list", vm.name);
