@@ -72,6 +72,8 @@ export interface DiskResize extends OneDisk {
   readonly sizeBytes?: number | undefined;
   /** Whether QEMU may make a raw image file longer. */
   readonly fileGrowth: "allowed" | "refused";
+  /** `whole`: a block device may have more than that. @default "refused" */
+  readonly largerDevice?: "whole" | "refused" | undefined;
 }
 
 /** Limit a live disk. */

@@ -69,9 +69,12 @@ function refuseHuge(what: string, size: Size): asserts size is number {
 function sizeOn(
   { kind, path }: OpenSource,
   size: number,
-  { request: { sizeBytes = size, fileGrowth }, title }: Wish,
+  { request: { sizeBytes = size, fileGrowth, largerDevice }, title }: Wish,
 ): number {
   if (sizeBytes === size) return size;
+  // QEMU does not cut a device, and gives the guest all of it.
+  const isEnough = largerDevice === "whole" && sizeBytes < size;
+  if (kind === "block" && isEnough) return size;
   const cannot = (why: string, hint: string) =>
     refuse(`Cannot give ${title} ${sizeBytes} bytes: ${why}`, hint);
   if (kind === "block") {

@@ -1,6 +1,6 @@
 /**
- * Methods with Ganeti's own encodings: `hotplug_supported` and
- * `hotplug_device` take what noded's RPC takes, SPEC 5.2 and 5.3.
+ * Methods with Ganeti's own encodings: they take what noded's RPC takes, SPEC
+ * 5.2, 5.3 and 5.6.
  *
  * @module
  */
@@ -26,10 +26,14 @@ import { ganetiKeys, type Job } from "./invocation.ts";
 const PARAMETERS: Readonly<Record<GanetiMethod, readonly string[]>> = {
   hotplug_supported: ["instance"],
   hotplug_device: ["instance", "action", "dev_type", "device", "extra", "seq"],
+  resize_disk: ["instance", "disk", "new_size"],
 };
 
 /** A method that Ganeti's noded has, too. */
-export type GanetiMethod = "hotplug_supported" | "hotplug_device";
+export type GanetiMethod =
+  | "hotplug_supported"
+  | "hotplug_device"
+  | "resize_disk";
 
 /** Their names. */
 export const GANETI_METHODS = Object.keys(PARAMETERS) as GanetiMethod[];
@@ -80,10 +84,10 @@ function kindOf(params: JsonObject): "disk" | "nic" {
 /** The runtime file is to be read again, where it stands deeper. */
 const MAX_DEPTH = 32;
 
-function deviceOf(params: JsonObject): JsonObject {
-  const device = expectObject(valueOf(params, "device"), '"device"');
+function deviceOf(params: JsonObject, key: "device" | "disk"): JsonObject {
+  const device = expectObject(valueOf(params, key), `"${key}"`);
   if (depthOf(device) <= MAX_DEPTH) return device;
-  throw wrongValue('"device"', `at most ${MAX_DEPTH} levels deep`, device);
+  throw wrongValue(`"${key}"`, `at most ${MAX_DEPTH} levels deep`, device);
 }
 
 /** Names of NIC files have at most three digits. */
@@ -129,12 +133,15 @@ function nothing(instance: string): Answering {
   return () => Promise.resolve({ text: [], document });
 }
 
-function deviceAction(
-  params: JsonObject,
-  instance: GanetiInstance,
-): { readonly words: string; readonly act: Answering } {
+/** What a call comes to, and the command that does the same. */
+interface Action {
+  readonly words: string;
+  readonly act: Answering;
+}
+
+function deviceAction(params: JsonObject, instance: GanetiInstance): Action {
   const [action, kind] = [actionOf(params), kindOf(params)];
-  const device = deviceOf(params);
+  const device = deviceOf(params, "device");
   const uuid = uuidOf(device, '"device"');
   const seq = seqOf(params);
   const { name } = instance;
@@ -167,15 +174,51 @@ function deviceAction(
   }
 }
 
+function newSizeOf(params: JsonObject): number {
+  const node = valueOf(params, "new_size");
+  const value = node?.type === "number" ? node.value : NaN;
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw wrongValue('"new_size"', "a number of bytes", node);
+}
+
+function resizing(params: JsonObject, instance: GanetiInstance): Action {
+  const request: Request = {
+    kind: "disk-resize",
+    instance: instance.name,
+    device: uuidOf(deviceOf(params, "disk"), '"disk"'),
+    sizeBytes: newSizeOf(params),
+    // As QEMU does it when Ganeti asks: a volume is as large as LVM made it.
+    fileGrowth: "allowed",
+    largerDevice: "whole",
+  };
+  return { words: "disk resize", act: changing(request, instance) };
+}
+
+function actionFor(
+  method: GanetiMethod,
+  params: JsonObject,
+  instance: GanetiInstance,
+): Action {
+  switch (method) {
+    case "hotplug_supported":
+      return { words: "check", act: supported };
+    case "hotplug_device":
+      return deviceAction(params, instance);
+    case "resize_disk":
+      return resizing(params, instance);
+    default:
+      return method satisfies never;
+  }
+}
+
 /** The text noded would answer. */
 function failureOf(method: GanetiMethod, error: HotplugError): string {
   const hint = error.hint === undefined ? "" : ` (${error.hint})`;
   const text = `${error.message}${hint}`;
-  return method === "hotplug_device"
-    ? text
-    : `Hotplug is not supported: ${
-      error.code === "not-running" ? "Instance is probably down" : text
-    }`;
+  if (method !== "hotplug_supported") return text;
+  return `Hotplug is not supported: ${
+    error.code === "not-running" ? "Instance is probably down" : text
+  }`;
 }
 
 /**
@@ -192,9 +235,7 @@ export function ganetiJob(
   const keys = { method, own, params: named(method, given), base };
   const { options, params } = ganetiKeys(keys);
   const instance = ganetiInstance(valueOf(params, "instance"));
-  const { words, act } = method === "hotplug_supported"
-    ? { words: "check", act: supported }
-    : deviceAction(params, instance);
+  const { words, act } = actionFor(method, params, instance);
   return {
     // For the audit: the command that does the same.
     invocation: {

@@ -215,6 +215,23 @@ Deno.test("planDiskResize() takes a block device's size and no other", () => {
   }
 });
 
+Deno.test("planDiskResize() for Ganeti gives the guest all of a larger volume", () => {
+  const source = { ...FILE, kind: "block" } as const;
+  const given = live({ source, drivers: ["raw", "host_device"] });
+  const asked = (sizeBytes: number) =>
+    request({ sizeBytes, fileGrowth: "allowed", largerDevice: "whole" });
+  // LVM rounds up: the volume has more than the configuration says.
+  const plan = planOf(planDiskResize(asked(93 * MIB), given));
+  assertEquals(stepOf(plan, "resize-disk").to, 96 * MIB);
+  planRefusal(
+    "refused",
+    given,
+    (one) => planDiskResize(asked(97 * MIB), one),
+  );
+  // Of a file QEMU would cut off what is beyond.
+  planRefusal("refused", live(), (one) => planDiskResize(asked(93 * MIB), one));
+});
+
 Deno.test("planDiskResize() needs SIZE where no file tells it", () => {
   for (const drivers of [["qcow2", "file"], ["raw", "nbd"], ["rbd"]]) {
     const why = "it is no file or block device of this node";

@@ -160,6 +160,32 @@ Deno.test("hotplug_device does nothing about a disk that is modified", async () 
   assertEquals(vm.state(), before);
 });
 
+Deno.test("resize_disk answers as noded would", async () => {
+  await using vm = new Instance();
+  await using rpc = rpcOn(vm);
+  const before = vm.state();
+  const [instance, , , device] = sample("hotplug_device-hotadd-disk");
+  const asked = (disk: Doc, size: unknown) =>
+    rpc.call("resize_disk", [instance, disk, size]);
+  const cases = [
+    [device, 0, "usage", /"new_size" must be a number of bytes: it is 0/],
+    [device, "8", "usage", /"new_size" must be a number of bytes/],
+    [{}, 1 << 20, "usage", /"uuid" of "disk" must be a uuid/],
+    // Nobody knows what the scripted QEMU has open.
+    [device, 1 << 20, "refused", /^Cannot resize a disk: /],
+  ] as const;
+  for (const [disk, size, code, message] of cases) {
+    const answer = await asked(disk, size);
+    assertEquals(codes(answer)[1], code, JSON.stringify(size));
+    const { ganeti } = (answer.error as Doc).data as Doc;
+    const [done, text] = ganeti as [boolean, string];
+    assertEquals(done, false);
+    assertMatch(text, message);
+  }
+  await vm.peer.idle();
+  assertEquals(vm.state(), before);
+});
+
 Deno.test("hotplug_supported says what noded would say", async () => {
   await using vm = new Instance();
   await using rpc = rpcOn(vm);

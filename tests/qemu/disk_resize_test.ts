@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
 import { loopDevice } from "../lab/jail.ts";
+import { rpcOnce } from "../lab/rpc_once.ts";
 import { snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -155,9 +156,21 @@ eachRelease(
       await vm.qmp.execute("cont");
       await assertSeen(vm, 16);
       assertEquals(recordedMib(vm), 16);
+      await Deno.truncate(image, 20 * MIB);
+      await host("losetup", "--set-capacity", loop.path);
+      // A master knows what it asked for, not what LVM made of it.
+      const asGaneti = async (size: number) => {
+        const params = [vm.name, { uuid: UUID }, size];
+        const { result, error } = await rpcOnce(vm, "resize_disk", params);
+        return (result ?? error.data).ganeti;
+      };
+      assertMatch((await asGaneti(24 * MIB))[1], /as large as its device/);
+      assertEquals(await asGaneti(18 * MIB), [true, null]);
+      await assertSeen(vm, 20);
+      assertEquals(await asGaneti(18 * MIB), [true, null]);
       await Deno.truncate(image, 8 * MIB);
       await host("losetup", "--set-capacity", loop.path);
-      await shrunk(vm, /^give the device 16777216 bytes again/);
+      await shrunk(vm, /^give the device 20971520 bytes again/);
       await removed(vm);
     });
   },

@@ -31,8 +31,8 @@ const MEMORY_MIB = 160;
 interface Node {
   readonly vm: Vm;
   readonly noded: Noded;
-  /** Calls our `hotplug_device`; the answer noded itself would give. */
-  readonly ours: (params: readonly unknown[]) => Promise<Doc>;
+  /** Calls us, by default `hotplug_device`: the answer noded would give. */
+  readonly ours: (params: readonly unknown[], method?: string) => Promise<Doc>;
   /** The Instance a master would send. */
   readonly instance: Doc;
   readonly bridge: string;
@@ -73,8 +73,8 @@ async function withNode(body: (node: Node) => Promise<void>) {
       noded,
       bridge,
       instance: instanceObject(NAME, release),
-      ours: async (params) => {
-        const message = { jsonrpc: "2.0", id: 1, method: "hotplug_device" };
+      ours: async (params, method = "hotplug_device") => {
+        const message = { jsonrpc: "2.0", id: 1, method };
         const answer = await rpc.ask({ ...message, params }) as Doc;
         return (answer.result ?? answer.error.data).ganeti;
       },
@@ -208,6 +208,11 @@ Deno.test({
         ["disk", DISK, "ok", link],
         ["nic", NIC, "ok", tap],
       ]);
+      const size = 16 * 1024 * 1024;
+      await Deno.truncate(disk.logical_id[1], size);
+      const resize = [instance, disk, size];
+      assertEquals(await ours(resize, "resize_disk"), [true, null]);
+      await vm.waitGuest("test $(cat /sys/block/vda/size) = 32768");
       const remove = [instance, "hotremove", "disk", disk, null, 0];
       const [removed, { id }] = await ours(remove);
       assertEquals([removed, id], [true, "disk-d0000001-1111-4111"]);
@@ -263,7 +268,8 @@ Deno.test({
       const uuid = (i: number) => `d000000${i}${DISK.slice(8)}`;
       for (let i = 0; i < 5; i++) disks.push(await node.disk(uuid(i), i));
       const [d0, d1, d2, d3, d4] = disks;
-      const add = async (who: typeof ours, disk: Doc, index: number) => {
+      type Who = (params: readonly unknown[]) => Promise<Doc>;
+      const add = async (who: Who, disk: Doc, index: number) => {
         const link = await assemble(node, disk, index);
         const extra = [link, null];
         const params = [instance, "hotadd", "disk", disk, extra, index];

@@ -19,6 +19,7 @@ const BODIES = [...Deno.readDirSync(SAMPLES)].map(({ name }) => name).sort()
 const METHODS = [
   "hotplug_device",
   "hotplug_supported",
+  "resize_disk",
   ...COMMANDS.map(methodOf),
 ];
 
