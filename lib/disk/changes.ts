@@ -43,8 +43,10 @@ async function prepare(
         return planEmptyDrive(request, all);
       };
     case "disk-remove":
-      return async (facts) =>
-        planDiskRemove(request, await readDiskRemoveFacts(facts, world));
+      return async (facts) => {
+        const all = await readDiskRemoveFacts(facts, world, request);
+        return planDiskRemove(request, all);
+      };
     case "disk-resize":
       return async (facts) =>
         planDiskResize(request, await readDiskResizeFacts(facts, world));

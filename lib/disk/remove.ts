@@ -9,6 +9,7 @@ import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
 import { refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
+import { findEntry } from "../plan/addition.ts";
 import { planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
@@ -18,6 +19,8 @@ import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { DropNodeStep } from "./block_steps.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
+import { commandLine } from "../state/instance.ts";
+import { whyNotGone } from "./still_there.ts";
 import type { DiskStep } from "./steps.ts";
 import { recordedWith } from "./chosen.ts";
 import { DISK } from "./name.ts";
@@ -118,6 +121,15 @@ export function planDiskRemove(
     needs: DISK.needs["disk-remove"],
     entries: facts.content.runtime.disks,
     word: request.device,
+    checkGone: () => {
+      if (facts.notGone === undefined) return;
+      throw refuse(
+        `Disk ${request.device} is not recorded, and cannot count as gone: ${facts.notGone}`,
+        `${
+          commandLine(facts.paths, "list", facts.paths.name)
+        } shows what QEMU has`,
+      );
+    },
     check: (chosen) => {
       refuseUnnamed(facts, chosen);
       if (request.bootDisk === "kept") refuseBootDisk(facts, chosen);
@@ -141,12 +153,19 @@ export function planDiskRemove(
 /** What removing a disk depends on. */
 export interface DiskRemoveFacts extends Facts {
   readonly users: BlockUsers;
+  /** Why a disk that no entry records may be open; undefined: it is not. */
+  readonly notGone?: string | undefined;
 }
 
 /** Adds what removing a disk depends on. */
 export async function readDiskRemoveFacts(
   facts: Facts,
   { qmp }: Pick<World, "qmp">,
+  { device = "", volume }: Partial<DiskRemove> = {},
 ): Promise<DiskRemoveFacts> {
-  return { ...facts, users: await readBlockUsers(facts, qmp) };
+  const isRecorded = findEntry(facts.content.runtime.disks, device);
+  const notGone = volume === undefined || isRecorded
+    ? undefined
+    : await whyNotGone(facts, volume, qmp);
+  return { ...facts, users: await readBlockUsers(facts, qmp), notGone };
 }

@@ -56,6 +56,16 @@ export interface OneDisk {
   readonly device: string;
 }
 
+/** How the volume of a disk that a master takes out may be open. */
+export interface Volume {
+  /** Where its object says that it is. */
+  readonly paths: readonly string[];
+  /** For userspace access; undefined: none, or the object does not tell. */
+  readonly uri: string | undefined;
+  /** Its place in the configuration: Ganeti's link goes by it. */
+  readonly seq: number | undefined;
+}
+
 /** Take a disk out. */
 export interface DiskRemove extends OneDisk {
   readonly kind: "disk-remove";
@@ -63,6 +73,8 @@ export interface DiskRemove extends OneDisk {
   readonly bootDisk: "kept" | "forced";
   /** `forced`: also one that no entry records. @default "kept" */
   readonly unrecorded?: "kept" | "forced" | undefined;
+  /** Only from a master, which destroys it if there is nothing to do. */
+  readonly volume?: Volume | undefined;
 }
 
 /** Give a disk the size its source has by now, or another one. */

@@ -111,11 +111,7 @@ function unrecorded(facts: Facts, { word: kind }: KindName, word: string) {
  */
 function chooseRemoval<E extends DeviceEntry>(
   facts: Facts,
-  { kind, entries, word }: {
-    kind: KindName;
-    entries: readonly E[];
-    word: string;
-  },
+  { kind, entries, word, checkGone }: Removal<E>,
 ): Removable<E> | Plan {
   const entry = findDevice(entries, word);
   if (entry !== undefined) {
@@ -140,6 +136,7 @@ function chooseRemoval<E extends DeviceEntry>(
       } takes it out all the same`,
     );
   }
+  checkGone?.();
   const { name: instance } = facts.paths;
   const nothing = { title: word, device: null, steps: [] };
   return planOf({ action: "remove", instance, ...nothing });
@@ -195,6 +192,8 @@ export interface Removal<E extends DeviceEntry> {
   readonly entries: readonly E[];
   /** The user's word for the device. */
   readonly word: string;
+  /** Refuses to call gone what no entry and no id of QEMU's stand for. */
+  readonly checkGone?: () => void;
   /** Refuses what must not be removed. */
   readonly check?: (chosen: Removable<E>) => void;
   /** The steps between the guest and the runtime file. */

@@ -10,7 +10,7 @@ import type { HotplugError } from "../errors.ts";
 import type { Request } from "../operation/request.ts";
 import { depthOf, type JsonNode, type JsonObject } from "../state/json.ts";
 import type { Invocation } from "../words/options.ts";
-import { ganetiDiskAdd } from "./ganeti_disk.ts";
+import { ganetiDiskAdd, ganetiDiskRemove } from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
 import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
 import {
@@ -154,13 +154,7 @@ function deviceAction(params: JsonObject, instance: GanetiInstance): Action {
     }
     case "hotremove": {
       const request: Request = kind === "disk"
-        // Whether it may go, the master has decided.
-        ? {
-          kind: "disk-remove",
-          instance: name,
-          device: uuid,
-          bootDisk: "forced",
-        }
+        ? ganetiDiskRemove(instance, device, seq)
         : { kind: "nic-remove", instance: name, device: uuid };
       return { words: `${kind} remove`, act: changing(request, instance) };
     }

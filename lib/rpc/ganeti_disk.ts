@@ -6,7 +6,7 @@
 
 import { uriNode } from "../device/storage_uri.ts";
 import { usage } from "../errors.ts";
-import type { DiskAdd, GanetiDisk } from "../disk/request.ts";
+import type { DiskAdd, DiskRemove, GanetiDisk } from "../disk/request.ts";
 import {
   formatJson,
   jsonArray,
@@ -15,8 +15,10 @@ import {
   type JsonObject,
   jsonObject,
   normalized,
+  numberMember,
   stringMember,
 } from "../state/json.ts";
+import { pathsOf } from "../state/logical_id.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 import {
   expectObject,
@@ -121,5 +123,49 @@ export function ganetiDiskAdd(
       ...ganetiDisk(disk, instance.hvparams),
       link: readExtra(extra).link,
     },
+  };
+}
+
+/** The URI of a disk in userspace, as far as its object tells: SPEC 5.8. */
+function uriOf(disk: JsonObject): string | undefined {
+  const params = valueOf(disk, "params");
+  const text = (key: string) => params && stringMember(params, key);
+  if (params === undefined || text("access") !== "userspace") return undefined;
+  const id = valueOf(disk, "logical_id");
+  const [, name] = id?.type === "array" ? id.items : [];
+  if (name?.type !== "string") return undefined;
+  switch (stringMember(disk, "dev_type")) {
+    case "rbd": {
+      const user = text("user-id");
+      return `rbd:${text("pool")}/${name.value}${user ? `:id=${user}` : ""}`;
+    }
+    case "gluster": {
+      const host = text("host") ?? "";
+      const where = host.includes(":") ? `[${host}]` : host;
+      const port = numberMember(params, "port") ?? 24007;
+      return `gluster://${where}:${port}/${text("volume")}/${name.value}`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The request behind `hotremove` of a disk. Whether it may go, the master has
+ * decided.
+ *
+ * @throws {HotplugError} `usage`
+ */
+export function ganetiDiskRemove(
+  { name }: GanetiInstance,
+  device: JsonObject,
+  seq: number | undefined,
+): DiskRemove {
+  const disk = expectObject(normalized(device), '"device"');
+  return {
+    kind: "disk-remove",
+    instance: name,
+    device: uuidOf(disk, '"device"'),
+    bootDisk: "forced",
+    volume: { paths: pathsOf(disk), uri: uriOf(disk), seq },
   };
 }

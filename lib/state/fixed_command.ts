@@ -132,3 +132,12 @@ export function fixedDevices(words: readonly string[]): FixedDevice[] {
     return driver === undefined ? [] : [{ driver, id: valueOf(value, "id") }];
   });
 }
+
+/** What drives of the fixed part open, but for CD-ROM, floppy and firmware. */
+export function fixedDrives(words: readonly string[]): string[] {
+  return optionValues(words, "-drive").flatMap((value) => {
+    const isOther = valueOf(value, "media") === "cdrom" ||
+      ["floppy", "pflash"].includes(valueOf(value, "if") ?? "");
+    return isOther ? [] : valueOf(value, "file") ?? [];
+  });
+}

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { member } from "./json.ts";
+import { objectOf } from "./entry_object.ts";
+import { type JsonNode, member, numberMember, stringMember } from "./json.ts";
 import type { DiskEntry } from "./runtime.ts";
 
-function words(entry: DiskEntry): (string | number)[] {
-  const object = entry.node.type === "array" ? entry.node.items[0] : undefined;
-  const id = object && member(object, "logical_id");
+function words(object: JsonNode): (string | number)[] {
+  const id = member(object, "logical_id");
   if (id?.type !== "array") return [];
   return id.items.map((one) =>
     one.type === "string" || one.type === "number" ? one.value : ""
@@ -24,14 +24,22 @@ function path(word: string | number | undefined): string[] {
 /** The kernel's major number of DRBD: Documentation/admin-guide/devices.txt. */
 const DRBD_MAJOR = 147;
 
+/** {@linkcode pathsOf} of a recorded disk. */
+export function logicalPaths({ node }: Pick<DiskEntry, "node">): string[] {
+  const object = objectOf(node);
+  return object === undefined ? [] : pathsOf(object);
+}
+
 /**
- * Paths of what can be the disk, of which one exists on this node: two minors
- * of a DRBD disk, for the entry does not say which node is this one. None for
- * a kind whose device gets its name when it is attached.
+ * Paths of what can be the disk of an object, of which one exists on this node:
+ * two minors of a DRBD disk, unless a master says which node is this one. None
+ * for a kind whose device gets its name when it is attached.
  */
-export function logicalPaths(entry: DiskEntry): string[] {
-  const id = words(entry);
-  switch (entry.devType) {
+export function pathsOf(object: JsonNode): string[] {
+  const id = words(object);
+  const dynamic = member(object, "dynamic_params");
+  const local = dynamic && numberMember(dynamic, "local-minor");
+  switch (stringMember(object, "dev_type")) {
     case "file":
     case "sharedfile":
     case "blockdev":
@@ -41,7 +49,7 @@ export function logicalPaths(entry: DiskEntry): string[] {
       return id.length === 2 ? [`/dev/${id[0]}/${id[1]}`] : [];
     case "drbd":
     case "drbd8":
-      return [id[3], id[4]].flatMap((minor) =>
+      return (local === undefined ? [id[3], id[4]] : [local]).flatMap((minor) =>
         typeof minor === "number" ? [`/dev/block/${DRBD_MAJOR}:${minor}`] : []
       );
   }

@@ -2,7 +2,7 @@
  * Ganeti's own code beside ours, on one real instance: what one adds the other
  * finds, and takes out again.
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { unless } from "../support/left_out.ts";
 import { host, makeImage } from "../lab/each_release.ts";
 import { LineProcess } from "../lab/line_process.ts";
@@ -327,5 +327,52 @@ Deno.test({
       // And Ganeti still finds them.
       const resize = [instance, d2, 8 * 1024 * 1024];
       assertEquals(await noded.call("resize_disk", resize), [true, null]);
+    }),
+});
+
+Deno.test({
+  ...unless(
+    leftOut,
+    "hotremove calls a disk gone only if QEMU has nothing of it",
+  ),
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance } = node;
+      await noded.call("hotplug_supported", [instance]);
+      const disk = await node.disk(DISK, 0);
+      const link = await assemble(node, disk, 0);
+      const remove = [instance, "hotremove", "disk", disk, null, 0];
+      // Nobody has plugged it yet.
+      assertEquals(await ours(remove), [true, null]);
+      const refused = async (seq: number, device: Doc, reason: RegExp) => {
+        const params = [instance, "hotremove", "disk", device, null, seq];
+        const [done, text] = await ours(params);
+        assertEquals(done, false);
+        assertMatch(text, reason);
+      };
+      const plug = async (id: string, filename: string) => {
+        await vm.qmp.execute("blockdev-add", {
+          ...{ "node-name": id, driver: "raw" },
+          file: { driver: "file", filename, locking: "off" },
+        });
+        const device = { driver: "virtio-blk-pci", drive: id, id };
+        await vm.qmp.execute("device_add", device);
+      };
+      // Somebody else plugged its file, under another id.
+      await plug("other", disk.logical_id[1]);
+      await refused(1, disk, /QEMU has .*\/srv\/0 open/);
+      // Its object says nothing: the link does.
+      const nameless = { ...disk, dev_type: "ext", logical_id: ["ext", "x"] };
+      await refused(0, nameless, /QEMU has .*:0 open/);
+      // Nothing says which file it is, and there is one that nobody records.
+      await refused(1, nameless, /it may be other/);
+      const gone = await tool(vm, "disk", "remove", NAME, "other", "--force");
+      assertEquals(gone.status, 0, gone.stdout);
+      assertEquals(await ours(remove), [true, null]);
+      // As another disk of the instance it is open, too.
+      const other = { ...disk, uuid: DISK.replace(/^d0/, "d1") };
+      const add = [instance, "hotadd", "disk", other, [link, null], 0];
+      assertEquals(await ours(add), [true, null]);
+      await refused(0, disk, /open, which is recorded as disk 0/);
     }),
 });

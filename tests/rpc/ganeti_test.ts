@@ -1,6 +1,6 @@
 /** A master's Disk and NIC objects as requests, and what is recorded of them. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { ganetiDiskAdd } from "../../lib/rpc/ganeti_disk.ts";
+import { ganetiDiskAdd, ganetiDiskRemove } from "../../lib/rpc/ganeti_disk.ts";
 import { ganetiInstance } from "../../lib/rpc/ganeti_instance.ts";
 import { ganetiNicAdd } from "../../lib/rpc/ganeti_nic.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
@@ -129,6 +129,26 @@ Deno.test("hvparams the file lacks are those of the configuration", () => {
     parseJson(`{"name": "vm1", "hvparams": ${configured}}`),
   );
   assertEquals(instance.hvparams, configured);
+});
+
+Deno.test("ganetiDiskRemove() says where the volume may be open", () => {
+  const instance = ganetiInstance(parseJson('{"name": "vm1"}'));
+  const volume = (text: string, seq?: number) =>
+    ganetiDiskRemove(instance, object(text), seq).volume;
+  const uri = undefined;
+  assertEquals(volume(plainDisk(""), 2), { paths: ["/srv/1"], uri, seq: 2 });
+  const far = (kind: string, params: string) =>
+    volume(
+      `{"dev_type": "${kind}", "logical_id": ["x", "a/b"], "params": {"access": "userspace", ${params}}, "uuid": "${UUID}"}`,
+    )?.uri;
+  assertEquals(far("rbd", '"pool": "p"'), "rbd:p/a/b");
+  assertEquals(far("rbd", '"pool": "p", "user-id": "u"'), "rbd:p/a/b:id=u");
+  const gluster = (host: string) =>
+    far("gluster", `"host": "${host}", "port": 24007, "volume": "v"`);
+  assertEquals(gluster("store1"), "gluster://store1:24007/v/a/b");
+  assertEquals(gluster("fe80::1"), "gluster://[fe80::1]:24007/v/a/b");
+  // Only its provider knows the URI.
+  assertEquals(far("ext", '"pool": "p"'), undefined);
 });
 
 const NIC =

@@ -1,5 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { fixedCommand, isNamedIn } from "../../lib/state/fixed_command.ts";
+import {
+  fixedCommand,
+  fixedDrives,
+  isNamedIn,
+} from "../../lib/state/fixed_command.ts";
 
 const NONE = {
   devices: new Set<string>(),
@@ -61,4 +65,10 @@ Deno.test("isNamedIn() finds devices, drives and backends only", () => {
   assertEquals(isNamedIn(words, "d1"), false);
   assertEquals(isNamedIn(words, "d2"), true);
   assertEquals(isNamedIn(["kvm", "-drive", "if=none,id=d3"], "d3"), true);
+});
+
+Deno.test("fixedDrives() tells what drives open that are no other medium", () => {
+  const words =
+    "kvm -drive file=/dev/vg/lv,if=virtio,format=raw -drive file=/a,,b,if=none,id=x -drive file=/cd,media=cdrom -drive if=pflash,file=/fw -drive if=floppy,file=/f -drive if=ide";
+  assertEquals(fixedDrives(words.split(" ")), ["/dev/vg/lv", "/a,b"]);
 });

@@ -25,6 +25,14 @@ Deno.test("logicalPaths() knows the kinds whose device has a lasting name", () =
     assertEquals(paths(kind, drbd), ["/dev/block/147:4", "/dev/block/147:7"]);
     assertEquals(paths(kind, drbd.slice(0, 4)), ["/dev/block/147:4"]);
   }
+  const { disks: [entry] } = runtime({
+    disks: [disk(0, 12, {
+      dev_type: "drbd",
+      logical_id: drbd,
+      dynamic_params: { "local-minor": 7 },
+    })],
+  });
+  assertEquals(logicalPaths(entry!), ["/dev/block/147:7"]);
   assertEquals(paths("rbd", ["rbd", "/srv/d"]), []);
   assertEquals(paths("file", []), []);
 });
