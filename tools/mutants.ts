@@ -1,12 +1,14 @@
 /**
  * Would the tests notice? Puts small faults into a room, one at a time, and
- * runs the tests that cover the line: those of the rooms, and the files of
- * tests/integration, the quickest first. For those who carry on; no part of CI. Root.
+ * runs the tests that cover the line: those of the rooms, then the compiler,
+ * then the files of tests/integration. For those who carry on; no part of CI.
+ * Root.
  *
  * ```sh
  * deno task mutants lib/state                    # every fault: hours
  * deno task mutants lib/state --max 40 --seed 7  # some of them
  * deno task mutants lib/state --rooms-only       # without tests/integration
+ * deno task mutants lib/state --within 60        # seconds there, for each fault
  * ```
  *
  * A fault that changes nothing anybody could see belongs into
@@ -21,68 +23,68 @@ import { resolve } from "@std/path";
 import equivalents from "./mutants/equivalent.json" with { type: "json" };
 import { type Coverage, coverageOf } from "./mutants/cover.ts";
 import { applyMutant, type Mutant, mutantsOf } from "./mutants/mutate.ts";
-import { runAlone, WIDTH } from "./mutants/run.ts";
+import { groupsOf } from "./mutants/order.ts";
+import { compiles, runAlone, WIDTH } from "./mutants/run.ts";
 import { isEquivalent, nameOf, sampleOf } from "./mutants/sample.ts";
-import { makeTree, sourcesOf } from "./mutants/tree.ts";
+import { makeTree, removeTrees, sourcesOf } from "./mutants/tree.ts";
 import { ordinaryTests, testFiles, testJobs } from "./test/jobs.ts";
 import { Pool } from "./test/pool.ts";
 import { endAll } from "./test/process.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "..");
 
-/** A fault may make the tests slow, or hang. */
-const PATIENCE = 5;
-const LEAST_MS = 60_000;
-
 /** What became of a fault. */
-type Fate = "noticed" | "survived" | "not covered";
+type Fate = "noticed" | "refused by the compiler" | "survived" | "not covered";
+
+/** What the faults are tried with. */
+interface Setting {
+  /** A tree without a fault. */
+  readonly root: string;
+  readonly coverage: Coverage;
+  /** For the tests of tests/integration, for each fault. */
+  readonly withinMs: number;
+}
 
 async function tryMutant(
   mutant: Mutant,
-  { root, coverage }: { root: string; coverage: Coverage },
+  { root, coverage, withinMs }: Setting,
 ): Promise<Fate> {
-  const tests = Object.entries(coverage)
-    .filter(([, { lines }]) => lines[mutant.path]?.includes(mutant.line))
-    .sort(([, a], [, b]) => a.seconds - b.seconds);
-  if (tests.length === 0) return "not covered";
+  const { rooms, others } = groupsOf(mutant, coverage);
   await using tree = await makeTree(root);
   const file = `${tree.path}/${mutant.path}`;
   const source = await Deno.readTextFile(file);
   await Deno.writeTextFile(file, applyMutant(source, mutant));
-  for (const [test, { seconds }] of tests) {
-    const limitMs = Math.max(LEAST_MS, seconds * 1000 * PATIENCE);
-    const { success } = await runAlone(tree.path, test, { limitMs });
-    if (!success) return "noticed";
+  for (const group of rooms) {
+    if (!(await runAlone(tree.path, group)).success) return "noticed";
   }
-  return "survived";
+  if (!await compiles(tree.path)) return "refused by the compiler";
+  const begin = performance.now();
+  for (const group of others) {
+    if (performance.now() - begin > withinMs) break;
+    if (!(await runAlone(tree.path, group)).success) return "noticed";
+  }
+  return rooms.length + others.length > 0 ? "survived" : "not covered";
 }
 
-/** Those of the room first, those that take long last. */
-function testsFor(
-  room: string,
-  { root, where }: { root: string; where: "rooms" | "everywhere" },
-): string[] {
-  const own = testFiles(root, `tests/${room}`);
+function testsFor(root: string, where: "rooms" | "everywhere"): string[] {
   const rooms = testJobs(ordinaryTests(root))
     .filter(({ needs }) => needs !== "executable")
     .flatMap(({ files }) => files)
     .filter((file) => !/^tests\/(?:arch|tools|bench)\//.test(file));
   const others = testFiles(root, "tests/integration");
-  const all = where === "rooms" ? rooms : [...rooms, ...others];
-  return [...new Set([...own, ...all])];
+  return where === "rooms" ? rooms : [...rooms, ...others];
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const { _: words, max, seed, "rooms-only": roomsOnly } = parseArgs(
+  const { _: words, max, seed, within, "rooms-only": roomsOnly } = parseArgs(
     [...args],
-    { string: ["max", "seed"], boolean: ["rooms-only"] },
+    { string: ["max", "seed", "within"], boolean: ["rooms-only"] },
   );
-  const [path = ""] = words.map(String);
-  const room = /^lib\/(\w+)\/?$/.exec(path)?.[1];
-  if (room === undefined) {
+  const [room = ""] = words.map(String);
+  if (!/^lib\/\w+(?:\.ts)?$/.test(room)) {
     throw new TypeError(
-      `Cannot tell the room: give a folder of lib such as lib/state: ` +
-        `current value is ${path}`,
+      `Cannot tell the room: give a folder or a file of lib, such as ` +
+        `lib/state: current value is ${room}`,
     );
   }
   // Whoever works on the sources meanwhile changes nothing here.
@@ -90,7 +92,7 @@ async function main(args: readonly string[]): Promise<void> {
   const root = base.path;
   const all = (await sourcesOf(root))
     .map(([file, text]) => [file.slice(1), text] as const)
-    .filter(([file]) => file.startsWith(`lib/${room}/`))
+    .filter(([file]) => file === room || file.startsWith(`${room}/`))
     .flatMap(([file, text]) => mutantsOf(file, text));
   const some = sampleOf(all, {
     max: Number(max ?? Infinity),
@@ -98,25 +100,29 @@ async function main(args: readonly string[]): Promise<void> {
   });
   const mutants = some.filter((one) => !isEquivalent(one, equivalents));
   const log = (line: string) => console.error(line);
-  const where = roomsOnly ? "rooms" : "everywhere";
-  const tests = testsFor(room, { root, where });
+  const tests = testsFor(root, roomsOnly ? "rooms" : "everywhere");
   const coverage = await coverageOf({ root, tests, log });
+  const withinMs = 1000 * Number(within ?? Infinity);
   const fates = await new Pool(WIDTH).runAll(mutants, async (mutant) => {
-    const fate = await tryMutant(mutant, { root, coverage });
+    const fate = await tryMutant(mutant, { root, coverage, withinMs });
     console.log(`${fate}: ${nameOf(mutant)}`);
     return fate;
   });
-  const noticed = fates.filter((fate) => fate === "noticed").length;
+  const count = (fate: Fate) => fates.filter((one) => one === fate).length;
+  const refused = count("refused by the compiler");
+  const noticed = count("noticed") + refused;
   const share = (100 * noticed / Math.max(fates.length, 1)).toFixed(0);
   console.log(
-    `lib/${room}: ${noticed} of ${fates.length} noticed (${share} %); ` +
-      `${some.length - mutants.length} equivalent; ${all.length} in all`,
+    `${room}: ${noticed} of ${fates.length} noticed (${share} %), ${refused} ` +
+      `by the compiler; ${some.length - mutants.length} equivalent; ` +
+      `${all.length} in all`,
   );
 }
 
 if (import.meta.main) {
   Deno.addSignalListener("SIGINT", () => {
     endAll();
+    removeTrees();
     Deno.exit(130);
   });
   await main(Deno.args);

@@ -10,16 +10,28 @@ import { type Ended, runWithin } from "../test/process.ts";
 /** Test files at once: each may start processes of its own. */
 export const WIDTH = 2;
 
+/** A fault may make the tests slow, or hang. */
+const PATIENCE = 3;
+const LEAST_MS = 20_000;
+
+/** Test files that one process runs. */
+export interface Group {
+  readonly files: readonly string[];
+  /** What they took without a fault, with their lines counted. */
+  readonly seconds: number;
+}
+
 /**
- * Runs a test file by itself, in a network namespace of its own (root).
+ * Runs test files by themselves, in a network namespace of their own (root),
+ * to the first that fails.
  *
- * @param options.coverage a folder for what Deno saw it run, calls of the tool
- * included
+ * @param options.coverage a folder for what Deno saw them run, calls of the
+ * tool included
  */
 export async function runAlone(
   tree: string,
-  test: string,
-  { limitMs, coverage }: { limitMs: number; coverage?: string },
+  { files, seconds }: Group,
+  { coverage }: { coverage?: string } = {},
 ): Promise<Ended> {
   const deno = Deno.execPath();
   const options = ["-A", "--no-check", "--quiet", "--fail-fast"];
@@ -28,10 +40,21 @@ export async function runAlone(
     `MUTANTS_DENO=${deno}`,
     ...coverage ? [`MUTANTS_COVERAGE=${coverage}`] : [],
   ];
-  const command = [deno, "test", ...options, test];
+  const command = [deno, "test", ...options, ...files];
   return await runWithin(inOwnNetwork(["env", ...set, ...command]), {
     cwd: tree,
     log: `${tree}/log`,
-    limitMs,
+    limitMs: Math.max(LEAST_MS, seconds * 1000 * PATIENCE),
   });
+}
+
+/** Whether the compiler takes the tree's sources. */
+export async function compiles(tree: string): Promise<boolean> {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["check", "--quiet", "main.ts"],
+    cwd: tree,
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return success;
 }

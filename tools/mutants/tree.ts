@@ -21,6 +21,12 @@ export interface Tree extends AsyncDisposable {
 
 /** Places that are free, in the order they were left. */
 const places: string[] = [];
+const inUse = new Set<string>();
+
+/** Removes all copies: this process is about to end. */
+export function removeTrees(): void {
+  for (const path of inUse) Deno.removeSync(path, { recursive: true });
+}
 
 /**
  * Copies the project. Each copy is a new one, but at a place of few: Deno keeps
@@ -29,6 +35,7 @@ const places: string[] = [];
 export async function makeTree(root: string): Promise<Tree> {
   const path = places.pop() ??
     await Deno.makeTempDir({ prefix: "kvm-hotplug-mutant-" });
+  inUse.add(path);
   await Deno.mkdir(path, { recursive: true });
   await run("cp", ["-a", ...PARTS.map((part) => `${root}/${part}`), path]);
   await Deno.mkdir(`${path}/dist`);
@@ -37,6 +44,7 @@ export async function makeTree(root: string): Promise<Tree> {
     path,
     async [Symbol.asyncDispose]() {
       await Deno.remove(path, { recursive: true });
+      inUse.delete(path);
       places.push(path);
     },
   };
