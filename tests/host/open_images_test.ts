@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { identityOf } from "../../lib/host/identity.ts";
-import { openImages } from "../../lib/host/open_images.ts";
+import { knownSize, openImages } from "../../lib/host/open_images.ts";
 import { statPath } from "../../lib/sys/file.ts";
-import { expectFds, openFds, TempDir } from "../sys/support.ts";
+import { unless, withoutDevice } from "../support/left_out.ts";
+import { expectFds, openFds, run, TempDir } from "../sys/support.ts";
 
 /** Has the first file open twice, with QEMU's lock on one; the second without. */
 const HOLDS = `
@@ -42,4 +43,39 @@ Deno.test("openImages() tells what QEMU has locked, each image once", async () =
   await said.cancel();
   await child.status;
   assertEquals(await openImages(child.pid), []);
+});
+
+const LOOPS = withoutDevice("/dev/loop-control");
+
+Deno.test({
+  ...unless(LOOPS, "openImages() takes every block device, and its whole size"),
+  async fn() {
+    using dir = new TempDir();
+    const path = dir.file("disk", "x".repeat(1536));
+    const loop = run("losetup", "--find", "--show", path);
+    const child = new Deno.Command("python3", {
+      args: ["-c", HOLDS, path, loop],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    try {
+      const said = child.stdout.getReader();
+      await said.read();
+      await said.cancel();
+      const [file, device] = await openImages(child.pid);
+      assertEquals([file?.path, device?.path], [path, loop]);
+      assertEquals(device?.identity, identityOf(statPath(loop)));
+      assertEquals(
+        [device?.kind, device?.sizeBytes, device?.lock],
+        ["block", 1536, undefined],
+      );
+      assertEquals(knownSize(statPath(loop)), 1536);
+      assertEquals(knownSize(statPath(path)), 1536);
+      assertEquals(knownSize(statPath(dir.path)), undefined);
+    } finally {
+      await child.stdin.close();
+      await child.status;
+      run("losetup", "--detach", loop);
+    }
+  },
 });

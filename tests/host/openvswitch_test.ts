@@ -49,6 +49,13 @@ async function withTool(
   }
 }
 
+/** linux/if.h */
+const IFF_UP = 1;
+
+function flagsOf(device: string): number {
+  return Number(Deno.readTextFileSync(`/sys/class/net/${device}/flags`));
+}
+
 const NO_TOOL = findProgram("ovs-vsctl") === undefined;
 
 Deno.test("findSwitch() and portsOf() tell what the tool says", async () => {
@@ -85,6 +92,16 @@ Deno.test("joinSwitch() and leaveSwitch() say what is to be done", async () => {
       await joinSwitch("lo", { link: "sw0", vlan });
       assertEquals(said(), [`${join} -- add-port sw0 lo${columns}`]);
     }
+    // Up means that it is joined: what has failed stays down.
+    dir.file("down", "");
+    run("ip", "link", "set", "lo", "down");
+    const none = { link: "sw0", vlan: null };
+    await assertRejects(() => joinSwitch("lo", none), HotplugError);
+    assertEquals(flagsOf("lo") & IFF_UP, 0);
+    Deno.removeSync(dir.at("down"));
+    await joinSwitch("lo", none);
+    assertEquals(flagsOf("lo") & IFF_UP, IFF_UP);
+    said();
     const leave = "-- --if-exists del-port tap0";
     await leaveSwitch("tap0");
     assertEquals(said(), [`--timeout=10 ${leave}`]);

@@ -160,12 +160,14 @@ Deno.test("a change as another user leaves no folder of its own", async () => {
   Deno.chmodSync(vm.runDir, 0o777);
   Deno.chmodSync(vm.runtimePath, 0o644);
   Deno.chmodSync(vm.qmpPath, 0o777);
-  const words = ["--run-dir", vm.runDir, "nic", "remove", NAME, "7"];
-  await cli(words);
-  await Deno.remove(vm.ownDir, { recursive: true });
-  const { status, err } = await asNobody(() => cli(words));
-  assertEquals(status, 3);
-  assertMatch(err, /must run as root/);
-  const names = [...Deno.readDirSync(vm.runDir)].map(({ name }) => name);
-  assert(!names.includes("kvm-hotplug"), names.join(" "));
+  for (const change of [["nic", "remove", NAME, "7"], ["repair", NAME]]) {
+    const words = ["--run-dir", vm.runDir, ...change];
+    await cli(words);
+    await Deno.remove(vm.ownDir, { recursive: true });
+    const { status, err } = await asNobody(() => cli(words));
+    assertEquals(status, 3);
+    assertMatch(err, /must run as root/);
+    const names = [...Deno.readDirSync(vm.runDir)].map(({ name }) => name);
+    assert(!names.includes("kvm-hotplug"), names.join(" "));
+  }
 });

@@ -41,7 +41,8 @@ Deno.test("readUidFile() takes a number, readUidText() any short text", () => {
       ["30001\n", ["30001", "30001"]],
       ["nobody", ["nobody", undefined]],
       ["", ["", undefined]],
-      ["3".repeat(5000), [undefined, undefined]],
+      ["3".repeat(64), ["3".repeat(64), "3".repeat(64)]],
+      ["3".repeat(65), [undefined, undefined]],
     ] as const
   ) {
     Deno.writeTextFileSync(`${folder}/vm1`, text);

@@ -131,6 +131,10 @@ Deno.test("upgradeRuntime() takes the driver from the hvparams", () => {
     bus: "pci.0",
   });
   assertEquals(Object.entries(disk.hvinfo)[0], ["driver", "scsi-hd"]);
+  const bare = `[[], [${
+    NIC.replace("}", ', "hvinfo": {"id": "n"}}')
+  }], {"nic_type": "e1000"}, []]`;
+  assertEquals(data(bare)[1][0].hvinfo, { driver: "e1000", id: "n" });
   // Nothing is known of a device that was not made for hotplug.
   assertEquals(data(`[[], [${NIC}], {}, []]`)[1][0].hvinfo, {});
 });
