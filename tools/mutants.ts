@@ -45,11 +45,17 @@ interface Setting {
   readonly withinMs: number;
 }
 
+/** The test that noticed, for each fault that one has noticed: `file test`. */
+const noticed: string[] = [];
+
 async function tryMutant(
   mutant: Mutant,
   { root, coverage, withinMs }: Setting,
 ): Promise<Fate> {
-  const { rooms, others } = groupsOf(mutant, coverage);
+  const name = (test: string) => `${mutant.path} ${test}`;
+  const fame = (test: string) =>
+    noticed.filter((one) => one === name(test)).length;
+  const { rooms, others } = groupsOf(mutant, coverage, fame);
   await using tree = await makeTree(root);
   const file = `${tree.path}/${mutant.path}`;
   const source = await Deno.readTextFile(file);
@@ -61,7 +67,9 @@ async function tryMutant(
   const begin = performance.now();
   for (const group of others) {
     if (performance.now() - begin > withinMs) break;
-    if (!(await runAlone(tree.path, group)).success) return "noticed";
+    if ((await runAlone(tree.path, group)).success) continue;
+    noticed.push(...group.files.map(name));
+    return "noticed";
   }
   return rooms.length + others.length > 0 ? "survived" : "not covered";
 }
@@ -110,10 +118,10 @@ async function main(args: readonly string[]): Promise<void> {
   });
   const count = (fate: Fate) => fates.filter((one) => one === fate).length;
   const refused = count("refused by the compiler");
-  const noticed = count("noticed") + refused;
-  const share = (100 * noticed / Math.max(fates.length, 1)).toFixed(0);
+  const sum = count("noticed") + refused;
+  const share = (100 * sum / Math.max(fates.length, 1)).toFixed(0);
   console.log(
-    `${room}: ${noticed} of ${fates.length} noticed (${share} %), ${refused} ` +
+    `${room}: ${sum} of ${fates.length} noticed (${share} %), ${refused} ` +
       `by the compiler; ${some.length - mutants.length} equivalent; ` +
       `${all.length} in all`,
   );

@@ -236,7 +236,7 @@ function otherInstance(
   try {
     const { plan } = object(lines[0] ?? "", "line 1");
     const name = isJson(plan) ? String(plan.instance) : "";
-    if (!isInstanceName(name) || name === paths.name) return undefined;
+    if (!isInstanceName(name)) return undefined;
     understand(lines, { ...paths, name }, table);
     return name;
   } catch {

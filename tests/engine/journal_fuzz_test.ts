@@ -92,6 +92,27 @@ Deno.test("parseJournal() reads what the tool writes", () => {
   }
 });
 
+Deno.test("parseJournal() tells whose journal of the user's file it is", () => {
+  const state = PATHS.runtime;
+  const lines = journal(PLANS[1]);
+  const other = instancePaths("/run/g", "vm2", { state });
+  assertEquals(parseJournal(lines, other, STEPS), {
+    ...{ state: "foreign", instance: "vm1" },
+  });
+  // The derived file has but one name.
+  const derived = { ...other, lockKey: "vm2" };
+  assertEquals(parseJournal(lines, derived, STEPS).state, "damaged");
+  for (const odd of ["../vm1", "", "vm1/"]) {
+    const named = lines.map((line) =>
+      line.replace('"instance":"vm1"', `"instance":"${odd}"`)
+    );
+    assertEquals(parseJournal(named, other, STEPS).state, "damaged", odd);
+  }
+  for (const cut of [["{"], ["null"], ['{"plan":null}'], lines.slice(1)]) {
+    assertEquals(parseJournal(cut, other, STEPS).state, "damaged");
+  }
+});
+
 const HOSTILE: readonly (readonly [RegExp, string])[] = [
   [/"path":"[^"]*runtime"/, '"path":"/etc/shadow"'],
   [/"temporary":"[^"]*"/, '"temporary":"../../../../etc/x"'],

@@ -24,7 +24,11 @@ Deno.test("a session whose peer goes is closed and leaves nothing open", async (
     peer.once("query-name", behaviour);
     await assertRejects(() => qmp.execute("query-name"), QmpClosedError);
     assertEquals(qmp.state, "closed");
-    await assertRejects(() => qmp.execute("query-name"), QmpClosedError);
+    await assertRejects(
+      () => qmp.execute("query-name"),
+      QmpClosedError,
+      "cannot send query-name: the session has ended",
+    );
     await peer.idle();
     assertEquals(fds(), before);
   }
@@ -133,11 +137,13 @@ Deno.test("waitEvent() ends when aborted amid a flood of events", async () => {
     using qmp = await QmpSession.open(path, { timeoutMs: 5_000 });
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 100);
-    const begin = performance.now();
-    const limits = { timeoutMs: 3_000, since: qmp.mark(), signal: stop.signal };
-    const ended = await qmp.waitEvent(() => false, limits);
-    const tookMs = Math.round(performance.now() - begin);
-    assertEquals([ended, tookMs < 1_000], ["aborted", true], `${tookMs} ms`);
+    // Were no timer heard, it would read on to the end of this time.
+    const limits = {
+      timeoutMs: 10_000,
+      since: qmp.mark(),
+      signal: stop.signal,
+    };
+    assertEquals(await qmp.waitEvent(() => false, limits), "aborted");
   } finally {
     await reader.cancel();
     await flood.status;

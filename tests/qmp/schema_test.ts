@@ -3,6 +3,8 @@ import { parseExact } from "../../lib/qmp/exact_json.ts";
 import { size, sizeJson } from "../../lib/qmp/reading.ts";
 import { Schema } from "../../lib/qmp/schema.ts";
 import { argumentsFrom } from "../../lib/qmp/schema_arguments.ts";
+import { completeArgument } from "../../lib/qmp/schema_complete.ts";
+import { commandHelp, typeText } from "../../lib/qmp/schema_help.ts";
 import { checkArguments, SchemaError } from "../../lib/qmp/schema_check.ts";
 
 const SCHEMA = new Schema([
@@ -44,6 +46,27 @@ const SCHEMA = new Schema([
   },
   { name: "plug", "meta-type": "command", "arg-type": "1", "ret-type": "str" },
   { name: "PLUGGED", "meta-type": "event", "arg-type": "1" },
+  {
+    name: "wide",
+    "meta-type": "enum",
+    members: Array.from("abcdefghijklmn", (name) => ({ name })),
+  },
+  {
+    name: "twelve",
+    "meta-type": "enum",
+    members: Array.from("abcdefghijkl", (name) => ({ name })),
+  },
+  {
+    name: "limits",
+    "meta-type": "object",
+    members: [{ name: "a", type: "1" }],
+  },
+  {
+    name: "3",
+    "meta-type": "object",
+    members: [{ name: "limits", type: "limits" }, { name: "up", type: "bool" }],
+  },
+  { name: "limit", "meta-type": "command", "arg-type": "3", "ret-type": "3" },
   "not an entry",
 ]);
 
@@ -62,7 +85,7 @@ function refused(...words: string[]): SchemaError {
 }
 
 Deno.test("Schema lists commands, events and their types", () => {
-  assertEquals(SCHEMA.commands, ["plug"]);
+  assertEquals(SCHEMA.commands, ["limit", "plug"]);
   assertEquals(SCHEMA.events, ["PLUGGED"]);
   assertEquals(SCHEMA.argumentsOf("plug"), "1");
   assertEquals(SCHEMA.returnOf("plug"), "str");
@@ -143,6 +166,16 @@ Deno.test("Schema.extended() adds members to one command's arguments", () => {
     { key: "size", text: "1" },
   ]);
   assertEquals(args, { driver: "file", path: "p", drive: "1", size: 1 });
+  const least = { driver: "file", path: "p" };
+  checkArguments(wider, "1", least);
+  const needy = SCHEMA.extended("plug", [
+    { name: "drive", type: "str", optional: false },
+  ]);
+  assertThrows(
+    () => checkArguments(needy, "1", least),
+    SchemaError,
+    "Argument drive is missing",
+  );
   assertThrows(
     () => checkArguments(SCHEMA, "1", args),
     SchemaError,
@@ -159,4 +192,89 @@ Deno.test("size() is to the byte, whatever number JSON has", () => {
   for (const text of ["-1", "-9223372036854775808", "1.5", '"1"', "null"]) {
     assertEquals(size(parseExact(text)), undefined, text);
   }
+});
+
+/** Candidates, those that are needed with a `!`. */
+function candidates(command: string, ...words: string[]): string[] {
+  const word = words.pop() ?? "";
+  return completeArgument(SCHEMA, { command, before: words, word })
+    .map(({ word, note }) => note === "" ? word : `${word}!`);
+}
+
+Deno.test("completeArgument() offers what may stand there", () => {
+  const own = ["driver=!", "size=", "next=", "next.", "more="];
+  const variants = ["path=!", "up=!"];
+  for (
+    const [words, expected] of [
+      [["plug", ""], [...own, ...variants]],
+      [["plug", "driver=file", ""], [...own.slice(1), "path=!"]],
+      [["plug", "driver=file", "size=1", ""], [
+        "next=",
+        "next.",
+        "more=",
+        "path=!",
+      ]],
+      [["plug", "driver="], ["driver=file", "driver=net"]],
+      [["plug", "driver=net", "up="], ["up=true", "up=false"]],
+      [["plug", "size="], []],
+      [["plug", "none="], []],
+      [["plug", "next.driver=net", "next.u"], [
+        ...["next.size=", "next.next=", "next.next.", "next.more="],
+        ...["next.path=!", "next.up=!"],
+      ]],
+      [["plug", "next.driver=net", "next.up="], [
+        "next.up=true",
+        "next.up=false",
+      ]],
+      // What a plain object is cannot be said in a word.
+      [["limit", ""], ["limits.!", "up=!"]],
+      [["limit", "limits."], ["limits.a.!"]],
+      [["limit", "up."], []],
+      [["limit", "none."], []],
+      [["none", ""], []],
+    ] as const
+  ) {
+    const [command, ...before] = words;
+    assertEquals(
+      candidates(command, ...before),
+      [...expected],
+      words.join(" "),
+    );
+  }
+});
+
+Deno.test("typeText() says a type in a few words", () => {
+  for (
+    const [type, text] of [
+      ["int", "int"],
+      ["any", "anything"],
+      ["kind", "file | net"],
+      ["[int]", "list of int"],
+      ["2", "string or object"],
+      ["limits", "object"],
+      ["none", "anything"],
+      ["twelve", "a | b | c | d | e | f | g | h | i | j | k | l"],
+      ["wide", "a | b | c | d | e | f | g | h | i | j | k | l | … (2 more)"],
+    ] as const
+  ) {
+    assertEquals(typeText(SCHEMA, type), text);
+  }
+});
+
+Deno.test("commandHelp() tells what a command takes, once its tag is known", () => {
+  const own = [
+    ["driver", "needed", "file | net"],
+    ["size", "", "int"],
+    ["next", "", "string or object"],
+    ["more", "", "anything"],
+  ];
+  const open = commandHelp(SCHEMA, "plug", {});
+  assertEquals(open, { rows: own, tag: "driver", returns: "string" } as never);
+  const chosen = commandHelp(SCHEMA, "plug", { driver: "file" });
+  assertEquals(chosen?.rows, [...own, ["path", "needed", "string"]] as never);
+  assertEquals(chosen?.tag, undefined);
+  const plain = commandHelp(SCHEMA, "limit", {});
+  assertEquals(plain?.rows.map(([name]) => name), ["limits", "up"]);
+  assertEquals([plain?.tag, plain?.returns], [undefined, "object"]);
+  assertEquals(commandHelp(SCHEMA, "PLUGGED", {}), undefined);
 });

@@ -11,10 +11,15 @@ import type { Group } from "./run.ts";
 /** Tests of the rooms that take longer are run by themselves, and late. */
 const QUICK_SECONDS = 4;
 
-/** The tests that cover a fault's line: most likely and quickest first. */
+/**
+ * The tests that cover a fault's line: most likely and quickest first.
+ *
+ * @param fame how often a test has noticed a fault of this file
+ */
 export function groupsOf(
   { path, line }: Pick<Mutant, "path" | "line">,
   coverage: Coverage,
+  fame: (test: string) => number,
 ): { rooms: Group[]; others: Group[] } {
   const tests = Object.entries(coverage)
     .filter(([, { lines }]) => lines[path]?.includes(line))
@@ -29,14 +34,14 @@ export function groupsOf(
       test.startsWith("tests/integration/") || seconds > QUICK_SECONDS,
   );
   const words = new Set(path.split(/\W|_/).slice(1, -1));
-  const kin = ({ test }: { test: string }) =>
-    test.split(/\W|_/).filter((word) => words.has(word)).length;
+  const likely = ({ test }: { test: string }) =>
+    fame(test) + test.split(/\W|_/).filter((word) => words.has(word)).length;
   return {
     rooms: [own, quick].filter(({ length }) => length > 0).map((group) => ({
       files: group.map(({ test }) => test),
       seconds: sum(group.map(({ seconds }) => seconds)) / PATIENT,
     })),
-    others: slow.toSorted((a, b) => kin(b) - kin(a))
+    others: slow.toSorted((a, b) => likely(b) - likely(a))
       .map(({ test, seconds }) => ({ files: [test], seconds })),
   };
 }
