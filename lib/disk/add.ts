@@ -23,6 +23,7 @@ import {
   twinOf,
 } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
+import { planFinish } from "../plan/finish.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { diskOptions } from "./again.ts";
@@ -46,6 +47,7 @@ import type { DiskAdd } from "./request.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { verifyStep } from "./scsi_place.ts";
 import type { DiskStep } from "./steps.ts";
+import type { DiskEntry } from "../state/runtime.ts";
 import { twinDisk } from "./there.ts";
 import { newDiskView } from "./view.ts";
 import { chooseWay, nodeStep, verifyNodes } from "./way.ts";
@@ -170,10 +172,20 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   const { disks } = facts.content.runtime;
   const twin = twinOf(disks, facts, request.uuid.value) ??
     twinDisk(facts, request);
-  if (twin !== undefined) {
-    const options = diskOptions(facts, request, twin);
-    const again = { request, ...options, change: "remove" as const };
-    return alreadyThere(facts, DISK, twin, again);
+  const again = (now: DiskAddFacts, entry: DiskEntry) => {
+    const options = diskOptions(now, request, entry);
+    const change = "remove" as const;
+    return alreadyThere(now, DISK, entry, { request, ...options, change });
+  };
+  if (twin !== undefined) return again(facts, twin);
+  const { unfinished, source: { identity } } = facts;
+  if (unfinished !== undefined) {
+    devTypeFor(facts, request);
+    const diskIdentities = [...facts.diskIdentities, identity];
+    return planFinish(facts, unfinished, {
+      kind: DISK,
+      check: (now, entry) => again({ ...facts, ...now, diskIdentities }, entry),
+    });
   }
   const { whole, lacks } = withLacks(facts, request);
   const disk = newDisk(facts, whole);

@@ -18,6 +18,9 @@ import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { type DiskThere, readThere, twinDisk } from "./there.ts";
 import type { DiskAdd } from "./request.ts";
+import { readUnfinished } from "./finish.ts";
+import type { FoundUnfinished } from "../plan/finish.ts";
+import type { DiskEntry } from "../state/runtime.ts";
 import type { World } from "../engine/world.ts";
 import { noteOn } from "../state/own_check.ts";
 
@@ -37,6 +40,8 @@ export interface DiskAddFacts extends Facts, ScsiFacts {
   readonly chain?: Omit<BackingChain, "pins"> | undefined;
   /** The recorded disk that the request may mean, as QEMU has it. */
   readonly there?: DiskThere | undefined;
+  /** The disk itself, plugged and not recorded. */
+  readonly unfinished?: FoundUnfinished<DiskEntry> | undefined;
 }
 
 /** What request and hvparams say of how the source is opened. */
@@ -114,6 +119,11 @@ export async function readDiskAddFacts(
   const { qmp } = world;
   const pinned = world.heldFd("source-pin");
   const twin = twinDisk({ ...facts, source }, request);
+  const unfinished = twin === undefined
+    ? await readUnfinished(facts, request, { source, qmp })
+    : undefined;
+  const there = twin ??
+    (unfinished && "entry" in unfinished ? unfinished.entry : undefined);
   // What is there already is not read as what it is asked to be.
   const chain = twin === undefined
     ? await readChainOf(request, { source, cache, world })
@@ -142,7 +152,8 @@ export async function readDiskAddFacts(
     source,
     chain,
     iothreads,
-    there: twin && await readThere(facts, twin, qmp),
+    there: there && await readThere(facts, there, qmp),
+    unfinished,
     // Every QEMU has virtio-blk.
     driverFault: driver === undefined || driver === VIRTIO_BLK
       ? undefined

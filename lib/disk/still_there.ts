@@ -12,6 +12,7 @@ import { openFiles } from "../host/process.ts";
 import type { Facts } from "../plan/facts.ts";
 import { NAMED_NODES, type NamedNode } from "../qmp/block_queries.ts";
 import type { QmpSession } from "../qmp/client.ts";
+import type { BlockBackend } from "../qmp/commands.ts";
 import type { Json } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 import { fixedDrives } from "../state/fixed_command.ts";
@@ -55,14 +56,14 @@ export function servesUri({ driver, file }: NamedNode, uri: string): boolean {
 }
 
 /** Drives that no entry accounts for: any of them may be the disk. */
-function unaccounted({ qemu, content }: Facts): string[] {
+export function unaccounted({ qemu, content }: Facts): BlockBackend[] {
   const known = new Set(
     devicesOf(content.runtime).flatMap(({ hvinfo: { id } }) => id ?? []),
   );
   return qemu.block.filter(({ qdev, nodeName, readOnly }) =>
     qdev !== "" && nodeName !== "" && readOnly !== true &&
     !known.has(frontendId(qdev) ?? "")
-  ).map(({ qdev, file }) => `${frontendId(qdev) ?? qdev} (${file})`);
+  );
 }
 
 /** What a volume's paths lead to, by the path. */
@@ -120,5 +121,8 @@ export async function whyNotGone(
     (leads.length > 0 && open !== undefined && open.size > 0);
   const [other] = isKnown ? [] : unaccounted(facts);
   if (other === undefined) return undefined;
-  return fixed.length > 0 ? OLD : `it may be ${other}, which is not recorded`;
+  const name = frontendId(other.qdev) ?? other.qdev;
+  return fixed.length > 0
+    ? OLD
+    : `it may be ${name} (${other.file}), which is not recorded`;
 }

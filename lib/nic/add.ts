@@ -20,6 +20,8 @@ import {
   planAddition,
   twinOf,
 } from "../plan/addition.ts";
+import { netdevOf } from "../plan/facts.ts";
+import { planFinish } from "../plan/finish.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import { placeView } from "../plan/view.ts";
 import type { NicAddFacts } from "./add_facts.ts";
@@ -36,6 +38,7 @@ import { attachmentOf, joinSteps, refuseNetwork } from "./network.ts";
 import { linkStateSteps, notesFor, noteSteps } from "./notes.ts";
 import { nicOptions, twinNic } from "./now.ts";
 import type { NicAdd } from "./request.ts";
+import type { NicEntry } from "../state/runtime.ts";
 import { refuseNoTapWay, refuseNoTun, refuseTap, tapSteps } from "./tap.ts";
 import { plannedView } from "./view.ts";
 
@@ -112,10 +115,24 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
   const { nics, hvparams } = facts.content.runtime;
   const twin = twinOf(nics, facts, request.uuid.value) ??
     twinNic(nics, request);
-  if (twin !== undefined) {
-    const options = nicOptions(facts, request, twin);
-    const again = { request, ...options, change: "modify" as const };
-    return alreadyThere(facts, NIC, twin, again);
+  const again = (now: NicAddFacts, entry: NicEntry) => {
+    const options = nicOptions(now, request, entry);
+    const change = "modify" as const;
+    return alreadyThere(now, NIC, entry, { request, ...options, change });
+  };
+  if (twin !== undefined) return again(facts, twin);
+  const { unfinished } = facts;
+  if (unfinished !== undefined) {
+    const tap = netdevOf(facts.qemu, unfinished.id)?.facts.tap;
+    return planFinish(facts, unfinished, {
+      kind: NIC,
+      check: (now, entry) => again({ ...facts, ...now }, entry),
+      besides: nicFilesStep(
+        facts,
+        (taps) => [...taps, tap],
+        request.ganeti?.seq,
+      ),
+    });
   }
   refuseMac(facts, request.mac.value);
   refuseNoTun(facts);

@@ -22,6 +22,7 @@ import { findSwitch, type SwitchState } from "../host/openvswitch.ts";
 import { seesAsQemu } from "../host/reach.ts";
 import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
+import type { FoundUnfinished } from "../plan/finish.ts";
 import { listInstances } from "../plan/instances.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -82,6 +83,8 @@ export interface NicAddFacts extends CheckFacts {
   readonly cards: ReadonlySet<string>;
   /** The tap of the recorded NIC that the request may mean. */
   readonly now?: TapNow | undefined;
+  /** The NIC itself, plugged and not recorded. */
+  readonly unfinished?: FoundUnfinished<NicEntry> | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
   /** MACs that QEMU has, lower case, by device id. */

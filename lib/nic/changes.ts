@@ -12,6 +12,7 @@ import { planNicAdd } from "./add.ts";
 import { ganetiScripts, readNicAddFacts } from "./add_facts.ts";
 import { nicAdoption } from "./adopt.ts";
 import { withNetwork, withNetworkChange } from "./ganeti_network.ts";
+import { readUnfinished } from "./finish.ts";
 import { readLiveNics, readNow } from "./live.ts";
 import { nicMend } from "./mend.ts";
 import { readNicModifyFacts } from "./modified.ts";
@@ -26,11 +27,16 @@ function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
     case "nic-add": {
       const whole = withNetwork(request, node);
       const twin = twinNic(node.content.runtime.nics, whole);
-      return async (facts) =>
-        planNicAdd(whole, {
+      return async (facts) => {
+        const unfinished = twin === undefined
+          ? await readUnfinished(facts, whole, world.qmp)
+          : undefined;
+        return planNicAdd(whole, {
           ...await readNicAddFacts(facts, whole, world),
-          now: readNow(facts.qemu, twin?.hvinfo.id),
+          now: readNow(facts.qemu, twin?.hvinfo.id ?? unfinished?.id),
+          unfinished,
         });
+      };
     }
     case "nic-modify": {
       const whole = withNetworkChange(request, node);

@@ -9,52 +9,11 @@ import type { Place } from "../device/hvinfo.ts";
 import { unsupported } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { AdoptFacts, KindAdoption } from "../plan/adoption.ts";
-import type { Facts, QemuFacts } from "../plan/facts.ts";
+import type { Facts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { propertyOf } from "../qmp/device_queries.ts";
-import { askAll } from "../qmp/query.ts";
-import { text } from "../qmp/reading.ts";
 import { loadWholeKinds } from "../kinds.ts";
 import type { Kind, KindName } from "../plan/kind.ts";
-
-function busOf(path: unknown): string {
-  const whole = text(path);
-  return whole.slice(whole.lastIndexOf("/") + 1);
-}
-
-async function placeOf(
-  qmp: QmpSession,
-  id: string,
-  { qemu, driver }: { qemu: QemuFacts; driver: string },
-): Promise<Place | undefined> {
-  const parent = propertyOf(id, "parent_bus");
-  const pci = qemu.pci.find((one) => one.id === id);
-  if (pci !== undefined && pci.function === 0) {
-    const { bus, acpiIndex } = await askAll(qmp, {
-      bus: parent,
-      // Every PCI device has it since QEMU 6.1; 0 is none.
-      acpiIndex: { ...propertyOf(id, "acpi-index"), ifRefused: "nothing" },
-    });
-    return {
-      bus: busOf(bus),
-      slot: pci.slot,
-      acpiIndex: Number(acpiIndex) || undefined,
-    };
-  }
-  if (!driver.startsWith("scsi-")) return undefined;
-  const { bus, channel, scsiId, lun } = await askAll(qmp, {
-    bus: parent,
-    channel: propertyOf(id, "channel"),
-    scsiId: propertyOf(id, "scsi-id"),
-    lun: propertyOf(id, "lun"),
-  });
-  return {
-    bus: busOf(bus),
-    channel: Number(channel),
-    scsiId: Number(scsiId),
-    lun: Number(lun),
-  };
-}
+import { placeOf } from "../plan/live_place.ts";
 
 function programOf({ pid, argv }: QemuProcess): string {
   try {
@@ -90,7 +49,6 @@ export async function readAdoptFacts(
   facts: Facts,
   qmp: QmpSession,
 ): Promise<{ facts: AdoptFacts; kinds: AdoptedKind[] }> {
-  const { qemu } = facts;
   const process = expectProcess(facts);
   const kinds: AdoptedKind[] = [];
   const places = new Map<string, Place>();
@@ -99,10 +57,8 @@ export async function readAdoptFacts(
     const uuids = adoption.live.map(() => crypto.randomUUID());
     kinds.push({ kind, adoption, uuids });
     for (const { id } of adoption.live) {
-      const driver = id === undefined ? undefined : qemu.drivers.get(id);
-      if (id === undefined || driver === undefined) continue;
-      const place = await placeOf(qmp, id, { qemu, driver });
-      if (place !== undefined) places.set(id, place);
+      const place = id && await placeOf(qmp, id, facts.qemu);
+      if (id && place) places.set(id, place);
     }
   }
   const whole = { ...facts, process, program: programOf(process), places };

@@ -376,3 +376,99 @@ Deno.test({
       await refused(0, disk, /open, which is recorded as disk 0/);
     }),
 });
+
+/** Takes the records away again, as where Ganeti's own check fails. */
+async function unrecorded(vm: Vm, change: () => Promise<unknown>) {
+  const before = await Deno.readTextFile(vm.runtimePath);
+  await change();
+  await Deno.writeTextFile(vm.runtimePath, before);
+}
+
+Deno.test({
+  ...unless(leftOut, "hotadd finishes what Ganeti plugged and did not record"),
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance, bridge } = node;
+      await noded.call("hotplug_supported", [instance]);
+      const before = await state(vm);
+      const disk = await node.disk(DISK, 0);
+      const link = await assemble(node, disk, 0);
+      const nic = bridgedNic(NIC, MAC, bridge);
+      const add = [instance, "hotadd", "disk", disk, [link, null], 0];
+      const plug = [instance, "hotadd", "nic", nic, null, 0];
+      await unrecorded(vm, async () => {
+        const disk = await noded.call("hotplug_device", add);
+        const nic = await noded.call("hotplug_device", plug);
+        assertEquals([disk, nic], [[true, null], [true, null]]);
+      });
+      await Deno.remove(`${vm.layout.nic}/0`);
+      // Another disk, or another card, it is not.
+      const other = await node.disk(DISK, 1);
+      const elsewhere = [other.logical_id[1], null];
+      const [no, why] = await ours(add.with(3, other).with(4, elsewhere));
+      assertEquals(no, false);
+      assertMatch(why, /its data is in .*instance-disks|its data is in .*srv/);
+      const [neither, mac] = await ours(
+        plug.with(3, { ...nic, mac: "aa:00:00:00:99:01" }),
+      );
+      assertEquals(neither, false);
+      assertMatch(mac, /its MAC is aa:00:00:00:00:01/);
+      // Until it is recorded, its volume must stay.
+      const remove = [instance, "hotremove", "disk", disk, null, 0];
+      assertEquals((await ours(remove))[0], false);
+
+      assertEquals(await ours(add), [true, null]);
+      assertEquals(await ours(plug), [true, null]);
+      const { status, json } = await tool(vm, "list", NAME);
+      assertEquals(
+        [status, json.devices.map((one: Doc) => [one.uuid, one.status])],
+        [0, [[DISK, "ok"], [NIC, "ok"]]],
+      );
+      const [, [card], , [[object, recorded]]] = JSON.parse(
+        await Deno.readTextFile(vm.runtimePath),
+      );
+      const { hvinfo: _, ...rest } = object;
+      const { dynamic_params: __, ...sent } = disk;
+      assertEquals([rest, recorded], [sent, link]);
+      assertEquals(card.nicparams, nic.nicparams);
+      await vm.waitGuest(`grep -q ${DISK} /dev/vda`);
+      const [gone] = await theirRemoval(node, remove, add);
+      const unplug = [instance, "hotremove", "nic", nic, null, 0];
+      const [out] = await noded.call("hotplug_device", unplug);
+      assertEquals([gone, out], [true, true]);
+      assertEquals(await state(vm), before);
+    }),
+});
+
+Deno.test({
+  ...unless(leftOut, "hotadd finishes the SCSI disk that Ganeti does not find"),
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance } = node;
+      await noded.call("hotplug_supported", [instance]);
+      // With it comes the controller.
+      const first = await node.disk(DISK.replace(/^d0/, "d1"), 1);
+      const words = ["--driver", "scsi-hd", "--controller", "virtio-scsi-pci"];
+      const path = first.logical_id[1];
+      const made = await tool(vm, "disk", "add", NAME, path, ...words);
+      assertEquals(made.status, 0, made.stdout);
+      const runtime = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      runtime[2].disk_type = "scsi-hd";
+      await Deno.writeTextFile(vm.runtimePath, JSON.stringify(runtime));
+      const disk = await node.disk(DISK, 0);
+      const link = await assemble(node, disk, 0);
+      const add = [instance, "hotadd", "disk", disk, [link, null], 0];
+      const [found, text] = await noded.call("hotplug_device", add);
+      assertEquals(found, false);
+      assertMatch(text, /should have been added but is missing/);
+      assertEquals(await ours(add), [true, null]);
+      const { json } = await tool(vm, "list", NAME);
+      assertEquals(
+        json.devices.map((one: Doc) => [one.scsi_id, one.status]),
+        [[0, "ok"], [1, "ok"]],
+      );
+      const remove = [instance, "hotremove", "disk", disk, null, 0];
+      const [removed, hvinfo] = await ours(remove);
+      assertEquals([removed, hvinfo["scsi-id"]], [true, 1]);
+    }),
+});

@@ -1,0 +1,95 @@
+/**
+ * Devices that somebody plugged and never recorded: Ganeti does so when its
+ * check of what it plugged fails (SPEC 10.1, item 4, and 13). A master that
+ * asks for such a device again means it. Pure.
+ *
+ * @module
+ */
+
+import { type Plan, planOf } from "../engine/plan.ts";
+import type { Step } from "../engine/verbs.ts";
+import { refuse } from "../errors.ts";
+import { commandLine } from "../state/instance.ts";
+import {
+  type DeviceEntry,
+  formatRuntime,
+  parseRuntime,
+} from "../state/runtime.ts";
+import { applyChange, type RuntimeChange } from "../state/runtime_change.ts";
+import type { Facts } from "./facts.ts";
+import type { KindName } from "./kind.ts";
+import { findStray } from "./removal.ts";
+import type { Plug } from "./request.ts";
+import { stateSteps } from "./steps.ts";
+
+/** Such a device. */
+export interface Unfinished<E extends DeviceEntry = DeviceEntry> {
+  readonly id: string;
+  /** What records it. */
+  readonly change: RuntimeChange;
+  /** As it will be recorded. */
+  readonly entry: E;
+}
+
+/** The same, or why it is not the device that is asked for. */
+export type FoundUnfinished<E extends DeviceEntry> =
+  | Unfinished<E>
+  | { readonly id: string; readonly why: string };
+
+/** Its id, if QEMU has such a device. */
+export function unfinishedId(
+  facts: Facts,
+  { word }: KindName,
+  { uuid, ganeti }: Plug,
+): string | undefined {
+  if (ganeti === undefined) return undefined;
+  const stray = findStray(facts, word, uuid.value);
+  return stray?.has === "device" ? stray.id : undefined;
+}
+
+/** The instance with its entry. */
+export function withChange(
+  { path, runtime }: Facts["content"],
+  change: RuntimeChange,
+): Facts["content"]["runtime"] {
+  const root = applyChange(runtime.root, change);
+  const after = parseRuntime(formatRuntime(root), path);
+  // They may be filled up with those of the configuration.
+  return { ...after, hvparams: runtime.hvparams };
+}
+
+/**
+ * Plans to record it.
+ *
+ * @param check makes the plan for one that is there already
+ * @throws {HotplugError} `refused` if it is another; as `check` does
+ */
+export function planFinish<E extends DeviceEntry>(
+  facts: Facts,
+  found: FoundUnfinished<E>,
+  { kind, check, besides = [] }: {
+    readonly kind: KindName;
+    readonly check: (facts: Facts, entry: E) => Plan;
+    readonly besides?: readonly Step[];
+  },
+): Plan {
+  const { paths, content } = facts;
+  if ("why" in found) {
+    const remove = [kind.word, "remove", paths.name, found.id, "--force"];
+    throw refuse(
+      `QEMU has ${found.id}, which is not recorded, and is not the ${kind.title} that is asked for: ${found.why}`,
+      `${commandLine(paths, ...remove)} takes it out`,
+    );
+  }
+  const { change, entry } = found;
+  const runtime = withChange(content, change);
+  const plan = check({ ...facts, content: { ...content, runtime } }, entry);
+  const { stage, commit } = stateSteps(facts, change);
+  return planOf({
+    ...plan,
+    turn: undefined,
+    ifCut: "finish",
+    kinds: [kind.word],
+    steps: [stage, ...besides, commit],
+  });
+}
