@@ -24,6 +24,7 @@ import type {
   Planner,
   WholeKind,
 } from "./plan/kind.ts";
+import type { KindView } from "./plan/view_schema.ts";
 import type { NoteChecks } from "./state/own_check.ts";
 import type { CommandSpec, Invocation } from "./words/options.ts";
 
@@ -40,6 +41,8 @@ interface Entry extends Pick<KindName, "word" | "list"> {
   readonly commands: readonly CommandSpec[];
   request(invocation: Invocation, instance: string): KindRequest | undefined;
   load(): Promise<Kind<KindRequest>>;
+  /** The members of a device of it, for the schema of documents. */
+  members(): Promise<KindView["members"]>;
 }
 
 const KINDS: readonly Entry[] = [
@@ -49,6 +52,7 @@ const KINDS: readonly Entry[] = [
     commands: DISK_COMMANDS,
     request: diskRequest,
     load: async () => (await import("./disk/kind.ts")).DISK_KIND,
+    members: async () => (await import("./disk/view_schema.ts")).DISK_MEMBERS,
   },
   {
     word: "nic",
@@ -56,6 +60,7 @@ const KINDS: readonly Entry[] = [
     commands: NIC_COMMANDS,
     request: nicRequest,
     load: async () => (await import("./nic/kind.ts")).NIC_KIND,
+    members: async () => (await import("./nic/view_schema.ts")).NIC_MEMBERS,
   },
 ];
 
@@ -106,6 +111,16 @@ export async function loadWholeKinds(
 export async function loadNotes(): Promise<NoteChecks> {
   const kinds = await loadKinds();
   return new Map(kinds.map(({ word, record }) => [word, record]));
+}
+
+/** Loads what the schema of documents tells of devices. */
+export async function loadKindViews(): Promise<KindView[]> {
+  return await Promise.all(
+    KINDS.map(async ({ word, members }) => ({
+      word,
+      members: await members(),
+    })),
+  );
 }
 
 /** Words of the kinds that a request is about; of all, if it names none. */

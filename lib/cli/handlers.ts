@@ -26,6 +26,7 @@ const OWN = new Map<string, () => Promise<Handler>>(Object.entries({
     (await import("../commands/state_show.ts")).stateShow,
   repair: async () => (await import("../commands/repair.ts")).repair,
   rpc: async () => (await import("../rpc/rpc.ts")).rpc,
+  schema: async () => (await import("../rpc/schema.ts")).schema,
 }));
 
 /** Whether a command changes something, unless it is a dry run. */

@@ -9,7 +9,11 @@ import type { Answer, Terminal } from "../commands/answer.ts";
 import { answerDocument, documentLine } from "../commands/document.ts";
 import { coloured, wantsColour } from "../commands/colour.ts";
 import { parseInvocation } from "../commands/args.ts";
-import { takesInstance } from "../commands/commands.ts";
+import {
+  instanceAmong,
+  instanceGiven,
+  takesInstance,
+} from "../commands/commands.ts";
 import {
   exitStatus,
   hostError,
@@ -47,7 +51,9 @@ function writeFailure(
   if (stack) terminal.err(`${(error.cause as Error).stack}\n`);
   for (const one of error.settled) warn(one, terminal);
   if (json) {
-    const instance = invocation?.operands[0];
+    const instance = invocation === undefined
+      ? instanceAmong(terminal.args)
+      : instanceGiven(invocation);
     const document = report.failureDocument(error, instance);
     if (writeOut(documentLine(document), terminal) === undefined) return;
   }

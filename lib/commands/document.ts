@@ -10,7 +10,7 @@ import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine } from "../words/text.ts";
 
 /** Changes when a member changes its meaning. */
-const SCHEMA = 1;
+export const SCHEMA = 1;
 
 /** A document with the members that every one has. */
 export function finished(document: Document): Document {

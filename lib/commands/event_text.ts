@@ -11,7 +11,7 @@ import { readRecord, type Target } from "../plan/facts.ts";
 import type { EventOrGap, Gap } from "../monitor/follow.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
-import type { Document } from "./answer.ts";
+import type { SeenDocument } from "./documents.ts";
 import { printable } from "../words/text.ts";
 
 /** Local time to the millisecond: what the person's other logs have. */
@@ -77,7 +77,7 @@ export function documentOf(
   seen: EventOrGap,
   entries: readonly DeviceEntry[],
   instance: string,
-): Document {
+): SeenDocument {
   const time = (ms: number) => new Date(ms).toISOString();
   if (seen.kind === "gap") {
     const { fromMs, toMs, reason } = seen.gap;

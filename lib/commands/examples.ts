@@ -114,6 +114,11 @@ echo 'query-status' | kvm-hotplug shell /run/vm1.qmp --json`,
 echo '{"jsonrpc":"2.0","id":1,"method":"list"}' | kvm-hotplug rpc
 # a session from a master
 ssh node1 kvm-hotplug rpc --timeout 10`,
+  schema: `
+# JSON Schema of every document; each command has its own in $defs
+kvm-hotplug schema | jq '."$defs".list'
+# what rpc takes: methods, options, defaults
+kvm-hotplug schema --openrpc`,
   completion: `
 # in ~/.bashrc; the Debian package brings it along
 eval "$(kvm-hotplug completion bash)"

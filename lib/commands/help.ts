@@ -10,6 +10,7 @@ import { commandMeant } from "../words/other_words.ts";
 import type { CommandSpec } from "../words/options.ts";
 import type { Answer, Call } from "./answer.ts";
 import { COMMANDS } from "./commands.ts";
+import type { HelpDocument } from "./documents.ts";
 import { manPage } from "./man.ts";
 import { commandUsage, groupUsage, usageText } from "./usage.ts";
 
@@ -39,12 +40,15 @@ export function help({ invocation }: Call): Answer {
   const { command, operands, flags } = invocation;
   if (flags.has("man")) {
     const roff = manPage();
-    return { text: roff.trimEnd().split("\n"), document: { ok: true, roff } };
+    return {
+      text: roff.trimEnd().split("\n"),
+      document: { ok: true, roff } satisfies HelpDocument,
+    };
   }
   const words = command?.name === "help"
     ? operands.join(" ")
     : command?.name ?? "";
   const text = words === "" ? usageText() : helpOn(words);
-  const document = { ok: true, help: text };
+  const document = { ok: true, help: text } satisfies HelpDocument;
   return { text: text.split("\n"), document };
 }

@@ -104,7 +104,11 @@ function freePorts(buses: readonly MapBus[]): string[] {
 }
 
 /** The map as a picture of 80 columns. */
-export function mapText({ instance, qemu, buses }: PciMap): string[] {
+export function mapText(
+  { instance, qemu, buses }: Pick<PciMap, "instance" | "buses"> & {
+    readonly qemu: Pick<PciMap["qemu"], "version" | "machine">;
+  },
+): string[] {
   const drawn = (bus: MapBus) =>
     buses.some(({ slots }) => slots.some(({ id }) => id === bus.bus));
   const tops = buses.filter((bus) => !drawn(bus));

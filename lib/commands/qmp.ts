@@ -7,6 +7,7 @@
 import { messageOf } from "../errors.ts";
 import { isQuestion, sendCommand } from "../monitor/raw_command.ts";
 import type { Answer, Call } from "./answer.ts";
+import type { QmpDocument } from "./documents.ts";
 import { rawCommand, replyLines, unsent } from "./qmp_words.ts";
 import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
@@ -34,7 +35,7 @@ export async function qmp(call: Call): Promise<Answer> {
         instance: target.label,
         command: execute,
         return: value,
-      },
+      } satisfies QmpDocument,
     };
   } catch (error) {
     trace.audit({ ...audit, error: { message: messageOf(error) } });

@@ -8,6 +8,7 @@ import { repair as repairInstance } from "../repair/repair.ts";
 import type { RepairOutcome } from "../plan/finding.ts";
 import { remark } from "../errors.ts";
 import type { Answer, Call } from "./answer.ts";
+import type { RepairDocument } from "./documents.ts";
 import { remainingView } from "./report.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
 
@@ -25,7 +26,10 @@ function textOf(outcome: RepairOutcome): string[] {
       `Remaining: ${message}`,
       ...hint === null ? [] : [`  ${hint}`],
     ]),
-    ...pending.map((title) => `Pending: the guest has not released ${title}`),
+    ...pending.flatMap(({ message, hint }) => [
+      `Pending: ${message}`,
+      ...hint === null ? [] : [`  ${hint}`],
+    ]),
     ...(plan === undefined ? [] : ["Nothing was changed."]),
   ];
   return remaining.length > 0 ? lines : [...lines, `${instance}: ${agree}`];
@@ -36,7 +40,7 @@ export async function repair(call: Call): Promise<Answer> {
   using options = optionsOf(call);
   const instance = instanceOf(call.invocation) ?? "";
   const outcome = await repairInstance(instance, options);
-  const { plan, qemu, ...document } = outcome;
+  const { plan, qemu, ...found } = outcome;
   const warnings = qemu === "down"
     ? [
       remark(
@@ -50,12 +54,12 @@ export async function repair(call: Call): Promise<Answer> {
     warnings,
     document: {
       ok: true,
-      ...document,
+      ...found,
       remaining: outcome.remaining.map(remainingView),
       changed: outcome.repaired.length > 0,
       dry_run: plan !== undefined,
       plan: plan ?? null,
-    },
+    } satisfies RepairDocument,
     status: outcome.remaining.length === 0 ? 0 : SOMETHING_REMAINS,
   };
 }

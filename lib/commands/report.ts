@@ -11,6 +11,7 @@ import {
   type Remark,
   remarkOf,
 } from "../errors.ts";
+import type { FailureDocument } from "./documents.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
@@ -26,7 +27,7 @@ function hintOf({ hint, choice }: HotplugError): string | undefined {
 export function failureDocument(
   error: HotplugError,
   instance: string | undefined,
-) {
+): FailureDocument {
   const { code, qmp = null, device, candidates = null, settled } = error;
   const hint = hintOf(error);
   return {
@@ -34,6 +35,7 @@ export function failureDocument(
     instance: instance ?? null,
     error: {
       ...remarkOf({ code, message: error.message, hint, device }),
+      code,
       qmp,
       candidates,
     },

@@ -8,10 +8,11 @@
 import type { Adoption } from "../engine/plan.ts";
 import { formatCommand, type StepDescription } from "../engine/verbs.ts";
 import type { Outcome } from "../operation/outcome.ts";
+import type { ChangeDocument } from "./documents.ts";
 import { detailsOf, remainingView, titleOf, whereOf } from "./report.ts";
 
 /** What a change answers; `plan` is null unless it was a dry run. */
-export function outcomeDocument(outcome: Outcome): Record<string, unknown> {
+export function outcomeDocument(outcome: Outcome): ChangeDocument {
   const { instance, action, changed, device, adoption, plan } = outcome;
   const { settled = [] } = outcome;
   return {

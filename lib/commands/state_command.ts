@@ -6,6 +6,7 @@
 
 import { readStartCommand } from "../inspect/start_command.ts";
 import type { Answer, Call } from "./answer.ts";
+import type { StateCommandDocument } from "./documents.ts";
 import { option } from "../words/request_words.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
 import { shellWord } from "../state/shell_word.ts";
@@ -22,7 +23,11 @@ export async function stateCommand(call: Call): Promise<Answer> {
   });
   return {
     text: [argv.map(shellWord).join(" ")],
-    document: { ok: true, instance, command: argv },
+    document: {
+      ok: true,
+      instance,
+      command: argv,
+    } satisfies StateCommandDocument,
     // A machine must start with it.
     isVerbatim: true,
     warnings,

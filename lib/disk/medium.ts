@@ -214,7 +214,7 @@ export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
   const { title, view } = chosen;
   const { path = null, sizeBytes = view.size_bytes } = facts.source ?? {};
   const isOut = path === null;
-  const inside = { source: path, medium: path, size_bytes: sizeBytes };
+  const inside = { source: path, size_bytes: sizeBytes };
   return planOf({
     action: "set",
     instance: facts.paths.name,

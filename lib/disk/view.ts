@@ -8,13 +8,13 @@ import { backendOf, isEmptied } from "../device/backend.ts";
 import { cacheMode, cacheWord } from "../device/disk_settings.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import type { DiskDevice } from "../device/disk.ts";
-import type { DeviceView } from "../engine/plan.ts";
 import type { Via } from "../host/access_record.ts";
 import { entryView, placeView, type ViewFacts } from "../plan/view.ts";
 import { type IoLimits, isLimited, limitsIn } from "../device/io_limits.ts";
 import { type Size, sizeJson } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
+import type { DiskView } from "./view_schema.ts";
 
 const MIB = 1024 * 1024;
 
@@ -57,7 +57,7 @@ export function newDiskView(
     readonly limits?: IoLimits | undefined;
     readonly migratable: boolean;
   },
-): DeviceView {
+): DiskView {
   const { aio, discard, access } = disk.settings;
   const cache = cacheWord(cacheMode(disk.settings.cache, disk.devType));
   return {
@@ -76,7 +76,7 @@ export function newDiskView(
     ...{ read_only: access === "ro", cache, aio, discard },
     limits: limitsView(limits),
     migratable,
-    ...(via === null && { source: null, medium: null }),
+    ...(via === null && { source: null }),
   };
 }
 
@@ -109,7 +109,7 @@ function recordedSize({ sizeMib }: DiskEntry): Size | null {
 export function diskView(
   entry: DiskEntry,
   { qemu, own }: ViewFacts,
-): DeviceView {
+): DiskView {
   const id = entry.hvinfo.id;
   const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
   const limits = limitsIn(live ?? {});

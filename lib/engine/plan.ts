@@ -6,28 +6,15 @@
 
 import type { Remark } from "../errors.ts";
 import type { ExactNumber } from "../qmp/exact_json.ts";
+import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import type { Step } from "./verbs.ts";
+import type { ACTION, DEVICE_MEMBERS } from "./view_schema.ts";
+
+/** What every device has. */
+type AnyDevice = ObjectOf<typeof DEVICE_MEMBERS, None>;
 
 /** A device as a caller is told of it: INTERFACE, "JSON". */
-export interface DeviceView {
-  /** The word of its kind. */
-  readonly kind: string;
-  /** Place in its list of the runtime file; null if it is not recorded. */
-  readonly index: number | null;
-  /** Null if QEMU has the device and the file does not. */
-  readonly uuid: string | null;
-  /** Null for most devices: Ganeti's names are optional. */
-  readonly name: string | null;
-  /** QEMU's device id, null if it was given none. */
-  readonly id: string | null;
-  /** QEMU's word, null if the record has none. */
-  readonly driver: string | null;
-  /** e.g. `pci.0`; null if the record has none. */
-  readonly bus: string | null;
-  /** 0 to 31; null on a SCSI bus, or if unknown. */
-  readonly slot: number | null;
-  /** The slot in QEMU's form, e.g. `0xd`; null with it. */
-  readonly addr: string | null;
+export interface DeviceView extends AnyDevice {
   /** What only devices of one kind, or on one kind of bus, have. */
   readonly [detail: string]:
     | string
@@ -41,15 +28,7 @@ export interface DeviceView {
 }
 
 /** What an operation does to its device; callers see the word. */
-export type Action =
-  | "add"
-  | "remove"
-  | "resize"
-  | "set"
-  | "upgrade"
-  | "mend"
-  | "adopt"
-  | "modify";
+export type Action = Told<typeof ACTION>;
 
 /** What became of the devices that QEMU has and the file lacks. */
 export interface Adoption {

@@ -17,6 +17,8 @@ import {
   where,
   word,
 } from "../state/value_check.ts";
+import type { Told } from "../words/json_schema.ts";
+import type { STEP } from "./view_schema.ts";
 
 /** A command for QEMU. */
 export interface QmpCommand {
@@ -41,16 +43,7 @@ export interface Step {
 export type Effect = "done" | "not-done" | "unknown";
 
 /** What a person is shown of a step. */
-export interface StepDescription {
-  /** One line, e.g. `make a tap`. */
-  readonly step: string;
-  /** The command, null if it is this node that acts. */
-  readonly qmp: QmpCommand | null;
-  /** The action on this node, null if it is QEMU that acts. */
-  readonly host: string | null;
-  /** How it is taken back, null if there is nothing to take back. */
-  readonly undo: string | null;
-}
+export type StepDescription = Told<typeof STEP>;
 
 /**
  * How the guest takes part in a step:

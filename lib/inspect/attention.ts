@@ -23,7 +23,7 @@ import {
 } from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { loadNotes } from "../kinds.ts";
-import { releaseAsked } from "../plan/compare_own.ts";
+import { pendingRemark, releaseAsked } from "../plan/compare_own.ts";
 import { devicesOf } from "../state/runtime.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
@@ -46,10 +46,6 @@ export function unfinished(
 
 function repairOf(paths: InstancePaths): string {
   return commandLine(paths, "repair", paths.name);
-}
-
-function waiting(paths: InstancePaths, kind: string, id: string): string {
-  return `${commandLine(paths, kind, "remove", paths.name, id)} waits for it`;
 }
 
 /** What an interrupted change tells a person; undefined if there is none. */
@@ -93,18 +89,16 @@ async function noted(
     );
   const entries = "code" in runtime ? [] : devicesOf(runtime);
   const { runState } = "runState" in asked ? asked : { runState: undefined };
-  const about = all.map(({ id, title }) => {
-    const entry = entries.find(({ hvinfo }) => hvinfo.id === id);
-    return { id, title, device: entry && nameOfEntry(entry) };
-  });
+  const entryOf = (id: string) =>
+    entries.find(({ hvinfo }) => hvinfo.id === id);
   return {
     remarks: [
-      ...about.filter(({ id }) => !isGone(id)).map(({ id, title, device }) => {
-        const message = `the guest has not released ${title}`;
-        const hint = device && waiting(paths, device.kind, id);
-        return remark("pending-removal", message, { device, hint });
-      }),
-      ...about.filter(({ id }) => isGone(id)).map(({ title, device }) => {
+      ...all.filter(({ id }) => !isGone(id)).map((one) =>
+        pendingRemark(one, entryOf(one.id), paths)
+      ),
+      ...all.filter(({ id }) => isGone(id)).map(({ id, title }) => {
+        const entry = entryOf(id);
+        const device = entry && nameOfEntry(entry);
         const hint = repairOf(paths);
         const message = `the guest has released ${title}`;
         return remark("removal-released", message, { device, hint });

@@ -6,7 +6,7 @@
 
 import { compareWhole } from "../compare/whole.ts";
 import { refuseForeignVm } from "../engine/recover.ts";
-import { type HotplugError, remarkOf } from "../errors.ts";
+import { type HotplugError, type Remark, remarkOf } from "../errors.ts";
 import { type Via, VIAS } from "../host/access_record.ts";
 import {
   type Confinement,
@@ -30,11 +30,16 @@ import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { isRuntimeThere } from "../state/runtime_file.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
+import type { CHECK_MEMBERS, WAY } from "./check_schema.ts";
 import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
+import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
 
 /** What a check found. */
-export type CheckResult = Readonly<Awaited<ReturnType<typeof check>>>;
+export interface CheckResult extends ObjectOf<typeof CHECK_MEMBERS, None> {
+  /** What hinders nothing, and a person should know. */
+  readonly warnings: readonly Remark[];
+}
 
 function fileRequirement(
   fault: HotplugError | undefined,
@@ -98,7 +103,7 @@ async function readCheckFacts(
 export async function check(
   target: Target,
   options: CheckOptions,
-) {
+): Promise<CheckResult> {
   try {
     const { facts, fault, differences } = await readCheckFacts(target, options);
     const kinds = await Promise.all(
@@ -119,20 +124,14 @@ export async function check(
       uid: facts.confinement?.credentials.uid,
     });
     return {
-      /** As the user said it. */
       instance: label,
       supported: requirements.every(({ ok }) => ok),
-      /** In the order in which an `add` asks. */
       requirements,
       qemu: qemuView(facts.qemu, facts.confinement, text),
       ways: waysOf(facts.qemu, facts.confinement),
-      /** On the bus where new devices go. */
       free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),
-      /** On what file, QEMU and node differ; they do not change the status. */
       differences: differences?.map(remarkOf) ?? [],
-      /** As deep as anybody looks; null if there is no file to compare with. */
       compared: differences === undefined ? null : "whole",
-      /** What hinders nothing, and a person should know. */
       warnings: remark === undefined ? [] : [remark],
     };
   } catch (error) {
@@ -141,13 +140,7 @@ export async function check(
 }
 
 /** One way, and what there is to say of it. */
-export interface WayView {
-  /** As `--via` takes it. */
-  readonly via: Via;
-  /** `depends`: on the disk, and asked of the kernel when one is added. */
-  readonly usable: "yes" | "no" | "depends";
-  readonly detail: string;
-}
+export type WayView = Told<typeof WAY>;
 
 type Usable = readonly [usable: WayView["usable"], detail: string];
 

@@ -18,19 +18,11 @@ import {
   type Rule,
   STATE_RULES,
 } from "../plan/requirements.ts";
+import type { Told } from "../words/json_schema.ts";
+import type { REQUIREMENT } from "./check_schema.ts";
 
 /** One requirement, and whether it is met. */
-export interface Requirement {
-  /** For programs: `getfd`, `run-state`, … */
-  readonly name: string;
-  /** Words of the kinds of devices that it is needed for. */
-  readonly for: readonly string[];
-  readonly ok: boolean;
-  /** What there is; or what an `add` would say. */
-  readonly detail: string;
-  /** What would help, null if it is met or nothing is known to. */
-  readonly hint: string | null;
-}
+export type Requirement = Told<typeof REQUIREMENT>;
 
 /** A rule about some kinds of devices, with all that it depends on. */
 interface CheckRule {

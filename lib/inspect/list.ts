@@ -32,32 +32,24 @@ import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { readUidText } from "../state/uid_file.ts";
 import { libcFault } from "../sys/libc.ts";
+import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { stopped } from "./ask_one.ts";
 import { interrupted } from "./attention.ts";
+import type { instanceMembers, listedDevice } from "./list_schema.ts";
 import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
 
-/** How the three places compare for one device. */
-export type DeviceStatus =
-  | "ok"
-  | "not-in-qemu"
-  | "not-recorded"
-  | "pending-removal"
-  | "differs"
-  /** The VM runs, and its QEMU could not be asked. */
-  | "unasked"
-  /** QEMU has it; the runtime file is there, and cannot be read. */
-  | "unknown";
-
 /** A device and how the three places compare for it. */
-export type ListedDevice = DeviceView & {
-  readonly status: DeviceStatus;
-  readonly differences: readonly Remark[];
-};
+export type ListedDevice = Told<ReturnType<typeof listedDevice>>;
+
+/** How the three places compare for one device. */
+type DeviceStatus = ListedDevice["status"];
 
 /** One instance's devices. */
-export type InstanceListing = Readonly<
-  Awaited<ReturnType<typeof listInstance>>
->;
+export interface InstanceListing
+  extends ObjectOf<ReturnType<typeof instanceMembers>, None> {
+  /** What hinders nothing, and a person should know. */
+  readonly warnings: readonly Remark[];
+}
 
 /** How an instance is reached to be listed. */
 export type ListOptions = Reach & MonitorOptions;
@@ -194,7 +186,7 @@ async function lookAround(
 export async function listInstance(
   instance: string,
   options: ListOptions,
-) {
+): Promise<InstanceListing> {
   const paths = instancePaths(options.runDir, instance, options);
   const { content, fault } = readRecord({ kind: "instance", paths });
   const looked = await lookAround(paths, content, options);
@@ -213,21 +205,15 @@ export async function listInstance(
     kinds: await loadKinds(),
   });
   return {
-    /** The name that was asked for. */
     instance,
-    /** As `list` of all instances has it. */
     running: none?.running ?? true,
-    /** Null if the VM does not run, or its QEMU could not be asked. */
     qemu: qemu === undefined
       ? null
       : qemuView(qemu, looked.confinement, readUidText(paths)),
-    /** Recorded disks, recorded NICs, then what only QEMU has. */
     devices,
-    /** Those about none of the devices. */
     differences: differences
       .filter((one) => !devices.some((device) => isAbout(one, device)))
       .map(remarkOf),
-    /** As deep as anybody looks; null if QEMU was not asked. */
     compared: qemu === undefined ? null : "whole",
     warnings: [
       ...(fault ? [inSpiteOf(fault, "listed as QEMU has it")] : []),

@@ -22,12 +22,17 @@ import { findQemu, type QemuProcess } from "../host/process.ts";
 import { expectRuntime } from "../plan/facts.ts";
 import { listInstances, runningBeside } from "../plan/instances.ts";
 import { commandLine, instancePaths } from "../state/instance.ts";
+import type { None, ObjectOf } from "../words/json_schema.ts";
 import { askInstances, type AskOptions } from "./ask_instances.ts";
 import type { Asked, Depth, Subject } from "./ask_one.ts";
 import { attentionOf } from "./attention.ts";
+import type { NODE_MEMBERS } from "./list_schema.ts";
 
-/** One line of the node's instances. */
-export type InstanceSummary = Readonly<Awaited<ReturnType<typeof summarize>>>;
+/** The node's instances. */
+export type NodeListing = ObjectOf<typeof NODE_MEMBERS, None>;
+
+/** One line of them. */
+export type InstanceSummary = NodeListing["instances"][number];
 
 type Reached = Pick<Reach, "runDir" | "reachedBy">;
 
@@ -86,34 +91,20 @@ async function summarize(
   seen: Seen,
   asked: Asked,
   compared: Depth,
-) {
+): Promise<InstanceSummary> {
   const { paths, runtime } = seen;
   const isRead = !("code" in runtime);
   const answered = asked.monitor === "answered";
   const running = runs(seen, asked);
   const unknown = running === null || isHidden(asked) ? "unknown" : null;
   return {
-    /** Its name: that of its runtime file, else of its pid file. */
     instance: paths.name,
-    /**
-     * Whether somebody listens for it, or Ganeti's pid file leads to it; null
-     * if only root can see that.
-     */
     running,
-    /** Recorded ones, null if there is no runtime file to understand. */
     disks: isRead ? runtime.disks.length : null,
-    /** Likewise. */
     nics: isRead ? runtime.nics.length : null,
-    /**
-     * Run state as QEMU told it, null if it did not, `unknown` if only root
-     * can ask it.
-     */
     state: answered ? asked.runState : unknown,
-    /** What became of the question to its QEMU. */
     monitor: asked.monitor,
-    /** How deep it was compared; null if its QEMU did not answer. */
     compared: answered ? compared : null,
-    /** What a person should look at, most telling first. */
     attention: await attentionOf(seen, asked),
   };
 }

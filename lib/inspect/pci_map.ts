@@ -15,52 +15,21 @@ import type { PciDevice } from "../qmp/pci_query.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { type QemuFacts, readRecord, type Target } from "../plan/facts.ts";
-import { type QemuView, qemuView } from "../plan/view.ts";
+import { qemuView } from "../plan/view.ts";
+import type { None, ObjectOf, Told } from "../words/json_schema.ts";
+import type { MAP_BUS, MAP_SLOT, PCI_MEMBERS } from "./pci_schema.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 
 /** One function on a bus. */
-export interface MapSlot {
-  /** 0 to 31. */
-  readonly slot: number;
-  /** 0 to 7. */
-  readonly function: number;
-  /** Null for a device without id. */
-  readonly id: string | null;
-  /** `disk 1 "data"` of a recorded one, else what QEMU calls it. */
-  readonly description: string;
-  /** `recorded`: only the runtime file has it. */
-  readonly seen: "in-qemu" | "recorded";
-}
+export type MapSlot = Told<typeof MAP_SLOT>;
 
 /** One bus. */
-export interface MapBus {
-  /** What `--bus` takes; in parentheses if QEMU has no name for it. */
-  readonly bus: string;
-  /** Of the bus, not of its devices. */
-  readonly type: "pci" | "pcie";
-  /** What it belongs to: `root`, `port`, `switch`, `bridge`. */
-  readonly kind: string;
-  /** What `--slot` takes for a port; null if it is none. */
-  readonly port: number | null;
-  /** Whether devices can be plugged into it. */
-  readonly hotplug: boolean;
-  /** Slots below are kept for others: hvparam kvm_pci_reservations. */
-  readonly reserved: number;
-  /** By slot and function. */
-  readonly slots: readonly MapSlot[];
-  /** Where a hot-added device could go. */
-  readonly free: readonly number[];
-}
+export type MapBus = Told<typeof MAP_BUS>;
 
 /** All buses of a machine. */
-export interface PciMap {
-  /** As the user said it. */
-  readonly instance: string;
-  readonly qemu: Pick<QemuView, "version" | "machine">;
-  /** The root bus first. */
-  readonly buses: readonly MapBus[];
-  /** What the map lacks, one line each. */
+export interface PciMap extends ObjectOf<typeof PCI_MEMBERS, None> {
+  /** What the map lacks. */
   readonly warnings: readonly Remark[];
 }
 

@@ -29,7 +29,9 @@ import type { Reach } from "../engine/options.ts";
 import type { Difference } from "../plan/difference.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { KindName } from "../plan/kind.ts";
-import { type Remark, remark, remarkOf } from "../errors.ts";
+import { remark, remarkOf } from "../errors.ts";
+import type { ObjectOf, Told } from "../words/json_schema.ts";
+import type { stateMembers, VERIFICATION, VERIFIED } from "./state_schema.ts";
 import { JsonText } from "../words/json_text.ts";
 
 /** How an instance's state is looked at. */
@@ -39,14 +41,13 @@ export type ShowOptions = Reach & MonitorOptions & {
 };
 
 /** A runtime file, looked at. */
-export type StateView = Readonly<Awaited<ReturnType<typeof showState>>>;
+export type StateView = ObjectOf<
+  ReturnType<typeof stateMembers>,
+  typeof VERIFIED
+>;
 
 /** What a comparison with QEMU came to. */
-export interface Verification {
-  /** Whether nothing differs. */
-  readonly ok: boolean;
-  readonly differences: readonly Remark[];
-}
+export type Verification = Told<typeof VERIFICATION>;
 
 /** What a comparison came to, as the document has it. Pure. */
 export function verification(all: readonly Difference[]): Verification {
@@ -128,7 +129,7 @@ async function compare(
 export async function showState(
   instance: string,
   options: ShowOptions,
-) {
+): Promise<StateView> {
   const paths = instancePaths(options.runDir, instance, options);
   const content = expectRuntime(paths);
   const { runtime, path } = content;
@@ -136,17 +137,11 @@ export async function showState(
     ? undefined
     : await compare({ paths, content }, options);
   return {
-    /** The name that was asked for. */
     instance,
-    /** Where the file is. */
     path,
-    /** The first release whose files look so. */
     version: shapeOf(runtime.root),
-    /** Whether an upgrade would change nothing. */
     current: isCurrent(runtime),
-    /** The document to the letter. */
     raw: new JsonText(formatJson(runtime.root)),
-    /** What the upgrade makes of it. */
     understood: await understood(runtime, paths),
     // Left out if nobody asked.
     ...(differences && { verify: verification(differences) }),

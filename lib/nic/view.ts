@@ -5,12 +5,12 @@
  */
 
 import { type Nic, settingsAtStart } from "../device/nic.ts";
-import type { DeviceView } from "../engine/plan.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { type EntryView, entryView, type ViewFacts } from "../plan/view.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { tapOf } from "./files.ts";
 import { notesOf } from "./notes.ts";
+import type { NicView } from "./view_schema.ts";
 
 /** What only NICs have, nothing known. */
 export const NO_DETAILS = {
@@ -31,7 +31,7 @@ export function plannedView(
   nic: Nic,
   place: Omit<EntryView, "name" | "driver">,
   tap: string | null,
-): DeviceView {
+): NicView {
   return {
     ...NO_DETAILS,
     kind: "nic",
@@ -58,7 +58,7 @@ function vhostAtStart(
 }
 
 /** A NIC of the runtime file. */
-export function nicView(entry: NicEntry, facts: ViewFacts): DeviceView {
+export function nicView(entry: NicEntry, facts: ViewFacts): NicView {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { linkState, vhost } = notesOf(facts, uuid);
   const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;

@@ -13,7 +13,11 @@ import {
 } from "../host/tap_holders.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
-import { noteOn, type OwnRecord } from "../state/own_check.ts";
+import {
+  noteOn,
+  type OwnRecord,
+  type PendingRemoval,
+} from "../state/own_check.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
@@ -35,6 +39,25 @@ export function heldTap(name: string, holders: readonly Holder[]): Remark {
         }`,
     },
   );
+}
+
+/**
+ * A removal that the guest has not completed. Pure.
+ *
+ * @param entry its entry of the runtime file, undefined if there is none
+ */
+export function pendingRemark(
+  { title }: Pick<PendingRemoval, "title">,
+  entry: DeviceEntry | undefined,
+  paths: Pick<InstancePaths, "name" | "reachedBy">,
+): Remark {
+  const device = entry && nameOfEntry(entry);
+  const command = device?.id &&
+    commandLine(paths, device.kind, "remove", paths.name, device.id);
+  return remark("pending-removal", `the guest has not released ${title}`, {
+    device,
+    hint: command ? `${command} waits for it` : undefined,
+  });
 }
 
 /**

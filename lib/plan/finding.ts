@@ -11,6 +11,8 @@ import { forgetSteps } from "./give_back.ts";
 import type { Kind, KindName } from "./kind.ts";
 import { type Plan, type PlanDraft, planOf } from "../engine/plan.ts";
 import type { StepDescription } from "../engine/verbs.ts";
+import type { Told } from "../words/json_schema.ts";
+import type { REPAIRED } from "./view_schema.ts";
 
 /** What all plans of repair have in common. */
 export function repairPlan(
@@ -35,10 +37,7 @@ export function giveBackPlan(
 }
 
 /** Something that was put in order. */
-export interface Repaired {
-  readonly what: string;
-  readonly did: string;
-}
+export type Repaired = Told<typeof REPAIRED>;
 
 /** What putting an instance in order came to. */
 export interface RepairOutcome {
@@ -49,7 +48,7 @@ export interface RepairOutcome {
   /** File, QEMU and node agree if there is none. */
   readonly remaining: readonly Remark[];
   /** Removals that wait for the guest; they are in order. */
-  readonly pending: readonly string[];
+  readonly pending: readonly Remark[];
   /** Whether QEMU was compared, too. */
   readonly qemu: "runs" | "down";
   /** Of a dry run: what would be done. */

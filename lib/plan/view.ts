@@ -8,7 +8,9 @@ import { addrOfSlot } from "../device/bus_slot.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
+import type { QEMU, TARGET_MEMBERS } from "./view_schema.ts";
 
 /** What a view is made from; QEMU may be out of reach. */
 export type ViewFacts =
@@ -22,14 +24,9 @@ export type ViewFacts =
   };
 
 /** The members of a view that tell where a device sits. */
-export interface PlaceView extends Pick<DeviceView, "bus" | "slot" | "addr"> {
-  /** Null but on a SCSI bus, as the two below. */
-  readonly channel: number | null;
-  /** The target. */
-  readonly scsi_id: number | null;
-  /** The unit. */
-  readonly lun: number | null;
-}
+export type PlaceView =
+  & Pick<DeviceView, "bus" | "slot" | "addr">
+  & ObjectOf<typeof TARGET_MEMBERS, None>;
 
 /** The members of a view that any entry has. */
 export type EntryView =
@@ -72,7 +69,7 @@ export function qemuView(
   { name, version, machine, process, runState, migration }: QemuFacts,
   confinement: Confinement | undefined,
   uidText: string | undefined,
-) {
+): QemuView {
   const { major, minor, micro } = version;
   const known = <T>(pick: (one: Confinement) => T): T | null =>
     confinement === undefined ? null : pick(confinement);
@@ -96,4 +93,4 @@ export function qemuView(
 }
 
 /** What {@linkcode qemuView} tells. */
-export type QemuView = Readonly<ReturnType<typeof qemuView>>;
+export type QemuView = Told<typeof QEMU>;

@@ -23,6 +23,7 @@ import { lookForProcess } from "../host/process_identity.ts";
 import { unchanged } from "../monitor/failure.ts";
 import { openMonitor } from "../monitor/monitor.ts";
 import { expectRuntime } from "../plan/facts.ts";
+import { pendingRemark } from "../plan/compare_own.ts";
 import type { Repaired, RepairOutcome } from "../plan/finding.ts";
 import {
   commandLine,
@@ -33,6 +34,7 @@ import {
 import { findOwnFile } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
 import { EMPTY_RECORD } from "../state/own_check.ts";
+import { devicesOf } from "../state/runtime.ts";
 import { knownNotes, readOwnRecord } from "../state/own_record.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
@@ -49,8 +51,8 @@ import type { Compared, Difference } from "../plan/difference.ts";
 interface Found {
   readonly compared: Compared;
   readonly process: QemuProcess | undefined;
-  /** Titles of the removals that wait for the guest. */
-  readonly pending: readonly string[];
+  /** Removals that wait for the guest. */
+  readonly pending: readonly Remark[];
 }
 
 type Look = () => Promise<Found>;
@@ -78,7 +80,8 @@ function lookAtAll(
     };
     const compared = isFirst ? await settled(compare, world) : await compare();
     isFirst = false;
-    const { qemu, own } = compared.facts;
+    const { qemu, own, content: { runtime } } = compared.facts;
+    const entries = devicesOf(runtime);
     refuseForeignVm(qemu.name, paths);
     const gone = compared.differences
       .filter(({ code }) => code === "not-in-qemu")
@@ -86,7 +89,10 @@ function lookAtAll(
     const pending = Object.values(own.record.devices)
       .flatMap((one) => one.pending ?? [])
       .filter(({ id }) => !gone.includes(id))
-      .map(({ title }) => title);
+      .map((one) => {
+        const entry = entries.find(({ hvinfo }) => hvinfo.id === one.id);
+        return pendingRemark(one, entry, paths);
+      });
     return { compared, process: qemu.process, pending };
   };
 }

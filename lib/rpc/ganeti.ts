@@ -23,7 +23,9 @@ import {
 import { ganetiKeys, type Job } from "./invocation.ts";
 
 /** Parameters in the order of noded's RPC, for who sends them as a list. */
-const PARAMETERS: Readonly<Record<GanetiMethod, readonly string[]>> = {
+export const GANETI_PARAMETERS: Readonly<
+  Record<GanetiMethod, readonly string[]>
+> = {
   hotplug_supported: ["instance"],
   hotplug_device: ["instance", "action", "dev_type", "device", "extra", "seq"],
   resize_disk: ["instance", "disk", "new_size"],
@@ -36,7 +38,7 @@ export type GanetiMethod =
   | "resize_disk";
 
 /** Their names. */
-export const GANETI_METHODS = Object.keys(PARAMETERS) as GanetiMethod[];
+export const GANETI_METHODS = Object.keys(GANETI_PARAMETERS) as GanetiMethod[];
 
 /** Whether a method is one of Ganeti's. */
 export function isGanetiMethod(method: string): method is GanetiMethod {
@@ -51,7 +53,7 @@ function named(
   if (params.type !== "array") {
     throw wrongValue('"params"', "an object", params);
   }
-  const keys = PARAMETERS[method];
+  const keys = GANETI_PARAMETERS[method];
   const members = params.items.map((value, i) => {
     const key = keys[i];
     if (key === undefined) {
@@ -225,7 +227,7 @@ export function ganetiJob(
   given: JsonNode,
   base: Invocation,
 ): Job {
-  const own = PARAMETERS[method];
+  const own = GANETI_PARAMETERS[method];
   const keys = { method, own, params: named(method, given), base };
   const { options, params } = ganetiKeys(keys);
   const instance = ganetiInstance(valueOf(params, "instance"));

@@ -9,6 +9,7 @@
 import type { Answer, Call } from "../commands/answer.ts";
 import { checkOperands, NEGATABLE } from "../commands/args.ts";
 import { COMMANDS } from "../commands/commands.ts";
+import { dotted } from "../words/options.ts";
 import { usage } from "../errors.ts";
 import { formatJson, type JsonNode, type JsonObject } from "../state/json.ts";
 import { nearest } from "../words/nearest.ts";
@@ -35,28 +36,27 @@ const PER_REQUEST = [
 /** Flags of the program's own command line that hold for its requests. */
 const INHERITED_FLAGS = ["verbose"];
 
-const REQUEST_OPTIONS = GLOBAL_OPTIONS
+/** Options of every method. */
+export const REQUEST_OPTIONS: readonly OptionSpec[] = GLOBAL_OPTIONS
   .filter(({ name }) => PER_REQUEST.includes(name));
 
-/** The method of a command: its words, joined by a dot. */
-export function methodOf({ name }: CommandSpec): string {
-  return name.replaceAll(" ", ".");
+/** Whether a command is a method. */
+export function isMethod({ output }: CommandSpec): boolean {
+  return output !== "stream";
 }
 
 /** The command behind a method, undefined if there is none. */
 export function commandOfMethod(method: string): CommandSpec | undefined {
-  return COMMANDS.find((one) =>
-    one.output !== "stream" && methodOf(one) === method
-  );
+  return COMMANDS.find((one) => isMethod(one) && dotted(one) === method);
 }
 
 /** Whether an operand takes any number of words, or one JSON object. */
-function isRest(operand: string): boolean {
+export function isRest(operand: string): boolean {
   return operand.includes("...");
 }
 
 /** The key of an operand: `[INSTANCE]` is `instance`. */
-function keyOf(operand: string): string {
+export function keyOf(operand: string): string {
   if (isRest(operand)) return "arguments";
   return operand.replaceAll(/[[\]]|\|.*/g, "").toLowerCase();
 }
@@ -178,13 +178,17 @@ export function invocationOf(
     if (operand !== undefined) words.set(key, wordsOf(operand, key, value));
     else if (!options.take(specs, key, value)) {
       const known = [...keys, ...specs.map(({ name }) => name)];
-      throw unknownKey(key, methodOf(command), known);
+      throw unknownKey(key, dotted(command), known);
     }
   }
   const given = keys.map((key) => words.get(key) ?? []);
   const end = given.findIndex((one) => one.length === 0);
-  if (end >= 0 && given.slice(end).some((one) => one.length > 0)) {
-    throw usage(`${methodOf(command)} needs ${keys[end]}`);
+  const isNeeded = command.operands[end]?.startsWith("[") === false ||
+    (end >= 0 && given.slice(end).some((one) => one.length > 0));
+  if (isNeeded) {
+    throw usage(
+      `${dotted(command)} needs the key ${JSON.stringify(keys[end])}`,
+    );
   }
   const operands = given.flat();
   checkOperands(command, operands);

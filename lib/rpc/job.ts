@@ -5,11 +5,12 @@
  */
 
 import type { Terminal } from "../commands/answer.ts";
-import { takesInstance } from "../commands/commands.ts";
+import { instanceGiven } from "../commands/commands.ts";
 import { withWholeName } from "../commands/whole_name.ts";
 import { type HotplugError, usage } from "../errors.ts";
-import type { JsonObject } from "../state/json.ts";
-import type { Invocation } from "../words/options.ts";
+import { isInstanceName } from "../state/instance.ts";
+import { type JsonObject, stringMember } from "../state/json.ts";
+import { commandSpec, dotted, type Invocation } from "../words/options.ts";
 import { GANETI_METHODS, ganetiJob, isGanetiMethod } from "./ganeti.ts";
 import { commandOfMethod, invocationOf, type Job } from "./invocation.ts";
 import { RPC_ERRORS, type RpcRequest } from "./message.ts";
@@ -22,8 +23,12 @@ export interface NoJob {
   readonly error: HotplugError;
 }
 
-function instanceIn({ command, operands }: Invocation): string | undefined {
-  return takesInstance(command) ? operands[0] : undefined;
+/** The instance of a request that is no job, where it names one. */
+export function instanceNamed({ params }: RpcRequest): string | undefined {
+  const name = params?.type === "object"
+    ? stringMember(params, "instance")
+    : undefined;
+  return name !== undefined && isInstanceName(name) ? name : undefined;
 }
 
 /**
@@ -34,10 +39,27 @@ function instanceIn({ command, operands }: Invocation): string | undefined {
 export function withInstance(job: Job, env: Terminal["env"]): Job {
   if (job.act !== undefined) return job;
   const invocation = withWholeName(job.invocation, env);
-  return { invocation, instance: instanceIn(invocation) };
+  return { invocation, instance: instanceGiven(invocation) };
 }
 
 const EMPTY: JsonObject = { type: "object", members: [] };
+
+/** What tells the methods: https://spec.open-rpc.org, "Service Discovery". */
+const DISCOVER = commandSpec("rpc discover", "the OpenRPC document");
+
+/**
+ * Whether a request asks for the OpenRPC document.
+ *
+ * @throws {HotplugError} `usage`: a key that is unknown
+ */
+export function isDiscovery(
+  { method, params = EMPTY }: RpcRequest,
+  base: Invocation,
+): boolean {
+  if (method !== dotted(DISCOVER)) return false;
+  if (params.type === "object") invocationOf(DISCOVER, params, base);
+  return true;
+}
 
 /**
  * Reads a request's method and parameters.
@@ -57,7 +79,7 @@ export function jobOf(
       error: usage(
         `No method ${JSON.stringify(method)}`,
         `methods are ${
-          GANETI_METHODS.join(", ")
+          [...GANETI_METHODS, dotted(DISCOVER)].join(", ")
         }, and the words of a command joined by a dot, such as disk.add`,
       ),
     };
@@ -69,5 +91,5 @@ export function jobOf(
     };
   }
   const invocation = invocationOf(command, params, base);
-  return { invocation, instance: instanceIn(invocation) };
+  return { invocation, instance: instanceGiven(invocation) };
 }

@@ -63,7 +63,8 @@ export interface RpcLine {
 /** More requests in one batch are refused. */
 const MAX_BATCH = 1_000;
 
-function response(id: string, rest: string): string {
+/** An answer, with this member besides. */
+export function response(id: string, rest: string): string {
   return `{"jsonrpc":"2.0","id":${printable(id)},${rest}}`;
 }
 

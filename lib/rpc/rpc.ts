@@ -14,13 +14,15 @@ import {
 import { type HotplugError, named, refuse } from "../errors.ts";
 import { ganetiFailure, isGanetiMethod } from "./ganeti.ts";
 import type { Job } from "./invocation.ts";
-import { jobOf, withInstance } from "./job.ts";
+import { instanceNamed, isDiscovery, jobOf, withInstance } from "./job.ts";
 import { KeyedQueue } from "./keyed_queue.ts";
+import { jsonLine } from "../words/text.ts";
 import { type Line, readLines } from "./lines.ts";
 import {
   errorText,
   faultText,
   readRpcLine,
+  response,
   resultText,
   RPC_ERRORS,
   type RpcFault,
@@ -135,6 +137,10 @@ class Server {
     const { id = "null" } = request;
     let job: Job | undefined;
     try {
+      if (isDiscovery(request, this.#call.invocation)) {
+        const { openRpc } = await import("./discover.ts");
+        return response(id, `"result":${jsonLine(await openRpc())}`);
+      }
       const read = jobOf(request, this.#call.invocation);
       if ("code" in read) return errorText(id, read);
       job = read;
@@ -146,7 +152,10 @@ class Server {
       const more = isGanetiMethod(request.method)
         ? ganetiFailure(request.method, error)
         : {};
-      return errorText(id, { error, instance: job?.instance, more });
+      const instance = job === undefined
+        ? instanceNamed(request)
+        : job.instance;
+      return errorText(id, { error, instance, more });
     }
   }
 

@@ -125,6 +125,23 @@ export interface Invocation {
   readonly flags: ReadonlySet<string>;
 }
 
+/** What a command answers; the data are in ../commands/documents.ts. */
+export type DocumentName =
+  | "change"
+  | "check"
+  | "completion"
+  | "event"
+  | "help"
+  | "list"
+  | "pci"
+  | "qmp"
+  | "repair"
+  | "response"
+  | "schema"
+  | "shell"
+  | "state_command"
+  | "state_show";
+
 /** One command. */
 export interface CommandSpec {
   /** Its words, e.g. `disk add`. */
@@ -135,12 +152,15 @@ export interface CommandSpec {
   readonly summary: string;
   /** Its own; every command also takes {@linkcode GLOBAL_OPTIONS}. */
   readonly options: readonly OptionSpec[];
+  /** Its document; of a stream, each of its lines. */
+  readonly document: DocumentName;
   /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
   readonly output?: "stream";
 }
 
 /**
- * A command as the usage shows it: its own words, then its operands.
+ * A command as the usage shows it: its own words, then its operands. It
+ * answers what a change answers, unless its line says otherwise.
  *
  * @param shown for example `disk add INSTANCE SOURCE`
  */
@@ -152,5 +172,11 @@ export function commandSpec(
   const words = shown.split(" ");
   const own = words.filter((word) => /^[a-z]+$/.test(word));
   const operands = words.slice(own.length);
-  return { name: own.join(" "), operands, summary, options };
+  const name = own.join(" ");
+  return { name, operands, summary, options, document: "change" };
+}
+
+/** A command under its words joined by a dot, which is its method of `rpc`. */
+export function dotted({ name }: CommandSpec): string {
+  return name.replaceAll(" ", ".");
 }

@@ -40,7 +40,6 @@ function draw(machine: string, pci: PciDevice[], disks: PlainObject[] = []) {
       runtime: file,
       drivers: new Map(),
     }),
-    warnings: [],
   });
 }
 

@@ -72,7 +72,7 @@ Deno.test("planEmptyDrive() opens nothing, and records no source", () => {
   assertEquals([object.mode, object.size, link, uri], ["ro", 0, null, null]);
   const [plug] = added.steps.flatMap((one) => one.kind === "qmp" ? [one] : []);
   assertEquals(plug?.arguments.drive, undefined);
-  assertEquals([added.device.source, added.device.medium], [null, null]);
+  assertEquals(added.device.source, null);
 });
 
 Deno.test("planEmptyDrive() brings a controller, too", () => {

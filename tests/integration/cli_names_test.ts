@@ -77,6 +77,22 @@ Deno.test("INSTANCE that begins several names is refused; an exact one wins", as
   await ending(process);
 });
 
+Deno.test("a command line that cannot be parsed tells its instance", async () => {
+  await using vm = new Instance();
+  const cases: [string[], string | null][] = [
+    [["disk", "add", NAME, "/x", "--slt", "3"], NAME],
+    [["disk", "add", NAME], NAME],
+    [["list", NAME, "more"], NAME],
+    [["disk", "add", "/x", "--slt", "3"], null],
+    [["disk", "add", "--slt", "3", NAME, "/x"], null],
+    [["help", "nothing"], null],
+  ];
+  for (const [words, instance] of cases) {
+    const { status, json } = await vm.cli(...words);
+    assertEquals([status, json.instance], [2, instance], words.join(" "));
+  }
+});
+
 Deno.test("adopt and calls with a file or socket take whole names only", async () => {
   await using vm = new Instance();
   const state = ["--state", vm.runtimePath];

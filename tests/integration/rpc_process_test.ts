@@ -28,7 +28,7 @@ function line(id: number, method: string, params: Doc = {}): Uint8Array {
 async function rest(process: Deno.ChildProcess): Promise<Doc[]> {
   const { stdout } = await process.output();
   const text = new TextDecoder().decode(stdout);
-  return text.trimEnd().split("\n").map(responseOf);
+  return text.trimEnd().split("\n").map((line) => responseOf(line));
 }
 
 Deno.test("rpc waits for no reader while it works", async () => {

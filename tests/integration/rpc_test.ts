@@ -78,8 +78,8 @@ Deno.test("rpc refuses parameters it does not know", async () => {
   await using rpc = rpcOn(vm);
   const cases: [string, Doc, RegExp][] = [
     ["disk.add", { instance: NAME, sorce: "/x" }, /Unknown key "sorce"/],
-    ["disk.add", { instance: NAME }, /disk add needs SOURCE/],
-    ["disk.add", { source: "/x" }, /needs instance/],
+    ["disk.add", { instance: NAME }, /^disk\.add needs the key "source"$/],
+    ["disk.add", { source: "/x" }, /^disk\.add needs the key "instance"$/],
     ["disk.add", { instance: NAME, source: ["/x"] }, /"source" must be a text/],
     ["disk.add", { instance: NAME, source: "/x", slot: "1f" }, /--slot must/],
     ["disk.add", { instance: "../x", source: "/x" }, /Not an instance name/],
@@ -95,9 +95,26 @@ Deno.test("rpc refuses parameters it does not know", async () => {
   for (const [method, params, message] of cases) {
     const answer = await rpc.call(method, params);
     assertEquals(codes(answer), [-32002, "usage"], JSON.stringify(params));
+    const { instance } = (answer.error as Doc).data as Doc;
+    assertEquals(instance, params.instance ?? null);
     assertMatch(String((answer.error as Doc).message), message);
   }
   assertEquals(vm.peer.calls, []);
+});
+
+Deno.test("rpc.discover gives the OpenRPC document, as schema --openrpc does", async () => {
+  await using vm = new Instance();
+  await using rpc = rpcOn(vm);
+  const { openrpc, info, methods, ...rest } = (await rpc.call("rpc.discover"))
+    .result as Doc;
+  assertEquals([openrpc, typeof (info as Doc).title], ["1.3.2", "string"]);
+  assertEquals(Object.keys(rest), ["components"]);
+  const { json } = await vm.cli("schema", "--openrpc");
+  assertEquals((json.openrpc as Doc).methods, methods);
+  const result = (await rpc.call("schema")).result as Doc;
+  assertEquals(result.$schema, (await vm.cli("schema")).json.$schema);
+  const wrong = await rpc.call("rpc.discover", { method: "list" });
+  assertEquals(codes(wrong), [-32002, "usage"]);
 });
 
 Deno.test("rpc answers what is no request by JSON-RPC's own codes", async () => {
@@ -120,7 +137,9 @@ Deno.test("rpc answers what is no request by JSON-RPC's own codes", async () => 
     assertEquals([id, (error as Doc).code], [null, code], text.slice(0, 60));
   }
   assertEquals(codes(await rpc.call("nope"))[0], -32601);
-  assertEquals(codes(await rpc.call("rpc"))[0], -32601);
+  for (const stream of ["rpc", "events", "shell", "completion"]) {
+    assertEquals(codes(await rpc.call(stream))[0], -32601, stream);
+  }
   assertEquals(codes(await rpc.call("list", [NAME]))[0], -32602);
 });
 

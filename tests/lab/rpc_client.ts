@@ -81,12 +81,12 @@ export class RpcClient implements AsyncDisposable {
   }
 
   /** The next line that comes. */
-  async answer(): Promise<Doc> {
+  async answer(method?: string): Promise<Doc> {
     while (this.#lines.length === 0) {
       this.#arrived = Promise.withResolvers();
       await soon(this.#arrived.promise, "answer");
     }
-    return responseOf(this.#lines.shift() ?? "");
+    return responseOf(this.#lines.shift() ?? "", method);
   }
 
   /** Sends a request and awaits its answer, which must be the next one. */
@@ -97,7 +97,7 @@ export class RpcClient implements AsyncDisposable {
       method,
       ...(params === undefined ? {} : { params }),
     });
-    const answer = await this.answer();
+    const answer = await this.answer(method);
     assertEquals([answer.jsonrpc, answer.id], ["2.0", id]);
     return answer;
   }

@@ -26,5 +26,5 @@ export async function rpcOnce(
   await writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n"));
   await writer.close();
   const { stdout } = await process.output();
-  return responseOf(new TextDecoder().decode(stdout));
+  return responseOf(new TextDecoder().decode(stdout), method);
 }

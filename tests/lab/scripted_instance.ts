@@ -33,10 +33,10 @@ export interface Ran {
 }
 
 /** An answer as JSON, checked to be exactly one line of it. */
-function onlyDocument(out: string): Doc {
+function onlyDocument(out: string, args: readonly string[]): Doc {
   const [line = "", rest] = out.split("\n");
   assertEquals(rest, "", `one line is expected on stdout: ${out}`);
-  return documentOf(line);
+  return documentOf(line, args);
 }
 
 /** Runs a command line in this process. */
@@ -62,7 +62,7 @@ export async function cli(
     out,
     err,
     get json() {
-      return onlyDocument(out);
+      return onlyDocument(out, args);
     },
   };
 }

@@ -41,9 +41,14 @@ export function spawnTool(
   }).spawn();
 }
 
-/** Waits for a started executable. */
+/**
+ * Waits for a started executable.
+ *
+ * @param args what it was given. @default it may answer with any document
+ */
 export async function resultOf(
   process: Deno.ChildProcess,
+  args?: readonly string[],
 ): Promise<ToolResult> {
   const { code, stdout, stderr } = await process.output();
   const text = new TextDecoder().decode(stdout);
@@ -51,7 +56,7 @@ export async function resultOf(
     status: code,
     stdout: text,
     stderr: new TextDecoder().decode(stderr),
-    json: text.startsWith("{") ? documentOf(text) : undefined,
+    json: text.startsWith("{") ? documentOf(text, args) : undefined,
   };
 }
 
@@ -60,11 +65,13 @@ export async function tool(
   vm: Vm,
   ...args: readonly string[]
 ): Promise<ToolResult> {
-  return await resultOf(spawnTool(vm, [...args, "--json"]));
+  return await resultOf(spawnTool(vm, [...args, "--json"]), args);
 }
 
 /** As {@linkcode tool}, for an executable that is run in another way. */
 export function toolBy(command: readonly string[]): typeof tool {
-  return async (vm, ...args) =>
-    await resultOf(spawnTool(vm, [...args, "--json"], { command }));
+  return async (vm, ...args) => {
+    const process = spawnTool(vm, [...args, "--json"], { command });
+    return await resultOf(process, args);
+  };
 }

@@ -24,7 +24,9 @@ class Follower {
 
   // deno-lint-ignore no-explicit-any -- a test reads it as it likes
   get seen(): any[] {
-    return this.#text.split("\n").slice(0, -1).map(documentOf);
+    return this.#text.split("\n").slice(0, -1).map((line) =>
+      documentOf(line, ["events"])
+    );
   }
 
   /** Lets events happen until one was seen: it is connected now. */

@@ -75,7 +75,7 @@ eachRelease("disk set --medium, as the guest sees it", async (vm, t) => {
 
   await t.step("it is taken out, and may be again", async () => {
     const { device, warnings } = await expectSet(vm, "--medium", "none");
-    assertEquals([device.source, device.medium], [null, null]);
+    assertEquals(device.source, null);
     assertEquals(warnings.length, 1);
     assertEquals(await readBy(vm), "");
     const { json } = await tool(vm, "list", vm.name);
@@ -240,7 +240,7 @@ eachRelease("an empty drive is added, and filled later", async (vm, t) => {
 
   await t.step("with a medium a start can repeat it", async () => {
     const { device } = await expectSet(vm, "--medium", image);
-    assertEquals([device.via, device.medium], ["fdset", image]);
+    assertEquals([device.via, device.source], ["fdset", image]);
     assertEquals(await readBy(vm), "first-");
     const start = await tool(vm, "state", "command", vm.name);
     assertEquals(start.status, 0, start.stdout);

@@ -220,7 +220,7 @@ eachRelease("two calls at once share no slot and lose no entry", async (vm) => {
     { length: 6 },
     () => spawnTool(vm, ["nic", "add", vm.name, "--json"]),
   );
-  const results = await Promise.all(calls.map(resultOf));
+  const results = await Promise.all(calls.map((one) => resultOf(one)));
   assertEquals(results.map((one) => one.status), calls.map(() => 0));
   const slots = results.map((one) => one.json.device.slot);
   assertEquals(new Set(slots).size, calls.length);

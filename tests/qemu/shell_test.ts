@@ -120,7 +120,7 @@ eachRelease("shell takes lines from a pipe", async (vm) => {
   await writer.close();
   const { code, stdout } = await process.output();
   const lines = new TextDecoder().decode(stdout).trim().split("\n")
-    .map(documentOf);
+    .map((line) => documentOf(line, ["shell"]));
   assertEquals(code, 0);
   assertEquals(lines.map(({ ok }) => ok), [true, false, false]);
   assertEquals(lines[0]?.return, { name: vm.name });

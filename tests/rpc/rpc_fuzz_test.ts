@@ -1,7 +1,7 @@
 /** Lines for `rpc`: any text, and a master's requests with parts exchanged. */
 import { assertEquals } from "@std/assert";
 import { jobOf } from "../../lib/rpc/job.ts";
-import { methodOf } from "../../lib/rpc/invocation.ts";
+import { dotted } from "../../lib/words/options.ts";
 import { readRpcLine } from "../../lib/rpc/message.ts";
 import { COMMANDS } from "../../lib/commands/commands.ts";
 import { HotplugError } from "../../lib/errors.ts";
@@ -20,7 +20,7 @@ const METHODS = [
   "hotplug_device",
   "hotplug_supported",
   "resize_disk",
-  ...COMMANDS.map(methodOf),
+  ...COMMANDS.map(dotted),
 ];
 
 const BASE = {

@@ -1,0 +1,330 @@
+/**
+ * The documents of all commands as data: JSON Schema (2020-12). What each
+ * holds stands in the room that makes it, and the types come from there.
+ *
+ * @module
+ */
+
+import { ACTION, PLAN } from "../engine/view_schema.ts";
+import type { ToldDevice } from "../errors.ts";
+import { CHECK_MEMBERS } from "../inspect/check_schema.ts";
+import { instanceMembers, NODE_MEMBERS } from "../inspect/list_schema.ts";
+import { PCI_MEMBERS } from "../inspect/pci_schema.ts";
+import { stateMembers, VERIFIED } from "../inspect/state_schema.ts";
+import { loadKindViews } from "../kinds.ts";
+import { deviceSchema, type KindView, REPAIRED } from "../plan/view_schema.ts";
+import {
+  always,
+  type AnySchema,
+  anything,
+  either,
+  foreign,
+  list,
+  type Members,
+  named,
+  type None,
+  object,
+  orNull,
+  type Schema,
+  seconds,
+  text,
+  time,
+  type Told,
+  truth,
+  whole,
+} from "../words/json_schema.ts";
+import type { DocumentName } from "../words/options.ts";
+import {
+  failureMembers,
+  NAME_MEMBERS,
+  REMAINING,
+  REMARK,
+  SETTLED,
+} from "../words/remark_schema.ts";
+import { SCHEMA } from "./document.ts";
+
+const INSTANCE = {
+  instance: text("The instance, or the path of the socket that was given."),
+};
+const OK = { ok: always(true, "It was carried out.") };
+
+/** What every line has. */
+const LINE = {
+  schema: always(SCHEMA, "Changes when a member changes its meaning."),
+  instance: orNull(
+    text("The instance that it is about; null if it is about none."),
+  ),
+};
+
+/** A document, with the members that ./document.ts gives it. */
+function document<M extends Members, O extends Members = None>(
+  description: string,
+  members: M,
+  optional?: O,
+) {
+  const warnings = list("What a person should know besides.", REMARK);
+  return object(
+    description,
+    { ...LINE, ...OK, ...members, warnings },
+    optional,
+  );
+}
+
+const GANETI = {
+  ganeti: list(
+    "Only of Ganeti's own methods in rpc: what noded would answer.",
+    anything("Whether it succeeds, then its payload or the reason."),
+  ),
+};
+
+/** What a change answers. */
+export function changeSchema(kinds: readonly KindView[]) {
+  const device = deviceSchema(kinds, { description: "A device", more: {} });
+  return document("What a change came to.", {
+    ...INSTANCE,
+    action: ACTION,
+    dry_run: truth("Whether it was only planned."),
+    changed: truth("Whether this call changed something."),
+    device: orNull(device),
+    settled: SETTLED,
+    plan: PLAN,
+  }, {
+    adopted: list("Only of adopt: the devices that are recorded now.", device),
+    remaining: list("Only of adopt: what is left as it is.", REMAINING),
+    ...GANETI,
+  });
+}
+
+/** Why a command failed. */
+export function failureSchema<D extends ToldDevice>(device: Schema<D>) {
+  const failed = { ...LINE, ...failureMembers(device) };
+  return object("Why a command failed.", failed, {
+    came: always(false, "Only of event-timeout: the event did not come."),
+    ...GANETI,
+  });
+}
+
+/** What `repair` answers. */
+export const REPAIR = document("What repair came to.", {
+  ...INSTANCE,
+  repaired: list("What was put in order, in its order.", REPAIRED),
+  remaining: list("What is not in order still.", REMAINING),
+  pending: list(
+    "Removals that wait for the guest; they are in order.",
+    REMARK,
+  ),
+  changed: truth("Whether this call changed something."),
+  dry_run: truth("Whether it was only planned."),
+  plan: PLAN,
+});
+
+/** What `qmp` answers. */
+export const QMP = document("The answer of QEMU to a QMP command.", {
+  ...INSTANCE,
+  command: text("The name of the command."),
+  return: anything("What QEMU returned."),
+});
+
+/** What `state command` answers. */
+export const STATE_COMMAND = document("How an identical QEMU is started.", {
+  ...INSTANCE,
+  command: list("The words of the command line.", text("A word.")),
+});
+
+const EVENT = object("An event of QEMU.", {
+  ...LINE,
+  time: time("When QEMU sent it."),
+  event: text("Its name, for example DEVICE_DELETED."),
+  data: foreign("Its data, as QEMU has them."),
+  device: orNull(object("The recorded device that it is about.", {
+    ...NAME_MEMBERS,
+    name: orNull(text("Its name; null if it has none.")),
+  })),
+});
+
+const GAP = object("A time in which no events were seen.", {
+  ...LINE,
+  gap: object("The time in which the monitor was given away.", {
+    from: time("Its beginning."),
+    to: time("Its end."),
+    seconds: seconds("Its length in seconds."),
+    reason: text("The command line of the process that needed the monitor."),
+  }),
+});
+
+/** A line of `events`. */
+export const SEEN = either("What was seen of a VM.", EVENT, GAP);
+
+const ENDED = object("The last line: the VM has ended.", {
+  ...LINE,
+  ended: always(true, "The VM has ended."),
+});
+
+/** What `help` answers. */
+export const HELP = either(
+  "A usage text, or the manual page.",
+  document("A usage text.", { help: text("The text.") }),
+  document("The manual page.", { roff: text("The page as roff.") }),
+);
+
+const COMPLETION = either(
+  "A script, or words.",
+  document("A script.", { script: text("The script for the shell.") }),
+  document("Words.", {
+    words: either(
+      "What can stand next; files: names of files.",
+      always("files", "Names of files."),
+      list(
+        "The words.",
+        object("A word.", {
+          word: text("To the letter; one that ends in = goes on."),
+          note: text("What it is, one line; can be empty."),
+        }),
+      ),
+    ),
+  }),
+);
+
+/** The result of `rpc.discover`, which is no document of ours. */
+const OPEN_RPC = object("Of rpc.discover: the OpenRPC document.", {
+  openrpc: text("The version of OpenRPC."),
+  info: foreign("What rpc is."),
+  methods: list("The methods.", foreign("A method.")),
+  components: foreign("The schemas by their names."),
+});
+
+const VERSION_DOCUMENT = document("Of --version.", {
+  version: text("The release."),
+});
+
+const OPENRPC = { openrpc: foreign("The OpenRPC document of rpc.") };
+
+const SCHEMA_DOCUMENT = either(
+  "JSON Schema of all documents, or the OpenRPC document.",
+  document("JSON Schema of all documents, with the members of a document.", {
+    $schema: text("The dialect: 2020-12."),
+    $id: text("The name of the schema."),
+    title: text("Its title."),
+    description: text("What it is."),
+    anyOf: list("The documents.", foreign("A reference.")),
+    $defs: foreign("The schemas by their names."),
+    ...OPENRPC,
+  }),
+  document("Of --openrpc.", OPENRPC),
+);
+
+/** Why a JSON-RPC request failed: the code is -32000 minus the exit status. */
+function responseSchema(result: AnySchema, failure: AnySchema) {
+  const frame = {
+    jsonrpc: always("2.0", "The version of JSON-RPC."),
+    id: anything("The id of the request; null if it could not be read."),
+  };
+  return either(
+    "The answer to a request.",
+    object("It was carried out.", { ...frame, result }),
+    object("It failed.", {
+      ...frame,
+      error: object("Why.", {
+        code: whole(
+          "-32000 minus the exit status, or a code of JSON-RPC itself.",
+          { min: -32768, max: -32000 },
+        ),
+        message: text("For people: one line."),
+        data: failure,
+      }),
+    }),
+  );
+}
+
+/** All documents by their names. */
+export interface Documents {
+  /** What a command answers if it does not fail. */
+  readonly answers: Readonly<Record<DocumentName | "version", AnySchema>>;
+  /** What every command can answer besides. */
+  readonly failure: AnySchema;
+}
+
+/** The documents of all commands. */
+export async function documents(): Promise<Documents> {
+  const kinds = await loadKindViews();
+  const device = deviceSchema(kinds, { description: "A device", more: {} });
+  const failed = { ...LINE, ...failureMembers(device) };
+  const failure = named("failure_document", failureSchema(device));
+  const own = {
+    change: changeSchema(kinds),
+    check: document(
+      "Whether devices can be hotplugged.",
+      CHECK_MEMBERS,
+      GANETI,
+    ),
+    completion: COMPLETION,
+    event: SEEN,
+    help: HELP,
+    list: either(
+      "The devices of an instance, or the instances of a node.",
+      document("The devices of an instance.", instanceMembers(kinds)),
+      document("The instances of a node.", NODE_MEMBERS),
+      object("The instances of a node, of which only root can see all.", {
+        ...failed,
+        ...NODE_MEMBERS,
+        warnings: list("What a person should know besides.", REMARK),
+      }),
+    ),
+    pci: document("The PCI buses of a VM.", PCI_MEMBERS),
+    qmp: QMP,
+    repair: REPAIR,
+    schema: SCHEMA_DOCUMENT,
+    state_command: STATE_COMMAND,
+    state_show: document(
+      "The runtime file of an instance.",
+      stateMembers(kinds),
+      VERIFIED,
+    ),
+    version: VERSION_DOCUMENT,
+  };
+  const plain = Object.fromEntries(
+    Object.entries(own).map(([name, schema]) => [
+      name,
+      named(`${name}_document`, schema as AnySchema),
+    ]),
+  ) as Record<keyof typeof own, AnySchema>;
+  const all = [...Object.values(plain), failure];
+  return {
+    answers: {
+      ...plain,
+      shell: named(
+        "shell_document",
+        either("A line of shell.", ENDED, ...all),
+      ),
+      response: named(
+        "response_document",
+        responseSchema(either("A document.", ...all, OPEN_RPC), failure),
+      ),
+    },
+    failure,
+  };
+}
+
+/** A document without the members that ./document.ts adds. */
+type Bare<D> = D extends { readonly instance: unknown }
+  ? Omit<D, "schema" | "warnings" | "instance"> & {
+    readonly instance?: D["instance"];
+  }
+  : never;
+
+/** Why a command failed. */
+export type FailureDocument = Bare<
+  Told<ReturnType<typeof failureSchema<ToldDevice>>>
+>;
+/** What a change answers. */
+export type ChangeDocument = Bare<Told<ReturnType<typeof changeSchema>>>;
+/** What `repair` answers. */
+export type RepairDocument = Bare<Told<typeof REPAIR>>;
+/** What `qmp` answers. */
+export type QmpDocument = Bare<Told<typeof QMP>>;
+/** What `state command` answers. */
+export type StateCommandDocument = Bare<Told<typeof STATE_COMMAND>>;
+/** What `events` tells. */
+export type SeenDocument = Bare<Told<typeof SEEN>>;
+/** What `help` answers. */
+export type HelpDocument = Bare<Told<typeof HELP>>;

@@ -1,0 +1,37 @@
+/**
+ * The schemas of all documents as one JSON Schema.
+ *
+ * @module
+ */
+
+import type { Json } from "../qmp/message.ts";
+import { VERSION } from "../version.ts";
+import type { AnySchema } from "../words/json_schema.ts";
+import { dotted } from "../words/options.ts";
+import { COMMANDS } from "./commands.ts";
+import { documents } from "./documents.ts";
+import { SCHEMA } from "./document.ts";
+
+/** What a schema and its parts are referred to by. */
+function definitions(schemas: readonly AnySchema[]): Json {
+  return Object.fromEntries(schemas.flatMap(({ named }) => [...named]));
+}
+
+/** The schemas of all documents, and of the answers of each command. */
+export async function jsonSchema() {
+  const { answers, failure } = await documents();
+  const all = [...Object.values(answers), failure];
+  const commands = COMMANDS.map((command) => [dotted(command), {
+    description: command.summary,
+    anyOf: [answers[command.document].json, failure.json],
+  }]);
+  return {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    $id: `urn:kvm-hotplug:documents:${SCHEMA}`,
+    title: `Documents of kvm-hotplug ${VERSION}`,
+    description:
+      "Every document that kvm-hotplug writes with --json or as a result of rpc. $defs has one schema for each command, under its words joined by a dot, for example disk.add. Later releases may add members; null stands where a member does not apply.",
+    anyOf: all.map(({ json }) => json),
+    $defs: { ...definitions(all), ...Object.fromEntries(commands) } as Json,
+  };
+}

@@ -1,0 +1,69 @@
+/**
+ * A disk, as documents tell it.
+ *
+ * @module
+ */
+
+import { AIOS, CACHES, DISCARDS } from "../device/disk_settings.ts";
+import { VIAS } from "../host/access_record.ts";
+import { PLACED_MEMBERS } from "../plan/view_schema.ts";
+import {
+  always,
+  bytes,
+  dictionary,
+  object,
+  orNull,
+  text,
+  type Told,
+  truth,
+  whole,
+} from "../words/json_schema.ts";
+
+const choice = (what: string, words: readonly string[]) =>
+  text(`${what}: ${words.join(", ")}.`);
+
+/** What every disk has. */
+export const DISK_MEMBERS = {
+  ...PLACED_MEMBERS,
+  kind: always("disk", "It is a disk."),
+  source: orNull(
+    text(
+      "The absolute path or URI of what it shows; null if it is not known, or a drive has no medium.",
+    ),
+  ),
+  size_bytes: orNull(
+    bytes("Its size in bytes, as the guest sees it; null if unknown."),
+  ),
+  format: orNull(
+    text("The format of its image, for example raw or qcow2; null if unknown."),
+  ),
+  via: orNull(
+    choice(
+      "How QEMU gets at it",
+      VIAS,
+    ),
+  ),
+  read_only: orNull(
+    truth("Whether the guest may only read; null if QEMU does not tell."),
+  ),
+  cache: orNull(choice("Its cache mode", CACHES)),
+  aio: orNull(choice("How QEMU does its I/O; QEMU does not tell", AIOS)),
+  discard: orNull(
+    choice("What becomes of discarded blocks; QEMU does not tell", DISCARDS),
+  ),
+  limits: orNull(
+    dictionary(
+      "Its I/O limits by name, for example iops or bps_read; null if there are none.",
+      whole("Operations or bytes per second.", { min: 1 }),
+    ),
+  ),
+  serial: orNull(text("Its serial number as the guest sees it.")),
+  migratable: orNull(
+    truth("Whether Ganeti can start or migrate it from the runtime file."),
+  ),
+};
+
+const DISK = object("A disk.", DISK_MEMBERS);
+
+/** A disk as a caller is told of it. */
+export type DiskView = Told<typeof DISK>;

@@ -1,0 +1,105 @@
+/**
+ * What `list` tells: of one instance, and of all of a node.
+ *
+ * @module
+ */
+
+import {
+  COMPARED,
+  deviceSchema,
+  type KindView,
+  QEMU,
+} from "../plan/view_schema.ts";
+import {
+  list,
+  named,
+  object,
+  orNull,
+  text,
+  truth,
+  whole,
+  word,
+} from "../words/json_schema.ts";
+import { REMARK } from "../words/remark_schema.ts";
+
+const COMPARISON = {
+  status: word(
+    [
+      "ok",
+      "not-in-qemu",
+      "not-recorded",
+      "pending-removal",
+      "differs",
+      "unasked",
+      "unknown",
+    ],
+    "How runtime file, QEMU and node compare. unasked: the VM runs, and its QEMU could not be asked; unknown: the runtime file cannot be read.",
+  ),
+  differences: list("What differs about the device.", REMARK),
+};
+
+/** A device of a list, of any of these kinds. */
+export function listedDevice(kinds: readonly KindView[]) {
+  return deviceSchema(kinds, {
+    prefix: "listed_",
+    description: "A device, and how runtime file, QEMU and node compare for it",
+    more: COMPARISON,
+  });
+}
+
+/** The devices of one instance. */
+export function instanceMembers(kinds: readonly KindView[]) {
+  return {
+    instance: text("The whole name of the instance."),
+    running: truth("Whether the VM runs."),
+    qemu: orNull(QEMU),
+    devices: list(
+      "Recorded disks, recorded NICs, then what only QEMU has.",
+      listedDevice(kinds),
+    ),
+    differences: list("What differs, about none of the devices.", REMARK),
+    compared: COMPARED,
+  };
+}
+
+/** How deep all instances can be compared. */
+export const DEPTH = word(
+  ["presence", "whole"],
+  "How deep the instances were compared. presence: whether QEMU has the recorded devices; whole: all that QEMU and the node tell.",
+);
+
+const SUMMARY = named(
+  "instance_summary",
+  object("An instance of the node.", {
+    instance: text("Its name: of its runtime file, else of its pid file."),
+    running: orNull(
+      truth("Whether its VM runs; null if only root can see that."),
+    ),
+    disks: orNull(
+      whole("How many disks are recorded; null without a readable file."),
+    ),
+    nics: orNull(
+      whole("How many NICs are recorded; null without a readable file."),
+    ),
+    state: orNull(
+      text(
+        "QEMU's run state; null if it did not tell, unknown if only root can ask it.",
+      ),
+    ),
+    monitor: word(
+      ["answered", "held", "silent", "none", "stopped", "unasked"],
+      "What became of the question to its QEMU. held: its monitor serves somebody else; silent: no answer in time; none: nobody listens; stopped: by a signal; unasked: kvm-hotplug could not.",
+    ),
+    compared: orNull(DEPTH),
+    attention: list(
+      "What a person should look at, most telling first.",
+      REMARK,
+    ),
+  }),
+);
+
+/** All instances of a node. */
+export const NODE_MEMBERS = {
+  instances: list("The instances of the node, by name.", SUMMARY),
+  compared: DEPTH,
+};

@@ -1,0 +1,51 @@
+/**
+ * A NIC, as documents tell it.
+ *
+ * @module
+ */
+
+import { ATTACH_MODES, LINK_STATES } from "../host/network_words.ts";
+import { PLACED_MEMBERS } from "../plan/view_schema.ts";
+import {
+  always,
+  object,
+  orNull,
+  text,
+  type Told,
+  truth,
+  whole,
+  word,
+} from "../words/json_schema.ts";
+
+/** What every NIC has. */
+export const NIC_MEMBERS = {
+  ...PLACED_MEMBERS,
+  kind: always("nic", "It is a NIC."),
+  mac: orNull(text("Its MAC address.")),
+  mode: orNull(
+    text(`How its tap is joined to a network: ${ATTACH_MODES.join(", ")}.`),
+  ),
+  link: orNull(
+    text("The bridge, switch or routing table; null if there is none."),
+  ),
+  link_state: orNull(
+    word(LINK_STATES, "The carrier that the guest sees; null if unknown."),
+  ),
+  tap: orNull(text("The name of its tap; null if unknown.")),
+  queues: orNull(
+    whole("Its queue pairs; null if QEMU does not tell.", { min: 1 }),
+  ),
+  vhost: orNull(truth("Whether the kernel moves its packets: vhost-net.")),
+  mtu: orNull(whole("The MTU that was given; null if none was.", { min: 1 })),
+  rate: orNull(
+    whole("The limit of its traffic, bytes per second; null if none."),
+  ),
+  migratable: orNull(
+    truth("Whether Ganeti can start or migrate it from the runtime file."),
+  ),
+};
+
+const NIC = object("A NIC.", NIC_MEMBERS);
+
+/** A NIC as a caller is told of it. */
+export type NicView = Told<typeof NIC>;

@@ -1,0 +1,106 @@
+/**
+ * What every document may tell: remarks, and why something failed. The types
+ * stand in ../errors.ts, for every room; the compiler holds the two together.
+ *
+ * @module
+ */
+
+import {
+  type QmpFault,
+  type Remark,
+  STATUS,
+  type ToldDevice,
+} from "../errors.ts";
+import {
+  always,
+  list,
+  type Members,
+  named,
+  object,
+  orNull,
+  type Schema,
+  text,
+  truth,
+  whole,
+  word,
+} from "./json_schema.ts";
+
+/** What names a device. */
+export const NAME_MEMBERS = {
+  kind: text("The kind of the device: disk or nic."),
+  index: orNull(
+    whole("Its place in the runtime file; null if it is not recorded."),
+  ),
+  uuid: orNull(text("Its uuid; null if it is not recorded.")),
+  id: orNull(text("Its device id in QEMU; null if it has none.")),
+};
+
+/** The device that a remark is about. */
+export const NAMED_DEVICE: Schema<ToldDevice> = named(
+  "named_device",
+  object("What names a device.", NAME_MEMBERS),
+);
+
+const REMARK_MEMBERS = {
+  code: text("For programs: the reason, a stable word.", {
+    pattern: "^[a-z][a-z0-9-]*$",
+  }),
+  message: text("For people: one line."),
+  hint: orNull(text("What to do next; null if nothing is known to help.")),
+  device: orNull(NAMED_DEVICE),
+};
+
+/** What is told to a person, and a program may act on. */
+export const REMARK: Schema<Remark> = named(
+  "remark",
+  object("Something a person should know.", REMARK_MEMBERS),
+);
+
+/** Something that is left as it is. */
+export const REMAINING: Schema<Remark & { readonly what: string }> = named(
+  "remaining",
+  object("Something that is left as it is: a remark.", {
+    what: text("The message of the remark."),
+    ...REMARK_MEMBERS,
+  }),
+);
+
+/** What was put in order before a change. */
+export const SETTLED: Schema<readonly Remark[]> = list(
+  "What an earlier call had left, and this one put in order first.",
+  REMARK,
+);
+
+const QMP_FAULT: Schema<QmpFault> = named(
+  "qmp_fault",
+  object("The QMP command that QEMU refused.", {
+    command: text("What was sent, for example device_add."),
+    class: text("QEMU's error class, for example GenericError."),
+    desc: text("QEMU's own words."),
+  }),
+);
+
+/** Words of `error.code`. */
+const CODES = Object.keys(STATUS) as (keyof typeof STATUS)[];
+
+/**
+ * The document of a failure, without the members that all documents have.
+ *
+ * @param device the schema of a device as a whole
+ */
+export function failureMembers<D>(device: Schema<D>) {
+  return {
+    ok: always(false, "It failed."),
+    error: object("Why: a remark, and more.", {
+      ...REMARK_MEMBERS,
+      code: word(CODES, "For programs: it decides the exit status."),
+      qmp: orNull(QMP_FAULT),
+      candidates: orNull(
+        list("The devices that an ambiguous word can mean.", NAMED_DEVICE),
+      ),
+    }),
+    device: orNull(device),
+    changed: truth("Whether something is different from before."),
+    settled: SETTLED,
+  } satisfies Members;
+}
