@@ -21,7 +21,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   commandSpec(
     "adopt INSTANCE",
     "record devices that QEMU has and the runtime file lacks",
-    [DRY_RUN],
+    [
+      spec("uuid UUID", "only the device whose id begins so; this is its uuid"),
+      DRY_RUN,
+    ],
   ),
   {
     ...commandSpec(

@@ -37,7 +37,11 @@ export function requestOf(invocation: Invocation): Request {
     case "state upgrade":
       return { kind: "state-upgrade", instance };
     case "adopt":
-      return { kind: "adopt", instance };
+      return {
+        kind: "adopt",
+        instance,
+        uuid: option(invocation, "uuid", check.uuid),
+      };
   }
   const request = kindRequest(invocation, instance);
   if (request !== undefined) return request;

@@ -81,7 +81,7 @@ function asNew(
   if (devType === "blockdev" && !source.resolved.startsWith("/dev/")) {
     return left(title, ONLY_DEV);
   }
-  const uuid = uuidFor(facts, id, fresh);
+  const { uuid, invented } = uuidFor(facts, id, fresh);
   const { fatal, cache } = differences(facts, disk, devType);
   const entry = diskEntry({
     id,
@@ -109,6 +109,7 @@ function asNew(
     uuid,
     change: { change: "insert", list: "disks", uuid, entry },
     warnings,
+    invented,
   };
 }
 

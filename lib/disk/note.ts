@@ -10,7 +10,7 @@ import {
   type GivenOwner,
   VIAS,
 } from "../host/access_record.ts";
-import { pendingRemoval } from "../state/own_check.ts";
+import { inventedUuid, pendingRemoval } from "../state/own_check.ts";
 import {
   type Check,
   dictionary,
@@ -59,6 +59,7 @@ export const diskNote = openObject({ kind: word("disk") }, {
   aio: word(...AIOS),
   discard: word(...DISCARDS),
   pending: pendingRemoval,
+  ...inventedUuid,
 });
 
 /** What is noted of a disk. */

@@ -46,14 +46,14 @@ function asNew(
   if (place === undefined || !("slot" in place) || driver === undefined) {
     return left(titleOfLive(nic), "nothing tells where it sits");
   }
-  const uuid = uuidFor(facts, id, fresh);
+  const { uuid, invented } = uuidFor(facts, id, fresh);
   const entry = nicEntry({
     ...{ id, uuid, place, driver, mac },
     mode: tap.bridge === undefined ? "none" : "bridged",
     link: tap.bridge,
   });
   const change = { change: "insert", list: "nics", uuid, entry } as const;
-  return { id, uuid, change, warnings: [] };
+  return { id, uuid, change, warnings: [], invented };
 }
 
 /**

@@ -6,7 +6,12 @@
 
 import type { KeptTap } from "../host/access_record.ts";
 import { INTERFACE_NAME, LINK_STATES } from "../host/network_words.ts";
-import { askedRelease, heldTap, pendingRemoval } from "../state/own_check.ts";
+import {
+  askedRelease,
+  heldTap,
+  inventedUuid,
+  pendingRemoval,
+} from "../state/own_check.ts";
 import {
   type Check,
   either,
@@ -35,4 +40,5 @@ export const nicNote = openObject({ kind: word("nic") }, {
   vhost: word("on", "off"),
   replug: askedRelease,
   pending: pendingRemoval,
+  ...inventedUuid,
 });

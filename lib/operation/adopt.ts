@@ -4,11 +4,15 @@
  * @module
  */
 
-import type { Remark } from "../errors.ts";
+import { HotplugError, type Remark, remark } from "../errors.ts";
 import { basename } from "@std/path/posix";
 import { titleOf } from "../device/select.ts";
 import { type Adoption, type Plan, planOf } from "../engine/plan.ts";
 import type { EngineStep } from "../engine/steps.ts";
+import { toNote } from "../engine/own_facts.ts";
+import type { Step } from "../engine/verbs.ts";
+import { findEntry } from "../plan/addition.ts";
+import { commandLine } from "../state/instance.ts";
 import {
   type Adopted,
   type AdoptFacts,
@@ -26,7 +30,8 @@ import {
 import { applyChange } from "../state/runtime_change.ts";
 import { isEmptyContent } from "../state/runtime_file.ts";
 import { firstDocument } from "./adopt_first.ts";
-import type { AdoptedKind } from "./adopt_facts.ts";
+import type { AdoptedKind, AdoptInput } from "./adopt_facts.ts";
+import { inventedStep, isInvented, namesake, renameSteps } from "./identity.ts";
 
 function judgeAll(
   facts: AdoptFacts,
@@ -102,20 +107,85 @@ function adoptionOf(
   return { adopted: views, remaining };
 }
 
+/** What is told of a uuid that was made up. */
+function inventedRemark(
+  { paths }: AdoptFacts,
+  { id, uuid }: Adopted,
+): Remark {
+  const { name } = paths;
+  return remark(
+    "uuid-invented",
+    `${id} is recorded with uuid ${uuid}, whose end is invented: a device id has only the begin`,
+    {
+      hint: `${
+        commandLine(paths, "adopt", name, "--uuid", "UUID")
+      } corrects it, and so does Ganeti's next hotplug request for it`,
+    },
+  );
+}
+
+/** Plans to give the recorded device of this id its uuid. */
+function planGiven(facts: AdoptFacts, given: string): Plan {
+  const { paths, content, process } = facts;
+  const lists = ["disks", "nics"] as const;
+  const entry = lists.map((list) =>
+    namesake(content.runtime, { list, uuid: given })
+  ).find((one) => one !== undefined);
+  const own = toNote(facts.own, process);
+  const isThere = findEntry(devicesOf(content.runtime), given) !== undefined;
+  if (!isThere && (entry === undefined || !isInvented(own, entry))) {
+    throw new HotplugError(
+      "no-such-device",
+      entry === undefined
+        ? `No device of QEMU that can be recorded has an id of uuid ${given}`
+        : `${
+          titleOf(entry)
+        } is recorded with uuid ${entry.uuid}, which was not invented here`,
+      { hint: `${commandLine(paths, "list", paths.name)} shows its devices` },
+    );
+  }
+  return planOf({
+    action: "adopt",
+    instance: paths.name,
+    title: "1 device",
+    device: null,
+    adoption: { adopted: [], remaining: [] },
+    kinds: entry ? [entry.kind] : [],
+    steps: entry ? renameSteps({ ...facts, own }, entry, { uuid: given }) : [],
+    ifCut: "finish",
+  });
+}
+
 /**
  * Plans to record what is proven, and tells what is not.
  *
  * @throws {HotplugError} status 3
  */
-export function planAdopt(
-  { facts, kinds }: { facts: AdoptFacts; kinds: readonly AdoptedKind[] },
-): Plan {
+export function planAdopt({ facts, kinds, given }: AdoptInput): Plan {
   for (const rule of STATE_RULES) rule.refuse(facts);
   const verdicts = judgeAll(facts, kinds);
-  const adopted = verdicts.filter((one) => "change" in one);
-  const remaining = verdicts.filter((one) => "hint" in one);
+  const adopted = verdicts.filter((one) => "change" in one)
+    .filter(({ uuid }) => given === undefined || uuid === given);
+  const remaining = given === undefined
+    ? verdicts.filter((one) => "hint" in one)
+    : [];
+  if (given !== undefined && adopted.length === 0) {
+    return planGiven(facts, given);
+  }
   const after = afterwards(facts, kinds, adopted);
   const adoption = adoptionOf(facts, kinds, { adopted, after, remaining });
+  const steps: Step[] = [
+    ...recordSteps(facts, adopted, after),
+    ...kinds.flatMap(({ adoption }) => adoption.steps(facts, adopted)),
+  ];
+  const own = toNote(facts.own, facts.process);
+  const invented = given === undefined
+    ? adopted.filter((one) => one.invented)
+    : [];
+  for (const { uuid, change } of invented) {
+    const kind = "list" in change && change.list === "nics" ? "nic" : "disk";
+    steps.push(inventedStep(own, { uuid, kind, earlier: steps }));
+  }
   return planOf({
     action: "adopt",
     instance: facts.paths.name,
@@ -123,10 +193,10 @@ export function planAdopt(
     device: null,
     adoption,
     kinds: kinds.map(({ kind }) => kind.word),
-    steps: [
-      ...recordSteps(facts, adopted, after),
-      ...kinds.flatMap(({ adoption }) => adoption.steps(facts, adopted)),
+    steps,
+    warnings: [
+      ...adopted.flatMap(({ warnings }) => warnings),
+      ...invented.map((one) => inventedRemark(facts, one)),
     ],
-    warnings: adopted.flatMap(({ warnings }) => warnings),
   });
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { belongsTo } from "../device/device_id.ts";
 import type { Place } from "../device/hvinfo.ts";
 import { unsupported } from "../errors.ts";
 import type { QemuProcess } from "../host/process.ts";
@@ -40,21 +41,33 @@ export interface AdoptedKind {
   readonly uuids: readonly string[];
 }
 
+/** What a plan of adopting is made from. */
+export interface AdoptInput {
+  readonly facts: AdoptFacts;
+  readonly kinds: readonly AdoptedKind[];
+  /** The uuid that was given: only its device is meant. */
+  readonly given?: string | undefined;
+}
+
 /**
  * Adds what adopting depends on.
  *
+ * @param given the uuid of the one device that is meant; undefined: all are
  * @throws {HotplugError} `unsupported` if QEMU's process cannot be seen
  */
 export async function readAdoptFacts(
   facts: Facts,
   qmp: QmpSession,
-): Promise<{ facts: AdoptFacts; kinds: AdoptedKind[] }> {
+  given?: string,
+): Promise<AdoptInput> {
   const process = expectProcess(facts);
   const kinds: AdoptedKind[] = [];
   const places = new Map<string, Place>();
   for (const kind of await loadWholeKinds()) {
     const adoption = await kind.adopt(facts, { qmp, process });
-    const uuids = adoption.live.map(() => crypto.randomUUID());
+    const uuids = adoption.live.map(({ id = "" }) =>
+      given !== undefined && belongsTo(given, id) ? given : crypto.randomUUID()
+    );
     kinds.push({ kind, adoption, uuids });
     for (const { id } of adoption.live) {
       const place = id && await placeOf(qmp, id, facts.qemu);
@@ -62,5 +75,5 @@ export async function readAdoptFacts(
     }
   }
   const whole = { ...facts, process, program: programOf(process), places };
-  return { facts: whole, kinds };
+  return { facts: whole, kinds, given };
 }

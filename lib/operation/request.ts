@@ -13,19 +13,45 @@ interface InstanceRequest<W extends string> extends AnyRequest {
   readonly kind: W;
 }
 
+/** Give an entry the uuid that a master has for its device. */
+export interface IdentityMend extends InstanceRequest<"identity-mend"> {
+  readonly list: "disks" | "nics";
+  /** Lower case. */
+  readonly uuid: string;
+  /** What the disk may be, besides a URI. */
+  readonly paths: readonly string[];
+  readonly uri?: string | undefined;
+  /** Of a NIC, lower case. */
+  readonly mac?: string | undefined;
+  /** What is to be recorded of it; undefined: its uuid alone. */
+  readonly said?: {
+    /** JSON text, without hvinfo. */
+    readonly object: string;
+    readonly link?: string | undefined;
+    readonly uri?: string | undefined;
+  } | undefined;
+}
+
+/** Record what QEMU has and the runtime file lacks. */
+export interface Adopt extends InstanceRequest<"adopt"> {
+  /** The one device that has it, by its id; undefined: all. */
+  readonly uuid?: string | undefined;
+}
+
 /**
- * A request that changes an instance. `adopt`: record what QEMU has and the
- * runtime file lacks; `state-upgrade`: bring that file to today's form.
+ * A request that changes an instance. `state-upgrade`: bring its runtime file
+ * to today's form.
  */
 export type Request =
   | KindRequest
   | LinksMend
-  | InstanceRequest<"adopt">
+  | IdentityMend
+  | Adopt
   | InstanceRequest<"state-upgrade">;
 
 /** Whether a request is about files alone: QEMU is not asked. */
 export function isOffline({ kind }: Request): boolean {
-  return kind === "state-upgrade" || kind === "links-mend";
+  return ["state-upgrade", "links-mend", "identity-mend"].includes(kind);
 }
 
 /** What a person calls a request: `disk add`. */

@@ -44,6 +44,7 @@ import type { RuntimeContent } from "../state/runtime_file.ts";
 import { libcFault } from "../sys/libc.ts";
 import { planAdopt } from "./adopt.ts";
 import { readAdoptFacts } from "./adopt_facts.ts";
+import { planIdentity } from "./identity.ts";
 import { loadSteps, stepsOf } from "./journal_reader.ts";
 import type { Outcome } from "./outcome.ts";
 import { commandOf, isOffline, type Request } from "./request.ts";
@@ -195,11 +196,15 @@ async function decide(
   if (request.kind === "links-mend") {
     return await planLinks(request, paths, content);
   }
+  if (request.kind === "identity-mend") {
+    return await planIdentity(request, paths, content);
+  }
   const qemu = await askQemu(world.qmp, paths);
   // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);
   const plan: Planner = request.kind === "adopt"
-    ? async (facts) => planAdopt(await readAdoptFacts(facts, world.qmp))
+    ? async (facts) =>
+      planAdopt(await readAdoptFacts(facts, world.qmp, request.uuid))
     : await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), loadNotes);
   refuseForeignVm(facts.qemu.name, paths);

@@ -5,7 +5,7 @@
  */
 
 import { type Remark, remark } from "../errors.ts";
-import { uuidsFor } from "../device/device_id.ts";
+import { belongsTo, uuidsFor } from "../device/device_id.ts";
 import { hvinfoOf, type Place } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import type { QemuProcess } from "../host/process.ts";
@@ -15,6 +15,7 @@ import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
 import type { Step } from "../engine/verbs.ts";
+import { uuidWithin } from "../state/value_check.ts";
 import type { PLACE } from "../state/entry_object.ts";
 import type { FirstHvparams } from "../state/hvparams.ts";
 
@@ -26,6 +27,8 @@ export interface Adopted {
   readonly change: RuntimeChange;
   /** What a start from the file would do otherwise. */
   readonly warnings: readonly Remark[];
+  /** Whether its id tells but the begin of its uuid. @default false */
+  readonly invented?: boolean;
 }
 
 /** What is decided on one device; undefined: it is recorded already. */
@@ -41,11 +44,17 @@ export function left(title: string, why: string): Remark {
  * begins as the id does, so that Ganeti, which derives ids (SPEC 3.1), finds
  * the device.
  */
-export function uuidFor(facts: AdoptFacts, id: string, fresh: string): string {
+export function uuidFor(
+  facts: AdoptFacts,
+  id: string,
+  fresh: string,
+): { readonly uuid: string; readonly invented: boolean } {
   const taken = new Set(
     devicesOf(facts.content.runtime).map(({ uuid }) => uuid?.toLowerCase()),
   );
-  return uuidsFor(id, fresh).find((one) => !taken.has(one)) ?? fresh;
+  const uuid = uuidsFor(id, fresh).find((one) => !taken.has(one)) ?? fresh;
+  const isWhole = uuidWithin(id)?.toLowerCase() === uuid;
+  return { uuid, invented: !isWhole && belongsTo(uuid, id) };
 }
 
 /** Why a device cannot be recorded whatever is behind it. */

@@ -127,7 +127,16 @@ function chooseRemoval<E extends DeviceEntry>(
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {
     refuseOtherKind(facts, kind, left);
-    const { paths } = facts;
+    const { paths, content: { runtime } } = facts;
+    const owner = devicesOf(runtime).find(({ hvinfo }) => hvinfo.id === left);
+    if (owner !== undefined) {
+      throw refuse(
+        `QEMU has ${left}, which is recorded as ${
+          titleOf(owner)
+        } with uuid ${owner.uuid}: nothing proves that it is this one`,
+        `${commandLine(paths, "list", paths.name)} shows its devices`,
+      );
+    }
     const { kind: word } = parseDeviceId(left) ?? { kind: kind.word };
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,

@@ -7,12 +7,16 @@
 
 import { COMMANDS } from "../commands/commands.ts";
 import type { HotplugError } from "../errors.ts";
-import type { Request } from "../operation/request.ts";
+import type { IdentityMend, Request } from "../operation/request.ts";
 import { depthOf, type JsonNode, type JsonObject } from "../state/json.ts";
 import type { Invocation } from "../words/options.ts";
-import { ganetiDiskAdd, ganetiDiskRemove } from "./ganeti_disk.ts";
+import {
+  diskIdentity,
+  ganetiDiskAdd,
+  ganetiDiskRemove,
+} from "./ganeti_disk.ts";
 import { type GanetiInstance, ganetiInstance } from "./ganeti_instance.ts";
-import { ganetiNicAdd, ganetiNicModify } from "./ganeti_nic.ts";
+import { ganetiNicAdd, ganetiNicModify, nicIdentity } from "./ganeti_nic.ts";
 import {
   expectObject,
   textOf,
@@ -114,9 +118,16 @@ const answers = () => import("./ganeti_answer.ts");
 const supported: Answering = async (call) =>
   await (await answers()).hotplugSupported(call);
 
-function changing(request: Request, instance: GanetiInstance): Answering {
+function changing(
+  request: Request,
+  instance: GanetiInstance,
+  identity: IdentityMend,
+): Answering {
   return async (call) =>
-    await (await answers()).changeAsGaneti(request, instance, call);
+    await (await answers()).changeAsGaneti(
+      { request, instance, identity },
+      call,
+    );
 }
 
 /** noded does nothing about a disk that is modified: SPEC 5.3. */
@@ -149,21 +160,35 @@ function deviceAction(params: JsonObject, instance: GanetiInstance): Action {
   const { name } = instance;
   switch (action) {
     case "hotadd": {
-      const request = kind === "disk"
-        ? ganetiDiskAdd(instance, device, valueOf(params, "extra"))
-        : ganetiNicAdd(instance, device, seq);
-      return { words: `${kind} add`, act: changing(request, instance) };
+      const words = `${kind} add`;
+      if (kind === "nic") {
+        const request = ganetiNicAdd(instance, device, seq);
+        const identity = nicIdentity(instance, device, request);
+        return { words, act: changing(request, instance, identity) };
+      }
+      const extra = valueOf(params, "extra");
+      const request = ganetiDiskAdd(instance, device, extra);
+      const identity = diskIdentity(instance, device, request);
+      return { words, act: changing(request, instance, identity) };
     }
     case "hotremove": {
       const request: Request = kind === "disk"
         ? ganetiDiskRemove(instance, device, seq)
         : { kind: "nic-remove", instance: name, device: uuid };
-      return { words: `${kind} remove`, act: changing(request, instance) };
+      const identity = kind === "disk"
+        ? diskIdentity(instance, device)
+        : nicIdentity(instance, device);
+      const act = changing(request, instance, identity);
+      return { words: `${kind} remove`, act };
     }
     case "hotmod": {
       if (kind === "disk") return { words: "list", act: nothing(name) };
       const request = ganetiNicModify(instance, device, seq);
-      return { words: "nic modify", act: changing(request, instance) };
+      const identity = nicIdentity(instance, device);
+      return {
+        words: "nic modify",
+        act: changing(request, instance, identity),
+      };
     }
     default:
       return action satisfies never;
@@ -178,16 +203,18 @@ function newSizeOf(params: JsonObject): number {
 }
 
 function resizing(params: JsonObject, instance: GanetiInstance): Action {
+  const disk = deviceOf(params, "disk");
   const request: Request = {
     kind: "disk-resize",
     instance: instance.name,
-    device: uuidOf(deviceOf(params, "disk"), '"disk"'),
+    device: uuidOf(disk, '"disk"'),
     sizeBytes: newSizeOf(params),
     // As QEMU does it when Ganeti asks: a volume is as large as LVM made it.
     fileGrowth: "allowed",
     largerDevice: "whole",
   };
-  return { words: "disk resize", act: changing(request, instance) };
+  const identity = diskIdentity(instance, disk);
+  return { words: "disk resize", act: changing(request, instance, identity) };
 }
 
 function actionFor(

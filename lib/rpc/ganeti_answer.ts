@@ -4,11 +4,21 @@
  * @module
  */
 
-import type { Request } from "../operation/request.ts";
+import { namesake } from "../operation/identity.ts";
+import type { IdentityMend, Request } from "../operation/request.ts";
+import { instancePaths } from "../state/instance.ts";
+import { readRuntimeFile } from "../state/runtime_file.ts";
 import type { Answer, Call } from "../commands/answer.ts";
 import { carryOut } from "../commands/change.ts";
 import { check } from "../commands/check.ts";
-import { HotplugError, type Remark, remark } from "../errors.ts";
+import { reachOf } from "../commands/requests.ts";
+import {
+  HotplugError,
+  isFailure,
+  orNone,
+  type Remark,
+  remark,
+} from "../errors.ts";
 import type { CheckResult } from "../inspect/check.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 
@@ -66,14 +76,40 @@ async function mendLinks(
 }
 
 /**
+ * Gives an entry whose uuid is right but for its end the one that a master has.
+ *
+ * @returns warnings
+ */
+async function correctUuid(
+  identity: IdentityMend,
+  call: Call,
+): Promise<readonly Remark[]> {
+  const { invocation, terminal: { env } } = call;
+  const reach = reachOf(invocation, env);
+  const paths = instancePaths(reach.runDir, identity.instance, reach);
+  const read = () => readRuntimeFile(paths.runtime)?.runtime;
+  // What is wrong with the file, the request itself tells.
+  const runtime = orNone(read, isFailure);
+  if (runtime === undefined || !namesake(runtime, identity)) return [];
+  const { outcome } = await carryOut(identity, call);
+  if (!outcome.changed) return [];
+  const message = `the device is recorded with uuid ${identity.uuid} now`;
+  return [remark("uuid-corrected", message)];
+}
+
+/**
  * Carries out a request between two looks at the links: what Ganeti plugs may
  * have taken another disk's link, and what is removed gives its place up.
  */
 export async function changeAsGaneti(
-  request: Request,
-  instance: GanetiInstance,
+  { request, instance, identity }: {
+    readonly request: Request;
+    readonly instance: GanetiInstance;
+    readonly identity: IdentityMend;
+  },
   call: Call,
 ): Promise<Answer> {
+  const corrected = await correctUuid(identity, call);
   const isRemoval = request.kind === "disk-remove";
   const before = isRemoval ? [] : await mendLinks(instance, call);
   const { outcome, answer } = await carryOut(request, call);
@@ -83,7 +119,8 @@ export async function changeAsGaneti(
   const after = isRemoval ? await mendLinks({ ...instance, order }, call) : [];
   const removed = outcome.action === "remove" && outcome.changed;
   const payload = removed ? hvinfoOf(outcome.entry) : null;
-  return withGaneti(withWarnings(answer, [...before, ...after]), payload);
+  const warnings = [...corrected, ...before, ...after];
+  return withGaneti(withWarnings(answer, warnings), payload);
 }
 
 /** What noded would say of it: one kind of device is enough. */

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { uriNode } from "../device/storage_uri.ts";
+import { isUri, uriNode } from "../device/storage_uri.ts";
 import { usage } from "../errors.ts";
+import type { IdentityMend } from "../operation/request.ts";
 import type { DiskAdd, DiskRemove, GanetiDisk } from "../disk/request.ts";
 import {
   formatJson,
@@ -167,5 +168,33 @@ export function ganetiDiskRemove(
     device: uuidOf(disk, '"device"'),
     bootDisk: "forced",
     volume: { paths: pathsOf(disk), uri: uriOf(disk), seq },
+  };
+}
+
+/**
+ * What proves that a recorded disk of another uuid is this one: its id, and the
+ * same image.
+ *
+ * @param added the request that records it anew; undefined: it stays
+ */
+export function diskIdentity(
+  { name }: GanetiInstance,
+  device: JsonObject,
+  added?: DiskAdd,
+): IdentityMend {
+  const disk = expectObject(normalized(device), '"device"');
+  const isFar = added !== undefined && isUri(added.source);
+  return {
+    kind: "identity-mend",
+    instance: name,
+    list: "disks",
+    uuid: uuidOf(disk, '"device"'),
+    paths: [...pathsOf(disk), ...added && !isFar ? [added.source] : []],
+    uri: isFar ? added.source : uriOf(disk),
+    said: added?.ganeti && {
+      object: added.ganeti.object,
+      link: isFar ? added.ganeti.link : added.source,
+      uri: isFar ? added.source : undefined,
+    },
   };
 }

@@ -7,6 +7,7 @@
 import * as check from "../words/values.ts";
 import { networkVariables } from "../device/netinfo.ts";
 import { ATTACH_MODES } from "../host/network_words.ts";
+import type { IdentityMend } from "../operation/request.ts";
 import type { NicAdd, NicModify } from "../nic/request.ts";
 import { formatJson, type JsonObject, normalized } from "../state/json.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
@@ -149,5 +150,23 @@ export function ganetiNicAdd(
       }),
       seq,
     },
+  };
+}
+
+/** What proves that a recorded NIC of another uuid is this one. */
+export function nicIdentity(
+  { name }: GanetiInstance,
+  device: JsonObject,
+  added?: NicAdd,
+): IdentityMend {
+  const what = '"device"';
+  return {
+    kind: "identity-mend",
+    instance: name,
+    list: "nics",
+    uuid: uuidOf(device, what),
+    paths: [],
+    mac: textOf(device, "mac", what)?.toLowerCase(),
+    said: added?.ganeti,
   };
 }

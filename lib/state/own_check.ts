@@ -41,6 +41,9 @@ export const pendingRemoval = openObject({
   title: text(/^[ -\uffff]{1,256}$/),
 });
 
+/** Of a device that `adopt` recorded: only its id tells the begin of its uuid. */
+export const inventedUuid = { invented: word(true) };
+
 /** A removal that the guest has not completed. */
 export type PendingRemoval = Of<typeof pendingRemoval>;
 

@@ -54,7 +54,11 @@ export function changeCheck(isWords: Check<readonly string[]>) {
       { ...more, index: whole(0, 1e6) },
     ),
     object({ change: word("delete"), ...aboutEntry }, more),
-    object({ change: word("entry"), ...aboutEntry, entry: jsonText }, was),
+    // `to`: the uuid of the new entry, where it is another.
+    object(
+      { change: word("entry"), ...aboutEntry, entry: jsonText },
+      { ...was, to: uuid },
+    ),
     // Null: without this member.
     object({ change: word("members"), ...aboutEntry, members }, was),
   );
@@ -87,7 +91,9 @@ export function changeTitle(change: RuntimeChange): string {
     case "delete":
       return `the removal of ${device}`;
     case "entry":
-      return `the new entry of ${device}`;
+      return change.to === undefined
+        ? `the new entry of ${device}`
+        : `${device} as ${change.to}`;
     case "members": {
       const keys = Object.keys(change.members).join(", ");
       return keys === "hvinfo"
@@ -109,7 +115,8 @@ export function holdsChange(runtime: Runtime, change: RuntimeChange): boolean {
       runtime.disks.every((one) => one.uuid !== uuid || one.link === link)
     );
   }
-  const entry = runtime[change.list].find(({ uuid }) => uuid === change.uuid);
+  const key = ("to" in change && change.to) || change.uuid;
+  const entry = runtime[change.list].find(({ uuid }) => uuid === key);
   switch (change.change) {
     case "insert":
       return entry !== undefined;
@@ -274,8 +281,13 @@ export function inverse(
     return { change: "members", list, uuid, members, ...was };
   }
   const text = formatJson(entry.node);
+  const to = "to" in change ? change.to : undefined;
   return change.change === "entry"
-    ? { change: "entry", list, uuid, entry: text, ...was }
+    ? {
+      ...{ change: "entry", list, uuid: to ?? uuid, entry: text },
+      ...(to && { to: uuid }),
+      ...was,
+    }
     : {
       ...{ change: "insert", list, uuid, entry: text, index: entry.index },
       ...more,

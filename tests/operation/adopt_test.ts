@@ -182,6 +182,44 @@ Deno.test("planAdopt() makes the uuid fit the device id", () => {
   }
 });
 
+Deno.test("planAdopt() says of a uuid that its end is invented", () => {
+  const { backend, ...free } = liveDisk("disk-932df160-7a22-4067");
+  const limited = { ...backend, throttles: { bps_rd: 1048576 } };
+  const given = adoptFacts({
+    disks: [
+      { ...free, backend: limited },
+      liveDisk("x-932DF160-7A22-4067-8B7E-1F0A5D7C9E11"),
+      liveDisk("data"),
+    ],
+  });
+  const plan = planOf(given);
+  assertEquals(plan.warnings.map(({ code }) => code), ["uuid-invented"]);
+  const notes = plan.steps.flatMap((one) =>
+    one.kind === "own-record" ? [one.change.after] : []
+  );
+  const limits = { "bps-read": 1048576 };
+  assertEquals(notes, [
+    { kind: "disk", limits },
+    { kind: "disk", limits, invented: true },
+  ]);
+});
+
+Deno.test("planAdopt() of one uuid records its device alone", () => {
+  const uuid = "932df160-7a22-4067-8b7e-1f0a5d7c9e11";
+  const live = { disks: [liveDisk("d2"), liveDisk("disk-932df160-7a22-4067")] };
+  const { kinds: [disks, nics], ...rest } = adoptFacts(live);
+  const uuids = [FRESH[0] ?? "", uuid];
+  const given = { ...rest, kinds: [{ ...disks!, uuids }, nics!], given: uuid };
+  const { adoption, warnings } = planOf(given);
+  assertEquals(adoption?.adopted.map((one) => one.uuid), [uuid]);
+  assertEquals([adoption?.remaining, warnings], [[], []]);
+  planRefusal(
+    "no-such-device",
+    given.facts,
+    () => planAdopt({ ...given, kinds: [], given: uuid }),
+  );
+});
+
 Deno.test("planAdopt() leaves what is not proven", () => {
   const none = { id: undefined };
   assertMatch(reason({ disks: [liveDisk("d", none)] }), /no device id/);

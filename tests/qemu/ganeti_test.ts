@@ -2,7 +2,7 @@
  * Ganeti's own code beside ours, on one real instance: what one adds the other
  * finds, and takes out again.
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { unless } from "../support/left_out.ts";
 import { host, makeImage } from "../lab/each_release.ts";
 import { LineProcess } from "../lab/line_process.ts";
@@ -470,5 +470,89 @@ Deno.test({
       const remove = [instance, "hotremove", "disk", disk, null, 0];
       const [removed, hvinfo] = await ours(remove);
       assertEquals([removed, hvinfo["scsi-id"]], [true, 1]);
+    }),
+});
+
+Deno.test({
+  ...unless(leftOut, "a uuid whose end adopt invented becomes the master's"),
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance, bridge } = node;
+      await noded.call("hotplug_supported", [instance]);
+      const before = await state(vm);
+      const disk = await node.disk(DISK, 0);
+      const link = await assemble(node, disk, 0);
+      const nic = bridgedNic(NIC, MAC, bridge);
+      const add = [instance, "hotadd", "disk", disk, [link, null], 0];
+      const plug = [instance, "hotadd", "nic", nic, null, 0];
+      const recorded = async () => {
+        const text = await Deno.readTextFile(vm.runtimePath);
+        const [, nics, , disks] = JSON.parse(text);
+        return { disks, nics };
+      };
+      const uuids = async () => {
+        const { disks, nics } = await recorded();
+        return [disks[0]?.[0].uuid, nics[0]?.uuid];
+      };
+      await unrecorded(vm, async () => {
+        assertEquals(await noded.call("hotplug_device", add), [true, null]);
+        assertEquals(await noded.call("hotplug_device", plug), [true, null]);
+      });
+
+      const one = await tool(vm, "adopt", NAME, "--uuid", DISK);
+      assertEquals([one.status, one.json.warnings], [0, []]);
+      assertEquals(await uuids(), [DISK, undefined]);
+      const both = await tool(vm, "adopt", NAME);
+      const codes = both.json.warnings.map((one: Doc) => one.code);
+      assertEquals([both.status, codes], [0, ["uuid-invented"]]);
+      const [, made] = await uuids();
+      assertEquals([made.slice(0, 18), made === NIC], [
+        NIC.slice(0, 18),
+        false,
+      ]);
+      // What nobody invented stays.
+      const end = "-8111-000000000009";
+      for (
+        const uuid of [`${DISK.slice(0, 18)}${end}`, `00000001-1111-4111${end}`]
+      ) {
+        const none = await tool(vm, "adopt", NAME, "--uuid", uuid);
+        assertEquals(none.status, 3, uuid);
+      }
+      const right = await tool(vm, "adopt", NAME, "--uuid", NIC);
+      assertEquals([right.status, right.json.changed], [0, true]);
+      assertEquals(await uuids(), [DISK, NIC]);
+
+      // And without a word of a person's.
+      await Deno.writeTextFile(
+        vm.runtimePath,
+        JSON.stringify(before.runtime),
+      );
+      assertEquals((await tool(vm, "adopt", NAME)).status, 0);
+      assertEquals((await uuids()).includes(NIC), false);
+      // Another image is another disk.
+      const other = await node.disk(DISK, 1);
+      const remove = [instance, "hotremove", "disk", disk, null, 0];
+      const [no, why] = await ours(remove.with(3, other).with(5, 1));
+      assertEquals(no, false);
+      assertMatch(why, /recorded as disk 0 with uuid/);
+      assertEquals(await ours(add), [true, null]);
+      const { hvinfo: _, ...object } = (await recorded()).disks[0][0];
+      const { dynamic_params: __, ...sent } = disk;
+      assertEquals(object, sent);
+      const named = { ...nic, name: "front" };
+      const modify = [instance, "hotmod", "nic", named, null, 0];
+      assertEquals(await ours(modify), [true, null]);
+      assertEquals(await uuids(), [DISK, NIC]);
+      const { status, json } = await tool(vm, "list", NAME);
+      const statuses = json.devices.map((one: Doc) => one.status);
+      assertEquals([status, statuses], [0, ["ok", "ok"]]);
+      // The mark is gone, and so is our record.
+      const own = `${vm.runDir}/kvm-hotplug/${NAME}.json`;
+      await assertRejects(() => Deno.stat(own), Deno.errors.NotFound);
+      const unplug = [instance, "hotremove", "nic", named, null, 0];
+      const [out] = await noded.call("hotplug_device", unplug);
+      const [gone] = await theirRemoval(node, remove, add);
+      assertEquals([out, gone], [true, true]);
+      assertEquals(await state(vm), before);
     }),
 });

@@ -298,3 +298,21 @@ Deno.test("inverse() and applyChange() refuse what is not there", () => {
   const three = parseJson("[[], [], {}, 7]") as JsonArray;
   assertThrows(() => applyChange(three, none), TypeError, "no list disks");
 });
+
+Deno.test("applyChange() gives an entry another uuid, and takes it back", () => {
+  const before = runtime({ disks: [disk(0, 12), disk(1, 13)] });
+  const [uuid, to] = [uuidOf("disk", 1), uuidOf("disk", 9)];
+  const entry = formatJson(jsonNode(disk(1, 13, { uuid: to })));
+  const change = { change: "entry", list: "disks", uuid, to, entry } as const;
+  const noWords = (_: unknown): _ is readonly string[] => false;
+  const check = changeCheck(noWords as Parameters<typeof changeCheck>[0]);
+  assert(check(JSON.parse(JSON.stringify(change))));
+  assertEquals(holdsChange(before, change), false);
+  const after = applyChange(before.root, change);
+  const now = parseRuntime(formatRuntime(after), "x");
+  assertEquals(now.disks.map((one) => one.uuid), [uuidOf("disk", 0), to]);
+  assertEquals(holdsChange(now, change), true);
+  assertEquals(applyChange(after, change), after);
+  const back = applyChange(after, inverse(change, before));
+  assertEquals(formatRuntime(back), formatRuntime(before.root));
+});
