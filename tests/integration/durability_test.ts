@@ -13,7 +13,8 @@ const RUNTIME = `kvm-hypervisor/conf/${NAME}.runtime`;
 
 /** How often each change puts the runtime file and our record in place. */
 const RENAMES: Readonly<Record<string, readonly [number, number]>> = {
-  "adopt": [2, 0],
+  // Of both it notes that the end of the uuid is invented.
+  "adopt": [2, 2],
   "disk-add": [1, 0],
   "disk-add-limited": [1, 1],
   "disk-add-refused": [1, 0],
