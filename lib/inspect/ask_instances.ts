@@ -42,13 +42,16 @@ const MAX_LOOK_MS = 500;
 /** Not to be tried with less, in milliseconds. */
 const MIN_MS = 50;
 
+/** Another one of this process: it gives the monitor up when it is done. */
+const OURS = "another request";
+
 /** Whom a monitor serves, undefined if that is nobody. */
 function servedBy(
   { clients, own, isServing }: UnixSocketHolders,
 ): string | undefined {
   const served = clients.find(({ state }) => state === "accepted");
   if (served !== undefined) return `${served.command} (pid ${served.pid})`;
-  if (own === "accepted") return "another request";
+  if (own === "accepted") return OURS;
   return isServing ? "a process that is not seen from here" : undefined;
 }
 
@@ -81,8 +84,9 @@ class Round {
     const taken = open.filter((one) => !free.includes(one));
     const silent = free.filter((one) => this.#of(one) === SILENT);
     // At the end, as nobody's answer can be heard meanwhile.
-    const unheld = this.#findHolders(taken, silent);
-    await this.#ask(unheld, Math.max(MIN_MS, this.#leftMs));
+    const { unheld, ours } = this.#findHolders(taken, silent);
+    await this.#ask([...unheld, ...ours], Math.max(MIN_MS, this.#leftMs));
+    for (const one of ours) if (this.#of(one) === SILENT) this.#hold(one, OURS);
     return subjects.map((one) => this.#of(one));
   }
 
@@ -112,34 +116,42 @@ class Round {
     } while (performance.now() < this.#end + GRACE_MS);
   }
 
-  /** Of those that somebody was connected to, whom nobody holds after all. */
+  #hold(subject: Subject, who: string) {
+    const why = remark("monitor-busy", `monitor held by ${who}`);
+    this.#answers.set(subject, { monitor: "held", why });
+  }
+
+  /**
+   * Of those that somebody was connected to, whom nobody holds after all, and
+   * whom a request of ours.
+   */
   #findHolders(
     taken: readonly Subject[],
     silent: readonly Subject[],
-  ): Subject[] {
-    if (taken.length + silent.length === 0) return [];
+  ): { readonly unheld: Subject[]; readonly ours: Subject[] } {
+    if (taken.length + silent.length === 0) return { unheld: [], ours: [] };
     const found = unixSocketsHolders(
       [...taken, ...silent].map(({ paths }) => paths.qmp),
       Math.min(MAX_LOOK_MS, Math.max(MIN_MS, this.#leftMs / 2)),
     );
-    const hold = (one: Subject, who: string) =>
-      this.#answers.set(one, {
-        monitor: "held",
-        why: remark("monitor-busy", `monitor held by ${who}`),
-      });
     for (const one of silent) {
       if (this.#of(one) !== SILENT) continue;
       const { own, ...seen } = found.get(one.paths.qmp) ?? NOBODY;
       // Our own question may still stand there.
       const isServing = seen.isServing && own === undefined;
       const who = servedBy({ ...seen, own: undefined, isServing });
-      if (who !== undefined) hold(one, who);
+      if (who !== undefined) this.#hold(one, who);
     }
-    return taken.filter((one) => {
-      const who = servedBy(found.get(one.paths.qmp) ?? NOBODY);
-      if (who !== undefined) hold(one, who);
-      return who === undefined;
-    });
+    const served = Map.groupBy(
+      taken,
+      ({ paths }) => servedBy(found.get(paths.qmp) ?? NOBODY),
+    );
+    for (const [who, all] of served) {
+      if (who === undefined || who === OURS) continue;
+      for (const one of all) this.#hold(one, who);
+    }
+    const [unheld = [], ours = []] = [served.get(undefined), served.get(OURS)];
+    return { unheld, ours };
   }
 }
 

@@ -70,22 +70,22 @@ async function question(
 ): Promise<Asked> {
   const { paths } = subject;
   using qmp = await openMonitor(paths.qmp, options);
+  const record = { kind: "instance", paths } as const;
   if (options.compared === "whole") {
-    const { content } = readRecord({ kind: "instance", paths });
+    const { content } = readRecord(record);
     const { qemu, differences } = await lookWhole(qmp, { paths, content });
     return { monitor: "answered", runState: qemu.runState, differences };
   }
   const { runState, ids } = await askAll(qmp, QUESTIONS);
-  const compare = (block: readonly BlockBackend[]) =>
-    "code" in subject.runtime ? [] : comparePresence(
-      subject.runtime,
-      { deviceIds: ids, block },
-      subject.paths,
-    );
-  // Only a device that is missing can be one without an id.
-  const differences = compare([]).length === 0
-    ? []
-    : compare(await ask(qmp, BLOCK));
+  const compare = (runtime: Runtime, block: readonly BlockBackend[]) =>
+    comparePresence(runtime, { deviceIds: ids, block }, paths);
+  const { runtime } = subject;
+  const differs = !("code" in runtime) && compare(runtime, []).length > 0;
+  // Only a device that is missing can be one without an id. And the file may
+  // be another by now: somebody may have worked while we were not let in.
+  const differences = differs
+    ? compare(readRecord(record).content.runtime, await ask(qmp, BLOCK))
+    : [];
   return { monitor: "answered", runState, differences };
 }
 

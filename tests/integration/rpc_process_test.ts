@@ -51,6 +51,37 @@ Deno.test("rpc waits for no reader while it works", async () => {
   assertEquals((await process.status).code, 0);
 });
 
+/** How many sockets there are at a listener's path, its own included. */
+function socketsAt(path: string): number {
+  return Deno.readTextFileSync("/proc/net/unix").split("\n")
+    .filter((line) => line.endsWith(path)).length;
+}
+
+Deno.test("list waits for another request of its rpc that has the monitor", async () => {
+  await using vm = new Instance();
+  vm.peer.guest = "is silent";
+  const process = start(vm);
+  const writer = process.stdin.getWriter();
+  const asked = Promise.withResolvers<void>();
+  vm.peer.once("device_del", { meanwhile: () => asked.resolve() });
+  const disk = { instance: NAME, source: vm.image(), uuid: NEW };
+  await writer.write(line(1, "disk.add", disk));
+  await writer.write(line(2, "disk.remove", { instance: NAME, disk: NEW }));
+  await asked.promise;
+  await writer.write(line(3, "list"));
+  // The listener, the connection that is served, and the one that waits.
+  const end = performance.now() + 1_500;
+  while (socketsAt(vm.qmpPath) < 3 && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await vm.peer.release(NEW_DISK);
+  await writer.close();
+  const answers = await rest(process);
+  const list = answers.find(({ id }) => id === 3)?.result as Doc;
+  const [{ monitor, attention }] = list.instances as [Doc];
+  assertEquals([monitor, attention], ["answered", []]);
+});
+
 Deno.test("rpc ends by a signal once the guest's answer is waited for", async () => {
   await using vm = new Instance();
   vm.peer.guest = "is silent";

@@ -2,6 +2,8 @@
 import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { connectedSockets } from "../../lib/host/connected_sockets.ts";
+import { rpcAll } from "../lab/rpc_once.ts";
 import { snapshot } from "../lab/snapshot.ts";
 import { resultOf, spawnTool, tool } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -66,6 +68,27 @@ eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
     assertEquals(again.stderr.includes('"device_del"'), false, again.stderr);
     assertEquals(vm.qmp.events.slice(since), []);
   });
+
+  await t.step(
+    "list in rpc waits for a request that has the monitor",
+    async () => {
+      const remove = { instance: vm.name, disk: uuid, unplug_timeout: 0.7 };
+      const isHeld = async () => {
+        while (!connectedSockets().has(vm.qmpPath)) {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+      };
+      const answers = await rpcAll(
+        vm,
+        [["disk.remove", remove], ["list", {}]],
+        isHeld,
+      );
+      const [removed, listed] = answers.sort((one, other) => one.id - other.id);
+      assertEquals(removed?.error.data.error.code, "unplug-pending");
+      const [{ monitor, attention }] = listed?.result.instances;
+      assertEquals(monitor, "answered", saidIn(attention));
+    },
+  );
 
   await t.step("its slot stays taken", async () => {
     const next = await tool(vm, "disk", "add", vm.name, other, "--dry-run");
