@@ -136,19 +136,24 @@ const EVENT = object("An event of QEMU.", {
   time: time("When QEMU sent it."),
   event: text("Its name, for example DEVICE_DELETED."),
   data: foreign("Its data, as QEMU has them."),
+  relayed: truth(
+    "Whether another kvm-hotplug received it and handed it on.",
+  ),
   device: orNull(object("The recorded device that it is about.", {
     ...NAME_MEMBERS,
     name: orNull(text("Its name; null if it has none.")),
   })),
 });
 
-const GAP = object("A time in which no events were seen.", {
+const GAP = object("A time in which another process had the monitor.", {
   ...LINE,
   gap: object("The time in which the monitor was given away.", {
     from: time("Its beginning."),
     to: time("Its end."),
     seconds: seconds("Its length in seconds."),
     reason: text("The command line of the process that needed the monitor."),
+    relayed: whole("Events of this time that kvm-hotplug handed on."),
+    lost: whole("Events of this time that were too many to hand on."),
   }),
 });
 

@@ -25,8 +25,25 @@ function clock(ms: number): string {
   return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
+/**
+ * Reads the recorded devices for each thing that was seen. A relayed event may
+ * be of a device that the record has no more: the devices of before are known
+ * then, too.
+ */
+export function recordReader(
+  target: Target,
+): (seen: EventOrGap) => readonly DeviceEntry[] {
+  let before: readonly DeviceEntry[] = [];
+  return (seen) => {
+    const now = recorded(target);
+    if (seen.kind === "event" && seen.relayed) return [...now, ...before];
+    before = now;
+    return now;
+  };
+}
+
 /** The recorded devices as they are now; none if the file cannot be read. */
-export function recorded(target: Target): readonly DeviceEntry[] {
+function recorded(target: Target): readonly DeviceEntry[] {
   // Events are worth seeing beside a broken file, too.
   return devicesOf(readRecord(target).content.runtime);
 }
@@ -48,6 +65,12 @@ function seconds({ fromMs, toMs }: Gap): string {
   return ((toMs - fromMs) / 1000).toFixed(2);
 }
 
+/** What kvm-hotplug handed on of what happened in a gap. */
+function relayedText({ relayed, lost }: Gap): string {
+  const above = relayed === 0 ? "" : `; relayed events: ${relayed}`;
+  return lost === 0 ? above : `${above}; too many to relay: ${lost}`;
+}
+
 /** A person's line of what was seen. */
 export function textOf(
   seen: EventOrGap,
@@ -58,7 +81,7 @@ export function textOf(
     return printable(
       `${clock(gap.toMs)} -- gap of ${
         seconds(gap)
-      } s: the monitor was given to ${gap.reason}`,
+      } s: the monitor was given to ${gap.reason}${relayedText(gap)}`,
     );
   }
   const { event } = seen;
@@ -68,8 +91,9 @@ export function textOf(
     event.event,
     ...(device === undefined ? [] : [`[${titleOf(device)}]`]),
     dataText(event.data),
-  ];
-  return printable(words.join(" ").trimEnd());
+    ...(seen.relayed ? ["(relayed)"] : []),
+  ].filter((word) => word !== "");
+  return printable(words.join(" "));
 }
 
 /** The same for a program: one object. */
@@ -80,7 +104,7 @@ export function documentOf(
 ): SeenDocument {
   const time = (ms: number) => new Date(ms).toISOString();
   if (seen.kind === "gap") {
-    const { fromMs, toMs, reason } = seen.gap;
+    const { fromMs, toMs, reason, relayed, lost } = seen.gap;
     return {
       instance,
       gap: {
@@ -88,6 +112,8 @@ export function documentOf(
         to: time(toMs),
         seconds: (toMs - fromMs) / 1000,
         reason,
+        relayed,
+        lost,
       },
     };
   }
@@ -98,6 +124,7 @@ export function documentOf(
     time: time(timestampMs),
     event,
     data,
+    relayed: seen.relayed,
     device: device === undefined ? null : {
       kind: device.kind,
       index: device.index,

@@ -17,7 +17,7 @@ import { didYouMean } from "../words/nearest.ts";
 import { isReaderThere } from "./reader.ts";
 import { option } from "../words/request_words.ts";
 import { reachOf } from "./requests.ts";
-import { documentOf, recorded, recordFault, textOf } from "./event_text.ts";
+import { documentOf, recordFault, recordReader, textOf } from "./event_text.ts";
 import { targetOf } from "./target.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { printable } from "../words/text.ts";
@@ -69,8 +69,9 @@ export async function events(call: Call): Promise<undefined> {
   const until = invocation.values.get("until")?.toUpperCase();
   const { write } = streamsOf(call);
   const asJson = invocation.flags.has("json");
+  const entriesFor = recordReader(target);
   const see = async (seen: EventOrGap) => {
-    const entries = recorded(target);
+    const entries = entriesFor(seen);
     const line = asJson
       ? documentLine(documentOf(seen, entries, target.label))
       : maskSecrets(textOf(seen, entries));
@@ -80,6 +81,7 @@ export async function events(call: Call): Promise<undefined> {
   };
   const follower = new EventFollower(target.paths.qmp, {
     timeoutMs: reach.timeoutMs,
+    relayDir: reach.runDir,
     trace: trace.qmp,
     signal: terminal.signal,
     deadline,

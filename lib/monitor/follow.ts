@@ -19,6 +19,7 @@ import {
 } from "../sys/sock_diag.ts";
 import { unchanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
+import { RelayInbox } from "./relay.ts";
 
 /** A time in which events were not seen. */
 export interface Gap {
@@ -28,15 +29,29 @@ export interface Gap {
   readonly toMs: number;
   /** Command line of who needed the monitor; text of another process. */
   readonly reason: string;
+  /** Events of it that were told of, as kvm-hotplug handed them on. */
+  readonly relayed: number;
+  /** Events of it that kvm-hotplug saw and did not hand on: too many. */
+  readonly lost: number;
 }
+
+/** What is counted while another one has the monitor. */
+type Missed = { -readonly [key in "relayed" | "lost"]: Gap[key] };
 
 /** What a follower sees. */
 export type EventOrGap =
-  | { readonly kind: "event"; readonly event: QmpEvent }
+  | {
+    readonly kind: "event";
+    readonly event: QmpEvent;
+    /** Seen by another kvm-hotplug, or by another session of our own. */
+    readonly relayed: boolean;
+  }
   | { readonly kind: "gap"; readonly gap: Gap };
 
 /** How long and for whom to follow events. */
-export interface FollowOptions extends MonitorOptions {
+export interface FollowOptions extends Omit<MonitorOptions, "runDir"> {
+  /** Where others hand on what they see of this VM. @default nowhere */
+  readonly relayDir?: string | undefined;
   /** Ends the following at once. */
   readonly signal: AbortSignal;
   /** End, on the clock of `performance.now()`; Infinity for none. */
@@ -92,6 +107,7 @@ export class EventFollower {
   readonly #jobs: Job[] = [];
   #wake = new AbortController();
   #isOver = false;
+  #inbox: RelayInbox | undefined;
 
   /**
    * Opens nothing yet.
@@ -141,9 +157,13 @@ export class EventFollower {
     const { signal, begin } = this.#options;
     const stop = () => this.#wake.abort();
     signal.addEventListener("abort", stop);
+    using inbox = this.#openInbox();
+    this.#inbox = inbox;
     let session = await openMonitor(this.#path, this.#options);
     try {
       const first = session;
+      // What came before is no part of what is followed.
+      for (const _ of inbox?.take() ?? []);
       await unchanged(() => begin(first));
       for (;;) {
         const end = await this.#follow(session);
@@ -161,6 +181,18 @@ export class EventFollower {
     }
   }
 
+  /** Without it there are gaps of which nothing is told. */
+  #openInbox(): RelayInbox | undefined {
+    const { relayDir: runDir } = this.#options;
+    if (runDir === undefined) return undefined;
+    try {
+      return RelayInbox.open({ qmp: this.#path, runDir });
+    } catch {
+      // Not root, a full disk: the events can be followed all the same.
+      return undefined;
+    }
+  }
+
   /** Comes back once the monitor is free again, and tells what was missed. */
   async #return(
     pause: Pause,
@@ -168,10 +200,11 @@ export class EventFollower {
   ): Promise<QmpSession | FollowEnd> {
     const fromMs = Date.now();
     if (pause.kind === "job") await pause.job.run(session);
-    const next = await this.#reopen();
+    const missed: Missed = { relayed: 0, lost: 0 };
+    const next = await this.#reopen(missed);
     if (typeof next === "string") return next;
     const reason = pause.kind === "job" ? "ourselves" : pause.reason;
-    const gap = { fromMs, toMs: Date.now(), reason };
+    const gap = { fromMs, toMs: Date.now(), reason, ...missed };
     if (await this.#options.see({ kind: "gap", gap }) === "go-on") return next;
     next.close();
     return "stopped";
@@ -179,7 +212,7 @@ export class EventFollower {
 
   /** Follows one session until its end, or until there is more to do. */
   async #follow(session: QmpSession): Promise<FollowEnd | Pause> {
-    const { signal, see } = this.#options;
+    const { signal } = this.#options;
     let since = 0;
     let lookedMs = performance.now();
     try {
@@ -188,8 +221,7 @@ export class EventFollower {
         if (signal.aborted) return "aborted";
         if (typeof found !== "string") {
           since++;
-          const next = await see({ kind: "event", event: found });
-          if (next === "stop") return "stopped";
+          if (await this.#see(found, "own") === "stop") return "stopped";
         }
         // A VM that always has something to tell must not keep others waiting.
         const isTime = performance.now() - lookedMs >= LOOK_MS;
@@ -234,18 +266,44 @@ export class EventFollower {
   }
 
   /** Queues for the monitor until it is free again. */
-  async #reopen(): Promise<QmpSession | FollowEnd> {
+  async #reopen(missed: Missed): Promise<QmpSession | FollowEnd> {
     const { deadline, signal } = this.#options;
     while (performance.now() < deadline) {
       if (signal.aborted) return "aborted";
-      try {
-        return await openMonitor(this.#path, this.#options);
-      } catch (error) {
-        if (!isInUse(error)) return "vm-ended";
-        await pause(LOOK_MS / 4, signal);
+      const opened = await this.#tryOpen();
+      if (await this.#showRelayed(missed) === "stop") {
+        if (typeof opened !== "string") opened.close();
+        return "stopped";
       }
+      if (opened !== "in-use") return opened;
+      await pause(LOOK_MS / 4, signal);
     }
     return "away";
+  }
+
+  async #tryOpen(): Promise<QmpSession | "in-use" | "vm-ended"> {
+    try {
+      return await openMonitor(this.#path, this.#options);
+    } catch (error) {
+      return isInUse(error) ? "in-use" : "vm-ended";
+    }
+  }
+
+  /** Shows what others have handed on meanwhile. */
+  async #showRelayed(missed: Missed): Promise<"go-on" | "stop"> {
+    for (const { events, lost } of this.#inbox?.take() ?? []) {
+      missed.lost += lost;
+      for (const event of events) {
+        missed.relayed++;
+        if (await this.#see(event, "relayed") === "stop") return "stop";
+      }
+    }
+    return "go-on";
+  }
+
+  #see(event: QmpEvent, from: "own" | "relayed"): Promise<"go-on" | "stop"> {
+    const relayed = from === "relayed";
+    return this.#options.see({ kind: "event", event, relayed });
   }
 }
 

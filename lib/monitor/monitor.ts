@@ -6,6 +6,7 @@
 
 import { HotplugError, messageOf, permissionDenied } from "../errors.ts";
 import { QmpSession } from "../qmp/client.ts";
+import type { EventLog } from "../qmp/event_log.ts";
 import {
   QmpError,
   QmpNoGreetingError,
@@ -17,6 +18,7 @@ import { SysError } from "../sys/errno.ts";
 import { within } from "../sys/pause.ts";
 import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 import { unreachable } from "./failure.ts";
+import { relay } from "./relay.ts";
 
 /** How a monitor is opened. */
 export interface MonitorOptions {
@@ -28,6 +30,8 @@ export interface MonitorOptions {
   readonly waiting?: WaitListener | undefined;
   /** Ends that waiting within a second, where it is told of. */
   readonly signal?: AbortSignal | undefined;
+  /** Where followers are told of the session's events. @default nowhere */
+  readonly runDir?: string | undefined;
   /**
    * Finds who holds a silent monitor.
    *
@@ -114,7 +118,11 @@ export async function openMonitor(
     holders = find(path);
   };
   try {
-    const opening = QmpSession.open(path, { ...options, onSilence });
+    const { runDir } = options;
+    const onLeave = runDir === undefined
+      ? undefined
+      : (log: EventLog) => relay({ qmp: path, runDir }, log.all());
+    const opening = QmpSession.open(path, { ...options, onSilence, onLeave });
     if (options.waiting === undefined) return await opening;
     return await openVisibly(opening, path, options);
   } catch (error) {

@@ -32,6 +32,7 @@ function isNothing(command: Command | undefined, error: unknown): boolean {
 /** A session; it owns its socket. Commands run one after the other. */
 export class QmpSession implements Disposable {
   #isReady = false;
+  #hasLeft = false;
   #lastId = 0;
   readonly #stream: QmpStream;
   readonly #options: SessionOptions;
@@ -187,6 +188,12 @@ export class QmpSession implements Disposable {
 
   /** Ends the session; QEMU then serves its next client. */
   close(): void {
+    const { onLeave } = this.#options;
+    if (onLeave !== undefined && !this.#hasLeft) {
+      this.#hasLeft = true;
+      this.#stream.readRest();
+      onLeave(this.#stream.inbox.events);
+    }
     this.#stream.close();
   }
 

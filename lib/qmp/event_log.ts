@@ -37,6 +37,12 @@ export class EventLog {
     }
   }
 
+  /** All that are kept, and how many are not any more. */
+  all(): { readonly events: QmpEvent[]; readonly lost: number } {
+    const events = this.#events.map(({ event }) => event);
+    return { events, lost: this.#forgotten };
+  }
+
   /** The first event since the mark that `match` accepts. */
   find(
     match: (event: QmpEvent) => boolean,

@@ -5,6 +5,7 @@
  */
 
 import type { Fd } from "../sys/fd.ts";
+import type { EventLog } from "./event_log.ts";
 import type { Json } from "./message.ts";
 
 /**
@@ -25,6 +26,8 @@ export interface SessionOptions {
   readonly trace?: QmpTrace | undefined;
   /** Called when no greeting came, while still connected. */
   readonly onSilence?: (() => void) | undefined;
+  /** Called before the session leaves QEMU, with all events it was told of. */
+  readonly onLeave?: ((events: EventLog) => void) | undefined;
 }
 
 /** How long to wait for an event, and from where on. */

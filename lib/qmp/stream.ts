@@ -25,6 +25,8 @@ export type Progress = "messages" | "timeout" | "aborted";
 const buffer = new Uint8Array(64 * 1024);
 /** Longest time that reading may keep the event loop waiting, in ms. */
 const BREATH_MS = 50;
+/** What is read at most of a stream that is about to be closed, in bytes. */
+const MAX_REST = 1024 * 1024;
 
 /** A connected stream of messages; it owns its socket. */
 export class QmpStream {
@@ -135,6 +137,20 @@ export class QmpStream {
       );
       if (ready !== "readable") return ready;
       isReady = true;
+    }
+  }
+
+  /** Takes what has come already, up to some size, and fails for nothing. */
+  readRest(): void {
+    try {
+      for (let bytes = 0; !this.isClosed && bytes < MAX_REST;) {
+        const count = this.#receive();
+        if (typeof count !== "number" || count === 0) return;
+        this.#accept(buffer.subarray(0, count));
+        bytes += count;
+      }
+    } catch {
+      // The stream has ended, or is none of QMP: nothing more comes.
     }
   }
 

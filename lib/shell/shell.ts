@@ -26,8 +26,8 @@ import { completeLine } from "./complete.ts";
 import { splitWords } from "./words.ts";
 import {
   documentOf,
-  recorded,
   recordFault,
+  recordReader,
   textOf,
 } from "../commands/event_text.ts";
 import { targetOf } from "../commands/target.ts";
@@ -41,6 +41,7 @@ class Shell {
   readonly #call: Call;
   readonly #target: Target;
   readonly #follower: EventFollower;
+  readonly #entriesFor: ReturnType<typeof recordReader>;
   readonly #end = new AbortController();
   #editor: LineEditor | undefined;
   #schema: Schema | undefined;
@@ -59,8 +60,10 @@ class Shell {
     this.#target = targetOf(invocation, reach);
     terminal.signal.addEventListener("abort", () => this.#stop());
     this.#write = streamsOf(call).write;
+    this.#entriesFor = recordReader(this.#target);
     this.#follower = new EventFollower(this.#target.paths.qmp, {
       timeoutMs: reach.timeoutMs,
+      relayDir: reach.runDir,
       trace: trace.qmp,
       signal: this.#end.signal,
       deadline: Infinity,
@@ -210,7 +213,7 @@ class Shell {
     // The monitor was needed for what was just typed: nothing to tell.
     const own = seen.kind === "gap" && seen.gap.reason === "ourselves";
     if (own) return Promise.resolve("go-on");
-    const entries = recorded(this.#target);
+    const entries = this.#entriesFor(seen);
     const document = documentOf(seen, entries, this.#target.label);
     this.#print(textOf(seen, entries), document);
     return Promise.resolve("go-on");

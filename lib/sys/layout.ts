@@ -71,6 +71,7 @@ export const SOCKET = {
   AF_UNIX: 1,
   AF_NETLINK: 16,
   STREAM: 1,
+  DGRAM: 2,
   RAW: 3,
   NONBLOCK: 0o4000,
   CLOEXEC: 0o2000000,

@@ -17,6 +17,7 @@ function int<const P extends readonly Deno.NativeType[]>(...parameters: P) {
  */
 export const SIGNATURES = {
   __errno_location: { parameters: [], result: "pointer" },
+  bind: int("i32", "buffer", "u32"),
   capget: int("buffer", "buffer"),
   capset: int("buffer", "buffer"),
   close: int("i32"),

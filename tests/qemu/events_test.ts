@@ -66,10 +66,20 @@ eachRelease("events gives the monitor to others and goes on", async (vm) => {
   const added = await tool(vm, "disk", "add", vm.name, image, "--name", "data");
   assertEquals(added.status, 0, added.stdout);
   await terminal.see(/-- gap of \d+\.\d\d s: the monitor was given to/);
+  // What only the removal has received is told, too.
+  const other = `${vm.runDir}/d2.img`;
+  await makeImage(other, "relayed");
+  for (const words of [["add", vm.name, other], ["remove", vm.name, other]]) {
+    const { status, stdout } = await tool(vm, "disk", ...words);
+    assertEquals(status, 0, stdout);
+  }
+  await terminal.see(/DEVICE_DELETED \[disk [^]*\(relayed\)/);
+  await terminal.see(/; relayed events: \d+/);
   const { index, id } = added.json.device;
   await vm.qmp.execute("device_del", { id });
-  const seen = await terminal.see(/DEVICE_DELETED \[disk \d+[^\]]*\] device=/);
-  assertEquals(seen.includes(`[disk ${index}`), true, seen);
+  await terminal.see(
+    new RegExp(`DEVICE_DELETED \\[disk ${index} [^\\]]*\\] device=`),
+  );
   await terminal.press("C-c");
   await terminal.see(/status 0$/m);
 });

@@ -1,0 +1,186 @@
+/**
+ * Events that one kvm-hotplug hands on to others. QEMU tells one client only:
+ * who follows events gives the monitor away for a change, and the change sends
+ * what it has received to the follower's socket, before it leaves the monitor.
+ * Nothing waits for a follower, and nothing is kept in a file.
+ *
+ * @module
+ */
+
+import { parseExact } from "../qmp/exact_json.ts";
+import { isJson, type QmpEvent } from "../qmp/message.ts";
+import { fnv1a } from "../state/hash.ts";
+import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
+import { DatagramInbox, sendDatagram } from "../sys/datagram.ts";
+import { unlessRefused } from "../sys/errno.ts";
+import type { Fd } from "../sys/fd.ts";
+import { openFile } from "../sys/file.ts";
+import { O } from "../sys/layout.ts";
+
+/** A monitor, and the run directory that all who use it share. */
+export interface Monitor {
+  /** The QMP socket's path; it may lead over links. */
+  readonly qmp: string;
+  /** Absolute. */
+  readonly runDir: string;
+}
+
+/** How many can follow one monitor's events and be told of each. */
+const FOLLOWERS = 4;
+
+/** Longest message, in bytes; by default the kernel takes 208 KiB. */
+const MAX_MESSAGE = 96 * 1024;
+/** Most that one session hands on: together 1 MiB at most. */
+const MAX_MESSAGES = 10;
+
+/** Names of the socket files of one monitor, whichever path leads to it. */
+function namesOf(qmp: string): string[] {
+  const key = fnv1a(realPath(qmp)).toString(16);
+  return Array.from({ length: FOLLOWERS }, (_, k) => `events-${key}.${k}`);
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    // It went with its QEMU.
+    return path;
+  }
+}
+
+/** What is handed on at once. */
+export interface Relayed {
+  /** In the order they came. */
+  readonly events: readonly QmpEvent[];
+  /** How many more came and were not handed on. */
+  readonly lost: number;
+}
+
+/** Puts events into messages; those that do not fit are counted as lost. */
+export function messagesOf(
+  qmp: string,
+  { events, lost }: Relayed,
+): Uint8Array<ArrayBuffer>[] {
+  const encoder = new TextEncoder();
+  const parts: string[][] = [];
+  let dropped = lost;
+  let room = 0;
+  for (const event of events) {
+    const text = JSON.stringify(event);
+    const size = encoder.encode(text).length + 1;
+    const isNext = size > room;
+    if (size > MAX_MESSAGE || (isNext && parts.length === MAX_MESSAGES)) {
+      dropped++;
+      continue;
+    }
+    if (isNext) {
+      parts.push([]);
+      room = MAX_MESSAGE;
+    }
+    parts.at(-1)?.push(text);
+    room -= size;
+  }
+  if (parts.length === 0 && dropped > 0) parts.push([]);
+  return parts.map((texts, k) =>
+    encoder.encode(
+      `{"qmp":${JSON.stringify(qmp)},"lost":${k === 0 ? dropped : 0},` +
+        `"events":[${texts.join()}]}`,
+    )
+  );
+}
+
+function isEvent(value: unknown): value is QmpEvent {
+  return isJson(value) && typeof value.event === "string" &&
+    typeof value.timestampMs === "number" && isJson(value.data);
+}
+
+/** Undefined for what another version, or nobody of ours, has sent. */
+export function readRelayed(
+  qmp: string,
+  message: Uint8Array,
+): Relayed | undefined {
+  let value: unknown;
+  try {
+    value = parseExact(new TextDecoder().decode(message));
+  } catch {
+    return undefined;
+  }
+  if (!isJson(value) || value.qmp !== qmp) return undefined;
+  const { events, lost } = value;
+  if (!Array.isArray(events) || typeof lost !== "number") return undefined;
+  return { events: events.filter(isEvent), lost };
+}
+
+/** Sends to each of the sockets, until its queue is full. */
+function send(dir: Fd, qmp: string, relayed: Relayed) {
+  let messages: Uint8Array<ArrayBuffer>[] | undefined;
+  for (const name of namesOf(qmp)) {
+    const open = () => openFile(name, O.PATH | O.NOFOLLOW, { dir });
+    using target = unlessRefused(open, "ENOENT");
+    if (target === undefined) continue;
+    messages ??= messagesOf(realPath(qmp), relayed);
+    messages.every((one) => sendDatagram(target, one) === "sent");
+  }
+}
+
+/**
+ * Hands events on to whoever follows those of this monitor. What fails is
+ * nobody's failure: the follower tells of a gap in any case.
+ */
+export function relay({ qmp, runDir }: Monitor, relayed: Relayed): void {
+  if (relayed.events.length === 0 && relayed.lost === 0) return;
+  try {
+    using dir = openOwnDirectoryIfThere(runDir);
+    if (dir !== undefined) send(dir, qmp, relayed);
+  } catch {
+    // No descriptor left, or a folder that is not ours.
+  }
+}
+
+/** Owns the socket of one who follows a monitor's events. */
+export class RelayInbox implements Disposable {
+  readonly #inbox: DatagramInbox;
+  readonly #qmp: string;
+  readonly #buffer = new Uint8Array(new ArrayBuffer(2 * MAX_MESSAGE));
+
+  private constructor(inbox: DatagramInbox, qmp: string) {
+    this.#inbox = inbox;
+    this.#qmp = qmp;
+  }
+
+  /**
+   * Makes the socket.
+   *
+   * @returns the caller's; undefined if there are {@linkcode FOLLOWERS} already
+   * @throws {HotplugError} | {SysError} | {ShortageError}
+   */
+  static open({ qmp, runDir }: Monitor): RelayInbox | undefined {
+    const dir = openOwnDirectory(runDir);
+    try {
+      for (const name of namesOf(qmp)) {
+        const inbox = DatagramInbox.bind(dir, name);
+        if (inbox !== undefined) return new RelayInbox(inbox, realPath(qmp));
+      }
+    } catch (error) {
+      dir.close();
+      throw error;
+    }
+    dir.close();
+    return undefined;
+  }
+
+  /** What was handed on since the last call, one message after the other. */
+  *take(): Generator<Relayed> {
+    for (;;) {
+      const size = this.#inbox.receive(this.#buffer);
+      if (size === "none") return;
+      const one = readRelayed(this.#qmp, this.#buffer.subarray(0, size));
+      if (one !== undefined) yield one;
+    }
+  }
+
+  /** Closes the socket and removes its file. */
+  [Symbol.dispose](): void {
+    this.#inbox[Symbol.dispose]();
+  }
+}

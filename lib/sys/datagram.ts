@@ -1,0 +1,138 @@
+/**
+ * Datagrams between processes of this node, by a socket file. None of the
+ * calls waits.
+ *
+ * @module
+ */
+
+import { checked, checkedNow, unlessRefused } from "./errno.ts";
+import { Fd } from "./fd.ts";
+import { procPath, unlink } from "./file.ts";
+import { MSG, SOCKET, unixAddress } from "./layout.ts";
+import { libc } from "./libc.ts";
+
+function datagramSocket(label: string): Fd {
+  const type = SOCKET.DGRAM | SOCKET.NONBLOCK | SOCKET.CLOEXEC;
+  // SAFETY: no memory; the result is checked by checked().
+  const call = () => libc.socket(SOCKET.AF_UNIX, type, 0);
+  return new Fd(checked("socket", label, call), label);
+}
+
+/** The address of a file in a folder, whose path may have any length. */
+function addressIn(dir: Fd, name: string): Uint8Array<ArrayBuffer> {
+  return unixAddress(`${procPath(dir)}/${name}`);
+}
+
+/**
+ * Sends one datagram. The kernel keeps about ten (`net.unix.max_dgram_qlen`)
+ * until they are received.
+ *
+ * @param target O_PATH fd of the socket file; stays the caller's
+ * @returns `nobody`: nobody receives there
+ * @throws {SysError} `EMSGSIZE` and others
+ * @throws {ShortageError}
+ */
+export function sendDatagram(
+  target: Fd,
+  bytes: Uint8Array<ArrayBuffer>,
+): "sent" | "full" | "nobody" {
+  const address = unixAddress(procPath(target));
+  // A socket for each: the kernel counts what waits against its sender.
+  using socket = datagramSocket(target.label);
+  const flags = MSG.NOSIGNAL | MSG.DONTWAIT;
+  const size = BigInt(bytes.length);
+  // SAFETY: `bytes` has `size` bytes, `address` is a sockaddr_un of that
+  // length; both outlive the synchronous call; the result is checked by
+  // checkedNow().
+  const call = () =>
+    libc.sendto(socket.number, bytes, size, flags, address, address.length);
+  const send = () => checkedNow("sendto", socket, call) ?? "full";
+  const sent = unlessRefused(send, "ECONNREFUSED") ?? "nobody";
+  return typeof sent === "number" ? "sent" : sent;
+}
+
+/** Whether somebody receives at a socket file; false for any other file. */
+function isReceived(dir: Fd, name: string): boolean {
+  const address = addressIn(dir, name);
+  using socket = datagramSocket(name);
+  // SAFETY: `address` is a sockaddr_un of that length and outlives the
+  // synchronous call; the result is checked by checkedNow().
+  const call = () => libc.connect(socket.number, address, address.length);
+  const connected = unlessRefused(
+    () => checked("connect", name, call),
+    ...["ECONNREFUSED", "ENOENT"],
+  );
+  return connected !== undefined;
+}
+
+/** Owns a socket that receives datagrams, its folder, and its file. */
+export class DatagramInbox implements Disposable {
+  readonly #socket: Fd;
+  readonly #dir: Fd;
+  readonly #name: string;
+
+  private constructor(socket: Fd, dir: Fd, name: string) {
+    this.#socket = socket;
+    this.#dir = dir;
+    this.#name = name;
+  }
+
+  /**
+   * Makes the socket file. A file at which nobody receives is replaced: its
+   * maker was killed. Two callers that do so at the same instant may both
+   * succeed; only the later one receives.
+   *
+   * @param dir The folder, which only its owner may enter. Taken over, unless
+   * the result is undefined or an error.
+   * @returns undefined if somebody receives there
+   * @throws {SysError} | {ShortageError}
+   */
+  static bind(dir: Fd, name: string): DatagramInbox | undefined {
+    const address = addressIn(dir, name);
+    const socket = datagramSocket(name);
+    // SAFETY: `address` is a sockaddr_un of that length and outlives the
+    // synchronous call; the result is checked by checked().
+    const call = () => libc.bind(socket.number, address, address.length);
+    const bind = () => checked("bind", name, call);
+    try {
+      if (unlessRefused(bind, "EADDRINUSE") === undefined) {
+        if (isReceived(dir, name)) {
+          socket.close();
+          return undefined;
+        }
+        unlink(name, { dir });
+        bind();
+      }
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    return new DatagramInbox(socket, dir, name);
+  }
+
+  /**
+   * Takes the next datagram that is there.
+   *
+   * @param buffer A longer datagram is cut to its length.
+   * @returns the datagram's length; `none` if there is none
+   * @throws {SysError}
+   */
+  receive(buffer: Uint8Array<ArrayBuffer>): number | "none" {
+    const size = BigInt(buffer.length);
+    // SAFETY: `buffer` has `size` bytes and outlives the synchronous call;
+    // the result is checked by checkedNow().
+    const call = () =>
+      libc.recv(this.#socket.number, buffer, size, MSG.DONTWAIT);
+    return checkedNow("recv", this.#socket, call) ?? "none";
+  }
+
+  /** Closes the socket and removes its file. */
+  [Symbol.dispose](): void {
+    try {
+      unlessRefused(() => unlink(this.#name, { dir: this.#dir }));
+    } finally {
+      this.#socket.close();
+      this.#dir.close();
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { assertEquals } from "@std/assert";
+import {
+  messagesOf,
+  readRelayed,
+  relay,
+  RelayInbox,
+} from "../../lib/monitor/relay.ts";
+import { parseExact } from "../../lib/qmp/exact_json.ts";
+import type { QmpEvent } from "../../lib/qmp/message.ts";
+import { bytes, openFds, TempDir } from "../sys/support.ts";
+
+const event = (name: string, data = {}): QmpEvent => ({
+  event: name,
+  data,
+  timestampMs: 1,
+});
+const QMP = "/run/vm1.qmp";
+
+Deno.test("messagesOf() keeps order and number, and counts what is too much", () => {
+  const data = parseExact('{"limit":18446744073709551615}') as object;
+  const events = Array.from({ length: 3 }, (_, k) => event(`E${k}`, data));
+  const [only, ...more] = messagesOf(QMP, { events, lost: 2 });
+  assertEquals(more, []);
+  assertEquals(readRelayed(QMP, only!), { events, lost: 2 });
+  const big = event("BIG", { text: "x".repeat(90 * 1024) });
+  const all = [event("LONG", { text: "x".repeat(100 * 1024) })]
+    .concat(Array(12).fill(big), event("SMALL"));
+  const messages = messagesOf(QMP, { events: all, lost: 0 });
+  const read = messages.map((one) => readRelayed(QMP, one));
+  assertEquals(messages.length, 10);
+  assertEquals(messages.every(({ length }) => length < 100 * 1024), true);
+  assertEquals(read.map((one) => one?.lost), [3, ...Array(9).fill(0)]);
+  assertEquals(read.flatMap((one) => one?.events).length, 11);
+  assertEquals(read.at(-1)?.events.at(-1), event("SMALL"));
+  assertEquals(messagesOf(QMP, { events: [], lost: 0 }), []);
+  const lost = messagesOf(QMP, { events: [], lost: 7 });
+  assertEquals(lost.map((one) => readRelayed(QMP, one)?.lost), [7]);
+});
+
+Deno.test("readRelayed() takes nothing from strangers", () => {
+  const [one] = messagesOf(QMP, { events: [event("E")], lost: 0 });
+  assertEquals(readRelayed("/run/vm2.qmp", one!), undefined);
+  const texts = [
+    ...["", "[]", "{", "null", `{"qmp":"${QMP}"}`],
+    `{"qmp":"${QMP}","events":{},"lost":0}`,
+    `{"qmp":"${QMP}","events":[]}`,
+  ];
+  for (const text of texts) {
+    assertEquals(readRelayed(QMP, bytes(text)), undefined, text);
+  }
+  const odd = `{"qmp":"${QMP}","events":[1,{"event":"E"}],"lost":0}`;
+  assertEquals(readRelayed(QMP, bytes(odd)), { events: [], lost: 0 });
+});
+
+Deno.test("relay() reaches each follower of the same monitor, by any path", () => {
+  using dir = new TempDir();
+  const runDir = dir.at("x".repeat(100));
+  Deno.mkdirSync(runDir);
+  const qmp = dir.file("vm1.qmp", "");
+  Deno.symlinkSync(qmp, dir.at("link"));
+  const other = dir.file("vm2.qmp", "");
+  const before = openFds();
+  relay({ qmp, runDir }, { events: [event("E0")], lost: 0 });
+  assertEquals([...Deno.readDirSync(runDir)], [], "nobody is told");
+  {
+    const open = (path: string) => RelayInbox.open({ qmp: path, runDir });
+    using first = open(qmp)!;
+    using second = open(dir.at("link"))!;
+    using foreign = open(other)!;
+    const relayed = { events: [event("E1"), event("E2")], lost: 1 };
+    relay({ qmp: dir.at("link"), runDir }, relayed);
+    relay({ qmp, runDir }, { events: [], lost: 0 });
+    assertEquals([...first.take()], [relayed]);
+    assertEquals([...second.take()], [relayed]);
+    assertEquals([...foreign.take()], []);
+    using third = open(qmp)!;
+    using fourth = open(qmp)!;
+    assertEquals([open(qmp), [...third.take(), ...fourth.take()]], [
+      undefined,
+      [],
+    ]);
+    // Whoever does not read keeps nobody waiting.
+    for (let k = 0; k < 40; k++) relay({ qmp, runDir }, relayed);
+    const heard = [...first.take()].length;
+    assertEquals(heard >= 10 && heard < 40, true, `${heard}`);
+  }
+  assertEquals(openFds(), before);
+  assertEquals([...Deno.readDirSync(`${runDir}/kvm-hotplug`)], []);
+});
