@@ -150,18 +150,33 @@ export function nicDeviceArguments(
   };
 }
 
-/** What Ganeti's start gives a NIC of this driver: SPEC 6.3. */
+/** A card other than virtio has one queue and a plain tap: SPEC 6.3. */
+export const OF_PLAIN_CARDS = {
+  vhost: "off",
+  queues: 1,
+  vnetHdr: "off",
+} as const;
+
+/** What a start gives a NIC; undefined queues: nothing tells how many. */
+export type AtStart = Pick<Nic, "vhost" | "vnetHdr"> & {
+  readonly queues: number | undefined;
+};
+
+/**
+ * What Ganeti's start gives a NIC of this driver: SPEC 6.3.
+ *
+ * @param auto the number of queues where the hvparam leaves it open
+ */
 export function settingsAtStart(
   driver: string,
   { vhostNet, virtioNetQueues, vnetHdr }: Hvparams,
-): Pick<Nic, "vhost" | "queues" | "vnetHdr"> {
-  if (!isParavirtual(driver)) {
-    return { vhost: "off", queues: 1, vnetHdr: "off" };
-  }
+  auto?: number,
+): AtStart {
+  if (!isParavirtual(driver)) return OF_PLAIN_CARDS;
   return {
     vhost: vhostNet ? "on" : "off",
     // Several queues only together with vhost.
-    queues: vhostNet ? virtioNetQueues : 1,
+    queues: !vhostNet ? 1 : virtioNetQueues === "auto" ? auto : virtioNetQueues,
     vnetHdr: vnetHdr ? "on" : "off",
   };
 }

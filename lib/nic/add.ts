@@ -6,11 +6,7 @@
 
 import { pciAddress } from "../device/bus_slot.ts";
 import { nicEntry } from "../device/entry.ts";
-import {
-  isParavirtual,
-  type NicDevice,
-  settingsAtStart,
-} from "../device/nic.ts";
+import { isParavirtual, type NicDevice } from "../device/nic.ts";
 import type { Plan } from "../engine/plan.ts";
 import { duplicate, type Remark, remark } from "../errors.ts";
 import {
@@ -37,6 +33,7 @@ import { NIC } from "./name.ts";
 import { attachmentOf, joinSteps, refuseNetwork } from "./network.ts";
 import { linkStateSteps, notesFor, noteSteps } from "./notes.ts";
 import { nicOptions, twinNic } from "./now.ts";
+import { atStartOf, expectQueues } from "./queues.ts";
 import type { NicAdd } from "./request.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { refuseNoTapWay, refuseNoTun, refuseTap, tapSteps } from "./tap.ts";
@@ -94,12 +91,12 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const driver = driverOf(facts, request.driver ?? hvparams.nicType);
   refuseForPlain(driver, { queues, vhost: request.vhost });
   const vhost = isParavirtual(driver) ? vhostOf(facts, request.vhost) : "off";
-  const atStart = settingsAtStart(driver, hvparams);
+  const atStart = atStartOf(driver, { ...facts.content, qemu: facts.qemu });
   return {
     ...newIdentity(facts, NIC, request),
     ...{ driver, mac: request.mac.value, mode, link, vlan, ip },
     ...{ network, netinfo, vhost, script, linkState },
-    queues: queues ?? atStart.queues,
+    queues: queues ?? expectQueues(atStart),
     vnetHdr: vnetHdr ?? atStart.vnetHdr,
   };
 }
@@ -168,6 +165,6 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
       ...noteSteps(facts, { uuid, notes, before }),
     ],
     verify,
-    warnings: [startWarning(hvparams, nic), ...bridgeWarnings(facts, nic)],
+    warnings: [startWarning(facts, nic), ...bridgeWarnings(facts, nic)],
   });
 }

@@ -9,7 +9,6 @@ import {
   type Nic,
   type NicDevice,
   nicDeviceArguments,
-  settingsAtStart,
   USUAL_CARDS,
   VIRTIO_NET,
 } from "../device/nic.ts";
@@ -17,8 +16,8 @@ import type { QmpCommand } from "../engine/verbs.ts";
 import { refuse, type Remark, remark, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
 import type { QemuFacts } from "../plan/facts.ts";
-import type { Hvparams } from "../state/hvparams.ts";
 import type { NicAddFacts } from "./add_facts.ts";
+import { atStartOf } from "./queues.ts";
 
 /**
  * The QEMU driver for a word of `--driver` or hvparam `nic_type`.
@@ -95,12 +94,15 @@ export function deviceArguments(
 }
 
 /** Warns of what a start from the runtime file would make another card of. */
-export function startWarning(hvparams: Hvparams, nic: Nic): Remark | undefined {
-  const { nicType } = hvparams;
+export function startWarning(
+  { content, qemu }: Pick<NicAddFacts, "content" | "qemu">,
+  nic: Nic,
+): Remark | undefined {
+  const { nicType } = content.runtime.hvparams;
   const driver = isParavirtual(nicType) ? VIRTIO_NET : nicType;
-  const { queues, vnetHdr } = settingsAtStart(nic.driver, hvparams);
+  const { queues, vnetHdr } = atStartOf(nic.driver, { ...content, qemu });
   const differs = [
-    ...(nic.queues === queues ? [] : ["queues"]),
+    ...(nic.queues === (queues ?? nic.queues) ? [] : ["queues"]),
     ...(nic.vnetHdr === vnetHdr ? [] : ["vnet-hdr"]),
     ...(nic.driver === driver ? [] : ["driver"]),
   ].join(", ");

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isParavirtual, type Nic, settingsAtStart } from "../device/nic.ts";
+import { isParavirtual, type Nic, OF_PLAIN_CARDS } from "../device/nic.ts";
 import { findDevice } from "../device/select.ts";
 import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
@@ -68,11 +68,9 @@ function nicWanted(
     script: chosen(changes.script, was.script),
     linkState: changes.linkState ?? was.linkState,
   };
-  // A card other than virtio has one queue and a plain tap: SPEC 6.3.
-  return isParavirtual(wanted.driver) ? wanted : {
-    ...wanted,
-    ...settingsAtStart(wanted.driver, facts.content.runtime.hvparams),
-  };
+  return isParavirtual(wanted.driver)
+    ? wanted
+    : { ...wanted, ...OF_PLAIN_CARDS };
 }
 
 function refuseWrong(

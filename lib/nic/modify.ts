@@ -278,9 +278,7 @@ export function planNicModify(
     steps: changes ? [stage, ...inner, commit] : inner,
     turn: plug,
     warnings: [
-      isReplug
-        ? startWarning(facts.content.runtime.hvparams, wanted)
-        : undefined,
+      isReplug ? startWarning(facts, wanted) : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)
         : []),

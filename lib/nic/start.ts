@@ -8,7 +8,7 @@
 import { remark, unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { recordedAddress } from "../device/hvinfo.ts";
-import { nicDeviceArguments, settingsAtStart } from "../device/nic.ts";
+import { nicDeviceArguments } from "../device/nic.ts";
 import { optionText } from "../device/option_text.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import { netdevOf } from "../plan/facts.ts";
@@ -17,6 +17,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import type { Runtime } from "../state/runtime.ts";
 import { tapOf } from "./files.ts";
 import { readProperty } from "./live.ts";
+import { atStartOf, expectQueues } from "./queues.ts";
 
 /** The words that start QEMU with a NIC. */
 function startNic(
@@ -34,9 +35,9 @@ function startNic(
     );
   }
   const isVirtio = driver.startsWith("virtio");
-  const atStart = settingsAtStart(driver, facts.runtime.hvparams);
+  const atStart = atStartOf(driver, facts);
   const live = facts.qemu && netdevOf(facts.qemu, id)?.facts;
-  const queues = isVirtio ? live?.queues ?? atStart.queues : atStart.queues;
+  const queues = (isVirtio && live?.queues) || expectQueues(atStart);
   const netdev = {
     type: "tap",
     id,

@@ -141,3 +141,12 @@ export function fixedDrives(words: readonly string[]): string[] {
     return isOther ? [] : valueOf(value, "file") ?? [];
   });
 }
+
+/** How many processors `-smp` gives; undefined: it does not say. */
+export function vcpusIn(words: readonly string[]): number | undefined {
+  // QEMU merges them: `--smp maxcpus=8` says nothing of it.
+  const counts = optionValues(words, "-smp").flatMap((value) =>
+    /^(\d+)(?=,|$)/.exec(value)?.[1] ?? valueOf(value, "cpus") ?? []
+  ).map(Number).filter((count) => Number.isInteger(count) && count > 0);
+  return counts.at(-1);
+}

@@ -33,6 +33,9 @@ export const FIRST_HVPARAMS = {
   vnet_hdr: true,
 };
 
+/** Of the next Ganeti, which computes the number: SPEC 13. */
+const AUTO = "auto";
+
 /** The same, of one VM. */
 export type FirstHvparams = Readonly<typeof FIRST_HVPARAMS>;
 
@@ -46,6 +49,23 @@ function originOf(node: JsonNode): "adopt" | "ganeti" {
   const keys = node.type === "object" ? node.members.map(({ key }) => key) : [];
   const first = Object.keys(FIRST_HVPARAMS);
   return keys.join() === first.join() ? "adopt" : "ganeti";
+}
+
+/** The first of these that has the parameter, whatever it is. */
+function givenBy(nodes: readonly JsonNode[], key: string): unknown {
+  const given = nodes.map((node) => member(node, key))
+    .find((one) => one !== undefined);
+  return given && "value" in given ? given.value : given;
+}
+
+/** A number, or `auto`, which is also said as 0; undefined: something else. */
+function queuesOf(
+  nodes: readonly JsonNode[],
+): number | typeof AUTO | undefined {
+  const given = givenBy(nodes, "virtio_net_queues");
+  if (given === undefined) return FIRST_HVPARAMS.virtio_net_queues;
+  if (given === AUTO || given === 0) return AUTO;
+  return typeof given === "number" ? given : undefined;
 }
 
 /** Parameters that Ganeti has since 2.16: SPEC section 9. */
@@ -82,8 +102,11 @@ export function readHvparams(node: JsonNode, configured: JsonNode = node) {
     diskDiscard: values.disk_discard === "unmap" ? "unmap" : "ignore",
     vhostNet: values.vhost_net,
     vnetHdr: values.vnet_hdr,
-    // Queue pairs of a virtio NIC, 1 to 32 once checked.
-    virtioNetQueues: values.virtio_net_queues,
+    // Queue pairs of a virtio NIC, 1 to 32 once checked; `auto`: by the
+    // processors; undefined: it is neither.
+    virtioNetQueues: queuesOf([node, configured]),
+    // A VM that was started without them has none: SPEC 13.
+    diskIothreads: Number(givenBy([node], "virtio_disk_iothreads")) || 0,
     // PCI slots below this are not ours to use, 0 to 32 once checked.
     pciReservations: values.kvm_pci_reservations,
     // QEMU then sees no file of this node.
@@ -119,7 +142,7 @@ export function checkHvparams(hvparams: Hvparams): void {
   const { pciReservations, virtioNetQueues } = hvparams;
   const bad = !isWhole(pciReservations, 0, 32)
     ? `kvm_pci_reservations must be 0 to 32: it is ${pciReservations}`
-    : !isWhole(virtioNetQueues, 1, 32)
+    : typeof virtioNetQueues === "number" && !isWhole(virtioNetQueues, 1, 32)
     ? `virtio_net_queues must be 1 to 32: it is ${virtioNetQueues}`
     : undefined;
   if (bad === undefined) return;

@@ -3,6 +3,7 @@ import {
   fixedCommand,
   fixedDrives,
   isNamedIn,
+  vcpusIn,
 } from "../../lib/state/fixed_command.ts";
 
 const NONE = {
@@ -71,4 +72,14 @@ Deno.test("fixedDrives() tells what drives open that are no other medium", () =>
   const words =
     "kvm -drive file=/dev/vg/lv,if=virtio,format=raw -drive file=/a,,b,if=none,id=x -drive file=/cd,media=cdrom -drive if=pflash,file=/fw -drive if=floppy,file=/f -drive if=ide";
   assertEquals(fixedDrives(words.split(" ")), ["/dev/vg/lv", "/a,b"]);
+});
+
+Deno.test("vcpusIn() reads -smp, and knows what does not say", () => {
+  const vcpus = (words: string) => vcpusIn(words.split(" "));
+  assertEquals(vcpus("kvm -smp 2"), 2);
+  assertEquals(vcpus("kvm -smp 4,maxcpus=128 --smp maxcpus=8"), 4);
+  assertEquals(vcpus("kvm --smp cpus=3,sockets=3"), 3);
+  for (const none of ["kvm", "kvm -smp", "kvm -smp maxcpus=8", "kvm -smp 0"]) {
+    assertEquals(vcpus(none), undefined, none);
+  }
 });

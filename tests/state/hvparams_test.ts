@@ -6,7 +6,7 @@ import {
   type Hvparams,
   readHvparams,
 } from "../../lib/state/hvparams.ts";
-import { jsonNode } from "../../lib/state/json.ts";
+import { jsonNode, type Plain } from "../../lib/state/json.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import {
   assert,
@@ -31,6 +31,7 @@ Deno.test("readHvparams() fills in Ganeti's defaults", () => {
     vhostNet: false,
     vnetHdr: true,
     virtioNetQueues: 1,
+    diskIothreads: 0,
     pciReservations: 12,
     useChroot: false,
     acpi: true,
@@ -55,6 +56,7 @@ Deno.test("readHvparams() takes what the file says", () => {
     vhostNet: true,
     vnetHdr: true,
     virtioNetQueues: 1,
+    diskIothreads: 0,
     pciReservations: 8,
     useChroot: true,
     acpi: true,
@@ -78,7 +80,6 @@ Deno.test("readHvparams() ignores values of another type", () => {
   const strange = {
     acpi: "no",
     disk_type: 7,
-    virtio_net_queues: null,
     vhost_net: 1,
     disk_cache: ["none"],
   };
@@ -118,6 +119,8 @@ Deno.test("checkHvparams() takes the numbers at the ends, and none beyond", () =
   for (const [key, [min = 0, max = 0]] of Object.entries(ends)) {
     for (const number of [min, max]) checkHvparams(read({ [key]: number }));
     for (const number of [min - 1, max + 1, min + 0.5]) {
+      // It means auto.
+      if (number === 0) continue;
       const { message } = refusal(
         "bad-state-file",
         () => checkHvparams(read({ [key]: number })),
@@ -130,6 +133,26 @@ Deno.test("checkHvparams() takes the numbers at the ends, and none beyond", () =
   }
 });
 
+Deno.test("readHvparams() tells auto queues from a number and from neither", () => {
+  const queues = (virtio_net_queues: Plain) =>
+    read({ virtio_net_queues }).virtioNetQueues;
+  assertEquals([queues("auto"), queues(0), queues(4)], ["auto", "auto", 4]);
+  assertEquals([queues("4"), queues(null), queues(true)], [
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  assertEquals(read({}).virtioNetQueues, 1);
+});
+
+Deno.test("readHvparams() counts iothreads only of the file itself", () => {
+  const file = { virtio_disk_iothreads: 2 };
+  assertEquals(read(file).diskIothreads, 2);
+  const none = readHvparams(jsonNode({}), jsonNode(file));
+  assertEquals(none.diskIothreads, 0);
+  assertEquals(read({ virtio_disk_iothreads: "x" }).diskIothreads, 0);
+});
+
 Deno.test("checkHvparams() lets no number through that is out of range", () => {
   // A planted file must not make slots that do not exist or a million fds:
   // such a number is refused.
@@ -139,8 +162,9 @@ Deno.test("checkHvparams() lets no number through that is out of range", () => {
       if (found === undefined) continue;
       const { pciReservations: slots, virtioNetQueues: queues } = found;
       assert(Number.isInteger(slots) && slots >= 0 && slots <= 32, `${slots}`);
-      const whole = Number.isInteger(queues);
-      assert(whole && queues >= 1 && queues <= 32, `${queues}`);
+      if (queues === "auto") continue;
+      const count = Number(queues);
+      assert(Number.isInteger(count) && count >= 1 && count <= 32, `${count}`);
     }
   }
 });
