@@ -2,6 +2,7 @@
  * What promises 1, 2 and 4 rest on: content, names and journal are on the disk
  * before the next step begins. Seen by strace(1) in each kind of change.
  */
+import { documentOf } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { durable, TRACED } from "../lab/durable.ts";
 import { NAME } from "../lab/runtime_text.ts";
@@ -94,7 +95,7 @@ Deno.test("each change puts on the disk what a crash must not lose", async (t) =
     ]);
     await new Deno.Command("umount", { args: [conf] }).output();
     const out = new TextDecoder().decode(stdout);
-    const { error } = JSON.parse(out);
+    const { error } = documentOf(out);
     assertEquals([code, error.code], [5, "state-write-failed"], out);
     assertMatch(error.message, /No space left/);
     assertEquals(await vm.state(), before);

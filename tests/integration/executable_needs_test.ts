@@ -1,4 +1,5 @@
 /** The executable where it lacks what it needs, and where it is ended early. */
+import { documentOf } from "../support/document.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EXECUTABLE } from "../lab/tool.ts";
 import {
@@ -49,7 +50,7 @@ for (const [prepare, why] of Object.entries(LACKING)) {
     }
     const { code, out, err } = await runAfter(prepare, ["list", "--json"]);
     assertEquals([code, err, out.split("\n").length], [3, "", 2]);
-    const { ok, changed, error } = JSON.parse(out);
+    const { ok, changed, error } = documentOf(out);
     assertEquals([ok, changed, error.code], [false, false, "refused"]);
     assertMatch(error.message, why);
   });
@@ -79,7 +80,7 @@ for (const [what, limit] of Object.entries(TOO_LONG)) {
       ]);
       await vm.peer.idle();
       assertEquals([ran.code, ran.signal, ran.err], [5, null, ""], ran.out);
-      const { error, changed } = JSON.parse(ran.out);
+      const { error, changed } = documentOf(ran.out);
       assertEquals([error.code, changed], ["state-write-failed", false]);
       assertMatch(error.message, /EFBIG/);
     });
@@ -132,7 +133,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
         assertEquals(vm.state(), before);
         continue;
       }
-      const { ok, changed } = JSON.parse(ran.out ?? "");
+      const { ok, changed } = documentOf(ran.out ?? "");
       assertEquals([ran.code, ok, changed], [0, true, true], ran.out);
     }
     assert(seen.has(signal), [...seen].join());

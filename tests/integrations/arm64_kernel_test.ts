@@ -1,4 +1,5 @@
 /** The executable for aarch64 under a kernel of its own, without qemu-user. */
+import { responseOf } from "../support/document.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../../lib/version.ts";
 import { arm64Deno, buildArm64 } from "../lab/aarch64.ts";
@@ -41,7 +42,7 @@ Deno.test("Debian's arm64 kernel starts the executable, V8's code included", asy
       "no instances on this node",
       "status 0",
     ]);
-    assertEquals(JSON.parse(answer ?? "").result.instances, []);
+    assertEquals(responseOf(answer ?? "", "list").result.instances, []);
     // Whatever V8 does not take is compiled and kept anew: a sixth of it, as
     // far as it is called.
     assertMatch(sizes, /^\d{7} \d+$/);

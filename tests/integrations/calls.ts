@@ -5,6 +5,7 @@
  * @module
  */
 
+import { documentOf } from "../support/document.ts";
 import { assertEquals } from "@std/assert";
 import { host, makeImage } from "../lab/each_release.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -227,7 +228,7 @@ export async function answersOf(
 
 /** What is the same with every release of QEMU. */
 export function outcomeOf({ call, status, stdout }: Answer) {
-  const json = stdout.startsWith("{") ? JSON.parse(stdout) : {};
+  const json = stdout.startsWith("{") ? documentOf(stdout) : {};
   return { call, status, ok: json.ok, changed: json.changed };
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { documentOf } from "../support/document.ts";
 import { assertEquals } from "@std/assert";
 import { GuestAgent } from "../../tools/guest/agent.ts";
 import { until } from "../../tools/guest/deadline.ts";
@@ -119,7 +120,8 @@ cat ${file}.out; exit $(cat ${file})`,
     const { output } = await this.shell(
       `chroot /mnt /bin/kvm-hotplug ${all} ${options} || true`,
     );
-    return JSON.parse(output.split("\n").find((one) => one.startsWith("{"))!);
+    const line = output.split("\n").find((one) => one.startsWith("{")) ?? "";
+    return documentOf(line, words);
   }
 
   /**

@@ -1,5 +1,5 @@
 /** QEMU as another user, before a monitor that takes no descriptors. */
-import { saidIn } from "../support/document.ts";
+import { documentOf, saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import {
@@ -233,7 +233,7 @@ eachRelease("as root, nothing passed: path", async (vm, t) => {
         ...["--run-dir", vm.runDir, "--json"],
       ],
     }).output();
-    const { error } = JSON.parse(new TextDecoder().decode(stdout));
+    const { error } = documentOf(new TextDecoder().decode(stdout));
     assertEquals([code, error.code], [3, "unsupported"], error.message);
     assertEquals(await traces(vm, image), before);
   });

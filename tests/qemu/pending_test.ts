@@ -1,5 +1,5 @@
 /** Guests that do not, or not yet, release a device. */
-import { saidIn } from "../support/document.ts";
+import { documentOf, saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { connectedSockets } from "../../lib/host/connected_sockets.ts";
@@ -168,7 +168,7 @@ eachRelease(
     await vm.guest("hotplug off");
     const process = await waitingRemoval(vm);
     await vm.qmp.execute("stop");
-    const document = JSON.parse(await new Response(process.stdout).text());
+    const document = documentOf(await new Response(process.stdout).text());
     assertEquals((await process.status).code, 6);
     assertEquals(document.error.code, "unplug-pending");
     assertMatch(document.error.message, /stopped, its state is paused/);
@@ -198,7 +198,7 @@ eachRelease("SIGINT ends the waiting at once: status 6", async (vm) => {
   process.kill("SIGINT");
   const { code } = await process.status;
   assertEquals(code, 6);
-  const document = JSON.parse(await new Response(process.stdout).text());
+  const document = documentOf(await new Response(process.stdout).text());
   assertEquals(document.error.code, "unplug-pending");
   assertEquals(await snapshot(vm), plugged);
   assertEquals(vm.qmp.events.slice(since), []);

@@ -1,5 +1,5 @@
 /** Disks in qcow2 images, with and without others below them. */
-import { saidIn } from "../support/document.ts";
+import { documentOf, saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import {
@@ -94,7 +94,7 @@ async function useHint(vm: Vm, hint: string) {
   const [, line = ""] = /(kvm-hotplug .*)$/.exec(hint) ?? [];
   const run = line.replace("kvm-hotplug", `'${EXECUTABLE}'`);
   const env = `KVM_HOTPLUG_RUN_DIR=${vm.runDir}`;
-  const told = JSON.parse(await host("env", env, "sh", "-c", `${run} --json`));
+  const told = documentOf(await host("env", env, "sh", "-c", `${run} --json`));
   const { changed, device } = told;
   assertEquals([changed, device.format, device.name], [true, "qcow2", "it's"]);
   const same = ["disk", "add", vm.name];
