@@ -1,14 +1,14 @@
 /**
  * Would the tests notice? Puts small faults into a room, one at a time, and
  * runs the tests that cover the line: those of the rooms, then the compiler,
- * then the files of tests/integration. For those who carry on; no part of CI.
- * Root.
+ * then the files of tests/integration, then those of tests/qemu that are named
+ * like the source. For those who carry on; no part of CI. Root.
  *
  * ```sh
  * deno task mutants lib/state                    # every fault: hours
  * deno task mutants lib/state --max 40 --seed 7  # some of them
- * deno task mutants lib/state --rooms-only       # without tests/integration
- * deno task mutants lib/state --within 60        # seconds there, for each fault
+ * deno task mutants lib/state --rooms-only       # no executable, no guest
+ * deno task mutants lib/state --within 60        # seconds for each fault there
  * ```
  *
  * A fault that changes nothing anybody could see belongs into
@@ -27,11 +27,19 @@ import { groupsOf } from "./mutants/order.ts";
 import { compiles, runAlone, WIDTH } from "./mutants/run.ts";
 import { isEquivalent, nameOf, sampleOf } from "./mutants/sample.ts";
 import { makeTree, removeTrees, sourcesOf } from "./mutants/tree.ts";
+import times from "./test/times.json" with { type: "json" };
 import { ordinaryTests, testFiles, testJobs } from "./test/jobs.ts";
 import { Pool } from "./test/pool.ts";
 import { endAll } from "./test/process.ts";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "..");
+
+/** Seconds of the tests with real guests, those that take long left out. */
+const GUESTS = Object.fromEntries(
+  Object.entries(times).filter(([test, seconds]) =>
+    test.startsWith("tests/qemu/") && seconds < 60
+  ),
+);
 
 /** What became of a fault. */
 type Fate = "noticed" | "refused by the compiler" | "survived" | "not covered";
@@ -41,8 +49,9 @@ interface Setting {
   /** A tree without a fault. */
   readonly root: string;
   readonly coverage: Coverage;
-  /** For the tests of tests/integration, for each fault. */
+  /** For the tests of tests/integration, and for those with real guests. */
   readonly withinMs: number;
+  readonly guests: Readonly<Record<string, number>>;
 }
 
 /** The test that noticed, for each fault that one has noticed: `file test`. */
@@ -50,28 +59,31 @@ const noticed: string[] = [];
 
 async function tryMutant(
   mutant: Mutant,
-  { root, coverage, withinMs }: Setting,
+  { root, coverage, withinMs, guests }: Setting,
 ): Promise<Fate> {
   const name = (test: string) => `${mutant.path} ${test}`;
   const fame = (test: string) =>
     noticed.filter((one) => one === name(test)).length;
-  const { rooms, others } = groupsOf(mutant, coverage, fame);
+  const groups = groupsOf(mutant, { coverage, fame, guests });
   await using tree = await makeTree(root);
   const file = `${tree.path}/${mutant.path}`;
   const source = await Deno.readTextFile(file);
   await Deno.writeTextFile(file, applyMutant(source, mutant));
-  for (const group of rooms) {
+  for (const group of groups.rooms) {
     if (!(await runAlone(tree.path, group)).success) return "noticed";
   }
   if (!await compiles(tree.path)) return "refused by the compiler";
-  const begin = performance.now();
-  for (const group of others) {
-    if (performance.now() - begin > withinMs) break;
-    if ((await runAlone(tree.path, group)).success) continue;
-    noticed.push(...group.files.map(name));
-    return "noticed";
+  for (const tests of [groups.others, groups.guests]) {
+    const begin = performance.now();
+    for (const group of tests) {
+      if (performance.now() - begin > withinMs) break;
+      if ((await runAlone(tree.path, group)).success) continue;
+      noticed.push(...group.files.map(name));
+      return "noticed";
+    }
   }
-  return rooms.length + others.length > 0 ? "survived" : "not covered";
+  const isCovered = groups.rooms.length + groups.others.length > 0;
+  return isCovered ? "survived" : "not covered";
 }
 
 function testsFor(root: string, where: "rooms" | "everywhere"): string[] {
@@ -89,10 +101,10 @@ async function main(args: readonly string[]): Promise<void> {
     { string: ["max", "seed", "within"], boolean: ["rooms-only"] },
   );
   const [room = ""] = words.map(String);
-  if (!/^lib\/\w+(?:\.ts)?$/.test(room)) {
+  if (!/^lib\/[\w/]+(?:\.ts)?$/.test(room)) {
     throw new TypeError(
-      `Cannot tell the room: give a folder or a file of lib, such as ` +
-        `lib/state: current value is ${room}`,
+      `Cannot tell what to put faults into: give a folder or a file of lib, ` +
+        `such as lib/state: current value is ${room}`,
     );
   }
   // Whoever works on the sources meanwhile changes nothing here.
@@ -111,8 +123,11 @@ async function main(args: readonly string[]): Promise<void> {
   const tests = testsFor(root, roomsOnly ? "rooms" : "everywhere");
   const coverage = await coverageOf({ root, tests, log });
   const withinMs = 1000 * Number(within ?? Infinity);
+  const setting = {
+    ...{ root, coverage, withinMs, guests: roomsOnly ? {} : GUESTS },
+  };
   const fates = await new Pool(WIDTH).runAll(mutants, async (mutant) => {
-    const fate = await tryMutant(mutant, { root, coverage, withinMs });
+    const fate = await tryMutant(mutant, setting);
     console.log(`${fate}: ${nameOf(mutant)}`);
     return fate;
   });

@@ -1,5 +1,5 @@
 import { saidIn } from "../support/document.ts";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { diskAdoption } from "../../lib/disk/adopt.ts";
 import type { LiveDisk, OpenSource } from "../../lib/disk/live.ts";
 import { DISK } from "../../lib/disk/name.ts";
@@ -14,6 +14,7 @@ import {
   disk,
   facts,
   type FactsSpec,
+  idOf,
   nic,
   pciDevice,
   planRefusal,
@@ -73,12 +74,14 @@ function liveNic(id: string, more: Partial<LiveNic> = {}): LiveNic {
 interface Live {
   readonly disks?: readonly LiveDisk[];
   readonly nics?: readonly LiveNic[];
+  /** Whether QEMU has other data behind what is recorded. @default false */
+  readonly moved?: boolean;
 }
 
 type Given = Parameters<typeof planAdopt>[0];
 
 function adoptFacts(
-  { disks = [], nics = [] }: Live,
+  { disks = [], nics = [], moved = false }: Live,
   spec: FactsSpec = {},
 ): Given {
   const ids = [...disks, ...nics].flatMap(({ id }) => id ?? []);
@@ -105,7 +108,13 @@ function adoptFacts(
     kinds: [
       {
         kind: DISK,
-        adoption: diskAdoption({ live: disks, moved: [] }),
+        adoption: diskAdoption({
+          live: disks,
+          moved: all.content.runtime.disks.flatMap((entry) => {
+            const disk = disks.find(({ id }) => id === entry.hvinfo.id);
+            return moved && disk ? [{ entry, disk }] : [];
+          }),
+        }),
         uuids: uuids.disks,
       },
       { kind: NIC, adoption: nicAdoption(nics), uuids: uuids.nics },
@@ -316,4 +325,88 @@ Deno.test("planAdopt() makes a first file of what the process shows", () => {
 Deno.test("planAdopt() refuses a VM that migrates", () => {
   const { facts, kinds } = adoptFacts({}, { qemu: { runState: "inmigrate" } });
   planRefusal("migrating", facts, (facts) => planAdopt({ facts, kinds }));
+});
+
+/** A recorded disk, as QEMU has it. */
+function recordedDisk(more: Partial<LiveDisk> = {}): LiveDisk {
+  return liveDisk(idOf("disk", 0), { source: source("/srv/d0.img"), ...more });
+}
+
+const DISK_0 = { disks: [disk(0, 12)] };
+
+Deno.test("planAdopt() records where a disk's data is now", () => {
+  const to = (live: LiveDisk, moved: boolean, spec: FactsSpec = DISK_0) =>
+    adoptionOf(adoptFacts({ disks: [live], moved }, spec));
+  const there = to(recordedDisk(), false);
+  assertEquals([there.adopted, there.remaining], [[], []]);
+  const elsewhere = recordedDisk({ source: source("/srv/new.img") });
+  const { adopted: [one], remaining } = to(elsewhere, true);
+  assertEquals([one?.uuid, remaining], [uuidOf("disk", 0), []]);
+  const plan = planOf(adoptFacts({ disks: [elsewhere], moved: true }, DISK_0));
+  const [stage] = plan.steps;
+  assert(stage?.kind === "stage-state" && stage.change.change === "entry");
+  assertStringIncludes(stage.change.entry, "/srv/new.img");
+  assertEquals(plan.warnings, []);
+  const odd = recordedDisk({
+    ...{ source: source("/srv/new.img"), drivers: ["qcow2", "file"] },
+  });
+  const { warnings } = planOf(
+    adoptFacts({ disks: [odd], moved: true }, DISK_0),
+  );
+  assertMatch(saidIn(warnings), /cannot start or migrate .*qcow2/);
+});
+
+Deno.test("planAdopt() takes a block device only where Ganeti takes one", () => {
+  const block = (resolved: string) =>
+    source("/links/d", { kind: "block", resolved });
+  for (const moved of [false, true]) {
+    const spec = moved ? DISK_0 : {};
+    const live = (resolved: string) => ({
+      disks: [
+        moved
+          ? recordedDisk({ source: block(resolved) })
+          : liveDisk("d1", { source: block(resolved) }),
+      ],
+      moved,
+    });
+    assertMatch(reason(live("/srv/dev"), spec), /only below \/dev/);
+    const { adopted } = adoptionOf(adoptFacts(live("/dev/dm-1"), spec));
+    assertEquals(adopted.length, 1);
+  }
+  // A file is taken from anywhere.
+  const { adopted } = adoptionOf(adoptFacts({ disks: [liveDisk("d1")] }));
+  assertEquals(adopted.length, 1);
+});
+
+Deno.test("planAdopt() leaves a moved disk that is not proven, or a URI", () => {
+  const unseen = recordedDisk({ source: { why: "nobody knows" } });
+  assertMatch(reason({ disks: [unseen], moved: true }, DISK_0), /nobody knows/);
+  const [entry, , uri] = disk(0, 12);
+  const far = [entry, null, "rbd:pool/d0"] as const;
+  assertEquals(uri, null);
+  const given = { disks: [recordedDisk()], moved: true };
+  assertMatch(reason(given, { disks: [far] }), /recorded by a URI/);
+});
+
+Deno.test("planAdopt() leaves a device that sits on no bus it knows", () => {
+  const given = adoptFacts({ disks: [liveDisk("d1")], nics: [liveNic("n1")] });
+  const facts = { ...given.facts, places: new Map() };
+  const { adoption } = planAdopt({ ...given, facts });
+  const said = adoption?.remaining.map(({ message }) => message).join("\n");
+  assertEquals(adoption?.adopted, []);
+  assertMatch(String(said), /on no bus .*\n.*on no bus /);
+});
+
+Deno.test("diskAdoption() tells the cache mode that all its disks have", () => {
+  const [direct, cached] = [
+    liveDisk("d1", { direct: true }),
+    liveDisk("d2"),
+  ] as const;
+  const mode = (...ids: string[]) =>
+    diskAdoption({ live: [direct, cached], moved: [] })
+      .hvparams?.(new Set(ids)).disk_cache;
+  assertEquals(
+    [mode("d1"), mode("d2"), mode("d1", "d2"), mode()],
+    ["none", "default", "default", "default"],
+  );
 });

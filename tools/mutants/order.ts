@@ -12,17 +12,32 @@ import type { Group } from "./run.ts";
 const QUICK_SECONDS = 4;
 
 /**
- * The tests that cover a fault's line: most likely and quickest first.
- *
- * @param fame how often a test has noticed a fault of this file
+ * To Deno a line that ends in what was not done was not run, such as that of an
+ * `if` whose condition was only asked: lines so near count for each other.
+ */
+const NEAR = 2;
+
+/** What the order of the tests rests on. */
+export interface Known {
+  readonly coverage: Coverage;
+  /** How often a test has noticed a fault of the same file. */
+  readonly fame: (test: string) => number;
+  /** Seconds of the tests with real guests, whose lines nobody has measured. */
+  readonly guests: Readonly<Record<string, number>>;
+}
+
+/**
+ * The tests that cover a fault's line, most likely and quickest first; with
+ * real guests those of a kindred name.
  */
 export function groupsOf(
   { path, line }: Pick<Mutant, "path" | "line">,
-  coverage: Coverage,
-  fame: (test: string) => number,
-): { rooms: Group[]; others: Group[] } {
+  { coverage, fame, guests }: Known,
+): Record<"rooms" | "others" | "guests", Group[]> {
   const tests = Object.entries(coverage)
-    .filter(([, { lines }]) => lines[path]?.includes(line))
+    .filter(([, { lines }]) =>
+      lines[path]?.some((one) => Math.abs(one - line) <= NEAR)
+    )
     .map(([test, { seconds }]) => ({ test, seconds }))
     .sort((a, b) => a.seconds - b.seconds);
   // lib/ROOM/NAME.ts: tests/ROOM/NAME_test.ts, NAME_odd_test.ts.
@@ -36,13 +51,19 @@ export function groupsOf(
   const words = new Set(path.split(/\W|_/).slice(1, -1));
   const likely = ({ test }: { test: string }) =>
     fame(test) + test.split(/\W|_/).filter((word) => words.has(word)).length;
+  const byLikeliness = (tests: readonly { test: string; seconds: number }[]) =>
+    tests.toSorted((a, b) => likely(b) - likely(a) || a.seconds - b.seconds)
+      .map(({ test, seconds }) => ({ files: [test], seconds }));
   return {
     rooms: [own, quick].filter(({ length }) => length > 0).map((group) => ({
       files: group.map(({ test }) => test),
       seconds: sum(group.map(({ seconds }) => seconds)) / PATIENT,
     })),
-    others: slow.toSorted((a, b) => likely(b) - likely(a))
-      .map(({ test, seconds }) => ({ files: [test], seconds })),
+    others: byLikeliness(slow),
+    guests: byLikeliness(
+      Object.entries(guests).map(([test, seconds]) => ({ test, seconds }))
+        .filter((one) => likely(one) > 0),
+    ),
   };
 }
 
