@@ -124,7 +124,7 @@ Deno.test("the same command again works after a kill at any step", async () => {
     const device = ran.json.device as Record<string, unknown>;
     assertEquals([device.id, device.index], [NEW_DISK, 1]);
     assertEquals(vm.runtime[3].length, 2);
-    assertMatch(saidIn(ran.json.warnings), /interrupted/);
+    assertMatch(saidIn(ran.json.settled), /interrupted/);
   });
 });
 

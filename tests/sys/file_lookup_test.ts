@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { ShortageError } from "../../lib/sys/errno.ts";
-import { openInRoot } from "../../lib/sys/file_lookup.ts";
+import { openInRoot, openWithoutLinks } from "../../lib/sys/file_lookup.ts";
 import { openFile, statFd } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { beside, LEASE } from "../lab/beside.ts";
@@ -35,6 +35,19 @@ Deno.test("openInRoot() finds its way while files are renamed", async () => {
     }
   });
   assertEquals(openFds(), before);
+});
+
+Deno.test("openInRoot() and openWithoutLinks() close on exec", () => {
+  using dir = new TempDir();
+  const path = dir.file("file", "x");
+  using root = openFile("/", O.PATH | O.DIRECTORY);
+  using first = openInRoot(root, path, O.RDONLY);
+  using second = openWithoutLinks(Deno.realPathSync(path), O.RDONLY);
+  for (const { number } of [first, second]) {
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${number}`);
+    const flags = parseInt(/^flags:\s*(\d+)$/m.exec(info)?.[1] ?? "", 8);
+    assertEquals(flags & O.CLOEXEC, O.CLOEXEC);
+  }
 });
 
 Deno.test("openInRoot() gives up after its tries, and says why", async () => {
