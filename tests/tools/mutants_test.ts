@@ -32,6 +32,10 @@ Deno.test("mutantsOf() drops statements, flags and closes, swaps steps", () => {
     "swap: function f() { b.close(); a(); }",
     "close: function f() { a(); ; }",
   ]);
+  assertEquals(mutated("if (a) b();"), [
+    "condition: if (!(a)) b();",
+    "statement: if (a) {}",
+  ]);
   assertEquals(mutated("const a = O.X | O.Y;"), [
     "flag: const a = O.X;",
     "flag: const a = O.Y;",

@@ -93,7 +93,8 @@ function faultsOf(node: ts.Node, file: ts.SourceFile): Replacement[] {
     return [at(condition, "condition", `!(${condition.getText(file)})`)];
   }
   if (ts.isExpressionStatement(node) || ts.isThrowStatement(node)) {
-    return [at(node, kindOf(node), ";")];
+    // The compiler takes no empty statement behind an `if`: TS1313.
+    return [at(node, kindOf(node), ts.isBlock(node.parent) ? ";" : "{}")];
   }
   if (ts.isVariableDeclarationList(node)) return keptOpen(node, file);
   if (ts.isArrayLiteralExpression(node)) return dropped(node.elements, file);
