@@ -66,8 +66,6 @@ const COMMANDS: readonly (readonly [
   ["refused", ["disk", "remove", NAME, "nosuch"]],
   ["group", ["disk"]],
   ["group-help", ["disk", "--help"]],
-  ["command-help", ["nic", "add", "--help"]],
-  ["usage", ["--help"]],
   ["unknown-option", ["disk", "add", NAME, "/x", "--formt", "raw"]],
 ];
 
