@@ -5,7 +5,7 @@
  */
 
 import type { Terminal } from "../commands/answer.ts";
-import { instanceGiven } from "../commands/commands.ts";
+import { COMMANDS, instanceGiven } from "../commands/commands.ts";
 import { withWholeName } from "../commands/whole_name.ts";
 import { type HotplugError, usage } from "../errors.ts";
 import { isInstanceName } from "../state/instance.ts";
@@ -74,10 +74,12 @@ export function jobOf(
   if (isGanetiMethod(method)) return ganetiJob(method, params, base);
   const command = commandOfMethod(method);
   if (command === undefined) {
+    const isStream = COMMANDS.some((one) => dotted(one) === method);
+    const why = isStream ? ": it has lines, and no one answer" : "";
     return {
       code: RPC_ERRORS.method,
       error: usage(
-        `No method ${JSON.stringify(method)}`,
+        `No method ${JSON.stringify(method)}${why}`,
         `methods are ${
           [...GANETI_METHODS, dotted(DISCOVER)].join(", ")
         }, and the words of a command joined by a dot, such as disk.add`,

@@ -138,7 +138,9 @@ Deno.test("rpc answers what is no request by JSON-RPC's own codes", async () => 
   }
   assertEquals(codes(await rpc.call("nope"))[0], -32601);
   for (const stream of ["rpc", "events", "shell", "completion"]) {
-    assertEquals(codes(await rpc.call(stream))[0], -32601, stream);
+    const answer = await rpc.call(stream);
+    assertEquals(codes(answer)[0], -32601, stream);
+    assertMatch(String((answer.error as Doc).message), /no one answer$/);
   }
   assertEquals(codes(await rpc.call("list", [NAME]))[0], -32602);
 });
