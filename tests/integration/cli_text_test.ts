@@ -14,6 +14,8 @@ function anonymous(text: string, vm: Instance, pid: number | undefined) {
   return text.replaceAll(vm.runDir, "/run/ganeti")
     .replaceAll(/runtime[a-z0-9]{8}\.new/g, "runtimeXXXXXXXX.new")
     .replaceAll(TAP, "TAP")
+    // Where the lines of prose end depends on the lengths of path and pid.
+    .replace(/The link [^]*? back at\s+\S+/, (all) => all.replace(/\s+/g, " "))
     // In a container every process has one.
     .replace(", seccomp filter", "")
     .replaceAll(new RegExp(`\\b${pid}\\b`, "g"), "PID");
