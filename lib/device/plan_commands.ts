@@ -8,7 +8,13 @@
 
 import { FORMATS } from "../host/qcow2.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { DEVICE_IDS, FDSETS, NETDEVS, NODE_NAMES } from "../qmp/commands.ts";
+import {
+  DEVICE_IDS,
+  FDSETS,
+  IOTHREADS,
+  NETDEVS,
+  NODE_NAMES,
+} from "../qmp/commands.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 import {
@@ -148,6 +154,19 @@ const PLAN_COMMANDS = new Map<string, PlanCommand>(Object.entries({
     turn: "plug",
     // A controller that comes with its disk uses nothing of what the disk does.
     isAlone: (args) => args.id === CONTROLLER_ID,
+  },
+  "object-add": {
+    takes: object({ "qom-type": word("iothread"), id }),
+    undo: "object-del",
+    effect: async (args, qmp) =>
+      (await ask(qmp, IOTHREADS)).has(String(args.id)),
+    isAlone: () => true,
+  },
+  "object-del": {
+    takes: object({ id }),
+    undo: null,
+    effect: async (args, qmp) =>
+      !(await ask(qmp, IOTHREADS)).has(String(args.id)),
   },
   "device_del": { takes: object({ id }), undo: null, effect: null },
   "set_link": {

@@ -41,6 +41,7 @@ import {
   withLacks,
 } from "./fit.ts";
 import { limitSteps } from "./limits.ts";
+import { chooseIothread } from "./iothread.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
 import type { DiskAdd } from "./request.ts";
@@ -86,7 +87,8 @@ function refuseOptions(
 function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   const { hvparams } = facts.content.runtime;
   const { source, chain, qemu } = facts;
-  const { settings, format, iothread, ganeti } = request;
+  const { settings, format, ganeti } = request;
+  const { iothread } = chooseIothread(facts, request);
   const driver = diskDriver(request.driver ?? hvparams.diskType);
   refuseDriver(facts, driver, request);
   const disk = {
@@ -125,6 +127,8 @@ export interface Coming {
   /** The steps that make what the device needs, but for its controller. */
   readonly before: readonly DiskStep[];
   readonly after: readonly DiskStep[];
+  /** What it brings into `kvm_cmd`. @default that of its controller, if any */
+  readonly words?: readonly string[] | undefined;
   /** Whether a start from the runtime file makes the same disk. */
   readonly reproducible: boolean;
   readonly warnings: readonly (Remark | undefined)[];
@@ -134,7 +138,7 @@ export interface Coming {
 export function planNewDisk(
   facts: Facts & ScsiFacts,
   disk: DiskDevice,
-  { via, limits, plug, before, after, reproducible, warnings }: Coming,
+  { via, limits, plug, before, after, words, reproducible, warnings }: Coming,
 ): Plan {
   const index = facts.content.runtime.disks.length;
   const { controller } = disk;
@@ -142,7 +146,7 @@ export function planNewDisk(
     kind: DISK,
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
-    words: controller && controllerWords(controller),
+    words: words ?? (controller && controllerWords(controller)),
     view: newDiskView(disk, {
       ...{ index, via, limits },
       migratable: reproducible,
@@ -197,12 +201,14 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   const { limits, note, limit } = limitSteps(facts, disk, about);
   const node = nodeStep(facts, disk, way);
   const made = [node, ...verifyNodes(facts, disk, node)];
+  const { words, steps } = chooseIothread(facts, whole);
   return planNewDisk(facts, disk, {
     via,
     limits,
     plug: diskDeviceArguments(disk),
-    before: [...before, ...note, ...made, ...opened],
+    before: [...steps, ...before, ...note, ...made, ...opened],
     after: [...limit, ...after],
+    words,
     reproducible,
     warnings: [looksOther(facts, disk), looksShort(facts, disk)],
   });

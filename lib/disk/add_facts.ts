@@ -17,6 +17,7 @@ import type { Facts, NodeFacts } from "../plan/facts.ts";
 import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { type DiskThere, readThere, twinDisk } from "./there.ts";
+import { iothreadsFor } from "./iothread.ts";
 import type { DiskAdd } from "./request.ts";
 import { readUnfinished } from "./finish.ts";
 import type { FoundUnfinished } from "../plan/finish.ts";
@@ -28,7 +29,7 @@ import { noteOn } from "../state/own_check.ts";
 export interface DiskAddFacts extends Facts, ScsiFacts {
   /** Inspected, not opened for writing. */
   readonly source: Source;
-  /** Asked for only if the request names one. */
+  /** Asked for only if the disk is to have one. */
   readonly iothreads: ReadonlySet<string>;
   /** Undefined if the disk goes opened, which needs no more. */
   readonly access?: AccessFacts | undefined;
@@ -128,9 +129,8 @@ export async function readDiskAddFacts(
   const chain = twin === undefined
     ? await readChainOf(request, { source, cache, world })
     : undefined;
-  const iothreads = iothread === undefined
-    ? new Set<string>()
-    : await ask(qmp, IOTHREADS);
+  const isIn = iothread !== undefined || iothreadsFor(facts, request) > 0;
+  const iothreads = isIn ? await ask(qmp, IOTHREADS) : new Set<string>();
   const scsi = driver !== undefined && isScsi(driver)
     ? await readScsi(qmp, facts, request)
     : { scsi: [] };

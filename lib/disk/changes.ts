@@ -13,6 +13,7 @@ import { planDiskAdd } from "./add.ts";
 import { readDiskAddFacts, readSource } from "./add_facts.ts";
 import { readDiskAdoption } from "./adopt.ts";
 import { withoutPath } from "./by_path.ts";
+import { isIothreadWords } from "./iothread.ts";
 import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
 import { planDiskSet } from "./limits.ts";
 import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
@@ -21,6 +22,7 @@ import { planDiskRemove, readDiskRemoveFacts } from "./remove.ts";
 import type { DiskRequest } from "./request.ts";
 import { planDiskResize, readDiskResizeFacts } from "./resize.ts";
 import { DISK_STEPS } from "./steps.ts";
+import { either } from "../state/value_check.ts";
 
 async function prepare(
   asked: DiskRequest,
@@ -70,7 +72,7 @@ async function prepare(
 export const DISK_CHANGES: KindChanges<DiskRequest> = {
   prepare,
   steps: DISK_STEPS,
-  isWords: isControllerWords,
+  isWords: either(isControllerWords, isIothreadWords),
   adopt: readDiskAdoption,
   mend: diskMend,
   finish: (instance, device) => ({

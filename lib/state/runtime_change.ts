@@ -86,7 +86,11 @@ export function changeTitle(change: RuntimeChange): string {
   switch (change.change) {
     case "insert":
       return `the entry of ${device}${
-        change.words ? " and its controller" : ""
+        change.words === undefined
+          ? ""
+          : ` and its ${
+            change.words[0] === "-object" ? "iothread" : "controller"
+          }`
       }`;
     case "delete":
       return `the removal of ${device}`;

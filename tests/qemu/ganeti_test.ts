@@ -556,3 +556,34 @@ Deno.test({
       assertEquals(await state(vm), before);
     }),
 });
+
+Deno.test({
+  ...unless(leftOut, "hotadd follows the next Ganeti's virtio_disk_iothreads"),
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance } = node;
+      await noded.call("hotplug_supported", [instance]);
+      const runtime = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      const native = { disk_aio: "native", disk_cache: "none" };
+      Object.assign(runtime[2], { ...native, virtio_disk_iothreads: 1 });
+      await Deno.writeTextFile(vm.runtimePath, JSON.stringify(runtime));
+      const iothreadOf = async (uuid: string) => {
+        const path = `/machine/peripheral/disk-${uuid.slice(0, 18)}`;
+        const args = { path, property: "iothread" };
+        return await vm.qmp.execute("qom-get", args);
+      };
+      for (const [index, uuid] of [DISK, DISK.replace(/^d0/, "d1")].entries()) {
+        const disk = await node.disk(uuid, index);
+        const link = await assemble(node, disk, index);
+        const add = [instance, "hotadd", "disk", disk, [link, null], index];
+        assertEquals(await ours(add), [true, null]);
+        assertEquals(await iothreadOf(uuid), "/objects/iothread0");
+      }
+      const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      const words = ["-object", "iothread,id=iothread0"];
+      assertEquals(command, [...runtime[0], ...words]);
+      const { status, json } = await tool(vm, "list", NAME);
+      const shown = json.devices.map((one: Doc) => one.status);
+      assertEquals([status, shown], [0, ["ok", "ok"]]);
+    }),
+});
