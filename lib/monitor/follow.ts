@@ -11,7 +11,7 @@ import { startOf } from "../host/process_identity.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
-import { pause } from "../sys/pause.ts";
+import { pause, within } from "../sys/pause.ts";
 import {
   type UnixSocketClient,
   unixSocketConnections,
@@ -94,7 +94,11 @@ interface Job {
 
 /** What follow() stopped for. */
 type Pause =
-  | { readonly kind: "given-way"; readonly reason: string }
+  | {
+    readonly kind: "given-way";
+    readonly reason: string;
+    readonly fromMs: number;
+  }
   | { readonly kind: "job"; readonly job: Job };
 
 /**
@@ -108,6 +112,9 @@ export class EventFollower {
   #wake = new AbortController();
   #isOver = false;
   #inbox: RelayInbox | undefined;
+  #session: QmpSession | undefined;
+  /** Set as long as the monitor is left to another one. */
+  #left: Extract<Pause, { kind: "given-way" }> | undefined;
 
   /**
    * Opens nothing yet.
@@ -159,13 +166,13 @@ export class EventFollower {
     signal.addEventListener("abort", stop);
     using inbox = this.#openInbox();
     this.#inbox = inbox;
-    let session = await openMonitor(this.#path, this.#options);
+    const first = await openMonitor(this.#path, this.#options);
+    this.#session = first;
     try {
-      const first = session;
       // What came before is no part of what is followed.
       for (const _ of inbox?.take() ?? []);
       await unchanged(() => begin(first));
-      for (;;) {
+      for (let session = first;;) {
         const end = await this.#follow(session);
         if (typeof end === "string") return end;
         session.close();
@@ -175,7 +182,7 @@ export class EventFollower {
       }
     } finally {
       signal.removeEventListener("abort", stop);
-      session.close();
+      this.#session.close();
       this.#isOver = true;
       this.#cancel();
     }
@@ -198,16 +205,15 @@ export class EventFollower {
     pause: Pause,
     session: QmpSession,
   ): Promise<QmpSession | FollowEnd> {
-    const fromMs = Date.now();
+    const fromMs = pause.kind === "job" ? Date.now() : pause.fromMs;
     if (pause.kind === "job") await pause.job.run(session);
     const missed: Missed = { relayed: 0, lost: 0 };
     const next = await this.#reopen(missed);
     if (typeof next === "string") return next;
     const reason = pause.kind === "job" ? "ourselves" : pause.reason;
     const gap = { fromMs, toMs: Date.now(), reason, ...missed };
-    if (await this.#options.see({ kind: "gap", gap }) === "go-on") return next;
-    next.close();
-    return "stopped";
+    const shown = await this.#show({ kind: "gap", gap });
+    return shown === "go-on" ? next : "stopped";
   }
 
   /** Follows one session until its end, or until there is more to do. */
@@ -222,7 +228,7 @@ export class EventFollower {
         if (typeof found !== "string") {
           since++;
           if (await this.#see(found, "own") === "stop") return "stopped";
-        }
+        } else if (this.#left !== undefined) return this.#left;
         // A VM that always has something to tell must not keep others waiting.
         const isTime = performance.now() - lookedMs >= LOOK_MS;
         if (typeof found !== "string" && !isTime) continue;
@@ -238,7 +244,9 @@ export class EventFollower {
   }
 
   async #next(session: QmpSession, since: number) {
-    const left = this.#options.deadline - performance.now();
+    const left = this.#left === undefined
+      ? this.#options.deadline - performance.now()
+      : 0;
     if (this.#jobs.length === 0) this.#wake = new AbortController();
     return await session.waitEvent(() => true, {
       timeoutMs: Math.max(Math.min(left, LOOK_MS), 0),
@@ -252,6 +260,7 @@ export class EventFollower {
     session: QmpSession,
     why: "timeout" | "aborted",
   ): Promise<FollowEnd | Pause | undefined> {
+    if (this.#left !== undefined) return undefined;
     const job = this.#jobs.shift();
     if (job?.needs === "free-monitor") return { kind: "job", job };
     await job?.run(session);
@@ -261,8 +270,16 @@ export class EventFollower {
       return "timeout";
     }
     if (!this.#options.isWanted()) return "stopped";
+    this.#giveWay(session);
+    return undefined;
+  }
+
+  /** Leaves the monitor to whoever waits; what has come is still shown. */
+  #giveWay(session: QmpSession) {
     const reason = whoWaits(this.#path, this.#options.isFollower);
-    return reason === undefined ? undefined : { kind: "given-way", reason };
+    if (reason === undefined) return;
+    session.close();
+    this.#left = { kind: "given-way", reason, fromMs: Date.now() };
   }
 
   /** Queues for the monitor until it is free again. */
@@ -271,10 +288,11 @@ export class EventFollower {
     while (performance.now() < deadline) {
       if (signal.aborted) return "aborted";
       const opened = await this.#tryOpen();
-      if (await this.#showRelayed(missed) === "stop") {
-        if (typeof opened !== "string") opened.close();
-        return "stopped";
+      if (typeof opened !== "string") {
+        this.#session = opened;
+        this.#left = undefined;
       }
+      if (await this.#showRelayed(missed) === "stop") return "stopped";
       if (opened !== "in-use") return opened;
       await pause(LOOK_MS / 4, signal);
     }
@@ -303,7 +321,19 @@ export class EventFollower {
 
   #see(event: QmpEvent, from: "own" | "relayed"): Promise<"go-on" | "stop"> {
     const relayed = from === "relayed";
-    return this.#options.see({ kind: "event", event, relayed });
+    return this.#show({ kind: "event", event, relayed });
+  }
+
+  /** A reader that does not read keeps neither the monitor nor us. */
+  async #show(seen: EventOrGap): Promise<"go-on" | "stop"> {
+    const showing = this.#options.see(seen);
+    for (;;) {
+      const next = await within(showing, LOOK_MS / 4);
+      if (next !== undefined) return next;
+      if (this.#options.signal.aborted) return "stop";
+      if (this.#session?.state === "ready") this.#giveWay(this.#session);
+      else this.#inbox?.gather();
+    }
   }
 }
 

@@ -32,6 +32,8 @@ const FOLLOWERS = 4;
 const MAX_MESSAGE = 96 * 1024;
 /** Most that one session hands on: together 1 MiB at most. */
 const MAX_MESSAGES = 10;
+/** Most messages that a follower keeps until it can show them. */
+const MAX_GATHERED = 100;
 
 /** Names of the socket files of one monitor, whichever path leads to it. */
 function namesOf(qmp: string): string[] {
@@ -142,6 +144,8 @@ export class RelayInbox implements Disposable {
   readonly #inbox: DatagramInbox;
   readonly #qmp: string;
   readonly #buffer = new Uint8Array(new ArrayBuffer(2 * MAX_MESSAGE));
+  readonly #gathered: Relayed[] = [];
+  #lost = 0;
 
   private constructor(inbox: DatagramInbox, qmp: string) {
     this.#inbox = inbox;
@@ -169,13 +173,27 @@ export class RelayInbox implements Disposable {
     return undefined;
   }
 
-  /** What was handed on since the last call, one message after the other. */
-  *take(): Generator<Relayed> {
+  /** Makes room for more in the socket's queue, which is short. */
+  gather(): void {
     for (;;) {
       const size = this.#inbox.receive(this.#buffer);
       if (size === "none") return;
       const one = readRelayed(this.#qmp, this.#buffer.subarray(0, size));
-      if (one !== undefined) yield one;
+      if (one === undefined) continue;
+      if (this.#gathered.length < MAX_GATHERED) this.#gathered.push(one);
+      else this.#lost += one.events.length + one.lost;
+    }
+  }
+
+  /** What was handed on since the last call, one message after the other. */
+  *take(): Generator<Relayed> {
+    for (;;) {
+      this.gather();
+      const one = this.#gathered.shift();
+      const lost = this.#lost + (one?.lost ?? 0);
+      this.#lost = 0;
+      if (one === undefined && lost === 0) return;
+      yield { events: one?.events ?? [], lost };
     }
   }
 

@@ -186,13 +186,15 @@ export class QmpSession implements Disposable {
     }
   }
 
-  /** Ends the session; QEMU then serves its next client. */
+  /**
+   * Ends the session; QEMU then serves its next client. Events that have come
+   * can still be read.
+   */
   close(): void {
-    const { onLeave } = this.#options;
-    if (onLeave !== undefined && !this.#hasLeft) {
+    if (!this.#hasLeft) {
       this.#hasLeft = true;
       this.#stream.readRest();
-      onLeave(this.#stream.inbox.events);
+      this.#options.onLeave?.(this.#stream.inbox.events);
     }
     this.#stream.close();
   }

@@ -8,6 +8,7 @@
 import { checked, checkedNow, unlessRefused } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { procPath, unlink } from "./file.ts";
+import { fchmod } from "./file_data.ts";
 import { MSG, SOCKET, unixAddress } from "./layout.ts";
 import { libc } from "./libc.ts";
 
@@ -95,6 +96,8 @@ export class DatagramInbox implements Disposable {
     const call = () => libc.bind(socket.number, address, address.length);
     const bind = () => checked("bind", name, call);
     try {
+      // The file will have the socket's mode.
+      fchmod(socket, 0o600);
       if (unlessRefused(bind, "EADDRINUSE") === undefined) {
         if (isReceived(dir, name)) {
           socket.close();

@@ -13,6 +13,7 @@ import {
   whoWaits,
 } from "../../lib/monitor/follow.ts";
 import { openMonitor, openVisibly } from "../../lib/monitor/monitor.ts";
+import { relay } from "../../lib/monitor/relay.ts";
 import type { QmpSession } from "../../lib/qmp/client.ts";
 import type { Waiting } from "../../lib/state/waiting.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
@@ -178,6 +179,57 @@ Deno.test("EventFollower gives way to whoever waits, and tells of the gap", asyn
   const [only] = seen;
   const gap = only?.kind === "gap" ? only.gap : undefined;
   assertEquals((gap?.toMs ?? 0) >= (gap?.fromMs ?? Infinity), true);
+});
+
+Deno.test("EventFollower keeps the monitor for no reader that does not read", async () => {
+  await using peer = new Peer();
+  using dir = new TempDir();
+  const reader = Promise.withResolvers<"go-on">();
+  const blocked = Promise.withResolvers<void>();
+  const { follower, names, seen, begun } = follow(peer, {
+    relayDir: dir.path,
+    see: (one) => {
+      blocked.resolve();
+      return one.kind === "gap" ? Promise.resolve("stop") : reader.promise;
+    },
+  });
+  const end = follower.run();
+  await begun;
+  await peer.emit(event("STOP"), event("RESUME"));
+  await blocked.promise;
+  const free = peer.idle();
+  await withHolder(pathOf(peer), async () => {
+    await free;
+    const handed = { event: "RTC_CHANGE", data: {}, timestampMs: 1 };
+    const monitor = { qmp: pathOf(peer), runDir: dir.path };
+    relay(monitor, { events: [handed], lost: 2 });
+  });
+  assertEquals(names(), ["STOP"]);
+  reader.resolve("go-on");
+  assertEquals(await end, "stopped");
+  assertEquals(names().slice(0, -1), ["STOP", "RESUME", "RTC_CHANGE"]);
+  const last = seen.at(-1);
+  const gap = last?.kind === "gap" ? last.gap : undefined;
+  assertEquals([gap?.relayed, gap?.lost], [1, 2]);
+  assertMatch(gap?.reason ?? "", /hold_monitor/);
+  await peer.idle();
+});
+
+Deno.test("EventFollower ends though its reader does not read", async () => {
+  await using peer = new Peer();
+  const abort = new AbortController();
+  const { follower, begun } = follow(peer, {
+    signal: abort.signal,
+    see: () => {
+      abort.abort();
+      return new Promise(() => {});
+    },
+  });
+  const end = follower.run();
+  await begun;
+  await peer.emit(event("STOP"));
+  assertEquals(await end, "stopped");
+  await peer.idle();
 });
 
 Deno.test("whoWaits() names who is not served, and goes first", async () => {

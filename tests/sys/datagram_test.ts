@@ -27,6 +27,7 @@ Deno.test("sendDatagram() reaches the inbox, in order, until it is full", () => 
     using inbox = DatagramInbox.bind(folder(dir), "in")!;
     using file = target(dir, "in");
     assertEquals(received(inbox), []);
+    assertEquals(Deno.lstatSync(dir.at("in")).mode! & 0o777, 0o600);
     assertEquals(sendDatagram(file, bytes("one")), "sent");
     assertEquals(sendDatagram(file, bytes("two")), "sent");
     assertEquals(received(inbox), ["one", "two"]);
