@@ -176,8 +176,8 @@ eachRelease("no such SCSI controller in this QEMU: refused", async (vm) => {
   const controller = ["--controller", "virtio-scsi-pci"];
   const ran = await tool(vm, "disk", "add", vm.name, ...words, ...controller);
   assertEquals([ran.status, ran.json.changed], [0, true], ran.stdout);
-  const { bus, scsi_id, medium } = ran.json.device;
-  assertEquals([bus, scsi_id, medium], ["scsi.0", 0, null]);
+  const { bus, scsi_id, source } = ran.json.device;
+  assertEquals([bus, scsi_id, source], ["scsi.0", 0, null]);
   assertStringIncludes(await lastWords(vm), "virtio-scsi-pci,id=scsi,");
   const { devices } = await snapshot(vm);
   assertEquals(devices.length, before.devices.length + 2);
