@@ -1,7 +1,8 @@
 /**
  * `deno task deb` and `deno task dist`: what a cluster distributes.
  *
- *     deno run -A tools/package.ts deb     dist/kvm-hotplug_VERSION_ARCH.deb
+ *     deno run -A tools/package.ts deb     dist/kvm-hotplug_VERSION_ARCH.deb and
+ *                                          kvm-hotplug-ganeti_VERSION_all.deb
  *     deno run -A tools/package.ts dist    dist/kvm-hotplug{,.zst}, the same
  *                                          for aarch64, and SHA256SUMS
  *
@@ -86,17 +87,25 @@ export async function makeDeb(
   executable: string,
   folder: string,
 ): Promise<string> {
+  const arch = ARCHITECTURES[Deno.build.arch];
+  const path = `${folder}/kvm-hotplug_${VERSION}_${arch}.deb`;
+  return await buildDeb(path, async (root) => {
+    await stage(executable, root);
+    const { size } = await Deno.stat(executable);
+    const text = control(arch, Math.ceil(size / 1024));
+    await write(`${root}/DEBIAN/control`, text);
+  });
+}
+
+/** Makes a package at a path of what is put below a folder. */
+async function buildDeb(
+  path: string,
+  fill: (root: string) => Promise<void>,
+): Promise<string> {
   const root = await Deno.makeTempDir({ prefix: "kvm-hotplug-deb-" });
   try {
     await Deno.chmod(root, 0o755);
-    await stage(executable, root);
-    const arch = ARCHITECTURES[Deno.build.arch];
-    const { size } = await Deno.stat(executable);
-    await write(
-      `${root}/DEBIAN/control`,
-      control(arch, Math.ceil(size / 1024)),
-    );
-    const path = `${folder}/kvm-hotplug_${VERSION}_${arch}.deb`;
+    await fill(root);
     // The least compression: half a minute for a tenth less is a bad bargain.
     const how = ["--root-owner-group", "-Zxz", "-z0", "--build"];
     await run("dpkg-deb", [...how, root, path]);
@@ -104,6 +113,59 @@ export async function makeDeb(
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+}
+
+/** Where Ganeti's node daemon is told to look. */
+const MODULES = "usr/lib/kvm-hotplug/ganeti";
+const DROP_IN = "usr/lib/systemd/system/ganeti-noded.service.d";
+
+const GANETI_FILES = {
+  "kvm_hotplug_noded.py": MODULES,
+  "usercustomize.py": MODULES,
+  "kvm-hotplug.conf": DROP_IN,
+  "README.md": "usr/share/doc/kvm-hotplug-ganeti",
+} as const;
+
+const GANETI_CONTROL = `Package: kvm-hotplug-ganeti
+Version: ${VERSION}
+Architecture: all
+Maintainer: kvm-hotplug <root@localhost>
+Depends: python3 (>= 3.9)
+Recommends: kvm-hotplug
+Enhances: ganeti
+Section: admin
+Priority: optional
+Description: Ganeti's node daemon hotplugs by kvm-hotplug
+ A Python module that makes ganeti-noded call kvm-hotplug where it would hotplug
+ by itself. README.md says how it is switched on, off, and removed.
+`;
+
+/** What Python has compiled of them is no file of the package. */
+const GANETI_PRERM = `#!/bin/sh
+set -e
+rm -rf "$DPKG_ROOT/${MODULES}/__pycache__"
+`;
+
+/**
+ * Makes the Debian package of integrations/ganeti.
+ *
+ * @param folder where it is put
+ * @returns its path
+ */
+export async function makeGanetiDeb(folder: string): Promise<string> {
+  const path = `${folder}/kvm-hotplug-ganeti_${VERSION}_all.deb`;
+  return await buildDeb(path, async (root) => {
+    for (const [name, place] of Object.entries(GANETI_FILES)) {
+      const from = `${ROOT}integrations/ganeti/${name}`;
+      await write(`${root}/${place}/${name}`, await Deno.readTextFile(from));
+    }
+    const copyright = await Deno.readTextFile(`${ROOT}LICENSE`);
+    const doc = `${root}/usr/share/doc/kvm-hotplug-ganeti`;
+    await write(`${doc}/copyright`, copyright);
+    await write(`${root}/DEBIAN/control`, GANETI_CONTROL);
+    await write(`${root}/DEBIAN/prerm`, GANETI_PRERM);
+    await Deno.chmod(`${root}/DEBIAN/prerm`, 0o755);
+  });
 }
 
 async function sha256(path: string): Promise<string> {
@@ -150,7 +212,10 @@ async function main([what]: string[]): Promise<number> {
   }
   try {
     const made = what === "deb"
-      ? [await makeDeb((await buildExecutable({})).path, DIST)]
+      ? [
+        await makeDeb((await buildExecutable({})).path, DIST),
+        await makeGanetiDeb(DIST),
+      ]
       : await makeDist(await buildAll());
     for (const file of made) {
       const { size } = await Deno.stat(file);

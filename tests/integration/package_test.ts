@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { makeDeb } from "../../tools/package.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { makeDeb, makeGanetiDeb } from "../../tools/package.ts";
 import { run } from "../../tools/guest/run.ts";
 import { VERSION } from "../../lib/version.ts";
 import { EXECUTABLE } from "../lab/tool.ts";
@@ -11,6 +11,18 @@ async function dpkg(root: string, ...args: string[]): Promise<string> {
     ...["--force-script-chrootless", "--log=/dev/null"],
     ...args,
   ]);
+}
+
+/** A root that dpkg can install into. */
+async function scratchRoot(folder: string): Promise<string> {
+  const root = `${folder}/root`;
+  for (const name of ["info", "updates", "triggers"]) {
+    await Deno.mkdir(`${root}/var/lib/dpkg/${name}`, { recursive: true });
+  }
+  for (const name of ["status", "available"]) {
+    await Deno.writeTextFile(`${root}/var/lib/dpkg/${name}`, "");
+  }
+  return root;
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
@@ -36,13 +48,7 @@ Deno.test("makeDeb() makes a package that installs, runs and goes", async () => 
       await run("dpkg-deb", ["-f", deb, "Depends"]),
       "libc6 (>= 2.28), libgcc-s1 | libgcc1\n",
     );
-    const root = `${folder}/root`;
-    for (const name of ["info", "updates", "triggers"]) {
-      await Deno.mkdir(`${root}/var/lib/dpkg/${name}`, { recursive: true });
-    }
-    for (const name of ["status", "available"]) {
-      await Deno.writeTextFile(`${root}/var/lib/dpkg/${name}`, "");
-    }
+    const root = await scratchRoot(folder);
     await dpkg(root, "--install", deb);
     const installed = await filesBelow(`${root}/usr`);
     assertEquals(installed.map((path) => path.slice(root.length)), [
@@ -63,6 +69,38 @@ Deno.test("makeDeb() makes a package that installs, runs and goes", async () => 
       await filesBelow(`${root}/usr`).catch(() => []),
       [],
     );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+const MODULES = "/usr/lib/kvm-hotplug/ganeti";
+
+Deno.test("makeGanetiDeb() makes a package with what Ganeti's noded loads", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-package-" });
+  try {
+    const deb = await makeGanetiDeb(folder);
+    assertEquals(
+      await run("dpkg-deb", ["-f", deb, "Package", "Architecture"]),
+      "Package: kvm-hotplug-ganeti\nArchitecture: all\n",
+    );
+    const root = await scratchRoot(folder);
+    await dpkg(root, "--install", deb);
+    const installed = await filesBelow(`${root}/usr`);
+    assertEquals(installed.map((path) => path.slice(root.length)), [
+      `${MODULES}/kvm_hotplug_noded.py`,
+      `${MODULES}/usercustomize.py`,
+      "/usr/lib/systemd/system/ganeti-noded.service.d/kvm-hotplug.conf",
+      "/usr/share/doc/kvm-hotplug-ganeti/README.md",
+      "/usr/share/doc/kvm-hotplug-ganeti/copyright",
+    ]);
+    const conf = await Deno.readTextFile(installed[2] ?? "");
+    assertMatch(conf, new RegExp(`^Environment=PYTHONPATH=${MODULES}$`, "m"));
+    // As Python leaves it.
+    await Deno.mkdir(`${root}${MODULES}/__pycache__`);
+    await Deno.writeTextFile(`${root}${MODULES}/__pycache__/x.pyc`, "");
+    await dpkg(root, "--purge", "kvm-hotplug-ganeti");
+    assertEquals(await filesBelow(`${root}/usr`).catch(() => []), []);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -24,21 +24,45 @@ export async function witness(): Promise<
 
 const SCRIPT = new URL("noded.py", import.meta.url).pathname;
 
+/** What has noded call kvm-hotplug: for PYTHONPATH. */
+const SHIM = new URL("../../integrations/ganeti", import.meta.url).pathname;
+
+/** A node daemon that is other than plain. */
+export interface NodedOptions {
+  /** With integrations/ganeti, which takes this for the executable. */
+  readonly hotplugBy?: string | undefined;
+  /** Runs the daemon, whose words follow. @default none */
+  readonly inside?: readonly string[];
+}
+
+/** Its environment, in a virtual cluster. */
+export function nodedEnvironment(
+  { modules }: Ganeti,
+  root: string,
+  { hotplugBy }: NodedOptions = {},
+): Record<string, string> {
+  const env = {
+    PYTHONPATH: modules,
+    PYTHONDONTWRITEBYTECODE: "1",
+    GANETI_ROOTDIR: root,
+    GANETI_HOSTNAME: root.slice(root.lastIndexOf("/") + 1),
+  };
+  if (hotplugBy === undefined) return env;
+  const path = `${SHIM}:${modules}`;
+  return { ...env, PYTHONPATH: path, KVM_HOTPLUG: hotplugBy };
+}
+
 /** Owns Ganeti's node daemon. */
 export class Noded implements AsyncDisposable {
   readonly #process: LineProcess;
 
   /** @param root the virtual cluster's, whose last part is the host's name */
-  constructor({ python, modules, ifup }: Ganeti, root: string) {
-    this.#process = new LineProcess(python, {
-      args: [SCRIPT, ifup],
-      env: {
-        PYTHONPATH: modules,
-        PYTHONDONTWRITEBYTECODE: "1",
-        GANETI_ROOTDIR: root,
-        GANETI_HOSTNAME: root.slice(root.lastIndexOf("/") + 1),
-      },
-    });
+  constructor(ganeti: Ganeti, root: string, options: NodedOptions = {}) {
+    const { inside = [] } = options;
+    const words = [...inside, ganeti.python, SCRIPT, ganeti.ifup];
+    const [program = "", ...args] = words;
+    const env = nodedEnvironment(ganeti, root, options);
+    this.#process = new LineProcess(program, { args, env });
   }
 
   /** The daemon's answer: `[true, payload]` or `[false, "text"]`. */
