@@ -10,6 +10,7 @@ import { member, stringMember } from "../state/json.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import {
   blockdevArguments,
+  type DiskNode,
   frontendArguments,
   type NodeOptions,
 } from "../device/disk.ts";
@@ -20,9 +21,11 @@ import {
 } from "../device/disk_settings.ts";
 import { recordedAddress } from "../device/hvinfo.ts";
 import { INTERFACES } from "../device/disk_driver.ts";
+import type { Json } from "../qmp/message.ts";
 import { optionText } from "../device/option_text.ts";
 import { titleOf } from "../device/select.ts";
 import { isEmptied } from "../device/backend.ts";
+import { bootProperty } from "../plan/boot.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
 
 /** What a start gives every disk. */
@@ -74,6 +77,24 @@ function driveWord(
   });
 }
 
+/** A drive of the board's own IDE controller, which has a place for it. */
+function ideWords(
+  disk: DiskEntry,
+  { settings, release }:
+    & Pick<DiskNode, "settings">
+    & Pick<NodeOptions, "release">,
+): string[] {
+  const { devType = "", hvinfo: { id = `disk${disk.index}` } } = disk;
+  const node = { id, devType, settings };
+  const from = sourceOf(disk);
+  const { writeCache } = cacheMode(settings.cache, devType);
+  const front = { driver: "ide-hd", drive: id, "write-cache": writeCache };
+  return [
+    ...["-blockdev", optionText(blockdevArguments(node, { from, release }))],
+    ...["-device", optionText(front, "driver")],
+  ];
+}
+
 /**
  * The words that start QEMU with this disk.
  *
@@ -93,6 +114,7 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
   const release = qemu?.version;
   checkSettings(settings, devType, release);
   const word = driver ?? hvparams.diskType;
+  if (word === "ide") return ideWords(disk, { settings, release });
   if (INTERFACES.includes(word)) {
     return ["-drive", driveWord(disk, { word, settings })];
   }
@@ -106,7 +128,10 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
   const access = driver === "scsi-cd" ? "ro" : settings.access;
   const address = recordedAddress(disk);
   const node = { id, devType, settings: { ...settings, access } };
-  const front = frontendArguments({ ...node, driver, address });
+  const front: Json = {
+    ...frontendArguments({ ...node, driver, address }),
+    ...(disk === runtime.disks[0] ? bootProperty(runtime, "disk") : {}),
+  };
   // A medium that the guest lost since is not in the target's drive either.
   if (isEmptied(disk, qemu?.block)) {
     const { drive: _, ...empty } = front;

@@ -6,13 +6,16 @@
 
 import { join } from "@std/path/posix";
 import type { Reach } from "../engine/options.ts";
+import { runCommand } from "../host/command.ts";
 import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
+import { bootWords } from "../plan/boot.ts";
 import { expectRuntime, nicFilesOf, type QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { instancePaths } from "../state/instance.ts";
 import { optionValues } from "../state/fixed_command.ts";
+import type { Runtime } from "../state/runtime.ts";
 import { readUidFile } from "../state/uid_file.ts";
 import { loadKinds } from "../kinds.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
@@ -23,6 +26,8 @@ export interface CommandFacts extends StartFacts {
   readonly kinds: readonly StartWords[];
   /** Content of the uid file, if there is one. */
   readonly uid: string | undefined;
+  /** Whether QEMU takes `-run-with user=…,chroot=…`. */
+  readonly hasRunWith: boolean;
   /** Where the state comes from: `-incoming`. */
   readonly incoming: string | undefined;
 }
@@ -58,20 +63,53 @@ function confinement(facts: CommandFacts): string[] {
     : hvparams.securityModel === "pool" && uid !== undefined
     ? `${uid}:${uid}`
     : "";
+  const root = hvparams.useChroot
+    ? join(runDir, "kvm-hypervisor/chroot", name)
+    : "";
+  if (facts.hasRunWith) {
+    const values = [
+      ...(user === "" ? [] : [`user=${user}`]),
+      ...(root === "" ? [] : [`chroot=${root}`]),
+    ];
+    return values.length === 0 ? [] : ["-run-with", values.join()];
+  }
   return [
     ...(user === "" ? [] : ["-runas", user]),
-    ...(hvparams.useChroot
-      ? ["-chroot", join(runDir, "kvm-hypervisor/chroot", name)]
-      : []),
+    ...(root === "" ? [] : ["-chroot", root]),
   ];
+}
+
+/**
+ * Whether this QEMU has `-run-with` with both values: 9.1 and newer. 10.0 has
+ * `-runas` and `-chroot` no more. A program that cannot be asked cannot be
+ * started, either.
+ */
+async function hasRunWith({ hvparams, kvmCmd }: Runtime): Promise<boolean> {
+  const { useChroot, securityModel } = hvparams;
+  if (!useChroot && securityModel === "none") return false;
+  const [program = ""] = kvmCmd;
+  try {
+    const options = { args: ["-version"], timeoutMs: 5_000 };
+    const text = await runCommand(program, options);
+    const [, major, minor] = /version (\d+)\.(\d+)/.exec(text) ?? [];
+    return Number(major) * 100 + Number(minor) >= 901;
+  } catch {
+    return false;
+  }
 }
 
 /** The command line that starts an identical machine. */
 export function startCommand(facts: CommandFacts): StartWords {
-  const { kinds, incoming } = facts;
+  const { kinds, incoming, runtime } = facts;
+  const { hvparams } = runtime;
+  const isGanetis = hvparams.kernelPath !== undefined;
   return {
     argv: [
-      ...facts.runtime.kvmCmd,
+      ...runtime.kvmCmd,
+      ...(hvparams.keymap === "" ? [] : ["-k", hvparams.keymap]),
+      // Without it QEMU makes a NIC of its own.
+      ...(isGanetis && runtime.nics.length === 0 ? ["-net", "none"] : []),
+      ...bootWords(runtime),
       ...kinds.flatMap(({ argv }) => argv),
       ...monitors(facts),
       ...confinement(facts),
@@ -118,6 +156,7 @@ export async function readStartCommand(
     ...facts,
     ...await wordsOf(facts, options),
     uid: readUidFile(paths),
+    hasRunWith: await hasRunWith(runtime),
     incoming: options.incoming,
   });
 }

@@ -11,6 +11,7 @@ import { recordedAddress } from "../device/hvinfo.ts";
 import { nicDeviceArguments } from "../device/nic.ts";
 import { optionText } from "../device/option_text.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
+import { bootProperty } from "../plan/boot.ts";
 import { netdevOf } from "../plan/facts.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -53,9 +54,11 @@ function startNic(
     { id, driver, mac, queues },
     { address: recordedAddress(nic), rom },
   );
+  const { runtime } = facts;
+  const boot = nic === runtime.nics[0] ? bootProperty(runtime, "network") : {};
   return [
     ...["-netdev", optionText(netdev, "type")],
-    ...["-device", optionText(device, "driver")],
+    ...["-device", optionText({ ...device, ...boot }, "driver")],
   ];
 }
 

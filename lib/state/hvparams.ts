@@ -39,7 +39,7 @@ const AUTO = "auto";
 /** The same, of one VM. */
 export type FirstHvparams = Readonly<typeof FIRST_HVPARAMS>;
 
-const DEFAULTS = { ...FIRST_HVPARAMS, user_shutdown: false };
+const DEFAULTS = { ...FIRST_HVPARAMS, user_shutdown: false, keymap: "" };
 
 /**
  * A file that was made for a VM that Ganeti never started has just these
@@ -115,6 +115,10 @@ export function readHvparams(node: JsonNode, configured: JsonNode = node) {
     acpi: values.acpi,
     // With `disk` the first disk is the boot disk.
     bootOrder: values.boot_order,
+    // A kernel of the node, or none (""); undefined: Ganeti did not write this.
+    kernelPath: givenBy([node], "kernel_path"),
+    // Of VNC: given at each start.
+    keymap: values.keymap,
     // `none`, `user` or `pool`; the user of model `user`.
     securityModel: values.security_model,
     securityDomain: values.security_domain,

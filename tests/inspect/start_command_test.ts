@@ -38,6 +38,7 @@ function given(file: Runtime, more: Partial<StartFacts> = {}): StartFacts {
     romless: new Set(),
     nicFiles: { "0": "tap7" },
     uid: undefined,
+    hasRunWith: false,
     incoming: undefined,
     ...more,
   };
@@ -160,7 +161,11 @@ Deno.test("startCommand() refuses settings that do not go together", () => {
 });
 
 Deno.test("startCommand() understands every kind of Ganeti's disks", () => {
-  const userspace = added(parseRuntime(sample("07"), "x"));
+  const words = (name: string) => {
+    const all = added(parseRuntime(sample(name), "x"));
+    return all.slice(all.indexOf("-blockdev"));
+  };
+  const userspace = words("07");
   assertStringIncludes(
     userspace[1] ?? "",
     "file.driver=rbd,file.pool=rbd,file.image=9b1f.rbd.disk0",
@@ -170,7 +175,7 @@ Deno.test("startCommand() understands every kind of Ganeti's disks", () => {
     "file.driver=gluster,file.volume=gv0,file.path=ganeti/9b1f.1," +
       "file.server.0.type=inet,file.server.0.host=127.0.0.1,file.server.0.port=24007",
   );
-  const scsi = added(parseRuntime(sample("08"), "x"));
+  const scsi = words("08");
   assertStringIncludes(scsi[1] ?? "", "file.driver=host_device,");
   assertEquals(
     scsi[3],
@@ -180,20 +185,61 @@ Deno.test("startCommand() understands every kind of Ganeti's disks", () => {
   assertStringIncludes(scsi.join(" "), "-device e1000,id=nic-3adb4b5e");
 });
 
-Deno.test("startCommand() gives IDE disks as drives", () => {
-  const hvinfo = { driver: "ide", id: "disk-x", bus: "pci.0", addr: "0xc" };
-  const hvparams = { disk_type: "ide", disk_cache: "none" };
-  const file = runtime({ disks: [disk(0, 12, { hvinfo })], hvparams });
-  assertEquals(added(file), [
+Deno.test("startCommand() gives interfaces drives, and IDE a device", () => {
+  const words = (driver: string, disk_cache: string) => {
+    const hvinfo = { driver, id: "disk-x", bus: "pci.0", addr: "0xc" };
+    const hvparams = { disk_type: driver, disk_cache };
+    return added(runtime({ disks: [disk(0, 12, { hvinfo })], hvparams }));
+  };
+  assertEquals(words("scsi", "none"), [
     "-drive",
-    "file=/srv/d0.img,format=raw,if=ide,id=disk-x,cache=none,aio=threads," +
+    "file=/srv/d0.img,format=raw,if=scsi,id=disk-x,cache=none,aio=threads," +
     "discard=ignore,auto-read-only=off",
   ]);
+  const [option, node = "", ...device] = words("ide", "writethrough");
+  assertEquals([option, device], [
+    "-blockdev",
+    ["-device", "ide-hd,drive=disk-x,write-cache=off"],
+  ]);
+  assertStringIncludes(node, "node-name=disk-x,");
+});
+
+Deno.test("startCommand() boots as the Ganeti does that wrote the file", () => {
+  const devices = { disks: [disk(0, 12), disk(1, 14)], nics: [nic(0, 13)] };
+  const words = (
+    hvparams: PlainObject,
+    { kvmCmd = ["kvm", "-name", "vm1"], spec = devices } = {},
+  ) => {
+    const { argv } = startCommand(
+      given({ ...runtime({ ...spec, hvparams }), kvmCmd }),
+    );
+    return argv.flatMap((word, at) =>
+      ["-boot", "-net", "-k"].includes(word)
+        ? [`${word} ${argv[at + 1]}`]
+        : /^[^,]+,id=(.*?),.*bootindex=1/.exec(word)?.[1] ?? []
+    );
+  };
+  const disks = { kernel_path: "", boot_order: "disk" };
+  const net = { kernel_path: "", boot_order: "network" };
+  const next = { kvmCmd: ["kvm", "-name", "vm1,debug-threads=on"] };
+  assertEquals(words(disks), ["-boot order=c"]);
+  assertEquals(words(disks, next), [idOf("disk", 0)]);
+  assertEquals(words(net, next), [idOf("nic", 0)]);
+  // Up to 3.1 the fixed part has it; so it may in any.
+  assertEquals(words(net), []);
+  const own = { kvmCmd: ["kvm", "-boot", "order=n"] };
+  assertEquals(words(disks, own), ["-boot order=n"]);
+  assertEquals(words({ ...disks, kernel_path: "/boot/vmlinuz" }), []);
+  assertEquals(words({ ...disks, boot_order: "cdrom" }), []);
+  assertEquals(words({ boot_order: "disk" }), [], "of adopt");
+  const none = { spec: { disks: [], nics: [] } };
+  assertEquals(words({ ...disks, keymap: "de" }, none), ["-k de", "-net none"]);
+  assertEquals(words({}, none), [], "of adopt");
 });
 
 Deno.test("startCommand() runs QEMU as whom it was meant to run", () => {
-  const words = (hvparams: PlainObject, uid?: string) =>
-    added(runtime({ hvparams }), { uid });
+  const words = (hvparams: PlainObject, uid?: string, hasRunWith = false) =>
+    added(runtime({ hvparams }), { uid, hasRunWith });
   assertEquals(words({}), []);
   assertEquals(words({ security_model: "user", security_domain: "kvm" }), [
     "-runas",
@@ -202,6 +248,11 @@ Deno.test("startCommand() runs QEMU as whom it was meant to run", () => {
   const pool = { security_model: "pool", use_chroot: true };
   const chroot = ["-chroot", "/run/g/kvm-hypervisor/chroot/vm1"];
   assertEquals(words(pool, "4001"), ["-runas", "4001:4001", ...chroot]);
+  assertEquals(words({}, undefined, true), []);
+  assertEquals(words(pool, "4001", true), [
+    "-run-with",
+    "user=4001:4001,chroot=/run/g/kvm-hypervisor/chroot/vm1",
+  ]);
   const argv = ["qemu", "-run-with", "user=x,chroot=/c", "-S"];
   const qemu = { ...facts().qemu, process: { pid: 1, argv } };
   assertEquals(added(runtime({ hvparams: pool }), { qemu }), [
