@@ -16,7 +16,8 @@ import { qmpStep } from "../plan/steps.ts";
 import { straysOf } from "../plan/strays.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { fixedDevices, optionValues } from "../state/fixed_command.ts";
-import { devicesOf } from "../state/runtime.ts";
+import { formatJson } from "../state/json.ts";
+import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 
 /** The text add-fd was given by us. */
@@ -46,6 +47,20 @@ export function leftoverDifferences(
     hint: "repair removes it",
     mend: { word: "leftover", subject: path, did: "removed it" },
   }));
+}
+
+/**
+ * Whether Ganeti has it in what comes after the lists: processors that were
+ * added, and memory (SPEC 2.1 and 13). How they stand there is its own affair.
+ */
+function isLater(
+  { root }: Pick<Runtime, "root">,
+  { id, driver }: { readonly id: string; readonly driver: string },
+): boolean {
+  const later = root.items.slice(4).map(formatJson)
+    .filter((text) => !["[]", "{}", "null"].includes(text));
+  const isSaid = later.some((text) => text.includes(JSON.stringify(id)));
+  return isSaid || (later.length > 0 && driver.endsWith("-cpu"));
 }
 
 /**
@@ -80,7 +95,9 @@ function unrecorded(
       } records it, the command of the hint takes it out`,
       hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
     })),
-    ...[...qemu.drivers].filter(([id]) => !known.has(id))
+    ...[...qemu.drivers].filter(([id, driver]) =>
+      !known.has(id) && !isLater(content.runtime, { id, driver })
+    )
       .map(([id, driver]) => ({
         code: "not-recorded",
         device: null,

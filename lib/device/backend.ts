@@ -33,6 +33,11 @@ export function servesUnnamed(
   );
 }
 
+/** Whether a backend is firmware that is mapped into the machine: hw/i386/pc_sysfw.c. */
+export function isFirmware({ qdev }: Pick<BlockBackend, "qdev">): boolean {
+  return /\.flash\d$/.test(qdev);
+}
+
 /** A node-name that QEMU made up: nobody can delete such a node by name. */
 export function isMadeUp(nodeName: string): boolean {
   return nodeName === "" || nodeName.startsWith("#");

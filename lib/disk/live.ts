@@ -4,7 +4,7 @@
  * @module
  */
 
-import { frontendId } from "../device/backend.ts";
+import { frontendId, isFirmware } from "../device/backend.ts";
 import {
   type ImageProof,
   matchImages,
@@ -205,8 +205,8 @@ export async function readLiveDisks(
   });
   const nodes = new Map(asked.nodes.map((node) => [node.name, node]));
   const known = { nodes, graph, proofs, images };
-  const used = block.filter(({ qdev, nodeName }) =>
-    qdev !== "" && nodeName !== ""
+  const used = block.filter((one) =>
+    one.qdev !== "" && one.nodeName !== "" && !isFirmware(one)
   );
   return await Promise.all(used.map((backend) => liveDisk(backend, known)));
 }

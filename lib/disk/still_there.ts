@@ -5,7 +5,7 @@
  * @module
  */
 
-import { frontendId } from "../device/backend.ts";
+import { frontendId, isFirmware } from "../device/backend.ts";
 import { uriNode } from "../device/storage_uri.ts";
 import { identitiesAt, identityOf } from "../host/identity.ts";
 import { openFiles } from "../host/process.ts";
@@ -60,7 +60,9 @@ export function unaccounted({ qemu, content }: Facts): BlockBackend[] {
   const known = new Set(
     devicesOf(content.runtime).flatMap(({ hvinfo: { id } }) => id ?? []),
   );
-  return qemu.block.filter(({ qdev, nodeName, readOnly }) =>
+  return qemu.block.filter((one) => !isFirmware(one)).filter((
+    { qdev, nodeName, readOnly },
+  ) =>
     qdev !== "" && nodeName !== "" && readOnly !== true &&
     !known.has(frontendId(qdev) ?? "")
   );

@@ -5,7 +5,7 @@
  */
 
 import { isMadeUp } from "../device/backend.ts";
-import { parseDeviceId } from "../device/device_id.ts";
+import { belongsTo, parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
@@ -95,7 +95,8 @@ export function straysOf(qemu: QemuFacts, runtime: Runtime): Stray[] {
   const known = new Set(
     devicesOf(runtime).flatMap(({ hvinfo }) => hvinfo.id ?? []),
   );
-  return [...strayDevices(qemu, known), ...strayBackends(qemu, known)];
+  return [...strayDevices(qemu, known), ...strayBackends(qemu, known)]
+    .filter(({ id }) => !runtime.firmware.some((uuid) => belongsTo(uuid, id)));
 }
 
 /** How a caller is told of one; `blank` is its kind's. */

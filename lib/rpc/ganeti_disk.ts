@@ -5,7 +5,7 @@
  */
 
 import { isUri, uriNode } from "../device/storage_uri.ts";
-import { usage } from "../errors.ts";
+import { unsupported, usage } from "../errors.ts";
 import type { IdentityMend } from "../operation/request.ts";
 import type { DiskAdd, DiskRemove, GanetiDisk } from "../disk/request.ts";
 import {
@@ -110,6 +110,7 @@ export function ganetiDiskAdd(
   extra: JsonNode | undefined,
 ): DiskAdd {
   const disk = expectObject(normalized(device), '"device"');
+  refuseFirmware(disk);
   // Ganeti plugs such a disk read-write; its start refuses it: SPEC 10.2.
   const readOnly = textOf(disk, "mode", '"device"') === "ro";
   return {
@@ -125,6 +126,14 @@ export function ganetiDiskAdd(
       link: readExtra(extra).link,
     },
   };
+}
+
+/** Such a disk is mapped into the machine when it starts: SPEC 13. */
+function refuseFirmware(disk: JsonObject): void {
+  if (stringMember(disk, "role") !== "firmware") return;
+  throw unsupported(
+    "A disk with the role firmware is no device of the guest: it is neither plugged nor taken out",
+  );
 }
 
 /** The URI of a disk in userspace, as far as its object tells: SPEC 5.8. */
@@ -162,6 +171,7 @@ export function ganetiDiskRemove(
   seq: number | undefined,
 ): DiskRemove {
   const disk = expectObject(normalized(device), '"device"');
+  refuseFirmware(disk);
   return {
     kind: "disk-remove",
     instance: name,

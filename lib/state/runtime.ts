@@ -17,6 +17,7 @@ import {
   parseJson,
   stringMember,
 } from "./json.ts";
+import { objectOf, uuidOf } from "./entry_object.ts";
 import { RuntimeFormError, upgradeRuntime } from "./upgrade.ts";
 
 /** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
@@ -103,6 +104,8 @@ export interface Runtime {
   readonly hvparams: Hvparams;
   /** In the order of plugging: SPEC 2.5. */
   readonly disks: readonly DiskEntry[];
+  /** Uuids of disks that are no device of the guest: SPEC 2.3, `role`. */
+  readonly firmware: readonly string[];
 }
 
 /** All devices that a file records, disks first. */
@@ -198,11 +201,18 @@ function readDisk(node: JsonNode, index: number): DiskEntry {
   };
 }
 
+/** Ganeti's start maps it into the machine; there is nothing to plug. */
+function isFirmware(node: JsonNode): boolean {
+  const object = objectOf(node);
+  return object !== undefined && stringMember(object, "role") === "firmware";
+}
+
 function understand(document: JsonNode): Runtime {
   const root = expectArray(document, "the file");
   const [command, nics, hvparams, disks] = upgradeRuntime(root).items;
   const words = expectArray(command, "element 0 (kvm_cmd)").items;
   const nicNodes = expectArray(nics, "element 1 (nics)").items;
+  const diskNodes = expectArray(disks, "element 3 (disks)").items;
   if (hvparams?.type !== "object") {
     throw new RuntimeFormError("element 2 (hvparams) must be an object");
   }
@@ -213,7 +223,10 @@ function understand(document: JsonNode): Runtime {
     ),
     nics: nicNodes.map(readNic),
     hvparams: readHvparams(hvparams),
-    disks: expectArray(disks, "element 3 (disks)").items.map(readDisk),
+    disks: diskNodes.filter((node) => !isFirmware(node)).map(readDisk),
+    firmware: diskNodes.filter(isFirmware).flatMap((node) =>
+      uuidOf("disks", node) ?? []
+    ),
   };
 }
 

@@ -257,6 +257,16 @@ function withoutLayout({ items }: JsonArray): string {
   );
 }
 
+/** Where an entry stands: some disks of the list are no devices. */
+function placeOf({ root }: Runtime, { list, uuid }: EntryChange): number {
+  const entries = upgradeRuntime(root).items[PLACES[list]];
+  return entries?.type !== "array"
+    ? 0
+    : entries.items.findIndex((node) =>
+      uuidOf(list, node) === uuid.toLowerCase()
+    );
+}
+
 /** The change that takes `change` back, given the document it was made for. */
 export function inverse(
   change: RuntimeChange,
@@ -293,7 +303,8 @@ export function inverse(
       ...was,
     }
     : {
-      ...{ change: "insert", list, uuid, entry: text, index: entry.index },
+      ...{ change: "insert", list, uuid, entry: text },
+      index: placeOf(before, change),
       ...more,
     };
 }

@@ -587,3 +587,45 @@ Deno.test({
       assertEquals([status, shown], [0, ["ok", "ok"]]);
     }),
 });
+
+Deno.test({
+  ...unless(leftOut, "firmware and what Ganeti adds by itself are left alone"),
+  fn: () =>
+    withNode(async (node) => {
+      const { vm, noded, ours, instance } = node;
+      await noded.call("hotplug_supported", [instance]);
+      const before = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      const firmware = await node.disk(DISK.replace(/^d0/, "d1"), 0);
+      const entry = [{ ...firmware, role: "firmware" }, "/nowhere", null];
+      const rng = { driver: "virtio-rng-pci", id: "vmem0" };
+      await vm.qmp.execute("device_add", rng);
+      const later = [[], [{ hvinfo: rng }]];
+      const next = [...before.slice(0, 3), [entry], ...later];
+      await Deno.writeTextFile(vm.runtimePath, JSON.stringify(next));
+      const disk = await node.disk(DISK, 1);
+      const link = await assemble(node, disk, 1);
+      // Ganeti 3.1 itself would not take the role.
+      instance.disks_info = [entry[0], disk];
+      const add = [instance, "hotadd", "disk", disk, [link, null], 1];
+      assertEquals(await ours(add), [true, null]);
+      for (
+        const words of [
+          ["list", NAME],
+          ["check", NAME],
+          ["state", "show", NAME, "--verify"],
+          ["state", "command", NAME],
+          ["repair", NAME],
+          ["adopt", NAME],
+        ]
+      ) {
+        const { status, stderr } = await tool(vm, ...words);
+        assertEquals([status, stderr], [0, ""], words.join(" "));
+      }
+      const { json } = await tool(vm, "list", NAME);
+      const shown = json.devices.map((one: Doc) => [one.uuid, one.status]);
+      assertEquals(shown, [[DISK, "ok"]]);
+      const remove = [instance, "hotremove", "disk", disk, null, 1];
+      assertEquals((await ours(remove))[0], true);
+      assertEquals(JSON.parse(await Deno.readTextFile(vm.runtimePath)), next);
+    }),
+});

@@ -121,6 +121,15 @@ Deno.test("ganetiDiskAdd() refuses what cannot be a disk", () => {
   }
   refusal("usage", () => diskAdd('{"dev_type": "file", "uuid": "x"}'));
   refusal("usage", () => diskAdd('{"dev_type": "file"}'));
+  const firmware = plainDisk('"role": "firmware",');
+  refusal("unsupported", () => diskAdd(firmware));
+  const instance = ganetiInstance(parseJson('{"name": "vm1"}'));
+  refusal(
+    "unsupported",
+    () => ganetiDiskRemove(instance, object(firmware), 0),
+  );
+  const data = diskAdd(plainDisk('"role": "data",'));
+  assertMatch(data.ganeti?.object ?? "", /"role": "data"/);
 });
 
 Deno.test("hvparams the file lacks are those of the configuration", () => {

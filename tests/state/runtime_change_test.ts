@@ -316,3 +316,16 @@ Deno.test("applyChange() gives an entry another uuid, and takes it back", () => 
   const back = applyChange(after, inverse(change, before));
   assertEquals(formatRuntime(back), formatRuntime(before.root));
 });
+
+Deno.test("firmware is no device, and keeps its place in the list", () => {
+  const firmware = [{ role: "firmware", uuid: uuidOf("disk", 8) }, "/f", null];
+  const before = runtime({ disks: [firmware, disk(0, 12), disk(1, 13)] });
+  const shown = before.disks.map(({ uuid, index }) => [uuid, index]);
+  assertEquals(shown, [[uuidOf("disk", 0), 0], [uuidOf("disk", 1), 1]]);
+  assertEquals(before.firmware, [uuidOf("disk", 8)]);
+  const uuid = uuidOf("disk", 0);
+  const change = { change: "delete", list: "disks", uuid } as const;
+  const after = applyChange(before.root, change);
+  const back = applyChange(after, inverse(change, before));
+  assertEquals(formatRuntime(back), formatRuntime(before.root));
+});

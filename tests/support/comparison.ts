@@ -18,6 +18,7 @@ import { diskMend } from "../../lib/disk/mend.ts";
 import { type NicCompareFacts, nicDifferences } from "../../lib/nic/compare.ts";
 import { nicMend } from "../../lib/nic/mend.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
+import { jsonNode, type Plain } from "../../lib/state/json.ts";
 import type { World } from "../../lib/engine/world.ts";
 import type { Difference } from "../../lib/plan/difference.ts";
 import { netdevOf } from "../../lib/plan/facts.ts";
@@ -35,6 +36,8 @@ export type ComparisonSpec =
   & {
     /** Of the runtime file. */
     readonly kvmCmd?: readonly string[];
+    /** What the file has behind the lists. */
+    readonly later?: readonly Plain[];
     readonly process?: Partial<ProcessFacts>;
   };
 
@@ -63,11 +66,13 @@ function targetOf({ hvinfo }: DiskEntry) {
 
 /** What the kinds look at. */
 export function compared(spec: ComparisonSpec = {}): Compared {
-  const { kvmCmd, process: _, ...more } = spec;
+  const { kvmCmd, later = [], process: _, ...more } = spec;
   const all = facts(more);
   const { disks, nics } = all.content.runtime;
+  const { root } = all.content.runtime;
   const runtime = {
     ...all.content.runtime,
+    root: { ...root, items: [...root.items, ...later.map(jsonNode)] },
     kvmCmd: kvmCmd ?? all.content.runtime.kvmCmd,
   };
   const idOf = ({ hvinfo }: { hvinfo: { id?: string | undefined } }) =>
