@@ -70,7 +70,11 @@ async function tryMutant(
   const source = await Deno.readTextFile(file);
   await Deno.writeTextFile(file, applyMutant(source, mutant));
   for (const group of groups.rooms) {
-    if (!(await runAlone(tree.path, group)).success) return "noticed";
+    const { success, output } = await runAlone(tree.path, group);
+    if (success) continue;
+    const [, first] = / => \.\/(tests\/\S+_test\.ts):/.exec(output) ?? [];
+    noticed.push(name(first ?? ""));
+    return "noticed";
   }
   if (!await compiles(tree.path)) return "refused by the compiler";
   for (const tests of [groups.others, groups.guests]) {

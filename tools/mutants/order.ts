@@ -48,6 +48,10 @@ export function groupsOf(
     ({ test, seconds }) =>
       test.startsWith("tests/integration/") || seconds > QUICK_SECONDS,
   );
+  const [kin, rest] = parted(
+    quick,
+    ({ test }) => fame(test) > 0 || test.split("/")[1] === path.split("/")[1],
+  );
   const words = new Set(path.split(/\W|_/).slice(1, -1));
   const likely = ({ test }: { test: string }) =>
     fame(test) + test.split(/\W|_/).filter((word) => words.has(word)).length;
@@ -55,7 +59,7 @@ export function groupsOf(
     tests.toSorted((a, b) => likely(b) - likely(a) || a.seconds - b.seconds)
       .map(({ test, seconds }) => ({ files: [test], seconds }));
   return {
-    rooms: [own, quick].filter(({ length }) => length > 0).map((group) => ({
+    rooms: [own, kin, rest].filter(({ length }) => length > 0).map((group) => ({
       files: group.map(({ test }) => test),
       seconds: sum(group.map(({ seconds }) => seconds)) / PATIENT,
     })),
