@@ -2,6 +2,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { AnyStep } from "../../lib/kinds.ts";
 import { World } from "../../lib/engine/world.ts";
+import { inodeKey } from "../../lib/host/access_record.ts";
+import { statPath } from "../../lib/sys/file.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { event } from "../lab/scripted_behaviour.ts";
 import { Peer } from "../lab/session_peer.ts";
@@ -351,4 +353,31 @@ Deno.test("verify-scsi finds a disk where it was put, or refuses", async () => {
       );
     }
   });
+});
+
+Deno.test("give-owner and return-owner go by who owns the disk now", async () => {
+  const directory = Deno.makeTempDirSync();
+  const path = `${directory}/disk`;
+  Deno.writeTextFileSync(path, "");
+  const inode = inodeKey(statPath(path));
+  const given = { way: "chown", path, inode, from: 0, to: 30 } as const;
+  const confirmed = async (kind: "give-owner" | "return-owner") => {
+    let told = "";
+    await withStep({ kind, given }, async ({ confirm }) => {
+      told = await confirm();
+    });
+    return told;
+  };
+  const both = async () => [
+    await confirmed("give-owner"),
+    await confirmed("return-owner"),
+  ];
+  assertEquals(await both(), ["not-done", "done"]);
+  Deno.chownSync(path, 30, 31);
+  assertEquals(await both(), ["done", "not-done"]);
+  // Somebody else's by now.
+  Deno.chownSync(path, 31, 31);
+  assertEquals(await both(), ["not-done", "done"]);
+  Deno.removeSync(directory, { recursive: true });
+  assertEquals(await both(), ["not-done", "unknown"]);
 });
