@@ -300,6 +300,9 @@ export class EventFollower {
   }
 
   async #tryOpen(): Promise<QmpSession | "in-use" | "vm-ended"> {
+    // QEMU lets two wait. Were these two followers, whoever needs the monitor
+    // could not even be seen.
+    if (unixSocketConnections(this.#path) >= 2) return "in-use";
     try {
       return await openMonitor(this.#path, this.#options);
     } catch (error) {

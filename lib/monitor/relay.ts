@@ -8,7 +8,7 @@
  */
 
 import { parseExact } from "../qmp/exact_json.ts";
-import { isJson, type QmpEvent } from "../qmp/message.ts";
+import { isJson, isTimeMs, type QmpEvent } from "../qmp/message.ts";
 import { fnv1a } from "../state/hash.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { DatagramInbox, sendDatagram } from "../sys/datagram.ts";
@@ -93,7 +93,7 @@ export function messagesOf(
 
 function isEvent(value: unknown): value is QmpEvent {
   return isJson(value) && typeof value.event === "string" &&
-    typeof value.timestampMs === "number" && isJson(value.data);
+    isTimeMs(value.timestampMs) && isJson(value.data);
 }
 
 /** Undefined for what another version, or nobody of ours, has sent. */
@@ -109,7 +109,9 @@ export function readRelayed(
   }
   if (!isJson(value) || value.qmp !== qmp) return undefined;
   const { events, lost } = value;
-  if (!Array.isArray(events) || typeof lost !== "number") return undefined;
+  const isCount = typeof lost === "number" && lost >= 0 &&
+    Number.isSafeInteger(lost);
+  if (!Array.isArray(events) || !isCount) return undefined;
   return { events: events.filter(isEvent), lost };
 }
 

@@ -120,6 +120,11 @@ function count(value: unknown): number {
   return typeof value === "number" ? value : 0;
 }
 
+/** Whether it is a time, in ms since 1970, that a Date can hold. */
+export function isTimeMs(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 8.64e15;
+}
+
 function readGreeting(greeting: Json): QmpMessage {
   const version = isJson(greeting.version) ? greeting.version : {};
   const qemu = isJson(version.qemu) ? version.qemu : {};
@@ -136,13 +141,14 @@ function readGreeting(greeting: Json): QmpMessage {
 
 function readEvent(message: Json): QmpMessage {
   const stamp = isJson(message.timestamp) ? message.timestamp : {};
+  const timestampMs = count(stamp.seconds) * 1000 +
+    Math.floor(count(stamp.microseconds) / 1000);
   return {
     kind: "event",
     event: {
       event: String(message.event),
       data: isJson(message.data) ? message.data : {},
-      timestampMs: count(stamp.seconds) * 1000 +
-        Math.floor(count(stamp.microseconds) / 1000),
+      timestampMs: isTimeMs(timestampMs) ? timestampMs : 0,
     },
   };
 }

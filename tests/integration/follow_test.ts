@@ -16,6 +16,8 @@ import { openMonitor, openVisibly } from "../../lib/monitor/monitor.ts";
 import { relay } from "../../lib/monitor/relay.ts";
 import type { QmpSession } from "../../lib/qmp/client.ts";
 import type { Waiting } from "../../lib/state/waiting.ts";
+import { pause } from "../../lib/sys/pause.ts";
+import { unixSocketConnections } from "../../lib/sys/sock_diag.ts";
 import { UnixSocket } from "../../lib/sys/unix_socket.ts";
 import { withHolder } from "../lab/hold.ts";
 import { event } from "../lab/scripted_behaviour.ts";
@@ -269,6 +271,29 @@ Deno.test("EventFollower may be away when its time is over", async () => {
   assertEquals(await end, "away");
   assertEquals([names(), performance.now() >= deadline], [[], true]);
   other.close();
+});
+
+Deno.test("EventFollower leaves room for those who need the monitor", async () => {
+  await using peer = new Peer();
+  const deadline = performance.now() + 1_000;
+  const { follower, begun } = follow(peer, { deadline });
+  let isOver = false;
+  const end = follower.run().finally(() => isOver = true);
+  await begun;
+  const path = pathOf(peer);
+  const connect = () => UnixSocket.connect(path, { timeoutMs: 10_000 });
+  const others = await follower.without(async () => {
+    await peer.idle();
+    return [await connect(), await connect()];
+  });
+  // One is served and one waits: with a third one, the queue would be full.
+  let most = 0;
+  while (!isOver) {
+    most = Math.max(most, unixSocketConnections(path));
+    await pause(10);
+  }
+  for (const other of others) other.close();
+  assertEquals([most, await end], [2, "away"]);
 });
 
 Deno.test("openMonitor() tells each second who keeps it waiting", async () => {

@@ -48,11 +48,14 @@ Deno.test("readRelayed() takes nothing from strangers", () => {
     ...["", "[]", "{", "null", `{"qmp":"${QMP}"}`],
     `{"qmp":"${QMP}","events":{},"lost":0}`,
     `{"qmp":"${QMP}","events":[]}`,
+    `{"qmp":"${QMP}","events":[],"lost":-1}`,
+    `{"qmp":"${QMP}","events":[],"lost":1e999}`,
   ];
   for (const text of texts) {
     assertEquals(readRelayed(QMP, bytes(text)), undefined, text);
   }
-  const odd = `{"qmp":"${QMP}","events":[1,{"event":"E"}],"lost":0}`;
+  const late = '{"event":"E","data":{},"timestampMs":1e300}';
+  const odd = `{"qmp":"${QMP}","events":[1,{"event":"E"},${late}],"lost":0}`;
   assertEquals(readRelayed(QMP, bytes(odd)), { events: [], lost: 0 });
 });
 

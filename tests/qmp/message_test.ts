@@ -1,6 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { QmpProtocolError } from "../../lib/qmp/errors.ts";
-import { isJson, MessageFramer, readMessage } from "../../lib/qmp/message.ts";
+import {
+  isJson,
+  MessageFramer,
+  type QmpMessage,
+  readMessage,
+} from "../../lib/qmp/message.ts";
 import { assert } from "../support/facts.ts";
 
 const encoder = new TextEncoder();
@@ -106,6 +111,13 @@ Deno.test("readMessage() takes what a peer leaves out", () => {
     kind: "event",
     event: { event: "STOP", data: {}, timestampMs: 0 },
   });
+  // A time that no Date holds is none.
+  for (const seconds of ["1e300", "1e999", "-1"]) {
+    const { event } = read(
+      `{"event": "STOP", "timestamp": {"seconds": ${seconds}}}`,
+    ) as Extract<QmpMessage, { kind: "event" }>;
+    assertEquals(event.timestampMs, 0);
+  }
   assertEquals(read('{"error": {}}'), {
     kind: "error",
     id: undefined,
