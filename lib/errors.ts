@@ -316,7 +316,7 @@ export function shortage(error: unknown): HotplugError | undefined {
   const cause = isMade ? error.cause : error;
   if (!isShortage(cause)) return undefined;
   const hint = shortageHint(cause.code);
-  const what = isMade ? error.message : `Cannot go on: ${cause.message}`;
+  const what = isMade ? error.message : `Cannot continue: ${cause.message}`;
   return new HotplugError("busy", what, { cause, hint });
 }
 
@@ -342,7 +342,7 @@ export function isDenied(error: unknown): boolean {
 /** What only root can do or see: status 3. */
 export function permissionDenied(what: string, cause?: unknown): HotplugError {
   const why = Deno.uid() === 0
-    ? "kvm-hotplug lacks rights that root has"
+    ? "kvm-hotplug runs as root, but without some of root's rights"
     : "kvm-hotplug must run as root";
   const message = `${what}: ${why}`;
   return new HotplugError("permission-denied", message, { cause });

@@ -80,7 +80,7 @@ Deno.test("shortage() is told by the errno, and is busy: status 3", () => {
     assertEquals(isShortage(error), true);
     const told = shortage(error);
     assertEquals([told?.code, told?.changed], ["busy", false]);
-    assertEquals(told?.message, `Cannot go on: open /x: … (${code})`);
+    assertEquals(told?.message, `Cannot continue: open /x: … (${code})`);
     assertThrows(() => passShortage(error), Error, code);
   }
   for (const other of [ofKernel("ENOENT"), new Error("EMFILE"), "EMFILE"]) {

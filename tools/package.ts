@@ -39,7 +39,7 @@ Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1
 Recommends: iproute2
 Section: admin
 Priority: optional
-Description: disks and network cards into and out of running QEMU/KVM VMs
+Description: add and remove disks and network cards of running QEMU/KVM VMs
  Hotplugs disks and NICs on a node of a Ganeti cluster, or beside any QEMU
  with a QMP socket: plans first, undoes what fails, recovers after a kill, and
  records every change in the runtime file.

@@ -140,7 +140,7 @@ function writeAnswer(
   if (fault === undefined) return;
   // What was changed is changed: its status must not depend on our output.
   if (!mayHaveChanged(answer)) throw fault;
-  warn(inSpiteOf(fault, "the status says what it came to"), terminal);
+  warn(inSpiteOf(fault, "the exit status still shows the result"), terminal);
 }
 
 /** What resolves a name is loaded only where one was given. */

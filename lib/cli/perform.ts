@@ -16,7 +16,7 @@ import { Trace } from "../commands/trace.ts";
 
 /** Whoever carries out others has the input for itself. */
 function noInput(): never {
-  throw usage('There is no input here that "-" could stand for');
+  throw usage('"-" is not possible here: stdin is already in use');
 }
 
 /** Whether an invocation is to change an instance. */
@@ -36,7 +36,7 @@ async function answer(call: Call): Promise<Answer | undefined> {
   }
   const name = flags.has("help") ? "help" : command?.name;
   if (name === undefined) {
-    throw usage("No command given", "kvm-hotplug --help shows all");
+    throw usage("No command given", "kvm-hotplug --help shows all commands");
   }
   const handler = await handlerOf(name);
   return await handler(call);

@@ -165,7 +165,7 @@ function findCommand(words: readonly string[]): {
   const group = COMMANDS.map(({ name }) => name)
     .filter((name) => name.startsWith(`${first} `));
   if (words.length === 1 && group.length > 0) {
-    throw usage(`${first} needs another word`, `there is ${group.join(", ")}`);
+    throw usage(`${first} needs another word`, `commands: ${group.join(", ")}`);
   }
   const said = words.slice(0, 2).join(" ");
   throw usage(

@@ -20,18 +20,21 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...KIND_COMMANDS,
   commandSpec(
     "adopt INSTANCE",
-    "record devices that QEMU has and the runtime file lacks",
+    "record devices that only QEMU has",
     [
-      spec("uuid UUID", "only the device whose id begins so; this is its uuid"),
+      spec(
+        "uuid UUID",
+        "record only the device with this uuid (its id has the beginning)",
+      ),
       DRY_RUN,
     ],
   ),
   {
     ...commandSpec(
       "list [INSTANCE]",
-      "instances of this node, or devices of one",
+      "show the instances, or the devices of one",
       [
-        spec("whole", "compare each instance as deeply as list INSTANCE does"),
+        spec("whole", "compare everything, as list INSTANCE does"),
       ],
     ),
     document: "list",
@@ -39,18 +42,18 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     ...commandSpec(
       "check INSTANCE|SOCKET",
-      "can devices be hotplugged, and if not, why",
+      "show whether hotplug is possible",
     ),
     document: "check",
   },
   {
-    ...commandSpec("pci INSTANCE|SOCKET", "map of buses and slots"),
+    ...commandSpec("pci INSTANCE|SOCKET", "show the buses and slots"),
     document: "pci",
   },
   {
     ...commandSpec(
       "repair INSTANCE",
-      "finish or undo what was interrupted; report drift",
+      "finish an interrupted change, fix differences",
       [DRY_RUN],
     ),
     document: "repair",
@@ -58,7 +61,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     ...commandSpec(
       "state show INSTANCE",
-      "the runtime file, as it is and as it is understood",
+      "show the runtime file",
       [
         spec("verify", "compare it with the live QEMU; exit 3 if they differ"),
       ],
@@ -67,17 +70,17 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   commandSpec(
     "state upgrade INSTANCE",
-    "bring a runtime file of an older Ganeti to today's form",
+    "convert the runtime file of an older Ganeti",
     [DRY_RUN],
   ),
   {
     ...commandSpec(
       "state command INSTANCE",
-      "the command line that starts an identical QEMU",
+      "show how to start an identical QEMU",
       [
         spec(
           "incoming URI",
-          "where its state comes from, e.g. unix:/run/m.sock; starts a target",
+          "start as the target of a migration from this URI, e.g. unix:/run/m.sock",
         ),
       ],
     ),
@@ -93,10 +96,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     ...commandSpec(
       "events INSTANCE|SOCKET",
-      "show a VM's events as they come",
+      "show the VM's events as they occur",
       [
-        spec("until EVENT", "end after this one, with status 0"),
-        spec("for S", "end after this time, in seconds"),
+        spec("until EVENT", "end with status 0 when this event occurs"),
+        spec("for S", "end after this many seconds"),
       ],
     ),
     document: "event",
@@ -105,7 +108,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     ...commandSpec(
       "shell INSTANCE|SOCKET",
-      "QMP and these commands typed in, with the VM's events",
+      "type QMP and kvm-hotplug commands",
     ),
     document: "shell",
     output: "stream",
@@ -113,13 +116,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     ...commandSpec(
       "rpc",
-      "answer JSON-RPC 2.0 requests on stdin, one a line, until its end",
+      "answer JSON-RPC 2.0 requests on stdin",
     ),
     document: "response",
     output: "stream",
   },
   {
-    ...commandSpec("schema", "JSON Schema of every document, for programs", [
+    ...commandSpec("schema", "print the JSON Schema of every document", [
       spec("openrpc", "the OpenRPC document of rpc, with all options"),
     ]),
     document: "schema",
@@ -127,15 +130,19 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     ...commandSpec(
       "completion bash|zsh|fish|words [WORD...]",
-      "script that completes command lines in a shell",
+      "print the completion script for a shell",
     ),
     document: "completion",
     output: "stream",
   },
   {
-    ...commandSpec("help [COMMAND]", "usage of all commands, or of one", [
-      spec("man", "the manual page, as roff"),
-    ]),
+    ...commandSpec(
+      "help [COMMAND]",
+      "show the usage of all commands, or of one",
+      [
+        spec("man", "print the manual page as roff"),
+      ],
+    ),
     document: "help",
   },
 ];

@@ -131,7 +131,7 @@ export async function completion(call: Call): Promise<Answer | undefined> {
     if (script === undefined) {
       throw usage(
         `Unknown shell ${JSON.stringify(what)}`,
-        `there is ${[...SCRIPTS.keys()].join(", ")}`,
+        `shells: ${[...SCRIPTS.keys()].join(", ")}`,
       );
     }
     return { text: script.split("\n"), document: { ok: true, script } };

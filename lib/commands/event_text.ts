@@ -51,7 +51,7 @@ function recorded(target: Target): readonly DeviceEntry[] {
 /** Why devices are not named as the user knows them; undefined if they are. */
 export function recordFault(target: Target): string | undefined {
   const { fault } = readRecord(target);
-  return fault && `${fault.message}: devices have QEMU's names only`;
+  return fault && `${fault.message}: devices are shown by QEMU's names only`;
 }
 
 function dataText(data: QmpEvent["data"]): string {
@@ -81,7 +81,7 @@ export function textOf(
     return printable(
       `${clock(gap.toMs)} -- gap of ${
         seconds(gap)
-      } s: the monitor was given to ${gap.reason}${relayedText(gap)}`,
+      } s: ${gap.reason} used the monitor${relayedText(gap)}`,
     );
   }
   const { event } = seen;

@@ -44,17 +44,17 @@ function notCome(
     case "vm-ended":
       return new HotplugError(
         "not-running",
-        `The VM ended before ${name} came`,
+        `The VM ended before event ${name} occurred`,
       );
     case "away":
       return new HotplugError(
         "monitor-busy",
-        `Whether ${name} came within ${seconds} s is not known: the monitor was given away and was not free again`,
+        `It is not known whether ${name} occurred within ${seconds} s: another kvm-hotplug used the monitor until the end`,
       );
     case "timeout":
       return new HotplugError(
         "event-timeout",
-        `${name} did not come within ${seconds} s`,
+        `${name} did not occur within ${seconds} s`,
       );
   }
 }

@@ -8,11 +8,11 @@
 /** By the command's name: what each is good for, and the line below it. */
 export const EXAMPLES: Readonly<Record<string, string>> = {
   "disk add": `
-# into the first free slot, with the settings of the instance
+# use the first free slot and the settings of the instance
 kvm-hotplug disk add vm1.example.com /dev/xenvg/data1 --name data
-# a raw image, with a limit from the beginning
+# add a raw image with an I/O limit
 kvm-hotplug disk add vm1.example.com /srv/d1.img --name scratch --iops 500
-# each step and its undo; nothing is changed
+# show each step and its undo; change nothing
 kvm-hotplug disk add vm1.example.com /srv/d2.img --dry-run`,
   "disk resize": `
 # tell the guest that the source has grown (lvextend)
@@ -20,94 +20,94 @@ kvm-hotplug disk resize vm1.example.com data
 # grow a raw image, and tell the guest
 kvm-hotplug disk resize vm1.example.com scratch 64M --grow`,
   "disk set": `
-# limit a disk that disturbs the others
+# limit a disk that slows down the others
 kvm-hotplug disk set vm1.example.com data --iops 500 --bps 50M
-# take the limits away
+# remove the limits
 kvm-hotplug disk set vm1.example.com data --iops 0 --bps 0
 # take the medium out of a CD-ROM drive
 kvm-hotplug disk set vm1.example.com cd --medium none`,
   "disk remove": `
-# by name; wait longer for a busy guest
+# select by name; wait longer for a busy guest
 kvm-hotplug disk remove vm1.example.com data --unplug-timeout 120
-# the last one
+# remove the last disk
 kvm-hotplug disk remove vm1.example.com -1`,
   "nic add": `
-# bridged, with a random MAC
+# add a bridged NIC with a random MAC
 kvm-hotplug nic add vm1.example.com --link br0
-# a tap that somebody else joins to a network
+# make only the tap; another program connects it to a network
 kvm-hotplug nic add vm1.example.com --mode none --tap vm1-probe --json`,
   "nic modify": `
-# to another bridge, without the guest noticing
+# move to another bridge; the guest does not notice
 kvm-hotplug nic modify vm1.example.com 0 --link br1
-# pull the cable
+# unplug the cable
 kvm-hotplug nic modify vm1.example.com -1 --link-state down
-# another card in the same slot
+# new MAC: unplug the card and plug it into the same slot again
 kvm-hotplug nic modify vm1.example.com 0 --mac aa:00:00:12:34:56`,
   "nic remove": `
-# by index
+# select by index
 kvm-hotplug nic remove vm1.example.com 1
-# by uuid: status 0 also if it is gone already
+# select by uuid: status 0 even if the NIC was already removed
 kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11`,
   adopt: `
-# which devices would be recorded, and what proves them
+# show the devices that would be recorded; change nothing
 kvm-hotplug adopt vm1.example.com --dry-run
-# a first runtime file for a VM that Ganeti never started
+# make a runtime file for a VM that Ganeti did not start
 kvm-hotplug adopt vm1 --qmp /run/vm1.qmp --state /var/lib/vm1.runtime`,
   list: `
-# all instances, what needs attention marked
+# show all instances; mark those that need attention
 kvm-hotplug list
-# devices, as file and QEMU have them
+# show the devices in the runtime file and in QEMU
 kvm-hotplug list vm1.example.com
-# the same for a program
+# the same as JSON
 kvm-hotplug list vm1.example.com --json | jq '.devices[].status'`,
   check: `
 # status 3 if something is missing
 kvm-hotplug check vm1.example.com
-# of any QEMU, by its socket
+# any QEMU, by its QMP socket
 kvm-hotplug check /run/vm1.qmp --json`,
   pci: `
-# who sits where, and what is free
+# show all devices and free slots
 kvm-hotplug pci vm1.example.com
-# of any QEMU, by its socket
+# any QEMU, by its QMP socket
 kvm-hotplug pci /run/vm1.qmp --json`,
   repair: `
-# what is left over or does not agree
+# show leftovers and differences; change nothing
 kvm-hotplug repair vm1.example.com --dry-run
-# mend it; status 7 if something remains
+# fix them; status 7 if something remains
 kvm-hotplug repair vm1.example.com`,
   "state show": `
-# the runtime file, to read
+# show the runtime file
 kvm-hotplug state show vm1.example.com
-# do file, QEMU and links agree?
+# check that the file, QEMU and the links agree
 kvm-hotplug state show vm1.example.com --verify`,
   "state upgrade": `
-# would anything change?
+# check whether anything would change
 kvm-hotplug state upgrade vm1.example.com --dry-run
-# a file of Ganeti 2.7 or newer in today's form
+# convert the file of Ganeti 2.7 or newer to the current form
 kvm-hotplug state upgrade vm1.example.com`,
   "state command": `
-# how an identical QEMU is started
+# show how to start an identical QEMU
 kvm-hotplug state command vm1.example.com
 # the target of a live migration
 kvm-hotplug state command vm1.example.com --incoming tcp:0:8102 --json`,
   qmp: `
-# any command; pretty on a terminal
+# any QMP command
 kvm-hotplug qmp vm1.example.com query-block
 # arguments as words, or as one JSON object
 kvm-hotplug qmp vm1.example.com qom-get path=/machine property=type
-# what only the human monitor tells
+# a command of the human monitor
 kvm-hotplug qmp /run/vm1.qmp human-monitor-command command-line='info qtree'
 # pass an open file
 kvm-hotplug qmp /run/vm1.qmp getfd fdname=log @fd:/tmp/log`,
   events: `
-# until Ctrl-C or the VM's end
+# until Ctrl-C, or until the VM ends
 kvm-hotplug events vm1.example.com
-# status 4 if it does not come within a minute
+# status 4 if the event does not occur within a minute
 kvm-hotplug events vm1.example.com --until DEVICE_DELETED --for 60 --json`,
   shell: `
-# Tab completes, help COMMAND tells, exit leaves
+# Tab completes words, help COMMAND explains a command, exit ends the shell
 kvm-hotplug shell vm1.example.com
-# lines from a program, a document for each
+# commands from a program, one JSON document for each
 echo 'query-status' | kvm-hotplug shell /run/vm1.qmp --json`,
   rpc: `
 # one request, one answer
@@ -117,10 +117,10 @@ ssh node1 kvm-hotplug rpc --timeout 10`,
   schema: `
 # JSON Schema of every document; each command has its own in $defs
 kvm-hotplug schema | jq '."$defs".list'
-# what rpc takes: methods, options, defaults
+# the methods of rpc, with their options and defaults
 kvm-hotplug schema --openrpc`,
   completion: `
-# in ~/.bashrc; the Debian package brings it along
+# in ~/.bashrc (the Debian package installs it)
 eval "$(kvm-hotplug completion bash)"
 # after compinit in ~/.zshrc
 source <(kvm-hotplug completion zsh)
@@ -129,7 +129,7 @@ kvm-hotplug completion fish | source`,
   help: `
 # options and examples of one command
 kvm-hotplug help disk add
-# the commands that begin so
+# all disk commands
 kvm-hotplug help disk
 # the manual page
 kvm-hotplug help --man | man -l -`,

@@ -31,7 +31,7 @@ export function helpOn(
   throw usage(
     `No command ${JSON.stringify(words)}`,
     commandMeant(words.split(" ")) ?? didYouMean(words, names) ??
-      "kvm-hotplug --help shows all",
+      "kvm-hotplug --help shows all commands",
   );
 }
 

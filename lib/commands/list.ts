@@ -24,8 +24,8 @@ function expectRunDir({ invocation, terminal }: Call, runDir: string) {
   if (!isGiven || lookAt(runDir) !== undefined) return;
   throw new HotplugError(
     "no-such-run-dir",
-    `There is no run directory ${runDir}`,
-    { hint: "give Ganeti's run directory, or leave --run-dir out" },
+    `Run directory ${runDir} does not exist`,
+    { hint: "give Ganeti's run directory, or omit --run-dir" },
   );
 }
 

@@ -83,7 +83,7 @@ const FILES_OF = [
   ["kvm-hypervisor/ctrl/NAME.qmp", "The QMP socket of the instance NAME."],
   [
     "kvm-hypervisor/conf/NAME.runtime",
-    "The runtime file, from which a migration starts an identical VM.",
+    "The runtime file. A migration starts an identical VM from it.",
   ],
   [
     "kvm-hypervisor/nic/NAME/SEQ",
@@ -91,26 +91,38 @@ const FILES_OF = [
   ],
   [
     "kvm-hotplug/NAME.lock, .journal, .json",
-    "The tool's own files: who works on the instance, what a killed call had begun, and what the runtime file cannot hold.",
+    "The tool's own files: the lock, the journal of the change in progress, and the data that has no place in the runtime file.",
   ],
 ] as const;
+
+const DESCRIPTION = [
+  "kvm-hotplug adds disks and network cards to running VMs, and removes them.",
+  "It runs as root on the node of the VM.",
+  "It speaks QMP with QEMU and passes disks and taps as file descriptors.",
+  "It records every change in the runtime file of Ganeti's KVM hypervisor.",
+  "Each operation is planned first, and undone if a step fails.",
+  "If kvm-hotplug is killed, its next call finishes or undoes the operation.",
+];
+
+const OPERANDS = [
+  "INSTANCE is the name of an instance, or its first part, up to a dot.",
+  "For check, pci, qmp, events and shell, INSTANCE may also be the path of a QMP socket.",
+  "DISK and NIC select one device: by its index (-1 is the last), its uuid or at least 8 characters of it, its device id, or its name.",
+  "A disk may also be selected by its absolute path or URI, a NIC by its MAC address.",
+];
 
 /** The manual page as roff. */
 export function manPage(): string {
   return [
     `.TH KVM\\-HOTPLUG 8 "" "kvm\\-hotplug ${VERSION}" "System Administration"`,
     ".SH NAME",
-    "kvm\\-hotplug \\- disks and network cards into and out of running QEMU/KVM VMs",
+    "kvm\\-hotplug \\- add and remove disks and network cards of running QEMU/KVM VMs",
     ".SH SYNOPSIS",
     `${bold("kvm-hotplug")} ${italic("command")} [${italic("options")}]`,
     ".SH DESCRIPTION",
-    escape(
-      "Runs as root on the node of the VM, speaks QMP with its QEMU, hands disks and taps over as file descriptors, and records every change in the runtime file of Ganeti's KVM hypervisor. Each operation is planned first, undone if a step fails, and finished or undone by the next call if it was killed.",
-    ),
+    ...DESCRIPTION.map(escape),
     ".PP",
-    escape(
-      "INSTANCE is the name of an instance, or the first part of exactly one, up to a dot; commands that only ask also take the path of a QMP socket. DISK and NIC select a device by its index (-1 is the last), its uuid or 8 or more characters of it, its device id, or its name; a disk also by its absolute path or URI, a NIC by its MAC address.",
-    ),
+    ...OPERANDS.map(escape),
     ".SH COMMANDS",
     ...COMMANDS.flatMap(commandLines),
     ".SH OPTIONS OF EVERY COMMAND",
@@ -123,19 +135,21 @@ export function manPage(): string {
     ]),
     ".SH FILES",
     escape(
-      "All below the run directory, /var/run/ganeti unless told otherwise.",
+      "These files are below the run directory, by default /var/run/ganeti.",
     ),
     ...FILES_OF.flatMap(([path, what]) => [".TP", italic(path), escape(what)]),
     ".SH ENVIRONMENT",
     ".TP",
     bold("KVM_HOTPLUG_RUN_DIR"),
-    escape("The run directory."),
+    escape("The run directory, unless --run-dir names one."),
     ".TP",
     `${bold("GANETI_ROOTDIR")}, ${bold("GANETI_HOSTNAME")}`,
-    escape("Those of a virtual cluster, as Ganeti itself takes them."),
+    escape(
+      "The root directory and the node name in a virtual cluster of Ganeti.",
+    ),
     ".TP",
     bold("NO_COLOR"),
-    escape("No colour."),
+    escape("If set, the output has no colour."),
     ".SH SEE ALSO",
     ".BR qemu (1),",
     ".BR gnt\\-instance (8)",

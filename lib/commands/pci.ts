@@ -33,7 +33,7 @@ function behind({ id }: MapSlot, buses: readonly MapBus[]) {
 
 function headOf({ bus, type, hotplug }: MapBus): string {
   const kind = type === "pcie" ? "PCIe" : "PCI";
-  return `${bus} (${kind}, ${hotplug ? "takes hotplug" : "no hotplug"})`;
+  return `${bus} (${kind}, ${hotplug ? "hotplug" : "no hotplug"})`;
 }
 
 function where({ slot, function: fn }: MapSlot, slots: readonly MapSlot[]) {

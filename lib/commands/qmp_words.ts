@@ -23,14 +23,14 @@ import { absolute } from "../words/request_words.ts";
 const FD = "@fd:";
 
 const ACCEPTED =
-  'arguments are KEY=VALUE words, one JSON object, or "-" for one on stdin; @fd:PATH passes a file';
+  'give KEY=VALUE words, one JSON object, or "-" for a JSON object on stdin; @fd:PATH passes a file';
 
 function object(text: string, from: string): Json {
   let value: unknown;
   try {
     value = parseExact(text);
   } catch (error) {
-    throw usage(`The arguments${from} are no JSON: ${messageOf(error)}`);
+    throw usage(`The arguments${from} are not valid JSON: ${messageOf(error)}`);
   }
   if (isJson(value)) return value;
   throw usage(`The arguments${from} must be one JSON object`);
@@ -71,12 +71,16 @@ function openPassed(path: string): Fd {
 function passedFd(words: readonly string[]): Fd | undefined {
   const [path, ...more] = words.map((word) => word.slice(FD.length));
   if (path === undefined) return undefined;
-  if (more.length > 0) throw usage("One command takes one @fd:PATH");
+  if (more.length > 0) {
+    throw usage("Only one @fd:PATH can be passed with a command");
+  }
   if (path === "") throw usage("@fd: needs a path");
   try {
     return openPassed(absolute(path));
   } catch (error) {
-    throw unsupported(`Cannot open ${path} to pass it: ${messageOf(error)}`);
+    throw unsupported(
+      `Cannot open ${path} to pass it to QEMU: ${messageOf(error)}`,
+    );
   }
 }
 
@@ -106,7 +110,7 @@ export function unsent(error: unknown, command: string): unknown {
   if (word === undefined) return error;
   const { message, known } = error as SchemaError | UnknownCommandError;
   const all = known.length > 0 && known.length <= 24
-    ? `there is ${known.join(", ")}`
+    ? `known: ${known.join(", ")}`
     : undefined;
   return unsupported(message, didYouMean(word, known) ?? all);
 }

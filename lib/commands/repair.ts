@@ -18,8 +18,8 @@ const SOMETHING_REMAINS = 7;
 function textOf(outcome: RepairOutcome): string[] {
   const { instance, repaired, remaining, pending, plan, qemu } = outcome;
   const agree = qemu === "down"
-    ? "the VM does not run; runtime file and node agree"
-    : "runtime file, QEMU and node agree";
+    ? "the VM does not run; the runtime file and the node agree"
+    : "the runtime file, QEMU and the node agree";
   const lines = [
     ...repaired.map(({ what, did }) => `Repaired: ${what}: ${did}`),
     ...remaining.flatMap(({ message, hint }) => [
@@ -45,7 +45,7 @@ export async function repair(call: Call): Promise<Answer> {
     ? [
       remark(
         "not-running",
-        "the VM does not run: only runtime file and node were compared",
+        "the VM does not run: only the runtime file and the node were compared",
       ),
     ]
     : [];

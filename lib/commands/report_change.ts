@@ -51,7 +51,7 @@ export function outcomeText(outcome: Outcome): string[] {
   if (action === "upgrade") {
     return changed
       ? [`Upgraded the runtime file of ${instance}`]
-      : [`The runtime file of ${instance} already has today's form`];
+      : [`The runtime file of ${instance} already has the current form`];
   }
   if (device === null) {
     return [`Nothing to ${action}: ${instance} has no such device`];

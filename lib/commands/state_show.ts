@@ -22,10 +22,12 @@ function placeOf({ bus, slot, scsi_id }: DeviceView): string {
 
 function verifyText(verify: Verification | undefined): string[] {
   if (verify === undefined) return [];
-  if (verify.ok) return ["", "QEMU and the file describe the same machine"];
+  if (verify.ok) {
+    return ["", "QEMU and the runtime file describe the same machine"];
+  }
   return [
     "",
-    "QEMU and the file differ:",
+    "QEMU and the runtime file differ:",
     ...verify.differences.flatMap((
       { message, hint },
     ) => [`- ${message}`, `  ${hint}`]),
@@ -35,8 +37,8 @@ function verifyText(verify: Verification | undefined): string[] {
 function text(view: StateView): string[] {
   const { understood: { nics, disks }, current, version } = view;
   const form = current
-    ? `of Ganeti ${version}`
-    : `of Ganeti ${version}; the next change, or state upgrade, brings it to today's form`;
+    ? `Ganeti ${version}`
+    : `Ganeti ${version}; the next change, or state upgrade, converts it to the current form`;
   const devices = [...disks, ...nics];
   const rows = devices.map((one) => [
     titleOf(one),
@@ -51,7 +53,7 @@ function text(view: StateView): string[] {
       ? ["no disks, no NICs"]
       : table([["DEVICE", "ID", "DRIVER", "PLACE", ""], ...rows])),
     "",
-    "as it is:",
+    "the file itself:",
     ...view.raw.text.split("\n"),
     ...verifyText(view.verify),
   ];

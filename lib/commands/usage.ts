@@ -34,17 +34,17 @@ function commandLine({ name, operands, options }: CommandSpec): string {
 
 /** What the caller should do next, by exit status: INTERFACE, "Exit statuses". */
 export const STATUSES: readonly (readonly [string, string])[] = [
-  ["0", "done, or already so"],
-  ["1", "a fault of the tool: report it"],
-  ["2", "the command line is not valid; nothing was looked at"],
+  ["0", "done, or nothing to do"],
+  ["1", "a fault in kvm-hotplug: please report it"],
+  ["2", "the command line is not valid; nothing was changed"],
   ["3", "refused before anything was changed"],
-  ["4", "the VM could not be asked; nothing was changed"],
+  ["4", "the VM did not answer; nothing was changed"],
   [
     "5",
-    "failed and undone: all is as before; of qmp: QEMU refused the command",
+    "failed and undone; nothing is changed (qmp: QEMU refused the command)",
   ],
-  ["6", "the guest has not released the device, or refused to"],
-  ["7", "something is left over: run repair"],
+  ["6", "the guest has not released the device, or refused to release it"],
+  ["7", "not completely done or undone: run repair"],
 ];
 
 function commandRow({ name, operands, summary }: CommandSpec) {
@@ -61,7 +61,7 @@ export function groupUsage(
     "",
     ...definitions(commands.map(commandRow), COMMAND_WIDTH),
     "",
-    `kvm-hotplug help ${commands[0]?.name} shows options and examples`,
+    `kvm-hotplug help ${commands[0]?.name} shows the options and examples`,
   ].join("\n");
 }
 
@@ -69,18 +69,18 @@ export function groupUsage(
 export function usageText(): string {
   const commands = COMMANDS.map(commandRow);
   return [
-    "kvm-hotplug: disks and network cards into and out of running QEMU/KVM VMs",
+    "kvm-hotplug: add and remove disks and network cards of running QEMU/KVM VMs",
     "",
     "Usage: kvm-hotplug COMMAND [options]",
     "",
     ...definitions(commands, COMMAND_WIDTH),
     "",
-    "Options of every command (kvm-hotplug help COMMAND shows its own):",
+    "Options of every command (kvm-hotplug help COMMAND shows the others):",
     ...definitions(GLOBAL_OPTIONS.map(optionRow), OPTION_WIDTH),
     "",
-    "INSTANCE is a whole name, or the first part of one: vm1 for vm1.example.com.",
-    "A DISK or NIC is an index (-1: the last), a uuid or 8 or more characters of",
-    "it, a device id, or a name; a DISK also its path or URI, a NIC its MAC.",
+    "INSTANCE is a name, or the first part of a name: vm1 for vm1.example.com.",
+    "DISK and NIC select a device by index (-1: the last), by uuid or at least 8",
+    "characters of it, by device id, by name, by path or URI (disk), or by MAC (NIC).",
     "",
     "Exit status:",
     ...table(STATUSES.map(([status, meaning]) => [`  ${status}`, meaning])),

@@ -37,7 +37,7 @@ export function withWholeName(
     if (name !== word && command?.name === "adopt") {
       throw new HotplugError(
         "no-such-instance",
-        `adopt takes the whole name of an instance: there is no ${word}`,
+        `adopt needs the whole name of an instance: no instance is called ${word}`,
         { hint: commandLine(reach, "adopt", name) },
       );
     }

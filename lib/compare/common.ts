@@ -30,7 +30,9 @@ function fdsets({ qemu }: WholeFacts): Difference[] {
   ).map(({ id, opaques }) => ({
     code: "fd-set",
     device: null,
-    message: `QEMU keeps fd set ${id} (${opaques[0]}), which is not needed`,
+    message: `QEMU still has the unused fd set ${id} (${
+      opaques[0]
+    }), which is not needed`,
     hint: "repair removes it",
     mend: { word: "fd-set", subject: String(id), did: "removed it" },
   }));
@@ -43,7 +45,7 @@ export function leftoverDifferences(
   return leftovers.map((path) => ({
     code: "leftover",
     device: null,
-    message: `${path} is left of an interrupted operation`,
+    message: `${path} is a leftover of an interrupted operation`,
     hint: "repair removes it",
     mend: { word: "leftover", subject: path, did: "removed it" },
   }));
@@ -90,9 +92,9 @@ function unrecorded(
       device: { kind, ...name(id) },
       message: `QEMU has ${
         kind === "disk" ? "disk" : "NIC"
-      } ${id}, which the runtime file does not record: ${
+      } ${id}, which the runtime file does not record. The hint removes it; to record it, run: ${
         commandLine(paths, "adopt", paths.name)
-      } records it, the command of the hint takes it out`,
+      }`,
       hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
     })),
     ...[...qemu.drivers].filter(([id, driver]) =>
@@ -110,7 +112,7 @@ function unrecorded(
 }
 
 const NOT_KEPT =
-  "adopt records disks and NICs only: stop and start the instance, and its file fits it again";
+  "adopt records only disks and NICs: stop and start the instance to make its runtime file correct";
 
 /** A machine type without a version stands for the newest of its kind. */
 function sameMachine(recorded: string, live: string): boolean {
@@ -131,7 +133,8 @@ function machine({ content: { runtime }, qemu }: WholeFacts): Difference[] {
   return [{
     code: "machine",
     device: null,
-    message: `The file starts a ${recorded}, QEMU is a ${qemu.machine}`,
+    message:
+      `The runtime file starts machine type ${recorded}, but QEMU runs ${qemu.machine}`,
     hint: "stop and start the instance",
   }];
 }
@@ -155,7 +158,7 @@ function pidFile(
     code: "pid-file",
     device: null,
     message:
-      `Pid file ${paths.pid} does not lead to the VM, whose pid is ${peer}`,
+      `Pid file ${paths.pid} does not name the VM: the VM has pid ${peer}`,
     hint: `printf '%s\\n' ${peer} > ${shellWord(paths.pid)}`,
   }];
 }
@@ -172,8 +175,8 @@ function uidFile(
     device: null,
     message: `Uid file ${uidFile} says ${
       uidText ?? "nothing"
-    }, QEMU runs as ${uid}`,
-    hint: "Ganeti frees that uid when the instance stops",
+    }, but QEMU runs as uid ${uid}`,
+    hint: "Ganeti will free the uid in the file when the instance stops",
   }];
 }
 

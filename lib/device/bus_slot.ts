@@ -56,13 +56,15 @@ export function takenSlots(
   }
   for (const device of live) {
     if (!isOn(device, on)) continue;
-    const name = device.id || device.description || "a device without id";
+    const name = device.id || device.description || "a device without an id";
     taken.set(device.slot, name);
   }
   if (on.devices === "hidden") {
     const { first, last } = on.slots;
     for (let slot = first; slot <= last; slot++) {
-      if (!taken.has(slot)) taken.set(slot, "what query-pci does not show yet");
+      if (!taken.has(slot)) {
+        taken.set(slot, "a device that query-pci does not show yet");
+      }
     }
   }
   return taken;

@@ -61,7 +61,7 @@ function namedBus(buses: readonly PciBus[], name: string): PciBus {
   const bus = buses.find((one) => one.name === name);
   if (bus !== undefined) return bus;
   throw unsupported(
-    `The VM has no PCI bus ${name}; those that take hotplug: ${taking(buses)}`,
+    `The VM has no PCI bus ${name}; buses with hotplug: ${taking(buses)}`,
   );
 }
 
@@ -77,8 +77,8 @@ function numberedBus(
   const port = ports.find(({ number }) => number === slot);
   if (port !== undefined) return port;
   throw unsupported(
-    `No port that takes hotplug has the number ${slot}`,
-    "name one with --bus; pci shows them",
+    `No port with hotplug has the number ${slot}`,
+    "name a port with --bus; kvm-hotplug pci shows all ports",
   );
 }
 
@@ -91,7 +91,7 @@ function slotOn(facts: SlotFacts, bus: PciBus, wanted: number): number {
   if (slot < first || slot > last) {
     throw unsupported(
       `Bus ${bus.name} has no slot ${slot}: ${
-        isPort ? "a port has slot 0 alone" : `slots go from ${first} to ${last}`
+        isPort ? "a port has only slot 0" : `slots go from ${first} to ${last}`
       }`,
     );
   }
@@ -101,6 +101,6 @@ function slotOn(facts: SlotFacts, bus: PciBus, wanted: number): number {
     `${
       isPort ? `Port ${bus.name}` : `Slot ${slot} of ${bus.name}`
     } is taken by ${holder}`,
-    "leave --slot and --bus out to take the first free one",
+    "omit --slot and --bus to use the first free slot",
   );
 }

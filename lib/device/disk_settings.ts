@@ -124,12 +124,12 @@ export function checkSettings(
   if (settings.aio === "io_uring" && release && isOlder(release, [5, 0])) {
     throw unsupported(
       "aio io_uring needs QEMU 5.0 or newer",
-      "--aio threads does without it",
+      "use --aio threads, which works with every QEMU",
     );
   }
   if (settings.aio !== "native" || direct) return;
   throw refuse(
-    `aio native needs a disk without host cache: cache is ${settings.cache}`,
+    `aio native needs cache none or directsync: the cache is ${settings.cache}`,
     "use --cache none, or --aio threads",
   );
 }

@@ -45,7 +45,7 @@ function asObject(made: Plain, given: string | undefined): JsonObject {
   const text = given ?? formatJson(jsonNode(made));
   const node = parseJson(text);
   if (node.type === "object") return node;
-  throw new TypeError(`no object: ${text}`);
+  throw new TypeError(`not an object: ${text}`);
 }
 
 function logicalIdOf(devType: string, resolved: string): readonly string[] {
@@ -102,7 +102,7 @@ export type NewMedium =
 export function withMedium(entry: JsonNode, medium: NewMedium): string {
   const [first] = entry.type === "array" ? entry.items : [];
   if (entry.type !== "array" || first?.type !== "object") {
-    throw new TypeError(`no entry of a disk: ${formatJson(entry)}`);
+    throw new TypeError(`not an entry of a disk: ${formatJson(entry)}`);
   }
   const { devType, resolved, sizeBytes, path, reproducible } = medium;
   const members = {

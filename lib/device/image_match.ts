@@ -82,7 +82,7 @@ function isOnlyTaker(
 
 /** Rename swaps two files, or two links, and leaves no trace in the inodes. */
 const EXCHANGED =
-  "QEMU has images of one size open, and a directory or link on its path was changed after the VM was started, so two names may have been exchanged: take the disk out of QEMU by hand and plug it with `disk add`";
+  "QEMU has two images of the same size open, and the path was changed after the VM was started, so it may lead to the wrong one: remove the disk in QEMU by hand, and add it with disk add";
 
 /** By what the node itself says. */
 function direct(
@@ -99,13 +99,13 @@ function direct(
   }
   const image = images.find(({ identity }) => identity === seen);
   if (image === undefined) {
-    return { why: "its path leads to another file than QEMU has open" };
+    return { why: "its path leads to a different file than QEMU has open" };
   }
   if (!fits(node, image)) {
-    return { why: "its path leads to a file of another size" };
+    return { why: "its path leads to a file of a different size" };
   }
   if (nodes.some((one) => one !== node && one.seen === seen)) {
-    return { why: "two disks have a path that leads to the same file" };
+    return { why: "the paths of two disks lead to the same file" };
   }
   const isCertain = node.steady === "yes" ||
     isAlone(node, { image, nodes, images }) ||

@@ -84,7 +84,7 @@ export function limitsFault(limits: IoLimits): string | undefined {
     const single = ([`${both}-read`, `${both}-write`] as const)
       .find((name) => limits[name]);
     if (limits[both] && single !== undefined) {
-      return `${both} limits reading and writing together and does not go with ${single}`;
+      return `${both} limits reads and writes together, so it cannot be combined with ${single}`;
     }
   }
   return undefined;

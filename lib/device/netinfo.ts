@@ -66,7 +66,7 @@ export function expectLines(
     if (isLine(text) && text.length <= MAX_TEXT) continue;
     const shown = JSON.stringify(text.slice(0, 80));
     throw refuse(
-      `Cannot tell the network script ${name}: it must be one line of at most ${MAX_TEXT} characters, it is ${shown}`,
+      `Cannot pass ${name} to the network script: it must be one line of at most ${MAX_TEXT} characters, it is ${shown}`,
       "correct the NIC's entry in the runtime file",
     );
   }
@@ -121,11 +121,11 @@ export function readNetwork(node: JsonNode): Network | string {
     if (type === undefined) return `a network has no ${JSON.stringify(key)}`;
     if (value.type !== type) return `its ${key} is ${value.type}, not ${type}`;
     if (!isText(value)) {
-      return `its ${key} is no text without control characters`;
+      return `its ${key} has control characters`;
     }
   }
   const uuid = stringMember(plain, "uuid") ?? "";
-  if (!isUuid(uuid)) return "its uuid is none";
+  if (!isUuid(uuid)) return "its uuid is missing or is not a uuid";
   if (!stringMember(plain, "name")) return "it has no name";
   return { uuid: uuid.toLowerCase(), netinfo: formatJson(jsonObject(given)) };
 }

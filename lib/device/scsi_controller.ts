@@ -60,7 +60,7 @@ function placeFor(facts: SlotFacts): PciPlace {
     "disk",
   );
   throw noFreeSlot(
-    `The VM has no SCSI controller, and no room for one: ${message}`,
+    `The VM has no SCSI controller, and no free slot for one: ${message}`,
     usual[0]?.kind === "root" ? "remove a device" : hint,
   );
 }
@@ -82,7 +82,7 @@ export function chooseController(
   throw unsupported(
     `The VM has no SCSI controller, and ${
       JSON.stringify(word)
-    } is none that could be added`,
+    } cannot be added`,
     `--controller takes ${CONTROLLERS.join(", ")}`,
   );
 }

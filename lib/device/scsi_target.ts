@@ -66,11 +66,11 @@ function chooseBus(
   const there = buses.map(({ name }) => name).join(", ");
   throw unsupported(
     wanted === undefined
-      ? "The VM has no SCSI controller that a disk could be plugged into"
-      : `The VM has no SCSI bus ${wanted}; there is ${there || "none"}`,
+      ? "The VM has no SCSI controller for the disk"
+      : `The VM has no SCSI bus ${wanted}; SCSI buses: ${there || "none"}`,
     there
-      ? "leave --bus out to take the first one"
-      : "hvparam disk_type scsi-hd starts the instance with one; --driver virtio-blk-pci needs none",
+      ? "omit --bus to use the first bus"
+      : "use --driver virtio-blk-pci, which needs no controller, or start the instance with hvparam disk_type scsi-hd",
   );
 }
 
@@ -119,15 +119,15 @@ export function chooseTarget(
     const holders = [...taken].sort(([a], [b]) => a - b)
       .map(([scsiId, holder]) => `${scsiId} ${holder}`).join(", ");
     throw noFreeSlot(
-      `No target of ${on} from 0 to ${count - 1} is free: ${holders}`,
-      "remove a disk, or plug it as --driver virtio-blk-pci",
+      `All targets of ${on} are in use (0 to ${count - 1}): ${holders}`,
+      "remove a disk, or use --driver virtio-blk-pci",
     );
   }
   throw noFreeSlot(
     target < count
       ? `Target ${target} of ${bus.name} is taken by ${taken.get(target)}`
       : `Target ${target} of ${on} cannot be used: 0 to ${count - 1} can`,
-    "leave --slot out to take the first free one",
+    "omit --slot to use the first free target",
   );
 }
 

@@ -89,7 +89,7 @@ export function noSuchDevice(
   return new HotplugError(
     "no-such-device",
     `No device ${JSON.stringify(word)} in this instance${
-      there && `; there is ${there}`
+      there && `; its devices: ${there}`
     }`,
     {
       choice: { word, known: named.flatMap(namesOf) },

@@ -11,7 +11,7 @@ import type { PciBus } from "./pci_bus.ts";
 
 /** Who sits on a bus, in a few words. */
 function whoIsOn(facts: SlotFacts, bus: PciBus): string {
-  if (bus.hotplug === "off") return `${bus.name} takes no hotplug`;
+  if (bus.hotplug === "off") return `${bus.name} has no hotplug`;
   const from = bus.kind === "root" ? facts.reservations : bus.slots.first;
   const taken = [...takenSlots(facts, bus)].filter(([slot]) => slot >= from)
     .sort(([a], [b]) => a - b);
@@ -45,7 +45,7 @@ export function noHotplug(
   { name }: PciBus,
 ): HotplugError {
   return unsupported(
-    `Bus ${name} takes no hotplug; those that do: ${taking(buses)}`,
+    `Bus ${name} has no hotplug; buses with hotplug: ${taking(buses)}`,
   );
 }
 
@@ -56,12 +56,12 @@ function noRoomOnRoot(facts: SlotFacts, root: PciBus): HotplugError {
   const more = elsewhere(facts, [root]);
   if (reservations > last) {
     return noFreeSlot(
-      "Hvparam kvm_pci_reservations keeps every slot for the others",
+      "Hvparam kvm_pci_reservations reserves every slot",
       `name a slot with --slot${more}`,
     );
   }
   return noFreeSlot(
-    `No slot of ${root.name} from ${reservations} to ${last} is free: ${
+    `All slots of ${root.name} are in use (${reservations} to ${last}): ${
       whoIsOn(facts, root)
     }`,
     `remove a device, or name a lower slot with --slot${more}`,
@@ -78,7 +78,7 @@ export function noRoom(
   const what = kind === "nic" ? "NIC" : kind;
   if (first === undefined) {
     return noFreeSlot(
-      `The VM has no port for a ${what}: its root bus takes no hotplug, and there is no root port or bridge that has an id`,
+      `The VM has no port for a ${what}: its root bus has no hotplug, and no root port or bridge has an id`,
       MORE_PORTS,
     );
   }
@@ -87,7 +87,7 @@ export function noRoom(
     ? `bus ${first.name}`
     : `the ${usual.length} buses for a ${what}`;
   return noFreeSlot(
-    `No room on ${where}: ${
+    `No free slot on ${where}: ${
       usual.map((one) => whoIsOn(facts, one)).join(", ")
     }`,
     `remove a device, or ${MORE_PORTS}${elsewhere(facts, usual)}`,

@@ -161,7 +161,7 @@ export function uriNode(uri: string): Json {
   const node = nodeOf(uri);
   if (node !== undefined) return node;
   throw unsupported(
-    `Storage URI ${JSON.stringify(uri)} is not supported`,
-    "rbd:POOL/IMAGE, gluster://HOST:PORT/VOLUME/PATH, gluster+unix:///VOLUME/PATH?socket=PATH, nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH and iscsi://HOST:PORT/TARGET/LUN are",
+    `Storage URI ${JSON.stringify(uri)} is not supported or not complete`,
+    "supported: rbd:POOL/IMAGE, gluster://HOST:PORT/VOLUME/PATH, gluster+unix:///VOLUME/PATH?socket=PATH, nbd://HOST:PORT/EXPORT, nbd+unix:///EXPORT?socket=PATH, iscsi://HOST:PORT/TARGET/LUN",
   );
 }

@@ -64,7 +64,7 @@ function devTypeFor({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
   throw refuse(
     `Cannot use ${source.path} as a disk of type ${devType}: it leads to a ${
       source.kind === "file" ? "regular file" : "block device"
-    }, which Ganeti's start would not take`,
+    }, which Ganeti's start would not accept`,
   );
 }
 
@@ -75,11 +75,11 @@ function refuseOptions(
 ): void {
   if (iothread !== undefined && !iothreads.has(iothread)) {
     const there = [...iothreads].join(", ") || "none";
-    throw refuse(`The VM has no iothread ${iothread}; there is ${there}`);
+    throw refuse(`The VM has no iothread ${iothread}; iothreads: ${there}`);
   }
   if (format === "qcow2" && source.kind === "uri") {
     throw refuse(
-      "Option --format qcow2 goes with a file or block device as the source",
+      "Option --format qcow2 needs a file or a block device as SOURCE",
     );
   }
 }

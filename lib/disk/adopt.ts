@@ -55,7 +55,7 @@ function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
       : disk.readOnly && driver !== "scsi-cd"
       ? "it is read-only"
       : driver === "nvme"
-      ? "Ganeti has no word for nvme, and QEMU migrates none"
+      ? "neither Ganeti nor QEMU's migration supports nvme"
       : undefined,
     cache: hvparams.origin === "ganeti" &&
       cacheMode(hvparams.diskCache, devType).direct !== disk.direct,
@@ -77,7 +77,9 @@ function asNew(
   const devType = source.kind === "file" ? "file" : "blockdev";
   const place = facts.places.get(id);
   const title = titleOfLive(facts, disk);
-  if (place === undefined) return left(title, "nothing tells where it sits");
+  if (place === undefined) {
+    return left(title, "its slot or SCSI target is not known");
+  }
   if (devType === "blockdev" && !source.resolved.startsWith("/dev/")) {
     return left(title, ONLY_DEV);
   }
@@ -99,7 +101,7 @@ function asNew(
       ? [
         remark(
           "cache-at-start",
-          `Ganeti's start would give ${title} another cache mode`,
+          `Ganeti's start would give ${title} a different cache mode`,
         ),
       ]
       : [],
@@ -165,7 +167,7 @@ function conflict(
   if (named !== undefined) {
     return `${
       titleOf(named)
-    } is recorded with the same file, as ${named.hvinfo.id}: remove that one if it is gone, then adopt again`;
+    } is recorded with the same file (${named.hvinfo.id}): if that disk is gone, remove it, then adopt again`;
   }
   return claims.length > 1
     ? `the file of ${claims.map(titleOf).join(" and ")} is the same`
@@ -194,7 +196,7 @@ function judgeDisk(
   }
   const why = obstacle(facts, id) ?? ("why" in source ? source.why : undefined);
   if (why !== undefined || id === undefined || "why" in source) {
-    return left(title, why ?? "nothing is proven of it");
+    return left(title, why ?? "its file or device is not known");
   }
   const claims = recordedWith(facts, source.identity);
   const against = conflict(live, disk, claims);

@@ -66,7 +66,7 @@ const DROP_DRIVE_STEP = defineStep({
     if (found.qdev !== "") throw stays(step, `${found.qdev} uses it`);
     // The name becomes a word of a command line.
     if (!qemuId(step.drive)) {
-      throw stays(step, "its name is none that could be sent");
+      throw stays(step, "its name is not valid in a QMP command");
     }
     const answer = await world.send(driveDel(step));
     // HMP reports failure in words only: the drives tell.
@@ -76,7 +76,7 @@ const DROP_DRIVE_STEP = defineStep({
   undo() {},
   confirm: async (step, world) => await findDrive(step, world) === undefined,
   describe: (step) => ({
-    step: `make sure that drive ${step.drive} went with its device`,
+    step: `make sure that drive ${step.drive} was removed with its device`,
     qmp: driveDel(step),
     undo: null,
   }),
@@ -112,7 +112,8 @@ const DROP_NODE_STEP = defineStep({
   undo() {},
   confirm: async (step, world) => !await hasNode(step, world),
   describe: (step) => ({
-    step: `delete node ${step.name}, unless it went with the one above`,
+    step:
+      `delete node ${step.name}, unless QEMU removed it with the node above`,
     qmp: nodeDel(step),
     undo: null,
   }),
@@ -157,9 +158,12 @@ const VERIFY_NODES_STEP = defineLook({
     return new HotplugError(
       "qmp-error",
       `QEMU opened ${
-        found.file || "something"
-      } (${found.driver}) for ${step.id} besides what it was told: the image was changed while it was added`,
-      { hint: "look who writes to the image; everything was undone" },
+        found.file || "a file"
+      } (${found.driver}) for ${step.id} in addition to the given files: another program changed the image`,
+      {
+        hint:
+          "everything was undone; find out which program writes to the image",
+      },
     );
   },
   describe: ({ files }) => ({

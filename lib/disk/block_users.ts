@@ -138,7 +138,7 @@ function othersOn(
   );
   return graph.nodes.filter(({ id }) => above.has(id)).map(({ type, name }) => {
     const kind = type === "block-driver" ? "block node" : "device";
-    const who = name === "" ? "something without a name" : `${kind} ${name}`;
+    const who = name === "" ? "a node without a name" : `${kind} ${name}`;
     return { who, end: undefined };
   });
 }
@@ -179,8 +179,8 @@ export function refuseUsed(
     `Cannot ${what}: QEMU's ${who} uses its block node`,
     {
       hint: end === undefined
-        ? "end that first"
-        : `wait for its end, or end it: ${
+        ? "end this use first"
+        : `wait until it ends; to end it now, run: ${
           commandLine(facts.paths, "qmp", facts.paths.name, ...end)
         }`,
     },

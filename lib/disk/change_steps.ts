@@ -83,7 +83,7 @@ const RESIZE_DISK_STEP = defineStep({
     if (await hasGrown(step, world)) return;
     throw new HotplugError(
       "qmp-error",
-      `QEMU took the new size ${step.to}, but query-block does not show it`,
+      `QEMU accepted the new size ${step.to}, but query-block does not show it`,
     );
   },
   async undo(step, world) {
@@ -91,14 +91,16 @@ const RESIZE_DISK_STEP = defineStep({
     if (!await hasGrown(step, world)) return;
     throw new HotplugError(
       "rollback-incomplete",
-      `the guest has seen the new size ${step.to} and may use it`,
+      `the guest already has the new size ${step.to} and may use it`,
     );
   },
   confirm: hasGrown,
   describe: (step) => ({
-    step: `QEMU: the disk has ${step.to} bytes, ${step.to - step.from} more`,
+    step: `QEMU: set the disk's size to ${step.to} bytes, ${
+      step.to - step.from
+    } more`,
     qmp: resizeCommand(step),
-    undo: "none: the guest may use what it has seen, a disk never shrinks",
+    undo: "none: the guest may use the new size, and a disk never shrinks",
   }),
 });
 
@@ -155,7 +157,7 @@ const LIMIT_DISK_STEP = defineStep({
     if (await hasLimits(step, world)) return;
     throw new HotplugError(
       "qmp-error",
-      `QEMU took the limits of ${step.id}, but query-block does not show them`,
+      `QEMU accepted the limits of ${step.id}, but query-block does not show them`,
     );
   },
   async undo(step, world) {
@@ -169,7 +171,7 @@ const LIMIT_DISK_STEP = defineStep({
   describe: (step) => ({
     step: isLimited(step.limits)
       ? `limit the disk: ${limitsText(step.limits)}`
-      : "end the disk's limits",
+      : "remove the disk's limits",
     qmp: limitCommand(step, step.limits),
     undo: step.before && formatCommand(limitCommand(step, step.before)),
   }),

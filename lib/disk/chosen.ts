@@ -57,8 +57,8 @@ export function refuseEmpty(
 ): void {
   if (!isEmptied(entry, qemu.block)) return;
   throw refuse(
-    `Cannot ${verb} ${title}: there is no medium in its drive`,
-    "disk set --medium FILE puts one in",
+    `Cannot ${verb} ${title}: its drive is empty`,
+    "to put a medium in, use disk set --medium FILE",
   );
 }
 

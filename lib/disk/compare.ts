@@ -66,7 +66,7 @@ function targetDifference(
     device: nameOfEntry(entry),
     message: `${
       titleOf(entry)
-    } is recorded as target ${scsiId} of ${bus}, QEMU has it as ${live.scsiId} of ${
+    } is recorded as target ${scsiId} of ${bus}, but QEMU has it as target ${live.scsiId} of ${
       busNameOf(live)
     }`,
     hint: plugAnew(facts, entry),
@@ -85,7 +85,7 @@ function mediumDifference(
   return [{
     code: "no-block-node",
     device,
-    message: `${titleOf(entry)} has no block node behind it in QEMU`,
+    message: `${titleOf(entry)} has no block node in QEMU: its device is empty`,
     hint: commandLine(paths, "disk", "remove", paths.name, id),
   }];
 }
@@ -109,10 +109,10 @@ function limitDifference(
     device: nameOfEntry(entry),
     message: `${titleOf(entry)} is recorded with limits ${
       limitsText(recorded)
-    }, QEMU has ${limitsText(live)}`,
-    hint: `${set(limitWords(live, recorded))} sets what is recorded, ${
-      set(kept)
-    } records what QEMU has`,
+    }, but QEMU has ${limitsText(live)}`,
+    hint: `to set the recorded limits, run: ${
+      set(limitWords(live, recorded))
+    }; to record QEMU's limits, run: ${set(kept)}`,
   }];
 }
 
@@ -160,7 +160,7 @@ function controllerDifference(facts: DiskCompareFacts): Difference[] {
     code: "controller",
     device: { kind: "disk", index: null, uuid: null, id: CONTROLLER_ID },
     message:
-      `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), which the runtime file's kvm_cmd does not name: a migration's target would lack it`,
+      `QEMU has SCSI controller ${CONTROLLER_ID} (${bus.controller}), but the runtime file does not: a migration would fail, because the target has no such controller`,
     hint: commandLine(
       paths,
       "qmp",
@@ -206,9 +206,10 @@ function openWay(facts: WholeFacts, uuid: string): Difference[] {
   return [{
     code: "own-record",
     device: null,
-    message: `${uuid} is in the tool's own record, and was plugged anew`,
-    hint: "repair forgets it",
-    mend: { word: "forget", subject: uuid, did: "forgot it" },
+    message:
+      `the tool's own record has old data of ${uuid}, which was plugged in again`,
+    hint: "repair removes the data",
+    mend: { word: "forget", subject: uuid, did: "removed the data" },
   }];
 }
 

@@ -44,8 +44,8 @@ export function lengthen(
   return kind === "file"
     ? `truncate -s ${bytes} ${
       shellWord(path)
-    } makes it as long again, and what was cut off is lost`
-    : `give the device ${bytes} bytes again; what was cut off may be lost`;
+    } makes it longer again; the data that was cut off is lost`
+    : `make the device ${bytes} bytes long again; the data that was cut off may be lost`;
 }
 
 /**
@@ -102,7 +102,7 @@ export function cutDifference(
     device: nameOfEntry(entry),
     message: `${
       titleOf(entry)
-    } has ${liveBytes} bytes for the guest, but its ${what} ${path} was cut to ${sizeBytes}`,
+    } has ${liveBytes} bytes in the guest, but its ${what} ${path} has only ${sizeBytes} bytes`,
     hint: lengthen(source, liveBytes),
   };
 }

@@ -51,12 +51,12 @@ export interface DriftFacts {
 
 /** How Ganeti's own request mends all links at once. */
 const BY_REQUEST =
-  "the next hotplug by Ganeti (hotplug_device, with disks_info) puts the links in order; until then do not migrate or restart the VM";
+  "do not migrate or restart the VM now; the next hotplug by Ganeti (hotplug_device with disks_info) corrects the links";
 
 /** What mends a disk that is not at its own path any more. */
 function putBack({ pid }: DriftFacts, path: string): string {
   const where = pid === undefined ? "" : ` (ls -l /proc/${pid}/fd shows it)`;
-  return `it was moved, replaced or removed: before the VM is migrated or started anew, put what QEMU has open${where} back at ${
+  return `its source was moved, replaced or removed: before you migrate or restart the VM, put the file or device that QEMU has open${where} back at ${
     shellWord(path)
   }`;
 }
@@ -109,12 +109,12 @@ function driftOf(
       (leadsTo !== undefined && links[one.index]?.lead?.identity === leadsTo))
   );
   if (other !== undefined) {
-    const what = `to the same disk as that of ${titleOf(other)}`;
+    const what = `to the same disk as the link of ${titleOf(other)}`;
     return drift("shared", what, BY_REQUEST);
   }
   if (lead?.fault !== undefined) {
-    const what = `to what does not answer: ${lead.fault}`;
-    return drift("silent", what, "look at its file system or device");
+    const what = `to a file or device that does not answer: ${lead.fault}`;
+    return drift("silent", what, "check its file system or device");
   }
   if (leadsTo === undefined) return drift("leads-nowhere", "nowhere");
   if (right && named.every(({ identity }) => identity !== leadsTo)) {
@@ -122,7 +122,11 @@ function driftOf(
   }
   // For an empty drive QEMU has nothing open.
   if (open?.has(leadsTo) !== false || isEmptied(disk, block)) return undefined;
-  return drift("not-open", "to something that QEMU has not open", back);
+  return drift(
+    "not-open",
+    "to a file or device that QEMU does not have open",
+    back,
+  );
 }
 
 /** Every drifted link, in the order of the disks. */

@@ -65,11 +65,11 @@ export function refuseDriver(
 function hintFor(driver: DiskDriver): string {
   switch (driver) {
     case "scsi-generic":
-      return "QEMU wants a /dev/sgN for it, and character devices are refused; scsi-block passes the block device of the same disk through";
+      return "use --driver scsi-block with the block device of the same disk: scsi-generic needs /dev/sgN, a character device, which is refused";
     case "scsi-block":
-      return "scsi-hd gives the guest a SCSI disk of any source";
+      return "use --driver scsi-hd, which accepts any source";
     default:
-      return `--driver ${VIRTIO_BLK} works with every QEMU`;
+      return `use --driver ${VIRTIO_BLK}, which works with every QEMU`;
   }
 }
 
@@ -93,7 +93,7 @@ function controllerFor(
   refuseTakenId(facts, CONTROLLER_ID);
   if (isNamedIn(kvmCmd, CONTROLLER_ID)) {
     throw unsupported(
-      `The VM has no SCSI controller, though its fixed part (kvm_cmd) has a device ${CONTROLLER_ID}: a start from the file would make another machine`,
+      `QEMU has no SCSI controller, but the runtime file's kvm_cmd has device ${CONTROLLER_ID}: a start from the runtime file would make a different machine`,
       "stop and start the instance",
     );
   }
@@ -156,7 +156,7 @@ export function unheard(
   if (controller === undefined || tellsGuest(controller)) return undefined;
   return remark(
     "guest-not-told",
-    `a ${controller} does not tell the guest of a new ${what}: it must look for it (Linux: ${
+    `a ${controller} does not notify the guest of a new ${what}: the guest must scan for it (Linux: ${
       LOOKS[what]
     })`,
   );
@@ -171,7 +171,7 @@ export function comingOf(
     const { driver, place: { bus, slot } } = controller;
     return remark(
       "controller-added",
-      `the VM had no SCSI controller: ${driver} comes with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped and started`,
+      `the VM had no SCSI controller: ${driver} is added with the disk, in slot ${slot} of ${bus}, and stays until the instance is stopped`,
     );
   }
   const bus = scsi.find(({ name }) => name === place.bus);

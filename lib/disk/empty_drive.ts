@@ -39,7 +39,7 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
   if (driver !== DRIVER) {
     throw refuse(
       `Cannot add a ${driver} without a source: only a ${DRIVER} can be empty`,
-      `--driver ${DRIVER}; a file of this name is ./${NO_SOURCE}`,
+      `use --driver ${DRIVER}; for a file with this name, give ./${NO_SOURCE}`,
     );
   }
   // Options that say how a medium is read.
@@ -50,8 +50,10 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
     .flatMap(([name, value]) => value === undefined ? [] : [`--${name}`]);
   if (given.length === 0) return;
   throw refuse(
-    `An empty drive has no medium for ${given.join(", ")}`,
-    "leave them out",
+    `An empty drive cannot have ${
+      given.join(", ")
+    }: these options are for a medium`,
+    "omit these options",
   );
 }
 
@@ -62,13 +64,15 @@ function findTwin(
 ): DiskEntry | undefined {
   const twin = twinOf(facts.content.runtime.disks, facts, uuid.value);
   if (twin === undefined || twin.hvinfo.driver === DRIVER) return twin;
-  throw duplicate(`uuid ${uuid.value} is that of ${titleOf(twin)}`);
+  throw duplicate(`uuid ${uuid.value} is already used by ${titleOf(twin)}`);
 }
 
 const NO_MEDIUM: StartFault = {
   cannot: "Cannot add an empty drive",
-  why: "a start or migration from the runtime file opens a medium for each",
-  instead: "add it with a medium and take that out (disk set --medium none)",
+  why:
+    "a start or migration from the runtime file needs a medium in each drive",
+  instead:
+    "add it with a medium, then remove the medium (disk set --medium none)",
   adopted: "no-matter",
 };
 

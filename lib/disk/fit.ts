@@ -39,12 +39,12 @@ export function refuseUnfit(
 ): void {
   if (inUseBy !== undefined) {
     throw refuse(
-      `Cannot use source ${path}: ${inUseBy} has it in use, by its image lock`,
+      `Cannot use source ${path}: ${inUseBy} uses it (image lock)`,
     );
   }
   if (direct === false && cacheMode(cache, devType).direct) {
     throw refuse(
-      `The file system of ${path} cannot do without the page cache (O_DIRECT), which cache ${cache} asks for`,
+      `Cache setting ${cache} needs O_DIRECT, but the file system of ${path} does not support it`,
     );
   }
 }
@@ -71,8 +71,8 @@ export function withLacks(
     kind === "file" && magic === "qcow2";
   const image: Lack = {
     cannot,
-    why: "it is a qcow2 image, and --format does not say how to read it",
-    instead: "say --format raw, if the guest is to see the file as it is",
+    why: "it is a qcow2 image, and --format is missing",
+    instead: "give --format raw if the guest must see the file itself",
     option: ["--format", "qcow2"],
   };
   const fixed: Lack = {
@@ -99,7 +99,9 @@ export function looksOther(
   return remark(
     "looks-like-qcow2",
     `${source.path} looks like a qcow2 image but was added as raw`,
-    { hint: "--format qcow2, if that is meant" },
+    {
+      hint: "if it is a qcow2 image, remove it and add it with --format qcow2",
+    },
   );
 }
 
@@ -117,6 +119,6 @@ export function looksShort(
   const has = Math.floor(sizeMib);
   return remark(
     "smaller-than-described",
-    `${source.path} has ${has} MiB, and the disk that was described has ${described}`,
+    `${source.path} has ${has} MiB, but the disk in the request has ${described} MiB`,
   );
 }

@@ -22,7 +22,7 @@ export const DISK_KIND: Kind<DiskRequest> = {
   async start(facts, qmp) {
     const { qemu, runtime, paths } = facts;
     if (qemu !== undefined && qmp !== undefined) {
-      const what = "give a command that starts the VM";
+      const what = "make a command line that starts the VM";
       refuseMoved(await readMoved({ qemu, runtime }, qmp), { paths, what });
     }
     return startDisks(facts);

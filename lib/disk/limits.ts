@@ -46,8 +46,8 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   if (fault === undefined) return limits;
   const both = fault.startsWith("bps") ? "bps" : "iops";
   throw refuse(
-    `Cannot limit the disk so: ${fault}`,
-    `end the one it has: --${both} 0, or --${both}-read 0 --${both}-write 0`,
+    `Cannot set these limits: ${fault}`,
+    `remove the old limit with --${both} 0, or with --${both}-read 0 --${both}-write 0`,
   );
 }
 

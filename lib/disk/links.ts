@@ -87,11 +87,13 @@ function obstacle(wanted: readonly Wanted[], wrong: readonly Wanted[]) {
   if (unproven !== undefined) {
     return unproven.name === undefined
       ? `${titleOf(unproven.disk)} is not among the instance's disks`
-      : `nothing proves what QEMU has open for ${titleOf(unproven.disk)}`;
+      : `the file or device that QEMU has open for ${
+        titleOf(unproven.disk)
+      } is not known`;
   }
   const open = wanted.flatMap(({ proven }) => proven?.identity ?? []);
   if (new Set(open).size < open.length) {
-    return "two disks are said to be the same one";
+    return "two disks have the same file or device open";
   }
   return undefined;
 }
@@ -134,10 +136,10 @@ export function planLinks(
   if (why !== undefined) {
     const warning = remark(
       "links-unproven",
-      `The links of the disks are not in the configuration's order and stay so: ${why}`,
+      `The links of the disks do not follow the order of the configuration, and were not changed: ${why}`,
       {
         hint:
-          "do not migrate or restart the VM before state show --verify is content",
+          "do not migrate or restart the VM until state show --verify finds no difference",
       },
     );
     return planOf({ ...draft, warnings: [warning] });

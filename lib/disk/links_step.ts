@@ -62,10 +62,10 @@ export const DISK_LINKS_STEP = defineStep({
       .every(([name, target]) => there[name] === target);
   },
   describe: ({ directory, after }) => ({
-    step: "make the links lead to the disks that QEMU has open",
+    step: "point the links to the disks that QEMU has open",
     host: `in ${directory}: ${
       Object.entries(after).map(([name, to]) => `${name} -> ${to}`).join(", ")
     }`,
-    undo: "make them as they were",
+    undo: "restore the old links",
   }),
 });

@@ -143,7 +143,7 @@ async function sourceOf(
     if (await identityAt(path) !== identity) continue;
     return { identity, kind, path, resolved, sizeBytes };
   }
-  return { why: `no path of this node leads to it: it was ${resolved}` };
+  return { why: `its path ${resolved} does not exist any more` };
 }
 
 async function openedBy(
@@ -152,11 +152,11 @@ async function openedBy(
 ): Promise<LiveDisk["source"]> {
   const last = known.nodes.get(names.at(-1) ?? "");
   if (last === undefined || !PROTOCOLS.includes(last.driver)) {
-    return { why: "it is no file or block device of this node" };
+    return { why: "it is not a file or block device on this node" };
   }
   const proof = known.proofs.get(last.name);
   if (proof === undefined || "why" in proof) {
-    return proof ?? { why: "nothing tells what it has open" };
+    return proof ?? { why: "the file or device that it has open is not known" };
   }
   return await sourceOf(proof.identity, last.file, known);
 }

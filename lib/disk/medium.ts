@@ -58,7 +58,7 @@ const COMMANDS = [
 
 const PUT_BACK = remark(
   "medium-comes-back",
-  "a start or migration by Ganeti puts the recorded medium back in",
+  "a start or migration by Ganeti inserts the recorded medium again",
 );
 
 function trayOf(
@@ -76,12 +76,12 @@ function trayOf(
   }
   if (tray.nodeName !== "" && isMadeUp(tray.nodeName)) {
     throw unsupported(
-      `Cannot change the medium of ${title}: it was made by -drive, and could not be put back`,
+      `Cannot change the medium of ${title}: it was made by -drive, so the change could not be undone`,
     );
   }
   if (noteOn(own.record, uuid.toLowerCase())?.access !== undefined) {
     throw unsupported(
-      `Cannot change the medium of ${title}: it was reached via chown or mknod`,
+      `Cannot change the medium of ${title}: it was added with --via chown or --via mknod`,
       "remove the drive and add it again",
     );
   }
@@ -105,7 +105,7 @@ function newNode(
     .find(({ index }) => index !== entry.index);
   if (twin !== undefined) {
     throw duplicate(
-      `${source.path} is in use by this instance: it is ${titleOf(twin)}`,
+      `${source.path} is already used by ${titleOf(twin)} of this instance`,
     );
   }
   const devType = devTypeOf(source);
@@ -240,7 +240,7 @@ export async function readMedium(
 ): Promise<MediumFacts["source"]> {
   if (path === null) return undefined;
   if (isUri(path)) {
-    throw refuse(`A medium must be a file or block device: ${path} is a URI`);
+    throw refuse(`A medium must be a file or a block device: ${path} is a URI`);
   }
   const direct = content.runtime.hvparams.diskCache === "none";
   const reading = { access: "ro", direct } as const;

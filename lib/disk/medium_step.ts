@@ -59,10 +59,10 @@ async function openTray(step: ChangeMediumStep, world: World): Promise<void> {
     "unplug-rejected",
     `The guest has locked the tray of ${title} (${id}) and did not open it ${
       moved === "aborted"
-        ? "before the waiting was ended"
+        ? "before the wait was interrupted"
         : `within ${options.unplugTimeoutMs / 1000} s`
     }`,
-    { hint: "unmount the medium in the guest; --force takes it all the same" },
+    { hint: "unmount the medium in the guest, or use --force" },
   );
 }
 
@@ -94,7 +94,9 @@ async function expectOld(
   if (from === null || (await ask(qmp, NODE_NAMES)).has(from)) return;
   throw new HotplugError(
     "rollback-incomplete",
-    `QEMU has let go of ${from}, so ${to ?? "no medium"} stays in ${title}`,
+    `QEMU has already released ${from}, so ${
+      to ?? "no medium"
+    } stays in ${title}`,
   );
 }
 
@@ -114,7 +116,7 @@ export const CHANGE_MEDIUM_STEP = defineStep({
   confirm: holds,
   describe: ({ id, title, from, to, lock }) => ({
     step: to === null
-      ? `take the medium out of ${title}`
+      ? `remove the medium from ${title}`
       : `put ${to} into ${title}`,
     qmp: {
       execute: "blockdev-open-tray",

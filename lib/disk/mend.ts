@@ -51,7 +51,7 @@ export async function diskMend(
       const steps = forgetSteps(own, subject)
         .map(({ holder: _, ...step }) => step);
       const kinds = [DISK.word];
-      const title = `what is noted of ${subject}`;
+      const title = `the record of ${subject}`;
       return repairPlan(paths.name, title, { kinds, steps });
     }
   }

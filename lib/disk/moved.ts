@@ -102,7 +102,7 @@ function saying({ entry, disk }: MovedDisk): string {
     entry.uri ?? entry.link ?? "nothing"
   }, but its data is in ${
     whereabouts(disk)
-  } now: a start from the runtime file would open the old image`;
+  } now. A start from the runtime file would open the old image`;
 }
 
 /** What is to be told of one. */
@@ -119,7 +119,9 @@ export function movedDifference(
 }
 
 function hintOf(paths: Facts["paths"]): string {
-  return `${commandLine(paths, "adopt", paths.name)} records where it is now`;
+  return `to record where the data is now, run: ${
+    commandLine(paths, "adopt", paths.name)
+  }`;
 }
 
 /**

@@ -86,8 +86,8 @@ function refuseUnnamed(
 ) {
   if (qemu.deviceIds.has(id) || !servesUnnamed(qemu.block, id)) return;
   throw unsupported(
-    `Cannot remove ${title}: QEMU has it on a device without an id, which cannot be unplugged`,
-    "it was started so (-drive if=…), and stays until the VM ends",
+    `Cannot remove ${title}: its device has no id in QEMU, so it cannot be unplugged`,
+    "the VM was started with -drive if=…: the disk stays until the VM ends",
   );
 }
 
@@ -102,8 +102,8 @@ function refuseBootDisk(
   const boots = entry.index === 0 && hvparams.bootOrder === "disk" && started;
   if (!boots) return;
   throw refuse(
-    `Cannot remove ${title}: it is the disk the VM was started from`,
-    "--force removes it all the same",
+    `Cannot remove ${title}: the VM was started from it`,
+    "to remove it anyway, use --force",
   );
 }
 
@@ -124,10 +124,10 @@ export function planDiskRemove(
     checkGone: () => {
       if (facts.notGone === undefined) return;
       throw refuse(
-        `Disk ${request.device} is not recorded, and cannot count as gone: ${facts.notGone}`,
-        `${
+        `Disk ${request.device} is not recorded, but it may still be in QEMU: ${facts.notGone}`,
+        `to see QEMU's devices, run: ${
           commandLine(facts.paths, "list", facts.paths.name)
-        } shows what QEMU has`,
+        }`,
       );
     },
     check: (chosen) => {

@@ -79,16 +79,16 @@ function sizeOn(
     refuse(`Cannot give ${title} ${sizeBytes} bytes: ${why}`, hint);
   if (kind === "block") {
     throw cannot(
-      `block device ${path} has ${size}, and a disk is as large as its device`,
-      "grow the device first, then leave SIZE out",
+      `block device ${path} has ${size}, and a disk has the size of its device`,
+      "grow the device first, then omit SIZE",
     );
   }
   const has = `its file ${path} has ${size}`;
   if (sizeBytes < size) {
-    throw cannot(`${has}, and QEMU would cut it`, "leave SIZE out");
+    throw cannot(`${has}, and QEMU would shorten the file`, "omit SIZE");
   }
   if (fileGrowth === "allowed") return sizeBytes;
-  throw cannot(has, "--grow makes the file longer");
+  throw cannot(has, "to make the file longer, use --grow");
 }
 
 /**
@@ -111,7 +111,7 @@ function sourceOf(
     "identity" in source && source.identity === identity
   );
   if (isOther || recordedWith(facts, identity).length > 1) {
-    return { why: `${link} is the source of another disk` };
+    return { why: `${link} is already used by another disk` };
   }
   return { identity, kind, path: link, resolved, sizeBytes };
 }
@@ -125,7 +125,7 @@ function refuseCut({ drivers, source }: LiveDisk, size: number, title: string) {
   const { kind, path, sizeBytes } = source;
   if (kind !== "file" || !isCut(sizeBytes, size)) return;
   throw refuse(
-    `Cannot call ${title} whole with ${size} bytes: its file ${path} was cut to ${sizeBytes} bytes`,
+    `Cannot resize ${title}: it has ${size} bytes, but its file ${path} was cut to ${sizeBytes} bytes`,
     lengthen(source, size),
   );
 }
@@ -141,14 +141,14 @@ function wantedSize(
   if (format !== undefined || server !== undefined) {
     if (sizeBytes !== undefined) return sizeBytes;
     const why = format === undefined
-      ? `only the ${server} server knows it`
-      : `a ${format} image grows only through QEMU`;
-    throw refuse(`Cannot tell the new size by itself: ${why}`, "give SIZE");
+      ? `only the ${server} server knows the size`
+      : `a ${format} image must be grown by QEMU`;
+    throw refuse(`SIZE is missing: ${why}`, "give the new SIZE");
   }
   if ("why" in source || source.sizeBytes === undefined) {
     const why = "why" in source ? source.why : "its size cannot be read";
     throw refuse(
-      `Cannot resize ${title}: nothing proves what file or device QEMU has open for it (${why})`,
+      `Cannot resize ${title}: the file or device that QEMU has open for it is not known (${why})`,
     );
   }
   const size = Math.ceil(source.sizeBytes / SECTOR) * SECTOR;
@@ -163,7 +163,7 @@ function targetOf(
   if (!isMadeUp(nodeName)) return { "node-name": nodeName };
   if (device !== "") return { device };
   throw unsupported(
-    `Cannot resize ${title}: QEMU has it on a node without a name`,
+    `Cannot resize ${title}: its block node has no name in QEMU`,
   );
 }
 
@@ -173,8 +173,8 @@ function expectLarger(
 ) {
   if (to < from) {
     throw refuse(
-      `Cannot shrink ${title}: it has ${from} bytes, ${to} would be less`,
-      "the guest may use all of it; a disk only grows",
+      `Cannot shrink ${title}: it has ${from} bytes, and ${to} bytes is less`,
+      "a disk can only grow: the guest may use all of it",
     );
   }
   if (to % SECTOR === 0) return;
@@ -187,8 +187,8 @@ function expectLarger(
 function refuseNvme({ entry, title }: ChosenDisk) {
   if (entry.hvinfo.driver !== "nvme") return;
   throw unsupported(
-    `Cannot resize ${title}: QEMU lets nobody resize a disk of an nvme`,
-    "remove it, and add it again with its new size",
+    `Cannot resize ${title}: QEMU cannot resize a disk with driver nvme`,
+    "remove it, then add it again with its new size",
   );
 }
 
@@ -205,7 +205,7 @@ function refuseOverlay(
   if (isTop || imageFormat(disk) === undefined) return;
   throw refuse(
     `Cannot resize ${title}: its data is in an overlay, ${whereabouts(disk)}`,
-    "take the disk out, make one image of the two (qemu-img commit), and add that",
+    "remove the disk, merge the two images (qemu-img commit), and add the result",
   );
 }
 
@@ -248,7 +248,7 @@ export function planDiskResize(
   }
   expectLarger(chosen, { from, to });
   if (disk.readOnly) {
-    throw refuse(`Cannot resize ${title}: QEMU has it read-only`);
+    throw refuse(`Cannot resize ${title}: QEMU opened it read-only`);
   }
   const size = Math.ceil(to / MIB);
   const { stage, commit } = stateSteps(facts, {
@@ -295,7 +295,7 @@ export async function readDiskResizeFacts(
   const { process } = facts.qemu;
   if (process === undefined) {
     throw refuse(
-      "Cannot resize a disk: QEMU's process is unknown, so nothing tells what it has open",
+      "Cannot resize a disk: QEMU's process is unknown, so its open files are not known",
     );
   }
   const images = await openImages(process.pid);

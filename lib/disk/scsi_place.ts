@@ -89,7 +89,7 @@ export const VERIFY_SCSI_STEP = defineLook({
     if (live !== undefined && sitsAt(live, step)) return undefined;
     return new HotplugError(
       "qmp-error",
-      `QEMU took device ${step.id}, but does not have it as target ${step.scsiId} of ${step.bus}`,
+      `QEMU accepted device ${step.id}, but does not have it as target ${step.scsiId} of ${step.bus}`,
     );
   },
   describe: ({ id, bus, scsiId }) => ({

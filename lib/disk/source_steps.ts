@@ -88,7 +88,7 @@ async function otherDrive(
   return remark(
     "still-open",
     `QEMU still has ${file} open, for its drive ${drive}`,
-    { hint: "it must stay until that lets go of it, too" },
+    { hint: "do not remove the source before that drive is removed, too" },
   );
 }
 
@@ -106,8 +106,11 @@ async function fdSet(
   if (first === undefined || others.includes(undefined)) return undefined;
   return remark(
     "still-open",
-    `QEMU still has the disk open in fd set ${first}, which nobody uses`,
-    { hint: "it must stay until the VM runs again and repair has closed that" },
+    `QEMU still has the disk open in fd set ${first}, which no drive uses`,
+    {
+      hint:
+        "do not remove the source yet: resume the VM, then run repair, which closes the fd set",
+    },
   );
 }
 

@@ -50,7 +50,7 @@ function sourceOf(disk: DiskEntry): NodeOptions["from"] {
   const userspace = params && stringMember(params, "access") === "userspace";
   if (uri !== null && (userspace || link === null)) return { uri };
   if (link !== null) return { filename: link };
-  throw refuse(disk, "it is recorded with neither link nor uri");
+  throw refuse(disk, "the runtime file has neither a link nor a URI for it");
 }
 
 /** Old-fashioned, and the only way to a drive of another interface. */
@@ -106,8 +106,8 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
   if (mode !== "rw") {
     throw refuse(
       disk,
-      `its mode is ${mode}, which Ganeti's start refuses, too`,
-      "it was added with --not-migratable, or by Ganeti as read-only",
+      `its mode is ${mode}, which Ganeti's start also refuses`,
+      "the disk was added with --not-migratable, or Ganeti added it read-only",
     );
   }
   const settings = diskSettingsAtStart(hvparams);
@@ -121,8 +121,8 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
   if (id === undefined || driver === undefined) {
     throw refuse(
       disk,
-      "the file does not say where in the VM it sits",
-      "adopt records what it can prove of a running VM",
+      "the runtime file does not have its place in the VM",
+      "run adopt while the VM runs: it records the place if it can",
     );
   }
   const access = driver === "scsi-cd" ? "ro" : settings.access;

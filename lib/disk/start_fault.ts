@@ -41,7 +41,7 @@ export interface StartFault extends Fault {
 function refuseLacks(all: readonly Lack[]): HotplugError {
   const why = all.map((one) => one.why).join("; ");
   const lacks = all.flatMap(({ option }) => option);
-  const say = `say ${lacks.join(" ")}, if that is meant`;
+  const say = `to add it anyway, give ${lacks.join(" ")}`;
   const [first] = all;
   return new HotplugError("refused", `${first?.cannot}: ${why}`, {
     hint: first?.instead === undefined ? say : `${first.instead}; or ${say}`,
@@ -79,7 +79,7 @@ function uriFault(
 ): StartFault | undefined {
   if (uri === undefined || object !== undefined) return undefined;
   if (uriObject(uri).reproducible) return undefined;
-  const why = "a start or migration from the runtime file could not reach it";
+  const why = "a start or migration from the runtime file could not open it";
   return { cannot: `Cannot add ${uri}`, why };
 }
 
@@ -90,19 +90,19 @@ function deviceFault(
 ): string | undefined {
   const { hvparams: { diskType }, kvmCmd } = content.runtime;
   if (!heedsDrivers(diskType)) {
-    return `with hvparam disk_type ${diskType} it heeds no disk's driver`;
+    return `with hvparam disk_type ${diskType} Ganeti ignores the driver of a disk`;
   }
   if (driver === "nvme") {
-    return "Ganeti has no word for nvme, and QEMU migrates none";
+    return "neither Ganeti nor QEMU's migration supports nvme";
   }
   if (!isScsi(driver)) return undefined;
   if (isPassThrough(driver) && diskType !== driver) {
-    return `Ganeti since 3.1 sets write-cache of every disk, which a ${driver} does not have`;
+    return `Ganeti since 3.1 sets write-cache of every disk, but ${driver} does not have it`;
   }
   const bus = scsi.find(({ name }) => name === place.bus);
   const isMade = bus !== undefined && startsWith(kvmCmd, bus);
   if (!isMade && controller === undefined) {
-    return `its fixed part (kvm_cmd) has no controller for ${place.bus}`;
+    return `its kvm_cmd has no controller for ${place.bus}`;
   }
   if (driver === "scsi-cd" && source.writeFault !== undefined) {
     return `it opens every disk for writing, which fails here (${source.writeFault})`;
@@ -120,9 +120,9 @@ function insteadOf(
     bus.name === place.bus && bus.children.length === 0 &&
     !startsWith(content.runtime.kvmCmd, bus);
   return isIdle
-    ? `let the disk bring its own controller, once ${
+    ? `remove this controller (${
       commandLine(paths, "qmp", paths.name, "device_del", `id=${bus.id}`)
-    } has taken this one out`
+    }), then add the disk, which adds its own`
     : undefined;
 }
 
@@ -135,7 +135,7 @@ function driverFault(
   return why === undefined ? undefined : {
     cannot: `Cannot add a ${disk.driver} on ${disk.place.bus}`,
     why:
-      `a start or migration from the runtime file could not repeat it: ${why}`,
+      `a start or migration from the runtime file could not make the same device: ${why}`,
     instead: insteadOf(facts, disk),
   };
 }
@@ -147,7 +147,7 @@ function formatFault(
   return format === "raw" ? undefined : {
     cannot: `Cannot add a disk of format ${format}`,
     why:
-      "a start or migration from the runtime file would take the image for a raw disk",
+      "a start or migration from the runtime file would use the image as a raw disk",
     adopted: "no-matter",
   };
 }
@@ -166,8 +166,8 @@ function settingsFault(
   return {
     cannot: "Cannot add the disk with these settings",
     why:
-      "a start or migration from the runtime file would give the disk the settings of the hvparams",
-    instead: `leave out ${others.map((one) => `--${one}`).join(", ")}`,
+      "a start or migration from the runtime file would use the settings of the hvparams",
+    instead: `omit ${others.map((one) => `--${one}`).join(", ")}`,
     adopted: "no-matter",
   };
 }

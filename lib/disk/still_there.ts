@@ -88,7 +88,7 @@ async function leadsOf(facts: Facts, { paths, seq }: Volume) {
 }
 
 const OLD =
-  "it is a disk of a VM that was started by Ganeti before 2.10, whose disks are in the fixed command line (kvm_cmd): hotplug is not supported for such existing devices";
+  "Ganeti before 2.10 started the VM, so its disks are in the fixed command line (kvm_cmd): hotplug is not supported for such existing devices";
 
 /** Why a disk that no entry records may not count as gone; undefined: it may. */
 export async function whyNotGone(

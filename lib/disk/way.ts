@@ -92,8 +92,8 @@ function refuseChain({ chain, qemu }: DiskAddFacts, via: Via): void {
   if (chain === undefined || chain.layers.length === 0) return;
   refuseMissingCommands(qemu, FDSET_COMMANDS);
   throw refuse(
-    `Cannot use --via ${via} for an image with a backing file: all of its chain goes opened`,
-    "leave --via out",
+    `Cannot use --via ${via} for an image with a backing file: QEMU must get its whole chain as open files`,
+    "omit --via",
   );
 }
 
@@ -105,11 +105,14 @@ function uriWay(
 ): Way {
   if (via !== undefined && via !== "uri") {
     throw refuse(
-      `Option --via ${via} goes with a file or block device, and ${uri} is a URI`,
+      `Option --via ${via} needs a file or a block device, but ${uri} is a URI`,
     );
   }
   if (uriFault !== undefined) {
-    throw refuse(uriFault, "a device of the node (access kernelspace) works");
+    throw refuse(
+      uriFault,
+      "use a block device on this node (access kernelspace)",
+    );
   }
   return { via: "uri", from: { uri }, before: [] };
 }
@@ -127,7 +130,7 @@ export function chooseWay(
 ): Way {
   if (disk.uri !== undefined) return uriWay(facts, disk.uri, via);
   if (via === "uri") {
-    throw refuse("Option --via uri goes with a URI as the source");
+    throw refuse("Option --via uri needs a URI as SOURCE");
   }
   if (via === "fdset" || facts.access === undefined) {
     refuseMissingCommands(facts.qemu, FDSET_COMMANDS);

@@ -127,7 +127,7 @@ function hidden(
 ): string | undefined {
   if (jail === "none") return undefined;
   if (module !== undefined && !isLoaded(pid, module)) {
-    return `its part for ${module} is loaded on demand, which its root directory ${root} prevents`;
+    return `it loads its ${module} module on demand, which is not possible in its root directory ${root}`;
   }
   const [name] = names;
   return name === undefined

@@ -51,11 +51,11 @@ function takesFiles(qemu: QemuFacts): boolean {
 /** What else could be tried, given how QEMU is confined. */
 function otherWays({ jail, mountNamespace }: Confinement): string {
   const ways = jail === "none"
-    ? "--via chown gives the disk to QEMU's user"
+    ? "use --via chown, which gives the disk to QEMU's user"
     : mountNamespace === "ours"
-    ? "--via mknod makes a node of a block device in QEMU's root directory"
+    ? "use --via mknod, which makes a device node in QEMU's root directory (block devices only)"
     : "";
-  return [ways, "a QEMU 2.9 or newer, unrestricted, takes it opened"]
+  return [ways, "QEMU 2.9 or newer gets the disk as an open file"]
     .filter((one) => one).join("; ");
 }
 
@@ -65,16 +65,16 @@ const CAP_DAC_OVERRIDE = 1n << 1n;
 /** What keeps a QEMU from opening just any disk of this node by itself. */
 function barrier(confinement: Confinement | undefined): string | undefined {
   if (confinement === undefined) {
-    return "whose process is unknown, so that nothing tells whether it can";
+    return "but QEMU's process is unknown";
   }
   const { jail, userNamespace, credentials } = confinement;
   const who = confinementText(confinement);
   if (jail === "chroot") {
-    return `which runs in a chroot (${who}) and does not see this node's disks`;
+    return `but QEMU runs in a chroot (${who}) and does not see this node's disks`;
   }
   const mighty = (credentials.capabilities & CAP_DAC_OVERRIDE) !== 0n;
   if (mighty && userNamespace === "ours") return undefined;
-  return `which runs as another user (${who}) and may not open this node's disks`;
+  return `but QEMU runs as another user (${who}) and may not open this node's disks`;
 }
 
 /** The warning of Ganeti's design for KVM hotplug, with its reasons. */
@@ -86,7 +86,7 @@ function cannotSee(
   const missing = missingCommands(qemu, FDSET_COMMANDS).join(", ");
   const hints = [fault, confinement && otherWays(confinement)];
   return unsupported(
-    `This QEMU's monitor lacks ${missing}: no opened file can be handed over, and a disk must be opened by QEMU itself, ${reason}`,
+    `This QEMU's monitor lacks ${missing}: QEMU must open the disk itself, ${reason}`,
     hints.filter((one) => one).join("; ") || undefined,
   );
 }
@@ -104,8 +104,8 @@ export function diskRequirements(
     },
     state: () =>
       takesFiles(qemu)
-        ? "the monitor takes opened files"
-        : "QEMU runs as root and sees all of this node: it opens disks itself",
+        ? "QEMU gets the disk as an open file"
+        : "QEMU opens the disk itself: it runs as root and sees all files of this node",
   }];
 }
 
@@ -137,7 +137,7 @@ function byPath(facts: PathFacts, disk: DiskDevice): Way {
       confinementText(confinement)
     }) cannot open the disk by itself: ${openFault}`,
     takesFiles(qemu)
-      ? "leave --via out: this QEMU takes the disk opened"
+      ? "omit --via: this QEMU can get the disk as an open file"
       : otherWays(confinement),
   );
 }
@@ -171,9 +171,9 @@ function byOwner(facts: PathFacts, disk: DiskDevice): Way {
   const { source, access, confinement } = facts;
   if (access.reachFault !== undefined) {
     throw refuse(
-      `Giving the disk to QEMU's user does not help: QEMU (${
+      `Cannot use --via chown: QEMU (${
         confinementText(confinement)
-      }) does not get to it: ${access.reachFault}`,
+      }) cannot reach the disk: ${access.reachFault}`,
       otherWays(confinement),
     );
   }
@@ -203,22 +203,24 @@ function expectRoot(
   name: string,
 ) {
   const refused = (why: string, hint?: string) =>
-    refuse(`Cannot make a node of the disk for QEMU: ${why}`, hint);
+    refuse(`Cannot use --via mknod: ${why}`, hint);
   if (source.kind !== "block") {
-    throw refused("it is a file, and only a block device has nodes");
+    throw refused(
+      "SOURCE is a file, and only a block device has a device node",
+    );
   }
   if (root === undefined) {
     throw refused(
-      "it has no root directory of its own",
-      "--via chown gives the disk to QEMU's user",
+      "QEMU has no root directory of its own",
+      "use --via chown, which gives the disk to QEMU's user",
     );
   }
   if (confinement.mountNamespace === "another") {
-    throw refused("it runs in another mount namespace");
+    throw refused("QEMU runs in another mount namespace");
   }
   if (root.names.includes(name)) {
-    const there = `${confinement.root}/${name} is there already`;
-    throw refused(there, "look who made it");
+    const there = `${confinement.root}/${name} already exists`;
+    throw refused(there, "find out which program made it");
   }
   return root;
 }
@@ -267,19 +269,19 @@ export function pathWay(
       given.qemu,
       confinement,
       barred === undefined
-        ? { reason: `which cannot: ${fault}` }
+        ? { reason: `but QEMU cannot: ${fault}` }
         : { reason: barred, fault },
     );
   }
   if (confinement?.userNamespace !== "ours") {
     // QEMU's view of this node cannot be asked for.
     throw refuse(
-      `Cannot reach the disk via ${via ?? "path"}: ${
+      `Cannot use --via ${via ?? "path"}: ${
         confinement === undefined
           ? "QEMU's process is unknown"
-          : "QEMU runs in another user namespace, where its uid is another's"
+          : "QEMU runs in another user namespace, so its uid is not known"
       }`,
-      "only --via fdset does without",
+      "use --via fdset, which does not need this",
     );
   }
   const facts = { ...given, access, confinement };

@@ -75,7 +75,7 @@ const PROBE_PATH_STEP = defineLook({
     );
   },
   describe: ({ pid, path, access }) => ({
-    step: "make sure that QEMU can open the disk by itself",
+    step: "make sure that QEMU can open the disk itself",
     host: `open ${path} ${
       access === "rw" ? "read-write" : "read-only"
     } below /proc/${pid}/root with QEMU's uid, groups and capabilities`,
@@ -87,7 +87,7 @@ const VERIFY_OPEN_STEP = defineLook({
   fault: ({ pid, path, identity }) =>
     holds(pid, identity) ? undefined : new HotplugError(
       "host-error",
-      `QEMU opened another file at ${path} than the disk: it was replaced meanwhile`,
+      `QEMU opened a different file: ${path} was replaced while the disk was added`,
       { hint: "everything was undone" },
     ),
   describe: ({ pid, path }) => ({
@@ -163,7 +163,7 @@ const MAKE_NODE_STEP = defineStep({
   },
   confirm: ({ node }) => hasChrootNode(node),
   describe: ({ node }) => ({
-    step: "make a node of the disk in QEMU's root directory",
+    step: "make a device node for the disk in QEMU's root directory",
     host: nodeText(node),
     undo: removalText(node),
   }),
@@ -181,7 +181,7 @@ const REMOVE_NODE_STEP = defineStep({
   },
   confirm: ({ node }) => !hasNodeTraces(node),
   describe: ({ node }) => ({
-    step: "remove the disk's node from QEMU's root directory",
+    step: "remove the disk's device node from QEMU's root directory",
     host: removalText(node),
     undo: nodeText(node),
   }),

@@ -65,7 +65,7 @@ function sourceOf(text: string): string {
     return text;
   } catch (error) {
     if (!isFailure(error, "unsupported")) throw error;
-    const file = `a file whose name has a colon: ./${text}`;
+    const file = `for a file with a colon in its name, give ./${text}`;
     throw unsupported(error.message, `${error.hint}; ${file}`);
   }
 }
@@ -102,7 +102,7 @@ function limitsOf(invocation: Invocation): IoLimits | undefined {
   if (Object.keys(limits).length === 0) return undefined;
   const fault = limitsFault(limits);
   if (fault === undefined) return limits;
-  throw usage(`Cannot limit a disk so: ${fault}`);
+  throw usage(`Cannot set these limits: ${fault}`);
 }
 
 function migratableOf({ flags }: Invocation): DiskAdd["migratable"] {
@@ -154,7 +154,7 @@ function diskSet(
   // `none` is no file: `./none` is.
   const medium = orNone(invocation, "medium", path);
   if (limits !== undefined && medium !== undefined) {
-    throw usage("disk set changes either limits or the medium at a time");
+    throw usage("disk set cannot change limits and the medium in one call");
   }
   if (limits !== undefined) return { kind: "disk-set", ...about, limits };
   if (medium !== undefined) {
@@ -167,7 +167,7 @@ function diskSet(
     };
   }
   throw usage(
-    "disk set needs an option that says what to change",
+    "disk set needs at least one option to change",
     ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
   );
 }
@@ -211,22 +211,22 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
     value: "F",
     choices: FORMATS,
     default: "raw",
-  }, "; never guessed: a qcow2 file needs it"),
+  }, "; required for a qcow2 file"),
   spec(
     "allow-backing DIR",
-    "a further folder backing files of a qcow2 image may lie in",
-    "the image's own",
+    "another folder that may contain backing files of a qcow2 image",
+    "the image's folder",
   ),
   setting("cache", CACHES),
   setting("aio", AIOS),
   setting("discard", DISCARDS),
-  spec("read-only", "the guest may not write"),
+  spec("read-only", "the guest cannot write to the disk"),
   spec(
     "queues N",
     `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
     "QEMU's choice",
   ),
-  spec("iothread ID", "an iothread the instance has"),
+  spec("iothread ID", "an iothread of the instance"),
   {
     ...spec(
       "controller C",
@@ -238,12 +238,12 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
   ...LIMIT_OPTIONS,
   spec(
     "not-migratable",
-    "allow settings that a start from the runtime file cannot repeat",
+    "allow settings that Ganeti cannot restore at the next start or migration",
   ),
   {
     ...spec(
       "via V",
-      `how QEMU gets at the disk: ${either(VIAS)} (for a URI)`,
+      `how QEMU opens the disk: ${either(VIAS)} (for a URI)`,
       "fdset, else path",
     ),
     choices: VIAS,
@@ -254,35 +254,35 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
 export const DISK_COMMANDS: readonly CommandSpec[] = [
   commandSpec(
     "disk add INSTANCE SOURCE",
-    "plug a file, device or storage URI, or none: an empty scsi-cd drive",
+    "add a file, device or URI (none: empty scsi-cd)",
     DISK_ADD_OPTIONS,
   ),
-  commandSpec("disk remove INSTANCE DISK", "take a disk out of a running VM", [
+  commandSpec("disk remove INSTANCE DISK", "remove a disk from a running VM", [
     DRY_RUN,
     spec(
       "force",
-      "even the disk the VM was started from, or one the file does not record",
+      "remove even the boot disk, or a disk that is not in the runtime file",
     ),
   ]),
   commandSpec(
     "disk resize INSTANCE DISK [SIZE]",
-    "tell the guest that a disk has grown, to SIZE or as its source",
+    "grow a disk to SIZE, or to its source's size",
     [
       DRY_RUN,
-      spec("grow", "make the file of a raw image as long as SIZE"),
+      spec("grow", "make the file of a raw image longer, to SIZE"),
     ],
   ),
   commandSpec(
     "disk set INSTANCE DISK",
-    "change the I/O limits of a plugged disk, or a CD-ROM's medium",
+    "change I/O limits, or the medium of a CD-ROM",
     [
       DRY_RUN,
       ...LIMIT_OPTIONS,
       spec(
         "medium FILE",
-        "put this file into the drive of a scsi-cd; none: take it out",
+        "put this file into the drive of a scsi-cd (none: remove the medium)",
       ),
-      spec("force", "even if the guest has locked the tray"),
+      spec("force", "change the medium even if the guest has locked the tray"),
       spec(
         "not-migratable",
         "allow a medium that Ganeti's start could not open",

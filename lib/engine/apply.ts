@@ -64,7 +64,9 @@ export async function rollBack(
     const { step: title, undo } = kind.describe(step);
     const { inQemu } = kind.traits(step);
     if (stays && inQemu !== "free") {
-      if (undo !== null) left.push(`${title}: left alone, being in use`);
+      if (undo !== null) {
+        left.push(`${title}: not undone, because QEMU may use it`);
+      }
       continue;
     }
     try {
@@ -114,7 +116,7 @@ function asked(
     ? `to finish the removal, run: ${
       commandLine(options, kind, "remove", instance, id)
     }`
-    : `then change ${id} again`;
+    : `then repeat the change of ${id}`;
   const hint = error.hint === undefined ? next : `${error.hint}; ${next}`;
   return withDetails(error, { device, hint });
 }
@@ -147,9 +149,9 @@ function notUndone(
       cause: error,
       changed: true,
       ...(plan.device && { device: plan.device }),
-      hint: `${
+      hint: `to finish or undo the change, run: ${
         commandLine(world.options, "repair", plan.instance)
-      } goes on from what is there`,
+      }`,
     },
   );
 }

@@ -68,9 +68,9 @@ export function stepFault(
 ): string | undefined {
   if (!isJson(step)) return "a step must be an object";
   const kind = table.find(String(step.kind));
-  if (kind === undefined) return `no kind of step: ${step.kind}`;
+  if (kind === undefined) return `unknown kind of step: ${step.kind}`;
   if (kind.check({ paths, ...table.checks })(step)) return undefined;
-  return `step ${step.kind} is not one that a plan of this instance has`;
+  return `step ${step.kind} has a value that is not valid for this instance`;
 }
 
 /** Only shown, never acted on. */
@@ -115,7 +115,7 @@ export function checkPlan(
   const { steps, turn } = plan;
   if (!Array.isArray(steps)) throw new Fault("the plan has no steps");
   if (plan.instance !== paths.name || !PLAN(plan)) {
-    throw new Fault(`the plan is none of ${paths.name}`);
+    throw new Fault(`it is not a plan for ${paths.name}`);
   }
   for (const step of steps) {
     const fault = stepFault(step, paths, table);
@@ -123,7 +123,7 @@ export function checkPlan(
   }
   const checked = plan as unknown as Plan;
   if (isTurn(turn, checked.steps, table)) return checked;
-  throw new Fault("the plan does not say where the guest takes part");
+  throw new Fault("the plan has no valid turning step");
 }
 
 function asObject(value: unknown, what: string): Json {
@@ -195,7 +195,7 @@ function checkValues(
   return Object.entries(asObject(value, what)).map(([name, found]) => {
     const known = table.values.find((one) => one.name === name);
     if (known?.check?.(found)) return [known, String(found)];
-    throw new Fault(`${what} has a value of no known kind`);
+    throw new Fault(`${what} has a value of an unknown kind`);
   });
 }
 
@@ -216,7 +216,9 @@ function understand(
       values.set(known, value);
     }
     const at = done ?? undo;
-    if (!isIndex(at)) throw new Fault(`${what} names no step of the plan`);
+    if (!isIndex(at)) {
+      throw new Fault(`${what} does not name a step of the plan`);
+    }
     undoing ||= done === undefined;
     if (!undoing) begun = Math.max(begun, at);
   }

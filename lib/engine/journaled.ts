@@ -125,6 +125,6 @@ async function recoverWithoutQemu(
     `Cannot ${plan.action} ${plan.title}: QEMU (pid ${qemu.pid}) has ended: ${
       messageOf(why)
     }`,
-    { cause: error, hint: "what had been done on this node was undone" },
+    { cause: error, hint: "the changes on this node were undone" },
   );
 }

@@ -30,7 +30,7 @@ export async function waitForKernel(
     if (performance.now() >= deadline) {
       throw new HotplugError(
         "host-error",
-        `Waited ${KERNEL_TIMEOUT_MS / 1000} s in vain for ${what}`,
+        `Timeout after ${KERNEL_TIMEOUT_MS / 1000} s: waited for ${what}`,
       );
     }
     await pause(pauseMs);

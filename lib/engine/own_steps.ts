@@ -109,11 +109,11 @@ export const OWN_RECORD_STEP = defineStep({
   confirm: (step) => isSame(recorded(step), step.change.after),
   describe: ({ place, change }) => ({
     step: change.after === null
-      ? `forget what only the tool's own record has of ${change.uuid}`
-      : `note ${subjectOf(change)} of ${change.uuid} in the tool's own record`,
+      ? `remove ${change.uuid} from the tool's own record`
+      : `record ${
+        subjectOf(change)
+      } of ${change.uuid} in the tool's own record`,
     host: `write and fsync kvm-hotplug/${place.lockKey}.json`,
-    undo: change.before === null
-      ? "remove the note again"
-      : "put the note back as it was",
+    undo: change.before === null ? "remove it again" : "restore the old entry",
   }),
 });

@@ -192,7 +192,7 @@ async function settleUnplug(
   } catch (cause) {
     throw new HotplugError(
       "interrupted",
-      `${error.message}, and it can no longer be asked whether the guest released ${step.title}: ${
+      `${error.message}, and it is not known whether the guest released ${step.title}: ${
         messageOf(cause)
       }`,
       { cause, changed: true },
@@ -291,11 +291,11 @@ export const VERIFY_DEVICE_STEP = defineLook({
     if (await sitsAt(step, world)) return undefined;
     return new HotplugError(
       "qmp-error",
-      `QEMU took device ${step.id}, but query-pci does not show it in slot ${step.slot}`,
+      `QEMU accepted device ${step.id}, but query-pci does not show it in slot ${step.slot}`,
     );
   },
   describe: ({ id, slot }) => ({
-    step: `verify that ${id} sits in slot ${slot}`,
+    step: `verify that ${id} is in slot ${slot}`,
     qmp: { execute: "query-pci", arguments: {} },
   }),
 });

@@ -271,7 +271,7 @@ async function recoverLeft(
       "interrupted",
       `An operation on ${paths.name} was interrupted (${
         titleOf(journal)
-      }) and cannot be put in order: ${messageOf(error)}`,
+      }) and cannot be finished or undone: ${messageOf(error)}`,
       {
         cause: error,
         changed: true,
@@ -326,8 +326,8 @@ export function foreignJournal(
   { name, runtime }: InstancePaths,
 ): HotplugError {
   return refuse(
-    `A change of ${runtime} was interrupted, and it was begun for instance ${instance}, not for ${name}`,
-    `give the same options with ${instance}: the next change of it or its repair puts it in order`,
+    `An interrupted change of ${runtime} belongs to instance ${instance}, not to ${name}`,
+    `run repair with the same options for ${instance}`,
   );
 }
 
@@ -341,9 +341,9 @@ export function foreignJournal(
 export function refuseForeignVm(vm: string, paths: InstancePaths): void {
   if (paths.isGiven || vm === "" || vm === paths.name) return;
   throw refuse(
-    `The QMP socket ${paths.qmp} is that of VM ${
+    `The QMP socket ${paths.qmp} belongs to VM ${
       JSON.stringify(vm)
-    }, not of ${paths.name}`,
-    "give the file that goes with it by --state, if this is meant",
+    }, not to ${paths.name}`,
+    "if this VM is the right one, give its runtime file with --state",
   );
 }

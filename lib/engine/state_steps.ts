@@ -98,7 +98,7 @@ export const STAGE_STATE_STEP = defineStep({
   // A file without the text it is based on cannot be committed.
   confirm: (step, world) => world.values.has(BASIS) && isStaged(step),
   describe: (step) => ({
-    step: `write ${changeTitle(step.change)} beside the runtime file`,
+    step: `write a new runtime file with ${changeTitle(step.change)}`,
     host: `write and fsync ${step.temporary} beside ${step.path}`,
     undo: `remove ${step.temporary}`,
   }),
@@ -131,7 +131,7 @@ export const COMMIT_STATE_STEP = defineStep({
   describe: (step) => ({
     step: `record ${changeTitle(step.change)} in the runtime file`,
     host: `rename ${step.temporary} to ${step.path}, fsync the directory`,
-    undo: "put the entry back as it was",
+    undo: "restore the old content",
   }),
 });
 
@@ -143,7 +143,7 @@ export const CREATE_STATE_STEP = defineStep({
   undo: removeCreated,
   confirm: isAsCreated,
   describe: ({ path }) => ({
-    step: "make the runtime file",
+    step: "create the runtime file",
     host: `write and fsync ${path}, mode 0600`,
     undo: "remove it",
   }),
@@ -170,7 +170,7 @@ export const REMOVE_LEFTOVER_STEP = defineStep({
   undo() {},
   confirm: ({ path }) => !isThere(path),
   describe: ({ path }) => ({
-    step: "remove what is left of an operation",
+    step: "remove a leftover of an interrupted operation",
     host: `remove ${path}`,
     undo: null,
   }),

@@ -88,8 +88,8 @@ function rejected(target: UnplugTarget, { event, data }: QmpEvent) {
   const about = text(data.path) || text(data.device);
   return new HotplugError(
     "unplug-rejected",
-    `The guest refused to release ${target.title} (${target.id}): QEMU says ${event} of ${about}`,
-    { hint: "nothing was changed; the guest's log says why" },
+    `The guest refused to release ${target.title} (${target.id}): QEMU sent ${event} for ${about}`,
+    { hint: "nothing was changed; see the guest's log for the reason" },
   );
 }
 
@@ -154,7 +154,7 @@ class Unplug {
     if (runState === "running") return "asked";
     // A SCSI disk goes without the guest's help.
     if (!await isThere(id, this.#world)) return "gone";
-    throw this.#pending(`the VM does not run, its state is ${runState}`);
+    throw this.#pending(`the VM is not running (run state ${runState})`);
   }
 
   /** Whether a wait that may be ended has nobody left to wait for. */
@@ -167,7 +167,7 @@ class Unplug {
   #tell(now: number): number {
     const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
     const sinceMs = now - (this.#deadline - limitMs);
-    const what = `guest has not released ${this.#target.title}`;
+    const what = `the guest has not released ${this.#target.title}`;
     const end = this.#target.signal && "pending";
     waiting?.({ what, sinceMs, limitMs, end });
     return TELL_MS;
@@ -191,10 +191,10 @@ class Unplug {
       },
     );
     if (found === "aborted") {
-      throw this.#pending("the waiting was ended", "ended");
+      throw this.#pending("the wait was interrupted", "ended");
     }
     if (found === "timeout" && this.#isUnwanted) {
-      throw this.#pending("nobody reads the answer any more", "ended");
+      throw this.#pending("the caller has closed the connection", "ended");
     }
     return found === "timeout" ? undefined : found;
   }
@@ -212,7 +212,7 @@ class Unplug {
     const what = this.#guestEnded
       ? "the guest shut down"
       : "the VM was stopped";
-    throw this.#pending(`${what}, its state is ${state}`);
+    throw this.#pending(`${what} (run state ${state})`);
   }
 
   async #late(): Promise<void> {

@@ -102,8 +102,8 @@ function formatOf({ format }: Backing, path: string): DiskFormat {
   throw refuse(
     `Cannot use image ${path}: the format of its backing file must be ${
       FORMATS.join(" or ")
-    }, it is ${format === undefined ? "not said" : JSON.stringify(format)}`,
-    "qemu-img rebase -u -F FORMAT -b FILE IMAGE says it",
+    }, it is ${format === undefined ? "not named" : JSON.stringify(format)}`,
+    "to write the format into the image, run: qemu-img rebase -u -F FORMAT -b FILE IMAGE",
   );
 }
 
@@ -155,7 +155,7 @@ function refuseElsewhere(
     `Cannot use backing file ${path}${
       resolved === path ? "" : ` (${resolved})`
     }: it must lie in the image's own folder${own ? ` ${own}` : ""}`,
-    `--allow-backing ${dirname(path)} allows it, if that folder is meant`,
+    `to allow this folder, add --allow-backing ${dirname(path)}`,
   );
 }
 
@@ -168,7 +168,7 @@ function refuseUnfit(source: Source, direct: boolean): void {
   }
   if (!direct || source.direct !== false) return;
   throw refuse(
-    `The file system of backing file ${path} cannot do without the page cache (O_DIRECT), which the disk's cache setting asks for`,
+    `The disk's cache setting needs O_DIRECT, but the file system of backing file ${path} does not support it`,
   );
 }
 
@@ -199,14 +199,17 @@ export async function readChain(
       const { identity, kind, resolved } = found.source;
       refuseElsewhere(found.source, folders);
       if (seen.includes(identity)) {
-        throw fault(source.path, `its chain leads back to ${path}`);
+        throw fault(
+          source.path,
+          `its chain is a loop: it leads back to ${path}`,
+        );
       }
       seen.push(identity);
       if (seen.length > MAX_DEPTH) {
         throw fault(source.path, `its chain has more than ${MAX_DEPTH} images`);
       }
       refuseUnfit(found.source, options.direct);
-      if (kind === "uri") throw new TypeError("a path is no URI");
+      if (kind === "uri") throw new TypeError("a path is not a URI");
       layers.push({ path: resolved, identity, kind, format });
       const backing = format === "raw"
         ? undefined

@@ -124,7 +124,7 @@ function originOf({ name }: ChrootNode): string {
 export function makeChrootNode(node: ChrootNode): void {
   using root = openRoot(node);
   if (root === undefined) {
-    throw refuse(`${node.root} is another directory than a moment ago`);
+    throw refuse(`${node.root} was replaced by another directory`);
   }
   if (node.kind === "node") makeNode(root, node);
   else makeMount(root, node);
@@ -164,8 +164,11 @@ function strangerIn(root: Fd, node: ChrootNode): Remark | undefined {
   const path = `${node.root}/${node.name}`;
   return remark(
     "node-replaced",
-    `${path} is not the node that was made there (of device ${node.rdev}, uid ${node.uid}, mode 0600): it was left alone`,
-    { hint: `look who made it; rm ${path} if nobody needs it` },
+    `${path} was replaced: it is not the node that kvm-hotplug made (device ${node.rdev}, uid ${node.uid}, mode 0600), so it was not removed`,
+    {
+      hint:
+        `find out which program made it; if no program needs it, run: rm ${path}`,
+    },
   );
 }
 

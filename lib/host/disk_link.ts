@@ -23,7 +23,7 @@ function readLink(dir: Fd, name: string): string | null {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     passShortage(error);
-    throw refuse(`${name} in ${dir.label} is no link`);
+    throw refuse(`${name} in ${dir.label} is not a symbolic link`);
   }
 }
 
@@ -61,7 +61,7 @@ function writeLink(dir: Fd, name: string, target: string) {
  * Makes links say what they are to say; each is replaced atomically. May be
  * repeated.
  *
- * @throws {SysError} | {HotplugError} `refused` if one is no link
+ * @throws {SysError} | {HotplugError} `refused` if one is not a symbolic link
  */
 export function changeDiskLinks(directory: string, links: DiskLinks): void {
   using dir = openFolder(directory);

@@ -81,7 +81,7 @@ export async function giveOwner(
   using fd = await hold(given, pinned);
   if (fd === undefined) {
     throw refuse(
-      `Cannot give ${given.path} to uid ${given.to}: it is another file than a moment ago`,
+      `Cannot give ${given.path} to uid ${given.to}: it was replaced by another file`,
     );
   }
   const { uid } = await statusOf(fd);
@@ -99,10 +99,10 @@ function moved({ path, inode, from, to }: GivenOwner): Remark {
   const [device, number] = inode.split(" ");
   return remark(
     "owner-moved",
-    `${path} is not the disk that was given to uid ${to} any more (inode ${number} of device ${device}): nothing was given back`,
+    `${path} was replaced: it is not the disk that was given to uid ${to} (inode ${number} of device ${device}), so its owner was not changed back`,
     {
       hint:
-        `find that inode (find -xdev -inum ${number}) and chown ${from} it, unless it was deleted`,
+        `find the disk (find -xdev -inum ${number}), and give it back to uid ${from} (chown ${from})`,
     },
   );
 }
@@ -126,10 +126,9 @@ export async function returnOwner(
   if (uid !== to) {
     return remark(
       "owner-changed",
-      `${path} belongs to uid ${uid}, not to uid ${to} that it was given to: it was not given back`,
+      `${path} belongs to uid ${uid}, but kvm-hotplug gave it to uid ${to}: its owner was not changed back`,
       {
-        hint:
-          `chown ${from} ${path} makes it as it was before, if nobody else needs it`,
+        hint: `if no program needs this owner, run: chown ${from} ${path}`,
       },
     );
   }

@@ -24,7 +24,7 @@ const PIB = 2 ** 50;
 export function hugeFault(sizeBytes: number | bigint): string | undefined {
   if (sizeBytes <= MAX_DISK_BYTES) return undefined;
   const pib = Number((Number(sizeBytes) / PIB).toFixed(1));
-  return `it has ${pib} PiB, and more than ${MAX_DISK_BYTES} bytes (8 PiB less a sector) cannot be told to the byte`;
+  return `it has ${pib} PiB, and the largest size is ${MAX_DISK_BYTES} bytes (8 PiB less one sector)`;
 }
 
 /** The same of what a disk is to be made of, which may also be too small. */

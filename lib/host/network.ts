@@ -162,7 +162,10 @@ async function setVlans(
 ): Promise<void> {
   const vlans = parseVlans(text);
   if (vlans === undefined) {
-    throw new HotplugError("host-error", `VLAN ${text} is none: 1 to 4094 are`);
+    throw new HotplugError(
+      "host-error",
+      `VLAN ${text} is not valid: a VLAN id is 1 to 4094`,
+    );
   }
   const preset = readLine(`/sys/class/net/${bridge}/bridge/default_pvid`);
   const lines = vlanLines(tap, vlans, {

@@ -43,7 +43,7 @@ function readAllFiles(directory: string): NicFiles {
   using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
   for (const { name, isFile } of Deno.readDirSync(procPath(dir))) {
     if (!/^\d{1,3}$/.test(name)) continue;
-    if (!isFile) throw new RangeError(`${name} is no file`);
+    if (!isFile) throw new RangeError(`${name} is not a file`);
     files[name] = readNicFile(dir, name);
   }
   return files;

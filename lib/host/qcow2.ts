@@ -67,7 +67,7 @@ function textOf(bytes: Uint8Array): string {
 
 function refuseFeatures(features: bigint): void {
   if (features & DATA_FILE) {
-    throw new ImageFault("its data are in an external file");
+    throw new ImageFault("its data is in an external file");
   }
   if (features & CORRUPT) throw new ImageFault("it is marked as corrupt");
   const unknown = features & ~HARMLESS;
@@ -113,7 +113,11 @@ function backingOf(
   if (offset === 0) return undefined;
   const fits = length > 0 && length <= MAX_NAME_BYTES &&
     offset >= headerBytes && offset + length <= end;
-  if (!fits) throw new ImageFault("its backing file's name is out of place");
+  if (!fits) {
+    throw new ImageFault(
+      "the name of its backing file lies outside of its header",
+    );
+  }
   return { name: textOf(bytes.subarray(offset, offset + length)), format };
 }
 
@@ -125,7 +129,7 @@ function backingOf(
  */
 export function parseQcow2(bytes: Uint8Array) {
   if (!isQcow2(bytes) || bytes.length < V3_HEADER_BYTES) {
-    throw new ImageFault("it is no qcow2 image");
+    throw new ImageFault("it is not a qcow2 image");
   }
   const view = viewOf(bytes);
   const version = view.getUint32(4);
@@ -134,7 +138,7 @@ export function parseQcow2(bytes: Uint8Array) {
   }
   const bits = view.getUint32(20);
   if (bits < CLUSTER_BITS.min || bits > CLUSTER_BITS.max) {
-    throw new ImageFault(`its clusters have 2^${bits} bytes`);
+    throw new ImageFault(`its cluster size is not supported: 2^${bits} bytes`);
   }
   if (view.getUint32(32) !== 0) throw new ImageFault("it is encrypted");
   if (version === 3) refuseFeatures(view.getBigUint64(72));

@@ -44,7 +44,7 @@ export function openRootOf(pid: number): Fd {
 }
 
 function tooOld(needed: string): string {
-  return `this kernel is too old to ask (Linux ${needed} is needed)`;
+  return `this check needs Linux ${needed} or newer`;
 }
 
 /** It lacks openat2, which 5.6 has, or faccessat2. */
@@ -204,7 +204,7 @@ export function canPassRoot(qemu: Confinement): boolean {
     if (!(error instanceof SysError)) throw error;
     if (error.code !== "ENOSYS") return error.code === "ENOENT";
     throw unsupported(
-      "Cannot ask how far QEMU gets in its root directory: this kernel is too old (Linux 5.6 is needed)",
+      "Cannot check which files QEMU can reach in its root directory: this check needs Linux 5.6 or newer",
     );
   }
 }

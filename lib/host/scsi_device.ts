@@ -55,7 +55,7 @@ export async function passThroughFault(
     return undefined;
   } catch (error) {
     if (error instanceof SysError) {
-      return `it takes no SCSI commands (${error.code})`;
+      return `it does not accept SCSI commands (${error.code})`;
     }
     if (error instanceof DeadlineError) return error.message;
     throw error;

@@ -147,7 +147,7 @@ function kindOf(status: FileStatus, path: string): "file" | "block" {
   if (status.kind === "file" || status.kind === "block") return status.kind;
   const kind = status.kind === "character" ? "character device" : status.kind;
   throw refuse(
-    `Cannot use source ${path}: it must be a block device or a regular file: it is a ${kind}`,
+    `Cannot use source ${path}: it must be a block device or a regular file, but it is a ${kind}`,
   );
 }
 
@@ -172,7 +172,7 @@ async function openToLook(
     const isBusy = error instanceof SysError && error.code === "EBUSY";
     if (kind === "file" || !isBusy) throw error;
     throw refuse(
-      `Cannot use source ${path}: ${what} is mounted or in use by this node`,
+      `Cannot use source ${path}: ${what} is mounted, or a program on this node uses it`,
     );
   }
 }
@@ -354,7 +354,7 @@ export async function openSource(
     identityOf(status) !== identity
   ) {
     throw refuse(
-      `Cannot use source ${path}: it is another file than a moment ago`,
+      `Cannot use source ${path}: it was replaced by another file`,
     );
   }
   const mode = access === "rw" ? O.RDWR : O.RDONLY;

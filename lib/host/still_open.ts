@@ -31,7 +31,7 @@ export function stillOpen(access: AccessRecord): Remark {
     : `${access.way === "mknod" ? `${access.root}/` : ""}${access.name} stays`;
   return remark(
     "way-in-use",
-    `${what}: QEMU has the disk open though it was removed`,
-    { hint: "repair puts that in order once QEMU has closed it, or has ended" },
+    `${what}: QEMU still has the removed disk open`,
+    { hint: "run repair after QEMU has closed the disk or has ended" },
   );
 }

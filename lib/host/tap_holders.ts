@@ -55,5 +55,5 @@ export function holdersOf(tap: string): Holder[] {
 /** Names them. Pure. */
 export function holdersText(holders: readonly Holder[]): string {
   return holders.map(({ pid, command }) => `process ${pid} (${command})`)
-    .join(", ") || "a process that cannot be seen";
+    .join(", ") || "a process that is not visible from here";
 }

@@ -29,14 +29,14 @@ async function bridgeCut(
 ): Promise<string | undefined> {
   const master = bridgeOf(tap);
   if (master !== link) {
-    return `is on ${master ?? "no bridge"}, and not on ${link}`;
+    return `is on ${master ?? "no bridge"}, not on ${link}`;
   }
   const wanted = vlan === null ? undefined : parseVlans(vlan);
   if (wanted === undefined || !filtersVlans(master ?? "")) return undefined;
   const there = await vlansOf(tap);
   return there === undefined || hasVlans(there, wanted)
     ? undefined
-    : `is in other VLANs of ${link} than ${vlan}`;
+    : `is on ${link}, but not in VLAN ${vlan}`;
 }
 
 async function routeCut(
@@ -48,7 +48,7 @@ async function routeCut(
   const words = ["show", address, "dev", tap, "table", table];
   const routes = await ip([familyOf(address), "route", ...words]);
   return routes === ""
-    ? `is not where ${address} is routed to (table ${table})`
+    ? `has no route for ${address} (table ${table})`
     : undefined;
 }
 
@@ -59,7 +59,7 @@ async function switchCut(
   if (link === null) return undefined;
   const isThere = (await portsOf(link))?.includes(tap);
   const isGone = isThere === undefined && await findSwitch(link) === "missing";
-  return isThere === false || isGone ? `is no port of ${link}` : undefined;
+  return isThere === false || isGone ? `is not a port of ${link}` : undefined;
 }
 
 const CUTS: Record<NicMode, typeof bridgeCut | undefined> = {

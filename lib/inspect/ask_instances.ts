@@ -52,7 +52,7 @@ function servedBy(
   const served = clients.find(({ state }) => state === "accepted");
   if (served !== undefined) return `${served.command} (pid ${served.pid})`;
   if (own === "accepted") return OURS;
-  return isServing ? "a process that is not seen from here" : undefined;
+  return isServing ? "a process that is not visible from here" : undefined;
 }
 
 /** The questions to one node's QEMUs. */
@@ -117,7 +117,7 @@ class Round {
   }
 
   #hold(subject: Subject, who: string) {
-    const why = remark("monitor-busy", `monitor held by ${who}`);
+    const why = remark("monitor-busy", `the monitor is in use by ${who}`);
     this.#answers.set(subject, { monitor: "held", why });
   }
 

@@ -91,8 +91,7 @@ async function question(
 
 function unanswered(error: unknown, { process }: Subject): Asked {
   if (isDown(error)) {
-    const message = `cannot be asked: ${error.message}`;
-    const why = process && { ...remarkOf(error), message };
+    const why = process && remarkOf(error);
     return { monitor: "none", ...(why && { why }) };
   }
   const fault = named(error);

@@ -64,13 +64,13 @@ function folderFault(path: string): Remark | undefined {
   const { isDirectory, isSymlink, uid, mode } = status;
   const bits = (mode ?? 0) & 0o7777;
   if (isDirectory && uid === 0 && bits === 0o700) return undefined;
-  const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "no folder";
+  const kind = isSymlink ? "a link" : isDirectory ? "a folder" : "a file";
   return remark(
     "own-folder",
     `every change is refused: ${path} must be a folder of root with mode 0700: it is ${kind} of uid ${uid} with mode 0${
       bits.toString(8)
     }`,
-    { hint: "look who made it" },
+    { hint: "find out which program made it" },
   );
 }
 
@@ -150,7 +150,7 @@ async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
     interrupted(paths);
   const misled = remark(
     "pid-file",
-    `its QEMU answers, and ${paths.pid} leads elsewhere`,
+    `pid file ${paths.pid} does not name the pid of its QEMU`,
   );
   const first = [
     "code" in runtime ? runtime : undefined,
@@ -176,7 +176,9 @@ export async function attentionOf(
     return await findings(subject, asked);
   } catch (error) {
     if (isDenied(error)) {
-      return [remarkOf(permissionDenied("not all of it can be seen", error))];
+      return [
+        remarkOf(permissionDenied("not all of its data can be read", error)),
+      ];
     }
     if (isFailure(error)) return [remarkOf(error)];
     throw error;

@@ -147,7 +147,7 @@ type Usable = readonly [usable: WayView["usable"], detail: string];
 function fdset(qemu: QemuFacts): Usable {
   const missing = missingCommands(qemu, FDSET_COMMANDS).join(", ");
   return missing === ""
-    ? ["yes", "an opened file is handed over"]
+    ? ["yes", "QEMU gets the disk as an open file"]
     : ["no", `the monitor lacks ${missing}`];
 }
 
@@ -165,7 +165,7 @@ function byItself(
   if (jail === "none") return ["no", "QEMU has no root directory of its own"];
   return mountNamespace === "another"
     ? ["no", "QEMU runs in another mount namespace"]
-    : ["depends", "of block devices"];
+    : ["depends", "works for block devices only"];
 }
 
 /** Every way to a disk, safest first. */
@@ -184,7 +184,7 @@ export function waysOf(
       case "uri":
         return [
           "depends",
-          "of what QEMU reaches by network from its root directory",
+          "QEMU must reach the server from its root directory",
         ];
       default:
         return via satisfies never;

@@ -171,7 +171,10 @@ async function lookAround(
     if (!isDown(error)) throw unanswered(error, paths);
     const running = runs(paths);
     const why = running
-      ? { ...remarkOf(error), message: `the VM runs, but: ${error.message}` }
+      ? {
+        ...remarkOf(error),
+        message: `${error.message}, although the VM runs`,
+      }
       : remark("not-running", "the VM does not run");
     return await withoutQemu(paths, { why, running });
   }
@@ -216,8 +219,10 @@ export async function listInstance(
       .map(remarkOf),
     compared: qemu === undefined ? null : "whole",
     warnings: [
-      ...(fault ? [inSpiteOf(fault, "listed as QEMU has it")] : []),
-      ...(none ? [inSpiteOf(none.why, "listed from the runtime file")] : []),
+      ...(fault ? [inSpiteOf(fault, "the list shows QEMU's devices")] : []),
+      ...(none
+        ? [inSpiteOf(none.why, "the list shows the runtime file's devices")]
+        : []),
       ...[interrupted(paths)].flatMap((one) => one ?? []),
       ...warnings,
     ],

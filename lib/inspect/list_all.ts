@@ -62,7 +62,9 @@ function look(
     if (isDenied(error)) hidden.push("runtime");
     const runtime = isFailure(error, "no-such-instance")
       ? remark("no-runtime-file", "no runtime file", {
-        hint: `${commandLine(paths, "adopt", name)} records its devices`,
+        hint: `to record its devices, run: ${
+          commandLine(paths, "adopt", name)
+        }`,
       })
       : remarkOf(named(error));
     return { paths, process, runtime, hidden };
@@ -134,7 +136,7 @@ export async function listAll(
     one.hidden.length > 0 || isHidden(asked[i] ?? UNASKED)
   ).map(({ paths }) => paths.name);
   if (hidden.length === 0) return { instances };
-  const what = `Cannot see all of ${hidden.join(", ")}`;
+  const what = `Cannot read all data of ${hidden.join(", ")}`;
   return { instances, fault: permissionDenied(what) };
 }
 

@@ -164,7 +164,7 @@ export async function pciMap(
       buses: mapBuses({ qemu, runtime, drivers: qemu.drivers }),
       warnings: fault === undefined
         ? []
-        : [inSpiteOf(fault, "the map shows what QEMU has")],
+        : [inSpiteOf(fault, "the map shows QEMU's devices")],
     };
   } catch (error) {
     throw nothingChanged(error);

@@ -106,7 +106,7 @@ async function compare(
           hint: commandLine(paths, "repair", paths.name),
         })
         : remark(code, "a change is under way", {
-          hint: "verify again once it is done",
+          hint: "verify again after the change has ended",
         }),
     ];
   }

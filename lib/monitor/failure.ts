@@ -36,11 +36,11 @@ export function unreachable(error: unknown): HotplugError | undefined {
   return error instanceof QmpTimeoutError
     ? new HotplugError("monitor-timeout", message, {
       cause: error,
-      hint: "is QEMU stopped (SIGSTOP), or its host overloaded?",
+      hint: "check whether QEMU is stopped (SIGSTOP) or the node is overloaded",
     })
     : new HotplugError("not-running", message, {
       cause: error,
-      hint: "is the VM running, and is this its QMP socket?",
+      hint: "check that the VM is running and that this is its QMP socket",
     });
 }
 

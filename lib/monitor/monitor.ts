@@ -44,7 +44,10 @@ function notRunning(path: string, why: string, cause: unknown): HotplugError {
   return new HotplugError(
     "not-running",
     `Cannot ask QEMU: ${why} at ${path}`,
-    { cause, hint: "is the VM running, and is this its QMP socket?" },
+    {
+      cause,
+      hint: "check that the VM is running and that this is its QMP socket",
+    },
   );
 }
 
@@ -59,23 +62,29 @@ function noGreeting(
     return new HotplugError(
       "monitor-busy",
       `The QMP monitor at ${path} is held by ${names.join(", ")}`,
-      { cause: error, hint: "QEMU serves one client: end that one, or wait" },
+      {
+        cause: error,
+        hint: "QEMU serves one client at a time: end the other client, or wait",
+      },
     );
   }
   if (own === "accepted") {
     // QEMU greets whom it accepts: this is something in front of it.
     return new HotplugError(
       "monitor-busy",
-      `The QMP monitor at ${path} is held: we were let in, and ${error.message}`,
-      { cause: error, hint: "a proxy of the socket serves somebody else" },
+      `The QMP monitor at ${path} does not answer: it accepted the connection, but ${error.message}`,
+      {
+        cause: error,
+        hint: "a proxy may own the socket and serve another client",
+      },
     );
   }
   return new HotplugError(
     "monitor-timeout",
-    `QEMU does not answer at ${path}: ${error.message}, and nobody holds it`,
+    `QEMU does not answer at ${path}: ${error.message}, and no other client is connected`,
     {
       cause: error,
-      hint: "is QEMU stopped (SIGSTOP), or its host overloaded?",
+      hint: "check whether QEMU is stopped (SIGSTOP) or the node is overloaded",
     },
   );
 }
@@ -91,9 +100,9 @@ function explain(path: string, error: unknown): unknown {
     case "ENOTDIR":
       return notRunning(path, "there is no QMP socket", error);
     case "ECONNREFUSED":
-      return notRunning(path, "nobody listens on the socket", error);
+      return notRunning(path, "no program listens on the socket", error);
     case "ENOTSOCK":
-      return notRunning(path, "there is no socket but another file", error);
+      return notRunning(path, "the file is not a socket", error);
     case "EACCES":
     case "EPERM":
       // It may well run: nothing is known of it.
@@ -141,7 +150,7 @@ function whatKeeps(path: string): string {
   const served = clients.find(({ state }) => state === "accepted");
   return served === undefined
     ? "QEMU does not answer"
-    : `monitor held by pid ${served.pid} (${served.command})`;
+    : `the monitor is in use by pid ${served.pid} (${served.command})`;
 }
 
 /**
@@ -163,7 +172,7 @@ export async function openVisibly(
       if (signal?.aborted) {
         throw new HotplugError(
           "monitor-timeout",
-          "The waiting for QEMU was ended: it had not answered yet",
+          "Stopped waiting for QEMU, which had not answered yet",
         );
       }
       const sinceMs = performance.now() - begin;

@@ -106,7 +106,7 @@ async function prepare(
 ): Promise<Json> {
   const { execute, arguments: args, fd } = command;
   if (fd !== undefined && isQuestion(execute)) {
-    throw unsupported(`${execute} takes no file descriptor`);
+    throw unsupported(`${execute} does not accept a file descriptor`);
   }
   if (plain.argumentsOf(execute) === undefined) {
     throw new UnknownCommandError(execute, plain.commands);
@@ -139,7 +139,7 @@ function failed(command: string, error: unknown): unknown {
   if (isQuestion(command)) return nothingChanged(error);
   return new HotplugError(
     "interrupted",
-    `Whether QEMU carried out ${command} is not known: ${error.message}`,
+    `QEMU may or may not have executed ${command}: ${error.message}`,
     { changed: true, cause: error },
   );
 }

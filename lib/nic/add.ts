@@ -48,12 +48,15 @@ export function bridgeWarnings(
   const { link: state, listensSeconds } = bridgeState;
   return [
     state === "down"
-      ? remark("bridge-down", `bridge ${link} is down: it passes nothing on`)
+      ? remark(
+        "bridge-down",
+        `bridge ${link} is down: the NIC has no connection until the bridge is up`,
+      )
       : undefined,
     listensSeconds > 0
       ? remark(
         "bridge-listens",
-        `bridge ${link} has a spanning tree (STP): the new port passes nothing on for ${listensSeconds} s`,
+        `bridge ${link} uses spanning tree (STP): the NIC has no connection for the first ${listensSeconds} s`,
       )
       : undefined,
   ];
@@ -70,15 +73,15 @@ export function refuseMac(
 ): void {
   if (bridgeState?.mac === mac) {
     throw duplicate(
-      `MAC ${mac} is that of the bridge itself`,
-      "leave --mac out for a random one",
+      `MAC ${mac} is already used by the bridge`,
+      "omit --mac to get a random one",
     );
   }
   const owner = macs.get(mac);
   if (owner === undefined) return;
   throw duplicate(
     `MAC ${mac} is taken by a NIC of ${owner}`,
-    "leave --mac out for a random one",
+    "omit --mac to get a random one",
   );
 }
 

@@ -44,7 +44,7 @@ function asNew(
   const place = facts.places.get(id);
   const driver = facts.qemu.drivers.get(id);
   if (place === undefined || !("slot" in place) || driver === undefined) {
-    return left(titleOfLive(nic), "nothing tells where it sits");
+    return left(titleOfLive(nic), "its slot is not known");
   }
   const { uuid, invented } = uuidFor(facts, id, fresh);
   const entry = nicEntry({
@@ -76,7 +76,7 @@ function conflict(
   if (named !== undefined) {
     return `${
       titleOf(named)
-    } is recorded with the same MAC, as ${named.hvinfo.id}: remove that one if it is gone, then adopt again`;
+    } is recorded with the same MAC (${named.hvinfo.id}): if that NIC is gone, remove it, then adopt again`;
   }
   const [claim, other] = claims;
   if (claim !== undefined && other !== undefined) {
@@ -86,7 +86,7 @@ function conflict(
   if (claim !== undefined && file !== undefined && file !== tap.name) {
     return `the NIC file of ${
       titleOf(claim)
-    } names tap ${file}, QEMU has ${tap.name}`;
+    } names tap ${file}, but QEMU uses ${tap.name}`;
   }
   return undefined;
 }

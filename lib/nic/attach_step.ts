@@ -94,7 +94,7 @@ function offOf({ mode, link, script }: Attachment): string {
   const words = {
     bridged: ["ip link: no master"],
     routed: ["ip route, ip rule: without the tap"],
-    openvswitch: [`ovs-vsctl: take it out of ${link}`],
+    openvswitch: [`ovs-vsctl: remove it from ${link}`],
     none: [],
     ext: [],
   }[mode];
@@ -140,10 +140,10 @@ async function takeOff(
 function leftOn(tap: string, error: unknown): Remark {
   return remark(
     "network-left",
-    `Something of tap ${tap} may stay on this node's network: ${
+    `The network settings of tap ${tap} may not be removed completely: ${
       messageOf(error)
     }`,
-    { hint: "look what it was to take off" },
+    { hint: "check the bridge, routes and rules of this tap on the node" },
   );
 }
 
@@ -175,9 +175,9 @@ export const ATTACH_TAP_STEP = defineStep({
   },
   describe: ({ tap, from, to }) => ({
     step: to === null
-      ? `take ${titleOf(tap)} off the network`
+      ? `remove ${titleOf(tap)} from the network`
       : from === null
-      ? `join ${titleOf(tap)} to the network`
+      ? `connect ${titleOf(tap)} to the network`
       : `move ${titleOf(tap)} to another network`,
     host: actionOf(from, to),
     undo: actionOf(to, from),

@@ -76,10 +76,12 @@ function networkDifference(
   return [{
     code: "network",
     device: nameOfEntry(nic),
-    message: `${titleOf(nic)} is cut off: its tap ${tap} ${all.join(", and ")}`,
-    hint: `${
+    message: `${titleOf(nic)} has no connection: its tap ${tap} ${
+      all.join(", and ")
+    }`,
+    hint: `to connect it again, run: ${
       commandLine(paths, ...words, ...joinWords(recordedNic(nic)))
-    } joins it again`,
+    }`,
   }];
 }
 
@@ -93,15 +95,15 @@ function tapDifference(
   const file = nicFiles?.[String(nic.index)];
   const isTold = netdev === undefined || netdev.facts.tap !== undefined;
   if (isTold || file === undefined || taps.has(file)) return [];
-  const remove = `${
+  const remove = `remove the NIC, then add it again: ${
     commandLine(paths, "nic", "remove", paths.name, id)
-  }, then add it again`;
+  }`;
   return [{
     code: "no-tap",
     device: nameOfEntry(nic),
-    message: `${titleOf(nic)} is cut off: its tap ${file} was deleted`,
+    message: `${titleOf(nic)} has no connection: its tap ${file} was deleted`,
     hint: endsWithCard(qemu, nic.hvinfo.driver)
-      ? "stop and start the instance: QEMU ends itself when this card is taken out"
+      ? "stop and start the instance: this QEMU would crash if the card were removed"
       : remove,
   }];
 }
@@ -135,14 +137,16 @@ function macDifference(facts: NicCompareFacts, nic: NicEntry): Difference[] {
   return [{
     code: "mac",
     device: nameOfEntry(nic),
-    message: `${titleOf(nic)} is recorded with MAC ${nic.mac}, QEMU has ${mac}`,
+    message: `${
+      titleOf(nic)
+    } is recorded with MAC ${nic.mac}, but QEMU has ${mac}`,
     hint: recorded === undefined
       ? plugAnew(facts, nic)
-      : `a start or migration from the file makes another machine: ${
+      : `a start or migration from the runtime file would change the MAC. To record QEMU's MAC, run: ${
         commandLine(paths, ...modify, mac)
-      } records what QEMU has, ${
+      }; to give QEMU the recorded MAC, run: ${
         commandLine(paths, ...modify, recorded)
-      } plugs the NIC anew as recorded`,
+      }`,
   }];
 }
 
@@ -155,7 +159,7 @@ function backendDifference(
   return [{
     code: "no-netdev",
     device: nameOfEntry(nic),
-    message: `${titleOf(nic)} has no network backend ${id}`,
+    message: `${titleOf(nic)} has no network backend ${id} in QEMU`,
     hint: commandLine(paths, "nic", "remove", paths.name, id),
   }];
 }
@@ -174,7 +178,7 @@ function fileDifference(facts: WholeFacts, nic: NicEntry): Difference[] {
     device: nameOfEntry(nic),
     message: `NIC file ${nicDir}/${nic.index} names ${
       file ?? "nothing"
-    }, the tap of ${titleOf(nic)} is ${tap}`,
+    }, but the tap of ${titleOf(nic)} is ${tap}`,
     hint: `printf %s ${shellWord(tap)} > ${
       shellWord(`${nicDir}/${nic.index}`)
     }`,
@@ -196,7 +200,7 @@ function missingFiles(facts: WholeFacts): Difference[] {
   const about = {
     code: "nic-files",
     device: null,
-    message: `The NIC files in ${nicDir} do not name the taps that QEMU has`,
+    message: `The NIC files in ${nicDir} do not name QEMU's taps`,
   };
   if (nicFilesFault !== undefined) {
     const repair = commandLine(facts.paths, "repair", facts.paths.name);
@@ -229,10 +233,10 @@ function strayFiles(facts: NicCompareFacts): Difference[] {
     const isThere = taps.has(tap) || heldTaps?.has(tap) === true;
     if (isThere && !lost.includes(tap)) {
       const whose = heldTaps === undefined
-        ? "nothing tells whether QEMU has it open"
+        ? "and it is not known whether QEMU has it open"
         : heldTaps.has(tap)
         ? "which QEMU has open"
-        : "which QEMU has not open";
+        : "which QEMU does not have open";
       return {
         ...about,
         message: `${what}, and names interface ${tap}, ${whose}`,
@@ -262,11 +266,11 @@ function fdNames(facts: NicCompareFacts): Difference[] {
   return [{
     code: "fd-names",
     device: null,
-    message: `QEMU holds tap ${lost.join(", ")}, which no NIC uses`,
-    hint: "repair closes what was passed to QEMU and not used",
+    message: `QEMU has tap ${lost.join(", ")} open, but no NIC uses it`,
+    hint: "repair closes the unused file descriptors in QEMU",
     mend: {
       word: "fd-names",
-      did: "closed what was passed to it and not used",
+      did: "closed the unused file descriptors in QEMU",
     },
   }];
 }
@@ -292,9 +296,9 @@ function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
     device: nameOfEntry(nic),
     message: `the guest released ${
       titleOf(nic)
-    } (${nic.hvinfo.id}) after a change of it had been given up`,
-    hint: "repair plugs it back as it is recorded",
-    mend: { word: "put-back", did: "plugged it back as it is recorded" },
+    } (${nic.hvinfo.id}) after its change was cancelled`,
+    hint: "repair plugs it in again, as it is recorded",
+    mend: { word: "put-back", did: "plugged it in again, as it is recorded" },
   };
 }
 

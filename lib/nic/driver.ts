@@ -33,9 +33,9 @@ export function driverOf(
   throw unsupported(
     `Cannot hotplug a NIC of type ${
       JSON.stringify(word)
-    }: this QEMU has no such PCI network card; ${VIRTIO_NET} (Ganeti: paravirtual), ${
+    }: this QEMU has no such PCI network card; common types: ${VIRTIO_NET} (Ganeti: paravirtual), ${
       USUAL_CARDS.join(", ")
-    } are the usual ones`,
+    }`,
     `--driver ${VIRTIO_NET} plugs it as a virtio NIC`,
   );
 }
@@ -71,9 +71,9 @@ export function vhostOf(
   if (vhost === "off" || facts.vhost) return vhost;
   throw refuse(
     `${
-      asked === undefined ? "Hvparam vhost_net asks for" : "Asked for"
-    } vhost, and there is no /dev/vhost-net on this node`,
-    "load module vhost_net, or say --no-vhost",
+      asked === undefined ? "Hvparam vhost_net" : "Option --vhost"
+    } needs /dev/vhost-net, which does not exist on this node`,
+    "use --no-vhost, or, to load the kernel module, run: modprobe vhost_net",
   );
 }
 
@@ -109,7 +109,7 @@ export function startWarning(
   if (differs === "") return undefined;
   return remark(
     "not-migratable",
-    `Ganeti cannot migrate the VM with this NIC: it takes ${differs} from the hvparams, which say otherwise`,
+    `Ganeti cannot migrate the VM with this NIC: it would use ${differs} of the hvparams, which are different`,
   );
 }
 

@@ -42,7 +42,7 @@ export function nicFilesStep(
   if (facts.nicFilesFault !== undefined) {
     throw refuse(
       `Cannot write NIC files in ${nicDir}: ${facts.nicFilesFault}`,
-      "move that away, then run the command again: nothing was changed",
+      "nothing was changed; move it away, then run the command again",
     );
   }
   const now = facts.content.runtime.nics.map((one) => tapOf(facts, one));

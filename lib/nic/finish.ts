@@ -23,7 +23,7 @@ function otherNic(
   nic: LiveNic | undefined,
   { mac, mode, link }: NicAdd,
 ): string | undefined {
-  if (nic === undefined) return "nothing tells of it";
+  if (nic === undefined) return "QEMU does not report it";
   if (nic.mac !== mac.value) return `its MAC is ${nic.mac}`;
   const { tap } = nic;
   if ("why" in tap) return tap.why;
@@ -44,12 +44,12 @@ export async function readUnfinished(
   const id = unfinishedId(facts, NIC, request);
   if (id === undefined) return undefined;
   const { process } = qemu;
-  if (process === undefined) return { id, why: "its tap cannot be seen" };
+  if (process === undefined) return { id, why: "its tap is not visible" };
   const live = await readLiveNics(qmp, qemu, process);
   const place = await placeOf(qmp, id, qemu);
   const driver = qemu.drivers.get(id);
   if (place === undefined || !("slot" in place) || driver === undefined) {
-    return { id, why: "nothing tells where it sits" };
+    return { id, why: "its slot is not known" };
   }
   const why = otherNic(live.find((one) => one.id === id), request);
   if (why !== undefined) return { id, why };

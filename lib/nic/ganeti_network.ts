@@ -29,7 +29,7 @@ interface Found extends Network {
 }
 
 const ACCEPTED =
-  `its description as JSON does as well: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}', as "netinfo" of a NIC in a runtime file has it`;
+  `give its description as JSON, the "netinfo" of a NIC in a runtime file: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}'`;
 
 /** The network a NIC is on, if its entry describes it as Ganeti would. */
 function foundOn(nic: NicEntry): Found[] {
@@ -65,7 +65,7 @@ function find(word: string, node: NodeFacts): Found {
   const [newest] = all;
   if (newest === undefined) {
     throw refuse(
-      `No NIC of this node's instances is on a network ${word}: nothing else here describes it, and Ganeti could not start the NIC without`,
+      `No description of network ${word} on this node: no NIC of its instances is in this network. Ganeti needs the description to start the NIC`,
       ACCEPTED,
     );
   }
@@ -83,11 +83,11 @@ function placeOf({ nics }: Found, { network }: NetworkWish): RecordedNic {
   const modes = [...new Set(nics.map(({ mode = "unknown" }) => mode))];
   throw refuse(
     nics.length === 0
-      ? "Cannot tell what to join the NIC to: the description of a network does not say"
-      : `Cannot tell what to join the NIC to: mode of all NICs here on network ${network} is ${
+      ? "--mode and --link are missing: the description of a network does not contain them"
+      : `--mode and --link are missing: the NICs of this node in network ${network} have mode ${
         modes.join(", ")
       }`,
-    "say it by --mode and --link",
+    "give --mode and --link",
   );
 }
 

@@ -60,10 +60,10 @@ function tapBehind(
 ): LiveNic["tap"] {
   if (netdev === undefined) return { why: "it has no network backend" };
   const name = qemu.netdevs.get(netdev)?.tap;
-  if (name === undefined) return { why: `its backend ${netdev} is no tap` };
+  if (name === undefined) return { why: `its backend ${netdev} is not a tap` };
   // Whatever name QEMU tells: the kernel knows whose tap it is.
   if (!taps.has(name) || !interfaceExists(name)) {
-    return { why: `QEMU does not hold the tap ${name}` };
+    return { why: `QEMU does not have the tap ${name} open` };
   }
   return { name, bridge: bridgeOf(name) };
 }
@@ -84,7 +84,7 @@ async function liveNic(pci: PciDevice, looked: Looked): Promise<LiveNic> {
     mac: told?.mac === undefined ? undefined : String(told.mac).toLowerCase(),
     netdev,
     tap: isKnown && netdevOf(qemu, pci.id)?.id !== netdev
-      ? { why: "QEMU contradicts itself on its network backend" }
+      ? { why: "QEMU reports two different network backends for it" }
       : tapBehind(netdev, looked),
   };
 }

@@ -57,8 +57,8 @@ function refuseReplug(
   // Its backend could not be made again if the new NIC fails.
   if (tap === undefined && netdevOf(facts.qemu, id) !== undefined) {
     throw unsupported(
-      "Cannot plug the NIC anew: its tap cannot be seen",
-      "remove it and add it anew",
+      "Cannot unplug the NIC and plug it in again: its tap is not visible",
+      "remove it, then add it again",
     );
   }
   refuseMachine(facts);
@@ -71,13 +71,15 @@ function refuseReplug(
   if (wanted.vhost === "on") vhostOf(facts, "on");
   if (noteOn(facts.own.record, uuid.toLowerCase())?.access !== undefined) {
     throw unsupported(
-      "Cannot plug the NIC anew: QEMU opened its tap by its name",
-      "remove it and add it anew",
+      "Cannot unplug the NIC and plug it in again: QEMU opened its tap by name",
+      "remove it, then add it again",
     );
   }
   const { slot, bus } = entry.hvinfo;
   if (slot === undefined || bus === undefined) {
-    throw refuse("Cannot plug the NIC anew: its slot is not recorded");
+    throw refuse(
+      "Cannot unplug the NIC and plug it in again: its slot is not recorded",
+    );
   }
 }
 
@@ -211,7 +213,7 @@ function moveSteps(
   if (!isCut) refuseRecorded(recorded);
   refuseNetwork(facts, wanted);
   if (tap !== undefined) return [{ kind: "attach-tap", tap, from, to }];
-  throw unsupported("Cannot move the NIC: its tap cannot be seen");
+  throw unsupported("Cannot move the NIC: its tap is not visible");
 }
 
 function inPlaceSteps(

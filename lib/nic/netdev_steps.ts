@@ -135,10 +135,10 @@ const DROP_NETDEV_STEP = defineStep({
   },
   confirm: async ({ id }, world) => !await isThere(id, world),
   describe: ({ id, back: { tap } }) => ({
-    step: `QEMU: netdev_del, tap ${tap} goes`,
+    step: `QEMU: netdev_del; tap ${tap} disappears`,
     qmp: { execute: "netdev_del", arguments: { id } },
     undo:
-      `make tap ${tap} again, join it to its network, netdev_add {"id":"${id}"}`,
+      `make tap ${tap} again, connect it to its network, netdev_add {"id":"${id}"}`,
   }),
 });
 
@@ -154,7 +154,7 @@ const DROP_FD_NAMES_STEP = defineStep({
   undo() {},
   confirm: () => "unknown",
   describe: ({ names }) => ({
-    step: `QEMU closes what was passed to it and not used`,
+    step: `QEMU closes file descriptors that it got and did not use`,
     qmp: { execute: "closefd", arguments: { fdname: names[0] ?? "" } },
     undo: null,
   }),

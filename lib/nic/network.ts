@@ -100,21 +100,24 @@ function refuseBuiltIn(facts: NicAddFacts, nic: Joined): void {
   const { mode, link, vlan, ip } = nic;
   if (SCRIPT_MODES.some((one) => one === mode)) {
     throw unsupported(
-      `NIC mode ${mode} needs a network script: the built-in set-up knows ${
+      `NIC mode ${mode} needs a network script; modes without a script: ${
         NIC_MODES.join(", ")
       }`,
       "give one with --script, or install Ganeti's",
     );
   }
   if (mode === "routed" && ip === undefined) {
-    throw refuse("Mode routed needs the guest's IP address", "give it by --ip");
+    throw refuse(
+      "Mode routed needs the guest's IP address",
+      "give the address with --ip",
+    );
   }
   if (vlan && parseVlans(vlan) === undefined) {
-    throw refuse(`VLAN ${vlan} is none: ids go from 1 to 4094`);
+    throw refuse(`VLAN ${vlan} is not valid: a VLAN id is 1 to 4094`);
   }
   if (vlan && mode === "bridged" && !facts.vlanFiltering) {
     throw refuse(
-      `Bridge ${link} does not look at VLANs: its vlan_filtering is 0`,
+      `Bridge ${link} ignores VLANs: its vlan_filtering is 0`,
       `ip link set ${link} type bridge vlan_filtering 1`,
     );
   }
@@ -129,12 +132,12 @@ function refuseSwitch({ ovs }: NicAddFacts, link: string | undefined): void {
     );
   }
   if (ovs === "missing") {
-    throw refuse(`${link} is no switch of Open vSwitch on this node`);
+    throw refuse(`${link} is not a switch of Open vSwitch on this node`);
   }
   if (ovs === "there") return;
   throw refuse(
     `Cannot ask Open vSwitch for switch ${link}: ${ovs.unreachable}`,
-    "start it: systemctl start openvswitch-switch",
+    "to start it, run: systemctl start openvswitch-switch",
   );
 }
 
@@ -156,18 +159,20 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
   const [fault] = unfitWords({ ...nic, script });
   if (fault !== undefined) {
     throw refuse(
-      `Cannot join the NIC to its network: its ${fault.key} ${fault.what}`,
-      `give another by --${fault.key}`,
+      `Cannot connect the NIC to its network: its ${fault.key} ${fault.what}`,
+      `give another value with --${fault.key}`,
     );
   }
   if (nic.mode === "bridged" && !facts.bridgeExists) {
     throw refuse(
       `${nic.link} is not a bridge on this node`,
-      "name an existing bridge with --link, or take --mode none",
+      "name an existing bridge with --link, or use --mode none",
     );
   }
   if (nic.script !== undefined && !facts.scriptUsable) {
-    throw refuse(`Network script ${nic.script} is no program of this node`);
+    throw refuse(
+      `Network script ${nic.script} is not an executable file on this node`,
+    );
   }
   if (script === undefined) refuseBuiltIn(facts, nic);
 }

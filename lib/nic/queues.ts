@@ -44,7 +44,7 @@ export function expectQueues({ queues }: AtStart): number {
   if (queues !== undefined) return queues;
   throw new HotplugError(
     "bad-state-file",
-    "Nothing tells how many queues a NIC has: hvparam virtio_net_queues is neither a number nor auto, or there is neither a running virtio NIC nor -smp in the fixed command line (kvm_cmd)",
-    { hint: "nic add --queues N says how many" },
+    "The number of queues of a NIC is not known: hvparam virtio_net_queues has no number, and neither a running virtio NIC nor -smp in kvm_cmd shows the number",
+    { hint: "give the number with nic add --queues N" },
   );
 }

@@ -83,8 +83,8 @@ function refuseFatal(
     file !== undefined && deletedTaps?.has(file);
   if (!isDeleted || !endsWithCard(qemu, hvinfo.driver)) return;
   throw refuse(
-    `Cannot remove ${title}: its tap ${file} was deleted, and QEMU ${qemu.version.major} ends itself when such a card goes`,
-    "it goes with the VM: stop and start the instance",
+    `Cannot remove ${title}: its tap ${file} was deleted, and QEMU ${qemu.version.major} would crash if this card were removed`,
+    "stop and start the instance",
   );
 }
 

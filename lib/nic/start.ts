@@ -29,10 +29,12 @@ function startNic(
   const { hvinfo: { id, driver }, mac } = nic;
   if (id === undefined || driver === undefined || mac === undefined) {
     throw unsupported(
-      `Cannot start the VM with ${titleOf(nic)}: the file does not say ${
-        mac === undefined ? "which MAC it has" : "where in the VM it sits"
+      `Cannot start the VM with ${
+        titleOf(nic)
+      }: the runtime file does not have ${
+        mac === undefined ? "its MAC" : "its place in the VM"
       }`,
-      "adopt records what it can prove of a running VM",
+      "run adopt while the VM runs: it records these values if it can",
     );
   }
   const isVirtio = driver.startsWith("virtio");
@@ -83,7 +85,7 @@ export function startNics(
         "tap-unknown",
         `the tap of ${
           titleOf(nic)
-        } is not known: tap${nic.index} stands for it`,
+        } is not known: the command line names tap${nic.index} instead`,
         { device: nameOfEntry(nic) },
       )
     ),

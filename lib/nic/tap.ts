@@ -35,12 +35,14 @@ export function takesTaps({ qemu }: Pick<Facts, "qemu">): boolean {
 
 function barrier({ confinement, ownTap }: TapFacts): string | undefined {
   if (confinement === undefined || ownTap === undefined) {
-    return "whose process is unknown";
+    return "but QEMU's process is unknown";
   }
   const { userNamespace, networkNamespace } = confinement;
-  if (userNamespace === "another") return "which is in another user namespace";
+  if (userNamespace === "another") {
+    return "but QEMU is in another user namespace";
+  }
   if (networkNamespace === "another") {
-    return "which is in another network namespace";
+    return "but QEMU is in another network namespace";
   }
   return ownTap.tun &&
     `which (${confinementText(confinement)}) cannot: ${ownTap.tun}`;
@@ -57,8 +59,8 @@ export function refuseNoTapWay(facts: TapFacts): void {
   if (reason === undefined) return;
   const missing = missingCommands(facts.qemu, TAP_COMMANDS).join(", ");
   throw unsupported(
-    `This QEMU's monitor lacks ${missing}: no open tap can be handed over, and it must be opened by QEMU itself, ${reason}`,
-    "a QEMU 2.9 or newer, unrestricted, takes it open",
+    `This QEMU's monitor lacks ${missing}: QEMU must open the tap itself, ${reason}`,
+    "QEMU 2.9 or newer gets the tap as an open file",
   );
 }
 
@@ -128,8 +130,8 @@ function byName(
   const { id, uuid, queues, vhost, vnetHdr } = nic;
   if (vhost === "on" && ownTap?.vhost !== undefined) {
     throw refuse(
-      `This QEMU must open /dev/vhost-net itself, and cannot: ${ownTap.vhost}`,
-      "say --no-vhost",
+      `This QEMU must open /dev/vhost-net itself, but it cannot: ${ownTap.vhost}`,
+      "use --no-vhost",
     );
   }
   const tap: KeptTap = {
@@ -202,8 +204,8 @@ function tapRules(facts: TapFacts): KindRule[] {
       commands.has(name)
         ? "the monitor has it"
         : takesTaps(facts)
-        ? "the monitor takes open taps"
-        : "QEMU opens taps by their names",
+        ? "QEMU gets the tap as an open file"
+        : "QEMU opens the tap by its name",
   }));
 }
 
@@ -225,7 +227,7 @@ export function nicRules(facts: TapFacts): KindRule[] {
       },
       state: () =>
         vhostOf(facts, undefined) === "on"
-          ? "/dev/vhost-net is there"
+          ? "/dev/vhost-net exists"
           : "hvparam vhost_net does not ask for it",
     },
   ];

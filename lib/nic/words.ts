@@ -48,7 +48,10 @@ function nicMode(invocation: Invocation, link: string | undefined) {
     throw usage("Mode bridged needs --link", "name the bridge: --link br0");
   }
   if (mode === "openvswitch" && link === undefined) {
-    throw usage("Mode openvswitch needs --link", "name the switch");
+    throw usage(
+      "Mode openvswitch needs --link",
+      "name the switch: --link SWITCH",
+    );
   }
   return mode;
 }
@@ -131,7 +134,7 @@ function nicModify(
   };
   if (Object.values(changes).every((one) => one === undefined)) {
     throw usage(
-      "nic modify needs at least one option that says what to change",
+      "nic modify needs at least one option to change",
       "kvm-hotplug help nic modify shows the options",
     );
   }
@@ -141,7 +144,7 @@ function nicModify(
 /** `nic add`. */
 const NIC_ADD: CommandSpec = commandSpec(
   "nic add INSTANCE",
-  "plug a network card into a running VM",
+  "add a network card to a running VM",
   [
     ...PLUG_OPTIONS,
     {
@@ -152,12 +155,12 @@ const NIC_ADD: CommandSpec = commandSpec(
       ),
       choices: LINK_STATES,
     },
-    spec("mac M", "MAC address", "a random one that begins with aa:00:00"),
+    spec("mac M", "MAC address", "random, with prefix aa:00:00"),
     choiceOption({
       name: "mode",
       value: "M",
       choices: NIC_MODES,
-      default: "bridged; none without --link",
+      default: "bridged; without --link: none",
     }, "; none: tap only"),
     spec("link L", "bridge, switch or routing table"),
     spec("vlan V", "VLAN: 100, 100:200 or :100:200"),
@@ -165,7 +168,7 @@ const NIC_ADD: CommandSpec = commandSpec(
     {
       ...spec(
         "network N",
-        "Ganeti network: name or uuid of one that a NIC of this node is on, or its description as JSON",
+        "Ganeti network: its name or uuid (if a NIC of this node is in it), or its description as JSON",
       ),
       json: "accepted",
     },
@@ -180,19 +183,19 @@ const NIC_ADD: CommandSpec = commandSpec(
     spec("queues N", `queue pairs, 1 to ${MAX_NIC_QUEUES}`, "the hvparams"),
     spec(
       "vhost",
-      "use the kernel's accelerator; --no-vhost: do not",
+      "use the kernel's accelerator (--no-vhost: do not use it)",
       "hvparam vhost_net",
     ),
     spec("no-vnet-hdr", "no virtio-net headers on the tap"),
     spec(
       "tap NAME",
-      "name of the tap, which must not exist",
+      "name of the new tap",
       "the kernel's choice",
     ),
     spec(
       "script PATH",
-      "network script, called as Ganeti calls its own",
-      "Ganeti's if installed, else iproute2",
+      "network script, called in the same way as Ganeti's scripts",
+      "Ganeti's script if installed, else built-in (iproute2)",
     ),
   ],
 );
@@ -226,10 +229,13 @@ export const NIC_COMMANDS: readonly CommandSpec[] = [
   NIC_ADD,
   commandSpec(
     "nic remove INSTANCE NIC",
-    "take a network card out of a running VM",
+    "remove a network card from a running VM",
     [
       DRY_RUN,
-      spec("force", "even one the runtime file does not record"),
+      spec(
+        "force",
+        "remove the NIC even if the runtime file does not record it",
+      ),
     ],
   ),
   NIC_MODIFY,

@@ -49,7 +49,7 @@ function judgeAll(
     ...lost.map((entry) =>
       left(
         `${titleOf(entry)}${entry.uuid ? `, uuid ${entry.uuid}` : ""}`,
-        "it is recorded without device id, and no device of QEMU is proven to be it",
+        "it is recorded without a device id, and its device in QEMU is not known",
       )
     ),
   ];
@@ -115,11 +115,12 @@ function inventedRemark(
   const { name } = paths;
   return remark(
     "uuid-invented",
-    `${id} is recorded with uuid ${uuid}, whose end is invented: a device id has only the begin`,
+    `${id} is recorded with uuid ${uuid}: its first part is the one in the device id, the rest is random`,
     {
-      hint: `${
-        commandLine(paths, "adopt", name, "--uuid", "UUID")
-      } corrects it, and so does Ganeti's next hotplug request for it`,
+      hint:
+        `Ganeti's next hotplug request for it corrects the uuid; to correct it now, run: ${
+          commandLine(paths, "adopt", name, "--uuid", "UUID")
+        }`,
     },
   );
 }

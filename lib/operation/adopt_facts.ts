@@ -27,8 +27,8 @@ function programOf({ pid, argv }: QemuProcess): string {
 function expectProcess({ qemu, paths }: Facts): QemuProcess {
   if (qemu.process !== undefined) return qemu.process;
   throw unsupported(
-    `Cannot adopt anything of ${paths.name}: the process behind ${paths.qmp} is no QEMU of this node that can be seen`,
-    "only its open files prove which disk is which",
+    `Cannot adopt devices of ${paths.name}: the process behind ${paths.qmp} is not a QEMU that is visible on this node`,
+    "adopt identifies disks by the open files of the process",
   );
 }
 

@@ -104,7 +104,7 @@ function recoverySettled(recovery: Recovery | undefined): Remark[] {
   if (recovery === undefined) return [];
   const { what, did, plan, leftAlone = [] } = recovery;
   const device = plan?.device ? toldOf(plan.device) : null;
-  const message = `${what}, had been interrupted: ${did}`;
+  const message = `${what}, was interrupted: ${did}`;
   return [remark("interrupted", message, { device }), ...leftAlone];
 }
 
@@ -166,7 +166,9 @@ async function finishReleased(
   } catch (error) {
     settled.push(remark(
       "removal-not-finished",
-      `a removal that is due was not finished: ${messageOf(error)}`,
+      `a removal that the guest had completed was not finished: ${
+        messageOf(error)
+      }`,
     ));
   }
 }
@@ -288,7 +290,7 @@ async function runOne(
 
 const UNFINISHED = remark(
   "unfinished",
-  "a change of this instance is under way, or was interrupted: the next change or repair puts it in order",
+  "a change of this instance is running or was interrupted; if it was interrupted, the next change or repair finishes or undoes it",
 );
 
 function withWarnings(

@@ -59,7 +59,7 @@ export function twinOf<E extends DeviceEntry>(
   const twin = findEntry(entries, uuid);
   const other = findEntry(devicesOf(content.runtime), uuid);
   if (twin !== undefined || other === undefined) return twin;
-  throw duplicate(`uuid ${uuid} is that of ${titleOf(other)}`);
+  throw duplicate(`uuid ${uuid} is already used by ${titleOf(other)}`);
 }
 
 /** Values by the names of their options; null: there is none. */
@@ -154,8 +154,8 @@ export function alreadyThere(
     throw refuse(
       `${
         titleOf(twin)
-      } (${id}) is being removed, and the guest has not released it yet`,
-      `${line("remove")} waits for the guest; then it can be added again`,
+      } (${id}) is being removed, but the guest has not released it yet`,
+      `to wait for the guest, run: ${line("remove")}`,
     );
   }
   const common = plugOptions(facts, request, twin);
@@ -167,11 +167,11 @@ export function alreadyThere(
   if (differs.length > 0) {
     throw new HotplugError(
       "duplicate",
-      `${titleOf(twin)} (${id}) is there already, and differs: ${
+      `${titleOf(twin)} (${id}) already exists, but differs: ${
         differs.join(", ")
       }`,
       {
-        hint: `leave out what differs to keep it, or begin with: ${
+        hint: `omit these options to keep the device, or change it first: ${
           line(change)
         }`,
         device,

@@ -63,14 +63,14 @@ export function obstacle(
   id: string | undefined,
 ): string | undefined {
   if (id === undefined) {
-    return "it has no device id in QEMU, so it cannot be taken out while the VM runs";
+    return "it has no device id in QEMU, so it cannot be removed while the VM runs";
   }
   const { content } = facts;
   if (isNamedIn(content.runtime.kvmCmd, id)) {
-    return "it stands in the fixed command line (kvm_cmd) of the runtime file: a start would make it twice";
+    return "it is part of the fixed command line (kvm_cmd) of the runtime file: a start would make the device twice";
   }
   if (!facts.qemu.drivers.has(id) || !facts.places.has(id)) {
-    return "it is on no bus of which devices can be taken out";
+    return "it is on a bus without hotplug";
   }
   return undefined;
 }

@@ -31,7 +31,7 @@ export function plugAnew(
 ): string {
   const device = id ?? uuid ?? String(index);
   const remove = commandLine(paths, kind, "remove", paths.name, device);
-  return `a start or migration from the file makes another machine: ${remove}, then add it again`;
+  return `a start or migration from the runtime file would make a different device: remove it (${remove}), then add it again`;
 }
 
 /** The difference of an entry for which QEMU has no device. */
@@ -59,7 +59,7 @@ export function absentDifference(
     device,
     message: `${title} (${device.id}) is recorded, but QEMU has no such device`,
     hint: commandLine(paths, "repair", paths.name),
-    mend: { word: "remove", did: "removed its entry and what was left of it" },
+    mend: { word: "remove", did: "removed its entry and its leftovers" },
   };
 }
 
@@ -74,7 +74,9 @@ export function driverDifference(
   return [{
     code: "driver",
     device: nameOfEntry(entry),
-    message: `${titleOf(entry)} is recorded as ${driver}, QEMU has a ${live}`,
+    message: `${
+      titleOf(entry)
+    } is recorded with driver ${driver}, but QEMU has ${live}`,
     hint: plugAnew(facts, entry),
   }];
 }

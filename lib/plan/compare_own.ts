@@ -34,7 +34,7 @@ export function heldTap(name: string, holders: readonly Holder[]): Remark {
     } has it open`,
     {
       hint:
-        `it goes when that is closed; to remove it now, run: ip link delete ${
+        `the tap disappears when that process closes it; to remove it now, run: ip link delete ${
           shellWord(name)
         }`,
     },
@@ -80,18 +80,21 @@ export function releaseAsked(
   // A guest that runs had its time when the call was taken back.
   if (typeof replug !== "string" && runState === "running") return [];
   const resume = runState === "paused"
-    ? `${commandLine(paths, "qmp", paths.name, "cont")} resumes the VM; `
-    : "";
+    ? `resume the VM (${
+      commandLine(paths, "qmp", paths.name, "cont")
+    }); then repeat`
+    : "repeat";
   return [remark(
     "release-asked",
     `the guest was asked to release ${
       titleOf(entry)
-    } (${id}) for a change that was given up, and may still do so`,
+    } (${id}) for a change that was cancelled; it may still release it`,
     {
       device: nameOfEntry(entry),
-      hint: `${resume}the same ${kind} modify again goes on; ${
-        commandLine(paths, "repair", paths.name)
-      } plugs it back once it was released`,
+      hint:
+        `${resume} the ${kind} modify command; or, to plug the device in again after its release, run: ${
+          commandLine(paths, "repair", paths.name)
+        }`,
     },
   )];
 }
@@ -137,12 +140,14 @@ export function lostDifference(uuid: string): Difference {
   return {
     code: "own-record",
     device: null,
-    message: `${uuid} is in the tool's own record, and is gone`,
-    hint: "repair gives back what had been changed for it, and forgets it",
+    message: `${uuid} is in the tool's own record, but the device is gone`,
+    hint:
+      "repair undoes the changes made on this node for the device, and removes the record",
     mend: {
       word: "give-back",
       subject: uuid,
-      did: "gave back what had been changed for it, and forgot it",
+      did:
+        "undid the changes made on this node for the device, and removed the record",
     },
   };
 }

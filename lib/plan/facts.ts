@@ -120,7 +120,7 @@ function wayOn(paths: InstancePaths): string {
   const { name, runtime } = paths;
   const away = ["mv", runtime, `${runtime}.broken`].map(shellWord).join(" ");
   const adopt = commandLine(paths, "adopt", name);
-  return `look who wrote it; while the VM runs, this records anew what QEMU has: ${away} && ${adopt}`;
+  return `find out which program wrote it. To make a new file from the running VM, run: ${away} && ${adopt}`;
 }
 
 /** Whom a question is for. */

@@ -30,7 +30,7 @@ export function giveBackPlan(
   uuid: string,
   { word, giveBack }: KindName & Pick<Kind, "giveBack">,
 ): Plan {
-  return repairPlan(paths.name, `what is noted of ${uuid}`, {
+  return repairPlan(paths.name, `the record of ${uuid}`, {
     kinds: [word],
     steps: [...giveBack(own, uuid), ...forgetSteps(own, uuid)],
   });

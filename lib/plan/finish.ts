@@ -77,8 +77,8 @@ export function planFinish<E extends DeviceEntry>(
   if ("why" in found) {
     const remove = [kind.word, "remove", paths.name, found.id, "--force"];
     throw refuse(
-      `QEMU has ${found.id}, which is not recorded, and is not the ${kind.title} that is asked for: ${found.why}`,
-      `${commandLine(paths, ...remove)} takes it out`,
+      `QEMU has an unrecorded device ${found.id}, which is not the requested ${kind.title}: ${found.why}`,
+      `to remove it, run: ${commandLine(paths, ...remove)}`,
     );
   }
   const { change, entry } = found;

@@ -60,7 +60,11 @@ export function noInstance(paths: InstancePaths): HotplugError {
     return new HotplugError(
       "no-such-instance",
       `Instance ${name} has no runtime file ${runtime}, only a QMP socket`,
-      { hint: `${commandLine(paths, "adopt", name)} records what QEMU has` },
+      {
+        hint: `to make a runtime file from the running VM, run: ${
+          commandLine(paths, "adopt", name)
+        }`,
+      },
     );
   }
   return new HotplugError(
@@ -68,7 +72,9 @@ export function noInstance(paths: InstancePaths): HotplugError {
     `No instance ${name} on this node: there is no runtime file ${runtime}`,
     {
       choice: { word: name, known: namesOfInstances(runDir) },
-      hint: `${commandLine(paths, "list")} shows the instances of this node`,
+      hint: `to see the instances of this node, run: ${
+        commandLine(paths, "list")
+      }`,
     },
   );
 }
@@ -110,9 +116,7 @@ export function wholeNameOf(runDir: string, word: string): string {
   if (names.length <= 1) return names[0] ?? word;
   throw new HotplugError(
     "no-such-instance",
-    `${word} is the beginning of ${names.length} instance names: ${
-      names.join(", ")
-    }`,
+    `${word} matches ${names.length} instances: ${names.join(", ")}`,
     { hint: "give the whole name" },
   );
 }

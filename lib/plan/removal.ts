@@ -47,8 +47,11 @@ function identified<E extends DeviceEntry>(
       "unsupported",
       `Cannot ${verb} ${title}: the runtime file gives it no ${
         uuid === undefined ? "uuid" : "device id"
-      }, so nothing proves which device of QEMU it is`,
-      { hint: `adopt ${instance} records which one it is, if QEMU proves it` },
+      }, so its device in QEMU is not known`,
+      {
+        hint:
+          `adopt ${instance} records the device if QEMU shows which one it is`,
+      },
     );
   }
   return { entry, uuid, id, title };
@@ -72,8 +75,10 @@ export function chooseChange<E extends DeviceEntry>(
   const { uuid, id, title } = found;
   if (noteOn(own.record, uuid.toLowerCase())?.pending?.id !== id) return found;
   throw refuse(
-    `Cannot ${verb} ${title}: its removal is under way`,
-    `${commandLine(paths, entry.kind, "remove", paths.name, id)} waits for it`,
+    `Cannot ${verb} ${title}: it is being removed`,
+    `to wait for the guest, run: ${
+      commandLine(paths, entry.kind, "remove", paths.name, id)
+    }`,
   );
 }
 
@@ -89,7 +94,7 @@ function refuseOtherKind(
   const { name } = facts.paths;
   throw new HotplugError(
     "no-such-device",
-    `${word} is no ${title}: it is ${titleOf(other)}`,
+    `${word} is not a ${title}: it is ${titleOf(other)}`,
     { hint: `${other.kind} remove ${name} ${word}` },
   );
 }
@@ -121,7 +126,7 @@ function chooseRemoval<E extends DeviceEntry>(
     refuseFixed(facts, kind);
     // No other device is named: it must not be what one is led to remove.
     const list = commandLine(facts.paths, "list", facts.paths.name);
-    const hint = `${list} shows its devices`;
+    const hint = `to see its devices, run: ${list}`;
     throw noSuchDevice(entries, word, hint);
   }
   const left = unrecorded(facts, kind, word);
@@ -133,16 +138,16 @@ function chooseRemoval<E extends DeviceEntry>(
       throw refuse(
         `QEMU has ${left}, which is recorded as ${
           titleOf(owner)
-        } with uuid ${owner.uuid}: nothing proves that it is this one`,
-        `${commandLine(paths, "list", paths.name)} shows its devices`,
+        } with a different uuid: ${owner.uuid}`,
+        `to see its devices, run: ${commandLine(paths, "list", paths.name)}`,
       );
     }
     const { kind: word } = parseDeviceId(left) ?? { kind: kind.word };
     throw refuse(
-      `QEMU has ${left}, but the runtime file does not record it: nothing proves whose it is`,
-      `${
+      `QEMU has ${left}, but the runtime file does not record it`,
+      `to remove it anyway, run: ${
         commandLine(paths, word, "remove", paths.name, left, "--force")
-      } takes it out all the same`,
+      }`,
     );
   }
   checkGone?.();
@@ -161,11 +166,11 @@ function refuseFixed({ content, paths }: Facts, { list }: KindName) {
   if (optionValues(kvmCmd, "-drive").length === 0) return;
   throw new HotplugError(
     "no-such-device",
-    `No disk of ${paths.name} is recorded: those of its fixed command line (kvm_cmd, -drive) stay as long as the VM runs`,
+    `The runtime file of ${paths.name} records no disk: disks of its fixed command line (kvm_cmd, -drive) cannot be removed while the VM runs`,
     {
-      hint: `${
+      hint: `to record QEMU's disks, run: ${
         commandLine(paths, "adopt", paths.name)
-      } tells what QEMU has; new disks can be added`,
+      }`,
     },
   );
 }

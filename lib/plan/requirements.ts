@@ -41,7 +41,7 @@ function migrating(what: string): HotplugError {
   return new HotplugError(
     "migrating",
     `Cannot change devices while the VM migrates: ${what}`,
-    { hint: "try again on the node where the VM runs afterwards" },
+    { hint: "after the migration, try again on the VM's new node" },
   );
 }
 
@@ -57,7 +57,7 @@ function refuseMigration({ migration, runState }: QemuFacts): void {
 function refuseRunState({ runState }: QemuFacts): void {
   if (!DEAD_RUN_STATES.includes(runState)) return;
   throw refuse(
-    `Cannot change devices: the VM's run state is ${runState}, it must be running or paused`,
+    `Cannot change devices: the VM must be running or paused, but its run state is ${runState}`,
   );
 }
 
@@ -67,8 +67,8 @@ export const STATE_RULES: readonly Rule[] = [
     name: "migration",
     refuse: ({ qemu }) => refuseMigration(qemu),
     state: ({ qemu }) =>
-      `none is under way${
-        qemu.migration === "" ? "" : `; the last is ${qemu.migration}`
+      `no migration is running${
+        qemu.migration === "" ? "" : `; the last one is ${qemu.migration}`
       }`,
   },
   {
@@ -81,7 +81,7 @@ export const STATE_RULES: readonly Rule[] = [
 function refuseMachineType({ machine }: QemuFacts): void {
   if (/^pc(?:-|$)/.test(machine) || isPcieMachine(machine)) return;
   throw unsupported(
-    `Machine type ${machine} is not supported: pc (i440FX), q35 and virt are`,
+    `Machine type ${machine} is not supported; supported: pc (i440FX), q35, virt`,
   );
 }
 
@@ -95,7 +95,7 @@ function refuseNoAcpi({ qemu, content }: Facts): void {
     ? "QEMU runs with acpi=off"
     : undefined;
   if (off === undefined) return;
-  throw unsupported(`PCI hotplug on machine type pc needs ACPI, and ${off}`);
+  throw unsupported(`PCI hotplug on machine type pc needs ACPI, but ${off}`);
 }
 
 /** Ports may have a hotplug of their own, or need ACPI as well. */
@@ -104,8 +104,8 @@ function refuseDeafPorts({ acpi, buses }: QemuFacts): void {
   if (acpi !== "off" || !hasPorts) return;
   if (buses.some(({ hotplug }) => hotplug === "on")) return;
   throw unsupported(
-    "The hotplug of this VM's ports needs ACPI, and QEMU runs with acpi=off",
-    "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off (hvparam kvm_extra) gives the ports a hotplug of their own",
+    "Hotplug on this VM's PCIe ports needs ACPI, but QEMU runs with acpi=off",
+    "to use the ports' own hotplug, start the VM with -global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off (hvparam kvm_extra)",
   );
 }
 
@@ -122,8 +122,8 @@ export function refuseFixedBus(
   const bus = live && qemu.buses.find((one) => isOn(live, one));
   if (bus?.unplug !== "off") return;
   throw unsupported(
-    `Cannot take out ${title} (${id}): bus ${bus.name} takes no hotplug`,
-    "it stays until the VM ends",
+    `Cannot remove ${title} (${id}): bus ${bus.name} has no hotplug`,
+    "the device stays until the VM ends",
   );
 }
 
@@ -168,7 +168,7 @@ export function refuseMissingCommands(
   if (missing.length === 0) return;
   throw unsupported(
     `This QEMU's monitor lacks ${missing.join(", ")}`,
-    "a QEMU 2.9 or newer, unrestricted, has them",
+    "QEMU 2.9 or newer has these commands, unless its monitor is restricted",
   );
 }
 
@@ -208,7 +208,7 @@ export function refuseTakenName(
   if (name === undefined || holder === undefined) return;
   throw new HotplugError(
     "duplicate",
-    `The name ${JSON.stringify(name)} is that of ${titleOf(holder)}`,
+    `The name ${JSON.stringify(name)} is already used by ${titleOf(holder)}`,
   );
 }
 
@@ -229,10 +229,10 @@ export function refuseTakenId(facts: Facts, id: string): void {
   if (holder !== undefined) {
     throw new HotplugError(
       "duplicate",
-      `The device id ${id} is that of ${
+      `The device id ${id} is already used by ${
         titleOf(holder)
-      }, whose uuid begins the same`,
-      { hint: "take another uuid" },
+      }: both uuids begin with the same characters`,
+      { hint: "choose a different uuid" },
     );
   }
   const what = isInQemu(facts.qemu, id);
@@ -240,6 +240,9 @@ export function refuseTakenId(facts: Facts, id: string): void {
   throw new HotplugError(
     "duplicate",
     `QEMU already has ${what} ${id}, which the runtime file does not record`,
-    { hint: "something interrupted left it, or it was added by hand" },
+    {
+      hint:
+        "it is a leftover of an interrupted command, or it was added by hand",
+    },
   );
 }

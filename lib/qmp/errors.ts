@@ -60,7 +60,7 @@ export class QmpProtocolError extends QmpError {
 
   /** `why` goes on after a colon. */
   constructor(why: string) {
-    super(`The peer of the QMP socket does not keep to QMP: ${why}`);
+    super(`The program behind the QMP socket does not speak QMP: ${why}`);
   }
 }
 
@@ -71,6 +71,6 @@ export class QmpNoGreetingError extends QmpError {
 
   /** `timeoutMs` is how long was waited. */
   constructor(timeoutMs: number) {
-    super(`the QMP socket gave no greeting within ${timeoutMs / 1000} s`);
+    super(`the QMP socket sent no greeting within ${timeoutMs / 1000} s`);
   }
 }

@@ -165,7 +165,9 @@ export function readMessage(line: Uint8Array): QmpMessage {
   } catch {
     throw new QmpProtocolError("a message is not JSON");
   }
-  if (!isJson(message)) throw new QmpProtocolError("a message is no object");
+  if (!isJson(message)) {
+    throw new QmpProtocolError("a message is not an object");
+  }
   if (isJson(message.QMP)) return readGreeting(message.QMP);
   if (typeof message.event === "string") return readEvent(message);
   if (isJson(message.error)) {
@@ -179,5 +181,5 @@ export function readMessage(line: Uint8Array): QmpMessage {
   if ("return" in message) {
     return { kind: "return", id: message.id, value: message.return };
   }
-  throw new QmpProtocolError("a message is neither reply nor event");
+  throw new QmpProtocolError("a message is not a reply or an event");
 }

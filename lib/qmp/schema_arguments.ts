@@ -61,7 +61,7 @@ function structured(text: string, key: string, what: string): unknown {
     // Said below.
   }
   throw new SchemaError(
-    `${key} must be a ${what} in JSON: it is ${text}`,
+    `${key} must be a JSON ${what}: it is ${text}`,
     text,
   );
 }

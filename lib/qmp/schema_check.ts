@@ -31,7 +31,9 @@ export function unknownMember(
   members: readonly SchemaMember[],
 ): SchemaError {
   return new SchemaError(
-    `Unknown argument ${key}${members.length === 0 ? ": none is taken" : ""}`,
+    `Unknown argument ${key}${
+      members.length === 0 ? ": the command has no arguments" : ""
+    }`,
     name,
     members.map((one) => one.name),
   );

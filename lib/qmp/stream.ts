@@ -173,7 +173,7 @@ export class QmpStream {
     this.close();
     if (isShortage(cause)) return cause;
     return new QmpClosedError(
-      `QEMU closed the QMP socket at or after ${this.command}`,
+      `QEMU closed the QMP socket during or after ${this.command}`,
       { cause },
     );
   }

@@ -67,7 +67,7 @@ async function foreseen(
   options: RunOptions,
 ): Promise<string> {
   const course = await foresee(journal, paths, { ...options, load: loadSteps });
-  return course === "finish" ? "repair finishes it" : "repair takes it back";
+  return course === "finish" ? "repair finishes it" : "repair undoes it";
 }
 
 async function remainingOf(
@@ -80,7 +80,7 @@ async function remainingOf(
     return [
       remark(
         "journal-unusable",
-        `${path} cannot be used: ${reading.why}; look who made it`,
+        `${path} cannot be used: ${reading.why}; find out which program made it`,
         // Whatever it is: a directory, too.
         { hint: `rm -r ${shellWord(path)}` },
       ),
@@ -93,7 +93,7 @@ async function remainingOf(
       paths,
       options,
     )}`
-    : `${path} is left of an interrupted operation`;
+    : `${path} is a leftover of an interrupted operation`;
   const hint = commandLine(paths, "repair", paths.name);
   return [remark("interrupted", what, { hint })];
 }
@@ -119,7 +119,7 @@ async function follow(
     if (!isFailure(error, "interrupted")) throw error;
     // It would stand in the way of the commands that mend what is left.
     putAway(paths);
-    const did = "put its journal away";
+    const did = "removed its journal";
     return { repaired: [{ what: error.message, did }], remaining: [] };
   }
 }
@@ -155,7 +155,8 @@ export async function repairJournal(
       return {
         repaired: [{
           what: `the journal is damaged: ${reading.why}`,
-          did: "put it away, and compared file, QEMU and node instead",
+          did:
+            "removed it, and compared the runtime file, QEMU and the node instead",
         }],
         remaining,
       };

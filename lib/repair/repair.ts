@@ -315,7 +315,7 @@ export async function ownRecordFault(
     const path = ownPath(paths, "json");
     return remark(
       "record-unusable",
-      `${error.message}; look who made it, then remove it: limits and pending removals noted there are lost, and owners and nodes changed for disks (disk add --via chown, mknod) are to be given back by hand`,
+      `${error.message}; find out which program made it. If you remove it, limits and pending removals are lost, and changes by --via chown and mknod must be undone by hand`,
       { hint: `rm -r ${shellWord(path)}` },
     );
   }

@@ -106,7 +106,7 @@ function seqOf(params: JsonObject): number | undefined {
   if (Number.isInteger(value) && value >= -1 && value <= MAX_SEQ) {
     return value < 0 ? undefined : value;
   }
-  throw wrongValue('"seq"', `a place from 0 to ${MAX_SEQ}`, node);
+  throw wrongValue('"seq"', `a number from 0 to ${MAX_SEQ}`, node);
 }
 
 /** Carries out a request with Ganeti's encodings. */

@@ -45,7 +45,7 @@ function withWarnings(answer: Answer, more: readonly Remark[]): Answer {
 
 const LINKS_MENDED = remark(
   "links-mended",
-  "links of disks had drifted: they are in the configuration's order again",
+  "links of disks led to other disks; they follow the order of the configuration again",
 );
 
 /**
@@ -69,8 +69,7 @@ async function mendLinks(
   } catch (error) {
     const harmless = error instanceof HotplugError && !error.changed;
     if (!harmless) throw error;
-    const message =
-      `the links of the disks were not looked at: ${error.message}`;
+    const message = `the links of the disks were not checked: ${error.message}`;
     return [remark("links-not-checked", message, { hint: error.hint })];
   }
 }

@@ -132,7 +132,7 @@ export function ganetiDiskAdd(
 function refuseFirmware(disk: JsonObject): void {
   if (stringMember(disk, "role") !== "firmware") return;
   throw unsupported(
-    "A disk with the role firmware is no device of the guest: it is neither plugged nor taken out",
+    "A disk with the role firmware is not a device of the guest: it cannot be added or removed",
   );
 }
 

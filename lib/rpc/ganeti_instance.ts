@@ -55,7 +55,9 @@ export function ganetiInstance(node: JsonNode | undefined): GanetiInstance {
   }
   const hypervisor = textOf(instance, "hypervisor", '"instance"') ?? "kvm";
   if (hypervisor !== "kvm") {
-    throw unsupported(`Hypervisor ${hypervisor} is not supported: kvm is`);
+    throw unsupported(
+      `Hypervisor ${hypervisor} is not supported: it must be kvm`,
+    );
   }
   const hvparams = valueOf(instance, "hvparams");
   return {

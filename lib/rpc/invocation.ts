@@ -108,7 +108,7 @@ function spelled(
     const said = `Key ${JSON.stringify(one.key)}`;
     if (seen.has(key)) throw usage(`${said} is given twice`);
     if (one.value.type === "null" && !nullable.includes(key)) {
-      throw usage(`${said} must not be null`, "leave it out");
+      throw usage(`${said} must not be null`, "omit the key");
     }
     seen.add(key);
     return { ...one, key };

@@ -82,7 +82,7 @@ export function jobOf(
         `No method ${JSON.stringify(method)}${why}`,
         `methods are ${
           [...GANETI_METHODS, dotted(DISCOVER)].join(", ")
-        }, and the words of a command joined by a dot, such as disk.add`,
+        }, and the words of a command with a dot between them, such as disk.add`,
       ),
     };
   }

@@ -163,7 +163,7 @@ class Server {
     { invocation, act }: Job,
   ): Promise<Pick<Answer, "document" | "warnings" | "isVerbatim">> {
     if (this.#end.signal.aborted) {
-      throw refuse("Not begun: the program was told to end");
+      throw refuse("Not started: kvm-hotplug rpc was told to end");
     }
     const done = await this.#call.perform(invocation, { act });
     if (done?.fault !== undefined) throw done.fault;

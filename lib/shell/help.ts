@@ -21,12 +21,12 @@ function overview(): string {
     [`  ${[name, ...operands.slice(1)].join(" ")}`, summary] as const
   );
   return [
-    "On this VM, without its name:",
+    "Commands for this VM (without the instance's name):",
     ...definitions(rows, TERM_WIDTH),
-    "Any QMP command, with KEY=VALUE words or one JSON object behind it:",
+    "QMP commands, with arguments as KEY=VALUE words or one JSON object:",
     "  query-status",
     "  set_link name=nic-003fc157-66a8-4e6d up=false",
-    "help COMMAND tells what a command takes; Tab completes; exit leaves.",
+    "help COMMAND explains a command; Tab completes words; exit ends the shell.",
   ].join("\n");
 }
 

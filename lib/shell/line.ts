@@ -67,7 +67,7 @@ export function ownInvocation(
 }
 
 function noInput(): never {
-  throw usage('"-" has no meaning here: type the arguments');
+  throw usage('"-" is not possible here: type the arguments');
 }
 
 /** Work for the shell's session: one QMP command. */

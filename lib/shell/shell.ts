@@ -123,7 +123,9 @@ class Shell {
 
   async #readLines(editor: LineEditor): Promise<void> {
     if (editor.isTerminal && !this.#isJson) {
-      editor.print("QMP commands, and those of kvm-hotplug; help, exit.");
+      editor.print(
+        "Type a QMP command or a kvm-hotplug command; help shows more, exit ends.",
+      );
     }
     for (;;) {
       const line = await editor.next();
@@ -154,8 +156,8 @@ class Shell {
     if (first === "exit") return "exit";
     if (first === "quit" && rest.length === 0) {
       throw usage(
-        "In QMP quit ends the VM",
-        "exit leaves this shell; qmp quit ends the VM",
+        "The QMP command quit ends the VM",
+        "to end this shell, type: exit; to end the VM, type: qmp quit",
       );
     }
     if (first === "help") {

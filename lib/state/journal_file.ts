@@ -114,7 +114,7 @@ function faultOf(file: Fd): string | undefined {
   if (kind === "file" && uid === 0 && mode === 0o600 && nlink === 1) {
     return undefined;
   }
-  return `it must be a file of root with mode 0600 and one name: it is a ${kind} of uid ${uid} with mode 0${
+  return `it must be a regular file of root with mode 0600 and one link: it is a ${kind} of uid ${uid} with mode 0${
     mode.toString(8)
   } and ${nlink} names`;
 }

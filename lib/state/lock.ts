@@ -108,10 +108,10 @@ function checkOwn(fd: Fd, path: string): Fd {
   if (uid === 0 && mode === 0o700) return fd;
   fd.close();
   throw refuse(
-    `${path} must be root's with mode 0700: it is of uid ${uid} with mode 0${
+    `${path} must belong to root and have mode 0700: it belongs to uid ${uid} and has mode 0${
       mode.toString(8)
     }`,
-    "look who made it; if nothing in it is needed, remove it",
+    "find out which program made it; remove it if no program needs it",
   );
 }
 

@@ -53,7 +53,10 @@ function bad(place: OwnPlace, why: string, cause?: unknown): HotplugError {
   return new HotplugError(
     "bad-state-file",
     `Cannot use the record ${ownPath(place, "json")}: ${why}`,
-    { cause, hint: "look who made it; repair tells how to go on" },
+    {
+      cause,
+      hint: "find out which program wrote it; repair shows the next step",
+    },
   );
 }
 

@@ -52,5 +52,5 @@ export function replaceFile(
     // It was written anew meanwhile: that is younger than what went back.
     [put, out] = [out, next];
   }
-  throw new Error("somebody keeps writing it");
+  throw new Error("another program keeps writing it");
 }

@@ -101,7 +101,7 @@ export function changeTitle(change: RuntimeChange): string {
     case "members": {
       const keys = Object.keys(change.members).join(", ");
       return keys === "hvinfo"
-        ? `which device of QEMU ${device} is`
+        ? `the QEMU device of ${device}`
         : `${keys === "size" ? "the size" : keys} of ${device}`;
     }
     default:

@@ -147,7 +147,7 @@ export function readRuntimeFile(path: string): RuntimeContent | undefined {
 
 function expectRuntimeText(path: string): RuntimeText {
   const file = readRuntimeText(path);
-  if (file === undefined) throw badFile(path, "it has vanished");
+  if (file === undefined) throw badFile(path, "it was removed");
   return file;
 }
 
@@ -252,7 +252,9 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
     for (let tries = 0;; tries++) {
       const now = expectRuntimeText(path);
       if (now.text === was && replaceFile({ ...names, was })) break;
-      if (tries === MAX_TRIES) throw new Error("somebody keeps writing it");
+      if (tries === MAX_TRIES) {
+        throw new Error("another program keeps writing it");
+      }
       // This takes a sync: time enough for noded to write again.
       writeTemporary(dir, staged, now);
       was = now.text;
@@ -323,7 +325,9 @@ function makeFirst({ path, temporary, text }: FirstRuntime, dir: Fd) {
     // The lock keeps ourselves out, and Ganeti knows nothing of this VM.
     const name = basename(path);
     const look = () => statPath(name, { dir, followLinks: "no" });
-    if (unlessRefused(look, "ENOENT")) throw new Error("there is one already");
+    if (unlessRefused(look, "ENOENT")) {
+      throw new Error("the file already exists");
+    }
     rename(temporary, name, { dir });
     fsync(dir);
   } catch (error) {

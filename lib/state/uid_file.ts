@@ -57,12 +57,12 @@ export function uidRemark(
       "uid-file",
       `Uid file ${path} must hold a number: it holds ${
         JSON.stringify(text)
-      }; Ganeti cannot free the pool's user when the instance stops`,
+      }; without it Ganeti cannot free the uid when the instance stops`,
     );
   }
   if (uid === undefined || Number(text) === uid) return undefined;
   return remark(
     "uid-file",
-    `Uid file ${path} says ${text}, QEMU runs as ${uid}: what counts here is the process; Ganeti frees ${text} when the instance stops`,
+    `Uid file ${path} says ${text}, but QEMU runs as uid ${uid}. kvm-hotplug uses the uid of the process; Ganeti will free uid ${text} when the instance stops`,
   );
 }

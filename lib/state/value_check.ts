@@ -83,7 +83,7 @@ export const anything: Check = made(() => true, "anything");
 export function text(form: RegExp): Check<string> {
   return made(
     (value) => typeof value === "string" && form.test(value),
-    `of the form ${form.source}`,
+    `a text that matches ${form.source}`,
   );
 }
 

@@ -64,7 +64,7 @@ function open(path: string, walk: Walk): Fd {
   }
   // A lease, too, is told so to whoever does not wait: open(2), O_NONBLOCK.
   const why =
-    `in ${TRIES} tries a rename or mount on this node disturbed it, or another program has a lease on the file`;
+    `${TRIES} attempts failed: files are being renamed or mounted, or another program has a lease on the file`;
   const subject = `${path} (${why})`;
   throw new ShortageError("EAGAIN", { syscall: "open", subject });
 }

@@ -42,11 +42,11 @@ const DLSYM = {
 function noLibc(why: string, cause?: unknown): HotplugError {
   return new HotplugError(
     "unsupported",
-    `Hotplug is not possible here: ${why}`,
+    `Hotplug does not work on this node: ${why}`,
     {
       cause,
       hint:
-        "it needs Linux on x86_64 or aarch64 with glibc 2.28 or newer (for statx); without that, list and state show still work, from the runtime file",
+        "hotplug needs Linux on x86_64 or aarch64 with glibc 2.28 or newer; list and state show work without it, from the runtime file",
     },
   );
 }

@@ -109,12 +109,11 @@ function busy(path: string): HotplugError {
   const hanging = new Set([...outstanding].map((one) => one.path));
   return new HotplugError(
     "busy",
-    `Cannot look at ${path}: ${outstanding.size} calls of this process already wait for files that do not answer: ${
+    `Cannot open ${path}: ${outstanding.size} calls of this process already wait for files that do not answer: ${
       [...hanging].sort().join(", ")
     }`,
     {
-      hint:
-        "look at their file systems and devices; what waits for them ends when they answer, or with this process",
+      hint: "check the file systems and devices of these files",
     },
   );
 }

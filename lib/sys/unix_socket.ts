@@ -116,7 +116,9 @@ export class UnixSocket implements Disposable {
    */
   async sendAll(bytes: Uint8Array, options: SendOptions): Promise<void> {
     if (bytes.length === 0) {
-      throw new RangeError("Cannot send nothing: bytes must have at least one");
+      throw new RangeError(
+        "Cannot send an empty message: it must have at least one byte",
+      );
     }
     const deadline = startDeadline(options.timeoutMs);
     let sent = 0;

@@ -57,12 +57,12 @@ export function choiceOption(
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   spec(
     "run-dir DIR",
-    "Ganeti's run directory, from which every path is derived",
+    "Ganeti's run directory; all other paths are below it",
     "$KVM_HOTPLUG_RUN_DIR, else /var/run/ganeti",
   ),
-  spec("qmp PATH", "this QMP socket instead"),
-  spec("state PATH", "this runtime file instead"),
-  spec("json", "one JSON document on stdout"),
+  spec("qmp PATH", "use this QMP socket"),
+  spec("state PATH", "use this runtime file"),
+  spec("json", "print one JSON document on stdout"),
   spec("timeout S", "longest wait for one QMP reply, in seconds", "5"),
   spec(
     "unplug-timeout S",
@@ -71,13 +71,19 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   ),
   spec(
     "lock-timeout S",
-    "longest wait for another kvm-hotplug, in seconds",
+    "longest wait for another kvm-hotplug on the same instance, in seconds",
     "10",
   ),
-  spec("log FILE", "append the trace and a line per change, as JSON lines"),
-  { ...spec("verbose", "every step and QMP message on stderr"), short: "v" },
-  { ...spec("quiet", "errors only"), short: "q" },
-  spec("no-color", "no colour; also by NO_COLOR"),
+  spec(
+    "log FILE",
+    "append the trace, and one line for each change, as JSON lines",
+  ),
+  {
+    ...spec("verbose", "print every step and QMP message on stderr"),
+    short: "v",
+  },
+  { ...spec("quiet", "print errors only"), short: "q" },
+  spec("no-color", "no colour, as with NO_COLOR"),
   { ...spec("help", "show the usage"), short: "h" },
   { ...spec("version", "show the version"), short: "V" },
 ];
@@ -85,7 +91,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
 /** For every command that changes something. */
 export const DRY_RUN: OptionSpec = spec(
   "dry-run",
-  "check all, choose the slot, print the plan; change nothing",
+  "make all checks, choose the slot, print the plan; change nothing",
 );
 
 /** For every command that adds a device. */
@@ -94,7 +100,7 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   spec("name N", "name stored with the device"),
   spec(
     "slot N",
-    "PCI slot, 0 to 31, or number of a port; for a SCSI disk, the target",
+    "PCI slot, 0 to 31, or a port's number; for a SCSI disk, the target number",
     "the first free one",
   ),
   spec(
@@ -106,7 +112,7 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
     ...spec(
       "id-scheme S",
       `form of the device id: ${either(ID_SCHEMES)}`,
-      "as the devices already recorded",
+      "the form of the devices already recorded",
     ),
     choices: ID_SCHEMES,
   },

@@ -57,7 +57,7 @@ export function absolute(path: string): string {
     throw usage(
       `Cannot resolve ${
         JSON.stringify(path)
-      }: the working directory is gone; give an absolute path`,
+      }: the working directory was deleted; give an absolute path`,
     );
   }
 }

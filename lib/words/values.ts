@@ -117,7 +117,7 @@ export function mac(word: Word): string {
   if (parseInt(text.slice(0, 2), 16) & 1) {
     throw wrong(word, "a unicast address (an even first byte)");
   }
-  if (/^[0:]+$/.test(text)) throw wrong(word, "an address other than zero");
+  if (/^[0:]+$/.test(text)) throw wrong(word, "an address that is not zero");
   return text;
 }
 
@@ -134,7 +134,7 @@ const NO_INTERFACES = ["all", "default"];
 export function newInterfaceName(word: Word): string {
   const name = interfaceName(word);
   if (!NO_INTERFACES.includes(name)) return name;
-  throw wrong(word, `a name other than ${NO_INTERFACES.join(" and ")}`);
+  throw wrong(word, `a name, but not ${NO_INTERFACES.join(" and ")}`);
 }
 
 /** An IPv4 or IPv6 address, as it was written. */

@@ -57,7 +57,7 @@ Deno.test("mapText() draws the slots of pc", () => {
   assertEquals(lines.every((line) => line.length <= 80), true);
   assertEquals(lines.with(cut, "(cut)"), [
     "vm1: QEMU 7.2.22, pc-i440fx-7.2",
-    "pci.0 (PCI, takes hotplug)",
+    "pci.0 (PCI, hotplug)",
     "   1.0  ISA bridge",
     "   1.1  IDE controller",
     "(cut)",
@@ -83,8 +83,8 @@ Deno.test("mapText() draws ports, and what is behind a switch", () => {
       "   3    rp3 port 3: free",
       `   4    rp4 port 4: disk 0 "data" (${id})`,
       "   5    rp5 port 5: empty, no hotplug",
-      "   6    rp6 (PCIe, takes hotplug)",
-      "         0    br1 (PCI, takes hotplug)",
+      "   6    rp6 (PCIe, hotplug)",
+      "         0    br1 (PCI, hotplug)",
       "               -    free: 1-31",
       "1 of 4 ports free: rp3",
     ],

@@ -35,9 +35,12 @@ Deno.test("rawCommand() refuses what is no argument", () => {
   assertEquals(refused("x", "=a"), 'Not an argument: "=a"');
   assertEquals(refused("x", "{}", "more"), 'Unexpected word "more"');
   assertEquals(refused("x", "-", "more"), 'Unexpected word "more"');
-  assertStringIncludes(refused("x", "{"), "The arguments are no JSON: ");
+  assertStringIncludes(refused("x", "{"), "The arguments are not valid JSON: ");
   const bad = refusal("usage", () => rawCommand(["x", "-"], () => "{"));
-  assertStringIncludes(bad.message, "The arguments on stdin are no JSON: ");
+  assertStringIncludes(
+    bad.message,
+    "The arguments on stdin are not valid JSON: ",
+  );
   const list = refusal("usage", () => rawCommand(["x", "-"], () => "[]"));
   assertEquals(list.message, "The arguments on stdin must be one JSON object");
 });
@@ -58,11 +61,14 @@ Deno.test("rawCommand() opens one file to be passed, for writing if it can", () 
     // A directory is opened for reading only.
     assertEquals(flagsOf(dir), 0);
     const none = refusal("unsupported", () => made("x", `@fd:${dir}/none`));
-    assertStringIncludes(none.message, `Cannot open ${dir}/none to pass it: `);
+    assertStringIncludes(
+      none.message,
+      `Cannot open ${dir}/none to pass it to QEMU: `,
+    );
     assertEquals(refused("x", "@fd:"), "@fd: needs a path");
     assertEquals(
       refused("x", `@fd:${path}`, `@fd:${path}`),
-      "One command takes one @fd:PATH",
+      "Only one @fd:PATH can be passed with a command",
     );
   } finally {
     Deno.removeSync(dir, { recursive: true });
@@ -91,9 +97,9 @@ Deno.test("unsent() names the nearest word, or all where they are few", () => {
     return found.hint;
   };
   assertEquals(hint("drivr", ["driver", "id"]), "did you mean driver?");
-  assertEquals(hint("zzz", ["driver", "id"]), "there is driver, id");
+  assertEquals(hint("zzz", ["driver", "id"]), "known: driver, id");
   const many = Array.from({ length: 24 }, (_, i) => `member${i}`);
-  assertEquals(hint("zzz", many)?.startsWith("there is member0, "), true);
+  assertEquals(hint("zzz", many)?.startsWith("known: member0, "), true);
   assertEquals(hint("zzz", [...many, "one"]), undefined);
   assertEquals(hint("zzz", []), undefined);
   const other = new Error("other");

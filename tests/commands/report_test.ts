@@ -130,7 +130,7 @@ Deno.test("outcomeText() says in a line what was done", () => {
   ]);
   const upgraded = { ...nothing, action: "upgrade" } as const;
   assertEquals(report.outcomeText(upgraded), [
-    "The runtime file of vm1 already has today's form",
+    "The runtime file of vm1 already has the current form",
   ]);
 });
 

@@ -329,7 +329,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "a NIC that is cut off from its network": {
     code: "network",
-    spec: { cuts: new Map([[NIC, ["is on no bridge, and not on br0"]]]) },
+    spec: { cuts: new Map([[NIC, ["is on no bridge, not on br0"]]]) },
     ...DIFFERS.nic,
   },
   "a NIC that its guest was asked to release": {

@@ -78,13 +78,13 @@ Deno.test("a file that an interrupted change may need is left to repair", () => 
 
 Deno.test("another driver and another MAC differ", () => {
   const drivers = new Map([[NIC, "e1000"], [DISK, "virtio-blk-pci"]]);
-  assertStringIncludes(difference({ qemu: { drivers } }), "QEMU has a e1000");
+  assertStringIncludes(difference({ qemu: { drivers } }), "but QEMU has e1000");
   const macs = new Map([[NIC, "aa:00:00:ff:ff:ff"]]);
   const { message, hint } = onlyDifference({ ...SPEC, macs });
   assertStringIncludes(message, "ff:ff:ff");
   const modify = `kvm-hotplug nic modify vm1 ${NIC} --mac aa:00:00`;
-  assertStringIncludes(hint, `${modify}:ff:ff:ff records`);
-  assertStringIncludes(hint, `${modify}:00:00:00 plugs`);
+  assertStringIncludes(hint, `MAC, run: ${modify}:ff:ff:ff;`);
+  assertStringIncludes(hint, `recorded MAC, run: ${modify}:00:00:00`);
 });
 
 Deno.test("a MAC is the same in either case", () => {
@@ -110,8 +110,8 @@ Deno.test("a SCSI disk with another target differs", () => {
   };
   assertEquals(all(live(2)), []);
   const elsewhere = difference(live(2, { bus: `${path}/scsi.1` }));
-  assertStringIncludes(elsewhere, "as 2 of scsi.1");
-  assertStringIncludes(difference(live(3)), "QEMU has it as 3");
+  assertStringIncludes(elsewhere, "as target 2 of scsi.1");
+  assertStringIncludes(difference(live(3)), "QEMU has it as target 3");
   for (const more of [{ lun: 1 }, { channel: 1 }]) {
     assertStringIncludes(difference(live(2, more)), "is recorded as target 2");
   }
@@ -156,7 +156,7 @@ Deno.test("what only QEMU has differs", () => {
   const forced = `disk remove vm1 ${idOf("disk", 5)} --force`;
   assertEquals(hint, `kvm-hotplug ${forced}`);
   // Whoever would keep it must not have to search for the command.
-  assertMatch(message, /: kvm-hotplug adopt vm1 records it/);
+  assertMatch(message, /to record it, run: kvm-hotplug adopt vm1$/);
 });
 
 Deno.test("what Ganeti records behind the lists does not differ", () => {
@@ -202,7 +202,7 @@ Deno.test("a pid file that leads elsewhere differs", () => {
   const path = "/run/g/kvm-hypervisor/pid/vm1";
   assertEquals(
     message,
-    `Pid file ${path} does not lead to the VM, whose pid is 4711`,
+    `Pid file ${path} does not name the VM: the VM has pid 4711`,
   );
   assertEquals(hint, `printf '%s\\n' 4711 > ${path}`);
   // Without its process nothing tells, and other paths are the caller's own.
@@ -217,7 +217,7 @@ Deno.test("a uid file that is not true differs, of a VM of the pool", () => {
   const says = (uidText: string | undefined) => ({ process: { uidText } });
   assertStringIncludes(
     difference({ ...pool, ...says("30001") }),
-    "says 30001, QEMU runs as 30002",
+    "says 30001, but QEMU runs as uid 30002",
   );
   assertStringIncludes(difference({ ...pool, ...says(undefined) }), "nothing");
   assertEquals(all({ ...pool, ...says("30002") }), []);

@@ -80,7 +80,7 @@ Deno.test("chooseSlot() may use every slot when none is reserved", () => {
 Deno.test("chooseSlot() finds nothing when all is reserved or full", () => {
   const all = Array.from({ length: 32 }, (_, slot) => pciDevice(slot));
   const full = refusal("no-free-slot", () => choose({ live: all }));
-  assertStringIncludes(full.message, "from 12 to 31");
+  assertStringIncludes(full.message, "in use (12 to 31)");
   refusal("no-free-slot", () => choose({ reservations: 32 }));
   refusal("no-free-slot", () => choose({ reservations: 0, live: all }));
 });
@@ -122,7 +122,7 @@ Deno.test("takenSlots() has a word for every holder", () => {
   ];
   const taken = takenSlots({ recorded: devices, live }, PC);
   assertEquals(Object.fromEntries(taken), {
-    0: "a device without id",
+    0: "a device without an id",
     1: "ISA bridge",
     2: "vga",
     4: "disk 0",

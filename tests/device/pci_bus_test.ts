@@ -144,14 +144,14 @@ Deno.test("chooseSlot() takes the bus that was asked for", () => {
     [
       { bus: "pcie.0" },
       "unsupported",
-      "those that do: left, up, ds1, br1, own",
+      "buses with hotplug: left, up, ds1, br1, own",
     ],
-    [{ bus: "off1" }, "unsupported", "off1 takes no hotplug"],
-    [{ bus: "br2" }, "unsupported", "br2 takes no hotplug"],
-    [{ bus: "deaf" }, "unsupported", "deaf takes no hotplug"],
-    [{ bus: "us", slot: 1 }, "unsupported", "us takes no hotplug"],
+    [{ bus: "off1" }, "unsupported", "off1 has no hotplug"],
+    [{ bus: "br2" }, "unsupported", "br2 has no hotplug"],
+    [{ bus: "deaf" }, "unsupported", "deaf has no hotplug"],
+    [{ bus: "us", slot: 1 }, "unsupported", "us has no hotplug"],
     [{ bus: "rp1" }, "unsupported", "no PCI bus rp1"],
-    [{ bus: "left", slot: 1 }, "unsupported", "a port has slot 0 alone"],
+    [{ bus: "left", slot: 1 }, "unsupported", "a port has only slot 0"],
     [{ bus: "br1", slot: 0 }, "unsupported", "from 1 to 31"],
     [{ slot: 30 }, "unsupported", "has the number 30"],
     [{ bus: "ds1" }, "no-free-slot", "ds1 x"],
@@ -170,7 +170,7 @@ Deno.test("chooseSlot() leaves alone what only the file has in a port", () => {
   assertEquals(choose(facts), ["up", 0]);
 });
 
-Deno.test("chooseSlot() leaves alone what query-pci does not show yet", () => {
+Deno.test("chooseSlot() leaves alone a device that query-pci does not show yet", () => {
   const early = { bridge: { secondary: 0 } };
   const buses = [
     Q35,
@@ -188,7 +188,7 @@ Deno.test("chooseSlot() leaves alone what query-pci does not show yet", () => {
       "no-free-slot",
       () => choose(facts, { bus: "br", slot }),
     );
-    assertStringIncludes(message, "what query-pci does not show yet");
+    assertStringIncludes(message, "a device that query-pci does not show yet");
   }
 });
 
@@ -261,7 +261,7 @@ Deno.test("chooseSlot() refuses the root bus of a pc whose hotplug is off", () =
     );
     assertEquals(
       message,
-      "Bus pci.0 takes no hotplug; those that do: br1",
+      "Bus pci.0 has no hotplug; buses with hotplug: br1",
     );
   }
   // 10.0 names who would handle it all the same.

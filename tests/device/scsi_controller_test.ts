@@ -88,7 +88,7 @@ Deno.test("chooseController() finds no room, and says who is there", () => {
   const full = facts({ taken: range(0, 31) });
   const error = refusal("no-free-slot", () => chooseController(full, "lsi"));
   assertStringIncludes(error.message, "no SCSI controller");
-  assertStringIncludes(error.message, "from 0 to 31");
+  assertStringIncludes(error.message, "in use (0 to 31)");
   const bare = facts({ buses: [Q35] });
   const ports = refusal("no-free-slot", () => chooseController(bare, "lsi"));
   assertStringIncludes(ports.hint ?? "", "pcie-root-port");

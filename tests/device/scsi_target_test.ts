@@ -82,9 +82,9 @@ Deno.test("chooseTarget() keeps to the controller's targets and to Ganeti's", ()
     );
     assertStringIncludes(
       full.message,
-      `No target of scsi.0 (${controller}) from 0 to ${
+      `All targets of scsi.0 (${controller}) are in use (0 to ${
         count - 1
-      } is free: 0 disk-0, 1 disk-1, `,
+      }): 0 disk-0, 1 disk-1, `,
     );
   }
 });
@@ -103,7 +103,7 @@ Deno.test("chooseTarget() wants a bus that the VM has", () => {
     () => chooseTarget(facts([], two), { bus: "pci.0" }),
   );
   assertStringIncludes(error.message, "extra.0, scsi.0");
-  assertStringIncludes(error.hint ?? "", "leave --bus out");
+  assertStringIncludes(error.hint ?? "", "omit --bus");
 });
 
 Deno.test("startsWith() looks for the controller in the fixed part", () => {

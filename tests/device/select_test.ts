@@ -121,5 +121,5 @@ Deno.test("noSuchDevice() lists what there is", () => {
   assertEquals(error.code, "no-such-device");
   assertStringIncludes(error.message, '"nope"');
   assertStringIncludes(error.message, "disk-d0000001-1111-4111");
-  assertStringIncludes(noSuchDevice([], "0").message, "there is none");
+  assertStringIncludes(noSuchDevice([], "0").message, "its devices: none");
 });

@@ -124,9 +124,9 @@ Deno.test("planDiskAdd() refuses a block device that is not under /dev", () => {
 Deno.test("planDiskAdd() refuses an iothread the VM does not have", () => {
   const request = { iothread: "io7", migratable: "not-needed" } as const;
   const error = refused("refused", request);
-  assertStringIncludes(error.message, "io7; there is io0, io1");
+  assertStringIncludes(error.message, "io7; iothreads: io0, io1");
   const none = refused("refused", request, { iothreads: new Set() });
-  assertStringIncludes(none.message, "there is none");
+  assertStringIncludes(none.message, "iothreads: none");
 });
 
 Deno.test("planDiskAdd() refuses O_DIRECT where the file system does", () => {

@@ -127,7 +127,7 @@ Deno.test("planDiskAdd() refuses a driver that a start would not heed", () => {
 });
 
 Deno.test("planDiskAdd() refuses a driver that cannot serve the source", () => {
-  const given = scsiFacts({ driverFault: "it takes no SCSI commands" });
+  const given = scsiFacts({ driverFault: "it does not accept SCSI commands" });
   const request = { driver: "scsi-block", migratable: "not-needed" } as const;
   const error = refused("unsupported", request, given);
   assertStringIncludes(error.message, "SCSI commands");

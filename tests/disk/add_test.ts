@@ -178,7 +178,7 @@ Deno.test("planDiskAdd() follows the scheme of the recorded devices", () => {
   assertEquals(added.device.id, "disk-932df160-pci-13");
 });
 
-Deno.test("planDiskAdd() of a source that is there already does nothing", () => {
+Deno.test("planDiskAdd() of a source that already exists does nothing", () => {
   const given = diskAddFacts({
     ...ONE_DISK,
     source: { path: "/srv/d0.img", identity: "inode of /srv/d0.img" },

@@ -43,8 +43,8 @@ function differs(request: Asked, more?: Given): string {
   );
   assertStringIncludes(error.hint ?? "", `disk remove vm1 ${idOf("disk", 0)}`);
   assertEquals(error.device?.id, idOf("disk", 0));
-  const [start = "", list = ""] = error.message.split(", and differs: ");
-  assertEquals(start, `disk 0 "data" (${idOf("disk", 0)}) is there already`);
+  const [start = "", list = ""] = error.message.split(", but differs: ");
+  assertEquals(start, `disk 0 "data" (${idOf("disk", 0)}) already exists`);
   return list;
 }
 

@@ -45,7 +45,7 @@ function told(users: Partial<BlockUsers>) {
 
 const job = { id: "j1", type: "mirror" };
 const CANCEL =
-  "wait for its end, or end it: kvm-hotplug qmp vm1 block-job-cancel device=j1";
+  "wait until it ends; to end it now, run: kvm-hotplug qmp vm1 block-job-cancel device=j1";
 const BY_JOB =
   "Cannot remove disk 0: QEMU's block job j1 (mirror) uses its block node";
 
@@ -74,7 +74,7 @@ Deno.test("refuseUsed() names the export of the node", () => {
   });
   assertEquals([message, hint], [
     "Cannot remove disk 0: QEMU's nbd export e1 uses its block node",
-    "wait for its end, or end it: kvm-hotplug qmp vm1 block-export-del id=e1",
+    "wait until it ends; to end it now, run: kvm-hotplug qmp vm1 block-export-del id=e1",
   ]);
 });
 

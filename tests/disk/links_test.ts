@@ -126,7 +126,7 @@ Deno.test("planLinks() renames nothing that is not proven", () => {
       [{ number: 1, link: 1, open: "nothing" }],
       [0, 1],
       [1],
-      /nothing proves what QEMU has open for disk 0/,
+      /the file or device that QEMU has open for disk 0 is not known/,
     ],
     [
       [{ number: 1, link: 1 }, { number: 2, link: 2 }],

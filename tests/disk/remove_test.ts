@@ -363,7 +363,7 @@ Deno.test("planDiskRemove() takes a disk the VM was not started from", () => {
   plan("0", { ...BOOTED, hvparams: { boot_order: "cdrom" } });
 });
 
-const LIST = "kvm-hotplug list vm1 shows its devices";
+const LIST = "to see its devices, run: kvm-hotplug list vm1";
 
 Deno.test("planDiskRemove() finds nothing by an index or a name", () => {
   for (const word of ["2", "nope", "d000000"]) {
@@ -380,7 +380,7 @@ Deno.test("planDiskRemove() finds nothing in a VM without any disk", () => {
   const none = { nics: [nic(0, 14)] };
   for (const word of ["0", "-1", "nope"]) {
     const error = refused("no-such-device", word, none);
-    assertStringIncludes(error.message, "there is none");
+    assertStringIncludes(error.message, "its devices: none");
     assertEquals(error.hint, LIST);
   }
   const { steps } = planDiskRemove(request(NEW_UUID), facts(none));
@@ -390,7 +390,7 @@ Deno.test("planDiskRemove() finds nothing in a VM without any disk", () => {
 Deno.test("planDiskRemove() says that an id is of a NIC", () => {
   const word = idOf("nic", 0);
   const error = refused("no-such-device", word);
-  assertEquals(error.message, `${word} is no disk: it is NIC 0`);
+  assertEquals(error.message, `${word} is not a disk: it is NIC 0`);
   assertEquals(error.hint, `nic remove vm1 ${word}`);
   const gone = { deviceIds: new Set<string>(), netdevs: new Map() };
   const given = facts({ ...TWO_DISKS, qemu: gone });

@@ -128,7 +128,7 @@ Deno.test("planDiskResize() refuses a disk that is on its way out", () => {
     live({}, { own }),
     (given) => planDiskResize(request(), given),
   );
-  assertMatch(error.message, /^Cannot resize disk 0: its removal is under way/);
+  assertMatch(error.message, /^Cannot resize disk 0: it is being removed/);
 });
 
 Deno.test("planDiskResize() refuses sizes that are not told to the byte", () => {
@@ -141,7 +141,10 @@ Deno.test("planDiskResize() refuses sizes that are not told to the byte", () => 
       live(more),
       (given) => planDiskResize(request(), given),
     );
-    assertMatch(message, /it has (?:1024|8) PiB, and more than 90071992547404/);
+    assertMatch(
+      message,
+      /it has (?:1024|8) PiB, and the largest size is 90071992547404/,
+    );
   }
   const most = { ...FILE, sizeBytes: 2 ** 53 - 600 };
   const plan = planOf(planDiskResize(request(), live({ source: most })));
@@ -170,8 +173,8 @@ Deno.test("planDiskResize() never cuts a file, and never shrinks a disk", () => 
       live(more),
       (given) => planDiskResize(request({ ...grow, sizeBytes }), given),
     ).message;
-  assertMatch(refused(80 * MIB), /would cut it/);
-  assertMatch(refused(32 * MIB), /would cut it/);
+  assertMatch(refused(80 * MIB), /would shorten the file/);
+  assertMatch(refused(32 * MIB), /would shorten the file/);
   const qcow2 = { drivers: ["qcow2", "file"] };
   assertMatch(refused(32 * MIB, qcow2), /Cannot shrink/);
   assertMatch(refused(64 * MIB + 1, qcow2), /multiple of 512/);
@@ -211,7 +214,7 @@ Deno.test("planDiskResize() takes a block device's size and no other", () => {
       (given) =>
         planDiskResize(request({ sizeBytes, fileGrowth: "allowed" }), given),
     );
-    assertMatch(error.message, /as large as its device/);
+    assertMatch(error.message, /the size of its device/);
   }
 });
 
@@ -234,14 +237,14 @@ Deno.test("planDiskResize() for Ganeti gives the guest all of a larger volume", 
 
 Deno.test("planDiskResize() needs SIZE where no file tells it", () => {
   for (const drivers of [["qcow2", "file"], ["raw", "nbd"], ["rbd"]]) {
-    const why = "it is no file or block device of this node";
+    const why = "it is not a file or block device on this node";
     const given = live({ drivers, source: { why } });
     const error = planRefusal(
       "refused",
       given,
       (one) => planDiskResize(request(), one),
     );
-    assertEquals(error.hint, "give SIZE");
+    assertEquals(error.hint, "give the new SIZE");
     planOf(planDiskResize(request({ sizeBytes: 128 * MIB }), given));
   }
 });

@@ -26,7 +26,7 @@ Deno.test("steps on a disk's source tell how it is opened", () => {
     const [access, how] of [["rw", "read-write"], ["ro", "read-only"]] as const
   ) {
     assertEquals(shown({ kind: "probe-path", pid: 7, ...looked, access }), [
-      "make sure that QEMU can open the disk by itself",
+      "make sure that QEMU can open the disk itself",
       `open /d ${how} below /proc/7/root with QEMU's uid, groups and capabilities`,
       null,
     ]);
@@ -78,7 +78,7 @@ Deno.test("limit-disk and change-medium tell what holds afterwards", () => {
     limits: Record<string, number>,
     before: typeof limits | null,
   ) => shown({ kind: "limit-disk", id: "d", qdev: "d", limits, before });
-  assertEquals(limit({}, null)[0], "end the disk's limits");
+  assertEquals(limit({}, null)[0], "remove the disk's limits");
   assertEquals(limit({ iops: 5 }, null)[0], "limit the disk: iops 5");
   assertEquals(limit({ iops: 5 }, null)[2], null);
   const [, , undo] = limit({ iops: 5 }, { iops: 7 });
@@ -90,7 +90,7 @@ Deno.test("limit-disk and change-medium tell what holds afterwards", () => {
     return [title, qmp?.arguments.force, undo];
   };
   assertEquals(medium("old", null, "heeded"), [
-    ...["take the medium out of disk 1", false, "put old back"],
+    ...["remove the medium from disk 1", false, "put old back"],
   ]);
   assertEquals(medium(null, "new", "forced"), [
     ...["put new into disk 1", true, "leave the drive empty"],

@@ -282,7 +282,7 @@ Deno.test("planDiskAdd() via mknod is refused for a file, without chroot, over a
   const root = { ...JAIL.root, names: [NEW_ID] };
   assertStringIncludes(
     refused("mknod", given({ ...JAIL, root })).message,
-    "there already",
+    "already exists",
   );
   const mountNamespace = "another";
   const elsewhere = { ...JAILED, mountNamespace } as const;
@@ -424,11 +424,11 @@ Deno.test("planDiskAdd() of a URI is refused where QEMU does not get at it", () 
           one as ReturnType<typeof uriFacts>,
         ),
     ).message,
-    "could not reach",
+    "could not open",
   );
 });
 
-Deno.test("planDiskAdd() of a URI that is there already does nothing", () => {
+Deno.test("planDiskAdd() of a URI that already exists does nothing", () => {
   const uri = "rbd:pool/disk1";
   const [object] = disk(0, 12, { dev_type: "rbd" });
   const recorded = facts({ disks: [[object, null, uri]] });

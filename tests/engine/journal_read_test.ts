@@ -35,7 +35,7 @@ function refused(plan: KnownPlan, turn: unknown): void {
   assertThrows(
     () => turned(plan, turn),
     Fault,
-    "does not say where the guest takes part",
+    "has no valid turning step",
     String(turn),
   );
 }

@@ -275,7 +275,7 @@ Deno.test("parseJournal() refuses of version 1 what it refuses of its own", () =
   assertEquals(read({ ...REMOVAL, about }).state, "left");
   const steps = REMOVAL.steps.map((one) => one.replaceAll(LOUD, "../x"));
   assertStringIncludes(why({ ...REMOVAL, steps }), "stage-state");
-  assertStringIncludes(why(ADD, ['{"do":8}']), "names no step");
+  assertStringIncludes(why(ADD, ['{"do":8}']), "does not name a step");
 });
 
 /** A change of one member, as version 1 had a word for two of them. */

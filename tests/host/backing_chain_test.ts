@@ -130,15 +130,15 @@ Deno.test("readChain() probes no format and follows no other", async () => {
   dir.raw("vm/a.img");
   for (const format of [undefined, "vmdk", "file"]) {
     dir.image("vm/top.qcow2", { backing: { name: "a.img", format } });
-    const said = format === undefined ? "not said" : `"${format}"`;
+    const said = format === undefined ? "not named" : `"${format}"`;
     assertMatch(
       await refused(top),
       new RegExp(`format of its backing file must be .*, it is ${said}$`),
     );
   }
   dir.image("vm/top.qcow2", { backing: { name: "a.img", format: "qcow2" } });
-  assertMatch(await refused(top), /no qcow2/);
-  assertMatch(await refused(`${dir.path}/vm/a.img`), /no qcow2/);
+  assertMatch(await refused(top), /not a qcow2/);
+  assertMatch(await refused(`${dir.path}/vm/a.img`), /not a qcow2/);
 });
 
 Deno.test("readChain() ends at a loop, and after 16 images", async () => {

@@ -114,7 +114,7 @@ Deno.test("remove-node leaves another node of that name, and says so", async () 
       change();
       const { inode } = statPath(path);
       const [said = ""] = await removed();
-      assertMatch(said, /disk-d0000001 is not the node .* rm /);
+      assertMatch(said, /disk-d0000001 was replaced: .* rm /);
       assertEquals([statPath(path).inode, await confirm(step)], [
         inode,
         "done",

@@ -62,7 +62,7 @@ Deno.test("joinBridge() gives a tap the bridge's MTU and a high address", async 
     await assertRejects(
       () => joinBridge(name, { bridge: BRIDGE, vlan: "4095" }),
       HotplugError,
-      "VLAN 4095 is none",
+      "VLAN 4095 is not valid",
     );
   } finally {
     run("ip", "link", "del", BRIDGE);

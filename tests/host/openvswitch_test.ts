@@ -126,9 +126,9 @@ Deno.test("cutsOf() asks Open vSwitch for its ports", async () => {
     dir.file("ports", "lo\n");
     assertEquals(await cutsOf("lo", on("sw0")), []);
     assertEquals(await cutsOf("lo", on(null)), []);
-    assertEquals(await cutsOf("lo", on("sw1")), ["is no port of sw1"]);
+    assertEquals(await cutsOf("lo", on("sw1")), ["is not a port of sw1"]);
     dir.file("ports", "tap1\n");
-    assertEquals(await cutsOf("lo", on("sw0")), ["is no port of sw0"]);
+    assertEquals(await cutsOf("lo", on("sw0")), ["is not a port of sw0"]);
     // Nothing can be told.
     dir.file("mute", "");
     assertEquals(await cutsOf("lo", on("sw0")), []);

@@ -10,7 +10,7 @@ Deno.test("passThroughFault() tells what takes no SCSI commands", async () => {
   const before = openFds();
   for (const driver of ["scsi-block", "scsi-generic"]) {
     const why = await passThroughFault(pinned, driver);
-    assertEquals(why, "it takes no SCSI commands (ENOTTY)");
+    assertEquals(why, "it does not accept SCSI commands (ENOTTY)");
   }
   await expectFds(before);
 });

@@ -56,7 +56,7 @@ Deno.test("inspectSource() names what is neither a file nor a block device", asy
   await assertRejects(
     () => inspectSource("/dev/null", { access: "rw", direct: false }),
     HotplugError,
-    "it must be a block device or a regular file: it is a character device",
+    "it must be a block device or a regular file, but it is a character device",
   );
 });
 
@@ -149,7 +149,7 @@ Deno.test({
               HotplugError,
             );
             assertStringIncludes(error.message, loop);
-            assertStringIncludes(error.message, "is mounted or in use");
+            assertStringIncludes(error.message, "is mounted, or a program");
           }
         }
       });

@@ -146,7 +146,7 @@ Deno.test("startCommand() refuses settings that do not go together", () => {
     );
   const native = { disk_aio: "native", disk_cache: "default" };
   const { message } = refusal("refused", start(native));
-  assertStringIncludes(message, "aio native needs a disk without host cache");
+  assertStringIncludes(message, "aio native needs cache none or directsync");
   start(native, "sharedfile")();
   start({ ...native, disk_cache: "none" })();
   refusal("unsupported", start({ disk_aio: "quick" }));
@@ -273,10 +273,10 @@ Deno.test("startCommand() has each monitor once", () => {
 Deno.test("startCommand() refuses what no start can have", () => {
   const cases: [string, Plain, Plain | undefined][] = [
     ["mode is ro", [...disk(0, 12, { mode: "ro" })], undefined],
-    ["neither link nor uri", [disk(0, 12)[0], null, null], undefined],
-    ["where in the VM", [...disk(0, 12, { hvinfo: {} })], undefined],
+    ["neither a link nor a URI", [disk(0, 12)[0], null, null], undefined],
+    ["its place in the VM", [...disk(0, 12, { hvinfo: {} })], undefined],
     ["Storage URI", [disk(0, 12)[0], null, "ftp://x"], undefined],
-    ["where in the VM", null, nic(0, 13, { hvinfo: {} })],
+    ["its place in the VM", null, nic(0, 13, { hvinfo: {} })],
   ];
   for (const [why, bad, card] of cases) {
     const file = runtime({

@@ -245,7 +245,10 @@ Deno.test("disk add of a qcow2 file says all that it needs, at once", async () =
     const dry = await vm.cli(...disk, "--dry-run");
     assertFailed(dry, 3, "refused");
   });
-  assertMatch(hint, /--format raw.* or say --format qcow2 --not-migratable/);
+  assertMatch(
+    hint,
+    /--format raw.* to add it anyway, give --format qcow2 --not-migratable/,
+  );
   // What is told can be done, as it stands there.
   const line = hint.slice(hint.indexOf("kvm-hotplug ") + 12);
   const words = `printf '%s\\0' ${line}`;

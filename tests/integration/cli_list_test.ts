@@ -90,11 +90,14 @@ Deno.test("list and list INSTANCE say alike that a VM runs whose socket is gone"
   };
   const down = await both();
   assertEquals([down.running, down.all], [false, Array(2).fill("not-in-qemu")]);
-  assertMatch(down.err, /the VM does not run: listed from the runtime file/);
+  assertMatch(
+    down.err,
+    /the VM does not run: the list shows the runtime file's devices/,
+  );
   const process = await pretend(vm, NAME);
   const up = await both();
   assertEquals([up.running, up.all], [true, Array(2).fill("unasked")]);
-  assertMatch(up.err, /the VM runs, but: .* no QMP socket .*: listed from/);
+  assertMatch(up.err, /no QMP socket .*, although the VM runs: the list shows/);
   await ending(process);
 });
 
@@ -150,7 +153,7 @@ Deno.test("list disturbs nobody who holds a monitor, and names him", async () =>
     assertEquals([ran.monitor, ran.running], ["held", true]);
     assertMatch(
       saidIn(ran.attention),
-      new RegExp(`held by .*hold_monitor.* \\(pid ${pid}\\)`),
+      new RegExp(`in use by .*hold_monitor.* \\(pid ${pid}\\)`),
     );
     assertEquals(vm.peer.connections, 1);
   });
@@ -206,7 +209,7 @@ Deno.test("list tells of what answers nonsense, and of what is not there", async
   vm.peer.greeting = "garbage\n";
   const odd = only(await vm.cli("list"));
   assertEquals([odd.monitor, odd.running], ["silent", true]);
-  assertMatch(saidIn(odd.attention), /does not keep to QMP/);
+  assertMatch(saidIn(odd.attention), /does not speak QMP/);
   await vm.peer.die();
   const down = only(await vm.cli("list"));
   assertEquals([down.running, down.monitor], [false, "none"]);
@@ -214,7 +217,7 @@ Deno.test("list tells of what answers nonsense, and of what is not there", async
   const process = await pretend(vm, NAME);
   const lost = only(await vm.cli("list"));
   assertEquals([lost.running, lost.monitor], [true, "none"]);
-  assertMatch(saidIn(lost.attention), /cannot be asked: .*\.qmp/);
+  assertMatch(saidIn(lost.attention), /Cannot ask QEMU: .*\.qmp/);
   await ending(process);
 });
 

@@ -173,7 +173,7 @@ Deno.test("list of a run directory that is not there is status 3", async () => {
   const ran = await vm.cli("list", "--run-dir", `${vm.runDir}/nothing`);
   const { code, message } = ran.json.error as Doc;
   assertEquals([ran.status, code], [3, "no-such-run-dir"], ran.out);
-  assertEquals(message, `There is no run directory ${vm.runDir}/nothing`);
+  assertEquals(message, `Run directory ${vm.runDir}/nothing does not exist`);
 });
 
 /** Commands and how many steps their dry run must show. */

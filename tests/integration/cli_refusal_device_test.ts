@@ -65,7 +65,7 @@ Deno.test("a MAC that is taken on this node is a duplicate", async () => {
   Deno.writeTextFileSync(vm.at("conf/broken.runtime"), "[");
   const add = ["nic", "add", NAME, "--mac"];
   await refused(vm, [...add, "aa:00:00:00:00:42"], [3, "duplicate"]);
-  // One of the instance's own: that NIC is there already, or is another.
+  // One of the instance's own: that NIC already exists, or is another.
   const own = [...add, "AA:00:00:00:00:99"];
   await refused(vm, [...own, "--uuid", NEW], [3, "duplicate"]);
   const there = await vm.cli(...own);

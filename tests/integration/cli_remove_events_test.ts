@@ -18,7 +18,7 @@ Deno.test("disk remove: a VM that stops meanwhile is pending, and why", async ()
   await assertUnchanged(vm, async () => {
     vm.peer.model.runState = "running";
     const { message } = assertFailed(await remove(vm), 6, "unplug-pending");
-    assertMatch(message, /the VM was stopped, its state is paused/);
+    assertMatch(message, /the VM was stopped \(run state paused\)/);
   });
 });
 
@@ -43,7 +43,7 @@ Deno.test("disk remove: a VM that stays after its guest's end is pending", async
     meanwhile: () => vm.peer.model.runState = "shutdown",
   });
   const { message } = assertFailed(await remove(vm), 6, "unplug-pending");
-  assertMatch(message, /the guest shut down, its state is shutdown/);
+  assertMatch(message, /the guest shut down \(run state shutdown\)/);
 });
 
 Deno.test("disk remove: a reset completes what the guest did not", async () => {
@@ -62,6 +62,6 @@ Deno.test("disk remove: a refusal says what QEMU said", async () => {
   vm.peer.guest = "refuses";
   await assertUnchanged(vm, async () => {
     const { message } = assertFailed(await remove(vm), 6, "unplug-rejected");
-    assertMatch(message, /DEVICE_UNPLUG_GUEST_ERROR of \/machine\/peripheral/);
+    assertMatch(message, /DEVICE_UNPLUG_GUEST_ERROR for \/machine\/peripheral/);
   });
 });

@@ -58,7 +58,7 @@ Deno.test("a writer who never rests: an addition is undone, status 5", async () 
   const ran = await vm.cli("disk", "add", NAME, source, "--uuid", NEW);
   const error = ran.json.error as Record<string, string>;
   assertEquals([ran.status, error.code], [5, "state-write-failed"], ran.out);
-  assertMatch(error.message ?? "", /somebody keeps writing it/);
+  assertMatch(error.message ?? "", /another program keeps writing it/);
   assertEquals(vm.peer.model.contents(), before);
   assertKept(vm, other);
   assert(!vm.text.includes(NEW));

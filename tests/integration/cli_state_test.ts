@@ -60,7 +60,7 @@ Deno.test("a malformed runtime file is refused with its place", async () => {
         const { runDir, runtimePath: path } = vm;
         const way =
           `mv ${path} ${path}.broken && kvm-hotplug adopt ${NAME} --run-dir ${runDir}`;
-        assertEquals(hint?.split("QEMU has: ")[1], way);
+        assertEquals(hint?.split("run: ")[1], way);
         assert(/line|column|element|NIC|disk|must/.test(message), message);
       });
     }

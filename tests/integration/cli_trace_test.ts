@@ -157,7 +157,7 @@ Deno.test("--verbose tells of a wait now and then", async () => {
   const words = ["disk", "remove", NAME, "0", "--unplug-timeout", "2.2"];
   const { status, err } = await vm.cli(...words, "-v");
   assertEquals(status, 6);
-  const waits = err.match(/== waiting: guest has not released disk 0.*$/gm);
+  const waits = err.match(/== waiting: the guest has not released disk 0.*$/gm);
   assertEquals(waits?.length, 1, err);
   assertMatch(waits?.[0] ?? "", /: \d s of 2$/);
 });

@@ -310,10 +310,10 @@ Deno.test("openMonitor() tells each second who keeps it waiting", async () => {
     const error = await assertRejects(
       () => openMonitor(pathOf(peer), options),
       HotplugError,
-      "The waiting for QEMU was ended",
+      "Stopped waiting for QEMU",
     );
     const [{ what, sinceMs, limitMs, end } = told[0] as never, more] = told;
-    assertStringIncludes(what, `monitor held by pid ${pid} (`);
+    assertStringIncludes(what, `the monitor is in use by pid ${pid} (`);
     assertEquals([limitMs, end, more], [20_000, "give up", undefined]);
     assertEquals([sinceMs >= 1000, sinceMs < 15_000], [true, true]);
     assertEquals(error.code, "monitor-timeout");
@@ -342,7 +342,7 @@ Deno.test("openVisibly() closes a session that comes too late", async () => {
   await assertRejects(
     () => openVisibly(promise, "/nowhere", options),
     HotplugError,
-    "was ended",
+    "Stopped waiting",
   );
   give();
   await promise;

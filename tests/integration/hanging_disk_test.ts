@@ -63,7 +63,7 @@ Deno.test(
     assertEquals(done.ran.status, 3, said);
     assertStringIncludes(
       said,
-      `${done.path} of disk 0 leads to what does not answer: open ${done.path}`,
+      `${done.path} of disk 0 leads to a file or device that does not answer: open ${done.path}`,
     );
   },
 );

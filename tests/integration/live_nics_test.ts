@@ -71,12 +71,17 @@ Deno.test("readLiveNics() tells of each card which tap is proven", async () => {
     const nothing = "it has no network backend";
     assertEquals(told, [
       ["n0", "0f", "net0", { name, bridge: undefined }],
-      ["n1", "01", "net1", "QEMU does not hold the tap nosuchtap"],
-      ["n2", "02", "net2", "its backend net2 is no tap"],
-      ["n3", "03", "net1", "QEMU contradicts itself on its network backend"],
+      ["n1", "01", "net1", "QEMU does not have the tap nosuchtap open"],
+      ["n2", "02", "net2", "its backend net2 is not a tap"],
+      [
+        "n3",
+        "03",
+        "net1",
+        "QEMU reports two different network backends for it",
+      ],
       ["n4", "04", undefined, nothing],
       // It is there, and not QEMU's.
-      ["n5", "05", "net5", "QEMU does not hold the tap lo"],
+      ["n5", "05", "net5", "QEMU does not have the tap lo open"],
       ["pass", undefined, undefined, nothing],
       [undefined, undefined, undefined, nothing],
     ]);

@@ -184,10 +184,10 @@ Deno.test("driverFault() says why a driver cannot serve a source", async () => {
   }
   assertEquals(
     await driverFault("scsi-block", block),
-    "Cannot use /dev/null as scsi-block: it takes no SCSI commands (ENOTTY)",
+    "Cannot use /dev/null as scsi-block: it does not accept SCSI commands (ENOTTY)",
   );
   const generic = await passThroughFault(pinned, "scsi-generic");
-  assertEquals(generic, "it takes no SCSI commands (ENOTTY)");
+  assertEquals(generic, "it does not accept SCSI commands (ENOTTY)");
 });
 
 Deno.test("modelFault() takes no answer for no", async () => {
@@ -359,7 +359,7 @@ Deno.test("readLiveDisks() believes no path that was changed since the start", a
       .map(({ source }) => "why" in source ? source.why : source.path);
   assertEquals(await sources(old), old);
   for (const why of await sources(young)) {
-    assertMatch(why, /a directory or link on its path was changed/);
+    assertMatch(why, /the path was changed after the VM was started/);
   }
   // Young links lead to what is old.
   const links = old.map((path, at) => {
@@ -435,10 +435,10 @@ Deno.test("readLiveDisks() tells how QEMU has each disk", async () => {
   const far = { file: "nbd://x", driver: "nbd" };
   const [remote] = await liveSources([far], []);
   assertEquals(remote?.source, {
-    why: "it is no file or block device of this node",
+    why: "it is not a file or block device on this node",
   });
   const [lost] = await liveSources([{ file: sh }], []);
   assertEquals(lost?.source, {
-    why: "its path leads to another file than QEMU has open",
+    why: "its path leads to a different file than QEMU has open",
   });
 });

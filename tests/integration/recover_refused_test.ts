@@ -57,7 +57,7 @@ Deno.test("a journal of one file by another name of the instance is kept", async
     assertEquals([ran.status, ran.json.ok], [3, false], ran.out);
     const { code, message } = ran.json.error as Refusal;
     assertEquals(code, "refused");
-    assertMatch(message, new RegExp(`for instance ${NAME}`));
+    assertMatch(message, new RegExp(`belongs to instance ${NAME}`));
     assertEquals(vm.state(), before);
   }
   const mended = await vm.cli("repair", NAME, ...reach);
@@ -68,7 +68,7 @@ Deno.test("repair of a VM that is down says that QEMU was not asked", async () =
   await using vm = new Instance();
   await vm.peer.die();
   const text = await cli(["--run-dir", vm.runDir, "repair", NAME]);
-  assertMatch(text.out, /does not run; runtime file and node agree/);
+  assertMatch(text.out, /does not run; the runtime file and the node agree/);
   const { json } = await vm.cli("repair", NAME);
   assertEquals((json.warnings as string[]).length, 1);
 });

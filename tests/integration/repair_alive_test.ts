@@ -88,7 +88,7 @@ Deno.test("repair says what it could not give back, and touches nothing else", a
   Deno.writeTextFileSync(path, "another");
   Deno.chownSync(path, UID, null);
   const [moved = nothing] = await remaining();
-  assertStringIncludes(moved.what, `${path} is not the disk`);
+  assertStringIncludes(moved.what, `${path} was replaced`);
   assertStringIncludes(moved.what, `inode ${status.inode} `);
   assertEquals(
     [statPath(path).uid, statPath(`${path}.moved`).uid],

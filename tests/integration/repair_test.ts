@@ -108,7 +108,7 @@ Deno.test("repair --dry-run changes nothing and says all", async () => {
   assertEquals(repaired, []);
   assertMatch(
     remaining[0]?.what ?? "",
-    /^disk add of disk 1, begun .*, was interrupted: repair takes it back$/,
+    /^disk add of disk 1, begun .*, was interrupted: repair undoes it$/,
   );
   assertEquals(remaining.length, 2, JSON.stringify(remaining));
   assertMatch(remaining[1]?.what ?? "", /zzzzzzzz/);

@@ -94,7 +94,7 @@ Deno.test("completion fish completes in a real fish", async () => {
         `kvm-hotplug ${line}`,
       ], env);
     assertEquals(await at("disk rem"), [
-      "remove\ttake a disk out of a running VM",
+      "remove\tremove a disk from a running VM",
     ]);
     assertEquals(await at("list "), [NAME]);
     assertEquals(await at("disk add --cache wri"), [

@@ -29,7 +29,7 @@ async function lineOf(signal: AbortSignal | undefined): Promise<string> {
 }
 
 Deno.test("unplug() offers Ctrl-C only where it is heard", async () => {
-  const text = "guest has not released disk 0: 1 s of 2";
+  const text = "the guest has not released disk 0: 1 s of 2";
   const { signal } = new AbortController();
   assertEquals(
     await Promise.all([lineOf(signal), lineOf(undefined)]),

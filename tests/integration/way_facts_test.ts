@@ -168,7 +168,7 @@ Deno.test("uriFault() says what keeps QEMU from a disk on the network", async ()
   const nbd = (path: string) => `nbd+unix:///x?socket=${path}`;
   await node.beside(0, (pid) => {
     const fault = (uri: string) => uriFault(uri, { pid, argv: [] }) ?? "";
-    assertMatch(fault("rbd:pool/x"), /part for rbd is loaded on demand/);
+    assertMatch(fault("rbd:pool/x"), /loads its rbd module on demand/);
     assertMatch(fault("nbd://host.example/x"), /resolve host.example from/);
     assertEquals(fault("nbd://192.0.2.1/x"), "");
     assertEquals(fault(nbd("/sock")), "");
@@ -209,7 +209,7 @@ Deno.test("uriFault() sees which parts a jailed QEMU has loaded", async () => {
     await beside(MAPPED, `${node.root}:${name}`, (pid) => {
       for (const uri of [rbd, gluster]) {
         const fault = uriFault(uri, { pid, argv: [] }) ?? "";
-        const isLoaded = !fault.includes("is loaded on demand");
+        const isLoaded = !fault.includes("module on demand");
         assertEquals(isLoaded, loaded.includes(uri), `${name} ${uri} ${fault}`);
         // Its configuration is not there, either.
         if (!isLoaded || uri !== rbd) continue;

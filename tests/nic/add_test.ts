@@ -213,7 +213,7 @@ Deno.test("planNicAdd() follows the wanted slot, scheme and tap", () => {
   assertEquals(stepOf(plan(), "open-tap").name, null);
 });
 
-Deno.test("planNicAdd() of a NIC that is there already does nothing", () => {
+Deno.test("planNicAdd() of a NIC that already exists does nothing", () => {
   const uuid = { value: uuidOf("nic", 0), origin: "given" } as const;
   const decision = planNicAdd(nicAdd({ uuid }), nicAddFacts(ONE_NIC));
   assertEquals(decision.steps, []);

@@ -49,7 +49,10 @@ const REPLUG = "2026-01-02T03:04:05.678Z";
 Deno.test("a NIC that the guest released too late is plugged back", () => {
   const noted = { linkState: "down", script: "/etc/join" } as const;
   const { difference, plan } = told(gone({ ...noted, replug: REPLUG }));
-  assertMatch(difference.message, /guest released NIC 0.* had been given up/);
+  assertMatch(
+    difference.message,
+    /guest released NIC 0.* its change was cancelled/,
+  );
   assertEquals([plan.turn, plan.ifCut], [0, "finish"]);
   assertEquals(stepNames(plan), [
     ...["device_add", "set_link", "verify-device", "own-record"],
@@ -80,8 +83,8 @@ Deno.test("a NIC that its guest may still release is told of", () => {
     return nicDifferences(given).map(({ code, hint }) => [code, hint]);
   };
   const again =
-    "the same nic modify again goes on; kvm-hotplug repair vm1 plugs it back once it was released";
-  const resume = "kvm-hotplug qmp vm1 cont resumes the VM; ";
+    "repeat the nic modify command; or, to plug the device in again after its release, run: kvm-hotplug repair vm1";
+  const resume = "resume the VM (kvm-hotplug qmp vm1 cont); then ";
   for (const replug of [REPLUG, { perhaps: REPLUG }]) {
     const paused = [["release-asked", resume + again]];
     assertEquals(codes({ replug }, "paused"), paused);

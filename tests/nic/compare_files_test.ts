@@ -33,7 +33,7 @@ Deno.test("NIC files that are right are not told of", () => {
 Deno.test("a NIC file that is missing or wrong is mended", () => {
   const after = { 0: "tap0", 1: "tap1" };
   const wrong = (index: number, names: string) =>
-    `NIC file ${DIR}/${index} names ${names}, the tap of NIC ${index} is tap${index}`;
+    `NIC file ${DIR}/${index} names ${names}, but the tap of NIC ${index} is tap${index}`;
   const mends = "wrote them";
   assertEquals(told({ ...TWO, nicFiles: { 1: "tap1" } }), [
     { what: wrong(0, "nothing"), mends, steps: [{ 1: "tap1" }, after] },
@@ -47,7 +47,7 @@ Deno.test("a NIC file that is missing or wrong is mended", () => {
 });
 
 const NONE = {
-  what: `The NIC files in ${DIR} do not name the taps that QEMU has`,
+  what: `The NIC files in ${DIR} do not name QEMU's taps`,
   mends: "wrote them",
   steps: [{}, { 0: "tap0" }],
 };
@@ -79,7 +79,7 @@ Deno.test("NIC files are not mended while a NIC is gone from QEMU", () => {
   const path = `${DIR}/0`;
   // It is told of all the same, with what a person can do.
   assertEquals(told({ ...TWO, nicFiles, qemu }), [{
-    what: `NIC file ${path} names tap9, the tap of NIC 0 is tap0`,
+    what: `NIC file ${path} names tap9, but the tap of NIC 0 is tap0`,
     mends: `printf %s tap0 > ${path}`,
     steps: [],
   }]);
@@ -108,11 +108,11 @@ Deno.test("a NIC file of somebody's interface is left alone", () => {
   const heldTaps = new Set(["tap0"]);
   assertEquals(
     told({ ...spec, taps, heldTaps }),
-    left("which QEMU has not open"),
+    left("which QEMU does not have open"),
   );
   assertEquals(
     told({ ...spec, taps, heldTaps: undefined }),
-    left("nothing tells whether QEMU has it open"),
+    left("and it is not known whether QEMU has it open"),
   );
 });
 
@@ -122,7 +122,7 @@ Deno.test("a tap that only the file of no NIC names is closed, and that goes", (
   const given = compared({ ...spec, heldTaps: taps });
   const [first, second, ...others] = nicDifferences(given);
   assertEquals(others, []);
-  assertEquals(first?.message, "QEMU holds tap tap7, which no NIC uses");
+  assertEquals(first?.message, "QEMU has tap tap7 open, but no NIC uses it");
   assertEquals(first?.mend?.word, "fd-names");
   assertEquals(second?.mend?.word, "stray-nic-file");
   // A NIC whose backend tells no tap has the one that its file names.

@@ -81,7 +81,7 @@ Deno.test("withNetwork() refuses what it cannot tell", async () => {
       withNetwork(nicAdd({ inNetwork: { network, place: "found" } }), node);
     assertStringIncludes(refusal("refused", ask("net")).message, NET2);
     const { message, hint } = refusal("refused", ask("other"));
-    assertStringIncludes(message, "No NIC of this node's instances");
+    assertStringIncludes(message, "no NIC of its instances");
     assertStringIncludes(hint ?? "", "as JSON");
   });
 });

@@ -221,8 +221,11 @@ Deno.test("planNicModify() refuses a NIC that is on its way out", () => {
   const record = { qemu: null, devices, more: {} };
   const given = { own: { place, qemu: null, record } };
   const error = refused("refused", { link: "br1" }, given);
-  assertStringIncludes(error.message, "its removal is under way");
-  assertStringIncludes(error.hint ?? "", `nic remove vm1 ${ID} waits for it`);
+  assertStringIncludes(error.message, "it is being removed");
+  assertStringIncludes(
+    error.hint ?? "",
+    `wait for the guest, run: kvm-hotplug nic remove vm1 ${ID}`,
+  );
 });
 
 Deno.test("planNicModify() describes every step and its undo", () => {
@@ -300,7 +303,7 @@ Deno.test("planNicModify() keeps the accelerator a NIC has", () => {
 Deno.test("planNicModify() warns of what a start would make otherwise", () => {
   assertEquals(plan({ mac: "aa:00:00:00:00:77" }).warnings, []);
   const { warnings } = plan({ queues: 2 });
-  assertStringIncludes(saidIn(warnings), "it takes queues from the hvparams");
+  assertStringIncludes(saidIn(warnings), "it would use queues of the hvparams");
 });
 
 Deno.test("planNicModify() records a network whole, and forgets it", () => {
@@ -325,11 +328,11 @@ Deno.test("planNicModify() records a network whole, and forgets it", () => {
   assert(!formatRuntime(back).includes("netinfo"));
 });
 
-Deno.test("planNicModify() plugs no NIC anew whose tap cannot be seen", () => {
+Deno.test("planNicModify() plugs no NIC anew whose tap is not visible", () => {
   const netdevs = new Map([[ID, { tap: undefined, queues: 1, nic: ID }]]);
   const changes = { mac: "aa:00:00:00:00:77" };
   const error = refused("unsupported", changes, { qemu: { netdevs } });
-  assertStringIncludes(error.message, "tap cannot be seen");
+  assertStringIncludes(error.message, "tap is not visible");
 });
 
 Deno.test("planNicModify() of a NIC that goes says what waits for it", () => {
@@ -343,6 +346,6 @@ Deno.test("planNicModify() of a NIC that goes says what waits for it", () => {
   });
   assertEquals(
     hint,
-    `kvm-hotplug nic remove vm1 ${ID} waits for it`,
+    `to wait for the guest, run: kvm-hotplug nic remove vm1 ${ID}`,
   );
 });

@@ -55,7 +55,7 @@ function differs(request: Asked, more?: Given): string {
   const error = planRefusal("duplicate", given(more), add);
   assertStringIncludes(error.hint ?? "", `nic modify vm1 ${idOf("nic", 0)}`);
   assertEquals(error.device?.kind, "nic");
-  return error.message.split(", and differs: ")[1] ?? "";
+  return error.message.split(", but differs: ")[1] ?? "";
 }
 
 Deno.test("planNicAdd() changes nothing where all is as it was given", () => {

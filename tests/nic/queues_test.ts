@@ -55,7 +55,7 @@ Deno.test("planNicAdd() never takes one queue in silence", () => {
       "bad-state-file",
       () => planNicAdd(nicAdd(), vm(value)),
     );
-    assertMatch(message, /how many queues.*virtio_net_queues.*-smp/);
+    assertMatch(message, /number of queues.*virtio_net_queues.*-smp/);
     assertMatch(hint, /--queues N/);
   }
   // Who says how many is not asked.

@@ -117,7 +117,7 @@ Deno.test("planNicModify() refuses what no script can be told", () => {
   ) {
     const script = "/usr/lib/ganeti/kvm-nic-setup";
     const { message } = planRefusal("refused", ...ask(more, script));
-    assertStringIncludes(message, "Cannot tell the network script");
+    assertStringIncludes(message, "to the network script: it must be");
     const [given, plan] = ask(more, undefined);
     planOf(plan(given));
   }

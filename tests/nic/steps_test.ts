@@ -48,7 +48,7 @@ Deno.test("attach-tap tells what it does on the network, and back", () => {
       ],
       [
         ...[null, SWITCH],
-        ...["ovs-vsctl: add it to sw0", "ovs-vsctl: take it out of sw0"],
+        ...["ovs-vsctl: add it to sw0", "ovs-vsctl: remove it from sw0"],
       ],
       [null, { ...NONE, mode: "ext" }, "nothing", "nothing"],
       [NONE, BRIDGED, on, off],
@@ -64,14 +64,14 @@ Deno.test("attach-tap tells what it does on the network, and back", () => {
     [attach(null, BRIDGED), attach(BRIDGED, null), attach(BRIDGED, SWITCH)]
       .map(([step]) => step),
     [
-      "join tap tap1 to the network",
-      "take tap tap1 off the network",
+      "connect tap tap1 to the network",
+      "remove tap tap1 from the network",
       "move tap tap1 to another network",
     ],
   );
   const tap = { value: "tap" } as const;
   const made = shown({ kind: "attach-tap", tap, from: null, to: NONE });
-  assertEquals(made[0], "join the tap to the network");
+  assertEquals(made[0], "connect the tap to the network");
 });
 
 Deno.test("steps on taps tell how many queues, and whose they are", () => {

@@ -132,7 +132,10 @@ eachRelease(
         await shrunk(vm, new RegExp(`^truncate -s ${16 * MIB} .*${image} `));
         await Deno.truncate(image, 24 * MIB);
         // QEMU itself would cut the file here.
-        assertMatch(await refused(vm, "20M", "--grow"), /would cut it/);
+        assertMatch(
+          await refused(vm, "20M", "--grow"),
+          /would shorten the file/,
+        );
         assertEquals((await Deno.stat(image)).size, 24 * MIB);
         await assertSeen(vm, 16);
       },
@@ -146,7 +149,7 @@ eachRelease(
       await vm.waitGuest("test -b /dev/vda");
       await Deno.truncate(image, 12 * MIB);
       await host("losetup", "--set-capacity", loop.path);
-      assertMatch(await refused(vm, "16M", "--grow"), /as large as its device/);
+      assertMatch(await refused(vm, "16M", "--grow"), /the size of its device/);
       assertEquals((await resized(vm)).changed, true);
       await assertSeen(vm, 12);
       await Deno.truncate(image, 16 * MIB);
@@ -164,13 +167,13 @@ eachRelease(
         const { result, error } = await rpcOnce(vm, "resize_disk", params);
         return (result ?? error.data).ganeti;
       };
-      assertMatch((await asGaneti(24 * MIB))[1], /as large as its device/);
+      assertMatch((await asGaneti(24 * MIB))[1], /the size of its device/);
       assertEquals(await asGaneti(18 * MIB), [true, null]);
       await assertSeen(vm, 20);
       assertEquals(await asGaneti(18 * MIB), [true, null]);
       await Deno.truncate(image, 8 * MIB);
       await host("losetup", "--set-capacity", loop.path);
-      await shrunk(vm, /^give the device 20971520 bytes again/);
+      await shrunk(vm, /^make the device 20971520 bytes long again/);
       await removed(vm);
     });
   },

@@ -87,7 +87,7 @@ eachRelease("disk add and remove, used by host and guest", async (vm, t) => {
     const again = await tool(vm, "disk", "add", vm.name, image, ...other);
     const { code, message, device } = again.json.error;
     assertEquals([again.status, code, device.uuid], [3, "duplicate", UUID]);
-    const [, list = ""] = message.split(", and differs: ");
+    const [, list = ""] = message.split(", but differs: ");
     assertMatch(list, /--queues is \d+ \(asked: 7\)/);
     assertEquals(
       list.replace(/ --queues is \d+/, " --queues is N"),
@@ -181,7 +181,7 @@ eachRelease("disk add chooses slots and ids", async (vm) => {
   ];
   const { json } = await tool(vm, "disk", "add", vm.name, third, ...other);
   assertEquals(
-    json.error.message.split(", and differs: ")[1],
+    json.error.message.split(", but differs: ")[1],
     "--cache is none (asked: writethrough), --aio is native (asked: threads), --discard is unmap (asked: ignore), --queues is 2 (asked: 3), --iothread is io1 (asked: io0), --iops is 100 (asked: 0)",
   );
   for (const index of ["-1", "-1", "0"]) {

@@ -6,7 +6,8 @@ import { tool } from "../lab/tool.ts";
 import type { Vm } from "../lab/vm.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
-const LIMIT = /it has [\d.]+ PiB, and more than 9007199254740480 bytes/;
+const LIMIT =
+  /it has [\d.]+ PiB, and the largest size is 9007199254740480 bytes/;
 /** 1 EiB and a sector: 1152921504606847500 as JavaScript writes it. */
 const EIB = "1152921504606847488";
 

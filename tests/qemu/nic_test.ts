@@ -71,7 +71,7 @@ eachRelease("nic add and remove, mode none", async (vm, t) => {
     assertEquals([differs.status, code], [3, "duplicate"]);
     assertEquals(device.uuid, UUID);
     assertEquals(
-      message.split(", and differs: ")[1],
+      message.split(", but differs: ")[1],
       "--driver is virtio-net-pci (asked: e1000), --queues is 1 (asked: 2), --no-vnet-hdr is no (asked: yes), --link-state is up (asked: down), --name is none (asked: b)",
     );
     assertEquals(await snapshot(vm), now);

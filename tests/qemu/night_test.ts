@@ -80,7 +80,7 @@ Deno.test("events in one pane, disk add in the other, and one VM stopped", async
       );
       await shell.see(/Added disk 0 "data"/);
       await events.see(
-        /-- gap of \d+\.\d\d s: the monitor was given to kvm-hotplug/,
+        /-- gap of \d+\.\d\d s: kvm-hotplug.* used the monitor/,
       );
       await flap();
       await events.see(/gap of[^]* STOP\n[^]* RESUME$/m);
@@ -99,7 +99,7 @@ Deno.test("events in one pane, disk add in the other, and one VM stopped", async
       assertEquals(all[web1.name].monitor, "held");
       assertMatch(
         saidIn(all[web1.name].attention),
-        /held by kvm-hotplug events web1/,
+        /in use by kvm-hotplug events web1/,
       );
       const gaps = (await events.screen()).match(/gap of/g);
       assertEquals(gaps?.length, 1);

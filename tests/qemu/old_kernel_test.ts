@@ -41,7 +41,7 @@ for (const release of ["5.8", "5.6"] as const) {
         assertEquals([status, json.changed], [3, false], via);
         assertStringIncludes(
           json.error.message,
-          `this kernel is too old to ask (Linux ${needed} is needed)`,
+          `this check needs Linux ${needed} or newer`,
         );
       }
       assertEquals(await Deno.readTextFile(vm.layout.runtime), before);

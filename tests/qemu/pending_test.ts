@@ -171,7 +171,7 @@ eachRelease(
     const document = documentOf(await new Response(process.stdout).text());
     assertEquals((await process.status).code, 6);
     assertEquals(document.error.code, "unplug-pending");
-    assertMatch(document.error.message, /stopped, its state is paused/);
+    assertMatch(document.error.message, /stopped \(run state paused\)/);
   },
 );
 

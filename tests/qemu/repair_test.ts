@@ -36,7 +36,7 @@ eachRelease(
     const left = await tool(vm, "repair", vm.name);
     const message = `NIC file ${
       file(8)
-    } belongs to no recorded NIC, and names interface lo, which QEMU has not open`;
+    } belongs to no recorded NIC, and names interface lo, which QEMU does not have open`;
     assertEquals([left.status, left.json.remaining], [7, [{
       what: message,
       code: "stray-nic-file",

@@ -233,7 +233,7 @@ for (
       vm.name,
       last,
     );
-    assertMatch(error.message, new RegExp(`from 0 to ${targets - 1}`));
+    assertMatch(error.message, new RegExp(`in use \\(0 to ${targets - 1}\\)`));
     await remove(vm, "3");
     assertEquals((await add(vm, last)).scsi_id, 3);
     for (const _ of paths) await remove(vm, "0");

@@ -54,7 +54,7 @@ eachRelease("shell completes, helps and speaks QMP", async (vm) => {
   await say(terminal, "query-statu");
   await terminal.see(/did you mean query-status/);
   await say(terminal, "quit");
-  await terminal.see(/exit leaves this shell/);
+  await terminal.see(/to end this shell, type: exit/);
   await terminal.press("C-d");
   await terminal.see(/^status 0$/m);
   assertEquals(

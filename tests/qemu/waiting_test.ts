@@ -14,7 +14,7 @@ eachRelease("a terminal shows how long the guest is waited for", async (vm) => {
     ["sh", "-c", `trap : INT; ${remove}; echo "status $?"; cat`],
     { KVM_HOTPLUG_RUN_DIR: vm.runDir },
   );
-  await terminal.see(/^guest has not released disk 0 "data": 1 s of 30/m);
+  await terminal.see(/^the guest has not released disk 0 "data": 1 s of 30/m);
   await terminal.see(/"data": 2 s of 30/);
   await terminal.press("C-c");
   const screen = await terminal.see(/status 6$/m);

@@ -8,6 +8,6 @@ Deno.test("errors of time say how long was waited, in seconds", () => {
   );
   assertEquals(
     new QmpNoGreetingError(2_500).message,
-    "the QMP socket gave no greeting within 2.5 s",
+    "the QMP socket sent no greeting within 2.5 s",
   );
 });

@@ -93,19 +93,22 @@ Deno.test("ownInvocation() keeps the shell's own options", () => {
   assertEquals([...values], [["run-dir", "/g"]]);
   refusal("usage", () => ownInvocation(["disk", "frob"], TARGET, base));
   const { message } = refusal("usage", () => runQmp(SCHEMA, ["stop", "-"]));
-  assertStringIncludes(message, "has no meaning here");
+  assertStringIncludes(message, "is not possible here");
 });
 
 Deno.test("helpText() is on the shell, on our commands and on QEMU's", () => {
   const overview = helpText([], SCHEMA).split("\n");
-  assertEquals(overview[0], "On this VM, without its name:");
+  assertEquals(
+    overview[0],
+    "Commands for this VM (without the instance's name):",
+  );
   const text = overview.join("\n");
   assert(/^ {2}disk add SOURCE +\S/m.test(text), text);
   assertEquals(overview.slice(-4), [
-    "Any QMP command, with KEY=VALUE words or one JSON object behind it:",
+    "QMP commands, with arguments as KEY=VALUE words or one JSON object:",
     "  query-status",
     "  set_link name=nic-003fc157-66a8-4e6d up=false",
-    "help COMMAND tells what a command takes; Tab completes; exit leaves.",
+    "help COMMAND explains a command; Tab completes words; exit ends the shell.",
   ]);
   assertStringIncludes(helpText(["disk"], SCHEMA), "disk add INSTANCE");
   assertStringIncludes(helpText(["disk", "add"], undefined), "--format");

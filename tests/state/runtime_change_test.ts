@@ -225,7 +225,7 @@ const KINDS: readonly [RuntimeChange, string][] = [
   ],
   [
     { ...DELETE_FIRST, change: "members", members: { hvinfo: "{}" } },
-    "which device of QEMU disk",
+    "the QEMU device of disk",
   ],
   [
     { ...DELETE_FIRST, change: "members", members: { a: "1", name: null } },

@@ -162,7 +162,7 @@ Deno.test("createRuntime() makes a file where there is none", () => {
     const first = { path, temporary, text: ONE };
     assertEquals(isAsCreated(first), false);
     const error = refusal("state-write-failed", () => createRuntime(first));
-    assertMatch(error.message, /one already/);
+    assertMatch(error.message, /already exists/);
     assertEquals(Deno.readTextFileSync(path), TWO);
     removeCreated(first);
     assertEquals(namesIn(folder), ["vm1.runtime"]);

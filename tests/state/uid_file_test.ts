@@ -12,7 +12,7 @@ Deno.test("uidRemark() tells of a note that is not true", () => {
   const wrong = uidRemark({ path, text: "30001", uid: 30_002 });
   assertMatch(
     String(wrong?.message),
-    /uid\/vm1 says 30001, QEMU runs as 30002/,
+    /uid\/vm1 says 30001, but QEMU runs as uid 30002/,
   );
   const junk = uidRemark({ path, text: "no\nbody", uid: undefined });
   assertMatch(

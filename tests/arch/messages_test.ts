@@ -1,0 +1,99 @@
+/** Every text for people in lib is plain and short: CONTRIBUTING, "Rules". */
+import { assertEquals } from "@std/assert";
+import { messagesOf } from "../../tools/messages/collect.ts";
+import { libFiles } from "./source.ts";
+
+/** Characters before values are filled in; commands to copy do not count. */
+const MAX_LENGTH = 200;
+
+/** Not prose: the scripts and the list of switches are for programs. */
+const NOT_READ = [
+  "lib/commands/completion_scripts.ts",
+  "lib/state/fixed_command.ts",
+];
+
+/** Rooms that still have such texts. */
+const NOT_YET = /^lib\/(?:\w+\/\w*(?:schema|documents|discover)\.ts)/;
+
+/** A command that can be copied: to the end of its line. */
+const COMMAND = /(?:run: |usage: )[^\n]*/;
+
+/**
+ * What has to be read twice, and what to say instead. Texts are not compared
+ * with their case: a sentence may begin with it.
+ */
+const RIDDLES: readonly (readonly [RegExp, string])[] = [
+  [/\bth(?:at|ose) of\b/, "the noun again"],
+  [/\b(?:is|are|was|were|it) so\b|\bso already\b/, "the state itself"],
+  [/\bno option says\b/, "give at least one option"],
+  [/\ball the same\b/, "anyway, or nothing"],
+  [/\bwhose\b/, "a second sentence"],
+  [
+    /\b(?:of|by|to|in|with|for|from|on|at) wh(?:ich|at|om)\b/,
+    "a second sentence",
+  ],
+  [/(?<!\bthere )\b(?:is|are|was|were) (?:no [a-z]|none\b)/, "is not a …"],
+  [/\bthere is [{]/, "a list: known X: …"],
+  [/\bwhat\b(?! to\b)/, "the noun"],
+  [/\b(?:nobody|nothing (?:proves|tells)|whoever|somebody)\b/, "the subject"],
+  [/\banew\b/, "again"],
+  [/\bin vain\b|\bbesides\b|\btherein\b|\bthereof\b/, "plain words"],
+  [/\b(?:do|does|did|go|goes) (?:not )?without\b/, "does not need"],
+  [/\btakes? (?:no )?hotplug\b/, "supports hotplug"],
+  [/\b(?:put|puts|putting) (?:it |that |them )?in order\b/, "fix, or correct"],
+  [/\blook who\b/, "find out who"],
+  [/\blets? go of\b/, "releases"],
+  [/(?:^|[.;:] )(?:of|to it|from it) /, "the subject first"],
+  [/\bsay --/, "use --"],
+];
+
+interface Place {
+  readonly place: string;
+  readonly text: string;
+}
+
+function allMessages(): Place[] {
+  return libFiles().filter(({ path }) => !NOT_READ.includes(path))
+    .flatMap(({ path, text: source }) =>
+      messagesOf(source).map(({ line, text }) => ({
+        place: `${path}:${line}`,
+        text,
+      }))
+    );
+}
+
+Deno.test("messages are found in every kind of expression", () => {
+  const source = [
+    'const a = "Cannot do it";',
+    "refuse(`${a} is not ${`a ${b} file`}`, 'give ' + name);",
+    'f("word", "-device x,id=y", "two words");',
+  ].join("\n");
+  assertEquals(messagesOf(source), [
+    { line: 1, text: "Cannot do it" },
+    { line: 2, text: "{} is not a {} file" },
+    { line: 2, text: "give {}" },
+    { line: 3, text: "two words" },
+  ]);
+});
+
+Deno.test(`no message is longer than ${MAX_LENGTH} characters`, () => {
+  const messages = allMessages();
+  assertEquals(messages.length > 1000, true, "the messages are found");
+  const long = messages.filter(({ place }) => !NOT_YET.test(place)).flatMap((
+    { place, text },
+  ) =>
+    text.split("\n").map((line) => line.replace(COMMAND, ""))
+      .filter((line) => line.length > MAX_LENGTH)
+      .map((line) => `${place}: ${line.length}: ${line}`)
+  );
+  assertEquals(long, []);
+});
+
+Deno.test("no message has to be read twice", () => {
+  const found = allMessages().filter(({ place }) => !NOT_YET.test(place))
+    .flatMap(({ place, text }) =>
+      RIDDLES.filter(([riddle]) => riddle.test(text.toLowerCase()))
+        .map(([riddle, better]) => `${place}: ${text} (${riddle}: ${better})`)
+    );
+  assertEquals(found, []);
+});
