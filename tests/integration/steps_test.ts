@@ -1,4 +1,4 @@
-/** The steps of disks that a VM's guest or medium takes part in, one by one. */
+/** Steps on disks and devices, one by one, as QEMU answers this and that. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { AnyStep } from "../../lib/kinds.ts";
 import { World } from "../../lib/engine/world.ts";
@@ -380,4 +380,37 @@ Deno.test("give-owner and return-owner go by who owns the disk now", async () =>
   assertEquals(await both(), ["not-done", "done"]);
   Deno.removeSync(directory, { recursive: true });
   assertEquals(await both(), ["not-done", "unknown"]);
+});
+
+Deno.test("verify-device asks the device itself behind a bridge without a number", async () => {
+  const step: AnyStep = { kind: "verify-device", id: "d", slot: 3 };
+  const at = (slot: number, qdev_id: string) => ({
+    ...{ bus: 0, slot, function: 0, qdev_id, regions: [] },
+    ...{ class_info: { class: 1 }, id: { device: 1, vendor: 1 } },
+  });
+  const bridge = (secondary: number) => ({
+    ...at(9, "bridge"),
+    pci_bridge: { bus: { number: 0, secondary, subordinate: 0 }, devices: [] },
+  });
+  await withStep(step, async ({ answer, does, fails, peer }) => {
+    const pci = (...devices: unknown[]) =>
+      answer("query-pci", [{ bus: 0, devices }]);
+    pci(at(4, "x"), at(3, "d"));
+    assertEquals(await does(), []);
+    const lost = "query-pci does not show it in slot 3";
+    pci(at(4, "d"), bridge(0));
+    assertStringIncludes(await fails("does"), lost);
+    // Every bridge has a number: what is not shown is not there.
+    peer.model.devices.set("d", { id: "d", driver: "x", slot: 3 });
+    peer.model.properties.set("d", { addr: 3 * 8 });
+    pci(at(4, "x"), bridge(1));
+    assertStringIncludes(await fails("does"), lost);
+    pci(at(4, "x"), bridge(0));
+    assertEquals(await does(), []);
+    for (const addr of [3, 4 * 8, 3 * 8 + 1, undefined]) {
+      peer.model.properties.set("d", { addr });
+      pci(at(4, "x"), bridge(0));
+      assertStringIncludes(await fails("does"), lost);
+    }
+  });
 });
