@@ -76,12 +76,26 @@ export class TestTerminal implements AsyncDisposable {
     return (await this.#tmux("capture-pane", "-t", this.#pane, "-p")).trimEnd();
   }
 
+  /** The same with each line as it was written, however many rows it took. */
+  async lines(): Promise<string> {
+    return await this.#tmux("capture-pane", "-t", this.#pane, "-p", "-J");
+  }
+
   /** Waits until the screen matches; returns it. */
   async see(pattern: RegExp, seconds = 10): Promise<string> {
+    return await this.#await(pattern, seconds, () => this.screen());
+  }
+
+  /** Waits until a line matches, however many rows it took. */
+  async seeLine(pattern: RegExp, seconds = 10): Promise<string> {
+    return await this.#await(pattern, seconds, () => this.lines());
+  }
+
+  async #await(pattern: RegExp, seconds: number, read: () => Promise<string>) {
     let text = "";
     try {
       return await until(async () => {
-        text = await this.screen();
+        text = await read();
         return pattern.test(text) ? text : undefined;
       }, {
         timeoutMs: seconds * SECOND_MS,

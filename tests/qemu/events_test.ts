@@ -65,7 +65,7 @@ eachRelease("events gives the monitor to others and goes on", async (vm) => {
   }, { timeoutMs: 10_000, what: "event seen", everyMs: 50 });
   const added = await tool(vm, "disk", "add", vm.name, image, "--name", "data");
   assertEquals(added.status, 0, added.stdout);
-  await terminal.see(/-- gap of \d+\.\d\d s: .* used the monitor/);
+  await terminal.seeLine(/-- gap of \d+\.\d\d s: .* used the monitor/);
   // What only the removal has received is told, too.
   const other = `${vm.runDir}/d2.img`;
   await makeImage(other, "relayed");
@@ -73,11 +73,11 @@ eachRelease("events gives the monitor to others and goes on", async (vm) => {
     const { status, stdout } = await tool(vm, "disk", ...words);
     assertEquals(status, 0, stdout);
   }
-  await terminal.see(/DEVICE_DELETED \[disk [^]*\(relayed\)/);
-  await terminal.see(/; relayed events: \d+/);
+  await terminal.seeLine(/DEVICE_DELETED \[disk .*\(relayed\)/);
+  await terminal.seeLine(/ used the monitor; relayed events: \d+/);
   const { index, id } = added.json.device;
   await vm.qmp.execute("device_del", { id });
-  await terminal.see(
+  await terminal.seeLine(
     new RegExp(`DEVICE_DELETED \\[disk ${index} [^\\]]*\\] device=`),
   );
   await terminal.press("C-c");
