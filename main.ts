@@ -13,6 +13,18 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 const stdoutIsTerminal = Deno.stdout.isTerminal();
 
+const stderrIsTerminal = Deno.stderr.isTerminal();
+
+function columns(): number | undefined {
+  if (!stdoutIsTerminal && !stderrIsTerminal) return undefined;
+  try {
+    // A terminal that does not know its size says 0.
+    return Deno.consoleSize().columns || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether nobody reads any more: INTERFACE, promise 7. */
 function isGone(error: unknown): boolean {
   // What a terminal that was hung up answers.
@@ -76,7 +88,8 @@ const status = await main({
   signal: stop.signal,
   out: writer(Deno.stdout),
   stdoutIsTerminal,
-  stderrIsTerminal: Deno.stderr.isTerminal(),
+  stderrIsTerminal,
+  columns: columns(),
   readInput,
   streams: () => ({
     // Who does not ask for it must leave stdin alone.

@@ -26,16 +26,15 @@ import {
 } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
 import { maskSecrets } from "../words/secrets.ts";
-import { printable } from "../words/text.ts";
+import { printable, setScreen } from "../words/text.ts";
 import { isChange, perform } from "./perform.ts";
 
 function warn(one: Remark, terminal: Terminal) {
-  terminal.err(printable(`warning: ${remarkText(one)}`) + "\n");
+  terminal.err(report.warningText(remarkText(one)) + "\n");
 }
 
 function writeFailureText(error: HotplugError, terminal: Terminal) {
-  const lines = report.failureText(error).map(printable);
-  terminal.err(lines.join("\n") + "\n");
+  terminal.err(report.failureText(error) + "\n");
 }
 
 function writeFailure(
@@ -156,11 +155,17 @@ async function wholeNamed(
   return withWholeName(invocation, env);
 }
 
+/** As a shell tells them where there is no terminal to ask. */
+function columnsIn(text: string | undefined): number | undefined {
+  return /^[1-9]\d{1,3}$/.test(text ?? "") ? Number(text) : undefined;
+}
+
 /** Carries out one command line and returns the exit status. */
 export async function main(outer: Terminal): Promise<number> {
   // All that goes to stderr, whoever writes it.
   const err = (text: string) => outer.err(maskSecrets(text));
   const terminal = { ...outer, ...told(outer), err };
+  setScreen(terminal.columns ?? columnsIn(terminal.env("COLUMNS")));
   let invocation: Invocation | undefined;
   try {
     invocation = parseInvocation(terminal.args);

@@ -26,6 +26,8 @@ export interface Terminal {
   readonly stdoutIsTerminal: boolean;
   /** Likewise stderr. */
   readonly stderrIsTerminal: boolean;
+  /** Of the terminal that stdout or stderr is. @default neither is one */
+  readonly columns?: number | undefined;
   /** All of stdin, to its end. */
   readonly readInput: () => string;
   /** Likewise to stderr. */

@@ -9,7 +9,7 @@ import { remarkText } from "../errors.ts";
 import type { Answer, Call } from "./answer.ts";
 import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { SCREEN_WIDTH, table, wrap } from "../words/text.ts";
+import { screenWidth, table, wrap } from "../words/text.ts";
 
 /** Status of a check whose answer is no: INTERFACE, "JSON". */
 const NOT_SUPPORTED = 3;
@@ -56,7 +56,9 @@ function textOf(result: CheckResult): string[] {
     result.supported
       ? "Devices can be hotplugged."
       : "Not everything can be hotplugged.",
-    ...result.differences.flatMap((one) => wrap(remarkText(one), SCREEN_WIDTH)),
+    ...result.differences.flatMap((one) =>
+      wrap(remarkText(one), screenWidth())
+    ),
   ];
 }
 

@@ -15,13 +15,13 @@ import { type Call, streamsOf } from "./answer.ts";
 import { documentLine } from "./document.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { isReaderThere } from "./reader.ts";
-import { amount } from "../words/request_words.ts";
-import { FOR } from "./commands.ts";
+import { option } from "../words/request_words.ts";
 import { reachOf } from "./requests.ts";
 import { documentOf, recordFault, recordReader, textOf } from "./event_text.ts";
 import { targetOf } from "./target.ts";
 import { maskSecrets } from "../words/secrets.ts";
-import { printable } from "../words/text.ts";
+import { warningText } from "./report.ts";
+import * as check from "../words/values.ts";
 import { isFollower } from "./follower.ts";
 
 /** @throws {HotplugError} `unsupported` if this QEMU has no such event */
@@ -64,7 +64,7 @@ export async function events(call: Call): Promise<undefined> {
   const { invocation, terminal, trace } = call;
   const reach = reachOf(invocation, terminal.env);
   const target = targetOf(invocation, reach);
-  const forMs = amount(invocation, FOR);
+  const forMs = option(invocation, "for", check.secondsAsMs({ min: 0 }));
   const deadline = performance.now() + (forMs ?? Infinity);
   const until = invocation.values.get("until")?.toUpperCase();
   const { write } = streamsOf(call);
@@ -88,7 +88,7 @@ export async function events(call: Call): Promise<undefined> {
     begin: async (session) => {
       if (until !== undefined) await checkEvent(until, session);
       const fault = recordFault(target);
-      if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
+      if (fault) terminal.err(warningText(fault) + "\n");
     },
     isFollower,
     isWanted: isReaderThere,

@@ -13,7 +13,7 @@ import {
 import type { Answer, Call } from "./answer.ts";
 import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
-import { cut, SCREEN_WIDTH, wrap } from "../words/text.ts";
+import { cut, screenWidth, wrap } from "../words/text.ts";
 
 /** `12-15 20 22-31` */
 function ranges(slots: readonly number[]): string {
@@ -100,7 +100,7 @@ function freePorts(buses: readonly MapBus[]): string[] {
   const text = `${free.length} of ${ports.length} ports free: ${
     free.join(" ") || "none"
   }`;
-  return wrap(text, SCREEN_WIDTH);
+  return wrap(text, screenWidth());
 }
 
 /** The map as a picture of 80 columns. */

@@ -10,12 +10,13 @@ import {
   type HotplugError,
   type Remark,
   remarkOf,
+  type ToldDevice,
 } from "../errors.ts";
 import type { FailureDocument } from "./documents.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
-import { formatSize } from "../words/text.ts";
+import { fold, formatSize, printable } from "../words/text.ts";
 
 /** What is nearest to a mistyped name tells more than how names are made. */
 function hintOf({ hint, choice }: HotplugError): string | undefined {
@@ -99,9 +100,23 @@ export function detailsOf(device: DeviceView): string {
   return parts.filter((part) => part).join(", ");
 }
 
-/** A failure: one line, then the hint if there is one. */
-export function failureText(error: HotplugError): string[] {
+function candidateText({ kind, index, uuid, id }: ToldDevice): string {
+  const what = `${kind === "disk" ? "disk" : "NIC"} ${index ?? "-"}`;
+  return `  ${what}: id ${id ?? "none"}, uuid ${uuid ?? "none"}`;
+}
+
+/** A failure: one line, candidates, then the hint if there is one. */
+export function failureText(error: HotplugError): string {
   const hint = hintOf(error);
-  const lines = hint === undefined ? [] : [`hint: ${hint}`];
-  return [`kvm-hotplug: ${error.message}`, ...lines];
+  const lines = [
+    `kvm-hotplug: ${error.message}`,
+    ...(error.candidates ?? []).map(candidateText),
+    ...(hint === undefined ? [] : [`hint: ${hint}`]),
+  ];
+  return lines.map(printable).map(fold).join("\n");
+}
+
+/** A warning as a person sees it. */
+export function warningText(text: string): string {
+  return fold(printable(`warning: ${text}`));
 }

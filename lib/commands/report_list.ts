@@ -9,7 +9,7 @@ import type { InstanceListing, ListedDevice } from "../inspect/list.ts";
 import type { InstanceSummary } from "../inspect/list_all.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { detailsOf, portOf, titleOf } from "./report.ts";
-import { cut, SCREEN_WIDTH, table, wrap } from "../words/text.ts";
+import { cut, screenWidth, table, wrap } from "../words/text.ts";
 
 /** Of what stands below its row. */
 const INDENT = "    ";
@@ -43,7 +43,7 @@ function deviceRows(devices: readonly ListedDevice[]): string[] {
   ];
   const taken = Math.max(...table(rest).map((line) => line.length));
   const width = Math.max(
-    SCREEN_WIDTH - GAP.length - taken,
+    screenWidth() - GAP.length - taken,
     "disk 99".length,
   );
   const titles = ["DEVICE", ...devices.map(titleOf)];
@@ -57,14 +57,14 @@ function withDetails(
 ): string[][] {
   const width = Math.max(...rows.map((row) => row.length)) + GAP.length;
   const widest = Math.max(...details.map((one) => one.length));
-  if (width + widest <= SCREEN_WIDTH) {
+  if (width + widest <= screenWidth()) {
     return rows.map((row, i) => [
       `${row.padEnd(width)}${details[i] ?? ""}`.trimEnd(),
     ]);
   }
   return rows.map((row, i) => [
     row,
-    ...wrap(details[i] ?? "", SCREEN_WIDTH - INDENT.length)
+    ...wrap(details[i] ?? "", screenWidth() - INDENT.length)
       .filter((line) => line !== "").map((line) => INDENT + line),
   ]);
 }
@@ -88,7 +88,7 @@ function differenceLines(
   indent: string,
 ): string[] {
   return differences.flatMap((one) =>
-    wrap(remarkText(one), SCREEN_WIDTH - indent.length)
+    wrap(remarkText(one), screenWidth() - indent.length)
       .map((line) => indent + line)
   );
 }
@@ -96,7 +96,7 @@ function differenceLines(
 /** The devices of an instance, in columns, and why one is not ok. */
 export function listingText(listing: InstanceListing): MarkedText {
   const { instance, qemu, running, devices, differences } = listing;
-  const text = wrap(`${instance}: ${headOf(listing)}`, SCREEN_WIDTH);
+  const text = wrap(`${instance}: ${headOf(listing)}`, screenWidth());
   const state = running ? qemu?.run_state : RUNNING;
   const alerts = state === RUNNING ? [] : [0];
   const others = differenceLines(differences, "");

@@ -5,7 +5,7 @@
  */
 
 import type { Waiting, WaitListener } from "../state/waiting.ts";
-import { cut, printable, SCREEN_WIDTH } from "../words/text.ts";
+import { cut, printable, screenWidth } from "../words/text.ts";
 import type { Call } from "./answer.ts";
 import type { Trace } from "./trace.ts";
 
@@ -51,7 +51,7 @@ export function lineInPlace(write: (text: string) => void): WaitingLine {
       const way = wait.end === undefined ? "" : ` (Ctrl-C: ${wait.end})`;
       const text = printable(progressOf(wait) + way);
       // A line that was broken could not be taken away.
-      write(CLEAR + cut(text, SCREEN_WIDTH - 1));
+      write(CLEAR + cut(text, screenWidth() - 1));
       isShown = true;
     },
     [Symbol.dispose]() {

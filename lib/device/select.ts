@@ -60,9 +60,7 @@ export function findDevice<E extends DeviceEntry>(
   if (found.length <= 1) return found[0];
   throw new HotplugError(
     "ambiguous-device",
-    `${JSON.stringify(word)} matches ${found.length} devices: ${
-      found.map(describe).join("; ")
-    }`,
+    `${JSON.stringify(word)} matches ${found.length} devices`,
     { hint: "use the full uuid", candidates: found.map(nameOfEntry) },
   );
 }

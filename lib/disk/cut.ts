@@ -42,9 +42,9 @@ export function lengthen(
   bytes: Size,
 ): string {
   return kind === "file"
-    ? `truncate -s ${bytes} ${
+    ? `the data that was cut off is lost; to make the file longer again, run: truncate -s ${bytes} ${
       shellWord(path)
-    } makes it longer again; the data that was cut off is lost`
+    }`
     : `make the device ${bytes} bytes long again; the data that was cut off may be lost`;
 }
 

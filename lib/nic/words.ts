@@ -15,7 +15,6 @@ import { usage } from "../errors.ts";
 import { LINK_STATES, NIC_MODES } from "../host/network_words.ts";
 import { plug } from "../plan/request.ts";
 import {
-  amountOption,
   choiceOption,
   type CommandSpec,
   commandSpec,
@@ -26,7 +25,6 @@ import {
   spec,
 } from "../words/options.ts";
 import {
-  amount,
   choice,
   deviceWord,
   flag,
@@ -94,17 +92,14 @@ function nicAdd(invocation: Invocation, instance: string): NicAdd {
   };
 }
 
-const QUEUES = amountOption(
-  { unit: "number", min: 1, max: MAX_NIC_QUEUES },
-  "queues N",
-  `queue pairs, 1 to ${MAX_NIC_QUEUES}`,
-  "the hvparams",
-);
-
 /** What a NIC is made with. */
 function settings(invocation: Invocation) {
   return {
-    queues: amount(invocation, QUEUES),
+    queues: option(
+      invocation,
+      "queues",
+      check.wholeNumber({ min: 1, max: MAX_NIC_QUEUES }),
+    ),
     vhost: flag(invocation, "vhost"),
     vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
     tap: option(invocation, "tap", check.newInterfaceName),
@@ -184,9 +179,8 @@ const NIC_ADD: CommandSpec = commandSpec(
         "hvparam nic_type",
       ),
       choices: [...VIRTIO_NET_WORDS, ...USUAL_CARDS],
-      others: "accepted",
     },
-    QUEUES,
+    spec("queues N", `queue pairs, 1 to ${MAX_NIC_QUEUES}`, "the hvparams"),
     spec(
       "vhost",
       "use the kernel's accelerator (--no-vhost: do not use it)",

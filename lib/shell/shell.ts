@@ -17,7 +17,11 @@ import {
 } from "../commands/answer.ts";
 import { type LineEditor, openEditor } from "./line_editor.ts";
 import { answerDocument, documentLine } from "../commands/document.ts";
-import { failureDocument, failureText } from "../commands/report.ts";
+import {
+  failureDocument,
+  failureText,
+  warningText,
+} from "../commands/report.ts";
 import { reachOf } from "../commands/requests.ts";
 import { helpText } from "./help.ts";
 import { isOwn, ownInvocation, runQmp } from "./line.ts";
@@ -70,7 +74,7 @@ class Shell {
       begin: async (session) => {
         this.#schema = await readSchema(session);
         const fault = recordFault(this.#target);
-        if (fault) terminal.err(printable(`warning: ${fault}`) + "\n");
+        if (fault) terminal.err(warningText(fault) + "\n");
       },
       isFollower,
       isWanted: () => true,
@@ -142,7 +146,7 @@ class Shell {
     } catch (error) {
       const failure = named(error);
       this.#print(
-        failureText(failure).map(printable).join("\n"),
+        failureText(failure),
         failureDocument(failure, this.#target.label),
       );
       return undefined;

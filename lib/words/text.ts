@@ -69,11 +69,17 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** A command to be copied, to its end: it is never broken. */
+const COMMAND =
+  /(?<=^|: |\()(?:kvm-hotplug|chown|ip|kill|ln|modprobe|mv|printf|prlimit|qemu-img|rm|systemctl|truncate) [^;)]*/g;
+
 /** Lines of at most so many characters, broken at blanks where there are. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  const kept = text.replace(COMMAND, (it) => it.replaceAll(" ", "\0"));
+  for (const part of kept.split(" ")) {
+    const word = part.replaceAll("\0", " ");
     const longer = line === "" ? word : `${line} ${word}`;
     if (line !== "" && longer.length > width) {
       lines.push(line);
@@ -83,17 +89,41 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** Columns of the narrowest screen there still is. */
-export const SCREEN_WIDTH = 80;
+/** Columns of a table where no screen is known. */
+const USUAL_WIDTH = 80;
+
+/** A table in fewer columns than these would be cut too much. */
+const LEAST_WIDTH = 40;
+
+let screen: number | undefined;
+
+/** Says how wide the screen of a person is; undefined: nobody looks on. */
+export function setScreen(columns: number | undefined): void {
+  screen = columns && Math.max(columns, LEAST_WIDTH);
+}
+
+/** Columns of the screen, or of a usual one. */
+export function screenWidth(): number {
+  return screen ?? USUAL_WIDTH;
+}
+
+/** A line as a person reads it: wrapped where there is a screen. */
+export function fold(line: string): string {
+  if (screen === undefined || line.length <= screen) return line;
+  const [first = "", ...rest] = wrap(line, screen);
+  if (rest.length === 0) return first;
+  const below = wrap(line.slice(first.length + 1), screen - 2);
+  return [first, ...below.map((one) => `  ${one}`)].join("\n");
+}
 
 /** A text of at most so many columns. */
-export function cut(text: string, width: number = SCREEN_WIDTH): string {
+export function cut(text: string, width: number = screenWidth()): string {
   return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /**
- * Terms and what they mean, side by side on a screen of 80 columns; a term
- * that is too long has a line of its own.
+ * Terms and what they mean, side by side on the screen; a term that is too
+ * long has a line of its own.
  *
  * @param termWidth columns of the terms
  */
@@ -102,7 +132,7 @@ export function definitions(
   termWidth: number,
 ): string[] {
   return rows.flatMap(([term, meaning]) => {
-    const lines = wrap(meaning, SCREEN_WIDTH - termWidth);
+    const lines = wrap(meaning, screenWidth() - termWidth);
     const indented = lines.map((line) => " ".repeat(termWidth) + line);
     if (term.length > termWidth - 2) return [term, ...indented];
     const [first = "", ...rest] = lines;

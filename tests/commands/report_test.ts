@@ -167,13 +167,28 @@ Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
 });
 
 Deno.test("failureText() is a line, and a hint if there is one", () => {
-  assertEquals(report.failureText(new HotplugError("busy", "m")), [
+  assertEquals(
+    report.failureText(new HotplugError("busy", "m")),
     "kvm-hotplug: m",
-  ]);
+  );
   assertEquals(
     report.failureText(new HotplugError("busy", "m", { hint: "h" })),
-    ["kvm-hotplug: m", "hint: h"],
+    "kvm-hotplug: m\nhint: h",
   );
+});
+
+Deno.test("failureText() lists candidates, one a line", () => {
+  const candidates = [0, 1].map((index) => ({
+    kind: "disk",
+    index,
+    uuid: `u${index}`,
+    id: `d${index}`,
+  }));
+  const error = new HotplugError("ambiguous-device", "m", { candidates });
+  assertEquals(report.failureText(error).split("\n").slice(1), [
+    "  disk 0: id d0, uuid u0",
+    "  disk 1: id d1, uuid u1",
+  ]);
 });
 
 Deno.test("usageText() names every command and every global option", () => {
@@ -233,7 +248,10 @@ Deno.test("failureText() offers what a mistyped name is nearest to", () => {
     choice,
     hint: "an index, or a name",
   });
-  assertEquals(report.failureText(error)[1], "hint: did you mean data?");
+  assertEquals(
+    report.failureText(error).split("\n")[1],
+    "hint: did you mean data?",
+  );
   assertEquals(
     report.failureDocument(error, "vm1").error.hint,
     "did you mean data?",
@@ -242,5 +260,8 @@ Deno.test("failureText() offers what a mistyped name is nearest to", () => {
     choice: { word: "nothing-like", known: choice.known },
     hint: "an index, or a name",
   });
-  assertEquals(report.failureText(far)[1], "hint: an index, or a name");
+  assertEquals(
+    report.failureText(far).split("\n")[1],
+    "hint: an index, or a name",
+  );
 });

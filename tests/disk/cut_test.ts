@@ -12,6 +12,9 @@ Deno.test("isCut() counts in whole sectors, and needs a size", () => {
 
 Deno.test("lengthen() gives a command for a file, and none for a device", () => {
   const path = "/srv/a b.img";
-  assertMatch(lengthen({ kind: "file", path }, 1024), /^truncate -s 1024 '/);
+  assertMatch(
+    lengthen({ kind: "file", path }, 1024),
+    /run: truncate -s 1024 '/,
+  );
   assertMatch(lengthen({ kind: "block", path }, 1024), /^make the device 1024/);
 });

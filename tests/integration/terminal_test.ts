@@ -12,9 +12,10 @@ Deno.test("on a terminal the executable says only what it has to say", async () 
   const [first = "", ...rest] = screen.split("\n");
   assertEquals(
     first,
-    "kvm-hotplug: No instance nosuch on this node: there is no runtime file /proc/non",
+    "kvm-hotplug: No instance nosuch on this node: there is no runtime file",
   );
+  assertEquals(rest[0]?.startsWith("  /proc/none/"), true, screen);
   assertEquals(rest.at(-1), "status 3");
-  // The line goes on over the edge of the screen, and there is a hint.
+  // The line is broken at a blank, and there is a hint.
   assertEquals(rest.length, 3, screen);
 });

@@ -53,7 +53,7 @@ async function expectCut(vm: Vm, what: RegExp): Promise<string> {
 
 /** Runs what a hint says, by the executable under test. */
 async function follow(vm: Vm, hint: string) {
-  const [, words = ""] = /kvm-hotplug (.*) joins it again$/.exec(hint) ?? [];
+  const [, words = ""] = /run: kvm-hotplug (.*)$/.exec(hint) ?? [];
   const done = await tool(vm, ...words.split(" "));
   assertEquals([done.status, done.json.changed], [0, true], done.stdout);
   assertEquals(await statusOf(vm), "ok");

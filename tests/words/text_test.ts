@@ -1,9 +1,13 @@
 import { assertEquals } from "@std/assert";
 import {
+  fold,
   formatSize,
   jsonLine,
   printable,
+  screenWidth,
+  setScreen,
   table,
+  wrap,
 } from "../../lib/words/text.ts";
 import { assert } from "../support/facts.ts";
 
@@ -57,4 +61,40 @@ Deno.test("table() aligns its columns and ends no line in blanks", () => {
     "f",
   ]);
   assertEquals(table([]), []);
+});
+
+Deno.test("wrap() never breaks a command that is to be copied", () => {
+  const run = "kvm-hotplug disk remove vm1 disk-d0000000-1111-4111";
+  assertEquals(wrap(`to wait for the guest, run: ${run}`, 40), [
+    "to wait for the guest, run:",
+    run,
+  ]);
+  assertEquals(wrap(`to remove it, run: ${run}; to keep it, do nothing`, 30), [
+    "to remove it, run:",
+    `${run};`,
+    "to keep it, do nothing",
+  ]);
+  assertEquals(wrap("a kvm-hotplug of another user", 14), [
+    "a kvm-hotplug",
+    "of another",
+    "user",
+  ]);
+});
+
+Deno.test("fold() breaks lines at blanks where there is a screen", () => {
+  const line = "warning: the VM is paused, and the guest does not answer";
+  assertEquals(fold(line), line);
+  try {
+    setScreen(40);
+    assertEquals(
+      fold(line),
+      "warning: the VM is paused, and the guest\n  does not answer",
+    );
+    assertEquals([fold("short"), screenWidth()], ["short", 40]);
+    setScreen(7);
+    assertEquals(screenWidth(), 40);
+  } finally {
+    setScreen(undefined);
+  }
+  assertEquals(screenWidth(), 80);
 });

@@ -58,7 +58,7 @@ const NEEDED_FDS = 32;
 function refusalOf(why: string): Refusal {
   const refusal = refuse(`Cannot start: ${why}`);
   return {
-    line: `${failureText(refusal).join("\n")}\n`,
+    line: `${failureText(refusal)}\n`,
     document: `${documentLine(failureDocument(refusal, undefined))}\n`,
   };
 }
