@@ -47,6 +47,9 @@ const COMMANDS: readonly (readonly [
   }],
   ["state-show", ["state", "show", NAME]],
   ["state-show-verify", ["state", "show", NAME, "--verify"]],
+  ["state-show-differs", ["state", "show", NAME, "--verify"], ({ peer }) => {
+    peer.model.devices.delete("disk-d0000000-1111-4111");
+  }],
   ["state-command", ["state", "command", NAME]],
   ["disk-add", [
     ...["disk", "add", NAME, image, "--uuid", NEW, "--dry-run"],
