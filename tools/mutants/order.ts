@@ -55,16 +55,18 @@ export function groupsOf(
   const words = new Set(path.split(/\W|_/).slice(1, -1));
   const likely = ({ test }: { test: string }) =>
     fame(test) + test.split(/\W|_/).filter((word) => words.has(word)).length;
-  const byLikeliness = (tests: readonly { test: string; seconds: number }[]) =>
-    tests.toSorted((a, b) => likely(b) - likely(a) || a.seconds - b.seconds)
+  type Test = { readonly test: string; readonly seconds: number };
+  const worth = (one: Test) => (1 + likely(one)) / one.seconds;
+  const byWorth = (tests: readonly Test[]) =>
+    tests.toSorted((a, b) => worth(b) - worth(a))
       .map(({ test, seconds }) => ({ files: [test], seconds }));
   return {
     rooms: [own, kin, rest].filter(({ length }) => length > 0).map((group) => ({
       files: group.map(({ test }) => test),
       seconds: sum(group.map(({ seconds }) => seconds)) / PATIENT,
     })),
-    others: byLikeliness(slow),
-    guests: byLikeliness(
+    others: byWorth(slow),
+    guests: byWorth(
       Object.entries(guests).map(([test, seconds]) => ({ test, seconds }))
         .filter((one) => likely(one) > 0),
     ),
