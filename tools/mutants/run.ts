@@ -36,10 +36,7 @@ export async function runAlone(
   const deno = Deno.execPath();
   const options = ["-A", "--no-check", "--quiet", "--fail-fast"];
   if (coverage) options.push(`--coverage=${coverage}`);
-  const set = [
-    `MUTANTS_DENO=${deno}`,
-    ...coverage ? [`MUTANTS_COVERAGE=${coverage}`] : [],
-  ];
+  const set = coverage ? [`MUTANTS_COVERAGE=${coverage}`] : [];
   const command = [deno, "test", ...options, ...files];
   return await runWithin(inOwnNetwork(["env", ...set, ...command]), {
     cwd: tree,

@@ -8,9 +8,12 @@ import { run } from "../guest/run.ts";
 
 const PARTS = ["main.ts", "deno.json", "deno.lock", "lib", "tests", "tools"];
 
-/** The tool, run from a copy's source: a fault need not be built. */
+/**
+ * The tool, run from a copy's source: a fault need not be built. Some tests give
+ * it no environment.
+ */
 const TOOL = `#!/bin/sh
-exec "$MUTANTS_DENO" run -A --no-check --quiet \${MUTANTS_COVERAGE:+--coverage=$MUTANTS_COVERAGE} \\
+exec "${Deno.execPath()}" run -A --no-check --quiet \${MUTANTS_COVERAGE:+--coverage=$MUTANTS_COVERAGE} \\
   --config "\${0%/dist/*}/deno.json" "\${0%/dist/*}/main.ts" "$@"
 `;
 
