@@ -17,11 +17,15 @@ export interface UriObject {
   readonly params: Readonly<Record<string, string | number>>;
   /** Whether Ganeti's start makes the same disk of it. */
   readonly reproducible: boolean;
+  /** Only that of a Ganeti newer than 3.1. @default any does */
+  readonly since?: "newer";
 }
 
 /** What Ganeti's own patterns take: SPEC 7.2. */
 const RBD_POOL = /^\w+$/;
 const RBD_IMAGE = /^[a-z0-9.-]+$/;
+const RBD_USER = /^[a-z0-9._-]+$/;
+const GLUSTER_HOST = /^[a-z0-9.-]+$/;
 
 /** A disk that Ganeti cannot name: its start refuses it by its mode. */
 function foreign(uri: string): UriObject {
@@ -40,10 +44,15 @@ export function uriObject(uri: string): UriObject {
     return {
       devType: "rbd",
       logicalId: ["rbd", String(image)],
-      params: { pool: String(pool), access: "userspace" },
-      // Ganeti 3.1 knows no user: it would connect as another.
-      reproducible: user === undefined && RBD_POOL.test(String(pool)) &&
-        RBD_IMAGE.test(String(image)),
+      params: {
+        pool: String(pool),
+        access: "userspace",
+        ...(user === undefined ? {} : { "user-id": String(user) }),
+      },
+      reproducible: RBD_USER.test(String(user ?? "none")) &&
+        RBD_POOL.test(String(pool)) && RBD_IMAGE.test(String(image)),
+      // Ganeti 3.1 takes no user.
+      ...(user === undefined ? {} : { since: "newer" }),
     };
   }
   if (driver !== "gluster") return foreign(uri);
@@ -58,8 +67,8 @@ export function uriObject(uri: string): UriObject {
       volume: String(volume),
       access: "userspace",
     },
-    // Its hot-add takes no other port and no IPv6: SPEC 7.2.
-    reproducible: port === "24007" && !host.includes(":"),
+    // It takes a name or IPv4: SPEC 7.2.
+    reproducible: GLUSTER_HOST.test(host),
   };
 }
 

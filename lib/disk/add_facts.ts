@@ -5,6 +5,7 @@
  */
 
 import { type BackingChain, readChain } from "../host/backing_chain.ts";
+import { type GanetiRelease, ganetiRelease } from "../host/network.ts";
 import { inspectSource, type Source, uriSource } from "../host/source.ts";
 import { isShared } from "../device/dev_type.ts";
 import { accessFor, findDriver, isScsi } from "../device/disk_driver.ts";
@@ -35,6 +36,8 @@ export interface DiskAddFacts extends Facts, ScsiFacts {
   readonly access?: AccessFacts | undefined;
   /** Why QEMU does not get at a URI, undefined if nothing is known to. */
   readonly uriFault?: string | undefined;
+  /** Ganeti's, where that matters; undefined: 3.1 or older, or not looked at. */
+  readonly release?: GanetiRelease | undefined;
   /** Why the driver cannot serve this source, undefined if nothing is known. */
   readonly driverFault?: string | undefined;
   /** What lies below a qcow2 image; undefined for a raw one. */
@@ -159,6 +162,7 @@ export async function readDiskAddFacts(
       ? undefined
       : await driverFault(driver, { source, pinned, qmp }),
     access: seen,
+    release: source.kind === "uri" ? ganetiRelease() : undefined,
     uriFault: source.kind === "uri"
       ? uriFault(source.path, qemu.process)
       : undefined,

@@ -75,11 +75,16 @@ export function checkStart(
 
 /** It may not reach the disk by its URI. */
 function uriFault(
+  { release }: DiskAddFacts,
   { uri, object }: DiskDevice,
 ): StartFault | undefined {
   if (uri === undefined || object !== undefined) return undefined;
-  if (uriObject(uri).reproducible) return undefined;
-  const why = "a start or migration from the runtime file could not open it";
+  const { reproducible, since } = uriObject(uri);
+  const isOld = since === "newer" && release !== "newer";
+  if (reproducible && !isOld) return undefined;
+  const why = isOld && reproducible
+    ? "a start or migration by Ganeti 3.1 could not open it with an RBD user"
+    : "a start or migration from the runtime file could not open it";
   return { cannot: `Cannot add ${uri}`, why };
 }
 
@@ -177,6 +182,6 @@ export function startFault(
   facts: DiskAddFacts,
   disk: DiskDevice,
 ): StartFault | undefined {
-  return uriFault(disk) ?? driverFault(facts, disk) ??
+  return uriFault(facts, disk) ?? driverFault(facts, disk) ??
     formatFault(disk) ?? settingsFault(facts, disk);
 }

@@ -38,6 +38,35 @@ export function ganetiScript(): string | undefined {
 const BOTH_WAYS = "/kvm-nic-setup";
 const GANETI_DOWN = "/usr/lib/ganeti/kvm-ifdown";
 
+/** What this node's Ganeti is, by its network script: SPEC 6.1. */
+export type GanetiRelease = "newer" | "3.1";
+
+/** Undefined if no Ganeti is installed. */
+export function ganetiRelease(): GanetiRelease | undefined {
+  const script = ganetiScript();
+  if (script === undefined) return undefined;
+  return script.endsWith(BOTH_WAYS) ? "newer" : "3.1";
+}
+
+/** Where its scripts for a mode are, the administrator's own first: SPEC 6.2. */
+const MODE_SCRIPTS = ["/etc/ganeti/network", "/usr/lib/ganeti/network"];
+
+/** What joins a tap in a mode that Ganeti has no script of its own for. */
+export type ModeScript = Readonly<NonNullable<ReturnType<typeof modeScript>>>;
+
+/** Looks for it; undefined if the mode needs none, or this Ganeti is older. */
+export function modeScript(mode: string) {
+  const isBare = mode === "none" || mode === "ext";
+  if (!isBare || ganetiRelease() !== "newer") return undefined;
+  const folders = mode === "ext" ? MODE_SCRIPTS.slice(0, 1) : MODE_SCRIPTS;
+  const paths = folders.map((folder) => `${folder}/${mode}/up`);
+  return {
+    /** Where an administrator may put one. */
+    path: paths[0] ?? "",
+    isThere: paths.some(isProgram),
+  };
+}
+
 /** The program that takes off what Ganeti's own script joined, if any does. */
 export function ganetiDown(): string | undefined {
   const script = ganetiScript();

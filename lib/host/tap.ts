@@ -10,6 +10,7 @@ import { Fd } from "../sys/fd.ts";
 import { openFile, statPath } from "../sys/file.ts";
 import { ioctl } from "../sys/ioctl.ts";
 import { O } from "../sys/layout.ts";
+import { namesIn } from "./look.ts";
 import { readText } from "../sys/regular_file.ts";
 
 const TUNSETIFF = 0x400454ca;
@@ -210,4 +211,19 @@ export function bridgeOf(name: string): string | undefined {
 /** Whether a network interface is a bridge of the kernel. */
 export function isBridge(name: string): boolean {
   return interfaceExists(name) && exists(`/sys/class/net/${name}/bridge`);
+}
+
+const COMMUNICATION = "gnt.com.";
+
+/**
+ * A name for the tap of a communication NIC as Ganeti's start gives it: one
+ * more than the highest there is. Ganeti's script goes by it: SPEC 6.2.
+ */
+export function communicationTap(
+  there: readonly string[] = namesIn("/sys/class/net"),
+): string {
+  const numbers = there.filter((name) => name.startsWith(COMMUNICATION))
+    .map((name) => /^\d+/.exec(name.slice(COMMUNICATION.length))?.[0])
+    .map((digits) => Number(digits ?? -1));
+  return `${COMMUNICATION}${Math.max(-1, ...numbers) + 1}`;
 }

@@ -30,7 +30,13 @@ import {
 } from "./driver.ts";
 import { nicFilesStep } from "./files.ts";
 import { NIC } from "./name.ts";
-import { attachmentOf, joinSteps, refuseNetwork } from "./network.ts";
+import {
+  attachmentOf,
+  joinSteps,
+  refuseNetwork,
+  refuseUnstartable,
+  unstartable,
+} from "./network.ts";
 import { linkStateSteps, notesFor, noteSteps } from "./notes.ts";
 import { nicOptions, twinNic } from "./now.ts";
 import { atStartOf, expectQueues } from "./queues.ts";
@@ -91,6 +97,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { queues, vnetHdr, linkState = "up" } = request;
   const { mode = "none", link, vlan, ip, network, netinfo, script } = request;
   refuseNetwork(facts, { mode, link, vlan, ip, script });
+  refuseUnstartable(facts, { mode }, request.migratable);
   const driver = driverOf(facts, request.driver ?? hvparams.nicType);
   refuseForPlain(driver, { queues, vhost: request.vhost });
   const vhost = isParavirtual(driver) ? vhostOf(facts, request.vhost) : "off";
@@ -139,7 +146,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
   refuseTap(facts, request.tap);
   const nic = newNic(facts, request);
   const { id, uuid, place, linkState } = nic;
-  const { ganeti, tap } = request;
+  const { ganeti, tap = facts.communicationTap } = request;
   const { host, backend } = tapSteps(facts, nic, tap);
   const verify = { kind: "verify-device", id, slot: place.slot } as const;
   const index = nics.length;
@@ -168,6 +175,10 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
       ...noteSteps(facts, { uuid, notes, before }),
     ],
     verify,
-    warnings: [startWarning(facts, nic), ...bridgeWarnings(facts, nic)],
+    warnings: [
+      unstartable(facts),
+      startWarning(facts, nic),
+      ...bridgeWarnings(facts, nic),
+    ],
   });
 }

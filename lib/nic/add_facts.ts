@@ -15,12 +15,19 @@ import {
   ganetiDown,
   ganetiScript,
   isProgram,
+  type ModeScript,
+  modeScript,
   readBridge,
 } from "../host/network.ts";
 import { isInterfaceName } from "../host/network_words.ts";
 import { findSwitch, type SwitchState } from "../host/openvswitch.ts";
 import { seesAsQemu } from "../host/reach.ts";
-import { interfaceExists, isBridge, tapSupport } from "../host/tap.ts";
+import {
+  communicationTap,
+  interfaceExists,
+  isBridge,
+  tapSupport,
+} from "../host/tap.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { FoundUnfinished } from "../plan/finish.ts";
 import { listInstances } from "../plan/instances.ts";
@@ -85,6 +92,10 @@ export interface NicAddFacts extends CheckFacts {
   readonly now?: TapNow | undefined;
   /** The NIC itself, plugged and not recorded. */
   readonly unfinished?: FoundUnfinished<NicEntry> | undefined;
+  /** What a mode needs that Ganeti has no script for; undefined: nothing. */
+  readonly modeScript?: ModeScript | undefined;
+  /** The name of a new tap, of a NIC that Ganeti talks with its guest by. */
+  readonly communicationTap?: string | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
   /** MACs that QEMU has, lower case, by device id. */
@@ -164,13 +175,23 @@ async function readCards(
   return cards;
 }
 
+/** How Ganeti names such a NIC: SPEC 2.2. */
+const COMMUNICATION = "ganeti:communication:";
+
 /** Adds what plugging a NIC depends on. */
 export async function readNicAddFacts(
   facts: Facts,
   request:
     & Pick<
       NicAdd,
-      "mode" | "link" | "tap" | "script" | "driver" | "linkState" | "vhost"
+      | "name"
+      | "mode"
+      | "link"
+      | "tap"
+      | "script"
+      | "driver"
+      | "linkState"
+      | "vhost"
     >
     & { readonly self?: NicEntry | undefined },
   world: World,
@@ -193,6 +214,12 @@ export async function readNicAddFacts(
     vlanFiltering: isInterfaceName(link) && filtersVlans(link),
     ovs: await readOvs(request),
     ...ganetiScripts(),
+    modeScript: script === undefined
+      ? modeScript(request.mode ?? "none")
+      : undefined,
+    communicationTap: request.name?.startsWith(COMMUNICATION)
+      ? communicationTap()
+      : undefined,
     scriptUsable: request.script !== undefined && isProgram(request.script),
     confinement,
     ownTap: readOwnTap({ ...facts, confinement }),

@@ -20,7 +20,7 @@ import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
 import { driverOf, refuseForPlain } from "./driver.ts";
 import { readNow } from "./live.ts";
-import { attachmentOf } from "./network.ts";
+import { attachmentOf, refuseUnstartable } from "./network.ts";
 import { notesOf } from "./notes.ts";
 import { nicNow } from "./now.ts";
 import { chosen, networkOf, placeOf, recordedNic } from "./recorded.ts";
@@ -75,13 +75,14 @@ function nicWanted(
 
 function refuseWrong(
   facts: NicModifyFacts,
-  { changes }: NicModify,
+  { changes, migratable }: NicModify,
   { entry, was, wanted }: Pick<Modified, "entry" | "was" | "wanted">,
 ): void {
   const others = facts.content.runtime.nics.filter((one) => one !== entry);
   // Two of Ganeti's devices may have one name; it goes by uuids.
   if (wanted.name !== was.name) refuseTakenName(others, wanted.name);
   if (wanted.mac !== was.mac) refuseMac(facts, wanted.mac);
+  if (wanted.mode !== was.mode) refuseUnstartable(facts, wanted, migratable);
   refuseTap(facts, changes.tap);
   if (wanted.mode === "bridged" && wanted.link === undefined) {
     throw refuse("Mode bridged needs --link", "name the bridge: --link br0");
@@ -146,7 +147,8 @@ export async function readNicModifyFacts(
   const { tap, driver } = changes;
   const there = netdevOf(facts.qemu, entry?.hvinfo.id ?? "")?.facts.tap;
   const isThere = entry !== undefined && there !== undefined;
-  const wish = { mode, link, tap, script, driver, self: entry };
+  const name = chosen(changes.name, entry?.name);
+  const wish = { name, mode, link, tap, script, driver, self: entry };
   return {
     ...await readNicAddFacts(facts, wish, world),
     own: toNote(facts.own, facts.qemu.process),

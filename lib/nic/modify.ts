@@ -30,6 +30,7 @@ import {
   outlives,
   refuseNetwork,
   refuseRecorded,
+  unstartable,
 } from "./network.ts";
 import { linkStateSteps, notesFor, noteSteps, setLink } from "./notes.ts";
 import { nicMembers } from "./recorded.ts";
@@ -151,7 +152,7 @@ function replugSteps(
     deviceArguments(facts, nic, { address: recordedAddress(entry) }),
   );
   const steps: NicStep[] = [
-    ...openSteps(nic, changes.tap),
+    ...openSteps(nic, changes.tap ?? facts.communicationTap),
     ...keepRoute(modified),
     ...joinSteps(made, to),
     ...fdSteps(nic),
@@ -280,6 +281,7 @@ export function planNicModify(
     steps: changes ? [stage, ...inner, commit] : inner,
     turn: plug,
     warnings: [
+      wanted.mode === modified.was.mode ? undefined : unstartable(facts),
       isReplug ? startWarning(facts, wanted) : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)

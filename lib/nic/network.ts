@@ -7,7 +7,13 @@
 
 import type { Nic, RecordedNic } from "../device/nic.ts";
 import { expectLines, networkVariables } from "../device/netinfo.ts";
-import { refuse, unsupported } from "../errors.ts";
+import {
+  HotplugError,
+  refuse,
+  type Remark,
+  remark,
+  unsupported,
+} from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import {
   isInterfaceName,
@@ -20,7 +26,7 @@ import {
 import { parseVlans } from "../host/vlan.ts";
 import { parseJson } from "../state/json.ts";
 import type { NicAddFacts } from "./add_facts.ts";
-import type { GanetiNic } from "./request.ts";
+import type { GanetiNic, NicAdd } from "./request.ts";
 import type { TapName } from "./tap_steps.ts";
 import type { NicStep } from "./steps.ts";
 
@@ -175,6 +181,49 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
     );
   }
   if (script === undefined) refuseBuiltIn(facts, nic);
+}
+
+/**
+ * Refuses a NIC with which Ganeti's start, and a migration, would fail: since
+ * its script knows each mode by a script of its own (SPEC 13).
+ *
+ * @throws {HotplugError} `refused`
+ */
+export function refuseUnstartable(
+  { modeScript, content }: Pick<NicAddFacts, "modeScript" | "content">,
+  { mode }: Pick<Nic, "mode">,
+  migratable: NicAdd["migratable"],
+): void {
+  if (modeScript === undefined || modeScript.isThere) return;
+  const missing = `there is no script ${modeScript.path}`;
+  if (mode === "ext") {
+    throw refuse(
+      `Mode ext is set up by the administrator's own script, and ${missing}`,
+      "make one, or give a network script with --script",
+    );
+  }
+  if (mode !== "none" || migratable === "not-needed") return;
+  if (content.runtime.hvparams.origin === "adopt") return;
+  throw new HotplugError(
+    "refused",
+    `Cannot add a NIC of mode none: Ganeti's start, and a migration, would fail with it, for ${missing}`,
+    {
+      hint:
+        `make ${modeScript.path} on each node, a script that may do nothing; or use --not-migratable`,
+      lacks: ["--not-migratable"],
+    },
+  );
+}
+
+/** What the user accepts with it. */
+export function unstartable(
+  { modeScript }: Pick<NicAddFacts, "modeScript">,
+): Remark | undefined {
+  if (modeScript === undefined || modeScript.isThere) return undefined;
+  return remark(
+    "not-migratable",
+    "Ganeti cannot start or migrate the instance with this NIC",
+  );
 }
 
 /** Which NIC hangs on it, for a network script. */

@@ -25,6 +25,12 @@ interface Besides {
   readonly tap?: string | undefined;
 }
 
+/** What is accepted with a NIC. */
+interface Accepted {
+  /** Whether Ganeti's start must be able to have it. @default "required" */
+  readonly migratable?: "required" | "not-needed" | undefined;
+}
+
 /** What is to be different of a NIC: undefined stays, null is taken away. */
 export type NicChanges =
   & Besides
@@ -52,7 +58,7 @@ interface ThatNic {
 }
 
 /** Change a NIC: in place if that can be, else plugged anew in its slot. */
-export interface NicModify extends ThatNic {
+export interface NicModify extends ThatNic, Accepted {
   readonly kind: "nic-modify";
   /** At least one of them is given. */
   readonly changes: NicChanges;
@@ -73,7 +79,7 @@ type NicWords = {
 };
 
 /** Plug a NIC. */
-export interface NicAdd extends Plug, Besides, NicWords {
+export interface NicAdd extends Plug, Besides, NicWords, Accepted {
   readonly kind: "nic-add";
   /** Lower case; a made one begins with `aa:00:00`. */
   readonly mac: { readonly value: string; readonly origin: "given" | "made" };

@@ -89,7 +89,12 @@ function nicAdd(invocation: Invocation, instance: string): NicAdd {
     ip: option(invocation, "ip", check.ipAddress),
     inNetwork: inNetwork(invocation),
     ...settings(invocation),
+    ...accepted(invocation),
   };
+}
+
+function accepted({ flags }: Invocation): Pick<NicAdd, "migratable"> {
+  return flags.has("not-migratable") ? { migratable: "not-needed" } : {};
 }
 
 /** What a NIC is made with. */
@@ -138,7 +143,13 @@ function nicModify(
       "kvm-hotplug help nic modify shows the options",
     );
   }
-  return { kind: "nic-modify", instance, device, changes };
+  return {
+    kind: "nic-modify",
+    instance,
+    device,
+    changes,
+    ...accepted(invocation),
+  };
 }
 
 /** `nic add`. */
@@ -197,6 +208,10 @@ const NIC_ADD: CommandSpec = commandSpec(
       "network script, called in the same way as Ganeti's scripts",
       "Ganeti's script if installed, else built-in (iproute2)",
     ),
+    spec(
+      "not-migratable",
+      "accept a NIC that Ganeti's start would fail with (mode none)",
+    ),
   ],
 );
 
@@ -213,7 +228,7 @@ const NIC_MODIFY: CommandSpec = commandSpec(
   NIC_ADD.options
     .filter(({ name }) => !ONLY_NEW.includes(name))
     .map((option) =>
-      option.name === "dry-run" ? option : ({
+      ["dry-run", "not-migratable"].includes(option.name) ? option : ({
         ...option,
         ...(TAKEN_AWAY.includes(option.name)
           ? { help: `${option.help}; none: without it` }

@@ -116,12 +116,17 @@ Deno.test("uriObject() is what Ganeti's start makes the same URI of", () => {
     },
     reproducible: true,
   });
+  const { params, reproducible, since } = uriObject("rbd:pool/x:id=me");
+  assertEquals([params["user-id"], reproducible, since], ["me", true, "newer"]);
+  const { params: named, ...told } = uriObject("gluster://store1:24008/v/d");
+  assertEquals([named["host"], named["port"]], ["store1", 24008]);
+  assertEquals(told.reproducible, true);
   const foreign = [
     "rbd:my-pool/x",
-    "rbd:pool/x:id=me",
+    "rbd:pool/x:id=ME",
+    "gluster://[fe80::1]:24007/vol/d1",
     "nbd://10.0.0.1/x",
     "iscsi://10.0.0.1/t/1",
-    "gluster://10.0.0.1:1/vol/d1",
     "gluster+unix:///vol/d1?socket=/run/g",
   ];
   for (const uri of foreign) {

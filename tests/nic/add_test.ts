@@ -1,7 +1,8 @@
 import { saidIn } from "../support/document.ts";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { HotplugError } from "../../lib/errors.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
+import { FIRST_HVPARAMS } from "../../lib/state/hvparams.ts";
 import { parseRuntime } from "../../lib/state/runtime.ts";
 import {
   assert,
@@ -12,6 +13,7 @@ import {
   nicAddFacts,
   planOf,
   qmpStep,
+  refusal,
   stepNames,
   stepOf,
   uuidOf,
@@ -124,6 +126,47 @@ Deno.test("planNicAdd() of mode none leaves the tap alone", () => {
   const added = planOf(planNicAdd(unlinked, nicAddFacts(ONE_NIC)));
   assert(!stepNames(added).includes("attach-tap"));
   assertEquals(added.device["link"], null);
+});
+
+const NO_SCRIPT = {
+  ganetiScript: "/usr/lib/ganeti/kvm-nic-setup",
+  modeScript: { path: "/etc/ganeti/network/none/up", isThere: false },
+};
+
+Deno.test("planNicAdd() of mode none must say so where no start can have it", () => {
+  const { link: _, ...none } = nicAdd({ mode: "none" });
+  const given = nicAddFacts({ ...ONE_NIC, node: NO_SCRIPT });
+  const { message, hint = "", lacks } = refusal(
+    "refused",
+    () => planNicAdd(none, given),
+  );
+  assertMatch(message, /start, and a migration, would fail .*none\/up/);
+  assertMatch(hint, /make \/etc\/ganeti\/network\/none\/up.*--not-migratable/);
+  assertEquals(lacks, ["--not-migratable"]);
+  const meant = { ...none, migratable: "not-needed" } as const;
+  const codes = planNicAdd(meant, given).warnings.map(({ code }) => code);
+  assertEquals(codes, ["not-migratable"]);
+  const isThere = { ...NO_SCRIPT.modeScript, isThere: true };
+  const fine = { ...given, modeScript: isThere };
+  assertEquals(planNicAdd(none, fine).warnings, []);
+  // Ganeti never starts from a file that adopt made.
+  const hvparams = FIRST_HVPARAMS;
+  const own = nicAddFacts({ ...ONE_NIC, hvparams, node: NO_SCRIPT });
+  assert(planNicAdd(none, own).steps.length > 0);
+});
+
+Deno.test("planNicAdd() of mode ext needs the administrator's script", () => {
+  const request = nicAdd({ mode: "ext" });
+  const given = nicAddFacts({ ...ONE_NIC, node: NO_SCRIPT });
+  const { message } = refusal("refused", () => planNicAdd(request, given));
+  assertMatch(message, /Mode ext .*administrator's own script/);
+});
+
+Deno.test("planNicAdd() names the tap of a communication NIC as Ganeti does", () => {
+  const node = { communicationTap: "gnt.com.3" };
+  assertEquals(stepOf(plan({}, { node }), "open-tap").name, "gnt.com.3");
+  const given = plan({ tap: "mine" }, { node });
+  assertEquals(stepOf(given, "open-tap").name, "mine");
 });
 
 Deno.test("planNicAdd() runs the script that was asked for", () => {

@@ -534,7 +534,7 @@ Deno.test({
       const remove = [instance, "hotremove", "disk", disk, null, 0];
       const [no, why] = await ours(remove.with(3, other).with(5, 1));
       assertEquals(no, false);
-      assertMatch(why, /recorded as disk 0 with uuid/);
+      assertMatch(why, /recorded as disk 0 with a different uuid/);
       assertEquals(await ours(add), [true, null]);
       const { hvinfo: _, ...object } = (await recorded()).disks[0][0];
       const { dynamic_params: __, ...sent } = disk;
@@ -627,5 +627,30 @@ Deno.test({
       const remove = [instance, "hotremove", "disk", disk, null, 1];
       assertEquals((await ours(remove))[0], true);
       assertEquals(JSON.parse(await Deno.readTextFile(vm.runtimePath)), next);
+    }),
+});
+
+Deno.test({
+  ...unless(leftOut, "the communication NIC's tap is named as Ganeti names it"),
+  fn: () =>
+    withNode(async ({ vm, noded, ours, instance, bridge }) => {
+      await noded.call("hotplug_supported", [instance]);
+      const name = `ganeti:communication:${NAME}`;
+      const nic = { ...bridgedNic(NIC, MAC, bridge), name };
+      const plug = [instance, "hotadd", "nic", nic, null, 0];
+      const tap = async () => await Deno.readTextFile(`${vm.layout.nic}/0`);
+      await host("ip", "tuntap", "add", "gnt.com.4", "mode", "tap");
+      try {
+        assertEquals(await ours(plug), [true, null]);
+        assertEquals(await tap(), "gnt.com.5");
+        // It is there, whatever the next name would be.
+        assertEquals(await ours(plug), [true, null]);
+        const other = { ...nic, mac: "aa:00:00:00:99:01" };
+        const modify = [instance, "hotmod", "nic", other, null, 0];
+        assertEquals(await ours(modify), [true, null]);
+        assertEquals(await tap(), "gnt.com.6");
+      } finally {
+        await host("ip", "link", "del", "gnt.com.4");
+      }
     }),
 });
