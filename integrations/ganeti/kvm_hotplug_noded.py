@@ -163,8 +163,10 @@ def request_line(procedure, params):
     instance, *others = params
     told = {key: value for key, value in instance.items()
             if not key.startswith("osparams")}
-    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": procedure,
-                       "params": [told] + others}) + "\n"
+    request = {"jsonrpc": "2.0", "id": 1, "method": procedure,
+               "params": [told] + others}
+    # Ganeti wraps what is private: it becomes null, as in its own messages.
+    return json.dumps(request, default=lambda private: None) + "\n"
 
 
 def answer_of(said):
@@ -215,6 +217,8 @@ def ask(procedure, params, run_dir):
     try:
         document = answer_of(said)
     except Failed as err:
+        if procedure == "hotplug_supported":
+            raise
         raise Failed("%s. The change may be half made: to put it in order,"
                      " run: kvm-hotplug repair %s" % (err, name))
     for remark in _remarks(document):

@@ -78,6 +78,9 @@ class Programs(unittest.TestCase):
         self.assertEqual(request["method"], "hotplug_device")
         told = {"name": "vm1", "hvparams": {}}
         self.assertEqual(request["params"], [told] + PARAMS[1:])
+        wrapped = [{"name": "vm1", "hvparams": {"secret": object()}}]
+        line = shim.request_line("hotplug_supported", wrapped)
+        self.assertIn('"hvparams": {"secret": null}', line)
 
     def test_payload_and_remarks(self):
         remark = {"message": "it is slow", "hint": None}
@@ -108,6 +111,8 @@ class Programs(unittest.TestCase):
                        "echo '%s'" % response(schema=1)):
             with self.assertRaisesRegex(shim.Failed, repair):
                 self.ask(script)
+        with self.assertRaisesRegex(shim.Failed, "no answer.*status 1$"):
+            self.ask("exit 1", "hotplug_supported", [INSTANCE])
 
     def test_what_hangs_is_told_to_end_and_may_answer(self):
         path = self.program(
