@@ -11,7 +11,7 @@ import { uriNode } from "./storage_uri.ts";
 import { protocolDriver } from "./dev_type.ts";
 import { type DiskDriver, isPassThrough } from "./disk_driver.ts";
 import { cacheMode, type DiskSettings, isOlder } from "./disk_settings.ts";
-import { addressOf, type Place } from "./hvinfo.ts";
+import { addressOf, type Place, type Properties } from "./hvinfo.ts";
 import type { ScsiController } from "./scsi_controller.ts";
 
 /** A disk to be plugged. */
@@ -38,6 +38,8 @@ export interface DiskDevice {
   readonly settings: DiskSettings;
   /** Id of one the VM was started with; undefined: the main loop. */
   readonly iothread?: string | undefined;
+  /** What its entry has besides, for each start. @default none */
+  readonly properties?: Properties | undefined;
   /** For userspace access; then there is no path. */
   readonly uri?: string | undefined;
   /** A master's path beside the URI. */

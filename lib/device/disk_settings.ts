@@ -148,7 +148,6 @@ export function unlikeStart(
     aio: settings.aio !== diskAio,
     discard: settings.discard !== diskDiscard,
     "read-only": settings.access === "ro",
-    queues: settings.queues !== undefined,
   };
   return Object.entries(differs).flatMap(([name, isSo]) => isSo ? [name] : []);
 }

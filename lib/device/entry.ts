@@ -19,7 +19,7 @@ import { withItem, withMember } from "../state/json_splice.ts";
 import { withHvinfo, withMembers } from "../state/entry_object.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
-import { hvinfoOf, type Place } from "./hvinfo.ts";
+import { hvinfoOf } from "./hvinfo.ts";
 import type { NicDevice, RecordedNic } from "./nic.ts";
 import { uriObject } from "./uri_object.ts";
 
@@ -37,7 +37,7 @@ export type NicRecord =
   & RecordedNic
   & Pick<NicDevice, "id" | "uuid" | "place" | "driver">;
 
-function hvinfo(device: { driver: string; id: string; place: Place }): string {
+function hvinfo(device: Parameters<typeof hvinfoOf>[0]): string {
   return formatJson(jsonNode(hvinfoOf(device)));
 }
 

@@ -35,24 +35,55 @@ export function addressOf(place: Place): { readonly [key: string]: Plain } {
   };
 }
 
+/** Properties of a device that each start has to give it again. */
+export type Properties = { readonly [property: string]: string | number };
+
 /** The value of `hvinfo`, keys in Ganeti's order. */
 export function hvinfoOf(
-  { driver, id, place }: { driver: string; id: string; place: Place },
+  { driver, id, place, properties = {} }: {
+    readonly driver: string;
+    readonly id: string;
+    readonly place: Place;
+    /** @default none */
+    readonly properties?: Properties | undefined;
+  },
 ): { readonly [key: string]: Plain } {
-  return { driver, id, ...addressOf(place) };
+  return { driver, id, ...addressOf(place), ...properties };
 }
 
-/** Keys of `hvinfo` that QEMU takes as a device's place: SPEC 3.2. */
-const KEYS = ["bus", "addr", "channel", "scsi-id", "lun", "acpi-index"];
+/** What a start says in its own words, whatever `hvinfo` has: SPEC 13. */
+const SAID_BESIDE = [
+  ...["driver", "id", "drive", "write-cache"],
+  ...["netdev", "mac", "mq", "vectors"],
+];
 
-/** The arguments of QEMU that put a device where its entry says, to the letter. */
-export function recordedAddress({ node }: DeviceEntry): Json {
+/**
+ * The arguments of QEMU that make a device what its entry says, but for driver
+ * and id: where it sits, and every other property, as SPEC 13 tells.
+ */
+export function recordedArguments({ node }: DeviceEntry): Json {
   const object = node.type === "array" ? node.items[0] : node;
   const hvinfo = object && member(object, "hvinfo");
-  if (hvinfo === undefined) return {};
-  return Object.fromEntries(KEYS.flatMap((key) => {
-    const value = member(hvinfo, key);
-    const plain = value?.type === "string" || value?.type === "number";
-    return plain ? [[key, value.value]] : [];
+  if (hvinfo?.type !== "object") return {};
+  return Object.fromEntries(hvinfo.members.flatMap(({ key, value }) => {
+    const isPlain = value.type === "string" || value.type === "number";
+    return isPlain && !SAID_BESIDE.includes(key) ? [[key, value.value]] : [];
   }));
+}
+
+/**
+ * Why Ganeti could not start a device with the arguments that its entry has:
+ * it writes the values as they are.
+ *
+ * @returns undefined if it can
+ */
+export function argumentFault(args: Json): string | undefined {
+  const bad = Object.entries(args).find(([key, value]) =>
+    /[,"'=\s]/.test(key) || /[,"']/.test(String(value))
+  );
+  if (bad === undefined) return undefined;
+  const [key, value] = bad;
+  return `hvinfo has ${key} with the value ${
+    JSON.stringify(value)
+  }: a comma or a quote cannot be in it`;
 }

@@ -41,7 +41,7 @@ import {
   withLacks,
 } from "./fit.ts";
 import { limitSteps } from "./limits.ts";
-import { chooseIothread } from "./iothread.ts";
+import { chooseIothread, propertiesFor, untilStop } from "./iothread.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
 import type { DiskAdd } from "./request.ts";
@@ -107,6 +107,7 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
       queues: settings.queues,
     },
     iothread,
+    properties: propertiesFor(facts, request),
     object: ganeti?.object,
     uri: source.kind === "uri" ? source.path : undefined,
     link: ganeti?.link,
@@ -193,6 +194,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   }
   const { whole, lacks } = withLacks(facts, request);
   const disk = newDisk(facts, whole);
+  const isAdopted = facts.content.runtime.hvparams.origin === "adopt";
   const fault = startFault(facts, disk);
   const reproducible = checkStart(fault, facts, { ...request, lacks });
   const way = chooseWay(facts, disk, request.via);
@@ -210,6 +212,10 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
     after: [...limit, ...after],
     words,
     reproducible,
-    warnings: [looksOther(facts, disk), looksShort(facts, disk)],
+    warnings: [
+      looksOther(facts, disk),
+      looksShort(facts, disk),
+      isAdopted ? undefined : untilStop(disk.properties ?? {}),
+    ],
   });
 }

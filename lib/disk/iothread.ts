@@ -5,12 +5,15 @@
  * @module
  */
 
+import type { Properties } from "../device/hvinfo.ts";
+import { type Remark, remark } from "../errors.ts";
 import { findDriver } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
+import { optionValues } from "../state/fixed_command.ts";
 import { qemuId } from "../state/value_check.ts";
 import type { DiskAdd } from "./request.ts";
 
@@ -56,6 +59,38 @@ export function chooseIothread(
       qmpStep("object-add", { "qom-type": "iothread", id: FIRST }, undo),
     ],
   };
+}
+
+/**
+ * What the entry has for each start: Ganeti gives every key of hvinfo to QEMU.
+ * An iothread that no start makes is left out, as a target does without; so is
+ * one where a start chooses one itself.
+ */
+export function propertiesFor(
+  { content }: Pick<Facts, "content">,
+  { settings: { queues }, iothread }: Pick<DiskAdd, "settings" | "iothread">,
+): Properties {
+  const { kvmCmd, hvparams } = content.runtime;
+  const isMade = optionValues(kvmCmd, "-object").some((one) =>
+    one.startsWith("iothread,") && one.split(",").includes(`id=${iothread}`)
+  );
+  const isKept = iothread !== undefined && isMade && hvparams.diskIothreads < 1;
+  return {
+    ...(queues === undefined ? {} : { "num-queues": queues }),
+    ...(isKept ? { iothread } : {}),
+  };
+}
+
+/** Ganeti makes hvinfo anew when it starts a VM that was stopped: SPEC 13. */
+export function untilStop(properties: Properties): Remark | undefined {
+  const all = Object.entries(properties).map((pair) => pair.join(" "));
+  if (all.length === 0) return undefined;
+  return remark(
+    "until-stop",
+    `Ganeti's stop and start makes the disk without ${
+      all.join(", ")
+    }; a migration and a reboot keep it`,
+  );
 }
 
 /** Whether a value that was read back is words of {@linkcode ChosenIothread}. */

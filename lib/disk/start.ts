@@ -19,7 +19,7 @@ import {
   checkSettings,
   type DiskSettings,
 } from "../device/disk_settings.ts";
-import { recordedAddress } from "../device/hvinfo.ts";
+import { argumentFault, recordedArguments } from "../device/hvinfo.ts";
 import { INTERFACES } from "../device/disk_driver.ts";
 import type { Json } from "../qmp/message.ts";
 import { optionText } from "../device/option_text.ts";
@@ -126,7 +126,9 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
     );
   }
   const access = driver === "scsi-cd" ? "ro" : settings.access;
-  const address = recordedAddress(disk);
+  const address = recordedArguments(disk);
+  const fault = argumentFault(address);
+  if (fault !== undefined) throw refuse(disk, fault);
   const node = { id, devType, settings: { ...settings, access } };
   const front: Json = {
     ...frontendArguments({ ...node, driver, address }),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { recordedAddress } from "../device/hvinfo.ts";
+import { recordedArguments } from "../device/hvinfo.ts";
 import { allFdNames } from "../device/nic.ts";
 import { titleOf } from "../device/select.ts";
 import type { Plan } from "../engine/plan.ts";
@@ -31,7 +31,7 @@ function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
   const plug = deviceStep(deviceArguments(
     facts,
     { id, driver, mac, queues },
-    { address: recordedAddress(entry), netdev: netdev.id },
+    { address: recordedArguments(entry), netdev: netdev.id },
   ));
   const steps: NicStep[] = [
     plug,

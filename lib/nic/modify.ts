@@ -37,7 +37,7 @@ import { nicMembers } from "./recorded.ts";
 import type { NicModify } from "./request.ts";
 import type { NicStep } from "./steps.ts";
 import { plannedView } from "./view.ts";
-import { recordedAddress } from "../device/hvinfo.ts";
+import { recordedArguments } from "../device/hvinfo.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { deviceStep } from "../plan/addition.ts";
 import { netdevOf } from "../plan/facts.ts";
@@ -92,7 +92,7 @@ function releaseSteps(
   const { qemu } = facts;
   const live = netdevOf(qemu, id);
   const netdev = live?.id ?? id;
-  const where = { address: recordedAddress(entry), netdev };
+  const where = { address: recordedArguments(entry), netdev };
   const putBack = [
     command("device_add", deviceArguments(facts, { ...was, id }, where)),
     ...(was.linkState === "down" ? [setLink(id, "down")] : []),
@@ -149,7 +149,7 @@ function replugSteps(
   const made = { value: "tap" } as const;
   const notes = notesFor(wanted, facts.content.runtime.hvparams);
   const plug = deviceStep(
-    deviceArguments(facts, nic, { address: recordedAddress(entry) }),
+    deviceArguments(facts, nic, { address: recordedArguments(entry) }),
   );
   const steps: NicStep[] = [
     ...openSteps(nic, changes.tap ?? facts.communicationTap),

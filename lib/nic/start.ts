@@ -7,7 +7,7 @@
 
 import { remark, unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { recordedAddress } from "../device/hvinfo.ts";
+import { argumentFault, recordedArguments } from "../device/hvinfo.ts";
 import { nicDeviceArguments } from "../device/nic.ts";
 import { optionText } from "../device/option_text.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
@@ -52,9 +52,14 @@ function startNic(
     // Without headers the guest is offered less: that must stay so.
     ...(isVirtio && atStart.vnetHdr === "off" ? { vnet_hdr: false } : {}),
   };
+  const address = recordedArguments(nic);
+  const fault = argumentFault(address);
+  if (fault !== undefined) {
+    throw unsupported(`Cannot start the VM with ${titleOf(nic)}: ${fault}`);
+  }
   const device = nicDeviceArguments(
     { id, driver, mac, queues },
-    { address: recordedAddress(nic), rom },
+    { address, rom },
   );
   const { runtime } = facts;
   const boot = nic === runtime.nics[0] ? bootProperty(runtime, "network") : {};

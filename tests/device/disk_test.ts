@@ -171,7 +171,7 @@ Deno.test("unlikeStart() names the options that a start would not give", () => {
     [{ aio: "io_uring" }, "file", "aio"],
     [{ discard: "unmap" }, "file", "discard"],
     [{ access: "ro" }, "file", "read-only"],
-    [{ queues: 1, access: "ro" }, "file", "read-only queues"],
+    [{ queues: 1, access: "ro" }, "file", "read-only"],
   ];
   for (const [settings, devType, expected] of cases) {
     const actual = unlikeStart({ ...PLAIN, ...settings }, hvparams, devType);

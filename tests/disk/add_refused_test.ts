@@ -33,7 +33,6 @@ Deno.test("planDiskAdd() wants settings that a start would repeat", () => {
     { settings: { aio: "io_uring" } },
     { settings: { discard: "unmap" } },
     { settings: { access: "ro" as const } },
-    { settings: { queues: 2 } },
   ];
   // A target without the iothread takes over all the same.
   assertEquals(plan({ iothread: "io0" }).warnings, []);

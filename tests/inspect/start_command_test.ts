@@ -237,6 +237,31 @@ Deno.test("startCommand() boots as the Ganeti does that wrote the file", () => {
   assertEquals(words({}, none), [], "of adopt");
 });
 
+Deno.test("startCommand() gives every key of hvinfo, each once", () => {
+  const place = { bus: "pci.0", addr: "0xc" };
+  const hvinfo = (more: PlainObject) => ({
+    ...{ driver: "virtio-blk-pci", id: "disk-x", ...place },
+    ...more,
+  });
+  const words = (more: PlainObject) =>
+    added(runtime({ disks: [disk(0, 12, { hvinfo: hvinfo(more) })] })).at(-1);
+  const more = { serial: "a b", "num-queues": 2, iothread: "io0" };
+  assertEquals(
+    words({ ...more, drive: "other", "write-cache": "off", x: null }),
+    "virtio-blk-pci,id=disk-x,bus=pci.0,addr=0xc,serial=a b,num-queues=2," +
+      "iothread=io0,drive=disk-x,write-cache=on",
+  );
+  for (const bad of [{ serial: "a,b" }, { serial: 'a"' }, { "a,b": 1 }]) {
+    const error = refusal("unsupported", () => words(bad));
+    assertStringIncludes(error.message, "a comma or a quote");
+  }
+  const card = { driver: "virtio-net-pci", id: "n", ...place, host_mtu: 9000 };
+  assertStringIncludes(
+    added(runtime({ nics: [nic(0, 13, { hvinfo: card })] })).join(" "),
+    "addr=0xc,host_mtu=9000,netdev=n,mac=",
+  );
+});
+
 Deno.test("startCommand() runs QEMU as whom it was meant to run", () => {
   const words = (hvparams: PlainObject, uid?: string, hasRunWith = false) =>
     added(runtime({ hvparams }), { uid, hasRunWith });

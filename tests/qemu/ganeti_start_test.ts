@@ -52,9 +52,27 @@ function elsewhere(
 
 const DISKS = [
   ["--driver", "scsi-hd", "--controller", "virtio-scsi-pci"],
-  [],
+  ["--queues", "2", "--iothread", "io7"],
   ["--driver", "scsi-cd"],
 ];
+
+/** As if the VM had been started with an iothread. */
+async function startIothread(vm: Vm) {
+  const iothread = { "qom-type": "iothread", id: "io7" };
+  await vm.qmp.execute("object-add", iothread);
+  const [command, ...rest] = JSON.parse(Deno.readTextFileSync(vm.runtimePath));
+  const words = [...command, "-object", "iothread,id=io7"];
+  Deno.writeTextFileSync(vm.runtimePath, JSON.stringify([words, ...rest]));
+}
+
+/** Queues and iothread of the virtio disk. */
+async function propertiesOf(vm: Vm) {
+  const [, , , disks] = JSON.parse(Deno.readTextFileSync(vm.runtimePath));
+  const path = `/machine/peripheral/${disks[1][0].hvinfo.id}`;
+  const get = (property: string) =>
+    vm.qmp.execute("qom-get", { path, property });
+  return [await get("num-queues"), await get("iothread")];
+}
 
 /** What each of them begins with. */
 const READ =
@@ -82,7 +100,9 @@ for (const [title, machine] of MACHINES) {
     if (ganeti === undefined) throw new Error("no Ganeti: was not ignored");
     await using folder = await temporaryFolder();
     await using other = await temporaryFolder();
+    await startIothread(vm);
     await addDisks(vm, folder.path);
+    assertEquals(await propertiesOf(vm), [2, "/objects/io7"]);
     const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
     const release = { name: "", version: "", binary: command[0], dataArgs: [] };
     const place = { vm, root: other.path, uri: `unix:${other.path}/migration` };
@@ -95,6 +115,7 @@ for (const [title, machine] of MACHINES) {
     });
     await Deno.copyFile(vm.runtimePath, target.runtimePath);
     await migrate(vm, target, place.uri);
+    assertEquals(await propertiesOf(target), [2, "/objects/io7"]);
     assertEquals((await target.guest(READ)).output, "data-0data-1data-2");
     const write = "printf moved | dd of=/dev/sda bs=512 seek=8 conv=fsync";
     assertEquals((await target.guest(write)).status, 0);

@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { chooseSlot } from "../../lib/device/choose_slot.ts";
 import { deviceId } from "../../lib/device/device_id.ts";
-import { hvinfoOf, recordedAddress } from "../../lib/device/hvinfo.ts";
+import { hvinfoOf, recordedArguments } from "../../lib/device/hvinfo.ts";
 import { optionText } from "../../lib/device/option_text.ts";
 import { busBehind, rootBus } from "../../lib/device/pci_bus.ts";
 import { chooseTarget } from "../../lib/device/scsi_target.ts";
@@ -132,9 +132,9 @@ Deno.test("Ganeti's fixture is found by uuid, as by Ganeti", () => {
     ]),
   });
   const nic = present(findDevice(nics, nicUuid));
-  assertEquals(recordedAddress(nic), { bus: "pci.0", addr: "0x8" });
+  assertEquals(recordedArguments(nic), { bus: "pci.0", addr: "0x8" });
   const found = present(findDevice(disks, diskUuid));
-  assertEquals(recordedAddress(found), { bus: "pci.0", addr: "0xa" });
+  assertEquals(recordedArguments(found), { bus: "pci.0", addr: "0xa" });
   // Ganeti raises HotplugError for all actions. We do so but for a removal of
   // what QEMU, too, does not have: that is done already.
   const unknown = "aaaaaaaa-66a8-4e6d-8b7e-ec4f69751396";
