@@ -81,7 +81,7 @@ export function textOf(
     return printable(
       `${clock(gap.toMs)} -- gap of ${
         seconds(gap)
-      } s: ${gap.reason} used the monitor${relayedText(gap)}`,
+      } s: the monitor was used by ${gap.reason}${relayedText(gap)}`,
     );
   }
   const { event } = seen;

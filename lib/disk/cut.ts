@@ -16,6 +16,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
+import { sizeText } from "../words/text.ts";
 import type { LinkFacts } from "./drift.ts";
 import { imageFormat, readLiveDisks } from "./live.ts";
 
@@ -100,9 +101,11 @@ export function cutDifference(
   return {
     code: "source-shrunk",
     device: nameOfEntry(entry),
-    message: `${
-      titleOf(entry)
-    } has ${liveBytes} bytes in the guest, but its ${what} ${path} has only ${sizeBytes} bytes`,
+    message: `${titleOf(entry)} has ${
+      sizeText(liveBytes)
+    } in the guest, but its ${what} ${path} has only ${
+      sizeText(sizeBytes ?? 0)
+    }`,
     hint: lengthen(source, liveBytes),
   };
 }

@@ -19,6 +19,7 @@ import { refuseImpossible } from "../plan/requirements.ts";
 import { stateSteps } from "../plan/steps.ts";
 import type { Size } from "../qmp/reading.ts";
 import type { DiskEntry } from "../state/runtime.ts";
+import { sizeText } from "../words/text.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { ResizeDiskStep } from "./change_steps.ts";
 import {
@@ -76,14 +77,16 @@ function sizeOn(
   const isEnough = largerDevice === "whole" && sizeBytes < size;
   if (kind === "block" && isEnough) return size;
   const cannot = (why: string, hint: string) =>
-    refuse(`Cannot give ${title} ${sizeBytes} bytes: ${why}`, hint);
+    refuse(`Cannot resize ${title} to ${sizeText(sizeBytes)}: ${why}`, hint);
   if (kind === "block") {
     throw cannot(
-      `block device ${path} has ${size}, and a disk has the size of its device`,
+      `block device ${path} has ${
+        sizeText(size)
+      }, and a disk has the size of its device`,
       "grow the device first, then omit SIZE",
     );
   }
-  const has = `its file ${path} has ${size}`;
+  const has = `its file ${path} has ${sizeText(size)}`;
   if (sizeBytes < size) {
     throw cannot(`${has}, and QEMU would shorten the file`, "omit SIZE");
   }
@@ -125,7 +128,9 @@ function refuseCut({ drivers, source }: LiveDisk, size: number, title: string) {
   const { kind, path, sizeBytes } = source;
   if (kind !== "file" || !isCut(sizeBytes, size)) return;
   throw refuse(
-    `Cannot resize ${title}: it has ${size} bytes, but its file ${path} was cut to ${sizeBytes} bytes`,
+    `Cannot resize ${title}: it has ${
+      sizeText(size)
+    }, but its file ${path} was cut to ${sizeText(sizeBytes ?? 0)}`,
     lengthen(source, size),
   );
 }
@@ -173,13 +178,15 @@ function expectLarger(
 ) {
   if (to < from) {
     throw refuse(
-      `Cannot shrink ${title}: it has ${from} bytes, and ${to} bytes is less`,
+      `Cannot shrink ${title} to ${sizeText(to)}: it has ${sizeText(from)}`,
       "a disk can only grow: the guest may use all of it",
     );
   }
   if (to % SECTOR === 0) return;
   throw refuse(
-    `Cannot give ${title} ${to} bytes: a size must be a multiple of ${SECTOR}`,
+    `Cannot resize ${title} to ${
+      sizeText(to)
+    }: a size must be a multiple of ${SECTOR} bytes`,
   );
 }
 

@@ -47,11 +47,10 @@ Deno.test("textOf() tells how long nothing was seen, and why", () => {
   const line = textOf(gap(), ENTRIES);
   assertMatch(
     line,
-    /^2026-03-04 05:06:07\.008 -- gap of 1\.26 s: disk add.* of pid 7 used the monitor$/,
+    /^2026-03-04 05:06:07\.008 -- gap of 1\.26 s: the monitor was used by disk add.* of pid 7$/,
   );
   assertMatch(line, /^[\x20-\x7e]*$/);
-  const after = (one: EventOrGap) =>
-    textOf(one, ENTRIES).split(" used the monitor")[1];
+  const after = (one: EventOrGap) => textOf(one, ENTRIES).split(" 7")[1];
   assertEquals(
     [gap(), gap(3), gap(0, 2), gap(3, 2)].map(after),
     [

@@ -84,7 +84,7 @@ Deno.test("events tells why what was waited for was not seen", async () => {
   await using vm = new Instance();
   tells(vm, "STOP");
   const late = await events(vm, ["--until", "RESUME", "--for", "0.1"]);
-  assertMatch(late.err, /RESUME did not come within 0\.1 s/);
+  assertMatch(late.err, /RESUME did not occur within 0\.1 s/);
   assertEquals(late.status === 0, false);
   // The time alone is no fault.
   const timed = await events(vm, ["--for", "0.1"]);
@@ -100,5 +100,5 @@ Deno.test("events tells of devices by QEMU's names where the file is broken", as
   Deno.writeTextFileSync(vm.runtimePath, "{");
   const { status, err } = await events(vm, ["--for", "0"]);
   assertEquals(status, 0, err);
-  assertMatch(err, /^warning: .*: devices have QEMU's names only\n$/);
+  assertMatch(err, /^warning: .*: devices are shown by QEMU's names only\n$/);
 });

@@ -178,7 +178,10 @@ Deno.test("sendOn() passes no descriptor with a question", async () => {
       () => sendOn(qmp, schema, { ...command, execute: "query-name" }),
       HotplugError,
     );
-    assertStringIncludes((error as Error).message, "takes no file descriptor");
+    assertStringIncludes(
+      (error as Error).message,
+      "does not accept a file descriptor",
+    );
     assertEquals(came(), []);
     peer.once("getfd", NO);
     await sendOn(qmp, schema, { ...command, execute: "getfd" });

@@ -99,8 +99,11 @@ for (const [why, [spoil, said]] of Object.entries(STUCK)) {
       );
       const { message } = assertFailed(ran, 7, "rollback-incomplete");
       assertMatch(message, said);
-      for (const made of ["make a tap", "join the tap", "write the NIC"]) {
-        assertMatch(message, new RegExp(`${made}[^;]*: left alone`));
+      for (const made of ["make a tap", "connect the tap", "write the NIC"]) {
+        assertMatch(
+          message,
+          new RegExp(`${made}[^;]*: not undone, because QEMU`),
+        );
       }
       assertEquals(nicOf(vm), KEPT);
       assertEquals(vm.text, before);

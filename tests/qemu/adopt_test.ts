@@ -31,7 +31,7 @@ function done({ status, stderr, json }: ToolResult, words = /^$/) {
 }
 
 const INVENTED =
-  /^warning: disk-932df160-7a22-4067 .*whose end is invented.*--uuid UUID.*\n$/;
+  /^warning: disk-932df160-7a22-4067 .*the rest is random.*--uuid UUID.*\n$/;
 
 function idsOf(devices: readonly Doc[]): unknown[] {
   return devices.map(({ id }) => id);
@@ -195,10 +195,10 @@ eachRelease("look-alikes are not adopted", async (vm, t) => {
     const json = done(await tool(vm, "adopt", vm.name));
     assertEquals(json.adopted, []);
     const left = remainders(json).join("\n");
-    assertMatch(left, /disk swapped .*one size.*link on its path was changed/);
+    assertMatch(left, /disk swapped .*same size.*path was changed/);
     assertMatch(
       left,
-      /disk exchanged .*one size.*link on its path was changed/,
+      /disk exchanged .*same size.*path was changed/,
     );
   });
 
@@ -217,8 +217,8 @@ eachRelease("look-alikes are not adopted", async (vm, t) => {
     const json = done(await tool(vm, "adopt", vm.name));
     assertEquals([json.changed, json.adopted], [false, []]);
     const left = remainders(json).join("\n");
-    assertMatch(left, /disk renamed-e .*one size.*directory.*disk add/);
-    assertMatch(left, /disk renamed-f .*one size.*directory.*disk add/);
+    assertMatch(left, /disk renamed-e .*same size.*path was changed.*disk add/);
+    assertMatch(left, /disk renamed-f .*same size.*path was changed.*disk add/);
     assertEquals(await snapshot(vm), now);
   });
 
@@ -316,7 +316,7 @@ eachRelease(
     assertEquals(later.adopted, []);
     assertMatch(
       remainders(later).join("\n"),
-      /disk first .*one size[^]*disk second .*one size/,
+      /disk first .*same size[^]*disk second .*same size/,
     );
   },
   oldImages,

@@ -128,7 +128,7 @@ eachRelease(
         await refused(vm, "4M", "--grow");
         await refused(vm, String(16 * MIB + 1), "--grow");
         await Deno.truncate(image, 4 * MIB);
-        assertMatch(await refused(vm), /was cut to 4194304 bytes/);
+        assertMatch(await refused(vm), /was cut to 4M \(4194304 bytes\)/);
         await shrunk(
           vm,
           new RegExp(`run: truncate -s ${16 * MIB} .*${image}$`),

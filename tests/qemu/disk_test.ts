@@ -243,7 +243,7 @@ eachRelease(
     assertEquals([add.status, add.json.error.code], [3, "refused"]);
     assertMatch(
       add.json.error.message,
-      new RegExp(`: VM ${vm.name} \\(pid ${vm.pid}\\) has it in use`),
+      new RegExp(`: VM ${vm.name} \\(pid ${vm.pid}\\) uses it`),
     );
     assertEquals(add.json.changed, false);
     await using loop = await loopDevice(image);

@@ -158,7 +158,7 @@ eachRelease("a qcow2 image is used, alone and above others", async (vm, t) => {
   await t.step("the format is as said", async () => {
     const raw = await rootImage(`${folder}/raw.img`);
     const { message } = await assertRefused(vm, raw, ...QCOW2);
-    assertMatch(message, /no qcow2 image/);
+    assertMatch(message, /not a qcow2 image/);
     const image = `${folder}/alone.qcow2`;
     const asked = await assertRefused(vm, image, "--format", "qcow2");
     assertMatch(asked.hint, /qcow2 .*--format qcow2 --not-migratable$/);

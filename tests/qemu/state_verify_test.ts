@@ -99,7 +99,7 @@ eachRelease("state show --verify finds links that drifted", async (vm) => {
   assertEquals(same.length, 2);
   assertStringIncludes(
     same[0]?.message ?? "",
-    "the same disk as that of disk 1",
+    "the same disk as the link of disk 1",
   );
 
   await Deno.remove(linkOf(vm, 1));

@@ -51,7 +51,7 @@ eachRelease("a disk by NBD is used and removed", async (vm, t) => {
 
   await t.step("Ganeti could not repeat it: refused unless said", async () => {
     const message = await refused(vm, uri);
-    assertMatch(message, /could not reach/);
+    assertMatch(message, /could not open/);
   });
 
   await t.step("the guest reads and writes it", async () => {

@@ -6,6 +6,7 @@ import {
   printable,
   screenWidth,
   setScreen,
+  sizeText,
   table,
   wrap,
 } from "../../lib/words/text.ts";
@@ -52,6 +53,18 @@ Deno.test("formatSize() uses powers of 1024", () => {
     [1024 ** 6, "1024 PiB"],
   ];
   for (const [bytes, text] of cases) assertEquals(formatSize(bytes), text);
+});
+
+Deno.test("sizeText() is a size as it is typed, and its bytes", () => {
+  const sizes = [0, 1000, 1024, 1536 * 1024, 5 * 1024 ** 4, 2048 * 1024 ** 4];
+  assertEquals(sizes.map(sizeText), [
+    "0 bytes",
+    "1000 bytes",
+    "1k (1024 bytes)",
+    "1536k (1572864 bytes)",
+    "5T (5497558138880 bytes)",
+    "2048T (2251799813685248 bytes)",
+  ]);
 });
 
 Deno.test("table() aligns its columns and ends no line in blanks", () => {
