@@ -1,5 +1,6 @@
 /** `disk remove` and what the kernel says of the QEMU process. */
 import { assertEquals, assertMatch } from "@std/assert";
+import { ending, pretend } from "../lab/pretend.ts";
 import { assertFailed, Instance, NAME, NEW } from "../lab/scripted_instance.ts";
 
 /** Opens its first argument, gives it up at a line, ends with its input. */
@@ -113,3 +114,25 @@ for (const via of ["path", "chown"] as const) {
     assertEquals(dry.status, 0, dry.out);
   });
 }
+
+Deno.test("an index is that of the list before a released removal is finished", async () => {
+  await using vm = new Instance();
+  const qemu = await pretend(vm, NAME);
+  const first = ["disk", "add", NAME, vm.image(), "--uuid", NEW];
+  assertEquals((await vm.cli(...first)).status, 0);
+  const uuid = NEW.replace(/^./, "c");
+  const added = ["disk", "add", NAME, vm.image("other.img"), "--uuid", uuid];
+  assertEquals((await vm.cli(...added)).status, 0);
+  vm.peer.guest = "is silent";
+  const late = ["disk", "remove", NAME, "1", "--unplug-timeout", "0.1"];
+  assertEquals((await vm.cli(...late)).status, 6);
+  // The guest releases it behind our back.
+  vm.peer.model.devices.delete(`disk-${NEW.slice(0, 18)}`);
+  vm.peer.guest = "releases";
+  const ran = await vm.cli("disk", "remove", NAME, "2");
+  assertEquals(ran.status, 0, ran.out);
+  assertEquals((ran.json.device as { uuid: string }).uuid, uuid);
+  assertMatch(JSON.stringify(ran.json.settled), /its removal is finished/);
+  assertEquals(vm.runtime[3].length, 1);
+  await ending(qemu);
+});

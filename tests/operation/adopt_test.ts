@@ -324,6 +324,29 @@ Deno.test("planAdopt() makes a first file of what the process shows", () => {
   assertEquals(hvparams.kvm_pci_reservations, 12);
 });
 
+Deno.test("planAdopt() reserves the slots that QEMU filled at its start", () => {
+  const reserved = (pci: ReturnType<typeof pciDevice>[]) => {
+    const given = adoptFacts({ disks: [liveDisk("d1")] });
+    const paths = { ...given.facts.paths, runtime: "/nowhere/vm1.runtime" };
+    const { content } = readRecord({ kind: "instance", paths });
+    const qemu = { ...given.facts.qemu, pci };
+    const none = { ...given.facts, qemu, content, diskIdentities: [] };
+    const [create] = planOf({ ...given, facts: none }).steps;
+    assert(create?.kind === "create-state");
+    return JSON.parse(create.text)[2].kvm_pci_reservations;
+  };
+  const filled = (count: number) =>
+    Array.from({ length: count }, (_, slot) => pciDevice(slot));
+  assertEquals(reserved(filled(3)), 12);
+  assertEquals(reserved(filled(15)), 15);
+  // What is recorded moves, and what is behind a bridge has other slots.
+  const last = (more: Parameters<typeof pciDevice>[1]) =>
+    reserved([...filled(15), pciDevice(15, more), pciDevice(16)]);
+  assertEquals(last({ id: "d1" }), 15);
+  assertEquals(last({ behind: "bridge" }), 15);
+  assertEquals(last({ id: "other" }), 17);
+});
+
 Deno.test("planAdopt() refuses a VM that migrates", () => {
   const { facts, kinds } = adoptFacts({}, { qemu: { runState: "inmigrate" } });
   planRefusal("migrating", facts, (facts) => planAdopt({ facts, kinds }));
