@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   bridgeOf,
+  communicationTap,
   hasVnetHdr,
   interfaceExists,
   isBridge,
@@ -107,4 +108,11 @@ Deno.test("bridgeOf() knows a bridge of the kernel from any other master", () =>
     for (const fd of fds) fd.close();
   }
   assertEquals(bridgeOf(name), undefined);
+});
+
+Deno.test("communicationTap() counts on from the highest there is", () => {
+  assertEquals(communicationTap([]), "gnt.com.0");
+  assertEquals(communicationTap(["lo", "tap7", "gnt.com"]), "gnt.com.0");
+  assertEquals(communicationTap(["gnt.com.9", "gnt.com.10"]), "gnt.com.11");
+  assertEquals(communicationTap(["gnt.com.x"]), "gnt.com.0");
 });
