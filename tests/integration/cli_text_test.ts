@@ -37,7 +37,18 @@ const COMMANDS: readonly (readonly [
     model.runState = "inmigrate";
     model.migration = "active";
   }],
+  // The socket is that of another VM.
+  ["check-foreign", ["check", NAME], ({ peer }) => {
+    peer.model.name = "vm2";
+  }],
+  ["check-uid", ["check", NAME], (vm) => {
+    Deno.writeTextFileSync(vm.at(`uid/${NAME}`), "30001\n");
+  }],
   ["list", ["list", NAME]],
+  ["list-json", ["list", NAME, "--json"]],
+  ["list-down", ["list", NAME, "--json"], (vm) => {
+    Deno.removeSync(vm.qmpPath);
+  }],
   ["list-all", ["list"]],
   ["pci", ["pci", NAME]],
   ["repair", ["repair", NAME]],
@@ -75,7 +86,10 @@ const COMMANDS: readonly (readonly [
 ];
 
 /** Those that tell more where QEMU's process is known. */
-const TELLING = ["check", "list", "pci", "repair", "disk-add-path", "nic-add"];
+const TELLING = [
+  ...["check", "check-uid", "list", "pci", "repair"],
+  ...["disk-add-path", "nic-add"],
+];
 
 for (const process of ["unknown", "known"] as const) {
   Deno.test(`what a person reads, QEMU's process being ${process}`, async (t) => {
