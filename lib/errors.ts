@@ -300,7 +300,7 @@ export function ifThere<T>(look: () => T): T | undefined {
 /** What a person can do about a shortage, by its errno. */
 function shortageHint(code: string): string {
   return code === "EMFILE"
-    ? "raise the limit of open files (ulimit -n), or give rpc fewer requests at a time"
+    ? "raise the limit of open files (ulimit -n), or send fewer requests to rpc at a time"
     : "try again later";
 }
 

@@ -62,7 +62,7 @@ function document<M extends Members, O extends Members = None>(
   members: M,
   optional?: O,
 ) {
-  const warnings = list("What a person should know besides.", REMARK);
+  const warnings = list("Warnings for a person.", REMARK);
   return object(
     description,
     { ...LINE, ...OK, ...members, warnings },
@@ -72,7 +72,7 @@ function document<M extends Members, O extends Members = None>(
 
 const GANETI = {
   ganeti: list(
-    "Only of Ganeti's own methods in rpc: what noded would answer.",
+    "The answer that noded would give; only for Ganeti's own methods in rpc.",
     anything("Whether it succeeds, then its payload or the reason."),
   ),
 };
@@ -80,7 +80,7 @@ const GANETI = {
 /** What a change answers. */
 export function changeSchema(kinds: readonly KindView[]) {
   const device = deviceSchema(kinds, { description: "A device", more: {} });
-  return document("What a change came to.", {
+  return document("The result of a change.", {
     ...INSTANCE,
     action: ACTION,
     dry_run: truth("Whether it was only planned."),
@@ -89,8 +89,11 @@ export function changeSchema(kinds: readonly KindView[]) {
     settled: SETTLED,
     plan: PLAN,
   }, {
-    adopted: list("Only of adopt: the devices that are recorded now.", device),
-    remaining: list("Only of adopt: what is left as it is.", REMAINING),
+    adopted: list("The devices that are recorded now; only for adopt.", device),
+    remaining: list(
+      "The devices that were not recorded; only for adopt.",
+      REMAINING,
+    ),
     ...GANETI,
   });
 }
@@ -99,18 +102,21 @@ export function changeSchema(kinds: readonly KindView[]) {
 export function failureSchema<D extends ToldDevice>(device: Schema<D>) {
   const failed = { ...LINE, ...failureMembers(device) };
   return object("Why a command failed.", failed, {
-    came: always(false, "Only of event-timeout: the event did not come."),
+    came: always(false, "The event did not occur; only for event-timeout."),
     ...GANETI,
   });
 }
 
 /** What `repair` answers. */
-export const REPAIR = document("What repair came to.", {
+export const REPAIR = document("The result of repair.", {
   ...INSTANCE,
-  repaired: list("What was put in order, in its order.", REPAIRED),
-  remaining: list("What is not in order still.", REMAINING),
+  repaired: list(
+    "The repaired differences, in the order of the repairs.",
+    REPAIRED,
+  ),
+  remaining: list("The differences that remain.", REMAINING),
   pending: list(
-    "Removals that wait for the guest; they are in order.",
+    "Removals that wait for the guest; they are not differences.",
     REMARK,
   ),
   changed: truth("Whether this call changed something."),
@@ -145,9 +151,9 @@ const EVENT = object("An event of QEMU.", {
   })),
 });
 
-const GAP = object("A time in which another process had the monitor.", {
+const GAP = object("A period when another process had the monitor.", {
   ...LINE,
-  gap: object("The time in which the monitor was given away.", {
+  gap: object("The period when another process had the monitor.", {
     from: time("Its beginning."),
     to: time("Its end."),
     seconds: seconds("Its length in seconds."),
@@ -158,7 +164,11 @@ const GAP = object("A time in which another process had the monitor.", {
 });
 
 /** A line of `events`. */
-export const SEEN = either("What was seen of a VM.", EVENT, GAP);
+export const SEEN = either(
+  "An event of a VM, or a period without events.",
+  EVENT,
+  GAP,
+);
 
 const ENDED = object("The last line: the VM has ended.", {
   ...LINE,
@@ -177,13 +187,13 @@ const COMPLETION = either(
   document("A script.", { script: text("The script for the shell.") }),
   document("Words.", {
     words: either(
-      "What can stand next; files: names of files.",
+      "The words that can follow; files: file names.",
       always("files", "Names of files."),
       list(
         "The words.",
         object("A word.", {
           word: text("To the letter; one that ends in = goes on."),
-          note: text("What it is, one line; can be empty."),
+          note: text("One line of explanation; can be empty."),
         }),
       ),
     ),
@@ -191,14 +201,14 @@ const COMPLETION = either(
 );
 
 /** The result of `rpc.discover`, which is no document of ours. */
-const OPEN_RPC = object("Of rpc.discover: the OpenRPC document.", {
+const OPEN_RPC = object("The OpenRPC document of rpc.discover.", {
   openrpc: text("The version of OpenRPC."),
-  info: foreign("What rpc is."),
+  info: foreign("The description of rpc."),
   methods: list("The methods.", foreign("A method.")),
   components: foreign("The schemas by their names."),
 });
 
-const VERSION_DOCUMENT = document("Of --version.", {
+const VERSION_DOCUMENT = document("The answer to --version.", {
   version: text("The release."),
 });
 
@@ -210,12 +220,12 @@ const SCHEMA_DOCUMENT = either(
     $schema: text("The dialect: 2020-12."),
     $id: text("The name of the schema."),
     title: text("Its title."),
-    description: text("What it is."),
+    description: text("The description."),
     anyOf: list("The documents.", foreign("A reference.")),
     $defs: foreign("The schemas by their names."),
     ...OPENRPC,
   }),
-  document("Of --openrpc.", OPENRPC),
+  document("The answer to --openrpc.", OPENRPC),
 );
 
 /** Why a JSON-RPC request failed: the code is -32000 minus the exit status. */
@@ -269,10 +279,10 @@ export async function documents(): Promise<Documents> {
       "The devices of an instance, or the instances of a node.",
       document("The devices of an instance.", instanceMembers(kinds)),
       document("The instances of a node.", NODE_MEMBERS),
-      object("The instances of a node, of which only root can see all.", {
+      object("The instances of a node; only root can see all of them.", {
         ...failed,
         ...NODE_MEMBERS,
-        warnings: list("What a person should know besides.", REMARK),
+        warnings: list("Warnings for a person.", REMARK),
       }),
     ),
     pci: document("The PCI buses of a VM.", PCI_MEMBERS),

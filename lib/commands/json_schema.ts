@@ -30,7 +30,7 @@ export async function jsonSchema() {
     $id: `urn:kvm-hotplug:documents:${SCHEMA}`,
     title: `Documents of kvm-hotplug ${VERSION}`,
     description:
-      "Every document that kvm-hotplug writes with --json or as a result of rpc. $defs has one schema for each command, under its words joined by a dot, for example disk.add. Later releases may add members; null stands where a member does not apply.",
+      "All documents of kvm-hotplug. $defs has one schema for each command, for example disk.add. Later releases may add members. A member that does not apply is null.",
     anyOf: all.map(({ json }) => json),
     $defs: { ...definitions(all), ...Object.fromEntries(commands) } as Json,
   };

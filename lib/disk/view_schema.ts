@@ -28,7 +28,7 @@ export const DISK_MEMBERS = {
   kind: always("disk", "It is a disk."),
   source: orNull(
     text(
-      "The absolute path or URI of what it shows; null if it is not known, or a drive has no medium.",
+      "The absolute path or URI of its source; null if it is not known or the drive is empty.",
     ),
   ),
   size_bytes: orNull(
@@ -49,7 +49,7 @@ export const DISK_MEMBERS = {
   cache: orNull(choice("Its cache mode", CACHES)),
   aio: orNull(choice("How QEMU does its I/O; QEMU does not tell", AIOS)),
   discard: orNull(
-    choice("What becomes of discarded blocks; QEMU does not tell", DISCARDS),
+    choice("The handling of discarded blocks; QEMU does not tell", DISCARDS),
   ),
   limits: orNull(
     dictionary(

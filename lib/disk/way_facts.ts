@@ -132,7 +132,7 @@ function hidden(
   const [name] = names;
   return name === undefined
     ? undefined
-    : `it cannot resolve ${name} from its root directory ${root}: give an address`;
+    : `it cannot resolve ${name} in its root directory ${root}: use an IP address instead of the name`;
 }
 
 /**

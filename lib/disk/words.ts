@@ -285,7 +285,7 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
       spec("force", "change the medium even if the guest has locked the tray"),
       spec(
         "not-migratable",
-        "allow a medium that Ganeti's start could not open",
+        "allow a medium that Ganeti's start cannot open",
       ),
     ],
   ),

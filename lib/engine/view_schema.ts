@@ -47,14 +47,14 @@ export const DEVICE_MEMBERS = {
 /** What a change did. */
 export const ACTION = word(
   ["add", "remove", "resize", "set", "upgrade", "mend", "adopt", "modify"],
-  "What the change does, also said where there was nothing to do.",
+  "The kind of change, even if there was nothing to do.",
 );
 
 /** One step of a plan. */
 export const STEP = named(
   "step",
   object("One step of a plan: QEMU or this node does it.", {
-    step: text("What the step does, one line."),
+    step: text("One line that describes the step."),
     qmp: orNull(object("The QMP command; null if this node acts.", {
       execute: text("The name of the command."),
       arguments: foreign("Its arguments."),
@@ -66,5 +66,5 @@ export const STEP = named(
 
 /** The steps that a dry run did not take. */
 export const PLAN = orNull(
-  list("The steps, in their order; null if it was no dry run.", STEP),
+  list("The steps, in their order; null without --dry-run.", STEP),
 );

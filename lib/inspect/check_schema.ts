@@ -29,10 +29,12 @@ export const REQUIREMENT = named(
     ),
     ok: truth("Whether it is met."),
     detail: text(
-      "What there is; if it is not met, what an addition would say.",
+      "The present state; if the requirement is not met, the message of an addition.",
     ),
     hint: orNull(
-      text("What would help; null if it is met, or nothing is known to help."),
+      text(
+        "The next step; null if the requirement is met or no step is known.",
+      ),
     ),
   }),
 );
@@ -54,15 +56,18 @@ export const WAY = named(
 export const CHECK_MEMBERS = {
   instance: text("The instance, or the path of the socket that was given."),
   supported: truth("Whether all requirements of disks and NICs are met."),
-  requirements: list("In the order in which an addition asks.", REQUIREMENT),
+  requirements: list(
+    "The requirements, in the order of an addition's checks.",
+    REQUIREMENT,
+  ),
   qemu: QEMU,
   ways: list("The ways to a disk, safest first.", WAY),
   free_slots: list(
-    "The slots that a new device can get; of a PCIe port, its number.",
+    "The free slots for a new device; for a PCIe port, the port's number.",
     whole("A slot."),
   ),
   differences: list(
-    "On what runtime file, QEMU and node differ; they do not change the status.",
+    "The differences of runtime file, QEMU and node; they do not change the exit status.",
     REMARK,
   ),
   compared: COMPARED,

@@ -35,7 +35,7 @@ const COMPARISON = {
     ],
     "How runtime file, QEMU and node compare. unasked: the VM runs, and its QEMU could not be asked; unknown: the runtime file cannot be read.",
   ),
-  differences: list("What differs about the device.", REMARK),
+  differences: list("The differences of the device.", REMARK),
 };
 
 /** A device of a list, of any of these kinds. */
@@ -54,10 +54,10 @@ export function instanceMembers(kinds: readonly KindView[]) {
     running: truth("Whether the VM runs."),
     qemu: orNull(QEMU),
     devices: list(
-      "Recorded disks, recorded NICs, then what only QEMU has.",
+      "Recorded disks, recorded NICs, then devices that only QEMU has.",
       listedDevice(kinds),
     ),
-    differences: list("What differs, about none of the devices.", REMARK),
+    differences: list("Differences that belong to no device.", REMARK),
     compared: COMPARED,
   };
 }
@@ -71,7 +71,9 @@ export const DEPTH = word(
 const SUMMARY = named(
   "instance_summary",
   object("An instance of the node.", {
-    instance: text("Its name: of its runtime file, else of its pid file."),
+    instance: text(
+      "The name of its runtime file, or of its pid file if it has no runtime file.",
+    ),
     running: orNull(
       truth("Whether its VM runs; null if only root can see that."),
     ),
@@ -88,11 +90,11 @@ const SUMMARY = named(
     ),
     monitor: word(
       ["answered", "held", "silent", "none", "stopped", "unasked"],
-      "What became of the question to its QEMU. held: its monitor serves somebody else; silent: no answer in time; none: nobody listens; stopped: by a signal; unasked: kvm-hotplug could not.",
+      "Whether QEMU answered. held: another client has the monitor; silent: no answer in time; none: no program listens; stopped: by a signal; unasked: not possible.",
     ),
     compared: orNull(DEPTH),
     attention: list(
-      "What a person should look at, most telling first.",
+      "Problems that need attention, the most important first.",
       REMARK,
     ),
   }),

@@ -35,15 +35,22 @@ export const MAP_SLOT = named(
 export const MAP_BUS = named(
   "pci_bus",
   object("A PCI bus.", {
-    bus: text("What --bus takes; in parentheses if QEMU has no name for it."),
+    bus: text(
+      "The value for --bus; in parentheses if the bus has no name in QEMU.",
+    ),
     type: word(["pci", "pcie"], "The type of the bus, not of its devices."),
-    kind: word(["root", "port", "switch", "bridge"], "What it belongs to."),
+    kind: word(
+      ["root", "port", "switch", "bridge"],
+      "The kind of device that has the bus.",
+    ),
     port: orNull(
-      whole("The number of the port, which --slot takes; null if it is none."),
+      whole(
+        "The number of the port, a value for --slot; null for other buses.",
+      ),
     ),
     hotplug: truth("Whether devices can be plugged into it."),
     reserved: whole("Slots below this one are kept: kvm_pci_reservations."),
-    slots: list("What is on it, by slot and function.", MAP_SLOT),
+    slots: list("The devices on the bus, by slot and function.", MAP_SLOT),
     free: list(
       "The slots that a new device can get.",
       whole("A slot.", { max: 31 }),

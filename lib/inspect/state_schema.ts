@@ -25,10 +25,10 @@ const RECORDED_DISK = {
 
 /** What a comparison with QEMU comes to. */
 export const VERIFICATION = object(
-  "What the comparison with QEMU and the node comes to.",
+  "The result of the comparison with QEMU and the node.",
   {
     ok: truth("Whether nothing differs."),
-    differences: list("What differs.", REMARK),
+    differences: list("The differences.", REMARK),
   },
 );
 
@@ -39,10 +39,12 @@ export function stateMembers(kinds: readonly KindView[]) {
   return {
     instance: text("The whole name of the instance."),
     path: text("The path of the file."),
-    version: text("The first release of Ganeti whose files look so."),
+    version: text(
+      "The first release of Ganeti that writes files in this form.",
+    ),
     current: truth("Whether the file already has today's form."),
     raw: verbatim("The file as it is.", "array"),
-    understood: object("What the file says, in today's form.", {
+    understood: object("The content of the file, in the current form.", {
       kvm_cmd: list(
         "The command line that QEMU was started with.",
         text("A word."),

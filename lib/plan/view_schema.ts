@@ -94,10 +94,10 @@ export const QEMU = named(
       text("Its root directory; / if it has none of its own."),
     ),
     user_namespace: orUnknown(
-      word(NAMESPACE, "Whether its user namespace is that of kvm-hotplug."),
+      word(NAMESPACE, "Whether it has the user namespace of kvm-hotplug."),
     ),
     mount_namespace: orUnknown(
-      word(NAMESPACE, "Whether its mount namespace is that of kvm-hotplug."),
+      word(NAMESPACE, "Whether it has the mount namespace of kvm-hotplug."),
     ),
     seccomp: orUnknown(
       whole("Its seccomp mode: 0 none, 1 strict, 2 filter.", { max: 2 }),
@@ -105,11 +105,11 @@ export const QEMU = named(
     options: orUnknown(
       list(
         "The options of its command line that confine it.",
-        text("An option with its value, for example -runas nobody."),
+        text("An option with its value, for example -runas kvm."),
       ),
     ),
     uid_file: orNull(
-      text("What Ganeti noted of the user of its pool; null if nothing."),
+      text("The content of Ganeti's uid file; null if there is none."),
     ),
   }),
 );
@@ -117,9 +117,9 @@ export const QEMU = named(
 /** What repair did. */
 export const REPAIRED = named(
   "repaired",
-  object("Something that repair put in order.", {
-    what: text("What was not in order."),
-    did: text("What repair did about it."),
+  object("A repaired difference.", {
+    what: text("The difference."),
+    did: text("The repair."),
   }),
 );
 

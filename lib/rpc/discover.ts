@@ -156,7 +156,7 @@ const GANETI_VALUES = new Map<string, Json>(Object.entries({
     schema: { type: "integer", minimum: 1 },
   },
   extra: {
-    description: "Of a disk that is added: its link and its URI.",
+    description: "The link and the URI of a disk that is added.",
     schema: {
       anyOf: [{ type: "array" }, { type: "string" }, { type: "null" }],
     },
@@ -211,7 +211,7 @@ export async function openRpc(): Promise<Json> {
       title: "kvm-hotplug rpc",
       version: VERSION,
       description:
-        "JSON-RPC 2.0 on stdin and stdout, one message a line. A result is the document that the command writes with --json; a failure is an error with -32000 minus the exit status, and the document as its data. Flags are true or left out.",
+        "JSON-RPC 2.0 on stdin and stdout, one message per line. A result is the command's --json document. An error has code -32000 minus the exit status, and the document as data.",
     },
     methods: [
       ...GANETI_METHODS.map(ganetiMethod),

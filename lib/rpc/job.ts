@@ -75,7 +75,9 @@ export function jobOf(
   const command = commandOfMethod(method);
   if (command === undefined) {
     const isStream = COMMANDS.some((one) => dotted(one) === method);
-    const why = isStream ? ": it has lines, and no one answer" : "";
+    const why = isStream
+      ? ": this command prints many lines, so it has no single answer"
+      : "";
     return {
       code: RPC_ERRORS.method,
       error: usage(

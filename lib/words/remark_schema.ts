@@ -25,7 +25,7 @@ import {
   word,
 } from "./json_schema.ts";
 
-/** What names a device. */
+/** The names of a device. */
 export const NAME_MEMBERS = {
   kind: text("The kind of the device: disk or nic."),
   index: orNull(
@@ -38,7 +38,7 @@ export const NAME_MEMBERS = {
 /** The device that a remark is about. */
 export const NAMED_DEVICE: Schema<ToldDevice> = named(
   "named_device",
-  object("What names a device.", NAME_MEMBERS),
+  object("The names of a device.", NAME_MEMBERS),
 );
 
 const REMARK_MEMBERS = {
@@ -67,14 +67,14 @@ export const REMAINING: Schema<Remark & { readonly what: string }> = named(
 
 /** What was put in order before a change. */
 export const SETTLED: Schema<readonly Remark[]> = list(
-  "What an earlier call had left, and this one put in order first.",
+  "Leftovers of an earlier call, which this call finished or undid first.",
   REMARK,
 );
 
 const QMP_FAULT: Schema<QmpFault> = named(
   "qmp_fault",
   object("The QMP command that QEMU refused.", {
-    command: text("What was sent, for example device_add."),
+    command: text("The command, for example device_add."),
     class: text("QEMU's error class, for example GenericError."),
     desc: text("QEMU's own words."),
   }),
