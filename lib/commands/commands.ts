@@ -8,12 +8,21 @@
 import { KIND_COMMANDS } from "../kinds.ts";
 import { isInstanceName } from "../state/instance.ts";
 import {
+  type AmountOption,
   type CommandSpec,
   commandSpec,
   DRY_RUN,
   type Invocation,
+  secondsOption,
   spec,
 } from "../words/options.ts";
+
+/** How long events are followed. */
+export const FOR: AmountOption = secondsOption(
+  0,
+  "for S",
+  "end after this many seconds",
+);
 
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -99,7 +108,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "show the VM's events as they occur",
       [
         spec("until EVENT", "end with status 0 when this event occurs"),
-        spec("for S", "end after this many seconds"),
+        FOR,
       ],
     ),
     document: "event",

@@ -15,13 +15,13 @@ import { type Call, streamsOf } from "./answer.ts";
 import { documentLine } from "./document.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { isReaderThere } from "./reader.ts";
-import { option } from "../words/request_words.ts";
+import { amount } from "../words/request_words.ts";
+import { FOR } from "./commands.ts";
 import { reachOf } from "./requests.ts";
 import { documentOf, recordFault, recordReader, textOf } from "./event_text.ts";
 import { targetOf } from "./target.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { warningText } from "./report.ts";
-import * as check from "../words/values.ts";
 import { isFollower } from "./follower.ts";
 
 /** @throws {HotplugError} `unsupported` if this QEMU has no such event */
@@ -64,7 +64,7 @@ export async function events(call: Call): Promise<undefined> {
   const { invocation, terminal, trace } = call;
   const reach = reachOf(invocation, terminal.env);
   const target = targetOf(invocation, reach);
-  const forMs = option(invocation, "for", check.secondsAsMs({ min: 0 }));
+  const forMs = amount(invocation, FOR);
   const deadline = performance.now() + (forMs ?? Infinity);
   const until = invocation.values.get("until")?.toUpperCase();
   const { write } = streamsOf(call);

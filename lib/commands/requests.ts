@@ -13,8 +13,14 @@ import {
   commandLine,
   defaultRunDir,
 } from "../state/instance.ts";
-import { GLOBAL_OPTIONS, type Invocation } from "../words/options.ts";
-import { absolute, option, path } from "../words/request_words.ts";
+import {
+  GLOBAL_OPTIONS,
+  type Invocation,
+  LOCK_TIMEOUT,
+  TIMEOUT,
+  UNPLUG_TIMEOUT,
+} from "../words/options.ts";
+import { absolute, amount, option, path } from "../words/request_words.ts";
 import { kindRequest } from "../kinds.ts";
 import type { Call } from "./answer.ts";
 import { waitingLine } from "./waiting.ts";
@@ -53,8 +59,6 @@ export function reachOf(
   invocation: Invocation,
   env: (name: string) => string | undefined,
 ): Reach {
-  const seconds = (name: string, min: number) =>
-    option(invocation, name, check.secondsAsMs({ min }));
   return {
     runDir: option(invocation, "run-dir", path) ??
       absolute(defaultRunDir(env)),
@@ -64,9 +68,9 @@ export function reachOf(
       const value = invocation.values.get(name);
       return value === undefined ? [] : [`--${name}`, value];
     }),
-    timeoutMs: seconds("timeout", 0.001) ?? 5_000,
-    unplugTimeoutMs: seconds("unplug-timeout", 0) ?? 30_000,
-    lockTimeoutMs: seconds("lock-timeout", 0) ?? 10_000,
+    timeoutMs: amount(invocation, TIMEOUT) ?? 5_000,
+    unplugTimeoutMs: amount(invocation, UNPLUG_TIMEOUT) ?? 30_000,
+    lockTimeoutMs: amount(invocation, LOCK_TIMEOUT) ?? 10_000,
   };
 }
 

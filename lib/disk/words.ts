@@ -29,6 +29,8 @@ import { FORMATS } from "../host/qcow2.ts";
 import { plug } from "../plan/request.ts";
 import { defined } from "../state/defined.ts";
 import {
+  type AmountOption,
+  amountOption,
   choiceOption,
   type CommandSpec,
   commandSpec,
@@ -37,9 +39,11 @@ import {
   type Invocation,
   type OptionSpec,
   PLUG_OPTIONS,
+  SIZE,
   spec,
 } from "../words/options.ts";
 import {
+  amount,
   choice,
   deviceWord,
   option,
@@ -70,34 +74,27 @@ function sourceOf(text: string): string {
   }
 }
 
+const QUEUES = amountOption(
+  { unit: "number", min: 1, max: MAX_DISK_QUEUES },
+  "queues N",
+  `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
+  "QEMU's choice",
+);
+
 function diskSettings(invocation: Invocation): Partial<DiskSettings> {
   return defined({
     cache: choice(invocation, "cache", CACHES),
     aio: choice(invocation, "aio", AIOS),
     discard: choice(invocation, "discard", DISCARDS),
     access: invocation.flags.has("read-only") ? "ro" as const : undefined,
-    queues: option(
-      invocation,
-      "queues",
-      check.wholeNumber({ min: 1, max: MAX_DISK_QUEUES }),
-    ),
+    queues: amount(invocation, QUEUES),
   });
-}
-
-const NUMBER = check.wholeNumber({ min: 0, max: 999_999_999 });
-const BYTES = check.sizeBytes({ min: 0, max: MAX_LIMIT });
-
-function isInBytes(name: LimitName): boolean {
-  return name.startsWith("bps");
 }
 
 /** The limits among the options, undefined if there are none. */
 function limitsOf(invocation: Invocation): IoLimits | undefined {
   const limits: IoLimits = defined(Object.fromEntries(
-    LIMIT_NAMES.map((name) => [
-      name,
-      option(invocation, name, isInBytes(name) ? BYTES : NUMBER),
-    ]),
+    LIMIT_OPTIONS.map((one) => [one.name, amount(invocation, one)]),
   ));
   if (Object.keys(limits).length === 0) return undefined;
   const fault = limitsFault(limits);
@@ -141,7 +138,7 @@ function diskResize(
     ...about,
     sizeBytes: size === undefined
       ? undefined
-      : check.sizeBytes({ min: 1 })({ option: "SIZE", text: size }),
+      : check.sizeBytes(SIZE)({ option: "SIZE", text: size }),
     fileGrowth: flags.has("grow") ? "allowed" : "refused",
   };
 }
@@ -181,11 +178,19 @@ const LIMIT_HELP: Readonly<Record<LimitName, string>> = {
   "bps-write": "bytes written per second",
 };
 
-const LIMIT_OPTIONS: readonly OptionSpec[] = LIMIT_NAMES.map((name) => ({
-  name,
-  value: isInBytes(name) ? "SIZE" : "N",
-  help: LIMIT_HELP[name],
-}));
+const LIMIT_OPTIONS: readonly AmountOption[] = LIMIT_NAMES.map((name) =>
+  name.startsWith("bps")
+    ? amountOption(
+      { unit: "bytes", min: 0, max: MAX_LIMIT },
+      `${name} SIZE`,
+      LIMIT_HELP[name],
+    )
+    : amountOption(
+      { unit: "number", min: 0, max: 999_999_999 },
+      `${name} N`,
+      LIMIT_HELP[name],
+    )
+);
 
 /** A setting that a hvparam gives to every disk. */
 function setting(name: string, choices: readonly string[]): OptionSpec {
@@ -221,11 +226,7 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
   setting("aio", AIOS),
   setting("discard", DISCARDS),
   spec("read-only", "the guest cannot write to the disk"),
-  spec(
-    "queues N",
-    `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
-    "QEMU's choice",
-  ),
+  QUEUES,
   spec("iothread ID", "an iothread of the instance"),
   {
     ...spec(

@@ -15,6 +15,7 @@ import { usage } from "../errors.ts";
 import { LINK_STATES, NIC_MODES } from "../host/network_words.ts";
 import { plug } from "../plan/request.ts";
 import {
+  amountOption,
   choiceOption,
   type CommandSpec,
   commandSpec,
@@ -25,6 +26,7 @@ import {
   spec,
 } from "../words/options.ts";
 import {
+  amount,
   choice,
   deviceWord,
   flag,
@@ -97,14 +99,17 @@ function accepted({ flags }: Invocation): Pick<NicAdd, "migratable"> {
   return flags.has("not-migratable") ? { migratable: "not-needed" } : {};
 }
 
+const QUEUES = amountOption(
+  { unit: "number", min: 1, max: MAX_NIC_QUEUES },
+  "queues N",
+  `queue pairs, 1 to ${MAX_NIC_QUEUES}`,
+  "the hvparams",
+);
+
 /** What a NIC is made with. */
 function settings(invocation: Invocation) {
   return {
-    queues: option(
-      invocation,
-      "queues",
-      check.wholeNumber({ min: 1, max: MAX_NIC_QUEUES }),
-    ),
+    queues: amount(invocation, QUEUES),
     vhost: flag(invocation, "vhost"),
     vnetHdr: invocation.flags.has("no-vnet-hdr") ? "off" as const : undefined,
     tap: option(invocation, "tap", check.newInterfaceName),
@@ -190,8 +195,9 @@ const NIC_ADD: CommandSpec = commandSpec(
         "hvparam nic_type",
       ),
       choices: [...VIRTIO_NET_WORDS, ...USUAL_CARDS],
+      others: "accepted",
     },
-    spec("queues N", `queue pairs, 1 to ${MAX_NIC_QUEUES}`, "the hvparams"),
+    QUEUES,
     spec(
       "vhost",
       "use the kernel's accelerator (--no-vhost: do not use it)",

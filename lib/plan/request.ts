@@ -6,8 +6,8 @@
 
 import * as check from "../words/values.ts";
 import { ID_SCHEMES, type IdScheme } from "../device/device_id.ts";
-import type { Invocation } from "../words/options.ts";
-import { choice, option } from "../words/request_words.ts";
+import { type Invocation, SLOT } from "../words/options.ts";
+import { amount, choice, option } from "../words/request_words.ts";
 
 /** A uuid and whether the user gave it. */
 export interface UuidChoice {
@@ -60,7 +60,7 @@ export function plug(
     uuid: uuidChoice(invocation),
     name: option(invocation, "name", check.shortText),
     driver: option(invocation, "driver", check.qemuId),
-    slot: option(invocation, "slot", check.wholeNumber({ min: 0, max: 31 })),
+    slot: amount(invocation, SLOT),
     bus: option(invocation, "bus", check.qemuId),
     idScheme: choice(invocation, "id-scheme", ID_SCHEMES),
   };

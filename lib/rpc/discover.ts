@@ -11,7 +11,13 @@ import { jsonSchema } from "../commands/json_schema.ts";
 import { STATUSES } from "../commands/usage.ts";
 import type { Json } from "../qmp/message.ts";
 import { VERSION } from "../version.ts";
-import { type CommandSpec, dotted, type OptionSpec } from "../words/options.ts";
+import {
+  type Amount,
+  type CommandSpec,
+  dotted,
+  type OptionSpec,
+  SIZE,
+} from "../words/options.ts";
 import {
   GANETI_METHODS,
   GANETI_PARAMETERS,
@@ -20,33 +26,31 @@ import {
 import { isMethod, isRest, keyOf, REQUEST_OPTIONS } from "./invocation.ts";
 
 const TEXT = { type: "string", minLength: 1 };
-const NUMBER = { type: "number", minimum: 0 };
 
-/** What a value can be, by its metavariable; others are texts. */
-const VALUES = new Map<string, Json>(Object.entries({
-  COUNT: { type: "integer", minimum: 0 },
-  N: { type: "integer", minimum: 0 },
-  S: NUMBER,
-  SIZE: {
-    anyOf: [
-      { type: "integer", minimum: 0 },
-      { type: "string", pattern: "^[0-9]+([.][0-9]+)?[kKmMgGtT]?$" },
-    ],
-  },
-}));
-
-/** Whether a word is a number of the kind that a schema is of. */
-function fallbackOf({ default: word, choices, value }: OptionSpec): Json {
-  if (word === undefined) return value === undefined ? { default: false } : {};
-  if (choices?.includes(word)) return { default: word };
-  return value === "S" && Number(word) > 0 ? { default: Number(word) } : {};
+/** What a number can be, in bytes also as a text. */
+function amountSchema({ unit, min, max }: Amount): Json {
+  const type = unit === "seconds" ? "number" : "integer";
+  const number = { type, minimum: min, maximum: max };
+  if (unit !== "bytes") return number;
+  const pattern = "^[0-9]+([.][0-9]+)?[kKmMgGtT]?$";
+  return { anyOf: [number, { type: "string", pattern }] };
 }
 
-function valueSchema({ value, choices, json }: OptionSpec): Json {
+function valueSchema(option: OptionSpec): Json {
+  const { value, choices, others, amount, json } = option;
   if (value === undefined) return { type: "boolean" };
+  if (others !== undefined) return { ...TEXT, examples: choices };
   if (choices !== undefined) return { type: "string", enum: choices };
-  if (json === undefined) return VALUES.get(value) ?? TEXT;
-  return { anyOf: [TEXT, { type: "object" }] };
+  if (amount !== undefined) return amountSchema(amount);
+  return json === undefined ? TEXT : { anyOf: [TEXT, { type: "object" }] };
+}
+
+/** What holds without the option, where that is a value. */
+function fallbackOf(option: OptionSpec): Json {
+  const { default: word, choices, value, amount } = option;
+  if (word === undefined) return value === undefined ? { default: false } : {};
+  if (choices?.includes(word)) return { default: word };
+  return amount && /^[0-9]+$/.test(word) ? { default: Number(word) } : {};
 }
 
 function key(name: string): string {
@@ -91,7 +95,11 @@ function operandParam(operand: string): Json {
     name,
     description: OPERANDS.get(name) ?? `${operand} of the command line.`,
     required: !operand.startsWith("["),
-    schema: isRest(operand) ? rest : VALUES.get(name.toUpperCase()) ?? word,
+    schema: isRest(operand)
+      ? rest
+      : name === "size"
+      ? amountSchema(SIZE)
+      : word,
   };
 }
 

@@ -6,6 +6,21 @@
 
 import { ID_SCHEMES } from "../device/device_id.ts";
 
+/** A number that a value can be, both bounds included. */
+export interface Amount {
+  /** `bytes` may be written with k M G T, `seconds` with a fraction. */
+  readonly unit: "number" | "bytes" | "seconds";
+  readonly min: number;
+  readonly max: number;
+}
+
+/** An operand SIZE. */
+export const SIZE: Amount = {
+  unit: "bytes",
+  min: 1,
+  max: Number.MAX_SAFE_INTEGER,
+};
+
 /** One long option. */
 export interface OptionSpec {
   /** Long form, without its `--`. */
@@ -14,6 +29,10 @@ export interface OptionSpec {
   readonly value?: string | undefined;
   /** Words that can be its value, where there are few. */
   readonly choices?: readonly string[];
+  /** The choices are the usual ones, and QEMU may know more. */
+  readonly others?: "accepted";
+  /** What its value can be, if it is a number; else it is a text. */
+  readonly amount?: Amount;
   /** In `rpc` it may also be an object, for a value that is JSON text. */
   readonly json?: "accepted";
   /** One letter that means the same. */
@@ -45,6 +64,27 @@ export function spec(
   return { name, value, help, default: fallback };
 }
 
+/** An option whose value is a number. */
+export interface AmountOption extends OptionSpec {
+  readonly amount: Amount;
+}
+
+/** As {@linkcode spec}, of a number. */
+export function amountOption(
+  amount: Amount,
+  ...told: Parameters<typeof spec>
+): AmountOption {
+  return { ...spec(...told), amount };
+}
+
+/** Seconds to wait, at most a day. */
+export function secondsOption(
+  min: number,
+  ...told: Parameters<typeof spec>
+): AmountOption {
+  return amountOption({ unit: "seconds", min, max: 86_400 }, ...told);
+}
+
 /** An option whose value is one of a few words, which are its help. */
 export function choiceOption(
   spec: Omit<OptionSpec, "help"> & { readonly choices: readonly string[] },
@@ -52,6 +92,30 @@ export function choiceOption(
 ): OptionSpec {
   return { ...spec, help: either(spec.choices) + more };
 }
+
+/** Longest wait for one QMP reply. */
+export const TIMEOUT: AmountOption = secondsOption(
+  0.001,
+  "timeout S",
+  "longest wait for one QMP reply, in seconds",
+  "5",
+);
+
+/** Longest wait for the guest. */
+export const UNPLUG_TIMEOUT: AmountOption = secondsOption(
+  0,
+  "unplug-timeout S",
+  "longest wait for the guest to release a device, in seconds",
+  "30",
+);
+
+/** Longest wait for the lock. */
+export const LOCK_TIMEOUT: AmountOption = secondsOption(
+  0,
+  "lock-timeout S",
+  "longest wait for another kvm-hotplug on the same instance, in seconds",
+  "10",
+);
 
 /** Options that every command takes. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -63,17 +127,9 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   spec("qmp PATH", "use this QMP socket"),
   spec("state PATH", "use this runtime file"),
   spec("json", "print one JSON document on stdout"),
-  spec("timeout S", "longest wait for one QMP reply, in seconds", "5"),
-  spec(
-    "unplug-timeout S",
-    "longest wait for the guest to release a device, in seconds",
-    "30",
-  ),
-  spec(
-    "lock-timeout S",
-    "longest wait for another kvm-hotplug on the same instance, in seconds",
-    "10",
-  ),
+  TIMEOUT,
+  UNPLUG_TIMEOUT,
+  LOCK_TIMEOUT,
   spec(
     "log FILE",
     "append the trace, and one line for each change, as JSON lines",
@@ -94,15 +150,19 @@ export const DRY_RUN: OptionSpec = spec(
   "make all checks, choose the slot, print the plan; change nothing",
 );
 
+/** Where a device is to sit. */
+export const SLOT: AmountOption = amountOption(
+  { unit: "number", min: 0, max: 31 },
+  "slot N",
+  "PCI slot, 0 to 31, or a port's number; for a SCSI disk, the target number",
+  "the first free one",
+);
+
 /** For every command that adds a device. */
 export const PLUG_OPTIONS: readonly OptionSpec[] = [
   spec("uuid U", "the device's uuid", "a random one"),
   spec("name N", "name stored with the device"),
-  spec(
-    "slot N",
-    "PCI slot, 0 to 31, or a port's number; for a SCSI disk, the target number",
-    "the first free one",
-  ),
+  SLOT,
   spec(
     "bus B",
     "PCI or SCSI bus, or a PCIe port",

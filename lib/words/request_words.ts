@@ -7,7 +7,7 @@
 import * as check from "./values.ts";
 import { resolve } from "@std/path/posix";
 import { usage } from "../errors.ts";
-import type { Invocation } from "./options.ts";
+import type { AmountOption, Invocation } from "./options.ts";
 
 /** Takes an option through its check, if it was given. */
 export function option<T>(
@@ -17,6 +17,21 @@ export function option<T>(
 ): T | undefined {
   const text = values.get(name);
   return text === undefined ? undefined : convert({ option: name, text });
+}
+
+/** How a number is read; seconds become milliseconds. */
+const READERS = {
+  number: check.wholeNumber,
+  bytes: check.sizeBytes,
+  seconds: check.secondsAsMs,
+};
+
+/** Takes an option that is a number, if it was given. */
+export function amount(
+  invocation: Invocation,
+  { name, amount }: AmountOption,
+): number | undefined {
+  return option(invocation, name, READERS[amount.unit](amount));
 }
 
 /** Takes an option that is one of a few words, if it was given. */

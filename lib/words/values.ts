@@ -26,7 +26,7 @@ export type Reader<T> = (word: Word) => T;
 /** Both included. */
 interface Bounds {
   readonly min: number;
-  readonly max?: number;
+  readonly max: number;
 }
 
 /** Operands go by names in capitals, as in the usage text. */
@@ -52,7 +52,7 @@ function textThat(
 }
 
 /** A whole number within bounds. */
-export function wholeNumber({ min, max }: Required<Bounds>): Reader<number> {
+export function wholeNumber({ min, max }: Bounds): Reader<number> {
   return (word) => {
     const value = /^\d{1,9}$/.test(word.text) ? Number(word.text) : NaN;
     if (value >= min && value <= max) return value;
@@ -65,7 +65,7 @@ const SIZE = /^(\d{1,16}|\d{1,9}\.\d{1,6}(?=[kmgt]))([kmgt]?)$/i;
 
 /** Bytes, or a number with k M G T, powers of 1024. */
 export function sizeBytes(
-  { min, max = Number.MAX_SAFE_INTEGER }: Bounds,
+  { min, max }: Bounds,
 ): Reader<number> {
   return (word) => {
     const [, digits, unit = ""] = SIZE.exec(word.text) ?? [];
@@ -81,15 +81,13 @@ export function sizeBytes(
   };
 }
 
-const DAY_S = 86_400;
-
-/** Seconds, fractions allowed, as milliseconds; at most a day. */
-export function secondsAsMs({ min }: Bounds): Reader<number> {
+/** Seconds, fractions allowed, as milliseconds. */
+export function secondsAsMs({ min, max }: Bounds): Reader<number> {
   return (word) => {
     const isNumber = /^\d{1,6}(?:\.\d{1,3})?$/.test(word.text);
     const value = isNumber ? Number(word.text) : NaN;
-    if (value >= min && value <= DAY_S) return Math.round(value * 1000);
-    throw wrong(word, `seconds, from ${min} to ${DAY_S}`);
+    if (value >= min && value <= max) return Math.round(value * 1000);
+    throw wrong(word, `seconds, from ${min} to ${max}`);
   };
 }
 

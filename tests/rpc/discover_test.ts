@@ -67,10 +67,15 @@ Deno.test("openRpc() tells of options what the table of commands has", () => {
   assertEquals(param("read_only").schema, { type: "boolean", default: false });
   assertEquals(param("timeout").schema, {
     type: "number",
-    minimum: 0,
+    minimum: 0.001,
+    maximum: 86_400,
     default: 5,
   });
-  assertEquals(param("queues").schema, { type: "integer", minimum: 0 });
+  const { enum: only, examples } = param("driver", "nic.add").schema;
+  assertEquals([only, examples.includes("e1000")], [undefined, true]);
+  assertEquals(param("name").schema, { type: "string", minLength: 1 });
+  const queues = { type: "integer", minimum: 1, maximum: 1024 };
+  assertEquals(param("queues").schema, queues);
   assertEquals(param("no_vhost", "nic.add").schema.type, "boolean");
   assertEquals(
     param("cache").description,

@@ -1,3 +1,4 @@
+import { SIZE, TIMEOUT, UNPLUG_TIMEOUT } from "../../lib/words/options.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import * as values from "../../lib/words/values.ts";
 import { NEW_UUID, refusal } from "../support/facts.ts";
@@ -28,7 +29,7 @@ Deno.test("wholeNumber() keeps to its bounds", () => {
 });
 
 Deno.test("sizeBytes() takes what a number holds to the byte, and no more", () => {
-  const check: Check = values.sizeBytes({ min: 1 });
+  const check: Check = values.sizeBytes(SIZE);
   const texts = ["1", "4k", "1.5G", "8191T", "9007199254740991"];
   assertEquals(
     texts.map((text) => take(check, text)),
@@ -39,14 +40,14 @@ Deno.test("sizeBytes() takes what a number holds to the byte, and no more", () =
 });
 
 Deno.test("secondsAsMs() takes fractions and at most a day", () => {
-  const check: Check = values.secondsAsMs({ min: 0 });
+  const check: Check = values.secondsAsMs(UNPLUG_TIMEOUT.amount);
   const texts = ["0", "0.5", "30", "1.001", "86400"];
   assertEquals(
     texts.map((text) => take(check, text)),
     [0, 500, 30_000, 1001, 86_400_000],
   );
   refuses(check, "86401", "-1", "1e3", "Infinity", ".5", "1.", "1,5", "");
-  refuses(values.secondsAsMs({ min: 0.001 }), "0", "0.0");
+  refuses(values.secondsAsMs(TIMEOUT.amount), "0", "0.0");
 });
 
 Deno.test("oneOf() names the words it takes", () => {
