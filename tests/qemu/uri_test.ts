@@ -132,7 +132,10 @@ eachRelease("a disk of qemu-nbd over TCP is used and removed", async (vm) => {
   assertEquals(add.status, 0, add.stdout + add.stderr);
   await assertUsed(vm, image);
   const resize = await tool(vm, "disk", "resize", vm.name, UUID);
-  assertEquals([resize.status, resize.json.error?.hint], [3, "give SIZE"]);
+  assertEquals([resize.status, resize.json.error?.hint], [
+    3,
+    "give the new SIZE",
+  ]);
   const same = await tool(vm, "disk", "resize", vm.name, UUID, "8M");
   assertEquals([same.status, same.json.changed], [0, false], same.stdout);
   const remove = await tool(vm, "disk", "remove", vm.name, UUID);

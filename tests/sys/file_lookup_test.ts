@@ -62,7 +62,7 @@ Deno.test("openInRoot() gives up after its tries, and says why", async () => {
     assertEquals(error.code, "EAGAIN");
     assertMatch(
       error.message,
-      /in 1000 tries a rename or mount .* or .* lease/,
+      /1000 attempts failed: .*renamed or mounted, or .* lease/,
     );
   });
 });
