@@ -41,6 +41,9 @@ const COMMANDS: readonly (readonly [
   ["check-foreign", ["check", NAME], ({ peer }) => {
     peer.model.name = "vm2";
   }],
+  ["repair-foreign", ["repair", NAME], ({ peer }) => {
+    peer.model.name = "vm2";
+  }],
   ["check-uid", ["check", NAME], (vm) => {
     Deno.writeTextFileSync(vm.at(`uid/${NAME}`), "30001\n");
   }],
