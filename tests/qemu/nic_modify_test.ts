@@ -152,7 +152,7 @@ eachRelease("nic modify in place and by replug", async (vm, context) => {
     await context.step("another MAC in the same slot", async () => {
       const json = await modify(vm, ID, "--mac", OTHER_MAC, "--queues", "2");
       assertEquals([json.device.id, json.device.uuid], [ID, UUID]);
-      assertMatch(saidIn(json.warnings), /takes queues from the hvparams/);
+      assertMatch(saidIn(json.warnings), /would use queues of the hvparams/);
       assertNotEquals(json.device.tap, tap);
       assertEquals(interfaces().includes(tap), false);
       await configure(vm, OTHER_MAC);
