@@ -180,7 +180,7 @@ eachRelease("a NIC that its guest releases too late", async (vm, t) => {
       await lose();
       const repair = await tool(vm, "repair", vm.name);
       assertEquals([repair.status, repair.json.repaired.length], [0, 1]);
-      assertMatch(repair.json.repaired[0].did, /^plugged it back/);
+      assertMatch(repair.json.repaired[0].did, /^plugged it in again/);
       await use(vm, MAC);
       assertEquals(interfaces(), before);
       const again = await tool(vm, "repair", vm.name);
