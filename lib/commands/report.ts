@@ -13,10 +13,11 @@ import {
   type ToldDevice,
 } from "../errors.ts";
 import type { FailureDocument } from "./documents.ts";
+import { limitsText } from "../device/io_limits.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";
-import { fold, formatSize, printable } from "../words/text.ts";
+import { fold, formatSize, printable, sizeText } from "../words/text.ts";
 
 /** What is nearest to a mistyped name tells more than how names are made. */
 function hintOf({ hint, choice }: HotplugError): string | undefined {
@@ -78,25 +79,95 @@ export function whereOf(device: DeviceView): string {
   return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
 }
 
-function sizeText(size: unknown): string | undefined {
+/** To be read; undefined if it is unknown. */
+function shortSize(size: unknown): string | undefined {
   if (isExactNumber(size)) return formatSize(Number(size.rawJSON));
   return typeof size === "number" ? formatSize(size) : undefined;
 }
 
-function limitsText(limits: unknown): string | undefined {
-  return limits === null || typeof limits !== "object"
-    ? undefined
-    : Object.entries(limits).map((one) => one.join(" ")).join(", ");
+/** To the byte. */
+export function sizeOf({ size_bytes: size }: DeviceView): string {
+  if (isExactNumber(size)) return sizeText(BigInt(size.rawJSON));
+  return typeof size === "number" ? sizeText(size) : "an unknown size";
 }
 
-/** Where a device leads to, and what holds it back, in a few words. */
+/** Limits in the words of our options; undefined if there are none. */
+export function limitsOf({ limits }: DeviceView): string | undefined {
+  if (limits === null || typeof limits !== "object") return undefined;
+  const named = Object.entries(limits).map(([name, value]) => [
+    name.replaceAll("_", "-"),
+    value,
+  ]);
+  return limitsText(Object.fromEntries(named));
+}
+
+/** How a disk behaves, where a start by Ganeti would not make it so. */
+function settingsOf(device: DeviceView): string[] {
+  const { unlike_start: unlike } = device;
+  const names = Array.isArray(unlike) ? unlike : [];
+  return ["cache", "aio", "discard"]
+    .flatMap((name) => names.includes(name) ? `${name} ${device[name]}` : []);
+}
+
+/** Where a disk's data is; a disk that was moved is recorded elsewhere. */
+function sourceOf({ source, live_source: live }: DeviceView): string {
+  return live ? `${live} (recorded: ${source ?? "none"})` : `${source ?? ""}`;
+}
+
+function diskDetails(device: DeviceView): unknown[] {
+  const { source, size_bytes: size, driver, migratable } = device;
+  if (!source && size === 0) return ["no medium", driver];
+  const limits = limitsOf(device);
+  return [
+    sourceOf(device),
+    shortSize(size),
+    device.format,
+    driver,
+    // Nobody writes to a CD-ROM.
+    device.read_only && driver !== "scsi-cd" && "read-only",
+    ...settingsOf(device),
+    limits && `limits: ${limits}`,
+    migratable === false && "Ganeti cannot start it",
+  ];
+}
+
+/** The network of a NIC that is recorded. */
+function networkOf({ mode, link }: DeviceView): string | undefined {
+  if (link) {
+    return mode && mode !== "bridged" ? `${mode} on ${link}` : `on ${link}`;
+  }
+  if (mode === "routed") return "routed";
+  return typeof mode === "string" ? "joined to no network" : undefined;
+}
+
+function rateText(rate: unknown): string | undefined {
+  if (typeof rate === "number") return `rate ${formatSize(rate)}/s`;
+  if (rate === null || typeof rate !== "object") return undefined;
+  return Object.entries(rate).flatMap(([way, one]) =>
+    typeof one === "number" ? `rate ${way} ${formatSize(one)}/s` : []
+  ).join(", ");
+}
+
+function nicDetails(device: DeviceView): unknown[] {
+  const { mac, tap, driver, queues, mtu, rate, migratable } = device;
+  return [
+    mac,
+    tap && `tap ${tap}`,
+    networkOf(device),
+    driver,
+    typeof queues === "number" && queues > 1 && `${queues} queues`,
+    device.link_state === "down" && "link down",
+    mtu && `MTU ${mtu}`,
+    rateText(rate),
+    migratable === false && "Ganeti cannot start it",
+  ];
+}
+
+/** Where a device leads to, and how it behaves, in a few words. */
 export function detailsOf(device: DeviceView): string {
-  const { source, size_bytes: size, limits, mac, tap, link } = device;
-  const isCut = device.link_state === "down";
-  if (device.kind === "disk" && !source && size === 0) return "no medium";
   const parts = device.kind === "disk"
-    ? [source, sizeText(size), limitsText(limits)]
-    : [mac, tap && `tap ${tap}`, link && `on ${link}`, isCut && "link down"];
+    ? diskDetails(device)
+    : nicDetails(device);
   return parts.filter((part) => part).join(", ");
 }
 

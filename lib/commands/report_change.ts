@@ -9,7 +9,14 @@ import type { Adoption } from "../engine/plan.ts";
 import { formatCommand, type StepDescription } from "../engine/verbs.ts";
 import type { Outcome } from "../operation/outcome.ts";
 import type { ChangeDocument } from "./documents.ts";
-import { detailsOf, remainingView, titleOf, whereOf } from "./report.ts";
+import {
+  detailsOf,
+  limitsOf,
+  remainingView,
+  sizeOf,
+  titleOf,
+  whereOf,
+} from "./report.ts";
 
 /** What a change answers; `plan` is null unless it was a dry run. */
 export function outcomeDocument(outcome: Outcome): ChangeDocument {
@@ -60,9 +67,18 @@ export function outcomeText(outcome: Outcome): string[] {
   const where = whereOf(device);
   const details = detailsOf(device);
   if (!changed) {
-    return action === "add"
-      ? [`${instance} already has ${what}${where}`]
-      : [`Nothing to change: ${what} of ${instance} is already so: ${details}`];
+    const nothing = `Nothing to change: ${what} of ${instance}`;
+    switch (action) {
+      case "add":
+        return [`${instance} already has ${what}${where}: ${details}`];
+      case "resize":
+        return [`${nothing} already has ${sizeOf(device)}`];
+      case "set": {
+        const limits = limitsOf(device) ? "" : ", no limits";
+        return [`${nothing} already has: ${details}${limits}`];
+      }
+    }
+    return [`${nothing} already has: ${details}`];
   }
   switch (action) {
     case "add":

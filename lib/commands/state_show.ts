@@ -45,7 +45,7 @@ function text(view: StateView): string[] {
     one.id ?? "-",
     one.driver ?? "-",
     placeOf(one),
-    detailsOf(one),
+    detailsOf({ ...one, driver: null }),
   ]);
   return [
     `${view.path}: ${form}`,

@@ -68,9 +68,11 @@ export function limitArguments(limits: IoLimits): Json {
 
 /** Limits as a person reads them: `iops 100, bps-read 1048576`. */
 export function limitsText(limits: IoLimits): string {
-  const parts = LIMIT_NAMES.flatMap((name) =>
-    limits[name] === undefined ? [] : [`${name} ${limits[name]}`]
-  );
+  const parts = LIMIT_NAMES.flatMap((name) => {
+    const { [name]: value } = limits;
+    if (value === undefined) return [];
+    return `${name} ${value}`;
+  });
   return parts.join(", ") || "none";
 }
 

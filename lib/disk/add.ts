@@ -150,6 +150,7 @@ export function planNewDisk(
     words: words ?? (controller && controllerWords(controller)),
     view: newDiskView(disk, {
       ...{ index, via, limits },
+      hvparams: facts.content.runtime.hvparams,
       migratable: reproducible,
     }),
     before: [...before, ...controllerSteps(controller)],

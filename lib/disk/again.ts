@@ -9,14 +9,12 @@ import { accessFor, findDriver, NO_SOURCE } from "../device/disk_driver.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { LIMIT_NAMES, limitsIn } from "../device/io_limits.ts";
 import type { Again } from "../plan/addition.ts";
-import { noteOn } from "../state/own_check.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import { diskNotes } from "./limits.ts";
 import type { DiskAdd } from "./request.ts";
 import { busNameOf } from "./scsi_place.ts";
 import { type DiskThere, hasSource } from "./there.ts";
-import { viaOf } from "./view.ts";
+import { untold, viaOf } from "./view.ts";
 
 /** The cache setting there, in the word that was asked for if that means it. */
 function cacheThere(
@@ -61,14 +59,10 @@ export function diskOptions(
   const { qemu, own, there = {} } = facts;
   const { settings, driver, limits = {} } = request;
   const { cache, access } = settings;
-  const { diskAio, diskDiscard } = facts.content.runtime.hvparams;
   const { id = "" } = twin.hvinfo;
   const live = backendOf(qemu.block, id);
   const { readOnly } = live ?? {};
   const direct = live?.cache?.direct;
-  // Of a process that is unknown nobody knows what was noted of it.
-  const isNoted = qemu.process !== undefined;
-  const notes = diskNotes(noteOn(own.record, twin.uuid?.toLowerCase() ?? ""));
   const driverThere = qemu.drivers.get(id);
   const accessAsked = accessFor(findDriver(driverThere ?? ""), access);
   const { writeCache, queues, iothread, place } = there;
@@ -93,10 +87,7 @@ export function diskOptions(
       driver: driverThere,
       format: live?.format ?? "raw",
       cache: cacheThere(cache, twin, { direct, writeCache }),
-      ...(isNoted && {
-        aio: notes.aio ?? diskAio,
-        discard: notes.discard ?? diskDiscard,
-      }),
+      ...untold(twin, facts),
       "read-only": readOnly === undefined
         ? undefined
         : yesNo(readOnly ? "ro" : "rw"),

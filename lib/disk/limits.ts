@@ -27,13 +27,13 @@ import {
   sameLimits,
 } from "../device/io_limits.ts";
 import { defined } from "../state/defined.ts";
-import { noteOn, type OwnDevice } from "../state/own_check.ts";
+import { noteOn } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
 import type { DiskSet } from "./request.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
-import { diskNote } from "./note.ts";
+import { type DiskNotes, diskNotes } from "./note.ts";
 
 /**
  * All limits that hold after a change.
@@ -49,22 +49,6 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
     `Cannot set these limits: ${fault}`,
     `remove the old limit with --${both} 0, or with --${both}-read 0 --${both}-write 0`,
   );
-}
-
-/** What is noted of how a disk behaves. */
-interface DiskNotes {
-  /** Without names of a later release, which mean nothing here. */
-  readonly limits: IoLimits;
-  /** Where it is not as the hvparams say. */
-  readonly aio: string | undefined;
-  /** Likewise. */
-  readonly discard: string | undefined;
-}
-
-/** What is noted of a disk. */
-export function diskNotes(noted: OwnDevice | null | undefined): DiskNotes {
-  const { limits = {}, aio, discard } = diskNote(noted) ? noted : {};
-  return { limits: mergeLimits({}, limits), aio, discard };
 }
 
 /** The words of `disk set` that bring a disk from these limits to others. */
@@ -120,12 +104,14 @@ export function limitSteps(
   const limits = asked === undefined
     ? diskNotes(noteOn(own.record, uuid)).limits
     : mergeLimits({}, asked);
-  const { diskAio, diskDiscard } = content.runtime.hvparams;
+  const { diskAio, diskDiscard, origin } = content.runtime.hvparams;
   const { aio, discard } = settings;
+  // Where `adopt` made them up, the hvparams tell of no disk.
+  const isTold = origin === "ganeti";
   const notes = {
     limits,
-    aio: aio === diskAio ? undefined : aio,
-    discard: discard === diskDiscard ? undefined : discard,
+    aio: isTold && aio === diskAio ? undefined : aio,
+    discard: isTold && discard === diskDiscard ? undefined : discard,
   };
   const note = noteSteps(own, notes, { uuid, earlier: before });
   if (!isLimited(limits)) return { limits, note, limit: [] };

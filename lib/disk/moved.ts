@@ -89,10 +89,13 @@ export async function readMoved(
   });
 }
 
+function pathOf({ source, backend }: LiveDisk): string {
+  return "path" in source ? source.path : backend.file;
+}
+
 /** Where a disk's data is. */
 export function whereabouts(disk: LiveDisk): string {
-  const { source, backend } = disk;
-  const path = "path" in source ? source.path : backend.file;
+  const path = pathOf(disk);
   const format = imageFormat(disk);
   return format === undefined ? path : `${path} (${format})`;
 }
@@ -115,6 +118,7 @@ export function movedDifference(
     device: nameOfEntry(moved.entry),
     message: saying(moved),
     hint: hintOf(paths),
+    view: { live_source: pathOf(moved.disk), aio: null, discard: null },
   };
 }
 

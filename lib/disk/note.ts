@@ -5,12 +5,17 @@
  */
 
 import { AIOS, DISCARDS } from "../device/disk_settings.ts";
+import { type IoLimits, mergeLimits } from "../device/io_limits.ts";
 import {
   type ChrootNode,
   type GivenOwner,
   VIAS,
 } from "../host/access_record.ts";
-import { inventedUuid, pendingRemoval } from "../state/own_check.ts";
+import {
+  inventedUuid,
+  type OwnDevice,
+  pendingRemoval,
+} from "../state/own_check.ts";
 import {
   type Check,
   dictionary,
@@ -64,3 +69,19 @@ export const diskNote = openObject({ kind: word("disk") }, {
 
 /** What is noted of a disk. */
 export type DiskNote = Of<typeof diskNote>;
+
+/** What is noted of how a disk behaves. */
+export interface DiskNotes {
+  /** Without names of a later release, which mean nothing here. */
+  readonly limits: IoLimits;
+  /** Where it is not as the hvparams say. */
+  readonly aio: string | undefined;
+  /** Likewise. */
+  readonly discard: string | undefined;
+}
+
+/** What is noted of a disk. */
+export function diskNotes(noted: OwnDevice | null | undefined): DiskNotes {
+  const { limits = {}, aio, discard } = diskNote(noted) ? noted : {};
+  return { limits: mergeLimits({}, limits), aio, discard };
+}

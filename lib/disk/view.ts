@@ -5,15 +5,17 @@
  */
 
 import { backendOf, isEmptied } from "../device/backend.ts";
-import { cacheMode, cacheWord } from "../device/disk_settings.ts";
+import { cacheMode, cacheWord, unlikeStart } from "../device/disk_settings.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import type { Via } from "../host/access_record.ts";
 import { entryView, placeView, type ViewFacts } from "../plan/view.ts";
 import { type IoLimits, isLimited, limitsIn } from "../device/io_limits.ts";
-import { type Size, sizeJson } from "../qmp/reading.ts";
+import { type Size, sizeJson, text } from "../qmp/reading.ts";
+import type { Hvparams } from "../state/hvparams.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
+import { diskNotes } from "./note.ts";
 import type { DiskView } from "./view_schema.ts";
 
 const MIB = 1024 * 1024;
@@ -21,6 +23,7 @@ const MIB = 1024 * 1024;
 /** What only disks have, nothing known. */
 export const NO_DETAILS = {
   source: null,
+  live_source: null,
   size_bytes: null,
   format: null,
   via: null,
@@ -30,8 +33,45 @@ export const NO_DETAILS = {
   discard: null,
   limits: null,
   serial: null,
+  unlike_start: null,
   migratable: null,
 } as const;
+
+/**
+ * How a disk behaves that QEMU has: it tells of neither. Undefined where nobody
+ * knows: QEMU's process is unknown, or `adopt` found the disk.
+ */
+export function untold(
+  { uuid = "" }: DiskEntry,
+  { qemu, own, content }: ViewFacts,
+): { aio?: string | undefined; discard?: string | undefined } {
+  if (qemu?.process === undefined || own === undefined) return {};
+  const { aio, discard } = diskNotes(noteOn(own.record, uuid.toLowerCase()));
+  const { origin, diskAio, diskDiscard } = content?.runtime.hvparams ?? {};
+  if (origin === "adopt") return { aio, discard };
+  return { aio: aio ?? diskAio, discard: discard ?? diskDiscard };
+}
+
+/** The members of a view that a start by Ganeti would not give the disk. */
+function unlike(
+  { cache, aio, discard, read_only: isReadOnly, driver }: Partial<DiskView>,
+  { hvparams, devType = "", queues }: {
+    readonly hvparams: Hvparams;
+    readonly devType?: string | undefined;
+    readonly queues?: number | undefined;
+  },
+): string[] {
+  const { diskCache, diskAio, diskDiscard } = hvparams;
+  const settings = {
+    cache: text(cache) || diskCache,
+    aio: text(aio) || diskAio,
+    discard: text(discard) || diskDiscard,
+    access: isReadOnly && driver !== "scsi-cd" ? "ro" as const : "rw" as const,
+    queues,
+  };
+  return unlikeStart(settings, hvparams, devType)
+    .map((name) => name.replaceAll("-", "_"));
+}
 
 /** Limits by the names that documents have; null if there are none. */
 export function limitsView(limits: IoLimits): Record<string, number> | null {
@@ -51,7 +91,8 @@ export function limitsView(limits: IoLimits): Record<string, number> | null {
  */
 export function newDiskView(
   disk: DiskDevice,
-  { index, via, limits = {}, migratable }: {
+  { index, via, limits = {}, migratable, hvparams }: {
+    readonly hvparams: Hvparams;
     readonly index: number;
     readonly via: Via | null;
     readonly limits?: IoLimits | undefined;
@@ -60,6 +101,7 @@ export function newDiskView(
 ): DiskView {
   const { aio, discard, access } = disk.settings;
   const cache = cacheWord(cacheMode(disk.settings.cache, disk.devType));
+  const settings = { read_only: access === "ro", cache, aio, discard };
   return {
     ...NO_DETAILS,
     kind: "disk",
@@ -73,8 +115,12 @@ export function newDiskView(
     size_bytes: disk.uri === undefined ? disk.sizeBytes : null,
     format: disk.format ?? "raw",
     via,
-    ...{ read_only: access === "ro", cache, aio, discard },
+    ...settings,
     limits: limitsView(limits),
+    unlike_start: unlike(
+      { ...settings, driver: disk.driver },
+      { hvparams, devType: disk.devType, queues: disk.settings.queues },
+    ),
     migratable,
     ...(via === null && { source: null }),
   };
@@ -108,12 +154,21 @@ function recordedSize({ sizeMib }: DiskEntry): Size | null {
 /** A disk of the runtime file. */
 export function diskView(
   entry: DiskEntry,
-  { qemu, own }: ViewFacts,
+  facts: ViewFacts,
 ): DiskView {
+  const { qemu, own, content } = facts;
   const id = entry.hvinfo.id;
   const live = id === undefined ? undefined : backendOf(qemu?.block ?? [], id);
   const limits = limitsIn(live ?? {});
   const size = live?.sizeBytes ?? recordedSize(entry);
+  const isEmpty = isEmptied(entry, qemu?.block);
+  const { aio = null, discard = null } = live === undefined || isEmpty
+    ? {}
+    : untold(entry, facts);
+  const settings = {
+    ...{ read_only: live?.readOnly ?? null, cache: cacheOf(live) },
+    ...{ aio, discard },
+  };
   return {
     ...NO_DETAILS,
     kind: "disk",
@@ -122,11 +177,16 @@ export function diskView(
     size_bytes: size === null ? null : sizeJson(size),
     format: live?.format ?? "raw",
     via: live === undefined ? null : viaOf(live.file, entry, own),
-    read_only: live?.readOnly ?? null,
-    cache: cacheOf(live),
+    ...settings,
     limits: limitsView(limits),
+    unlike_start: live === undefined || content === undefined
+      ? null
+      : unlike({ ...settings, driver: entry.hvinfo.driver ?? null }, {
+        hvparams: content.runtime.hvparams,
+        devType: entry.devType,
+      }),
     // Ganeti's start refuses an entry of another mode.
     migratable: (entry.mode ?? "rw") === "rw",
-    ...(isEmptied(entry, qemu?.block) ? { source: null, via: null } : {}),
+    ...(isEmpty ? { source: null, via: null } : {}),
   };
 }

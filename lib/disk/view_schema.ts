@@ -11,6 +11,7 @@ import {
   always,
   bytes,
   dictionary,
+  list,
   object,
   orNull,
   text,
@@ -31,6 +32,9 @@ export const DISK_MEMBERS = {
       "The absolute path or URI of its source; null if it is not known or the drive is empty.",
     ),
   ),
+  live_source: orNull(
+    text("Where its data is now; null if that is where it is recorded."),
+  ),
   size_bytes: orNull(
     bytes("Its size in bytes, as the guest sees it; null if unknown."),
   ),
@@ -47,9 +51,14 @@ export const DISK_MEMBERS = {
     truth("Whether the guest may only read; null if QEMU does not tell."),
   ),
   cache: orNull(choice("Its cache mode", CACHES)),
-  aio: orNull(choice("How QEMU does its I/O; QEMU does not tell", AIOS)),
+  aio: orNull(
+    choice("How QEMU does its I/O; null if unknown", AIOS),
+  ),
   discard: orNull(
-    choice("The handling of discarded blocks; QEMU does not tell", DISCARDS),
+    choice(
+      "The handling of discarded blocks; null if unknown",
+      DISCARDS,
+    ),
   ),
   limits: orNull(
     dictionary(
@@ -58,6 +67,12 @@ export const DISK_MEMBERS = {
     ),
   ),
   serial: orNull(text("Its serial number as the guest sees it.")),
+  unlike_start: orNull(
+    list(
+      "The members (cache, aio, discard, read_only, queues) that a start by Ganeti would not give it; null if unknown.",
+      text("The member's name."),
+    ),
+  ),
   migratable: orNull(
     truth("Whether Ganeti can start or migrate it from the runtime file."),
   ),

@@ -78,7 +78,8 @@ const DEVICE = orNull(dictionary(
   /^[a-z_]{1,32}$/,
   (one): one is unknown =>
     one === null || typeof one !== "object" ||
-    dictionary(/^[a-z-]{1,32}$/, (inner) => typeof inner === "number")(one),
+    list(text(/^[a-z_]{1,32}$/))(one) ||
+    dictionary(/^[a-z_-]{1,32}$/, (inner) => typeof inner === "number")(one),
 ));
 
 /** Whether the mark is on a step that the guest takes part in. */

@@ -6,7 +6,6 @@
  */
 
 import type { Reach } from "../engine/options.ts";
-import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import {
   inSpiteOf,
@@ -22,6 +21,7 @@ import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { Difference } from "../plan/difference.ts";
 import { nicFilesOf, type QemuFacts, readRecord } from "../plan/facts.ts";
+import { pendingRemark } from "../plan/compare_own.ts";
 import { straysOf, strayView } from "../plan/strays.ts";
 import { loadKinds } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
@@ -64,14 +64,11 @@ function isAbout(
 
 /** What its differences mean for the status of a recorded device. */
 function statusOf(
-  entry: DeviceEntry,
-  own: OwnFacts | undefined,
+  isPending: boolean,
   mine: readonly Difference[],
 ): DeviceStatus {
-  const { uuid = "", hvinfo: { id } } = entry;
   if (mine.some(({ code }) => ABSENT.includes(code))) return "not-in-qemu";
-  const noted = noteOn(own?.record, uuid.toLowerCase());
-  if (id !== undefined && noted?.pending?.id === id) return "pending-removal";
+  if (isPending) return "pending-removal";
   return mine.length > 0 ? "differs" : "ok";
 }
 
@@ -87,7 +84,8 @@ const ABSENT: readonly string[] = ["no-device-id", "not-in-qemu"];
 export function listDevices(
   runtime: Runtime,
   facts: ViewFacts,
-  { unasked = "not-in-qemu", stray = "not-recorded", differences, kinds }: {
+  { unasked = "not-in-qemu", stray = "not-recorded", paths, ...about }: {
+    readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
     readonly unasked?: DeviceStatus;
     readonly stray?: DeviceStatus;
     readonly differences: readonly Difference[];
@@ -95,14 +93,28 @@ export function listDevices(
   },
 ): ListedDevice[] {
   const { qemu, own } = facts;
-  const about = (device: DeviceView) =>
+  const { differences, kinds } = about;
+  const pendingOf = (entry: DeviceEntry) => {
+    const { uuid = "", hvinfo: { id } } = entry;
+    const pending = noteOn(own?.record, uuid.toLowerCase())?.pending;
+    return id !== undefined && pending?.id === id ? pending : undefined;
+  };
+  const told = (device: DeviceView) =>
     differences.filter((one) => isAbout(one, device));
   const recorded = kinds.flatMap(({ list, view }) =>
     runtime[list].map((entry): ListedDevice => {
       const device = view(entry, facts);
-      const mine = about(device);
-      const status = qemu === undefined ? unasked : statusOf(entry, own, mine);
-      return { ...device, status, differences: mine.map(remarkOf) };
+      const mine = told(device);
+      const pending = pendingOf(entry);
+      const status = qemu === undefined
+        ? unasked
+        : statusOf(pending !== undefined, mine);
+      const waits = pending && status === "pending-removal"
+        ? [pendingRemark(pending, entry, paths)]
+        : [];
+      const live = Object.assign({}, ...mine.map((one) => one.view));
+      const all = [...waits, ...mine.map(remarkOf)];
+      return { ...device, ...live, status, differences: all };
     })
   );
   if (qemu === undefined) return recorded;
@@ -113,7 +125,7 @@ export function listDevices(
     ...strays.map((one): ListedDevice => {
       const kind = kinds.find(({ word }) => word === one.kind);
       const device = strayView(one, qemu, kind ?? blank);
-      const mine = about(device).map(remarkOf);
+      const mine = told(device).map(remarkOf);
       return { ...device, status: stray, differences: mine };
     }),
   ];
@@ -200,11 +212,13 @@ export async function listInstance(
   const { runtime } = content;
   const facts = { qemu, nicFiles, own, content };
   const isUnread = fault?.code === "bad-state-file";
-  const differences = isUnread ? [remarkOf(fault)] : looked.differences;
+  const differences: readonly Difference[] = isUnread
+    ? [remarkOf(fault)]
+    : looked.differences;
   const devices = listDevices(runtime, facts, {
     unasked: none?.running ? "unasked" : "not-in-qemu",
     ...(isUnread && { stray: "unknown" }),
-    differences,
+    ...{ paths, differences },
     kinds: await loadKinds(),
   });
   return {

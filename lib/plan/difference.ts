@@ -15,6 +15,8 @@ import type { Facts } from "./facts.ts";
 export interface Difference extends Remark {
   /** What `repair` does about it; undefined if it is not ours to do. */
   readonly mend?: Mend;
+  /** What it changes in the view of its device. @default nothing */
+  readonly view?: Readonly<Record<string, string | null>>;
 }
 
 /** What repair does about a difference; who found it plans it. */

@@ -59,12 +59,13 @@ function listing(...devices: ListedDevice[]) {
   };
 }
 
-Deno.test("listingText() puts what fits into one line each", () => {
+Deno.test("listingText() has a row for each device, and what it is below", () => {
   assertEquals(listingText(listing(DISK)), {
     text: [
       "vm1.example.com: QEMU 7.2.22, pc-i440fx-7.2, pid 7",
       "DEVICE         ID                       SLOT  STATUS",
-      'disk 0 "data"  disk-932df160-7a22-4067  13    ok      /srv/d1.img, 8 MiB',
+      'disk 0 "data"  disk-932df160-7a22-4067  13    ok',
+      "    /srv/d1.img, 8 MiB, virtio-blk-pci",
     ],
     alerts: [],
   });
@@ -86,9 +87,9 @@ Deno.test("listingText() puts long details below, and names a port", () => {
   assertEquals(listingText(listing(DISK, NIC)).text.slice(1), [
     "DEVICE         ID                       SLOT  STATUS",
     'disk 0 "data"  disk-932df160-7a22-4067  13    ok',
-    "    /srv/d1.img, 8 MiB",
+    "    /srv/d1.img, 8 MiB, virtio-blk-pci",
     "NIC 0          nic-003fc157-66a8-4e6d   rp3   ok",
-    "    aa:00:00:81:2b:fc, tap tap0, on br0",
+    "    aa:00:00:81:2b:fc, tap tap0, on br0, virtio-net-pci",
   ]);
 });
 
@@ -129,11 +130,11 @@ Deno.test("listingText() says below a device why it is not ok", () => {
   const { text, alerts } = listingText(given);
   assertEquals(text.slice(2), [
     'disk 0 "data"  disk-932df160-7a22-4067  13    differs',
-    "    /srv/d1.img, 8 MiB",
+    "    /srv/d1.img, 8 MiB, virtio-blk-pci",
     '    disk 0 "data" is recorded as /srv/d1.img, QEMU has /srv/d2.img; stop and',
     "    start the instance, or look who changed it",
     "NIC 0          nic-003fc157-66a8-4e6d   rp3   ok",
-    "    aa:00:00:81:2b:fc, tap tap0, on br0",
+    "    aa:00:00:81:2b:fc, tap tap0, on br0, virtio-net-pci",
     "A file is left over; kvm-hotplug repair vm1",
   ]);
   assertEquals(alerts, [2]);
@@ -232,4 +233,43 @@ Deno.test("listingText() says that a drive has no medium", () => {
   const text = listingText(listing(empty)).text.join("\n");
   assert(text.includes("no medium"), text);
   assert(!text.includes("0 B"), text);
+});
+
+Deno.test("listingText() tells how a device differs from a plain one", () => {
+  const odd: ListedDevice = {
+    ...DISK,
+    live_source: "/srv/over.qcow2",
+    format: "qcow2",
+    read_only: true,
+    cache: "none",
+    aio: "native",
+    unlike_start: ["cache", "read_only"],
+    limits: { iops: 100, bps_read: 1048576 },
+    migratable: false,
+  };
+  const alone = { ...NIC, link: null, mode: "none", link_state: "down" };
+  const { text } = listingText(listing(odd, { ...alone, mtu: 1400 }));
+  for (const line of text) assert(line.length <= 80, line);
+  const flat = text.map((line) => line.trim()).join(" ");
+  assert(
+    flat.includes(
+      "/srv/over.qcow2 (recorded: /srv/d1.img), 8 MiB, qcow2, virtio-blk-pci, read-only, cache none, limits: iops 100, bps-read 1048576, Ganeti cannot start it",
+    ),
+    flat,
+  );
+  const end = "joined to no network, virtio-net-pci, link down, MTU 1400";
+  assert(flat.includes(end), flat);
+});
+
+Deno.test("listingText() fits 80 columns with ten disks and four NICs", () => {
+  const disks = Array.from({ length: 10 }, (_, index) => ({
+    ...DISK,
+    index,
+    name: `a-long-name-of-a-disk-${index}`,
+    source: `/var/lib/ganeti/file-storage/vm1.example.com/disk-${index}.img`,
+    ...(index > 7 && { bus: "scsi.0", slot: null, scsi_id: index }),
+  }));
+  const nics = Array.from({ length: 4 }, (_, index) => ({ ...NIC, index }));
+  const { text } = listingText(listing(...disks, ...nics));
+  for (const line of text) assert(line.length <= 80, line);
 });

@@ -59,6 +59,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
       ...{ channel: null, scsi_id: null, lun: null },
       ...{ read_only: false, cache: "writeback", aio: "threads" },
       ...{ discard: "ignore", limits: null, serial: null, migratable: true },
+      ...{ live_source: null, unlike_start: [] },
     },
     settled: [],
     plan: null,
@@ -118,7 +119,7 @@ Deno.test("failureDocument() has the fields of the interface", () => {
 Deno.test("outcomeText() says in a line what was done", () => {
   assertEquals(report.outcomeText(ADDED), [
     'Added disk 1 "data" (disk-932df160-7a22-4067) to vm1 in slot 13: ' +
-    "/srv/new.img, 64 MiB",
+    "/srv/new.img, 64 MiB, raw, virtio-blk-pci",
   ]);
   const removed = { ...ADDED, action: "remove" } as const;
   assertStringIncludes(report.outcomeText(removed)[0] ?? "", "Removed disk 1");
@@ -142,15 +143,22 @@ Deno.test("outcomeText() tells limits and a link that is down, and what is so al
     device: { ...ADDED.device, limits },
   } as const;
   const what = 'disk 1 "data" (disk-932df160-7a22-4067) of vm1';
-  const details = "/srv/new.img, 64 MiB, iops 100, bps_read 1024";
+  const details =
+    "/srv/new.img, 64 MiB, raw, virtio-blk-pci, limits: iops 100, bps-read 1024";
   assertEquals(report.outcomeText(limited), [`Changed ${what}: ${details}`]);
   assertEquals(report.outcomeText({ ...limited, changed: false }), [
-    `Nothing to change: ${what} is already so: ${details}`,
+    `Nothing to change: ${what} already has: ${details}`,
   ]);
+  const same = { ...ADDED, changed: false };
+  const [set, resize] = ["set", "resize"].map((action) =>
+    report.outcomeText({ ...same, action: action as "set" | "resize" })[0] ?? ""
+  );
+  assertMatch(set ?? "", /already has: .*, no limits$/);
+  assertMatch(resize ?? "", /already has 64M \(67108864 bytes\)$/);
   const card = { kind: "nic", mac: "m", tap: "tap0", link: null } as const;
   const nic = { ...ADDED.device, ...card, link_state: "down" } as const;
   const [line = ""] = report.outcomeText({ ...ADDED, device: nic });
-  assertMatch(line, /: m, tap tap0, link down$/);
+  assertMatch(line, /: m, tap tap0, virtio-blk-pci, link down$/);
 });
 
 Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
@@ -228,7 +236,7 @@ Deno.test("outcomeText() tells what was adopted and what was left", () => {
     }),
     [
       "Adopted 1 device of vm1",
-      `Proven: disk 1 "data" (${PLAN.device.id}) in slot 13: /srv/new.img, 64 MiB`,
+      `Proven: disk 1 "data" (${PLAN.device.id}) in slot 13: /srv/new.img, 64 MiB, raw, virtio-blk-pci`,
       "Left alone: disk x: it has no device id",
     ],
   );

@@ -373,6 +373,7 @@ for (
 
     const listed = listDevices(given.content.runtime, given, {
       differences,
+      paths: given.paths,
       kinds: KINDS,
     });
     assertEquals(listed.map(({ status }) => status), list);
@@ -399,6 +400,7 @@ Deno.test("one judgement: nothing where all agree", () => {
   assertEquals(verification(differences), { ok: true, differences: [] });
   const listed = listDevices(given.content.runtime, given, {
     differences,
+    paths: given.paths,
     kinds: KINDS,
   });
   assertEquals(listed.map(({ status }) => status), ["ok", "ok"]);
@@ -422,6 +424,7 @@ Deno.test("one judgement: a removal that waits, and what else differs", () => {
     const { given, differences } = judged({ ...SPEC, own, ...spec });
     const [one] = listDevices(given.content.runtime, given, {
       differences,
+      paths: given.paths,
       kinds: KINDS,
     });
     return [one?.status, differences.length];

@@ -92,6 +92,7 @@ Deno.test("planDiskAdd() records what it plugs", () => {
     ...{ channel: null, scsi_id: null, lun: null },
     ...{ read_only: false, cache: "writeback", aio: "threads" },
     ...{ discard: "ignore", limits: null, serial: null, migratable: true },
+    ...{ live_source: null, unlike_start: [] },
   });
   assertEquals([added.action, added.instance, added.title], [
     "add",

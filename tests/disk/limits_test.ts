@@ -155,14 +155,14 @@ Deno.test("planDiskSet() refuses a disk that is on its way out", () => {
 Deno.test("planDiskAdd() limits a disk once it is plugged, and notes it first", () => {
   const given = diskAddFacts({ qemu: { commands: COMMANDS } });
   const plan = planOf(
-    planDiskAdd(diskAdd({ limits: { bps: 9, iops: 0 } }), given),
+    planDiskAdd(diskAdd({ limits: { "bps-read": 9, iops: 0 } }), given),
   );
   const names = stepNames(plan);
   assertEquals(names.indexOf("limit-disk"), names.indexOf("device_add") + 1);
   assertEquals(names.includes("own-record"), true);
   assertEquals(names.indexOf("own-record") < names.indexOf("device_add"), true);
-  assertEquals(stepOf(plan, "limit-disk").limits, { bps: 9 });
-  assertEquals(plan.device.limits, { bps: 9 });
+  assertEquals(stepOf(plan, "limit-disk").limits, { "bps-read": 9 });
+  assertEquals(plan.device.limits, { bps_read: 9 });
 });
 
 Deno.test("planDiskRemove() keeps the limits, planDiskAdd() sets them again", () => {

@@ -7,6 +7,7 @@ import { NIC } from "../../lib/nic/name.ts";
 import type { Difference } from "../../lib/plan/difference.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_check.ts";
 import {
+  backend,
   disk,
   facts,
   type FactsSpec,
@@ -35,7 +36,8 @@ function listed(
   more: Partial<Parameters<typeof listDevices>[2]> = {},
 ) {
   const given = facts(spec);
-  const options = { differences, kinds: KINDS, ...more };
+  const { paths } = given;
+  const options = { differences, paths, kinds: KINDS, ...more };
   return listDevices(given.content.runtime, given, options)
     .map(({ id, status, differences }) =>
       [id, status, ...differences.map(({ code }) => code)].join(" ")
@@ -50,19 +52,41 @@ function noted(id: string) {
 
 const [FIRST, SECOND] = [idOf("disk", 0), idOf("disk", 1)];
 const CARD = idOf("nic", 0);
+/** Its status, and what says how to go on. */
+const WAITS = `${SECOND} pending-removal pending-removal`;
 
 Deno.test("listDevices() tells a removal that is pending", () => {
   const spec = { ...BOTH, ...noted(SECOND) };
   const rest = [`${FIRST} ok`, `${CARD} ok`];
-  assertEquals(listed(spec), rest.toSpliced(1, 0, `${SECOND} pending-removal`));
+  assertEquals(listed(spec), rest.toSpliced(1, 0, WAITS));
   // One of another device that had the uuid before.
   const other = { ...BOTH, ...noted("disk-x") };
   assertEquals(listed(other), rest.toSpliced(1, 0, `${SECOND} ok`));
   const differs = difference("moved", { kind: "disk", index: 1 });
-  assertEquals(listed(spec, [differs])[1], `${SECOND} pending-removal moved`);
+  assertEquals(listed(spec, [differs])[1], `${WAITS} moved`);
   // What the guest has released is not pending any more.
   const gone = difference("not-in-qemu", { kind: "disk", index: 1 });
   assertEquals(listed(spec, [gone])[1], `${SECOND} not-in-qemu not-in-qemu`);
+});
+
+Deno.test("listDevices() shows a disk that was moved where it is", () => {
+  const given = facts({ ...BOTH, qemu: { block: [backend(0), backend(1)] } });
+  const { paths } = given;
+  const about = difference("moved", { kind: "disk", index: 1 });
+  const view = { live_source: "/srv/over.qcow2", aio: null };
+  const differences = [{ ...about, view }];
+  const [first, second] = listDevices(given.content.runtime, given, {
+    ...{ paths, differences, kinds: KINDS },
+  });
+  assertEquals([first?.live_source, first?.aio], [null, "threads"]);
+  assertEquals(
+    [second?.source, second?.live_source, second?.aio],
+    ["/srv/d1.img", "/srv/over.qcow2", null],
+  );
+  assertEquals(
+    Object.keys(second?.differences[0] ?? {}).includes("view"),
+    false,
+  );
 });
 
 Deno.test("listDevices() gives each device what is about it", () => {
@@ -106,7 +130,7 @@ Deno.test("listDevices() without QEMU's answer has the file alone", () => {
   const statuses = (unasked?: "unasked") =>
     listDevices(runtime, given, {
       ...(unasked && { unasked }),
-      ...{ differences: [], kinds: KINDS },
+      ...{ differences: [], kinds: KINDS, paths: given.paths },
     }).map(({ status }) => status);
   assertEquals(statuses(), ["not-in-qemu", "not-in-qemu", "not-in-qemu"]);
   assertEquals(statuses("unasked"), ["unasked", "unasked", "unasked"]);

@@ -3,7 +3,18 @@ import { assertEquals } from "@std/assert";
 import { diskView } from "../../lib/disk/view.ts";
 import { nicView } from "../../lib/nic/view.ts";
 import type { Size } from "../../lib/qmp/reading.ts";
-import { disk, facts, nic, present, uuidOf } from "../support/facts.ts";
+import type { ViewFacts } from "../../lib/plan/view.ts";
+import { EMPTY_RECORD } from "../../lib/state/own_check.ts";
+import { FIRST_HVPARAMS } from "../../lib/state/hvparams.ts";
+import {
+  backend,
+  disk,
+  facts,
+  type FactsSpec,
+  nic,
+  present,
+  uuidOf,
+} from "../support/facts.ts";
 
 Deno.test("diskView() of a disk has the fields of the interface", () => {
   const given = facts({ disks: [disk(0, 12, { name: "root" })] });
@@ -37,10 +48,40 @@ Deno.test("diskView() of a disk has the fields of the interface", () => {
     format: "raw",
     via: "fdset",
     ...{ channel: null, scsi_id: null, lun: null },
-    ...{ read_only: true, cache: "writethrough", aio: null },
-    ...{ discard: null, limits: { bps_read: 512 }, serial: null },
+    ...{ read_only: true, cache: "writethrough", aio: "threads" },
+    ...{ discard: "ignore", limits: { bps_read: 512 }, serial: null },
+    ...{ live_source: null, unlike_start: ["cache", "read_only"] },
     migratable: true,
   });
+});
+
+Deno.test("diskView() tells aio and discard where somebody knows them", () => {
+  const told = (spec: FactsSpec, more: Partial<ViewFacts> = {}) => {
+    const given = facts({ disks: [disk(0, 12)], ...spec });
+    const entry = present(given.content.runtime.disks[0]);
+    const { aio, discard, unlike_start: unlike } = diskView(entry, {
+      ...given,
+      ...more,
+    });
+    return [aio, discard, unlike];
+  };
+  const block = { block: [backend(0)] };
+  const unlike = ["cache"];
+  assertEquals(told({ qemu: block }), ["threads", "ignore", unlike]);
+  const hvparams = { disk_aio: "native", disk_cache: "none" };
+  assertEquals(told({ qemu: block, hvparams }), ["native", "ignore", []]);
+  const note = { kind: "disk" as const, aio: "native", discard: "unmap" };
+  const devices = { [uuidOf("disk", 0)]: note };
+  const own = { ...facts().own, record: { ...EMPTY_RECORD, devices } };
+  const noted = ["native", "unmap", ["cache", "aio", "discard"]];
+  assertEquals(told({ qemu: block, own }), noted);
+  // Nobody knows: another's process, a VM that is down, no record.
+  const none = [null, null, unlike];
+  assertEquals(told({ qemu: { ...block, process: undefined } }), none);
+  assertEquals(told({ qemu: block }, { own: undefined }), none);
+  assertEquals(told({}, { qemu: undefined }), [null, null, null]);
+  const adopted = { ...FIRST_HVPARAMS };
+  assertEquals(told({ qemu: block, hvparams: adopted }), none);
 });
 
 Deno.test("diskView() tells a size above 2^53 to the byte", () => {
