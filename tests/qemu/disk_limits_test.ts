@@ -97,7 +97,7 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
       assertEquals([verify.status, repair.status], [3, 7]);
       assertEquals((await live(vm))[1], 50);
       const [{ hint }] = repair.json.remaining;
-      const commands = hint.matchAll(/(disk set .*?) (?:sets|records) /g);
+      const commands = hint.matchAll(/run: kvm-hotplug (disk set [^;]*)/g);
       const words = [...commands].map(([, words]) => words.split(" "));
       await ok(vm, ...words[wanted] ?? []);
       assertEquals((await live(vm))[1], [0, 50][wanted]);
