@@ -49,9 +49,15 @@ function lookupsOf(
   };
 }
 
-function firstWords(schema: Schema): string[] {
+/** First words: ours, then QEMU's; an empty word starts a new group. */
+function firstWords(schema: Schema, begin: string): string[] {
   const own = ownCommands().map(({ name }) => name.split(" ")[0] ?? "");
-  return [...new Set([...own, "help", "exit", "qmp", ...schema.commands])];
+  const ours = [...new Set([...own, "help", "exit", "qmp"])];
+  const [some, others] = [ours, schema.commands].map((group) =>
+    group.filter((one) => one.startsWith(begin)).map((one) => `${one} `)
+  ) as [string[], string[]];
+  const isSplit = some.length > 0 && others.length > 0;
+  return isSplit ? [...some, "", ...others] : [...some, ...others];
 }
 
 /** The command line whose end is meant, and what of it is not ours. */
@@ -79,8 +85,7 @@ export async function completeLine(
   const [first] = words;
   const isTopic = words.length === 2 && first === "help";
   if (words.length === 1 || isTopic) {
-    return firstWords(schema).filter((one) => one.startsWith(last))
-      .map((one) => `${one} `);
+    return firstWords(schema, last);
   }
   const found = await complete(meant(words, target), lookupsOf(state));
   if (found === FILES) return [];

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { unsupported } from "../errors.ts";
+import { type HotplugError, unsupported } from "../errors.ts";
 import type { Schema } from "../qmp/schema.ts";
 import { commandHelp, type HelpRow } from "../qmp/schema_help.ts";
 import { didYouMean } from "../words/nearest.ts";
+import { commandMeant } from "../words/other_words.ts";
 import { helpOn } from "../commands/help.ts";
 import { isOwn, ownCommands } from "./line.ts";
 import { definitions, table } from "../words/text.ts";
@@ -48,18 +49,36 @@ function argumentLines(rows: readonly HelpRow[]): string[] {
   );
 }
 
+/** Human monitor commands that show something are named "info". */
+function infoHint([, topic]: readonly string[], schema: Schema): string {
+  if (topic === undefined) return "to list the devices, type: list";
+  const query = `query-${topic}`;
+  const own = schema.commands.includes(query) ? `${query}, or: ` : "";
+  return `type: ${own}human-monitor-command command-line="info ${topic}"`;
+}
+
+/** The refusal of words that are no command, with the next step. */
+export function unknownCommand(
+  words: readonly string[],
+  schema: Schema,
+): HotplugError {
+  const [first = ""] = words;
+  const names = ["help", "exit", ...ownCommands().map(({ name }) => name)];
+  return unsupported(
+    `This QEMU has no command ${JSON.stringify(first)}`,
+    first === "info" ? infoHint(words, schema) : commandMeant(words) ??
+      didYouMean(first, [...names, ...schema.commands]) ??
+      "help shows the commands",
+  );
+}
+
 function qmpHelp(
   command: string,
   words: readonly string[],
   schema: Schema,
 ): string {
   const help = commandHelp(schema, command, said(words));
-  if (help === undefined) {
-    throw unsupported(
-      `No command ${JSON.stringify(command)}`,
-      didYouMean(command, schema.commands),
-    );
-  }
+  if (help === undefined) throw unknownCommand([command, ...words], schema);
   const { rows, tag, returns } = help;
   return [
     `${command} returns: ${returns}`,

@@ -23,7 +23,7 @@ import {
   warningText,
 } from "../commands/report.ts";
 import { reachOf } from "../commands/requests.ts";
-import { helpText } from "./help.ts";
+import { helpText, unknownCommand } from "./help.ts";
 import { isOwn, ownInvocation, runQmp } from "./line.ts";
 import { replyLines } from "../commands/qmp_words.ts";
 import { completeLine } from "./complete.ts";
@@ -164,13 +164,15 @@ class Shell {
         "to end this shell, type: exit; to end the VM, type: qmp quit",
       );
     }
-    if (first === "help") {
+    if (first === "help" || first === "?") {
       const help = helpText(rest, this.#schema);
       const document = { ok: true, instance: this.#target.label, help };
       this.#print(help, answerDocument({ document }));
     } else if (first === "qmp") await this.#qmp(rest);
     else if (isOwn(words)) await this.#own(words);
-    else await this.#qmp(words);
+    else if (this.#schema?.commands.includes(first) === false) {
+      throw unknownCommand(words, this.#schema);
+    } else await this.#qmp(words);
     return undefined;
   }
 

@@ -6,11 +6,19 @@
 
 const COMMANDS = new Map(Object.entries({
   ls: ["list"],
+  list: ["list"],
+  disks: ["list"],
+  nics: ["list"],
+  status: ["list", "check"],
   show: ["list", "state show"],
   info: ["list", "check"],
   rm: ["disk remove", "nic remove"],
   attach: ["disk add", "nic add"],
+  "attach-disk": ["disk add"],
+  "attach-interface": ["nic add"],
   detach: ["disk remove", "nic remove"],
+  "detach-disk": ["disk remove"],
+  "detach-interface": ["nic remove"],
   version: ["--version"],
 }));
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Schema } from "../../lib/qmp/schema.ts";
 import { completeLine } from "../../lib/shell/complete.ts";
-import { helpText } from "../../lib/shell/help.ts";
+import { helpText, unknownCommand } from "../../lib/shell/help.ts";
 import {
   isOwn,
   ownCommands,
@@ -127,11 +127,44 @@ Deno.test("helpText() is on the shell, on our commands and on QEMU's", () => {
   assertEquals(help("blockdev-add", "driver=net").length, 2);
   const unknown = refusal("unsupported", () => help("set_lin"));
   assertEquals([unknown.message, unknown.hint], [
-    'No command "set_lin"',
+    'This QEMU has no command "set_lin"',
     "did you mean set_link?",
   ]);
   const early = refusal("unsupported", () => helpText(["stop"], undefined));
   assertEquals(early.message, "No help on stop");
+});
+
+Deno.test("unknownCommand() leads on from each word", () => {
+  const cases: [string, string][] = [
+    ["ls", 'did you mean "list"?'],
+    ["lst", "did you mean list?"],
+    ["sto", "did you mean stop?"],
+    ["info", "to list the devices, type: list"],
+    ["info pci", 'type: human-monitor-command command-line="info pci"'],
+    [
+      "info stop",
+      'type: query-stop, or: human-monitor-command command-line="info stop"',
+    ],
+    ["frobnicate", "help shows the commands"],
+  ];
+  const known = ["stop", "query-stop"];
+  const schema = new Schema(known.map((name) => (
+    { name, "meta-type": "command", "arg-type": "0", "ret-type": "0" }
+  )));
+  for (const [line, hint] of cases) {
+    assertEquals(unknownCommand(line.split(" "), schema).hint, hint, line);
+  }
+});
+
+Deno.test("completeLine() on an empty line groups ours and QEMU's", async () => {
+  const found = await completeLine([""], {
+    schema: SCHEMA,
+    target: TARGET,
+    onSession: () => Promise.reject(new Error("not asked")),
+  });
+  const gap = found.indexOf("");
+  assert(found.slice(0, gap).includes("disk "), found.join());
+  assertEquals(found.slice(gap), ["", "blockdev-add ", "set_link ", "stop "]);
 });
 
 Deno.test("completeLine() offers our words, QEMU's, and devices", async () => {
