@@ -185,7 +185,7 @@ eachRelease("as nobody, nothing passed: path and chown", async (vm, t) => {
       saidIn(remove.json.warnings),
       new RegExp(`d1\\.img.*inode ${ino} `),
     );
-    assertMatch(saidIn(remove.json.warnings), /chown 0 /);
+    assertMatch(saidIn(remove.json.warnings), /chown 0\)/);
   });
 
   await t.step("chown: what has another owner by now keeps it", async () => {
