@@ -83,7 +83,7 @@ async function useChain(
 async function grow(vm: Vm) {
   const words = ["disk", "resize", vm.name, UUID];
   const open = await tool(vm, ...words);
-  assertEquals([open.status, open.json.error?.hint], [3, "give SIZE"]);
+  assertEquals([open.status, open.json.error?.hint], [3, "give the new SIZE"]);
   const grown = await tool(vm, ...words, "12M");
   assertEquals([grown.status, grown.json.changed], [0, true], grown.stdout);
   await vm.waitGuest(`test "$(cat /sys/block/vda/size)" = 24576`);
