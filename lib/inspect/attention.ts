@@ -57,6 +57,18 @@ export function interrupted(paths: InstancePaths): Remark | undefined {
     : undefined;
 }
 
+/**
+ * What was found out of order beside an interrupted change: only recorded
+ * devices. Repair puts the rest in order, and no other hint may come first.
+ */
+export function apartFrom<T extends { readonly device?: Remark["device"] }>(
+  left: Remark | undefined,
+  found: readonly T[],
+): readonly T[] {
+  if (left === undefined) return found;
+  return found.filter(({ device }) => device && device.index !== null);
+}
+
 /** Why our own folder would be refused. */
 function folderFault(path: string): Remark | undefined {
   const status = lookAt(path);

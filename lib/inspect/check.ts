@@ -31,6 +31,7 @@ import { isRuntimeThere } from "../state/runtime_file.ts";
 import { loadKinds, loadNotes } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { CHECK_MEMBERS, WAY } from "./check_schema.ts";
+import { apartFrom, interrupted } from "./attention.ts";
 import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
@@ -118,6 +119,7 @@ export async function check(
     ];
     const { kind, label, paths } = target;
     const text = kind === "instance" ? readUidText(paths) : undefined;
+    const left = kind === "instance" ? interrupted(paths) : undefined;
     const remark = uidRemark({
       path: uidFile(paths),
       text,
@@ -130,9 +132,9 @@ export async function check(
       qemu: qemuView(facts.qemu, facts.confinement, text),
       ways: waysOf(facts.qemu, facts.confinement),
       free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),
-      differences: differences?.map(remarkOf) ?? [],
+      differences: apartFrom(left, differences ?? []).map(remarkOf),
       compared: differences === undefined ? null : "whole",
-      warnings: remark === undefined ? [] : [remark],
+      warnings: [left, remark].flatMap((one) => one ?? []),
     };
   } catch (error) {
     throw nothingChanged(error);

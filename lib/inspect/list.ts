@@ -34,7 +34,7 @@ import { readUidText } from "../state/uid_file.ts";
 import { libcFault } from "../sys/libc.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { stopped } from "./ask_one.ts";
-import { interrupted } from "./attention.ts";
+import { apartFrom, interrupted } from "./attention.ts";
 import type { instanceMembers, listedDevice } from "./list_schema.ts";
 import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
 
@@ -212,9 +212,10 @@ export async function listInstance(
   const { runtime } = content;
   const facts = { qemu, nicFiles, own, content };
   const isUnread = fault?.code === "bad-state-file";
+  const left = interrupted(paths);
   const differences: readonly Difference[] = isUnread
     ? [remarkOf(fault)]
-    : looked.differences;
+    : apartFrom(left, looked.differences);
   const devices = listDevices(runtime, facts, {
     unasked: none?.running ? "unasked" : "not-in-qemu",
     ...(isUnread && { stray: "unknown" }),
@@ -237,7 +238,7 @@ export async function listInstance(
       ...(none
         ? [inSpiteOf(none.why, "the list shows the runtime file's devices")]
         : []),
-      ...[interrupted(paths)].flatMap((one) => one ?? []),
+      ...(left ? [left] : []),
       ...warnings,
     ],
   };

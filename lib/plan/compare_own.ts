@@ -56,7 +56,7 @@ export function pendingRemark(
     commandLine(paths, device.kind, "remove", paths.name, device.id);
   return remark("pending-removal", `the guest has not released ${title}`, {
     device,
-    hint: command ? `${command} waits for it` : undefined,
+    hint: command ? `to finish the removal, run: ${command}` : undefined,
   });
 }
 

@@ -64,6 +64,10 @@ Deno.test("list tells of a change that was interrupted", async () => {
   const { json } = await vm.cli("list", NAME);
   assertMatch(saidIn(json.warnings), /was interrupted/);
   // Nothing of what repair will undo is for a person to remove.
+  assertEquals(json.differences, []);
+  const { json: checked } = await vm.cli("check", NAME);
+  assertMatch(saidIn(checked.warnings), /was interrupted/);
+  assertEquals(checked.differences, []);
   const { status, json: shown } = await vm.cli(
     "state",
     "show",
