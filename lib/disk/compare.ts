@@ -209,7 +209,7 @@ function openWay(facts: WholeFacts, uuid: string): Difference[] {
     device: null,
     message:
       `the tool's own record has old data of ${uuid}, which was plugged in again`,
-    hint: "repair removes the data",
+    hint: "repair removes this old data from the record",
     mend: { word: "forget", subject: uuid, did: "removed the data" },
   }];
 }
