@@ -105,6 +105,7 @@ Deno.test("disk add answers with the device and records it", async () => {
       ...{ channel: null, scsi_id: null, lun: null },
       ...{ read_only: false, cache: "none", aio: "threads" },
       ...{ discard: "ignore", limits: null, serial: null, migratable: true },
+      ...{ live_source: null, unlike_start: [] },
     },
     warnings: [],
     settled: [],
