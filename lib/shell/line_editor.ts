@@ -5,12 +5,15 @@
  * @module
  */
 
+import { MAX_LINES } from "./history.ts";
 import { KeyStream } from "./key_stream.ts";
 
 /** What a line editor is given. */
 export interface EditorOptions {
   /** Stands before each line on a terminal. */
   readonly prompt: string;
+  /** Lines typed before, oldest first. */
+  readonly history: readonly string[];
   /** Words that could stand at the end of the line, and what they complete. */
   readonly complete: (line: string) => Promise<[string[], string]>;
   /** Ctrl-C was pressed. */
@@ -60,7 +63,8 @@ export async function openEditor(options: EditorOptions): Promise<LineEditor> {
     output: stdout,
     terminal: isTerminal,
     prompt: isTerminal ? options.prompt : "",
-    historySize: 1000,
+    historySize: MAX_LINES,
+    history: options.history.toReversed(),
     removeHistoryDuplicates: true,
     completer: (
       line: string,

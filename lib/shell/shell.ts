@@ -15,6 +15,7 @@ import {
   type Streams,
   streamsOf,
 } from "../commands/answer.ts";
+import { historyPath, keepLine, readHistory } from "./history.ts";
 import { type LineEditor, openEditor } from "./line_editor.ts";
 import { answerDocument, documentLine } from "../commands/document.ts";
 import {
@@ -105,14 +106,16 @@ class Shell {
       started.reject,
     );
     await Promise.race([started.promise, following]);
+    const kept = historyPath(this.#call.terminal.env);
     this.#editor = await openEditor({
+      history: kept === undefined ? [] : readHistory(kept),
       prompt: `${printable(this.#target.label)}> `,
       complete: (line) => this.#complete(line),
       interrupted: () => this.#interrupt(),
     });
     if (this.#call.terminal.signal.aborted) this.#stop();
     try {
-      await this.#readLines(this.#editor);
+      await this.#readLines(this.#editor, kept);
     } finally {
       this.#editor.close();
       this.#end.abort();
@@ -125,7 +128,11 @@ class Shell {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
-  async #readLines(editor: LineEditor): Promise<void> {
+  /** @param kept the file for what a person types, if there is one */
+  async #readLines(
+    editor: LineEditor,
+    kept: string | undefined,
+  ): Promise<void> {
     if (editor.isTerminal && !this.#isJson) {
       editor.print(
         "Type a QMP command or a kvm-hotplug command; help shows more, exit ends.",
@@ -135,6 +142,7 @@ class Shell {
       const line = await editor.next();
       if (line === undefined) return;
       if (line.trim() === "") continue;
+      if (kept !== undefined && editor.isTerminal) keepLine(kept, line);
       if (await this.#line(line) === "exit") return;
     }
   }

@@ -8,7 +8,7 @@ import type { Vm } from "../lab/vm.ts";
 async function openShell(vm: Vm): Promise<TestTerminal> {
   const terminal = await TestTerminal.start(
     ["sh", "-c", `${EXECUTABLE} shell ${vm.name}; echo "status $?"; cat`],
-    { KVM_HOTPLUG_RUN_DIR: vm.runDir },
+    { KVM_HOTPLUG_RUN_DIR: vm.runDir, XDG_STATE_HOME: `${vm.runDir}/state` },
   );
   await terminal.see(/vm1\.example\.com> *$/);
   return terminal;
@@ -137,4 +137,20 @@ eachRelease("shell takes lines from a pipe", async (vm) => {
     [5, true],
     told,
   );
+}, { guest: "none" });
+
+eachRelease("shell keeps what was typed for the next one", async (vm) => {
+  const file = `${vm.runDir}/state/kvm-hotplug/shell_history`;
+  {
+    await using terminal = await openShell(vm);
+    await say(terminal, "query-name");
+    await terminal.see(/"name": "vm1\.example\.com"/);
+    await say(terminal, "query-status password=secret");
+    await say(terminal, "exit");
+    await terminal.see(/^status 0$/m);
+  }
+  assertEquals(Deno.readTextFileSync(file), "query-name\nexit\n");
+  await using terminal = await openShell(vm);
+  await terminal.press("Up", "Up");
+  await terminal.see(/> query-name *$/);
 }, { guest: "none" });
