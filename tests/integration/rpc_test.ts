@@ -140,7 +140,7 @@ Deno.test("rpc answers what is no request by JSON-RPC's own codes", async () => 
   for (const stream of ["rpc", "events", "shell", "completion"]) {
     const answer = await rpc.call(stream);
     assertEquals(codes(answer)[0], -32601, stream);
-    assertMatch(String((answer.error as Doc).message), /no one answer$/);
+    assertMatch(String((answer.error as Doc).message), /no single answer$/);
   }
   assertEquals(codes(await rpc.call("list", [NAME]))[0], -32602);
 });

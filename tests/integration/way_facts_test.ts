@@ -169,7 +169,7 @@ Deno.test("uriFault() says what keeps QEMU from a disk on the network", async ()
   await node.beside(0, (pid) => {
     const fault = (uri: string) => uriFault(uri, { pid, argv: [] }) ?? "";
     assertMatch(fault("rbd:pool/x"), /loads its rbd module on demand/);
-    assertMatch(fault("nbd://host.example/x"), /resolve host.example from/);
+    assertMatch(fault("nbd://host.example/x"), /resolve host.example in/);
     assertEquals(fault("nbd://192.0.2.1/x"), "");
     assertEquals(fault(nbd("/sock")), "");
     assertMatch(fault(nbd(socket)), /ENOENT/);
