@@ -40,7 +40,7 @@ eachRelease("disks until slots 12 to 31 are full", async (vm, t) => {
     const now = await snapshot(vm);
     const { status, json } = await add(99);
     assertEquals([status, json.error.code], [3, "no-free-slot"]);
-    assertStringIncludes(json.error.message, "from 12 to 31");
+    assertStringIncludes(json.error.message, "(12 to 31)");
     assertStringIncludes(json.error.message, "31 disk-d0000031-1111-4111");
     await Deno.remove(`${vm.runDir}/d99.img`);
     assertEquals(await snapshot(vm), now);
