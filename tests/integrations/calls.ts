@@ -5,7 +5,7 @@
  * @module
  */
 
-import { documentOf } from "../support/document.ts";
+import { documentOf, responseOf } from "../support/document.ts";
 import { assertEquals } from "@std/assert";
 import { host, makeImage } from "../lab/each_release.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -228,7 +228,12 @@ export async function answersOf(
 
 /** What is the same with every release of QEMU. */
 export function outcomeOf({ call, status, stdout }: Answer) {
-  const json = stdout.startsWith("{") ? documentOf(stdout) : {};
+  const isResponse = stdout.startsWith('{"jsonrpc"');
+  const json = isResponse
+    ? responseOf(stdout).result
+    : stdout.startsWith("{")
+    ? documentOf(stdout)
+    : {};
   return { call, status, ok: json.ok, changed: json.changed };
 }
 
