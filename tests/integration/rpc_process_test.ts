@@ -51,14 +51,8 @@ Deno.test("rpc waits for no reader while it works", async () => {
   assertEquals((await process.status).code, 0);
 });
 
-/** How many sockets there are at a listener's path, its own included. */
-function socketsAt(path: string): number {
-  return Deno.readTextFileSync("/proc/net/unix").split("\n")
-    .filter((line) => line.endsWith(path)).length;
-}
-
-Deno.test("list waits for another request of its rpc that has the monitor", async () => {
-  await using vm = new Instance();
+/** An rpc that waits until the guest releases the disk it has added. */
+async function removalWaits(vm: Instance) {
   vm.peer.guest = "is silent";
   const process = start(vm);
   const writer = process.stdin.getWriter();
@@ -68,6 +62,18 @@ Deno.test("list waits for another request of its rpc that has the monitor", asyn
   await writer.write(line(1, "disk.add", disk));
   await writer.write(line(2, "disk.remove", { instance: NAME, disk: NEW }));
   await asked.promise;
+  return { process, writer };
+}
+
+/** How many sockets there are at a listener's path, its own included. */
+function socketsAt(path: string): number {
+  return Deno.readTextFileSync("/proc/net/unix").split("\n")
+    .filter((line) => line.endsWith(path)).length;
+}
+
+Deno.test("list waits for another request of its rpc that has the monitor", async () => {
+  await using vm = new Instance();
+  const { process, writer } = await removalWaits(vm);
   await writer.write(line(3, "list"));
   // The listener, the connection that is served, and the one that waits.
   const end = performance.now() + 1_500;
@@ -84,15 +90,7 @@ Deno.test("list waits for another request of its rpc that has the monitor", asyn
 
 Deno.test("rpc ends by a signal once the guest's answer is waited for", async () => {
   await using vm = new Instance();
-  vm.peer.guest = "is silent";
-  const process = start(vm);
-  const writer = process.stdin.getWriter();
-  const asked = Promise.withResolvers<void>();
-  vm.peer.once("device_del", { meanwhile: () => asked.resolve() });
-  const disk = { instance: NAME, source: vm.image(), uuid: NEW };
-  await writer.write(line(1, "disk.add", disk));
-  await writer.write(line(2, "disk.remove", { instance: NAME, disk: NEW }));
-  await asked.promise;
+  const { process, writer } = await removalWaits(vm);
   process.kill("SIGTERM");
   const [added, removed] = await rest(process);
   assertEquals((added?.result as Doc).changed, true);
