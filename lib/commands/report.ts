@@ -5,6 +5,7 @@
  * @module
  */
 
+import { limitsText } from "../words/limits_text.ts";
 import {
   exitStatus,
   type HotplugError,
@@ -13,7 +14,6 @@ import {
   type ToldDevice,
 } from "../errors.ts";
 import type { FailureDocument } from "./documents.ts";
-import { limitsText } from "../device/io_limits.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import { isExactNumber } from "../qmp/exact_json.ts";
 import { didYouMean } from "../words/nearest.ts";

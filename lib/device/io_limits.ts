@@ -66,16 +66,6 @@ export function limitArguments(limits: IoLimits): Json {
   );
 }
 
-/** Limits as a person reads them: `iops 100, bps-read 1048576`. */
-export function limitsText(limits: IoLimits): string {
-  const parts = LIMIT_NAMES.flatMap((name) => {
-    const { [name]: value } = limits;
-    if (value === undefined) return [];
-    return `${name} ${value}`;
-  });
-  return parts.join(", ") || "none";
-}
-
 /**
  * Why QEMU would not take limits, undefined if it does: one for both
  * directions and one for a single direction exclude each other

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { limitsText } from "../words/limits_text.ts";
 import { frontendId } from "../device/backend.ts";
 import {
   type IoLimits,
@@ -11,7 +12,6 @@ import {
   LIMIT_NAMES,
   limitArguments,
   limitsIn,
-  limitsText,
   MAX_LIMIT,
   sameLimits,
 } from "../device/io_limits.ts";

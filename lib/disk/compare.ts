@@ -4,13 +4,9 @@
  * @module
  */
 
+import { limitsText } from "../words/limits_text.ts";
 import { backendOf, isEmptied } from "../device/backend.ts";
-import {
-  isLimited,
-  limitsIn,
-  limitsText,
-  sameLimits,
-} from "../device/io_limits.ts";
+import { isLimited, limitsIn, sameLimits } from "../device/io_limits.ts";
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";

@@ -56,13 +56,19 @@ export function formatSize(bytes: number): string {
   return `${Number(value.toFixed(1))} ${UNITS[unit]}`;
 }
 
-/** A size as it is typed, and in bytes: `64M (67108864 bytes)`. */
-export function sizeText(bytes: number | bigint): string {
+/** A size as it is typed, in the largest unit that fits: `64M`, `1000`. */
+export function typedSize(bytes: number | bigint): string {
   let value = BigInt(bytes);
   let unit = -1;
   for (; value > 0n && value % 1024n === 0n && unit < 3; unit++) value /= 1024n;
+  return `${value}${"kMGT"[unit] ?? ""}`;
+}
+
+/** A size as it is typed, and in bytes: `64M (67108864 bytes)`. */
+export function sizeText(bytes: number | bigint): string {
+  const typed = typedSize(bytes);
   const all = `${bytes} bytes`;
-  return unit < 0 ? all : `${value}${"kMGT"[unit]} (${all})`;
+  return typed === `${bytes}` ? all : `${typed} (${all})`;
 }
 
 /** Columns of text, each as wide as its widest cell. */

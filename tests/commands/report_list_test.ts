@@ -253,7 +253,7 @@ Deno.test("listingText() tells how a device differs from a plain one", () => {
   const flat = text.map((line) => line.trim()).join(" ");
   assert(
     flat.includes(
-      "/srv/over.qcow2 (recorded: /srv/d1.img), 8 MiB, qcow2, virtio-blk-pci, read-only, cache none, limits: iops 100, bps-read 1048576, Ganeti cannot start it",
+      "/srv/over.qcow2 (recorded: /srv/d1.img), 8 MiB, qcow2, virtio-blk-pci, read-only, cache none, limits: iops 100, bps-read 1M, Ganeti cannot start it",
     ),
     flat,
   );

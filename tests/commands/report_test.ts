@@ -144,7 +144,7 @@ Deno.test("outcomeText() tells limits and a link that is down, and what is so al
   } as const;
   const what = 'disk 1 "data" (disk-932df160-7a22-4067) of vm1';
   const details =
-    "/srv/new.img, 64 MiB, raw, virtio-blk-pci, limits: iops 100, bps-read 1024";
+    "/srv/new.img, 64 MiB, raw, virtio-blk-pci, limits: iops 100, bps-read 1k";
   assertEquals(report.outcomeText(limited), [`Changed ${what}: ${details}`]);
   assertEquals(report.outcomeText({ ...limited, changed: false }), [
     `Nothing to change: ${what} already has: ${details}`,

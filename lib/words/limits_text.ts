@@ -1,0 +1,18 @@
+/**
+ * I/O limits as text.
+ *
+ * @module
+ */
+
+import { type IoLimits, LIMIT_NAMES } from "../device/io_limits.ts";
+import { typedSize } from "./text.ts";
+
+/** Limits as a person types them: `iops 100, bps-read 1M`. */
+export function limitsText(limits: IoLimits): string {
+  const parts = LIMIT_NAMES.flatMap((name) => {
+    const { [name]: value } = limits;
+    if (value === undefined) return [];
+    return `${name} ${name.startsWith("bps") ? typedSize(value) : value}`;
+  });
+  return parts.join(", ") || "none";
+}
