@@ -157,6 +157,41 @@ function planGiven(facts: AdoptFacts, given: string): Plan {
   });
 }
 
+function kindOf({ change }: Adopted): "disk" | "nic" {
+  return "list" in change && change.list === "nics" ? "nic" : "disk";
+}
+
+/**
+ * The device that is to have a uuid: none where an entry has it already.
+ *
+ * @throws {HotplugError} `ambiguous-device`
+ */
+function meant(
+  { content: { runtime }, paths }: AdoptFacts,
+  proven: readonly Adopted[],
+  given: string,
+): Adopted[] {
+  const isTaken = findEntry(devicesOf(runtime), given) !== undefined;
+  const found = proven.filter(({ uuid, change }) =>
+    uuid === given && !(isTaken && change.change === "insert")
+  );
+  if (found.length < 2) return found;
+  const candidates = found.map((one) => ({
+    ...{ kind: kindOf(one), index: null, uuid: null },
+    id: one.id,
+  }));
+  throw new HotplugError(
+    "ambiguous-device",
+    `${found.length} devices of QEMU have an id of uuid ${given}`,
+    {
+      hint: `to record all devices, run: ${
+        commandLine(paths, "adopt", paths.name)
+      }`,
+      candidates,
+    },
+  );
+}
+
 /**
  * Plans to record what is proven, and tells what is not.
  *
@@ -165,8 +200,8 @@ function planGiven(facts: AdoptFacts, given: string): Plan {
 export function planAdopt({ facts, kinds, given }: AdoptInput): Plan {
   for (const rule of STATE_RULES) rule.refuse(facts);
   const verdicts = judgeAll(facts, kinds);
-  const adopted = verdicts.filter((one) => "change" in one)
-    .filter(({ uuid }) => given === undefined || uuid === given);
+  const proven = verdicts.filter((one) => "change" in one);
+  const adopted = given === undefined ? proven : meant(facts, proven, given);
   const remaining = given === undefined
     ? verdicts.filter((one) => "hint" in one)
     : [];
@@ -183,9 +218,9 @@ export function planAdopt({ facts, kinds, given }: AdoptInput): Plan {
   const invented = given === undefined
     ? adopted.filter((one) => one.invented)
     : [];
-  for (const { uuid, change } of invented) {
-    const kind = "list" in change && change.list === "nics" ? "nic" : "disk";
-    steps.push(inventedStep(own, { uuid, kind, earlier: steps }));
+  for (const one of invented) {
+    const about = { uuid: one.uuid, kind: kindOf(one), earlier: steps };
+    steps.push(inventedStep(own, about));
   }
   return planOf({
     action: "adopt",

@@ -229,6 +229,24 @@ Deno.test("planAdopt() of one uuid records its device alone", () => {
   );
 });
 
+Deno.test("planAdopt() gives a uuid to no second device", () => {
+  const uuid = "932df160-7a22-4067-8b7e-1f0a5d7c9e11";
+  const about = (live: Live, spec: FactsSpec = {}) => {
+    const { kinds, ...rest } = adoptFacts(live, spec);
+    const all = kinds.map((one) => ({ ...one, uuids: [uuid, uuid] }));
+    return { ...rest, kinds: all, given: uuid };
+  };
+  const second = { disks: [liveDisk("disk-932df160-pci-14")] };
+  const taken = about(second, { disks: [disk(0, 12, { uuid })] });
+  assertEquals(planAdopt(taken).steps, []);
+  const both = about({ ...second, nics: [liveNic("nic-932df160-pci-15")] });
+  const refused = () => planAdopt(both);
+  const { candidates } = planRefusal("ambiguous-device", both.facts, refused);
+  const ids = ["disk-932df160-pci-14", "nic-932df160-pci-15"];
+  assertEquals(candidates?.map(({ id }) => id), ids);
+  assertEquals(candidates?.map(({ kind }) => kind), ["disk", "nic"]);
+});
+
 Deno.test("planAdopt() leaves what is not proven", () => {
   const none = { id: undefined };
   assertMatch(reason({ disks: [liveDisk("d", none)] }), /no device id/);
