@@ -55,10 +55,9 @@ export function untold(
 /** The members of a view that a start by Ganeti would not give the disk. */
 function unlike(
   { cache, aio, discard, read_only: isReadOnly, driver }: Partial<DiskView>,
-  { hvparams, devType = "", queues }: {
+  { hvparams, devType = "" }: {
     readonly hvparams: Hvparams;
     readonly devType?: string | undefined;
-    readonly queues?: number | undefined;
   },
 ): string[] {
   const { diskCache, diskAio, diskDiscard } = hvparams;
@@ -67,7 +66,6 @@ function unlike(
     aio: text(aio) || diskAio,
     discard: text(discard) || diskDiscard,
     access: isReadOnly && driver !== "scsi-cd" ? "ro" as const : "rw" as const,
-    queues,
   };
   return unlikeStart(settings, hvparams, devType)
     .map((name) => name.replaceAll("-", "_"));
@@ -119,7 +117,7 @@ export function newDiskView(
     limits: limitsView(limits),
     unlike_start: unlike(
       { ...settings, driver: disk.driver },
-      { hvparams, devType: disk.devType, queues: disk.settings.queues },
+      { hvparams, devType: disk.devType },
     ),
     migratable,
     ...(via === null && { source: null }),

@@ -69,7 +69,7 @@ export const DISK_MEMBERS = {
   serial: orNull(text("Its serial number as the guest sees it.")),
   unlike_start: orNull(
     list(
-      "The members (cache, aio, discard, read_only, queues) that a start by Ganeti would not give it; null if unknown.",
+      "The members (cache, aio, discard, read_only) that a start by Ganeti would not give it; null if unknown.",
       text("The member's name."),
     ),
   ),
