@@ -12,7 +12,7 @@ import type { Answer, Call } from "./answer.ts";
 import { COMMANDS } from "./commands.ts";
 import type { HelpDocument } from "./documents.ts";
 import { manPage } from "./man.ts";
-import { commandUsage, groupUsage, usageText } from "./usage.ts";
+import { commandUsage, groupUsage, type Place, usageText } from "./usage.ts";
 
 /**
  * Usage of one command, or of those that begin so.
@@ -22,11 +22,12 @@ import { commandUsage, groupUsage, usageText } from "./usage.ts";
 export function helpOn(
   words: string,
   commands: readonly CommandSpec[] = COMMANDS,
+  place: Place = "command line",
 ): string {
   const topic = commands.find(({ name }) => name === words);
-  if (topic !== undefined) return commandUsage(topic);
+  if (topic !== undefined) return commandUsage(topic, place);
   const group = commands.filter(({ name }) => name.startsWith(`${words} `));
-  if (group.length > 0) return groupUsage(words, group);
+  if (group.length > 0) return groupUsage(words, group, place);
   const names = commands.map(({ name }) => name);
   throw usage(
     `No command ${JSON.stringify(words)}`,

@@ -27,9 +27,21 @@ function optionRow(option: OptionSpec): readonly [string, string] {
   return [`  ${left}`, shown];
 }
 
-function commandLine({ name, operands, options }: CommandSpec): string {
-  const words = ["kvm-hotplug", name, ...operands];
+/** Where a command is typed: a shell knows the program and the instance. */
+export type Place = "command line" | "shell";
+
+function wordsOf({ name, operands }: CommandSpec, place: Place): string[] {
+  return [name, ...operands.slice(place === "shell" ? 1 : 0)];
+}
+
+function commandLine(command: CommandSpec, place: Place): string {
+  const { options } = command;
+  const words = [...programIn(place), ...wordsOf(command, place)];
   return [...words, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
+}
+
+function programIn(place: Place): string[] {
+  return place === "shell" ? [] : ["kvm-hotplug"];
 }
 
 /** What the caller should do next, by exit status: INTERFACE, "Exit statuses". */
@@ -47,27 +59,32 @@ export const STATUSES: readonly (readonly [string, string])[] = [
   ["7", "not completely done or undone: run repair"],
 ];
 
-function commandRow({ name, operands, summary }: CommandSpec) {
-  return [`  ${[name, ...operands].join(" ")}`, summary] as const;
+/** A command in a table of them. */
+export function commandRow(command: CommandSpec, place: Place) {
+  return [`  ${wordsOf(command, place).join(" ")}`, command.summary] as const;
 }
 
 /** The commands that begin with the same word. */
 export function groupUsage(
   word: string,
   commands: readonly CommandSpec[],
+  place: Place,
 ): string {
+  const program = programIn(place);
+  const rows = commands.map((one) => commandRow(one, place));
+  const help = [...program, "help", commands[0]?.name].join(" ");
   return [
-    `Usage: kvm-hotplug ${word} COMMAND [options]`,
+    `Usage: ${[...program, word].join(" ")} COMMAND [options]`,
     "",
-    ...definitions(commands.map(commandRow), COMMAND_WIDTH),
+    ...definitions(rows, COMMAND_WIDTH),
     "",
-    `kvm-hotplug help ${commands[0]?.name} shows the options and examples`,
+    `${help} shows the options and examples`,
   ].join("\n");
 }
 
 /** Usage of the whole program. */
 export function usageText(): string {
-  const commands = COMMANDS.map(commandRow);
+  const commands = COMMANDS.map((one) => commandRow(one, "command line"));
   return [
     "kvm-hotplug: add and remove disks and network cards of running QEMU/KVM VMs",
     "",
@@ -88,9 +105,9 @@ export function usageText(): string {
 }
 
 /** Usage of one command. */
-export function commandUsage(command: CommandSpec): string {
+export function commandUsage(command: CommandSpec, place: Place): string {
   return [
-    `Usage: ${commandLine(command)}`,
+    `Usage: ${commandLine(command, place)}`,
     "",
     `  ${command.summary}`,
     "",
@@ -103,7 +120,7 @@ export function commandUsage(command: CommandSpec): string {
       : []),
     "Options of every command: kvm-hotplug --help",
     "",
-    "Examples:",
+    place === "shell" ? "Examples on the command line:" : "Examples:",
     ...examplesOf(command.name).map((line) => `  ${line}`),
   ].join("\n");
 }

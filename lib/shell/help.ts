@@ -10,6 +10,7 @@ import { commandHelp, type HelpRow } from "../qmp/schema_help.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { commandMeant } from "../words/other_words.ts";
 import { helpOn } from "../commands/help.ts";
+import { commandRow } from "../commands/usage.ts";
 import { isOwn, ownCommands } from "./line.ts";
 import { definitions, table } from "../words/text.ts";
 
@@ -18,9 +19,7 @@ const TERM_WIDTH = 27;
 const MAX_TERM_WIDTH = 40;
 
 function overview(): string {
-  const rows = ownCommands().map(({ name, operands, summary }) =>
-    [`  ${[name, ...operands.slice(1)].join(" ")}`, summary] as const
-  );
+  const rows = ownCommands().map((one) => commandRow(one, "shell"));
   return [
     "Commands for this VM (without the instance's name):",
     ...definitions(rows, TERM_WIDTH),
@@ -100,7 +99,7 @@ export function helpText(
 ): string {
   const [first] = words;
   if (first === undefined) return overview();
-  if (isOwn(words)) return helpOn(words.join(" "), ownCommands());
+  if (isOwn(words)) return helpOn(words.join(" "), ownCommands(), "shell");
   if (schema === undefined) throw unsupported(`No help on ${first}`);
   return qmpHelp(first, words.slice(1), schema);
 }

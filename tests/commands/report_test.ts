@@ -209,7 +209,7 @@ Deno.test("usageText() names every command and every global option", () => {
 
 Deno.test("commandUsage() names every option and its examples", () => {
   for (const command of COMMANDS) {
-    const text = commandUsage(command);
+    const text = commandUsage(command, "command line");
     for (const { name } of command.options) {
       assertStringIncludes(text, `--${name}`);
     }

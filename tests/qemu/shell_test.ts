@@ -48,7 +48,7 @@ eachRelease("shell completes, helps and speaks QMP", async (vm) => {
   await say(terminal, 'human-monitor-command command-line="info status"');
   await terminal.see(/^VM status: running$/m);
   await say(terminal, "help disk");
-  await terminal.see(/disk remove INSTANCE DISK/);
+  await terminal.see(/^ +disk remove DISK/m);
   await say(terminal, "help set_link");
   await terminal.see(/name +needed +string/);
   await say(terminal, "query-statu");

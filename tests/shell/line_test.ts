@@ -110,8 +110,13 @@ Deno.test("helpText() is on the shell, on our commands and on QEMU's", () => {
     "  set_link name=nic-003fc157-66a8-4e6d up=false",
     "help COMMAND explains a command; Tab completes words; exit ends the shell.",
   ]);
-  assertStringIncludes(helpText(["disk"], SCHEMA), "disk add INSTANCE");
-  assertStringIncludes(helpText(["disk", "add"], undefined), "--format");
+  const group = helpText(["disk"], SCHEMA);
+  assertStringIncludes(group, "Usage: disk COMMAND");
+  assertStringIncludes(group, "\n  disk add SOURCE ");
+  assertStringIncludes(group, "\nhelp disk add shows");
+  const usage = helpText(["disk", "add"], undefined);
+  assertStringIncludes(usage, "Usage: disk add SOURCE [options]\n");
+  assertStringIncludes(usage, "--format");
   const help = (...words: string[]) => helpText(words, SCHEMA).split("\n");
   assertEquals(help("stop"), ["stop returns: object", "  no arguments"]);
   assertEquals(help("set_link"), [
