@@ -30,11 +30,15 @@ function hintAt(name = ""): string {
   return `${own.join(" ")} shows the usage`;
 }
 
-/** The help of the command in hand, as far as the words tell which it is. */
-function hintIn(words: readonly string[]): string {
+/** The command in hand, as far as the words tell which it is. */
+function commandIn(words: readonly string[]): CommandSpec | undefined {
   const plain = words.filter((word) => !isOption(word));
   const [command] = plain.flatMap((_, i) => commandAt(plain.slice(i)) ?? []);
-  return hintAt(command?.name);
+  return command;
+}
+
+function hintIn(words: readonly string[]): string {
+  return hintAt(commandIn(words)?.name);
 }
 
 /** Whether several commands begin with this word. */
@@ -61,8 +65,12 @@ function unshield(word: string): string {
 
 function unknownOption(word: string, words: readonly string[]): HotplugError {
   const name = word.replace(/^-+/, "").split("=")[0] ?? "";
+  const command = commandIn(words);
+  const known = command === undefined
+    ? ALL_OPTIONS
+    : [...command.options, ...GLOBAL_OPTIONS];
   const close = optionMeant(name) ??
-    nearest(name, ALL_OPTIONS.map((option) => option.name));
+    nearest(name, known.map((option) => option.name));
   return usage(
     `Unknown option ${word}`,
     close === undefined ? hintIn(words) : `did you mean --${close}?`,

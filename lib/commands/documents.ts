@@ -159,7 +159,9 @@ const GAP = object("A period when another process had the monitor.", {
     seconds: seconds("Its length in seconds."),
     reason: text("The command line of the process that needed the monitor."),
     relayed: whole("Events of this time that kvm-hotplug handed on."),
-    lost: whole("Events of this time that were too many to hand on."),
+    lost: whole(
+      "Events of this time that are lost: they were too many to hand on.",
+    ),
   }),
 });
 

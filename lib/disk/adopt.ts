@@ -78,7 +78,7 @@ function asNew(
   const place = facts.places.get(id);
   const title = titleOfLive(facts, disk);
   if (place === undefined) {
-    return left(title, "its slot or SCSI target is not known");
+    return left(title, "QEMU does not show its slot or SCSI target");
   }
   if (devType === "blockdev" && !source.resolved.startsWith("/dev/")) {
     return left(title, ONLY_DEV);

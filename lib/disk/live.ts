@@ -156,7 +156,8 @@ async function openedBy(
   }
   const proof = known.proofs.get(last.name);
   if (proof === undefined || "why" in proof) {
-    return proof ?? { why: "the file or device that it has open is not known" };
+    return proof ??
+      { why: "kvm-hotplug cannot tell which file or device it uses" };
   }
   return await sourceOf(proof.identity, last.file, known);
 }

@@ -165,7 +165,9 @@ function diskSet(
   }
   throw usage(
     "disk set needs at least one option to change",
-    ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", "),
+    `options: ${
+      ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", ")
+    }; kvm-hotplug list INSTANCE shows the limits of each disk`,
   );
 }
 

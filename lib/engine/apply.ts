@@ -116,7 +116,7 @@ function asked(
     ? `to finish the removal, run: ${
       commandLine(options, kind, "remove", instance, id)
     }`
-    : `then repeat the change of ${id}`;
+    : `then run the same command again, with the device id ${id}`;
   const hint = error.hint === undefined ? next : `${error.hint}; ${next}`;
   return withDetails(error, { device, hint });
 }

@@ -44,7 +44,7 @@ function asNew(
   const place = facts.places.get(id);
   const driver = facts.qemu.drivers.get(id);
   if (place === undefined || !("slot" in place) || driver === undefined) {
-    return left(titleOfLive(nic), "its slot is not known");
+    return left(titleOfLive(nic), "QEMU does not show its slot or its driver");
   }
   const { uuid, invented } = uuidFor(facts, id, fresh);
   const entry = nicEntry({

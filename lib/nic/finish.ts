@@ -49,7 +49,7 @@ export async function readUnfinished(
   const place = await placeOf(qmp, id, qemu);
   const driver = qemu.drivers.get(id);
   if (place === undefined || !("slot" in place) || driver === undefined) {
-    return { id, why: "its slot is not known" };
+    return { id, why: "QEMU does not show its slot or its driver" };
   }
   const why = otherNic(live.find((one) => one.id === id), request);
   if (why !== undefined) return { id, why };

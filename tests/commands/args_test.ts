@@ -88,7 +88,9 @@ Deno.test("parseInvocation() without a command has none", () => {
 
 Deno.test("parseInvocation() names the option that was probably meant", () => {
   const cases: [string, string | undefined][] = [
-    ["--dryrun", "did you mean --dry-run?"],
+    // What the command does not have is not offered.
+    ["--dryrun", "kvm-hotplug list --help shows the usage"],
+    ["--foo", "kvm-hotplug list --help shows the usage"],
     ["--jsn", "did you mean --json?"],
     ["--unplug-timout=3", "did you mean --unplug-timeout?"],
     ["--xyzzy", "kvm-hotplug list --help shows the usage"],
@@ -131,6 +133,8 @@ Deno.test("parseInvocation() leads on from words of other tools", () => {
     ["attach-disk vm1 /x", 'did you mean "disk add"?'],
     ["detach-interface vm1", 'did you mean "nic remove"?'],
     ["version", 'did you mean "--version"?'],
+    ["--dryrun disk add vm1 /x", "did you mean --dry-run?"],
+    ["--dryrun", "did you mean --dry-run?"],
     ["nic add vm1 --bridge br0", "did you mean --link?"],
     ["nic add vm1 --model=e1000", "did you mean --driver?"],
     ["disk frobnicate", "kvm-hotplug disk --help shows the usage"],
