@@ -15,7 +15,10 @@ function anonymous(text: string, vm: Instance, pid: number | undefined) {
     .replaceAll(/runtime[a-z0-9]{8}\.new/g, "runtimeXXXXXXXX.new")
     .replaceAll(TAP, "TAP")
     // Where the lines of prose end depends on the lengths of path and pid.
-    .replace(/The link [^]*? back at\s+\S+/, (all) => all.replace(/\s+/g, " "))
+    .replaceAll(
+      /The link\s[^]*?\sback\s+at\s+\S+|\S+,\s+1\s+MiB,\s+raw,\s+virtio-blk-pci/g,
+      (all) => all.replaceAll(/\s+/g, " "),
+    )
     // In a container every process has one.
     .replace(", seccomp filter", "")
     .replaceAll(new RegExp(`\\b${pid}\\b`, "g"), "PID");
