@@ -61,6 +61,7 @@ function makeOwn(path: string): Fd {
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
   }
+  expectRoot();
   // A node without Ganeti has no run directory; --qmp and --state serve there.
   makeFolder(dirname(path), 0o755);
   makeFolder(path, 0o700);

@@ -1,6 +1,8 @@
 /** `events` with a scripted QEMU: what is written, and how it ends. */
+import { dirname } from "@std/path/posix";
 import { assertEquals, assertMatch } from "@std/assert";
 import { main } from "../../lib/cli/main.ts";
+import { asNobody } from "../lab/other_user.ts";
 import { event } from "../lab/scripted_behaviour.ts";
 import { Instance, NAME } from "../lab/scripted_instance.ts";
 import { documentOf } from "../support/document.ts";
@@ -101,4 +103,17 @@ Deno.test("events tells of devices by QEMU's names where the file is broken", as
   const { status, err } = await events(vm, ["--for", "0"]);
   assertEquals(status, 0, err);
   assertMatch(err, /^warning: .*: devices are shown by QEMU's names only\n$/);
+});
+
+Deno.test("events as another user makes no folder that would refuse root", async () => {
+  await using vm = new Instance();
+  const words = ["--for", "0.1"];
+  assertEquals((await events(vm, words)).status, 0);
+  Deno.removeSync(vm.ownDir, { recursive: true });
+  for (const path of [vm.at("."), dirname(vm.qmpPath), vm.qmpPath, vm.runDir]) {
+    Deno.chmodSync(path, 0o777);
+  }
+  assertEquals((await asNobody(() => events(vm, words))).status, 0);
+  const names = [...Deno.readDirSync(vm.runDir)].map(({ name }) => name);
+  assertEquals(names.includes("kvm-hotplug"), false, names.join(" "));
 });
