@@ -20,6 +20,24 @@ function inTerminal(
   ];
 }
 
+/** Whether a process of these sessions is left: proc_pid_stat(5), field 6. */
+function isAnyOf(sessions: readonly string[]): boolean {
+  return sessions.length > 0 &&
+    [...Deno.readDirSync("/proc")].some(({ name }) => {
+      if (!/^\d+$/.test(name)) return false;
+      try {
+        const stat = Deno.readTextFileSync(`/proc/${name}/stat`);
+        // The name before may have blanks and brackets of its own.
+        const [state, , , session = ""] = stat.slice(stat.lastIndexOf(")") + 2)
+          .split(" ");
+        return state !== "Z" && sessions.includes(session);
+      } catch {
+        // It has ended.
+        return false;
+      }
+    });
+}
+
 /** A tmux server of its own with one shell in it. Disposing kills both. */
 export class TestTerminal implements AsyncDisposable {
   readonly #socket: string;
@@ -107,9 +125,17 @@ export class TestTerminal implements AsyncDisposable {
     }
   }
 
+  /** Its programs have ended then, and leave nothing in a test's folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     // The server may have gone with its last program.
+    const panes = await this.#tmux("list-panes", "-a", "-F", "#{pane_pid}")
+      .catch(() => "");
     await this.#tmux("kill-server").catch(() => undefined);
+    const sessions = panes.split("\n").filter((pid) => pid !== "");
+    await until(
+      () => Promise.resolve(isAnyOf(sessions) ? undefined : true),
+      { timeoutMs: 10_000, what: "end of the terminal's programs", everyMs: 5 },
+    );
     await Deno.remove(this.#socket.replace(/\/socket$/, ""), {
       recursive: true,
     });

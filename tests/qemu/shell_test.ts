@@ -146,6 +146,7 @@ eachRelease("shell keeps what was typed for the next one", async (vm) => {
     await say(terminal, "query-name");
     await terminal.see(/"name": "vm1\.example\.com"/);
     await say(terminal, "query-status password=secret");
+    await terminal.see(/Unknown argument password[^]*> *$/);
     await say(terminal, "exit");
     await terminal.see(/^status 0$/m);
   }
@@ -153,4 +154,6 @@ eachRelease("shell keeps what was typed for the next one", async (vm) => {
   await using terminal = await openShell(vm);
   await terminal.press("Up", "Up");
   await terminal.see(/> query-name *$/);
+  await terminal.press("C-u", "C-d");
+  await terminal.see(/^status 0$/m);
 }, { guest: "none" });
