@@ -43,42 +43,47 @@ function wordsOf(kinds: readonly CheckedKind[]): string[] {
   return kinds.map(({ kind }) => kind.word);
 }
 
+/** What the first operation of a kind that needs a command needs besides. */
+function neededWith({ needs }: CheckedKind["kind"], name: string) {
+  return Object.values(needs).find((some) => some.includes(name)) ?? [];
+}
+
+/** Whether an addition needs a command: what it is refused for comes first. */
+function isForAddition({ word, needs }: CheckedKind["kind"], name: string) {
+  return needs[`${word}-add`]?.includes(name) ?? false;
+}
+
 /**
  * A missing command refuses with all that are missing for the same devices.
  * Those of one kind of device come first, and so does what an addition of that
- * kind says of them.
+ * kind says of them; last what no addition needs.
  */
 function commandRules(
-  facts: Facts,
-  kinds: readonly CheckedKind[],
+  { qemu }: Facts,
+  checked: readonly CheckedKind[],
 ): CheckRule[] {
-  const { commands } = facts.qemu;
-  const needs = kinds.map(({ kind: { needs } }) => Object.values(needs).flat());
-  const all = [...new Set(needs.flat())];
-  const usersOf = (name: string) =>
-    kinds.filter((_, at) => needs[at]?.includes(name));
-  const shared = all.filter((one) => usersOf(one).length > 1);
-  const rule = (name: string): CheckRule => {
-    const users = usersOf(name);
-    const [{ kind } = { kind: undefined }] = users.length > 1 ? [] : users;
-    return {
-      name,
-      for: wordsOf(users),
-      refuse: () => {
-        if (commands.has(name)) return;
-        const add = kind?.needs[`${kind.word}-add`];
-        refuseMissingCommands(facts.qemu, add ?? shared);
-      },
-      state: () => "the monitor has it",
-    };
-  };
-  const own = kinds.flatMap((one) =>
-    all.filter((name) =>
-      usersOf(name).length === 1 &&
-      usersOf(name)[0] === one
-    )
+  const kinds = checked.map(({ kind }) => kind);
+  const names = new Set(
+    kinds.flatMap(({ needs }) => Object.values(needs)).flat(),
   );
-  return [...own, ...shared].map(rule);
+  const usersOf = (name: string) =>
+    kinds.filter((kind) => neededWith(kind, name).length > 0);
+  const shared = [...names].filter((name) => usersOf(name).length > 1);
+  const placeOf = (name: string) => {
+    if (!kinds.some((kind) => isForAddition(kind, name))) return 2;
+    return shared.includes(name) ? 1 : 0;
+  };
+  const rule = (name: string): CheckRule => ({
+    name,
+    for: usersOf(name).map(({ word }) => word),
+    refuse: () => {
+      if (qemu.commands.has(name)) return;
+      const needed = usersOf(name).map((kind) => neededWith(kind, name));
+      refuseMissingCommands(qemu, needed.length > 1 ? shared : needed.flat());
+    },
+    state: () => "the monitor has it",
+  });
+  return [...names].toSorted((a, b) => placeOf(a) - placeOf(b)).map(rule);
 }
 
 /** Free ones by the name of the bus, of where a kind of device usually goes. */

@@ -169,6 +169,19 @@ Deno.test("judgeAll() names every requirement once, and whom it is for", () => {
   }
 });
 
+Deno.test("judgeAll() says of a command that no addition needs what lacks it", () => {
+  const lacking = (...names: string[]) =>
+    judged(without(...names)).filter(({ ok }) => !ok)
+      .map(({ name, for: kinds, detail }) => [name, kinds.join(), detail]);
+  const says = (what: string) => `This QEMU's monitor lacks ${what}`;
+  const resize = ["block_resize", "disk", says("block_resize")];
+  assertEquals(lacking("block_resize"), [resize]);
+  assertEquals(lacking("block_resize", "device_add"), [
+    ["device_add", "disk,nic", says("device_add")],
+    resize,
+  ]);
+});
+
 Deno.test("judgeAll() counts no bus that is full", () => {
   const told = (spec: Case) =>
     judged(spec).filter(({ name }) => name === "free-slot")

@@ -92,6 +92,14 @@ function blockdevDel({ nodes, devices, fdsets }: ScriptedModel, args: Json) {
   if (fdsets.get(fdset)?.fd === undefined) fdsets.delete(fdset);
 }
 
+function blockResize({ nodes, devices, sizes }: ScriptedModel, args: Json) {
+  const name = text(args["node-name"] ?? devices.get(text(args.device))?.drive);
+  if (!nodes.has(name)) {
+    throw refused(`Cannot find device='' nor node-name='${name}'`);
+  }
+  sizes.set(name, Number(args.size));
+}
+
 function netdevAdd({ netdevs, fdNames }: ScriptedModel, args: Json) {
   const id = text(args.id);
   if (netdevs.has(id)) throw refused(`Duplicate ID '${id}' for netdev`);
@@ -156,6 +164,7 @@ export const CHANGES: Record<string, Change> = {
   "remove-fd": removeFd,
   "blockdev-add": blockdevAdd,
   "blockdev-del": blockdevDel,
+  "block_resize": blockResize,
   "netdev_add": netdevAdd,
   "netdev_del": netdevDel,
   "device_add": deviceAdd,

@@ -52,6 +52,8 @@ export class ScriptedModel implements Disposable {
   readonly settings = new Map<string, Json>();
   /** Likewise devices, by id. */
   readonly properties = new Map<string, Json>();
+  /** Bytes, of nodes that were made another size. */
+  readonly sizes = new Map<string, number>();
   readonly netdevs = new Map<string, ModelNetdev>();
   readonly fdsets = new Map<number, ModelFdset>();
   readonly fdNames = new Map<string, Fd>();

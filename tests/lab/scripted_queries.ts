@@ -100,7 +100,7 @@ export const QUERIES: Record<
   ],
   "query-named-block-nodes": ({ nodes }) =>
     [...nodes.keys()].map((name) => ({ "node-name": name, drv: "raw" })),
-  "query-block": ({ devices, nodes, settings }) =>
+  "query-block": ({ devices, nodes, settings, sizes }) =>
     [...devices.values()].filter((one) => one.drive !== undefined)
       .map(({ id, drive = "" }) => ({
         device: "",
@@ -111,7 +111,7 @@ export const QUERIES: Record<
           ro: settings.get(drive)?.["read-only"] ?? false,
           cache: settings.get(drive)?.cache ?? {},
           file: `/dev/fdset/${nodes.get(drive)}`,
-          image: { "virtual-size": 1048576 },
+          image: { "virtual-size": sizes.get(drive) ?? 1048576 },
         },
       })),
   "query-fdsets": ({ fdsets }) =>

@@ -171,6 +171,7 @@ const COMMANDS = [
   "query-fdsets",
   "blockdev-add",
   "blockdev-del",
+  "block_resize",
   "device_add",
   "device_del",
   "getfd",
