@@ -13,7 +13,7 @@ import {
   withDisk,
   withNic,
 } from "./kill_requests.ts";
-import { killAt } from "./killed.ts";
+import { killAt, planNow } from "./killed.ts";
 import {
   Instance,
   NAME,
@@ -126,6 +126,22 @@ Deno.test("the same command again works after a kill at any step", async () => {
     assertEquals(vm.runtime[3].length, 2);
     assertMatch(saidIn(ran.json.settled), /interrupted/);
   });
+});
+
+Deno.test("an index is that of the list before an interrupted removal is finished", async () => {
+  await using vm = new Instance();
+  await withDisk(vm);
+  const other = "dddddddd-1111-4222-8333-444444444444";
+  const image = vm.image("other.img");
+  const added = await vm.cli("disk", "add", NAME, image, "--uuid", other);
+  assertEquals((added.json.device as Record<string, unknown>).index, 2);
+  const { steps } = await planNow(vm, diskRemove);
+  await killAt(vm, diskRemove, { step: steps.length - 1, when: "before" });
+  const ran = await vm.cli("disk", "remove", NAME, "2");
+  assertEquals(ran.status, 0, ran.out);
+  assertMatch(saidIn(ran.json.settled), /interrupted/);
+  assertEquals((ran.json.device as Record<string, unknown>).uuid, other);
+  assertEquals(vm.runtime[3].length, 1);
 });
 
 Deno.test("a dry run tells of a journal and touches nothing", async () => {
