@@ -15,7 +15,7 @@ import { repairPlan } from "../plan/finding.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { straysOf } from "../plan/strays.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
-import { fixedDevices, optionValues } from "../state/fixed_command.ts";
+import { fixedOptions, optionValues } from "../state/fixed_command.ts";
 import { formatJson } from "../state/json.ts";
 import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
@@ -79,7 +79,7 @@ function unrecorded(
     .filter(({ has, origin }) => has === "device" && origin === "plugged");
   const known = new Set([
     ...devicesOf(content.runtime).map(({ hvinfo }) => hvinfo.id),
-    ...fixedDevices(kvmCmd).map(({ id }) => id),
+    ...fixedOptions(kvmCmd, "device").map(({ id }) => id),
     ...strays.map(({ id }) => id),
     ...found.map(({ device }) => device?.id),
   ]);

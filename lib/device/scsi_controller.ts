@@ -8,7 +8,7 @@
 
 import { noFreeSlot, unsupported } from "../errors.ts";
 import type { Json } from "../qmp/message.ts";
-import { fixedDevices } from "../state/fixed_command.ts";
+import { fixedOptions } from "../state/fixed_command.ts";
 import type { Hvinfo } from "../state/runtime.ts";
 import { qemuId } from "../state/value_check.ts";
 import {
@@ -18,7 +18,7 @@ import {
   type SlotFacts,
 } from "./bus_slot.ts";
 import { CONTROLLERS } from "./disk_driver.ts";
-import { optionText } from "./option_text.ts";
+import { optionText } from "../state/option_text.ts";
 import { type PciBus, usualBuses } from "./pci_bus.ts";
 import { modelOf, SCSI_BUS, type ScsiBus } from "./scsi_target.ts";
 import { noRoom } from "./slot_refusal.ts";
@@ -125,8 +125,10 @@ export function controllerOf(
   kvmCmd: readonly string[],
 ): string | undefined {
   if (scsiId === undefined) return undefined;
-  const made = fixedDevices(kvmCmd).find(({ id }) => `${id}.0` === bus);
-  return made && modelOf(made.driver);
+  const made = fixedOptions(kvmCmd, "device").find(({ id }) =>
+    `${id}.0` === bus
+  );
+  return made && modelOf(made.type);
 }
 
 /** All that a plan adds to a VM's command line; the bus is its own part. */

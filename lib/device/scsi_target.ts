@@ -7,7 +7,7 @@
  */
 
 import { noFreeSlot, unsupported } from "../errors.ts";
-import { fixedDevices } from "../state/fixed_command.ts";
+import { fixedOptions } from "../state/fixed_command.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import type { ScsiPlace } from "./hvinfo.ts";
 
@@ -144,7 +144,7 @@ export function modelOf(driver: string): string {
  * in `kvm_cmd`, as Ganeti puts it there or by `kvm_extra`.
  */
 export function startsWith(kvmCmd: readonly string[], bus: ScsiBus): boolean {
-  return fixedDevices(kvmCmd).some(({ driver, id }) =>
-    modelOf(driver) === bus.controller && id === bus.id
+  return fixedOptions(kvmCmd, "device").some(({ type, id }) =>
+    modelOf(type) === bus.controller && id === bus.id
   );
 }

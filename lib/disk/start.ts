@@ -22,7 +22,7 @@ import {
 import { argumentFault, recordedArguments } from "../device/hvinfo.ts";
 import { INTERFACES } from "../device/disk_driver.ts";
 import type { Json } from "../qmp/message.ts";
-import { optionText } from "../device/option_text.ts";
+import { optionText } from "../state/option_text.ts";
 import { titleOf } from "../device/select.ts";
 import { isEmptied } from "../device/backend.ts";
 import { bootProperty } from "../plan/boot.ts";

@@ -9,7 +9,7 @@ import { remark, unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { argumentFault, recordedArguments } from "../device/hvinfo.ts";
 import { nicDeviceArguments } from "../device/nic.ts";
-import { optionText } from "../device/option_text.ts";
+import { optionText } from "../state/option_text.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import { bootProperty } from "../plan/boot.ts";
 import { netdevOf } from "../plan/facts.ts";

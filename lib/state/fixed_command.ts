@@ -5,13 +5,17 @@
  * @module
  */
 
+import { readOptionText } from "./option_text.ts";
+
 /** Options that take no value: qemu-options.hx. */
 const BARE = new Set(
   ("S daemonize enable-kvm no-reboot no-shutdown nodefaults no-user-config " +
     "nographic no-acpi no-hpet no-fd-bootchk snapshot usb localtime " +
     "mem-prealloc preconfig only-migratable full-screen win2k-hack s " +
     "singlestep one-insn-per-tb curses sdl no-quit alt-grab ctrl-grab " +
-    "no-frame portrait enable-fips no-kvm h help version").split(" "),
+    "no-frame portrait enable-fips no-kvm h help version audio-help " +
+    "xen-attach xen-domid-restrict enable-sync-profile async-teardown " +
+    "semihosting old-param perfmap jitdump").split(" "),
 );
 
 /** Options that each start gives anew. */
@@ -26,17 +30,43 @@ const OF_A_START = [
   "run-with",
 ];
 
+/** A word or two of a command line. */
+interface Part {
+  /** Without its dashes; empty if it is no option. */
+  readonly option: string;
+  /** Undefined if it takes none. */
+  readonly value: string | undefined;
+  /** Place of its first word. */
+  readonly at: number;
+}
+
+/** A command line, cut up: the value of an option is never taken for one. */
+function partsOf(words: readonly string[]): Part[] {
+  const parts: Part[] = [];
+  for (let at = 0; at < words.length;) {
+    const word = words[at] ?? "";
+    // QEMU takes both `-name` and `--name`.
+    const option = /^--?(?=.)/.test(word) ? word.replace(/^--?/, "") : "";
+    const isAlone = option === "" || BARE.has(option);
+    parts.push({ option, value: isAlone ? undefined : words[at + 1], at });
+    at += isAlone ? 1 : 2;
+  }
+  return parts;
+}
+
 /** The values of every occurrence of an option, e.g. `-device`. */
 export function optionValues(
   words: readonly string[],
   option: string,
 ): string[] {
-  return words.flatMap((word, i) => {
-    const value = words[i + 1];
-    // QEMU takes both `-name` and `--name`.
-    const same = word === option || word === `-${option}`;
-    return same && value !== undefined ? [value] : [];
-  });
+  return partsOf(words).flatMap((part) =>
+    `-${part.option}` === option ? part.value ?? [] : []
+  );
+}
+
+/** Where options begin, and the end; nothing is put between one and its value. */
+export function optionPlaces(words: readonly string[]): number[] {
+  return [...partsOf(words).map(({ at }) => at), words.length];
 }
 
 /** Devices that are recorded as disks and NICs, by every name they have. */
@@ -53,20 +83,7 @@ export interface RecordedNames {
 
 /** A member of an option's value: `key=value,…` or JSON. */
 function valueOf(option: string, key: string): string | undefined {
-  if (option.startsWith("{")) {
-    try {
-      const value = JSON.parse(option)[key];
-      return typeof value === "string" ? value : undefined;
-    } catch {
-      return undefined;
-    }
-  }
-  // A comma in a value is doubled: util/keyval.c.
-  for (const part of option.replaceAll(",,", "\0").split(",")) {
-    const [name = "", ...rest] = part.split("=");
-    if (name === key) return rest.join("=").replaceAll("\0", ",");
-  }
-  return undefined;
+  return readOptionText(option).get(key);
 }
 
 /** Where each option has its name, and which names are recorded. */
@@ -93,43 +110,51 @@ export function fixedCommand(
   [program = "", ...words]: readonly string[],
   recorded: RecordedNames,
 ): string[] {
-  const kept = [program];
-  for (let at = 0; at < words.length;) {
-    const word = words[at] ?? "";
-    const option = /^--?(?=.)/.test(word) ? word.replace(/^--?/, "") : "";
-    const width = option === "" || BARE.has(option) ? 1 : 2;
-    const value = width === 2 ? words[at + 1] ?? "" : "";
+  const kept = partsOf(words).flatMap(({ option, value, at }) => {
     const goes = OF_A_START.includes(option) ||
-      isRecorded(option, value, recorded);
-    if (!goes) kept.push(...words.slice(at, at + width));
-    at += width;
-  }
-  return kept;
+      isRecorded(option, value ?? "", recorded);
+    return goes ? [] : words.slice(at, value === undefined ? at + 1 : at + 2);
+  });
+  return [program, ...kept];
 }
 
 /** Whether a device, drive or backend of this name stands in a command line. */
 export function isNamedIn(words: readonly string[], name: string): boolean {
-  return words.some((word, at) => {
-    const option = (words[at - 1] ?? "").replace(/^--?/, "");
-    return Object.hasOwn(NAMED, option) &&
-      valueOf(word, NAMED[option as keyof typeof NAMED].key) === name;
-  });
+  return partsOf(words).some(({ option, value = "" }) =>
+    Object.hasOwn(NAMED, option) &&
+    valueOf(value, NAMED[option as keyof typeof NAMED].key) === name
+  );
 }
 
-/** A device of the fixed part. */
-export interface FixedDevice {
-  /** As it stands there: an alias, perhaps. */
-  readonly driver: string;
+/** A device or an object of the fixed part. */
+export interface FixedOption {
+  /** `driver` of a device, an alias, perhaps; `qom-type` of an object. */
+  readonly type: string;
   /** Undefined if it was given none. */
   readonly id: string | undefined;
+  /** All of them, as {@linkcode readOptionText} reads them. */
+  readonly properties: ReadonlyMap<string, string>;
+  /** The option and its value, to the letter. */
+  readonly words: readonly [option: string, value: string];
+  /** Place of the option in the command line. */
+  readonly at: number;
 }
 
-/** The devices that every start from a file makes before disks and NICs. */
-export function fixedDevices(words: readonly string[]): FixedDevice[] {
-  return optionValues(words, "-device").flatMap((value) => {
-    const driver = valueOf(value, "driver") ??
-      /^[^,={]+(?=,|$)/.exec(value)?.[0];
-    return driver === undefined ? [] : [{ driver, id: valueOf(value, "id") }];
+const TYPE = { device: "driver", object: "qom-type" } as const;
+
+/** What every start from a file makes before disks and NICs, in its order. */
+export function fixedOptions(
+  words: readonly string[],
+  option: keyof typeof TYPE,
+): FixedOption[] {
+  return partsOf(words).flatMap((part): FixedOption[] => {
+    const { value, at } = part;
+    if (part.option !== option || value === undefined) return [];
+    const properties = readOptionText(value, TYPE[option]);
+    const type = properties.get(TYPE[option]);
+    if (type === undefined) return [];
+    const id = properties.get("id");
+    return [{ type, id, properties, words: [words[at] ?? "", value], at }];
   });
 }
 

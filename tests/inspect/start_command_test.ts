@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { optionText } from "../../lib/device/option_text.ts";
+import { optionText } from "../../lib/state/option_text.ts";
 import { startDisks } from "../../lib/disk/start.ts";
 import {
   type CommandFacts,

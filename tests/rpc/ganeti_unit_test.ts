@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { chooseSlot } from "../../lib/device/choose_slot.ts";
 import { deviceId } from "../../lib/device/device_id.ts";
 import { hvinfoOf, recordedArguments } from "../../lib/device/hvinfo.ts";
-import { optionText } from "../../lib/device/option_text.ts";
+import { optionText } from "../../lib/state/option_text.ts";
 import { busBehind, rootBus } from "../../lib/device/pci_bus.ts";
 import { chooseTarget } from "../../lib/device/scsi_target.ts";
 import { findDevice } from "../../lib/device/select.ts";

@@ -2,9 +2,12 @@ import { assertEquals } from "@std/assert";
 import {
   fixedCommand,
   fixedDrives,
+  fixedOptions,
   isNamedIn,
+  optionPlaces,
   vcpusIn,
 } from "../../lib/state/fixed_command.ts";
+import { optionText } from "../../lib/state/option_text.ts";
 
 const NONE = {
   devices: new Set<string>(),
@@ -82,4 +85,81 @@ Deno.test("vcpusIn() reads -smp, and knows what does not say", () => {
   for (const none of ["kvm", "kvm -smp", "kvm -smp maxcpus=8", "kvm -smp 0"]) {
     assertEquals(vcpus(none), undefined, none);
   }
+});
+
+Deno.test("fixedOptions() reads every form that QEMU takes", () => {
+  const words = [
+    "kvm",
+    "-nodefaults",
+    "--object",
+    "memory-backend-ram,id=mem-dimm-1,size=1G",
+    "-device",
+    "pc-dimm,memdev=mem-dimm-1,id=dimm-1,id=other,x=a,,b,hotplugged",
+    "-append",
+    "-device",
+    "-device",
+    '{"driver":"virtio-net-pci","id":"n1","mq":true,"bus":"a,b","r":[{"x":1}]}',
+    "-device",
+    "driver=e1000,addr=0x5,addr=0x6",
+    "-device",
+    "{broken",
+    "-device",
+    "bus=pci.0",
+    "-S",
+    "-device",
+  ];
+  const found = (option: "device" | "object") =>
+    fixedOptions(words, option).map(({ type, id, properties, at }) => [
+      ...[type, id, at],
+      Object.fromEntries(properties),
+    ]);
+  assertEquals(found("object"), [[
+    ...["memory-backend-ram", "mem-dimm-1", 2],
+    { "qom-type": "memory-backend-ram", id: "mem-dimm-1", size: "1G" },
+  ]]);
+  assertEquals(found("device"), [
+    ["pc-dimm", "dimm-1", 4, {
+      driver: "pc-dimm",
+      memdev: "mem-dimm-1",
+      id: "dimm-1",
+      x: "a,b",
+      hotplugged: "on",
+    }],
+    ["virtio-net-pci", "n1", 8, {
+      driver: "virtio-net-pci",
+      id: "n1",
+      mq: "on",
+      bus: "a,b",
+      "r.0.x": "1",
+    }],
+    ["e1000", undefined, 10, { driver: "e1000", addr: "0x6" }],
+  ]);
+  assertEquals(
+    fixedOptions(words, "device").map((one) => one.words.join(" ")).slice(0, 1),
+    ["-device pc-dimm,memdev=mem-dimm-1,id=dimm-1,id=other,x=a,,b,hotplugged"],
+  );
+});
+
+Deno.test("fixedOptions() reads what optionText() wrote", () => {
+  const args = {
+    driver: "x,y",
+    id: "a",
+    on: true,
+    n: 5,
+    deep: { t: ",", l: ["="] },
+  };
+  const [read] = fixedOptions(
+    ["kvm", "-device", optionText(args, "driver")],
+    "device",
+  );
+  assertEquals([read?.type, read?.id], ["x,y", "a"]);
+  assertEquals(Object.fromEntries(read?.properties ?? []), {
+    ...{ driver: "x,y", id: "a", on: "on", n: "5" },
+    ...{ "deep.t": ",", "deep.l.0": "=" },
+  });
+});
+
+Deno.test("optionPlaces() are never between an option and its value", () => {
+  const words = ["kvm", "-append", "-S", "-S", "-m", "1"];
+  assertEquals(optionPlaces(words), [0, 1, 3, 4, 6]);
 });
