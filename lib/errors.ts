@@ -113,9 +113,11 @@ export function inSpiteOf(fault: Told, what: string): Remark {
   return { ...remarkOf(fault), message: `${fault.message}: ${what}` };
 }
 
-/** A remark as one line for a person. */
+/** A remark as one line for a person; a hint may be a command alone. */
 export function remarkText({ message, hint }: Remark): string {
-  return hint === null ? message : `${message}; ${hint}`;
+  if (hint === null) return message;
+  const run = hint.startsWith("kvm-hotplug ") ? "run: " : "";
+  return `${message}; ${run}${hint}`;
 }
 
 /** What may be known of a failure beside its code and message. */

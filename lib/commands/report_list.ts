@@ -95,11 +95,13 @@ function differenceLines(
 
 /** The devices of an instance, in columns, and why one is not ok. */
 export function listingText(listing: InstanceListing): MarkedText {
-  const { instance, qemu, running, devices, differences } = listing;
+  const { instance, qemu, running, devices, differences, warnings } = listing;
   const text = wrap(`${instance}: ${headOf(listing)}`, screenWidth());
   const state = running ? qemu?.run_state : RUNNING;
   const alerts = state === RUNNING ? [] : [0];
-  const others = differenceLines(differences, "");
+  // The warning stands above a table that may be longer than the screen.
+  const next = warnings.filter(({ code }) => code === "interrupted");
+  const others = differenceLines([...differences, ...next], "");
   if (devices.length === 0) {
     return { text: [...text, "no disks, no NICs", ...others], alerts };
   }

@@ -20,6 +20,17 @@ function progressOf({ what, sinceMs, limitMs }: Waiting): string {
   return `${what}: ${since} s of ${limit}`;
 }
 
+/** The progress and the effect of Ctrl-C, in at most so many columns. */
+function progressLine(wait: Waiting, width: number): string {
+  const progress = progressOf(wait);
+  const end = wait.end ?? "";
+  const lines = [end, end.replace(/;.*/, "")]
+    .map((effect) => effect && ` (Ctrl-C ${effect})`)
+    .map((effect) => printable(progress + effect));
+  return lines.find((line) => line.length <= width) ??
+    cut(printable(progress), width);
+}
+
 /** A trace is to be read later: a line each so many milliseconds will do. */
 const TRACED_MS = 5000;
 
@@ -48,10 +59,9 @@ export function lineInPlace(write: (text: string) => void): WaitingLine {
   return {
     told(wait) {
       if (wait.sinceMs < SHORT_MS) return;
-      const way = wait.end === undefined ? "" : ` (Ctrl-C: ${wait.end})`;
-      const text = printable(progressOf(wait) + way);
-      // A line that was broken could not be taken away.
-      write(CLEAR + cut(text, screenWidth() - 1));
+      // A line that the terminal wraps could not be cleared.
+      const text = progressLine(wait, screenWidth() - 1);
+      write(CLEAR + text);
       isShown = true;
     },
     [Symbol.dispose]() {

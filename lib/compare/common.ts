@@ -92,10 +92,12 @@ function unrecorded(
       device: { kind, ...name(id) },
       message: `QEMU has ${
         kind === "disk" ? "disk" : "NIC"
-      } ${id}, which the runtime file does not record. The hint removes it; to record it, run: ${
+      } ${id}, but the runtime file does not record it. To record it, run: ${
         commandLine(paths, "adopt", paths.name)
       }`,
-      hint: commandLine(paths, kind, "remove", paths.name, id, "--force"),
+      hint: `to remove it, run: ${
+        commandLine(paths, kind, "remove", paths.name, id, "--force")
+      }`,
     })),
     ...[...qemu.drivers].filter(([id, driver]) =>
       !known.has(id) && !isLater(content.runtime, { id, driver })
@@ -103,7 +105,8 @@ function unrecorded(
       .map(([id, driver]) => ({
         code: "not-recorded",
         device: null,
-        message: `QEMU has a ${driver} ${id} that the file does not record`,
+        message:
+          `QEMU has a ${driver} ${id}, but the runtime file does not record it`,
         hint: isDiskOrNic(id)
           ? commandLine(paths, "adopt", paths.name)
           : NOT_KEPT,

@@ -147,15 +147,17 @@ export function planDiskSet(request: DiskSet, facts: Facts): Plan {
   const before = limitsIn(backend);
   const limits = changedLimits(before, change);
   const limit: DiskStep = { kind: "limit-disk", id, qdev, limits, before };
+  const steps = [
+    ...noteSteps(facts.own, { limits }, { uuid }),
+    sameLimits(before, limits) ? undefined : limit,
+  ];
   return planOf({
     action: "set",
     instance: facts.paths.name,
     title,
     device: { ...chosen.view, limits: limitsView(limits) },
     kinds: [DISK.word],
-    steps: [
-      ...noteSteps(facts.own, { limits }, { uuid }),
-      sameLimits(before, limits) ? undefined : limit,
-    ],
+    // A call without limits only asks for them.
+    steps: isLimited(change) ? steps : [],
   });
 }

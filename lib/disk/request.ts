@@ -80,8 +80,10 @@ export interface DiskRemove extends OneDisk {
 /** Give a disk the size its source has by now, or another one. */
 export interface DiskResize extends OneDisk {
   readonly kind: "disk-resize";
-  /** The virtual size; undefined: that of the source. */
+  /** The new virtual size; undefined: the size of the source. */
   readonly sizeBytes?: number | undefined;
+  /** The word that gave `sizeBytes`, for messages. @default the bytes */
+  readonly sizeWord?: string | undefined;
   /** Whether QEMU may make a raw image file longer. */
   readonly fileGrowth: "allowed" | "refused";
   /** `whole`: a block device may have more than that. @default "refused" */
@@ -91,7 +93,7 @@ export interface DiskResize extends OneDisk {
 /** Limit a live disk. */
 export interface DiskSet extends OneDisk {
   readonly kind: "disk-set";
-  /** 0 ends a limit; what is not named stays. */
+  /** 0 removes a limit; other limits stay. Without any, nothing changes. */
   readonly limits: IoLimits;
 }
 

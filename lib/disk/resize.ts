@@ -60,6 +60,15 @@ interface Wish {
   readonly title: string;
 }
 
+/** A new size as the caller gave it, and in bytes. */
+function wantedText(
+  { sizeBytes, sizeWord }: DiskResize,
+  size: number,
+): string {
+  const isGiven = size === sizeBytes && sizeWord && /[a-z]$/i.test(sizeWord);
+  return isGiven ? `${sizeWord} (${size} bytes)` : sizeText(size);
+}
+
 /** Sizes are told to the byte, or not worked with. */
 function refuseHuge(what: string, size: Size): asserts size is number {
   const fault = hugeFault(size);
@@ -70,14 +79,18 @@ function refuseHuge(what: string, size: Size): asserts size is number {
 function sizeOn(
   { kind, path }: OpenSource,
   size: number,
-  { request: { sizeBytes = size, fileGrowth, largerDevice }, title }: Wish,
+  { request, title }: Wish,
 ): number {
+  const { sizeBytes = size, fileGrowth, largerDevice } = request;
   if (sizeBytes === size) return size;
   // QEMU does not cut a device, and gives the guest all of it.
   const isEnough = largerDevice === "whole" && sizeBytes < size;
   if (kind === "block" && isEnough) return size;
   const cannot = (why: string, hint: string) =>
-    refuse(`Cannot resize ${title} to ${sizeText(sizeBytes)}: ${why}`, hint);
+    refuse(
+      `Cannot resize ${title} to ${wantedText(request, sizeBytes)}: ${why}`,
+      hint,
+    );
   if (kind === "block") {
     throw cannot(
       `block device ${path} has ${
@@ -173,20 +186,19 @@ function targetOf(
 }
 
 function expectLarger(
-  { title }: ChosenDisk,
+  { request, title }: Wish,
   { from, to }: { from: number; to: number },
 ) {
+  const wanted = wantedText(request, to);
   if (to < from) {
     throw refuse(
-      `Cannot shrink ${title} to ${sizeText(to)}: it has ${sizeText(from)}`,
+      `Cannot shrink ${title} to ${wanted}: it has ${sizeText(from)}`,
       "a disk can only grow: the guest may use all of it",
     );
   }
   if (to % SECTOR === 0) return;
   throw refuse(
-    `Cannot resize ${title} to ${
-      sizeText(to)
-    }: a size must be a multiple of ${SECTOR} bytes`,
+    `Cannot resize ${title} to ${wanted}: a size must be a multiple of ${SECTOR} bytes`,
   );
 }
 
@@ -253,7 +265,7 @@ export function planDiskResize(
   if (to === from) {
     return planOf({ ...draft, device: view, steps: [] });
   }
-  expectLarger(chosen, { from, to });
+  expectLarger({ request, title }, { from, to });
   if (disk.readOnly) {
     throw refuse(`Cannot resize ${title}: QEMU opened it read-only`);
   }

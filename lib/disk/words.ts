@@ -139,6 +139,7 @@ function diskResize(
     sizeBytes: size === undefined
       ? undefined
       : check.sizeBytes(SIZE)({ option: "SIZE", text: size }),
+    sizeWord: size,
     fileGrowth: flags.has("grow") ? "allowed" : "refused",
   };
 }
@@ -153,7 +154,6 @@ function diskSet(
   if (limits !== undefined && medium !== undefined) {
     throw usage("disk set cannot change limits and the medium in one call");
   }
-  if (limits !== undefined) return { kind: "disk-set", ...about, limits };
   if (medium !== undefined) {
     return {
       kind: "disk-set-medium",
@@ -163,12 +163,12 @@ function diskSet(
       migratable: migratableOf(invocation),
     };
   }
-  throw usage(
-    "disk set needs at least one option to change",
-    `options: ${
-      ["medium", ...LIMIT_NAMES].map((name) => `--${name}`).join(", ")
-    }; kvm-hotplug list INSTANCE shows the limits of each disk`,
-  );
+  const lost = ["force", "not-migratable"]
+    .find((name) => invocation.flags.has(name));
+  if (lost !== undefined) {
+    throw usage(`--${lost} needs --medium`, "give --medium FILE or none");
+  }
+  return { kind: "disk-set", ...about, limits: limits ?? {} };
 }
 
 const LIMIT_HELP: Readonly<Record<LimitName, string>> = {

@@ -168,7 +168,8 @@ class Unplug {
     const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
     const sinceMs = now - (this.#deadline - limitMs);
     const what = `the guest has not released ${this.#target.title}`;
-    const end = this.#target.signal && "pending";
+    const end = this.#target.signal &&
+      "stops waiting; the removal stays pending";
     waiting?.({ what, sinceMs, limitMs, end });
     return TELL_MS;
   }

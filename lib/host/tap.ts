@@ -213,6 +213,12 @@ export function isBridge(name: string): boolean {
   return interfaceExists(name) && exists(`/sys/class/net/${name}/bridge`);
 }
 
+/** Names of all bridges of this node, in order. */
+export function listBridges(): string[] {
+  const names = ifThere(() => [...Deno.readDirSync("/sys/class/net")]) ?? [];
+  return names.map(({ name }) => name).filter(isBridge).sort();
+}
+
 const COMMUNICATION = "gnt.com.";
 
 /**

@@ -176,7 +176,7 @@ export async function openVisibly(
         );
       }
       const sinceMs = performance.now() - begin;
-      waiting?.({ what: whatKeeps(path), sinceMs, limitMs, end: "give up" });
+      waiting?.({ what: whatKeeps(path), sinceMs, limitMs, end: "gives up" });
     }
   } catch (error) {
     // It ends by its own time-out; if it still comes, nobody wants it.

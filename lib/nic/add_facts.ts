@@ -26,6 +26,7 @@ import {
   communicationTap,
   interfaceExists,
   isBridge,
+  listBridges,
   tapSupport,
 } from "../host/tap.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
@@ -72,6 +73,8 @@ export interface NicAddFacts extends CheckFacts {
   readonly vhost: boolean;
   readonly tapExists: boolean;
   readonly bridgeExists: boolean;
+  /** The bridges of this node; empty if `bridgeExists`. */
+  readonly bridges: readonly string[];
   /** Undefined if the link is no bridge. */
   readonly bridgeState: BridgeState | undefined;
   /** The link is a bridge that looks at VLANs. */
@@ -200,6 +203,7 @@ export async function readNicAddFacts(
   // A link of a runtime file's may be any text.
   const { linkState, vhost, script, link = "" } = request;
   const noted = [linkState, vhost, script];
+  const bridgeExists = isInterfaceName(link) && isBridge(link);
   const confinement = process && readConfinement(process);
   const { nics } = facts.content.runtime;
   const liveMacs = world.hasQemu
@@ -209,7 +213,8 @@ export async function readNicAddFacts(
     ...facts,
     ...tapSupport(),
     tapExists: request.tap !== undefined && interfaceExists(request.tap),
-    bridgeExists: isInterfaceName(link) && isBridge(link),
+    bridgeExists,
+    bridges: bridgeExists ? [] : listBridges(),
     bridgeState: isInterfaceName(link) ? readBridge(link) : undefined,
     vlanFiltering: isInterfaceName(link) && filtersVlans(link),
     ovs: await readOvs(request),

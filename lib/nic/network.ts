@@ -171,7 +171,9 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
   }
   if (nic.mode === "bridged" && !facts.bridgeExists) {
     throw refuse(
-      `${nic.link} is not a bridge on this node`,
+      `${nic.link} is not a bridge on this node (bridges: ${
+        facts.bridges.join(", ") || "none"
+      })`,
       "name an existing bridge with --link, or use --mode none",
     );
   }

@@ -152,7 +152,7 @@ function tell(
     what: `${holderOf(lock)} works on the instance`,
     sinceMs: performance.now() - (deadline - lockTimeoutMs),
     limitMs: lockTimeoutMs,
-    end: "give up",
+    end: "gives up",
   });
 }
 

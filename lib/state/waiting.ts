@@ -1,20 +1,23 @@
 /**
- * A wait that goes on, for a person who looks on.
+ * The progress of a wait, for the person at the terminal.
  *
  * @module
  */
 
-/** How far a wait has come. */
+/** How long a wait has lasted. */
 export interface Waiting {
-  /** What is so as long as it goes on: `guest has not released disk 1`. */
+  /** The reason of the wait: `the guest has not released disk 1`. */
   readonly what: string;
-  /** For so long already, in milliseconds. */
+  /** Time since the wait began, in milliseconds. */
   readonly sinceMs: number;
-  /** Of so many at most, in milliseconds. */
+  /** Longest time of the wait, in milliseconds. */
   readonly limitMs: number;
-  /** What Ctrl-C makes of it, in a word or two; undefined: it goes on. */
+  /**
+   * The effect of Ctrl-C, as the sentence "Ctrl-C …" goes on; after a `;` the
+   * part that a narrow screen omits. Undefined if Ctrl-C does not end the wait.
+   */
   readonly end: string | undefined;
 }
 
-/** Is told of a wait about every second. */
+/** Called about once a second during a wait. */
 export type WaitListener = (wait: Waiting) => void;

@@ -135,7 +135,7 @@ Deno.test("listingText() says below a device why it is not ok", () => {
     "    start the instance, or look who changed it",
     "NIC 0          nic-003fc157-66a8-4e6d   rp3   ok",
     "    aa:00:00:81:2b:fc, tap tap0, on br0, virtio-net-pci",
-    "A file is left over; kvm-hotplug repair vm1",
+    "A file is left over; run: kvm-hotplug repair vm1",
   ]);
   assertEquals(alerts, [2]);
 });

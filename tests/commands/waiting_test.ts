@@ -21,11 +21,11 @@ Deno.test("lineInPlace() shows a wait from 900 ms on, until it is over", () => {
   line[Symbol.dispose]();
   assertEquals(shown, []);
   line.told(wait(900));
-  line.told(wait(2400, { end: "give up" }));
+  line.told(wait(2400, { end: "gives up" }));
   const words = "QEMU is silent";
   assertEquals(shown.splice(0), [
     `${CLEAR}${words}: 1 s of 30`,
-    `${CLEAR}${words}: 2 s of 30 (Ctrl-C: give up)`,
+    `${CLEAR}${words}: 2 s of 30 (Ctrl-C gives up)`,
   ]);
   line[Symbol.dispose]();
   line[Symbol.dispose]();
@@ -40,6 +40,20 @@ Deno.test("lineInPlace() never breaks its line, nor passes control on", () => {
   const after = text.slice(CLEAR.length);
   assertEquals([text.startsWith(CLEAR), after.includes("\x1b")], [true, false]);
   assertEquals(after.length, 79);
+});
+
+Deno.test("lineInPlace() says all that Ctrl-C does where there is room", () => {
+  const shown: string[] = [];
+  const line = lineInPlace((text) => shown.push(text));
+  const end = "stops waiting; the removal stays pending";
+  line.told(wait(1000, { end }));
+  line.told(wait(1000, { end, what: "QEMU is silent".padEnd(40, "x") }));
+  line.told(wait(1000, { end, what: "QEMU is silent".padEnd(68, "x") }));
+  assertEquals(shown.map((text) => text.slice(CLEAR.length)), [
+    "QEMU is silent: 1 s of 30 (Ctrl-C stops waiting; the removal stays pending)",
+    `${"QEMU is silent".padEnd(40, "x")}: 1 s of 30 (Ctrl-C stops waiting)`,
+    `${"QEMU is silent".padEnd(68, "x")}: 1 s of 30`,
+  ]);
 });
 
 /** A call with these flags, and all that it shows. */

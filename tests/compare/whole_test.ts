@@ -154,9 +154,9 @@ Deno.test("what only QEMU has differs", () => {
   });
   assertEquals([device?.kind, device?.index], ["disk", null]);
   const forced = `disk remove vm1 ${idOf("disk", 5)} --force`;
-  assertEquals(hint, `kvm-hotplug ${forced}`);
+  assertEquals(hint, `to remove it, run: kvm-hotplug ${forced}`);
   // Whoever would keep it must not have to search for the command.
-  assertMatch(message, /to record it, run: kvm-hotplug adopt vm1$/);
+  assertMatch(message, /To record it, run: kvm-hotplug adopt vm1$/);
 });
 
 Deno.test("what Ganeti records behind the lists does not differ", () => {

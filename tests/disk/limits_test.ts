@@ -185,3 +185,10 @@ Deno.test("planDiskRemove() keeps the limits, planDiskAdd() sets them again", ()
   assertEquals(stepOf(again, "limit-disk").limits, { iops: 100 });
   assertEquals(stepNames(again).includes("own-record"), false);
 });
+
+Deno.test("planDiskSet() without limits changes nothing and tells them", () => {
+  const noted = { kind: "disk", limits: { iops: 7 } } as const;
+  const plan = planDiskSet(request({}), limited({ iops: 9 }, noted));
+  assertEquals(plan.steps, []);
+  assertEquals(plan.device?.limits, { iops: 9 });
+});

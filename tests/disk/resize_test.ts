@@ -333,3 +333,16 @@ Deno.test("planDiskResize() says where a guest is not told of it", () => {
   assertMatch(saidIn(warnings("lsi")), /rescan/);
   assertEquals(warnings("virtio-scsi-pci"), []);
 });
+
+Deno.test("planDiskResize() says a size as it was given", () => {
+  const told = (sizeBytes: number, sizeWord?: string) =>
+    planRefusal(
+      "refused",
+      live(),
+      (one) => planDiskResize(request({ sizeBytes, sizeWord }), one),
+    ).message;
+  assertMatch(told(32 * MIB, "32768k"), / to 32768k \(33554432 bytes\): /);
+  assertMatch(told(32 * MIB, "33554432"), / to 32M \(33554432 bytes\): /);
+  assertMatch(told(1.5 * 1024 * MIB, "1.5G"), / to 1\.5G \(1610612736 bytes\)/);
+  assertMatch(told(32 * MIB), / to 32M \(33554432 bytes\): /);
+});

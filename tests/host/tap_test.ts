@@ -8,6 +8,7 @@ import {
   isPersistent,
   joinTap,
   keepTap,
+  listBridges,
   openTap,
   removeKeptTap,
 } from "../../lib/host/tap.ts";
@@ -103,6 +104,7 @@ Deno.test("bridgeOf() knows a bridge of the kernel from any other master", () =>
     run("ip", "link", "set", name, "master", "kvmhbr0");
     assertEquals(bridgeOf(name), "kvmhbr0");
     assertEquals([isBridge("kvmhbr0"), isBridge(name)], [true, false]);
+    assertEquals(listBridges(), ["kvmhbr0"]);
   } finally {
     run("ip", "link", "del", "kvmhbr0");
     for (const fd of fds) fd.close();

@@ -59,7 +59,7 @@ Deno.test("list tells of a change that was interrupted", async () => {
   await killAt(vm, diskAdd(vm), { step: 2, when: "after" });
   assertEquals(
     saidIn(await attention()),
-    `a change was interrupted; kvm-hotplug repair ${NAME} --run-dir ${vm.runDir}`,
+    `a change was interrupted; run: kvm-hotplug repair ${NAME} --run-dir ${vm.runDir}`,
   );
   const { json } = await vm.cli("list", NAME);
   assertMatch(saidIn(json.warnings), /was interrupted/);

@@ -314,7 +314,7 @@ Deno.test("openMonitor() tells each second who keeps it waiting", async () => {
     );
     const [{ what, sinceMs, limitMs, end } = told[0] as never, more] = told;
     assertStringIncludes(what, `the monitor is in use by pid ${pid} (`);
-    assertEquals([limitMs, end, more], [20_000, "give up", undefined]);
+    assertEquals([limitMs, end, more], [20_000, "gives up", undefined]);
     assertEquals([sinceMs >= 1000, sinceMs < 15_000], [true, true]);
     assertEquals(error.code, "monitor-timeout");
   });

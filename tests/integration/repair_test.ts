@@ -36,7 +36,7 @@ async function repair(vm: Instance, ...more: string[]) {
 /** Runs what repair suggests, to the letter. */
 async function runHints(vm: Instance, { remaining }: Repair) {
   for (const { hint } of remaining) {
-    const [program, ...words] = hint.split(" ");
+    const [program, ...words] = hint.replace(/^.*run: /, "").split(" ");
     assertEquals(program, "kvm-hotplug", hint);
     const ran = await vm.cli(...words);
     assertEquals(ran.status, 0, `${hint}: ${ran.out}`);
@@ -155,8 +155,8 @@ Deno.test("repair lists a disk plugged by hand, and the command that works", asy
   const found = await repair(vm);
   assertEquals(found.repaired, []);
   assertEquals(
-    found.remaining.map(({ hint }) => hint.split(" ").slice(0, 6).join(" ")),
-    [`kvm-hotplug disk remove ${NAME} mine --force`],
+    found.remaining.map(({ hint }) => hint.split(" ").slice(0, 10).join(" ")),
+    [`to remove it, run: kvm-hotplug disk remove ${NAME} mine --force`],
   );
   await runHints(vm, found);
   assertEquals(vm.peer.model.devices.has("mine"), false);

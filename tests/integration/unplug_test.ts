@@ -33,6 +33,6 @@ Deno.test("unplug() offers Ctrl-C only where it is heard", async () => {
   const { signal } = new AbortController();
   assertEquals(
     await Promise.all([lineOf(signal), lineOf(undefined)]),
-    [`${text} (Ctrl-C: pending)`, text],
+    [`${text} (Ctrl-C stops waiting)`, text],
   );
 });

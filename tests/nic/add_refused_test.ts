@@ -65,7 +65,9 @@ Deno.test("planNicAdd() refuses what this node cannot do", () => {
   refused("refused", {}, { node: { tun: false } });
   refused("refused", { vhost: "on" }, { node: { vhost: false } });
   refused("duplicate", { tap: "tap0" }, { node: { tapExists: true } });
-  refused("refused", {}, { node: { bridgeExists: false } });
+  const bridges = ["br0", "br1"];
+  const lacks = { node: { bridgeExists: false, bridges } };
+  assertStringIncludes(refused("refused", {}, lacks).message, "br0, br1");
   refused("refused", { script: "/no" }, { node: { scriptUsable: false } });
   refused("refused", { vlan: "7" }, { node: { vlanFiltering: false } });
   refused("refused", { vlan: "4095" });

@@ -132,7 +132,7 @@ async function repairByHints(bench: KillBench): Promise<void> {
   if (first.status === 0) return;
   assertEquals(first.status, 7, first.stdout + first.stderr);
   for (const { hint } of first.json.remaining) {
-    await runHint(bench, hint);
+    await runHint(bench, hint.replace(/^.*run: /, ""));
   }
   await bench.expectTool("repair", vm.name);
 }

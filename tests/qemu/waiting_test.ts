@@ -39,7 +39,7 @@ eachRelease("a terminal shows the waiting for lock and monitor", async (vm) => {
       ${add} --timeout 30; echo "status $?"; cat'; cat`,
   ], env);
   await terminal.see(
-    /^pid \d+ \(disk add\) works on the instance: 1 s of 10 \(Ctrl-C: give up\)/m,
+    /^pid \d+ \(disk add\) works on the instance: 1 s of 10 \(Ctrl-C gives up\)/m,
   );
   await terminal.press("C-c");
   const busy = await terminal.see(/^status 3$/m);
@@ -53,7 +53,7 @@ eachRelease("a terminal shows the waiting for lock and monitor", async (vm) => {
       `trap : INT; ${EXECUTABLE} list ${vm.name} --timeout 30
       echo "status $?"; cat`,
     ], env);
-    await other.see(/^QEMU does not answer: 1 s of 30 \(Ctrl-C: give up\)/m);
+    await other.see(/^QEMU does not answer: 1 s of 30 \(Ctrl-C gives up\)/m);
     await other.press("C-c");
     await other.see(/^status 4$/m);
   } finally {

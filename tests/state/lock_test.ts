@@ -87,7 +87,7 @@ Deno.test("lockInstance() tells about every second whom it waits for", async () 
     assertEquals([told.length, first], [1, {
       what: "pid 4711 (nic add) works on the instance",
       limitMs: 60_000,
-      end: "give up",
+      end: "gives up",
     }]);
     assertEquals(sinceMs > 900 && sinceMs < 60_000, true, `${sinceMs}`);
   });

@@ -336,6 +336,7 @@ export function nicAddFacts(
     vhost: true,
     tapExists: false,
     bridgeExists: true,
+    bridges: [],
     vlanFiltering: true,
     bridgeState: undefined,
     ovs: "there",
