@@ -132,6 +132,8 @@ export interface FailureDetails {
   readonly device?: ToldDevice | undefined;
   /** Devices that a word could mean. */
   readonly candidates?: readonly ToldDevice[] | undefined;
+  /** Names that end the message; as text, each stands on a line of its own. */
+  readonly names?: readonly string[] | undefined;
   /** What an earlier call had left, and was put in order first. */
   readonly settled?: readonly Remark[] | undefined;
   /** Options that the same command needs, as words of a command line. */
@@ -161,6 +163,10 @@ export class HotplugError extends Error {
   readonly device: ToldDevice | undefined;
   /** Devices that a word could mean. */
   readonly candidates: readonly ToldDevice[] | undefined;
+  /** Names that end the message. */
+  readonly names: readonly string[];
+  /** The message without `names`. */
+  readonly headline: string;
   /** What an earlier call had left, and was put in order first. */
   readonly settled: readonly Remark[];
   /** Options that the same command needs, as words of a command line. */
@@ -170,7 +176,11 @@ export class HotplugError extends Error {
 
   /** `message` is one line and does not repeat the hint. */
   constructor(code: ErrorCode, message: string, details: FailureDetails = {}) {
-    super(message, { cause: details.cause });
+    const { names = [], cause } = details;
+    const list = names.length === 0 ? "" : `: ${names.join("; ")}`;
+    super(message + list, { cause });
+    this.names = names;
+    this.headline = message;
     this.code = code;
     this.hint = details.hint;
     this.qmp = details.qmp;
@@ -188,11 +198,11 @@ export function withDetails(
   error: HotplugError,
   details: FailureDetails,
 ): HotplugError {
-  const { code, message, hint, qmp, choice, device, candidates } = error;
-  const { settled, lacks, changed, cause } = error;
-  const known = { hint, qmp, choice, device, candidates, settled };
+  const { code, headline, hint, qmp, choice, device, candidates } = error;
+  const { names, settled, lacks, changed, cause } = error;
+  const known = { hint, qmp, choice, device, candidates, names, settled };
   const all = { ...known, lacks, changed, cause, ...details };
-  return new HotplugError(code, message, all);
+  return new HotplugError(code, headline, all);
 }
 
 /** Whether an error is one with a code of these; without any, of any. */

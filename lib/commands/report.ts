@@ -179,8 +179,10 @@ function candidateText({ kind, index, uuid, id }: ToldDevice): string {
 /** A failure: one line, candidates, then the hint if there is one. */
 export function failureText(error: HotplugError): string {
   const hint = hintOf(error);
+  const { headline, names } = error;
   const lines = [
-    `kvm-hotplug: ${error.message}`,
+    `kvm-hotplug: ${headline}${names.length === 0 ? "" : ":"}`,
+    ...names.map((name) => `  ${name}`),
     ...(error.candidates ?? []).map(candidateText),
     ...(hint === undefined ? [] : [`hint: ${hint}`]),
   ];

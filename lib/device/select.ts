@@ -83,14 +83,16 @@ export function noSuchDevice(
   hint?: string,
 ): HotplugError {
   const named = hint === undefined ? entries : [];
-  const there = entries.length === 0 ? "none" : named.map(describe).join("; ");
+  const names = named.map(describe);
+  const there = names.length === 0 ? "" : "; its devices";
   return new HotplugError(
     "no-such-device",
     `No device ${JSON.stringify(word)} in this instance${
-      there && `; its devices: ${there}`
+      entries.length === 0 ? "; its devices: none" : there
     }`,
     {
       choice: { word, known: named.flatMap(namesOf) },
+      names,
       hint: hint ?? FORMS,
     },
   );

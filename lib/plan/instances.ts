@@ -116,8 +116,8 @@ export function wholeNameOf(runDir: string, word: string): string {
   if (names.length <= 1) return names[0] ?? word;
   throw new HotplugError(
     "no-such-instance",
-    `${word} matches ${names.length} instances: ${names.join(", ")}`,
-    { hint: "give the whole name" },
+    `${word} matches ${names.length} instances`,
+    { names, hint: "give the whole name" },
   );
 }
 

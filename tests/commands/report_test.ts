@@ -5,7 +5,7 @@ import { commandUsage, usageText } from "../../lib/commands/usage.ts";
 import { COMMANDS } from "../../lib/commands/commands.ts";
 import { examplesOf } from "../../lib/commands/examples.ts";
 import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
-import { HotplugError, remark } from "../../lib/errors.ts";
+import { HotplugError, remark, withDetails } from "../../lib/errors.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 
 import {
@@ -183,6 +183,25 @@ Deno.test("failureText() is a line, and a hint if there is one", () => {
     report.failureText(new HotplugError("busy", "m", { hint: "h" })),
     "kvm-hotplug: m\nhint: h",
   );
+});
+
+Deno.test("failureText() lists names, one a line; a document in a line", () => {
+  const names = ["vm1.example.com", "vm1.example.org"];
+  const about = { names, hint: "give the whole name" };
+  const error = new HotplugError("no-such-instance", "vm1 matches 2", about);
+  const again = withDetails(error, { changed: true });
+  for (const one of [error, again]) {
+    assertEquals(report.failureText(one).split("\n"), [
+      "kvm-hotplug: vm1 matches 2:",
+      "  vm1.example.com",
+      "  vm1.example.org",
+      "hint: give the whole name",
+    ]);
+    assertEquals(
+      report.failureDocument(one, "vm1").error.message,
+      "vm1 matches 2: vm1.example.com; vm1.example.org",
+    );
+  }
 });
 
 Deno.test("failureText() lists candidates, one a line", () => {
