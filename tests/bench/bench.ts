@@ -16,8 +16,15 @@ import { buildExecutable } from "../../tools/build/executable.ts";
 import type { QemuRelease, Tools } from "../../tools/setup.ts";
 import { testTools } from "../lab/vm.ts";
 import { ALL_CALLS, type Call, settle, timeProcess, wordsOf } from "./calls.ts";
-import { COST_ROUNDS, type Costs, costsOf } from "./cost.ts";
 import {
+  COST_ROUNDS,
+  type Costs,
+  costsOf,
+  type RpcCosts,
+  rpcCostsOf,
+} from "./cost.ts";
+import {
+  callTable,
   COST_LEGEND,
   costTable,
   pairLegend,
@@ -119,14 +126,16 @@ async function measure(
   await using setting = await startSetting(release, { tools, programs });
   const rounds = await runRounds(setting, count);
   const peaks = await measurePeaks(setting);
-  const costs: Costs[] = [];
+  const costs: (Costs & RpcCosts)[] = [];
   for (let index = 0; index < Math.min(count, COST_ROUNDS); index++) {
-    costs.push(await costsOf(programs.tool, setting, ALL_CALLS));
+    const calls = await costsOf(programs.tool, setting, ALL_CALLS);
+    costs.push({ ...calls, ...await rpcCostsOf(programs.tool, setting) });
   }
   await using other = await startSetting(release, { tools, programs });
   const crowd = await measureCrowd(setting, other, count);
   const table = tableOf({ release: release.name, rounds, peaks, crowd });
-  return [table, costTable(release.name, costs)].join("\n\n");
+  const counted = [costTable, callTable].map((of) => of(release.name, costs));
+  return [table, ...counted].join("\n\n");
 }
 
 async function machine(): Promise<string> {

@@ -32,6 +32,16 @@ export type AnyCall = typeof BLOCKS[number][number];
 /** All calls, in an order that leaves the machine as it was. */
 export const ALL_CALLS: readonly AnyCall[] = BLOCKS.flat();
 
+/** What is measured inside a running `rpc`, in an order as {@linkcode BLOCKS}. */
+export const RPC_CALLS = [
+  "rpc disk.add",
+  "rpc list",
+  "rpc disk.remove",
+] as const;
+
+/** One request of `rpc`. */
+export type RpcCall = typeof RPC_CALLS[number];
+
 /** A machine, and what is plugged into it. */
 export interface Place {
   readonly vm: Vm;
@@ -81,11 +91,26 @@ export function wordsOf(call: AnyCall, { vm, image }: Place): string[] {
   }
 }
 
+/** The request of a call. */
+export function requestOf(
+  call: RpcCall,
+  { vm, image }: Place,
+): Record<string, unknown> {
+  const method = call.slice("rpc ".length);
+  const more = {
+    "rpc disk.add": { source: image, uuid: DISK },
+    "rpc list": {},
+    "rpc disk.remove": { disk: DISK },
+  }[call];
+  const params = { instance: vm.name, ...more };
+  return { jsonrpc: "2.0", id: 1, method, params };
+}
+
 /** Waits until the guest has the device, or has it no more, and rests. */
-export async function settle(vm: Vm, call: AnyCall): Promise<void> {
+export async function settle(vm: Vm, call: AnyCall | RpcCall): Promise<void> {
   const card = `grep -qi ${MAC} /sys/class/net/*/address`;
-  if (call === "disk add") await vm.waitGuest("test -b /dev/vda");
-  if (call === "disk remove") await vm.waitGuest("test ! -b /dev/vda");
+  if (/disk.add/.test(call)) await vm.waitGuest("test -b /dev/vda");
+  if (/disk.remove/.test(call)) await vm.waitGuest("test ! -b /dev/vda");
   if (call === "nic add") await vm.waitGuest(card);
   if (call === "nic remove") await vm.waitGuest(`! ${card}`);
 }

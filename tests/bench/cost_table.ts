@@ -4,19 +4,20 @@
  * @module
  */
 
-import { ALL_CALLS } from "./calls.ts";
-import type { Costs } from "./cost.ts";
+import { ALL_CALLS, RPC_CALLS } from "./calls.ts";
+import type { Costs, RpcCosts } from "./cost.ts";
 import type { Pair, PairResults, Time } from "./pair.ts";
 import { median, medianInterval } from "./statistics.ts";
-import { type Cost, COUNTS } from "./strace_log.ts";
+import { type Count, COUNTS } from "./strace_log.ts";
 
-const HEADS: Readonly<Record<keyof Cost, string>> = {
+const HEADS: Readonly<Record<Count, string>> = {
   all: "system calls",
   outward: "of these outward",
   messages: "QMP commands",
   roundTrips: "round trips",
   qmpBytes: "bytes from QMP",
   fileBytes: "bytes from files",
+  syncs: "syncs",
 };
 
 const TIME_HEADS = ["whole process", "CPU time"].flatMap((what) => [
@@ -60,10 +61,18 @@ export function pairCell(pairs: readonly Pair<number>[]): string {
   return `${from} → ${to} (${change}${within})`;
 }
 
+const COUNTED = [...ALL_CALLS, ...RPC_CALLS] as const;
+
+/** What was counted in one round. */
+type AllCosts = Costs & RpcCosts;
+
 /** What each call of one executable costs. */
-export function costTable(release: string, rounds: readonly Costs[]): string {
+export function costTable(
+  release: string,
+  rounds: readonly AllCosts[],
+): string {
   const head = [`QEMU ${release}`, ...COUNTS.map((count) => HEADS[count])];
-  const rows = ALL_CALLS.map((call) => [
+  const rows = COUNTED.map((call) => [
     `\`${call}\``,
     ...COUNTS.map((count) =>
       plain(median(rounds.map((costs) => costs[call][count])))
@@ -72,10 +81,32 @@ export function costTable(release: string, rounds: readonly Costs[]): string {
   return table(head, rows);
 }
 
+/** Calls that are rarer in every row stand in no column. */
+const RARE = 3;
+
+/** How often each system call is made that reaches out. */
+export function callTable(
+  release: string,
+  rounds: readonly AllCosts[],
+): string {
+  const often = (call: keyof AllCosts, name: string) =>
+    median(rounds.map((costs) => costs[call].byName[name] ?? 0));
+  const all = rounds.flatMap((costs) =>
+    COUNTED.flatMap((call) => Object.keys(costs[call].byName))
+  );
+  const names = [...new Set(all)].sort()
+    .filter((name) => COUNTED.some((call) => often(call, name) >= RARE));
+  const rows = COUNTED.map((call) => [
+    `\`${call}\``,
+    ...names.map((name) => plain(often(call, name))),
+  ]);
+  return table([`QEMU ${release}`, ...names], rows);
+}
+
 /** What each call costs with both executables. */
 function pairCostTable(release: string, { costs }: PairResults): string {
   const head = [`QEMU ${release}`, ...COUNTS.map((count) => HEADS[count])];
-  const rows = ALL_CALLS.map((call) => [
+  const rows = COUNTED.map((call) => [
     `\`${call}\``,
     ...COUNTS.map((count) =>
       pairCell(costs.map(({ other, tool }) => ({
@@ -135,7 +166,9 @@ export const COST_LEGEND =
 their own; medians. System calls are those of all threads and child processes;
 how many of them manage memory and threads, or wait, differs from run to run.
 Outward ones reach a file, a socket or a device, without those that wait or
-receive: they hardly ever differ, so one more is one more in the code. A round
+receive: they hardly ever differ, so one more is one more in the code. A sync is
+one of these, an fsync or fdatasync. A request of \`rpc\` is counted when the
+same was asked once before. A round
 trip is a wait for an answer: commands that are sent together make one. Bytes
 from files are those the program reads, without what the runtime reads.`;
 

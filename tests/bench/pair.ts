@@ -7,7 +7,13 @@
 
 import { type AnyCall, BLOCKS, type Place } from "./calls.ts";
 import { settle, timeProcess, wordsOf } from "./calls.ts";
-import { COST_ROUNDS, type Costs, costsOf } from "./cost.ts";
+import {
+  COST_ROUNDS,
+  type Costs,
+  costsOf,
+  type RpcCosts,
+  rpcCostsOf,
+} from "./cost.ts";
 import { cpuMsOfChildren } from "./cpu_time.ts";
 
 /** One value of each of both executables. */
@@ -32,7 +38,7 @@ export type Times = Readonly<Record<AnyCall, Time>>;
 /** All that was measured with one release; each item is one round. */
 export interface PairResults {
   readonly times: readonly Pair<Times>[];
-  readonly costs: readonly Pair<Costs>[];
+  readonly costs: readonly Pair<Costs & RpcCosts>[];
 }
 
 async function timesOf(
@@ -84,11 +90,19 @@ export async function measurePair(
       await inTurn(programs, index, (one, calls) => timesOf(one, place, calls)),
     );
   }
-  const costs: Pair<Costs>[] = [];
+  const costs: Pair<Costs & RpcCosts>[] = [];
   for (let index = 0; index < Math.min(count, COST_ROUNDS); index++) {
-    costs.push(
-      await inTurn(programs, index, (one, calls) => costsOf(one, place, calls)),
+    const calls = await inTurn<Costs>(
+      programs,
+      index,
+      (one, calls) => costsOf(one, place, calls),
     );
+    const other = await rpcCostsOf(programs.other, place);
+    const tool = await rpcCostsOf(programs.tool, place);
+    costs.push({
+      other: { ...calls.other, ...other },
+      tool: { ...calls.tool, ...tool },
+    });
   }
   return { times: times.slice(1), costs };
 }

@@ -24,6 +24,10 @@ export interface Cost {
   readonly qmpBytes: number;
   /** Bytes read from files, except for what the runtime reads. */
   readonly fileBytes: number;
+  /** Waits for the disk, except for those on the runtime's own caches. */
+  readonly syncs: number;
+  /** How often each system call of {@linkcode Cost.outward} was made. */
+  readonly byName: Readonly<Record<string, number>>;
 }
 
 /** The names of the counts, in the order of the tables. */
@@ -34,7 +38,11 @@ export const COUNTS = [
   "roundTrips",
   "qmpBytes",
   "fileBytes",
+  "syncs",
 ] as const;
+
+/** One of the counts. */
+export type Count = typeof COUNTS[number];
 
 interface SystemCall {
   readonly name: string;
@@ -50,9 +58,11 @@ const OUTWARD = new RegExp(
     "connect|accept|bind|listen|f?access|u?mount|move_mount|fs(?:open|config|" +
     "mount)|execve|copy_file|utime)",
 );
+const SYNC = /^f(?:data)?sync$/;
 const READING = /^(?:p?readv?(?:64)?|preadv2?|recvfrom|recvmsg)$/;
 /** Threads and signals of the process itself, and Deno's caches in memory. */
-const WITHIN = /^(?:anon_inode:|pipe:|\/dev\/u?random|.*_cache_v2)/;
+const WITHIN =
+  /^(?:anon_inode:|pipe:|\/dev\/u?random|.*_cache_v2|\/$|\/proc\/self\/fd\/901)/;
 /** What the runtime reads whatever the program does. */
 const OF_RUNTIME =
   /\.so(?:\.[\d.]+)?$|^\/(?:usr\/share\/zoneinfo|sys\/fs\/cgroup|proc\/meminfo)/;
@@ -120,15 +130,25 @@ class Sockets {
  * Counts a log of `strace -f -qq -yy`, with texts in full length.
  *
  * @param program path of the executable, resolved
+ * @param pid the process. @default of the log's first line
  */
-export function costIn(log: string, program: string): Cost {
-  const own = `/proc/${log.slice(0, log.indexOf(" "))}/`;
+export function costIn(
+  log: string,
+  program: string,
+  pid: string = log.slice(0, log.indexOf(" ")),
+): Cost {
+  const own = `/proc/${pid}/`;
   const sockets = new Sockets();
-  let [all, outward, fileBytes] = [0, 0, 0];
+  let [all, outward, fileBytes, syncs] = [0, 0, 0, 0];
+  const byName: Record<string, number> = {};
   for (const call of callsOf(log)) {
     all++;
     const subject = subjectOf(call);
-    if (OUTWARD.test(call.name) && !WITHIN.test(subject)) outward++;
+    if (OUTWARD.test(call.name) && !WITHIN.test(subject)) {
+      outward++;
+      byName[call.name] = (byName[call.name] ?? 0) + 1;
+      if (SYNC.test(call.name)) syncs++;
+    }
     if (sockets.take(call) || call.result <= 0) continue;
     if (!READING.test(call.name) || !subject.startsWith("/")) continue;
     const isOurs = subject !== program && !subject.startsWith(own) &&
@@ -136,5 +156,26 @@ export function costIn(log: string, program: string): Cost {
     if (isOurs) fileBytes += call.result;
   }
   const { messages, roundTrips, bytes: qmpBytes } = sockets;
-  return { all, outward, messages, roundTrips, qmpBytes, fileBytes };
+  return {
+    ...{ all, outward, messages, roundTrips, qmpBytes, fileBytes, syncs },
+    byName,
+  };
+}
+
+/** A line in which a request comes in: Deno reads a duplicate of stdin. */
+const REQUEST =
+  /^\d+ +(?:read\(\d+<pipe:[^>]*>, |<\.\.\. read resumed>)"\{\\"jsonrpc/;
+
+/**
+ * Counts each request of `rpc` in a log like that of {@linkcode costIn}: what
+ * comes after it until the next one.
+ */
+export function requestCostsIn(log: string, program: string): Cost[] {
+  const parts: string[][] = [];
+  for (const line of log.split("\n")) {
+    if (REQUEST.test(line)) parts.push([]);
+    parts.at(-1)?.push(line);
+  }
+  const pid = log.slice(0, log.indexOf(" "));
+  return parts.map((lines) => costIn(lines.join("\n"), program, pid));
 }

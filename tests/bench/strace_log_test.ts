@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { pairCell } from "./cost_table.ts";
-import { costIn } from "./strace_log.ts";
+import { costIn, requestCostsIn } from "./strace_log.ts";
 
 const PROGRAM = "/usr/bin/kvm-hotplug";
 
@@ -48,6 +48,11 @@ Deno.test("costIn() counts what reaches out, and how often QEMU is asked", () =>
     roundTrips: 2,
     qmpBytes: 1610,
     fileBytes: 340,
+    syncs: 1,
+    byName: {
+      ...{ execve: 1, openat: 3, read: 4, pread64: 1, connect: 1 },
+      ...{ sendto: 2, sendmsg: 1, write: 1, fsync: 1 },
+    },
   });
 });
 
@@ -64,6 +69,24 @@ Deno.test("costIn() follows each socket by itself", () => {
   ].join("\n");
   const { messages, roundTrips, qmpBytes } = costIn(log, PROGRAM);
   assertEquals([messages, roundTrips, qmpBytes], [2, 2, 8]);
+});
+
+Deno.test("requestCostsIn() counts from one request to the next", () => {
+  const log = String.raw`7 openat(AT_FDCWD</>, "/lib/libc.so.6", O_RDONLY) = 3
+8 read(9<pipe:[5]>, "{\"jsonrpc\":\"2.0\"}", 65536) = 17
+7 openat(AT_FDCWD</>, "/run/a", O_RDONLY) = 3
+7 read(3</proc/7/maps>, "7f46", 4096) = 4
+8 read(0<pipe:[5]>,  <unfinished ...>
+7 write(1<pipe:[6]>, "{\"jsonrpc\":\"2.0\"}", 17) = 17
+8 <... read resumed>"{\"jsonrpc\":\"2.0\"}", 65536) = 17
+7 fdatasync(4</run/vm1.journal>) = 0
+`;
+  const costs = requestCostsIn(log, PROGRAM);
+  assertEquals(costs.map(({ byName }) => byName), [
+    { openat: 1, read: 1 },
+    { fdatasync: 1 },
+  ]);
+  assertEquals(costs.map(({ fileBytes }) => fileBytes), [0, 0]);
 });
 
 Deno.test("pairCell() shows one number where nothing changed", () => {
