@@ -56,7 +56,7 @@ Deno.test("INSTANCE that begins several names is refused; an exact one wins", as
     using _other = also(vm, "conf/vm1.example.org.runtime");
     const ran = await vm.cli("disk", "remove", "vm1", "0");
     const { message, hint } = assertFailed(ran, 3, "no-such-instance");
-    assertMatch(message, /^vm1 .* 2 .*: vm1\.example\.com, vm1\.example\.org$/);
+    assertMatch(message, /^vm1 .* 2 .*: vm1\.example\.com; vm1\.example\.org$/);
     assertEquals(hint, "give the whole name");
     assertEquals((await vm.cli("list", NAME)).status, 0);
   }
