@@ -24,7 +24,7 @@ import equivalents from "./mutants/equivalent.json" with { type: "json" };
 import { type Coverage, coverageOf } from "./mutants/cover.ts";
 import { applyMutant, type Mutant, mutantsOf } from "./mutants/mutate.ts";
 import { groupsOf } from "./mutants/order.ts";
-import { compiles, runAlone, WIDTH } from "./mutants/run.ts";
+import { compiles, type Group, runAlone, WIDTH } from "./mutants/run.ts";
 import { isEquivalent, nameOf, sampleOf } from "./mutants/sample.ts";
 import { makeTree, removeTrees, sourcesOf } from "./mutants/tree.ts";
 import times from "./test/times.json" with { type: "json" };
@@ -57,10 +57,25 @@ interface Setting {
 /** The test that noticed, for each fault that one has noticed: `file test`. */
 const noticed: string[] = [];
 
+/**
+ * Whether a group fails, whatever made it: one that is late must not be so
+ * without the fault, for then the machine is slow.
+ */
+async function notices(
+  path: string,
+  { root, group }: { root: string; group: Group },
+): Promise<{ readonly output: string } | undefined> {
+  const ended = await runAlone(path, group);
+  if (ended.success) return undefined;
+  if (!ended.late) return ended;
+  await using tree = await makeTree(root);
+  return (await runAlone(tree.path, group)).late ? undefined : ended;
+}
+
 async function tryMutant(
   mutant: Mutant,
   { root, coverage, withinMs, guests }: Setting,
-): Promise<Fate> {
+): Promise<{ readonly fate: Fate; readonly by?: string | undefined }> {
   const name = (test: string) => `${mutant.path} ${test}`;
   const fame = (test: string) =>
     noticed.filter((one) => one === name(test)).length;
@@ -70,24 +85,24 @@ async function tryMutant(
   const source = await Deno.readTextFile(file);
   await Deno.writeTextFile(file, applyMutant(source, mutant));
   for (const group of groups.rooms) {
-    const { success, output } = await runAlone(tree.path, group);
-    if (success) continue;
-    const [, first] = / => \.\/(tests\/\S+_test\.ts):/.exec(output) ?? [];
-    noticed.push(name(first ?? ""));
-    return "noticed";
+    const seen = await notices(tree.path, { root, group });
+    if (seen === undefined) continue;
+    const [, by] = / => \.\/(tests\/\S+_test\.ts):/.exec(seen.output) ?? [];
+    noticed.push(name(by ?? ""));
+    return { fate: "noticed", by };
   }
-  if (!await compiles(tree.path)) return "refused by the compiler";
+  if (!await compiles(tree.path)) return { fate: "refused by the compiler" };
   for (const tests of [groups.others, groups.guests]) {
     const begin = performance.now();
     for (const group of tests) {
       if (performance.now() - begin > withinMs) break;
-      if ((await runAlone(tree.path, group)).success) continue;
+      if (!await notices(tree.path, { root, group })) continue;
       noticed.push(...group.files.map(name));
-      return "noticed";
+      return { fate: "noticed", by: group.files.join() };
     }
   }
   const isCovered = groups.rooms.length + groups.others.length > 0;
-  return isCovered ? "survived" : "not covered";
+  return { fate: isCovered ? "survived" : "not covered" };
 }
 
 function testsFor(root: string, where: "rooms" | "everywhere"): string[] {
@@ -131,8 +146,8 @@ async function main(args: readonly string[]): Promise<void> {
     ...{ root, coverage, withinMs, guests: roomsOnly ? {} : GUESTS },
   };
   const fates = await new Pool(WIDTH).runAll(mutants, async (mutant) => {
-    const fate = await tryMutant(mutant, setting);
-    console.log(`${fate}: ${nameOf(mutant)}`);
+    const { fate, by } = await tryMutant(mutant, setting);
+    console.log(`${fate}: ${nameOf(mutant)}${by ? ` (${by})` : ""}`);
     return fate;
   });
   const count = (fate: Fate) => fates.filter((one) => one === fate).length;

@@ -1,6 +1,7 @@
 import { assertEquals, equal } from "@std/assert";
 import { applyMutant, mutantsOf } from "../../tools/mutants/mutate.ts";
-import { readLcov } from "../../tools/mutants/cover.ts";
+import { linesNow, readLcov } from "../../tools/mutants/cover.ts";
+import { shortHash } from "../../tools/guest/cache.ts";
 import { isEquivalent, sampleOf } from "../../tools/mutants/sample.ts";
 
 /** What a line becomes, each way. */
@@ -75,4 +76,14 @@ Deno.test("readLcov() takes the lines of lib that were run", () => {
   const text = "SF:/t/lib/a.ts\nDA:1,0\nDA:2,5\nend_of_record\n" +
     "SF:/t/tests/a_test.ts\nDA:1,1\nend_of_record\n";
   assertEquals(readLcov(text, "/t"), { "lib/a.ts": [2] });
+});
+
+Deno.test("linesNow() has all lines of a file that has changed since", async () => {
+  const hashes = { a: await shortHash("1\n2"), b: "other", c: "x", d: "x" };
+  const lines = { a: [2], b: [2], c: [], d: [1] };
+  const texts = new Map([["a", "1\n2"], ["b", "1\n2\n3"], ["c", "1"]]);
+  assertEquals(await linesNow({ seconds: 1, lines, hashes }, texts), {
+    seconds: 1,
+    lines: { a: [2], b: [1, 2, 3], c: [], d: [] },
+  });
 });

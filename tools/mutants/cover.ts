@@ -21,9 +21,24 @@ export interface Coverage {
 /** For one test file without a fault: a third of the longest time. */
 const EXPECTED_SECONDS = 40;
 
+/** A test file's measure, and the sources it was of. */
+interface Measure {
+  readonly seconds: number;
+  readonly lines: Readonly<Record<string, readonly number[]>>;
+  /** Of each file of `lines`. */
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+/** A measure is made anew after so long. */
+const KEEP_MS = 7 * 24 * 3600 * 1000;
+
 /**
  * Runs each test file by itself in a copy of the tree. One that fails there is
  * told, and is left out.
+ *
+ * It is measured again when its own text has changed. When only what it runs
+ * has, it counts for each line of that file: measuring them all takes longer
+ * than trying some faults.
  */
 export async function coverageOf(
   { root, tests, log }: {
@@ -32,16 +47,14 @@ export async function coverageOf(
     log: (line: string) => void;
   },
 ): Promise<Coverage> {
-  // A change of one test changes nothing of what the others run.
-  const sources = await sourcesOf(root);
-  const shared = sources.filter(([file]) => !file.endsWith("_test.ts"));
-  const own = new Map(sources);
-  const cache = await cacheFolder();
-  const folder = `${cache}/coverage-${await shortHash(JSON.stringify(shared))}`;
+  const texts = new Map(
+    (await sourcesOf(root)).map(([file, text]) => [file.slice(1), text]),
+  );
+  const folder = `${await cacheFolder()}/coverage`;
   await Deno.mkdir(folder, { recursive: true });
-  await removeOld(cache);
+  await removeOld(folder);
   const measured = await new Pool(WIDTH).runAll(tests, async (test) => {
-    const text = await shortHash(own.get(`/${test}`) ?? "");
+    const text = await shortHash(texts.get(test) ?? "");
     const file = `${folder}/${test.replaceAll("/", "-")}-${text}.json`;
     await makeOnce(file, async (temporary) => {
       log(`measure what ${test} runs`);
@@ -49,27 +62,39 @@ export async function coverageOf(
       if (one === null) log(`left out, as it fails here: ${test}`);
       await Deno.writeTextFile(temporary, JSON.stringify(one));
     });
-    return [test, JSON.parse(await Deno.readTextFile(file))] as const;
+    const one: Measure | null = JSON.parse(await Deno.readTextFile(file));
+    return one ? [[test, await linesNow(one, texts)] as const] : [];
   });
-  return Object.fromEntries(measured.filter(([, one]) => one !== null));
+  return Object.fromEntries(measured.flat());
 }
 
-/** What was measured of other sources is kept for so long. */
-const KEEP_MS = 7 * 24 * 3600 * 1000;
+/** A measure as it holds for these sources. */
+export async function linesNow(
+  { seconds, lines, hashes }: Measure,
+  texts: ReadonlyMap<string, string>,
+): Promise<Coverage[string]> {
+  const now = Object.entries(lines).map(async ([path, some]) => {
+    const text = texts.get(path);
+    if (text === undefined) return [path, []] as const;
+    const isSame = await shortHash(text) === hashes[path];
+    const all = () => text.split("\n").map((_, k) => k + 1);
+    return [path, isSame || some.length === 0 ? some : all()] as const;
+  });
+  return { seconds, lines: Object.fromEntries(await Promise.all(now)) };
+}
 
-async function removeOld(cache: string): Promise<void> {
-  for await (const { name } of Deno.readDir(cache)) {
-    if (!name.startsWith("coverage-")) continue;
-    const { mtime } = await Deno.stat(`${cache}/${name}`);
+async function removeOld(folder: string): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    const { mtime } = await Deno.stat(`${folder}/${name}`);
     if (Date.now() - (mtime?.getTime() ?? 0) < KEEP_MS) continue;
-    await Deno.remove(`${cache}/${name}`, { recursive: true });
+    await Deno.remove(`${folder}/${name}`);
   }
 }
 
 async function measure(
   root: string,
   test: string,
-): Promise<Coverage[string] | null> {
+): Promise<Measure | null> {
   await using tree = await makeTree(root);
   const data = `${tree.path}/coverage`;
   const begin = performance.now();
@@ -83,7 +108,15 @@ async function measure(
     env: { NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder().decode(stdout);
-  return { seconds, lines: readLcov(text, tree.path) };
+  const lines = readLcov(text, tree.path);
+  const hashes = Object.keys(lines).map(async (path) =>
+    [path, await shortHash(await Deno.readTextFile(`${root}/${path}`))] as const
+  );
+  return {
+    seconds,
+    lines,
+    hashes: Object.fromEntries(await Promise.all(hashes)),
+  };
 }
 
 /** The lines that were run, by file from `root`. */

@@ -7,8 +7,8 @@
 import { inOwnNetwork } from "../test/own_network.ts";
 import { type Ended, runWithin } from "../test/process.ts";
 
-/** Test files at once: each may start processes of its own. */
-export const WIDTH = 2;
+/** Test files at once: as `deno task test` does. */
+export const WIDTH = navigator.hardwareConcurrency + 1;
 
 /** A fault may make the tests slow, or hang. */
 const PATIENCE = 3;
