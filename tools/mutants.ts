@@ -1,6 +1,6 @@
 /**
  * Would the tests notice? Puts small faults into a room, one at a time, and
- * runs the tests that cover the line: those of the rooms, then the compiler,
+ * runs the compiler, then the tests that cover the line: those of the rooms,
  * then the files of tests/integration, then those of tests/qemu that are named
  * like the source. For those who carry on; no part of CI. Root.
  *
@@ -22,9 +22,10 @@ import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "@std/path";
 import equivalents from "./mutants/equivalent.json" with { type: "json" };
 import { type Coverage, coverageOf } from "./mutants/cover.ts";
+import { Compiler, denoTypes } from "./mutants/compiler.ts";
 import { applyMutant, type Mutant, mutantsOf } from "./mutants/mutate.ts";
 import { groupsOf } from "./mutants/order.ts";
-import { compiles, type Group, runAlone, WIDTH } from "./mutants/run.ts";
+import { type Group, runAlone, WIDTH } from "./mutants/run.ts";
 import { isEquivalent, nameOf, sampleOf } from "./mutants/sample.ts";
 import { makeTree, removeTrees, sourcesOf } from "./mutants/tree.ts";
 import times from "./test/times.json" with { type: "json" };
@@ -48,6 +49,7 @@ type Fate = "noticed" | "refused by the compiler" | "survived" | "not covered";
 interface Setting {
   /** A tree without a fault. */
   readonly root: string;
+  readonly compiler: Compiler;
   readonly coverage: Coverage;
   /** For the tests of tests/integration, and for those with real guests. */
   readonly withinMs: number;
@@ -74,16 +76,19 @@ async function notices(
 
 async function tryMutant(
   mutant: Mutant,
-  { root, coverage, withinMs, guests }: Setting,
+  { root, compiler, coverage, withinMs, guests }: Setting,
 ): Promise<{ readonly fate: Fate; readonly by?: string | undefined }> {
   const name = (test: string) => `${mutant.path} ${test}`;
   const fame = (test: string) =>
     noticed.filter((one) => one === name(test)).length;
   const groups = groupsOf(mutant, { coverage, fame, guests });
+  const source = await Deno.readTextFile(`${root}/${mutant.path}`);
+  const text = applyMutant(source, mutant);
+  if (compiler.refuses(mutant.path, text)) {
+    return { fate: "refused by the compiler" };
+  }
   await using tree = await makeTree(root);
-  const file = `${tree.path}/${mutant.path}`;
-  const source = await Deno.readTextFile(file);
-  await Deno.writeTextFile(file, applyMutant(source, mutant));
+  await Deno.writeTextFile(`${tree.path}/${mutant.path}`, text);
   for (const group of groups.rooms) {
     const seen = await notices(tree.path, { root, group });
     if (seen === undefined) continue;
@@ -91,7 +96,6 @@ async function tryMutant(
     noticed.push(name(by ?? ""));
     return { fate: "noticed", by };
   }
-  if (!await compiles(tree.path)) return { fate: "refused by the compiler" };
   for (const tests of [groups.others, groups.guests]) {
     const begin = performance.now();
     for (const group of tests) {
@@ -142,9 +146,9 @@ async function main(args: readonly string[]): Promise<void> {
   const tests = testsFor(root, roomsOnly ? "rooms" : "everywhere");
   const coverage = await coverageOf({ root, tests, log });
   const withinMs = 1000 * Number(within ?? Infinity);
-  const setting = {
-    ...{ root, coverage, withinMs, guests: roomsOnly ? {} : GUESTS },
-  };
+  const compiler = new Compiler(root, await denoTypes());
+  const guests = roomsOnly ? {} : GUESTS;
+  const setting = { root, compiler, coverage, withinMs, guests };
   const fates = await new Pool(WIDTH).runAll(mutants, async (mutant) => {
     const { fate, by } = await tryMutant(mutant, setting);
     console.log(`${fate}: ${nameOf(mutant)}${by ? ` (${by})` : ""}`);

@@ -1,7 +1,10 @@
 import { assertEquals } from "@std/assert";
 import {
+  cut,
+  definitions,
   fold,
   formatSize,
+  isPrintable,
   jsonLine,
   printable,
   screenWidth,
@@ -24,13 +27,14 @@ const UNSAFE = [
 Deno.test("printable() escapes control and bidirectional characters", () => {
   for (const code of UNSAFE) {
     const escaped = `\\u${code.toString(16).padStart(4, "0")}`;
-    assertEquals(printable(`a${String.fromCharCode(code)}b`), `a${escaped}b`);
+    const text = `a${String.fromCharCode(code)}b`;
+    assertEquals([printable(text), isPrintable(text)], [`a${escaped}b`, false]);
   }
 });
 
 Deno.test("printable() leaves all other text as it is", () => {
   for (const text of ["", "Ä 😀 \\ \" '", "שלום", "a\u00a0b"]) {
-    assertEquals(printable(text), text);
+    assertEquals([printable(text), isPrintable(text)], [text, true]);
   }
 });
 
@@ -51,6 +55,9 @@ Deno.test("formatSize() uses powers of 1024", () => {
     [64 * 1024 ** 2, "64 MiB"],
     [5 * 1024 ** 4, "5 TiB"],
     [1024 ** 6, "1024 PiB"],
+    [1023.94 * 1024, "1023.9 KiB"],
+    [1023.96 * 1024, "1 MiB"],
+    [3 * 1024 ** 3, "3 GiB"],
   ];
   for (const [bytes, text] of cases) assertEquals(formatSize(bytes), text);
 });
@@ -110,4 +117,59 @@ Deno.test("fold() breaks lines at blanks where there is a screen", () => {
     setScreen(undefined);
   }
   assertEquals(screenWidth(), 80);
+});
+
+Deno.test("wrap() fills its lines to the last column", () => {
+  assertEquals(wrap("aaa bbb cc", 7), ["aaa bbb", "cc"]);
+  assertEquals(wrap("aaa bbb cc", 6), ["aaa", "bbb cc"]);
+  assertEquals(wrap("aaaaaaaaa b", 4), ["aaaaaaaaa", "b"]);
+  assertEquals(wrap("", 4), [""]);
+});
+
+Deno.test("cut() has an ellipsis in the last of its columns", () => {
+  assertEquals(["abc", "abcd", "abcde"].map((one) => cut(one, 4)), [
+    "abc",
+    "abcd",
+    "abc…",
+  ]);
+  assertEquals(cut("x".repeat(81)), `${"x".repeat(79)}…`);
+  assertEquals(cut("x".repeat(80)), "x".repeat(80));
+});
+
+Deno.test("fold() leaves a line that just fits, and one that has no blank", () => {
+  try {
+    setScreen(50);
+    const words = "a".repeat(24);
+    const line = `${words} ${words}b`;
+    assertEquals(line.length, 50);
+    assertEquals([fold(line), fold("x".repeat(60))], [line, "x".repeat(60)]);
+    assertEquals(fold(`${line}b ${line}`).split("\n"), [
+      words,
+      `  ${words}bb`,
+      `  ${words}`,
+      `  ${words}b`,
+    ]);
+  } finally {
+    setScreen(undefined);
+  }
+});
+
+Deno.test("definitions() puts a long term on a line of its own", () => {
+  const rows = [["term", "what it is"], ["terms", "x"], ["longer", "y"]];
+  assertEquals(definitions(rows.map(([a = "", b = ""]) => [a, b]), 7), [
+    "term   what it is",
+    "terms  x",
+    "longer",
+    "       y",
+  ]);
+  try {
+    setScreen(40);
+    const meaning = "one two three four five six seven eight";
+    assertEquals(definitions([["term", meaning]], 10), [
+      "term      one two three four five six",
+      "          seven eight",
+    ]);
+  } finally {
+    setScreen(undefined);
+  }
 });

@@ -133,3 +133,38 @@ Deno.test("shortPath() keeps to the kernel's length", () => {
   accepts(values.shortPath, "/x", "./a:b", "é".repeat(2047));
   refuses(values.shortPath, "", "a\0b", "a\nb", "é".repeat(2048));
 });
+
+Deno.test("a refusal says what is accepted, by the option or the operand", () => {
+  const said = (check: Check, option: string, text: string) =>
+    refusal("usage", () => check({ option, text })).message;
+  const bounds = { min: 1, max: 9 };
+  assertEquals(
+    said(values.wholeNumber(bounds), "slot", "x"),
+    'Option --slot must be a number from 1 to 9: it is "x"',
+  );
+  assertEquals(
+    said(values.wholeNumber(bounds), "SIZE", "x"),
+    'SIZE must be a number from 1 to 9: it is "x"',
+  );
+  assertStringIncludes(said(values.sizeBytes(bounds), "a", "x"), "from 1 to 9");
+  assertStringIncludes(
+    said(values.secondsAsMs(bounds), "a", "x"),
+    "seconds, from 1 to 9",
+  );
+  assertStringIncludes(said(values.oneOf(["a", "b"]), "x", "c"), "a or b");
+  assertStringIncludes(said(values.mac, "x", "01:00:5e:00:00:01"), "unicast");
+});
+
+Deno.test("newInterfaceName() is not a folder of all interfaces", () => {
+  accepts(values.newInterfaceName, "tap0", "all0", "Default");
+  refuses(values.newInterfaceName, "all", "default", "a/b");
+});
+
+Deno.test("network() is a name, a uuid, or a JSON description", () => {
+  accepts(values.network, "net1", NEW_UUID, "x".repeat(255), "a.b_c-d");
+  refuses(values.network, "", "a b", "x".repeat(256), "{", "{}", "[]");
+  const { message } = refusal("usage", () => take(values.network, "{x"));
+  assertStringIncludes(message, "well-formed JSON");
+  const other = refusal("usage", () => take(values.network, "{}"));
+  assertStringIncludes(other.message, "the JSON description of a network: ");
+});

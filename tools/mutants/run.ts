@@ -44,14 +44,3 @@ export async function runAlone(
     limitMs: Math.max(LEAST_MS, seconds * 1000 * PATIENCE),
   });
 }
-
-/** Whether the compiler takes the tree's sources. */
-export async function compiles(tree: string): Promise<boolean> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["check", "--quiet", "main.ts"],
-    cwd: tree,
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  return success;
-}

@@ -1,0 +1,87 @@
+/**
+ * The compiler, kept ready: it reads all sources once, and then only looks at
+ * the file that has a fault.
+ *
+ * @module
+ */
+
+import ts from "typescript";
+import config from "../../deno.json" with { type: "json" };
+
+/** Where what Deno itself declares is told to be. */
+const DENO_TYPES = "/deno.d.ts";
+
+/** Says whether a text is refused in the place of a file. */
+export class Compiler {
+  readonly #service: ts.LanguageService;
+  readonly #root: string;
+  /** By file: what has another text than on the disk, and which version. */
+  readonly #texts = new Map<string, { text: string; version: number }>();
+
+  /**
+   * @param root a tree whose files do not change
+   * @param declared what `deno types` prints
+   */
+  constructor(root: string, declared: string) {
+    this.#root = root;
+    this.#texts.set(DENO_TYPES, { text: declared, version: 0 });
+    const options: ts.CompilerOptions = {
+      ...config.compilerOptions,
+      target: ts.ScriptTarget.ESNext,
+      module: ts.ModuleKind.ESNext,
+      moduleResolution: ts.ModuleResolutionKind.Bundler,
+      lib: ["lib.esnext.d.ts"],
+      types: [],
+      allowImportingTsExtensions: true,
+      noEmit: true,
+    };
+    const textOf = (file: string) =>
+      this.#texts.get(file)?.text ?? ts.sys.readFile(file);
+    this.#service = ts.createLanguageService({
+      getCompilationSettings: () => options,
+      getScriptFileNames: () => [DENO_TYPES, `${root}/main.ts`],
+      getScriptVersion: (file) => `${this.#texts.get(file)?.version ?? 0}`,
+      getScriptSnapshot: (file) => {
+        const text = textOf(file);
+        return text === undefined
+          ? undefined
+          : ts.ScriptSnapshot.fromString(text);
+      },
+      getCurrentDirectory: () => root,
+      getDefaultLibFileName: ts.getDefaultLibFilePath,
+      fileExists: (file) => textOf(file) !== undefined,
+      readFile: textOf,
+    });
+  }
+
+  /**
+   * Whether a text is refused that stands in the place of a file. What only
+   * other files say against it is not seen.
+   *
+   * @param path from the root
+   */
+  refuses(path: string, text: string): boolean {
+    const file = `${this.#root}/${path}`;
+    const before = this.#faults(file);
+    const version = this.#texts.get(file)?.version ?? 0;
+    this.#texts.set(file, { text, version: version + 1 });
+    const after = this.#faults(file);
+    const own = ts.sys.readFile(file) ?? "";
+    this.#texts.set(file, { text: own, version: version + 2 });
+    return after.length > before.length;
+  }
+
+  /** Packages are not found: their faults are there without ours, too. */
+  #faults(file: string): readonly ts.Diagnostic[] {
+    return [
+      ...this.#service.getSyntacticDiagnostics(file),
+      ...this.#service.getSemanticDiagnostics(file),
+    ];
+  }
+}
+
+/** What Deno declares, for {@linkcode Compiler}. */
+export async function denoTypes(): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), { args: ["types"] });
+  return new TextDecoder().decode((await command.output()).stdout);
+}
