@@ -1,7 +1,8 @@
 /**
- * The QMP commands that a plan may hold, one table: what each takes, what
- * takes it back, and how QEMU is asked whether it took effect. A command that
- * is not here is in no plan, and is not done when a journal has it.
+ * The QMP commands that a plan may hold: what each takes, what takes it back,
+ * and how QEMU is asked whether it took effect. A command that is neither here
+ * nor brought by a kind of device is in no plan, and is not done when a journal
+ * has it.
  *
  * @module
  */
@@ -31,6 +32,7 @@ import {
   whole,
   word,
 } from "../state/value_check.ts";
+import type { Ending } from "./ending.ts";
 import { CONTROLLER_ID } from "./scsi_controller.ts";
 
 /** One command of plans. */
@@ -47,6 +49,17 @@ export interface PlanCommand {
   readonly isFinal?: true;
   /** Whether it uses nothing that other steps made. @default it may */
   readonly isAlone?: (args: Json) => boolean;
+  /** How the end is told when it is taken back. @default as of a PCI device */
+  readonly ending?: (args: Json) => Ending;
+}
+
+/** Commands by name. */
+export type CommandTable = Readonly<Record<string, PlanCommand>>;
+
+/** A command, its name and arguments. */
+interface Sent {
+  readonly execute: string;
+  readonly arguments: Json;
 }
 
 const KEY = /^[a-z][a-z0-9_.-]{0,63}$/;
@@ -116,8 +129,8 @@ async function hasNetdev(args: Json, qmp: QmpSession): Promise<boolean> {
   return (await ask(qmp, NETDEVS)).has(String(args.id));
 }
 
-/** By name; others are in no plan. */
-const PLAN_COMMANDS = new Map<string, PlanCommand>(Object.entries({
+/** Those that any plan may hold. */
+const SHARED: CommandTable = {
   "add-fd": {
     takes: object({ "fdset-id": whole(0, 2 ** 31), "opaque": text(LINE) }),
     undo: "remove-fd",
@@ -174,33 +187,47 @@ const PLAN_COMMANDS = new Map<string, PlanCommand>(Object.entries({
     undo: "set_link",
     effect: null,
   },
-}));
+};
 
 /** The arguments by which a command names what it is about. */
-const NAMES = ["fdset-id", "node-name", "fdname", "id", "name"];
+const NAMES = [
+  ...["fdset-id", "node-name", "fdname", "id", "name"],
+  ...["path", "property"],
+];
 
-/** The command of that name, undefined if no plan has it. */
-export function planCommand(execute: unknown): PlanCommand | undefined {
-  return typeof execute === "string" ? PLAN_COMMANDS.get(execute) : undefined;
+/**
+ * The commands that plans about some kinds of devices may hold. A kind brings
+ * those that only it has, and another meaning of one that others have, too:
+ * the first that takes the arguments counts, the kinds' own before the shared.
+ */
+export class PlanCommands {
+  readonly #tables: readonly CommandTable[];
+
+  /** Those of the kinds, besides the shared ones. */
+  constructor(kinds: readonly CommandTable[]) {
+    this.#tables = [...kinds, SHARED];
+  }
+
+  /** What is known of a command; undefined: it is in no plan. */
+  find({ execute, arguments: args }: Sent): PlanCommand | undefined {
+    return this.#tables.flatMap((table) =>
+      Object.hasOwn(table, execute) ? table[execute] ?? [] : []
+    ).find(({ takes }) => takes(args));
+  }
+
+  /** Whether a value is a command that a plan may hold. */
+  readonly isCommand = (value: unknown): value is Sent =>
+    isSent(value) && this.find(value) !== undefined;
+
+  /** Whether a value is the command that takes `step` back, or null. */
+  isUndoOf(undo: unknown, step: Sent): boolean {
+    if (undo === null) return true;
+    return this.isCommand(undo) && undo.execute === this.find(step)?.undo &&
+      NAMES.every((name) => undo.arguments[name] === step.arguments[name]);
+  }
 }
 
-/** Whether a value is a command that a plan may hold. */
-export function isPlanCommand(
-  value: unknown,
-): value is { readonly execute: string; readonly arguments: Json } {
-  if (!isJson(value) || typeof value.execute !== "string") return false;
-  const known = planCommand(value.execute);
-  return known !== undefined && isJson(value.arguments) &&
-    known.takes(value.arguments);
-}
-
-/** Whether a value is the command that takes `step` back, or null. */
-export function isUndoOf(
-  undo: unknown,
-  step: { readonly execute: string; readonly arguments: Json },
-): boolean {
-  if (undo === null) return true;
-  return isPlanCommand(undo) &&
-    undo.execute === planCommand(step.execute)?.undo &&
-    NAMES.every((name) => undo.arguments[name] === step.arguments[name]);
+function isSent(value: unknown): value is Sent {
+  return isJson(value) && typeof value.execute === "string" &&
+    isJson(value.arguments);
 }

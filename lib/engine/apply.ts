@@ -62,7 +62,7 @@ export async function rollBack(
   for (const [index, step] of [...steps.entries()].reverse()) {
     const kind = world.steps.of(step);
     const { step: title, undo } = kind.describe(step);
-    const { inQemu } = kind.traits(step);
+    const { inQemu } = world.steps.traits(step);
     if (stays && inQemu !== "free") {
       if (undo !== null) {
         left.push(`${title}: not undone, because QEMU may use it`);
@@ -94,7 +94,9 @@ async function releaseOf(
 ): Promise<"gone" | "kept" | undefined> {
   const kind = world.steps.of(step);
   const isPending = isFailure(error, "unplug-pending");
-  if (!isPending || kind.traits(step).turn !== "release") return undefined;
+  if (!isPending || world.steps.traits(step).turn !== "release") {
+    return undefined;
+  }
   try {
     return await kind.confirm(step, world) === "done" ? "gone" : "kept";
   } catch {
@@ -158,9 +160,7 @@ function notUndone(
 
 /** Whether anything but our own looking had happened. */
 function isHarmless(done: readonly Step[], { steps }: World): boolean {
-  return done.every((step) =>
-    steps.of(step).traits(step).failing === "as-it-was"
-  );
+  return done.every((step) => steps.traits(step).failing === "as-it-was");
 }
 
 /**

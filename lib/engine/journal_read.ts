@@ -88,7 +88,7 @@ function isTurn(
   steps: readonly Step[],
   table: StepTable,
 ): boolean {
-  const turns = (step: Step) => table.of(step).traits(step).turn !== null;
+  const turns = (step: Step) => table.traits(step).turn !== null;
   if (turn === null) return !steps.some(turns);
   const step = Number.isSafeInteger(turn) ? steps[Number(turn)] : undefined;
   return step !== undefined && turns(step);

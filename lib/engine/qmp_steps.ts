@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  isPlanCommand,
-  isUndoOf,
-  planCommand,
-} from "../device/plan_commands.ts";
+import { isEnding } from "../device/ending.ts";
 import { HotplugError, messageOf } from "../errors.ts";
 import { isUnreachable } from "../monitor/failure.ts";
 import { NODE_NAMES } from "../qmp/commands.ts";
@@ -60,14 +56,16 @@ const checkUnplug = stepCheck("unplug", {
   title: text(LINE),
   // Unless it is `running`, no guest could answer: no wait.
   runState: text(LINE),
-}, {
+}, ({ commands }) => ({
   // When an earlier call asked the guest, ISO 8601: not asked again at once.
   requestedAt: text(LINE),
   // What plugs it in again; without it, what is released stays so.
-  putBack: list(isPlanCommand),
+  putBack: list(commands.isCommand),
   // What is noted if the guest takes longer.
   ledger: ledgerEntry,
-});
+  // How the end is told. @default as of a PCI device
+  ending: isEnding,
+}));
 
 /** Asks the guest to release a device and waits until it has. */
 export type UnplugStep = Of<typeof checkUnplug>;
@@ -79,15 +77,21 @@ export function isUnplug(step: Step): step is UnplugStep {
 
 const command = object({ execute: text(LINE), arguments: json });
 
-const checkQmp = stepCheck("qmp", {
-  execute: text(LINE),
-  arguments: json,
-  // Null where there is nothing to take back.
-  undo: orNull(command),
-}, {
-  // `source`, `tap:0`, …; an earlier step must have opened it.
-  fd: text(/^[a-z:0-9-]{1,32}$/),
-}, (step) => isPlanCommand(step) && isUndoOf(step.undo, step));
+const checkQmp = stepCheck(
+  "qmp",
+  {
+    execute: text(LINE),
+    arguments: json,
+    // Null where there is nothing to take back.
+    undo: orNull(command),
+  },
+  {
+    // `source`, `tap:0`, …; an earlier step must have opened it.
+    fd: text(/^[a-z:0-9-]{1,32}$/),
+  },
+  (step, { commands }) =>
+    commands.isCommand(step) && commands.isUndoOf(step.undo, step),
+);
 
 /**
  * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
@@ -108,7 +112,7 @@ async function hasWorked(
   command: QmpCommand,
   world: World,
 ): Promise<boolean | "unknown"> {
-  const { effect } = planCommand(command.execute) ?? {};
+  const { effect } = world.steps.checks.commands.find(command) ?? {};
   return await effect?.(command.arguments, world.qmp) ?? "unknown";
 }
 
@@ -126,8 +130,10 @@ async function send(
 async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   if (undo.execute === "device_del") {
     const id = String(undo.arguments.id);
+    const { ending } = world.steps.checks.commands.find(step) ?? {};
+    const target = { id, title: id, ending: ending?.(step.arguments) };
     // No signal cuts this wait short: what was begun is undone.
-    return await unplug({ id, title: id, runState: "running" }, world);
+    return await unplug({ ...target, runState: "running" }, world);
   }
   try {
     await send(undo, world);
@@ -138,11 +144,11 @@ async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   }
 }
 
-/** The step that sends a command of {@linkcode planCommand}. */
+/** The step that sends a command that the plans of its kinds may hold. */
 export const QMP_STEP = defineStep({
   check: checkQmp,
-  traits(step) {
-    const { turn, isFinal, isAlone } = planCommand(step.execute) ?? {};
+  traits(step, { commands }) {
+    const { turn, isFinal, isAlone } = commands.find(step) ?? {};
     return {
       failing: "to-undo",
       inQemu: isAlone?.(step.arguments) ? "held-alone" : "held",
@@ -188,7 +194,7 @@ async function settleUnplug(
 ): Promise<void> {
   try {
     await world.reconnect();
-    if (!await isThere(step.id, world)) return;
+    if (!await isThere(step, world)) return;
   } catch (cause) {
     throw new HotplugError(
       "interrupted",
@@ -207,19 +213,19 @@ const PAUSE_MS = 50;
 
 /** A guest that was asked may release the device at any moment from then on. */
 async function plugBack(
-  id: string,
+  step: UnplugStep,
   commands: readonly QmpCommand[],
   world: World,
 ): Promise<void> {
   const { unplugTimeoutMs } = world.options;
   const deadline = performance.now() +
     Math.min(unplugTimeoutMs, AFTERTHOUGHT_MS);
-  while (await isThere(id, world)) {
+  while (await isThere(step, world)) {
     if (performance.now() >= deadline) return;
     await pause(PAUSE_MS);
   }
   for (const command of commands) await send(command, world);
-  world.values.set(PLUGGED_BACK, id);
+  world.values.set(PLUGGED_BACK, step.id);
 }
 
 /** The step that takes a device out of the guest. */
@@ -242,15 +248,15 @@ export const UNPLUG_STEP = defineStep({
   async undo(step, world) {
     await world.reconnect();
     if (step.putBack !== undefined) {
-      return await plugBack(step.id, step.putBack, world);
+      return await plugBack(step, step.putBack, world);
     }
-    if (await isThere(step.id, world)) return;
+    if (await isThere(step, world)) return;
     throw new HotplugError(
       "rollback-incomplete",
       `the guest has released ${step.title}`,
     );
   },
-  confirm: async ({ id }, world) => !await isThere(id, world),
+  confirm: async (step, world) => !await isThere(step, world),
   describe: (step) => ({
     step: `the guest releases ${step.title}`,
     qmp: { execute: "device_del", arguments: { id: step.id } },

@@ -206,7 +206,7 @@ async function chooseWay(
   const alive = world.hasQemu;
   const isNew = !alive && findQemu(paths.pid, paths.name) !== undefined;
   const isVoid = (step: Step) => {
-    const { without } = world.steps.of(step).traits(step);
+    const { without } = world.steps.traits(step);
     return !alive &&
       (without === "void" || (isNew && without === "void-after-restart"));
   };

@@ -39,7 +39,7 @@ export function turningStep(
   steps: readonly Step[],
   table: StepTable,
 ): number | null {
-  const turns = steps.map((step) => table.of(step).traits(step).turn);
+  const turns = steps.map((step) => table.traits(step).turn);
   const first = turns.findIndex((turn) => turn !== null);
   if (first < 0) return null;
   return turns[first] === "plug" ? turns.lastIndexOf("plug") : first;
@@ -68,11 +68,9 @@ function positionOf(
   }
   const later = steps.slice(turn + 1, Math.max(begun, turn + 1));
   return {
-    turn: table.of(step).traits(step).turn,
+    turn: table.traits(step).turn,
     at: begun < turn ? "before" : begun === turn ? "in" : "behind",
-    isFinal: later.some((one) =>
-      table.of(one).traits(one).exchange === "final"
-    ),
+    isFinal: later.some((one) => table.traits(one).exchange === "final"),
   };
 }
 

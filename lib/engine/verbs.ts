@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { PlanCommands } from "../device/plan_commands.ts";
 import type { Json } from "../qmp/message.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { OwnDevice } from "../state/own_check.ts";
@@ -122,6 +123,8 @@ export interface KindChecks {
   readonly isWords: Check<readonly string[]>;
   /** Whether some kind notes this in the tool's own record. */
   readonly isNote: Check<OwnDevice>;
+  /** The QMP commands that their plans may hold. */
+  readonly commands: PlanCommands;
 }
 
 /** What the check of a step depends on. */
@@ -140,7 +143,7 @@ export interface StepCheck<S extends Step = Step> {
  *
  * @param fields checks of its members, perhaps by the instance it is for
  * @param optional checks of members that it may lack, perhaps by the same
- * @param holds what more must hold
+ * @param holds what more must hold, perhaps by the same
  */
 export function stepCheck<
   const K extends string,
@@ -150,7 +153,10 @@ export function stepCheck<
   kind: K,
   fields: F | ((context: CheckContext) => F),
   optional?: O | ((context: CheckContext) => O),
-  holds: (step: { readonly kind: K } & Shape<F, O>) => boolean = () => true,
+  holds: (
+    step: { readonly kind: K } & Shape<F, O>,
+    context: CheckContext,
+  ) => boolean = () => true,
 ): StepCheck<{ readonly kind: K } & Shape<F, O>> {
   const check = (context: CheckContext) => {
     const members = typeof fields === "function" ? fields(context) : fields;
@@ -158,7 +164,7 @@ export function stepCheck<
     const form: Check = object({ kind: word(kind), ...members }, more);
     const isStep = (one: unknown): one is { readonly kind: K } & Shape<F, O> =>
       form(one);
-    return where(isStep, holds);
+    return where(isStep, (step) => holds(step, context));
   };
   return Object.assign(check, { kind });
 }

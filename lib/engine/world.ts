@@ -30,7 +30,7 @@ type Awaitable<T> = T | Promise<T>;
 export interface StepDefinition<S extends Step> {
   readonly check: StepCheck<S>;
   /** May depend on the step's data. */
-  traits(step: S): Traits;
+  traits(step: S, known: KindChecks): Traits;
   /** Values that it finds out. @default none */
   readonly finds?: readonly Value[];
   /** May throw half-way: undo then follows. */
@@ -142,6 +142,15 @@ export class StepTable {
       throw new TypeError(`no kind of step: ${step.kind}`);
     }
     return kind;
+  }
+
+  /**
+   * What the engine must know of a step.
+   *
+   * @throws {TypeError} as {@linkcode of}
+   */
+  traits(step: Step): Traits {
+    return this.of(step).traits(step, this.checks);
   }
 
   /** All values that steps of these kinds find out and the journal keeps. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { PlanCommands } from "../device/plan_commands.ts";
 import { ENGINE_STEPS } from "../engine/steps.ts";
 import { StepTable } from "../engine/world.ts";
 import { loadWholeKinds } from "../kinds.ts";
@@ -15,7 +16,7 @@ import { either } from "../state/value_check.ts";
 export function stepsOf(
   kinds: readonly Pick<
     WholeKind,
-    "word" | "list" | "steps" | "isWords" | "record"
+    "word" | "list" | "steps" | "isWords" | "record" | "commands"
   >[],
 ): StepTable {
   return new StepTable(
@@ -24,6 +25,11 @@ export function stepsOf(
       kindOf: (list) => kinds.find((one) => one.list === list)?.word,
       isWords: either(...kinds.flatMap(({ isWords = [] }) => isWords)),
       isNote: either(...kinds.map(({ record }) => record)),
+      commands: new PlanCommands(
+        kinds.flatMap(({ commands }) =>
+          commands === undefined ? [] : [commands]
+        ),
+      ),
     },
   );
 }

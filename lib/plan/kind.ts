@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Ending } from "../device/ending.ts";
+import type { CommandTable } from "../device/plan_commands.ts";
 import type { Remark } from "../errors.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { DeviceView, Plan } from "../engine/plan.ts";
@@ -80,7 +82,9 @@ export interface StartWords {
 }
 
 /** The part of a kind that its own plans need. */
-export type OwnKind = KindName & Pick<Kind, "giveBack" | "view" | "blank">;
+export type OwnKind =
+  & KindName
+  & Pick<Kind, "giveBack" | "view" | "blank" | "ending">;
 
 /** A kind of device: what questions need. */
 export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
@@ -112,6 +116,11 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   view(entry: DeviceEntry, facts: ViewFacts): DeviceView;
   /** The steps that give back what was changed on this node for a device. */
   giveBack(own: OwnFacts, uuid: string): Step[];
+  /**
+   * How it is told that the guest has released the device of an id.
+   * @default as of a PCI device
+   */
+  ending?(id: string): Ending;
   /** Loads the rest of it. */
   changes(): Promise<KindChanges<R>>;
 }
@@ -129,6 +138,8 @@ export interface KindChanges<R extends AnyRequest = AnyRequest> {
   ): Planner | Promise<Planner>;
   /** The kinds of steps that only it has. */
   readonly steps: readonly StepKind[];
+  /** The QMP commands that only its plans hold, or that it means otherwise. */
+  readonly commands?: CommandTable;
   /** Whether it adds these words to `kvm_cmd`; a journal is checked by it. */
   readonly isWords?: Check<readonly string[]>;
   /** Looks at what QEMU has of this kind, for its adoption. */

@@ -182,7 +182,7 @@ function refuseFixed({ content, paths }: Facts, { list }: KindName) {
  */
 function unplugStep(
   facts: Facts,
-  { word: kind }: KindName,
+  { word: kind, ending }: OwnKind,
   { id, title, uuid }: { id: string; title: string; uuid: string },
 ): UnplugStep | undefined {
   const { qemu, own } = facts;
@@ -193,7 +193,8 @@ function unplugStep(
   const pending = noteOn(own.record, key)?.pending;
   const asked = pending?.id === id ? { requestedAt: pending.requestedAt } : {};
   const ledger = { uuid: key, kind, note: "pending" } as const;
-  return { kind: "unplug", id, title, runState, ...asked, ledger };
+  const more = { ...asked, ...(ending && { ending: ending(id) }), ledger };
+  return { kind: "unplug", id, title, runState, ...more };
 }
 
 /** What is particular to removing a device of one kind. */
@@ -309,8 +310,9 @@ export function planStray(
   const title = `${kind.title} ${id}`;
   const { runState } = qemu;
   if (stray.has === "device") refuseFixedBus(facts, { id, title });
+  const ending = kind.ending?.(id);
   const unplug: UnplugStep | undefined = stray.has === "device"
-    ? { kind: "unplug", id, title, runState }
+    ? { kind: "unplug", id, title, runState, ...(ending && { ending }) }
     : undefined;
   return planOf({
     action: "remove",

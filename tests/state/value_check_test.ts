@@ -1,3 +1,4 @@
+import { PlanCommands } from "../../lib/device/plan_commands.ts";
 import { assertEquals } from "@std/assert";
 import {
   FOUND_INTERFACE,
@@ -106,6 +107,7 @@ Deno.test("stepCheck() types a step, and may ask for the instance", () => {
   const paths = instancePaths("/r", "vm1");
   const never = (_value: unknown): _value is never => false;
   const isWords = (_value: unknown): _value is readonly string[] => true;
+  const commands = new PlanCommands([]);
   const check = stepCheck(
     "move",
     ({ paths }) => ({
@@ -116,7 +118,9 @@ Deno.test("stepCheck() types a step, and may ask for the instance", () => {
   );
   const step: Of<typeof check> = { kind: "move", to: paths.runtime };
   const takes = (one: unknown) =>
-    check({ paths, kindOf: () => undefined, isWords, isNote: never })(one);
+    check({ paths, kindOf: () => undefined, isWords, isNote: never, commands })(
+      one,
+    );
   assertEquals(check.kind, "move");
   assertEquals([takes(step), takes({ ...step, count: 2 })], [true, true]);
   for (const odd of [{ kind: "mov" }, { to: "/x" }, { count: 1 }, { x: 1 }]) {

@@ -1,0 +1,169 @@
+/**
+ * Waiting for something that the guest does in its own time: whoever looks on
+ * is told every second, and the VM's own end or pause ends the wait.
+ *
+ * @module
+ */
+
+import type { HotplugError } from "../errors.ts";
+import { RUN_STATE } from "../qmp/commands.ts";
+import { QmpClosedError } from "../qmp/errors.ts";
+import type { QmpEvent } from "../qmp/message.ts";
+import { ask } from "../qmp/query.ts";
+import type { World } from "./world.ts";
+
+/** How often to tell a person that the waiting goes on, in milliseconds. */
+const TELL_MS = 1_000;
+
+/** What ends a guest's silence: qapi/run-state.json. */
+const OF_THE_VM = ["STOP", "SHUTDOWN", "RESET"];
+
+/** What is waited for. */
+export interface Awaited {
+  /** What is so as long as the wait goes on, for who looks on; may change. */
+  what(): string;
+  /** Whether it is done. Asks QEMU and changes nothing. */
+  isDone(): Promise<boolean>;
+  /**
+   * Sends what is due, before each slice of the wait, and says whether it is
+   * done. @default isDone
+   */
+  prompt?(): Promise<boolean>;
+  /** When the next prompt is due, on the clock of performance.now(). */
+  dueMs?(): number;
+  /** Whether an event matters, besides those of the VM as a whole. */
+  matters(event: QmpEvent): boolean;
+  /**
+   * Takes such an event, each once.
+   *
+   * @returns `done`: the wait is over; `ask`: it may be done
+   * @throws {HotplugError} if it will not be done
+   */
+  heard(event: QmpEvent): "done" | "ask";
+  /**
+   * The error of what is not done.
+   *
+   * @param wait whether the guest had all its time
+   */
+  unfinished(why: string, wait: "whole" | "ended"): HotplugError;
+  /** How often QEMU is asked while no event comes, in milliseconds. @default 1000 */
+  readonly everyMs?: number | undefined;
+  /** What Ctrl-C makes of the wait, in a few words. */
+  readonly interrupt: string;
+  /** Ends the wait at once; undefined: nobody can. */
+  readonly signal: AbortSignal | undefined;
+}
+
+class GuestWait {
+  readonly #awaited: Awaited;
+  readonly #world: World;
+  readonly #deadline: number;
+  /** Listening begins before the request: the event may come before the reply. */
+  readonly #since: number;
+  readonly #heeded = new Set<QmpEvent>();
+  #guestEnded = false;
+
+  constructor(awaited: Awaited, world: World) {
+    this.#awaited = awaited;
+    this.#world = world;
+    this.#deadline = performance.now() + world.options.unplugTimeoutMs;
+    this.#since = world.qmp.mark();
+  }
+
+  async run(): Promise<void> {
+    try {
+      while (!await this.#isDone()) {
+        const event = await this.#event();
+        if (event === undefined && performance.now() >= this.#deadline) {
+          return await this.#late();
+        }
+        if (event === undefined) continue;
+        this.#heeded.add(event);
+        if (OF_THE_VM.includes(event.event)) await this.#heed(event);
+        else if (this.#awaited.heard(event) === "done") return;
+      }
+    } catch (error) {
+      const ended = this.#guestEnded && error instanceof QmpClosedError;
+      throw ended
+        ? new QmpClosedError("The guest shut down, and QEMU ended")
+        : error;
+    }
+  }
+
+  #isDone(): Promise<boolean> {
+    return this.#awaited.prompt?.() ?? this.#awaited.isDone();
+  }
+
+  /** Whether a wait that may be ended has nobody left to wait for. */
+  get #isUnwanted(): boolean {
+    return this.#awaited.signal !== undefined &&
+      this.#world.options.isWanted?.() === false;
+  }
+
+  /** Tells who looks on, and how long to wait until the next time. */
+  #tell(now: number): number {
+    const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
+    const sinceMs = now - (this.#deadline - limitMs);
+    const end = this.#awaited.signal && this.#awaited.interrupt;
+    waiting?.({ what: this.#awaited.what(), sinceMs, limitMs, end });
+    return Math.min(TELL_MS, this.#awaited.everyMs ?? TELL_MS);
+  }
+
+  /** The next event that matters, undefined after the time for one. */
+  async #event(): Promise<QmpEvent | undefined> {
+    const now = performance.now();
+    const { signal } = this.#awaited;
+    const until = Math.min(
+      this.#deadline,
+      this.#awaited.dueMs?.() ?? Infinity,
+      now + this.#tell(now),
+    );
+    const found = await this.#world.qmp.waitEvent(
+      (event) =>
+        !this.#heeded.has(event) &&
+        (OF_THE_VM.includes(event.event) || this.#awaited.matters(event)),
+      { timeoutMs: Math.max(until - now, 0), signal, since: this.#since },
+    );
+    if (found === "aborted") {
+      throw this.#awaited.unfinished("the wait was interrupted", "ended");
+    }
+    if (found === "timeout" && this.#isUnwanted) {
+      const why = "the caller has closed the connection";
+      throw this.#awaited.unfinished(why, "ended");
+    }
+    return found === "timeout" ? undefined : found;
+  }
+
+  /** What the VM as a whole did meanwhile. */
+  async #heed({ event }: QmpEvent): Promise<void> {
+    // After a reset QEMU completes a removal by itself.
+    if (event === "RESET") return;
+    // QEMU ends now, unless it was told to stay: then STOP follows.
+    if (event === "SHUTDOWN") this.#guestEnded = true;
+    if (event !== "STOP" || await this.#awaited.isDone()) return;
+    const state = await ask(this.#world.qmp, RUN_STATE);
+    const what = this.#guestEnded
+      ? "the guest shut down"
+      : "the VM was stopped";
+    throw this.#awaited.unfinished(`${what} (run state ${state})`, "whole");
+  }
+
+  async #late(): Promise<void> {
+    if (await this.#awaited.isDone()) return;
+    const { unplugTimeoutMs } = this.#world.options;
+    const why = `no answer within ${unplugTimeoutMs / 1000} s`;
+    throw this.#awaited.unfinished(why, "whole");
+  }
+}
+
+/**
+ * Waits for the guest, as long as the world's `unplugTimeoutMs` allows.
+ *
+ * @throws {HotplugError} what `awaited` makes of its end without success
+ */
+export async function awaitGuest(
+  awaited: Awaited,
+  world: World,
+): Promise<void> {
+  await new GuestWait(awaited, world).run();
+}
