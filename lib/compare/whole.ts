@@ -16,6 +16,7 @@ import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
 import { type KindRequest, loadKinds, loadNotes } from "../kinds.ts";
 import type { Compared, Difference, WholeFacts } from "../plan/difference.ts";
 import type { Facts, QemuFacts } from "../plan/facts.ts";
+import { PROPERTY, propertyPlan } from "../plan/compare_properties.ts";
 import type { Kind } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { InstancePaths } from "../state/instance.ts";
@@ -97,6 +98,9 @@ export async function compareWhole(
     one: Difference,
     world: World,
   ): Promise<Plan | undefined> => {
+    if (one.mend?.word === PROPERTY) {
+      return await propertyPlan(facts, one, world.qmp);
+    }
     const kind = finders.get(one);
     if (kind === undefined) return commonPlan(base.paths, one);
     const { mend } = await kind.changes();

@@ -4,8 +4,17 @@
  * @module
  */
 
+import { refuse } from "../errors.ts";
+import { exactNumber, isExactNumber } from "../qmp/exact_json.ts";
 import type { Json } from "../qmp/message.ts";
-import { member, type Plain } from "../state/json.ts";
+import { objectOf } from "../state/entry_object.ts";
+import {
+  formatJson,
+  type JsonMember,
+  type JsonNode,
+  member,
+  type Plain,
+} from "../state/json.ts";
 import type { DeviceEntry } from "../state/runtime.ts";
 import { pciAddress, type PciPlace } from "./bus_slot.ts";
 
@@ -38,7 +47,11 @@ export function addressOf(place: Place): { readonly [key: string]: Plain } {
 /** Properties of a device that each start has to give it again. */
 export type Properties = { readonly [property: string]: string | number };
 
-/** The value of `hvinfo`, keys in Ganeti's order. */
+/**
+ * The value of `hvinfo`, keys in Ganeti's order.
+ *
+ * @throws {HotplugError} `refused`: a property that no start could have
+ */
 export function hvinfoOf(
   { driver, id, place, properties = {} }: {
     readonly driver: string;
@@ -48,6 +61,14 @@ export function hvinfoOf(
     readonly properties?: Properties | undefined;
   },
 ): { readonly [key: string]: Plain } {
+  for (const [key, value] of Object.entries(properties)) {
+    if (isRecordable(String(value))) continue;
+    throw refuse(
+      `Cannot record ${key} ${
+        JSON.stringify(value)
+      }: a comma or a quote cannot be in the runtime file's hvinfo`,
+    );
+  }
   return { driver, id, ...addressOf(place), ...properties };
 }
 
@@ -57,33 +78,78 @@ const SAID_BESIDE = [
   ...["netdev", "mac", "mq", "vectors"],
 ];
 
+/** What says which device it is, where it sits and what is behind it. */
+const NOT_EXTRA = [
+  ...["driver", "id", "bus", "addr", "channel", "scsi-id", "lun"],
+  ...["drive", "write-cache", "netdev", "mac"],
+];
+
+/** The members of an entry's `hvinfo`, as they stand in the file. */
+function hvinfoMembers({ node }: Pick<DeviceEntry, "node">): JsonMember[] {
+  const object = objectOf(node);
+  const hvinfo = object && member(object, "hvinfo");
+  return hvinfo?.type === "object" ? [...hvinfo.members] : [];
+}
+
+function plainMembers(
+  entry: Pick<DeviceEntry, "node">,
+): [string, string | number][] {
+  return hvinfoMembers(entry).flatMap(
+    ({ key, value }): [string, string | number][] => {
+      if (value.type === "string") return [[key, value.value]];
+      if (value.type !== "number") return [];
+      // QEMU's are of 64 bits; a text passes them to the letter.
+      const isExact = !isExactNumber(exactNumber(value.text));
+      return [[key, isExact ? value.value : value.text]];
+    },
+  );
+}
+
 /**
  * The arguments of QEMU that make a device what its entry says, but for driver
  * and id: where it sits, and every other property, as SPEC 13 tells.
  */
-export function recordedArguments({ node }: DeviceEntry): Json {
-  const object = node.type === "array" ? node.items[0] : node;
-  const hvinfo = object && member(object, "hvinfo");
-  if (hvinfo?.type !== "object") return {};
-  return Object.fromEntries(hvinfo.members.flatMap(({ key, value }) => {
-    const isPlain = value.type === "string" || value.type === "number";
-    return isPlain && !SAID_BESIDE.includes(key) ? [[key, value.value]] : [];
-  }));
+export function recordedArguments(entry: Pick<DeviceEntry, "node">): Json {
+  return Object.fromEntries(
+    plainMembers(entry).filter(([key]) => !SAID_BESIDE.includes(key)),
+  );
+}
+
+/** The properties that an entry's `hvinfo` has besides: SPEC 13. */
+export function extraProperties(
+  entry: Pick<DeviceEntry, "node">,
+): Properties {
+  return Object.fromEntries(
+    plainMembers(entry).filter(([key]) => !NOT_EXTRA.includes(key)),
+  );
+}
+
+/** Whether Ganeti's start can have a text as it is. */
+export function isRecordable(text: string): boolean {
+  return !/[,"']/.test(text);
+}
+
+function fault(key: string, value: JsonNode): string | undefined {
+  if (value.type !== "string" && value.type !== "number") {
+    return "only text and numbers can be in it (on and off for a boolean)";
+  }
+  const isFit = !/[,"'=\s]/.test(key) && isRecordable(String(value.value));
+  return isFit ? undefined : "a comma or a quote cannot be in it";
 }
 
 /**
- * Why Ganeti could not start a device with the arguments that its entry has:
- * it writes the values as they are.
+ * Why Ganeti could not start a device with the `hvinfo` that its entry has: it
+ * writes the values as they are.
  *
  * @returns undefined if it can
  */
-export function argumentFault(args: Json): string | undefined {
-  const bad = Object.entries(args).find(([key, value]) =>
-    /[,"'=\s]/.test(key) || /[,"']/.test(String(value))
-  );
-  if (bad === undefined) return undefined;
-  const [key, value] = bad;
-  return `hvinfo has ${key} with the value ${
-    JSON.stringify(value)
-  }: a comma or a quote cannot be in it`;
+export function hvinfoFault(
+  entry: Pick<DeviceEntry, "node">,
+): string | undefined {
+  for (const { key, value } of hvinfoMembers(entry)) {
+    const why = fault(key, value);
+    if (why === undefined) continue;
+    return `hvinfo has ${key} with the value ${formatJson(value)}: ${why}`;
+  }
+  return undefined;
 }

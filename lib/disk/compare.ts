@@ -17,6 +17,11 @@ import {
   plugAnew,
   slotDifference,
 } from "../plan/compare_entry.ts";
+import {
+  type PropertiesById,
+  propertyDifferences,
+  readProperties,
+} from "../plan/compare_properties.ts";
 import { lostDifference, lostUuids } from "../plan/compare_own.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { straysOf } from "../plan/strays.ts";
@@ -44,6 +49,8 @@ export interface DiskCompareFacts extends WholeFacts {
   readonly targets: ReadonlyMap<string, LivePlace>;
   /** Where the links lead, and what QEMU has open. */
   readonly drift: DriftFacts;
+  /** Of the properties that entries have besides. */
+  readonly properties: PropertiesById;
   /** Uuids of disks that are gone, and that QEMU has open all the same. */
   readonly inUse: ReadonlySet<string>;
 }
@@ -123,6 +130,7 @@ function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
     ...(entry.hvinfo.scsiId === undefined
       ? slotDifference(facts, entry)
       : targetDifference(facts, entry)),
+    ...propertyDifferences(facts, entry),
     ...mediumDifference(facts, entry),
     ...limitDifference(facts, entry),
   ];
@@ -255,6 +263,7 @@ export async function compareDisks(
     scsi: isForeign ? await readScsiBuses(qmp) : undefined,
     moved: await readMoved({ qemu, runtime }, qmp),
     targets: await readPlaces(qmp, onScsi),
+    properties: await readProperties(qmp, qemu, disks),
     cut: await readCut({ disks, qemu, openFiles, links }, qmp),
     drift,
     inUse: new Set(lost),

@@ -13,7 +13,7 @@ import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
-import { optionValues } from "../state/fixed_command.ts";
+import { hasObject } from "../state/fixed_command.ts";
 import { qemuId } from "../state/value_check.ts";
 import type { DiskAdd } from "./request.ts";
 
@@ -71,10 +71,9 @@ export function propertiesFor(
   { settings: { queues }, iothread }: Pick<DiskAdd, "settings" | "iothread">,
 ): Properties {
   const { kvmCmd, hvparams } = content.runtime;
-  const isMade = optionValues(kvmCmd, "-object").some((one) =>
-    one.startsWith("iothread,") && one.split(",").includes(`id=${iothread}`)
-  );
-  const isKept = iothread !== undefined && isMade && hvparams.diskIothreads < 1;
+  const isKept = iothread !== undefined &&
+    hasObject(kvmCmd, { type: "iothread", id: iothread }) &&
+    hvparams.diskIothreads < 1;
   return {
     ...(queues === undefined ? {} : { "num-queues": queues }),
     ...(isKept ? { iothread } : {}),

@@ -19,7 +19,7 @@ import {
   checkSettings,
   type DiskSettings,
 } from "../device/disk_settings.ts";
-import { argumentFault, recordedArguments } from "../device/hvinfo.ts";
+import { hvinfoFault, recordedArguments } from "../device/hvinfo.ts";
 import { INTERFACES } from "../device/disk_driver.ts";
 import type { Json } from "../qmp/message.ts";
 import { optionText } from "../state/option_text.ts";
@@ -127,7 +127,7 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
   }
   const access = driver === "scsi-cd" ? "ro" : settings.access;
   const address = recordedArguments(disk);
-  const fault = argumentFault(address);
+  const fault = hvinfoFault(disk);
   if (fault !== undefined) throw refuse(disk, fault);
   const node = { id, devType, settings: { ...settings, access } };
   const front: Json = {

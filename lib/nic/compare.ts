@@ -17,6 +17,11 @@ import {
   slotDifference,
 } from "../plan/compare_entry.ts";
 import {
+  type PropertiesById,
+  propertyDifferences,
+  readProperties,
+} from "../plan/compare_properties.ts";
+import {
   heldDifferences,
   lostDifference,
   lostUuids,
@@ -47,6 +52,8 @@ export interface NicCompareFacts extends WholeFacts {
   readonly cuts: ReadonlyMap<string, readonly string[]>;
   /** MAC by device id, as QEMU made the card; the guest may use another. */
   readonly macs: ReadonlyMap<string, string>;
+  /** Of the properties that entries have besides. */
+  readonly properties: PropertiesById;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
   /** Taps that another process has open, by what they are noted under. */
@@ -325,6 +332,7 @@ function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
     ...driverDifference(facts, nic),
     ...slotDifference(facts, nic),
     ...macDifference(facts, nic),
+    ...propertyDifferences(facts, nic),
     ...backendDifference(facts, nic),
     ...tapDifference(facts, nic),
     ...networkDifference(facts, nic),
@@ -355,6 +363,11 @@ export async function compareNics(
   return nicDifferences({
     ...given,
     macs: await readMacs(qmp, given.qemu, given.content.runtime.nics),
+    properties: await readProperties(
+      qmp,
+      given.qemu,
+      given.content.runtime.nics,
+    ),
     heldTaps: given.openFiles && tapsOf(given.openFiles),
     held: heldDifferences(given.own.record),
     taps: new Set(named.filter(interfaceExists)),

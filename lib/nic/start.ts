@@ -7,7 +7,7 @@
 
 import { remark, unsupported } from "../errors.ts";
 import type { NicEntry } from "../state/runtime.ts";
-import { argumentFault, recordedArguments } from "../device/hvinfo.ts";
+import { hvinfoFault, recordedArguments } from "../device/hvinfo.ts";
 import { nicDeviceArguments } from "../device/nic.ts";
 import { optionText } from "../state/option_text.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
@@ -53,7 +53,7 @@ function startNic(
     ...(isVirtio && atStart.vnetHdr === "off" ? { vnet_hdr: false } : {}),
   };
   const address = recordedArguments(nic);
-  const fault = argumentFault(address);
+  const fault = hvinfoFault(nic);
   if (fault !== undefined) {
     throw unsupported(`Cannot start the VM with ${titleOf(nic)}: ${fault}`);
   }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isExactNumber } from "./exact_json.ts";
 import type { Query } from "./query.ts";
 import { list, numberOf, text } from "./reading.ts";
 import type { Command } from "./session_options.ts";
@@ -37,6 +38,39 @@ export function propertyOf(
       typeof value === "string" || typeof value === "number"
         ? value
         : undefined,
+  };
+}
+
+/** A property as text: a boolean as `on` or `off`, a number to the letter. */
+function propertyText(value: unknown): string | undefined {
+  if (typeof value === "boolean") return value ? "on" : "off";
+  if (isExactNumber(value)) return value.rawJSON;
+  if (typeof value === "number") return String(value);
+  // A link to an object is a path; it was given by the object's name.
+  return typeof value === "string"
+    ? value.replace(/^\/objects\//, "")
+    : undefined;
+}
+
+/**
+ * A property of a device as the words of a start have it; undefined where QEMU
+ * does not tell.
+ */
+export function propertyTextOf(
+  id: string,
+  property: string,
+): Query<string | undefined> {
+  const ifRefused = "nothing";
+  return { ...propertyOf(id, property), ifRefused, read: propertyText };
+}
+
+/** The names of a device's properties; none where QEMU does not tell. */
+export function propertiesOf(id: string): Query<ReadonlySet<string>> {
+  return {
+    execute: "qom-list",
+    args: { path: `/machine/peripheral/${id}` },
+    ifRefused: "nothing",
+    read: (value) => new Set(list(value).map(({ name }) => text(name))),
   };
 }
 

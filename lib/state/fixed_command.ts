@@ -158,6 +158,18 @@ export function fixedOptions(
   });
 }
 
+/** Whether the fixed part makes an object of this type with this id. */
+export function hasObject(
+  words: readonly string[],
+  { type, id }: { readonly type: string; readonly id: string },
+): boolean {
+  return optionValues(words, "-object").some((value) => {
+    const isType = value.startsWith(`${type},`) ||
+      valueOf(value, "qom-type") === type;
+    return isType && valueOf(value, "id") === id;
+  });
+}
+
 /** What drives of the fixed part open, but for CD-ROM, floppy and firmware. */
 export function fixedDrives(words: readonly string[]): string[] {
   return optionValues(words, "-drive").flatMap((value) => {

@@ -25,6 +25,7 @@ import {
   NEW_UUID,
   nic,
   pciDevice,
+  type PlainObject,
   stepNames,
   uuidOf,
 } from "../support/facts.ts";
@@ -73,6 +74,16 @@ function scsiAt(scsiId: number): ComparisonSpec {
   return {
     disks: [disk(0, 12, { hvinfo })],
     targets: new Map([[DISK, at]]),
+  };
+}
+
+/** The NIC's entry has this besides; the card has another value. */
+function recordedWith(more: PlainObject, live: string): ComparisonSpec {
+  const { hvinfo } = nic(0, 13);
+  const values = Object.keys(more).map((key) => [key, live] as const);
+  return {
+    nics: [nic(0, 13, { hvinfo: { ...hvinfo, ...more } })],
+    properties: new Map([[NIC, new Map(values)]]),
   };
 }
 
@@ -179,6 +190,22 @@ const ROWS: Readonly<Record<string, Row>> = {
   "a NIC of another MAC": {
     code: "mac",
     spec: { macs: new Map([[NIC, "aa:00:00:ff:ff:ff"]]) },
+    ...DIFFERS.nic,
+  },
+  "a NIC plugged without what is recorded": {
+    code: "property",
+    spec: recordedWith({ host_mtu: 1400 }, "0"),
+    list: ["ok", "differs"],
+    mend: ["stage-state", "commit-state"],
+  },
+  "a NIC with a property that no file can have": {
+    code: "property",
+    spec: recordedWith({ host_mtu: 1400 }, "a,b"),
+    ...DIFFERS.nic,
+  },
+  "a NIC with a value that Ganeti's start cannot have": {
+    code: "hvinfo",
+    spec: recordedWith({ host_mtu: true }, "0"),
     ...DIFFERS.nic,
   },
   "a disk without a block node": {

@@ -247,13 +247,17 @@ Deno.test("startCommand() gives every key of hvinfo, each once", () => {
     added(runtime({ disks: [disk(0, 12, { hvinfo: hvinfo(more) })] })).at(-1);
   const more = { serial: "a b", "num-queues": 2, iothread: "io0" };
   assertEquals(
-    words({ ...more, drive: "other", "write-cache": "off", x: null }),
+    words({ ...more, drive: "other", "write-cache": "off" }),
     "virtio-blk-pci,id=disk-x,bus=pci.0,addr=0xc,serial=a b,num-queues=2," +
       "iothread=io0,drive=disk-x,write-cache=on",
   );
   for (const bad of [{ serial: "a,b" }, { serial: 'a"' }, { "a,b": 1 }]) {
     const error = refusal("unsupported", () => words(bad));
     assertStringIncludes(error.message, "a comma or a quote");
+  }
+  for (const bad of [{ x: null }, { mq: true }, { x: [1] }]) {
+    const error = refusal("unsupported", () => words(bad));
+    assertStringIncludes(error.message, "only text and numbers");
   }
   const card = { driver: "virtio-net-pci", id: "n", ...place, host_mtu: 9000 };
   assertStringIncludes(

@@ -260,6 +260,54 @@ besideGaneti(
 );
 
 besideGaneti(
+  "repair records what the device has where Ganeti plugged it without",
+  async (node) => {
+    const { vm, noded, ours, instance } = node;
+    const { nic, link, disk, add, plug } = await diskAndNic(node);
+    assertEquals(await ours(plug), [true, null]);
+    assertEquals(await ours(add), [true, null]);
+    const read = async () =>
+      JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    const runtime = await read();
+    Object.assign(runtime[1][0].hvinfo, { host_mtu: 1400, bootindex: -1 });
+    // As another program may have it, and as no device is.
+    Object.assign(runtime[3][0][0].hvinfo, { serial: "S1", "x-none": 1 });
+    await Deno.writeTextFile(vm.runtimePath, JSON.stringify(runtime));
+    // It keeps the keys, and gives the card none of them (SPEC 13).
+    const other = { ...nic, mac: "aa:00:00:00:99:01" };
+    const modify = [instance, "hotmod", "nic", other, null, 0];
+    assertEquals(await noded.call("hotplug_device", modify), [true, null]);
+    const differences = async () => {
+      const { json } = await tool(vm, "list", NAME);
+      return json.devices.flatMap((one: Doc) =>
+        one.differences.map(({ code, message }: Doc) => [code, message])
+      );
+    };
+    const found = await differences();
+    assertEquals(found.map(([code]: string[]) => code), [
+      ...["property", "property", "property"],
+    ]);
+    const texts = found.map(([_, text]: string[]) => text).join("\n");
+    assertMatch(texts, /serial S1, but QEMU has none/);
+    assertMatch(texts, /x-none 1, but QEMU's device has no such property/);
+    assertMatch(texts, /host_mtu 1400, but QEMU has 0/);
+    const repaired = await tool(vm, "repair", NAME);
+    assertEquals([repaired.status, repaired.json.remaining], [0, []]);
+    assertEquals(await differences(), []);
+    const [, [card], , [[object, recorded]]] = await read();
+    const { addr } = object.hvinfo;
+    assertEquals([recorded, object.hvinfo], [link, {
+      ...{ driver: "virtio-blk-pci", id: `disk-${DISK.slice(0, 18)}` },
+      ...{ bus: "pci.0", addr },
+    }]);
+    assertEquals([card.hvinfo.host_mtu, card.hvinfo.bootindex], [0, -1]);
+    assertEquals([card.mac, object.uuid], [other.mac, disk.uuid]);
+    const again = await tool(vm, "repair", NAME);
+    assertEquals([again.status, again.json.repaired], [0, []]);
+  },
+);
+
+besideGaneti(
   "firmware and what Ganeti adds by itself are left alone",
   async (node) => {
     const { vm, noded, ours, instance } = node;

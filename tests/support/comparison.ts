@@ -22,6 +22,9 @@ import { jsonNode, type Plain } from "../../lib/state/json.ts";
 import type { World } from "../../lib/engine/world.ts";
 import type { Difference } from "../../lib/plan/difference.ts";
 import { netdevOf } from "../../lib/plan/facts.ts";
+import { PROPERTY, propertyPlan } from "../../lib/plan/compare_properties.ts";
+import type { QmpSession } from "../../lib/qmp/client.ts";
+import type { Command } from "../../lib/qmp/session_options.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import type { DiskEntry } from "../../lib/state/runtime.ts";
 import { assert, facts, type FactsSpec } from "./facts.ts";
@@ -95,6 +98,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
       open: undefined,
     },
     inUse: new Set(),
+    properties: new Map(),
     moved: [],
     cut: [],
     macs: new Map(nics.map((nic) => [idOf(nic), nic.mac ?? ""])),
@@ -126,6 +130,23 @@ function processFacts(
   };
 }
 
+/** A monitor that tells the properties that were compared. */
+function telling({ properties }: Compared): QmpSession {
+  const answer = ({ execute, args = {} }: Command) => {
+    const id = String(args.path).replace("/machine/peripheral/", "");
+    const live = properties.get(id) ?? new Map();
+    return execute === "qom-list"
+      ? [...live].filter(([_, value]) => value !== null).map(([name]) => ({
+        name,
+      }))
+      : live.get(String(args.property)) ?? undefined;
+  };
+  return {
+    send: (commands: readonly Command[]) =>
+      Promise.resolve(() => Promise.resolve(commands.map(answer))),
+  } as unknown as QmpSession;
+}
+
 /** What a comparison came to, with the facts it was made of. */
 export interface Judged {
   readonly given: Compared;
@@ -146,6 +167,9 @@ export function judged(spec: ComparisonSpec = {}): Judged {
     given,
     differences: [...found, ...others],
     async plan(one) {
+      if (one.mend?.word === PROPERTY) {
+        return await propertyPlan(given, one, telling(given));
+      }
       if (disks.includes(one)) return await diskMend(given, one, NOTHING_ASKED);
       return nics.includes(one)
         ? nicMend(given, one)
