@@ -277,7 +277,7 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
   ),
   commandSpec(
     "disk set INSTANCE DISK",
-    "change I/O limits, or the medium of a CD-ROM",
+    "change or show I/O limits; change the medium of a CD",
     [
       DRY_RUN,
       ...LIMIT_OPTIONS,

@@ -92,7 +92,13 @@ Deno.test("manPage() tells of every command, option, status and file", () => {
     ],
     ...[".TP", "\\fBGANETI_ROOTDIR\\fR, \\fBGANETI_HOSTNAME\\fR"],
     "The root directory and the node name in a virtual cluster of Ganeti.",
+    ...[".TP", "\\fBCOLUMNS\\fR"],
+    "The width of the text, if neither stdout nor stderr is a terminal.",
     ...[".TP", "\\fBNO_COLOR\\fR", "If set, the output has no colour."],
+    ...[".TP", "\\fBXDG_STATE_HOME\\fR"],
+    "The folder of kvm\\-hotplug/shell_history, the history of the shell, if not $HOME/.local/state.",
+    ...[".TP", "\\fBSSH_CONNECTION\\fR, \\fBSUDO_USER\\fR"],
+    "Noted by \\-\\-log as the caller of a change.",
   ]);
 });
 
@@ -104,7 +110,7 @@ Deno.test("manPage() sets words fat, metavariables lean, and escapes", () => {
   );
   assertEquals(
     summary,
-    "Change I/O limits, or the medium of a CD\\-ROM.",
+    "Change or show I/O limits; change the medium of a CD.",
   );
   const text = LINES.join("\n");
   assert(text.includes("\n\\fB\\-\\-uuid\\fR \\fIU\\fR\n"));
