@@ -48,6 +48,7 @@ import type { DiskAdd } from "./request.ts";
 import type { ScsiFacts } from "./scsi.ts";
 import { verifyStep } from "./scsi_place.ts";
 import type { DiskStep } from "./steps.ts";
+import type { CommandChange } from "../state/command_change.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { twinDisk } from "./there.ts";
 import { newDiskView } from "./view.ts";
@@ -129,7 +130,7 @@ export interface Coming {
   readonly before: readonly DiskStep[];
   readonly after: readonly DiskStep[];
   /** What it brings into `kvm_cmd`. @default that of its controller, if any */
-  readonly words?: readonly string[] | undefined;
+  readonly words?: CommandChange | undefined;
   /** Whether a start from the runtime file makes the same disk. */
   readonly reproducible: boolean;
   readonly warnings: readonly (Remark | undefined)[];
@@ -147,7 +148,9 @@ export function planNewDisk(
     kind: DISK,
     identity: disk,
     entry: diskEntry(disk, { index, reproducible }),
-    words: words ?? (controller && controllerWords(controller)),
+    words: words ??
+      (controller &&
+        { title: "controller", put: controllerWords(controller) }),
     view: newDiskView(disk, {
       ...{ index, via, limits },
       hvparams: facts.content.runtime.hvparams,

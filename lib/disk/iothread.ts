@@ -13,6 +13,7 @@ import type { Facts } from "../plan/facts.ts";
 import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
+import type { CommandChange } from "../state/command_change.ts";
 import { hasObject } from "../state/fixed_command.ts";
 import { qemuId } from "../state/value_check.ts";
 import type { DiskAdd } from "./request.ts";
@@ -36,7 +37,7 @@ export function iothreadsFor(
 export interface ChosenIothread {
   readonly iothread?: string | undefined;
   /** Of `kvm_cmd`: every start has to have it. */
-  readonly words?: readonly string[];
+  readonly words?: CommandChange;
   readonly steps: readonly QmpStep[];
 }
 
@@ -54,7 +55,7 @@ export function chooseIothread(
   const undo = command("object-del", { id: FIRST });
   return {
     iothread: FIRST,
-    words: ["-object", `iothread,id=${FIRST}`],
+    words: { title: "iothread", put: ["-object", `iothread,id=${FIRST}`] },
     steps: [
       qmpStep("object-add", { "qom-type": "iothread", id: FIRST }, undo),
     ],

@@ -33,14 +33,24 @@ function ledgerOf(
 /** What a size was, in MiB. */
 const isSize = whole(0, 2 ** 43);
 
-/** A change of members, which had words of their own for two of them. */
-function membersOf(change: unknown): unknown {
+/** The words that came to `kvm_cmd` with a disk were those of its controller. */
+function wordsOf({ change, words }: Json): Json {
+  if (words === undefined) return {};
+  const title = "controller";
+  return {
+    words: change === "delete" ? { title, take: words } : { title, put: words },
+  };
+}
+
+/** A change, which had words of its own for two members. */
+function changeOf(change: unknown): unknown {
   if (!isJson(change)) return change;
-  const { change: word, hvinfo, size, ...rest } = change;
+  const { change: word, hvinfo, size, ...more } = change;
+  const rest = { ...more, ...wordsOf(change) };
   if (word === "hvinfo") {
     return { ...rest, change: "members", members: { hvinfo } };
   }
-  if (word !== "size" || !isSize(size)) return change;
+  if (word !== "size" || !isSize(size)) return { ...change, ...rest };
   return { ...rest, change: "members", members: { size: `${size}` } };
 }
 
@@ -49,8 +59,8 @@ function stepOf(step: Json, ledger: LedgerEntry | undefined): Json {
   return {
     ...step,
     ...(step.kind === "unplug" && ledger && { ledger }),
-    ...(change !== undefined && { change: membersOf(change) }),
-    ...(inverse !== undefined && { inverse: membersOf(inverse) }),
+    ...(change !== undefined && { change: changeOf(change) }),
+    ...(inverse !== undefined && { inverse: changeOf(inverse) }),
   };
 }
 

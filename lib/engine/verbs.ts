@@ -119,7 +119,7 @@ export interface Value {
 export interface KindChecks {
   /** The kind whose devices a list of the runtime file records. */
   readonly kindOf: (list: string) => string | undefined;
-  /** Whether some kind adds these words to `kvm_cmd`. */
+  /** Whether some kind has these words in `kvm_cmd`. */
   readonly isWords: Check<readonly string[]>;
   /** Whether some kind notes this in the tool's own record. */
   readonly isNote: Check<OwnDevice>;

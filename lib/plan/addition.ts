@@ -24,6 +24,7 @@ import { type DeviceView, type Plan, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, HotplugError, refuse, type Remark } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
+import type { CommandChange } from "../state/command_change.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
 import type { Kind, KindName } from "./kind.ts";
@@ -265,7 +266,7 @@ export interface Addition {
   /** The entry for the runtime file, as JSON text. */
   readonly entry: string;
   /** Words of `kvm_cmd` that come with it. @default none */
-  readonly words?: readonly string[] | undefined;
+  readonly words?: CommandChange | undefined;
   /** What the caller is told; the tap's name comes later. */
   readonly view: DeviceView;
   /** The steps on host and QEMU, up to the device itself. */

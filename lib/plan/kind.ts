@@ -140,7 +140,7 @@ export interface KindChanges<R extends AnyRequest = AnyRequest> {
   readonly steps: readonly StepKind[];
   /** The QMP commands that only its plans hold, or that it means otherwise. */
   readonly commands?: CommandTable;
-  /** Whether it adds these words to `kvm_cmd`; a journal is checked by it. */
+  /** Whether it has these words in `kvm_cmd`; a journal is checked by it. */
   readonly isWords?: Check<readonly string[]>;
   /** Looks at what QEMU has of this kind, for its adoption. */
   adopt(

@@ -5,6 +5,14 @@
  * @module
  */
 
+import {
+  changeCommand,
+  type CommandChange,
+  commandCheck,
+  commandTitle,
+  holdsCommand,
+  inverseCommand,
+} from "./command_change.ts";
 import { membersOf, PLACE, replaceMembers, uuidOf } from "./entry_object.ts";
 import { formatJson, type JsonArray, jsonNode, parseJson } from "./json.ts";
 import { splice, withItem } from "./json_splice.ts";
@@ -38,15 +46,18 @@ const members = dictionary(/^[a-z0-9_]{1,64}$/, orNull(jsonText));
 /**
  * The check of a change that was read back from a journal.
  *
- * @param isWords whether words may come to `kvm_cmd` with an entry
+ * @param isWords whether some kind has these words in `kvm_cmd`
  */
 export function changeCheck(isWords: Check<readonly string[]>) {
   // The document as it was before an upgrade, in the change that takes one
   // back: where that gives what the upgrade had made, this comes back instead.
   const was = { was: jsonText };
-  const more = { ...was, words: isWords };
+  const words = commandCheck(isWords);
+  // Of `kvm_cmd`: they come or go with an entry.
+  const more = { ...was, words };
   return either(
     object({ change: word("upgrade") }, was),
+    object({ change: word("words"), words }, was),
     object({ change: word("links"), links: list(linkChange) }, was),
     // Without `index`, or in a shorter list, it comes at the end.
     object(
@@ -75,12 +86,13 @@ export type RuntimeChange = Of<typeof changeCheck>;
 /** A disk's link to be recorded. */
 export type LinkChange = Of<typeof linkChange>;
 
-type EntryChange = Exclude<RuntimeChange, { change: "upgrade" | "links" }>;
+type EntryChange = Extract<RuntimeChange, { list: unknown }>;
 
 /** What a change records, for messages. */
 export function changeTitle(change: RuntimeChange): string {
   if (change.change === "upgrade") return "today's form";
   if (change.change === "links") return "the disks' links";
+  if (change.change === "words") return commandTitle(change.words);
   const { list, uuid } = change;
   const device = `${list === "disks" ? "disk" : "NIC"} ${uuid}`;
   switch (change.change) {
@@ -88,9 +100,7 @@ export function changeTitle(change: RuntimeChange): string {
       return `the entry of ${device}${
         change.words === undefined
           ? ""
-          : ` and its ${
-            change.words[0] === "-object" ? "iothread" : "controller"
-          }`
+          : ` and its ${commandTitle(change.words)}`
       }`;
     case "delete":
       return `the removal of ${device}`;
@@ -118,6 +128,9 @@ export function holdsChange(runtime: Runtime, change: RuntimeChange): boolean {
     return change.links.every(({ uuid, link }) =>
       runtime.disks.every((one) => one.uuid !== uuid || one.link === link)
     );
+  }
+  if (change.change === "words") {
+    return holdsCommand(runtime.kvmCmd, change.words);
   }
   const key = ("to" in change && change.to) || change.uuid;
   const entry = runtime[change.list].find(({ uuid }) => uuid === key);
@@ -179,31 +192,6 @@ function changeEntries(entries: JsonArray, change: EntryChange): JsonArray {
   }
 }
 
-/** Where these words stand one behind the other, -1 if nowhere. */
-function findWords(command: JsonArray, words: readonly string[]): number {
-  return command.items.findIndex((_, at) =>
-    words.every((word, i) => {
-      const item = command.items[at + i];
-      return item?.type === "string" && item.value === word;
-    })
-  );
-}
-
-/** Words of `kvm_cmd` come and go with an entry, at its end. */
-function changeWords(
-  command: JsonArray,
-  { change, words = [] }: Extract<EntryChange, { words?: unknown }>,
-): JsonArray {
-  const at = findWords(command, words);
-  if (change === "delete") {
-    return at < 0 ? command : splice(command, { at, remove: words.length });
-  }
-  const insert = words.map((word) => JSON.stringify(word));
-  return at < 0
-    ? splice(command, { at: command.items.length, insert })
-    : command;
-}
-
 /** Records links; a disk that is not there has none to record. */
 function changeLinks(
   disks: JsonArray,
@@ -224,13 +212,17 @@ function changed(root: JsonArray, change: RuntimeChange): JsonArray {
   if (change.change === "links") {
     return withList(root, "disks", (all) => changeLinks(all, change.links));
   }
+  if (change.change === "words") {
+    return withList(root, "command", (all) => changeCommand(all, change.words));
+  }
   const after = withList(
     root,
     change.list,
     (entries) => changeEntries(entries, change),
   );
-  if (!("words" in change) || after === root) return after;
-  return withList(after, "command", (words) => changeWords(words, change));
+  const { words } = { words: undefined, ...change };
+  if (words === undefined || after === root) return after;
+  return withList(after, "command", (all) => changeCommand(all, words));
 }
 
 /**
@@ -267,6 +259,12 @@ function placeOf({ root }: Runtime, { list, uuid }: EntryChange): number {
     );
 }
 
+function commandOf({ root }: Runtime): JsonArray {
+  const command = upgradeRuntime(root).items[PLACES.command];
+  if (command?.type === "array") return command;
+  throw new TypeError("no list command");
+}
+
 /** The change that takes `change` back, given the document it was made for. */
 export function inverse(
   change: RuntimeChange,
@@ -282,9 +280,14 @@ export function inverse(
     });
     return { change: "links", links, ...was };
   }
+  const back = (words: CommandChange) =>
+    inverseCommand(words, commandOf(before));
+  if (change.change === "words") {
+    return { change: "words", words: back(change.words), ...was };
+  }
   const { list, uuid } = change;
-  const words = "words" in change && change.words;
-  const more = { ...(words && { words }), ...was };
+  const { words } = { words: undefined, ...change };
+  const more = { ...(words && { words: back(words) }), ...was };
   if (change.change === "insert") {
     return { change: "delete", list, uuid, ...more };
   }

@@ -169,7 +169,9 @@ Deno.test("planDiskAdd() brings a controller where there is none", () => {
   assertEquals(added.turn, names.lastIndexOf("device_add"));
   const { change, inverse } = stepOf(added, "commit-state");
   assert(change.change === "insert" && inverse.change === "delete");
-  assertEquals([change.words, inverse.words], [words, words]);
+  const title = "controller";
+  assertEquals(change.words, { title, put: words });
+  assertEquals(inverse.words, { title, take: words });
   assertStringIncludes(change.entry, '"mode": "rw"');
   assertEquals([added.device.bus, added.device.scsi_id], ["scsi.0", 0]);
   assertStringIncludes(saidIn(added.warnings), "slot 11 of pci.0");

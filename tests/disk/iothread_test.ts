@@ -61,8 +61,9 @@ Deno.test("planDiskAdd() makes the first iothread, for every start, too", () => 
   const [stage] = added.steps;
   const change = stage?.kind === "stage-state" ? stage.change : undefined;
   const words = change !== undefined && "words" in change && change.words;
-  assertEquals(words, ["-object", "iothread,id=iothread0"]);
-  assertEquals(isIothreadWords(words), true);
+  const put = ["-object", "iothread,id=iothread0"];
+  assertEquals(words, { title: "iothread", put });
+  assertEquals(isIothreadWords(put), true);
 });
 
 Deno.test("planDiskAdd() gives none where Ganeti's start would give none", () => {

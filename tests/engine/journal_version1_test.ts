@@ -7,6 +7,7 @@ import {
 } from "../../lib/engine/journal_read.ts";
 import { forgetAsked, noteAsked } from "../../lib/engine/pending.ts";
 import { courseOf } from "../../lib/engine/recover_course.ts";
+import { isCommit } from "../../lib/engine/state_steps.ts";
 import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { readOwnRecord } from "../../lib/state/own_record.ts";
@@ -306,4 +307,27 @@ Deno.test("parseJournal() takes sizes and hvinfos of version 1 for members", () 
     const { state } = read({ action: "set", about: device("disk"), steps });
     assertEquals(state, "damaged", size);
   }
+});
+
+Deno.test("parseJournal() takes the words of a controller of version 1", () => {
+  const words = ["-device", "lsi,id=scsi,bus=pci.0,addr=0xb"];
+  const withWords = (change: string) =>
+    change.replace(/}$/, `,"words":${JSON.stringify(words)}}`);
+  const [added, deleted] = [withWords(ADDED), withWords(deletes("disks"))];
+  const steps = ADD.steps.with(0, stage(added)).with(
+    -1,
+    commit(added, deleted),
+  );
+  const { plan } = left({ ...ADD, steps });
+  const last = plan.steps.at(-1);
+  assert(last !== undefined && isCommit(last));
+  const { change, inverse } = last;
+  assert(change.change === "insert" && inverse.change === "delete");
+  assertEquals(change.words, { title: "controller", put: words });
+  assertEquals(inverse.words, { title: "controller", take: words });
+  const bad = added.replace("lsi,id=scsi", "lsi,id=other");
+  assertEquals(
+    read({ ...ADD, steps: steps.with(0, stage(bad)) }).state,
+    "damaged",
+  );
 });

@@ -165,40 +165,6 @@ Deno.test("applyChange() keeps the white space of other writers", () => {
   }
 });
 
-const KVM = '["/usr/bin/kvm"]';
-
-/** A document with these words for `kvm_cmd`. */
-function withCommand(words: string) {
-  const text = runtimeText({ disks: [disk(0, 12)] }).replace(KVM, words);
-  return parseRuntime(text, "x");
-}
-
-Deno.test("applyChange() brings words of kvm_cmd once, and takes them", () => {
-  const words = ["-device", "scsi"];
-  for (
-    const [before, after] of [
-      ['["kvm"]', '["kvm", "-device", "scsi"]'],
-      ['["kvm", "-device"]', '["kvm", "-device", "-device", "scsi"]'],
-      ["[]", '["-device", "scsi"]'],
-    ] as const
-  ) {
-    const file = withCommand(before);
-    const change = { ...insertDisk(1), words } as RuntimeChange;
-    const applied = applyChange(file.root, change);
-    assertEquals(formatJson(applied.items[0]!), after);
-    const back = inverse(change, file);
-    assertEquals("words" in back && back.words, words);
-    assertEquals(formatJson(applyChange(applied, back).items[0]!), before);
-    // There already, be it at the very beginning: not once more.
-    const there = applyChange(withCommand(after).root, change);
-    assertEquals(formatJson(there.items[0]!), after);
-    assertEquals("words" in inverse(insertDisk(1), file), false);
-  }
-  const gone = { ...DELETE_FIRST, words } as RuntimeChange;
-  const without = applyChange(withCommand('["kvm"]').root, gone);
-  assertEquals(formatJson(without.items[0]!), '["kvm"]');
-});
-
 const DELETE_FIRST = {
   change: "delete",
   list: "disks",
@@ -208,7 +174,17 @@ const DELETE_FIRST = {
 /** One change of each kind, on a file of a disk and a NIC; and its title. */
 const KINDS: readonly [RuntimeChange, string][] = [
   [insertDisk(1), "the entry of disk"],
-  [{ ...insertDisk(1), words: ["x"] } as RuntimeChange, "and its controller"],
+  [
+    {
+      ...insertDisk(1),
+      words: { title: "controller", put: ["-device", "x"] },
+    } as RuntimeChange,
+    "the entry of disk d0000001-1111-4111-8111-000000000001 and its controller",
+  ],
+  [
+    { change: "words", words: { title: "vcpu-3", put: ["-device", "x"] } },
+    "vcpu-3",
+  ],
   [DELETE_FIRST, "the removal of disk"],
   [
     { change: "delete", list: "nics", uuid: uuidOf("nic", 0) },
