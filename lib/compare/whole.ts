@@ -33,6 +33,7 @@ import { devicesOf, type Runtime } from "../state/runtime.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { heldDifferences, lostDifference } from "../plan/compare_own.ts";
 import { giveBackPlan } from "../plan/finding.ts";
+import { isRemembrance } from "../plan/give_back.ts";
 import { noteOn } from "../state/own_check.ts";
 
 /** What cannot be read has nothing that could be removed. */
@@ -137,8 +138,8 @@ export async function compareAlone(paths: InstancePaths): Promise<Compared> {
   const kinds = await loadKinds();
   return {
     differences: [
-      ...Object.keys(devices).map((uuid) =>
-        held.get(uuid) ?? lostDifference(uuid)
+      ...Object.entries(devices).flatMap(([key, note]) =>
+        isRemembrance(note) ? [] : held.get(key) ?? lostDifference(key)
       ),
       ...leftoverDifferences(findLeftovers(paths)),
     ],

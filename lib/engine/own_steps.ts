@@ -5,6 +5,7 @@
  */
 
 import {
+  noteKey,
   noteOn,
   type OwnDevice,
   ownPlace,
@@ -16,13 +17,7 @@ import {
   readOwnRecord,
   recordFor,
 } from "../state/own_record.ts";
-import {
-  object,
-  type Of,
-  orNull,
-  uuidKey,
-  whole,
-} from "../state/value_check.ts";
+import { object, type Of, orNull, whole } from "../state/value_check.ts";
 import { FOR_QEMU, stepCheck } from "./verbs.ts";
 import { defineStep } from "./world.ts";
 
@@ -32,7 +27,7 @@ const checkOwnRecord = stepCheck("own-record", ({ paths, isNote }) => ({
   qemu: orNull(processIdentity),
   // The device's part before, which undoing puts back, and after.
   change: object({
-    uuid: uuidKey,
+    uuid: noteKey,
     before: orNull(isNote),
     after: orNull(isNote),
   }),

@@ -13,7 +13,7 @@ import { QmpCommandError } from "../qmp/errors.ts";
 import type { Json } from "../qmp/message.ts";
 import { PCI } from "../qmp/pci_query.ts";
 import { ask, askAll } from "../qmp/query.ts";
-import { kindWord } from "../state/own_check.ts";
+import { kindWord, noteKey } from "../state/own_check.ts";
 import {
   json,
   LINE,
@@ -23,7 +23,6 @@ import {
   orNull,
   qemuId,
   text,
-  uuidKey,
   whole,
   word,
 } from "../state/value_check.ts";
@@ -40,7 +39,7 @@ import { defineLook, defineStep, type World } from "./world.ts";
 
 const ledgerEntry = object({
   // Names the device in our own record.
-  uuid: uuidKey,
+  uuid: noteKey,
   kind: kindWord,
   // `pending`: it is to go; `replug`: it was to be plugged anew, and stays.
   note: word("pending", "replug"),

@@ -9,9 +9,14 @@ import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { noteOn, type OwnDevice } from "../state/own_check.ts";
 
-/** Whether a note only says how the disk is limited when it comes back. */
+const REMEMBERED = ["kind", "limits", "words"];
+
+/**
+ * Whether a note only says how the disk is limited when it comes back, or which
+ * words of `kvm_cmd` are a device's.
+ */
 export function isRemembrance(device: OwnDevice): boolean {
-  return Object.keys(device).every((key) => key === "kind" || key === "limits");
+  return Object.keys(device).every((key) => REMEMBERED.includes(key));
 }
 
 /** The process that must have let go before anything is given back. */

@@ -18,9 +18,11 @@ import {
   type Of,
   openObject,
   orNull,
+  QEMU_ID,
   qemuId,
   text,
   UUID_KEY,
+  uuidKey,
   where,
   whole,
   word,
@@ -91,6 +93,8 @@ export interface OwnDevice extends Of<typeof note> {
   readonly access?: AccessRecord;
   readonly pending?: PendingRemoval;
   readonly replug?: AskedRelease;
+  /** Words of `kvm_cmd` that were put there for it: options, each with value. */
+  readonly words?: readonly string[];
   readonly [member: string]: unknown;
 }
 
@@ -99,29 +103,45 @@ export type NoteChecks = ReadonlyMap<string, Check<OwnDevice>>;
 
 const VERSION = 1;
 
-/** A record, as it stands in its file. */
+/**
+ * Names a device in a record: its uuid in lower case, or, for a device that has
+ * none, its device id.
+ */
+export const noteKey = either(uuidKey, qemuId);
+
+/**
+ * A record, as it stands in its file. Release 0.1 takes only disks and NICs in
+ * `devices`, and keeps the keys that it does not know as they are: so whom
+ * `byId` was written for must stand beside it.
+ */
 export const recordFrame = openObject({ version: word(VERSION) }, {
   qemu: orNull(processIdentity),
   devices: dictionary(UUID_KEY, note),
+  byId: dictionary(QEMU_ID, note),
+  byIdFor: orNull(processIdentity),
 });
 
 /** All that is recorded of one instance. */
 export interface OwnRecord {
   /** Whom it was written for; null if that could not be told. */
   readonly qemu: ProcessIdentity | null;
-  /** By uuid, in lower case. */
+  /** By {@linkcode noteKey}. */
   readonly devices: Readonly<Record<string, OwnDevice>>;
   /** Keys of a later release, which stay. */
   readonly more: Readonly<Record<string, unknown>>;
 }
 
-/** What is noted of a device; its uuid may be any text of a runtime file. */
+/**
+ * What is noted of a device.
+ *
+ * @param key its uuid, which may be any text of a runtime file, or its id
+ */
 export function noteOn(
   record: Pick<OwnRecord, "devices"> | undefined,
-  uuid: string,
+  key: string,
 ): OwnDevice | undefined {
   const { devices = {} } = record ?? {};
-  return Object.hasOwn(devices, uuid) ? devices[uuid] : undefined;
+  return Object.hasOwn(devices, key) ? devices[key] : undefined;
 }
 
 /** What is known of an instance nothing was recorded of. */

@@ -26,7 +26,7 @@ import {
   recordFrame,
 } from "./own_check.ts";
 import { removeIfThere, writeBeside } from "./runtime_file.ts";
-import { faultOf } from "./value_check.ts";
+import { faultOf, uuidKey } from "./value_check.ts";
 
 /** Where a record lies: {@linkcode InstancePaths} has both. */
 export type OwnPlace = Pick<InstancePaths, "runDir" | "lockKey">;
@@ -36,7 +36,7 @@ export type OwnPlace = Pick<InstancePaths, "runDir" | "lockKey">;
  * nothing else; `null` stands for no part at all.
  */
 export interface OwnChange {
-  /** In lower case. */
+  /** By {@linkcode noteKey}: the id of a device that has no uuid. */
   readonly uuid: string;
   /** What undoing puts back. */
   readonly before: OwnDevice | null;
@@ -76,8 +76,11 @@ export function parseOwnRecord(text: string, place: OwnPlace): OwnRecord {
   if (!recordFrame(document)) {
     throw bad(place, faultOf(recordFrame, document, "") ?? "");
   }
-  const { version: _, qemu = null, devices = {}, ...more } = document;
-  return { qemu, devices, more };
+  const { version: _, qemu = null, devices = {}, ...rest } = document;
+  const { byId = {}, byIdFor = null, ...more } = rest;
+  const record = { qemu: byIdFor, devices: byId, more };
+  const { devices: others } = recordFor(record, qemu);
+  return { qemu, devices: { ...devices, ...others }, more };
 }
 
 /**
@@ -91,9 +94,9 @@ export function knownNotes(
   checks: NoteChecks,
   place: OwnPlace,
 ): OwnRecord {
-  const known = Object.entries(devices).filter(([uuid, note]) => {
+  const known = Object.entries(devices).filter(([key, note]) => {
     const check = checks.get(note.kind);
-    const fault = check && faultOf(check, note, uuid);
+    const fault = check && faultOf(check, note, key);
     if (fault !== undefined) throw bad(place, fault);
     return check !== undefined;
   });
@@ -102,7 +105,15 @@ export function knownNotes(
 
 /** The text of a record. */
 export function formatOwnRecord({ qemu, devices, more }: OwnRecord): string {
-  const document = { version: 1, qemu, devices, ...more };
+  const all = Object.entries(devices);
+  const byUuid = all.filter(([key]) => uuidKey(key));
+  const byId = all.filter(([key]) => !uuidKey(key));
+  const document = {
+    ...{ version: 1, qemu, devices: Object.fromEntries(byUuid) },
+    ...(byId.length > 0 &&
+      { byId: Object.fromEntries(byId), byIdFor: qemu }),
+    ...more,
+  };
   return JSON.stringify(document, null, 1) + "\n";
 }
 
@@ -153,16 +164,21 @@ export function readOwnRecord(place: OwnPlace): OwnRecord {
   return dir === undefined ? EMPTY_RECORD : readFrom(place, dir);
 }
 
-/** What another process left: only what must still be given back. */
-function staleDevice({ kind, via, access }: OwnDevice): OwnDevice[] {
-  if (access === undefined) return [];
-  return [{ kind, ...(via && { via }), access }];
+/**
+ * What another process left: only what must still be given back, and words of
+ * the file, which a later start has again.
+ */
+function staleDevice({ kind, via, access, words }: OwnDevice): OwnDevice[] {
+  if (access === undefined && words === undefined) return [];
+  const way = access && { ...(via && { via }), access };
+  return [{ kind, ...way, ...(words && { words }) }];
 }
 
 /**
  * What a record means for the QEMU that runs now: limits, carriers and pending
  * removals ended with the process they were made in; what was changed on the
- * node for it is still to be given back.
+ * node for it is still to be given back, and what was put into `kvm_cmd` for a
+ * device is still the device's.
  */
 export function recordFor(
   record: OwnRecord,
@@ -171,8 +187,8 @@ export function recordFor(
   const same = qemu !== null && record.qemu !== null &&
     compareProcess(record.qemu, qemu) === "same";
   if (same) return record;
-  const devices = Object.entries(record.devices).flatMap(([uuid, device]) =>
-    staleDevice(device).map((one) => [uuid, one])
+  const devices = Object.entries(record.devices).flatMap(([key, device]) =>
+    staleDevice(device).map((one) => [key, one])
   );
   return { ...record, qemu, devices: Object.fromEntries(devices) };
 }

@@ -80,6 +80,10 @@ Deno.test("parseOwnRecord() takes no value that the command line would not", () 
     { version: 2 },
     { version: 1, devices: [] },
     { version: 1, devices: { "../x": DEVICE } },
+    { version: 1, devices: { "vcpu-3": VCPU } },
+    { version: 1, byId: { "../x": VCPU } },
+    { version: 1, byId: { "vcpu-3": { words: [] } } },
+    { version: 1, byIdFor: { ...QEMU, pid: -1 } },
     { version: 1, qemu: { ...QEMU, pid: -1 } },
     { version: 1, qemu: { ...QEMU, name: "../x" } },
     { version: 1, qemu: { ...QEMU, boot: "x" } },
@@ -138,6 +142,64 @@ Deno.test("a note of a later release's kind stays, and means nothing", () => {
   assertEquals(knownNotes(record, NOTES, here).devices, { [UUID]: mine });
   changeOwnRecord(here, QEMU, { uuid: UUID, after: null });
   assertEquals(readOwnRecord(here).devices, { [other]: later });
+  Deno.removeSync(here.runDir, { recursive: true });
+});
+
+/**
+ * What release 0.1 (commit 2576931) made of `before`, read and written by its
+ * lib/state/own_record.ts: a disk's limits changed, the disk forgotten, and the
+ * limits changed once another QEMU ran.
+ */
+const VERSION1: Record<"before" | "changed" | "forgotten" | "anew", unknown> =
+  JSON.parse(Deno.readTextFileSync(
+    new URL("../testdata/own_record_version1.json", import.meta.url),
+  ));
+
+const VCPU = {
+  kind: "vcpu",
+  words: ["-device", "qemu64-x86_64-cpu,id=vcpu-3,socket-id=3"],
+  pending: {
+    ...{ id: "vcpu-3", title: "vcpu-3" },
+    requestedAt: "2026-11-22T21:00:00.5Z",
+  },
+};
+
+Deno.test("notes by device id outlive what release 0.1 writes", () => {
+  const read = (name: keyof typeof VERSION1) =>
+    parseOwnRecord(JSON.stringify(VERSION1[name]), place()).devices;
+  const limits = (total: number) => ({
+    [UUID]: { kind: "disk", limits: { "iops-total": total } },
+  });
+  assertEquals(read("before"), { ...limits(100), "vcpu-3": VCPU });
+  assertEquals(read("changed"), { ...limits(200), "vcpu-3": VCPU });
+  assertEquals(read("forgotten"), { "vcpu-3": VCPU });
+  // What was asked of another QEMU is not asked of this one.
+  const { kind, words } = VCPU;
+  assertEquals(read("anew"), { ...limits(200), "vcpu-3": { kind, words } });
+  const record = parseOwnRecord(JSON.stringify(VERSION1.before), place());
+  assertEquals(JSON.parse(formatOwnRecord(record)), VERSION1.before);
+});
+
+Deno.test("own-record notes a device by its id, and takes that back", async () => {
+  const here = place();
+  changeOwnRecord(here, QEMU, { uuid: UUID, after: DEVICE });
+  const path = `${here.runDir}/kvm-hotplug/vm1.json`;
+  const before = Deno.readTextFileSync(path);
+  assertEquals(Object.keys(JSON.parse(before)), ["version", "qemu", "devices"]);
+  const step: OwnRecordStep = {
+    kind: "own-record",
+    place: here,
+    qemu: QEMU,
+    change: { uuid: "vcpu-3", before: null, after: VCPU },
+  };
+  const kind = kindOf(step);
+  await kind.do(step, {} as World);
+  assertEquals(await kind.confirm(step, {} as World), "done");
+  const { devices, byId, byIdFor } = JSON.parse(Deno.readTextFileSync(path));
+  assertEquals([Object.keys(devices), byIdFor], [[UUID], QEMU]);
+  assertEquals(byId, { "vcpu-3": VCPU });
+  await kind.undo(step, {} as World);
+  assertEquals(Deno.readTextFileSync(path), before);
   Deno.removeSync(here.runDir, { recursive: true });
 });
 
