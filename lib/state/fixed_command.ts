@@ -163,11 +163,8 @@ export function hasObject(
   words: readonly string[],
   { type, id }: { readonly type: string; readonly id: string },
 ): boolean {
-  return optionValues(words, "-object").some((value) => {
-    const isType = value.startsWith(`${type},`) ||
-      valueOf(value, "qom-type") === type;
-    return isType && valueOf(value, "id") === id;
-  });
+  return fixedOptions(words, "object")
+    .some((one) => one.type === type && one.id === id);
 }
 
 /** What drives of the fixed part open, but for CD-ROM, floppy and firmware. */
