@@ -58,6 +58,45 @@ Deno.test("complete() offers options once, and their values", async () => {
   ]);
 });
 
+Deno.test("complete() offers files where an option or an operand is one", async () => {
+  for (const option of ["run-dir", "qmp", "state", "log"]) {
+    assertEquals(await words("list", `--${option}`, ""), "files", option);
+    assertEquals(await words("list", `--${option}=/x`), "files", option);
+    // With its value it is over.
+    assertEquals(await words(`--${option}=/x`, "che"), ["check"], option);
+  }
+  for (const option of ["name", "timeout", "uuid"]) {
+    assertEquals(await words("disk", "add", `--${option}`, ""), [], option);
+  }
+  assertEquals(await words("check", "./v"), "files");
+  assertEquals(await words("list", "./v"), []);
+});
+
+Deno.test("complete() asks for events, and offers no operand too many", async () => {
+  assertEquals(await words("events", "vm1", "--until", ""), ["EVENT_vm1"]);
+  assertEquals(await words("events", "--until", ""), ["EVENT_"]);
+  assertEquals(await words("check", "vm1", ""), []);
+  assertEquals(await words("rpc", ""), []);
+  assertEquals(await words("disk", "resize", "vm1", "0", ""), []);
+  assertEquals(await words("state", ""), ["show", "upgrade", "command"]);
+  assertEquals(await words("help", "list", ""), []);
+});
+
+Deno.test("complete() tells what each word is", async () => {
+  const notes = async (...line: string[]) =>
+    Object.fromEntries(
+      (await complete(line, LOOKUPS) as { word: string; note: string }[])
+        .map(({ word, note }) => [word, note]),
+    );
+  const { disk, list } = await notes("");
+  assertEquals([disk, list], [
+    "disk commands",
+    "show the instances, or the devices of one",
+  ]);
+  const { "--vhost": on, "--no-vhost": off } = await notes("nic", "add", "--");
+  assertEquals(off, `not: ${on}`);
+});
+
 Deno.test("complete() goes on in the words of a QMP command", async () => {
   assertEquals(await words("qmp", "vm1", "query-v"), ["query-vm1"]);
   const [at] = await words("qmp", "vm1", "getfd", "a=1", "");

@@ -68,3 +68,18 @@ Deno.test("the schema is open, and the copy that tests use is closed", () => {
   assertThrows(() => expectDocument(less, ["list"]));
   assertThrows(() => expectDocument(LIST, ["check"]));
 });
+
+Deno.test("a line of shell and an answer of rpc may be any other document", () => {
+  const all = Object.keys(schema.$defs)
+    .filter((name) => /^(?!shell|response).*_document$/.test(name))
+    .map((name) => `#/$defs/${name}`);
+  assertEquals(all.length > 10, true);
+  const { shell_document, response_document } = schema.$defs as Doc;
+  const refs = (some: Doc[]) => some.flatMap(({ $ref }) => $ref ?? []);
+  assertEquals(refs(shell_document.anyOf), all);
+  const [done, failed] = response_document.anyOf as Doc[];
+  assertEquals(refs(done?.properties.result.anyOf), all);
+  const { code, data } = failed?.properties.error.properties;
+  assertEquals([code.minimum, code.maximum], [-32768, -32000]);
+  assertEquals(data, { $ref: "#/$defs/failure_document" });
+});

@@ -6,6 +6,8 @@ import { COMMANDS } from "../../lib/commands/commands.ts";
 import { examplesOf } from "../../lib/commands/examples.ts";
 import { GLOBAL_OPTIONS } from "../../lib/words/options.ts";
 import { HotplugError, remark, withDetails } from "../../lib/errors.ts";
+import type { DeviceView } from "../../lib/engine/plan.ts";
+import { formatCommand } from "../../lib/engine/verbs.ts";
 import { planDiskAdd } from "../../lib/disk/add.ts";
 
 import {
@@ -167,11 +169,24 @@ Deno.test("outcomeText() of a dry run shows each step and its undo", () => {
     changed: false,
     plan: PLAN.steps.map(describe),
   });
+  const [first, ...rest] = lines;
+  assertEquals(
+    first,
+    'Would add disk 1 "data" (disk-932df160-7a22-4067) in slot 13, in 8 steps:',
+  );
+  assertEquals(rest.pop(), "Nothing was changed.");
+  const steps = PLAN.steps.map(describe).flatMap((one, i) => [
+    `${i < 9 ? " " : ""}${i + 1}. ${one.step}`,
+    `    ${one.qmp === null ? one.host : formatCommand(one.qmp)}`,
+    ...one.undo === null ? [] : [`    undo: ${one.undo}`],
+  ]);
+  assertEquals(rest, steps);
   const text = lines.join("\n");
-  assertStringIncludes(text, "in 8 steps");
-  assertStringIncludes(text, 'device_add {"driver":"virtio-blk-pci"');
-  assertStringIncludes(text, 'undo: blockdev-del {"node-name"');
-  assertEquals(lines.at(-1), "Nothing was changed.");
+  assertStringIncludes(text, '    device_add {"driver":"virtio-blk-pci"');
+  assertStringIncludes(text, '    undo: blockdev-del {"node-name"');
+  const one = PLAN.steps.slice(0, 1).map(describe);
+  const about = { ...ADDED, changed: false, device: null, plan: one };
+  assertEquals(report.outcomeText(about)[0], "Would add vm1, in 1 step:");
 });
 
 Deno.test("failureText() is a line, and a hint if there is one", () => {
@@ -266,6 +281,142 @@ Deno.test("outcomeText() tells what was adopted and what was left", () => {
       adoption: { adopted: [], remaining: [] },
     }),
     ["No device to adopt in vm1"],
+  );
+});
+
+Deno.test("outcomeText() of a dry run tells what would be adopted, and what not", () => {
+  const remaining = [remark("not-adopted", "disk x: it has no device id")];
+  const [first, ...rest] = report.outcomeText({
+    instance: "vm1",
+    action: "adopt",
+    device: null,
+    warnings: [],
+    changed: false,
+    plan: PLAN.steps.slice(0, 2).map(describe),
+    adoption: { adopted: [PLAN.device, PLAN.device], remaining },
+  });
+  assertEquals(first, "Would adopt vm1, in 2 steps:");
+  const proven =
+    `Proven: disk 1 "data" (${PLAN.device.id}) in slot 13: /srv/new.img, 64 MiB, raw, virtio-blk-pci`;
+  assertEquals(rest.slice(-4), [
+    "Nothing was changed.",
+    proven,
+    proven,
+    "Left alone: disk x: it has no device id",
+  ]);
+});
+
+Deno.test("outcomeText() says of each change what it was", () => {
+  const said = (action: "modify" | "resize" | "set" | "upgrade") =>
+    report.outcomeText({ ...ADDED, action })[0] ?? "";
+  const what = 'disk 1 "data" (disk-932df160-7a22-4067) of vm1';
+  const details = "/srv/new.img, 64 MiB, raw, virtio-blk-pci";
+  assertEquals(said("modify"), `Modified ${what} in slot 13: ${details}`);
+  assertEquals(said("resize"), `Resized ${what}: ${details}`);
+  assertEquals(said("set"), `Changed ${what}: ${details}`);
+  assertEquals(said("upgrade"), "Upgraded the runtime file of vm1");
+  const two = [PLAN.device, PLAN.device];
+  const adoption = { adopted: two, remaining: [] };
+  assertEquals(
+    report.outcomeText({
+      ...ADDED,
+      action: "adopt",
+      device: null,
+      adoption,
+    })[0],
+    "Adopted 2 devices of vm1",
+  );
+});
+
+/** The disk of the plan, but for these members. */
+function device(more: Record<string, unknown>): DeviceView {
+  return { ...ADDED.device, ...more } as DeviceView;
+}
+
+Deno.test("detailsOf() tells how a disk behaves where a start would not", () => {
+  const details = (more: Record<string, unknown>) =>
+    report.detailsOf(device({ driver: "d", ...more }));
+  const where = "/srv/new.img, 64 MiB, raw, d";
+  const cases: [Record<string, unknown>, string][] = [
+    [{}, where],
+    [{ read_only: true }, `${where}, read-only`],
+    [{ read_only: true, driver: "scsi-cd" }, where.replace(/d$/, "scsi-cd")],
+    [{ source: null, size_bytes: 0 }, "no medium, d"],
+    [{ source: "", size_bytes: 1 }, "1 B, raw, d"],
+    [{ size_bytes: null }, "/srv/new.img, raw, d"],
+    [{ size_bytes: 0 }, "/srv/new.img, 0 B, raw, d"],
+    [{ live_source: "/b" }, "/b (recorded: /srv/new.img), 64 MiB, raw, d"],
+    [
+      { live_source: "/b", source: null },
+      "/b (recorded: none), 64 MiB, raw, d",
+    ],
+    [{ cache: "none", unlike_start: ["cache"] }, `${where}, cache none`],
+    [{ aio: "native", unlike_start: ["aio"] }, `${where}, aio native`],
+    [
+      { discard: "unmap", unlike_start: ["discard"] },
+      `${where}, discard unmap`,
+    ],
+    [{ migratable: false }, `${where}, Ganeti cannot start it`],
+  ];
+  for (const [more, text] of cases) assertEquals(details(more), text);
+  const size = (value: unknown) => report.sizeOf(device({ size_bytes: value }));
+  assertEquals([size(1024), size(null)], [
+    "1k (1024 bytes)",
+    "an unknown size",
+  ]);
+});
+
+Deno.test("detailsOf() tells a NIC's network, queues and rate", () => {
+  const details = (more: Record<string, unknown>) =>
+    report.detailsOf(device({ kind: "nic", driver: "d", ...more }));
+  const cases: [Record<string, unknown>, string][] = [
+    [{ mac: "m", tap: "t" }, "m, tap t, d"],
+    [{ mode: "bridged", link: "br0" }, "on br0, d"],
+    [{ mode: "openvswitch", link: "s" }, "openvswitch on s, d"],
+    [{ link: "br0" }, "on br0, d"],
+    [{ mode: "routed" }, "routed, d"],
+    [{ mode: "bridged" }, "joined to no network, d"],
+    [{ queues: 1, mtu: 9000 }, "d, MTU 9000"],
+    [{ queues: 2 }, "d, 2 queues"],
+    [{ link_state: "up", rate: 1024 }, "d, rate 1 KiB/s"],
+    [{ rate: { in: 1024, out: null } }, "d, rate in 1 KiB/s"],
+    [
+      { rate: { in: 1024, out: 2048 } },
+      "d, rate in 1 KiB/s, rate out 2 KiB/s",
+    ],
+    [{ migratable: false }, "d, Ganeti cannot start it"],
+  ];
+  for (const [more, text] of cases) assertEquals(details(more), text);
+});
+
+Deno.test("whereOf() tells a slot, a port or a target", () => {
+  const where = (more: Record<string, unknown>) => report.whereOf(device(more));
+  const none = { slot: null };
+  assertEquals([
+    where({ slot: 13 }),
+    where({ slot: 0, bus: "port1" }),
+    where({ slot: 0, bus: null }),
+    where({ ...none, scsi_id: 0, bus: "scsi.0" }),
+    where(none),
+  ], [
+    " in slot 13",
+    " in port port1",
+    " in slot 0",
+    " as target 0 of scsi.0",
+    "",
+  ]);
+  const title = { ...ADDED.device, index: null, name: null };
+  assertEquals(report.titleOf(title), "disk");
+  assertEquals(report.titleOf({ ...title, kind: "nic", index: 0 }), "NIC 0");
+});
+
+Deno.test("failureText() names of a candidate what is known of it", () => {
+  const none = { index: null, uuid: null, id: null };
+  const candidates = [{ kind: "nic", ...none }];
+  const error = new HotplugError("ambiguous-device", "m", { candidates });
+  assertEquals(
+    report.failureText(error).split("\n")[1],
+    "  NIC -: id none, uuid none",
   );
 });
 
