@@ -88,7 +88,7 @@ async function tryMutant(
     return { fate: "refused by the compiler" };
   }
   await using tree = await makeTree(root);
-  await Deno.writeTextFile(`${tree.path}/${mutant.path}`, text);
+  await tree.write(mutant.path, text);
   for (const group of groups.rooms) {
     const seen = await notices(tree.path, { root, group });
     if (seen === undefined) continue;
@@ -131,7 +131,7 @@ async function main(args: readonly string[]): Promise<void> {
     );
   }
   // Whoever works on the sources meanwhile changes nothing here.
-  await using base = await makeTree(ROOT);
+  await using base = await makeTree(ROOT, "files");
   const root = base.path;
   const all = (await sourcesOf(root))
     .map(([file, text]) => [file.slice(1), text] as const)

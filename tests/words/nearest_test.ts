@@ -39,7 +39,9 @@ Deno.test("nearestWords() compares no long words, and no common domain", () => {
   const known = ["mail.example.com", "db1.example.com", ".example.com"];
   assertEquals(nearestWords("db2.example.com", known), ["db1.example.com"]);
   assertEquals(nearestWords("web.example.com", known.slice(0, 2)), []);
-  // Only one of them has a domain: it counts.
+  assertEquals(nearestWords("web.example.com", known), [".example.com"]);
+  // The domains differ: they count.
+  assertEquals(nearestWords("db1.org", ["db1.com"]), []);
   assertEquals(nearestWords(".example.co", known), [".example.com"]);
   assertEquals(nearestWords("db1.example.org", known), ["db1.example.com"]);
 });

@@ -80,6 +80,7 @@ Deno.test("table() aligns its columns and ends no line in blanks", () => {
     "ccc  d   e",
     "f",
   ]);
+  assertEquals(table([["a", "", "b"]]), ["a    b"]);
   assertEquals(table([]), []);
 });
 
@@ -143,6 +144,9 @@ Deno.test("fold() leaves a line that just fits, and one that has no blank", () =
     const line = `${words} ${words}b`;
     assertEquals(line.length, 50);
     assertEquals([fold(line), fold("x".repeat(60))], [line, "x".repeat(60)]);
+    const below = "c".repeat(48);
+    assertEquals(fold(`${line} ${below}`), `${line}\n  ${below}`);
+    assertEquals(fold(`${line} ${line.slice(2)}`).split("\n")[1]?.length, 50);
     assertEquals(fold(`${line}b ${line}`).split("\n"), [
       words,
       `  ${words}bb`,

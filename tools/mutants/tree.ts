@@ -20,6 +20,8 @@ exec "${Deno.execPath()}" run -A --no-check --quiet \${MUTANTS_COVERAGE:+--cover
 /** A copy; disposing removes it. */
 export interface Tree extends AsyncDisposable {
   readonly path: string;
+  /** Gives a file of it, and of no other copy, another text. */
+  write(file: string, text: string): Promise<void>;
 }
 
 /** Places that are free, in the order they were left. */
@@ -34,17 +36,27 @@ export function removeTrees(): void {
 /**
  * Copies the project. Each copy is a new one, but at a place of few: Deno keeps
  * what it has read by path.
+ *
+ * @param how `links`: of a copy, with which it shares its files
  */
-export async function makeTree(root: string): Promise<Tree> {
+export async function makeTree(
+  root: string,
+  how: "links" | "files" = "links",
+): Promise<Tree> {
   const path = places.pop() ??
     await Deno.makeTempDir({ prefix: "kvm-hotplug-mutant-" });
   inUse.add(path);
   await Deno.mkdir(path, { recursive: true });
-  await run("cp", ["-a", ...PARTS.map((part) => `${root}/${part}`), path]);
+  const parts = PARTS.map((part) => `${root}/${part}`);
+  await run("cp", [how === "links" ? "-al" : "-a", ...parts, path]);
   await Deno.mkdir(`${path}/dist`);
   await Deno.writeTextFile(`${path}/dist/kvm-hotplug`, TOOL, { mode: 0o755 });
   return {
     path,
+    async write(file, text) {
+      await Deno.remove(`${path}/${file}`);
+      await Deno.writeTextFile(`${path}/${file}`, text);
+    },
     async [Symbol.asyncDispose]() {
       await Deno.remove(path, { recursive: true });
       inUse.delete(path);
