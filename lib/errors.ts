@@ -120,6 +120,18 @@ export function remarkText({ message, hint }: Remark): string {
   return `${message}; ${run}${hint}`;
 }
 
+/** How far a row of operations had come: INTERFACE, "JSON". */
+export interface RowSoFar {
+  /** What there is now, in the unit of the row, such as processors. */
+  readonly reached: number;
+  /** Those that were carried out, in their order. */
+  readonly operations: readonly {
+    readonly action: string;
+    readonly changed: boolean;
+    readonly device: ToldDevice | null;
+  }[];
+}
+
 /** What may be known of a failure beside its code and message. */
 export interface FailureDetails {
   /** What the person should do next, one line. */
@@ -138,6 +150,8 @@ export interface FailureDetails {
   readonly settled?: readonly Remark[] | undefined;
   /** Options that the same command needs, as words of a command line. */
   readonly lacks?: readonly string[] | undefined;
+  /** Of one operation of a row: those before it, and what they came to. */
+  readonly row?: RowSoFar | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
   /** The error below this one: `Error.cause`. */
@@ -157,8 +171,6 @@ export class HotplugError extends Error {
   readonly hint: string | undefined;
   /** Only if it was QEMU that refused. */
   readonly qmp: QmpFault | undefined;
-  /** A word that names nothing, and what it could have named. */
-  readonly choice: Choice | undefined;
   /** What it is about; a view of it, where there is one. */
   readonly device: ToldDevice | undefined;
   /** Devices that a word could mean. */
@@ -169,10 +181,10 @@ export class HotplugError extends Error {
   readonly headline: string;
   /** What an earlier call had left, and was put in order first. */
   readonly settled: readonly Remark[];
-  /** Options that the same command needs, as words of a command line. */
-  readonly lacks: readonly string[];
   /** True only if something is different from before. */
   readonly changed: boolean;
+  /** All that is known besides. */
+  readonly details: FailureDetails;
 
   /** `message` is one line and does not repeat the hint. */
   constructor(code: ErrorCode, message: string, details: FailureDetails = {}) {
@@ -184,12 +196,11 @@ export class HotplugError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.qmp = details.qmp;
-    this.choice = details.choice;
     this.device = details.device;
     this.candidates = details.candidates;
     this.settled = details.settled ?? [];
-    this.lacks = details.lacks ?? [];
     this.changed = details.changed ?? false;
+    this.details = details;
   }
 }
 
@@ -198,11 +209,8 @@ export function withDetails(
   error: HotplugError,
   details: FailureDetails,
 ): HotplugError {
-  const { code, headline, hint, qmp, choice, device, candidates } = error;
-  const { names, settled, lacks, changed, cause } = error;
-  const known = { hint, qmp, choice, device, candidates, names, settled };
-  const all = { ...known, lacks, changed, cause, ...details };
-  return new HotplugError(code, headline, all);
+  const all = { ...error.details, ...details };
+  return new HotplugError(error.code, error.headline, all);
 }
 
 /** Whether an error is one with a code of these; without any, of any. */

@@ -135,7 +135,7 @@ export function kindWords({ kind }: AnyRequest): string[] {
 export async function prepareKind(
   request: KindRequest,
   { node, world }: { readonly node: NodeFacts; readonly world: World },
-): Promise<Planner> {
+): Promise<Planner<KindRequest>> {
   const [kind] = await loadWholeKinds(kindWords(request));
   if (kind === undefined) throw new TypeError(`no kind has ${request.kind}`);
   return await kind.prepare(request, node, world);

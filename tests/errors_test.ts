@@ -156,23 +156,25 @@ Deno.test("withDetails() keeps what is known of a failure", () => {
     candidates: [DEVICE],
     settled: [remark("s", "s")],
     lacks: ["--uuid"],
+    row: { reached: 2, operations: [] },
     changed: true,
     cause: new Error("why"),
   };
   const error = new HotplugError("qmp-error", "m", details);
   const all = (one: HotplugError) => {
-    const { code, message, hint, qmp, choice, device, candidates } = one;
-    const { settled, lacks, changed, cause } = one;
+    const { code, message, hint, qmp, device, candidates } = one;
+    const { settled, changed, cause, details } = one;
+    const { choice, lacks, row } = details;
     const known = { hint, qmp, choice, device, candidates, settled };
-    return { code, message, ...known, lacks, changed, cause };
+    return { code, message, ...known, lacks, row, changed, cause };
   };
   const said = { code: "qmp-error", message: "m", ...details } as const;
   assertEquals(all(error), said);
   assertEquals(all(withDetails(error, {})), said);
   const other = withDetails(error, { hint: "other", changed: false });
   assertEquals(all(other), { ...said, hint: "other", changed: false });
-  const { settled, lacks, changed } = new HotplugError("busy", "m");
-  assertEquals([settled, lacks, changed], [[], [], false]);
+  const { settled, changed } = new HotplugError("busy", "m");
+  assertEquals([settled, changed], [[], false]);
 });
 
 Deno.test("isFailure() goes by the codes, if any are given", () => {

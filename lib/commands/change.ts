@@ -52,9 +52,9 @@ export async function change(call: Call): Promise<Answer> {
   try {
     return (await carryOut(requestOf(invocation), call)).answer;
   } catch (error) {
-    const isLacking = error instanceof HotplugError && error.lacks.length > 0;
-    if (!isLacking) throw error;
-    const command = wholeCommand(invocation, error.lacks);
+    const lacks = error instanceof HotplugError && error.details.lacks;
+    if (!lacks) throw error;
+    const command = wholeCommand(invocation, lacks);
     throw withDetails(error, { hint: `${error.hint}: ${command}` });
   }
 }

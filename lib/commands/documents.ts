@@ -37,6 +37,7 @@ import type { DocumentName } from "../words/options.ts";
 import {
   failureMembers,
   NAME_MEMBERS,
+  NAMED_DEVICE,
   REMAINING,
   REMARK,
   SETTLED,
@@ -77,6 +78,10 @@ const GANETI = {
   ),
 };
 
+const REACHED = whole(
+  "The number of processors, or of bytes of memory, that the instance has now; only for a set that is a row of operations.",
+);
+
 /** What a change answers. */
 export function changeSchema(kinds: readonly KindView[]) {
   const device = deviceSchema(kinds, { description: "A device", more: {} });
@@ -94,6 +99,16 @@ export function changeSchema(kinds: readonly KindView[]) {
       "The devices that were not recorded; only for adopt.",
       REMAINING,
     ),
+    reached: REACHED,
+    operations: list(
+      "The operations, in their order; only for a set that is a row of them.",
+      object("An operation.", {
+        action: ACTION,
+        changed: truth("Whether it changed something."),
+        device: orNull(device),
+        plan: PLAN,
+      }),
+    ),
     ...GANETI,
   });
 }
@@ -103,6 +118,15 @@ export function failureSchema<D extends ToldDevice>(device: Schema<D>) {
   const failed = { ...LINE, ...failureMembers(device) };
   return object("Why a command failed.", failed, {
     came: always(false, "The event did not occur; only for event-timeout."),
+    reached: REACHED,
+    operations: list(
+      "The operations before the one that failed; only for a row of them.",
+      object("An operation.", {
+        action: text("The kind of change."),
+        changed: truth("Whether it changed something."),
+        device: orNull(NAMED_DEVICE),
+      }),
+    ),
     ...GANETI,
   });
 }

@@ -20,7 +20,9 @@ import { didYouMean } from "../words/nearest.ts";
 import { fold, formatSize, printable, sizeText } from "../words/text.ts";
 
 /** What is nearest to a mistyped name tells more than how names are made. */
-function hintOf({ hint, choice }: HotplugError): string | undefined {
+function hintOf(
+  { hint, details: { choice } }: HotplugError,
+): string | undefined {
   const near = choice && didYouMean(choice.word, choice.known);
   return near ?? hint;
 }
@@ -44,6 +46,7 @@ export function failureDocument(
     // Whole, where the guest still has it.
     device: device && exitStatus(code) === 6 ? device : null,
     ...(code === "event-timeout" && { came: false }),
+    ...error.details.row,
     changed: error.changed,
     settled,
   };
@@ -176,6 +179,14 @@ function candidateText({ kind, index, uuid, id }: ToldDevice): string {
   return `  ${what}: id ${id ?? "none"}, uuid ${uuid ?? "none"}`;
 }
 
+/** What a row of operations had done before one of them failed. */
+function doneText({ details: { row } }: HotplugError): string[] {
+  const done = (row?.operations ?? []).filter(({ changed }) => changed);
+  return done.map(({ action, device }) =>
+    `  ${action} ${device?.id ?? device?.kind ?? ""}: done before, and kept`
+  );
+}
+
 /** A failure: one line, candidates, then the hint if there is one. */
 export function failureText(error: HotplugError): string {
   const hint = hintOf(error);
@@ -184,6 +195,7 @@ export function failureText(error: HotplugError): string {
     `kvm-hotplug: ${headline}${names.length === 0 ? "" : ":"}`,
     ...names.map((name) => `  ${name}`),
     ...(error.candidates ?? []).map(candidateText),
+    ...doneText(error),
     ...(hint === undefined ? [] : [`hint: ${hint}`]),
   ];
   return lines.map(printable).map(fold).join("\n");

@@ -21,7 +21,7 @@ import {
 /** What a change answers; `plan` is null unless it was a dry run. */
 export function outcomeDocument(outcome: Outcome): ChangeDocument {
   const { instance, action, changed, device, adoption, plan } = outcome;
-  const { settled = [] } = outcome;
+  const { settled = [], row } = outcome;
   return {
     ok: true,
     instance,
@@ -33,14 +33,35 @@ export function outcomeDocument(outcome: Outcome): ChangeDocument {
       adopted: adoption.adopted,
       remaining: adoption.remaining.map(remainingView),
     }),
+    ...(row && {
+      reached: row.reached,
+      operations: row.operations.map(({ action, changed, device, plan }) => ({
+        action,
+        changed,
+        device,
+        plan: plan ?? null,
+      })),
+    }),
     settled,
     plan: plan ?? null,
   };
 }
 
+/** What a row of operations came to: each of them, and what there is then. */
+function rowText({ instance, row, plan }: Outcome): string[] {
+  if (row === undefined) return [];
+  const { has, operations } = row;
+  if (operations.length === 0) {
+    return [`Nothing to change: ${instance} already has ${has}`];
+  }
+  const end = plan === undefined ? "now has" : "would then have";
+  return [...operations.flatMap(outcomeText), `${instance} ${end} ${has}`];
+}
+
 /** A success in a line; a dry run with its plan. */
 export function outcomeText(outcome: Outcome): string[] {
   const { device, instance, action, adoption, changed, plan } = outcome;
+  if (outcome.row !== undefined) return rowText(outcome);
   const left = remainingText(adoption);
   if (plan !== undefined && plan.length > 0) {
     const devices = adoption && adoptedText(adoption, instance);

@@ -28,7 +28,7 @@ async function prepare(
   asked: DiskRequest,
   node: NodeFacts,
   world: World,
-): Promise<Planner> {
+): Promise<Planner<DiskRequest>> {
   const { qmp } = world;
   const request = await withoutPath(asked, node);
   switch (request.kind) {

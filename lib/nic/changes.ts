@@ -22,7 +22,11 @@ import { planNicRemove } from "./remove.ts";
 import type { NicRequest } from "./request.ts";
 import { NIC_STEPS } from "./steps.ts";
 
-function prepare(request: NicRequest, node: NodeFacts, world: World): Planner {
+function prepare(
+  request: NicRequest,
+  node: NodeFacts,
+  world: World,
+): Planner<NicRequest> {
   switch (request.kind) {
     case "nic-add": {
       const whole = withNetwork(request, node);

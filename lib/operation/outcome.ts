@@ -26,6 +26,15 @@ export interface Outcome {
   readonly settled?: readonly Remark[];
   /** The entry that was recorded or taken out, as JSON text. */
   readonly entry?: string | undefined;
+  /** Only of a request that is a row of operations. */
+  readonly row?: {
+    /** What there is now, or after a dry run's operations, in its unit. */
+    readonly reached: number;
+    /** The same for people: `3 processors`. */
+    readonly has: string;
+    /** In their order. */
+    readonly operations: readonly Outcome[];
+  };
   /** The steps that a dry run did not take; undefined if it was none. */
   readonly plan?: readonly StepDescription[] | undefined;
 }

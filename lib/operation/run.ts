@@ -9,7 +9,7 @@
 import { applyJournaled } from "../engine/journaled.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
-import { type Plan, planOf } from "../engine/plan.ts";
+import type { Plan } from "../engine/plan.ts";
 import { isRepeat } from "../engine/qmp_steps.ts";
 import { recover, type Recovery, refuseForeignVm } from "../engine/recover.ts";
 import { World } from "../engine/world.ts";
@@ -29,25 +29,25 @@ import {
   completeFacts,
   expectInstance,
   expectRuntime,
-  makeNonce,
   readNode,
   readRecord,
 } from "../plan/facts.ts";
-import { stateSteps } from "../plan/steps.ts";
 import { readHvparams } from "../state/hvparams.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { jsonNode, parseJson } from "../state/json.ts";
 import { findOwnFile } from "../state/journal_file.ts";
 import { expectRoot, lockInstance } from "../state/lock.ts";
-import { type DeviceEntry, isCurrent } from "../state/runtime.ts";
+import type { DeviceEntry } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { libcFault } from "../sys/libc.ts";
 import { planAdopt } from "./adopt.ts";
 import { readAdoptFacts } from "./adopt_facts.ts";
 import { planIdentity } from "./identity.ts";
+import { planStateUpgrade } from "./upgrade.ts";
 import { loadSteps, stepsOf } from "./journal_reader.ts";
 import type { Outcome } from "./outcome.ts";
 import { commandOf, isOffline, type Request } from "./request.ts";
+import { carryOutRow, isRow } from "./row.ts";
 import { isCommit } from "../engine/state_steps.ts";
 import {
   type KindRequest,
@@ -57,7 +57,7 @@ import {
   planLinks,
   prepareKind,
 } from "../kinds.ts";
-import type { Planner } from "../plan/kind.ts";
+import type { Planner, Row } from "../plan/kind.ts";
 import { findDevice, titleOf } from "../device/select.ts";
 import { noteOn } from "../state/own_check.ts";
 import { readOwnRecord } from "../state/own_record.ts";
@@ -191,7 +191,10 @@ async function decide(
     content: RuntimeContent;
     world: World;
   },
-): Promise<{ plan: Plan; process: QemuProcess | undefined }> {
+): Promise<{
+  plan: Plan | Row<KindRequest>;
+  process: QemuProcess | undefined;
+}> {
   if (request.kind === "state-upgrade") {
     return { plan: planStateUpgrade(paths, content), process: undefined };
   }
@@ -204,7 +207,7 @@ async function decide(
   const qemu = await askQemu(world.qmp, paths);
   // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);
-  const plan: Planner = request.kind === "adopt"
+  const plan: Planner<KindRequest> = request.kind === "adopt"
     ? async (facts) =>
       planAdopt(await readAdoptFacts(facts, world.qmp, request.uuid))
     : await prepareKind(request, { node, world });
@@ -258,12 +261,12 @@ function outcomeOf(plan: Plan, world: World): Outcome {
   };
 }
 
-/** The request alone; a change is made under the lock. */
-async function runOne(
+/** The request alone, unless it comes to a row. */
+async function runAlone(
   request: Request,
   paths: InstancePaths,
   options: RunOptions,
-): Promise<Outcome> {
+): Promise<Outcome | Row<KindRequest>> {
   const { content, qmp } = await unchanged(async () => ({
     content: filled(readContent(request, paths), request),
     qmp: isOffline(request) ? undefined : await openMonitor(paths.qmp, options),
@@ -272,6 +275,7 @@ async function runOne(
   using world = new World(qmp, { ...options, steps, qmpPath: paths.qmp });
   const known = { paths, content, world };
   const { plan, process } = await unchanged(() => decide(request, known));
+  if (isRow(plan)) return plan;
   if (options.mode === "dry-run") {
     const described = plan.steps.map((one) => steps.of(one).describe(one));
     return { ...plan, changed: false, plan: described };
@@ -286,6 +290,30 @@ async function runOne(
     });
   }
   return outcomeOf(plan, world);
+}
+
+/**
+ * The request; a change is made under the lock.
+ *
+ * @param settle puts in order what an operation of a row may have set free
+ */
+async function runOne(
+  request: Request,
+  { paths, options, settle }: {
+    readonly paths: InstancePaths;
+    readonly options: RunOptions;
+    readonly settle?: () => Promise<void>;
+  },
+): Promise<Outcome> {
+  const made = await runAlone(request, paths, options);
+  if (!("parts" in made)) return made;
+  return await carryOutRow(paths.name, made, {
+    one: async (part) => {
+      if (part !== made.parts[0]?.request) await settle?.();
+      return await runOne(part, { paths, options });
+    },
+    options,
+  });
 }
 
 const UNFINISHED = remark(
@@ -309,7 +337,8 @@ async function runAfterEarlier(
   using _lock = await unchanged(() =>
     lockInstance(paths, { ...options, command: commandOf(request) })
   );
-  const carryOut = (one: Request) => runOne(one, paths, options);
+  const carryOut = (one: Request) =>
+    runOne(one, { paths, options, settle: finish });
   const meant = await unchanged(() => pinned(request, paths));
   const recovery = await unchanged(() => recoverInterrupted(paths, options));
   const settled = recoverySettled(recovery);
@@ -350,24 +379,5 @@ export async function run(
   }
   // A question changes nothing, not even a missing folder: it takes no lock.
   const found = findOwnFile(paths, "journal") === "there" ? [UNFINISHED] : [];
-  return withWarnings(await runOne(request, paths, options), ...found);
-}
-
-/** Plans to bring the runtime file to the form Ganeti 3.1 writes. */
-export function planStateUpgrade(
-  paths: InstancePaths,
-  content: RuntimeContent,
-): Plan {
-  const about = {
-    action: "upgrade",
-    instance: paths.name,
-    title: `runtime file ${paths.runtime}`,
-    device: null,
-  } as const;
-  if (isCurrent(content.runtime)) return planOf({ ...about, steps: [] });
-  const { stage, commit } = stateSteps(
-    { paths, content, nonce: makeNonce() },
-    { change: "upgrade" },
-  );
-  return planOf({ ...about, steps: [stage, commit] });
+  return withWarnings(await runOne(request, { paths, options }), ...found);
 }

@@ -8,7 +8,7 @@ import type { Ending } from "../device/ending.ts";
 import type { CommandTable } from "../device/plan_commands.ts";
 import type { Remark } from "../errors.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
-import type { DeviceView, Plan } from "../engine/plan.ts";
+import type { Action, DeviceView, Plan } from "../engine/plan.ts";
 import type { Step } from "../engine/verbs.ts";
 import type { StepKind, World } from "../engine/world.ts";
 import type { PLACE } from "../state/entry_object.ts";
@@ -35,8 +35,32 @@ export interface KindName {
   readonly list: keyof typeof PLACE;
 }
 
+/** One operation of a {@linkcode Row}. */
+export interface RowPart<R extends AnyRequest = AnyRequest> {
+  /** Names all that was decided: no other part of the row has the same place. */
+  readonly request: R;
+  /** What there is after it, in the unit of the row. */
+  readonly reached: number;
+}
+
+/**
+ * A request that is carried out by others, one after the other, each planned,
+ * journaled and recorded alone. What was done stays when a later one fails.
+ */
+export interface Row<R extends AnyRequest = AnyRequest> {
+  readonly action: Action;
+  /** What there is before the first, in a unit such as processors or bytes. */
+  readonly before: number;
+  /** Empty: all is so already. */
+  readonly parts: readonly RowPart<R>[];
+  /** What the instance has then, for people: `3 processors`. */
+  say(reached: number): string;
+}
+
 /** Plans one request once QEMU has answered. */
-export type Planner = (facts: Facts) => Plan | Promise<Plan>;
+export type Planner<R extends AnyRequest = AnyRequest> = (
+  facts: Facts,
+) => Plan | Row<R> | Promise<Plan | Row<R>>;
 
 /** What is known of any request. */
 export interface AnyRequest {
@@ -135,7 +159,7 @@ export interface KindChanges<R extends AnyRequest = AnyRequest> {
     request: R,
     node: NodeFacts,
     world: World,
-  ): Planner | Promise<Planner>;
+  ): Planner<R> | Promise<Planner<R>>;
   /** The kinds of steps that only it has. */
   readonly steps: readonly StepKind[];
   /** The QMP commands that only its plans hold, or that it means otherwise. */

@@ -111,7 +111,7 @@ Deno.test("planDiskAdd() names all that a qcow2 file needs", () => {
       /^Cannot add \/srv\/new.img: it is a qcow2 image/,
     );
     assertMatch(error.hint ?? "", /--format raw/);
-    return error.lacks.join(" ");
+    return error.details.lacks?.join(" ");
   };
   assertEquals(lacks({}), "--format qcow2 --not-migratable");
   assertEquals(lacks({ migratable: "not-needed" }), "--format qcow2");
@@ -140,7 +140,7 @@ Deno.test("planDiskAdd() refuses a source that is in use, or read-only", () => {
   const used = diskAddFacts({ source: { inUseBy } });
   assertMatch(planRefusal("refused", used, add).message, /pid 7/);
   const fixed = diskAddFacts({ source: { writeFault: "EROFS" } });
-  const { message, lacks } = planRefusal("refused", fixed, add);
+  const { message, details } = planRefusal("refused", fixed, add);
   assertMatch(message, /EROFS/);
-  assertEquals(lacks, ["--read-only", "--not-migratable"]);
+  assertEquals(details.lacks, ["--read-only", "--not-migratable"]);
 });

@@ -370,7 +370,7 @@ Deno.test("planDiskRemove() finds nothing by an index or a name", () => {
     const error = refused("no-such-device", word);
     // None is named that one could be led to remove.
     assertEquals(
-      [error.message, error.hint, error.choice?.known],
+      [error.message, error.hint, error.details.choice?.known],
       [`No device "${word}" in this instance`, LIST, []],
     );
   }

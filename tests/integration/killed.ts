@@ -19,7 +19,7 @@ import { type KindRequest, loadNotes, prepareKind } from "../../lib/kinds.ts";
 import { interfaceIndex } from "../../lib/host/tap_holders.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
-import { kindOf, STEPS } from "../support/steps.ts";
+import { kindOf, onePlan, STEPS } from "../support/steps.ts";
 import type { Instance } from "../lab/scripted_instance.ts";
 import { TAP } from "../lab/look.ts";
 import { NAME, NEW_NIC } from "../lab/runtime_text.ts";
@@ -44,7 +44,7 @@ async function decide(
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), loadNotes);
-  const made = await plan(withTap(facts));
+  const made = onePlan(await plan(withTap(facts)));
   if (made.steps.length > 0) return made;
   throw new Error("there is nothing to do");
 }

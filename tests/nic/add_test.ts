@@ -136,13 +136,13 @@ const NO_SCRIPT = {
 Deno.test("planNicAdd() of mode none must say so where no start can have it", () => {
   const { link: _, ...none } = nicAdd({ mode: "none" });
   const given = nicAddFacts({ ...ONE_NIC, node: NO_SCRIPT });
-  const { message, hint = "", lacks } = refusal(
+  const { message, hint = "", details } = refusal(
     "refused",
     () => planNicAdd(none, given),
   );
   assertMatch(message, /start, and a migration, would fail .*none\/up/);
   assertMatch(hint, /make \/etc\/ganeti\/network\/none\/up.*--not-migratable/);
-  assertEquals(lacks, ["--not-migratable"]);
+  assertEquals(details.lacks, ["--not-migratable"]);
   const meant = { ...none, migratable: "not-needed" } as const;
   const codes = planNicAdd(meant, given).warnings.map(({ code }) => code);
   assertEquals(codes, ["not-migratable"]);

@@ -15,7 +15,7 @@ import {
 } from "../../lib/plan/facts.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
-import { known, type KnownPlan, STEPS } from "../support/steps.ts";
+import { known, type KnownPlan, onePlan, STEPS } from "../support/steps.ts";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
 import { keptFdNames, type Snapshot, snapshot } from "../lab/snapshot.ts";
 import type { Vm } from "../lab/vm.ts";
@@ -88,7 +88,8 @@ async function planOf(
   const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
-  const made = await plan(await completeFacts(node, await qemu(), loadNotes));
+  const facts = await completeFacts(node, await qemu(), loadNotes);
+  const made = onePlan(await plan(facts));
   if (made.steps.length === 0) throw new Error("there is nothing to do");
   return known(made, paths);
 }

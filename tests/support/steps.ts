@@ -11,6 +11,7 @@ import type { Step, StepDescription } from "../../lib/engine/verbs.ts";
 import type { StepKind, StepTable } from "../../lib/engine/world.ts";
 import type { AnyStep } from "../../lib/kinds.ts";
 import { loadSteps } from "../../lib/operation/journal_reader.ts";
+import type { Row } from "../../lib/plan/kind.ts";
 import type { InstancePaths } from "../../lib/state/instance.ts";
 
 /** A plan whose steps are typed by their kinds. */
@@ -45,6 +46,12 @@ export function kindOf(step: Step): StepKind {
 /** What a person is shown of a step. */
 export function describe(step: Step): StepDescription {
   return kindOf(step).describe(step);
+}
+
+/** What a request came to, which is no row of operations. */
+export function onePlan(decided: Plan | Row): Plan {
+  if ("parts" in decided) throw new Error("a row of operations");
+  return decided;
 }
 
 /**

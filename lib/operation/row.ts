@@ -1,0 +1,99 @@
+/**
+ * A row of operations that one request asks for. The lock is held from the
+ * first to the last: what was decided together stays true, but for what noded
+ * writes, and each operation reads the facts anew. After a kill the operation
+ * in hand is finished or taken back; the same request then does the rest.
+ *
+ * @module
+ */
+
+import type { RunOptions } from "../engine/options.ts";
+import type { Plan } from "../engine/plan.ts";
+import {
+  HotplugError,
+  named,
+  type RowSoFar,
+  toldOf,
+  withDetails,
+} from "../errors.ts";
+import type { KindRequest } from "../kinds.ts";
+import type { Row } from "../plan/kind.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** Whether a request comes to a row. */
+export function isRow<R extends KindRequest>(
+  decided: Plan | Row<R>,
+): decided is Row<R> {
+  return "parts" in decided;
+}
+
+/** How far it has come. */
+function soFar({ before, parts }: Row, done: readonly Outcome[]): RowSoFar {
+  return {
+    reached: parts[done.length - 1]?.reached ?? before,
+    operations: done.map(({ action, changed, device }) => ({
+      action,
+      changed,
+      device: device && toldOf(device),
+    })),
+  };
+}
+
+function anyChanged(outcomes: readonly Outcome[]): boolean {
+  return outcomes.some(({ changed }) => changed);
+}
+
+/** Nobody waits for the rest: what was done stays. */
+function refuseUnwanted({ signal, isWanted }: RowOptions, left: number) {
+  if (signal?.aborted !== true && isWanted?.() !== false) return;
+  throw new HotplugError(
+    "interrupted",
+    `The call was interrupted before it carried out ${left} operation${
+      left === 1 ? "" : "s"
+    }`,
+    { hint: "to carry them out, run the same command again" },
+  );
+}
+
+/** What may end a row between two operations. */
+type RowOptions = Pick<RunOptions, "signal" | "isWanted">;
+
+/**
+ * Carries a row out.
+ *
+ * @param one carries out one request, or plans it only
+ * @throws {HotplugError} that of the operation that failed, with what was done
+ * before it
+ */
+export async function carryOutRow<R extends KindRequest>(
+  instance: string,
+  row: Row<R>,
+  { one, options }: {
+    readonly one: (request: R) => Promise<Outcome>;
+    readonly options: RowOptions;
+  },
+): Promise<Outcome> {
+  const done: Outcome[] = [];
+  for (const { request } of row.parts) {
+    try {
+      const left = row.parts.length - done.length;
+      if (done.length > 0) refuseUnwanted(options, left);
+      done.push(await one(request));
+    } catch (error) {
+      const fault = named(error);
+      const changed = fault.changed || anyChanged(done);
+      throw withDetails(fault, { row: soFar(row, done), changed });
+    }
+  }
+  const plans = done.flatMap(({ plan }) => plan === undefined ? [] : [plan]);
+  const { reached } = soFar(row, done);
+  return {
+    instance,
+    action: row.action,
+    changed: anyChanged(done),
+    device: null,
+    row: { reached, has: row.say(reached), operations: done },
+    warnings: done.flatMap(({ warnings }) => warnings),
+    ...(plans.length > 0 && { plan: plans.flat() }),
+  };
+}
