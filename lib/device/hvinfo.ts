@@ -108,10 +108,16 @@ function plainMembers(
 /**
  * The arguments of QEMU that make a device what its entry says, but for driver
  * and id: where it sits, and every other property, as SPEC 13 tells.
+ *
+ * @param lost properties that it is not to have any more
  */
-export function recordedArguments(entry: Pick<DeviceEntry, "node">): Json {
+export function recordedArguments(
+  entry: Pick<DeviceEntry, "node">,
+  lost: readonly string[] = [],
+): Json {
+  const none = [...SAID_BESIDE, ...lost];
   return Object.fromEntries(
-    plainMembers(entry).filter(([key]) => !SAID_BESIDE.includes(key)),
+    plainMembers(entry).filter(([key]) => !none.includes(key)),
   );
 }
 
@@ -122,6 +128,23 @@ export function extraProperties(
   return Object.fromEntries(
     plainMembers(entry).filter(([key]) => !NOT_EXTRA.includes(key)),
   );
+}
+
+/** A start gives them to a NIC by itself, for its number of queues. */
+const OF_QUEUES = ["mq", "vectors"];
+
+/**
+ * The properties that a device does not keep when it is plugged anew, perhaps
+ * as one of another model.
+ *
+ * @param has what the model has; undefined: it is the same one
+ */
+export function lostProperties(
+  entry: Pick<DeviceEntry, "node">,
+  has: ReadonlySet<string> | undefined,
+): string[] {
+  return Object.keys(extraProperties(entry))
+    .filter((key) => OF_QUEUES.includes(key) || has?.has(key) === false);
 }
 
 /** Whether Ganeti's start can have a text as it is. */

@@ -34,8 +34,8 @@ import type { FoundUnfinished } from "../plan/finish.ts";
 import { listInstances } from "../plan/instances.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { QmpCommandError } from "../qmp/errors.ts";
-import { isJson } from "../qmp/message.ts";
+import { propertiesOfModel } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
 import { runtimeDir } from "../state/instance.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
@@ -243,17 +243,6 @@ const OF_A_CARD = ["netdev", "mac", "addr"];
 
 /** Whether a driver of this name is a PCI network card: qapi/qdev.json. */
 async function isCard(qmp: QmpSession, driver: string): Promise<boolean> {
-  try {
-    const properties = await qmp.execute("device-list-properties", {
-      typename: driver,
-    });
-    const names = Array.isArray(properties)
-      ? properties.filter(isJson).map(({ name }) => name)
-      : [];
-    return OF_A_CARD.every((name) => names.includes(name));
-  } catch (error) {
-    // It has no such driver.
-    if (error instanceof QmpCommandError) return false;
-    throw error;
-  }
+  const { names } = await askAll(qmp, { names: propertiesOfModel(driver) });
+  return OF_A_CARD.every((name) => names.has(name));
 }

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { isParavirtual, type Nic, OF_PLAIN_CARDS } from "../device/nic.ts";
+import { extraProperties, lostProperties } from "../device/hvinfo.ts";
+import {
+  isParavirtual,
+  type Nic,
+  OF_PLAIN_CARDS,
+  VIRTIO_NET,
+} from "../device/nic.ts";
 import { findDevice } from "../device/select.ts";
 import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
@@ -15,6 +21,8 @@ import { cutsOf } from "../host/tap_place.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
 import { chooseChange } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
+import { propertiesOfModel } from "../qmp/device_queries.ts";
+import { askAll } from "../qmp/query.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
@@ -42,6 +50,8 @@ export interface Modified {
   readonly from: Attachment;
   /** What it or the new one is to hang on. */
   readonly to: Attachment;
+  /** What a new one does not keep of what the entry has besides. */
+  readonly lost: readonly string[];
 }
 
 function nicWanted(
@@ -118,6 +128,7 @@ export function modifiedNic(
   return {
     ...{ entry, uuid, id, was, wanted },
     tap: netdevOf(facts.qemu, id)?.facts.tap,
+    lost: lostProperties(entry, facts.modelHas),
     from: attachmentOf(facts, was, {
       ...of,
       ganeti: ganeti && recordedAs(ganeti, was),
@@ -132,6 +143,22 @@ export interface NicModifyFacts extends NicAddFacts {
   readonly cuts: readonly string[];
   /** The bridge its tap is on, wherever it should be. */
   readonly bridge: string | undefined;
+  /** Properties of the driver that is asked for; undefined: none is. */
+  readonly modelHas?: ReadonlySet<string> | undefined;
+}
+
+/** Asks only where something may have to go. */
+async function readModel(
+  driver: string | undefined,
+  entry: NicEntry | undefined,
+  { qmp }: World,
+): Promise<ReadonlySet<string> | undefined> {
+  if (driver === undefined || entry === undefined) return undefined;
+  if (Object.keys(extraProperties(entry)).length === 0) return undefined;
+  const model = isParavirtual(driver) ? VIRTIO_NET : driver;
+  const { names } = await askAll(qmp, { names: propertiesOfModel(model) });
+  // Without an answer nothing is known to be missing.
+  return names.size > 0 ? names : undefined;
 }
 
 /** Adds what changing a NIC depends on. @throws {HotplugError} */
@@ -157,5 +184,6 @@ export async function readNicModifyFacts(
       ? await cutsOf(there, placeOf(recordedNic(entry), noted))
       : [],
     bridge: isThere ? bridgeOf(there) : undefined,
+    modelHas: await readModel(driver, entry, world),
   };
 }

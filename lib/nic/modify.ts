@@ -9,7 +9,7 @@
 
 import { titleOf } from "../device/select.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
-import { refuse, unsupported } from "../errors.ts";
+import { refuse, type Remark, remark, unsupported } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
 import {
   refuseFixedBus,
@@ -144,12 +144,12 @@ function replugSteps(
   modified: Modified,
 ): { readonly steps: NicStep[]; readonly plug: QmpStep } {
   refuseReplug(facts, modified);
-  const { id, uuid, entry, wanted, to } = modified;
+  const { id, uuid, entry, wanted, to, lost } = modified;
   const nic = { ...wanted, id };
   const made = { value: "tap" } as const;
   const notes = notesFor(wanted, facts.content.runtime.hvparams);
   const plug = deviceStep(
-    deviceArguments(facts, nic, { address: recordedArguments(entry) }),
+    deviceArguments(facts, nic, { address: recordedArguments(entry, lost) }),
   );
   const steps: NicStep[] = [
     ...openSteps(nic, changes.tap ?? facts.communicationTap),
@@ -242,6 +242,20 @@ function toRecord({ changes }: NicModify, { entry, wanted }: Modified): Nic {
   };
 }
 
+/** What the guest had of the old card, and has of the new one no more. */
+function lostWarning(
+  { modelHas }: NicModifyFacts,
+  { lost, wanted: { driver } }: Modified,
+): Remark | undefined {
+  const gone = lost.filter((key) => modelHas?.has(key) === false);
+  if (gone.length === 0) return undefined;
+  const words = gone.join(", ");
+  return remark(
+    "property-dropped",
+    `${driver} has no ${words}: the NIC loses what was recorded of it`,
+  );
+}
+
 /**
  * Plans to change a NIC.
  *
@@ -260,7 +274,7 @@ export function planNicModify(
     : { steps: inPlaceSteps(facts, request, modified), plug: undefined };
   const members = nicMembers(
     entry,
-    isReplug ? wanted : toRecord(request, modified),
+    isReplug ? { ...wanted, lost: modified.lost } : toRecord(request, modified),
     request.ganeti?.object,
   );
   const tap = isReplug ? null : tapOf(facts, entry) ?? null;
@@ -283,6 +297,7 @@ export function planNicModify(
     warnings: [
       wanted.mode === modified.was.mode ? undefined : unstartable(facts),
       isReplug ? startWarning(facts, wanted) : undefined,
+      isReplug ? lostWarning(facts, modified) : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)
         : []),

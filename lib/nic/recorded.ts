@@ -81,17 +81,17 @@ function text(value: string): string {
   return formatJson(jsonNode(value));
 }
 
-/** An object of the entry with these texts in it. */
+/** An object of the entry with these texts in it; null: without the member. */
 function changedObject(
   node: JsonNode | undefined,
-  texts: Readonly<Record<string, string>>,
+  texts: Readonly<Record<string, string | null>>,
 ): string {
   const object = node?.type === "object" ? node : jsonObject([]);
   const members = Object.fromEntries(
     Object.entries(texts).filter(([key, value]) => {
       const now = member(object, key);
       return now?.type === "string" ? now.value !== value : true;
-    }).map(([key, value]) => [key, text(value)]),
+    }).map(([key, value]) => [key, value === null ? null : text(value)]),
   );
   return formatJson(withMembers(object, "nic", members));
 }
@@ -128,24 +128,37 @@ function ownMembers(entry: NicEntry, nic: RecordedNic): Members {
   };
 }
 
+/** How QEMU knows the NIC, if that becomes different. */
+function hvinfoMembers(
+  { node, hvinfo }: NicEntry,
+  driver: string,
+  lost: readonly string[],
+): Members {
+  if (driver === hvinfo.driver && lost.length === 0) return {};
+  const gone = Object.fromEntries(lost.map((key) => [key, null]));
+  const changed = changedObject(member(node, "hvinfo"), { ...gone, driver });
+  return { hvinfo: changed };
+}
+
 /**
  * The members of an entry that become different; none if it stays as it is.
  *
+ * @param nic.lost keys of its hvinfo that it does not keep
  * @param given a master's object for the entry
  */
 export function nicMembers(
   entry: NicEntry,
-  nic: RecordedNic & Pick<Nic, "driver">,
+  nic: RecordedNic & Pick<Nic, "driver"> & {
+    readonly lost?: readonly string[];
+  },
   given: string | undefined,
 ): Members {
-  const { node, hvinfo } = entry;
+  const { node } = entry;
   const members = {
     ...(given === undefined
       ? ownMembers(entry, nic)
       : ganetiMembers(entry, given)),
-    ...(nic.driver === hvinfo.driver ? {} : {
-      hvinfo: changedObject(member(node, "hvinfo"), { driver: nic.driver }),
-    }),
+    ...hvinfoMembers(entry, nic.driver, nic.lost ?? []),
   };
   const now = membersOf(node, Object.keys(members));
   return Object.fromEntries(

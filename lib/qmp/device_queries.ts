@@ -166,6 +166,18 @@ export function targetOf(path: string): Query<number> {
   };
 }
 
+/** The names of a device model's properties; none if QEMU has no such model. */
+export function propertiesOfModel(
+  typename: string,
+): Query<ReadonlySet<string>> {
+  return {
+    execute: "device-list-properties",
+    args: { typename },
+    ifRefused: "nothing",
+    read: (value) => new Set(list(value).map(({ name }) => text(name))),
+  };
+}
+
 /**
  * The properties of a device model; an error if QEMU has none of this name.
  * qom-list-types, which would just tell, ends QEMU 10.0 of Debian.

@@ -111,6 +111,61 @@ Deno.test("planNicModify() asks QEMU for MAC and driver, not the file", () => {
   );
 });
 
+/** What the new card has; what stays recorded, and what it is plugged with. */
+const KEPT: readonly [
+  changes: NicChanges,
+  has: readonly string[] | undefined,
+  entry: readonly string[],
+  plugged: readonly string[],
+  dropped: readonly string[],
+][] = [
+  // The same model: only what a start gives by itself goes.
+  [{ mac: "aa:00:00:00:00:77" }, undefined, ["host_mtu", "bootindex"], [
+    ...["host_mtu", "bootindex"],
+  ], []],
+  [{ queues: 4 }, undefined, ["host_mtu", "bootindex"], [
+    ...["host_mtu", "bootindex", "mq", "vectors"],
+  ], []],
+  // Another one keeps what it has, too.
+  [{ driver: "rtl8139" }, ["bootindex", "romfile"], ["bootindex"], [
+    "bootindex",
+  ], ["host_mtu"]],
+  [{ driver: "rtl8139" }, ["mq", "vectors"], [], [], [
+    ...["host_mtu", "bootindex"],
+  ]],
+];
+
+Deno.test("planNicModify() keeps of hvinfo what the new card has", () => {
+  const more = { host_mtu: 1400, bootindex: 2, mq: "on", vectors: 4 };
+  const keys = Object.keys(more);
+  const hvinfo = { ...nic(0, 13).hvinfo, ...more };
+  for (const [changes, has, entry, plugged, dropped] of KEPT) {
+    const spec = { nics: [nic(0, 13, { hvinfo })], hvparams: {} };
+    const given = {
+      ...nicModifyFacts(spec),
+      modelHas: has && new Set(has),
+    };
+    const made = planOf(planNicModify(request(changes), given));
+    const { change } = stepOf(made, "commit-state");
+    assert(change.change === "members");
+    const after = JSON.parse(change.members.hvinfo ?? "");
+    const args = qmpStep(made, "device_add").arguments;
+    const at = JSON.stringify(changes);
+    assertEquals(keys.filter((key) => key in after), [...entry], at);
+    assertEquals(keys.filter((key) => key in args), [...plugged], at);
+    assertEquals([after.bus, after.id, args.id], ["pci.0", ID, ID]);
+    const told = made.warnings
+      .filter(({ code }) => code === "property-dropped");
+    assertEquals(told.length, dropped.length === 0 ? 0 : 1);
+    for (const key of dropped) {
+      assertStringIncludes(told[0]?.message ?? "", key);
+    }
+    // The old one comes back with all that it had.
+    const [back] = stepOf(made, "unplug").putBack ?? [];
+    assertEquals(back?.arguments.host_mtu, 1400);
+  }
+});
+
 Deno.test("planNicModify() tells of a bridge that is down", () => {
   const bridgeState = {
     link: "down",
