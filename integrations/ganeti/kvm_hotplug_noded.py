@@ -102,6 +102,13 @@ def _listen(streams, buffers, seconds):
     return True
 
 
+def _wait_for_killed(process):
+    try:
+        process.wait(KILLED_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass  # the kernel keeps it: there is nothing more to do
+
+
 def run(command, line="", seconds=REQUEST_SECONDS, grace=GRACE_SECONDS):
     """Runs a program with a line as its input.
 
@@ -128,6 +135,8 @@ def run(command, line="", seconds=REQUEST_SECONDS, grace=GRACE_SECONDS):
     except subprocess.TimeoutExpired:
         process.kill()
         stopped = True
+        # Not reaped, it would stay until the daemon starts another program.
+        _wait_for_killed(process)
     finally:
         for stream in streams:
             stream.close()

@@ -48,7 +48,10 @@ export function chooseIothread(
 ): ChosenIothread {
   const count = iothreadsFor(facts, request);
   if (count < 1) return { iothread: request.iothread, steps: [] };
-  const there = [...facts.iothreads].sort();
+  // `iothread10` comes behind `iothread2`.
+  const there = [...facts.iothreads].sort((a, b) =>
+    a.localeCompare(b, "en", { numeric: true })
+  );
   const turn = facts.content.runtime.disks.length % there.length;
   if (there.length > 0) return { iothread: there[turn], steps: [] };
   refuseMissingCommands(facts.qemu, ["object-add", "object-del"]);

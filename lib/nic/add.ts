@@ -158,7 +158,11 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
     kind: NIC,
     identity: nic,
     entry: nicEntry(nic, ganeti?.object),
-    view: plannedView(nic, { index, uuid, id, ...placeView(place) }, null),
+    view: plannedView(
+      nic,
+      { index, uuid, id, ...placeView(place) },
+      { tap: null, hvparams },
+    ),
     before: [
       ...host,
       ...joinSteps(made, to),

@@ -252,7 +252,7 @@ function lostWarning(
   const words = gone.join(", ");
   return remark(
     "property-dropped",
-    `${driver} has no ${words}: the NIC loses what was recorded of it`,
+    `${driver} has no property ${words}, so the NIC's entry loses it`,
   );
 }
 
@@ -278,7 +278,8 @@ export function planNicModify(
     request.ganeti?.object,
   );
   const tap = isReplug ? null : tapOf(facts, entry) ?? null;
-  const device = plannedView(wanted, entryView(entry), tap);
+  const { hvparams } = facts.content.runtime;
+  const device = plannedView(wanted, entryView(entry), { tap, hvparams });
   const changes = Object.keys(members).length > 0;
   const { stage, commit } = stateSteps(facts, {
     change: "members",

@@ -4,9 +4,15 @@
  * @module
  */
 
-import { type Nic, settingsAtStart } from "../device/nic.ts";
+import {
+  isParavirtual,
+  type Nic,
+  settingsAtStart,
+  VIRTIO_NET,
+} from "../device/nic.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { type EntryView, entryView, type ViewFacts } from "../plan/view.ts";
+import type { Hvparams } from "../state/hvparams.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { tapOf } from "./files.ts";
 import { notesOf } from "./notes.ts";
@@ -26,11 +32,34 @@ export const NO_DETAILS = {
   migratable: null,
 } as const;
 
+/**
+ * Whether Ganeti's start and a migration make the same NIC: it takes from the
+ * hvparams what the model of all NICs and the number of their queues is.
+ *
+ * @returns null where that is for the node's network script to say
+ */
+function isMigratable(
+  { driver, mode, queues }: Pick<Nic, "driver" | "queues"> & {
+    readonly mode: string | undefined;
+  },
+  hvparams: Hvparams,
+): boolean | null {
+  const { nicType } = hvparams;
+  const model = isParavirtual(nicType) ? VIRTIO_NET : nicType;
+  // `auto` is as many as a running NIC has.
+  const atStart = settingsAtStart(driver, hvparams, queues);
+  if (driver !== model || atStart.queues !== queues) return false;
+  return mode === "none" || mode === "ext" ? null : true;
+}
+
 /** A NIC as it will be, in its place. */
 export function plannedView(
   nic: Nic,
   place: Omit<EntryView, "name" | "driver">,
-  tap: string | null,
+  { tap, hvparams }: {
+    readonly tap: string | null;
+    readonly hvparams: Hvparams;
+  },
 ): NicView {
   return {
     ...NO_DETAILS,
@@ -45,6 +74,7 @@ export function plannedView(
     queues: nic.queues,
     vhost: nic.vhost === "on",
     link_state: nic.linkState,
+    migratable: isMigratable(nic, hvparams),
   };
 }
 
@@ -62,6 +92,8 @@ export function nicView(entry: NicEntry, facts: ViewFacts): NicView {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { linkState, vhost } = notesOf(facts, uuid);
   const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;
+  const { driver } = entry.hvinfo;
+  const isKnown = netdev !== undefined && driver !== undefined;
   return {
     ...NO_DETAILS,
     kind: "nic",
@@ -78,5 +110,11 @@ export function nicView(entry: NicEntry, facts: ViewFacts): NicView {
       ? vhostAtStart(entry, facts)
       : vhost === "on",
     link_state: linkState,
+    migratable: isKnown && facts.content !== undefined
+      ? isMigratable(
+        { driver, mode: entry.mode, queues: netdev.queues },
+        facts.content.runtime.hvparams,
+      )
+      : null,
   };
 }

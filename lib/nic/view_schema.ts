@@ -41,7 +41,9 @@ export const NIC_MEMBERS = {
     whole("The limit of its traffic, bytes per second; null if none."),
   ),
   migratable: orNull(
-    truth("Whether Ganeti can start or migrate it from the runtime file."),
+    truth(
+      "Whether Ganeti can start or migrate it from the runtime file; null where it depends on the node's network script (modes none and ext), or is not known.",
+    ),
   ),
 };
 

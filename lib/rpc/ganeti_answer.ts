@@ -18,7 +18,9 @@ import {
   orNone,
   type Remark,
   remark,
+  withDetails,
 } from "../errors.ts";
+import type { Outcome } from "../operation/outcome.ts";
 import type { CheckResult } from "../inspect/check.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 
@@ -39,8 +41,41 @@ function hvinfoOf(entry: string | undefined): unknown {
   return object?.hvinfo ?? null;
 }
 
-function withWarnings(answer: Answer, more: readonly Remark[]): Answer {
-  return { ...answer, warnings: [...more, ...answer.warnings ?? []] };
+/** What is done besides a request, and what it put in order. */
+class Besides {
+  /** What earlier calls had left. */
+  readonly settled: Remark[] = [];
+  readonly warnings: Remark[] = [];
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  /** Carries out a request of its own. @throws {HotplugError} */
+  async carryOut(request: Request): Promise<Outcome> {
+    const { outcome } = await carryOut(request, this.#call);
+    this.settled.push(...outcome.settled ?? []);
+    return outcome;
+  }
+
+  /** The answer to the request, which tells of that, too. */
+  answer({ document, warnings = [], settled = [], ...rest }: Answer): Answer {
+    const all = [...this.settled, ...settled];
+    return {
+      ...rest,
+      document: { ...document, settled: all },
+      settled: all,
+      warnings: [...this.warnings, ...warnings],
+    };
+  }
+
+  /** A failure has no warnings: what was done before it is settled. */
+  failure(error: unknown): unknown {
+    if (!(error instanceof HotplugError)) return error;
+    const settled = [...this.settled, ...this.warnings, ...error.settled];
+    return withDetails(error, { settled });
+  }
 }
 
 const LINKS_MENDED = remark(
@@ -52,48 +87,44 @@ const LINKS_MENDED = remark(
  * Brings the links to an order, as far as it is proven which disk is which.
  *
  * @param order uuids of the disks; none: nothing is known, nothing is done
- * @returns warnings
  * @throws {HotplugError} status 7, if something is left over
  */
 async function mendLinks(
   { name, order }: { readonly name: string; readonly order: readonly string[] },
-  call: Call,
-): Promise<readonly Remark[]> {
-  if (order.length === 0) return [];
+  besides: Besides,
+): Promise<void> {
+  if (order.length === 0) return;
   try {
     const request = { kind: "links-mend", instance: name, order } as const;
-    const { outcome } = await carryOut(request, call);
-    return outcome.changed
-      ? [LINKS_MENDED, ...outcome.warnings]
-      : outcome.warnings;
+    const { changed, warnings } = await besides.carryOut(request);
+    besides.warnings.push(...changed ? [LINKS_MENDED] : [], ...warnings);
   } catch (error) {
     const harmless = error instanceof HotplugError && !error.changed;
     if (!harmless) throw error;
+    besides.settled.push(...error.settled);
     const message = `the links of the disks were not checked: ${error.message}`;
-    return [remark("links-not-checked", message, { hint: error.hint })];
+    const { hint } = error;
+    besides.warnings.push(remark("links-not-checked", message, { hint }));
   }
 }
 
-/**
- * Gives an entry whose uuid is right but for its end the one that a master has.
- *
- * @returns warnings
- */
+/** Gives an entry whose uuid is right but for its end the one of a master. */
 async function correctUuid(
   identity: IdentityMend,
   call: Call,
-): Promise<readonly Remark[]> {
+  besides: Besides,
+): Promise<void> {
   const { invocation, terminal: { env } } = call;
   const reach = reachOf(invocation, env);
   const paths = instancePaths(reach.runDir, identity.instance, reach);
   const read = () => readRuntimeFile(paths.runtime)?.runtime;
   // What is wrong with the file, the request itself tells.
   const runtime = orNone(read, isFailure);
-  if (runtime === undefined || !namesake(runtime, identity)) return [];
-  const { outcome } = await carryOut(identity, call);
-  if (!outcome.changed) return [];
+  if (runtime === undefined || !namesake(runtime, identity)) return;
+  const { changed } = await besides.carryOut(identity);
+  if (!changed) return;
   const message = `the device is recorded with uuid ${identity.uuid} now`;
-  return [remark("uuid-corrected", message)];
+  besides.warnings.push(remark("uuid-corrected", message));
 }
 
 /**
@@ -108,18 +139,22 @@ export async function changeAsGaneti(
   },
   call: Call,
 ): Promise<Answer> {
-  const corrected = await correctUuid(identity, call);
-  const isRemoval = request.kind === "disk-remove";
-  const before = isRemoval ? [] : await mendLinks(instance, call);
-  const { outcome, answer } = await carryOut(request, call);
-  const order = instance.order.filter((uuid) =>
-    !isRemoval || uuid !== request.device
-  );
-  const after = isRemoval ? await mendLinks({ ...instance, order }, call) : [];
-  const removed = outcome.action === "remove" && outcome.changed;
-  const payload = removed ? hvinfoOf(outcome.entry) : null;
-  const warnings = [...corrected, ...before, ...after];
-  return withGaneti(withWarnings(answer, warnings), payload);
+  const besides = new Besides(call);
+  try {
+    await correctUuid(identity, call, besides);
+    const isRemoval = request.kind === "disk-remove";
+    if (!isRemoval) await mendLinks(instance, besides);
+    const { outcome, answer } = await carryOut(request, call);
+    const order = instance.order.filter((uuid) =>
+      !isRemoval || uuid !== request.device
+    );
+    if (isRemoval) await mendLinks({ ...instance, order }, besides);
+    const removed = outcome.action === "remove" && outcome.changed;
+    const payload = removed ? hvinfoOf(outcome.entry) : null;
+    return withGaneti(besides.answer(answer), payload);
+  } catch (error) {
+    throw besides.failure(error);
+  }
 }
 
 /** What noded would say of it: one kind of device is enough. */

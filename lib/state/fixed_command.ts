@@ -161,7 +161,7 @@ export function fixedOptions(
 /** Whether the fixed part makes an object of this type with this id. */
 export function hasObject(
   words: readonly string[],
-  { type, id }: { readonly type: string; readonly id: string },
+  { type, id }: Pick<FixedOption, "type" | "id">,
 ): boolean {
   return fixedOptions(words, "object")
     .some((one) => one.type === type && one.id === id);

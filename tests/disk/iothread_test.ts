@@ -49,6 +49,8 @@ function iothreadOf(...about: Parameters<typeof plan>) {
 Deno.test("planDiskAdd() gives a master's disks iothreads in turn", () => {
   const two = { virtio_disk_iothreads: 2 };
   assertEquals(iothreadOf(two, ["b", "a"]), "b");
+  // The second of two; a number is no text.
+  assertEquals(iothreadOf(two, ["io10", "io2"]), "io10");
   assertEquals(iothreadOf({ virtio_disk_iothreads: 1 }, ["x"]), "x");
 });
 

@@ -127,6 +127,16 @@ class Programs(unittest.TestCase):
         said = shim.run([path], seconds=0.2, grace=0.2)
         self.assertIsNone(said.status)
 
+    def test_what_only_closes_its_output_is_reaped(self):
+        self.addCleanup(setattr, shim, "KILLED_SECONDS", shim.KILLED_SECONDS)
+        shim.KILLED_SECONDS = 0.2
+        path = self.program("exec >&- 2>&-\nexec sleep 600")
+        said = shim.run([path])
+        self.assertIsNone(said.status)
+        # No child is left, not even a dead one.
+        with self.assertRaises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
     def test_garbage_without_end_is_not_kept(self):
         path = self.program("exec yes")
         said = shim.run([path], seconds=30, grace=30)

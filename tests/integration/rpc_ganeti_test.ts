@@ -160,6 +160,24 @@ Deno.test("hotplug_device does nothing about a disk that is modified", async () 
   assertEquals(vm.state(), before);
 });
 
+Deno.test("hotplug_device tells of a corrected uuid where it fails, too", async () => {
+  await using vm = new Instance();
+  await using rpc = rpcOn(vm);
+  const [instance] = sample("hotplug_device-hotmod-nic");
+  const { hvinfo: _, ...nic } = vm.runtime[1][0];
+  // Another end, and a bridge that this node does not have.
+  const uuid = `${nic.uuid.slice(0, 18)}-9999-000000000099`;
+  const nicparams = { mode: "bridged", link: "kh-none", vlan: "" };
+  const device = { ...nic, uuid, nicparams };
+  const params = [instance, "hotmod", "nic", device, null, 0];
+  const failed = await rpc.call("hotplug_device", params);
+  assertEquals(codes(failed)[0], -32003);
+  assertEquals(vm.runtime[1][0].uuid, uuid);
+  const { settled } = (failed.error as Doc).data as Doc;
+  const told = (settled as Doc[]).map(({ code }) => code);
+  assertEquals(told, ["uuid-corrected"]);
+});
+
 Deno.test("resize_disk answers as noded would", async () => {
   await using vm = new Instance();
   await using rpc = rpcOn(vm);

@@ -116,7 +116,7 @@ Deno.test("planNicAdd() records what it plugs", () => {
     vhost: false,
     link_state: "up",
     ...{ channel: null, scsi_id: null, lun: null },
-    ...{ mtu: null, rate: null, migratable: null },
+    ...{ mtu: null, rate: null, migratable: true },
   });
   assertEquals(added.title, "NIC 1");
 });

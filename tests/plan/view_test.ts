@@ -12,6 +12,7 @@ import {
   facts,
   type FactsSpec,
   nic,
+  type PlainObject,
   present,
   uuidOf,
 } from "../support/facts.ts";
@@ -139,8 +140,35 @@ Deno.test("nicView() of a NIC has the fields of the interface", () => {
     queues: 1,
     link_state: "up",
     ...{ channel: null, scsi_id: null, lun: null },
-    ...{ mtu: null, rate: null, migratable: null },
+    ...{ mtu: null, rate: null, migratable: true },
   });
+});
+
+Deno.test("nicView() tells whether a migration makes the same NIC", () => {
+  const rows: [boolean | null, PlainObject, PlainObject, number][] = [
+    [true, {}, {}, 1],
+    // A start gives as many as the hvparams say, with vhost_net only.
+    [false, {}, {}, 2],
+    [false, {}, { virtio_net_queues: 2 }, 2],
+    [true, {}, { virtio_net_queues: 2, vhost_net: true }, 2],
+    [true, {}, { virtio_net_queues: "auto", vhost_net: true }, 4],
+    [false, {}, { nic_type: "e1000" }, 1],
+    // The node's network script decides.
+    [null, { nicparams: { mode: "none" } }, {}, 1],
+    [null, { nicparams: { mode: "ext" } }, {}, 1],
+  ];
+  for (const [expected, more, hvparams, queues] of rows) {
+    const given = facts({ nics: [nic(0, 12, more)], hvparams });
+    const netdevs = new Map(
+      [...given.qemu.netdevs].map(([id, one]) => [id, { ...one, queues }]),
+    );
+    const qemu = { ...given.qemu, netdevs };
+    const entry = present(given.content.runtime.nics[0]);
+    const told = nicView(entry, { ...given, qemu }).migratable;
+    assertEquals(told, expected, JSON.stringify([more, hvparams, queues]));
+    const down = nicView(entry, { ...given, qemu: undefined });
+    assertEquals(down.migratable, null);
+  }
 });
 
 Deno.test("nicView() of a NIC without link says the same as at its adding", () => {
