@@ -42,6 +42,9 @@ function textOf(result: CheckResult): string[] {
   const hints = result.requirements.flatMap(({ name, hint }) =>
     hint === null ? [] : [`hint (${name}): ${hint}`]
   );
+  const start = result.kvm_extra === null
+    ? []
+    : [`for the next start, add to hvparam kvm_extra: ${result.kvm_extra}`];
   const ways = result.ways.map(({ via, usable, detail }) => [
     usable,
     `--via ${via}`,
@@ -51,6 +54,7 @@ function textOf(result: CheckResult): string[] {
     `${result.instance}: ${qemuText(result)}`,
     ...table([["", "REQUIREMENT", "FOR", ""], ...rows]),
     ...hints,
+    ...start,
     ...table([["", "WAY TO A DISK", ""], ...ways]),
     `free slots: ${result.free_slots.join(" ") || "none"}`,
     result.supported

@@ -54,6 +54,7 @@ function fileRequirement(
     ok: false,
     detail: message,
     hint,
+    kvm_extra: null,
   }];
 }
 
@@ -113,9 +114,10 @@ export async function check(
         rules: await kind.requirements(facts),
       })),
     );
+    const judged = judgeAll(facts, kinds);
     const requirements = [
       ...fileRequirement(fault, kinds.map(({ kind }) => kind.word)),
-      ...judgeAll(facts, kinds),
+      ...judged.requirements,
     ];
     const { kind, label, paths } = target;
     const text = kind === "instance" ? readUidText(paths) : undefined;
@@ -129,6 +131,7 @@ export async function check(
       instance: label,
       supported: requirements.every(({ ok }) => ok),
       requirements,
+      kvm_extra: judged.kvm_extra,
       qemu: qemuView(facts.qemu, facts.confinement, text),
       ways: waysOf(facts.qemu, facts.confinement),
       free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),

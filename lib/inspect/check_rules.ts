@@ -11,7 +11,7 @@ import { usualBuses } from "../device/pci_bus.ts";
 import { HotplugError } from "../errors.ts";
 import { slotFacts } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
-import type { Kind, KindName, KindRule } from "../plan/kind.ts";
+import type { Kind, KindName, KindRule, StartOption } from "../plan/kind.ts";
 import {
   MACHINE_RULES,
   refuseMissingCommands,
@@ -19,6 +19,7 @@ import {
   STATE_RULES,
 } from "../plan/requirements.ts";
 import type { Told } from "../words/json_schema.ts";
+import { kvmExtra } from "./kvm_extra.ts";
 import type { REQUIREMENT } from "./check_schema.ts";
 
 /** One requirement, and whether it is met. */
@@ -30,6 +31,7 @@ interface CheckRule {
   readonly for: readonly string[];
   refuse(): void;
   state(): string;
+  readonly start?: readonly StartOption[];
 }
 
 /** A kind, and what it needs besides. */
@@ -136,23 +138,41 @@ function placeRules(
   });
 }
 
-function judge({ name, for: words, refuse, state }: CheckRule): Requirement {
+/** A requirement, and the options that it wants of the next start. */
+interface Judged {
+  readonly requirement: Requirement;
+  readonly start: readonly StartOption[];
+}
+
+function judge(
+  { name, for: words, refuse, state, start = [] }: CheckRule,
+): Judged {
   const about = { name, for: words };
   try {
     refuse();
-    return { ...about, ok: true, detail: state(), hint: null };
+    const met = { ok: true, detail: state(), hint: null, kvm_extra: null };
+    return { requirement: { ...about, ...met }, start: [] };
   } catch (error) {
     if (!(error instanceof HotplugError)) throw error;
     const { message: detail, hint = null } = error;
-    return { ...about, ok: false, detail, hint };
+    const missing = { ok: false, detail, hint, kvm_extra: kvmExtra(start) };
+    return { requirement: { ...about, ...missing }, start };
   }
 }
 
-/** Every requirement; the first that is not met is what an `add` would say. */
+/** What `check` tells of all requirements. */
+export interface Judgement {
+  /** The first that is not met is what an `add` would say. */
+  readonly requirements: readonly Requirement[];
+  /** {@linkcode kvmExtra} of all that are not met. */
+  readonly kvm_extra: string | null;
+}
+
+/** Every requirement, and what a next start has to have for them. */
 export function judgeAll(
   facts: Facts,
   kinds: readonly CheckedKind[],
-): Requirement[] {
+): Judgement {
   const forAll = ({ name, refuse, state }: Rule): CheckRule => ({
     name,
     for: wordsOf(kinds),
@@ -164,7 +184,7 @@ export function judgeAll(
       rules.filter((one) => one.at === at)
         .map((one): CheckRule => ({ ...one, for: [kind.word] }))
     );
-  return [
+  const judged = [
     ...STATE_RULES.map(forAll),
     ...commandRules(facts, kinds),
     ...particular("before-place"),
@@ -172,4 +192,8 @@ export function judgeAll(
     ...placeRules(facts, kinds),
     ...particular("after-place"),
   ].map(judge);
+  return {
+    requirements: judged.map(({ requirement }) => requirement),
+    kvm_extra: kvmExtra(judged.flatMap(({ start }) => start)),
+  };
 }

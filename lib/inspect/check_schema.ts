@@ -25,7 +25,7 @@ export const REQUIREMENT = named(
     name: text("For programs, for example getfd or run-state."),
     for: list(
       "The kinds of devices that need it.",
-      text("A kind: disk or nic."),
+      text("A kind, for example disk."),
     ),
     ok: truth("Whether it is met."),
     detail: text(
@@ -34,6 +34,11 @@ export const REQUIREMENT = named(
     hint: orNull(
       text(
         "The next step; null if the requirement is met or no step is known.",
+      ),
+    ),
+    kvm_extra: orNull(
+      text(
+        "What to add to hvparam kvm_extra, so that the requirement is met from the next start on; null if it is met or if that does not help.",
       ),
     ),
   }),
@@ -59,6 +64,11 @@ export const CHECK_MEMBERS = {
   requirements: list(
     "The requirements, in the order of an addition's checks.",
     REQUIREMENT,
+  ),
+  kvm_extra: orNull(
+    text(
+      "What to add to hvparam kvm_extra for all requirements that are not met; null if that helps with none.",
+    ),
   ),
   qemu: QEMU,
   ways: list("The ways to a disk, safest first.", WAY),

@@ -76,6 +76,14 @@ export interface CheckFacts extends Facts {
   readonly confinement: Confinement | undefined;
 }
 
+/** An option that a VM must be started with, such as `smp` `maxcpus=8`. */
+export interface StartOption {
+  /** Without dashes. */
+  readonly option: string;
+  /** One `key=value`: letters, digits and what needs no quoting. */
+  readonly value: string;
+}
+
 /** Something that an addition of this kind needs. */
 export interface KindRule {
   /** For programs: `getfd`, `tun`, … */
@@ -86,6 +94,8 @@ export interface KindRule {
   refuse(): void;
   /** What there is, where it holds. */
   state(): string;
+  /** What makes it hold from the VM's next start on. @default nothing known */
+  readonly start?: readonly StartOption[];
 }
 
 /** What a kind's start words depend on. */

@@ -15,6 +15,7 @@ import type { AccessFacts } from "../../lib/disk/way_facts.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import type { OwnTapFacts } from "../../lib/nic/add_facts.ts";
 import { NIC_KIND } from "../../lib/nic/kind.ts";
+import type { KindRule } from "../../lib/plan/kind.ts";
 import { planNicRemove } from "../../lib/nic/remove.ts";
 import { nicRules } from "../../lib/nic/tap.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_check.ts";
@@ -60,13 +61,13 @@ function split(spec: Case) {
   return { node: { confinement, tun, vhost, ownTap }, more };
 }
 
-function judged(spec: Case): Requirement[] {
+function judged(spec: Case): readonly Requirement[] {
   const { node, more } = split(spec);
   const given = { ...facts(more), ...node };
   return judgeAll(given, [
     { kind: DISK_KIND, rules: diskRequirements(given) },
     { kind: NIC_KIND, rules: nicRules(given) },
-  ]);
+  ]).requirements;
 }
 
 function without(...names: string[]) {
@@ -180,6 +181,39 @@ Deno.test("judgeAll() says of a command that no addition needs what lacks it", (
     ["device_add", "disk,nic", says("device_add")],
     resize,
   ]);
+});
+
+Deno.test("judgeAll() tells what a next start must have, of what is missing", () => {
+  const rule = (name: string, missing: boolean, value: string) => ({
+    name,
+    at: "after-place" as const,
+    refuse: () => {
+      if (missing) throw new HotplugError("unsupported", `no ${name}`);
+    },
+    state: () => "there",
+    start: [{ option: "m", value }],
+  });
+  const told = (...rules: KindRule[]) => {
+    const { requirements, kvm_extra } = judgeAll(facts(), [
+      { kind: DISK_KIND, rules },
+    ]);
+    const names = rules.map(({ name }) => name);
+    const some = requirements.filter(({ name }) => names.includes(name));
+    return [kvm_extra, ...some.map((one) => one.kvm_extra)];
+  };
+  const [slots, maxmem] = ["slots=8", "maxmem=16G"];
+  assertEquals(
+    told(rule("slots", true, slots), rule("maxmem", true, maxmem)),
+    ["--m slots=8,maxmem=16G", "--m slots=8", "--m maxmem=16G"],
+  );
+  assertEquals(
+    told(rule("slots", false, slots), rule("maxmem", true, maxmem)),
+    ["--m maxmem=16G", null, "--m maxmem=16G"],
+  );
+  assertEquals(told(rule("slots", false, slots)), [null, null]);
+  // Of what no start helps with, nothing is said.
+  const { start: _, ...plain } = rule("slots", true, slots);
+  assertEquals(told(plain), [null, null]);
 });
 
 Deno.test("judgeAll() counts no bus that is full", () => {

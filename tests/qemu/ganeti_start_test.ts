@@ -3,6 +3,7 @@
  * finds there what was plugged here, a SCSI controller included.
  */
 import { assertEquals } from "@std/assert";
+import { kvmExtra } from "../../lib/inspect/kvm_extra.ts";
 import type { Ganeti } from "../../tools/guest/ganeti.ts";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
 import { migrate, temporaryFolder } from "../lab/migrate.ts";
@@ -12,16 +13,16 @@ import { tool } from "../lab/tool.ts";
 import { type MachineOptions, Vm } from "../lab/vm.ts";
 
 const { ganeti, leftOut } = await witness();
-const SCRIPT = new URL("ganeti_start.py", import.meta.url).pathname;
 
-/** What Ganeti would run, in a virtual cluster below a folder. */
-async function startedBy(
+/** What one of the scripts beside this file answers, in a virtual cluster. */
+async function ask(
   { python, modules }: Ganeti,
-  { vm, root, instance }: { vm: Vm; root: string; instance: Doc },
-): Promise<string[]> {
+  root: string,
+  [script = "", ...args]: readonly string[],
+): Promise<Doc> {
   await Deno.mkdir(`${root}/var/run/ganeti`, { recursive: true });
   const { success, stdout, stderr } = await new Deno.Command(python, {
-    args: [SCRIPT, vm.runtimePath, JSON.stringify(instance)],
+    args: [new URL(script, import.meta.url).pathname, ...args],
     env: {
       PYTHONPATH: modules,
       PYTHONDONTWRITEBYTECODE: "1",
@@ -31,6 +32,15 @@ async function startedBy(
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
   return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** What Ganeti would run, in a virtual cluster below a folder. */
+async function startedBy(
+  ganeti: Ganeti,
+  { vm, root, instance }: { vm: Vm; root: string; instance: Doc },
+): Promise<string[]> {
+  const words = [vm.runtimePath, JSON.stringify(instance)];
+  return await ask(ganeti, root, ["ganeti_start.py", ...words]);
 }
 
 /** The same at places of the test's own, with its monitors. */
@@ -123,3 +133,55 @@ for (const [title, machine] of MACHINES) {
     assertEquals(json.verify, { ok: true, differences: [] });
   }, { ...machine, leftOut });
 }
+
+const EXTRA = kvmExtra([
+  { option: "smp", value: "maxcpus=4" },
+  { option: "m", value: "slots=2" },
+  { option: "m", value: "maxmem=1G" },
+])?.split(" ");
+
+/** What Ganeti reads of a process that has these words, and ends with us. */
+async function readOf(
+  ganeti: Ganeti,
+  root: string,
+  words: readonly string[],
+): Promise<Doc> {
+  const child = new Deno.Command("sh", {
+    args: ["-c", "read line", "kvm", ...words],
+    stdin: "piped",
+  }).spawn();
+  try {
+    return await ask(ganeti, root, ["ganeti_pid_info.py", `${child.pid}`]);
+  } finally {
+    await child.stdin.close();
+    await child.status;
+  }
+}
+
+eachRelease("words for kvm_extra mean something to QEMU alone", async (vm) => {
+  if (ganeti === undefined) throw new Error("no Ganeti: was not ignored");
+  await using folder = await temporaryFolder();
+  const places = await vm.qmp.execute("query-hotpluggable-cpus") as Doc[];
+  assertEquals(places.length, 4);
+  const backend = { "qom-type": "memory-backend-ram", id: "mem-1" };
+  await vm.qmp.execute("object-add", { ...backend, size: 128 * 1024 * 1024 });
+  const dimm = { driver: "pc-dimm", id: "dimm-1", memdev: "mem-1" };
+  await vm.qmp.execute("device_add", dimm);
+  const pid = Deno.readTextFileSync(
+    `${vm.runDir}/kvm-hypervisor/pid/${vm.name}`,
+  );
+  const read = await ask(ganeti, folder.path, [
+    "ganeti_pid_info.py",
+    pid.trim(),
+  ]);
+  assertEquals(read, [vm.name, 160, 1]);
+  const own = ["-name", "vm1", "-m", "160", "-smp", "1"];
+  const one = (EXTRA ?? []).map((word) => word.replace(/^--/, "-"));
+  assertEquals(await readOf(ganeti, folder.path, [...own, ...EXTRA ?? []]), [
+    ...["vm1", 160, 1],
+  ]);
+  assertEquals(
+    await readOf(ganeti, folder.path, [...own, ...one]),
+    "ValueError",
+  );
+}, { guest: "none", extraArgs: EXTRA ?? [], leftOut });
