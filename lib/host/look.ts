@@ -5,7 +5,7 @@
  */
 
 import { ifThere, orNone } from "../errors.ts";
-import { readText } from "../sys/regular_file.ts";
+import { readTextIfThere } from "../sys/regular_file.ts";
 
 /**
  * A file's text; undefined if it cannot be read, whatever the reason but a
@@ -14,7 +14,7 @@ import { readText } from "../sys/regular_file.ts";
  * @throws a shortage: {@linkcode passShortage}
  */
 export function readIfThere(path: string): string | undefined {
-  return ifThere(() => readText(path));
+  return ifThere(() => readTextIfThere(path));
 }
 
 /**

@@ -25,8 +25,11 @@ export type ProcessChange = "same" | "gone" | "another";
 
 /** Without the line break; the kernel writes it in lower case. */
 export function readBootId(): string {
-  return readText("/proc/sys/kernel/random/boot_id").trim();
+  return bootId ??= readText("/proc/sys/kernel/random/boot_id").trim();
 }
+
+/** No process outlives the boot it began in. */
+let bootId: string | undefined;
 
 /**
  * Start time out of a line of `/proc/PID/stat`. Its second field is the

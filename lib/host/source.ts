@@ -119,7 +119,8 @@ const LOCKED_IF_WRITTEN = [101, 103];
 const LOCKED_AGAINST_WRITING = [201];
 
 /**
- * Who has an image open in a way that does not go with ours.
+ * Who has an image open in a way that does not go with ours. Most images are
+ * in use by nobody: one question about all bytes tells.
  *
  * @param options.access Whether we are to write.
  * @returns Undefined if nobody has.
@@ -135,6 +136,9 @@ async function userOf(
   const bytes = access === "rw"
     ? [...LOCKED_IF_WRITTEN, ...LOCKED_AGAINST_WRITING]
     : LOCKED_IF_WRITTEN;
+  const [start, end] = [Math.min(...bytes), Math.max(...bytes) + 1];
+  const all = { start, length: end - start };
+  if (!await isRangeLocked(fd, all, limit)) return undefined;
   for (const start of bytes) {
     if (!await isRangeLocked(fd, { start, length: 1 }, limit)) continue;
     const identity = identityOf(statFd(fd, { sync: "no" }));

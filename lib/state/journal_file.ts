@@ -6,15 +6,15 @@
  */
 
 import { HotplugError, messageOf, passShortage } from "../errors.ts";
-import { unlessRefused } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   fdatasync,
   fsync,
   openFile,
+  openIfThere,
   readAll,
   statFd,
-  statPath,
+  statIfThere,
   unlink,
   writeAll,
 } from "../sys/file.ts";
@@ -126,8 +126,7 @@ function faultOf(file: Fd): string | undefined {
 export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
   try {
     const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK;
-    const open = () => openFile(journalName(paths), flags, { dir });
-    using file = unlessRefused(open, "ENOENT");
+    using file = openIfThere(journalName(paths), flags, { dir });
     if (file === undefined) return { state: "none" };
     const why = faultOf(file);
     if (why !== undefined) return { state: "unusable", why };
@@ -148,8 +147,8 @@ export function findOwnFile(
   using dir = openOwnDirectoryIfThere(runDir);
   if (dir === undefined) return "none";
   const name = `${lockKey}.${suffix}`;
-  const look = () => statPath(name, { dir, followLinks: "no" });
-  return unlessRefused(look, "ENOENT") === undefined ? "none" : "there";
+  const found = statIfThere(name, { dir, followLinks: "no" });
+  return found === undefined ? "none" : "there";
 }
 
 /**

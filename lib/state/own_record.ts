@@ -13,7 +13,7 @@ import {
 import { isSameTap } from "../host/tap_holders.ts";
 import { SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
-import { fsync, openFile, readAll, rename, statFd } from "../sys/file.ts";
+import { fsync, openIfThere, readAll, rename, statFd } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { type InstancePaths, ownPath } from "./instance.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
@@ -120,10 +120,9 @@ export function formatOwnRecord({ qemu, devices, more }: OwnRecord): string {
 function openRecord(place: OwnPlace, dir: Fd): Fd | undefined {
   try {
     const flags = O.RDONLY | O.NOFOLLOW | O.NONBLOCK;
-    return openFile(nameOf(place), flags, { dir });
+    return openIfThere(nameOf(place), flags, { dir });
   } catch (error) {
     if (!(error instanceof SysError)) throw error;
-    if (error.code === "ENOENT") return undefined;
     throw bad(place, error.message, error);
   }
 }

@@ -26,6 +26,7 @@ import {
   fsync,
   openFile,
   rename,
+  statIfThere,
   statPath,
   unlink,
   writeAll,
@@ -159,8 +160,7 @@ function openDirectory(path: string): Fd {
 export function removeIfThere(name: string, dir?: Fd) {
   unlessRefused(() => {
     // On a read-only file system unlink() says EROFS before ENOENT.
-    statPath(name, { dir, followLinks: "no" });
-    unlink(name, { dir });
+    if (statIfThere(name, { dir, followLinks: "no" })) unlink(name, { dir });
   }, ...MISSING);
 }
 
@@ -268,7 +268,7 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
 /** Whether there is staged content. */
 export function isStaged({ path, temporary }: StagedChange): boolean {
   const name = join(dirname(path), temporary);
-  const look = () => statPath(name, { followLinks: "no" });
+  const look = () => statIfThere(name, { followLinks: "no" });
   return unlessRefused(look, ...MISSING) !== undefined;
 }
 
@@ -324,8 +324,7 @@ function makeFirst({ path, temporary, text }: FirstRuntime, dir: Fd) {
   try {
     // The lock keeps ourselves out, and Ganeti knows nothing of this VM.
     const name = basename(path);
-    const look = () => statPath(name, { dir, followLinks: "no" });
-    if (unlessRefused(look, "ENOENT")) {
+    if (statIfThere(name, { dir, followLinks: "no" })) {
       throw new Error("the file already exists");
     }
     rename(temporary, name, { dir });

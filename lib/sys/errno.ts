@@ -135,6 +135,7 @@ function subjectOf(of: Subject): string | undefined {
   return typeof of === "string" ? of : of?.label;
 }
 
+const ENOENT = 2;
 const EINTR = 4;
 const EAGAIN = 11;
 
@@ -166,12 +167,35 @@ export function checkedNow(
   of: Subject,
   call: () => number,
 ): number | undefined {
+  return checkedUnless(EAGAIN, { syscall, of }, call);
+}
+
+/**
+ * As {@linkcode checked}, of what may not be there. No error is made for that:
+ * to make one and to catch it costs as much as ten calls.
+ *
+ * @returns Undefined if there is nothing (`ENOENT`).
+ */
+export function checkedIfThere(
+  syscall: string,
+  of: Subject,
+  call: () => number,
+): number | undefined {
+  return checkedUnless(ENOENT, { syscall, of }, call);
+}
+
+/** The result; undefined for one errno. */
+function checkedUnless(
+  none: number,
+  { syscall, of }: { readonly syscall: string; readonly of: Subject },
+  call: () => number,
+): number | undefined {
   for (;;) {
     const result = call();
     if (result !== -1) return result;
     const errno = lastErrno();
     if (errno === EINTR) continue;
-    if (errno === EAGAIN) return undefined;
+    if (errno === none) return undefined;
     const code = ERRNO_NAMES[errno - 1] ?? `E${errno}`;
     throw failedCall(code, { syscall, subject: subjectOf(of) });
   }

@@ -16,32 +16,43 @@ const BLKGETSIZE64 = 0x80081272;
 const BLKROGET = 0x125e;
 /** Room for most files; it is doubled when it is full. */
 const READ_BYTES = 65536;
+/** Of all reads: what was read is copied out before anything else happens. */
+let room: ArrayBuffer | undefined;
 
 /**
  * Reads a file from its begin, whatever its position is.
  *
  * @param maxBytes The largest content accepted; at most that and one byte are
  * read.
+ * @param sizeBytes Of a regular file, as its status tells it: the end is seen
+ * by the read that comes short. @default {it is looked for by a read of its own}
  * @throws {RangeError} If the file is longer.
  * @throws {SysError} If reading fails, `ESPIPE` on a pipe or socket.
  */
-export function readAll(fd: Fd, maxBytes: number): Uint8Array<ArrayBuffer> {
-  let memory = new ArrayBuffer(Math.min(READ_BYTES, maxBytes + 1));
+export function readAll(
+  fd: Fd,
+  maxBytes: number,
+  sizeBytes?: number,
+): Uint8Array<ArrayBuffer> {
+  let memory = room ??= new ArrayBuffer(READ_BYTES);
   for (let length = 0;;) {
-    const rest = new Uint8Array(memory, length);
+    const most = Math.min(memory.byteLength, maxBytes + 1);
+    const rest = new Uint8Array(memory, length, most - length);
     // SAFETY: `rest` has `rest.length` bytes and outlives the synchronous
     // call; the result is checked by checked().
     const call = () =>
       libc.pread(fd.number, rest, BigInt(rest.length), BigInt(length));
     const count = checked("read", fd, call);
-    // No longer than what was read: a caller may keep it.
-    if (count === 0) return new Uint8Array(memory.transfer(length));
     length += count;
     if (length > maxBytes) {
       throw new RangeError(`${fd.label} is longer than ${maxBytes} bytes`);
     }
+    const isWhole = length === sizeBytes && count < rest.length;
+    if (count === 0 || isWhole) return new Uint8Array(memory.slice(0, length));
     if (length < memory.byteLength) continue;
-    memory = memory.transfer(Math.min(2 * length, maxBytes + 1));
+    const larger = new ArrayBuffer(2 * length);
+    new Uint8Array(larger).set(new Uint8Array(memory));
+    memory = larger;
   }
 }
 

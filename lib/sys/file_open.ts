@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checked } from "./errno.ts";
+import { checked, checkedIfThere } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { AT, cString, F, O } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -41,14 +41,37 @@ export function openFile(
   flags: number,
   options: OpenOptions = {},
 ): Fd {
+  return new Fd(checked("open", path, openat(path, flags, options)), path);
+}
+
+/**
+ * As {@linkcode openFile}, of a file that may not be there.
+ *
+ * @returns Undefined if it is not (`ENOENT`).
+ */
+export function openIfThere(
+  path: string,
+  flags: number,
+  options: OpenOptions = {},
+): Fd | undefined {
+  const open = openat(path, flags, options);
+  const number = checkedIfThere("open", path, open);
+  return number === undefined ? undefined : new Fd(number, path);
+}
+
+/** The call: a descriptor, or -1. */
+function openat(
+  path: string,
+  flags: number,
+  options: OpenOptions,
+): () => number {
   const dir = options.dir?.number ?? AT.FDCWD;
   const name = cString(path);
   const mode = options.mode ?? DEFAULT_MODE;
-  // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
-  // result is checked by checked().
-  const call = () => libc.openat(dir, name, flags | O.CLOEXEC, mode);
-  const number = checked("open", path, call);
-  return new Fd(number, path);
+  return () =>
+    // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+    // result is checked by who calls this.
+    libc.openat(dir, name, flags | O.CLOEXEC, mode);
 }
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checked } from "./errno.ts";
+import { checked, checkedIfThere } from "./errno.ts";
 import type { Fd } from "./fd.ts";
 import { AT, cString, S, STATX } from "./layout.ts";
 import { libc } from "./libc.ts";
@@ -86,20 +86,50 @@ export function statPath(
   path: string,
   options: StatPathOptions = {},
 ): FileStatus {
-  const dir = options.dir?.number ?? AT.FDCWD;
-  const follow = options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0;
-  return statx({ dir, path, flags: follow | syncFlag(options) }, path);
+  return statx(named(path, options), path);
 }
 
-function statx(
-  { dir, path, flags }: { dir: number; path: string; flags: number },
-  subject: string,
-): FileStatus {
+/**
+ * As {@linkcode statPath}, of what may not be there.
+ *
+ * @returns Undefined if there is nothing (`ENOENT`).
+ */
+export function statIfThere(
+  path: string,
+  options: StatPathOptions = {},
+): FileStatus | undefined {
+  const { call, status } = statxCall(named(path, options));
+  if (checkedIfThere("stat", path, call) === undefined) return undefined;
+  return readStatus(new DataView(status));
+}
+
+/** What statx(2) is asked of. */
+interface Asked {
+  readonly dir: number;
+  readonly path: string;
+  readonly flags: number;
+}
+
+function named(path: string, options: StatPathOptions): Asked {
+  const dir = options.dir?.number ?? AT.FDCWD;
+  const follow = options.followLinks === "no" ? AT.SYMLINK_NOFOLLOW : 0;
+  return { dir, path, flags: follow | syncFlag(options) };
+}
+
+/** The call, 0 or -1, and what it fills in. */
+function statxCall({ dir, path, flags }: Asked) {
   const name = cString(path);
   const status = new ArrayBuffer(STATX.size);
-  // SAFETY: `name` ends with a NUL, `status` has the size of struct statx;
-  // both outlive the synchronous call; the result is checked by checked().
-  const call = () => libc.statx(dir, name, flags, STATX.BASIC_STATS, status);
+  const call = () =>
+    // SAFETY: `name` ends with a NUL, `status` has the size of struct statx;
+    // both outlive the synchronous call; the result is checked by who calls
+    // this.
+    libc.statx(dir, name, flags, STATX.BASIC_STATS, status);
+  return { call, status };
+}
+
+function statx(asked: Asked, subject: string): FileStatus {
+  const { call, status } = statxCall(asked);
   checked("stat", subject, call);
   return readStatus(new DataView(status));
 }

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { messageOf } from "../errors.ts";
+import { messageOf, orNone } from "../errors.ts";
 import { failedCall, SysError } from "./errno.ts";
-import { openFile, readAll, statFd } from "./file.ts";
+import { openFile, openIfThere, readAll, statFd } from "./file.ts";
 import { type FileStatus, typeOf } from "./file_status.ts";
 import { O } from "./layout.ts";
 import { libcFault } from "./libc.ts";
@@ -34,7 +34,8 @@ export function readRegularFile(path: string, maxBytes: number): RegularFile {
   using fd = openFile(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK);
   const status = statFd(fd);
   const isFile = status.kind === "file";
-  return { status, bytes: isFile ? readAll(fd, maxBytes) : undefined };
+  const read = () => readAll(fd, maxBytes, status.sizeBytes);
+  return { status, bytes: isFile ? read() : undefined };
 }
 
 /**
@@ -47,6 +48,22 @@ export function readText(path: string): string {
   if (libcFault() !== undefined) return Deno.readTextFileSync(path);
   using fd = openFile(path, O.RDONLY);
   return new TextDecoder().decode(readAll(fd, Infinity));
+}
+
+/**
+ * As {@linkcode readText}, of a file that may not be there.
+ *
+ * @returns undefined if it is not
+ */
+export function readTextIfThere(path: string): string | undefined {
+  if (libcFault() !== undefined) {
+    return orNone(
+      () => Deno.readTextFileSync(path),
+      (error) => error instanceof Deno.errors.NotFound,
+    );
+  }
+  using fd = openIfThere(path, O.RDONLY);
+  return fd && new TextDecoder().decode(readAll(fd, Infinity));
 }
 
 /** Makes an error of {@linkcode failedCall} of what Deno throws. */

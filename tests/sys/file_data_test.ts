@@ -44,6 +44,27 @@ Deno.test("readAll() takes exactly maxBytes and refuses one more", () => {
   assertEquals(readAll(empty, 0).length, 0);
 });
 
+Deno.test("readAll() knows the end of a file whose size it is told", () => {
+  using dir = new TempDir();
+  using fd = openFile(dir.file("f", "12345"), O.RDONLY);
+  // One that has grown, or shrunk, since then is read whole all the same.
+  for (const sizeBytes of [5, 3, 9]) {
+    assertEquals(text(readAll(fd, 100, sizeBytes)), "12345");
+    assertEquals(text(readAll(fd, 5, sizeBytes)), "12345");
+  }
+  assertThrows(() => readAll(fd, 4, 4), RangeError, "longer than 4 bytes");
+});
+
+Deno.test("readAll() gives memory that the next read leaves alone", () => {
+  using dir = new TempDir();
+  using one = openFile(dir.file("a", "one"), O.RDONLY);
+  using two = openFile(dir.file("b", "two"), O.RDONLY);
+  const first = readAll(one, 10);
+  readAll(two, 10);
+  assertEquals(text(first), "one");
+  assertEquals(first.buffer.byteLength, 3);
+});
+
 Deno.test("readAll() reads a file of /proc, whose size is 0", () => {
   using fd = openFile("/proc/self/comm", O.RDONLY);
   assertEquals(statFd(fd).sizeBytes, 0);

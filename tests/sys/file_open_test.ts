@@ -4,6 +4,7 @@ import {
   duplicate,
   openFile,
   openFileWithin,
+  openIfThere,
   readAll,
   statFd,
 } from "../../lib/sys/file.ts";
@@ -30,6 +31,17 @@ function hasReader(fifo: string): boolean {
     return false;
   }
 }
+
+Deno.test("openIfThere() tells nothing from all other failures", () => {
+  using dir = new TempDir();
+  assertEquals(openIfThere(dir.at("none"), O.RDONLY), undefined);
+  using fd = openIfThere(dir.file("f", "here"), O.RDONLY);
+  assertEquals(fd && text(readAll(fd, 10)), "here");
+  assertEquals(code(() => openIfThere(dir.at("f/x"), O.RDONLY)), "ENOTDIR");
+  Deno.symlinkSync("f", dir.at("link"));
+  const flags = O.RDONLY | O.NOFOLLOW;
+  assertEquals(code(() => openIfThere(dir.at("link"), flags)), "ELOOP");
+});
 
 Deno.test("openFile() opens close-on-exec with the given mode", () => {
   using dir = new TempDir();

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { SysError } from "../../lib/sys/errno.ts";
-import { openFile, statFd, statPath } from "../../lib/sys/file.ts";
+import { openFile, statFd, statIfThere, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
 import { UnixListener } from "../lab/unix_listener.ts";
 import { WakeUp } from "../../lib/sys/wake_up.ts";
@@ -63,4 +63,13 @@ Deno.test("statPath() tells what is not there", () => {
 Deno.test("statFd() knows descriptors of no file type", () => {
   using wakeUp = new WakeUp();
   assertEquals(statFd(wakeUp.fd).kind, "anonymous");
+});
+
+Deno.test("statIfThere() tells nothing from all other failures", () => {
+  using dir = new TempDir();
+  assertEquals(statIfThere(dir.at("none")), undefined);
+  const path = dir.file("f", "12345");
+  assertEquals(statIfThere(path), statPath(path));
+  const error = assertThrows(() => statIfThere(`${path}/x`), SysError);
+  assertEquals((error as SysError).code, "ENOTDIR");
 });
