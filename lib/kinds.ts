@@ -11,11 +11,11 @@
 import type { planLinksOf } from "./disk/links.ts";
 import type { DiskRequest } from "./disk/request.ts";
 import type { DiskStep } from "./disk/steps.ts";
-import { DISK_COMMANDS, diskRequest } from "./disk/words.ts";
+import { DISK_COMMANDS, DISK_NAME, diskRequest } from "./disk/words.ts";
 import type { World } from "./engine/world.ts";
 import type { NicRequest } from "./nic/request.ts";
 import type { NicStep } from "./nic/steps.ts";
-import { NIC_COMMANDS, nicRequest } from "./nic/words.ts";
+import { NIC_COMMANDS, NIC_NAME, nicRequest } from "./nic/words.ts";
 import type { NodeFacts } from "./plan/facts.ts";
 import type {
   AnyRequest,
@@ -24,8 +24,10 @@ import type {
   Planner,
   WholeKind,
 } from "./plan/kind.ts";
+import type { Register } from "./plan/recorded.ts";
 import type { KindView } from "./plan/view_schema.ts";
 import type { NoteChecks } from "./state/own_check.ts";
+import type { RecordedDevice, Runtime } from "./state/runtime.ts";
 import type { CommandSpec, Invocation } from "./words/options.ts";
 
 export type { LinksMend } from "./disk/request.ts";
@@ -37,7 +39,7 @@ export type KindRequest = DiskRequest | NicRequest;
 export type AnyStep = DiskStep | NicStep;
 
 /** What is known of a kind before it is loaded. */
-interface Entry extends Pick<KindName, "word" | "list"> {
+interface Entry extends KindName {
   readonly commands: readonly CommandSpec[];
   request(invocation: Invocation, instance: string): KindRequest | undefined;
   load(): Promise<Kind<KindRequest>>;
@@ -47,16 +49,14 @@ interface Entry extends Pick<KindName, "word" | "list"> {
 
 const KINDS: readonly Entry[] = [
   {
-    word: "disk",
-    list: "disks",
+    ...DISK_NAME,
     commands: DISK_COMMANDS,
     request: diskRequest,
     load: async () => (await import("./disk/kind.ts")).DISK_KIND,
     members: async () => (await import("./disk/view_schema.ts")).DISK_MEMBERS,
   },
   {
-    word: "nic",
-    list: "nics",
+    ...NIC_NAME,
     commands: NIC_COMMANDS,
     request: nicRequest,
     load: async () => (await import("./nic/kind.ts")).NIC_KIND,
@@ -112,6 +112,14 @@ export async function loadNotes(): Promise<NoteChecks> {
   const kinds = await loadKinds();
   return new Map(kinds.map(({ word, record }) => [word, record]));
 }
+
+/** All devices that a file records, disks first. */
+export function recordedDevices(runtime: Runtime): readonly RecordedDevice[] {
+  return KINDS.flatMap(({ recorded }) => recorded(runtime));
+}
+
+/** What facts need of the kinds. */
+export const REGISTER: Register = { loadNotes, recorded: recordedDevices };
 
 /** Loads what the schema of documents tells of devices. */
 export async function loadKindViews(): Promise<KindView[]> {

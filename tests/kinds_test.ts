@@ -8,7 +8,9 @@ import {
   loadKindViews,
   loadNotes,
   loadWholeKinds,
+  recordedDevices,
 } from "../lib/kinds.ts";
+import { disk, nic, runtime } from "./support/facts.ts";
 
 /** All kinds, in the order of the usage text. */
 const WORDS = [
@@ -24,19 +26,27 @@ Deno.test("KIND_COMMANDS has the commands of each kind, in order", () => {
   }
 });
 
-Deno.test("loadKinds() loads those that are wanted, each with its list", async () => {
+Deno.test("loadKinds() loads those that are wanted, each with its devices", async () => {
   const words = async (wanted?: readonly string[]): Promise<string[]> =>
     (await loadKinds(wanted)).map(({ word }) => word);
   assertEquals(await words(), WORDS);
   assertEquals([await words([]), await words(["x"])], [[], []]);
-  for (const [word, list] of [["disk", "disks"], ["nic", "nics"]] as const) {
+  const one = runtime({ disks: [disk(0, 13)], nics: [nic(0, 14)] });
+  for (const word of ["disk", "nic"]) {
     const [kind, ...others] = await loadKinds([word, "x"]);
-    assertEquals([kind?.word, kind?.list, others], [word, list, []]);
+    const kinds = kind?.recorded(one).map(({ kind }) => kind);
+    assertEquals([kind?.word, kinds, others], [word, [word], []]);
     const [whole] = await loadWholeKinds([word]);
     assertEquals(whole?.word, word);
     const { prepare, compare } = whole ?? {};
     assertEquals([typeof prepare, typeof compare], ["function", "function"]);
   }
+});
+
+Deno.test("recordedDevices() has those of every kind, in the kinds' order", () => {
+  const one = runtime({ disks: [disk(0, 13)], nics: [nic(0, 14), nic(1, 15)] });
+  const found = recordedDevices(one).map(({ kind, index }) => [kind, index]);
+  assertEquals(found, [["disk", 0], ["nic", 0], ["nic", 1]]);
 });
 
 Deno.test("kindWords() has the kind of a request, or all", () => {

@@ -12,12 +12,13 @@ import type { QemuProcess } from "../host/process.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { repairPlan } from "../plan/finding.ts";
+import type { Kind, KindName } from "../plan/kind.ts";
 import { qmpStep } from "../plan/steps.ts";
-import { straysOf } from "../plan/strays.ts";
+import { allStrays } from "../plan/strays.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { fixedOptions, optionValues } from "../state/fixed_command.ts";
 import { formatJson } from "../state/json.ts";
-import { devicesOf, type Runtime } from "../state/runtime.ts";
+import type { Runtime } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 
 /** The text add-fd was given by us. */
@@ -65,23 +66,24 @@ function isLater(
   return isSaid || (later.length > 0 && driver.endsWith("-cpu"));
 }
 
-/**
- * Devices that neither the lists nor the fixed part have: a guest has them.
- *
- * @param found what the kinds have told of already
- */
+/** Devices that nothing records: a guest has them. */
 function unrecorded(
   { qemu, content, paths }: WholeFacts,
-  found: readonly Difference[],
+  { kinds, found }: Pick<CommonInput, "kinds" | "found">,
 ): Difference[] {
-  const { kvmCmd } = content.runtime;
-  const strays = straysOf(qemu, content.runtime)
-    .filter(({ has, origin }) => has === "device" && origin === "plugged");
+  const { runtime } = content;
+  const told = found.map(({ device }) => device?.id);
+  const strays = allStrays(qemu, runtime, kinds)
+    .filter(({ has, origin }) => has === "device" && origin === "plugged")
+    .filter(({ id }) => !told.includes(id));
+  const titleOf = (kind: string) =>
+    kinds.find(({ word }) => word === kind)?.title ?? kind;
   const known = new Set([
-    ...devicesOf(content.runtime).map(({ hvinfo }) => hvinfo.id),
-    ...fixedOptions(kvmCmd, "device").map(({ id }) => id),
+    ...kinds.flatMap(({ recorded }) => recorded(runtime))
+      .map(({ hvinfo }) => hvinfo.id),
+    ...fixedOptions(runtime.kvmCmd, "device").map(({ id }) => id),
     ...strays.map(({ id }) => id),
-    ...found.map(({ device }) => device?.id),
+    ...told,
   ]);
   const name = (id: string) => ({ index: null, uuid: null, id });
   const isDiskOrNic = (id: string) =>
@@ -91,7 +93,7 @@ function unrecorded(
       code: "not-recorded",
       device: { kind, ...name(id) },
       message: `QEMU has ${
-        kind === "disk" ? "disk" : "NIC"
+        titleOf(kind)
       } ${id}, but the runtime file does not record it. To record it, run: ${
         commandLine(paths, "adopt", paths.name)
       }`,
@@ -100,7 +102,7 @@ function unrecorded(
       }`,
     })),
     ...[...qemu.drivers].filter(([id, driver]) =>
-      !known.has(id) && !isLater(content.runtime, { id, driver })
+      !known.has(id) && !isLater(runtime, { id, driver })
     )
       .map(([id, driver]) => ({
         code: "not-recorded",
@@ -183,22 +185,24 @@ function uidFile(
   }];
 }
 
-/**
- * All of them.
- *
- * @param found what the kinds have told of already
- */
+/** What they depend on besides. */
+export interface CommonInput {
+  readonly process: ProcessFacts;
+  /** All kinds there are. */
+  readonly kinds: readonly (KindName & Pick<Kind, "strays">)[];
+  /** What the kinds have told of already. */
+  readonly found: readonly Difference[];
+}
+
+/** All of them. */
 export function commonDifferences(
   facts: WholeFacts,
-  { process, found }: {
-    readonly process: ProcessFacts;
-    readonly found: readonly Difference[];
-  },
+  { process, ...about }: CommonInput,
 ): Difference[] {
   return [
     ...fdsets(facts),
     ...leftoverDifferences(facts.leftovers),
-    ...unrecorded(facts, found),
+    ...unrecorded(facts, about),
     ...machine(facts),
     ...(facts.paths.isDerived
       ? [...pidFile(facts, process), ...uidFile(facts, process)]

@@ -13,7 +13,12 @@ import type { World } from "../engine/world.ts";
 import { readConfinement } from "../host/confinement.ts";
 import { namesIn } from "../host/look.ts";
 import { findQemu, openFiles, type QemuProcess } from "../host/process.ts";
-import { type KindRequest, loadKinds, loadNotes } from "../kinds.ts";
+import {
+  type KindRequest,
+  loadKinds,
+  loadNotes,
+  recordedDevices,
+} from "../kinds.ts";
 import type { Compared, Difference, WholeFacts } from "../plan/difference.ts";
 import type { Facts, QemuFacts } from "../plan/facts.ts";
 import { PROPERTY, propertyPlan } from "../plan/compare_properties.ts";
@@ -29,7 +34,7 @@ import {
   type ProcessFacts,
 } from "./common.ts";
 import { absentDifference } from "../plan/compare_entry.ts";
-import { devicesOf, type Runtime } from "../state/runtime.ts";
+import type { Runtime } from "../state/runtime.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
 import { heldDifferences, lostDifference } from "../plan/compare_own.ts";
 import { giveBackPlan } from "../plan/finding.ts";
@@ -85,13 +90,15 @@ export async function compareWhole(
   };
   const finders = new Map<Difference, Kind<KindRequest>>();
   const differences: Difference[] = [];
-  for (const kind of await loadKinds()) {
+  const kinds = await loadKinds();
+  for (const kind of kinds) {
     const found = await kind.compare(facts, qmp);
     for (const one of found) finders.set(one, kind);
     differences.push(...found);
   }
   const about = {
     process: readProcess(base.paths, qmp, process),
+    kinds,
     found: [...differences],
   };
   differences.push(...commonDifferences(facts, about));
@@ -116,11 +123,11 @@ export async function compareWhole(
  * @param paths for the hint
  */
 export function comparePresence(
-  runtime: Pick<Runtime, "disks" | "nics">,
+  runtime: Runtime,
   qemu: Pick<QemuFacts, "deviceIds" | "block">,
   paths: Pick<InstancePaths, "name" | "reachedBy">,
 ): Difference[] {
-  return devicesOf(runtime)
+  return recordedDevices(runtime)
     .flatMap((entry) => absentDifference({ paths, qemu }, entry) ?? [])
     .filter(({ code }) => code === "not-in-qemu");
 }

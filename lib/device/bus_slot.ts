@@ -8,7 +8,7 @@
  */
 
 import type { PciDevice } from "../qmp/pci_query.ts";
-import type { DeviceEntry, Hvinfo } from "../state/runtime.ts";
+import type { Hvinfo, RecordedDevice } from "../state/runtime.ts";
 import { PC_BUS, type PciBus, PCIE_BUS } from "./pci_bus.ts";
 
 /** A place on a PCI bus. */
@@ -26,7 +26,7 @@ export interface PciPlace {
 /** What the choice of a slot depends on. */
 export interface SlotFacts {
   /** All devices of the runtime file. */
-  readonly recorded: readonly DeviceEntry[];
+  readonly recorded: readonly RecordedDevice[];
   /** The live `query-pci`. */
   readonly live: readonly PciDevice[];
   /** The root bus, and those behind bridges. */

@@ -32,7 +32,7 @@ export interface WantedPlace {
  */
 export function chooseSlot(
   facts: SlotFacts,
-  kind: "disk" | "nic",
+  kind: string,
   { bus: name, slot: wanted }: WantedPlace = {},
 ): PciPlace {
   const { buses } = facts;

@@ -203,18 +203,20 @@ function isPool(bus: PciBus, first: number, last: number): boolean {
 
 /**
  * The ports of the next Ganeti's layout for a kind of device, if the instance
- * has that layout: ports for both kinds, and none of that name below them.
+ * has that layout: ports for both kinds, and none of that name below them. What
+ * is no NIC goes where disks go.
  */
 function poolOf(
   buses: readonly PciBus[],
-  kind: "disk" | "nic",
+  kind: string,
 ): readonly PciBus[] | undefined {
   const within = ({ first, last }: typeof POOLS.nic) =>
     buses.filter((bus) => isPool(bus, first, last));
   const pools = { nic: within(POOLS.nic), disk: within(POOLS.disk) };
   if (pools.nic.length === 0 || pools.disk.length === 0) return undefined;
   const first = POOLS.nic.first - 1;
-  return buses.some((bus) => isPool(bus, 0, first)) ? undefined : pools[kind];
+  if (buses.some((bus) => isPool(bus, 0, first))) return undefined;
+  return kind === "nic" ? pools.nic : pools.disk;
 }
 
 /**
@@ -223,7 +225,7 @@ function poolOf(
  */
 export function usualBuses(
   buses: readonly PciBus[],
-  kind: "disk" | "nic",
+  kind: string,
 ): readonly PciBus[] {
   const root = buses.filter((bus) => bus.kind === "root");
   // Ganeti up to 3.1 does not understand a file that names another one.

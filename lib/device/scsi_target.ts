@@ -8,7 +8,7 @@
 
 import { noFreeSlot, unsupported } from "../errors.ts";
 import { fixedOptions } from "../state/fixed_command.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 import type { ScsiPlace } from "./hvinfo.ts";
 
 /** A device on a live SCSI bus. */
@@ -76,7 +76,7 @@ function chooseBus(
 
 /** Who sits where on a bus: target to a word for its holder. */
 function takenTargets(
-  recorded: readonly DeviceEntry[],
+  recorded: readonly RecordedDevice[],
   bus: ScsiBus,
 ): Map<number, string> {
   const taken = new Map<number, string>();
@@ -98,7 +98,7 @@ function takenTargets(
  */
 export function chooseTarget(
   { recorded, buses }: {
-    readonly recorded: readonly DeviceEntry[];
+    readonly recorded: readonly RecordedDevice[];
     readonly buses: readonly ScsiBus[];
   },
   wish: {

@@ -6,7 +6,7 @@
  */
 
 import { HotplugError, type ToldDevice } from "../errors.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import type { NicEntry, RecordedDevice } from "../state/runtime.ts";
 
 /** A prefix of a uuid must have at least this many characters. */
 const MIN_PREFIX = 8;
@@ -16,29 +16,34 @@ function isIndexOf(word: string, index: number, count: number): boolean {
   return word === String(index) || (word === "-1" && index === count - 1);
 }
 
-function matches(entry: DeviceEntry, word: string, count: number): boolean {
+function isNic(device: RecordedDevice): device is NicEntry {
+  return device.kind === "nic";
+}
+
+function matches(entry: RecordedDevice, word: string, count: number): boolean {
   const lower = word.toLowerCase();
   const prefix = word.length >= MIN_PREFIX &&
     entry.uuid?.toLowerCase().startsWith(lower);
-  const isMac = entry.kind === "nic" && entry.mac?.toLowerCase() === lower;
+  const isMac = isNic(entry) && entry.mac?.toLowerCase() === lower;
   return prefix || isMac || isIndexOf(word, entry.index, count) ||
     entry.hvinfo.id === word || entry.name === word;
 }
 
 /** What a person calls a device: `disk 1 "data" (disk-…)`. */
-export function titleOf(entry: DeviceEntry): string {
-  const kind = entry.kind === "disk" ? "disk" : "NIC";
-  const name = entry.name === undefined ? "" : ` ${JSON.stringify(entry.name)}`;
-  return `${kind} ${entry.index}${name}`;
+export function titleOf(
+  { kind, called = kind, index, name }: RecordedDevice,
+): string {
+  const end = name === undefined ? "" : ` ${JSON.stringify(name)}`;
+  return `${called} ${index}${end}`;
 }
 
 /** What programs are told of a recorded device. */
-export function nameOfEntry(entry: DeviceEntry): ToldDevice {
+export function nameOfEntry(entry: RecordedDevice): ToldDevice {
   const { kind, index, uuid = null, hvinfo: { id = null } } = entry;
   return { kind, index, uuid, id };
 }
 
-function describe(entry: DeviceEntry): string {
+function describe(entry: RecordedDevice): string {
   const { uuid = "no uuid", hvinfo } = entry;
   return `${titleOf(entry)}: ${uuid}${hvinfo.id ? `, ${hvinfo.id}` : ""}`;
 }
@@ -49,7 +54,7 @@ function describe(entry: DeviceEntry): string {
  * @param isIts whether the word means a device in another way, too
  * @throws {HotplugError} `ambiguous-device`, listing the candidates
  */
-export function findDevice<E extends DeviceEntry>(
+export function findDevice<E extends RecordedDevice>(
   entries: readonly E[],
   word: string,
   isIts: (entry: E) => boolean = () => false,
@@ -65,7 +70,7 @@ export function findDevice<E extends DeviceEntry>(
   );
 }
 
-function namesOf({ name, uuid, hvinfo }: DeviceEntry): string[] {
+function namesOf({ name, uuid, hvinfo }: RecordedDevice): string[] {
   return [name, uuid, hvinfo.id].filter((one) => one !== undefined);
 }
 
@@ -78,7 +83,7 @@ const FORMS =
  * @param hint where to see the devices: then none of them is named here
  */
 export function noSuchDevice(
-  entries: readonly DeviceEntry[],
+  entries: readonly RecordedDevice[],
   word: string,
   hint?: string,
 ): HotplugError {

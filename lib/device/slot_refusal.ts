@@ -72,7 +72,7 @@ function noRoomOnRoot(facts: SlotFacts, root: PciBus): HotplugError {
 export function noRoom(
   facts: SlotFacts,
   usual: readonly PciBus[],
-  kind: "disk" | "nic",
+  kind: string,
 ): HotplugError {
   const [first] = usual;
   const what = kind === "nic" ? "NIC" : kind;

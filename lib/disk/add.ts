@@ -19,6 +19,7 @@ import type { Via } from "../host/access_record.ts";
 import {
   alreadyThere,
   deviceStep,
+  entryChange,
   planAddition,
   twinOf,
 } from "../plan/addition.ts";
@@ -146,11 +147,12 @@ export function planNewDisk(
   const { controller } = disk;
   return planAddition(facts, {
     kind: DISK,
-    identity: disk,
-    entry: diskEntry(disk, { index, reproducible }),
-    words: words ??
-      (controller &&
-        { title: "controller", put: controllerWords(controller) }),
+    change: entryChange(DISK, disk, {
+      entry: diskEntry(disk, { index, reproducible }),
+      words: words ??
+        (controller &&
+          { title: "controller", put: controllerWords(controller) }),
+    }),
     view: newDiskView(disk, {
       ...{ index, via, limits },
       hvparams: facts.content.runtime.hvparams,

@@ -24,6 +24,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import { toNote } from "../engine/own_facts.ts";
 import { limitsIn } from "../device/io_limits.ts";
 import { recordedWith } from "./chosen.ts";
+import { DISK } from "./name.ts";
 import { noteSteps } from "./limits.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { openImages } from "../host/open_images.ts";
@@ -107,6 +108,7 @@ function asNew(
       : [],
   ];
   return {
+    kind: DISK.word,
     id,
     uuid,
     change: { change: "insert", list: "disks", uuid, entry },
@@ -145,7 +147,7 @@ function asMoved(
     reproducible: fatal === undefined,
   });
   return {
-    ...{ id, uuid },
+    ...{ kind: DISK.word, id, uuid },
     change: { change: "entry", list: "disks", uuid, entry: changed },
     warnings: notMigratable(title, fatal),
   };
@@ -233,7 +235,7 @@ export function diskAdoption(disks: LiveDisks): KindAdoption {
       });
     },
     steps: (facts, adopted) =>
-      adopted.flatMap(({ id, uuid }) => {
+      adopted.flatMap(({ id, uuid = "" }) => {
         const own = toNote(facts.own, facts.process);
         const disk = live.find((one) => one.id === id);
         return disk

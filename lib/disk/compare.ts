@@ -22,7 +22,7 @@ import {
   propertyDifferences,
   readProperties,
 } from "../plan/compare_properties.ts";
-import { lostDifference, lostUuids } from "../plan/compare_own.ts";
+import { lostDifference, lostKeys } from "../plan/compare_own.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { straysOf } from "../plan/strays.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -224,7 +224,7 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
   return [
     ...disks.flatMap((one) => ofEntry(facts, one)),
     ...orphans(facts),
-    ...lostUuids(facts, DISK).flatMap((uuid) =>
+    ...lostKeys(facts, DISK).flatMap((uuid) =>
       facts.inUse.has(uuid) ? openWay(facts, uuid) : [lostDifference(uuid)]
     ),
     ...facts.moved.map((one) => movedDifference(facts, one)),
@@ -251,7 +251,7 @@ export async function compareDisks(
       ? [id]
       : []
   );
-  const lost = lostUuids(given, DISK).filter((uuid) =>
+  const lost = lostKeys(given, DISK).filter((uuid) =>
     isStillOpen(noteOn(record, uuid)?.access, qemu.process?.pid)
   );
   const isForeign = hasForeignController(given);

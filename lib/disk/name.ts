@@ -7,10 +7,11 @@
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { ChrootNode } from "../host/access_record.ts";
 import { holderOf } from "../plan/give_back.ts";
-import type { OwnKind } from "../plan/kind.ts";
+import type { Kind, OwnKind } from "../plan/kind.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { DiskStep } from "./steps.ts";
 import { diskView, NO_DETAILS } from "./view.ts";
+import { DISK_NAME } from "./words.ts";
 
 /** The node goes; its directory stays passable while it leads to another. */
 function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
@@ -46,9 +47,9 @@ function giveBack(own: OwnFacts, uuid: string): DiskStep[] {
 
 /** What all plans for disks share. */
 export const DISK = {
-  word: "disk",
-  title: "disk",
-  list: "disks",
+  ...DISK_NAME,
+  taken: "always",
+  sits: "pci",
   needs: {
     // The way to the disk may need more: ./way_path.ts.
     "disk-add": ["blockdev-add", "blockdev-del", "device_add", "device_del"],
@@ -60,4 +61,4 @@ export const DISK = {
   giveBack,
   blank: NO_DETAILS,
   view: diskView,
-} satisfies OwnKind & { readonly needs: unknown };
+} as const satisfies OwnKind & Pick<Kind, "needs" | "taken" | "sits">;

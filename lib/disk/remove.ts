@@ -7,10 +7,10 @@
 import { backendOf, isMadeUp, servesUnnamed } from "../device/backend.ts";
 import type { Plan } from "../engine/plan.ts";
 import type { World } from "../engine/world.ts";
-import { refuse, unsupported } from "../errors.ts";
+import { HotplugError, refuse, unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import { findEntry } from "../plan/addition.ts";
-import { planRemoval } from "../plan/removal.ts";
+import { entryRemoval, planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
 import { member } from "../state/json.ts";
@@ -19,6 +19,7 @@ import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
 import type { DropNodeStep } from "./block_steps.ts";
 import type { DiskRemove } from "./request.ts";
 import type { AwaitReleaseStep } from "./source_steps.ts";
+import { optionValues } from "../state/fixed_command.ts";
 import { commandLine } from "../state/instance.ts";
 import { whyNotGone } from "./still_there.ts";
 import type { DiskStep } from "./steps.ts";
@@ -108,6 +109,25 @@ function refuseBootDisk(
 }
 
 /**
+ * Refuses what no entry stands for because it is in `kvm_cmd`, where Ganeti
+ * before 2.10 had all disks: new devices can be plugged, those stay.
+ */
+function refuseFixed({ content, paths }: Facts) {
+  const { kvmCmd, disks } = content.runtime;
+  if (disks.length > 0) return;
+  if (optionValues(kvmCmd, "-drive").length === 0) return;
+  throw new HotplugError(
+    "no-such-device",
+    `The runtime file of ${paths.name} records no disk: disks of its fixed command line (kvm_cmd, -drive) cannot be removed while the VM runs`,
+    {
+      hint: `to record QEMU's disks, run: ${
+        commandLine(paths, "adopt", paths.name)
+      }`,
+    },
+  );
+}
+
+/**
  * Plans to remove a disk.
  *
  * @throws {HotplugError} status 3
@@ -121,6 +141,8 @@ export function planDiskRemove(
     needs: DISK.needs["disk-remove"],
     entries: facts.content.runtime.disks,
     word: request.device,
+    change: entryRemoval(DISK),
+    checkUnknown: () => refuseFixed(facts),
     checkGone: () => {
       if (facts.notGone === undefined) return;
       throw refuse(
@@ -136,10 +158,10 @@ export function planDiskRemove(
       const what = `remove ${chosen.title}`;
       refuseUsed(facts, { id: chosen.id, what });
     },
-    backend: ({ id, uuid, entry }) => [
+    backend: ({ id, key, entry }) => [
       ...diskBackendSteps(facts, id),
       ...releaseSteps(facts, entry.index),
-      ...DISK.giveBack(facts.own, uuid.toLowerCase()),
+      ...DISK.giveBack(facts.own, key),
     ],
     strayBackend: request.unrecorded === "forced"
       ? (id) => {

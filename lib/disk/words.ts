@@ -26,6 +26,7 @@ import { isUri, uriNode } from "../device/storage_uri.ts";
 import { isFailure, unsupported, usage } from "../errors.ts";
 import { VIAS } from "../host/access_record.ts";
 import { FORMATS } from "../host/qcow2.ts";
+import type { EntryKind } from "../plan/kind.ts";
 import { plug } from "../plan/request.ts";
 import { defined } from "../state/defined.ts";
 import {
@@ -252,6 +253,14 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
     choices: VIAS,
   },
 ];
+
+/** What disks are called, and where they are recorded. */
+export const DISK_NAME = {
+  word: "disk",
+  title: "disk",
+  list: "disks",
+  recorded: ({ disks }) => disks,
+} as const satisfies EntryKind;
 
 /** The commands of disks, in the order of the usage text. */
 export const DISK_COMMANDS: readonly CommandSpec[] = [

@@ -8,6 +8,7 @@
 import { isJson, type Json } from "../qmp/message.ts";
 import type { LedgerEntry } from "./qmp_steps.ts";
 import { turningStep } from "./recover_course.ts";
+import { kindOfList } from "../state/entry_object.ts";
 import { whole } from "../state/value_check.ts";
 import type { Step } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
@@ -16,12 +17,11 @@ import type { StepTable } from "./world.ts";
 function ledgerOf(
   { action, device }: Json,
   steps: readonly Json[],
-  table: StepTable,
 ): LedgerEntry | undefined {
   const commit = steps.find(({ kind }) => kind === "commit-state");
   const change = commit?.change;
   if (isJson(change) && change.change === "delete") {
-    const kind = table.checks.kindOf(String(change.list));
+    const kind = kindOfList(String(change.list));
     const uuid = String(change.uuid).toLowerCase();
     return kind === undefined ? undefined : { uuid, kind, note: "pending" };
   }
@@ -67,7 +67,7 @@ function stepOf(step: Json, ledger: LedgerEntry | undefined): Json {
 /** Adds what a plan of version 1 does not say and its steps tell. */
 export function fromVersion1(plan: Json, table: StepTable): Json {
   if (!Array.isArray(plan.steps) || !plan.steps.every(isJson)) return plan;
-  const ledger = ledgerOf(plan, plan.steps, table);
+  const ledger = ledgerOf(plan, plan.steps);
   const steps = plan.steps.map((step) => stepOf(step, ledger));
   const known = steps.every(({ kind }) => table.find(String(kind)));
   return {

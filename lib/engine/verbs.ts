@@ -117,8 +117,6 @@ export interface Value {
 
 /** What the kinds of devices know of the steps of a plan. */
 export interface KindChecks {
-  /** The kind whose devices a list of the runtime file records. */
-  readonly kindOf: (list: string) => string | undefined;
   /** Whether some kind has these words in `kvm_cmd`. */
   readonly isWords: Check<readonly string[]>;
   /** Whether some kind notes this in the tool's own record. */

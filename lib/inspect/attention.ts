@@ -22,9 +22,8 @@ import {
   ownPath,
 } from "../state/instance.ts";
 import { readOwnFacts } from "../engine/own_facts.ts";
-import { loadNotes } from "../kinds.ts";
+import { loadNotes, recordedDevices } from "../kinds.ts";
 import { pendingRemark, releaseAsked } from "../plan/compare_own.ts";
-import { devicesOf } from "../state/runtime.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
 /** Whether somebody holds the lock: proc_locks(5). */
@@ -99,7 +98,7 @@ async function noted(
     asked.differences.some(({ code, device }) =>
       code === "not-in-qemu" && device?.id === id
     );
-  const entries = "code" in runtime ? [] : devicesOf(runtime);
+  const entries = "code" in runtime ? [] : recordedDevices(runtime);
   const { runState } = "runState" in asked ? asked : { runState: undefined };
   const entryOf = (id: string) =>
     entries.find(({ hvinfo }) => hvinfo.id === id);

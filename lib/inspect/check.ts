@@ -28,7 +28,7 @@ import { qemuView } from "../plan/view.ts";
 import { missingCommands } from "../plan/requirements.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { isRuntimeThere } from "../state/runtime_file.ts";
-import { loadKinds, loadNotes } from "../kinds.ts";
+import { loadKinds, REGISTER } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { CHECK_MEMBERS, WAY } from "./check_schema.ts";
 import { apartFrom, interrupted } from "./attention.ts";
@@ -84,7 +84,7 @@ async function readCheckFacts(
   using qmp = await openMonitor(paths.qmp, options);
   const answer = await askQemu(qmp, paths);
   const node = await readNode(paths, content);
-  const facts = await completeFacts(node, await answer(), loadNotes);
+  const facts = await completeFacts(node, await answer(), REGISTER);
   if (kind === "instance" && options.foreign === "refused") {
     refuseForeignVm(facts.qemu.name, paths);
   }

@@ -22,13 +22,13 @@ import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import type { Difference } from "../plan/difference.ts";
 import { nicFilesOf, type QemuFacts, readRecord } from "../plan/facts.ts";
 import { pendingRemark } from "../plan/compare_own.ts";
-import { straysOf, strayView } from "../plan/strays.ts";
+import { noteFor } from "../plan/recorded.ts";
+import { allStrays, strayView } from "../plan/strays.ts";
 import { loadKinds } from "../kinds.ts";
 import type { Kind } from "../plan/kind.ts";
 import { qemuView, type ViewFacts } from "../plan/view.ts";
 import { type InstancePaths, instancePaths } from "../state/instance.ts";
-import { noteOn } from "../state/own_check.ts";
-import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { RecordedDevice, Runtime } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { readUidText } from "../state/uid_file.ts";
 import { libcFault } from "../sys/libc.ts";
@@ -89,21 +89,24 @@ export function listDevices(
     readonly unasked?: DeviceStatus;
     readonly stray?: DeviceStatus;
     readonly differences: readonly Difference[];
-    readonly kinds: readonly Pick<Kind, "word" | "list" | "view" | "blank">[];
+    readonly kinds: readonly Pick<
+      Kind,
+      "word" | "recorded" | "view" | "blank" | "strays"
+    >[];
   },
 ): ListedDevice[] {
   const { qemu, own } = facts;
   const { differences, kinds } = about;
-  const pendingOf = (entry: DeviceEntry) => {
-    const { uuid = "", hvinfo: { id } } = entry;
-    const pending = noteOn(own?.record, uuid.toLowerCase())?.pending;
+  const pendingOf = (one: RecordedDevice) => {
+    const { id } = one.hvinfo;
+    const pending = noteFor(own?.record, one)?.pending;
     return id !== undefined && pending?.id === id ? pending : undefined;
   };
   const told = (device: DeviceView) =>
     differences.filter((one) => isAbout(one, device));
-  const recorded = kinds.flatMap(({ list, view }) =>
-    runtime[list].map((entry): ListedDevice => {
-      const device = view(entry, facts);
+  const recorded = kinds.flatMap((kind) =>
+    kind.recorded(runtime).map((entry): ListedDevice => {
+      const device = kind.view(entry, facts);
       const mine = told(device);
       const pending = pendingOf(entry);
       const status = qemu === undefined
@@ -118,7 +121,8 @@ export function listDevices(
     })
   );
   if (qemu === undefined) return recorded;
-  const strays = straysOf(qemu, runtime).filter(({ has }) => has === "device");
+  const strays = allStrays(qemu, runtime, kinds)
+    .filter(({ has }) => has === "device");
   const blank = { blank: {} };
   return [
     ...recorded,

@@ -9,7 +9,7 @@ import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
 import { HotplugError, isDenied, type Remark, remarkOf } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { NicFiles } from "../host/nic_file.ts";
-import { loadNotes } from "../kinds.ts";
+import { loadNotes, recordedDevices } from "../kinds.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference } from "../plan/difference.ts";
 import { type QemuFacts, readNode } from "../plan/facts.ts";
@@ -65,7 +65,8 @@ export async function lookWhole(
   const { own, warnings } = await readOwn(paths, qemu);
   const place = { runDir: paths.runDir, lockKey: paths.lockKey };
   const none = { place, qemu: null, record: EMPTY_RECORD };
-  const base = { ...node, qemu, own: own ?? none };
+  const recorded = recordedDevices(content.runtime);
+  const base = { ...node, qemu, own: own ?? none, recorded };
   const { differences, facts } = await compareWhole(base, qmp);
   const { nicFiles } = node;
   const { confinement } = facts;

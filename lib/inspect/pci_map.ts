@@ -12,11 +12,12 @@ import { freeSlots, isOn, type SlotFacts } from "../device/bus_slot.ts";
 import type { PciBus } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
-import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { RecordedDevice, Runtime } from "../state/runtime.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import { type QemuFacts, readRecord, type Target } from "../plan/facts.ts";
 import { qemuView } from "../plan/view.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
+import { recordedDevices } from "../kinds.ts";
 import type { MAP_BUS, MAP_SLOT, PCI_MEMBERS } from "./pci_schema.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
@@ -53,12 +54,14 @@ function describe(
   return drivers.get(id) || description || `device ${model}`;
 }
 
-function entriesOf(runtime: Runtime | undefined): DeviceEntry[] {
-  return [...runtime?.disks ?? [], ...runtime?.nics ?? []];
+function recordedBy(
+  runtime: Runtime | undefined,
+): readonly RecordedDevice[] {
+  return runtime === undefined ? [] : recordedDevices(runtime);
 }
 
 function liveSlot(one: PciDevice, facts: MapFacts): MapSlot {
-  const entry = entriesOf(facts.runtime)
+  const entry = recordedBy(facts.runtime)
     .find(({ hvinfo }) => one.id !== "" && hvinfo.id === one.id);
   return {
     slot: one.slot,
@@ -71,7 +74,7 @@ function liveSlot(one: PciDevice, facts: MapFacts): MapSlot {
 
 /** What the file has on a bus and QEMU lacks: its slot stays taken. */
 function absent({ runtime, qemu }: MapFacts, name: string): MapSlot[] {
-  return entriesOf(runtime).flatMap((entry) => {
+  return recordedBy(runtime).flatMap((entry) => {
     const { id = null, slot, bus } = entry.hvinfo;
     if (bus !== name || slot === undefined) return [];
     if (qemu.pci.some((one) => one.id === id)) return [];
@@ -127,7 +130,7 @@ function namelessBuses(facts: MapFacts): MapBus[] {
 export function mapBuses(facts: MapFacts): MapBus[] {
   const { qemu, runtime } = facts;
   const slots: SlotFacts = {
-    recorded: entriesOf(runtime),
+    recorded: recordedBy(runtime),
     live: qemu.pci,
     buses: qemu.buses,
     reservations: runtime?.hvparams.pciReservations ?? RESERVED,

@@ -127,7 +127,7 @@ async function wordsOf(
   const kinds = await loadKinds();
   const words = async (qemu: QemuFacts | undefined, qmp?: QmpSession) => {
     const whole = { ...facts, qemu };
-    const all = kinds.map(({ start }) => start(whole, qmp));
+    const all = kinds.flatMap(({ start }) => start ? [start(whole, qmp)] : []);
     return { qemu, kinds: await Promise.all(all) };
   };
   try {

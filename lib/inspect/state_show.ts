@@ -10,7 +10,12 @@ import {
   type InstancePaths,
   instancePaths,
 } from "../state/instance.ts";
-import { type DiskEntry, isCurrent, type Runtime } from "../state/runtime.ts";
+import {
+  type DeviceEntry,
+  type DiskEntry,
+  isCurrent,
+  type Runtime,
+} from "../state/runtime.ts";
 import { shapeOf } from "../state/shape.ts";
 import { upgradeRuntime } from "../state/upgrade.ts";
 import {
@@ -27,8 +32,7 @@ import { unfinished } from "./attention.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Reach } from "../engine/options.ts";
 import type { Difference } from "../plan/difference.ts";
-import { loadKinds, loadNotes } from "../kinds.ts";
-import type { KindName } from "../plan/kind.ts";
+import { loadKinds, REGISTER } from "../kinds.ts";
 import { remark, remarkOf } from "../errors.ts";
 import type { ObjectOf, Told } from "../words/json_schema.ts";
 import type { stateMembers, VERIFICATION, VERIFIED } from "./state_schema.ts";
@@ -64,20 +68,21 @@ function recordedAs(disk: DiskEntry | undefined) {
 async function understood(runtime: Runtime, paths: InstancePaths) {
   const facts = { qemu: undefined, nicFiles: nicFilesOf(paths) };
   const kinds = await loadKinds();
-  const views = (list: KindName["list"]) =>
-    kinds.filter((kind) => kind.list === list).flatMap(({ view }) =>
-      runtime[list].map((entry) => view(entry, facts))
-    );
+  const views = (kind: DeviceEntry["kind"]) =>
+    kinds.filter(({ word }) => word === kind)
+      .flatMap(({ recorded, view }) =>
+        recorded(runtime).map((entry) => view(entry, facts))
+      );
   const hvparams = upgradeRuntime(runtime.root).items[2];
   return {
     /** Words; numbers as their text. */
     kvm_cmd: runtime.kvmCmd,
-    nics: views("nics"),
+    nics: views("nic"),
     /** The upgraded object to the letter. */
     hvparams: new JsonText(
       hvparams === undefined ? "{}" : formatJson(hvparams),
     ),
-    disks: views("disks").map((view, at) => ({
+    disks: views("disk").map((view, at) => ({
       ...view,
       ...recordedAs(runtime.disks[at]),
     })),
@@ -114,7 +119,7 @@ async function compare(
   try {
     const answer = await askQemu(qmp, paths);
     const node = await readNode(paths, content);
-    const facts = await completeFacts(node, await answer(), loadNotes);
+    const facts = await completeFacts(node, await answer(), REGISTER);
     return (await compareWhole(facts, qmp)).differences;
   } catch (error) {
     throw nothingChanged(error);

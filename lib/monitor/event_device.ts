@@ -5,7 +5,7 @@
  */
 
 import { isJson, type QmpEvent } from "../qmp/message.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 
 /** Names by which an event may speak of a device, most telling first. */
 const DEVICE_KEYS = ["device", "id", "node-name", "name", "path", "qom-path"];
@@ -22,8 +22,8 @@ function idsOf({ data }: QmpEvent): string[] {
 /** The recorded device an event is about, if it is one of these. */
 export function deviceOf(
   event: QmpEvent,
-  entries: readonly DeviceEntry[],
-): DeviceEntry | undefined {
+  entries: readonly RecordedDevice[],
+): RecordedDevice | undefined {
   const ids = idsOf(event);
   return entries.find(({ hvinfo }) =>
     hvinfo.id !== undefined && ids.includes(hvinfo.id)

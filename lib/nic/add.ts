@@ -12,6 +12,7 @@ import { duplicate, type Remark, remark } from "../errors.ts";
 import {
   alreadyThere,
   deviceStep,
+  entryChange,
   newIdentity,
   planAddition,
   twinOf,
@@ -156,8 +157,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
   const before = host.find((one) => one.kind === "own-record")?.change.after;
   return planAddition(facts, {
     kind: NIC,
-    identity: nic,
-    entry: nicEntry(nic, ganeti?.object),
+    change: entryChange(NIC, nic, { entry: nicEntry(nic, ganeti?.object) }),
     view: plannedView(
       nic,
       { index, uuid, id, ...placeView(place) },

@@ -53,7 +53,7 @@ function asNew(
     link: tap.bridge,
   });
   const change = { change: "insert", list: "nics", uuid, entry } as const;
-  return { id, uuid, change, warnings: [], invented };
+  return { kind: NIC.word, id, uuid, change, warnings: [], invented };
 }
 
 /**

@@ -24,7 +24,7 @@ import {
 import {
   heldDifferences,
   lostDifference,
-  lostUuids,
+  lostKeys,
   releaseAsked,
 } from "../plan/compare_own.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
@@ -348,7 +348,7 @@ export function nicDifferences(facts: NicCompareFacts): Difference[] {
     ...fdNames(facts),
     ...missingFiles(facts),
     ...strayFiles(facts),
-    ...lostUuids(facts, NIC).map((uuid) =>
+    ...lostKeys(facts, NIC).map((uuid) =>
       facts.held.get(uuid) ?? lostDifference(uuid)
     ),
   ];

@@ -9,6 +9,7 @@ import type { Kind, OwnKind } from "../plan/kind.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { NicStep } from "./steps.ts";
 import { nicView, NO_DETAILS } from "./view.ts";
+import { NIC_NAME } from "./words.ts";
 
 /** The tap that was made to stay goes. */
 function giveBack(own: OwnFacts, uuid: string): NicStep[] {
@@ -18,9 +19,9 @@ function giveBack(own: OwnFacts, uuid: string): NicStep[] {
 
 /** NICs: their name, how they are told of, and how taps are given back. */
 export const NIC = {
-  word: "nic",
-  title: "NIC",
-  list: "nics",
+  ...NIC_NAME,
+  taken: "always",
+  sits: "pci",
   // Nothing but HMP tells which network backends there are.
   needs: {
     // The way to the tap may need more: ./tap.ts.
@@ -38,4 +39,4 @@ export const NIC = {
   giveBack,
   blank: NO_DETAILS,
   view: nicView,
-} as const satisfies OwnKind & Pick<Kind, "needs">;
+} as const satisfies OwnKind & Pick<Kind, "needs" | "taken" | "sits">;

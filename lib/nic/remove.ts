@@ -7,7 +7,7 @@
 import type { Plan } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
-import { planRemoval, type Removable } from "../plan/removal.ts";
+import { entryRemoval, planRemoval, type Removable } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { endsWithCard } from "./driver.ts";
@@ -103,11 +103,12 @@ export function planNicRemove(
     needs: NIC.needs["nic-remove"],
     entries: facts.content.runtime.nics,
     word: request.device,
+    change: entryRemoval(NIC),
     check: (chosen) => refuseFatal(facts, chosen),
     backend: (chosen) => [
       ...leaveSteps(facts, chosen),
       ...backendSteps(facts, chosen.id),
-      ...NIC.giveBack(facts.own, chosen.uuid.toLowerCase()),
+      ...NIC.giveBack(facts.own, chosen.key),
       ...nicFilesStep(facts, (taps) => taps.toSpliced(chosen.entry.index, 1)),
     ],
     strayBackend: request.unrecorded === "forced"

@@ -13,6 +13,7 @@ import {
 } from "../device/nic.ts";
 import { usage } from "../errors.ts";
 import { LINK_STATES, NIC_MODES } from "../host/network_words.ts";
+import type { EntryKind } from "../plan/kind.ts";
 import { plug } from "../plan/request.ts";
 import {
   amountOption,
@@ -244,6 +245,14 @@ const NIC_MODIFY: CommandSpec = commandSpec(
       })
     ),
 );
+
+/** What NICs are called, and where they are recorded. */
+export const NIC_NAME = {
+  word: "nic",
+  title: "NIC",
+  list: "nics",
+  recorded: ({ nics }) => nics,
+} as const satisfies EntryKind;
 
 /** The commands of NICs, in the order of the usage text. */
 export const NIC_COMMANDS: readonly CommandSpec[] = [

@@ -40,8 +40,10 @@ function judgeAll(
   const found = kinds.flatMap(({ adoption, uuids }) =>
     adoption.judge(facts, uuids)
   ).filter((one) => one !== undefined);
-  const known = new Set(found.flatMap((one) => "uuid" in one ? one.uuid : []));
-  const lost = devicesOf(facts.content.runtime).filter(({ uuid, hvinfo }) =>
+  const known = new Set(
+    found.flatMap((one) => "change" in one ? one.uuid ?? [] : []),
+  );
+  const lost = facts.recorded.filter(({ uuid, hvinfo }) =>
     hvinfo.id === undefined && (uuid === undefined || !known.has(uuid))
   );
   return [
@@ -98,9 +100,9 @@ function adoptionOf(
     remaining: readonly Remark[];
   },
 ): Adoption {
-  const views = adopted.flatMap(({ uuid }) =>
+  const views = adopted.flatMap(({ id }) =>
     kinds.flatMap(({ kind }) =>
-      after[kind.list].filter((one) => one.uuid === uuid)
+      kind.recorded(after).filter(({ hvinfo }) => hvinfo.id === id)
         .map((one) => kind.view(one, facts))
     )
   );
@@ -157,10 +159,6 @@ function planGiven(facts: AdoptFacts, given: string): Plan {
   });
 }
 
-function kindOf({ change }: Adopted): "disk" | "nic" {
-  return "list" in change && change.list === "nics" ? "nic" : "disk";
-}
-
 /**
  * The device that is to have a uuid: none where an entry has it already.
  *
@@ -177,7 +175,7 @@ function meant(
   );
   if (found.length < 2) return found;
   const candidates = found.map((one) => ({
-    ...{ kind: kindOf(one), index: null, uuid: null },
+    ...{ kind: one.kind, index: null, uuid: null },
     id: one.id,
   }));
   throw new HotplugError(
@@ -218,9 +216,8 @@ export function planAdopt({ facts, kinds, given }: AdoptInput): Plan {
   const invented = given === undefined
     ? adopted.filter((one) => one.invented)
     : [];
-  for (const one of invented) {
-    const about = { uuid: one.uuid, kind: kindOf(one), earlier: steps };
-    steps.push(inventedStep(own, about));
+  for (const { uuid = "", kind } of invented) {
+    steps.push(inventedStep(own, { uuid, kind, earlier: steps }));
   }
   return planOf({
     action: "adopt",

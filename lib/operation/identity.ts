@@ -54,7 +54,7 @@ export function inventedStep(
   own: OwnFacts,
   { uuid, kind, earlier }: {
     readonly uuid: string;
-    readonly kind: DeviceEntry["kind"];
+    readonly kind: string;
     readonly earlier: readonly Step[];
   },
 ): OwnRecordStep {

@@ -16,13 +16,12 @@ import { either } from "../state/value_check.ts";
 export function stepsOf(
   kinds: readonly Pick<
     WholeKind,
-    "word" | "list" | "steps" | "isWords" | "record" | "commands"
+    "steps" | "isWords" | "record" | "commands"
   >[],
 ): StepTable {
   return new StepTable(
     [...ENGINE_STEPS, ...kinds.flatMap(({ steps }) => steps)],
     {
-      kindOf: (list) => kinds.find((one) => one.list === list)?.word,
       isWords: either(...kinds.flatMap(({ isWords = [] }) => isWords)),
       isNote: either(...kinds.map(({ record }) => record)),
       commands: new PlanCommands(

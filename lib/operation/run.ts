@@ -37,7 +37,6 @@ import { type InstancePaths, instancePaths } from "../state/instance.ts";
 import { jsonNode, parseJson } from "../state/json.ts";
 import { findOwnFile } from "../state/journal_file.ts";
 import { expectRoot, lockInstance } from "../state/lock.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import { libcFault } from "../sys/libc.ts";
 import { planAdopt } from "./adopt.ts";
@@ -52,14 +51,15 @@ import { isCommit } from "../engine/state_steps.ts";
 import {
   type KindRequest,
   kindWords,
-  loadNotes,
   loadWholeKinds,
   planLinks,
   prepareKind,
+  recordedDevices,
+  REGISTER,
 } from "../kinds.ts";
 import type { Planner, Row } from "../plan/kind.ts";
+import { nameOf, noteFor } from "../plan/recorded.ts";
 import { findDevice, titleOf } from "../device/select.ts";
-import { noteOn } from "../state/own_check.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 
 /** Longest wait for the guest in an operation that is not the one asked for. */
@@ -91,11 +91,11 @@ function pinned(request: Request, paths: InstancePaths): Request {
   const isLeft = findOwnFile(paths, "journal") === "there" ||
     findOwnFile(paths, "json") === "there";
   if (!isLeft) return request;
-  const { disks, nics } = expectRuntime(paths).runtime;
-  const list: readonly DeviceEntry[] = request.kind.startsWith("nic-")
-    ? nics
-    : disks;
-  const device = findDevice(list, request.device)?.uuid;
+  const words = kindWords(request);
+  const devices = recordedDevices(expectRuntime(paths).runtime)
+    .filter(({ kind }) => words.includes(kind));
+  const found = findDevice(devices, request.device);
+  const device = found && nameOf(found);
   return device === undefined ? request : { ...request, device };
 }
 
@@ -127,15 +127,16 @@ async function releasedRemovals(
   const noted = Object.values(readOwnRecord(paths).devices);
   if (noted.every(({ pending }) => pending === undefined)) return [];
   using qmp = await openMonitor(paths.qmp, options);
-  const { own, content, qemu } = await readFacts(paths, qmp, loadNotes);
-  return (await loadWholeKinds()).flatMap(({ list, finish }) =>
-    content.runtime[list].flatMap((entry): [KindRequest, string][] => {
-      const { uuid = "", hvinfo: { id } } = entry;
-      const pending = noteOn(own.record, uuid.toLowerCase())?.pending;
+  const { own, content, qemu } = await readFacts(paths, qmp, REGISTER);
+  return (await loadWholeKinds()).flatMap(({ recorded, finish }) =>
+    recorded(content.runtime).flatMap((one): [KindRequest, string][] => {
+      const { id } = one.hvinfo;
+      const pending = noteFor(own.record, one)?.pending;
       const isReleased = pending !== undefined && pending.id === id &&
         !qemu.deviceIds.has(id);
       if (!isReleased) return [];
-      return [[finish(paths.name, uuid), `${titleOf(entry)} (${id})`]];
+      const request = finish(paths.name, nameOf(one) ?? id);
+      return [[request, `${titleOf(one)} (${id})`]];
     })
   );
 }
@@ -211,7 +212,7 @@ async function decide(
     ? async (facts) =>
       planAdopt(await readAdoptFacts(facts, world.qmp, request.uuid))
     : await prepareKind(request, { node, world });
-  const facts = await completeFacts(node, await qemu(), loadNotes);
+  const facts = await completeFacts(node, await qemu(), REGISTER);
   refuseForeignVm(facts.qemu.name, paths);
   return { plan: await plan(facts), process: facts.qemu.process };
 }

@@ -25,9 +25,10 @@ import type { QmpCommand, Step } from "../engine/verbs.ts";
 import { duplicate, HotplugError, refuse, type Remark } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { CommandChange } from "../state/command_change.ts";
-import { noteOn } from "../state/own_check.ts";
+import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
-import type { Kind, KindName } from "./kind.ts";
+import type { EntryKind, Kind, KindName } from "./kind.ts";
+import { noteFor } from "./recorded.ts";
 import type { Plug } from "./request.ts";
 import {
   refuseMachine,
@@ -150,7 +151,7 @@ export function alreadyThere(
   const { id = "" } = twin.hvinfo;
   const line = (verb: string) =>
     commandLine(facts.paths, twin.kind, verb, facts.paths.name, id);
-  const noted = noteOn(facts.own.record, twin.uuid?.toLowerCase() ?? "");
+  const noted = noteFor(facts.own.record, twin);
   if (noted?.pending?.id === id) {
     throw refuse(
       `${
@@ -185,13 +186,14 @@ export function alreadyThere(
 }
 
 /** What the choice of a place depends on. */
-export function slotFacts({ content, qemu }: Facts): SlotFacts {
-  const { runtime } = content;
+export function slotFacts(
+  { content, qemu, recorded }: Pick<Facts, "content" | "qemu" | "recorded">,
+): SlotFacts {
   return {
-    recorded: devicesOf(runtime),
+    recorded,
     live: qemu.pci,
     buses: qemu.buses,
-    reservations: runtime.hvparams.pciReservations,
+    reservations: content.runtime.hvparams.pciReservations,
   };
 }
 
@@ -219,7 +221,7 @@ function idPlaceOf(place: Place): IdPlace {
  */
 export function newIdentity(
   facts: Facts,
-  kind: KindName,
+  kind: EntryKind,
   request: Plug,
 ): Identity {
   const placeFor = () => {
@@ -236,14 +238,14 @@ export function newIdentity(
  */
 export function identityAt<P extends Place>(
   facts: Facts,
-  { word, list }: KindName,
+  { word, recorded }: EntryKind,
   { request, placeFor }: { request: Plug; placeFor: () => P },
 ): Identity<P> {
   const { runtime } = facts.content;
   const { uuid: { value: uuid }, name } = request;
   // Two of Ganeti's devices may have one name; it goes by uuids.
   if (request.ganeti === undefined) {
-    refuseTakenName(runtime[list], name);
+    refuseTakenName(recorded(runtime), name);
   }
   const place = placeFor();
   const scheme = request.idScheme ?? preferredScheme(runtime, word);
@@ -257,16 +259,29 @@ export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
   return qmpStep("device_add", args, command("device_del", { id: args.id }));
 }
 
+/**
+ * The change that records a device as an entry of a list.
+ *
+ * @param entry its JSON text
+ * @param words those of `kvm_cmd` that come with it. @default none
+ */
+export function entryChange(
+  { list }: EntryKind,
+  { uuid }: Pick<Identity<Place>, "uuid">,
+  { entry, words }: {
+    readonly entry: string;
+    readonly words?: CommandChange | undefined;
+  },
+): RuntimeChange {
+  const about = { change: "insert", list, uuid, entry } as const;
+  return { ...about, ...(words && { words }) };
+}
+
 /** What is particular to adding a device of one kind. */
 export interface Addition {
-  /** Decides which list of the runtime file grows. */
   readonly kind: KindName;
-  /** From {@linkcode newIdentity} or {@linkcode identityAt}. */
-  readonly identity: Identity<Place>;
-  /** The entry for the runtime file, as JSON text. */
-  readonly entry: string;
-  /** Words of `kvm_cmd` that come with it. @default none */
-  readonly words?: CommandChange | undefined;
+  /** What records it: {@linkcode entryChange}, or words of `kvm_cmd`. */
+  readonly change: RuntimeChange;
   /** What the caller is told; the tap's name comes later. */
   readonly view: DeviceView;
   /** The steps on host and QEMU, up to the device itself. */
@@ -286,14 +301,8 @@ export interface Addition {
  * for, and then the record takes the old one's place.
  */
 export function planAddition(facts: Facts, addition: Addition): Plan {
-  const { kind, identity: { uuid }, view, words, plug } = addition;
-  const { stage, commit } = stateSteps(facts, {
-    change: "insert",
-    list: kind.list,
-    uuid,
-    entry: addition.entry,
-    ...(words && { words }),
-  });
+  const { kind, view, plug } = addition;
+  const { stage, commit } = stateSteps(facts, addition.change);
   return planOf({
     action: "add",
     instance: facts.paths.name,

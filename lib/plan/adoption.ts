@@ -21,9 +21,12 @@ import type { FirstHvparams } from "../state/hvparams.ts";
 
 /** A change that records a device, and what comes with it. */
 export interface Adopted {
+  /** The word of its kind. */
+  readonly kind: string;
   readonly id: string;
-  readonly uuid: string;
-  /** Makes the entry, or tells it which device it is. */
+  /** Undefined for words of `kvm_cmd`. */
+  readonly uuid?: string;
+  /** Records it, or tells its entry which device it is. */
   readonly change: RuntimeChange;
   /** What a start from the file would do otherwise. */
   readonly warnings: readonly Remark[];
@@ -95,7 +98,7 @@ export function identify(
   const list = listOf(entry);
   const members = { hvinfo };
   const change = { change: "members", list, uuid, members } as const;
-  return { id, uuid, change, warnings: [] };
+  return { kind: entry.kind, id, uuid, change, warnings: [] };
 }
 
 /** Where a device sits, for messages. */

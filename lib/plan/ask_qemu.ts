@@ -43,7 +43,6 @@ import { PCI, type PciDevice } from "../qmp/pci_query.ts";
 import { type Answers, sendAll } from "../qmp/query.ts";
 import { list, text } from "../qmp/reading.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { LoadNotes } from "../engine/own_facts.ts";
 import {
   completeFacts,
   expectRuntime,
@@ -52,6 +51,7 @@ import {
   type QemuFacts,
   readNode,
 } from "./facts.ts";
+import type { Register } from "./recorded.ts";
 
 /** The VM's process: by Ganeti's pid file, else by who serves the socket. */
 function findProcess(
@@ -177,10 +177,10 @@ function hasDevices(children: unknown): boolean {
 export async function readFacts(
   paths: InstancePaths,
   qmp: QmpSession,
-  loadNotes: LoadNotes,
+  register: Register,
 ): Promise<Facts> {
   const content = expectRuntime(paths);
   const qemu = await askQemu(qmp, paths);
   const node = await readNode(paths, content);
-  return await completeFacts(node, await qemu(), loadNotes);
+  return await completeFacts(node, await qemu(), register);
 }

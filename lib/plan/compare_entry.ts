@@ -8,14 +8,14 @@ import { servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import type { QemuFacts } from "./facts.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
 
 /** Why QEMU has no device for an entry; undefined if it has one. */
 export function absence(
-  { hvinfo: { id } }: Pick<DeviceEntry, "hvinfo">,
+  { hvinfo: { id } }: Pick<RecordedDevice, "hvinfo">,
   { deviceIds, block }: Pick<QemuFacts, "deviceIds" | "block">,
 ): "no-device-id" | "not-in-qemu" | undefined {
   if (id === undefined) return "no-device-id";
@@ -27,7 +27,7 @@ export function absence(
 /** What mends a device of which a start from the file makes another one. */
 export function plugAnew(
   { paths }: Pick<WholeFacts, "paths">,
-  { kind, hvinfo: { id }, uuid, index }: DeviceEntry,
+  { kind, hvinfo: { id }, uuid, index }: RecordedDevice,
 ): string {
   const device = id ?? uuid ?? String(index);
   const remove = commandLine(paths, kind, "remove", paths.name, device);
@@ -40,7 +40,7 @@ export function absentDifference(
     readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
     readonly qemu: Pick<QemuFacts, "deviceIds" | "block">;
   },
-  entry: DeviceEntry,
+  entry: RecordedDevice,
 ): Difference | undefined {
   const code = absence(entry, qemu);
   if (code === undefined) return undefined;
@@ -66,7 +66,7 @@ export function absentDifference(
 /** A device of another driver than the one that is recorded. */
 export function driverDifference(
   facts: WholeFacts,
-  entry: DeviceEntry,
+  entry: RecordedDevice,
 ): Difference[] {
   const { id = "", driver } = entry.hvinfo;
   const live = facts.qemu.drivers.get(id);
@@ -84,7 +84,7 @@ export function driverDifference(
 /** A device in another place on PCI than the one that is recorded. */
 export function slotDifference(
   facts: WholeFacts,
-  entry: DeviceEntry,
+  entry: RecordedDevice,
 ): Difference[] {
   const { id, bus, slot } = entry.hvinfo;
   const { pci, machine } = facts.qemu;

@@ -13,16 +13,13 @@ import {
 } from "../host/tap_holders.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
-import {
-  noteOn,
-  type OwnRecord,
-  type PendingRemoval,
-} from "../state/own_check.ts";
-import type { DeviceEntry } from "../state/runtime.ts";
+import type { OwnRecord, PendingRemoval } from "../state/own_check.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import { isRemembrance } from "./give_back.ts";
 import type { KindName } from "./kind.ts";
+import { keyOf, noteFor } from "./recorded.ts";
 import { straysOf } from "./strays.ts";
 
 /** Tells a person of a tap that is held. Pure. */
@@ -44,11 +41,11 @@ export function heldTap(name: string, holders: readonly Holder[]): Remark {
 /**
  * A removal that the guest has not completed. Pure.
  *
- * @param entry its entry of the runtime file, undefined if there is none
+ * @param entry what records it, undefined if nothing does
  */
 export function pendingRemark(
   { title }: Pick<PendingRemoval, "title">,
-  entry: DeviceEntry | undefined,
+  entry: RecordedDevice | undefined,
   paths: Pick<InstancePaths, "name" | "reachedBy">,
 ): Remark {
   const device = entry && nameOfEntry(entry);
@@ -67,15 +64,15 @@ export function pendingRemark(
  * @param about.runState undefined if QEMU did not tell it
  */
 export function releaseAsked(
-  entry: DeviceEntry,
+  entry: RecordedDevice,
   { paths, record, runState = "running" }: {
     readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
     readonly record: OwnRecord;
     readonly runState: string | undefined;
   },
 ): Difference[] {
-  const { uuid = "", kind, hvinfo: { id } } = entry;
-  const { pending, replug } = noteOn(record, uuid.toLowerCase()) ?? {};
+  const { kind, hvinfo: { id } } = entry;
+  const { pending, replug } = noteFor(record, entry) ?? {};
   if (replug === undefined || pending !== undefined) return [];
   // A guest that runs had its time when the call was taken back.
   if (typeof replug !== "string" && runState === "running") return [];
@@ -117,21 +114,19 @@ export function heldDifferences(
   );
 }
 
-/** Uuids of a kind's devices that are noted and in no list. Pure. */
-export function lostUuids(
+/** Under what devices of a kind are noted that are not recorded. Pure. */
+export function lostKeys(
   { own, content: { runtime }, qemu }: WholeFacts,
-  { word, list }: KindName,
+  { word, recorded }: KindName,
 ): string[] {
   // Those of a device that is still plugged go with it.
   const plugged = straysOf(qemu, runtime).some(({ has, origin }) =>
     has === "device" && origin === "plugged"
   );
   if (plugged) return [];
-  const recorded = new Set(
-    runtime[list].map(({ uuid }) => uuid?.toLowerCase()),
-  );
-  return Object.entries(own.record.devices).flatMap(([uuid, one]) =>
-    one.kind !== word || isRemembrance(one) || recorded.has(uuid) ? [] : [uuid]
+  const known = new Set(recorded(runtime).map(keyOf));
+  return Object.entries(own.record.devices).flatMap(([key, one]) =>
+    one.kind !== word || isRemembrance(one) || known.has(key) ? [] : [key]
   );
 }
 

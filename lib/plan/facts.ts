@@ -6,11 +6,7 @@
 
 import { dirname } from "@std/path/posix";
 import type { PciBus } from "../device/pci_bus.ts";
-import {
-  type LoadNotes,
-  type OwnFacts,
-  readOwnFacts,
-} from "../engine/own_facts.ts";
+import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
 import { identitiesAt, identityAt } from "../host/identity.ts";
 import {
   type NicFiles,
@@ -30,8 +26,10 @@ import {
   type RuntimeContent,
 } from "../state/runtime_file.ts";
 import { HotplugError, isDenied, isFailure, withDetails } from "../errors.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { noInstance } from "./instances.ts";
+import type { Register } from "./recorded.ts";
 
 /** A network backend. */
 export interface NetdevFacts {
@@ -85,6 +83,8 @@ export interface Facts extends NodeFacts {
   readonly qemu: QemuFacts;
   /** The tool's own record of this QEMU. */
   readonly own: OwnFacts;
+  /** All recorded devices, in the order of the kinds. */
+  readonly recorded: readonly RecordedDevice[];
 }
 
 /** What this node tells of an instance. */
@@ -200,10 +200,10 @@ export async function readNode(
 export async function completeFacts(
   node: NodeFacts,
   qemu: QemuFacts,
-  loadNotes: LoadNotes,
+  { loadNotes, recorded }: Register,
 ): Promise<Facts> {
   const own = await readOwnFacts(node.paths, qemu.process, loadNotes);
-  return { ...node, qemu, own };
+  return { ...node, qemu, own, recorded: recorded(node.content.runtime) };
 }
 
 /**

@@ -17,7 +17,7 @@ import {
 } from "../state/runtime.ts";
 import { applyChange, type RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
-import type { KindName } from "./kind.ts";
+import type { KindName, OwnKind } from "./kind.ts";
 import { findStray } from "./removal.ts";
 import type { Plug } from "./request.ts";
 import { stateSteps } from "./steps.ts";
@@ -39,11 +39,11 @@ export type FoundUnfinished<E extends DeviceEntry> =
 /** Its id, if QEMU has such a device. */
 export function unfinishedId(
   facts: Facts,
-  { word }: KindName,
+  kind: Pick<OwnKind, "word" | "strays">,
   { uuid, ganeti }: Plug,
 ): string | undefined {
   if (ganeti === undefined) return undefined;
-  const stray = findStray(facts, word, uuid.value);
+  const stray = findStray(facts, kind, uuid.value);
   return stray?.has === "device" ? stray.id : undefined;
 }
 
@@ -83,7 +83,12 @@ export function planFinish<E extends DeviceEntry>(
   }
   const { change, entry } = found;
   const runtime = withChange(content, change);
-  const plan = check({ ...facts, content: { ...content, runtime } }, entry);
+  const after = {
+    ...facts,
+    content: { ...content, runtime },
+    recorded: [...facts.recorded, entry],
+  };
+  const plan = check(after, entry);
   const { stage, commit } = stateSteps(facts, change);
   return planOf({
     ...plan,

@@ -22,17 +22,29 @@ import type { QemuProcess } from "../host/process.ts";
 import type { KindAdoption } from "./adoption.ts";
 import type { NicFiles } from "../host/nic_file.ts";
 import type { InstancePaths } from "../state/instance.ts";
-import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { DeviceEntry, RecordedDevice, Runtime } from "../state/runtime.ts";
+import type { Stray } from "./recorded.ts";
 import type { ViewFacts } from "./view.ts";
 
 /** What a kind is called, and where it is recorded. */
 export interface KindName {
   /** The user's word, also in documents: `disk`. */
-  readonly word: "disk" | "nic";
+  readonly word: string;
   /** For messages, where more follows: `disk`, `NIC`. */
   readonly title: string;
-  /** The list of the runtime file that has its entries. */
+  /**
+   * Its devices that a runtime file records, in the order of plugging: entries
+   * of a list, or what words of `kvm_cmd` are. Pure.
+   */
+  recorded(runtime: Runtime): readonly RecordedDevice[];
+}
+
+/** A kind whose devices are entries of a list of the runtime file. */
+export interface EntryKind extends KindName {
+  readonly word: DeviceEntry["kind"];
+  /** The list. */
   readonly list: keyof typeof PLACE;
+  recorded(runtime: Runtime): readonly DeviceEntry[];
 }
 
 /** One operation of a {@linkcode Row}. */
@@ -118,10 +130,20 @@ export interface StartWords {
 /** The part of a kind that its own plans need. */
 export type OwnKind =
   & KindName
-  & Pick<Kind, "giveBack" | "view" | "blank" | "ending">;
+  & Pick<Kind, "giveBack" | "view" | "blank" | "strays" | "ending">;
 
 /** A kind of device: what questions need. */
 export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
+  /**
+   * Whether every VM takes its devices, or only one that was started for them:
+   * `check` calls a VM supported for the former alone.
+   */
+  readonly taken: "always" | "if-prepared";
+  /**
+   * Where its devices usually sit. Those on PCI need a slot, and a machine with
+   * PCI hotplug; what others need, its own requirements say.
+   */
+  readonly sits: "pci" | "elsewhere";
   /** What the tool's own record may have of one of its devices. */
   readonly record: Check<OwnDevice>;
   /** The least that each operation needs of the monitor, by its request. */
@@ -135,21 +157,33 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
    */
   compare(facts: WholeFacts, qmp: QmpSession): Promise<Difference[]>;
   /**
-   * The words that a start line has for its entries.
+   * The words that a start line has for its entries. Undefined: its devices are
+   * words of `kvm_cmd`, which a start line begins with.
    *
    * @param qmp undefined if the VM does not run
    * @throws {HotplugError} `unsupported` for a device that no start can have
    */
-  start(
+  start?(
     facts: StartFacts,
     qmp: QmpSession | undefined,
   ): StartWords | Promise<StartWords>;
   /** The members of a view that only its devices have, none of them known. */
   readonly blank: Readonly<Record<string, null>>;
-  /** One of its entries, as callers are told of it. Pure. */
-  view(entry: DeviceEntry, facts: ViewFacts): DeviceView;
-  /** The steps that give back what was changed on this node for a device. */
-  giveBack(own: OwnFacts, uuid: string): Step[];
+  /** One of its recorded devices, as callers are told of it. Pure. */
+  view(device: RecordedDevice, facts: ViewFacts): DeviceView;
+  /**
+   * Its devices in QEMU that nobody recorded. Undefined: ./strays.ts finds them
+   * by the form of their ids and their PCI classes. Pure.
+   *
+   * @param known ids of all recorded devices
+   */
+  strays?(qemu: QemuFacts, known: ReadonlySet<string>): readonly Stray[];
+  /**
+   * The steps that give back what was changed on this node for a device.
+   *
+   * @param key {@linkcode keyOf}
+   */
+  giveBack(own: OwnFacts, key: string): Step[];
   /**
    * How it is told that the guest has released the device of an id.
    * @default as of a PCI device
@@ -192,8 +226,12 @@ export interface KindChanges<R extends AnyRequest = AnyRequest> {
     difference: Difference,
     world: World,
   ): Plan | undefined | Promise<Plan | undefined>;
-  /** The request that finishes a removal which the guest has completed. */
-  finish(instance: string, uuid: string): R;
+  /**
+   * The request that finishes a removal which the guest has completed.
+   *
+   * @param device its uuid; the device id of what has no uuid
+   */
+  finish(instance: string, device: string): R;
 }
 
 /** A kind of device, whole. */

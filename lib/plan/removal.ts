@@ -10,25 +10,30 @@ import { type Plan, planOf } from "../engine/plan.ts";
 import type { UnplugStep } from "../engine/qmp_steps.ts";
 import type { Step } from "../engine/verbs.ts";
 import { HotplugError, refuse } from "../errors.ts";
-import { optionValues } from "../state/fixed_command.ts";
-import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
+import type { DeviceEntry, RecordedDevice } from "../state/runtime.ts";
+import type { RuntimeChange } from "../state/runtime_change.ts";
 import { isUuid } from "../state/value_check.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
 import { forgetSteps } from "./give_back.ts";
-import type { Kind, KindName, OwnKind } from "./kind.ts";
+import type { EntryKind, Kind, KindName, OwnKind } from "./kind.ts";
+import { isEntry, keyOf, noteFor, type Stray } from "./recorded.ts";
 import { refuseFixedBus, refuseImpossible } from "./requirements.ts";
 import { stateSteps } from "./steps.ts";
-import { type Stray, straysOf, strayView } from "./strays.ts";
+import { straysOfKind, strayView } from "./strays.ts";
 import { commandLine } from "../state/instance.ts";
 
-/** A device that can be found in QEMU: it has a uuid and an id. */
-export type Removable<E extends DeviceEntry> = {
-  readonly entry: E;
-  readonly uuid: string;
-  readonly id: string;
-  readonly title: string;
-};
+/** A device that can be found in QEMU: its record tells its id. */
+export type Removable<E extends RecordedDevice> =
+  & {
+    readonly entry: E;
+    /** {@linkcode keyOf}. */
+    readonly key: string;
+    readonly id: string;
+    readonly title: string;
+  }
+  // As written; only entries have one.
+  & (E extends DeviceEntry ? { readonly uuid: string } : unknown);
 
 /**
  * What an operation must know of a recorded device.
@@ -36,17 +41,18 @@ export type Removable<E extends DeviceEntry> = {
  * @param verb for the message: `remove`
  * @throws {HotplugError} `unsupported` if the record does not tell it
  */
-function identified<E extends DeviceEntry>(
+function identified<E extends RecordedDevice>(
   entry: E,
   { instance, verb }: { instance: string; verb: string },
 ): Removable<E> {
   const { uuid, hvinfo: { id } } = entry;
   const title = titleOf(entry);
-  if (uuid === undefined || id === undefined) {
+  const key = keyOf(entry);
+  if (key === undefined || id === undefined) {
     throw new HotplugError(
       "unsupported",
       `Cannot ${verb} ${title}: the runtime file gives it no ${
-        uuid === undefined ? "uuid" : "device id"
+        isEntry(entry) && uuid === undefined ? "uuid" : "device id"
       }, so its device in QEMU is not known`,
       {
         hint:
@@ -54,7 +60,7 @@ function identified<E extends DeviceEntry>(
       },
     );
   }
-  return { entry, uuid, id, title };
+  return { entry, key, uuid, id, title } as Removable<E>;
 }
 
 /**
@@ -64,7 +70,7 @@ function identified<E extends DeviceEntry>(
  * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`,
  * `refused` if it is on its way out
  */
-export function chooseChange<E extends DeviceEntry>(
+export function chooseChange<E extends RecordedDevice>(
   { paths, own }: Pick<Facts, "paths" | "own">,
   entries: readonly E[],
   { device, verb }: { readonly device: string; readonly verb: string },
@@ -72,8 +78,8 @@ export function chooseChange<E extends DeviceEntry>(
   const entry = findDevice(entries, device);
   if (entry === undefined) throw noSuchDevice(entries, device);
   const found = identified(entry, { instance: paths.name, verb });
-  const { uuid, id, title } = found;
-  if (noteOn(own.record, uuid.toLowerCase())?.pending?.id !== id) return found;
+  const { id, title } = found;
+  if (noteFor(own.record, entry)?.pending?.id !== id) return found;
   throw refuse(
     `Cannot ${verb} ${title}: it is being removed`,
     `to wait for the guest, run: ${
@@ -82,14 +88,14 @@ export function chooseChange<E extends DeviceEntry>(
   );
 }
 
-/** @throws {HotplugError} `no-such-device` if the word means the other kind */
+/** @throws {HotplugError} `no-such-device` if the id is of another kind */
 function refuseOtherKind(
   facts: Facts,
-  { list, title }: KindName,
+  { word: kind, title }: KindName,
   word: string,
 ) {
-  const { disks, nics } = facts.content.runtime;
-  const other = findDevice<DeviceEntry>(list === "disks" ? nics : disks, word);
+  const others = facts.recorded.filter((one) => one.kind !== kind);
+  const other = findDevice(others, word);
   if (other === undefined) return;
   const { name } = facts.paths;
   throw new HotplugError(
@@ -114,16 +120,16 @@ function unrecorded(facts: Facts, { word: kind }: KindName, word: string) {
  *
  * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`
  */
-function chooseRemoval<E extends DeviceEntry>(
+function chooseRemoval<E extends RecordedDevice>(
   facts: Facts,
-  { kind, entries, word, checkGone }: Removal<E>,
+  { kind, entries, word, isExact = isExactName, ...more }: Removal<E>,
 ): Removable<E> | Plan {
   const entry = findDevice(entries, word);
   if (entry !== undefined) {
     return identified(entry, { instance: facts.paths.name, verb: "remove" });
   }
-  if (!isExactName(word)) {
-    refuseFixed(facts, kind);
+  if (!isExact(word)) {
+    more.checkUnknown?.();
     // No other device is named: it must not be what one is led to remove.
     const list = commandLine(facts.paths, "list", facts.paths.name);
     const hint = `to see its devices, run: ${list}`;
@@ -132,8 +138,8 @@ function chooseRemoval<E extends DeviceEntry>(
   const left = unrecorded(facts, kind, word);
   if (left !== undefined) {
     refuseOtherKind(facts, kind, left);
-    const { paths, content: { runtime } } = facts;
-    const owner = devicesOf(runtime).find(({ hvinfo }) => hvinfo.id === left);
+    const { paths } = facts;
+    const owner = facts.recorded.find(({ hvinfo }) => hvinfo.id === left);
     if (owner !== undefined) {
       throw refuse(
         `QEMU has ${left}, which is recorded as ${
@@ -150,29 +156,10 @@ function chooseRemoval<E extends DeviceEntry>(
       }`,
     );
   }
-  checkGone?.();
+  more.checkGone?.();
   const { name: instance } = facts.paths;
   const nothing = { title: word, device: null, steps: [] };
   return planOf({ action: "remove", instance, ...nothing });
-}
-
-/**
- * Refuses what no entry stands for because it is in `kvm_cmd`, where Ganeti
- * before 2.10 had all disks: new devices can be plugged, those stay.
- */
-function refuseFixed({ content, paths }: Facts, { list }: KindName) {
-  const { kvmCmd, disks } = content.runtime;
-  if (list !== "disks" || disks.length > 0) return;
-  if (optionValues(kvmCmd, "-drive").length === 0) return;
-  throw new HotplugError(
-    "no-such-device",
-    `The runtime file of ${paths.name} records no disk: disks of its fixed command line (kvm_cmd, -drive) cannot be removed while the VM runs`,
-    {
-      hint: `to record QEMU's disks, run: ${
-        commandLine(paths, "adopt", paths.name)
-      }`,
-    },
-  );
 }
 
 /**
@@ -183,13 +170,12 @@ function refuseFixed({ content, paths }: Facts, { list }: KindName) {
 function unplugStep(
   facts: Facts,
   { word: kind, ending }: OwnKind,
-  { id, title, uuid }: { id: string; title: string; uuid: string },
+  { id, title, key }: { id: string; title: string; key: string },
 ): UnplugStep | undefined {
   const { qemu, own } = facts;
   if (!qemu.deviceIds.has(id)) return undefined;
   refuseFixedBus(facts, { id, title });
   const { runState } = qemu;
-  const key = uuid.toLowerCase();
   const pending = noteOn(own.record, key)?.pending;
   const asked = pending?.id === id ? { requestedAt: pending.requestedAt } : {};
   const ledger = { uuid: key, kind, note: "pending" } as const;
@@ -198,15 +184,23 @@ function unplugStep(
 }
 
 /** What is particular to removing a device of one kind. */
-export interface Removal<E extends DeviceEntry> {
-  /** Decides which list of the runtime file shrinks. */
+export interface Removal<E extends RecordedDevice> {
   readonly kind: OwnKind;
+  /** What takes it out of the record: {@linkcode entryRemoval}. */
+  readonly change: (chosen: Removable<E>) => RuntimeChange;
   /** The least that it needs of the monitor. */
   readonly needs: readonly string[];
   /** The recorded devices among which `word` selects. */
   readonly entries: readonly E[];
   /** The user's word for the device. */
   readonly word: string;
+  /**
+   * Whether a word can only mean one particular device, now or never again: to
+   * remove it when it is not there is no mistake. @default isExactName
+   */
+  readonly isExact?: (word: string) => boolean;
+  /** Refuses a word that is not exact and means nothing, in its own way. */
+  readonly checkUnknown?: () => void;
   /** Refuses to call gone what no entry and no id of QEMU's stand for. */
   readonly checkGone?: () => void;
   /** Refuses what must not be removed. */
@@ -223,13 +217,13 @@ export interface Removal<E extends DeviceEntry> {
  *
  * @throws {HotplugError} status 3
  */
-export function planRemoval<E extends DeviceEntry>(
+export function planRemoval<E extends RecordedDevice>(
   facts: Facts,
   removal: Removal<E>,
 ): Plan {
   refuseImpossible(facts, removal.needs);
   const { kind, word, strayBackend } = removal;
-  const stray = strayBackend && findStray(facts, kind.word, word);
+  const stray = strayBackend && findStray(facts, kind, word);
   if (stray !== undefined) {
     const backend = strayBackend?.(stray.id) ?? [];
     return planStray(facts, stray, { kind, backend });
@@ -237,11 +231,7 @@ export function planRemoval<E extends DeviceEntry>(
   const chosen = chooseRemoval(facts, removal);
   if (!("entry" in chosen)) return chosen;
   removal.check?.(chosen);
-  const { stage, commit } = stateSteps(facts, {
-    change: "delete",
-    list: kind.list,
-    uuid: chosen.uuid,
-  });
+  const { stage, commit } = stateSteps(facts, removal.change(chosen));
   const unplug = unplugStep(facts, kind, chosen);
   return planOf({
     action: "remove",
@@ -253,7 +243,7 @@ export function planRemoval<E extends DeviceEntry>(
       stage,
       unplug,
       ...removal.backend(chosen),
-      ...forgetSteps(facts.own, chosen.uuid.toLowerCase()),
+      ...forgetSteps(facts.own, chosen.key),
       commit,
     ],
     turn: unplug,
@@ -261,33 +251,40 @@ export function planRemoval<E extends DeviceEntry>(
   });
 }
 
+/** What takes an entry out of its list. */
+export function entryRemoval({ list }: EntryKind) {
+  return ({ uuid }: { readonly uuid: string }): RuntimeChange => ({
+    change: "delete",
+    list,
+    uuid,
+  });
+}
+
 /** The stray that an exact id or a full uuid means. */
 export function findStray(
   facts: Facts,
-  kind: "disk" | "nic",
+  kind: Pick<OwnKind, "word" | "strays">,
   word: string,
 ): Stray | undefined {
-  const strays = straysOf(facts.qemu, facts.content.runtime);
-  return strays.find((one) =>
-    one.id !== "" && one.kind === kind &&
-    (one.id === word || (isUuid(word) && belongsTo(word, one.id)))
+  return straysOfKind(facts, kind).find(({ id }) =>
+    id !== "" && (id === word || (isUuid(word) && belongsTo(word, id)))
   );
 }
 
-/** What the tool's own record has of it, by the uuid in its id. */
+/** What the tool's own record has of it, by its id or the uuid in it. */
 function ownSteps(
-  { own, content }: Facts,
+  facts: Facts,
   { id }: Stray,
   { giveBack }: Pick<Kind, "giveBack">,
 ): Step[] {
-  const recorded = new Set(
-    devicesOf(content.runtime).map(({ uuid }) => uuid?.toLowerCase()),
-  );
+  const { own } = facts;
+  const recorded = new Set(facts.recorded.map(keyOf));
   const mine = Object.keys(own.record.devices)
-    .filter((uuid) => !recorded.has(uuid) && belongsTo(uuid, id));
-  return mine.flatMap((uuid) => [
-    ...giveBack(own, uuid),
-    ...forgetSteps(own, uuid),
+    .filter((key) => !recorded.has(key))
+    .filter((key) => key === id || belongsTo(key, id));
+  return mine.flatMap((key) => [
+    ...giveBack(own, key),
+    ...forgetSteps(own, key),
   ]);
 }
 

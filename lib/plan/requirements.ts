@@ -10,7 +10,7 @@ import { isPcieMachine } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
 import { checkHvparams } from "../state/hvparams.ts";
-import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 
 /** A rule: nothing is done unless it holds. */
@@ -201,7 +201,7 @@ export function refuseMachine(facts: Facts): void {
  * @throws {HotplugError} `duplicate` if one of these has the name already
  */
 export function refuseTakenName(
-  entries: readonly DeviceEntry[],
+  entries: readonly RecordedDevice[],
   name: string | undefined,
 ): void {
   const holder = entries.find((one) => one.name === name);
@@ -224,8 +224,7 @@ function isInQemu(qemu: QemuFacts, id: string): string | undefined {
  * @throws {HotplugError} `duplicate` if the file or QEMU has the id already
  */
 export function refuseTakenId(facts: Facts, id: string): void {
-  const holder = devicesOf(facts.content.runtime)
-    .find((one) => one.hvinfo.id === id);
+  const holder = facts.recorded.find((one) => one.hvinfo.id === id);
   if (holder !== undefined) {
     throw new HotplugError(
       "duplicate",

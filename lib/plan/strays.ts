@@ -1,5 +1,5 @@
 /**
- * Disks and NICs that QEMU has and the runtime file does not record. Pure.
+ * Devices that QEMU has and the runtime file does not record. Pure.
  *
  * @module
  */
@@ -9,9 +9,14 @@ import { belongsTo, parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
-import { devicesOf, type Runtime } from "../state/runtime.ts";
-import { netdevOf, type QemuFacts } from "./facts.ts";
-import type { Kind } from "./kind.ts";
+import {
+  devicesOf,
+  type RecordedDevice,
+  type Runtime,
+} from "../state/runtime.ts";
+import { type Facts, netdevOf, type QemuFacts } from "./facts.ts";
+import type { Kind, KindName } from "./kind.ts";
+import type { Stray } from "./recorded.ts";
 import { placeView } from "./view.ts";
 
 /** PCI classes of the devices this tool is about: PCI Code and ID list. */
@@ -26,20 +31,6 @@ export function kindOfPci(device: PciDevice): "disk" | "nic" | undefined {
   const isDisk = device.vendor === VIRTIO_VENDOR &&
     VIRTIO_BLK_IDS.includes(device.device);
   return isDisk ? "disk" : undefined;
-}
-
-/** Something of QEMU's that no entry of the runtime file is about. */
-export interface Stray {
-  /** Device id, or the name of a backend; empty if it was given none. */
-  readonly id: string;
-  /** What it is to a guest. */
-  readonly kind: "disk" | "nic";
-  /** `backend`: no device uses it, so that no guest knows of it. */
-  readonly has: "device" | "backend";
-  /** Where it sits, if it sits on a PCI bus. */
-  readonly pci?: PciDevice;
-  /** On the VM's command line, or without a name: never one of ours. */
-  readonly origin: "started" | "plugged";
 }
 
 /** Whether an id is of the forms of our device ids. */
@@ -90,13 +81,43 @@ function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
   ];
 }
 
-/** All that QEMU has and the file does not record, devices first. */
+/**
+ * Disks and NICs that QEMU has and the file does not record, devices first.
+ * Other kinds find theirs themselves: {@linkcode allStrays}.
+ */
 export function straysOf(qemu: QemuFacts, runtime: Runtime): Stray[] {
   const known = new Set(
     devicesOf(runtime).flatMap(({ hvinfo }) => hvinfo.id ?? []),
   );
   return [...strayDevices(qemu, known), ...strayBackends(qemu, known)]
     .filter(({ id }) => !runtime.firmware.some((uuid) => belongsTo(uuid, id)));
+}
+
+/** What QEMU has of one kind that nobody recorded. */
+export function straysOfKind(
+  { qemu, content, recorded }: Pick<Facts, "qemu" | "content" | "recorded">,
+  { word, strays }: Pick<KindName, "word"> & Pick<Kind, "strays">,
+): readonly Stray[] {
+  if (strays !== undefined) return strays(qemu, idsOf(recorded));
+  return straysOf(qemu, content.runtime)
+    .filter(({ kind }) => kind === word);
+}
+
+/** The same of all kinds: disks and NICs first. */
+export function allStrays(
+  qemu: QemuFacts,
+  runtime: Runtime,
+  kinds: readonly Pick<Kind, "recorded" | "strays">[],
+): readonly Stray[] {
+  const known = idsOf(kinds.flatMap(({ recorded }) => recorded(runtime)));
+  return [
+    ...straysOf(qemu, runtime),
+    ...kinds.flatMap(({ strays }) => strays?.(qemu, known) ?? []),
+  ];
+}
+
+function idsOf(devices: readonly RecordedDevice[]): ReadonlySet<string> {
+  return new Set(devices.flatMap(({ hvinfo: { id } }) => id ?? []));
 }
 
 /** How a caller is told of one; `blank` is its kind's. */

@@ -7,7 +7,7 @@
 import { addrOfSlot } from "../device/bus_slot.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { DeviceView } from "../engine/plan.ts";
-import type { DeviceEntry, Runtime } from "../state/runtime.ts";
+import type { RecordedDevice, Runtime } from "../state/runtime.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 import type { QEMU, TARGET_MEMBERS } from "./view_schema.ts";
@@ -54,7 +54,7 @@ export function placeView(
 }
 
 /** What an entry tells of a device, whatever its kind. */
-export function entryView(entry: DeviceEntry): EntryView {
+export function entryView(entry: RecordedDevice): EntryView {
   const { uuid = null, name = null, index, hvinfo } = entry;
   const { id = null, driver = null } = hvinfo;
   return { index, uuid, name, id, driver, ...placeView(hvinfo) };

@@ -34,13 +34,17 @@ import {
 import { findOwnFile } from "../state/journal_file.ts";
 import { lockInstance } from "../state/lock.ts";
 import { EMPTY_RECORD } from "../state/own_check.ts";
-import { devicesOf } from "../state/runtime.ts";
 import { knownNotes, readOwnRecord } from "../state/own_record.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { SysError } from "../sys/errno.ts";
 import { settled } from "./settled.ts";
 import { putAway, repairJournal } from "./journal.ts";
-import { loadNotes, loadWholeKinds } from "../kinds.ts";
+import {
+  loadNotes,
+  loadWholeKinds,
+  recordedDevices,
+  REGISTER,
+} from "../kinds.ts";
 import { stepsOf } from "../operation/journal_reader.ts";
 import { compareAlone, compareWhole } from "../compare/whole.ts";
 import type { Step } from "../engine/verbs.ts";
@@ -75,13 +79,13 @@ function lookAtAll(
   return async () => {
     const { qmp } = world;
     const compare = async () => {
-      const facts = await readFacts(paths, qmp, loadNotes);
+      const facts = await readFacts(paths, qmp, REGISTER);
       return await compareWhole(facts, qmp);
     };
     const compared = isFirst ? await settled(compare, world) : await compare();
     isFirst = false;
     const { qemu, own, content: { runtime } } = compared.facts;
-    const entries = devicesOf(runtime);
+    const entries = recordedDevices(runtime);
     refuseForeignVm(qemu.name, paths);
     const gone = compared.differences
       .filter(({ code }) => code === "not-in-qemu")

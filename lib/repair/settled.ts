@@ -7,11 +7,12 @@
 import type { Comparison } from "../compare/whole.ts";
 import type { World } from "../engine/world.ts";
 import { isFailure, orNone } from "../errors.ts";
+import { recordedDevices } from "../kinds.ts";
 import type { WholeFacts } from "../plan/difference.ts";
 import { DEVICE_IDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { text } from "../qmp/reading.ts";
-import { devicesOf, type Runtime } from "../state/runtime.ts";
+import type { Runtime } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 
 /** An idle guest releases a device within a second, in milliseconds. */
@@ -24,14 +25,13 @@ function staged(path: string): Runtime | undefined {
 
 /** The devices that QEMU still has and that a staged file leaves out. */
 function leftOut(
-  { content, qemu, leftovers }: WholeFacts,
+  { recorded, qemu, leftovers }: WholeFacts,
 ): readonly string[] {
-  const before = devicesOf(content.runtime);
   return leftovers.flatMap((path) => {
     const after = staged(path);
     if (after === undefined) return [];
-    const kept = new Set(devicesOf(after).map(({ hvinfo }) => hvinfo.id));
-    return before.flatMap((entry) => {
+    const kept = new Set(recordedDevices(after).map(({ hvinfo }) => hvinfo.id));
+    return recorded.flatMap((entry) => {
       const { id } = entry.hvinfo;
       if (id === undefined || kept.has(id)) return [];
       return qemu.deviceIds.has(id) ? [id] : [];

@@ -83,6 +83,16 @@ export function withMembers(
 /** Place of each list in the file. */
 export const PLACE = { nics: 1, disks: 3 } as const;
 
+const KIND_OF: ReadonlyMap<string, "disk" | "nic"> = new Map([
+  ["disks", "disk"],
+  ["nics", "nic"],
+]);
+
+/** The word of the kind whose devices a list has; undefined: no such list. */
+export function kindOfList(list: string): string | undefined {
+  return KIND_OF.get(list);
+}
+
 /** The object of an entry: a disk stands in a list of three. */
 export function objectOf(node: JsonNode): JsonNode | undefined {
   return node.type === "array" ? node.items[0] : node;

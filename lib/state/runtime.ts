@@ -38,16 +38,30 @@ export interface Hvinfo {
   readonly lun?: number | undefined;
 }
 
-/** What disks and NICs have in common: SPEC 2.2, 2.3. */
-export interface Entry {
-  /** Place in its list, from 0. */
+/**
+ * A device that a runtime file records, as an entry of a list or as words of
+ * `kvm_cmd`.
+ */
+export interface RecordedDevice {
+  /** The word of its kind: `disk`. */
+  readonly kind: string;
+  /** What a person calls its kind. @default its word */
+  readonly called?: string | undefined;
+  /** Place among those of its kind, from 0. */
   readonly index: number;
-  /** As written; a NIC from before Ganeti 2.8 gets one. */
+  /** As written; undefined for words of `kvm_cmd`: the device id names it. */
   readonly uuid?: string | undefined;
   /** As written; optional in Ganeti. */
   readonly name?: string | undefined;
   /** Empty if the device cannot be hotplugged. */
   readonly hvinfo: Hvinfo;
+}
+
+/**
+ * What disks and NICs have in common: SPEC 2.2, 2.3. A NIC from before Ganeti
+ * 2.8 gets a uuid.
+ */
+export interface Entry extends RecordedDevice {
   /** The list element as it stands in the file. */
   readonly node: JsonNode;
 }
@@ -72,6 +86,8 @@ export interface DiskEntry extends Entry {
 export interface NicEntry extends Entry {
   /** Element 1 of the file. */
   readonly kind: "nic";
+  /** Not its word. */
+  readonly called: "NIC";
   /** As written, in either case. */
   readonly mac?: string | undefined;
   /** `nicparams.mode`: `bridged`, `routed`, … */
@@ -86,7 +102,7 @@ export interface NicEntry extends Entry {
   readonly network?: string | undefined;
 }
 
-/** A device of the runtime file. */
+/** An entry of the runtime file. */
 export type DeviceEntry = DiskEntry | NicEntry;
 
 /**
@@ -108,7 +124,7 @@ export interface Runtime {
   readonly firmware: readonly string[];
 }
 
-/** All devices that a file records, disks first. */
+/** All entries of the lists, disks first. */
 export function devicesOf(
   { disks, nics }: Pick<Runtime, "disks" | "nics">,
 ): DeviceEntry[] {
@@ -159,6 +175,7 @@ function readNic(node: JsonNode, index: number): NicEntry {
   const params = member(node, "nicparams");
   return {
     kind: "nic",
+    called: "NIC",
     index,
     uuid: stringMember(node, "uuid"),
     name: stringMember(node, "name"),

@@ -15,7 +15,7 @@ import {
 import { beginJournal, journalProgress } from "../../lib/engine/journal.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
 import { World } from "../../lib/engine/world.ts";
-import { type KindRequest, loadNotes, prepareKind } from "../../lib/kinds.ts";
+import { type KindRequest, prepareKind, REGISTER } from "../../lib/kinds.ts";
 import { interfaceIndex } from "../../lib/host/tap_holders.ts";
 import { QmpSession } from "../../lib/qmp/client.ts";
 import { type InstancePaths, instancePaths } from "../../lib/state/instance.ts";
@@ -43,7 +43,7 @@ async function decide(
   const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
-  const facts = await completeFacts(node, await qemu(), loadNotes);
+  const facts = await completeFacts(node, await qemu(), REGISTER);
   const made = onePlan(await plan(withTap(facts)));
   if (made.steps.length > 0) return made;
   throw new Error("there is nothing to do");

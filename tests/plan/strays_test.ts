@@ -85,7 +85,7 @@ Deno.test("findStray() takes an exact id or the full uuid in it", () => {
   const ids = new Set(["disk-932df160-pci-13", idOf("disk", 5)]);
   const all = facts({ qemu: { deviceIds: ids } });
   const found = (word: string, kind: "disk" | "nic" = "disk") =>
-    findStray(all, kind, word)?.id;
+    findStray(all, { word: kind }, word)?.id;
   assertEquals(found(NEW_UUID), "disk-932df160-pci-13");
   assertEquals(found(uuidOf("disk", 5)), idOf("disk", 5));
   assertEquals(found(idOf("disk", 5)), idOf("disk", 5));

@@ -5,7 +5,7 @@ import { apply } from "../../lib/engine/apply.ts";
 import type { QmpStep } from "../../lib/engine/qmp_steps.ts";
 import { World } from "../../lib/engine/world.ts";
 import { HotplugError } from "../../lib/errors.ts";
-import { type AnyStep, loadNotes, prepareKind } from "../../lib/kinds.ts";
+import { type AnyStep, prepareKind, REGISTER } from "../../lib/kinds.ts";
 import type { NicAdd } from "../../lib/nic/request.ts";
 import { askQemu } from "../../lib/plan/ask_qemu.ts";
 import {
@@ -88,7 +88,7 @@ async function planOf(
   const node = await readNode(paths, expectRuntime(paths));
   const qemu = await askQemu(world.qmp, paths);
   const plan = await prepareKind(request, { node, world });
-  const facts = await completeFacts(node, await qemu(), loadNotes);
+  const facts = await completeFacts(node, await qemu(), REGISTER);
   const made = onePlan(await plan(facts));
   if (made.steps.length === 0) throw new Error("there is nothing to do");
   return known(made, paths);

@@ -118,9 +118,7 @@ Deno.test("stepCheck() types a step, and may ask for the instance", () => {
   );
   const step: Of<typeof check> = { kind: "move", to: paths.runtime };
   const takes = (one: unknown) =>
-    check({ paths, kindOf: () => undefined, isWords, isNote: never, commands })(
-      one,
-    );
+    check({ paths, isWords, isNote: never, commands })(one);
   assertEquals(check.kind, "move");
   assertEquals([takes(step), takes({ ...step, count: 2 })], [true, true]);
   for (const odd of [{ kind: "mov" }, { to: "/x" }, { count: 1 }, { x: 1 }]) {

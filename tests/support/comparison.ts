@@ -15,8 +15,10 @@ import {
   diskDifferences,
 } from "../../lib/disk/compare.ts";
 import { diskMend } from "../../lib/disk/mend.ts";
+import { DISK } from "../../lib/disk/name.ts";
 import { type NicCompareFacts, nicDifferences } from "../../lib/nic/compare.ts";
 import { nicMend } from "../../lib/nic/mend.ts";
+import { NIC } from "../../lib/nic/name.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
 import { jsonNode, type Plain } from "../../lib/state/json.ts";
 import type { World } from "../../lib/engine/world.ts";
@@ -162,7 +164,10 @@ export function judged(spec: ComparisonSpec = {}): Judged {
   const nics = nicDifferences(given);
   const found = [...disks, ...nics];
   const process = processFacts(given, spec.process);
-  const others = commonDifferences(given, { process, found });
+  const others = commonDifferences(given, {
+    ...{ process, found },
+    kinds: [DISK, NIC],
+  });
   return {
     given,
     differences: [...found, ...others],

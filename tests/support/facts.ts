@@ -26,6 +26,7 @@ import type { Plain } from "../../lib/state/json.ts";
 import { EMPTY_RECORD } from "../../lib/state/own_check.ts";
 import {
   type DeviceEntry,
+  devicesOf as devicesIn,
   parseRuntime,
   type Runtime,
 } from "../../lib/state/runtime.ts";
@@ -277,6 +278,7 @@ export function facts(
       qemu: null,
       record: EMPTY_RECORD,
     },
+    recorded: devicesIn(understood),
     nonce: "abcdefgh",
     users: NO_USERS,
     ...more,

@@ -1,0 +1,60 @@
+/**
+ * Recorded devices of any kind: entries of the runtime file's lists, and what
+ * words of `kvm_cmd` are. Pure.
+ *
+ * @module
+ */
+
+import type { LoadNotes } from "../engine/own_facts.ts";
+import type { PciDevice } from "../qmp/pci_query.ts";
+import { noteOn, type OwnDevice, type OwnRecord } from "../state/own_check.ts";
+import type { DeviceEntry, RecordedDevice, Runtime } from "../state/runtime.ts";
+
+/** What facts need of the register of kinds. */
+export interface Register {
+  /** The checks of what the tool's own record has. */
+  readonly loadNotes: LoadNotes;
+  /** All devices that a file records, in the order of the kinds. */
+  recorded(runtime: Runtime): readonly RecordedDevice[];
+}
+
+/** Whether a device is an entry of a list: then it goes by its uuid. */
+export function isEntry(device: RecordedDevice): device is DeviceEntry {
+  return "node" in device;
+}
+
+/** By what a command names a device exactly: its uuid; else its device id. */
+export function nameOf(device: RecordedDevice): string | undefined {
+  return isEntry(device) ? device.uuid : device.hvinfo.id;
+}
+
+/**
+ * Under what the tool's own record notes something of a device: its uuid in
+ * lower case; the device id of what has no uuid.
+ */
+export function keyOf(device: RecordedDevice): string | undefined {
+  return isEntry(device) ? device.uuid?.toLowerCase() : device.hvinfo.id;
+}
+
+/** What is noted of a recorded device. */
+export function noteFor(
+  record: Pick<OwnRecord, "devices"> | undefined,
+  device: RecordedDevice,
+): OwnDevice | undefined {
+  const key = keyOf(device);
+  return key === undefined ? undefined : noteOn(record, key);
+}
+
+/** Something of QEMU's that nothing records. */
+export interface Stray {
+  /** Device id, or the name of a backend; empty if it was given none. */
+  readonly id: string;
+  /** The word of its kind. */
+  readonly kind: string;
+  /** `backend`: no device uses it, so that no guest knows of it. */
+  readonly has: "device" | "backend";
+  /** Where it sits, if it sits on a PCI bus. */
+  readonly pci?: PciDevice;
+  /** On the VM's command line, or without a name: never one of ours. */
+  readonly origin: "started" | "plugged";
+}
