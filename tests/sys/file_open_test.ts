@@ -48,6 +48,8 @@ Deno.test("openFile() opens close-on-exec with the given mode", () => {
   using fd = openFile(dir.at("a"), O.RDWR | O.CREAT | O.EXCL, { mode: 0o640 });
   assertEquals(statFd(fd).mode, 0o640);
   assert(closesOnExec(fd.number));
+  using own = openFile(dir.at("b"), O.RDWR | O.CREAT);
+  assertEquals(statFd(own).mode, 0o600);
 });
 
 Deno.test("openFile() names path and errno of a refusal", () => {

@@ -9,6 +9,8 @@ import {
   TimeLimit,
 } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
+import { Fd } from "../../lib/sys/fd.ts";
+import { SlowFd } from "../../lib/sys/slow_fd.ts";
 import { mountOf } from "../../lib/sys/mounts.ts";
 import { expectFds, openFds, PATIENCE, run, TempDir } from "./support.ts";
 
@@ -63,7 +65,15 @@ Deno.test("openFileWithin() refuses the 17th at once when 16 hang, and names the
   await (async () => {
     using fifos = new Fifos(17);
     const hanging = fifos.paths.slice(0, 16);
-    await Promise.all(hangAll(hanging, 1_100));
+    const hung = hangAll(hanging, 1_100);
+    // Whoever waits for less time than they need to be said to hang.
+    const early = performance.now();
+    const open = openFileWithin(fifos.paths[16] ?? "", O.RDONLY, {
+      timeoutMs: 30,
+    });
+    assertEquals((await assertRejects(() => open, HotplugError)).code, "busy");
+    assert(performance.now() - early < 500);
+    await Promise.all(hung);
     const beginMs = performance.now();
     const error = await assertRejects(
       () => openFileWithin(fifos.paths[16] ?? "", O.RDONLY, PATIENCE),
@@ -118,6 +128,29 @@ Deno.test("openPathCached() opens what the kernel knows, and nothing else", () =
   using fd = openPathCached("/dev/null");
   assertEquals(fd && statFd(fd).kind, "character");
   assertEquals(openPathCached("/dev/no-such-device"), undefined);
+  using dir = new TempDir();
+  Deno.symlinkSync(dir.file("real", "x"), dir.at("link"));
+  using followed = openPathCached(dir.at("link"));
+  using link = openPathCached(dir.at("link"), O.NOFOLLOW);
+  assertEquals(
+    [followed, link].map((one) => one && statFd(one).kind),
+    ["file", "link"],
+  );
+});
+
+Deno.test("SlowFd.leaving comes when it is another's, or is closed", async () => {
+  const before = openFds();
+  using limit = new TimeLimit(PATIENCE.timeoutMs);
+  const made = () =>
+    new SlowFd(openFile("/dev/null", O.RDONLY).release(), "null", limit);
+  const released = made();
+  using number = new Fd(released.release());
+  const closed = made();
+  closed.close();
+  await Promise.all([released.leaving, closed.leaving]);
+  assertEquals(statFd(number).kind, "character");
+  number.close();
+  await expectFds(before);
 });
 
 Deno.test("mountOf() takes the innermost mount, and the last one of a point", () => {
