@@ -365,6 +365,49 @@ Deno.test("planAdopt() reserves the slots that QEMU filled at its start", () => 
   assertEquals(last({ id: "other" }), 17);
 });
 
+/** Command and hvparams of the first file of a VM that was started so. */
+function firstFile(...words: string[]) {
+  const given = adoptFacts({ disks: [liveDisk("d1")] });
+  const paths = { ...given.facts.paths, runtime: "/nowhere/vm1.runtime" };
+  const { content } = readRecord({ kind: "instance", paths });
+  const process = { pid: 4711, argv: ["qemu", ...words] };
+  const none = { ...given.facts, content, process, diskIdentities: [] };
+  const [create] = planOf({ ...given, facts: none }).steps;
+  assert(create?.kind === "create-state");
+  const [command, , hvparams] = JSON.parse(create.text);
+  return { command, hvparams };
+}
+
+Deno.test("planAdopt() reads ACPI, boot order and chroot from the command line", () => {
+  const acpi = (...words: string[]) => firstFile(...words).hvparams.acpi;
+  assertEquals([acpi(), acpi("-machine", "pc,acpi=on")], [true, true]);
+  assertEquals(acpi("-no-acpi"), false);
+  assertEquals(acpi("-machine", "pc,acpi=off"), false);
+  assertEquals(acpi("-M", "pc,acpi=off"), false);
+  const boot = (...words: string[]) => firstFile(...words).hvparams.boot_order;
+  assertEquals(boot(), "disk");
+  const orders = ["a", "c", "d", "n", "order=dc", "menu=on,order=n", "menu=on"];
+  assertEquals(orders.map((order) => boot("-boot", order)), [
+    ...["floppy", "disk", "cdrom", "network"],
+    ...["cdrom", "network", "disk"],
+  ]);
+  assertEquals(boot("-boot", "n", "-boot", "d"), "cdrom");
+  const chroot = (...words: string[]) =>
+    firstFile(...words).hvparams.use_chroot;
+  assertEquals([chroot(), chroot("-name", "chroot")], [false, false]);
+  assertEquals(chroot("-name", "xchroot=y"), false);
+  const ways = [["-chroot", "/x"], ["--chroot", "/x"]]
+    .concat([["-run-with", "chroot=/x"], ["-run-with", "user=a,chroot=/x"]]);
+  assertEquals(ways.map((words) => chroot(...words)), Array(4).fill(true));
+});
+
+Deno.test("planAdopt() writes the memory's size as Ganeti does", () => {
+  const words = ["-m", "64", "-smp", "2", "-device", "x,id=64"];
+  const { command } = firstFile(...words);
+  assertEquals(command, ["qemu", "-m", 64, "-smp", "2", "-device", "x,id=64"]);
+  assertEquals(firstFile("-m", "64M").command, ["qemu", "-m", "64M"]);
+});
+
 Deno.test("planAdopt() refuses a VM that migrates", () => {
   const { facts, kinds } = adoptFacts({}, { qemu: { runState: "inmigrate" } });
   planRefusal("migrating", facts, (facts) => planAdopt({ facts, kinds }));
