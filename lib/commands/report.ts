@@ -5,6 +5,8 @@
  * @module
  */
 
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
+import { memberOf } from "../device/properties.ts";
 import { limitsText } from "../words/limits_text.ts";
 import {
   exitStatus,
@@ -112,6 +114,14 @@ function settingsOf(device: DeviceView): string[] {
     .flatMap((name) => names.includes(name) ? `${name} ${device[name]}` : []);
 }
 
+/** Properties that the disk was given, in the words of our options. */
+function propertiesOf(device: DeviceView): string[] {
+  return DISK_PROPERTIES.flatMap(({ option }) => {
+    const value = device[memberOf(option)];
+    return value === null || value === undefined ? [] : `${option} ${value}`;
+  });
+}
+
 /** Where a disk's data is; a disk that was moved is recorded elsewhere. */
 function sourceOf({ source, live_source: live }: DeviceView): string {
   return live ? `${live} (recorded: ${source ?? "none"})` : `${source ?? ""}`;
@@ -130,6 +140,7 @@ function diskDetails(device: DeviceView): unknown[] {
     device.read_only && driver !== "scsi-cd" && "read-only",
     ...settingsOf(device),
     limits && `limits: ${limits}`,
+    ...propertiesOf(device),
     migratable === false && "Ganeti cannot start it",
   ];
 }

@@ -11,7 +11,9 @@ import { uriNode } from "./storage_uri.ts";
 import { protocolDriver } from "./dev_type.ts";
 import { type DiskDriver, isPassThrough } from "./disk_driver.ts";
 import { cacheMode, type DiskSettings, isOlder } from "./disk_settings.ts";
+import { DISK_PROPERTIES } from "./disk_properties.ts";
 import { addressOf, type Place, type Properties } from "./hvinfo.ts";
+import { propertyArguments, type PropertyValues } from "./properties.ts";
 import type { ScsiController } from "./scsi_controller.ts";
 
 /** A disk to be plugged. */
@@ -36,9 +38,9 @@ export interface DiskDevice {
   readonly sizeBytes: number;
   /** The user's, filled up from the hvparams. */
   readonly settings: DiskSettings;
-  /** Id of one the VM was started with; undefined: the main loop. */
-  readonly iothread?: string | undefined;
-  /** What its entry has besides, for each start. @default none */
+  /** Those that it is given; the rest is left to QEMU. @default none */
+  readonly given?: PropertyValues | undefined;
+  /** What its entry has of them, for each start. @default none */
   readonly properties?: Properties | undefined;
   /** For userspace access; then there is no path. */
   readonly uri?: string | undefined;
@@ -169,7 +171,6 @@ export function frontendArguments(disk: DiskFrontend): Json {
     drive: id,
     // An OnOffAuto in QEMU's schema, so a word and no boolean.
     ...(isPassThrough(driver) ? {} : { "write-cache": writeCache }),
-    ...(settings.queues === undefined ? {} : { "num-queues": settings.queues }),
   };
 }
 
@@ -180,10 +181,10 @@ function nvmeSerial(uuid: string): string {
 
 /** Arguments of `device_add`. */
 export function diskDeviceArguments(disk: DiskDevice): Json {
-  const { place, iothread, driver, uuid } = disk;
+  const { place, driver, uuid, given = {} } = disk;
   return {
     ...frontendArguments({ ...disk, address: addressOf(place) }),
-    ...(iothread === undefined ? {} : { iothread }),
     ...(driver === "nvme" ? { serial: nvmeSerial(uuid) } : {}),
+    ...propertyArguments(DISK_PROPERTIES, given),
   };
 }

@@ -29,8 +29,6 @@ export interface DiskSettings {
   readonly discard: string;
   /** `ro`: QEMU's fd and both block nodes are read-only. */
   readonly access: "rw" | "ro";
-  /** virtio-blk queues, QEMU's own choice if undefined. */
-  readonly queues?: number | undefined;
 }
 
 /** QEMU's view of a cache setting: SPEC 7.1. */

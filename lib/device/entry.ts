@@ -27,7 +27,7 @@ const MIB = 1024 * 1024;
 
 /** What the runtime file has of a disk; an empty drive has no source. */
 export interface DiskRecord
-  extends Omit<DiskDevice, "driver" | "settings" | "iothread"> {
+  extends Omit<DiskDevice, "driver" | "settings" | "given"> {
   /** QEMU's word. @default virtio-blk-pci */
   readonly driver?: string | undefined;
 }

@@ -16,6 +16,7 @@ import {
   NETDEVS,
   NODE_NAMES,
 } from "../qmp/commands.ts";
+import { type ExactNumber, isExactNumber } from "../qmp/exact_json.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 import {
@@ -65,8 +66,11 @@ interface Sent {
 const KEY = /^[a-z][a-z0-9_.-]{0,63}$/;
 const DRIVER = text(/^[a-z][a-z0-9_-]{0,31}$/);
 
-const scalar = (value: unknown): value is boolean | number | string =>
-  typeof value === "boolean" || Number.isFinite(value) || text(LINE)(value);
+const scalar = (
+  value: unknown,
+): value is boolean | number | ExactNumber | string =>
+  typeof value === "boolean" || Number.isFinite(value) ||
+  isExactNumber(value) || text(LINE)(value);
 const scalars = dictionary(KEY, scalar);
 
 /** An option ROM is a file: it may only be left out. */

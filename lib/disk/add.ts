@@ -42,7 +42,8 @@ import {
   withLacks,
 } from "./fit.ts";
 import { limitSteps } from "./limits.ts";
-import { chooseIothread, propertiesFor, untilStop } from "./iothread.ts";
+import { chooseIothread } from "./iothread.ts";
+import { chooseProperties, propertiesFor, untilStop } from "./properties.ts";
 import { DISK } from "./name.ts";
 import { checkStart, startFault } from "./start_fault.ts";
 import type { DiskAdd } from "./request.ts";
@@ -73,8 +74,9 @@ function devTypeFor({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
 /** Options that must fit the VM and the source. */
 function refuseOptions(
   { source, iothreads }: DiskAddFacts,
-  { iothread, format }: DiskAdd,
+  { properties, format }: DiskAdd,
 ): void {
+  const iothread = properties?.iothread?.toString();
   if (iothread !== undefined && !iothreads.has(iothread)) {
     const there = [...iothreads].join(", ") || "none";
     throw refuse(`The VM has no iothread ${iothread}; iothreads: ${there}`);
@@ -93,6 +95,7 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   const { iothread } = chooseIothread(facts, request);
   const driver = diskDriver(request.driver ?? hvparams.diskType);
   refuseDriver(facts, driver, request);
+  const given = chooseProperties(facts, request, { driver, iothread });
   const disk = {
     ...identityFor(facts, request, driver),
     driver,
@@ -106,10 +109,9 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
       aio: settings.aio ?? hvparams.diskAio,
       discard: settings.discard ?? hvparams.diskDiscard,
       access: accessFor(driver, settings.access),
-      queues: settings.queues,
     },
-    iothread,
-    properties: propertiesFor(facts, request),
+    given,
+    properties: propertiesFor(facts, given),
     object: ganeti?.object,
     uri: source.kind === "uri" ? source.path : undefined,
     link: ganeti?.link,

@@ -19,6 +19,8 @@ import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { type DiskThere, readThere, twinDisk } from "./there.ts";
 import { iothreadsFor } from "./iothread.ts";
+import type { PropertyFacts } from "./properties.ts";
+import { readPropertyFacts } from "./property_facts.ts";
 import type { DiskAdd } from "./request.ts";
 import { readUnfinished } from "./finish.ts";
 import type { FoundUnfinished } from "../plan/finish.ts";
@@ -27,7 +29,7 @@ import type { World } from "../engine/world.ts";
 import { noteOn } from "../state/own_check.ts";
 
 /** What adding a disk depends on. */
-export interface DiskAddFacts extends Facts, ScsiFacts {
+export interface DiskAddFacts extends Facts, ScsiFacts, PropertyFacts {
   /** Inspected, not opened for writing. */
   readonly source: Source;
   /** Asked for only if the disk is to have one. */
@@ -118,7 +120,7 @@ export async function readDiskAddFacts(
   { source, world }: { readonly source: Source; readonly world: World },
 ): Promise<DiskAddFacts> {
   const { qemu, own } = facts;
-  const { iothread, limits, uuid, settings: { aio, discard } } = request;
+  const { properties, limits, uuid, settings: { aio, discard } } = request;
   const { driver, cache, access } = openingOf(facts, request);
   const { qmp } = world;
   const pinned = world.heldFd("source-pin");
@@ -132,7 +134,8 @@ export async function readDiskAddFacts(
   const chain = twin === undefined
     ? await readChainOf(request, { source, cache, world })
     : undefined;
-  const isIn = iothread !== undefined || iothreadsFor(facts, request) > 0;
+  const isIn = properties?.iothread !== undefined ||
+    iothreadsFor(facts, request) > 0;
   const iothreads = isIn ? await ask(qmp, IOTHREADS) : new Set<string>();
   const scsi = driver !== undefined && isScsi(driver)
     ? await readScsi(qmp, facts, request)
@@ -154,6 +157,7 @@ export async function readDiskAddFacts(
     own: isNoted ? toNote(own, qemu.process) : own,
     source,
     chain,
+    ...await readPropertyFacts(qmp, request, driver),
     iothreads,
     there: there && await readThere(facts, there, qmp),
     unfinished,

@@ -8,6 +8,13 @@
 import { type Remark, remark } from "../errors.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { diskEntry, withMedium } from "../device/entry.ts";
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
+import type { Properties } from "../device/hvinfo.ts";
+import {
+  type DeviceProperty,
+  propertiesThere,
+  type PropertyValues,
+} from "../device/properties.ts";
 import { titleOf } from "../device/select.ts";
 import {
   type Adopted,
@@ -20,6 +27,9 @@ import {
   type Verdict,
   whereabouts,
 } from "../plan/adoption.ts";
+import { givesBootIndex } from "../plan/boot.ts";
+import { readProperties } from "../plan/live_properties.ts";
+import { vcpusIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { toNote } from "../engine/own_facts.ts";
 import { limitsIn } from "../device/io_limits.ts";
@@ -29,9 +39,15 @@ import { noteSteps } from "./limits.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { openImages } from "../host/open_images.ts";
 import { type MovedDisk, readMoved } from "./moved.ts";
+import { propertiesFor } from "./properties.ts";
 import type { QemuProcess } from "../host/process.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
+
+/** A disk of QEMU, and its properties as QEMU tells them, by option. */
+export interface AdoptedDisk extends LiveDisk {
+  readonly told?: PropertyValues | undefined;
+}
 
 /** What a person calls a disk of QEMU. */
 function titleOfLive(facts: AdoptFacts, disk: LiveDisk): string {
@@ -63,11 +79,37 @@ function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
   };
 }
 
+/** The properties that a start has to give it again. */
+function adoptedProperties(
+  facts: AdoptFacts,
+  { id = "", told = {} }: AdoptedDisk,
+): Properties {
+  const { drivers, process } = facts.qemu;
+  const driver = drivers.get(id) ?? "";
+  const isGiven = givesBootIndex(facts.content.runtime);
+  const values = propertiesThere(DISK_PROPERTIES, told);
+  const table: readonly DeviceProperty[] = DISK_PROPERTIES;
+  const rows = table.filter(({ option, drivers, blank }) => {
+    const { [option]: value } = values;
+    if (!drivers.includes(driver) || value === blank) return false;
+    if (value === undefined || value === null) return false;
+    // What QEMU or Ganeti's start gives by itself is not recorded.
+    if (option === "queues") return value !== vcpusIn(process?.argv ?? []);
+    return option !== "bootindex" || value !== 1 || !isGiven;
+  });
+  return propertiesFor(
+    facts,
+    Object.fromEntries(
+      rows.map(({ option }) => [option, values[option] ?? undefined]),
+    ),
+  );
+}
+
 const ONLY_DEV = "Ganeti takes a block device only below /dev";
 
 function asNew(
   facts: AdoptFacts,
-  disk: LiveDisk,
+  disk: AdoptedDisk,
   { id, source, fresh, index }: {
     id: string;
     source: OpenSource;
@@ -95,6 +137,7 @@ function asNew(
     source: source.path,
     resolved: source.resolved,
     sizeBytes: Number(disk.backend.sizeBytes ?? 0),
+    properties: adoptedProperties(facts, disk),
   }, { index, reproducible: fatal === undefined });
   const warnings = [
     ...notMigratable(title, fatal),
@@ -179,7 +222,7 @@ function conflict(
 /** Decides on one disk; `index` is its place in the list, should it be new. */
 function judgeDisk(
   facts: AdoptFacts,
-  disk: LiveDisk,
+  disk: AdoptedDisk,
   { fresh, index, live, moved }: {
     fresh: string;
     index: number;
@@ -206,12 +249,15 @@ function judgeDisk(
   const [claim] = claims;
   return claim === undefined
     ? asNew(facts, disk, { id, source, fresh, index })
-    : identify(facts, claim, id);
+    : identify(facts, claim, {
+      id,
+      properties: adoptedProperties(facts, disk),
+    });
 }
 
 /** What QEMU has. */
 export interface LiveDisks {
-  readonly live: readonly LiveDisk[];
+  readonly live: readonly AdoptedDisk[];
   /** Those that are recorded as something else. */
   readonly moved: readonly MovedDisk[];
 }
@@ -269,5 +315,11 @@ export async function readDiskAdoption(
   const images = await openImages(process.pid);
   const live = await readLiveDisks(qmp, qemu, { process, images });
   const moved = await readMoved({ qemu, runtime }, qmp, live);
-  return diskAdoption({ live, moved });
+  const whole = live.map(async (disk) => ({
+    ...disk,
+    told: disk.id === undefined
+      ? undefined
+      : await readProperties(qmp, disk.id, DISK_PROPERTIES),
+  }));
+  return diskAdoption({ live: await Promise.all(whole), moved });
 }

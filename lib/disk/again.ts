@@ -7,11 +7,14 @@
 import { backendOf, isEmptied } from "../device/backend.ts";
 import { accessFor, findDriver, NO_SOURCE } from "../device/disk_driver.ts";
 import { cacheMode } from "../device/disk_settings.ts";
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
+import { propertiesThere } from "../device/properties.ts";
 import { LIMIT_NAMES, limitsIn } from "../device/io_limits.ts";
 import type { Again } from "../plan/addition.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskAdd } from "./request.ts";
+import { givenProperties } from "./properties.ts";
 import { busNameOf } from "./scsi_place.ts";
 import { type DiskThere, hasSource } from "./there.ts";
 import { untold, viaOf } from "./view.ts";
@@ -65,7 +68,7 @@ export function diskOptions(
   const direct = live?.cache?.direct;
   const driverThere = qemu.drivers.get(id);
   const accessAsked = accessFor(findDriver(driverThere ?? ""), access);
-  const { writeCache, queues, iothread, place } = there;
+  const { writeCache, properties = {}, place } = there;
   const { bus, scsiId } = twin.hvinfo;
   const none = Object.fromEntries(LIMIT_NAMES.map((name) => [name, 0]));
   return {
@@ -77,8 +80,7 @@ export function diskOptions(
       aio: settings.aio,
       discard: settings.discard,
       "read-only": access && yesNo(accessAsked),
-      queues: settings.queues,
-      iothread: request.iothread,
+      ...givenProperties(request),
       via: request.via,
       ...limits,
     },
@@ -91,10 +93,7 @@ export function diskOptions(
       "read-only": readOnly === undefined
         ? undefined
         : yesNo(readOnly ? "ro" : "rw"),
-      queues,
-      iothread: typeof iothread === "string"
-        ? iothread.split("/").at(-1) || null
-        : undefined,
+      ...propertiesThere(DISK_PROPERTIES, properties),
       via: live && viaOf(live.file, twin, own),
       ...none,
       ...limitsIn(live ?? {}),

@@ -43,23 +43,16 @@ import { DISK } from "./name.ts";
 export function refuseDriver(
   { driverFault }: Pick<DiskAddFacts, "driverFault">,
   driver: DiskDriver,
-  { settings, iothread, controller }: DiskAdd | EmptyDriveAdd,
+  { controller }: DiskAdd | EmptyDriveAdd,
 ): void {
   if (driverFault !== undefined) {
     throw unsupported(driverFault, hintFor(driver));
   }
-  const only = (option: string) =>
-    refuse(
-      `Option --${option} goes with driver ${VIRTIO_BLK}, not with ${driver}`,
-    );
   if (controller !== undefined && !isScsi(driver)) {
     throw refuse(
       `Option --controller goes with a SCSI disk, not with ${driver}`,
     );
   }
-  if (driver === VIRTIO_BLK) return;
-  if (settings.queues !== undefined) throw only("queues");
-  if (iothread !== undefined) throw only("iothread");
 }
 
 function hintFor(driver: DiskDriver): string {

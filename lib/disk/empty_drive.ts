@@ -7,19 +7,30 @@
 import { isEmptied } from "../device/backend.ts";
 import { diskDeviceArguments } from "../device/disk.ts";
 import { diskDriver, heedsDrivers, NO_SOURCE } from "../device/disk_driver.ts";
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
+import { propertiesThere, type PropertyValues } from "../device/properties.ts";
 import { controllerOf } from "../device/scsi_controller.ts";
 import { titleOf } from "../device/select.ts";
 import { diskSettingsAtStart } from "./start.ts";
 import type { Plan } from "../engine/plan.ts";
 import { duplicate, refuse } from "../errors.ts";
-import { alreadyThere, twinOf } from "../plan/addition.ts";
+import { alreadyThere, findEntry, twinOf } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
+import { readProperties } from "../plan/live_properties.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { DiskEntry, Runtime } from "../state/runtime.ts";
 import { planNewDisk } from "./add.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
 import { identityFor, refuseDriver } from "./driver.ts";
+import {
+  chooseProperties,
+  givenProperties,
+  propertiesFor,
+  type PropertyFacts,
+  untilStop,
+} from "./properties.ts";
+import { readPropertyFacts } from "./property_facts.ts";
 import type { EmptyDriveAdd } from "./request.ts";
 import { modelFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { DISK } from "./name.ts";
@@ -29,7 +40,12 @@ import { checkStart, type StartFault } from "./start_fault.ts";
 export type EmptyDriveFacts =
   & Facts
   & ScsiFacts
-  & Pick<DiskAddFacts, "driverFault">;
+  & Pick<DiskAddFacts, "driverFault">
+  & PropertyFacts
+  & {
+    /** Of the drive that is there already, as QEMU tells them. */
+    readonly propertiesThere?: PropertyValues | undefined;
+  };
 
 /** Only this driver has a tray. */
 const DRIVER = "scsi-cd";
@@ -44,8 +60,8 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
   }
   // Options that say how a medium is read.
   const { settings, via, format, allowBacking, limits } = request;
-  const { cache, aio, discard, queues } = settings;
-  const ofMedium = { cache, aio, discard, queues, via, ...limits, format };
+  const { cache, aio, discard } = settings;
+  const ofMedium = { cache, aio, discard, via, ...limits, format };
   const given = Object.entries({ ...ofMedium, "allow-backing": allowBacking })
     .flatMap(([name, value]) => value === undefined ? [] : [`--${name}`]);
   if (given.length === 0) return;
@@ -95,18 +111,24 @@ export function planEmptyDrive(
     const medium = isEmptied(twin, block) ? undefined : uri ?? link;
     return alreadyThere(facts, DISK, twin, {
       request,
-      asked: { SOURCE: NO_SOURCE },
-      there: { SOURCE: medium ?? NO_SOURCE },
+      asked: { SOURCE: NO_SOURCE, ...givenProperties(request) },
+      there: {
+        SOURCE: medium ?? NO_SOURCE,
+        ...propertiesThere(DISK_PROPERTIES, facts.propertiesThere ?? {}),
+      },
       change: "remove",
     });
   }
   refuseDriver(facts, DRIVER, request);
+  const given = chooseProperties(facts, request, { driver: DRIVER });
   const reproducible = checkStart(NO_MEDIUM, facts, request);
   const drive = {
     ...identityFor(facts, request, DRIVER),
     driver: DRIVER,
     devType: "file",
     settings: { ...diskSettingsAtStart(hvparams), access: "ro" },
+    given,
+    properties: propertiesFor(facts, given),
     sizeBytes: 0,
     source: "",
     resolved: "",
@@ -118,7 +140,7 @@ export function planEmptyDrive(
     before: [],
     after: [],
     reproducible,
-    warnings: [],
+    warnings: [untilStop(drive.properties)],
   });
 }
 
@@ -140,9 +162,15 @@ export async function readEmptyDriveFacts(
   facts: Facts,
   { request, qmp }: { request: EmptyDriveAdd; qmp: QmpSession },
 ): Promise<EmptyDriveFacts> {
+  const { disks } = facts.content.runtime;
+  const id = findEntry(disks, request.uuid.value)?.hvinfo.id;
   return {
     ...facts,
     ...await readScsi(qmp, facts, request),
+    ...await readPropertyFacts(qmp, request, DRIVER),
     driverFault: await modelFault(qmp, DRIVER),
+    propertiesThere: id === undefined
+      ? undefined
+      : await readProperties(qmp, id, DISK_PROPERTIES),
   };
 }

@@ -5,8 +5,6 @@
  * @module
  */
 
-import type { Properties } from "../device/hvinfo.ts";
-import { type Remark, remark } from "../errors.ts";
 import { findDriver } from "../device/disk_driver.ts";
 import { VIRTIO_BLK } from "../device/disk_settings.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -14,7 +12,6 @@ import { refuseMissingCommands } from "../plan/requirements.ts";
 import { command, qmpStep } from "../plan/steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { CommandChange } from "../state/command_change.ts";
-import { hasObject } from "../state/fixed_command.ts";
 import { qemuId } from "../state/value_check.ts";
 import type { DiskAdd } from "./request.ts";
 
@@ -24,10 +21,11 @@ const FIRST = "iothread0";
 /** How many iothreads the disks share: none with threads of their own. */
 export function iothreadsFor(
   { content }: Pick<Facts, "content">,
-  { ganeti, driver, settings, iothread }: DiskAdd,
+  { ganeti, driver, settings, properties }: DiskAdd,
 ): number {
   const { diskIothreads, diskType, diskAio } = content.runtime.hvparams;
-  const isFollowed = ganeti !== undefined && iothread === undefined &&
+  const isFollowed = ganeti !== undefined &&
+    properties?.iothread === undefined &&
     findDriver(driver ?? diskType) === VIRTIO_BLK &&
     (settings.aio ?? diskAio) !== "threads";
   return isFollowed ? diskIothreads : 0;
@@ -47,7 +45,12 @@ export function chooseIothread(
   request: DiskAdd,
 ): ChosenIothread {
   const count = iothreadsFor(facts, request);
-  if (count < 1) return { iothread: request.iothread, steps: [] };
+  if (count < 1) {
+    const { iothread } = request.properties ?? {};
+    return iothread === undefined
+      ? { steps: [] }
+      : { iothread: String(iothread), steps: [] };
+  }
   // `iothread10` comes behind `iothread2`.
   const there = [...facts.iothreads].sort((a, b) =>
     a.localeCompare(b, "en", { numeric: true })
@@ -63,37 +66,6 @@ export function chooseIothread(
       qmpStep("object-add", { "qom-type": "iothread", id: FIRST }, undo),
     ],
   };
-}
-
-/**
- * What the entry has for each start: Ganeti gives every key of hvinfo to QEMU.
- * An iothread that no start makes is left out, as a target does without; so is
- * one where a start chooses one itself.
- */
-export function propertiesFor(
-  { content }: Pick<Facts, "content">,
-  { settings: { queues }, iothread }: Pick<DiskAdd, "settings" | "iothread">,
-): Properties {
-  const { kvmCmd, hvparams } = content.runtime;
-  const isKept = iothread !== undefined &&
-    hasObject(kvmCmd, { type: "iothread", id: iothread }) &&
-    hvparams.diskIothreads < 1;
-  return {
-    ...(queues === undefined ? {} : { "num-queues": queues }),
-    ...(isKept ? { iothread } : {}),
-  };
-}
-
-/** Ganeti makes hvinfo anew when it starts a VM that was stopped: SPEC 13. */
-export function untilStop(properties: Properties): Remark | undefined {
-  const all = Object.entries(properties).map((pair) => pair.join(" "));
-  if (all.length === 0) return undefined;
-  return remark(
-    "until-stop",
-    `Ganeti's stop and start makes the disk without ${
-      all.join(", ")
-    }; a migration and a reboot keep it`,
-  );
 }
 
 /** Whether a value that was read back is words of {@linkcode ChosenIothread}. */

@@ -8,6 +8,7 @@ import type { DiskSettings } from "../device/disk_settings.ts";
 import type { Via } from "../host/access_record.ts";
 import type { DiskFormat } from "../host/qcow2.ts";
 import type { GanetiObject, Plug } from "../plan/request.ts";
+import type { PropertyValues } from "../device/properties.ts";
 import type { IoLimits } from "../device/io_limits.ts";
 
 /** A disk as a master describes it. */
@@ -31,8 +32,8 @@ export interface DiskAdd extends Plug {
   readonly format?: DiskFormat | undefined;
   /** Absolute: where backing files may lie besides the image's folder. */
   readonly allowBacking?: string | undefined;
-  /** Id of one the VM was started with; undefined: the main loop. */
-  readonly iothread?: string | undefined;
+  /** Those that were given; `serial` may be `uuid`. */
+  readonly properties?: PropertyValues | undefined;
   /** For a VM that has no SCSI controller; undefined: the hvparam decides. */
   readonly controller?: string | undefined;
   /** Undefined: those it had when it was last taken out, else none. */

@@ -4,10 +4,13 @@
  * @module
  */
 
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
+import type { PropertyValues } from "../device/properties.ts";
 import { openFiles } from "../host/process.ts";
 import type { Source } from "../host/source.ts";
 import { findEntry } from "../plan/addition.ts";
 import type { Facts } from "../plan/facts.ts";
+import { readProperties } from "../plan/live_properties.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
@@ -19,10 +22,8 @@ import { type LivePlace, readPlaces } from "./scsi_place.ts";
 
 /** What only a look at one disk of QEMU's tells; undefined: QEMU does not. */
 export interface DiskThere {
-  /** `num-queues` */
-  readonly queues?: string | number | undefined;
-  /** QOM path, empty for the main loop. */
-  readonly iothread?: string | number | undefined;
+  /** Of {@linkcode DISK_PROPERTIES}, as QEMU tells them. */
+  readonly properties?: PropertyValues | undefined;
   /** `on`, `off`; `auto` where the guest decides. */
   readonly writeCache?: string | number | undefined;
   /** Where its data is; undefined: where it is recorded. */
@@ -77,8 +78,6 @@ export async function readThere(
     ifRefused: "nothing" as const,
   });
   const told = await askAll(qmp, {
-    queues: property("num-queues"),
-    iothread: property("iothread"),
     writeCache: property("write-cache"),
   });
   const runtime = { disks: [entry] };
@@ -90,5 +89,6 @@ export async function readThere(
     : undefined;
   const { id = "", scsiId } = entry.hvinfo;
   const places = await readPlaces(qmp, scsiId === undefined ? [] : [id]);
-  return { ...told, movedTo, place: places.get(id) };
+  const properties = await readProperties(qmp, id, DISK_PROPERTIES);
+  return { ...told, properties, movedTo, place: places.get(id) };
 }

@@ -6,6 +6,12 @@
 
 import { backendOf, isEmptied } from "../device/backend.ts";
 import { cacheMode, cacheWord, unlikeStart } from "../device/disk_settings.ts";
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
+import {
+  blankProperties,
+  propertiesIn,
+  propertyView,
+} from "../device/properties.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import type { Via } from "../host/access_record.ts";
@@ -32,7 +38,7 @@ export const NO_DETAILS = {
   aio: null,
   discard: null,
   limits: null,
-  serial: null,
+  ...blankProperties(DISK_PROPERTIES),
   unlike_start: null,
   migratable: null,
 } as const;
@@ -115,6 +121,7 @@ export function newDiskView(
     via,
     ...settings,
     limits: limitsView(limits),
+    ...propertyView(DISK_PROPERTIES, disk.given ?? {}),
     unlike_start: unlike(
       { ...settings, driver: disk.driver },
       { hvparams, devType: disk.devType },
@@ -177,6 +184,7 @@ export function diskView(
     via: live === undefined ? null : viaOf(live.file, entry, own),
     ...settings,
     limits: limitsView(limits),
+    ...propertyView(DISK_PROPERTIES, propertiesIn(DISK_PROPERTIES, entry)),
     unlike_start: live === undefined || content === undefined
       ? null
       : unlike({ ...settings, driver: entry.hvinfo.driver ?? null }, {

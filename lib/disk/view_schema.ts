@@ -5,6 +5,7 @@
  */
 
 import { AIOS, CACHES, DISCARDS } from "../device/disk_settings.ts";
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import { VIAS } from "../host/access_record.ts";
 import { PLACED_MEMBERS } from "../plan/view_schema.ts";
 import {
@@ -19,6 +20,8 @@ import {
   truth,
   whole,
 } from "../words/json_schema.ts";
+
+import { propertyMembers } from "../words/property_words.ts";
 
 const choice = (what: string, words: readonly string[]) =>
   text(`${what}: ${words.join(", ")}.`);
@@ -66,7 +69,7 @@ export const DISK_MEMBERS = {
       whole("Operations or bytes per second.", { min: 1 }),
     ),
   ),
-  serial: orNull(text("Its serial number as the guest sees it.")),
+  ...propertyMembers(DISK_PROPERTIES),
   unlike_start: orNull(
     list(
       "The members (cache, aio, discard, read_only) that a start by Ganeti would not give it; null if unknown.",

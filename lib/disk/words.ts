@@ -11,10 +11,10 @@ import {
   CACHES,
   DISCARDS,
   type DiskSettings,
-  MAX_DISK_QUEUES,
   VIRTIO_BLK,
   VIRTIO_BLK_WORDS,
 } from "../device/disk_settings.ts";
+import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import {
   type IoLimits,
   LIMIT_NAMES,
@@ -43,6 +43,7 @@ import {
   SIZE,
   spec,
 } from "../words/options.ts";
+import { propertiesOf, propertyOptions } from "../words/property_words.ts";
 import {
   amount,
   choice,
@@ -75,20 +76,12 @@ function sourceOf(text: string): string {
   }
 }
 
-const QUEUES = amountOption(
-  { unit: "number", min: 1, max: MAX_DISK_QUEUES },
-  "queues N",
-  `virtio-blk queues, 1 to ${MAX_DISK_QUEUES}`,
-  "QEMU's choice",
-);
-
 function diskSettings(invocation: Invocation): Partial<DiskSettings> {
   return defined({
     cache: choice(invocation, "cache", CACHES),
     aio: choice(invocation, "aio", AIOS),
     discard: choice(invocation, "discard", DISCARDS),
     access: invocation.flags.has("read-only") ? "ro" as const : undefined,
-    queues: amount(invocation, QUEUES),
   });
 }
 
@@ -118,7 +111,7 @@ function diskAdd(
     ...plug(invocation),
     settings: diskSettings(invocation),
     via: choice(invocation, "via", VIAS),
-    iothread: option(invocation, "iothread", check.qemuId),
+    properties: propertiesOf(invocation, DISK_PROPERTIES),
     controller: choice(invocation, "controller", CONTROLLERS),
     format: choice(invocation, "format", FORMATS),
     allowBacking: option(invocation, "allow-backing", path),
@@ -229,8 +222,7 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
   setting("aio", AIOS),
   setting("discard", DISCARDS),
   spec("read-only", "the guest cannot write to the disk"),
-  QUEUES,
-  spec("iothread ID", "an iothread of the instance"),
+  ...propertyOptions(DISK_PROPERTIES),
   {
     ...spec(
       "controller C",

@@ -8,6 +8,7 @@
  */
 
 import { messageOf } from "../errors.ts";
+import { parseExact } from "../qmp/exact_json.ts";
 import { isJson, type Json } from "../qmp/message.ts";
 import { type InstancePaths, isInstanceName } from "../state/instance.ts";
 import { readJournalFile } from "../state/journal_file.ts";
@@ -135,7 +136,7 @@ function asObject(value: unknown, what: string): Json {
 function object(line: string, what: string): Json {
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = parseExact(line);
   } catch (error) {
     throw new Fault(`${what}: ${messageOf(error)}`);
   }

@@ -15,6 +15,8 @@ import { DeadlineError, SysError } from "../sys/errno.ts";
 import type { Fd } from "../sys/fd.ts";
 import {
   blockDeviceSize,
+  type BlockSizes,
+  blockSizesOf,
   type FileStatus,
   isRangeLocked,
   isReadOnlyDevice,
@@ -48,6 +50,8 @@ export interface Source {
   readonly inUseBy: string | undefined;
   /** Whether it begins as a qcow2 image does. @default "no" */
   readonly magic?: "qcow2" | "no";
+  /** Of a block device, in bytes. */
+  readonly blockSizes?: BlockSizes | undefined;
 }
 
 /**
@@ -243,6 +247,11 @@ export interface SourceNeeds {
   readonly direct: boolean;
 }
 
+type Looked = Pick<
+  Source,
+  "sizeBytes" | "inUseBy" | "magic" | "writeFault" | "blockSizes"
+>;
+
 /** What only an opened source tells. */
 async function lookInto(
   { pinned, status, kind }: {
@@ -252,7 +261,7 @@ async function lookInto(
   },
   needs: SourceNeeds,
   limit: TimeLimit,
-): Promise<Pick<Source, "sizeBytes" | "inUseBy" | "magic" | "writeFault">> {
+): Promise<Looked> {
   const { label: path } = pinned;
   await using fd = await openToLook(pinned, { path, kind }, limit);
   const sizeBytes = kind === "file" ? status.sizeBytes : blockDeviceSize(fd);
@@ -267,7 +276,8 @@ async function lookInto(
   const writeFault = kind === "block" && isReadOnlyDevice(fd)
     ? "it is a read-only device"
     : undefined;
-  return { sizeBytes, magic, inUseBy, writeFault };
+  const blockSizes = kind === "block" ? blockSizesOf(fd) : undefined;
+  return { sizeBytes, magic, inUseBy, writeFault, blockSizes };
 }
 
 async function inspect(

@@ -114,7 +114,7 @@ function judgeNic(
   const [claim] = claims;
   return claim === undefined
     ? asNew(facts, proven, fresh)
-    : identify(facts, claim, id);
+    : identify(facts, claim, { id, properties: {} });
 }
 
 /** What is proven of these NICs, and what follows from it. */

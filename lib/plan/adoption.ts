@@ -6,7 +6,7 @@
 
 import { type Remark, remark } from "../errors.ts";
 import { belongsTo, uuidsFor } from "../device/device_id.ts";
-import { hvinfoOf, type Place } from "../device/hvinfo.ts";
+import { hvinfoOf, type Place, type Properties } from "../device/hvinfo.ts";
 import { titleOf } from "../device/select.ts";
 import type { QemuProcess } from "../host/process.ts";
 import { isNamedIn } from "../state/fixed_command.ts";
@@ -82,11 +82,18 @@ function listOf({ kind }: DeviceEntry): keyof typeof PLACE {
   return kind === "disk" ? "disks" : "nics";
 }
 
-/** Tells an entry which device of QEMU it is. */
+/**
+ * Tells an entry which device of QEMU it is.
+ *
+ * @param device.properties those that a start has to give it again
+ */
 export function identify(
   facts: AdoptFacts,
   entry: DeviceEntry,
-  id: string,
+  { id, properties }: {
+    readonly id: string;
+    readonly properties: Properties;
+  },
 ): Adopted | Remark {
   const driver = facts.qemu.drivers.get(id);
   const place = facts.places.get(id);
@@ -94,7 +101,9 @@ export function identify(
   if (uuid === undefined || driver === undefined || place === undefined) {
     return left(titleOf(entry), "its entry has no uuid");
   }
-  const hvinfo = formatJson(jsonNode(hvinfoOf({ driver, id, place })));
+  const hvinfo = formatJson(
+    jsonNode(hvinfoOf({ driver, id, place, properties })),
+  );
   const list = listOf(entry);
   const members = { hvinfo };
   const change = { change: "members", list, uuid, members } as const;

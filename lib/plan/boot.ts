@@ -43,3 +43,8 @@ export function bootProperty(
     ? { bootindex: 1 }
     : {};
 }
+
+/** Whether a start gives a device the first place in the boot order. */
+export function givesBootIndex(runtime: Runtime): boolean {
+  return bootDevice(runtime) !== undefined && namesDevice(runtime);
+}

@@ -179,6 +179,24 @@ export function propertiesOfModel(
 }
 
 /**
+ * The names of a device model's properties; undefined if QEMU does not tell.
+ */
+export function propertyNamesOf(
+  typename: string,
+): Query<ReadonlySet<string> | undefined> {
+  return {
+    execute: "device-list-properties",
+    args: { typename },
+    ifRefused: "nothing",
+    ifMissing: "nothing",
+    read: (value) =>
+      Array.isArray(value)
+        ? new Set(list(value).map(({ name }) => text(name)))
+        : undefined,
+  };
+}
+
+/**
  * The properties of a device model; an error if QEMU has none of this name.
  * qom-list-types, which would just tell, ends QEMU 10.0 of Debian.
  */

@@ -14,6 +14,8 @@ import { libc } from "./libc.ts";
 const BLKGETSIZE64 = 0x80081272;
 /** linux/fs.h: _IO(0x12, 94), which fills in an int. */
 const BLKROGET = 0x125e;
+const BLKSSZGET = 0x1268;
+const BLKPBSZGET = 0x127b;
 /** Room for most files; it is doubled when it is full. */
 const READ_BYTES = 65536;
 /** Of all reads: what was read is copied out before anything else happens. */
@@ -148,4 +150,29 @@ export function isReadOnlyDevice(fd: Fd): boolean {
   const flag = new Uint8Array(4);
   ioctl(fd, BLKROGET, flag, "BLKROGET");
   return new DataView(flag.buffer).getInt32(0, true) !== 0;
+}
+
+/** The sizes of a block device's blocks, in bytes. */
+export interface BlockSizes {
+  /** A sector: what it is addressed by. */
+  readonly logical: number;
+  /** What it writes at once. */
+  readonly physical: number;
+}
+
+/**
+ * How a block device is divided.
+ *
+ * @throws {SysError} `ENOTTY` if it is none.
+ */
+export function blockSizesOf(fd: Fd): BlockSizes {
+  const ask = (request: number, what: string) => {
+    const size = new Uint8Array(4);
+    ioctl(fd, request, size, what);
+    return new DataView(size.buffer).getUint32(0, true);
+  };
+  return {
+    logical: ask(BLKSSZGET, "BLKSSZGET"),
+    physical: ask(BLKPBSZGET, "BLKPBSZGET"),
+  };
 }

@@ -41,7 +41,7 @@ function wrong({ option, text }: Word, accepted: string) {
 }
 
 /** Takes a text as it is, if it fits. */
-function textThat(
+export function textThat(
   fits: (text: string) => boolean,
   accepted: string,
 ): Reader<string> {
@@ -58,6 +58,25 @@ export function wholeNumber({ min, max }: Bounds): Reader<number> {
     if (value >= min && value <= max) return value;
     throw wrong(word, `a number from ${min} to ${max}`);
   };
+}
+
+/** A power of two within bounds, which are powers of two. */
+export function powerOfTwo({ min, max }: Bounds): Reader<number> {
+  return (word) => {
+    const value = /^\d{1,9}$/.test(word.text) ? Number(word.text) : NaN;
+    if (value >= min && value <= max && Number.isInteger(Math.log2(value))) {
+      return value;
+    }
+    throw wrong(word, `a power of two from ${min} to ${max}`);
+  };
+}
+
+/** A World Wide Name, which is not zero. */
+export function wwn(word: Word): bigint {
+  const digits = /^(?:0x)?([0-9a-f]{16})$/i.exec(word.text)?.[1];
+  const value = digits === undefined ? 0n : BigInt(`0x${digits}`);
+  if (value > 0n) return value;
+  throw wrong(word, "16 hexadecimal digits such as 0x5000c50015ea71ac");
 }
 
 const UNITS = ["", "k", "m", "g", "t"];

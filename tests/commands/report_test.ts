@@ -16,6 +16,7 @@ import {
   diskAdd,
   diskAddFacts,
   NEW_UUID,
+  NO_PROPERTIES,
   planOf,
 } from "../support/facts.ts";
 import { describe } from "../support/steps.ts";
@@ -60,7 +61,12 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
       via: "fdset",
       ...{ channel: null, scsi_id: null, lun: null },
       ...{ read_only: false, cache: "writeback", aio: "threads" },
-      ...{ discard: "ignore", limits: null, serial: null, migratable: true },
+      ...{
+        discard: "ignore",
+        limits: null,
+        ...NO_PROPERTIES,
+        migratable: true,
+      },
       ...{ live_source: null, unlike_start: [] },
     },
     settled: [],

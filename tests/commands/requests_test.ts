@@ -62,15 +62,48 @@ Deno.test("requestOf() of disk add takes every option", () => {
       aio: "native",
       discard: "unmap",
       access: "ro",
-      queues: 4,
     },
-    iothread: "io0",
+    properties: { queues: 4, iothread: "io0" },
     controller: "megasas",
     format: "qcow2",
     allowBacking: "/srv/base",
     limits: { iops: 500, "bps-read": 1572864 },
     migratable: "not-needed",
   });
+});
+
+Deno.test("requestOf() of disk add takes every property of the device", () => {
+  const { properties } = diskAdd(
+    ...["--serial", "uuid", "--wwn", "5000C50015EA71AC"],
+    ...["--logical-block-size", "4096", "--physical-block-size", "8192"],
+    ...["--bootindex", "0", "--rotation-rate", "1"],
+    ...["--werror", "stop", "--rerror", "report"],
+  );
+  assertEquals(properties, {
+    serial: "uuid",
+    wwn: "0x5000c50015ea71ac",
+    "logical-block-size": 4096,
+    "physical-block-size": 8192,
+    bootindex: 0,
+    "rotation-rate": 1,
+    werror: "stop",
+    rerror: "report",
+  });
+  const wrong = [
+    ["--serial", "a b"],
+    ["--serial", "a,b"],
+    ["--serial", "x".repeat(21)],
+    ["--wwn", "0"],
+    ["--wwn", "0x0000000000000000"],
+    ["--logical-block-size", "1000"],
+    ["--physical-block-size", "65536"],
+    ["--bootindex", "-1"],
+    ["--rotation-rate", "0"],
+    ["--werror", "auto"],
+  ];
+  for (const [name = "", value = ""] of wrong) {
+    refused("usage", "disk", "add", "vm1", "/d", name, value);
+  }
 });
 
 Deno.test("requestOf() makes paths absolute", () => {

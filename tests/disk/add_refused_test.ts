@@ -35,7 +35,7 @@ Deno.test("planDiskAdd() wants settings that a start would repeat", () => {
     { settings: { access: "ro" as const } },
   ];
   // A target without the iothread takes over all the same.
-  assertEquals(plan({ iothread: "io0" }).warnings, []);
+  assertEquals(plan({ properties: { iothread: "io0" } }).warnings, []);
   for (const request of cases) {
     const error = refused("refused", request);
     assertStringIncludes(error.hint ?? "", "--not-migratable");
@@ -121,7 +121,10 @@ Deno.test("planDiskAdd() refuses a block device that is not under /dev", () => {
 });
 
 Deno.test("planDiskAdd() refuses an iothread the VM does not have", () => {
-  const request = { iothread: "io7", migratable: "not-needed" } as const;
+  const request = {
+    properties: { iothread: "io7" },
+    migratable: "not-needed",
+  } as const;
   const error = refused("refused", request);
   assertStringIncludes(error.message, "io7; iothreads: io0, io1");
   const none = refused("refused", request, { iothreads: new Set() });

@@ -99,8 +99,11 @@ Deno.test("planDiskAdd() plugs a CD-ROM that nobody writes to", () => {
 });
 
 Deno.test("planDiskAdd() has neither queues nor iothread on a SCSI disk", () => {
-  refused("refused", { settings: { queues: 2 }, migratable: "not-needed" });
-  refused("refused", { iothread: "io0", migratable: "not-needed" });
+  refused("refused", { properties: { queues: 2 }, migratable: "not-needed" });
+  refused("refused", {
+    properties: { iothread: "io0" },
+    migratable: "not-needed",
+  });
 });
 
 Deno.test("planDiskAdd() wants a controller that a start makes, too", () => {

@@ -8,6 +8,7 @@ import {
   diskAddFacts,
   idOf,
   NEW_UUID,
+  NO_PROPERTIES,
   qmpStep,
   stepNames,
   stepOf,
@@ -91,7 +92,7 @@ Deno.test("planDiskAdd() records what it plugs", () => {
     via: "fdset",
     ...{ channel: null, scsi_id: null, lun: null },
     ...{ read_only: false, cache: "writeback", aio: "threads" },
-    ...{ discard: "ignore", limits: null, serial: null, migratable: true },
+    ...{ discard: "ignore", limits: null, ...NO_PROPERTIES, migratable: true },
     ...{ live_source: null, unlike_start: [] },
   });
   assertEquals([added.action, added.instance, added.title], [
@@ -161,8 +162,7 @@ Deno.test("planDiskAdd() follows the wanted slot, scheme and queues", () => {
   const added = plan({
     slot: 20,
     idScheme: "design",
-    settings: { queues: 2 },
-    iothread: "io1",
+    properties: { queues: 2, iothread: "io1" },
     migratable: "not-needed",
   });
   const args = qmpStep(added, "device_add").arguments;

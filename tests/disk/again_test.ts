@@ -24,7 +24,10 @@ function given(more: Given = {}) {
     nics: [nic(0, 13)],
     source: SOURCE,
     qemu: { block: [backend(0)] },
-    there: { queues: 2, iothread: "/objects/io0", writeCache: "on" },
+    there: {
+      properties: { queues: 2, iothread: "/objects/io0" },
+      writeCache: "on",
+    },
     ...more,
   });
 }
@@ -56,7 +59,10 @@ Deno.test("planDiskAdd() changes nothing where all is as it was given", () => {
     { uuid: OWN, name: "data", format: "raw", via: "fdset", slot: 12 },
     { bus: "pci.0", idScheme: "ganeti", driver: "paravirtual" },
     { settings: { cache: "none", aio: "threads", discard: "ignore" } },
-    { settings: { access: "rw", queues: 2 }, iothread: "io0" },
+    {
+      settings: { access: "rw" },
+      properties: { queues: 2, iothread: "io0" },
+    },
     // Permissions and what comes along are no properties of the disk.
     { migratable: "not-needed", allowBacking: "/srv", controller: "lsi" },
     { limits: { iops: 0 } },
@@ -77,9 +83,9 @@ Deno.test("planDiskAdd() names each option that differs, and what is there", () 
     [{ slot: 5 }, "--slot is 12 (asked: 5)"],
     [{ bus: "pci.1" }, "--bus is pci.0 (asked: pci.1)"],
     [{ idScheme: "design" }, "--id-scheme is ganeti (asked: design)"],
-    [{ iothread: "io1" }, "--iothread is io0 (asked: io1)"],
+    [{ properties: { iothread: "io1" } }, "--iothread is io0 (asked: io1)"],
     [{ settings: { access: "ro" } }, "--read-only is no (asked: yes)"],
-    [{ settings: { queues: 4 } }, "--queues is 2 (asked: 4)"],
+    [{ properties: { queues: 4 } }, "--queues is 2 (asked: 4)"],
     [{ settings: { aio: "native" } }, "--aio is threads (asked: native)"],
     [{ settings: { discard: "unmap" } }, "--discard is ignore (asked: unmap)"],
     [
@@ -114,7 +120,8 @@ Deno.test("planDiskAdd() finds a disk by its uuid, too, and another source", () 
 Deno.test("planDiskAdd() calls nothing the same that QEMU does not tell", () => {
   const unknown = { qemu: { block: [] }, there: {} };
   const asked = {
-    settings: { cache: "none", access: "ro", queues: 1 },
+    settings: { cache: "none", access: "ro" },
+    properties: { queues: 1 },
   } as const;
   assertEquals(
     differs(asked, unknown),

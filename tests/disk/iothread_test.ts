@@ -1,17 +1,12 @@
 /** The iothread of a disk that a master adds. */
 import { assertEquals } from "@std/assert";
 import { planDiskAdd } from "../../lib/disk/add.ts";
-import {
-  isIothreadWords,
-  propertiesFor,
-  untilStop,
-} from "../../lib/disk/iothread.ts";
+import { isIothreadWords } from "../../lib/disk/iothread.ts";
 import type { DiskAdd } from "../../lib/disk/request.ts";
 import {
   disk,
   diskAdd,
   diskAddFacts,
-  facts,
   type PlainObject,
   planOf,
   qmpStep,
@@ -87,28 +82,4 @@ Deno.test("isIothreadWords() takes no more than a plan writes", () => {
       "x",
     ]
   ) assertEquals(isIothreadWords(words), false);
-});
-
-Deno.test("propertiesFor() keeps what each start can give again", () => {
-  const kvmCmd = ["kvm", "-object", "iothread,id=io0", "-object", "x,id=io1"];
-  const kept = (request: PlainObject, hvparams: PlainObject = {}) => {
-    const { content } = facts({ hvparams });
-    const runtime = { ...content.runtime, kvmCmd };
-    return propertiesFor(
-      { content: { ...content, runtime } },
-      { settings: {}, ...request },
-    );
-  };
-  assertEquals(kept({}), {});
-  assertEquals(kept({ settings: { queues: 2 }, iothread: "io0" }), {
-    "num-queues": 2,
-    iothread: "io0",
-  });
-  for (const iothread of ["io", "io1", "io2"]) {
-    assertEquals(kept({ iothread }), {});
-  }
-  // Such a start chooses one itself.
-  assertEquals(kept({ iothread: "io0" }, { virtio_disk_iothreads: 1 }), {});
-  assertEquals(untilStop({}), undefined);
-  assertEquals(untilStop({ "num-queues": 2 })?.code, "until-stop");
 });

@@ -1,3 +1,4 @@
+import { NO_PROPERTIES } from "../support/facts.ts";
 /** `disk add` against a scripted QEMU that does as it is told. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Fd } from "../../lib/sys/fd.ts";
@@ -104,7 +105,12 @@ Deno.test("disk add answers with the device and records it", async () => {
       via: "fdset",
       ...{ channel: null, scsi_id: null, lun: null },
       ...{ read_only: false, cache: "none", aio: "threads" },
-      ...{ discard: "ignore", limits: null, serial: null, migratable: true },
+      ...{
+        discard: "ignore",
+        limits: null,
+        ...NO_PROPERTIES,
+        migratable: true,
+      },
       ...{ live_source: null, unlike_start: [] },
     },
     warnings: [],

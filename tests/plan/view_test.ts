@@ -12,6 +12,7 @@ import {
   facts,
   type FactsSpec,
   nic,
+  NO_PROPERTIES,
   type PlainObject,
   present,
   uuidOf,
@@ -50,7 +51,7 @@ Deno.test("diskView() of a disk has the fields of the interface", () => {
     via: "fdset",
     ...{ channel: null, scsi_id: null, lun: null },
     ...{ read_only: true, cache: "writethrough", aio: "threads" },
-    ...{ discard: "ignore", limits: { bps_read: 512 }, serial: null },
+    ...{ discard: "ignore", limits: { bps_read: 512 }, ...NO_PROPERTIES },
     ...{ live_source: null, unlike_start: ["cache", "read_only"] },
     migratable: true,
   });

@@ -182,6 +182,114 @@ eachRelease("a request costs no more than it did", async (vm) => {
   }
 });
 
+eachRelease("disk add gives properties that the guest reads", async (vm, t) => {
+  const image = `${vm.runDir}/p.img`;
+  await makeImage(image, MARKER);
+  const words = [
+    ...["disk", "add", vm.name, image, "--uuid", UUID, "--serial", "uuid"],
+    ...["--logical-block-size", "4096", "--bootindex", "5"],
+    ...["--werror", "stop", "--rerror", "report", "--queues", "2"],
+  ];
+  const keys = {
+    ...{ serial: UUID.slice(0, 20), logical_block_size: 4096 },
+    ...{ physical_block_size: 4096, bootindex: 5, werror: "stop" },
+    ...{ rerror: "report", "num-queues": 2 },
+  };
+  const recorded = async () =>
+    JSON.parse(await Deno.readTextFile(vm.runtimePath))[3][0][0].hvinfo;
+  const queue = async (name: string) =>
+    (await vm.guest(`cat /sys/block/vda/queue/${name}`)).output.trim();
+
+  await t.step("they reach the guest and hvinfo", async () => {
+    const { status, json, stderr } = await tool(vm, ...words);
+    assertEquals([status, json.changed], [0, true], stderr);
+    assertEquals(json.warnings[0].code, "until-stop");
+    await vm.waitGuest("test -b /dev/vda");
+    const serial = await vm.guest("cat /sys/block/vda/serial");
+    assertEquals(serial.output, UUID.slice(0, 20));
+    for (const name of ["logical_block_size", "physical_block_size"]) {
+      assertEquals(await queue(name), "4096");
+    }
+    const { driver: _, id: _i, bus: _b, addr: _a, ...more } = await recorded();
+    assertEquals(more, keys);
+  });
+
+  await t.step("list shows them, and all agrees", async () => {
+    const { json } = await tool(vm, "list", vm.name);
+    const [{ status, differences, serial, logical_block_size: size }] =
+      json.devices;
+    assertEquals([status, differences], ["ok", []]);
+    assertEquals([serial, size], [UUID.slice(0, 20), 4096]);
+  });
+
+  await t.step("repeated it changes nothing; other values differ", async () => {
+    const again = await tool(vm, ...words);
+    assertEquals([again.status, again.json.changed], [0, false], again.stdout);
+    const other = ["--serial", "other", "--werror", "ignore"];
+    const { json } = await tool(vm, "disk", "add", vm.name, image, ...other);
+    assertStringIncludes(
+      json.error.message,
+      `--serial is ${
+        UUID.slice(0, 20)
+      } (asked: other), --werror is stop (asked: ignore)`,
+    );
+  });
+
+  await t.step("a place in the boot order is given once", async () => {
+    const second = `${vm.runDir}/p2.img`;
+    await makeImage(second, MARKER);
+    const now = await snapshot(vm);
+    const { status, json } = await tool(
+      vm,
+      ...["disk", "add", vm.name, second, "--bootindex", "5"],
+    );
+    assertEquals([status, json.error.code], [3, "refused"]);
+    assertEquals(await snapshot(vm), now);
+  });
+
+  await t.step("a start gives them again", async () => {
+    const { json } = await tool(vm, "state", "command", vm.name);
+    const line = json.command.join(" ");
+    for (const [key, value] of Object.entries(keys)) {
+      assertStringIncludes(line, `,${key}=${value},`);
+    }
+  });
+
+  await t.step("adopt reads them from QEMU", async () => {
+    const tuple = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    const before = tuple[3][0][0].hvinfo;
+    await Deno.writeTextFile(
+      vm.runtimePath,
+      JSON.stringify(tuple.with(3, [])),
+    );
+    const { status, json, stdout } = await tool(vm, "adopt", vm.name);
+    assertEquals([status, json.changed], [0, true], stdout);
+    assertEquals(await recorded(), before);
+    await tool(vm, "disk", "remove", vm.name, "0");
+  });
+
+  await t.step("the sectors of a block device are its own", async () => {
+    const loop = await host(
+      "losetup",
+      ...["--find", "--show", "--sector-size", "4096", image],
+    );
+    try {
+      const add = await tool(vm, "disk", "add", vm.name, loop);
+      assertEquals(add.status, 0, add.stdout);
+      assertEquals(add.json.device.logical_block_size, 4096);
+      await vm.waitGuest("test -b /dev/vda");
+      assertEquals(await queue("logical_block_size"), "4096");
+      assertEquals((await vm.guest(READ)).output, MARKER);
+      const own = ["--logical-block-size", "512"];
+      const { json } = await tool(vm, "disk", "add", vm.name, loop, ...own);
+      assertStringIncludes(json.error.message, "is 4096 (asked: 512)");
+    } finally {
+      await tool(vm, "disk", "remove", vm.name, "0");
+      await host("losetup", "--detach", loop);
+    }
+  });
+});
+
 eachRelease("disk add chooses slots and ids", async (vm) => {
   const paths = [1, 2, 3].map((n) => `${vm.runDir}/d${n}.img`);
   for (const path of paths) await makeImage(path, MARKER);

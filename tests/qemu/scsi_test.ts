@@ -79,6 +79,35 @@ eachRelease("SCSI disks, used by host and guest", async (vm, t) => {
     assertEquals(new TextDecoder().decode(bytes), "by-guest");
   });
 
+  await t.step("the guest reads serial, WWN and rotation rate", async () => {
+    const given = [
+      ...["--serial", "uuid", "--wwn", "5000c50015ea71ac"],
+      ...["--rotation-rate", "1", "--logical-block-size", "4096"],
+    ];
+    const device = await add(vm, second, "--uuid", uuid(9), ...given);
+    assertEquals(
+      [device.serial, device.wwn, device.rotation_rate],
+      [uuid(9).slice(0, 20), "0x5000c50015ea71ac", 1],
+    );
+    const at = `/sys/class/scsi_device/*:0:${device.scsi_id}:0/device`;
+    await vm.waitGuest(`test -b ${guestDisk(device.scsi_id)}`);
+    const page = await vm.guest(`tail -c +5 ${at}/vpd_pg80`);
+    assertEquals(page.output, uuid(9).slice(0, 20));
+    const wwid = await vm.guest(`cat ${at}/wwid`);
+    assertEquals(wwid.output.trim(), "naa.5000c50015ea71ac");
+    const queue = `${at}/block/*/queue`;
+    const { output } = await vm.guest(
+      `cat ${queue}/rotational ${queue}/logical_block_size`,
+    );
+    assertEquals(output.trim(), "0\n4096");
+    const again = await tool(
+      vm,
+      ...["disk", "add", vm.name, second, ...given.slice(2)],
+    );
+    assertEquals([again.status, again.json.changed], [0, false], again.stdout);
+    await remove(vm, uuid(9));
+  });
+
   await t.step("the CD-ROM's target is taken", async () => {
     const device = await add(
       vm,

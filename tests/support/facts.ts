@@ -7,6 +7,8 @@
 
 import { assertEquals } from "@std/assert";
 import { rootBus } from "../../lib/device/pci_bus.ts";
+import { DISK_PROPERTIES } from "../../lib/device/disk_properties.ts";
+import { blankProperties } from "../../lib/device/properties.ts";
 import type { DiskAddFacts } from "../../lib/disk/add_facts.ts";
 import type { BlockUsers } from "../../lib/disk/block_users.ts";
 import type { DiskAdd } from "../../lib/disk/request.ts";
@@ -19,6 +21,7 @@ import type { NicAddFacts } from "../../lib/nic/add_facts.ts";
 import type { NicModifyFacts } from "../../lib/nic/modified.ts";
 import type { NicAdd } from "../../lib/nic/request.ts";
 import type { Facts, QemuFacts } from "../../lib/plan/facts.ts";
+import { parseExact } from "../../lib/qmp/exact_json.ts";
 import type { BlockBackend } from "../../lib/qmp/commands.ts";
 import type { PciDevice } from "../../lib/qmp/pci_query.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
@@ -234,6 +237,9 @@ function qemuWith(
   };
 }
 
+/** No property of a disk was given, as documents tell it. */
+export const NO_PROPERTIES = blankProperties(DISK_PROPERTIES);
+
 /** Nobody uses a block node beside the disks' own devices. */
 export const NO_USERS: BlockUsers = {
   graph: { nodes: [], edges: [] },
@@ -294,6 +300,8 @@ export function diskAddFacts(
     readonly access?: AccessFacts;
     readonly uriFault?: string;
     readonly there?: DiskAddFacts["there"];
+    readonly propertyNames?: DiskAddFacts["propertyNames"];
+    readonly bootIndexes?: DiskAddFacts["bootIndexes"];
     readonly scsi?: DiskAddFacts["scsi"];
     readonly driverFault?: string;
     readonly controllerFault?: string;
@@ -428,7 +436,7 @@ export function planOf(
   const { device } = plan;
   assert(device !== null, "no device");
   // `undefined` would vanish on the way through a journal.
-  assertEquals(JSON.parse(JSON.stringify(plan)), plan);
+  assertEquals(parseExact(JSON.stringify(plan)), plan);
   return { ...known(plan, instancePaths("/run/g", "vm1")), device };
 }
 

@@ -12,6 +12,8 @@ import type { StepKind, StepTable } from "../../lib/engine/world.ts";
 import type { AnyStep } from "../../lib/kinds.ts";
 import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import type { Row } from "../../lib/plan/kind.ts";
+import { parseExact } from "../../lib/qmp/exact_json.ts";
+import type { Json } from "../../lib/qmp/message.ts";
 import type { InstancePaths } from "../../lib/state/instance.ts";
 
 /** A plan whose steps are typed by their kinds. */
@@ -63,5 +65,5 @@ export function onePlan(decided: Plan | Row): Plan {
 export function known(plan: Plan, paths: InstancePaths): KnownPlan {
   const text = JSON.stringify(plan);
   const table = stepsFor(plan.kinds);
-  return checkPlan(JSON.parse(text), paths, table) as KnownPlan;
+  return checkPlan(parseExact(text) as Json, paths, table) as KnownPlan;
 }
