@@ -1,13 +1,14 @@
 /**
- * Asking the kernel what another process may do, by becoming like it for the
- * length of one synchronous call.
+ * Asks the kernel what another process may do: this process takes the
+ * credentials of the other one for one synchronous call.
  *
- * The C library's setfsuid & co. change only the calling thread, but its
- * setgroups changes all threads; so that one is made as a plain system call,
- * which the kernel applies to the calling thread alone (credentials(7)). A threaded
- * FFI call would run on any thread of a pool, with anybody's credentials; a
- * helper program (`setpriv`) is not on every node. So it happens on the main
- * thread, between two lines of JavaScript that no other code gets in between.
+ * The C library's setfsuid and setfsgid change only the calling thread, but its
+ * setgroups changes all threads. Therefore setgroups is a plain system call
+ * here, which the kernel applies to the calling thread alone (credentials(7)).
+ * A threaded FFI call would run on any thread of a pool, with the credentials
+ * of that thread; a helper program (`setpriv`) is not on every node. So the
+ * call is made on the main thread, between two lines of JavaScript; no other
+ * code runs between them.
  *
  * @module
  */
@@ -15,7 +16,7 @@
 import { checked } from "./errno.ts";
 import { libc } from "./libc.ts";
 
-/** What the kernel judges an access to files by. */
+/** The credentials by which the kernel judges an access to files. */
 export interface Credentials {
   /** File system uid: `Uid:` of /proc/PID/status, fourth number. */
   readonly uid: number;
@@ -35,7 +36,7 @@ const CAPABILITY_VERSION = 0x20080522;
 const CAPABILITY_DATA_BYTES = 24;
 /** limits.h: NGROUPS_MAX. */
 const MAX_GROUPS = 65536;
-/** No such id: asked for, it changes nothing, and the answer is the current. */
+/** No such id: a request for it changes nothing, and returns the current id. */
 const NOBODY = 0xffffffff;
 
 function capabilityHeader(): Uint32Array<ArrayBuffer> {
@@ -57,7 +58,7 @@ function writeCapabilities(data: Uint32Array<ArrayBuffer>): void {
   checked("capset", null, () => libc.capset(capabilityHeader(), data));
 }
 
-/** The same sets, the effective one cut down to what `mask` has. */
+/** The same sets, with the effective set limited to the bits of `mask`. */
 function limited(
   data: Uint32Array<ArrayBuffer>,
   mask: bigint,
@@ -89,8 +90,8 @@ function writeGroups(groups: Uint32Array<ArrayBuffer>): void {
 /**
  * Sets the thread's file system uid or gid.
  *
- * @returns the one before
- * @throws {Error} if the kernel did not take it; the call has no errno
+ * @returns the id before
+ * @throws {Error} if the kernel did not accept it; the call has no errno
  */
 function setFsId(which: "setfsuid" | "setfsgid", id: number): number {
   // SAFETY: no memory; the call cannot fail but by being ignored, which the
@@ -102,8 +103,8 @@ function setFsId(which: "setfsuid" | "setfsgid", id: number): number {
 }
 
 /**
- * Runs `ask` with the credentials of another process, and takes our own back
- * whatever happens. Security modules (SELinux, AppArmor) still see us.
+ * Runs `ask` with the credentials of another process, and always takes our own
+ * back. Security modules (SELinux, AppArmor) still see us.
  *
  * @param ask Synchronous: another task must not run in between.
  * @throws {SysError} `EPERM` unless we are root.
@@ -123,7 +124,7 @@ export function actingAs<T>(as: Credentials, ask: () => T): T {
     writeCapabilities(limited(capabilities, as.capabilities));
     return ask();
   } finally {
-    // The capabilities come back first: the rest needs them.
+    // The capabilities come back first: the other calls need them.
     for (const step of undo.reverse()) step();
   }
 }

@@ -19,7 +19,10 @@ function datagramSocket(label: string): Fd {
   return new Fd(checked("socket", label, call), label);
 }
 
-/** The address of a file in a folder, whose path may have any length. */
+/**
+ * The address of a file in a folder; the path of the folder may have any
+ * length.
+ */
 function addressIn(dir: Fd, name: string): Uint8Array<ArrayBuffer> {
   return unixAddress(`${procPath(dir)}/${name}`);
 }
@@ -29,7 +32,7 @@ function addressIn(dir: Fd, name: string): Uint8Array<ArrayBuffer> {
  * until they are received.
  *
  * @param target O_PATH fd of the socket file; stays the caller's
- * @returns `nobody`: nobody receives there
+ * @returns `nobody`: no process receives there
  * @throws {SysError} `EMSGSIZE` and others
  * @throws {ShortageError}
  */
@@ -38,7 +41,8 @@ export function sendDatagram(
   bytes: Uint8Array<ArrayBuffer>,
 ): "sent" | "full" | "nobody" {
   const address = unixAddress(procPath(target));
-  // A socket for each: the kernel counts what waits against its sender.
+  // A socket for each datagram: the kernel counts waiting datagrams against
+  // their sender.
   using socket = datagramSocket(target.label);
   const flags = MSG.NOSIGNAL | MSG.DONTWAIT;
   const size = BigInt(bytes.length);
@@ -52,7 +56,7 @@ export function sendDatagram(
   return typeof sent === "number" ? "sent" : sent;
 }
 
-/** Whether somebody receives at a socket file; false for any other file. */
+/** Whether a process receives at a socket file; false for any other file. */
 function isReceived(dir: Fd, name: string): boolean {
   const address = addressIn(dir, name);
   using socket = datagramSocket(name);
@@ -79,13 +83,13 @@ export class DatagramInbox implements Disposable {
   }
 
   /**
-   * Makes the socket file. A file at which nobody receives is replaced: its
-   * maker was killed. Two callers that do so at the same instant may both
-   * succeed; only the later one receives.
+   * Makes the socket file. If no process receives at an existing file, its
+   * maker was killed, and the file is replaced. Two callers that do so at the
+   * same instant may both succeed; only the later one receives.
    *
    * @param dir The folder, which only its owner may enter. Taken over, unless
    * the result is undefined or an error.
-   * @returns undefined if somebody receives there
+   * @returns undefined if a process receives there
    * @throws {SysError} | {ShortageError}
    */
   static bind(dir: Fd, name: string): DatagramInbox | undefined {
@@ -114,7 +118,7 @@ export class DatagramInbox implements Disposable {
   }
 
   /**
-   * Takes the next datagram that is there.
+   * Takes the next waiting datagram.
    *
    * @param buffer A longer datagram is cut to its length.
    * @returns the datagram's length; `none` if there is none

@@ -31,7 +31,7 @@ EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL
 EHWPOISON
 `.trim().split(/\s/);
 
-/** What the C library says of an errno; only where it can be called. */
+/** The C library's text for an errno; only if the C library can be called. */
 function textOf(code: string): string {
   const errno = ERRNO_NAMES.indexOf(code) + 1;
   // SAFETY: no memory; glibc gives a text that lasts until the next call,
@@ -42,19 +42,19 @@ function textOf(code: string): string {
     : new Deno.UnsafePointerView(text).getCString();
 }
 
-/** A system call that failed: what both kinds of failure have. */
+/** A system call that failed: the base of both kinds of failure. */
 export class FailedCall extends Error {
   /** The errno's name (`ENOENT`), or `E` and the number for an unknown one. */
   readonly code: string;
   /** The call that failed, without parentheses. */
   readonly syscall: string;
-  /** What it was applied to: a path, an fd's label. */
+  /** The object of the call: a path, an fd's label. */
   declare readonly subject?: string;
 
   /**
    * Makes the message `syscall subject: text (code)`.
    *
-   * @param text @default {as the C library has it}
+   * @param text @default {the text of the C library}
    */
   constructor(
     code: string,
@@ -70,9 +70,10 @@ export class FailedCall extends Error {
 }
 
 /**
- * A system call was refused for want of descriptors, memory or an undisturbed
- * moment. It answers nothing: whoever takes a {@linkcode SysError} for an
- * answer ("the process is gone") does not get this one.
+ * A system call was refused because descriptors or memory were short, or
+ * because of a disturbance. It answers nothing: code that takes a
+ * {@linkcode SysError} as an answer ("the process is gone") does not catch this
+ * error.
  */
 export class ShortageError extends FailedCall {
   /** Kept through the minified build, which renames the class. */
@@ -80,12 +81,11 @@ export class ShortageError extends FailedCall {
 }
 
 /**
- * A system call said no.
+ * The kernel refused a system call.
  *
  * @example
  * ```ts
  * import { SysError } from "./errno.ts";
- *
  * const error = new SysError("ENOENT", { syscall: "open", subject: "/x" });
  * console.log(error.message); // open /x: No such file or directory (ENOENT)
  * ```
@@ -103,13 +103,13 @@ export function failedCall(
   return isShortage(error) ? new ShortageError(...about) : error;
 }
 
-/** Something did not happen in the time it was given. */
+/** Something did not happen within its time limit. */
 export class DeadlineError extends Error {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "DeadlineError";
-  /** What was waited for, as in "open /dev/drbd0". */
+  /** The awaited action, as in "open /dev/drbd0". */
   readonly what: string;
-  /** The time it was given, in milliseconds. */
+  /** The time limit, in milliseconds. */
   readonly timeoutMs: number;
 
   /** Makes the message `what: not done within timeoutMs ms`. */
@@ -120,11 +120,11 @@ export class DeadlineError extends Error {
   }
 }
 
-/** What a failed call is called in its error. */
+/** The name of a failed call in its error. */
 export interface CallName {
   /** Without parentheses, e.g. `open`, `ioctl TUNSETIFF`. */
   readonly syscall: string;
-  /** What it is applied to: a path, an fd's label. */
+  /** The object of the call: a path, an fd's label. */
   readonly subject?: string | undefined;
 }
 
@@ -142,10 +142,10 @@ const EAGAIN = 11;
 /**
  * Calls a libc function until it is not interrupted by a signal.
  *
- * @param of What it is applied to; null if nothing.
+ * @param of The object of the call; null if there is none.
  * @param call Must end with exactly one libc call and return its result.
- * @throws {SysError} If it fails; {@linkcode ShortageError} for want of
- * descriptors, memory or an undisturbed moment.
+ * @throws {SysError} If it fails; {@linkcode ShortageError} if descriptors or
+ * memory are short, or because of a disturbance.
  */
 export function checked(
   syscall: string,
@@ -158,9 +158,9 @@ export function checked(
 }
 
 /**
- * As {@linkcode checked}, of what may have to wait.
+ * As {@linkcode checked}, for a call that may have to wait.
  *
- * @returns Undefined if it would (`EAGAIN`).
+ * @returns Undefined if it would have to wait (`EAGAIN`).
  */
 export function checkedNow(
   syscall: string,
@@ -202,12 +202,14 @@ function checkedUnless(
 }
 
 /**
- * Asks or does what the kernel may refuse, as it does where nothing is there.
+ * Makes a call that the kernel may refuse, for example because nothing is
+ * there.
  *
- * @param codes refusals that are no failure; without any, none is
- * @returns undefined if it refuses so
+ * @param codes refusals that are not failures; without any, no refusal is a
+ * failure
+ * @returns undefined for such a refusal
  * @throws {SysError} For every other refusal; {@linkcode ShortageError} in
- * every case, as it is no answer.
+ * every case, as it is not an answer.
  */
 export function unlessRefused<T>(
   ask: () => T,

@@ -19,7 +19,7 @@ import { libc } from "./libc.ts";
  * ```
  */
 export class Fd implements Disposable {
-  /** What it is, for messages. */
+  /** The name of the descriptor, for messages. */
   readonly label: string;
   #number: number;
 
@@ -27,7 +27,7 @@ export class Fd implements Disposable {
    * Takes over the ownership of `number`.
    *
    * @param number An open descriptor, at least 0.
-   * @param label What it is, for messages. Default `fd N`.
+   * @param label Its name, for messages. Default `fd N`.
    * @throws {RangeError} If `number` is not an integer of at least 0.
    */
   constructor(number: number, label?: string) {
@@ -59,7 +59,7 @@ export class Fd implements Disposable {
    * Closes it. A second call does nothing.
    *
    * A failure is not reported: Linux frees the number in every case (close(2),
-   * "Dealing with error returns"), and what was written is made safe by fsync.
+   * "Dealing with error returns"), and fsync makes written data safe.
    */
   close(): void {
     if (this.#number < 0) return;

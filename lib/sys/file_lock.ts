@@ -10,7 +10,7 @@ import { F, LOCK } from "./layout.ts";
 import { libc } from "./libc.ts";
 import { callWithin, type TimeLimit } from "./thread_call.ts";
 
-/** What {@linkcode flock} can do; nothing of it waits. */
+/** The operations of {@linkcode flock}; none of them waits. */
 const LOCK_OPERATIONS = {
   exclusive: LOCK.EX | LOCK.NB,
   shared: LOCK.SH | LOCK.NB,
@@ -18,8 +18,8 @@ const LOCK_OPERATIONS = {
 } as const;
 
 /**
- * Takes or gives back a flock(2) lock, without waiting. It belongs to the open
- * file and goes when its last descriptor is closed.
+ * Takes or gives back a flock(2) lock, without waiting. The lock belongs to the
+ * open file and ends when its last descriptor is closed.
  *
  * @returns False if another open file holds it.
  * @throws {SysError} If the kernel refuses for another reason.

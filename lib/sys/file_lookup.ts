@@ -1,6 +1,6 @@
 /**
- * Walks to a file that openat2(2) keeps within bounds: below another root
- * directory, without links, or by what the kernel knows already.
+ * Path walks that openat2(2) keeps within bounds: below another root directory,
+ * without links, or only through names that the kernel has in its cache.
  *
  * @module
  */
@@ -27,8 +27,8 @@ const OPEN_HOW_BYTES = 24n;
  * While anything on the machine is renamed or mounted, the kernel cannot tell
  * whether a `..` leaves the root, and answers EAGAIN (fs/namei.c,
  * follow_dotdot: rename_lock, mount_lock). Beside a program that does nothing
- * but rename, 1 walk in 100 is told so, and for a path with twenty `..` as many
- * as 34 in a row; a try takes about 15 µs.
+ * but rename, 1 walk in 100 gets this answer, and a path with twenty `..` up to
+ * 34 times in a row; a try takes about 15 µs.
  */
 const TRIES = 1000;
 
@@ -38,9 +38,9 @@ const W_OK = 2;
 
 /** How a path is walked. */
 interface Walk {
-  /** Where it begins. */
+  /** The directory in which it begins. */
   readonly dir: number;
-  /** Of {@linkcode O}; none that makes a file. */
+  /** Of {@linkcode O}; no flag that makes a file. */
   readonly flags: number;
   readonly resolve: keyof typeof RESOLVE;
 }
@@ -62,7 +62,8 @@ function open(path: string, walk: Walk): Fd {
     const number = checkedNow("open", path, call);
     if (number !== undefined) return new Fd(number, path);
   }
-  // A lease, too, is told so to whoever does not wait: open(2), O_NONBLOCK.
+  // A call that does not wait for a lease gets this error, too: open(2),
+  // O_NONBLOCK.
   const why =
     `${TRIES} attempts failed: files are being renamed or mounted, or another program has a lease on the file`;
   const subject = `${path} (${why})`;
@@ -70,24 +71,24 @@ function open(path: string, walk: Walk): Fd {
 }
 
 /**
- * Opens what `path` is below another root directory: absolute paths, links and
- * `..` all stay below it.
+ * Opens `path` below another root directory: absolute paths, links and `..` all
+ * stay below it.
  *
  * @param root An open directory, O_PATH suffices.
- * @param flags Of {@linkcode O}; none that makes a file.
+ * @param flags Of {@linkcode O}; no flag that makes a file.
  * @returns A close-on-exec descriptor the caller owns.
  * @throws {ShortageError} `EAGAIN` if renames or mounts on this node disturbed
  * every try.
- * @throws {SysError} `ENOSYS` before Linux 5.6, and what open(2) has.
+ * @throws {SysError} `ENOSYS` before Linux 5.6, and the errors of open(2).
  */
 export function openInRoot(root: Fd, path: string, flags: number): Fd {
   return open(path, { dir: root.number, flags, resolve: "IN_ROOT" });
 }
 
 /**
- * Opens an absolute path no part of which may be a link.
+ * Opens an absolute path. No part of it may be a link.
  *
- * @param flags Of {@linkcode O}; none that makes a file.
+ * @param flags Of {@linkcode O}; no flag that makes a file.
  * @returns A close-on-exec descriptor the caller owns.
  * @throws {SysError} `ELOOP` for a link; `ENOSYS` before Linux 5.6.
  */
@@ -96,14 +97,13 @@ export function openWithoutLinks(path: string, flags: number): Fd {
 }
 
 /**
- * Opens a path with O_PATH if that cannot hang: all names on the way are known
- * to the kernel and need not be asked for again. Most are: those of devtmpfs
- * and tmpfs always.
+ * Opens a path with O_PATH if this cannot hang: the kernel has all names of the
+ * path in its cache and does not have to ask for them. This is true for most
+ * paths, and always for devtmpfs and tmpfs.
  *
  * @param flags Of {@linkcode O}, without `PATH`.
- * @returns A close-on-exec descriptor the caller owns; undefined for whatever
- * reason it does not work, before Linux 5.12 too: then it is to be opened in a
- * thread.
+ * @returns A close-on-exec descriptor the caller owns; undefined if it does not
+ * work for any reason, before Linux 5.12 too: then open the path in a thread.
  * @throws {TypeError} If the path has a NUL.
  */
 export function openPathCached(path: string, flags = 0): Fd | undefined {
@@ -115,12 +115,12 @@ export function openPathCached(path: string, flags = 0): Fd | undefined {
   return number < 0 ? undefined : new Fd(number, path);
 }
 
-/** What is to be done with a file. */
+/** The use of a file. */
 export type AccessMode = "rw" | "ro";
 
 /**
- * Asks whether the calling thread may read, or read and write, what a
- * descriptor refers to. Opens nothing.
+ * Asks whether the calling thread may read, or read and write, the file of a
+ * descriptor. Opens nothing.
  *
  * @param fd May be one opened with O_PATH.
  * @throws {SysError} `EACCES`, `EROFS`; `ENOSYS` before Linux 5.8.

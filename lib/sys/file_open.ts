@@ -1,5 +1,5 @@
 /**
- * Opening files at once. For what may hang there is file_within.ts.
+ * Opens files at once. For files that may hang use file_within.ts.
  *
  * @module
  */
@@ -75,7 +75,7 @@ function openat(
 }
 
 /**
- * The path by which this process reaches what `fd` refers to, as long as it is
+ * The path by which this process reaches the file of `fd`, as long as `fd` is
  * open.
  */
 export function procPath(fd: Fd): string {

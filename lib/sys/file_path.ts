@@ -1,6 +1,6 @@
 /**
- * Changes of directories: names made, moved and removed, relative to a held
- * directory where the path must not be walked again.
+ * Changes of directories: makes, moves and removes names, relative to a held
+ * directory if the path must not be walked again.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface MknodOptions extends AtOptions {
 }
 
 /**
- * Renames a file, replacing what `to` names. Both are relative to `dir`.
+ * Renames a file, and replaces the file at `to`. Both are relative to `dir`.
  *
  * @throws {SysError} If the kernel refuses.
  * @throws {TypeError} If a path has a NUL.
@@ -47,7 +47,7 @@ export function rename(from: string, to: string, options: AtOptions = {}) {
 const RENAME_EXCHANGE = 2;
 
 /**
- * Has two names change places. Both are relative to `dir`, and must be there.
+ * Exchanges two names. Both are relative to `dir`, and must exist.
  *
  * @returns whether kernel and file system can do so
  * @throws {SysError} If the kernel refuses.
@@ -77,7 +77,7 @@ export function exchange(
 }
 
 /**
- * Removes a name that is no directory. Does not follow a link.
+ * Removes a name, but not a directory. Does not follow a link.
  *
  * @throws {SysError} `ENOENT` if there is none, and others.
  * @throws {TypeError} If the path has a NUL.

@@ -1,5 +1,5 @@
 /**
- * What a file is, asked with statx(2), whose answer has the same layout on
+ * The type and status of a file, by statx(2); its answer has the same layout on
  * every architecture.
  *
  * @module
@@ -28,9 +28,9 @@ export interface StatPathOptions {
    */
   readonly followLinks?: "yes" | "no" | undefined;
   /**
-   * `no`: as the kernel knows it, without asking a file system that keeps its
-   * files elsewhere (NFS, FUSE) and may hang; sizes and times may be old. The
-   * way to the file may hang all the same, except through /proc/PID/fd.
+   * `no`: the kernel answers from its cache. It does not ask a file system that
+   * keeps its files elsewhere (NFS, FUSE) and may hang; sizes and times may be
+   * old. The walk to the file may hang anyway, except through /proc/PID/fd.
    *
    * @default {"yes"}
    */
@@ -48,12 +48,12 @@ const KINDS = {
 } as const;
 
 /**
- * What a path or descriptor names; `anonymous` is what has no type, such as an
- * eventfd or epoll instance (fs/anon_inodes.c).
+ * The type of a file; `anonymous`: it has no type, such as an eventfd or epoll
+ * instance (fs/anon_inodes.c).
  */
 type FileKind = typeof KINDS[keyof typeof KINDS] | "anonymous";
 
-/** What `st_mode` says: the kind, and the bits from 0 to 0o7777. */
+/** The parts of `st_mode`: the kind, and the bits from 0 to 0o7777. */
 export function typeOf(mode: number): { kind: FileKind; mode: number } {
   const kinds: Readonly<Record<number, FileKind>> = KINDS;
   return { kind: kinds[mode & S.IFMT] ?? "anonymous", mode: mode & 0o7777 };
@@ -77,7 +77,7 @@ export function statFd(
 }
 
 /**
- * The status of what a path names.
+ * The status of the file at a path.
  *
  * @throws {SysError} `ENOENT` if there is nothing, and others.
  * @throws {TypeError} If the path has a NUL.
@@ -134,24 +134,27 @@ function statx(asked: Asked, subject: string): FileStatus {
   return readStatus(new DataView(status));
 }
 
-/** What statx(2) has filled in. */
+/** Reads the struct that statx(2) has filled in. */
 export function readStatus(view: DataView) {
   const u32 = (offset: number) => view.getUint32(offset, true);
   return {
     ...typeOf(view.getUint16(STATX.mode, true)),
-    /** As our user namespace numbers it, like the group. */
+    /** In the numbers of our user namespace, like the group. */
     uid: u32(STATX.uid),
     gid: u32(STATX.gid),
     /**
-     * Of a regular file, rounded above 2^53 − 1; 0 for a block device, see
+     * For a regular file, rounded above 2^53 − 1; 0 for a block device, see
      * blockDeviceSize.
      */
     sizeBytes: Number(view.getBigUint64(STATX.sizeBytes, true)),
     /** Unique on its device only; 64 bits. */
     inode: view.getBigUint64(STATX.inode, true),
-    /** Device the inode lies on, as `major:minor` in decimal. */
+    /** Device of the inode, as `major:minor` in decimal. */
     device: `${u32(STATX.deviceMajor)}:${u32(STATX.deviceMinor)}`,
-    /** Device the inode names, as `major:minor`; `0:0` if it is no device. */
+    /**
+     * Device that the inode names, as `major:minor`; `0:0` if it is not a
+     * device.
+     */
     rdev: `${u32(STATX.rdevMajor)}:${u32(STATX.rdevMinor)}`,
     /** 0 for a file that was removed and is still open. */
     nlink: u32(STATX.nlink),

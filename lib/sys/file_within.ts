@@ -1,6 +1,6 @@
 /**
- * What is done to files that may hang: a dead NFS, a FUSE file system whose
- * server has stopped, a device without its peer, a FIFO without a writer. Each
+ * Operations on files that may hang: a dead NFS server, a FUSE file system with
+ * a stopped server, a device without its peer, a FIFO without a writer. Each
  * call runs in a thread and has a deadline: thread_call.ts.
  *
  * @module
@@ -17,12 +17,12 @@ import { callWithin, TimeLimit } from "./thread_call.ts";
 
 export { TimeLimit } from "./thread_call.ts";
 
-/** Until when {@linkcode openFileWithin} waits: a limit of its own or a shared one. */
+/** The time limit of {@linkcode openFileWithin}: its own or a shared one. */
 export type OpenWithinOptions =
   & ({ readonly timeoutMs: number } | { readonly limit: TimeLimit })
   & {
     /**
-     * What it is, for messages, and where it lies.
+     * Its name, for messages, with its place.
      *
      * @default {the path}
      */
@@ -30,7 +30,8 @@ export type OpenWithinOptions =
   };
 
 /**
- * Opens a file in a thread. What it opens after the deadline is closed at once.
+ * Opens a file in a thread. A file that is opened after the deadline is closed
+ * at once.
  *
  * @param flags Of {@linkcode O}, combined with `|`.
  * @returns A close-on-exec descriptor the caller owns.
@@ -58,7 +59,7 @@ export async function openFileWithin(
     subject: label,
     late: (number) => new SlowFd(number, label, limit).close(),
   }, limit);
-  // With O_PATH nothing was opened that would have to be told of its end.
+  // With O_PATH no file system has to be told of the closing.
   return isPath ? new Fd(number, label) : new SlowFd(number, label, limit);
 }
 
@@ -76,9 +77,9 @@ export async function statFdWithin(
 }
 
 /**
- * The status of what a path leads to.
+ * The status of the file at a path.
  *
- * @param options.label What it is, for messages, and where it lies.
+ * @param options.label Its name, for messages, with its place.
  * @throws as {@linkcode callWithin}
  * @throws {TypeError} If the path has a NUL.
  */
@@ -109,7 +110,8 @@ async function statWithin(
  * Reads a part of a file, whatever its position is.
  *
  * @param part.length The most that is read, in bytes.
- * @returns What is there: less than `length` bytes at the end of the file.
+ * @returns The bytes of the part: less than `length` bytes at the end of the
+ * file.
  * @throws as {@linkcode callWithin}
  */
 export async function readPartWithin(
@@ -142,7 +144,7 @@ const W_OK = 2;
  * system, nor to an immutable file. Opens nothing. Needs /proc.
  *
  * @param fd May be one opened with O_PATH.
- * @returns the reason, undefined if it would
+ * @returns the reason of a refusal, undefined if writing is allowed
  * @throws {DeadlineError} | {HotplugError} as {@linkcode callWithin}
  */
 export async function writeFault(

@@ -9,14 +9,14 @@ import type { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
 
 /**
- * Asks a device for something.
+ * Makes a request to a device.
  *
  * @param request The request's number, 0 to 2^32 − 1.
- * @param arg A struct in the request's layout, which may be filled in, or an
- * integer. A struct must have the request's full size: the kernel writes that
- * much, whatever the array holds.
+ * @param arg A struct in the request's layout, which the kernel may fill in, or
+ * an integer. A struct must have the request's full size: the kernel writes
+ * that many bytes, whatever the length of the array.
  * @param what The request's name for the error, as in `TUNSETIFF`.
- * @returns What the device returned, at least 0.
+ * @returns The result of the device, at least 0.
  * @throws {SysError} If it refuses.
  */
 export function ioctl(

@@ -1,8 +1,8 @@
 /**
  * Constants and struct layouts of Linux for x86_64 and aarch64.
  *
- * Both are little endian with 64-bit pointers, and share all layouts used
- * here; of the constants only three open flags differ.
+ * Both are little endian with 64-bit pointers, and share all layouts used here;
+ * only three open flags differ.
  *
  * @module
  */
@@ -140,10 +140,10 @@ export function align(size: number, unit: number): number {
 }
 
 /**
- * A path or name as C wants it.
+ * A path or name as a C string.
  *
- * @throws {TypeError} If it holds a NUL, which would silently cut it, or a
- * lone surrogate, which has no bytes.
+ * @throws {TypeError} If it holds a NUL, which would silently cut it, or a lone
+ * surrogate, which has no bytes.
  */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0") || !text.isWellFormed()) {

@@ -1,11 +1,11 @@
 /**
- * The C library, bound function by function when it is first called.
+ * The C library; each function is bound when it is first called.
  *
  * Nothing is opened at import. `Deno.dlopen` compiles a fast path for every
- * symbol it is given, about 0.3 ms each, which pays off only after thousands of
- * calls; a hotplug makes a few hundred. So one `dlsym` is opened (0.4 ms) and
- * every other function is called through its address: 0.02 ms to bind, 2 to
- * 3 µs a call.
+ * symbol, about 0.3 ms each. This pays off only after thousands of calls; a
+ * hotplug makes a few hundred. So one `dlsym` is opened (0.4 ms) and every
+ * other function is called through its address: 0.02 ms to bind, 2 to 3 µs a
+ * call.
  *
  * @module
  */
@@ -17,8 +17,8 @@ type Signatures = typeof SIGNATURES;
 type Name = keyof Signatures;
 
 /**
- * The functions of {@linkcode SIGNATURES}, with results as the C library gives
- * them; with `InThread` behind the name, called in another thread.
+ * The functions of {@linkcode SIGNATURES}, with the results of the C library; a
+ * function with `InThread` after its name is called in another thread.
  */
 export type Libc =
   & { readonly [N in Name]: Deno.StaticForeignSymbol<Signatures[N]> }
@@ -30,7 +30,7 @@ export type Libc =
 
 /**
  * `dlsym(RTLD_DEFAULT, name)`. The handle is declared as a struct of one
- * pointer: it travels in the same register as a plain pointer (psABI x86_64
+ * pointer. It travels in the same register as a plain pointer (psABI x86_64
  * 3.2.3, AAPCS64 6.8.2), and Deno compiles no fast path for a function with a
  * struct, which saves 0.8 ms of each start.
  */
@@ -38,7 +38,7 @@ const DLSYM = {
   dlsym: { parameters: [{ struct: ["pointer"] }, "buffer"], result: "pointer" },
 } as const;
 
-/** Nothing of a hotplug goes without it: no fd could be passed. */
+/** Hotplug needs the C library: without it no fd could be passed. */
 function noLibc(why: string, cause?: unknown): HotplugError {
   return new HotplugError(
     "unsupported",
@@ -51,14 +51,15 @@ function noLibc(why: string, cause?: unknown): HotplugError {
   );
 }
 
-/** The address of a function, null if there is none of this name. */
+/** Finds the address of a function, null if there is no such function. */
 type Finder = (name: string) => Deno.PointerObject | null;
 
 let dlsym: Finder | undefined;
 
 /**
  * Opens the library that has dlsym on every glibc: libc.so.6 exports it only
- * since 2.34. Deno itself is linked to libdl.so.2, so it is there and loaded.
+ * since 2.34. Deno itself is linked to libdl.so.2, so this library is there and
+ * loaded.
  */
 function openLibrary() {
   try {
@@ -102,8 +103,9 @@ function libraryName(find: Finder): string {
 }
 
 /**
- * Refuses what this program was not made for: another C library, whose structs
- * may differ (musl), and a glibc without the newest function that is called.
+ * Refuses libraries for which this program was not made: another C library,
+ * because its structs may differ (musl), and a glibc without the newest
+ * function that is called.
  */
 function checkLibrary(find: Finder): Finder {
   if (find(GLIBC_VERSION) === null) {
@@ -138,9 +140,9 @@ export function libcFault(
 }
 
 /**
- * This thread's errno. The address is constant for a thread, and a Deno worker
- * loads its own copy of this module, so it is looked up once; reading it later
- * is a plain memory read, which cannot itself change it.
+ * This thread's errno. Its address is constant for a thread, and a Deno worker
+ * loads its own copy of this module. So the address is looked up once; a later
+ * read is a plain memory read, which cannot itself change errno.
  */
 let errnoView: Deno.UnsafePointerView | undefined;
 
@@ -153,9 +155,9 @@ function openErrno(): Deno.UnsafePointerView {
 
 /**
  * The errno of the last libc call of this thread. Read it directly after the
- * call that returned -1, before any other call and without `await`. What other
- * threads do, those of the pool among them, does not change it; what Deno and
- * V8 do on this one as the call returns fails in no call (tests/sys/errno_test.ts).
+ * call that returned -1, before any other call and without `await`. Other
+ * threads, also the threads of the pool, do not change it. Deno and V8 do not
+ * change it on this thread when the call returns (tests/sys/errno_test.ts).
  *
  * @returns A Linux errno, 0 if no libc function was called yet.
  */
@@ -178,11 +180,11 @@ function bindFunction(key: string): unknown {
 }
 
 /**
- * The C functions this program uses. Only for the files of lib/sys: they
- * return -1 and set errno, and trust the memory they are given.
+ * The C functions this program uses. Only for the files of lib/sys: they return
+ * -1 and set errno, and do not check the memory that they are given.
  *
- * Each is bound at its first call: what is not there yet, the prototype makes.
- * A getter for every one of them would be 0.3 ms of each start.
+ * Each function is bound at its first call, by the prototype. A getter for
+ * every function would take 0.3 ms of each start.
  */
 export const libc: Libc = Object.create(
   new Proxy({}, {

@@ -8,22 +8,23 @@ import type { Fd } from "./fd.ts";
 import type { FileStatus } from "./file_status.ts";
 import { callWithin, type TimeLimit } from "./thread_call.ts";
 
-/** The same on both architectures, like the struct it fills in. */
+/** The same on both architectures, like the struct that it fills in. */
 const LOOP_GET_STATUS64 = 0x4c05n;
 /** `struct loop_info64`. */
 const INFO = { size: 232, device: 0, inode: 8, rdev: 16 } as const;
 
-/** new_encode_dev of linux/kdev_t.h, taken apart: `major:minor`. */
+/** Decodes new_encode_dev of linux/kdev_t.h: `major:minor`. */
 function deviceOf(encoded: number): string {
   const minor = (encoded & 0xff) | ((encoded >>> 12) & 0xfff00);
   return `${(encoded >>> 8) & 0xfff}:${minor}`;
 }
 
 /**
- * What lies behind a loop device. The kernel asks that file's own file system,
+ * The file behind a loop device. The kernel asks the file system of that file,
  * which may hang.
  *
- * @throws {SysError} `ENXIO` if it has no file, `ENOTTY` if it is none
+ * @throws {SysError} `ENXIO` if it has no file, `ENOTTY` if it is not a loop
+ * device
  * @throws {DeadlineError} | {HotplugError} as {@linkcode callWithin}
  */
 export async function fileBehindLoop(

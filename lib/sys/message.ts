@@ -21,12 +21,12 @@ export const CONTROL_OFFSET = MSGHDR.size + IOVEC_SIZE;
 const INT_SIZE = 4;
 
 /**
- * Sends bytes with one descriptor, which goes with the first of them.
+ * Sends bytes with one descriptor, which goes with the first byte.
  *
  * @param bytes At least one.
  * @param passed Stays the caller's: the receiver gets a copy of its own.
- * @returns The number of bytes sent, at least 1; undefined if it would block,
- * with which the descriptor was not sent.
+ * @returns The number of bytes sent, at least 1; undefined if it would block:
+ * then the descriptor was not sent.
  * @throws {SysError} `EPIPE` if the peer is gone, and others.
  */
 export function sendMessage(
@@ -52,8 +52,8 @@ export function sendMessage(
 
 /**
  * One ArrayBuffer with msghdr, iovec, control data and payload, in this order.
- * The addresses in it are numbers, which keep nothing alive: as all of them
- * point into the buffer itself, whoever holds it holds everything.
+ * The addresses in it are numbers, which keep nothing alive. All of them point
+ * into the buffer itself: a reference to the buffer keeps everything alive.
  */
 export function messageMemory(
   controlBytes: number,

@@ -1,5 +1,5 @@
 /**
- * Mounts: a bind mount of one file, and what a mount forbids.
+ * Mounts: a bind mount of one file, and a restriction of a mount.
  *
  * @module
  */
@@ -20,9 +20,9 @@ const STATFS = { size: 120, flags: 80 } as const;
 const ST_NODEV = 4n;
 
 /**
- * Lets one file stand in the place of another: mount --bind.
+ * Puts one file in the place of another: mount --bind.
  *
- * @param from What will be seen there. Both may be opened with O_PATH.
+ * @param from The file that will be seen there. Both may be opened with O_PATH.
  * @throws {SysError} If the kernel refuses.
  */
 export function bindMount(from: Fd, onto: Fd): void {
@@ -35,7 +35,7 @@ export function bindMount(from: Fd, onto: Fd): void {
 }
 
 /**
- * Takes a mount away; who still has it open keeps it. Follows no link.
+ * Removes a mount; a process that has the file open keeps it. Follows no link.
  *
  * @param name In `dir`, which may be opened with O_PATH.
  * @throws {SysError} `EINVAL` if nothing is mounted there.

@@ -21,7 +21,7 @@ function readMount(line: string) {
       /\\(\d{3})/g,
       (_, octal) => String.fromCharCode(parseInt(octal, 8)),
     ),
-    /** Of its file system, e.g. `ext4`, `fuse.sshfs`. */
+    /** Type of its file system, e.g. `ext4`, `fuse.sshfs`. */
     type: source.split(" ")[0] ?? "",
   };
 }
@@ -32,7 +32,7 @@ export function readMounts(): Mount[] {
   return text.trim().split("\n").map(readMount);
 }
 
-/** The mount a path lies on by its name alone: links are not followed. */
+/** The mount of a path, by its name alone: links are not followed. */
 export function mountOf(
   path: string,
   mounts: readonly Mount[],
@@ -46,7 +46,7 @@ export function mountOf(
   );
 }
 
-/** The mount an open file lies on; undefined if it is not one of ours. */
+/** The mount of an open file; undefined if it is not one of ours. */
 export function mountOfFd(
   fd: Fd,
   mounts: readonly Mount[],

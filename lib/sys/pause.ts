@@ -1,8 +1,8 @@
 /**
  * Pauses without timers.
  *
- * The first `setTimeout` of a program makes Deno load its Node timers, 12 ms;
- * a poll(2) in the thread that waits anyway costs 0.3 ms.
+ * The first `setTimeout` of a program makes Deno load its Node timers, 12 ms; a
+ * poll(2) in the thread that waits in any case costs 0.3 ms.
  *
  * @module
  */
@@ -35,8 +35,8 @@ export async function pause(
  * The value of a promise, undefined if it takes longer.
  *
  * @param timeMs At least 0.
- * @throws What the promise was rejected with; {@linkcode SysError} if the
- * kernel refuses to wait, `EMFILE`: the promise goes on all the same.
+ * @throws The rejection of the promise; {@linkcode SysError} if the kernel
+ * refuses to wait, `EMFILE`: the promise then continues.
  */
 export async function within<T>(
   promise: Promise<T>,

@@ -1,13 +1,14 @@
 /**
- * How many calls may be in threads at once.
+ * The number of calls that may be in threads at once.
  *
- * A thread that is in a system call cannot be interrupted: with a dead NFS, a
- * FUSE file system without its server or a DRBD without its peer it hangs until
- * that comes back. Deno has 32 threads for everything, and calls beyond them
- * wait for one to be free. So no more than 24 are given to calls that may hang:
- * the others are for the wait of all waits, on which every deadline depends
- * (poll.ts), for stdin, for stdout, and for Deno itself. One file system gets
- * 16 of them, so that one that is dead leaves room for the others.
+ * A thread that is in a system call cannot be interrupted. With a dead NFS
+ * server, a FUSE file system without its server or a DRBD without its peer it
+ * hangs until the server or peer comes back. Deno has 32 threads for
+ * everything, and further calls wait for a free thread. So calls that may hang
+ * get at most 24 threads: the others are for the wait of all waits, on which
+ * every deadline depends (poll.ts), for stdin, for stdout, and for Deno itself.
+ * One file system gets at most 16 threads, so that a dead file system leaves
+ * room for the others.
  *
  * @module
  */
@@ -19,7 +20,7 @@ import type { Deadline } from "./thread.ts";
 
 /** Calls that may be outstanding at once. */
 const MAX_CALLS = 24;
-/** Of them, those to file systems that others are waiting for. */
+/** Of these, the calls to file systems that others are waiting for. */
 const MAX_SHARED = 16;
 /** A call that has taken longer is said to hang. */
 const HANGS_MS = 1_000;
@@ -31,10 +32,10 @@ interface Outstanding {
   readonly startMs: number;
 }
 
-/** A call that there was no place for. */
+/** A call that waits for a place. */
 interface Queued {
   readonly path: string;
-  /** Tells it that it has one now. */
+  /** Tells it that it has a place now. */
   admit(place: Place): void;
 }
 
@@ -42,15 +43,18 @@ interface Queued {
 export type Place = () => void;
 
 const outstanding = new Set<Outstanding>();
-/** Whoever came first is first. */
+/** In the order of arrival. */
 const queue = new Set<Queued>();
 
-/** Types of file systems that do not hang themselves, but what they name may. */
+/**
+ * Types of file systems that do not hang themselves; the files that they name
+ * may hang.
+ */
 const OF_NAMES = ["devtmpfs", "tmpfs", "proc", "sysfs", "ramfs"];
 
 /**
- * What a path stands for: the mount it lies on by its name, or the path itself
- * where a file system only has names of what may hang.
+ * The shared resource of a path: its mount, by the name of the path, or the
+ * path itself if the file system contains only names of things that may hang.
  */
 function sharedBy(path: string, mounts: readonly Mount[]): string {
   const mount = mountOf(path, mounts);
@@ -58,7 +62,7 @@ function sharedBy(path: string, mounts: readonly Mount[]): string {
   return isOfNames ? path : mount.point;
 }
 
-/** Those of some calls that there is a place for, while there is one. */
+/** The calls for which there is a place, while there is one. */
 function* admissible<T extends { readonly path: string }>(
   calls: Iterable<T>,
 ): Generator<T> {
@@ -76,7 +80,7 @@ function* admissible<T extends { readonly path: string }>(
   }
 }
 
-/** Whether a call is in a thread, or has come back this very moment. */
+/** Whether a call is in a thread, or has returned at this moment. */
 export function isCalling(): boolean {
   return outstanding.size > 0;
 }
@@ -99,7 +103,7 @@ function placeNow(path: string): Place | undefined {
   return one && keep(path);
 }
 
-/** Until all that is outstanding must be said to hang, in milliseconds. */
+/** Time until all outstanding calls count as hanging, in milliseconds. */
 function patienceMs(): number {
   const youngest = Math.max(...[...outstanding].map(({ startMs }) => startMs));
   return Math.max(0, youngest + HANGS_MS - performance.now());
@@ -121,7 +125,7 @@ function busy(path: string): HotplugError {
 /** Joins the queue. */
 function join(path: string): {
   readonly admitted: Promise<Place>;
-  /** `too late`: it was admitted before. */
+  /** `too late`: the call was admitted before. */
   leave(): "left" | "too late";
 } {
   const { promise, resolve } = Promise.withResolvers<Place>();
@@ -134,12 +138,13 @@ function join(path: string): {
 }
 
 /**
- * Takes a place for a call, at once or as soon as one is free: many calls that
- * do not hang only queue.
+ * Takes a place for a call, at once or as soon as one is free. Calls that do
+ * not hang only queue.
  *
- * @param path What the call is applied to.
+ * @param path The path to which the call is applied.
  * @param deadline Ends the queueing.
- * @throws {HotplugError} `busy`, naming what hangs, if none becomes free.
+ * @throws {HotplugError} `busy`, with the files that hang, if no place becomes
+ * free.
  */
 export async function takePlace(
   path: string,
@@ -152,14 +157,16 @@ export async function takePlace(
     const timeMs = Math.min(patienceMs(), deadline.remainingMs());
     const place = timeMs === 0 ? undefined : await within(admitted, timeMs);
     if (place !== undefined) return place;
-    // Others may have come and gone meanwhile.
+    // Other calls may have come and gone meanwhile.
     if (deadline.remainingMs() > 0 && patienceMs() > 0) continue;
     if (leave() === "too late") return await admitted;
     throw busy(path);
   }
 }
 
-/** Takes a place for a call that nobody waits for, however long that takes. */
+/**
+ * Takes a place for a call for which no caller waits, however long that takes.
+ */
 export async function awaitPlace(path: string): Promise<Place> {
   return placeNow(path) ?? await join(path).admitted;
 }

@@ -1,13 +1,13 @@
 /**
- * Waiting for descriptors, and for time to pass.
+ * Waits for descriptors, and for time to pass.
  *
- * All waits of the program share one thread: Deno has 32 for everything, and a
- * poll in each for every instance would use them up. The thread polls the
- * descriptors of all waits together and is woken when one is added that it
- * would not notice in time.
+ * All waits of the program share one thread: Deno has 32 threads for
+ * everything, and a poll in a thread of its own for every instance would use
+ * them up. The thread polls the descriptors of all waits together. It is woken
+ * if a new wait would otherwise be noticed too late.
  *
- * Every deadline depends on it, so that there must be a thread for it whatever
- * hangs: see thread_call.ts, which leaves one.
+ * Every deadline depends on this thread. There must be a thread for it whatever
+ * hangs: thread_call.ts leaves one free.
  *
  * @module
  */
@@ -35,8 +35,7 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
  * Waits on this thread, which does nothing else meanwhile.
  *
  * @param timeoutMs At least 0.
- * @returns For each request the events that are there, 0 for none; all 0 when
- * the time is over.
+ * @returns The events of each request, 0 for none; all 0 when the time is over.
  * @throws {SysError} If the kernel refuses.
  */
 export function pollSync(
@@ -70,31 +69,31 @@ export function poll(
   return addWait(fds, timeoutMs).promise;
 }
 
-/** A time that somebody waits for. */
+/** A running timer. */
 export interface Timer {
   /**
-   * Settled when the time is over: rejected with a {@linkcode SysError} if it
-   * cannot be waited for. Never settled once the timer was stopped.
+   * Settled when the time is over: rejected with a {@linkcode SysError} if the
+   * kernel refuses to wait. Never settled after the timer was stopped.
    */
   readonly over: Promise<void>;
-  /** Nobody waits for it any more. May be repeated. */
+  /** Stops the timer. May be repeated. */
   stop(): void;
 }
 
 /**
- * Waits for time alone, until it is over or nobody is interested any more.
+ * Waits for time alone, until it is over or the timer is stopped.
  *
  * @param timeMs At least 0.
  */
 export function startTimer(timeMs: number): Timer {
   const { promise, wait } = addWait([], timeMs);
   const over = promise.then(() => {});
-  // Whoever does not look at it any more is not told either.
+  // A rejection that is not awaited must not end the program.
   over.catch(() => {});
   return {
     over,
     stop() {
-      // With the last wait the thread ends, and with it the event loop.
+      // Without waits the thread ends, and then the event loop.
       if (waits.delete(wait) && waits.size === 0) wakeUp?.wake();
     },
   };
@@ -110,9 +109,9 @@ interface Wait {
 const waits = new Set<Wait>();
 /** Interrupts the thread. It is made once and stays: one fd. */
 let wakeUp: WakeUp | undefined;
-/** Whether the thread is there, or about to be. */
+/** Whether the thread runs, or will run soon. */
 let isRunning = false;
-/** Until when it polls. */
+/** The end of its current poll. */
 let polling: Deadline | undefined;
 
 function addWait(fds: readonly PollRequest[], timeoutMs: number) {
@@ -144,7 +143,10 @@ async function run(): Promise<void> {
   }
 }
 
-/** One poll of all waits. A wait added meanwhile takes part in the next. */
+/**
+ * One poll of all waits. A wait that is added meanwhile takes part in the next
+ * poll.
+ */
 async function round(wakeUp: WakeUp): Promise<void> {
   const polled = [...waits].filter(isOpen);
   if (polled.length === 0) return;
@@ -160,12 +162,12 @@ async function round(wakeUp: WakeUp): Promise<void> {
     const events = all.slice(offset, offset += wait.fds.length);
     const isOver = wait.deadline.remainingMs() === 0 ||
       events.some((event) => event !== 0);
-    // Not one that was stopped meanwhile.
+    // A wait that was stopped meanwhile is left alone.
     if (isOver && waits.delete(wait)) wait.resolve(events);
   }
 }
 
-/** Rejects a wait whose descriptor was closed against the rule. */
+/** Rejects a wait if its descriptor was closed against the rule. */
 function isOpen(wait: Wait): boolean {
   if (wait.fds.every(({ fd }) => !fd.isClosed)) return true;
   waits.delete(wait);
@@ -193,7 +195,7 @@ async function pollInThread(
     () =>
       libc.pollInThread(memory, BigInt(requests.length), pollTimeout(deadline)),
   );
-  // Most likely a signal; if not, this says what it is.
+  // Most likely a signal; if not, this call tells the reason.
   return result === -1 ? pollSync(requests, 0) : readEvents(memory);
 }
 
@@ -215,7 +217,10 @@ function readEvents(memory: ArrayBuffer): number[] {
   );
 }
 
-/** Rounded up: a poll that ends too early would be repeated until it is time. */
+/**
+ * Rounded up: a poll that ends too early would be repeated until the time is
+ * over.
+ */
 function pollTimeout(deadline: Deadline): number {
   return Math.min(Math.ceil(deadline.remainingMs()), MAX_TIMEOUT_MS);
 }

@@ -1,5 +1,5 @@
 /**
- * The functions of the C library that this program calls, and how.
+ * The functions of the C library that this program calls, with their types.
  *
  * @module
  */
@@ -11,9 +11,9 @@ function int<const P extends readonly Deno.NativeType[]>(...parameters: P) {
 
 /**
  * Signatures for x86_64 and aarch64 Linux. Lengths are never above 2^31 here,
- * so the `ssize_t` results fit an i32 and no bigint has to be made. The
- * variadic ones (openat, fcntl, ioctl, syscall) take integers and pointers in
- * the same registers as fixed arguments on both architectures.
+ * so the `ssize_t` results fit an i32 and no bigint is needed. The variadic
+ * functions (openat, fcntl, ioctl, syscall) take integers and pointers in the
+ * same registers as fixed arguments on both architectures.
  */
 export const SIGNATURES = {
   __errno_location: { parameters: [], result: "pointer" },

@@ -1,5 +1,5 @@
 /**
- * A descriptor whose closing may hang.
+ * A descriptor for which close may hang.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import { isCalling } from "./places.ts";
 import { startDeadline } from "./thread.ts";
 import { callAside, type TimeLimit } from "./thread_call.ts";
 
-/** Those that are open. */
+/** All open ones. */
 const open = new Set<SlowFd>();
 
 /**
  * Owns one descriptor and closes it once, in a thread: FUSE and NFS ask their
- * server (`flush` of struct file_operations), a block device writes back what
- * is dirty.
+ * server (`flush` of struct file_operations), a block device writes its dirty
+ * pages.
  *
- * `await using` waits until it is closed, or the limit under which it was
- * opened has ended. Where too many calls hang already, it stays open until one
- * of them returns.
+ * `await using` waits until it is closed, or until the limit under which it was
+ * opened has ended. If too many calls hang already, it stays open until one of
+ * them returns.
  */
 export class SlowFd extends Fd implements AsyncDisposable {
-  /** Resolved when it is another's, or its closing has begun. */
+  /** Resolved when it was released, or when its closing has begun. */
   readonly leaving: Promise<void>;
   readonly #leave: () => void;
   readonly #limit: TimeLimit;
@@ -35,7 +35,7 @@ export class SlowFd extends Fd implements AsyncDisposable {
    * Takes over the ownership of `number`.
    *
    * @param number An open descriptor, at least 0.
-   * @param limit Until when whoever opened it waits.
+   * @param limit The time limit of the caller that opened it.
    */
   constructor(number: number, label: string, limit: TimeLimit) {
     super(number, label);
@@ -69,7 +69,7 @@ export class SlowFd extends Fd implements AsyncDisposable {
     });
   }
 
-  /** Closes it and waits, but not for ever. */
+  /** Closes it and waits for a limited time. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await Promise.race([this.#closed, this.#limit.ended]);
@@ -77,12 +77,12 @@ export class SlowFd extends Fd implements AsyncDisposable {
 }
 
 /**
- * What a thread has opened is known here, and a number whose closing was begun
- * is free, after this time at the latest, in milliseconds.
+ * After this time at the latest, in milliseconds, this thread knows the result
+ * of a call in a thread, and a number is free if its closing was begun.
  */
 const TURN_MS = 10;
 
-/** Open files for whose closing a server in user space is asked. */
+/** Open files of FUSE: a server in user space takes part in their closing. */
 function ofFuse(): SlowFd[] {
   if (open.size === 0) return [];
   const mounts = readMounts();
@@ -92,13 +92,13 @@ function ofFuse(): SlowFd[] {
 }
 
 /**
- * Waits until a program can be started: it is born with a copy of all our
- * descriptors and closes them before it begins. Where the server of a FUSE file
- * has stopped, it never does begin, and who looks at its /proc/PID waits, too:
- * the kernel holds its exec_update_lock. So files of FUSE must be closed before;
- * each call on them has a deadline.
+ * Waits until a program can be started. A new process has copies of all our
+ * descriptors and closes them before it runs. If the server of a FUSE file has
+ * stopped, this close never returns. A process that reads its /proc/PID then
+ * waits, too, because the kernel holds exec_update_lock. So files of FUSE must
+ * be closed before; each call on them has a deadline.
  *
- * @param timeoutMs The longest wait: some may be in use for long.
+ * @param timeoutMs The longest wait: some files may be in use for long.
  */
 export async function untilStartable(timeoutMs: number): Promise<void> {
   const deadline = startDeadline(timeoutMs);

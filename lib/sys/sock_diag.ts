@@ -1,5 +1,5 @@
 /**
- * Who is connected to a unix socket.
+ * The clients of a unix socket.
  *
  * @module
  */
@@ -17,23 +17,31 @@ import {
 
 /** One process at the client's end of a connection. */
 export interface UnixSocketClient {
-  /** In our pid namespace; others are not seen. */
+  /** In our pid namespace; processes of other namespaces are not seen. */
   readonly pid: number;
   /** Its command line, at most 120 characters. Text of the other process. */
   readonly command: string;
-  /** The whole of it, to be judged and not to be shown. Likewise its text. */
+  /**
+   * The whole command line, for decisions, not for display. Text of the other
+   * process.
+   */
   readonly argv: readonly string[];
-  /** Whether the listener has accepted it, or it is in its queue. */
+  /**
+   * Whether the listener has accepted the connection, or it is in the queue.
+   */
   readonly state: "accepted" | "waiting";
 }
 
-/** What {@linkcode unixSocketHolders} found. */
+/** The result of {@linkcode unixSocketHolders}. */
 export interface UnixSocketHolders {
-  /** The accepted ones first. */
+  /** Accepted ones come first. */
   readonly clients: UnixSocketClient[];
   /** The state of a connection of this process's own, if it has one. */
   readonly own: UnixSocketClient["state"] | undefined;
-  /** Whether the listener has accepted anybody, seen among these or not. */
+  /**
+   * Whether the listener has accepted any connection, of these clients or
+   * others.
+   */
   readonly isServing: boolean;
 }
 
@@ -43,10 +51,10 @@ const MAX_COMMAND_LENGTH = 120;
 /**
  * The processes connected to a listening socket, without this one.
  *
- * Takes at most half a second and one process more; on a machine with very
- * many processes the list may be incomplete. It is empty when the kernel has no sock_diag,
- * when there is no such socket, and when the listener is in another network
- * namespace.
+ * Takes at most half a second and one process more; on a machine with very many
+ * processes the list may be incomplete. The list is empty if the kernel has no
+ * sock_diag, if there is no such socket, or if the listener is in another
+ * network namespace.
  *
  * @param socketPath Path of the listener's socket.
  */
@@ -56,9 +64,10 @@ export function unixSocketHolders(socketPath: string): UnixSocketHolders {
 }
 
 /**
- * The same of several sockets by their paths, with one look at the processes.
+ * As {@linkcode unixSocketHolders}, for several sockets by their paths, with
+ * one look at the processes.
  *
- * @param maxTimeMs What it may take, with one process more.
+ * @param maxTimeMs The longest time, with one process more.
  */
 export function unixSocketsHolders(
   socketPaths: readonly string[],
@@ -88,8 +97,8 @@ export function unixSocketsHolders(
 }
 
 /**
- * How many connections a listening socket has, those that wait and our own
- * included. Cheap: no process is looked at.
+ * The number of connections of a listening socket, with waiting ones and our
+ * own. Cheap: no process is looked at.
  *
  * @param socketPath Path of the listener's socket.
  */
@@ -111,8 +120,8 @@ function clientStates(bound: readonly UnixDiagEntry[]): Map<number, State> {
     for (const inode of waiting) states.set(inode, "waiting");
   }
   for (const entry of bound) {
-    // An accepted socket has its listener's address and file. One that still
-    // waits exists too, but has no inode before accept(2) makes one.
+    // An accepted socket has its listener's address and file. A waiting
+    // connection exists too, but has no inode before accept(2) makes one.
     if (entry.state !== ESTABLISHED || entry.inode === 0) continue;
     if (!states.has(entry.peer)) states.set(entry.peer, "accepted");
   }
@@ -135,7 +144,9 @@ function socketsAt(
   }));
 }
 
-/** By inode: the name is what the listener wrote, maybe in its own chroot. */
+/**
+ * By inode: the name is text of the listener, perhaps of a path in its chroot.
+ */
 function isBoundTo(
   entry: UnixDiagEntry,
   status: FileStatus,
@@ -146,7 +157,7 @@ function isBoundTo(
     (entry.file.device === status.device || entry.name === path);
 }
 
-/** A client, and the listener it is connected to. */
+/** A client, and the listener of its connection. */
 type ClientOf = UnixSocketClient & { readonly path: string };
 
 function processesWith(ends: Ends, deadline: Deadline): ClientOf[] {
@@ -172,7 +183,9 @@ function processIds(): number[] {
     .filter((pid) => pid !== Deno.pid);
 }
 
-/** To which listeners a process is connected, by its first socket for each. */
+/**
+ * The listeners to which a process is connected, by its first socket for each.
+ */
 function statesOf(pid: number, ends: Ends): Map<string, State> {
   const states = new Map<string, State>();
   try {
@@ -183,7 +196,7 @@ function statesOf(pid: number, ends: Ends): Map<string, State> {
     }
   } catch (error) {
     passShortage(error);
-    // It is gone, or of another user: nothing to learn here.
+    // The process is gone, or belongs to another user: nothing to learn here.
   }
   return states;
 }
@@ -198,20 +211,20 @@ function socketInode(link: string): number {
   }
 }
 
-/** What follows these words is nobody's business, though `ps` would show it. */
+/** The text after these words is secret, although `ps` would show it. */
 const SECRET = /((?:password|passwd|secret|data)["']?[=:] ?["']?)[^\s"',}]+/gi;
 
 /**
- * A command line to be shown: cut, and without its secrets.
+ * A command line for display: cut, and without its secrets.
  *
- * @param words with a NUL behind each, as in `/proc/PID/cmdline`
+ * @param words with a NUL after each, as in `/proc/PID/cmdline`
  */
 export function shownCommand(words: string): string {
   return words.replaceAll("\0", " ").trim().replace(SECRET, "$1***")
     .slice(0, MAX_COMMAND_LENGTH);
 }
 
-/** Words with a NUL behind each. */
+/** Words with a NUL after each. */
 function commandOf(pid: number): string {
   return unlessRefused(() => readText(`/proc/${pid}/cmdline`)) ?? "";
 }

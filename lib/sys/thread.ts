@@ -4,16 +4,16 @@
  * @module
  */
 
-/** What threads are using now. A module variable is never collected. */
+/** Memory that threads use now. A module variable is never collected. */
 const inUse = new Set<object>();
 
 /**
- * Keeps `memory` alive until `call` is done: V8 may drop a variable after its
- * last use, which an await does not count as, while the thread still reads it.
+ * Keeps `memory` alive until `call` is done. V8 may drop a variable after its
+ * last use, and an await is not a use, while the thread still reads the memory.
  *
- * @param memory What the call points to: buffers of their own, made by
- * `new ArrayBuffer` (a small typed array may lie on the heap that the collector
- * moves).
+ * @param memory The memory to which the call points: buffers of their own, made
+ * by `new ArrayBuffer` (a small typed array may lie on the heap, which the
+ * collector moves).
  */
 export async function whileInThread<T>(
   memory: readonly unknown[],

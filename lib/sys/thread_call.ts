@@ -1,5 +1,5 @@
 /**
- * Calls that may hang: each in a thread, with a deadline.
+ * Calls that may hang, each in a thread, with a deadline.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { startTimer, type Timer } from "./poll.ts";
 import { type Deadline, startDeadline, whileInThread } from "./thread.ts";
 
 /**
- * A time for a call, or for several in a row: a deadline that is waited for
- * once. To be disposed of when they are done.
+ * A time limit for a call, or for several in a row: one deadline with one
+ * timer. Dispose of it when the calls are done.
  */
 export class TimeLimit implements Disposable, Deadline {
-  /** As it was given. */
+  /** The whole time, in milliseconds. */
   readonly timeoutMs: number;
   readonly #deadline: Deadline;
   readonly #timer: Timer;
@@ -44,12 +44,12 @@ export class TimeLimit implements Disposable, Deadline {
     return this.#timer.over;
   }
 
-  /** Resolved when it is over or was disposed of. */
+  /** Resolved when the time is over or the limit was disposed of. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** Nobody waits for it any more. */
+  /** Stops the timer. */
   [Symbol.dispose](): void {
     this.#timer.stop();
     this.#ended.resolve();
@@ -68,25 +68,25 @@ export interface ThreadCall<F extends Threaded> {
   readonly syscall: string;
   /** The path or label it is applied to. */
   readonly subject: string;
-  /** Told of a result for which nobody waits any more, e.g. to close an fd. */
+  /** Gets a result after the deadline, e.g. to close an fd. */
   readonly late?: (result: number) => void;
 }
 
 /**
- * A failure is repeated on the main thread only if it came within this time:
- * what failed slowly once may hang the second time.
+ * A failure is repeated on the main thread only if it came within this time: a
+ * call that failed slowly once may hang the second time.
  */
 const FAILED_AT_ONCE_MS = 200;
 
 /**
- * Makes a call that may hang. What hangs keeps its thread until it returns: see
- * places.ts.
+ * Makes a call that may hang. A call that hangs keeps its thread until it
+ * returns: see places.ts.
  *
  * @returns The call's result, not -1.
  * @throws {DeadlineError} If it did not return in time.
  * @throws {SysError} If the kernel refuses. `EIO` stands for every failure that
- * took longer than 200 ms, whose errno is lost with the thread. `EMFILE` also
- * if there is no fd to wait with.
+ * took longer than 200 ms, because its errno is lost with the thread. `EMFILE`
+ * also if there is no fd to wait with.
  * @throws {HotplugError} `busy` if too many calls hang.
  */
 export async function callWithin<F extends Threaded>(
@@ -115,7 +115,7 @@ function tooLate(
   return new DeadlineError(`${syscall} ${subject}`, timeoutMs);
 }
 
-/** The result, or what came first instead: then the result is late. */
+/** The result, or the deadline if it comes first: then the result is late. */
 function inTime<F extends Threaded>(
   call: ThreadCall<F>,
   limit: TimeLimit,
@@ -144,7 +144,7 @@ function inTime<F extends Threaded>(
 }
 
 /**
- * Makes a call whose result matters to nobody, in a thread: it may hang. Where
+ * Makes a call in a thread, because it may hang; no caller needs the result. If
  * too many calls hang already, it is made when one of them has returned.
  *
  * @returns Settled when it has returned.

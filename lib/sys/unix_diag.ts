@@ -35,7 +35,8 @@ const BUFFER_BYTES = 65536;
 /**
  * Lists the unix sockets.
  *
- * @param timeoutMs The longest wait, at least 0; what came by then is returned.
+ * @param timeoutMs The longest wait, at least 0; the sockets received by then
+ * are returned.
  * @throws {SysError} If the kernel has no sock_diag, or refuses.
  */
 export function listUnixSockets(timeoutMs: number): UnixDiagEntry[] {
@@ -119,7 +120,7 @@ function readEntry(message: DataView) {
     state: message.getUint8(2),
     /** Inode in sockfs, as in `socket:[N]`; 0 if no process has it yet. */
     inode: message.getUint32(4, true),
-    /** The address it was bound to, as the program wrote it; "" for none. */
+    /** The address it is bound to, in the bytes of the program; "" for none. */
     name: name === undefined ? "" : decodeName(name),
     /** The file it is bound to: inode modulo 2^32 and `major:minor`. */
     file: file === undefined ? null : {
@@ -128,7 +129,7 @@ function readEntry(message: DataView) {
     },
     /** Inode in sockfs of the other end; 0 for none. */
     peer: attributes.get(ATTRIBUTE.PEER)?.getUint32(0, true) ?? 0,
-    /** Of a listener: inodes of the clients that were not accepted yet. */
+    /** For a listener: inodes of the clients that are not accepted yet. */
     waiting: readWords(attributes.get(ATTRIBUTE.ICONS)),
   };
 }

@@ -56,8 +56,7 @@ export class UnixSocket implements Disposable {
   /**
    * Takes over the ownership of a connected stream socket.
    *
-   * @param fd Its calls are made not to wait, whether it is non-blocking
-   * itself or not.
+   * @param fd Our calls on it never wait, whether it is non-blocking or not.
    */
   constructor(fd: Fd) {
     this.fd = fd;
@@ -67,12 +66,12 @@ export class UnixSocket implements Disposable {
    * Connects to a listening socket.
    *
    * The path is opened first and connected through /proc/self/fd, which the
-   * kernel follows to the inode: so it may be longer than the 107 bytes of an
-   * address, and what is looked at is what is connected to.
+   * kernel follows to the inode. So the path may be longer than the 107 bytes
+   * of an address, and the checked socket is the connected socket.
    *
    * @returns A socket the caller owns; nothing is left open on failure.
-   * @throws {SysError} `ENOTSOCK` if the path is no socket, `ECONNREFUSED` if
-   * nobody listens, `ENOENT` and others.
+   * @throws {SysError} `ENOTSOCK` if the path is not a socket, `ECONNREFUSED`
+   * if no process listens, `ENOENT` and others.
    * @throws {DeadlineError} If the listener's queue stays full.
    * @throws The signal's reason, if it is aborted.
    */
@@ -105,8 +104,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Sends all bytes. After a failure a part may have been sent: the connection
-   * is good for nothing but closing.
+   * Sends all bytes. After a failure a part may have been sent: then the
+   * connection can only be closed.
    *
    * @param bytes At least one.
    * @throws {RangeError} If there are none.
@@ -157,10 +156,10 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Receives what is there, without waiting. Descriptors that come along are
-   * closed by the kernel.
+   * Receives the waiting bytes, without waiting. The kernel closes descriptors
+   * that come with them.
    *
-   * @param buffer Filled from its begin; at least one byte.
+   * @param buffer Filled from its beginning; at least one byte.
    * @returns The number of bytes, 0 at the end of the stream.
    * @throws {SysError} `ECONNRESET` and others.
    */
@@ -174,8 +173,8 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * Waits until {@linkcode UnixSocket.receive} has something to tell: bytes,
-   * the end of the stream, or an error. Do not close the socket meanwhile.
+   * Waits until {@linkcode UnixSocket.receive} has a result: bytes, the end of
+   * the stream, or an error. Do not close the socket meanwhile.
    *
    * @throws {SysError} If the kernel refuses.
    */
@@ -188,9 +187,9 @@ export class UnixSocket implements Disposable {
   }
 
   /**
-   * The process at the other end, as it was when it connected or listened: its
-   * pid, 0 if it is outside our pid namespace, and its effective ids, as our
-   * user namespace numbers them.
+   * The process at the other end, at the time when it connected or listened:
+   * its pid, 0 if it is outside our pid namespace, and its effective ids, in
+   * the numbers of our user namespace.
    *
    * @throws {SysError} If the kernel refuses.
    */

@@ -18,8 +18,8 @@ export interface WaitOptions {
 }
 
 /**
- * How long a wait may hold the whole program before it moves to a thread,
- * which costs 0.1 ms or more. QEMU answers most commands within it.
+ * How long a wait may block the whole program before it moves to a thread,
+ * which costs 0.1 ms or more. QEMU answers most commands within this time.
  */
 const PATIENCE_MS = 5;
 

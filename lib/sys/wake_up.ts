@@ -29,7 +29,7 @@ export class WakeUp implements Disposable {
 
   /**
    * Makes the descriptor readable. Does nothing after disposal, so that it may
-   * stand in a listener.
+   * be called by a listener.
    */
   wake(): void {
     if (this.fd.isClosed) return;
@@ -47,7 +47,7 @@ export class WakeUp implements Disposable {
     checkedNow("read", this.fd, () => libc.read(this.fd.number, count, 8n));
   }
 
-  /** Closes the eventfd: no wait may have it any more. */
+  /** Closes the eventfd: no wait may use it any more. */
   [Symbol.dispose](): void {
     this.fd.close();
   }
