@@ -29,6 +29,14 @@ function qemuText({ qemu }: CheckResult): string {
   return parts.filter((one) => one !== undefined).join(", ");
 }
 
+function verdict({ supported, requirements }: CheckResult): string {
+  if (!supported) return "Not everything can be hotplugged.";
+  const missing = requirements.filter(({ ok }) => !ok);
+  if (missing.length === 0) return "Devices can be hotplugged.";
+  const kinds = new Set(missing.flatMap((one) => one.for));
+  return `Devices can be hotplugged, except for: ${[...kinds].join(", ")}.`;
+}
+
 /** Lines above the requirements. */
 const HEAD_LINES = 2;
 
@@ -57,9 +65,7 @@ function textOf(result: CheckResult): string[] {
     ...start,
     ...table([["", "WAY TO A DISK", ""], ...ways]),
     `free slots: ${result.free_slots.join(" ") || "none"}`,
-    result.supported
-      ? "Devices can be hotplugged."
-      : "Not everything can be hotplugged.",
+    verdict(result),
     ...result.differences.flatMap((one) =>
       wrap(remarkText(one), screenWidth())
     ),

@@ -32,7 +32,12 @@ import { loadKinds, REGISTER } from "../kinds.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { CHECK_MEMBERS, WAY } from "./check_schema.ts";
 import { apartFrom, interrupted } from "./attention.ts";
-import { freeSlots, judgeAll, type Requirement } from "./check_rules.ts";
+import {
+  freeSlots,
+  isSupported,
+  judgeAll,
+  type Requirement,
+} from "./check_rules.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
 
@@ -129,12 +134,12 @@ export async function check(
     });
     return {
       instance: label,
-      supported: requirements.every(({ ok }) => ok),
+      supported: isSupported(requirements, kinds),
       requirements,
       kvm_extra: judged.kvm_extra,
       qemu: qemuView(facts.qemu, facts.confinement, text),
       ways: waysOf(facts.qemu, facts.confinement),
-      free_slots: freeSlots(facts, kinds.map(({ kind }) => kind)),
+      free_slots: freeSlots(facts, kinds),
       differences: apartFrom(left, differences ?? []).map(remarkOf),
       compared: differences === undefined ? null : "whole",
       warnings: [left, remark].flatMap((one) => one ?? []),

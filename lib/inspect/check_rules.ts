@@ -36,7 +36,7 @@ interface CheckRule {
 
 /** A kind, and what it needs besides. */
 export interface CheckedKind {
-  readonly kind: KindName & Pick<Kind, "needs">;
+  readonly kind: KindName & Pick<Kind, "needs" | "taken" | "sits">;
   /** {@linkcode Kind.requirements}. */
   readonly rules: readonly KindRule[];
 }
@@ -88,6 +88,11 @@ function commandRules(
   return [...names].toSorted((a, b) => placeOf(a) - placeOf(b)).map(rule);
 }
 
+/** Those whose devices sit on PCI. */
+function onPci(kinds: readonly CheckedKind[]): CheckedKind[] {
+  return kinds.filter(({ kind }) => kind.sits === "pci");
+}
+
 /** Free ones by the name of the bus, of where a kind of device usually goes. */
 function freeByBus(facts: Facts, { word }: KindName): [string, number[]][] {
   const slots = slotFacts(facts);
@@ -97,9 +102,13 @@ function freeByBus(facts: Facts, { word }: KindName): [string, number[]][] {
 }
 
 /** The slots that a new device could get; of a port, its number. */
-export function freeSlots(facts: Facts, kinds: readonly KindName[]): number[] {
+export function freeSlots(
+  facts: Facts,
+  kinds: readonly CheckedKind[],
+): number[] {
   const slots = slotFacts(facts);
-  const usual = kinds.flatMap(({ word }) => usualBuses(slots.buses, word));
+  const usual = onPci(kinds)
+    .flatMap(({ kind: { word } }) => usualBuses(slots.buses, word));
   return [...new Set(usual)].flatMap((bus) =>
     freeOn(slots, bus).map((slot) => bus.number ?? slot)
   );
@@ -168,28 +177,49 @@ export interface Judgement {
   readonly kvm_extra: string | null;
 }
 
+/**
+ * Whether a VM is supported: devices that only a VM takes which was started for
+ * them do not count.
+ */
+export function isSupported(
+  requirements: readonly Requirement[],
+  kinds: readonly CheckedKind[],
+): boolean {
+  const counts = new Set(
+    kinds.filter(({ kind }) => kind.taken === "always")
+      .map(({ kind }) => kind.word),
+  );
+  return requirements.every((one) =>
+    one.ok || !one.for.some((word) => counts.has(word))
+  );
+}
+
 /** Every requirement, and what a next start has to have for them. */
 export function judgeAll(
   facts: Facts,
   kinds: readonly CheckedKind[],
 ): Judgement {
-  const forAll = ({ name, refuse, state }: Rule): CheckRule => ({
+  const forThese = (these: readonly CheckedKind[]) =>
+  (
+    { name, refuse, state }: Rule,
+  ): CheckRule => ({
     name,
-    for: wordsOf(kinds),
+    for: wordsOf(these),
     refuse: () => refuse(facts),
     state: () => state(facts),
   });
+  const pci = onPci(kinds);
   const particular = (at: KindRule["at"]) =>
     kinds.flatMap(({ kind, rules }) =>
       rules.filter((one) => one.at === at)
         .map((one): CheckRule => ({ ...one, for: [kind.word] }))
     );
   const judged = [
-    ...STATE_RULES.map(forAll),
+    ...STATE_RULES.map(forThese(kinds)),
     ...commandRules(facts, kinds),
     ...particular("before-place"),
-    ...MACHINE_RULES.map(forAll),
-    ...placeRules(facts, kinds),
+    ...MACHINE_RULES.map(forThese(pci)),
+    ...placeRules(facts, pci),
     ...particular("after-place"),
   ].map(judge);
   return {

@@ -3,7 +3,9 @@ import { type PciBus, rootBus } from "../../lib/device/pci_bus.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import type { Confinement } from "../../lib/host/confinement.ts";
 import {
+  type CheckedKind,
   freeSlots,
+  isSupported,
   judgeAll,
   type Requirement,
 } from "../../lib/inspect/check_rules.ts";
@@ -216,6 +218,44 @@ Deno.test("judgeAll() tells what a next start must have, of what is missing", ()
   assertEquals(told(plain), [null, null]);
 });
 
+Deno.test("isSupported() is so without what only a prepared VM takes", () => {
+  const prepared = (missing: boolean): CheckedKind => ({
+    kind: {
+      ...{ word: "vcpu", title: "processor", recorded: () => [] },
+      ...{ taken: "if-prepared", sits: "elsewhere" },
+      needs: { "vcpu-add": ["device_add", "query-hotpluggable-cpus"] },
+    },
+    rules: [{
+      ...{ name: "maxcpus", at: "before-place", state: () => "there" },
+      refuse: () => {
+        if (missing) throw new HotplugError("unsupported", "no maxcpus");
+      },
+    }],
+  });
+  const told = (spec: Case, missing: boolean) => {
+    const kinds = [{ kind: DISK_KIND, rules: [] }, prepared(missing)];
+    const { requirements } = judgeAll(facts(spec), kinds);
+    const lacking = requirements.filter(({ ok }) => !ok)
+      .map(({ name, for: words }) => `${name} ${words.join()}`);
+    return { supported: isSupported(requirements, kinds), lacking };
+  };
+  const own = ["query-hotpluggable-cpus vcpu", "maxcpus vcpu"];
+  assertEquals(told({}, true), { supported: true, lacking: own });
+  const commands = new Set([
+    ...facts().qemu.commands,
+    "query-hotpluggable-cpus",
+  ]);
+  assertEquals(told({ qemu: { commands } }, false), {
+    ...{ supported: true, lacking: [] },
+  });
+  // What a disk needs, too, counts; what only PCI needs is not the other's.
+  assertEquals(told(without("device_add"), false).supported, false);
+  const machine = told({ qemu: { commands, machine: "isapc" } }, false);
+  assertEquals(machine, { supported: false, lacking: ["machine-type disk"] });
+  const full = { hvparams: { kvm_pci_reservations: 32 }, qemu: { commands } };
+  assertEquals(told(full, false).lacking, ["free-slot disk"]);
+});
+
 Deno.test("judgeAll() counts no bus that is full", () => {
   const told = (spec: Case) =>
     judged(spec).filter(({ name }) => name === "free-slot")
@@ -240,8 +280,13 @@ Deno.test("judgeAll() counts no bus that is full", () => {
 });
 
 Deno.test("freeSlots() are those that an add may choose from", () => {
-  const kinds = [DISK_KIND, NIC_KIND];
+  const kinds = [DISK_KIND, NIC_KIND].map((kind) => ({ kind, rules: [] }));
   assertEquals(freeSlots(facts(), kinds)[0], 12);
+  const elsewhere = kinds.map(({ kind }) => ({
+    kind: { ...kind, sits: "elsewhere" as const },
+    rules: [],
+  }));
+  assertEquals(freeSlots(facts(), elsewhere), []);
   const hvparams = { kvm_pci_reservations: 32 };
   assertEquals(freeSlots(facts({ hvparams }), kinds), []);
 });
