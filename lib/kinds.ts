@@ -9,10 +9,13 @@
  */
 
 import type { planLinksOf } from "./disk/links.ts";
+import { diskDetails } from "./disk/details.ts";
 import type { DiskRequest } from "./disk/request.ts";
 import type { DiskStep } from "./disk/steps.ts";
 import { DISK_COMMANDS, DISK_NAME, diskRequest } from "./disk/words.ts";
+import type { DeviceView } from "./engine/plan.ts";
 import type { World } from "./engine/world.ts";
+import { nicDetails } from "./nic/details.ts";
 import type { NicRequest } from "./nic/request.ts";
 import type { NicStep } from "./nic/steps.ts";
 import { NIC_COMMANDS, NIC_NAME, nicRequest } from "./nic/words.ts";
@@ -40,8 +43,14 @@ export type AnyStep = DiskStep | NicStep;
 
 /** What is known of a kind before it is loaded. */
 interface Entry extends KindName {
+  /** The word that stands for one of its devices in usage texts: `DISK`. */
+  readonly operand: string;
+  /** What selects one, as a sentence goes on. */
+  readonly selects: string;
   readonly commands: readonly CommandSpec[];
   request(invocation: Invocation, instance: string): KindRequest | undefined;
+  /** A device of it in a few words; falsy parts are left out. */
+  details(device: DeviceView): readonly unknown[];
   load(): Promise<Kind<KindRequest>>;
   /** The members of a device of it, for the schema of documents. */
   members(): Promise<KindView["members"]>;
@@ -50,6 +59,10 @@ interface Entry extends KindName {
 const KINDS: readonly Entry[] = [
   {
     ...DISK_NAME,
+    operand: "DISK",
+    selects:
+      "an index (-1: the last), a uuid or 8 or more characters of it, a device id, a name, a path or a URI",
+    details: diskDetails,
     commands: DISK_COMMANDS,
     request: diskRequest,
     load: async () => (await import("./disk/kind.ts")).DISK_KIND,
@@ -57,12 +70,38 @@ const KINDS: readonly Entry[] = [
   },
   {
     ...NIC_NAME,
+    operand: "NIC",
+    selects:
+      "an index (-1: the last), a uuid or 8 or more characters of it, a device id, a name or a MAC address",
+    details: nicDetails,
     commands: NIC_COMMANDS,
     request: nicRequest,
     load: async () => (await import("./nic/kind.ts")).NIC_KIND,
     members: async () => (await import("./nic/view_schema.ts")).NIC_MEMBERS,
   },
 ];
+
+/** What is known of a kind without loading it; undefined if there is none. */
+export function kindEntry(kind: string): Omit<Entry, "load"> | undefined {
+  return KINDS.find(({ word }) => word === kind);
+}
+
+/** What a person calls a kind: `disk`, `NIC`. */
+export function kindTitle(kind: string): string {
+  return kindEntry(kind)?.title ?? kind;
+}
+
+/** What selects a device of each kind, a sentence each. */
+export const KIND_OPERANDS: readonly string[] = KINDS.map(
+  ({ operand, selects }) => `${operand} is ${selects}.`,
+);
+
+/** The kind one of whose devices an operand selects: `DISK`, `NIC`. */
+export function kindOfOperand(
+  name: string,
+): Pick<Entry, "word" | "selects"> | undefined {
+  return KINDS.find(({ operand }) => operand === name);
+}
 
 /** The commands of all kinds, in the order of the usage text. */
 export const KIND_COMMANDS: readonly CommandSpec[] = KINDS.flatMap(

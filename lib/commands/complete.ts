@@ -10,6 +10,7 @@ import {
   GLOBAL_OPTIONS,
   type OptionSpec,
 } from "../words/options.ts";
+import { kindOfOperand } from "../kinds.ts";
 import { NEGATABLE } from "./args.ts";
 import { commandAt, COMMANDS } from "./commands.ts";
 
@@ -31,11 +32,8 @@ export type Completion = readonly Candidate[] | typeof FILES;
 export interface Lookups {
   /** Instances of this node. */
   instances(): Candidate[] | Promise<Candidate[]>;
-  /** Disks or NICs of one instance. */
-  devices(
-    kind: "disk" | "nic",
-    instance: string,
-  ): Candidate[] | Promise<Candidate[]>;
+  /** Devices of one kind, by its word, of one instance. */
+  devices(kind: string, instance: string): Candidate[] | Promise<Candidate[]>;
   /** QMP commands of one QEMU. */
   commands(instance: string): Candidate[] | Promise<Candidate[]>;
   /** Arguments of a QMP command that go on from a word. */
@@ -161,10 +159,9 @@ async function operand(
       return lookups.instances();
     case "INSTANCE|SOCKET":
       return word.includes("/") ? FILES : lookups.instances();
-    case "DISK":
-    case "NIC":
-      return lookups.devices(kind === "DISK" ? "disk" : "nic", instance);
   }
+  const selected = kindOfOperand(kind)?.word;
+  if (selected !== undefined) return lookups.devices(selected, instance);
   if (FILE_VALUES.includes(kind)) return FILES;
   if (command?.name === "qmp") {
     return operands.length === 1

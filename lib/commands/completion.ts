@@ -66,7 +66,7 @@ async function commandsOf(session: QmpSession): Promise<Candidate[]> {
 
 function devicesOf(
   runDir: string,
-  kind: "disk" | "nic",
+  kind: string,
   instance: string,
 ): Candidate[] {
   if (!isInstanceName(instance)) return [];

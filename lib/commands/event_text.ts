@@ -7,10 +7,11 @@
 
 import { titleOf } from "../device/select.ts";
 import { deviceOf } from "../monitor/event_device.ts";
+import { recordedDevices } from "../kinds.ts";
 import { readRecord, type Target } from "../plan/facts.ts";
 import type { EventOrGap, Gap } from "../monitor/follow.ts";
 import type { QmpEvent } from "../qmp/message.ts";
-import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
+import type { RecordedDevice } from "../state/runtime.ts";
 import type { SeenDocument } from "./documents.ts";
 import { printable } from "../words/text.ts";
 
@@ -32,8 +33,8 @@ function clock(ms: number): string {
  */
 export function recordReader(
   target: Target,
-): (seen: EventOrGap) => readonly DeviceEntry[] {
-  let before: readonly DeviceEntry[] = [];
+): (seen: EventOrGap) => readonly RecordedDevice[] {
+  let before: readonly RecordedDevice[] = [];
   return (seen) => {
     const now = recorded(target);
     if (seen.kind === "event" && seen.relayed) return [...now, ...before];
@@ -43,9 +44,9 @@ export function recordReader(
 }
 
 /** The recorded devices as they are now; none if the file cannot be read. */
-function recorded(target: Target): readonly DeviceEntry[] {
+function recorded(target: Target): readonly RecordedDevice[] {
   // Events are worth seeing beside a broken file, too.
-  return devicesOf(readRecord(target).content.runtime);
+  return recordedDevices(readRecord(target).content.runtime);
 }
 
 /** Why devices are not named as the user knows them; undefined if they are. */
@@ -74,7 +75,7 @@ function relayedText({ relayed, lost }: Gap): string {
 /** A person's line of what was seen. */
 export function textOf(
   seen: EventOrGap,
-  entries: readonly DeviceEntry[],
+  entries: readonly RecordedDevice[],
 ): string {
   if (seen.kind === "gap") {
     const { gap } = seen;
@@ -99,7 +100,7 @@ export function textOf(
 /** The same for a program: one object. */
 export function documentOf(
   seen: EventOrGap,
-  entries: readonly DeviceEntry[],
+  entries: readonly RecordedDevice[],
   instance: string,
 ): SeenDocument {
   const time = (ms: number) => new Date(ms).toISOString();

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { KIND_OPERANDS } from "../kinds.ts";
 import { VERSION } from "../version.ts";
 import {
   type CommandSpec,
@@ -107,8 +108,7 @@ const DESCRIPTION = [
 const OPERANDS = [
   "INSTANCE is the name of an instance, or its first part, up to a dot.",
   "For check, pci, qmp, events and shell, INSTANCE may also be the path of a QMP socket.",
-  "DISK and NIC select one device: by its index (-1 is the last), its uuid or at least 8 characters of it, its device id, or its name.",
-  "A disk may also be selected by its absolute path or URI, a NIC by its MAC address.",
+  ...KIND_OPERANDS,
 ];
 
 /** The manual page as roff. */

@@ -9,14 +9,8 @@ import type { Adoption } from "../engine/plan.ts";
 import { formatCommand, type StepDescription } from "../engine/verbs.ts";
 import type { Outcome } from "../operation/outcome.ts";
 import type { ChangeDocument } from "./documents.ts";
-import {
-  detailsOf,
-  limitsOf,
-  remainingView,
-  sizeOf,
-  titleOf,
-  whereOf,
-} from "./report.ts";
+import { limitsOf, sizeOf } from "../plan/details.ts";
+import { detailsOf, remainingView, titleOf, whereOf } from "./report.ts";
 
 /** What a change answers; `plan` is null unless it was a dry run. */
 export function outcomeDocument(outcome: Outcome): ChangeDocument {

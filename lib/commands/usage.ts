@@ -9,7 +9,8 @@ import {
   GLOBAL_OPTIONS,
   type OptionSpec,
 } from "../words/options.ts";
-import { definitions, table } from "../words/text.ts";
+import { KIND_OPERANDS } from "../kinds.ts";
+import { definitions, table, wrap } from "../words/text.ts";
 import { COMMANDS } from "./commands.ts";
 import { examplesOf } from "./examples.ts";
 
@@ -82,6 +83,9 @@ export function groupUsage(
   ].join("\n");
 }
 
+/** Of the texts that are not tables, in columns. */
+const WIDTH = 80;
+
 /** Usage of the whole program. */
 export function usageText(): string {
   const commands = COMMANDS.map((one) => commandRow(one, "command line"));
@@ -96,8 +100,7 @@ export function usageText(): string {
     ...definitions(GLOBAL_OPTIONS.map(optionRow), OPTION_WIDTH),
     "",
     "INSTANCE is a name, or the first part of a name: vm1 for vm1.example.com.",
-    "DISK and NIC select a device by index (-1: the last), by uuid or at least 8",
-    "characters of it, by device id, by name, by path or URI (disk), or by MAC (NIC).",
+    ...KIND_OPERANDS.flatMap((one) => wrap(one, WIDTH)),
     "",
     "Exit status:",
     ...table(STATUSES.map(([status, meaning]) => [`  ${status}`, meaning])),

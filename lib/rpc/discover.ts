@@ -8,6 +8,7 @@
 import { NEGATABLE } from "../commands/args.ts";
 import { COMMANDS } from "../commands/commands.ts";
 import { jsonSchema } from "../commands/json_schema.ts";
+import { kindOfOperand } from "../kinds.ts";
 import { STATUSES } from "../commands/usage.ts";
 import type { Json } from "../qmp/message.ts";
 import { VERSION } from "../version.ts";
@@ -76,16 +77,18 @@ function optionParams(option: OptionSpec): Json[] {
   return [param, off];
 }
 
-/** What operands are; the rest says its own word. */
+/** What operands are that select no device; the rest says its own word. */
 const OPERANDS = new Map(Object.entries({
   instance: "A whole name, or the first part of exactly one, up to a dot.",
-  disk:
-    "An index (-1: the last), a uuid or 8 or more characters of it, a device id, a name, a path or a URI.",
-  nic:
-    "An index (-1: the last), a uuid or 8 or more characters of it, a device id, a name or a MAC address.",
   source: "An absolute path, a URI, or none: a drive without a medium.",
   size: "Bytes, or a number with k, M, G or T: powers of 1024.",
 }));
+
+/** What selects a device of a kind; undefined if the operand is another. */
+function selectionOf(name: string): string | undefined {
+  const selects = kindOfOperand(name.toUpperCase())?.selects;
+  return selects && `${selects.charAt(0).toUpperCase()}${selects.slice(1)}.`;
+}
 
 function operandParam(operand: string): Json {
   const name = keyOf(operand);
@@ -93,7 +96,8 @@ function operandParam(operand: string): Json {
   const rest = { anyOf: [{ type: "object" }, { type: "array", items: word }] };
   return {
     name,
-    description: OPERANDS.get(name) ?? `${operand} of the command line.`,
+    description: OPERANDS.get(name) ?? selectionOf(name) ??
+      `${operand} of the command line.`,
     required: !operand.startsWith("["),
     schema: isRest(operand)
       ? rest

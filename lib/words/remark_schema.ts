@@ -27,7 +27,7 @@ import {
 
 /** The names of a device. */
 export const NAME_MEMBERS = {
-  kind: text("The kind of the device: disk or nic."),
+  kind: text("The word of its kind, for example disk."),
   index: orNull(
     whole("Its place in the runtime file; null if it is not recorded."),
   ),

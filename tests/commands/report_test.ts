@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as common from "../../lib/commands/report.ts";
+import * as details from "../../lib/plan/details.ts";
 import * as change from "../../lib/commands/report_change.ts";
 import { commandUsage, usageText } from "../../lib/commands/usage.ts";
 import { COMMANDS } from "../../lib/commands/commands.ts";
@@ -21,7 +22,7 @@ import {
 } from "../support/facts.ts";
 import { describe } from "../support/steps.ts";
 
-const report = { ...common, ...change };
+const report = { ...common, ...change, ...details };
 
 const PLAN = planOf(
   planDiskAdd(
