@@ -1,6 +1,6 @@
 /**
- * How a tap hangs on this node's network, and joining and leaving it: by a
- * network script as Ganeti calls it (SPEC 6.1), else by the node's own tools.
+ * The connection of a tap to this node's network. A network script connects it,
+ * called as Ganeti calls it (SPEC 6.1), or else the node's own tools.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { joinRoute, leaveRoute } from "./tap_route.ts";
 export interface AttachScript {
   /** Absolute. */
   readonly path: string;
-  /** The program that takes it off again; null: there is none. */
+  /** The program that disconnects it; null: there is none. */
   readonly down: string | null;
-  /** Ganeti's, SPEC 6.1, but for the tap's name and what is to be done. */
+  /** As in SPEC 6.1, without the tap's name and the action. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** What a tap hangs on, as plain JSON. */
+/** The connection of a tap, as plain JSON. */
 export interface Attachment {
-  /** `none`: on nothing. */
+  /** `none`: not connected. */
   readonly mode: NicMode;
   /** The bridge, the switch or the routing table; null: none. */
   readonly link: string | null;
@@ -35,7 +35,7 @@ export interface Attachment {
   readonly script: AttachScript | null;
 }
 
-/** Joins a tap to what it is to hang on. @throws {HotplugError} `host-error` */
+/** Connects a tap to its network. @throws {HotplugError} `host-error` */
 export async function joinNetwork(tap: string, to: Attachment): Promise<void> {
   const { script, mode, link } = to;
   if (script !== null) {
@@ -58,8 +58,8 @@ export async function joinNetwork(tap: string, to: Attachment): Promise<void> {
 }
 
 /**
- * Takes a tap off what it hangs on, whoever joined it. May be repeated, also
- * when the tap is gone.
+ * Disconnects a tap from its network, whatever program connected it. May be
+ * repeated, also when the tap is gone.
  *
  * @throws {HotplugError} `host-error`
  */
@@ -87,7 +87,7 @@ export async function leaveNetwork(
   }
 }
 
-/** Whether a tap hangs on something; undefined: nothing can tell. */
+/** Whether a tap is connected; undefined: there is no way to tell. */
 export function hangsOn(tap: string, on: Attachment): boolean | undefined {
   return on.mode === "bridged" ? bridgeOf(tap) === on.link : undefined;
 }

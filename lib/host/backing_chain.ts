@@ -1,6 +1,7 @@
 /**
- * The images below a qcow2 image, looked at one by one: INTERFACE, "Safety". A
- * guest that writes its own image must not make root open another's file.
+ * Checks the images below a qcow2 image one by one: INTERFACE, "Safety". A
+ * guest that writes its own image must not make root open a file of another
+ * user.
  *
  * @module
  */
@@ -34,35 +35,35 @@ import {
 
 /** One image below another. */
 export interface BackingLayer {
-  /** Of the path that was opened, without links. */
+  /** The path of the open file, without links. */
   readonly path: string;
-  /** Names inode or device: {@linkcode identityOf}. */
+  /** Identity of the inode or device: {@linkcode identityOf}. */
   readonly identity: string;
   /** Decides the protocol driver. */
   readonly kind: "file" | "block";
-  /** Said by the image above, never probed. */
+  /** From the image above, never probed. */
   readonly format: DiskFormat;
 }
 
-/** A qcow2 image with all that lies below it. */
+/** A qcow2 image with all images below it. */
 export interface BackingChain {
   /** Virtual size of the topmost image, in bytes. */
   readonly sizeBytes: number;
-  /** From the second image down; empty if the first stands alone. */
+  /** From the second image down; empty if there is only one image. */
   readonly layers: readonly BackingLayer[];
-  /** An O_PATH fd of each layer; the caller's. */
+  /** An O_PATH fd of each layer; owned by the caller. */
   readonly pins: readonly Fd[];
 }
 
-/** How a chain is looked at. */
+/** Options of a check of a chain. */
 export interface ChainOptions {
-  /** A folder backing files may lie in besides the image's own. */
+  /** A folder that may contain backing files, beside the image's own. */
   readonly allowed: string | undefined;
-  /** Whether O_DIRECT is to be tried. */
+  /** Whether O_DIRECT will be used. */
   readonly direct: boolean;
 }
 
-/** All images of a disk, the topmost included. */
+/** All images of a disk, with the topmost. */
 const MAX_DEPTH = 16;
 
 function fault(path: string, why: string) {
@@ -83,10 +84,13 @@ async function headerOf(pinned: Fd, path: string): Promise<Qcow2Header> {
   }
 }
 
-/** The path a backing file's name means: from the folder of who names it. */
+/**
+ * The path of a backing file: relative to the folder of the image that names
+ * it.
+ */
 function pathOf({ name }: Backing, { path, resolved }: Source): string {
   const isPlain = [...name].every((one) => one >= " " && one !== "\x7f");
-  // A colon before any slash: a URI, json:, or a driver of QEMU's.
+  // A colon before any slash: a URI, json:, or a driver of QEMU.
   if (/^[^/]*:/.test(name) || !isPlain) {
     throw fault(
       path,
@@ -122,11 +126,11 @@ async function real(folder: string): Promise<string> {
   }
 }
 
-/** Folders in which the images below one may lie. */
+/** Folders that may contain the images below. */
 interface Folders {
-  /** Of the topmost image; none if that is a device. */
+  /** The folder of the topmost image; none if that is a device. */
   readonly own: string | undefined;
-  /** As the user said it, and without links. */
+  /** The given folder, and its path without links. */
   readonly allowed: readonly string[];
 }
 
@@ -142,7 +146,7 @@ async function foldersOf(
   };
 }
 
-/** Where a device really lies says nothing: all are in /dev. */
+/** The real folder of a device means nothing: all devices are in /dev. */
 function refuseElsewhere(
   { path, resolved, kind }: Source,
   { own, allowed }: Folders,
@@ -173,7 +177,7 @@ function refuseUnfit(source: Source, direct: boolean): void {
 }
 
 /**
- * Looks at all images below a qcow2 image.
+ * Checks all images below a qcow2 image.
  *
  * @param pinned an O_PATH fd of the image; stays the caller's
  * @throws {HotplugError} `refused`

@@ -1,6 +1,7 @@
 /**
- * The node of a block device in QEMU's root directory, made and removed by a
- * held directory fd; no link is followed, nothing that was there is touched.
+ * Makes and removes the node of a block device in QEMU's root directory, by a
+ * held directory fd. Follows no link, and does not touch files that existed
+ * before.
  *
  * @module
  */
@@ -25,13 +26,16 @@ import { type ChrootNode, inodeKey } from "./access_record.ts";
 import { openRecorded } from "./disk_owner.ts";
 import { namesIn } from "./look.ts";
 
-/** Where device nodes can always be made: a bind mount's origin. */
+/**
+ * A folder in which device nodes can always be made: the origin of a bind
+ * mount.
+ */
 const DEV = "/dev";
 
-/** What makes a root directory of mode 0700 passable: search, no reading. */
+/** Makes a root directory of mode 0700 passable: search, no reading. */
 const PASSABLE = 0o011;
 
-/** Of a node that is QEMU's alone. */
+/** For a node that only QEMU uses. */
 const NODE_MODE = 0o600;
 
 function statIn(dir: Fd, name: string): FileStatus | undefined {
@@ -41,7 +45,7 @@ function statIn(dir: Fd, name: string): FileStatus | undefined {
   );
 }
 
-/** QEMU's root directory, undefined if another is there now. */
+/** QEMU's root directory, undefined if another directory is there now. */
 function openRoot(
   { root, rootInode }: Pick<ChrootNode, "root" | "rootInode">,
 ): Fd | undefined {
@@ -52,16 +56,16 @@ function openRoot(
 }
 
 /**
- * Ganeti moves the root directory of a VM that has ended out of its way if it
- * is not empty, which our node sees to: SPEC 1.2, `chroot-quarantine`.
+ * When a VM has ended, Ganeti moves its root directory away if it is not empty,
+ * and our node makes it not empty: SPEC 1.2, `chroot-quarantine`.
  */
 function quarantined({ root }: ChrootNode): string[] {
   const folder = join(dirname(dirname(root)), "chroot-quarantine");
-  // There hardly ever is one.
+  // There is almost never more than one.
   return namesIn(folder).map((name) => join(folder, name));
 }
 
-/** The same directory, also where Ganeti has moved it. */
+/** The same directory, even if Ganeti has moved it. */
 function openRootWhereverItIs(node: ChrootNode): Fd | undefined {
   const here = openRoot(node);
   if (here !== undefined) return here;
@@ -72,12 +76,12 @@ function openRootWhereverItIs(node: ChrootNode): Fd | undefined {
   return undefined;
 }
 
-/** Makes the node with its owner and mode; on failure it is gone again. */
+/** Makes the node with its owner and mode; on failure it is removed. */
 function makeNode(
   dir: Fd,
   { name, rdev, uid }: Pick<ChrootNode, "name" | "rdev" | "uid">,
 ): void {
-  // No permission at all before it has its owner.
+  // No permission at all until the node has its owner.
   mknodBlock(name, { dir, rdev, mode: 0 });
   try {
     const status = statPath(name, { dir, followLinks: "no" });
@@ -86,7 +90,7 @@ function makeNode(
       throw refuse(`${name} was replaced while it was made`);
     }
     fchown(fd, uid, 0);
-    // fchmod(2) takes no O_PATH; the magic link leads to the same inode.
+    // fchmod(2) does not accept O_PATH; the magic link leads to the same inode.
     Deno.chmodSync(`/proc/self/fd/${fd.number}`, NODE_MODE);
   } catch (error) {
     unlink(name, { dir });
@@ -110,16 +114,16 @@ function makeMount(root: Fd, node: ChrootNode): void {
   }
 }
 
-/** What stands in /dev for a moment; it names whose it is. */
+/** A name that stands in /dev for a moment; it names its owner. */
 function originOf({ name }: ChrootNode): string {
   return `.kvm-hotplug-${name}`;
 }
 
 /**
- * Makes the node, and lets QEMU pass to it.
+ * Makes the node, and makes the directory passable for QEMU.
  *
  * @throws {HotplugError} `refused` if QEMU's root directory is another one now
- * @throws {SysError} `EEXIST` if something has the name
+ * @throws {SysError} `EEXIST` if the name exists
  */
 export function makeChrootNode(node: ChrootNode): void {
   using root = openRoot(node);
@@ -132,8 +136,9 @@ export function makeChrootNode(node: ChrootNode): void {
 }
 
 /**
- * Whether it is the node that was made, and not another's of the same name: its
- * inode is not known before it is there, so its record cannot tell it.
+ * Whether it is the node that was made, and not another file of the same name.
+ * The record has no inode, because the inode is not known before the node
+ * exists.
  */
 function isOurNode(
   status: FileStatus | undefined,
@@ -141,7 +146,7 @@ function isOurNode(
 ): boolean {
   if (status?.kind !== "block" || status.rdev !== rdev) return false;
   const whole = status.uid === uid && status.mode === NODE_MODE;
-  // As a kill before or after fchown(2) leaves it.
+  // The state after a kill before or after fchown(2).
   const half = status.mode === 0 && [0, uid].includes(status.uid);
   return whole || half;
 }
@@ -158,7 +163,7 @@ function removeMount(root: Fd, node: ChrootNode): void {
   if (isOurNode(statIn(dev, origin), node)) unlink(origin, { dir: dev });
 }
 
-/** What has the node's name, if it still is there after its removal. */
+/** The file that still has the node's name after the removal of the node. */
 function strangerIn(root: Fd, node: ChrootNode): Remark | undefined {
   if (statIn(root, node.name) === undefined) return undefined;
   const path = `${node.root}/${node.name}`;
@@ -173,9 +178,9 @@ function strangerIn(root: Fd, node: ChrootNode): Remark | undefined {
 }
 
 /**
- * Removes the node; what is not it is left alone. May be repeated.
+ * Removes the node; leaves any other file alone. May be repeated.
  *
- * @returns what was left alone, undefined if nothing has its name any more
+ * @returns the file that was left alone, undefined if the name is free
  */
 export function removeChrootNode(node: ChrootNode): Remark | undefined {
   using root = openRootWhereverItIs(node);
@@ -190,7 +195,7 @@ export function removeChrootNode(node: ChrootNode): Remark | undefined {
   return strangerIn(root, node);
 }
 
-/** Whether anything of it is left: the directory's permissions, too. */
+/** Whether any part is left: the directory's permissions, too. */
 export function hasNodeTraces(node: ChrootNode): boolean {
   using root = openRootWhereverItIs(node);
   if (root === undefined) return false;

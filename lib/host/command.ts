@@ -1,5 +1,5 @@
 /**
- * Programs of this node, run without a shell, with an end.
+ * Runs programs of this node without a shell, with a time limit.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { HotplugError, messageOf } from "../errors.ts";
 import { within } from "../sys/pause.ts";
 import { untilStartable } from "../sys/slow_fd.ts";
 
-/** How a program is run. */
+/** Options of a run. */
 export interface CommandOptions {
-  /** Without the program's own name. */
+  /** Without the name of the program. */
   readonly args: readonly string[];
   /** Added to our own environment. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Given on its standard input. */
+  /** Its standard input. */
   readonly input?: string;
   /** Longest run, in milliseconds. */
   readonly timeoutMs: number;
@@ -32,19 +32,21 @@ export class ExitCode extends Error {
   }
 }
 
-/** No more of a program's output is kept than this, in characters. */
+/** The longest part of a program's output that is kept, in characters. */
 const MAX_OUTPUT = 4_000;
 
 /**
- * A child that outlives the program may hold the pipes: once the program has
- * ended, they are read for this long, in milliseconds.
+ * A child that outlives the program may hold the pipes. Once the program has
+ * ended, they are read for this time, in milliseconds.
  */
 const LAST_WORDS_MS = 200;
 
-/** Longer than any call on a file of FUSE is waited for, in milliseconds. */
+/**
+ * Longer than the longest wait for a call on a file of FUSE, in milliseconds.
+ */
 const START_TIMEOUT_MS = 6_000;
 
-/** What a program said, the end of it. */
+/** The end of a program's output. */
 class Output {
   #text = "";
   readonly #reader: ReadableStreamDefaultReader<string>;
@@ -80,16 +82,17 @@ async function give(process: Deno.ChildProcess, input: string | undefined) {
     await writer.write(new TextEncoder().encode(input));
     await writer.close();
   } catch {
-    // It ended without reading: its status tells what to think of that.
+    // It ended without reading its input: its status tells whether this
+    // matters.
   }
 }
 
-/** KILL: it had its time, and may not listen to less. */
+/** KILL: the time is over, and the program may ignore other signals. */
 function kill(process: Deno.ChildProcess): void {
   try {
     process.kill("SIGKILL");
   } catch {
-    // It has ended just now.
+    // A program ended by itself, with a status other than 0.
   }
 }
 
@@ -105,8 +108,8 @@ async function finish(process: Deno.ChildProcess, options: CommandOptions) {
       await within(both, LAST_WORDS_MS);
     }
   } finally {
-    // Also where the wait itself failed, for which no fd was left: the program
-    // must not go on beside our undoing.
+    // Also if the wait itself failed, because no fd was left: the program must
+    // not run beside our undo.
     if (status === undefined) kill(process);
     for (const output of outputs) output.stop();
   }
@@ -117,7 +120,7 @@ async function finish(process: Deno.ChildProcess, options: CommandOptions) {
 /**
  * Runs a program to its end.
  *
- * @returns the end of what it wrote, its lines joined by `; `
+ * @returns the end of its output, lines joined by `; `
  * @throws {HotplugError} `host-error` if it cannot be started, does not end in
  * time (it is then killed) or fails; its output is in the message, its
  * {@linkcode ExitCode} the cause

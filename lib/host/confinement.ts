@@ -1,5 +1,6 @@
 /**
- * How a QEMU really runs, asked of its process: hvparams tell what was meant.
+ * The real confinement of a QEMU, read from its process: hvparams tell only
+ * what was configured.
  *
  * @module
  */
@@ -27,9 +28,9 @@ function confiningOptions(argv: readonly string[]): readonly string[] {
 }
 
 /**
- * Reads what the kernel judges by out of `/proc/PID/status`.
+ * Reads from `/proc/PID/status` the credentials by which the kernel judges.
  *
- * @returns undefined if it is no such text
+ * @returns undefined if the text has another form
  */
 function credentialsOf(
   status: string,
@@ -72,7 +73,7 @@ function isOurRoot(pid: number): boolean {
 /**
  * Reads how a process is confined.
  *
- * @returns undefined if it has ended, or may not be looked at
+ * @returns undefined if it has ended, or we may not look at it
  */
 export function readConfinement({ pid, argv }: QemuProcess) {
   try {
@@ -83,27 +84,27 @@ export function readConfinement({ pid, argv }: QemuProcess) {
     const same = isOurRoot(pid) && mountNamespace === "ours";
     const jail: "chroot" | "none" = same ? "none" : "chroot";
     return {
-      /** It was found by this. */
+      /** The process that was read. */
       pid,
-      /** What the kernel judges its accesses by. */
+      /** The credentials by which the kernel judges its accesses. */
       credentials: credentials as Credentials,
-      /** Its root directory as we name it, `/` if it has none of its own. */
+      /** Its root directory in our view, `/` if it has none of its own. */
       root: Deno.readLinkSync(`/proc/${pid}/root`),
-      /** `chroot`: other files lie behind the same paths. */
+      /** `chroot`: the same paths name other files. */
       jail,
-      /** In another one, its uids are not ours. */
+      /** In another namespace, its uids are not our uids. */
       userNamespace: namespace(pid, "user"),
-      /** In another one, our mounts are not its. */
+      /** In another namespace, it does not see our mounts. */
       mountNamespace,
-      /** In another one, our taps are not its. */
+      /** In another namespace, it does not see our taps. */
       networkNamespace: namespace(pid, "net"),
       /** `Seccomp:` of its status: 0 none, 1 strict, 2 filter. */
       seccomp,
-      /** What its command line says of it, e.g. `-runas nobody`. */
+      /** Its confining options, e.g. `-runas nobody`. */
       options: confiningOptions(argv),
     };
   } catch (error) {
-    // Gone meanwhile, or of another user; anything else is a fault of ours.
+    // Gone meanwhile, or of another user; anything else is a fault in our code.
     const known = error instanceof SysError ||
       error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.PermissionDenied;

@@ -1,5 +1,5 @@
 /**
- * Which unix sockets somebody listens on or is connected to, at a glance.
+ * Unix sockets that a process listens on or is connected to, by a quick look.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import { readIfThere } from "./look.ts";
 
 /**
  * Paths of the listening sockets that have a client: unix(7), /proc/net/unix.
- * An accepted connection has its listener's path, as the listener wrote it, and
- * state 3. A glance: whoever must know for certain asks sock_diag.
+ * An accepted connection has the path that its listener wrote, and state 3.
+ * This is a quick look: for a reliable answer ask sock_diag.
  */
 export function connectedSockets(): Set<string> {
   return new Set(socketsLike(/ 03 +\d+ (\/.*)$/gm));
 }
 
-/** What both paths of a socket lead to is one: /run and /var/run. */
+/** Both paths of a socket lead to one file: /run and /var/run. */
 function realOf(path: string): string {
   return ifThere(() => Deno.realPathSync(path)) ?? path;
 }
 
 /**
- * Whether a process of this network namespace listens on a socket. A glance,
- * for who cannot connect: an accepting socket has the flag of 0x10000
- * (net/unix/af_unix.c, __SO_ACCEPTCON).
+ * Whether a process of this network namespace listens on a socket. A quick
+ * look, for callers that cannot connect: an accepting socket has the flag of
+ * 0x10000 (net/unix/af_unix.c, __SO_ACCEPTCON).
  */
 export function isListenedTo(path: string): boolean {
   const real = realOf(path);
@@ -34,9 +34,9 @@ export function isListenedTo(path: string): boolean {
     .some((one) => basename(one) === name && realOf(one) === real);
 }
 
-/** The paths of sockets whose line is so. */
+/** The paths of sockets with such a line. */
 function socketsLike(line: RegExp): string[] {
-  // Without /proc they are found by asking.
+  // Without /proc, the caller has to connect.
   const lines = (readIfThere("/proc/net/unix") ?? "").matchAll(line);
   return [...lines].map(([, path = ""]) => path);
 }

@@ -10,7 +10,7 @@ import type { Fd } from "../sys/fd.ts";
 import { openFile, procPath, rename, unlink } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
-/** What each link says, by its name; null: there is none. */
+/** The target of each link, by its name; null: there is none. */
 export type DiskLinks = Readonly<Record<string, string | null>>;
 
 function openFolder(directory: string): Fd {
@@ -30,7 +30,7 @@ function readLink(dir: Fd, name: string): string | null {
 /**
  * Reads links of a folder.
  *
- * @throws {HotplugError} `refused` if one is something else
+ * @throws {HotplugError} `refused` if one is not a link
  * @throws {SysError} if there is no such folder
  */
 export function readDiskLinks(
@@ -58,8 +58,7 @@ function writeLink(dir: Fd, name: string, target: string) {
 }
 
 /**
- * Makes links say what they are to say; each is replaced atomically. May be
- * repeated.
+ * Sets the targets of links; each link is replaced atomically. May be repeated.
  *
  * @throws {SysError} | {HotplugError} `refused` if one is not a symbolic link
  */

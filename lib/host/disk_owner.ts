@@ -1,6 +1,6 @@
 /**
- * Giving a disk to QEMU's user, and back. The inode is held all the while, and
- * only its owner is changed.
+ * Gives a disk to QEMU's user, and back. The inode is held during the change,
+ * and only its owner is changed.
  *
  * @module
  */
@@ -21,16 +21,18 @@ import { O } from "../sys/layout.ts";
 import { type GivenOwner, inodeKey } from "./access_record.ts";
 import { leadOf } from "./identity.ts";
 
-/** chown(2): an id of -1 is left as it is. */
+/** chown(2): -1 keeps an id. */
 const KEEP = 0xffffffff;
 
-/** Opens a recorded path; undefined if it leads nowhere now, or by a link. */
+/**
+ * Opens a recorded path; undefined if it leads nowhere now, or through a link.
+ */
 export function openRecorded(path: string, flags: number): Fd | undefined {
   const open = () => openWithoutLinks(path, flags);
   return unlessRefused(open, "ENOENT", "ENOTDIR", "ELOOP");
 }
 
-/** Its file system is met in a thread first: it may hang. */
+/** The file system is used in a thread first: it may hang. */
 async function openDisk(path: string): Promise<Fd | undefined> {
   const { fault } = await leadOf(path);
   if (fault !== undefined) throw hostError(`Cannot look at ${path}: ${fault}`);
@@ -38,9 +40,10 @@ async function openDisk(path: string): Promise<Fd | undefined> {
 }
 
 /**
- * The very inode that is recorded, undefined if it is not there any more.
+ * The recorded inode, undefined if it is not there any more.
  *
- * @param pinned an fd of the disk from before, wherever it has been moved since
+ * @param pinned an fd of the disk from before, wherever the disk was moved
+ * since
  */
 async function hold(
   { path, inode }: GivenOwner,
@@ -54,7 +57,9 @@ async function hold(
   return undefined;
 }
 
-/** Asking whose a file is ends after this time, in milliseconds. */
+/**
+ * The question for the owner of a file ends after this time, in milliseconds.
+ */
 const STATUS_TIMEOUT_MS = 2_000;
 
 async function statusOf(fd: Fd): Promise<FileStatus> {
@@ -94,7 +99,7 @@ export async function giveOwner(
   fchown(fd, given.to, KEEP);
 }
 
-/** The recorded file is not where it was. */
+/** The recorded file is not at its path any more. */
 function moved({ path, inode, from, to }: GivenOwner): Remark {
   const [device, number] = inode.split(" ");
   return remark(
@@ -108,11 +113,12 @@ function moved({ path, inode, from, to }: GivenOwner): Remark {
 }
 
 /**
- * Gives the disk back; what somebody else owns by now is left alone, and so is
- * another file in its place.
+ * Gives the disk back. If the disk has another owner now, or another file is in
+ * its place, it is left alone.
  *
  * @param pinned an O_PATH fd of the disk, if there is one; stays the caller's
- * @returns what was left alone, undefined if the disk is as it was before
+ * @returns the reason why it was left alone, undefined if the disk is as it was
+ * before
  */
 export async function returnOwner(
   given: GivenOwner,
@@ -136,7 +142,7 @@ export async function returnOwner(
   return undefined;
 }
 
-/** Whose the disk is now; undefined if it is gone. */
+/** The owner of the disk now; undefined if the disk is gone. */
 export async function ownerNow(given: GivenOwner): Promise<number | undefined> {
   using fd = await hold(given);
   return fd && (await statusOf(fd)).uid;

@@ -1,5 +1,5 @@
 /**
- * What tells one file or block device from another, whatever its path.
+ * The identity of a file or block device, whatever its path.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { type FileStatus, openFileWithin, statFd } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
 /**
- * What tells one disk from another: the device number of a block device, the
- * file system and inode of anything else.
+ * The identity of a disk: the device number of a block device, the file system
+ * and inode of anything else.
  */
 export function identityOf(
   status: Pick<FileStatus, "kind" | "device" | "inode" | "rdev">,
@@ -21,28 +21,29 @@ export function identityOf(
     : `file ${status.device} ${status.inode}`;
 }
 
-/** Where a path leads. */
+/** The target of a path. */
 export interface Lead {
-  /** {@linkcode identityOf}; undefined: nowhere, or that cannot be told. */
+  /** {@linkcode identityOf}; undefined: there is none, or it is unknown. */
   readonly identity: string | undefined;
-  /** Why it cannot be told: what lies there does not answer. */
+  /** Why it is unknown: the file does not answer. */
   readonly fault?: string;
 }
 
 /**
- * Walking to a file ends after this time, in milliseconds: it lies on a dead
- * file system, and who asks has others to look at.
+ * A walk to a file ends after this time, in milliseconds: if the file is on a
+ * dead file system, the caller still has other files to check.
  */
 const WALK_TIMEOUT_MS = 2_000;
 
-/** Follows a path, with a deadline: what a file names may lie anywhere. */
+/** Follows a path, with a deadline: a path from a file may lead anywhere. */
 export async function leadOf(path: string): Promise<Lead> {
   try {
     const timeoutMs = WALK_TIMEOUT_MS;
     using fd = await openFileWithin(path, O.PATH, { timeoutMs });
     return { identity: identityOf(statFd(fd, { sync: "no" })) };
   } catch (error) {
-    // A path from a file may hold what no path can hold: TypeError.
+    // A path from a file may contain characters that no path can have:
+    // TypeError.
     if (error instanceof SysError || error instanceof TypeError) {
       return { identity: undefined };
     }
@@ -58,14 +59,14 @@ export function isSilence(error: unknown): error is Error {
 }
 
 /**
- * The identity of what a path leads to, undefined if it leads nowhere, or to
- * what does not answer.
+ * The identity of the file at a path, undefined if there is none, or if the
+ * file does not answer.
  */
 export async function identityAt(path: string): Promise<string | undefined> {
   return (await leadOf(path)).identity;
 }
 
-/** The same of several paths, looked at side by side. */
+/** As {@linkcode identityAt}, for several paths side by side. */
 export async function identitiesAt(
   paths: readonly (string | null)[],
 ): Promise<(string | undefined)[]> {

@@ -1,5 +1,5 @@
 /**
- * Looking at this node, with FFI or without: a list is given on every platform.
+ * Looks at this node, with FFI or without: `list` works on every platform.
  *
  * @module
  */
@@ -8,8 +8,7 @@ import { ifThere, orNone } from "../errors.ts";
 import { readTextIfThere } from "../sys/regular_file.ts";
 
 /**
- * A file's text; undefined if it cannot be read, whatever the reason but a
- * shortage.
+ * A file's text; undefined if it cannot be read for any reason but a shortage.
  *
  * @throws a shortage: {@linkcode passShortage}
  */
@@ -18,7 +17,7 @@ export function readIfThere(path: string): string | undefined {
 }
 
 /**
- * Names in a directory; none if it cannot be read, whatever the reason but a
+ * Names in a directory; none if it cannot be read for any reason but a
  * shortage.
  *
  * @throws a shortage: {@linkcode passShortage}
@@ -29,7 +28,7 @@ export function namesIn(path: string): string[] {
 }
 
 /**
- * What a path itself is, a link included.
+ * The status of a path itself; links are not followed.
  *
  * @returns undefined if there is nothing
  * @throws {Deno.errors.PermissionDenied} and others, a shortage too

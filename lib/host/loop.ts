@@ -1,6 +1,6 @@
 /**
- * Loop devices: their files are the same data under another name, and nothing
- * that is known of the one, such as a mount or a lock, shows at the other.
+ * Loop devices: a loop device and its file are the same data under two names. A
+ * mount or a lock of one does not show at the other.
  *
  * @module
  */
@@ -15,7 +15,10 @@ import { namesIn, readIfThere } from "./look.ts";
 /** A loop device that has a file. */
 type Loop = Readonly<NonNullable<Awaited<ReturnType<typeof readLoop>>>>;
 
-/** Longest look at one, in milliseconds: its file may lie on a dead NFS. */
+/**
+ * Longest look at one loop device, in milliseconds: its file may be on a dead
+ * NFS server.
+ */
 const LOOK_MS = 500;
 
 async function readLoop(name: string) {
@@ -35,13 +38,14 @@ async function readLoop(name: string) {
       access: readIfThere(`/sys/block/${name}/ro`)?.trim() === "1"
         ? "ro"
         : "rw",
-      /** As the kernel names it; another mount namespace has others. */
+      /** The kernel's name; another mount namespace has other names. */
       file: file.trimEnd(),
       /** {@linkcode identityOf} */
       fileIdentity: identityOf(await fileBehindLoop(fd, limit)),
     };
   } catch (error) {
-    // It may have lost its file; what does not answer can be no source, either.
+    // It may have lost its file; and a device that does not answer cannot be a
+    // source, either.
     if (error instanceof SysError || isSilence(error)) return undefined;
     throw error;
   }
@@ -51,9 +55,10 @@ async function readLoop(name: string) {
 export type Alias = Pick<Loop, "path" | "identity">;
 
 /**
- * What else leads to a file or block device, over loop devices.
+ * The other names of a file or block device, through loop devices.
  *
- * @param access whether we are to write: if not, who only reads is left out
+ * @param access whether we will write: if not, devices that only read are left
+ * out
  */
 export async function aliasesOf(
   identity: string,

@@ -1,6 +1,6 @@
 /**
- * Joining a tap to the node's network: with iproute2, or with a network script
- * as Ganeti calls it (SPEC 6.1 and 6.2).
+ * Connects a tap to the node's network: with iproute2, or with a network
+ * script, called as Ganeti calls it (SPEC 6.1 and 6.2).
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { parseVlans, readVlans, vlanLines, type Vlans } from "./vlan.ts";
 const IP_TIMEOUT_MS = 10_000;
 const SCRIPT_TIMEOUT_MS = 60_000;
 
-/** Where Ganeti's script may be, the newest name first. */
+/** Possible paths of Ganeti's script, the newest name first. */
 const GANETI_SCRIPTS = [
   "/usr/lib/ganeti/kvm-nic-setup",
   "/usr/lib/ganeti/kvm-ifup",
@@ -34,11 +34,11 @@ export function ganetiScript(): string | undefined {
   return GANETI_SCRIPTS.find(isProgram);
 }
 
-/** Takes an action, `up` or `down`: Ganeti newer than 3.1. */
+/** This script takes an action, `up` or `down`: Ganeti newer than 3.1. */
 const BOTH_WAYS = "/kvm-nic-setup";
 const GANETI_DOWN = "/usr/lib/ganeti/kvm-ifdown";
 
-/** What this node's Ganeti is, by its network script: SPEC 6.1. */
+/** The release of this node's Ganeti, by its network script: SPEC 6.1. */
 export type GanetiRelease = "newer" | "3.1";
 
 /** Undefined if no Ganeti is installed. */
@@ -48,26 +48,31 @@ export function ganetiRelease(): GanetiRelease | undefined {
   return script.endsWith(BOTH_WAYS) ? "newer" : "3.1";
 }
 
-/** Where its scripts for a mode are, the administrator's own first: SPEC 6.2. */
+/**
+ * Folders of the scripts for a mode, the administrator's own first: SPEC 6.2.
+ */
 const MODE_SCRIPTS = ["/etc/ganeti/network", "/usr/lib/ganeti/network"];
 
-/** What joins a tap in a mode that Ganeti has no script of its own for. */
+/** The script that connects a tap in a mode for which Ganeti has no script. */
 export type ModeScript = Readonly<NonNullable<ReturnType<typeof modeScript>>>;
 
-/** Looks for it; undefined if the mode needs none, or this Ganeti is older. */
+/**
+ * Looks for this script; undefined if the mode needs none, or this Ganeti is
+ * older.
+ */
 export function modeScript(mode: string) {
   const isBare = mode === "none" || mode === "ext";
   if (!isBare || ganetiRelease() !== "newer") return undefined;
   const folders = mode === "ext" ? MODE_SCRIPTS.slice(0, 1) : MODE_SCRIPTS;
   const paths = folders.map((folder) => `${folder}/${mode}/up`);
   return {
-    /** Where an administrator may put one. */
+    /** The place where an administrator may put one. */
     path: paths[0] ?? "",
     isThere: paths.some(isProgram),
   };
 }
 
-/** The program that takes off what Ganeti's own script joined, if any does. */
+/** The program that undoes Ganeti's own script, if there is one. */
 export function ganetiDown(): string | undefined {
   const script = ganetiScript();
   if (script?.endsWith(BOTH_WAYS)) return script;
@@ -81,14 +86,15 @@ function readLine(path: string): string {
 }
 
 /**
- * The address Ganeti gives a tap: the kernel's own, its first byte `fe`, so
- * that the bridge never takes it for its own (a bridge uses its ports' lowest).
+ * The address that Ganeti gives a tap: the kernel's address with the first byte
+ * `fe`, so that the bridge never takes it as its own (a bridge uses the lowest
+ * address of its ports).
  */
 function highAddress(address: string): string {
   return `fe${address.slice(2)}`;
 }
 
-/** A program of the system, wherever it lies. */
+/** A program of the system, in any of the usual folders. */
 export function findProgram(name: string): string | undefined {
   return ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/usr/local/bin"]
     .map((folder) => `${folder}/${name}`).find(isProgram);
@@ -104,7 +110,7 @@ function iproute(name: "ip" | "bridge"): string {
   );
 }
 
-/** Runs iproute2's `ip`. @returns what it wrote, lines joined by `; ` */
+/** Runs iproute2's `ip`. @returns its output, lines joined by `; ` */
 export async function ip(args: readonly string[]): Promise<string> {
   return await runCommand(iproute("ip"), { args, timeoutMs: IP_TIMEOUT_MS });
 }
@@ -122,7 +128,7 @@ async function batch(
   });
 }
 
-/** Has `ip` carry out several commands, up to the first that fails. */
+/** Runs several commands in one `ip`, up to the first that fails. */
 export async function ipBatch(
   lines: readonly string[],
   options: readonly string[] = [],
@@ -130,15 +136,17 @@ export async function ipBatch(
   await batch(iproute("ip"), lines, options);
 }
 
-/** What a bridge is like. */
+/** The state of a bridge. */
 export type BridgeState = Readonly<NonNullable<ReturnType<typeof readBridge>>>;
 
 /** IFF_UP of linux/if.h. */
 const UP = 1;
-/** A new port listens for so long, and learns for as long: hundredths of 1 s. */
+/**
+ * A new port listens for this time, and learns for as long: hundredths of 1 s.
+ */
 const LISTENS_AND_LEARNS = 2 / 100;
 
-/** Looks at a bridge; undefined if there is none. */
+/** Reads the state of a bridge; undefined if there is none. */
 export function readBridge(name: string) {
   const read = (file: string) =>
     readIfThere(`/sys/class/net/${name}/${file}`)?.trim();
@@ -147,22 +155,25 @@ export function readBridge(name: string) {
   if (mac === undefined || hasTree === undefined) return undefined;
   const delay = Number(read("bridge/forward_delay")) || 0;
   return {
-    /** Its own address, lower case. */
+    /** The bridge's own address, lower case. */
     mac: mac.toLowerCase(),
-    /** Whether it passes anything on. */
+    /** Whether it forwards frames. */
     link: (Number(read("flags")) & UP) === 0 ? "down" : "up",
-    /** How long its spanning tree keeps a new port from passing frames. */
+    /**
+     * How long its spanning tree keeps a new port from passing frames, in
+     * seconds.
+     */
     listensSeconds: hasTree === "0" ? 0 : delay * LISTENS_AND_LEARNS,
   };
 }
 
-/** Whether a bridge looks at VLANs. */
+/** Whether a bridge filters VLANs. */
 export function filtersVlans(bridge: string): boolean {
   const path = `/sys/class/net/${bridge}/bridge/vlan_filtering`;
   return readIfThere(path)?.trim() === "1";
 }
 
-/** The VLANs of a bridge's port; undefined: they cannot be told. */
+/** The VLANs of a bridge's port; undefined: they are unknown. */
 export async function vlansOf(port: string): Promise<Vlans | undefined> {
   const program = findProgram("bridge");
   if (program === undefined) return undefined;
@@ -172,7 +183,10 @@ export async function vlansOf(port: string): Promise<Vlans | undefined> {
   );
 }
 
-/** The ports by which a bridge reaches other machines: those that are no tap. */
+/**
+ * The ports by which a bridge reaches other machines: the ports that are not
+ * taps.
+ */
 function uplinksOf(bridge: string): string[] {
   return [...Deno.readDirSync(`/sys/class/net/${bridge}/brif`)]
     .map(({ name }) => name)
@@ -183,7 +197,7 @@ function interfaceHas(name: string, file: string): boolean {
   return lookAt(`/sys/class/net/${name}/${file}`) !== undefined;
 }
 
-/** Gives a port its VLANs, and the bridge's uplinks too. */
+/** Gives a port its VLANs, and adds them to the bridge's uplinks. */
 async function setVlans(
   tap: string,
   bridge: string,
@@ -224,14 +238,17 @@ export async function joinBridge(
   await ipBatch([`link set dev ${tap} up`]);
 }
 
-/** Takes a tap off its bridge; it stays up, so that the guest sees nothing. */
+/**
+ * Takes a tap off its bridge; the tap stays up, so that the guest does not
+ * notice.
+ */
 export async function leaveBridge(tap: string): Promise<void> {
   if (bridgeOf(tap) !== undefined) await ip(["link", "set", tap, "nomaster"]);
 }
 
 /**
- * Runs a network script on a tap: the tap's name is its argument, `INTERFACE`
- * too, the rest is in its environment.
+ * Runs a network script on a tap. The tap's name is its argument and
+ * `INTERFACE`; all other data is in its environment.
  *
  * @throws {HotplugError} `host-error`, with the script's output
  */

@@ -1,19 +1,21 @@
 /**
- * What the words that reach this node's network tools look like. A word may
- * come from a file as well as from the command line; the tools read it as text.
+ * The forms of the words that reach this node's network tools. A word may come
+ * from a file or from the command line; the tools read it as text.
  *
  * @module
  */
 
 /**
- * A name that we give to an interface, or that a user or a file gave to one:
- * netdevice(7), IFNAMSIZ. It goes to the tools as a word, so it is no option.
+ * A name that we, a user or a file gave to an interface: netdevice(7),
+ * IFNAMSIZ. The tools get it as a word; therefore it must not look like an
+ * option.
  */
 export const INTERFACE_NAME: RegExp = /^(?!-|\.\.?$)[A-Za-z0-9._-]{1,15}$/;
 
 /**
- * A name that an interface has already, whoever gave it: the kernel takes more
- * (net/core/dev.c, dev_valid_name), and a NIC plugged by hand may have it.
+ * A name that an existing interface may have. The kernel accepts more
+ * characters (net/core/dev.c, dev_valid_name), and a NIC plugged by hand may
+ * have such a name.
  */
 export const FOUND_INTERFACE: RegExp = /^(?!\.\.?$)[A-Za-z0-9._:@+-]{1,15}$/;
 
@@ -22,9 +24,9 @@ export function isInterfaceName(text: string): boolean {
   return INTERFACE_NAME.test(text);
 }
 
-/** Ways a tap can hang on a network that this node's tools set up: SPEC 6.2. */
+/** Modes of a tap that this node's tools can set up: SPEC 6.2. */
 export const NIC_MODES = ["none", "bridged", "routed", "openvswitch"] as const;
-/** Modes that only a network script sets up. */
+/** Modes that only a network script can set up. */
 export const SCRIPT_MODES = ["ext"] as const;
 /** All of them. */
 export const ATTACH_MODES = [...NIC_MODES, ...SCRIPT_MODES] as const;
@@ -46,7 +48,7 @@ export function isIpAddress(text: string): boolean {
   return four || six;
 }
 
-/** Whether it has the form of a VLAN of Ganeti's: `100`, `.100`, `:100:200`. */
+/** Whether it has the form of a VLAN of Ganeti: `100`, `.100`, `:100:200`. */
 export function isVlan(text: string): boolean {
   return /^[.:]?\d{1,4}(?::\d{1,4})*$/.test(text);
 }

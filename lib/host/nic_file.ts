@@ -1,6 +1,6 @@
 /**
  * Ganeti's NIC files: `nic/INSTANCE/SEQ` holds the tap's name, without a line
- * break, for it is used whole. SPEC 1.2.
+ * break, because the whole content is used. SPEC 1.2.
  *
  * @module
  */
@@ -32,7 +32,7 @@ function readNicFile(directory: Fd, name: string): string {
   return new TextDecoder().decode(readAll(fd, MAX_BYTES)).trim();
 }
 
-/** What stands where an instance's NIC files should be. */
+/** The place of an instance's NIC files. */
 export type NicFolder =
   | { readonly state: "there"; readonly files: NicFiles }
   | { readonly state: "missing" }
@@ -49,7 +49,7 @@ function readAllFiles(directory: string): NicFiles {
   return files;
 }
 
-/** Reads the NIC files of an instance; what is no NIC file is left out. */
+/** Reads the NIC files of an instance; other files are left out. */
 export function readNicFiles(directory: string): NicFolder {
   const fault = libcFault();
   if (fault !== undefined) return { state: "unusable", why: fault.message };
@@ -90,20 +90,20 @@ export function makeNicDirectory(directory: string): void {
   const make = () => {
     mkdir(directory, 0o775);
     using dir = openFile(directory, O.RDONLY | O.DIRECTORY | O.NOFOLLOW);
-    // Whatever our umask: Ganeti's other daemons read it.
+    // With any umask of ours: Ganeti's other daemons read it.
     fchmod(dir, 0o775);
   };
   unlessRefused(make, "EEXIST");
 }
 
-/** Removes the directory if nothing is in it. */
+/** Removes the directory if it is empty. */
 export function removeNicDirectory(directory: string): void {
   unlessRefused(() => rmdir(directory), "ENOTEMPTY", "ENOENT");
 }
 
 /**
- * Brings the files from one content to another; files in neither are left
- * alone. May be repeated, and taken back with the two exchanged.
+ * Changes the files from one content to another; files in neither are left
+ * alone. May be repeated, and undone with the two exchanged.
  *
  * @param options.from only its names count
  * @throws {SysError}

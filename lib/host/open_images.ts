@@ -13,12 +13,12 @@ import { readIfThere } from "./look.ts";
 import { type OpenFile, openFiles } from "./process.ts";
 
 /**
- * QEMU locks bytes from 100 and 200 on of every image, and of nothing else
- * (block/file-posix.c, RAW_LOCK_*): log and pid files are told apart by that.
+ * QEMU locks bytes from 100 and 200 on of every image, and of no other file
+ * (block/file-posix.c, RAW_LOCK_*). Log and pid files do not have such a lock.
  */
 const IMAGE_LOCK = /^lock:.*OFDLCK.* (?:1\d\d|2\d\d) (?:1\d\d|2\d\d)$/m;
 
-/** 512 bytes each, whatever the device's own sectors: Documentation/ABI. */
+/** 512 bytes each, whatever sectors the device has: Documentation/ABI. */
 const SYSFS_SECTOR = 512;
 
 function deviceSize({ rdev }: FileStatus): number | undefined {
@@ -27,15 +27,18 @@ function deviceSize({ rdev }: FileStatus): number | undefined {
 }
 
 /**
- * The size of what is open, without asking its file system, which may hang: as
- * the kernel knows it; undefined for what has none.
+ * The size of an open file, from the kernel's cache, without asking its file
+ * system, which may hang; undefined if it has none.
  */
 export function knownSize(status: FileStatus): number | undefined {
   if (status.kind === "block") return deviceSize(status);
   return status.kind === "file" ? status.sizeBytes : undefined;
 }
 
-/** A file's size is asked of its file system, for this long: milliseconds. */
+/**
+ * Longest wait for a file system that is asked for the size of a file, in
+ * milliseconds.
+ */
 const SIZE_TIMEOUT_MS = 2_000;
 
 async function fileSize(
@@ -65,23 +68,23 @@ async function imageAt({ pid, fd, status }: OpenFile) {
   const real = Deno.readLinkSync(path);
   const fds: readonly number[] = [fd];
   return {
-    /** Names the inode or block device: {@linkcode identityOf}. */
+    /** Identity of the inode or block device: {@linkcode identityOf}. */
     identity: identityOf(status),
     kind,
-    /** Where the kernel says it is; of no use if it was removed. */
+    /** The path by the kernel; useless if the file was removed. */
     path: real,
-    /** Of the whole device or file; undefined if it cannot be told. */
+    /** Size of the whole device or file; undefined if it is unknown. */
     sizeBytes: kind === "file"
       ? await fileSize(path, real)
       : deviceSize(status),
-    /** The process's numbers for it. */
+    /** The process's fd numbers of it. */
     fds,
-    /** Whether QEMU keeps a lock on it. */
+    /** Whether QEMU has a lock on it. */
     lock: isLocked ? "held" as const : undefined,
   };
 }
 
-/** The images a process has open, each once. */
+/** The images that a process has open, each once. */
 export async function openImages(pid: number): Promise<OpenImage[]> {
   const images = new Map<string, OpenImage>();
   for (const file of openFiles(pid)) {
@@ -95,7 +98,7 @@ export async function openImages(pid: number): Promise<OpenImage[]> {
         fds: [...fds, ...image.fds],
       });
     } catch (error) {
-      // It may be closed while it is looked at.
+      // It may be closed at the same time.
       const gone = error instanceof SysError ||
         error instanceof Deno.errors.NotFound;
       if (!gone) throw error;

@@ -1,6 +1,6 @@
 /**
  * A tap as a port of an Open vSwitch: SPEC 6.2. Its database keeps the port
- * when the tap goes, so that it must be taken out.
+ * when the tap goes; therefore the port must be removed.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { ExitCode, runCommand } from "./command.ts";
 import { findProgram, ipBatch } from "./network.ts";
 import { parseVlans } from "./vlan.ts";
 
-/** Longest run, in milliseconds; its own limit comes first. */
+/** Longest run, in milliseconds; the tool's own limit is shorter. */
 const TIMEOUT_MS = 12_000;
 
 /** Open vSwitch's own tool, if it is installed. */
@@ -29,7 +29,7 @@ async function ovs(...args: readonly string[]): Promise<string> {
   });
 }
 
-/** What Open vSwitch says of a switch. */
+/** The answer of Open vSwitch for a switch. */
 export type SwitchState =
   | "there"
   | "missing"
@@ -53,7 +53,9 @@ export async function findSwitch(name: string): Promise<SwitchState> {
   }
 }
 
-/** Names of a switch's ports; undefined: it cannot be asked, or is not there. */
+/**
+ * Names of a switch's ports; undefined: there is no answer, or no such switch.
+ */
 export async function portsOf(name: string): Promise<string[] | undefined> {
   try {
     return (await ovs("list-ports", name)).split("; ");
@@ -89,15 +91,18 @@ export async function joinSwitch(
   await ipBatch([`link set dev ${tap} up`]);
 }
 
-/** Takes a tap's port out. May be repeated. @throws {HotplugError} `host-error` */
+/**
+ * Removes a tap's port. May be repeated. @throws {HotplugError} `host-error`
+ */
 export async function leaveSwitch(tap: string): Promise<void> {
-  // Without the tool nothing of ours is in its database.
+  // Without the tool we have no port in its database.
   if (findOvs() === undefined) return;
   const leave = ["--", "--if-exists", "del-port", tap];
   try {
     await ovs(...leave);
   } catch {
-    // The daemon that would follow the database is down: its record counts.
+    // If the daemon that follows the database is down, only the database is
+    // changed.
     await ovs("--no-wait", ...leave);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The QEMU process of an instance, as the kernel shows it.
+ * The QEMU process of an instance, from /proc.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { namesIn, readIfThere } from "./look.ts";
 
 /** A running QEMU. */
 export interface QemuProcess {
-  /** Its `-name` was checked; later the number may be another's. */
+  /** Its `-name` was checked; later another process may have the number. */
   readonly pid: number;
   /** Its command line. */
   readonly argv: readonly string[];
 }
 
-/** No pid is longer, with its line break, by far. */
+/** Much more than a pid with its line break. */
 const MAX_PID_BYTES = 64;
 
 /**
- * Reads a pid file; a FIFO or device in its place must not hold us.
+ * Reads a pid file; a FIFO or device in its place must not block us.
  *
- * @throws {SysError} if it may be there, and cannot be seen
+ * @throws {SysError} if it may be there, but cannot be read
  */
 function readPidFile(path: string): string | undefined {
   try {
@@ -38,7 +38,7 @@ function readPidFile(path: string): string | undefined {
   }
 }
 
-/** The instance a command line was started for: its `-name`, SPEC 1.4. */
+/** The instance for which a command line was started: its `-name`, SPEC 1.4. */
 export function nameOf(argv: readonly string[]): string | undefined {
   const at = argv.indexOf("-name");
   const value = at < 0 ? undefined : argv[at + 1];
@@ -52,11 +52,11 @@ function commandLine(pid: number): string[] | undefined {
 }
 
 /**
- * The QEMU that a pid file leads to.
+ * The QEMU of a pid file.
  *
- * @param known one that was found a moment before, maybe the same
+ * @param known a QEMU that was found a moment before, perhaps the same
  * @returns undefined if the process is gone or runs another instance
- * @throws {SysError} if the file cannot be seen for want of rights
+ * @throws {SysError} if the file cannot be read for lack of rights
  */
 export function findQemu(
   pidFile: string,
@@ -73,8 +73,8 @@ export function findQemu(
 const MONITOR = /^--?(?:qmp|qmp-pretty|mon)$/;
 
 /**
- * The QEMU of this name with this pid, e.g. that of a socket's peer, which may
- * be a proxy instead.
+ * The QEMU with this name and pid, e.g. the peer of a socket; the peer may also
+ * be a proxy.
  *
  * @param name empty for a QEMU without `-name`
  * @returns undefined if it is another program
@@ -86,25 +86,25 @@ export function qemuWithPid(
   const argv = commandLine(pid);
   if (argv === undefined) return undefined;
   const own = nameOf(argv);
-  // Without a name only its options tell a QEMU from a proxy of its socket.
+  // Without a name only the options tell a QEMU from a proxy of its socket.
   const same = name === ""
     ? own === undefined && argv.some((word) => MONITOR.test(word))
     : own === name;
   return same ? { pid, argv } : undefined;
 }
 
-/** What stands behind an fd of a process. */
+/** The file behind an fd of a process. */
 export interface OpenFile {
   readonly pid: number;
-  /** The process's number for it. */
+  /** The process's fd number. */
   readonly fd: number;
-  /** As the kernel knows it: size and times may be old. */
+  /** From the kernel's cache: size and times may be old. */
   readonly status: FileStatus;
 }
 
 /**
- * What an fd of a process is; undefined if it is gone meanwhile. Its file
- * system is not asked: it may hang, and neither inode nor device changes.
+ * The file of an fd of a process; undefined if the fd is gone. The file system
+ * is not asked, because it may hang; inode and device do not change.
  */
 function fileBehind(pid: number, fd: number): OpenFile | undefined {
   const path = `/proc/${pid}/fd/${fd}`;
@@ -112,7 +112,7 @@ function fileBehind(pid: number, fd: number): OpenFile | undefined {
   return status && { pid, fd, status };
 }
 
-/** What a process has open; nothing if it has ended, or we may not look. */
+/** The open files of a process; none if it has ended, or we may not look. */
 export function* openFiles(pid: number): Generator<OpenFile> {
   for (const fd of namesIn(`/proc/${pid}/fd`)) {
     const file = fileBehind(pid, Number(fd));
@@ -120,13 +120,15 @@ export function* openFiles(pid: number): Generator<OpenFile> {
   }
 }
 
-/** The identity of what an fd of a process is; undefined if it is gone. */
+/**
+ * The identity of the file of an fd of a process; undefined if the fd is gone.
+ */
 export function identityOfFd(pid: number, fd: number): string | undefined {
   const file = fileBehind(pid, fd);
   return file && identityOf(file.status);
 }
 
-/** Numbers of the fds by which a process has a file or block device open. */
+/** The fd numbers by which a process has a file or block device open. */
 export function* holders(pid: number, identity: string): Generator<number> {
   for (const { fd, status } of openFiles(pid)) {
     if (identityOf(status) === identity) yield fd;
@@ -138,14 +140,17 @@ export function holds(pid: number, identity: string): boolean {
   return holders(pid, identity).next().done !== true;
 }
 
-/** Whoever has fewer descriptors left may have refused for want of them. */
+/**
+ * With fewer free descriptors, a process may have refused for lack of
+ * descriptors.
+ */
 const FEW_FDS = 32;
 
 /**
- * What a person can do about a process that has hardly a descriptor left:
+ * The hint about a process that has almost no free descriptor:
  * proc_pid_limits(5).
  *
- * @returns undefined if it has some, or that cannot be seen
+ * @returns undefined if it has enough, or the number is unknown
  */
 export function fdShortage(pid: number): string | undefined {
   const limits = readIfThere(`/proc/${pid}/limits`);
@@ -175,7 +180,7 @@ export function tapBehind(pid: number, fd: number): string | undefined {
   return info && /^iff:\s*(\S+)$/m.exec(info)?.[1];
 }
 
-/** The taps among what a process has open. */
+/** The taps among the open files of a process. */
 export function tapsOf(files: Iterable<OpenFile>): Set<string> {
   const taps = [...files].filter((file) => isDevice(file, TUN))
     .flatMap(({ pid, fd }) => tapBehind(pid, fd) ?? []);
@@ -188,7 +193,10 @@ export function countVhost(pid: number): number {
     .toArray().length;
 }
 
-/** What a person calls a process: a QEMU by its VM, others by their program. */
+/**
+ * The name of a process for a person: a QEMU by its VM, others by their
+ * program.
+ */
 export function titleOf(pid: number): string {
   const argv = commandLine(pid) ?? ["another program"];
   const vm = argv.some((word) => MONITOR.test(word)) ? nameOf(argv) : undefined;

@@ -1,5 +1,5 @@
 /**
- * Which process it was: a pid alone is given to another process later.
+ * The identity of a process: a pid alone may belong to another process later.
  *
  * @module
  */
@@ -8,9 +8,12 @@ import { readText } from "../sys/regular_file.ts";
 import { readIfThere } from "./look.ts";
 import { nameOf, qemuWithPid } from "./process.ts";
 
-/** One QEMU process, told from every other of this node, ever. */
+/**
+ * One QEMU process, different from every other process of this node at any
+ * time.
+ */
 export interface ProcessIdentity {
-  /** `/proc/sys/kernel/random/boot_id`: another one at each boot. */
+  /** `/proc/sys/kernel/random/boot_id`: changes at each boot. */
   readonly boot: string;
   /** Above 0. */
   readonly pid: number;
@@ -20,7 +23,7 @@ export interface ProcessIdentity {
   readonly name: string;
 }
 
-/** How a process of old compares with what runs now. */
+/** The result of a comparison of a noted process with the running one. */
 export type ProcessChange = "same" | "gone" | "another";
 
 /** Without the line break; the kernel writes it in lower case. */
@@ -32,10 +35,11 @@ export function readBootId(): string {
 let bootId: string | undefined;
 
 /**
- * Start time out of a line of `/proc/PID/stat`. Its second field is the
- * program's name in parentheses, which may itself hold blanks and parentheses.
+ * The start time in a line of `/proc/PID/stat`. Its second field is the
+ * program's name in parentheses, which may itself contain blanks and
+ * parentheses.
  *
- * @returns undefined if it is no such line
+ * @returns undefined if the line has another form
  */
 export function startOfStat(stat: string): number | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
@@ -49,13 +53,13 @@ export function isStopped(pid: number): boolean {
   return /^[Tt] /.test(stat.slice(stat.lastIndexOf(")") + 2));
 }
 
-/** When a process was started, in clock ticks; undefined if it has ended. */
+/** The start time of a process, in clock ticks; undefined if it has ended. */
 export function startOf(pid: number): number | undefined {
   return startOfStat(readIfThere(`/proc/${pid}/stat`) ?? "");
 }
 
 /**
- * Who a running QEMU is.
+ * The identity of a running QEMU.
  *
  * @returns undefined if it has ended
  */
@@ -69,7 +73,7 @@ export function processIdentity(
 }
 
 /**
- * Compares a process of old with the one there is now.
+ * Compares a noted process with the running one.
  *
  * @param now undefined if none runs
  */
@@ -84,14 +88,15 @@ export function compareProcess(
 }
 
 /**
- * Whether the very process of old still runs; `another`: its pid is somebody
- * else's now.
+ * Whether the noted process still runs; `another`: another process has its pid
+ * now.
  */
 export function lookForProcess(then: ProcessIdentity): ProcessChange {
   if (then.boot !== readBootId()) return "gone";
   const live = qemuWithPid(then.pid, then.name);
   if (live !== undefined) return compareProcess(then, processIdentity(live));
   const start = startOf(then.pid);
-  // One that has ended and was not waited for has no command line any more.
+  // A process that has ended and was not waited for has no command line any
+  // more.
   return start === undefined || start === then.start ? "gone" : "another";
 }

@@ -1,35 +1,35 @@
 /**
- * The header of a qcow2 image: docs/interop/qcow2.rst of QEMU. Nothing in it
- * is trusted: a guest of earlier days may have written it.
+ * The header of a qcow2 image: docs/interop/qcow2.rst of QEMU. Nothing in it is
+ * trusted: a guest may have written it earlier.
  *
  * @module
  */
 
 import { hugeFault } from "./disk_size.ts";
 
-/** Formats of an image; what it is in is said, never probed. */
+/** Formats of an image; the format is always given, never probed. */
 export const FORMATS = ["raw", "qcow2"] as const;
 
 /** One of {@linkcode FORMATS}. */
 export type DiskFormat = typeof FORMATS[number];
 
-/** What an image says of the one below it. */
+/** The part of an image that names the image below. */
 export interface Backing {
-  /** As written: a path, `json:{…}`, a URI, anything. */
+  /** As written: a path, `json:{…}`, a URI, or any other text. */
   readonly name: string;
   /** As written; undefined if the image does not say. */
   readonly format: string | undefined;
 }
 
-/** What matters of a header. */
+/** The used parts of a header. */
 export type Qcow2Header = Readonly<ReturnType<typeof parseQcow2>>;
 
-/** Says what is wrong with an image. */
+/** A fault of an image. */
 export class ImageFault extends Error {}
 
 const MAGIC = 0x514649fb;
 
-/** Bytes of a header whose beginning tells that it is one. */
+/** Bytes at the beginning that show the format. */
 export const MAGIC_BYTES = 4;
 
 /** Smallest and largest cluster: 512 bytes, 2 MiB. */
@@ -40,17 +40,17 @@ const MAX_NAME_BYTES = 1023;
 const V2_HEADER_BYTES = 72;
 const V3_HEADER_BYTES = 104;
 
-/** As much of an image as its header can take, its extensions included. */
+/** The longest header of an image, with its extensions. */
 export const HEADER_BYTES = 65_536;
 
-/** Bits of `incompatible_features` that change nothing for us. */
+/** Bits of `incompatible_features` that do not matter here. */
 const HARMLESS = 1n << 0n | 1n << 3n | 1n << 4n;
 const CORRUPT = 1n << 1n;
 const DATA_FILE = 1n << 2n;
 
 const EXTENSION = { end: 0, format: 0xe2792aca, dataFile: 0x44415441 };
 
-/** Whether an image begins as qcow2 does. */
+/** Whether an image begins like qcow2. */
 export function isQcow2(bytes: Uint8Array): boolean {
   return bytes.length >= MAGIC_BYTES &&
     viewOf(bytes).getUint32(0) === MAGIC;
@@ -60,7 +60,7 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** A text of an image, one character a byte where it is no UTF-8. */
+/** A text of an image, one character a byte if it is not UTF-8. */
 function textOf(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
@@ -75,7 +75,7 @@ function refuseFeatures(features: bigint): void {
   throw new ImageFault(`it has unknown features (0x${unknown.toString(16)})`);
 }
 
-/** The backing format among the extensions. */
+/** The backing format in the extensions. */
 function formatOf(
   bytes: Uint8Array,
   { from, end }: { from: number; end: number },
@@ -124,7 +124,7 @@ function backingOf(
 /**
  * Reads a header.
  *
- * @param bytes up to {@linkcode HEADER_BYTES} from the image's begin
+ * @param bytes up to {@linkcode HEADER_BYTES} from the beginning of the image
  * @throws {ImageFault}
  */
 export function parseQcow2(bytes: Uint8Array) {

@@ -1,7 +1,7 @@
 /**
- * Whether QEMU itself can open a file of this node: asked of the kernel, with
- * QEMU's credentials, below QEMU's root directory. No permission bit and no
- * ACL is judged here.
+ * Whether QEMU itself can open a file of this node. The kernel is asked, with
+ * QEMU's credentials, below QEMU's root directory. No permission bit and no ACL
+ * is judged here.
  *
  * @module
  */
@@ -28,11 +28,11 @@ import { isNodev } from "../sys/mount.ts";
 import type { Confinement } from "./confinement.ts";
 import { identityOf } from "./identity.ts";
 
-/** What is looked for. */
+/** The file to look for. */
 export interface Wanted {
-  /** Absolute, as QEMU will open it. */
+  /** Absolute, the path that QEMU will open. */
   readonly path: string;
-  /** What must be found there: {@linkcode identityOf}. */
+  /** The identity that must be found there: {@linkcode identityOf}. */
   readonly identity: string;
   /** How QEMU will open it. */
   readonly access: AccessMode;
@@ -47,10 +47,10 @@ function tooOld(needed: string): string {
   return `this check needs Linux ${needed} or newer`;
 }
 
-/** It lacks openat2, which 5.6 has, or faccessat2. */
+/** The kernel lacks openat2, which Linux 5.6 has, or faccessat2. */
 const TOO_OLD = tooOld("5.8");
 
-/** What QEMU is asked by. */
+/** The parts of the confinement that a question needs. */
 type Asked = Pick<Confinement, "pid" | "credentials">;
 
 /** Asks with QEMU's credentials, at QEMU's root directory. */
@@ -59,7 +59,7 @@ function asQemu<T>({ pid, credentials }: Asked, ask: (root: Fd) => T): T {
   return actingAs(credentials, () => ask(root));
 }
 
-/** Likewise; a failure is an answer. */
+/** As {@linkcode asQemu}; a failure is an answer. */
 function answer(
   qemu: Asked,
   ask: (root: Fd) => string | undefined,
@@ -78,13 +78,14 @@ function isThere(fd: Fd, { path, identity }: Wanted): string | undefined {
 }
 
 /**
- * How far QEMU gets with a path: to the file itself, whoever owns it, and to
- * opening that for reading or writing. Opens nothing, so that a dry run may ask.
+ * How far QEMU gets with a path: to the file itself, whatever its owner, and to
+ * opening the file for reading or writing. Opens nothing, so that a dry run may
+ * ask.
  *
  * The path was walked, and the file opened, by a thread with a deadline before:
- * a dead file system has been met there.
+ * a dead file system was noticed there.
  *
- * @returns what stands in the way of each, undefined if nothing
+ * @returns the obstacle of each, undefined if there is none
  */
 export function lookAsQemu(
   qemu: Confinement,
@@ -108,9 +109,9 @@ export function lookAsQemu(
 }
 
 /**
- * Whether QEMU gets at something of its own: a socket, a configuration file.
+ * Whether QEMU can reach its own file: a socket, a configuration file.
  *
- * @returns what stands in the way, undefined if nothing
+ * @returns the obstacle, undefined if there is none
  */
 export function seesAsQemu(
   qemu: Confinement,
@@ -126,7 +127,10 @@ export function seesAsQemu(
 /** An open that takes longer would hang QEMU, too. In milliseconds. */
 const OPEN_TIMEOUT_MS = 5_000;
 
-/** A failure says nothing here: only QEMU's own open does; but EIO was slow. */
+/**
+ * A failure means nothing here: only QEMU's own open counts; but a slow EIO
+ * does.
+ */
 async function tryToOpen(
   path: string,
   flags: number,
@@ -141,10 +145,10 @@ async function tryToOpen(
 }
 
 /**
- * Walks to a file and opens it as root in a thread, with a deadline: to be
- * asked at once before {@linkcode openAsQemu}.
+ * Walks to a file and opens it as root in a thread, with a deadline. Call it
+ * directly before {@linkcode openAsQemu}.
  *
- * @returns why it cannot be asked any further, undefined if it can
+ * @returns why the question cannot go on, undefined if it can
  */
 export async function opensInTime(
   { pid }: Pick<Confinement, "pid">,
@@ -153,8 +157,8 @@ export async function opensInTime(
   const mode = access === "rw" ? O.RDWR : O.RDONLY;
   using limit = new TimeLimit(OPEN_TIMEOUT_MS);
   try {
-    // An absolute link leads out of QEMU's root directory here: then the walk
-    // below is the first, and its file is opened in time all the same.
+    // An absolute link leads out of QEMU's root directory here. Then the walk
+    // below is the first one, but its file is still opened in time.
     const label = path;
     await tryToOpen(`/proc/${pid}/root${path}`, O.PATH, { label, limit });
     using root = openRootOf(pid);
@@ -171,11 +175,12 @@ export async function opensInTime(
 /**
  * Opens a file exactly as QEMU will, and closes it again.
  *
- * It opens on the main thread and without a deadline, because credentials are
- * a thread's own and a threaded FFI call runs on any (../sys/credentials.ts).
- * {@linkcode opensInTime} has opened the same file a moment before.
+ * It opens on the main thread and without a deadline, because credentials
+ * belong to a thread and a threaded FFI call runs on any thread
+ * (../sys/credentials.ts). {@linkcode opensInTime} has opened the same file a
+ * moment before.
  *
- * @returns what stands in the way, undefined if nothing
+ * @returns the obstacle, undefined if there is none
  */
 export function openAsQemu(
   qemu: Confinement,
@@ -188,7 +193,7 @@ export function openAsQemu(
   });
 }
 
-/** A name that no file has: what the kernel says of it tells of the directory. */
+/** A name that no file has: the kernel's answer tells about the directory. */
 const NO_FILE = ".kvm-hotplug-no-such-file";
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Whether a block device of this node takes SCSI commands, as QEMU's
- * pass-through drivers need it.
+ * Whether a block device of this node accepts SCSI commands, which QEMU's
+ * pass-through drivers need.
  *
  * @module
  */
@@ -31,7 +31,7 @@ function versionOf(fd: Fd): number {
 }
 
 /**
- * Asks what QEMU will ask; nothing of the device is read.
+ * Asks the questions that QEMU will ask; reads no data of the device.
  *
  * @param pinned O_PATH; stays the caller's
  * @returns why QEMU would refuse it, undefined if it would not

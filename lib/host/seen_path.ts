@@ -1,5 +1,5 @@
 /**
- * A path as another process sees it: below its root, through its mounts.
+ * A path in the view of another process: below its root, through its mounts.
  *
  * @module
  */
@@ -11,15 +11,16 @@ import { identityAt, leadOf } from "./identity.ts";
 /** As many links as the kernel follows: MAXSYMLINKS of linux/namei.h. */
 const MAX_LINKS = 40;
 
-/** Where a path leads for a process. */
+/** The target of a path for a process. */
 export interface SeenPath {
-  /** Undefined if it leads nowhere. */
+  /** Undefined if there is none. */
   readonly identity: string | undefined;
   /**
-   * When the path can have begun to lead there, in milliseconds since 1970: the
-   * last change of a link on the way, of a directory with such a link or of the
-   * directory with the file. A directory changes also when it is renamed itself;
-   * those above it are not looked at, what else lies there changes too often.
+   * The earliest time at which the path can have begun to lead there, in
+   * milliseconds since 1970: the last change of a link on the way, of a
+   * directory with such a link or of the directory with the file. A directory
+   * changes also when it is renamed itself. Directories above are not checked,
+   * because other files in them change too often.
    *
    * @default Infinity if it leads nowhere
    */
@@ -31,7 +32,7 @@ interface Link {
   readonly changedMs: number;
 }
 
-/** Both: mtime can be set back, and ctime is not kept by every file system. */
+/** Both: mtime can be set back, and not every file system keeps ctime. */
 function changedAt({ ctime, mtime }: Deno.FileInfo): number {
   return Math.max(ctime?.getTime() ?? Infinity, mtime?.getTime() ?? Infinity);
 }
@@ -44,7 +45,7 @@ function namedAt(path: string): number {
 function linkAt(path: string): Link | undefined {
   const info = Deno.lstatSync(path);
   if (!info.isSymlink) return undefined;
-  // Also a link that was renamed has changed.
+  // A link that was renamed has changed, too.
   const changedMs = Math.max(changedAt(info), namedAt(path));
   return { target: Deno.readLinkSync(path), changedMs };
 }
@@ -75,8 +76,9 @@ async function follow(root: string, path: string): Promise<SeenPath> {
 }
 
 /**
- * Where an absolute path leads for a process; nowhere if what lies there does
- * not answer. It is met in a thread first: each link is read on the main one.
+ * The target of an absolute path for a process; none if the file there does not
+ * answer. A thread walks the path first, because each link is read on the main
+ * thread.
  */
 export async function seenBy(pid: number, path: string): Promise<SeenPath> {
   const root = `/proc/${pid}/root`;
@@ -85,7 +87,7 @@ export async function seenBy(pid: number, path: string): Promise<SeenPath> {
     return await follow(root, path);
   } catch (error) {
     passShortage(error);
-    // Missing, no directory, or the process has ended.
+    // Missing, not a directory, or the process has ended.
     return NOWHERE;
   }
 }
@@ -94,7 +96,7 @@ export async function seenBy(pid: number, path: string): Promise<SeenPath> {
 const TICKS = 100;
 
 /**
- * When a process was started, in milliseconds since 1970.
+ * The start time of a process, in milliseconds since 1970.
  *
  * @param startTicks field 22 of /proc/PID/stat
  */

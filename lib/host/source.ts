@@ -1,6 +1,6 @@
 /**
- * What a disk is made of: a file or block device of this node, looked at and
- * opened without trust in its path.
+ * The source of a disk: a file or block device of this node, checked and opened
+ * without trust in its path.
  *
  * @module
  */
@@ -30,37 +30,39 @@ import {
 } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
-/** A file or block device that was looked at. */
+/** A file or block device that was checked. */
 export interface Source {
-  /** Absolute, as it was given: links in it are not resolved. */
+  /** Absolute, as given: links in it are not resolved. */
   readonly path: string;
   /** Anything else is refused: INTERFACE, "Safety". */
   readonly kind: "file" | "block" | "uri";
-  /** To the byte, a sector or more; 0 for a URI: QEMU alone knows. */
+  /** To the byte, a sector or more; 0 for a URI: only QEMU knows the size. */
   readonly sizeBytes: number;
-  /** Names the inode or block device: {@linkcode identityOf}. */
+  /** Identity of the inode or block device: {@linkcode identityOf}. */
   readonly identity: string;
   /** The path without links, as the kernel names the open file. */
   readonly resolved: string;
-  /** Whether it can be used past the page cache, O_DIRECT, if asked. */
+  /** Whether O_DIRECT works, if asked. */
   readonly direct: boolean | undefined;
-  /** Why it cannot be written to, undefined if it can: an errno's name. */
+  /** Why it cannot be written, undefined if it can: an errno's name. */
   readonly writeFault: string | undefined;
-  /** The process whose image lock is in the way, undefined if none is. */
+  /**
+   * The process with an image lock that conflicts, undefined if there is none.
+   */
   readonly inUseBy: string | undefined;
-  /** Whether it begins as a qcow2 image does. @default "no" */
+  /** Whether it begins like a qcow2 image. @default "no" */
   readonly magic?: "qcow2" | "no";
   /** Of a block device, in bytes. */
   readonly blockSizes?: BlockSizes | undefined;
 }
 
 /**
- * Longest look at a source, in milliseconds: a dead NFS, or a DRBD without its
- * peer, holds whoever opens it.
+ * Longest look at a source, in milliseconds: a dead NFS server, or a DRBD
+ * without its peer, blocks each open.
  */
 export const SOURCE_TIMEOUT_MS = 5_000;
 
-/** What keeps a source from being used, as the caller is told of it. */
+/** The error that says why a source cannot be used. */
 function cannotUse(path: string, error: unknown): unknown {
   const isLate = error instanceof DeadlineError;
   if (!isLate && !(error instanceof SysError)) return error;
@@ -70,7 +72,8 @@ function cannotUse(path: string, error: unknown): unknown {
 }
 
 /**
- * Opens a source O_PATH: nothing of it is touched, and it stays the same.
+ * Opens a source with O_PATH: this touches nothing, and the inode stays the
+ * same.
  *
  * @returns an fd the caller owns
  * @throws {HotplugError} `refused`
@@ -99,7 +102,7 @@ export function reopenWithin(
   return openFileWithin(procPath(pinned), flags, { label, limit });
 }
 
-/** Every fd of another process that shows and is this file. */
+/** Every visible fd of another process that has this file open. */
 function* fdsOf(identity: string): Generator<{ pid: number; fd: number }> {
   for (const { name } of Deno.readDirSync("/proc")) {
     const pid = Number(name);
@@ -108,16 +111,19 @@ function* fdsOf(identity: string): Generator<{ pid: number; fd: number }> {
   }
 }
 
-/** Names the first process that has this file open, undefined if none shows. */
+/**
+ * Names the first process that has this file open, undefined if none is
+ * visible.
+ */
 function holderOf(identity: string): string | undefined {
   const first = fdsOf(identity).next().value;
   return first && titleOf(first.pid);
 }
 
 /**
- * Bytes on which QEMU locks an image (block/file-posix.c, RAW_LOCK_*): from
- * 100 what it uses (101 writing, 103 resizing), from 200 what it lets nobody
- * else do (201 writing).
+ * Bytes on which QEMU locks an image (block/file-posix.c, RAW_LOCK_*): from 100
+ * the permissions that it uses (101 writing, 103 resizing), from 200 the
+ * permissions that it denies to others (201 writing).
  */
 const LOCKED_IF_WRITTEN = [101, 103];
 const LOCKED_AGAINST_WRITING = [201];
@@ -160,7 +166,8 @@ function kindOf(status: FileStatus, path: string): "file" | "block" {
 }
 
 /**
- * EXCL on a block device: refused while it is mounted or part of another.
+ * EXCL on a block device: refused while it is mounted or part of another
+ * device.
  *
  * @param what for the message: `the block device`
  */
@@ -186,8 +193,9 @@ async function openToLook(
 }
 
 /**
- * Opens what is there under another name O_PATH. The name may be of another
- * mount namespace, or gone: who has it open has the inode.
+ * Opens the file of another name with O_PATH. The name may belong to another
+ * mount namespace, or be gone: then a process that has it open leads to the
+ * inode.
  */
 async function pinAlias(
   { path, identity }: Alias,
@@ -209,7 +217,7 @@ async function pinAlias(
   return undefined;
 }
 
-/** Who uses the same data over a loop device. */
+/** The process that uses the same data through a loop device. */
 async function aliasUser(
   { path, identity }: { readonly path: string; readonly identity: string },
   { access }: SourceNeeds,
@@ -239,7 +247,7 @@ async function canBeDirect(pinned: Fd, limit: TimeLimit): Promise<boolean> {
   }
 }
 
-/** What a disk will need of its source, asked before anything is changed. */
+/** The needs of a disk, checked before anything is changed. */
 export interface SourceNeeds {
   /** Whether the guest writes. */
   readonly access: "rw" | "ro";
@@ -252,7 +260,7 @@ type Looked = Pick<
   "sizeBytes" | "inUseBy" | "magic" | "writeFault" | "blockSizes"
 >;
 
-/** What only an opened source tells. */
+/** Facts that only an opened source tells. */
 async function lookInto(
   { pinned, status, kind }: {
     readonly pinned: Fd;
@@ -317,13 +325,13 @@ export function uriSource(uri: string): Source {
 }
 
 /**
- * Looks at a source without opening it for writing.
+ * Checks a source without opening it for writing.
  *
  * @param path absolute
- * @returns what was found, and an O_PATH fd of it, which the caller owns: all
- * that comes later happens to that inode
- * @throws {HotplugError} `refused`: missing, empty, mounted, or
- * neither a block device nor a regular file
+ * @returns the result, and an O_PATH fd of the source, which the caller owns:
+ * everything that follows happens to that inode
+ * @throws {HotplugError} `refused`: missing, empty, mounted, or neither a block
+ * device nor a regular file
  */
 export async function inspectSource(
   path: string,
@@ -339,9 +347,9 @@ export async function inspectSource(
   }
 }
 
-/** How a source is opened. */
+/** Options for opening a source. */
 export interface OpenSourceOptions extends SourceNeeds {
-  /** What must be found there: {@linkcode identityOf}. */
+  /** The identity that must be found there: {@linkcode identityOf}. */
   readonly identity: string;
 }
 

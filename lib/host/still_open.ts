@@ -1,6 +1,6 @@
 /**
- * Whether QEMU still has open what was changed on this node for it: then it
- * stays as it is. INTERFACE, promise 6.
+ * Whether QEMU still has a file open that was changed on this node: then the
+ * change stays. INTERFACE, promise 6.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { holds } from "./process.ts";
 /**
  * Asks the kernel.
  *
- * @param holder the process; undefined: it is known to have let go
+ * @param holder the process; undefined: QEMU is known to have closed it
  */
 export function isStillOpen(
   access: AccessRecord | undefined,
@@ -24,7 +24,7 @@ export function isStillOpen(
   return holder !== undefined && holds(holder, identityReached(access));
 }
 
-/** Tells a person of it. Pure. */
+/** The remark for a person. Pure. */
 export function stillOpen(access: AccessRecord): Remark {
   const what = access.way === "chown"
     ? `${access.path} still belongs to uid ${access.to}`

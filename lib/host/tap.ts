@@ -23,26 +23,28 @@ const IFF_NO_PI = 0x1000;
 const IFF_VNET_HDR = 0x4000;
 const IFF_MULTI_QUEUE = 0x0100;
 const IFF_PERSIST = 0x0800;
-/** The name must not exist yet; without it, a foreign tap would be joined. */
+/**
+ * The name must not exist yet; without this flag we would join a foreign tap.
+ */
 const IFF_TUN_EXCL = 0x8000;
 
 /** struct ifreq of linux/if.h: the name, then a union that begins with flags. */
 const IFREQ_BYTES = 40;
 const IFNAMSIZ = 16;
 
-/** What kind of tap is made. */
+/** Properties of a new tap. */
 export interface TapOptions {
   /** At most 15 characters; null for the kernel's choice. */
   readonly name: string | null;
-  /** Queue pairs, 1 to 32; an fd each. */
+  /** Queue pairs, 1 to 32; one fd each. */
   readonly queues: number;
-  /** Ask for virtio-net headers where the kernel has them. */
+  /** Ask for virtio-net headers if the kernel has them. */
   readonly vnetHdr: "on" | "off";
 }
 
 /** A tap; it vanishes with the last fd, which the caller owns. */
 export interface Tap {
-  /** As the kernel completed it, at most 15 characters. */
+  /** The name that the kernel completed, at most 15 characters. */
   readonly name: string;
   /** One for each queue, in order; the caller's to close. */
   readonly fds: readonly Fd[];
@@ -81,10 +83,10 @@ export function openTap(options: TapOptions): Tap {
 }
 
 /**
- * Makes a tap with an fd per queue, or joins the one of this name that nobody
- * has open.
+ * Makes a tap with an fd per queue, or joins an existing tap of this name that
+ * no process has open.
  *
- * @throws {SysError} EBUSY if somebody has it open; no fd is left then
+ * @throws {SysError} EBUSY if a process has it open; no fd is left then
  */
 export function joinTap(options: TapOptions & { name: string }): Tap {
   return open(options, 0);
@@ -112,11 +114,11 @@ function open({ name, queues, vnetHdr }: TapOptions, more: number): Tap {
   }
 }
 
-/** A tap that stays when nobody has it open. */
+/** A tap that stays when no process has it open. */
 export interface KeptTapOptions extends TapOptions {
   /** At most 15 characters. */
   readonly name: string;
-  /** Who may open it. */
+  /** The user who may open it. */
   readonly uid: number;
 }
 
@@ -137,7 +139,7 @@ export function keepTap({ uid, ...options }: KeptTapOptions): void {
   }
 }
 
-/** What the kernel shows of a tap: drivers/net/tun.c, tun_dev_attrs. */
+/** The attributes of a tap in sysfs: drivers/net/tun.c, tun_dev_attrs. */
 function readTap(name: string): { flags: number; owner: number } | undefined {
   const read = (file: string) =>
     readText(`/sys/class/net/${name}/${file}`).trim();
@@ -148,10 +150,10 @@ function readTap(name: string): { flags: number; owner: number } | undefined {
 }
 
 /**
- * Removes a tap that was kept for somebody; one of another's, or one that does
- * not stay by itself, is left alone. May be repeated.
+ * Removes a tap that was kept for a user. A tap of another user, or one that
+ * does not stay by itself, is left alone. May be repeated.
  *
- * @throws {SysError} EBUSY while somebody has it open
+ * @throws {SysError} EBUSY while a process has it open
  */
 export function removeKeptTap(
   { name, uid }: Pick<KeptTapOptions, "name" | "uid">,
@@ -183,7 +185,7 @@ export function tapSupport(): {
 
 /**
  * Whether a network interface of this name exists; a name from a file may be
- * none that the kernel gives: dev_valid_name of net/core/dev.c.
+ * one that the kernel never accepts: dev_valid_name of net/core/dev.c.
  */
 export function interfaceExists(name: string): boolean {
   return /^(?!\.\.?$)[^\s/\0]{1,15}$/.test(name) && name.isWellFormed() &&
@@ -200,7 +202,10 @@ export function hasVnetHdr(tap: string): boolean {
   return ((readTap(tap)?.flags ?? 0) & IFF_VNET_HDR) !== 0;
 }
 
-/** The bridge of the kernel that an interface is a port of, if it is one. */
+/**
+ * The kernel bridge of which an interface is a port; undefined if there is
+ * none.
+ */
 export function bridgeOf(name: string): string | undefined {
   const path = `/sys/class/net/${name}/master`;
   const link = ifThere(() => Deno.readLinkSync(path));
@@ -222,8 +227,8 @@ export function listBridges(): string[] {
 const COMMUNICATION = "gnt.com.";
 
 /**
- * A name for the tap of a communication NIC as Ganeti's start gives it: one
- * more than the highest there is. Ganeti's script goes by it: SPEC 6.2.
+ * A name for the tap of a communication NIC, in the form of Ganeti's start: the
+ * highest existing number plus one. Ganeti's script depends on it: SPEC 6.2.
  */
 export function communicationTap(
   there: readonly string[] = namesIn("/sys/class/net"),

@@ -1,6 +1,6 @@
 /**
- * Which processes have a tap open. Ganeti's noded may: what it starts inherits
- * the fds that it opened for QEMU.
+ * The processes that have a tap open. Ganeti's noded may have one open: a
+ * process that it starts inherits the fds that it opened for QEMU.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface HeldTap {
   readonly way: "held";
   /** At most 15 characters. */
   readonly name: string;
-  /** The kernel's number: one of the same name that was made since has another. */
+  /** The kernel's number: a later tap of the same name has another number. */
   readonly ifindex: number;
 }
 
@@ -25,7 +25,7 @@ export function interfaceIndex(name: string): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-/** Whether the tap itself is there, and no other of its name. */
+/** Whether the tap itself is there, and not another tap of its name. */
 export function isSameTap(
   { name, ifindex }: Pick<HeldTap, "name" | "ifindex">,
 ): boolean {
@@ -52,7 +52,7 @@ export function holdersOf(tap: string): Holder[] {
     });
 }
 
-/** Names them. Pure. */
+/** Their names for a message. Pure. */
 export function holdersText(holders: readonly Holder[]): string {
   return holders.map(({ pid, command }) => `process ${pid} (${command})`)
     .join(", ") || "a process that is not visible from here";

@@ -1,6 +1,7 @@
 /**
- * Whether a tap still hangs where it was joined. People and other tools delete
- * a bridge and make it anew, move a tap, set it down: QEMU hears of none of it.
+ * Whether a tap is still connected to its network. People and other tools
+ * delete a bridge and make it again, move a tap, or set it down; QEMU does not
+ * notice.
  *
  * @module
  */
@@ -70,7 +71,9 @@ const CUTS: Record<NicMode, typeof bridgeCut | undefined> = {
   ext: undefined,
 };
 
-/** What is between the tap and its network; a tool that fails tells nothing. */
+/**
+ * The fault between the tap and its network; a tool that fails gives no answer.
+ */
 async function networkCut(
   tap: string,
   on: Attachment,
@@ -84,9 +87,9 @@ async function networkCut(
 }
 
 /**
- * How a tap is cut off from what it is to hang on, as a sentence goes on.
+ * How a tap is cut off from its network, as a sentence goes on.
  *
- * @param on with a script that only its user knows: nothing can be told
+ * @param on with a script that the user gave, the answer is unknown
  * @returns empty if it is not
  */
 export async function cutsOf(tap: string, on: Attachment): Promise<string[]> {

@@ -1,6 +1,6 @@
 /**
- * A tap that packets are routed to: SPEC 6.2. The node answers for the guest's
- * address on its other links, and forwards.
+ * A tap to which packets are routed: SPEC 6.2. The node answers for the guest's
+ * address on its other links, and forwards packets.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import { O } from "../sys/layout.ts";
 import { ip, ipBatch } from "./network.ts";
 import { interfaceExists } from "./tap.ts";
 
-/** Where the route is. */
+/** The address and the table of a route. */
 export interface RouteTo {
   /** The guest's address. */
   readonly ip: string | null;
-  /** Routing table that the guest's packets go by; null: the main one. */
+  /** Routing table for the guest's packets; null: the main one. */
   readonly link: string | null;
 }
 
-/** The option of ip(8) for an address. */
+/** The option of ip(8) for the family of an address. */
 export function familyOf(address: string): "-4" | "-6" {
   return address.includes(":") ? "-6" : "-4";
 }
 
-/** What answers for the guest on the node's other links. */
+/** The settings by which the node answers for the guest on its other links. */
 const PROXIES = [["ipv4", "proxy_arp"], ["ipv6", "proxy_ndp"]] as const;
 
 function isFolder(path: string): boolean {
@@ -41,7 +41,7 @@ function setSwitch(path: string): void {
   }
 }
 
-/** The rules by which a tap's packets go by a table. */
+/** Removes the rules that send a tap's packets to a table. */
 async function dropRules(tap: string, family: "-4" | "-6"): Promise<void> {
   const rules = await ip([family, "rule", "show", "iif", tap]);
   const count = rules.split("; ").filter((one) => one !== "").length;
@@ -65,15 +65,15 @@ export async function joinRoute(
   ], [family]);
   for (const [version, proxy] of PROXIES) {
     const folder = `${version}/conf/${tap}`;
-    // A node may do without IPv6.
+    // A node may have no IPv6.
     if (!isFolder(`/proc/sys/net/${folder}`)) continue;
     for (const name of [proxy, "forwarding"]) setSwitch(`${folder}/${name}`);
   }
 }
 
 /**
- * Takes the routes to a tap and its rules away: the kernel keeps a rule when
- * its interface goes. May be repeated.
+ * Removes the routes to a tap and its rules: the kernel keeps a rule when its
+ * interface goes. May be repeated.
  *
  * @throws {HotplugError} `host-error`
  */
@@ -83,7 +83,8 @@ export async function leaveRoute(
 ): Promise<void> {
   const family = familyOf(address ?? "");
   const mine = ["dev", tap, "proto", "static"];
-  // A table that does not exist cannot be flushed; this tells of all.
+  // A table that does not exist cannot be flushed; this command lists all
+  // routes.
   const there = interfaceExists(tap)
     ? await ip([family, "route", "show", "table", "all", ...mine])
     : "";

@@ -1,5 +1,5 @@
 /**
- * VLANs of a NIC in Ganeti's form: SPEC 6.2. The first one is that of untagged
+ * VLANs of a NIC in Ganeti's form: SPEC 6.2. The first VLAN is for untagged
  * frames, unless a colon stands before it.
  *
  * @module
@@ -9,16 +9,18 @@ import { isVlan } from "./network_words.ts";
 
 /** VLAN ids of one port. */
 export interface Vlans {
-  /** The one that frames without a tag belong to; null: they are dropped. */
+  /** The VLAN of frames without a tag; null: such frames are dropped. */
   readonly untagged: number | null;
-  /** Those whose frames keep their tag. */
+  /** VLANs with tagged frames. */
   readonly tagged: readonly number[];
 }
 
 /** Ids 0 and 4095 are reserved: IEEE 802.1Q. */
 const MAX_VLAN = 4094;
 
-/** Reads `100`, `.100`, `.100:200` or `:100:200`; undefined if it is none. */
+/**
+ * Reads `100`, `.100`, `.100:200` or `:100:200`; undefined for another form.
+ */
 export function parseVlans(text: string): Vlans | undefined {
   if (!isVlan(text)) return undefined;
   const ids = text.replace(/^[.:]/, "").split(":").map(Number);
@@ -32,8 +34,8 @@ export function parseVlans(text: string): Vlans | undefined {
 /**
  * The commands of bridge(8) that give a port these VLANs and no other.
  *
- * @param bridge.preset the VLAN that a new port has, 0 if none
- * @param bridge.uplinks ports that lead to other machines: they carry all
+ * @param bridge.preset the VLAN of a new port, 0 if none
+ * @param bridge.uplinks ports that lead to other machines: they carry all VLANs
  */
 export function vlanLines(
   port: string,
@@ -59,17 +61,17 @@ export function hasVlans(there: Vlans, wanted: Vlans): boolean {
   return there.untagged === wanted.untagged && sorted(there) === sorted(wanted);
 }
 
-/** What `bridge -j vlan show` tells of one port. */
+/** The data of one port in `bridge -j vlan show`. */
 interface ToldPort {
   readonly vlans?: readonly {
     readonly vlan: number;
-    /** The last of several. */
+    /** The last VLAN of a range. */
     readonly vlanEnd?: number;
     readonly flags?: readonly string[];
   }[];
 }
 
-/** The VLANs of a port, as `bridge -j vlan show dev PORT` tells of it. */
+/** The VLANs of a port in the output of `bridge -j vlan show dev PORT`. */
 export function readVlans(text: string): Vlans {
   const [port]: ToldPort[] = text === "" ? [] : JSON.parse(text);
   const all = port?.vlans ?? [];
