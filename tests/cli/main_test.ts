@@ -3,6 +3,14 @@ import type { Terminal } from "../../lib/commands/answer.ts";
 import { main } from "../../lib/cli/main.ts";
 import { HotplugError, remark } from "../../lib/errors.ts";
 import { setScreen } from "../../lib/words/text.ts";
+import {
+  disk,
+  present,
+  runtimeText,
+  sample,
+  sampleNames,
+} from "../support/facts.ts";
+import { unless } from "../support/left_out.ts";
 
 /** What a command line comes to, without any VM. */
 async function run(words: string, given: Partial<Terminal> = {}) {
@@ -25,6 +33,31 @@ async function run(words: string, given: Partial<Terminal> = {}) {
     setScreen(undefined);
   }
 }
+
+/** A node with the instance vm1, which does not run. */
+class Node implements Disposable {
+  readonly runDir = Deno.makeTempDirSync({ prefix: "kvm-hotplug-main-" });
+  readonly file = `${this.runDir}/kvm-hypervisor/conf/vm1.runtime`;
+
+  constructor(text: string) {
+    Deno.mkdirSync(`${this.runDir}/kvm-hypervisor/conf`, { recursive: true });
+    Deno.writeTextFileSync(this.file, text);
+  }
+
+  async run(words: string, given?: Partial<Terminal>) {
+    return await run(`${words} --run-dir ${this.runDir}`, given);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.runDir, { recursive: true });
+  }
+}
+
+/** Whoever changes an instance must be root. */
+const NOT_ROOT = Deno.uid() === 0 ? undefined : "not root";
+
+/** A file that the next change brings to today's form. */
+const OLD = sample(present(sampleNames().find((one) => /^02-2/.test(one))));
 
 const NOWHERE = "/nonexistent/ganeti";
 
@@ -57,7 +90,11 @@ Deno.test("main() answers a question on stdout, as text or one document", async 
   assertEquals([help.status, help.err], [0, ""]);
   assertMatch(help.out, /^Usage: kvm-hotplug disk add INSTANCE/);
   assertEquals((await run("list --version")).out, text.out);
-  assertEquals((await run("disk remove vm1 0 --help")).status, 0);
+  // Who asks for these looks at nothing of this node.
+  const fault = failing(new TypeError("odd"));
+  for (const words of ["disk remove vm1 0 --help", "list vm1 --version"]) {
+    assertEquals((await run(words, fault)).status, 0, words);
+  }
   // A question speaks, however quiet it is to be.
   assertEquals((await run("--version --quiet")).out, text.out);
 });
@@ -184,4 +221,91 @@ Deno.test("main() hides secrets, and what could move the cursor", async () => {
   assertEquals(err.includes("geheim"), false);
   assertMatch(err, /password=\*\*\*/);
   assertMatch(err, /^[\x20-\x7e\n]*$/);
+});
+
+Deno.test("main() colours what to look at first, on a terminal that takes it", async () => {
+  const mark = "\x1b[1;33m";
+  using broken = new Node("{");
+  const terminal = { stdoutIsTerminal: true };
+  const { status, out } = await broken.run("list", terminal);
+  assertEquals([status, out.split(mark).length], [0, 2]);
+  const plain = await broken.run("list");
+  assertEquals(out.replaceAll(mark, "").replaceAll("\x1b[0m", ""), plain.out);
+  const others = [
+    await broken.run("list --no-color", terminal),
+    await broken.run("list", {
+      ...terminal,
+      env: (name) => name === "NO_COLOR" ? "1" : undefined,
+    }),
+  ];
+  for (const { out } of [plain, ...others]) {
+    assertEquals(out.includes(mark), false);
+  }
+  using well = new Node(runtimeText({}));
+  const quiet = await well.run("list", terminal);
+  assertEquals([quiet.status, quiet.out.includes(mark)], [0, false]);
+});
+
+Deno.test("main() shows a file to the letter, and what it tells of it masked", async () => {
+  const [object] = disk(0, 12);
+  const uri = "nbd://joe:geheim@h/x";
+  using node = new Node(runtimeText({ disks: [[object, null, uri]] }));
+  for (const words of ["state show vm1", "state show vm1 --json"]) {
+    const { status, out } = await node.run(words);
+    assertEquals([status, out.includes(uri)], [0, true], words);
+  }
+  for (const words of ["list vm1", "list vm1 --json"]) {
+    const { status, out } = await node.run(words);
+    assertEquals([status, out.includes("geheim")], [0, false], words);
+    assertMatch(out, /nbd:\/\/joe:\*\*\*@h/);
+  }
+});
+
+Deno.test({
+  ...unless(
+    NOT_ROOT,
+    "main() says of a change what it did, unless it is to be quiet",
+  ),
+  async fn() {
+    const done = async (words: string) => {
+      using node = new Node(OLD);
+      const { status, out, err } = await node.run(`state upgrade vm1 ${words}`);
+      const isDone = Deno.readTextFileSync(node.file) !== OLD;
+      assertEquals([status, err], [0, ""]);
+      return { out, isDone };
+    };
+    const said = "Upgraded the runtime file of vm1\n";
+    assertEquals(await done(""), { out: said, isDone: true });
+    assertEquals(await done("--quiet"), { out: "", isDone: true });
+    const { out, isDone } = await done("--quiet --json");
+    assertEquals([JSON.parse(out).changed, isDone], [true, true]);
+    // What would be done is an answer.
+    const dry = await done("--quiet --dry-run");
+    assertMatch(dry.out, /^Would upgrade vm1/);
+    assertEquals(dry.isDone, false);
+  },
+});
+
+Deno.test({
+  ...unless(
+    NOT_ROOT,
+    "main() keeps the status of a change whose answer is lost",
+  ),
+  async fn() {
+    const lost = async (node: Node, words: string) => {
+      const { status, err } = await node.run(words, { out: broken });
+      assertMatch(err, /Cannot write the answer: Broken pipe/, words);
+      return [status, err.includes("the exit status still shows the result")];
+    };
+    using old = new Node(OLD);
+    assertEquals(await lost(old, "state upgrade vm1"), [0, true]);
+    // Nothing was changed.
+    assertEquals(await lost(old, "state upgrade vm1"), [5, false]);
+    assertEquals(await lost(old, "list"), [5, false]);
+    // Its status says that something remains.
+    Deno.writeTextFileSync(`${old.runDir}/kvm-hotplug/vm1.json`, "{", {
+      mode: 0o600,
+    });
+    assertEquals(await lost(old, "repair vm1"), [7, true]);
+  },
 });

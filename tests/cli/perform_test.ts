@@ -22,6 +22,17 @@ function terminal(given: Partial<Terminal> = {}): Terminal {
 
 const invocation = (words: string) => parseInvocation(words.split(" "));
 
+/** Whether this process has a file open. */
+function isOpen(path: string): boolean {
+  return [...Deno.readDirSync("/proc/self/fd")].some(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
+    } catch {
+      return false; // The directory's own descriptor, closed by now.
+    }
+  });
+}
+
 /** Carries words out by `act`, with a log; returns its audit lines. */
 async function audits(words: string, act: (call: Call) => Answer | undefined) {
   const log = Deno.makeTempFileSync();
@@ -31,6 +42,7 @@ async function audits(words: string, act: (call: Call) => Answer | undefined) {
       terminal(),
       (call) => act(call),
     ).catch(() => {});
+    assertEquals(isOpen(log), false);
     return Deno.readTextFileSync(log).split("\n").slice(0, -1)
       .map((line) => JSON.parse(line).audit);
   } finally {
