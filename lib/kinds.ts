@@ -158,7 +158,11 @@ export function recordedDevices(runtime: Runtime): readonly RecordedDevice[] {
 }
 
 /** What facts need of the kinds. */
-export const REGISTER: Register = { loadNotes, recorded: recordedDevices };
+export const REGISTER: Register = {
+  loadNotes,
+  recorded: recordedDevices,
+  asks: Object.assign({}, ...KINDS.map(({ asks }) => asks)),
+};
 
 /** Loads what the schema of documents tells of devices. */
 export async function loadKindViews(): Promise<KindView[]> {

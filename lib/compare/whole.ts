@@ -75,11 +75,13 @@ export interface Comparison extends Compared {
  * Looks at QEMU and node, and compares.
  *
  * @param qmp stays the caller's
+ * @param load loads all kinds that there are
  * @throws {HotplugError} status 4 if QEMU can be asked no more
  */
 export async function compareWhole(
   base: Facts,
   qmp: QmpSession,
+  load: typeof loadKinds = loadKinds,
 ): Promise<Comparison> {
   const { process } = base.qemu;
   const facts: WholeFacts = {
@@ -90,7 +92,7 @@ export async function compareWhole(
   };
   const finders = new Map<Difference, Kind<KindRequest>>();
   const differences: Difference[] = [];
-  const kinds = await loadKinds();
+  const kinds = await load();
   for (const kind of kinds) {
     const found = await kind.compare(facts, qmp);
     for (const one of found) finders.set(one, kind);

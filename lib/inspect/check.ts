@@ -87,7 +87,7 @@ async function readCheckFacts(
   // A VM whose file is missing or broken can be checked, and not be changed.
   if (fault !== undefined && !isRuntimeThere(paths.qmp)) throw fault;
   using qmp = await openMonitor(paths.qmp, options);
-  const answer = await askQemu(qmp, paths);
+  const answer = await askQemu(qmp, paths, REGISTER);
   const node = await readNode(paths, content);
   const facts = await completeFacts(node, await answer(), REGISTER);
   if (kind === "instance" && options.foreign === "refused") {

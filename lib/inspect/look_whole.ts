@@ -9,7 +9,7 @@ import { type OwnFacts, readOwnFacts } from "../engine/own_facts.ts";
 import { HotplugError, isDenied, type Remark, remarkOf } from "../errors.ts";
 import type { Confinement } from "../host/confinement.ts";
 import type { NicFiles } from "../host/nic_file.ts";
-import { loadNotes, recordedDevices } from "../kinds.ts";
+import { loadNotes, recordedDevices, REGISTER } from "../kinds.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
 import type { Difference } from "../plan/difference.ts";
 import { type QemuFacts, readNode } from "../plan/facts.ts";
@@ -58,7 +58,7 @@ export async function lookWhole(
     readonly content: RuntimeContent;
   },
 ): Promise<WholeLook> {
-  const answer = await askQemu(qmp, paths);
+  const answer = await askQemu(qmp, paths, REGISTER);
   // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);
   const qemu = await answer();

@@ -17,7 +17,7 @@ import { askQemu } from "../plan/ask_qemu.ts";
 import { type QemuFacts, readRecord, type Target } from "../plan/facts.ts";
 import { qemuView } from "../plan/view.ts";
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
-import { recordedDevices } from "../kinds.ts";
+import { recordedDevices, REGISTER } from "../kinds.ts";
 import type { MAP_BUS, MAP_SLOT, PCI_MEMBERS } from "./pci_schema.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
@@ -157,7 +157,7 @@ export async function pciMap(
   const runtime = known ? content.runtime : undefined;
   try {
     using qmp = await openMonitor(paths.qmp, options);
-    const answer = await askQemu(qmp, paths);
+    const answer = await askQemu(qmp, paths, REGISTER);
     const qemu = await answer();
     const uidText = kind === "instance" ? readUidText(paths) : undefined;
     const confinement = qemu.process && readConfinement(qemu.process);

@@ -17,7 +17,7 @@ import { instancePaths } from "../state/instance.ts";
 import { optionValues } from "../state/fixed_command.ts";
 import type { Runtime } from "../state/runtime.ts";
 import { readUidFile } from "../state/uid_file.ts";
-import { loadKinds } from "../kinds.ts";
+import { loadKinds, REGISTER } from "../kinds.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
 
 /** What a command line is made from. */
@@ -132,7 +132,7 @@ async function wordsOf(
   };
   try {
     using qmp = await openMonitor(paths.qmp, options);
-    return await words(await (await askQemu(qmp, paths))(), qmp);
+    return await words(await (await askQemu(qmp, paths, REGISTER))(), qmp);
   } catch (error) {
     if (!isDown(error)) throw nothingChanged(error);
     return await words(undefined);

@@ -117,7 +117,7 @@ async function compare(
   }
   using qmp = await openMonitor(paths.qmp, options);
   try {
-    const answer = await askQemu(qmp, paths);
+    const answer = await askQemu(qmp, paths, REGISTER);
     const node = await readNode(paths, content);
     const facts = await completeFacts(node, await answer(), REGISTER);
     return (await compareWhole(facts, qmp)).differences;

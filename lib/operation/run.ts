@@ -205,7 +205,7 @@ async function decide(
   if (request.kind === "identity-mend") {
     return await planIdentity(request, paths, content);
   }
-  const qemu = await askQemu(world.qmp, paths);
+  const qemu = await askQemu(world.qmp, paths, REGISTER);
   // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);
   const plan: Planner<KindRequest> = request.kind === "adopt"

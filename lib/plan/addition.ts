@@ -290,8 +290,8 @@ export interface Addition {
   readonly plug: QmpStep;
   /** What follows, such as its limits. */
   readonly after: readonly Step[];
-  /** Looks for it where it was put. */
-  readonly verify: Step;
+  /** Looks for it where it was put. @default QEMU's answer is enough */
+  readonly verify?: Step;
   /** What the user accepts with it. */
   readonly warnings: readonly (Remark | undefined)[];
 }

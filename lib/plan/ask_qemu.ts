@@ -40,7 +40,7 @@ import {
   selector,
 } from "../qmp/device_queries.ts";
 import { PCI, type PciDevice } from "../qmp/pci_query.ts";
-import { type Answers, sendAll } from "../qmp/query.ts";
+import { type Answers, type Questions, sendAll } from "../qmp/query.ts";
 import { list, text } from "../qmp/reading.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import {
@@ -87,17 +87,25 @@ const QUESTIONS = {
  * Asks a live QEMU for everything that matters. It works on the answers for
  * some milliseconds: time to do something else, once this has returned.
  *
+ * @param register what kinds ask besides
  * @returns awaits the answers
  */
 export async function askQemu(
   qmp: QmpSession,
   paths: InstancePaths,
+  { asks }: Pick<Register, "asks">,
 ): Promise<() => Promise<QemuFacts>> {
-  const answers = await sendAll(qmp, QUESTIONS);
+  const all: typeof QUESTIONS & Questions = { ...asks, ...QUESTIONS };
+  const answers = await sendAll(qmp, all);
   return async () => {
-    const told = await answers();
+    const answered: Readonly<Record<string, unknown>> = await answers();
+    const pick = (names: object) =>
+      Object.fromEntries(
+        Object.keys(names).map((name) => [name, answered[name]]),
+      );
+    const [told, more] = [pick(QUESTIONS) as Told, pick(asks)];
     const buses = await readBuses(told, qmp);
-    return readQemu({ ...told, buses }, qmp, paths);
+    return { ...readQemu({ ...told, buses }, qmp, paths), more };
   };
 }
 
@@ -180,7 +188,7 @@ export async function readFacts(
   register: Register,
 ): Promise<Facts> {
   const content = expectRuntime(paths);
-  const qemu = await askQemu(qmp, paths);
+  const qemu = await askQemu(qmp, paths, register);
   const node = await readNode(paths, content);
   return await completeFacts(node, await qemu(), register);
 }

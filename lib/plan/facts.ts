@@ -75,6 +75,8 @@ export interface QemuFacts {
   readonly fdsets: readonly Fdset[];
   /** Network backends by id. */
   readonly netdevs: ReadonlyMap<string, NetdevFacts>;
+  /** The answers to what kinds ask besides: {@linkcode KindName.asks}. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
 /** What every request on an instance depends on. */

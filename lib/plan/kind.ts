@@ -15,6 +15,7 @@ import type { PLACE } from "../state/entry_object.ts";
 import type { OwnDevice } from "../state/own_check.ts";
 import type { Check } from "../state/value_check.ts";
 import type { Facts, NodeFacts, QemuFacts } from "./facts.ts";
+import type { Questions } from "../qmp/query.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import type { Confinement } from "../host/confinement.ts";
@@ -37,6 +38,11 @@ export interface KindName {
    * of a list, or what words of `kvm_cmd` are. Pure.
    */
   recorded(runtime: Runtime): readonly RecordedDevice[];
+  /**
+   * What it asks of QEMU besides, whatever the request, by names that no other
+   * kind has: {@linkcode QemuFacts.more}. A QEMU may not have the command.
+   */
+  readonly asks?: Questions;
 }
 
 /** A kind whose devices are entries of a list of the runtime file. */

@@ -6,6 +6,7 @@
  */
 
 import type { LoadNotes } from "../engine/own_facts.ts";
+import type { Questions } from "../qmp/query.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import { noteOn, type OwnDevice, type OwnRecord } from "../state/own_check.ts";
 import type { DeviceEntry, RecordedDevice, Runtime } from "../state/runtime.ts";
@@ -16,6 +17,8 @@ export interface Register {
   readonly loadNotes: LoadNotes;
   /** All devices that a file records, in the order of the kinds. */
   recorded(runtime: Runtime): readonly RecordedDevice[];
+  /** What the kinds ask of QEMU besides. */
+  readonly asks: Questions;
 }
 
 /** Whether a device is an entry of a list: then it goes by its uuid. */

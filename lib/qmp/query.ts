@@ -13,6 +13,9 @@ export interface Query<T> extends Command {
   readonly read: (value: unknown) => T;
 }
 
+/** Questions by the names of their answers. */
+export type Questions = Readonly<Record<string, Query<unknown>>>;
+
 /** Asks one question. @throws as {@linkcode QmpSession.execute} */
 export async function ask<T>(qmp: QmpSession, query: Query<T>): Promise<T> {
   return query.read(await qmp.execute(query.execute, query.args));
@@ -31,7 +34,7 @@ export type Answers<Q> = {
  * @throws as {@linkcode ask}
  */
 export async function sendAll<
-  Q extends Readonly<Record<string, Query<unknown>>>,
+  Q extends Questions,
 >(
   qmp: QmpSession,
   queries: Q,
@@ -48,7 +51,7 @@ export async function sendAll<
 
 /** Asks several questions in one go and awaits the answers. */
 export async function askAll<
-  Q extends Readonly<Record<string, Query<unknown>>>,
+  Q extends Questions,
 >(qmp: QmpSession, queries: Q): Promise<Answers<Q>> {
   const answers = await sendAll(qmp, queries);
   return await answers();

@@ -41,7 +41,7 @@ async function decide(
   },
 ): Promise<Plan> {
   const node = await readNode(paths, expectRuntime(paths));
-  const qemu = await askQemu(world.qmp, paths);
+  const qemu = await askQemu(world.qmp, paths, REGISTER);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), REGISTER);
   const made = onePlan(await plan(withTap(facts)));

@@ -86,7 +86,7 @@ async function planOf(
 ): Promise<KnownPlan> {
   const paths = instancePaths(vm.runDir, vm.name);
   const node = await readNode(paths, expectRuntime(paths));
-  const qemu = await askQemu(world.qmp, paths);
+  const qemu = await askQemu(world.qmp, paths, REGISTER);
   const plan = await prepareKind(request, { node, world });
   const facts = await completeFacts(node, await qemu(), REGISTER);
   const made = onePlan(await plan(facts));
