@@ -1,6 +1,6 @@
 /**
- * The block graph: which node lies under which. Only this one question tells;
- * its name begins with `x-`, so an answer is never relied on to be there.
+ * The block graph: which node lies under which. Only this one question tells
+ * it; its name begins with `x-`, so no caller may rely on an answer.
  *
  * @module
  */
@@ -20,14 +20,14 @@ function read(value: unknown) {
       id: numberOf(id),
       /** `block-driver`, `block-backend` or `block-job`. */
       type: text(type),
-      /** Node-name; of a backend its name, or the QOM path of its device. */
+      /** Node-name; for a backend its name, or the QOM path of its device. */
       name: text(name),
     })),
     edges: list(graph.edges).map(({ parent, child, name }) => ({
       /** The id of the node above. */
       parent: numberOf(parent),
       child: numberOf(child),
-      /** What the child is for: `root`, `file`, `backing`, … */
+      /** The role of the child: `root`, `file`, `backing`, … */
       name: text(name),
     })),
   };
@@ -40,7 +40,7 @@ export const BLOCK_GRAPH: Query<BlockGraph> = {
   read,
 };
 
-/** Everything below these, and they themselves, from the top down. */
+/** These nodes and everything below them, from the top down. */
 export function reachedFrom(
   { nodes, edges }: BlockGraph,
   tops: readonly GraphNode[],
@@ -56,8 +56,8 @@ export function reachedFrom(
 }
 
 /**
- * The names of the nodes that serve this one alone, at any depth, each after
- * all that lie above it.
+ * The names of the nodes that serve only this node, at any depth, each after
+ * all nodes above it.
  */
 export function nodesUnder(
   { nodes, edges }: BlockGraph,
@@ -73,7 +73,8 @@ export function nodesUnder(
       const parents = edges.filter((one) => one.child === edge.child);
       const node = nodes.find((one) => one.id === edge.child);
       if (node === undefined || ids.has(node.id)) continue;
-      // With another parent it may be needed on; the last parent decides.
+      // A node with another parent may still be needed; the last parent
+      // decides.
       if (!parents.every((one) => ids.has(one.parent))) continue;
       ids.add(node.id);
       found.push(node);
@@ -83,8 +84,8 @@ export function nodesUnder(
 }
 
 /**
- * The names of the nodes that a disk's data goes through, from the top down;
- * what only backs an image is not among them.
+ * The names of the nodes through which a disk's data goes, from the top down;
+ * without nodes that only back an image.
  */
 export function dataNodes(
   { nodes, edges }: BlockGraph,
@@ -92,7 +93,7 @@ export function dataNodes(
 ): string[] {
   const names = [top];
   let at = nodes.find((one) => one.type === "block-driver" && one.name === top);
-  // A graph has no circles; an answer might.
+  // A graph has no circles, but an answer may have one.
   while (at !== undefined && names.length <= nodes.length) {
     const { id } = at;
     const edge = edges.find((one) => one.parent === id && one.name === "file");

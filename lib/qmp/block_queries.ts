@@ -1,5 +1,5 @@
 /**
- * Questions about block nodes, trays and fd sets that only few commands ask.
+ * Questions about block nodes, trays and fd sets that only a few commands ask.
  *
  * @module
  */
@@ -16,11 +16,11 @@ export const PROTOCOLS: readonly string[] = ["file", "host_device"];
 
 function readNode(one: Json) {
   return {
-    /** Begins with `#` if QEMU made it up. */
+    /** Begins with `#` if QEMU invented it. */
     name: text(one["node-name"]),
     /** Block driver: `raw`, `file`, `host_device`, … */
     driver: text(one.drv),
-    /** What it was opened from, a path or `json:…`. */
+    /** The source from which it was opened, a path or `json:…`. */
     file: text(one.file),
     /** Virtual size. */
     sizeBytes: size(object(one.image)["virtual-size"]),
@@ -71,11 +71,11 @@ export interface BlockExport {
   readonly id: string;
   /** `nbd`, `vhost-user-blk`, `fuse`, … */
   readonly type: string;
-  /** Node-name of what is exported. */
+  /** Node-name of the exported node. */
   readonly node: string;
 }
 
-/** The block exports; QEMU tells of them since 5.2. */
+/** The block exports; QEMU has this question since 5.2. */
 export const BLOCK_EXPORTS: Query<BlockExport[]> = {
   execute: "query-block-exports",
   ifMissing: "nothing",
@@ -94,9 +94,9 @@ function readTray(drive: Json) {
   return {
     /** Empty without a medium. */
     nodeName: text(object(drive.inserted)["node-name"]),
-    /** Whether the medium is out of the guest's reach. */
+    /** Whether the guest cannot reach the medium. */
     isOpen: drive.tray_open === true,
-    /** Whether the guest wants it to stay. */
+    /** Whether the guest has locked it. */
     isLocked: drive.locked === true,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * One QMP session on a raw unix socket, which is what lets a file descriptor
- * travel with the command that takes it.
+ * One QMP session on a raw unix socket, so that a file descriptor can travel
+ * with the command that takes it.
  *
  * @module
  */
@@ -19,10 +19,10 @@ import type {
 } from "./session_options.ts";
 import { QmpStream } from "./stream.ts";
 
-/** `negotiating` until qmp_capabilities is answered; `closed` is for good. */
+/** `negotiating` until qmp_capabilities is answered; `closed` is final. */
 export type State = "negotiating" | "ready" | "closed";
 
-/** Whether an error means that there is nothing of what was asked for. */
+/** Whether an error means that the object of the question does not exist. */
 function isNothing(command: Command | undefined, error: unknown): boolean {
   if (!(error instanceof QmpCommandError)) return false;
   if (command?.ifRefused === "nothing") return true;
@@ -46,8 +46,8 @@ export class QmpSession implements Disposable {
    * Connects and negotiates.
    *
    * @param path the socket's path, of any length
-   * @throws {SysError} if nobody listens there
-   * @throws {QmpNoGreetingError} connected, but somebody else is being served
+   * @throws {SysError} if no process listens there
+   * @throws {QmpNoGreetingError} connected, but QEMU serves another client
    * @throws {QmpProtocolError} | {QmpClosedError} | {QmpTimeoutError}
    */
   static async open(
@@ -74,7 +74,7 @@ export class QmpSession implements Disposable {
     }
   }
 
-  /** Where the session stands. */
+  /** The state of the session. */
   get state(): State {
     if (this.#stream.isClosed) return "closed";
     return this.#isReady ? "ready" : "negotiating";
@@ -87,7 +87,9 @@ export class QmpSession implements Disposable {
     return version;
   }
 
-  /** Credentials of whoever listens on the socket; may be a proxy. */
+  /**
+   * Credentials of the process that listens on the socket; it may be a proxy.
+   */
   peer() {
     return this.#stream.peer();
   }
@@ -112,14 +114,14 @@ export class QmpSession implements Disposable {
   }
 
   /**
-   * Sends several commands at once; QEMU carries them out one after the other
-   * while the caller does something else. For questions: if one is refused,
-   * the others are carried out all the same.
+   * Sends several commands at once; QEMU runs them one after the other while
+   * the caller does something else. For questions: if one is refused, QEMU
+   * still runs the others.
    *
    * @param fd goes with the first command, in its message; stays the caller's
    * to close
-   * @returns awaits the `return` values, in the commands' order; to send
-   * another command before is to do without them
+   * @returns awaits the `return` values, in the commands' order; a caller that
+   * sends another command before gives them up
    * @throws as {@linkcode QmpSession.execute}
    */
   async send(
@@ -150,7 +152,7 @@ export class QmpSession implements Disposable {
     };
   }
 
-  /** Awaits one reply, each for as long as the time-out allows. */
+  /** Awaits one reply, for at most the time-out. */
   async #reply(id: string, command: string): Promise<unknown> {
     const { timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
@@ -165,12 +167,15 @@ export class QmpSession implements Disposable {
     }
   }
 
-  /** A mark in the stream of events: what comes later counts as since. */
+  /** A mark in the stream of events: later events count as since the mark. */
   mark(): number {
     return this.#stream.inbox.events.mark();
   }
 
-  /** The first event since the mark that `match` accepts, come or to come. */
+  /**
+   * The first event since the mark that `match` accepts, received or still to
+   * come.
+   */
   async waitEvent(
     match: (event: QmpEvent) => boolean,
     { timeoutMs, signal, since }: WaitOptions,
@@ -187,8 +192,8 @@ export class QmpSession implements Disposable {
   }
 
   /**
-   * Ends the session; QEMU then serves its next client. Events that have come
-   * can still be read.
+   * Ends the session; QEMU then serves its next client. Received events can
+   * still be read.
    */
   close(): void {
     if (!this.#hasLeft) {

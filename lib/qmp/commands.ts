@@ -1,6 +1,6 @@
 /**
- * QEMU's answers, typed. A peer may answer anything: what does not fit the
- * schema is left out, never trusted.
+ * QEMU's answers, typed. A peer may answer anything: values that do not fit the
+ * schema are left out, never trusted.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import type { Query } from "./query.ts";
 import { list, object, type Size, size, text, whole } from "./reading.ts";
 
 /**
- * How QEMU names the limits of a disk, in `block_set_io_throttle` and in
- * `query-block`: of both directions together, or of one.
+ * QEMU's names of the limits of a disk, in `block_set_io_throttle` and in
+ * `query-block`: for both directions together, or for one.
  */
 export const THROTTLES = [
   ...["iops", "iops_rd", "iops_wr"] as const,
@@ -20,7 +20,7 @@ export const THROTTLES = [
 /** One of {@linkcode THROTTLES}. */
 export type Throttle = typeof THROTTLES[number];
 
-/** A disk as the guest has it: `BlockInfo` of qapi/block-core.json. */
+/** A disk in the view of the guest: `BlockInfo` of qapi/block-core.json. */
 export interface BlockBackend {
   /** Device id or QOM path of the frontend, empty if there is none. */
   readonly qdev: string;
@@ -30,7 +30,9 @@ export interface BlockBackend {
   readonly nodeName: string;
   /** Virtual size in bytes, undefined for an empty drive. */
   readonly sizeBytes: Size | undefined;
-  /** What QEMU opened, e.g. `/dev/fdset/1`; empty for an empty drive. */
+  /**
+   * The file that QEMU opened, e.g. `/dev/fdset/1`; empty for an empty drive.
+   */
   readonly file: string;
   /** Block driver of the topmost node, if it is an image format. */
   readonly format?: string | undefined;
@@ -40,17 +42,17 @@ export interface BlockBackend {
   readonly cache?:
     | Readonly<Record<"direct" | "writeback", boolean>>
     | undefined;
-  /** Operations and bytes a second; 0: no limit. None if undefined. */
+  /** Operations and bytes a second; 0: no limit. Undefined: no limits. */
   readonly throttles?: Readonly<Partial<Record<Throttle, number>>>;
 }
 
-/** A network backend, as far as QEMU tells. */
+/** A network backend, as far as QEMU tells it. */
 export interface Netdev {
   /** QEMU's fd of the first queue. */
   readonly fd: number | undefined;
   /** At least 1. */
   readonly queues: number;
-  /** Id of the NIC that uses it; of one without id QEMU's name for it. */
+  /** Id of the NIC that uses it; for a NIC without id, QEMU's name for it. */
   readonly nic?: string | undefined;
   /** Name of a tap that QEMU opened itself. */
   readonly ifname?: string | undefined;
@@ -63,7 +65,7 @@ function namesIn(execute: string, member: string): Query<Set<string>> {
   return { execute, read };
 }
 
-/** A text in an object; empty if it has none. */
+/** A text in an object; empty if there is none. */
 function textIn(execute: string, member: string): Query<string> {
   return { execute, read: (value) => text(object(value)[member]) };
 }
@@ -89,7 +91,7 @@ export const NODE_NAMES: Query<Set<string>> = {
 /** Ids of the iothreads. */
 export const IOTHREADS = namesIn("query-iothreads", "id");
 
-/** Of `BlockdevCacheInfo` of qapi/block-core.json. */
+/** From `BlockdevCacheInfo` of qapi/block-core.json. */
 function readCache({ direct, writeback }: Json): BlockBackend["cache"] {
   if (typeof direct !== "boolean") return undefined;
   return { direct, writeback: writeback !== false };
@@ -113,7 +115,7 @@ function readBackend(one: Json): BlockBackend {
   };
 }
 
-/** What each guest disk is backed by. */
+/** The backend of each guest disk. */
 export const BLOCK: Query<BlockBackend[]> = {
   execute: "query-block",
   read: (value) => list(value).map(readBackend),
@@ -125,26 +127,28 @@ export type Fdset = Readonly<ReturnType<typeof readFdset>>;
 function readFdset(one: Json) {
   const fds = list(one.fds);
   return {
-    /** The N of `/dev/fdset/N`, chosen by whoever added it. */
+    /** The N of `/dev/fdset/N`, chosen by the client that added it. */
     id: whole(one["fdset-id"]),
     /** Texts of its fds, as given to add-fd; none after remove-fd. */
     opaques: fds.map((fd) => text(fd.opaque)),
-    /** How many QEMU still holds for reopening, 0 after remove-fd. */
+    /**
+     * The number of fds that QEMU still holds for reopening, 0 after remove-fd.
+     */
     fds: fds.length,
   };
 }
 
-/** What handing over an opened file needs. */
+/** The commands that are needed to pass an opened file. */
 export const FDSET_COMMANDS = ["add-fd", "remove-fd", "query-fdsets"] as const;
 
-/** The fd sets QEMU keeps. */
+/** The fd sets of QEMU. */
 export const FDSETS: Query<Fdset[]> = {
   execute: "query-fdsets",
   ifMissing: "nothing",
   read: (value) => list(value).map(readFdset),
 };
 
-/** Ids of all devices that were given one, hot-plugged or not. */
+/** Ids of all devices that have one, hot-plugged or not. */
 export const DEVICE_IDS: Query<Set<string>> = {
   execute: "qom-list",
   args: { path: "/machine/peripheral" },

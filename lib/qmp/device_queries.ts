@@ -1,6 +1,6 @@
 /**
- * What QEMU tells of single devices and their buses: QOM, as no other command
- * lists a device that was given no id.
+ * QEMU's answers about single devices and their buses, by QOM, because no other
+ * command lists a device without an id.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Query } from "./query.ts";
 import { list, numberOf, text } from "./reading.ts";
 import type { Command } from "./session_options.ts";
 
-/** QEMU's driver of every device that was given an id. */
+/** QEMU's driver of every device that has an id. */
 export const DRIVERS: Query<ReadonlyMap<string, string>> = {
   execute: "qom-list",
   args: { path: "/machine/peripheral" },
@@ -24,7 +24,7 @@ export const DRIVERS: Query<ReadonlyMap<string, string>> = {
 };
 
 /**
- * A property of a device; undefined where it is no text or number. QEMU
+ * A property of a device; undefined if it is neither text nor number. QEMU
  * answers with an error if the device has no such property.
  */
 export function propertyOf(
@@ -46,15 +46,15 @@ function propertyText(value: unknown): string | undefined {
   if (typeof value === "boolean") return value ? "on" : "off";
   if (isExactNumber(value)) return value.rawJSON;
   if (typeof value === "number") return String(value);
-  // A link to an object is a path; it was given by the object's name.
+  // A link to an object is a path; the start gave the object's name.
   return typeof value === "string"
     ? value.replace(/^\/objects\//, "")
     : undefined;
 }
 
 /**
- * A property of a device as the words of a start have it; undefined where QEMU
- * does not tell.
+ * A property of a device in the form of a start; undefined if QEMU does not
+ * tell it.
  */
 export function propertyTextOf(
   id: string,
@@ -64,7 +64,7 @@ export function propertyTextOf(
   return { ...propertyOf(id, property), ifRefused, read: propertyText };
 }
 
-/** The names of a device's properties; none where QEMU does not tell. */
+/** The names of a device's properties; none if QEMU does not tell them. */
 export function propertiesOf(id: string): Query<ReadonlySet<string>> {
   return {
     execute: "qom-list",
@@ -74,7 +74,10 @@ export function propertiesOf(id: string): Query<ReadonlySet<string>> {
   };
 }
 
-/** Whose hotplug is known by the machine type alone, or by these. */
+/**
+ * Hotplug on this bus is known by the machine type alone, or by these
+ * questions.
+ */
 const ROOT_BUS = "/machine/i440fx/pci.0";
 const HANDLER = "hotplug-handler";
 const SELECTOR = "acpi-pcihp-bsel";
@@ -88,7 +91,7 @@ function told(path: string, property: string): Query<string | undefined> {
   };
 }
 
-/** What handles hotplug on the root bus; undefined: QEMU does not tell. */
+/** The hotplug handler of the root bus; undefined: QEMU does not tell it. */
 export const ROOT_HANDLER: Query<string | undefined> = told(ROOT_BUS, HANDLER);
 
 /** ACPI's number of the root bus. */
@@ -100,16 +103,16 @@ export const ROOT_SELECTOR: Query<number | undefined> = {
 /** Whether the machine has ACPI: `on`, `off`, `auto`. */
 export const ACPI: Query<string | undefined> = told("/machine", "acpi");
 
-/** A number of ACPI's for a bus, from any answer. */
+/** A bus number of ACPI, from any answer. */
 export function selector(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
 /**
- * What a bridge with an id tells of the bus behind it, which has its name:
- * whether it is made for hotplug, by the property of that name; who handles
- * hotplug on the bus; `port`, which only ports have; the bus itself; and ACPI's
- * number of it.
+ * The answers of a bridge with an id about the bus behind it, which has the
+ * name of the bridge: whether it supports hotplug, by the property of that
+ * name; the hotplug handler of the bus; `port`, which only ports have; the bus
+ * itself; and its number in ACPI.
  */
 export function bridgeQueries(
   id: string,
@@ -139,7 +142,10 @@ export interface QomMember {
   readonly type: string;
 }
 
-/** The properties of an object. QEMU answers with an error if it is none. */
+/**
+ * The properties of an object. QEMU answers with an error if there is no such
+ * object.
+ */
 export function membersOf(path: string): Query<QomMember[]> {
   return {
     execute: "qom-list",
@@ -152,7 +158,7 @@ export function membersOf(path: string): Query<QomMember[]> {
   };
 }
 
-/** The path a link leads to. */
+/** The target path of a link. */
 export function linkOf(path: string, property: string): Query<string> {
   return { execute: "qom-get", args: { path, property }, read: text };
 }
@@ -198,7 +204,7 @@ export function propertyNamesOf(
 
 /**
  * The properties of a device model; an error if QEMU has none of this name.
- * qom-list-types, which would just tell, ends QEMU 10.0 of Debian.
+ * qom-list-types would answer this directly, but ends QEMU 10.0 of Debian.
  */
 export function modelOf(typename: string): Query<number> {
   return {

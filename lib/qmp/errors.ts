@@ -1,5 +1,5 @@
 /**
- * What can go wrong in a QMP session, by what the caller can do about it.
+ * The failures of a QMP session, by the reaction of the caller.
  *
  * @module
  */
@@ -14,11 +14,11 @@ export class QmpError extends Error {
 export class QmpCommandError extends QmpError {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpCommandError";
-  /** What was sent, e.g. `device_add`. */
+  /** The command, e.g. `device_add`. */
   readonly command: string;
   /** `GenericError`, `DeviceNotFound`, `CommandNotFound`, … */
   readonly class: string;
-  /** English text: for people, never decided on. */
+  /** English text for people; no decision depends on it. */
   readonly desc: string;
 
   /** Takes `class` and `desc` of the reply. */
@@ -31,23 +31,23 @@ export class QmpCommandError extends QmpError {
 }
 
 /**
- * No reply within the deadline. Whether the command was or will be carried
- * out is unknown: ask before deciding.
+ * No reply within the deadline. Whether the command was or will be carried out
+ * is unknown: ask before you decide.
  */
 export class QmpTimeoutError extends QmpError {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpTimeoutError";
-  /** What was sent, and may take effect yet. */
+  /** The command, which may still take effect. */
   readonly command: string;
 
-  /** `timeoutMs` is how long was waited. */
+  /** `timeoutMs` is the length of the wait. */
   constructor(command: string, timeoutMs: number) {
     super(`QEMU did not answer ${command} within ${timeoutMs / 1000} s`);
     this.command = command;
   }
 }
 
-/** The session is over: QEMU ended, or something between us and it. */
+/** The session is over: QEMU or a proxy between us and QEMU has ended. */
 export class QmpClosedError extends QmpError {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpClosedError";
@@ -64,12 +64,12 @@ export class QmpProtocolError extends QmpError {
   }
 }
 
-/** Connected, and no greeting came: somebody else holds the monitor. */
+/** Connected, but no greeting came: another client holds the monitor. */
 export class QmpNoGreetingError extends QmpError {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "QmpNoGreetingError";
 
-  /** `timeoutMs` is how long was waited. */
+  /** `timeoutMs` is the length of the wait. */
   constructor(timeoutMs: number) {
     super(`the QMP socket sent no greeting within ${timeoutMs / 1000} s`);
   }

@@ -6,7 +6,7 @@
 
 import type { QmpEvent } from "./message.ts";
 
-/** More than this is not kept: a peer may not fill our memory. */
+/** The longest log: a peer must not fill our memory. */
 const MAX_EVENTS = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -15,19 +15,19 @@ interface Kept {
   readonly bytes: number;
 }
 
-/** Events in the order they came; the oldest are forgotten. */
+/** Events in the order of arrival; the oldest are forgotten. */
 export class EventLog {
   #events: Kept[] = [];
   #bytes = 0;
-  /** How many events came before the first one that is kept. */
+  /** The number of events before the first one in the log. */
   #forgotten = 0;
 
-  /** A mark in the stream of events: what comes later counts as since. */
+  /** A mark in the stream of events: later events count as since the mark. */
   mark(): number {
     return this.#forgotten + this.#events.length;
   }
 
-  /** Keeps one more event, which came in so many bytes. */
+  /** Adds one event; `bytes` is its size in the stream. */
   add(event: QmpEvent, bytes: number): void {
     this.#events.push({ event, bytes });
     this.#bytes += bytes;
@@ -37,7 +37,7 @@ export class EventLog {
     }
   }
 
-  /** All that are kept, and how many are not any more. */
+  /** All events in the log, and the number of forgotten events. */
   all(): { readonly events: QmpEvent[]; readonly lost: number } {
     const events = this.#events.map(({ event }) => event);
     return { events, lost: this.#forgotten };

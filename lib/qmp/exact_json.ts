@@ -1,28 +1,28 @@
 /**
- * JSON with whole numbers that JavaScript's own cannot hold: QEMU's are of 64
- * bits, e.g. 18446744073709551615 for "no limit".
+ * JSON with whole numbers that a number of JavaScript cannot hold: QEMU's
+ * numbers have 64 bits, e.g. 18446744073709551615 for "no limit".
  *
  * @module
  */
 
-/** A number that JavaScript's own cannot hold. */
+/** A number that a number of JavaScript cannot hold. */
 export interface ExactNumber {
   /** To the letter. */
   readonly rawJSON: string;
 }
 
-/** A part of ECMAScript that the compiler's library does not know yet. */
+/** A part of ECMAScript that is missing in the compiler's library. */
 const { rawJSON, isRawJSON } = JSON as unknown as {
   rawJSON(text: string): ExactNumber;
   isRawJSON(value: unknown): value is ExactNumber;
 };
 
-/** Whether a value is a number that JavaScript's own cannot hold. */
+/** Whether a value is a number that a number of JavaScript cannot hold. */
 export function isExactNumber(value: unknown): value is ExactNumber {
   return isRawJSON(value);
 }
 
-/** A number to the letter; JSON.stringify() writes it as it was. */
+/** A number to the letter; JSON.stringify() writes it unchanged. */
 export function exactNumber(text: string): number | ExactNumber {
   const value = Number(text);
   const fits = Number.isSafeInteger(value) || !/^-?\d+$/.test(text);
@@ -36,7 +36,7 @@ export function exactNumber(text: string): number | ExactNumber {
  * @throws {SyntaxError}
  */
 export function parseExact(text: string): unknown {
-  // Nearly always there is none, and the parser is faster without us.
+  // Most texts have none, and the built-in parser is faster.
   if (!/\d{16}/.test(text)) return JSON.parse(text);
   return JSON.parse(
     text,

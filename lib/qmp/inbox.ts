@@ -1,6 +1,6 @@
 /**
- * What a session has received: sorted by content as it comes, kept until it is
- * asked for.
+ * The messages that a session has received: sorted by content on arrival, kept
+ * until they are asked for.
  *
  * @module
  */
@@ -18,7 +18,7 @@ type Reply = Extract<QmpMessage, { kind: "return" | "error" }>;
 
 /** The received side of a session. */
 export class Inbox {
-  /** All of them, also those that come while a reply is awaited. */
+  /** All events, also those that come while a reply is awaited. */
   readonly events: EventLog = new EventLog();
   /** QEMU's version, once the greeting has come. */
   version: QmpVersion | undefined;
@@ -30,8 +30,8 @@ export class Inbox {
   /**
    * Takes the next bytes of the stream.
    *
-   * @param see is shown every message's text
-   * @throws {QmpProtocolError} if they are no QMP
+   * @param see gets the text of every message
+   * @throws {QmpProtocolError} if they are not QMP
    */
   accept(chunk: Uint8Array, see?: (text: string) => void): void {
     for (const line of this.#framer.push(chunk)) {
@@ -41,7 +41,7 @@ export class Inbox {
     }
   }
 
-  /** From now on the replies to these commands are kept, and no others. */
+  /** From now on only the replies to these commands are kept. */
   expect(ids: readonly string[]): void {
     this.#awaited = [...ids];
     this.#replies.clear();
@@ -77,7 +77,7 @@ export class Inbox {
         message satisfies never;
     }
   }
-  /** Others answer what is no longer awaited. */
+  /** Other replies answer a command that is not awaited any more. */
   #keepReply(reply: Reply) {
     const unnamed = reply.kind === "error" && reply.id == null;
     const id = unnamed

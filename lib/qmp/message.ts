@@ -1,6 +1,6 @@
 /**
- * QMP on the wire: JSON objects, each ended by a line break, and what kind of
- * message an object is. QEMU docs/interop/qmp-spec, sections 2.2 to 2.5.
+ * QMP on the wire: JSON objects, each ended by a line break, and the kinds of
+ * messages. QEMU docs/interop/qmp-spec, sections 2.2 to 2.5.
  *
  * @module
  */
@@ -36,7 +36,10 @@ export interface QmpEvent {
   readonly timestampMs: number;
 }
 
-/** One message, told by its content and never by its place in the stream. */
+/**
+ * One message; its kind depends on its content, never on its place in the
+ * stream.
+ */
 export type QmpMessage =
   | { readonly kind: "greeting"; readonly version: QmpVersion }
   | { readonly kind: "event"; readonly event: QmpEvent }
@@ -53,14 +56,14 @@ export function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Cuts a byte stream into lines, however it was split on its way. */
+/** Cuts a byte stream into lines, whatever the sizes of its parts. */
 export class MessageFramer {
   #parts: Uint8Array[] = [];
   #length = 0;
   readonly #limit: number;
 
   /**
-   * Begins with nothing kept.
+   * Begins with no bytes.
    *
    * @param limit longest line, in bytes
    */
@@ -69,8 +72,8 @@ export class MessageFramer {
   }
 
   /**
-   * Takes the next bytes and returns the lines they complete, without blank
-   * ones. The bytes are copied; the caller may reuse its buffer.
+   * Takes the next bytes and returns the completed lines, without blank ones.
+   * The bytes are copied; the caller may reuse its buffer.
    *
    * @throws {QmpProtocolError} if a line is longer than the limit
    */
@@ -156,7 +159,7 @@ function readEvent(message: Json): QmpMessage {
 /**
  * Reads one line.
  *
- * @throws {QmpProtocolError} if it is no QMP message
+ * @throws {QmpProtocolError} if it is not a QMP message
  */
 export function readMessage(line: Uint8Array): QmpMessage {
   let message: unknown;

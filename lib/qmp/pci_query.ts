@@ -1,5 +1,5 @@
 /**
- * The PCI devices of a machine, as `query-pci` tells of them.
+ * The PCI devices of a machine, from `query-pci`.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { list, object, text, whole } from "./reading.ts";
 
 /** One function on a PCI bus: `PciDeviceInfo` of qapi/pci.json. */
 export interface PciDevice {
-  /** Number of the bus it sits on, 0 for the root bus. */
+  /** Number of its bus, 0 for the root bus. */
   readonly bus: number;
   /** 0 to 31. */
   readonly slot: number;
   /** 0 to 7. */
   readonly function: number;
-  /** Device id, empty if it was given none. */
+  /** Device id, empty if it has none. */
   readonly id: string;
   /** PCI class code, e.g. 0x0200 for Ethernet. */
   readonly class: number;
@@ -27,11 +27,14 @@ export interface PciDevice {
   /** PCI device id, e.g. 0x1042 for virtio-blk. */
   readonly device: number;
   /**
-   * Name of the bus it sits on, which is the device id of the bridge; empty on
-   * the root bus, in parentheses if the bus has no name.
+   * Name of its bus, which is the device id of the bridge; empty on the root
+   * bus, in parentheses if the bus has no name.
    */
   readonly behind: string;
-  /** Of a bridge: number of the bus behind it, 0 until firmware gave it one. */
+  /**
+   * Only for a bridge: number of the bus behind it, 0 until firmware has given
+   * one.
+   */
   readonly secondary?: number;
 }
 
@@ -72,10 +75,10 @@ function readRoot(bus: Json): PciDevice[] {
   return readPci(list(bus.devices), behind, MAX_BRIDGES);
 }
 
-/** Every PCI function, those behind bridges included. */
+/** Every PCI function, also behind bridges. */
 export const PCI: Query<PciDevice[]> = {
   execute: "query-pci",
-  // The root bus first; QEMU has the ones beside it in front.
+  // The root bus first; QEMU lists the other root buses before it.
   read: (value) =>
     list(value).sort((a, b) => whole(a.bus) - whole(b.bus)).flatMap(readRoot),
 };

@@ -1,5 +1,5 @@
 /**
- * Questions as data, so that several can be asked in one go.
+ * Questions as data, so that several can be sent at once.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import type { QmpSession } from "./client.ts";
 import type { Command } from "./session_options.ts";
 
-/** A question to QEMU: the command and how its answer is read. */
+/** A question to QEMU: the command, and the function that reads its answer. */
 export interface Query<T> extends Command {
-  /** Must take any answer: what does not fit is left out. */
+  /** Must accept any answer: values that do not fit are left out. */
   readonly read: (value: unknown) => T;
 }
 
@@ -27,7 +27,7 @@ export type Answers<Q> = {
 };
 
 /**
- * Asks several questions in one go; QEMU works on them while the caller does
+ * Sends several questions at once; QEMU works on them while the caller does
  * something else.
  *
  * @returns awaits the answers: {@linkcode QmpSession.send}
@@ -49,7 +49,7 @@ export async function sendAll<
   };
 }
 
-/** Asks several questions in one go and awaits the answers. */
+/** Sends several questions at once and awaits the answers. */
 export async function askAll<
   Q extends Questions,
 >(qmp: QmpSession, queries: Q): Promise<Answers<Q>> {

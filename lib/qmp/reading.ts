@@ -1,5 +1,5 @@
 /**
- * Reading an answer of which nothing is known: what does not fit is left out.
+ * Reads an answer of unknown form: values that do not fit are left out.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 import { type ExactNumber, exactNumber, isExactNumber } from "./exact_json.ts";
 import { isJson, type Json } from "./message.ts";
 
-/** A list of objects; what is none is left out. */
+/** A list of objects; other items are left out. */
 export function list(value: unknown): Json[] {
   return Array.isArray(value) ? value.filter(isJson) : [];
 }
 
 /**
- * A text, else an empty one. Not String(): it throws where the value is an
- * object, and a number beyond 2^53 is one, {@linkcode isExactNumber}.
+ * A text, else an empty one. Not String(), which throws for an object, and a
+ * number beyond 2^53 is an object: {@linkcode isExactNumber}.
  */
 export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
@@ -30,10 +30,10 @@ export function numberOf(value: unknown): number {
   return typeof value === "number" ? value : NaN;
 }
 
-/** A size in bytes; a bigint where JavaScript's number cannot hold it. */
+/** A size in bytes; a bigint if a number of JavaScript cannot hold it. */
 export type Size = number | bigint;
 
-/** A size to the byte, undefined if it is none. */
+/** A size to the byte, undefined for any other value. */
 export function size(value: unknown): Size | undefined {
   if (isExactNumber(value)) {
     const exact = BigInt(value.rawJSON);
@@ -44,7 +44,7 @@ export function size(value: unknown): Size | undefined {
   return fits ? value : undefined;
 }
 
-/** A size as JSON.stringify() writes it to the byte. */
+/** A size in the form that JSON.stringify() writes to the byte. */
 export function sizeJson(value: Size): number | ExactNumber {
   return exactNumber(String(value));
 }

@@ -1,7 +1,8 @@
 /**
- * QEMU's own description of its monitor: the reply of `query-qmp-schema`, as
- * docs/devel/qapi-code-gen.rst, "Client JSON Protocol introspection" defines
- * it. A peer may answer anything: what does not fit is left out.
+ * QEMU's own description of its monitor: the reply of `query-qmp-schema`, in
+ * the form of docs/devel/qapi-code-gen.rst, "Client JSON Protocol
+ * introspection". A peer may answer anything: values that do not fit are left
+ * out.
  *
  * @module
  */
@@ -28,7 +29,7 @@ function enumValues(entry: Json): string[] {
   return Array.isArray(entry.values) ? entry.values.map(text) : [];
 }
 
-/** A type by what its values are; undefined if it is none that is known. */
+/** A type by the kind of its values; undefined for an unknown kind. */
 function readType(entry: Json) {
   switch (entry["meta-type"]) {
     case "builtin":
@@ -45,7 +46,7 @@ function readType(entry: Json) {
       return {
         kind: "object",
         members: list(entry.members).map(readMember),
-        /** Name of the member whose value chooses a variant. */
+        /** Name of the member that chooses a variant. */
         tag: typeof entry.tag === "string" ? entry.tag : undefined,
         /** Type with further members, by the tag's value. */
         variants: new Map(
@@ -56,7 +57,7 @@ function readType(entry: Json) {
   return undefined;
 }
 
-/** What one QEMU understands. */
+/** The commands, events and types of one QEMU. */
 export class Schema {
   readonly #entries: ReadonlyMap<string, Json>;
 
@@ -94,17 +95,21 @@ export class Schema {
     return this.#typeOf(command, "arg-type");
   }
 
-  /** Name of the type of what a command returns; undefined: no such command. */
+  /**
+   * Name of the type of a command's return value; undefined: no such command.
+   */
   returnOf(command: string): string | undefined {
     return this.#typeOf(command, "ret-type");
   }
 
-  /** Whether a command takes more than the schema lists: device_add. */
+  /**
+   * Whether a command takes more arguments than the schema lists: device_add.
+   */
   isOpen(command: string): boolean {
     return command === "device_add";
   }
 
-  /** The same with more members in a command's arguments. */
+  /** The same schema with more members in a command's arguments. */
   extended(command: string, more: readonly SchemaMember[]): Schema {
     const type = this.argumentsOf(command) ?? "";
     const entry = this.#entries.get(type) ?? {};
@@ -129,8 +134,8 @@ export class Schema {
   }
 
   /**
-   * All members that an object of a type may have: its own and, once the tag
-   * is known, those of its variant; of all variants if it is not.
+   * All members that an object of a type may have: its own and, once the tag is
+   * known, the members of its variant; else the members of all variants.
    */
   membersOf(name: string, value: Json = {}): SchemaMember[] {
     const type = this.type(name);

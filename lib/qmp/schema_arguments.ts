@@ -1,5 +1,5 @@
 /**
- * A command's arguments, made from words: what a word means depends on the
+ * Makes a command's arguments from words: the meaning of a word depends on the
  * type that QEMU's schema gives its place.
  *
  * @module
@@ -58,7 +58,7 @@ function structured(text: string, key: string, what: string): unknown {
     const value = parseExact(text);
     if (Array.isArray(value) === (what === "list")) return value;
   } catch {
-    // Said below.
+    // The error is thrown below.
   }
   throw new SchemaError(
     `${key} must be a JSON ${what}: it is ${text}`,
@@ -66,7 +66,7 @@ function structured(text: string, key: string, what: string): unknown {
   );
 }
 
-/** The value that a word means where a type is asked for. */
+/** The value of a word at a place of this type. */
 export function valueOf(
   schema: Schema,
   type: string,
@@ -94,7 +94,9 @@ export interface KeyValue {
   readonly text: string;
 }
 
-/** The object at a path, as far as the words tell: its tag may be there. */
+/**
+ * The object at a path, as far as the words tell it: its tag may be among them.
+ */
 export function siblings(
   words: readonly KeyValue[],
   path: readonly string[],
@@ -123,7 +125,7 @@ function step(
   throw unknownMember(name, key, members);
 }
 
-/** Names that would reach behind an object's own members. */
+/** Names that would reach beyond an object's own members. */
 const FORBIDDEN = ["__proto__", "constructor", "prototype"];
 
 function put(root: Json, path: readonly string[], value: unknown) {
@@ -146,7 +148,7 @@ function put(root: Json, path: readonly string[], value: unknown) {
   at[last] = value;
 }
 
-/** Objects that stand for lists, having numbers for names, as lists. */
+/** Turns objects that stand for lists, with numbers as names, into lists. */
 function withLists(schema: Schema, type: string, value: unknown): unknown {
   if (!isJson(value) || isExactNumber(value)) return value;
   const found = schema.type(type);

@@ -1,5 +1,5 @@
 /**
- * Whether a command's arguments fit QEMU's schema, asked before they are sent.
+ * Checks whether a command's arguments fit QEMU's schema, before they are sent.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { isJson, type Json } from "./message.ts";
 import { text } from "./reading.ts";
 import type { Schema, SchemaMember } from "./schema.ts";
 
-/** A word that does not fit the schema, and those that would. */
+/** A word that does not fit the schema, and the words that would fit. */
 export class SchemaError extends Error {
   /** The word that is wrong. */
   readonly word: string;
-  /** What could stand in its place; empty if that is no list of words. */
+  /** The words that fit; empty if there is no list of words. */
   readonly known: readonly string[];
 
   /** `message` is one line. */
@@ -24,7 +24,7 @@ export class SchemaError extends Error {
   }
 }
 
-/** The error of a name that an object of these members does not have. */
+/** The error for a name that an object of these members does not have. */
 export function unknownMember(
   name: string,
   key: string,
@@ -106,7 +106,7 @@ function isBuiltin(json: string, value: unknown): boolean {
   return true;
 }
 
-/** Whether a value is of a type's JSON kind: alternates are told so. */
+/** Whether a value is of a type's JSON kind: this distinguishes alternates. */
 function isKind(schema: Schema, type: string, value: unknown): boolean {
   const found = schema.type(type);
   switch (found?.kind) {

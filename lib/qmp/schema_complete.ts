@@ -1,5 +1,5 @@
 /**
- * What could go on a word of a QMP command's arguments, by QEMU's schema.
+ * Completes a word of a QMP command's arguments by QEMU's schema.
  *
  * @module
  */
@@ -13,11 +13,11 @@ export interface ArgumentPlace {
   readonly command: string;
   /** `KEY=VALUE` words before it. */
   readonly before: readonly string[];
-  /** What stands there already: part of a key, or `KEY=` and more. */
+  /** The typed part: part of a key, or `KEY=` and more. */
   readonly word: string;
 }
 
-/** The object around a key, as far as the words before it tell. */
+/** The object around a key, as far as the words before it tell it. */
 function around(path: readonly string[], { before }: ArgumentPlace): Json {
   const words = before.map((word) => {
     const [key = "", ...value] = word.split("=");
@@ -26,7 +26,7 @@ function around(path: readonly string[], { before }: ArgumentPlace): Json {
   return siblings(words, path);
 }
 
-/** Types whose objects have members: that of an alternate is among several. */
+/** Types with members; for an alternate the object types among its choices. */
 function objectTypes(schema: Schema, type: string): string[] {
   const found = schema.type(type);
   if (found?.kind === "alternate") {
@@ -56,7 +56,7 @@ function valuesOf(schema: Schema, type: string): readonly string[] {
   return isFlag ? ["true", "false"] : [];
 }
 
-/** Candidates for one word: keys with `=` or `.` behind them, or values. */
+/** Candidates for one word: keys with `=` or `.` after them, or values. */
 export function completeArgument(
   schema: Schema,
   at: ArgumentPlace,

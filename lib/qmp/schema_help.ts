@@ -1,5 +1,5 @@
 /**
- * What QEMU's schema tells a person about a command.
+ * Help about a command from QEMU's schema.
  *
  * @module
  */
@@ -34,13 +34,13 @@ export function typeText(schema: Schema, name: string): string {
   return "anything";
 }
 
-/** Of an argument its name, whether it is needed, its type. */
+/** Of an argument: its name, whether it is needed, its type. */
 export type HelpRow = readonly [string, string, string];
 
 /**
  * Help on a command; undefined if there is no such command.
  *
- * @param said values of arguments that decide what else there is
+ * @param said values of arguments that decide which other arguments there are
  */
 export function commandHelp(
   schema: Schema,
@@ -60,9 +60,9 @@ export function commandHelp(
       member.optional ? "" : "needed",
       typeText(schema, member.type),
     ]),
-    /** The argument whose value decides what else there is. */
+    /** The argument that decides which other arguments there are. */
     tag: open ? tag : undefined,
-    /** Type of what it returns. */
+    /** Type of its return value. */
     returns: typeText(schema, schema.returnOf(command) ?? ""),
   };
 }

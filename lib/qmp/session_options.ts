@@ -1,5 +1,5 @@
 /**
- * What a session is opened with, and how one waits in it.
+ * Options of a session and of its waits.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { EventLog } from "./event_log.ts";
 import type { Json } from "./message.ts";
 
 /**
- * Sees every message as text, with what travels beside it; first of all the
- * path that is connected to.
+ * Gets every message as text, with a description of a passed fd; first of all
+ * the path of the socket.
  */
 export type QmpTrace = (
   direction: "connect" | "send" | "receive",
@@ -18,42 +18,43 @@ export type QmpTrace = (
   fd?: Fd,
 ) => void;
 
-/** How a session is opened. */
+/** Options of a session. */
 export interface SessionOptions {
   /** Longest wait for one reply, in milliseconds. */
   readonly timeoutMs: number;
-  /** Sees the greeting and all that follows, both ways. */
+  /** Gets the greeting and all that follows, in both directions. */
   readonly trace?: QmpTrace | undefined;
   /** Called when no greeting came, while still connected. */
   readonly onSilence?: (() => void) | undefined;
-  /** Called before the session leaves QEMU, with all events it was told of. */
+  /** Called before the session leaves QEMU, with all received events. */
   readonly onLeave?: ((events: EventLog) => void) | undefined;
 }
 
-/** How long to wait for an event, and from where on. */
+/** The limits of a wait for an event. */
 export interface WaitOptions {
-  /** Longest wait, in milliseconds; 0: only what came already. */
+  /** Longest wait, in milliseconds; 0: only received events. */
   readonly timeoutMs: number;
   /** Ends the wait at once. */
   readonly signal?: AbortSignal | undefined;
-  /** Events older than this mark do not count: {@linkcode QmpSession.mark}. */
+  /** Events before this mark do not count: {@linkcode QmpSession.mark}. */
   readonly since: number;
 }
 
 /** One of several commands that are sent at once. */
 export interface Command {
-  /** As on the wire, e.g. `query-pci`. */
+  /** The name on the wire, e.g. `query-pci`. */
   readonly execute: string;
-  /** What it takes, by QEMU's names. @default none */
+  /** Arguments by QEMU's names. @default none */
   readonly args?: Json | undefined;
   /**
-   * `nothing`: a monitor without the command, old or restricted, is one that
-   * has nothing of what is asked for. @default refused
+   * `nothing`: an old or restricted monitor without this command has no such
+   * objects. @default refused
    */
   readonly ifMissing?: "nothing";
   /**
-   * `nothing`: QEMU's refusal, whatever its reason, says that there is nothing
-   * to tell; so it does for a property that a device of this kind lacks.
+   * `nothing`: any refusal of QEMU means that there is no answer, for example
+   * because a device of this kind lacks the property.
+   *
    * @default an error
    */
   readonly ifRefused?: "nothing";

@@ -1,5 +1,6 @@
 /**
- * The two directions of a session's socket, without what the messages mean.
+ * The two directions of a session's socket, without the meaning of the
+ * messages.
  *
  * @module
  */
@@ -18,21 +19,23 @@ import {
 import { Inbox } from "./inbox.ts";
 import type { QmpTrace } from "./session_options.ts";
 
-/** What one read came to. */
+/** The result of one read. */
 export type Progress = "messages" | "timeout" | "aborted";
 
-/** Of all streams: what was read is copied before anything else happens. */
+/**
+ * Shared by all streams: read bytes are copied before anything else happens.
+ */
 const buffer = new Uint8Array(64 * 1024);
-/** Longest time that reading may keep the event loop waiting, in ms. */
+/** Longest time that reading may block the event loop, in ms. */
 const BREATH_MS = 50;
-/** What is read at most of a stream that is about to be closed, in bytes. */
+/** The most that is read from a stream that is about to be closed, in bytes. */
 const MAX_REST = 1024 * 1024;
 
 /** A connected stream of messages; it owns its socket. */
 export class QmpStream {
-  /** Whatever was received. */
+  /** All received messages. */
   readonly inbox: Inbox = new Inbox();
-  /** The command whose reply is awaited, for messages. */
+  /** The command with the awaited reply, for messages. */
   command = "qmp_capabilities";
   /** Whether it has ended. */
   isClosed = false;
@@ -49,7 +52,7 @@ export class QmpStream {
    * Connects.
    *
    * @param timeoutMs longest wait for a place in the socket's queue
-   * @throws {SysError} if nobody listens there
+   * @throws {SysError} if no process listens there
    * @throws {QmpNoGreetingError} if the queue stays full
    */
   static async connect(
@@ -62,13 +65,15 @@ export class QmpStream {
       const socket = await UnixSocket.connect(path, { timeoutMs });
       return new QmpStream(socket, trace);
     } catch (error) {
-      // The backlog stayed full: others wait for the same monitor.
+      // The backlog stayed full: other clients wait for the same monitor.
       const full = error instanceof DeadlineError;
       throw full ? new QmpNoGreetingError(timeoutMs) : error;
     }
   }
 
-  /** Credentials of whoever listens on the socket; may be a proxy. */
+  /**
+   * Credentials of the process that listens on the socket; it may be a proxy.
+   */
   peer() {
     return this.#socket.peerCredentials();
   }
@@ -102,7 +107,7 @@ export class QmpStream {
     try {
       await this.#socket.sendAll(bytes, { timeoutMs, fd });
     } catch (error) {
-      // Half a command may be out: this stream cannot be used any more.
+      // Half a command may have been sent: this stream cannot be used any more.
       this.close();
       if (error instanceof DeadlineError) {
         throw new QmpTimeoutError(this.command, timeoutMs);
@@ -112,7 +117,7 @@ export class QmpStream {
   }
 
   /**
-   * Reads what there is, or waits for something to come.
+   * Reads the waiting bytes, or waits for bytes.
    *
    * @param deadline on the clock of `performance.now()`
    * @param signal ends the wait at once
@@ -122,7 +127,7 @@ export class QmpStream {
   async read(deadline: number, signal?: AbortSignal): Promise<Progress> {
     for (let isReady = false;;) {
       const left = Math.max(deadline - performance.now(), 0);
-      // What came in time is read, however late we are told of it.
+      // Bytes that came in time are read, even if we learn of them late.
       if (left === 0 && !isReady) return "timeout";
       if (signal?.aborted) return "aborted";
       const bytes = this.#receive();
@@ -140,7 +145,7 @@ export class QmpStream {
     }
   }
 
-  /** Takes what has come already, up to some size, and fails for nothing. */
+  /** Takes the bytes that have arrived, up to a limit, and never fails. */
   readRest(): void {
     try {
       for (let bytes = 0; !this.isClosed && bytes < MAX_REST;) {
@@ -150,11 +155,11 @@ export class QmpStream {
         bytes += count;
       }
     } catch {
-      // The stream has ended, or is none of QMP: nothing more comes.
+      // The stream has ended, or does not speak QMP: nothing more comes.
     }
   }
 
-  /** A peer that never pauses must not keep timers and signals waiting. */
+  /** A peer that never pauses must not block timers and signals. */
   async #breathe(): Promise<void> {
     if (performance.now() - this.#lastBreath < BREATH_MS) return;
     await pause(0);
