@@ -1,7 +1,7 @@
 /**
- * Options of `kvm_cmd` that come and go whole, such as `-device X`: what such a
- * change is, what it makes of the list, and what takes it back. Every other
- * word keeps its bytes and its order. Pure.
+ * Changes of whole options of `kvm_cmd`, such as `-device X`: the change, its
+ * effect on the list, and its inverse. Every other word keeps its bytes and its
+ * order. Pure.
  *
  * @module
  */
@@ -29,9 +29,9 @@ function pairsOf(words: readonly string[] = []): Pair[] {
 }
 
 /**
- * The check of such a change that was read back from a journal.
+ * The check of a change that was read back from a journal.
  *
- * @param isWords whether some kind puts these words there, or takes them out
+ * @param isWords whether some kind adds these words, or removes them
  */
 export function commandCheck(isWords: Check<readonly string[]>) {
   const words = where(
@@ -42,26 +42,26 @@ export function commandCheck(isWords: Check<readonly string[]>) {
     "options of some kind of device, each with its value",
   );
   return object({
-    // What has these words, for messages: `vcpu-3`.
+    // The owner of these words, for messages: `vcpu-3`.
     title: text(/^[A-Za-z][A-Za-z0-9 ._-]{0,63}$/),
   }, {
-    // What goes, and what comes. The first option that comes takes the place of
-    // the first one that goes, and so on.
+    // The options to remove, and the options to add. The first added option
+    // takes the place of the first removed one, and so on.
     take: words,
     put: words,
-    // The place of each one that comes and takes none's, behind the program.
-    // Without: the end.
+    // The places of added options without such a place, after the program.
+    // Without it: the end.
     at: list(whole(1, 1e6)),
   });
 }
 
 /**
- * A change of `kvm_cmd`. What it puts there must not be there before, what it
- * takes must; what is so already is not done again.
+ * A change of `kvm_cmd`. Words to add must not be there before, words to remove
+ * must be there; a part that is already done is not done again.
  */
 export type CommandChange = Of<typeof commandCheck>;
 
-/** What a change records, for messages. */
+/** The title of a change, for messages. */
 export function commandTitle({ title, take, put }: CommandChange): string {
   if (put === undefined) return `the removal of ${title}`;
   return `${take === undefined ? "" : "the new "}${title}`;
@@ -73,12 +73,12 @@ function wordsOf(command: JsonArray): (string | undefined)[] {
   );
 }
 
-/** Where options begin in it, and its end. */
+/** The places at which options begin in it, and its end. */
 function placesIn(words: readonly (string | undefined)[]): number[] {
   return optionPlaces(words.map((word = "") => word));
 }
 
-/** Where an option with this value stands, -1 if nowhere. */
+/** The place of an option with this value, -1 if there is none. */
 function find(
   words: readonly (string | undefined)[],
   pair: Pair | undefined,
@@ -94,7 +94,7 @@ function texts(pair: Pair): string[] {
   return pair.map((word) => JSON.stringify(word));
 }
 
-/** The list with one option in the place of another; either may be missing. */
+/** The list with one option replaced by another; either may be missing. */
 function exchanged(
   command: JsonArray,
   gone: Pair | undefined,
@@ -107,7 +107,9 @@ function exchanged(
   return splice(command, { at: from, remove: 2, insert });
 }
 
-/** The list with an option at a place, or at the last one before it. */
+/**
+ * The list with an option inserted at a place, or at the last place before it.
+ */
 function inserted(
   command: JsonArray,
   pair: Pair,
@@ -130,14 +132,14 @@ export function changeCommand(
   for (const i of longest.keys()) {
     after = exchanged(after, going[i], coming[i]);
   }
-  // From the front: each place is that of the whole list.
+  // From the front: each place is a place in the whole list.
   const rest = coming.map((pair, i) => ({ pair, place: at[i] ?? Infinity }))
     .sort((one, other) => one.place - other.place);
   for (const { pair, place } of rest) after = inserted(after, pair, place);
   return after;
 }
 
-/** Whether a command line is as a change makes it. */
+/** Whether a command line has the effect of a change. */
 export function holdsCommand(
   words: readonly string[],
   { take, put }: CommandChange,
@@ -150,17 +152,17 @@ export function holdsCommand(
 }
 
 /**
- * The change that takes `change` back.
+ * The change that undoes `change`.
  *
- * @param before the list that it was made for
- * @throws {TypeError} if that has not all that is to go
+ * @param before the list for which it was made
+ * @throws {TypeError} if that list lacks a word to remove
  */
 export function inverseCommand(
   change: CommandChange,
   before: JsonArray,
 ): CommandChange {
   const { title, take, put } = change;
-  // What was there before, it stays.
+  // Words that were there before stay.
   if (changeCommand(before, change) === before) return { title };
   const at = pairsOf(take).map((pair) => find(wordsOf(before), pair));
   if (at.includes(-1)) throw new TypeError(`kvm_cmd has no ${title}`);

@@ -1,11 +1,13 @@
 /**
- * Objects without what is undefined: JSON, and what is compared key by key,
- * tell a member that is undefined from one that is not there.
+ * Objects without undefined members: JSON, and a comparison key by key,
+ * distinguish an undefined member from a missing one.
  *
  * @module
  */
 
-/** The same with every member that could be undefined left out or given. */
+/**
+ * The same type; every member that could be undefined is optional and defined.
+ */
 export type Defined<T> =
   & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   & {

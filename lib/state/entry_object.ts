@@ -1,6 +1,6 @@
 /**
- * Entries and their members: Ganeti's Disk and NIC objects, members put where
- * its own writer has them (SPEC 2.2 and 2.3).
+ * Entries and their members: Ganeti's Disk and NIC objects. Members are put at
+ * the place where Ganeti writes them (SPEC 2.2 and 2.3).
  *
  * @module
  */
@@ -14,13 +14,13 @@ import {
 } from "./json.ts";
 import { memberText, splice, withItem, withMember } from "./json_splice.ts";
 
-/** The keys that come behind `hvinfo`. */
+/** The keys after `hvinfo`. */
 const BEHIND_HVINFO = {
   nic: ["uuid"],
   disk: ["serial_no", "dynamic_params", "uuid", "ctime", "mtime"],
 } as const;
 
-/** The keys in front of `hvinfo`. */
+/** The keys before `hvinfo`. */
 const BEFORE_HVINFO = {
   nic: ["name", "mac", "ip", "network", "nicparams", "netinfo", "pci"],
   disk: ["forthcoming", "name", "dev_type", "logical_id", "children"],
@@ -29,7 +29,7 @@ const BEFORE_HVINFO = {
 /** New values of members by key, as JSON text; null: without this member. */
 export type Members = Readonly<Record<string, string | null>>;
 
-/** Inserts a member in front of the first of the keys that come behind it. */
+/** Inserts a member before the first of the keys that come after it. */
 export function withNew(
   device: JsonObject,
   { key, value, next }: {
@@ -57,7 +57,7 @@ export function withHvinfo(
   return withNew(device, { key: "hvinfo", value: hvinfo, next });
 }
 
-/** An entry's object with some members changed, added or taken out. */
+/** An entry's object with some members changed, added or removed. */
 export function withMembers(
   device: JsonObject,
   kind: "disk" | "nic",
@@ -93,12 +93,12 @@ export function kindOfList(list: string): string | undefined {
   return KIND_OF.get(list);
 }
 
-/** The object of an entry: a disk stands in a list of three. */
+/** The object of an entry: for a disk, the first of a list of three. */
 export function objectOf(node: JsonNode): JsonNode | undefined {
   return node.type === "array" ? node.items[0] : node;
 }
 
-/** By what an entry is found: its uuid in lower case. */
+/** The key of an entry: its uuid in lower case. */
 export function uuidOf(
   list: keyof typeof PLACE,
   node: JsonNode,
@@ -107,7 +107,7 @@ export function uuidOf(
   return object && stringMember(object, "uuid")?.toLowerCase();
 }
 
-/** An entry with some members changed, added or taken out. */
+/** An entry with some members changed, added or removed. */
 export function replaceMembers(
   node: JsonNode,
   members: Members,
@@ -123,7 +123,7 @@ export function replaceMembers(
   return node.type === "array" ? withItem(node, 0, changed) : changed;
 }
 
-/** Some members of an entry, as they are: {@linkcode Members}. */
+/** The present values of some members of an entry: {@linkcode Members}. */
 export function membersOf(
   node: JsonNode,
   keys: readonly string[],

@@ -1,6 +1,6 @@
 /**
- * The fixed part of a QEMU's command line, as Ganeti keeps it in `kvm_cmd`:
- * without what a start adds each time, and without disks and NICs. SPEC 2.1.
+ * The fixed part of a QEMU's command line, in the form of Ganeti's `kvm_cmd`:
+ * without the words that each start adds, and without disks and NICs. SPEC 2.1.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const BARE = new Set(
     "semihosting old-param perfmap jitdump").split(" "),
 );
 
-/** Options that each start gives anew. */
+/** Options that each start adds again. */
 const OF_A_START = [
   "qmp",
   "qmp-pretty",
@@ -32,7 +32,7 @@ const OF_A_START = [
 
 /** A word or two of a command line. */
 interface Part {
-  /** Without its dashes; empty if it is no option. */
+  /** Without its dashes; empty if it is not an option. */
   readonly option: string;
   /** Undefined if it takes none. */
   readonly value: string | undefined;
@@ -40,7 +40,9 @@ interface Part {
   readonly at: number;
 }
 
-/** A command line, cut up: the value of an option is never taken for one. */
+/**
+ * A command line in parts: the value of an option is never taken as an option.
+ */
 function partsOf(words: readonly string[]): Part[] {
   const parts: Part[] = [];
   for (let at = 0; at < words.length;) {
@@ -64,12 +66,15 @@ export function optionValues(
   );
 }
 
-/** Where options begin, and the end; nothing is put between one and its value. */
+/**
+ * The places at which options begin, and the end; nothing is inserted between
+ * an option and its value.
+ */
 export function optionPlaces(words: readonly string[]): number[] {
   return [...partsOf(words).map(({ at }) => at), words.length];
 }
 
-/** Devices that are recorded as disks and NICs, by every name they have. */
+/** All names of the devices that are recorded as disks and NICs. */
 export interface RecordedNames {
   /** Of `-device`. */
   readonly devices: ReadonlySet<string>;
@@ -86,7 +91,7 @@ function valueOf(option: string, key: string): string | undefined {
   return readOptionText(option).get(key);
 }
 
-/** Where each option has its name, and which names are recorded. */
+/** The place of the name in each option, and the recorded names. */
 const NAMED = {
   device: { key: "id", list: "devices" },
   netdev: { key: "id", list: "netdevs" },
@@ -105,7 +110,7 @@ function isRecorded(
   return name !== undefined && recorded[list].has(name);
 }
 
-/** The command line without what a runtime file has elsewhere. */
+/** The command line without the parts that are elsewhere in a runtime file. */
 export function fixedCommand(
   [program = "", ...words]: readonly string[],
   recorded: RecordedNames,
@@ -118,7 +123,7 @@ export function fixedCommand(
   return [program, ...kept];
 }
 
-/** Whether a device, drive or backend of this name stands in a command line. */
+/** Whether a command line has a device, drive or backend of this name. */
 export function isNamedIn(words: readonly string[], name: string): boolean {
   return partsOf(words).some(({ option, value = "" }) =>
     Object.hasOwn(NAMED, option) &&
@@ -128,11 +133,11 @@ export function isNamedIn(words: readonly string[], name: string): boolean {
 
 /** A device or an object of the fixed part. */
 export interface FixedOption {
-  /** `driver` of a device, an alias, perhaps; `qom-type` of an object. */
+  /** `driver` of a device, perhaps an alias; `qom-type` of an object. */
   readonly type: string;
-  /** Undefined if it was given none. */
+  /** Undefined if it has none. */
   readonly id: string | undefined;
-  /** All of them, as {@linkcode readOptionText} reads them. */
+  /** All properties, as {@linkcode readOptionText} reads them. */
   readonly properties: ReadonlyMap<string, string>;
   /** The option and its value, to the letter. */
   readonly words: readonly [option: string, value: string];
@@ -142,7 +147,9 @@ export interface FixedOption {
 
 const TYPE = { device: "driver", object: "qom-type" } as const;
 
-/** What every start from a file makes before disks and NICs, in its order. */
+/**
+ * The options that every start from a file has before disks and NICs, in order.
+ */
 export function fixedOptions(
   words: readonly string[],
   option: keyof typeof TYPE,
@@ -167,7 +174,10 @@ export function hasObject(
     .some((one) => one.type === type && one.id === id);
 }
 
-/** What drives of the fixed part open, but for CD-ROM, floppy and firmware. */
+/**
+ * The files that drives of the fixed part open, without CD-ROM, floppy and
+ * firmware.
+ */
 export function fixedDrives(words: readonly string[]): string[] {
   return optionValues(words, "-drive").flatMap((value) => {
     const isOther = valueOf(value, "media") === "cdrom" ||
@@ -176,9 +186,9 @@ export function fixedDrives(words: readonly string[]): string[] {
   });
 }
 
-/** How many processors `-smp` gives; undefined: it does not say. */
+/** The number of processors in `-smp`; undefined: not given. */
 export function vcpusIn(words: readonly string[]): number | undefined {
-  // QEMU merges them: `--smp maxcpus=8` says nothing of it.
+  // QEMU merges them: `--smp maxcpus=8` does not give the number.
   const counts = optionValues(words, "-smp").flatMap((value) =>
     /^(\d+)(?=,|$)/.exec(value)?.[1] ?? valueOf(value, "cpus") ?? []
   ).map(Number).filter((count) => Number.isInteger(count) && count > 0);

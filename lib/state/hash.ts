@@ -1,6 +1,6 @@
 /**
- * A hash that is there at once: WebCrypto's come asynchronously. For names
- * only, never against an attacker.
+ * A synchronous hash: WebCrypto's hashes are asynchronous. For names only,
+ * never against an attacker.
  *
  * @module
  */

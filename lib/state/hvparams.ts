@@ -1,5 +1,5 @@
 /**
- * The hypervisor parameters a hotplug depends on, from the runtime file:
+ * The hypervisor parameters on which a hotplug depends, from the runtime file:
  * SPEC section 9.
  *
  * @module
@@ -10,7 +10,8 @@ import { type JsonNode, member } from "./json.ts";
 
 /**
  * The parameters of a file that `adopt` makes, in Ganeti's order, with Ganeti's
- * defaults. They stay for what QEMU does not tell, and for devices to come.
+ * defaults. They serve for values that QEMU does not tell, and for later
+ * devices.
  */
 export const FIRST_HVPARAMS = {
   acpi: true,
@@ -36,14 +37,14 @@ export const FIRST_HVPARAMS = {
 /** Of the next Ganeti, which computes the number: SPEC 13. */
 const AUTO = "auto";
 
-/** The same, of one VM. */
+/** The same parameters for one VM. */
 export type FirstHvparams = Readonly<typeof FIRST_HVPARAMS>;
 
 const DEFAULTS = { ...FIRST_HVPARAMS, user_shutdown: false, keymap: "" };
 
 /**
- * A file that was made for a VM that Ganeti never started has just these
- * parameters, where Ganeti writes all of some sixty.
+ * A file that was made for a VM that Ganeti never started has exactly these
+ * parameters; Ganeti writes all of about sixty.
  */
 function originOf(node: JsonNode): "adopt" | "ganeti" {
   const keys = node.type === "object" ? node.members.map(({ key }) => key) : [];
@@ -51,14 +52,19 @@ function originOf(node: JsonNode): "adopt" | "ganeti" {
   return keys.join() === first.join() ? "adopt" : "ganeti";
 }
 
-/** The first of these that has the parameter, whatever it is. */
+/**
+ * The parameter from the first of these objects that has it, with any value.
+ */
 function givenBy(nodes: readonly JsonNode[], key: string): unknown {
   const given = nodes.map((node) => member(node, key))
     .find((one) => one !== undefined);
   return given && "value" in given ? given.value : given;
 }
 
-/** A number, or `auto`, which is also said as 0; undefined: something else. */
+/**
+ * A number, or `auto`, which may also be written as 0; undefined: another
+ * value.
+ */
 function queuesOf(
   nodes: readonly JsonNode[],
 ): number | typeof AUTO | undefined {
@@ -71,7 +77,7 @@ function queuesOf(
 /** Parameters that Ganeti has since 2.16: SPEC section 9. */
 const SINCE_216 = ["kvm_pci_reservations", "scsi_controller_type"];
 
-/** Each parameter, where it has its default's type; else the default. */
+/** Each parameter if it has the type of its default; else the default. */
 function valuesOf(nodes: readonly JsonNode[]): typeof DEFAULTS {
   const values = Object.entries(DEFAULTS).map(([key, fallback]) => {
     const type = typeof fallback;
@@ -85,8 +91,8 @@ function valuesOf(nodes: readonly JsonNode[]): typeof DEFAULTS {
 /**
  * Reads the `hvparams` object.
  *
- * @param configured the instance's parameters as a master has them, which
- * stand in for what an old file lacks: SPEC 9. @default Ganeti's own
+ * @param configured the instance's parameters from a master, which replace
+ * parameters that an old file lacks: SPEC 9. @default Ganeti's own
  */
 export function readHvparams(node: JsonNode, configured: JsonNode = node) {
   const values = valuesOf([node, configured]);
@@ -103,15 +109,15 @@ export function readHvparams(node: JsonNode, configured: JsonNode = node) {
     vhostNet: values.vhost_net,
     vnetHdr: values.vnet_hdr,
     // Queue pairs of a virtio NIC, 1 to 32 once checked; `auto`: by the
-    // processors; undefined: it is neither.
+    // processors; undefined: another value.
     virtioNetQueues: queuesOf([node, configured]),
-    // A VM that was started without them has none: SPEC 13.
+    // A VM that was started without the parameter has none: SPEC 13.
     diskIothreads: Number(givenBy([node], "virtio_disk_iothreads")) || 0,
-    // PCI slots below this are not ours to use, 0 to 32 once checked.
+    // We must not use PCI slots below this one, 0 to 32 once checked.
     pciReservations: values.kvm_pci_reservations,
-    // QEMU then sees no file of this node.
+    // QEMU then does not see the files of this node.
     useChroot: values.use_chroot,
-    // Without it nothing can be hotplugged on machine type pc.
+    // Without ACPI nothing can be hotplugged on machine type pc.
     acpi: values.acpi,
     // With `disk` the first disk is the boot disk.
     bootOrder: values.boot_order,
@@ -130,7 +136,7 @@ export function readHvparams(node: JsonNode, configured: JsonNode = node) {
   };
 }
 
-/** Parameters as Ganeti merged them at start, defaults filled in. */
+/** Parameters that Ganeti merged at start, with defaults filled in. */
 export type Hvparams = Readonly<ReturnType<typeof readHvparams>>;
 
 function isWhole(value: number, min: number, max: number): boolean {
@@ -138,7 +144,7 @@ function isWhole(value: number, min: number, max: number): boolean {
 }
 
 /**
- * Checks the numbers that a new device depends on.
+ * Checks the numbers on which a new device depends.
  *
  * @throws {HotplugError} `bad-state-file`
  */

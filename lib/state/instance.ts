@@ -1,5 +1,5 @@
 /**
- * Where the files of one instance are: SPEC section 1.2.
+ * The paths of one instance: SPEC section 1.2.
  *
  * @module
  */
@@ -18,11 +18,13 @@ export interface PathOverrides {
   readonly qmp?: string | undefined;
   /** `--state`: absolute path of a runtime file. */
   readonly state?: string | undefined;
-  /** The options that say so, as they were given. @default none */
+  /** The options that give these paths, as typed. @default none */
   readonly reachedBy?: readonly string[] | undefined;
 }
 
-/** A command of ours, to be copied, that reaches the same instance. */
+/**
+ * A command of kvm-hotplug that can be copied and reaches the same instance.
+ */
 export function commandLine(
   { reachedBy = [] }: Pick<PathOverrides, "reachedBy">,
   ...words: readonly string[]
@@ -30,7 +32,7 @@ export function commandLine(
   return ["kvm-hotplug", ...words, ...reachedBy].map(shellWord).join(" ");
 }
 
-/** Ganeti's own words; it never writes the resolved `/run`: SPEC 1.1. */
+/** Ganeti's own path; Ganeti never writes the resolved `/run`: SPEC 1.1. */
 const GANETI_RUN_DIR = "/var/run/ganeti";
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$/;
@@ -98,14 +100,15 @@ function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {
-    // Whoever reads the file will say what is wrong with it.
+    // The function that reads the file reports its fault.
     return path;
   }
 }
 
 /**
  * A name for the lock of a runtime file, the same for each of its paths: the
- * hash of the real one. Two files of one hash would only wait for each other.
+ * hash of the real path. Two files with the same hash would only wait for each
+ * other.
  */
 function keyOfFile(path: string): string {
   return `state-${fnv1a(realPath(path)).toString(16)}`;
@@ -124,24 +127,30 @@ export function instancePaths(
   return {
     /** Part of every derived path: {@linkcode checkInstanceName}. */
     name,
-    /** Also holds our own directory, with lock and journal. */
+    /** Also contains our own directory, with lock and journal. */
     runDir,
-    /** Socket; Ganeti's second one, `.kvmd`, is not ours to use. */
+    /** Socket; we must not use Ganeti's second socket, `.kvmd`. */
     qmp: socket ?? qmp,
-    /** The record that Ganeti starts the VM from: SPEC 2. */
+    /** The record from which Ganeti starts the VM: SPEC 2. */
     runtime: state ?? runtime,
     /** Written by QEMU itself: `-pidfile`. */
     pid: join(kvm, "pid", name),
     /**
-     * A file for each NIC, made at start only: SPEC 1.2. None with a runtime
-     * file of the user's: the derived one is another VM's, if anybody's.
+     * A file for each NIC, made only at start: SPEC 1.2. None with a runtime
+     * file from the user: the derived folder belongs to another VM, if to any.
      */
     nicDir: ours ? join(kvm, "nic", name) : undefined,
-    /** Whether the socket is the derived one, so that the pid file fits it. */
+    /**
+     * Whether the socket is the derived one, so that the pid file belongs to
+     * it.
+     */
     isDerived: (socket ?? qmp) === qmp,
-    /** Whether socket and runtime file were both given: their VM is meant. */
+    /** Whether socket and runtime file were both given: they name the VM. */
     isGiven: socket !== undefined && state !== undefined,
-    /** What the lock is named after: the name, or the file of the user's. */
+    /**
+     * The base of the lock's name: the instance name, or the file from the
+     * user.
+     */
     lockKey: ours ? name : keyOfFile(state ?? runtime),
     ...(reachedBy && { reachedBy }),
   };

@@ -1,6 +1,6 @@
 /**
- * The journal of one operation as a file: lines that are on the disk before
- * the next step begins. What they mean is said elsewhere.
+ * The journal of one operation as a file: each line is on the disk before the
+ * next step begins. Other files define the meaning of the lines.
  *
  * @module
  */
@@ -22,7 +22,9 @@ import { O } from "../sys/layout.ts";
 import type { InstancePaths } from "./instance.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "./lock.ts";
 
-/** A plan holds an entry of the runtime file twice, and that is bounded. */
+/**
+ * A plan contains an entry of the runtime file twice, and an entry has a limit.
+ */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /** Name of an instance's journal in our own directory. */
@@ -30,14 +32,14 @@ function journalName({ lockKey }: InstancePaths): string {
   return `${lockKey}.journal`;
 }
 
-/** What was found in a journal's place. */
+/** The content at the place of a journal. */
 export type JournalText =
   | { readonly state: "none" }
   | { readonly state: "there"; readonly lines: readonly string[] }
-  /** It is not ours to read: `why`. Nothing of it is used. */
+  /** Not usable, for the reason `why`. No part of it is used. */
   | { readonly state: "unusable"; readonly why: string };
 
-/** A journal that is being written; owns its fd and that of the directory. */
+/** A journal that is being written; owns its fd and the fd of the directory. */
 export class JournalFile implements Disposable {
   readonly #directory: Fd;
   readonly #name: string;
@@ -87,17 +89,17 @@ export class JournalFile implements Disposable {
     appendTo(this.#file, line);
   }
 
-  /** Removes the file: all is done, or all is undone. */
+  /** Removes the file: everything is done, or everything is undone. */
   end(): void {
     try {
       unlink(this.#name, { dir: this.#directory });
       fsync(this.#directory);
     } catch {
-      // Whoever reads it finds that nothing is left to do or undo.
+      // A reader finds that nothing is left to do or undo.
     }
   }
 
-  /** Closes; a file that was not removed stays for whoever comes next. */
+  /** Closes the fds; a file that was not removed stays for the next call. */
   [Symbol.dispose](): void {
     this.#file.close();
     this.#directory.close();
@@ -120,8 +122,8 @@ function faultOf(file: Fd): string | undefined {
 }
 
 /**
- * Reads a journal that somebody left. A last line without its end was being
- * written when the writer was killed, so its step had not begun: left out.
+ * Reads a journal that an earlier call left. A last line without its end was
+ * being written at the kill, so its step had not begun: the line is left out.
  */
 export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
   try {
@@ -139,7 +141,9 @@ export function readJournalFile(dir: Fd, paths: InstancePaths): JournalText {
   }
 }
 
-/** Whether a file of ours is there, whatever is in it; for questions too. */
+/**
+ * Whether one of our own files exists, with any content; for questions, too.
+ */
 export function findOwnFile(
   { runDir, lockKey }: InstancePaths,
   suffix: "journal" | "json",
@@ -152,7 +156,7 @@ export function findOwnFile(
 }
 
 /**
- * Removes a journal that is of no use any more.
+ * Removes a journal that is not needed any more.
  *
  * @throws {SysError}
  */

@@ -1,16 +1,16 @@
 /**
- * JSON that can be changed in one place and stays the same to the letter in
- * all others. Grammar: RFC 8259, read strictly.
+ * JSON that can be changed in one place and stays the same to the letter in all
+ * others. Grammar: RFC 8259, read strictly.
  *
- * Ganeti's files hold numbers such as `1700000000.0`, escapes, key orders and
- * keys that a later Ganeti added. `JSON.parse` loses number literals and moves
- * integer-like keys to the front, so a document is kept as a tree whose nodes
- * remember their source text; what was not touched is written from it.
+ * Ganeti's files contain numbers such as `1700000000.0`, escapes, key orders
+ * and keys of a later Ganeti. `JSON.parse` loses number literals and moves
+ * integer-like keys to the front. Therefore a document is a tree, and its nodes
+ * remember their source text; untouched parts are written from this text.
  *
  * @module
  */
 
-/** An object's member; `keyText` is the key as written, quotes included. */
+/** An object's member; `keyText` is the key as written, with its quotes. */
 export interface JsonMember {
   /** Unescaped. */
   readonly key: string;
@@ -20,7 +20,7 @@ export interface JsonMember {
   readonly value: JsonNode;
 }
 
-/** What a node remembers of the text it was read from. */
+/** The text from which a node was read. */
 export interface Source {
   /** Source text; absent in a container that was made or changed here. */
   readonly text?: string | undefined;
@@ -46,7 +46,9 @@ export type JsonObject = Extract<JsonNode, { type: "object" }>;
 /** An array of one. */
 export type JsonArray = Extract<JsonNode, { type: "array" }>;
 
-/** Deeper nesting is refused, so that a hostile file cannot end our stack. */
+/**
+ * Deeper nesting is refused, so that a hostile file cannot overflow our stack.
+ */
 const MAX_DEPTH = 64;
 
 const [SPACE, TAB, LF, CR] = [0x20, 0x09, 0x0a, 0x0d];
@@ -73,12 +75,12 @@ class Reader {
   }
 
   /**
-   * By hand: a regular expression at every token costs 0.5 ms a file, text
-   * compared with text as much again.
+   * By hand: a regular expression at every token costs 0.5 ms a file, and a
+   * comparison of texts costs as much again.
    */
   #skipSpace() {
     for (let at = this.#at;; at++) {
-      const code = this.#source.charCodeAt(at); // NaN behind the end
+      const code = this.#source.charCodeAt(at); // NaN after the end
       const isSpace = code === SPACE || code === TAB || code === LF ||
         code === CR;
       if (isSpace) continue;
@@ -148,7 +150,7 @@ class Reader {
     }
   }
 
-  /** Where the string that begins here has its closing quote. */
+  /** The place of the closing quote of the string that begins here. */
   #endOfString(): number {
     for (let end = this.#at;;) {
       end = this.#source.indexOf('"', end + 1);
@@ -195,16 +197,16 @@ class Reader {
 /**
  * Reads a whole document.
  *
- * @throws {JsonSyntaxError} if it is no JSON or nested deeper than 64 levels
+ * @throws {JsonSyntaxError} if it is not JSON or nested deeper than 64 levels
  */
 export function parseJson(source: string): JsonNode {
   return new Reader(source).document();
 }
 
 /**
- * Writes a document: untouched nodes to the letter, new ones as Python's
- * `json.dumps` would (`", "`, `": "`, non-ASCII escaped), which is what
- * Ganeti's own writer produces.
+ * Writes a document: untouched nodes to the letter, new nodes as Python's
+ * `json.dumps` writes them (`", "`, `": "`, non-ASCII escaped), like Ganeti's
+ * own writer.
  */
 export function formatJson(node: JsonNode): string {
   if (node.text !== undefined) return node.text;
@@ -217,12 +219,12 @@ export function formatJson(node: JsonNode): string {
   return `{${members.join(", ")}}`;
 }
 
-/** An array of these nodes, to be written anew. */
+/** An array of these nodes; it is written again. */
 export function jsonArray(items: readonly JsonNode[]): JsonArray {
   return { type: "array", items };
 }
 
-/** An object of these members, to be written anew. */
+/** An object of these members; it is written again. */
 export function jsonObject(members: readonly JsonMember[]): JsonObject {
   return { type: "object", members };
 }
@@ -243,7 +245,7 @@ function quote(value: string): string {
   );
 }
 
-/** Makes a node of plain data; keys keep the order JavaScript gives them. */
+/** Makes a node of plain data; keys keep JavaScript's order. */
 export function jsonNode(value: Plain): JsonNode {
   if (value === null) return { type: "null", text: "null", value };
   switch (typeof value) {
@@ -263,7 +265,10 @@ export function jsonNode(value: Plain): JsonNode {
   return jsonObject(members);
 }
 
-/** The same value as Python's `json.dumps` writes it, but numbers as they are. */
+/**
+ * The same value as Python's `json.dumps` writes it, but with unchanged
+ * numbers.
+ */
 export function normalized(node: JsonNode): JsonNode {
   switch (node.type) {
     case "string":
@@ -271,7 +276,7 @@ export function normalized(node: JsonNode): JsonNode {
     case "array":
       return jsonArray(node.items.map(normalized));
     case "object": {
-      // Python's dict: a key that stands twice keeps its first place and its
+      // Python's dict: a key that occurs twice keeps its first place and its
       // last value.
       const byKey = new Map(node.members.map((one) => [one.key, one]));
       return jsonObject(
@@ -286,7 +291,7 @@ export function normalized(node: JsonNode): JsonNode {
   return node;
 }
 
-/** How many containers stand in one another; 0 for a scalar. */
+/** The depth of nested containers; 0 for a scalar. */
 export function depthOf(node: JsonNode): number {
   const inner = node.type === "array"
     ? node.items
@@ -294,14 +299,16 @@ export function depthOf(node: JsonNode): number {
     ? node.members.map(({ value }) => value)
     : undefined;
   if (inner === undefined) return 0;
-  // One by one: as arguments of a call, millions would end our stack.
+  // One by one: as arguments of a call, millions would overflow our stack.
   return 1 + inner.reduce((most, one) => Math.max(most, depthOf(one)), 0);
 }
 
-/** A member's value; the last one counts if a key stands twice, as in Python. */
+/**
+ * A member's value; the last one counts if a key occurs twice, as in Python.
+ */
 export function member(node: JsonNode, key: string): JsonNode | undefined {
   if (node.type !== "object") return undefined;
-  // No closure: a file with many devices is asked some thousand times.
+  // No closure: a file with many devices needs this some thousand times.
   for (let at = node.members.length - 1; at >= 0; at--) {
     const one = node.members[at];
     if (one?.key === key) return one.value;

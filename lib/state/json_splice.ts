@@ -1,6 +1,6 @@
 /**
- * Changing members and items of a container in its source text, so that all
- * that is not concerned keeps its bytes, white space included.
+ * Changes members and items of a container in its source text; all other parts
+ * keep their bytes, with their white space.
  *
  * @module
  */
@@ -13,21 +13,21 @@ import {
   parseJson,
 } from "./json.ts";
 
-/** A container's text, cut up. */
+/** A container's text, in parts. */
 interface Pieces {
   /** Items, or members with their keys. */
   readonly elements: string[];
-  /** What stands before each element, and behind the last one. */
+  /** The text before each element, and after the last one. */
   readonly gaps: string[];
 }
 
-/** Which elements go, and the texts that come in their place. */
+/** The elements to remove, and the texts that replace them. */
 export interface Splice {
-  /** The first one; as many as there are: behind the last. */
+  /** The first element; the number of elements: after the last one. */
   readonly at: number;
-  /** How many go. @default 0 */
+  /** The number of removed elements. @default 0 */
   readonly remove?: number;
-  /** Items as JSON text, or members as {@linkcode memberText} makes them. */
+  /** Items as JSON text, or members in the form of {@linkcode memberText}. */
   readonly insert?: readonly string[];
 }
 
@@ -57,16 +57,16 @@ function piecesOf(node: JsonArray | JsonObject): Pieces {
 
 function join<N extends JsonArray | JsonObject>({ elements, gaps }: Pieces): N {
   const parts = gaps.map((gap, i) => gap + (elements[i] ?? ""));
-  // A container stays one of its type whatever its elements are.
+  // A container keeps its type whatever its elements are.
   return parseJson(parts.join("")) as N;
 }
 
-/** What stands between the elements after a splice. */
+/** The text between the elements after a splice. */
 function splicedGaps(
   { elements: { length }, gaps }: Pieces,
   { at, remove = 0, insert = [] }: Splice,
 ): string[] {
-  // As this container is written.
+  // In the style of this container.
   const separator = length > 1 ? gaps[1] ?? "" : ", ";
   const between = insert.map(() => separator);
   if (length === 0 && insert.length > 0) {
@@ -79,15 +79,16 @@ function splicedGaps(
   if (remove === length && length > 0) {
     return [gaps.at(0) + (gaps.at(-1) ?? "")];
   }
-  // What is at the end has its gap before it, else behind it.
+  // An element at the end is removed with the gap before it, else with the gap
+  // after it.
   const first = at + remove === length ? at : at + 1;
   return gaps.toSpliced(first, remove, ...between);
 }
 
 /**
- * A container with some elements taken out and others put in.
+ * A container with some elements removed and others inserted.
  *
- * @throws {RangeError} if it has not as many elements
+ * @throws {RangeError} if it has too few elements
  */
 export function splice<N extends JsonArray | JsonObject>(
   node: N,
@@ -104,7 +105,7 @@ export function splice<N extends JsonArray | JsonObject>(
   });
 }
 
-/** A member's text, written as its neighbours are. */
+/** A member's text, in the style of its neighbours. */
 export function memberText(
   node: JsonObject,
   key: string,
@@ -119,7 +120,7 @@ export function memberText(
   return `${JSON.stringify(key)}${colon}${value}`;
 }
 
-/** A list with one item in the place of another. */
+/** A list with one item replaced. */
 export function withItem(
   array: JsonArray,
   at: number,
@@ -128,7 +129,10 @@ export function withItem(
   return splice(array, { at, remove: 1, insert: [formatJson(item)] });
 }
 
-/** A list with other items in their places; read once, however many change. */
+/**
+ * A list with several items replaced; it is read once, for any number of
+ * changes.
+ */
 export function withItems(
   array: JsonArray,
   items: readonly JsonNode[],
@@ -139,7 +143,7 @@ export function withItems(
   return join({ elements: items.map(formatJson), gaps });
 }
 
-/** An object with another value for a key it has; the last one counts. */
+/** An object with another value for an existing key; the last one counts. */
 export function withMember(
   node: JsonObject,
   key: string,

@@ -1,5 +1,5 @@
 /**
- * Names of files that only an operation of ours can have left. Pure.
+ * Names of files that only our own operations can leave. Pure.
  *
  * @module
  */
@@ -7,7 +7,9 @@
 import { basename, dirname } from "@std/path/posix";
 import type { InstancePaths } from "./instance.ts";
 
-/** Whether a name is that of a staged runtime file: eight letters, `.new`. */
+/**
+ * Whether a name has the form of a staged runtime file: eight letters, `.new`.
+ */
 export function isStagedName(
   value: unknown,
   { runtime }: InstancePaths,
@@ -18,8 +20,8 @@ export function isStagedName(
 }
 
 /**
- * Whether only an operation of ours can have left what is there: a staged
- * runtime file, a NIC file that was being written.
+ * Whether only our own operations can have left this file: a staged runtime
+ * file, or a NIC file that was being written.
  */
 export function isLeftover(
   path: unknown,

@@ -1,6 +1,6 @@
 /**
- * One kvm-hotplug at a time on an instance, and the directory of our own
- * files: INTERFACE, "Safety".
+ * Allows one kvm-hotplug at a time on an instance; opens the directory of our
+ * own files: INTERFACE, "Safety".
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { O } from "../sys/layout.ts";
 import { type InstancePaths, OWN_DIRECTORY } from "./instance.ts";
 import type { WaitListener } from "./waiting.ts";
 
-/** How often a lock that is held is tried again, in milliseconds. */
+/** Pause between two tries to take a lock, in milliseconds. */
 const RETRY_MS = 25;
 const TRIES_A_SECOND = 1000 / RETRY_MS;
 
@@ -62,7 +62,7 @@ function makeOwn(path: string): Fd {
     if (!(error instanceof SysError)) throw error;
   }
   expectRoot();
-  // A node without Ganeti has no run directory; --qmp and --state serve there.
+  // A node without Ganeti has no run directory; --qmp and --state work there.
   makeFolder(dirname(path), 0o755);
   makeFolder(path, 0o700);
   return openOwn(path);
@@ -71,8 +71,9 @@ function makeOwn(path: string): Fd {
 /**
  * Opens the directory of our own files, and makes it if it is missing.
  *
- * Ganeti's run directory is writable for its daemons: what is found there is
- * root's alone, or it is refused, never made to fit.
+ * Ganeti's daemons may write to Ganeti's run directory. Therefore this
+ * directory must belong to root alone, or it is refused; its owner and mode are
+ * never changed.
  *
  * @returns an fd the caller owns
  * @throws {HotplugError} `refused`
@@ -83,7 +84,7 @@ export function openOwnDirectory(runDir: string): Fd {
 }
 
 /**
- * The same for a question, which makes nothing.
+ * As {@linkcode openOwnDirectory}, for a question, which makes nothing.
  *
  * @returns undefined if there is no such directory
  * @throws {HotplugError} `refused`
@@ -94,7 +95,7 @@ export function openOwnDirectoryIfThere(runDir: string): Fd | undefined {
 }
 
 /**
- * Another user's own files would only be refused, and their folder left.
+ * Files made by another user would be refused, and their folder would stay.
  *
  * @throws {HotplugError} `permission-denied`
  */
@@ -131,7 +132,7 @@ function openLock(directory: Fd, name: string): Fd {
   throw refuse(`Lock file ${name} must be a file of root with mode 0600`);
 }
 
-/** What the holder wrote into the lock file: "pid 123 (disk add)". */
+/** The text of the holder in the lock file: "pid 123 (disk add)". */
 function holderOf(lock: Fd): string {
   try {
     const text = new TextDecoder().decode(readAll(lock, 4096));
@@ -142,7 +143,7 @@ function holderOf(lock: Fd): string {
   }
 }
 
-/** Tells a person who looks on. */
+/** Reports the wait to the person at the terminal. */
 function tell(
   lock: Fd,
   { waiting, lockTimeoutMs }: LockOptions,
@@ -156,21 +157,22 @@ function tell(
   });
 }
 
-/** How long to wait for the lock, and what for. */
+/** The limits of a wait for the lock. */
 export interface LockOptions {
   /** Longest wait, in milliseconds. */
   readonly lockTimeoutMs: number;
-  /** What we do, for whoever waits for us. */
+  /** Our own command, for others that wait for us. */
   readonly command: string;
   /** Ends the wait at once, with `busy`. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of the wait about every second. */
+  /** Called about every second of the wait. */
   readonly waiting?: WaitListener | undefined;
 }
 
 /**
  * Locks an instance until the returned fd is closed, by the caller or by the
- * kernel when we end. The file stays: removing it would let two in.
+ * kernel at our end. The file stays: without it, two processes could hold the
+ * lock.
  *
  * @throws {HotplugError} `busy` after the time-out, naming the holder
  */
@@ -202,7 +204,8 @@ export async function lockInstance(
     ftruncate(fd, 0);
     writeAll(fd, new TextEncoder().encode(note));
   } catch {
-    // The lock holds without the note; a full disk is met where it matters.
+    // The lock works without the note; a full disk is reported by a later
+    // write.
   }
   return fd;
 }

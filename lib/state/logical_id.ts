@@ -1,5 +1,5 @@
 /**
- * What a disk's entry says it is, whatever its link leads to: `logical_id`,
+ * The identity of a disk by its entry, independent of its link: `logical_id`,
  * SPEC 2.3 and 5.8.
  *
  * @module
@@ -31,9 +31,9 @@ export function logicalPaths({ node }: Pick<DiskEntry, "node">): string[] {
 }
 
 /**
- * Paths of what can be the disk of an object, of which one exists on this node:
- * two minors of a DRBD disk, unless a master says which node is this one. None
- * for a kind whose device gets its name when it is attached.
+ * Possible paths of the disk of an object; one of them exists on this node. Two
+ * minors of a DRBD disk, unless a master names the minor of this node. None for
+ * a kind that gets the name of its device when it is attached.
  */
 export function pathsOf(object: JsonNode): string[] {
   const id = words(object);

@@ -1,5 +1,6 @@
 /**
- * QEMU's arguments as one word of a command line, `a=1,b.c=on`, and read back.
+ * QEMU's arguments as one word of a command line, `a=1,b.c=on`, and the way
+ * back.
  *
  * @module
  */
@@ -10,7 +11,7 @@ function valueText(value: unknown): string {
   return typeof value === "boolean" ? (value ? "on" : "off") : String(value);
 }
 
-/** A comma would end the value: it is doubled, qemu-option.c. */
+/** A comma would end the value; therefore it is doubled, qemu-option.c. */
 function escaped(value: string): string {
   return value.replaceAll(",", ",,");
 }
@@ -27,9 +28,10 @@ function textPairs(value: unknown, path = ""): [string, string][] {
 }
 
 /**
- * The dotted form of `-blockdev`, `-device` and the like.
+ * The dotted form of `-blockdev`, `-device` and similar options.
  *
- * @param implied a key whose value stands first and without it, e.g. `driver`
+ * @param implied the key of the first value, which is written without its key,
+ * e.g. `driver`
  */
 export function optionText(args: Json, implied?: string): string {
   const { [implied ?? ""]: first, ...rest } = args;
@@ -40,7 +42,7 @@ export function optionText(args: Json, implied?: string): string {
     .join(",");
 }
 
-/** JSON is taken by `-device`, `-object`, `-blockdev` and `-netdev`. */
+/** `-device`, `-object`, `-blockdev` and `-netdev` accept JSON. */
 function fromJson(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -51,21 +53,21 @@ function fromJson(text: string): Json | undefined {
 }
 
 function fromPairs(text: string, implied: string): [string, string][] {
-  // A comma in a value is doubled: util/keyval.c. No word has a NUL.
+  // A comma in a value is doubled: util/keyval.c. No word contains a NUL.
   return text.replaceAll(",,", "\0").split(",").map((part, at) => {
     const [name = "", ...rest] = part.replaceAll("\0", ",").split("=");
     if (rest.length > 0) return [name, rest.join("=")];
-    // A name alone switches something on: util/qemu-option.c.
+    // A name alone means on: util/qemu-option.c.
     return at === 0 && implied !== "" ? [implied, name] : [name, "on"];
   });
 }
 
 /**
- * The properties in the value of `-device`, `-object` and the like, in the
- * order in which they stand there; those of JSON by their dotted names. A value
- * that is no text has the text that {@linkcode optionText} gives it.
+ * The properties in the value of `-device`, `-object` and similar options, in
+ * their order; properties in JSON by their dotted names. A value that is not a
+ * text gets the text of {@linkcode optionText}.
  *
- * @param implied a key whose value may stand first and without it
+ * @param implied the key of a first value without a key
  */
 export function readOptionText(
   text: string,
@@ -74,6 +76,6 @@ export function readOptionText(
   const json = text.startsWith("{") ? fromJson(text) ?? {} : undefined;
   const all = json === undefined ? fromPairs(text, implied) : textPairs(json);
   const id = all.find(([name]) => name === "id");
-  // The last one counts; of an id the first: opts_parse_id().
+  // The last value counts; for an id the first: opts_parse_id().
   return new Map([...all, ...(id === undefined ? [] : [id])]);
 }

@@ -1,6 +1,6 @@
 /**
- * The frame of the tool's own record. What is noted of a device, its kind
- * checks: INTERFACE, "Safety".
+ * The frame of the tool's own record. Each kind checks the notes about its
+ * devices: INTERFACE, "Safety".
  *
  * @module
  */
@@ -28,7 +28,7 @@ import {
   word,
 } from "./value_check.ts";
 
-/** A time as we write it: ISO 8601, UTC. */
+/** A time in our form: ISO 8601, UTC. */
 export const time = text(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/);
 
 /** A word that names a kind of device. */
@@ -37,28 +37,32 @@ export const kindWord = text(/^[a-z][a-z0-9-]{0,31}$/);
 /** A removal that the guest has not completed. */
 export const pendingRemoval = openObject({
   id: qemuId,
-  // When device_del was sent last.
+  // The time of the last device_del.
   requestedAt: time,
-  // What the user called the device, for messages.
+  // The user's name of the device, for messages.
   title: text(/^[ -\uffff]{1,256}$/),
 });
 
-/** Of a device that `adopt` recorded: only its id tells the begin of its uuid. */
+/**
+ * For a device that `adopt` recorded: only its id tells the first part of its
+ * uuid.
+ */
 export const inventedUuid = { invented: word(true) };
 
 /** A removal that the guest has not completed. */
 export type PendingRemoval = Of<typeof pendingRemoval>;
 
 /**
- * When the guest was asked to release what is to be plugged anew, and did not:
- * it may do so later. `perhaps` it was not asked: the call was killed meanwhile.
+ * The time at which the guest was asked to release a device that is to be
+ * plugged again, and did not; it may still do so. `perhaps`: it is unknown
+ * whether the guest was asked, because the call was killed.
  */
 export const askedRelease = either(time, object({ perhaps: time }));
 
-/** When the guest was asked for what is to be plugged anew. */
+/** The time of the question for a device that is to be plugged again. */
 export type AskedRelease = Of<typeof askedRelease>;
 
-/** Who a record or a journal was written for. */
+/** The process for which a record or a journal was written. */
 export const processIdentity: Check<ProcessIdentity> = openObject({
   boot: text(/^[0-9a-f-]{36}$/),
   pid: whole(0, 2 ** 22),
@@ -69,14 +73,14 @@ export const processIdentity: Check<ProcessIdentity> = openObject({
 /** The kernel's number of a network interface. */
 export const ifindex: Check<number> = whole(1, 2 ** 31 - 1);
 
-/** A tap that another process than QEMU has open. */
+/** A tap that another process has open, not QEMU. */
 export const heldTap: Check<HeldTap> = openObject({
   way: word("held"),
   name: text(FOUND_INTERFACE),
   ifindex,
 });
 
-/** The place of an instance's own record, as steps have it. */
+/** The place of an instance's own record, in the form that steps use. */
 export function ownPlace(
   { runDir, lockKey }: Pick<InstancePaths, "runDir" | "lockKey">,
 ): Check<Pick<InstancePaths, "runDir" | "lockKey">> {
@@ -85,34 +89,43 @@ export function ownPlace(
 
 const note = openObject({ kind: kindWord });
 
-/** What the runtime file cannot hold of one device; its kind knows the rest. */
+/**
+ * Data of one device that the runtime file cannot hold; its kind knows the
+ * other members.
+ */
 export interface OwnDevice extends Of<typeof note> {
-  /** How QEMU reaches a disk; undefined: by fdset or path. */
+  /** How QEMU opens a disk; undefined: by fdset or path. */
   readonly via?: Via;
-  /** What must be given back when the device is gone, whoever runs then. */
+  /**
+   * The change that must be undone when the device is gone, whatever process
+   * runs then.
+   */
   readonly access?: AccessRecord;
   readonly pending?: PendingRemoval;
   readonly replug?: AskedRelease;
-  /** Words of `kvm_cmd` that were put there for it: options, each with value. */
+  /**
+   * Words of `kvm_cmd` that were added for the device: options, each with
+   * value.
+   */
   readonly words?: readonly string[];
   readonly [member: string]: unknown;
 }
 
-/** Checks of what is noted of a device, by the word of its kind. */
+/** Checks of the notes about a device, by the word of its kind. */
 export type NoteChecks = ReadonlyMap<string, Check<OwnDevice>>;
 
 const VERSION = 1;
 
 /**
- * Names a device in a record: its uuid in lower case, or, for a device that has
- * none, its device id.
+ * The name of a device in a record: its uuid in lower case, or, for a device
+ * without a uuid, its device id.
  */
 export const noteKey = either(uuidKey, qemuId);
 
 /**
- * A record, as it stands in its file. Release 0.1 takes only disks and NICs in
- * `devices`, and keeps the keys that it does not know as they are: so whom
- * `byId` was written for must stand beside it.
+ * A record in the form of its file. Release 0.1 accepts only disks and NICs in
+ * `devices`, and keeps unknown keys unchanged. Therefore the process for which
+ * `byId` was written is noted beside it.
  */
 export const recordFrame = openObject({ version: word(VERSION) }, {
   qemu: orNull(processIdentity),
@@ -121,18 +134,18 @@ export const recordFrame = openObject({ version: word(VERSION) }, {
   byIdFor: orNull(processIdentity),
 });
 
-/** All that is recorded of one instance. */
+/** The whole record of one instance. */
 export interface OwnRecord {
-  /** Whom it was written for; null if that could not be told. */
+  /** The process for which it was written; null if it was unknown. */
   readonly qemu: ProcessIdentity | null;
   /** By {@linkcode noteKey}. */
   readonly devices: Readonly<Record<string, OwnDevice>>;
-  /** Keys of a later release, which stay. */
+  /** Keys of a later release, which are kept. */
   readonly more: Readonly<Record<string, unknown>>;
 }
 
 /**
- * What is noted of a device.
+ * The note about a device.
  *
  * @param key its uuid, which may be any text of a runtime file, or its id
  */
@@ -144,5 +157,5 @@ export function noteOn(
   return Object.hasOwn(devices, key) ? devices[key] : undefined;
 }
 
-/** What is known of an instance nothing was recorded of. */
+/** The record of an instance without a record. */
 export const EMPTY_RECORD: OwnRecord = { qemu: null, devices: {}, more: {} };

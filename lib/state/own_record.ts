@@ -1,6 +1,6 @@
 /**
- * The tool's own record of an instance, `kvm-hotplug/NAME.json`: what Ganeti's
- * closed Disk and NIC objects cannot hold.
+ * The tool's own record of an instance, `kvm-hotplug/NAME.json`: data that has
+ * no place in Ganeti's closed Disk and NIC objects.
  *
  * @module
  */
@@ -28,17 +28,17 @@ import {
 import { removeIfThere, writeBeside } from "./runtime_file.ts";
 import { faultOf, uuidKey } from "./value_check.ts";
 
-/** Where a record lies: {@linkcode InstancePaths} has both. */
+/** The place of a record: {@linkcode InstancePaths} has both. */
 export type OwnPlace = Pick<InstancePaths, "runDir" | "lockKey">;
 
 /**
- * A change of one device's part. Applied to any later content, it changes
- * nothing else; `null` stands for no part at all.
+ * A change of one device's part. It can be applied to any later content, and
+ * changes nothing else; `null` means no part at all.
  */
 export interface OwnChange {
-  /** By {@linkcode noteKey}: the id of a device that has no uuid. */
+  /** By {@linkcode noteKey}: the id of a device without a uuid. */
   readonly uuid: string;
-  /** What undoing puts back. */
+  /** The value that an undo puts back. */
   readonly before: OwnDevice | null;
   readonly after: OwnDevice | null;
 }
@@ -84,10 +84,10 @@ export function parseOwnRecord(text: string, place: OwnPlace): OwnRecord {
 }
 
 /**
- * The notes of a record that are of kinds we know; those of a later release's
- * kinds stay in the file, and mean nothing here.
+ * The notes of known kinds in a record; notes of unknown kinds, from a later
+ * release, stay in the file and mean nothing here.
  *
- * @throws {HotplugError} `bad-state-file` if one is not what its kind takes
+ * @throws {HotplugError} `bad-state-file` if its kind refuses a note
  */
 export function knownNotes(
   { devices, ...rest }: OwnRecord,
@@ -127,7 +127,7 @@ function openRecord(place: OwnPlace, dir: Fd): Fd | undefined {
   }
 }
 
-/** A tap that was held and is gone is nobody's care any more. */
+/** A held tap that is gone needs no note any more. */
 function withoutGone(record: OwnRecord): OwnRecord {
   const devices = Object.entries(record.devices).filter(([_, { access }]) =>
     !heldTap(access) || isSameTap(access)
@@ -164,8 +164,8 @@ export function readOwnRecord(place: OwnPlace): OwnRecord {
 }
 
 /**
- * What another process left: only what must still be given back, and words of
- * the file, which a later start has again.
+ * A note for another process: only the changes that must still be undone, and
+ * the words in the file, which a later start uses again.
  */
 function staleDevice({ kind, via, access, words }: OwnDevice): OwnDevice[] {
   if (access === undefined && words === undefined) return [];
@@ -174,10 +174,10 @@ function staleDevice({ kind, via, access, words }: OwnDevice): OwnDevice[] {
 }
 
 /**
- * What a record means for the QEMU that runs now: limits, carriers and pending
- * removals ended with the process they were made in; what was changed on the
- * node for it is still to be given back, and what was put into `kvm_cmd` for a
- * device is still the device's.
+ * The meaning of a record for the QEMU that runs now. Limits, carriers and
+ * pending removals ended with the process in which they were made. The changes
+ * on the node must still be undone, and words that were added to `kvm_cmd` for
+ * a device still belong to the device.
  */
 export function recordFor(
   record: OwnRecord,
@@ -219,10 +219,11 @@ function isEmpty({ devices, more }: OwnRecord): boolean {
 }
 
 /**
- * Changes the record of an instance on the disk; an empty one is removed. The
- * caller holds the instance's lock.
+ * Changes the record of an instance on the disk; an empty record is removed.
+ * The caller holds the instance's lock.
  *
- * @param qemu who runs now; what was written for another is cut down first
+ * @param qemu the process that runs now; notes for another process are reduced
+ * first
  * @throws {HotplugError} `refused` | `bad-state-file` | `state-write-failed`
  */
 export function changeOwnRecord(

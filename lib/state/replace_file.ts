@@ -1,6 +1,6 @@
 /**
- * Puts a file in the place of another, as long as that is what it was made of:
- * others write it who know no lock.
+ * Replaces a file, if it still has the content on which the new content is
+ * based: other programs write it without a lock.
  *
  * @module
  */
@@ -8,28 +8,28 @@
 import { exchange, rename, unlink } from "../sys/file.ts";
 import type { Fd } from "../sys/fd.ts";
 
-/** How often somebody may write while what was written is put back. */
+/** Number of tries while another program writes. */
 const MAX_TRIES = 16;
 
-/** What is put where; both names are relative to `dir`. */
+/** The two files; both names are relative to `dir`. */
 export interface Replacement {
   readonly dir: Fd;
   /** The name of the new content; in the end there is no such file. */
   readonly from: string;
   readonly to: string;
-  /** What the new content was made of. */
+  /** The content on which the new content is based. */
   readonly was: string;
   /** Reads a file; undefined if it cannot be read. */
   readonly textOf: (name: string) => string | undefined;
 }
 
 /**
- * Exchanges the two, and looks at what was exchanged out. If somebody had
- * written it after the last look, it goes back. Where the file system exchanges
- * nothing, what is written within those microseconds is lost.
+ * Exchanges the two files, and looks at the old one. If another program has
+ * written it after the last look, it is put back. If the file system cannot
+ * exchange files, content written within these microseconds is lost.
  *
- * @returns whether it is in its place; if not, what was written last is, and
- * `from` has something that is of no use
+ * @returns whether the new content is in its place; if not, the latest content
+ * is, and `from` has useless content
  * @throws {SysError} e.g. `ENOENT` if there is nothing to replace
  */
 export function replaceFile(
@@ -49,7 +49,8 @@ export function replaceFile(
     exchange(from, to, { dir });
     const next = textOf(from);
     if (next === put) return false;
-    // It was written anew meanwhile: that is younger than what went back.
+    // It was written again meanwhile: this content is newer than the content
+    // that was put back.
     [put, out] = [out, next];
   }
   throw new Error("another program keeps writing it");

@@ -20,9 +20,9 @@ import {
 import { objectOf, uuidOf } from "./entry_object.ts";
 import { RuntimeFormError, upgradeRuntime } from "./upgrade.ts";
 
-/** How QEMU knows a device: the `hvinfo` of an entry, SPEC 3.2. */
+/** QEMU's data of a device: the `hvinfo` of an entry, SPEC 3.2. */
 export interface Hvinfo {
-  /** QEMU's word. */
+  /** QEMU's name of the driver. */
   readonly driver?: string | undefined;
   /** Device id; a device without one cannot be removed. */
   readonly id?: string | undefined;
@@ -30,11 +30,11 @@ export interface Hvinfo {
   readonly bus?: string | undefined;
   /** PCI slot, 0 to 31. */
   readonly slot?: number | undefined;
-  /** Of a SCSI disk; Ganeti writes 0. */
+  /** Only for a SCSI disk; Ganeti writes 0. */
   readonly channel?: number | undefined;
-  /** Of a SCSI disk, and only of one. */
+  /** Only for a SCSI disk. */
   readonly scsiId?: number | undefined;
-  /** Of a SCSI disk; Ganeti writes 0. */
+  /** Only for a SCSI disk; Ganeti writes 0. */
   readonly lun?: number | undefined;
 }
 
@@ -62,7 +62,7 @@ export interface RecordedDevice {
  * 2.8 gets a uuid.
  */
 export interface Entry extends RecordedDevice {
-  /** The list element as it stands in the file. */
+  /** The list element to the letter. */
   readonly node: JsonNode;
 }
 
@@ -72,11 +72,11 @@ export interface DiskEntry extends Entry {
   readonly kind: "disk";
   /** `file`, `blockdev`, `plain`, `drbd`, …: SPEC 2.3. */
   readonly devType?: string | undefined;
-  /** Path QEMU's start opens, or null for userspace access. */
+  /** The path that QEMU's start opens, or null for userspace access. */
   readonly link: string | null;
   /** For userspace access (`rbd:…`), else null. */
   readonly uri: string | null;
-  /** As recorded; the live size may be another. */
+  /** The recorded size; the live size may differ. */
   readonly sizeMib?: number | undefined;
   /** `rw`; Ganeti's start refuses anything else. */
   readonly mode?: string | undefined;
@@ -106,21 +106,21 @@ export interface NicEntry extends Entry {
 export type DeviceEntry = DiskEntry | NicEntry;
 
 /**
- * The runtime file, understood; `root` is the document to the letter, all else
- * is what {@linkcode upgradeRuntime} makes of it.
+ * The runtime file with its meaning; `root` is the document to the letter, all
+ * other members come from {@linkcode upgradeRuntime}.
  */
 export interface Runtime {
-  /** What changes are applied to, and files are written from. */
+  /** Changes are applied to it, and files are written from it. */
   readonly root: JsonArray;
   /** QEMU's fixed command line; numbers as their text. */
   readonly kvmCmd: readonly string[];
   /** In the order of plugging: SPEC 2.5. */
   readonly nics: readonly NicEntry[];
-  /** As they were when the VM was started. */
+  /** The parameters at the start of the VM. */
   readonly hvparams: Hvparams;
   /** In the order of plugging: SPEC 2.5. */
   readonly disks: readonly DiskEntry[];
-  /** Uuids of disks that are no device of the guest: SPEC 2.3, `role`. */
+  /** Uuids of disks that are not devices of the guest: SPEC 2.3, `role`. */
   readonly firmware: readonly string[];
 }
 
@@ -132,8 +132,8 @@ export function devicesOf(
 }
 
 /**
- * Files larger than this are refused; Ganeti's have a few kilobytes. What a
- * file is understood to be takes 150 times its size in memory.
+ * Larger files are refused; Ganeti's files have a few kilobytes. An understood
+ * file takes 150 times its size in memory.
  */
 export const MAX_RUNTIME_BYTES: number = 1024 * 1024;
 
@@ -218,7 +218,7 @@ function readDisk(node: JsonNode, index: number): DiskEntry {
   };
 }
 
-/** Ganeti's start maps it into the machine; there is nothing to plug. */
+/** Ganeti's start maps it into the machine; it cannot be plugged. */
 function isFirmware(node: JsonNode): boolean {
   const object = objectOf(node);
   return object !== undefined && stringMember(object, "role") === "firmware";
@@ -268,15 +268,15 @@ export function parseRuntime(text: string, path: string): Runtime {
   }
 }
 
-/** Whether a file has the form Ganeti 3.1 writes. */
+/** Whether a file has the form of Ganeti 3.1. */
 export function isCurrent({ root }: Runtime): boolean {
   return upgradeRuntime(root) === root;
 }
 
 /**
- * The file's text: the document, and what follows it.
+ * The file's text: the document, and the text after it.
  *
- * @param tail as Ganeti ends the file unless it ended otherwise
+ * @param tail Ganeti's ending, unless the file ended in another way
  */
 export function formatRuntime(root: JsonArray, tail = "\n"): string {
   return formatJson(root) + tail;

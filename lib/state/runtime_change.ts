@@ -1,6 +1,6 @@
 /**
- * Changes of a runtime file: what one is, what it makes of a document, and what
- * takes it back. Pure.
+ * Changes of a runtime file: the change, its effect on a document, and its
+ * inverse. Pure.
  *
  * @module
  */
@@ -34,7 +34,10 @@ import {
   word,
 } from "./value_check.ts";
 
-/** JSON is kept as text, so that what is stored and read back loses nothing. */
+/**
+ * JSON is kept as text, so that nothing is lost when it is stored and read
+ * back.
+ */
 export const jsonText = where(
   (value: unknown) => typeof value === "string",
   accepted(parseJson),
@@ -49,11 +52,11 @@ const members = dictionary(/^[a-z0-9_]{1,64}$/, orNull(jsonText));
  * @param isWords whether some kind has these words in `kvm_cmd`
  */
 export function changeCheck(isWords: Check<readonly string[]>) {
-  // The document as it was before an upgrade, in the change that takes one
-  // back: where that gives what the upgrade had made, this comes back instead.
+  // In the inverse of an upgrade: the document before it. If the inverse leads
+  // to the upgraded document, this one is used instead.
   const was = { was: jsonText };
   const words = commandCheck(isWords);
-  // Of `kvm_cmd`: they come or go with an entry.
+  // Words of `kvm_cmd` that are added or removed with an entry.
   const more = { ...was, words };
   return either(
     object({ change: word("upgrade") }, was),
@@ -65,21 +68,21 @@ export function changeCheck(isWords: Check<readonly string[]>) {
       { ...more, index: whole(0, 1e6) },
     ),
     object({ change: word("delete"), ...aboutEntry }, more),
-    // `to`: the uuid of the new entry, where it is another.
+    // `to`: the uuid of the new entry, if it differs.
     object(
       { change: word("entry"), ...aboutEntry, entry: jsonText },
       { ...was, to: uuid },
     ),
-    // Null: without this member.
+    // Null: the member is removed.
     object({ change: word("members"), ...aboutEntry, members }, was),
   );
 }
 
 /**
- * A change of one entry, or of the form alone: every change also brings the
- * file to today's form, as each of Ganeti's own does. It can be applied to any
- * later content of the same file, which is what makes a write beside Ganeti's
- * own possible.
+ * A change of one entry, or of the form alone. Every change also brings the
+ * file to the current form, like each change of Ganeti. It can be applied to
+ * any later content of the same file; therefore it works beside Ganeti's own
+ * writes.
  */
 export type RuntimeChange = Of<typeof changeCheck>;
 
@@ -88,7 +91,7 @@ export type LinkChange = Of<typeof linkChange>;
 
 type EntryChange = Extract<RuntimeChange, { list: unknown }>;
 
-/** What a change records, for messages. */
+/** The title of a change, for messages. */
 export function changeTitle(change: RuntimeChange): string {
   if (change.change === "upgrade") return "today's form";
   if (change.change === "links") return "the disks' links";
@@ -119,7 +122,7 @@ export function changeTitle(change: RuntimeChange): string {
   }
 }
 
-/** Whether a document is what a change would bring about. */
+/** Whether a document already has the effect of a change. */
 export function holdsChange(runtime: Runtime, change: RuntimeChange): boolean {
   if (change.change === "upgrade") {
     return upgradeRuntime(runtime.root) === runtime.root;
@@ -151,10 +154,10 @@ export function holdsChange(runtime: Runtime, change: RuntimeChange): boolean {
   }
 }
 
-/** Places in the file of `kvm_cmd`, and of the lists of entries. */
+/** Places of `kvm_cmd` and of the lists of entries in the file. */
 const PLACES = { command: 0, ...PLACE };
 
-/** A document with another list in one of its places. */
+/** A document with one of its lists replaced. */
 function withList(
   root: JsonArray,
   name: keyof typeof PLACES,
@@ -192,7 +195,7 @@ function changeEntries(entries: JsonArray, change: EntryChange): JsonArray {
   }
 }
 
-/** Records links; a disk that is not there has none to record. */
+/** Records links; a disk that is not there is skipped. */
 function changeLinks(
   disks: JsonArray,
   links: readonly LinkChange[],
@@ -226,8 +229,8 @@ function changed(root: JsonArray, change: RuntimeChange): JsonArray {
 }
 
 /**
- * Applies a change to a document. Inserting what is there and deleting what
- * is not there change nothing: a change may be applied twice.
+ * Applies a change to a document. An insertion of an existing entry and a
+ * deletion of a missing one change nothing: a change may be applied twice.
  */
 export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
   const after = changed(upgradeRuntime(root), change);
@@ -240,7 +243,9 @@ export function applyChange(root: JsonArray, change: RuntimeChange): JsonArray {
   return same ? before : after;
 }
 
-/** All elements and entries to the letter, whatever stands between them. */
+/**
+ * All elements and entries to the letter, without the white space between them.
+ */
 function withoutLayout({ items }: JsonArray): string {
   return JSON.stringify(
     items.map((one) =>
@@ -249,7 +254,7 @@ function withoutLayout({ items }: JsonArray): string {
   );
 }
 
-/** Where an entry stands: some disks of the list are no devices. */
+/** The place of an entry: some disks of the list are not devices. */
 function placeOf({ root }: Runtime, { list, uuid }: EntryChange): number {
   const entries = upgradeRuntime(root).items[PLACES[list]];
   return entries?.type !== "array"
@@ -265,7 +270,7 @@ function commandOf({ root }: Runtime): JsonArray {
   throw new TypeError("no list command");
 }
 
-/** The change that takes `change` back, given the document it was made for. */
+/** The inverse of `change` for the document for which it was made. */
 export function inverse(
   change: RuntimeChange,
   before: Runtime,

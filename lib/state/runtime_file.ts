@@ -1,8 +1,8 @@
 /**
  * The runtime file on disk: read without trust, replaced atomically.
  *
- * The new content is written and synced beside the old one before QEMU is
- * asked for anything (*staged*), so that a full disk is met while nothing has
+ * The new content is written and synced beside the old one before QEMU is asked
+ * for anything (*staged*), so that a full disk is noticed before anything has
  * changed; the rename comes last (*committed*).
  *
  * @module
@@ -46,27 +46,27 @@ import {
   type RuntimeChange,
 } from "./runtime_change.ts";
 
-/** A runtime file as it stood when it was read. */
+/** The content of a runtime file at the time of the read. */
 export interface RuntimeContent {
-  /** Where it was read; not a link. */
+  /** The path of the file; not a link. */
   readonly path: string;
-  /** To the letter; tells whether the file changed meanwhile. */
+  /** To the letter; shows whether the file changed meanwhile. */
   readonly text: string;
   readonly runtime: Runtime;
 }
 
-/** The same, not yet understood. */
+/** The same content without its meaning. */
 interface RuntimeText extends Omit<RuntimeContent, "runtime"> {
   /** Its replacement gets the same owner and mode. */
   readonly status: FileStatus;
 }
 
-/** A change on its way into a runtime file. */
+/** A staged change of a runtime file. */
 export interface StagedChange {
   readonly path: string;
   /** Name of the new content's file, in the same directory. */
   readonly temporary: string;
-  /** Made again at commit if the file changed meanwhile. */
+  /** It is made again at commit if the file changed meanwhile. */
   readonly change: RuntimeChange;
 }
 
@@ -78,11 +78,11 @@ function badFile(path: string, why: string, cause?: unknown): HotplugError {
   );
 }
 
-/** Errors of a path at which there is nothing, and of those with any name. */
+/** Errors of a path without a file. */
 const MISSING = ["ENOENT", "ENOTDIR"];
 const NOWHERE = [...MISSING, "ENAMETOOLONG"];
 
-/** Whether there is something to read, be it a runtime file or not. */
+/** Whether there is a file, of any content. */
 export function isRuntimeThere(path: string): boolean {
   try {
     statPath(path, { followLinks: "no" });
@@ -127,7 +127,10 @@ function readRuntimeText(path: string): RuntimeText | undefined {
   return { path, text: decode(bytes, path), status };
 }
 
-/** What was understood last: a change reads the same text more than once. */
+/**
+ * The last file that was understood: a change reads the same text more than
+ * once.
+ */
 let understood: RuntimeContent | undefined;
 
 function understandRuntime({ text, path }: RuntimeText): RuntimeContent {
@@ -156,7 +159,7 @@ function openDirectory(path: string): Fd {
   return openFile(dirname(path), O.RDONLY | O.DIRECTORY);
 }
 
-/** Removes a file; none there is fine. */
+/** Removes a file; a missing file is fine. */
 export function removeIfThere(name: string, dir?: Fd) {
   unlessRefused(() => {
     // On a read-only file system unlink() says EROFS before ENOENT.
@@ -165,9 +168,9 @@ export function removeIfThere(name: string, dir?: Fd) {
 }
 
 /**
- * Writes and syncs a file beside another one, in place of one that was left.
+ * Writes and syncs a file beside another one, and replaces a leftover.
  *
- * @param options.like whose owner and mode it gets. @default root, 0600
+ * @param options.like the source of owner and mode. @default root, 0600
  * @throws {SysError} nothing is left behind
  */
 export function writeBeside(
@@ -194,7 +197,7 @@ export function writeBeside(
 function writeTemporary(dir: Fd, staged: StagedChange, before: RuntimeText) {
   const { text, status } = before;
   const { root } = understandRuntime(before).runtime;
-  // Not matched: /\s*$/ looks from each of a million blanks for the end.
+  // No match: /\s*$/ would search for the end from each of a million blanks.
   const tail = text.slice(text.trimEnd().length);
   const after = formatRuntime(applyChange(root, staged.change), tail);
   writeBeside(staged.temporary, after, { dir, like: status });
@@ -211,7 +214,7 @@ function writeFailed(path: string, error: unknown): HotplugError {
 /**
  * Writes the new content beside the runtime file and syncs it to the disk.
  *
- * @returns the text the change was applied to
+ * @returns the text to which the change was applied
  * @throws {HotplugError} `state-write-failed`; nothing is left behind
  */
 export function stageRuntime(staged: StagedChange): string {
@@ -225,20 +228,23 @@ export function stageRuntime(staged: StagedChange): string {
   }
 }
 
-/** How often a change is made again under somebody else who writes. */
+/** Number of tries to make a change while another program writes. */
 const MAX_TRIES = 16;
 
-/** A file's text; what cannot be read is not what we wrote or read. */
+/**
+ * A file's text; undefined if it cannot be read: then it is not the text that
+ * we wrote or read.
+ */
 function textOf(path: string): string | undefined {
   return orNone(() => readRuntimeText(path)?.text, isFailure);
 }
 
 /**
  * Puts the staged content in the runtime file's place and syncs the directory.
- * Ganeti's noded knows no lock: as long as the file is no longer what the
- * staged content was made of, the change is made again on what is there now.
+ * Ganeti's noded does not take our lock. While the file differs from the basis
+ * of the staged content, the change is made again on the new content.
  *
- * @param basis what {@linkcode stageRuntime} returned
+ * @param basis the result of {@linkcode stageRuntime}
  * @throws {HotplugError} `state-write-failed`, also if the file changed each
  * time; then the staged content is old
  */
@@ -255,7 +261,7 @@ export function commitRuntime(staged: StagedChange, basis: string): void {
       if (tries === MAX_TRIES) {
         throw new Error("another program keeps writing it");
       }
-      // This takes a sync: time enough for noded to write again.
+      // This includes a sync: noded may write again meanwhile.
       writeTemporary(dir, staged, now);
       was = now.text;
     }
@@ -272,15 +278,15 @@ export function isStaged({ path, temporary }: StagedChange): boolean {
   return unlessRefused(look, ...MISSING) !== undefined;
 }
 
-/** Whether a file that can be read has a change. */
+/** Whether a readable file has a change. */
 function hasChange({ text, path }: RuntimeText, change: RuntimeChange) {
   return holdsChange(parseRuntime(text, path), change);
 }
 
 /**
- * Removes what a killed call left of a change that is in the runtime file. If
- * that call had just exchanged out what somebody wrote within those
- * microseconds, it is younger than ours: the change is made on it.
+ * Removes the staged content of a killed call if its change is in the runtime
+ * file. If that call had just exchanged out content that another program wrote
+ * within these microseconds, that content is newer: the change is made on it.
  *
  * @throws {HotplugError} `state-write-failed`
  */
@@ -298,7 +304,7 @@ export function settleStaged(staged: StagedChange): void {
       return commitRuntime(staged, stageRuntime(staged));
     }
   } catch (error) {
-    // It was cut off anywhere.
+    // It may have been cut off at any place.
     if (!isFailure(error, "bad-state-file")) throw error;
   }
   discardStaged(staged);
@@ -315,14 +321,14 @@ interface FirstRuntime {
   readonly path: string;
   /** Name it is written under, in the same directory. */
   readonly temporary: string;
-  /** All of it. */
+  /** The whole text. */
   readonly text: string;
 }
 
 function makeFirst({ path, temporary, text }: FirstRuntime, dir: Fd) {
   writeBeside(temporary, text, { dir });
   try {
-    // The lock keeps ourselves out, and Ganeti knows nothing of this VM.
+    // The lock keeps other calls out, and Ganeti does not know this VM.
     const name = basename(path);
     if (statIfThere(name, { dir, followLinks: "no" })) {
       throw new Error("the file already exists");
@@ -353,12 +359,12 @@ export function createRuntime(first: FirstRuntime): void {
   }
 }
 
-/** Whether the file is there as it was made. */
+/** Whether the file still has the content with which it was made. */
 export function isAsCreated({ path, text }: FirstRuntime): boolean {
   return readRuntimeFile(path)?.text === text;
 }
 
-/** Removes the file again; one that was changed since is left. */
+/** Removes the file again; a file that was changed since stays. */
 export function removeCreated(first: FirstRuntime): void {
   using dir = openDirectory(first.path);
   removeIfThere(first.temporary, dir);
@@ -367,10 +373,10 @@ export function removeCreated(first: FirstRuntime): void {
   fsync(dir);
 }
 
-/** The text of no runtime file: no real one is empty. */
+/** No runtime file has this text: a real one is never empty. */
 const NO_TEXT = "";
 
-/** What stands for the runtime file of a VM that has none to be understood. */
+/** The content for a VM without a usable runtime file. */
 export function emptyContent(path: string): RuntimeContent {
   const runtime = parseRuntime("[[], [], {}, []]", path);
   return { path, text: NO_TEXT, runtime };

@@ -1,5 +1,6 @@
 /**
- * Which Ganeti wrote a runtime file, as far as its shape tells: SPEC 2.4.
+ * The Ganeti release that wrote a runtime file, as far as its shape tells: SPEC
+ * 2.4.
  *
  * @module
  */
@@ -24,15 +25,15 @@ function has(node: JsonNode, key: string): boolean {
   return member(node, key) !== undefined;
 }
 
-/** What Ganeti 3.2 is to add: SPEC 2.4, "N". */
+/** Additions of Ganeti 3.2: SPEC 2.4, "N". */
 function isNext(devices: readonly JsonNode[], hvparams: JsonNode | undefined) {
   return devices.some((one) => has(one, "role")) ||
     (hvparams !== undefined && has(hvparams, "boot_type"));
 }
 
 /**
- * The shape of a document that was understood: the oldest release that any
- * part of it speaks of.
+ * The shape of an understood document: the oldest release that any part of it
+ * shows.
  */
 export function shapeOf(root: JsonArray): Shape {
   const [command, nics, hvparams, disks] = root.items;
@@ -54,7 +55,7 @@ export function shapeOf(root: JsonArray): Shape {
   if (driverless) return "2.16";
   if (isNext(devices, hvparams)) return "3.2";
   const discard = hvparams && stringMember(hvparams, "disk_discard");
-  // 2.16 to 3.0 cannot be told apart.
+  // 2.16 to 3.0 have the same shape.
   const old = discard === "default" || (command !== undefined &&
     formatJson(upgradeCommand(command)) !== formatJson(command));
   return old ? "3.0" : "3.1";

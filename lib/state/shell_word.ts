@@ -1,12 +1,12 @@
 /**
- * Words of command lines that are shown to be copied.
+ * Words of command lines that can be copied.
  *
  * @module
  */
 
 const PLAIN = /^[\w./:@%+=,-]+$/;
 
-/** A word as a POSIX shell reads it back: quoted if it has to be. */
+/** A word for a POSIX shell: quoted if necessary. */
 export function shellWord(word: string): string {
   return PLAIN.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,5 @@
 /**
- * Ganeti's note of the user a VM of the uid pool runs as: SPEC 1.2.
+ * Ganeti's note of the user of a VM of the uid pool: SPEC 1.2.
  *
  * @module
  */
@@ -13,12 +13,12 @@ import { readRegularFile } from "../sys/regular_file.ts";
 /** No uid is longer. */
 const MAX_BYTES = 64;
 
-/** Where it lies. */
+/** Its path. */
 export function uidFile({ runDir, name }: InstancePaths): string {
   return join(runDir, "kvm-hypervisor", "uid", name);
 }
 
-/** Its content, whatever it is; undefined if there is none that can be read. */
+/** Its content, of any form; undefined if it cannot be read. */
 export function readUidText(paths: InstancePaths): string | undefined {
   const read = () => readRegularFile(uidFile(paths), MAX_BYTES).bytes;
   const bytes = orNone(
@@ -28,25 +28,25 @@ export function readUidText(paths: InstancePaths): string | undefined {
   return bytes && new TextDecoder().decode(bytes).trim();
 }
 
-/** Its content, if it is a number; undefined if there is none. */
+/** Its content, if it is a number; undefined otherwise. */
 export function readUidFile(paths: InstancePaths): string | undefined {
   const text = readUidText(paths);
   return text !== undefined && /^\d+$/.test(text) ? text : undefined;
 }
 
-/** What Ganeti noted, and who really runs. */
+/** Ganeti's note, and the real user. */
 export interface UidFacts {
   /** For the message. */
   readonly path: string;
   /** {@linkcode readUidText} */
   readonly text: string | undefined;
-  /** QEMU's; undefined if its process is unknown. */
+  /** QEMU's uid; undefined if its process is unknown. */
   readonly uid: number | undefined;
 }
 
 /**
- * What a person is told of a note that is not true; undefined if it is, or
- * nothing tells. Only a VM of the uid pool has one. Pure.
+ * The remark about a wrong note; undefined if the note is right, or the user is
+ * unknown. Only a VM of the uid pool has a note. Pure.
  */
 export function uidRemark(
   { path, text, uid }: UidFacts,

@@ -1,8 +1,8 @@
 /**
- * Runtime files of every Ganeti since 2.7, brought to the form of today:
- * SPEC 2.4, with the bugs of its items 1 and 5 mended. Pure: the same file
- * gives the same result every time, so that a list, a dry run and a change
- * made again on newer content all speak of the same devices.
+ * Brings runtime files of every Ganeti since 2.7 to the current form: SPEC 2.4,
+ * with the bugs of its items 1 and 5 mended. Pure: the same file gives the same
+ * result every time. Therefore a list, a dry run and a change that is made
+ * again on newer content name the same devices.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import {
   withMember,
 } from "./json_splice.ts";
 
-/** A document is JSON, and no runtime file; says where and why. */
+/** A document is JSON, but not a runtime file; says where and why. */
 export class RuntimeFormError extends Error {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "RuntimeFormError";
@@ -41,7 +41,7 @@ const KINDS = {
 
 type Kind = keyof typeof KINDS;
 
-/** What the rules for one device depend on. */
+/** The data on which the rules for one device depend. */
 interface Context {
   readonly kind: Kind;
   /** Place in its list. */
@@ -72,7 +72,7 @@ function slotOf(pci: JsonNode, { kind, index }: Context): number {
   );
 }
 
-/** Ganeti 2.10 to 2.15 wrote the slot of a paravirtual device alone. */
+/** Ganeti 2.10 to 2.15 wrote only the slot of a paravirtual device. */
 function hvinfoOfSlot(device: JsonObject, pci: JsonNode, context: Context) {
   const slot = slotOf(pci, context);
   const uuid = stringMember(device, "uuid");
@@ -97,7 +97,7 @@ function upgradePci(device: JsonObject, context: Context): JsonObject {
   return splice(device, { at, remove: 1, insert });
 }
 
-/** Betas of 2.16 left the driver out of what they upgraded. */
+/** Betas of 2.16 omitted the driver of devices that they upgraded. */
 function withDriver(
   device: JsonObject,
   hvinfo: JsonObject,
@@ -108,7 +108,7 @@ function withDriver(
   return withMember(device, "hvinfo", formatJson(whole));
 }
 
-/** Whether an object says how QEMU knows a device, but not its driver. */
+/** Whether an object has QEMU's data of a device, but not its driver. */
 function lacksDriver(hvinfo: JsonNode): hvinfo is JsonObject {
   return hvinfo.type === "object" && hvinfo.members.length > 0 &&
     member(hvinfo, "driver") === undefined;
@@ -118,7 +118,7 @@ function upgradeDevice(device: JsonNode, context: Context): JsonNode {
   if (device.type !== "object") return device;
   const hvinfo = member(device, "hvinfo");
   if (hvinfo === undefined) {
-    // Ganeti 3.2: no device of the guest's.
+    // Ganeti 3.2: not a device of the guest.
     const firmware = stringMember(device, "role") === "firmware";
     return firmware ? device : upgradePci(device, context);
   }
@@ -127,15 +127,15 @@ function upgradeDevice(device: JsonNode, context: Context): JsonNode {
 }
 
 /**
- * A uuid for a NIC that Ganeti before 2.8 gave none. Ganeti makes a random one
- * at each reading; this one is the same until it is written.
+ * A uuid for a NIC without one, from Ganeti before 2.8. Ganeti makes a random
+ * uuid at each read; this uuid is the same until it is written.
  */
 function uuidFor(nic: JsonNode, root: JsonArray, index: number): string {
   const [command] = root.items;
   const seed = `${index} ${formatJson(nic)} ${command && formatJson(command)}`;
   const hex = [fnv1a(seed), fnv1a(`${seed} `)]
     .map((half) => half.toString(16).padStart(16, "0")).join("");
-  // Version 8 of RFC 9562: bits of one's own choice.
+  // Version 8 of RFC 9562: the bits may be chosen freely.
   const groups = /^(.{8})(.{4}).(.{3}).(.{3})(.{12})/.exec(hex);
   return groups === null
     ? hex
@@ -164,7 +164,7 @@ function upgradeDisk(node: JsonNode, root: JsonArray, index: number): JsonNode {
     : entry;
 }
 
-/** Ganeti 2.16 to 3.0 wrote `default`, which QEMU does not take. */
+/** Ganeti 2.16 to 3.0 wrote `default`, which QEMU does not accept. */
 function upgradeHvparams(node: JsonNode): JsonNode {
   if (node.type !== "object") return node;
   const discard = member(node, "disk_discard");
@@ -173,19 +173,21 @@ function upgradeHvparams(node: JsonNode): JsonNode {
   return fits ? node : withMember(node, "disk_discard", text("ignore"));
 }
 
-// QEMU options that Ganeti wrote once and QEMU has given up: SPEC 2.4, items 4
+// QEMU options that Ganeti wrote once and QEMU has removed: SPEC 2.4, items 4
 // and 5.
 
-/** An option word, its value, and what comes in their place. */
+/** An option word, its value, and their replacement. */
 interface Rewrite {
   readonly option: string;
-  /** How many words it has with its value. */
+  /** The number of words, with its value. */
   readonly words: 1 | 2;
-  /** Undefined: it stays. */
+  /** Undefined: the option stays. */
   readonly become: (value: string) => readonly string[] | undefined;
 }
 
-/** Keeps what follows the first word: `virtio,id=b` → `virtio-balloon,id=b`. */
+/**
+ * Keeps the text after the first word: `virtio,id=b` → `virtio-balloon,id=b`.
+ */
 function balloon(value: string): string[] | undefined {
   const [model, ...options] = value.split(",");
   return model === "virtio"
@@ -193,7 +195,10 @@ function balloon(value: string): string[] | undefined {
     : undefined;
 }
 
-/** TLS became an object of its own, which must stand before its user. */
+/**
+ * TLS became an object of its own, which must come before the option that uses
+ * it.
+ */
 function vnc(value: string): string[] | undefined {
   const words = value.split(",");
   const path = (key: string) =>
@@ -232,7 +237,7 @@ function wordOf(node: JsonNode | undefined): string | undefined {
   return node?.type === "string" ? node.value : undefined;
 }
 
-/** Options whose value may be any text, even one that looks like an option. */
+/** Options with any text as value, even a text that looks like an option. */
 const FREE_TEXT = ["-append", "-name"];
 
 function rewriteAt(list: JsonArray, at: number): JsonArray {
@@ -247,11 +252,11 @@ function rewriteAt(list: JsonArray, at: number): JsonArray {
   return splice(list, { at, remove: rewrite.words, insert });
 }
 
-/** The fixed part of QEMU's command line in today's words. */
+/** The fixed part of QEMU's command line in its current words. */
 export function upgradeCommand(node: JsonNode): JsonNode {
   if (node.type !== "array") return node;
   let after = node;
-  // Backwards: what is rewritten moves only what was looked at already.
+  // Backwards: a replacement moves only words that were already handled.
   for (let at = node.items.length - 1; at >= 0; at--) {
     if (FREE_TEXT.includes(wordOf(node.items[at - 1]) ?? "")) continue;
     after = rewriteAt(after, at);
@@ -275,15 +280,15 @@ const ELEMENTS: readonly Rule[] = [
   (list, root) => upgradeItems(list, root, upgradeDisk),
 ];
 
-/** What became of a document; a change asks more than once. */
+/** The upgraded document; a change needs it more than once. */
 const upgraded = new WeakMap<JsonArray, JsonArray>();
 
 /**
- * A runtime file's document in the form that Ganeti 3.1 writes. What is no
- * runtime file is returned as it is: whoever reads it will refuse it.
+ * A runtime file's document in the form of Ganeti 3.1. A document that is not a
+ * runtime file is returned unchanged: its reader will refuse it.
  *
  * @returns `root` itself if it has that form already
- * @throws {RuntimeFormError} if a slot is none
+ * @throws {RuntimeFormError} if a slot is not valid
  */
 export function upgradeRuntime(root: JsonArray): JsonArray {
   const known = upgraded.get(root) ?? upgrade(root);

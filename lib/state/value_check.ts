@@ -1,5 +1,5 @@
 /**
- * Checks of values that were read back, put together from small ones.
+ * Checks of values that were read back, composed of small checks.
  *
  * @module
  */
@@ -9,16 +9,19 @@ import { isJson, type Json } from "../qmp/message.ts";
 /** Tells whether a value that was read back is a `T`. */
 export interface Check<T = unknown> {
   (value: unknown): value is T;
-  /** What it takes, for messages. */
+  /** The accepted values, for messages. */
   readonly wants?: string;
-  /** What it asks of the parts of a value. */
+  /** The parts of a value, with their checks. */
   parts?(value: unknown): Part[];
 }
 
-/** A part of a value, and what it must be. */
+/** A part of a value, and its check. */
 export type Part = readonly [name: string, check: Check, value: unknown];
 
-/** What a check takes, or the check that a function makes for a context. */
+/**
+ * The type that a check accepts; or, for a function that makes a check, the
+ * type of that check.
+ */
 export type Of<C> = C extends Check<infer T> ? T
   : C extends (...context: never[]) => Check<infer T> ? T
   : never;
@@ -54,8 +57,8 @@ function fitsAll(parts: readonly Part[]): boolean {
 }
 
 /**
- * What is wrong with a value, by its smallest part that is wrong; undefined if
- * the check takes it.
+ * The fault of a value, by its smallest wrong part; undefined if the check
+ * accepts it.
  *
  * @param what its name; empty: only its parts have names
  */
@@ -76,7 +79,7 @@ export function faultOf(
   }`;
 }
 
-/** Whatever it is. */
+/** Any value. */
 export const anything: Check = made(() => true, "anything");
 
 /** A text of this form. */
@@ -105,7 +108,7 @@ export function word<const W extends string | number | boolean>(
   return made((value) => words.some((one) => one === value), wants);
 }
 
-/** Null, or what fits. */
+/** Null, or a value that the check accepts. */
 export function orNull<T>(check: Check<T>): Check<T | null> {
   return made(
     (value) => value === null || check(value),
@@ -114,7 +117,7 @@ export function orNull<T>(check: Check<T>): Check<T | null> {
   );
 }
 
-/** What one of several takes. */
+/** A value that one of several checks accepts. */
 export function either<C extends readonly Check[]>(
   ...checks: C
 ): Check<Of<C[number]>> {
@@ -123,14 +126,14 @@ export function either<C extends readonly Check[]>(
   return made(
     (value) => checks.some((one) => one(value)),
     checks.map(({ wants }) => wants).join(" or "),
-    // That which fits best.
+    // The check that fits best.
     (value) =>
       checks.map((one) => one.parts?.(value) ?? [])
         .sort((one, other) => wrong(one) - wrong(other))[0] ?? [],
   );
 }
 
-/** What fits and for which something more holds. */
+/** A value that a check accepts and that fulfils a further condition. */
 export function where<T>(
   check: Check<T>,
   holds: (value: T) => boolean,
@@ -153,7 +156,7 @@ export function accepted<A>(
   };
 }
 
-/** A list of what fits. */
+/** A list of accepted values. */
 export function list<T>(check: Check<T>): Check<readonly T[]> {
   const parts = (value: unknown) =>
     Array.isArray(value)
@@ -196,7 +199,9 @@ export function object<F extends Fields, O extends Fields = Empty>(
   return objectWith(fields, { ...optional }, none);
 }
 
-/** The same with any other keys, of a later release, say. */
+/**
+ * As {@linkcode object}, with any other keys, for example of a later release.
+ */
 export function openObject<F extends Fields, O extends Fields = Empty>(
   fields: F,
   optional?: O,
@@ -227,7 +232,9 @@ export function dictionary<T>(
 /** One line without control characters. */
 export const LINE: RegExp = /^[ -\x7e\xa0-\uffff]{0,4096}$/;
 
-/** QEMU's ids of devices, nodes, backends and fds: util/id.c, id_wellformed(). */
+/**
+ * QEMU's ids of devices, nodes, backends and fds: util/id.c, id_wellformed().
+ */
 export const QEMU_ID: RegExp = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/;
 
 /** A text of the form {@linkcode QEMU_ID}. */
@@ -236,12 +243,12 @@ export const qemuId = text(QEMU_ID);
 const UUID_FORM = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const UUID = new RegExp(`^${UUID_FORM}$`, "i");
 
-/** Whether a word is a uuid in full, in any case: files have both. */
+/** Whether a word is a whole uuid, in upper or lower case: files have both. */
 export function isUuid(word: string): boolean {
   return UUID.test(word);
 }
 
-/** The first uuid within a text, as it stands there. */
+/** The first uuid within a text, in the case of the text. */
 export function uuidWithin(text: string): string | undefined {
   return new RegExp(UUID_FORM, "i").exec(text)?.[0];
 }
@@ -249,7 +256,7 @@ export function uuidWithin(text: string): string | undefined {
 /** A uuid in any case. */
 export const uuid = text(UUID);
 
-/** A uuid in lower case, as our own record names devices. */
+/** A uuid in lower case, the form in our own record. */
 export const UUID_KEY = new RegExp(`^${UUID_FORM}$`);
 
 /** A text of the form {@linkcode UUID_KEY}. */
@@ -265,10 +272,10 @@ export const absolute = where(
   "an absolute path",
 );
 
-/** As long as the kernel takes. */
+/** The longest path of the kernel. */
 const PATH = /^\/[ -\uffff]{0,4094}$/;
 
-/** An absolute path of which no part leads elsewhere. */
+/** An absolute path without `.` and `..`. */
 export const plainPath = where(
   text(PATH),
   (path) =>
