@@ -1,5 +1,5 @@
 /**
- * Which block backend a disk of QEMU reads and writes. Pure.
+ * The block backend that a disk of QEMU reads and writes. Pure.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { DiskEntry } from "../state/runtime.ts";
  * The device id in a `qdev` of query-block: the id itself, or the QOM path of
  * the device or of a part of it.
  *
- * @returns undefined for a device that was given no id
+ * @returns undefined for a device without an id
  */
 export function frontendId(qdev: string): string | undefined {
   if (qdev === "") return undefined;
@@ -20,9 +20,8 @@ export function frontendId(qdev: string): string | undefined {
 }
 
 /**
- * Whether a drive of this name serves a device that has no id of its own, as
- * `-drive if=ide` and `if=virtio` make it: it is in QEMU, and cannot be
- * unplugged.
+ * Whether a drive of this name serves a device without an id, made by `-drive
+ * if=ide` or `if=virtio`: it is in QEMU, and cannot be unplugged.
  */
 export function servesUnnamed(
   backends: readonly BlockBackend[],
@@ -38,14 +37,16 @@ export function isFirmware({ qdev }: Pick<BlockBackend, "qdev">): boolean {
   return /\.flash\d$/.test(qdev);
 }
 
-/** A node-name that QEMU made up: nobody can delete such a node by name. */
+/**
+ * A node-name that QEMU invented: no command can delete such a node by name.
+ */
 export function isMadeUp(nodeName: string): boolean {
   return nodeName === "" || nodeName.startsWith("#");
 }
 
 /**
- * The backend of a device; if the device is gone, the one it left behind: a
- * drive or node of the same name, as Ganeti names them (SPEC 3.1).
+ * The backend of a device; if the device is gone, the backend that it left
+ * behind: a drive or node of the same name, as Ganeti names them (SPEC 3.1).
  */
 export function backendOf(
   backends: readonly BlockBackend[],
@@ -57,7 +58,7 @@ export function backendOf(
     );
 }
 
-/** Whether a live drive of a CD-ROM has lost the medium it is recorded with. */
+/** Whether a live CD-ROM drive has lost its recorded medium. */
 export function isEmptied(
   { hvinfo }: DiskEntry,
   backends: readonly BlockBackend[] = [],

@@ -1,7 +1,7 @@
 /**
- * Which PCI slots are taken and which are free. The runtime file alone does not know what
- * QEMU or `kvm_extra` put on the bus, and QEMU alone does not know of a device
- * whose removal is pending or that Ganeti only recorded: a slot is free when
+ * The taken and the free PCI slots. The runtime file does not know devices that
+ * QEMU or `kvm_extra` put on the bus. QEMU does not know a device with a
+ * pending removal, or a device that Ganeti only recorded. A slot is free when
  * both say so.
  *
  * @module
@@ -13,17 +13,17 @@ import { PC_BUS, type PciBus, PCIE_BUS } from "./pci_bus.ts";
 
 /** A place on a PCI bus. */
 export interface PciPlace {
-  /** QEMU's id of it, e.g. {@linkcode PC_BUS}. */
+  /** QEMU's id of the bus, e.g. {@linkcode PC_BUS}. */
   readonly bus: string;
   /** 0 to 31; 0 in a port. */
   readonly slot: number;
-  /** The port's number, where it is one. */
+  /** The port's number, if the bus is a port. */
   readonly port?: number | undefined;
-  /** What makes the guest call a NIC `enoN`. */
+  /** The index from which the guest names a NIC `enoN`. */
   readonly acpiIndex?: number | undefined;
 }
 
-/** What the choice of a slot depends on. */
+/** The data on which the choice of a slot depends. */
 export interface SlotFacts {
   /** All devices of the runtime file. */
   readonly recorded: readonly RecordedDevice[];
@@ -43,7 +43,7 @@ export function isOn(
   return kind === "root" ? behind === "" && bus === 0 : behind === name;
 }
 
-/** Who sits where on a bus: slot to a word for its holder. */
+/** The devices on a bus: slot to a word for the device. */
 export function takenSlots(
   { recorded, live }: Pick<SlotFacts, "recorded" | "live">,
   on: PciBus,
@@ -72,23 +72,23 @@ export function takenSlots(
 
 const ROOT_BUSES = [PC_BUS, PCIE_BUS];
 
-/** Whether QEMU has a device where its entry says; undefined: nothing tells. */
+/** Whether QEMU has a device at its recorded place; undefined: unknown. */
 export function sitsAsRecorded(
   { slot, bus = PC_BUS }: Hvinfo,
   live: PciDevice | undefined,
 ): boolean | undefined {
   if (live === undefined || slot === undefined) return undefined;
-  // Root buses have names that query-pci does not tell.
+  // query-pci does not tell the names of root buses.
   const there = live.behind === "" ? ROOT_BUSES : [live.behind];
   return there.includes(bus) && live.slot === slot;
 }
 
-/** QEMU's form of a slot: hexadecimal, as Python's `hex()` writes it. */
+/** QEMU's form of a slot: hexadecimal, as in Python's `hex()`. */
 export function addrOfSlot(slot: number): string {
   return `0x${slot.toString(16)}`;
 }
 
-/** A place as QEMU's arguments and `hvinfo` have it. */
+/** A place in the form of QEMU's arguments and `hvinfo`. */
 export function pciAddress(
   { bus, slot, acpiIndex }: PciPlace,
 ): { readonly [key: string]: string | number } {

@@ -1,6 +1,6 @@
 /**
- * Which place a new device gets: the one asked for, else the first free one of
- * where devices of its kind usually go.
+ * Chooses the place of a new device: the requested place, else the first free
+ * place for devices of its kind.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
 import { acpiIndexOf, type PciBus, usualBuses } from "./pci_bus.ts";
 import { noHotplug, noRoom, taking } from "./slot_refusal.ts";
 
-/** What the user asked for; all else is ours to choose. */
+/** The request of the user; the tool chooses everything else. */
 export interface WantedPlace {
   /** Name of a bus. */
   readonly bus?: string | undefined;
@@ -24,11 +24,11 @@ export interface WantedPlace {
 }
 
 /**
- * The place of a new device: the one asked for, else the lowest free slot that
- * is not reserved.
+ * The place of a new device: the requested place, else the lowest free slot
+ * that is not reserved.
  *
- * @throws {HotplugError} `no-free-slot`, naming who is there; `unsupported` if
- * there is no such bus
+ * @throws {HotplugError} `no-free-slot`, with the devices on the bus;
+ * `unsupported` if there is no such bus
  */
 export function chooseSlot(
   facts: SlotFacts,
@@ -65,7 +65,7 @@ function namedBus(buses: readonly PciBus[], name: string): PciBus {
   );
 }
 
-/** By the number of a slot, or that of a port. */
+/** The bus for the number of a slot or of a port. */
 function numberedBus(
   buses: readonly PciBus[],
   usual: readonly PciBus[],
@@ -82,7 +82,7 @@ function numberedBus(
   );
 }
 
-/** The slot that was asked for on a bus, where a port may go by its number. */
+/** The requested slot on a bus; a port may be named by its number. */
 function slotOn(facts: SlotFacts, bus: PciBus, wanted: number): number {
   if (bus.hotplug === "off") throw noHotplug(facts, bus);
   const { first, last } = bus.slots;

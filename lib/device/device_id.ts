@@ -7,7 +7,10 @@
 import type { DeviceEntry, Runtime } from "../state/runtime.ts";
 import { isUuid, uuidWithin } from "../state/value_check.ts";
 
-/** `design`: the design document's form; `ganeti`: what Ganeti 2.16+ uses. */
+/**
+ * `design`: the form of the design document; `ganeti`: the form of Ganeti 2.16
+ * and newer.
+ */
 export const ID_SCHEMES = ["design", "ganeti"] as const;
 /** One of {@linkcode ID_SCHEMES}. */
 export type IdScheme = typeof ID_SCHEMES[number];
@@ -15,7 +18,10 @@ export type IdScheme = typeof ID_SCHEMES[number];
 /** QEMU's limit for a node-name, which is the same string. */
 const MAX_ID_LENGTH = 31;
 
-/** Where the device will sit: part of its id in the design document's form. */
+/**
+ * The future place of the device: a part of its id in the form of the design
+ * document.
+ */
 export type IdPlace =
   /** PCI slot, 0 to 31. */
   | { readonly slot: number }
@@ -37,21 +43,21 @@ export function deviceId(
   throw new RangeError(`device id ${id} is longer than ${MAX_ID_LENGTH}`);
 }
 
-/** What a device id tells of its device. */
+/** The parts of a device id. */
 export interface ParsedId {
   /** The word of its kind. */
   readonly kind: "disk" | "nic";
-  /** How its uuid begins, lower case; at least 8 characters. */
+  /** The first part of its uuid, lower case; at least 8 characters. */
   readonly uuidPart: string;
-  /** The form it has. */
+  /** The form of the id. */
   readonly scheme: IdScheme;
 }
 
-/** Ganeti 2.10 to 2.15 put `hot` before the design document's form. */
+/** Ganeti 2.10 to 2.15 put `hot` before the form of the design document. */
 const FORM =
   /^(?:hot)?(disk|nic)-([0-9a-f]{8}[0-9a-f-]*?)(-(?:pci|scsi)-\d+)?$/i;
 
-/** Reads an id of ours or Ganeti's; undefined if it is of another form. */
+/** Reads an id of kvm-hotplug or Ganeti; undefined if it has another form. */
 export function parseDeviceId(id: string): ParsedId | undefined {
   const [, kind, part, place] = FORM.exec(id) ?? [];
   if (kind === undefined || part === undefined) return undefined;
@@ -62,24 +68,25 @@ export function parseDeviceId(id: string): ParsedId | undefined {
   };
 }
 
-/** Whether a device of this uuid can have got this id. */
+/** Whether a device of this uuid may have this id. */
 export function belongsTo(uuid: string, id: string): boolean {
   const part = parseDeviceId(id)?.uuidPart;
   return part !== undefined && uuid.toLowerCase().startsWith(part);
 }
 
-/** Whether a word can only mean one particular device, now or never again. */
+/** Whether a word can only mean one particular device, now and later. */
 export function isExactName(word: string): boolean {
   return isUuid(word) || parseDeviceId(word) !== undefined;
 }
 
-/** The groups of a uuid that an id keeps; the others are the device's alone. */
+/** The groups of a uuid that an id keeps; the id does not have the others. */
 const KEPT_GROUPS = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){0,2}(?=-|$)/;
 
 /**
  * Uuids that fit an id, best first.
  *
- * @param fresh ends those of which the id has only the begin
+ * @param fresh supplies the end of uuids of which the id has only the first
+ * part
  */
 export function uuidsFor(id: string, fresh: string): string[] {
   const part = KEPT_GROUPS.exec(parseDeviceId(id)?.uuidPart ?? "")?.[0] ?? "";
@@ -87,7 +94,7 @@ export function uuidsFor(id: string, fresh: string): string[] {
   return [uuidWithin(id) ?? like, like, fresh].map((one) => one.toLowerCase());
 }
 
-/** The form of a recorded device's id; undefined if it has none. */
+/** The form of a recorded device's id; undefined if it has no id. */
 export function schemeOf(
   { hvinfo: { id } }: DeviceEntry,
 ): IdScheme | undefined {
@@ -95,8 +102,8 @@ export function schemeOf(
 }
 
 /**
- * The scheme for a new device: that of the devices already recorded (the
- * newest of its own kind first), else what this Ganeti uses.
+ * The scheme for a new device: the scheme of the recorded devices (the newest
+ * of its own kind first), else the scheme of this Ganeti.
  */
 export function preferredScheme(
   runtime: Runtime,

@@ -1,6 +1,6 @@
 /**
- * A disk: its entry in the runtime file and its arguments for QEMU, made by
- * one builder for every path. SPEC section 7.
+ * A disk: its entry in the runtime file and its arguments for QEMU, made by one
+ * builder in every case. SPEC section 7.
  *
  * @module
  */
@@ -18,25 +18,25 @@ import type { ScsiController } from "./scsi_controller.ts";
 
 /** A disk to be plugged. */
 export interface DiskDevice {
-  /** Also the block node's name, hence at most 31 characters. */
+  /** Also the name of the block node, therefore at most 31 characters. */
   readonly id: string;
   /** Lower case; Ganeti finds the disk by it. */
   readonly uuid: string;
   /** Ganeti's `name`; absent from the entry if undefined. */
   readonly name?: string | undefined;
-  /** Chosen by the plan; QEMU is left no choice. */
+  /** Chosen by the plan; QEMU chooses nothing. */
   readonly place: Place;
-  /** As the guest has it. */
+  /** The driver that the guest sees. */
   readonly driver: DiskDriver;
   /** Ganeti's `dev_type`: protocol driver, and whether the host may cache. */
   readonly devType: string;
   /** Absolute path. */
   readonly source: string;
-  /** The same without links. */
+  /** The same path without links. */
   readonly resolved: string;
-  /** At the time of the plan; the entry has it in MiB, rounded up. */
+  /** The size at the time of the plan; the entry has it in MiB, rounded up. */
   readonly sizeBytes: number;
-  /** The user's, filled up from the hvparams. */
+  /** The user's settings, completed from the hvparams. */
   readonly settings: DiskSettings;
   /** Those that it is given; the rest is left to QEMU. @default none */
   readonly given?: PropertyValues | undefined;
@@ -46,41 +46,49 @@ export interface DiskDevice {
   readonly uri?: string | undefined;
   /** A master's path beside the URI. */
   readonly link?: string | undefined;
-  /** Of the image. @default "raw" */
+  /** Format of the image. @default "raw" */
   readonly format?: DiskFormat | undefined;
   /** A master's object for the entry, without hvinfo, as JSON text. */
   readonly object?: string | undefined;
-  /** Comes with it, for the VM has none. @default none */
+  /**
+   * The controller that is plugged with it, because the VM has none. @default
+   * none
+   */
   readonly controller?: ScsiController | undefined;
 }
 
-/** An image that backs another; QEMU only reads it. */
+/** An image below another; QEMU only reads it. */
 export interface BackingNode {
-  /** Of the image itself. */
+  /** Format of the image itself. */
   readonly format: DiskFormat;
-  /** Block driver of what it lies in: `file` or `host_device`. */
+  /** Block driver of its file or device: `file` or `host_device`. */
   readonly protocol: string;
-  /** What QEMU opens: `/dev/fdset/2`. */
+  /** The path that QEMU opens: `/dev/fdset/2`. */
   readonly filename: string;
 }
 
-/** What a block node is made of. */
+/** The parts of a disk that a block node needs. */
 export type DiskNode = Pick<
   DiskDevice,
   "id" | "devType" | "settings" | "format"
 >;
 
-/** Where a block node's data are, and who is to read them. */
+/** The place of a block node's data, and the QEMU that reads them. */
 export interface NodeOptions {
-  /** What QEMU opens, e.g. `/dev/fdset/1`; or where it gets them itself. */
+  /**
+   * The path that QEMU opens, e.g. `/dev/fdset/1`; or the storage that it
+   * reaches itself.
+   */
   readonly from: { readonly filename: string } | { readonly uri: string };
-  /** Undefined: a release of today. */
+  /** Undefined: a current release. */
   readonly release?: QmpVersion | undefined;
-  /** Below a qcow2 image, from the top down. @default it stands alone */
+  /** Images below a qcow2 image, from the top down. @default none */
   readonly backing?: readonly BackingNode[] | undefined;
 }
 
-/** What all nodes of a disk have; `auto-read-only` came with 3.1. */
+/**
+ * The common arguments of all nodes of a disk; `auto-read-only` came with 3.1.
+ */
 function common(
   { settings: { cache, access }, devType }: DiskNode,
   release: QmpVersion | undefined,
@@ -109,8 +117,8 @@ function protocolNode(disk: DiskNode, { from, release }: NodeOptions): Json {
 }
 
 /**
- * What lies below an image. Null ends a chain whatever the image says, and a
- * raw image has none to end.
+ * The node below an image. Null ends a chain whatever the image says; a raw
+ * image has no chain.
  */
 function backingArguments(
   format: DiskFormat | undefined,
@@ -135,8 +143,8 @@ function backingArguments(
 /**
  * Arguments of `blockdev-add`: a raw or qcow2 node over the file node, so that
  * the format is never probed. Nodes below it have no names of their own: they
- * go with it. `auto-read-only` and `read-only` are explicit: with
- * an fd set, QEMU 4.0 and newer would look for a second fd otherwise.
+ * are deleted with it. `auto-read-only` and `read-only` are explicit: otherwise
+ * QEMU 4.0 and newer would look for a second fd in the fd set.
  */
 export function blockdevArguments(
   disk: DiskNode,
@@ -152,11 +160,11 @@ export function blockdevArguments(
   };
 }
 
-/** A disk as the guest has it. */
+/** A disk in the view of the guest. */
 export interface DiskFrontend extends DiskNode {
-  /** QEMU's word. */
+  /** QEMU's name of the driver. */
   readonly driver: string;
-  /** Where it sits, as QEMU's arguments: `bus` and `addr`, … */
+  /** Its place in QEMU's arguments: `bus` and `addr`, … */
   readonly address: Json;
 }
 
@@ -169,7 +177,7 @@ export function frontendArguments(disk: DiskFrontend): Json {
     id,
     ...address,
     drive: id,
-    // An OnOffAuto in QEMU's schema, so a word and no boolean.
+    // An OnOffAuto in QEMU's schema: a word and not a boolean.
     ...(isPassThrough(driver) ? {} : { "write-cache": writeCache }),
   };
 }

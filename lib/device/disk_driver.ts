@@ -1,5 +1,5 @@
 /**
- * QEMU's drivers for a disk as the guest sees it.
+ * QEMU's drivers for a disk in the view of the guest.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { HotplugError } from "../errors.ts";
 import { isParavirtual, VIRTIO_BLK } from "./disk_settings.ts";
 
-/** Drivers of disks that sit on a SCSI bus: SPEC 4.2. */
+/** Drivers of disks on a SCSI bus: SPEC 4.2. */
 const SCSI_DRIVERS = [
   "scsi-hd",
   "scsi-block",
@@ -24,7 +24,9 @@ export type ScsiDriver = typeof SCSI_DRIVERS[number];
 /** A driver that can be hotplugged. */
 export type DiskDriver = typeof DISK_DRIVERS[number];
 
-/** Controllers that Ganeti starts a VM with: hvparam scsi_controller_type. */
+/**
+ * Controllers with which Ganeti can start a VM: hvparam scsi_controller_type.
+ */
 export const CONTROLLERS: readonly string[] = [
   "lsi",
   "virtio-scsi-pci",
@@ -32,15 +34,18 @@ export const CONTROLLERS: readonly string[] = [
   "dc390",
 ];
 
-/** In place of a source: a drive without a medium. */
+/** Given in place of a source: a drive without a medium. */
 export const NO_SOURCE = "none";
 
-/** Frontends of the host's own SCSI devices: no cache of QEMU's, no format. */
+/**
+ * Frontends of the host's own SCSI devices: they have no cache of QEMU and no
+ * format.
+ */
 const PASS_THROUGH: readonly string[] = ["scsi-block", "scsi-generic"];
 
 /**
- * Words of hvparam `disk_type` that are no device but an interface: a start
- * then heeds no entry's driver.
+ * Words of hvparam `disk_type` that name an interface, not a device: a start
+ * then ignores the drivers of all entries.
  */
 export const INTERFACES: readonly string[] = [
   "ide",
@@ -50,12 +55,15 @@ export const INTERFACES: readonly string[] = [
   "pflash",
 ];
 
-/** Whether a start with this hvparam `disk_type` makes what entries say. */
+/**
+ * Whether a start with this hvparam `disk_type` uses the drivers of the
+ * entries.
+ */
 export function heedsDrivers(diskType: string): boolean {
   return !INTERFACES.includes(diskType);
 }
 
-/** The same as {@linkcode diskDriver}, undefined where that throws. */
+/** As {@linkcode diskDriver}, but undefined for an unknown word. */
 export function findDriver(word: string): DiskDriver | undefined {
   return isParavirtual(word)
     ? VIRTIO_BLK
@@ -79,17 +87,17 @@ export function diskDriver(word: string): DiskDriver {
   );
 }
 
-/** Whether a disk of this driver sits on a SCSI bus, not on PCI. */
+/** Whether a disk of this driver is on a SCSI bus, not on PCI. */
 export function isScsi(driver: string): driver is ScsiDriver {
   return SCSI_DRIVERS.some((one) => one === driver);
 }
 
-/** Whether the guest's commands go to the host's device as they are. */
+/** Whether the guest's commands go to the host's device unchanged. */
 export function isPassThrough(driver: string): boolean {
   return PASS_THROUGH.includes(driver);
 }
 
-/** How a disk's source is opened: no guest ever writes to a CD-ROM. */
+/** The access to a disk's source: no guest ever writes to a CD-ROM. */
 export function accessFor(
   driver: DiskDriver | undefined,
   asked: "rw" | "ro" | undefined,

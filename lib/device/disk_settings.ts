@@ -1,5 +1,5 @@
 /**
- * How a disk behaves: cache, aio, discard. SPEC sections 7.1 and 9.
+ * The behaviour of a disk: cache, aio, discard. SPEC sections 7.1 and 9.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { isShared } from "./dev_type.ts";
 export const CACHES = ["default", "none", "writeback", "writethrough"] as const;
 /** Values of hvparam `disk_aio`, SPEC section 9. */
 export const AIOS = ["threads", "native", "io_uring"] as const;
-/** Values of hvparam `disk_discard` that QEMU takes, SPEC section 9. */
+/** Values of hvparam `disk_discard` that QEMU accepts, SPEC section 9. */
 export const DISCARDS = ["ignore", "unmap"] as const;
 
 /** Most queues of a virtio device: VIRTIO_QUEUE_MAX of QEMU. */
 export const MAX_DISK_QUEUES = 1024;
 
-/** How a disk behaves; what Ganeti derives from the hvparams at start. */
+/** The behaviour of a disk; Ganeti derives it from the hvparams at start. */
 export interface DiskSettings {
-  /** One of {@linkcode CACHES}; {@linkcode cacheMode} has the meaning. */
+  /** One of {@linkcode CACHES}; {@linkcode cacheMode} gives its meaning. */
   readonly cache: string;
   /** One of {@linkcode AIOS}; `native` needs O_DIRECT. */
   readonly aio: string;
-  /** One of {@linkcode DISCARDS}; holds for both block nodes. */
+  /** One of {@linkcode DISCARDS}; for both block nodes. */
   readonly discard: string;
   /** `ro`: QEMU's fd and both block nodes are read-only. */
   readonly access: "rw" | "ro";
@@ -33,13 +33,13 @@ export interface DiskSettings {
 
 /** QEMU's view of a cache setting: SPEC 7.1. */
 export interface CacheMode {
-  /** Past the host's page cache: O_DIRECT. */
+  /** Without the host's page cache: O_DIRECT. */
   readonly direct: boolean;
   /** The frontend's `write-cache`. */
   readonly writeCache: "on" | "off";
 }
 
-/** Whether a QEMU came before this release. */
+/** Whether a QEMU is older than this release. */
 export function isOlder(
   { major, minor }: QmpVersion,
   [a, b]: readonly [number, number],
@@ -51,15 +51,18 @@ export function isOlder(
 export const VIRTIO_BLK = "virtio-blk-pci";
 
 /**
- * How QEMU names the part of a device that limits hold for: virtio keeps its
- * disk in a device within the PCI device.
+ * QEMU's name of the part of a device that has the limits: virtio has its disk
+ * in a device within the PCI device.
  */
 export function limitedPart(driver: string, id: string): string {
   const isProxy = driver.startsWith("virtio-blk");
   return isProxy ? `/machine/peripheral/${id}/virtio-backend` : id;
 }
 
-/** The same as QEMU and as Ganeti say it: `--driver`, hvparam `disk_type`. */
+/**
+ * The same driver in the words of QEMU and of Ganeti: `--driver`, hvparam
+ * `disk_type`.
+ */
 export const VIRTIO_BLK_WORDS: readonly string[] = [VIRTIO_BLK, "paravirtual"];
 
 /** Whether a word of `--driver` or hvparam `disk_type` means virtio. */
@@ -70,7 +73,7 @@ export function isParavirtual(word: string): boolean {
 /**
  * The cache mode; shared storage is never cached: SPEC 7.1.
  *
- * @throws {HotplugError} `unsupported` for a word Ganeti does not have
+ * @throws {HotplugError} `unsupported` for a word that Ganeti does not have
  */
 export function cacheMode(cache: string, devType: string): CacheMode {
   if (isShared(devType)) return { direct: true, writeCache: "on" };
@@ -91,7 +94,7 @@ export function cacheMode(cache: string, devType: string): CacheMode {
   );
 }
 
-/** The word for a cache mode, of which there is one each. */
+/** The word for a cache mode; each mode has one word. */
 export function cacheWord(
   { direct, writeCache }: CacheMode,
 ): typeof CACHES[number] {
@@ -100,10 +103,10 @@ export function cacheWord(
 }
 
 /**
- * Checks that the settings go together.
+ * Checks that the settings are consistent.
  *
- * @throws {HotplugError} `refused` if `native` is asked of a cached disk,
- * `unsupported` for a word Ganeti does not have
+ * @throws {HotplugError} `refused` if `native` is asked for a cached disk,
+ * `unsupported` for a word that Ganeti does not have
  */
 export function checkSettings(
   settings: DiskSettings,
@@ -132,7 +135,10 @@ export function checkSettings(
   );
 }
 
-/** The options of the settings that Ganeti's own start would not give the disk. */
+/**
+ * The options with settings that differ from the settings of Ganeti's own
+ * start.
+ */
 export function unlikeStart(
   settings: DiskSettings,
   hvparams: Hvparams,

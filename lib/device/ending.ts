@@ -1,6 +1,6 @@
 /**
- * How QEMU tells that a guest has released a device, or refuses to. It is data:
- * a step of a plan has it, and a journal keeps it.
+ * The signs in QEMU that a guest has released a device, or refuses to. They are
+ * data: a step of a plan has them, and a journal keeps them.
  *
  * @module
  */
@@ -26,31 +26,32 @@ import {
 
 /** The check of an {@linkcode Ending}. */
 export const isEnding = object({}, {
-  // QEMU has the device as long as an object of the answer has these members;
+  // QEMU has the device while an object of the answer has these members;
   // `data.id` is member id of the object data. A question changes nothing.
   // @default whether /machine/peripheral has the id
   asks: object({
     execute: text(/^query-[a-z-]{1,57}$/),
     has: dictionary(/^[a-z][a-z.-]{0,63}$/, text(LINE)),
   }),
-  // How often to ask while no event comes, in milliseconds. @default 1000
+  // Time between two questions while no event comes, in milliseconds. @default
+  // 1000
   everyMs: whole(50, 1000),
-  // The guest answers by ACPI_DEVICE_OST; after a removal QEMU names the place
-  // alone: qapi/acpi.json. @default such events do not matter
+  // The guest answers by ACPI_DEVICE_OST; after a removal QEMU names only the
+  // place: qapi/acpi.json. @default such events do not matter
   acpi: object({ slotType: text(/^[A-Z]{1,16}$/) }, {
     slot: text(/^\d{1,9}$/),
   }),
-  // What may make a guest release it. @default for a PCI device
+  // Advice that may make a guest release it. @default for a PCI device
   advice: text(LINE),
 });
 
-/** How it is told that a guest has released a device. */
+/** The signs that a guest has released a device. */
 export type Ending = Of<typeof isEnding>;
 
-/** What a person can do about a guest that does not release a PCI device. */
+/** Advice for a guest that does not release a PCI device. */
 const ADVICE = "the guest may need a driver for PCI hotplug, or a reboot";
 
-/** What may make the guest release a device. */
+/** Advice that may make the guest release a device. */
 export function adviceOf({ advice = ADVICE }: Ending): string {
   return advice;
 }
@@ -81,16 +82,18 @@ const EJECTION = 3;
 
 /**
  * Statuses by which a guest refuses, ACPI 6.5, table 6.21: a failure without
- * reason; ejection not supported; in use; busy; something it depends on is busy.
+ * reason; ejection not supported; in use; busy; a dependency is busy.
  */
 const REFUSALS = [0x01, 0x80, 0x81, 0x82, 0x83];
 
-/** Status of a guest that is still at it; others say that it is done. */
+/**
+ * Status of a guest that is still working on it; others mean that it is done.
+ */
 const IN_PROGRESS = 0x84;
 
 /**
- * What an event says of a device that is to go: `released`; `refused`;
- * `perhaps`: it is time to ask; undefined: nothing.
+ * The meaning of an event for a device that is to be removed: `released`;
+ * `refused`; `perhaps`: ask now; undefined: none.
  */
 export type Saying = "released" | "refused" | "perhaps" | undefined;
 
@@ -104,7 +107,7 @@ function acpiSaying({ data }: QmpEvent, id: string, acpi: Ending["acpi"]) {
   return REFUSALS.includes(numberOf(info.status)) ? "refused" : "perhaps";
 }
 
-/** Understands an event. */
+/** Reads an event. */
 export function sayingOf(
   event: QmpEvent,
   id: string,
@@ -113,8 +116,8 @@ export function sayingOf(
   const { event: name, data } = event;
   if (name === "ACPI_DEVICE_OST") return acpiSaying(event, id, acpi);
   // A virtio device sends two DEVICE_DELETED; the first has only the path of
-  // its inner part, as the only one of a processor on QEMU 7.2 to 10.0 has.
-  // Unrelated devices' events do not count.
+  // its inner part. For a processor on QEMU 7.2 to 10.0 the only event has only
+  // the path. Events of other devices do not count.
   const isAbout = data.device === id ||
     data.path === `/machine/peripheral/${id}`;
   if (!isAbout) return undefined;
@@ -122,7 +125,7 @@ export function sayingOf(
   return name === "DEVICE_UNPLUG_GUEST_ERROR" ? "refused" : undefined;
 }
 
-/** What an event by which a guest refuses says, for messages. */
+/** The reason in an event by which a guest refuses, for messages. */
 export function refusalText({ event, data }: QmpEvent): string {
   if (event !== "ACPI_DEVICE_OST") {
     return `${event} for ${textOf(data.path) || textOf(data.device)}`;

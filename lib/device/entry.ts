@@ -1,6 +1,6 @@
 /**
- * Entries for the runtime file, as JSON text. The object is ours or, in a
- * request of a master's, Ganeti's own: SPEC 2.2 and 2.3.
+ * Entries for the runtime file, as JSON text. The object is made here or, in a
+ * request of a master, by Ganeti: SPEC 2.2 and 2.3.
  *
  * @module
  */
@@ -25,14 +25,14 @@ import { uriObject } from "./uri_object.ts";
 
 const MIB = 1024 * 1024;
 
-/** What the runtime file has of a disk; an empty drive has no source. */
+/** The data of a disk in the runtime file; an empty drive has no source. */
 export interface DiskRecord
   extends Omit<DiskDevice, "driver" | "settings" | "given"> {
-  /** QEMU's word. @default virtio-blk-pci */
+  /** QEMU's name of the driver. @default virtio-blk-pci */
   readonly driver?: string | undefined;
 }
 
-/** What the runtime file has of a NIC. */
+/** The data of a NIC in the runtime file. */
 export type NicRecord =
   & RecordedNic
   & Pick<NicDevice, "id" | "uuid" | "place" | "driver">;
@@ -52,19 +52,19 @@ function logicalIdOf(devType: string, resolved: string): readonly string[] {
   return [devType === "file" ? "loop" : "manual", resolved];
 }
 
-/** What tells Ganeti which disk it is: SPEC 2.3. */
+/** The identity of the disk for Ganeti: SPEC 2.3. */
 function logicalId({ devType, resolved, uri }: DiskRecord): readonly string[] {
   if (uri !== undefined) return uriObject(uri).logicalId;
   return logicalIdOf(devType, resolved);
 }
 
 /**
- * The entry of a disk. From the command line its path is absolute: a link of
- * ours would be replaced by Ganeti's next add.
+ * The entry of a disk. From the command line its path is absolute: Ganeti's
+ * next add would replace a link of ours.
  *
  * @param index place among the disks
- * @param reproducible false: Ganeti's start must not open it as it would open
- * a plain disk, so the mode is one it refuses
+ * @param reproducible false: Ganeti's start must not open it like a plain disk,
+ * so the mode is one that the start refuses
  */
 export function diskEntry(
   disk: DiskRecord,
@@ -88,17 +88,17 @@ export function diskEntry(
   return formatJson(jsonArray([whole, jsonNode(link), jsonNode(uri)]));
 }
 
-/** A medium that takes the place of another. */
+/** A medium that replaces another. */
 export type NewMedium =
   & Pick<DiskRecord, "devType" | "resolved" | "sizeBytes">
   & {
-    /** Absolute, as it was given. */
+    /** Absolute, as given. */
     readonly path: string;
     /** As in {@linkcode diskEntry}. */
     readonly reproducible: boolean;
   };
 
-/** An entry with another medium, and all else as it was. */
+/** An entry with another medium; everything else is unchanged. */
 export function withMedium(entry: JsonNode, medium: NewMedium): string {
   const [first] = entry.type === "array" ? entry.items : [];
   if (entry.type !== "array" || first?.type !== "object") {

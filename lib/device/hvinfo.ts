@@ -1,5 +1,5 @@
 /**
- * The `hvinfo` of an entry: how QEMU knows the device. SPEC 3.2.
+ * The `hvinfo` of an entry: QEMU's data of the device. SPEC 3.2.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { pciAddress, type PciPlace } from "./bus_slot.ts";
 
 /** A place on a SCSI bus. */
 export interface ScsiPlace {
-  /** QEMU's id of it, e.g. `scsi.0`. */
+  /** QEMU's id of the bus, e.g. `scsi.0`. */
   readonly bus: string;
   /** Ganeti writes 0. */
   readonly channel: number;
@@ -30,10 +30,13 @@ export interface ScsiPlace {
   readonly lun: number;
 }
 
-/** Where a device sits. */
+/** The place of a device. */
 export type Place = PciPlace | ScsiPlace;
 
-/** The arguments that put a device there, of `device_add` as of `-device`. */
+/**
+ * The arguments that put a device at its place, for `device_add` and for
+ * `-device`.
+ */
 export function addressOf(place: Place): { readonly [key: string]: Plain } {
   const { bus } = place;
   return "slot" in place ? pciAddress(place) : {
@@ -44,13 +47,13 @@ export function addressOf(place: Place): { readonly [key: string]: Plain } {
   };
 }
 
-/** Properties of a device that each start has to give it again. */
+/** Properties of a device that each start must give again. */
 export type Properties = { readonly [property: string]: string | number };
 
 /**
  * The value of `hvinfo`, keys in Ganeti's order.
  *
- * @throws {HotplugError} `refused`: a property that no start could have
+ * @throws {HotplugError} `refused`: a property that no start can give
  */
 export function hvinfoOf(
   { driver, id, place, properties = {} }: {
@@ -72,19 +75,21 @@ export function hvinfoOf(
   return { driver, id, ...addressOf(place), ...properties };
 }
 
-/** What a start says in its own words, whatever `hvinfo` has: SPEC 13. */
+/**
+ * Properties that a start always sets itself, whatever `hvinfo` has: SPEC 13.
+ */
 const SAID_BESIDE = [
   ...["driver", "id", "drive", "write-cache"],
   ...["netdev", "mac", "mq", "vectors"],
 ];
 
-/** What says which device it is, where it sits and what is behind it. */
+/** Properties that give identity, place and backend. */
 const NOT_EXTRA = [
   ...["driver", "id", "bus", "addr", "channel", "scsi-id", "lun"],
   ...["drive", "write-cache", "netdev", "mac"],
 ];
 
-/** The members of an entry's `hvinfo`, as they stand in the file. */
+/** The members of an entry's `hvinfo`, to the letter. */
 function hvinfoMembers({ node }: Pick<DeviceEntry, "node">): JsonMember[] {
   const object = objectOf(node);
   const hvinfo = object && member(object, "hvinfo");
@@ -98,7 +103,7 @@ function plainMembers(
     ({ key, value }): [string, string | number][] => {
       if (value.type === "string") return [[key, value.value]];
       if (value.type !== "number") return [];
-      // QEMU's are of 64 bits; a text passes them to the letter.
+      // QEMU's numbers have 64 bits; a text passes them to the letter.
       const isExact = !isExactNumber(exactNumber(value.text));
       return [[key, isExact ? value.value : value.text]];
     },
@@ -121,7 +126,7 @@ export function recordedArguments(
   );
 }
 
-/** The properties that an entry's `hvinfo` has besides: SPEC 13. */
+/** The further properties in an entry's `hvinfo`: SPEC 13. */
 export function extraProperties(
   entry: Pick<DeviceEntry, "node">,
 ): Properties {
@@ -147,7 +152,7 @@ export function lostProperties(
     .filter((key) => OF_QUEUES.includes(key) || has?.has(key) === false);
 }
 
-/** Whether Ganeti's start can have a text as it is. */
+/** Whether Ganeti's start can pass on a text unchanged. */
 export function isRecordable(text: string): boolean {
   return !/[,"']/.test(text);
 }
@@ -161,8 +166,8 @@ function fault(key: string, value: JsonNode): string | undefined {
 }
 
 /**
- * Why Ganeti could not start a device with the `hvinfo` that its entry has: it
- * writes the values as they are.
+ * Why Ganeti could not start a device with the `hvinfo` of its entry: it writes
+ * the values unchanged.
  *
  * @returns undefined if it can
  */

@@ -1,7 +1,7 @@
 /**
- * Which open image each block node of QEMU is. QEMU tells names only, the
- * kernel tells inodes only: what follows from both for certain is a proof, all
- * else is none. Pure.
+ * Finds the open image of each block node of QEMU. QEMU tells only names, the
+ * kernel tells only inodes. A result that follows from both for certain is a
+ * proof; nothing else is. Pure.
  *
  * @module
  */
@@ -12,34 +12,34 @@ import type { Size } from "../qmp/reading.ts";
 export interface ProtocolNode {
   /** Node-name. */
   readonly name: string;
-  /** As QEMU has it. */
+  /** The size in QEMU. */
   readonly sizeBytes: Size | undefined;
-  /** What the fds of its fd set are: just these can be its image. */
+  /** The files of the fds in its fd set: only these can be its image. */
   readonly passed: readonly string[];
-  /** What its path leads to, undefined if it has none or it leads nowhere. */
+  /** The target of its path, undefined if it has no path or no target. */
   readonly seen: string | undefined;
   /** Whether the path must have led there already when QEMU opened it. */
   readonly steady: "yes" | "no";
-  /** `idle`: neither a device nor a job has it, so that it locks nothing. */
+  /** `idle`: no device and no job uses it, so it locks nothing. */
   readonly use?: "idle" | undefined;
 }
 
-/** An image that is open, and how large it is. */
+/** An open image and its size. */
 export interface MatchedImage {
   /** Inode or device number. */
   readonly identity: string;
-  /** Undefined if it cannot be told; fits every node then. */
+  /** Undefined if it is unknown; it then fits every node. */
   readonly sizeBytes: number | undefined;
   /** Whether QEMU keeps a lock on it. */
   readonly lock?: "held" | undefined;
 }
 
-/** What is known of one node's image. */
+/** The result for one node's image. */
 export type ImageProof =
   | { readonly identity: string }
   | { readonly why: string };
 
-/** A file's size need not be a multiple of a sector; a node's is. */
+/** A file's size need not be a multiple of a sector; a node's size is. */
 const SECTOR = 512;
 
 /** A number holds whole sectors up to 4 EiB. */
@@ -53,8 +53,8 @@ function fits(node: ProtocolNode, { sizeBytes }: MatchedImage): boolean {
 }
 
 /**
- * Whether the size alone tells that this is the node's image. Nodes count too:
- * an image that is open without a lock is not among those that are seen.
+ * Whether the size alone proves that this is the node's image. Nodes count too,
+ * because an image that is open without a lock may be missing in the list.
  */
 function isAlone(
   node: ProtocolNode,
@@ -65,9 +65,9 @@ function isAlone(
 }
 
 /**
- * Whether an image can be no other node's: it is locked, so a node that is in
- * use has it, and what the others have was passed to QEMU, or is of another
- * size. This holds after a mirror, whose source is idle.
+ * Whether an image can only belong to this node: it is locked, so a node in use
+ * has it, and the images of the other nodes were passed to QEMU or have another
+ * size. This is true after a mirror: its source is idle.
  */
 function isOnlyTaker(
   node: ProtocolNode,
@@ -80,11 +80,14 @@ function isOnlyTaker(
     );
 }
 
-/** Rename swaps two files, or two links, and leaves no trace in the inodes. */
+/**
+ * A rename can exchange two files, or two links, and leaves no trace in the
+ * inodes.
+ */
 const EXCHANGED =
   "QEMU has two images of the same size open, and the path was changed after the VM was started, so it may lead to the wrong one: remove the disk in QEMU by hand, and add it with disk add";
 
-/** By what the node itself says. */
+/** The proof from the node's own data. */
 function direct(
   node: ProtocolNode,
   { nodes, images }: Evidence,
@@ -114,17 +117,17 @@ function direct(
   return { identity: seen };
 }
 
-/** What all proofs rest on. */
+/** The data on which all proofs rest. */
 export interface Evidence {
-  /** All nodes of QEMU that opened something themselves. */
+  /** All nodes of QEMU that opened a file or device themselves. */
   readonly nodes: readonly ProtocolNode[];
-  /** All images it has open. */
+  /** All images that QEMU has open. */
   readonly images: readonly MatchedImage[];
 }
 
 /**
- * Proves by elimination: as many nodes as images are left, so each has one of
- * them, and only one has the node's size.
+ * Proves by elimination: as many nodes as images are left, so each node has one
+ * of them, and only one image has the node's size.
  */
 function eliminate(
   proofs: Map<string, ImageProof>,
@@ -150,7 +153,7 @@ function eliminate(
   }
 }
 
-/** What is proven of each node, by its name. */
+/** The proof for each node, by its name. */
 export function matchImages(evidence: Evidence): Map<string, ImageProof> {
   const proofs = new Map(
     evidence.nodes.map((node) => [node.name, direct(node, evidence)] as const),

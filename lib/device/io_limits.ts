@@ -1,6 +1,6 @@
 /**
- * I/O limits of a disk, by the words of our command line, which our record and
- * our documents have, too.
+ * I/O limits of a disk, by the words of our command line, which are also the
+ * words in our record and our documents.
  *
  * @module
  */
@@ -18,13 +18,13 @@ const THROTTLES = {
   "bps-write": "bps_wr",
 } as const satisfies Readonly<Record<string, Throttle>>;
 
-/** A limit of both directions together, or of one. */
+/** A limit for both directions together, or for one. */
 export type LimitName = keyof typeof THROTTLES;
 
 /** Every {@linkcode LimitName}, in the order of the usage text. */
 export const LIMIT_NAMES = Object.keys(THROTTLES) as LimitName[];
 
-/** What is not named is not limited. */
+/** A missing limit means no limit. */
 export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;
 
 /** THROTTLE_VALUE_MAX of QEMU's include/qemu/throttle.h. */
@@ -37,29 +37,29 @@ function collect(valueOf: (name: LimitName) => number | undefined): IoLimits {
   }));
 }
 
-/** The limits that QEMU has for a disk. */
+/** The limits of a disk in QEMU. */
 export function limitsIn(
   { throttles = {} }: Pick<BlockBackend, "throttles">,
 ): IoLimits {
   return collect((name) => throttles[THROTTLES[name]]);
 }
 
-/** The limits after a change, in which 0 ends one. */
+/** The limits after a change; 0 removes a limit. */
 export function mergeLimits(now: IoLimits, change: IoLimits): IoLimits {
   return collect((name) => change[name] ?? now[name]);
 }
 
-/** Whether two disks are limited alike. */
+/** Whether two disks have the same limits. */
 export function sameLimits(one: IoLimits, other: IoLimits): boolean {
   return LIMIT_NAMES.every((name) => (one[name] ?? 0) === (other[name] ?? 0));
 }
 
-/** Whether anything is limited. */
+/** Whether there is any limit. */
 export function isLimited(limits: IoLimits): boolean {
   return Object.keys(limits).length > 0;
 }
 
-/** Arguments of `block_set_io_throttle`, which takes all six, but for `id`. */
+/** Arguments of `block_set_io_throttle`, which takes all six, without `id`. */
 export function limitArguments(limits: IoLimits): Json {
   return Object.fromEntries(
     LIMIT_NAMES.map((name) => [THROTTLES[name], limits[name] ?? 0]),
@@ -67,7 +67,7 @@ export function limitArguments(limits: IoLimits): Json {
 }
 
 /**
- * Why QEMU would not take limits, undefined if it does: one for both
+ * Why QEMU would refuse limits, undefined if it accepts them: a limit for both
  * directions and one for a single direction exclude each other
  * (util/throttle.c, throttle_is_valid).
  */

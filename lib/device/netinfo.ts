@@ -1,5 +1,6 @@
 /**
- * A Ganeti network as a NIC's entry describes it, `netinfo`: SPEC 2.2 and 6.1.
+ * The description of a Ganeti network in a NIC's entry, `netinfo`: SPEC 2.2 and
+ * 6.1.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import {
 } from "../state/json.ts";
 import { isUuid } from "../state/value_check.ts";
 
-/** Members of a Network and the variables they become. */
+/** Members of a Network and the variables that they become. */
 const VARIABLES = {
   network: "NETWORK_SUBNET",
   gateway: "NETWORK_GATEWAY",
@@ -26,7 +27,7 @@ const VARIABLES = {
   mac_prefix: "NETWORK_MAC_PREFIX",
 } as const;
 
-/** What each member of Ganeti's object is; it takes no other. */
+/** The type of each member of Ganeti's object; it accepts no other member. */
 const MEMBERS = new Map<string, JsonNode["type"]>(Object.entries({
   name: "string",
   serial_no: "number",
@@ -49,14 +50,14 @@ function tagsOf(netinfo: JsonNode): string[] {
   return tags.items.flatMap((one) => one.type === "string" ? [one.value] : []);
 }
 
-/** Longest text, in characters: the kernel takes 128 KiB, execve(2). */
+/** Longest text, in characters: the kernel accepts 128 KiB, execve(2). */
 const MAX_TEXT = 16_384;
 
 /**
- * What a network script is told, which may be of any runtime file: no variable
- * can hold a NUL, and no script expects a second line.
+ * Checks values for a network script, which may come from any runtime file: no
+ * variable can contain a NUL, and no script expects a second line.
  *
- * @returns it
+ * @returns the values
  * @throws {HotplugError} `refused`
  */
 export function expectLines(
@@ -74,9 +75,9 @@ export function expectLines(
 }
 
 /**
- * What the network script is told of a network.
+ * The variables about a network for the network script.
  *
- * @throws {HotplugError} `refused` if a script cannot be told it
+ * @throws {HotplugError} `refused` if a variable cannot hold a value
  */
 export function networkVariables(netinfo: JsonNode): Record<string, string> {
   const variables: Record<string, string> = {
@@ -99,7 +100,7 @@ export interface Network {
   readonly netinfo: string;
 }
 
-/** One line, as a script can be told of it; of a list, each item. */
+/** One line that a script can get; for a list, each item. */
 function isText(node: JsonNode): boolean {
   if (node.type === "array") {
     return node.items.every((one) => one.type === "string" && isText(one));
@@ -108,9 +109,9 @@ function isText(node: JsonNode): boolean {
 }
 
 /**
- * Takes an object for a network as Ganeti's start does; nulls are left out.
+ * Reads an object as a network, as Ganeti's start does; nulls are left out.
  *
- * @returns or what is wrong with it
+ * @returns or the fault of the object
  */
 export function readNetwork(node: JsonNode): Network | string {
   if (node.type !== "object") return `it is ${node.type}`;

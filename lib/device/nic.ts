@@ -10,17 +10,17 @@ import type { Json } from "../qmp/message.ts";
 import type { Hvparams } from "../state/hvparams.ts";
 import type { PciPlace } from "./bus_slot.ts";
 
-/** What a NIC is, whether it is asked for, recorded or live. */
+/** A NIC, whether it is requested, recorded or live. */
 export interface Nic {
   /** Ganeti's `name`; absent from the entry if undefined. */
   readonly name?: string | undefined;
-  /** QEMU's word, e.g. `virtio-net-pci`. */
+  /** QEMU's name of the driver, e.g. `virtio-net-pci`. */
   readonly driver: string;
   /** Six bytes in lower case, unicast. */
   readonly mac: string;
-  /** `nicparams.mode`, SPEC 2.2; `none`: the tap joins nothing. */
+  /** `nicparams.mode`, SPEC 2.2; `none`: the tap is not connected. */
   readonly mode: NicMode;
-  /** `nicparams.link`; in mode `bridged` the bridge's name. */
+  /** `nicparams.link`; in mode `bridged` the name of the bridge. */
   readonly link?: string | undefined;
   /** Ganeti's form: `100`, `.100`, `:100:200`. */
   readonly vlan?: string | undefined;
@@ -28,7 +28,7 @@ export interface Nic {
   readonly ip?: string | undefined;
   /** Uuid of the Ganeti network. */
   readonly network?: string | undefined;
-  /** JSON text of its description, where no object of a master's has it. */
+  /** JSON text of its description, if no object of a master has it. */
   readonly netinfo?: string | undefined;
   /** Queue pairs, each with a tap fd of its own; 1 to 32. */
   readonly queues: number;
@@ -38,11 +38,11 @@ export interface Nic {
   readonly vnetHdr: "on" | "off";
   /** Absolute path of the network script that the user gave. */
   readonly script?: string | undefined;
-  /** The carrier the guest sees. */
+  /** The carrier that the guest sees. */
   readonly linkState: LinkState;
 }
 
-/** What stands in the entry of a NIC, but for its hvinfo and its uuid. */
+/** The data of a NIC in its entry, without its hvinfo and its uuid. */
 export type RecordedNic = Pick<
   Nic,
   "name" | "mac" | "mode" | "link" | "vlan" | "ip" | "network" | "netinfo"
@@ -54,14 +54,17 @@ export interface NicDevice extends Nic {
   readonly id: string;
   /** Lower case; Ganeti finds the NIC by it. */
   readonly uuid: string;
-  /** Chosen by the plan; QEMU is left no choice. */
+  /** Chosen by the plan; QEMU chooses nothing. */
   readonly place: PciPlace;
 }
 
 /** The driver behind Ganeti's `paravirtual`. */
 export const VIRTIO_NET = "virtio-net-pci";
 
-/** The same as QEMU and as Ganeti say it: `--driver`, hvparam `nic_type`. */
+/**
+ * The same driver in the words of QEMU and of Ganeti: `--driver`, hvparam
+ * `nic_type`.
+ */
 export const VIRTIO_NET_WORDS: readonly string[] = [VIRTIO_NET, "paravirtual"];
 
 /** Other cards that most releases of QEMU have. */
@@ -78,13 +81,13 @@ export function isParavirtual(word: string): boolean {
   return VIRTIO_NET_WORDS.includes(word);
 }
 
-/** Most queue pairs of a NIC; a tap of the kernel takes 256. */
+/** Most queue pairs of a NIC; a tap of the kernel allows 256. */
 export const MAX_NIC_QUEUES = 32;
 
 /**
- * QEMU's names of the fds passed for a NIC. The same for every NIC: a name is
- * given and used up in one operation, and nothing lists those that a killed one
- * left, so that they must be known without knowing the NIC.
+ * QEMU's names of the fds passed for a NIC. They are the same for every NIC. A
+ * name is given and used up in one operation. No command lists the names that a
+ * killed operation left; therefore the names must be known without the NIC.
  */
 export function fdNames(nic: Pick<NicDevice, "queues" | "vhost">): {
   readonly tap: readonly string[];
@@ -122,9 +125,9 @@ export function netdevArguments(
  * Arguments of `device_add`, or of `-device`, for any driver. They are typed
  * since QEMU 8.0: `mq` is a boolean.
  *
- * @param options.address where it sits, as QEMU's arguments: `bus` and `addr`
- * @param options.rom `none` where QEMU could not load an option ROM
- * @param options.netdev id of its backend, by default its own
+ * @param options.address its place in QEMU's arguments: `bus` and `addr`
+ * @param options.rom `none` if QEMU could not load an option ROM
+ * @param options.netdev id of its backend, by default its own id
  */
 export function nicDeviceArguments(
   { id, driver, mac, queues }: Pick<
@@ -145,7 +148,7 @@ export function nicDeviceArguments(
     mac,
     ...(rom === "none" ? { romfile: "" } : {}),
     // An interrupt per queue in each direction, one for control, one for
-    // changes of the configuration.
+    // configuration changes.
     ...(queues > 1 ? { mq: true, vectors: 2 * queues + 2 } : {}),
   };
 }
@@ -157,15 +160,18 @@ export const OF_PLAIN_CARDS = {
   vnetHdr: "off",
 } as const;
 
-/** What a start gives a NIC; undefined queues: nothing tells how many. */
+/**
+ * The settings that a start gives a NIC; undefined queues: the number is
+ * unknown.
+ */
 export type AtStart = Pick<Nic, "vhost" | "vnetHdr"> & {
   readonly queues: number | undefined;
 };
 
 /**
- * What Ganeti's start gives a NIC of this driver: SPEC 6.3.
+ * The settings that Ganeti's start gives a NIC of this driver: SPEC 6.3.
  *
- * @param auto the number of queues where the hvparam leaves it open
+ * @param auto the number of queues if the hvparam leaves it open
  */
 export function settingsAtStart(
   driver: string,

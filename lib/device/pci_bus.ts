@@ -1,67 +1,72 @@
 /**
- * The PCI buses of a machine: which ones there are, which of them take a
- * device while the VM runs, and where new devices usually go. Pure.
+ * The PCI buses of a machine: the existing buses, the buses that accept a
+ * device while the VM runs, and the usual buses of new devices. Pure.
  *
  * @module
  */
 
 import type { PciDevice } from "../qmp/pci_query.ts";
 
-/** The root bus of machine type pc (i440FX), which takes hotplug. */
+/** The root bus of machine type pc (i440FX), which supports hotplug. */
 export const PC_BUS = "pci.0";
 
-/** The root bus of a PCIe machine, which never does. */
+/** The root bus of a PCIe machine, which never supports hotplug. */
 export const PCIE_BUS = "pcie.0";
 
 /**
- * A `port` has one place, for a device or a whole bus; a `switch` is what lies
+ * A `port` has one place, for a device or a whole bus; a `switch` is the bus
  * between the upstream port of a PCIe switch and its downstream ports.
  */
 export type PciBusKind = "root" | "port" | "switch" | "bridge";
 
 /** A bus that QEMU finds by its name. */
 export interface PciBus {
-  /** What `device_add` takes as `bus`. */
+  /** The value of `bus` in `device_add`. */
   readonly name: string;
-  /** What it belongs to. */
+  /** The kind of its owner. */
   readonly kind: PciBusKind;
   /** `pcie`: point to point. */
   readonly type: "pci" | "pcie";
-  /** Whether it takes devices while the VM runs. */
+  /** Whether it accepts devices while the VM runs. */
   readonly hotplug: "on" | "off";
-  /** Whether QEMU takes devices out of it; one may find no room to come back. */
+  /**
+   * Whether QEMU removes devices from it; a removed device may find no room to
+   * come back.
+   */
   readonly unplug: "on" | "off";
   /**
-   * `shpc`: a bridge with a controller of its own, which the guest needs a
-   * driver for; common kernels have none.
+   * `shpc`: a bridge with a controller of its own, for which the guest needs a
+   * driver; common kernels have none.
    */
   readonly by: "acpi-or-port" | "shpc";
-  /** Slots that a plugged device can have, both included. */
+  /** Slots for plugged devices, both bounds included. */
   readonly slots: { readonly first: number; readonly last: number };
-  /** What a person calls a port: property `port`, or it is in the name. */
+  /**
+   * The number of a port for a person: property `port`, or a part of its name.
+   */
   readonly number?: number | undefined;
-  /** Name of the bus its bridge sits on, and the slot there. */
+  /** Name of the bus of its bridge, and the slot there. */
   readonly above?: { readonly bus: string; readonly slot: number } | undefined;
   /**
-   * `hidden`: firmware has not numbered it yet, so that query-pci does not
-   * show the devices that are there.
+   * `hidden`: firmware has not numbered the bus yet, so query-pci does not show
+   * its devices.
    */
   readonly devices: "none" | "shown" | "hidden";
 }
 
-/** What QEMU tells of hotplug on a bus. */
+/** QEMU's answers about hotplug on a bus. */
 export interface BusHotplug {
   /**
-   * Path of what handles it: the bridge or port itself, else the device that
-   * speaks ACPI; empty if nothing does.
+   * Path of the hotplug handler: the bridge or port itself, else the device
+   * that implements ACPI; empty if there is none.
    */
   readonly handler: string;
   /**
-   * ACPI's number of the bus. A bus without one has no hotplug by ACPI, whatever
-   * handles it: hw/acpi/pcihp.c, acpi_pcihp_get_bsel.
+   * ACPI's number of the bus. A bus without a number has no hotplug by ACPI,
+   * whatever its handler: hw/acpi/pcihp.c, acpi_pcihp_get_bsel.
    */
   readonly selector: number | undefined;
-  /** Whether a guest hears of ACPI at all. */
+  /** Whether the guest has ACPI. */
   readonly acpi: "on" | "off";
 }
 
@@ -74,9 +79,12 @@ function isHandled(
     (selector !== undefined && acpi === "on");
 }
 
-/** What QEMU tells of a bridge beyond query-pci. */
+/** QEMU's answers about a bridge, beyond query-pci. */
 export interface BridgeProperties extends BusHotplug {
-  /** Of the property {@linkcode hotplugProperty}; undefined: it has none. */
+  /**
+   * Value of the property {@linkcode hotplugProperty}; undefined: the bridge
+   * does not have it.
+   */
   readonly hotplug: boolean | undefined;
   /** Property `port`: the port number of PCIe's link capabilities. */
   readonly port: number | undefined;
@@ -97,7 +105,7 @@ export function isPcieMachine(machine: string): boolean {
 /**
  * The root bus of a machine type.
  *
- * @param told what QEMU tells of {@linkcode PC_BUS}. @default nothing
+ * @param told QEMU's answers about {@linkcode PC_BUS}. @default nothing
  */
 export function rootBus(machine: string, told?: BusHotplug): PciBus {
   const isPcie = isPcieMachine(machine);
@@ -115,7 +123,7 @@ export function rootBus(machine: string, told?: BusHotplug): PciBus {
   };
 }
 
-/** Bridges whose buses have names: those of the devices, which have ids. */
+/** Bridges with named buses: the devices with ids. */
 export function namedBridges(live: readonly PciDevice[]): PciDevice[] {
   return live.filter(({ secondary, id }) => secondary !== undefined && id);
 }
@@ -130,9 +138,10 @@ function modelOf({ vendor, device }: PciDevice): string {
 }
 
 /**
- * What tells whether a bridge is made for hotplug. To a pci-bridge without
- * SHPC, firmware gives no address space for what may come (SeaBIOS,
- * pciinit.c): ACPI tells the guest of a device, and it has no place for it.
+ * The property that tells whether a bridge supports hotplug. Firmware gives a
+ * pci-bridge without SHPC no address space for later devices (SeaBIOS,
+ * pciinit.c): ACPI tells the guest of a device, but the guest has no place for
+ * it.
  */
 export function hotplugProperty(bridge: PciDevice): "hotplug" | "shpc" {
   return CONVENTIONAL.includes(modelOf(bridge)) ? "shpc" : "hotplug";
@@ -166,8 +175,8 @@ export function busBehind(
   const kind = kindOf(bridge, properties);
   const { hotplug, handler } = properties;
   const isWorked = isHandled(properties, bridge.id);
-  // QEMU lets one plug into a switch, where no guest looks for devices; and
-  // into a port without hotplug as far as the handler goes.
+  // QEMU allows a device in a switch, where no guest looks for devices, and in
+  // a port without hotplug if the handler allows it.
   const takes = kind !== "switch" && hotplug !== false && isWorked;
   const gives = isWorked && !(kind === "port" && hotplug === false);
   return {
@@ -190,7 +199,10 @@ export function busBehind(
   };
 }
 
-/** Ports of the next Ganeti's layout, by what goes into them: SPEC 4.3. */
+/**
+ * Ports in the layout of the next Ganeti, by the kind of their devices: SPEC
+ * 4.3.
+ */
 const POOLS = { nic: { first: 3, last: 10 }, disk: { first: 11, last: 26 } };
 
 /** Whether a bus is `rpN` in slot N of the root bus. */
@@ -220,15 +232,15 @@ function poolOf(
 }
 
 /**
- * Where a device without a wish goes, the first choice first. What takes no
- * hotplug is among them.
+ * The usual buses of a device, the first choice first. Buses without hotplug
+ * are among them.
  */
 export function usualBuses(
   buses: readonly PciBus[],
   kind: string,
 ): readonly PciBus[] {
   const root = buses.filter((bus) => bus.kind === "root");
-  // Ganeti up to 3.1 does not understand a file that names another one.
+  // Ganeti up to 3.1 does not understand a file that names another bus.
   if (root.some(({ name }) => name === PC_BUS)) return root;
   const pool = poolOf(buses, kind);
   if (pool !== undefined) return pool;
@@ -238,7 +250,7 @@ export function usualBuses(
   ];
 }
 
-/** What the next Ganeti gives a NIC in this bus: 1 to 8, SPEC 4.3. */
+/** The index that the next Ganeti gives a NIC on this bus: 1 to 8, SPEC 4.3. */
 export function acpiIndexOf(
   buses: readonly PciBus[],
   bus: PciBus,

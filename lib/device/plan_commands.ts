@@ -1,8 +1,8 @@
 /**
- * The QMP commands that a plan may hold: what each takes, what takes it back,
- * and how QEMU is asked whether it took effect. A command that is neither here
- * nor brought by a kind of device is in no plan, and is not done when a journal
- * has it.
+ * The QMP commands that a plan may contain: the arguments of each, the command
+ * that undoes it, and the question to QEMU whether it took effect. A command
+ * that is neither in this table nor in the table of a kind of device is in no
+ * plan, and is not run if a journal contains it.
  *
  * @module
  */
@@ -38,19 +38,19 @@ import { CONTROLLER_ID } from "./scsi_controller.ts";
 
 /** One command of plans. */
 export interface PlanCommand {
-  /** What its arguments must be. */
+  /** The check of its arguments. */
   readonly takes: (args: Json) => boolean;
-  /** The command that takes it back, and no other does; null: none does. */
+  /** The only command that undoes it; null: there is none. */
   readonly undo: string | null;
-  /** Asks whether it has taken effect; null: nothing in QMP tells. */
+  /** Asks whether it has taken effect; null: QMP does not tell. */
   readonly effect: ((args: Json, qmp: QmpSession) => Promise<boolean>) | null;
   /** How the guest takes part. @default not at all */
   readonly turn?: "plug";
-  /** What it took away cannot be put back. */
+  /** The thing that it removed cannot be put back. */
   readonly isFinal?: true;
   /** Whether it uses nothing that other steps made. @default it may */
   readonly isAlone?: (args: Json) => boolean;
-  /** How the end is told when it is taken back. @default as of a PCI device */
+  /** The signs of its end when it is undone. @default as for a PCI device */
   readonly ending?: (args: Json) => Ending;
 }
 
@@ -73,7 +73,7 @@ const scalar = (
   isExactNumber(value) || text(LINE)(value);
 const scalars = dictionary(KEY, scalar);
 
-/** An option ROM is a file: it may only be left out. */
+/** An option ROM is a file: it may only be omitted. */
 function isDevice(args: Json): boolean {
   const { romfile = "" } = args;
   return scalars(args) && id(args.id) && DRIVER(args.driver) && romfile === "";
@@ -102,7 +102,7 @@ const fileNode = object(
   { ...common, aio: text(/^[a-z_]+$/) },
 );
 
-/** Where the data are: a file of the node's, or what a URI was made into. */
+/** The place of the data: a file of the node, or the parts of a URI. */
 const protocol = where(
   json,
   (value) =>
@@ -115,7 +115,7 @@ const backing: Check = (value): value is unknown =>
     { ...common, backing: orNull(backing) },
   )(value);
 
-/** A format of ours over its data. */
+/** A format node over its data. */
 const isNode = object(
   { "driver": word(...FORMATS), "node-name": id, "file": protocol },
   { ...common, backing: orNull(backing) },
@@ -133,7 +133,7 @@ async function hasNetdev(args: Json, qmp: QmpSession): Promise<boolean> {
   return (await ask(qmp, NETDEVS)).has(String(args.id));
 }
 
-/** Those that any plan may hold. */
+/** Commands that any plan may contain. */
 const SHARED: CommandTable = {
   "add-fd": {
     takes: object({ "fdset-id": whole(0, 2 ** 31), "opaque": text(LINE) }),
@@ -154,7 +154,7 @@ const SHARED: CommandTable = {
     effect: async (args, qmp) => !await hasNode(args, qmp),
     isFinal: true,
   },
-  // Nothing in QMP lists the names that getfd gave.
+  // QMP does not list the names that getfd gave.
   "getfd": { takes: object({ fdname: id }), undo: "closefd", effect: null },
   "closefd": { takes: object({ fdname: id }), undo: null, effect: null },
   "netdev_add": { takes: isTap, undo: "netdev_del", effect: hasNetdev },
@@ -169,7 +169,8 @@ const SHARED: CommandTable = {
     effect: async (args, qmp) =>
       (await ask(qmp, DEVICE_IDS)).has(String(args.id)),
     turn: "plug",
-    // A controller that comes with its disk uses nothing of what the disk does.
+    // A controller that is plugged with its disk uses nothing from the steps of
+    // the disk.
     isAlone: (args) => args.id === CONTROLLER_ID,
   },
   "object-add": {
@@ -193,37 +194,38 @@ const SHARED: CommandTable = {
   },
 };
 
-/** The arguments by which a command names what it is about. */
+/** The arguments by which a command names its object. */
 const NAMES = [
   ...["fdset-id", "node-name", "fdname", "id", "name"],
   ...["path", "property"],
 ];
 
 /**
- * The commands that plans about some kinds of devices may hold. A kind brings
- * those that only it has, and another meaning of one that others have, too:
- * the first that takes the arguments counts, the kinds' own before the shared.
+ * The commands that plans about some kinds of devices may contain. A kind adds
+ * the commands that only it has, and also other meanings of shared commands:
+ * the first command that accepts the arguments counts, first among the kinds,
+ * then among the shared ones.
  */
 export class PlanCommands {
   readonly #tables: readonly CommandTable[];
 
-  /** Those of the kinds, besides the shared ones. */
+  /** Adds the commands of the kinds to the shared ones. */
   constructor(kinds: readonly CommandTable[]) {
     this.#tables = [...kinds, SHARED];
   }
 
-  /** What is known of a command; undefined: it is in no plan. */
+  /** The data of a command; undefined: it is in no plan. */
   find({ execute, arguments: args }: Sent): PlanCommand | undefined {
     return this.#tables.flatMap((table) =>
       Object.hasOwn(table, execute) ? table[execute] ?? [] : []
     ).find(({ takes }) => takes(args));
   }
 
-  /** Whether a value is a command that a plan may hold. */
+  /** Whether a value is a command that a plan may contain. */
   readonly isCommand = (value: unknown): value is Sent =>
     isSent(value) && this.find(value) !== undefined;
 
-  /** Whether a value is the command that takes `step` back, or null. */
+  /** Whether a value is the command that undoes `step`, or null. */
   isUndoOf(undo: unknown, step: Sent): boolean {
     if (undo === null) return true;
     return this.isCommand(undo) && undo.execute === this.find(step)?.undo &&

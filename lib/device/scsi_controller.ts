@@ -1,7 +1,8 @@
 /**
- * A SCSI controller for a VM that was started without one. It is Ganeti's own,
- * `-device TYPE,id=scsi` (SPEC 4.2), with an address: in the file's `kvm_cmd` it
- * stands on the command line of every start and of a migration's target. Pure.
+ * A SCSI controller for a VM that was started without one. It is Ganeti's own
+ * controller, `-device TYPE,id=scsi` (SPEC 4.2), with an address: from the
+ * file's `kvm_cmd` it is on the command line of every start and of a
+ * migration's target. Pure.
  *
  * @module
  */
@@ -23,12 +24,12 @@ import { type PciBus, usualBuses } from "./pci_bus.ts";
 import { modelOf, SCSI_BUS, type ScsiBus } from "./scsi_target.ts";
 import { noRoom } from "./slot_refusal.ts";
 
-/** Device id of Ganeti's: it makes the bus {@linkcode SCSI_BUS}. */
+/** Ganeti's device id: it makes the bus {@linkcode SCSI_BUS}. */
 export const CONTROLLER_ID = "scsi";
 
 /** A controller to be plugged. */
 export interface ScsiController {
-  /** Ganeti's and QEMU's word for it. */
+  /** Its driver in the words of Ganeti and QEMU. */
   readonly driver: string;
   /** Free in QEMU and in the file. */
   readonly place: PciPlace;
@@ -41,9 +42,10 @@ function lastSlot(facts: SlotFacts, bus: PciBus): number | undefined {
 }
 
 /**
- * Where it goes: Ganeti counts only disks and NICs and gives them the lowest
- * slot from the reserved ones on, the lowest port. So the last reserved slot,
- * else the last of all; where disks have no room, where others have.
+ * The place of the controller. Ganeti counts only disks and NICs, and gives
+ * them the lowest slot that is not reserved, or the lowest port. Therefore: the
+ * last reserved slot, else the last slot of all; if the bus for disks has no
+ * room, another bus.
  */
 function placeFor(facts: SlotFacts): PciPlace {
   const usual = usualBuses(facts.buses, "disk");
@@ -68,9 +70,9 @@ function placeFor(facts: SlotFacts): PciPlace {
 /**
  * The controller for a first disk.
  *
- * @param word hvparam `scsi_controller_type`, or what the user wants instead
- * @throws {HotplugError} `no-free-slot`, naming who is there; `unsupported` if
- * it is none that Ganeti has
+ * @param word hvparam `scsi_controller_type`, or the user's choice
+ * @throws {HotplugError} `no-free-slot`, with the devices on the bus;
+ * `unsupported` if Ganeti does not have it
  */
 export function chooseController(
   facts: SlotFacts,
@@ -92,12 +94,12 @@ export function controllerArguments({ driver, place }: ScsiController): Json {
   return { driver, id: CONTROLLER_ID, ...pciAddress(place) };
 }
 
-/** What makes the same controller on a command line. */
+/** The words that make the same controller on a command line. */
 export function controllerWords(controller: ScsiController): string[] {
   return ["-device", optionText(controllerArguments(controller), "driver")];
 }
 
-/** The bus it will have. */
+/** The name of its bus. */
 export function busOf({ driver }: ScsiController): ScsiBus {
   return {
     name: SCSI_BUS,
@@ -109,16 +111,17 @@ export function busOf({ driver }: ScsiController): ScsiBus {
 
 /**
  * Controllers that tell a guest of a new disk: hw/scsi/virtio-scsi.c and
- * vmw_pvscsi.c send an event. With the others it is found when the guest looks.
+ * vmw_pvscsi.c send an event. With other controllers the guest finds it when it
+ * looks.
  */
 export function tellsGuest(controller: string): boolean {
   return controller.startsWith("virtio-scsi") || controller === "pvscsi";
 }
 
 /**
- * The controller of a recorded disk, by the words that made it.
+ * The controller of a recorded disk, from the words that made it.
  *
- * @returns undefined if the disk is on none, or nothing tells of it
+ * @returns undefined if the disk is on none, or the controller is unknown
  */
 export function controllerOf(
   { bus, scsiId }: Hvinfo,
@@ -131,10 +134,16 @@ export function controllerOf(
   return made && modelOf(made.type);
 }
 
-/** All that a plan adds to a VM's command line; the bus is its own part. */
+/**
+ * The only words that a plan adds to a VM's command line; the bus is a part of
+ * its own.
+ */
 const WORDS = /^[a-z0-9-]{1,31},id=scsi,bus=([^,]+),addr=0x[01]?[0-9a-f]$/;
 
-/** Whether a value that was read back is {@linkcode controllerWords}. */
+/**
+ * Whether a value that was read back has the form of
+ * {@linkcode controllerWords}.
+ */
 export function isControllerWords(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length === 2 &&
     value[0] === "-device" && typeof value[1] === "string" &&

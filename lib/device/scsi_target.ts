@@ -1,7 +1,7 @@
 /**
- * Which SCSI target a new disk gets: free in the runtime file, which knows of
- * pending removals, and on the live bus, which knows what `kvm_extra` or a
- * CD-ROM of the start put there. Pure.
+ * Chooses the SCSI target of a new disk: free in the runtime file, which has
+ * pending removals, and on the live bus, which has the devices of `kvm_extra`
+ * and the CD-ROM of the start. Pure.
  *
  * @module
  */
@@ -13,9 +13,9 @@ import type { ScsiPlace } from "./hvinfo.ts";
 
 /** A device on a live SCSI bus. */
 export interface ScsiChild {
-  /** Target, as QEMU has it. */
+  /** Target, by QEMU. */
   readonly scsiId: number;
-  /** Device id, or the QOM path of a device that was given none. */
+  /** Device id, or the QOM path of a device without an id. */
   readonly name: string;
 }
 
@@ -25,19 +25,22 @@ export interface ScsiBus {
   readonly name: string;
   /** QEMU's driver of the controller, e.g. `virtio-scsi-pci`. */
   readonly controller: string;
-  /** Device id of the controller, undefined if it was given none. */
+  /** Device id of the controller, undefined if it has none. */
   readonly id: string | undefined;
-  /** In the order in which they were plugged. */
+  /** In the order of plugging. */
   readonly children: readonly ScsiChild[];
 }
 
-/** What Ganeti counts: SPEC 4.2. A higher target makes its hotplug crash. */
+/**
+ * The number of targets for Ganeti: SPEC 4.2. A higher target makes its hotplug
+ * crash.
+ */
 const GANETI_TARGETS = 16;
 
 /**
- * Targets of a controller, for those that have fewer than Ganeti counts. The
- * chip of a parallel bus is itself the seventh: hw/scsi/lsi53c895a.c and esp.c
- * accept a disk there, and no driver ever looks for it.
+ * Targets of controllers that have fewer than Ganeti counts. The chip of a
+ * parallel bus is itself target seven: hw/scsi/lsi53c895a.c and esp.c accept a
+ * disk there, and no driver ever looks for it.
  */
 const TARGETS = new Map(Object.entries({
   lsi53c895a: 7,
@@ -74,7 +77,7 @@ function chooseBus(
   );
 }
 
-/** Who sits where on a bus: target to a word for its holder. */
+/** The devices on a bus: target to a word for the device. */
 function takenTargets(
   recorded: readonly RecordedDevice[],
   bus: ScsiBus,
@@ -90,11 +93,12 @@ function takenTargets(
 }
 
 /**
- * The place of a new disk: the target asked for, else the lowest free one.
+ * The place of a new disk: the requested target, else the lowest free one.
  *
  * @param facts all devices of the runtime file, and all SCSI buses of the VM
  * @param wish `--bus`, and `--slot`, the target
- * @throws {HotplugError} `no-free-slot`, naming who is there; `unsupported`
+ * @throws {HotplugError} `no-free-slot`, with the devices on the bus;
+ * `unsupported`
  */
 export function chooseTarget(
   { recorded, buses }: {
@@ -131,17 +135,17 @@ export function chooseTarget(
   );
 }
 
-/** Names on the command line of drivers that QOM calls otherwise. */
+/** Drivers that have another name in QOM than on the command line. */
 const ALIASES = new Map(Object.entries({ lsi: "lsi53c895a" }));
 
-/** What QOM calls a driver of the command line. */
+/** QOM's name of a driver of the command line. */
 export function modelOf(driver: string): string {
   return ALIASES.get(driver) ?? driver;
 }
 
 /**
- * Whether a start from the runtime file makes this bus: its controller stands
- * in `kvm_cmd`, as Ganeti puts it there or by `kvm_extra`.
+ * Whether a start from the runtime file makes this bus: `kvm_cmd` has its
+ * controller, from Ganeti or from `kvm_extra`.
  */
 export function startsWith(kvmCmd: readonly string[], bus: ScsiBus): boolean {
   return fixedOptions(kvmCmd, "device").some(({ type, id }) =>

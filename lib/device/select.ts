@@ -1,5 +1,5 @@
 /**
- * Finding the one device a word means: INTERFACE, "DISK and NIC select one
+ * Finds the one device that a word means: INTERFACE, "DISK and NIC select one
  * device".
  *
  * @module
@@ -29,7 +29,7 @@ function matches(entry: RecordedDevice, word: string, count: number): boolean {
     entry.hvinfo.id === word || entry.name === word;
 }
 
-/** What a person calls a device: `disk 1 "data" (disk-…)`. */
+/** The name of a device for a person: `disk 1 "data" (disk-…)`. */
 export function titleOf(
   { kind, called = kind, index, name }: RecordedDevice,
 ): string {
@@ -37,7 +37,7 @@ export function titleOf(
   return `${called} ${index}${end}`;
 }
 
-/** What programs are told of a recorded device. */
+/** The members that name a recorded device for programs. */
 export function nameOfEntry(entry: RecordedDevice): ToldDevice {
   const { kind, index, uuid = null, hvinfo: { id = null } } = entry;
   return { kind, index, uuid, id };
@@ -52,7 +52,7 @@ function describe(entry: RecordedDevice): string {
  * The device that a word selects, undefined if there is none.
  *
  * @param isIts whether the word means a device in another way, too
- * @throws {HotplugError} `ambiguous-device`, listing the candidates
+ * @throws {HotplugError} `ambiguous-device`, with the candidates
  */
 export function findDevice<E extends RecordedDevice>(
   entries: readonly E[],
@@ -80,7 +80,8 @@ const FORMS =
 /**
  * The refusal for a word that selects nothing.
  *
- * @param hint where to see the devices: then none of them is named here
+ * @param hint a command that lists the devices: then the message does not list
+ * them
  */
 export function noSuchDevice(
   entries: readonly RecordedDevice[],

@@ -1,6 +1,6 @@
 /**
- * What to say when there is no place for a device: who sits where, and what
- * would make room.
+ * The refusal if there is no place for a device: the devices on the bus, and
+ * ways to make room.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type HotplugError, noFreeSlot, unsupported } from "../errors.ts";
 import { freeSlots, type SlotFacts, takenSlots } from "./bus_slot.ts";
 import type { PciBus } from "./pci_bus.ts";
 
-/** Who sits on a bus, in a few words. */
+/** The devices on a bus, in a few words. */
 function whoIsOn(facts: SlotFacts, bus: PciBus): string {
   if (bus.hotplug === "off") return `${bus.name} has no hotplug`;
   const from = bus.kind === "root" ? facts.reservations : bus.slots.first;
@@ -33,13 +33,13 @@ function elsewhere(facts: SlotFacts, usual: readonly PciBus[]): string {
   return other === undefined ? "" : `; --bus ${other.name} has room`;
 }
 
-/** Names of the buses that take hotplug. */
+/** Names of the buses that support hotplug. */
 export function taking(buses: readonly PciBus[]): string {
   return buses.filter(({ hotplug }) => hotplug === "on")
     .map(({ name }) => name).join(", ") || "none";
 }
 
-/** A bus that takes nothing, whoever sits there. */
+/** The refusal of a bus without hotplug. */
 export function noHotplug(
   { buses }: Pick<SlotFacts, "buses">,
   { name }: PciBus,
@@ -68,7 +68,7 @@ function noRoomOnRoot(facts: SlotFacts, root: PciBus): HotplugError {
   );
 }
 
-/** The error for a device that finds no place on these buses. */
+/** The error for a device without a place on these buses. */
 export function noRoom(
   facts: SlotFacts,
   usual: readonly PciBus[],

@@ -1,7 +1,7 @@
 /**
- * Disks that QEMU reaches over the network by itself: `uri` of an entry,
- * SPEC 5.8 and 7.2. Ganeti writes rbd and gluster; nbd and iscsi in the forms
- * of qemu(1), "Device URL syntax".
+ * Disks that QEMU reaches over the network by itself: `uri` of an entry, SPEC
+ * 5.8 and 7.2. Ganeti writes rbd and gluster; nbd and iscsi have the forms of
+ * qemu(1), "Device URL syntax".
  *
  * @module
  */
@@ -58,7 +58,7 @@ function inet(url: URL, port: string): { host: string; port: string } {
   return { host, port: url.port || port };
 }
 
-/** The socket of a URL that has that and no host. */
+/** The socket of a URL with a socket and without a host. */
 function socketOf({ searchParams, hostname }: URL): string | undefined {
   const path = searchParams.get("socket") ?? "";
   const alone = [...searchParams.keys()].join() === "socket";
@@ -117,7 +117,7 @@ function iscsi(url: URL): Json | undefined {
 /** A URI: a scheme of two letters or more, then a colon. */
 const URI = /^[a-z][a-z0-9+.-]+:/i;
 
-/** Whether a source is reached by network, and is no path. */
+/** Whether a source is a URI, not a path. */
 export function isUri(source: string): boolean {
   return URI.test(source);
 }
@@ -130,7 +130,7 @@ function urlOf(uri: string): URL | undefined {
   }
 }
 
-/** @throws {URIError} where a `%` begins no byte */
+/** @throws {URIError} if a `%` does not begin a byte */
 function parse(uri: string): Json | undefined {
   if (uri.startsWith("rbd:")) return rbd(uri.slice("rbd:".length));
   if (uri.startsWith("gluster")) return gluster(uri);

@@ -1,5 +1,5 @@
 /**
- * What a storage URI means to Ganeti, and what it needs of this node.
+ * The meaning of a storage URI for Ganeti, and its needs on this node.
  *
  * @module
  */
@@ -11,30 +11,30 @@ import { uriNode } from "./storage_uri.ts";
 export interface UriObject {
   /** Ganeti's word for the kind of storage. */
   readonly devType: string;
-  /** What tells its driver and name. */
+  /** Its driver and name. */
   readonly logicalId: readonly string[];
-  /** What Ganeti makes the URI of again. */
+  /** The parameters from which Ganeti makes the URI again. */
   readonly params: Readonly<Record<string, string | number>>;
-  /** Whether Ganeti's start makes the same disk of it. */
+  /** Whether Ganeti's start makes the same disk from it. */
   readonly reproducible: boolean;
-  /** Only that of a Ganeti newer than 3.1. @default any does */
+  /** Only a Ganeti newer than 3.1 does. @default any does */
   readonly since?: "newer";
 }
 
-/** What Ganeti's own patterns take: SPEC 7.2. */
+/** The values that Ganeti's own patterns accept: SPEC 7.2. */
 const RBD_POOL = /^\w+$/;
 const RBD_IMAGE = /^[a-z0-9.-]+$/;
 const RBD_USER = /^[a-z0-9._-]+$/;
 const GLUSTER_HOST = /^[a-z0-9.-]+$/;
 
-/** A disk that Ganeti cannot name: its start refuses it by its mode. */
+/** A disk that Ganeti cannot name: its start refuses the disk by its mode. */
 function foreign(uri: string): UriObject {
   const logicalId = ["manual", uri];
   return { devType: "blockdev", logicalId, params: {}, reproducible: false };
 }
 
 /**
- * How Ganeti would write the disk behind a URI.
+ * Ganeti's form of the disk of a URI.
  *
  * @throws {HotplugError} `unsupported`
  */
@@ -51,7 +51,7 @@ export function uriObject(uri: string): UriObject {
       },
       reproducible: RBD_USER.test(String(user ?? "none")) &&
         RBD_POOL.test(String(pool)) && RBD_IMAGE.test(String(image)),
-      // Ganeti 3.1 takes no user.
+      // Ganeti 3.1 does not accept a user.
       ...(user === undefined ? {} : { since: "newer" }),
     };
   }
@@ -67,7 +67,7 @@ export function uriObject(uri: string): UriObject {
       volume: String(volume),
       access: "userspace",
     },
-    // It takes a name or IPv4: SPEC 7.2.
+    // It accepts a name or IPv4: SPEC 7.2.
     reproducible: GLUSTER_HOST.test(host),
   };
 }
@@ -75,8 +75,8 @@ export function uriObject(uri: string): UriObject {
 const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/;
 
 /**
- * What a storage URI needs of the place where QEMU runs: files to read, sockets
- * to connect to, names to resolve, a part of QEMU that is loaded on demand.
+ * The needs of a storage URI where QEMU runs: files to read, sockets to connect
+ * to, names to resolve, a part of QEMU that is loaded on demand.
  *
  * @throws {HotplugError} `unsupported`
  */
