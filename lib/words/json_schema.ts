@@ -1,10 +1,10 @@
 /**
- * JSON Schema (2020-12) of what documents hold, put together from small ones.
- * The types come from it: `Told<typeof X>` is the type of what X describes.
- * Objects are open: a later release may add members.
+ * JSON Schema (2020-12) of documents, composed of small schemas. The types come
+ * from it: `Told<typeof X>` is the type that X describes. Objects are open: a
+ * later release may add members.
  *
- * A file of schemas is imported for its types alone, but by who prints them:
- * no other command has use for the data.
+ * Import nothing but the types of a file of schemas, except to print the
+ * schemas: no other command needs the data.
  *
  * @module
  */
@@ -13,21 +13,24 @@ import type { ExactNumber } from "../qmp/exact_json.ts";
 import type { Json } from "../qmp/message.ts";
 import type { JsonText } from "./json_text.ts";
 
-/** A schema, whatever it is of. */
+/** A schema of any type. */
 export interface AnySchema {
-  /** As it is published. */
+  /** The published form. */
   readonly json: Json;
-  /** What it and its parts refer to, by name. */
+  /** The named schemas to which it and its parts refer. */
   readonly named: ReadonlyMap<string, Json>;
 }
 
 /** The schema of a `T`. */
 export interface Schema<T> extends AnySchema {
-  /** For the compiler; never there. Both ways, so that it is exactly `T`. */
+  /**
+   * For the compiler; it never exists. In both directions, so that the type is
+   * exactly `T`.
+   */
   readonly type?: (value: T) => T;
 }
 
-/** The type of what a schema describes. */
+/** The type that a schema describes. */
 export type Told<S> = S extends { readonly type?: (value: infer T) => unknown }
   ? T
   : never;
@@ -50,12 +53,12 @@ function made<T>(json: Json, ...parts: readonly AnySchema[]): Schema<T> {
   return { json, named: new Map(parts.flatMap(({ named }) => [...named])) };
 }
 
-/** The same, told otherwise. */
+/** The same schema with another description. */
 export function about<T>(description: string, schema: Schema<T>): Schema<T> {
   return { ...schema, json: { ...schema.json, description } };
 }
 
-/** A schema that others refer to by its name. */
+/** A schema with a name, to which other schemas refer. */
 export function named<T>(name: string, { json, named }: Schema<T>): Schema<T> {
   const reference = { $ref: `#/$defs/${name}` };
   return { json: reference, named: new Map([...named, [name, json]]) };
@@ -76,7 +79,7 @@ export function truth(description: string): Schema<boolean> {
   return made({ type: "boolean", description });
 }
 
-/** A whole number; negative ones are none, unless `min` says. */
+/** A whole number; not negative, unless `min` allows it. */
 export function whole(
   description: string,
   { min = 0, max }: { readonly min?: number; readonly max?: number } = {},
@@ -85,7 +88,7 @@ export function whole(
   return made({ type: "integer", description, ...bounds });
 }
 
-/** Bytes: a number that may be larger than JavaScript's own. */
+/** Bytes: a number that may be too large for a number of JavaScript. */
 export function bytes(description: string): Schema<number | ExactNumber> {
   return made({ type: "number", description, minimum: 0 });
 }
@@ -103,7 +106,7 @@ export function word<const W extends string>(
   return made({ type: "string", description, enum: words });
 }
 
-/** Always this. */
+/** Exactly this value. */
 export function always<const V extends string | number | boolean | null>(
   value: V,
   description: string,
@@ -111,7 +114,7 @@ export function always<const V extends string | number | boolean | null>(
   return made({ description, const: value });
 }
 
-/** Null, or what the schema describes. */
+/** Null, or a value of the schema. */
 export function orNull<T>(schema: Schema<T>): Schema<T | null> {
   const { json } = schema;
   const { description, type, enum: words, ...rest } = json;
@@ -126,7 +129,7 @@ export function orNull<T>(schema: Schema<T>): Schema<T | null> {
 
 const NULL: Json = { type: "null" };
 
-/** What one of several describes. */
+/** A value of one of several schemas. */
 export function either<S extends readonly AnySchema[]>(
   description: string,
   ...schemas: S
@@ -135,7 +138,7 @@ export function either<S extends readonly AnySchema[]>(
   return made({ description, anyOf }, ...schemas);
 }
 
-/** A list of what a schema describes. */
+/** A list of values of a schema. */
 export function list<T>(
   description: string,
   items: Schema<T>,
@@ -160,7 +163,7 @@ export function object<M extends Members, O extends Members = None>(
   }, ...Object.values(all));
 }
 
-/** Values of one kind by keys that have any name. */
+/** Values of one kind by any keys. */
 export function dictionary<T>(
   description: string,
   values: Schema<T>,
@@ -171,17 +174,17 @@ export function dictionary<T>(
   );
 }
 
-/** An object of somebody else, who decides what it holds. */
+/** An object of another program, which decides its members. */
 export function foreign(description: string): Schema<Json> {
   return made({ type: "object", description });
 }
 
-/** Any JSON of somebody else. */
+/** Any JSON of another program. */
 export function anything(description: string): Schema<unknown> {
   return made({ description });
 }
 
-/** JSON of somebody else that is handed on to the letter. */
+/** JSON of another program that is passed on to the letter. */
 export function verbatim(
   description: string,
   type: "array" | "object",

@@ -1,16 +1,16 @@
 /**
- * JSON text within a document that is made of JavaScript's values: they would
- * lose number literals and the order of keys.
+ * JSON text within a document of JavaScript values: as values, number literals
+ * and the order of keys would be lost.
  *
  * @module
  */
 
-/** Nobody else can write it into a document; made when it is needed. */
+/** No other text can contain it; made when it is needed. */
 let mark: string | undefined;
 
 /** A value that is written as this text; it must be valid JSON. */
 export class JsonText {
-  /** What the document has in its place. */
+  /** The text that the document contains. */
   readonly text: string;
 
   /** White space between tokens may become blanks. */
@@ -25,7 +25,7 @@ export class JsonText {
   }
 }
 
-/** Where a string's text ends: the quote that no backslash escapes. */
+/** The end of a string's text: the quote without a backslash before it. */
 function endOfString(json: string, start: number): number {
   for (let at = json.indexOf('"', start); at >= 0;) {
     let backslashes = 0;
@@ -36,19 +36,19 @@ function endOfString(json: string, start: number): number {
   return json.length;
 }
 
-/** Puts the texts into a document that was written by JSON.stringify. */
+/** Inserts the texts into a document that JSON.stringify wrote. */
 export function embedTexts(json: string): string {
   if (mark === undefined) return json;
   const parts: string[] = [];
   let end = 0;
-  // Searched, not matched: a regular expression has no stack for a megabyte.
+  // A search, not a match: a regular expression has no stack for a megabyte.
   for (;;) {
     const at = json.indexOf(`"${mark}`, end);
     if (at < 0) return parts.join("") + json.slice(end);
     const close = endOfString(json, at + 1);
     const text = `"${json.slice(at + 1 + mark.length, close)}"`;
     const original: string = JSON.parse(text);
-    // Line breaks stand between tokens only: in a string they are escaped.
+    // Line breaks occur only between tokens: in a string they are escaped.
     parts.push(json.slice(end, at), original.replace(/[\t\n\r]+/g, " "));
     end = close + 1;
   }

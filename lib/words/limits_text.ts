@@ -7,7 +7,7 @@
 import { type IoLimits, LIMIT_NAMES } from "../device/io_limits.ts";
 import { typedSize } from "./text.ts";
 
-/** Limits as a person types them: `iops 100, bps-read 1M`. */
+/** Limits in the form that a person types: `iops 100, bps-read 1M`. */
 export function limitsText(limits: IoLimits): string {
   const parts = LIMIT_NAMES.flatMap((name) => {
     const { [name]: value } = limits;

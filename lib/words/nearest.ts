@@ -27,7 +27,7 @@ function commonPrefix(a: string, b: string): number {
   return i;
 }
 
-/** Both without the domain that they have in common: it is no likeness. */
+/** Both without their common domain: it is not a likeness. */
 function apart(a: string, b: string): readonly [string, string] {
   const dot = a.indexOf(".");
   const domain = dot > 0 ? a.slice(dot) : "";
@@ -42,7 +42,7 @@ function compare(word: string, one: string) {
   return { one, far, isNear, same: commonPrefix(a, b) };
 }
 
-/** The nearest of the known words: as many as are equally near. */
+/** The nearest of the known words: all that are equally near. */
 export function nearestWords(
   word: string,
   known: readonly string[],

@@ -6,7 +6,7 @@
 
 import { ID_SCHEMES } from "../device/device_id.ts";
 
-/** A number that a value can be, both bounds included. */
+/** The range of a number, both bounds included. */
 export interface Amount {
   /** `bytes` may be written with k M G T, `seconds` with a fraction. */
   readonly unit: "number" | "bytes" | "seconds";
@@ -27,33 +27,33 @@ export interface OptionSpec {
   readonly name: string;
   /** Metavariable of its value; a flag has none. */
   readonly value?: string | undefined;
-  /** Words that can be its value, where there are few. */
+  /** Possible values, if they are few. */
   readonly choices?: readonly string[];
-  /** The choices are the usual ones, and QEMU may know more. */
+  /** The choices are the usual ones; QEMU may know more. */
   readonly others?: "accepted";
-  /** What its value can be, if it is a number; else it is a text. */
+  /** Its range, if it is a number; else it is a text. */
   readonly amount?: Amount;
   /** In `rpc` it may also be an object, for a value that is JSON text. */
   readonly json?: "accepted";
-  /** One letter that means the same. */
+  /** A letter with the same meaning. */
   readonly short?: string;
   /** One line of the usage text, with unit and range. */
   readonly help: string;
-  /** What holds when it is left out, for the usage text. */
+  /** The value if it is omitted, for the usage text. */
   readonly default?: string | undefined;
 }
 
-/** Words as a sentence has them: `raw or qcow2`. */
+/** Words in a sentence: `raw or qcow2`. */
 export function either(words: readonly string[]): string {
   const rest = words.slice(0, -1).join(", ");
   return [rest, words.at(-1)].filter(Boolean).join(" or ");
 }
 
 /**
- * An option as the usage shows it.
+ * An option in the form of the usage text.
  *
  * @param shown with its metavariable, if it takes a value: `run-dir DIR`
- * @param fallback what holds when it is left out
+ * @param fallback the value if it is omitted
  */
 export function spec(
   shown: string,
@@ -69,7 +69,7 @@ export interface AmountOption extends OptionSpec {
   readonly amount: Amount;
 }
 
-/** As {@linkcode spec}, of a number. */
+/** As {@linkcode spec}, for a number. */
 export function amountOption(
   amount: Amount,
   ...told: Parameters<typeof spec>
@@ -85,7 +85,7 @@ export function secondsOption(
   return amountOption({ unit: "seconds", min, max: 86_400 }, ...told);
 }
 
-/** An option whose value is one of a few words, which are its help. */
+/** An option with a few words as values, which are its help. */
 export function choiceOption(
   spec: Omit<OptionSpec, "help"> & { readonly choices: readonly string[] },
   more = "",
@@ -150,7 +150,7 @@ export const DRY_RUN: OptionSpec = spec(
   "make all checks, choose the slot, print the plan; change nothing",
 );
 
-/** Where a device is to sit. */
+/** The place of a device. */
 export const SLOT: AmountOption = amountOption(
   { unit: "number", min: 0, max: 31 },
   "slot N",
@@ -179,19 +179,19 @@ export const PLUG_OPTIONS: readonly OptionSpec[] = [
   DRY_RUN,
 ];
 
-/** A command line, taken apart. */
+/** A command line in parts. */
 export interface Invocation {
   /** Undefined if there is no command (`--version`). */
   readonly command: CommandSpec | undefined;
-  /** Words after the command's own; as many as its entry allows. */
+  /** Words after the command's own; at most as many as its entry allows. */
   readonly operands: readonly string[];
   /** Options with a value, by long name; the texts are not checked yet. */
   readonly values: ReadonlyMap<string, string>;
-  /** Flags given, `no-` ones by that name. */
+  /** Given flags; `no-` ones by that name. */
   readonly flags: ReadonlySet<string>;
 }
 
-/** What a command answers; the data are in ../commands/documents.ts. */
+/** The document of a command; the data are in ../commands/documents.ts. */
 export type DocumentName =
   | "change"
   | "check"
@@ -212,21 +212,23 @@ export type DocumentName =
 export interface CommandSpec {
   /** Its words, e.g. `disk add`. */
   readonly name: string;
-  /** Operands; one in brackets may be left out. */
+  /** Operands; one in brackets may be omitted. */
   readonly operands: readonly string[];
   /** One line of the usage text: lower case, no full stop. */
   readonly summary: string;
-  /** Its own; every command also takes {@linkcode GLOBAL_OPTIONS}. */
+  /** Its own options; every command also takes {@linkcode GLOBAL_OPTIONS}. */
   readonly options: readonly OptionSpec[];
-  /** Its document; of a stream, each of its lines. */
+  /** Its document; for a stream, the document of each line. */
   readonly document: DocumentName;
-  /** `stream`: writes until it ends; no method of `rpc`. @default an answer */
+  /**
+   * `stream`: writes until it ends; not a method of `rpc`. @default an answer
+   */
   readonly output?: "stream";
 }
 
 /**
- * A command as the usage shows it: its own words, then its operands. It
- * answers what a change answers, unless its line says otherwise.
+ * A command in the form of the usage text: its own words, then its operands.
+ * Its document is the document of a change, unless its line names another.
  *
  * @param shown for example `disk add INSTANCE SOURCE`
  */
@@ -242,7 +244,7 @@ export function commandSpec(
   return { name, operands, summary, options, document: "change" };
 }
 
-/** A command under its words joined by a dot, which is its method of `rpc`. */
+/** A command's words joined by a dot: its method of `rpc`. */
 export function dotted({ name }: CommandSpec): string {
   return name.replaceAll(" ", ".");
 }

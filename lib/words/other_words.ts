@@ -1,5 +1,5 @@
 /**
- * Words of other tools (ip, virsh, QEMU's monitor), and what they mean here.
+ * Words of other tools (ip, virsh, QEMU's monitor), with their meaning here.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const COMMANDS = new Map(Object.entries({
 
 const OPTIONS = new Map(Object.entries({ bridge: "link", model: "driver" }));
 
-/** A hint at the commands that words of another tool mean, if they do. */
+/** A hint at the commands that words of another tool mean, if there are any. */
 export function commandMeant(
   [first = "", second = ""]: readonly string[],
 ): string | undefined {
@@ -37,7 +37,7 @@ export function commandMeant(
   }?`;
 }
 
-/** The option that a word of another tool means, undefined if it means none. */
+/** The option that a word of another tool means, undefined if there is none. */
 export function optionMeant(name: string): string | undefined {
   return OPTIONS.get(name);
 }

@@ -1,6 +1,6 @@
 /**
- * What every document may tell: remarks, and why something failed. The types
- * stand in ../errors.ts, for every room; the compiler holds the two together.
+ * Common parts of all documents: remarks, and the reason of a failure. The
+ * types are in ../errors.ts, for every room; the compiler compares the two.
  *
  * @module
  */
@@ -50,13 +50,13 @@ const REMARK_MEMBERS = {
   device: orNull(NAMED_DEVICE),
 };
 
-/** What is told to a person, and a program may act on. */
+/** A message for a person that a program may use. */
 export const REMARK: Schema<Remark> = named(
   "remark",
   object("Something a person should know.", REMARK_MEMBERS),
 );
 
-/** Something that is left as it is. */
+/** A thing that is left unchanged. */
 export const REMAINING: Schema<Remark & { readonly what: string }> = named(
   "remaining",
   object("Something that is left as it is: a remark.", {
@@ -65,7 +65,7 @@ export const REMAINING: Schema<Remark & { readonly what: string }> = named(
   }),
 );
 
-/** What was put in order before a change. */
+/** Things that were repaired before a change. */
 export const SETTLED: Schema<readonly Remark[]> = list(
   "Leftovers of an earlier call, which this call finished or undid first.",
   REMARK,
@@ -84,9 +84,9 @@ const QMP_FAULT: Schema<QmpFault> = named(
 const CODES = Object.keys(STATUS) as (keyof typeof STATUS)[];
 
 /**
- * The document of a failure, without the members that all documents have.
+ * The document of a failure, without the common members of all documents.
  *
- * @param device the schema of a device as a whole
+ * @param device the schema of a whole device
  */
 export function failureMembers<D>(device: Schema<D>) {
   return {

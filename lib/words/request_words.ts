@@ -1,5 +1,5 @@
 /**
- * What requests of several kinds read from a command line.
+ * Common parts of requests of several kinds, read from a command line.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { resolve } from "@std/path/posix";
 import { usage } from "../errors.ts";
 import type { AmountOption, Invocation } from "./options.ts";
 
-/** Takes an option through its check, if it was given. */
+/** Reads an option by its check, if it was given. */
 export function option<T>(
   { values }: Invocation,
   name: string,
@@ -26,7 +26,7 @@ const READERS = {
   seconds: check.secondsAsMs,
 };
 
-/** Takes an option that is a number, if it was given. */
+/** Reads an option that is a number, if it was given. */
 export function amount(
   invocation: Invocation,
   { name, amount }: AmountOption,
@@ -34,7 +34,7 @@ export function amount(
   return option(invocation, name, READERS[amount.unit](amount));
 }
 
-/** Takes an option that is one of a few words, if it was given. */
+/** Reads an option that is one of a few words, if it was given. */
 export function choice<W extends string>(
   invocation: Invocation,
   name: string,
@@ -43,7 +43,7 @@ export function choice<W extends string>(
   return option(invocation, name, check.oneOf(words));
 }
 
-/** An option that `none` takes away: null. */
+/** An option whose value `none` means null. */
 export function orNone<T>(
   invocation: Invocation,
   name: string,
@@ -63,7 +63,7 @@ export function flag(
   return flags.has(name) ? "on" : undefined;
 }
 
-/** An absolute path; relative ones are taken from the working directory. */
+/** An absolute path; a relative one starts at the working directory. */
 export function absolute(path: string): string {
   if (path.startsWith("/")) return path;
   try {

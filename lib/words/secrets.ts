@@ -1,23 +1,23 @@
 /**
- * Hides secrets in whatever leaves the tool to be read: messages, documents,
- * the trace. It is never used on what QEMU or a file is given.
+ * Hides secrets in all output for readers: messages, documents, the trace. It
+ * is never used on data for QEMU or a file.
  *
  * @module
  */
 
-/** What stands in place of a secret. */
+/** The text that replaces a secret. */
 const HIDDEN = "***";
 
-/** Names of members, options and parameters whose values are secrets. */
+/** Names of members, options and parameters with secret values. */
 const NAME =
   "(?:key|keys|secret|password|passwd|passphrase|pwd|token|cookie|access_key|secret_key)";
 
 /**
- * A value up to what ends it. Text may be JSON, once or twice over, so a quote
- * and the backslashes before it are never taken: the text stays valid JSON.
- * `:`, `,` and `;` end it only where another option or nothing follows; base64
- * and passwords have them within. Loops are unrolled: `(?:a|b)*` has no stack
- * for a value of megabytes.
+ * A value up to its end. A text may be JSON, once or twice over, so a quote and
+ * the backslashes before it are never taken: the text stays valid JSON. `:`,
+ * `,` and `;` end a value only before another option or at the end; base64 and
+ * passwords may contain them. Loops are unrolled: `(?:a|b)*` has no stack for a
+ * value of megabytes.
  */
 const PLAIN = String.raw`[^\s"'&#\\:,;]*`;
 const INNER = String.raw`(?!\\[nrt])\\+[^"\\]|[:,;](?![\w.-]+=|[\s"'\\]|$)`;
@@ -28,9 +28,9 @@ const STRING = String.raw`[^"\\]*(?:\\.[^"\\]*)*`;
 
 type Rule = readonly [pattern: RegExp, replacement: string];
 
-/** None reads a long text again and again, whatever stands in it. */
+/** No rule reads a long text repeatedly, whatever its content. */
 const rules = (): readonly Rule[] => [
-  // HMP as a QMP message has it: what follows has a syntax per command.
+  // HMP in a QMP message: its arguments have a syntax per command.
   [
     new RegExp(
       String
@@ -39,13 +39,13 @@ const rules = (): readonly Rule[] => [
     ),
     `$1 ${HIDDEN}`,
   ],
-  // A JSON member. "data" is what a secret object has.
+  // A JSON member. "data" is a member of a secret object.
   [
     new RegExp(String.raw`("(?:${NAME}|data)"\s*:\s*")${STRING}`, "gi"),
     `$1${HIDDEN}`,
   ],
-  // The same in JSON that a JSON string holds, such as json:{…} of QEMU. A
-  // quote ends it unless the inner JSON, too, has a backslash that escapes it.
+  // The same in JSON within a JSON string, such as json:{…} of QEMU. A quote
+  // ends it unless the inner JSON, too, has a backslash that escapes it.
   [
     new RegExp(
       String
@@ -54,7 +54,7 @@ const rules = (): readonly Rule[] => [
     ),
     `$1${HIDDEN}`,
   ],
-  // user:password@ of a URI; iSCSI has user%password@, too.
+  // user:password@ of a URI; iSCSI also has user%password@.
   [
     new RegExp(
       String
@@ -64,8 +64,8 @@ const rules = (): readonly Rule[] => [
     `$1${HIDDEN}@`,
   ],
   [/(\b(?:iscsi|iser):\/\/[^\s/:@"'?#%\\]*%)[^\s/"'\\]*@/gi, `$1${HIDDEN}@`],
-  // An option or a parameter. "-" before it: password-secret= is a name. And
-  // KEY=VALUE is what the help calls an argument.
+  // An option or a parameter. "-" before it: password-secret= is a name.
+  // KEY=VALUE is the help's word for an argument.
   [
     new RegExp(
       String
@@ -92,7 +92,7 @@ const SUSPICIOUS = /key|secret|pass|pwd|token|cookie|"data|:\/\/|command-line/i;
 
 let made: readonly Rule[] | undefined;
 
-/** A text, or JSON as text, whose secrets are hidden; JSON stays valid. */
+/** A text, or JSON as text, with its secrets hidden; JSON stays valid. */
 export function maskSecrets(text: string): string {
   if (!SUSPICIOUS.test(text)) return text;
   return (made ??= rules()).reduce(

@@ -1,6 +1,6 @@
 /**
- * Text for people: what came from guests, QEMU or files cannot move the cursor
- * or turn the line around.
+ * Text for people: text from guests, QEMU or files cannot move the cursor or
+ * reverse the line.
  *
  * @module
  */
@@ -8,13 +8,13 @@
 import { embedTexts } from "./json_text.ts";
 
 /**
- * Control characters, line separators, lone surrogates, bidirectional marks.
- * A text: as a regular expression V8 would read it at each start, 0.3 ms.
+ * Control characters, line separators, lone surrogates, bidirectional marks. A
+ * text, because V8 would compile a regular expression at each start, 0.3 ms.
  */
 const UNSAFE = String
   .raw`[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]`;
 
-/** What most texts are, told without the tables of Unicode. */
+/** The form of most texts, which needs no tables of Unicode. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
 let unsafe: RegExp | undefined;
@@ -28,24 +28,26 @@ function escape(char: string): string {
   return `\\u${code}`;
 }
 
-/** Whether a text can be shown as it is, in one line. */
+/** Whether a text can be shown unchanged, in one line. */
 export function isPrintable(text: string): boolean {
   return PLAIN.test(text) || text.search(unsafePattern()) < 0;
 }
 
-/** One line with everything that could not be printed escaped. */
+/** One line with every unprintable character escaped. */
 export function printable(text: string): string {
   return PLAIN.test(text) ? text : text.replace(unsafePattern(), escape);
 }
 
-/** A JSON document of one line, escaped likewise; it stays valid JSON. */
+/**
+ * A JSON document in one line, escaped in the same way; it stays valid JSON.
+ */
 export function jsonLine(document: unknown): string {
   return printable(embedTexts(JSON.stringify(document)));
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-/** A size to read, e.g. `64 MiB`; powers of 1024. */
+/** A size for a reader, e.g. `64 MiB`; powers of 1024. */
 export function formatSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -56,7 +58,10 @@ export function formatSize(bytes: number): string {
   return `${Number(value.toFixed(1))} ${UNITS[unit]}`;
 }
 
-/** A size as it is typed, in the largest unit that fits: `64M`, `1000`. */
+/**
+ * A size in the form that a person types, in the largest exact unit: `64M`,
+ * `1000`.
+ */
 export function typedSize(bytes: number | bigint): string {
   let value = BigInt(bytes);
   let unit = -1;
@@ -64,7 +69,7 @@ export function typedSize(bytes: number | bigint): string {
   return `${value}${"kMGT"[unit] ?? ""}`;
 }
 
-/** A size as it is typed, and in bytes: `64M (67108864 bytes)`. */
+/** A size as a person types it, and in bytes: `64M (67108864 bytes)`. */
 export function sizeText(bytes: number | bigint): string {
   const typed = typedSize(bytes);
   const all = `${bytes} bytes`;
@@ -84,11 +89,11 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** A command to be copied, to its end: it is never broken. */
+/** A command that can be copied, up to its end: it is never broken. */
 const COMMAND =
   /(?<=^|: |\()(?:kvm-hotplug|chown|ip|kill|ln|modprobe|mv|printf|prlimit|qemu-img|rm|systemctl|truncate) [^;)]*/g;
 
-/** Lines of at most so many characters, broken at blanks where there are. */
+/** Lines of at most so many characters, broken at blanks if there are any. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -104,25 +109,25 @@ export function wrap(text: string, width: number): string[] {
   return [...lines, line];
 }
 
-/** Columns of a table where no screen is known. */
+/** Columns of a table if no screen is known. */
 const USUAL_WIDTH = 80;
 
-/** A table in fewer columns than these would be cut too much. */
+/** A table of fewer columns would be cut too much. */
 const LEAST_WIDTH = 40;
 
 let screen: number | undefined;
 
-/** Says how wide the screen of a person is; undefined: nobody looks on. */
+/** Sets the width of the screen; undefined: no screen. */
 export function setScreen(columns: number | undefined): void {
   screen = columns && Math.max(columns, LEAST_WIDTH);
 }
 
-/** Columns of the screen, or of a usual one. */
+/** Columns of the screen, or of a usual screen. */
 export function screenWidth(): number {
   return screen ?? USUAL_WIDTH;
 }
 
-/** A line as a person reads it: wrapped where there is a screen. */
+/** A line for a person: wrapped if there is a screen. */
 export function fold(line: string): string {
   if (screen === undefined || line.length <= screen) return line;
   const [first = "", ...rest] = wrap(line, screen);

@@ -1,6 +1,6 @@
 /**
- * What single words mean: each function checks one kind of value and says what
- * would be accepted.
+ * The meaning of single words: each function checks one kind of value and names
+ * the accepted values.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import { isPrintable } from "./text.ts";
 export interface Word {
   /** Long name without `--`, for messages; or an operand's: `SOURCE`. */
   readonly option: string;
-  /** As it was typed. */
+  /** The typed text. */
   readonly text: string;
 }
 
-/** What makes a value of a word. @throws {HotplugError} `usage` */
+/** Makes a value of a word. @throws {HotplugError} `usage` */
 export type Reader<T> = (word: Word) => T;
 
-/** Both included. */
+/** Both bounds are included. */
 interface Bounds {
   readonly min: number;
   readonly max: number;
 }
 
-/** Operands go by names in capitals, as in the usage text. */
+/** Operands have names in capitals, as in the usage text. */
 function nameOf(option: string): string {
   return /^[A-Z]+$/.test(option) ? option : `Option --${option}`;
 }
@@ -40,7 +40,7 @@ function wrong({ option, text }: Word, accepted: string) {
   );
 }
 
-/** Takes a text as it is, if it fits. */
+/** Accepts a text unchanged, if it fits. */
 export function textThat(
   fits: (text: string) => boolean,
   accepted: string,
@@ -144,17 +144,17 @@ export const interfaceName: Reader<string> = textThat(
   "1 to 15 letters, digits, '.', '_' and '-'",
 );
 
-/** Folders of /proc/sys/net that stand for all interfaces, and for new ones. */
+/** Folders of /proc/sys/net for all interfaces, and for new ones. */
 const NO_INTERFACES = ["all", "default"];
 
-/** The name of an interface that is to be made. */
+/** The name of a new interface. */
 export function newInterfaceName(word: Word): string {
   const name = interfaceName(word);
   if (!NO_INTERFACES.includes(name)) return name;
   throw wrong(word, `a name, but not ${NO_INTERFACES.join(" and ")}`);
 }
 
-/** An IPv4 or IPv6 address, as it was written. */
+/** An IPv4 or IPv6 address, as written. */
 export const ipAddress: Reader<string> = textThat(
   isIpAddress,
   "an IPv4 or IPv6 address",
@@ -200,10 +200,12 @@ export const qemuId: Reader<string> = textThat(
   "a letter, then letters, digits, '.', '_' and '-'",
 );
 
-/** Longest path the kernel takes: PATH_MAX of linux/limits.h, less the NUL. */
+/** Longest path of the kernel: PATH_MAX of linux/limits.h, less the NUL. */
 const MAX_PATH_BYTES = 4095;
 
-/** A path; it may hold any character but NUL, which no argument can hold. */
+/**
+ * A path; it may contain any character but NUL, which no argument can contain.
+ */
 export const shortPath: Reader<string> = textThat((text) => {
   const bytes = new TextEncoder().encode(text).length;
   return bytes > 0 && bytes <= MAX_PATH_BYTES && !/[\0\n]/.test(text);
