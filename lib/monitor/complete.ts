@@ -1,6 +1,6 @@
 /**
- * What could go on a word of a QMP command's arguments: by QEMU's schema, and
- * where that says only "a string", by what this QEMU has.
+ * Completes a word of a QMP command's arguments: by QEMU's schema, and if the
+ * schema says only "a string", by the objects of this QEMU.
  *
  * @module
  */
@@ -19,10 +19,10 @@ import {
 import { withProperties } from "./raw_command.ts";
 
 /**
- * What device_add is used for, and no more: to ask QEMU for all drivers
- * (qom-list-types), or for the properties of one that is a module, makes it
- * load modules, and it aborts if its package was upgraded since it started. No
- * key pressed for completion may do that.
+ * The usual drivers of device_add, and no others. A question to QEMU for all
+ * drivers (qom-list-types), or for the properties of a driver in a module,
+ * makes QEMU load modules; QEMU aborts if its package was upgraded since its
+ * start. No key pressed for completion may cause this.
  */
 const DRIVERS: readonly string[] = [
   ...DISK_DRIVERS,
@@ -37,7 +37,7 @@ const DRIVERS: readonly string[] = [
   "pcie-root-port",
 ];
 
-/** By command and argument; those of any command by the argument alone. */
+/** By command and argument; for any command by the argument alone. */
 const LIVE = new Map<string, Query<Iterable<string>>>(Object.entries({
   "device_add drive": NODE_NAMES,
   "device_del id": DEVICE_IDS,
@@ -45,7 +45,7 @@ const LIVE = new Map<string, Query<Iterable<string>>>(Object.entries({
   "node-name": NODE_NAMES,
 }));
 
-/** Commands whose `node-name` is a new one. */
+/** Commands with a new name as `node-name`. */
 const NAMING = ["blockdev-add"];
 
 function liveQuery(command: string, key: string) {
@@ -70,9 +70,9 @@ async function liveValues(
 }
 
 /**
- * Candidates for one word: keys with `=` or `.` behind them, or values.
+ * Candidates for one word: keys with `=` or `.` after them, or values.
  *
- * @param schema that of the session's QEMU
+ * @param schema the schema of the session's QEMU
  * @throws as {@linkcode QmpSession.execute}
  */
 export async function completeLive(

@@ -1,5 +1,5 @@
 /**
- * Which device an event is about.
+ * The device that an event is about.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { isJson, type QmpEvent } from "../qmp/message.ts";
 import type { RecordedDevice } from "../state/runtime.ts";
 
-/** Names by which an event may speak of a device, most telling first. */
+/** Names by which an event may name a device, the most reliable first. */
 const DEVICE_KEYS = ["device", "id", "node-name", "name", "path", "qom-path"];
 
 function idsOf({ data }: QmpEvent): string[] {
@@ -19,7 +19,7 @@ function idsOf({ data }: QmpEvent): string[] {
   });
 }
 
-/** The recorded device an event is about, if it is one of these. */
+/** The recorded device that an event is about, if it is one of these. */
 export function deviceOf(
   event: QmpEvent,
   entries: readonly RecordedDevice[],

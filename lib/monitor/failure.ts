@@ -1,5 +1,5 @@
 /**
- * Errors of QMP as errors that tell the caller what to do.
+ * Turns errors of QMP into errors that tell the caller what to do.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export function isUnreachable(error: unknown): error is Error {
 }
 
 /**
- * The error of a VM that cannot be asked, before the first change: status 4.
+ * The error if the VM cannot be asked before the first change: status 4.
  *
  * @returns undefined for other errors
  */
@@ -44,13 +44,16 @@ export function unreachable(error: unknown): HotplugError | undefined {
     });
 }
 
-/** Whether an error says that nobody serves the VM's socket: it is down. */
+/**
+ * Whether an error means that no process serves the VM's socket: the VM is
+ * down.
+ */
 export function isDown(error: unknown): error is HotplugError {
   return isFailure(error, "not-running") &&
     error.cause instanceof SysError;
 }
 
-/** Work of the time before the first change: its errors are named. */
+/** Runs work before the first change, with named errors. */
 export async function unchanged<T>(work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -59,7 +62,7 @@ export async function unchanged<T>(work: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** Any error of the time before the first change, named. */
+/** Any error before the first change, named. */
 export function nothingChanged(error: unknown): unknown {
   if (!(error instanceof QmpCommandError)) {
     return unreachable(error) ?? shortage(error) ?? error;

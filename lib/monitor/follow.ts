@@ -1,7 +1,7 @@
 /**
- * Following a VM's events for long, without keeping its monitor from others:
- * QEMU serves one client, so it is given up when another one waits, and taken
- * again afterwards.
+ * Follows a VM's events for a long time without blocking its monitor: QEMU
+ * serves one client, so the monitor is given up when another client waits, and
+ * taken again afterwards.
  *
  * @module
  */
@@ -21,54 +21,60 @@ import { unchanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import { RelayInbox } from "./relay.ts";
 
-/** A time in which events were not seen. */
+/** A time without events. */
 export interface Gap {
   /** Milliseconds since 1970. */
   readonly fromMs: number;
-  /** Likewise. */
+  /** Milliseconds since 1970. */
   readonly toMs: number;
-  /** Command line of who needed the monitor; text of another process. */
+  /**
+   * Command line of the client that needed the monitor; text of another
+   * process.
+   */
   readonly reason: string;
-  /** Events of it that were told of, as kvm-hotplug handed them on. */
+  /** Number of events in the gap that another kvm-hotplug relayed. */
   readonly relayed: number;
-  /** Events of it that kvm-hotplug saw and did not hand on: too many. */
+  /** Number of events in the gap that kvm-hotplug did not relay: too many. */
   readonly lost: number;
 }
 
-/** What is counted while another one has the monitor. */
+/** Counters while another client has the monitor. */
 type Missed = { -readonly [key in "relayed" | "lost"]: Gap[key] };
 
-/** What a follower sees. */
+/** An event or a gap for the caller. */
 export type EventOrGap =
   | {
     readonly kind: "event";
     readonly event: QmpEvent;
-    /** Seen by another kvm-hotplug, or by another session of our own. */
+    /** Received by another kvm-hotplug, or by another session of our own. */
     readonly relayed: boolean;
   }
   | { readonly kind: "gap"; readonly gap: Gap };
 
-/** How long and for whom to follow events. */
+/** Options of following events. */
 export interface FollowOptions extends Omit<MonitorOptions, "runDir"> {
-  /** Where others hand on what they see of this VM. @default nowhere */
+  /** The run directory for relayed events of this VM. @default none */
   readonly relayDir?: string | undefined;
   /** Ends the following at once. */
   readonly signal: AbortSignal;
   /** End, on the clock of `performance.now()`; Infinity for none. */
   readonly deadline: number;
-  /** Called with the first session, before anything is seen. */
+  /** Called with the first session, before the first event. */
   readonly begin: (session: QmpSession) => Promise<void>;
   /** Called with the session when the time is over. @default nothing is done */
   readonly atDeadline?: (session: QmpSession) => Promise<void>;
-  /** Tells who waits to follow events, too, from whoever needs the monitor. */
+  /** Whether a waiting client only follows events, too. */
   readonly isFollower: IsFollower;
-  /** Asked from time to time; false ends the following. */
+  /** Polled from time to time; false ends the following. */
   readonly isWanted: () => boolean;
-  /** Called for each; `stop` ends the following. */
+  /** Called for each event; `stop` ends the following. */
   readonly see: (seen: EventOrGap) => Promise<"go-on" | "stop">;
 }
 
-/** Why the following ended; `away`: in time, while another had the monitor. */
+/**
+ * Why the following ended; `away`: the time was over while another client had
+ * the monitor.
+ */
 export type FollowEnd =
   | "stopped"
   | "aborted"
@@ -76,7 +82,7 @@ export type FollowEnd =
   | "away"
   | "vm-ended";
 
-/** How often to look whether somebody waits, in milliseconds. */
+/** Time between two looks for a waiting client, in milliseconds. */
 const LOOK_MS = 400;
 
 /** Whether the monitor is only in use, so that waiting makes sense. */
@@ -92,7 +98,7 @@ interface Job {
   readonly cancel: () => void;
 }
 
-/** What follow() stopped for. */
+/** Why follow() stopped. */
 type Pause =
   | {
     readonly kind: "given-way";
@@ -102,8 +108,8 @@ type Pause =
   | { readonly kind: "job"; readonly job: Job };
 
 /**
- * Shows every event of a VM until told to stop, and does other work on the
- * same session between them.
+ * Shows every event of a VM until it is stopped, and does other work on the
+ * same session between events.
  */
 export class EventFollower {
   readonly #path: string;
@@ -113,7 +119,7 @@ export class EventFollower {
   #isOver = false;
   #inbox: RelayInbox | undefined;
   #session: QmpSession | undefined;
-  /** Set as long as the monitor is left to another one. */
+  /** Set while another client has the monitor. */
   #left: Extract<Pause, { kind: "given-way" }> | undefined;
 
   /**
@@ -126,12 +132,12 @@ export class EventFollower {
     this.#options = options;
   }
 
-  /** Does work on the session, once no other is under way. */
+  /** Does work on the session, when no other work is running. */
   do<T>(work: (session: QmpSession) => Promise<T>): Promise<T> {
     return this.#enqueue("session", work);
   }
 
-  /** Gives the monitor up while work is done; then there is a gap. */
+  /** Gives the monitor up while work is done; this makes a gap. */
   without<T>(work: () => Promise<T>): Promise<T> {
     return this.#enqueue("free-monitor", work);
   }
@@ -169,7 +175,7 @@ export class EventFollower {
     const first = await openMonitor(this.#path, this.#options);
     this.#session = first;
     try {
-      // What came before is no part of what is followed.
+      // Earlier events are not shown.
       for (const _ of inbox?.take() ?? []);
       await unchanged(() => begin(first));
       for (let session = first;;) {
@@ -188,19 +194,19 @@ export class EventFollower {
     }
   }
 
-  /** Without it there are gaps of which nothing is told. */
+  /** Without it, no events of a gap are shown. */
   #openInbox(): RelayInbox | undefined {
     const { relayDir: runDir } = this.#options;
     if (runDir === undefined) return undefined;
     try {
       return RelayInbox.open({ qmp: this.#path, runDir });
     } catch {
-      // Not root, a full disk: the events can be followed all the same.
+      // Not root, a full disk: events can still be followed.
       return undefined;
     }
   }
 
-  /** Comes back once the monitor is free again, and tells what was missed. */
+  /** Comes back when the monitor is free again, and reports the gap. */
   async #return(
     pause: Pause,
     session: QmpSession,
@@ -216,7 +222,7 @@ export class EventFollower {
     return shown === "go-on" ? next : "stopped";
   }
 
-  /** Follows one session until its end, or until there is more to do. */
+  /** Follows one session until its end, or until there is other work. */
   async #follow(session: QmpSession): Promise<FollowEnd | Pause> {
     const { signal } = this.#options;
     let since = 0;
@@ -229,7 +235,7 @@ export class EventFollower {
           since++;
           if (await this.#see(found, "own") === "stop") return "stopped";
         } else if (this.#left !== undefined) return this.#left;
-        // A VM that always has something to tell must not keep others waiting.
+        // A VM with a steady stream of events must not block others.
         const isTime = performance.now() - lookedMs >= LOOK_MS;
         if (typeof found !== "string" && !isTime) continue;
         lookedMs = performance.now();
@@ -255,7 +261,7 @@ export class EventFollower {
     });
   }
 
-  /** What is done while no event comes. */
+  /** The work while no event comes. */
   async #between(
     session: QmpSession,
     why: "timeout" | "aborted",
@@ -274,7 +280,9 @@ export class EventFollower {
     return undefined;
   }
 
-  /** Leaves the monitor to whoever waits; what has come is still shown. */
+  /**
+   * Gives the monitor to the waiting client; received events are still shown.
+   */
   #giveWay(session: QmpSession) {
     const reason = whoWaits(this.#path, this.#options.isFollower);
     if (reason === undefined) return;
@@ -300,8 +308,8 @@ export class EventFollower {
   }
 
   async #tryOpen(): Promise<QmpSession | "in-use" | "vm-ended"> {
-    // QEMU lets two wait. Were these two followers, whoever needs the monitor
-    // could not even be seen.
+    // QEMU allows two waiting clients. If both were followers, a client that
+    // needs the monitor could not even be seen.
     if (unixSocketConnections(this.#path) >= 2) return "in-use";
     try {
       return await openMonitor(this.#path, this.#options);
@@ -310,7 +318,7 @@ export class EventFollower {
     }
   }
 
-  /** Shows what others have handed on meanwhile. */
+  /** Shows the events that others have relayed meanwhile. */
   async #showRelayed(missed: Missed): Promise<"go-on" | "stop"> {
     for (const { events, lost } of this.#inbox?.take() ?? []) {
       missed.lost += lost;
@@ -327,7 +335,7 @@ export class EventFollower {
     return this.#show({ kind: "event", event, relayed });
   }
 
-  /** A reader that does not read keeps neither the monitor nor us. */
+  /** A slow reader blocks neither the monitor nor this program. */
   async #show(seen: EventOrGap): Promise<"go-on" | "stop"> {
     const showing = this.#options.see(seen);
     for (;;) {
@@ -340,12 +348,13 @@ export class EventFollower {
   }
 }
 
-/** Whether a command line is of a program that follows events as we do. */
+/** Whether a command line belongs to a program that follows events, too. */
 export type IsFollower = (argv: readonly string[]) => boolean;
 
 /**
- * Whether somebody is given way to. Between two followers the older one gives
- * way: a person has just started the other one. Else they would only swap.
+ * Whether a waiting client gets the monitor. Between two followers, the older
+ * one gives way: a person has just started the newer one. Otherwise the two
+ * would only swap.
  */
 function goesFirst(
   { pid, argv }: UnixSocketClient,
@@ -356,7 +365,9 @@ function goesFirst(
   return its !== undefined && ours !== undefined && its > ours;
 }
 
-/** Command line of somebody else who waits for the monitor, if one does. */
+/**
+ * Command line of another client that waits for the monitor, if there is one.
+ */
 export function whoWaits(
   path: string,
   isFollower: IsFollower,

@@ -1,5 +1,5 @@
 /**
- * Reaching an instance's QEMU, and saying truthfully why it cannot be reached.
+ * Connects to an instance's QEMU, and reports the true reason if this fails.
  *
  * @module
  */
@@ -20,22 +20,22 @@ import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 import { unreachable } from "./failure.ts";
 import { relay } from "./relay.ts";
 
-/** How a monitor is opened. */
+/** Options of a monitor session. */
 export interface MonitorOptions {
   /** Longest wait for one reply, in milliseconds. */
   readonly timeoutMs: number;
-  /** Sees every message of the session. */
+  /** Gets every message of the session. */
   readonly trace?: QmpTrace | undefined;
-  /** Told about every second that the monitor is waited for. */
+  /** Called about every second of the wait for the monitor. */
   readonly waiting?: WaitListener | undefined;
-  /** Ends that waiting within a second, where it is told of. */
+  /** Ends this wait within a second, if `waiting` is given. */
   readonly signal?: AbortSignal | undefined;
-  /** Where followers are told of the session's events. @default nowhere */
+  /** The run directory for relayed events of the session. @default none */
   readonly runDir?: string | undefined;
   /**
-   * Finds who holds a silent monitor.
+   * Finds the holders of a silent monitor.
    *
-   * @default a look at all processes, which keeps the event loop
+   * @default a look at all processes, which blocks the event loop
    */
   readonly holdersOf?: (path: string) => UnixSocketHolders;
 }
@@ -69,7 +69,7 @@ function noGreeting(
     );
   }
   if (own === "accepted") {
-    // QEMU greets whom it accepts: this is something in front of it.
+    // QEMU greets a client that it accepts: this is a program in front of QEMU.
     return new HotplugError(
       "monitor-busy",
       `The QMP monitor at ${path} does not answer: it accepted the connection, but ${error.message}`,
@@ -105,7 +105,7 @@ function explain(path: string, error: unknown): unknown {
       return notRunning(path, "the file is not a socket", error);
     case "EACCES":
     case "EPERM":
-      // It may well run: nothing is known of it.
+      // The VM may run: its state is unknown.
       return permissionDenied(`Cannot ask QEMU at ${path}`, error);
   }
   return notRunning(path, error.message, error);
@@ -114,7 +114,7 @@ function explain(path: string, error: unknown): unknown {
 /**
  * Opens a session with an instance's QEMU; the caller owns it.
  *
- * @throws {HotplugError} `not-running`, `monitor-busy` naming who holds the
+ * @throws {HotplugError} `not-running`, `monitor-busy` with the holder of the
  * monitor, `monitor-timeout`, or `permission-denied`
  */
 export async function openMonitor(
@@ -142,7 +142,7 @@ export async function openMonitor(
   }
 }
 
-/** How often to tell, and to look whether the person has had enough. */
+/** Time between two reports of the wait, and looks for Ctrl-C. */
 const TELL_MS = 1000;
 
 function whatKeeps(path: string): string {
@@ -154,10 +154,11 @@ function whatKeeps(path: string): string {
 }
 
 /**
- * Awaits a session that is being opened, and tells of it. The session is the
- * caller's if it is returned; else it is closed, also if it comes later.
+ * Awaits a session that is being opened, and reports the wait. A returned
+ * session is the caller's; otherwise the session is closed, even if it opens
+ * later.
  *
- * @throws {HotplugError} `monitor-timeout` if the person has had enough
+ * @throws {HotplugError} `monitor-timeout` after Ctrl-C
  */
 export async function openVisibly(
   opening: Promise<QmpSession>,
@@ -179,7 +180,7 @@ export async function openVisibly(
       waiting?.({ what: whatKeeps(path), sinceMs, limitMs, end: "gives up" });
     }
   } catch (error) {
-    // It ends by its own time-out; if it still comes, nobody wants it.
+    // It ends by its own time-out; a late session is closed.
     opening.then((late) => late.close(), () => {});
     throw error;
   }

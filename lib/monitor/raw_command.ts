@@ -21,7 +21,7 @@ import {
 } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 
-/** A command as a person types it. */
+/** A command in the form that a person types. */
 export interface RawCommand {
   /** e.g. `query-status` */
   readonly execute: string;
@@ -31,9 +31,9 @@ export interface RawCommand {
   readonly fd?: Fd | undefined;
 }
 
-/** A command that cannot be sent as it is: an unknown name. */
+/** A command that cannot be sent: its name is unknown. */
 export class UnknownCommandError extends Error {
-  /** All that this QEMU has. */
+  /** All commands of this QEMU. */
   readonly known: readonly string[];
 
   /** `known`: names of all commands. */
@@ -43,7 +43,7 @@ export class UnknownCommandError extends Error {
   }
 }
 
-/** Reads what the QEMU at hand understands. */
+/** Reads the schema of this QEMU. */
 export async function readSchema(qmp: QmpSession): Promise<Schema> {
   return new Schema(await qmp.execute("query-qmp-schema"));
 }
@@ -55,10 +55,10 @@ function propertyType(type: unknown): string {
 }
 
 /**
- * The schema as it is for one device_add: its own arguments and the driver's
- * properties, which QEMU tells for each driver.
+ * The schema for one device_add: its own arguments and the driver's properties,
+ * which QEMU tells for each driver.
  *
- * @param driver the same schema if this is no text
+ * @param driver the same schema if this is not a text
  * @throws as {@linkcode QmpSession.execute}
  */
 export async function withProperties(
@@ -70,7 +70,7 @@ export async function withProperties(
   const replies = await qmp.send([{
     execute: "device-list-properties",
     args: { typename: driver },
-    // An unknown driver: device_add will say so in QEMU's words.
+    // An unknown driver: device_add reports it in QEMU's words.
     ifRefused: "nothing",
   }]);
   const [properties] = await replies();
@@ -120,7 +120,7 @@ async function prepare(
   return made;
 }
 
-/** Commands that change nothing, whatever becomes of their reply. */
+/** Commands that change nothing, even if their reply is lost. */
 export function isQuestion(command: string): boolean {
   return command.startsWith("query-") ||
     ["qom-get", "qom-list", "qom-list-types", "qom-list-properties"]
@@ -145,12 +145,12 @@ function failed(command: string, error: unknown): unknown {
 }
 
 /**
- * Sends one command on a session and returns what QEMU returned.
+ * Sends one command on a session and returns QEMU's result.
  *
- * @param schema that of the session's QEMU
+ * @param schema the schema of the session's QEMU
  * @throws {UnknownCommandError} | {SchemaError} nothing was sent
- * @throws {HotplugError} status 4, `qmp-error`, or `interrupted` if the
- * outcome is unknown
+ * @throws {HotplugError} status 4, `qmp-error`, or `interrupted` if the outcome
+ * is unknown
  */
 export async function sendOn(
   qmp: QmpSession,

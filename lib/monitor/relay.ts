@@ -1,8 +1,9 @@
 /**
- * Events that one kvm-hotplug hands on to others. QEMU tells one client only:
- * who follows events gives the monitor away for a change, and the change sends
- * what it has received to the follower's socket, before it leaves the monitor.
- * Nothing waits for a follower, and nothing is kept in a file.
+ * Events that one kvm-hotplug relays to others. QEMU sends events to one client
+ * only. A follower of events gives the monitor up for a change, and the change
+ * sends its received events to the follower's socket before it leaves the
+ * monitor. The change never waits for a follower, and events are never kept in
+ * a file.
  *
  * @module
  */
@@ -17,25 +18,25 @@ import type { Fd } from "../sys/fd.ts";
 import { openFile } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
-/** A monitor, and the run directory that all who use it share. */
+/** A monitor, and the run directory that all its users share. */
 export interface Monitor {
-  /** The QMP socket's path; it may lead over links. */
+  /** The QMP socket's path; it may go through links. */
   readonly qmp: string;
   /** Absolute. */
   readonly runDir: string;
 }
 
-/** How many can follow one monitor's events and be told of each. */
+/** The number of followers of one monitor that can get relayed events. */
 const FOLLOWERS = 4;
 
 /** Longest message, in bytes; by default the kernel takes 208 KiB. */
 const MAX_MESSAGE = 96 * 1024;
-/** Most that one session hands on: together 1 MiB at most. */
+/** Most messages that one session relays: together 1 MiB at most. */
 const MAX_MESSAGES = 10;
 /** Most messages that a follower keeps until it can show them. */
 const MAX_GATHERED = 100;
 
-/** Names of the socket files of one monitor, whichever path leads to it. */
+/** Names of the socket files of one monitor, for any path that leads to it. */
 function namesOf(qmp: string): string[] {
   const key = fnv1a(realPath(qmp)).toString(16);
   return Array.from({ length: FOLLOWERS }, (_, k) => `events-${key}.${k}`);
@@ -45,20 +46,20 @@ function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch {
-    // It went with its QEMU.
+    // The socket disappeared with its QEMU.
     return path;
   }
 }
 
-/** What is handed on at once. */
+/** A message of relayed events. */
 export interface Relayed {
-  /** In the order they came. */
+  /** In the order of arrival. */
   readonly events: readonly QmpEvent[];
-  /** How many more came and were not handed on. */
+  /** The number of further events that were not relayed. */
   readonly lost: number;
 }
 
-/** Puts events into messages; those that do not fit are counted as lost. */
+/** Puts events into messages; events that do not fit are counted as lost. */
 export function messagesOf(
   qmp: string,
   { events, lost }: Relayed,
@@ -96,7 +97,7 @@ function isEvent(value: unknown): value is QmpEvent {
     isTimeMs(value.timestampMs) && isJson(value.data);
 }
 
-/** Undefined for what another version, or nobody of ours, has sent. */
+/** Undefined for messages of another version or another program. */
 export function readRelayed(
   qmp: string,
   message: Uint8Array,
@@ -115,7 +116,7 @@ export function readRelayed(
   return { events: events.filter(isEvent), lost };
 }
 
-/** Sends to each of the sockets, until its queue is full. */
+/** Sends to each socket, until its queue is full. */
 function send(dir: Fd, qmp: string, relayed: Relayed) {
   let messages: Uint8Array<ArrayBuffer>[] | undefined;
   for (const name of namesOf(qmp)) {
@@ -128,8 +129,8 @@ function send(dir: Fd, qmp: string, relayed: Relayed) {
 }
 
 /**
- * Hands events on to whoever follows those of this monitor. What fails is
- * nobody's failure: the follower tells of a gap in any case.
+ * Relays events to all followers of this monitor. Failures are ignored: the
+ * follower reports a gap in any case.
  */
 export function relay({ qmp, runDir }: Monitor, relayed: Relayed): void {
   if (relayed.events.length === 0 && relayed.lost === 0) return;
@@ -137,11 +138,11 @@ export function relay({ qmp, runDir }: Monitor, relayed: Relayed): void {
     using dir = openOwnDirectoryIfThere(runDir);
     if (dir !== undefined) send(dir, qmp, relayed);
   } catch {
-    // No descriptor left, or a folder that is not ours.
+    // No descriptor is left, or the folder is not ours.
   }
 }
 
-/** Owns the socket of one who follows a monitor's events. */
+/** Owns the socket of a follower of a monitor's events. */
 export class RelayInbox implements Disposable {
   readonly #inbox: DatagramInbox;
   readonly #qmp: string;
@@ -175,7 +176,7 @@ export class RelayInbox implements Disposable {
     return undefined;
   }
 
-  /** Makes room for more in the socket's queue, which is short. */
+  /** Takes messages out of the socket's queue, which is short. */
   gather(): void {
     for (;;) {
       const size = this.#inbox.receive(this.#buffer);
@@ -187,7 +188,7 @@ export class RelayInbox implements Disposable {
     }
   }
 
-  /** What was handed on since the last call, one message after the other. */
+  /** The messages since the last call, one after the other. */
   *take(): Generator<Relayed> {
     for (;;) {
       this.gather();
