@@ -1,5 +1,5 @@
 /**
- * What could stand at the end of a line of the shell.
+ * Completes the end of a line of the shell.
  *
  * @module
  */
@@ -22,14 +22,14 @@ export type OnSession = <T>(
   work: (session: QmpSession) => Promise<T>,
 ) => Promise<T>;
 
-/** What a shell knows and whom it can ask. */
+/** The data and the session of a shell. */
 export interface ShellState {
   readonly schema: Schema;
   readonly target: Target;
   readonly onSession: OnSession;
 }
 
-/** The shell knows its VM's schema, and has the VM's monitor. */
+/** The shell has its VM's schema and its VM's monitor. */
 function lookupsOf(
   { schema, target: { paths }, onSession }: ShellState,
 ): Lookups {
@@ -49,7 +49,7 @@ function lookupsOf(
   };
 }
 
-/** First words: ours, then QEMU's; an empty word starts a new group. */
+/** First words: our commands, then QEMU's; an empty word starts a new group. */
 function firstWords(schema: Schema, begin: string): string[] {
   const own = ownCommands().map(({ name }) => name.split(" ")[0] ?? "");
   const ours = [...new Set([...own, "help", "exit", "qmp"])];
@@ -60,7 +60,7 @@ function firstWords(schema: Schema, begin: string): string[] {
   return isSplit ? [...some, "", ...others] : [...some, ...others];
 }
 
-/** The command line whose end is meant, and what of it is not ours. */
+/** The command line of which the end is completed, and its part for QEMU. */
 function meant(words: readonly string[], target: Target): string[] {
   const before = words.slice(0, -1);
   if (before[0] === "qmp") return ["qmp", target.label, ...words.slice(1)];
@@ -71,8 +71,8 @@ function meant(words: readonly string[], target: Target): string[] {
 }
 
 /**
- * The words that could stand in the last one's place, a blank behind those
- * that are whole.
+ * The possible words in place of the last one; complete words have a blank
+ * after them.
  *
  * @param words of the line so far; the last may be empty
  */

@@ -1,5 +1,5 @@
 /**
- * The shell's `help`: on commands of ours, and from QEMU's schema.
+ * The shell's `help`: on our commands, and from QEMU's schema.
  *
  * @module
  */
@@ -56,7 +56,7 @@ function infoHint([, topic]: readonly string[], schema: Schema): string {
   return `type: ${own}human-monitor-command command-line="info ${topic}"`;
 }
 
-/** The refusal of words that are no command, with the next step. */
+/** The refusal of an unknown command, with the next step. */
 export function unknownCommand(
   words: readonly string[],
   schema: Schema,
@@ -89,7 +89,7 @@ function qmpHelp(
 }
 
 /**
- * Help on what the words name, or on the shell.
+ * Help on the commands that the words name, or on the shell.
  *
  * @throws {HotplugError} `unsupported` if there is no such command
  */

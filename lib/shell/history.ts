@@ -13,18 +13,18 @@ import { fchmod, openFile, readAll, statFd, writeAll } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { maskSecrets } from "../words/secrets.ts";
 
-/** Lines that one shell can go back to. */
+/** Lines of the history in one shell. */
 export const MAX_LINES = 1000;
-/** A file longer than this is cut to its last lines, in bytes. */
+/** A longer file is cut to its last lines, in bytes. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Where the lines are kept; undefined without a home. */
+/** The path of the history; undefined without a home. */
 export function historyPath(
   env: (name: string) => string | undefined,
 ): string | undefined {
   const state = env("XDG_STATE_HOME") ?? "";
   const home = env("HOME") ?? "";
-  // A path that is not absolute is invalid, says the specification.
+  // The specification says that a path that is not absolute is invalid.
   const base = isAbsolute(state)
     ? state
     : isAbsolute(home)
@@ -33,7 +33,7 @@ export function historyPath(
   return base && join(base, "kvm-hotplug", "shell_history");
 }
 
-/** Ours alone, and a file: else what is there is left alone. */
+/** Opens a regular file of our own user; any other file is left alone. */
 function openOwn(path: string, flags: number): Fd {
   const fd = openFile(path, flags | O.NOFOLLOW | O.NONBLOCK, { mode: 0o600 });
   try {
@@ -58,7 +58,9 @@ function bytesOf(lines: readonly string[]): Uint8Array {
   return new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
 }
 
-/** Puts a shorter file in place of one that has grown; another shell may write. */
+/**
+ * Puts a shorter file in place of a long one; another shell may write to it.
+ */
 function shorten(path: string, lines: readonly string[]): void {
   const other = `${path}.${Deno.pid}`;
   {
@@ -76,7 +78,7 @@ export function readHistory(path: string): string[] {
   try {
     using fd = openOwn(path, O.RDONLY);
     const { sizeBytes } = statFd(fd);
-    // Nobody types so much: this file is something else.
+    // Too large for typed lines: this file is something else.
     const lines = linesIn(readAll(fd, 64 * MAX_BYTES));
     if (sizeBytes > MAX_BYTES) shorten(path, lines);
     return lines;
@@ -85,12 +87,12 @@ export function readHistory(path: string): string[] {
   }
 }
 
-/** Commands of HMP that take a secret, or what may hold one. */
+/** Commands of HMP that take a secret, or may contain one. */
 const OF_SECRETS = /\b(?:set_password|change|object_add|drive_add)\b/;
 
 /**
- * Whether a line may be kept: none with a secret, none that begins with a
- * blank, as in other shells.
+ * Whether a line may be kept: no line with a secret, and no line that begins
+ * with a blank, as in other shells.
  */
 export function isKept(line: string): boolean {
   return /^[^\s\p{Cc}][^\p{Cc}]*$/u.test(line) && !OF_SECRETS.test(line) &&
@@ -105,6 +107,6 @@ export function keepLine(path: string, line: string): void {
     using fd = openOwn(path, O.WRONLY | O.APPEND | O.CREAT);
     writeAll(fd, bytesOf([line]));
   } catch {
-    // A full disk, a home that cannot be written: the shell goes on.
+    // A full disk, a read-only home: the shell goes on.
   }
 }

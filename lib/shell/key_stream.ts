@@ -1,25 +1,26 @@
 /**
- * Keys as they were pressed, one Tab at a time.
+ * Pressed keys, one Tab at a time.
  *
- * Over a slow line several keys come at once. readline takes a Tab among others
- * for a pasted character, and would go on with what follows while it still
- * asks how to complete. So each Tab comes alone here, and the rest waits until
- * it was answered. A Tab within an escape sequence asks for nothing.
+ * Over a slow line several keys arrive at once. readline takes a Tab among
+ * other keys as a pasted character, and would go on with the next keys while it
+ * still asks how to complete. So each Tab arrives alone here, and the other
+ * keys wait until it was answered. A Tab within an escape sequence asks for
+ * nothing.
  *
  * @module
  */
 
 import type { PassThrough } from "node:stream";
 
-/** What of a terminal's input is used. */
+/** The used parts of a terminal's input. */
 export interface KeySource {
   /** Keys, and their end. */
   on(event: "data", listener: (chunk: Uint8Array) => void): unknown;
-  /** Likewise. */
+  /** The end of the input. */
   on(event: "end", listener: () => void): unknown;
-  /** Keeps the process from waiting for more. */
+  /** Lets the process end although the input is open. */
   pause(): unknown;
-  /** Whether each key comes by itself. */
+  /** Whether each key arrives by itself. */
   setRawMode(isRaw: boolean): unknown;
 }
 
@@ -28,11 +29,11 @@ const CTRL_C = 0x03;
 
 const ESC = "\x1b";
 /**
- * What can follow Esc with more to come, as readline's emitKeys reads it:
- * behind Esc alone a Tab is Meta-Tab.
+ * The beginnings of longer sequences after Esc, as in readline's emitKeys: a
+ * Tab directly after Esc is Meta-Tab.
  */
 const UNFINISHED = /^(?:O\d?|\[\[?\d{0,3}(?:;\d?)?)?$/;
-/** Longer than any that is unfinished. */
+/** Longer than any unfinished sequence. */
 const TAIL_BYTES = 12;
 
 /** Bytes up to a Tab, the Tab, and so on. */
@@ -54,22 +55,22 @@ function isInSequence(keys: string): boolean {
   return at >= 0 && UNFINISHED.test(keys.slice(at + 1));
 }
 
-/** What readline takes for a terminal. */
+/** The form of a terminal for readline. */
 export type KeyInput = PassThrough & { isTTY?: boolean; setRawMode?: unknown };
 
-/** An input for readline that goes on after a Tab only when it is told to. */
+/** An input for readline that goes on after a Tab only on request. */
 export class KeyStream {
   /** For readline. */
   readonly input: KeyInput;
   readonly #source: KeySource;
   readonly #queue: Uint8Array[] = [];
   #isWaiting = false;
-  /** What readline was given last, a character a byte. */
+  /** The last input of readline, a character a byte. */
   #tail = "";
 
   /** Takes the source over. */
   static async open(source: KeySource): Promise<KeyStream> {
-    // A static import of it would cost every call 60 ms.
+    // A static import would cost every call 60 ms.
     const { PassThrough } = await import("node:stream");
     return new KeyStream(source, new PassThrough());
   }
@@ -80,7 +81,7 @@ export class KeyStream {
     this.input.isTTY = true;
     this.input.setRawMode = (isRaw: boolean) => source.setRawMode(isRaw);
     source.on("data", (chunk) => {
-      // Ctrl-C waits for nothing.
+      // Ctrl-C does not wait.
       if (chunk.includes(CTRL_C)) this.#isWaiting = false;
       this.#queue.push(...pieces(chunk));
       this.#flow();
@@ -101,7 +102,7 @@ export class KeyStream {
 
   /** A Tab was answered. */
   answered(): void {
-    // readline first does what the answer says.
+    // readline first carries out the answer.
     queueMicrotask(() => {
       this.#isWaiting = false;
       this.#flow();

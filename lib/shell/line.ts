@@ -1,6 +1,6 @@
 /**
- * What one line of the shell does: a QMP command, or one of ours upon the
- * shell's own VM.
+ * The action of one line of the shell: a QMP command, or one of our commands on
+ * the shell's own VM.
  *
  * @module
  */
@@ -19,27 +19,27 @@ import {
   type Invocation,
 } from "../words/options.ts";
 
-/** Commands of ours that a shell has no use for. */
+/** Commands of ours that are not useful in a shell. */
 const LEFT_OUT = ["qmp", "events", "shell"];
 
-/** Commands of ours that go with one VM. */
+/** Commands of ours that work on one VM. */
 export function ownCommands(): readonly CommandSpec[] {
   return COMMANDS.filter(({ name, operands: [first = ""] }) =>
     !LEFT_OUT.includes(name) && /^\[?INSTANCE\b/.test(first)
   );
 }
 
-/** The command of ours that words begin with. */
+/** The command of ours at the beginning of the words. */
 export function ownCommand(words: readonly string[]): CommandSpec | undefined {
   return commandAt(words, ownCommands());
 }
 
-/** Whether words are meant for us and not for QEMU. */
+/** Whether words are for kvm-hotplug and not for QEMU. */
 export function isOwn(words: readonly string[]): boolean {
   return ownCommands().some(({ name }) => name.split(" ")[0] === words[0]);
 }
 
-/** The words of the command line that these words of a shell stand for. */
+/** The whole command line for these words of a shell. */
 export function wholeWords(
   words: readonly string[],
   { label }: Target,
@@ -50,7 +50,7 @@ export function wholeWords(
 }
 
 /**
- * The invocation of one of our commands; the shell's own options hold for it.
+ * The invocation of one of our commands, with the shell's own options.
  *
  * @throws {HotplugError} `usage`
  */

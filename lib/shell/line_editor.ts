@@ -1,6 +1,6 @@
 /**
- * Lines that a person types, with editing and history, and output between them
- * that does not tear the line being typed. Node's readline does the work.
+ * Lines that a person types, with editing and history. Output between them does
+ * not damage the line being typed. Node's readline does the work.
  *
  * @module
  */
@@ -8,13 +8,13 @@
 import { MAX_LINES } from "./history.ts";
 import { KeyStream } from "./key_stream.ts";
 
-/** What a line editor is given. */
+/** Options of a line editor. */
 export interface EditorOptions {
-  /** Stands before each line on a terminal. */
+  /** Shown before each line on a terminal. */
   readonly prompt: string;
-  /** Lines typed before, oldest first. */
+  /** Earlier lines, oldest first. */
   readonly history: readonly string[];
-  /** Words that could stand at the end of the line, and what they complete. */
+  /** Possible words at the end of the line, and the text that they complete. */
   readonly complete: (line: string) => Promise<[string[], string]>;
   /** Ctrl-C was pressed. */
   readonly interrupted: () => void;
@@ -28,13 +28,13 @@ export interface LineEditor {
   next(): Promise<string | undefined>;
   /** Writes lines above the one that is being typed. */
   print(text: string): void;
-  /** Throws the line being typed away. */
+  /** Discards the line being typed. */
   clear(): void;
   /** Gives stdin back; the next line is undefined. */
   close(): void;
 }
 
-/** Lines in the order they came, for whoever asks for the next one. */
+/** Lines in the order of arrival. */
 class Queue {
   readonly #lines: (string | undefined)[] = [];
   #waiting: ((line: string | undefined) => void) | undefined;
@@ -81,7 +81,7 @@ export async function openEditor(options: EditorOptions): Promise<LineEditor> {
   editor.on("line", (line) => lines.put(line));
   editor.on("close", () => {
     keys?.close();
-    // Ctrl-D leaves the cursor behind the prompt.
+    // Ctrl-D leaves the cursor after the prompt.
     if (isTerminal && asking) stdout.write("\n");
     lines.put(undefined);
   });

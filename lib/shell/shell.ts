@@ -50,12 +50,12 @@ class Shell {
   readonly #end = new AbortController();
   #editor: LineEditor | undefined;
   #schema: Schema | undefined;
-  /** For what no editor prints on a terminal. */
+  /** For output that no editor prints on a terminal. */
   readonly #write: Streams["write"];
   #written: Promise<void> = Promise.resolve();
-  /** Why something could not be written. */
+  /** Why output was lost. */
   #lost: HotplugError | undefined;
-  /** Aborts the command that is being carried out. */
+  /** Aborts the running command. */
   #running: AbortController | undefined;
 
   constructor(call: Call) {
@@ -93,7 +93,7 @@ class Shell {
     this.#editor?.close();
   }
 
-  /** Carries out lines until their end, a signal, or the VM's. */
+  /** Carries out lines until their end, a signal, or the end of the VM. */
   async run(): Promise<void> {
     const started = Promise.withResolvers<void>();
     const following = this.#follower.run();
@@ -128,7 +128,7 @@ class Shell {
     if (this.#lost !== undefined) throw this.#lost;
   }
 
-  /** @param kept the file for what a person types, if there is one */
+  /** @param kept the file for typed lines, if there is one */
   async #readLines(
     editor: LineEditor,
     kept: string | undefined,
@@ -197,13 +197,13 @@ class Shell {
     this.#print(lines.map(printable).join("\n"), document);
   }
 
-  /** A command of ours needs the monitor for itself. */
+  /** A command of ours needs the monitor alone. */
   async #own(words: readonly string[]): Promise<void> {
     const { invocation, terminal, perform } = this.#call;
     const own = ownInvocation(words, this.#target, invocation);
     const signal = this.#running?.signal ?? terminal.signal;
     const err = (text: string) =>
-      // A line that is written again and again, in place.
+      // A line that is rewritten in place.
       text.startsWith("\r")
         ? terminal.err(text)
         : this.#print(text.trimEnd(), undefined);
@@ -219,14 +219,14 @@ class Shell {
     this.#print(text, answerDocument(answer), answer.isVerbatim);
   }
 
-  /** Ctrl-C: ends the waiting of a command, or throws the line away. */
+  /** Ctrl-C: ends the wait of a command, or discards the line. */
   #interrupt() {
     if (this.#running === undefined) this.#editor?.clear();
     else this.#running.abort();
   }
 
   #see(seen: EventOrGap): Promise<"go-on" | "stop"> {
-    // The monitor was needed for what was just typed: nothing to tell.
+    // The typed command itself needed the monitor: nothing to report.
     const own = seen.kind === "gap" && seen.gap.reason === "ourselves";
     if (own) return Promise.resolve("go-on");
     const entries = this.#entriesFor(seen);
@@ -246,7 +246,7 @@ class Shell {
     else this.#put(line);
   }
 
-  /** Keeps nothing waiting; with its reader gone the rest has no purpose. */
+  /** Never waits; if its reader has gone, the other output is useless, too. */
   #put(line: string) {
     this.#written = this.#written.then(async () => {
       if (this.#lost !== undefined) return;
@@ -261,7 +261,7 @@ class Shell {
     const schema = this.#schema;
     const words = line.trimStart().split(/\s+/);
     const last = words.at(-1) ?? "";
-    // Whoever types ahead must not wait for the command before.
+    // A person who types ahead must not wait for the earlier command.
     const isBusy = this.#running !== undefined;
     if (schema === undefined || isBusy) return [[], last];
     const found = await completeLine(words, {

@@ -1,5 +1,5 @@
 /**
- * Words of a line typed into the shell: quotes as in sh, and JSON as it is.
+ * Words of a line in the shell: quotes as in sh, and unquoted JSON.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 import { usage } from "../errors.ts";
 
 /**
- * Splits a line. What begins with `{` after the first word is one word to the
- * end of the line: JSON needs no quoting here.
+ * Splits a line. A text that begins with `{` after the first word is one word
+ * up to the end of the line: JSON needs no quoting here.
  *
  * @throws {HotplugError} `usage` if a quote is not closed
  */
