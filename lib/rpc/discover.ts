@@ -28,7 +28,7 @@ import { isMethod, isRest, keyOf, REQUEST_OPTIONS } from "./invocation.ts";
 
 const TEXT = { type: "string", minLength: 1 };
 
-/** What a number can be, in bytes also as a text. */
+/** The range of a number, for bytes also as a text. */
 function amountSchema({ unit, min, max }: Amount): Json {
   const type = unit === "seconds" ? "number" : "integer";
   const number = { type, minimum: min, maximum: max };
@@ -46,7 +46,7 @@ function valueSchema(option: OptionSpec): Json {
   return json === undefined ? TEXT : { anyOf: [TEXT, { type: "object" }] };
 }
 
-/** What holds without the option, where that is a value. */
+/** The value without the option, if it is a value. */
 function fallbackOf(option: OptionSpec): Json {
   const { default: word, choices, value, amount } = option;
   if (word === undefined) return value === undefined ? { default: false } : {};
@@ -58,7 +58,7 @@ function key(name: string): string {
   return name.replaceAll("-", "_");
 }
 
-/** An option, and its other form if it has one. */
+/** An option, and its negated form if it has one. */
 function optionParams(option: OptionSpec): Json[] {
   const { name, help, default: fallback } = option;
   const told = fallback === undefined ? help : `${help}. Default: ${fallback}`;
@@ -144,7 +144,7 @@ function commandMethod(command: CommandSpec): Json {
   });
 }
 
-/** What Ganeti's own parameters are: SPEC 5.3. */
+/** The types of Ganeti's own parameters: SPEC 5.3. */
 const GANETI_VALUES = new Map<string, Json>(Object.entries({
   instance: {
     description: "The serialised Instance, or its name.",
@@ -181,7 +181,7 @@ const GANETI_VALUES = new Map<string, Json>(Object.entries({
 
 const NOT_NEEDED = ["extra", "seq"];
 
-/** What Ganeti's own methods do, and what they answer. */
+/** The actions and the answers of Ganeti's own methods. */
 const GANETI: Readonly<
   Record<GanetiMethod, Pick<CommandSpec, "summary" | "document">>
 > = {
@@ -231,7 +231,7 @@ export async function openRpc(): Promise<Json> {
     ],
     components: { schemas: $defs },
   };
-  // Where such a document has them.
+  // The place of schemas in such a document.
   return JSON.parse(
     JSON.stringify(whole).replaceAll("#/$defs/", "#/components/schemas/"),
   );

@@ -1,6 +1,6 @@
 /**
- * Methods with Ganeti's own encodings: they take what noded's RPC takes, SPEC
- * 5.2, 5.3 and 5.6.
+ * Methods with Ganeti's own encodings: they take the parameters of noded's RPC,
+ * SPEC 5.2, 5.3 and 5.6.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import {
 } from "./ganeti_object.ts";
 import { ganetiKeys, type Job } from "./invocation.ts";
 
-/** Parameters in the order of noded's RPC, for who sends them as a list. */
+/** Parameters in the order of noded's RPC, for callers that send a list. */
 export const GANETI_PARAMETERS: Readonly<
   Record<GanetiMethod, readonly string[]>
 > = {
@@ -35,7 +35,7 @@ export const GANETI_PARAMETERS: Readonly<
   resize_disk: ["instance", "disk", "new_size"],
 };
 
-/** A method that Ganeti's noded has, too. */
+/** A method of Ganeti's noded. */
 export type GanetiMethod =
   | "hotplug_supported"
   | "hotplug_device"
@@ -44,7 +44,7 @@ export type GanetiMethod =
 /** Their names. */
 export const GANETI_METHODS = Object.keys(GANETI_PARAMETERS) as GanetiMethod[];
 
-/** Whether a method is one of Ganeti's. */
+/** Whether a method is one of Ganeti's methods. */
 export function isGanetiMethod(method: string): method is GanetiMethod {
   return GANETI_METHODS.some((one) => one === method);
 }
@@ -70,7 +70,7 @@ function named(
 
 const ACTIONS = ["hotadd", "hotremove", "hotmod"] as const;
 type GanetiAction = typeof ACTIONS[number];
-/** 2.10 to 2.15 had words of their own: SPEC 5.3. */
+/** 2.10 to 2.15 had other words: SPEC 5.3. */
 const KINDS = { disk: "disk", nic: "nic", hotdisk: "disk", hotnic: "nic" };
 
 function actionOf(params: JsonObject): GanetiAction {
@@ -87,7 +87,9 @@ function kindOf(params: JsonObject): "disk" | "nic" {
   throw wrongValue('"dev_type"', "disk or nic", valueOf(params, "dev_type"));
 }
 
-/** The runtime file is to be read again, where it stands deeper. */
+/**
+ * The object becomes a part of the runtime file, which must be readable again.
+ */
 const MAX_DEPTH = 32;
 
 function deviceOf(params: JsonObject, key: "device" | "disk"): JsonObject {
@@ -112,7 +114,7 @@ function seqOf(params: JsonObject): number | undefined {
 /** Carries out a request with Ganeti's encodings. */
 type Answering = NonNullable<Job["act"]>;
 
-/** With all of a change and of a check: loaded when there is such a request. */
+/** With the code of changes and checks: loaded at the first such request. */
 const answers = () => import("./ganeti_answer.ts");
 
 const supported: Answering = async (call) =>
@@ -130,7 +132,7 @@ function changing(
     );
 }
 
-/** noded does nothing about a disk that is modified: SPEC 5.3. */
+/** noded does nothing if a disk is modified: SPEC 5.3. */
 function nothing(instance: string): Answering {
   const document = {
     ok: true,
@@ -146,7 +148,7 @@ function nothing(instance: string): Answering {
   return () => Promise.resolve({ text: [], document });
 }
 
-/** What a call comes to, and the command that does the same. */
+/** The request of a call, and the command that does the same. */
 interface Action {
   readonly words: string;
   readonly act: Answering;
@@ -209,7 +211,7 @@ function resizing(params: JsonObject, instance: GanetiInstance): Action {
     instance: instance.name,
     device: uuidOf(disk, '"disk"'),
     sizeBytes: newSizeOf(params),
-    // As QEMU does it when Ganeti asks: a volume is as large as LVM made it.
+    // As QEMU does when Ganeti asks: a volume has the size that LVM made.
     fileGrowth: "allowed",
     largerDevice: "whole",
   };
@@ -234,7 +236,7 @@ function actionFor(
   }
 }
 
-/** The text noded would answer. */
+/** The text of noded's answer. */
 function failureOf(method: GanetiMethod, error: HotplugError): string {
   const hint = error.hint === undefined ? "" : ` (${error.hint})`;
   const text = `${error.message}${hint}`;
@@ -245,7 +247,7 @@ function failureOf(method: GanetiMethod, error: HotplugError): string {
 }
 
 /**
- * What a request with Ganeti's encodings comes to.
+ * The job of a request with Ganeti's encodings.
  *
  * @throws {HotplugError} `usage` | `unsupported`
  */
@@ -271,7 +273,7 @@ export function ganetiJob(
   };
 }
 
-/** What the document of a failure carries besides. */
+/** Further members of the document of a failure. */
 export function ganetiFailure(
   method: GanetiMethod,
   error: HotplugError,

@@ -1,5 +1,5 @@
 /**
- * Answers as Ganeti's noded would give them, and what is done besides.
+ * Answers in the form of Ganeti's noded, and additional actions.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Outcome } from "../operation/outcome.ts";
 import type { CheckResult } from "../inspect/check.ts";
 import type { GanetiInstance } from "./ganeti_instance.ts";
 
-/** An answer with that which noded would give. */
+/** An answer together with noded's answer. */
 function withGaneti(
   { document, ...rest }: Answer,
   payload: unknown,
@@ -33,7 +33,7 @@ function withGaneti(
   return { ...rest, document: whole };
 }
 
-/** The hvinfo of an entry, which noded returns for a device it removed. */
+/** The hvinfo of an entry, which noded returns for a removed device. */
 function hvinfoOf(entry: string | undefined): unknown {
   if (entry === undefined) return null;
   const value = JSON.parse(entry);
@@ -118,7 +118,7 @@ async function correctUuid(
   const reach = reachOf(invocation, env);
   const paths = instancePaths(reach.runDir, identity.instance, reach);
   const read = () => readRuntimeFile(paths.runtime)?.runtime;
-  // What is wrong with the file, the request itself tells.
+  // If the file is faulty, the request itself reports it.
   const runtime = orNone(read, isFailure);
   if (runtime === undefined || !namesake(runtime, identity)) return;
   const { changed } = await besides.carryOut(identity);
@@ -128,8 +128,8 @@ async function correctUuid(
 }
 
 /**
- * Carries out a request between two looks at the links: what Ganeti plugs may
- * have taken another disk's link, and what is removed gives its place up.
+ * Carries out a request between two checks of the links: Ganeti may have given
+ * a new disk another disk's link, and a removed disk gives up its place.
  */
 export async function changeAsGaneti(
   { request, instance, identity }: {
@@ -157,7 +157,7 @@ export async function changeAsGaneti(
   }
 }
 
-/** What noded would say of it: one kind of device is enough. */
+/** noded's verdict: one supported kind of device is enough. */
 function verdict({ requirements }: CheckResult): [boolean, string | null] {
   const faults = (["disk", "nic"] as const).map((kind) =>
     requirements.find((one) => !one.ok && one.for.includes(kind))
@@ -167,7 +167,7 @@ function verdict({ requirements }: CheckResult): [boolean, string | null] {
 }
 
 /**
- * The document of `check`, and what noded would answer.
+ * The document of `check`, and noded's answer.
  *
  * @throws {HotplugError} status 3 or 4
  */

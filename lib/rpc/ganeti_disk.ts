@@ -1,5 +1,5 @@
 /**
- * The disk of a request of a master's: SPEC 5.3 to 5.8.
+ * The disk in a request of a master: SPEC 5.3 to 5.8.
  *
  * @module
  */
@@ -40,7 +40,7 @@ function withoutSecret(logicalId: JsonNode): JsonNode {
   return jsonArray(logicalId.items.with(DRBD_SECRET, jsonNode(null)));
 }
 
-/** A Disk as Ganeti's runtime file has it, children too. */
+/** A Disk in the form of Ganeti's runtime file, with its children. */
 function recordedDisk(disk: JsonObject): JsonObject {
   const type = stringMember(disk, "dev_type");
   const isDrbd = type === "drbd" || type === "drbd8";
@@ -57,7 +57,7 @@ function recordedDisk(disk: JsonObject): JsonObject {
   }));
 }
 
-/** `[link, uri]`; the first 2.10 sent the link alone: SPEC 5.3. */
+/** `[link, uri]`; the first 2.10 sent only the link: SPEC 5.3. */
 function readExtra(extra: JsonNode | undefined): {
   link: string | undefined;
   uri: string | undefined;
@@ -72,7 +72,7 @@ function readExtra(extra: JsonNode | undefined): {
   return { link, uri };
 }
 
-/** What noded would open: SPEC 5.5. */
+/** The source that noded would open: SPEC 5.5. */
 function sourceOf(disk: JsonObject, extra: JsonNode | undefined): string {
   const { link, uri } = readExtra(extra);
   const params = valueOf(disk, "params");
@@ -100,7 +100,7 @@ function ganetiDisk(
 }
 
 /**
- * The request behind `hotadd` of a disk.
+ * The request for `hotadd` of a disk.
  *
  * @throws {HotplugError} `usage` | `unsupported`
  */
@@ -111,7 +111,7 @@ export function ganetiDiskAdd(
 ): DiskAdd {
   const disk = expectObject(normalized(device), '"device"');
   refuseFirmware(disk);
-  // Ganeti plugs such a disk read-write; its start refuses it: SPEC 10.2.
+  // Ganeti plugs such a disk read-write, but its start refuses it: SPEC 10.2.
   const readOnly = textOf(disk, "mode", '"device"') === "ro";
   return {
     kind: "disk-add",
@@ -128,7 +128,7 @@ export function ganetiDiskAdd(
   };
 }
 
-/** Such a disk is mapped into the machine when it starts: SPEC 13. */
+/** Such a disk is mapped into the machine at its start: SPEC 13. */
 function refuseFirmware(disk: JsonObject): void {
   if (stringMember(disk, "role") !== "firmware") return;
   throw unsupported(
@@ -136,7 +136,7 @@ function refuseFirmware(disk: JsonObject): void {
   );
 }
 
-/** The URI of a disk in userspace, as far as its object tells: SPEC 5.8. */
+/** The URI of a disk in userspace, as far as its object tells it: SPEC 5.8. */
 function uriOf(disk: JsonObject): string | undefined {
   const params = valueOf(disk, "params");
   const text = (key: string) => params && stringMember(params, key);
@@ -160,8 +160,8 @@ function uriOf(disk: JsonObject): string | undefined {
 }
 
 /**
- * The request behind `hotremove` of a disk. Whether it may go, the master has
- * decided.
+ * The request for `hotremove` of a disk. The master has decided that it may be
+ * removed.
  *
  * @throws {HotplugError} `usage`
  */
@@ -182,10 +182,10 @@ export function ganetiDiskRemove(
 }
 
 /**
- * What proves that a recorded disk of another uuid is this one: its id, and the
- * same image.
+ * The proof that a recorded disk with another uuid is this disk: its id, and
+ * the same image.
  *
- * @param added the request that records it anew; undefined: it stays
+ * @param added the request that records it again; undefined: it stays
  */
 export function diskIdentity(
   { name }: GanetiInstance,

@@ -1,5 +1,5 @@
 /**
- * The Instance of a request of a master's: SPEC 5.4.
+ * The Instance in a request of a master: SPEC 5.4.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import {
   wrongValue,
 } from "./ganeti_object.ts";
 
-/** What of an Instance a hotplug depends on. */
+/** The parts of an Instance on which a hotplug depends. */
 export interface GanetiInstance {
   readonly name: string;
   /** JSON text of the configured hvparams. */
   readonly hvparams: string | undefined;
   readonly tags: readonly string[];
-  /** Uuids of the configured disks, lower case; none if they are not told. */
+  /** Uuids of the configured disks, lower case; none if they are missing. */
   readonly order: readonly string[];
 }
 
@@ -35,7 +35,7 @@ function orderOf(instance: JsonNode): string[] {
 }
 
 /**
- * Reads an Instance. A name alone will do: what else it has only adds to it.
+ * Reads an Instance. A name alone is enough; all other members are optional.
  *
  * @throws {HotplugError} `usage` | `unsupported`
  */

@@ -1,5 +1,5 @@
 /**
- * The NIC of a request of a master's: SPEC 5.4 and 6.1.
+ * The NIC in a request of a master: SPEC 5.4 and 6.1.
  *
  * @module
  */
@@ -42,7 +42,7 @@ function networkEnvironment(nic: JsonObject): Record<string, string> {
   return networkVariables(network);
 }
 
-/** No variable can hold a NUL, and no script expects a second line. */
+/** No variable can contain a NUL, and no script expects a second line. */
 function checked(variables: Record<string, string>): Record<string, string> {
   for (const [name, text] of Object.entries(variables)) {
     if (text !== "") check.shortText({ option: name, text });
@@ -50,7 +50,7 @@ function checked(variables: Record<string, string>): Record<string, string> {
   return variables;
 }
 
-/** Takes a text through its check; an empty one says nothing, as in Ganeti. */
+/** Reads a text by its check; an empty text means nothing, as in Ganeti. */
 function word<T>(
   text: string | undefined,
   option: string,
@@ -76,13 +76,14 @@ function modeOf(params: JsonObject): NicAdd["mode"] {
 function linkOf(params: JsonObject): string | undefined {
   const mode = modeOf(params);
   const link = textOf(params, "link", '"nicparams"');
-  // Only a bridge is looked up here; what others mean, the script knows.
+  // Only a bridge is looked up here; in other modes the script knows the
+  // meaning.
   if (mode !== "bridged") return word(link, "LINK", check.shortText);
   return check.interfaceName({ option: "LINK", text: link ?? "" });
 }
 
 /**
- * The request behind `hotmod` of a NIC: all that Ganeti knows of it is said.
+ * The request for `hotmod` of a NIC: it contains all data of Ganeti.
  *
  * @throws {HotplugError} `usage`
  */
@@ -111,7 +112,7 @@ export function ganetiNicModify(
 }
 
 /**
- * The request behind `hotadd` of a NIC.
+ * The request for `hotadd` of a NIC.
  *
  * @throws {HotplugError} `usage`
  */
@@ -153,7 +154,7 @@ export function ganetiNicAdd(
   };
 }
 
-/** What proves that a recorded NIC of another uuid is this one. */
+/** The proof that a recorded NIC with another uuid is this NIC. */
 export function nicIdentity(
   { name }: GanetiInstance,
   device: JsonObject,

@@ -1,6 +1,6 @@
 /**
- * Reading Ganeti's serialised objects: SPEC 5.4. They stay open: what we do
- * not know is kept.
+ * Reads Ganeti's serialised objects: SPEC 5.4. They are open: unknown members
+ * are kept.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
 } from "../state/json.ts";
 import { isUuid } from "../state/value_check.ts";
 
-/** A parameter that is not what Ganeti sends. */
+/** The refusal of a parameter in another form than Ganeti sends. */
 export function wrongValue(
   what: string,
   accepted: string,
@@ -37,13 +37,15 @@ export function expectObject(
   throw wrongValue(what, "an object", node);
 }
 
-/** A member, undefined if it is null or left out: Ganeti's rule of omission. */
+/** A member, undefined if it is null or omitted: Ganeti's rule of omission. */
 export function valueOf(node: JsonNode, key: string): JsonNode | undefined {
   const value = member(node, key);
   return value?.type === "null" ? undefined : value;
 }
 
-/** A text, undefined if it is null or left out. @throws {HotplugError} `usage` */
+/**
+ * A text, undefined if it is null or omitted. @throws {HotplugError} `usage`
+ */
 export function textOf(
   node: JsonNode,
   key: string,
@@ -54,7 +56,7 @@ export function textOf(
   throw wrongValue(`"${key}" of ${what}`, "a text", value);
 }
 
-/** Texts of a list; none if it is left out. */
+/** Texts of a list; none if it is omitted. */
 export function textsOf(node: JsonNode, key: string): string[] {
   const value = valueOf(node, key);
   if (value?.type !== "array") return [];
@@ -69,8 +71,8 @@ export function uuidOf(device: JsonObject, what: string): string {
 }
 
 /**
- * An object as Ganeti would write it: without nulls, and without what it never
- * writes or what is ours to add.
+ * An object in the form that Ganeti writes: without nulls, and without members
+ * that Ganeti never writes or that kvm-hotplug adds.
  */
 export function without(
   object: JsonObject,

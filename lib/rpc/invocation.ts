@@ -1,5 +1,5 @@
 /**
- * From the parameters of a method to the invocation a command line would make:
+ * Turns the parameters of a method into the invocation of a command line:
  * operands and long options are its keys, by the table of commands, spelled
  * with `_` or `-`.
  *
@@ -22,7 +22,7 @@ import {
 } from "../words/options.ts";
 import { wrongValue } from "./ganeti_object.ts";
 
-/** Options of every command that may differ from request to request. */
+/** Options of every command that may differ for each request. */
 const PER_REQUEST = [
   "run-dir",
   "qmp",
@@ -33,7 +33,7 @@ const PER_REQUEST = [
   "log",
 ];
 
-/** Flags of the program's own command line that hold for its requests. */
+/** Flags of the program's own command line that also apply to its requests. */
 const INHERITED_FLAGS = ["verbose"];
 
 /** Options of every method. */
@@ -45,7 +45,7 @@ export function isMethod({ output }: CommandSpec): boolean {
   return output !== "stream";
 }
 
-/** The command behind a method, undefined if there is none. */
+/** The command of a method, undefined if there is none. */
 export function commandOfMethod(method: string): CommandSpec | undefined {
   return COMMANDS.find((one) => isMethod(one) && dotted(one) === method);
 }
@@ -66,14 +66,14 @@ function wrongType(key: string, accepted: string, node: JsonNode) {
   return wrongValue(`Key ${said}`, accepted, node);
 }
 
-/** A word of a command line; a number stands as it was written. */
+/** A word of a command line; a number keeps its text. */
 function wordOf(key: string, node: JsonNode): string {
   if (node.type === "number") return node.text;
   if (node.type === "string" && node.value !== "") return node.value;
   throw wrongType(key, "a text or a number", node);
 }
 
-/** The words behind an operand's key. */
+/** The words for an operand's key. */
 function wordsOf(operand: string, key: string, node: JsonNode): string[] {
   if (!isRest(operand)) return [wordOf(key, node)];
   if (node.type === "object") return [formatJson(node)];
@@ -81,7 +81,7 @@ function wordsOf(operand: string, key: string, node: JsonNode): string[] {
   throw wrongType(key, "an object or a list of words", node);
 }
 
-/** Whether a flag is set; false stands for one that is left out. */
+/** Whether a flag is set; false means that it is absent. */
 function isSet(key: string, node: JsonNode): boolean {
   if (node.type === "boolean") return node.value;
   throw wrongType(key, "true or false", node);
@@ -93,9 +93,9 @@ function wordOfKey(key: string): string {
 }
 
 /**
- * Members as they are looked for.
+ * Members by their normal spelling.
  *
- * @param nullable keys of Ganeti's that may be null
+ * @param nullable keys of Ganeti that may be null
  * @throws {HotplugError} `usage`
  */
 function spelled(
@@ -127,7 +127,7 @@ function unknownKey(word: string, method: string, words: readonly string[]) {
   );
 }
 
-/** What the keys that are options come to, over those of the program. */
+/** The options among the keys, on top of the options of the program. */
 class Options {
   readonly values: Map<string, string>;
   readonly flags: Set<string>;
@@ -160,8 +160,8 @@ class Options {
 /**
  * The invocation of one request.
  *
- * @param base the program's own, whose options hold unless the request says
- * otherwise
+ * @param base the program's own invocation; its options apply unless the
+ * request has others
  * @throws {HotplugError} `usage`
  */
 export function invocationOf(
@@ -195,13 +195,13 @@ export function invocationOf(
   return { command, operands, values: options.values, flags: options.flags };
 }
 
-/** What of Ganeti's own parameters may be null: SPEC 5.3. */
+/** Ganeti's own parameters that may be null: SPEC 5.3. */
 const NULLABLE = ["extra"];
 
 /**
- * The options of a request whose other parameters are Ganeti's, and these.
+ * The options of a request with Ganeti's other parameters.
  *
- * @param own the keys that are no options
+ * @param own the keys that are not options
  * @throws {HotplugError} `usage`
  */
 export function ganetiKeys(
@@ -226,10 +226,10 @@ export function ganetiKeys(
 
 /** A request that can be carried out. */
 export interface Job {
-  /** Its words, as a command line would have them. */
+  /** Its words in the form of a command line. */
   readonly invocation: Invocation;
-  /** The one it is about, undefined if it is about none. */
+  /** The instance, undefined if there is none. */
   readonly instance: string | undefined;
-  /** Who carries it out. @default the handler of its command */
+  /** Its handler. @default the handler of its command */
   readonly act?: (call: Call) => Promise<Answer>;
 }

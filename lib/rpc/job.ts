@@ -1,5 +1,5 @@
 /**
- * What a request of `rpc` comes to: an invocation, and who carries it out.
+ * The job of a request of `rpc`: an invocation and its handler.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { GANETI_METHODS, ganetiJob, isGanetiMethod } from "./ganeti.ts";
 import { commandOfMethod, invocationOf, type Job } from "./invocation.ts";
 import { RPC_ERRORS, type RpcRequest } from "./message.ts";
 
-/** A request that JSON-RPC itself has an error for. */
+/** A request with an error of JSON-RPC itself. */
 export interface NoJob {
-  /** Of {@linkcode RPC_ERRORS}. */
+  /** One of {@linkcode RPC_ERRORS}. */
   readonly code: number;
-  /** Said in its answer. */
+  /** The error in its answer. */
   readonly error: HotplugError;
 }
 
-/** The instance of a request that is no job, where it names one. */
+/** The instance that a request names, for a request that is not a job. */
 export function instanceNamed({ params }: RpcRequest): string | undefined {
   const name = params?.type === "object"
     ? stringMember(params, "instance")
@@ -32,7 +32,8 @@ export function instanceNamed({ params }: RpcRequest): string | undefined {
 }
 
 /**
- * The same job, its instance by its whole name; Ganeti's methods give that.
+ * The same job with the whole name of its instance; Ganeti's methods have the
+ * whole name already.
  *
  * @throws {HotplugError} `no-such-instance`
  */
@@ -44,7 +45,10 @@ export function withInstance(job: Job, env: Terminal["env"]): Job {
 
 const EMPTY: JsonObject = { type: "object", members: [] };
 
-/** What tells the methods: https://spec.open-rpc.org, "Service Discovery". */
+/**
+ * The method that describes the methods: https://spec.open-rpc.org, "Service
+ * Discovery".
+ */
 const DISCOVER = commandSpec("rpc discover", "the OpenRPC document");
 
 /**

@@ -1,17 +1,19 @@
 /**
- * Actions side by side, but for those of one key.
+ * Actions side by side, but one after the other for each key.
  *
  * @module
  */
 
-/** Runs actions of one key in their order, those of different keys at once. */
+/**
+ * Runs actions of one key in their order, actions of different keys at once.
+ */
 export class KeyedQueue {
   readonly #last = new Map<string, Promise<void>>();
 
   /**
    * Runs an action when all earlier ones of its key have ended, failed or not.
    *
-   * @param key undefined: it waits for nobody
+   * @param key undefined: it does not wait
    */
   async run<T>(
     key: string | undefined,

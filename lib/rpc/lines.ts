@@ -1,5 +1,5 @@
 /**
- * Lines of a stream of bytes, each up to a length.
+ * Lines of a stream of bytes, each up to a maximal length.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export type Line =
 
 const NEWLINE = 10;
 
-/** What came of a line that is not complete yet. */
+/** The part of a line that is not complete yet. */
 class Part {
   #chunks: Uint8Array[] = [];
   #length = 0;
@@ -26,15 +26,15 @@ class Part {
     return this.#length === 0;
   }
 
-  /** What is too long is counted, not kept. */
+  /** The bytes of a line that is too long are counted, not kept. */
   add(bytes: Uint8Array) {
     this.#length += bytes.length;
     if (this.#length > this.#maxBytes) this.#chunks = [];
-    // A copy: the rest of its buffer need not stay.
+    // A copy, so that its buffer can be freed.
     else this.#chunks.push(bytes.slice());
   }
 
-  /** The line, if this was all of it. */
+  /** The line, if this was its end. */
   take(): Line {
     const chunks = this.#chunks;
     const tooLong = this.#length > this.#maxBytes;
@@ -51,9 +51,9 @@ class Part {
   }
 }
 
-/** How lines are read. */
+/** Options for reading lines. */
 export interface LineOptions {
-  /** A longer line is skipped and told. */
+  /** A longer line is skipped and reported. */
   readonly maxBytes: number;
   /** Ends the reading at once. */
   readonly signal: AbortSignal;
@@ -77,7 +77,7 @@ async function* chunksOf(
   }
 }
 
-/** The lines of a stream, without their breaks; the last one may lack its. */
+/** The lines of a stream, without line breaks; the last one may have none. */
 export async function* readLines(
   input: ReadableStream<Uint8Array>,
   { maxBytes, signal }: LineOptions,

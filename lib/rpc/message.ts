@@ -24,35 +24,35 @@ import { failureDocument } from "../commands/report.ts";
 import { maskSecrets } from "../words/secrets.ts";
 import { jsonLine, printable } from "../words/text.ts";
 
-/** What is wrong with a message itself: JSON-RPC 2.0, section 5.1. */
+/** Faults of a message itself: JSON-RPC 2.0, section 5.1. */
 export const RPC_ERRORS = {
-  /** The line is no JSON. */
+  /** The line is not JSON. */
   parse: -32700,
-  /** It is JSON and no request. */
+  /** It is JSON but not a request. */
   invalid: -32600,
   /** The method does not exist. */
   method: -32601,
-  /** The method takes no list of parameters. */
+  /** The method does not accept a list of parameters. */
   params: -32602,
 } as const;
 
-/** A request as it was read. */
+/** A request that was read. */
 export interface RpcRequest {
   /** JSON text, to the letter; undefined: a notification, never answered. */
   readonly id: string | undefined;
   /** e.g. `disk.add`; may be unknown. */
   readonly method: string;
-  /** An object or an array; undefined if left out. */
+  /** An object or an array; undefined if omitted. */
   readonly params: JsonNode | undefined;
 }
 
-/** What cannot be carried out, and its answer. */
+/** A message that cannot be carried out, with its answer. */
 export interface RpcFault {
   /** The line that answers it, without a line break. */
   readonly answer: string;
 }
 
-/** What a line holds: one message, or a batch that is answered as one. */
+/** The content of a line: one message, or a batch with one common answer. */
 export interface RpcLine {
   /** `batch`: the answers go into one array. */
   readonly form: "single" | "batch";
@@ -63,7 +63,7 @@ export interface RpcLine {
 /** More requests in one batch are refused. */
 const MAX_BATCH = 1_000;
 
-/** An answer, with this member besides. */
+/** An answer with this member. */
 export function response(id: string, rest: string): string {
   return `{"jsonrpc":"2.0","id":${printable(id)},${rest}}`;
 }
@@ -97,7 +97,7 @@ export function errorText(
   return response(id, `"error":${maskSecrets(jsonLine(body))}`);
 }
 
-/** The answer to a line that is no request at all. */
+/** The answer to a line that is not a request. */
 export function faultText(code: number, message: string, id = "null"): string {
   return errorText(id, { error: usage(message), code });
 }
@@ -106,7 +106,7 @@ function invalid(message: string, id?: string): RpcFault {
   return { answer: faultText(RPC_ERRORS.invalid, message, id) };
 }
 
-/** The id to answer by, undefined if there is none that could be one. */
+/** The id for the answer, undefined if the message has no usable id. */
 function idOf(node: JsonObject): string | undefined {
   const id = member(node, "id");
   return id?.type === "string" || id?.type === "number" ? id.text : undefined;
@@ -116,7 +116,7 @@ function readRequest(node: JsonNode): RpcRequest | RpcFault {
   if (node.type !== "object") {
     return invalid(`A request must be an object: it is ${node.type}`);
   }
-  // JSON-RPC 2.0, section 5: null only where no id could be told.
+  // JSON-RPC 2.0, section 5: null only if there is no usable id.
   const told = idOf(node);
   if (stringMember(node, "jsonrpc") !== "2.0") {
     return invalid('A request must have "jsonrpc": "2.0"', told);

@@ -29,10 +29,10 @@ import {
   type RpcRequest,
 } from "./message.ts";
 
-/** A longer line is refused; a request of Ganeti's has some kilobytes. */
+/** A longer line is refused; a request of Ganeti has some kilobytes. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-/** No more is read while so many requests are without an answer. */
+/** With so many unanswered requests no more input is read. */
 const MAX_OPEN = 256;
 
 function faultOf(line: Exclude<Line, { kind: "line" }>): string {
@@ -42,7 +42,7 @@ function faultOf(line: Exclude<Line, { kind: "line" }>): string {
   return faultText(RPC_ERRORS.parse, why);
 }
 
-/** Requests of one key are carried out in order. */
+/** Requests with one key are carried out in order. */
 function queueKeyOf({ instance, invocation }: Job): string | undefined {
   if (instance === undefined) return undefined;
   return `${instance} ${invocation.values.get("run-dir") ?? ""}`;
@@ -53,7 +53,7 @@ class Server {
   readonly #streams: Streams;
   readonly #queue = new KeyedQueue();
   readonly #output = new KeyedQueue();
-  /** Aborted when no more requests are to be begun. */
+  /** Aborted when no more requests are to be started. */
   readonly #end = new AbortController();
   readonly #open = new Set<Promise<void>>();
   #weight = 0;
@@ -66,7 +66,8 @@ class Server {
   }
 
   /**
-   * Answers until the input ends, nobody reads any more, or a signal came.
+   * Answers until the input ends, the reader has closed the pipe, or a signal
+   * came.
    *
    * @throws {HotplugError} `host-error` if an answer could not be written
    */
@@ -119,7 +120,7 @@ class Server {
     const { write } = this.#streams;
     try {
       const written = await this.#output.run("", () => write(line + "\n"));
-      // With its reader gone the rest has no purpose: promise 7.
+      // If its reader has gone, further requests are useless: promise 7.
       if (written === "gone") this.#end.abort();
     } catch (error) {
       this.#fault ??= named(error);
