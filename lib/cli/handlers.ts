@@ -1,6 +1,6 @@
 /**
- * Who carries out which command. Everything is imported when it is needed:
- * what a command does without is not even compiled.
+ * The handler of each command. Everything is imported when it is needed: code
+ * that a command does not need is not even compiled.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Handler } from "../commands/answer.ts";
 import { COMMANDS } from "../commands/commands.ts";
 import { DRY_RUN } from "../words/options.ts";
 
-/** Carried out by somebody else than the plain changes. */
+/** Commands with a handler of their own, beside the plain changes. */
 const OWN = new Map<string, () => Promise<Handler>>(Object.entries({
   completion: async () =>
     (await import("../commands/completion.ts")).completion,
@@ -42,9 +42,9 @@ export function isRequestCommand(name: string | undefined): boolean {
 }
 
 /**
- * The one that carries out a command.
+ * The handler of a command.
  *
- * @throws {TypeError} if the table of commands has one that nobody carries out
+ * @throws {TypeError} if the table of commands has a command without a handler
  */
 export async function handlerOf(name: string): Promise<Handler> {
   const load = OWN.get(name);

@@ -63,7 +63,7 @@ function lost(error: unknown): HotplugError {
   return hostError(`Cannot write the answer: ${messageOf(error)}`, error);
 }
 
-/** What writes to stdout, its errors named. */
+/** The functions that write to stdout, with named errors. */
 function told({ out, streams }: Terminal): Pick<Terminal, "out" | "streams"> {
   const output = (text: string) => {
     try {
@@ -88,7 +88,10 @@ function told({ out, streams }: Terminal): Pick<Terminal, "out" | "streams"> {
   };
 }
 
-/** Why it could not be written; a reader that has gone is no fault. */
+/**
+ * Why a line could not be written; a reader that has closed the pipe is not a
+ * fault.
+ */
 function writeOut(line: string, terminal: Terminal): HotplugError | undefined {
   try {
     terminal.out(line + "\n");
@@ -98,7 +101,7 @@ function writeOut(line: string, terminal: Terminal): HotplugError | undefined {
   }
 }
 
-/** An answer as lines; those to look at first are coloured for a person. */
+/** An answer as lines; the alerts are coloured for a person. */
 function linesOf(
   { text, alerts = [], isVerbatim }: Answer,
   { terminal, invocation }: { terminal: Terminal; invocation: Invocation },
@@ -111,12 +114,15 @@ function linesOf(
     : lines;
 }
 
-/** Whether there is more to an answer than its words. */
+/** Whether a command may have changed something, or only answers. */
 function mayHaveChanged({ document, effect, status = 0 }: Answer): boolean {
   return document.changed === true || effect === "possible" || status > 0;
 }
 
-/** @throws {HotplugError} `host-error` if an answer is lost that is all */
+/**
+ * @throws {HotplugError} `host-error` if the answer is lost and nothing was
+ * changed
+ */
 function writeAnswer(
   answer: Answer,
   { terminal, invocation, lines }: {
@@ -137,12 +143,12 @@ function writeAnswer(
     : lines.join("\n");
   const fault = writeOut(line, terminal);
   if (fault === undefined) return;
-  // What was changed is changed: its status must not depend on our output.
+  // A change is done: its status must not depend on our output.
   if (!mayHaveChanged(answer)) throw fault;
   warn(inSpiteOf(fault, "the exit status still shows the result"), terminal);
 }
 
-/** What resolves a name is loaded only where one was given. */
+/** The code that resolves a name is loaded only if a name was given. */
 async function wholeNamed(
   invocation: Invocation,
   { env }: Terminal,
@@ -155,14 +161,14 @@ async function wholeNamed(
   return withWholeName(invocation, env);
 }
 
-/** As a shell tells them where there is no terminal to ask. */
+/** The value that shells set; used if there is no terminal. */
 function columnsIn(text: string | undefined): number | undefined {
   return /^[1-9]\d{1,3}$/.test(text ?? "") ? Number(text) : undefined;
 }
 
 /** Carries out one command line and returns the exit status. */
 export async function main(outer: Terminal): Promise<number> {
-  // All that goes to stderr, whoever writes it.
+  // All output to stderr passes here.
   const err = (text: string) => outer.err(maskSecrets(text));
   const terminal = { ...outer, ...told(outer), err };
   setScreen(terminal.columns ?? columnsIn(terminal.env("COLUMNS")));

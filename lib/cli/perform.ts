@@ -1,6 +1,6 @@
 /**
- * One invocation from words to answer, watched by the trace and noted in the
- * audit. The command line and `rpc` share it.
+ * Runs one invocation from words to answer, with the trace and the audit. The
+ * command line and `rpc` share it.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { answerDocument } from "../commands/document.ts";
 import { printable } from "../words/text.ts";
 import { Trace } from "../commands/trace.ts";
 
-/** Whoever carries out others has the input for itself. */
+/** In `rpc` and `shell`, stdin is already in use. */
 function noInput(): never {
   throw usage('"-" is not possible here: stdin is already in use');
 }
 
-/** Whether an invocation is to change an instance. */
+/** Whether an invocation changes an instance. */
 export function isChange({ command, flags }: Invocation): boolean {
   return isChangeCommand(command?.name) && !flags.has("dry-run") &&
     !flags.has("help") && !flags.has("version");
 }
 
-/** Carries out the command an invocation names. */
+/** Runs the command of an invocation. */
 async function answer(call: Call): Promise<Answer | undefined> {
   const { flags, command } = call.invocation;
   if (flags.has("version")) {
@@ -43,9 +43,9 @@ async function answer(call: Call): Promise<Answer | undefined> {
 }
 
 /**
- * Carries out one invocation.
+ * Runs one invocation.
  *
- * @param act @default what its command names
+ * @param act @default the handler of its command
  * @returns undefined if it wrote its own answer
  * @throws {HotplugError} errors of any kind, named
  */
@@ -74,7 +74,7 @@ export async function perform(
     if (change) trace.audit({ ...change, result: answerDocument(done) });
     return done;
   } catch (error) {
-    // A change tells by itself what comes before the first one.
+    // A change itself reports failures before its first step.
     const failure = named((change ? undefined : shortage(error)) ?? error);
     const { code, message, changed } = failure;
     if (change) trace.audit({ ...change, error: { code, message }, changed });
