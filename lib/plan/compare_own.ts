@@ -18,9 +18,9 @@ import type { RecordedDevice } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import { isRemembrance } from "./give_back.ts";
-import type { KindName } from "./kind.ts";
+import type { Kind, KindName } from "./kind.ts";
 import { keyOf, noteFor } from "./recorded.ts";
-import { straysOf } from "./strays.ts";
+import { allStrays } from "./strays.ts";
 
 /** Tells a person of a tap that is held. Pure. */
 export function heldTap(name: string, holders: readonly Holder[]): Remark {
@@ -116,12 +116,14 @@ export function heldDifferences(
 
 /** Under what devices of a kind are noted that are not recorded. Pure. */
 export function lostKeys(
-  { own, content: { runtime }, qemu }: WholeFacts,
-  { word, recorded }: KindName,
+  facts: WholeFacts,
+  kind: KindName & Pick<Kind, "strays">,
 ): string[] {
+  const { own, content: { runtime } } = facts;
+  const { word, recorded } = kind;
   // Those of a device that is still plugged go with it.
-  const plugged = straysOf(qemu, runtime).some(({ has, origin }) =>
-    has === "device" && origin === "plugged"
+  const plugged = allStrays(facts.qemu, runtime, [kind]).some((one) =>
+    one.has === "device" && one.origin === "plugged"
   );
   if (plugged) return [];
   const known = new Set(recorded(runtime).map(keyOf));
