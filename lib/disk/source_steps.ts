@@ -7,7 +7,7 @@
 
 import { type Remark, remark } from "../errors.ts";
 import { waitForKernel } from "../engine/kernel_wait.ts";
-import { LOOK_AT_QEMU, ON_NODE, stepCheck } from "../engine/verbs.ts";
+import { LOOK_AT_QEMU, stepCheck, WITHIN } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import { identitiesAt } from "../host/identity.ts";
 import { holders, holds } from "../host/process.ts";
@@ -42,7 +42,7 @@ export type OpenSourceStep = Of<typeof checkOpen>;
 
 const OPEN_SOURCE_STEP = defineStep({
   check: checkOpen,
-  traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
+  traits: () => ({ ...WITHIN, failing: "as-it-was" }),
   async do(step, world) {
     const { pin = "source-pin" } = step;
     const pinned = world.heldFd(pin);

@@ -11,8 +11,8 @@ import type { InstancePaths } from "../state/instance.ts";
 import { JournalFile } from "../state/journal_file.ts";
 import type { Progress } from "./apply.ts";
 import type { Plan } from "./plan.ts";
-import type { Value } from "./verbs.ts";
-import type { World } from "./world.ts";
+import type { Step, Value } from "./verbs.ts";
+import type { StepTable, World } from "./world.ts";
 
 /**
  * Another number: the lines mean something else. 1, of release 0.1, has no
@@ -62,16 +62,26 @@ export function fingerprintOf(request: object): string {
 /** What a journal is begun with. */
 type JournalStart =
   & Pick<JournalHeader, "plan" | "command" | "request">
-  & { readonly qemu: ProcessIdentity | undefined };
+  & {
+    readonly qemu: ProcessIdentity | undefined;
+    readonly steps: StepTable;
+  };
+
+/** Whether there is something of a step once this process has ended. */
+function leavesTraces(step: Step | undefined, steps: StepTable): boolean {
+  return step !== undefined && steps.traits(step).leaves !== "nothing";
+}
 
 /**
- * Puts the plan on the disk, before its first step.
+ * Puts the plan on the disk, and with it that its first step begins: between
+ * the two there is nothing to be told apart, as a step that had not begun is
+ * taken back like one that had.
  *
  * @throws {HotplugError} `state-write-failed`; nothing is left behind
  */
 export function beginJournal(
   paths: InstancePaths,
-  { qemu, ...what }: JournalStart,
+  { qemu, steps, ...what }: JournalStart,
 ): JournalFile {
   const header: JournalHeader = {
     version: JOURNAL_VERSION,
@@ -80,33 +90,47 @@ export function beginJournal(
     at: new Date().toISOString(),
     ...what,
   };
-  return new JournalFile(paths, JSON.stringify(header));
+  const lines = [JSON.stringify(header)];
+  const line: JournalLine = { do: 0 };
+  if (leavesTraces(what.plan.steps[0], steps)) lines.push(JSON.stringify(line));
+  return new JournalFile(paths, lines);
 }
 
 /**
  * Writes a line before each step to come, then `next` sees it.
  *
+ * A step that leaves nothing has no line: killed in it, the operation stands as
+ * it did before it. But behind the turning step there is always one, as it
+ * tells that the guest has done its part.
+ *
  * @param world the plan is applied to it
  */
 export function journalProgress(
   file: JournalFile,
-  { steps, values }: World,
-  next: Progress = {},
+  { plan, world: { steps, values }, next = {} }: {
+    readonly plan: Plan;
+    readonly world: World;
+    readonly next?: Progress | undefined;
+  },
 ): Progress {
   const written = new Set<Value>();
+  const unwritten = () =>
+    steps.values.filter((one) => values.has(one) && !written.has(one));
   const append = (line: JournalLine) => {
-    const found = steps.values.flatMap((one) => {
-      const value = values.get(one);
-      if (value === undefined || written.has(one)) return [];
+    const found = unwritten().map((one) => {
       written.add(one);
-      return [[one.name, value] as const];
+      return [one.name, values.get(one) ?? ""] as const;
     });
     const more = found.length > 0 && { values: Object.fromEntries(found) };
     file.append(JSON.stringify({ ...line, ...more }));
   };
+  const isTold = (step: Step, index: number) =>
+    leavesTraces(step, steps) || unwritten().length > 0 ||
+    (plan.turn !== null && index === plan.turn + 1);
   return {
     doing(step, index, kind) {
-      append({ do: index });
+      // The first is told with the plan.
+      if (index > 0 && isTold(step, index)) append({ do: index });
       next.doing?.(step, index, kind);
     },
     undoing(step, index, kind) {

@@ -44,9 +44,12 @@ export async function applyJournaled(
   const { command, request, paths, process, world, options } = circumstances;
   const qemu = await unchanged(() => process && processIdentity(process));
   using journal = await unchanged(() =>
-    beginJournal(paths, { plan, command, request, qemu })
+    beginJournal(paths, { plan, command, request, qemu, steps: world.steps })
   );
-  const progress = journalProgress(journal, world, options.progress);
+  const progress = journalProgress(journal, {
+    ...{ plan, world },
+    next: options.progress,
+  });
   try {
     await apply(plan, world, progress);
   } catch (error) {

@@ -87,12 +87,17 @@ export function stageOf(
 /** The text that a staged change is based on. */
 const BASIS: Value = { name: "basis of the staged file" };
 
+/** The staged content itself. */
+const STAGED: Value = { name: "content of the staged file" };
+
 /** The step that prepares a change of the runtime file. */
 export const STAGE_STATE_STEP = defineStep({
   check: checkStage,
   traits: () => ({ ...ON_NODE, failing: "as-it-was" }),
   do(step, world) {
-    world.values.set(BASIS, stageRuntime(step));
+    const { before, after } = stageRuntime(step);
+    world.values.set(BASIS, before);
+    world.values.set(STAGED, after);
   },
   undo: discardStaged,
   // A file without the text it is based on cannot be committed.
@@ -119,7 +124,8 @@ export const COMMIT_STATE_STEP = defineStep({
   check: checkCommit,
   traits: () => ({ ...ON_NODE, without: "void-after-restart" }),
   do(step, world) {
-    commitRuntime(step, world.value(BASIS));
+    const [before, after] = [world.value(BASIS), world.value(STAGED)];
+    commitRuntime(step, { before, after });
   },
   undo(step) {
     if (!isOurs(step)) return;

@@ -78,6 +78,13 @@ export interface Traits {
   readonly without: "void" | "void-after-restart" | "valid";
   /** How the guest takes part; null: it does not. */
   readonly turn: Turn | null;
+  /**
+   * `nothing`: once this process has ended there is nothing of it, wherever it
+   * was. The journal has no line of it.
+   *
+   * @default "something"
+   */
+  readonly leaves?: "nothing";
   /** `final`: once it was begun, what was exchanged before cannot come back. */
   readonly exchange?: "final" | undefined;
 }
@@ -89,6 +96,9 @@ export const ON_NODE: Traits = {
   without: "valid",
   turn: null,
 };
+
+/** Done within this process: it only looks, or opens what ends with it. */
+export const WITHIN: Traits = { ...ON_NODE, leaves: "nothing" };
 
 /** Made on this node for QEMU to use. */
 export const FOR_QEMU: Traits = { ...ON_NODE, inQemu: "used" };

@@ -15,13 +15,13 @@ import type { Fd } from "../sys/fd.ts";
 import {
   type Effect,
   type KindChecks,
-  LOOK_AT_QEMU,
   type QmpCommand,
   type Step,
   type StepCheck,
   type StepDescription,
   type Traits,
   type Value,
+  WITHIN,
 } from "./verbs.ts";
 
 type Awaitable<T> = T | Promise<T>;
@@ -103,7 +103,7 @@ export function defineLook<S extends Step>(
 ): StepKind<S> {
   return defineStep({
     check,
-    traits: () => LOOK_AT_QEMU,
+    traits: () => ({ ...WITHIN, without: "void" }),
     async do(step, world) {
       const found = await fault(step, world);
       if (found !== undefined) throw found;

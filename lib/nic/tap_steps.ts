@@ -11,6 +11,7 @@ import {
   ON_NODE,
   stepCheck,
   type Value,
+  WITHIN,
 } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 import { FOUND_INTERFACE, INTERFACE_NAME } from "../host/network_words.ts";
@@ -125,7 +126,7 @@ const checkOpenVhost = stepCheck("open-vhost", { queues: tapForm.queues });
 
 const OPEN_VHOST_STEP = defineStep({
   check: checkOpenVhost,
-  traits: () => ON_NODE,
+  traits: () => WITHIN,
   do({ queues }, world) {
     for (let queue = 0; queue < queues; queue++) {
       world.keepFd(`vhost:${queue}`, openVhostNet());

@@ -46,15 +46,15 @@ export class JournalFile implements Disposable {
   readonly #file: Fd;
 
   /**
-   * Makes the file and writes its first line.
+   * Makes the file and writes its first lines.
    *
    * @throws {HotplugError} `state-write-failed`; nothing is left behind
    */
-  constructor(paths: InstancePaths, header: string) {
+  constructor(paths: InstancePaths, lines: readonly string[]) {
     this.#directory = openOwnDirectory(paths.runDir);
     this.#name = journalName(paths);
     try {
-      this.#file = this.#make(header);
+      this.#file = this.#make(lines);
     } catch (error) {
       this.#directory.close();
       throw new HotplugError(
@@ -65,12 +65,12 @@ export class JournalFile implements Disposable {
     }
   }
 
-  #make(header: string): Fd {
+  #make(lines: readonly string[]): Fd {
     const flags = O.WRONLY | O.CREAT | O.EXCL | O.APPEND | O.NOFOLLOW;
     const dir = this.#directory;
     const file = openFile(this.#name, flags, { dir, mode: 0o600 });
     try {
-      appendTo(file, header);
+      appendTo(file, lines.join("\n"));
       fsync(dir);
       return file;
     } catch (error) {

@@ -19,6 +19,8 @@ export interface Replacement {
   readonly to: string;
   /** The content on which the new content is based. */
   readonly was: string;
+  /** The new content. */
+  readonly put: string;
   /** Reads a file; undefined if it cannot be read. */
   readonly textOf: (name: string) => string | undefined;
 }
@@ -33,13 +35,13 @@ export interface Replacement {
  * @throws {SysError} e.g. `ENOENT` if there is nothing to replace
  */
 export function replaceFile(
-  { dir, from, to, was, textOf }: Replacement,
+  { dir, from, to, was, put: ours, textOf }: Replacement,
 ): boolean {
-  let put = textOf(from);
   if (!exchange(from, to, { dir })) {
     rename(from, to, { dir });
     return true;
   }
+  let put: string | undefined = ours;
   let out = textOf(from);
   if (out === was) {
     unlink(from, { dir });

@@ -61,6 +61,14 @@ interface RuntimeText extends Omit<RuntimeContent, "runtime"> {
   readonly status: FileStatus;
 }
 
+/** What a change was staged as. */
+export interface Basis {
+  /** The text that the change was applied to. */
+  readonly before: string;
+  /** The staged content. */
+  readonly after: string;
+}
+
 /** A staged change of a runtime file. */
 export interface StagedChange {
   readonly path: string;
@@ -194,13 +202,18 @@ export function writeBeside(
   }
 }
 
-function writeTemporary(dir: Fd, staged: StagedChange, before: RuntimeText) {
+function writeTemporary(
+  dir: Fd,
+  staged: StagedChange,
+  before: RuntimeText,
+): Basis {
   const { text, status } = before;
   const { root } = understandRuntime(before).runtime;
   // No match: /\s*$/ would search for the end from each of a million blanks.
   const tail = text.slice(text.trimEnd().length);
   const after = formatRuntime(applyChange(root, staged.change), tail);
   writeBeside(staged.temporary, after, { dir, like: status });
+  return { before: text, after };
 }
 
 function writeFailed(path: string, error: unknown): HotplugError {
@@ -214,15 +227,13 @@ function writeFailed(path: string, error: unknown): HotplugError {
 /**
  * Writes the new content beside the runtime file and syncs it to the disk.
  *
- * @returns the text to which the change was applied
  * @throws {HotplugError} `state-write-failed`; nothing is left behind
  */
-export function stageRuntime(staged: StagedChange): string {
+export function stageRuntime(staged: StagedChange): Basis {
   try {
     const before = expectRuntimeText(staged.path);
     using dir = openDirectory(staged.path);
-    writeTemporary(dir, staged, before);
-    return before.text;
+    return writeTemporary(dir, staged, before);
   } catch (error) {
     throw writeFailed(staged.path, error);
   }
@@ -248,22 +259,21 @@ function textOf(path: string): string | undefined {
  * @throws {HotplugError} `state-write-failed`, also if the file changed each
  * time; then the staged content is old
  */
-export function commitRuntime(staged: StagedChange, basis: string): void {
+export function commitRuntime(staged: StagedChange, basis: Basis): void {
   try {
     const { path, temporary: from } = staged;
     using dir = openDirectory(path);
     const beside = (name: string) => textOf(join(dirname(path), name));
     const names = { dir, from, to: basename(path), textOf: beside };
-    let was = basis;
+    let { before: was, after: put } = basis;
     for (let tries = 0;; tries++) {
       const now = expectRuntimeText(path);
-      if (now.text === was && replaceFile({ ...names, was })) break;
+      if (now.text === was && replaceFile({ ...names, was, put })) break;
       if (tries === MAX_TRIES) {
         throw new Error("another program keeps writing it");
       }
       // This includes a sync: noded may write again meanwhile.
-      writeTemporary(dir, staged, now);
-      was = now.text;
+      ({ before: was, after: put } = writeTemporary(dir, staged, now));
     }
     fsync(dir);
   } catch (error) {

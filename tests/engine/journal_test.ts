@@ -6,6 +6,8 @@ import {
   journalProgress,
 } from "../../lib/engine/journal.ts";
 import { readJournal } from "../../lib/engine/journal_read.ts";
+import type { Plan } from "../../lib/engine/plan.ts";
+import type { Step } from "../../lib/engine/verbs.ts";
 import { World } from "../../lib/engine/world.ts";
 import { planNicAdd } from "../../lib/nic/add.ts";
 import { TAP_VALUE } from "../../lib/nic/tap_steps.ts";
@@ -31,13 +33,17 @@ Deno.test("journalProgress() writes each value once, before the next step", asyn
     Deno.readTextFileSync(`${runDir}/kvm-hotplug/vm1.journal`)
       .trimEnd().split("\n").slice(1).map((line) => JSON.parse(line));
   try {
-    using file = beginJournal(paths, { ...what, qemu: QEMU });
+    using file = beginJournal(paths, { ...what, qemu: QEMU, steps: STEPS });
     using world = new World(undefined, OPTIONS);
     const seen: string[] = [];
-    const { doing, undoing } = journalProgress(file, world, {
-      doing: (_step, index) => seen.push(`do ${index}: ${text().length}`),
-      undoing: (_step, index) => seen.push(`undo ${index}: ${text().length}`),
-    });
+    const next = {
+      doing: (_: Step, index: number) =>
+        seen.push(`do ${index}: ${text().length}`),
+      undoing: (_: Step, index: number) =>
+        seen.push(`undo ${index}: ${text().length}`),
+    };
+    const about = { plan: PLAN, world, next };
+    const { doing, undoing } = journalProgress(file, about);
     const call = (how: typeof doing, index: number) => {
       const step = PLAN.steps[index]!;
       how?.(step, index, kindOf(step));
@@ -62,6 +68,35 @@ Deno.test("journalProgress() writes each value once, before the next step", asyn
     assertEquals([begun, isUndone, qemu, boot], [2, true, QEMU, QEMU.boot]);
     assertEquals(reading.journal.values.get(TAP_VALUE), "tap7");
     assertMatch(at, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+  } finally {
+    Deno.removeSync(runDir, { recursive: true });
+  }
+});
+
+Deno.test("journalProgress() has no line of a step that leaves nothing", () => {
+  const runDir = Deno.makeTempDirSync({ prefix: "kvm-hotplug-" });
+  const paths = instancePaths(runDir, "vm1");
+  const look = PLAN.steps.findIndex(({ kind }) => kind === "verify-device");
+  try {
+    const what = { plan: PLAN, command: "nic add", request: "{}" };
+    const linesOf = (plan: Plan) => {
+      using file = beginJournal(paths, { ...what, qemu: QEMU, steps: STEPS });
+      using world = new World(undefined, OPTIONS);
+      const { doing } = journalProgress(file, { plan, world });
+      for (const [index, step] of plan.steps.entries()) {
+        doing?.(step, index, kindOf(step));
+      }
+      const path = `${runDir}/kvm-hotplug/vm1.journal`;
+      const lines = Deno.readTextFileSync(path).trimEnd().split("\n").slice(1);
+      file.end();
+      return lines.map((line) => JSON.parse(line).do);
+    };
+    const all = PLAN.steps.map((_, index) => index);
+    // Behind the step in which the guest takes part there is always one.
+    assertEquals(PLAN.turn, look - 1);
+    assertEquals(linesOf(PLAN), all);
+    const others = all.filter((index) => index !== look);
+    assertEquals(linesOf({ ...PLAN, turn: look - 2 }), others);
   } finally {
     Deno.removeSync(runDir, { recursive: true });
   }

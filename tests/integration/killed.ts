@@ -107,8 +107,9 @@ export async function killAt(
     command: request.kind.replace("-", " "),
     request: "",
     qemu: undefined,
+    steps: world.steps,
   });
-  const progress = journalProgress(journal, world);
+  const progress = journalProgress(journal, { plan, world });
   for (const [index, step] of plan.steps.slice(0, last + 1).entries()) {
     const kind = kindOf(step);
     progress.doing?.(step, index, kind);

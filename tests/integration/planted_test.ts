@@ -146,7 +146,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   "a new journal": {
     at: own(".journal"),
     meet: (vm) =>
-      tried(() => new JournalFile(instancePaths(vm.runDir, NAME), "{}")),
+      tried(() => new JournalFile(instancePaths(vm.runDir, NAME), ["{}"])),
     ends: { other: "state-write-failed" },
   },
   "our record": {

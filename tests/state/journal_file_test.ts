@@ -48,7 +48,7 @@ Deno.test("JournalFile writes lines that readJournalFile() reads", () => {
     assertEquals(read(), { state: "none" });
     assertEquals(findOwnFile(paths, "journal"), "none");
     {
-      using journal = new JournalFile(paths, "first");
+      using journal = new JournalFile(paths, ["first"]);
       journal.append("second");
     }
     const { mode, uid } = Deno.statSync(path);
@@ -69,7 +69,7 @@ Deno.test("JournalFile writes lines that readJournalFile() reads", () => {
 Deno.test("JournalFile removes its file in the end, and never another", () => {
   withJournal(({ paths, path, read }) => {
     {
-      using journal = new JournalFile(paths, "first");
+      using journal = new JournalFile(paths, ["first"]);
       journal.end();
       assertEquals(read(), { state: "none" });
       journal.end();
@@ -77,7 +77,7 @@ Deno.test("JournalFile removes its file in the end, and never another", () => {
     Deno.writeTextFileSync(path, "theirs\n");
     const error = refusal(
       "state-write-failed",
-      () => new JournalFile(paths, "mine"),
+      () => new JournalFile(paths, ["mine"]),
     );
     assertMatch(error.message, /journal vm1\.journal/);
     assertEquals(Deno.readTextFileSync(path), "theirs\n");
@@ -105,7 +105,7 @@ Deno.test("readJournalFile() uses nothing that is not root's alone", () => {
   };
   for (const [why, plant] of Object.entries(plants)) {
     withJournal(({ paths, path, read }) => {
-      using _journal = new JournalFile(paths, "first");
+      using _journal = new JournalFile(paths, ["first"]);
       plant(path);
       const found = read();
       assertEquals(found.state, "unusable", why);

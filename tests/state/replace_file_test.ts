@@ -6,7 +6,8 @@ import { O } from "../../lib/sys/layout.ts";
 /**
  * Replaces `old` by `new`, while somebody else writes.
  *
- * @param writes what is there just before each reading, by its number
+ * @param writes what is there just before the replacing, 1, and before each
+ * reading, from 2 on
  * @returns whether it was replaced, and what is in the place then
  */
 function replaced(
@@ -17,16 +18,19 @@ function replaced(
     Deno.writeTextFileSync(`${folder}/to`, "old");
     Deno.writeTextFileSync(`${folder}/from`, "new");
     using dir = openFile(folder, O.RDONLY | O.DIRECTORY);
-    let readings = 0;
+    let moments = 0;
+    const theirTurn = () => {
+      const written = writes(++moments);
+      if (written === undefined) return;
+      // As Ganeti does: a file of its own, renamed.
+      Deno.writeTextFileSync(`${folder}/theirs`, written);
+      Deno.renameSync(`${folder}/theirs`, `${folder}/to`);
+    };
+    theirTurn();
     const done = replaceFile({
-      ...{ dir, from: "from", to: "to", was: "old" },
+      ...{ dir, from: "from", to: "to", was: "old", put: "new" },
       textOf(name) {
-        const written = writes(++readings);
-        if (written !== undefined) {
-          // As Ganeti does: a file of its own, renamed.
-          Deno.writeTextFileSync(`${folder}/theirs`, written);
-          Deno.renameSync(`${folder}/theirs`, `${folder}/to`);
-        }
+        theirTurn();
         return Deno.readTextFileSync(`${folder}/${name}`);
       },
     });

@@ -82,7 +82,7 @@ Deno.test("a change is staged beside the file, and put in its place", () => {
   withFile((staged, folder) => {
     assertEquals(isStaged(staged), false);
     // In place of one that was left.
-    for (const _ of [1, 2]) assertEquals(stageRuntime(staged), TWO);
+    for (const _ of [1, 2]) assertEquals(stageRuntime(staged).before, TWO);
     assertEquals(isStaged(staged), true);
     assertEquals(Deno.readTextFileSync(staged.path), TWO);
     discardStaged(staged);
