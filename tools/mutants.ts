@@ -84,9 +84,8 @@ async function tryMutant(
   const groups = groupsOf(mutant, { coverage, fame, guests });
   const source = await Deno.readTextFile(`${root}/${mutant.path}`);
   const text = applyMutant(source, mutant);
-  if (compiler.refuses(mutant.path, text)) {
-    return { fate: "refused by the compiler" };
-  }
+  const refused = { fate: "refused by the compiler" } as const;
+  if (compiler.refuses(mutant.path, text, "file")) return refused;
   await using tree = await makeTree(root);
   await tree.write(mutant.path, text);
   for (const group of groups.rooms) {
@@ -96,6 +95,7 @@ async function tryMutant(
     noticed.push(name(by ?? ""));
     return { fate: "noticed", by };
   }
+  if (compiler.refuses(mutant.path, text, "importers")) return refused;
   for (const tests of [groups.others, groups.guests]) {
     const begin = performance.now();
     for (const group of tests) {

@@ -212,6 +212,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...unless(
+    NOT_ROOT,
+    "attentionOf() tells why the tool's own record cannot be read",
+  ),
+  async fn() {
+    using node = new Node();
+    node.write("json", "{");
+    const differences = [difference("x", "b")];
+    const [told, ...more] = await node.told({ ...ANSWERED, differences });
+    assertMatch(told ?? "", /^bad-state-file \| /);
+    assertEquals(more, []);
+  },
+});
+
 Deno.test("apartFrom() leaves only recorded devices beside an interrupted change", () => {
   const device = { kind: "disk" as const, index: 0, uuid: null, id: "d" };
   const recorded = { device };

@@ -1,10 +1,11 @@
 /**
  * The compiler, kept ready: it reads all sources once, and then only looks at
- * the file that has a fault.
+ * the file that has a fault, and at those that import it.
  *
  * @module
  */
 
+import { dirname, resolve } from "@std/path";
 import ts from "typescript";
 import config from "../../deno.json" with { type: "json" };
 
@@ -55,28 +56,42 @@ export class Compiler {
   }
 
   /**
-   * Whether a text is refused that stands in the place of a file. What only
-   * other files say against it is not seen.
+   * Whether a text is refused that stands in the place of a file.
    *
    * @param path from the root
+   * @param by `file`: what is said against the file itself; `importers`:
+   * against those that import it
    */
-  refuses(path: string, text: string): boolean {
+  refuses(path: string, text: string, by: "file" | "importers"): boolean {
     const file = `${this.#root}/${path}`;
-    const before = this.#faults(file);
+    const looked = by === "file" ? [file] : this.#importersOf(file);
+    const before = this.#faults(looked);
     const version = this.#texts.get(file)?.version ?? 0;
     this.#texts.set(file, { text, version: version + 1 });
-    const after = this.#faults(file);
+    const after = this.#faults(looked);
     const own = ts.sys.readFile(file) ?? "";
     this.#texts.set(file, { text: own, version: version + 2 });
-    return after.length > before.length;
+    return after > before;
   }
 
-  /** Packages are not found: their faults are there without ours, too. */
-  #faults(file: string): readonly ts.Diagnostic[] {
-    return [
-      ...this.#service.getSyntacticDiagnostics(file),
-      ...this.#service.getSemanticDiagnostics(file),
-    ];
+  #importersOf(file: string): string[] {
+    const all = this.#service.getProgram()?.getSourceFiles() ?? [];
+    return all.map(({ fileName }) => fileName)
+      .filter((one) => one.startsWith(`${this.#root}/`))
+      .filter((one) =>
+        [...(ts.sys.readFile(one) ?? "").matchAll(/ from "(\.[^"]*)"/g)]
+          .some(([, to = ""]) => resolve(dirname(one), to) === file)
+      );
+  }
+
+  /** How many; packages are not found, with our faults and without. */
+  #faults(files: readonly string[]): number {
+    return files.reduce(
+      (count, file) =>
+        count + this.#service.getSyntacticDiagnostics(file).length +
+        this.#service.getSemanticDiagnostics(file).length,
+      0,
+    );
   }
 }
 

@@ -34,10 +34,19 @@ export function groupsOf(
   { path, line }: Pick<Mutant, "path" | "line">,
   { coverage, fame, guests }: Known,
 ): Record<"rooms" | "others" | "guests", Group[]> {
+  const all = Object.values(coverage);
+  // A file that came after all was measured counts as run by whoever runs
+  // others of its room.
+  const isNew = all.every(({ lines }) => lines[path] === undefined);
+  const room = path.replace(/[^/]*$/, "");
+  const runs = ({ lines }: Coverage[string]) =>
+    isNew
+      ? Object.entries(lines).some(([file, some]) =>
+        file.startsWith(room) && some.length > 0
+      )
+      : lines[path]?.some((one) => Math.abs(one - line) <= NEAR);
   const tests = Object.entries(coverage)
-    .filter(([, { lines }]) =>
-      lines[path]?.some((one) => Math.abs(one - line) <= NEAR)
-    )
+    .filter(([, one]) => runs(one))
     .map(([test, { seconds }]) => ({ test, seconds }))
     .sort((a, b) => a.seconds - b.seconds);
   // lib/ROOM/NAME.ts: tests/ROOM/NAME_test.ts, NAME_odd_test.ts.
