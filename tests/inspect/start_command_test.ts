@@ -3,6 +3,7 @@ import { optionText } from "../../lib/state/option_text.ts";
 import { startDisks } from "../../lib/disk/start.ts";
 import {
   type CommandFacts,
+  readStartCommand,
   startCommand as commandOf,
 } from "../../lib/inspect/start_command.ts";
 import { startNics } from "../../lib/nic/start.ts";
@@ -322,4 +323,43 @@ Deno.test("optionText() is what QEMU's parser takes apart", () => {
     optionText({ driver: "x", a: true, b: { c: [1, "d,e"] } }, "driver"),
     "x,a=on,b.c.0=1,b.c.1=d,,e",
   );
+});
+
+/** What starts a VM as another user, by what its QEMU says of itself. */
+async function confinedBy(said: string, hvparams: PlainObject) {
+  const runDir = Deno.makeTempDirSync({ prefix: "kvm-hotplug-start-" });
+  try {
+    const conf = `${runDir}/kvm-hypervisor/conf`;
+    Deno.mkdirSync(conf, { recursive: true });
+    const program = `${runDir}/qemu`;
+    Deno.writeTextFileSync(program, `#!/bin/sh\n${said}\n`, { mode: 0o755 });
+    const file = [[program], [], hvparams, []];
+    Deno.writeTextFileSync(`${conf}/vm1.runtime`, JSON.stringify(file));
+    const { argv } = await readStartCommand("vm1", {
+      ...{ runDir, timeoutMs: 1_000, unplugTimeoutMs: 0, lockTimeoutMs: 0 },
+      incoming: undefined,
+    });
+    return argv.filter((word) => /^-(?:runas|run-with|chroot)$/.test(word))
+      .join(" ");
+  } finally {
+    Deno.removeSync(runDir, { recursive: true });
+  }
+}
+
+Deno.test("readStartCommand() asks the program whether it has -run-with", async () => {
+  const user = { security_model: "user", security_domain: "kvm" };
+  const version = (text: string) => `echo "QEMU emulator version ${text}"`;
+  const words: [string, PlainObject, string][] = [
+    [version("9.1.0"), user, "-run-with"],
+    [version("10.0.2 (Debian)"), user, "-run-with"],
+    [version("9.0.4"), user, "-runas"],
+    [version("7.2.22"), { ...user, use_chroot: true }, "-runas -chroot"],
+    [version("9.1.0"), { use_chroot: true }, "-run-with"],
+    ["exit 1", user, "-runas"],
+    ["echo odd", user, "-runas"],
+    [version("9.1.0"), {}, ""],
+  ];
+  for (const [said, hvparams, expected] of words) {
+    assertEquals(await confinedBy(said, hvparams), expected, said);
+  }
 });
