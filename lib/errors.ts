@@ -17,6 +17,7 @@ export const STATUS = {
   "unsupported": 3,
   "no-free-slot": 3,
   "duplicate": 3,
+  "leftover": 3,
   "refused": 3,
   "in-use": 3,
   "migrating": 3,
@@ -266,13 +267,8 @@ export function unsupported(message: string, hint?: string): HotplugError {
  * Errnos of a call that was refused for want of descriptors or memory, or of a
  * moment without disturbance: they say nothing of what was asked about.
  */
-const SHORTAGES: readonly unknown[] = [
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-  "ENOBUFS",
-  "EAGAIN",
-];
+const SHORTAGES: readonly unknown[] = "EMFILE ENFILE ENOMEM ENOBUFS EAGAIN"
+  .split(" ");
 
 /**
  * Whether a call of ours or of the runtime's failed for want of something that

@@ -42,6 +42,7 @@ const TABLE: Record<number, readonly ErrorCode[]> = {
     "unsupported",
     "no-free-slot",
     "duplicate",
+    "leftover",
     "refused",
     "in-use",
     "migrating",

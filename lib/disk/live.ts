@@ -25,6 +25,7 @@ import type { QmpSession } from "../qmp/client.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import {
   FDSET_FDS,
+  fdsetIn,
   NAMED_NODES,
   type NamedNode,
   PROTOCOLS,
@@ -79,8 +80,6 @@ export function imageFormat(
 /** Deno tells ctime in whole seconds, rounded down, as old file systems do. */
 const CLOCK_STEP_MS = 1000;
 
-const FDSET = /^\/dev\/fdset\/(\d+)$/;
-
 interface Host {
   readonly process: QemuProcess;
   readonly startedMs: number;
@@ -90,8 +89,8 @@ interface Host {
 }
 
 function passedTo({ file }: NamedNode, { process, fdsets }: Host): string[] {
-  const set = FDSET.exec(file)?.[1];
-  const fds = set === undefined ? [] : fdsets.get(Number(set)) ?? [];
+  const set = fdsetIn(file);
+  const fds = set === undefined ? [] : fdsets.get(set) ?? [];
   const found = fds.flatMap((fd) => identityOfFd(process.pid, fd) ?? []);
   return [...new Set(found)];
 }
@@ -101,7 +100,7 @@ async function protocolNode(
   host: Host,
 ): Promise<ProtocolNode> {
   const { name, file, sizeBytes } = node;
-  const isPath = file.startsWith("/") && !FDSET.test(file);
+  const isPath = file.startsWith("/") && fdsetIn(file) === undefined;
   const { identity: seen, changedMs }: SeenPath = isPath
     ? await seenBy(host.process.pid, file)
     : { identity: undefined, changedMs: Infinity };

@@ -13,9 +13,9 @@ import { planStray } from "../plan/removal.ts";
 import { straysOf } from "../plan/strays.ts";
 import { DISK } from "./name.ts";
 import {
-  diskBackendSteps,
   planDiskRemove,
   readDiskRemoveFacts,
+  strayDiskSteps,
 } from "./remove.ts";
 
 /**
@@ -42,7 +42,7 @@ export async function diskMend(
       const stray = straysOf(facts.qemu, facts.content.runtime)
         .find(({ id, has }) => id === subject && has === "backend");
       const whole = await readDiskRemoveFacts(facts, world);
-      const backend = diskBackendSteps(whole, subject);
+      const backend = strayDiskSteps(whole, subject);
       return stray && planStray(facts, stray, { kind: DISK, backend });
     }
     case "give-back":

@@ -12,7 +12,11 @@ import type { Facts } from "../plan/facts.ts";
 import { findEntry } from "../plan/addition.ts";
 import { entryRemoval, planRemoval } from "../plan/removal.ts";
 import { qmpStep } from "../plan/steps.ts";
+import { straysOf } from "../plan/strays.ts";
 import { nodesUnder } from "../qmp/block_graph.ts";
+import { FDSET_FDS, fdsetIn, NAMED_NODES } from "../qmp/block_queries.ts";
+import type { QmpSession } from "../qmp/client.ts";
+import { askAll } from "../qmp/query.ts";
 import { member } from "../state/json.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
@@ -56,6 +60,23 @@ export function diskBackendSteps(
   const others = under(node).filter(({ name }) => name !== id);
   return [node, id].map((name) => ({ kind: "drop-node" as const, name }))
     .concat(others);
+}
+
+/**
+ * The same for what no entry records. Behind a node that no device uses, who
+ * failed may have left the fd set, too, which keeps the file open.
+ */
+export function strayDiskSteps(
+  facts: DiskRemoveFacts,
+  id: string,
+): DiskStep[] {
+  const set = facts.strayFdsets?.get(id);
+  return [
+    ...diskBackendSteps(facts, id),
+    ...set === undefined
+      ? []
+      : [qmpStep("remove-fd", { "fdset-id": set }, null)],
+  ];
 }
 
 /** The step that waits until QEMU has let go of a recorded disk's source. */
@@ -163,20 +184,41 @@ export function planDiskRemove(
       ...releaseSteps(facts, entry.index),
       ...DISK.giveBack(facts.own, key),
     ],
-    strayBackend: request.unrecorded === "forced"
-      ? (id) => {
-        refuseUsed(facts, { id, what: `remove disk ${id}` });
-        return diskBackendSteps(facts, id);
-      }
-      : undefined,
+    unrecorded: request.unrecorded,
+    strayBackend: (id) => {
+      refuseUsed(facts, { id, what: `remove disk ${id}` });
+      return strayDiskSteps(facts, id);
+    },
   });
 }
 
 /** What removing a disk depends on. */
 export interface DiskRemoveFacts extends Facts {
   readonly users: BlockUsers;
+  /** Fd sets of nodes that no device uses, by node-name, unless empty. */
+  readonly strayFdsets?: ReadonlyMap<string, number> | undefined;
   /** Why a disk that no entry records may be open; undefined: it is not. */
   readonly notGone?: string | undefined;
+}
+
+/** Asks only where there is such a node. */
+async function readStrayFdsets(
+  { qemu, content }: Facts,
+  qmp: QmpSession,
+): Promise<DiskRemoveFacts["strayFdsets"]> {
+  const strays = straysOf(qemu, content.runtime)
+    .filter(({ has, kind }) => has === "backend" && kind === "disk");
+  if (strays.length === 0) return undefined;
+  const { nodes, fds } = await askAll(qmp, {
+    nodes: NAMED_NODES,
+    fds: FDSET_FDS,
+  });
+  return new Map(strays.flatMap(({ id }): [string, number][] => {
+    const file = nodes.find(({ name }) => name === id)?.file ?? "";
+    const set = fdsetIn(file);
+    const isFull = set !== undefined && (fds.get(set) ?? []).length > 0;
+    return isFull ? [[id, set]] : [];
+  }));
 }
 
 /** Adds what removing a disk depends on. */
@@ -189,5 +231,10 @@ export async function readDiskRemoveFacts(
   const notGone = volume === undefined || isRecorded
     ? undefined
     : await whyNotGone(facts, volume, qmp);
-  return { ...facts, users: await readBlockUsers(facts, qmp), notGone };
+  return {
+    ...facts,
+    users: await readBlockUsers(facts, qmp),
+    strayFdsets: await readStrayFdsets(facts, qmp),
+    notGone,
+  };
 }

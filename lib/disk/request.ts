@@ -7,7 +7,7 @@
 import type { DiskSettings } from "../device/disk_settings.ts";
 import type { Via } from "../host/access_record.ts";
 import type { DiskFormat } from "../host/qcow2.ts";
-import type { GanetiObject, Plug } from "../plan/request.ts";
+import type { GanetiObject, Plug, Unrecorded } from "../plan/request.ts";
 import type { PropertyValues } from "../device/properties.ts";
 import type { IoLimits } from "../device/io_limits.ts";
 
@@ -72,8 +72,8 @@ export interface DiskRemove extends OneDisk {
   readonly kind: "disk-remove";
   /** `kept`: the disk the VM was started from is refused. */
   readonly bootDisk: "kept" | "forced";
-  /** `forced`: also one that no entry records. @default "kept" */
-  readonly unrecorded?: "kept" | "forced" | undefined;
+  /** Whether one goes that no entry records. @default "kept" */
+  readonly unrecorded?: Unrecorded | undefined;
   /** Only from a master, which destroys it if there is nothing to do. */
   readonly volume?: Volume | undefined;
 }

@@ -111,8 +111,7 @@ export function planNicRemove(
       ...NIC.giveBack(facts.own, chosen.key),
       ...nicFilesStep(facts, (taps) => taps.toSpliced(chosen.entry.index, 1)),
     ],
-    strayBackend: request.unrecorded === "forced"
-      ? (id) => strayNicSteps(facts, id)
-      : undefined,
+    unrecorded: request.unrecorded,
+    strayBackend: (id) => strayNicSteps(facts, id),
   });
 }

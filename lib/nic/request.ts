@@ -7,7 +7,7 @@
 import type { Network } from "../device/netinfo.ts";
 import type { Nic } from "../device/nic.ts";
 import type { NicMode } from "../host/network_words.ts";
-import type { GanetiObject, Plug } from "../plan/request.ts";
+import type { GanetiObject, Plug, Unrecorded } from "../plan/request.ts";
 
 /** A Ganeti network as a user names it. */
 export interface NetworkWish {
@@ -69,8 +69,8 @@ export interface NicModify extends ThatNic, Accepted {
 /** Take a NIC out. */
 export interface NicRemove extends ThatNic {
   readonly kind: "nic-remove";
-  /** `forced`: also one that no entry records. @default "kept" */
-  readonly unrecorded?: "kept" | "forced" | undefined;
+  /** Whether one goes that no entry records. @default "kept" */
+  readonly unrecorded?: Unrecorded | undefined;
 }
 
 /** What a new NIC is to be; what is undefined is left to the hvparams. */

@@ -36,6 +36,7 @@ import {
   refuseTakenName,
 } from "./requirements.ts";
 import { command, qmpStep, stateSteps } from "./steps.ts";
+import { refuseLeftover } from "./strays.ts";
 import { commandLine } from "../state/instance.ts";
 import { absentDifference } from "./compare_entry.ts";
 
@@ -250,6 +251,7 @@ export function identityAt<P extends Place>(
   const place = placeFor();
   const scheme = request.idScheme ?? preferredScheme(runtime, word);
   const id = deviceId(scheme, word, { uuid, ...idPlaceOf(place) });
+  refuseLeftover(facts, id);
   refuseTakenId(facts, id);
   return { id, uuid, name, place };
 }

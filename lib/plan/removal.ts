@@ -19,8 +19,9 @@ import { forgetSteps } from "./give_back.ts";
 import type { EntryKind, Kind, KindName, OwnKind } from "./kind.ts";
 import { isEntry, keyOf, noteFor, type Stray } from "./recorded.ts";
 import { refuseFixedBus, refuseImpossible } from "./requirements.ts";
+import type { Unrecorded } from "./request.ts";
 import { stateSteps } from "./steps.ts";
-import { straysOfKind, strayView } from "./strays.ts";
+import { refuseLeftover, straysOfKind, strayView } from "./strays.ts";
 import { commandLine } from "../state/instance.ts";
 
 /** A device that can be found in QEMU: its record tells its id. */
@@ -148,6 +149,7 @@ function chooseRemoval<E extends RecordedDevice>(
         `to see its devices, run: ${commandLine(paths, "list", paths.name)}`,
       );
     }
+    refuseLeftover(facts, left);
     const { kind: word } = parseDeviceId(left) ?? { kind: kind.word };
     throw refuse(
       `QEMU has ${left}, but the runtime file does not record it`,
@@ -157,9 +159,11 @@ function chooseRemoval<E extends RecordedDevice>(
     );
   }
   more.checkGone?.();
-  const { name: instance } = facts.paths;
-  const nothing = { title: word, device: null, steps: [] };
-  return planOf({ action: "remove", instance, ...nothing });
+  return nothingTo(facts, word);
+}
+
+function nothingTo({ paths: { name: instance } }: Facts, title: string): Plan {
+  return planOf({ action: "remove", instance, title, device: null, steps: [] });
 }
 
 /**
@@ -207,8 +211,10 @@ export interface Removal<E extends RecordedDevice> {
   readonly check?: (chosen: Removable<E>) => void;
   /** The steps between the guest and the runtime file. */
   readonly backend: (chosen: Removable<E>) => readonly Step[];
-  /** The same for what no entry records; undefined: it is refused. */
-  readonly strayBackend?: ((id: string) => readonly Step[]) | undefined;
+  /** Whether what no entry records goes, too. @default "kept" */
+  readonly unrecorded?: Unrecorded | undefined;
+  /** The steps for that, between the guest and the record. */
+  readonly strayBackend: (id: string) => readonly Step[];
 }
 
 /**
@@ -222,12 +228,16 @@ export function planRemoval<E extends RecordedDevice>(
   removal: Removal<E>,
 ): Plan {
   refuseImpossible(facts, removal.needs);
-  const { kind, word, strayBackend } = removal;
-  const stray = strayBackend && findStray(facts, kind, word);
-  if (stray !== undefined) {
-    const backend = strayBackend?.(stray.id) ?? [];
+  const { kind, word, unrecorded = "kept", strayBackend } = removal;
+  const stray = findStray(facts, kind, word);
+  const goes = unrecorded === "forced" ||
+    (unrecorded === "leftover" && stray?.has === "backend");
+  if (stray !== undefined && goes) {
+    const backend = strayBackend(stray.id);
     return planStray(facts, stray, { kind, backend });
   }
+  // Somebody has recorded or plugged it since: it stays.
+  if (unrecorded === "leftover") return nothingTo(facts, word);
   const chosen = chooseRemoval(facts, removal);
   if (!("entry" in chosen)) return chosen;
   removal.check?.(chosen);

@@ -25,6 +25,12 @@ export interface GanetiObject {
   readonly hvparams?: string | undefined;
 }
 
+/**
+ * Whether a removal takes out what no entry records: nothing; all that the word
+ * means; or only a backend that no device uses, and never a device.
+ */
+export type Unrecorded = "kept" | "forced" | "leftover";
+
 /** What adding a disk and adding a NIC have in common. */
 export interface Plug {
   /** Checked: it becomes part of paths. */

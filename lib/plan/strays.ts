@@ -9,6 +9,8 @@ import { belongsTo, parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
+import { HotplugError } from "../errors.ts";
+import { commandLine } from "../state/instance.ts";
 import {
   devicesOf,
   type RecordedDevice,
@@ -118,6 +120,28 @@ export function allStrays(
 
 function idsOf(devices: readonly RecordedDevice[]): ReadonlySet<string> {
   return new Set(devices.flatMap(({ hvinfo: { id } }) => id ?? []));
+}
+
+/**
+ * Refuses what a backend of the same id stands in the way of: an addition that
+ * failed left it, and no device uses it (SPEC 10.1, item 9).
+ *
+ * @throws {HotplugError} `leftover`
+ */
+export function refuseLeftover(
+  { qemu, content, paths }: Pick<Facts, "qemu" | "content" | "paths">,
+  id: string,
+): void {
+  const stray = straysOf(qemu, content.runtime)
+    .find((one) => one.id === id && one.has === "backend");
+  if (stray === undefined) return;
+  const what = stray.kind === "disk" ? "block node" : "network backend";
+  const repair = commandLine(paths, "repair", paths.name);
+  throw new HotplugError(
+    "leftover",
+    `QEMU still has ${what} ${id}, which no device uses and the runtime file does not record`,
+    { hint: `to remove it, run: ${repair}` },
+  );
 }
 
 /** How a caller is told of one; `blank` is its kind's. */

@@ -47,6 +47,12 @@ export const FDSET_FDS: Query<Map<number, number[]>> = {
     ),
 };
 
+/** The fd set that a node's file name means; undefined: none. */
+export function fdsetIn(file: string): number | undefined {
+  const set = /^\/dev\/fdset\/(\d+)$/.exec(file)?.[1];
+  return set === undefined ? undefined : Number(set);
+}
+
 /** A block job: `BlockJobInfo` of qapi/block-core.json. */
 export interface BlockJob {
   /** `device` on the wire. */

@@ -9,7 +9,7 @@ import type { IdentityMend, Request } from "../operation/request.ts";
 import { instancePaths } from "../state/instance.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
 import type { Answer, Call } from "../commands/answer.ts";
-import { carryOut } from "../commands/change.ts";
+import { type Carried, carryOut } from "../commands/change.ts";
 import { check } from "../commands/check.ts";
 import { reachOf } from "../commands/requests.ts";
 import {
@@ -127,6 +127,44 @@ async function correctUuid(
   besides.warnings.push(remark("uuid-corrected", message));
 }
 
+/** What takes away the backend that a failed addition of Ganeti's left. */
+function leftoverRemoval(
+  { list, instance, uuid }: IdentityMend,
+): Request {
+  const about = { instance, device: uuid, unrecorded: "leftover" } as const;
+  return list === "disks"
+    ? { kind: "disk-remove", bootDisk: "kept", ...about }
+    : { kind: "nic-remove", ...about };
+}
+
+/**
+ * Carries out a request. Where a backend of the device's id stands in the way
+ * that no device uses, it goes first: Ganeti takes nothing back that fails
+ * (SPEC 10.1, item 9), and a master that asks again means the same device.
+ */
+async function carryOutClean(
+  request: Request,
+  { identity, call, besides }: {
+    readonly identity: IdentityMend;
+    readonly call: Call;
+    readonly besides: Besides;
+  },
+): Promise<Carried> {
+  try {
+    return await carryOut(request, call);
+  } catch (error) {
+    if (!isFailure(error, "leftover")) throw error;
+    const { changed } = await besides.carryOut(leftoverRemoval(identity));
+    if (!changed) throw error;
+    // What was settled before that refusal stays told.
+    besides.settled.unshift(...error.settled);
+    const message =
+      "a failed addition had left a backend of the device in QEMU: it was removed";
+    besides.warnings.push(remark("leftover-removed", message));
+    return await carryOut(request, call);
+  }
+}
+
 /**
  * Carries out a request between two checks of the links: Ganeti may have given
  * a new disk another disk's link, and a removed disk gives up its place.
@@ -144,7 +182,8 @@ export async function changeAsGaneti(
     await correctUuid(identity, call, besides);
     const isRemoval = request.kind === "disk-remove";
     if (!isRemoval) await mendLinks(instance, besides);
-    const { outcome, answer } = await carryOut(request, call);
+    const about = { identity, call, besides };
+    const { outcome, answer } = await carryOutClean(request, about);
     const order = instance.order.filter((uuid) =>
       !isRemoval || uuid !== request.device
     );

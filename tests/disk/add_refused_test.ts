@@ -78,12 +78,15 @@ Deno.test("planDiskAdd() refuses a recorded disk that QEMU does not have", () =>
 
 Deno.test("planDiskAdd() refuses an id QEMU has already", () => {
   const holders = [
-    { deviceIds: new Set([NEW_ID]) },
-    { nodeNames: new Set([NEW_ID]) },
-    { netdevs: new Map([[NEW_ID, { tap: undefined, queues: 1 }]]) },
-  ];
-  for (const qemu of holders) {
-    const error = refused("duplicate", {}, { qemu });
+    ["duplicate", { deviceIds: new Set([NEW_ID]) }],
+    // What no device uses, repair removes.
+    ["leftover", { nodeNames: new Set([NEW_ID]) }],
+    ["leftover", {
+      netdevs: new Map([[NEW_ID, { tap: undefined, queues: 1 }]]),
+    }],
+  ] as const;
+  for (const [code, qemu] of holders) {
+    const error = refused(code, {}, { qemu });
     assertStringIncludes(error.message, NEW_ID);
   }
 });

@@ -418,10 +418,35 @@ Deno.test("planDiskRemove() refuses what only QEMU has", () => {
   for (const { id, word } of cases) {
     for (const key of ["deviceIds", "nodeNames"] as const) {
       const qemu = { [key]: new Set([id]) };
-      const error = refused("refused", word, { ...TWO_DISKS, qemu });
+      const code = key === "deviceIds" ? "refused" : "leftover";
+      const error = refused(code, word, { ...TWO_DISKS, qemu });
       assertStringIncludes(error.message, id);
     }
   }
+});
+
+Deno.test("planDiskRemove() of a leftover takes out no device", () => {
+  const id = "disk-932df160-7a22-4067";
+  const made = (
+    device: string,
+    key: "deviceIds" | "nodeNames",
+    set?: number,
+  ) => {
+    const given = facts({ ...TWO_DISKS, qemu: { [key]: new Set([id]) } });
+    const strayFdsets = new Map(set === undefined ? [] : [[id, set]]);
+    const plan = planDiskRemove(
+      request(device, { unrecorded: "leftover" }),
+      { ...given, strayFdsets },
+    );
+    return plan.steps.length === 0 ? [] : stepNames(plan);
+  };
+  assertEquals(made(NEW_UUID, "nodeNames"), ["blockdev-del"]);
+  // Whoever failed left the file open, too.
+  const both = ["blockdev-del", "remove-fd"];
+  assertEquals(made(NEW_UUID, "nodeNames", 3), both);
+  assertEquals(made(NEW_UUID, "deviceIds"), []);
+  // It was recorded since.
+  assertEquals(made(uuidOf("disk", 0), "nodeNames"), []);
 });
 
 Deno.test("planDiskRemove() takes a uuid in capitals for the same", () => {

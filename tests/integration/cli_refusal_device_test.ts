@@ -40,19 +40,27 @@ Deno.test("--slot that is taken is refused, by record or by QEMU", async () => {
   }
 });
 
-Deno.test("an id that QEMU has and the file does not is a duplicate", async () => {
-  const left: ((vm: Instance) => void)[] = [
-    ({ peer: { model } }) => model.nodes.set(NEW_DISK, 0),
-    ({ peer: { model } }) =>
-      model.devices.set(NEW_DISK, { id: NEW_DISK, driver: "x", slot: 30 }),
+Deno.test("an id that QEMU has and the file does not is not used twice", async () => {
+  const left: [string, string, (vm: Instance) => void][] = [
+    [
+      "leftover",
+      "leftover",
+      ({ peer: { model } }) => model.nodes.set(NEW_DISK, 0),
+    ],
+    [
+      "duplicate",
+      "refused",
+      ({ peer: { model } }) =>
+        model.devices.set(NEW_DISK, { id: NEW_DISK, driver: "x", slot: 30 }),
+    ],
   ];
-  for (const make of left) {
+  for (const [code, kept, make] of left) {
     await using vm = new Instance();
     make(vm);
     const words = ["disk", "add", NAME, vm.image(), "--uuid", NEW];
-    await refused(vm, words, [3, "duplicate"]);
+    await refused(vm, words, [3, code]);
     for (const word of [NEW, NEW_DISK]) {
-      await refused(vm, ["disk", "remove", NAME, word], [3, "refused"]);
+      await refused(vm, ["disk", "remove", NAME, word], [3, kept]);
     }
   }
 });

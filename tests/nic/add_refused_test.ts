@@ -57,7 +57,7 @@ Deno.test("planNicAdd() refuses a MAC of this node's instances", () => {
 
 Deno.test("planNicAdd() refuses an id QEMU has already", () => {
   const netdevs = new Map([[NEW_ID, { tap: "tap7", queues: 1 }]]);
-  const error = refused("duplicate", {}, { qemu: { netdevs } });
+  const error = refused("leftover", {}, { qemu: { netdevs } });
   assertStringIncludes(error.message, "network backend");
 });
 

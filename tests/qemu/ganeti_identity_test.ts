@@ -3,6 +3,7 @@
  * what was recorded with another uuid, and what is not ours to touch.
  */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { until } from "../../tools/guest/deadline.ts";
 import { host } from "../lab/each_release.ts";
 import {
   assemble,
@@ -113,6 +114,62 @@ besideGaneti(
     const [gone] = await theirRemoval(node, remove, add);
     const [out] = await noded.call("hotplug_device", unplug);
     assertEquals([gone, out], [true, true]);
+    assertEquals(await state(vm), before);
+  },
+);
+
+besideGaneti(
+  "hotadd and hotremove clear what a failed addition of Ganeti's left",
+  async (node) => {
+    const { vm, noded, ours } = node;
+    const { before, add, plug, remove, unplug } = await diskAndNic(node);
+    // Ganeti does not look whether its slot is free.
+    const rng = { driver: "virtio-rng-pci", id: "rng", bus: "pci.0" };
+    await vm.qmp.execute("device_add", { ...rng, addr: "0xc" });
+    const theirs = async (params: readonly unknown[]) => {
+      const [done, text] = await noded.call("hotplug_device", params);
+      assertEquals(done, false);
+      assertMatch(text, /slot 12 function 0/);
+    };
+    const left = async () => {
+      const nodes = await vm.qmp.execute("query-named-block-nodes");
+      const [ids] = [(nodes as Doc[]).map((one) => one["node-name"])];
+      return ids.filter((one: string) => one.startsWith("disk-")).length;
+    };
+    await theirs(add);
+    await theirs(plug);
+    assertEquals(await left(), 1);
+    // For a person it is a matter of repair.
+    const person = ["disk", "add", NAME, "/dev/null", "--uuid", DISK];
+    const source = (add[4] as string[])[0] ?? "";
+    const refused = await tool(vm, ...person.with(3, source));
+    assertEquals([refused.status, refused.json.error.code], [3, "leftover"]);
+    assertMatch(refused.json.error.hint, /kvm-hotplug repair/);
+    for (const params of [add, plug]) {
+      assertEquals(await ours(params), [true, null]);
+    }
+    const { status, json } = await tool(vm, "list", NAME);
+    assertEquals(
+      [status, json.devices.slice(0, 2).map((one: Doc) => one.status)],
+      [0, ["ok", "ok"]],
+    );
+    await vm.waitGuest(`grep -q ${DISK} /dev/vda`);
+    for (const params of [remove, unplug]) {
+      assertEquals((await ours(params))[0], true);
+    }
+    // Given up after the failure: what is left goes.
+    await theirs(add);
+    await theirs(plug);
+    for (const params of [remove, unplug]) {
+      assertEquals(await ours(params), [true, null]);
+    }
+    assertEquals(await left(), 0);
+    await vm.qmp.execute("device_del", { id: "rng" });
+    await until(async () => {
+      const path = "/machine/peripheral";
+      const all = await vm.qmp.execute("qom-list", { path }) as Doc[];
+      return all.some(({ name }) => name === "rng") ? undefined : true;
+    }, { timeoutMs: 30_000, what: "end of rng" });
     assertEquals(await state(vm), before);
   },
 );
@@ -273,6 +330,7 @@ besideGaneti(
     // As another program may have it, and as no device is.
     Object.assign(runtime[3][0][0].hvinfo, { serial: "S1", "x-none": 1 });
     await Deno.writeTextFile(vm.runtimePath, JSON.stringify(runtime));
+    await vm.waitGuest(`grep -qi ${MAC} /sys/class/net/*/address`);
     // It keeps the keys, and gives the card none of them (SPEC 13).
     const other = { ...nic, mac: "aa:00:00:00:99:01" };
     const modify = [instance, "hotmod", "nic", other, null, 0];

@@ -132,7 +132,7 @@ function processFacts(
   };
 }
 
-/** A monitor that tells the properties that were compared. */
+/** A monitor that tells the properties that were compared, and no more. */
 function telling({ properties }: Compared): QmpSession {
   const answer = ({ execute, args = {} }: Command) => {
     const id = String(args.path).replace("/machine/peripheral/", "");
@@ -168,14 +168,15 @@ export function judged(spec: ComparisonSpec = {}): Judged {
     ...{ process, found },
     kinds: [DISK, NIC],
   });
+  const qmp = telling(given);
   return {
     given,
     differences: [...found, ...others],
     async plan(one) {
       if (one.mend?.word === PROPERTY) {
-        return await propertyPlan(given, one, telling(given));
+        return await propertyPlan(given, one, qmp);
       }
-      if (disks.includes(one)) return await diskMend(given, one, NOTHING_ASKED);
+      if (disks.includes(one)) return await diskMend(given, one, { qmp });
       return nics.includes(one)
         ? nicMend(given, one)
         : commonPlan(given.paths, one);
