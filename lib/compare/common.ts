@@ -117,7 +117,7 @@ function unrecorded(
 }
 
 const NOT_KEPT =
-  "adopt records only disks and NICs: stop and start the instance to make its runtime file correct";
+  "adopt does not record this device: stop and start the instance to make its runtime file correct";
 
 /** A machine type without a version stands for the newest of its kind. */
 function sameMachine(recorded: string, live: string): boolean {
