@@ -9,7 +9,7 @@ import { accessFor, findDriver, NO_SOURCE } from "../device/disk_driver.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import { propertiesThere } from "../device/properties.ts";
-import { LIMIT_NAMES, limitsIn } from "../device/io_limits.ts";
+import { LIMIT_NAMES, limitsIn, noLimit } from "../device/io_limits.ts";
 import type { Again } from "../plan/addition.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
@@ -70,7 +70,9 @@ export function diskOptions(
   const accessAsked = accessFor(findDriver(driverThere ?? ""), access);
   const { writeCache, properties = {}, place } = there;
   const { bus, scsiId } = twin.hvinfo;
-  const none = Object.fromEntries(LIMIT_NAMES.map((name) => [name, 0]));
+  const none = Object.fromEntries(
+    LIMIT_NAMES.map((name) => [name, noLimit(name)]),
+  );
   return {
     asked: {
       SOURCE: request.source,

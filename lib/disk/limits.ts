@@ -18,12 +18,14 @@ import {
   refuseMissingCommands,
 } from "../plan/requirements.ts";
 import {
+  exclusiveFault,
   type IoLimits,
   isLimited,
   LIMIT_NAMES,
   limitsFault,
   limitsIn,
   mergeLimits,
+  noLimit,
   sameLimits,
 } from "../device/io_limits.ts";
 import { defined } from "../state/defined.ts";
@@ -45,6 +47,9 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   const fault = limitsFault(limits);
   if (fault === undefined) return limits;
   const both = fault.startsWith("bps") ? "bps" : "iops";
+  if (exclusiveFault(limits) === undefined) {
+    throw refuse(`Cannot set these limits: ${fault}`);
+  }
   throw refuse(
     `Cannot set these limits: ${fault}`,
     `remove the old limit with --${both} 0, or with --${both}-read 0 --${both}-write 0`,
@@ -54,7 +59,7 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
 /** The words of `disk set` that bring a disk from these limits to others. */
 export function limitWords(from: IoLimits, to: IoLimits): string[] {
   return LIMIT_NAMES.filter((name) => from[name] !== to[name])
-    .flatMap((name) => [`--${name}`, String(to[name] ?? 0)]);
+    .flatMap((name) => [`--${name}`, String(to[name] ?? noLimit(name))]);
 }
 
 /** The step that notes what is different; none if all is noted so. */

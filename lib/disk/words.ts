@@ -16,11 +16,15 @@ import {
 } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import {
+  exclusiveFault,
   type IoLimits,
   LIMIT_NAMES,
   type LimitName,
   limitsFault,
+  limitUnit,
   MAX_LIMIT,
+  RATE_NAMES,
+  type RateName,
 } from "../device/io_limits.ts";
 import { isUri, uriNode } from "../device/storage_uri.ts";
 import { isFailure, unsupported, usage } from "../errors.ts";
@@ -85,13 +89,20 @@ function diskSettings(invocation: Invocation): Partial<DiskSettings> {
   });
 }
 
-/** The limits among the options, undefined if there are none. */
-function limitsOf(invocation: Invocation): IoLimits | undefined {
+/**
+ * The limits among the options, undefined if there are none.
+ *
+ * @param faultOf what is wrong with them, whatever the disk has
+ */
+function limitsOf(
+  invocation: Invocation,
+  faultOf: (limits: IoLimits) => string | undefined,
+): IoLimits | undefined {
   const limits: IoLimits = defined(Object.fromEntries(
     LIMIT_OPTIONS.map((one) => [one.name, amount(invocation, one)]),
   ));
   if (Object.keys(limits).length === 0) return undefined;
-  const fault = limitsFault(limits);
+  const fault = faultOf(limits);
   if (fault === undefined) return limits;
   throw usage(`Cannot set these limits: ${fault}`);
 }
@@ -115,7 +126,7 @@ function diskAdd(
     controller: choice(invocation, "controller", CONTROLLERS),
     format: choice(invocation, "format", FORMATS),
     allowBacking: option(invocation, "allow-backing", path),
-    limits: limitsOf(invocation),
+    limits: limitsOf(invocation, limitsFault),
     migratable: migratableOf(invocation),
   };
   if (source === NO_SOURCE) return { kind: "disk-add-empty", ...rest };
@@ -142,7 +153,7 @@ function diskSet(
   invocation: Invocation,
   about: OneDisk,
 ): DiskSet | MediumSet {
-  const limits = limitsOf(invocation);
+  const limits = limitsOf(invocation, exclusiveFault);
   // `none` is no file: `./none` is.
   const medium = orNone(invocation, "medium", path);
   if (limits !== undefined && medium !== undefined) {
@@ -165,7 +176,7 @@ function diskSet(
   return { kind: "disk-set", ...about, limits: limits ?? {} };
 }
 
-const LIMIT_HELP: Readonly<Record<LimitName, string>> = {
+const RATE_HELP: Readonly<Record<RateName, string>> = {
   "iops": "I/O operations per second; 0: no limit",
   "iops-read": "read operations per second",
   "iops-write": "write operations per second",
@@ -174,19 +185,41 @@ const LIMIT_HELP: Readonly<Record<LimitName, string>> = {
   "bps-write": "bytes written per second",
 };
 
-const LIMIT_OPTIONS: readonly AmountOption[] = LIMIT_NAMES.map((name) =>
-  name.startsWith("bps")
-    ? amountOption(
-      { unit: "bytes", min: 0, max: MAX_LIMIT },
-      `${name} SIZE`,
-      LIMIT_HELP[name],
-    )
-    : amountOption(
-      { unit: "number", min: 0, max: 999_999_999 },
-      `${name} N`,
-      LIMIT_HELP[name],
-    )
-);
+function limitHelp(name: LimitName): string {
+  if (name === "iops-size") {
+    return "bytes of one operation; a larger one counts as several";
+  }
+  const rate = RATE_NAMES.find((one) => one === name);
+  if (rate !== undefined) return RATE_HELP[rate];
+  const [, of = "", end] = /^(.*?)-max(-length)?$/.exec(name) ?? [];
+  return end === undefined
+    ? `the higher limit of a burst, above --${of}`
+    : `longest burst at --${of}-max, in whole seconds`;
+}
+
+/** Longest burst, a day. */
+const MAX_BURST_SECONDS = 86_400;
+
+function limitOption(name: LimitName): AmountOption {
+  const help = limitHelp(name);
+  switch (limitUnit(name)) {
+    case "bytes": {
+      const amount = { unit: "bytes", min: 0, max: MAX_LIMIT } as const;
+      return amountOption(amount, `${name} SIZE`, help);
+    }
+    case "number": {
+      const amount = { unit: "number", min: 0, max: 999_999_999 } as const;
+      return amountOption(amount, `${name} N`, help);
+    }
+    default: {
+      const bounds = { min: 1, max: MAX_BURST_SECONDS };
+      const amount = { unit: "number", ...bounds } as const;
+      return amountOption(amount, `${name} S`, help, "1");
+    }
+  }
+}
+
+const LIMIT_OPTIONS: readonly AmountOption[] = LIMIT_NAMES.map(limitOption);
 
 /** A setting that a hvparam gives to every disk. */
 function setting(name: string, choices: readonly string[]): OptionSpec {

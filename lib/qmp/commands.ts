@@ -9,13 +9,22 @@ import type { Json } from "./message.ts";
 import type { Query } from "./query.ts";
 import { list, object, type Size, size, text, whole } from "./reading.ts";
 
-/**
- * QEMU's names of the limits of a disk, in `block_set_io_throttle` and in
- * `query-block`: for both directions together, or for one.
- */
-export const THROTTLES = [
+const RATES = [
   ...["iops", "iops_rd", "iops_wr"] as const,
   ...["bps", "bps_rd", "bps_wr"] as const,
+] as const;
+
+/**
+ * QEMU's names of the limits of a disk, in `block_set_io_throttle` and in
+ * `query-block`: of both directions together, or of one; of each a maximum for
+ * bursts and the seconds that a burst may last; the bytes that count as one
+ * operation.
+ */
+export const THROTTLES = [
+  ...RATES,
+  ...RATES.map((rate) => `${rate}_max` as const),
+  ...RATES.map((rate) => `${rate}_max_length` as const),
+  "iops_size",
 ] as const;
 /** One of {@linkcode THROTTLES}. */
 export type Throttle = typeof THROTTLES[number];

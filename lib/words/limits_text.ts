@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type IoLimits, LIMIT_NAMES } from "../device/io_limits.ts";
+import { type IoLimits, LIMIT_NAMES, limitUnit } from "../device/io_limits.ts";
 import { typedSize } from "./text.ts";
 
 /** Limits in the form that a person types: `iops 100, bps-read 1M`. */
@@ -12,7 +12,7 @@ export function limitsText(limits: IoLimits): string {
   const parts = LIMIT_NAMES.flatMap((name) => {
     const { [name]: value } = limits;
     if (value === undefined) return [];
-    return `${name} ${name.startsWith("bps") ? typedSize(value) : value}`;
+    return `${name} ${limitUnit(name) === "bytes" ? typedSize(value) : value}`;
   });
   return parts.join(", ") || "none";
 }

@@ -35,3 +35,48 @@ Deno.test("limitsFault() tells both directions from a single one", () => {
   assertEquals(typeof limitsFault({ iops: 5, "iops-write": 6 }), "string");
   assertEquals(typeof limitsFault({ bps: 5, "bps-read": 6 }), "string");
 });
+
+Deno.test("limitArguments() has bursts, and ends those that are not given", () => {
+  const limits = {
+    ...{ bps: 10, "bps-max": 20, "bps-max-length": 5 },
+    ...{ "iops-read": 3, "iops-size": 4096 },
+  };
+  const sent = limitArguments(limits);
+  assertEquals(sent, {
+    ...{ iops: 0, iops_rd: 3, iops_wr: 0, bps: 10, bps_rd: 0, bps_wr: 0 },
+    ...{ bps_max: 20, bps_max_length: 5, iops_size: 4096 },
+  });
+  const [backend] = BLOCK.read([{ inserted: sent }]);
+  assertEquals(limitsIn(backend ?? {}), limits);
+  // QEMU tells a second where none was given.
+  const told = { bps: 10, bps_max: 20, bps_max_length: 1 };
+  const [plain] = BLOCK.read([{ inserted: told }]);
+  assertEquals(limitsIn(plain ?? {}), { bps: 10, "bps-max": 20 });
+});
+
+Deno.test("mergeLimits() ends a burst with its rate", () => {
+  const now = {
+    ...{ iops: 5, "iops-max": 9, "iops-max-length": 3, "iops-size": 512 },
+    bps: 6,
+  };
+  assertEquals(mergeLimits(now, { iops: 0 }), { bps: 6 });
+  assertEquals(mergeLimits(now, { "iops-max": 0 }), {
+    ...{ iops: 5, bps: 6, "iops-size": 512 },
+  });
+});
+
+Deno.test("limitsFault() refuses a burst without its rate, or below it", () => {
+  const wrong = [
+    { "iops-max": 5 },
+    { iops: 5, "iops-max": 4 },
+    { iops: 5, "iops-max-length": 2 },
+    { bps: 5, "iops-size": 512 },
+    { iops: 5, "iops-max": 9, "iops-read-max": 9 },
+    { bps: 5, "bps-max": 1e14, "bps-max-length": 100 },
+  ];
+  for (const limits of wrong) {
+    assertEquals(typeof limitsFault(limits), "string", JSON.stringify(limits));
+  }
+  const right = { iops: 5, "iops-max": 5, "iops-max-length": 60 };
+  assertEquals(limitsFault(right), undefined);
+});

@@ -78,6 +78,33 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
     assertEquals(await live(vm), [200, 0, 0, 0, 0, 524288]);
   });
 
+  await t.step("a burst goes with its rate", async () => {
+    const burst = async () => {
+      const [{ inserted } = { inserted: {} }] = await vm.qmp.execute<
+        { inserted: Record<string, number> }[]
+      >("query-block");
+      const { iops_max, iops_max_length, iops_size } = inserted;
+      return [iops_max, iops_max_length, iops_size];
+    };
+    const { device } = await set(
+      ...["--iops-max", "900", "--iops-max-length", "5", "--iops-size", "4k"],
+    );
+    assertEquals(await burst(), [900, 5, 4096]);
+    const told = {
+      ...{ iops: 200, iops_max: 900, iops_max_length: 5, iops_size: 4096 },
+      bps_write: 524288,
+    };
+    assertEquals([device.limits, await listed(vm)], [told, told]);
+    assertEquals((await set("--iops-max", "900")).changed, false);
+    const words = ["disk", "set", vm.name, UUID];
+    const { status, json } = await tool(vm, ...words, "--iops-max", "100");
+    assertEquals([status, json.error.code], [3, "refused"]);
+    await set("--iops", "0");
+    assertEquals(await burst(), [undefined, undefined, undefined]);
+    await set("--iops", "200");
+    assertEquals(await live(vm), [200, 0, 0, 0, 0, 524288]);
+  });
+
   await t.step("without an option, disk set tells the limits", async () => {
     const { changed, device } = await set();
     assertEquals(changed, false);
