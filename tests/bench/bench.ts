@@ -4,7 +4,10 @@
  * call costs: system calls, QMP round trips, bytes. Or all of it but the memory
  * against another executable of the tool.
  *
- *     deno task bench [--rounds N] [--against FILE]
+ *     deno task bench [--rounds N] [--against FILE | --peers]
+ *
+ * With --peers only the comparison with other programs and the list of a
+ * thousand instances are made, which are parts of the whole bench, too.
  *
  * Prints Markdown. A missed target is shown, not punished: exit status 0.
  *
@@ -32,6 +35,8 @@ import {
 } from "./cost_table.ts";
 import { measurePair, type Pair } from "./pair.ts";
 import { peakOf } from "./peak.ts";
+import { PEER_LEGEND, peerTables, thousandTable } from "./peer_table.ts";
+import { measurePeers } from "./peers.ts";
 import { runRounds } from "./rounds.ts";
 import {
   type Programs,
@@ -40,6 +45,7 @@ import {
   startSetting,
 } from "./setting.ts";
 import { measureCrowd } from "./twentieth.ts";
+import { measureThousand } from "./thousand.ts";
 import { legend, type Peaks, tableOf } from "./table.ts";
 
 const DEFAULT_ROUNDS = 15;
@@ -50,6 +56,7 @@ interface Options {
   readonly rounds: number;
   /** Another executable of the tool, resolved. */
   readonly against: string | undefined;
+  readonly only: "peers" | "all";
 }
 
 function say(line: string): void {
@@ -69,10 +76,11 @@ function resolved(file: string): string {
 function readOptions(args: string[]): Options {
   const parsed: Record<string, unknown> = parseArgs(args, {
     string: ["rounds", "against"],
+    boolean: ["peers"],
     default: { rounds: String(DEFAULT_ROUNDS) },
     unknown: (word: string) => {
       throw new TypeError(
-        `Cannot read ${word}: --rounds N and --against FILE are accepted`,
+        `Cannot read ${word}: --rounds N, --against FILE and --peers are accepted`,
       );
     },
   });
@@ -83,8 +91,9 @@ function readOptions(args: string[]): Options {
     );
   }
   const { against } = parsed;
-  if (against === undefined) return { rounds, against };
-  return { rounds, against: resolved(String(against)) };
+  const only = parsed.peers === true ? "peers" : "all";
+  if (against === undefined) return { rounds, against, only };
+  return { rounds, against: resolved(String(against)), only };
 }
 
 async function buildPrograms(folder: string): Promise<Programs> {
@@ -149,17 +158,38 @@ async function machine(): Promise<string> {
     } at the end.`;
 }
 
-/** The tool against QEMU itself. */
-async function runAlone(count: number, tools: Tools): Promise<string[]> {
+/** The tool beside others, and beside many instances. */
+async function measureOthers(
+  tools: Tools,
+  { programs, count }: { programs: Programs; count: number },
+): Promise<string[]> {
+  const [release] = tools.qemus;
+  if (release === undefined) return [];
+  say(`peers: ${count} rounds`);
+  const rounds = await measurePeers(release, { tools, programs, count });
+  say(`a thousand instances: ${count} rounds`);
+  await using place = await startPlace(release, tools);
+  const thousand = await measureThousand(place.vm, programs.tool, count);
+  const tables = [peerTables(release.name, rounds), thousandTable(thousand)];
+  return [...tables, PEER_LEGEND];
+}
+
+/** The tool against QEMU itself, and beside others. */
+async function runAlone(
+  { rounds: count, only }: Options,
+  tools: Tools,
+): Promise<string[]> {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-bench-" });
   try {
     say("build the tool and the one-line program");
     const programs = await buildPrograms(folder);
+    const others = await measureOthers(tools, { programs, count });
+    if (only === "peers") return others;
     const tables: string[] = [];
     for (const release of tools.qemus) {
       tables.push(await measure(release, { tools, programs, count }));
     }
-    return [...tables, legend(count), COST_LEGEND];
+    return [...tables, legend(count), COST_LEGEND, ...others];
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -207,10 +237,11 @@ async function runPair(
   }
 }
 
-async function main({ rounds, against: other }: Options): Promise<void> {
+async function main(options: Options): Promise<void> {
+  const { rounds, against: other } = options;
   const tools = await testTools();
   const parts = other === undefined
-    ? await runAlone(rounds, tools)
+    ? await runAlone(options, tools)
     : await runPair(rounds, { tools, other });
   console.log([...parts, await machine()].join("\n\n"));
 }

@@ -116,10 +116,15 @@ export async function settle(vm: Vm, call: AnyCall | RpcCall): Promise<void> {
 }
 
 /** Milliseconds of a whole process, from before its fork to after its exit. */
-export function timeProcess(program: string, args: string[]): number {
+export function timeProcess(
+  program: string,
+  args: string[],
+  env: Readonly<Record<string, string>> = {},
+): number {
   const begin = performance.now();
   const { code } = new Deno.Command(program, {
     args,
+    env,
     stdin: "null",
     stdout: "null",
     stderr: "inherit",

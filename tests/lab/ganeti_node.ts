@@ -49,10 +49,22 @@ export interface Node {
   readonly disk: (uuid: string, index: number) => Promise<Doc>;
 }
 
-async function withNode(body: (node: Node) => Promise<void>) {
+/**
+ * Has a node for a while; none where there is no Ganeti.
+ *
+ * @param options.on where its files are, on a node of production on a tmpfs.
+ * @default where temporary files are
+ */
+export async function withGanetiNode(
+  body: (node: Node) => Promise<void>,
+  options: { readonly on?: "tmpfs" } = {},
+): Promise<void> {
   const [release] = tools.qemus;
   if (ganeti === undefined || release === undefined) return;
   const folder = await Deno.makeTempDir({ prefix: "kh-" });
+  if (options.on === "tmpfs") {
+    await host("mount", "-t", "tmpfs", "tmpfs", folder);
+  }
   const root = `${folder}/node1`;
   const bridge = `kh-g${Deno.pid % 100_000}`;
   await host("ip", "link", "add", bridge, "type", "bridge");
@@ -97,6 +109,7 @@ async function withNode(body: (node: Node) => Promise<void>) {
     });
   } finally {
     await host("ip", "link", "del", bridge);
+    if (options.on === "tmpfs") await host("umount", folder);
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -147,7 +160,7 @@ export function besideGaneti(
   title: string,
   body: (node: Node) => Promise<void>,
 ): void {
-  Deno.test({ ...unless(leftOut, title), fn: () => withNode(body) });
+  Deno.test({ ...unless(leftOut, title), fn: () => withGanetiNode(body) });
 }
 
 /** A disk and a NIC as a master has them, and its requests for both. */

@@ -12,6 +12,7 @@ const PARTS = {
   GANETI: "Ganeti",
   DEBIAN11: "a Debian 11 root",
   AARCH64: "Deno for aarch64",
+  LIBVIRT: "libvirt",
 } as const;
 
 /** A part that may be left out. */
