@@ -91,7 +91,7 @@ Deno.test("waitingLine() of a trace is a line each five seconds", () => {
   assertEquals(times(), []);
   told(wait(9_999));
   assertEquals(times(), [at(10)]);
-  told(wait(1));
+  told(wait(0));
   told(wait(5000));
   told(wait(5001));
   assertEquals(times(), [at(0), at(5)]);
