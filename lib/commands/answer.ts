@@ -1,5 +1,5 @@
 /**
- * What a command is given and what it answers.
+ * The input of a command and its answer.
  *
  * @module
  */
@@ -8,37 +8,37 @@ import { HotplugError, type Remark } from "../errors.ts";
 import type { Invocation } from "../words/options.ts";
 import type { Trace } from "./trace.ts";
 
-/** What a command line needs of the process it runs in. */
+/** The parts of its process that a command line needs. */
 export interface Terminal {
   /** The words after the program's name. */
   readonly args: readonly string[];
   /** Undefined for a variable that is not set. */
   readonly env: (name: string) => string | undefined;
-  /** Ends waiting at once: a signal came. */
+  /** Ends each wait at once: a signal came. */
   readonly signal: AbortSignal;
   /**
-   * Writes to stdout; the text brings its line break.
+   * Writes to stdout; the text includes its line break.
    *
    * @throws if it cannot be written
    */
   readonly out: (text: string) => void;
-  /** Whether a person sees stdout. */
+  /** Whether stdout is a terminal. */
   readonly stdoutIsTerminal: boolean;
-  /** Likewise stderr. */
+  /** Whether stderr is a terminal. */
   readonly stderrIsTerminal: boolean;
-  /** Of the terminal that stdout or stderr is. @default neither is one */
+  /** Width of the terminal of stdout or stderr. @default neither is one */
   readonly columns?: number | undefined;
   /** All of stdin, to its end. */
   readonly readInput: () => string;
-  /** Likewise to stderr. */
+  /** Writes to stderr; the text includes its line break. */
   readonly err: (text: string) => void;
-  /** For a command that goes on for long. @default there are none */
+  /** For a command that runs for a long time. @default there are none */
   readonly streams?: () => Streams;
 }
 
-/** Standard input and output of a command that goes on for long. */
+/** Standard input and output of a command that runs for a long time. */
 export interface Streams {
-  /** Read from when it is needed. */
+  /** Read only when input is needed. */
   readonly input: ReadableStream<Uint8Array>;
   /**
    * Does not stop the program while its reader is slow.
@@ -48,71 +48,74 @@ export interface Streams {
   readonly write: (text: string) => Promise<"written" | "gone">;
 }
 
-/** What is said to a program; {@link ./document.ts} finishes it. */
+/** A document for a program; {@link ./document.ts} completes it. */
 export type Document = Readonly<Record<string, unknown>>;
 
-/** What a command says. */
+/** The answer of a command. */
 export interface Answer {
   /** Lines for a person. */
   readonly text: readonly string[];
-  /** Indexes of the lines to look at first. @default none */
+  /** Indexes of the most important lines. @default none */
   readonly alerts?: readonly number[];
-  /** The same for a program. */
+  /** The same answer for a program. */
   readonly document: Document;
   /**
-   * Both are shown to the letter, their secrets, too: they are to be used, and
-   * would be of no use otherwise. @default secrets are hidden
+   * Both are shown to the letter, with their secrets, because a person needs
+   * these. @default secrets are hidden
    */
   readonly isVerbatim?: boolean;
   /** For stderr, and for programs. @default none */
   readonly warnings?: readonly Remark[];
-  /** For stderr alone: the document has them. @default none */
+  /** For stderr alone: the document contains them already. @default none */
   readonly settled?: readonly Remark[];
   /**
-   * Something may have been changed that the document does not tell as
-   * `changed`. @default nothing was
+   * Something may have been changed, but `changed` of the document does not say
+   * so. @default nothing was changed
    */
   readonly effect?: "possible";
-  /** Exit status of a question whose answer is a no. @default 0 */
+  /** Exit status of a question with the answer no. @default 0 */
   readonly status?: number;
-  /** Why it is not the whole answer, which makes its status. @default it is */
+  /**
+   * Why the answer is incomplete; it decides the status. @default it is
+   * complete
+   */
   readonly fault?: HotplugError;
 }
 
-/** One command line on its way. */
+/** One command line in progress. */
 export interface Call {
   /** Its words, parsed; no value is checked yet. */
   readonly invocation: Invocation;
   /** The process it runs in. */
   readonly terminal: Terminal;
-  /** What `--verbose` and `--log` see. */
+  /** The receiver of `--verbose` and `--log`. */
   readonly trace: Trace;
-  /** Carries out another one. */
+  /** Runs another command. */
   readonly perform: (
     invocation: Invocation,
     how?: Performance,
   ) => Promise<Answer | undefined>;
 }
 
-/** How a command carries out another one. */
+/** How a command runs another command. */
 export interface Performance {
-  /** Who does it. @default what its command names */
+  /** The handler. @default the handler of its command */
   readonly act?: Handler | undefined;
-  /** Ends its waiting at once. @default the process's own */
+  /** Ends its wait at once. @default the signal of the process */
   readonly signal?: AbortSignal;
-  /** Takes the place of stderr. */
+  /** Replaces stderr. */
   readonly err?: Terminal["err"];
 }
 
-/** Carries out one command; undefined if it wrote its own answer. */
+/** Runs one command; undefined if it wrote its own answer. */
 export type Handler = (
   call: Call,
 ) => Answer | undefined | Promise<Answer | undefined>;
 
 /**
- * The streams of a command that goes on for long.
+ * The streams of a command that runs for a long time.
  *
- * @throws {HotplugError} `internal` if it was given none
+ * @throws {HotplugError} `internal` if there are none
  */
 export function streamsOf({ terminal, invocation }: Call): Streams {
   const streams = terminal.streams?.();

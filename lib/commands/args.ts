@@ -1,6 +1,6 @@
 /**
- * Words in: which command, which operands, which options. What the words mean
- * is checked in {@link ./values.ts}.
+ * Parses the words: the command, its operands, its options. {@link ./values.ts}
+ * checks the meaning of the words.
  *
  * @module
  */
@@ -30,7 +30,7 @@ function hintAt(name = ""): string {
   return `${own.join(" ")} shows the usage`;
 }
 
-/** The command in hand, as far as the words tell which it is. */
+/** The command that the words name, as far as they name one. */
 function commandIn(words: readonly string[]): CommandSpec | undefined {
   const plain = words.filter((word) => !isOption(word));
   const [command] = plain.flatMap((_, i) => commandAt(plain.slice(i)) ?? []);
@@ -54,7 +54,10 @@ function isOption(word: string): boolean {
   return word.length > 1 && word.startsWith("-") && !NEGATIVE.test(word);
 }
 
-/** Words that are no options are hidden: `true` would go with a flag. */
+/**
+ * Words that are not options are hidden: `true` would be taken as the value of
+ * a flag.
+ */
 function shield(word: string): string {
   return isOption(word) ? word : SHIELD + word;
 }
@@ -94,8 +97,8 @@ function checkLong(word: string, words: readonly string[]) {
 }
 
 /**
- * Checks every option word before the parser sees it, which is generous: it
- * would take `--force=no` for `--force`.
+ * Checks every option word before the parser sees it, because the parser
+ * accepts too much: it would take `--force=no` as `--force`.
  */
 function checkWords(words: readonly string[]) {
   const letters = ALL_OPTIONS.flatMap(({ short }) => short ?? []);
@@ -108,7 +111,7 @@ function checkWords(words: readonly string[]) {
   }
 }
 
-/** Where the options end: at `--`, else with the words. */
+/** The end of the options: at `--`, else at the end of the words. */
 function endOfOptions(words: readonly string[]): number {
   const end = words.indexOf("--");
   return end < 0 ? words.length : end;
@@ -128,7 +131,7 @@ function parseWords(words: readonly string[]): Parsed {
   const shielded = words.map((word, i) =>
     i < end || (i === end && word === "--") ? shield(word) : SHIELD + word
   );
-  // Only what stands there: the parser's time grows with its options.
+  // Only the given options: the parser's time grows with the number of options.
   const given = ALL_OPTIONS.filter(({ name, short }) =>
     words.some((word) =>
       word.startsWith(`--${name}`) || word.startsWith(`--no-${name}`) ||
@@ -220,14 +223,14 @@ function checkOptions(command: CommandSpec | undefined, given: string[]) {
   }
 }
 
-/** `disk --help` is not the whole of a command, and helped all the same. */
+/** `disk --help` is not a whole command, but has help. */
 function helped(words: readonly string[]): readonly string[] {
   return words.length === 1 && isGroup(words[0] ?? "")
     ? ["help", ...words]
     : words;
 }
 
-/** Which `--no-` flags stand among the words, before any `--`. */
+/** The `--no-` flags among the words, before any `--`. */
 function negated(words: readonly string[]): string[] {
   const options = words.slice(0, endOfOptions(words));
   return NEGATABLE.map((name) => `no-${name}`)
@@ -235,9 +238,9 @@ function negated(words: readonly string[]): string[] {
 }
 
 /**
- * Takes a command line apart.
+ * Parses a command line.
  *
- * @throws {HotplugError} `usage`: an unknown word or option, a value missing
+ * @throws {HotplugError} `usage`: an unknown word or option, a missing value
  */
 export function parseInvocation(words: readonly string[]): Invocation {
   checkWords(words);

@@ -1,6 +1,6 @@
 /**
- * A change as a command: run, reported. A file of its own, imported when it is
- * needed, as it brings along most of the program.
+ * A change as a command: runs it and reports it. A file of its own, imported
+ * when it is needed, because it needs most of the program.
  *
  * @module
  */
@@ -14,16 +14,16 @@ import { isReaderThere } from "./reader.ts";
 import { outcomeDocument, outcomeText } from "./report_change.ts";
 import { optionsOf, requestOf, wholeCommand } from "./requests.ts";
 
-/** What a request came to, as a command answers it. */
+/** The result of a request, as the answer of a command. */
 export interface Carried {
-  /** For who needs more than the documents tell. */
+  /** For callers that need more than the documents contain. */
   readonly outcome: Outcome;
-  /** The same for the caller. */
+  /** The same result for the caller. */
   readonly answer: Answer;
 }
 
 /**
- * Carries out a request, or plans it only.
+ * Carries out a request, or only plans it.
  *
  * @throws {HotplugError}
  */
@@ -43,7 +43,7 @@ export async function carryOut(
 }
 
 /**
- * Carries out the change a command line asks for.
+ * Carries out the change of a command line.
  *
  * @throws {HotplugError} with the whole command, if it lacked options
  */

@@ -11,7 +11,7 @@ import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
 import { screenWidth, table, wrap } from "../words/text.ts";
 
-/** Status of a check whose answer is no: INTERFACE, "JSON". */
+/** Status of a check with the answer no: INTERFACE, "JSON". */
 const NOT_SUPPORTED = 3;
 
 function qemuText({ qemu }: CheckResult): string {
@@ -72,7 +72,7 @@ function textOf(result: CheckResult): string[] {
   ];
 }
 
-/** Can devices be hotplugged, and if not, why? */
+/** Tells whether devices can be hotplugged, and if not, why. */
 export async function check(call: Call): Promise<Answer> {
   using options = optionsOf(call);
   const both = options.qmp !== undefined && options.state !== undefined;

@@ -1,6 +1,6 @@
 /**
- * Colour for the few lines that a person should look at first. Nothing is said
- * by colour alone.
+ * Colour for the few most important lines. Colour never carries information
+ * alone.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Terminal } from "./answer.ts";
 const ON = "\x1b[1;33m";
 const OFF = "\x1b[0m";
 
-/** Whether stdout is a terminal whose person takes colour: no-color.org. */
+/** Whether stdout is a terminal for which colour is allowed: no-color.org. */
 export function wantsColour(
   { stdoutIsTerminal, env }: Terminal,
   flags: ReadonlySet<string>,
@@ -20,7 +20,7 @@ export function wantsColour(
     env("TERM") !== "dumb";
 }
 
-/** Lines of which some are coloured; what they hold was made printable. */
+/** Lines, some of them coloured; their text is printable already. */
 export function coloured(
   lines: readonly string[],
   alerts: readonly number[],

@@ -1,6 +1,6 @@
 /**
- * The one table of commands: the parser, the usage texts and what else speaks
- * of commands and options are made from it.
+ * The one table of commands: the parser, the usage texts and all other code
+ * about commands and options use it.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
   spec,
 } from "../words/options.ts";
 
-/** How long events are followed. */
+/** Time for following events. */
 export const FOR: AmountOption = secondsOption(
   0,
   "for S",
@@ -161,7 +161,7 @@ export function takesInstance(command: CommandSpec | undefined): boolean {
   return /^\[?INSTANCE\b/.test(command?.operands[0] ?? "");
 }
 
-/** The instance that a whole command line names, as it was given. */
+/** The instance that a whole command line names, as typed. */
 export function instanceGiven(
   { command, operands }: Pick<Invocation, "command" | "operands">,
 ): string | undefined {
@@ -169,8 +169,8 @@ export function instanceGiven(
 }
 
 /**
- * The instance of a command line that cannot be parsed: what stands right after
- * the command. Further on it may be the value of an option.
+ * The instance of a command line that cannot be parsed: the word right after
+ * the command. A later word may be the value of an option.
  */
 export function instanceAmong(words: readonly string[]): string | undefined {
   for (let at = 0; at < words.length; at++) {
@@ -182,7 +182,7 @@ export function instanceAmong(words: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** The command whose words these begin with, undefined if there is none. */
+/** The command with these words, undefined if there is none. */
 export function commandAt(
   words: readonly string[],
   commands: readonly CommandSpec[] = COMMANDS,

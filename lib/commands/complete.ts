@@ -1,6 +1,6 @@
 /**
- * What could stand at the end of a command line: decided from the one table of
- * commands; what only the node knows is asked through {@linkcode Lookups}.
+ * Completes the end of a command line from the one table of commands; only the
+ * node knows some of the words: {@linkcode Lookups}.
  *
  * @module
  */
@@ -14,21 +14,21 @@ import { kindOfOperand } from "../kinds.ts";
 import { NEGATABLE } from "./args.ts";
 import { commandAt, COMMANDS } from "./commands.ts";
 
-/** A word that could stand there. */
+/** A possible word. */
 export interface Candidate {
-  /** To the letter; one that ends in `=` goes on. */
+  /** To the letter; a word that ends in `=` continues. */
   readonly word: string;
-  /** What it is, one line; may be empty. */
+  /** Its meaning, one line; may be empty. */
   readonly note: string;
 }
 
-/** Names of files could stand there: the shell knows them best. */
+/** Names of files are possible: the shell completes them best. */
 export const FILES = "files";
 
-/** What could stand there. */
+/** The possible words. */
 export type Completion = readonly Candidate[] | typeof FILES;
 
-/** Questions to this node. Each answers an empty list if it cannot. */
+/** Questions to this node. Each returns an empty list if there is no answer. */
 export interface Lookups {
   /** Instances of this node. */
   instances(): Candidate[] | Promise<Candidate[]>;
@@ -36,7 +36,7 @@ export interface Lookups {
   devices(kind: string, instance: string): Candidate[] | Promise<Candidate[]>;
   /** QMP commands of one QEMU. */
   commands(instance: string): Candidate[] | Promise<Candidate[]>;
-  /** Arguments of a QMP command that go on from a word. */
+  /** Arguments of a QMP command that begin with a word. */
   args(at: QmpPlace): Promise<Candidate[]>;
   /** Events of one QEMU. */
   events(instance: string): Candidate[] | Promise<Candidate[]>;
@@ -51,7 +51,7 @@ export interface QmpPlace {
   readonly command: string;
   /** `KEY=VALUE` words before it. */
   readonly before: readonly string[];
-  /** What stands there already. */
+  /** The typed part of the word. */
   readonly word: string;
 }
 
@@ -60,9 +60,9 @@ interface Line {
   readonly command: CommandSpec | undefined;
   /** Without options and the command's own words. */
   readonly operands: readonly string[];
-  /** Words that are no options, the command's own included. */
+  /** Words that are not options, with the command's own. */
   readonly plain: readonly string[];
-  /** The option whose value is being typed. */
+  /** The option with the value that is being typed. */
   readonly open: OptionSpec | undefined;
 }
 
@@ -92,7 +92,7 @@ function readLine(words: readonly string[]): Line {
   return { command, operands: plain.slice(own), plain, open };
 }
 
-/** Words that need no note. */
+/** Words without a note. */
 export function plainWords(words: readonly string[]): Candidate[] {
   return words.map((word) => ({ word, note: "" }));
 }
@@ -114,7 +114,7 @@ async function optionValue(
     : plainWords(option.choices ?? []);
 }
 
-/** Options that were not given yet. */
+/** Options that are not given yet. */
 function options(line: Line, words: readonly string[]): Candidate[] {
   return optionsOf(line.command)
     .flatMap(({ name, help }) => [
@@ -126,7 +126,7 @@ function options(line: Line, words: readonly string[]): Candidate[] {
     .filter(({ word }) => !words.includes(word));
 }
 
-/** The next word of each command that begins so. */
+/** The next word of each command that begins with these words. */
 function commandWords(plain: readonly string[]): Candidate[] {
   const at = plain.length;
   const found = new Map<string, string>();
@@ -179,10 +179,9 @@ async function operand(
 }
 
 /**
- * What could stand in the place of the last word. All that could is returned
- * that begins with it.
+ * The possible words in the place of the last word: all that begin with it.
  *
- * @param words those after the program's name; the last may be empty
+ * @param words the words after the program's name; the last may be empty
  */
 export async function complete(
   words: readonly string[],
@@ -216,6 +215,6 @@ async function candidates(
   }
   if (word.startsWith("-")) return options(line, before);
   if (line.command === undefined) return commandWords(line.plain);
-  // `list` is a whole command, and `state` only the beginning of three.
+  // `list` is a whole command; `state` is only the beginning of three.
   return await operand(line, word, lookups);
 }

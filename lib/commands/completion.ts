@@ -1,6 +1,6 @@
 /**
- * The `completion` command: scripts for the shells, and the words themselves,
- * for which the scripts call back.
+ * The `completion` command: scripts for the shells, and the words that the
+ * scripts ask for.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import { SCRIPTS } from "./completion_scripts.ts";
 import { reachOf } from "./requests.ts";
 import { printable } from "../words/text.ts";
 
-/** A person waits at the prompt: no longer than this, in milliseconds. */
+/** Longest time, because a person waits at the prompt; in milliseconds. */
 const PATIENCE_MS = 300;
 
-/** A question that has no answer offers nothing. */
+/** A question without an answer offers nothing. */
 async function orNone<T>(ask: () => T[] | Promise<T[]>): Promise<T[]> {
   try {
     return await ask();
@@ -45,7 +45,7 @@ function qmpPath(runDir: string, instance: string): string {
   return instancePaths(runDir, wholeNameOf(runDir, instance)).qmp;
 }
 
-/** What a VM says; nothing if it cannot be asked soon. */
+/** The answer of a VM; nothing if the VM does not answer soon. */
 function onVm<T>(
   runDir: string,
   instance: string,
@@ -105,7 +105,7 @@ function lookupsIn(runDir: string): Lookups {
   };
 }
 
-/** The run directory that the line being typed names, else the usual one. */
+/** The run directory in the line being typed, else the usual one. */
 function runDirOf(words: readonly string[], call: Call): string {
   const at = words.indexOf("--run-dir");
   const given = at < 0 ? undefined : words[at + 1];
@@ -120,7 +120,7 @@ function line({ word, note }: Candidate): string {
 }
 
 /**
- * Carries out `completion`.
+ * Runs `completion`.
  *
  * @throws {HotplugError} `usage`
  */
@@ -141,7 +141,7 @@ export async function completion(call: Call): Promise<Answer | undefined> {
     throw usage(messageOf(error));
   });
   const lines = found === FILES ? [":files"] : found.map(line);
-  // Tabs and line breaks are the format here, so they go out as they are.
+  // Tabs and line breaks belong to the format here, so they are not escaped.
   const { flags } = call.invocation;
   if (flags.has("json")) {
     return { text: [], document: { ok: true, words: found } };

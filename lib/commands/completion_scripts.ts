@@ -1,6 +1,6 @@
 /**
- * What each shell is told: to call `kvm-hotplug completion words`, which knows
- * commands, options, and what there is on this node.
+ * The script of each shell: it calls `kvm-hotplug completion words`, which
+ * knows commands, options, and the objects of this node.
  *
  * @module
  */

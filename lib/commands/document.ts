@@ -1,6 +1,5 @@
 /**
- * Documents as they leave the program, whatever they are about: INTERFACE,
- * "JSON".
+ * The final form of all documents: INTERFACE, "JSON".
  *
  * @module
  */
@@ -12,13 +11,13 @@ import { jsonLine } from "../words/text.ts";
 /** Changes when a member changes its meaning. */
 export const SCHEMA = 1;
 
-/** A document with the members that every one has. */
+/** A document with the members that every document has. */
 export function finished(document: Document): Document {
   const { instance = null } = document;
   return { schema: SCHEMA, ...document, instance };
 }
 
-/** The document of an answer; its warnings are for programs, too. */
+/** The document of an answer, with its warnings. */
 export function answerDocument(
   { document, warnings = [] }: Pick<Answer, "document" | "warnings">,
 ): Document {

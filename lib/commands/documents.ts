@@ -1,6 +1,6 @@
 /**
- * The documents of all commands as data: JSON Schema (2020-12). What each
- * holds stands in the room that makes it, and the types come from there.
+ * The documents of all commands as data: JSON Schema (2020-12). The room that
+ * makes a document describes its members, and the types come from there.
  *
  * @module
  */
@@ -49,7 +49,7 @@ const INSTANCE = {
 };
 const OK = { ok: always(true, "It was carried out.") };
 
-/** What every line has. */
+/** The members of every line. */
 const LINE = {
   schema: always(SCHEMA, "Changes when a member changes its meaning."),
   instance: orNull(
@@ -57,7 +57,7 @@ const LINE = {
   ),
 };
 
-/** A document, with the members that ./document.ts gives it. */
+/** A document, with the members that ./document.ts adds. */
 function document<M extends Members, O extends Members = None>(
   description: string,
   members: M,
@@ -82,7 +82,7 @@ const REACHED = whole(
   "The number of processors, or of bytes of memory, that the instance has now; only for a set that is a row of operations.",
 );
 
-/** What a change answers. */
+/** The answer of a change. */
 export function changeSchema(kinds: readonly KindView[]) {
   const device = deviceSchema(kinds, { description: "A device", more: {} });
   return document("The result of a change.", {
@@ -113,7 +113,7 @@ export function changeSchema(kinds: readonly KindView[]) {
   });
 }
 
-/** Why a command failed. */
+/** The reason of a failure. */
 export function failureSchema<D extends ToldDevice>(device: Schema<D>) {
   const failed = { ...LINE, ...failureMembers(device) };
   return object("Why a command failed.", failed, {
@@ -131,7 +131,7 @@ export function failureSchema<D extends ToldDevice>(device: Schema<D>) {
   });
 }
 
-/** What `repair` answers. */
+/** The answer of `repair`. */
 export const REPAIR = document("The result of repair.", {
   ...INSTANCE,
   repaired: list(
@@ -148,14 +148,14 @@ export const REPAIR = document("The result of repair.", {
   plan: PLAN,
 });
 
-/** What `qmp` answers. */
+/** The answer of `qmp`. */
 export const QMP = document("The answer of QEMU to a QMP command.", {
   ...INSTANCE,
   command: text("The name of the command."),
   return: anything("What QEMU returned."),
 });
 
-/** What `state command` answers. */
+/** The answer of `state command`. */
 export const STATE_COMMAND = document("How an identical QEMU is started.", {
   ...INSTANCE,
   command: list("The words of the command line.", text("A word.")),
@@ -201,7 +201,7 @@ const ENDED = object("The last line: the VM has ended.", {
   ended: always(true, "The VM has ended."),
 });
 
-/** What `help` answers. */
+/** The answer of `help`. */
 export const HELP = either(
   "A usage text, or the manual page.",
   document("A usage text.", { help: text("The text.") }),
@@ -226,7 +226,7 @@ const COMPLETION = either(
   }),
 );
 
-/** The result of `rpc.discover`, which is no document of ours. */
+/** The result of `rpc.discover`, which is not one of our documents. */
 const OPEN_RPC = object("The OpenRPC document of rpc.discover.", {
   openrpc: text("The version of OpenRPC."),
   info: foreign("The description of rpc."),
@@ -254,7 +254,10 @@ const SCHEMA_DOCUMENT = either(
   document("The answer to --openrpc.", OPENRPC),
 );
 
-/** Why a JSON-RPC request failed: the code is -32000 minus the exit status. */
+/**
+ * The reason of a failed JSON-RPC request: the code is -32000 minus the exit
+ * status.
+ */
 function responseSchema(result: AnySchema, failure: AnySchema) {
   const frame = {
     jsonrpc: always("2.0", "The version of JSON-RPC."),
@@ -279,9 +282,9 @@ function responseSchema(result: AnySchema, failure: AnySchema) {
 
 /** All documents by their names. */
 export interface Documents {
-  /** What a command answers if it does not fail. */
+  /** The answer of a command that does not fail. */
   readonly answers: Readonly<Record<DocumentName | "version", AnySchema>>;
-  /** What every command can answer besides. */
+  /** The other possible answer of every command. */
   readonly failure: AnySchema;
 }
 
@@ -353,19 +356,19 @@ type Bare<D> = D extends { readonly instance: unknown }
   }
   : never;
 
-/** Why a command failed. */
+/** The reason of a failure. */
 export type FailureDocument = Bare<
   Told<ReturnType<typeof failureSchema<ToldDevice>>>
 >;
-/** What a change answers. */
+/** The answer of a change. */
 export type ChangeDocument = Bare<Told<ReturnType<typeof changeSchema>>>;
-/** What `repair` answers. */
+/** The answer of `repair`. */
 export type RepairDocument = Bare<Told<typeof REPAIR>>;
-/** What `qmp` answers. */
+/** The answer of `qmp`. */
 export type QmpDocument = Bare<Told<typeof QMP>>;
-/** What `state command` answers. */
+/** The answer of `state command`. */
 export type StateCommandDocument = Bare<Told<typeof STATE_COMMAND>>;
-/** What `events` tells. */
+/** A line of `events`. */
 export type SeenDocument = Bare<Told<typeof SEEN>>;
-/** What `help` answers. */
+/** The answer of `help`. */
 export type HelpDocument = Bare<Told<typeof HELP>>;

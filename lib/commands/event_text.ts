@@ -1,5 +1,5 @@
 /**
- * What was seen of a running VM, as a line for a person or an object for a
+ * Events and gaps of a running VM, as a line for a person or an object for a
  * program.
  *
  * @module
@@ -15,7 +15,7 @@ import type { RecordedDevice } from "../state/runtime.ts";
 import type { SeenDocument } from "./documents.ts";
 import { printable } from "../words/text.ts";
 
-/** Local time to the millisecond: what the person's other logs have. */
+/** Local time to the millisecond, as in the person's other logs. */
 function clock(ms: number): string {
   const date = new Date(ms);
   const two = (value: number) => String(value).padStart(2, "0");
@@ -27,9 +27,9 @@ function clock(ms: number): string {
 }
 
 /**
- * Reads the recorded devices for each thing that was seen. A relayed event may
- * be of a device that the record has no more: the devices of before are known
- * then, too.
+ * Reads the recorded devices for each event. A relayed event may be about a
+ * device that is not recorded any more: then the earlier devices are known,
+ * too.
  */
 export function recordReader(
   target: Target,
@@ -43,13 +43,13 @@ export function recordReader(
   };
 }
 
-/** The recorded devices as they are now; none if the file cannot be read. */
+/** The recorded devices at this time; none if the file cannot be read. */
 function recorded(target: Target): readonly RecordedDevice[] {
-  // Events are worth seeing beside a broken file, too.
+  // Events are useful even if the file is broken.
   return recordedDevices(readRecord(target).content.runtime);
 }
 
-/** Why devices are not named as the user knows them; undefined if they are. */
+/** Why devices have no names from the runtime file; undefined if they have. */
 export function recordFault(target: Target): string | undefined {
   const { fault } = readRecord(target);
   return fault && `${fault.message}: devices are shown by QEMU's names only`;
@@ -66,13 +66,13 @@ function seconds({ fromMs, toMs }: Gap): string {
   return ((toMs - fromMs) / 1000).toFixed(2);
 }
 
-/** What kvm-hotplug handed on of what happened in a gap. */
+/** The number of relayed and lost events in a gap. */
 function relayedText({ relayed, lost }: Gap): string {
   const above = relayed === 0 ? "" : `; relayed events: ${relayed}`;
   return lost === 0 ? above : `${above}; too many to relay: ${lost}`;
 }
 
-/** A person's line of what was seen. */
+/** A line for a person. */
 export function textOf(
   seen: EventOrGap,
   entries: readonly RecordedDevice[],
@@ -97,7 +97,7 @@ export function textOf(
   return printable(words.join(" "));
 }
 
-/** The same for a program: one object. */
+/** An object for a program. */
 export function documentOf(
   seen: EventOrGap,
   entries: readonly RecordedDevice[],

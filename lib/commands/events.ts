@@ -34,7 +34,7 @@ async function checkEvent(name: string, session: QmpSession): Promise<void> {
   );
 }
 
-/** Why an event was not seen. */
+/** Why an event did not come. */
 function notCome(
   name: string,
   end: "vm-ended" | "away" | "timeout",
@@ -59,7 +59,10 @@ function notCome(
   }
 }
 
-/** Follows a VM's events until a signal, `--until`, `--for`, or its end. */
+/**
+ * Follows a VM's events until a signal, `--until`, `--for`, or the end of the
+ * VM.
+ */
 export async function events(call: Call): Promise<undefined> {
   const { invocation, terminal, trace } = call;
   const reach = reachOf(invocation, terminal.env);
@@ -92,7 +95,7 @@ export async function events(call: Call): Promise<undefined> {
     },
     isFollower,
     isWanted: isReaderThere,
-    // A QEMU that hangs tells of no event, either.
+    // A QEMU that hangs sends no events, either.
     atDeadline: async (session) => {
       if (until !== undefined) await unchanged(() => ask(session, RUN_STATE));
     },

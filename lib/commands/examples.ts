@@ -1,11 +1,11 @@
 /**
- * Examples of every command, for `help COMMAND` and the manual page: a file of
- * its own, as nothing else has use for them. A test runs them in this order.
+ * Examples of every command, for `help COMMAND` and the manual page. A file of
+ * its own, because no other code needs them. A test runs them in this order.
  *
  * @module
  */
 
-/** By the command's name: what each is good for, and the line below it. */
+/** By the command's name: the purpose of each, and the line below it. */
 export const EXAMPLES: Readonly<Record<string, string>> = {
   "disk add": `
 # use the first free slot and the settings of the instance

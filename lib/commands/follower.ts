@@ -1,5 +1,5 @@
 /**
- * Which programs follow a VM's events.
+ * Programs that follow a VM's events.
  *
  * @module
  */
@@ -8,24 +8,24 @@ import { basename } from "@std/path/posix";
 import type { Invocation } from "../words/options.ts";
 import { parseInvocation } from "./args.ts";
 
-/** Commands that hold a monitor for as long as nobody else needs it. */
+/** Commands that hold a monitor until another client needs it. */
 const FOLLOWERS = ["events", "shell"];
 
-/** It may have its version behind its name. */
+/** Its version may follow its name. */
 const PROGRAM = /^kvm-hotplug(?:$|[-._\d])/;
 
 function invocationOf(words: readonly string[]): Invocation | undefined {
   try {
     return parseInvocation(words);
   } catch {
-    // Another version's, or no more than its name is like ours.
+    // Another version, or another program with a similar name.
     return undefined;
   }
 }
 
 /**
- * Whether a process is a `kvm-hotplug events` or `shell`: by its command, as
- * the names of files and instances may be words like these.
+ * Whether a process is a `kvm-hotplug events` or `shell`. The command decides,
+ * because names of files and instances may be the same words.
  *
  * @param argv as in `/proc/PID/cmdline`
  */

@@ -15,7 +15,7 @@ import { manPage } from "./man.ts";
 import { commandUsage, groupUsage, type Place, usageText } from "./usage.ts";
 
 /**
- * Usage of one command, or of those that begin so.
+ * Usage of one command, or of the commands that begin with these words.
  *
  * @throws {HotplugError} `usage` if there is none
  */
@@ -36,7 +36,7 @@ export function helpOn(
   );
 }
 
-/** Usage of all commands, or of the one that is named or was begun. */
+/** Usage of all commands, or of the named or begun command. */
 export function help({ invocation }: Call): Answer {
   const { command, operands, flags } = invocation;
   if (flags.has("man")) {

@@ -12,7 +12,7 @@ import { COMMANDS } from "./commands.ts";
 import { documents } from "./documents.ts";
 import { SCHEMA } from "./document.ts";
 
-/** What a schema and its parts are referred to by. */
+/** The definitions to which a schema and its parts refer. */
 function definitions(schemas: readonly AnySchema[]): Json {
   return Object.fromEntries(schemas.flatMap(({ named }) => [...named]));
 }

@@ -14,10 +14,10 @@ import { failureDocument } from "./report.ts";
 import { listingText, summariesText } from "./report_list.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
 
-/** Longest wait for all instances together, unless `--timeout` says. */
+/** Longest wait for all instances together, without `--timeout`. */
 const ALL_MS = { presence: 2_000, whole: 10_000 };
 
-/** A folder that was given must be there: an empty list would hide a typo. */
+/** A given folder must exist: an empty list would hide a typo. */
 function expectRunDir({ invocation, terminal }: Call, runDir: string) {
   const isGiven = invocation.values.has("run-dir") ||
     Boolean(terminal.env("KVM_HOTPLUG_RUN_DIR"));

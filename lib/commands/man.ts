@@ -16,7 +16,7 @@ import { COMMANDS } from "./commands.ts";
 import { examplesOf } from "./examples.ts";
 import { STATUSES } from "./usage.ts";
 
-/** Text that roff takes for text, whatever it begins with. */
+/** Escapes a text, so that roff takes no part of it as a request. */
 function escape(text: string): string {
   const plain = text.replaceAll("\\", "\\e").replaceAll("-", "\\-")
     .replaceAll('"', "\\(dq");
@@ -31,7 +31,7 @@ function italic(text: string): string {
   return `\\fI${escape(text)}\\fR`;
 }
 
-/** Metavariables lean, words of the program are fat. */
+/** Metavariables are italic, words of the program are bold. */
 function operandText(operand: string): string {
   const optional = /^\[(.*)\]$/.exec(operand);
   const inner = optional?.[1] ?? operand;
@@ -71,7 +71,7 @@ function commandLines(command: CommandSpec): string[] {
     ".PP",
     "Examples:",
     ".PP",
-    // To the left: command lines are long.
+    // Near the left margin: command lines are long.
     ".in 3n",
     ".nf",
     ...examplesOf(name).map(escape),

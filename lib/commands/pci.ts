@@ -26,7 +26,7 @@ function ranges(slots: readonly number[]): string {
   return runs.map(([a, b]) => a === b ? `${a}` : `${a}-${b}`).join(" ");
 }
 
-/** What is behind a slot, if it is a bridge whose bus is on the map. */
+/** The bus behind a slot, if it is a bridge and its bus is on the map. */
 function behind({ id }: MapSlot, buses: readonly MapBus[]) {
   return id === null ? undefined : buses.find(({ bus }) => bus === id);
 }
@@ -41,7 +41,7 @@ function where({ slot, function: fn }: MapSlot, slots: readonly MapSlot[]) {
   return `${String(slot).padStart(2)}${many || fn > 0 ? `.${fn}` : "  "}`;
 }
 
-/** A port's one place stands in the line of the port. */
+/** A port has one place, which is in the line of the port. */
 function inPort(port: MapBus): string {
   if (port.port === null) return "";
   const who = port.slots.map(({ description, id }) =>

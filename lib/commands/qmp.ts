@@ -12,7 +12,7 @@ import { rawCommand, replyLines, unsent } from "./qmp_words.ts";
 import { optionsOf } from "./requests.ts";
 import { targetOf } from "./target.ts";
 
-/** Carries out one QMP command; its reply is the answer. */
+/** Sends one QMP command; its reply is the answer. */
 export async function qmp(call: Call): Promise<Answer> {
   const { invocation, terminal, trace } = call;
   using options = optionsOf(call);
@@ -21,7 +21,7 @@ export async function qmp(call: Call): Promise<Answer> {
   const command = rawCommand(words, terminal.readInput);
   using _fd = command.fd;
   const { execute } = command;
-  // Not the arguments: they may be secrets.
+  // Without the arguments: they may be secrets.
   const audit = { command: "qmp", operands: [target.label, execute] };
   try {
     const value = await sendCommand(target.paths.qmp, command, options);

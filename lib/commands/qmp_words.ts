@@ -56,7 +56,7 @@ function argumentsOf(
   return first === "-" ? object(readInput(), " on stdin") : object(first, "");
 }
 
-/** Opens what is to be passed, for writing too if that is possible. */
+/** Opens the file to pass, for writing too if that is possible. */
 function openPassed(path: string): Fd {
   const flags = O.NONBLOCK | O.NOCTTY;
   try {
@@ -85,8 +85,8 @@ function passedFd(words: readonly string[]): Fd | undefined {
 }
 
 /**
- * A reply as lines: JSON, pretty for a person, for whom what the human monitor
- * says is the text that it is.
+ * A reply as lines: JSON, formatted for a person; the reply of the human
+ * monitor is shown as text.
  */
 export function replyLines(
   execute: string,
@@ -100,7 +100,10 @@ export function replyLines(
   return text.split(/\r?\n/);
 }
 
-/** What was refused before it was sent, with the nearest word that exists. */
+/**
+ * The error of a command that was refused before it was sent, with the nearest
+ * existing word.
+ */
 export function unsent(error: unknown, command: string): unknown {
   const word = error instanceof SchemaError
     ? error.word
@@ -116,10 +119,10 @@ export function unsent(error: unknown, command: string): unknown {
 }
 
 /**
- * The command that words make: `COMMAND [KEY=VALUE|JSON|-|@fd:PATH...]`.
+ * The command of these words: `COMMAND [KEY=VALUE|JSON|-|@fd:PATH...]`.
  *
- * @param readInput what `-` stands for
- * @returns a command whose fd, if it has one, is the caller's to close
+ * @param readInput the input for `-`
+ * @returns a command; if it has an fd, the caller closes it
  * @throws {HotplugError} `usage` | `unsupported`
  */
 export function rawCommand(

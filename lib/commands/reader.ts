@@ -1,5 +1,5 @@
 /**
- * Whether anybody still reads what a command writes.
+ * Whether the output of a command still has a reader.
  *
  * @module
  */
@@ -9,12 +9,12 @@ import { POLL } from "../sys/layout.ts";
 import { pollSync } from "../sys/poll.ts";
 
 /**
- * Whether the reader of stdout is there: a pipe whose reader has gone, or a
- * terminal that was hung up, says so without being written to. A stdout that
- * was closed from the start never had one to lose.
+ * Whether the reader of stdout is there: a pipe without a reader, or a terminal
+ * that was hung up, tells this without a write. A stdout that was closed from
+ * the start never had a reader.
  */
 export function isReaderThere(): boolean {
-  // Never closed: it is the process's own.
+  // Never closed: it belongs to the process.
   const stdout = new Fd(1, "stdout");
   const [events = 0] = pollSync([{ fd: stdout, events: 0 }], 0);
   return (events & (POLL.ERR | POLL.HUP)) === 0;

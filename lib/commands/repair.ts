@@ -12,7 +12,7 @@ import type { RepairDocument } from "./documents.ts";
 import { remainingView } from "./report.ts";
 import { instanceOf, optionsOf } from "./requests.ts";
 
-/** What remains: INTERFACE, "Exit statuses". */
+/** Something remains: INTERFACE, "Exit statuses". */
 const SOMETHING_REMAINS = 7;
 
 function textOf(outcome: RepairOutcome): string[] {
@@ -35,7 +35,7 @@ function textOf(outcome: RepairOutcome): string[] {
   return remaining.length > 0 ? lines : [...lines, `${instance}: ${agree}`];
 }
 
-/** Finishes or undoes what was interrupted, and reports drift. */
+/** Finishes or undoes an interrupted change, and reports drift. */
 export async function repair(call: Call): Promise<Answer> {
   using options = optionsOf(call);
   const instance = instanceOf(call.invocation) ?? "";

@@ -18,7 +18,7 @@ import { kindEntry, kindTitle } from "../kinds.ts";
 import { didYouMean } from "../words/nearest.ts";
 import { fold, printable } from "../words/text.ts";
 
-/** What is nearest to a mistyped name tells more than how names are made. */
+/** The nearest word to a mistyped name helps more than the rules for names. */
 function hintOf(
   { hint, details: { choice } }: HotplugError,
 ): string | undefined {
@@ -26,7 +26,7 @@ function hintOf(
   return near ?? hint;
 }
 
-/** What a failure answers; null stands where there is nothing to tell. */
+/** The document of a failure; null for a missing value. */
 export function failureDocument(
   error: HotplugError,
   instance: string | undefined,
@@ -42,7 +42,7 @@ export function failureDocument(
       qmp,
       candidates,
     },
-    // Whole, where the guest still has it.
+    // The whole device, if the guest still has it.
     device: device && exitStatus(code) === 6 ? device : null,
     ...(code === "event-timeout" && { came: false }),
     ...error.details.row,
@@ -51,24 +51,26 @@ export function failureDocument(
   };
 }
 
-/** Something that is left as it is: a remark, and its message by another name. */
+/**
+ * A thing that is left unchanged: a remark, with its message also as `what`.
+ */
 export function remainingView(one: Remark) {
   return { what: one.message, ...one };
 }
 
-/** What a person calls a device: `disk 1 "data"`. */
+/** The name of a device for a person: `disk 1 "data"`. */
 export function titleOf(device: DeviceView): string {
   const index = device.index === null ? "" : ` ${device.index}`;
   const name = device.name === null ? "" : ` ${JSON.stringify(device.name)}`;
   return `${kindTitle(device.kind)}${index}${name}`;
 }
 
-/** The port a device sits behind, at its only address: its bus is the port's. */
+/** The port of a device: a device at slot 0 has the bus of its port. */
 export function portOf({ slot, bus }: DeviceView): string | undefined {
   return slot === 0 && bus !== null ? bus : undefined;
 }
 
-/** Where a device sits, as a sentence goes on; empty if that is unknown. */
+/** The place of a device, as a sentence goes on; empty if it is unknown. */
 export function whereOf(device: DeviceView): string {
   const { slot, scsi_id: target, bus } = device;
   const port = portOf(device);
@@ -77,7 +79,7 @@ export function whereOf(device: DeviceView): string {
   return typeof target === "number" ? ` as target ${target} of ${bus}` : "";
 }
 
-/** Where a device leads to, and how it behaves, in a few words. */
+/** The source or network of a device, and its settings, in a few words. */
 export function detailsOf(device: DeviceView): string {
   const parts = kindEntry(device.kind)?.details(device) ?? [device.driver];
   return parts.filter((part) => part).join(", ");
@@ -88,7 +90,7 @@ function candidateText({ kind, index, uuid, id }: ToldDevice): string {
   return `  ${what}: id ${id ?? "none"}, uuid ${uuid ?? "none"}`;
 }
 
-/** What a row of operations had done before one of them failed. */
+/** The operations of a row that were done before one failed. */
 function doneText({ details: { row } }: HotplugError): string[] {
   const done = (row?.operations ?? []).filter(({ changed }) => changed);
   return done.map(({ action, device }) =>
@@ -110,7 +112,7 @@ export function failureText(error: HotplugError): string {
   return lines.map(printable).map(fold).join("\n");
 }
 
-/** A warning as a person sees it. */
+/** A warning for a person. */
 export function warningText(text: string): string {
   return fold(printable(`warning: ${text}`));
 }

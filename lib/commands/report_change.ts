@@ -1,6 +1,6 @@
 /**
- * What a change came to, as text or one JSON document: INTERFACE, "JSON". A
- * file of its own: it needs all steps, which a list does without.
+ * The result of a change, as text or one JSON document: INTERFACE, "JSON". A
+ * file of its own, because it needs all steps, and a list does not.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { ChangeDocument } from "./documents.ts";
 import { limitsOf, sizeOf } from "../plan/details.ts";
 import { detailsOf, remainingView, titleOf, whereOf } from "./report.ts";
 
-/** What a change answers; `plan` is null unless it was a dry run. */
+/** The answer of a change; `plan` is null unless it was a dry run. */
 export function outcomeDocument(outcome: Outcome): ChangeDocument {
   const { instance, action, changed, device, adoption, plan } = outcome;
   const { settled = [], row } = outcome;
@@ -41,7 +41,9 @@ export function outcomeDocument(outcome: Outcome): ChangeDocument {
   };
 }
 
-/** What a row of operations came to: each of them, and what there is then. */
+/**
+ * The result of a row of operations: each operation, and the devices after it.
+ */
 function rowText({ instance, row, plan }: Outcome): string[] {
   if (row === undefined) return [];
   const { has, operations } = row;

@@ -1,5 +1,5 @@
 /**
- * What `list` shows: tables of 80 columns.
+ * The output of `list`: tables of 80 columns.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import type { DeviceView } from "../engine/plan.ts";
 import { detailsOf, portOf, titleOf } from "./report.ts";
 import { cut, screenWidth, table, wrap } from "../words/text.ts";
 
-/** Of what stands below its row. */
+/** Indent of the lines below a row. */
 const INDENT = "    ";
 const GAP = "  ";
 
-/** Text, and which of its lines a person should look at first. */
+/** Text, and its most important lines. */
 export interface MarkedText {
   /** Without colour. */
   readonly text: string[];
@@ -35,7 +35,7 @@ function placeColumn(device: DeviceView): string {
   return typeof target === "number" ? `scsi ${target}` : "-";
 }
 
-/** Rows of the columns that every device has, none wider than the screen. */
+/** Rows with the columns of every device, not wider than the screen. */
 function deviceRows(devices: readonly ListedDevice[]): string[] {
   const rest = [
     ["ID", "SLOT", "STATUS"],
@@ -50,7 +50,7 @@ function deviceRows(devices: readonly ListedDevice[]): string[] {
   return table(rest.map((row, i) => [cut(titles[i] ?? "", width), ...row]));
 }
 
-/** The details beside their rows if they fit there, else all of them below. */
+/** The details beside their rows if all fit there, else all of them below. */
 function withDetails(
   rows: readonly string[],
   details: readonly string[],
@@ -69,7 +69,7 @@ function withDetails(
   ]);
 }
 
-/** What needs no word. */
+/** The state that needs no word. */
 const RUNNING = "running";
 
 function headOf({ qemu, running }: InstanceListing): string {
@@ -82,7 +82,7 @@ function headOf({ qemu, running }: InstanceListing): string {
   ].join(", ");
 }
 
-/** Differences, each with what to do about it. */
+/** Differences, each with its hint. */
 function differenceLines(
   differences: readonly Remark[],
   indent: string,
@@ -93,13 +93,13 @@ function differenceLines(
   );
 }
 
-/** The devices of an instance, in columns, and why one is not ok. */
+/** The devices of an instance, in columns, and why a device is not ok. */
 export function listingText(listing: InstanceListing): MarkedText {
   const { instance, qemu, running, devices, differences, warnings } = listing;
   const text = wrap(`${instance}: ${headOf(listing)}`, screenWidth());
   const state = running ? qemu?.run_state : RUNNING;
   const alerts = state === RUNNING ? [] : [0];
-  // The warning stands above a table that may be longer than the screen.
+  // The warning is printed above a table that may be longer than the screen.
   const next = warnings.filter(({ code }) => code === "interrupted");
   const others = differenceLines([...differences, ...next], "");
   if (devices.length === 0) {
@@ -138,7 +138,7 @@ function attentionText(remarks: readonly Remark[]): string {
 const PRESENCE_ONLY =
   "Only the presence of devices was compared; list --whole compares everything.";
 
-/** The instances of this node, in columns, and how deep they were compared. */
+/** The instances of this node, in columns, and the depth of the comparison. */
 export function summariesText(
   instances: readonly InstanceSummary[],
   compared: "presence" | "whole",

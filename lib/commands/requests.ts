@@ -1,6 +1,6 @@
 /**
- * From a command line to a Request: every word checked, nothing of this node
- * looked at.
+ * Turns a command line into a Request: checks every word, without a look at
+ * this node.
  *
  * @module
  */
@@ -32,10 +32,10 @@ export function instanceOf(invocation: Invocation): string | undefined {
 }
 
 /**
- * The request a command line makes.
+ * The request of a command line.
  *
  * @throws {HotplugError} `usage` | `unsupported`
- * @throws {TypeError} if the command is none that changes an instance
+ * @throws {TypeError} if the command does not change an instance
  */
 export function requestOf(invocation: Invocation): Request {
   const instance = instanceOf(invocation) ?? "";
@@ -54,7 +54,7 @@ export function requestOf(invocation: Invocation): Request {
   throw new TypeError(`no change: ${invocation.command?.name}`);
 }
 
-/** How the instance is to be reached, from the global options. */
+/** How to reach the instance, from the global options. */
 export function reachOf(
   invocation: Invocation,
   env: (name: string) => string | undefined,
@@ -74,7 +74,7 @@ export function reachOf(
   };
 }
 
-/** The same command line with these words more, and shown in the usual way. */
+/** The same command line with additional words, in its usual form. */
 export function wholeCommand(
   { command, operands, values, flags }: Invocation,
   more: readonly string[],
@@ -88,7 +88,7 @@ export function wholeCommand(
   return commandLine({}, ...words);
 }
 
-/** The options of a call; disposing takes the line about its waiting away. */
+/** The options of a call; disposing removes the line about its wait. */
 export function optionsOf(call: Call): RunOptions & Disposable {
   const { invocation, terminal, trace } = call;
   const line = waitingLine(call);

@@ -59,7 +59,7 @@ function text(view: StateView): string[] {
   ];
 }
 
-/** The runtime file, and how it compares with QEMU. */
+/** The runtime file, and its comparison with QEMU. */
 export async function stateShow(call: Call): Promise<Answer> {
   const { invocation } = call;
   using options = optionsOf(call);

@@ -1,6 +1,6 @@
 /**
- * Commands that ask a QEMU take an instance's name or the path of a QMP
- * socket, told apart by a `/`.
+ * Commands that ask a QEMU take an instance's name or the path of a QMP socket;
+ * a path contains a `/`.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { absolute } from "../words/request_words.ts";
 import { instanceOf } from "./requests.ts";
 
 /**
- * The target that a command line names as its first operand.
+ * The target in the first operand of a command line.
  *
- * @throws {HotplugError} `usage` if it can be neither; `no-such-instance` if
- * there is nothing of that name
+ * @throws {HotplugError} `usage` if it is neither a name nor a path;
+ * `no-such-instance` if there is no such instance
  */
 export function targetOf(invocation: Invocation, reach: Reach): Target {
   const word = invocation.operands[0] ?? "";

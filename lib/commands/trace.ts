@@ -1,6 +1,6 @@
 /**
- * What `--verbose` shows and `--log` keeps: every step, every QMP message both
- * ways, and a line per change for the audit.
+ * The output of `--verbose` and `--log`: every step, every QMP message in both
+ * directions, and a line per change for the audit.
  *
  * @module
  */
@@ -17,18 +17,18 @@ import { jsonLine } from "../words/text.ts";
 /** Longer messages are cut on the screen, not in the log. */
 const MAX_SHOWN = 400;
 
-/** What a line of the trace begins with. */
+/** The beginning of a line of the trace. */
 const MARKS = { connect: "== connect to", send: "->", receive: "<-" } as const;
 
-/** Where a trace goes. */
+/** Targets of a trace. */
 export interface TraceOptions {
   /** Writes a line to stderr; undefined: nothing is shown. */
   readonly show?: ((line: string) => void) | undefined;
-  /** File that JSON lines are appended to. */
+  /** The file to which JSON lines are appended. */
   readonly log?: string | undefined;
 }
 
-/** Sees an operation go on; owns the log's fd. */
+/** Records an operation; owns the log's fd. */
 export class Trace implements Disposable {
   readonly #show: ((line: string) => void) | undefined;
   readonly #log: Fd | undefined;
@@ -44,12 +44,12 @@ export class Trace implements Disposable {
     this.#log = log === undefined ? undefined : openLog(log);
   }
 
-  /** Whether anybody sees anything: no text is made of what nobody sees. */
+  /** Whether there is any target: without one, no text is made. */
   get isWatched(): boolean {
     return this.#show !== undefined || this.#log !== undefined;
   }
 
-  /** For the session: every message, its secrets masked. */
+  /** For the session: every message, with its secrets masked. */
   get qmp(): QmpTrace | undefined {
     if (!this.isWatched) return undefined;
     return (direction, text, fd) => this.#message(direction, text, fd);
@@ -80,13 +80,13 @@ export class Trace implements Disposable {
     return { doing: tell("do"), undoing: tell("undo") };
   }
 
-  /** What goes on between the steps. */
+  /** Messages between the steps. */
   note(text: string): void {
     this.#line(`== ${text}`);
     this.#record({ note: text });
   }
 
-  /** The audit line of a change: who, what, result. */
+  /** The audit line of a change: caller, change, result. */
   audit(entry: Record<string, unknown>): void {
     this.#record({
       audit: entry,

@@ -28,7 +28,10 @@ function optionRow(option: OptionSpec): readonly [string, string] {
   return [`  ${left}`, shown];
 }
 
-/** Where a command is typed: a shell knows the program and the instance. */
+/**
+ * The place where a command is typed: a shell knows the program and the
+ * instance.
+ */
 export type Place = "command line" | "shell";
 
 function wordsOf({ name, operands }: CommandSpec, place: Place): string[] {
@@ -45,7 +48,9 @@ function programIn(place: Place): string[] {
   return place === "shell" ? [] : ["kvm-hotplug"];
 }
 
-/** What the caller should do next, by exit status: INTERFACE, "Exit statuses". */
+/**
+ * The next action of the caller, by exit status: INTERFACE, "Exit statuses".
+ */
 export const STATUSES: readonly (readonly [string, string])[] = [
   ["0", "done, or nothing to do"],
   ["1", "a fault in kvm-hotplug: please report it"],

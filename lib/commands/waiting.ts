@@ -1,5 +1,5 @@
 /**
- * Who is told of a call's waiting.
+ * Reports the wait of a call.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { cut, printable, screenWidth } from "../words/text.ts";
 import type { Call } from "./answer.ts";
 import type { Trace } from "./trace.ts";
 
-/** Whoever is told, until the call is over. */
+/** Reports waits until the call is over. */
 export interface WaitingLine extends Disposable {
-  /** To be told about every second. */
+  /** Called about every second. */
   readonly told: WaitListener;
 }
 
@@ -31,14 +31,14 @@ function progressLine(wait: Waiting, width: number): string {
     cut(printable(progress), width);
 }
 
-/** A trace is to be read later: a line each so many milliseconds will do. */
+/** A trace is read later: one line in this time is enough, in milliseconds. */
 const TRACED_MS = 5000;
 
 function traced(trace: Trace): WaitingLine {
   let nextMs = 0;
   const told = (wait: Waiting) => {
     const { sinceMs } = wait;
-    // Another wait begins anew.
+    // Another wait has begun.
     if (sinceMs < nextMs - TRACED_MS) nextMs = 0;
     if (sinceMs < nextMs) return;
     nextMs = sinceMs + TRACED_MS;
@@ -50,10 +50,12 @@ function traced(trace: Trace): WaitingLine {
 /** ECMA-48: CR, and EL to the end of the line. */
 const CLEAR = "\r\x1b[K";
 
-/** Waits shorter than this are not worth a line, in milliseconds. */
+/** Shorter waits are not shown, in milliseconds. */
 const SHORT_MS = 900;
 
-/** A line on a terminal that shows a wait in place, and goes when it is over. */
+/**
+ * A line on a terminal that shows a wait in place, and disappears at its end.
+ */
 export function lineInPlace(write: (text: string) => void): WaitingLine {
   let isShown = false;
   return {
@@ -72,10 +74,10 @@ export function lineInPlace(write: (text: string) => void): WaitingLine {
 }
 
 /**
- * Who is told of a call's waiting: a person sees a line in place, a trace has
- * its own lines.
+ * The report of a call's wait: a line in place for a person, or lines of their
+ * own in a trace.
  *
- * @returns undefined if nobody looks on
+ * @returns undefined without a terminal and a trace
  */
 export function waitingLine(
   { invocation: { flags }, terminal, trace }: Call,

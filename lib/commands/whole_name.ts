@@ -12,15 +12,15 @@ import type { Invocation } from "../words/options.ts";
 import { takesInstance } from "./commands.ts";
 import { reachOf } from "./requests.ts";
 
-/** With these a name need not be one that this node knows. */
+/** With these options a name may be unknown on this node. */
 const OVERRIDES = ["qmp", "state"];
 
 /**
- * The same invocation, its instance by its whole name. Whoever gives socket or
- * file gives the name as it is to be.
+ * The same invocation with the whole name of its instance. With a given socket
+ * or file, the name is used unchanged.
  *
- * @throws {HotplugError} `no-such-instance` if several could be meant, or
- * `adopt`, which may make an instance's file, has but a part of a name
+ * @throws {HotplugError} `no-such-instance` if several instances match, or if
+ * `adopt`, which may make an instance's file, has only a part of a name
  */
 export function withWholeName(
   invocation: Invocation,
