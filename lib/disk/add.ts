@@ -71,7 +71,7 @@ function devTypeFor({ source }: DiskAddFacts, { ganeti }: DiskAdd): string {
   );
 }
 
-/** Options that must fit the VM and the source. */
+/** Refuses options that do not fit the VM and the source. */
 function refuseOptions(
   { source, iothreads }: DiskAddFacts,
   { properties, format }: DiskAdd,
@@ -122,17 +122,23 @@ function newDisk(facts: DiskAddFacts, request: DiskAdd): DiskDevice {
   return disk;
 }
 
-/** How a new disk comes into QEMU. */
+/** How a new disk is added to QEMU. */
 export interface Coming {
   /** Null for a drive without a medium. */
   readonly via: Via | null;
   readonly limits?: IoLimits;
   /** Arguments of `device_add`. */
   readonly plug: QmpCommand["arguments"];
-  /** The steps that make what the device needs, but for its controller. */
+  /**
+   * The steps that make the things that the device needs, without its
+   * controller.
+   */
   readonly before: readonly DiskStep[];
   readonly after: readonly DiskStep[];
-  /** What it brings into `kvm_cmd`. @default that of its controller, if any */
+  /**
+   * The words that it adds to `kvm_cmd`. @default the words of its controller,
+   * if any
+   */
   readonly words?: CommandChange | undefined;
   /** Whether a start from the runtime file makes the same disk. */
   readonly reproducible: boolean;

@@ -1,5 +1,5 @@
 /**
- * What adding a disk depends on besides the instance.
+ * Facts for adding a disk, beside the instance.
  *
  * @module
  */
@@ -28,29 +28,31 @@ import type { DiskEntry } from "../state/runtime.ts";
 import type { World } from "../engine/world.ts";
 import { noteOn } from "../state/own_check.ts";
 
-/** What adding a disk depends on. */
+/** Facts for adding a disk. */
 export interface DiskAddFacts extends Facts, ScsiFacts, PropertyFacts {
   /** Inspected, not opened for writing. */
   readonly source: Source;
-  /** Asked for only if the disk is to have one. */
+  /** Read only if the disk will have one. */
   readonly iothreads: ReadonlySet<string>;
-  /** Undefined if the disk goes opened, which needs no more. */
+  /** Undefined if the disk is passed opened, which needs no more. */
   readonly access?: AccessFacts | undefined;
-  /** Why QEMU does not get at a URI, undefined if nothing is known to. */
+  /** Why QEMU cannot reach a URI, undefined if no reason is known. */
   readonly uriFault?: string | undefined;
-  /** Ganeti's, where that matters; undefined: 3.1 or older, or not looked at. */
+  /** Ganeti's release, if it matters; undefined: 3.1 or older, or not read. */
   readonly release?: GanetiRelease | undefined;
-  /** Why the driver cannot serve this source, undefined if nothing is known. */
+  /**
+   * Why the driver cannot serve this source, undefined if no reason is known.
+   */
   readonly driverFault?: string | undefined;
-  /** What lies below a qcow2 image; undefined for a raw one. */
+  /** The images below a qcow2 image; undefined for a raw one. */
   readonly chain?: Omit<BackingChain, "pins"> | undefined;
-  /** The recorded disk that the request may mean, as QEMU has it. */
+  /** The recorded disk that the request may mean, in QEMU's view. */
   readonly there?: DiskThere | undefined;
-  /** The disk itself, plugged and not recorded. */
+  /** The disk itself, plugged but not recorded. */
   readonly unfinished?: FoundUnfinished<DiskEntry> | undefined;
 }
 
-/** What request and hvparams say of how the source is opened. */
+/** How the source is opened, by request and hvparams. */
 function openingOf(
   { content }: NodeFacts,
   { driver: word, settings }: DiskAdd,
@@ -61,14 +63,14 @@ function openingOf(
   return { driver, cache, access: accessFor(driver, settings.access) };
 }
 
-/** Whether QEMU is to open the disk by itself. */
+/** Whether QEMU will open the disk by itself. */
 function opensItself({ qemu }: Facts, { via }: DiskAdd): boolean {
   if (via !== undefined) return via !== "fdset";
   return FDSET_COMMANDS.some((name) => !qemu.commands.has(name));
 }
 
 /**
- * Looks at the source of a new disk.
+ * Checks the source of a new disk.
  *
  * @param world keeps the O_PATH fd of the source as `source-pin`
  * @throws {HotplugError} `refused`
@@ -89,7 +91,7 @@ export async function readSource(
   return source;
 }
 
-/** Looks at the images below the source, if it is to be a qcow2 image. */
+/** Checks the images below the source, if it will be a qcow2 image. */
 async function readChainOf(
   { format, allowBacking }: DiskAdd,
   { source, cache, world }: {
@@ -101,19 +103,20 @@ async function readChainOf(
   if (format !== "qcow2" || source.kind === "uri") return undefined;
   const { pins, ...chain } = await readChain(source, world.fd("source-pin"), {
     allowed: allowBacking,
-    // A block device of ours counts as shared storage, which is not cached.
+    // A block device from the command line counts as shared storage, which is
+    // not cached.
     direct: cache === "none" || source.kind === "block",
   });
   pins.forEach((fd, i) => world.keepFd(layerPin(i), fd));
   return chain;
 }
 
-/** Under which name the world keeps the O_PATH fd of a backing image. */
+/** The name of the O_PATH fd of a backing image in the world. */
 export function layerPin(index: number): string {
   return `layer-pin:${index}`;
 }
 
-/** Adds what plugging a disk depends on, but for its source. */
+/** Adds the facts for plugging a disk, without its source. */
 export async function readDiskAddFacts(
   facts: Facts,
   request: DiskAdd,
@@ -130,7 +133,7 @@ export async function readDiskAddFacts(
     : undefined;
   const there = twin ??
     (unfinished && "entry" in unfinished ? unfinished.entry : undefined);
-  // What is there already is not read as what it is asked to be.
+  // An existing disk is not read in the requested format.
   const chain = twin === undefined
     ? await readChainOf(request, { source, cache, world })
     : undefined;
@@ -147,7 +150,7 @@ export async function readDiskAddFacts(
       access,
     })
     : undefined;
-  // Only what neither QEMU nor the file tells is noted.
+  // Only values that neither QEMU nor the file tells are noted.
   const isNoted = limits !== undefined || seen !== undefined ||
     aio !== undefined || discard !== undefined ||
     noteOn(own.record, uuid.value) !== undefined;

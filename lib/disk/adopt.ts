@@ -1,6 +1,6 @@
 /**
- * Whether a disk of QEMU is recorded: only what its device id and the device
- * number of its open file both prove. Pure.
+ * Decides whether a disk of QEMU is recorded: only if its device id and the
+ * device number of its open file both prove it. Pure.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export interface AdoptedDisk extends LiveDisk {
   readonly told?: PropertyValues | undefined;
 }
 
-/** What a person calls a disk of QEMU. */
+/** The name of a disk of QEMU for a person. */
 function titleOfLive(facts: AdoptFacts, disk: LiveDisk): string {
   const { id, qdev, backend, source } = disk;
   const place = id === undefined ? undefined : facts.places.get(id);
@@ -57,10 +57,13 @@ function titleOfLive(facts: AdoptFacts, disk: LiveDisk): string {
   return `disk ${id ?? qdev} (${path}${whereabouts(place)})`;
 }
 
-/** Block drivers over a raw image that do not change what the guest reads. */
+/** Block drivers over a raw image that do not change the data for the guest. */
 const PLAIN = ["raw", "file", "host_device", "throttle", "copy-on-read"];
 
-/** What Ganeti's start would make of the entry that this disk is not. */
+/**
+ * The differences between this disk and the disk that Ganeti's start would
+ * make.
+ */
 function differences(facts: AdoptFacts, disk: LiveDisk, devType: string) {
   const { hvparams } = facts.content.runtime;
   const format = disk.drivers.find((one) => !PLAIN.includes(one));
@@ -168,7 +171,7 @@ function notMigratable(title: string, why: string | undefined): Remark[] {
   return [remark("not-migratable", message)];
 }
 
-/** A recorded disk whose data is elsewhere now. */
+/** A recorded disk with its data at another place now. */
 function asMoved(
   facts: AdoptFacts,
   disk: LiveDisk,
@@ -196,7 +199,7 @@ function asMoved(
   };
 }
 
-/** Entries of this file that somebody else is, or that cannot be told apart. */
+/** Entries of this file that belong to another disk, or that are ambiguous. */
 function conflict(
   live: readonly LiveDisk[],
   disk: LiveDisk,
@@ -219,7 +222,7 @@ function conflict(
     : undefined;
 }
 
-/** Decides on one disk; `index` is its place in the list, should it be new. */
+/** Decides on one disk; `index` is its place in the list if it is new. */
 function judgeDisk(
   facts: AdoptFacts,
   disk: AdoptedDisk,
@@ -255,14 +258,14 @@ function judgeDisk(
     });
 }
 
-/** What QEMU has. */
+/** The disks of QEMU. */
 export interface LiveDisks {
   readonly live: readonly AdoptedDisk[];
-  /** Those that are recorded as something else. */
+  /** Disks that are recorded with another source. */
   readonly moved: readonly MovedDisk[];
 }
 
-/** What is proven of these disks, and what follows from it. */
+/** The proofs for these disks, and their consequences. */
 export function diskAdoption(disks: LiveDisks): KindAdoption {
   const { live } = disks;
   const those = (ids: ReadonlySet<string>) =>
@@ -301,9 +304,10 @@ export function diskAdoption(disks: LiveDisks): KindAdoption {
 }
 
 /**
- * Looks at the disks of a live QEMU.
+ * Reads the disks of a live QEMU.
  *
- * @param process whose open files prove which disk is which
+ * @param process the process with the open files, which prove the identity of
+ * the disks
  */
 export async function readDiskAdoption(
   { qemu, content: { runtime } }: Facts,

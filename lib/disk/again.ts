@@ -1,5 +1,5 @@
 /**
- * A disk that is there and is asked for again: is it as it is asked for? Pure.
+ * Compares a requested disk with the existing one. Pure.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { busNameOf } from "./scsi_place.ts";
 import { type DiskThere, hasSource } from "./there.ts";
 import { untold, viaOf } from "./view.ts";
 
-/** The cache setting there, in the word that was asked for if that means it. */
+/** The existing cache setting, in the requested word if it means the same. */
 function cacheThere(
   asked: string | undefined,
   { devType = "" }: DiskEntry,
@@ -38,7 +38,7 @@ function cacheThere(
     .find(isSame);
 }
 
-/** Where the data is, in the word that was asked for if that means it. */
+/** The existing source, in the requested word if it means the same. */
 function sourceThere(
   facts: DiskAddFacts,
   { source }: DiskAdd,
@@ -53,7 +53,7 @@ function yesNo(access: "rw" | "ro"): string {
   return access === "ro" ? "yes" : "no";
 }
 
-/** What is asked of the disk, and what is there. Pure. */
+/** The requested and the existing options of the disk. Pure. */
 export function diskOptions(
   facts: DiskAddFacts,
   request: DiskAdd,

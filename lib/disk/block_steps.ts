@@ -1,5 +1,5 @@
 /**
- * Steps on what QEMU keeps behind a disk: looking at it, taking it down.
+ * Steps on the block nodes of a disk: checks, and removal.
  *
  * @module
  */
@@ -30,8 +30,8 @@ import {
 const checkDropDrive = stepCheck("drop-drive", { drive: text(LINE) });
 
 /**
- * Makes sure that a drive (`-drive`, HMP `drive_add`) is gone. QEMU takes it
- * down with its device; one without a device is deleted.
+ * Makes sure that a drive (`-drive`, HMP `drive_add`) is gone. QEMU removes it
+ * with its device; a drive without a device is deleted.
  */
 type DropDriveStep = Of<typeof checkDropDrive>;
 
@@ -42,7 +42,7 @@ async function findDrive(
   return (await ask(qmp, BLOCK)).find((one) => one.device === drive);
 }
 
-/** Nothing in QMP deletes a drive: the second exception to "no HMP". */
+/** No QMP command deletes a drive: the second exception to "no HMP". */
 function driveDel({ drive }: DropDriveStep): QmpCommand {
   return {
     execute: "human-monitor-command",
@@ -69,7 +69,7 @@ const DROP_DRIVE_STEP = defineStep({
       throw stays(step, "its name is not valid in a QMP command");
     }
     const answer = await world.send(driveDel(step));
-    // HMP reports failure in words only: the drives tell.
+    // HMP reports a failure only in words: the list of drives tells.
     if (await findDrive(step, world) === undefined) return;
     throw stays(step, textOf(answer).trim());
   },
@@ -85,8 +85,11 @@ const DROP_DRIVE_STEP = defineStep({
 // By its node-name.
 const checkDropNode = stepCheck("drop-node", { name: text(LINE) });
 
-/** Deletes a block node that lay under another, unless it went with that. */
-/** As it stands in a plan. */
+/**
+ * Deletes a block node that was under another node, unless it was deleted with
+ * that node.
+ */
+/** The form in a plan. */
 export type DropNodeStep = Of<typeof checkDropNode>;
 
 async function hasNode({ name }: DropNodeStep, { qmp }: World) {
@@ -120,23 +123,23 @@ const DROP_NODE_STEP = defineStep({
 });
 
 const checkNodes = stepCheck("verify-nodes", {
-  // The topmost of the disk.
+  // The topmost node of the disk.
   id: qemuId,
-  // What QEMU was told to open, each once.
+  // The files that QEMU had to open, each once.
   files: list(absolute),
-  // Names of the nodes that it had before.
+  // Names of the nodes that QEMU had before.
   known: list(text(LINE)),
 });
 
 /**
- * Makes sure that QEMU opened nothing besides what it was told: a header that
- * was changed after our look can name another file.
+ * Makes sure that QEMU opened no other file: a header that was changed after
+ * our check can name another file.
  */
 export type VerifyNodesStep = Of<typeof checkNodes>;
 
 const FORMAT_DRIVERS: readonly string[] = FORMATS;
 
-/** The first new node that has its data from elsewhere. */
+/** The first new node with data from another file. */
 function foreignNode(
   nodes: readonly NamedNode[],
   { files, known }: VerifyNodesStep,

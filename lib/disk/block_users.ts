@@ -1,7 +1,7 @@
 /**
- * Who else uses the block nodes of a disk. QEMU lets the disk's device go all
- * the same, keeps the nodes, and refuses what is done to them: so this is asked
- * before anything is changed.
+ * Other users of the block nodes of a disk. QEMU removes the disk's device
+ * anyway, keeps the nodes, and refuses to delete them. Therefore the users are
+ * checked before anything is changed.
  *
  * @module
  */
@@ -25,9 +25,9 @@ import type { QmpSession } from "../qmp/client.ts";
 import { askAll } from "../qmp/query.ts";
 import { commandLine } from "../state/instance.ts";
 
-/** What QEMU tells of those who use block nodes. */
+/** QEMU's answers about users of block nodes. */
 export interface BlockUsers {
-  /** Empty if QEMU does not tell of it. */
+  /** Empty if QEMU does not tell it. */
   readonly graph: BlockGraph;
   /** Mirrors, backups, streams, … */
   readonly jobs: readonly BlockJob[];
@@ -54,21 +54,21 @@ export async function readBlockUsers(
   });
 }
 
-/** What tells who uses block nodes. */
+/** Facts about users of block nodes. */
 interface UserFacts extends Pick<Facts, "qemu" | "paths"> {
   readonly users: BlockUsers;
 }
 
-/** A user, and the command that makes an end of it. */
+/** A user, and the command that ends it. */
 interface User {
   readonly who: string;
   readonly end: readonly string[] | undefined;
 }
 
 /**
- * Where a disk's nodes begin: its device's own end, else the named node. A
- * device that the guest has released leaves QEMU's tree some milliseconds
- * before it gives its node up: until then its end has no name.
+ * The topmost nodes of a disk: the backend of its device, else the named node.
+ * A released device leaves QEMU's tree some milliseconds before it gives up its
+ * node: until then its backend has no name.
  */
 function rootsOf(
   { qemu, users: { graph: { nodes, edges } } }: UserFacts,
@@ -99,12 +99,12 @@ function jobUser({ id, type }: BlockJob): User {
   return { who, end: ["block-job-cancel", `device=${id}`] };
 }
 
-/** The jobs among those that have one of these nodes under them. */
+/** The jobs above these nodes. */
 function jobsOn(
   { graph, jobs }: BlockUsers,
   nodes: ReadonlySet<number>,
 ): User[] {
-  // Without the graph any of them may be the one.
+  // Without the graph any of them may use the nodes.
   if (graph.nodes.length === 0) return jobs.map(jobUser);
   const ids = new Set(
     graph.edges.filter(({ child }) => nodes.has(child))
@@ -118,7 +118,7 @@ function jobsOn(
   );
 }
 
-/** What else lies above the node that the disk begins with. */
+/** Other users above the topmost node of the disk. */
 function othersOn(
   { graph }: BlockUsers,
   roots: readonly GraphNode[],
@@ -143,7 +143,7 @@ function othersOn(
   });
 }
 
-/** Who uses a disk's nodes beside it. */
+/** The other users of a disk's nodes. */
 function usersOf(facts: UserFacts, id: string): User[] {
   const { users } = facts;
   const { graph, exports } = users;
@@ -161,11 +161,11 @@ function usersOf(facts: UserFacts, id: string): User[] {
 }
 
 /**
- * Refuses what QEMU would not let be done, or not be finished.
+ * Refuses a change that QEMU would refuse, or that would not be finished.
  *
  * @param disk.id device id
  * @param disk.what for the message: `remove disk 1`
- * @throws {HotplugError} `in-use` if somebody else uses the disk's nodes
+ * @throws {HotplugError} `in-use` if the disk's nodes have another user
  */
 export function refuseUsed(
   facts: UserFacts,

@@ -12,10 +12,11 @@ import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskRequest } from "./request.ts";
 
 /**
- * The same request, with the uuid of the disk in the place of its path or URI.
- * A path means the disk that leads to the same inode or device.
+ * The same request, with the uuid of the disk in place of its path or URI. A
+ * path means the disk with the same inode or device.
  *
- * @returns the request itself if it names its disk otherwise, or none
+ * @returns the request itself if it names its disk in another way, or names no
+ * disk
  * @throws {HotplugError} `ambiguous-device`
  */
 export async function withoutPath<R extends DiskRequest>(

@@ -122,18 +122,19 @@ const checkLimit = stepCheck(
   "limit-disk",
   {
     id: qemuId,
-    // How QEMU names it here: the id, or a QOM path within it.
+    // QEMU's name of the device here: the id, or a QOM path within it.
     qdev: text(LINE),
-    // All that then hold.
+    // All limits after the change.
     limits,
-    // All that held; null: the disk was plugged just now, and goes again.
+    // All limits before; null: the disk was just plugged, and is removed by the
+    // undo.
     before: orNull(limits),
   },
   {},
   ({ id, qdev }) => isPartOf(qdev, id),
 );
 
-/** Limits a disk, or ends that. */
+/** Sets or removes the limits of a disk. */
 type LimitDiskStep = Of<typeof checkLimit>;
 
 function limitCommand({ qdev }: LimitDiskStep, limits: IoLimits): QmpCommand {
@@ -163,7 +164,8 @@ const LIMIT_DISK_STEP = defineStep({
   async undo(step, world) {
     if (step.before === null) return;
     await world.reconnect();
-    // A disk that is gone, or limited by somebody else since, is left alone.
+    // If the disk is gone, or another program has changed its limits since, it
+    // is left alone.
     if (!await hasLimits(step, world)) return;
     await world.send(limitCommand(step, step.before));
   },

@@ -1,5 +1,5 @@
 /**
- * How disks are changed.
+ * Changes of disks.
  *
  * @module
  */
@@ -68,7 +68,7 @@ async function prepare(
   }
 }
 
-/** All that changes need besides. */
+/** All further parts that changes need. */
 export const DISK_CHANGES: KindChanges<DiskRequest> = {
   prepare,
   steps: DISK_STEPS,

@@ -1,6 +1,5 @@
 /**
- * The recorded disk that a word means, for what is done to a plugged disk.
- * Pure.
+ * The recorded disk that a word means, for changes of a plugged disk. Pure.
  *
  * @module
  */
@@ -16,7 +15,7 @@ import { commandLine } from "../state/instance.ts";
 
 /** A disk that is to be changed. */
 export type ChosenDisk = Removable<DiskEntry> & {
-  /** As it is now. */
+  /** Its present state. */
   readonly view: DeviceView;
 };
 
@@ -33,7 +32,7 @@ export function chooseDisk(
   return { ...chosen, view: diskView(chosen.entry, facts) };
 }
 
-/** The refusal for a disk that only the file has. */
+/** The refusal for a disk that is only in the file. */
 export function notInQemu(
   { paths }: Facts,
   { title, id }: ChosenDisk,
@@ -46,9 +45,9 @@ export function notInQemu(
 }
 
 /**
- * Refuses what can only be done to a medium.
+ * Refuses changes that need a medium.
  *
- * @throws {HotplugError} `refused` if it is a drive without one
+ * @throws {HotplugError} `refused` for a drive without a medium
  */
 export function refuseEmpty(
   { qemu }: Facts,
@@ -62,7 +61,7 @@ export function refuseEmpty(
   );
 }
 
-/** The recorded disks whose links lead to this file or device. */
+/** The recorded disks with links to this file or device. */
 export function recordedWith(
   { content, diskIdentities }: NodeFacts,
   identity: string,

@@ -1,5 +1,5 @@
 /**
- * On what runtime file, QEMU and node do not agree about disks.
+ * Differences between runtime file, QEMU and node about disks.
  *
  * @module
  */
@@ -39,23 +39,23 @@ import { readScsiBuses } from "./scsi.ts";
 import { busNameOf, type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
 import { commandLine } from "../state/instance.ts";
 
-/** What comparing disks depends on. */
+/** Facts for comparing disks. */
 export interface DiskCompareFacts extends WholeFacts {
-  /** Undefined where no controller that the file lacks was seen. */
+  /** Undefined if no controller was seen that the file lacks. */
   readonly scsi?: readonly ScsiBus[] | undefined;
   readonly moved: readonly MovedDisk[];
   readonly cut: readonly CutDisk[];
-  /** By device id, of those that are recorded on a SCSI bus. */
+  /** By device id, for disks that are recorded on a SCSI bus. */
   readonly targets: ReadonlyMap<string, LivePlace>;
-  /** Where the links lead, and what QEMU has open. */
+  /** The targets of the links, and the open files of QEMU. */
   readonly drift: DriftFacts;
-  /** Of the properties that entries have besides. */
+  /** The further properties of entries. */
   readonly properties: PropertiesById;
-  /** Uuids of disks that are gone, and that QEMU has open all the same. */
+  /** Uuids of disks that are gone but still open in QEMU. */
   readonly inUse: ReadonlySet<string>;
 }
 
-/** A SCSI disk that is another target than its entry says. */
+/** A SCSI disk with another target than its entry. */
 function targetDifference(
   facts: DiskCompareFacts,
   entry: DiskEntry,
@@ -94,7 +94,7 @@ function mediumDifference(
   }];
 }
 
-/** Somebody limited the disk past this tool, or ended a limit. */
+/** Another program has changed the limits of the disk. */
 function limitDifference(
   { qemu, own, paths }: WholeFacts,
   entry: DiskEntry,
@@ -123,7 +123,7 @@ function limitDifference(
 function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
   const absent = absentDifference(facts, entry);
   if (absent !== undefined) return [absent];
-  // A drive's device has no id by which to ask for more.
+  // The device of a drive has no id, so QEMU cannot be asked for more.
   if (!facts.qemu.deviceIds.has(entry.hvinfo.id ?? "")) return [];
   return [
     ...driverDifference(facts, entry),
@@ -137,8 +137,8 @@ function ofEntry(facts: DiskCompareFacts, entry: DiskEntry): Difference[] {
 }
 
 /**
- * Whether QEMU has a device of a controller's name that neither the file's
- * command nor the VM's own one has: only then is it worth a look.
+ * Whether QEMU has a device with a controller's name that neither the file's
+ * command nor the VM's own one has: only then a closer look is needed.
  */
 function hasForeignController({ qemu, content }: WholeFacts): boolean {
   const started = [
@@ -150,8 +150,8 @@ function hasForeignController({ qemu, content }: WholeFacts): boolean {
 }
 
 /**
- * Tells of it. One that a recorded disk sits on is left out: who added that
- * disk was told, and said that it need not migrate.
+ * Reports it. A controller with a recorded disk is left out: the person who
+ * added the disk was told, and accepted that the VM need not migrate.
  */
 function controllerDifference(facts: DiskCompareFacts): Difference[] {
   if (!hasForeignController(facts)) return [];
@@ -176,7 +176,7 @@ function controllerDifference(facts: DiskCompareFacts): Difference[] {
   }];
 }
 
-/** Block nodes of our form that no device uses. */
+/** Block nodes with the form of our names that no device uses. */
 function orphans({ qemu, content }: WholeFacts): Difference[] {
   return straysOf(qemu, content.runtime)
     .filter(({ has, kind }) => has === "backend" && kind === "disk")
@@ -189,7 +189,7 @@ function orphans({ qemu, content }: WholeFacts): Difference[] {
     }));
 }
 
-/** The disk was plugged again: that one's record gives it back, too. */
+/** The disk was plugged again: the new record undoes the change, too. */
 function isPassedOn(
   { own: { record }, content }: WholeFacts,
   uuid: string,
@@ -203,7 +203,7 @@ function isPassedOn(
   });
 }
 
-/** What the tool's own record has of a disk that is gone and still open. */
+/** The tool's own record of a disk that is gone but still open. */
 function openWay(facts: WholeFacts, uuid: string): Difference[] {
   const access = noteOn(facts.own.record, uuid)?.access;
   if (access === undefined) return [];
@@ -218,7 +218,7 @@ function openWay(facts: WholeFacts, uuid: string): Difference[] {
   }];
 }
 
-/** On what they do not agree. Pure. */
+/** The differences. Pure. */
 export function diskDifferences(facts: DiskCompareFacts): Difference[] {
   const { disks } = facts.content.runtime;
   return [
@@ -228,7 +228,7 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
       facts.inUse.has(uuid) ? openWay(facts, uuid) : [lostDifference(uuid)]
     ),
     ...facts.moved.map((one) => movedDifference(facts, one)),
-    // Of a disk that is elsewhere, its old link tells nothing.
+    // The old link of a moved disk means nothing.
     ...[
       ...findDrift(disks, facts.drift, facts.qemu.block),
       ...facts.cut.map(cutDifference),
@@ -239,7 +239,7 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
   ];
 }
 
-/** Looks at QEMU and node, and compares. */
+/** Reads QEMU and node, and compares. */
 export async function compareDisks(
   given: WholeFacts,
   qmp: QmpSession,

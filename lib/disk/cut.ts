@@ -1,6 +1,6 @@
 /**
- * Disks whose file or device was made shorter under them: QEMU tells the old
- * size, and the guest gets errors behind the new end.
+ * Disks with a file or device that was shortened while in use: QEMU tells the
+ * old size, and the guest gets errors beyond the new end.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import { sizeText } from "../words/text.ts";
 import type { LinkFacts } from "./drift.ts";
 import { imageFormat, readLiveDisks } from "./live.ts";
 
-/** A recorded disk, and what is left of its source. */
+/** A recorded disk, and the rest of its source. */
 export interface CutDisk {
   readonly entry: DiskEntry;
-  /** As QEMU shows it to the guest. */
+  /** The size that QEMU shows to the guest. */
   readonly liveBytes: Size;
   readonly source: Pick<OpenImage, "kind" | "path" | "sizeBytes">;
 }
@@ -31,13 +31,15 @@ export interface CutDisk {
 /** QEMU counts in these: BDRV_SECTOR_SIZE. */
 const SECTOR = 512;
 
-/** Whether a raw source is shorter than its disk; not if it is not known. */
+/**
+ * Whether a raw source is shorter than its disk; false if its size is unknown.
+ */
 export function isCut(sizeBytes: number | undefined, liveBytes: Size): boolean {
   return sizeBytes !== undefined &&
     Math.ceil(sizeBytes / SECTOR) * SECTOR < liveBytes;
 }
 
-/** What makes it as long again. */
+/** The hint that makes it as long as before. */
 export function lengthen(
   { kind, path }: Pick<OpenImage, "kind" | "path">,
   bytes: Size,
@@ -50,11 +52,11 @@ export function lengthen(
 }
 
 /**
- * Looks for such disks; asks QEMU and file systems for more only where there
- * may be one. An image has a size of its own.
+ * Looks for such disks; asks QEMU and file systems for more only if there may
+ * be one. An image has a size of its own.
  *
- * @param options.openFiles what QEMU has open
- * @param options.links where the links of all disks lead
+ * @param options.openFiles the open files of QEMU
+ * @param options.links the targets of the links of all disks
  */
 export async function readCut(
   { disks, qemu, openFiles, links }: {
@@ -92,7 +94,7 @@ export async function readCut(
   });
 }
 
-/** What is to be told of one. */
+/** The difference of such a disk. */
 export function cutDifference(
   { entry, liveBytes, source }: CutDisk,
 ): Difference {

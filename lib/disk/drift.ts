@@ -1,8 +1,8 @@
 /**
- * Links that have drifted from the disks that record them. Ganeti numbers a
- * link when it plugs the disk and never again, but makes links by the order of
- * the configuration: a start or migration from such a file opens other disks
- * than the VM has, or two that are swapped (SPEC 10.1, item 1). Pure.
+ * Links that have drifted from their disks. Ganeti numbers a link when it plugs
+ * the disk and never again, but makes links by the order of the configuration.
+ * A start or migration from such a file opens other disks than the VM has, or
+ * swaps two of them (SPEC 10.1, item 1). Pure.
  *
  * @module
  */
@@ -29,31 +29,31 @@ export interface NamedDisk {
   readonly identity: string;
 }
 
-/** What can be known of one recorded disk, besides its entry. */
+/** Facts about one recorded disk, beside its entry. */
 export interface LinkFacts {
-  /** Where its link leads; undefined if it has none. */
+  /** The target of its link; undefined if it has none. */
   readonly lead: Lead | undefined;
   /**
-   * What its `logical_id` names, as far as it is on this node: more than one
-   * only for DRBD, none for kinds that get their name when attached.
+   * The files of its `logical_id` on this node: more than one only for DRBD,
+   * none for kinds that get their name when attached.
    */
   readonly named: readonly NamedDisk[];
 }
 
-/** What drift is found in. */
+/** The facts in which drift is found. */
 export interface DriftFacts {
   readonly links: readonly LinkFacts[];
-  /** All that QEMU has open; undefined if its process cannot be seen. */
+  /** All open files of QEMU; undefined if its process cannot be seen. */
   readonly open: ReadonlySet<string> | undefined;
-  /** QEMU's, if it can be seen. */
+  /** QEMU's pid, if it can be seen. */
   readonly pid?: number | undefined;
 }
 
-/** How Ganeti's own request mends all links at once. */
+/** Ganeti's own request corrects all links at once. */
 const BY_REQUEST =
   "do not migrate or restart the VM now; the next hotplug by Ganeti (hotplug_device with disks_info) corrects the links";
 
-/** What mends a disk that is not at its own path any more. */
+/** The hint for a disk that is not at its own path any more. */
 function putBack({ pid }: DriftFacts, path: string): string {
   const where = pid === undefined ? "" : ` (ls -l /proc/${pid}/fd shows it)`;
   return `its source was moved, replaced or removed: before you migrate or restart the VM, put the file or device that QEMU has open${where} back at ${
@@ -62,8 +62,8 @@ function putBack({ pid }: DriftFacts, path: string): string {
 }
 
 /**
- * What QEMU has open for a disk, where that is proven: its `logical_id` names
- * exactly one thing that QEMU has open.
+ * The open file of QEMU for a disk, if it is proven: its `logical_id` names
+ * exactly one file that QEMU has open.
  */
 export function provenOpen(
   { links, open }: DriftFacts,
@@ -74,7 +74,7 @@ export function provenOpen(
   return others.length === 0 ? held : undefined;
 }
 
-/** How the link of a disk has drifted; undefined: it has not. */
+/** The drift of a disk's link; undefined: none. */
 function driftOf(
   disk: DiskEntry,
   facts: DriftFacts,
@@ -155,9 +155,9 @@ async function linkFacts(disk: DiskEntry): Promise<LinkFacts> {
 }
 
 /**
- * Looks where the links lead; opens nothing.
+ * Reads the targets of the links; opens nothing.
  *
- * @param openFiles what QEMU has open, empty if its process cannot be seen
+ * @param openFiles the open files of QEMU, empty if its process cannot be seen
  */
 export async function readDriftFacts(
   disks: readonly DiskEntry[],
@@ -165,7 +165,7 @@ export async function readDriftFacts(
 ): Promise<DriftFacts> {
   return {
     links: await Promise.all(disks.map(linkFacts)),
-    // Every process has something open; else we may not look.
+    // Every process has open files; an empty list means that we may not look.
     open: openFiles.length === 0
       ? undefined
       : new Set(openFiles.map(({ status }) => identityOf(status))),

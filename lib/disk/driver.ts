@@ -1,5 +1,5 @@
 /**
- * What a disk's driver decides: where it sits, and what goes with it. Pure.
+ * The consequences of a disk's driver: its place and its companions. Pure.
  *
  * @module
  */
@@ -36,7 +36,7 @@ import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
 
 /**
- * Refuses what QEMU would refuse later.
+ * Refuses a disk that QEMU would refuse later.
  *
  * @throws {HotplugError} `unsupported` | `refused`
  */
@@ -67,11 +67,11 @@ function hintFor(driver: DiskDriver): string {
 }
 
 /**
- * Chooses a controller, if the VM has none and no other bus is wanted. It is
- * plugged right before its disk: a guest looks for the disks of a controller
- * only once, when it learns of the controller. It stays when the disk goes, as
- * one that the VM was started with would: it takes no slot that Ganeti would
- * use, and to take it out would make the removal wait for the guest once more.
+ * Chooses a controller, if the VM has none and the user wants no other bus. It
+ * is plugged right before its disk: a guest looks for the disks of a controller
+ * only once, when it learns of the controller. It stays when the disk is
+ * removed, like a controller of the start: it uses no slot that Ganeti would
+ * use, and its removal would have to wait for the guest once more.
  *
  * @throws {HotplugError} status 3
  */
@@ -97,7 +97,7 @@ function controllerFor(
   throw unsupported(controllerFault, "--controller virtio-scsi-pci");
 }
 
-/** The steps that plug it, and see whether it sits where it was put. */
+/** The steps that plug it, and check its place. */
 export function controllerSteps(
   controller: ScsiController | undefined,
 ): DiskStep[] {
@@ -131,16 +131,17 @@ export function identityFor(
   return { ...identity, controller };
 }
 
-/** How a guest looks for what it was not told of. */
+/** The commands by which a guest looks for a new disk. */
 const LOOKS = {
   disk: "echo '- - -' > /sys/class/scsi_host/hostN/scan",
   size: "echo 1 > /sys/block/DISK/device/rescan",
 } as const;
 
 /**
- * What the user must know where a guest is not told of something new.
+ * The warning if a guest is not told of a new disk or size.
  *
- * @param controller the disk's; undefined if it has none, or it is unknown
+ * @param controller the controller of the disk; undefined if it has none, or it
+ * is unknown
  */
 export function unheard(
   controller: string | undefined,
@@ -155,7 +156,7 @@ export function unheard(
   );
 }
 
-/** What the user must know of how a new disk comes to the guest. */
+/** The warnings about how a new disk reaches the guest. */
 export function comingOf(
   { scsi }: ScsiFacts,
   { controller, place }: Pick<DiskDevice, "controller" | "place">,

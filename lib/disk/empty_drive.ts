@@ -36,7 +36,7 @@ import { modelFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { DISK } from "./name.ts";
 import { checkStart, type StartFault } from "./start_fault.ts";
 
-/** What adding an empty drive depends on. */
+/** Facts for adding an empty drive. */
 export type EmptyDriveFacts =
   & Facts
   & ScsiFacts
@@ -58,7 +58,7 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
       `use --driver ${DRIVER}; for a file with this name, give ./${NO_SOURCE}`,
     );
   }
-  // Options that say how a medium is read.
+  // Options about reading a medium.
   const { settings, via, format, allowBacking, limits } = request;
   const { cache, aio, discard } = settings;
   const ofMedium = { cache, aio, discard, via, ...limits, format };
@@ -73,7 +73,7 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
   );
 }
 
-/** The device that has the uuid already. */
+/** The device that already has the uuid. */
 function findTwin(
   facts: Facts,
   { uuid }: EmptyDriveAdd,
@@ -145,8 +145,8 @@ export function planEmptyDrive(
 }
 
 /**
- * Whether a drive was added without a medium, and lacks but that for a start
- * from the file.
+ * Whether a drive was added without a medium, and has no other obstacle to a
+ * start from the file.
  */
 export function lacksMedium(
   { link, uri, hvinfo }: DiskEntry,

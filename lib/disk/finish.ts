@@ -29,9 +29,9 @@ import type { DiskAdd } from "./request.ts";
 import { servesUri, unaccounted } from "./still_there.ts";
 
 /**
- * Whether a disk has what QEMU has open for no recorded one: it is the only
- * disk that is not recorded. Ganeti leaves nothing that says which node has
- * which file.
+ * Whether the open file of QEMU without a recorded disk belongs to this disk:
+ * it is the only disk that is not recorded. Ganeti leaves no data about which
+ * node has which file.
  */
 function isRest(facts: Facts, { id }: LiveDisk, { identity }: Source): boolean {
   const pid = facts.qemu.process?.pid;
@@ -61,7 +61,10 @@ async function otherSource(
     : `its data is in ${whereabouts(disk)}`;
 }
 
-/** Looks for the disk that a master asks for among what nobody recorded. */
+/**
+ * Looks for the disk of a master's request among the disks that are not
+ * recorded.
+ */
 export async function readUnfinished(
   facts: Facts,
   request: DiskAdd,

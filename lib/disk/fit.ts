@@ -1,5 +1,5 @@
 /**
- * Whether a source fits the disk that is to be made of it. Pure.
+ * Whether a source fits its new disk. Pure.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import type { Lack } from "./start_fault.ts";
 /**
  * Ganeti's word for a file or block device.
  *
- * @throws {HotplugError} `refused` if its start would not take it
+ * @throws {HotplugError} `refused` if its start would not accept the source
  */
 export function devTypeOf(source: Source): string {
   if (source.kind === "file") return "file";
-  // Ganeti's start only takes a block device that lies under /dev.
+  // Ganeti's start accepts only a block device below /dev.
   if (source.resolved.startsWith("/dev/")) return "blockdev";
   throw refuse(
     `Cannot use source ${source.path}: a block device must lie under /dev`,
@@ -29,7 +29,7 @@ export function devTypeOf(source: Source): string {
 }
 
 /**
- * Refuses a source that QEMU could not use so, or that somebody else uses.
+ * Refuses a source that QEMU could not use in this way, or that is in use.
  *
  * @throws {HotplugError} `refused`
  */
@@ -50,8 +50,8 @@ export function refuseUnfit(
 }
 
 /**
- * A request, and the options without which its source cannot be what it is to
- * be: one refusal names them all.
+ * A request, and the options without which its source cannot be used as
+ * requested: one refusal names them all.
  */
 export function withLacks(
   { source, content }: DiskAddFacts,
@@ -65,8 +65,8 @@ export function withLacks(
   );
   const isFixed = writeFault !== undefined &&
     accessFor(driver, settings.access) === "rw";
-  // A guest can write what looks like an image into a disk of its own: nobody
-  // is asked of one that a master plugs, or of a block device.
+  // A guest can write data that looks like an image into its own disk: a disk
+  // from a master, or a block device, is not refused.
   const isImage = format === undefined && ganeti === undefined &&
     kind === "file" && magic === "qcow2";
   const image: Lack = {
@@ -90,7 +90,7 @@ export function withLacks(
   };
 }
 
-/** What nobody said the format of is raw, whatever it looks like. */
+/** A source without a given format is raw, whatever it looks like. */
 export function looksOther(
   { source }: DiskAddFacts,
   { format }: DiskDevice,
@@ -107,7 +107,7 @@ export function looksOther(
 
 const MIB = 1024 * 1024;
 
-/** A master that describes another disk than its link leads to. */
+/** The master describes another disk than its link leads to. */
 export function looksShort(
   { source }: DiskAddFacts,
   { object, sizeBytes }: DiskDevice,

@@ -15,10 +15,13 @@ import type { CommandChange } from "../state/command_change.ts";
 import { qemuId } from "../state/value_check.ts";
 import type { DiskAdd } from "./request.ts";
 
-/** The one that is made where a VM has none. */
+/** The new iothread if a VM has none. */
 const FIRST = "iothread0";
 
-/** How many iothreads the disks share: none with threads of their own. */
+/**
+ * The number of iothreads that the disks share: none if disks have threads of
+ * their own.
+ */
 export function iothreadsFor(
   { content }: Pick<Facts, "content">,
   { ganeti, driver, settings, properties }: DiskAdd,
@@ -31,10 +34,10 @@ export function iothreadsFor(
   return isFollowed ? diskIothreads : 0;
 }
 
-/** An iothread, and what makes it. */
+/** An iothread, and the words that make it. */
 export interface ChosenIothread {
   readonly iothread?: string | undefined;
-  /** Of `kvm_cmd`: every start has to have it. */
+  /** Words of `kvm_cmd`: every start must have it. */
   readonly words?: CommandChange;
   readonly steps: readonly QmpStep[];
 }
@@ -68,7 +71,10 @@ export function chooseIothread(
   };
 }
 
-/** Whether a value that was read back is words of {@linkcode ChosenIothread}. */
+/**
+ * Whether a value that was read back has the words of
+ * {@linkcode ChosenIothread}.
+ */
 export function isIothreadWords(value: unknown): value is readonly string[] {
   if (!Array.isArray(value) || value.length !== 2) return false;
   const [option, text] = value;

@@ -1,5 +1,5 @@
 /**
- * Disks, as lib/kinds.ts is told of them.
+ * The kind of disks, for lib/kinds.ts.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { diskNote } from "./note.ts";
 import type { DiskRequest } from "./request.ts";
 import { startDisks } from "./start.ts";
 
-/** All that questions need. */
+/** All parts that questions need. */
 export const DISK_KIND: Kind<DiskRequest> = {
   ...DISK,
   record: diskNote,

@@ -38,9 +38,9 @@ import { DISK } from "./name.ts";
 import { type DiskNotes, diskNotes } from "./note.ts";
 
 /**
- * All limits that hold after a change.
+ * All limits after a change.
  *
- * @throws {HotplugError} `refused` if QEMU does not take them together
+ * @throws {HotplugError} `refused` if QEMU does not accept them together
  */
 function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   const limits = mergeLimits(now, change);
@@ -56,19 +56,19 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   );
 }
 
-/** The words of `disk set` that bring a disk from these limits to others. */
+/** The words of `disk set` that change the limits of a disk. */
 export function limitWords(from: IoLimits, to: IoLimits): string[] {
   return LIMIT_NAMES.filter((name) => from[name] !== to[name])
     .flatMap((name) => [`--${name}`, String(to[name] ?? noLimit(name))]);
 }
 
-/** The step that notes what is different; none if all is noted so. */
+/** The step that notes differences; none if everything is noted already. */
 export function noteSteps(
   { place, record, qemu }: OwnFacts,
   notes: Partial<DiskNotes>,
   { uuid, earlier = [] }: {
     readonly uuid: string;
-    /** Steps of the plan that may note something of the disk, too. */
+    /** Steps of the plan that may note data of the disk, too. */
     readonly earlier?: readonly DiskStep[];
   },
 ): OwnRecordStep[] {
@@ -92,10 +92,10 @@ export function noteSteps(
 }
 
 /**
- * Notes how a disk that is plugged behaves, and sets its limits: those asked
- * for, else those it had.
+ * Notes the behaviour of a plugged disk, and sets its limits: the requested
+ * ones, else the earlier ones.
  *
- * @param before the steps that come before
+ * @param before the earlier steps
  * @throws {HotplugError} `unsupported`
  */
 export function limitSteps(
@@ -111,7 +111,7 @@ export function limitSteps(
     : mergeLimits({}, asked);
   const { diskAio, diskDiscard, origin } = content.runtime.hvparams;
   const { aio, discard } = settings;
-  // Where `adopt` made them up, the hvparams tell of no disk.
+  // If `adopt` invented the hvparams, they tell nothing about disks.
   const isTold = origin === "ganeti";
   const notes = {
     limits,
@@ -162,7 +162,7 @@ export function planDiskSet(request: DiskSet, facts: Facts): Plan {
     title,
     device: { ...chosen.view, limits: limitsView(limits) },
     kinds: [DISK.word],
-    // A call without limits only asks for them.
+    // A call without limits is only a question.
     steps: isLimited(change) ? steps : [],
   });
 }

@@ -1,8 +1,8 @@
 /**
  * Plans to bring the links of an instance's disks to the order of its
- * configuration, in the file and on the node. Ganeti makes links by that order
- * whenever it starts or migrates an instance, and never renames those it has
- * recorded: a target would swap disks (SPEC 10.1, item 1). Pure.
+ * configuration, in the file and on the node. Ganeti makes links by this order
+ * at each start and migration, and never renames recorded links: a target would
+ * swap disks (SPEC 10.1, item 1). Pure.
  *
  * @module
  */
@@ -30,32 +30,32 @@ import type { DiskLinksStep } from "./links_step.ts";
 import type { LinksMend } from "./request.ts";
 import { DISK } from "./name.ts";
 
-/** What mending links depends on. */
+/** Facts for correcting links. */
 export interface LinksFacts extends Pick<NodeFacts, "content" | "nonce"> {
   readonly paths: InstancePaths;
-  /** Where the recorded links lead, and what QEMU has open. */
+  /** The targets of the recorded links, and the open files of QEMU. */
   readonly drift: DriftFacts;
   /** Absolute path of `instance-disks`. */
   readonly directory: string;
   /**
-   * For each recorded disk: the folder its link is said to lie in, if it is
+   * For each recorded disk: the folder of its link by the file, if the link is
    * one of Ganeti's links for this instance.
    */
   readonly folders: readonly (string | undefined)[];
-  /** What the links of the wanted names say. */
+  /** The targets of the links with the wanted names. */
   readonly there: DiskLinks;
-  /** What they lead to: `identityOf`. */
+  /** The identities of these targets: `identityOf`. */
   readonly leadTo: Readonly<Record<string, string | undefined>>;
 }
 
-/** One recorded disk whose link is one of Ganeti's. */
+/** One recorded disk with a link of Ganeti. */
 interface Wanted {
   readonly disk: DiskEntry;
-  /** Of the link it is to have; undefined: not in the configuration. */
+  /** Name of its new link; undefined: the disk is not in the configuration. */
   readonly name: string | undefined;
-  /** That link, as the file is to say it. */
+  /** This link in the form of the file. */
   readonly link: string;
-  /** What QEMU has open for it, if that is proven. */
+  /** The open file of QEMU for it, if it is proven. */
   readonly proven: NamedDisk | undefined;
   readonly isRight: boolean;
 }
@@ -79,7 +79,7 @@ function wantedOf(
   return [{ disk, name, link, proven, isRight: disk.link === link && leads }];
 }
 
-/** Why the links must stay as they are, undefined if they can be mended. */
+/** Why the links must stay, undefined if they can be corrected. */
 function obstacle(wanted: readonly Wanted[], wrong: readonly Wanted[]) {
   const unproven = wrong.find((one) =>
     one.name === undefined || one.proven === undefined
@@ -104,7 +104,7 @@ function linksStep(
 ): DiskLinksStep | undefined {
   const moved = wrong.flatMap(({ name, proven }) => {
     if (name === undefined || proven === undefined) return [];
-    // As Ganeti made it, if it leads there already.
+    // Ganeti's own text, if it leads there already.
     return leadTo[name] === proven.identity ? [] : [[name, proven.path]];
   });
   if (moved.length === 0) return undefined;
@@ -115,7 +115,9 @@ function linksStep(
   return { kind: "disk-links", directory, before, after };
 }
 
-/** Plans to mend links; what cannot be proven is left alone, with a warning. */
+/**
+ * Plans to correct links; a link without proof is left alone, with a warning.
+ */
 export function planLinks(
   { instance, order }: LinksMend,
   facts: LinksFacts,
@@ -159,7 +161,7 @@ function linkName(instance: string, index: number): string {
   return `${instance}:${index}`;
 }
 
-/** Reads what mending depends on and plans it. */
+/** Reads the facts and plans it. */
 export async function planLinksOf(
   request: LinksMend,
   paths: InstancePaths,
@@ -174,7 +176,7 @@ export async function planLinksOf(
     const name = basename(link);
     const ours = name.startsWith(prefix) &&
       /^\d+$/.test(name.slice(prefix.length)) &&
-      // The file says /var/run, where /run may be meant.
+      // The file says /var/run, which may be /run.
       await identityAt(dirname(link)) === place;
     return ours ? dirname(link) : undefined;
   }));

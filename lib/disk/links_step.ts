@@ -24,7 +24,7 @@ const checkLinks = stepCheck(
   "disk-links",
   ({ paths: { name, runDir } }) => {
     const link = new RegExp(`^${name.replaceAll(".", "\\.")}:\\d{1,4}$`);
-    // What each link of the instance leads to; null: there is none.
+    // The target of each link of the instance; null: there is none.
     const links = dictionary(link, orNull(text(LINE)));
     return {
       directory: word<string>(`${runDir}/instance-disks`),
@@ -51,7 +51,7 @@ export const DISK_LINKS_STEP = defineStep({
   },
   undo(step) {
     const there = now(step);
-    // What Ganeti made of a link meanwhile is no longer ours to take back.
+    // A link that Ganeti changed meanwhile is not undone.
     const ours = Object.entries(step.before)
       .filter(([name]) => there[name] === step.after[name]);
     changeDiskLinks(step.directory, Object.fromEntries(ours));

@@ -1,5 +1,5 @@
 /**
- * The disks of a live QEMU, each with the file it is proven to have open.
+ * The disks of a live QEMU, each with its proven open file.
  *
  * @module
  */
@@ -39,11 +39,11 @@ export interface OpenSource {
   readonly identity: string;
   /** Decides Ganeti's `dev_type`. */
   readonly kind: "file" | "block";
-  /** Leads there now; QEMU's own word for it if that does. */
+  /** A path that leads there now; QEMU's own path if it does. */
   readonly path: string;
-  /** The same without links. */
+  /** The same path without links. */
   readonly resolved: string;
-  /** Of the file or device now; undefined if it cannot be told. */
+  /** The present size of the file or device; undefined if it is unknown. */
   readonly sizeBytes?: number | undefined;
 }
 
@@ -51,40 +51,40 @@ export interface OpenSource {
 export interface LiveDisk {
   /** `qdev` of query-block. */
   readonly qdev: string;
-  /** Device id, undefined if it was given none. */
+  /** Device id, undefined if it has none. */
   readonly id: string | undefined;
-  /** What the guest's requests go through. */
+  /** The backend for the guest's requests. */
   readonly backend: BlockBackend;
   /** Block drivers from the top down, e.g. `throttle`, `raw`, `file`. */
   readonly drivers: readonly string[];
-  /** O_DIRECT, as the topmost node has it. */
+  /** O_DIRECT, by the topmost node. */
   readonly direct: boolean;
   /** Whether the guest must not write. */
   readonly readOnly: boolean;
   /** Node-names from the top down. */
   readonly nodes: readonly string[];
-  /** What is proven to be open, or why nothing is. */
+  /** The proven open file, or why there is no proof. */
   readonly source: OpenSource | { readonly why: string };
 }
 
-/** Nodes that pass on what lies under them. */
+/** Nodes that pass on the data below them. */
 const PLAIN = ["raw", "throttle", "copy-on-read", "copy-before-write"];
 
-/** Block driver of the image format, undefined if the guest reads it raw. */
+/** Block driver of the image format, undefined if the guest reads raw data. */
 export function imageFormat(
   { drivers }: Pick<LiveDisk, "drivers">,
 ): string | undefined {
   return drivers.slice(0, -1).find((one) => !PLAIN.includes(one));
 }
 
-/** Deno tells ctime in whole seconds, rounded down, as old file systems do. */
+/** Deno tells ctime in whole seconds, rounded down, like old file systems. */
 const CLOCK_STEP_MS = 1000;
 
 interface Host {
   readonly process: QemuProcess;
   readonly startedMs: number;
   readonly fdsets: ReadonlyMap<number, readonly number[]>;
-  /** Names of the nodes that a device or a job has; undefined: not known. */
+  /** Names of the nodes that a device or a job uses; undefined: unknown. */
   readonly inUse: ReadonlySet<string> | undefined;
 }
 
@@ -114,7 +114,9 @@ async function protocolNode(
   };
 }
 
-/** Names of the nodes below a device or a job; undefined: no graph is known. */
+/**
+ * Names of the nodes below a device or a job; undefined: the graph is unknown.
+ */
 function usedIn(graph: BlockGraph): ReadonlySet<string> | undefined {
   const users = graph.nodes.filter(({ type }) => type !== "block-driver");
   if (users.length === 0) return undefined;
@@ -128,7 +130,7 @@ interface Known {
   readonly images: readonly OpenImage[];
 }
 
-/** The path under which this node finds what is open. */
+/** A path of this node to the open file. */
 async function sourceOf(
   identity: string,
   file: string,
@@ -179,9 +181,9 @@ async function liveDisk(
 }
 
 /**
- * Looks at all disks that a device of QEMU has.
+ * Reads all disks with a device of QEMU.
  *
- * @param images that the process has open
+ * @param images the open images of the process
  */
 export async function readLiveDisks(
   qmp: QmpSession,

@@ -1,5 +1,6 @@
 /**
- * Plans to put another medium into a drive of the guest, or none. Pure.
+ * Plans to put another medium into a drive of the guest, or to remove the
+ * medium. Pure.
  *
  * @module
  */
@@ -39,16 +40,16 @@ import type { DiskStep } from "./steps.ts";
 import type { ChangeMediumStep } from "./medium_step.ts";
 import { DISK } from "./name.ts";
 
-/** What changing a medium depends on. */
+/** Facts for changing a medium. */
 export interface MediumFacts extends Facts {
-  /** The new medium; undefined: none is to be in the drive. */
+  /** The new medium; undefined: the drive will be empty. */
   readonly source: Source | undefined;
   /** By device id. */
   readonly trays: ReadonlyMap<string, Tray>;
   readonly users: BlockUsers;
 }
 
-/** What it needs of the monitor. */
+/** The QMP commands that it needs. */
 const COMMANDS = [
   "blockdev-open-tray",
   "blockdev-close-tray",
@@ -94,7 +95,7 @@ function otherName({ qemu }: Facts, id: string): string {
   return id.replace(/(-(?:pci|scsi)-\d+)?$/, (end) => `-b${end}`);
 }
 
-/** The node of the new medium, as a start would make it. */
+/** The node of the new medium, in the form of a start. */
 function newNode(
   facts: MediumFacts,
   { id, entry }: ChosenDisk,
@@ -135,7 +136,7 @@ function isStartable(
   return checkStart(fault, facts, request);
 }
 
-/** The steps that put a new medium in and record it. */
+/** The steps that insert a new medium and record it. */
 function insertSteps(
   facts: Facts,
   { entry, uuid }: ChosenDisk,
@@ -160,7 +161,7 @@ function insertSteps(
   return [stage, ...before, made, turn, ...after, commit];
 }
 
-/** What is done in the drive, and the step that the guest takes part in. */
+/** The steps in the drive, and the step in which the guest takes part. */
 function mediumSteps(
   request: MediumSet,
   facts: MediumFacts,
@@ -180,7 +181,8 @@ function mediumSteps(
     ? from === null
     : from !== null && diskIdentities[entry.index] === source.identity;
   if (isSame) {
-    // A second node of the same file would keep the first one's from closing.
+    // A second node of the same file would keep the file of the first node
+    // open.
     const turn = turnTo(from);
     return { turn, steps: isOpen ? [turn] : [] };
   }
@@ -201,7 +203,7 @@ function mediumSteps(
 }
 
 /**
- * Plans to change what lies in a drive.
+ * Plans to change the medium of a drive.
  *
  * @throws {HotplugError} status 3
  */
@@ -228,7 +230,7 @@ export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
 }
 
 /**
- * Looks at the new medium, if there is to be one.
+ * Checks the new medium, if there is one.
  *
  * @param world keeps its O_PATH fd as `source-pin`
  * @throws {HotplugError} `refused`
@@ -249,7 +251,7 @@ export async function readMedium(
   return source;
 }
 
-/** Adds what QEMU has in its drives. */
+/** Adds the media of QEMU's drives. */
 export async function readMediumFacts(
   facts: Facts,
   source: MediumFacts["source"],

@@ -1,5 +1,5 @@
 /**
- * Changing what lies in a drive of the guest.
+ * The step that changes the medium of a drive of the guest.
  *
  * @module
  */
@@ -21,13 +21,13 @@ import { defineStep, type World } from "../engine/world.ts";
 
 const checkMedium = stepCheck("change-medium", {
   id: qemuId,
-  // What the user calls it, for messages: `disk 1`.
+  // The user's name of the drive, for messages: `disk 1`.
   title: text(LINE),
-  // Block node that is in it; null: it is empty.
+  // Block node of the old medium; null: the drive is empty.
   from: orNull(qemuId),
-  // Block node that will be; null: it is left empty.
+  // Block node of the new medium; null: the drive will be empty.
   to: orNull(qemuId),
-  // `forced`: the guest is not asked, though it locked the tray.
+  // `forced`: the medium is changed although the guest locked the tray.
   lock: word("heeded", "forced"),
 });
 
@@ -40,7 +40,7 @@ async function trayOf(id: string, { qmp }: World): Promise<Tray> {
   throw new HotplugError("qmp-error", `QEMU has no drive ${id} with a tray`);
 }
 
-/** A locked tray opens when the guest lets it: blockdev.c, do_open_tray. */
+/** A locked tray opens when the guest allows it: blockdev.c, do_open_tray. */
 async function openTray(step: ChangeMediumStep, world: World): Promise<void> {
   const { id, title, lock } = step;
   const { qmp, options } = world;
@@ -86,7 +86,9 @@ async function holds(
   return tray !== undefined && tray.nodeName === (to ?? "") && !tray.isOpen;
 }
 
-/** Without its node the old medium cannot go in again: the new one stays. */
+/**
+ * Without its node the old medium cannot be inserted again: the new one stays.
+ */
 async function expectOld(
   { from, to, title }: ChangeMediumStep,
   { qmp }: World,
@@ -110,7 +112,7 @@ export const CHANGE_MEDIUM_STEP = defineStep({
     const back = { ...step, from: step.to, to: step.from };
     if (await holds(back, world)) return;
     await expectOld(step, world);
-    // What was in it before, the guest had itself: it need not be asked.
+    // The guest used the old medium itself: it need not be asked.
     await exchange({ ...back, lock: "forced" }, world);
   },
   confirm: holds,

@@ -1,5 +1,5 @@
 /**
- * What repair does about differences of disks.
+ * Repairs of differences of disks.
  *
  * @module
  */
@@ -19,9 +19,9 @@ import {
 } from "./remove.ts";
 
 /**
- * The plan for what repair does about one of them.
+ * The plan that repairs one of them.
  *
- * @throws {HotplugError} if it cannot be mended
+ * @throws {HotplugError} if it cannot be repaired
  */
 export async function diskMend(
   facts: WholeFacts,

@@ -1,7 +1,7 @@
 /**
- * Disks whose data is not where the runtime file says any more: a snapshot put
- * an overlay on top, a mirror made another file the disk's own. The old file
- * may be open all the same, so that only the node on top tells.
+ * Disks with data at another place than the runtime file says: a snapshot put
+ * an overlay on top, or a mirror made another file the disk's own. The old file
+ * may still be open; only the topmost node tells.
  *
  * @module
  */
@@ -18,17 +18,17 @@ import { type LinkFacts, readDriftFacts } from "./drift.ts";
 import { imageFormat, type LiveDisk, readLiveDisks } from "./live.ts";
 import { commandLine } from "../state/instance.ts";
 
-/** A recorded disk, and what QEMU has in its place. */
+/** A recorded disk, and the disk that QEMU has in its place. */
 export interface MovedDisk {
-  /** As it is recorded. */
+  /** The recorded disk. */
   readonly entry: DiskEntry;
-  /** As it is. */
+  /** The live disk. */
   readonly disk: LiveDisk;
 }
 
 /**
- * Whether a look at the graph is worth while: Ganeti and this tool name a
- * disk's node after its device, and record what its path was.
+ * Whether a look at the graph is needed: Ganeti and this tool name a disk's
+ * node after its device, and record its path.
  */
 function isSuspicious(entry: DiskEntry, { block }: QemuFacts): boolean {
   const { hvinfo: { id }, link, uri } = entry;
@@ -39,7 +39,7 @@ function isSuspicious(entry: DiskEntry, { block }: QemuFacts): boolean {
   return live.nodeName !== id || !isUsual;
 }
 
-/** Whether a start from the entry opens something else. Pure. */
+/** Whether a start from the entry opens another file. Pure. */
 export function isMoved(
   entry: DiskEntry,
   disk: LiveDisk,
@@ -55,13 +55,14 @@ export function isMoved(
   if ("identity" in source && recorded.length > 0) {
     return !recorded.includes(source.identity);
   }
-  // The node it was plugged with is there, and its data goes elsewhere.
+  // The node with which it was plugged is there, but its data goes to another
+  // node.
   if (nodeNames.has(id)) return !nodes.includes(id);
   return mode === "rw" && imageFormat(disk) !== undefined;
 }
 
 /**
- * Looks for such disks; asks QEMU for more only where there may be one.
+ * Looks for such disks; asks QEMU for more only if there may be one.
  *
  * @returns none if QEMU's process cannot be seen
  */
@@ -93,7 +94,7 @@ function pathOf({ source, backend }: LiveDisk): string {
   return "path" in source ? source.path : backend.file;
 }
 
-/** Where a disk's data is. */
+/** The place of a disk's data. */
 export function whereabouts(disk: LiveDisk): string {
   const path = pathOf(disk);
   const format = imageFormat(disk);
@@ -108,7 +109,7 @@ function saying({ entry, disk }: MovedDisk): string {
   } now. A start from the runtime file would open the old image`;
 }
 
-/** What is to be told of one. */
+/** The difference of such a disk. */
 export function movedDifference(
   { paths }: Pick<Facts, "paths">,
   moved: MovedDisk,
@@ -129,7 +130,7 @@ function hintOf(paths: Facts["paths"]): string {
 }
 
 /**
- * Refuses what rests on the record of a disk that is elsewhere.
+ * Refuses a change that depends on the record of a moved disk.
  *
  * @param what for the message: `resize disk 1`
  * @throws {HotplugError} `refused`

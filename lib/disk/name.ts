@@ -1,5 +1,5 @@
 /**
- * Disks as their own plans know them.
+ * Common parts of plans for disks.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { DiskStep } from "./steps.ts";
 import { diskView, NO_DETAILS } from "./view.ts";
 import { DISK_NAME } from "./words.ts";
 
-/** The node goes; its directory stays passable while it leads to another. */
+/** Removes the node; its directory stays passable while it has another node. */
 function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
   const { place, qemu, record } = own;
   const { rootInode, rootMode } = node;
@@ -36,7 +36,7 @@ function removeNode(own: OwnFacts, uuid: string, node: ChrootNode): DiskStep[] {
   ];
 }
 
-/** The steps that give back what was changed on this node for a disk. */
+/** The steps that undo the changes that were made on this node for a disk. */
 function giveBack(own: OwnFacts, uuid: string): DiskStep[] {
   const access = noteOn(own.record, uuid)?.access;
   if (access?.way === "chown") {
@@ -45,7 +45,7 @@ function giveBack(own: OwnFacts, uuid: string): DiskStep[] {
   return access?.way === "mknod" ? removeNode(own, uuid, access) : [];
 }
 
-/** What all plans for disks share. */
+/** The common parts of all plans for disks. */
 export const DISK = {
   ...DISK_NAME,
   taken: "always",
@@ -55,7 +55,7 @@ export const DISK = {
     "disk-add": ["blockdev-add", "blockdev-del", "device_add", "device_del"],
     "disk-remove": ["device_del", "blockdev-del"],
     "disk-resize": ["block_resize"],
-    // What is set may need more: ./limits.ts, ./medium.ts.
+    // The change may need more: ./limits.ts, ./medium.ts.
     "disk-set": [],
   },
   giveBack,

@@ -1,5 +1,5 @@
 /**
- * What the tool's own record has of disks.
+ * Notes about disks in the tool's own record.
  *
  * @module
  */
@@ -54,33 +54,33 @@ export const chrootNode: Check<ChrootNode> = openObject({
   rootMode: orNull(whole(0, 0o7777)),
 });
 
-/** What is noted of a disk. */
+/** The note about a disk. */
 export const diskNote = openObject({ kind: word("disk") }, {
   via: word(...VIAS),
   access: either(givenOwner, chrootNode),
-  // By the words of our options; those of a later release mean nothing here.
+  // By the words of our options; words of a later release mean nothing here.
   limits: dictionary(/^[a-z][a-z-]{0,31}$/, whole(0, Number.MAX_SAFE_INTEGER)),
-  // Where they are not as the hvparams say: QEMU tells of neither.
+  // If they differ from the hvparams: QEMU tells neither of them.
   aio: word(...AIOS),
   discard: word(...DISCARDS),
   pending: pendingRemoval,
   ...inventedUuid,
 });
 
-/** What is noted of a disk. */
+/** The note about a disk. */
 export type DiskNote = Of<typeof diskNote>;
 
-/** What is noted of how a disk behaves. */
+/** The noted settings of a disk. */
 export interface DiskNotes {
   /** Without names of a later release, which mean nothing here. */
   readonly limits: IoLimits;
-  /** Where it is not as the hvparams say. */
+  /** If it differs from the hvparams. */
   readonly aio: string | undefined;
-  /** Likewise. */
+  /** If it differs from the hvparams. */
   readonly discard: string | undefined;
 }
 
-/** What is noted of a disk. */
+/** The noted settings of a disk. */
 export function diskNotes(noted: OwnDevice | null | undefined): DiskNotes {
   const { limits = {}, aio, discard } = diskNote(noted) ? noted : {};
   return { limits: mergeLimits({}, limits), aio, discard };

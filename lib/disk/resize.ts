@@ -51,10 +51,10 @@ const MIB = 1024 * 1024;
 /** QEMU counts in these: BDRV_SECTOR_SIZE. */
 const SECTOR = 512;
 
-/** Servers that tell a size QEMU asks for again. */
+/** Servers that tell a new size when QEMU asks again. */
 const NETWORK = ["nbd", "rbd", "gluster", "iscsi"];
 
-/** What is asked for a disk. */
+/** The request for a disk. */
 interface Wish {
   readonly request: DiskResize;
   readonly title: string;
@@ -69,13 +69,15 @@ function wantedText(
   return isGiven ? `${sizeWord} (${size} bytes)` : sizeText(size);
 }
 
-/** Sizes are told to the byte, or not worked with. */
+/** Refuses a size that JavaScript cannot tell to the byte. */
 function refuseHuge(what: string, size: Size): asserts size is number {
   const fault = hugeFault(size);
   if (fault) throw refuse(`Cannot resize ${what}: ${fault}`);
 }
 
-/** The size of a disk on a file or device: never less than that has. */
+/**
+ * The size of a disk on a file or device: never less than the file or device.
+ */
 function sizeOn(
   { kind, path }: OpenSource,
   size: number,
@@ -108,9 +110,9 @@ function sizeOn(
 }
 
 /**
- * What QEMU has open for a disk. A source that has grown has another size than
- * its node, and may not be proven by that any more: then it is what the record
- * leads to, if QEMU has that open and no other disk is it.
+ * The open file of QEMU for a disk. A source that has grown has another size
+ * than its node, and the size may not prove it any more. Then it is the target
+ * of the recorded link, if QEMU has this file open and no other disk has it.
  */
 function sourceOf(
   facts: DiskResizeFacts,
@@ -133,8 +135,8 @@ function sourceOf(
 }
 
 /**
- * A raw file that was cut under its disk: the guest has no whole disk, though
- * QEMU tells the size that is wanted.
+ * A raw file that was cut under its disk: the guest has no whole disk, although
+ * QEMU already tells the wanted size.
  */
 function refuseCut({ drivers, source }: LiveDisk, size: number, title: string) {
   if (imageFormat({ drivers }) !== undefined || "why" in source) return;
@@ -148,7 +150,7 @@ function refuseCut({ drivers, source }: LiveDisk, size: number, title: string) {
   );
 }
 
-/** What the disk is to have, in bytes. */
+/** The wanted size of the disk, in bytes. */
 function wantedSize(
   { drivers, source }: Pick<LiveDisk, "drivers" | "source">,
   wish: Wish,
@@ -202,7 +204,7 @@ function expectLarger(
   );
 }
 
-/** hw/nvme/ctrl.c keeps others from resizing what it serves. */
+/** hw/nvme/ctrl.c prevents a resize of the node that it uses. */
 function refuseNvme({ entry, title }: ChosenDisk) {
   if (entry.hvinfo.driver !== "nvme") return;
   throw unsupported(
@@ -212,8 +214,8 @@ function refuseNvme({ entry, title }: ChosenDisk) {
 }
 
 /**
- * The image that a snapshot has put an overlay on was plugged writable, and QEMU
- * could not open it so again, as it does while it resizes the overlay.
+ * The image below an overlay of a snapshot was plugged writable. QEMU could not
+ * open it in this way again, which it does while it resizes the overlay.
  */
 function refuseOverlay(
   { qemu: { nodeNames } }: Facts,
@@ -292,9 +294,9 @@ export function planDiskResize(
   });
 }
 
-/** What resizing a disk depends on. */
+/** Facts for resizing a disk. */
 export interface DiskResizeFacts extends Facts {
-  /** Each with the file or device it is proven to have open. */
+  /** Each with its proven open file or device. */
   readonly live: readonly LiveDisk[];
   /** The files and devices QEMU has open. */
   readonly images: readonly OpenImage[];
@@ -303,7 +305,7 @@ export interface DiskResizeFacts extends Facts {
 }
 
 /**
- * Adds what resizing a disk depends on.
+ * Adds the facts for resizing a disk.
  *
  * @throws {HotplugError} `refused`
  */

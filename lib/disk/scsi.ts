@@ -1,6 +1,6 @@
 /**
- * What plugging a SCSI disk depends on: the live buses, and whether the source
- * is a SCSI device of the node.
+ * Facts for plugging a SCSI disk: the live buses, and whether the source is a
+ * SCSI device of the node.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import {
 import type { Fd } from "../sys/fd.ts";
 import type { DiskAdd } from "./request.ts";
 
-/** Where QEMU keeps devices: those with an id, and those without. */
+/** QEMU's containers of devices: devices with an id, and devices without. */
 const CONTAINERS = ["/machine/peripheral", "/machine/peripheral-anon"];
 
-/** Device models with a SCSI bus, as QOM calls them: hw/scsi. */
+/** Device models with a SCSI bus, by their QOM names: hw/scsi. */
 const CONTROLLERS =
   /^(?:lsi53c8\w+|virtio-scsi-pci(?:-(?:non-)?transitional)?|megasas(?:-gen2)?|pvscsi|mptsas1068|am53c974|dc390)$/;
 
@@ -78,7 +78,7 @@ async function readBus(
   }];
 }
 
-/** All SCSI buses of a live VM, and who sits on them. */
+/** All SCSI buses of a live VM, with their devices. */
 export async function readScsiBuses(qmp: QmpSession): Promise<ScsiBus[]> {
   const buses: ScsiBus[] = [];
   for (const container of CONTAINERS) {
@@ -101,7 +101,9 @@ async function hasModel(qmp: QmpSession, driver: string): Promise<boolean> {
   }
 }
 
-/** What is wrong with a driver whatever its source, undefined if nothing. */
+/**
+ * Why a driver cannot be used with any source, undefined if no reason is known.
+ */
 export async function modelFault(
   qmp: QmpSession,
   driver: DiskDriver,
@@ -111,17 +113,19 @@ export async function modelFault(
     : `This QEMU has no device model ${driver}`;
 }
 
-/** What a SCSI disk depends on, whatever its source. */
+/** Facts for a SCSI disk, whatever its source. */
 export interface ScsiFacts {
-  /** Asked for only if the disk is to sit on one. */
+  /** Read only if the disk will be on a SCSI bus. */
   readonly scsi: readonly ScsiBus[];
-  /** Why no controller can come with it, undefined if nothing is known. */
+  /**
+   * Why no controller can be plugged with it, undefined if no reason is known.
+   */
   readonly controllerFault?: string | undefined;
 }
 
 /**
- * Looks for a SCSI bus; without one, whether QEMU has the controller that
- * would come with the disk.
+ * Looks for a SCSI bus; without a bus, checks whether QEMU has the controller
+ * that would be plugged with the disk.
  */
 export async function readScsi(
   qmp: QmpSession,
@@ -138,7 +142,7 @@ export async function readScsi(
   return { scsi, controllerFault };
 }
 
-/** Why a driver cannot serve a source, undefined if nothing is known. */
+/** Why a driver cannot serve a source, undefined if no reason is known. */
 export async function driverFault(
   driver: DiskDriver,
   { source, pinned, qmp }: {

@@ -1,6 +1,6 @@
 /**
- * Where QEMU has a SCSI disk, asked by its device id: query-block has no name
- * of it (Ganeti issue 1963).
+ * The place of a SCSI disk in QEMU, asked by its device id: query-block does
+ * not have its name (Ganeti issue 1963).
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { propertyOf } from "../qmp/device_queries.ts";
 import { askAll } from "../qmp/query.ts";
 import { type Of, qemuId, whole } from "../state/value_check.ts";
 
-/** Properties of a SCSI disk: of `bus` the value is a QOM path. */
+/** Properties of a SCSI disk: the value of `bus` is a QOM path. */
 const PROPERTIES = {
   bus: "parent_bus",
   channel: "channel",
@@ -23,7 +23,7 @@ const PROPERTIES = {
   lun: "lun",
 } as const;
 
-/** Where a disk is; undefined where QEMU does not tell. */
+/** The place of a disk; undefined if QEMU does not tell it. */
 export type LivePlace = {
   readonly [K in keyof typeof PROPERTIES]: string | number | undefined;
 };
@@ -40,7 +40,7 @@ export async function readPlaces(
 ): Promise<Map<string, LivePlace>> {
   if (ids.length === 0) return new Map();
   const of = (id: string, property: string) => `${id} ${property}`;
-  // A device of another kind lacks them: that is said of its driver.
+  // A device of another kind lacks them: its driver differs, which is reported.
   const answers = await askAll(
     qmp,
     Object.fromEntries(
@@ -61,7 +61,7 @@ export async function readPlaces(
   }]));
 }
 
-/** Whether a disk is where it should be. */
+/** Whether a disk is at its place. */
 export function sitsAt(
   live: LivePlace,
   { bus, channel, scsiId, lun }: ScsiPlace,
@@ -78,10 +78,10 @@ const checkVerify = stepCheck("verify-scsi", {
   lun: whole(0, 16383),
 });
 
-/** Looks for a new SCSI disk where the plan put it. */
+/** Checks the place of a new SCSI disk. */
 export type VerifyScsiStep = Of<typeof checkVerify>;
 
-/** The step that looks for a new SCSI disk. */
+/** The step that checks the place of a new SCSI disk. */
 export const VERIFY_SCSI_STEP = defineLook({
   check: checkVerify,
   async fault(step, { qmp }) {
@@ -101,7 +101,7 @@ export const VERIFY_SCSI_STEP = defineLook({
   }),
 });
 
-/** The step that looks for a new disk where it was put. */
+/** The step that checks the place of a new disk. */
 export function verifyStep(
   { id, place }: { readonly id: string; readonly place: Place },
 ): VerifyDeviceStep | VerifyScsiStep {

@@ -1,6 +1,6 @@
 /**
  * Steps on the file or device of a disk: opening it for QEMU, and waiting until
- * QEMU has let it go.
+ * QEMU has closed it.
  *
  * @module
  */
@@ -26,14 +26,14 @@ import {
 
 const checkOpen = stepCheck("open-source", {
   path: absolute,
-  // What must be found there: {@linkcode identityOf}.
+  // The identity that must be found there: {@linkcode identityOf}.
   identity: text(LINE),
   // Must agree with the block node's `read-only`.
   access: word("rw", "ro"),
   // O_DIRECT; must agree with the block node's `cache.direct`.
   direct: word(true, false),
 }, {
-  // Name of the O_PATH fd it was looked at by. @default "source-pin"
+  // Name of the O_PATH fd of the check. @default "source-pin"
   pin: text(/^[a-z0-9:-]{1,32}$/),
 });
 
@@ -61,16 +61,16 @@ const OPEN_SOURCE_STEP = defineStep({
 });
 
 const checkRelease = stepCheck("await-release", {
-  // QEMU's.
+  // QEMU's pid.
   pid: whole(1, 2 ** 22),
-  // Of the disk: {@linkcode identityOf}.
+  // Identity of the disk: {@linkcode identityOf}.
   identity: text(LINE),
 });
 
 /** Waits until QEMU holds no fd of a disk any more. */
 export type AwaitReleaseStep = Of<typeof checkRelease>;
 
-/** One image can lie in two drives of a VM, if neither of them writes. */
+/** One image can be in two drives of a VM, if neither of them writes. */
 async function otherDrive(
   { pid, identity }: AwaitReleaseStep,
   { qmp }: World,
@@ -99,7 +99,7 @@ async function fdSet(
 ): Promise<Remark | undefined> {
   const sets = [...await ask(qmp, FDSET_FDS)];
   const open = [...holders(pid, identity)];
-  // What a block node uses is a copy outside of the set.
+  // A block node uses a copy outside of the set.
   const [first, ...others] = open.map((fd) =>
     sets.find(([, fds]) => fds.includes(fd))?.[0]
   );

@@ -1,5 +1,6 @@
 /**
- * A recorded disk on QEMU's command line, as Ganeti's start puts it: SPEC 7.
+ * A recorded disk on QEMU's command line, in the form of Ganeti's start: SPEC
+ * 7.
  *
  * @module
  */
@@ -28,7 +29,7 @@ import { isEmptied } from "../device/backend.ts";
 import { bootProperty } from "../plan/boot.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
 
-/** What a start gives every disk. */
+/** The settings that a start gives every disk. */
 export function diskSettingsAtStart(hvparams: Hvparams): DiskSettings {
   return {
     cache: hvparams.diskCache,
@@ -42,7 +43,7 @@ function refuse(disk: DiskEntry, why: string, hint?: string) {
   return unsupported(`Cannot start the VM with ${titleOf(disk)}: ${why}`, hint);
 }
 
-/** Where a start finds the data: SPEC 5.5. */
+/** The place of the data for a start: SPEC 5.5. */
 function sourceOf(disk: DiskEntry): NodeOptions["from"] {
   const { link, uri, node } = disk;
   const [object] = node.type === "array" ? node.items : [];
@@ -53,7 +54,7 @@ function sourceOf(disk: DiskEntry): NodeOptions["from"] {
   throw refuse(disk, "the runtime file has neither a link nor a URI for it");
 }
 
-/** Old-fashioned, and the only way to a drive of another interface. */
+/** An old form, and the only one for a drive of another interface. */
 function driveWord(
   disk: DiskEntry,
   { word, settings }: { word: string; settings: DiskSettings },
@@ -98,7 +99,7 @@ function ideWords(
 /**
  * The words that start QEMU with this disk.
  *
- * @throws {HotplugError} `unsupported` for one that no start can have
+ * @throws {HotplugError} `unsupported` for a disk that no start can have
  */
 function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
   const { mode = "rw", devType = "", hvinfo: { id, driver } } = disk;
@@ -134,7 +135,7 @@ function startDisk(disk: DiskEntry, { runtime, qemu }: StartFacts): string[] {
     ...frontendArguments({ ...node, driver, address }),
     ...(disk === runtime.disks[0] ? bootProperty(runtime, "disk") : {}),
   };
-  // A medium that the guest lost since is not in the target's drive either.
+  // A medium that was removed since is not in the target's drive either.
   if (isEmptied(disk, qemu?.block)) {
     const { drive: _, ...empty } = front;
     return ["-device", optionText(empty, "driver")];

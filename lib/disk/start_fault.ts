@@ -1,6 +1,6 @@
 /**
- * Whether a start from the runtime file, or a migration into one, makes the
- * same disk. Pure.
+ * Whether a start from the runtime file, or a migration, makes the same disk.
+ * Pure.
  *
  * @module
  */
@@ -16,18 +16,18 @@ import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskAdd } from "./request.ts";
 import { commandLine } from "../state/instance.ts";
 
-/** What a request can only have if an option says so. */
+/** A setting that a request may have only with an option. */
 interface Fault {
-  /** What cannot be done: `Cannot add …`. */
+  /** The refused action: `Cannot add …`. */
   readonly cannot: string;
   readonly why: string;
-  /** What can be done in place of it. */
+  /** An alternative. */
   readonly instead?: string | undefined;
 }
 
 /** An option that a request lacks. */
 export interface Lack extends Fault {
-  /** As words of the command line. */
+  /** Words of the command line. */
   readonly option: readonly string[];
 }
 
@@ -50,11 +50,12 @@ function refuseLacks(all: readonly Lack[]): HotplugError {
 }
 
 /**
- * Whether a start makes the same disk.
+ * Checks whether a start makes the same disk.
  *
  * @param fault undefined if it does
- * @param lacks what the request lacks besides
- * @throws {HotplugError} `refused` if it does not and must, or lacks something
+ * @param lacks further options that the request lacks
+ * @throws {HotplugError} `refused` if it does not and must, or if an option is
+ * missing
  */
 export function checkStart(
   fault: StartFault | undefined,
@@ -73,7 +74,7 @@ export function checkStart(
   return fault === undefined;
 }
 
-/** It may not reach the disk by its URI. */
+/** The start may not reach the disk by its URI. */
 function uriFault(
   { release }: DiskAddFacts,
   { uri, object }: DiskDevice,
@@ -115,7 +116,7 @@ function deviceFault(
   return undefined;
 }
 
-/** A controller that was plugged by hand and is empty can make room. */
+/** An empty controller that was plugged by hand can make room. */
 function insteadOf(
   { paths, content, scsi }: DiskAddFacts,
   { place }: DiskDevice,
@@ -131,7 +132,7 @@ function insteadOf(
     : undefined;
 }
 
-/** It may not make the device, by its driver. */
+/** The start may not make the device, because of its driver. */
 function driverFault(
   facts: DiskAddFacts,
   disk: DiskDevice,
@@ -145,7 +146,7 @@ function driverFault(
   };
 }
 
-/** It opens every image as raw. */
+/** The start opens every image as raw. */
 function formatFault(
   { format = "raw" }: DiskDevice,
 ): StartFault | undefined {
@@ -157,13 +158,13 @@ function formatFault(
   };
 }
 
-/** It gives every disk the settings of the hvparams. */
+/** The start gives every disk the settings of the hvparams. */
 function settingsFault(
   { content }: DiskAddFacts,
   { settings, devType, driver }: DiskDevice,
 ): StartFault | undefined {
-  // An iothread is no state of the guest's: a target without it takes over.
-  // Nor does a guest write to a CD-ROM, whatever a start opens it for.
+  // An iothread is not part of the guest's state: a target without it can take
+  // over. And no guest writes to a CD-ROM, however a start opens it.
   const access = driver === "scsi-cd" ? "rw" : settings.access;
   const { hvparams } = content.runtime;
   const others = unlikeStart({ ...settings, access }, hvparams, devType);

@@ -1,6 +1,6 @@
 /**
- * Whether QEMU has anything of a disk that no entry records: a master destroys
- * the volume once it is told that the disk is gone.
+ * Whether QEMU has any part of a disk without an entry: a master destroys the
+ * volume once it is told that the disk is gone.
  *
  * @module
  */
@@ -21,7 +21,9 @@ import { orNone } from "../errors.ts";
 import { recordedWith } from "./chosen.ts";
 import type { Volume } from "./request.ts";
 
-/** All values below one, by their paths: QEMU tells them so, or nested. */
+/**
+ * All values below an object, by their paths: QEMU tells them flat or nested.
+ */
 function flat(value: unknown, path = ""): Map<string, string> {
   if (typeof value !== "object" || value === null) {
     return new Map([[path, String(value)]]);
@@ -33,7 +35,7 @@ function flat(value: unknown, path = ""): Map<string, string> {
   );
 }
 
-/** Whether all that `wanted` says stands in `there`, too. */
+/** Whether `there` has all values of `wanted`. */
 function holds(there: Json, wanted: Json): boolean {
   const all = flat(there);
   return flat(wanted).entries().every(([path, value]) =>
@@ -41,7 +43,7 @@ function holds(there: Json, wanted: Json): boolean {
   );
 }
 
-/** Whether a node reads what a URI names; what cannot be told counts. */
+/** Whether a node reads the data of a URI; an unknown answer counts as yes. */
 export function servesUri({ driver, file }: NamedNode, uri: string): boolean {
   if (file === uri) return true;
   const wanted = uriNode(uri);
@@ -55,7 +57,7 @@ export function servesUri({ driver, file }: NamedNode, uri: string): boolean {
   return same === undefined || holds(same, wanted);
 }
 
-/** Drives that no entry accounts for: any of them may be the disk. */
+/** Drives without an entry: any of them may be the disk. */
 export function unaccounted({ qemu, content }: Facts): BlockBackend[] {
   const known = new Set(
     devicesOf(content.runtime).flatMap(({ hvinfo: { id } }) => id ?? []),
@@ -68,7 +70,7 @@ export function unaccounted({ qemu, content }: Facts): BlockBackend[] {
   );
 }
 
-/** What a volume's paths lead to, by the path. */
+/** The targets of a volume's paths, by the path. */
 async function leadsOf(facts: Facts, { paths, seq }: Volume) {
   const { runDir, name } = facts.paths;
   const link = seq === undefined
@@ -80,8 +82,8 @@ async function leadsOf(facts: Facts, { paths, seq }: Volume) {
     const identity = found[at];
     if (identity === undefined) return [];
     const [owner] = recordedWith(facts, identity);
-    // Links drift (SPEC 10.1, item 1), and of two minors one may be a
-    // neighbour's: such a path tells nothing of this disk.
+    // Links drift (SPEC 10.1, item 1), and one of two minors may belong to a
+    // neighbour: such a path proves nothing about this disk.
     const isVague = at >= paths.length || paths.length > 1;
     return owner !== undefined && isVague ? [] : [{ path, identity, owner }];
   });
@@ -90,7 +92,7 @@ async function leadsOf(facts: Facts, { paths, seq }: Volume) {
 const OLD =
   "Ganeti before 2.10 started the VM, so its disks are in the fixed command line (kvm_cmd): hotplug is not supported for such existing devices";
 
-/** Why a disk that no entry records may not count as gone; undefined: it may. */
+/** Why a disk without an entry may not count as gone; undefined: it may. */
 export async function whyNotGone(
   facts: Facts,
   volume: Volume,

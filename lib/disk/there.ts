@@ -20,15 +20,18 @@ import { readMoved, whereabouts } from "./moved.ts";
 import type { DiskAdd } from "./request.ts";
 import { type LivePlace, readPlaces } from "./scsi_place.ts";
 
-/** What only a look at one disk of QEMU's tells; undefined: QEMU does not. */
+/**
+ * Facts that need a look at one disk of QEMU; undefined: QEMU does not tell
+ * them.
+ */
 export interface DiskThere {
   /** Of {@linkcode DISK_PROPERTIES}, as QEMU tells them. */
   readonly properties?: PropertyValues | undefined;
-  /** `on`, `off`; `auto` where the guest decides. */
+  /** `on`, `off`; `auto` if the guest decides. */
   readonly writeCache?: string | number | undefined;
-  /** Where its data is; undefined: where it is recorded. */
+  /** The place of its data; undefined: the recorded place. */
   readonly movedTo?: string | undefined;
-  /** On a SCSI bus; undefined elsewhere. */
+  /** Its place on a SCSI bus; undefined elsewhere. */
   readonly place?: LivePlace | undefined;
 }
 
@@ -44,7 +47,7 @@ export function hasSource(
   return kind === "uri" ? uri === path : diskIdentities[index] === identity;
 }
 
-/** The recorded disk that has the uuid, else the source, of a new one. */
+/** The recorded disk with the uuid of a new one, else with its source. */
 export function twinDisk(
   facts: SourceFacts,
   { uuid }: Pick<DiskAdd, "uuid">,
@@ -54,7 +57,7 @@ export function twinDisk(
     disks.find((one) => hasSource(facts, one));
 }
 
-/** Whether it is seen that QEMU has not open what the record leads to. */
+/** Whether QEMU is known not to have the recorded file open. */
 async function isClosed(
   { process }: Facts["qemu"],
   entry: DiskEntry,
@@ -67,7 +70,7 @@ async function isClosed(
   return lead !== undefined && open?.has(lead) === false;
 }
 
-/** Looks at it. */
+/** Reads these facts. */
 export async function readThere(
   { qemu }: Pick<Facts, "qemu">,
   entry: DiskEntry,

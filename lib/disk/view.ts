@@ -1,5 +1,5 @@
 /**
- * Disks as callers are told of them. Pure.
+ * Disks in the form that callers get. Pure.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import type { DiskView } from "./view_schema.ts";
 
 const MIB = 1024 * 1024;
 
-/** What only disks have, nothing known. */
+/** The members that only disks have, all unknown. */
 export const NO_DETAILS = {
   source: null,
   live_source: null,
@@ -44,8 +44,8 @@ export const NO_DETAILS = {
 } as const;
 
 /**
- * How a disk behaves that QEMU has: it tells of neither. Undefined where nobody
- * knows: QEMU's process is unknown, or `adopt` found the disk.
+ * The behaviour of a live disk, which QEMU does not tell. Undefined if it is
+ * unknown: QEMU's process is unknown, or `adopt` found the disk.
  */
 export function untold(
   { uuid = "" }: DiskEntry,
@@ -58,7 +58,7 @@ export function untold(
   return { aio: aio ?? diskAio, discard: discard ?? diskDiscard };
 }
 
-/** The members of a view that a start by Ganeti would not give the disk. */
+/** The members of a view that a start by Ganeti would change. */
 function unlike(
   { cache, aio, discard, read_only: isReadOnly, driver }: Partial<DiskView>,
   { hvparams, devType = "" }: {
@@ -77,7 +77,7 @@ function unlike(
     .map((name) => name.replaceAll("-", "_"));
 }
 
-/** Limits by the names that documents have; null if there are none. */
+/** Limits by the names in documents; null if there are none. */
 export function limitsView(limits: IoLimits): Record<string, number> | null {
   if (!isLimited(limits)) return null;
   return Object.fromEntries(
@@ -89,7 +89,7 @@ export function limitsView(limits: IoLimits): Record<string, number> | null {
 }
 
 /**
- * A disk that is to be plugged.
+ * A disk that will be plugged.
  *
  * @param via null for a drive without a medium
  */
@@ -131,7 +131,9 @@ export function newDiskView(
   };
 }
 
-/** How QEMU got at a live disk; its own path may be one made for it. */
+/**
+ * How QEMU opened a live disk; its own path may be one that was made for it.
+ */
 export function viaOf(
   file: string,
   { uri, uuid }: DiskEntry,
@@ -149,7 +151,7 @@ function cacheOf(live: BlockBackend | undefined): string | null {
   return cacheWord({ direct, writeCache: writeback ? "on" : "off" });
 }
 
-/** Of a disk that QEMU is not asked for; MiB need not be whole. */
+/** Size of a disk about which QEMU is not asked; MiB need not be whole. */
 function recordedSize({ sizeMib }: DiskEntry): Size | null {
   if (sizeMib === undefined) return null;
   const bytes = sizeMib * MIB;
@@ -191,7 +193,7 @@ export function diskView(
         hvparams: content.runtime.hvparams,
         devType: entry.devType,
       }),
-    // Ganeti's start refuses an entry of another mode.
+    // Ganeti's start refuses an entry with another mode.
     migratable: (entry.mode ?? "rw") === "rw",
     ...(isEmpty ? { source: null, via: null } : {}),
   };

@@ -1,5 +1,5 @@
 /**
- * A disk, as documents tell it.
+ * A disk in documents.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { propertyMembers } from "../words/property_words.ts";
 const choice = (what: string, words: readonly string[]) =>
   text(`${what}: ${words.join(", ")}.`);
 
-/** What every disk has. */
+/** The members of every disk. */
 export const DISK_MEMBERS = {
   ...PLACED_MEMBERS,
   kind: always("disk", "It is a disk."),
@@ -83,5 +83,5 @@ export const DISK_MEMBERS = {
 
 const DISK = object("A disk.", DISK_MEMBERS);
 
-/** A disk as a caller is told of it. */
+/** A disk in the form that a caller gets. */
 export type DiskView = Told<typeof DISK>;

@@ -1,9 +1,9 @@
 /**
- * The way to a new disk: handed over opened, by a path of QEMU's own, or over
- * the network. Pure.
+ * The way to a new disk: passed opened, by a path that QEMU opens, or over the
+ * network. Pure.
  *
- * An opened file, handed over in an fd set, works wherever QEMU runs and
- * changes nothing; so it comes first.
+ * An opened file, passed in an fd set, works wherever QEMU runs and changes
+ * nothing on the node; therefore it comes first.
  *
  * @module
  */
@@ -30,10 +30,10 @@ import type { OpenSourceStep } from "./source_steps.ts";
 import type { DiskStep } from "./steps.ts";
 import { pathWay, type Way } from "./way_path.ts";
 
-/** What must be known of a disk whose source is handed over opened. */
+/** The data of a disk with a source that is passed opened. */
 export type HandedDisk = Pick<DiskDevice, "uuid" | "devType" | "settings">;
 
-/** An opened file, in an fd set that goes again once QEMU has it open. */
+/** An opened file, in an fd set that is removed once QEMU has it open. */
 function handOver(
   fdset: number,
   { uuid, settings, devType }: HandedDisk,
@@ -54,7 +54,7 @@ function handOver(
   };
 }
 
-/** The disk goes opened, and so does every image below it. */
+/** The disk is passed opened, and so is every image below it. */
 export function fdsetWay(
   facts: Pick<DiskAddFacts, "qemu" | "source" | "chain">,
   disk: HandedDisk,
@@ -87,7 +87,7 @@ export function fdsetWay(
   };
 }
 
-/** By a path QEMU opens what it is told to, but not what lies below. */
+/** By a path QEMU opens the given file, but not the images below it. */
 function refuseChain({ chain, qemu }: DiskAddFacts, via: Via): void {
   if (chain === undefined || chain.layers.length === 0) return;
   refuseMissingCommands(qemu, FDSET_COMMANDS);
@@ -97,7 +97,7 @@ function refuseChain({ chain, qemu }: DiskAddFacts, via: Via): void {
   );
 }
 
-/** QEMU reaches the disk by network. */
+/** QEMU reaches the disk over the network. */
 function uriWay(
   { uriFault }: DiskAddFacts,
   uri: string,
@@ -120,7 +120,7 @@ function uriWay(
 /**
  * Chooses the way.
  *
- * @param via the user's word; undefined: what is safe and works
+ * @param via the user's word; undefined: the safest way that works
  * @throws {HotplugError} status 3
  */
 export function chooseWay(
@@ -141,7 +141,7 @@ export function chooseWay(
   return way;
 }
 
-/** Makes the block node of a disk that QEMU gets at in this way. */
+/** Makes the block node of a disk that QEMU opens in this way. */
 export function nodeStep(
   { qemu }: Pick<Facts, "qemu">,
   disk: DiskNode,
@@ -154,13 +154,16 @@ export function nodeStep(
   );
 }
 
-/** What QEMU is told to open, from the top down. */
+/** The files that QEMU has to open, from the top down. */
 function filesOf({ file, backing }: Json): string[] {
   const below = isJson(backing) ? filesOf(backing) : [];
   return isJson(file) ? [text(file.filename), ...below] : below;
 }
 
-/** Looks what QEMU opened for an image of a format that can name other files. */
+/**
+ * Checks the files that QEMU opened for an image of a format that can name
+ * other files.
+ */
 export function verifyNodes(
   { qemu }: Pick<Facts, "qemu">,
   { id, format }: DiskNode,

@@ -1,6 +1,6 @@
 /**
- * What the ways to a disk depend on besides the instance: how QEMU is
- * confined, and how far it gets by itself, on this node or over the network.
+ * Facts for the ways to a disk, beside the instance: how QEMU is confined, and
+ * what it can reach by itself, on this node or over the network.
  *
  * @module
  */
@@ -36,11 +36,11 @@ export interface RootFacts {
   readonly passable: boolean;
   /** Device nodes cannot be opened on its mount. */
   readonly nodev: boolean;
-  /** Of all that lies in it. */
+  /** Names of all its files. */
   readonly names: readonly string[];
 }
 
-/** A disk as QEMU would find it. */
+/** A disk in QEMU's view. */
 export type AccessFacts = Readonly<ReturnType<typeof readAccessFacts>>;
 
 function readRoot(confinement: Confinement): RootFacts | undefined {
@@ -75,14 +75,14 @@ function farthest(
   const asGiven = look(path);
   if (asGiven.openFault === undefined || resolved === path) return asGiven;
   const asResolved = look(resolved);
-  // A link of ours need not be there in QEMU's root, or lead elsewhere.
+  // A link of this node may be missing in QEMU's root, or lead to another file.
   const better = asResolved.openFault === undefined ||
     (asGiven.reachFault !== undefined && asResolved.reachFault === undefined);
   return better ? asResolved : asGiven;
 }
 
 /**
- * Asks how QEMU gets at a source by itself.
+ * Asks how QEMU can open a source by itself.
  *
  * @param pinned an O_PATH fd of the source; stays the caller's
  */
@@ -92,35 +92,35 @@ export function readAccessFacts(
   { pinned, access }: { readonly pinned: Fd; readonly access: "rw" | "ro" },
 ) {
   const confinement = process && readConfinement(process);
-  // It was looked at a moment ago.
+  // It was checked a moment ago.
   const status = statFd(pinned, { sync: "no" });
   return {
     /** Undefined if QEMU's process is unknown. */
     confinement,
-    // The path by which QEMU gets farthest; why it does not get to the file,
-    // or cannot open it: undefined if it does, or can.
+    // The path by which QEMU gets farthest; why it does not reach the file, or
+    // cannot open it: undefined if it does, or can.
     ...farthest(confinement, source, access),
     uid: status.uid,
     /** {@linkcode inodeKey} of the source. */
     inode: inodeKey(status),
     /** The device the source names, `major:minor`. */
     rdev: status.rdev,
-    /** Undefined if QEMU has none of its own. */
+    /** Undefined if QEMU has no root of its own. */
     root: confinement && readRoot(confinement),
   };
 }
 
-/** Whether QEMU has a part of it loaded, or built in: proc_pid_maps(5). */
+/** Whether QEMU has a module loaded, or built in: proc_pid_maps(5). */
 function isLoaded(pid: number, module: string): boolean {
   const library = module === "gluster" ? "gfapi" : module;
   const maps = readIfThere(`/proc/${pid}/maps`);
-  // It ended, and will be found gone soon.
+  // It has ended, and this will be noticed soon.
   if (maps === undefined) return true;
   return maps.includes(`/block-${module}.so`) ||
     maps.includes(`/lib${library}.so`);
 }
 
-/** What a chroot hides from QEMU. */
+/** The files that a chroot hides from QEMU. */
 function hidden(
   { pid, jail, root }: Confinement,
   { names, module }: ReturnType<typeof uriNeeds>,
@@ -136,9 +136,9 @@ function hidden(
 }
 
 /**
- * Why QEMU cannot get at a disk by its URI.
+ * Why QEMU cannot reach a disk by its URI.
  *
- * @returns undefined if nothing is known to stand in the way
+ * @returns undefined if no obstacle is known
  */
 export function uriFault(
   uri: string,

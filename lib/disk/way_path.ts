@@ -1,5 +1,5 @@
 /**
- * The ways on which QEMU opens a disk by a path of its own. Pure.
+ * The ways by which QEMU opens a disk by a path. Pure.
  *
  * A path that QEMU itself can open changes nothing. To give the disk to QEMU's
  * user, or to make a node for it, changes this node: only on request.
@@ -22,33 +22,33 @@ import type { DiskAddFacts } from "./add_facts.ts";
 import type { DiskStep } from "./steps.ts";
 import type { AccessFacts } from "./way_facts.ts";
 
-/** How QEMU gets at a new disk, and the steps that this takes. */
+/** The way of a new disk, and its steps. */
 export interface Way {
   readonly via: Via;
-  /** Where QEMU gets the data. */
+  /** The place from which QEMU gets the data. */
   readonly from: NodeOptions["from"];
   /** Before QEMU opens it. */
   readonly before: readonly DiskStep[];
-  /** Once QEMU has it open, before the guest sees it. @default none */
+  /** Once QEMU has it open, before the guest gets it. @default none */
   readonly opened?: readonly DiskStep[];
   /** Once the guest has the disk. @default none */
   readonly after?: readonly DiskStep[];
-  /** Below a qcow2 image. @default it stands alone */
+  /** Images below a qcow2 image. @default none */
   readonly backing?: readonly BackingNode[];
 }
 
-/** What is known where QEMU opens a disk by itself. */
+/** Facts for a disk that QEMU opens by itself. */
 interface PathFacts extends DiskAddFacts {
   readonly access: AccessFacts;
   readonly confinement: Confinement;
 }
 
-/** Whether QEMU takes opened files. */
+/** Whether QEMU accepts opened files. */
 function takesFiles(qemu: QemuFacts): boolean {
   return missingCommands(qemu, FDSET_COMMANDS).length === 0;
 }
 
-/** What else could be tried, given how QEMU is confined. */
+/** The other ways for this confinement of QEMU. */
 function otherWays({ jail, mountNamespace }: Confinement): string {
   const ways = jail === "none"
     ? "use --via chown, which gives the disk to QEMU's user"
@@ -62,7 +62,7 @@ function otherWays({ jail, mountNamespace }: Confinement): string {
 /** CAP_DAC_OVERRIDE of linux/capability.h: permissions do not matter. */
 const CAP_DAC_OVERRIDE = 1n << 1n;
 
-/** What keeps a QEMU from opening just any disk of this node by itself. */
+/** Why a QEMU cannot open every disk of this node by itself. */
 function barrier(confinement: Confinement | undefined): string | undefined {
   if (confinement === undefined) {
     return "but QEMU's process is unknown";
@@ -91,7 +91,7 @@ function cannotSee(
   );
 }
 
-/** What adding any disk needs besides a place for it, as `check` tells it. */
+/** The needs of any new disk beside a place, in the form of `check`. */
 export function diskRequirements(
   { qemu, confinement }: CheckFacts,
 ): KindRule[] {
@@ -109,9 +109,7 @@ export function diskRequirements(
   }];
 }
 
-/**
- * QEMU opens this path, once these steps are done, and then has the disk open.
- */
+/** QEMU opens this path once these steps are done. */
 function opens(
   { source: { identity }, confinement: { pid } }: PathFacts,
   { settings: { access } }: DiskDevice,
@@ -143,8 +141,8 @@ function byPath(facts: PathFacts, disk: DiskDevice): Way {
 }
 
 /**
- * The note of a way, and of what it changes, written before it is changed.
- * QEMU tells a path only.
+ * The note of a way, and of its changes, written before the changes. QEMU tells
+ * only a path.
  */
 function noteStep(
   { own: { place, record, qemu } }: PathFacts,
@@ -156,7 +154,7 @@ function noteStep(
   return { kind: "own-record", place, qemu, change: { uuid, before, after } };
 }
 
-/** Whose the disk was before an earlier process of QEMU's was given it. */
+/** The owner of the disk before an earlier process of QEMU got it. */
 function ownerBefore({ own }: Facts, { uid, inode }: AccessFacts): number {
   for (const { access } of Object.values(own.record.devices)) {
     const given = access?.way === "chown" && access.inode === inode &&
@@ -166,7 +164,7 @@ function ownerBefore({ own }: Facts, { uid, inode }: AccessFacts): number {
   return uid;
 }
 
-/** The disk is given to QEMU's user. */
+/** Gives the disk to QEMU's user. */
 function byOwner(facts: PathFacts, disk: DiskDevice): Way {
   const { source, access, confinement } = facts;
   if (access.reachFault !== undefined) {
@@ -225,7 +223,9 @@ function expectRoot(
   return root;
 }
 
-/** A node of the disk, named after its id, is made in QEMU's root directory. */
+/**
+ * Makes a node of the disk, with the name of its id, in QEMU's root directory.
+ */
 function byNode(facts: PathFacts, disk: DiskDevice): Way {
   const { access: { rdev }, confinement } = facts;
   const { id: name, uuid } = disk;
@@ -251,7 +251,7 @@ function byNode(facts: PathFacts, disk: DiskDevice): Way {
 /**
  * Chooses among the ways by a path.
  *
- * @param via the user's word; undefined: QEMU takes no opened files
+ * @param via the user's word; undefined: QEMU does not accept opened files
  * @throws {HotplugError} status 3
  */
 export function pathWay(
@@ -274,7 +274,7 @@ export function pathWay(
     );
   }
   if (confinement?.userNamespace !== "ours") {
-    // QEMU's view of this node cannot be asked for.
+    // The kernel cannot be asked for QEMU's view of this node.
     throw refuse(
       `Cannot use --via ${via ?? "path"}: ${
         confinement === undefined

@@ -1,6 +1,6 @@
 /**
- * The steps that let QEMU get at a disk by its path, and note what that
- * changed; as plain JSON.
+ * The steps by which QEMU can open a disk by its path, and the notes of their
+ * changes; as plain JSON.
  *
  * @module
  */
@@ -31,16 +31,16 @@ import {
 import { chrootNode, givenOwner } from "./note.ts";
 
 const opened = {
-  // QEMU's.
+  // QEMU's pid.
   pid: whole(1, 2 ** 22),
-  // As QEMU opens it, below its own root directory.
+  // The path that QEMU opens, below its own root directory.
   path: absolute,
-  // What must be found there: {@linkcode identityOf}.
+  // The identity that must be found there: {@linkcode identityOf}.
   identity: text(LINE),
 };
 const given = givenOwner;
 const node = chrootNode;
-// A process: as long as it has the disk open, nothing is given back.
+// A process: while it has the disk open, nothing is undone.
 const holder = whole(1, 2 ** 22);
 
 const checkProbe = stepCheck("probe-path", {
@@ -125,7 +125,7 @@ const RETURN_OWNER_STEP = defineStep({
   },
   async confirm({ given }) {
     const owner = await ownerNow(given);
-    // Not where it was: to do it says so, and does nothing.
+    // Not at its path any more: the undo says so, and does nothing.
     return owner === undefined ? "unknown" : owner !== given.to;
   },
   describe: ({ given: { path, from, to } }) => ({

@@ -46,7 +46,7 @@ import type { NicEntry } from "../state/runtime.ts";
 import { refuseNoTapWay, refuseNoTun, refuseTap, tapSteps } from "./tap.ts";
 import { plannedView } from "./view.ts";
 
-/** What a person should know of a bridge that is to be joined. */
+/** Warnings about the bridge that the NIC will join. */
 export function bridgeWarnings(
   { bridgeState }: NicAddFacts,
   { mode, link }: Pick<NicDevice, "mode" | "link">,
@@ -70,7 +70,7 @@ export function bridgeWarnings(
 }
 
 /**
- * Refuses a MAC of another NIC, or of the bridge that is to be joined.
+ * Refuses a MAC of another NIC, or of the bridge that the NIC will join.
  *
  * @throws {HotplugError} `duplicate`
  */
@@ -92,7 +92,7 @@ export function refuseMac(
   );
 }
 
-/** What is left open is as Ganeti's start would have it: SPEC 6.3. */
+/** Omitted settings are those of Ganeti's start: SPEC 6.3. */
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
   const { queues, vnetHdr, linkState = "up" } = request;
@@ -166,7 +166,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
     before: [
       ...host,
       ...joinSteps(made, to),
-      // The file comes before QEMU's backend: where that stays, so does its
+      // The file comes before QEMU's backend: if the backend stays, so does its
       // name.
       ...nicFilesStep(facts, (taps) => [...taps, made], ganeti?.seq),
       ...backend,

@@ -1,5 +1,5 @@
 /**
- * What adding a NIC depends on besides the instance.
+ * Facts for adding a NIC, beside the instance.
  *
  * @module
  */
@@ -42,13 +42,13 @@ import { readRuntimeFile } from "../state/runtime_file.ts";
 import { readMacs, type TapNow } from "./live.ts";
 import type { NicAdd } from "./request.ts";
 
-/** Whether QEMU can open a tap by itself, where it has to. */
+/** Whether QEMU can open a tap by itself, if it has to. */
 export type OwnTapFacts = Readonly<NonNullable<ReturnType<typeof readOwnTap>>>;
 
 /**
  * Asks whether QEMU can open taps itself.
  *
- * @returns undefined if it is handed open ones, or its process is unknown
+ * @returns undefined if it gets open taps, or its process is unknown
  */
 export function readOwnTap(
   { qemu: { commands, process }, confinement }: CheckFacts,
@@ -58,16 +58,16 @@ export function readOwnTap(
   const look = (path: string) =>
     seesAsQemu(confinement, { path, access: "rw" });
   return {
-    /** Whom it was asked for. */
+    /** The process about which the kernel was asked. */
     qemu: whoIs(process),
     /** Why it cannot, undefined if it can. */
     tun: look("/dev/net/tun"),
-    /** Likewise of the accelerator. */
+    /** Why it cannot open the accelerator, undefined if it can. */
     vhost: look("/dev/vhost-net"),
   };
 }
 
-/** What adding a NIC depends on. */
+/** Facts for adding a NIC. */
 export interface NicAddFacts extends CheckFacts {
   readonly tun: boolean;
   readonly vhost: boolean;
@@ -75,39 +75,41 @@ export interface NicAddFacts extends CheckFacts {
   readonly bridgeExists: boolean;
   /** The bridges of this node; empty if `bridgeExists`. */
   readonly bridges: readonly string[];
-  /** Undefined if the link is no bridge. */
+  /** Undefined if the link is not a bridge. */
   readonly bridgeState: BridgeState | undefined;
-  /** The link is a bridge that looks at VLANs. */
+  /** Whether the link is a bridge that filters VLANs. */
   readonly vlanFiltering: boolean;
   /** Whether the link is a switch of Open vSwitch. */
   readonly ovs: SwitchState;
   /** If installed. */
   readonly ganetiScript: string | undefined;
-  /** What takes off again what Ganeti's script joined, if there is one. */
+  /** The program that undoes Ganeti's script, if there is one. */
   readonly ganetiDown: string | undefined;
-  /** Whether the script that was asked for can be run. */
+  /** Whether the requested script can be run. */
   readonly scriptUsable: boolean;
-  /** Undefined if the tap goes open, or nothing tells. */
+  /** Undefined if the tap is passed open, or the answer is unknown. */
   readonly ownTap: OwnTapFacts | undefined;
-  /** Words of `--driver` or `nic_type` that this QEMU has a PCI card for. */
+  /** Words of `--driver` or `nic_type` for which this QEMU has a PCI card. */
   readonly cards: ReadonlySet<string>;
   /** The tap of the recorded NIC that the request may mean. */
   readonly now?: TapNow | undefined;
-  /** The NIC itself, plugged and not recorded. */
+  /** The NIC itself, plugged but not recorded. */
   readonly unfinished?: FoundUnfinished<NicEntry> | undefined;
-  /** What a mode needs that Ganeti has no script for; undefined: nothing. */
+  /**
+   * The script of a mode for which Ganeti has none; undefined: none is needed.
+   */
   readonly modeScript?: ModeScript | undefined;
-  /** The name of a new tap, of a NIC that Ganeti talks with its guest by. */
+  /** The name of a new tap for a NIC by which Ganeti talks with its guest. */
   readonly communicationTap?: string | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
-  /** MACs that QEMU has, lower case, by device id. */
+  /** MACs in QEMU, lower case, by device id. */
   readonly liveMacs: ReadonlyMap<string, string>;
 }
 
 /**
- * The NICs that this node's runtime files tell of, by the names of their
- * instances, this instance's as it is first.
+ * The NICs in this node's runtime files, by the names of their instances; this
+ * instance is first.
  */
 export function nicsOfNode(
   { paths, content }: NodeFacts,
@@ -120,7 +122,7 @@ export function nicsOfNode(
       const path = `${runtimeDir(paths.runDir)}/${name}.runtime`;
       all.push([name, readRuntimeFile(path)?.runtime.nics ?? []]);
     } catch (error) {
-      // Another instance's broken file is no reason to refuse this one.
+      // A broken file of another instance is no reason to refuse this one.
       if (!(error instanceof HotplugError)) throw error;
     }
   }
@@ -128,9 +130,9 @@ export function nicsOfNode(
 }
 
 /**
- * MACs that are taken: those that are recorded, and those that this QEMU has.
+ * MACs that are in use: recorded ones, and those in this QEMU.
  *
- * @param self its own do not count
+ * @param self its own MACs do not count
  */
 function takenMacs(
   facts: Facts,
@@ -140,7 +142,7 @@ function takenMacs(
   const { name } = facts.paths;
   const own = self?.hvinfo.id;
   const macs = new Map<string, string>();
-  // What was read last counts: this instance's own.
+  // The last one read counts: this instance's own.
   for (const [instance, nics] of nicsOfNode(facts).reverse()) {
     for (const { mac, hvinfo: { id } } of nics) {
       const isOwn = instance === name && own !== undefined && id === own;
@@ -151,7 +153,7 @@ function takenMacs(
   return macs;
 }
 
-/** Ganeti's own network scripts, as far as they are installed. */
+/** Ganeti's own network scripts, if installed. */
 export function ganetiScripts() {
   return { ganetiScript: ganetiScript(), ganetiDown: ganetiDown() };
 }
@@ -163,7 +165,7 @@ async function readOvs(
   return await findSwitch(link);
 }
 
-/** Asks QEMU for cards other than virtio's, which every QEMU has. */
+/** Asks QEMU for cards other than virtio, which every QEMU has. */
 async function readCards(
   { content }: Facts,
   { driver }: Pick<NicAdd, "driver">,
@@ -178,10 +180,10 @@ async function readCards(
   return cards;
 }
 
-/** How Ganeti names such a NIC: SPEC 2.2. */
+/** Ganeti's name of such a NIC: SPEC 2.2. */
 const COMMUNICATION = "ganeti:communication:";
 
-/** Adds what plugging a NIC depends on. */
+/** Adds the facts for plugging a NIC. */
 export async function readNicAddFacts(
   facts: Facts,
   request:
@@ -200,7 +202,7 @@ export async function readNicAddFacts(
   world: World,
 ): Promise<NicAddFacts> {
   const { process } = facts.qemu;
-  // A link of a runtime file's may be any text.
+  // A link from a runtime file may be any text.
   const { linkState, vhost, script, link = "" } = request;
   const noted = [linkState, vhost, script];
   const bridgeExists = isInterfaceName(link) && isBridge(link);
@@ -229,7 +231,7 @@ export async function readNicAddFacts(
     confinement,
     ownTap: readOwnTap({ ...facts, confinement }),
     cards: await readCards(facts, request, world),
-    // Where there is a record, a stale note of this NIC may have to go.
+    // If there is a record, an old note of this NIC may have to be removed.
     own: noted.every((one) => one === undefined)
       ? facts.own
       : toNote(facts.own, process),
@@ -238,7 +240,7 @@ export async function readNicAddFacts(
   };
 }
 
-/** A PCI card has a backend, an address on the wire and one on its bus. */
+/** A PCI card has a backend, a MAC address and an address on its bus. */
 const OF_A_CARD = ["netdev", "mac", "addr"];
 
 /** Whether a driver of this name is a PCI network card: qapi/qdev.json. */

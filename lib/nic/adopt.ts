@@ -1,6 +1,6 @@
 /**
- * Whether a NIC of QEMU is recorded: only if its device id, its backend, its
- * MAC and its tap all agree. Pure.
+ * Decides whether a NIC of QEMU is recorded: only if its device id, its
+ * backend, its MAC and its tap all agree. Pure.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { nicFilesStep } from "./files.ts";
 import type { LiveNic, OpenTap } from "./live.ts";
 import { NIC } from "./name.ts";
 
-/** A NIC of which all is proven. */
+/** A NIC with proof for all its data. */
 interface ProvenNic extends LiveNic {
   readonly id: string;
   readonly mac: string;
@@ -59,7 +59,7 @@ function asNew(
 /**
  * Why a NIC is not recorded.
  *
- * @param rivals the recorded NICs with its MAC, and all of QEMU's
+ * @param rivals the recorded NICs with its MAC, and all NICs of QEMU with it
  */
 function conflict(
   facts: AdoptFacts,
@@ -117,7 +117,7 @@ function judgeNic(
     : identify(facts, claim, { id, properties: {} });
 }
 
-/** What is proven of these NICs, and what follows from it. */
+/** The proofs for these NICs, and their consequences. */
 export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
   return {
     live,

@@ -1,5 +1,5 @@
 /**
- * The step that joins a tap to this node's network, or takes it off.
+ * The step that connects a tap to this node's network, or disconnects it.
  *
  * @module
  */
@@ -43,28 +43,32 @@ const attachmentForm = object({
   })),
 });
 
-/** What a tap hangs on; only a script takes a link that is no interface. */
+/** A connection; only a script takes a link that is not an interface. */
 export const attachment = where(
   attachmentForm,
   ({ script, link }) => script !== null || orNull(text(INTERFACE_NAME))(link),
 );
 
-/** Moves a tap from what it hangs on to something else. */
+/** Moves a tap from one connection to another. */
 const checkAttachTap = stepCheck("attach-tap", {
   tap: tapName,
-  // Null: it is new.
+  // Null: the tap is new.
   from: orNull(attachment),
-  // Null: it goes.
+  // Null: the tap is removed.
   to: orNull(attachment),
 }, {
-  // It goes whatever its network says; without it, that fails the step.
+  // The tap is removed whatever its network says; without this, a failure there
+  // fails the step.
   failure: word("told"),
 });
 
-/** Moves a tap from what it hangs on to something else. */
+/** Moves a tap from one connection to another. */
 export type AttachTapStep = Of<typeof checkAttachTap>;
 
-/** A new tap has no name before it was made; an old one may come back by another. */
+/**
+ * A new tap has no name before it is made; an old one may come back with
+ * another name.
+ */
 function nameOf(tap: TapName, world: World): string | undefined {
   return typeof tap === "string"
     ? world.values.get(BACK_TAP) ?? tap
@@ -101,7 +105,7 @@ function offOf({ mode, link, script }: Attachment): string {
   return [...down, ...words].join("; ") || "nothing";
 }
 
-/** One line for what is done on the way from one to the other. */
+/** One line for the actions between the two connections. */
 function actionOf(from: Attachment | null, to: Attachment | null): string {
   const parts = [from && offOf(from), to && whereTo(to)]
     .filter((part) => part && part !== "nothing");
@@ -109,15 +113,18 @@ function actionOf(from: Attachment | null, to: Attachment | null): string {
 }
 
 /**
- * Whose the tap of this name is. A tap goes with its QEMU, unless it was made
- * to stay: the name is then free, and may be given to a tap of another VM.
+ * The owner of the tap with this name. A tap disappears with its QEMU, unless
+ * it was made to stay; its name is then free, and may be given to a tap of
+ * another VM.
  */
 function ownerOf(tap: string, world: World): "us" | "nobody" | "another" {
   if (!interfaceExists(tap)) return "nobody";
   return world.hasQemu || isPersistent(tap) ? "us" : "another";
 }
 
-/** Takes a tap off, or what is left of it on the network once it is gone. */
+/**
+ * Disconnects a tap, or removes its rest on the network once the tap is gone.
+ */
 async function takeOff(
   tap: string,
   { world, from, failure }: {
@@ -136,7 +143,7 @@ async function takeOff(
   }
 }
 
-/** The tap goes or is gone, whatever stays of it. */
+/** The tap is removed or gone, whatever is left of its connection. */
 function leftOn(tap: string, error: unknown): Remark {
   return remark(
     "network-left",
@@ -150,7 +157,7 @@ function leftOn(tap: string, error: unknown): Remark {
 /** The step on a tap's network. */
 export const ATTACH_TAP_STEP = defineStep({
   check: checkAttachTap,
-  // A tap that was there before is moved back whatever stays of later steps.
+  // A tap that existed before is moved back whatever is left of later steps.
   traits: ({ from }) => from === null ? FOR_QEMU : ON_NODE,
   async do({ tap, from, to, failure }, world) {
     const name = nameOf(tap, world) ?? world.value(TAP_VALUE);
@@ -167,9 +174,9 @@ export const ATTACH_TAP_STEP = defineStep({
   },
   confirm({ tap, to }, world) {
     const name = nameOf(tap, world);
-    // Without the tap nothing hangs on anything, and nothing can be joined.
+    // Without the tap there is no connection, and none can be made.
     if (name === undefined) return to === null;
-    // Once the tap is gone, nothing tells where it hung.
+    // Once the tap is gone, its connection is unknown.
     if (to === null || ownerOf(name, world) !== "us") return "unknown";
     return hangsOn(name, to) ?? "unknown";
   },

@@ -1,5 +1,5 @@
 /**
- * How NICs are changed.
+ * Changes of NICs.
  *
  * @module
  */
@@ -62,7 +62,7 @@ function prepare(
   }
 }
 
-/** All that changes need besides. */
+/** All further parts that changes need. */
 export const NIC_CHANGES: KindChanges<NicRequest> = {
   prepare,
   steps: NIC_STEPS,

@@ -1,7 +1,7 @@
 /**
- * On what runtime file, QEMU and node do not agree about NICs. One may also be
- * cut off on this node: its tap is not where it was joined, or is gone, and
- * QEMU hears nothing of that.
+ * Differences between runtime file, QEMU and node about NICs. A NIC may also be
+ * cut off on this node: its tap is not on its network, or is gone, and QEMU
+ * does not notice.
  *
  * @module
  */
@@ -44,23 +44,25 @@ import { cutsOf } from "../host/tap_place.ts";
 import { endsWithCard } from "./driver.ts";
 import { placeOf, recordedNic } from "./recorded.ts";
 
-/** What comparing NICs depends on. */
+/** Facts for comparing NICs. */
 export interface NicCompareFacts extends WholeFacts {
-  /** Those of the NIC files' taps that this node has. */
+  /** The taps of the NIC files that exist on this node. */
   readonly taps: ReadonlySet<string>;
-  /** By device id, how a tap is cut off from its network. */
+  /** The faults of a tap's connection, by device id. */
   readonly cuts: ReadonlyMap<string, readonly string[]>;
-  /** MAC by device id, as QEMU made the card; the guest may use another. */
+  /**
+   * MAC by device id, with which QEMU made the card; the guest may use another.
+   */
   readonly macs: ReadonlyMap<string, string>;
-  /** Of the properties that entries have besides. */
+  /** The further properties of entries. */
   readonly properties: PropertiesById;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
-  /** Taps that another process has open, by what they are noted under. */
+  /** Taps that another process has open, by the keys of their notes. */
   readonly held: ReadonlyMap<string, Difference>;
 }
 
-/** The words that join a NIC again where it is recorded. */
+/** The words that connect a NIC again to its recorded network. */
 function joinWords({ mode, link, vlan, ip }: RecordedNic): string[] {
   return [
     ...["--mode", mode],
@@ -70,7 +72,7 @@ function joinWords({ mode, link, vlan, ip }: RecordedNic): string[] {
   ];
 }
 
-/** It has been joined, and is not any more: it may be so on purpose. */
+/** The NIC was connected, and is not any more: this may be on purpose. */
 function networkDifference(
   { cuts, qemu, paths }: NicCompareFacts,
   nic: NicEntry,
@@ -92,7 +94,7 @@ function networkDifference(
   }];
 }
 
-/** QEMU holds a tap that was deleted: nothing leads to the guest any more. */
+/** QEMU holds a tap that was deleted: no packets reach the guest any more. */
 function tapDifference(
   { qemu, nicFiles, taps, paths }: NicCompareFacts,
   nic: NicEntry,
@@ -115,11 +117,11 @@ function tapDifference(
   }];
 }
 
-/** Looks where the taps hang that the recorded NICs have. */
+/** Reads the connections of the recorded NICs' taps. */
 async function readCuts(
   { content, qemu, own, confinement }: WholeFacts,
 ): Promise<Map<string, readonly string[]>> {
-  // Its taps are not to be seen from here.
+  // Its taps cannot be seen from here.
   if (confinement?.networkNamespace === "another") return new Map();
   const cuts = content.runtime.nics.map(async (nic) => {
     const { id = "" } = nic.hvinfo;
@@ -189,7 +191,8 @@ function fileDifference(facts: WholeFacts, nic: NicEntry): Difference[] {
     hint: `printf %s ${shellWord(tap)} > ${
       shellWord(`${nicDir}/${nic.index}`)
     }`,
-    // Of a NIC that is gone only its file tells the tap: it goes first.
+    // For a NIC that is gone only its file tells the tap: its removal comes
+    // first.
     ...(isAnyGone(facts) ? {} : { mend: WRITE_FILES }),
   }];
 }
@@ -198,7 +201,7 @@ function isAnyGone({ content, qemu }: WholeFacts): boolean {
   return content.runtime.nics.some((one) => absence(one, qemu) !== undefined);
 }
 
-/** The files of recorded NICs are not there at all, or cannot be. */
+/** The files of recorded NICs are missing, or cannot be read. */
 function missingFiles(facts: WholeFacts): Difference[] {
   const { nicFiles, nicFilesFault, content, qemu, paths: { nicDir } } = facts;
   if (nicDir === undefined || nicFiles !== undefined || isAnyGone(facts)) {
@@ -223,12 +226,12 @@ function missingFiles(facts: WholeFacts): Difference[] {
 }
 
 /**
- * A file of no NIC goes if its tap is gone, or goes with what was passed to
- * QEMU and not used; else a person has to look.
+ * A file without a NIC is removed if its tap is gone, or together with an
+ * unused tap in QEMU; else a person has to look.
  */
 function strayFiles(facts: NicCompareFacts): Difference[] {
   const { heldTaps, qemu, paths: { nicDir }, taps } = facts;
-  // A backend that should not be there takes its files along.
+  // A backend that should not be there is removed together with its files.
   const used = new Set([...qemu.netdevs.values()].map(({ tap }) => tap));
   const [step] = strayNicFiles(facts, (tap) => !used.has(tap));
   const lost = lostTaps(facts);
@@ -254,14 +257,16 @@ function strayFiles(facts: NicCompareFacts): Difference[] {
   });
 }
 
-/** Taps that QEMU has open and no NIC uses: they were passed, and never used. */
+/**
+ * Taps that QEMU has open and no NIC uses: they were passed, and never used.
+ */
 function lostTaps(
   { heldTaps, qemu, nicFiles, content }: NicCompareFacts,
 ): string[] {
   const { nics } = content.runtime;
   const known = new Set([
     ...[...qemu.netdevs.values()].map(({ tap }) => tap),
-    // The file of no NIC was written before QEMU had its backend.
+    // The file without a NIC was written before QEMU had its backend.
     ...nics.map(({ index }) => nicFiles?.[String(index)]),
   ]);
   return [...heldTaps ?? []].filter((tap) => !known.has(tap));
@@ -282,7 +287,7 @@ function fdNames(facts: NicCompareFacts): Difference[] {
   }];
 }
 
-/** Backends of our form that no device uses. */
+/** Backends with the form of our names that no device uses. */
 function orphans({ qemu, content }: WholeFacts): Difference[] {
   return straysOf(qemu, content.runtime)
     .filter(({ has, kind }) => has === "backend" && kind === "nic")
@@ -295,7 +300,7 @@ function orphans({ qemu, content }: WholeFacts): Difference[] {
     }));
 }
 
-/** A NIC that its guest released after a change of it had been given up. */
+/** A NIC that its guest released after a change of the NIC was given up. */
 function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
   if (givenUp(facts, nic) === undefined) return undefined;
   return {
@@ -309,7 +314,9 @@ function released(facts: WholeFacts, nic: NicEntry): Difference | undefined {
   };
 }
 
-/** What plugging it back needs; undefined if it is not such a NIC. */
+/**
+ * The data that is needed to plug it back; undefined if it is not such a NIC.
+ */
 export function givenUp(facts: WholeFacts, entry: NicEntry) {
   const { uuid = "", mac, hvinfo: { id, driver, slot } } = entry;
   const { replug, linkState } = notesOf(facts, uuid);
@@ -340,7 +347,7 @@ function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
   ];
 }
 
-/** On what they do not agree. Pure. */
+/** The differences. Pure. */
 export function nicDifferences(facts: NicCompareFacts): Difference[] {
   return [
     ...facts.content.runtime.nics.flatMap((one) => ofEntry(facts, one)),
@@ -354,7 +361,7 @@ export function nicDifferences(facts: NicCompareFacts): Difference[] {
   ];
 }
 
-/** Looks at QEMU and node, and compares. */
+/** Reads QEMU and node, and compares. */
 export async function compareNics(
   given: WholeFacts,
   qmp: QmpSession,

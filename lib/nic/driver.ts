@@ -1,5 +1,5 @@
 /**
- * Which driver a NIC gets, and what goes with it. Pure.
+ * The driver of a NIC and its consequences. Pure.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export function driverOf(
 }
 
 /**
- * Refuses what only a virtio card can have: SPEC 6.3.
+ * Refuses settings that only a virtio card has: SPEC 6.3.
  *
  * @throws {HotplugError} `refused`
  */
@@ -85,7 +85,7 @@ export function deviceArguments(
   nic: Pick<NicDevice, "id" | "driver" | "mac" | "queues">,
   where: { readonly address: Json; readonly netdev?: string },
 ): QmpCommand["arguments"] {
-  // What the hvparams say counts only if nothing shows it.
+  // The hvparams count only if the process is unknown.
   const isJailed = confinement === undefined
     ? content.runtime.hvparams.useChroot
     : confinement.jail === "chroot";
@@ -93,7 +93,7 @@ export function deviceArguments(
   return nicDeviceArguments(nic, { ...where, rom });
 }
 
-/** Warns of what a start from the runtime file would make another card of. */
+/** Warns if a start from the runtime file would make another card. */
 export function startWarning(
   { content, qemu }: Pick<NicAddFacts, "content" | "qemu">,
   nic: Nic,
@@ -114,8 +114,8 @@ export function startWarning(
 }
 
 /**
- * Whether QEMU ends itself when a card goes whose tap was deleted: seen of 10.0
- * (net/tap-linux.c, tap_fd_set_vnet_hdr_len calls abort()), not of 7.2.
+ * Whether QEMU ends when a card with a deleted tap is removed: seen with 10.0
+ * (net/tap-linux.c, tap_fd_set_vnet_hdr_len calls abort()), not with 7.2.
  */
 export function endsWithCard(
   { version }: Pick<QemuFacts, "version">,

@@ -1,7 +1,7 @@
 /**
- * Which NIC files an operation leaves: file SEQ names the tap of the NIC that
- * stands at place SEQ of the runtime file, which is how Ganeti reads them.
- * Ganeti itself lets them drift (SPEC 10.1, item 2).
+ * The NIC files after an operation: file SEQ names the tap of the NIC at place
+ * SEQ of the runtime file, as Ganeti reads them. Ganeti itself lets them drift
+ * (SPEC 10.1, item 2).
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { ViewFacts } from "../plan/view.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicFilesStep, TapName } from "./tap_steps.ts";
 
-/** The tap of a recorded NIC: as QEMU has it, else as its file says. */
+/** The tap of a recorded NIC: by QEMU, else by its file. */
 export function tapOf(
   { qemu, nicFiles }: Pick<ViewFacts, "qemu" | "nicFiles">,
   { index, hvinfo: { id = "" } }: NicEntry,
@@ -25,11 +25,11 @@ export function tapOf(
 type Taps = readonly (TapName | undefined)[];
 
 /**
- * The step that brings the files in line with the NICs there will be; none
- * where Ganeti has no place for them.
+ * The step that changes the files to the future NICs; none if Ganeti has no
+ * place for the files.
  *
- * @param change makes the taps that there will be of those that there are
- * @param seq the place that a master counts for the last one
+ * @param change turns the present taps into the future taps
+ * @param seq a master's place for the last one
  * @throws {HotplugError} `refused` if something else is in their place
  */
 export function nicFilesStep(
@@ -48,14 +48,14 @@ export function nicFilesStep(
   const now = facts.content.runtime.nics.map((one) => tapOf(facts, one));
   const taps = [...change(now)];
   const places = Math.max(now.length, taps.length);
-  // Where no NIC of ours stands, the word of a master holds.
+  // At a place without a NIC of ours, the master's word counts.
   if (seq >= places) taps[seq] = taps.at(-1);
   const after = Object.fromEntries(
     [...taps.entries()].flatMap(([place, tap]) =>
       tap === undefined ? [] : [[place, tap]]
     ),
   );
-  // Files beyond our NICs stay as they are, but for that of one that goes.
+  // Files beyond our NICs stay, except the file of a removed NIC.
   const gone = now.filter((tap) => !taps.includes(tap));
   const before = Object.fromEntries(
     Object.entries(facts.nicFiles ?? {}).filter(([name, tap]) =>
@@ -74,7 +74,7 @@ export function nicFilesStep(
   }];
 }
 
-/** The step that removes the NIC files of no recorded NIC that are meant. */
+/** The step that removes these NIC files without a recorded NIC. */
 export function strayNicFiles(
   { paths: { nicDir: directory }, nicFiles = {}, content }: Facts,
   isMeant: (tap: string, seq: string) => boolean,

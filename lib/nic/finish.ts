@@ -18,7 +18,7 @@ import { type LiveNic, readLiveNics } from "./live.ts";
 import { NIC } from "./name.ts";
 import type { NicAdd } from "./request.ts";
 
-/** Why it is another NIC; undefined: it is the one. */
+/** Why it is another NIC; undefined: it is this one. */
 function otherNic(
   nic: LiveNic | undefined,
   { mac, mode, link }: NicAdd,
@@ -34,7 +34,9 @@ function otherNic(
     }`;
 }
 
-/** Looks for the NIC that a master asks for among what nobody recorded. */
+/**
+ * Looks for the NIC of a master's request among the NICs that are not recorded.
+ */
 export async function readUnfinished(
   facts: Facts,
   request: NicAdd,

@@ -1,7 +1,7 @@
 /**
  * A Ganeti network that a user names. Ganeti's start needs the network's whole
- * description in the NIC's entry, which only a master knows: it is taken from
- * another NIC of this node that is on it, or given.
+ * description in the NIC's entry, and only a master knows it: the description
+ * is copied from another NIC of this node in this network, or given.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { nicsOfNode } from "./add_facts.ts";
 import { recordedNic } from "./recorded.ts";
 import type { NetworkWish, NicAdd, NicModify } from "./request.ts";
 
-/** A network, and the NICs that are on it. */
+/** A network, and its NICs. */
 interface Found extends Network {
   readonly nics: readonly NicEntry[];
 }
@@ -31,17 +31,17 @@ interface Found extends Network {
 const ACCEPTED =
   `give its description as JSON, the "netinfo" of a NIC in a runtime file: --network '{"name":…,"uuid":…,"network":"192.0.2.0/24",…}'`;
 
-/** The network a NIC is on, if its entry describes it as Ganeti would. */
+/** The network of a NIC, if its entry describes it in Ganeti's form. */
 function foundOn(nic: NicEntry): Found[] {
   const netinfo = member(nic.node, "netinfo");
   const uuid = nic.network?.toLowerCase();
   if (uuid === undefined || netinfo === undefined) return [];
   if (stringMember(netinfo, "uuid")?.toLowerCase() !== uuid) return [];
-  // To the letter: a later Ganeti may know more of it.
+  // To the letter: a later Ganeti may have more members.
   return [{ uuid, netinfo: formatJson(netinfo), nics: [nic] }];
 }
 
-/** A description is changed with each address: the newest is the true one. */
+/** A description changes with each address: the newest one is right. */
 function newestFirst(one: Found, other: Found): number {
   const [a, b] = [one, other].map(({ netinfo }) => parseJson(netinfo));
   const older = (key: string) =>
@@ -69,12 +69,12 @@ function find(word: string, node: NodeFacts): Found {
       ACCEPTED,
     );
   }
-  // Where no script is told of it now, one may be at the next start.
+  // Even if no script needs it now, a script may need it at the next start.
   networkVariables(parseJson(newest.netinfo));
   return { ...newest, nics: all.flatMap(({ nics }) => nics) };
 }
 
-/** Mode, link and VLAN as Ganeti gives them to each NIC on a network. */
+/** Mode, link and VLAN that Ganeti gives to each NIC of a network. */
 function placeOf({ nics }: Found, { network }: NetworkWish): RecordedNic {
   const place = nics.map(recordedNic).find(({ mode }) =>
     mode !== "none" && NIC_MODES.some((one) => one === mode)
@@ -96,7 +96,7 @@ function resolve({ network }: NetworkWish, node: NodeFacts): Found {
   return { ...network, nics: [] };
 }
 
-/** A MAC that was made up gets the network's prefix, as a master's does. */
+/** A random MAC gets the network's prefix, as from a master. */
 function macIn({ netinfo }: Network, mac: NicAdd["mac"]): NicAdd["mac"] {
   const prefix = stringMember(parseJson(netinfo), "mac_prefix") ?? "";
   const fits = /^[0-9a-f][02468ace](?::[0-9a-f]{2}){2}$/i.test(prefix);
@@ -106,10 +106,10 @@ function macIn({ netinfo }: Network, mac: NicAdd["mac"]): NicAdd["mac"] {
 }
 
 /**
- * A request to add a NIC, its network looked up; a VLAN that was given stays.
+ * A request to add a NIC with its network looked up; a given VLAN stays.
  *
- * @throws {HotplugError} `refused` if nothing here describes the network, or
- * tells what a NIC on it is joined to
+ * @throws {HotplugError} `refused` if no NIC here has the description of the
+ * network, or its place
  */
 export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
   const { inNetwork, ...rest } = request;
@@ -123,8 +123,9 @@ export function withNetwork(request: NicAdd, node: NodeFacts): NicAdd {
 }
 
 /**
- * The same of a request to change a NIC. A link or VLAN that the network's NICs
- * lack is taken away; with a description alone, it stays where it is.
+ * As {@linkcode withNetwork}, for a request to change a NIC. A link or VLAN
+ * that the network's NICs lack is removed; with a description alone, the NIC
+ * keeps its place.
  *
  * @throws {HotplugError} `refused` as {@linkcode withNetwork}
  */

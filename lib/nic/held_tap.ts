@@ -1,6 +1,6 @@
 /**
- * A tap that QEMU has let go and that another process has open: it stays until
- * that closes it. The tool's own record keeps it in mind, under a uuid of no
+ * A tap that QEMU has closed and another process has open: it stays until that
+ * process closes it. The tool's own record notes it, under a uuid without a
  * device.
  *
  * @module
@@ -13,7 +13,10 @@ import type { HeldTap, Holder } from "../host/tap_holders.ts";
 import { heldIn, heldTap } from "../plan/compare_own.ts";
 import { changeOwnRecord, readOwnRecord } from "../state/own_record.ts";
 
-/** Leaves a tap to who has it open: off its bridge, and noted. */
+/**
+ * Leaves a tap to the process that has it open: takes it off its bridge, and
+ * notes it.
+ */
 export async function leaveHeld(
   tap: HeldTap,
   holders: readonly Holder[],

@@ -1,5 +1,5 @@
 /**
- * NICs, as lib/kinds.ts is told of them.
+ * The kind of NICs, for lib/kinds.ts.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { nicNote } from "./note.ts";
 import type { NicRequest } from "./request.ts";
 import { readRomless, startNics } from "./start.ts";
 
-/** All that questions need. */
+/** All parts that questions need. */
 export const NIC_KIND: Kind<NicRequest> = {
   ...NIC,
   record: nicNote,

@@ -1,5 +1,5 @@
 /**
- * The NICs of a live QEMU, each with the tap it is proven to have.
+ * The NICs of a live QEMU, each with its proven tap.
  *
  * @module
  */
@@ -22,21 +22,23 @@ import type { NicEntry } from "../state/runtime.ts";
 export interface OpenTap {
   /** Its name in /sys/class/net. */
   readonly name: string;
-  /** The bridge it is a port of, if it is one. */
+  /** The bridge of which it is a port; undefined: none. */
   readonly bridge: string | undefined;
 }
 
 /** A NIC of a live QEMU. */
 export interface LiveNic {
-  /** Device id, undefined if it was given none. */
+  /** Device id, undefined if it has none. */
   readonly id: string | undefined;
-  /** As `query-pci` shows it. */
+  /** Its entry in `query-pci`. */
   readonly pci: PciDevice;
-  /** The MAC it was made with, in lower case; the guest may use another. */
+  /**
+   * The MAC with which it was made, in lower case; the guest may use another.
+   */
   readonly mac: string | undefined;
   /** Id of its backend. */
   readonly netdev: string | undefined;
-  /** What is proven to be behind it, or why nothing is. */
+  /** Its proven tap, or why there is no proof. */
   readonly tap: OpenTap | { readonly why: string };
 }
 
@@ -50,7 +52,7 @@ const EMULATED =
 interface Looked {
   readonly qmp: QmpSession;
   readonly qemu: QemuFacts;
-  /** Those that QEMU holds. */
+  /** The taps that QEMU holds. */
   readonly taps: ReadonlySet<string>;
 }
 
@@ -61,7 +63,7 @@ function tapBehind(
   if (netdev === undefined) return { why: "it has no network backend" };
   const name = qemu.netdevs.get(netdev)?.tap;
   if (name === undefined) return { why: `its backend ${netdev} is not a tap` };
-  // Whatever name QEMU tells: the kernel knows whose tap it is.
+  // Whatever name QEMU tells, the kernel knows the owner of the tap.
   if (!taps.has(name) || !interfaceExists(name)) {
     return { why: `QEMU does not have the tap ${name} open` };
   }
@@ -89,7 +91,7 @@ async function liveNic(pci: PciDevice, looked: Looked): Promise<LiveNic> {
   };
 }
 
-/** Looks at all Ethernet cards on QEMU's PCI buses. */
+/** Reads all Ethernet cards on QEMU's PCI buses. */
 export async function readLiveNics(
   qmp: QmpSession,
   qemu: QemuFacts,
@@ -105,8 +107,8 @@ export async function readLiveNics(
 }
 
 /**
- * A property of NICs, by their device ids, asked at once; undefined of one that
- * is not there, or of another kind.
+ * A property of NICs, by their device ids, asked at once; undefined if it is
+ * missing or has another type.
  */
 export async function readProperty(
   qmp: QmpSession,
@@ -125,7 +127,7 @@ export async function readProperty(
 }
 
 /**
- * MACs that QEMU made its cards with, in lower case, by device id; a guest may
+ * MACs with which QEMU made its cards, in lower case, by device id; a guest may
  * use another.
  */
 export async function readMacs(
@@ -146,14 +148,17 @@ export async function readMacs(
   );
 }
 
-/** What this node tells of a NIC's tap. */
+/** This node's data of a NIC's tap. */
 export interface TapNow {
   readonly vnetHdr: "on" | "off";
-  /** How often QEMU has the kernel's accelerator open, for all NICs. */
+  /**
+   * The number of times that QEMU has the kernel's accelerator open, for all
+   * NICs.
+   */
   readonly vhosts: number;
 }
 
-/** Looks at the tap of a NIC; undefined if it cannot be seen. */
+/** Reads the tap of a NIC; undefined if it cannot be seen. */
 export function readNow(
   { netdevs, process }: QemuFacts,
   id: string = "",

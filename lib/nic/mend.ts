@@ -1,5 +1,5 @@
 /**
- * What repair does about differences of NICs.
+ * Repairs of differences of NICs.
  *
  * @module
  */
@@ -22,7 +22,9 @@ import { linkStateSteps, noteSteps } from "./notes.ts";
 import { planNicRemove, strayNicSteps } from "./remove.ts";
 import type { NicStep } from "./steps.ts";
 
-/** The plan that plugs a released NIC back; undefined if it is not one. */
+/**
+ * The plan that plugs a released NIC back; undefined if it is not such a NIC.
+ */
 function putBack(facts: WholeFacts, entry: NicEntry): Plan | undefined {
   const given = givenUp(facts, entry);
   if (given === undefined) return undefined;
@@ -55,9 +57,9 @@ function nicRepair(
 }
 
 /**
- * The plan for what repair does about one of them. Pure.
+ * The plan that repairs one of them. Pure.
  *
- * @throws {HotplugError} if it cannot be mended
+ * @throws {HotplugError} if it cannot be repaired
  */
 export function nicMend(
   facts: WholeFacts,

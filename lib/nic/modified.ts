@@ -1,5 +1,5 @@
 /**
- * A NIC that is to be changed: as it is, and as it will be.
+ * A NIC before and after a change.
  *
  * @module
  */
@@ -35,20 +35,20 @@ import { chosen, networkOf, placeOf, recordedNic } from "./recorded.ts";
 import type { GanetiNic, NicModify } from "./request.ts";
 import { refuseTap } from "./tap.ts";
 
-/** A NIC that is to be changed, as it is and as it will be. */
+/** A NIC before and after a change. */
 export interface Modified {
   readonly entry: NicEntry;
   /** Never changes: Ganeti finds the NIC by it. */
   readonly uuid: string;
-  /** Never changes either: it is made of the uuid. */
+  /** Never changes, either: it comes from the uuid. */
   readonly id: string;
   /** Its tap, undefined if it cannot be seen. */
   readonly tap: string | undefined;
   readonly was: Nic;
   readonly wanted: Nic;
-  /** What the tap hangs on. */
+  /** The present connection of the tap. */
   readonly from: Attachment;
-  /** What it or the new one is to hang on. */
+  /** The future connection of the tap, or of the new tap. */
   readonly to: Attachment;
   /** What a new one does not keep of what the entry has besides. */
   readonly lost: readonly string[];
@@ -89,7 +89,7 @@ function refuseWrong(
   { entry, was, wanted }: Pick<Modified, "entry" | "was" | "wanted">,
 ): void {
   const others = facts.content.runtime.nics.filter((one) => one !== entry);
-  // Two of Ganeti's devices may have one name; it goes by uuids.
+  // Two devices of Ganeti may have one name; Ganeti uses uuids.
   if (wanted.name !== was.name) refuseTakenName(others, wanted.name);
   if (wanted.mac !== was.mac) refuseMac(facts, wanted.mac);
   if (wanted.mode !== was.mode) refuseUnstartable(facts, wanted, migratable);
@@ -99,14 +99,16 @@ function refuseWrong(
   }
 }
 
-/** Of a network that is left, the entry tells, not the master. */
+/**
+ * If a NIC leaves a network, the entry describes the network, not the master.
+ */
 function recordedAs(ganeti: GanetiNic, { vlan = "" }: Nic): GanetiNic {
   const { TAGS = "" } = ganeti.environment;
   return { ...ganeti, environment: { TAGS, VLAN: vlan } };
 }
 
 /**
- * The NIC that a request is about.
+ * The NIC of a request.
  *
  * @throws {HotplugError} status 3
  */
@@ -137,11 +139,11 @@ export function modifiedNic(
   };
 }
 
-/** What changing a NIC depends on. */
+/** Facts for changing a NIC. */
 export interface NicModifyFacts extends NicAddFacts {
-  /** How its tap is cut off from where it is recorded. */
+  /** The faults of its tap's connection. */
   readonly cuts: readonly string[];
-  /** The bridge its tap is on, wherever it should be. */
+  /** The bridge of its tap, whatever the recorded one is. */
   readonly bridge: string | undefined;
   /** Properties of the driver that is asked for; undefined: none is. */
   readonly modelHas?: ReadonlySet<string> | undefined;
@@ -161,7 +163,7 @@ async function readModel(
   return names.size > 0 ? names : undefined;
 }
 
-/** Adds what changing a NIC depends on. @throws {HotplugError} */
+/** Adds the facts for changing a NIC. @throws {HotplugError} */
 export async function readNicModifyFacts(
   facts: Facts,
   { device, changes }: NicModify,

@@ -1,8 +1,8 @@
 /**
- * Plans to change a NIC: in place what can be, else it is plugged anew in its
- * slot, with the same uuid and id. Then all that can fail of the new one is
- * made before the old one goes; each step knows how the old one comes back.
- * Pure.
+ * Plans to change a NIC: in place if possible, else by plugging it again in its
+ * slot, with the same uuid and id. In that case every part of the new NIC that
+ * can fail is made before the old NIC is removed, and each step knows how the
+ * old NIC comes back. Pure.
  *
  * @module
  */
@@ -84,7 +84,9 @@ function refuseReplug(
   }
 }
 
-/** The guest releases the old one; it comes back with its own backend. */
+/**
+ * The guest releases the old NIC; an undo brings it back with its own backend.
+ */
 function releaseSteps(
   facts: NicModifyFacts,
   { id, uuid, entry, was, tap, from }: Modified,
@@ -111,7 +113,7 @@ function releaseSteps(
     ...(qemu.deviceIds.has(id)
       ? [{ kind: "unplug", id, title, runState, putBack, ledger } as const]
       : []),
-    // The old tap's traces on the node.
+    // The rest of the old tap on the node.
     ...(outlives(from) && tap !== undefined
       ? [{ kind: "attach-tap", tap, from, to: null } as const]
       : []),
@@ -126,7 +128,7 @@ function releaseSteps(
   ];
 }
 
-/** A route to the new tap takes the place of that to the old one. */
+/** A route to the new tap replaces the route to the old one. */
 function keepRoute({ from, to, tap }: Modified): NicStep[] {
   if (from.mode !== "routed" || to.mode !== "routed") return [];
   if (tap === undefined) return [];
@@ -134,7 +136,7 @@ function keepRoute({ from, to, tap }: Modified): NicStep[] {
 }
 
 /**
- * Plans to plug a NIC anew.
+ * Plans to plug a NIC again.
  *
  * @throws {HotplugError} status 3
  */
@@ -157,8 +159,8 @@ function replugSteps(
     ...joinSteps(made, to),
     ...fdSteps(nic),
     ...releaseSteps(facts, modified),
-    // The file names the old tap as long as QEMU has it, and the new one before
-    // QEMU has a backend on it: where that stays, so does its name.
+    // The file names the old tap while QEMU has it, and the new tap before QEMU
+    // has a backend on it: if the backend stays, so does its name.
     ...nicFilesStep(facts, (taps) => taps.with(entry.index, made)),
     netdevStep(nic),
     plug,
@@ -169,7 +171,7 @@ function replugSteps(
   return { steps, plug };
 }
 
-/** What only a NIC that is plugged anew can get. */
+/** Changes that need a NIC to be plugged again. */
 function needsReplug(
   { qemu }: NicModifyFacts,
   { changes }: NicModify,
@@ -181,7 +183,7 @@ function needsReplug(
     !qemu.deviceIds.has(id);
 }
 
-/** Whether it hangs on the same, in the same way. */
+/** Whether the two connections are the same. */
 function isSame(one: Attachment, other: Attachment): boolean {
   const [a, b] = [one, other].map(({ script, ...rest }) => {
     const told = Object.entries(script?.environment ?? {})
@@ -191,14 +193,14 @@ function isSame(one: Attachment, other: Attachment): boolean {
   return a === b;
 }
 
-/** What the tap hangs on where it is cut off: another bridge, or nothing. */
+/** The connection of a tap that is cut off: another bridge, or none. */
 function elsewhere({ bridge }: NicModifyFacts): Attachment | null {
   if (bridge === undefined) return null;
   const nothing = { vlan: null, ip: null, script: null };
   return { mode: "bridged", link: bridge, ...nothing };
 }
 
-/** Options that say where a NIC is to hang. */
+/** Options about the connection of a NIC. */
 const PLACE = ["mode", "link", "vlan", "ip"] as const;
 
 function moveSteps(
@@ -206,7 +208,8 @@ function moveSteps(
   { changes }: NicModify,
   { tap, wanted, from: recorded, to }: Modified,
 ): NicStep[] {
-  // Who took it off may have had a reason: it is joined again if that is asked.
+  // A person may have disconnected it on purpose: it is connected again only on
+  // request.
   const isAsked = PLACE.some((key) => changes[key] !== undefined);
   const isCut = facts.cuts.length > 0;
   if (isSame(recorded, to) && !(isCut && isAsked)) return [];
@@ -232,7 +235,7 @@ function inPlaceSteps(
   ];
 }
 
-/** What is recorded of it: of a card that stays, nothing but what was asked. */
+/** The members to record: for a card that stays, only the requested ones. */
 function toRecord({ changes }: NicModify, { entry, wanted }: Modified): Nic {
   const { mac = "", hvinfo: { driver = wanted.driver } } = entry;
   return {

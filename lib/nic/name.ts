@@ -1,5 +1,5 @@
 /**
- * What NICs are called, and the least that they need of the monitor.
+ * Names of NICs, and their minimal needs in QMP.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import type { NicStep } from "./steps.ts";
 import { nicView, NO_DETAILS } from "./view.ts";
 import { NIC_NAME } from "./words.ts";
 
-/** The tap that was made to stay goes. */
+/** Removes the tap that was made to stay. */
 function giveBack(own: OwnFacts, uuid: string): NicStep[] {
   const access = noteOn(own.record, uuid)?.access;
   return access?.way === "tap" ? [{ kind: "remove-tap", tap: access }] : [];
 }
 
-/** NICs: their name, how they are told of, and how taps are given back. */
+/** NICs: their name, their view, and the undo of their taps. */
 export const NIC = {
   ...NIC_NAME,
   taken: "always",
   sits: "pci",
-  // Nothing but HMP tells which network backends there are.
+  // Only HMP tells the existing network backends.
   needs: {
     // The way to the tap may need more: ./tap.ts.
     "nic-add": [
@@ -32,7 +32,7 @@ export const NIC = {
       "device_del",
       "human-monitor-command",
     ],
-    // Replacing it needs what adding it does.
+    // A replacement needs the same as an addition.
     "nic-modify": ["human-monitor-command"],
     "nic-remove": ["device_del", "netdev_del", "human-monitor-command"],
   },

@@ -1,6 +1,7 @@
 /**
- * Steps on what QEMU has of a NIC besides the device: the backend that is taken
- * from a NIC that is being replaced, and fds that were passed and not used.
+ * Steps on a NIC's parts in QEMU, beside the device: the backend that is
+ * removed from a NIC during its replacement, and fds that were passed and not
+ * used.
  *
  * @module
  */
@@ -34,19 +35,19 @@ import { attachment } from "./attach_step.ts";
 import { BACK_TAP, foundTap, SEQ, tapForm } from "./tap_steps.ts";
 
 /**
- * Takes the backend from a NIC that the guest has released and that is plugged
- * again with another one.
+ * Removes the backend of a NIC that the guest has released and that is plugged
+ * again with another backend.
  */
 const checkDropNetdev = stepCheck("drop-netdev", ({ paths }) => ({
   id: qemuId,
-  // It is put back with a tap of the same name on the same network.
+  // The undo makes it again with a tap of the same name on the same network.
   back: object({
     tap: foundTap,
     ...tapForm,
     vhost: word("on", "off"),
     attachment,
   }, {
-    // The NIC file that names the tap.
+    // The NIC file with the name of the tap.
     file: object({
       directory: word(paths.nicDir ?? "none"),
       seq: text(SEQ),
@@ -58,7 +59,7 @@ async function isThere(id: string, world: World): Promise<boolean> {
   return (await ask(world.qmp, NETDEVS)).has(id);
 }
 
-/** Hands over one fd under its name; our copy is closed. */
+/** Passes one fd under its name; our copy is closed. */
 async function give(world: World, fdname: string): Promise<void> {
   try {
     await world.qmp.execute("getfd", { fdname }, { fd: world.fd(fdname) });
@@ -67,7 +68,7 @@ async function give(world: World, fdname: string): Promise<void> {
   }
 }
 
-/** Closes fd names that an operation can have left in QEMU. */
+/** Closes fd names that an operation may have left in QEMU. */
 async function dropFdNames(
   names: readonly string[],
   world: World,
@@ -76,16 +77,16 @@ async function dropFdNames(
     try {
       await world.qmp.execute("closefd", { fdname });
     } catch (error) {
-      // Nothing lists the names: one that is not there is refused.
+      // No command lists the names: a missing one is refused.
       if (!(error instanceof QmpCommandError)) throw error;
     }
   }
 }
 
 /**
- * A tap in the place of the one that went. Its name may be another VM's by now,
- * or another process holds the old one: then it gets a name that none had, for
- * the kernel could give it that of the new NIC's tap.
+ * A tap in place of the removed one. Another VM may have its name now, or
+ * another process may hold the old tap. Then it gets a new name that neither
+ * NIC had, because the kernel could choose the name of the new NIC's tap.
  */
 function openAgain(options: TapOptions & { name: string }): Tap {
   const same = () =>
@@ -123,7 +124,7 @@ const DROP_NETDEV_STEP = defineStep({
     try {
       await world.qmp.execute("netdev_del", { id });
     } catch (error) {
-      // Being there no more is what was wanted.
+      // A backend that is gone already is a success.
       const gone = error instanceof QmpCommandError &&
         !await isThere(id, world);
       if (!gone) throw error;

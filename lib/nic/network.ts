@@ -1,6 +1,6 @@
 /**
- * How a NIC's tap is joined to this node's network, and what stands in the way
- * of it. Pure.
+ * The connection of a NIC's tap to this node's network, and its obstacles.
+ * Pure.
  *
  * @module
  */
@@ -30,33 +30,33 @@ import type { GanetiNic, NicAdd } from "./request.ts";
 import type { TapName } from "./tap_steps.ts";
 import type { NicStep } from "./steps.ts";
 
-/** What a NIC is to hang on. */
+/** The future connection of a NIC. */
 type Joined = Pick<Nic, "mode" | "link" | "vlan" | "ip" | "script">;
 
-/** Ganeti's own network script, and what takes off again what it joined. */
+/** Ganeti's own network script, and the program that undoes it. */
 export type ScriptFacts = Partial<
   Pick<NicAddFacts, "ganetiScript" | "ganetiDown">
 >;
 
-/** A journal holds no longer one. */
+/** The longest link in a journal. */
 const MAX_LINK = 4096;
 
-/** What each word must be, and whether a text is. */
+/** The form of each word, and its check. */
 const FORMS = {
   link: ["1 to 15 letters, digits, '.', '_' and '-'", isInterfaceName],
   vlan: ["a VLAN such as 100, .100 or :100:200", isVlan],
   ip: ["an IPv4 or IPv6 address", isIpAddress],
 } as const;
 
-/** A script may know links that are no interfaces. */
+/** A script may know links that are not interfaces. */
 const SCRIPT_LINK = [
   "one line of text",
   (text: string) => text.length <= MAX_LINK && isLine(text),
 ] as const;
 
 /**
- * The words of a NIC's network that are none: they may come from any instance's
- * runtime file.
+ * The words of a NIC's network that do not have their form: they may come from
+ * any instance's runtime file.
  *
  * @param words.script undefined or null: the node's own tools read them
  */
@@ -79,7 +79,8 @@ function unfitWords(
 }
 
 /**
- * Refuses to change a NIC that could not be joined again as it is recorded.
+ * Refuses to change a NIC that could not be connected again to its recorded
+ * network.
  *
  * @throws {HotplugError} `refused`
  */
@@ -93,15 +94,15 @@ export function refuseRecorded(from: Attachment): void {
 }
 
 /**
- * What a tap hangs on, without the words that are none: by those nothing can
- * have been joined, and no journal could hold them.
+ * A connection without the words that do not have their form: such words cannot
+ * have connected anything, and no journal can contain them.
  */
 export function withoutUnfit(on: Attachment): Attachment {
   const none = unfitWords(on).map(({ key }) => [key, null]);
   return { ...on, ...Object.fromEntries(none) };
 }
 
-/** The built-in set-up's own needs. */
+/** The needs of the built-in set-up. */
 function refuseBuiltIn(facts: NicAddFacts, nic: Joined): void {
   const { mode, link, vlan, ip } = nic;
   if (SCRIPT_MODES.some((one) => one === mode)) {
@@ -147,7 +148,7 @@ function refuseSwitch({ ovs }: NicAddFacts, link: string | undefined): void {
   );
 }
 
-/** The script to run; Ganeti's own knows no mode `none`. */
+/** The script to run; Ganeti's own does not know mode `none`. */
 function scriptOf(
   { ganetiScript }: ScriptFacts,
   { mode, script }: Pick<Joined, "mode" | "script">,
@@ -186,8 +187,8 @@ export function refuseNetwork(facts: NicAddFacts, nic: Joined): void {
 }
 
 /**
- * Refuses a NIC with which Ganeti's start, and a migration, would fail: since
- * its script knows each mode by a script of its own (SPEC 13).
+ * Refuses a NIC with which Ganeti's start, and a migration, would fail, because
+ * its script needs another script for each mode (SPEC 13).
  *
  * @throws {HotplugError} `refused`
  */
@@ -217,7 +218,7 @@ export function refuseUnstartable(
   );
 }
 
-/** What the user accepts with it. */
+/** The warning about a NIC that the user accepts. */
 export function unstartable(
   { modeScript }: Pick<NicAddFacts, "modeScript">,
 ): Remark | undefined {
@@ -228,7 +229,7 @@ export function unstartable(
   );
 }
 
-/** Which NIC hangs on it, for a network script. */
+/** The NIC of a connection, for a network script. */
 interface Attached {
   readonly uuid: string;
   readonly index: number;
@@ -237,8 +238,8 @@ interface Attached {
 }
 
 /**
- * The environment Ganeti gives its network script: SPEC 6.1. A master knows
- * more of it than a command line can say.
+ * The environment that Ganeti gives its network script: SPEC 6.1. A master has
+ * more data for it than a command line.
  */
 function scriptEnvironment(
   instance: string,
@@ -253,7 +254,7 @@ function scriptEnvironment(
     INTERFACE_UUID: uuid,
     TAGS: "",
     ACTION: "up",
-    // Of a master's NIC without the parameter there is no such variable.
+    // A master's NIC without the parameter has no such variable.
     ...(ganeti === undefined ? { VLAN: vlan ?? "" } : {}),
     ...(name ? { INTERFACE_NAME: name } : {}),
     ...(ip ? { IP: ip } : {}),
@@ -266,9 +267,9 @@ function scriptEnvironment(
 }
 
 /**
- * What the tap of a NIC hangs on, and who joins it there.
+ * The connection of a NIC's tap, and the program that makes it.
  *
- * @throws {HotplugError} `refused` if a script cannot be told of the NIC
+ * @throws {HotplugError} `refused` if a script cannot get the data of the NIC
  */
 export function attachmentOf(
   facts: ScriptFacts & Pick<NicAddFacts, "paths">,
@@ -295,7 +296,7 @@ export function outlives({ mode, script }: Attachment): boolean {
   return ["routed", "openvswitch"].includes(mode) || script?.down != null;
 }
 
-/** The step that joins a new tap; none where it hangs on nothing. */
+/** The step that connects a new tap; none for a tap without a connection. */
 export function joinSteps(tap: TapName, to: Attachment): NicStep[] {
   if (to.mode === "none" && to.script === null) return [];
   return [{ kind: "attach-tap", tap, from: null, to }];

@@ -1,5 +1,5 @@
 /**
- * What the tool's own record has of NICs.
+ * Notes about NICs in the tool's own record.
  *
  * @module
  */
@@ -29,14 +29,14 @@ export const keptTap: Check<KeptTap> = openObject({
   uid: whole(0, 2 ** 32 - 2),
 });
 
-/** What is noted of a NIC. */
+/** The note about a NIC. */
 export const nicNote = openObject({ kind: word("nic") }, {
   access: either(keptTap, heldTap),
   // The carrier that the guest sees. @default "up"
   linkState: word(...LINK_STATES),
-  // The network script that joined it. @default the usual one
+  // The network script that connected it. @default the usual one
   script: plainPath,
-  // Where it is not as the hvparams say.
+  // If it differs from the hvparams.
   vhost: word("on", "off"),
   replug: askedRelease,
   pending: pendingRemoval,

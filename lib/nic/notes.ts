@@ -1,6 +1,6 @@
 /**
- * What the tool itself notes of a NIC, as neither QEMU nor the runtime file
- * tells of it: its carrier, the script that joined it, its accelerator. Pure.
+ * The tool's own notes about a NIC, which neither QEMU nor the runtime file
+ * tells: its carrier, the script that connected it, its accelerator. Pure.
  *
  * @module
  */
@@ -21,15 +21,17 @@ import {
 } from "../state/own_check.ts";
 import { nicNote } from "./note.ts";
 
-/** What is noted of a NIC. */
+/** The notes about a NIC. */
 export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
-  /** Where it is not as the hvparams say. */
+  /** If it differs from the hvparams. */
   readonly vhost?: "on" | "off" | undefined;
-  /** When the guest was asked for it in vain, to be plugged anew. */
+  /**
+   * The time when the guest was asked for it without success, to plug it again.
+   */
   readonly replug?: AskedRelease | undefined;
 }
 
-/** What is noted of a NIC. */
+/** The notes about a NIC. */
 export function notesOf(
   { own }: { readonly own?: Facts["own"] | undefined },
   uuid: string,
@@ -41,7 +43,7 @@ export function notesOf(
   return { linkState, script, vhost, replug };
 }
 
-/** What is to be noted of a NIC that is plugged. */
+/** The notes for a NIC that is plugged. */
 export function notesFor(
   { driver, linkState, script, vhost }: Nic,
   hvparams: Hvparams,
@@ -51,7 +53,7 @@ export function notesFor(
   return { linkState, script, vhost: noted, replug: undefined };
 }
 
-/** The device's part of the record with these notes; null: there is none. */
+/** The device's part of the record with these notes; null: none. */
 function withNotes(
   before: OwnDevice | null,
   { linkState, ...notes }: NicNotes,
@@ -66,11 +68,11 @@ function withNotes(
 }
 
 /**
- * The step that notes what is different; none if all is noted so.
+ * The step that notes differences; none if everything is noted already.
  *
- * @param options.notes what is not in it stays
- * @param options.before what an earlier step of the plan records; undefined:
- * what is recorded now
+ * @param options.notes members that are missing here stay
+ * @param options.before the part of the record after an earlier step of the
+ * plan; undefined: the present one
  */
 export function noteSteps(
   facts: Pick<Facts, "own">,
@@ -101,10 +103,10 @@ export function setLink(id: string, state: LinkState): QmpCommand {
 }
 
 /**
- * The step that sets the carrier; QEMU does not tell how it is, so that what is
- * asked for is set again.
+ * The step that sets the carrier. QEMU does not tell the carrier, so the
+ * requested state is always set again.
  *
- * @throws {HotplugError} `unsupported` if this QEMU's monitor does not
+ * @throws {HotplugError} `unsupported` if this QEMU's monitor cannot
  */
 export function linkStateSteps(
   { qemu }: Pick<Facts, "qemu">,

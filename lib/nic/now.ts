@@ -1,6 +1,6 @@
 /**
- * A recorded NIC as it is: by its entry, by QEMU, by its tap and by what is
- * noted of it.
+ * The present state of a recorded NIC: by its entry, by QEMU, by its tap and by
+ * its notes.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { notesOf } from "./notes.ts";
 import { recordedNic } from "./recorded.ts";
 import type { NicAdd } from "./request.ts";
 
-/** QEMU tells of no NIC whether it is accelerated. */
+/** QEMU does not tell whether a NIC is accelerated. */
 function vhostNow(facts: NicAddFacts, uuid: string): "on" | "off" {
   const { vhost } = notesOf(facts, uuid);
   if (vhost !== undefined) return vhost;
@@ -24,12 +24,12 @@ function vhostNow(facts: NicAddFacts, uuid: string): "on" | "off" {
   if (vhosts === 0) return "off";
   const queues = [...facts.qemu.netdevs.values()]
     .reduce((sum, netdev) => sum + netdev.queues, 0);
-  // Of some NICs only: the hvparams tell how most were made.
+  // If only some NICs are, the hvparams tell how most were made.
   const most = facts.content.runtime.hvparams.vhostNet ? "on" : "off";
   return vhosts >= queues ? "on" : most;
 }
 
-/** A recorded NIC as it is. */
+/** The present state of a recorded NIC. */
 export function nicNow(facts: NicAddFacts, entry: NicEntry): Nic {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { hvparams } = facts.content.runtime;
@@ -47,7 +47,7 @@ export function nicNow(facts: NicAddFacts, entry: NicEntry): Nic {
   };
 }
 
-/** The recorded NIC that has the uuid, else the MAC, of a new one. */
+/** The recorded NIC with the uuid of a new one, else with its MAC. */
 export function twinNic(
   nics: readonly NicEntry[],
   { mac, uuid }: Pick<NicAdd, "mac" | "uuid">,
@@ -57,7 +57,7 @@ export function twinNic(
     (mac.origin === "given" ? nics.find(isIts) : undefined);
 }
 
-/** A VLAN there may be written otherwise: `.100` is `100`. */
+/** The existing VLAN may have another spelling: `.100` is `100`. */
 function isSameVlan(one: string, other: string): boolean {
   const [a, b] = [parseVlans(one), parseVlans(other)];
   return a !== undefined && b !== undefined && hasVlans(a, b);
@@ -67,7 +67,7 @@ function yesNo(is: boolean): string {
   return is ? "yes" : "no";
 }
 
-/** What is asked of the NIC, and what is there. Pure. */
+/** The requested and the existing options of the NIC. Pure. */
 export function nicOptions(
   facts: NicAddFacts,
   request: NicAdd,
@@ -105,7 +105,7 @@ export function nicOptions(
       vhost: now.vhost,
       "no-vnet-hdr": yesNo(now.vnetHdr === "off"),
       tap: netdevOf(facts.qemu, id)?.facts.tap,
-      // Of a process that is unknown nobody knows what was noted of it.
+      // If the process is unknown, its notes are unknown, too.
       ...(facts.qemu.process !== undefined && {
         script: now.script ?? null,
         "link-state": now.linkState,

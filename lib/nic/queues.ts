@@ -1,6 +1,6 @@
 /**
- * How many queues a virtio NIC gets where hvparam `virtio_net_queues` leaves
- * that open: SPEC 13. Pure.
+ * The number of queues of a virtio NIC if hvparam `virtio_net_queues` leaves it
+ * open: SPEC 13. Pure.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { netdevOf, type QemuFacts } from "../plan/facts.ts";
 import { vcpusIn } from "../state/fixed_command.ts";
 import type { Runtime } from "../state/runtime.ts";
 
-/** No more come by themselves. */
+/** The largest automatic number. */
 const MOST_AUTO = 8;
 
 interface Known {
@@ -19,7 +19,9 @@ interface Known {
   readonly qemu: Pick<QemuFacts, "netdevs"> | undefined;
 }
 
-/** A running NIC's, else by the processors; undefined: nothing tells. */
+/**
+ * The number of a running NIC, else from the processors; undefined: unknown.
+ */
 function autoQueues({ runtime, qemu }: Known): number | undefined {
   const running = runtime.nics.filter(({ hvinfo: { driver = "" } }) =>
     isParavirtual(driver)
@@ -30,7 +32,7 @@ function autoQueues({ runtime, qemu }: Known): number | undefined {
   return running[0] ?? (vcpus && Math.min(vcpus, MOST_AUTO));
 }
 
-/** What a start gives a NIC of this driver. */
+/** The settings that a start gives a NIC of this driver. */
 export function atStartOf(driver: string, known: Known): AtStart {
   return settingsAtStart(driver, known.runtime.hvparams, autoQueues(known));
 }
@@ -38,7 +40,7 @@ export function atStartOf(driver: string, known: Known): AtStart {
 /**
  * Its queues: with another number a migration's target ends itself.
  *
- * @throws {HotplugError} `bad-state-file` if nothing tells how many
+ * @throws {HotplugError} `bad-state-file` if the number is unknown
  */
 export function expectQueues({ queues }: AtStart): number {
   if (queues !== undefined) return queues;

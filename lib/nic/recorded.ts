@@ -1,6 +1,5 @@
 /**
- * What the entry of a NIC tells of it, and what becomes different in it; what
- * we do not know stays. Pure.
+ * The data in the entry of a NIC, and its changes; unknown members stay. Pure.
  *
  * @module
  */
@@ -20,14 +19,14 @@ import {
 import type { NicEntry } from "../state/runtime.ts";
 import type { NicChanges } from "./request.ts";
 
-/** A recorded NIC; an empty text says nothing, as in Ganeti. */
+/** A recorded NIC; an empty text means nothing, as in Ganeti. */
 export function recordedNic(entry: NicEntry): RecordedNic {
   const { name, mac = "", mode, link, vlan, ip, network, node } = entry;
   const netinfo = member(node, "netinfo");
   return {
     name,
     mac: mac.toLowerCase(),
-    // Ganeti resolves other modes before a node hears of them: SPEC 6.2.
+    // Ganeti resolves other modes before a node gets them: SPEC 6.2.
     mode: ATTACH_MODES.find((one) => one === mode) ?? "none",
     link: link || undefined,
     vlan: vlan || undefined,
@@ -37,7 +36,7 @@ export function recordedNic(entry: NicEntry): RecordedNic {
   };
 }
 
-/** Where a recorded NIC hangs. @param script what is noted of it */
+/** The connection of a recorded NIC. @param script the noted script */
 export function placeOf(
   { mode, link, vlan, ip }: RecordedNic,
   script: string | undefined,
@@ -54,7 +53,7 @@ export function placeOf(
   };
 }
 
-/** What was given, else what is there; null takes it away. */
+/** The given value, else the present one; null removes it. */
 export function chosen(
   wanted: string | null | undefined,
   now: string | undefined,
@@ -62,7 +61,10 @@ export function chosen(
   return (wanted === undefined ? now : wanted) || undefined;
 }
 
-/** What a NIC hangs on once it is changed; a mode keeps no other mode's link. */
+/**
+ * The connection of a NIC after a change; a mode does not keep the link of
+ * another mode.
+ */
 export function networkOf(
   was: Pick<Nic, "mode" | "link" | "vlan" | "ip"> = { mode: "none" },
   { mode: given, link, vlan, ip }: NicChanges,
@@ -96,7 +98,7 @@ function changedObject(
   return formatJson(withMembers(object, "nic", members));
 }
 
-/** Ganeti's own object for it; how QEMU knows the device is ours to say. */
+/** Ganeti's own object for it; kvm-hotplug sets QEMU's data of the device. */
 function ganetiMembers({ node }: NicEntry, object: string): Members {
   const given = parseJson(object);
   if (node.type !== "object" || given.type !== "object") return {};

@@ -25,7 +25,7 @@ import { recordedNic } from "./recorded.ts";
 import type { NicRemove } from "./request.ts";
 import type { NicStep } from "./steps.ts";
 
-/** The NIC's backend and, behind it, the tap. */
+/** The NIC's backend and its tap. */
 function backendSteps(facts: Facts, id: string): NicStep[] {
   const netdev = netdevOf(facts.qemu, id);
   if (netdev === undefined) return [];
@@ -36,7 +36,10 @@ function backendSteps(facts: Facts, id: string): NicStep[] {
   ];
 }
 
-/** The same of a NIC that no entry records, and the files that name its tap. */
+/**
+ * As {@linkcode backendSteps}, for a NIC without an entry, with the files that
+ * name its tap.
+ */
 export function strayNicSteps(facts: Facts, id: string): NicStep[] {
   const tap = facts.qemu.netdevs.get(id)?.tap;
   return [
@@ -46,8 +49,8 @@ export function strayNicSteps(facts: Facts, id: string): NicStep[] {
 }
 
 /**
- * Takes off the node what does not go with the tap: rules, a switch's port,
- * what a script of Ganeti's joined and takes off again.
+ * Removes things from the node that do not disappear with the tap: rules, a
+ * switch's port, things that a script of Ganeti made and another one removes.
  */
 function leaveSteps(
   facts: Facts & ScriptFacts,
@@ -66,13 +69,13 @@ function leaveSteps(
   return [{ kind: "attach-tap", tap, from, to: null, failure: "told" }];
 }
 
-/** What removing a NIC depends on. */
+/** Facts for removing a NIC. */
 export interface NicRemoveFacts extends Facts, ScriptFacts {
-  /** Names in NIC files that no interface has. @default none is known */
+  /** Names in NIC files without an interface. @default none is known */
   readonly deletedTaps?: ReadonlySet<string>;
 }
 
-/** Refuses what would end the VM. @throws {HotplugError} `refused` */
+/** Refuses a removal that would end the VM. @throws {HotplugError} `refused` */
 function refuseFatal(
   { qemu, nicFiles, deletedTaps }: NicRemoveFacts,
   { entry: { index, hvinfo }, id, title }: Removable<NicEntry>,
@@ -91,7 +94,7 @@ function refuseFatal(
 /**
  * Plans to remove a NIC.
  *
- * @param facts repair does without those of a script
+ * @param facts repair omits those of a script
  * @throws {HotplugError} status 3
  */
 export function planNicRemove(

@@ -1,5 +1,5 @@
 /**
- * What a user or a master asked for about a NIC.
+ * A request of a user or a master about a NIC.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import type { Nic } from "../device/nic.ts";
 import type { NicMode } from "../host/network_words.ts";
 import type { GanetiObject, Plug, Unrecorded } from "../plan/request.ts";
 
-/** A Ganeti network as a user names it. */
+/** A Ganeti network in a user's words. */
 export interface NetworkWish {
-  /** Its uuid or name, or what describes it. */
+  /** Its uuid or name, or its description. */
   readonly network: string | Network;
-  /** `found`: mode, link and VLAN are those of the NIC that is on it. */
+  /** `found`: mode, link and VLAN come from a NIC in this network. */
   readonly place: "given" | "found";
 }
 
-/** What is asked for beside what the NIC will be. */
+/** Parts of a request beside the properties of the NIC. */
 interface Besides {
   /** Only from a user, to be looked up. */
   readonly inNetwork?: NetworkWish | undefined;
@@ -25,13 +25,13 @@ interface Besides {
   readonly tap?: string | undefined;
 }
 
-/** What is accepted with a NIC. */
+/** Restrictions that the user accepts. */
 interface Accepted {
-  /** Whether Ganeti's start must be able to have it. @default "required" */
+  /** Whether Ganeti's start must be able to make it. @default "required" */
   readonly migratable?: "required" | "not-needed" | undefined;
 }
 
-/** What is to be different of a NIC: undefined stays, null is taken away. */
+/** The changes of a NIC: undefined stays, null is removed. */
 export type NicChanges =
   & Besides
   & {
@@ -41,15 +41,15 @@ export type NicChanges =
       | undefined;
   };
 
-/** A NIC as a master describes it. */
+/** A NIC in a master's description. */
 export interface GanetiNic extends GanetiObject {
-  /** What the network script is told besides: SPEC 6.1. */
+  /** Further variables for the network script: SPEC 6.1. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Place in the configuration; the NIC file goes by it, too. */
+  /** Place in the configuration; the NIC file has this number, too. */
   readonly seq: number | undefined;
 }
 
-/** A NIC that is there. */
+/** An existing NIC. */
 interface ThatNic {
   /** Checked: it becomes part of paths. */
   readonly instance: string;
@@ -57,7 +57,9 @@ interface ThatNic {
   readonly device: string;
 }
 
-/** Change a NIC: in place if that can be, else plugged anew in its slot. */
+/**
+ * Change a NIC: in place if possible, else by plugging it again in its slot.
+ */
 export interface NicModify extends ThatNic, Accepted {
   readonly kind: "nic-modify";
   /** At least one of them is given. */
@@ -66,14 +68,14 @@ export interface NicModify extends ThatNic, Accepted {
   readonly ganeti?: GanetiNic | undefined;
 }
 
-/** Take a NIC out. */
+/** Remove a NIC. */
 export interface NicRemove extends ThatNic {
   readonly kind: "nic-remove";
   /** Whether one goes that no entry records. @default "kept" */
   readonly unrecorded?: Unrecorded | undefined;
 }
 
-/** What a new NIC is to be; what is undefined is left to the hvparams. */
+/** The properties of a new NIC; the hvparams decide undefined ones. */
 type NicWords = {
   readonly [K in Exclude<keyof Nic, "mac" | "mode">]?: Nic[K] | undefined;
 };
@@ -81,9 +83,9 @@ type NicWords = {
 /** Plug a NIC. */
 export interface NicAdd extends Plug, Besides, NicWords, Accepted {
   readonly kind: "nic-add";
-  /** Lower case; a made one begins with `aa:00:00`. */
+  /** Lower case; a random one begins with `aa:00:00`. */
   readonly mac: { readonly value: string; readonly origin: "given" | "made" };
-  /** `bridged` comes with a link. @default "none" */
+  /** `bridged` is the mode with a link. @default "none" */
   readonly mode?: NicMode | undefined;
   /** Only from a master. */
   readonly ganeti?: GanetiNic | undefined;

@@ -1,6 +1,7 @@
 /**
- * A recorded NIC on QEMU's command line. Its tap is made beforehand, and opened
- * by its name: Ganeti passes fds, which a command line for people cannot.
+ * A recorded NIC on QEMU's command line. Its tap is made before, and opened by
+ * its name: Ganeti passes fds, which is not possible in a command line for
+ * people.
  *
  * @module
  */
@@ -49,7 +50,7 @@ function startNic(
     downscript: "no",
     ...(atStart.vhost === "on" ? { vhost: true } : {}),
     ...(queues > 1 ? { queues } : {}),
-    // Without headers the guest is offered less: that must stay so.
+    // Without headers the guest gets fewer features: this must stay the same.
     ...(isVirtio && atStart.vnetHdr === "off" ? { vnet_hdr: false } : {}),
   };
   const address = recordedArguments(nic);
@@ -72,8 +73,8 @@ function startNic(
 /**
  * The words of all NICs. Pure.
  *
- * @param romless ids of those that were plugged without an option ROM
- * @throws {HotplugError} `unsupported` for one that no start can have
+ * @param romless ids of NICs that were plugged without an option ROM
+ * @throws {HotplugError} `unsupported` for a NIC that no start can have
  */
 export function startNics(
   facts: StartFacts,
@@ -97,7 +98,7 @@ export function startNics(
   };
 }
 
-/** Ids of the NICs whose option ROM is none. */
+/** Ids of the NICs without an option ROM. */
 export async function readRomless(
   qmp: QmpSession,
   { nics }: Runtime,

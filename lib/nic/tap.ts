@@ -1,6 +1,6 @@
 /**
- * How QEMU gets at a new NIC's tap: handed over open, or by its name; what that
- * needs, as `check` tells it.
+ * The ways by which QEMU gets a new NIC's tap: passed open, or by its name; and
+ * their requirements, in the form of `check`.
  *
  * @module
  */
@@ -22,13 +22,13 @@ import { vhostOf } from "./driver.ts";
 import type { NicStep } from "./steps.ts";
 import type { AwaitTapGoneStep } from "./tap_steps.ts";
 
-/** What handing over an open tap needs. */
+/** The QMP commands that pass an open tap. */
 export const TAP_COMMANDS: readonly string[] = ["getfd", "closefd"];
 
-/** What the way to a tap, and the requirements of NICs, depend on. */
+/** Facts for the way to a tap, and for the requirements of NICs. */
 type TapFacts = CheckFacts & Pick<NicAddFacts, "ownTap" | "tun" | "vhost">;
 
-/** Whether an open tap can be handed over. */
+/** Whether an open tap can be passed. */
 export function takesTaps({ qemu }: Pick<Facts, "qemu">): boolean {
   return missingCommands(qemu, TAP_COMMANDS).length === 0;
 }
@@ -49,7 +49,7 @@ function barrier({ confinement, ownTap }: TapFacts): string | undefined {
 }
 
 /**
- * Refuses a QEMU that gets at no tap.
+ * Refuses a QEMU that cannot get a tap.
  *
  * @throws {HotplugError} `unsupported`
  */
@@ -64,13 +64,16 @@ export function refuseNoTapWay(facts: TapFacts): void {
   );
 }
 
-/** Refuses every NIC. @throws {HotplugError} `refused` */
+/**
+ * Refuses every NIC on a node without /dev/net/tun. @throws {HotplugError}
+ * `refused`
+ */
 export function refuseNoTun({ tun }: Pick<NicAddFacts, "tun">): void {
   if (tun) return;
   throw refuse("Cannot make a tap: there is no /dev/net/tun on this node");
 }
 
-/** Refuses a tap that is there. @throws {HotplugError} `duplicate` */
+/** Refuses an existing tap. @throws {HotplugError} `duplicate` */
 export function refuseTap(
   { tapExists }: NicAddFacts,
   tap: string | undefined,
@@ -90,7 +93,7 @@ export function openSteps(
   ];
 }
 
-/** The steps that hand over the fds of a tap. */
+/** The steps that pass the fds of a tap. */
 export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): NicStep[] {
   const names = fdNames(nic);
   const step = (fdname: string, fd: string): NicStep => ({
@@ -103,7 +106,7 @@ export function fdSteps(nic: Pick<NicDevice, "queues" | "vhost">): NicStep[] {
   ];
 }
 
-/** The step that makes the backend of a NIC from what was handed over. */
+/** The step that makes the backend of a NIC from the passed fds. */
 export function netdevStep(
   nic: Pick<NicDevice, "id" | "queues" | "vhost">,
 ): QmpStep {
@@ -111,7 +114,7 @@ export function netdevStep(
   return qmpStep("netdev_add", netdevArguments(nic), undo);
 }
 
-/** The step that waits until the tap of a backend has gone with it. */
+/** The step that waits until the tap of a backend has disappeared with it. */
 export function awaitTapGone(
   { own, qemu }: Facts,
   { tap = "", ifindex }: NetdevFacts,
@@ -121,7 +124,9 @@ export function awaitTapGone(
   return { kind: "await-tap-gone", tap, ...seen, own: { place, qemu: whom } };
 }
 
-/** The tap that QEMU opens by its name: it stays when nobody has it open. */
+/**
+ * The tap that QEMU opens by its name: it stays when no process has it open.
+ */
 function byName(
   { ownTap, confinement, own, nonce }: NicAddFacts,
   nic: NicDevice,
@@ -165,7 +170,7 @@ function byName(
   };
 }
 
-/** The steps up to the NIC's backend in QEMU, but for the tap's network. */
+/** The steps up to the NIC's backend in QEMU, without the tap's network. */
 export interface TapSteps {
   /** On this node. */
   readonly host: readonly NicStep[];
@@ -174,9 +179,9 @@ export interface TapSteps {
 }
 
 /**
- * The steps up to the NIC's backend in QEMU, but for the tap's network.
+ * The steps up to the NIC's backend in QEMU, without the tap's network.
  *
- * @param name the tap's; undefined: no matter which
+ * @param name the tap's name; undefined: any
  * @throws {HotplugError} `refused` if QEMU cannot open the accelerator
  */
 export function tapSteps(
@@ -191,7 +196,7 @@ export function tapSteps(
   };
 }
 
-/** A word for each: what handing over needs, and the way itself. */
+/** A requirement for each: the commands that pass a tap, and the way itself. */
 function tapRules(facts: TapFacts): KindRule[] {
   const { commands } = facts.qemu;
   return [...TAP_COMMANDS, "nic-access"].map((name) => ({
@@ -233,7 +238,7 @@ export function nicRules(facts: TapFacts): KindRule[] {
   ];
 }
 
-/** Looks at QEMU's ways to a tap, and at the node. */
+/** Reads QEMU's ways to a tap, and the node. */
 export function nicRequirements(facts: CheckFacts): KindRule[] {
   const ownTap = readOwnTap(facts);
   return nicRules({ ...facts, ownTap, ...tapSupport() });

@@ -49,15 +49,15 @@ import {
   word,
 } from "../state/value_check.ts";
 
-/** A tap that is there: whoever made its NIC may have named it. */
+/** An existing tap: another program may have named it. */
 export const foundTap = text(FOUND_INTERFACE);
 
-/** The name that the kernel gave to the tap that was made. */
+/** The name that the kernel gave to the new tap. */
 export const TAP_VALUE: Value = {
   name: "tap",
   check: foundTap,
-  // Whoever made it is gone: the name may be somebody else's by now. Where
-  // nobody has it, what names it on the network is left of ours.
+  // The process that made it is gone: another tap may have the name now. If no
+  // tap has it, network entries with this name are a rest of ours.
   isOurs: (tap, pid) =>
     !interfaceExists(tap) ||
     (pid !== null && tapsOf(openFiles(pid)).has(tap)),
@@ -65,18 +65,18 @@ export const TAP_VALUE: Value = {
 };
 
 /**
- * The name of the tap in the place of the one that went: in memory only, for a
- * later process sees which one QEMU has.
+ * The name of the tap in place of a removed one: in memory only, because a
+ * later process sees which tap QEMU has.
  */
 export const BACK_TAP: Value = { name: "tap that came back" };
 
-/** A tap's name, or that of the one that was made. */
+/** A tap's name, or a reference to the name of the new tap. */
 export const tapName = either(foundTap, object({ value: word("tap") }));
 
-/** A tap's name, `{"value":"tap"}` for the new one. */
+/** A tap's name, `{"value":"tap"}` for the new tap. */
 export type TapName = Of<typeof tapName>;
 
-/** Of which a tap is made; `on`: virtio-net headers, if the kernel has them. */
+/** The form of a tap; `on`: virtio-net headers, if the kernel has them. */
 export const tapForm = { queues: whole(1, 64), vnetHdr: word("on", "off") };
 
 function queuesText(queues: number): string {
@@ -144,17 +144,17 @@ const OPEN_VHOST_STEP = defineStep({
 /** The name of a NIC file. */
 export const SEQ: RegExp = /^\d{1,3}$/;
 
-/** Brings the files `nic/INSTANCE/SEQ` from one content to another. */
+/** Changes the files `nic/INSTANCE/SEQ` from one content to another. */
 const checkNicFiles = stepCheck("nic-files", ({ paths }) => ({
   directory: word(paths.nicDir ?? "none"),
-  // `missing`: it is made, and removed again on the way back.
+  // `missing`: the directory is made, and removed again by the undo.
   directoryWas: word("there", "missing"),
-  // A file that is in one of them only is made or removed.
+  // A file in only one of them is made or removed.
   before: dictionary(SEQ, text(LINE)),
   after: dictionary(SEQ, tapName),
 }));
 
-/** Brings the NIC files from one content to another. */
+/** Changes the NIC files from one content to another. */
 export type NicFilesStep = Of<typeof checkNicFiles>;
 
 function resolve(files: NicFilesStep["after"], world: World): NicFiles {
@@ -206,7 +206,7 @@ const checkAwaitTapGone = stepCheck(
   ({ paths }) => ({
     // Missing if it could not be seen.
     ifindex,
-    // Where a tap is noted that stays.
+    // The record in which a tap that stays is noted.
     own: object({ place: ownPlace(paths), qemu: orNull(processIdentity) }),
   }),
 );
@@ -222,10 +222,10 @@ function isReleased({ tap: name, ifindex }: AwaitTapGoneStep): boolean {
   return !isThere || isPersistent(name);
 }
 
-/** How long QEMU may take to close a tap, in milliseconds. */
+/** The time that QEMU may take to close a tap, in milliseconds. */
 const CLOSE_MS = 200;
 
-/** Who else has a tap open; nobody as long as QEMU has. */
+/** The other processes that have a tap open; none while QEMU has it open. */
 function others(tap: string, world: World): Holder[] {
   const holders = holdersOf(tap);
   const { pid: qemu } = world.qmp.peer();
@@ -234,7 +234,7 @@ function others(tap: string, world: World): Holder[] {
 
 const AWAIT_TAP_GONE_STEP = defineStep({
   check: checkAwaitTapGone,
-  // It goes with QEMU: the name may be that of another VM's tap by then.
+  // It disappears with QEMU: another VM's tap may have the name by then.
   traits: () => LOOK_AT_QEMU,
   async do(step, world) {
     const { tap: name, ifindex, own } = step;
@@ -263,7 +263,7 @@ const AWAIT_TAP_GONE_STEP = defineStep({
 
 /** Makes a tap that stays, for QEMU to open by its name. */
 const checkMakeTap = stepCheck("make-tap", {
-  // As it was recorded before.
+  // In the form in which it was recorded before.
   tap: keptTap,
   ...tapForm,
 });
@@ -294,7 +294,7 @@ const REMOVE_TAP_STEP = defineStep({
   check: checkRemoveTap,
   traits: () => ON_NODE,
   do: ({ tap }) => removeKeptTap(tap),
-  // QEMU has let go of its backend: a tap alone does not bring the NIC back.
+  // QEMU has closed its backend: a tap alone does not bring the NIC back.
   undo() {},
   confirm: ({ tap }) => !interfaceExists(tap.name),
   describe: ({ tap: { name, uid } }) => ({

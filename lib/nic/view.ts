@@ -1,5 +1,5 @@
 /**
- * NICs as callers are told of them. Pure.
+ * NICs in the form that callers get. Pure.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { tapOf } from "./files.ts";
 import { notesOf } from "./notes.ts";
 import type { NicView } from "./view_schema.ts";
 
-/** What only NICs have, nothing known. */
+/** The members that only NICs have, all unknown. */
 export const NO_DETAILS = {
   mac: null,
   mode: null,
@@ -52,7 +52,7 @@ function isMigratable(
   return mode === "none" || mode === "ext" ? null : true;
 }
 
-/** A NIC as it will be, in its place. */
+/** A future NIC, in its place. */
 export function plannedView(
   nic: Nic,
   place: Omit<EntryView, "name" | "driver">,
@@ -78,7 +78,7 @@ export function plannedView(
   };
 }
 
-/** As a start would have it: QEMU does not tell. */
+/** The value of a start: QEMU does not tell it. */
 function vhostAtStart(
   { hvinfo: { driver } }: NicEntry,
   { content }: ViewFacts,
@@ -100,7 +100,7 @@ export function nicView(entry: NicEntry, facts: ViewFacts): NicView {
     ...entryView(entry),
     mac: entry.mac ?? null,
     mode: entry.mode ?? null,
-    // Ganeti writes an empty text where there is none.
+    // Ganeti writes an empty text if there is none.
     link: entry.link || null,
     tap: tapOf(facts, entry) ?? null,
     queues: netdev?.queues ?? null,

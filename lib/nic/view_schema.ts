@@ -1,5 +1,5 @@
 /**
- * A NIC, as documents tell it.
+ * A NIC in documents.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import {
   word,
 } from "../words/json_schema.ts";
 
-/** What every NIC has. */
+/** The members of every NIC. */
 export const NIC_MEMBERS = {
   ...PLACED_MEMBERS,
   kind: always("nic", "It is a NIC."),
@@ -49,5 +49,5 @@ export const NIC_MEMBERS = {
 
 const NIC = object("A NIC.", NIC_MEMBERS);
 
-/** A NIC as a caller is told of it. */
+/** A NIC in the form that a caller gets. */
 export type NicView = Told<typeof NIC>;

@@ -37,7 +37,7 @@ import {
 } from "../words/request_words.ts";
 import type { NetworkWish, NicAdd, NicModify, NicRequest } from "./request.ts";
 
-/** A random MAC under the prefix that Ganeti's clusters have by default. */
+/** A random MAC with the default prefix of Ganeti's clusters. */
 function randomMac(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(3));
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
@@ -71,8 +71,8 @@ function inNetwork(invocation: Invocation): NetworkWish | undefined {
 }
 
 /**
- * Reads `nic add`. A MAC that was not given is made up here; what else was left
- * out stays open: the hvparams decide later.
+ * Reads `nic add`. Without a given MAC, a random one is made here; other
+ * omitted settings stay open: the hvparams decide later.
  *
  * @throws {HotplugError} `usage`
  */
@@ -107,7 +107,7 @@ const QUEUES = amountOption(
   "the hvparams",
 );
 
-/** What a NIC is made with. */
+/** The settings of a NIC. */
 function settings(invocation: Invocation) {
   return {
     queues: amount(invocation, QUEUES),
@@ -120,7 +120,7 @@ function settings(invocation: Invocation) {
 }
 
 /**
- * Reads `nic modify`; what was left out stays as it is.
+ * Reads `nic modify`; omitted settings stay unchanged.
  *
  * @throws {HotplugError} `usage`
  */
@@ -222,10 +222,10 @@ const NIC_ADD: CommandSpec = commandSpec(
   ],
 );
 
-/** Options of `nic add` that say nothing of a NIC that is there. */
+/** Options of `nic add` that do not apply to an existing NIC. */
 const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
 
-/** Options that take `none` there. */
+/** Options that accept `none` there. */
 const TAKEN_AWAY = ["vlan", "ip", "network", "script"];
 
 /** `nic modify`. */
@@ -240,7 +240,7 @@ const NIC_MODIFY: CommandSpec = commandSpec(
         ...(TAKEN_AWAY.includes(option.name)
           ? { help: `${option.help}; none: without it` }
           : {}),
-        // A card that is plugged anew has a new tap.
+        // A card that is plugged again has a new tap.
         default: option.name === "tap" ? "the kernel's choice" : "as it is",
       })
     ),
@@ -272,7 +272,7 @@ export const NIC_COMMANDS: readonly CommandSpec[] = [
 ];
 
 /**
- * The request that a command of NICs makes; undefined if it is none of them.
+ * The request of a command of NICs; undefined for another command.
  *
  * @throws {HotplugError} `usage`
  */
