@@ -6,6 +6,7 @@ import { saidIn } from "../support/document.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, host } from "../lab/each_release.ts";
 import { refusing } from "./nic_failures.ts";
+import type { Doc } from "../lab/noded.ts";
 import { rpcOnce } from "../lab/rpc_once.ts";
 import { interfaces, snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
@@ -209,6 +210,11 @@ eachRelease("a NIC joined by a script of the user's", async (vm, t) => {
   });
 });
 
+async function writeScript(path: string, text: string): Promise<void> {
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  await Deno.writeTextFile(path, text, { mode: 0o755 });
+}
+
 /** Puts files over the system's, for this test process alone. */
 async function withSystemFiles(
   vm: Vm,
@@ -218,22 +224,24 @@ async function withSystemFiles(
   const folder = `${vm.runDir}/over`;
   await Deno.mkdir(folder);
   await host("mount", "-t", "tmpfs", "over", folder);
-  const layers = `lowerdir=/usr/lib,upperdir=${folder}/up,workdir=${folder}/w`;
+  const mounted: string[] = [];
+  const overlay = async (lower: string, name: string) => {
+    const [upper, work] = ["up", "w"].map((one) => `${folder}/${name}/${one}`);
+    await Deno.mkdir(`${upper}/ganeti`, { recursive: true });
+    await Deno.mkdir(work ?? "");
+    const layers = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+    await host("mount", "-t", "overlay", "over", "-o", layers, lower);
+    mounted.push(lower);
+  };
   try {
-    for (const name of ["up/ganeti", "w"]) {
-      await Deno.mkdir(`${folder}/${name}`, { recursive: true });
-    }
+    await overlay("/usr/lib", "lib");
+    await overlay("/etc", "etc");
     for (const [name, text] of Object.entries(files)) {
-      const path = `${folder}/up/ganeti/${name}`;
-      await Deno.writeTextFile(path, text, { mode: 0o755 });
+      await writeScript(`/usr/lib/ganeti/${name}`, text);
     }
-    await host("mount", "-t", "overlay", "over", "-o", layers, "/usr/lib");
-    try {
-      await body();
-    } finally {
-      await host("umount", "--lazy", "/usr/lib");
-    }
+    await body();
   } finally {
+    for (const one of mounted) await host("umount", "--lazy", one);
     await host("umount", "--lazy", folder);
   }
 }
@@ -244,6 +252,15 @@ ip link set "$1" master $LINK up`;
 const IFDOWN = `#!/bin/sh
 echo "down $1 $MODE $LINK $NETWORK_NAME" >> /usr/lib/ganeti/log
 if [ -e /usr/lib/ganeti/refuses ]; then echo cannot; exit 1; fi`;
+
+/** That of the next Ganeti knows each mode by a script. */
+const NIC_SETUP = `#!/bin/sh
+for folder in /etc/ganeti/network /usr/lib/ganeti/network; do
+  [ -x $folder/$MODE/$ACTION ] && exec $folder/$MODE/$ACTION "$@"
+done
+[ $ACTION = down ]`;
+const EXT_UP = `#!/bin/sh
+ip link set "$INTERFACE" master $LINK up`;
 
 const NETWORK = "5f5c6f1e-2c3a-4a25-9d2b-6b8a1f3b9c10";
 const NETINFO = {
@@ -329,6 +346,51 @@ eachRelease("Ganeti's own script, and its networks", async (vm, t) => {
         assertMatch(saidIn(warnings), /kvm-ifdown tap1 failed .*: cannot/);
         const { json } = await tool(vm, "list", vm.name);
         assertEquals([json.devices.length, json.warnings], [1, []]);
+      });
+
+      await t.step("modes that only scripts know", async () => {
+        await Deno.remove("/usr/lib/ganeti/refuses");
+        await writeScript("/usr/lib/ganeti/kvm-nic-setup", NIC_SETUP);
+        const add = async (...words: string[]) =>
+          await tool(vm, "nic", "add", vm.name, "--mode", "none", ...words);
+        const refused = await add();
+        assertEquals([refused.status, refused.json.error.code], [3, "refused"]);
+        assertMatch(refused.json.error.hint, /network\/none\/up.*migratable/);
+        const told = await add("--not-migratable");
+        const codes = told.json.warnings.map(({ code }: Doc) => code);
+        assertEquals([told.status, codes], [0, ["not-migratable"]]);
+        await done(vm, "remove", told.json.device.uuid);
+        await writeScript("/usr/lib/ganeti/network/none/up", "#!/bin/sh");
+        const none = await add();
+        assertEquals([none.status, none.stderr], [0, ""]);
+        await done(vm, "remove", none.json.device.uuid);
+
+        const ext = (mac: string) => ({
+          ...{ mac, uuid: UUID },
+          nicparams: { mode: "ext", link: bridge, vlan: "" },
+        });
+        const instance = { name: vm.name, hypervisor: "kvm", tags: [] };
+        const [dev_type, extra, seq] = ["nic", null, 1];
+        const ask = async (action: string, mac: string) => {
+          const device = ext(mac);
+          const params = { instance, action, dev_type, device, extra, seq };
+          const answer = await rpcOnce(vm, "hotplug_device", params);
+          return answer.result?.ganeti ?? answer.error?.data.ganeti;
+        };
+        const [no, why] = await ask("hotadd", MAC);
+        assertEquals(no, false);
+        assertMatch(why, /no script \/etc\/ganeti\/network\/ext\/up/);
+        await writeScript("/etc/ganeti/network/ext/up", EXT_UP);
+        assertEquals(await ask("hotadd", MAC), [true, null]);
+        await configure(vm, MAC, 26);
+        await answers(vm);
+        assertEquals(await ask("hotmod", OTHER_MAC), [true, null]);
+        await configure(vm, OTHER_MAC, 26);
+        await answers(vm);
+        const { json } = await tool(vm, "list", vm.name);
+        const { mode, migratable, status } = json.devices.at(-1);
+        assertEquals([mode, migratable, status], ["ext", null, "ok"]);
+        assertEquals((await ask("hotremove", OTHER_MAC))[0], true);
       });
     });
   });

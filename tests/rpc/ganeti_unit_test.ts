@@ -6,6 +6,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { chooseSlot } from "../../lib/device/choose_slot.ts";
+import { findDriver, isScsi } from "../../lib/device/disk_driver.ts";
 import { deviceId } from "../../lib/device/device_id.ts";
 import { hvinfoOf, recordedArguments } from "../../lib/device/hvinfo.ts";
 import { optionText } from "../../lib/state/option_text.ts";
@@ -13,16 +14,22 @@ import { busBehind, rootBus } from "../../lib/device/pci_bus.ts";
 import { chooseTarget } from "../../lib/device/scsi_target.ts";
 import { findDevice } from "../../lib/device/select.ts";
 import { uriNode } from "../../lib/device/storage_uri.ts";
-import { formatRuntime, parseRuntime } from "../../lib/state/runtime.ts";
+import {
+  type DeviceEntry,
+  formatRuntime,
+  parseRuntime,
+} from "../../lib/state/runtime.ts";
 import { upgradeRuntime } from "../../lib/state/upgrade.ts";
 import {
   disk,
+  idOf,
   pciDevice,
   present,
   refusal,
   runtime,
   sample,
   sampleNames,
+  uuidOf,
 } from "../support/facts.ts";
 
 /** Entries at these slots of pci.0. */
@@ -83,6 +90,25 @@ Deno.test("Ganeti's SCSI allocator and ours choose the same targets", () => {
     const facts = { recorded: runtime({ disks }).disks, buses };
     const place = { bus: "scsi.0", channel: 0, scsiId: next, lun: 0 };
     assertEquals(chooseTarget(facts, {}), place, `${taken}`);
+  }
+});
+
+/** TestBusAllocatorManager: which bus a kind and its driver come to. */
+const BUSES: readonly ["disk" | "nic", word: string, "pci" | "scsi"][] = [
+  ["nic", "paravirtual", "pci"],
+  ["nic", "e1000", "pci"],
+  ["disk", "paravirtual", "pci"],
+  ["disk", "scsi-block", "scsi"],
+  ["disk", "scsi-generic", "scsi"],
+  ["disk", "scsi-hd", "scsi"],
+  ["disk", "scsi-cd", "scsi"],
+];
+
+Deno.test("Ganeti's bus of each driver is ours", () => {
+  for (const [kind, word, bus] of BUSES) {
+    const driver = kind === "disk" ? findDriver(word) : undefined;
+    const isOnScsi = driver !== undefined && isScsi(driver);
+    assertEquals(isOnScsi ? "scsi" : "pci", bus, word);
   }
 });
 
@@ -152,6 +178,49 @@ Deno.test("what Ganeti's KVMRuntime keeps of a file, ours keeps to the letter", 
     const { root } = parseRuntime(text, name);
     assertEquals(formatRuntime(upgradeRuntime(root)), text, name);
   }
+});
+
+Deno.test("a file like those of test_kvm_runtime is kept, and its slots are taken", () => {
+  // A disk of DRBD with its parts, and a NIC with its network; times have
+  // seven digits behind the point.
+  const time = (n: number) => `17211126${n}.1474214`;
+  const part = (name: string, n: number) =>
+    `{"dev_type": "plain", "logical_id": ["xenvg", "${name}"], "children": [], "nodes": ["n1", "n2"], "iv_name": "", "size": 128, "mode": "rw", "params": {"stripes": 1}, "serial_no": 1, "uuid": "${
+      uuidOf("disk", n)
+    }", "ctime": ${time(n)}, "mtime": ${time(n)}}`;
+  const hvinfo = (driver: string, id: string, addr: string) =>
+    `{"driver": "${driver}", "id": "${id}", "bus": "pci.0", "addr": "${addr}"}`;
+  const drbd =
+    `{"dev_type": "drbd", "logical_id": ["n1", "n2", 11004, 0, 1, null], "children": [${
+      part("data", 51)
+    }, ${
+      part("meta", 52)
+    }], "nodes": ["n1", "n2"], "iv_name": "disk/0", "size": 10240, "mode": "rw", "params": {"c-max-rate": 100000, "disk-custom": "--c-plan-ahead 0", "dynamic-resync": false}, "hvinfo": ${
+      hvinfo("virtio-blk-pci", idOf("disk", 0), "0xc")
+    }, "serial_no": 1, "uuid": "${uuidOf("disk", 0)}", "ctime": ${
+      time(53)
+    }, "mtime": ${time(53)}}`;
+  const card =
+    `{"mac": "aa:00:00:00:00:01", "ip": "198.51.100.18", "network": "${
+      uuidOf("nic", 9)
+    }", "nicparams": {"link": "br0", "mode": "bridged", "vlan": ""}, "netinfo": {"name": "net_42", "serial_no": 2, "network": "198.51.100.0/24", "reservations": "00001", "ext_reservations": "11110", "ctime": ${
+      time(54)
+    }, "uuid": "${uuidOf("nic", 9)}", "tags": []}, "hvinfo": ${
+      hvinfo("virtio-net-pci", idOf("nic", 0), "0xd")
+    }, "uuid": "${uuidOf("nic", 0)}"}`;
+  const text =
+    `[["/usr/bin/kvm", "dummy"], [${card}], {"acpi": true, "boot_order": "disk"}, [[${drbd}, "/var/run/ganeti/instance-disks/vm1:0", null]]]\n`;
+  const file = parseRuntime(text, "fixture");
+  assertEquals(formatRuntime(upgradeRuntime(file.root)), text);
+  const { disks, nics } = file;
+  for (const [all, kind] of [[disks, "disk"], [nics, "nic"]] as const) {
+    const found = present(findDevice<DeviceEntry>(all, uuidOf(kind, 0)));
+    assertEquals(found.hvinfo.id, idOf(kind, 0));
+  }
+  const buses = [rootBus("pc-i440fx-7.2")];
+  const facts = { recorded: [...disks, ...nics], live: [], buses };
+  const { slot } = chooseSlot({ ...facts, reservations: 12 }, "nic");
+  assertEquals(slot, 14);
 });
 
 /** TestDictToQemuStringNotation. */
@@ -230,5 +299,43 @@ Deno.test("the next Ganeti's ports of q35 are taken in its order", () => {
     }
     // The pools never mix: a ninth NIC finds no place.
     refusal("no-free-slot", next);
+  }
+});
+
+/** Taken ports, and the next: a port that was given back is taken first. */
+const REUSED: readonly [
+  kind: "disk" | "nic",
+  taken: number[],
+  port: number,
+  acpiIndex: number | undefined,
+][] = [
+  ["nic", [], 3, 1],
+  ["nic", [4, 5], 3, 1],
+  // It inherits the name that goes with the port.
+  ["nic", [3, 5, 6], 4, 2],
+  ["nic", [3, 4, 5, 6, 7, 8, 9], 10, 8],
+  ["disk", [], 11, undefined],
+  ["disk", [11, 13], 12, undefined],
+  ["disk", [3, 4, 5], 11, undefined],
+];
+
+Deno.test("a port of q35 that was given back is taken again, by file and by QEMU", () => {
+  const buses = [Q35, ...PORTS];
+  for (const [kind, taken, port, acpiIndex] of REUSED) {
+    const place = { bus: `rp${port}`, slot: 0, acpiIndex };
+    const live = taken.map((one) =>
+      pciDevice(0, { bus: 1, behind: `rp${one}`, id: `x${one}` })
+    );
+    const hvinfo = (one: number) => ({
+      ...{ driver: "virtio-blk-pci", id: `disk-${one}` },
+      ...{ bus: `rp${one}`, addr: "0x0" },
+    });
+    const disks = taken.map((one, i) => disk(i, 0, { hvinfo: hvinfo(one) }));
+    const recorded = runtime({ disks }).disks;
+    for (const known of [{ live, recorded: [] }, { live: [], recorded }]) {
+      const facts = { ...known, reservations: 12, buses };
+      const { bus, slot, acpiIndex } = chooseSlot(facts, kind);
+      assertEquals({ bus, slot, acpiIndex }, place, `${kind} ${taken}`);
+    }
   }
 });
