@@ -53,6 +53,25 @@ testDown(
   },
 );
 
+testDown(
+  "repair() lists what it cannot mend, and mends the rest",
+  async (node) => {
+    const path = node.leave();
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    const other = `${node.paths.runtime}zzzzzzzz.new`;
+    Deno.writeTextFileSync(other, "");
+    const { repaired, remaining } = await put(node);
+    assertEquals(repaired.map(({ what }) => what.split(" ")[0]), [other]);
+    const [one, ...more] = remaining;
+    assertEquals([one?.code, more], ["leftover", []]);
+    assertEquals(one?.message.split(" ")[0], path);
+    // Why it could not be done stands in the place of what to do.
+    assertMatch(one?.hint ?? "", /directory/i);
+    assertEquals(node.files().length, 1);
+  },
+);
+
 testDown("repair() gives a disk back that a VM was given", async (node) => {
   const path = `${node.paths.runDir}/disk.img`;
   Deno.writeTextFileSync(path, "");
