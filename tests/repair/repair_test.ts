@@ -1,8 +1,12 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { World } from "../../lib/engine/world.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { repairPlan } from "../../lib/plan/finding.ts";
-import { lookAhead, ownRecordFault } from "../../lib/repair/repair.ts";
+import {
+  lookAhead,
+  ownRecordFault,
+  remainingDifferences,
+} from "../../lib/repair/repair.ts";
 import { instancePaths } from "../../lib/state/instance.ts";
 import { STEPS } from "../support/steps.ts";
 import { present } from "../support/facts.ts";
@@ -36,6 +40,33 @@ Deno.test("lookAhead() plans each step once, and keeps what is refused", async (
   }, world);
   assertEquals(steps, [step]);
   assertEquals([...refused], [[present(bad), "It migrates"]]);
+});
+
+Deno.test("lookAhead() takes a fault of ours for no refusal", async () => {
+  const mend = { word: "leftover", subject: "x", did: "removed it" };
+  const about = { code: "leftover", device: null, message: "m", hint: "h" };
+  using world = new World(undefined, NO_QEMU);
+  const plan = () => Promise.reject(new TypeError("odd"));
+  await assertRejects(
+    () => lookAhead({ differences: [{ ...about, mend }], plan }, world),
+    TypeError,
+    "odd",
+  );
+});
+
+Deno.test("remainingDifferences() says of each how to go on", () => {
+  const mend = { word: "leftover", subject: "x", did: "removed it" };
+  const one = (code: string, more = {}) => ({
+    ...{ code, device: null, message: code, hint: `rm ${code}` },
+    ...more,
+  });
+  const all = [one("a"), one("b", { mend }), one("c", { mend })];
+  const refused = new Map([[present(all[2]), "it migrates"]]);
+  assertEquals(remainingDifferences(all, { again: "repair", refused }), [
+    one("a"),
+    { ...one("b"), hint: "repair" },
+    { ...one("c"), hint: "it migrates" },
+  ]);
 });
 
 Deno.test("ownRecordFault() tells how to go on without a record", async () => {
