@@ -9,6 +9,7 @@
  * deno task mutants lib/state --max 40 --seed 7  # some of them
  * deno task mutants lib/state --rooms-only       # no executable, no guest
  * deno task mutants lib/state --within 60        # seconds for each fault there
+ * deno task mutants lib/nic lib/disk --max 40    # so many of each
  * ```
  *
  * A fault that changes nothing anybody could see belongs into
@@ -118,38 +119,35 @@ function testsFor(root: string, where: "rooms" | "everywhere"): string[] {
   return where === "rooms" ? rooms : [...rooms, ...others];
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  const { _: words, max, seed, within, "rooms-only": roomsOnly } = parseArgs(
-    [...args],
-    { string: ["max", "seed", "within"], boolean: ["rooms-only"] },
-  );
-  const [room = ""] = words.map(String);
-  if (!/^lib\/[\w/]+(?:\.ts)?$/.test(room)) {
-    throw new TypeError(
-      `Cannot tell what to put faults into: give a folder or a file of lib, ` +
-        `such as lib/state: current value is ${room}`,
-    );
-  }
-  // Whoever works on the sources meanwhile changes nothing here.
-  await using base = await makeTree(ROOT, "files");
-  const root = base.path;
-  const all = (await sourcesOf(root))
-    .map(([file, text]) => [file.slice(1), text] as const)
+/** Faults of one room. */
+interface Sample {
+  readonly room: string;
+  /** Without those that nobody could see. */
+  readonly mutants: readonly Mutant[];
+  readonly equivalent: number;
+  /** That there are, chosen or not. */
+  readonly all: number;
+}
+
+function sampleIn(
+  room: string,
+  sources: readonly (readonly [file: string, text: string])[],
+  chosen: { readonly max: number; readonly seed: string },
+): Sample {
+  const all = sources
     .filter(([file]) => file === room || file.startsWith(`${room}/`))
     .flatMap(([file, text]) => mutantsOf(file, text));
-  const some = sampleOf(all, {
-    max: Number(max ?? Infinity),
-    seed: seed ?? "1",
-  });
+  const some = sampleOf(all, chosen);
   const mutants = some.filter((one) => !isEquivalent(one, equivalents));
-  const log = (line: string) => console.error(line);
-  const tests = testsFor(root, roomsOnly ? "rooms" : "everywhere");
-  const coverage = await coverageOf({ root, tests, log });
-  const withinMs = 1000 * Number(within ?? Infinity);
-  const compiler = new Compiler(root, await denoTypes());
-  const guests = roomsOnly ? {} : GUESTS;
-  const setting = { root, compiler, coverage, withinMs, guests };
-  const fates = await new Pool(WIDTH).runAll(mutants, async (mutant) => {
+  const equivalent = some.length - mutants.length;
+  return { room, mutants, equivalent, all: all.length };
+}
+
+async function tryRoom(
+  { room, mutants, equivalent, all }: Sample,
+  { pool, setting }: { readonly pool: Pool; readonly setting: Setting },
+): Promise<void> {
+  const fates = await pool.runAll(mutants, async (mutant) => {
     const { fate, by } = await tryMutant(mutant, setting);
     console.log(`${fate}: ${nameOf(mutant)}${by ? ` (${by})` : ""}`);
     return fate;
@@ -160,9 +158,39 @@ async function main(args: readonly string[]): Promise<void> {
   const share = (100 * sum / Math.max(fates.length, 1)).toFixed(0);
   console.log(
     `${room}: ${sum} of ${fates.length} noticed (${share} %), ${refused} ` +
-      `by the compiler; ${some.length - mutants.length} equivalent; ` +
-      `${all.length} in all`,
+      `by the compiler; ${equivalent} equivalent; ${all} in all`,
   );
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { _: words, max, seed, within, "rooms-only": roomsOnly } = parseArgs(
+    [...args],
+    { string: ["max", "seed", "within"], boolean: ["rooms-only"] },
+  );
+  const rooms: string[] = words.length === 0 ? [""] : words.map(String);
+  const odd = rooms.find((one) => !/^lib\/[\w/]+(?:\.ts)?$/.test(one));
+  if (odd !== undefined) {
+    throw new TypeError(
+      `Cannot tell what to put faults into: give folders or files of lib, ` +
+        `such as lib/state: current value is ${odd}`,
+    );
+  }
+  // Whoever works on the sources meanwhile changes nothing here.
+  await using base = await makeTree(ROOT, "files");
+  const root = base.path;
+  const sources = (await sourcesOf(root))
+    .map(([file, text]) => [file.slice(1), text] as const);
+  const chosen = { max: Number(max ?? Infinity), seed: seed ?? "1" };
+  const samples = rooms.map((room) => sampleIn(room, sources, chosen));
+  const log = (line: string) => console.error(line);
+  const tests = testsFor(root, roomsOnly ? "rooms" : "everywhere");
+  const coverage = await coverageOf({ root, tests, log });
+  const withinMs = 1000 * Number(within ?? Infinity);
+  const compiler = new Compiler(root, await denoTypes());
+  const guests = roomsOnly ? {} : GUESTS;
+  const setting = { root, compiler, coverage, withinMs, guests };
+  const pool = new Pool(WIDTH);
+  await Promise.all(samples.map((one) => tryRoom(one, { pool, setting })));
 }
 
 if (import.meta.main) {
