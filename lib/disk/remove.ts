@@ -214,8 +214,8 @@ async function readStrayFdsets(
     fds: FDSET_FDS,
   });
   return new Map(strays.flatMap(({ id }): [string, number][] => {
-    const file = nodes.find(({ name }) => name === id)?.file ?? "";
-    const set = fdsetIn(file);
+    const node = nodes.find(({ name }) => name === id);
+    const set = fdsetIn((node ?? backendOf(qemu.block, id))?.file ?? "");
     const isFull = set !== undefined && (fds.get(set) ?? []).length > 0;
     return isFull ? [[id, set]] : [];
   }));

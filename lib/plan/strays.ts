@@ -76,6 +76,9 @@ function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
     ...[...qemu.nodeNames]
       .filter((id) => !isMadeUp(id) && isStray(id) && !used.has(id))
       .map((id) => ({ id, kind: "disk" as const, ...what })),
+    // Ganeti up to 3.0 makes a drive, whose node has no name of its own.
+    ...qemu.block.filter(({ qdev, device }) => qdev === "" && isStray(device))
+      .map(({ device: id }) => ({ id, kind: "disk" as const, ...what })),
     ...[...qemu.netdevs].filter(([id, { nic }]) =>
       isStray(id) && nic === undefined
     )
@@ -135,7 +138,11 @@ export function refuseLeftover(
   const stray = straysOf(qemu, content.runtime)
     .find((one) => one.id === id && one.has === "backend");
   if (stray === undefined) return;
-  const what = stray.kind === "disk" ? "block node" : "network backend";
+  const what = stray.kind === "nic"
+    ? "network backend"
+    : qemu.nodeNames.has(id)
+    ? "block node"
+    : "drive";
   const repair = commandLine(paths, "repair", paths.name);
   throw new HotplugError(
     "leftover",

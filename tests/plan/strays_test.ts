@@ -66,6 +66,15 @@ Deno.test("straysOf() tells devices from backends, and ours from others", () => 
   );
 });
 
+Deno.test("straysOf() has the drive that a device left", () => {
+  const drive = (device: string, qdev: string) => ({
+    ...{ qdev, device, nodeName: "#block12", sizeBytes: 1, file: "/srv/x" },
+  });
+  const [left, used] = [idOf("disk", 2), idOf("disk", 3)];
+  const block = [drive(left, ""), drive("cd0", ""), drive(used, used)];
+  assertEquals(strays({ block }), [[left, "disk", "backend", "plugged"]]);
+});
+
 Deno.test("straysOf() leaves a node alone that a device uses", () => {
   const node = idOf("disk", 2);
   const live = {

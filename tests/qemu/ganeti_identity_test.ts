@@ -164,6 +164,17 @@ besideGaneti(
       assertEquals(await ours(params), [true, null]);
     }
     assertEquals(await left(), 0);
+    // Up to 3.0 it makes a drive.
+    const drive = `if=none,id=disk-${DISK.slice(0, 18)},format=raw`;
+    await vm.qmp.hmp(`drive_add dummy file=${source},${drive}`);
+    const drives = async () =>
+      (await vm.qmp.execute("query-block") as Doc[])
+        .filter(({ device }) => device.startsWith("disk-")).length;
+    assertEquals(await drives(), 1);
+    assertEquals(await ours(add), [true, null]);
+    await vm.waitGuest(`grep -q ${DISK} /dev/vda`);
+    assertEquals((await ours(remove))[0], true);
+    assertEquals(await drives(), 0);
     await vm.qmp.execute("device_del", { id: "rng" });
     await until(async () => {
       const path = "/machine/peripheral";

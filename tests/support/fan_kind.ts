@@ -116,6 +116,7 @@ export function planFanRemove(facts: Facts, device: string): Plan {
     isExact: (one) => ID.test(one),
     change: ({ id }) => change("take", id),
     backend: () => [],
+    unrecorded: "forced",
     strayBackend: () => [],
   });
 }
