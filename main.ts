@@ -4,7 +4,7 @@
  * @module
  */
 
-import { main } from "./lib/cli/main.ts";
+import { isTakenAtOnce, main } from "./lib/cli/main.ts";
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -73,7 +73,13 @@ function readInput(): string {
 async function write(text: string): Promise<"written" | "gone"> {
   let rest = new TextEncoder().encode(text);
   try {
-    while (rest.length > 0) rest = rest.subarray(await Deno.stdout.write(rest));
+    while (rest.length > 0) {
+      // A thread for a short answer costs more than the answer.
+      const written = isTakenAtOnce(rest.length)
+        ? Deno.stdout.writeSync(rest)
+        : await Deno.stdout.write(rest);
+      rest = rest.subarray(written);
+    }
     return "written";
   } catch (error) {
     if (!isGone(error)) throw error;

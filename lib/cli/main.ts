@@ -29,6 +29,8 @@ import { maskSecrets } from "../words/secrets.ts";
 import { printable, setScreen } from "../words/text.ts";
 import { isChange, perform } from "./perform.ts";
 
+export { isTakenAtOnce } from "../commands/reader.ts";
+
 function warn(one: Remark, terminal: Terminal) {
   terminal.err(report.warningText(remarkText(one)) + "\n");
 }

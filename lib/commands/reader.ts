@@ -6,6 +6,7 @@
 
 import { Fd } from "../sys/fd.ts";
 import { POLL } from "../sys/layout.ts";
+import { libcFault } from "../sys/libc.ts";
 import { pollSync } from "../sys/poll.ts";
 
 /**
@@ -18,4 +19,19 @@ export function isReaderThere(): boolean {
   const stdout = new Fd(1, "stdout");
   const [events = 0] = pollSync([{ fd: stdout, events: 0 }], 0);
   return (events & (POLL.ERR | POLL.HUP)) === 0;
+}
+
+/** PIPE_BUF of linux/limits.h: a pipe that has room has it for so many bytes. */
+const PIPE_BYTES = 4096;
+
+/**
+ * Whether stdout takes so many bytes at once, so that no thread need wait for
+ * it. False also if its reader has gone, or nothing tells.
+ */
+export function isTakenAtOnce(length: number): boolean {
+  if (length > PIPE_BYTES || libcFault("poll") !== undefined) return false;
+  // Never closed: it is the process's own.
+  const stdout = new Fd(1, "stdout");
+  const [events] = pollSync([{ fd: stdout, events: POLL.OUT }], 0);
+  return events === POLL.OUT;
 }

@@ -69,6 +69,11 @@ export function poll(
   return addWait(fds, timeoutMs).promise;
 }
 
+/** Whether the thread waits for something. */
+export function isWaiting(): boolean {
+  return waits.size > 0;
+}
+
 /** A running timer. */
 export interface Timer {
   /**

@@ -5,7 +5,7 @@
  */
 
 import type { PollRequest } from "./poll.ts";
-import { poll, pollSync, WakeUp } from "./poll.ts";
+import { isWaiting, poll, pollSync, WakeUp } from "./poll.ts";
 import { POLL } from "./layout.ts";
 import { startDeadline } from "./thread.ts";
 
@@ -19,9 +19,12 @@ export interface WaitOptions {
 
 /**
  * How long a wait may block the whole program before it moves to a thread,
- * which costs 0.1 ms or more. QEMU answers most commands within this time.
+ * which costs 0.1 ms on an idle machine and far more on a busy one. QEMU answers
+ * most commands within it.
  */
 const PATIENCE_MS = 5;
+/** The same while nothing else waits: QEMU plugs a device within it. */
+const PATIENCE_ALONE_MS = 20;
 
 /**
  * Waits for events of one descriptor, which must stay open meanwhile.
@@ -37,7 +40,8 @@ export async function waitFor(
   const { signal, timeoutMs } = options;
   const deadline = startDeadline(timeoutMs);
   if (signal?.aborted) return "aborted";
-  const [soon] = pollSync([request], Math.min(timeoutMs, PATIENCE_MS));
+  const patienceMs = isWaiting() ? PATIENCE_MS : PATIENCE_ALONE_MS;
+  const [soon] = pollSync([request], Math.min(timeoutMs, patienceMs));
   if (soon) return "ready";
   if (deadline.remainingMs() === 0) return "timeout";
   using wakeUp = new WakeUp();
