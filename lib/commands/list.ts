@@ -5,7 +5,7 @@
  */
 
 import { HotplugError } from "../errors.ts";
-import { lookAt } from "../host/look.ts";
+import { isThere } from "../host/look.ts";
 import { listInstance } from "../inspect/list.ts";
 import { listAll } from "../inspect/list_all.ts";
 import type { RunOptions } from "../engine/options.ts";
@@ -21,7 +21,7 @@ const ALL_MS = { presence: 2_000, whole: 10_000 };
 function expectRunDir({ invocation, terminal }: Call, runDir: string) {
   const isGiven = invocation.values.has("run-dir") ||
     Boolean(terminal.env("KVM_HOTPLUG_RUN_DIR"));
-  if (!isGiven || lookAt(runDir) !== undefined) return;
+  if (!isGiven || isThere(runDir)) return;
   throw new HotplugError(
     "no-such-run-dir",
     `Run directory ${runDir} does not exist`,

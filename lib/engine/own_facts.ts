@@ -4,7 +4,7 @@
  * @module
  */
 
-import { lookAt } from "../host/look.ts";
+import { isThere } from "../host/look.ts";
 import type { QemuProcess } from "../host/process.ts";
 import {
   type ProcessIdentity,
@@ -47,9 +47,9 @@ export function toNote(
 }
 
 /** What cannot be looked at is read, and that says why. */
-function isThere(place: OwnPlace): boolean {
+function hasRecord(place: OwnPlace): boolean {
   try {
-    return lookAt(ownPath(place, "json")) !== undefined;
+    return isThere(ownPath(place, "json"));
   } catch {
     return true;
   }
@@ -69,7 +69,7 @@ export async function readOwnFacts(
   loadNotes: LoadNotes,
 ): Promise<OwnFacts> {
   const place = { runDir, lockKey };
-  if (!isThere(place)) {
+  if (!hasRecord(place)) {
     return { place, qemu: null, record: EMPTY_RECORD };
   }
   const noted = knownNotes(readOwnRecord(place), await loadNotes(), place);

@@ -5,6 +5,9 @@
  */
 
 import { ifThere, orNone } from "../errors.ts";
+import { unlessRefused } from "../sys/errno.ts";
+import { statIfThere } from "../sys/file_status.ts";
+import { libcFault } from "../sys/libc.ts";
 import { readTextIfThere } from "../sys/regular_file.ts";
 
 /**
@@ -40,4 +43,16 @@ export function lookAt(path: string): Deno.FileInfo | undefined {
       error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory,
   );
+}
+
+/**
+ * Whether there is something at a path, be it a link to nothing.
+ *
+ * @throws {SysError} `EACCES` and others, a shortage too; where the C library
+ * cannot be called, as {@linkcode lookAt}
+ */
+export function isThere(path: string): boolean {
+  if (libcFault() !== undefined) return lookAt(path) !== undefined;
+  const look = () => statIfThere(path, { followLinks: "no" });
+  return unlessRefused(look, "ENOTDIR") !== undefined;
 }

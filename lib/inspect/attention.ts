@@ -14,7 +14,7 @@ import {
   remark,
   remarkOf,
 } from "../errors.ts";
-import { lookAt, readIfThere } from "../host/look.ts";
+import { isThere, lookAt, readIfThere } from "../host/look.ts";
 import {
   commandLine,
   type InstancePaths,
@@ -39,7 +39,7 @@ function isLocked(path: string): boolean {
 export function unfinished(
   paths: InstancePaths,
 ): "interrupted" | "under-way" | undefined {
-  if (lookAt(ownPath(paths, "journal")) === undefined) return undefined;
+  if (!isThere(ownPath(paths, "journal"))) return undefined;
   return isLocked(ownPath(paths, "lock")) ? "under-way" : "interrupted";
 }
 
@@ -151,7 +151,7 @@ function differencesOf(asked: Asked, pending: readonly string[]): Remark[] {
 /** Whether Ganeti takes a VM for down that answers. */
 function isMisled({ paths, process }: Subject, { monitor }: Asked): boolean {
   return monitor === "answered" && process === undefined &&
-    lookAt(paths.pid) !== undefined;
+    isThere(paths.pid);
 }
 
 /** What our own files and QEMU's answer say of an instance. */

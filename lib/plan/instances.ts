@@ -13,7 +13,7 @@ import {
   permissionDenied,
   refuse,
 } from "../errors.ts";
-import { lookAt } from "../host/look.ts";
+import { isThere } from "../host/look.ts";
 import { findQemu } from "../host/process.ts";
 import {
   commandLine,
@@ -82,7 +82,7 @@ export function noInstance(paths: InstancePaths): HotplugError {
 /** Whether there is something at a path, or it cannot be seen. */
 function mayBeThere(path: string): boolean {
   try {
-    return lookAt(path) !== undefined;
+    return isThere(path);
   } catch {
     return true;
   }

@@ -115,11 +115,17 @@ function checkLibrary(find: Finder): Finder {
   return find;
 }
 
+/** They stay where they are. */
+const addresses = new Map<string, Deno.PointerObject>();
+
 function addressOf(name: string): Deno.PointerObject {
+  const known = addresses.get(name);
+  if (known !== undefined) return known;
   dlsym ??= checkLibrary(openDlsym());
   const address = dlsym(name);
-  if (address !== null) return address;
-  throw noLibc(`${libraryName(dlsym)} has no ${name}`);
+  if (address === null) throw noLibc(`${libraryName(dlsym)} has no ${name}`);
+  addresses.set(name, address);
+  return address;
 }
 
 /**
