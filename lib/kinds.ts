@@ -31,12 +31,16 @@ import type { Register } from "./plan/recorded.ts";
 import type { KindView } from "./plan/view_schema.ts";
 import type { NoteChecks } from "./state/own_check.ts";
 import type { RecordedDevice, Runtime } from "./state/runtime.ts";
+import { vcpuDetails } from "./vcpu/details.ts";
+import type { VcpuRequest } from "./vcpu/request.ts";
+import { VCPU_COMMANDS, VCPU_NAME, vcpuRequest } from "./vcpu/words.ts";
+import type { Members } from "./words/json_schema.ts";
 import type { CommandSpec, Invocation } from "./words/options.ts";
 
 export type { LinksMend } from "./disk/request.ts";
 
 /** A request about a device of some kind. */
-export type KindRequest = DiskRequest | NicRequest;
+export type KindRequest = DiskRequest | NicRequest | VcpuRequest;
 
 /** A step of any plan, for who looks into one. */
 export type AnyStep = DiskStep | NicStep;
@@ -54,6 +58,8 @@ interface Entry extends KindName {
   load(): Promise<Kind<KindRequest>>;
   /** The members of a device of it, for the schema of documents. */
   members(): Promise<KindView["members"]>;
+  /** What `list` tells of an instance because of it. @default nothing */
+  totals?(): Promise<Members>;
 }
 
 const KINDS: readonly Entry[] = [
@@ -78,6 +84,17 @@ const KINDS: readonly Entry[] = [
     request: nicRequest,
     load: async () => (await import("./nic/kind.ts")).NIC_KIND,
     members: async () => (await import("./nic/view_schema.ts")).NIC_MEMBERS,
+  },
+  {
+    ...VCPU_NAME,
+    operand: "VCPU",
+    selects: "a device id, such as vcpu-1; if it is omitted, the highest one",
+    details: vcpuDetails,
+    commands: VCPU_COMMANDS,
+    request: vcpuRequest,
+    load: async () => (await import("./vcpu/kind.ts")).VCPU_KIND,
+    members: async () => (await import("./vcpu/view_schema.ts")).VCPU_MEMBERS,
+    totals: async () => (await import("./vcpu/view_schema.ts")).VCPU_TOTALS,
   },
 ];
 
@@ -167,9 +184,10 @@ export const REGISTER: Register = {
 /** Loads what the schema of documents tells of devices. */
 export async function loadKindViews(): Promise<KindView[]> {
   return await Promise.all(
-    KINDS.map(async ({ word, members }) => ({
+    KINDS.map(async ({ word, members, totals }) => ({
       word,
       members: await members(),
+      ...(totals && { totals: await totals() }),
     })),
   );
 }

@@ -48,6 +48,21 @@ kvm-hotplug nic modify vm1.example.com 0 --mac aa:00:00:12:34:56`,
 kvm-hotplug nic remove vm1.example.com 1
 # select by uuid: status 0 even if the NIC was already removed
 kvm-hotplug nic remove vm1.example.com 932df160-7a22-4067-8b7e-1f0a5d7c9e11`,
+  "vcpu add": `
+# add one processor; the guest may have to bring it online
+kvm-hotplug vcpu add vm1.example.com
+# show the places and ids of two processors; change nothing
+kvm-hotplug vcpu add vm1.example.com 2 --dry-run`,
+  "vcpu set": `
+# bring the VM to two processors: add or remove as many as it takes
+kvm-hotplug vcpu set vm1.example.com 2
+# show each change; change nothing
+kvm-hotplug vcpu set vm1.example.com 3 --dry-run`,
+  "vcpu remove": `
+# remove the processor in the highest place
+kvm-hotplug vcpu remove vm1.example.com
+# select by device id: status 0 even if it was already removed
+kvm-hotplug vcpu remove vm1.example.com vcpu-3`,
   adopt: `
 # show the devices that would be recorded; change nothing
 kvm-hotplug adopt vm1.example.com --dry-run

@@ -14,11 +14,9 @@ import { netdevOf } from "../plan/facts.ts";
 import { repairPlan } from "../plan/finding.ts";
 import type { Kind, KindName } from "../plan/kind.ts";
 import { qmpStep } from "../plan/steps.ts";
-import { allStrays } from "../plan/strays.ts";
+import { allStrays, isLater } from "../plan/strays.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
 import { fixedOptions, optionValues } from "../state/fixed_command.ts";
-import { formatJson } from "../state/json.ts";
-import type { Runtime } from "../state/runtime.ts";
 import { shellWord } from "../state/shell_word.ts";
 
 /** The text add-fd was given by us. */
@@ -50,20 +48,6 @@ export function leftoverDifferences(
     hint: "repair removes it",
     mend: { word: "leftover", subject: path, did: "removed it" },
   }));
-}
-
-/**
- * Whether Ganeti has it in what comes after the lists: processors that were
- * added, and memory (SPEC 2.1 and 13). How they stand there is its own affair.
- */
-function isLater(
-  { root }: Pick<Runtime, "root">,
-  { id, driver }: { readonly id: string; readonly driver: string },
-): boolean {
-  const later = root.items.slice(4).map(formatJson)
-    .filter((text) => !["[]", "{}", "null"].includes(text));
-  const isSaid = later.some((text) => text.includes(JSON.stringify(id)));
-  return isSaid || (later.length > 0 && driver.endsWith("-cpu"));
 }
 
 /** Devices that nothing records: a guest has them. */

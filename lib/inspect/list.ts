@@ -220,12 +220,14 @@ export async function listInstance(
   const differences: readonly Difference[] = isUnread
     ? [remarkOf(fault)]
     : apartFrom(left, looked.differences);
+  const kinds = await loadKinds();
   const devices = listDevices(runtime, facts, {
     unasked: none?.running ? "unasked" : "not-in-qemu",
     ...(isUnread && { stray: "unknown" }),
     ...{ paths, differences },
-    kinds: await loadKinds(),
+    kinds,
   });
+  const totals = kinds.map((kind) => kind.totals?.(runtime, qemu));
   return {
     instance,
     running: none?.running ?? true,
@@ -236,6 +238,7 @@ export async function listInstance(
     differences: differences
       .filter((one) => !devices.some((device) => isAbout(one, device)))
       .map(remarkOf),
+    ...Object.assign({}, ...totals),
     compared: qemu === undefined ? null : "whole",
     warnings: [
       ...(fault ? [inSpiteOf(fault, "the list shows QEMU's devices")] : []),

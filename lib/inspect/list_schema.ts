@@ -13,6 +13,7 @@ import {
 import {
   list,
   named,
+  type None,
   object,
   orNull,
   text,
@@ -58,8 +59,14 @@ export function instanceMembers(kinds: readonly KindView[]) {
       listedDevice(kinds),
     ),
     differences: list("Differences that belong to no device.", REMARK),
+    ...totalMembers(kinds),
     compared: COMPARED,
   };
+}
+
+/** What an instance has of these kinds in all. */
+function totalMembers(kinds: readonly KindView[]): None {
+  return Object.assign({}, ...kinds.map(({ totals }) => totals));
 }
 
 /** How deep all instances can be compared. */

@@ -195,6 +195,17 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
    * @default as of a PCI device
    */
   ending?(id: string): Ending;
+  /**
+   * What a VM has of it in all, for `list`: the members of `totals` in its
+   * schema. Pure.
+   *
+   * @param qemu undefined if the VM does not run, or could not be asked
+   * @default nothing
+   */
+  totals?(
+    runtime: Runtime,
+    qemu: QemuFacts | undefined,
+  ): Readonly<Record<string, number | null>>;
   /** Loads the rest of it. */
   changes(): Promise<KindChanges<R>>;
 }

@@ -85,17 +85,22 @@ function refuseMachineType({ machine }: QemuFacts): void {
   );
 }
 
-function refuseNoAcpi({ qemu, content }: Facts): void {
-  if (isPcieMachine(qemu.machine)) return refuseDeafPorts(qemu);
-  const off = !content.runtime.hvparams.acpi
-    ? "hvparam acpi is false"
-    : qemu.process?.argv.includes("-no-acpi")
-    ? "QEMU runs with -no-acpi"
-    : qemu.acpi === "off"
-    ? "QEMU runs with acpi=off"
-    : undefined;
-  if (off === undefined) return;
-  throw unsupported(`PCI hotplug on machine type pc needs ACPI, but ${off}`);
+/** Why a machine that can have ACPI has none; undefined if it has it. */
+export function whyNoAcpi({ qemu, content }: Facts): string | undefined {
+  if (!content.runtime.hvparams.acpi) return "hvparam acpi is false";
+  if (qemu.process?.argv.includes("-no-acpi")) {
+    return "QEMU runs with -no-acpi";
+  }
+  return qemu.acpi === "off" ? "QEMU runs with acpi=off" : undefined;
+}
+
+function refuseNoAcpi(facts: Facts): void {
+  if (isPcieMachine(facts.qemu.machine)) {
+    return refuseDeafPorts(facts.qemu);
+  }
+  const why = whyNoAcpi(facts);
+  if (why === undefined) return;
+  throw unsupported(`PCI hotplug on machine type pc needs ACPI, but ${why}`);
 }
 
 /** Ports may have a hotplug of their own, or need ACPI as well. */

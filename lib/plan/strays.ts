@@ -11,6 +11,7 @@ import type { DeviceView } from "../engine/plan.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
 import { HotplugError } from "../errors.ts";
 import { commandLine } from "../state/instance.ts";
+import { formatJson } from "../state/json.ts";
 import {
   devicesOf,
   type RecordedDevice,
@@ -98,13 +99,48 @@ export function straysOf(qemu: QemuFacts, runtime: Runtime): Stray[] {
     .filter(({ id }) => !runtime.firmware.some((uuid) => belongsTo(uuid, id)));
 }
 
+/**
+ * Whether Ganeti has it in what comes after the lists: processors that were
+ * added, and memory (SPEC 2.1 and 13). How they stand there is its own affair.
+ */
+export function isLater(
+  { root }: Pick<Runtime, "root">,
+  { id, driver = "" }: {
+    readonly id: string;
+    readonly driver: string | undefined;
+  },
+): boolean {
+  const later = root.items.slice(4).map(formatJson)
+    .filter((text) => !["[]", "{}", "null"].includes(text));
+  const isSaid = later.some((text) => text.includes(JSON.stringify(id)));
+  return isSaid || (later.length > 0 && driver.endsWith("-cpu"));
+}
+
+/** A kind's own finding, without what Ganeti has recorded itself. */
+function found(
+  { strays, qemu, runtime, known }: {
+    readonly strays: Kind["strays"];
+    readonly qemu: QemuFacts;
+    readonly runtime: Runtime;
+    readonly known: ReadonlySet<string>;
+  },
+): Stray[] {
+  const all = strays?.(qemu, known) ?? [];
+  return all.filter(({ id }) =>
+    !isLater(runtime, { id, driver: qemu.drivers.get(id) })
+  );
+}
+
 /** What QEMU has of one kind that nobody recorded. */
 export function straysOfKind(
   { qemu, content, recorded }: Pick<Facts, "qemu" | "content" | "recorded">,
   { word, strays }: Pick<KindName, "word"> & Pick<Kind, "strays">,
 ): readonly Stray[] {
-  if (strays !== undefined) return strays(qemu, idsOf(recorded));
-  return straysOf(qemu, content.runtime)
+  const { runtime } = content;
+  if (strays !== undefined) {
+    return found({ strays, qemu, runtime, known: idsOf(recorded) });
+  }
+  return straysOf(qemu, runtime)
     .filter(({ kind }) => kind === word);
 }
 
@@ -117,7 +153,7 @@ export function allStrays(
   const known = idsOf(kinds.flatMap(({ recorded }) => recorded(runtime)));
   return [
     ...straysOf(qemu, runtime),
-    ...kinds.flatMap(({ strays }) => strays?.(qemu, known) ?? []),
+    ...kinds.flatMap(({ strays }) => found({ strays, qemu, runtime, known })),
   ];
 }
 

@@ -40,6 +40,8 @@ export const PLACED_MEMBERS = { ...DEVICE_MEMBERS, ...TARGET_MEMBERS };
 export interface KindView {
   readonly word: string;
   readonly members: Members;
+  /** What `list` tells of an instance because of it. @default nothing */
+  readonly totals?: Members;
 }
 
 /**

@@ -109,7 +109,7 @@ Deno.test("links between the pages lead to files that are there", () => {
 });
 
 Deno.test("docs/operating.md has a row for each code of a difference", () => {
-  const rooms = /^lib\/(?:compare|disk|nic|plan)\//;
+  const rooms = /^lib\/(?:compare|disk|nic|plan|vcpu)\//;
   const codes = libFiles().filter(({ path }) => rooms.test(path))
     .flatMap(({ text }) => [
       ...[...text.matchAll(/\bcode: "([a-z-]+)"/g)].map(([, code]) => code),

@@ -1,0 +1,129 @@
+/**
+ * What must hold before a processor is added: the VM must be started with room
+ * for it. Pure.
+ *
+ * @module
+ */
+
+import { unsupported } from "../errors.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { KindRule, StartOption } from "../plan/kind.ts";
+import { whyNoAcpi } from "../plan/requirements.ts";
+import { optionValues } from "../state/fixed_command.ts";
+import { type Place, placesOf, presentIn } from "./places.ts";
+
+/** Of QEMU's machine types only those of x86 take processors by ACPI. */
+function refuseMachineType({ qemu: { machine } }: Facts): void {
+  if (/^(?:pc|q35)(?:-|$)/.test(machine)) return;
+  throw unsupported(
+    `Processors cannot be hotplugged on machine type ${machine}; supported: pc (i440FX), q35`,
+  );
+}
+
+/**
+ * Refuses a VM without ACPI.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function refuseWithoutAcpi(facts: Facts): void {
+  const why = whyNoAcpi(facts);
+  if (why === undefined) return;
+  throw unsupported(`Processor hotplug needs ACPI, but ${why}`);
+}
+
+/** Room that is proposed: an even number of processors, and some to spare. */
+const USUAL_MAXCPUS = 8;
+
+/** Parts of a topology, and how many of the part below each has. */
+const TOPOLOGY = /(?:^|,)(sockets|dies|clusters|modules|cores|threads)=(\d+)/g;
+
+/**
+ * The `maxcpus` of the next start; undefined where the given topology already
+ * says how many there are at most.
+ */
+function maxcpusFor(words: readonly string[], present: number) {
+  const given = new Map(
+    optionValues(words, "-smp").flatMap((value) =>
+      [...value.matchAll(TOPOLOGY)].map(([, name, of]) =>
+        [name, Number(of)] as const
+      )
+    ),
+  );
+  if (["sockets", "cores", "threads"].every((one) => given.has(one))) return;
+  const unit = [...given.values()].reduce((all, one) => all * one, 1);
+  const least = Math.max(USUAL_MAXCPUS, 2 * present);
+  return Math.ceil(least / unit) * unit;
+}
+
+/** What the next start must have to take more processors. */
+function startOptions(
+  { content }: Pick<Facts, "content">,
+  places: readonly Place[],
+): StartOption[] {
+  const maxcpus = maxcpusFor(content.runtime.kvmCmd, presentIn(places).length);
+  return maxcpus === undefined
+    ? []
+    : [{ option: "smp", value: `maxcpus=${maxcpus}` }];
+}
+
+function counted(count: number): string {
+  return `${count} processor${count === 1 ? "" : "s"}`;
+}
+
+/** The free places, lowest first. */
+function freeIn(places: readonly Place[]): Place[] {
+  return places.filter(({ has }) => has === "free");
+}
+
+/**
+ * So many free places, the lowest first.
+ *
+ * @throws {HotplugError} `unsupported` if the VM has not as many
+ */
+export function freePlaces(facts: Facts, count: number): Place[] {
+  const places = placesOf(facts.qemu);
+  const free = freeIn(places);
+  if (free.length >= count) return free.slice(0, count);
+  const start = startOptions(facts, places);
+  const hint = start.length === 0
+    ? "the topology of -smp (hvparams cpu_sockets, cpu_cores, cpu_threads) limits the number of processors"
+    : `start the VM with more places: check prints the words for hvparam kvm_extra`;
+  throw unsupported(
+    free.length === 0
+      ? `The VM has no free place for a processor: it was started with ${
+        counted(places.length)
+      } at most (maxcpus)`
+      : `The VM has places for ${
+        counted(free.length)
+      } more, not for ${count}: it was started with ${places.length} at most (maxcpus)`,
+    hint,
+  );
+}
+
+/** All of them, in the order in which an addition asks. */
+export function vcpuRules(facts: Facts): KindRule[] {
+  const places = placesOf(facts.qemu);
+  const at = "before-place";
+  return [
+    {
+      name: "vcpu-machine-type",
+      at,
+      refuse: () => refuseMachineType(facts),
+      state: () => facts.qemu.machine,
+    },
+    {
+      name: "vcpu-acpi",
+      at,
+      refuse: () => refuseWithoutAcpi(facts),
+      state: () => "on",
+    },
+    {
+      name: "maxcpus",
+      at,
+      refuse: () => void freePlaces(facts, 1),
+      state: () =>
+        `${presentIn(places).length} of ${places.length} places are taken`,
+      start: startOptions(facts, places),
+    },
+  ];
+}

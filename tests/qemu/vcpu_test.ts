@@ -1,0 +1,99 @@
+/** Processors come and go, move with their guest, and are put in order. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { eachRelease } from "../lab/each_release.ts";
+import { moved, temporaryFolder } from "../lab/migrate.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
+
+const ROOM = { extraArgs: ["--smp", "maxcpus=4"] };
+
+/** As the tool tells of them. */
+async function listed(vm: Vm) {
+  const { json } = await tool(vm, "list", vm.name);
+  const devices: { id: string; status: string }[] = json.devices;
+  return [json.vcpus, ...devices.map(({ id, status }) => `${id} ${status}`)];
+}
+
+/** The ids of the words that a start has. */
+async function recordedIds(vm: Vm): Promise<string[]> {
+  const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  return command.flatMap((word: string) =>
+    /-cpu,id=([^,]+)/.exec(word)?.[1] ?? []
+  );
+}
+
+/** What the guest must see: on QEMU 7.2 under TCG going online takes long. */
+async function sees(vm: Vm, count: number, release: string): Promise<void> {
+  const processors = "ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l";
+  await vm.waitGuest(`test $(${processors}) = ${count}`);
+  if (release.startsWith("7.")) return;
+  await vm.waitGuest(
+    "for c in /sys/devices/system/cpu/cpu*/online; do echo 1 > $c; done; " +
+      `test $(grep -c ^processor /proc/cpuinfo) = ${count}`,
+  );
+}
+
+/** What the QEMU of a test is given by somebody else. */
+async function plugByHand(vm: Vm, id: string): Promise<void> {
+  const [highest] = await vm.qmp.execute<
+    { type: string; props: Record<string, number> }[]
+  >("query-hotpluggable-cpus");
+  const driver = highest?.type ?? "";
+  await vm.qmp.execute("device_add", { driver, id, ...highest?.props });
+}
+
+eachRelease("processors are set, seen, moved and removed", async (vm, t) => {
+  const before = await Deno.readTextFile(vm.runtimePath);
+
+  await t.step("what somebody else plugged is recorded by adopt", async () => {
+    await plugByHand(vm, "by-hand");
+    assertEquals(await listed(vm), [2, "by-hand not-recorded"]);
+    const adopt = await tool(vm, "adopt", vm.name);
+    assertEquals([adopt.status, adopt.json.adopted.length], [0, 1]);
+    assertEquals(await listed(vm), [2, "by-hand ok"]);
+  });
+
+  await t.step("a dry run changes nothing", async () => {
+    const dry = await tool(vm, "vcpu", "set", vm.name, "3", "--dry-run");
+    assertEquals([dry.status, dry.json.changed, dry.json.reached], [
+      ...[0, false, 3],
+    ]);
+    assertEquals(await listed(vm), [2, "by-hand ok"]);
+  });
+
+  await t.step("set adds what is missing in the lowest place", async () => {
+    const set = await tool(vm, "vcpu", "set", vm.name, "3");
+    assertEquals([set.status, set.json.changed, set.json.reached], [
+      ...[0, true, 3],
+    ]);
+    assertMatch(set.stderr, /vcpu-1 is present; the guest brings it online/);
+    const [words, ...rest] = JSON.parse(
+      await Deno.readTextFile(vm.runtimePath),
+    );
+    const [old, ...others] = JSON.parse(before);
+    assertEquals([words.slice(0, old.length), rest], [old, others]);
+    assertEquals(await recordedIds(vm), ["by-hand", "vcpu-1"]);
+    assertEquals(await listed(vm), [3, "by-hand ok", "vcpu-1 ok"]);
+    const { json } = await tool(vm, "list", vm.name);
+    await sees(vm, 3, json.qemu.version);
+    const again = await tool(vm, "vcpu", "set", vm.name, "3");
+    assertEquals([again.status, again.json.changed], [0, false]);
+  });
+
+  await t.step("a target from the file has the same", async () => {
+    await using other = await temporaryFolder();
+    await using target = await moved(vm, other.path);
+    assertEquals(await listed(target), [3, "by-hand ok", "vcpu-1 ok"]);
+    const remove = await tool(target, "vcpu", "remove", vm.name);
+    assertEquals([remove.status, remove.json.device?.id], [0, "by-hand"]);
+    const set = await tool(target, "vcpu", "set", vm.name, "1");
+    assertEquals([set.status, set.json.reached], [0, 1], set.stderr);
+    assertEquals([await recordedIds(target), await listed(target)], [[], [1]]);
+    const less = await tool(target, "vcpu", "remove", vm.name);
+    assertEquals([less.status, less.json.error.code], [3, "unsupported"]);
+    const more = await tool(target, "vcpu", "add", vm.name, "5");
+    assertEquals([more.status, more.json.error.code], [3, "unsupported"]);
+    const gone = await tool(target, "vcpu", "remove", vm.name, "vcpu-1");
+    assertEquals([gone.status, gone.json.changed], [0, false]);
+  });
+}, ROOM);
