@@ -117,7 +117,7 @@ function codeOf(work: () => unknown): string {
 
 function steps(plan: Plan | Row) {
   if (!("steps" in plan)) throw new TypeError("a row");
-  return plan.steps as readonly Record<string, unknown>[];
+  return plan.steps as unknown as readonly Record<string, unknown>[];
 }
 
 Deno.test("planVcpuAdd() takes the lowest free place, its props whole", () => {
