@@ -58,7 +58,8 @@ Deno.test("the examples do what they say", async () => {
   const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
   const bridges = ["br0", "br1"];
   try {
-    await using vm = await Vm.restored({ release, tools, runDir });
+    const extraArgs = ["--smp", "maxcpus=4"];
+    await using vm = await Vm.restored({ release, tools, runDir, extraArgs });
     for (const name of ["data1", "d1", "d2"]) {
       await makeImage(`${runDir}/${name}.img`, name);
     }
