@@ -19,7 +19,7 @@ import { withItem, withMember } from "../state/json_splice.ts";
 import { withHvinfo, withMembers } from "../state/entry_object.ts";
 import type { DiskDevice } from "./disk.ts";
 import { VIRTIO_BLK } from "./disk_settings.ts";
-import { hvinfoOf } from "./hvinfo.ts";
+import { hvinfoOf, type Properties } from "./hvinfo.ts";
 import type { NicDevice, RecordedNic } from "./nic.ts";
 import { uriObject } from "./uri_object.ts";
 
@@ -35,7 +35,8 @@ export interface DiskRecord
 /** The data of a NIC in the runtime file. */
 export type NicRecord =
   & RecordedNic
-  & Pick<NicDevice, "id" | "uuid" | "place" | "driver">;
+  & Pick<NicDevice, "id" | "uuid" | "place" | "driver">
+  & { readonly properties?: Properties | undefined };
 
 function hvinfo(device: Parameters<typeof hvinfoOf>[0]): string {
   return formatJson(jsonNode(hvinfoOf(device)));

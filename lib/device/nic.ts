@@ -40,6 +40,12 @@ export interface Nic {
   readonly script?: string | undefined;
   /** The carrier that the guest sees. */
   readonly linkState: LinkState;
+  /** Of the tap; a virtio card tells the guest. @default the bridge's */
+  readonly mtu?: number | undefined;
+  /** Bytes a second towards the guest. @default no limit */
+  readonly rateIn?: number | undefined;
+  /** Bytes a second from the guest. @default no limit */
+  readonly rateOut?: number | undefined;
 }
 
 /** The data of a NIC in its entry, without its hvinfo and its uuid. */

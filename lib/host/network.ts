@@ -157,6 +157,8 @@ export function readBridge(name: string) {
   return {
     /** The bridge's own address, lower case. */
     mac: mac.toLowerCase(),
+    /** Of its frames, in bytes. */
+    mtu: Number(read("mtu")) || undefined,
     /** Whether it forwards frames. */
     link: (Number(read("flags")) & UP) === 0 ? "down" : "up",
     /**

@@ -44,6 +44,13 @@ import { atStartOf, expectQueues } from "./queues.ts";
 import type { NicAdd } from "./request.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { refuseNoTapWay, refuseNoTun, refuseTap, tapSteps } from "./tap.ts";
+import {
+  mtuProperties,
+  mtuWarning,
+  newTapSteps,
+  refuseRates,
+  untilStop,
+} from "./tuning.ts";
 import { plannedView } from "./view.ts";
 
 /** Warnings about the bridge that the NIC will join. */
@@ -109,6 +116,7 @@ function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
     ...{ network, netinfo, vhost, script, linkState },
     queues: queues ?? expectQueues(atStart),
     vnetHdr: vnetHdr ?? atStart.vnetHdr,
+    ...{ mtu: request.mtu, rateIn: request.rateIn, rateOut: request.rateOut },
   };
 }
 
@@ -145,7 +153,9 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
   refuseMac(facts, request.mac.value);
   refuseNoTun(facts);
   refuseTap(facts, request.tap);
+  refuseRates(facts);
   const nic = newNic(facts, request);
+  const properties = mtuProperties(nic);
   const { id, uuid, place, linkState } = nic;
   const { ganeti, tap = facts.communicationTap } = request;
   const { host, backend } = tapSteps(facts, nic, tap);
@@ -157,7 +167,9 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
   const before = host.find((one) => one.kind === "own-record")?.change.after;
   return planAddition(facts, {
     kind: NIC,
-    change: entryChange(NIC, nic, { entry: nicEntry(nic, ganeti?.object) }),
+    change: entryChange(NIC, nic, {
+      entry: nicEntry({ ...nic, properties }, ganeti?.object),
+    }),
     view: plannedView(
       nic,
       { index, uuid, id, ...placeView(place) },
@@ -166,13 +178,16 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
     before: [
       ...host,
       ...joinSteps(made, to),
+      ...newTapSteps(made, nic),
       // The file comes before QEMU's backend: if the backend stays, so does its
       // name.
       ...nicFilesStep(facts, (taps) => [...taps, made], ganeti?.seq),
       ...backend,
     ],
     plug: deviceStep(
-      deviceArguments(facts, nic, { address: pciAddress(place) }),
+      deviceArguments(facts, nic, {
+        address: { ...pciAddress(place), ...properties },
+      }),
     ),
     after: [
       ...linkStateSteps(facts, id, { was: "up", wanted: linkState }),
@@ -182,6 +197,8 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
     warnings: [
       unstartable(facts),
       startWarning(facts, nic),
+      mtuWarning(facts, nic),
+      untilStop(properties),
       ...bridgeWarnings(facts, nic),
     ],
   });

@@ -31,6 +31,7 @@ import {
 } from "../host/tap.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import type { FoundUnfinished } from "../plan/finish.ts";
+import { ratesFault } from "../host/tap_tuning.ts";
 import { listInstances } from "../plan/instances.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
@@ -101,6 +102,8 @@ export interface NicAddFacts extends CheckFacts {
   readonly modeScript?: ModeScript | undefined;
   /** The name of a new tap for a NIC by which Ganeti talks with its guest. */
   readonly communicationTap?: string | undefined;
+  /** Why this node cannot have the rates, undefined if it can, or none are. */
+  readonly ratesFault?: string | undefined;
   /** MACs of this node's instances, lower case, to the instance. */
   readonly macs: ReadonlyMap<string, string>;
   /** MACs in QEMU, lower case, by device id. */
@@ -198,13 +201,19 @@ export async function readNicAddFacts(
       | "linkState"
       | "vhost"
     >
+    & {
+      readonly rateIn?: number | null | undefined;
+      readonly rateOut?: number | null | undefined;
+      readonly mtu?: number | null | undefined;
+    }
     & { readonly self?: NicEntry | undefined },
   world: World,
 ): Promise<NicAddFacts> {
   const { process } = facts.qemu;
   // A link from a runtime file may be any text.
   const { linkState, vhost, script, link = "" } = request;
-  const noted = [linkState, vhost, script];
+  const { rateIn, rateOut, mtu } = request;
+  const noted = [linkState, vhost, script, rateIn, rateOut, mtu];
   const bridgeExists = isInterfaceName(link) && isBridge(link);
   const confinement = process && readConfinement(process);
   const { nics } = facts.content.runtime;
@@ -231,6 +240,9 @@ export async function readNicAddFacts(
     confinement,
     ownTap: readOwnTap({ ...facts, confinement }),
     cards: await readCards(facts, request, world),
+    ratesFault: rateIn || rateOut
+      ? await ratesFault({ in: rateIn ?? null, out: rateOut ?? null })
+      : undefined,
     // If there is a record, an old note of this NIC may have to be removed.
     own: noted.every((one) => one === undefined)
       ? facts.own

@@ -8,6 +8,8 @@
 
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import { tapsOf } from "../host/process.ts";
+import type { LiveTuning } from "../host/tap_tuning.ts";
+import { readTunings, tuningDifference } from "./compare_tuning.ts";
 import { interfaceExists } from "../host/tap.ts";
 import {
   absence,
@@ -56,6 +58,8 @@ export interface NicCompareFacts extends WholeFacts {
   readonly macs: ReadonlyMap<string, string>;
   /** The further properties of entries. */
   readonly properties: PropertiesById;
+  /** By device id, what the taps of NICs are set to that were set. */
+  readonly tunings: ReadonlyMap<string, LiveTuning>;
   /** Taps that QEMU has open; undefined if its process cannot be seen. */
   readonly heldTaps: ReadonlySet<string> | undefined;
   /** Taps that another process has open, by the keys of their notes. */
@@ -343,6 +347,7 @@ function ofEntry(facts: NicCompareFacts, nic: NicEntry): Difference[] {
     ...backendDifference(facts, nic),
     ...tapDifference(facts, nic),
     ...networkDifference(facts, nic),
+    ...tuningDifference(facts, nic),
     ...fileDifference(facts, nic),
   ];
 }
@@ -379,5 +384,6 @@ export async function compareNics(
     held: heldDifferences(given.own.record),
     taps: new Set(named.filter(interfaceExists)),
     cuts: await readCuts(given),
+    tunings: await readTunings(given),
   });
 }

@@ -17,7 +17,6 @@ function networkOf({ mode, link }: DeviceView): string | undefined {
 }
 
 function rateText(rate: unknown): string | undefined {
-  if (typeof rate === "number") return `rate ${formatSize(rate)}/s`;
   if (rate === null || typeof rate !== "object") return undefined;
   return Object.entries(rate).flatMap(([way, one]) =>
     typeof one === "number" ? `rate ${way} ${formatSize(one)}/s` : []

@@ -11,11 +11,14 @@ import {
   OF_PLAIN_CARDS,
   VIRTIO_NET,
 } from "../device/nic.ts";
+import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import { propertiesIn } from "../device/properties.ts";
 import { findDevice } from "../device/select.ts";
 import { toNote } from "../engine/own_facts.ts";
 import type { World } from "../engine/world.ts";
 import { refuse } from "../errors.ts";
 import type { Attachment } from "../host/attachment.ts";
+import { type LiveTuning, readTuning } from "../host/tap_tuning.ts";
 import { bridgeOf } from "../host/tap.ts";
 import { cutsOf } from "../host/tap_place.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
@@ -33,6 +36,7 @@ import { notesOf } from "./notes.ts";
 import { nicNow } from "./now.ts";
 import { chosen, networkOf, placeOf, recordedNic } from "./recorded.ts";
 import type { GanetiNic, NicModify } from "./request.ts";
+import { refuseRates } from "./tuning.ts";
 import { refuseTap } from "./tap.ts";
 
 /** A NIC before and after a change. */
@@ -77,10 +81,21 @@ function nicWanted(
     vnetHdr: changes.vnetHdr ?? was.vnetHdr,
     script: chosen(changes.script, was.script),
     linkState: changes.linkState ?? was.linkState,
+    mtu: chosenNumber(changes.mtu, was.mtu),
+    rateIn: chosenNumber(changes.rateIn, was.rateIn),
+    rateOut: chosenNumber(changes.rateOut, was.rateOut),
   };
   return isParavirtual(wanted.driver)
     ? wanted
     : { ...wanted, ...OF_PLAIN_CARDS };
+}
+
+/** What was given, else what is there; null takes it away. */
+function chosenNumber(
+  wanted: number | null | undefined,
+  now: number | undefined,
+): number | undefined {
+  return wanted === undefined ? now : wanted ?? undefined;
 }
 
 function refuseWrong(
@@ -94,6 +109,7 @@ function refuseWrong(
   if (wanted.mac !== was.mac) refuseMac(facts, wanted.mac);
   if (wanted.mode !== was.mode) refuseUnstartable(facts, wanted, migratable);
   refuseTap(facts, changes.tap);
+  refuseRates(facts);
   if (wanted.mode === "bridged" && wanted.link === undefined) {
     throw refuse("Mode bridged needs --link", "name the bridge: --link br0");
   }
@@ -130,7 +146,12 @@ export function modifiedNic(
   return {
     ...{ entry, uuid, id, was, wanted },
     tap: netdevOf(facts.qemu, id)?.facts.tap,
-    lost: lostProperties(entry, facts.modelHas),
+    lost: [
+      ...lostProperties(entry, facts.modelHas),
+      ...(was.mtu !== undefined && wanted.mtu === undefined
+        ? ["host_mtu"]
+        : []),
+    ],
     from: attachmentOf(facts, was, {
       ...of,
       ganeti: ganeti && recordedAs(ganeti, was),
@@ -145,6 +166,8 @@ export interface NicModifyFacts extends NicAddFacts {
   readonly cuts: readonly string[];
   /** The bridge of its tap, whatever the recorded one is. */
   readonly bridge: string | undefined;
+  /** Of its tap, where that was asked for; undefined: it cannot be seen. */
+  readonly tuning?: LiveTuning | undefined;
   /** Properties of the driver that is asked for; undefined: none is. */
   readonly modelHas?: ReadonlySet<string> | undefined;
 }
@@ -171,13 +194,21 @@ export async function readNicModifyFacts(
 ): Promise<NicModifyFacts> {
   const entry = findDevice(facts.content.runtime.nics, device);
   const { mode, link } = networkOf(entry && recordedNic(entry), changes);
-  const noted = notesOf(facts, entry?.uuid ?? "").script;
+  const notes = notesOf(facts, entry?.uuid ?? "");
+  const noted = notes.script;
   const script = chosen(changes.script, noted);
   const { tap, driver } = changes;
   const there = netdevOf(facts.qemu, entry?.hvinfo.id ?? "")?.facts.tap;
   const isThere = entry !== undefined && there !== undefined;
   const name = chosen(changes.name, entry?.name);
-  const wish = { name, mode, link, tap, script, driver, self: entry };
+  const { rateIn, rateOut, mtu } = changes;
+  const hasMtu = entry !== undefined &&
+    (notes.mtu !== undefined ||
+      propertiesIn(NIC_PROPERTIES, entry).mtu !== null);
+  const isTuned = hasMtu ||
+    [rateIn, rateOut, mtu].some((one) => one !== undefined);
+  const rates = { rateIn, rateOut, mtu };
+  const wish = { name, mode, link, tap, script, driver, self: entry, ...rates };
   return {
     ...await readNicAddFacts(facts, wish, world),
     own: toNote(facts.own, facts.qemu.process),
@@ -186,6 +217,7 @@ export async function readNicModifyFacts(
       ? await cutsOf(there, placeOf(recordedNic(entry), noted))
       : [],
     bridge: isThere ? bridgeOf(there) : undefined,
+    tuning: isThere && isTuned ? await readTuning(there) : undefined,
     modelHas: await readModel(driver, entry, world),
   };
 }

@@ -19,7 +19,8 @@ import {
 } from "../plan/requirements.ts";
 import { command, stateSteps } from "../plan/steps.ts";
 import { entryView } from "../plan/view.ts";
-import type { Nic } from "../device/nic.ts";
+import type { Properties } from "../device/hvinfo.ts";
+import { isParavirtual, type Nic } from "../device/nic.ts";
 import { bridgeWarnings } from "./add.ts";
 import { deviceArguments, startWarning, vhostOf } from "./driver.ts";
 import { nicFilesStep, tapOf } from "./files.ts";
@@ -36,6 +37,13 @@ import { linkStateSteps, notesFor, noteSteps, setLink } from "./notes.ts";
 import { nicMembers } from "./recorded.ts";
 import type { NicModify } from "./request.ts";
 import type { NicStep } from "./steps.ts";
+import {
+  isPlain,
+  mtuProperties,
+  mtuWarning,
+  newTapSteps,
+  tuningOf,
+} from "./tuning.ts";
 import { plannedView } from "./view.ts";
 import { recordedArguments } from "../device/hvinfo.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
@@ -104,7 +112,11 @@ function releaseSteps(
   const { word: kind } = NIC;
   const ledger = { uuid: uuid.toLowerCase(), kind, note: "replug" } as const;
   const { queues, vhost, vnetHdr } = was;
-  const back = { queues, vhost, vnetHdr, attachment: from };
+  const tuning = tuningOf(was);
+  const back = {
+    ...{ queues, vhost, vnetHdr, attachment: from },
+    ...(isPlain(tuning) ? {} : { tuning }),
+  };
   const { paths: { nicDir: directory }, nicFiles } = facts;
   const file = directory === undefined || nicFiles === undefined
     ? {}
@@ -150,13 +162,13 @@ function replugSteps(
   const nic = { ...wanted, id };
   const made = { value: "tap" } as const;
   const notes = notesFor(wanted, facts.content.runtime.hvparams);
-  const plug = deviceStep(
-    deviceArguments(facts, nic, { address: recordedArguments(entry, lost) }),
-  );
+  const address = { ...recordedArguments(entry, lost), ...mtuProperties(nic) };
+  const plug = deviceStep(deviceArguments(facts, nic, { address }));
   const steps: NicStep[] = [
     ...openSteps(nic, changes.tap ?? facts.communicationTap),
     ...keepRoute(modified),
     ...joinSteps(made, to),
+    ...newTapSteps(made, nic),
     ...fdSteps(nic),
     ...releaseSteps(facts, modified),
     // The file names the old tap while QEMU has it, and the new tap before QEMU
@@ -178,6 +190,8 @@ function needsReplug(
   { was, wanted, id, tap }: Modified,
 ): boolean {
   const keys = ["mac", "driver", "queues", "vhost", "vnetHdr"] as const;
+  // The guest is told of an MTU when its card is plugged.
+  if (isParavirtual(wanted.driver) && was.mtu !== wanted.mtu) return true;
   return keys.some((key) => was[key] !== wanted[key]) ||
     (changes.tap !== undefined && changes.tap !== tap) ||
     !qemu.deviceIds.has(id);
@@ -220,18 +234,62 @@ function moveSteps(
   throw unsupported("Cannot move the NIC: its tap is not visible");
 }
 
+/**
+ * Moves the tap and sets it. A bridge gives each port its own MTU: where the
+ * NIC has another, it is set before the move, too, so that an undone move leads
+ * back to it.
+ */
+function tuneSteps(
+  { tuning, bridgeState }: NicModifyFacts,
+  { changes }: NicModify,
+  { modified: { tap, was, wanted }, move }: {
+    readonly modified: Modified;
+    readonly move: readonly NicStep[];
+  },
+): NicStep[] {
+  const asked = [changes.mtu, changes.rateIn, changes.rateOut];
+  const isAsked = asked.some((one) => one !== undefined);
+  const isMoved = move.length > 0 && wanted.mtu !== undefined;
+  if (tap === undefined || tuning === undefined || !(isAsked || isMoved)) {
+    return [...move];
+  }
+  const out = tuning.out === "unknown" ? was.rateOut ?? null : tuning.out;
+  const from = { ...tuning, out, mtu: was.mtu ?? tuning.mtu };
+  const to = tuningOf(wanted);
+  const free = was.mtu === undefined ? null : bridgeState?.mtu ?? 1500;
+  const whole = { ...to, mtu: to.mtu ?? free };
+  const isSet = whole.in === tuning.in && whole.out === out &&
+    (whole.mtu === null || whole.mtu === tuning.mtu);
+  if (isSet && !isMoved) return [...move];
+  const kind = "tune-tap" as const;
+  return [
+    ...(isMoved ? [{ kind, tap, from, to: from }] : []),
+    ...move,
+    { kind, tap, from, to: whole },
+  ];
+}
+
 function inPlaceSteps(
   facts: NicModifyFacts,
   request: NicModify,
   modified: Modified,
 ): NicStep[] {
-  const { id, uuid, was, wanted: { linkState, script } } = modified;
+  const { id, uuid, was, wanted } = modified;
+  const { linkState } = wanted;
+  const { script, mtu, rateIn, rateOut } = notesFor(
+    wanted,
+    facts.content.runtime.hvparams,
+  );
+  const move = moveSteps(facts, request, modified);
   const asked = request.changes.linkState;
   const carrier = { was: was.linkState, wanted: linkState, asked };
   return [
-    ...moveSteps(facts, request, modified),
+    ...tuneSteps(facts, request, { modified, move }),
     ...linkStateSteps(facts, id, carrier),
-    ...noteSteps(facts, { uuid, notes: { linkState, script } }),
+    ...noteSteps(facts, {
+      uuid,
+      notes: { linkState, script, mtu, rateIn, rateOut },
+    }),
   ];
 }
 
@@ -243,6 +301,15 @@ function toRecord({ changes }: NicModify, { entry, wanted }: Modified): Nic {
     mac: changes.mac ?? mac.toLowerCase(),
     driver: changes.driver === undefined ? driver : wanted.driver,
   };
+}
+
+/** What `hvinfo` gets, where the MTU becomes another. */
+function changedMtu({ was, wanted }: Modified): Properties {
+  const [{ host_mtu: before }, now] = [
+    mtuProperties(was),
+    mtuProperties(wanted),
+  ];
+  return before === now.host_mtu ? {} : now;
 }
 
 /** What the guest had of the old card, and has of the new one no more. */
@@ -277,7 +344,13 @@ export function planNicModify(
     : { steps: inPlaceSteps(facts, request, modified), plug: undefined };
   const members = nicMembers(
     entry,
-    isReplug ? { ...wanted, lost: modified.lost } : toRecord(request, modified),
+    isReplug
+      ? {
+        ...wanted,
+        lost: modified.lost,
+        properties: changedMtu(modified),
+      }
+      : toRecord(request, modified),
     request.ganeti?.object,
   );
   const tap = isReplug ? null : tapOf(facts, entry) ?? null;
@@ -301,6 +374,7 @@ export function planNicModify(
     warnings: [
       wanted.mode === modified.was.mode ? undefined : unstartable(facts),
       isReplug ? startWarning(facts, wanted) : undefined,
+      wanted.mtu === modified.was.mtu ? undefined : mtuWarning(facts, wanted),
       isReplug ? lostWarning(facts, modified) : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)

@@ -31,6 +31,8 @@ import {
   word,
 } from "../state/value_check.ts";
 import { unlessRefused } from "../sys/errno.ts";
+import { tuneTap } from "../host/tap_tuning.ts";
+import { tuning } from "./tune_step.ts";
 import { attachment } from "./attach_step.ts";
 import { BACK_TAP, foundTap, SEQ, tapForm } from "./tap_steps.ts";
 
@@ -47,6 +49,8 @@ const checkDropNetdev = stepCheck("drop-netdev", ({ paths }) => ({
     vhost: word("on", "off"),
     attachment,
   }, {
+    // The MTU and the rates of the tap.
+    tuning,
     // The NIC file with the name of the tap.
     file: object({
       directory: word(paths.nicDir ?? "none"),
@@ -110,6 +114,7 @@ async function putBack(
   }
   for (const name of names.vhost) world.keepFd(name, openVhostNet());
   await joinNetwork(made.name, back.attachment);
+  if (back.tuning !== undefined) await tuneTap(made.name, back.tuning);
   for (const name of [...names.tap, ...names.vhost]) await give(world, name);
   await world.qmp.execute("netdev_add", netdevArguments({ id, queues, vhost }));
   if (made.name === name || file === undefined) return;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MTU, RATE } from "../device/nic_properties.ts";
 import type { KeptTap } from "../host/access_record.ts";
 import { INTERFACE_NAME, LINK_STATES } from "../host/network_words.ts";
 import {
@@ -38,6 +39,10 @@ export const nicNote = openObject({ kind: word("nic") }, {
   script: plainPath,
   // If it differs from the hvparams.
   vhost: word("on", "off"),
+  // Of the tap; a virtio card has it in hvinfo.
+  mtu: whole(MTU.min, MTU.max),
+  rateIn: whole(1, RATE.max),
+  rateOut: whole(1, RATE.max),
   replug: askedRelease,
   pending: pendingRemoval,
   ...inventedUuid,

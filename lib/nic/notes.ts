@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Nic, settingsAtStart } from "../device/nic.ts";
+import { isParavirtual, type Nic, settingsAtStart } from "../device/nic.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { QmpCommand } from "../engine/verbs.ts";
@@ -22,7 +22,8 @@ import {
 import { nicNote } from "./note.ts";
 
 /** The notes about a NIC. */
-export interface NicNotes extends Pick<Nic, "linkState" | "script"> {
+export interface NicNotes
+  extends Pick<Nic, "linkState" | "script" | "mtu" | "rateIn" | "rateOut"> {
   /** If it differs from the hvparams. */
   readonly vhost?: "on" | "off" | undefined;
   /**
@@ -37,20 +38,22 @@ export function notesOf(
   uuid: string,
 ): NicNotes {
   const noted = noteOn(own?.record, uuid.toLowerCase());
-  const { linkState = "up", script, vhost, replug } = nicNote(noted)
-    ? noted
-    : {};
-  return { linkState, script, vhost, replug };
+  const known = nicNote(noted) ? noted : undefined;
+  const { linkState = "up", script, vhost, replug } = known ?? {};
+  const { mtu, rateIn, rateOut } = known ?? {};
+  return { linkState, script, vhost, replug, mtu, rateIn, rateOut };
 }
 
 /** The notes for a NIC that is plugged. */
 export function notesFor(
-  { driver, linkState, script, vhost }: Nic,
+  { driver, linkState, script, vhost, mtu, rateIn, rateOut }: Nic,
   hvparams: Hvparams,
 ): NicNotes {
   const atStart = settingsAtStart(driver, hvparams);
   const noted = vhost === atStart.vhost ? undefined : vhost;
-  return { linkState, script, vhost: noted, replug: undefined };
+  const ofTap = isParavirtual(driver) ? undefined : mtu;
+  const notes = { linkState, script, vhost: noted, replug: undefined };
+  return { ...notes, mtu: ofTap, rateIn, rateOut };
 }
 
 /** The device's part of the record with these notes; null: none. */
@@ -85,7 +88,10 @@ export function noteSteps(
   const { own } = facts;
   const now = notesOf(facts, uuid);
   const then = { ...now, ...notes };
-  const keys = ["linkState", "script", "vhost", "replug"] as const;
+  const keys = [
+    ...["linkState", "script", "vhost", "replug"] as const,
+    ...["mtu", "rateIn", "rateOut"] as const,
+  ];
   if (keys.every((key) => now[key] === then[key])) return [];
   const key = uuid.toLowerCase();
   const before = earlier ?? noteOn(own.record, key) ?? null;

@@ -6,6 +6,8 @@
  */
 
 import { isParavirtual, type Nic, VIRTIO_NET } from "../device/nic.ts";
+import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import { propertiesIn } from "../device/properties.ts";
 import { hasVlans, parseVlans } from "../host/vlan.ts";
 import { type Again, findEntry, said } from "../plan/addition.ts";
 import { netdevOf } from "../plan/facts.ts";
@@ -33,13 +35,18 @@ function vhostNow(facts: NicAddFacts, uuid: string): "on" | "off" {
 export function nicNow(facts: NicAddFacts, entry: NicEntry): Nic {
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const { hvparams } = facts.content.runtime;
-  const { linkState, script } = notesOf(facts, uuid);
+  const { linkState, script, mtu: noted, rateIn, rateOut } = notesOf(
+    facts,
+    uuid,
+  );
+  const { mtu } = propertiesIn(NIC_PROPERTIES, entry);
   const driver = facts.qemu.drivers.get(id) ?? entry.hvinfo.driver ??
     driverOf(facts, hvparams.nicType);
   const recorded = recordedNic(entry);
   return {
     ...recorded,
-    ...{ driver, linkState, script },
+    ...{ driver, linkState, script, rateIn, rateOut },
+    mtu: mtu === null || mtu === undefined ? noted : Number(mtu),
     mac: facts.liveMacs.get(id) ?? recorded.mac,
     queues: netdevOf(facts.qemu, id)?.facts.queues ?? 1,
     vhost: isParavirtual(driver) ? vhostNow(facts, uuid) : "off",
@@ -92,6 +99,9 @@ export function nicOptions(
       tap: request.tap,
       script: request.script,
       "link-state": request.linkState,
+      mtu: request.mtu,
+      "rate-in": request.rateIn,
+      "rate-out": request.rateOut,
     },
     there: {
       mac: now.mac,
@@ -109,7 +119,10 @@ export function nicOptions(
       ...(facts.qemu.process !== undefined && {
         script: now.script ?? null,
         "link-state": now.linkState,
+        "rate-in": now.rateIn ?? 0,
+        "rate-out": now.rateOut ?? 0,
       }),
+      mtu: now.mtu ?? null,
     },
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Properties } from "../device/hvinfo.ts";
 import type { Nic, RecordedNic } from "../device/nic.ts";
 import type { Attachment } from "../host/attachment.ts";
 import { ATTACH_MODES } from "../host/network_words.ts";
@@ -79,14 +80,14 @@ export function networkOf(
   };
 }
 
-function text(value: string): string {
+function text(value: string | number): string {
   return formatJson(jsonNode(value));
 }
 
-/** An object of the entry with these texts in it; null: without the member. */
+/** An object of the entry with these values in it; null: without the member. */
 function changedObject(
   node: JsonNode | undefined,
-  texts: Readonly<Record<string, string | null>>,
+  texts: Readonly<Record<string, string | number | null>>,
 ): string {
   const object = node?.type === "object" ? node : jsonObject([]);
   const members = Object.fromEntries(
@@ -130,29 +131,38 @@ function ownMembers(entry: NicEntry, nic: RecordedNic): Members {
   };
 }
 
+/** What a new card does not keep of the entry's hvinfo, and what it gets. */
+interface Kept {
+  /** Keys. */
+  readonly lost?: readonly string[];
+  readonly properties?: Properties;
+}
+
 /** How QEMU knows the NIC, if that becomes different. */
 function hvinfoMembers(
   { node, hvinfo }: NicEntry,
   driver: string,
-  lost: readonly string[],
+  { lost = [], properties = {} }: Kept,
 ): Members {
-  if (driver === hvinfo.driver && lost.length === 0) return {};
+  const isSame = lost.length === 0 && Object.keys(properties).length === 0;
+  if (driver === hvinfo.driver && isSame) return {};
   const gone = Object.fromEntries(lost.map((key) => [key, null]));
-  const changed = changedObject(member(node, "hvinfo"), { ...gone, driver });
+  const changed = changedObject(member(node, "hvinfo"), {
+    ...gone,
+    ...properties,
+    driver,
+  });
   return { hvinfo: changed };
 }
 
 /**
  * The members of an entry that become different; none if it stays as it is.
  *
- * @param nic.lost keys of its hvinfo that it does not keep
  * @param given a master's object for the entry
  */
 export function nicMembers(
   entry: NicEntry,
-  nic: RecordedNic & Pick<Nic, "driver"> & {
-    readonly lost?: readonly string[];
-  },
+  nic: RecordedNic & Pick<Nic, "driver"> & Kept,
   given: string | undefined,
 ): Members {
   const { node } = entry;
@@ -160,7 +170,7 @@ export function nicMembers(
     ...(given === undefined
       ? ownMembers(entry, nic)
       : ganetiMembers(entry, given)),
-    ...hvinfoMembers(entry, nic.driver, nic.lost ?? []),
+    ...hvinfoMembers(entry, nic.driver, nic),
   };
   const now = membersOf(node, Object.keys(members));
   return Object.fromEntries(

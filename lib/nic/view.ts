@@ -10,6 +10,8 @@ import {
   settingsAtStart,
   VIRTIO_NET,
 } from "../device/nic.ts";
+import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import { propertiesIn } from "../device/properties.ts";
 import { netdevOf } from "../plan/facts.ts";
 import { type EntryView, entryView, type ViewFacts } from "../plan/view.ts";
 import type { Hvparams } from "../state/hvparams.ts";
@@ -74,8 +76,21 @@ export function plannedView(
     queues: nic.queues,
     vhost: nic.vhost === "on",
     link_state: nic.linkState,
+    mtu: nic.mtu ?? null,
+    rate: rateView(nic),
     migratable: isMigratable(nic, hvparams),
   };
+}
+
+/** Limits in each direction; null if there are none. */
+function rateView(
+  { rateIn, rateOut }: Pick<Nic, "rateIn" | "rateOut">,
+): Record<string, number> | null {
+  const rates = {
+    ...(rateIn === undefined ? {} : { in: rateIn }),
+    ...(rateOut === undefined ? {} : { out: rateOut }),
+  };
+  return Object.keys(rates).length === 0 ? null : rates;
 }
 
 /** The value of a start: QEMU does not tell it. */
@@ -90,7 +105,8 @@ function vhostAtStart(
 /** A NIC of the runtime file. */
 export function nicView(entry: NicEntry, facts: ViewFacts): NicView {
   const { uuid = "", hvinfo: { id = "" } } = entry;
-  const { linkState, vhost } = notesOf(facts, uuid);
+  const { linkState, vhost, mtu: noted, ...rates } = notesOf(facts, uuid);
+  const { mtu } = propertiesIn(NIC_PROPERTIES, entry);
   const netdev = facts.qemu && netdevOf(facts.qemu, id)?.facts;
   const { driver } = entry.hvinfo;
   const isKnown = netdev !== undefined && driver !== undefined;
@@ -110,6 +126,8 @@ export function nicView(entry: NicEntry, facts: ViewFacts): NicView {
       ? vhostAtStart(entry, facts)
       : vhost === "on",
     link_state: linkState,
+    mtu: mtu === null || mtu === undefined ? noted ?? null : Number(mtu),
+    rate: rateView(rates),
     migratable: isKnown && facts.content !== undefined
       ? isMigratable(
         { driver, mode: entry.mode, queues: netdev.queues },

@@ -8,6 +8,7 @@ import { ATTACH_MODES, LINK_STATES } from "../host/network_words.ts";
 import { PLACED_MEMBERS } from "../plan/view_schema.ts";
 import {
   always,
+  dictionary,
   object,
   orNull,
   text,
@@ -38,7 +39,10 @@ export const NIC_MEMBERS = {
   vhost: orNull(truth("Whether the kernel moves its packets: vhost-net.")),
   mtu: orNull(whole("The MTU that was given; null if none was.", { min: 1 })),
   rate: orNull(
-    whole("The limit of its traffic, bytes per second; null if none."),
+    dictionary(
+      "The limits of its traffic: in (towards the guest), out (from it); null if there are none.",
+      whole("Bytes per second.", { min: 1 }),
+    ),
   ),
   migratable: orNull(
     truth(

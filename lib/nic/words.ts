@@ -35,6 +35,8 @@ import {
   orNone,
   path,
 } from "../words/request_words.ts";
+import { propertyOptions } from "../words/property_words.ts";
+import { MTU, NIC_PROPERTIES, RATE } from "../device/nic_properties.ts";
 import type { NetworkWish, NicAdd, NicModify, NicRequest } from "./request.ts";
 
 /** A random MAC with the default prefix of Ganeti's clusters. */
@@ -92,7 +94,61 @@ function nicAdd(invocation: Invocation, instance: string): NicAdd {
     ip: option(invocation, "ip", check.ipAddress),
     inNetwork: inNetwork(invocation),
     ...settings(invocation),
+    ...withoutNull({ mtu: mtuOf(invocation), ...rates(invocation) }),
     ...accepted(invocation),
+  };
+}
+
+/** Of a new NIC, no limit is none. */
+function withoutNull<T extends Record<string, number | null | undefined>>(
+  values: T,
+): { readonly [K in keyof T]?: number | undefined } {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [key, value ?? undefined]),
+  ) as ReturnType<typeof withoutNull<T>>;
+}
+
+function mtuOf(invocation: Invocation): number | null | undefined {
+  return orNone(invocation, "mtu", check.wholeNumber(MTU));
+}
+
+const RATE_AMOUNT = { unit: "bytes", min: 0, max: RATE.max } as const;
+
+const RATES = [
+  amountOption(
+    RATE_AMOUNT,
+    "rate SIZE",
+    "bytes per second in each direction, with k M G T; 0: no limit",
+    "no limit",
+  ),
+  amountOption(
+    RATE_AMOUNT,
+    "rate-in SIZE",
+    "bytes per second towards the guest",
+    "as --rate",
+  ),
+  amountOption(
+    RATE_AMOUNT,
+    "rate-out SIZE",
+    "bytes per second from the guest",
+    "as --rate",
+  ),
+] as const;
+
+/** Rates that were given; null: no limit. */
+function rates(invocation: Invocation) {
+  const [both, towards, from] = RATES.map((one) => {
+    const value = amount(invocation, one);
+    if (value === undefined || value === 0) return value;
+    if (value >= RATE.min) return value;
+    throw usage(
+      `Option --${one.name} must be 0, or at least ${RATE.min} bytes per second: it is ${value}`,
+    );
+  });
+  const orNull = (value: number | undefined) => value === 0 ? null : value;
+  return {
+    rateIn: orNull(towards ?? both),
+    rateOut: orNull(from ?? both),
   };
 }
 
@@ -141,6 +197,8 @@ function nicModify(
       : { inNetwork: inNetwork(invocation) }),
     driver: option(invocation, "driver", check.qemuId),
     ...settings(invocation),
+    mtu: mtuOf(invocation),
+    ...rates(invocation),
     script: orNone(invocation, "script", path),
   };
   if (Object.values(changes).every((one) => one === undefined)) {
@@ -199,6 +257,8 @@ const NIC_ADD: CommandSpec = commandSpec(
       others: "accepted",
     },
     QUEUES,
+    ...propertyOptions(NIC_PROPERTIES),
+    ...RATES,
     spec(
       "vhost",
       "use the kernel's accelerator (--no-vhost: do not use it)",
@@ -226,7 +286,7 @@ const NIC_ADD: CommandSpec = commandSpec(
 const ONLY_NEW = ["uuid", "slot", "bus", "id-scheme"];
 
 /** Options that accept `none` there. */
-const TAKEN_AWAY = ["vlan", "ip", "network", "script"];
+const TAKEN_AWAY = ["vlan", "ip", "network", "script", "mtu"];
 
 /** `nic modify`. */
 const NIC_MODIFY: CommandSpec = commandSpec(

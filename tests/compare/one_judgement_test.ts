@@ -359,6 +359,20 @@ const ROWS: Readonly<Record<string, Row>> = {
     spec: { cuts: new Map([[NIC, ["is on no bridge, not on br0"]]]) },
     ...DIFFERS.nic,
   },
+  "a NIC whose tap somebody set": {
+    code: "tap-settings",
+    spec: {
+      own: {
+        ...facts().own,
+        record: {
+          ...EMPTY_RECORD,
+          devices: { [uuidOf("nic", 0)]: { kind: "nic", rateIn: 5000 } },
+        },
+      },
+      tunings: new Map([[NIC, { mtu: 1500, in: null, out: null }]]),
+    },
+    ...DIFFERS.nic,
+  },
   "a NIC that its guest was asked to release": {
     code: "release-asked",
     spec: { own: { ...facts().own, record: ASKED } },

@@ -171,6 +171,7 @@ Deno.test("planNicModify() tells of a bridge that is down", () => {
     link: "down",
     mac: "fe:00:00:00:00:01",
     listensSeconds: 0,
+    mtu: 1500,
   } as const;
   const moved = plan({ link: "br1" }, { node: { bridgeState } });
   assertEquals(moved.warnings.map(({ code }) => code), ["bridge-down"]);

@@ -148,6 +148,137 @@ eachRelease("nic add joins a bridge and packets pass", async (vm) => {
   }
 });
 
+eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
+  const bridge = `kh-mt${vm.pid % 100_000}`;
+  const rateOf = async (tap: string) =>
+    (JSON.parse(await host("tc", "-j", "qdisc", "show", "dev", tap)) as {
+      kind: string;
+      options: { rate?: number };
+    }[]).find(({ kind }) => kind === "tbf")?.options.rate;
+  const mtuOf = (tap: string) =>
+    Deno.readTextFile(`/sys/class/net/${tap}/mtu`).then(Number);
+  const guestMtu = async () =>
+    (await vm.guest("cat /sys/class/net/eth0/mtu")).output.trim();
+  const device = async () => (await tool(vm, "list", vm.name)).json.devices[0];
+  await host("ip", "link", "add", bridge, "type", "bridge");
+  try {
+    await host("ip", "link", "set", bridge, "mtu", "1500", "up");
+    await host("ip", "addr", "add", "198.51.100.1/24", "dev", bridge);
+    const before = await snapshot(vm);
+    const words = [
+      ...["nic", "add", vm.name, "--link", bridge, "--mac", MAC],
+      ...["--uuid", UUID, "--mtu", "1400", "--rate-in", "64k"],
+    ];
+
+    await t.step("the guest is told the MTU, the tap has both", async () => {
+      const { status, json, stdout } = await tool(vm, ...words);
+      assertEquals([status, json.changed], [0, true], stdout);
+      const { tap, mtu, rate } = json.device;
+      assertEquals([mtu, rate], [1400, { in: 65536 }]);
+      const codes = json.warnings.map(({ code }: { code: string }) => code);
+      assertEquals(codes, ["bridge-mtu", "until-stop"]);
+      assertEquals([await mtuOf(tap), await rateOf(tap)], [1400, 65536]);
+      await waitMac(vm, MAC);
+      await vm.waitGuest("test -e /sys/class/net/eth0");
+      assertEquals(await guestMtu(), "1400");
+      const [, nics] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      assertEquals(nics[0].hvinfo.host_mtu, 1400);
+    });
+
+    await t.step("list, a start and a repetition tell them", async () => {
+      const { status, mtu, rate } = await device();
+      assertEquals([status, mtu, rate], ["ok", 1400, { in: 65536 }]);
+      const { json } = await tool(vm, "state", "command", vm.name);
+      assertMatch(json.command.join(" "), /,host_mtu=1400,/);
+      const again = await tool(vm, ...words);
+      assertEquals([again.status, again.json.changed], [0, false]);
+      const other = await tool(vm, ...words.slice(0, -4), "--mtu", "9000");
+      assertMatch(other.json.error.message, /--mtu is 1400 \(asked: 9000\)/);
+    });
+
+    await t.step("packets come no faster", async () => {
+      await vm.waitGuest(
+        "ip link set eth0 up && ip addr add 198.51.100.2/24 dev eth0",
+      );
+      await vm.waitGuest("ping -c 1 -W 2 198.51.100.1");
+      const server = Deno.serve(
+        { hostname: "198.51.100.1", port: 0, onListen: () => {} },
+        () => new Response(new Uint8Array(512 * 1024)),
+      );
+      const begin = performance.now();
+      const got = await vm.guest(
+        `wget -q -O - http://198.51.100.1:${server.addr.port}/ | wc -c`,
+      );
+      const seconds = (performance.now() - begin) / 1000;
+      await server.shutdown();
+      assertEquals(got.output.trim(), `${512 * 1024}`);
+      // 512 KiB at 64 KiB a second, of which 256 KiB may come at once.
+      assertEquals(seconds > 3, true, `${seconds} s`);
+    });
+
+    await t.step("the rate is changed in place", async () => {
+      const { tap } = await device();
+      const modify = (...more: string[]) =>
+        tool(vm, "nic", "modify", vm.name, "0", ...more);
+      const faster = await modify("--rate-in", "1M");
+      assertEquals([faster.status, faster.json.changed], [0, true]);
+      assertEquals([faster.json.device.tap, await rateOf(tap)], [tap, 2 ** 20]);
+      assertEquals((await modify("--rate-in", "1M")).json.changed, false);
+      await host("tc", "qdisc", "del", "dev", tap, "root");
+      const { status, differences: [found] } = await device();
+      assertEquals([status, found.code], ["differs", "tap-settings"]);
+      assertEquals((await modify("--rate-in", "1M")).status, 0);
+      assertEquals([await rateOf(tap), (await device()).status], [
+        2 ** 20,
+        "ok",
+      ]);
+    });
+
+    await t.step("another MTU needs a new card, which keeps all", async () => {
+      const { status, json, stdout } = await tool(
+        vm,
+        ...["nic", "modify", vm.name, "0", "--mtu", "1300"],
+      );
+      assertEquals([status, json.changed], [0, true], stdout);
+      const { tap, status: state, mtu } = await device();
+      assertEquals([mtu, state], [1300, "ok"]);
+      assertEquals([await mtuOf(tap), await rateOf(tap)], [1300, 2 ** 20]);
+      await waitMac(vm, MAC);
+      await vm.waitGuest("test -e /sys/class/net/eth0");
+      assertEquals(await guestMtu(), "1300");
+      const none = await tool(
+        vm,
+        ...["nic", "modify", vm.name, "0", "--rate", "0", "--mtu", "none"],
+      );
+      assertEquals([none.status, none.json.changed], [0, true], none.stdout);
+      const plain = await device();
+      assertEquals([plain.mtu, plain.rate, plain.status], [null, null, "ok"]);
+      assertEquals(await rateOf(plain.tap), undefined);
+    });
+
+    await t.step("a kernel without a policer is told of", async () => {
+      const now = await snapshot(vm);
+      const { status, json } = await tool(
+        vm,
+        ...["nic", "add", vm.name, "--link", bridge, "--rate-out", "1M"],
+      );
+      if (status === 0) {
+        assertEquals(json.device.rate, { out: 2 ** 20 });
+        await tool(vm, "nic", "remove", vm.name, "-1");
+      } else {
+        assertEquals([status, json.error.code], [3, "unsupported"]);
+        assertMatch(json.error.message, /policer/);
+      }
+      assertEquals(await snapshot(vm), now);
+    });
+
+    await tool(vm, "nic", "remove", vm.name, "0");
+    assertEquals(await snapshot(vm), before);
+  } finally {
+    await host("ip", "link", "del", bridge);
+  }
+});
+
 eachRelease("NIC files stay true to the order of the NICs", async (vm) => {
   const taps: string[] = [];
   for (let i = 0; i < 3; i++) {

@@ -107,6 +107,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
     heldTaps: new Set(taps),
     taps: new Set(taps),
     cuts: new Map(),
+    tunings: new Map(),
     held: new Map(),
     ...all,
     ...more,

@@ -1,0 +1,200 @@
+/**
+ * The MTU of a tap, and the rates of its traffic, by the kernel's traffic
+ * control (tc(8)): tbf on what leaves the tap towards the guest, a policer on
+ * what comes from it.
+ *
+ * @module
+ */
+
+import { HotplugError } from "../errors.ts";
+import { runCommand } from "./command.ts";
+import { readIfThere } from "./look.ts";
+import { findProgram, ip } from "./network.ts";
+
+/** Bytes a second in each direction, of the guest; null: no limit. */
+export interface TapRates {
+  /** Towards the guest. */
+  readonly in: number | null;
+  /** From the guest. */
+  readonly out: number | null;
+}
+
+/** What a tap is set to. */
+export interface TapTuning extends TapRates {
+  /** In bytes; null: it is left as it is. */
+  readonly mtu: number | null;
+}
+
+/** Longest run of one program, in milliseconds. */
+const TC_TIMEOUT_MS = 10_000;
+
+/**
+ * A burst lasts a tenth of a second, and holds at least a few of the largest
+ * packets: a guest sends segments of up to 64 KiB.
+ */
+const MIN_BURST_BYTES = 256 * 1024;
+
+/** Longest wait in the queue, in milliseconds. */
+const LATENCY_MS = 100;
+
+/** The largest segment that a policer sees, in bytes. */
+const SEGMENT_BYTES = 65_535;
+
+/** Handle of the ingress qdisc, the only one it can have. */
+const INGRESS = "ffff:";
+
+function burstOf(rate: number): number {
+  return Math.max(MIN_BURST_BYTES, Math.ceil(rate / 10));
+}
+
+function egressLine(dev: string, rate: number): string {
+  return `qdisc replace dev ${dev} root tbf rate ${rate * 8}bit burst ${
+    burstOf(rate)
+  } latency ${LATENCY_MS}ms`;
+}
+
+function ingressLines(dev: string, rate: number): string[] {
+  return [
+    `qdisc add dev ${dev} handle ${INGRESS} ingress`,
+    `filter add dev ${dev} parent ${INGRESS} protocol all prio 1 u32 match u32 0 0 police rate ${
+      rate * 8
+    }bit burst ${burstOf(rate)} mtu ${SEGMENT_BYTES} drop flowid :1`,
+  ];
+}
+
+function tcPath(): string | undefined {
+  return findProgram("tc");
+}
+
+async function tc(lines: readonly string[]): Promise<void> {
+  const program = tcPath();
+  if (program === undefined) throw noTc();
+  if (lines.length === 0) return;
+  await runCommand(program, {
+    args: ["-batch", "-"],
+    input: [...lines, ""].join("\n"),
+    timeoutMs: TC_TIMEOUT_MS,
+  });
+}
+
+function noTc(): HotplugError {
+  return new HotplugError(
+    "host-error",
+    "iproute2 is missing: no program tc",
+    { hint: "install iproute2" },
+  );
+}
+
+/**
+ * Why this node's kernel cannot limit traffic so, undefined if it can. It is
+ * tried on the loopback device of a new network namespace, which ends with the
+ * program.
+ */
+export async function ratesFault(
+  { in: towards, out: from }: TapRates,
+): Promise<string | undefined> {
+  const [program, unshare] = [tcPath(), findProgram("unshare")];
+  if (program === undefined) return "iproute2 is missing: no program tc";
+  if (unshare === undefined) return undefined;
+  const tried = [
+    { lines: towards ? [egressLine("lo", towards)] : [], what: "tbf" },
+    {
+      lines: from ? ingressLines("lo", from) : [],
+      what: "an ingress policer",
+    },
+  ];
+  for (const { lines, what } of tried) {
+    if (lines.length === 0) continue;
+    try {
+      await runCommand(unshare, {
+        args: ["--net", program, "-batch", "-"],
+        input: [...lines, ""].join("\n"),
+        timeoutMs: TC_TIMEOUT_MS,
+      });
+    } catch (error) {
+      if (!(error instanceof HotplugError)) throw error;
+      return `this node's kernel has no ${what} (modules sch_tbf, sch_ingress, cls_u32, act_police)`;
+    }
+  }
+  return undefined;
+}
+
+/** The MTU of an interface; undefined if it does not exist. */
+export function mtuOf(name: string): number | undefined {
+  const text = readIfThere(`/sys/class/net/${name}/mtu`)?.trim();
+  return text === undefined ? undefined : Number(text);
+}
+
+async function shown(args: readonly string[]): Promise<unknown[]> {
+  const program = tcPath();
+  if (program === undefined) return [];
+  const text = await runCommand(program, { args, timeoutMs: TC_TIMEOUT_MS });
+  const value: unknown = text === "" ? [] : JSON.parse(text);
+  return Array.isArray(value) ? value : [];
+}
+
+/** A number that stands under this key, wherever; undefined: none does. */
+function numberAt(value: unknown, key: string): number | undefined {
+  if (value === null || typeof value !== "object") return undefined;
+  for (const [name, one] of Object.entries(value)) {
+    if (name === key && typeof one === "number") return one;
+    const inner = numberAt(one, key);
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
+}
+
+/**
+ * The rates that a tap has; `out` is undefined where it has a policer and tc
+ * does not tell its rate.
+ */
+export async function ratesOf(
+  tap: string,
+): Promise<{ readonly in: number | null; readonly out?: number | null }> {
+  const qdiscs = await shown(["-j", "qdisc", "show", "dev", tap]);
+  const kindOf = (one: unknown) => (one as { readonly kind?: unknown })?.kind;
+  const tbf = qdiscs.find((one) => kindOf(one) === "tbf");
+  const towards = tbf === undefined ? null : numberAt(tbf, "rate") ?? null;
+  if (!qdiscs.some((one) => kindOf(one) === "ingress")) {
+    return { in: towards, out: null };
+  }
+  const filters = await shown(["-j", "filter", "show", "dev", tap, "ingress"]);
+  if (filters.length === 0) return { in: towards, out: null };
+  const out = numberAt(filters, "rate");
+  return out === undefined ? { in: towards } : { in: towards, out };
+}
+
+/**
+ * Sets a tap; may be repeated.
+ *
+ * @throws {HotplugError} `host-error`
+ */
+export async function tuneTap(tap: string, to: TapTuning): Promise<void> {
+  if (to.mtu !== null && mtuOf(tap) !== to.mtu) {
+    await ip(["link", "set", "dev", tap, "mtu", String(to.mtu)]);
+  }
+  if (to.in === null && to.out === null && tcPath() === undefined) return;
+  const qdiscs = await shown(["-j", "qdisc", "show", "dev", tap]);
+  const has = (kind: string) =>
+    qdiscs.some((one) => (one as { readonly kind?: unknown })?.kind === kind);
+  await tc([
+    ...(to.in !== null
+      ? [egressLine(tap, to.in)]
+      : has("tbf")
+      ? [`qdisc del dev ${tap} root`]
+      : []),
+    ...(has("ingress") ? [`qdisc del dev ${tap} ingress`] : []),
+    ...(to.out !== null ? ingressLines(tap, to.out) : []),
+  ]);
+}
+
+/** What a tap is set to; `unknown`: a rate that tc does not tell. */
+export interface LiveTuning extends Omit<TapTuning, "out"> {
+  readonly out: number | null | "unknown";
+}
+
+/** Looks what a tap is set to. */
+export async function readTuning(tap: string): Promise<LiveTuning> {
+  const { in: towards, out = "unknown" } = await ratesOf(tap);
+  return { mtu: mtuOf(tap) ?? null, in: towards, out };
+}

@@ -1,0 +1,89 @@
+/**
+ * On what the record and a NIC's tap do not agree: its MTU, its rates.
+ *
+ * @module
+ */
+
+import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import { propertiesIn } from "../device/properties.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
+import {
+  type LiveTuning,
+  readTuning,
+  type TapTuning,
+} from "../host/tap_tuning.ts";
+import { interfaceExists } from "../host/tap.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
+import { netdevOf } from "../plan/facts.ts";
+import { commandLine } from "../state/instance.ts";
+import type { NicEntry } from "../state/runtime.ts";
+import { notesOf } from "./notes.ts";
+import { tuningText } from "./tune_step.ts";
+import { isPlain, tuningOf } from "./tuning.ts";
+
+/** What a NIC's tap was set to; undefined: nothing was. */
+function tuningFor(
+  { own }: Pick<WholeFacts, "own">,
+  nic: NicEntry,
+): TapTuning | undefined {
+  const { mtu: noted, rateIn, rateOut } = notesOf({ own }, nic.uuid ?? "");
+  const { mtu } = propertiesIn(NIC_PROPERTIES, nic);
+  const set = tuningOf({
+    mtu: typeof mtu === "number" ? mtu : noted,
+    ...{ rateIn, rateOut },
+  });
+  return isPlain(set) ? undefined : set;
+}
+
+/** Looks at the taps of NICs whose tap was set. */
+export async function readTunings(
+  facts: WholeFacts,
+): Promise<Map<string, LiveTuning>> {
+  const found = new Map<string, LiveTuning>();
+  if (facts.confinement?.networkNamespace === "another") return found;
+  for (const nic of facts.content.runtime.nics) {
+    const { id = "" } = nic.hvinfo;
+    const tap = netdevOf(facts.qemu, id)?.facts.tap;
+    if (tap === undefined || tuningFor(facts, nic) === undefined) continue;
+    if (interfaceExists(tap)) found.set(id, await readTuning(tap));
+  }
+  return found;
+}
+
+/** Somebody set the tap past this tool, or ended it. */
+export function tuningDifference(
+  facts: WholeFacts & {
+    readonly tunings: ReadonlyMap<string, LiveTuning>;
+  },
+  nic: NicEntry,
+): Difference[] {
+  const { id = "" } = nic.hvinfo;
+  const live = facts.tunings.get(id);
+  const recorded = tuningFor(facts, nic);
+  if (live === undefined || recorded === undefined) return [];
+  const all = {
+    ...recorded,
+    mtu: recorded.mtu ?? live.mtu,
+    // What tc does not tell is not compared.
+    out: live.out === "unknown" ? "unknown" : recorded.out,
+  };
+  if (
+    all.mtu === live.mtu && all.in === live.in && all.out === live.out
+  ) return [];
+  const { paths } = facts;
+  const words = [
+    ...(recorded.mtu === null ? [] : ["--mtu", String(recorded.mtu)]),
+    ...["--rate-in", String(recorded.in ?? 0)],
+    ...["--rate-out", String(recorded.out ?? 0)],
+  ];
+  return [{
+    code: "tap-settings",
+    device: nameOfEntry(nic),
+    message: `${titleOf(nic)} is recorded with ${
+      tuningText({ ...recorded, mtu: all.mtu })
+    }, but its tap has ${tuningText(live)}`,
+    hint: `to set the recorded values, run: ${
+      commandLine(paths, "nic", "modify", paths.name, id, ...words)
+    }`,
+  }];
+}
