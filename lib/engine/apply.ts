@@ -1,6 +1,6 @@
 /**
- * Runs a plan: its steps in order; if one fails, all that was done is undone
- * in reverse, the failed step included, for it may have been done in part.
+ * Runs a plan: its steps in order. If a step fails, everything that was done is
+ * undone in reverse, with the failed step, which may have been done in part.
  *
  * @module
  */
@@ -20,15 +20,15 @@ import type { Step } from "./verbs.ts";
 import type { StepKind, World } from "./world.ts";
 import { commandLine } from "../state/instance.ts";
 
-/** Sees an operation go on: for `--verbose`, and the journal. */
+/** Follows an operation: for `--verbose`, and for the journal. */
 export interface Progress {
-  /** Before a step is done; to throw here is to fail the step. */
+  /** Called before a step is done; an exception here fails the step. */
   doing?(step: Step, index: number, kind: StepKind): void;
-  /** Before a step is undone; the failed one comes first. */
+  /** Called before a step is undone; the failed one comes first. */
   undoing?(step: Step, index: number, kind: StepKind): void;
 }
 
-/** A QMP time-out says nothing about the command: reality is asked. */
+/** A QMP time-out tells nothing about the command: reality is asked. */
 async function doStep(step: Step, world: World): Promise<void> {
   const kind = world.steps.of(step);
   try {
@@ -39,17 +39,19 @@ async function doStep(step: Step, world: World): Promise<void> {
   }
 }
 
-/** Nobody listens at the socket any more: QEMU has ended, and uses nothing. */
+/**
+ * No process listens at the socket any more: QEMU has ended, and uses nothing.
+ */
 function hasEnded(error: unknown): boolean {
   return error instanceof SysError && error.code === "ECONNREFUSED";
 }
 
 /**
- * Undoes what was done, last first, and returns what could not be. What QEMU
- * still uses is not taken from it: once something stays there, all that was
- * made for it stays too.
+ * Undoes the done steps, last first, and returns the steps that could not be
+ * undone. Things that QEMU still uses are not removed: once something stays in
+ * QEMU, everything that was made for QEMU stays, too.
  *
- * @param kept a step that was just seen to have had no effect
+ * @param kept a step that is known to have had no effect
  */
 export async function rollBack(
   steps: readonly Step[],
@@ -81,11 +83,11 @@ export async function rollBack(
 }
 
 /**
- * What has become of a device when waiting for the guest was ended: QEMU 10.0
- * takes it out of its tree some milliseconds before it says so.
+ * The state of a device after the wait for the guest was ended: QEMU 10.0 takes
+ * a device out of its tree some milliseconds before it reports this.
  *
- * @returns `gone`: nothing can put it back, and nothing need: the plan goes on;
- * undefined: no guest was asked, or nothing tells
+ * @returns `gone`: the device cannot and need not be put back, and the plan
+ * goes on; undefined: no guest was asked, or the state is unknown
  */
 async function releaseOf(
   step: Step,
@@ -104,7 +106,10 @@ async function releaseOf(
   }
 }
 
-/** What finishes it later names the device: an index may be another's then. */
+/**
+ * The hint that finishes it later names the device: an index may mean another
+ * device then.
+ */
 function asked(
   plan: Plan,
   error: HotplugError,
@@ -158,13 +163,13 @@ function notUndone(
   );
 }
 
-/** Whether anything but our own looking had happened. */
+/** Whether only checks had happened. */
 function isHarmless(done: readonly Step[], { steps }: World): boolean {
   return done.every((step) => steps.traits(step).failing === "as-it-was");
 }
 
 /**
- * Runs a plan to its end, or takes it back.
+ * Runs a plan to its end, or undoes it.
  *
  * @throws {HotplugError} status 5 or 6 if everything is as before, 7 if not
  */

@@ -1,6 +1,6 @@
 /**
- * Waiting for something that the guest does in its own time: whoever looks on
- * is told every second, and the VM's own end or pause ends the wait.
+ * Waits for an action of the guest. The wait is reported every second, and ends
+ * when the VM ends or pauses.
  *
  * @module
  */
@@ -12,45 +12,48 @@ import type { QmpEvent } from "../qmp/message.ts";
 import { ask } from "../qmp/query.ts";
 import type { World } from "./world.ts";
 
-/** How often to tell a person that the waiting goes on, in milliseconds. */
+/** Time between two reports of the wait, in milliseconds. */
 const TELL_MS = 1_000;
 
-/** What ends a guest's silence: qapi/run-state.json. */
+/** Events that end a guest's silence: qapi/run-state.json. */
 const OF_THE_VM = ["STOP", "SHUTDOWN", "RESET"];
 
-/** What is waited for. */
+/** The awaited action. */
 export interface Awaited {
-  /** What is so as long as the wait goes on, for who looks on; may change. */
+  /** The reason of the wait, for the report; may change. */
   what(): string;
   /** Whether it is done. Asks QEMU and changes nothing. */
   isDone(): Promise<boolean>;
   /**
-   * Sends what is due, before each slice of the wait, and says whether it is
-   * done. @default isDone
+   * Sends commands that are due, before each slice of the wait, and tells
+   * whether it is done. @default isDone
    */
   prompt?(): Promise<boolean>;
-  /** When the next prompt is due, on the clock of performance.now(). */
+  /** The time of the next prompt, on the clock of performance.now(). */
   dueMs?(): number;
-  /** Whether an event matters, besides those of the VM as a whole. */
+  /** Whether an event matters, beside the events of the VM as a whole. */
   matters(event: QmpEvent): boolean;
   /**
-   * Takes such an event, each once.
+   * Receives such an event, each once.
    *
    * @returns `done`: the wait is over; `ask`: it may be done
    * @throws {HotplugError} if it will not be done
    */
   heard(event: QmpEvent): "done" | "ask";
   /**
-   * The error of what is not done.
+   * The error if it is not done.
    *
    * @param wait whether the guest had all its time
    */
   unfinished(why: string, wait: "whole" | "ended"): HotplugError;
-  /** How often QEMU is asked while no event comes, in milliseconds. @default 1000 */
+  /**
+   * Time between two questions to QEMU while no event comes, in milliseconds.
+   * @default 1000
+   */
   readonly everyMs?: number | undefined;
-  /** What Ctrl-C makes of the wait, in a few words. */
+  /** The effect of Ctrl-C on the wait, in a few words. */
   readonly interrupt: string;
-  /** Ends the wait at once; undefined: nobody can. */
+  /** Ends the wait at once; undefined: nothing can end it. */
   readonly signal: AbortSignal | undefined;
 }
 
@@ -58,7 +61,9 @@ class GuestWait {
   readonly #awaited: Awaited;
   readonly #world: World;
   readonly #deadline: number;
-  /** Listening begins before the request: the event may come before the reply. */
+  /**
+   * Listening begins before the request: the event may come before the reply.
+   */
   readonly #since: number;
   readonly #heeded = new Set<QmpEvent>();
   #guestEnded = false;
@@ -94,13 +99,13 @@ class GuestWait {
     return this.#awaited.prompt?.() ?? this.#awaited.isDone();
   }
 
-  /** Whether a wait that may be ended has nobody left to wait for. */
+  /** Whether the caller has gone, in a wait that may be ended. */
   get #isUnwanted(): boolean {
     return this.#awaited.signal !== undefined &&
       this.#world.options.isWanted?.() === false;
   }
 
-  /** Tells who looks on, and how long to wait until the next time. */
+  /** Reports the wait, and returns the time until the next report. */
   #tell(now: number): number {
     const { waiting, unplugTimeoutMs: limitMs } = this.#world.options;
     const sinceMs = now - (this.#deadline - limitMs);
@@ -109,7 +114,7 @@ class GuestWait {
     return Math.min(TELL_MS, this.#awaited.everyMs ?? TELL_MS);
   }
 
-  /** The next event that matters, undefined after the time for one. */
+  /** The next event that matters, undefined after its time limit. */
   async #event(): Promise<QmpEvent | undefined> {
     const now = performance.now();
     const { signal } = this.#awaited;
@@ -134,7 +139,7 @@ class GuestWait {
     return found === "timeout" ? undefined : found;
   }
 
-  /** What the VM as a whole did meanwhile. */
+  /** Handles an event of the VM as a whole. */
   async #heed({ event }: QmpEvent): Promise<void> {
     // After a reset QEMU completes a removal by itself.
     if (event === "RESET") return;
@@ -157,9 +162,9 @@ class GuestWait {
 }
 
 /**
- * Waits for the guest, as long as the world's `unplugTimeoutMs` allows.
+ * Waits for the guest, for at most the world's `unplugTimeoutMs`.
  *
- * @throws {HotplugError} what `awaited` makes of its end without success
+ * @throws {HotplugError} the error of `awaited` for an end without success
  */
 export async function awaitGuest(
   awaited: Awaited,

@@ -1,7 +1,7 @@
 /**
- * The journal of an operation: its plan, then a line before each step. Whoever
- * comes after a kill reads from it what was under way, asks reality how far it
- * went, and finishes it or takes it back.
+ * The journal of an operation: its plan, then a line before each step. After a
+ * kill the next call reads the interrupted operation from it, asks reality how
+ * far it went, and finishes it or takes it back.
  *
  * @module
  */
@@ -15,42 +15,43 @@ import type { Step, Value } from "./verbs.ts";
 import type { StepTable, World } from "./world.ts";
 
 /**
- * Another number: the lines mean something else. 1, of release 0.1, has no
- * `kinds`, `turn` and `ifCut` in its plan, and no `ledger` in its steps.
+ * With another number the lines have another meaning. Version 1, of release
+ * 0.1, has no `kinds`, `turn` and `ifCut` in its plan, and no `ledger` in its
+ * steps.
  */
 export const JOURNAL_VERSION = 2;
 
-/** What stands above the lines of a journal. */
+/** The first line of a journal. */
 export interface JournalHeader {
   /** {@linkcode JOURNAL_VERSION}. */
   readonly version: number;
-  /** Boot id of the node: of an earlier one only files are left. */
+  /** Boot id of the node: after another boot only files are left. */
   readonly boot: string;
-  /** Whose devices they are; null if the process is not known. */
+  /** The QEMU of the devices; null if the process is unknown. */
   readonly qemu: ProcessIdentity | null;
-  /** Begin of the operation, ISO 8601. */
+  /** Start of the operation, ISO 8601. */
   readonly at: string;
-  /** What was under way, for messages: `disk add`. */
+  /** The operation, for messages: `disk add`. */
   readonly command: string;
-  /** The user's words: {@linkcode fingerprintOf}. */
+  /** The user's request: {@linkcode fingerprintOf}. */
   readonly request: string;
-  /** All of it. */
+  /** The whole plan. */
   readonly plan: Plan;
 }
 
-/** One line below the header; exactly one of `do` and `undo` is there. */
+/** One line after the header, with either `do` or `undo`. */
 interface JournalLine {
-  /** Index of the step that begins: those before it are done. */
+  /** Index of the step that begins: earlier steps are done. */
   readonly do?: number;
   /** Index of the step whose undoing begins. */
   readonly undo?: number;
-  /** Values found out since the line before. */
+  /** Values that were found since the line before. */
   readonly values?: Readonly<Record<string, string>>;
 }
 
 /**
- * A request as text, without what we made up ourselves: the same command given
- * again has the same one.
+ * A request as text, without random values: the same command has the same text
+ * each time.
  */
 export function fingerprintOf(request: object): string {
   return JSON.stringify(
@@ -59,7 +60,7 @@ export function fingerprintOf(request: object): string {
   );
 }
 
-/** What a journal is begun with. */
+/** The data at the start of a journal. */
 type JournalStart =
   & Pick<JournalHeader, "plan" | "command" | "request">
   & {
@@ -137,8 +138,8 @@ export function journalProgress(
       try {
         append({ undo: index });
       } catch {
-        // It is undone with or without a line about it: after a kill the same
-        // steps would be undone.
+        // The step is undone with or without a line about it: after a kill the
+        // same steps would be undone.
       }
       next.undoing?.(step, index, kind);
     },

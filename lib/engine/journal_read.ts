@@ -1,8 +1,8 @@
 /**
- * Reading back a journal that somebody left. Nothing of it is believed: it is
- * checked whole before any of it is used, its plan word by word as if it came
- * from the command line. Each kind of step brings its own check; what is
- * refused here is not done.
+ * Reads a journal that an earlier call left. No part of it is trusted: the
+ * whole journal is checked before any part is used, its plan word by word as if
+ * it came from the command line. Each kind of step has its own check; a refused
+ * step is not done.
  *
  * @module
  */
@@ -37,31 +37,31 @@ import type { StepTable } from "./world.ts";
 export interface LeftJournal extends JournalHeader {
   /** The last step that was begun; -1 if none was. */
   readonly begun: number;
-  /** Whether it was already being taken back. */
+  /** Whether the undo had begun. */
   readonly undoing: boolean;
   readonly table: StepTable;
-  /** What the run had found out. */
+  /** The values that the run had found. */
   readonly values: ReadonlyMap<Value, string>;
 }
 
-/** What is known of an instance's last operation. */
+/** The result of reading the journal of an instance's last operation. */
 export type JournalReading =
-  /** It came to its end. */
+  /** The operation came to its end. */
   | { readonly state: "none" }
-  /** It was killed before its first step: there is nothing to take back. */
+  /** The operation was killed before its first step: nothing must be undone. */
   | { readonly state: "empty" }
   | { readonly state: "left"; readonly journal: LeftJournal }
-  /** It goes with the same runtime file, by another name of its instance. */
+  /** It belongs to the same runtime file, with another name of its instance. */
   | { readonly state: "foreign"; readonly instance: string }
-  /** It is ours and cannot be understood. */
+  /** It is ours but not valid. */
   | { readonly state: "damaged"; readonly why: string }
-  /** It is not root's alone: nothing proves whose it is. */
+  /** It does not belong to root alone: its origin is not proven. */
   | { readonly state: "unusable"; readonly why: string };
 
-/** What is wrong with a journal. */
+/** A fault of a journal. */
 export class Fault extends Error {}
 
-/** What is wrong with a step, undefined if it is one of ours. */
+/** The fault of a step, undefined if it is valid. */
 export function stepFault(
   step: unknown,
   paths: InstancePaths,
@@ -74,7 +74,7 @@ export function stepFault(
   return `step ${step.kind} has a value that is not valid for this instance`;
 }
 
-/** Only shown, never acted on. */
+/** Only shown, never used. */
 const DEVICE = orNull(dictionary(
   /^[a-z_]{1,32}$/,
   (one): one is unknown =>
@@ -83,7 +83,7 @@ const DEVICE = orNull(dictionary(
     dictionary(/^[a-z_-]{1,32}$/, (inner) => typeof inner === "number")(one),
 ));
 
-/** Whether the mark is on a step that the guest takes part in. */
+/** Whether the turning step is a step in which the guest takes part. */
 function isTurn(
   turn: unknown,
   steps: readonly Step[],
@@ -105,9 +105,9 @@ const PLAN = openObject({
 });
 
 /**
- * A plan of today's form.
+ * A plan in the current form.
  *
- * @throws {Fault} if it is none of this instance
+ * @throws {Fault} if it is not a plan of this instance
  */
 export function checkPlan(
   plan: Json,
@@ -156,7 +156,8 @@ const HEADER = openObject({
 /**
  * Loads the steps of the kinds of devices that a plan names.
  *
- * @param kinds words of the plan; undefined: it names none, any may be in it
+ * @param kinds words of the plan; undefined: it names none, and may have steps
+ * of any kind
  */
 export type LoadSteps = (
   kinds: readonly string[] | undefined,
@@ -228,8 +229,8 @@ function understand(
 }
 
 /**
- * The instance that a file of the user's was named by when the journal was
- * written, if it is whole but for that. The derived file has but one name.
+ * The instance name at the time of the journal, if the journal is valid except
+ * for this name. Only a file that the user names may have several names.
  */
 function otherInstance(
   lines: readonly string[],
@@ -248,7 +249,7 @@ function otherInstance(
   }
 }
 
-/** Understands the lines of a journal. Throws nothing, whatever they are. */
+/** Reads the lines of a journal. Never throws, whatever the lines are. */
 export function parseJournal(
   lines: readonly string[],
   paths: InstancePaths,

@@ -1,6 +1,6 @@
 /**
- * Plans of release 0.1, whose journals have version 1, brought to today's form.
- * Nothing is checked here: that comes afterwards, as of any plan.
+ * Converts plans of release 0.1, in journals of version 1, to the current form.
+ * Nothing is checked here: the check comes afterwards, as for any plan.
  *
  * @module
  */
@@ -13,7 +13,9 @@ import { whole } from "../state/value_check.ts";
 import type { Step } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
 
-/** Its removals are those that delete an entry; its replugs, modifications. */
+/**
+ * Its removals are plans that delete an entry; its replugs are modifications.
+ */
 function ledgerOf(
   { action, device }: Json,
   steps: readonly Json[],
@@ -30,10 +32,13 @@ function ledgerOf(
   return { uuid, kind: String(device.kind), note: "replug" };
 }
 
-/** What a size was, in MiB. */
+/** A size in MiB. */
 const isSize = whole(0, 2 ** 43);
 
-/** The words that came to `kvm_cmd` with a disk were those of its controller. */
+/**
+ * Words that were added to `kvm_cmd` with a disk were the words of its
+ * controller.
+ */
 function wordsOf({ change, words }: Json): Json {
   if (words === undefined) return {};
   const title = "controller";
@@ -42,7 +47,7 @@ function wordsOf({ change, words }: Json): Json {
   };
 }
 
-/** A change, which had words of its own for two members. */
+/** A change; two of its members had other names. */
 function changeOf(change: unknown): unknown {
   if (!isJson(change)) return change;
   const { change: word, hvinfo, size, ...more } = change;
@@ -64,7 +69,7 @@ function stepOf(step: Json, ledger: LedgerEntry | undefined): Json {
   };
 }
 
-/** Adds what a plan of version 1 does not say and its steps tell. */
+/** Adds the members that a plan of version 1 lacks and its steps tell. */
 export function fromVersion1(plan: Json, table: StepTable): Json {
   if (!Array.isArray(plan.steps) || !plan.steps.every(isJson)) return plan;
   const ledger = ledgerOf(plan, plan.steps);
@@ -75,7 +80,8 @@ export function fromVersion1(plan: Json, table: StepTable): Json {
     kinds: [],
     steps,
     turn: known ? turningStep(steps as unknown as Step[], table) : null,
-    // It said so of every plan of repair, and of what had nothing to ask.
+    // Version 1 said this of every plan of repair, and of plans without a
+    // question.
     ifCut: plan.action === "remove" ? "finish" : "take-back",
   };
 }

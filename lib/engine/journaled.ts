@@ -1,6 +1,6 @@
 /**
- * What a journal adds to an operation: before it, what was interrupted earlier
- * is put in order; while it runs, it can be put in order after a kill.
+ * Runs an operation with a journal: first it repairs an earlier interruption;
+ * while it runs, a kill can be repaired.
  *
  * @module
  */
@@ -23,14 +23,14 @@ import { recover } from "./recover.ts";
 import { PLUGGED_BACK, REQUESTED_AT } from "./unplug.ts";
 import type { World } from "./world.ts";
 
-/** What a plan is applied in. */
+/** The circumstances of a plan. */
 export interface Circumstances {
-  /** What the plan is for, as a person calls it: `disk add`. */
+  /** The operation of the plan, for a person: `disk add`. */
   readonly command: string;
   /** The same to the letter: {@linkcode fingerprintOf}. */
   readonly request: string;
   readonly paths: InstancePaths;
-  /** QEMU's, if it is known. */
+  /** QEMU's process, if it is known. */
   readonly process: QemuProcess | undefined;
   readonly world: World;
   readonly options: RunOptions;
@@ -70,7 +70,10 @@ export async function applyJournaled(
   journal.end();
 }
 
-/** QEMU blames what it could not open, and never its want of descriptors. */
+/**
+ * QEMU blames the file that it could not open, and never its lack of
+ * descriptors.
+ */
 function withShortage(
   error: HotplugError,
   process: QemuProcess | undefined,
@@ -79,7 +82,7 @@ function withShortage(
   return hint === undefined ? error : withDetails(error, { hint });
 }
 
-/** The ledger follows what the guest said, or did not say. */
+/** Updates the ledger by the guest's answer, or its silence. */
 function noteRemoval(
   error: unknown,
   plan: Plan,
@@ -94,16 +97,17 @@ function noteRemoval(
       noteAsked(plan, at, { ...ledger, ...(isBack && { only: "pending" }) });
     }
   } catch {
-    // A full disk, no fd left: what the guest said counts more than the note of it.
+    // A full disk, no fd left: the guest's answer counts more than the note of
+    // it.
   }
 }
 
 /**
- * Puts in order what a failed operation left, if QEMU has ended.
+ * Repairs the rest of a failed operation if QEMU has ended.
  *
  * @param failed its journal is there
- * @returns `finished` if all that was left to do needed no QEMU; the error that
- * is true then; or the error as it was if QEMU still runs, or anything is left
+ * @returns `finished` if nothing left to do needed QEMU; else the error that is
+ * then right; or the same error if QEMU still runs, or anything is left
  */
 async function recoverWithoutQemu(
   { plan, error, qemu }: {

@@ -1,5 +1,5 @@
 /**
- * Waiting until the kernel has followed QEMU, which no event announces.
+ * Waits until the kernel has followed QEMU; no event reports this.
  *
  * @module
  */
@@ -15,9 +15,9 @@ const FIRST_PAUSE_MS = 1;
 const LAST_PAUSE_MS = 50;
 
 /**
- * Looks until it is so; usually it is at the first look.
+ * Polls until a condition is true; usually it is true at the first look.
  *
- * @param what is awaited, for the message
+ * @param what the awaited condition, for the message
  * @throws {HotplugError} `host-error` after the time-out
  */
 export async function waitForKernel(

@@ -1,5 +1,5 @@
 /**
- * How an operation reaches the instance, and how long it may wait.
+ * Options of an operation: how it reaches the instance, and its time limits.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import type { PathOverrides } from "../state/instance.ts";
 import type { Progress } from "./apply.ts";
 import type { WorldOptions } from "./world.ts";
 
-/** How an operation reaches the instance and how long it may wait. */
+/** How an operation reaches the instance, and its time limits. */
 export interface Reach extends PathOverrides {
-  /** Absolute: {@linkcode defaultRunDir}, or what was given. */
+  /** Absolute: {@linkcode defaultRunDir}, or the given one. */
   readonly runDir: string;
   /** Longest wait for one QMP reply, in milliseconds. */
   readonly timeoutMs: number;
@@ -27,6 +27,6 @@ export interface RunOptions
     Pick<WorldOptions, "signal" | "trace" | "isWanted" | "waiting"> {
   /** `dry-run`: same checks and plan, but no lock and no change. */
   readonly mode: "apply" | "dry-run";
-  /** Sees every step; a dry run has none. */
+  /** Gets every step; a dry run has none. */
   readonly progress?: Progress | undefined;
 }

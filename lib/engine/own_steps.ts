@@ -23,24 +23,24 @@ import { defineStep } from "./world.ts";
 
 const checkOwnRecord = stepCheck("own-record", ({ paths, isNote }) => ({
   place: ownPlace(paths),
-  // Whom it is written for; null if QEMU's process is unknown.
+  // The process for which it is written; null if QEMU's process is unknown.
   qemu: orNull(processIdentity),
-  // The device's part before, which undoing puts back, and after.
+  // The device's part before, which the undo puts back, and after.
   change: object({
     uuid: noteKey,
     before: orNull(isNote),
     after: orNull(isNote),
   }),
 }), {
-  // A process: as long as it has open what `before` is the way to, the way
-  // stays on record.
+  // A process: while it has the file of `before` open, the way stays in the
+  // record.
   holder: whole(1, 2 ** 22),
 });
 
-/** Changes what the tool's own record has of one device. */
+/** Changes the tool's own record of one device. */
 export type OwnRecordStep = Of<typeof checkOwnRecord>;
 
-/** The same whatever the order of their keys. */
+/** Whether two values are equal, whatever the order of their keys. */
 function isSame(one: unknown, other: unknown): boolean {
   const sorted = (value: unknown) =>
     JSON.stringify(
@@ -58,7 +58,7 @@ function recorded(step: OwnRecordStep): OwnDevice | null {
   return noteOn(record, step.change.uuid) ?? null;
 }
 
-/** What a change is about, in the order in which it matters to a reader. */
+/** The subjects of a change, the most important first. */
 function subjectOf({ before, after }: OwnRecordStep["change"]): string {
   const keys = Object.keys({ ...before, ...after })
     .filter((key) =>
@@ -67,14 +67,14 @@ function subjectOf({ before, after }: OwnRecordStep["change"]): string {
   return keys.join(", ") || "nothing";
 }
 
-/** What stays on record where the way to a disk is still in use. */
+/** The part that stays in the record while the way to a disk is in use. */
 function keptWay({ before, after }: OwnRecordStep["change"]) {
   if (before?.access === undefined) return after;
   const { kind, via, access } = before;
   return { kind, ...after, ...(via && { via }), access };
 }
 
-/** What is to be written now. */
+/** The part to write now. */
 function wanted(step: OwnRecordStep): OwnDevice | null {
   const { change, holder } = step;
   if (holder === undefined) return change.after;

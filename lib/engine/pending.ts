@@ -1,7 +1,7 @@
 /**
- * The ledger of removals that the guest has not completed: it outlives the
- * call, so that the next one knows what is under way, and finishes it once the
- * guest has released the device.
+ * The ledger of removals that the guest has not completed. It outlives the
+ * call: the next call knows the pending removal, and finishes it once the guest
+ * has released the device.
  *
  * @module
  */
@@ -20,22 +20,22 @@ import { isUnplug, type LedgerEntry } from "./qmp_steps.ts";
 import { PLUGGED_BACK } from "./unplug.ts";
 import type { Value } from "./verbs.ts";
 
-/** Whose ledger it is. */
+/** The owner of a ledger. */
 export interface Ledger {
-  /** Of the instance. */
+  /** The paths of the instance. */
   readonly paths: InstancePaths;
-  /** Whom it is written for; null if the process is unknown. */
+  /** The process for which it is written; null if the process is unknown. */
   readonly qemu: ProcessIdentity | null;
 }
 
 /**
- * Notes that the guest was asked and has not answered: of a removal, that it is
- * under way; of a device that stays, as it was not there in time to be plugged
- * anew, that the guest may release it later, and it is missed then.
+ * Notes that the guest was asked and has not answered. For a removal: it is
+ * pending. For a device that stays because it was not released in time to be
+ * plugged again: the guest may release it later, and it is then missing.
  *
- * @param requestedAt when the guest was asked last, ISO 8601
- * @param options.only undefined: whatever is to be noted
- * @param options.isCertain whether the guest was asked beyond doubt
+ * @param requestedAt the time when the guest was asked last, ISO 8601
+ * @param options.only undefined: all notes
+ * @param options.isCertain whether the guest was certainly asked
  * @throws {HotplugError} if the record cannot be written
  */
 export function noteAsked(
@@ -61,10 +61,10 @@ export function noteAsked(
 }
 
 /**
- * The guest may still release what it was asked for and what is to stay; not
- * so a device that it had released, and that is plugged back.
+ * The guest may still release a device that it was asked for and that stays;
+ * but not a device that it had released, and that was plugged back.
  *
- * @param options.values those of the world it was taken back in
+ * @param options.values the values of the world in which it was undone
  * @throws {HotplugError} if the record cannot be written
  */
 export function noteTakenBack(
@@ -75,14 +75,14 @@ export function noteTakenBack(
   },
 ): void {
   const asked = plan.steps.findIndex(isUnplug);
-  // The next step's line tells that the guest had released it.
+  // The line of the next step shows that the guest had released it.
   const isOpen = asked >= 0 && begun === asked && !values.has(PLUGGED_BACK);
   if (!isOpen) return;
   noteAsked(plan, at, { paths, qemu, only: "replug", isCertain: false });
 }
 
 /**
- * Forgets what the guest refused.
+ * Removes the note of a removal that the guest refused.
  *
  * @throws {HotplugError} if the record cannot be written
  */

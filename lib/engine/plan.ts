@@ -1,5 +1,5 @@
 /**
- * What is decided before anything is done.
+ * The decisions before anything is done.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import type { Step } from "./verbs.ts";
 import type { ACTION, DEVICE_MEMBERS } from "./view_schema.ts";
 
-/** What every device has. */
+/** The members of every device. */
 type AnyDevice = ObjectOf<typeof DEVICE_MEMBERS, None>;
 
-/** A device as a caller is told of it: INTERFACE, "JSON". */
+/** A device in the form that a caller gets: INTERFACE, "JSON". */
 export interface DeviceView extends AnyDevice {
-  /** What only devices of one kind, or on one kind of bus, have. */
+  /** Members that only devices of one kind, or on one kind of bus, have. */
   readonly [detail: string]:
     | string
     | number
@@ -27,58 +27,58 @@ export interface DeviceView extends AnyDevice {
     | readonly unknown[];
 }
 
-/** What an operation does to its device; callers see the word. */
+/** The action of an operation on its device; callers get the word. */
 export type Action = Told<typeof ACTION>;
 
-/** What became of the devices that QEMU has and the file lacks. */
+/** The result for the devices that QEMU has and the file lacks. */
 export interface Adoption {
-  /** As they are recorded now. */
+  /** In their recorded form. */
   readonly adopted: readonly DeviceView[];
-  /** What is left alone. */
+  /** Devices that are left alone. */
   readonly remaining: readonly Remark[];
 }
 
-/** Which way to go with an interrupted operation. */
+/** The way to go with an interrupted operation. */
 export type Course = "finish" | "take-back";
 
-/** An operation, all of it data; the only thing apply runs. */
+/** An operation as data; the only thing that apply runs. */
 export interface Plan {
   /** For messages and the document; the steps do not depend on it. */
   readonly action: Action;
   /** For messages and the document; the steps hold full paths. */
   readonly instance: string;
-  /** What the user calls the device: `disk 1`. */
+  /** The user's name of the device: `disk 1`. */
   readonly title: string;
   /**
-   * As it will be, or as it was; what a step finds out is not in it yet. Null
-   * if it is about no device.
+   * The device after the operation, or before its removal, without values that
+   * a step will find. Null if there is no device.
    */
   readonly device: DeviceView | null;
-  /** Only of `adopt`. */
+  /** Only for `adopt`. */
   readonly adoption?: Adoption;
-  /** Words of the kinds of devices that bring its steps. */
+  /** Words of the kinds of devices that supply its steps. */
   readonly kinds: readonly string[];
   /** Done in this order, undone in reverse. */
   readonly steps: readonly Step[];
   /**
-   * Index of the step that the guest takes part in and that decides which way
-   * to go after a kill; null: there is none, and `ifCut` decides.
+   * Index of the step in which the guest takes part and that decides the way
+   * after a kill; null: there is none, and `ifCut` decides.
    */
   readonly turn: number | null;
-  /** Which way to go after a kill, where no step decides that. */
+  /** The way after a kill, if no step decides it. */
   readonly ifCut: Course;
-  /** What the user accepts with it. */
+  /** Warnings that the user accepts with it. */
   readonly warnings: readonly Remark[];
 }
 
-/** A plan whose turning step is named by the step itself. */
+/** A plan in which the turning step is given as a step. */
 export interface PlanDraft
   extends
     Omit<Plan, "kinds" | "steps" | "turn" | "ifCut" | "warnings">,
     Partial<Pick<Plan, "kinds">> {
   /** As in the plan. */
   readonly steps: readonly (Step | undefined)[];
-  /** One of the steps, undefined if none is one. */
+  /** One of the steps, undefined if there is none. */
   readonly turn?: Step | undefined;
   /** As in the plan. @default "take-back" */
   readonly ifCut?: Course;
@@ -87,8 +87,8 @@ export interface PlanDraft
 }
 
 /**
- * Makes a plan of a draft; steps and warnings that are undefined are not
- * needed. Without a step there is nothing to do.
+ * Makes a plan of a draft; undefined steps and warnings are left out. Without a
+ * step there is nothing to do.
  */
 export function planOf(
   { steps, turn, ifCut, warnings = [], ...rest }: PlanDraft,

@@ -38,31 +38,34 @@ import {
 import { defineLook, defineStep, type World } from "./world.ts";
 
 const ledgerEntry = object({
-  // Names the device in our own record.
+  // Identifies the device in our own record.
   uuid: noteKey,
   kind: kindWord,
-  // `pending`: it is to go; `replug`: it was to be plugged anew, and stays.
+  // `pending`: it will be removed; `replug`: it should have been plugged again,
+  // and stays.
   note: word("pending", "replug"),
 });
 
-/** Where it is noted that a guest was asked and has not answered. */
+/** The place of the note that a guest was asked and has not answered. */
 export type LedgerEntry = Of<typeof ledgerEntry>;
 
 const checkUnplug = stepCheck("unplug", {
-  // As DEVICE_DELETED reports it.
+  // The id that DEVICE_DELETED reports.
   id: qemuId,
-  // What the user calls it, for messages: `disk 1`.
+  // The user's name of the device, for messages: `disk 1`.
   title: text(LINE),
   // Unless it is `running`, no guest could answer: no wait.
   runState: text(LINE),
 }, ({ commands }) => ({
-  // When an earlier call asked the guest, ISO 8601: not asked again at once.
+  // The time when an earlier call asked the guest, ISO 8601: it is not asked
+  // again at once.
   requestedAt: text(LINE),
-  // What plugs it in again; without it, what is released stays so.
+  // The commands that plug it in again; without them, a released device stays
+  // released.
   putBack: list(commands.isCommand),
-  // What is noted if the guest takes longer.
+  // The note if the guest takes longer.
   ledger: ledgerEntry,
-  // How the end is told. @default as of a PCI device
+  // The signs of its end. @default as for a PCI device
   ending: isEnding,
 }));
 
@@ -81,7 +84,7 @@ const checkQmp = stepCheck(
   {
     execute: text(LINE),
     arguments: json,
-    // Null where there is nothing to take back.
+    // Null if there is nothing to undo.
     undo: orNull(command),
   },
   {
@@ -94,11 +97,11 @@ const checkQmp = stepCheck(
 
 /**
  * A command that changes QEMU. `fd` names an fd of the {@linkcode World}; it
- * goes with the command, and our copy is closed afterwards whatever happened.
+ * goes with the command, and our copy is always closed afterwards.
  */
 export type QmpStep = Of<typeof checkQmp>;
 
-/** Whether a step sets again what is so already, as far as anybody knows. */
+/** Whether a step sets a value that is already set, as far as is known. */
 export function isRepeat(step: Step): boolean {
   if (!("undo" in step) || step.undo === null) return false;
   const { execute, arguments: args } = step as QmpStep;
@@ -115,7 +118,7 @@ async function hasWorked(
   return await effect?.(command.arguments, world.qmp) ?? "unknown";
 }
 
-/** Has QEMU carry a command out, in a step or to undo one. */
+/** Sends a command to QEMU, in a step or to undo one. */
 async function send(
   { execute, arguments: args }: QmpCommand,
   world: World,
@@ -125,13 +128,13 @@ async function send(
   await world.qmp.execute(execute, args, { fd });
 }
 
-/** Sends a command that undoes another; being there no more is success. */
+/** Sends a command that undoes another; a missing object is a success. */
 async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   if (undo.execute === "device_del") {
     const id = String(undo.arguments.id);
     const { ending } = world.steps.checks.commands.find(step) ?? {};
     const target = { id, title: id, ending: ending?.(step.arguments) };
-    // No signal cuts this wait short: what was begun is undone.
+    // No signal ends this wait early: the operation is undone.
     return await unplug({ ...target, runState: "running" }, world);
   }
   try {
@@ -143,7 +146,7 @@ async function takeBack(undo: QmpCommand, step: QmpStep, world: World) {
   }
 }
 
-/** The step that sends a command that the plans of its kinds may hold. */
+/** The step that sends a command that the plans of its kinds may contain. */
 export const QMP_STEP = defineStep({
   check: checkQmp,
   traits(step, { commands }) {
@@ -161,13 +164,13 @@ export const QMP_STEP = defineStep({
     try {
       await send(step, world, fd);
     } catch (error) {
-      // A refused command has not taken its fd: QEMU keeps it for the next
-      // one until the session ends.
+      // A refused command has not taken its fd: QEMU keeps it for the next one
+      // until the session ends.
       const refused = error instanceof QmpCommandError;
       if (refused && fd !== undefined) world.qmp.close();
       throw error;
     } finally {
-      // QEMU has its own now, or will never have one.
+      // QEMU has its own copy now, or will never have one.
       if (step.fd !== undefined) world.closeFd(step.fd);
     }
   },
@@ -185,7 +188,7 @@ export const QMP_STEP = defineStep({
   }),
 });
 
-/** QEMU stopped answering with the request perhaps on its way. */
+/** QEMU stopped answering, and the request may be on its way. */
 async function settleUnplug(
   step: UnplugStep,
   world: World,
@@ -206,11 +209,13 @@ async function settleUnplug(
   throw pendingUnplug(step, error.message);
 }
 
-/** How long a guest that was asked may take to release, in milliseconds. */
+/**
+ * The time in which an asked guest may still release a device, in milliseconds.
+ */
 const AFTERTHOUGHT_MS = 3_000;
 const PAUSE_MS = 50;
 
-/** A guest that was asked may release the device at any moment from then on. */
+/** A guest that was asked may release the device at any later moment. */
 async function plugBack(
   step: UnplugStep,
   commands: readonly QmpCommand[],
@@ -227,7 +232,7 @@ async function plugBack(
   world.values.set(PLUGGED_BACK, step.id);
 }
 
-/** The step that takes a device out of the guest. */
+/** The step that removes a device from the guest. */
 export const UNPLUG_STEP = defineStep({
   check: checkUnplug,
   traits: ({ putBack }) => ({
@@ -268,10 +273,10 @@ const checkVerifyDevice = stepCheck("verify-device", {
   slot: whole(0, 31),
 });
 
-/** Asks `query-pci` whether a device sits where the plan put it. */
+/** Asks `query-pci` whether a device is at the place of the plan. */
 export type VerifyDeviceStep = Of<typeof checkVerifyDevice>;
 
-/** Property `addr` counts functions, of which a slot has so many. */
+/** Property `addr` counts functions; a slot has this number of functions. */
 const FUNCTIONS = 8;
 
 async function sitsAt(
@@ -289,7 +294,7 @@ async function sitsAt(
   return devfn === step.slot * FUNCTIONS;
 }
 
-/** The step that looks for a new device. */
+/** The step that checks a new device. */
 export const VERIFY_DEVICE_STEP = defineLook({
   check: checkVerifyDevice,
   async fault(step, world) {
@@ -305,16 +310,16 @@ export const VERIFY_DEVICE_STEP = defineLook({
   }),
 });
 
-/** Longest wait for QEMU to be done with a device, in milliseconds. */
+/** Longest wait until QEMU has finished with a device, in milliseconds. */
 const RELEASE_TIMEOUT_MS = 1_000;
 
-/** How often it is asked meanwhile. */
+/** Time between two tries, in milliseconds. */
 const RETRY_MS = 20;
 
 /**
- * Deletes a block node. A device leaves QEMU's tree first and gives its node
- * up later, with DEVICE_DELETED (hw/core/qdev.c, device_finalize): whoever did
- * not wait for that event, because it came before our session, asks again.
+ * Deletes a block node. A device leaves QEMU's tree first and gives its node up
+ * later, with DEVICE_DELETED (hw/core/qdev.c, device_finalize). If that event
+ * came before our session, the command is tried again.
  *
  * @throws {QmpCommandError} it is in use, or not there
  */

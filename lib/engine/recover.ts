@@ -1,5 +1,5 @@
 /**
- * Finishes or takes back what was interrupted. The caller holds the lock.
+ * Finishes or takes back an interrupted operation. The caller holds the lock.
  *
  * @module
  */
@@ -36,19 +36,19 @@ import { REQUESTED_AT } from "./unplug.ts";
 import type { Effect, Step } from "./verbs.ts";
 import { World, type WorldOptions } from "./world.ts";
 
-/** How an instance is reached to be put in order. */
+/** How to reach an instance for the recovery. */
 export interface RecoverOptions
   extends MonitorOptions, Pick<WorldOptions, "unplugTimeoutMs"> {
   readonly load: LoadSteps;
 }
 
-/** Whether the QEMU that a journal was written for still runs. */
+/** Whether the QEMU of a journal still runs. */
 function isSameQemu({ qemu, boot }: LeftJournal): boolean {
   if (qemu !== null) return lookForProcess(qemu) === "same";
   return boot === readBootId();
 }
 
-/** A session with the instance's own VM, before anything else is asked. */
+/** A session with the instance's own VM, before any other question. */
 async function openOwnMonitor(
   paths: InstancePaths,
   options: MonitorOptions,
@@ -73,7 +73,7 @@ async function openMonitorOf(
   try {
     return await openOwnMonitor(paths, options);
   } catch (error) {
-    // A VM whose process is not known is gone when nobody listens for it.
+    // If the process is unknown, the VM is gone when no process listens for it.
     const gone = journal.qemu === null && isFailure(error, "not-running");
     if (gone) return undefined;
     throw error;
@@ -81,11 +81,11 @@ async function openMonitorOf(
 }
 
 /**
- * Opens the world of an interrupted operation; the values it had found out are
- * in it.
+ * Opens the world of an interrupted operation, with the values that it had
+ * found.
  *
  * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
- * if the socket is another VM's
+ * if the socket belongs to another VM
  */
 async function openWorldOf(
   journal: LeftJournal,
@@ -99,23 +99,23 @@ async function openWorldOf(
   return world;
 }
 
-/** What became of an interrupted operation. */
+/** The result for an interrupted operation. */
 export interface Recovery {
-  /** What was under way, e.g. `disk add of disk 1, begun …`. */
+  /** The operation, e.g. `disk add of disk 1, begun …`. */
   readonly what: string;
   /** e.g. `finished`. */
   readonly did: string;
-  /** What it had been about; undefined if it never began. */
+  /** Its plan; undefined if it never began. */
   readonly plan?: Plan | undefined;
   /** Undefined if it never began. */
   readonly course?: Course | undefined;
-  /** What is another's by now. @default nothing */
+  /** Things that belong to another owner now. @default none */
   readonly leftAlone?: readonly Remark[];
-  /** What was asked for: {@linkcode fingerprintOf}. */
+  /** Its request: {@linkcode fingerprintOf}. */
   readonly request?: string | undefined;
 }
 
-/** What was under way, and since when. */
+/** The operation, and its time. */
 export function titleOf({ command, plan, at }: LeftJournal): string {
   return `${command} of ${plan.title}, begun ${at}`;
 }
@@ -133,7 +133,7 @@ async function effectOf(
     : await world.steps.of(step).confirm(step, world);
 }
 
-/** The steps after the turning point that reality does not show yet. */
+/** The steps after the turning point that have no effect yet. */
 async function finish(
   { plan: { steps, turn }, begun }: LeftJournal,
   world: World,
@@ -157,12 +157,14 @@ async function redo(step: Step, world: World): Promise<void> {
   }
   const kind = world.steps.of(step);
   if (!isUnplug(step)) return await kind.do(step, world);
-  // The VM may have been paused, or have gone on, since then.
+  // The VM may have been paused, or resumed, since then.
   const now = { ...step, runState: await ask(world.qmp, RUN_STATE) };
   await kind.do(now, world);
 }
 
-/** Takes back all that was begun. @returns what could not be */
+/**
+ * Undoes all steps that were begun. @returns the steps that could not be undone
+ */
 async function takeBack(
   { plan, begun, qemu }: LeftJournal,
   world: World,
@@ -170,7 +172,7 @@ async function takeBack(
 ): Promise<string[]> {
   for (const known of world.steps.values) {
     const value = world.values.get(known);
-    // Whoever made it is gone: the name may be somebody else's by now.
+    // The process that made it is gone: another owner may have the name now.
     if (value === undefined || known.isOurs === undefined) continue;
     if (!known.isOurs(value, qemu?.pid ?? null)) world.values.delete(known);
   }
@@ -178,7 +180,7 @@ async function takeBack(
   return await rollBack(steps, world);
 }
 
-/** A removal the guest has not completed, and how it came to that. */
+/** A removal that the guest has not completed, and its history. */
 async function leavePending(
   journal: LeftJournal,
   world: World,
@@ -196,7 +198,9 @@ async function leavePending(
   return `left pending: ${error.message}`;
 }
 
-/** Asks reality which way to go, and which steps mean nothing any more. */
+/**
+ * Asks reality for the way, and for the steps that have no meaning any more.
+ */
 async function chooseWay(
   journal: LeftJournal,
   paths: InstancePaths,
@@ -221,7 +225,7 @@ async function chooseWay(
 }
 
 /**
- * Which way {@linkcode recover} would go. Changes nothing.
+ * The way that {@linkcode recover} would go. Changes nothing.
  *
  * @throws {HotplugError} status 4 if QEMU cannot be asked; `refused`
  */
@@ -282,12 +286,12 @@ async function recoverLeft(
 }
 
 /**
- * Puts in order what an interrupted operation left, if there was one. Its
- * journal goes last: killed here, the next one begins again.
+ * Repairs an interrupted operation, if there was one. Its journal is removed
+ * last: after another kill, the next call begins again.
  *
  * @returns undefined if there was none
- * @throws {HotplugError} `interrupted` if it cannot be put in order; status 4
- * if QEMU cannot be asked
+ * @throws {HotplugError} `interrupted` if it cannot be repaired; status 4 if
+ * QEMU cannot be asked
  */
 export async function recover(
   paths: InstancePaths,
@@ -320,7 +324,7 @@ export async function recover(
   }
 }
 
-/** A journal that was written for a runtime file by another instance name. */
+/** The error for a journal of a runtime file with another instance name. */
 export function foreignJournal(
   instance: string,
   { name, runtime }: InstancePaths,
@@ -332,11 +336,11 @@ export function foreignJournal(
 }
 
 /**
- * Refuses to record in one VM's file what happens in another, unless file and
+ * Refuses to record the changes of one VM in another VM's file, unless file and
  * socket were both given.
  *
- * @param vm the `query-name` of who answers at the socket
- * @throws {HotplugError} `refused` if the socket is that of another VM
+ * @param vm the `query-name` of the process at the socket
+ * @throws {HotplugError} `refused` if the socket belongs to another VM
  */
 export function refuseForeignVm(vm: string, paths: InstancePaths): void {
   if (paths.isGiven || vm === "" || vm === paths.name) return;

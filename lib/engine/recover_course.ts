@@ -20,20 +20,23 @@ import type { Course, Plan } from "./plan.ts";
 import type { Effect, Step } from "./verbs.ts";
 import type { StepTable } from "./world.ts";
 
-/** What reality says of an interrupted operation. */
+/** The answers of reality about an interrupted operation. */
 export interface Reality {
-  /** Whether the QEMU it was begun in still runs. */
+  /** Whether the QEMU in which it began still runs. */
   readonly qemu: "same" | "gone";
-  /** Of the last step, which records the change; undefined: it has none. */
+  /**
+   * Effect of the last step, which records the change; undefined: there is
+   * none.
+   */
   readonly committed: Effect | undefined;
-  /** Of the turning step; undefined: not asked. */
+  /** Effect of the turning step; undefined: not asked. */
   readonly turned: Effect | undefined;
 }
 
 /**
- * The turning step of a plan that does not mark it: the first that the guest
- * takes part in, but of several devices that are plugged the last, for the
- * others come before what is to sit on them. Null if there is none.
+ * The turning step of a plan that does not mark it: the first step in which the
+ * guest takes part; but if several devices are plugged, the last of them,
+ * because the earlier ones carry it. Null if there is none.
  */
 export function turningStep(
   steps: readonly Step[],
@@ -45,18 +48,18 @@ export function turningStep(
   return turns[first] === "plug" ? turns.lastIndexOf("plug") : first;
 }
 
-/** An interrupted operation, as far as its journal tells it. */
+/** An interrupted operation, by its journal. */
 export interface Interrupted {
   readonly plan: Plan;
   /** The last step that was begun; -1 if none was. */
   readonly begun: number;
-  /** Whether it was already being taken back. */
+  /** Whether the undo had begun. */
   readonly undoing: boolean;
 }
 
 /**
- * How far an operation had come, seen from its turning step: before that step,
- * in it, or behind it; and whether what was exchanged cannot come back.
+ * The position of an operation relative to its turning step: before it, in it,
+ * or after it; and whether an exchanged thing cannot come back.
  */
 function positionOf(
   { plan: { steps, turn }, begun }: Interrupted,
@@ -89,7 +92,7 @@ export function courseOf(
   if (at === "before") return "take-back";
   switch (turn) {
     case "release":
-      // The line of the next step tells that the guest had released it.
+      // The line of the next step shows that the guest had released it.
       if (qemu === "gone") return at === "behind" ? "finish" : "take-back";
       return undoing && turned !== "done" ? "take-back" : "finish";
     case "lasting":

@@ -1,5 +1,5 @@
 /**
- * Steps on the runtime file, and on what operations left beside it.
+ * Steps on the runtime file, and on files that operations left beside it.
  *
  * @module
  */
@@ -37,7 +37,7 @@ import {
 } from "./verbs.ts";
 import { defineStep } from "./world.ts";
 
-/** What the steps on one runtime file have. */
+/** The common members of steps on one runtime file. */
 function madeIn({ paths }: CheckContext) {
   return {
     path: word(paths.runtime),
@@ -59,7 +59,7 @@ const checkCommit = stepCheck("commit-state", (context) => ({
   inverse: changeCheck(context.isWords),
 }));
 
-/** Puts the staged runtime file in the old one's place. */
+/** Puts the staged runtime file in place of the old one. */
 export type CommitStateStep = Of<typeof checkCommit>;
 
 const checkCreate = stepCheck("create-state", (context) => ({
@@ -72,7 +72,7 @@ export function isStage(step: Step): step is StageStateStep {
   return step.kind === "stage-state";
 }
 
-/** Whether a step puts the new runtime file in the old one's place. */
+/** Whether a step puts the new runtime file in place of the old one. */
 export function isCommit(step: Step): step is CommitStateStep {
   return step.kind === "commit-state";
 }
@@ -100,7 +100,7 @@ export const STAGE_STATE_STEP = defineStep({
     world.values.set(STAGED, after);
   },
   undo: discardStaged,
-  // A file without the text it is based on cannot be committed.
+  // A file cannot be committed without its base text.
   confirm: (step, world) => world.values.has(BASIS) && isStaged(step),
   describe: (step) => ({
     step: `write a new runtime file with ${changeTitle(step.change)}`,
@@ -114,7 +114,7 @@ function isCommitted({ path, change }: CommitStateStep): boolean {
   return runtime !== undefined && holdsChange(runtime, change);
 }
 
-/** A file that cannot be read is not the one we wrote. */
+/** A file that cannot be read is not our file. */
 function isOurs(step: CommitStateStep): boolean {
   return orNone(() => isCommitted(step), isFailure) ?? false;
 }

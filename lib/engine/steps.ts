@@ -14,7 +14,7 @@ import {
 } from "./state_steps.ts";
 import type { StepOf } from "./world.ts";
 
-/** The kinds that are not particular to a kind of device. */
+/** Kinds of steps that do not belong to a kind of device. */
 export const ENGINE_STEPS = [
   QMP_STEP,
   UNPLUG_STEP,
@@ -26,5 +26,5 @@ export const ENGINE_STEPS = [
   REMOVE_LEFTOVER_STEP,
 ];
 
-/** A step that is not particular to a kind of device. */
+/** A step that does not belong to a kind of device. */
 export type EngineStep = StepOf<typeof ENGINE_STEPS>;

@@ -1,5 +1,5 @@
 /**
- * Taking a device out of a running guest. QEMU only passes the request on: the
+ * Removes a device from a running guest. QEMU only passes the request on: the
  * guest releases the device, refuses, or never answers.
  *
  * @module
@@ -20,38 +20,41 @@ import { type Awaited, awaitGuest } from "./guest_wait.ts";
 import type { Value } from "./verbs.ts";
 import type { World } from "./world.ts";
 
-/** What is to be unplugged. */
+/** The device to remove. */
 export interface UnplugTarget {
   /** Device id. */
   readonly id: string;
-  /** What the user calls it, for messages. */
+  /** The user's name of the device, for messages. */
   readonly title: string;
-  /** Unless it is `running`, the request is sent and not waited for. */
+  /** Unless it is `running`, the request is sent without a wait. */
   readonly runState: string;
-  /** When an earlier call sent the request, ISO 8601; none did if undefined. */
+  /**
+   * The time when an earlier call sent the request, ISO 8601; undefined: none
+   * did.
+   */
   readonly requestedAt?: string | undefined;
   /** Ends the wait at once. */
   readonly signal?: AbortSignal | undefined;
-  /** How the end is told. @default as of a PCI device */
+  /** The signs of its end. @default as for a PCI device */
   readonly ending?: Ending | undefined;
 }
 
 /**
- * A request that came while the guest booted is lost for good; a second one
- * does no harm once the first is this old, in milliseconds.
+ * A request that comes while the guest boots is lost; a second one does no harm
+ * once the first is this old, in milliseconds.
  */
 const RESEND_MS = 10_000;
 
-/** Value of the world: when the request was sent last, ISO 8601. */
+/** Value of the world: the time of the last request, ISO 8601. */
 export const REQUESTED_AT: Value = { name: "unplug requested at" };
 
-/** Value of the world: id of a device that was released and is back. */
+/** Value of the world: id of a device that was released and plugged back. */
 export const PLUGGED_BACK: Value = { name: "plugged back" };
 
-/** Of a VM whose guest does nothing. */
+/** For a VM with a paused guest. */
 const RESUME = "resume the VM";
 
-/** Whether QEMU has a device, as its ending says how to ask. */
+/** Whether QEMU has a device, by the question of its ending. */
 export async function isThere(
   { id, ending }: Pick<UnplugTarget, "id" | "ending">,
   world: World,
@@ -60,9 +63,10 @@ export async function isThere(
 }
 
 /**
- * The error of a device that the guest may release later: status 6.
+ * The error for a device that the guest may release later: status 6.
  *
- * @param wait whether the guest had all its time: else nothing is wrong with it
+ * @param wait whether the guest had all its time: if not, the device has no
+ * fault
  */
 export function pendingUnplug(
   target: UnplugTarget,
@@ -87,14 +91,16 @@ function rejected(target: UnplugTarget, event: QmpEvent) {
   );
 }
 
-/** One device on its way out of the guest. */
+/** One device that the guest is asked to release. */
 class Unplug implements Awaited {
   readonly #target: UnplugTarget;
   readonly #world: World;
   readonly signal: AbortSignal | undefined;
   readonly everyMs: number | undefined;
   readonly interrupt = "stops waiting; the removal stays pending";
-  /** On the clock of performance.now(); far back if it was never sent. */
+  /**
+   * On the clock of performance.now(); far in the past if it was never sent.
+   */
   #sentMs: number;
 
   constructor(target: UnplugTarget, world: World) {
@@ -115,8 +121,8 @@ class Unplug implements Awaited {
   }
 
   /**
-   * Sends device_del, unless it is on its way; an error while the device
-   * exists means that it is.
+   * Sends device_del, unless the request is on its way; an error while the
+   * device exists means that it is.
    */
   async prompt(): Promise<boolean> {
     const { id, runState } = this.#target;
@@ -133,7 +139,7 @@ class Unplug implements Awaited {
       }
     }
     if (runState === "running") return false;
-    // A SCSI disk goes without the guest's help.
+    // A SCSI disk is removed without the guest's help.
     if (await this.isDone()) return true;
     const why = `the VM is not running (run state ${runState})`;
     throw this.unfinished(why, "whole");
@@ -163,10 +169,10 @@ class Unplug implements Awaited {
 }
 
 /**
- * Asks the guest to release a device and returns when QEMU says it has.
+ * Asks the guest to release a device and returns when QEMU reports the release.
  *
- * @throws {HotplugError} `unplug-pending` if the guest does not answer in
- * time, `unplug-rejected` if it says no; the device is then still there
+ * @throws {HotplugError} `unplug-pending` if the guest does not answer in time,
+ * `unplug-rejected` if it refuses; the device is then still there
  */
 export async function unplug(
   target: UnplugTarget,

@@ -1,6 +1,6 @@
 /**
- * What a step is, how it is checked, and what the engine must know of it. What
- * can be done with one is in ./world.ts, with what steps act on.
+ * Steps, their checks, and the data that the engine needs about them. The
+ * functions of a step are in ./world.ts, together with the world of steps.
  *
  * @module
  */
@@ -23,9 +23,9 @@ import type { STEP } from "./view_schema.ts";
 
 /** A command for QEMU. */
 export interface QmpCommand {
-  /** As on the wire, e.g. `blockdev-add`. */
+  /** The name on the wire, e.g. `blockdev-add`. */
   readonly execute: string;
-  /** As on the wire; empty if it takes none. */
+  /** The arguments on the wire; empty if it takes none. */
   readonly arguments: Json;
 }
 
@@ -34,16 +34,16 @@ export function formatCommand(command: QmpCommand): string {
   return `${command.execute} ${JSON.stringify(command.arguments)}`;
 }
 
-/** One thing an operation does, as plain JSON. Its kind tells the rest. */
+/** One action of an operation, as plain JSON. Its kind tells the rest. */
 export interface Step {
-  /** Names its {@linkcode StepCheck}; stands in journals. */
+  /** The name of its {@linkcode StepCheck}; journals contain it. */
   readonly kind: string;
 }
 
-/** Has a step taken effect? `unknown`: nothing can tell. */
+/** Whether a step has taken effect; `unknown`: there is no way to tell. */
 export type Effect = "done" | "not-done" | "unknown";
 
-/** What a person is shown of a step. */
+/** The description of a step for a person. */
 export type StepDescription = Told<typeof STEP>;
 
 /**
@@ -57,9 +57,11 @@ export type StepDescription = Told<typeof STEP>;
  */
 export type Turn = "plug" | "release" | "exchange" | "lasting";
 
-/** What the engine must know of a step to undo it, or to go on after a kill. */
+/** The data about a step that the engine needs for an undo, or after a kill. */
 export interface Traits {
-  /** `as-it-was`: it looks, opens or prepares, and to fail there is harmless. */
+  /**
+   * `as-it-was`: it checks, opens or prepares, and a failure there is harmless.
+   */
   readonly failing: "as-it-was" | "to-undo";
   /**
    * Where what it made is, as far as a rollback is concerned:
@@ -71,9 +73,9 @@ export interface Traits {
    */
   readonly inQemu: "held" | "held-alone" | "used" | "free";
   /**
-   * What it is without the QEMU it was made for: `void`: nothing of it is left
-   * to do or to undo; `void-after-restart`: so is it once the VM was started
-   * anew, which made its own; `valid`: it holds without any QEMU.
+   * The meaning of the step without the QEMU for which it was made. `void`:
+   * nothing must be done or undone; `void-after-restart`: the same after the VM
+   * was started again, which made its own; `valid`: it counts without any QEMU.
    */
   readonly without: "void" | "void-after-restart" | "valid";
   /** How the guest takes part; null: it does not. */
@@ -85,11 +87,14 @@ export interface Traits {
    * @default "something"
    */
   readonly leaves?: "nothing";
-  /** `final`: once it was begun, what was exchanged before cannot come back. */
+  /**
+   * `final`: once it was begun, things that were exchanged before cannot come
+   * back.
+   */
   readonly exchange?: "final" | undefined;
 }
 
-/** Done on this node: QEMU has nothing of it, and it holds without QEMU. */
+/** Done on this node: QEMU has no part of it, and it counts without QEMU. */
 export const ON_NODE: Traits = {
   failing: "to-undo",
   inQemu: "free",
@@ -106,41 +111,42 @@ export const FOR_QEMU: Traits = { ...ON_NODE, inQemu: "used" };
 /** Made in QEMU. */
 export const IN_QEMU: Traits = { ...ON_NODE, inQemu: "held", without: "void" };
 
-/** Asked of QEMU, or taken from it without return. */
+/** A question to QEMU, or a removal that cannot be undone. */
 export const LOOK_AT_QEMU: Traits = { ...ON_NODE, without: "void" };
 
-/** Something that a step finds out, and that later steps or undoing need. */
+/** A value that a step finds, and that later steps or an undo need. */
 export interface Value {
-  /** Names it in the journal. */
+  /** Its name in the journal. */
   readonly name: string;
-  /** Whether a text can be one; undefined: it is kept in memory only. */
+  /** Whether a text is valid; undefined: the value is kept in memory only. */
   readonly check?: Check | undefined;
   /**
-   * Whether it still names what the step made, seen by a later process.
+   * Whether it still names the thing that the step made, in the view of a later
+   * process.
    *
-   * @param pid QEMU's; null if it is gone or not known
+   * @param pid QEMU's pid; null if it is gone or unknown
    */
   readonly isOurs?: (value: string, pid: number | null) => boolean;
-  /** Member of the device's document that tells it; undefined: none does. */
+  /** Member of the device's document with this value; undefined: none. */
   readonly member?: string | undefined;
 }
 
-/** What the kinds of devices know of the steps of a plan. */
+/** The checks of steps that the kinds of devices supply. */
 export interface KindChecks {
-  /** Whether some kind has these words in `kvm_cmd`. */
+  /** Whether these words in `kvm_cmd` belong to some kind. */
   readonly isWords: Check<readonly string[]>;
-  /** Whether some kind notes this in the tool's own record. */
+  /** Whether this is a valid note of some kind in the tool's own record. */
   readonly isNote: Check<OwnDevice>;
-  /** The QMP commands that their plans may hold. */
+  /** The QMP commands that their plans may contain. */
   readonly commands: PlanCommands;
 }
 
-/** What the check of a step depends on. */
+/** The data on which the check of a step depends. */
 export interface CheckContext extends KindChecks {
   readonly paths: InstancePaths;
 }
 
-/** What a step of one kind must be when it is read back from a journal. */
+/** The check of a step of one kind that is read back from a journal. */
 export interface StepCheck<S extends Step = Step> {
   (context: CheckContext): Check<S>;
   readonly kind: string;
@@ -149,9 +155,9 @@ export interface StepCheck<S extends Step = Step> {
 /**
  * The check of the steps of one kind; the type of a step is `Of` it.
  *
- * @param fields checks of its members, perhaps by the instance it is for
- * @param optional checks of members that it may lack, perhaps by the same
- * @param holds what more must hold, perhaps by the same
+ * @param fields checks of its members, perhaps by the instance
+ * @param optional checks of optional members, perhaps by the instance
+ * @param holds a further condition, perhaps by the instance
  */
 export function stepCheck<
   const K extends string,

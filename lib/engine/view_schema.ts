@@ -1,5 +1,5 @@
 /**
- * Devices of any kind, and the steps of a plan, as documents tell them.
+ * Devices of any kind, and the steps of a plan, in documents.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   word,
 } from "../words/json_schema.ts";
 
-/** What every device has. */
+/** The members of every device. */
 export const DEVICE_MEMBERS = {
   kind: text("The word of its kind."),
   index: orNull(
@@ -44,7 +44,7 @@ export const DEVICE_MEMBERS = {
   ),
 };
 
-/** What a change did. */
+/** The action of a change. */
 export const ACTION = word(
   ["add", "remove", "resize", "set", "upgrade", "mend", "adopt", "modify"],
   "The kind of change, even if there was nothing to do.",
@@ -64,7 +64,7 @@ export const STEP = named(
   }),
 );
 
-/** The steps that a dry run did not take. */
+/** The steps that a dry run did not carry out. */
 export const PLAN = orNull(
   list("The steps, in their order; null without --dry-run.", STEP),
 );

@@ -1,5 +1,5 @@
 /**
- * What steps act on, and the values that exist only while they run.
+ * The world of steps, and the values that exist only while the steps run.
  *
  * @module
  */
@@ -26,23 +26,23 @@ import {
 
 type Awaitable<T> = T | Promise<T>;
 
-/** A kind of step, whole: all that anybody needs to know of it. */
+/** A kind of step with all its parts. */
 export interface StepDefinition<S extends Step> {
   readonly check: StepCheck<S>;
   /** May depend on the step's data. */
   traits(step: S, known: KindChecks): Traits;
-  /** Values that it finds out. @default none */
+  /** Values that it finds. @default none */
   readonly finds?: readonly Value[];
-  /** May throw half-way: undo then follows. */
+  /** May throw half-way: an undo follows. */
   do(step: S, world: World): Awaitable<void>;
   /**
-   * Takes back what is there of the step, all or part of it or nothing; may be
-   * repeated. Throws if something stays.
+   * Undoes all or any part of the step; may be repeated. Throws if something
+   * stays.
    */
   undo(step: S, world: World): Awaitable<void>;
   /**
-   * Whether it has taken effect; `unknown`: nothing can tell. Asks QEMU, the
-   * host or the file; never memory.
+   * Whether it has taken effect; `unknown`: there is no way to tell. Asks QEMU,
+   * the host or the file; never memory.
    */
   confirm(step: S, world: World): Awaitable<boolean | "unknown">;
   /** Pure: `--dry-run` and the trace show it. */
@@ -51,7 +51,7 @@ export interface StepDefinition<S extends Step> {
   ): Pick<StepDescription, "step" | "undo"> & Partial<StepDescription>;
 }
 
-/** A kind of step, as tables have it. */
+/** A kind of step in a table. */
 export interface StepKind<S extends Step = Step>
   extends Omit<StepDefinition<Step>, "check" | "confirm" | "describe"> {
   readonly kind: string;
@@ -67,11 +67,11 @@ export type StepOf<Kinds extends readonly StepKind[]> = Of<
   Kinds[number]["check"]
 >;
 
-/** Makes a kind of step; the compiler asks for every part of it. */
+/** Makes a kind of step; the compiler asks for every part. */
 export function defineStep<S extends Step>(
   definition: { readonly check: StepCheck<S> } & NoInfer<StepDefinition<S>>,
 ): StepKind<S> {
-  // Methods take a step of their own kind: a table asks by `kind` first.
+  // Methods take a step of their own kind: a table checks `kind` first.
   const kind: StepDefinition<Step> = definition;
   return {
     ...kind,
@@ -89,12 +89,12 @@ export function defineStep<S extends Step>(
   };
 }
 
-/** Makes a kind of step that only looks: there is nothing to undo. */
+/** Makes a kind of step that only checks: there is nothing to undo. */
 export function defineLook<S extends Step>(
   { check, fault, describe }:
     & { readonly check: StepCheck<S> }
     & NoInfer<{
-      /** Why things are not as they must be; undefined if they are. */
+      /** The fault of the state; undefined if there is none. */
       fault(step: S, world: World): Awaitable<HotplugError | undefined>;
       describe(
         step: S,
@@ -114,10 +114,10 @@ export function defineLook<S extends Step>(
   });
 }
 
-/** The kinds of steps that a plan may have, found by their names. */
+/** The kinds of steps that a plan may have, by their names. */
 export class StepTable {
   readonly #kinds: ReadonlyMap<string, StepKind>;
-  /** What the kinds of devices know of steps. */
+  /** The checks that the kinds of devices supply. */
   readonly checks: KindChecks;
 
   /** A table of these kinds of steps. */
@@ -132,9 +132,10 @@ export class StepTable {
   }
 
   /**
-   * The kind of a step of a plan of ours.
+   * The kind of a step of a plan.
    *
-   * @throws {TypeError} if the plan did not name what brings it
+   * @throws {TypeError} if the plan did not name the kind of device that
+   * supplies it
    */
   of(step: Step): StepKind {
     const kind = this.#kinds.get(step.kind);
@@ -145,7 +146,7 @@ export class StepTable {
   }
 
   /**
-   * What the engine must know of a step.
+   * The data about a step that the engine needs.
    *
    * @throws {TypeError} as {@linkcode of}
    */
@@ -153,36 +154,36 @@ export class StepTable {
     return this.of(step).traits(step, this.checks);
   }
 
-  /** All values that steps of these kinds find out and the journal keeps. */
+  /** All values that steps of these kinds find and the journal keeps. */
   get values(): Value[] {
     const found = [...this.#kinds.values()].flatMap(({ finds = [] }) => finds);
     return [...new Set(found)].filter(({ check }) => check !== undefined);
   }
 }
 
-/** How a world reaches QEMU, and how long it waits. */
+/** How a world reaches QEMU, and its time limits. */
 export interface WorldOptions
   extends SessionOptions, Pick<PathOverrides, "reachedBy"> {
-  /** Where a new session is opened, should the first one end. */
+  /** The path for a new session, if the first one ends. */
   readonly qmpPath: string;
-  /** The kinds of steps that are taken in it. */
+  /** The kinds of its steps. */
   readonly steps: StepTable;
   /** Longest wait for the guest to release a device, in milliseconds. */
   readonly unplugTimeoutMs: number;
   /** Ends a wait for the guest at once. */
   readonly signal?: AbortSignal | undefined;
-  /** Asked every second of a wait for the guest: a no ends it. */
+  /** Polled every second while waiting for the guest; false stops the wait. */
   readonly isWanted?: (() => boolean) | undefined;
-  /** Told every second of a wait for the guest. */
+  /** Called every second of a wait for the guest. */
   readonly waiting?: WaitListener | undefined;
 }
 
 /** Owns the session and every fd on its way to QEMU. */
 export class World implements Disposable {
-  /** Also those of a session that is opened anew. */
+  /** Also for a new session. */
   readonly options: WorldOptions;
   readonly values: Map<Value, string> = new Map();
-  /** What steps found to be another's by now, and left alone. */
+  /** Things that steps left alone, because they belong to another owner now. */
   readonly leftAlone: Remark[] = [];
   readonly #fds = new Map<string, Fd>();
   #session: QmpSession | undefined;
@@ -193,7 +194,7 @@ export class World implements Disposable {
     this.options = options;
   }
 
-  /** The kinds of steps that are taken in it. */
+  /** The kinds of its steps. */
   get steps(): StepTable {
     return this.options.steps;
   }
@@ -213,29 +214,31 @@ export class World implements Disposable {
     throw new QmpClosedError("The VM does not run");
   }
 
-  /** Has QEMU carry a command out, and gives its answer. */
+  /** Sends a command to QEMU, and returns its answer. */
   send({ execute, arguments: args }: QmpCommand): Promise<unknown> {
     return this.qmp.execute(execute, args);
   }
 
-  /** Opens a new session if the old one has ended: undoing needs one. */
+  /** Opens a new session if the old one has ended: an undo needs one. */
   async reconnect(): Promise<void> {
     if (this.qmp.state !== "closed") return;
     this.#session = await QmpSession.open(this.options.qmpPath, this.options);
   }
 
-  /** Keeps an fd under a name; it is then ours to close. */
+  /** Keeps an fd under a name; the world closes it. */
   keepFd(name: string, fd: Fd): void {
     this.#fds.get(name)?.close();
     this.#fds.set(name, fd);
   }
 
-  /** An fd that a step can do without; stays ours. */
+  /** An fd that a step does not need; stays ours. */
   heldFd(name: string): Fd | undefined {
     return this.#fds.get(name);
   }
 
-  /** An fd is ours alone: with the process that opened it, it is gone. */
+  /**
+   * An fd belongs to one process: with the process that opened it, it is gone.
+   */
   hasFd(name: string): boolean {
     return this.#fds.has(name);
   }
@@ -243,7 +246,7 @@ export class World implements Disposable {
   /**
    * An fd that is kept here, and stays ours.
    *
-   * @throws {TypeError} if no step before opened it
+   * @throws {TypeError} if no earlier step opened it
    */
   fd(name: string): Fd {
     const fd = this.#fds.get(name);
@@ -251,7 +254,7 @@ export class World implements Disposable {
     return fd;
   }
 
-  /** Remembers what a person is to be told of, if there is anything. */
+  /** Keeps a remark for a person, if there is one. */
   leave(one: Remark | undefined): void {
     if (one !== undefined) this.leftAlone.push(one);
   }
@@ -262,7 +265,7 @@ export class World implements Disposable {
     this.#fds.delete(name);
   }
 
-  /** Closes every fd whose name begins so. */
+  /** Closes every fd with a name that begins so. */
   closeFds(prefix: string): void {
     for (const name of [...this.#fds.keys()]) {
       if (name.startsWith(prefix)) this.closeFd(name);
@@ -272,7 +275,7 @@ export class World implements Disposable {
   /**
    * A value that exists only at run time.
    *
-   * @throws {TypeError} if no step before found it out
+   * @throws {TypeError} if no earlier step found it
    */
   value(what: Value): string {
     const value = this.values.get(what);
