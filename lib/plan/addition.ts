@@ -1,5 +1,5 @@
 /**
- * What adding a device of any kind has in common. Pure.
+ * Common parts of adding a device of any kind. Pure.
  *
  * @module
  */
@@ -49,10 +49,10 @@ export function findEntry<E extends DeviceEntry>(
 }
 
 /**
- * The recorded device that has the uuid of a new one.
+ * The recorded device with the uuid of a new one.
  *
- * @param entries those of the new one's kind
- * @throws {HotplugError} `duplicate` if one of another kind has it
+ * @param entries the entries of the new device's kind
+ * @throws {HotplugError} `duplicate` if a device of another kind has it
  */
 export function twinOf<E extends DeviceEntry>(
   entries: readonly E[],
@@ -70,18 +70,18 @@ export type OptionValues = Readonly<
   Record<string, string | number | null | undefined>
 >;
 
-/** A request for a device that is recorded already. */
+/** A request for a device that is already recorded. */
 export interface Again {
   readonly request: Plug;
-  /** Of the kind's options; undefined: not given. */
+  /** The requested options of the kind; undefined: not given. */
   readonly asked: OptionValues;
-  /** In the same words; undefined: not known. */
+  /** The existing values in the same words; undefined: unknown. */
   readonly there: OptionValues;
-  /** The verb of the command by which it can be had otherwise. */
+  /** The verb of the command that changes it. */
   readonly change: "modify" | "remove";
 }
 
-/** What a request says; of what a master leaves out there is to be none. */
+/** The value in a request; a value that a master omits means none. */
 export function said<T>(value: T | undefined, { ganeti }: Plug) {
   return value ?? (ganeti === undefined ? undefined : null);
 }
@@ -112,7 +112,7 @@ function plugOptions(
     there: {
       uuid: twin.uuid?.toLowerCase(),
       name: twin.name ?? null,
-      // A port goes by its number, too.
+      // A port may be named by its number.
       slot: slot === port ? slot : place.slot,
       bus: place.bus,
       "id-scheme": schemeOf(twin),
@@ -120,7 +120,7 @@ function plugOptions(
   };
 }
 
-/** What was given and is not so there, a line for each. */
+/** The given options that differ, a line for each. */
 function differing({ asked, there }: Pick<Again, "asked" | "there">): string[] {
   const say = (value: string | number | null = "not known") => value ?? "none";
   return Object.entries(asked).flatMap(([name, value]) => {
@@ -132,11 +132,11 @@ function differing({ asked, there }: Pick<Again, "asked" | "there">): string[] {
 }
 
 /**
- * The plan of adding what the file records already: nothing to do.
+ * The plan of adding a recorded device: nothing to do.
  *
- * @throws {HotplugError} `duplicate` if QEMU does not have it, or if it is not
- * as was asked; `refused` if it is on its way out: the guest would lose it at
- * its next reboot
+ * @throws {HotplugError} `duplicate` if QEMU does not have it, or if it differs
+ * from the request; `refused` if it is being removed: the guest would lose it
+ * at its next reboot
  */
 export function alreadyThere(
   facts: Facts,
@@ -164,7 +164,7 @@ export function alreadyThere(
   const common = plugOptions(facts, request, twin);
   const differs = differing({
     asked: { ...asked, ...common.asked },
-    // A kind may know better.
+    // A kind may know more.
     there: { ...common.there, ...there },
   });
   if (differs.length > 0) {
@@ -186,7 +186,7 @@ export function alreadyThere(
   return planOf({ action: "add", instance, title, device, steps: [] });
 }
 
-/** What the choice of a place depends on. */
+/** The facts for the choice of a place. */
 export function slotFacts(
   { content, qemu, recorded }: Pick<Facts, "content" | "qemu" | "recorded">,
 ): SlotFacts {
@@ -198,11 +198,11 @@ export function slotFacts(
   };
 }
 
-/** Who a new device is and where it goes. */
+/** The id and the place of a new device. */
 export interface Identity<P extends Place = PciPlace> {
-  /** Device id, taken by nothing in QEMU or the file. */
+  /** Device id, not used in QEMU or the file. */
   readonly id: string;
-  /** Lower case; the request's. */
+  /** Lower case; from the request. */
   readonly uuid: string;
   /** Unique among the instance's devices of this kind. */
   readonly name?: string | undefined;
@@ -244,7 +244,7 @@ export function identityAt<P extends Place>(
 ): Identity<P> {
   const { runtime } = facts.content;
   const { uuid: { value: uuid }, name } = request;
-  // Two of Ganeti's devices may have one name; it goes by uuids.
+  // Two devices of Ganeti may have one name; Ganeti uses uuids.
   if (request.ganeti === undefined) {
     refuseTakenName(recorded(runtime), name);
   }
@@ -256,7 +256,7 @@ export function identityAt<P extends Place>(
   return { id, uuid, name, place };
 }
 
-/** Plugs the frontend; the guest has to release it again. */
+/** Plugs the frontend; its undo needs the guest to release it. */
 export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
   return qmpStep("device_add", args, command("device_del", { id: args.id }));
 }
@@ -279,28 +279,28 @@ export function entryChange(
   return { ...about, ...(words && { words }) };
 }
 
-/** What is particular to adding a device of one kind. */
+/** The parts of an addition that depend on the kind. */
 export interface Addition {
   readonly kind: KindName;
   /** What records it: {@linkcode entryChange}, or words of `kvm_cmd`. */
   readonly change: RuntimeChange;
-  /** What the caller is told; the tap's name comes later. */
+  /** The view for the caller; the name of the tap comes later. */
   readonly view: DeviceView;
   /** The steps on host and QEMU, up to the device itself. */
   readonly before: readonly Step[];
   /** Plugs it: {@linkcode deviceStep}. */
   readonly plug: QmpStep;
-  /** What follows, such as its limits. */
+  /** Later steps, such as its limits. */
   readonly after: readonly Step[];
   /** Looks for it where it was put. @default QEMU's answer is enough */
   readonly verify?: Step;
-  /** What the user accepts with it. */
+  /** Warnings that the user accepts with it. */
   readonly warnings: readonly (Remark | undefined)[];
 }
 
 /**
- * Plans an addition: the new record is written, the device plugged and looked
- * for, and then the record takes the old one's place.
+ * Plans an addition: the new record is written, the device is plugged and
+ * checked, and then the record replaces the old one.
  */
 export function planAddition(facts: Facts, addition: Addition): Plan {
   const { kind, view, plug } = addition;

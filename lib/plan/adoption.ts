@@ -1,5 +1,5 @@
 /**
- * What adopting devices of any kind has in common. Pure.
+ * Common parts of adopting devices of any kind. Pure.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { uuidWithin } from "../state/value_check.ts";
 import type { PLACE } from "../state/entry_object.ts";
 import type { FirstHvparams } from "../state/hvparams.ts";
 
-/** A change that records a device, and what comes with it. */
+/** A change that records a device, with its consequences. */
 export interface Adopted {
   /** The word of its kind. */
   readonly kind: string;
@@ -28,24 +28,24 @@ export interface Adopted {
   readonly uuid?: string;
   /** Records it, or tells its entry which device it is. */
   readonly change: RuntimeChange;
-  /** What a start from the file would do otherwise. */
+  /** The differences of a start from the file. */
   readonly warnings: readonly Remark[];
-  /** Whether its id tells but the begin of its uuid. @default false */
+  /** Whether its id has only the first part of its uuid. @default false */
   readonly invented?: boolean;
 }
 
-/** What is decided on one device; undefined: it is recorded already. */
+/** The decision about one device; undefined: it is already recorded. */
 export type Verdict = Adopted | Remark | undefined;
 
-/** Nothing is done to this one. */
+/** This device is left alone. */
 export function left(title: string, why: string): Remark {
   return remark("not-adopted", `${title}: ${why}`);
 }
 
 /**
- * The uuid of a device that has none: the one in its id, else a fresh one that
- * begins as the id does, so that Ganeti, which derives ids (SPEC 3.1), finds
- * the device.
+ * The uuid of a device without one: the uuid in its id, else a new one that
+ * begins like the id, so that Ganeti, which derives ids (SPEC 3.1), finds the
+ * device.
  */
 export function uuidFor(
   facts: AdoptFacts,
@@ -60,7 +60,7 @@ export function uuidFor(
   return { uuid, invented: !isWhole && belongsTo(uuid, id) };
 }
 
-/** Why a device cannot be recorded whatever is behind it. */
+/** Why a device cannot be recorded, whatever its source is. */
 export function obstacle(
   facts: AdoptFacts,
   id: string | undefined,
@@ -110,7 +110,7 @@ export function identify(
   return { kind: entry.kind, id, uuid, change, warnings: [] };
 }
 
-/** Where a device sits, for messages. */
+/** The place of a device, for messages. */
 export function whereabouts(place: Place | undefined): string {
   if (place === undefined) return "";
   return "slot" in place
@@ -118,23 +118,23 @@ export function whereabouts(place: Place | undefined): string {
     : `, ${place.bus}, SCSI id ${place.scsiId}`;
 }
 
-/** What adopting depends on, whatever the kind. */
+/** Facts for adopting devices of any kind. */
 export interface AdoptFacts extends Facts {
-  /** Must be known: nothing else proves what is open. */
+  /** Must be known: only the process proves which files are open. */
   readonly process: QemuProcess;
   /** Its program, from /proc. */
   readonly program: string;
-  /** Places by device id; none for buses nothing is hotplugged on. */
+  /** Places by device id; none on buses without hotplug. */
   readonly places: ReadonlyMap<string, Place>;
 }
 
-/** A device of a live QEMU, of whatever kind. */
+/** A device of a live QEMU, of any kind. */
 export interface LiveDevice {
-  /** Device id, undefined if it was given none. */
+  /** Device id, undefined if it has none. */
   readonly id: string | undefined;
 }
 
-/** What words of a start line are a device's, by what they name. */
+/** The words of a start that belong to a device, by their names. */
 export interface StartNames {
   /** `-netdev`. */
   readonly netdevs?: readonly string[];
@@ -144,19 +144,21 @@ export interface StartNames {
   readonly nodes?: readonly string[];
 }
 
-/** The devices of one kind that a live QEMU has, and what is proven of them. */
+/** The devices of one kind in a live QEMU, and their proofs. */
 export interface KindAdoption {
   readonly live: readonly LiveDevice[];
   /**
    * Decides on each.
    *
-   * @param fresh a uuid for each
+   * @param fresh a new uuid for each
    */
   judge(facts: AdoptFacts, fresh: readonly string[]): readonly Verdict[];
-  /** The steps beside the record, for those that come into the list. */
+  /** The further steps for devices that are added to the list. */
   steps(facts: AdoptFacts, adopted: readonly Adopted[]): readonly Step[];
-  /** What words of the start line those with these ids have. */
+  /** The words of a start for devices with these ids. */
   startNames(ids: ReadonlySet<string>): StartNames;
-  /** What they tell of the hvparams of a first file, by Ganeti's names. */
+  /**
+   * The hvparams of a first file that these devices tell, by Ganeti's names.
+   */
   hvparams(ids: ReadonlySet<string>): Partial<FirstHvparams>;
 }

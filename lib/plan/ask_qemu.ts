@@ -1,5 +1,5 @@
 /**
- * What a live QEMU is asked before anything is decided.
+ * Asks a live QEMU before any decision.
  *
  * @module
  */
@@ -53,7 +53,7 @@ import {
 } from "./facts.ts";
 import type { Register } from "./recorded.ts";
 
-/** The VM's process: by Ganeti's pid file, else by who serves the socket. */
+/** The VM's process: by Ganeti's pid file, else the server of the socket. */
 function findProcess(
   qmp: QmpSession,
   name: string,
@@ -65,7 +65,7 @@ function findProcess(
   return peer() ?? (name === paths.name ? filed() : undefined);
 }
 
-/** All that is asked of QEMU, in one go. */
+/** All questions to QEMU, sent at once. */
 const QUESTIONS = {
   name: NAME,
   machine: MACHINE,
@@ -111,7 +111,7 @@ export async function askQemu(
 
 type Told = Answers<typeof QUESTIONS>;
 
-/** Asks more only of a machine that has bridges. */
+/** Asks more only if the machine has bridges. */
 async function readBuses(
   { machine, pci, ...told }: Told,
   qmp: QmpSession,
@@ -146,7 +146,7 @@ function readQemu(
   return { ...answers, deviceIds, version: qmp.version, process, netdevs };
 }
 
-/** Asks for all bridges in one go, and tells of the buses behind them. */
+/** Asks for all bridges at once, and describes the buses behind them. */
 export async function askBridges(
   qmp: QmpSession,
   bridges: readonly PciDevice[],
@@ -172,7 +172,7 @@ export async function askBridges(
   });
 }
 
-/** A bus has a link `child[N]` to each device on it: hw/core/qdev.c. */
+/** A bus has a link `child[N]` to each of its devices: hw/core/qdev.c. */
 function hasDevices(children: unknown): boolean {
   return list(children).some(({ name }) => text(name).startsWith("child["));
 }

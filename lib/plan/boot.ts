@@ -1,6 +1,6 @@
 /**
- * From which device a VM boots. Ganeti writes it at each start, not into the
- * runtime file: SPEC 13, "Boot order". Pure.
+ * The boot device of a VM. Ganeti writes it at each start, not into the runtime
+ * file: SPEC 13, "Boot order". Pure.
  *
  * @module
  */
@@ -8,9 +8,12 @@
 import { optionValues } from "../state/fixed_command.ts";
 import type { Runtime } from "../state/runtime.ts";
 
-/** The kind of device that the hvparams name; undefined: none, or not by us. */
+/**
+ * The kind of device in the hvparams; undefined: none, or not to be written by
+ * us.
+ */
 function bootDevice({ hvparams, kvmCmd }: Runtime) {
-  // With a kernel nothing is booted from; `adopt` writes of none.
+  // With a kernel there is no boot device; `adopt` writes no kernel.
   if (hvparams.kernelPath !== "") return undefined;
   if (optionValues(kvmCmd, "-boot").length > 0) return undefined;
   const { bootOrder } = hvparams;
@@ -19,14 +22,14 @@ function bootDevice({ hvparams, kvmCmd }: Runtime) {
     : undefined;
 }
 
-/** Whether the next Ganeti started the VM: it names the device itself. */
+/** Whether the next Ganeti started the VM: it names the boot device itself. */
 function namesDevice({ kvmCmd }: Runtime): boolean {
   return optionValues(kvmCmd, "-name").some((value) =>
     value.includes("debug-threads=on")
   );
 }
 
-/** The words before the disks: up to 3.1, an option names the kind. */
+/** The words before the disks: up to Ganeti 3.1, an option names the kind. */
 export function bootWords(runtime: Runtime): string[] {
   return bootDevice(runtime) === "disk" && !namesDevice(runtime) &&
       runtime.disks.length > 0
@@ -34,7 +37,7 @@ export function bootWords(runtime: Runtime): string[] {
     : [];
 }
 
-/** The property of the first device of a kind, if it is to be booted from. */
+/** The property of the first device of a kind, if it is the boot device. */
 export function bootProperty(
   runtime: Runtime,
   device: "disk" | "network",

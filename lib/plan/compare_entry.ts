@@ -1,5 +1,5 @@
 /**
- * How a recorded device compares with QEMU, whatever its kind. Pure.
+ * Compares a recorded device of any kind with QEMU. Pure.
  *
  * @module
  */
@@ -19,12 +19,15 @@ export function absence(
   { deviceIds, block }: Pick<QemuFacts, "deviceIds" | "block">,
 ): "no-device-id" | "not-in-qemu" | undefined {
   if (id === undefined) return "no-device-id";
-  // A device without an id serves a drive of that name.
+  // A device without an id is used by a drive of that name.
   if (deviceIds.has(id) || servesUnnamed(block, id)) return undefined;
   return "not-in-qemu";
 }
 
-/** What mends a device of which a start from the file makes another one. */
+/**
+ * The repair for a device that a start from the file would make in another
+ * form.
+ */
 export function plugAnew(
   { paths }: Pick<WholeFacts, "paths">,
   { kind, hvinfo: { id }, uuid, index }: RecordedDevice,
@@ -34,7 +37,7 @@ export function plugAnew(
   return `a start or migration from the runtime file would make a different device: remove it (${remove}), then add it again`;
 }
 
-/** The difference of an entry for which QEMU has no device. */
+/** The difference of an entry without a device in QEMU. */
 export function absentDifference(
   { paths, qemu }: {
     readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
@@ -63,7 +66,7 @@ export function absentDifference(
   };
 }
 
-/** A device of another driver than the one that is recorded. */
+/** A device with another driver than the recorded one. */
 export function driverDifference(
   facts: WholeFacts,
   entry: RecordedDevice,
@@ -81,7 +84,7 @@ export function driverDifference(
   }];
 }
 
-/** A device in another place on PCI than the one that is recorded. */
+/** A device at another PCI place than the recorded one. */
 export function slotDifference(
   facts: WholeFacts,
   entry: RecordedDevice,

@@ -1,5 +1,5 @@
 /**
- * What the tool's own record has of devices that are gone.
+ * Notes in the tool's own record about devices that are gone.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import type { Kind, KindName } from "./kind.ts";
 import { keyOf, noteFor } from "./recorded.ts";
 import { allStrays } from "./strays.ts";
 
-/** Tells a person of a tap that is held. Pure. */
+/** The remark about a held tap. Pure. */
 export function heldTap(name: string, holders: readonly Holder[]): Remark {
   return remark(
     "held-tap",
@@ -58,8 +58,8 @@ export function pendingRemark(
 }
 
 /**
- * A device that stays, and that its guest may still release: it was asked, so
- * that the device could be plugged anew. Pure.
+ * A device that stays, and that its guest may still release: the guest was
+ * asked so that the device could be plugged again. Pure.
  *
  * @param about.runState undefined if QEMU did not tell it
  */
@@ -74,7 +74,7 @@ export function releaseAsked(
   const { kind, hvinfo: { id } } = entry;
   const { pending, replug } = noteFor(record, entry) ?? {};
   if (replug === undefined || pending !== undefined) return [];
-  // A guest that runs had its time when the call was taken back.
+  // A running guest had its time when the change was undone.
   if (typeof replug !== "string" && runState === "running") return [];
   const resume = runState === "paused"
     ? `resume the VM (${
@@ -96,14 +96,14 @@ export function releaseAsked(
   )];
 }
 
-/** The taps that are noted as held, with what each is noted under. Pure. */
+/** The taps that are noted as held, by the keys of their notes. Pure. */
 export function heldIn({ devices }: OwnRecord): [string, HeldTap][] {
   return Object.entries(devices).flatMap(([uuid, { access }]) =>
     access?.way === "held" ? [[uuid, access] as [string, HeldTap]] : []
   );
 }
 
-/** What is to be told of them, by what each is noted under. */
+/** The differences of held taps, by the keys of their notes. */
 export function heldDifferences(
   record: OwnRecord,
 ): ReadonlyMap<string, Difference> {
@@ -121,7 +121,7 @@ export function lostKeys(
 ): string[] {
   const { own, content: { runtime } } = facts;
   const { word, recorded } = kind;
-  // Those of a device that is still plugged go with it.
+  // The note of a device that is still plugged is removed with the device.
   const plugged = allStrays(facts.qemu, runtime, [kind]).some((one) =>
     one.has === "device" && one.origin === "plugged"
   );
@@ -132,7 +132,7 @@ export function lostKeys(
   );
 }
 
-/** What is to be told of one of them. Pure. */
+/** The difference of one of them. Pure. */
 export function lostDifference(uuid: string): Difference {
   return {
     code: "own-record",

@@ -1,8 +1,8 @@
 /**
- * The properties that an entry's `hvinfo` has besides driver, id and place, and
- * those of the running device. A migration target is started from the file, so
- * that the file must have what the device has: Ganeti's own change of a NIC
- * keeps the keys and plugs the card without them (SPEC 13).
+ * The further properties in an entry's `hvinfo`, beside driver, id and place,
+ * and the properties of the running device. A migration target is started from
+ * the file; therefore the file must have the values of the device. Ganeti's own
+ * change of a NIC keeps the keys and plugs the card without them (SPEC 13).
  *
  * @module
  */
@@ -29,17 +29,17 @@ import { repairPlan } from "./finding.ts";
 import { stateSteps } from "./steps.ts";
 
 /**
- * What a device has of the properties that its entry has, as words of a start;
- * null: it has no property of that name. What QEMU does not tell is left out.
+ * A device's values for the properties of its entry, as words of a start; null:
+ * it has no such property. Values that QEMU does not tell are left out.
  */
 export type LiveProperties = ReadonlyMap<string, string | null>;
 
-/** The same of several devices, by device id. */
+/** As {@linkcode LiveProperties}, for several devices, by device id. */
 export type PropertiesById = ReadonlyMap<string, LiveProperties>;
 
 type Told = ReadonlySet<string> | string | undefined;
 
-/** Asks for them in one go; asks nothing where no entry has any. */
+/** Asks for them at once; asks nothing if no entry has any. */
 export async function readProperties(
   qmp: QmpSession,
   { deviceIds }: Pick<QemuFacts, "deviceIds">,
@@ -80,9 +80,9 @@ function wholeNumber(text: string): bigint | undefined {
   return /^(?:-?\d+|0x[0-9a-f]+)$/i.test(text) ? BigInt(text) : undefined;
 }
 
-/** Whether a start with the recorded word makes what is there. */
+/** Whether a start with the recorded word makes the existing value. */
 function isSame(recorded: string, live: string): boolean {
-  // What QEMU chooses by itself, it shows as chosen.
+  // QEMU shows a value that it chose itself as a chosen value.
   if (recorded === live || recorded === "auto") return true;
   const [one, other] = [wholeNumber(recorded), wholeNumber(live)];
   if (one !== undefined && other !== undefined) return one === other;
@@ -91,8 +91,8 @@ function isSame(recorded: string, live: string): boolean {
 }
 
 /**
- * What the file is to have of a property: null: nothing. Undefined: it cannot
- * have what the device has.
+ * The value for the file; null: none. Undefined: the file cannot have the value
+ * of the device.
  */
 function toRecord(
   key: string,
@@ -100,7 +100,7 @@ function toRecord(
   { kvmCmd }: Pick<Runtime, "kvmCmd">,
 ): string | null | undefined {
   if (live === null || live === "") return null;
-  // Where no start makes it, the device does without.
+  // If no start makes it, the device works without it.
   const isMade = key !== "iothread" ||
     hasObject(kvmCmd, { type: "iothread", id: live });
   if (!isMade) return null;
@@ -142,7 +142,7 @@ function ofKey(
   };
 }
 
-/** Properties that are recorded otherwise than the device has them. Pure. */
+/** Recorded properties that differ from the device. Pure. */
 export function propertyDifferences(
   facts: WholeFacts & { readonly properties: PropertiesById },
   entry: DeviceEntry,
@@ -165,7 +165,7 @@ export function propertyDifferences(
   });
 }
 
-/** `hvinfo` with a property as it is now, as JSON text. */
+/** `hvinfo` with the present value of a property, as JSON text. */
 function corrected(
   { node }: DeviceEntry,
   key: string,
@@ -184,10 +184,10 @@ function corrected(
 }
 
 /**
- * The plan that brings such a property of the file to what the device has,
- * which is looked at once more.
+ * The plan that records the device's value of such a property, which is read
+ * again.
  *
- * @returns undefined if there is nothing to do any more
+ * @returns undefined if there is nothing left to do
  */
 export async function propertyPlan(
   facts: Facts,

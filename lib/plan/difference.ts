@@ -1,5 +1,5 @@
 /**
- * What a comparison of runtime file, QEMU and node comes to.
+ * The result of a comparison of runtime file, QEMU and node.
  *
  * @module
  */
@@ -11,43 +11,43 @@ import type { Confinement } from "../host/confinement.ts";
 import type { OpenFile } from "../host/process.ts";
 import type { Facts } from "./facts.ts";
 
-/** One thing on which runtime file, QEMU and node do not agree. */
+/** One difference between runtime file, QEMU and node. */
 export interface Difference extends Remark {
-  /** What `repair` does about it; undefined if it is not ours to do. */
+  /** The repair; undefined if a person has to do it. */
   readonly mend?: Mend;
-  /** What it changes in the view of its device. @default nothing */
+  /** Its changes of the view of its device. @default none */
   readonly view?: Readonly<Record<string, string | null>>;
 }
 
-/** What repair does about a difference; who found it plans it. */
+/** The repair of a difference; the code that found the difference plans it. */
 export interface Mend {
   /** Names the plan, e.g. `remove`. */
   readonly word: string;
-  /** What is mended, where the device does not tell: a name, a path. */
+  /** The object of the repair, if it is not the device: a name, a path. */
   readonly subject?: string;
-  /** For the document, once it is done. */
+  /** For the document, when it is done. */
   readonly did: string;
 }
 
-/** What somebody found who compares, and how it is mended. */
+/** The differences that a comparison found, and their repairs. */
 export interface Compared {
-  /** Most telling first. */
+  /** The most important first. */
   readonly differences: readonly Difference[];
   /**
    * The plan for a difference's mend word.
    *
-   * @returns undefined if there is nothing to do any more
+   * @returns undefined if there is nothing left to do
    * @throws {HotplugError} if it cannot be mended
    */
   plan(difference: Difference, world: World): Promise<Plan | undefined>;
 }
 
-/** What a comparison as deep as it goes depends on, whatever the kind. */
+/** Facts for a whole comparison, for any kind. */
 export interface WholeFacts extends Facts {
   /** Undefined if QEMU's process is unknown. */
   readonly confinement: Confinement | undefined;
   /** Undefined if QEMU's process is unknown. */
   readonly openFiles: readonly OpenFile[] | undefined;
-  /** Files that only an operation of ours can have left: absolute paths. */
+  /** Files that only our own operations can have left: absolute paths. */
   readonly leftovers: readonly string[];
 }

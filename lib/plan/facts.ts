@@ -1,5 +1,5 @@
 /**
- * Everything a plan depends on, read once before anything is decided.
+ * All facts of a plan, read once before any decision.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import type { Register } from "./recorded.ts";
 
 /** A network backend. */
 export interface NetdevFacts {
-  /** The tap behind it, if that can be seen. */
+  /** Its tap, if it can be seen. */
   readonly tap: string | undefined;
   /** The kernel's number of the tap. @default it cannot be seen */
   readonly ifindex?: number | undefined;
@@ -47,15 +47,15 @@ export interface NetdevFacts {
 export interface QemuFacts {
   /** Its `-name`, empty if it has none. */
   readonly name: string;
-  /** Of the greeting. */
+  /** From the greeting. */
   readonly version: QmpVersion;
   /** e.g. `pc-i440fx-7.2` */
   readonly machine: string;
-  /** Its property of that name: `on`, `off`, `auto`. */
+  /** The machine's property of that name: `on`, `off`, `auto`. */
   readonly acpi?: string | undefined;
   /** The process, if Ganeti's pid file leads to it. */
   readonly process: QemuProcess | undefined;
-  /** Of `query-status`. */
+  /** From `query-status`. */
   readonly runState: string;
   /** Empty if there was no migration. */
   readonly migration: string;
@@ -63,14 +63,14 @@ export interface QemuFacts {
   readonly commands: ReadonlySet<string>;
   /** Behind bridges, too. */
   readonly pci: readonly PciDevice[];
-  /** The root bus, and those behind bridges that have ids. */
+  /** The root bus, and the buses behind bridges with ids. */
   readonly buses: readonly PciBus[];
   /** Drivers by device id, on any bus. */
   readonly drivers: ReadonlyMap<string, string>;
   /** Ids of all devices, on any bus. */
   readonly deviceIds: ReadonlySet<string>;
   readonly nodeNames: ReadonlySet<string>;
-  /** Of `query-block`. */
+  /** From `query-block`. */
   readonly block: readonly BlockBackend[];
   readonly fdsets: readonly Fdset[];
   /** Network backends by id. */
@@ -79,7 +79,7 @@ export interface QemuFacts {
   readonly more?: Readonly<Record<string, unknown>>;
 }
 
-/** What every request on an instance depends on. */
+/** Facts for every request on an instance. */
 export interface Facts extends NodeFacts {
   /** Asked after the runtime file was read. */
   readonly qemu: QemuFacts;
@@ -89,11 +89,11 @@ export interface Facts extends NodeFacts {
   readonly recorded: readonly RecordedDevice[];
 }
 
-/** What this node tells of an instance. */
+/** This node's facts about an instance. */
 export type NodeFacts = Readonly<Awaited<ReturnType<typeof readNode>>>;
 
 /**
- * Looks whether an instance has a runtime file, and does not read it.
+ * Checks whether an instance has a runtime file, without reading it.
  *
  * @throws {HotplugError} `no-such-instance`
  */
@@ -117,7 +117,7 @@ export function expectRuntime(paths: InstancePaths): RuntimeContent {
   throw noInstance(paths);
 }
 
-/** What a person can do about a runtime file that is broken. */
+/** The hint for a broken runtime file. */
 function wayOn(paths: InstancePaths): string {
   const { name, runtime } = paths;
   const away = ["mv", runtime, `${runtime}.broken`].map(shellWord).join(" ");
@@ -125,19 +125,19 @@ function wayOn(paths: InstancePaths): string {
   return `find out which program wrote it. To make a new file from the running VM, run: ${away} && ${adopt}`;
 }
 
-/** Whom a question is for. */
+/** The target of a question. */
 export interface Target {
-  /** As the user said it, for messages and documents. */
+  /** The user's word, for messages and documents. */
   readonly label: string;
-  /** Whether an instance is meant, or the VM behind a socket: that has no file. */
+  /** An instance, or the VM behind a socket, which has no file. */
   readonly kind: "instance" | "socket";
   readonly paths: InstancePaths;
 }
 
 /**
- * The runtime file for a question that is answered without it, too.
+ * The runtime file for a question that can be answered without it, too.
  *
- * @returns a stand-in, and why, if there is none to understand
+ * @returns an empty content, and why, if there is no usable file
  */
 export function readRecord(
   { kind, paths }: Omit<Target, "label">,
@@ -147,7 +147,7 @@ export function readRecord(
   try {
     return { content: expectRuntime(paths) };
   } catch (error) {
-    // What cannot be seen is neither missing nor broken.
+    // A file that cannot be seen is neither missing nor broken.
     if (!(error instanceof HotplugError) || isDenied(error)) throw error;
     return { content, fault: error };
   }
@@ -158,14 +158,14 @@ export function nicFilesOf({ nicDir }: InstancePaths): NicFiles | undefined {
   return nicDir === undefined ? undefined : usableFiles(readNicFiles(nicDir));
 }
 
-/** Random text for the name of a file that must not be there yet. */
+/** Random text for the name of a new file. */
 export function makeNonce(): string {
   const letters = "abcdefghijklmnopqrstuvwxyz0123456789";
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return [...bytes].map((byte) => letters[byte % letters.length]).join("");
 }
 
-/** Reads those facts that every request depends on and QEMU need not tell. */
+/** Reads the facts for every request that do not come from QEMU. */
 export async function readNode(
   paths: InstancePaths,
   content: RuntimeContent,
@@ -177,11 +177,11 @@ export async function readNode(
   return {
     /** Overrides applied. */
     paths,
-    /** Fresh: read under the lock. */
+    /** Read under the lock. */
     content,
     /**
-     * What each recorded disk's path leads to, undefined if nowhere, or to what
-     * does not answer.
+     * The target of each recorded disk's path, undefined if there is none, or
+     * if it does not answer.
      */
     diskIdentities: await identitiesAt(
       content.runtime.disks.map(({ link }) => link),
@@ -190,15 +190,15 @@ export async function readNode(
     nicFiles: usableFiles(folder),
     /** Why NIC files cannot be written, undefined if they can. */
     nicFilesFault: folder.state === "unusable" ? folder.why : undefined,
-    /** Whether Ganeti's place for such directories is there. */
+    /** Whether the parent directory of Ganeti's NIC directories exists. */
     nicDirectoryPossible: folder.state === "there" ||
       nicDir !== undefined && await identityAt(dirname(nicDir)) !== undefined,
-    /** Random text for names that must not exist yet. */
+    /** Random text for new names. */
     nonce: makeNonce(),
   };
 }
 
-/** All facts, once QEMU has told its own. */
+/** All facts, once QEMU has answered. */
 export async function completeFacts(
   node: NodeFacts,
   qemu: QemuFacts,
@@ -209,8 +209,8 @@ export async function completeFacts(
 }
 
 /**
- * The backend of a NIC: the one that says so; of a NIC that is gone, the one
- * of the same name, as Ganeti names them (SPEC 3.1).
+ * The backend of a NIC: the backend that names the NIC; for a NIC that is gone,
+ * the backend of the same name, as Ganeti names them (SPEC 3.1).
  */
 export function netdevOf(
   { netdevs }: Pick<QemuFacts, "netdevs">,

@@ -1,5 +1,5 @@
 /**
- * What putting an instance in order comes to.
+ * The result of a repair of an instance.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { StepDescription } from "../engine/verbs.ts";
 import type { Told } from "../words/json_schema.ts";
 import type { REPAIRED } from "./view_schema.ts";
 
-/** What all plans of repair have in common. */
+/** The common parts of all plans of repair. */
 export function repairPlan(
   instance: string,
   title: string,
@@ -24,7 +24,7 @@ export function repairPlan(
   return planOf({ ...about, ...what, ifCut: "finish" });
 }
 
-/** Gives back what had been changed for one of them, and forgets it. */
+/** Undoes the changes that were made for a device, and forgets it. */
 export function giveBackPlan(
   { paths, own }: { readonly paths: InstancePaths; readonly own: OwnFacts },
   uuid: string,
@@ -36,21 +36,21 @@ export function giveBackPlan(
   });
 }
 
-/** Something that was put in order. */
+/** A thing that was repaired. */
 export type Repaired = Told<typeof REPAIRED>;
 
-/** What putting an instance in order came to. */
+/** The result of a repair. */
 export interface RepairOutcome {
   /** As in the request. */
   readonly instance: string;
-  /** In the order it was done. */
+  /** In the order of the repairs. */
   readonly repaired: readonly Repaired[];
-  /** File, QEMU and node agree if there is none. */
+  /** None if file, QEMU and node agree. */
   readonly remaining: readonly Remark[];
-  /** Removals that wait for the guest; they are in order. */
+  /** Removals that wait for the guest; they are not faults. */
   readonly pending: readonly Remark[];
   /** Whether QEMU was compared, too. */
   readonly qemu: "runs" | "down";
-  /** Of a dry run: what would be done. */
+  /** Only for a dry run: the steps that would be done. */
   readonly plan?: readonly StepDescription[] | undefined;
 }

@@ -1,7 +1,7 @@
 /**
- * Devices that somebody plugged and never recorded: Ganeti does so when its
- * check of what it plugged fails (SPEC 10.1, item 4, and 13). A master that
- * asks for such a device again means it. Pure.
+ * Devices that were plugged and never recorded: Ganeti leaves one if its own
+ * check of the new device fails (SPEC 10.1, item 4, and 13). A master that asks
+ * for such a device again means this device. Pure.
  *
  * @module
  */
@@ -25,13 +25,13 @@ import { stateSteps } from "./steps.ts";
 /** Such a device. */
 export interface Unfinished<E extends DeviceEntry = DeviceEntry> {
   readonly id: string;
-  /** What records it. */
+  /** The change that records it. */
   readonly change: RuntimeChange;
-  /** As it will be recorded. */
+  /** Its future entry. */
   readonly entry: E;
 }
 
-/** The same, or why it is not the device that is asked for. */
+/** Such a device, or why it is not the requested one. */
 export type FoundUnfinished<E extends DeviceEntry> =
   | Unfinished<E>
   | { readonly id: string; readonly why: string };
@@ -54,15 +54,15 @@ export function withChange(
 ): Facts["content"]["runtime"] {
   const root = applyChange(runtime.root, change);
   const after = parseRuntime(formatRuntime(root), path);
-  // They may be filled up with those of the configuration.
+  // They may be completed from the configuration.
   return { ...after, hvparams: runtime.hvparams };
 }
 
 /**
  * Plans to record it.
  *
- * @param check makes the plan for one that is there already
- * @throws {HotplugError} `refused` if it is another; as `check` does
+ * @param check makes the plan for an existing device
+ * @throws {HotplugError} `refused` if it is another device; as `check` does
  */
 export function planFinish<E extends DeviceEntry>(
   facts: Facts,

@@ -1,5 +1,5 @@
 /**
- * What is forgotten, and when something may be given back, once a device is
+ * Notes that are removed, and changes that may be undone, once a device is
  * gone. Pure.
  *
  * @module
@@ -12,21 +12,21 @@ import { noteOn, type OwnDevice } from "../state/own_check.ts";
 const REMEMBERED = ["kind", "limits", "words"];
 
 /**
- * Whether a note only says how the disk is limited when it comes back, or which
- * words of `kvm_cmd` are a device's.
+ * Whether a note only has the limits for a later return of the disk, or the
+ * device's words of `kvm_cmd`.
  */
 export function isRemembrance(device: OwnDevice): boolean {
   return Object.keys(device).every((key) => REMEMBERED.includes(key));
 }
 
-/** The process that must have let go before anything is given back. */
+/** The process that must have closed it before anything is undone. */
 export function holderOf({ qemu }: OwnFacts): { readonly holder?: number } {
   return qemu === null ? {} : { holder: qemu.pid };
 }
 
 /**
- * The step that forgets a device, if anything is noted of it but its limits:
- * those hold again when it is plugged again, as long as this QEMU runs.
+ * The step that removes the note of a device, except its limits: these apply
+ * again when it is plugged again, as long as this QEMU runs.
  */
 export function forgetSteps(
   own: OwnFacts,

@@ -1,5 +1,5 @@
 /**
- * Which instances there are on this node, and which are not.
+ * The instances of this node.
  *
  * @module
  */
@@ -48,7 +48,7 @@ function namesOfInstances(runDir: string): string[] {
   try {
     return listInstances(runDir);
   } catch {
-    // The missing file is what was to be told.
+    // The caller reports the missing file.
     return [];
   }
 }
@@ -79,7 +79,7 @@ export function noInstance(paths: InstancePaths): HotplugError {
   );
 }
 
-/** Whether there is something at a path, or it cannot be seen. */
+/** Whether something is at a path, or cannot be seen. */
 function mayBeThere(path: string): boolean {
   try {
     return isThere(path);
@@ -96,9 +96,10 @@ function listSockets(runDir: string): string[] {
 }
 
 /**
- * The instance that a word means, as Ganeti takes it: the one of that name,
- * else the only one whose name begins with the word, up to a dot. An instance
- * has a runtime file, a QMP socket, or a QEMU that its pid file leads to.
+ * The instance that a word means, as in Ganeti: the instance with this name,
+ * else the only one with a name that begins with the word, up to a dot. An
+ * instance has a runtime file, a QMP socket, or a pid file that leads to its
+ * QEMU.
  *
  * @returns the word itself, if there is none
  * @throws {HotplugError} `no-such-instance` if there are several;
@@ -122,7 +123,7 @@ export function wholeNameOf(runDir: string, word: string): string {
 }
 
 /**
- * For a question to QEMU alone: looks whether there is anything of that name.
+ * For a question to QEMU alone: checks that there is anything of that name.
  *
  * @throws {HotplugError} `no-such-instance`
  */
@@ -139,7 +140,7 @@ function namesOf(folder: string): string[] {
   } catch (error) {
     passShortage(error);
     if (isDenied(error)) throw permissionDenied(messageOf(error), error);
-    // Without it, who has a runtime file is listed all the same.
+    // Without it, instances with a runtime file are still listed.
     return [];
   }
 }
@@ -155,7 +156,8 @@ function mayRun(pidFile: string, name: string): boolean {
 }
 
 /**
- * Names of other instances whose pid file leads to their QEMU, or may do so.
+ * Names of other instances with a pid file that leads to their QEMU, or may do
+ * so.
  *
  * @throws {HotplugError} `permission-denied`
  */

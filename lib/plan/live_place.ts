@@ -1,5 +1,5 @@
 /**
- * Where a device of QEMU sits, as an entry has it.
+ * The place of a device in QEMU, in the form of an entry.
  *
  * @module
  */
@@ -16,7 +16,7 @@ function busOf(path: unknown): string {
   return whole.slice(whole.lastIndexOf("/") + 1);
 }
 
-/** Where it sits; undefined on a bus of which nothing can be taken out. */
+/** Its place; undefined on a bus from which no device can be removed. */
 export async function placeOf(
   qmp: QmpSession,
   id: string,
@@ -27,7 +27,7 @@ export async function placeOf(
   if (pci !== undefined && pci.function === 0) {
     const { bus, acpiIndex } = await askAll(qmp, {
       bus: parent,
-      // Every PCI device has it since QEMU 6.1; 0 is none.
+      // Every PCI device has it since QEMU 6.1; 0 means none.
       acpiIndex: { ...propertyOf(id, "acpi-index"), ifRefused: "nothing" },
     });
     return {

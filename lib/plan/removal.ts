@@ -1,5 +1,5 @@
 /**
- * What removing a device of any kind has in common. Pure.
+ * Common parts of removing a device of any kind. Pure.
  *
  * @module
  */
@@ -37,10 +37,10 @@ export type Removable<E extends RecordedDevice> =
   & (E extends DeviceEntry ? { readonly uuid: string } : unknown);
 
 /**
- * What an operation must know of a recorded device.
+ * The uuid and id of a recorded device.
  *
  * @param verb for the message: `remove`
- * @throws {HotplugError} `unsupported` if the record does not tell it
+ * @throws {HotplugError} `unsupported` if the record does not have them
  */
 function identified<E extends RecordedDevice>(
   entry: E,
@@ -65,11 +65,11 @@ function identified<E extends RecordedDevice>(
 }
 
 /**
- * The recorded device that a word means, for a change of it.
+ * The recorded device that a word means, for a change.
  *
  * @param verb for the message: `modify`
  * @throws {HotplugError} `no-such-device` | `ambiguous-device` | `unsupported`,
- * `refused` if it is on its way out
+ * `refused` if it is being removed
  */
 export function chooseChange<E extends RecordedDevice>(
   { paths, own }: Pick<Facts, "paths" | "own">,
@@ -106,7 +106,7 @@ function refuseOtherKind(
   );
 }
 
-/** What QEMU has of a device that the file does not record. */
+/** The parts in QEMU of a device that the file does not record. */
 function unrecorded(facts: Facts, { word: kind }: KindName, word: string) {
   const { deviceIds, nodeNames, netdevs } = facts.qemu;
   const ids = [...deviceIds, ...nodeNames, ...netdevs.keys()];
@@ -131,7 +131,7 @@ function chooseRemoval<E extends RecordedDevice>(
   }
   if (!isExact(word)) {
     more.checkUnknown?.();
-    // No other device is named: it must not be what one is led to remove.
+    // No other device is named: a person must not be led to remove it.
     const list = commandLine(facts.paths, "list", facts.paths.name);
     const hint = `to see its devices, run: ${list}`;
     throw noSuchDevice(entries, word, hint);
@@ -167,9 +167,9 @@ function nothingTo({ paths: { name: instance } }: Facts, title: string): Plan {
 }
 
 /**
- * The step that takes a device out of the guest, if QEMU still has it.
+ * The step that removes a device from the guest, if QEMU still has it.
  *
- * @throws {HotplugError} `unsupported` if it cannot be taken out
+ * @throws {HotplugError} `unsupported` if it cannot be removed
  */
 function unplugStep(
   facts: Facts,
@@ -187,14 +187,14 @@ function unplugStep(
   return { kind: "unplug", id, title, runState, ...more };
 }
 
-/** What is particular to removing a device of one kind. */
+/** The parts of a removal that depend on the kind. */
 export interface Removal<E extends RecordedDevice> {
   readonly kind: OwnKind;
   /** What takes it out of the record: {@linkcode entryRemoval}. */
   readonly change: (chosen: Removable<E>) => RuntimeChange;
-  /** The least that it needs of the monitor. */
+  /** The QMP commands that it needs. */
   readonly needs: readonly string[];
-  /** The recorded devices among which `word` selects. */
+  /** The recorded devices from which `word` selects. */
   readonly entries: readonly E[];
   /** The user's word for the device. */
   readonly word: string;
@@ -205,9 +205,12 @@ export interface Removal<E extends RecordedDevice> {
   readonly isExact?: (word: string) => boolean;
   /** Refuses a word that is not exact and means nothing, in its own way. */
   readonly checkUnknown?: () => void;
-  /** Refuses to call gone what no entry and no id of QEMU's stand for. */
+  /**
+   * Refuses to report a device without an entry and without an id in QEMU as
+   * gone.
+   */
   readonly checkGone?: () => void;
-  /** Refuses what must not be removed. */
+  /** Refuses a device that must not be removed. */
   readonly check?: (chosen: Removable<E>) => void;
   /** The steps between the guest and the runtime file. */
   readonly backend: (chosen: Removable<E>) => readonly Step[];
@@ -218,7 +221,7 @@ export interface Removal<E extends RecordedDevice> {
 }
 
 /**
- * Plans a removal: the guest first, then QEMU's backend and the host, then the
+ * Plans a removal: first the guest, then QEMU's backend and the host, then the
  * record; the new record is written before the guest is asked.
  *
  * @throws {HotplugError} status 3
@@ -270,7 +273,7 @@ export function entryRemoval({ list }: EntryKind) {
   });
 }
 
-/** The stray that an exact id or a full uuid means. */
+/** The stray with an exact id or a full uuid. */
 export function findStray(
   facts: Facts,
   kind: Pick<OwnKind, "word" | "strays">,
@@ -298,9 +301,9 @@ function ownSteps(
   ]);
 }
 
-/** What is particular to removing a stray of one kind. */
+/** The parts of removing a stray that depend on the kind. */
 export interface StrayRemoval {
-  /** Also gives back what was changed for it. */
+  /** Also undoes the changes that were made for it. */
   readonly kind: OwnKind;
   /** The steps between the guest and the record. */
   readonly backend: readonly Step[];

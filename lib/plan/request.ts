@@ -1,5 +1,6 @@
 /**
- * What a user asked for, whatever the device; nothing of this node was looked at yet.
+ * Common parts of a user's requests about any device, before any look at this
+ * node.
  *
  * @module
  */
@@ -9,19 +10,19 @@ import { ID_SCHEMES, type IdScheme } from "../device/device_id.ts";
 import { type Invocation, SLOT } from "../words/options.ts";
 import { amount, choice, option } from "../words/request_words.ts";
 
-/** A uuid and whether the user gave it. */
+/** A uuid, and whether the user gave it. */
 export interface UuidChoice {
   /** Lower case. */
   readonly value: string;
-  /** A made one does not tell a new disk from one that is there. */
+  /** A random one does not identify an existing disk. */
   readonly origin: "given" | "made";
 }
 
-/** A device as a master describes it: SPEC 5.4. */
+/** A device in a master's description: SPEC 5.4. */
 export interface GanetiObject {
-  /** JSON text of the entry's object, which lacks only `hvinfo`. */
+  /** JSON text of the entry's object, without `hvinfo`. */
   readonly object: string;
-  /** JSON text of the instance's hvparams, for what the file's lack. */
+  /** JSON text of the instance's hvparams, for values that the file lacks. */
   readonly hvparams?: string | undefined;
 }
 
@@ -31,7 +32,7 @@ export interface GanetiObject {
  */
 export type Unrecorded = "kept" | "forced" | "leftover";
 
-/** What adding a disk and adding a NIC have in common. */
+/** The common members of adding a disk and adding a NIC. */
 export interface Plug {
   /** Checked: it becomes part of paths. */
   readonly instance: string;
@@ -39,13 +40,13 @@ export interface Plug {
   readonly uuid: UuidChoice;
   /** Must be unique in the instance; none if undefined. */
   readonly name?: string | undefined;
-  /** Ganeti's or QEMU's word; undefined: the hvparam decides. */
+  /** In the words of Ganeti or QEMU; undefined: the hvparam decides. */
   readonly driver?: string | undefined;
   /** PCI slot, 0 to 31; undefined: the first free one. */
   readonly slot?: number | undefined;
-  /** QEMU's id of it; undefined: `pci.0`. */
+  /** QEMU's id of the bus; undefined: `pci.0`. */
   readonly bus?: string | undefined;
-  /** Undefined: that of the devices already recorded. */
+  /** Undefined: the scheme of the recorded devices. */
   readonly idScheme?: IdScheme | undefined;
   /** Recorded in place of an object of our own. */
   readonly ganeti?: GanetiObject | undefined;
@@ -58,7 +59,7 @@ function uuidChoice(invocation: Invocation): UuidChoice {
     : { value: given, origin: "given" };
 }
 
-/** What adding a disk and adding a NIC have in common. */
+/** The common members of adding a disk and adding a NIC. */
 export function plug(
   invocation: Invocation,
 ): Omit<Plug, "instance" | "ganeti"> {

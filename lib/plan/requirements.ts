@@ -1,6 +1,6 @@
 /**
- * What must hold of a running VM before any device is added or removed, one
- * rule for each thing: plans refuse by them, and `check` tells of them.
+ * Conditions for adding or removing a device of a running VM, one rule for
+ * each: plans refuse by them, and `check` lists them.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { checkHvparams } from "../state/hvparams.ts";
 import type { RecordedDevice } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 
-/** A rule: nothing is done unless it holds. */
+/** A rule: nothing is done unless it is met. */
 export interface Rule<F = Facts> {
   /** For programs: `run-state`, `acpi`, … */
   readonly name: string;
   /** Does nothing if it holds. @throws {HotplugError} status 3 if not */
   readonly refuse: (facts: F) => void;
-  /** What there is, where it holds. */
+  /** The state, if it is met. */
   readonly state: (facts: F) => string;
 }
 
-/** Migration states in which none is under way: qapi/migration.json. */
+/** Migration states without a running migration: qapi/migration.json. */
 const NOT_MIGRATING = ["", "none", "completed", "failed", "cancelled"];
 
 /** Run states in which device_add succeeds and must not be used. */
@@ -61,7 +61,7 @@ function refuseRunState({ runState }: QemuFacts): void {
   );
 }
 
-/** Of the VM as it runs now: device_add would succeed all the same. */
+/** Rules about the VM as it runs now: device_add would succeed anyway. */
 export const STATE_RULES: readonly Rule[] = [
   {
     name: "migration",
@@ -103,7 +103,7 @@ function refuseNoAcpi(facts: Facts): void {
   throw unsupported(`PCI hotplug on machine type pc needs ACPI, but ${why}`);
 }
 
-/** Ports may have a hotplug of their own, or need ACPI as well. */
+/** Ports may have hotplug of their own, or need ACPI as well. */
 function refuseDeafPorts({ acpi, buses }: QemuFacts): void {
   const hasPorts = buses.some(({ kind }) => kind === "port");
   if (acpi !== "off" || !hasPorts) return;
@@ -115,7 +115,7 @@ function refuseDeafPorts({ acpi, buses }: QemuFacts): void {
 }
 
 /**
- * Refuses to take out a device that QEMU would not let go.
+ * Refuses to remove a device that QEMU would not release.
  *
  * @throws {HotplugError} `unsupported` if its bus has no hotplug
  */
@@ -132,7 +132,7 @@ export function refuseFixedBus(
   );
 }
 
-/** Of what the VM was started with; only an addition needs these. */
+/** Rules about the start of the VM; only an addition needs these. */
 export const MACHINE_RULES: readonly Rule[] = [
   {
     name: "machine-type",
@@ -152,7 +152,7 @@ export const MACHINE_RULES: readonly Rule[] = [
   },
 ];
 
-/** Which of these commands a monitor does not offer. */
+/** The commands in this list that a monitor does not have. */
 export function missingCommands(
   qemu: QemuFacts,
   needed: readonly string[],
@@ -161,9 +161,9 @@ export function missingCommands(
 }
 
 /**
- * Refuses a QEMU that is too old, or whose monitor is restricted.
+ * Refuses a QEMU that is too old, or has a restricted monitor.
  *
- * @throws {HotplugError} `unsupported`, naming the missing commands
+ * @throws {HotplugError} `unsupported`, with the missing commands
  */
 export function refuseMissingCommands(
   qemu: QemuFacts,
@@ -178,9 +178,9 @@ export function refuseMissingCommands(
 }
 
 /**
- * What must hold for an operation of any kind.
+ * The conditions for an operation of any kind.
  *
- * @param needed the least that it needs of the monitor
+ * @param needed the QMP commands that it needs
  * @throws {HotplugError} status 3
  */
 export function refuseImpossible(
@@ -194,16 +194,16 @@ export function refuseImpossible(
 /**
  * Refuses a machine without PCI hotplug.
  *
- * @throws {HotplugError} `unsupported` unless new PCI devices can be taken
+ * @throws {HotplugError} `unsupported` unless new PCI devices can be plugged
  */
 export function refuseMachine(facts: Facts): void {
   for (const rule of MACHINE_RULES) rule.refuse(facts);
 }
 
 /**
- * Refuses a second name: a name must select one device.
+ * Refuses a name that is in use: a name must select one device.
  *
- * @throws {HotplugError} `duplicate` if one of these has the name already
+ * @throws {HotplugError} `duplicate` if one of these already has the name
  */
 export function refuseTakenName(
   entries: readonly RecordedDevice[],
@@ -224,9 +224,9 @@ function isInQemu(qemu: QemuFacts, id: string): string | undefined {
 }
 
 /**
- * Refuses an id that would be there twice: it has only a part of the uuid.
+ * Refuses an id that is in use: it has only a part of the uuid.
  *
- * @throws {HotplugError} `duplicate` if the file or QEMU has the id already
+ * @throws {HotplugError} `duplicate` if the file or QEMU already has the id
  */
 export function refuseTakenId(facts: Facts, id: string): void {
   const holder = facts.recorded.find((one) => one.hvinfo.id === id);

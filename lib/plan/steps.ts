@@ -1,5 +1,5 @@
 /**
- * What plans of disks and of NICs have in common.
+ * Common steps of plans for disks and NICs.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function stateSteps(
   };
 }
 
-/** A QMP command with the command that takes it back. */
+/** A QMP command with the command that undoes it. */
 export function qmpStep(
   execute: string,
   args: QmpCommand["arguments"],
@@ -34,7 +34,7 @@ export function qmpStep(
   return { kind: "qmp" as const, execute, arguments: args, undo };
 }
 
-/** A QMP command without return. */
+/** A QMP command without an undo. */
 export function command(
   execute: string,
   args: QmpCommand["arguments"],

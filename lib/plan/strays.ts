@@ -22,13 +22,13 @@ import type { Kind, KindName } from "./kind.ts";
 import type { Stray } from "./recorded.ts";
 import { placeView } from "./view.ts";
 
-/** PCI classes of the devices this tool is about: PCI Code and ID list. */
+/** PCI classes of disks and NICs: PCI Code and ID list. */
 const CLASS_ETHERNET = 0x0200;
 /** virtio-blk, transitional and modern: virtio 1.2, section 5.2. */
 const VIRTIO_VENDOR = 0x1af4;
 const VIRTIO_BLK_IDS = [0x1001, 0x1042];
 
-/** What a PCI function is to us, undefined if it is neither. */
+/** The kind of a PCI function, undefined if it is neither. */
 export function kindOfPci(device: PciDevice): "disk" | "nic" | undefined {
   if (device.class === CLASS_ETHERNET) return "nic";
   const isDisk = device.vendor === VIRTIO_VENDOR &&
@@ -36,7 +36,7 @@ export function kindOfPci(device: PciDevice): "disk" | "nic" | undefined {
   return isDisk ? "disk" : undefined;
 }
 
-/** Whether an id is of the forms of our device ids. */
+/** Whether an id has the form of our device ids. */
 function isOurForm(id: string): boolean {
   return parseDeviceId(id) !== undefined;
 }
@@ -65,7 +65,10 @@ function strayDevices(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
   return [...onPci, ...elsewhere];
 }
 
-/** What a backend of our form is left with once its device is gone. */
+/**
+ * The backends with the form of our names that are left after their device is
+ * gone.
+ */
 function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
   const what = { has: "backend", origin: "plugged" } as const;
   const used = new Set(
@@ -187,7 +190,7 @@ export function refuseLeftover(
   );
 }
 
-/** How a caller is told of one; `blank` is its kind's. */
+/** A stray in the form that callers get; `blank` comes from its kind. */
 export function strayView(
   { id, kind, pci }: Stray,
   qemu: QemuFacts,

@@ -1,5 +1,5 @@
 /**
- * What a device of any kind is told of to callers.
+ * The view of a device of any kind, for callers.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
 import type { QEMU, TARGET_MEMBERS } from "./view_schema.ts";
 
-/** What a view is made from; QEMU may be out of reach. */
+/** The facts for a view; QEMU may not answer. */
 export type ViewFacts =
   & Pick<Facts, "nicFiles">
   & {
     readonly qemu: QemuFacts | undefined;
-    /** The runtime file; undefined: nothing is told of it. */
+    /** The runtime file; undefined: unknown. */
     readonly content?: { readonly runtime: Pick<Runtime, "hvparams"> };
     /** Undefined if the record could not be read. */
     readonly own?: Facts["own"] | undefined;
   };
 
-/** The members of a view that tell where a device sits. */
+/** The members of a view about the place of a device. */
 export type PlaceView =
   & Pick<DeviceView, "bus" | "slot" | "addr">
   & ObjectOf<typeof TARGET_MEMBERS, None>;
@@ -33,7 +33,7 @@ export type EntryView =
   & PlaceView
   & Pick<DeviceView, "index" | "uuid" | "name" | "id" | "driver">;
 
-/** Where a device sits; of a SCSI target, its place there. */
+/** The place of a device; for a SCSI target, its place on the bus. */
 export function placeView(
   { bus = null, slot, ...target }: {
     readonly bus?: string | null | undefined;
@@ -53,7 +53,7 @@ export function placeView(
     : { bus, slot, addr: addrOfSlot(slot), ...none };
 }
 
-/** What an entry tells of a device, whatever its kind. */
+/** The data of an entry about a device of any kind. */
 export function entryView(entry: RecordedDevice): EntryView {
   const { uuid = null, name = null, index, hvinfo } = entry;
   const { id = null, driver = null } = hvinfo;
@@ -61,9 +61,9 @@ export function entryView(entry: RecordedDevice): EntryView {
 }
 
 /**
- * A QEMU, as callers are told of it; null stands where its process is unknown.
+ * A QEMU in the form that callers get; null if its process is unknown.
  *
- * @param uidText what Ganeti noted of the pool's user
+ * @param uidText Ganeti's note of the pool's user
  */
 export function qemuView(
   { name, version, machine, process, runState, migration }: QemuFacts,
@@ -92,5 +92,5 @@ export function qemuView(
   };
 }
 
-/** What {@linkcode qemuView} tells. */
+/** The type of {@linkcode qemuView}. */
 export type QemuView = Told<typeof QEMU>;

@@ -1,5 +1,5 @@
 /**
- * Devices with their place, and QEMU, as documents tell them.
+ * Devices with their place, and QEMU, in documents.
  *
  * @module
  */
@@ -26,17 +26,17 @@ import {
 const NUMBER = (what: string) =>
   orNull(whole(`${what}; null but on a SCSI bus.`));
 
-/** Where a device sits on a SCSI bus. */
+/** The place of a device on a SCSI bus. */
 export const TARGET_MEMBERS = {
   channel: NUMBER("Its channel"),
   scsi_id: NUMBER("Its target"),
   lun: NUMBER("Its logical unit"),
 };
 
-/** What every device has, its place on a SCSI bus too. */
+/** The members of every device, with its place on a SCSI bus. */
 export const PLACED_MEMBERS = { ...DEVICE_MEMBERS, ...TARGET_MEMBERS };
 
-/** A kind, and the members that its devices have. */
+/** A kind, and the members of its devices. */
 export interface KindView {
   readonly word: string;
   readonly members: Members;
@@ -116,7 +116,7 @@ export const QEMU = named(
   }),
 );
 
-/** What repair did. */
+/** A repair. */
 export const REPAIRED = named(
   "repaired",
   object("A repaired difference.", {
@@ -125,7 +125,7 @@ export const REPAIRED = named(
   }),
 );
 
-/** Whether all that there was to compare was compared. */
+/** The depth of the comparison. */
 export const COMPARED = orNull(
   word(
     ["whole"],
