@@ -1,8 +1,8 @@
 /**
- * Do runtime file, QEMU and node agree about an instance? As deep as anybody
- * looks, which is the one judgement that `list NAME`, `state show --verify` and
- * `repair` give; as deep as all instances of a node can be looked at together;
- * and without QEMU, where the VM does not run.
+ * Compares runtime file, QEMU and node of an instance. Whole: the one
+ * comparison that `list NAME`, `state show --verify` and `repair` use.
+ * Presence: for all instances of a node together. Alone: without QEMU, if the
+ * VM does not run.
  *
  * @module
  */
@@ -41,7 +41,7 @@ import { giveBackPlan } from "../plan/finding.ts";
 import { isRemembrance } from "../plan/give_back.ts";
 import { noteOn } from "../state/own_check.ts";
 
-/** What cannot be read has nothing that could be removed. */
+/** A directory that cannot be read has no removable files. */
 function filesIn(directory: string): string[] {
   return namesIn(directory).map((name) => `${directory}/${name}`);
 }
@@ -66,7 +66,7 @@ function readProcess(
   };
 }
 
-/** What a whole comparison found, and how each thing is mended. */
+/** The differences of a whole comparison, with their repairs. */
 export interface Comparison extends Compared {
   readonly facts: WholeFacts;
 }
@@ -120,7 +120,7 @@ export async function compareWhole(
 }
 
 /**
- * The recorded devices that QEMU does not have. Pure.
+ * The recorded devices that are missing in QEMU. Pure.
  *
  * @param paths for the hint
  */
@@ -135,8 +135,8 @@ export function comparePresence(
 }
 
 /**
- * Compares what there is without QEMU: all that was made for it is to be given
- * back.
+ * Compares file and node without QEMU: all changes that were made for QEMU must
+ * be undone.
  *
  * @throws {HotplugError} `refused` | `bad-state-file`
  */
