@@ -1,5 +1,5 @@
 /**
- * Asking the QEMUs of a node side by side, without disturbing anybody.
+ * Asks the QEMUs of a node side by side, without disturbing other clients.
  *
  * @module
  */
@@ -22,30 +22,35 @@ import {
 } from "./ask_one.ts";
 import type { MonitorOptions } from "../monitor/monitor.ts";
 
-/** How they are asked. */
+/** Options of the questions. */
 export interface AskOptions {
-  /** All are asked within this time together, in milliseconds. */
+  /** Time limit for all of them together, in milliseconds. */
   readonly deadlineMs: number;
   readonly compared: Depth;
-  /** Sees every message. */
+  /** Gets every message. */
   readonly trace?: MonitorOptions["trace"];
 }
 
-/** Of the deadline; the rest is for finding out who holds a monitor. */
+/** Share of the deadline; the rest is for finding the holder of a monitor. */
 const SHARE_OF_ONE = 0.8;
-/** With no message for so long, in milliseconds, no other one has come. */
+/**
+ * After this time without a message, no other message has arrived, in
+ * milliseconds.
+ */
 const QUIET_MS = 40;
-/** Beyond the deadline, for hearing what has come, in milliseconds. */
+/** Time after the deadline for messages that have arrived, in milliseconds. */
 const GRACE_MS = 200;
-/** The look at all processes keeps the event loop: so long at most, in ms. */
+/** Longest look at all processes, which blocks the event loop, in ms. */
 const MAX_LOOK_MS = 500;
-/** Not to be tried with less, in milliseconds. */
+/** The look is not tried with less time, in milliseconds. */
 const MIN_MS = 50;
 
-/** Another one of this process: it gives the monitor up when it is done. */
+/**
+ * Another request of this process, which gives the monitor up when it is done.
+ */
 const OURS = "another request";
 
-/** Whom a monitor serves, undefined if that is nobody. */
+/** The client of a monitor, undefined if there is none. */
 function servedBy(
   { clients, own, isServing }: UnixSocketHolders,
 ): string | undefined {
@@ -77,13 +82,13 @@ class Round {
       if (asked !== undefined) this.#answers.set(one, asked);
     }
     const open = subjects.filter((one) => !this.#answers.has(one));
-    // To queue behind them would make `events` give way, and a gap.
+    // To queue behind them would make `events` give way, which makes a gap.
     const glance = open.length === 0 ? new Set() : connectedSockets();
     const free = open.filter(({ paths }) => !glance.has(paths.qmp));
     await this.#ask(free, this.#options.deadlineMs * SHARE_OF_ONE);
     const taken = open.filter((one) => !free.includes(one));
     const silent = free.filter((one) => this.#of(one) === SILENT);
-    // At the end, as nobody's answer can be heard meanwhile.
+    // At the end, because no answer can be heard meanwhile.
     const { unheld, ours } = this.#findHolders(taken, silent);
     await this.#ask([...unheld, ...ours], Math.max(MIN_MS, this.#leftMs));
     for (const one of ours) if (this.#of(one) === SILENT) this.#hold(one, OURS);
@@ -94,7 +99,9 @@ class Round {
     return this.#answers.get(subject) ?? SILENT;
   }
 
-  /** Asks for so long, and hears whatever has come until then. */
+  /**
+   * Asks for a limited time, and reads all messages that have arrived by then.
+   */
   async #ask(subjects: readonly Subject[], timeoutMs: number): Promise<void> {
     if (subjects.length === 0) return;
     const trace: QmpTrace = (...message) => {
@@ -108,7 +115,7 @@ class Round {
     }));
     let done = await within(all, timeoutMs);
     let heard;
-    // A loop that was kept may have seen the clock before it saw them.
+    // A blocked event loop may have seen the clock before the messages.
     do {
       if (done !== undefined || heard === this.#messages) return;
       heard = this.#messages;
@@ -122,8 +129,8 @@ class Round {
   }
 
   /**
-   * Of those that somebody was connected to, whom nobody holds after all, and
-   * whom a request of ours.
+   * Among monitors with a connected client: those without a holder, and those
+   * held by a request of this process.
    */
   #findHolders(
     taken: readonly Subject[],
@@ -137,7 +144,7 @@ class Round {
     for (const one of silent) {
       if (this.#of(one) !== SILENT) continue;
       const { own, ...seen } = found.get(one.paths.qmp) ?? NOBODY;
-      // Our own question may still stand there.
+      // Our own question may still be there.
       const isServing = seen.isServing && own === undefined;
       const who = servedBy({ ...seen, own: undefined, isServing });
       if (who !== undefined) this.#hold(one, who);
@@ -162,9 +169,9 @@ const NOBODY: UnixSocketHolders = {
 };
 
 /**
- * Asks QEMUs side by side; none is waited for longer than the deadline.
+ * Asks QEMUs side by side; no wait is longer than the deadline.
  *
- * @returns what became of each, in their order
+ * @returns the result of each, in their order
  */
 export async function askInstances(
   subjects: readonly Subject[],

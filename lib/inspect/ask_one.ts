@@ -1,5 +1,5 @@
 /**
- * Asking one QEMU among many, which may answer or not.
+ * Asks one QEMU among many, which may answer or not.
  *
  * @module
  */
@@ -24,44 +24,44 @@ import type { Difference } from "../plan/difference.ts";
 import { readRecord } from "../plan/facts.ts";
 import { lookWhole } from "./look_whole.ts";
 
-/** What became of the question to one QEMU. */
+/** The result of the question to one QEMU. */
 export type Asked =
   | {
     readonly monitor: "answered";
-    /** Of `query-status`. */
+    /** From `query-status`. */
     readonly runState: string;
-    /** As deep as was looked. */
+    /** By the depth of the question. */
     readonly differences: readonly Difference[];
   }
   | {
     /**
-     * `held`: somebody else is served, who is not disturbed; `silent`: let in
-     * or queued, and no answer in time or none that can be understood; `none`:
-     * nobody listens; `stopped`: by a signal, so that it was not asked;
-     * `unasked`: we cannot.
+     * `held`: QEMU serves another client, which is not disturbed; `silent`:
+     * connected or queued, but no answer in time or no valid answer; `none`: no
+     * process listens; `stopped`: by a signal, so it was not asked; `unasked`:
+     * we cannot ask.
      */
     readonly monitor: "held" | "silent" | "none" | "stopped" | "unasked";
-    /** Undefined if it needs no words. */
+    /** Undefined if it needs no explanation. */
     readonly why?: Remark;
     /** Whether only root can ask it. @default false */
     readonly isDenied?: boolean;
   };
 
-/** One instance as its files and processes show it. */
+/** One instance by its files and processes. */
 export interface Subject {
   /** Derived from its name. */
   readonly paths: InstancePaths;
-  /** The one that Ganeti's pid file leads to. */
+  /** The process of Ganeti's pid file. */
   readonly process: QemuProcess | undefined;
   /** Or why there is none. */
   readonly runtime: Runtime | Remark;
 }
 
-/** How deep to look: `presence` asks only whether QEMU has the devices. */
+/** The depth: `presence` asks only whether QEMU has the devices. */
 export type Depth = "presence" | "whole";
 
 const QUESTIONS = { runState: RUN_STATE, ids: DEVICE_IDS } as const;
-/** Let in or queued, and no answer in time. */
+/** Connected or queued, but no answer in time. */
 export const SILENT: Asked = { monitor: "silent" };
 
 async function question(
@@ -81,8 +81,8 @@ async function question(
     comparePresence(runtime, { deviceIds: ids, block }, paths);
   const { runtime } = subject;
   const differs = !("code" in runtime) && compare(runtime, []).length > 0;
-  // Only a device that is missing can be one without an id. And the file may
-  // be another by now: somebody may have worked while we were not let in.
+  // Only a missing device can be a device without an id. And the file may have
+  // changed: another call may have worked while we waited.
   const differences = differs
     ? compare(readRecord(record).content.runtime, await ask(qmp, BLOCK))
     : [];
@@ -111,7 +111,7 @@ function unanswered(error: unknown, { process }: Subject): Asked {
 /**
  * Asks one QEMU.
  *
- * @returns what became of it, whatever that is
+ * @returns the result, in every case
  */
 export async function askOne(
   subject: Subject,
@@ -124,14 +124,14 @@ export async function askOne(
   }
 }
 
-/** What a person is told of a QEMU that was stopped by a signal. */
+/** The remark about a QEMU that was stopped by a signal. */
 export function stopped(process: QemuProcess | undefined): Remark | undefined {
   if (process === undefined || !isStopped(process.pid)) return undefined;
   const hint = `kill -CONT ${process.pid}`;
   return remark("stopped", "QEMU is stopped", { hint });
 }
 
-/** What is so without a question; undefined: it can be asked. */
+/** The result without a question; undefined: it can be asked. */
 export function unaskable({ process }: Subject): Asked | undefined {
   if (libcFault() !== undefined) return { monitor: "unasked" };
   const why = stopped(process);

@@ -1,5 +1,5 @@
 /**
- * What a person should look at.
+ * Things that need a person's attention.
  *
  * @module
  */
@@ -26,7 +26,7 @@ import { loadNotes, recordedDevices } from "../kinds.ts";
 import { pendingRemark, releaseAsked } from "../plan/compare_own.ts";
 import type { Asked, Subject } from "./ask_one.ts";
 
-/** Whether somebody holds the lock: proc_locks(5). */
+/** Whether a process holds the lock: proc_locks(5). */
 function isLocked(path: string): boolean {
   const inode = lookAt(path)?.ino;
   const locks = readIfThere("/proc/locks") ?? "";
@@ -35,7 +35,7 @@ function isLocked(path: string): boolean {
   );
 }
 
-/** Whether an instance has a journal, and somebody works on it. */
+/** Whether an instance has a journal, and whether a process works on it. */
 export function unfinished(
   paths: InstancePaths,
 ): "interrupted" | "under-way" | undefined {
@@ -47,7 +47,7 @@ function repairOf(paths: InstancePaths): string {
   return commandLine(paths, "repair", paths.name);
 }
 
-/** What an interrupted change tells a person; undefined if there is none. */
+/** The remark about an interrupted change; undefined if there is none. */
 export function interrupted(paths: InstancePaths): Remark | undefined {
   return unfinished(paths) === "interrupted"
     ? remark("interrupted", "a change was interrupted", {
@@ -57,8 +57,8 @@ export function interrupted(paths: InstancePaths): Remark | undefined {
 }
 
 /**
- * What was found out of order beside an interrupted change: only recorded
- * devices. Repair puts the rest in order, and no other hint may come first.
+ * The differences beside an interrupted change: only those of recorded devices.
+ * Repair handles the others, and no other hint may come first.
  */
 export function apartFrom<T extends { readonly device?: Remark["device"] }>(
   left: Remark | undefined,
@@ -85,7 +85,7 @@ function folderFault(path: string): Remark | undefined {
   );
 }
 
-/** What guests were asked to release, and what has become of that. */
+/** The devices that guests were asked to release, and their state. */
 async function noted(
   { paths, process, runtime }: Subject,
   asked: Asked,
@@ -121,7 +121,7 @@ async function noted(
   };
 }
 
-/** States in which a VM does its work. */
+/** The run state of a VM that works. */
 const AT_WORK = "running";
 
 function stateRemark(asked: Asked, { paths }: Subject): Remark | undefined {
@@ -140,7 +140,7 @@ function stateRemark(asked: Asked, { paths }: Subject): Remark | undefined {
     : remark("run-state", `the VM is in run state ${asked.runState}`);
 }
 
-/** On what the three places differ, removals that are noted aside. */
+/** The differences, without noted removals. */
 function differencesOf(asked: Asked, pending: readonly string[]): Remark[] {
   if (asked.monitor !== "answered") return [];
   return asked.differences
@@ -148,13 +148,13 @@ function differencesOf(asked: Asked, pending: readonly string[]): Remark[] {
     .map(remarkOf);
 }
 
-/** Whether Ganeti takes a VM for down that answers. */
+/** Whether Ganeti takes a VM that answers as down. */
 function isMisled({ paths, process }: Subject, { monitor }: Asked): boolean {
   return monitor === "answered" && process === undefined &&
     isThere(paths.pid);
 }
 
-/** What our own files and QEMU's answer say of an instance. */
+/** The findings from our own files and QEMU's answer about an instance. */
 async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
   const { paths, runtime } = subject;
   const broken = folderFault(join(paths.runDir, OWN_DIRECTORY)) ??
@@ -169,7 +169,7 @@ async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
     stateRemark(asked, subject),
     isMisled(subject, asked) ? misled : undefined,
   ].flatMap((one) => one ?? []);
-  // An interrupted change explains the rest.
+  // An interrupted change explains the other findings.
   if (broken !== undefined) return first;
   const told = await noted(subject, asked);
   const codes = [...first, ...told.remarks].map(({ code }) => code);
@@ -178,7 +178,7 @@ async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
   return [...first, ...told.remarks, ...others];
 }
 
-/** What a person should know of an instance, most telling first. */
+/** The remarks about an instance, the most important first. */
 export async function attentionOf(
   subject: Subject,
   asked: Asked,

@@ -1,5 +1,5 @@
 /**
- * Can devices be hotplugged, and if not, why? Changes nothing.
+ * Checks whether devices can be hotplugged, and if not, why. Changes nothing.
  *
  * @module
  */
@@ -41,9 +41,9 @@ import {
 import type { None, ObjectOf, Told } from "../words/json_schema.ts";
 import { readUidText, uidFile, uidRemark } from "../state/uid_file.ts";
 
-/** What a check found. */
+/** The result of a check. */
 export interface CheckResult extends ObjectOf<typeof CHECK_MEMBERS, None> {
-  /** What hinders nothing, and a person should know. */
+  /** Remarks that do not prevent hotplug. */
   readonly warnings: readonly Remark[];
 }
 
@@ -63,18 +63,18 @@ function fileRequirement(
   }];
 }
 
-/** How an instance is checked. */
+/** Options of a check. */
 export type CheckOptions = MonitorOptions & {
-  /** Whether the VM may be another than the instance's. */
+  /** Whether the VM may be another VM than the instance's. */
   readonly foreign: "allowed" | "refused";
 };
 
-/** What a check looks at. */
+/** The facts of a check. */
 interface Looked {
   readonly facts: CheckFacts;
-  /** Why there is no runtime file to understand. */
+  /** Why there is no usable runtime file. */
   readonly fault: HotplugError | undefined;
-  /** Undefined if there is nothing that QEMU could be compared with. */
+  /** Undefined if there is nothing to compare QEMU with. */
   readonly differences: readonly Difference[] | undefined;
 }
 
@@ -84,7 +84,7 @@ async function readCheckFacts(
 ): Promise<Looked> {
   const { kind, paths } = target;
   const { content, fault } = readRecord(target);
-  // A VM whose file is missing or broken can be checked, and not be changed.
+  // A VM with a missing or broken file can be checked, but not changed.
   if (fault !== undefined && !isRuntimeThere(paths.qmp)) throw fault;
   using qmp = await openMonitor(paths.qmp, options);
   const answer = await askQemu(qmp, paths, REGISTER);
@@ -149,7 +149,7 @@ export async function check(
   }
 }
 
-/** One way, and what there is to say of it. */
+/** One way, and its state. */
 export type WayView = Told<typeof WAY>;
 
 type Usable = readonly [usable: WayView["usable"], detail: string];
@@ -178,7 +178,7 @@ function byItself(
     : ["depends", "works for block devices only"];
 }
 
-/** Every way to a disk, safest first. */
+/** Every way to a disk, the safest first. */
 export function waysOf(
   qemu: QemuFacts,
   confinement: Confinement | undefined,

@@ -1,6 +1,6 @@
 /**
- * Everything a hotplug needs, as the list that `check` tells of. Pure: the
- * same rules as the plans', in the order in which an addition asks them.
+ * All requirements of a hotplug, in the list of `check`. Pure: the same rules
+ * as in the plans, in the order in which an addition checks them.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { REQUIREMENT } from "./check_schema.ts";
 /** One requirement, and whether it is met. */
 export type Requirement = Told<typeof REQUIREMENT>;
 
-/** A rule about some kinds of devices, with all that it depends on. */
+/** A rule about some kinds of devices, with its facts. */
 interface CheckRule {
   readonly name: string;
   readonly for: readonly string[];
@@ -34,7 +34,7 @@ interface CheckRule {
   readonly start?: readonly StartOption[];
 }
 
-/** A kind, and what it needs besides. */
+/** A kind, and its further requirements. */
 export interface CheckedKind {
   readonly kind: KindName & Pick<Kind, "needs" | "taken" | "sits">;
   /** {@linkcode Kind.requirements}. */
@@ -45,20 +45,24 @@ function wordsOf(kinds: readonly CheckedKind[]): string[] {
   return kinds.map(({ kind }) => kind.word);
 }
 
-/** What the first operation of a kind that needs a command needs besides. */
+/**
+ * The other commands that the first operation of a kind with this command
+ * needs.
+ */
 function neededWith({ needs }: CheckedKind["kind"], name: string) {
   return Object.values(needs).find((some) => some.includes(name)) ?? [];
 }
 
-/** Whether an addition needs a command: what it is refused for comes first. */
+/** Whether an addition needs a command: reasons for a refusal come first. */
 function isForAddition({ word, needs }: CheckedKind["kind"], name: string) {
   return needs[`${word}-add`]?.includes(name) ?? false;
 }
 
 /**
- * A missing command refuses with all that are missing for the same devices.
- * Those of one kind of device come first, and so does what an addition of that
- * kind says of them; last what no addition needs.
+ * A missing command refuses together with all commands that are missing for the
+ * same devices. Commands of one kind of device come first, and so do the
+ * reasons of an addition of that kind; commands that no addition needs come
+ * last.
  */
 function commandRules(
   { qemu }: Facts,
@@ -93,7 +97,9 @@ function onPci(kinds: readonly CheckedKind[]): CheckedKind[] {
   return kinds.filter(({ kind }) => kind.sits === "pci");
 }
 
-/** Free ones by the name of the bus, of where a kind of device usually goes. */
+/**
+ * Free slots by the name of the bus, for the usual buses of a kind of device.
+ */
 function freeByBus(facts: Facts, { word }: KindName): [string, number[]][] {
   const slots = slotFacts(facts);
   return usualBuses(slots.buses, word)
@@ -101,7 +107,7 @@ function freeByBus(facts: Facts, { word }: KindName): [string, number[]][] {
     .filter(([, free]) => free.length > 0);
 }
 
-/** The slots that a new device could get; of a port, its number. */
+/** The slots that a new device could get; for a port, its number. */
 export function freeSlots(
   facts: Facts,
   kinds: readonly CheckedKind[],
@@ -123,7 +129,7 @@ function stateOfSlots(facts: Facts, kind: KindName): string {
   }`;
 }
 
-/** Kinds that usually go to the same place have one rule: SPEC 4.3. */
+/** Kinds with the same usual places have one rule: SPEC 4.3. */
 function placeRules(
   facts: Facts,
   kinds: readonly CheckedKind[],

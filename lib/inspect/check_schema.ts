@@ -1,5 +1,5 @@
 /**
- * What `check` tells.
+ * The document of `check`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Which devices an instance has, as file, QEMU and node have them. A question:
- * it changes nothing.
+ * The devices of an instance, from file, QEMU and node. A question: it changes
+ * nothing.
  *
  * @module
  */
@@ -38,20 +38,20 @@ import { apartFrom, interrupted } from "./attention.ts";
 import type { instanceMembers, listedDevice } from "./list_schema.ts";
 import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
 
-/** A device and how the three places compare for it. */
+/** A device, and the comparison of the three places for it. */
 export type ListedDevice = Told<ReturnType<typeof listedDevice>>;
 
-/** How the three places compare for one device. */
+/** The result of the comparison for one device. */
 type DeviceStatus = ListedDevice["status"];
 
 /** One instance's devices. */
 export interface InstanceListing
   extends ObjectOf<ReturnType<typeof instanceMembers>, None> {
-  /** What hinders nothing, and a person should know. */
+  /** Remarks that do not prevent the list. */
   readonly warnings: readonly Remark[];
 }
 
-/** How an instance is reached to be listed. */
+/** Options for listing an instance. */
 export type ListOptions = Reach & MonitorOptions;
 
 function isAbout(
@@ -62,7 +62,7 @@ function isAbout(
     (index !== null || device.id === id);
 }
 
-/** What its differences mean for the status of a recorded device. */
+/** The status of a recorded device from its differences. */
 function statusOf(
   isPending: boolean,
   mine: readonly Difference[],
@@ -75,10 +75,10 @@ function statusOf(
 const ABSENT: readonly string[] = ["no-device-id", "not-in-qemu"];
 
 /**
- * The devices, as file and QEMU have them, and how they compare. Pure.
+ * The devices of file and QEMU, and their comparison. Pure.
  *
- * @param options.unasked the status of each if QEMU was not asked
- * @param options.stray the status of each that only QEMU tells of
+ * @param options.unasked the status of each device if QEMU was not asked
+ * @param options.stray the status of each device that only QEMU has
  * @param options.differences none if QEMU was not asked
  */
 export function listDevices(
@@ -135,19 +135,19 @@ export function listDevices(
   ];
 }
 
-/** Why QEMU has nothing to tell. */
+/** Why QEMU has no answer. */
 interface NoAnswer {
   readonly why: Remark;
   readonly running: boolean;
 }
 
-/** What QEMU and this node tell; no differences if QEMU was not asked. */
+/** The answers of QEMU and this node; no differences if QEMU was not asked. */
 interface Looked extends Omit<WholeLook, "qemu" | "confinement"> {
   readonly qemu: QemuFacts | NoAnswer;
   readonly confinement?: WholeLook["confinement"];
 }
 
-/** Without QEMU the file alone is listed; that needs no FFI. */
+/** Without QEMU only the file is listed; this needs no FFI. */
 async function withoutQemu(
   paths: InstancePaths,
   qemu: NoAnswer,
@@ -157,12 +157,15 @@ async function withoutQemu(
   return { nicFiles, qemu, own, differences: [], warnings };
 }
 
-/** Whether Ganeti's pid file leads to its QEMU, whose monitor it is. */
+/** Whether Ganeti's pid file leads to its QEMU, the owner of this monitor. */
 function runs({ isDerived, pid, name }: InstancePaths): boolean {
   return isDerived && findQemu(pid, name) !== undefined;
 }
 
-/** Why a QEMU could not be asked; of a stopped one, what lets it go on. */
+/**
+ * Why a QEMU could not be asked; for a stopped one, the command that resumes
+ * it.
+ */
 function unanswered(error: unknown, paths: InstancePaths): unknown {
   const fault = nothingChanged(error);
   if (!isFailure(fault, "monitor-timeout") || !paths.isDerived) return fault;
@@ -197,8 +200,8 @@ async function lookAround(
 }
 
 /**
- * The devices of one instance, as file and QEMU have them. A VM that does not
- * run is listed from its file, one without a file from QEMU.
+ * The devices of one instance, from file and QEMU. A VM that does not run is
+ * listed from its file, a VM without a file from QEMU.
  *
  * @throws {HotplugError} status 3 or 4
  */

@@ -1,5 +1,5 @@
 /**
- * The instances of this node, with what a person should look at: from their
+ * The instances of this node, with the things that need attention: from their
  * files, and from each QEMU, all asked side by side. A question: it changes
  * nothing.
  *
@@ -36,7 +36,7 @@ export type InstanceSummary = NodeListing["instances"][number];
 
 type Reached = Pick<Reach, "runDir" | "reachedBy">;
 
-/** One instance, and what of it only root can see. */
+/** One instance, and the data that only root can see. */
 interface Seen extends Subject {
   readonly hidden: readonly ("process" | "runtime")[];
 }
@@ -72,8 +72,8 @@ function look(
 }
 
 /**
- * What only a socket with a listener comes to: a VM whose pid file is lost must
- * not be started a second time.
+ * Results that only a socket with a listener has: a VM with a lost pid file
+ * must not be started a second time.
  */
 const SERVED: readonly Asked["monitor"][] = ["answered", "held", "silent"];
 
@@ -112,8 +112,8 @@ async function summarize(
 }
 
 /**
- * The instances of this node, by name: those that have a runtime file, and
- * those whose QEMU runs without one. None is waited for longer than the
+ * The instances of this node, by name: instances with a runtime file, and
+ * instances with a QEMU but without a file. No wait is longer than the
  * deadline.
  *
  * @throws {HotplugError} `refused` | `permission-denied` if their directory

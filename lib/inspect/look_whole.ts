@@ -1,5 +1,5 @@
 /**
- * One VM, looked at as deep as anybody looks, whatever is wrong with its files.
+ * Reads everything about one VM, whatever is wrong with its files.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { InstancePaths } from "../state/instance.ts";
 import { EMPTY_RECORD } from "../state/own_check.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 
-/** What QEMU and this node tell. */
+/** The answers of QEMU and this node. */
 export interface WholeLook {
   readonly qemu: QemuFacts;
   /** Undefined if QEMU's process is unknown. */
@@ -31,7 +31,7 @@ export interface WholeLook {
   readonly warnings: readonly Remark[];
 }
 
-/** A record that cannot be used hides nothing else. */
+/** A record that cannot be used must not hide other data. */
 export async function readOwn(
   paths: InstancePaths,
   qemu: QemuFacts | undefined,
@@ -46,10 +46,10 @@ export async function readOwn(
 }
 
 /**
- * Asks QEMU, looks at the node, and compares.
+ * Asks QEMU, reads the node, and compares.
  *
- * @param content what can be read of the runtime file
- * @throws {HotplugError} status 4 if QEMU can be asked no more
+ * @param content the readable part of the runtime file
+ * @throws {HotplugError} status 4 if QEMU does not answer any more
  */
 export async function lookWhole(
   qmp: QmpSession,

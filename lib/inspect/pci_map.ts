@@ -1,6 +1,6 @@
 /**
- * The map of a machine's PCI buses: who sits where, and where a device could
- * be plugged. Changes nothing, and is pure but for {@linkcode pciMap}.
+ * The map of a machine's PCI buses: the devices, and the free places. Changes
+ * nothing; pure, except {@linkcode pciMap}.
  *
  * @module
  */
@@ -30,14 +30,14 @@ export type MapBus = Told<typeof MAP_BUS>;
 
 /** All buses of a machine. */
 export interface PciMap extends ObjectOf<typeof PCI_MEMBERS, None> {
-  /** What the map lacks. */
+  /** The parts that the map lacks. */
   readonly warnings: readonly Remark[];
 }
 
-/** What the map is drawn from. */
+/** The facts of the map. */
 export interface MapFacts {
   readonly qemu: Pick<QemuFacts, "pci" | "buses">;
-  /** Undefined if there is none that can be read. */
+  /** Undefined if there is no readable file. */
   readonly runtime: Runtime | undefined;
   /** QEMU's driver by device id. */
   readonly drivers: ReadonlyMap<string, string>;
@@ -72,7 +72,9 @@ function liveSlot(one: PciDevice, facts: MapFacts): MapSlot {
   };
 }
 
-/** What the file has on a bus and QEMU lacks: its slot stays taken. */
+/**
+ * Devices that the file has on a bus and QEMU lacks: their slots stay taken.
+ */
 function absent({ runtime, qemu }: MapFacts, name: string): MapSlot[] {
   return recordedBy(runtime).flatMap((entry) => {
     const { id = null, slot, bus } = entry.hvinfo;
@@ -151,7 +153,7 @@ export async function pciMap(
   options: MonitorOptions,
 ): Promise<PciMap> {
   const { label, kind, paths } = target;
-  // The map is wanted most when something is wrong with the file.
+  // The map is most useful if the file is broken.
   const { content, fault } = readRecord(target);
   const known = kind === "instance" && fault === undefined;
   const runtime = known ? content.runtime : undefined;

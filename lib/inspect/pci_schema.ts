@@ -1,5 +1,5 @@
 /**
- * What `pci` tells.
+ * The document of `pci`.
  *
  * @module
  */

@@ -20,15 +20,15 @@ import { readUidFile } from "../state/uid_file.ts";
 import { loadKinds, REGISTER } from "../kinds.ts";
 import type { StartFacts, StartWords } from "../plan/kind.ts";
 
-/** What a command line is made from. */
+/** The facts of a command line. */
 export interface CommandFacts extends StartFacts {
-  /** Of each kind, in the order of the line. */
+  /** Words of each kind, in the order of the command line. */
   readonly kinds: readonly StartWords[];
   /** Content of the uid file, if there is one. */
   readonly uid: string | undefined;
-  /** Whether QEMU takes `-run-with user=…,chroot=…`. */
+  /** Whether QEMU accepts `-run-with user=…,chroot=…`. */
   readonly hasRunWith: boolean;
-  /** Where the state comes from: `-incoming`. */
+  /** The source of the state: `-incoming`. */
   readonly incoming: string | undefined;
 }
 
@@ -44,10 +44,10 @@ function monitors({ paths, runtime }: CommandFacts): string[] {
     .flatMap((path) => ["-qmp", `unix:${path},server=on,wait=off`]);
 }
 
-/** Options that say as whom and where QEMU runs: qemu-options.hx. */
+/** Options for QEMU's user and root directory: qemu-options.hx. */
 const CONFINING = ["-runas", "-chroot", "-run-with"];
 
-/** As the running one does, else as the hvparams mean. */
+/** Like the running QEMU, else by the hvparams. */
 function confinement(facts: CommandFacts): string[] {
   const { kvmCmd, hvparams } = facts.runtime;
   const own = (words: readonly string[]) =>
@@ -80,9 +80,9 @@ function confinement(facts: CommandFacts): string[] {
 }
 
 /**
- * Whether this QEMU has `-run-with` with both values: 9.1 and newer. 10.0 has
- * `-runas` and `-chroot` no more. A program that cannot be asked cannot be
- * started, either.
+ * Whether this QEMU has `-run-with` with both values: 9.1 and newer. 10.0 does
+ * not have `-runas` and `-chroot` any more. A program that cannot be asked
+ * cannot be started, either.
  */
 async function hasRunWith({ hvparams, kvmCmd }: Runtime): Promise<boolean> {
   const { useChroot, securityModel } = hvparams;

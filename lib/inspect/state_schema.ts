@@ -1,5 +1,5 @@
 /**
- * What `state show` tells.
+ * The document of `state show`.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
 } from "../words/json_schema.ts";
 import { REMARK } from "../words/remark_schema.ts";
 
-/** What the file has of a disk, whatever QEMU has. */
+/** The recorded data of a disk, whatever QEMU has. */
 const RECORDED_DISK = {
   dev_type: orNull(text("Ganeti's type of the disk; null if it has none.")),
   link: orNull(text("The link that Ganeti made; null if there is none.")),
@@ -23,7 +23,7 @@ const RECORDED_DISK = {
   mode: orNull(text("Ganeti's access mode, rw or ro; null if it has none.")),
 };
 
-/** What a comparison with QEMU comes to. */
+/** The result of a comparison with QEMU. */
 export const VERIFICATION = object(
   "The result of the comparison with QEMU and the node.",
   {
@@ -32,7 +32,7 @@ export const VERIFICATION = object(
   },
 );
 
-/** The runtime file, and how it is understood. */
+/** The runtime file, and its meaning. */
 export function stateMembers(kinds: readonly KindView[]) {
   const of = (list: "disk" | "nic") =>
     kinds.filter(({ word }) => word === list);
@@ -69,5 +69,5 @@ export function stateMembers(kinds: readonly KindView[]) {
   };
 }
 
-/** Only of --verify. */
+/** Only with --verify. */
 export const VERIFIED = { verify: VERIFICATION };

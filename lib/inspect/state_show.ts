@@ -1,5 +1,5 @@
 /**
- * The runtime file as it is and as it is understood; the VM need not run.
+ * The runtime file to the letter, and its meaning; the VM need not run.
  *
  * @module
  */
@@ -38,28 +38,28 @@ import type { ObjectOf, Told } from "../words/json_schema.ts";
 import type { stateMembers, VERIFICATION, VERIFIED } from "./state_schema.ts";
 import { JsonText } from "../words/json_text.ts";
 
-/** How an instance's state is looked at. */
+/** Options of `state show`. */
 export type ShowOptions = Reach & MonitorOptions & {
-  /** `against-qemu`: the live QEMU is asked too. */
+  /** `against-qemu`: the live QEMU is asked, too. */
   readonly verify: "no" | "against-qemu";
 };
 
-/** A runtime file, looked at. */
+/** A runtime file, with its meaning. */
 export type StateView = ObjectOf<
   ReturnType<typeof stateMembers>,
   typeof VERIFIED
 >;
 
-/** What a comparison with QEMU came to. */
+/** The result of a comparison with QEMU. */
 export type Verification = Told<typeof VERIFICATION>;
 
-/** What a comparison came to, as the document has it. Pure. */
+/** The result of a comparison in the form of the document. Pure. */
 export function verification(all: readonly Difference[]): Verification {
   const differences = all.map(remarkOf);
   return { ok: differences.length === 0, differences };
 }
 
-/** What the file has of a disk, whatever QEMU has. */
+/** The recorded data of a disk, whatever QEMU has. */
 function recordedAs(disk: DiskEntry | undefined) {
   const { devType = null, link = null, uri = null, mode = null } = disk ?? {};
   return { dev_type: devType, link, uri, mode };
@@ -90,9 +90,9 @@ async function understood(runtime: Runtime, paths: InstancePaths) {
 }
 
 /**
- * Compares an instance's file with its live QEMU and this node. What a change
- * that is not finished has left so far is not told one by one: it is not for a
- * person to mend.
+ * Compares an instance's file with its live QEMU and this node. The parts of an
+ * unfinished change are not listed one by one, because a person need not repair
+ * them.
  *
  * @throws {HotplugError} status 4 if QEMU cannot be asked
  */
@@ -127,9 +127,9 @@ async function compare(
 }
 
 /**
- * Looks at an instance's runtime file, and changes nothing.
+ * Reads an instance's runtime file, and changes nothing.
  *
- * @throws {HotplugError} status 3; 4 only if QEMU is to be asked
+ * @throws {HotplugError} status 3; 4 only if QEMU must be asked
  */
 export async function showState(
   instance: string,
@@ -148,7 +148,7 @@ export async function showState(
     current: isCurrent(runtime),
     raw: new JsonText(formatJson(runtime.root)),
     understood: await understood(runtime, paths),
-    // Left out if nobody asked.
+    // Omitted without --verify.
     ...(differences && { verify: verification(differences) }),
   };
 }
