@@ -1,6 +1,6 @@
 /**
- * What repair makes of a journal: followed if it can be, put away if not, for
- * file, QEMU and node tell the rest.
+ * Repairs by a journal: follows the journal if possible; if not, removes it,
+ * because file, QEMU and node tell the rest.
  *
  * @module
  */
@@ -26,17 +26,17 @@ import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { shellWord } from "../state/shell_word.ts";
 import { loadSteps } from "../operation/journal_reader.ts";
 
-/** A shorter one, such as an fd's number, could stand in any text. */
+/** A shorter name, such as an fd's number, could occur in any text. */
 const MIN_NAME = 4;
 
-/** What became of a journal. */
+/** The result for a journal. */
 export interface JournalOutcome {
   readonly repaired: Repaired[];
-  /** What a person has to do about it. */
+  /** The things that a person has to do. */
   readonly remaining: Remark[];
-  /** What it was about that is another's by now. @default nothing */
+  /** Its objects that belong to another owner now. @default none */
   readonly leftAlone?: readonly Remark[];
-  /** Names of what it is about, where it was only looked at. @default none */
+  /** Names of its objects, if it was only read. @default none */
   readonly parts?: readonly string[];
 }
 
@@ -46,7 +46,9 @@ async function read(paths: InstancePaths): Promise<JournalReading> {
   return await readJournal(dir, paths, loadSteps);
 }
 
-/** What tells a difference that an interrupted change made from others. */
+/**
+ * The names by which the differences of an interrupted change are recognised.
+ */
 function partsOf(
   { plan: { device, steps }, values }: LeftJournal,
   { runtime }: InstancePaths,
@@ -60,7 +62,7 @@ function partsOf(
     .filter((name) => name.length >= MIN_NAME);
 }
 
-/** Which way repair would go. */
+/** The way that repair would go. */
 async function foreseen(
   journal: LeftJournal,
   paths: InstancePaths,
@@ -81,7 +83,7 @@ async function remainingOf(
       remark(
         "journal-unusable",
         `${path} cannot be used: ${reading.why}; find out which program made it`,
-        // Whatever it is: a directory, too.
+        // Whatever it is: even a directory.
         { hint: `rm -r ${shellWord(path)}` },
       ),
     ];
@@ -98,13 +100,13 @@ async function remainingOf(
   return [remark("interrupted", what, { hint })];
 }
 
-/** Removes a journal that is of no use any more. */
+/** Removes a journal that is not needed any more. */
 export function putAway(paths: InstancePaths): void {
   using dir = openOwnDirectory(paths.runDir);
   removeJournalFile(dir, paths);
 }
 
-/** Follows a journal that can be understood. */
+/** Follows a valid journal. */
 async function follow(
   paths: InstancePaths,
   options: RunOptions,
@@ -117,7 +119,7 @@ async function follow(
     return { repaired, remaining: [], leftAlone };
   } catch (error) {
     if (!isFailure(error, "interrupted")) throw error;
-    // It would stand in the way of the commands that mend what is left.
+    // It would block the commands that repair the rest.
     putAway(paths);
     const did = "removed its journal";
     return { repaired: [{ what: error.message, did }], remaining: [] };
@@ -125,7 +127,7 @@ async function follow(
 }
 
 /**
- * Puts in order what a journal tells of, or only says what that would be.
+ * Repairs by a journal, or only reports the repair.
  *
  * @throws {HotplugError} status 4 if QEMU runs and cannot be asked; `refused`
  * if it was written for another instance
@@ -135,7 +137,7 @@ export async function repairJournal(
   options: RunOptions,
 ): Promise<JournalOutcome> {
   const reading = await read(paths);
-  // Asked with a wrong name: nothing is known to be out of order.
+  // The name is wrong: no fault of this instance is known.
   if (reading.state === "foreign") {
     throw foreignJournal(reading.instance, paths);
   }

@@ -1,7 +1,7 @@
 /**
- * Puts an instance in order: finishes or takes back what was interrupted, then
- * compares runtime file, QEMU and node, mends what is provably ours or dead,
- * and lists the rest.
+ * Repairs an instance: finishes or takes back an interrupted change, then
+ * compares runtime file, QEMU and node, repairs everything that is provably
+ * ours or dead, and lists the rest.
  *
  * @module
  */
@@ -51,7 +51,7 @@ import type { Step } from "../engine/verbs.ts";
 import { readFacts } from "../plan/ask_qemu.ts";
 import type { Compared, Difference } from "../plan/difference.ts";
 
-/** What is out of order now. */
+/** The present faults. */
 interface Found {
   readonly compared: Compared;
   readonly process: QemuProcess | undefined;
@@ -61,7 +61,7 @@ interface Found {
 
 type Look = () => Promise<Found>;
 
-/** Without QEMU only this node's side can be looked at. */
+/** Without QEMU only this node's side can be checked. */
 function lookWithout(paths: InstancePaths): Look {
   return async () => ({
     compared: await compareAlone(paths),
@@ -101,7 +101,7 @@ function lookAtAll(
   };
 }
 
-/** Without its monitor QEMU may still use all that was made for it. */
+/** Without its monitor QEMU may still use everything that was made for it. */
 function stillRuns(paths: InstancePaths): boolean {
   if (findQemu(paths.pid, paths.name) !== undefined) return true;
   const { qemu } = readOwnRecord(paths);
@@ -125,16 +125,19 @@ async function openWorld(
   }
 }
 
-/** More would be a fault of ours: each round puts one thing in order. */
+/** More rounds mean a fault in the tool: each round repairs one difference. */
 const MAX_ROUNDS = 500;
 
-/** What came of it, apart from the journal. */
+/** The result, without the journal. */
 type Outcome = Pick<
   RepairOutcome,
   "repaired" | "remaining" | "pending" | "plan"
 >;
 
-/** Mends one thing after the other; what one leads to is looked at anew. */
+/**
+ * Repairs one difference after the other; after each repair the instance is
+ * compared again.
+ */
 async function mendAll(
   paths: InstancePaths,
   look: Look,
@@ -160,7 +163,7 @@ async function mendAll(
       const plan = await compared.plan(next, world);
       if (plan !== undefined && plan.steps.length > 0) {
         await applyJournaled(plan, {
-          // None asks for repair's plans by itself.
+          // No plan of repair is a request of its own.
           ...{ command: "repair", request: "", paths, process, world },
           options,
         });
@@ -176,10 +179,10 @@ async function mendAll(
 }
 
 /**
- * Plans all that can be mended: what is promised must be possible. Several
- * differences may be mended by the same steps.
+ * Plans all repairs, so that each promised repair is possible. Several
+ * differences may have the same steps.
  *
- * @returns the steps of all; why others would not be mended
+ * @returns the steps of all; why other differences would not be repaired
  */
 export async function lookAhead(
   { differences, plan }: Compared,
@@ -200,10 +203,10 @@ export async function lookAhead(
 }
 
 /**
- * What is left where nothing is mended. Pure.
+ * The differences that remain if nothing is repaired. Pure.
  *
- * @param options.again the command that mends
- * @param options.refused why it would not mend one
+ * @param options.again the command that repairs
+ * @param options.refused why a difference would not be repaired
  */
 export function remainingDifferences(
   differences: readonly Difference[],
@@ -219,10 +222,10 @@ export function remainingDifferences(
 }
 
 /**
- * Only lists what there is, and the command that mends it.
+ * Only lists the differences, and the command that repairs them.
  *
- * @param options.parts names of what an interrupted change is about, which is
- * told as one
+ * @param options.parts names of the objects of an interrupted change, which is
+ * listed as one difference
  */
 async function listAll(
   paths: InstancePaths,
@@ -268,7 +271,7 @@ async function repairLocked(
   const look = world.hasQemu
     ? lookAtAll(paths, world, options)
     : lookWithout(paths);
-  // With a journal that nobody may use, nothing else may write one.
+  // With a journal that cannot be used, no other journal may be written.
   const mends = options.mode === "apply" && journal.remaining.length === 0;
   const { parts = [] } = journal;
   const found = await unchanged(() =>
@@ -284,7 +287,7 @@ async function repairLocked(
 }
 
 /**
- * Puts an instance in order, or tells what would be done.
+ * Repairs an instance, or reports the repairs.
  *
  * @throws {HotplugError}
  */
@@ -303,9 +306,9 @@ export async function repair(
 }
 
 /**
- * Why an instance's own record cannot be used, and what opens the way again;
- * undefined if it can. It is not removed by itself: it may be all that tells
- * whom a disk belonged to before.
+ * Why an instance's own record cannot be used, and the hint for it; undefined
+ * if it can. It is never removed automatically: it may be the only note of the
+ * earlier owner of a disk.
  */
 export async function ownRecordFault(
   paths: InstancePaths,

@@ -1,5 +1,5 @@
 /**
- * Whether a guest has released what it may have been asked for.
+ * Whether a guest has released a device that it may have been asked for.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import { readRuntimeFile } from "../state/runtime_file.ts";
 const PATIENCE_MS = 2_000;
 
 function staged(path: string): Runtime | undefined {
-  // It may have been cut off anywhere.
+  // It may have been cut off at any place.
   return orNone(() => readRuntimeFile(path)?.runtime, isFailure);
 }
 
-/** The devices that QEMU still has and that a staged file leaves out. */
+/** The devices that QEMU still has and that a staged file omits. */
 function leftOut(
   { recorded, qemu, leftovers }: WholeFacts,
 ): readonly string[] {
@@ -39,7 +39,7 @@ function leftOut(
   });
 }
 
-/** Whether the guest released one of these, having had some time for it. */
+/** Whether the guest has released one of these within some time. */
 async function anyGone(
   asked: readonly string[],
   world: World,
@@ -50,7 +50,7 @@ async function anyGone(
     const there = await ask(world.qmp, DEVICE_IDS);
     return asked.some((id) => !there.has(id));
   };
-  // It may have gone before we listened.
+  // It may have been released before we listened.
   if (await isGone()) return true;
   await world.qmp.waitEvent(
     ({ event, data }) =>
@@ -61,8 +61,8 @@ async function anyGone(
 }
 
 /**
- * Compares once the guest had the time to release what it may have been asked
- * for.
+ * Compares after the guest had the time to release the devices that it may have
+ * been asked for.
  *
  * @param compare reads and compares, perhaps twice
  * @throws {HotplugError}
