@@ -1,5 +1,5 @@
 /**
- * Plans to record what QEMU has and the runtime file lacks. Pure.
+ * Plans to record devices that QEMU has and the runtime file lacks. Pure.
  *
  * @module
  */
@@ -57,7 +57,7 @@ function judgeAll(
   ];
 }
 
-/** The file as it will be. */
+/** The future file. */
 function afterwards(
   facts: AdoptFacts,
   kinds: readonly AdoptedKind[],
@@ -109,7 +109,7 @@ function adoptionOf(
   return { adopted: views, remaining };
 }
 
-/** What is told of a uuid that was made up. */
+/** The remark about an invented uuid. */
 function inventedRemark(
   { paths }: AdoptFacts,
   { id, uuid }: Adopted,
@@ -160,7 +160,7 @@ function planGiven(facts: AdoptFacts, given: string): Plan {
 }
 
 /**
- * The device that is to have a uuid: none where an entry has it already.
+ * The device for a given uuid: none if an entry already has it.
  *
  * @throws {HotplugError} `ambiguous-device`
  */
@@ -191,7 +191,7 @@ function meant(
 }
 
 /**
- * Plans to record what is proven, and tells what is not.
+ * Plans to record the proven devices, and reports the others.
  *
  * @throws {HotplugError} status 3
  */

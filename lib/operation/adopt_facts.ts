@@ -1,6 +1,6 @@
 /**
- * What adopting depends on besides the instance: all that a live QEMU has, and
- * what of it the kernel confirms.
+ * Facts for adopting, beside the instance: everything in a live QEMU, and the
+ * kernel's confirmation.
  *
  * @module
  */
@@ -32,27 +32,27 @@ function expectProcess({ qemu, paths }: Facts): QemuProcess {
   );
 }
 
-/** A kind, and what QEMU has of it. */
+/** A kind, and its devices in QEMU. */
 export interface AdoptedKind {
   readonly kind: KindName & Pick<Kind, "view">;
   /** {@linkcode KindChanges.adopt}. */
   readonly adoption: KindAdoption;
-  /** Fresh ones, as many as there are devices. */
+  /** New ones, one for each device. */
   readonly uuids: readonly string[];
 }
 
-/** What a plan of adopting is made from. */
+/** The input of a plan of adopting. */
 export interface AdoptInput {
   readonly facts: AdoptFacts;
   readonly kinds: readonly AdoptedKind[];
-  /** The uuid that was given: only its device is meant. */
+  /** The given uuid: only its device is adopted. */
   readonly given?: string | undefined;
 }
 
 /**
- * Adds what adopting depends on.
+ * Adds the facts for adopting.
  *
- * @param given the uuid of the one device that is meant; undefined: all are
+ * @param given the uuid of the one device to adopt; undefined: all
  * @throws {HotplugError} `unsupported` if QEMU's process cannot be seen
  */
 export async function readAdoptFacts(

@@ -1,6 +1,6 @@
 /**
- * The first runtime file of a VM that Ganeti never started, as far as it can
- * be known from the running QEMU. Pure.
+ * The first runtime file of a VM that Ganeti never started, as far as the
+ * running QEMU tells it. Pure.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { FIRST_HVPARAMS, type FirstHvparams } from "../state/hvparams.ts";
 import { type JsonArray, jsonArray, jsonNode } from "../state/json.ts";
 import type { AdoptedKind } from "./adopt_facts.ts";
 
-/** Slots that QEMU filled from the low end at start stay its own. */
+/** Slots that QEMU filled from the low end at start stay reserved. */
 function reservations(facts: AdoptFacts, adopted: readonly Adopted[]): number {
   const recorded = new Set(adopted.map(({ id }) => id));
   const fixed = new Set(

@@ -1,7 +1,7 @@
 /**
- * Entries with a wrong tail of the uuid: a device id has only the begin of it,
- * so that `adopt` has to invent the rest (SPEC 3.1). Pure, but for the reading
- * at the end.
+ * Entries with a wrong end of the uuid: a device id has only its first part, so
+ * `adopt` has to invent the rest (SPEC 3.1). Pure, except for the reading at
+ * the end.
  *
  * @module
  */
@@ -30,10 +30,10 @@ import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { IdentityMend } from "./request.ts";
 
-/** What renaming an entry depends on. */
+/** Facts for renaming an entry. */
 type RenameFacts = Pick<Facts, "paths" | "content" | "nonce" | "own">;
 
-/** The entry, if any, that a uuid is perhaps to be given to. */
+/** The entry, if any, that may get this uuid. */
 export function namesake(
   { disks, nics }: Parameters<typeof devicesOf>[0],
   { list, uuid }: Pick<IdentityMend, "list" | "uuid">,
@@ -44,12 +44,12 @@ export function namesake(
   return like.length === 1 ? like[0] : undefined;
 }
 
-/** Whether `adopt` has invented the tail of an entry's uuid. */
+/** Whether `adopt` has invented the end of an entry's uuid. */
 export function isInvented(own: OwnFacts, { uuid = "" }: DeviceEntry): boolean {
   return noteOn(own.record, uuid.toLowerCase())?.invented === true;
 }
 
-/** The step that notes that, behind those that note something of it, too. */
+/** The step that notes this, after other steps that note data of it. */
 export function inventedStep(
   own: OwnFacts,
   { uuid, kind, earlier }: {
@@ -68,7 +68,7 @@ export function inventedStep(
   return { kind: "own-record", place, qemu, change: { uuid, before, after } };
 }
 
-/** What is noted of it goes with it. */
+/** Its note moves with it. */
 function noteSteps(own: OwnFacts, was: string, uuid: string): OwnRecordStep[] {
   const { place, qemu, record } = own;
   const noted = noteOn(record, was);
@@ -82,7 +82,7 @@ function noteSteps(own: OwnFacts, was: string, uuid: string): OwnRecordStep[] {
   ];
 }
 
-/** The entry with this uuid, or what a master says of the device. */
+/** The entry with this uuid, or the data of a master about the device. */
 function renamed(
   { node, kind }: DeviceEntry,
   { uuid, said }: Pick<IdentityMend, "uuid" | "said">,
@@ -133,12 +133,12 @@ function isSame(
   }
   if (uri !== undefined) return entry.uri === uri;
   const known = leads.slice(0, paths.length).filter((one) => one !== undefined);
-  // Where nothing tells which disk is meant, the id alone counts.
+  // If nothing tells which disk it is, the id alone counts.
   if (known.length === 0) return isInvented(own, entry);
   return recorded !== undefined && known.includes(recorded);
 }
 
-/** What a master says is recorded only if it is so: `adopt` sees bridges. */
+/** A master's data are recorded only if they are true: `adopt` sees bridges. */
 function toSay(
   { said }: IdentityMend,
   entry: DeviceEntry,

@@ -1,6 +1,6 @@
 /**
- * Which kinds of steps the plans of some kinds of devices may have, for who
- * applies them and for who reads a journal.
+ * The kinds of steps in the plans of some kinds of devices, for applying them
+ * and for reading a journal.
  *
  * @module
  */

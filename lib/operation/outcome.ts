@@ -1,5 +1,5 @@
 /**
- * What an operation came to.
+ * The result of an operation.
  *
  * @module
  */
@@ -8,33 +8,39 @@ import type { Action, Adoption, DeviceView } from "../engine/plan.ts";
 import type { StepDescription } from "../engine/verbs.ts";
 import type { Remark } from "../errors.ts";
 
-/** What an operation came to. */
+/** The result of an operation. */
 export interface Outcome {
   /** As in the request. */
   readonly instance: string;
-  /** Also said where there was nothing to do. */
+  /** Also given if there was nothing to do. */
   readonly action: Action;
-  /** False after a dry run, and where all was so already. */
+  /** False after a dry run, and if there was nothing to change. */
   readonly changed: boolean;
-  /** Null if what was to be removed is not there. */
+  /** Null if the device to remove does not exist. */
   readonly device: DeviceView | null;
-  /** Only of `adopt`. */
+  /** Only for `adopt`. */
   readonly adoption?: Adoption;
-  /** What the user accepted. */
+  /** Warnings that the user accepted. */
   readonly warnings: readonly Remark[];
-  /** What an earlier call had left, and was put in order. @default nothing */
+  /**
+   * Things that an earlier call left and that were repaired first. @default
+   * none
+   */
   readonly settled?: readonly Remark[];
-  /** The entry that was recorded or taken out, as JSON text. */
+  /** The entry that was recorded or removed, as JSON text. */
   readonly entry?: string | undefined;
-  /** Only of a request that is a row of operations. */
+  /** Only for a request that is a row of operations. */
   readonly row?: {
-    /** What there is now, or after a dry run's operations, in its unit. */
+    /**
+     * The present amount, or the amount after a dry run's operations, in its
+     * unit.
+     */
     readonly reached: number;
-    /** The same for people: `3 processors`. */
+    /** The amount for people: `3 processors`. */
     readonly has: string;
     /** In their order. */
     readonly operations: readonly Outcome[];
   };
-  /** The steps that a dry run did not take; undefined if it was none. */
+  /** The steps that a dry run did not carry out; undefined if it was none. */
   readonly plan?: readonly StepDescription[] | undefined;
 }

@@ -1,6 +1,5 @@
 /**
- * What a user asked for, checked word by word; nothing of this node was looked
- * at yet.
+ * A user's request, checked word by word, before any look at this node.
  *
  * @module
  */
@@ -8,7 +7,7 @@
 import type { KindRequest, LinksMend } from "../kinds.ts";
 import type { AnyRequest } from "../plan/kind.ts";
 
-/** A request that is about no kind of device. */
+/** A request that does not belong to a kind of device. */
 interface InstanceRequest<W extends string> extends AnyRequest {
   readonly kind: W;
 }
@@ -18,12 +17,12 @@ export interface IdentityMend extends InstanceRequest<"identity-mend"> {
   readonly list: "disks" | "nics";
   /** Lower case. */
   readonly uuid: string;
-  /** What the disk may be, besides a URI. */
+  /** The possible paths of the disk, beside a URI. */
   readonly paths: readonly string[];
   readonly uri?: string | undefined;
-  /** Of a NIC, lower case. */
+  /** Only for a NIC, lower case. */
   readonly mac?: string | undefined;
-  /** What is to be recorded of it; undefined: its uuid alone. */
+  /** The data to record of it; undefined: only its uuid. */
   readonly said?: {
     /** JSON text, without hvinfo. */
     readonly object: string;
@@ -32,15 +31,15 @@ export interface IdentityMend extends InstanceRequest<"identity-mend"> {
   } | undefined;
 }
 
-/** Record what QEMU has and the runtime file lacks. */
+/** Record devices that QEMU has and the runtime file lacks. */
 export interface Adopt extends InstanceRequest<"adopt"> {
-  /** The one device that has it, by its id; undefined: all. */
+  /** The one device with this uuid, by its id; undefined: all. */
   readonly uuid?: string | undefined;
 }
 
 /**
  * A request that changes an instance. `state-upgrade`: bring its runtime file
- * to today's form.
+ * to the current form.
  */
 export type Request =
   | KindRequest
@@ -54,7 +53,7 @@ export function isOffline({ kind }: Request): boolean {
   return ["state-upgrade", "links-mend", "identity-mend"].includes(kind);
 }
 
-/** What a person calls a request: `disk add`. */
+/** The name of a request for a person: `disk add`. */
 export function commandOf({ kind }: Request): string {
   return kind.split("-").slice(0, 2).join(" ");
 }

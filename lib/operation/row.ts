@@ -1,8 +1,8 @@
 /**
- * A row of operations that one request asks for. The lock is held from the
- * first to the last: what was decided together stays true, but for what noded
- * writes, and each operation reads the facts anew. After a kill the operation
- * in hand is finished or taken back; the same request then does the rest.
+ * A row of operations for one request. The lock is held from the first to the
+ * last: the common decision stays valid, except for writes of noded, and each
+ * operation reads the facts again. After a kill the current operation is
+ * finished or taken back; the same request then does the rest.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import type { KindRequest } from "../kinds.ts";
 import type { Row } from "../plan/kind.ts";
 import type { Outcome } from "./outcome.ts";
 
-/** Whether a request comes to a row. */
+/** Whether a request becomes a row. */
 export function isRow<R extends KindRequest>(
   decided: Plan | Row<R>,
 ): decided is Row<R> {
   return "parts" in decided;
 }
 
-/** How far it has come. */
+/** The amount that was reached. */
 function soFar({ before, parts }: Row, done: readonly Outcome[]): RowSoFar {
   return {
     reached: parts[done.length - 1]?.reached ?? before,
@@ -43,7 +43,7 @@ function anyChanged(outcomes: readonly Outcome[]): boolean {
   return outcomes.some(({ changed }) => changed);
 }
 
-/** Nobody waits for the rest: what was done stays. */
+/** The caller has gone: finished operations stay. */
 function refuseUnwanted({ signal, isWanted }: RowOptions, left: number) {
   if (signal?.aborted !== true && isWanted?.() !== false) return;
   throw new HotplugError(
@@ -55,15 +55,15 @@ function refuseUnwanted({ signal, isWanted }: RowOptions, left: number) {
   );
 }
 
-/** What may end a row between two operations. */
+/** The options that may end a row between two operations. */
 type RowOptions = Pick<RunOptions, "signal" | "isWanted">;
 
 /**
  * Carries a row out.
  *
- * @param one carries out one request, or plans it only
- * @throws {HotplugError} that of the operation that failed, with what was done
- * before it
+ * @param one carries out one request, or only plans it
+ * @throws {HotplugError} the error of the operation that failed, with the
+ * operations before it
  */
 export async function carryOutRow<R extends KindRequest>(
   instance: string,

@@ -1,6 +1,6 @@
 /**
- * One operation from request to outcome: lock, what earlier ones left (a change
- * that was interrupted, removals that the guest has completed since), facts,
+ * Runs one operation from request to outcome: lock, repairs after earlier calls
+ * (an interrupted change, removals that the guest has completed since), facts,
  * plan, apply.
  *
  * @module
@@ -62,10 +62,10 @@ import { nameOf, noteFor } from "../plan/recorded.ts";
 import { findDevice, titleOf } from "../device/select.ts";
 import { readOwnRecord } from "../state/own_record.ts";
 
-/** Longest wait for the guest in an operation that is not the one asked for. */
+/** Longest wait for the guest in an operation other than the requested one. */
 const OTHER_UNPLUG_TIMEOUT_MS = 3_000;
 
-/** Puts in order what was interrupted before, if anything was. */
+/** Repairs an earlier interrupted operation, if there was one. */
 async function recoverInterrupted(
   paths: InstancePaths,
   options: RunOptions,
@@ -83,8 +83,8 @@ async function recoverInterrupted(
 const INDEX = /^(?:0|[1-9]\d*|-1)$/;
 
 /**
- * The request with the device's uuid in the place of its index: what is put in
- * order first may give the index to another device.
+ * The request with the device's uuid in place of its index: the repairs before
+ * it may give the index to another device.
  */
 function pinned(request: Request, paths: InstancePaths): Request {
   if (!("device" in request) || !INDEX.test(request.device)) return request;
@@ -99,7 +99,7 @@ function pinned(request: Request, paths: InstancePaths): Request {
   return device === undefined ? request : { ...request, device };
 }
 
-/** What became of an interrupted change. */
+/** The remark about an interrupted change. */
 function recoverySettled(recovery: Recovery | undefined): Remark[] {
   if (recovery === undefined) return [];
   const { what, did, plan, leftAlone = [] } = recovery;
@@ -108,7 +108,7 @@ function recoverySettled(recovery: Recovery | undefined): Remark[] {
   return [remark("interrupted", message, { device }), ...leftAlone];
 }
 
-/** The outcome of a request that recovery has finished just now. */
+/** The outcome of a request that the recovery has just finished. */
 function outcomeOfRecovery(
   requests: readonly Request[],
   recovery: Recovery | undefined,
@@ -119,7 +119,10 @@ function outcomeOfRecovery(
   return { instance, action, changed: true, device, warnings: [] };
 }
 
-/** Requests that finish removals which the guest has completed, and of what. */
+/**
+ * Requests that finish removals which the guest has completed, with their
+ * devices.
+ */
 async function releasedRemovals(
   paths: InstancePaths,
   options: RunOptions,
@@ -142,10 +145,11 @@ async function releasedRemovals(
 }
 
 /**
- * Finishes the removals that the guest has completed since. It fails in words
- * only, for that says nothing about the request in hand, which may be done.
+ * Finishes the removals that the guest has completed since. A failure is only
+ * reported, because it does not concern the present request, which may be
+ * possible.
  *
- * @param settled grows by what was done
+ * @param settled gets the finished removals
  */
 async function finishReleased(
   { paths, options, settled }: {
@@ -174,7 +178,7 @@ async function finishReleased(
   }
 }
 
-/** The runtime file, which only `adopt` can do without. */
+/** The runtime file; only `adopt` works without it. */
 function readContent(request: Request, paths: InstancePaths): RuntimeContent {
   const { content, fault } = readRecord({ kind: "instance", paths });
   const isNone = fault?.code === "no-such-instance";
@@ -184,7 +188,7 @@ function readContent(request: Request, paths: InstancePaths): RuntimeContent {
   throw fault;
 }
 
-/** What a request comes to, and whom it is about, as far as that was asked. */
+/** The plan of a request, and its QEMU, as far as it was asked. */
 async function decide(
   request: Request,
   { paths, content, world }: {
@@ -217,7 +221,7 @@ async function decide(
   return { plan: await plan(facts), process: facts.qemu.process };
 }
 
-/** The entry a plan records or takes out. */
+/** The entry that a plan records or removes. */
 function entryOf({ steps }: Plan): string | undefined {
   const commit = steps.find(isCommit);
   const change = commit?.change.change === "delete"
@@ -226,7 +230,7 @@ function entryOf({ steps }: Plan): string | undefined {
   return change?.change === "insert" ? change.entry : undefined;
 }
 
-/** A file's content, its hvparams filled up with those of the configuration. */
+/** A file's content with hvparams that are completed from the configuration. */
 function filled(content: RuntimeContent, request: Request): RuntimeContent {
   const configured = "ganeti" in request ? request.ganeti?.hvparams : undefined;
   if (configured === undefined) return content;
@@ -238,7 +242,7 @@ function filled(content: RuntimeContent, request: Request): RuntimeContent {
   return { ...content, runtime: { ...runtime, hvparams } };
 }
 
-/** Members of the device's document that steps found out. */
+/** Members of the device's document that steps found. */
 function foundOut({ steps, values }: World): Record<string, string> {
   const found = steps.values.flatMap((one) => {
     const value = values.get(one);
@@ -262,7 +266,7 @@ function outcomeOf(plan: Plan, world: World): Outcome {
   };
 }
 
-/** The request alone, unless it comes to a row. */
+/** The request alone, unless it becomes a row. */
 async function runAlone(
   request: Request,
   paths: InstancePaths,
@@ -296,7 +300,7 @@ async function runAlone(
 /**
  * The request; a change is made under the lock.
  *
- * @param settle puts in order what an operation of a row may have set free
+ * @param settle repairs things that an operation of a row may have released
  */
 async function runOne(
   request: Request,
@@ -329,7 +333,7 @@ function withWarnings(
   return { ...outcome, warnings: [...warnings, ...outcome.warnings] };
 }
 
-/** The request, between what earlier operations left. */
+/** The request, between the repairs after earlier operations. */
 async function runAfterEarlier(
   request: Request,
   paths: InstancePaths,
@@ -343,8 +347,8 @@ async function runAfterEarlier(
   const meant = await unchanged(() => pinned(request, paths));
   const recovery = await unchanged(() => recoverInterrupted(paths, options));
   const settled = recoverySettled(recovery);
-  // A removal says by its place which device it means: the others stay where
-  // they are until it is done.
+  // A removal by index names its device by the place: the other devices keep
+  // their places until it is done.
   const isRemoval = request.kind.endsWith("-remove");
   const finish = () => finishReleased({ paths, options, settled }, carryOut);
   try {
@@ -361,7 +365,7 @@ async function runAfterEarlier(
 }
 
 /**
- * Carries out a request, or plans it only.
+ * Carries out a request, or only plans it.
  *
  * @throws {HotplugError}
  */
@@ -369,7 +373,7 @@ export async function run(
   request: Request,
   options: RunOptions,
 ): Promise<Outcome> {
-  // Without it no fd reaches QEMU: said before anything is looked at.
+  // Without it no fd reaches QEMU: reported before any other check.
   const fault = libcFault("sendmsg");
   if (fault !== undefined) throw fault;
   expectRoot();
@@ -378,7 +382,8 @@ export async function run(
   if (options.mode === "apply") {
     return await runAfterEarlier(request, paths, options);
   }
-  // A question changes nothing, not even a missing folder: it takes no lock.
+  // A question changes nothing, and does not even make a folder: it takes no
+  // lock.
   const found = findOwnFile(paths, "journal") === "there" ? [UNFINISHED] : [];
   return withWarnings(await runOne(request, { paths, options }), ...found);
 }

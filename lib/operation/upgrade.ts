@@ -11,7 +11,7 @@ import type { InstancePaths } from "../state/instance.ts";
 import { isCurrent } from "../state/runtime.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 
-/** Plans to bring the runtime file to the form Ganeti 3.1 writes. */
+/** Plans to bring the runtime file to the form of Ganeti 3.1. */
 export function planStateUpgrade(
   paths: InstancePaths,
   content: RuntimeContent,
