@@ -1,5 +1,5 @@
 /**
- * What went wrong, sorted by what the caller can do about it.
+ * Failures, sorted by the reaction of the caller.
  *
  * @module
  */
@@ -38,25 +38,25 @@ export const STATUS = {
 /** The stable words of `error.code` in the JSON documents. */
 export type ErrorCode = keyof typeof STATUS;
 
-/** The QMP error behind a failure, as QEMU worded it. */
+/** The QMP error behind a failure, in QEMU's words. */
 export interface QmpFault {
-  /** What was sent, e.g. `device_add`. */
+  /** The command, e.g. `device_add`. */
   readonly command: string;
   /** `GenericError`, `DeviceNotFound`, …: qapi/error.json. */
   readonly class: string;
-  /** English text: for people, never decided on. */
+  /** English text for people; no decision depends on it. */
   readonly desc: string;
 }
 
-/** A word that was to choose one of several. */
+/** A word that should choose one of several. */
 export interface Choice {
-  /** As it was given. */
+  /** The given word. */
   readonly word: string;
-  /** Names that there are. */
+  /** The existing names. */
   readonly known: readonly string[];
 }
 
-/** A device that something is told of. */
+/** A device that a message is about. */
 export interface ToldDevice {
   /** The word of its kind. */
   readonly kind: string;
@@ -68,24 +68,24 @@ export interface ToldDevice {
   readonly id: string | null;
 }
 
-/** The members that name a device, of more that may be known of it. */
+/** The members that name a device, from an object that may have more. */
 export function toldOf({ kind, index, uuid, id }: ToldDevice): ToldDevice {
   return { kind, index, uuid, id };
 }
 
-/** What a person is told, and a program may act on: INTERFACE, "JSON". */
+/** A message for a person that a program may use: INTERFACE, "JSON". */
 export interface Remark {
   /** For programs. */
   readonly code: string;
   /** One line. */
   readonly message: string;
-  /** What to do next. */
+  /** The next action. */
   readonly hint: string | null;
-  /** What it is about. */
+  /** The device that it is about. */
   readonly device: ToldDevice | null;
 }
 
-/** Makes a remark; what else is known of it goes into `more`. */
+/** Makes a remark; hint and device are optional. */
 export function remark(
   code: string,
   message: string,
@@ -97,19 +97,21 @@ export function remark(
   return { code, message, hint: hint ?? null, device: device ?? null };
 }
 
-/** A remark, or an error that tells the same and more. */
+/** A remark, or an error with more members. */
 interface Told extends Pick<Remark, "code" | "message"> {
   readonly hint: string | null | undefined;
   readonly device: ToldDevice | null | undefined;
 }
 
-/** The members of a remark, of something that has more, such as an error. */
+/**
+ * The members of a remark, from an object with more members, such as an error.
+ */
 export function remarkOf({ code, message, hint, device }: Told): Remark {
   const about = device ? toldOf(device) : null;
   return { code, message, hint: hint ?? null, device: about };
 }
 
-/** A failure that is only remarked, and what was done in spite of it. */
+/** A failure that is only reported, and the action that went on. */
 export function inSpiteOf(fault: Told, what: string): Remark {
   return { ...remarkOf(fault), message: `${fault.message}: ${what}` };
 }
@@ -121,11 +123,11 @@ export function remarkText({ message, hint }: Remark): string {
   return `${message}; ${run}${hint}`;
 }
 
-/** How far a row of operations had come: INTERFACE, "JSON". */
+/** The progress of a row of operations: INTERFACE, "JSON". */
 export interface RowSoFar {
-  /** What there is now, in the unit of the row, such as processors. */
+  /** The present amount, in the unit of the row, such as processors. */
   readonly reached: number;
-  /** Those that were carried out, in their order. */
+  /** The operations that were carried out, in their order. */
   readonly operations: readonly {
     readonly action: string;
     readonly changed: boolean;
@@ -133,25 +135,25 @@ export interface RowSoFar {
   }[];
 }
 
-/** What may be known of a failure beside its code and message. */
+/** Further data of a failure, beside its code and message. */
 export interface FailureDetails {
-  /** What the person should do next, one line. */
+  /** The next action of the person, one line. */
   readonly hint?: string | undefined;
-  /** Only if it was QEMU that refused. */
+  /** Only if QEMU refused. */
   readonly qmp?: QmpFault | undefined;
-  /** A word that names nothing, and what it could have named. */
+  /** A word that names nothing, and the existing names. */
   readonly choice?: Choice | undefined;
-  /** What it is about. */
+  /** The device that it is about. */
   readonly device?: ToldDevice | undefined;
   /** Devices that a word could mean. */
   readonly candidates?: readonly ToldDevice[] | undefined;
   /** Names that end the message; as text, each stands on a line of its own. */
   readonly names?: readonly string[] | undefined;
-  /** What an earlier call had left, and was put in order first. */
+  /** Things that an earlier call left and that were repaired first. */
   readonly settled?: readonly Remark[] | undefined;
   /** Options that the same command needs, as words of a command line. */
   readonly lacks?: readonly string[] | undefined;
-  /** Of one operation of a row: those before it, and what they came to. */
+  /** For an operation of a row: the earlier operations, and their results. */
   readonly row?: RowSoFar | undefined;
   /** True only if something is different from before. @default false */
   readonly changed?: boolean | undefined;
@@ -160,19 +162,19 @@ export interface FailureDetails {
 }
 
 /**
- * The one error that reaches the caller. `message` is one line: what could
- * not be done, why, the bad value, what would be accepted.
+ * The one error that reaches the caller. `message` is one line: what could not
+ * be done, why, the bad value, which values are accepted.
  */
 export class HotplugError extends Error {
   /** Kept through the minified build, which renames the class. */
   override readonly name = "HotplugError";
   /** Decides the exit status: {@linkcode exitStatus}. */
   readonly code: ErrorCode;
-  /** What the person should do next, one line. */
+  /** The next action of the person, one line. */
   readonly hint: string | undefined;
-  /** Only if it was QEMU that refused. */
+  /** Only if QEMU refused. */
   readonly qmp: QmpFault | undefined;
-  /** What it is about; a view of it, where there is one. */
+  /** The device that it is about; a whole view, if there is one. */
   readonly device: ToldDevice | undefined;
   /** Devices that a word could mean. */
   readonly candidates: readonly ToldDevice[] | undefined;
@@ -180,11 +182,11 @@ export class HotplugError extends Error {
   readonly names: readonly string[];
   /** The message without `names`. */
   readonly headline: string;
-  /** What an earlier call had left, and was put in order first. */
+  /** Things that an earlier call left and that were repaired first. */
   readonly settled: readonly Remark[];
   /** True only if something is different from before. */
   readonly changed: boolean;
-  /** All that is known besides. */
+  /** All further data. */
   readonly details: FailureDetails;
 
   /** `message` is one line and does not repeat the hint. */
@@ -205,7 +207,7 @@ export class HotplugError extends Error {
   }
 }
 
-/** The same failure, of which more is known, or else. */
+/** The same failure, with additional or other details. */
 export function withDetails(
   error: HotplugError,
   details: FailureDetails,
@@ -214,7 +216,10 @@ export function withDetails(
   return new HotplugError(error.code, error.headline, all);
 }
 
-/** Whether an error is one with a code of these; without any, of any. */
+/**
+ * Whether an error has one of these codes; without codes, whether it is a
+ * HotplugError.
+ */
 export function isFailure(
   error: unknown,
   ...codes: readonly ErrorCode[]
@@ -238,22 +243,22 @@ export function refuse(message: string, hint?: string): HotplugError {
   return new HotplugError("refused", message, { hint });
 }
 
-/** A word that cannot be parsed: status 2, nothing was looked at. */
+/** A word that cannot be parsed: status 2, nothing was checked. */
 export function usage(message: string, hint?: string): HotplugError {
   return new HotplugError("usage", message, { hint });
 }
 
-/** This node failed at something: status 5. */
+/** An operation of this node failed: status 5. */
 export function hostError(message: string, cause?: unknown): HotplugError {
   return new HotplugError("host-error", message, { cause });
 }
 
-/** It would be there twice: status 3. */
+/** The new object would exist twice: status 3. */
 export function duplicate(message: string, hint?: string): HotplugError {
   return new HotplugError("duplicate", message, { hint });
 }
 
-/** A device has no place: status 3. */
+/** There is no place for a device: status 3. */
 export function noFreeSlot(message: string, hint?: string): HotplugError {
   return new HotplugError("no-free-slot", message, { hint });
 }
@@ -264,15 +269,15 @@ export function unsupported(message: string, hint?: string): HotplugError {
 }
 
 /**
- * Errnos of a call that was refused for want of descriptors or memory, or of a
- * moment without disturbance: they say nothing of what was asked about.
+ * Errnos of a call that was refused because descriptors or memory were short,
+ * or because of a disturbance: they do not answer the question of the call.
  */
 const SHORTAGES: readonly unknown[] = "EMFILE ENFILE ENOMEM ENOBUFS EAGAIN"
   .split(" ");
 
 /**
- * Whether a call of ours or of the runtime's failed for want of something that
- * has nothing to do with what it asked: the same call may succeed later.
+ * Whether a call of ours or of the runtime failed for a reason that has nothing
+ * to do with its question: the same call may succeed later.
  */
 export function isShortage(
   error: unknown,
@@ -281,8 +286,8 @@ export function isShortage(
 }
 
 /**
- * For a `catch` that takes a failure for an answer, such as "it is not there":
- * a shortage is none.
+ * For a `catch` that takes a failure as an answer, such as "it is not there": a
+ * shortage is not an answer.
  *
  * @throws the error itself, if it is a shortage
  */
@@ -291,10 +296,10 @@ export function passShortage(error: unknown): void {
 }
 
 /**
- * Asks what may fail.
+ * Makes a call that may fail.
  *
- * @param isAnswer whether a failure only says that there is nothing
- * @returns undefined if it does
+ * @param isAnswer whether a failure only means that there is nothing
+ * @returns undefined for such a failure
  */
 export function orNone<T>(
   ask: () => T,
@@ -308,12 +313,12 @@ export function orNone<T>(
   }
 }
 
-/** As {@linkcode orNone}: every failure is an answer, and a shortage is none. */
+/** As {@linkcode orNone}: every failure is an answer, except a shortage. */
 export function ifThere<T>(look: () => T): T | undefined {
   return orNone(look, (error) => !isShortage(error));
 }
 
-/** What a person can do about a shortage, by its errno. */
+/** The hint for a shortage, by its errno. */
 function shortageHint(code: string): string {
   return code === "EMFILE"
     ? "raise the limit of open files (ulimit -n), or send fewer requests to rpc at a time"
@@ -321,10 +326,9 @@ function shortageHint(code: string): string {
 }
 
 /**
- * A shortage met before the first change: status 3.
+ * A shortage before the first change: status 3.
  *
- * @param error It, or what was made of it for want of knowing better (status
- * 5).
+ * @param error It, or an error of status 5 that was made from it.
  * @returns undefined for every other error
  */
 export function shortage(error: unknown): HotplugError | undefined {
@@ -336,7 +340,7 @@ export function shortage(error: unknown): HotplugError | undefined {
   return new HotplugError("busy", what, { cause, hint });
 }
 
-/** Whether the kernel refused a call of ours or of the runtime's. */
+/** Whether the kernel refused a call of ours or of the runtime. */
 function isOfKernel(
   error: unknown,
 ): error is Error & { readonly code: string } {
@@ -344,10 +348,10 @@ function isOfKernel(
     typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
 }
 
-/** Errnos of a call that was refused for want of rights. */
+/** Errnos of a call that was refused for lack of rights. */
 const DENIALS: readonly string[] = ["EACCES", "EPERM"];
 
-/** Whether want of rights is what an error, or one below it, tells of. */
+/** Whether an error, or one of its causes, is a lack of rights. */
 export function isDenied(error: unknown): boolean {
   for (let one = error; one instanceof Error; one = one.cause) {
     if (isOfKernel(one) && DENIALS.includes(one.code)) return true;
@@ -355,7 +359,7 @@ export function isDenied(error: unknown): boolean {
   return false;
 }
 
-/** What only root can do or see: status 3. */
+/** A thing that only root can do or see: status 3. */
 export function permissionDenied(what: string, cause?: unknown): HotplugError {
   const why = Deno.uid() === 0
     ? "kvm-hotplug runs as root, but without some of root's rights"
@@ -365,8 +369,8 @@ export function permissionDenied(what: string, cause?: unknown): HotplugError {
 }
 
 /**
- * A failure of another user than root that may only be want of rights. It may
- * look like a file that is missing or broken, or like a VM that is down.
+ * A failure for another user than root that may only be a lack of rights. It
+ * may look like a missing or broken file, or like a VM that is down.
  *
  * @returns undefined for every other error
  */
@@ -389,7 +393,9 @@ function coded(error: unknown): HotplugError {
   });
 }
 
-/** Any error as one that has a code; a user's want of rights is told as such. */
+/**
+ * Any error as one with a code; a user's lack of rights is reported as such.
+ */
 export function named(error: unknown): HotplugError {
   const fault = coded(error);
   return denied(fault) ?? fault;

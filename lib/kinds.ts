@@ -1,9 +1,9 @@
 /**
- * The kinds of devices: one line each. Nothing else imports a kind's folder,
- * but for Ganeti's encodings, which know exactly these two.
+ * The kinds of devices: one line each. No other file imports a kind's folder,
+ * except Ganeti's encodings, which know exactly these two.
  *
- * What every command needs, the words, is loaded at once; what questions need
- * of a kind, and what changes need besides, when somebody asks for it.
+ * The words, which every command needs, are loaded at once; the parts that
+ * questions need, and the parts that changes need, are loaded on demand.
  *
  * @module
  */

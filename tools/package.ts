@@ -97,7 +97,7 @@ export async function makeDeb(
   });
 }
 
-/** Makes a package at a path of what is put below a folder. */
+/** Makes a package at a path from the files below a folder. */
 async function buildDeb(
   path: string,
   fill: (root: string) => Promise<void>,
@@ -140,7 +140,7 @@ Description: Ganeti's node daemon hotplugs by kvm-hotplug
  by itself. README.md says how it is switched on, off, and removed.
 `;
 
-/** What Python has compiled of them is no file of the package. */
+/** The files that Python has compiled of them do not belong to the package. */
 const GANETI_PRERM = `#!/bin/sh
 set -e
 rm -rf "$DPKG_ROOT/${MODULES}/__pycache__"

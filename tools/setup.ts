@@ -24,11 +24,11 @@ import { unlessLeftOut } from "./guest/without.ts";
 
 export type { QemuRelease, Tools };
 
-/** What {@link ensureTools} is asked for. */
+/** The request of {@link ensureTools}. */
 export interface SetupOptions {
   /** Tests also want the newer QEMU of backports, shells and man. */
   readonly purpose: "tests" | "demo";
-  /** Is told of each download and installation. */
+  /** Called for each download and installation. */
   readonly log: Log;
 }
 
@@ -67,8 +67,10 @@ const PACKAGES: readonly (readonly [string, string])[] = [
   ["ip", "iproute2"],
 ];
 
-/** What only the tests need: shells to complete in, a terminal, images, a
- * reader of manuals, a tracer. */
+/**
+ * Packages that only the tests need: shells for completion, a terminal, images,
+ * a reader of manuals, a tracer.
+ */
 const TEST_PACKAGES: typeof PACKAGES = [
   ["zsh", "zsh"],
   ["fish", "fish"],

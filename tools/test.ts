@@ -54,7 +54,7 @@ const DENO = Deno.execPath();
 /** Longer takes no job, ever so busy a machine: it hangs. */
 const LIMIT_MS = 15 * 60_000;
 
-/** Of a job that hangs. */
+/** Lines shown of a job that hangs. */
 const LAST_LINES = 60;
 
 /** Each is one test: it passes or fails. */
@@ -70,7 +70,7 @@ function checkJob(args: readonly string[]): Job {
   return { title, command: [DENO, ...args], counts: false };
 }
 
-/** What the compiler says of the tests is one of the {@linkcode CHECKS}. */
+/** The compiler's check of the tests is one of the {@linkcode CHECKS}. */
 function testJob({ title, needs, files }: TestJob, folder: string): Job {
   const options = [
     "-A",
@@ -90,7 +90,7 @@ function resultOf(title: string, folder: string): string {
   return `${folder}/${title.replaceAll(/\W+/g, "-")}.xml`;
 }
 
-/** What tests that count something themselves say in the end. */
+/** The counts at the end of tests that count something themselves. */
 function countsIn(output: string): string[] {
   return output.split("\n").filter((line) => /^\w+ points tried /.test(line));
 }
@@ -127,7 +127,7 @@ async function runJob(job: Job, folder: string): Promise<Ran> {
   return { ...counted, title: job.title, seconds };
 }
 
-/** What tests of the kernel's doings call, and where it comes from. */
+/** Programs that the tests with the kernel call, and their packages. */
 const PROGRAMS = {
   python3: "python3-minimal",
   flock: "util-linux",
@@ -167,8 +167,10 @@ async function ensureOlderNode(log: (line: string) => void): Promise<void> {
   await unlessLeftOut("DEBIAN11", () => ensureDebian11("node", log), options);
 }
 
-/** Guests, and what else tests start here. One after the other: each asks apt,
- * whose lists and packages only one may use at a time. */
+/**
+ * Guests, and other things that tests start. One after the other: each asks
+ * apt, and only one process may use its lists and packages at a time.
+ */
 async function ensureRest(log: (line: string) => void): Promise<void> {
   await ensureTools({ purpose: "tests", log });
   await ensureSshServer(log);
@@ -177,13 +179,13 @@ async function ensureRest(log: (line: string) => void): Promise<void> {
   await unlessLeftOut("AARCH64", () => denoFor("aarch64", log), options);
 }
 
-/** What the integrations alone need; without it they fail. */
+/** Programs that only the integrations need; without them they fail. */
 async function ensureIntegrations(log: (line: string) => void): Promise<void> {
   await ensureDebian11("qemu", log);
   await ensureArm64Machine(log);
 }
 
-/** What these jobs need; nothing of it is for those that need nothing. */
+/** The needs of these jobs; a job without needs installs nothing. */
 async function prepare(jobs: readonly TestJob[]): Promise<void> {
   const log = (line: string) => console.log(`setup: ${line}`);
   if (jobs.every(({ needs }) => needs === "nothing")) return;
@@ -196,7 +198,7 @@ async function prepare(jobs: readonly TestJob[]): Promise<void> {
   console.log(`built ${built.path} by ${built.via}, ${built.sizeBytes} bytes`);
 }
 
-/** What the arguments ask for. */
+/** The request in the arguments. */
 interface Asked {
   readonly build: "build" | "as it is";
   readonly times: "note" | "leave";
@@ -271,7 +273,7 @@ async function runJobs(asked: Asked, folder: string): Promise<Ran[]> {
 
 function noteTimes(ran: readonly Ran[], asked: Asked): void {
   if (isWhole(asked)) writeTimes(ran, "forget");
-  // Of files that are run together there may be only some.
+  // Some of the files that are run together may be missing.
   else writeTimes(ran.filter(({ title }) => /_test\.ts$/.test(title)), "keep");
 }
 

@@ -63,7 +63,7 @@ export async function bundleChunks(
   return [start, ...[...found.values()].slice(1)];
 }
 
-/** What a chunk is called whose module has this path. */
+/** The name of the chunk of the module with this path. */
 export function chunkName(path: string): string {
   return path.replace(/\.[jt]s$/, ".js");
 }

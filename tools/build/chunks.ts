@@ -41,7 +41,7 @@ function members(list: string, order: "import" | "export"): string {
 
 const IMPORT_NODE = /\bimport\("(node:[^"]+)"\)/g;
 
-/** What a chunk's function is given. */
+/** The parameters of a chunk's function. */
 const PARAMETERS = "importChunk,loadedChunks,importNode";
 
 /** A chunk that has become a function. */
@@ -160,8 +160,8 @@ function starter(table: readonly (readonly [readonly number[], number])[]) {
 /** A program in pieces. */
 export interface Joined {
   /**
-   * An ES module. It calls `evaluateText` with the index of a text for what
-   * that comes to.
+   * An ES module. It calls `evaluateText` with the index of a text, and gets
+   * the value of the text.
    */
   readonly code: string;
   /** Each is an expression: an object of functions. */
@@ -171,9 +171,10 @@ export interface Joined {
 /**
  * The program that runs the first of the chunks.
  *
- * @param together names of chunks that are imported when they are needed; those
- * of one list are needed together. The first list has the main chunk.
- * @throws {Error} if a chunk imports or exports oddly, or is not there
+ * @param together names of chunks that are imported when they are needed; the
+ * chunks of one list are needed together. The first list has the main chunk.
+ * @throws {Error} if a chunk imports or exports in an unknown form, or is
+ * missing
  */
 export function joinChunks(
   chunks: readonly [Chunk, ...Chunk[]],

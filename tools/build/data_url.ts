@@ -6,7 +6,7 @@
 
 /** An ES module as a data: URL (RFC 2397). */
 export function dataUrl(code: string): string {
-  // What a URL parser drops or gives a meaning to.
+  // Characters that a URL parser drops or interprets.
   const escaped = code.replace(/[^!-~]|[%#?]/gu, encodeURIComponent);
   return `data:text/javascript;charset=utf-8,${escaped}`;
 }

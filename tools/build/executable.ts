@@ -18,7 +18,7 @@ import { VERSION } from "../../lib/version.ts";
 /** How an executable is made. */
 export type Via = "compile" | "pack";
 
-/** What to build. */
+/** The request of a build. */
 export interface BuildRequest {
   /** Path of the main module. @default the project's main.ts */
   readonly main?: string;
@@ -32,17 +32,17 @@ export interface BuildRequest {
    * is not cached. @default pack
    */
   readonly via?: Via;
-  /** What it is built for. @default this machine's architecture */
+  /** The target. @default this machine's architecture */
   readonly target?: Arch;
-  /** Is told of each download. @default nobody */
+  /** Called for each download. @default none */
   readonly log?: Log;
 }
 
-/** What was built. */
+/** The result of a build. */
 export interface Built {
   readonly path: string;
   readonly sizeBytes: number;
-  /** Of the whole file, in hexadecimal. */
+  /** Hash of the whole file, in hexadecimal. */
   readonly sha256: string;
   readonly via: Via;
   readonly target: Arch;
@@ -66,7 +66,7 @@ const TOGETHER = [
   ["lib/disk/changes.ts", "lib/nic/changes.ts"],
 ];
 
-/** What main.ts prints for it too. */
+/** The answer of main.ts for this option. */
 const VERSION_ANSWER = quickAnswer("--version", `kvm-hotplug ${VERSION}`);
 
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
@@ -111,7 +111,7 @@ function defaultPath(target: Arch): string {
   return `${ROOT}/dist/kvm-hotplug${suffix}`;
 }
 
-/** How to make an executable, and of what. */
+/** The parts of an executable. */
 interface Making {
   readonly folder: string;
   readonly target: Arch;

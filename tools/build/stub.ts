@@ -58,7 +58,7 @@ import { STUB_X86_64 } from "./stub_x86_64.ts";
 /** Bytes of the table in front of the stub. */
 export const STUB_OFFSET = 64;
 
-/** What happens to inherited variables whose `NAME=value` begins so. */
+/** The treatment of inherited variables that begin so (`NAME=value`). */
 export interface EnvironmentRule {
   /** 1 to 255 bytes, compared with the beginning of `NAME=value`. */
   readonly prefix: string;
@@ -66,28 +66,30 @@ export interface EnvironmentRule {
   readonly firstByte?: string;
 }
 
-/** What a packed program starts with beside its arguments. */
+/** The surroundings of a packed program, beside its arguments. */
 export interface Surroundings {
   /** `NAME=value`, put before the inherited variables: the first one counts. */
   readonly variables: readonly string[];
   readonly rules: readonly EnvironmentRule[];
   /** Absolute path of the directory that replaces a deleted one. */
   readonly refuge: string;
-  /** Absolute path of what takes stderr's place until the program begins. */
+  /**
+   * Absolute path of the file that replaces stderr until the program begins.
+   */
   readonly sink: string;
-  /** What the program needs; then the refuge is in /proc. @default nothing */
+  /** The needs of the program; then the refuge is in /proc. @default none */
   readonly needs?: Needs;
 }
 
-/** What is said where something is missing. */
+/** The message if something is missing. */
 export interface Refusal {
   /** For stderr, with its line break. */
   readonly line: string;
-  /** For stdout, likewise, if `--json` is among the words. */
+  /** The document for stdout, if `--json` is among the words. */
   readonly document: string;
 }
 
-/** What stub_needs.ts asks for. */
+/** The needs that stub_needs.ts checks. */
 export interface Needs {
   /** How many descriptors must be free: 1 to 255. */
   readonly descriptors: number;

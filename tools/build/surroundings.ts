@@ -37,9 +37,9 @@ import type { Limit, Refusal, Surroundings } from "./stub.ts";
 const CACHE_FOLDER = "/proc/self/fd/901";
 
 /**
- * HOME while Deno starts: it reads $HOME/.npmrc, or without HOME that of the
- * passwd entry, and a broken one is fatal. Here open(2) says ENOENT, the only
- * answer Deno takes; nobody can make files in it.
+ * HOME while Deno starts: Deno reads $HOME/.npmrc, or without HOME the file in
+ * the home of the passwd entry, and a broken file is fatal. Here open(2) says
+ * ENOENT, the only answer that Deno accepts; no process can make files in it.
  */
 const NO_HOME = "/proc/self/fdinfo/none";
 
@@ -90,7 +90,7 @@ const LIMITS: readonly Limit[] = [
   },
 ];
 
-/** What {@linkcode packElf} sets up for the tool. */
+/** The surroundings that {@linkcode packElf} sets up for the tool. */
 export const SURROUNDINGS: Surroundings = {
   variables: [
     `DENO_DIR=${CACHE_FOLDER}`,
@@ -192,7 +192,7 @@ export const ISOLATION = [
   "--node-modules-dir=none",
 ] as const;
 
-/** What `deno run` is given before the program. */
+/** The flags of `deno run` before the program. */
 export const RUN_FLAGS: readonly string[] = [
   "--allow-all",
   ...ISOLATION,

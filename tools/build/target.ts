@@ -40,7 +40,9 @@ export async function denoFor(arch: Arch, log: Log): Promise<TargetDeno> {
   return { path, command: [...await emulateArm64(log), path] };
 }
 
-/** What npm itself installs on such a machine, its sum compared by npm. */
+/**
+ * The package that npm itself installs on such a machine; npm compares its sum.
+ */
 async function arm64Deno(log: Log): Promise<string> {
   const version = Deno.version.deno;
   const target = `${await cacheFolder()}/deno-${version}-aarch64`;

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** What each text is called: V8's code is found by it, stack traces show it. */
+/** The name of each text: V8's code is found by it, stack traces show it. */
 export const TEXT_NAME = "file:///kvm-hotplug/";
 
 /**
@@ -18,7 +18,7 @@ export const COMPILE_TEXT = "const compileText=(text,index)=>{try{" +
   "`" + TEXT_NAME + "${index}`,[]);if(!error)return value}catch{}" +
   "return(0,eval)(text)};";
 
-/** What each text begins with, and another file would not. */
+/** The beginning of each text, which no other file has. */
 const BEGINNING = "({";
 
 /**

@@ -1,5 +1,5 @@
 /**
- * A picture of what a terminal shows, as SVG with text that can be searched.
+ * A picture of a terminal, as SVG with searchable text.
  *
  * @module
  */

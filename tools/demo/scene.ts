@@ -1,5 +1,5 @@
 /**
- * What the demo shows: a disk and a NIC that go into a VM and out again.
+ * The scenes of the demo: a disk and a NIC are added to a VM and removed again.
  *
  * @module
  */
@@ -48,7 +48,7 @@ export async function guestSees(vm: Vm, tell: Tell): Promise<void> {
   for (const line of output.trim().split("\n")) tell(`  guest> ${line}`);
 }
 
-/** Where and with what the demo plugs. */
+/** The place and the parts of the demo. */
 export interface Scene {
   readonly vm: Vm;
   readonly executable: string;

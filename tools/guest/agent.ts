@@ -9,7 +9,7 @@ import { LineSocket } from "./line_socket.ts";
 /** A command that was not answered for so long is said again. */
 const RESEND_MS = 5_000;
 
-/** What a command in the guest came to. */
+/** The result of a command in the guest. */
 export interface GuestResult {
   /** Exit status of the shell; 137 if it was killed at the time limit. */
   readonly status: number;
@@ -23,8 +23,8 @@ export class GuestAgent implements Disposable {
   #count = 0;
   readonly #waiting = new Map<string, (result: GuestResult) => void>();
   readonly #ready = Promise.withResolvers<void>();
-  // A guest restored from a saved state may still answer what was asked
-  // before it was saved: ids of one connection are not those of another.
+  // A guest restored from a saved state may still answer a question from before
+  // it was saved: ids of one connection differ from the ids of another.
   readonly #prefix = crypto.randomUUID().slice(0, 8);
 
   readonly #resendMs: number;

@@ -56,9 +56,9 @@ export async function install(
 }
 
 /**
- * Tries; if that fails, gets fresh package lists and tries once more: the
- * lists of a fresh machine are empty, those of an old one name packages
- * that are gone. Only root can do that.
+ * Tries; if that fails, gets new package lists and tries once more: the lists
+ * of a new machine are empty, old lists name packages that are gone. Only root
+ * can do this.
  */
 export async function refreshing<T>(
   log: Log,

@@ -9,7 +9,7 @@ import { withArm64 } from "./backports.ts";
 import { cacheFolder, makeOnce } from "./cache.ts";
 import type { Log } from "./types.ts";
 
-/** Paths of what the machine is started with. */
+/** Paths of the machine's parts. */
 export interface Arm64Machine {
   /** qemu-system-aarch64, which finds its data by `-L`. */
   readonly qemu: readonly string[];
@@ -18,7 +18,7 @@ export interface Arm64Machine {
   readonly busybox: string;
 }
 
-/** The rest of what it needs comes with qemu-system-x86. */
+/** Its other parts come with qemu-system-x86. */
 const QEMU = ["qemu-system-arm", "qemu-system-data", "ipxe-qemu"];
 const META = "linux-image-cloud-arm64";
 

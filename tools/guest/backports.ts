@@ -1,5 +1,5 @@
 /**
- * Packages that only Debian's backports suite may have, or those of another
+ * Packages that only Debian's backports suite may have, or packages of another
  * architecture, unpacked: the machine's own sources are not touched.
  *
  * @module
@@ -12,8 +12,8 @@ import type { Log } from "./types.ts";
 export const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * Downloads packages and unpacks them into a folder: those of the machine's
- * own sources, or else of the backports suite.
+ * Downloads packages and unpacks them into a folder: from the machine's own
+ * sources, or else from the backports suite.
  *
  * @throws {Error} if neither has them
  */

@@ -1,6 +1,6 @@
 /**
- * A folder for what takes long to fetch or to make: filled all or nothing,
- * by one process at a time.
+ * A folder for things that take long to fetch or to make: filled completely or
+ * not at all, by one process at a time.
  *
  * @module
  */

@@ -34,7 +34,7 @@ export async function within<T>(
 /** How {@link until} asks. */
 export interface UntilOptions {
   readonly timeoutMs: number;
-  /** What is waited for, for the message. */
+  /** The awaited condition, for the message. */
   readonly what: string;
   /** Milliseconds between two questions. @default 10 */
   readonly everyMs?: number;

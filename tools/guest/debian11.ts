@@ -12,7 +12,7 @@ import type { Log } from "./types.ts";
 
 const SUITE = "bullseye";
 
-/** What is in a root beside what every Debian has. */
+/** The packages of a root beside the packages of every Debian. */
 const PACKAGES = {
   /** For NICs. */
   node: ["iproute2"],
@@ -20,7 +20,7 @@ const PACKAGES = {
   qemu: ["iproute2", "qemu-system-x86", "ipxe-qemu", "seabios"],
 } as const;
 
-/** What apt keeps for itself: half of the root. */
+/** Files that only apt needs: half of the root. */
 const NOT_NEEDED = ["var/cache/apt", "var/lib/apt/lists", "usr/share/doc"];
 
 /**

@@ -1,7 +1,7 @@
 /**
- * Ganeti 3.1, unpacked and never installed: a witness of what Ganeti itself
- * makes of our files and devices. Debian has it in backports up to 12, and in
- * the suite itself from 13 on.
+ * Ganeti 3.1, unpacked and never installed: it shows how Ganeti itself handles
+ * our files and devices. Debian has it in backports up to 12, and in the suite
+ * itself from 13 on.
  *
  * @module
  */
@@ -25,9 +25,9 @@ export interface Ganeti {
 /** The distribution's own: its packages are not for any other. */
 const PYTHON = "/usr/bin/python3";
 
-/** What the node daemon imports, and the package that has it. */
+/** The imports of the node daemon, and their packages. */
 const DEPENDENCIES = {
-  // Of Python itself up to 3.11.
+  // Part of Python itself up to 3.11.
   asyncore: "python3-pyasyncore",
   bitarray: "python3-bitarray",
   OpenSSL: "python3-openssl",

@@ -1,5 +1,5 @@
 /**
- * What runs inside the guest: /init and the command agent.
+ * The programs inside the guest: /init and the command agent.
  *
  * @module
  */

@@ -37,7 +37,7 @@ const WELCOME = [
   "8021q",
 ];
 
-/** What an initrd is made of. */
+/** The parts of an initrd. */
 export interface InitrdInputs {
   /** The kernel image; its folder names the release. */
   readonly kernel: string;

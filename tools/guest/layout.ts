@@ -28,7 +28,7 @@ export interface Layout {
   readonly chroot: string;
   /** QEMU's `-D` log. */
   readonly log: string;
-  /** What the guest wrote to its console. */
+  /** The guest's output on its console. */
   readonly console: string;
 }
 

@@ -11,7 +11,7 @@ import {
 } from "./runtime.ts";
 import type { QemuRelease, Tools } from "./types.ts";
 
-/** What makes one machine differ from another, its name and place aside. */
+/** The differences between two machines, without name and place. */
 export interface MachineOptions {
   readonly release: QemuRelease;
   readonly tools: Tools;
@@ -29,7 +29,7 @@ export interface MachineOptions {
   readonly guest?: "linux" | "none";
 }
 
-/** What is up to one start of it. */
+/** The options of one start. */
 export interface StartOptions extends MachineOptions {
   /** A file with the saved state of a machine of the same options. */
   readonly restoreFrom?: string | undefined;

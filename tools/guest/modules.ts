@@ -24,7 +24,7 @@ export interface ModuleSet {
   readonly missing: readonly string[];
 }
 
-/** What a {@link resolveModules} call works on. */
+/** The source of a {@link resolveModules} call. */
 export interface ModuleSource {
   /** The folder `lib/modules/RELEASE`. */
   readonly folder: string;

@@ -16,8 +16,8 @@ export class WatchedProcess {
 
   constructor(pid: number) {
     this.pid = pid;
-    // `read` fails when the other end of the pipe is gone, after a SIGKILL
-    // too: then nobody else can end the process.
+    // `read` fails when the other end of the pipe is gone, after a SIGKILL too:
+    // then no other process can end this one.
     this.#watchdog = new Deno.Command("/bin/sh", {
       args: ["-c", 'read -r line || kill -KILL "$1"', "sh", String(pid)],
       stdin: "piped",

@@ -21,8 +21,8 @@ const PACKAGES = [
 export const NETWORK_ROM = "efi-virtio.rom";
 
 /**
- * The path of one of QEMU's data files (firmware, boot ROMs): QEMU itself
- * tells its folders, for distributions differ in what they keep where.
+ * The path of one of QEMU's data files (firmware, boot ROMs): QEMU itself tells
+ * its folders, because distributions keep the files in different places.
  *
  * @returns undefined if this machine has no such file, or no QEMU
  */

@@ -1,5 +1,5 @@
 /**
- * What is done before QEMU is started and after.
+ * Actions before and after the start of QEMU.
  *
  * @module
  */

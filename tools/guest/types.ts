@@ -1,5 +1,5 @@
 /**
- * What the set-up hands to those who start machines.
+ * The results of the set-up for code that starts machines.
  *
  * @module
  */

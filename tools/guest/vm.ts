@@ -216,7 +216,7 @@ export async function savedGuest(options: MachineOptions): Promise<string> {
   return await savedState([version, WIPE, args], async (file) => {
     const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-save-" });
     try {
-      // `options` may be those of a start: here only the machine counts.
+      // `options` may belong to a start: here only the machine counts.
       const plain = { restoreFrom: undefined, uid: undefined, runtime: {} };
       const here = { name, runDir, paused: false, chroot: false };
       await using vm = await Vm.start({ ...options, ...plain, ...here });

@@ -1,5 +1,5 @@
 /**
- * What a program checks, refuses and bounds, as lines that do not tell where.
+ * The checks, refusals and bounds of a program, as lines without places.
  *
  * @module
  */
@@ -25,7 +25,7 @@ const CALL = new RegExp(
     "within|until|pause|setTimeout|startDeadline|throwIfAborted)$",
 );
 
-/** Calls whose word matters as much: a QMP command, a test of a text. */
+/** Calls with an important word: a QMP command, a test of a text. */
 const CALL_OF_WORD = /^(?:execute|qmpStep|startsWith|endsWith|includes|has)$/;
 
 type Tokens = readonly Token[];
@@ -80,13 +80,13 @@ function withoutImports(tokens: Tokens): Token[] {
   });
 }
 
-/** A module's tokens, and those of each expression in its templates. */
+/** A module's tokens, and the tokens of each expression in its templates. */
 function streamsOf(tokens: Tokens): Tokens[] {
   const inner = tokens.flatMap((token) => token.inner.flatMap(streamsOf));
   return [tokens, ...inner];
 }
 
-/** The return type, if this parenthesis is that of a declaration; or "". */
+/** The return type, if this parenthesis belongs to a declaration; or "". */
 function declares(tokens: Tokens, open: number): string | undefined {
   const end = open + 1 + insideOf(tokens, open).length;
   const [colon, type, brace] = tokens.slice(end + 1, end + 4);
@@ -102,7 +102,7 @@ function makersIn(tokens: Tokens): string[] {
   });
 }
 
-/** What an error is made of: its texts; `-` stands for what is computed. */
+/** The parts of an error: its texts; `-` stands for a computed part. */
 function errorText(args: Tokens): string {
   const parts = args.flatMap(({ kind, text }, at) => {
     if (kind === "text") return [text];
@@ -119,7 +119,7 @@ function kindOf(numbers: string): string {
   return /\b0o/.test(numbers) ? "mask" : "number";
 }
 
-/** What all modules together tell. */
+/** The common knowledge of all modules. */
 interface Known {
   /** Functions that make errors. */
   readonly makers: ReadonlySet<string>;
@@ -230,7 +230,7 @@ class Look {
     this.#say("text", token.text);
   }
 
-  /** A number of no name, with what stands before it. */
+  /** A number without a name, with the text before it. */
   #number(text: string, at: number): void {
     const before = this.#tokens.slice(Math.max(0, at - 2), at);
     if (!SMALL.test(text)) this.#say(kindOf(text), `${shown(before)} ${text}`);

@@ -10,11 +10,11 @@ import ts from "typescript";
 export interface Message {
   /** Counted from 1. */
   readonly line: number;
-  /** `{}` stands for what is filled in. */
+  /** `{}` stands for a value. */
   readonly text: string;
 }
 
-/** What is filled in. */
+/** A value in a text. */
 const VALUE = "{}";
 
 /** Two words, or one beside a value. */
@@ -51,7 +51,7 @@ function textOf(node: ts.Expression): string | undefined {
     : undefined;
 }
 
-/** Whether this goes into the text of what is around it. */
+/** Whether this becomes a part of the text around it. */
 function isTextPart(node: ts.Node): boolean {
   return ts.isTemplateSpan(node) || ts.isStringLiteralLike(node) ||
     ts.isTemplateExpression(node) || ts.isBinaryExpression(node) ||

@@ -20,8 +20,8 @@ export class Compiler {
   readonly #texts = new Map<string, { text: string; version: number }>();
 
   /**
-   * @param root a tree whose files do not change
-   * @param declared what `deno types` prints
+   * @param root a tree with files that do not change
+   * @param declared the output of `deno types`
    */
   constructor(root: string, declared: string) {
     this.#root = root;
@@ -95,7 +95,7 @@ export class Compiler {
   }
 }
 
-/** What Deno declares, for {@linkcode Compiler}. */
+/** The declarations of Deno, for {@linkcode Compiler}. */
 export async function denoTypes(): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), { args: ["types"] });
   return new TextDecoder().decode((await command.output()).stdout);

@@ -25,11 +25,11 @@ const EXPECTED_SECONDS = 40;
 interface Measure {
   readonly seconds: number;
   readonly lines: Readonly<Record<string, readonly number[]>>;
-  /** Of each file of `lines`. */
+  /** Hash of each file of `lines`. */
   readonly hashes: Readonly<Record<string, string>>;
 }
 
-/** A measure is made anew after so long. */
+/** A measure is repeated after this time. */
 const KEEP_MS = 7 * 24 * 3600 * 1000;
 
 /**

@@ -6,7 +6,7 @@
 
 import ts from "typescript";
 
-/** What a mutant changes. */
+/** The kinds of changes of a mutant. */
 export type MutantKind =
   | "condition"
   | "statement"
@@ -21,7 +21,7 @@ export interface Mutant {
   /** From the project's folder. */
   readonly path: string;
   readonly kind: MutantKind;
-  /** Of the first character, from 1. */
+  /** Line of the first character, from 1. */
   readonly line: number;
   /** That line, without the blanks around it. */
   readonly text: string;

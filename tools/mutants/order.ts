@@ -1,5 +1,5 @@
 /**
- * Which tests may notice a fault, and in what order they are run.
+ * The tests that may notice a fault, and their order.
  *
  * @module
  */
@@ -17,26 +17,26 @@ const QUICK_SECONDS = 20;
  */
 const NEAR = 2;
 
-/** What the order of the tests rests on. */
+/** The data for the order of the tests. */
 export interface Known {
   readonly coverage: Coverage;
   /** How often a test has noticed a fault of the same file. */
   readonly fame: (test: string) => number;
-  /** Seconds of the tests with real guests, whose lines nobody has measured. */
+  /** Seconds of the tests with real guests; their lines are not measured. */
   readonly guests: Readonly<Record<string, number>>;
 }
 
 /**
- * The tests that cover a fault's line, most likely and quickest first; with
- * real guests those of a kindred name.
+ * The tests that cover a fault's line, most likely and quickest first; tests
+ * with real guests by a similar name.
  */
 export function groupsOf(
   { path, line }: Pick<Mutant, "path" | "line">,
   { coverage, fame, guests }: Known,
 ): Record<"rooms" | "others" | "guests", Group[]> {
   const all = Object.values(coverage);
-  // A file that came after all was measured counts as run by whoever runs
-  // others of its room.
+  // A file that is newer than all measures counts as covered by the tests that
+  // cover others of its room.
   const isNew = all.every(({ lines }) => lines[path] === undefined);
   const room = path.replace(/[^/]*$/, "");
   const runs = ({ lines }: Coverage[string]) =>

@@ -17,16 +17,16 @@ const LEAST_MS = 20_000;
 /** Test files that one process runs. */
 export interface Group {
   readonly files: readonly string[];
-  /** What they took without a fault, with their lines counted. */
+  /** Their time without a fault, with their lines counted. */
   readonly seconds: number;
 }
 
 /**
- * Runs test files by themselves, in a network namespace of their own (root),
- * to the first that fails.
+ * Runs test files alone, in a network namespace of their own (root), up to the
+ * first that fails.
  *
- * @param options.coverage a folder for what Deno saw them run, calls of the
- * tool included
+ * @param options.coverage a folder for the coverage that Deno measures, with
+ * calls of the tool
  */
 export async function runAlone(
   tree: string,

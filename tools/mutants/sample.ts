@@ -6,14 +6,14 @@
 
 import type { Mutant } from "./mutate.ts";
 
-/** A fault that nobody could see; a line's number would not last. */
+/** A fault without a visible effect; the number of a line would change. */
 export interface Equivalent {
   readonly path: string;
   /** Its line's text without the blanks around it. @default any line's */
   readonly text?: string;
   readonly was: string;
   readonly now: string;
-  /** For whoever reads the list. */
+  /** For readers of the list. */
   readonly why: string;
 }
 
@@ -52,7 +52,7 @@ export function sampleOf(
   );
 }
 
-/** One line: where, and what became of what. */
+/** One line: the place, the old text and the new text. */
 export function nameOf({ path, line, kind, was, now }: Mutant): string {
   const [from, to] = [was, now].map((text) => text.replaceAll(/\s+/g, " "));
   return `${path}:${line} ${kind}: ${from} → ${to || "(nothing)"}`;

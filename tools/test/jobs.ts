@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What the tests of a folder need, and how they are run. */
+/** The needs of the tests of a folder, and how they are run. */
 interface Folder {
   /**
    * `node`: root, and a network namespace of their own. `executable`: that,
@@ -31,7 +31,7 @@ export const INTEGRATIONS = "integrations";
 
 /** Test files that are run by one process. */
 export interface TestJob {
-  /** What its time is known by: of files that are run together, their needs. */
+  /** The key of its time: for files that are run together, their needs. */
   readonly title: string;
   readonly needs: Folder["needs"];
   /** Paths from the project's folder. */

@@ -57,8 +57,9 @@ export async function countJunit(
 }
 
 /**
- * The failures: in CI, where nobody would notice, a test that was left out is
- * one, unless it says that it need not be run (`ifPossible()` of the tests).
+ * The failures. In CI a test that was left out is a failure, because nobody
+ * reads the output there, unless the test says that it need not be run
+ * (`ifPossible()` of the tests).
  */
 export function failuresOf(
   { failed, skipped }: Count,

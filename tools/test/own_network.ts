@@ -5,7 +5,8 @@
  * @module
  */
 
-// /sys shows the network of the namespace it was mounted in: mounted anew.
+// /sys shows the network of the namespace in which it was mounted: it is
+// mounted again.
 const ENTER = 'mount -t sysfs sysfs /sys && ip link set lo up && exec "$@"';
 
 /**

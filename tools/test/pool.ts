@@ -1,10 +1,10 @@
 /**
- * Several things at once, never more than a limit.
+ * Runs several jobs at once, never more than a limit.
  *
  * @module
  */
 
-/** Places for what runs at once: those who ask are served in their order. */
+/** Places for jobs that run at once, given in the order of the requests. */
 export class Pool {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -15,8 +15,8 @@ export class Pool {
   }
 
   /**
-   * Runs all jobs, beside those of earlier calls. After one has failed, the
-   * others are run all the same.
+   * Runs all jobs, beside the jobs of earlier calls. If one fails, the others
+   * still run.
    *
    * @returns results in the jobs' order
    */

@@ -11,7 +11,7 @@ export interface Ended {
   readonly success: boolean;
   /** Whether it was ended because its time was over. */
   readonly late: boolean;
-  /** What it wrote to both outputs. */
+  /** Its text on both outputs. */
   readonly output: string;
 }
 

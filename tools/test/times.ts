@@ -13,7 +13,7 @@ function readTimes(): Times {
   return JSON.parse(Deno.readTextFileSync(FILE));
 }
 
-/** The longest first; before them those whose time nobody knows. */
+/** The longest first; before them the jobs without a known time. */
 export function longestFirst<J extends { readonly title: string }>(
   jobs: readonly J[],
 ): J[] {

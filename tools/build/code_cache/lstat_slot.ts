@@ -14,10 +14,10 @@ const RELATIVE: Readonly<Record<number, number>> = { 62: 8, 183: 1027 };
 /**
  * Virtual address at which SQLite keeps its pointer to lstat(2). Its table of
  * system calls (os_unix.c, `aSyscall`) has three words an entry: the name, the
- * function in use, the default; that of lstat comes after that of readlink,
- * which is libc's own.
+ * function in use, the default. The entry of lstat comes after the entry of
+ * readlink, which is libc's own.
  *
- * @returns undefined if there is no such table, or it is not as expected
+ * @returns undefined if there is no such table, or it has another form
  */
 export function findLstatSlot(
   file: Uint8Array,

@@ -40,7 +40,7 @@ interface Row {
   readonly data: Uint8Array;
 }
 
-/** What is about the texts, in a fixed order. */
+/** The rows about the texts, in a fixed order. */
 function rowsIn(database: DatabaseSync): Row[] {
   const rows = database.prepare(
     "SELECT * FROM codecache WHERE specifier LIKE ? ORDER BY specifier, type",
@@ -54,7 +54,10 @@ function rowsOf(path: string): Row[] {
   return rowsIn(database);
 }
 
-/** Writes a database of its own: that of Deno differs from run to run. */
+/**
+ * Writes a database of its own, because Deno's database differs from run to
+ * run.
+ */
 function distil(from: string, rows: readonly Row[], to: string): void {
   using source = new DatabaseSync(from);
   using target = new DatabaseSync(to);
@@ -151,7 +154,7 @@ export async function makeCodeCache(
   const code = await Deno.readFile(out);
   await Deno.mkdir(`${folder}/proof`);
   await Deno.writeFile(`${folder}/proof/${DATABASE}`, code);
-  // What V8 does not take it makes anew, and Deno replaces it.
+  // V8 makes rejected code again, and Deno replaces it.
   const after = rowsOf(await warmUp("proof", flags, texts));
   const taken = after.every(({ data }, i) => isSame(data, marked[i]?.data));
   if (!taken) {
