@@ -25,7 +25,7 @@ function columns(): number | undefined {
   }
 }
 
-/** Whether nobody reads any more: INTERFACE, promise 7. */
+/** Whether the reader has closed the pipe: INTERFACE, promise 7. */
 function isGone(error: unknown): boolean {
   // What a terminal that was hung up answers.
   const hungUp = stdoutIsTerminal && error instanceof Error &&
@@ -108,7 +108,7 @@ const status = await main({
     try {
       writeErr(text);
     } catch {
-      // Nobody is left who could be told.
+      // No output is left for an error.
     }
   },
 });

@@ -113,7 +113,7 @@ export const KIND_OPERANDS: readonly string[] = KINDS.map(
   ({ operand, selects }) => `${operand} is ${selects}.`,
 );
 
-/** The kind one of whose devices an operand selects: `DISK`, `NIC`. */
+/** The kind of the devices that an operand selects: `DISK`, `NIC`. */
 export function kindOfOperand(
   name: string,
 ): Pick<Entry, "word" | "selects"> | undefined {
@@ -163,7 +163,7 @@ export async function loadWholeKinds(
   );
 }
 
-/** Loads the checks of what the tool's own record has of each kind. */
+/** Loads the checks of each kind's notes in the tool's own record. */
 export async function loadNotes(): Promise<NoteChecks> {
   const kinds = await loadKinds();
   return new Map(kinds.map(({ word, record }) => [word, record]));

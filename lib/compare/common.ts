@@ -169,7 +169,7 @@ function uidFile(
   }];
 }
 
-/** What they depend on besides. */
+/** Further facts for the common differences. */
 export interface CommonInput {
   readonly process: ProcessFacts;
   /** All kinds there are. */

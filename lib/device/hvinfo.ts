@@ -139,10 +139,10 @@ export function extraProperties(
 const OF_QUEUES = ["mq", "vectors"];
 
 /**
- * The properties that a device does not keep when it is plugged anew, perhaps
- * as one of another model.
+ * The properties that a device loses when it is plugged again, perhaps as
+ * another model.
  *
- * @param has what the model has; undefined: it is the same one
+ * @param has the properties of the model; undefined: it is the same model
  */
 export function lostProperties(
   entry: Pick<DeviceEntry, "node">,

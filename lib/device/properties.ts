@@ -68,7 +68,7 @@ export type PropertyView<T extends readonly DeviceProperty[]> = {
   readonly [K in Member<T[number]["option"]>]: string | number | null;
 };
 
-/** Rows whose option was given. */
+/** Rows with a given option. */
 function given(
   table: readonly DeviceProperty[],
   values: PropertyValues,

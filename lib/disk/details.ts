@@ -40,7 +40,7 @@ export function diskDetails(device: DeviceView): unknown[] {
     shortSize(size),
     device.format,
     driver,
-    // Nobody writes to a CD-ROM.
+    // No guest writes to a CD-ROM.
     device.read_only && driver !== "scsi-cd" && "read-only",
     ...settingsOf(device),
     limits && `limits: ${limits}`,

@@ -1,6 +1,6 @@
 /**
- * The properties that a new disk is given, and those of them that its entry
- * keeps for each start. Pure.
+ * The properties of a new disk, and the properties that its entry keeps for
+ * each start. Pure.
  *
  * @module
  */
@@ -163,7 +163,7 @@ export function propertiesFor(
   return recordedProperties(DISK_PROPERTIES, kept);
 }
 
-/** Ganeti makes hvinfo anew when it starts a VM that was stopped: SPEC 13. */
+/** Ganeti writes hvinfo again when it starts a stopped VM: SPEC 13. */
 export function untilStop(properties: Properties): Remark | undefined {
   const all = Object.entries(properties).map((pair) => pair.join(" "));
   if (all.length === 0) return undefined;

@@ -63,8 +63,9 @@ export function diskBackendSteps(
 }
 
 /**
- * The same for what no entry records. Behind a node that no device uses, who
- * failed may have left the fd set, too, which keeps the file open.
+ * As for a recorded disk, for a disk without an entry. Behind a node that no
+ * device uses, a failed operation may also have left the fd set, which keeps
+ * the file open.
  */
 export function strayDiskSteps(
   facts: DiskRemoveFacts,
@@ -79,7 +80,7 @@ export function strayDiskSteps(
   ];
 }
 
-/** The step that waits until QEMU has let go of a recorded disk's source. */
+/** The step that waits until QEMU has closed a recorded disk's source. */
 export function releaseSteps(facts: Facts, index: number): AwaitReleaseStep[] {
   const identity = facts.diskIdentities[index];
   const pid = facts.qemu.process?.pid;

@@ -30,7 +30,7 @@ export interface DiskAdd extends Plug {
   readonly via?: Via | undefined;
   /** Never probed. @default "raw" */
   readonly format?: DiskFormat | undefined;
-  /** Absolute: where backing files may lie besides the image's folder. */
+  /** Absolute: a folder for backing files, beside the folder of the image. */
   readonly allowBacking?: string | undefined;
   /** Those that were given; `serial` may be `uuid`. */
   readonly properties?: PropertyValues | undefined;

@@ -43,7 +43,7 @@ export interface JournalHeader {
 interface JournalLine {
   /** Index of the step that begins: earlier steps are done. */
   readonly do?: number;
-  /** Index of the step whose undoing begins. */
+  /** Index of the step of which the undo begins. */
   readonly undo?: number;
   /** Values that were found since the line before. */
   readonly values?: Readonly<Record<string, string>>;

@@ -1,17 +1,16 @@
 /**
  * Whether an interrupted operation is finished or taken back. Pure; the rule:
- *
- * - what had reached its record, or had nothing to ask of the guest, is
- *   finished, but for an addition whose device is gone: it is taken back, never
- *   plugged once more;
- * - an addition is taken back, unless the guest has the device already and
- *   nobody had begun to take it back;
- * - a removal is finished once the guest was asked to release the device; if
- *   the guest still does not, it stays recorded, as pending;
- * - a new size that the guest has seen is recorded: it cannot be taken back,
- *   nor can a medium whose block node is gone;
- * - of a QEMU that is gone nothing is left to do or undo: what the node and the
- *   file have of the operation is brought to what was true when it ended.
+ * - An operation that had reached its record, or had nothing to ask of the
+ *   guest, is finished. Exception: an addition with a device that is gone is
+ *   taken back, and never plugged once more.
+ * - An addition is taken back, unless the guest has the device already and the
+ *   undo had not begun.
+ * - A removal is finished once the guest was asked to release the device; if
+ *   the guest still does not, it stays recorded, as pending.
+ * - A new size that the guest has seen is recorded: it cannot be taken back,
+ *   and neither can a medium without its block node.
+ * - If QEMU is gone, nothing is left to do or undo in QEMU: the node and the
+ *   file are brought to the state that was true when QEMU ended.
  *
  * @module
  */

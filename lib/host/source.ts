@@ -129,11 +129,11 @@ const LOCKED_IF_WRITTEN = [101, 103];
 const LOCKED_AGAINST_WRITING = [201];
 
 /**
- * Who has an image open in a way that does not go with ours. Most images are
- * in use by nobody: one question about all bytes tells.
+ * The process that has an image open in a way that conflicts with ours. Most
+ * images are not in use: one question about all bytes tells this.
  *
- * @param options.access Whether we are to write.
- * @returns Undefined if nobody has.
+ * @param options.access Whether we will write.
+ * @returns Undefined if there is none.
  * @throws {DeadlineError} | {SysError} | {HotplugError} `busy`
  */
 async function userOf(

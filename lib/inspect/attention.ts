@@ -57,8 +57,8 @@ export function interrupted(paths: InstancePaths): Remark | undefined {
 }
 
 /**
- * The differences beside an interrupted change: only those of recorded devices.
- * Repair handles the others, and no other hint may come first.
+ * The differences beside an interrupted change: only differences of recorded
+ * devices. Repair handles the others, and no other hint may come first.
  */
 export function apartFrom<T extends { readonly device?: Remark["device"] }>(
   left: Remark | undefined,

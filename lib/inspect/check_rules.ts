@@ -92,7 +92,7 @@ function commandRules(
   return [...names].toSorted((a, b) => placeOf(a) - placeOf(b)).map(rule);
 }
 
-/** Those whose devices sit on PCI. */
+/** The kinds with devices on PCI. */
 function onPci(kinds: readonly CheckedKind[]): CheckedKind[] {
   return kinds.filter(({ kind }) => kind.sits === "pci");
 }

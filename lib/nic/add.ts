@@ -99,7 +99,7 @@ export function refuseMac(
   );
 }
 
-/** Omitted settings are those of Ganeti's start: SPEC 6.3. */
+/** Omitted settings come from Ganeti's start: SPEC 6.3. */
 function newNic(facts: NicAddFacts, request: NicAdd): NicDevice {
   const { hvparams } = facts.content.runtime;
   const { queues, vnetHdr, linkState = "up" } = request;

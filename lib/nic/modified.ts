@@ -54,7 +54,7 @@ export interface Modified {
   readonly from: Attachment;
   /** The future connection of the tap, or of the new tap. */
   readonly to: Attachment;
-  /** What a new one does not keep of what the entry has besides. */
+  /** The further properties of the entry that a new card does not keep. */
   readonly lost: readonly string[];
 }
 

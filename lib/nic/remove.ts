@@ -94,7 +94,7 @@ function refuseFatal(
 /**
  * Plans to remove a NIC.
  *
- * @param facts repair omits those of a script
+ * @param facts repair omits the facts about scripts
  * @throws {HotplugError} status 3
  */
 export function planNicRemove(

@@ -265,7 +265,7 @@ export function deviceStep(args: QmpCommand["arguments"]): QmpStep {
  * The change that records a device as an entry of a list.
  *
  * @param entry its JSON text
- * @param words those of `kvm_cmd` that come with it. @default none
+ * @param words the words of `kvm_cmd` that are added with it. @default none
  */
 export function entryChange(
   { list }: EntryKind,

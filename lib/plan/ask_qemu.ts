@@ -84,10 +84,10 @@ const QUESTIONS = {
 } as const;
 
 /**
- * Asks a live QEMU for everything that matters. It works on the answers for
- * some milliseconds: time to do something else, once this has returned.
+ * Asks a live QEMU for everything that matters. QEMU works on the answers for
+ * some milliseconds: the caller can do other work after this returns.
  *
- * @param register what kinds ask besides
+ * @param register further questions of the kinds
  * @returns awaits the answers
  */
 export async function askQemu(

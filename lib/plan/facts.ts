@@ -75,7 +75,9 @@ export interface QemuFacts {
   readonly fdsets: readonly Fdset[];
   /** Network backends by id. */
   readonly netdevs: ReadonlyMap<string, NetdevFacts>;
-  /** The answers to what kinds ask besides: {@linkcode KindName.asks}. */
+  /**
+   * The answers to further questions of the kinds: {@linkcode KindName.asks}.
+   */
   readonly more?: Readonly<Record<string, unknown>>;
 }
 

@@ -39,13 +39,13 @@ export interface KindName {
    */
   recorded(runtime: Runtime): readonly RecordedDevice[];
   /**
-   * What it asks of QEMU besides, whatever the request, by names that no other
-   * kind has: {@linkcode QemuFacts.more}. A QEMU may not have the command.
+   * Its further questions to QEMU, for any request, by names that no other kind
+   * has: {@linkcode QemuFacts.more}. A QEMU may not have the command.
    */
   readonly asks?: Questions;
 }
 
-/** A kind whose devices are entries of a list of the runtime file. */
+/** A kind with devices that are entries of a list of the runtime file. */
 export interface EntryKind extends KindName {
   readonly word: DeviceEntry["kind"];
   /** The list. */
@@ -178,8 +178,8 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   /** One of its recorded devices, as callers are told of it. Pure. */
   view(device: RecordedDevice, facts: ViewFacts): DeviceView;
   /**
-   * Its devices in QEMU that nobody recorded. Undefined: ./strays.ts finds them
-   * by the form of their ids and their PCI classes. Pure.
+   * Its devices in QEMU that are not recorded. Undefined: ./strays.ts finds
+   * them by the form of their ids and their PCI classes. Pure.
    *
    * @param known ids of all recorded devices
    */
@@ -246,7 +246,7 @@ export interface KindChanges<R extends AnyRequest = AnyRequest> {
   /**
    * The request that finishes a removal which the guest has completed.
    *
-   * @param device its uuid; the device id of what has no uuid
+   * @param device its uuid, or the device id if it has no uuid
    */
   finish(instance: string, device: string): R;
 }

@@ -13,11 +13,11 @@ import type { DeviceEntry, RecordedDevice, Runtime } from "../state/runtime.ts";
 
 /** What facts need of the register of kinds. */
 export interface Register {
-  /** The checks of what the tool's own record has. */
+  /** The checks of the notes in the tool's own record. */
   readonly loadNotes: LoadNotes;
   /** All devices that a file records, in the order of the kinds. */
   recorded(runtime: Runtime): readonly RecordedDevice[];
-  /** What the kinds ask of QEMU besides. */
+  /** The further questions of the kinds to QEMU. */
   readonly asks: Questions;
 }
 
@@ -26,14 +26,14 @@ export function isEntry(device: RecordedDevice): device is DeviceEntry {
   return "node" in device;
 }
 
-/** By what a command names a device exactly: its uuid; else its device id. */
+/** The exact name of a device in a command: its uuid; else its device id. */
 export function nameOf(device: RecordedDevice): string | undefined {
   return isEntry(device) ? device.uuid : device.hvinfo.id;
 }
 
 /**
- * Under what the tool's own record notes something of a device: its uuid in
- * lower case; the device id of what has no uuid.
+ * The key of a device in the tool's own record: its uuid in lower case, or the
+ * device id if it has no uuid.
  */
 export function keyOf(device: RecordedDevice): string | undefined {
   return isEntry(device) ? device.uuid?.toLowerCase() : device.hvinfo.id;

@@ -239,7 +239,7 @@ export function planRemoval<E extends RecordedDevice>(
     const backend = strayBackend(stray.id);
     return planStray(facts, stray, { kind, backend });
   }
-  // Somebody has recorded or plugged it since: it stays.
+  // It was recorded or plugged since: it stays.
   if (unrecorded === "leftover") return nothingTo(facts, word);
   const chosen = chooseRemoval(facts, removal);
   if (!("entry" in chosen)) return chosen;

@@ -22,7 +22,7 @@ export class Inbox {
   readonly events: EventLog = new EventLog();
   /** QEMU's version, once the greeting has come. */
   version: QmpVersion | undefined;
-  /** Commands whose reply has not come yet, in the order they were sent. */
+  /** Commands without a reply yet, in the order they were sent. */
   #awaited: string[] = [];
   readonly #replies = new Map<string, Reply>();
   readonly #framer = new MessageFramer();

@@ -41,7 +41,7 @@ function hvinfoOf(entry: string | undefined): unknown {
   return object?.hvinfo ?? null;
 }
 
-/** What is done besides a request, and what it put in order. */
+/** Actions beside a request, and the things that they repaired. */
 class Besides {
   /** What earlier calls had left. */
   readonly settled: Remark[] = [];
@@ -108,7 +108,10 @@ async function mendLinks(
   }
 }
 
-/** Gives an entry whose uuid is right but for its end the one of a master. */
+/**
+ * If only the end of an entry's uuid is wrong, gives the entry the master's
+ * uuid.
+ */
 async function correctUuid(
   identity: IdentityMend,
   call: Call,

@@ -88,7 +88,7 @@ const KIND_OF: ReadonlyMap<string, "disk" | "nic"> = new Map([
   ["nics", "nic"],
 ]);
 
-/** The word of the kind whose devices a list has; undefined: no such list. */
+/** The kind of the devices in a list; undefined: no such list. */
 export function kindOfList(list: string): string | undefined {
   return KIND_OF.get(list);
 }

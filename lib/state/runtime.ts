@@ -47,7 +47,7 @@ export interface RecordedDevice {
   readonly kind: string;
   /** What a person calls its kind. @default its word */
   readonly called?: string | undefined;
-  /** Place among those of its kind, from 0. */
+  /** Place among the devices of its kind, from 0. */
   readonly index: number;
   /** As written; undefined for words of `kvm_cmd`: the device id names it. */
   readonly uuid?: string | undefined;

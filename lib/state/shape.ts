@@ -14,7 +14,7 @@ import {
 } from "./json.ts";
 import { upgradeCommand } from "./upgrade.ts";
 
-/** The first release whose files have this shape. */
+/** The first release with files of this shape. */
 export type Shape = "2.7" | "2.9" | "2.10" | "2.16" | "3.0" | "3.1" | "3.2";
 
 function itemsOf(node: JsonNode | undefined): readonly JsonNode[] {

@@ -32,7 +32,7 @@ function addressIn(dir: Fd, name: string): Uint8Array<ArrayBuffer> {
  * until they are received.
  *
  * @param target O_PATH fd of the socket file; stays the caller's
- * @returns `nobody`: no process receives there
+ * @returns `nobody` if no process receives there
  * @throws {SysError} `EMSGSIZE` and others
  * @throws {ShortageError}
  */

@@ -34,8 +34,8 @@ EHWPOISON
 /** The C library's text for an errno; only if the C library can be called. */
 function textOf(code: string): string {
   const errno = ERRNO_NAMES.indexOf(code) + 1;
-  // SAFETY: no memory; glibc gives a text that lasts until the next call,
-  // checked for null all the same.
+  // SAFETY: no memory; glibc gives a text that lasts until the next call; still
+  // checked for null.
   const text = errno === 0 ? null : libc.strerror(errno);
   return text === null
     ? "Unknown error"
@@ -171,8 +171,8 @@ export function checkedNow(
 }
 
 /**
- * As {@linkcode checked}, of what may not be there. No error is made for that:
- * to make one and to catch it costs as much as ten calls.
+ * As {@linkcode checked}, for a file that may not be there. This case makes no
+ * error: to make and to catch an error costs as much as ten calls.
  *
  * @returns Undefined if there is nothing (`ENOENT`).
  */

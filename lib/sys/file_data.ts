@@ -141,10 +141,10 @@ export function blockDeviceSize(fd: Fd): number {
 }
 
 /**
- * Whether a block device takes no writes; it can be opened for them all the
- * same.
+ * Whether a block device rejects writes; such a device can still be opened for
+ * writing.
  *
- * @throws {SysError} `ENOTTY` if it is none.
+ * @throws {SysError} `ENOTTY` if it is not a block device.
  */
 export function isReadOnlyDevice(fd: Fd): boolean {
   const flag = new Uint8Array(4);

@@ -90,7 +90,7 @@ export function statPath(
 }
 
 /**
- * As {@linkcode statPath}, of what may not be there.
+ * As {@linkcode statPath}, for a file that may not be there.
  *
  * @returns Undefined if there is nothing (`ENOENT`).
  */

@@ -26,9 +26,8 @@ export function ioctl(
   what: string,
 ): number {
   const code = BigInt(request);
-  // SAFETY: whoever gives a struct gives one of the size that the request
-  // needs; it outlives the synchronous call; the result is checked by
-  // checked().
+  // SAFETY: the caller gives a struct of the size that the request needs; it
+  // outlives the synchronous call; the result is checked by checked().
   const call = () =>
     typeof arg === "number"
       ? libc.ioctlNumber(fd.number, code, BigInt.asUintN(64, BigInt(arg)))

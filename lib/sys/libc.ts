@@ -94,8 +94,8 @@ function libraryName(find: Finder): string {
     address as Deno.PointerObject<typeof definition>,
     definition,
   );
-  // SAFETY: no arguments; glibc returns a constant string (gnu/libc-version.h),
-  // checked for null all the same.
+  // SAFETY: no arguments; glibc returns a constant string (gnu/libc-version.h);
+  // still checked for null.
   const text = version.call();
   return text === null
     ? "glibc"
@@ -153,7 +153,7 @@ export function libcFault(
 let errnoView: Deno.UnsafePointerView | undefined;
 
 function openErrno(): Deno.UnsafePointerView {
-  // SAFETY: no arguments; glibc never returns null here, checked all the same.
+  // SAFETY: no arguments; glibc never returns null here; still checked.
   const location = libc.__errno_location();
   if (location === null) throw new Error("The C library has no errno");
   return new Deno.UnsafePointerView(location);

@@ -66,7 +66,7 @@ export function readTextIfThere(path: string): string | undefined {
   return fd && new TextDecoder().decode(readAll(fd, Infinity));
 }
 
-/** Makes an error of {@linkcode failedCall} of what Deno throws. */
+/** Turns an error of Deno into an error of {@linkcode failedCall}. */
 function named<T>(syscall: string, path: string, call: () => T): T {
   try {
     return call();

@@ -131,10 +131,10 @@ function inTime<F extends Threaded>(
   const run = libc[`${call.function}InThread`] as (
     ...args: unknown[]
   ) => Promise<number>;
-  // SAFETY: what the arguments point to is held until the thread is done; a
-  // path among them ends with a NUL, a length is that of its buffer, which has
-  // the size of the struct it is for: each caller sees to that. The result -1
-  // is for callWithin() to explain.
+  // SAFETY: the memory of the arguments is held until the thread is done. Each
+  // caller makes sure that a path ends with a NUL, that a length is the length
+  // of its buffer, and that a buffer has the size of its struct. callWithin()
+  // explains the result -1.
   const calling = whileInThread(call.args, () => run(...call.args));
   calling.finally(giveBack).then((result) => {
     if (isWaitedFor) resolve(result);

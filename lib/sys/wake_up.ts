@@ -12,7 +12,7 @@ import { libc } from "./libc.ts";
 const EVENTFD_FLAGS = 0o2000000 | 0o4000;
 
 /**
- * Ends a wait: put its descriptor among those of a poll, then call
+ * Ends a wait: put its descriptor among the descriptors of a poll, then call
  * {@linkcode WakeUp.wake}. Owns an eventfd(2).
  */
 export class WakeUp implements Disposable {

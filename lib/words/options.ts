@@ -64,7 +64,7 @@ export function spec(
   return { name, value, help, default: fallback };
 }
 
-/** An option whose value is a number. */
+/** An option with a number as value. */
 export interface AmountOption extends OptionSpec {
   readonly amount: Amount;
 }

@@ -43,7 +43,7 @@ export function choice<W extends string>(
   return option(invocation, name, check.oneOf(words));
 }
 
-/** An option whose value `none` means null. */
+/** An option for which the value `none` means null. */
 export function orNone<T>(
   invocation: Invocation,
   name: string,

@@ -27,14 +27,14 @@ export async function bundle(main: string, folder: string): Promise<string> {
 }
 
 /**
- * As {@linkcode bundle}, with what the sources `import()` in chunks of their
- * own.
+ * As {@linkcode bundle}; each module that the sources `import()` gets a chunk
+ * of its own.
  *
  * @param named paths of modules below the folder of the main module, which have
  * a chunk of their path each.
- * @returns the chunks in the order in which they name each other, that of the
- * main module first. The names are no order: esbuild hashes the paths of the
- * sources and of Deno's cache into them.
+ * @returns the chunks in the order in which they name each other, the chunk of
+ * the main module first. Their names give no order: esbuild hashes the paths of
+ * the sources and of Deno's cache into them.
  */
 export async function bundleChunks(
   main: string,

@@ -52,10 +52,10 @@ export interface Built {
 const MAIN = "main.ts";
 
 /**
- * Modules that are imported when they are needed, each list with all that it
- * needs and no list before it has: every command, with what lists take; what
- * questions need of devices; questions that may be about a socket; a check; a
- * change, and what it needs of devices.
+ * Modules that are imported when they are needed. Each list has all modules
+ * that it needs and no earlier list has: every command, with the modules of
+ * lists; the modules of questions about devices; questions that may be about a
+ * socket; a check; a change, with the modules of devices.
  */
 const TOGETHER = [
   [MAIN, "lib/commands/list.ts"],

@@ -12,8 +12,8 @@ import type { Group } from "./run.ts";
 const QUICK_SECONDS = 20;
 
 /**
- * To Deno a line that ends in what was not done was not run, such as that of an
- * `if` whose condition was only asked: lines so near count for each other.
+ * Deno reports a line as not run if it ends in code that was not run, such as
+ * an `if` with a false condition: lines this near count for each other.
  */
 const NEAR = 2;
 

@@ -57,7 +57,7 @@ export async function countJunit(
 }
 
 /**
- * The failures. In CI a test that was left out is a failure, because nobody
+ * The failures. In CI a test that was left out is a failure, because no person
  * reads the output there, unless the test says that it need not be run
  * (`ifPossible()` of the tests).
  */

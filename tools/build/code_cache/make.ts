@@ -74,7 +74,7 @@ function distil(from: string, rows: readonly Row[], to: string): void {
 
 /**
  * Bytes of V8's header (SerializedCodeData): magic number, version, length of
- * the source, flags, snapshot, length, sum of what follows if it is asked for.
+ * the source, flags, snapshot, length, and, if asked for, the sum of the rest.
  */
 const HEADER = { version: 4, flags: 12, snapshot: 16 };
 
