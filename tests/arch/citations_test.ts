@@ -1,24 +1,12 @@
 /** What comments cite of docs stands there, under that number or title. */
 import { assertEquals } from "@std/assert";
 import {
+  commentsOf,
   libFiles,
   readSource,
-  type SourceFile,
   testFiles,
   toolFiles,
 } from "./source.ts";
-
-const COMMENT_OR_TEXT =
-  /\/\*[\s\S]*?\*\/|\/\/.*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g;
-
-/** The comments of a file, each in one line. */
-function commentsOf({ text }: SourceFile): string[] {
-  const joined = text
-    .replaceAll(/\n\s*\*(?!\/)[ \t]*/g, " ")
-    .replaceAll(/(?<=\/\/.*)\n\s*\/\/[ \t]*/g, " ");
-  return [...joined.matchAll(COMMENT_OR_TEXT)].map(([part]) => part)
-    .filter((part) => part.startsWith("/"));
-}
 
 /** Comments of the whole project, each with its file. */
 function allComments(): { readonly path: string; readonly text: string }[] {

@@ -1,6 +1,7 @@
 /** Every text for people in lib is plain and short: CONTRIBUTING, "Rules". */
 import { assertEquals } from "@std/assert";
 import { messagesOf } from "../../tools/messages/collect.ts";
+import { MESSAGE_RIDDLES, RIDDLES, riddlesIn } from "./riddles.ts";
 import { libFiles } from "./source.ts";
 
 /** Characters before values are filled in; commands to copy do not count. */
@@ -14,35 +15,6 @@ const NOT_READ = [
 
 /** A command that can be copied: to the end of its line. */
 const COMMAND = /(?:run: |usage: )[^\n]*/;
-
-/**
- * What has to be read twice, and what to say instead. Texts are not compared
- * with their case: a sentence may begin with it.
- */
-const RIDDLES: readonly (readonly [RegExp, string])[] = [
-  [/\bth(?:at|ose) of\b/, "the noun again"],
-  [/\b(?:is|are|was|were|it) so\b|\bso already\b/, "the state itself"],
-  [/\bno option says\b/, "give at least one option"],
-  [/\ball the same\b/, "anyway, or nothing"],
-  [/\bwhose\b/, "a second sentence"],
-  [
-    /\b(?:of|by|to|in|with|for|from|on|at) wh(?:ich|at|om)\b/,
-    "a second sentence",
-  ],
-  [/(?<!\bthere )\b(?:is|are|was|were) (?:no [a-z]|none\b)/, "is not a …"],
-  [/\bthere is [{]/, "a list: known X: …"],
-  [/\bwhat\b(?! to\b)/, "the noun"],
-  [/\b(?:nobody|nothing (?:proves|tells)|whoever|somebody)\b/, "the subject"],
-  [/\banew\b/, "again"],
-  [/\bin vain\b|\bbesides\b|\btherein\b|\bthereof\b/, "plain words"],
-  [/\b(?:do|does|did|go|goes) (?:not )?without\b/, "does not need"],
-  [/\btakes? (?:no )?hotplug\b/, "supports hotplug"],
-  [/\b(?:put|puts|putting) (?:it |that |them )?in order\b/, "fix, or correct"],
-  [/\blook who\b/, "find out who"],
-  [/\blets? go of\b/, "releases"],
-  [/(?:^|[.;:] )(?:of|to it|from it) /, "the subject first"],
-  [/\bsay --/, "use --"],
-];
 
 interface Place {
   readonly place: string;
@@ -87,10 +59,9 @@ Deno.test(`no message is longer than ${MAX_LENGTH} characters`, () => {
 });
 
 Deno.test("no message has to be read twice", () => {
-  const found = allMessages()
-    .flatMap(({ place, text }) =>
-      RIDDLES.filter(([riddle]) => riddle.test(text.toLowerCase()))
-        .map(([riddle, better]) => `${place}: ${text} (${riddle}: ${better})`)
-    );
+  const riddles = [...RIDDLES, ...MESSAGE_RIDDLES];
+  const found = allMessages().flatMap(({ place, text }) =>
+    riddlesIn(text, riddles).map((why) => `${place}: ${text} (${why})`)
+  );
   assertEquals(found, []);
 });

@@ -68,3 +68,12 @@ export function resolveImport(from: string, name: string): string {
   const base = new URL(from, "file:///");
   return new URL(name, base).pathname.slice(1);
 }
+
+/** The comments of a file, each in one line. */
+export function commentsOf({ text }: SourceFile): string[] {
+  const joined = text
+    .replaceAll(/\n\s*\*(?!\/)[ \t]*/g, " ")
+    .replaceAll(/(?<=\/\/.*)\n\s*\/\/[ \t]*/g, " ");
+  return [...joined.matchAll(COMMENT_OR_TEXT)].map(([part]) => part)
+    .filter((part) => part.startsWith("/"));
+}
