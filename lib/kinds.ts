@@ -67,7 +67,7 @@ const KINDS: readonly Entry[] = [
     ...DISK_NAME,
     operand: "DISK",
     selects:
-      "an index (-1: the last), a uuid or 8 or more characters of it, a device id, a name, a path or a URI",
+      "an index (-1: the last), a uuid or at least 8 characters of it, a device id, a name, a path or a URI",
     details: diskDetails,
     commands: DISK_COMMANDS,
     request: diskRequest,
@@ -78,7 +78,7 @@ const KINDS: readonly Entry[] = [
     ...NIC_NAME,
     operand: "NIC",
     selects:
-      "an index (-1: the last), a uuid or 8 or more characters of it, a device id, a name or a MAC address",
+      "an index (-1: the last), a uuid or at least 8 characters of it, a device id, a name or a MAC address",
     details: nicDetails,
     commands: NIC_COMMANDS,
     request: nicRequest,

@@ -53,7 +53,7 @@ const OK = { ok: always(true, "It was carried out.") };
 const LINE = {
   schema: always(SCHEMA, "Changes when a member changes its meaning."),
   instance: orNull(
-    text("The instance that it is about; null if it is about none."),
+    text("The instance of the document; null if there is none."),
   ),
 };
 
@@ -182,9 +182,9 @@ const GAP = object("A period when another process had the monitor.", {
     to: time("Its end."),
     seconds: seconds("Its length in seconds."),
     reason: text("The command line of the process that needed the monitor."),
-    relayed: whole("Events of this time that kvm-hotplug handed on."),
+    relayed: whole("Number of events in the gap that kvm-hotplug relayed."),
     lost: whole(
-      "Events of this time that are lost: they were too many to hand on.",
+      "Number of events in the gap that were not relayed: too many.",
     ),
   }),
 });

@@ -159,10 +159,10 @@ export function isRecordable(text: string): boolean {
 
 function fault(key: string, value: JsonNode): string | undefined {
   if (value.type !== "string" && value.type !== "number") {
-    return "only text and numbers can be in it (on and off for a boolean)";
+    return "a value must be a text or a number (on or off for a boolean)";
   }
   const isFit = !/[,"'=\s]/.test(key) && isRecordable(String(value.value));
-  return isFit ? undefined : "a comma or a quote cannot be in it";
+  return isFit ? undefined : "a value must not contain a comma or a quote";
 }
 
 /**

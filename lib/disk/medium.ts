@@ -131,7 +131,7 @@ function isStartable(
   const fault = writeFault === undefined ? undefined : {
     cannot: `Cannot use ${path} as a medium`,
     why:
-      `a start or migration from the runtime file opens every disk for writing, which fails here (${writeFault})`,
+      `a start or migration from the runtime file opens every disk for writing, but this file cannot be written (${writeFault})`,
   };
   return checkStart(fault, facts, request);
 }

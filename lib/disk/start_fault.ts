@@ -111,7 +111,7 @@ function deviceFault(
     return `its kvm_cmd has no controller for ${place.bus}`;
   }
   if (driver === "scsi-cd" && source.writeFault !== undefined) {
-    return `it opens every disk for writing, which fails here (${source.writeFault})`;
+    return `it opens every disk for writing, but this source cannot be written (${source.writeFault})`;
   }
   return undefined;
 }
@@ -128,7 +128,7 @@ function insteadOf(
   return isIdle
     ? `remove this controller (${
       commandLine(paths, "qmp", paths.name, "device_del", `id=${bus.id}`)
-    }), then add the disk, which adds its own`
+    }), then add the disk: this also adds a controller`
     : undefined;
 }
 

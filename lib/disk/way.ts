@@ -92,7 +92,7 @@ function refuseChain({ chain, qemu }: DiskAddFacts, via: Via): void {
   if (chain === undefined || chain.layers.length === 0) return;
   refuseMissingCommands(qemu, FDSET_COMMANDS);
   throw refuse(
-    `Cannot use --via ${via} for an image with a backing file: QEMU must get its whole chain as open files`,
+    `Cannot use --via ${via} for an image with a backing file: QEMU must get all images of the chain as open files`,
     "omit --via",
   );
 }

@@ -94,7 +94,7 @@ function pathOf({ name }: Backing, { path, resolved }: Source): string {
   if (/^[^/]*:/.test(name) || !isPlain) {
     throw fault(
       path,
-      `its backing file must be a path, it is ${JSON.stringify(name)}`,
+      `its backing file must be a path, but is ${JSON.stringify(name)}`,
     );
   }
   return resolve(dirname(resolved), name);

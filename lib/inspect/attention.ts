@@ -161,7 +161,7 @@ async function findings(subject: Subject, asked: Asked): Promise<Remark[]> {
     interrupted(paths);
   const misled = remark(
     "pid-file",
-    `pid file ${paths.pid} does not name the pid of its QEMU`,
+    `pid file ${paths.pid} does not name the pid of the VM's QEMU`,
   );
   const first = [
     "code" in runtime ? runtime : undefined,

@@ -34,7 +34,7 @@ const COMPARISON = {
       "unasked",
       "unknown",
     ],
-    "How runtime file, QEMU and node compare. unasked: the VM runs, and its QEMU could not be asked; unknown: the runtime file cannot be read.",
+    "How runtime file, QEMU and node compare. unasked: the VM runs, but its QEMU could not be asked; unknown: the runtime file cannot be read.",
   ),
   differences: list("The differences of the device.", REMARK),
 };

@@ -26,7 +26,7 @@ export const MAP_SLOT = named(
     description: text("For people: a recorded device, or QEMU's words."),
     seen: word(
       ["in-qemu", "recorded"],
-      "Who has it. recorded: only the runtime file.",
+      "The place that has it: QEMU, or only the runtime file.",
     ),
   }),
 );

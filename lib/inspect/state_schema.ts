@@ -42,7 +42,7 @@ export function stateMembers(kinds: readonly KindView[]) {
     version: text(
       "The first release of Ganeti that writes files in this form.",
     ),
-    current: truth("Whether the file already has today's form."),
+    current: truth("Whether the file already has the current form."),
     raw: verbatim("The file as it is.", "array"),
     understood: object("The content of the file, in the current form.", {
       kvm_cmd: list(

@@ -93,7 +93,7 @@ type EntryChange = Extract<RuntimeChange, { list: unknown }>;
 
 /** The title of a change, for messages. */
 export function changeTitle(change: RuntimeChange): string {
-  if (change.change === "upgrade") return "today's form";
+  if (change.change === "upgrade") return "the current form";
   if (change.change === "links") return "the disks' links";
   if (change.change === "words") return commandTitle(change.words);
   const { list, uuid } = change;

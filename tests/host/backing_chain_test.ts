@@ -110,7 +110,7 @@ Deno.test("readChain() is led to no other file of the node", async () => {
   ];
   for (const name of [...noPath, ...elsewhere]) {
     dir.image("vm/top.qcow2", { backing: { name, format: "raw" } });
-    const isPath = !/must be a path, it is "/.test(await refused(top));
+    const isPath = !/must be a path, but is "/.test(await refused(top));
     assertEquals(isPath, elsewhere.includes(name), name);
   }
   for (const name of ["a image", "a~b", "./with:colon"]) {

@@ -258,7 +258,7 @@ Deno.test("startCommand() gives every key of hvinfo, each once", () => {
   }
   for (const bad of [{ x: null }, { mq: true }, { x: [1] }]) {
     const error = refusal("unsupported", () => words(bad));
-    assertStringIncludes(error.message, "only text and numbers");
+    assertStringIncludes(error.message, "a text or a number");
   }
   const card = { driver: "virtio-net-pci", id: "n", ...place, host_mtu: 9000 };
   assertStringIncludes(

@@ -247,7 +247,7 @@ Deno.test("changeCheck() takes each change as a journal keeps it", () => {
 
 Deno.test("an upgrade is a change: it is held, and taken back", () => {
   const change = { change: "upgrade" } as const;
-  assertEquals(changeTitle(change), "today's form");
+  assertEquals(changeTitle(change), "the current form");
   const old = parseRuntime('[["kvm", "-localtime"], [], {}, []]', "x");
   assertEquals(holdsChange(old, change), false);
   const after = applyChange(old.root, change);
