@@ -103,9 +103,7 @@ interface Told extends Pick<Remark, "code" | "message"> {
   readonly device: ToldDevice | null | undefined;
 }
 
-/**
- * The members of a remark, from an object with more members, such as an error.
- */
+/** The members of a remark, from an object with more, such as an error. */
 export function remarkOf({ code, message, hint, device }: Told): Remark {
   const about = device ? toldOf(device) : null;
   return { code, message, hint: hint ?? null, device: about };
@@ -216,10 +214,7 @@ export function withDetails(
   return new HotplugError(error.code, error.headline, all);
 }
 
-/**
- * Whether an error has one of these codes; without codes, whether it is a
- * HotplugError.
- */
+/** Whether an error has one of these codes; without codes, any code. */
 export function isFailure(
   error: unknown,
   ...codes: readonly ErrorCode[]

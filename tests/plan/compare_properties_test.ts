@@ -119,7 +119,12 @@ Deno.test("propertyDifferences() compares no place and no backend", () => {
 });
 
 Deno.test("propertyDifferences() tells of what Ganeti's start cannot have", () => {
-  for (const [bad, why] of [["a,b", /a comma/], [true, /a text or a number/]] as const) {
+  for (
+    const [bad, why] of [["a,b", /a comma/], [
+      true,
+      /a text or a number/,
+    ]] as const
+  ) {
     const [one] = told({ disks: [drive({ x: bad })] }, "disk", {});
     const { code, message, mend } = present(one);
     assertEquals([code, mend], ["hvinfo", undefined]);
