@@ -15,6 +15,10 @@ import type { DiskStep } from "./disk/steps.ts";
 import { DISK_COMMANDS, DISK_NAME, diskRequest } from "./disk/words.ts";
 import type { DeviceView } from "./engine/plan.ts";
 import type { World } from "./engine/world.ts";
+import { memoryDetails } from "./memory/details.ts";
+import type { MemoryRequest } from "./memory/request.ts";
+import type { MemoryStep } from "./memory/steps.ts";
+import { MEMORY_COMMANDS, MEMORY_NAME, memoryRequest } from "./memory/words.ts";
 import { nicDetails } from "./nic/details.ts";
 import type { NicRequest } from "./nic/request.ts";
 import type { NicStep } from "./nic/steps.ts";
@@ -40,10 +44,14 @@ import type { CommandSpec, Invocation } from "./words/options.ts";
 export type { LinksMend } from "./disk/request.ts";
 
 /** A request about a device of some kind. */
-export type KindRequest = DiskRequest | NicRequest | VcpuRequest;
+export type KindRequest =
+  | DiskRequest
+  | NicRequest
+  | VcpuRequest
+  | MemoryRequest;
 
 /** A step of any plan, for who looks into one. */
-export type AnyStep = DiskStep | NicStep;
+export type AnyStep = DiskStep | NicStep | MemoryStep;
 
 /** What is known of a kind before it is loaded. */
 interface Entry extends KindName {
@@ -95,6 +103,18 @@ const KINDS: readonly Entry[] = [
     load: async () => (await import("./vcpu/kind.ts")).VCPU_KIND,
     members: async () => (await import("./vcpu/view_schema.ts")).VCPU_MEMBERS,
     totals: async () => (await import("./vcpu/view_schema.ts")).VCPU_TOTALS,
+  },
+  {
+    ...MEMORY_NAME,
+    operand: "MEMORY",
+    selects: "an index (-1: the last) or a device id, such as dimm-0",
+    details: memoryDetails,
+    commands: MEMORY_COMMANDS,
+    request: memoryRequest,
+    load: async () => (await import("./memory/kind.ts")).MEMORY_KIND,
+    members: async () =>
+      (await import("./memory/view_schema.ts")).MEMORY_MEMBERS,
+    totals: async () => (await import("./memory/view_schema.ts")).MEMORY_TOTALS,
   },
 ];
 

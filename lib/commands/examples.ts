@@ -63,6 +63,21 @@ kvm-hotplug vcpu set vm1.example.com 3 --dry-run`,
 kvm-hotplug vcpu remove vm1.example.com
 # select by device id: status 0 even if it was already removed
 kvm-hotplug vcpu remove vm1.example.com vcpu-3`,
+  "memory add": `
+# add a DIMM; the guest may have to bring it online
+kvm-hotplug memory add vm1.example.com 1G
+# show how a device that grows and shrinks would be added; change nothing
+kvm-hotplug memory add vm1.example.com 1G --kind virtio-mem --max 8G --dry-run`,
+  "memory remove": `
+# select by index; the guest must put the memory offline
+kvm-hotplug memory remove vm1.example.com 0
+# select by device id: status 0 even if the memory was already removed
+kvm-hotplug memory remove vm1.example.com dimm-1`,
+  "memory set": `
+# bring the guest to 4 GiB: add or remove as much as it takes
+kvm-hotplug memory set vm1.example.com 4G
+# show each change; change nothing
+kvm-hotplug memory set vm1.example.com 8G --dry-run`,
   adopt: `
 # show the devices that would be recorded; change nothing
 kvm-hotplug adopt vm1.example.com --dry-run

@@ -97,7 +97,7 @@ Deno.test("links between the pages lead to files that are there", () => {
 });
 
 Deno.test("docs/operating.md has a row for each code of a difference", () => {
-  const rooms = /^lib\/(?:compare|disk|nic|plan|vcpu)\//;
+  const rooms = /^lib\/(?:compare|disk|memory|nic|plan|vcpu)\//;
   const codes = libFiles().filter(({ path }) => rooms.test(path))
     .flatMap(({ text }) => [
       ...[...text.matchAll(/\bcode: "([a-z-]+)"/g)].map(([, code]) => code),

@@ -24,7 +24,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["operation"],
   ["compare"],
   ["kinds.ts"],
-  ["disk", "nic", "vcpu"],
+  ["disk", "nic", "vcpu", "memory"],
   ["plan"],
   ["engine"],
   ["monitor"],
@@ -36,7 +36,7 @@ const LEVELS: readonly (readonly string[])[] = [
 ];
 
 /** Each is one kind of device, whole. */
-const KINDS = ["disk", "nic", "vcpu"];
+const KINDS = ["disk", "nic", "vcpu", "memory"];
 
 /** Ganeti's encodings know exactly disk and NIC. */
 const ENCODINGS = /^lib\/rpc\/ganeti_\w+\.ts$/;

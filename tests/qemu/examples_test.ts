@@ -58,8 +58,10 @@ Deno.test("the examples do what they say", async () => {
   const runDir = await Deno.makeTempDir({ prefix: "kvm-hotplug-" });
   const bridges = ["br0", "br1"];
   try {
-    const extraArgs = ["--smp", "maxcpus=4"];
-    await using vm = await Vm.restored({ release, tools, runDir, extraArgs });
+    await using vm = await Vm.restored({
+      ...{ release, tools, runDir, memoryMiB: 512 },
+      extraArgs: ["--smp", "maxcpus=4", "--m", "slots=4,maxmem=16G"],
+    });
     for (const name of ["data1", "d1", "d2"]) {
       await makeImage(`${runDir}/${name}.img`, name);
     }

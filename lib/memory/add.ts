@@ -1,0 +1,248 @@
+/**
+ * Plans to give a guest more memory. Pure.
+ *
+ * @module
+ */
+
+import { isOn, type PciPlace, takenSlots } from "../device/bus_slot.ts";
+import { chooseSlot } from "../device/choose_slot.ts";
+import type { Plan } from "../engine/plan.ts";
+import { noFreeSlot, refuse, type Remark, remark } from "../errors.ts";
+import { deviceStep, planAddition, slotFacts } from "../plan/addition.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Row } from "../plan/kind.ts";
+import {
+  refuseImpossible,
+  refuseMachine,
+  refuseTakenId,
+} from "../plan/requirements.ts";
+import { command, qmpStep } from "../plan/steps.ts";
+import { formatSize, typedSize } from "../words/text.ts";
+import { type LiveMemory, memoryOf, totalBytes } from "./live.ts";
+import { MEMORY } from "./name.ts";
+import { noteStep } from "./note.ts";
+import { chooseAddr, chooseDimmSlot, freeBytes, freshId } from "./place.ts";
+import {
+  backendArguments,
+  memdevOf,
+  memoryArguments,
+  memoryWords,
+  type NewMemory,
+  recordedMemory,
+} from "./recorded.ts";
+import type { MemoryAdd, MemoryRequest } from "./request.ts";
+import { awaitNew, planMemoryResize, resizeRequests } from "./resize.ts";
+import { expectMachine, generalRules, placedIn } from "./rules.ts";
+import { BLOCK_BYTES, checkDimmSize, checkRequestedSize } from "./size.ts";
+import { memoryView } from "./view.ts";
+
+/** What an addition depends on. */
+export interface MemoryAddFacts extends Facts {
+  /** What programs on this node can still get; undefined if it is unknown. */
+  readonly availableBytes: number | undefined;
+}
+
+/** What a VM has, for people. */
+export function sayMemory(bytes: number): string {
+  return `${typedSize(bytes)} of memory`;
+}
+
+/** All that the guest has. @throws {HotplugError} `unsupported` */
+export function memoryNow(facts: Facts): number {
+  return totalBytes(expectMachine(facts), memoryOf(facts.qemu).devices);
+}
+
+/** The virtio-mem device that grows and shrinks, if there is one. */
+export function virtioMemOf({ qemu }: Pick<Facts, "qemu">) {
+  return memoryOf(qemu).devices.find((one) =>
+    one.driver === "virtio-mem-pci" && one.id !== undefined
+  );
+}
+
+/** @throws {HotplugError} status 3 if no memory can be added */
+export function refuseNoAddition(
+  facts: Facts,
+  kind: "memory-add" | "memory-set",
+): void {
+  refuseImpossible(facts, MEMORY.needs[kind]);
+  for (const rule of generalRules(facts)) rule.refuse();
+}
+
+function takenIds({ qemu, recorded, content }: Facts): ReadonlySet<string> {
+  return new Set([
+    ...qemu.deviceIds,
+    ...memoryOf(qemu).backends,
+    ...recorded.flatMap(({ hvinfo: { id } }) => id ?? []),
+    ...recordedMemory(content.runtime).map(({ memdev }) => memdev),
+  ]);
+}
+
+/** Guests make no finer steps, and it is QEMU's usual size: virtio-mem.c. */
+const STEP_BYTES = 2 * 1024 * 1024;
+
+/**
+ * The slot of a virtio-mem device. Ganeti picks slots for disks and NICs from
+ * kvm_pci_reservations on, and does not know of others.
+ */
+function pciPlace(facts: Facts): PciPlace {
+  refuseMachine(facts);
+  const slots = slotFacts(facts);
+  const root = slots.buses.find(({ kind }) => kind === "root");
+  if (root === undefined || root.hotplug === "off") {
+    return chooseSlot(slots, MEMORY.word);
+  }
+  const taken = takenSlots(slots, root);
+  const { first } = root.slots;
+  for (let slot = slots.reservations - 1; slot >= first; slot--) {
+    if (!taken.has(slot)) return { bus: root.name, slot };
+  }
+  const { length } = slots.live.filter((one) => isOn(one, root));
+  throw noFreeSlot(
+    `No free slot on ${root.name} below kvm_pci_reservations (${slots.reservations}), of ${length} devices`,
+    "raise hvparam kvm_pci_reservations, then stop and start the instance",
+  );
+}
+
+function newDimm(facts: Facts, spanBytes: number): NewMemory {
+  checkDimmSize(spanBytes);
+  const machine = expectMachine(facts);
+  const placed = placedIn(facts);
+  const slot = chooseDimmSlot(machine, placed);
+  const addr = chooseAddr(machine, placed, spanBytes);
+  const id = freshId("dimm", takenIds(facts));
+  return { driver: "pc-dimm", id, memdev: memdevOf(id), addr, spanBytes, slot };
+}
+
+function newVirtioMem(
+  facts: Facts,
+  { sizeBytes, maxBytes }: MemoryAdd,
+): NewMemory {
+  const machine = expectMachine(facts);
+  const placed = placedIn(facts);
+  const free = Math.max(freeBytes(machine, placed), 0);
+  const most = Math.floor(free / BLOCK_BYTES) * BLOCK_BYTES;
+  const spanBytes = maxBytes ?? Math.max(most, BLOCK_BYTES);
+  const id = freshId("vmem", takenIds(facts));
+  if (spanBytes % BLOCK_BYTES !== 0) {
+    throw refuse(
+      `--max must be a multiple of ${typedSize(BLOCK_BYTES)}: it is ${
+        typedSize(spanBytes)
+      }`,
+    );
+  }
+  const addr = chooseAddr(machine, placed, spanBytes);
+  const steps = { blockBytes: STEP_BYTES, maxBytes: spanBytes };
+  checkRequestedSize(id, sizeBytes, steps);
+  return {
+    ...{ driver: "virtio-mem-pci", id, memdev: memdevOf(id), addr, spanBytes },
+    ...{ blockBytes: STEP_BYTES, requestedBytes: sizeBytes },
+    place: pciPlace(facts),
+  };
+}
+
+const ONLINE =
+  "for m in /sys/devices/system/memory/memory*/state; do grep -q offline $m && echo online_movable > $m; done";
+
+/** QEMU knows only that the guest has been told. */
+function presentRemark(id: string): Remark {
+  return remark(
+    "guest-brings-online",
+    `${id} is present; the guest brings it online`,
+    { hint: `if the guest does not, run as root in a Linux guest: ${ONLINE}` },
+  );
+}
+
+/** What a person should know of this node. */
+export function hostRemark(
+  { availableBytes: left }: Pick<MemoryAddFacts, "availableBytes">,
+  moreBytes: number,
+): Remark | undefined {
+  if (left === undefined || moreBytes <= left) return undefined;
+  return remark(
+    "host-short-of-memory",
+    `the guest is given ${typedSize(moreBytes)} more, but this node has only ${
+      formatSize(left)
+    } available`,
+    { hint: "if the guest uses the memory, the kernel may kill programs" },
+  );
+}
+
+function planNew(
+  facts: MemoryAddFacts,
+  memory: NewMemory,
+  sizeBytes: number,
+): Plan {
+  const { id, memdev, driver } = memory;
+  refuseTakenId(facts, id);
+  const words = memoryWords(memory);
+  const { kvmCmd } = facts.content.runtime;
+  const made = recordedMemory({ kvmCmd: [...kvmCmd, ...words] })
+    .find(({ hvinfo }) => hvinfo.id === id);
+  if (made === undefined) throw new TypeError(`no memory in ${words}`);
+  const view = memoryView(made, facts);
+  const isDimm = driver === "pc-dimm";
+  return planAddition(facts, {
+    kind: MEMORY,
+    change: { change: "words", words: { title: id, put: words } },
+    view: { ...view, plugged_bytes: isDimm ? sizeBytes : null },
+    before: [
+      noteStep(facts, id, words),
+      qmpStep(
+        "object-add",
+        backendArguments(memory),
+        command("object-del", { id: memdev }),
+      ),
+    ],
+    plug: deviceStep(memoryArguments(memory)),
+    after: isDimm ? [] : [awaitNew(facts, id, sizeBytes)],
+    warnings: [hostRemark(facts, sizeBytes), presentRemark(id)],
+  });
+}
+
+/** More of the virtio-mem device that there is. */
+function planMore(
+  { sizeBytes, maxBytes }: MemoryAdd,
+  facts: MemoryAddFacts,
+  live: LiveMemory & { readonly id: string },
+): Plan {
+  const { id, requestedBytes, spanBytes } = live;
+  if (maxBytes !== undefined && maxBytes !== spanBytes) {
+    throw refuse(
+      `The VM already has virtio-mem device ${id}, which can have ${
+        typedSize(spanBytes)
+      } at most`,
+      "omit --max to give the guest more of it",
+    );
+  }
+  const [first] = resizeRequests(facts, live, requestedBytes + sizeBytes);
+  if (first?.kind !== "memory-resize") throw new TypeError("no resize");
+  const plan = planMemoryResize(first, facts);
+  const short = hostRemark(facts, sizeBytes);
+  const online = presentRemark(id);
+  return {
+    ...plan,
+    warnings: [...plan.warnings, ...short ? [short] : [], online],
+  };
+}
+
+/**
+ * Plans `memory add`.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planMemoryAdd(
+  request: MemoryAdd,
+  facts: MemoryAddFacts,
+): Plan | Row<MemoryRequest> {
+  refuseNoAddition(facts, "memory-add");
+  const live = virtioMemOf(facts);
+  const { way = live === undefined ? "dimm" : "virtio-mem" } = request;
+  if (way === "dimm") {
+    const { sizeBytes } = request;
+    return planNew(facts, newDimm(facts, sizeBytes), sizeBytes);
+  }
+  if (live?.id === undefined) {
+    return planNew(facts, newVirtioMem(facts, request), request.sizeBytes);
+  }
+  return planMore(request, facts, { ...live, id: live.id });
+}

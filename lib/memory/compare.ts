@@ -1,0 +1,110 @@
+/**
+ * On what runtime file and QEMU do not agree about memory. Pure.
+ *
+ * @module
+ */
+
+import { nameOfEntry, titleOf } from "../device/select.ts";
+import {
+  absentDifference,
+  driverDifference,
+  plugAnew,
+  slotDifference,
+} from "../plan/compare_entry.ts";
+import { lostDifference, lostKeys } from "../plan/compare_own.ts";
+import type { Difference, WholeFacts } from "../plan/difference.ts";
+import { straysOfKind } from "../plan/strays.ts";
+import { commandLine } from "../state/instance.ts";
+import { typedSize } from "../words/text.ts";
+import { liveMemory } from "./live.ts";
+import { MEMORY } from "./name.ts";
+import { isOurs } from "./note.ts";
+import { type RecordedMemory, recordedMemory } from "./recorded.ts";
+
+/** Words without a device: a start would make memory that is not there. */
+function absent(facts: WholeFacts, memory: RecordedMemory): Difference[] {
+  const found = absentDifference(facts, memory);
+  if (found === undefined) return [];
+  const { mend: _, ...told } = found;
+  if (isOurs(facts, memory)) {
+    const did = "removed its words from the runtime file (kvm_cmd)";
+    return [{ ...told, mend: { word: "remove", did } }];
+  }
+  const { paths } = facts;
+  const { id } = memory.hvinfo;
+  const remove = commandLine(paths, "memory", "remove", paths.name, id);
+  const hint = `to remove its words from the runtime file, run: ${remove}`;
+  return [{ ...told, hint }];
+}
+
+/** What a migration's target must have as QEMU has it. */
+function moved(facts: WholeFacts, memory: RecordedMemory): Difference[] {
+  const { id } = memory.hvinfo;
+  const live = liveMemory(facts.qemu, id);
+  if (live === undefined) return [];
+  const pairs = [
+    ["size", memory.spanBytes, live.spanBytes],
+    ["address", memory.addr, live.addr],
+    ["slot", memory.dimmSlot, live.slot],
+    ["block-size", memory.blockBytes, live.blockBytes],
+  ] as const;
+  return pairs.flatMap(([name, recorded, there]) =>
+    recorded === undefined || recorded === there ? [] : [{
+      code: "memory-place",
+      device: nameOfEntry(memory),
+      message: `${
+        titleOf(memory)
+      } (${id}) is recorded with ${name} ${recorded}, but QEMU has ${there}`,
+      hint: plugAnew(facts, memory),
+    }]
+  );
+}
+
+/** What a start gives the guest of a virtio-mem device. */
+function requested(facts: WholeFacts, memory: RecordedMemory): Difference[] {
+  const { id } = memory.hvinfo;
+  const live = liveMemory(facts.qemu, id);
+  const there = live?.requestedBytes;
+  const { requestedBytes } = memory;
+  if (live?.driver !== "virtio-mem-pci" || requestedBytes === undefined) {
+    return [];
+  }
+  if (there === undefined || there === requestedBytes) return [];
+  return [{
+    code: "memory-size",
+    device: nameOfEntry(memory),
+    message: `${titleOf(memory)} (${id}) is recorded with ${
+      typedSize(requestedBytes)
+    }, but QEMU has ${typedSize(there)}`,
+    hint: commandLine(facts.paths, "repair", facts.paths.name),
+    mend: { word: "size", did: "recorded the size that QEMU has" },
+    view: {},
+  }];
+}
+
+/** Backends of ours that no memory uses. */
+function orphans(facts: WholeFacts): Difference[] {
+  return straysOfKind(facts, MEMORY).filter(({ has }) => has === "backend")
+    .map(({ id }) => ({
+      code: "orphan-memory",
+      device: null,
+      message: `QEMU has memory backend ${id}, but no device uses it`,
+      hint: "repair removes it",
+      mend: { word: "orphan-memory", subject: id, did: "removed it" },
+    }));
+}
+
+/** On what they do not agree. */
+export function memoryDifferences(facts: WholeFacts): Difference[] {
+  return [
+    ...recordedMemory(facts.content.runtime).flatMap((one) => [
+      ...absent(facts, one),
+      ...driverDifference(facts, one),
+      ...slotDifference(facts, one),
+      ...moved(facts, one),
+      ...requested(facts, one),
+    ]),
+    ...orphans(facts),
+    ...lostKeys(facts, MEMORY).map(lostDifference),
+  ];
+}

@@ -1,0 +1,99 @@
+/**
+ * Plans to bring a guest's memory to a size, by whole operations. Pure.
+ *
+ * @module
+ */
+
+import { refuse } from "../errors.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Row, RowPart } from "../plan/kind.ts";
+import { refuseImpossible } from "../plan/requirements.ts";
+import { commandLine } from "../state/instance.ts";
+import { memoryNow, refuseNoAddition, sayMemory } from "./add.ts";
+import { liveMemory, memoryOf } from "./live.ts";
+import { MEMORY } from "./name.ts";
+import { recordedMemory } from "./recorded.ts";
+import { isPending } from "./remove.ts";
+import type { MemoryRequest, MemorySet } from "./request.ts";
+import { resizeRequests } from "./resize.ts";
+import { expectMachine, refuseWithoutAcpi } from "./rules.ts";
+import { type MemoryChange, memoryChanges } from "./set.ts";
+
+/** @throws {HotplugError} `refused` if the guest may still release some */
+function refusePending(facts: Facts): void {
+  const { paths, content, qemu } = facts;
+  const one = recordedMemory(content.runtime)
+    .filter(({ hvinfo: { id } }) => liveMemory(qemu, id) !== undefined)
+    .find((memory) => isPending(facts, memory));
+  if (one === undefined) return;
+  const { id } = one.hvinfo;
+  throw refuse(
+    `memory ${id} is being removed, but the guest has not released it yet`,
+    `to wait for the guest, run: ${
+      commandLine(paths, "memory", "remove", paths.name, id)
+    }`,
+  );
+}
+
+/** One change: its requests, and how much more there is after the last. */
+function partsOf(
+  facts: Facts,
+  change: MemoryChange,
+): { readonly requests: readonly MemoryRequest[]; readonly more: number } {
+  const { name: instance } = facts.paths;
+  switch (change.do) {
+    case "add": {
+      const { sizeBytes } = change;
+      const kind = "memory-add";
+      const request = { kind, instance, sizeBytes, way: "dimm" } as const;
+      return { requests: [request], more: sizeBytes };
+    }
+    case "remove": {
+      const { id: device } = change;
+      const kind = "memory-remove";
+      const requests = [{ kind, instance, device } as const];
+      const more = -(liveMemory(facts.qemu, device)?.pluggedBytes ?? 0);
+      return { requests, more };
+    }
+    case "resize": {
+      const live = liveMemory(facts.qemu, change.id);
+      if (live === undefined) return { requests: [], more: 0 };
+      const { requestedBytes } = change;
+      const requests = resizeRequests(facts, live, requestedBytes);
+      return { requests, more: requestedBytes - live.pluggedBytes };
+    }
+    default:
+      return change satisfies never;
+  }
+}
+
+/**
+ * Plans `memory set`.
+ *
+ * @throws {HotplugError} status 3
+ */
+export function planMemorySet(
+  { sizeBytes }: MemorySet,
+  facts: Facts,
+): Row<MemoryRequest> {
+  refuseImpossible(facts, MEMORY.needs["memory-set"]);
+  const before = memoryNow(facts);
+  const { devices } = memoryOf(facts.qemu);
+  if (sizeBytes < before) refuseWithoutAcpi(facts);
+  else refusePending(facts);
+  const changes = memoryChanges(expectMachine(facts), devices, sizeBytes);
+  if (changes.some((one) => one.do === "add")) {
+    refuseNoAddition(facts, "memory-set");
+  }
+  let reached = before;
+  const parts = changes.flatMap((change): RowPart<MemoryRequest>[] => {
+    const { requests, more } = partsOf(facts, change);
+    const [last = reached, was] = [reached + more, reached];
+    reached = last;
+    return requests.map((request, at) => ({
+      request,
+      reached: at === requests.length - 1 ? last : was,
+    }));
+  });
+  return { action: "set", before, parts, say: sayMemory };
+}

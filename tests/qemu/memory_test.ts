@@ -1,0 +1,197 @@
+/** Memory comes and goes, moves with its guest, and is put in order. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { testTools } from "../lab/vm.ts";
+import { eachRelease } from "../lab/each_release.ts";
+import { moved, temporaryFolder } from "../lab/migrate.ts";
+import { tool } from "../lab/tool.ts";
+import type { Vm } from "../lab/vm.ts";
+
+const M = 1024 * 1024;
+
+/** Linux keeps 64 MiB back where memory can lie above 4 GiB. */
+const ROOM = { extraArgs: ["--m", "slots=4,maxmem=4G"], memoryMiB: 384 };
+
+const tools = await testTools();
+
+/** As the tool tells of it, in MiB. */
+async function listed(vm: Vm) {
+  const { json } = await tool(vm, "list", vm.name);
+  const devices: { kind: string; id: string; status: string }[] = json.devices;
+  return [
+    json.memory_bytes / M,
+    ...devices.filter(({ kind }) => kind === "memory")
+      .map(({ id, status }) => `${id} ${status}`),
+  ];
+}
+
+/** Ids of the backends of added memory. */
+async function backends(vm: Vm): Promise<string[]> {
+  const all = await vm.qmp.execute<{ id?: string }[]>("query-memdev");
+  return all.flatMap(({ id = "" }) => id.startsWith("mem-") ? [id] : []);
+}
+
+/** Waits until the guest has put so many blocks of 128 MiB online. */
+async function sees(vm: Vm, blocks: number): Promise<void> {
+  const states = "/sys/devices/system/memory/memory*/state";
+  await vm.waitGuest(
+    `for m in ${states}; do grep -q offline $m && echo online_movable > $m; done; ` +
+      `test $(grep -l online ${states} | wc -l) = ${blocks}`,
+  );
+}
+
+async function command(vm: Vm): Promise<string[]> {
+  const [words] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  return words;
+}
+
+/** Brings the driver, which the guest's initrd does not have. */
+async function loadDriver(vm: Vm): Promise<void> {
+  const root = tools.kernel.replace(/\/boot\/.*$/, "");
+  const release = tools.kernel.replace(/^.*vmlinuz-/, "");
+  const file =
+    `${root}/lib/modules/${release}/kernel/drivers/virtio/virtio_mem.ko`;
+  const module = await Deno.readFile(file);
+  const image = `${vm.runDir}/virtio_mem.img`;
+  await Deno.writeFile(image, module);
+  await Deno.truncate(image, Math.ceil(module.length / 4096) * 4096);
+  const add = await tool(vm, "disk", "add", vm.name, image, "--name", "driver");
+  assertEquals(add.status, 0, add.stdout);
+  await vm.waitGuest(
+    `head -c ${module.length} /dev/vda > /tmp/m.ko && insmod /tmp/m.ko`,
+  );
+  const remove = await tool(vm, "disk", "remove", vm.name, "driver");
+  assertEquals(remove.status, 0, remove.stdout);
+}
+
+eachRelease("DIMMs are added, seen, moved and removed", async (vm, t) => {
+  const before = await Deno.readTextFile(vm.runtimePath);
+
+  await t.step("a size that the guest would not take is refused", async () => {
+    const add = await tool(vm, "memory", "add", vm.name, "100M");
+    assertEquals([add.status, add.json.error.code], [3, "refused"]);
+    assertMatch(add.json.error.hint, /128M and 256M/);
+    assertEquals(await backends(vm), []);
+  });
+
+  await t.step("a DIMM is added, recorded, listed and seen", async () => {
+    const add = await tool(vm, "memory", "add", vm.name, "256M");
+    assertEquals(add.status, 0, add.stdout);
+    const { device } = add.json;
+    assertEquals([device.kind, device.id], ["memory", "dimm-0"]);
+    assertEquals(device.size_bytes, 256 * M);
+    assertMatch(add.stderr, /dimm-0 is present; the guest brings it online/);
+    await sees(vm, 5);
+    assertEquals(await listed(vm), [640, "dimm-0 ok"]);
+  });
+
+  await t.step("set adds the rest, and removes", async () => {
+    const set = await tool(vm, "memory", "set", vm.name, "1G");
+    assertEquals([set.status, set.json.reached], [0, 1024 * M], set.stdout);
+    assertEquals(await listed(vm), [1024, "dimm-0 ok", "dimm-1 ok"]);
+    await sees(vm, 8);
+    const odd = await tool(vm, "memory", "set", vm.name, "700M");
+    assertEquals([odd.status, odd.json.error.code], [3, "refused"]);
+    assertMatch(odd.json.error.hint, /640M and 768M/);
+    const less = await tool(vm, "memory", "set", vm.name, "640M");
+    assertEquals([less.status, less.json.reached], [0, 640 * M], less.stdout);
+    assertEquals(await listed(vm), [640, "dimm-0 ok"]);
+    assertEquals(await backends(vm), ["mem-dimm-0"]);
+  });
+
+  await t.step("leftovers are found, mended and adopted", async () => {
+    const object = { "qom-type": "memory-backend-ram", size: 128 * M };
+    await vm.qmp.execute("object-add", { id: "mem-dimm-7", ...object });
+    await vm.qmp.execute("object-add", { id: "by-hand", ...object });
+    const dimm = { driver: "pc-dimm", id: "hand-0", memdev: "by-hand" };
+    await vm.qmp.execute("device_add", dimm);
+    assertEquals(await listed(vm), [
+      ...[768, "dimm-0 ok", "hand-0 not-recorded"],
+    ]);
+    const adopt = await tool(vm, "adopt", vm.name);
+    assertEquals([adopt.status, adopt.json.adopted.length], [0, 1]);
+    const repair = await tool(vm, "repair", vm.name);
+    assertEquals([repair.status, repair.json.repaired.length], [0, 1]);
+    assertEquals(await backends(vm), ["mem-dimm-0"]);
+    assertEquals(await listed(vm), [768, "dimm-0 ok", "hand-0 ok"]);
+    await sees(vm, 6);
+  });
+
+  await t.step("a target from the file has the same", async () => {
+    await using other = await temporaryFolder();
+    await using target = await moved(vm, other.path);
+    assertEquals(await listed(target), [768, "dimm-0 ok", "hand-0 ok"]);
+    for (const id of ["hand-0", "dimm-0"]) {
+      const remove = await tool(target, "memory", "remove", vm.name, id);
+      assertEquals(remove.status, 0, remove.stdout);
+    }
+    assertEquals(await target.qmp.execute("query-memory-devices"), []);
+    assertEquals(await listed(target), [384]);
+    const [words] = JSON.parse(before);
+    assertEquals(await command(target), words);
+    const gone = await tool(target, "memory", "remove", vm.name, "dimm-0");
+    assertEquals([gone.status, gone.json.changed], [0, false]);
+  });
+}, ROOM);
+
+eachRelease("a virtio-mem device grows and shrinks", async (vm, t) => {
+  const before = await command(vm);
+
+  await t.step("it is added, and the guest takes its memory", async () => {
+    await loadDriver(vm);
+    const add = await tool(
+      vm,
+      ...["memory", "add", vm.name, "256M", "--kind", "virtio-mem"],
+      ...["--max", "1G"],
+    );
+    assertEquals(add.status, 0, add.stdout);
+    const { id, slot, size_bytes: most } = add.json.device;
+    assertEquals([id, slot < 12, most], ["vmem-0", true, 1024 * M]);
+    await sees(vm, 5);
+    assertEquals(await listed(vm), [640, "vmem-0 ok"]);
+  });
+
+  await t.step("set grows it, and shrinks it", async () => {
+    const more = await tool(vm, "memory", "set", vm.name, "1G");
+    assertEquals([more.status, more.json.reached], [0, 1024 * M], more.stdout);
+    assertEquals(await listed(vm), [1024, "vmem-0 ok"]);
+    await sees(vm, 8);
+    const less = await tool(vm, "memory", "set", vm.name, "512M");
+    assertEquals([less.status, less.json.reached], [0, 512 * M], less.stdout);
+    assertEquals(await listed(vm), [512, "vmem-0 ok"]);
+  });
+
+  await t.step("what somebody else requested is recorded", async () => {
+    const path = "/machine/peripheral/vmem-0";
+    const property = "requested-size";
+    await vm.qmp.execute("qom-set", { path, property, value: 256 * M });
+    const { json } = await tool(vm, "list", vm.name);
+    const [{ status, differences }] = json.devices;
+    assertEquals([status, differences[0].code], ["differs", "memory-size"]);
+    const repair = await tool(vm, "repair", vm.name);
+    assertEquals([repair.status, repair.json.repaired.length], [0, 1]);
+    const device = (await command(vm)).find((one) => /vmem-0/.test(one));
+    assertMatch(device ?? "", /vmem-0/);
+    assertEquals((await listed(vm)).slice(1), ["vmem-0 ok"]);
+  });
+
+  await t.step("it is removed where QEMU can do that", async () => {
+    const kept = await tool(vm, "memory", "remove", vm.name, "vmem-0");
+    const { major } = await vm.qmp.execute<{ qemu: { major: number } }>(
+      "query-version",
+    ).then(({ qemu }) => qemu);
+    const code = major < 8 ? "unsupported" : "refused";
+    assertEquals([kept.status, kept.json.error.code], [3, code]);
+    const none = await tool(vm, "memory", "set", vm.name, "384M");
+    assertEquals([none.status, none.json.reached], [0, 384 * M], none.stdout);
+    const remove = await tool(vm, "memory", "remove", vm.name, "vmem-0");
+    if (major < 8) {
+      assertEquals([remove.status, remove.json.error.code], [
+        ...[3, "unsupported"],
+      ]);
+      return;
+    }
+    assertEquals(remove.status, 0, remove.stdout);
+    assertEquals([await listed(vm), await backends(vm)], [[384], []]);
+    assertEquals(await command(vm), before);
+  });
+}, ROOM);
