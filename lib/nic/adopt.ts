@@ -7,6 +7,9 @@
 
 import type { Remark } from "../errors.ts";
 import { nicEntry } from "../device/entry.ts";
+import type { Properties } from "../device/hvinfo.ts";
+import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import { propertiesThere, recordedProperties } from "../device/properties.ts";
 import { titleOf } from "../device/select.ts";
 import {
   type Adopted,
@@ -35,6 +38,12 @@ function titleOfLive({ id, mac, pci }: LiveNic): string {
   return `NIC ${id ?? "without id"} (${words.filter(Boolean).join(", ")})`;
 }
 
+/** The properties that a start must give it again. */
+function adoptedProperties({ properties = {} }: LiveNic): Properties {
+  const { mtu } = propertiesThere(NIC_PROPERTIES, properties);
+  return recordedProperties(NIC_PROPERTIES, { mtu: mtu ?? undefined });
+}
+
 function asNew(
   facts: AdoptFacts,
   nic: ProvenNic,
@@ -51,6 +60,7 @@ function asNew(
     ...{ id, uuid, place, driver, mac },
     mode: tap.bridge === undefined ? "none" : "bridged",
     link: tap.bridge,
+    properties: adoptedProperties(nic),
   });
   const change = { change: "insert", list: "nics", uuid, entry } as const;
   return { kind: NIC.word, id, uuid, change, warnings: [], invented };
@@ -114,7 +124,7 @@ function judgeNic(
   const [claim] = claims;
   return claim === undefined
     ? asNew(facts, proven, fresh)
-    : identify(facts, claim, { id, properties: {} });
+    : identify(facts, claim, { id, properties: adoptedProperties(proven) });
 }
 
 /** The proofs for these NICs, and their consequences. */

@@ -12,6 +12,9 @@ import {
 } from "../host/process.ts";
 import { bridgeOf, hasVnetHdr, interfaceExists } from "../host/tap.ts";
 import { netdevOf, type QemuFacts } from "../plan/facts.ts";
+import { readProperties } from "../plan/live_properties.ts";
+import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import type { PropertyValues } from "../device/properties.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { propertyOf } from "../qmp/device_queries.ts";
 import type { PciDevice } from "../qmp/pci_query.ts";
@@ -38,6 +41,8 @@ export interface LiveNic {
   readonly mac: string | undefined;
   /** Id of its backend. */
   readonly netdev: string | undefined;
+  /** Of the table of NICs, as QEMU tells them, by option. @default unknown */
+  readonly properties?: PropertyValues | undefined;
   /** Its proven tap, or why there is no proof. */
   readonly tap: OpenTap | { readonly why: string };
 }
@@ -85,6 +90,9 @@ async function liveNic(pci: PciDevice, looked: Looked): Promise<LiveNic> {
     pci,
     mac: told?.mac === undefined ? undefined : String(told.mac).toLowerCase(),
     netdev,
+    properties: isKnown && pci.id !== ""
+      ? await readProperties(qmp, pci.id, NIC_PROPERTIES)
+      : undefined,
     tap: isKnown && netdevOf(qemu, pci.id)?.id !== netdev
       ? { why: "QEMU reports two different network backends for it" }
       : tapBehind(netdev, looked),

@@ -12,6 +12,10 @@ const DISK1 = "d0000001-1111-4111-8111-000000000001";
 const DISK2 = "d0000002-1111-4111-8111-000000000002";
 const NIC = "a0000001-1111-4111-8111-000000000001";
 const MAC = "aa:00:00:00:00:01";
+const DISK2_HAS = [
+  ...["--serial", "S2", "--logical-block-size", "4096", "--bootindex", "3"],
+  ...["--werror", "stop", "--rerror", "report", "--queues", "2"],
+];
 const READ = "dd if=/dev/vdb bs=9 count=1 iflag=direct 2>/dev/null";
 const WRITE =
   "printf by-the-guest | dd of=/dev/vdb bs=512 seek=8 conv=fsync 2>/dev/null";
@@ -38,11 +42,12 @@ async function setUp(vm: Vm, images: readonly string[]) {
   for (const path of images) await makeImage(path, `data:${path.slice(-5)}`);
   const commands = [
     ["disk", "add", vm.name, first, "--uuid", DISK1],
-    ["disk", "add", vm.name, second, "--uuid", DISK2],
-    ["nic", "add", vm.name, "--uuid", NIC, "--mac", MAC],
+    ["disk", "add", vm.name, second, "--uuid", DISK2, ...DISK2_HAS],
+    ["nic", "add", vm.name, "--uuid", NIC, "--mac", MAC, "--mtu", "1400"],
   ];
   for (const words of commands) {
-    const ran = await tool(vm, ...words);
+    // Ganeti's stop and start would not keep what is given here.
+    const ran = await tool(vm, ...words, "--quiet");
     assertEquals([ran.status, ran.stderr], [0, ""]);
   }
   await vm.waitGuest("test -b /dev/vdb");
@@ -87,12 +92,38 @@ eachRelease("a migration into a target from the file", async (vm, t) => {
     assertEquals(link.status, 0, link.output);
   });
 
+  await t.step("the properties are those it had", async () => {
+    const told = await target.guest(
+      "cat /sys/block/vdb/serial /sys/block/vdb/queue/logical_block_size /sys/class/net/eth0/mtu",
+    );
+    assertEquals(told.output.trim().split(/\s*\n|(?<=S2)/), [
+      ...["S2", "4096", "1400"],
+    ]);
+    const { json } = await tool(target, "list", vm.name);
+    const [disk, nic] = json.devices;
+    assertEquals([disk.serial, disk.bootindex, disk.werror, disk.queues], [
+      ...["S2", 3, "stop", 2],
+    ]);
+    assertEquals(nic.mtu, 1400);
+  });
+
   await t.step("it reads and writes the disk", async () => {
     assertEquals((await target.guest(READ)).output, "data:2.img".slice(0, 9));
     assertEquals((await target.guest(WRITE)).status, 0);
     const bytes = await Deno.readFile(paths[1] ?? "");
     const text = new TextDecoder().decode(bytes.subarray(4096, 4108));
     assertEquals(text, "by-the-guest");
+  });
+
+  await t.step("the new tap is told to have another MTU", async () => {
+    const { json } = await tool(target, "list", vm.name);
+    const [{ code, hint }] = json.devices[1].differences;
+    assertEquals(code, "tap-settings");
+    const [, words = ""] = /run: kvm-hotplug (.*)$/.exec(hint) ?? [];
+    const set = await tool(target, ...words.split(" "));
+    assertEquals([set.status, set.json.changed], [0, true], set.stdout);
+    const mtu = await Deno.readTextFile(`/sys/class/net/${newTap}/mtu`);
+    assertEquals(mtu.trim(), "1400");
   });
 
   await t.step("file and QEMU agree there, too", async () => {

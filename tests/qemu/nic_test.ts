@@ -164,6 +164,9 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
   try {
     await host("ip", "link", "set", bridge, "mtu", "1500", "up");
     await host("ip", "addr", "add", "198.51.100.1/24", "dev", bridge);
+    // As this test writes it later.
+    const first = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    await Deno.writeTextFile(vm.runtimePath, JSON.stringify(first));
     const before = await snapshot(vm);
     const words = [
       ...["nic", "add", vm.name, "--link", bridge, "--mac", MAC],
@@ -194,6 +197,21 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
       assertEquals([again.status, again.json.changed], [0, false]);
       const other = await tool(vm, ...words.slice(0, -4), "--mtu", "9000");
       assertMatch(other.json.error.message, /--mtu is 1400 \(asked: 9000\)/);
+    });
+
+    await t.step("adopt reads the MTU from QEMU", async () => {
+      const tuple = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      const text = JSON.stringify(tuple.with(1, []));
+      await Deno.writeTextFile(vm.runtimePath, text);
+      const { status, stdout } = await tool(
+        vm,
+        ...["adopt", vm.name, "--uuid", UUID],
+      );
+      assertEquals(status, 0, stdout);
+      const [, nics] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      assertEquals(nics[0].hvinfo.host_mtu, 1400);
+      const { mtu, rate, status: state } = await device();
+      assertEquals([mtu, rate, state], [1400, { in: 65536 }, "ok"]);
     });
 
     await t.step("packets come no faster", async () => {
