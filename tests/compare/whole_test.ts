@@ -159,6 +159,20 @@ Deno.test("what only QEMU has differs", () => {
   assertMatch(message, /To record it, run: kvm-hotplug adopt vm1$/);
 });
 
+Deno.test("what only QEMU has is adopted if it is a disk or a NIC", () => {
+  const given = compared(SPEC).qemu;
+  const hint = (id: string, driver: string, more = {}) => {
+    const drivers = new Map([...given.drivers, [id, driver]]);
+    return onlyDifference({ ...SPEC, qemu: { drivers, ...more } }).hint;
+  };
+  const adopt = "kvm-hotplug adopt vm1";
+  assertMatch(hint("extra", "virtio-rng-pci"), /^adopt does not record this/);
+  const block = [...given.block, backend("old")];
+  assertEquals(hint("old", "virtio-blk-pci", { block }), adopt);
+  const netdevs = new Map([...given.netdevs, ["old", { tap: "t", queues: 1 }]]);
+  assertEquals(hint("old", "virtio-net-pci", { netdevs }), adopt);
+});
+
 Deno.test("what Ganeti records behind the lists does not differ", () => {
   const given = compared(SPEC);
   const drivers = new Map([
@@ -170,6 +184,10 @@ Deno.test("what Ganeti records behind the lists does not differ", () => {
     all({ qemu: { drivers }, later }).map(({ code }) => code);
   assertEquals(codes(), ["not-recorded", "not-recorded"]);
   assertEquals(codes([], []), ["not-recorded", "not-recorded"]);
+  for (const empty of [[], {}, null]) {
+    assertEquals(codes(empty), ["not-recorded", "not-recorded"]);
+  }
+  assertEquals(codes([{ "socket-id": 4 }]), ["not-recorded"]);
   assertEquals(codes([{ "socket-id": 4 }], [{ id: "vmem0" }]), []);
 });
 
@@ -182,6 +200,8 @@ Deno.test("a file that starts another machine differs", () => {
     [["-machine", "accel=kvm"], true],
     [["-M", "pc-i440fx-6.0"], false],
     [["-machine", "q35"], false],
+    [["-machine", "type=q35"], false],
+    [["-machine", "accel=tcg,type=pc-i440fx-6.0,usb=off"], false],
   ];
   for (const [words, same] of cases) {
     const found = all({ kvmCmd: ["/usr/bin/kvm", ...words] });
