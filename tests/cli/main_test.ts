@@ -246,6 +246,15 @@ Deno.test("main() colours what to look at first, on a terminal that takes it", a
   assertEquals([quiet.status, quiet.out.includes(mark)], [0, false]);
 });
 
+Deno.test("main() takes the first part of a name for the whole", async () => {
+  using node = new Node(runtimeText({}));
+  const file = node.file.replace("vm1", "vm2.example.com");
+  Deno.writeTextFileSync(file, runtimeText({}));
+  const { status, out } = await node.run("state show vm2 --json");
+  const { instance } = JSON.parse(out);
+  assertEquals([status, instance], [0, "vm2.example.com"]);
+});
+
 Deno.test("main() shows a file to the letter, and what it tells of it masked", async () => {
   const [object] = disk(0, 12);
   const uri = "nbd://joe:geheim@h/x";

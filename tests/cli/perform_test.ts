@@ -81,6 +81,16 @@ Deno.test("perform() notes a change in the audit, done or failed", async () => {
   assertEquals(await audits(REMOVE, () => undefined), []);
 });
 
+Deno.test("perform() writes its log to no device, and keeps none open", async () => {
+  const before = isOpen("/dev/zero");
+  const { message } = await assertRejects(
+    () => perform(invocation("list --log /dev/zero"), terminal()),
+    HotplugError,
+  );
+  assertMatch(message, /^Cannot open log file .* must be a regular file$/);
+  assertEquals([before, isOpen("/dev/zero")], [false, false]);
+});
+
 Deno.test("perform() names errors; a shortage before a question is answered is busy", async () => {
   const codeOf = async (words: string, error: Error): Promise<ErrorCode> => {
     const act = () => {

@@ -313,6 +313,34 @@ Deno.test("outcomeText() of a dry run tells what would be adopted, and what not"
   ]);
 });
 
+Deno.test("outcomeText() of a row tells each operation, and what there is after it", () => {
+  const about = { ...ADDED, device: null };
+  const row = { reached: 2, has: "2 processors", operations: [ADDED, ADDED] };
+  const [one = ""] = report.outcomeText(ADDED);
+  assertEquals(report.outcomeText({ ...about, row }), [
+    one,
+    one,
+    "vm1 now has 2 processors",
+  ]);
+  const dry = { ...about, changed: false, plan: [], row };
+  assertEquals(
+    report.outcomeText(dry).at(-1),
+    "vm1 would then have 2 processors",
+  );
+  const none = { ...about, changed: false, row: { ...row, operations: [] } };
+  assertEquals(report.outcomeText(none), [
+    "Nothing to change: vm1 already has 2 processors",
+  ]);
+  const { reached, operations } = JSON.parse(
+    JSON.stringify(report.outcomeDocument({ ...about, row })),
+  );
+  assertEquals([reached, operations.length], [2, 2]);
+  assertEquals(operations[0], {
+    ...{ action: "add", changed: true, plan: null },
+    device: JSON.parse(JSON.stringify(ADDED.device)),
+  });
+});
+
 Deno.test("outcomeText() says of each change what it was", () => {
   const said = (action: "modify" | "resize" | "set" | "upgrade") =>
     report.outcomeText({ ...ADDED, action })[0] ?? "";
