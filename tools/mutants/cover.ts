@@ -32,6 +32,9 @@ interface Measure {
 /** A measure is repeated after this time. */
 const KEEP_MS = 7 * 24 * 3600 * 1000;
 
+/** A test that failed is measured again after so long. */
+const RETRY_MS = 3600 * 1000;
+
 /**
  * Runs each test file by itself in a copy of the tree. One that fails there is
  * told, and is left out.
@@ -64,8 +67,11 @@ export async function coverageOf(
     });
     const one: Measure | null = JSON.parse(await Deno.readTextFile(file));
     if (one !== null) return [[test, await linesNow(one, texts)] as const];
-    // Whatever made it fail may have been of that moment.
-    await Deno.remove(file);
+    // What made it fail may have been of that moment.
+    const { mtime } = await Deno.stat(file);
+    if (Date.now() - (mtime?.getTime() ?? 0) > RETRY_MS) {
+      await Deno.remove(file);
+    }
     return [];
   });
   return Object.fromEntries(measured.flat());
