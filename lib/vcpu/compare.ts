@@ -6,7 +6,7 @@
 
 import { nameOfEntry, titleOf } from "../device/select.ts";
 import { absentDifference } from "../plan/compare_entry.ts";
-import { lostDifference, lostKeys } from "../plan/compare_own.ts";
+import { lostDifference } from "../plan/compare_own.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { commandLine } from "../state/instance.ts";
 import { VCPU } from "./name.ts";
@@ -49,6 +49,17 @@ function moved(facts: WholeFacts, vcpu: RecordedVcpu): Difference[] {
   }];
 }
 
+/** Notes of processors that neither the file nor QEMU has: a call was killed. */
+function lost({ own, qemu, recorded }: WholeFacts): Difference[] {
+  const known = new Set([
+    ...qemu.deviceIds,
+    ...recorded.map(({ hvinfo }) => hvinfo.id),
+  ]);
+  return Object.entries(own.record.devices)
+    .filter(([key, { kind }]) => kind === VCPU.word && !known.has(key))
+    .map(([key]) => lostDifference(key));
+}
+
 /** On what they do not agree. */
 export function vcpuDifferences(facts: WholeFacts): Difference[] {
   return [
@@ -56,6 +67,6 @@ export function vcpuDifferences(facts: WholeFacts): Difference[] {
       ...absent(facts, one),
       ...moved(facts, one),
     ]),
-    ...lostKeys(facts, VCPU).map(lostDifference),
+    ...lost(facts),
   ];
 }

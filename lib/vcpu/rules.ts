@@ -84,10 +84,13 @@ export function freePlaces(facts: Facts, count: number): Place[] {
   const places = placesOf(facts.qemu);
   const free = freeIn(places);
   if (free.length >= count) return free.slice(0, count);
+  if (places.length === 0) {
+    throw unsupported("QEMU tells of no place for a processor");
+  }
   const start = startOptions(facts, places);
   const hint = start.length === 0
     ? "the topology of -smp (hvparams cpu_sockets, cpu_cores, cpu_threads) limits the number of processors"
-    : `start the VM with more places: check prints the words for hvparam kvm_extra`;
+    : "start the VM with a larger maxcpus: check has the words for hvparam kvm_extra";
   throw unsupported(
     free.length === 0
       ? `The VM has no free place for a processor: it was started with ${
@@ -123,7 +126,7 @@ export function vcpuRules(facts: Facts): KindRule[] {
       refuse: () => void freePlaces(facts, 1),
       state: () =>
         `${presentIn(places).length} of ${places.length} places are taken`,
-      start: startOptions(facts, places),
+      start: places.length === 0 ? [] : startOptions(facts, places),
     },
   ];
 }

@@ -1,9 +1,9 @@
 /** Processors come and go, move with their guest, and are put in order. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease } from "../lab/each_release.ts";
-import { moved, temporaryFolder } from "../lab/migrate.ts";
+import { moved, targetCommand, temporaryFolder } from "../lab/migrate.ts";
 import { tool } from "../lab/tool.ts";
-import type { Vm } from "../lab/vm.ts";
+import { Vm } from "../lab/vm.ts";
 
 const ROOM = { extraArgs: ["--smp", "maxcpus=4"] };
 
@@ -97,3 +97,34 @@ eachRelease("processors are set, seen, moved and removed", async (vm, t) => {
     assertEquals([gone.status, gone.json.changed], [0, false]);
   });
 }, ROOM);
+
+for (const machine of ["pc-i440fx-5.2", "q35"]) {
+  eachRelease(`processors of ${machine} come, and wait to go`, async (vm) => {
+    const add = await tool(vm, "vcpu", "add", vm.name, "2");
+    assertEquals([add.status, add.json.reached], [0, 3], add.stdout);
+    const [{ device }] = add.json.operations;
+    const at = [device.socket, device.core];
+    // Old machine types count sockets.
+    assertEquals(at, machine === "q35" ? [0, 1] : [1, 0]);
+    assertEquals(await listed(vm), [3, "vcpu-1 ok", "vcpu-2 ok"]);
+    await vm.qmp.execute("stop");
+    const remove = await tool(vm, "vcpu", "remove", vm.name);
+    assertEquals([remove.status, remove.json.error.code], [
+      ...[6, "unplug-pending"],
+    ]);
+    assertEquals(await listed(vm), [
+      ...[3, "vcpu-1 ok", "vcpu-2 pending-removal"],
+    ]);
+    const set = await tool(vm, "vcpu", "set", vm.name, "3");
+    assertEquals([set.status, set.json.error.code], [3, "refused"]);
+    await using other = await temporaryFolder();
+    const uri = `unix:${other.path}/migration`;
+    const argv = await targetCommand(vm, other.path, uri);
+    await using target = await Vm.target({
+      ...{ name: vm.name, runDir: other.path, argv },
+    });
+    await target.qmp.execute("qom-get", {
+      ...{ path: "/machine/peripheral/vcpu-2", property: "thread-id" },
+    });
+  }, { guest: "none", extraArgs: [...ROOM.extraArgs, "-machine", machine] });
+}

@@ -159,6 +159,7 @@ Deno.test("planVcpuAdd() refuses what cannot be", () => {
   const of = (one: Partial<Case>) => codeOf(() => add(1, { ...room, ...one }));
   assertEquals(codeOf(() => add(2, room)), "unsupported");
   assertEquals(of({ has: [""] }), "unsupported");
+  assertEquals(of({ has: [] }), "unsupported");
   assertEquals(of({ qemu: { acpi: "off" } }), "unsupported");
   assertEquals(of({ hvparams: { acpi: false } }), "unsupported");
   assertEquals(of({ qemu: { machine: "virt-7.2" } }), "unsupported");
@@ -276,6 +277,17 @@ Deno.test("vcpuDifferences() tells of words without a processor, and mends ours"
     plan?.steps.map(({ kind }) => kind),
     ["stage-state", "own-record", "commit-state"],
   );
+});
+
+Deno.test("vcpuDifferences() tells of a note of what is nowhere, and mends it", () => {
+  const noted = { "vcpu-1": { words: words("vcpu-1", 1) } };
+  const lost = { has: ["", null], noted };
+  const found = vcpuDifferences(whole(lost));
+  assertEquals(found.map(({ code }) => code), ["own-record"]);
+  const plans = found.map((one) => vcpuMend(whole(lost), one));
+  assertEquals(plans.flatMap((one) => one?.steps ?? []).length, 1);
+  const there = { has: ["", "vcpu-1"], noted };
+  assertEquals(vcpuDifferences(whole(there)), []);
 });
 
 Deno.test("vcpuDifferences() tells of another place, and mends it", () => {
