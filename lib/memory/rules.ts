@@ -13,7 +13,7 @@ import { fixedOptions, optionValues } from "../state/fixed_command.ts";
 import { typedSize } from "../words/text.ts";
 import { type MachineMemory, memoryOf } from "./live.ts";
 import { chooseAddr, chooseDimmSlot, freeBytes, type Placed } from "./place.ts";
-import { BACKEND, isPlain, recordedMemory } from "./recorded.ts";
+import { BACKEND, BACKEND_TYPE, isPlain, recordedMemory } from "./recorded.ts";
 import { BLOCK_BYTES } from "./size.ts";
 
 /** What has its place in QEMU, and what the file alone gives one. */
@@ -64,7 +64,7 @@ function otherForm(words: readonly string[]): string | undefined {
     .findLast((one) => one !== undefined);
   if (named === undefined) return undefined;
   const backend = fixedOptions(words, "object").find(({ id }) => id === named);
-  return backend !== undefined && isPlain(backend, BACKEND)
+  return backend?.type === BACKEND_TYPE && isPlain(backend, BACKEND)
     ? undefined
     : `memory backend ${named} with properties that are not understood`;
 }

@@ -1,10 +1,10 @@
 /** Memory comes and goes, moves with its guest, and is put in order. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { testTools } from "../lab/vm.ts";
+import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease } from "../lab/each_release.ts";
 import { moved, temporaryFolder } from "../lab/migrate.ts";
 import { tool } from "../lab/tool.ts";
-import type { Vm } from "../lab/vm.ts";
+import { testTools, type Vm } from "../lab/vm.ts";
 
 const M = 1024 * 1024;
 
@@ -116,6 +116,33 @@ eachRelease("DIMMs are added, seen, moved and removed", async (vm, t) => {
     await sees(vm, 6);
   });
 
+  await t.step(
+    "a paused guest releases nothing, and later it may",
+    async () => {
+      await vm.qmp.execute("stop");
+      const add = await tool(vm, "memory", "add", vm.name, "128M");
+      assertEquals([add.status, add.json.device.id], [0, "dimm-1"], add.stdout);
+      const remove = await tool(vm, "memory", "remove", vm.name, "dimm-1");
+      assertEquals([remove.status, remove.json.error.code], [
+        ...[6, "unplug-pending"],
+      ]);
+      await vm.qmp.execute("cont");
+      // It comes true when the guest hears of the next DIMM, or before.
+      const next = await tool(vm, "memory", "add", vm.name, "128M");
+      assertEquals([next.status, next.json.device.id], [0, "dimm-2"]);
+      await until(async () => {
+        const all = await vm.qmp.execute<{ data: { id: string } }[]>(
+          "query-memory-devices",
+        );
+        return all.some(({ data }) => data.id === "dimm-1") ? undefined : true;
+      }, { timeoutMs: 30_000, what: "release of dimm-1" });
+      const set = await tool(vm, "memory", "set", vm.name, "768M");
+      assertEquals([set.status, set.json.reached], [0, 768 * M], set.stdout);
+      assertEquals((await backends(vm)).sort(), ["mem-dimm-0"]);
+      assertEquals(await listed(vm), [768, "dimm-0 ok", "hand-0 ok"]);
+    },
+  );
+
   await t.step("a target from the file has the same", async () => {
     await using other = await temporaryFolder();
     await using target = await moved(vm, other.path);
@@ -131,7 +158,7 @@ eachRelease("DIMMs are added, seen, moved and removed", async (vm, t) => {
     const gone = await tool(target, "memory", "remove", vm.name, "dimm-0");
     assertEquals([gone.status, gone.json.changed], [0, false]);
   });
-}, ROOM);
+}, { ...ROOM, machine: "q35" });
 
 eachRelease("a virtio-mem device grows and shrinks", async (vm, t) => {
   const before = await command(vm);
@@ -158,6 +185,30 @@ eachRelease("a virtio-mem device grows and shrinks", async (vm, t) => {
     const less = await tool(vm, "memory", "set", vm.name, "512M");
     assertEquals([less.status, less.json.reached], [0, 512 * M], less.stdout);
     assertEquals(await listed(vm), [512, "vmem-0 ok"]);
+  });
+
+  await t.step("a guest that does not follow is told of", async () => {
+    await vm.qmp.execute("stop");
+    const less = await tool(vm, "memory", "set", vm.name, "448M");
+    const { code, message } = less.json.error;
+    assertEquals([less.status, code], [6, "unplug-pending"]);
+    assertMatch(message, /has 128M of vmem-0, not the requested 64M/);
+    assertEquals([less.json.changed, less.json.reached], [true, 512 * M]);
+    await vm.qmp.execute("cont");
+    const again = await tool(vm, "memory", "set", vm.name, "512M");
+    assertEquals(again.status, 0, again.stdout);
+  });
+
+  await t.step("a DIMM goes beside it", async () => {
+    const add = await tool(
+      vm,
+      ...["memory", "add", vm.name, "128M", "--kind", "dimm"],
+    );
+    assertEquals([add.status, add.json.device?.id], [0, "dimm-0"]);
+    assertEquals(await listed(vm), [640, "vmem-0 ok", "dimm-0 ok"]);
+    await sees(vm, 5);
+    const remove = await tool(vm, "memory", "remove", vm.name, "dimm-0");
+    assertEquals(remove.status, 0, remove.stdout);
   });
 
   await t.step("what somebody else requested is recorded", async () => {
