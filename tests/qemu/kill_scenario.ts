@@ -32,6 +32,9 @@ function diskOf({ vm, image }: KillBench): Device {
   };
 }
 
+/** A NIC whose tap is set, too. */
+const TUNED = ["--rate-in", "1M"];
+
 function nicOf(
   { vm }: KillBench,
   title: string,
@@ -41,7 +44,7 @@ function nicOf(
   return {
     title,
     id: "nic-c0000001-1111-4111",
-    add: ["nic", "add", vm.name, "--uuid", UUID, ...mac, ...more],
+    add: ["nic", "add", vm.name, "--uuid", UUID, ...mac, ...more, ...TUNED],
     remove: ["nic", "remove", vm.name, UUID],
   };
 }
