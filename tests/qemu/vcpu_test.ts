@@ -3,7 +3,10 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease } from "../lab/each_release.ts";
 import { moved, targetCommand, temporaryFolder } from "../lab/migrate.ts";
 import { tool } from "../lab/tool.ts";
-import { Vm } from "../lab/vm.ts";
+import { testTools, Vm } from "../lab/vm.ts";
+import { KillBench } from "./kill_bench.ts";
+import { type KillPoint, pointsOf, recordMessages } from "./kill_points.ts";
+import { killAt } from "./kill_sweep.ts";
 
 const ROOM = { extraArgs: ["--smp", "maxcpus=4"] };
 
@@ -127,4 +130,73 @@ for (const machine of ["pc-i440fx-5.2", "q35"]) {
       ...{ path: "/machine/peripheral/vcpu-2", property: "thread-id" },
     });
   }, { guest: "none", extraArgs: [...ROOM.extraArgs, "-machine", machine] });
+}
+
+/** What comes at its own time is no point. */
+const AT_ANY_TIME = /query-hotpluggable-cpus|DEVICE_DELETED/;
+
+/** Kills a `vcpu set` at a point; `repair` or the same command mends it. */
+async function killed(
+  bench: KillBench,
+  count: number,
+  { point, mender }: { point: KillPoint; mender: "repair" | "again" },
+): Promise<void> {
+  const { vm } = bench;
+  const words = ["vcpu", "set", vm.name, String(count), "--quiet"];
+  const about = {
+    title: "processor",
+    verb: "add",
+    id: "",
+    remove: [],
+  } as const;
+  const title = `${count}: ${point.when} ${point.message}, ${mender}`;
+  assertEquals(
+    await killAt(bench, { ...about, add: words }, point),
+    true,
+    title,
+  );
+  if (mender === "repair") await bench.expectTool("repair", vm.name);
+  const again = await tool(vm, ...words);
+  assertEquals(again.status, 0, title + again.stdout);
+  const { json } = await tool(vm, "list", vm.name);
+  const bad = json.devices.filter((one: { status: string }) =>
+    one.status !== "ok"
+  );
+  assertEquals([json.vcpus, bad, json.differences], [count, [], []], title);
+  assertEquals((await recordedIds(vm)).length, count - 1, title);
+  const repair = await tool(vm, "repair", vm.name);
+  assertEquals([repair.status, repair.json.repaired], [0, []], title);
+}
+
+const tools = await testTools();
+const newest = tools.qemus.at(-1);
+
+// Each kill has a processor of its own: QEMU without KVM may end when one comes
+// back.
+if (newest !== undefined) {
+  Deno.test(`QEMU ${newest.name}: processors, the tool killed`, async (t) => {
+    const extraArgs = ["--smp", "maxcpus=48"];
+    const machine = { release: newest, tools, extraArgs };
+    await using bench = await KillBench.open(machine);
+    let count = 1;
+    for (const by of [1, -1]) {
+      await t.step(by > 0 ? "as they come" : "as they go", async () => {
+        count += by;
+        const words = ["vcpu", "set", bench.vm.name, String(count), "--quiet"];
+        const messages = await recordMessages(
+          bench,
+          () => bench.expectTool(...words),
+        );
+        const points = pointsOf(messages)
+          .filter(({ message }) => !AT_ANY_TIME.test(message));
+        assertEquals(points.length > 4, true, messages.join());
+        for (const [k, point] of points.entries()) {
+          count += by;
+          const mender = k % 2 === 0 ? "repair" : "again";
+          await killed(bench, count, { point, mender });
+        }
+        console.log(`kill points tried ${points.length}`);
+      });
+    }
+  });
 }
