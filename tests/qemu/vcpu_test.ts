@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease } from "../lab/each_release.ts";
 import { moved, targetCommand, temporaryFolder } from "../lab/migrate.ts";
+import { rpcOnce } from "../lab/rpc_once.ts";
 import { tool } from "../lab/tool.ts";
 import { testTools, Vm } from "../lab/vm.ts";
 import { KillBench } from "./kill_bench.ts";
@@ -131,6 +132,38 @@ for (const machine of ["pc-i440fx-5.2", "q35"]) {
     });
   }, { guest: "none", extraArgs: [...ROOM.extraArgs, "-machine", machine] });
 }
+
+eachRelease(
+  "without ACPI no processor is added, and check says so",
+  async (vm) => {
+    const add = await tool(vm, "vcpu", "add", vm.name);
+    assertEquals([add.status, add.json.error.code], [3, "unsupported"]);
+    assertMatch(
+      add.json.error.message,
+      /needs ACPI, but QEMU runs with acpi=off/,
+    );
+    // Its places are told all the same.
+    assertEquals(await listed(vm), [1]);
+    const { json } = await tool(vm, "check", vm.name);
+    const of = (name: string) =>
+      json.requirements.find((one: { name: string }) => one.name === name);
+    assertEquals([of("vcpu-acpi").ok, of("vcpu-acpi").for], [false, ["vcpu"]]);
+    assertEquals([of("maxcpus").ok, of("maxcpus").detail], [
+      ...[true, "1 of 4 places are taken"],
+    ]);
+  },
+  { guest: "none", extraArgs: [...ROOM.extraArgs, "-machine", "acpi=off"] },
+);
+
+eachRelease("check has the words for a VM without room", async (vm) => {
+  const { json } = await tool(vm, "check", vm.name);
+  assertEquals(json.supported, true);
+  assertMatch(json.kvm_extra, /^(?:.* )?--smp maxcpus=8(?: |$)/);
+  const method = { instance: vm.name, count: 2 };
+  const answer = await rpcOnce(vm, "vcpu.set", method);
+  assertEquals(answer.error.code, -32003);
+  assertEquals(answer.error.data.error.code, "unsupported");
+}, { guest: "none" });
 
 /** What comes at its own time is no point. */
 const AT_ANY_TIME = /query-hotpluggable-cpus|DEVICE_DELETED/;
