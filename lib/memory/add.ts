@@ -186,7 +186,6 @@ function planNew(
     change: { change: "words", words: { title: id, put: words } },
     view: { ...view, plugged_bytes: isDimm ? sizeBytes : null },
     before: [
-      noteStep(facts, id, words),
       qmpStep(
         "object-add",
         backendArguments(memory),
@@ -194,7 +193,11 @@ function planNew(
       ),
     ],
     plug: deviceStep(memoryArguments(memory)),
-    after: isDimm ? [] : [awaitNew(facts, id, sizeBytes)],
+    // A note of what QEMU never got would be nobody's.
+    after: [
+      noteStep(facts, id, words),
+      ...(isDimm ? [] : [awaitNew(facts, id, sizeBytes)]),
+    ],
     warnings: [hostRemark(facts, sizeBytes), presentRemark(id)],
   });
 }

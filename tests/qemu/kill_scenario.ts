@@ -35,6 +35,17 @@ function diskOf({ vm, image }: KillBench): Device {
 /** A NIC whose tap is set, too. */
 const TUNED = ["--rate-in", "1M"];
 
+function dimmOf({ vm }: KillBench): Device {
+  return {
+    title: "DIMM",
+    id: "dimm-0",
+    // Again it changes nothing, as the addition of a uuid does. It has a
+    // warning: the guest brings it online.
+    add: ["memory", "set", vm.name, "512M", "--quiet"],
+    remove: ["memory", "remove", vm.name, "dimm-0"],
+  };
+}
+
 function nicOf(
   { vm }: KillBench,
   title: string,
@@ -52,6 +63,7 @@ function nicOf(
 /** A device with both its operations. */
 export type DeviceKind =
   | "disk"
+  | "DIMM"
   | "SCSI disk"
   | "NIC, mode none"
   | "NIC on a bridge";
@@ -60,6 +72,8 @@ function deviceOf(bench: KillBench, kind: DeviceKind): Device {
   switch (kind) {
     case "disk":
       return diskOf(bench);
+    case "DIMM":
+      return dimmOf(bench);
     case "SCSI disk": {
       const { add, ...disk } = diskOf(bench);
       return { ...disk, title: kind, add: [...add, "--driver", "scsi-hd"] };

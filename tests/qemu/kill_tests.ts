@@ -9,16 +9,22 @@ import { FULL } from "./kill_points.ts";
 import { type DeviceKind, scenario } from "./kill_scenario.ts";
 import { sweepsOf, sweepTool } from "./kill_sweep.ts";
 import { SCSI_ARGS } from "../lab/scsi_machine.ts";
-import { testTools } from "../lab/vm.ts";
+import { type MachineOptions, testTools } from "../lab/vm.ts";
 
 const tools = await testTools();
 
+/** What a kind of device needs of the machine. */
+const MACHINES: Partial<Record<DeviceKind, Partial<MachineOptions>>> = {
+  "SCSI disk": { extraArgs: SCSI_ARGS },
+  "DIMM": { extraArgs: ["--m", "slots=4,maxmem=4G"], memoryMiB: 384 },
+};
+
 /** One test for each release, one step for each sweep. */
 export function sweepTests(kind: DeviceKind): void {
-  const extraArgs = kind === "SCSI disk" ? SCSI_ARGS : [];
+  const machine = MACHINES[kind] ?? {};
   for (const [k, release] of tools.qemus.entries()) {
     Deno.test(`QEMU ${release.name}: ${kind}, the tool killed`, async (t) => {
-      await using bench = await KillBench.open({ release, tools, extraArgs });
+      await using bench = await KillBench.open({ release, tools, ...machine });
       const all = sweepsOf(k, tools.qemus.length);
       // The steps of a SCSI disk are those of a disk, but for its place.
       const some = kind === "SCSI disk" && !FULL ? all.slice(1, 2) : all;

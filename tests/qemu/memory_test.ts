@@ -4,6 +4,7 @@ import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease } from "../lab/each_release.ts";
 import { moved, temporaryFolder } from "../lab/migrate.ts";
 import { tool } from "../lab/tool.ts";
+import { sweepTests } from "./kill_tests.ts";
 import { testTools, type Vm } from "../lab/vm.ts";
 
 const M = 1024 * 1024;
@@ -246,3 +247,5 @@ eachRelease("a virtio-mem device grows and shrinks", async (vm, t) => {
     assertEquals(await command(vm), before);
   });
 }, ROOM);
+
+sweepTests("DIMM");
