@@ -319,11 +319,13 @@ export async function readDiskAdoption(
   const images = await openImages(process.pid);
   const live = await readLiveDisks(qmp, qemu, { process, images });
   const moved = await readMoved({ qemu, runtime }, qmp, live);
-  const whole = live.map(async (disk) => ({
-    ...disk,
-    told: disk.id === undefined
+  const whole = [];
+  for (const disk of live) {
+    const { id } = disk;
+    const told = id === undefined
       ? undefined
-      : await readProperties(qmp, disk.id, DISK_PROPERTIES),
-  }));
-  return diskAdoption({ live: await Promise.all(whole), moved });
+      : await readProperties(qmp, id, DISK_PROPERTIES);
+    whole.push({ ...disk, told });
+  }
+  return diskAdoption({ live: whole, moved });
 }

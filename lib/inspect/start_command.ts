@@ -127,8 +127,10 @@ async function wordsOf(
   const kinds = await loadKinds();
   const words = async (qemu: QemuFacts | undefined, qmp?: QmpSession) => {
     const whole = { ...facts, qemu };
-    const all = kinds.flatMap(({ start }) => start ? [start(whole, qmp)] : []);
-    return { qemu, kinds: await Promise.all(all) };
+    const all: StartWords[] = [];
+    // One after the other: a session takes one set of questions at a time.
+    for (const { start } of kinds) if (start) all.push(await start(whole, qmp));
+    return { qemu, kinds: all };
   };
   try {
     using qmp = await openMonitor(paths.qmp, options);

@@ -28,7 +28,10 @@ async function undoWith(id: string) {
   const options = { timeoutMs: 2_000, unplugTimeoutMs: 50, steps: STEPS };
   const qmp = await QmpSession.open(vm.qmpPath, options);
   using world = new World(qmp, { ...options, qmpPath: vm.qmpPath });
-  const steps = [NODE, added("device_add", { id }, "device_del")];
+  const steps = [
+    NODE,
+    added("device_add", { driver: "virtio-scsi-pci", id }, "device_del"),
+  ];
   const left = await rollBack(steps, world);
   return { left, nodes: [...model.nodes.keys()] };
 }

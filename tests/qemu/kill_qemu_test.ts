@@ -61,19 +61,20 @@ async function killQemuAt(
   const repair = await tool(vm, "repair", vm.name);
   assertEquals(repair.status, 0, text + repair.stdout);
   const now = node(bench);
+  const kept = recorded(bench).includes(uuid);
   const nics = recorded(bench).filter((each) => each.startsWith("b0000000-2"))
     .length +
-    (one.id.startsWith("nic") && recorded(bench).includes(uuid) ? 1 : 0);
+    (one.id.startsWith("nic") && kept ? 1 : 0);
   assertEquals(now, {
     taps: [],
     conf: [`${vm.name}.runtime`],
-    own: [],
+    // The note of the NIC's rate.
+    own: one.id.startsWith("nic") && kept ? [`${vm.name}.json`] : [],
     // What Ganeti's start writes anew; one for each NIC that is recorded.
     nic: Array.from({ length: nics }, (_, seq) => String(seq)),
   }, text);
   const others = (uuids: string[]) => uuids.filter((each) => each !== uuid);
   assertEquals(others(recorded(bench)), others(before));
-  const kept = recorded(bench).includes(uuid);
   if (status === 0) assertEquals(kept, one.verb === "add");
 }
 
