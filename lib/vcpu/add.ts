@@ -99,9 +99,10 @@ function planOne(
     kind: VCPU,
     change,
     view: vcpuView({ kind: "vcpu", index, hvinfo: { driver, id }, props }),
-    before: [noteStep(facts, id, words)],
+    before: [],
     plug: deviceStep(vcpuArguments(id, place)),
-    after: [],
+    // A note of what QEMU never got would be nobody's.
+    after: [noteStep(facts, id, words)],
     warnings: [presentRemark(id)],
   });
 }

@@ -122,10 +122,10 @@ function steps(plan: Plan | Row) {
 
 Deno.test("planVcpuAdd() takes the lowest free place, its props whole", () => {
   const plan = add(1, { has: ["", "x", null, null] });
-  const [stage, note, plug, commit] = steps(plan);
+  const [stage, plug, note, commit] = steps(plan);
   assertEquals(
-    [stage?.kind, note?.kind, plug?.kind, commit?.kind],
-    ["stage-state", "own-record", "qmp", "commit-state"],
+    [stage?.kind, plug?.kind, note?.kind, commit?.kind],
+    ["stage-state", "qmp", "own-record", "commit-state"],
   );
   assertEquals(plug?.arguments, {
     ...{ driver: DRIVER, id: "vcpu-2" },
