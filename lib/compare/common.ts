@@ -1,6 +1,6 @@
 /**
- * On what runtime file, QEMU and node do not agree, apart from the devices of
- * some kind. Pure.
+ * Differences between runtime file, QEMU and node, apart from the devices of
+ * the kinds. Pure.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The MTU of a tap, and the rates of its traffic, by the kernel's traffic
- * control (tc(8)): tbf on what leaves the tap towards the guest, a policer on
- * what comes from it.
+ * control (tc(8)): tbf on the traffic to the guest, a policer on the traffic from
+ * the guest.
  *
  * @module
  */

@@ -193,7 +193,7 @@ function planNew(
       ),
     ],
     plug: deviceStep(memoryArguments(memory)),
-    // A note of what QEMU never got would be nobody's.
+    // Before that, a kill would leave a note of a device that never was there.
     after: [
       noteStep(facts, id, words),
       ...(isDimm ? [] : [awaitNew(facts, id, sizeBytes)]),

@@ -105,7 +105,7 @@ const COMMANDS: CommandTable = {
   },
 };
 
-/** All that changes need besides. */
+/** The part that only changes need. */
 export const MEMORY_CHANGES: KindChanges<MemoryRequest> = {
   prepare,
   steps: MEMORY_STEPS,

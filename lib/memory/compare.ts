@@ -1,5 +1,5 @@
 /**
- * On what runtime file and QEMU do not agree about memory. Pure.
+ * Differences between runtime file and QEMU about memory. Pure.
  *
  * @module
  */
@@ -94,7 +94,7 @@ function orphans(facts: WholeFacts): Difference[] {
     }));
 }
 
-/** On what they do not agree. */
+/** The differences. */
 export function memoryDifferences(facts: WholeFacts): Difference[] {
   return [
     ...recordedMemory(facts.content.runtime).flatMap((one) => [

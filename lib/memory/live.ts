@@ -105,7 +105,7 @@ export function totalBytes(
   return devices.reduce((sum, one) => sum + one.pluggedBytes, baseBytes);
 }
 
-/** Where QEMU keeps the part of the guest's memory for what is added. */
+/** The QOM path of the address range for added memory. */
 const REGION = "/machine/device-memory[0]";
 
 function qomGet(path: string, property: string): Query<unknown> {

@@ -107,7 +107,7 @@ function maxmemFor({ baseBytes, maxBytes }: MachineMemory): string {
   return typedSize(Math.ceil(least / GIB) * GIB);
 }
 
-/** Those of the VM as a whole, whatever gives the memory. */
+/** The rules for the VM as a whole, for each kind of memory device. */
 export function generalRules(facts: Facts): KindRule[] {
   const at = "before-place";
   return [
@@ -132,7 +132,7 @@ export function generalRules(facts: Facts): KindRule[] {
   ];
 }
 
-/** Those of the room for a DIMM, the smallest that there is. */
+/** The rules for the room of a DIMM of the smallest size. */
 function roomRules(facts: Facts): KindRule[] {
   const placed = placedIn(facts);
   const at = "before-place";

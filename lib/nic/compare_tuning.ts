@@ -1,5 +1,5 @@
 /**
- * On what the record and a NIC's tap do not agree: its MTU, its rates.
+ * Differences between the record and a NIC's tap: MTU and rates.
  *
  * @module
  */
@@ -35,7 +35,7 @@ function tuningFor(
   return isPlain(set) ? undefined : set;
 }
 
-/** Looks at the taps of NICs whose tap was set. */
+/** Looks at the taps that this tool has set. */
 export async function readTunings(
   facts: WholeFacts,
 ): Promise<Map<string, LiveTuning>> {
@@ -50,7 +50,7 @@ export async function readTunings(
   return found;
 }
 
-/** Somebody set the tap past this tool, or ended it. */
+/** The tap was set or removed without this tool. */
 export function tuningDifference(
   facts: WholeFacts & {
     readonly tunings: ReadonlyMap<string, LiveTuning>;

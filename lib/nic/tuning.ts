@@ -73,7 +73,7 @@ export function mtuWarning(
   );
 }
 
-/** Ganeti makes hvinfo anew when it starts a VM that was stopped: SPEC 13. */
+/** Ganeti makes a new hvinfo when it starts a stopped VM: SPEC 13. */
 export function untilStop(properties: Properties): Remark | undefined {
   const all = Object.entries(properties).map((pair) => pair.join(" "));
   if (all.length === 0) return undefined;

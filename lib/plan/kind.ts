@@ -69,7 +69,7 @@ export interface Row<R extends AnyRequest = AnyRequest> {
   readonly action: Action;
   /** What there is before the first, in a unit such as processors or bytes. */
   readonly before: number;
-  /** Empty: all is so already. */
+  /** Empty if nothing is left to do. */
   readonly parts: readonly RowPart<R>[];
   /** What the instance has then, for people: `3 processors`. */
   say(reached: number): string;
@@ -154,10 +154,10 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   readonly record: Check<OwnDevice>;
   /** The least that each operation needs of the monitor, by its request. */
   readonly needs: Readonly<Record<string, readonly string[]>>;
-  /** What an addition needs besides; reads what tells it. */
+  /** Further rules for an addition; reads the facts for them. */
   requirements(facts: CheckFacts): Promise<readonly KindRule[]>;
   /**
-   * Looks at QEMU and node, and compares them with what is recorded.
+   * Looks at QEMU and node, and compares them with the records.
    *
    * @returns the most telling first
    */
@@ -210,7 +210,7 @@ export interface Kind<R extends AnyRequest = AnyRequest> extends KindName {
   changes(): Promise<KindChanges<R>>;
 }
 
-/** What changes of a kind's devices need besides. */
+/** The part of a kind that only changes of its devices need. */
 export interface KindChanges<R extends AnyRequest = AnyRequest> {
   /**
    * Prepares the planning of a request: all that does not need QEMU's answers,
@@ -227,13 +227,13 @@ export interface KindChanges<R extends AnyRequest = AnyRequest> {
   readonly commands?: CommandTable;
   /** Whether it has these words in `kvm_cmd`; a journal is checked by it. */
   readonly isWords?: Check<readonly string[]>;
-  /** Looks at what QEMU has of this kind, for its adoption. */
+  /** Looks at QEMU's devices of this kind, for adoption. */
   adopt(
     facts: Facts,
     how: { readonly qmp: QmpSession; readonly process: QemuProcess },
   ): Promise<KindAdoption>;
   /**
-   * The plan for what repair does about a difference that `compare` found.
+   * The plan by which repair mends a difference that `compare` found.
    *
    * @returns undefined if there is nothing to do any more
    * @throws {HotplugError} if it cannot be mended

@@ -80,7 +80,7 @@ function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
     ...[...qemu.nodeNames]
       .filter((id) => !isMadeUp(id) && isStray(id) && !used.has(id))
       .map((id) => ({ id, kind: "disk" as const, ...what })),
-    // Ganeti up to 3.0 makes a drive, whose node has no name of its own.
+    // Ganeti up to 3.0 makes a drive. The node of a drive has a generated name.
     ...qemu.block.filter(({ qdev, device }) => qdev === "" && isStray(device))
       .map(({ device: id }) => ({ id, kind: "disk" as const, ...what })),
     ...[...qemu.netdevs].filter(([id, { nic }]) =>
@@ -103,8 +103,8 @@ export function straysOf(qemu: QemuFacts, runtime: Runtime): Stray[] {
 }
 
 /**
- * Whether Ganeti has it in what comes after the lists: processors that were
- * added, and memory (SPEC 2.1 and 13). How they stand there is its own affair.
+ * Whether Ganeti has it in the elements after the lists: added processors and
+ * memory (SPEC 2.1 and 13). Only Ganeti knows their form.
  */
 export function isLater(
   { root }: Pick<Runtime, "root">,
@@ -134,7 +134,7 @@ function found(
   );
 }
 
-/** What QEMU has of one kind that nobody recorded. */
+/** QEMU's devices of one kind that are not recorded. */
 export function straysOfKind(
   { qemu, content, recorded }: Pick<Facts, "qemu" | "content" | "recorded">,
   { word, strays }: Pick<KindName, "word"> & Pick<Kind, "strays">,

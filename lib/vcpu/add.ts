@@ -64,7 +64,7 @@ export function additions(facts: Facts, count: number): VcpuAdd[] {
   }));
 }
 
-/** @throws {HotplugError} `refused` if somebody else has taken it meanwhile */
+/** @throws {HotplugError} `refused` if the place has been taken meanwhile */
 function expectFree(facts: Facts, text: string): Place {
   const place = placesOf(facts.qemu).find(({ props, has }) =>
     placeText(props) === text && has === "free"
@@ -101,7 +101,7 @@ function planOne(
     view: vcpuView({ kind: "vcpu", index, hvinfo: { driver, id }, props }),
     before: [],
     plug: deviceStep(vcpuArguments(id, place)),
-    // A note of what QEMU never got would be nobody's.
+    // Before that, a kill would leave a note of a device that never was there.
     after: [noteStep(facts, id, words)],
     warnings: [presentRemark(id)],
   });

@@ -47,7 +47,7 @@ const COMMANDS: CommandTable = {
   },
 };
 
-/** All that changes need besides. */
+/** The part that only changes need. */
 export const VCPU_CHANGES: KindChanges<VcpuRequest> = {
   prepare,
   steps: [],

@@ -1,5 +1,5 @@
 /**
- * On what runtime file and QEMU do not agree about processors. Pure.
+ * Differences between runtime file and QEMU about processors. Pure.
  *
  * @module
  */
@@ -60,7 +60,7 @@ function lost({ own, qemu, recorded }: WholeFacts): Difference[] {
     .map(([key]) => lostDifference(key));
 }
 
-/** On what they do not agree. */
+/** The differences. */
 export function vcpuDifferences(facts: WholeFacts): Difference[] {
   return [
     ...recordedVcpus(facts.content.runtime).flatMap((one) => [

@@ -12,7 +12,7 @@ import { whyNoAcpi } from "../plan/requirements.ts";
 import { optionValues } from "../state/fixed_command.ts";
 import { type Place, placesOf, presentIn } from "./places.ts";
 
-/** Of QEMU's machine types only those of x86 take processors by ACPI. */
+/** Only QEMU's x86 machine types take processors by ACPI. */
 function refuseMachineType({ qemu: { machine } }: Facts): void {
   if (/^(?:pc|q35)(?:-|$)/.test(machine)) return;
   throw unsupported(

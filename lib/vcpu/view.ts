@@ -23,7 +23,8 @@ function placeMembers(props: Props) {
   };
 }
 
-/** Those that QEMU has; of a VM that does not run, those of a start. */
+/** The processors in QEMU; if the VM does not run, the processors of its next
+ * start. */
 export function vcpuTotals(
   { kvmCmd }: Pick<Runtime, "kvmCmd">,
   qemu: QemuFacts | undefined,

@@ -29,18 +29,7 @@ function withoutCode(text: string): string {
   return text.replaceAll(/`[^`\n]+`|\{@link[^}]*\}/g, "`…`");
 }
 
-/**
- * Texts with a riddle that are allowed: an upper bound, to be lowered with each
- * clean-up. A change that adds one finds its place in the list of the failure.
- */
-const MOST = { comments: 60, pages: 24 };
-
-/** Fails with the whole list, if it is longer than it may be. */
-function assertFew(found: readonly string[], most: number) {
-  assertEquals(found.length > most ? found : [], []);
-}
-
-Deno.test("hardly a comment has to be read twice", () => {
+Deno.test("no comment has to be read twice", () => {
   const comments = [readSource("main.ts"), ...libFiles()].flatMap((file) =>
     commentsOf(file).map((text) => ({ path: file.path, text }))
   );
@@ -49,14 +38,14 @@ Deno.test("hardly a comment has to be read twice", () => {
     riddlesIn(withoutCode(text), RIDDLES)
       .map((why) => `${path}: ${text} (${why})`)
   );
-  assertFew(found, MOST.comments);
+  assertEquals(found, []);
 });
 
-Deno.test("hardly a page has to be read twice", () => {
+Deno.test("no page has to be read twice", () => {
   const found = PAGES.flatMap((path) =>
     paragraphsOf(readSource(path).text).flatMap((text) =>
       riddlesIn(text, RIDDLES).map((why) => `${path}: ${text} (${why})`)
     )
   );
-  assertFew(found, MOST.pages);
+  assertEquals(found, []);
 });
