@@ -251,7 +251,7 @@ Deno.test("inspectSource() and uriSource() tell what a source is", async () => {
   assertEquals(found, {
     ...{ path: dir.at("link"), kind: "file", sizeBytes: 512, resolved: path },
     ...{ direct: undefined, writeFault: undefined, inUseBy: undefined },
-    magic: "no",
+    ...{ magic: "no", blockSizes: undefined },
   });
   for (const bad of [dir.path, dir.file("empty", ""), dir.at("none")]) {
     await assertRejects(() => look(bad), HotplugError, "Cannot use source");
