@@ -3,15 +3,17 @@ import { assertEquals } from "@std/assert";
 import { RIDDLES, riddlesIn } from "./riddles.ts";
 import { commentsOf, libFiles, readSource } from "./source.ts";
 
-/** Pages for people; docs/ganeti.md quotes Ganeti. */
+/** Pages for people. */
 const PAGES = [
   "README.md",
   "CONTRIBUTING.md",
   "docs/architecture.md",
   "docs/code_cache.md",
+  "docs/ganeti.md",
   "docs/interface.md",
   "docs/operating.md",
   "docs/platforms.md",
+  "docs/speed.md",
   "integrations/ganeti/README.md",
   "tests/README.md",
 ];
