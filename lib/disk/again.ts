@@ -53,6 +53,14 @@ function yesNo(access: "rw" | "ro"): string {
   return access === "ro" ? "yes" : "no";
 }
 
+/** The given uuid, else the uuid of the existing disk. */
+function uuidOf({ uuid }: DiskAdd, twin: DiskEntry): DiskAdd["uuid"] {
+  const { uuid: value } = twin;
+  return uuid.origin === "given" || value === undefined
+    ? uuid
+    : { ...uuid, value };
+}
+
 /** The requested and the existing options of the disk. Pure. */
 export function diskOptions(
   facts: DiskAddFacts,
@@ -82,7 +90,8 @@ export function diskOptions(
       aio: settings.aio,
       discard: settings.discard,
       "read-only": access && yesNo(accessAsked),
-      ...givenProperties(request),
+      // `--serial uuid` is the uuid of the disk that exists.
+      ...givenProperties({ ...request, uuid: uuidOf(request, twin) }),
       via: request.via,
       ...limits,
     },

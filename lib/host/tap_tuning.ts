@@ -100,7 +100,7 @@ export async function ratesFault(
     { lines: towards ? [egressLine("lo", towards)] : [], what: "tbf" },
     {
       lines: from ? ingressLines("lo", from) : [],
-      what: "an ingress policer",
+      what: "ingress policer",
     },
   ];
   for (const { lines, what } of tried) {

@@ -72,6 +72,19 @@ Deno.test("planDiskAdd() changes nothing where all is as it was given", () => {
   }
 });
 
+Deno.test("planDiskAdd() takes --serial uuid for the uuid of the disk there", () => {
+  const serial = uuidOf("disk", 0).slice(0, 20);
+  const there = { properties: { serial } };
+  const properties = { serial: "uuid" };
+  assertEquals(decide({ properties }, { there }), []);
+  assertEquals(decide({ properties, uuid: OWN }, { there }), []);
+  const other = { there: { properties: { serial: "S1" } } };
+  assertEquals(
+    differs({ properties }, other),
+    `--serial is S1 (asked: ${serial})`,
+  );
+});
+
 Deno.test("planDiskAdd() names each option that differs, and what is there", () => {
   const uuid = { value: NEW_UUID, origin: "given" } as const;
   const cases: [Asked, string][] = [
