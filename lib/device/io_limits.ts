@@ -1,6 +1,6 @@
 /**
- * I/O limits of a disk, by the words of our command line, which our record and
- * our documents have, too.
+ * I/O limits of a disk, by the words of our command line, which are also the
+ * words in our record and our documents.
  *
  * @module
  */
@@ -18,15 +18,15 @@ const RATES = {
   "bps-write": "bps_wr",
 } as const satisfies Readonly<Record<string, Throttle>>;
 
-/** A rate of both directions together, or of one. */
+/** A rate for both directions together, or for one. */
 export type RateName = keyof typeof RATES;
 
 /** Every {@linkcode RateName}, in the order of the usage text. */
 export const RATE_NAMES = Object.keys(RATES) as RateName[];
 
 /**
- * A rate; the higher rate of a burst, and how many seconds a burst may last; or
- * the bytes that count as one operation.
+ * A rate; the higher rate of a burst (`-max`) and the longest burst in seconds
+ * (`-max-length`); or the bytes that count as one operation.
  */
 export type LimitName =
   | RateName
@@ -50,18 +50,18 @@ const THROTTLES = Object.fromEntries([
 /** Every {@linkcode LimitName}, in the order of the usage text. */
 export const LIMIT_NAMES = Object.keys(THROTTLES) as LimitName[];
 
-/** How a limit is said. */
+/** The unit of a limit. */
 export function limitUnit(name: LimitName): "number" | "bytes" | "seconds" {
   if (name.endsWith("-length")) return "seconds";
   return name.startsWith("bps") || name === "iops-size" ? "bytes" : "number";
 }
 
-/** What QEMU has where a limit was not given. */
+/** QEMU's value for a limit that was not given. */
 export function noLimit(name: LimitName): number {
   return limitUnit(name) === "seconds" ? 1 : 0;
 }
 
-/** What is not named is not limited. */
+/** A missing limit means no limit. */
 export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;
 
 /** THROTTLE_VALUE_MAX of QEMU's include/qemu/throttle.h. */
@@ -74,7 +74,7 @@ function collect(valueOf: (name: LimitName) => number | undefined): IoLimits {
   }));
 }
 
-/** The limits that QEMU has for a disk. */
+/** The limits of a disk in QEMU. */
 export function limitsIn(
   { throttles = {} }: Pick<BlockBackend, "throttles">,
 ): IoLimits {
@@ -82,8 +82,9 @@ export function limitsIn(
 }
 
 /**
- * The limits after a change, in which 0 ends one. A burst goes with its rate,
- * its length with the burst, the size with the last rate of operations.
+ * The limits after a change; 0 removes a limit. A burst is removed with its
+ * rate, its length with the burst, and the size with the last rate of
+ * operations.
  */
 export function mergeLimits(now: IoLimits, change: IoLimits): IoLimits {
   const all = collect((name) => change[name] ?? now[name]);
@@ -100,19 +101,19 @@ function hasIops(limits: IoLimits): boolean {
   return RATE_NAMES.some((name) => name.startsWith("iops") && limits[name]);
 }
 
-/** Whether two disks are limited alike. */
+/** Whether two disks have the same limits. */
 export function sameLimits(one: IoLimits, other: IoLimits): boolean {
   return LIMIT_NAMES.every((name) => (one[name] ?? 0) === (other[name] ?? 0));
 }
 
-/** Whether anything is limited. */
+/** Whether there is any limit. */
 export function isLimited(limits: IoLimits): boolean {
   return Object.keys(limits).length > 0;
 }
 
 /**
- * Arguments of `block_set_io_throttle`, but for `id`: it needs all six rates,
- * and ends every other limit that is not in them.
+ * Arguments of `block_set_io_throttle`, without `id`: the command takes all six
+ * rates, and removes every other limit that is not given.
  */
 export function limitArguments(limits: IoLimits): Json {
   const isRate = (name: LimitName) => (RATE_NAMES as string[]).includes(name);
@@ -122,7 +123,10 @@ export function limitArguments(limits: IoLimits): Json {
   );
 }
 
-/** Why a rate and its burst do not go together. */
+/**
+ * Why QEMU would refuse a burst with its rate and its length; undefined if it
+ * accepts them.
+ */
 function burstFault(limits: IoLimits, name: RateName): string | undefined {
   const { [name]: rate = 0, [`${name}-max` as const]: burst = 0 } = limits;
   const { [`${name}-max-length` as const]: length = 1 } = limits;
@@ -136,7 +140,10 @@ function burstFault(limits: IoLimits, name: RateName): string | undefined {
     : undefined;
 }
 
-/** Why limits exclude each other: of both directions, and of one. */
+/**
+ * Why limits exclude each other; undefined if they do not. A limit for both
+ * directions and one for a single direction do.
+ */
 export function exclusiveFault(limits: IoLimits): string | undefined {
   for (const both of ["iops", "bps"] as const) {
     for (const end of ["", "-max"] as const) {
@@ -151,8 +158,8 @@ export function exclusiveFault(limits: IoLimits): string | undefined {
 }
 
 /**
- * Why QEMU would not take limits, undefined if it does: some exclude each
- * other, and a burst is one of a rate (util/throttle.c, throttle_is_valid).
+ * Why QEMU would refuse limits, undefined if it accepts them: some exclude each
+ * other, and a burst needs a rate (util/throttle.c, throttle_is_valid).
  */
 export function limitsFault(limits: IoLimits): string | undefined {
   const fault = exclusiveFault(limits);

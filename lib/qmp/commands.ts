@@ -16,9 +16,9 @@ const RATES = [
 
 /**
  * QEMU's names of the limits of a disk, in `block_set_io_throttle` and in
- * `query-block`: of both directions together, or of one; of each a maximum for
- * bursts and the seconds that a burst may last; the bytes that count as one
- * operation.
+ * `query-block`: rates for both directions together, or for one; for each rate
+ * the higher rate of a burst and the longest burst in seconds; the bytes that
+ * count as one operation.
  */
 export const THROTTLES = [
   ...RATES,
