@@ -15,20 +15,17 @@ import { passThroughFault } from "../host/scsi_device.ts";
 import type { Source } from "../host/source.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { QmpCommandError } from "../qmp/errors.ts";
 import { ask, askAll } from "../qmp/query.ts";
 import {
+  CONTAINERS,
   linkOf,
   membersOf,
-  modelOf,
+  propertyNamesOf,
   type QomMember,
   targetOf,
 } from "../qmp/device_queries.ts";
 import type { Fd } from "../sys/fd.ts";
 import type { DiskAdd } from "./request.ts";
-
-/** QEMU's containers of devices: devices with an id, and devices without. */
-const CONTAINERS = ["/machine/peripheral", "/machine/peripheral-anon"];
 
 /** Device models with a SCSI bus, by their QOM names: hw/scsi. */
 const CONTROLLERS =
@@ -92,13 +89,7 @@ export async function readScsiBuses(qmp: QmpSession): Promise<ScsiBus[]> {
 }
 
 async function hasModel(qmp: QmpSession, driver: string): Promise<boolean> {
-  try {
-    await ask(qmp, modelOf(driver));
-    return true;
-  } catch (error) {
-    if (error instanceof QmpCommandError) return false;
-    throw error;
-  }
+  return await ask(qmp, propertyNamesOf(driver)) !== undefined;
 }
 
 /**

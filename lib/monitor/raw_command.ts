@@ -67,13 +67,12 @@ export async function withProperties(
   qmp: QmpSession,
 ): Promise<Schema> {
   if (typeof driver !== "string") return schema;
-  const replies = await qmp.send([{
+  const [properties] = await qmp.executeAll([{
     execute: "device-list-properties",
     args: { typename: driver },
     // An unknown driver: device_add reports it in QEMU's words.
     ifRefused: "nothing",
   }]);
-  const [properties] = await replies();
   return schema.extended(
     "device_add",
     list(properties).map(({ name, type }) => ({

@@ -35,8 +35,8 @@ import { ratesFault } from "../host/tap_tuning.ts";
 import { listInstances } from "../plan/instances.ts";
 import type { CheckFacts } from "../plan/kind.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { propertiesOfModel } from "../qmp/device_queries.ts";
-import { askAll } from "../qmp/query.ts";
+import { propertyNamesOf } from "../qmp/device_queries.ts";
+import { ask } from "../qmp/query.ts";
 import { runtimeDir } from "../state/instance.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { readRuntimeFile } from "../state/runtime_file.ts";
@@ -257,6 +257,6 @@ const OF_A_CARD = ["netdev", "mac", "addr"];
 
 /** Whether a driver of this name is a PCI network card: qapi/qdev.json. */
 async function isCard(qmp: QmpSession, driver: string): Promise<boolean> {
-  const { names } = await askAll(qmp, { names: propertiesOfModel(driver) });
-  return OF_A_CARD.every((name) => names.has(name));
+  const names = await ask(qmp, propertyNamesOf(driver));
+  return OF_A_CARD.every((name) => names?.has(name));
 }

@@ -24,8 +24,8 @@ import { cutsOf } from "../host/tap_place.ts";
 import { type Facts, netdevOf } from "../plan/facts.ts";
 import { chooseChange } from "../plan/removal.ts";
 import { refuseTakenName } from "../plan/requirements.ts";
-import { propertiesOfModel } from "../qmp/device_queries.ts";
-import { askAll } from "../qmp/query.ts";
+import { propertyNamesOf } from "../qmp/device_queries.ts";
+import { ask } from "../qmp/query.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { refuseMac } from "./add.ts";
 import { type NicAddFacts, readNicAddFacts } from "./add_facts.ts";
@@ -181,9 +181,8 @@ async function readModel(
   if (driver === undefined || entry === undefined) return undefined;
   if (Object.keys(extraProperties(entry)).length === 0) return undefined;
   const model = isParavirtual(driver) ? VIRTIO_NET : driver;
-  const { names } = await askAll(qmp, { names: propertiesOfModel(model) });
   // Without an answer nothing is known to be missing.
-  return names.size > 0 ? names : undefined;
+  return await ask(qmp, propertyNamesOf(model));
 }
 
 /** Adds the facts for changing a NIC. @throws {HotplugError} */

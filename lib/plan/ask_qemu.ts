@@ -156,8 +156,7 @@ export async function askBridges(
     bridgeQueries(bridge.id, hotplugProperty(bridge))
   );
   const each = queries[0]?.length ?? 0;
-  const replies = await qmp.send(queries.flat());
-  const values = await replies();
+  const values = await qmp.executeAll(queries.flat());
   return bridges.map((bridge, i) => {
     const [hotplug, handler, port, children, number] = values.slice(i * each);
     const properties: BridgeProperties = {

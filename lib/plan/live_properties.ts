@@ -6,7 +6,11 @@
 
 import type { DeviceProperty } from "../device/properties.ts";
 import type { QmpSession } from "../qmp/client.ts";
-import { membersOf, propertyTextOf } from "../qmp/device_queries.ts";
+import {
+  CONTAINERS,
+  membersOf,
+  propertyTextOf,
+} from "../qmp/device_queries.ts";
 import { ask, askAll, type Query } from "../qmp/query.ts";
 
 /**
@@ -27,9 +31,6 @@ export function readProperties(
     ),
   );
 }
-
-/** Where QEMU keeps devices: those with an id, and those without. */
-const CONTAINERS = ["/machine/peripheral", "/machine/peripheral-anon"];
 
 function bootIndexOf(path: string): Query<number | undefined> {
   return {

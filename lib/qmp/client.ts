@@ -23,17 +23,36 @@ import { QmpStream } from "./stream.ts";
 export type State = "negotiating" | "ready" | "closed";
 
 /** Whether an error means that the object of the question does not exist. */
-function isNothing(command: Command | undefined, error: unknown): boolean {
+function isNothing(command: Command, error: unknown): boolean {
   if (!(error instanceof QmpCommandError)) return false;
-  if (command?.ifRefused === "nothing") return true;
-  return command?.ifMissing === "nothing" && error.class === "CommandNotFound";
+  if (command.ifRefused === "nothing") return true;
+  return command.ifMissing === "nothing" && error.class === "CommandNotFound";
 }
 
-/** A session; it owns its socket. Commands run one after the other. */
+/** A command on its way. */
+interface Sent {
+  readonly command: Command;
+  /** The id of its reply. */
+  readonly id: string;
+}
+
+/** The name of the first command, for messages. */
+function nameOf([first]: readonly Command[]): string {
+  return first?.execute ?? "";
+}
+
+/**
+ * A session; it owns its socket. It does one thing at a time: two readers of
+ * one stream would take each other's replies. A call beside another one that
+ * has not ended throws a `TypeError` and sends nothing; send several questions
+ * with one {@linkcode QmpSession.executeAll}.
+ */
 export class QmpSession implements Disposable {
   #isReady = false;
   #hasLeft = false;
   #lastId = 0;
+  /** The call that has not ended, for the error. */
+  #busy: string | undefined;
   readonly #stream: QmpStream;
   readonly #options: SessionOptions;
 
@@ -97,7 +116,7 @@ export class QmpSession implements Disposable {
   /**
    * Sends one command and awaits its reply.
    *
-   * @param options.fd as {@linkcode QmpSession.send}
+   * @param options.fd as {@linkcode QmpSession.executeAll}
    * @returns the reply's `return` value
    * @throws {QmpCommandError} QEMU refused it
    * @throws {QmpTimeoutError} the outcome is unknown
@@ -108,48 +127,89 @@ export class QmpSession implements Disposable {
     args: Json = {},
     { fd }: { readonly fd?: Fd | undefined } = {},
   ): Promise<unknown> {
-    const replies = await this.send([{ execute: command, args }], fd);
-    const [value] = await replies();
+    const [value] = await this.executeAll([{ execute: command, args }], fd);
     return value;
   }
 
   /**
-   * Sends several commands at once; QEMU runs them one after the other while
-   * the caller does something else. For questions: if one is refused, QEMU
-   * still runs the others.
+   * Sends several commands at once and awaits their replies. For questions: if
+   * one is refused, QEMU still runs the others.
    *
    * @param fd goes with the first command, in its message; stays the caller's
    * to close
-   * @returns awaits the `return` values, in the commands' order; a caller that
-   * sends another command before gives them up
+   * @returns the `return` values, in the commands' order
+   * @throws as {@linkcode QmpSession.execute}
+   */
+  async executeAll(commands: readonly Command[], fd?: Fd): Promise<unknown[]> {
+    return await this.#alone(nameOf(commands), async () => {
+      const batch = await this.#send(commands, fd);
+      return await this.#replies(batch);
+    });
+  }
+
+  /**
+   * Sends several commands at once, as {@linkcode QmpSession.executeAll}; QEMU
+   * runs them one after the other while the caller does something else.
+   *
+   * @returns awaits the `return` values; a caller that sends another command
+   * before gives them up, and gets a `TypeError` instead
    * @throws as {@linkcode QmpSession.execute}
    */
   async send(
     commands: readonly Command[],
-    fd?: Fd,
   ): Promise<() => Promise<unknown[]>> {
-    const messages = commands.map(({ execute, args = {} }) => ({
-      execute,
-      arguments: args,
+    const name = nameOf(commands);
+    const batch = await this.#alone(name, () => this.#send(commands));
+    const lastId = this.#lastId;
+    return async () => {
+      if (lastId !== this.#lastId) {
+        throw new TypeError(`the reply to ${name} was given up`);
+      }
+      return await this.#alone(name, () => this.#replies(batch));
+    };
+  }
+
+  async #send(commands: readonly Command[], fd?: Fd): Promise<Sent[]> {
+    const batch = commands.map((command) => ({
+      command,
       id: `kvm-hotplug-${++this.#lastId}`,
     }));
-    this.#stream.inbox.expect(messages.map(({ id }) => id));
+    this.#stream.inbox.expect(batch.map(({ id }) => id));
     const { timeoutMs } = this.#options;
-    this.#stream.command = messages[0]?.execute ?? "";
-    const lines = messages.map((message) => JSON.stringify(message));
+    this.#stream.command = nameOf(commands);
+    const lines = batch.map(({ command: { execute, args = {} }, id }) =>
+      JSON.stringify({ execute, arguments: args, id })
+    );
     await this.#stream.send(lines, { fd, timeoutMs });
-    return async () => {
-      const values: unknown[] = [];
-      for (const [i, { id, execute }] of messages.entries()) {
-        try {
-          values.push(await this.#reply(id, execute));
-        } catch (error) {
-          if (!isNothing(commands[i], error)) throw error;
-          values.push(undefined);
-        }
+    return batch;
+  }
+
+  async #replies(batch: readonly Sent[]): Promise<unknown[]> {
+    const values: unknown[] = [];
+    for (const { command, id } of batch) {
+      try {
+        values.push(await this.#reply(id, command.execute));
+      } catch (error) {
+        if (!isNothing(command, error)) throw error;
+        values.push(undefined);
       }
-      return values;
-    };
+    }
+    return values;
+  }
+
+  /** @throws {TypeError} at once, before anything is sent or read */
+  async #alone<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#busy !== undefined) {
+      throw new TypeError(
+        `the session cannot do ${what} while it does ${this.#busy}`,
+      );
+    }
+    this.#busy = what;
+    try {
+      return await work();
+    } finally {
+      this.#busy = undefined;
+    }
   }
 
   /** Awaits one reply, for at most the time-out. */
@@ -181,14 +241,16 @@ export class QmpSession implements Disposable {
     { timeoutMs, signal, since }: WaitOptions,
   ): Promise<QmpEvent | "timeout" | "aborted"> {
     const deadline = performance.now() + timeoutMs;
-    let next = since;
-    for (;;) {
-      const found = this.#stream.inbox.events.find(match, next);
-      if (found !== undefined) return found;
-      next = this.mark();
-      const progress = await this.#stream.read(deadline, signal);
-      if (progress !== "messages") return progress;
-    }
+    return await this.#alone("a wait for an event", async () => {
+      let next = since;
+      for (;;) {
+        const found = this.#stream.inbox.events.find(match, next);
+        if (found !== undefined) return found;
+        next = this.mark();
+        const progress = await this.#stream.read(deadline, signal);
+        if (progress !== "messages") return progress;
+      }
+    });
   }
 
   /**

@@ -134,6 +134,12 @@ export function bridgeQueries(
   ];
 }
 
+/** QEMU's containers of devices: devices with an id, and devices without. */
+export const CONTAINERS = [
+  "/machine/peripheral",
+  "/machine/peripheral-anon",
+] as const;
+
 /** A child or link of a QOM object. */
 export interface QomMember {
   /** Property name, the last part of its path. */
@@ -172,20 +178,10 @@ export function targetOf(path: string): Query<number> {
   };
 }
 
-/** The names of a device model's properties; none if QEMU has no such model. */
-export function propertiesOfModel(
-  typename: string,
-): Query<ReadonlySet<string>> {
-  return {
-    execute: "device-list-properties",
-    args: { typename },
-    ifRefused: "nothing",
-    read: (value) => new Set(list(value).map(({ name }) => text(name))),
-  };
-}
-
 /**
- * The names of a device model's properties; undefined if QEMU does not tell.
+ * The names of a device model's properties; undefined if QEMU has no such model
+ * or does not tell. qom-list-types would tell whether there is a model, but
+ * ends QEMU 10.0 of Debian.
  */
 export function propertyNamesOf(
   typename: string,
@@ -199,17 +195,5 @@ export function propertyNamesOf(
       Array.isArray(value)
         ? new Set(list(value).map(({ name }) => text(name)))
         : undefined,
-  };
-}
-
-/**
- * The properties of a device model; an error if QEMU has none of this name.
- * qom-list-types would answer this directly, but ends QEMU 10.0 of Debian.
- */
-export function modelOf(typename: string): Query<number> {
-  return {
-    execute: "device-list-properties",
-    args: { typename },
-    read: (value) => list(value).length,
   };
 }

@@ -18,13 +18,23 @@ export type Questions = Readonly<Record<string, Query<unknown>>>;
 
 /** Asks one question. @throws as {@linkcode QmpSession.execute} */
 export async function ask<T>(qmp: QmpSession, query: Query<T>): Promise<T> {
-  return query.read(await qmp.execute(query.execute, query.args));
+  const [value] = await qmp.executeAll([query]);
+  return query.read(value);
 }
 
 /** The answers to a set of questions. */
 export type Answers<Q> = {
   readonly [K in keyof Q]: Q[K] extends Query<infer T> ? T : never;
 };
+
+function readAll<Q extends Questions>(
+  queries: Q,
+  values: readonly unknown[],
+): Answers<Q> {
+  const read = Object.entries(queries)
+    .map(([name, query], i) => [name, query.read(values[i])]);
+  return Object.fromEntries(read) as Answers<Q>;
+}
 
 /**
  * Sends several questions at once; QEMU works on them while the caller does
@@ -39,20 +49,13 @@ export async function sendAll<
   qmp: QmpSession,
   queries: Q,
 ): Promise<() => Promise<Answers<Q>>> {
-  const names = Object.keys(queries);
   const replies = await qmp.send(Object.values(queries));
-  return async () => {
-    const values = await replies();
-    return Object.fromEntries(
-      names.map((name, i) => [name, queries[name]?.read(values[i])]),
-    ) as Answers<Q>;
-  };
+  return async () => readAll(queries, await replies());
 }
 
 /** Sends several questions at once and awaits the answers. */
 export async function askAll<
   Q extends Questions,
 >(qmp: QmpSession, queries: Q): Promise<Answers<Q>> {
-  const answers = await sendAll(qmp, queries);
-  return await answers();
+  return readAll(queries, await qmp.executeAll(Object.values(queries)));
 }

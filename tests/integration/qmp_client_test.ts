@@ -1,5 +1,7 @@
 /** One QMP session against a peer that keeps to the protocol, and not. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { propertyNamesOf } from "../../lib/qmp/device_queries.ts";
+import { ask } from "../../lib/qmp/query.ts";
 import { QmpCommandError, QmpTimeoutError } from "../../lib/qmp/errors.ts";
 import { openFile, statFd, statPath } from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
@@ -47,6 +49,23 @@ Deno.test("execute() rejects with QEMU's own words, and goes on", async () => {
   assertEquals({ class: errorClass, desc }, refuse);
   assertEquals([command, qmp.state], ["query-pci", "ready"]);
   await qmp.execute("query-pci");
+});
+
+Deno.test("ask() takes a refusal as no answer where its query says so", async () => {
+  await using peer = new Peer();
+  using qmp = await peer.open();
+  const execute = "device-list-properties";
+  const refusing = async (errorClass: string) => {
+    peer.once(execute, { refuse: { class: errorClass, desc: "no" } });
+    return await ask(qmp, propertyNamesOf("no-such-model"));
+  };
+  assertEquals(await refusing("GenericError"), undefined);
+  assertEquals(await refusing("CommandNotFound"), undefined);
+  peer.once(execute, { refuse: { class: "GenericError", desc: "no" } });
+  await assertRejects(
+    () => ask(qmp, { execute, read: () => 1 }),
+    QmpCommandError,
+  );
 });
 
 Deno.test("execute() drops the late reply of a command it gave up", async () => {
@@ -152,4 +171,35 @@ Deno.test("waitEvent() ends when aborted, before and while it waits", async () =
   stop.abort();
   assertEquals([await waiting, await wait()], ["aborted", "aborted"]);
   await qmp.execute("query-name");
+});
+
+Deno.test("a session refuses a second call while the first one runs", async () => {
+  await using peer = new Peer();
+  using qmp = await peer.open();
+  const name = { name: "vm1.example.com" };
+  const first = qmp.execute("query-name");
+  const beside = [
+    () => qmp.execute("query-pci"),
+    () => qmp.send([{ execute: "query-pci" }]),
+    () => qmp.waitEvent(isResume, { ...SHORTLY, since: 0 }),
+  ];
+  for (const call of beside) {
+    await assertRejects(call, TypeError, "while it does query-name");
+  }
+  assertEquals(await first, name);
+  assertEquals(peer.calls.map(({ command }) => command), [
+    "qmp_capabilities",
+    "query-name",
+  ]);
+  assertEquals(await qmp.execute("query-name"), name);
+});
+
+Deno.test("send() gives up replies that nobody awaited before the next", async () => {
+  await using peer = new Peer();
+  using qmp = await peer.open();
+  const name = { name: "vm1.example.com" };
+  const replies = await qmp.send([{ execute: "query-pci" }]);
+  assertEquals(await qmp.execute("query-name"), name);
+  await assertRejects(replies, TypeError, "given up");
+  assertEquals(await qmp.execute("query-name"), name);
 });

@@ -145,9 +145,9 @@ function answering(values: PlainObject, names: readonly string[] | null) {
     throw new QmpCommandError(execute, "", "");
   };
   const qmp = {
-    send(commands: Command[]) {
+    executeAll(commands: Command[]) {
       asked.push(commands);
-      return Promise.resolve(() => Promise.resolve(commands.map(answer)));
+      return Promise.resolve(commands.map(answer));
     },
   } as unknown as QmpSession;
   return { qmp, asked };

@@ -34,7 +34,7 @@ const READERS = [
   device.membersOf("/machine"),
   device.linkOf("/machine", "child[0]"),
   device.targetOf("/machine"),
-  device.modelOf("scsi-hd"),
+  device.propertyNamesOf("scsi-hd"),
 ];
 
 /** Every word of the sources of lib/qmp: the names of members are among them. */

@@ -145,8 +145,8 @@ function telling({ properties }: Compared): QmpSession {
       : live.get(String(args.property)) ?? undefined;
   };
   return {
-    send: (commands: readonly Command[]) =>
-      Promise.resolve(() => Promise.resolve(commands.map(answer))),
+    executeAll: (commands: readonly Command[]) =>
+      Promise.resolve(commands.map(answer)),
   } as unknown as QmpSession;
 }
 
