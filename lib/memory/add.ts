@@ -9,6 +9,7 @@ import { chooseSlot } from "../device/choose_slot.ts";
 import type { Plan } from "../engine/plan.ts";
 import { noFreeSlot, refuse, type Remark, remark } from "../errors.ts";
 import { deviceStep, planAddition, slotFacts } from "../plan/addition.ts";
+import { noteWords, presentRemark, putWords } from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { Row } from "../plan/kind.ts";
 import {
@@ -20,7 +21,6 @@ import { command, qmpStep } from "../plan/steps.ts";
 import { formatSize, typedSize } from "../words/text.ts";
 import { type LiveMemory, memoryOf, totalBytes } from "./live.ts";
 import { MEMORY } from "./name.ts";
-import { noteStep } from "./note.ts";
 import { chooseAddr, chooseDimmSlot, freeBytes, freshId } from "./place.ts";
 import {
   backendArguments,
@@ -143,15 +143,6 @@ function newVirtioMem(
 const ONLINE =
   "for m in /sys/devices/system/memory/memory*/state; do grep -q offline $m && echo online_movable > $m; done";
 
-/** QEMU knows only that the guest has been told. */
-function presentRemark(id: string): Remark {
-  return remark(
-    "guest-brings-online",
-    `${id} is present; the guest brings it online`,
-    { hint: `if the guest does not, run as root in a Linux guest: ${ONLINE}` },
-  );
-}
-
 /** What a person should know of this node. */
 export function hostRemark(
   { availableBytes: left }: Pick<MemoryAddFacts, "availableBytes">,
@@ -183,7 +174,7 @@ function planNew(
   const isDimm = driver === "pc-dimm";
   return planAddition(facts, {
     kind: MEMORY,
-    change: { change: "words", words: { title: id, put: words } },
+    change: putWords(id, words),
     view: { ...view, plugged_bytes: isDimm ? sizeBytes : null },
     before: [
       qmpStep(
@@ -195,10 +186,10 @@ function planNew(
     plug: deviceStep(memoryArguments(memory)),
     // Before that, a kill would leave a note of a device that never was there.
     after: [
-      noteStep(facts, id, words),
+      noteWords(facts, MEMORY, { id, words }),
       ...(isDimm ? [] : [awaitNew(facts, id, sizeBytes)]),
     ],
-    warnings: [hostRemark(facts, sizeBytes), presentRemark(id)],
+    warnings: [hostRemark(facts, sizeBytes), presentRemark(id, ONLINE)],
   });
 }
 
@@ -221,7 +212,7 @@ function planMore(
   if (first?.kind !== "memory-resize") throw new TypeError("no resize");
   const plan = planMemoryResize(first, facts);
   const short = hostRemark(facts, sizeBytes);
-  const online = presentRemark(id);
+  const online = presentRemark(id, ONLINE);
   return {
     ...plan,
     warnings: [...plan.warnings, ...short ? [short] : [], online],

@@ -13,6 +13,7 @@ import {
   left,
   type Verdict,
 } from "../plan/adoption.ts";
+import { noteWords, putWords } from "../plan/command_words.ts";
 import type { QemuFacts } from "../plan/facts.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import type { Json } from "../qmp/message.ts";
@@ -20,7 +21,6 @@ import { ask, type Query } from "../qmp/query.ts";
 import { list, text } from "../qmp/reading.ts";
 import { type LiveMemory, memoryOf } from "./live.ts";
 import { MEMORY } from "./name.ts";
-import { noteStep } from "./note.ts";
 import {
   BACKEND_TYPE,
   memoryWords,
@@ -89,14 +89,13 @@ function judge(
   if (why !== undefined) return left(title, why);
   const memory = asAdded(facts, { ...live, id });
   if (memory === undefined) return left(title, "QEMU does not tell its place");
-  const words = { title: id, put: memoryWords(memory) };
-  const change = { change: "words", words } as const;
+  const change = putWords(id, memoryWords(memory));
   return { kind: MEMORY.word, id, change, warnings: [] };
 }
 
 function notes(facts: AdoptFacts, { kind, id, change }: Adopted) {
   if (kind !== MEMORY.word || change.change !== "words") return [];
-  return [noteStep(facts, id, change.words.put ?? [])];
+  return [noteWords(facts, MEMORY, { id, words: change.words.put ?? [] })];
 }
 
 /** What is proven of the memory of this QEMU. */
@@ -104,17 +103,14 @@ export async function memoryAdoption(
   qemu: QemuFacts,
   qmp: QmpSession,
 ): Promise<KindAdoption> {
-  const { devices: live } = memoryOf(qemu);
+  const { devices: live, objects } = memoryOf(qemu);
   const known = live.length > 0 ? await ask(qmp, BACKENDS) : new Map();
-  const types = qemu.more?.memoryObjects as
-    | ReadonlyMap<string, string>
-    | undefined;
   return {
     live,
     judge: (facts) =>
       live.map((one) => {
         const { memdev } = one;
-        const why = otherBackend(known.get(memdev), types?.get(memdev));
+        const why = otherBackend(known.get(memdev), objects.get(memdev));
         return judge(facts, one, why);
       }),
     steps: (facts, adopted) => adopted.flatMap((one) => notes(facts, one)),

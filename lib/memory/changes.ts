@@ -30,7 +30,7 @@ import { planMemoryRemove } from "./remove.ts";
 import type { MemoryRequest } from "./request.ts";
 import { planMemoryAwait, planMemoryResize } from "./resize.ts";
 import { MEMORY_STEPS } from "./steps.ts";
-import { planMemorySet } from "./total.ts";
+import { planMemorySet } from "./set.ts";
 
 function prepare(request: MemoryRequest): Planner<MemoryRequest> {
   switch (request.kind) {

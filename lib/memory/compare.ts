@@ -5,37 +5,19 @@
  */
 
 import { nameOfEntry, titleOf } from "../device/select.ts";
+import { absentWords, lostWords } from "../plan/command_words.ts";
 import {
-  absentDifference,
   driverDifference,
   plugAnew,
   slotDifference,
 } from "../plan/compare_entry.ts";
-import { lostDifference, lostKeys } from "../plan/compare_own.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
 import { straysOfKind } from "../plan/strays.ts";
 import { commandLine } from "../state/instance.ts";
 import { typedSize } from "../words/text.ts";
 import { liveMemory } from "./live.ts";
 import { MEMORY } from "./name.ts";
-import { isOurs } from "./note.ts";
 import { type RecordedMemory, recordedMemory } from "./recorded.ts";
-
-/** Words without a device: a start would make memory that is not there. */
-function absent(facts: WholeFacts, memory: RecordedMemory): Difference[] {
-  const found = absentDifference(facts, memory);
-  if (found === undefined) return [];
-  const { mend: _, ...told } = found;
-  if (isOurs(facts, memory)) {
-    const did = "removed its words from the runtime file (kvm_cmd)";
-    return [{ ...told, mend: { word: "remove", did } }];
-  }
-  const { paths } = facts;
-  const { id } = memory.hvinfo;
-  const remove = commandLine(paths, "memory", "remove", paths.name, id);
-  const hint = `to remove its words from the runtime file, run: ${remove}`;
-  return [{ ...told, hint }];
-}
 
 /** What a migration's target must have as QEMU has it. */
 function moved(facts: WholeFacts, memory: RecordedMemory): Difference[] {
@@ -98,13 +80,13 @@ function orphans(facts: WholeFacts): Difference[] {
 export function memoryDifferences(facts: WholeFacts): Difference[] {
   return [
     ...recordedMemory(facts.content.runtime).flatMap((one) => [
-      ...absent(facts, one),
+      ...absentWords(facts, one),
       ...driverDifference(facts, one),
       ...slotDifference(facts, one),
       ...moved(facts, one),
       ...requested(facts, one),
     ]),
     ...orphans(facts),
-    ...lostKeys(facts, MEMORY).map(lostDifference),
+    ...lostWords(facts, MEMORY),
   ];
 }

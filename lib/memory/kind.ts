@@ -4,10 +4,10 @@
  * @module
  */
 
+import { wordsNote } from "../plan/command_words.ts";
 import type { Kind } from "../plan/kind.ts";
 import { memoryDifferences } from "./compare.ts";
 import { MEMORY } from "./name.ts";
-import { memoryNote } from "./note.ts";
 import type { MemoryRequest } from "./request.ts";
 import { memoryRules } from "./rules.ts";
 import { memoryTotals } from "./view.ts";
@@ -15,7 +15,7 @@ import { memoryTotals } from "./view.ts";
 /** All that questions need. */
 export const MEMORY_KIND: Kind<MemoryRequest> = {
   ...MEMORY,
-  record: memoryNote,
+  record: wordsNote("memory"),
   requirements: (facts) => Promise.resolve(memoryRules(facts)),
   compare: (facts) => Promise.resolve(memoryDifferences(facts)),
   totals: memoryTotals,

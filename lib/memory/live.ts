@@ -148,7 +148,9 @@ export interface MemoryFacts {
   /** Undefined if QEMU does not tell it. */
   readonly machine: MachineMemory | undefined;
   readonly devices: readonly LiveMemory[];
-  /** Ids of memory backends. */
+  /** The types of objects that are no devices, by their ids. */
+  readonly objects: ReadonlyMap<string, string>;
+  /** The ids of memory backends among them. */
   readonly backends: ReadonlySet<string>;
 }
 
@@ -169,6 +171,7 @@ export function memoryOf({ more = {} }: Pick<QemuFacts, "more">): MemoryFacts {
   return {
     machine: machineMemory(memory, region),
     devices: (more.memoryDevices ?? []) as readonly LiveMemory[],
+    objects,
     backends: new Set(backends.map(([id]) => id)),
   };
 }

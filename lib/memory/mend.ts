@@ -5,14 +5,13 @@
  */
 
 import type { Plan } from "../engine/plan.ts";
+import { rewriteWords } from "../plan/command_words.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
-import { giveBackPlan, repairPlan } from "../plan/finding.ts";
+import { giveBackPlan } from "../plan/finding.ts";
 import { planStray } from "../plan/removal.ts";
-import { stateSteps } from "../plan/steps.ts";
 import { straysOfKind } from "../plan/strays.ts";
 import { liveMemory } from "./live.ts";
 import { MEMORY } from "./name.ts";
-import { noteStep } from "./note.ts";
 import {
   type RecordedMemory,
   recordedMemory,
@@ -28,14 +27,10 @@ function recordSize(
   const { id } = memory.hvinfo;
   const live = liveMemory(facts.qemu, id);
   if (live === undefined) return undefined;
-  const put = resizedWords(memory, live.requestedBytes);
-  const { stage, commit } = stateSteps(facts, {
-    change: "words",
-    words: { title: id, take: memory.words, put },
-  });
-  return repairPlan(facts.paths.name, `the size of ${id}`, {
-    kinds: [MEMORY.word],
-    steps: [stage, noteStep(facts, id, put), commit],
+  return rewriteWords(facts, MEMORY, {
+    device: memory,
+    put: resizedWords(memory, live.requestedBytes),
+    title: `the size of ${id}`,
   });
 }
 

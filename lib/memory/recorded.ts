@@ -10,7 +10,8 @@ import type { Json } from "../qmp/message.ts";
 import { slotOfAddr } from "../state/runtime.ts";
 import { type FixedOption, fixedOptions } from "../state/fixed_command.ts";
 import { optionText } from "../state/option_text.ts";
-import type { RecordedDevice, Runtime } from "../state/runtime.ts";
+import type { WordsDevice } from "../plan/command_words.ts";
+import type { Runtime } from "../state/runtime.ts";
 import { type Check, qemuId, where } from "../state/value_check.ts";
 import { readSize } from "./size.ts";
 
@@ -92,7 +93,7 @@ const DRIVERS = ["pc-dimm", "virtio-mem-pci"] as const;
 export type MemoryDriver = (typeof DRIVERS)[number];
 
 /** Memory that a start makes from words of `kvm_cmd`. */
-export interface RecordedMemory extends RecordedDevice {
+export interface RecordedMemory extends WordsDevice {
   readonly kind: "memory";
   readonly hvinfo: {
     readonly driver: MemoryDriver;
@@ -113,8 +114,6 @@ export interface RecordedMemory extends RecordedDevice {
   readonly blockBytes: number | undefined;
   /** Undefined: of a DIMM; QEMU's default is 0. */
   readonly requestedBytes: number | undefined;
-  /** Its backend's and its own, to the letter. */
-  readonly words: readonly string[];
 }
 
 function recorded(

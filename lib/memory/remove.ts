@@ -6,10 +6,10 @@
 
 import type { Plan } from "../engine/plan.ts";
 import { refuse, unsupported } from "../errors.ts";
+import { takeWords } from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
-import { noteFor } from "../plan/recorded.ts";
 import { planRemoval, type Removable } from "../plan/removal.ts";
-import { refuseImpossible } from "../plan/requirements.ts";
+import { refuseImpossible, refuseWithoutAcpi } from "../plan/requirements.ts";
 import { qmpStep } from "../plan/steps.ts";
 import { commandLine } from "../state/instance.ts";
 import { typedSize } from "../words/text.ts";
@@ -22,19 +22,10 @@ import {
   recordedMemory,
 } from "./recorded.ts";
 import type { MemoryRemove } from "./request.ts";
-import { refuseWithoutAcpi } from "./rules.ts";
 import type { MemoryStep } from "./steps.ts";
 
 /** Ids of ours are given to one device at a time. */
 const OUR_ID = /^(?:dimm|vmem)-\d+$/;
-
-/** Whether its guest was asked to release it. */
-export function isPending(
-  { own }: Pick<Facts, "own">,
-  memory: RecordedMemory,
-): boolean {
-  return noteFor(own.record, memory)?.pending?.id === memory.hvinfo.id;
-}
 
 /** The first release of QEMU that lets a virtio-mem device go. */
 const UNPLUGS_VIRTIO_MEM = { major: 8, minor: 2 };
@@ -109,7 +100,7 @@ export function freeStray(facts: Facts, id: string): MemoryStep[] {
 export function planMemoryRemove(request: MemoryRemove, facts: Facts): Plan {
   const needs = MEMORY.needs["memory-remove"];
   refuseImpossible(facts, needs);
-  refuseWithoutAcpi(facts);
+  refuseWithoutAcpi(facts, "memory");
   const { device: word, unrecorded } = request;
   const entries = recordedMemory(facts.content.runtime);
   return planRemoval(facts, {
@@ -119,10 +110,7 @@ export function planMemoryRemove(request: MemoryRemove, facts: Facts): Plan {
     word,
     isExact: (one) => OUR_ID.test(one),
     check: (chosen) => refuseRemoval(facts, chosen),
-    change: ({ id, entry: { words } }) => ({
-      change: "words",
-      words: { title: id, take: words },
-    }),
+    change: takeWords,
     backend: ({ entry: { memdev } }) => freeBackend(facts, memdev),
     unrecorded,
     strayBackend: (id) => {

@@ -7,15 +7,15 @@
 
 import { type DeviceView, type Plan, planOf } from "../engine/plan.ts";
 import { HotplugError, refuse } from "../errors.ts";
+import { replaceWords } from "../plan/command_words.ts";
 import { chooseChange } from "../plan/removal.ts";
 import type { Facts } from "../plan/facts.ts";
 import { refuseImpossible } from "../plan/requirements.ts";
-import { command, qmpStep, stateSteps } from "../plan/steps.ts";
+import { command, qmpStep } from "../plan/steps.ts";
 import { isLater, strayView } from "../plan/strays.ts";
 import { commandLine } from "../state/instance.ts";
 import { type LiveMemory, liveMemory } from "./live.ts";
 import { MEMORY } from "./name.ts";
-import { noteStep } from "./note.ts";
 import {
   isMemoryWords,
   type RecordedMemory,
@@ -127,9 +127,7 @@ function recordSteps(
       `Cannot resize memory ${id}: its words in the runtime file (kvm_cmd) have properties that are not understood`,
     );
   }
-  const words = { title: id, take: entry.words, put };
-  const steps = stateSteps(facts, { change: "words", words });
-  return { ...steps, note: noteStep(facts, id, put) };
+  return replaceWords(facts, MEMORY, { device: entry, put });
 }
 
 /**

@@ -8,7 +8,7 @@
 import { unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { KindRule } from "../plan/kind.ts";
-import { whyNoAcpi } from "../plan/requirements.ts";
+import { acpiRules } from "../plan/requirements.ts";
 import { fixedOptions, optionValues } from "../state/fixed_command.ts";
 import { typedSize } from "../words/text.ts";
 import { type MachineMemory, memoryOf } from "./live.ts";
@@ -31,25 +31,6 @@ export function placedIn(
       return isElsewhere ? [] : [{ slot, addr, spanBytes }];
     }),
   ];
-}
-
-/** Of QEMU's machine types only these were tried. */
-function refuseMachineType({ qemu: { machine } }: Facts): void {
-  if (/^(?:pc|q35)(?:-|$)/.test(machine)) return;
-  throw unsupported(
-    `Memory cannot be hotplugged on machine type ${machine}; supported: pc (i440FX), q35`,
-  );
-}
-
-/**
- * Refuses a VM without ACPI.
- *
- * @throws {HotplugError} `unsupported`
- */
-export function refuseWithoutAcpi(facts: Facts): void {
-  const why = whyNoAcpi(facts);
-  if (why === undefined) return;
-  throw unsupported(`Memory hotplug needs ACPI, but ${why}`);
 }
 
 /** Why the VM's own memory is of a form that is not understood. */
@@ -109,23 +90,11 @@ function maxmemFor({ baseBytes, maxBytes }: MachineMemory): string {
 
 /** The rules for the VM as a whole, for each kind of memory device. */
 export function generalRules(facts: Facts): KindRule[] {
-  const at = "before-place";
   return [
-    {
-      name: "memory-machine-type",
-      at,
-      refuse: () => refuseMachineType(facts),
-      state: () => facts.qemu.machine,
-    },
-    {
-      name: "memory-acpi",
-      at,
-      refuse: () => refuseWithoutAcpi(facts),
-      state: () => "on",
-    },
+    ...acpiRules(facts, { kind: "memory", what: "memory" }),
     {
       name: "memory-form",
-      at,
+      at: "before-place",
       refuse: () => refuseForm(facts),
       state: () => "plain",
     },

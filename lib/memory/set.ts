@@ -1,113 +1,88 @@
 /**
- * What brings a guest's memory to a size: the whole operations of `memory set`.
- * Pure.
+ * Plans to bring a guest's memory to a size, by whole operations. Pure.
  *
  * @module
  */
 
-import type { LiveMemory, MachineMemory } from "./live.ts";
-import { totalBytes } from "./live.ts";
+import type { Facts } from "../plan/facts.ts";
+import type { Row, RowPart } from "../plan/kind.ts";
 import {
-  BLOCK_BYTES,
-  nearestMultiples,
-  notReached,
-  stepsNear,
-} from "./size.ts";
+  refuseImpossible,
+  refusePending,
+  refuseWithoutAcpi,
+} from "../plan/requirements.ts";
+import { memoryNow, refuseNoAddition, sayMemory } from "./add.ts";
+import { liveMemory, memoryOf } from "./live.ts";
+import { MEMORY } from "./name.ts";
+import { recordedMemory } from "./recorded.ts";
+import type { MemoryRequest, MemorySet } from "./request.ts";
+import { resizeRequests } from "./resize.ts";
+import { expectMachine } from "./rules.ts";
+import { type MemoryChange, memoryChanges } from "./reach.ts";
 
-/** One whole operation. */
-export type MemoryChange =
-  | { readonly do: "add"; readonly sizeBytes: number }
-  | { readonly do: "remove"; readonly id: string }
-  | {
-    readonly do: "resize";
-    readonly id: string;
-    readonly requestedBytes: number;
-  };
-
-/** A DIMM that can be removed. */
-interface Removable {
-  readonly id: string;
-  readonly bytes: number;
-}
-
-/**
- * Sums of some of these DIMMs, with the fewest that make each: of as many, the
- * youngest.
- */
-function sums(dimms: readonly Removable[]): Map<number, readonly string[]> {
-  const found = new Map<number, readonly string[]>([[0, []]]);
-  for (const { id, bytes } of dimms.toReversed()) {
-    for (const [sum, ids] of [...found]) {
-      const known = found.get(sum + bytes);
-      if (known !== undefined && known.length <= ids.length + 1) continue;
-      found.set(sum + bytes, [...ids, id]);
+/** One change: its requests, and how much more there is after the last. */
+function partsOf(
+  facts: Facts,
+  change: MemoryChange,
+): { readonly requests: readonly MemoryRequest[]; readonly more: number } {
+  const { name: instance } = facts.paths;
+  switch (change.do) {
+    case "add": {
+      const { sizeBytes } = change;
+      const kind = "memory-add";
+      const request = { kind, instance, sizeBytes, way: "dimm" } as const;
+      return { requests: [request], more: sizeBytes };
     }
+    case "remove": {
+      const { id: device } = change;
+      const kind = "memory-remove";
+      const requests = [{ kind, instance, device } as const];
+      const more = -(liveMemory(facts.qemu, device)?.pluggedBytes ?? 0);
+      return { requests, more };
+    }
+    case "resize": {
+      const live = liveMemory(facts.qemu, change.id);
+      if (live === undefined) return { requests: [], more: 0 };
+      const { requestedBytes } = change;
+      const requests = resizeRequests(facts, live, requestedBytes);
+      return { requests, more: requestedBytes - live.pluggedBytes };
+    }
+    default:
+      return change satisfies never;
   }
-  return found;
-}
-
-/** The largest of some below a bound, and the smallest above it. */
-function around(sizes: Iterable<number>, bound: number): number[] {
-  const all = [...sizes].toSorted((one, other) => one - other);
-  const below = all.findLast((one) => one < bound);
-  const above = all.find((one) => one > bound);
-  return [below, above].filter((one) => one !== undefined);
-}
-
-function byVirtioMem(
-  device: LiveMemory & { readonly id: string },
-  bytes: number,
-  othersBytes: number,
-): MemoryChange[] {
-  const wanted = bytes - othersBytes;
-  const { id, requestedBytes, blockBytes = BLOCK_BYTES, spanBytes } = device;
-  const steps = { blockBytes, maxBytes: spanBytes };
-  if (wanted < 0 || wanted > spanBytes || wanted % blockBytes !== 0) {
-    const nearest = stepsNear(wanted, steps).map((one) => one + othersBytes);
-    throw notReached("The guest's memory", bytes, nearest);
-  }
-  return wanted === requestedBytes
-    ? []
-    : [{ do: "resize", id, requestedBytes: wanted }];
 }
 
 /**
- * The operations that bring the guest's memory to a size, by the virtio-mem
- * device if there is one, else by DIMMs; none: it has that size.
+ * Plans `memory set`.
  *
- * @throws {HotplugError} `refused`, naming the nearest two sizes
+ * @throws {HotplugError} status 3
  */
-export function memoryChanges(
-  machine: MachineMemory,
-  devices: readonly LiveMemory[],
-  bytes: number,
-): readonly MemoryChange[] {
-  const now = totalBytes(machine, devices);
-  const virtioMem = devices.find((one) => one.driver === "virtio-mem-pci");
-  if (virtioMem?.id !== undefined) {
-    const { id } = virtioMem;
-    const others = now - virtioMem.pluggedBytes;
-    return byVirtioMem({ ...virtioMem, id }, bytes, others);
+export function planMemorySet(
+  { sizeBytes }: MemorySet,
+  facts: Facts,
+): Row<MemoryRequest> {
+  refuseImpossible(facts, MEMORY.needs["memory-set"]);
+  const before = memoryNow(facts);
+  const { devices } = memoryOf(facts.qemu);
+  if (sizeBytes < before) refuseWithoutAcpi(facts, "memory");
+  else {
+    recordedMemory(facts.content.runtime)
+      .filter(({ hvinfo: { id } }) => liveMemory(facts.qemu, id) !== undefined)
+      .forEach((one) => refusePending(facts, one));
   }
-  const more = bytes - now;
-  if (more === 0) return [];
-  if (more > 0) {
-    if (more % BLOCK_BYTES === 0) return [{ do: "add", sizeBytes: more }];
-    const [below, above] = nearestMultiples(more, BLOCK_BYTES);
-    const first = below > more ? now : now + below;
-    throw notReached("The guest's memory", bytes, [
-      first,
-      below > more ? now + below : now + above,
-    ]);
+  const changes = memoryChanges(expectMachine(facts), devices, sizeBytes);
+  if (changes.some((one) => one.do === "add")) {
+    refuseNoAddition(facts, "memory-set");
   }
-  const dimms = devices.flatMap((one): Removable[] =>
-    one.driver === "pc-dimm" && one.id !== undefined
-      ? [{ id: one.id, bytes: one.pluggedBytes }]
-      : []
-  );
-  const all = sums(dimms);
-  const ids = all.get(-more);
-  if (ids !== undefined) return ids.map((id) => ({ do: "remove", id }));
-  const reachable = [...all.keys()].map((sum) => now - sum);
-  throw notReached("The guest's memory", bytes, around(reachable, bytes));
+  let reached = before;
+  const parts = changes.flatMap((change): RowPart<MemoryRequest>[] => {
+    const { requests, more } = partsOf(facts, change);
+    const [last = reached, was] = [reached + more, reached];
+    reached = last;
+    return requests.map((request, at) => ({
+      request,
+      reached: at === requests.length - 1 ? last : was,
+    }));
+  });
+  return { action: "set", before, parts, say: sayMemory };
 }

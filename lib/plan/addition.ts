@@ -22,16 +22,16 @@ import { titleOf } from "../device/select.ts";
 import type { QmpStep } from "../engine/qmp_steps.ts";
 import { type DeviceView, type Plan, planOf } from "../engine/plan.ts";
 import type { QmpCommand, Step } from "../engine/verbs.ts";
-import { duplicate, HotplugError, refuse, type Remark } from "../errors.ts";
+import { duplicate, HotplugError, type Remark } from "../errors.ts";
 import { type DeviceEntry, devicesOf } from "../state/runtime.ts";
 import type { CommandChange } from "../state/command_change.ts";
 import type { RuntimeChange } from "../state/runtime_change.ts";
 import type { Facts } from "./facts.ts";
 import type { EntryKind, Kind, KindName } from "./kind.ts";
-import { noteFor } from "./recorded.ts";
 import type { Plug } from "./request.ts";
 import {
   refuseMachine,
+  refusePending,
   refuseTakenId,
   refuseTakenName,
 } from "./requirements.ts";
@@ -150,17 +150,9 @@ export function alreadyThere(
     throw duplicate(absent.message, absent.hint ?? undefined);
   }
   const { id = "" } = twin.hvinfo;
+  refusePending(facts, twin);
   const line = (verb: string) =>
     commandLine(facts.paths, twin.kind, verb, facts.paths.name, id);
-  const noted = noteFor(facts.own.record, twin);
-  if (noted?.pending?.id === id) {
-    throw refuse(
-      `${
-        titleOf(twin)
-      } (${id}) is being removed, but the guest has not released it yet`,
-      `to wait for the guest, run: ${line("remove")}`,
-    );
-  }
   const common = plugOptions(facts, request, twin);
   const differs = differing({
     asked: { ...asked, ...common.asked },

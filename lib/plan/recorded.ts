@@ -48,6 +48,15 @@ export function noteFor(
   return key === undefined ? undefined : noteOn(record, key);
 }
 
+/** Whether the guest was asked to release it, and has not done so yet. */
+export function isPending(
+  record: Pick<OwnRecord, "devices"> | undefined,
+  device: RecordedDevice,
+): boolean {
+  const { id } = device.hvinfo;
+  return id !== undefined && noteFor(record, device)?.pending?.id === id;
+}
+
 /** Something of QEMU's that nothing records. */
 export interface Stray {
   /** Device id, or the name of a backend; empty if it was given none. */

@@ -17,7 +17,7 @@ import { noteOn } from "../state/own_check.ts";
 import type { Facts } from "./facts.ts";
 import { forgetSteps } from "./give_back.ts";
 import type { EntryKind, Kind, KindName, OwnKind } from "./kind.ts";
-import { isEntry, keyOf, noteFor, type Stray } from "./recorded.ts";
+import { isEntry, isPending, keyOf, type Stray } from "./recorded.ts";
 import { refuseFixedBus, refuseImpossible } from "./requirements.ts";
 import type { Unrecorded } from "./request.ts";
 import { stateSteps } from "./steps.ts";
@@ -80,7 +80,7 @@ export function chooseChange<E extends RecordedDevice>(
   if (entry === undefined) throw noSuchDevice(entries, device);
   const found = identified(entry, { instance: paths.name, verb });
   const { id, title } = found;
-  if (noteFor(own.record, entry)?.pending?.id !== id) return found;
+  if (!isPending(own.record, entry)) return found;
   throw refuse(
     `Cannot ${verb} ${title}: it is being removed`,
     `to wait for the guest, run: ${

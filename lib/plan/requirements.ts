@@ -10,8 +10,11 @@ import { isPcieMachine } from "../device/pci_bus.ts";
 import { titleOf } from "../device/select.ts";
 import { HotplugError, refuse, unsupported } from "../errors.ts";
 import { checkHvparams } from "../state/hvparams.ts";
+import { commandLine } from "../state/instance.ts";
 import type { RecordedDevice } from "../state/runtime.ts";
 import type { Facts, QemuFacts } from "./facts.ts";
+import type { KindRule } from "./kind.ts";
+import { isPending } from "./recorded.ts";
 
 /** A rule: nothing is done unless it is met. */
 export interface Rule<F = Facts> {
@@ -92,6 +95,52 @@ export function whyNoAcpi({ qemu, content }: Facts): string | undefined {
     return "QEMU runs with -no-acpi";
   }
   return qemu.acpi === "off" ? "QEMU runs with acpi=off" : undefined;
+}
+
+/** Devices that only x86 machines with ACPI can take, for messages. */
+export type AcpiDevices = "memory" | "processors";
+
+/**
+ * Refuses a VM without ACPI.
+ *
+ * @throws {HotplugError} `unsupported`
+ */
+export function refuseWithoutAcpi(facts: Facts, what: AcpiDevices): void {
+  const why = whyNoAcpi(facts);
+  if (why === undefined) return;
+  throw unsupported(`Hotplug of ${what} needs ACPI, but ${why}`);
+}
+
+/**
+ * The rules for devices that the guest finds by ACPI: of QEMU's machine types
+ * only pc and q35 were tried.
+ *
+ * @param kind begins the names of the rules
+ */
+export function acpiRules(
+  facts: Facts,
+  { kind, what }: { readonly kind: string; readonly what: AcpiDevices },
+): KindRule[] {
+  const { machine } = facts.qemu;
+  return [
+    {
+      name: `${kind}-machine-type`,
+      at: "before-place",
+      refuse() {
+        if (/^(?:pc|q35)(?:-|$)/.test(machine)) return;
+        throw unsupported(
+          `Hotplug of ${what} is not supported on machine type ${machine}; supported: pc (i440FX), q35`,
+        );
+      },
+      state: () => machine,
+    },
+    {
+      name: `${kind}-acpi`,
+      at: "before-place",
+      refuse: () => refuseWithoutAcpi(facts, what),
+      state: () => "on",
+    },
+  ];
 }
 
 function refuseNoAcpi(facts: Facts): void {
@@ -198,6 +247,27 @@ export function refuseImpossible(
  */
 export function refuseMachine(facts: Facts): void {
   for (const rule of MACHINE_RULES) rule.refuse(facts);
+}
+
+/**
+ * Refuses a device that the guest may still release.
+ *
+ * @throws {HotplugError} `refused`
+ */
+export function refusePending(
+  { paths, own }: Pick<Facts, "paths" | "own">,
+  device: RecordedDevice,
+): void {
+  if (!isPending(own.record, device)) return;
+  const { kind, hvinfo: { id = "" } } = device;
+  throw refuse(
+    `${
+      titleOf(device)
+    } (${id}) is being removed, but the guest has not released it yet`,
+    `to wait for the guest, run: ${
+      commandLine(paths, kind, "remove", paths.name, id)
+    }`,
+  );
 }
 
 /**

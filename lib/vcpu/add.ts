@@ -5,13 +5,13 @@
  */
 
 import type { Plan } from "../engine/plan.ts";
-import { refuse, remark } from "../errors.ts";
+import { refuse } from "../errors.ts";
 import { deviceStep, planAddition } from "../plan/addition.ts";
+import { noteWords, presentRemark, putWords } from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { Row } from "../plan/kind.ts";
 import { refuseImpossible, refuseTakenId } from "../plan/requirements.ts";
 import { VCPU } from "./name.ts";
-import { noteStep } from "./note.ts";
 import { type Place, placesOf, placeText, presentIn } from "./places.ts";
 import { recordedVcpus, vcpuArguments, vcpuWords } from "./recorded.ts";
 import type { VcpuAdd, VcpuRequest } from "./request.ts";
@@ -76,15 +76,6 @@ function expectFree(facts: Facts, text: string): Place {
 const ONLINE =
   "for c in /sys/devices/system/cpu/cpu*/online; do echo 1 > $c; done";
 
-/** QEMU knows only that the guest has been told. */
-function presentRemark(id: string) {
-  return remark(
-    "guest-brings-online",
-    `${id} is present; the guest brings it online`,
-    { hint: `if the guest does not, run as root in a Linux guest: ${ONLINE}` },
-  );
-}
-
 function planOne(
   facts: Facts,
   { place: text, id }: NonNullable<VcpuAdd["chosen"]>,
@@ -93,17 +84,16 @@ function planOne(
   refuseTakenId(facts, id);
   const { driver, props } = place;
   const words = vcpuWords(id, place);
-  const change = { change: "words", words: { title: id, put: words } } as const;
   const { length: index } = recordedVcpus(facts.content.runtime);
   return planAddition(facts, {
     kind: VCPU,
-    change,
+    change: putWords(id, words),
     view: vcpuView({ kind: "vcpu", index, hvinfo: { driver, id }, props }),
     before: [],
     plug: deviceStep(vcpuArguments(id, place)),
     // Before that, a kill would leave a note of a device that never was there.
-    after: [noteStep(facts, id, words)],
-    warnings: [presentRemark(id)],
+    after: [noteWords(facts, VCPU, { id, words })],
+    warnings: [presentRemark(id, ONLINE)],
   });
 }
 

@@ -6,21 +6,16 @@
  */
 
 import type { Adopted, AdoptFacts, KindAdoption } from "../plan/adoption.ts";
+import { noteWords, putWords } from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
 import { isLater } from "../plan/strays.ts";
 import { VCPU } from "./name.ts";
-import { noteStep } from "./note.ts";
 import { idIn, type Place, placesOf } from "./places.ts";
 import { recordedVcpus, vcpuWords } from "./recorded.ts";
 
 function asNew(id: string, place: Place): Adopted {
-  const words = { title: id, put: vcpuWords(id, place) };
-  return {
-    kind: VCPU.word,
-    id,
-    change: { change: "words", words },
-    warnings: [],
-  };
+  const change = putWords(id, vcpuWords(id, place));
+  return { kind: VCPU.word, id, change, warnings: [] };
 }
 
 /** What is proven of the processors of this QEMU. */
@@ -41,7 +36,9 @@ export function vcpuAdoption({ qemu }: Pick<Facts, "qemu">): KindAdoption {
     },
     steps: (facts, adopted) =>
       live.filter(({ id }) => adopted.some((one) => one.id === id))
-        .map(({ id, place }) => noteStep(facts, id, vcpuWords(id, place))),
+        .map(({ id, place }) =>
+          noteWords(facts, VCPU, { id, words: vcpuWords(id, place) })
+        ),
     startNames: () => ({}),
     hvparams: () => ({}),
   };

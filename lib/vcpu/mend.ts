@@ -5,11 +5,10 @@
  */
 
 import type { Plan } from "../engine/plan.ts";
+import { rewriteWords } from "../plan/command_words.ts";
 import type { Difference, WholeFacts } from "../plan/difference.ts";
-import { giveBackPlan, repairPlan } from "../plan/finding.ts";
-import { stateSteps } from "../plan/steps.ts";
+import { giveBackPlan } from "../plan/finding.ts";
 import { VCPU } from "./name.ts";
-import { noteStep } from "./note.ts";
 import { placeOfId, placesOf } from "./places.ts";
 import { type RecordedVcpu, recordedVcpus, vcpuWords } from "./recorded.ts";
 import { planVcpuRemove } from "./remove.ts";
@@ -19,14 +18,10 @@ function recordAnew(facts: WholeFacts, vcpu: RecordedVcpu): Plan | undefined {
   const { id } = vcpu.hvinfo;
   const live = placeOfId(placesOf(facts.qemu), id);
   if (live === undefined) return undefined;
-  const put = vcpuWords(id, live);
-  const { stage, commit } = stateSteps(facts, {
-    change: "words",
-    words: { title: id, take: vcpu.words, put },
-  });
-  return repairPlan(facts.paths.name, `the place of ${id}`, {
-    kinds: [VCPU.word],
-    steps: [stage, noteStep(facts, id, put), commit],
+  return rewriteWords(facts, VCPU, {
+    device: vcpu,
+    put: vcpuWords(id, live),
+    title: `the place of ${id}`,
   });
 }
 

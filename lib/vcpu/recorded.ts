@@ -6,17 +6,16 @@
 
 import { fixedOptions } from "../state/fixed_command.ts";
 import { optionText } from "../state/option_text.ts";
-import type { RecordedDevice, Runtime } from "../state/runtime.ts";
+import type { WordsDevice } from "../plan/command_words.ts";
+import type { Runtime } from "../state/runtime.ts";
 import { type Check, QEMU_ID, where } from "../state/value_check.ts";
 import type { Place, Props } from "./places.ts";
 
 /** A recorded processor. */
-export interface RecordedVcpu extends RecordedDevice {
+export interface RecordedVcpu extends WordsDevice {
   readonly kind: "vcpu";
   readonly hvinfo: { readonly driver: string; readonly id: string };
   readonly props: Props;
-  /** The option and its value, to the letter. */
-  readonly words: readonly string[];
 }
 
 /** QEMU's drivers of processors: `qemu64-x86_64-cpu`. */

@@ -6,23 +6,15 @@
 
 import type { Plan } from "../engine/plan.ts";
 import { unsupported } from "../errors.ts";
+import { takeWords } from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
-import { noteFor } from "../plan/recorded.ts";
+import { isPending } from "../plan/recorded.ts";
 import { planRemoval } from "../plan/removal.ts";
-import { refuseImpossible } from "../plan/requirements.ts";
+import { refuseImpossible, refuseWithoutAcpi } from "../plan/requirements.ts";
 import { VCPU } from "./name.ts";
 import { placeOfId, placesOf, presentIn } from "./places.ts";
 import { type RecordedVcpu, recordedVcpus } from "./recorded.ts";
 import type { VcpuRemove } from "./request.ts";
-import { refuseWithoutAcpi } from "./rules.ts";
-
-/** Whether its guest was asked to release it. */
-export function isPending(
-  { own }: Pick<Facts, "own">,
-  vcpu: RecordedVcpu,
-): boolean {
-  return noteFor(own.record, vcpu)?.pending?.id === vcpu.hvinfo.id;
-}
 
 /**
  * The recorded processors that QEMU has, in the order in which they go: what
@@ -33,7 +25,11 @@ export function removable(facts: Facts): RecordedVcpu[] {
   return recordedVcpus(facts.content.runtime).flatMap((vcpu) => {
     const place = placeOfId(places, vcpu.hvinfo.id);
     if (place === undefined) return [];
-    return [{ vcpu, late: isPending(facts, vcpu) ? 0 : 1, at: place.index }];
+    return [{
+      vcpu,
+      late: isPending(facts.own.record, vcpu) ? 0 : 1,
+      at: place.index,
+    }];
   })
     .sort((one, other) => one.late - other.late || other.at - one.at)
     .map(({ vcpu }) => vcpu);
@@ -61,17 +57,14 @@ const OUR_ID = /^vcpu-\d+$/;
 export function planVcpuRemove(request: VcpuRemove, facts: Facts): Plan {
   const needs = VCPU.needs["vcpu-remove"];
   refuseImpossible(facts, needs);
-  refuseWithoutAcpi(facts);
+  refuseWithoutAcpi(facts, "processors");
   return planRemoval(facts, {
     kind: VCPU,
     needs,
     entries: recordedVcpus(facts.content.runtime),
     word: "device" in request ? request.device : highest(facts),
     isExact: (word) => OUR_ID.test(word),
-    change: ({ id, entry: { words } }) => ({
-      change: "words",
-      words: { title: id, take: words },
-    }),
+    change: takeWords,
     backend: () => [],
     unrecorded: request.unrecorded,
     strayBackend: () => [],

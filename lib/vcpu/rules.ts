@@ -8,28 +8,9 @@
 import { unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { KindRule, StartOption } from "../plan/kind.ts";
-import { whyNoAcpi } from "../plan/requirements.ts";
+import { acpiRules } from "../plan/requirements.ts";
 import { optionValues } from "../state/fixed_command.ts";
 import { type Place, placesOf, presentIn } from "./places.ts";
-
-/** Only QEMU's x86 machine types take processors by ACPI. */
-function refuseMachineType({ qemu: { machine } }: Facts): void {
-  if (/^(?:pc|q35)(?:-|$)/.test(machine)) return;
-  throw unsupported(
-    `Processors cannot be hotplugged on machine type ${machine}; supported: pc (i440FX), q35`,
-  );
-}
-
-/**
- * Refuses a VM without ACPI.
- *
- * @throws {HotplugError} `unsupported`
- */
-export function refuseWithoutAcpi(facts: Facts): void {
-  const why = whyNoAcpi(facts);
-  if (why === undefined) return;
-  throw unsupported(`Processor hotplug needs ACPI, but ${why}`);
-}
 
 /** Room that is proposed: an even number of processors, and some to spare. */
 const USUAL_MAXCPUS = 8;
@@ -106,23 +87,11 @@ export function freePlaces(facts: Facts, count: number): Place[] {
 /** All of them, in the order in which an addition asks. */
 export function vcpuRules(facts: Facts): KindRule[] {
   const places = placesOf(facts.qemu);
-  const at = "before-place";
   return [
-    {
-      name: "vcpu-machine-type",
-      at,
-      refuse: () => refuseMachineType(facts),
-      state: () => facts.qemu.machine,
-    },
-    {
-      name: "vcpu-acpi",
-      at,
-      refuse: () => refuseWithoutAcpi(facts),
-      state: () => "on",
-    },
+    ...acpiRules(facts, { kind: "vcpu", what: "processors" }),
     {
       name: "maxcpus",
-      at,
+      at: "before-place",
       refuse: () => void freePlaces(facts, 1),
       state: () =>
         `${presentIn(places).length} of ${places.length} places are taken`,

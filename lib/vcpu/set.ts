@@ -5,31 +5,19 @@
  * @module
  */
 
-import { refuse, unsupported } from "../errors.ts";
+import { unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { Row, RowPart } from "../plan/kind.ts";
-import { refuseImpossible } from "../plan/requirements.ts";
-import { commandLine } from "../state/instance.ts";
+import {
+  refuseImpossible,
+  refusePending,
+  refuseWithoutAcpi,
+} from "../plan/requirements.ts";
 import { additions, refuseNoAddition, sayCount } from "./add.ts";
 import { VCPU } from "./name.ts";
 import { placesOf, presentIn } from "./places.ts";
-import { isPending, removable } from "./remove.ts";
+import { removable } from "./remove.ts";
 import type { VcpuRequest, VcpuSet } from "./request.ts";
-import { refuseWithoutAcpi } from "./rules.ts";
-
-/** @throws {HotplugError} `refused` if the guest may still release one */
-function refusePending(facts: Facts): void {
-  const one = removable(facts).find((vcpu) => isPending(facts, vcpu));
-  if (one === undefined) return;
-  const { paths } = facts;
-  const { id } = one.hvinfo;
-  throw refuse(
-    `vcpu ${id} is being removed, but the guest has not released it yet`,
-    `to wait for the guest, run: ${
-      commandLine(paths, "vcpu", "remove", paths.name, id)
-    }`,
-  );
-}
 
 function more(facts: Facts, before: number, count: number) {
   refuseNoAddition(facts, "vcpu-set");
@@ -40,7 +28,7 @@ function more(facts: Facts, before: number, count: number) {
 }
 
 function fewer(facts: Facts, before: number, count: number) {
-  refuseWithoutAcpi(facts);
+  refuseWithoutAcpi(facts, "processors");
   const going = removable(facts).slice(0, before - count);
   const least = before - removable(facts).length;
   if (count < least) {
@@ -69,7 +57,9 @@ export function planVcpuSet(
 ): Row<VcpuRequest> {
   refuseImpossible(facts, VCPU.needs["vcpu-set"]);
   const { length: before } = presentIn(placesOf(facts.qemu));
-  if (count >= before) refusePending(facts);
+  if (count >= before) {
+    for (const one of removable(facts)) refusePending(facts, one);
+  }
   const parts = count > before
     ? more(facts, before, count)
     : count < before

@@ -12,7 +12,7 @@ import {
   freshId,
   type Placed,
 } from "../../lib/memory/place.ts";
-import { memoryChanges } from "../../lib/memory/set.ts";
+import { memoryChanges } from "../../lib/memory/reach.ts";
 import {
   checkDimmSize,
   checkRequestedSize,

@@ -18,7 +18,7 @@ import { planMemoryRemove } from "../../lib/memory/remove.ts";
 import type { MemoryAdd } from "../../lib/memory/request.ts";
 import { planMemoryAwait, planMemoryResize } from "../../lib/memory/resize.ts";
 import { memoryRules } from "../../lib/memory/rules.ts";
-import { planMemorySet } from "../../lib/memory/total.ts";
+import { planMemorySet } from "../../lib/memory/set.ts";
 import { memoryTotals } from "../../lib/memory/view.ts";
 import { loadSteps } from "../../lib/operation/journal_reader.ts";
 import type { Facts } from "../../lib/plan/facts.ts";

@@ -162,14 +162,15 @@ Deno.test("a kind without a list is compared, and its differences mended", async
     own: { ...base.own, record: { ...base.own.record, devices } },
   };
   assertEquals((await compared(withFans(["fan-1"]))).differences, []);
-  // As long as something is plugged that nobody recorded, notes stay.
+  // A note under a device id is about no other device that is plugged.
   const told = (await compared(all)).differences;
   assertEquals(told.map(({ code, device }) => [code, device?.id]), [
     ["not-in-qemu", "fan-1"],
+    ["own-record", undefined],
     ["not-recorded", "fan-9"],
   ]);
   assertStringIncludes(
-    told[1]?.hint ?? "",
+    told[2]?.hint ?? "",
     "kvm-hotplug fan remove vm1 fan-9 --force",
   );
   const lost = { ...all, ...withFans(["fan-1"], { live: [] }), own: all.own };

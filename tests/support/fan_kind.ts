@@ -7,12 +7,18 @@
  */
 
 import type { Plan } from "../../lib/engine/plan.ts";
-import type { OwnRecordStep } from "../../lib/engine/own_steps.ts";
 import { refuse } from "../../lib/errors.ts";
 import { deviceStep, planAddition } from "../../lib/plan/addition.ts";
+import {
+  absentWords,
+  lostWords,
+  noteWords,
+  putWords,
+  takeWords,
+  type WordsDevice,
+  wordsNote,
+} from "../../lib/plan/command_words.ts";
 import type { KindAdoption } from "../../lib/plan/adoption.ts";
-import { absentDifference } from "../../lib/plan/compare_entry.ts";
-import { lostDifference, lostKeys } from "../../lib/plan/compare_own.ts";
 import type { Facts } from "../../lib/plan/facts.ts";
 import { giveBackPlan } from "../../lib/plan/finding.ts";
 import type {
@@ -25,16 +31,8 @@ import type {
 import { planRemoval } from "../../lib/plan/removal.ts";
 import { entryView } from "../../lib/plan/view.ts";
 import { fixedOptions } from "../../lib/state/fixed_command.ts";
-import { pendingRemoval } from "../../lib/state/own_check.ts";
-import type { RecordedDevice, Runtime } from "../../lib/state/runtime.ts";
-import type { RuntimeChange } from "../../lib/state/runtime_change.ts";
-import {
-  list,
-  openObject,
-  text,
-  where,
-  word,
-} from "../../lib/state/value_check.ts";
+import type { Runtime } from "../../lib/state/runtime.ts";
+import { list, text, where } from "../../lib/state/value_check.ts";
 
 const DRIVER = "usb-fan";
 const ID = /^fan-[0-9]+$/;
@@ -44,18 +42,19 @@ export function fanWords(id: string): string[] {
   return ["-device", `${DRIVER},id=${id}`];
 }
 
-const FAN_NAME: KindName = {
+const FAN_NAME = {
   word: "fan",
   title: "fan",
-  recorded: ({ kvmCmd }: Runtime): readonly RecordedDevice[] =>
+  recorded: ({ kvmCmd }: Pick<Runtime, "kvmCmd">): readonly WordsDevice[] =>
     fixedOptions(kvmCmd, "device")
-      .filter(({ type, id }) => type === DRIVER && id !== undefined)
-      .map(({ id }, index) => ({
+      .filter(({ type }) => type === DRIVER)
+      .map(({ id = "", words }, index) => ({
         kind: "fan",
         index,
         hvinfo: { driver: DRIVER, id },
+        words,
       })),
-};
+} as const satisfies KindName;
 
 const FAN = {
   ...FAN_NAME,
@@ -80,28 +79,17 @@ export interface FanRequest extends AnyRequest {
   readonly device: string;
 }
 
-function change(words: "put" | "take", id: string): RuntimeChange {
-  return { change: "words", words: { title: id, [words]: fanWords(id) } };
-}
-
-function noteStep({ own }: Facts, id: string): OwnRecordStep {
-  const { place, qemu } = own;
-  const after = { kind: "fan", words: fanWords(id) };
-  const about = { uuid: id, before: null, after };
-  return { kind: "own-record", place, qemu, change: about };
-}
-
 /** Plans to add a fan. */
 export function planFanAdd(facts: Facts, id: string): Plan {
   const index = FAN.recorded(facts.content.runtime).length;
   const fan = { kind: "fan", index, hvinfo: { driver: DRIVER, id } };
   return planAddition(facts, {
     kind: FAN,
-    change: change("put", id),
+    change: putWords(id, fanWords(id)),
     view: FAN.view(fan, facts),
     before: [],
     plug: deviceStep({ driver: DRIVER, id }),
-    after: [noteStep(facts, id)],
+    after: [noteWords(facts, FAN, { id, words: fanWords(id) })],
     warnings: [],
   });
 }
@@ -114,7 +102,7 @@ export function planFanRemove(facts: Facts, device: string): Plan {
     entries: FAN.recorded(facts.content.runtime),
     word: device,
     isExact: (one) => ID.test(one),
-    change: ({ id }) => change("take", id),
+    change: takeWords,
     backend: () => [],
     unrecorded: "forced",
     strayBackend: () => [],
@@ -127,13 +115,16 @@ export function fanAdoption(live: readonly string[]): KindAdoption {
     live: live.map((id) => ({ id })),
     judge: ({ recorded }) =>
       live.map((id) =>
-        recorded.some(({ hvinfo }) => hvinfo.id === id)
-          ? undefined
-          : { kind: "fan", id, change: change("put", id), warnings: [] }
+        recorded.some(({ hvinfo }) => hvinfo.id === id) ? undefined : {
+          kind: "fan",
+          id,
+          change: putWords(id, fanWords(id)),
+          warnings: [],
+        }
       ),
     steps: (facts, adopted) =>
       adopted.flatMap(({ kind, id }) =>
-        kind === "fan" ? noteStep(facts, id) : []
+        kind === "fan" ? noteWords(facts, FAN, { id, words: fanWords(id) }) : []
       ),
     startNames: () => ({}),
     hvparams: () => ({}),
@@ -164,10 +155,7 @@ const FAN_CHANGES: KindChanges<FanRequest> = {
 /** The kind, as lib/kinds.ts would load it. */
 export const FAN_KIND: Kind<FanRequest> = {
   ...FAN,
-  record: openObject({ kind: word("fan") }, {
-    pending: pendingRemoval,
-    words: list(text(/^[a-z0-9=,-]+$/)),
-  }),
+  record: wordsNote("fan"),
   requirements: () =>
     Promise.resolve([{
       name: "fan-header",
@@ -180,8 +168,8 @@ export const FAN_KIND: Kind<FanRequest> = {
   compare: (facts) =>
     Promise.resolve([
       ...FAN.recorded(facts.content.runtime)
-        .flatMap((one) => absentDifference(facts, one) ?? []),
-      ...lostKeys(facts, FAN).map(lostDifference),
+        .flatMap((one) => absentWords(facts, one)),
+      ...lostWords(facts, FAN),
     ]),
   changes: () => Promise.resolve(FAN_CHANGES),
 };
