@@ -10,7 +10,7 @@
  */
 
 import { buildExecutable } from "./build/executable.ts";
-import { VERSION } from "../lib/version.ts";
+import { SUMMARY, VERSION } from "../lib/version.ts";
 import { manPage } from "../lib/commands/man.ts";
 import { SCRIPTS } from "../lib/commands/completion_scripts.ts";
 import { install } from "./guest/apt.ts";
@@ -39,8 +39,8 @@ Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1
 Recommends: iproute2
 Section: admin
 Priority: optional
-Description: add and remove disks and network cards of running QEMU/KVM VMs
- Hotplugs disks and NICs on a node of a Ganeti cluster, or beside any QEMU
+Description: ${SUMMARY}
+ Works on a node of a Ganeti cluster, or beside any QEMU
  with a QMP socket: plans first, undoes what fails, recovers after a kill, and
  records every change in the runtime file.
 `;

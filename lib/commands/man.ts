@@ -6,7 +6,7 @@
  */
 
 import { KIND_OPERANDS } from "../kinds.ts";
-import { VERSION } from "../version.ts";
+import { SUMMARY, VERSION } from "../version.ts";
 import {
   type CommandSpec,
   GLOBAL_OPTIONS,
@@ -97,7 +97,7 @@ const FILES_OF = [
 ] as const;
 
 const DESCRIPTION = [
-  "kvm-hotplug adds disks and network cards to running VMs, and removes them.",
+  "kvm-hotplug adds disks, network cards, processors and memory to running VMs, and removes them.",
   "It runs as root on the node of the VM.",
   "It speaks QMP with QEMU and passes disks and taps as file descriptors.",
   "It records every change in the runtime file of Ganeti's KVM hypervisor.",
@@ -116,7 +116,7 @@ export function manPage(): string {
   return [
     `.TH KVM\\-HOTPLUG 8 "" "kvm\\-hotplug ${VERSION}" "System Administration"`,
     ".SH NAME",
-    "kvm\\-hotplug \\- add and remove disks and network cards of running QEMU/KVM VMs",
+    `kvm\\-hotplug \\- ${escape(SUMMARY)}`,
     ".SH SYNOPSIS",
     `${bold("kvm-hotplug")} ${italic("command")} [${italic("options")}]`,
     ".SH DESCRIPTION",

@@ -10,6 +10,7 @@ import {
   type OptionSpec,
 } from "../words/options.ts";
 import { KIND_OPERANDS } from "../kinds.ts";
+import { SUMMARY } from "../version.ts";
 import { definitions, table, wrap } from "../words/text.ts";
 import { COMMANDS } from "./commands.ts";
 import { examplesOf } from "./examples.ts";
@@ -95,7 +96,7 @@ const WIDTH = 80;
 export function usageText(): string {
   const commands = COMMANDS.map((one) => commandRow(one, "command line"));
   return [
-    "kvm-hotplug: add and remove disks and network cards of running QEMU/KVM VMs",
+    `kvm-hotplug: ${SUMMARY}`,
     "",
     "Usage: kvm-hotplug COMMAND [options]",
     "",

@@ -29,7 +29,7 @@ export const DISK_PROPERTIES = [
     form: { is: "text", max: MAX_SERIAL },
     blank: "",
     help:
-      `serial number, as in the guest's /dev/disk/by-id, at most ${MAX_SERIAL} characters (uuid: the begin of the uuid)`,
+      `serial number, as in the guest's /dev/disk/by-id, at most ${MAX_SERIAL} characters (uuid: the beginning of the uuid)`,
     fallback: "none",
     told: "Its serial number as the guest sees it; null if none was given.",
   },
@@ -95,7 +95,8 @@ export const DISK_PROPERTIES = [
     drivers: [VIRTIO_BLK, "scsi-hd", "scsi-cd", "scsi-block"],
     form: { is: "word", words: ["enospc", "report", "stop", "ignore"] },
     blank: "auto",
-    help: "when writing fails",
+    help:
+      "if writing fails: report (tell the guest), ignore, stop (pause the VM) or enospc (stop if no space is left, else report)",
     fallback: "enospc",
     told: "The action when writing fails; null if it was left to QEMU.",
   },
@@ -106,7 +107,8 @@ export const DISK_PROPERTIES = [
     drivers: [VIRTIO_BLK, "scsi-hd", "scsi-cd", "scsi-block"],
     form: { is: "word", words: ["report", "stop", "ignore"] },
     blank: "auto",
-    help: "when reading fails",
+    help:
+      "if reading fails: report (tell the guest), ignore or stop (pause the VM)",
     fallback: "report",
     told: "The action when reading fails; null if it was left to QEMU.",
   },

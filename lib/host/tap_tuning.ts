@@ -97,7 +97,10 @@ export async function ratesFault(
   if (program === undefined) return "iproute2 is missing: no program tc";
   if (unshare === undefined) return undefined;
   const tried = [
-    { lines: towards ? [egressLine("lo", towards)] : [], what: "tbf" },
+    {
+      lines: towards ? [egressLine("lo", towards)] : [],
+      what: "the tbf qdisc",
+    },
     {
       lines: from ? ingressLines("lo", from) : [],
       what: "ingress policer",
@@ -113,7 +116,7 @@ export async function ratesFault(
       });
     } catch (error) {
       if (!(error instanceof HotplugError)) throw error;
-      return `this node's kernel has no ${what} (modules sch_tbf, sch_ingress, cls_u32, act_police)`;
+      return `this node's kernel lacks ${what} (modules sch_tbf, sch_ingress, cls_u32, act_police)`;
     }
   }
   return undefined;

@@ -12,16 +12,17 @@ import type { Facts } from "../plan/facts.ts";
 import type { Row } from "../plan/kind.ts";
 import { refuseImpossible, refuseTakenId } from "../plan/requirements.ts";
 import { VCPU } from "./name.ts";
-import { type Place, placesOf, placeText, presentIn } from "./places.ts";
+import {
+  type Place,
+  placesOf,
+  placeText,
+  presentIn,
+  sayCount,
+} from "./places.ts";
 import { recordedVcpus, vcpuArguments, vcpuWords } from "./recorded.ts";
 import type { VcpuAdd, VcpuRequest } from "./request.ts";
 import { freePlaces, vcpuRules } from "./rules.ts";
 import { vcpuView } from "./view.ts";
-
-/** What a VM has, for people. */
-export function sayCount(count: number): string {
-  return `${count} processor${count === 1 ? "" : "s"}`;
-}
 
 /** @throws {HotplugError} status 3 if no processor can be added */
 export function refuseNoAddition(

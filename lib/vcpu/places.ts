@@ -109,3 +109,8 @@ export function isSamePlace(one: Props, other: Props): boolean {
   const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
   return [...keys].every((key) => one[key] === other[key]);
 }
+
+/** What a VM has, for people. */
+export function sayCount(count: number): string {
+  return `${count} processor${count === 1 ? "" : "s"}`;
+}

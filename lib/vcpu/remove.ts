@@ -12,7 +12,7 @@ import { isPending } from "../plan/recorded.ts";
 import { planRemoval } from "../plan/removal.ts";
 import { refuseImpossible, refuseWithoutAcpi } from "../plan/requirements.ts";
 import { VCPU } from "./name.ts";
-import { placeOfId, placesOf, presentIn } from "./places.ts";
+import { placeOfId, placesOf, presentIn, sayCount } from "./places.ts";
 import { type RecordedVcpu, recordedVcpus } from "./recorded.ts";
 import type { VcpuRemove } from "./request.ts";
 
@@ -41,7 +41,9 @@ function highest(facts: Facts): string {
   if (first !== undefined) return first.hvinfo.id;
   const { length: count } = presentIn(placesOf(facts.qemu));
   throw unsupported(
-    `No processor can be removed: the ${count} of the VM are those that it was started with (-smp), or not recorded`,
+    `No processor can be removed: the VM has ${
+      sayCount(count)
+    }, and the runtime file records none that was added`,
     "processors that QEMU was started with have no device id; they stay until the VM ends",
   );
 }

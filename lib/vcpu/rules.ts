@@ -10,7 +10,7 @@ import type { Facts } from "../plan/facts.ts";
 import type { KindRule, StartOption } from "../plan/kind.ts";
 import { acpiRules } from "../plan/requirements.ts";
 import { optionValues } from "../state/fixed_command.ts";
-import { type Place, placesOf, presentIn } from "./places.ts";
+import { type Place, placesOf, presentIn, sayCount } from "./places.ts";
 
 /** Room that is proposed: an even number of processors, and some to spare. */
 const USUAL_MAXCPUS = 8;
@@ -47,10 +47,6 @@ function startOptions(
     : [{ option: "smp", value: `maxcpus=${maxcpus}` }];
 }
 
-function counted(count: number): string {
-  return `${count} processor${count === 1 ? "" : "s"}`;
-}
-
 /** The free places, lowest first. */
 function freeIn(places: readonly Place[]): Place[] {
   return places.filter(({ has }) => has === "free");
@@ -75,11 +71,9 @@ export function freePlaces(facts: Facts, count: number): Place[] {
   throw unsupported(
     free.length === 0
       ? `The VM has no free place for a processor: it was started with ${
-        counted(places.length)
+        sayCount(places.length)
       } at most (maxcpus)`
-      : `The VM has places for ${
-        counted(free.length)
-      } more, not for ${count}: it was started with ${places.length} at most (maxcpus)`,
+      : `The VM has places for ${free.length} more, not for ${count}: it was started with ${places.length} at most (maxcpus)`,
     hint,
   );
 }

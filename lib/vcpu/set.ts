@@ -13,9 +13,9 @@ import {
   refusePending,
   refuseWithoutAcpi,
 } from "../plan/requirements.ts";
-import { additions, refuseNoAddition, sayCount } from "./add.ts";
+import { additions, refuseNoAddition } from "./add.ts";
 import { VCPU } from "./name.ts";
-import { placesOf, presentIn } from "./places.ts";
+import { placesOf, presentIn, sayCount } from "./places.ts";
 import { removable } from "./remove.ts";
 import type { VcpuRequest, VcpuSet } from "./request.ts";
 

@@ -33,7 +33,7 @@ Deno.test("manPage() has its sections in the usual order", () => {
     '.TH KVM\\-HOTPLUG 8 "" "kvm\\-hotplug V" "System Administration"',
   );
   assertEquals(below(".SH NAME"), [
-    "kvm\\-hotplug \\- add and remove disks and network cards of running QEMU/KVM VMs",
+    "kvm\\-hotplug \\- hotplug disks, NICs, processors and memory of running QEMU/KVM VMs",
   ]);
   assertEquals(below(".SH SYNOPSIS"), [
     "\\fBkvm\\-hotplug\\fR \\fIcommand\\fR [\\fIoptions\\fR]",
