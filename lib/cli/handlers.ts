@@ -18,6 +18,7 @@ const OWN = new Map<string, () => Promise<Handler>>(Object.entries({
   shell: async () => (await import("../shell/shell.ts")).shell,
   help: async () => (await import("../commands/help.ts")).help,
   pci: async () => (await import("../commands/pci.ts")).pci,
+  metrics: async () => (await import("../commands/metrics.ts")).metrics,
   qmp: async () => (await import("../commands/qmp.ts")).qmp,
   list: async () => (await import("../commands/list.ts")).list,
   "state command": async () =>

@@ -24,6 +24,9 @@ export const FOR: AmountOption = secondsOption(
   "end after this many seconds",
 );
 
+/** For questions about all instances. */
+const WHOLE = spec("whole", "compare everything, as list INSTANCE does");
+
 /** All commands, in the order of the usage text. */
 export const COMMANDS: readonly CommandSpec[] = [
   ...KIND_COMMANDS,
@@ -42,9 +45,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ...commandSpec(
       "list [INSTANCE]",
       "show the instances, or the devices of one",
-      [
-        spec("whole", "compare everything, as list INSTANCE does"),
-      ],
+      [WHOLE],
     ),
     document: "list",
   },
@@ -129,6 +130,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     ),
     document: "response",
     output: "stream",
+  },
+  {
+    ...commandSpec(
+      "metrics",
+      "print metrics of the instances for Prometheus",
+      [
+        spec(
+          "output FILE",
+          "replace this file at once, mode 0644; print only its name",
+        ),
+        WHOLE,
+      ],
+    ),
+    document: "metrics",
   },
   {
     ...commandSpec("schema", "print the JSON Schema of every document", [

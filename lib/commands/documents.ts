@@ -208,6 +208,19 @@ export const HELP = either(
   document("The manual page.", { roff: text("The page as roff.") }),
 );
 
+const METRICS_MEMBERS = {
+  metrics: text("The metrics in the text format 0.0.4 of Prometheus."),
+  output: orNull(
+    text("The file that has them now; null if they were only printed."),
+  ),
+};
+
+/** The answer of `metrics`. */
+export const METRICS = document(
+  "Metrics of the instances of a node.",
+  METRICS_MEMBERS,
+);
+
 const COMPLETION = either(
   "A script, or words.",
   document("A script.", { script: text("The script for the shell.") }),
@@ -314,6 +327,15 @@ export async function documents(): Promise<Documents> {
         warnings: list("Warnings for a person.", REMARK),
       }),
     ),
+    metrics: either(
+      "The metrics of a node.",
+      METRICS,
+      object("The metrics, and why they are incomplete.", {
+        ...failed,
+        ...METRICS_MEMBERS,
+        warnings: list("Warnings for a person.", REMARK),
+      }),
+    ),
     pci: document("The PCI buses of a VM.", PCI_MEMBERS),
     qmp: QMP,
     repair: REPAIR,
@@ -372,3 +394,5 @@ export type StateCommandDocument = Bare<Told<typeof STATE_COMMAND>>;
 export type SeenDocument = Bare<Told<typeof SEEN>>;
 /** The answer of `help`. */
 export type HelpDocument = Bare<Told<typeof HELP>>;
+/** The answer of `metrics`. */
+export type MetricsDocument = Bare<Told<typeof METRICS>>;

@@ -144,6 +144,13 @@ echo 'query-status' | kvm-hotplug shell /run/vm1.qmp --json`,
 echo '{"jsonrpc":"2.0","id":1,"method":"list"}' | kvm-hotplug rpc
 # a session from a master
 ssh node1 kvm-hotplug rpc --timeout 10`,
+  metrics: `
+# the metrics of all instances, as text
+kvm-hotplug metrics
+# compare everything, which takes longer
+kvm-hotplug metrics --whole
+# for the textfile collector of node_exporter
+kvm-hotplug metrics --output /var/lib/node_exporter/kvm-hotplug.prom`,
   schema: `
 # JSON Schema of every document; each command has its own in $defs
 kvm-hotplug schema | jq '."$defs".list'

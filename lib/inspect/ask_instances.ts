@@ -15,7 +15,7 @@ import {
 import {
   type Asked,
   askOne,
-  type Depth,
+  type Question,
   SILENT,
   type Subject,
   unaskable,
@@ -23,10 +23,9 @@ import {
 import type { MonitorOptions } from "../monitor/monitor.ts";
 
 /** Options of the questions. */
-export interface AskOptions {
+export interface AskOptions extends Question {
   /** Time limit for all of them together, in milliseconds. */
   readonly deadlineMs: number;
-  readonly compared: Depth;
   /** Gets every message. */
   readonly trace?: MonitorOptions["trace"];
 }
@@ -108,8 +107,10 @@ class Round {
       this.#messages++;
       this.#options.trace?.(...message);
     };
-    const { compared } = this.#options;
-    const options = { timeoutMs, trace, compared, holdersOf: () => NOBODY };
+    const options = {
+      ...this.#options,
+      ...{ timeoutMs, trace, holdersOf: () => NOBODY },
+    };
     const all = Promise.all(subjects.map(async (one) => {
       this.#answers.set(one, await askOne(one, options));
     }));

@@ -13,6 +13,7 @@ import {
   DEVICE_IDS,
   RUN_STATE,
 } from "../qmp/commands.ts";
+import type { QmpSession } from "../qmp/client.ts";
 import { ask, askAll } from "../qmp/query.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import type { Runtime } from "../state/runtime.ts";
@@ -21,8 +22,10 @@ import { isDown, nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { comparePresence } from "../compare/whole.ts";
 import type { Difference } from "../plan/difference.ts";
-import { readRecord } from "../plan/facts.ts";
-import { lookWhole } from "./look_whole.ts";
+import { BUS_QUESTIONS, readBuses } from "../plan/ask_qemu.ts";
+import { type QemuFacts, readRecord } from "../plan/facts.ts";
+import type { RuntimeContent } from "../state/runtime_file.ts";
+import { lookWhole, type WholeLook } from "./look_whole.ts";
 
 /** The result of the question to one QEMU. */
 export type Asked =
@@ -32,6 +35,10 @@ export type Asked =
     readonly runState: string;
     /** By the depth of the question. */
     readonly differences: readonly Difference[];
+    /** The PCI buses. @default not asked */
+    readonly buses?: Pick<QemuFacts, "pci" | "buses">;
+    /** All that was seen. @default only presence was asked */
+    readonly look?: WholeLook & { readonly content: RuntimeContent };
   }
   | {
     /**
@@ -60,23 +67,35 @@ export interface Subject {
 /** The depth: `presence` asks only whether QEMU has the devices. */
 export type Depth = "presence" | "whole";
 
+/** What one QEMU is asked. */
+export interface Question {
+  readonly compared: Depth;
+  /** `wanted`: the PCI buses, too. @default only if all is compared */
+  readonly buses?: "wanted";
+}
+
 const QUESTIONS = { runState: RUN_STATE, ids: DEVICE_IDS } as const;
 /** Connected or queued, but no answer in time. */
 export const SILENT: Asked = { monitor: "silent" };
 
 async function question(
   subject: Subject,
-  options: MonitorOptions & { readonly compared: Depth },
+  options: MonitorOptions & Question,
 ): Promise<Asked> {
   const { paths } = subject;
   using qmp = await openMonitor(paths.qmp, options);
   const record = { kind: "instance", paths } as const;
+  const monitor = "answered";
   if (options.compared === "whole") {
     const { content } = readRecord(record);
-    const { qemu, differences } = await lookWhole(qmp, { paths, content });
-    return { monitor: "answered", runState: qemu.runState, differences };
+    const look = await lookWhole(qmp, { paths, content });
+    const { qemu: { runState, pci, buses }, differences } = look;
+    return {
+      ...{ monitor, runState, differences, buses: { pci, buses } },
+      look: { ...look, content },
+    };
   }
-  const { runState, ids } = await askAll(qmp, QUESTIONS);
+  const { runState, ids, buses } = await askPresence(qmp, options);
   const compare = (runtime: Runtime, block: readonly BlockBackend[]) =>
     comparePresence(runtime, { deviceIds: ids, block }, paths);
   const { runtime } = subject;
@@ -86,7 +105,17 @@ async function question(
   const differences = differs
     ? compare(readRecord(record).content.runtime, await ask(qmp, BLOCK))
     : [];
-  return { monitor: "answered", runState, differences };
+  return { monitor, runState, differences, ...(buses && { buses }) };
+}
+
+/** All at once; a machine with bridges is asked about them afterwards. */
+async function askPresence(qmp: QmpSession, { buses }: Question) {
+  if (buses === undefined) {
+    return { ...await askAll(qmp, QUESTIONS), buses };
+  }
+  const told = await askAll(qmp, { ...QUESTIONS, ...BUS_QUESTIONS });
+  const { runState, ids, pci } = told;
+  return { runState, ids, buses: { pci, buses: await readBuses(told, qmp) } };
 }
 
 function unanswered(error: unknown, { process }: Subject): Asked {
@@ -115,7 +144,7 @@ function unanswered(error: unknown, { process }: Subject): Asked {
  */
 export async function askOne(
   subject: Subject,
-  options: MonitorOptions & { readonly compared: Depth },
+  options: MonitorOptions & Question,
 ): Promise<Asked> {
   try {
     return await question(subject, options);

@@ -42,7 +42,7 @@ import { lookWhole, readOwn, type WholeLook } from "./look_whole.ts";
 export type ListedDevice = Told<ReturnType<typeof listedDevice>>;
 
 /** The result of the comparison for one device. */
-type DeviceStatus = ListedDevice["status"];
+export type DeviceStatus = ListedDevice["status"];
 
 /** One instance's devices. */
 export interface InstanceListing
@@ -54,7 +54,8 @@ export interface InstanceListing
 /** Options for listing an instance. */
 export type ListOptions = Reach & MonitorOptions;
 
-function isAbout(
+/** Whether a difference belongs to a device. */
+export function isAbout(
   { device }: Difference,
   { kind, index, id }: Pick<DeviceView, "kind" | "index" | "id">,
 ): boolean {
@@ -72,7 +73,8 @@ function statusOf(
   return mine.length > 0 ? "differs" : "ok";
 }
 
-const ABSENT: readonly string[] = ["no-device-id", "not-in-qemu"];
+/** Codes of differences of devices that QEMU does not have. */
+export const ABSENT: readonly string[] = ["no-device-id", "not-in-qemu"];
 
 /**
  * The devices of file and QEMU, and their comparison. Pure.

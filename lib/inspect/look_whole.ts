@@ -34,7 +34,7 @@ export interface WholeLook {
 /** A record that cannot be used must not hide other data. */
 export async function readOwn(
   paths: InstancePaths,
-  qemu: QemuFacts | undefined,
+  qemu: Pick<QemuFacts, "process"> | undefined,
 ): Promise<Pick<WholeLook, "own" | "warnings">> {
   try {
     const own = await readOwnFacts(paths, qemu?.process, loadNotes);

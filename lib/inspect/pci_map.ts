@@ -128,15 +128,33 @@ function namelessBuses(facts: MapFacts): MapBus[] {
   }));
 }
 
-/** Draws the map. */
-export function mapBuses(facts: MapFacts): MapBus[] {
-  const { qemu, runtime } = facts;
-  const slots: SlotFacts = {
+function slotFacts(
+  { qemu, runtime }: Pick<MapFacts, "qemu" | "runtime">,
+): SlotFacts {
+  return {
     recorded: recordedBy(runtime),
     live: qemu.pci,
     buses: qemu.buses,
     reservations: runtime?.hvparams.pciReservations ?? RESERVED,
   };
+}
+
+/** The number of free slots of each bus that supports hotplug. */
+export function countFreeSlots(
+  facts: Pick<MapFacts, "qemu" | "runtime">,
+): (Pick<MapBus, "bus" | "kind"> & { readonly free: number })[] {
+  const slots = slotFacts(facts);
+  return facts.qemu.buses.filter(({ hotplug }) => hotplug === "on")
+    .map((bus) => {
+      const { name, kind } = bus;
+      return { bus: name, kind, free: freeSlots(slots, bus).length };
+    });
+}
+
+/** Draws the map. */
+export function mapBuses(facts: MapFacts): MapBus[] {
+  const { qemu } = facts;
+  const slots = slotFacts(facts);
   return [
     ...qemu.buses.map((bus) => mapBus(bus, slots, facts)),
     ...namelessBuses(facts),

@@ -65,17 +65,22 @@ function findProcess(
   return peer() ?? (name === paths.name ? filed() : undefined);
 }
 
-/** All questions to QEMU, sent at once. */
-const QUESTIONS = {
-  name: NAME,
+/** The questions about the PCI devices and the root bus. */
+export const BUS_QUESTIONS = {
   machine: MACHINE,
   acpi: ACPI,
   rootHandler: ROOT_HANDLER,
   rootSelector: ROOT_SELECTOR,
+  pci: PCI,
+} as const;
+
+/** All questions to QEMU, sent at once. */
+const QUESTIONS = {
+  ...BUS_QUESTIONS,
+  name: NAME,
   runState: RUN_STATE,
   migration: MIGRATION,
   commands: COMMANDS,
-  pci: PCI,
   drivers: DRIVERS,
   nodeNames: NODE_NAMES,
   block: BLOCK,
@@ -111,9 +116,12 @@ export async function askQemu(
 
 type Told = Answers<typeof QUESTIONS>;
 
-/** Asks more only if the machine has bridges. */
-async function readBuses(
-  { machine, pci, ...told }: Told,
+/**
+ * The PCI buses by the answers to {@linkcode BUS_QUESTIONS}. Asks more only if
+ * the machine has bridges.
+ */
+export async function readBuses(
+  { machine, pci, ...told }: Answers<typeof BUS_QUESTIONS>,
   qmp: QmpSession,
 ): Promise<PciBus[]> {
   const acpi = told.acpi === "off" ? "off" : "on";

@@ -22,6 +22,7 @@ import {
   exchange,
   fchmod,
   fchown,
+  type FileOwner,
   type FileStatus,
   fsync,
   openFile,
@@ -184,7 +185,7 @@ export function removeIfThere(name: string, dir?: Fd) {
 export function writeBeside(
   name: string,
   text: string,
-  { dir, like }: { readonly dir: Fd; readonly like?: FileStatus },
+  { dir, like }: { readonly dir: Fd; readonly like?: FileOwner },
 ): void {
   removeIfThere(name, dir);
   const flags = O.WRONLY | O.CREAT | O.EXCL | O.NOFOLLOW;

@@ -13,6 +13,9 @@ import { libc } from "./libc.ts";
 /** The status of one inode. */
 export type FileStatus = Readonly<ReturnType<typeof readStatus>>;
 
+/** The owner and the mode of a file. */
+export type FileOwner = Pick<FileStatus, "uid" | "gid" | "mode">;
+
 /** Options of {@linkcode statPath}. */
 export interface StatPathOptions {
   /**

@@ -199,6 +199,7 @@ export type DocumentName =
   | "event"
   | "help"
   | "list"
+  | "metrics"
   | "pci"
   | "qmp"
   | "repair"

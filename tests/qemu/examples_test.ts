@@ -15,6 +15,7 @@ function placesIn({ runDir, layout }: Vm): Record<string, string> {
     "/srv/d2.img": `${runDir}/d2.img`,
     "/run/vm1.qmp": layout.qmp,
     "/var/lib/vm1.runtime": layout.runtime,
+    "/var/lib/node_exporter": runDir,
     "/tmp/log": `${runDir}/log`,
     // What the tests' machine lacks, and what would take too long.
     " | jq '.devices[].status'": "",

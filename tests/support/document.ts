@@ -65,7 +65,8 @@ function answerOf(words: readonly string[]): string {
  * may be any document
  */
 export function expectDocument(document: Doc, words?: readonly string[]): Doc {
-  const name = document.ok === false && !("instances" in document)
+  const name = document.ok === false && !("instances" in document) &&
+      !("metrics" in document)
     ? "failure_document"
     : words === undefined
     ? "shell"
