@@ -69,3 +69,29 @@ export function isEmptied(
       frontendId(qdev) === id && nodeName === ""
     );
 }
+
+/** The other disks with the same limits: the throttle group has them all. */
+export function sharersOf(
+  backends: readonly BlockBackend[],
+  { throttleGroup: group, ...backend }: BlockBackend,
+): BlockBackend[] {
+  if (group === undefined) return [];
+  return backends.filter((one) =>
+    one.throttleGroup === group &&
+    (one.qdev !== backend.qdev || one.device !== backend.device)
+  );
+}
+
+/**
+ * The limit group of a disk. QEMU has a group for each disk with limits, which
+ * it names after the disk: such a group counts if other disks are in it.
+ */
+export function groupOf(
+  backends: readonly BlockBackend[],
+  backend: BlockBackend,
+): string | undefined {
+  const { throttleGroup: group, qdev, device } = backend;
+  if (group === undefined) return undefined;
+  const isOwn = [qdev, device, frontendId(qdev)].includes(group);
+  return isOwn && sharersOf(backends, backend).length === 0 ? undefined : group;
+}

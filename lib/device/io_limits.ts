@@ -61,6 +61,20 @@ export function noLimit(name: LimitName): number {
   return limitUnit(name) === "seconds" ? 1 : 0;
 }
 
+/**
+ * A throttle group of QEMU: a word of ours, or the name that QEMU takes for a
+ * single disk, which is a path.
+ */
+export const THROTTLE_GROUP = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * The name of a group that is given to an option. QEMU names the group of a
+ * single disk after its device, so a name in the form of our device ids is
+ * none.
+ */
+export const GROUP_NAME =
+  /^(?!none$|(?:hot)?disk-)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
 /** A missing limit means no limit. */
 export type IoLimits = Readonly<Partial<Record<LimitName, number>>>;
 

@@ -127,6 +127,7 @@ export interface Coming {
   /** Null for a drive without a medium. */
   readonly via: Via | null;
   readonly limits?: IoLimits;
+  readonly limitGroup?: string | undefined;
   /** Arguments of `device_add`. */
   readonly plug: QmpCommand["arguments"];
   /**
@@ -149,7 +150,17 @@ export interface Coming {
 export function planNewDisk(
   facts: Facts & ScsiFacts,
   disk: DiskDevice,
-  { via, limits, plug, before, after, words, reproducible, warnings }: Coming,
+  {
+    via,
+    limits,
+    limitGroup,
+    plug,
+    before,
+    after,
+    words,
+    reproducible,
+    warnings,
+  }: Coming,
 ): Plan {
   const index = facts.content.runtime.disks.length;
   const { controller } = disk;
@@ -162,7 +173,7 @@ export function planNewDisk(
           { title: "controller", put: controllerWords(controller) }),
     }),
     view: newDiskView(disk, {
-      ...{ index, via, limits },
+      ...{ index, via, limits, limitGroup },
       hvparams: facts.content.runtime.hvparams,
       migratable: reproducible,
     }),
@@ -213,14 +224,18 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   const reproducible = checkStart(fault, facts, { ...request, lacks });
   const way = chooseWay(facts, disk, request.via);
   const { via, before, opened = [], after = [] } = way;
-  const about = { asked: request.limits, before };
-  const { limits, note, limit } = limitSteps(facts, disk, about);
+  const { limits, limitGroup, note, limit, warning } = limitSteps(
+    facts,
+    disk,
+    { asked: request, before },
+  );
   const node = nodeStep(facts, disk, way);
   const made = [node, ...verifyNodes(facts, disk, node)];
   const { words, steps } = chooseIothread(facts, whole);
   return planNewDisk(facts, disk, {
     via,
     limits,
+    limitGroup,
     plug: diskDeviceArguments(disk),
     before: [...steps, ...before, ...note, ...made, ...opened],
     after: [...limit, ...after],
@@ -229,6 +244,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
     warnings: [
       looksOther(facts, disk),
       looksShort(facts, disk),
+      warning,
       isAdopted ? undefined : untilStop(disk.properties ?? {}),
     ],
   });

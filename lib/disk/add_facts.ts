@@ -19,6 +19,7 @@ import { type AccessFacts, readAccessFacts, uriFault } from "./way_facts.ts";
 import { driverFault, readScsi, type ScsiFacts } from "./scsi.ts";
 import { type DiskThere, readThere, twinDisk } from "./there.ts";
 import { iothreadsFor } from "./iothread.ts";
+import { type GroupFacts, readGroupFacts } from "./limit_group.ts";
 import type { PropertyFacts } from "./properties.ts";
 import { readPropertyFacts } from "./property_facts.ts";
 import type { DiskAdd } from "./request.ts";
@@ -29,7 +30,8 @@ import type { World } from "../engine/world.ts";
 import { noteOn } from "../state/own_check.ts";
 
 /** Facts for adding a disk. */
-export interface DiskAddFacts extends Facts, ScsiFacts, PropertyFacts {
+export interface DiskAddFacts
+  extends Facts, ScsiFacts, PropertyFacts, GroupFacts {
   /** Inspected, not opened for writing. */
   readonly source: Source;
   /** Read only if the disk will have one. */
@@ -123,7 +125,8 @@ export async function readDiskAddFacts(
   { source, world }: { readonly source: Source; readonly world: World },
 ): Promise<DiskAddFacts> {
   const { qemu, own } = facts;
-  const { properties, limits, uuid, settings: { aio, discard } } = request;
+  const { properties, limits, limitGroup, uuid, settings: { aio, discard } } =
+    request;
   const { driver, cache, access } = openingOf(facts, request);
   const { qmp } = world;
   const pinned = world.heldFd("source-pin");
@@ -151,7 +154,8 @@ export async function readDiskAddFacts(
     })
     : undefined;
   // Only values that neither QEMU nor the file tells are noted.
-  const isNoted = limits !== undefined || seen !== undefined ||
+  const isNoted = limits !== undefined || limitGroup !== undefined ||
+    seen !== undefined ||
     aio !== undefined || discard !== undefined ||
     noteOn(own.record, uuid.value) !== undefined;
   return {
@@ -161,6 +165,7 @@ export async function readDiskAddFacts(
     source,
     chain,
     ...await readPropertyFacts(qmp, request, driver),
+    ...await readGroupFacts(request, qmp),
     iothreads,
     there: there && await readThere(facts, there, qmp),
     unfinished,

@@ -32,10 +32,9 @@ import { readProperties } from "../plan/live_properties.ts";
 import { vcpusIn } from "../state/fixed_command.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { toNote } from "../engine/own_facts.ts";
-import { limitsIn } from "../device/io_limits.ts";
 import { recordedWith } from "./chosen.ts";
 import { DISK } from "./name.ts";
-import { noteSteps } from "./limits.ts";
+import { limitsThere, noteSteps } from "./limits.ts";
 import { type LiveDisk, type OpenSource, readLiveDisks } from "./live.ts";
 import { openImages } from "../host/open_images.ts";
 import { type MovedDisk, readMoved } from "./moved.ts";
@@ -288,7 +287,7 @@ export function diskAdoption(disks: LiveDisks): KindAdoption {
         const own = toNote(facts.own, facts.process);
         const disk = live.find((one) => one.id === id);
         return disk
-          ? noteSteps(own, { limits: limitsIn(disk.backend) }, { uuid })
+          ? noteSteps(own, limitsThere(facts, disk.backend), { uuid })
           : [];
       }),
     startNames: (ids) => ({

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { backendOf, isEmptied } from "../device/backend.ts";
+import { backendOf, groupOf, isEmptied } from "../device/backend.ts";
 import { accessFor, findDriver, NO_SOURCE } from "../device/disk_driver.ts";
 import { cacheMode } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
@@ -94,6 +94,7 @@ export function diskOptions(
       ...givenProperties({ ...request, uuid: uuidOf(request, twin) }),
       via: request.via,
       ...limits,
+      "limit-group": request.limitGroup,
     },
     there: {
       SOURCE: sourceThere(facts, request, twin),
@@ -108,6 +109,7 @@ export function diskOptions(
       via: live && viaOf(live.file, twin, own),
       ...none,
       ...limitsIn(live ?? {}),
+      "limit-group": live && groupOf(qemu.block, live) || "none",
       ...(scsiId !== undefined && {
         slot: place?.scsiId ?? scsiId,
         bus: place ? busNameOf(place) : bus,

@@ -14,6 +14,7 @@ import {
   limitsIn,
   MAX_LIMIT,
   sameLimits,
+  THROTTLE_GROUP,
 } from "../device/io_limits.ts";
 import {
   formatCommand,
@@ -118,6 +119,8 @@ const limits = dictionary(
   whole(1, MAX_LIMIT),
 );
 
+const group = text(THROTTLE_GROUP);
+
 const checkLimit = stepCheck(
   "limit-disk",
   {
@@ -130,31 +133,71 @@ const checkLimit = stepCheck(
     // undo.
     before: orNull(limits),
   },
-  {},
+  {
+    // The throttle group to enter; undefined: the disk stays where it is, or
+    // gets a group of its own.
+    group,
+    // The throttle group before.
+    groupBefore: group,
+  },
   ({ id, qdev }) => isPartOf(qdev, id),
 );
 
 /** Sets or removes the limits of a disk. */
-type LimitDiskStep = Of<typeof checkLimit>;
+export type LimitDiskStep = Of<typeof checkLimit>;
 
-function limitCommand({ qdev }: LimitDiskStep, limits: IoLimits): QmpCommand {
-  const args = { id: qdev, ...limitArguments(limits) };
+function limitCommand(
+  { qdev }: LimitDiskStep,
+  limits: IoLimits,
+  group: string | undefined,
+): QmpCommand {
+  const args = {
+    id: qdev,
+    ...limitArguments(limits),
+    ...group !== undefined && { group },
+  };
   return { execute: "block_set_io_throttle", arguments: args };
 }
 
+/** QEMU puts a disk into a group first, then sets the limits of the group. */
+function setCommand(step: LimitDiskStep): QmpCommand {
+  return limitCommand(step, step.limits, step.group);
+}
+
+function undoCommand(
+  step: LimitDiskStep,
+  before: IoLimits,
+): QmpCommand {
+  return limitCommand(step, before, step.groupBefore);
+}
+
 async function hasLimits(
-  { id, limits }: LimitDiskStep,
+  { id, limits, group }: LimitDiskStep,
   world: World,
 ): Promise<boolean> {
   const found = await backendWith(world, ({ qdev }) => frontendId(qdev) === id);
-  return found !== undefined && sameLimits(limitsIn(found), limits);
+  if (found === undefined || !sameLimits(limitsIn(found), limits)) return false;
+  // Without limits a disk is in no group.
+  return group === undefined || !isLimited(limits) ||
+    found.throttleGroup === group;
+}
+
+function describeLimit(step: LimitDiskStep): string {
+  const { limits, group, qdev } = step;
+  if (!isLimited(limits)) return "remove the disk's limits";
+  const where = group === undefined
+    ? ""
+    : group === qdev
+    ? ", no longer shared"
+    : `, shared by limit group ${group}`;
+  return `limit ${step.id}: ${limitsText(limits)}${where}`;
 }
 
 const LIMIT_DISK_STEP = defineStep({
   check: checkLimit,
   traits: () => IN_QEMU,
   async do(step, world) {
-    await world.send(limitCommand(step, step.limits));
+    await world.send(setCommand(step));
     if (await hasLimits(step, world)) return;
     throw new HotplugError(
       "qmp-error",
@@ -167,15 +210,13 @@ const LIMIT_DISK_STEP = defineStep({
     // If the disk is gone, or another program has changed its limits since, it
     // is left alone.
     if (!await hasLimits(step, world)) return;
-    await world.send(limitCommand(step, step.before));
+    await world.send(undoCommand(step, step.before));
   },
   confirm: hasLimits,
   describe: (step) => ({
-    step: isLimited(step.limits)
-      ? `limit the disk: ${limitsText(step.limits)}`
-      : "remove the disk's limits",
-    qmp: limitCommand(step, step.limits),
-    undo: step.before && formatCommand(limitCommand(step, step.before)),
+    step: describeLimit(step),
+    qmp: setCommand(step),
+    undo: step.before && formatCommand(undoCommand(step, step.before)),
   }),
 });
 

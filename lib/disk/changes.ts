@@ -15,6 +15,7 @@ import { readDiskAdoption } from "./adopt.ts";
 import { withoutPath } from "./by_path.ts";
 import { isIothreadWords } from "./iothread.ts";
 import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
+import { readGroupFacts } from "./limit_group.ts";
 import { planDiskSet } from "./limits.ts";
 import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
 import { diskMend } from "./mend.ts";
@@ -53,9 +54,10 @@ async function prepare(
       return async (facts) =>
         planDiskResize(request, await readDiskResizeFacts(facts, world));
     case "disk-set":
-      return (facts) =>
+      return async (facts) =>
         planDiskSet(request, {
           ...facts,
+          ...await readGroupFacts(request, qmp),
           own: toNote(facts.own, facts.qemu.process),
         });
     case "disk-set-medium": {

@@ -6,7 +6,7 @@
 
 import { limitsText } from "../words/limits_text.ts";
 import { backendOf, isEmptied } from "../device/backend.ts";
-import { isLimited, limitsIn, sameLimits } from "../device/io_limits.ts";
+import { GROUP_NAME, isLimited, sameLimits } from "../device/io_limits.ts";
 import { CONTROLLER_ID } from "../device/scsi_controller.ts";
 import type { ScsiBus } from "../device/scsi_target.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
@@ -31,7 +31,7 @@ import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import { cutDifference, type CutDisk, readCut } from "./cut.ts";
 import { type DriftFacts, findDrift, readDriftFacts } from "./drift.ts";
-import { limitWords } from "./limits.ts";
+import { type Limited, limitsThere, limitWords } from "./limits.ts";
 import { movedDifference, type MovedDisk, readMoved } from "./moved.ts";
 import { DISK } from "./name.ts";
 import { diskNotes } from "./note.ts";
@@ -94,6 +94,11 @@ function mediumDifference(
   }];
 }
 
+function limitedText({ limits, limitGroup: group }: Limited): string {
+  const text = limitsText(limits);
+  return group === undefined ? text : `${text} of limit group ${group}`;
+}
+
 /** Another program has changed the limits of the disk. */
 function limitDifference(
   { qemu, own, paths }: WholeFacts,
@@ -102,21 +107,29 @@ function limitDifference(
   const { uuid = "", hvinfo: { id = "" } } = entry;
   const backend = backendOf(qemu.block, id);
   if (backend === undefined || backend.nodeName === "") return [];
-  const live = limitsIn(backend);
-  const recorded = diskNotes(noteOn(own.record, uuid.toLowerCase())).limits;
-  if (sameLimits(live, recorded)) return [];
+  const live = limitsThere({ qemu }, backend);
+  const recorded = diskNotes(noteOn(own.record, uuid.toLowerCase()));
+  const isSame = sameLimits(live.limits, recorded.limits) &&
+    live.limitGroup === recorded.limitGroup;
+  if (isSame) return [];
   const set = (words: readonly string[]) =>
     commandLine(paths, "disk", "set", paths.name, id, ...words);
-  const kept = limitWords(isLimited(live) ? {} : recorded, live);
+  const kept = limitWords(
+    isLimited(live.limits) ? { limits: {}, limitGroup: undefined } : recorded,
+    live,
+  );
+  // QEMU's own names of groups are no words of an option.
+  const { limitGroup: group } = live;
+  const isWord = group === undefined || GROUP_NAME.test(group);
   return [{
     code: "limits",
     device: nameOfEntry(entry),
     message: `${titleOf(entry)} is recorded with limits ${
-      limitsText(recorded)
-    }, but QEMU has ${limitsText(live)}`,
-    hint: `to set the recorded limits, run: ${
-      set(limitWords(live, recorded))
-    }; to record QEMU's limits, run: ${set(kept)}`,
+      limitedText(recorded)
+    }, but QEMU has ${limitedText(live)}`,
+    hint: `to set the recorded limits, run: ${set(limitWords(live, recorded))}${
+      isWord ? `; to record QEMU's limits, run: ${set(kept)}` : ""
+    }`,
   }];
 }
 

@@ -44,6 +44,7 @@ export function diskDetails(device: DeviceView): unknown[] {
     device.read_only && driver !== "scsi-cd" && "read-only",
     ...settingsOf(device),
     limits && `limits: ${limits}`,
+    device.limit_group && `limit-group ${device.limit_group}`,
     ...propertiesOf(device),
     migratable === false && "Ganeti cannot start it",
   ];

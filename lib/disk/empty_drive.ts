@@ -59,10 +59,11 @@ function refuseOther(request: EmptyDriveAdd, diskType: string): void {
     );
   }
   // Options about reading a medium.
-  const { settings, via, format, allowBacking, limits } = request;
+  const { settings, via, format, allowBacking, limits, limitGroup } = request;
   const { cache, aio, discard } = settings;
   const ofMedium = { cache, aio, discard, via, ...limits, format };
-  const given = Object.entries({ ...ofMedium, "allow-backing": allowBacking })
+  const more = { "allow-backing": allowBacking, "limit-group": limitGroup };
+  const given = Object.entries({ ...ofMedium, ...more })
     .flatMap(([name, value]) => value === undefined ? [] : [`--${name}`]);
   if (given.length === 0) return;
   throw refuse(

@@ -5,13 +5,14 @@
  */
 
 import { limitsView } from "./view.ts";
-import { backendOf } from "../device/backend.ts";
+import { backendOf, groupOf } from "../device/backend.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
-import { refuse } from "../errors.ts";
+import { nameOfEntry } from "../device/select.ts";
+import { refuse, type Remark } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
 import {
   refuseImpossible,
@@ -28,11 +29,27 @@ import {
   noLimit,
   sameLimits,
 } from "../device/io_limits.ts";
+import type { BlockBackend } from "../qmp/commands.ts";
 import { defined } from "../state/defined.ts";
 import { noteOn } from "../state/own_check.ts";
 import type { DiskAddFacts } from "./add_facts.ts";
-import { chooseDisk, notInQemu, refuseEmpty } from "./chosen.ts";
-import type { DiskSet } from "./request.ts";
+import {
+  chooseDisk,
+  type ChosenDisk,
+  notInQemu,
+  refuseEmpty,
+} from "./chosen.ts";
+import {
+  disksText,
+  type GroupFacts,
+  groupStep,
+  membersOf,
+  ownGroup,
+  recordedAmong,
+  refuseGroup,
+  sharedRemark,
+} from "./limit_group.ts";
+import type { DiskAdd, DiskSet } from "./request.ts";
 import type { DiskStep } from "./steps.ts";
 import { DISK } from "./name.ts";
 import { type DiskNotes, diskNotes } from "./note.ts";
@@ -56,10 +73,29 @@ function changedLimits(now: IoLimits, change: IoLimits): IoLimits {
   );
 }
 
+/** The limits of a disk, and the group that shares them. */
+export type Limited = Pick<DiskNotes, "limits" | "limitGroup">;
+
 /** The words of `disk set` that change the limits of a disk. */
-export function limitWords(from: IoLimits, to: IoLimits): string[] {
-  return LIMIT_NAMES.filter((name) => from[name] !== to[name])
-    .flatMap((name) => [`--${name}`, String(to[name] ?? noLimit(name))]);
+export function limitWords(from: Limited, to: Limited): string[] {
+  const words = LIMIT_NAMES.filter((name) =>
+    from.limits[name] !== to.limits[name]
+  )
+    .flatMap((name) => [`--${name}`, String(to.limits[name] ?? noLimit(name))]);
+  return from.limitGroup === to.limitGroup
+    ? words
+    : [...words, "--limit-group", to.limitGroup ?? "none"];
+}
+
+/** The limits of a disk in QEMU. */
+export function limitsThere(
+  { qemu }: Pick<Facts, "qemu">,
+  backend: BlockBackend,
+): Limited {
+  return {
+    limits: limitsIn(backend),
+    limitGroup: groupOf(qemu.block, backend),
+  };
 }
 
 /** The step that notes differences; none if everything is noted already. */
@@ -82,54 +118,199 @@ export function noteSteps(
   const now = diskNotes(before);
   const then = { ...now, ...notes };
   const isSame = sameLimits(now.limits, then.limits) &&
+    now.limitGroup === then.limitGroup &&
     now.aio === then.aio && now.discard === then.discard;
   if (isSame) return [];
   const limits = isLimited(then.limits) ? then.limits : undefined;
-  const all = defined({ kind: DISK.word, ...before, ...then, limits });
+  const limitGroup = limits && then.limitGroup;
+  const all = defined({
+    kind: DISK.word,
+    ...before,
+    ...then,
+    limits,
+    limitGroup,
+  });
   const after = Object.keys(all).length > 1 ? all : null;
   const change = { uuid: key, before, after };
   return [{ kind: "own-record", place, qemu, change }];
 }
 
+/** The steps that note new limits of the disks of a group. */
+function noteMembers(
+  facts: Pick<Facts, "content" | "own">,
+  members: readonly BlockBackend[],
+  limited: Limited,
+): OwnRecordStep[] {
+  return recordedAmong(facts, members).flatMap(({ uuid }) =>
+    uuid === undefined ? [] : noteSteps(facts.own, limited, { uuid })
+  );
+}
+
+/** @throws {HotplugError} `refused` if a group would have no limits */
+function refuseUnlimited(group: string, limits: IoLimits): void {
+  if (isLimited(limits)) return;
+  throw refuse(
+    `Cannot use limit group ${group}: it has no limits to share`,
+    "give at least one limit, for example --iops N",
+  );
+}
+
 /**
- * Notes the behaviour of a plugged disk, and sets its limits: the requested
- * ones, else the earlier ones.
+ * The limits of a new disk: the requested ones, else the earlier ones; in a
+ * group the limits that the group has.
+ */
+function newLimits(
+  facts: DiskAddFacts,
+  { limits: asked, limitGroup: group }: Pick<
+    DiskAdd,
+    "limits" | "limitGroup"
+  >,
+  noted: Limited,
+): Limited & { readonly members: readonly BlockBackend[] } {
+  const limitGroup = group ?? (asked ? undefined : noted.limitGroup);
+  if (limitGroup === undefined) {
+    const limits = asked === undefined ? noted.limits : mergeLimits({}, asked);
+    return { limits, limitGroup, members: [] };
+  }
+  if (group !== undefined) refuseGroup(facts, group);
+  const members = membersOf(facts, limitGroup);
+  const [first] = members;
+  const now = first ? limitsIn(first) : asked ? {} : noted.limits;
+  const limits = changedLimits(now, asked ?? {});
+  refuseUnlimited(limitGroup, limits);
+  return { limits, limitGroup, members };
+}
+
+/** The limits of a new disk, and the steps that set and note them. */
+export interface LimitSteps extends Limited {
+  readonly note: readonly DiskStep[];
+  readonly limit: readonly DiskStep[];
+  readonly warning: Remark | undefined;
+}
+
+/**
+ * Notes the behaviour of a plugged disk, and sets its limits.
  *
  * @param before the earlier steps
- * @throws {HotplugError} `unsupported`
+ * @throws {HotplugError} `unsupported` | `refused`
  */
 export function limitSteps(
-  { own, qemu, content }: DiskAddFacts,
+  facts: DiskAddFacts,
   { id, uuid, driver, settings }: DiskDevice,
   { asked, before }: {
-    readonly asked: IoLimits | undefined;
+    readonly asked: Pick<DiskAdd, "limits" | "limitGroup">;
     readonly before: readonly DiskStep[];
   },
-): { limits: IoLimits; note: DiskStep[]; limit: DiskStep[] } {
-  const limits = asked === undefined
-    ? diskNotes(noteOn(own.record, uuid)).limits
-    : mergeLimits({}, asked);
+): LimitSteps {
+  const { own, qemu, content } = facts;
+  const noted = diskNotes(noteOn(own.record, uuid));
+  const { members, ...limited } = newLimits(facts, asked, noted);
+  const { limits, limitGroup: group } = limited;
   const { diskAio, diskDiscard, origin } = content.runtime.hvparams;
   const { aio, discard } = settings;
   // If `adopt` invented the hvparams, they tell nothing about disks.
   const isTold = origin === "ganeti";
   const notes = {
-    limits,
+    ...limited,
     aio: isTold && aio === diskAio ? undefined : aio,
     discard: isTold && discard === diskDiscard ? undefined : discard,
   };
   const note = noteSteps(own, notes, { uuid, earlier: before });
-  if (!isLimited(limits)) return { limits, note, limit: [] };
+  if (!isLimited(limits)) {
+    return { ...limited, note, limit: [], warning: undefined };
+  }
   refuseMissingCommands(qemu, ["block_set_io_throttle"]);
   const qdev = limitedPart(driver, id);
   const limit: DiskStep = {
-    kind: "limit-disk",
-    id,
-    qdev,
-    limits,
-    before: null,
+    ...{ kind: "limit-disk", id, qdev, limits, before: null },
+    ...group !== undefined && { group },
   };
-  return { limits, note, limit: [limit] };
+  const first = group === undefined
+    ? undefined
+    : groupStep(group, members, limits);
+  const others = first ? noteMembers(facts, members, limited) : [];
+  return {
+    ...limited,
+    note: [...note, ...others],
+    limit: [first, limit].filter((step) => step !== undefined),
+    warning: group === undefined ? undefined : sharedRemark(facts, group, {
+      title: "the disk",
+      others: members,
+    }),
+  };
+}
+
+/** What `disk set` does with the limits of a disk. */
+interface LimitChange extends Limited {
+  readonly backend: BlockBackend;
+  /** The other disks of the group, before. */
+  readonly others: readonly BlockBackend[];
+}
+
+/**
+ * The limits after `disk set`.
+ *
+ * @throws {HotplugError} `refused`
+ */
+function changeOf(
+  facts: Facts & GroupFacts,
+  { limits: change, limitGroup: group }: DiskSet,
+  { backend, title }: {
+    readonly backend: BlockBackend;
+    readonly title: string;
+  },
+): LimitChange {
+  const now = limitsThere(facts, backend);
+  const isEntry = typeof group === "string" && group !== now.limitGroup;
+  if (isEntry) refuseGroup(facts, group);
+  const to = group === undefined ? now.limitGroup : group ?? undefined;
+  const others = to === undefined
+    ? []
+    : membersOf(facts, to).filter((one) => one !== backend);
+  const [first] = others;
+  const base = isEntry && first ? limitsIn(first) : now.limits;
+  const limits = changedLimits(base, change);
+  if (isLimited(limits) || to === undefined) {
+    return { backend, others, limits, limitGroup: to };
+  }
+  if (typeof group === "string") refuseUnlimited(group, limits);
+  if (others.length === 0) {
+    return { backend, others, limits, limitGroup: undefined };
+  }
+  throw refuse(
+    `Cannot remove the limits of ${title}: it shares them with ${
+      disksText(facts, others)
+    } (limit group ${to})`,
+    "to remove the limits of this disk alone, add --limit-group none",
+  );
+}
+
+/** The steps of a change. */
+function setSteps(
+  facts: Facts & GroupFacts,
+  { backend, others, ...limited }: LimitChange,
+  { id, uuid, title }: Pick<ChosenDisk, "id" | "uuid" | "title">,
+): DiskStep[] {
+  const { own } = facts;
+  const { limits, limitGroup: to } = limited;
+  const { qdev, throttleGroup } = backend;
+  const before = limitsIn(backend);
+  const from = groupOf(facts.qemu.block, backend);
+  const note = noteSteps(own, limited, { uuid });
+  const isMove = from !== to && isLimited(limits);
+  const first = isMove && to !== undefined
+    ? groupStep(to, others, limits)
+    : undefined;
+  const isChange = !sameLimits(before, limits);
+  const isShared = first !== undefined || (isChange && from === to);
+  const notes = isShared ? noteMembers(facts, others, limited) : [];
+  const step = defined({
+    ...{ kind: "limit-disk" as const, id, qdev, limits, before },
+    group: isMove ? to ?? ownGroup(facts, backend, title) : undefined,
+    groupBefore: from !== to ? throttleGroup : undefined,
+  });
+  const isSet = isMove || isChange;
+  return [...note, ...notes, ...first ? [first] : [], ...isSet ? [step] : []];
 }
 
 /**
@@ -137,32 +318,37 @@ export function limitSteps(
  *
  * @throws {HotplugError} status 3
  */
-export function planDiskSet(request: DiskSet, facts: Facts): Plan {
+export function planDiskSet(
+  request: DiskSet,
+  facts: Facts & GroupFacts,
+): Plan {
   refuseImpossible(facts, DISK.needs["disk-set"]);
   refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
-  const { device, limits: change } = request;
+  const { device, limits: asked, limitGroup: group } = request;
   const chosen = chooseDisk(facts, { device, verb: "change" });
   refuseEmpty(facts, chosen, "limit");
-  const { id, uuid, title } = chosen;
+  const { id, title, entry } = chosen;
   const backend = backendOf(facts.qemu.block, id);
   if (backend === undefined || backend.qdev === "") {
     throw notInQemu(facts, chosen);
   }
-  const { qdev } = backend;
-  const before = limitsIn(backend);
-  const limits = changedLimits(before, change);
-  const limit: DiskStep = { kind: "limit-disk", id, qdev, limits, before };
-  const steps = [
-    ...noteSteps(facts.own, { limits }, { uuid }),
-    sameLimits(before, limits) ? undefined : limit,
-  ];
+  const change = changeOf(facts, request, { backend, title });
+  const { limits, limitGroup: to = null, others } = change;
+  // A call without limits is only a question.
+  const isQuestion = !isLimited(asked) && group === undefined;
+  const steps = isQuestion ? [] : setSteps(facts, change, chosen);
   return planOf({
     action: "set",
     instance: facts.paths.name,
     title,
-    device: { ...chosen.view, limits: limitsView(limits) },
+    device: { ...chosen.view, limits: limitsView(limits), limit_group: to },
     kinds: [DISK.word],
-    // A call without limits is only a question.
-    steps: isLimited(change) ? steps : [],
+    steps,
+    warnings: to === null || steps.length === 0
+      ? []
+      : [sharedRemark(facts, to, {
+        ...{ title, others },
+        device: nameOfEntry(entry),
+      })],
   });
 }

@@ -5,7 +5,11 @@
  */
 
 import { AIOS, DISCARDS } from "../device/disk_settings.ts";
-import { type IoLimits, mergeLimits } from "../device/io_limits.ts";
+import {
+  type IoLimits,
+  mergeLimits,
+  THROTTLE_GROUP,
+} from "../device/io_limits.ts";
 import {
   type ChrootNode,
   type GivenOwner,
@@ -60,6 +64,8 @@ export const diskNote = openObject({ kind: word("disk") }, {
   access: either(givenOwner, chrootNode),
   // By the words of our options; words of a later release mean nothing here.
   limits: dictionary(/^[a-z][a-z-]{0,31}$/, whole(0, Number.MAX_SAFE_INTEGER)),
+  // The group of disks that share these limits.
+  limitGroup: text(THROTTLE_GROUP),
   // If they differ from the hvparams: QEMU tells neither of them.
   aio: word(...AIOS),
   discard: word(...DISCARDS),
@@ -74,6 +80,8 @@ export type DiskNote = Of<typeof diskNote>;
 export interface DiskNotes {
   /** Without names of a later release, which mean nothing here. */
   readonly limits: IoLimits;
+  /** The group of disks that share them. */
+  readonly limitGroup: string | undefined;
   /** If it differs from the hvparams. */
   readonly aio: string | undefined;
   /** If it differs from the hvparams. */
@@ -82,6 +90,8 @@ export interface DiskNotes {
 
 /** The noted settings of a disk. */
 export function diskNotes(noted: OwnDevice | null | undefined): DiskNotes {
-  const { limits = {}, aio, discard } = diskNote(noted) ? noted : {};
-  return { limits: mergeLimits({}, limits), aio, discard };
+  const { limits = {}, limitGroup, aio, discard } = diskNote(noted)
+    ? noted
+    : {};
+  return { limits: mergeLimits({}, limits), limitGroup, aio, discard };
 }

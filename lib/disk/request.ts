@@ -38,6 +38,8 @@ export interface DiskAdd extends Plug {
   readonly controller?: string | undefined;
   /** Undefined: those it had when it was last taken out, else none. */
   readonly limits?: IoLimits | undefined;
+  /** Undefined: no other disk shares its limits, if `limits` are given. */
+  readonly limitGroup?: string | undefined;
   /** Whether a start from the runtime file must give the same disk. */
   readonly migratable: "required" | "not-needed";
   /** Only from a master. */
@@ -96,6 +98,8 @@ export interface DiskSet extends OneDisk {
   readonly kind: "disk-set";
   /** 0 removes a limit; other limits stay. Without any, nothing changes. */
   readonly limits: IoLimits;
+  /** Null: the disk leaves its group; undefined: it stays where it is. */
+  readonly limitGroup?: string | null | undefined;
 }
 
 /** Change what lies in a drive. */

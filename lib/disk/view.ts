@@ -4,7 +4,7 @@
  * @module
  */
 
-import { backendOf, isEmptied } from "../device/backend.ts";
+import { backendOf, groupOf, isEmptied } from "../device/backend.ts";
 import { cacheMode, cacheWord, unlikeStart } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import {
@@ -38,6 +38,7 @@ export const NO_DETAILS = {
   aio: null,
   discard: null,
   limits: null,
+  limit_group: null,
   ...blankProperties(DISK_PROPERTIES),
   unlike_start: null,
   migratable: null,
@@ -95,11 +96,12 @@ export function limitsView(limits: IoLimits): Record<string, number> | null {
  */
 export function newDiskView(
   disk: DiskDevice,
-  { index, via, limits = {}, migratable, hvparams }: {
+  { index, via, limits = {}, limitGroup, migratable, hvparams }: {
     readonly hvparams: Hvparams;
     readonly index: number;
     readonly via: Via | null;
     readonly limits?: IoLimits | undefined;
+    readonly limitGroup?: string | undefined;
     readonly migratable: boolean;
   },
 ): DiskView {
@@ -121,6 +123,7 @@ export function newDiskView(
     via,
     ...settings,
     limits: limitsView(limits),
+    limit_group: limitGroup ?? null,
     ...propertyView(DISK_PROPERTIES, disk.given ?? {}),
     unlike_start: unlike(
       { ...settings, driver: disk.driver },
@@ -186,6 +189,7 @@ export function diskView(
     via: live === undefined ? null : viaOf(live.file, entry, own),
     ...settings,
     limits: limitsView(limits),
+    limit_group: live && groupOf(qemu?.block ?? [], live) || null,
     ...propertyView(DISK_PROPERTIES, propertiesIn(DISK_PROPERTIES, entry)),
     unlike_start: live === undefined || content === undefined
       ? null

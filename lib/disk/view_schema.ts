@@ -69,6 +69,9 @@ export const DISK_MEMBERS = {
       whole("Operations or bytes per second.", { min: 1 }),
     ),
   ),
+  limit_group: orNull(
+    text("The group of disks that share its limits; null if it is in none."),
+  ),
   ...propertyMembers(DISK_PROPERTIES),
   unlike_start: orNull(
     list(

@@ -17,6 +17,7 @@ import {
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import {
   exclusiveFault,
+  GROUP_NAME,
   type IoLimits,
   LIMIT_NAMES,
   type LimitName,
@@ -127,6 +128,7 @@ function diskAdd(
     format: choice(invocation, "format", FORMATS),
     allowBacking: option(invocation, "allow-backing", path),
     limits: limitsOf(invocation, limitsFault),
+    limitGroup: option(invocation, "limit-group", limitGroup),
     migratable: migratableOf(invocation),
   };
   if (source === NO_SOURCE) return { kind: "disk-add-empty", ...rest };
@@ -156,7 +158,9 @@ function diskSet(
   const limits = limitsOf(invocation, exclusiveFault);
   // `none` is no file: `./none` is.
   const medium = orNone(invocation, "medium", path);
-  if (limits !== undefined && medium !== undefined) {
+  const group = orNone(invocation, "limit-group", limitGroup);
+  const isLimit = limits !== undefined || group !== undefined;
+  if (isLimit && medium !== undefined) {
     throw usage("disk set cannot change limits and the medium in one call");
   }
   if (medium !== undefined) {
@@ -173,7 +177,12 @@ function diskSet(
   if (lost !== undefined) {
     throw usage(`--${lost} needs --medium`, "give --medium FILE or none");
   }
-  return { kind: "disk-set", ...about, limits: limits ?? {} };
+  return {
+    kind: "disk-set",
+    ...about,
+    limits: limits ?? {},
+    limitGroup: group,
+  };
 }
 
 const RATE_HELP: Readonly<Record<RateName, string>> = {
@@ -221,6 +230,11 @@ function limitOption(name: LimitName): AmountOption {
 
 const LIMIT_OPTIONS: readonly AmountOption[] = LIMIT_NAMES.map(limitOption);
 
+const limitGroup = check.textThat(
+  (text) => GROUP_NAME.test(text),
+  "up to 64 letters, digits, '.', '_' and '-', and not the id of a disk",
+);
+
 /** A setting that a hvparam gives to every disk. */
 function setting(name: string, choices: readonly string[]): OptionSpec {
   const value = name.charAt(0).toUpperCase();
@@ -265,6 +279,7 @@ const DISK_ADD_OPTIONS: readonly OptionSpec[] = [
     choices: CONTROLLERS,
   },
   ...LIMIT_OPTIONS,
+  spec("limit-group NAME", "share these limits with the disks of this group"),
   spec(
     "not-migratable",
     "allow settings that Ganeti cannot restore at the next start or migration",
@@ -315,6 +330,10 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
     [
       DRY_RUN,
       ...LIMIT_OPTIONS,
+      spec(
+        "limit-group NAME",
+        "share the limits with the disks of this group (none: leave the group)",
+      ),
       spec(
         "medium FILE",
         "put this file into the drive of a scsi-cd (none: remove the medium)",

@@ -7,9 +7,10 @@
 
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
+import { defined } from "../state/defined.ts";
 import { noteOn, type OwnDevice } from "../state/own_check.ts";
 
-const REMEMBERED = ["kind", "limits", "words"];
+const REMEMBERED = ["kind", "limits", "limitGroup", "words"];
 
 /**
  * Whether a note only has the limits for a later return of the disk, or the
@@ -35,8 +36,10 @@ export function forgetSteps(
   const { place, qemu, record } = own;
   const before = noteOn(record, uuid);
   if (before === undefined) return [];
-  const { kind, limits } = before;
-  const after = limits === undefined ? null : { kind, limits };
+  const { kind, limits, limitGroup } = before;
+  const after = limits === undefined
+    ? null
+    : defined({ kind, limits, limitGroup });
   if (after !== null && isRemembrance(before)) return [];
   const change = { uuid, before, after };
   const held = before.kind === "disk" && before.access !== undefined;

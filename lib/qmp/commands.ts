@@ -53,6 +53,8 @@ export interface BlockBackend {
     | undefined;
   /** Operations and bytes a second; 0: no limit. Undefined: no limits. */
   readonly throttles?: Readonly<Partial<Record<Throttle, number>>>;
+  /** Its throttle group, undefined without limits. */
+  readonly throttleGroup?: string | undefined;
 }
 
 /** A network backend, as far as QEMU tells it. */
@@ -121,6 +123,7 @@ function readBackend(one: Json): BlockBackend {
       THROTTLES.map((name) => [name, inserted[name]])
         .filter(([, value]) => typeof value === "number"),
     ),
+    throttleGroup: text(inserted.group) || undefined,
   };
 }
 
@@ -165,6 +168,18 @@ export const DEVICE_IDS: Query<Set<string>> = {
     new Set(
       list(value).filter((child) => text(child.type).startsWith("child<"))
         .map((child) => text(child.name)),
+    ),
+};
+
+/** Ids of the objects of type throttle-group. */
+export const THROTTLE_OBJECTS: Query<Set<string>> = {
+  execute: "qom-list",
+  args: { path: "/objects" },
+  ifRefused: "nothing",
+  read: (value) =>
+    new Set(
+      list(value).filter(({ type }) => type === "child<throttle-group>")
+        .map(({ name }) => text(name)),
     ),
 };
 

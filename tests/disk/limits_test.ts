@@ -192,3 +192,197 @@ Deno.test("planDiskSet() without limits changes nothing and tells them", () => {
   assertEquals(plan.steps, []);
   assertEquals(plan.device?.limits, { iops: 9 });
 });
+
+/** Further disks of QEMU, each with the limits of a group. */
+function together(
+  groups: readonly (string | undefined)[],
+  limits: IoLimits,
+  notes: Record<string, OwnDevice> = {},
+): Facts {
+  const block = groups.map((group, index) => {
+    const id = idOf("disk", index);
+    return {
+      qdev: `/machine/peripheral/${id}/virtio-backend`,
+      ...{ device: "", nodeName: id, sizeBytes: 512, file: "/dev/fdset/1" },
+      throttles: limitArguments(group === undefined ? {} : limits),
+      throttleGroup: group,
+    };
+  });
+  const disks = groups.map((_, index) => disk(index, 12 + index));
+  const qemu = { block, commands: COMMANDS };
+  return facts({ disks, qemu, own: own(notes) });
+}
+
+function grouped(
+  limitGroup: string | null | undefined,
+  limits: IoLimits = {},
+): DiskSet {
+  return { ...request(limits), limitGroup };
+}
+
+Deno.test("planDiskSet() enters a group with the limits that it has", () => {
+  const given = together([undefined, "g"], { iops: 100 });
+  const plan = planOf(planDiskSet(grouped("g"), given));
+  assertEquals(stepNames(plan), ["own-record", "limit-disk"]);
+  assertEquals(stepOf(plan, "limit-disk"), {
+    ...{ kind: "limit-disk", id: ID, qdev: QDEV },
+    ...{ limits: { iops: 100 }, before: {}, group: "g" },
+  });
+  assertEquals(stepOf(plan, "own-record").change.after, {
+    kind: "disk",
+    limits: { iops: 100 },
+    limitGroup: "g",
+  });
+  assertEquals(plan.device.limit_group, "g");
+  const [{ code, message } = { code: "", message: "" }] = plan.warnings;
+  assertEquals(code, "limits-shared");
+  assertMatch(message, /^disk 0 shares its limits with disk 1: limit group g$/);
+});
+
+Deno.test("planDiskSet() changes a group before a disk enters it", () => {
+  const given = together(["x", "g", "g"], { iops: 100 });
+  const plan = planOf(planDiskSet(grouped("g", { iops: 7 }), given));
+  const [first, second] = plan.steps.filter(({ kind }) =>
+    kind === "limit-disk"
+  );
+  assertEquals(first, {
+    ...{ kind: "limit-disk", id: idOf("disk", 1) },
+    qdev: `/machine/peripheral/${idOf("disk", 1)}/virtio-backend`,
+    ...{ limits: { iops: 7 }, before: { iops: 100 } },
+  });
+  assertEquals(second, {
+    ...{ kind: "limit-disk", id: ID, qdev: QDEV, limits: { iops: 7 } },
+    ...{ before: { iops: 100 }, group: "g", groupBefore: "x" },
+  });
+  const noted = plan.steps.flatMap((step) =>
+    "change" in step ? [Object(step.change).uuid] : []
+  );
+  assertEquals(noted, [0, 1, 2].map((index) => uuidOf("disk", index)));
+});
+
+Deno.test("planDiskSet() changes and notes the limits of all in the group", () => {
+  const given = together(["g", "g"], { iops: 100 });
+  const plan = planOf(planDiskSet(grouped(undefined, { iops: 7 }), given));
+  assertEquals(stepNames(plan), ["own-record", "own-record", "limit-disk"]);
+  assertEquals(stepOf(plan, "limit-disk"), {
+    ...{ kind: "limit-disk", id: ID, qdev: QDEV },
+    ...{ limits: { iops: 7 }, before: { iops: 100 } },
+  });
+  assertEquals(plan.warnings.map(({ code }) => code), ["limits-shared"]);
+});
+
+Deno.test("planDiskSet() leaves a group with its limits, or without", () => {
+  const given = together(["g", "g"], { iops: 100 });
+  const plan = planOf(planDiskSet(grouped(null), given));
+  assertEquals(stepNames(plan), ["own-record", "limit-disk"]);
+  assertEquals(stepOf(plan, "limit-disk"), {
+    ...{ kind: "limit-disk", id: ID, qdev: QDEV, limits: { iops: 100 } },
+    ...{ before: { iops: 100 }, group: QDEV, groupBefore: "g" },
+  });
+  assertEquals([plan.device.limit_group, plan.warnings], [null, []]);
+  const bare = planOf(planDiskSet(grouped(null, { iops: 0 }), given));
+  assertEquals(stepOf(bare, "limit-disk"), {
+    ...{ kind: "limit-disk", id: ID, qdev: QDEV, limits: {} },
+    ...{ before: { iops: 100 }, groupBefore: "g" },
+  });
+  const nowhere = together([QDEV], { iops: 100 }, {
+    [UUID]: { kind: "disk", limits: { iops: 100 } },
+  });
+  assertEquals(planDiskSet(grouped(null), nowhere).steps, []);
+});
+
+Deno.test("planDiskSet() refuses groups without limits, and names in use", () => {
+  const refused = (given: Facts, asked: DiskSet, objects?: Set<string>) =>
+    planRefusal(
+      "refused",
+      given,
+      (all) =>
+        planDiskSet(asked, { ...all as Facts, throttleObjects: objects }),
+    ).message;
+  const two = together(["g", "g"], { iops: 100 });
+  assertMatch(
+    refused(two, grouped(undefined, { iops: 0 })),
+    /^Cannot remove the limits of disk 0: it shares them with disk 1/,
+  );
+  const none = together([undefined], {});
+  assertMatch(refused(none, grouped("g")), /has no limits to share/);
+  assertMatch(
+    refused(none, grouped("g", { iops: 5 }), new Set(["g"])),
+    /object of type throttle-group/,
+  );
+  // Another program put disk 1 into the group that QEMU made for disk 0.
+  const guest = together([QDEV, QDEV], { iops: 100 });
+  assertMatch(refused(guest, grouped(null)), /after the disk itself/);
+  // The last disk may remove the limits of its group.
+  const last = together(["g"], { iops: 100 });
+  const plan = planOf(planDiskSet(grouped(undefined, { iops: 0 }), last));
+  assertEquals(stepOf(plan, "limit-disk").limits, {});
+  assertEquals(plan.device.limit_group, null);
+});
+
+Deno.test("planDiskAdd() puts a disk into its group", () => {
+  const there = together(["g"], { iops: 100 });
+  const given = diskAddFacts({
+    disks: [disk(0, 12)],
+    qemu: { block: there.qemu.block, commands: COMMANDS },
+  });
+  const added = (limits: IoLimits | undefined, more = given) =>
+    planOf(planDiskAdd(diskAdd({ limits, limitGroup: "g" }), more));
+  const plan = added(undefined);
+  const { limits, group, before } = stepOf(plan, "limit-disk");
+  assertEquals([limits, group, before], [{ iops: 100 }, "g", null]);
+  assertEquals(plan.device.limit_group, "g");
+  assertEquals(
+    plan.warnings.some(({ code }) => code === "limits-shared"),
+    true,
+  );
+  // Other limits are the limits of all.
+  const steps = added({ iops: 9 }).steps.filter(({ kind }) =>
+    kind === "limit-disk"
+  );
+  assertEquals(steps.map((step) => Object(step).id)[0], ID);
+  assertEquals(steps.map((step) => Object(step).limits), [
+    { iops: 9 },
+    { iops: 9 },
+  ]);
+  const alone = diskAddFacts({ qemu: { commands: COMMANDS } });
+  assertMatch(
+    planRefusal(
+      "refused",
+      alone,
+      (all) => planDiskAdd(diskAdd({ limitGroup: "g" }), all),
+    ).message,
+    /has no limits to share/,
+  );
+});
+
+Deno.test("planDiskAdd() brings a disk back into its group as it is now", () => {
+  const note: OwnDevice = {
+    ...{ kind: "disk", limits: { iops: 5 }, limitGroup: "g" },
+  };
+  const { qemu: { block } } = together(["g"], { iops: 100 });
+  const back = (blocks: typeof block) =>
+    planOf(planDiskAdd(
+      diskAdd(),
+      diskAddFacts({
+        disks: [disk(0, 12)],
+        qemu: { block: blocks, commands: COMMANDS },
+        own: own({ [NEW_UUID]: note }),
+      }),
+    ));
+  const joined = stepOf(back(block), "limit-disk");
+  assertEquals([joined.group, joined.limits], ["g", { iops: 100 }]);
+  const alone = stepOf(back([]), "limit-disk");
+  assertEquals([alone.group, alone.limits], ["g", { iops: 5 }]);
+});
+
+Deno.test("planDiskRemove() keeps the group with the limits", () => {
+  const noted: OwnDevice = {
+    ...{ kind: "disk", via: "path", limits: { iops: 1 }, limitGroup: "g" },
+  };
+  const removal = planOf(planDiskRemove({
+    ...{ kind: "disk-remove", instance: "vm1", device: UUID, bootDisk: "kept" },
+  }, { ...together(["g"], { iops: 1 }, { [UUID]: noted }), users: NO_USERS }));
+  const { via: _, ...kept } = noted;
+  assertEquals(stepOf(removal, "own-record").change.after, kept);
+});
