@@ -190,7 +190,7 @@ function describeLimit(step: LimitDiskStep): string {
     : group === qdev
     ? ", no longer shared"
     : `, shared by limit group ${group}`;
-  return `limit ${step.id}: ${limitsText(limits)}${where}`;
+  return `limit the disk: ${limitsText(limits)}${where}`;
 }
 
 const LIMIT_DISK_STEP = defineStep({

@@ -87,7 +87,7 @@ export function disksText(
   }).join(", ");
 }
 
-/** The warning about a disk whose limits others have, too. */
+/** The warning about a disk that shares its limits with others. */
 export function sharedRemark(
   facts: Pick<Facts, "content">,
   group: string,
@@ -130,7 +130,7 @@ export function groupStep(
   }
   throw refuse(
     `Cannot change the limits of limit group ${group}: its disks have no device id`,
-    "omit the limits: the disk then has those of the group",
+    "omit the limits: the disk then takes the group's limits",
   );
 }
 

@@ -65,6 +65,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
       ...{
         discard: "ignore",
         limits: null,
+        limit_group: null,
         ...NO_PROPERTIES,
         migratable: true,
       },

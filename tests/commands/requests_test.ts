@@ -45,6 +45,7 @@ Deno.test("requestOf() of disk add takes every option", () => {
     ...["--id-scheme", "design"],
     ...["--allow-backing", "/srv/base", "--iops", "500"],
     ...["--bps-read", "1.5M", "--controller", "megasas"],
+    ...["--limit-group", "g.1"],
   );
   assertEquals(one, {
     kind: "disk-add",
@@ -68,8 +69,13 @@ Deno.test("requestOf() of disk add takes every option", () => {
     format: "qcow2",
     allowBacking: "/srv/base",
     limits: { iops: 500, "bps-read": 1572864 },
+    limitGroup: "g.1",
     migratable: "not-needed",
   });
+  // A device's own group of limits has the name of the device.
+  for (const name of ["none", "", "-g", "a b", "g/1", "disk-1", "hotdisk-1"]) {
+    refused("usage", "disk", "add", "vm1", "/d", "--limit-group", name);
+  }
 });
 
 Deno.test("requestOf() of disk add takes every property of the device", () => {

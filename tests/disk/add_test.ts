@@ -92,7 +92,8 @@ Deno.test("planDiskAdd() records what it plugs", () => {
     via: "fdset",
     ...{ channel: null, scsi_id: null, lun: null },
     ...{ read_only: false, cache: "writeback", aio: "threads" },
-    ...{ discard: "ignore", limits: null, ...NO_PROPERTIES, migratable: true },
+    ...{ discard: "ignore", limits: null, limit_group: null },
+    ...{ ...NO_PROPERTIES, migratable: true },
     ...{ live_source: null, unlike_start: [] },
   });
   assertEquals([added.action, added.instance, added.title], [

@@ -51,7 +51,8 @@ Deno.test("diskView() of a disk has the fields of the interface", () => {
     via: "fdset",
     ...{ channel: null, scsi_id: null, lun: null },
     ...{ read_only: true, cache: "writethrough", aio: "threads" },
-    ...{ discard: "ignore", limits: { bps_read: 512 }, ...NO_PROPERTIES },
+    ...{ discard: "ignore", limits: { bps_read: 512 }, limit_group: null },
+    ...NO_PROPERTIES,
     ...{ live_source: null, unlike_start: ["cache", "read_only"] },
     migratable: true,
   });
