@@ -7,6 +7,8 @@ import type { Vm } from "../lab/vm.ts";
 
 const UUID = "d0000001-1111-4111-8111-000000000001";
 const ID = "disk-d0000001-1111-4111";
+const QDEV = `/machine/peripheral/${ID}/virtio-backend`;
+const OTHER = "d0000002-2222-4222-8222-000000000002";
 
 /** What QEMU itself says, past the tool. */
 async function live(vm: Vm) {
@@ -22,10 +24,22 @@ async function listed(vm: Vm) {
   return (await tool(vm, "list", vm.name)).json.devices[0]?.limits;
 }
 
-function noted(vm: Vm) {
+/** The throttle groups of the disks in QEMU. */
+async function groups(vm: Vm) {
+  const block = await vm.qmp.execute<{ inserted: { group?: string } }[]>(
+    "query-block",
+  );
+  return block.map(({ inserted }) => inserted.group);
+}
+
+/** What the tool's own record has of the limits of a disk. */
+function noted(vm: Vm, uuid = UUID) {
   try {
     const path = `${vm.runDir}/kvm-hotplug/${vm.name}.json`;
-    return JSON.parse(Deno.readTextFileSync(path)).devices[UUID]?.limits;
+    const { devices } = JSON.parse(Deno.readTextFileSync(path));
+    if (devices[uuid] === undefined) return undefined;
+    const { kind: _, ...rest } = devices[uuid];
+    return rest;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -56,7 +70,7 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
     assertEquals([device.limits, await listed(vm), noted(vm)], [
       told,
       told,
-      limits,
+      { limits },
     ]);
   });
 
@@ -66,7 +80,7 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
     const { action, changed } = await set("--iops", "200", "--bps-read", "0");
     assertEquals([action, changed], ["set", true]);
     assertEquals(await live(vm), [200, 0, 0, 0, 0, 524288]);
-    assertEquals(noted(vm), { iops: 200, "bps-write": 524288 });
+    assertEquals(noted(vm), { limits: { iops: 200, "bps-write": 524288 } });
     assertEquals((await set("--iops", "200")).changed, false);
   });
 
@@ -146,6 +160,101 @@ eachRelease("a disk is limited when it is plugged, and live", async (vm, t) => {
     const seconds = (performance.now() - begin) / 1000;
     // 3 MiB at 1 MiB a second, of which a tenth of a second may come at once.
     assertEquals(seconds > 1.5, true, `${seconds} s`);
+  });
+
+  /** Seconds to read past the guest's cache. */
+  const secondsOf = async (read: string) => {
+    const begin = performance.now();
+    const fresh = "echo 3 > /proc/sys/vm/drop_caches";
+    assertEquals((await vm.guest(`${fresh}; ${read}`)).status, 0);
+    return (performance.now() - begin) / 1000;
+  };
+
+  await t.step("the guest feels a burst, until it is over", async () => {
+    const burst = ["--bps", "1M", "--bps-max", "8M", "--bps-max-length", "1"];
+    await set(...burst);
+    const read = "dd if=/dev/vda of=/dev/null bs=256k count=16 2>/dev/null";
+    // 4 MiB at 1 MiB a second would take more than 3 s.
+    const seconds = await secondsOf(read);
+    assertEquals(seconds < 2.5, true, `${seconds} s`);
+  });
+
+  await t.step("two disks share a rate", async () => {
+    const second = `${vm.runDir}/d2.img`;
+    await makeImage(second, "second");
+    const other = ["disk", "add", vm.name, second, "--uuid", OTHER];
+    const lone = await tool(vm, ...other, "--limit-group", "g");
+    assertEquals([lone.status, lone.json.error.code], [3, "refused"]);
+    await set("--bps", "2M", "--bps-max", "0", "--limit-group", "g");
+    const before = await snapshot(vm);
+    const dry = await tool(vm, ...other, "--limit-group", "g", "--dry-run");
+    assertEquals([dry.status, await snapshot(vm)], [0, before]);
+    const added = await tool(vm, ...other, "--limit-group", "g");
+    assertEquals(added.status, 0, added.stderr);
+    assertMatch(added.stderr, /shares its limits with disk 0: limit group g/);
+    const { bps } = added.json.device.limits;
+    assertEquals([bps, added.json.device.limit_group], [2097152, "g"]);
+    assertEquals(await groups(vm), ["g", "g"]);
+    assertEquals(noted(vm, OTHER), { limits: { bps }, limitGroup: "g" });
+    await vm.waitGuest("test -b /dev/vdb");
+    const read = (disk: string) =>
+      `dd if=/dev/${disk} of=/dev/null bs=256k count=12 2>/dev/null`;
+    const both = await secondsOf(`${read("vda")} & ${read("vdb")}; wait`);
+    // 6 MiB at 2 MiB a second; each disk alone would take less than 1.5 s.
+    assertEquals(both > 2.2, true, `${both} s`);
+  });
+
+  await t.step("the limits of a group are the limits of all", async () => {
+    const words = ["disk", "set", vm.name, UUID];
+    const gone = await tool(vm, ...words, "--bps", "0");
+    assertEquals([gone.status, gone.json.error.code], [3, "refused"]);
+    const changed = await tool(vm, ...words, "--bps", "4M");
+    assertMatch(changed.stderr, /disk 0 shares its limits with disk 1/);
+    const group = { limits: { bps: 4194304 }, limitGroup: "g" };
+    assertEquals([noted(vm), noted(vm, OTHER)], [group, group]);
+    const { devices } = await ok(vm, "list", vm.name);
+    const told = devices.map((
+      { status, limits, limit_group }: Record<string, unknown>,
+    ) => [status, limits, limit_group]);
+    assertEquals(told, [
+      ["ok", { bps: 4194304 }, "g"],
+      ["ok", { bps: 4194304 }, "g"],
+    ]);
+    // Back in the group, a disk has the limits that the group has by then.
+    await ok(vm, "disk", "remove", vm.name, OTHER);
+    await set("--bps", "5M");
+    const back = `${vm.runDir}/d2.img`;
+    const again = await tool(vm, "disk", "add", vm.name, back, "--uuid", OTHER);
+    assertEquals(again.json.device.limits, { bps: 5242880 }, again.stderr);
+    assertEquals(await groups(vm), ["g", "g"]);
+  });
+
+  await t.step("a disk that another program moved is told", async () => {
+    const [{ qdev = "" } = {}] = await vm.qmp.execute<{ qdev: string }[]>(
+      "query-block",
+    );
+    const none = { iops: 0, iops_rd: 0, iops_wr: 0, bps_rd: 0, bps_wr: 0 };
+    await vm.qmp.execute("block_set_io_throttle", {
+      ...{ id: qdev, ...none, bps: 5242880, group: "h" },
+    });
+    const { json } = await tool(vm, "list", vm.name);
+    const [{ message, hint }] = json.devices[0].differences;
+    assertMatch(message, /of limit group g, but QEMU has .* of limit group h$/);
+    const [, words = ""] = /run: kvm-hotplug (disk set [^;]*)/.exec(hint) ?? [];
+    assertEquals((await tool(vm, ...words.split(" "))).status, 0);
+    assertEquals(await groups(vm), ["g", "g"]);
+  });
+
+  await t.step("a disk leaves its group with the limits", async () => {
+    await set("--limit-group", "none", "--bps", "1M");
+    assertEquals(await live(vm), [0, 0, 0, 1048576, 0, 0]);
+    assertEquals(noted(vm), { limits: { bps: 1048576 } });
+    assertEquals(noted(vm, OTHER)?.limits, { bps: 5242880 });
+    assertEquals((await set("--limit-group", "none")).changed, false);
+    await ok(vm, "disk", "set", vm.name, OTHER, "--bps", "0");
+    assertEquals(await groups(vm), [QDEV, undefined]);
+    assertEquals(noted(vm, OTHER), undefined);
+    await ok(vm, "disk", "remove", vm.name, OTHER);
   });
 
   await t.step("replugged, it is limited as before", async () => {
