@@ -4,10 +4,8 @@
  * @module
  */
 
-import { isOn, type PciPlace, takenSlots } from "../device/bus_slot.ts";
-import { chooseSlot } from "../device/choose_slot.ts";
 import type { Plan } from "../engine/plan.ts";
-import { noFreeSlot, refuse, type Remark, remark } from "../errors.ts";
+import { refuse, type Remark, remark } from "../errors.ts";
 import { deviceStep, planAddition, slotFacts } from "../plan/addition.ts";
 import { noteWords, presentRemark, putWords } from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
@@ -21,6 +19,7 @@ import { command, qmpStep } from "../plan/steps.ts";
 import { formatSize, typedSize } from "../words/text.ts";
 import { type LiveMemory, memoryOf, totalBytes } from "./live.ts";
 import { MEMORY } from "./name.ts";
+import { pciPlace } from "./pci_place.ts";
 import { chooseAddr, chooseDimmSlot, freeBytes, freshId } from "./place.ts";
 import {
   backendArguments,
@@ -33,7 +32,13 @@ import {
 import type { MemoryAdd, MemoryRequest } from "./request.ts";
 import { awaitNew, planMemoryResize, resizeRequests } from "./resize.ts";
 import { expectMachine, generalRules, placedIn } from "./rules.ts";
-import { BLOCK_BYTES, checkDimmSize, checkRequestedSize } from "./size.ts";
+import {
+  BLOCK_BYTES,
+  checkDimmSize,
+  checkRequestedSize,
+  nearestMultiples,
+  notReached,
+} from "./size.ts";
 import { memoryView } from "./view.ts";
 
 /** What an addition depends on. */
@@ -80,29 +85,6 @@ function takenIds({ qemu, recorded, content }: Facts): ReadonlySet<string> {
 /** Guests make no finer steps, and it is QEMU's usual size: virtio-mem.c. */
 const STEP_BYTES = 2 * 1024 * 1024;
 
-/**
- * The slot of a virtio-mem device. Ganeti picks slots for disks and NICs from
- * kvm_pci_reservations on, and does not know of others.
- */
-function pciPlace(facts: Facts): PciPlace {
-  refuseMachine(facts);
-  const slots = slotFacts(facts);
-  const root = slots.buses.find(({ kind }) => kind === "root");
-  if (root === undefined || root.hotplug === "off") {
-    return chooseSlot(slots, MEMORY.word);
-  }
-  const taken = takenSlots(slots, root);
-  const { first } = root.slots;
-  for (let slot = slots.reservations - 1; slot >= first; slot--) {
-    if (!taken.has(slot)) return { bus: root.name, slot };
-  }
-  const { length } = slots.live.filter((one) => isOn(one, root));
-  throw noFreeSlot(
-    `No free slot on ${root.name} below kvm_pci_reservations (${slots.reservations}), of ${length} devices`,
-    "raise hvparam kvm_pci_reservations, then stop and start the instance",
-  );
-}
-
 function newDimm(facts: Facts, spanBytes: number): NewMemory {
   checkDimmSize(spanBytes);
   const machine = expectMachine(facts);
@@ -117,6 +99,7 @@ function newVirtioMem(
   facts: Facts,
   { sizeBytes, maxBytes }: MemoryAdd,
 ): NewMemory {
+  refuseMachine(facts);
   const machine = expectMachine(facts);
   const placed = placedIn(facts);
   const free = Math.max(freeBytes(machine, placed), 0);
@@ -136,7 +119,7 @@ function newVirtioMem(
   return {
     ...{ driver: "virtio-mem-pci", id, memdev: memdevOf(id), addr, spanBytes },
     ...{ blockBytes: STEP_BYTES, requestedBytes: sizeBytes },
-    place: pciPlace(facts),
+    place: pciPlace(slotFacts(facts)),
   };
 }
 
@@ -199,7 +182,7 @@ function planMore(
   facts: MemoryAddFacts,
   live: LiveMemory & { readonly id: string },
 ): Plan {
-  const { id, requestedBytes, spanBytes } = live;
+  const { id, requestedBytes, spanBytes, blockBytes = 1 } = live;
   if (maxBytes !== undefined && maxBytes !== spanBytes) {
     throw refuse(
       `The VM already has virtio-mem device ${id}, which can have ${
@@ -207,6 +190,10 @@ function planMore(
       } at most`,
       "omit --max to give the guest more of it",
     );
+  }
+  if (sizeBytes % blockBytes !== 0) {
+    const nearest = nearestMultiples(sizeBytes, blockBytes);
+    throw notReached(`The addition to ${id}`, sizeBytes, nearest);
   }
   const [first] = resizeRequests(facts, live, requestedBytes + sizeBytes);
   if (first?.kind !== "memory-resize") throw new TypeError("no resize");

@@ -60,13 +60,14 @@ function byVirtioMem(
   othersBytes: number,
 ): MemoryChange[] {
   const wanted = bytes - othersBytes;
-  const { id, requestedBytes, blockBytes = BLOCK_BYTES, spanBytes } = device;
+  const { id, requestedBytes, pluggedBytes, spanBytes } = device;
+  const { blockBytes = BLOCK_BYTES } = device;
   const steps = { blockBytes, maxBytes: spanBytes };
   if (wanted < 0 || wanted > spanBytes || wanted % blockBytes !== 0) {
     const nearest = stepsNear(wanted, steps).map((one) => one + othersBytes);
     throw notReached("The guest's memory", bytes, nearest);
   }
-  return wanted === requestedBytes
+  return wanted === requestedBytes && wanted === pluggedBytes
     ? []
     : [{ do: "resize", id, requestedBytes: wanted }];
 }

@@ -41,12 +41,14 @@ export interface MemoryResize extends AboutMemory {
   readonly requestedBytes: number;
 }
 
-/** Wait until a guest has given back what it was asked for; likewise. */
+/** Wait until a guest has followed a request; likewise. */
 export interface MemoryAwait extends AboutMemory {
   readonly kind: "memory-await";
   /** Its device id. */
   readonly device: string;
   readonly requestedBytes: number;
+  /** What the guest had before. */
+  readonly fromBytes: number;
 }
 
 /** Take memory out. */

@@ -27,17 +27,20 @@ import { checkRequestedSize } from "./size.ts";
 import type { MemoryStep } from "./steps.ts";
 import { memoryView } from "./view.ts";
 
-/** The requests that bring it to a size; a shrinking guest is waited for. */
+/**
+ * The requests that bring it to a size. A shrinking guest is waited for, and a
+ * guest that was asked before is waited for again.
+ */
 export function resizeRequests(
   { paths: { name: instance } }: Facts,
-  { id = "", pluggedBytes }: LiveMemory,
+  { id = "", pluggedBytes: fromBytes, requestedBytes: before }: LiveMemory,
   requestedBytes: number,
 ): MemoryRequest[] {
   const about = { instance, device: id, requestedBytes };
+  const wait: MemoryAwait = { kind: "memory-await", ...about, fromBytes };
+  if (requestedBytes === before) return [wait];
   const resize: MemoryResize = { kind: "memory-resize", ...about };
-  return requestedBytes < pluggedBytes
-    ? [resize, { kind: "memory-await", ...about }]
-    : [resize];
+  return requestedBytes < fromBytes ? [resize, wait] : [resize];
 }
 
 /** The step that waits for the guest. */
@@ -180,16 +183,14 @@ export function planMemoryResize(request: MemoryResize, facts: Facts): Plan {
 }
 
 /**
- * Plans to wait until the guest has given back what it was asked for.
+ * Plans to wait until the guest has followed a request.
  *
  * @throws {HotplugError} status 3
  */
 export function planMemoryAwait(request: MemoryAwait, facts: Facts): Plan {
   refuseImpossible(facts, MEMORY.needs["memory-await"]);
-  const { device: id, requestedBytes: to } = request;
+  const { device: id, requestedBytes: to, fromBytes } = request;
   const found = expectLive(facts, id);
-  // It is to shrink: to stop short is a failure.
-  const pluggedBytes = Math.max(found.live.pluggedBytes, to + 1);
   return planOf({
     action: "set",
     instance: facts.paths.name,
@@ -200,6 +201,6 @@ export function planMemoryAwait(request: MemoryAwait, facts: Facts): Plan {
       plugged_bytes: to,
     },
     kinds: [MEMORY.word],
-    steps: [awaitStep(facts, { id, pluggedBytes, to })],
+    steps: [awaitStep(facts, { id, pluggedBytes: fromBytes, to })],
   });
 }

@@ -5,7 +5,7 @@
  */
 
 import { type HotplugError, refuse } from "../errors.ts";
-import { typedSize } from "../words/text.ts";
+import { sizeText, typedSize } from "../words/text.ts";
 
 /**
  * The size of a guest's memory block, Linux: Documentation/admin-guide/mm,
@@ -31,7 +31,7 @@ export function notReached(
 ): HotplugError {
   const sizes = [...new Set(nearest)].map(typedSize).join(" and ");
   return refuse(
-    `${what} cannot be ${typedSize(bytes)} (${bytes} bytes)`,
+    `${what} cannot be ${sizeText(bytes)}`,
     `the nearest possible: ${sizes}`,
   );
 }

@@ -261,7 +261,10 @@ Deno.test("memoryChanges() asks the virtio-mem device, if there is one", () => {
   const has = [dimm(0, 256 * M), vmem];
   const changes = (bytes: number) => memoryChanges(MACHINE, has, bytes);
   const resize = { do: "resize", id: "vmem0" } as const;
-  assertEquals(changes(G), []);
+  // The guest has not followed yet.
+  assertEquals(changes(G), [{ ...resize, requestedBytes: 256 * M }]);
+  const done = [has[0] ?? vmem, { ...vmem, pluggedBytes: 256 * M }];
+  assertEquals(memoryChanges(MACHINE, done, G), []);
   assertEquals(changes(1026 * M), [{ ...resize, requestedBytes: 258 * M }]);
   assertEquals(changes(768 * M), [{ ...resize, requestedBytes: 0 }]);
   const hint = (bytes: number) => refusal("refused", () => changes(bytes)).hint;

@@ -273,6 +273,11 @@ Deno.test("planMemorySet() makes whole operations", () => {
   assertEquals(set(640 * M, WITH_VMEM), [
     ...[["memory-resize", 768], ["memory-await", 640]] as [string, number][],
   ]);
+  // A guest that has not followed is waited for again.
+  const late = { ...VMEM_DATA, data: { ...VMEM_DATA.data, size: 128 * M } };
+  assertEquals(set(768 * M, { ...WITH_VMEM, live: [late] }), [
+    ["memory-await", 768],
+  ]);
   const pending = {
     id: "dimm-0",
     requestedAt: "2026-01-01T00:00:00Z",
@@ -304,11 +309,15 @@ Deno.test("planMemoryResize() records the size, and no other word", () => {
   assertEquals(foreign.map(({ kind }) => kind), ["qmp"]);
   refusal("refused", () => plan(128 * M, { live: [VMEM_DATA] }));
   refusal("no-such-device", () => plan(128 * M, {}));
+  const sizes = { fromBytes: 256 * M, requestedBytes: 128 * M };
   const wait = planMemoryAwait(
-    { kind: "memory-await", ...about, requestedBytes: 128 * M },
+    { kind: "memory-await", ...about, ...sizes },
     given(WITH_VMEM),
   );
-  assertEquals(steps(wait).map(({ kind }) => kind), ["await-memory"]);
+  const [step, ...more] = steps(wait);
+  assertEquals([step?.kind, step?.from, step?.to, more], [
+    ...["await-memory", 256 * M, 128 * M, []],
+  ]);
 });
 
 Deno.test("resizedWords() keeps every other byte", () => {
