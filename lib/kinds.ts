@@ -15,7 +15,7 @@ import type { DiskStep } from "./disk/steps.ts";
 import { DISK_COMMANDS, DISK_NAME, diskRequest } from "./disk/words.ts";
 import type { DeviceView } from "./engine/plan.ts";
 import type { World } from "./engine/world.ts";
-import { memoryDetails } from "./memory/details.ts";
+import { memoryDetails, memoryTotal } from "./memory/details.ts";
 import type { MemoryRequest } from "./memory/request.ts";
 import type { MemoryStep } from "./memory/steps.ts";
 import { MEMORY_COMMANDS, MEMORY_NAME, memoryRequest } from "./memory/words.ts";
@@ -35,7 +35,7 @@ import type { Register } from "./plan/recorded.ts";
 import type { KindView } from "./plan/view_schema.ts";
 import type { NoteChecks } from "./state/own_check.ts";
 import type { RecordedDevice, Runtime } from "./state/runtime.ts";
-import { vcpuDetails } from "./vcpu/details.ts";
+import { vcpuDetails, vcpuTotal } from "./vcpu/details.ts";
 import type { VcpuRequest } from "./vcpu/request.ts";
 import { VCPU_COMMANDS, VCPU_NAME, vcpuRequest } from "./vcpu/words.ts";
 import type { Members } from "./words/json_schema.ts";
@@ -68,6 +68,8 @@ interface Entry extends KindName {
   members(): Promise<KindView["members"]>;
   /** What `list` tells of an instance because of it. @default nothing */
   totals?(): Promise<Members>;
+  /** The same for a person; undefined: unknown. */
+  total?(listing: Readonly<Record<string, unknown>>): string | undefined;
 }
 
 const KINDS: readonly Entry[] = [
@@ -103,6 +105,7 @@ const KINDS: readonly Entry[] = [
     load: async () => (await import("./vcpu/kind.ts")).VCPU_KIND,
     members: async () => (await import("./vcpu/view_schema.ts")).VCPU_MEMBERS,
     totals: async () => (await import("./vcpu/view_schema.ts")).VCPU_TOTALS,
+    total: vcpuTotal,
   },
   {
     ...MEMORY_NAME,
@@ -115,12 +118,22 @@ const KINDS: readonly Entry[] = [
     members: async () =>
       (await import("./memory/view_schema.ts")).MEMORY_MEMBERS,
     totals: async () => (await import("./memory/view_schema.ts")).MEMORY_TOTALS,
+    total: memoryTotal,
   },
 ];
 
 /** What is known of a kind without loading it; undefined if there is none. */
 export function kindEntry(kind: string): Omit<Entry, "load"> | undefined {
   return KINDS.find(({ word }) => word === kind);
+}
+
+/** What an instance has of the kinds of its devices in all, for a person. */
+export function totalsText(
+  listing: { readonly devices: readonly { readonly kind: string }[] },
+): string {
+  const kinds = new Set(listing.devices.map(({ kind }) => kind));
+  return KINDS.filter(({ word }) => kinds.has(word))
+    .flatMap(({ total }) => total?.({ ...listing }) ?? []).join(", ");
 }
 
 /** What a person calls a kind: `disk`, `NIC`. */

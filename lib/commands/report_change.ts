@@ -42,16 +42,18 @@ export function outcomeDocument(outcome: Outcome): ChangeDocument {
 }
 
 /**
- * The result of a row of operations: each operation, and the devices after it.
+ * The result of a row of operations: each operation that changed something, and
+ * the setting after it: how much of it the guest uses is the guest's decision.
  */
 function rowText({ instance, row, plan }: Outcome): string[] {
   if (row === undefined) return [];
   const { has, operations } = row;
-  if (operations.length === 0) {
-    return [`Nothing to change: ${instance} already has ${has}`];
+  const some = operations.filter(({ changed }) => changed || plan);
+  if (some.length === 0) {
+    return [`Nothing to change: ${instance} is already set to ${has}`];
   }
-  const end = plan === undefined ? "now has" : "would then have";
-  return [...operations.flatMap(outcomeText), `${instance} ${end} ${has}`];
+  const end = plan === undefined ? "is now set to" : "would then be set to";
+  return [...some.flatMap(outcomeText), `${instance} ${end} ${has}`];
 }
 
 /** A success in a line; a dry run with its plan. */

@@ -8,6 +8,7 @@ import { type Remark, remarkText } from "../errors.ts";
 import type { InstanceListing, ListedDevice } from "../inspect/list.ts";
 import type { InstanceSummary } from "../inspect/list_all.ts";
 import type { DeviceView } from "../engine/plan.ts";
+import { totalsText } from "../kinds.ts";
 import { detailsOf, portOf, titleOf } from "./report.ts";
 import { cut, screenWidth, table, wrap } from "../words/text.ts";
 
@@ -109,6 +110,8 @@ export function listingText(listing: InstanceListing): MarkedText {
     "",
     ...devices.map(detailsOf),
   ]);
+  const totals = totalsText(listing);
+  if (totals !== "") text.push(...wrap(totals, screenWidth()));
   for (const [i, lines] of blocks.entries()) {
     const status = devices[i - 1]?.status ?? "ok";
     if (status !== "ok" && qemu !== null) alerts.push(text.length);

@@ -172,7 +172,7 @@ function planNew(
       noteWords(facts, MEMORY, { id, words }),
       ...(isDimm ? [] : [awaitNew(facts, id, sizeBytes)]),
     ],
-    warnings: [hostRemark(facts, sizeBytes), presentRemark(id, ONLINE)],
+    warnings: [hostRemark(facts, sizeBytes), presentRemark(view, ONLINE)],
   });
 }
 
@@ -199,10 +199,10 @@ function planMore(
   if (first?.kind !== "memory-resize") throw new TypeError("no resize");
   const plan = planMemoryResize(first, facts);
   const short = hostRemark(facts, sizeBytes);
-  const online = presentRemark(id, ONLINE);
+  const online = plan.device && presentRemark(plan.device, ONLINE);
   return {
     ...plan,
-    warnings: [...plan.warnings, ...short ? [short] : [], online],
+    warnings: [short, online, ...plan.warnings].filter((one) => !!one),
   };
 }
 

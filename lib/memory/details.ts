@@ -20,3 +20,12 @@ export function memoryDetails(device: DeviceView): unknown[] {
     driver,
   ];
 }
+
+/** What an instance has in all: of the members that `list` tells. */
+export function memoryTotal(
+  { memory_bytes: bytes }: Readonly<Record<string, unknown>>,
+): string | undefined {
+  return typeof bytes === "number"
+    ? `${shortSize(bytes)} of memory`
+    : undefined;
+}

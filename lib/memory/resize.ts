@@ -198,7 +198,8 @@ export function planMemoryAwait(request: MemoryAwait, facts: Facts): Plan {
     device: {
       ...viewOf(facts, found),
       requested_bytes: to,
-      plugged_bytes: to,
+      // A guest may take less than it could have.
+      plugged_bytes: to < fromBytes ? to : null,
     },
     kinds: [MEMORY.word],
     steps: [awaitStep(facts, { id, pluggedBytes: fromBytes, to })],

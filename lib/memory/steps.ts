@@ -6,7 +6,7 @@
 
 import { awaitGuest } from "../engine/guest_wait.ts";
 import type { EngineStep } from "../engine/steps.ts";
-import { LOOK_AT_QEMU, stepCheck } from "../engine/verbs.ts";
+import { stepCheck, WITHIN } from "../engine/verbs.ts";
 import { defineStep, type StepOf, type World } from "../engine/world.ts";
 import { HotplugError, isFailure, remark } from "../errors.ts";
 import { ask } from "../qmp/query.ts";
@@ -69,7 +69,7 @@ async function wait(step: AwaitMemoryStep, world: World): Promise<void> {
 /** A guest that takes less than it could have is no failure. */
 const AWAIT_MEMORY_STEP = defineStep({
   check: checkAwait,
-  traits: () => LOOK_AT_QEMU,
+  traits: () => ({ ...WITHIN, without: "void" }),
   async do(step, world) {
     try {
       await wait(step, world);

@@ -87,13 +87,14 @@ export async function carryOutRow<R extends KindRequest>(
   }
   const plans = done.flatMap(({ plan }) => plan === undefined ? [] : [plan]);
   const { reached } = soFar(row, done);
+  const remarks = done.flatMap(({ warnings }) => warnings);
   return {
     instance,
     action: row.action,
     changed: anyChanged(done),
     device: null,
     row: { reached, has: row.say(reached), operations: done },
-    warnings: done.flatMap(({ warnings }) => warnings),
+    warnings: row.remarks?.(remarks) ?? remarks,
     ...(plans.length > 0 && { plan: plans.flat() }),
   };
 }

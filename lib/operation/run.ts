@@ -258,7 +258,9 @@ function outcomeOf(plan: Plan, world: World): Outcome {
   return {
     instance,
     action,
-    changed: !plan.steps.every(isRepeat),
+    changed: plan.steps.some((step) =>
+      !isRepeat(step) && world.steps.traits(step).leaves !== "nothing"
+    ),
     device: device && { ...device, ...foundOut(world) },
     ...(adoption && { adoption }),
     warnings: [...warnings, ...world.leftAlone],

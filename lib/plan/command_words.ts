@@ -9,7 +9,7 @@
 import { toNote } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import type { Plan } from "../engine/plan.ts";
-import { type Remark, remark } from "../errors.ts";
+import { type Remark, remark, type ToldDevice, toldOf } from "../errors.ts";
 import { commandLine } from "../state/instance.ts";
 import { noteOn, pendingRemoval } from "../state/own_check.ts";
 import type { RecordedDevice } from "../state/runtime.ts";
@@ -145,15 +145,34 @@ export function lostWords(
     .map(([key]) => lostDifference(key));
 }
 
+const PRESENT = "guest-brings-online";
+
 /**
  * The remark about a new device: QEMU knows only that the guest has been told.
  *
  * @param online the command for a Linux guest
  */
-export function presentRemark(id: string, online: string): Remark {
+export function presentRemark(device: ToldDevice, online: string): Remark {
   return remark(
-    "guest-brings-online",
-    `${id} is present; the guest brings it online`,
-    { hint: `if the guest does not, run as root in a Linux guest: ${online}` },
+    PRESENT,
+    `${device.id} is present; the guest brings it online`,
+    {
+      hint: `if the guest does not, run as root in a Linux guest: ${online}`,
+      device: toldOf(device),
+    },
   );
+}
+
+/** The remarks of a row: one for all new devices, then the others. */
+export function rowRemarks(remarks: readonly Remark[]): readonly Remark[] {
+  const { true: all = [], false: others = [] } = Object.groupBy(
+    remarks,
+    ({ code }) => `${code === PRESENT}` as const,
+  );
+  const [first, ...more] = all;
+  if (first === undefined || more.length === 0) return remarks;
+  const last = more.at(-1)?.device?.id;
+  const message =
+    `${all.length} devices (${first.device?.id} to ${last}) are present; the guest brings them online`;
+  return [{ ...first, message, device: null }, ...others];
 }

@@ -73,6 +73,8 @@ export interface Row<R extends AnyRequest = AnyRequest> {
   readonly parts: readonly RowPart<R>[];
   /** What the instance has then, for people: `3 processors`. */
   say(reached: number): string;
+  /** The remarks of all parts, in a few. @default each of them */
+  remarks?(all: readonly Remark[]): readonly Remark[];
 }
 
 /** Plans one request once QEMU has answered. */

@@ -7,7 +7,12 @@
 import type { Plan } from "../engine/plan.ts";
 import { refuse } from "../errors.ts";
 import { deviceStep, planAddition } from "../plan/addition.ts";
-import { noteWords, presentRemark, putWords } from "../plan/command_words.ts";
+import {
+  noteWords,
+  presentRemark,
+  putWords,
+  rowRemarks,
+} from "../plan/command_words.ts";
 import type { Facts } from "../plan/facts.ts";
 import type { Row } from "../plan/kind.ts";
 import { refuseImpossible, refuseTakenId } from "../plan/requirements.ts";
@@ -86,15 +91,17 @@ function planOne(
   const { driver, props } = place;
   const words = vcpuWords(id, place);
   const { length: index } = recordedVcpus(facts.content.runtime);
+  const hvinfo = { driver, id };
+  const view = vcpuView({ kind: "vcpu", index, hvinfo, props });
   return planAddition(facts, {
     kind: VCPU,
     change: putWords(id, words),
-    view: vcpuView({ kind: "vcpu", index, hvinfo: { driver, id }, props }),
+    view,
     before: [],
     plug: deviceStep(vcpuArguments(id, place)),
     // Before that, a kill would leave a note of a device that never was there.
     after: [noteWords(facts, VCPU, { id, words })],
-    warnings: [presentRemark(id, ONLINE)],
+    warnings: [presentRemark(view, ONLINE)],
   });
 }
 
@@ -119,5 +126,5 @@ export function planVcpuAdd(
     request,
     reached: before + at + 1,
   }));
-  return { action: "add", before, parts, say: sayCount };
+  return { action: "add", before, parts, say: sayCount, remarks: rowRemarks };
 }

@@ -7,6 +7,7 @@
 
 import { unsupported } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
+import { rowRemarks } from "../plan/command_words.ts";
 import type { Row, RowPart } from "../plan/kind.ts";
 import {
   refuseImpossible,
@@ -65,5 +66,5 @@ export function planVcpuSet(
     : count < before
     ? fewer(facts, before, count)
     : [];
-  return { action: "set", before, parts, say: sayCount };
+  return { action: "set", before, parts, say: sayCount, remarks: rowRemarks };
 }

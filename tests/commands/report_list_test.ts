@@ -93,6 +93,38 @@ Deno.test("listingText() puts long details below, and names a port", () => {
   ]);
 });
 
+Deno.test("listingText() tells of processors and memory, and of all of them", () => {
+  const place = { uuid: null, name: null, bus: null, slot: null, addr: null };
+  const state = { status: "ok", differences: [] } as const;
+  const vcpu: ListedDevice = {
+    ...{ kind: "vcpu", index: 0, id: "vcpu-1", ...place, ...state },
+    ...{ driver: "qemu64-x86_64-cpu", socket: 0, core: 1, thread: 0 },
+  };
+  const dimm: ListedDevice = {
+    ...{ kind: "memory", index: 0, id: "dimm-0", ...place, ...state },
+    ...{ driver: "pc-dimm", size_bytes: 256 << 20 },
+  };
+  const virtioMem: ListedDevice = {
+    ...{ ...dimm, index: 1, id: "vmem-0", bus: "pci.0", slot: 11 },
+    ...{ driver: "virtio-mem-pci", size_bytes: 1 << 30 },
+    ...{ requested_bytes: 512 << 20, plugged_bytes: 128 << 20 },
+  };
+  const sum = { vcpus: 2, memory_bytes: 896 << 20 };
+  const given = { ...listing(vcpu, dimm, virtioMem), ...sum };
+  assertEquals(listingText(given).text.slice(1), [
+    "2 processors, 896 MiB of memory",
+    "DEVICE    ID      SLOT  STATUS",
+    "vcpu 0    vcpu-1  -     ok",
+    "    socket 0, core 1, thread 0, qemu64-x86_64-cpu",
+    "memory 0  dimm-0  -     ok",
+    "    256 MiB, pc-dimm",
+    "memory 1  vmem-0  11    ok",
+    "    512 MiB, the guest has 128 MiB, at most 1 GiB, virtio-mem-pci",
+  ]);
+  const unknown = { ...listing(vcpu), vcpus: null };
+  assertMatch(listingText(unknown).text[1] ?? "", /^DEVICE /);
+});
+
 Deno.test("listingText() fits 80 columns whatever there is", () => {
   const long: ListedDevice = {
     ...DISK,
@@ -259,6 +291,38 @@ Deno.test("listingText() tells how a device differs from a plain one", () => {
   );
   const end = "joined to no network, virtio-net-pci, link down, MTU 1400";
   assert(flat.includes(end), flat);
+});
+
+Deno.test("listingText() tells of processors and memory, and of all of them", () => {
+  const place = { uuid: null, name: null, bus: null, slot: null, addr: null };
+  const state = { status: "ok", differences: [] } as const;
+  const vcpu: ListedDevice = {
+    ...{ kind: "vcpu", index: 0, id: "vcpu-1", ...place, ...state },
+    ...{ driver: "qemu64-x86_64-cpu", socket: 0, core: 1, thread: 0 },
+  };
+  const dimm: ListedDevice = {
+    ...{ kind: "memory", index: 0, id: "dimm-0", ...place, ...state },
+    ...{ driver: "pc-dimm", size_bytes: 256 << 20 },
+  };
+  const virtioMem: ListedDevice = {
+    ...{ ...dimm, index: 1, id: "vmem-0", bus: "pci.0", slot: 11 },
+    ...{ driver: "virtio-mem-pci", size_bytes: 1 << 30 },
+    ...{ requested_bytes: 512 << 20, plugged_bytes: 128 << 20 },
+  };
+  const sum = { vcpus: 2, memory_bytes: 896 << 20 };
+  const given = { ...listing(vcpu, dimm, virtioMem), ...sum };
+  assertEquals(listingText(given).text.slice(1), [
+    "2 processors, 896 MiB of memory",
+    "DEVICE    ID      SLOT  STATUS",
+    "vcpu 0    vcpu-1  -     ok",
+    "    socket 0, core 1, thread 0, qemu64-x86_64-cpu",
+    "memory 0  dimm-0  -     ok",
+    "    256 MiB, pc-dimm",
+    "memory 1  vmem-0  11    ok",
+    "    512 MiB, the guest has 128 MiB, at most 1 GiB, virtio-mem-pci",
+  ]);
+  const unknown = { ...listing(vcpu), vcpus: null };
+  assertMatch(listingText(unknown).text[1] ?? "", /^DEVICE /);
 });
 
 Deno.test("listingText() fits 80 columns with ten disks and four NICs", () => {

@@ -321,16 +321,16 @@ Deno.test("outcomeText() of a row tells each operation, and what there is after 
   assertEquals(report.outcomeText({ ...about, row }), [
     one,
     one,
-    "vm1 now has 2 processors",
+    "vm1 is now set to 2 processors",
   ]);
   const dry = { ...about, changed: false, plan: [], row };
   assertEquals(
     report.outcomeText(dry).at(-1),
-    "vm1 would then have 2 processors",
+    "vm1 would then be set to 2 processors",
   );
   const none = { ...about, changed: false, row: { ...row, operations: [] } };
   assertEquals(report.outcomeText(none), [
-    "Nothing to change: vm1 already has 2 processors",
+    "Nothing to change: vm1 is already set to 2 processors",
   ]);
   const { reached, operations } = JSON.parse(
     JSON.stringify(report.outcomeDocument({ ...about, row })),

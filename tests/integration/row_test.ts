@@ -72,7 +72,7 @@ Deno.test("carryOutRow() records each operation, and tells of each", async () =>
   assertEquals(text.length, 3);
   assertStringIncludes(text[0] ?? "", "Added disk 1");
   assertStringIncludes(text[1] ?? "", "Added disk 2");
-  assertEquals(text[2], `${NAME} now has 3 disks`);
+  assertEquals(text[2], `${NAME} is now set to 3 disks`);
   const line = documentLine({ ...outcomeDocument(outcome), warnings: [] });
   const document = documentOf(line, ["disk", "add"]);
   const { changed, reached, operations, plan } = document;
@@ -112,7 +112,10 @@ Deno.test("carryOutRow() of a dry run shows all, and changes nothing", async () 
   const steps = operations?.flatMap((one) => one.plan ?? []) ?? [];
   assertEquals([changed, plan], [false, steps]);
   assertEquals(operations?.length, 2);
-  assertEquals(outcomeText(outcome).at(-1), `${NAME} would then have 3 disks`);
+  assertEquals(
+    outcomeText(outcome).at(-1),
+    `${NAME} would then be set to 3 disks`,
+  );
 });
 
 Deno.test("carryOutRow() ends between two operations when it is told to", async () => {
