@@ -4,6 +4,12 @@
  * @module
  */
 
+const VCPU = ["vcpu set", "vcpu add", "vcpu remove"];
+const MEMORY = ["memory set", "memory add", "memory remove"];
+const KINDS = ["disk", "nic", "vcpu", "memory"];
+const ADD = KINDS.map((kind) => `${kind} add`);
+const REMOVE = KINDS.map((kind) => `${kind} remove`);
+
 const COMMANDS = new Map(Object.entries({
   ls: ["list"],
   list: ["list"],
@@ -12,13 +18,33 @@ const COMMANDS = new Map(Object.entries({
   status: ["list", "check"],
   show: ["list", "state show"],
   info: ["list", "check"],
-  rm: ["disk remove", "nic remove"],
-  attach: ["disk add", "nic add"],
+  rm: REMOVE,
+  attach: ADD,
+  "attach-device": ["disk add", "nic add", "memory add"],
   "attach-disk": ["disk add"],
   "attach-interface": ["nic add"],
-  detach: ["disk remove", "nic remove"],
+  detach: REMOVE,
+  "detach-device": ["disk remove", "nic remove", "memory remove"],
   "detach-disk": ["disk remove"],
   "detach-interface": ["nic remove"],
+  setvcpus: ["vcpu set"],
+  setvcpu: ["vcpu add", "vcpu remove"],
+  vcpucount: ["list", "check"],
+  vcpuinfo: ["list", "check"],
+  "cpu-add": ["vcpu add"],
+  cpu_set: ["vcpu add", "vcpu remove"],
+  cpu: VCPU,
+  cpus: VCPU,
+  vcpus: VCPU,
+  setmem: ["memory set"],
+  setmaxmem: ["check"],
+  balloon: ["memory set"],
+  "update-memory-device": ["memory set"],
+  mem: MEMORY,
+  dimm: MEMORY,
+  "virtio-mem": MEMORY,
+  device_add: ADD,
+  device_del: REMOVE,
   version: ["--version"],
 }));
 
@@ -30,7 +56,9 @@ export function commandMeant(
 ): string | undefined {
   const found = COMMANDS.get(first) ?? COMMANDS.get(second);
   if (found === undefined) return undefined;
-  const own = found.filter((name) => name.startsWith(`${first} `));
+  const own = found.filter((name) =>
+    name.startsWith(`${first} `) || name.endsWith(` ${second}`)
+  );
   const names = own.length > 0 ? own : found;
   return `did you mean ${
     names.map((one) => JSON.stringify(one)).join(" or ")

@@ -54,7 +54,10 @@ Deno.test("didYouMean() asks about each of the nearest", () => {
 Deno.test("commandMeant() knows the words of other tools", () => {
   const meant = (...words: string[]) => commandMeant(words);
   assertEquals(meant("ls"), 'did you mean "list"?');
-  assertEquals(meant("rm"), 'did you mean "disk remove" or "nic remove"?');
+  assertEquals(meant("setvcpus", "vm1"), 'did you mean "vcpu set"?');
+  assertEquals(meant("cpu", "add"), 'did you mean "vcpu add"?');
+  assertEquals(meant("mem", "set"), 'did you mean "memory set"?');
+  assertEquals(meant("memory", "attach"), 'did you mean "memory add"?');
   assertEquals(meant("disk", "rm"), 'did you mean "disk remove"?');
   assertEquals(meant("nic", "attach"), 'did you mean "nic add"?');
   assertEquals(meant("vm1", "status"), 'did you mean "list" or "check"?');
@@ -67,10 +70,21 @@ Deno.test("commandMeant() knows the words of other tools", () => {
 Deno.test("commandMeant() names commands that there are", () => {
   const meant = {
     list: ["ls", "list", "disks", "nics"],
-    "list|check": ["status", "info"],
+    "list|check": ["status", "info", "vcpucount", "vcpuinfo"],
     "list|state show": ["show"],
-    "disk remove|nic remove": ["rm", "detach"],
-    "disk add|nic add": ["attach"],
+    "disk remove|nic remove|vcpu remove|memory remove": [
+      ...["rm", "detach", "device_del"],
+    ],
+    "disk add|nic add|vcpu add|memory add": ["attach", "device_add"],
+    "disk add|nic add|memory add": ["attach-device"],
+    "disk remove|nic remove|memory remove": ["detach-device"],
+    "vcpu set": ["setvcpus"],
+    "vcpu add": ["cpu-add"],
+    "vcpu add|vcpu remove": ["setvcpu", "cpu_set"],
+    "vcpu set|vcpu add|vcpu remove": ["cpu", "cpus", "vcpus"],
+    "memory set": ["setmem", "balloon", "update-memory-device"],
+    "memory set|memory add|memory remove": ["mem", "dimm", "virtio-mem"],
+    check: ["setmaxmem"],
     "disk add": ["attach-disk"],
     "nic add": ["attach-interface"],
     "disk remove": ["detach-disk"],
