@@ -24,6 +24,12 @@ export async function temporaryFolder(): Promise<
 
 /** Moves the guest; both ends are on this node. */
 export async function migrate(source: Vm, target: Vm, uri: string) {
+  await sent(source, uri);
+  await target.arrived();
+}
+
+/** Sends the VM, which may have no guest, or be paused. */
+export async function sent(source: Vm, uri: string) {
   await source.qmp.execute("migrate", { uri });
   await until(async () => {
     const { status, "error-desc": why } = await source.qmp.execute<
@@ -32,7 +38,6 @@ export async function migrate(source: Vm, target: Vm, uri: string) {
     if (status === "failed") throw new Error(`migration failed: ${why}`);
     return status === "completed" ? true : undefined;
   }, { timeoutMs: 60_000, what: "completion of the migration" });
-  await target.arrived();
 }
 
 /** The source's command line for a target that has a place of its own. */
