@@ -25,6 +25,8 @@ export interface EachOptions extends Partial<VmOptions> {
    * @default what temporary folders lie on
    */
   readonly runDirOn?: "tmpfs";
+  /** A machine type for each release in turn. @default as `machine` says */
+  readonly machines?: readonly string[];
   /** Why what it needs is not to be had; none: it is run. */
   readonly leftOut?: string | undefined;
 }
@@ -39,13 +41,26 @@ function isBooted(machine: Machine, options: Partial<VmOptions>): boolean {
   return typeof machine === "function" || options.guest === "none";
 }
 
+/** The options of a release's machine, whose number counts from 0. */
+async function optionsFor(
+  machine: Machine,
+  { runDir, number }: { runDir: string; number: number },
+): Promise<Partial<VmOptions>> {
+  if (typeof machine === "function") return await machine(runDir);
+  const { machines = [], ...options } = machine;
+  const type = machines[number % machines.length];
+  if (type === undefined) return options;
+  const extraArgs = [...options.extraArgs ?? [], "-machine", type];
+  return { ...options, extraArgs };
+}
+
 /** A machine of its own for each test and release; all of it is cleaned up. */
 export function eachRelease(
   title: string,
   body: (vm: Vm, context: Deno.TestContext) => Promise<void>,
   machine: Machine = {},
 ): void {
-  for (const release of tools.qemus) {
+  for (const [number, release] of tools.qemus.entries()) {
     const why = "leftOut" in machine ? machine.leftOut : undefined;
     const name = `QEMU ${release.name}: ${title}`;
     Deno.test(unless(why, name), async (context) => {
@@ -53,9 +68,7 @@ export function eachRelease(
       const runDirOn = "runDirOn" in machine ? machine.runDirOn : undefined;
       if (runDirOn) await host("mount", "-t", runDirOn, runDirOn, runDir);
       try {
-        const options = typeof machine === "function"
-          ? await machine(runDir)
-          : machine;
+        const options = await optionsFor(machine, { runDir, number });
         const start = isBooted(machine, options) ? Vm.start : Vm.restored;
         await using vm = await start({ release, tools, runDir, ...options });
         await body(vm, context);
