@@ -1,8 +1,10 @@
 /**
- * `deno task deb` and `deno task dist`: what a cluster distributes.
+ * `deno task deb`, `deno task rpm` and `deno task dist`: what a cluster
+ * distributes.
  *
  *     deno run -A tools/package.ts deb     dist/kvm-hotplug_VERSION_ARCH.deb and
  *                                          kvm-hotplug-ganeti_VERSION_all.deb
+ *     deno run -A tools/package.ts rpm     dist/kvm-hotplug-VERSION-1.ARCH.rpm
  *     deno run -A tools/package.ts dist    dist/kvm-hotplug{,.zst}, the same
  *                                          for aarch64, and SHA256SUMS
  *
@@ -11,29 +13,38 @@
 
 import { buildExecutable } from "./build/executable.ts";
 import { SUMMARY, VERSION } from "../lib/version.ts";
-import { manPage } from "../lib/commands/man.ts";
-import { SCRIPTS } from "../lib/commands/completion_scripts.ts";
 import { install } from "./guest/apt.ts";
 import { isInPath, run } from "./guest/run.ts";
+import {
+  DEBIAN_PLACES,
+  gzip,
+  LEFT,
+  ROOT,
+  stage,
+  UNITS,
+  write,
+} from "./package/contents.ts";
+import { makeRpm } from "./package/rpm.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
 const DIST = `${ROOT}dist`;
 
 /** Debian's words for architectures: dpkg-architecture(1). */
 const ARCHITECTURES = { x86_64: "amd64", aarch64: "arm64" } as const;
 
-/** Where Debian's shells look for completions. */
-const COMPLETIONS = {
-  bash: "usr/share/bash-completion/completions/kvm-hotplug",
-  zsh: "usr/share/zsh/vendor-completions/_kvm-hotplug",
-  fish: "usr/share/fish/vendor_completions.d/kvm-hotplug.fish",
-} as const;
+/** There is no address: RFC 2606. */
+const MAINTAINER = "kvm-hotplug <kvm-hotplug@kvm-hotplug.invalid>";
 
-function control(arch: string, installedKib: number): string {
+/** One package of one release. */
+interface Release {
+  readonly arch: string;
+  readonly version: string;
+}
+
+function control({ arch, version }: Release, installedKib: number): string {
   return `Package: kvm-hotplug
-Version: ${VERSION}
+Version: ${version}
 Architecture: ${arch}
-Maintainer: kvm-hotplug <root@localhost>
+Maintainer: ${MAINTAINER}
 Installed-Size: ${installedKib}
 Depends: libc6 (>= 2.28), libgcc-s1 | libgcc1
 Recommends: iproute2
@@ -46,54 +57,77 @@ Description: ${SUMMARY}
 `;
 }
 
-async function write(path: string, content: string | Uint8Array) {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-  await Deno.writeFile(
-    path,
-    typeof content === "string" ? new TextEncoder().encode(content) : content,
-    { mode: 0o644 },
-  );
-}
+const SYSTEMD = '[ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]';
+const RELOAD = `if ${SYSTEMD}; then
+    systemctl --system daemon-reload >/dev/null || true
+fi
+`;
 
-async function gzip(text: string): Promise<Uint8Array> {
-  const stream = new Blob([text]).stream()
-    .pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
+/** The timer stays off until a person enables it, and goes with the package. */
+const SCRIPTS = {
+  postinst: RELOAD,
+  prerm: `if [ "$1" = remove ] && ${SYSTEMD}; then
+    deb-systemd-invoke stop ${UNITS.join(" ")} >/dev/null || true
+fi
+`,
+  postrm: `if [ "$1" = remove ] || [ "$1" = purge ]; then
+    rm -f ${LEFT.map((path) => `"$DPKG_ROOT/${path}"`).join(" \\\n        ")}
+fi
+${RELOAD}`,
+};
 
-/** The package's files below a folder. */
-async function stage(executable: string, root: string): Promise<void> {
-  await write(`${root}/usr/sbin/kvm-hotplug`, "");
-  await Deno.copyFile(executable, `${root}/usr/sbin/kvm-hotplug`);
-  await Deno.chmod(`${root}/usr/sbin/kvm-hotplug`, 0o755);
-  await write(
-    `${root}/usr/share/man/man8/kvm-hotplug.8.gz`,
-    await gzip(manPage()),
-  );
-  for (const [shell, path] of Object.entries(COMPLETIONS)) {
-    await write(`${root}/${path}`, `${SCRIPTS.get(shell)}\n`);
+/** What lintian reports of Deno, which the executable is made of. */
+const OVERRIDES = `# Deno is one executable, and this library is a part of it.
+kvm-hotplug: embedded-library lcms2 [usr/sbin/kvm-hotplug]
+`;
+
+/** Makes the scripts that dpkg runs. */
+async function writeScripts(root: string): Promise<void> {
+  for (const [name, text] of Object.entries(SCRIPTS)) {
+    const path = `${root}/DEBIAN/${name}`;
+    await write(path, `#!/bin/sh\nset -e\n${text}`);
+    await Deno.chmod(path, 0o755);
   }
-  const copyright = await Deno.readTextFile(`${ROOT}LICENSE`);
-  await write(`${root}/usr/share/doc/kvm-hotplug/copyright`, copyright);
+}
+
+/** @param date of the newest file: packages of the same files are the same */
+function changelogOf(
+  { name, version }: { readonly name: string; readonly version: string },
+  date: Date | null,
+): Uint8Array {
+  const day = (date ?? new Date(0)).toUTCString().replace("GMT", "+0000");
+  return gzip(`${name} (${version}) unstable; urgency=medium
+
+  * Release ${version}.
+
+ -- ${MAINTAINER}  ${day}
+`);
 }
 
 /**
  * Makes a Debian package of an executable.
  *
  * @param folder where it is put
+ * @param version @default that of the executable
  * @returns its path
  */
 export async function makeDeb(
   executable: string,
   folder: string,
+  version: string = VERSION,
 ): Promise<string> {
   const arch = ARCHITECTURES[Deno.build.arch];
-  const path = `${folder}/kvm-hotplug_${VERSION}_${arch}.deb`;
+  const release = { arch, version };
+  const path = `${folder}/kvm-hotplug_${version}_${arch}.deb`;
   return await buildDeb(path, async (root) => {
-    await stage(executable, root);
-    const { size } = await Deno.stat(executable);
-    const text = control(arch, Math.ceil(size / 1024));
+    await stage(executable, { root, places: DEBIAN_PLACES });
+    const { size, mtime } = await Deno.stat(executable);
+    const log = changelogOf({ name: "kvm-hotplug", version }, mtime);
+    await write(`${root}/usr/share/doc/kvm-hotplug/changelog.gz`, log);
+    await write(`${root}/usr/share/lintian/overrides/kvm-hotplug`, OVERRIDES);
+    const text = control(release, Math.ceil(size / 1024));
     await write(`${root}/DEBIAN/control`, text);
+    await writeScripts(root);
   });
 }
 
@@ -129,7 +163,7 @@ const GANETI_FILES = {
 const GANETI_CONTROL = `Package: kvm-hotplug-ganeti
 Version: ${VERSION}
 Architecture: all
-Maintainer: kvm-hotplug <root@localhost>
+Maintainer: ${MAINTAINER}
 Depends: python3 (>= 3.9)
 Recommends: kvm-hotplug
 Enhances: ganeti
@@ -162,6 +196,9 @@ export async function makeGanetiDeb(folder: string): Promise<string> {
     const copyright = await Deno.readTextFile(`${ROOT}LICENSE`);
     const doc = `${root}/usr/share/doc/kvm-hotplug-ganeti`;
     await write(`${doc}/copyright`, copyright);
+    const named = { name: "kvm-hotplug-ganeti", version: VERSION };
+    const { mtime } = await Deno.stat(`${ROOT}integrations/ganeti/README.md`);
+    await write(`${doc}/changelog.gz`, changelogOf(named, mtime));
     await write(`${root}/DEBIAN/control`, GANETI_CONTROL);
     await write(`${root}/DEBIAN/prerm`, GANETI_PRERM);
     await Deno.chmod(`${root}/DEBIAN/prerm`, 0o755);
@@ -205,18 +242,30 @@ async function makeDist(executables: readonly string[]): Promise<string[]> {
   return [...files, sums];
 }
 
+async function makeDebs(): Promise<string[]> {
+  const { path } = await buildExecutable({});
+  return [await makeDeb(path, DIST), await makeGanetiDeb(DIST)];
+}
+
+async function makeRpms(): Promise<string[]> {
+  if (!await isInPath("rpmbuild")) await install(["rpm"], log);
+  return [await makeRpm((await buildExecutable({})).path, DIST)];
+}
+
+const MAKERS = new Map([
+  ["deb", makeDebs],
+  ["rpm", makeRpms],
+  ["dist", async () => await makeDist(await buildAll())],
+]);
+
 async function main([what]: string[]): Promise<number> {
-  if (what !== "deb" && what !== "dist") {
-    console.error("Say what to make: deb or dist");
+  const make = what === undefined ? undefined : MAKERS.get(what);
+  if (make === undefined) {
+    console.error(`Say what to make: ${[...MAKERS.keys()].join(", ")}`);
     return 2;
   }
   try {
-    const made = what === "deb"
-      ? [
-        await makeDeb((await buildExecutable({})).path, DIST),
-        await makeGanetiDeb(DIST),
-      ]
-      : await makeDist(await buildAll());
+    const made = await make();
     for (const file of made) {
       const { size } = await Deno.stat(file);
       console.log(`${file}  ${(size / 1e6).toFixed(1)} MB`);

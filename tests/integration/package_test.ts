@@ -2,38 +2,8 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { makeDeb, makeGanetiDeb } from "../../tools/package.ts";
 import { run } from "../../tools/guest/run.ts";
 import { VERSION } from "../../lib/version.ts";
+import { dpkg, filesBelow, leave, scratchRoot } from "../lab/packages.ts";
 import { EXECUTABLE } from "../lab/tool.ts";
-
-/** dpkg on a scratch root of its own. */
-async function dpkg(root: string, ...args: string[]): Promise<string> {
-  return await run("dpkg", [
-    ...[`--root=${root}`, "--force-not-root", "--force-depends"],
-    ...["--force-script-chrootless", "--log=/dev/null"],
-    ...args,
-  ]);
-}
-
-/** A root that dpkg can install into. */
-async function scratchRoot(folder: string): Promise<string> {
-  const root = `${folder}/root`;
-  for (const name of ["info", "updates", "triggers"]) {
-    await Deno.mkdir(`${root}/var/lib/dpkg/${name}`, { recursive: true });
-  }
-  for (const name of ["status", "available"]) {
-    await Deno.writeTextFile(`${root}/var/lib/dpkg/${name}`, "");
-  }
-  return root;
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { name, isDirectory } of Deno.readDir(folder)) {
-    const path = `${folder}/${name}`;
-    if (isDirectory) found.push(...await filesBelow(path));
-    else found.push(path);
-  }
-  return found.sort();
-}
 
 Deno.test("makeDeb() makes a package that installs, runs and goes", async () => {
   const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-package-" });
@@ -52,10 +22,14 @@ Deno.test("makeDeb() makes a package that installs, runs and goes", async () => 
     await dpkg(root, "--install", deb);
     const installed = await filesBelow(`${root}/usr`);
     assertEquals(installed.map((path) => path.slice(root.length)), [
+      "/usr/lib/systemd/system/kvm-hotplug-metrics.service",
+      "/usr/lib/systemd/system/kvm-hotplug-metrics.timer",
       "/usr/sbin/kvm-hotplug",
       "/usr/share/bash-completion/completions/kvm-hotplug",
+      "/usr/share/doc/kvm-hotplug/changelog.gz",
       "/usr/share/doc/kvm-hotplug/copyright",
       "/usr/share/fish/vendor_completions.d/kvm-hotplug.fish",
+      "/usr/share/lintian/overrides/kvm-hotplug",
       "/usr/share/man/man8/kvm-hotplug.8.gz",
       "/usr/share/zsh/vendor-completions/_kvm-hotplug",
     ]);
@@ -64,11 +38,13 @@ Deno.test("makeDeb() makes a package that installs, runs and goes", async () => 
     const page = `${root}/usr/share/man/man8/kvm-hotplug.8.gz`;
     const text = await run("man", ["-l", page], { env: { MANPAGER: "cat" } });
     assertEquals(/disk add/.test(text), true);
-    await dpkg(root, "--purge", "kvm-hotplug");
-    assertEquals(
-      await filesBelow(`${root}/usr`).catch(() => []),
-      [],
-    );
+    // The timer is off: nothing outside of /usr, and no script enables it.
+    assertEquals(await filesBelow(`${root}/etc`), []);
+    const used = await leave(root);
+    await dpkg(root, "--remove", "kvm-hotplug");
+    for (const part of ["usr", "etc", "var/lib/prometheus"]) {
+      assertEquals(await filesBelow(`${root}/${part}`), [], `${used}`);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -92,6 +68,7 @@ Deno.test("makeGanetiDeb() makes a package with what Ganeti's noded loads", asyn
       `${MODULES}/usercustomize.py`,
       "/usr/lib/systemd/system/ganeti-noded.service.d/kvm-hotplug.conf",
       "/usr/share/doc/kvm-hotplug-ganeti/README.md",
+      "/usr/share/doc/kvm-hotplug-ganeti/changelog.gz",
       "/usr/share/doc/kvm-hotplug-ganeti/copyright",
     ]);
     const conf = await Deno.readTextFile(installed[2] ?? "");
@@ -100,7 +77,7 @@ Deno.test("makeGanetiDeb() makes a package with what Ganeti's noded loads", asyn
     await Deno.mkdir(`${root}${MODULES}/__pycache__`);
     await Deno.writeTextFile(`${root}${MODULES}/__pycache__/x.pyc`, "");
     await dpkg(root, "--purge", "kvm-hotplug-ganeti");
-    assertEquals(await filesBelow(`${root}/usr`).catch(() => []), []);
+    assertEquals(await filesBelow(`${root}/usr`), []);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
