@@ -170,7 +170,10 @@ async function measureOthers(
   say(`a thousand instances: ${count} rounds`);
   await using place = await startPlace(release, tools);
   const thousand = await measureThousand(place.vm, programs.tool, count);
-  const tables = [peerTables(release.name, rounds), thousandTable(thousand)];
+  const tables = [
+    peerTables(release.name, rounds),
+    ...thousand.map(thousandTable),
+  ];
   return [...tables, PEER_LEGEND];
 }
 

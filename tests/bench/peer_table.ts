@@ -116,22 +116,36 @@ export function peerTables(
   ].join("\n\n");
 }
 
-/** What a `list` of them all takes. */
-export function thousandTable({ rounds, peakBytes }: Thousand): string {
+/** Longest time on the clock, in ms, and most memory, in MiB. */
+const THOUSAND_AIMS = {
+  list: { clockMs: 500, peakMiB: 110 },
+  metrics: { clockMs: 1000, peakMiB: 110 },
+};
+
+/** What a question to them all takes. */
+export function thousandTable(
+  { command, rounds, peakBytes }: Thousand,
+): string {
+  const { clockMs, peakMiB } = THOUSAND_AIMS[command];
   const clock = rounds.map(({ clockMs }) => clockMs);
   const cpu = rounds.map(({ cpuMs }) => cpuMs);
   const peak = peakBytes / MIB;
   return table(
-    [`\`list\` of ${INSTANCES} instances`, "", "at most", "reached"],
+    [`\`${command}\` of ${INSTANCES} instances`, "", "at most", "reached"],
     [
       [
         "on the clock, ms",
         within(clock, 0),
-        "500",
-        yesNo(median(clock) <= 500),
+        `${clockMs}`,
+        yesNo(median(clock) <= clockMs),
       ],
       ["CPU time, ms", within(cpu, 0), "", ""],
-      ["peak memory, MiB", peak.toFixed(1), "110", yesNo(peak <= 110)],
+      [
+        "peak memory, MiB",
+        peak.toFixed(1),
+        `${peakMiB}`,
+        yesNo(peak <= peakMiB),
+      ],
     ],
   );
 }
