@@ -1,133 +1,32 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { checkPlan } from "../../lib/engine/journal_read.ts";
 import type { Plan } from "../../lib/engine/plan.ts";
 import { planMemoryAdd } from "../../lib/memory/add.ts";
 import { memoryDifferences } from "../../lib/memory/compare.ts";
 import { availableIn } from "../../lib/memory/host.ts";
-import { MEMORY_ASKS } from "../../lib/memory/live.ts";
 import { memoryMend } from "../../lib/memory/mend.ts";
 import { MEMORY } from "../../lib/memory/name.ts";
-import {
-  type Dimm,
-  memoryWords,
-  recordedMemory,
-  resizedWords,
-  type VirtioMem,
-} from "../../lib/memory/recorded.ts";
+import { memoryWords, resizedWords } from "../../lib/memory/recorded.ts";
 import { planMemoryRemove } from "../../lib/memory/remove.ts";
 import type { MemoryAdd } from "../../lib/memory/request.ts";
 import { planMemoryAwait, planMemoryResize } from "../../lib/memory/resize.ts";
 import { memoryRules } from "../../lib/memory/rules.ts";
 import { planMemorySet } from "../../lib/memory/set.ts";
 import { memoryTotals } from "../../lib/memory/view.ts";
-import { loadSteps } from "../../lib/operation/journal_reader.ts";
-import type { Facts } from "../../lib/plan/facts.ts";
-import type { Row } from "../../lib/plan/kind.ts";
 import type { Json } from "../../lib/qmp/message.ts";
-import { parseRuntime } from "../../lib/state/runtime.ts";
-import { facts, pciDevice, refusal } from "../support/facts.ts";
-
-const M = 1024 * 1024;
-const G = 1024 * M;
-const STEPS = await loadSteps(["memory"]);
-
-const DIMM: Dimm = {
-  ...{ driver: "pc-dimm", id: "dimm-0", memdev: "mem-dimm-0" },
-  ...{ addr: 4 * G, spanBytes: 256 * M, slot: 0 },
-};
-const VMEM: VirtioMem = {
-  ...{ driver: "virtio-mem-pci", id: "vmem0", memdev: "vmem0-ram" },
-  ...{ addr: 5 * G, spanBytes: G, blockBytes: 2 * M },
-  requestedBytes: 256 * M,
-  place: { bus: "pci.0", slot: 9 },
-};
-
-const DIMM_DATA = {
-  type: "dimm",
-  data: {
-    ...{ id: "dimm-0", memdev: "/objects/mem-dimm-0", slot: 0 },
-    ...{ addr: 4 * G, size: 256 * M },
-  },
-};
-const VMEM_DATA = {
-  type: "virtio-mem",
-  data: {
-    ...{ id: "vmem0", memdev: "/objects/vmem0-ram", memaddr: 5 * G },
-    ...{ "block-size": 2 * M, "max-size": G },
-    ...{ size: 256 * M, "requested-size": 256 * M },
-  },
-};
-
-const VMEM_PCI = pciDevice(9, { id: "vmem0" });
-
-interface Case {
-  /** Of QEMU. */
-  readonly live?: readonly Json[];
-  /** Of `kvm_cmd`. */
-  readonly recorded?: readonly string[];
-  /** Ids of backends besides those of the devices. */
-  readonly backends?: readonly string[];
-  readonly memory?: Json;
-  readonly argv?: readonly string[];
-  readonly noted?: Facts["own"]["record"]["devices"];
-  readonly qemu?: Partial<Facts["qemu"]>;
-  /** Elements of the file after the lists. */
-  readonly later?: readonly unknown[];
-}
-
-function given(
-  { live = [], recorded = [], backends = [], later = [], ...more }: Case = {},
-) {
-  const command = ["/usr/bin/kvm", "-m", "512", ...recorded];
-  const hvparams = { kvm_pci_reservations: 12 };
-  const text = JSON.stringify([command, [], hvparams, [], ...later]);
-  const runtime = parseRuntime(text, "/x");
-  const base = facts({});
-  const ids = live.map(({ data }) => (data as Json).id as string);
-  const memdevs = live.map(({ data }) => (data as Json).memdev as string);
-  const objects = [...memdevs, ...backends].map((path) => ({
-    name: path.replace("/objects/", ""),
-    type: "child<memory-backend-ram>",
-  }));
-  const drivers = live.map(({ type }, at) =>
-    [ids[at] ?? "", type === "dimm" ? "pc-dimm" : "virtio-mem-pci"] as const
-  );
-  return {
-    ...base,
-    availableBytes: undefined as number | undefined,
-    ...{ confinement: undefined, openFiles: undefined, leftovers: [] },
-    content: { ...base.content, runtime },
-    recorded: recordedMemory(runtime),
-    own: {
-      ...base.own,
-      record: { ...base.own.record, devices: more.noted ?? {} },
-    },
-    qemu: {
-      ...base.qemu,
-      process: { pid: 4711, argv: more.argv ?? ["/usr/bin/kvm"] },
-      commands: new Set(Object.values(MEMORY.needs).flat()),
-      more: {
-        memoryDevices: MEMORY_ASKS.memoryDevices.read(live),
-        memoryObjects: MEMORY_ASKS.memoryObjects.read(objects),
-        machineMemory: more.memory ??
-          { size: 512 * M, slots: 4, "max-size": 4 * G },
-        ...{ memoryAddr: 4 * G, memorySize: 8 * G },
-      },
-      deviceIds: new Set(ids),
-      drivers: new Map(drivers),
-      pci: [...base.qemu.pci, ...ids.includes("vmem0") ? [VMEM_PCI] : []],
-      ...more.qemu,
-    },
-  };
-}
-
-/** The steps, if a journal would take the plan. */
-function steps(plan: Plan | Row): readonly Json[] {
-  if ("parts" in plan) throw new TypeError("a row");
-  const copy = JSON.parse(JSON.stringify(plan));
-  const { paths } = given();
-  return checkPlan(copy, paths, STEPS).steps as unknown as readonly Json[];
-}
+import { refusal } from "../support/facts.ts";
+import {
+  type Case,
+  DIMM,
+  DIMM_DATA,
+  G,
+  given,
+  M,
+  steps,
+  VMEM,
+  VMEM_DATA,
+  WITH_DIMM,
+  WITH_VMEM,
+} from "../support/memory.ts";
 
 function add(more: Partial<MemoryAdd>, one: Case = {}) {
   const request = { kind: "memory-add", instance: "vm1", sizeBytes: 256 * M };
@@ -146,9 +45,6 @@ function remove(device: string, one: Case, forced = false): Plan {
     ...(forced && { unrecorded: "forced" }),
   }, given(one));
 }
-
-const WITH_DIMM = { live: [DIMM_DATA], recorded: memoryWords(DIMM) };
-const WITH_VMEM = { live: [VMEM_DATA], recorded: memoryWords(VMEM) };
 
 Deno.test("planMemoryAdd() adds a DIMM in the lowest slot, backend first", () => {
   const plan = steps(add({}, WITH_DIMM));

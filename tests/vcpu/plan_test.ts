@@ -1,83 +1,26 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { HotplugError } from "../../lib/errors.ts";
+import { assertEquals } from "@std/assert";
 import type { Plan } from "../../lib/engine/plan.ts";
-import type { Facts } from "../../lib/plan/facts.ts";
-import type { Row } from "../../lib/plan/kind.ts";
-import { parseRuntime } from "../../lib/state/runtime.ts";
 import { planVcpuAdd } from "../../lib/vcpu/add.ts";
 import { vcpuAdoption } from "../../lib/vcpu/adopt.ts";
 import { VCPU_CHANGES } from "../../lib/vcpu/changes.ts";
 import { vcpuDifferences } from "../../lib/vcpu/compare.ts";
 import { vcpuMend } from "../../lib/vcpu/mend.ts";
 import { VCPU } from "../../lib/vcpu/name.ts";
-import { PLACES } from "../../lib/vcpu/places.ts";
 import { isVcpuWords, recordedVcpus } from "../../lib/vcpu/recorded.ts";
 import { planVcpuRemove } from "../../lib/vcpu/remove.ts";
 import { vcpuRules } from "../../lib/vcpu/rules.ts";
 import { planVcpuSet } from "../../lib/vcpu/set.ts";
 import { vcpuTotals } from "../../lib/vcpu/view.ts";
-import { facts } from "../support/facts.ts";
-
-const DRIVER = "qemu64-x86_64-cpu";
-
-/** What QEMU answers: the places with these, the highest first. */
-function answer(...holders: readonly (string | null)[]) {
-  return holders.map((id, core) => ({
-    "type": DRIVER,
-    "vcpus-count": 1,
-    "props": { "core-id": core, "thread-id": 0, "socket-id": 0 },
-    ...(id === null ? {} : {
-      "qom-path": id === ""
-        ? "/machine/unattached/device[0]"
-        : `/machine/peripheral/${id}`,
-    }),
-  })).reverse();
-}
-
-function words(id: string, core: number): string[] {
-  const place = `socket-id=0,core-id=${core},thread-id=0`;
-  return ["-device", `${DRIVER},id=${id},${place}`];
-}
-
-interface Case {
-  /** Of the places: an id, empty for one of `-smp`, null for none. */
-  readonly has: readonly (string | null)[];
-  /** Of `kvm_cmd`. */
-  readonly recorded?: readonly string[];
-  readonly hvparams?: Record<string, unknown>;
-  readonly qemu?: Partial<Facts["qemu"]>;
-  readonly noted?: Record<string, Record<string, unknown>>;
-}
-
-function given({ has, recorded = [], hvparams = {}, ...more }: Case) {
-  const command = ["/usr/bin/kvm", "-smp", "1", ...recorded];
-  const text = JSON.stringify([command, [], hvparams, []]);
-  const runtime = parseRuntime(text, "/x");
-  const base = facts({});
-  const places = PLACES.read(answer(...has));
-  const ids = has.filter((id) => id !== null && id !== "") as string[];
-  const devices = Object.fromEntries(
-    Object.entries(more.noted ?? {}).map((
-      [id, note],
-    ) => [id, { kind: "vcpu", ...note }]),
-  );
-  return {
-    ...base,
-    content: { ...base.content, runtime },
-    recorded: recordedVcpus(runtime),
-    own: { ...base.own, record: { ...base.own.record, devices } },
-    qemu: {
-      ...base.qemu,
-      commands: new Set([
-        ...["query-hotpluggable-cpus", "device_add", "device_del"],
-      ]),
-      more: { vcpuPlaces: places },
-      deviceIds: new Set(ids),
-      drivers: new Map(ids.map((id) => [id, DRIVER])),
-      ...more.qemu,
-    },
-  };
-}
+import {
+  type Case,
+  codeOf,
+  DRIVER,
+  given,
+  partsOf,
+  steps,
+  whole,
+  words,
+} from "../support/vcpu.ts";
 
 function add(count: number, one: Case) {
   const request = { kind: "vcpu-add", instance: "vm1", count } as const;
@@ -97,27 +40,6 @@ function remove(device: string | undefined, one: Case): Plan {
     { kind: "vcpu-remove", instance: "vm1", ...what },
     given(one),
   );
-}
-
-function partsOf(row: Plan | Row): (string | number)[][] {
-  if (!("parts" in row)) throw new TypeError("a plan");
-  return row.parts.map(({ request, reached }) => {
-    const { kind, chosen, device = "" } = request as {
-      kind: string;
-      chosen?: { id: string; place: string };
-      device?: string;
-    };
-    return [kind, chosen?.id ?? device, reached];
-  });
-}
-
-function codeOf(work: () => unknown): string {
-  return assertThrows(work, HotplugError).code;
-}
-
-function steps(plan: Plan | Row) {
-  if (!("steps" in plan)) throw new TypeError("a row");
-  return plan.steps as unknown as readonly Record<string, unknown>[];
 }
 
 Deno.test("planVcpuAdd() takes the lowest free place, its props whole", () => {
@@ -254,16 +176,6 @@ Deno.test("planVcpuRemove() refuses what cannot go", () => {
   const off = { qemu: { acpi: "off" }, ...stray };
   assertEquals(codeOf(() => remove("vcpu-1", off)), "unsupported");
 });
-
-/** The facts of a comparison. */
-function whole(one: Case) {
-  return {
-    ...given(one),
-    confinement: undefined,
-    openFiles: undefined,
-    leftovers: [],
-  };
-}
 
 Deno.test("vcpuDifferences() tells of words without a processor, and mends ours", () => {
   const gone = { has: [""], recorded: words("vcpu-1", 1) };
