@@ -102,7 +102,7 @@ function newVirtioMem(
   refuseMachine(facts);
   const machine = expectMachine(facts);
   const placed = placedIn(facts);
-  const free = Math.max(freeBytes(machine, placed), 0);
+  const free = freeBytes(machine, placed);
   const most = Math.floor(free / BLOCK_BYTES) * BLOCK_BYTES;
   const spanBytes = maxBytes ?? Math.max(most, BLOCK_BYTES);
   const id = freshId("vmem", takenIds(facts));

@@ -76,16 +76,22 @@ function orphans(facts: WholeFacts): Difference[] {
     }));
 }
 
+function ofEntry(facts: WholeFacts, one: RecordedMemory): Difference[] {
+  const absent = absentWords(facts, one);
+  if (absent.length > 0) return absent;
+  return [
+    ...driverDifference(facts, one),
+    ...slotDifference(facts, one),
+    ...moved(facts, one),
+    ...requested(facts, one),
+  ];
+}
+
 /** The differences. */
 export function memoryDifferences(facts: WholeFacts): Difference[] {
   return [
-    ...recordedMemory(facts.content.runtime).flatMap((one) => [
-      ...absentWords(facts, one),
-      ...driverDifference(facts, one),
-      ...slotDifference(facts, one),
-      ...moved(facts, one),
-      ...requested(facts, one),
-    ]),
+    ...recordedMemory(facts.content.runtime)
+      .flatMap((one) => ofEntry(facts, one)),
     ...orphans(facts),
     ...lostWords(facts, MEMORY),
   ];

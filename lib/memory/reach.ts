@@ -7,12 +7,7 @@
 
 import type { LiveMemory, MachineMemory } from "./live.ts";
 import { totalBytes } from "./live.ts";
-import {
-  BLOCK_BYTES,
-  nearestMultiples,
-  notReached,
-  stepsNear,
-} from "./size.ts";
+import { BLOCK_BYTES, notReached, stepsNear } from "./size.ts";
 
 /** One whole operation. */
 export type MemoryChange =
@@ -94,12 +89,9 @@ export function memoryChanges(
   if (more === 0) return [];
   if (more > 0) {
     if (more % BLOCK_BYTES === 0) return [{ do: "add", sizeBytes: more }];
-    const [below, above] = nearestMultiples(more, BLOCK_BYTES);
-    const first = below > more ? now : now + below;
-    throw notReached("The guest's memory", bytes, [
-      first,
-      below > more ? now + below : now + above,
-    ]);
+    const below = now + Math.floor(more / BLOCK_BYTES) * BLOCK_BYTES;
+    const nearest = [below, below + BLOCK_BYTES];
+    throw notReached("The guest's memory", bytes, nearest);
   }
   const dimms = devices.flatMap((one): Removable[] =>
     one.driver === "pc-dimm" && one.id !== undefined

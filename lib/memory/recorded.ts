@@ -181,11 +181,10 @@ export function isPlain(
 }
 
 function isPlainMemory(words: readonly string[]): boolean {
-  const [backend, ...otherBackends] = fixedOptions(words, "object");
-  const [device, ...others] = fixedOptions(words, "device");
+  const [backend] = fixedOptions(words, "object");
+  const [device] = fixedOptions(words, "device");
   const [memory] = memoryIn(words);
   if (!backend || !device || !memory || words.length !== 4) return false;
-  if (others.length > 0 || otherBackends.length > 0) return false;
   return backend.type === BACKEND_TYPE &&
     isPlain(backend, BACKEND) && isPlain(device, DEVICE) &&
     qemuId(memory.hvinfo.id) && qemuId(memory.memdev) &&

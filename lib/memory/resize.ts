@@ -71,7 +71,7 @@ interface Found {
 function expectLive(facts: Facts, device: string): Found {
   const { paths, qemu, content: { runtime } } = facts;
   const live = liveMemory(qemu, device);
-  if (live === undefined) {
+  if (live?.driver !== "virtio-mem-pci") {
     throw new HotplugError(
       "no-such-device",
       `QEMU has no virtio-mem device ${device}`,

@@ -79,12 +79,7 @@ const USUAL_SLOTS = 8;
 
 function maxmemFor({ baseBytes, maxBytes }: MachineMemory): string {
   const GIB = 1024 ** 3;
-  const isFull = maxBytes > baseBytes;
-  const least = Math.max(
-    USUAL_MAX_BYTES,
-    4 * baseBytes,
-    isFull ? 2 * maxBytes : 0,
-  );
+  const least = Math.max(USUAL_MAX_BYTES, 4 * baseBytes, 2 * maxBytes);
   return typedSize(Math.ceil(least / GIB) * GIB);
 }
 

@@ -1,0 +1,115 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import {
+  planMemoryAwait,
+  planMemoryResize,
+  resizeRequests,
+} from "../../lib/memory/resize.ts";
+import { memoryWords } from "../../lib/memory/recorded.ts";
+import { present, refusal } from "../support/facts.ts";
+import {
+  type Case,
+  DIMM_DATA,
+  given,
+  M,
+  steps,
+  VMEM,
+  VMEM_DATA,
+  WITH_DIMM,
+  WITH_VMEM,
+} from "../support/memory.ts";
+
+function resize(
+  requestedBytes: number,
+  one: Case = WITH_VMEM,
+  device = "vmem0",
+) {
+  const about = { instance: "vm1", device, requestedBytes };
+  return planMemoryResize({ kind: "memory-resize", ...about }, given(one));
+}
+
+function wait(requestedBytes: number, one: Case = WITH_VMEM) {
+  const about = { instance: "vm1", device: "vmem0", requestedBytes };
+  return planMemoryAwait({ kind: "memory-await", ...about }, given(one));
+}
+
+/** A VM in which the guest has this much of the device. */
+function plugged(bytes: number): Case {
+  const data = { ...VMEM_DATA.data, size: bytes };
+  return { ...WITH_VMEM, live: [{ ...VMEM_DATA, data }] };
+}
+
+Deno.test("resizeRequests() waits for a guest that is to give back", () => {
+  const [live] = given(WITH_VMEM).qemu.more
+    .memoryDevices as readonly Parameters<
+      typeof resizeRequests
+    >[1][];
+  const kinds = (bytes: number) =>
+    resizeRequests(given(), present(live), bytes).map(({ kind }) => kind);
+  assertEquals(kinds(254 * M), ["memory-resize", "memory-await"]);
+  assertEquals(kinds(256 * M), ["memory-resize"]);
+  assertEquals(kinds(258 * M), ["memory-resize"]);
+});
+
+Deno.test("planMemoryResize() records, tells QEMU, notes and waits", () => {
+  const plan = resize(512 * M);
+  assertEquals(steps(plan).map(({ kind }) => kind), [
+    ...["stage-state", "qmp", "own-record", "await-memory", "commit-state"],
+  ]);
+  assertEquals(steps(plan)[3], {
+    ...{ kind: "await-memory", id: "vmem0", from: 256 * M, to: 512 * M },
+    runState: "running",
+  });
+  const { action, instance, title, kinds, turn, device } = plan;
+  assertEquals([action, instance, title, kinds, turn], [
+    ...["resize", "vm1", "memory 0", ["memory"], 1],
+  ]);
+  assertEquals(
+    [device?.size_bytes, device?.requested_bytes, device?.plugged_bytes],
+    [1024 * M, 512 * M, null],
+  );
+});
+
+Deno.test("planMemoryResize() waits unless the guest is to give back", () => {
+  const waits = (bytes: number) =>
+    steps(resize(bytes)).some(({ kind }) => kind === "await-memory");
+  assertEquals([254 * M, 256 * M, 258 * M].map(waits), [false, true, true]);
+});
+
+Deno.test("planMemoryResize() refuses what is not to be resized", () => {
+  const odd = memoryWords(VMEM).map((one, at) =>
+    at === 3 ? `${one},x-odd=1` : one
+  );
+  const { message } = refusal(
+    "refused",
+    () => resize(512 * M, { ...WITH_VMEM, recorded: odd }),
+  );
+  assertMatch(message, /properties that are not understood/);
+  refusal("no-such-device", () => resize(128 * M, WITH_DIMM, "dimm-0"));
+  refusal("refused", () => resize(M));
+  const moving = { ...WITH_VMEM, qemu: { migration: "active" } };
+  refusal("migrating", () => resize(512 * M, moving));
+  refusal("migrating", () => wait(128 * M, moving));
+});
+
+Deno.test("planMemoryResize() tells of a device that Ganeti records itself", () => {
+  const foreign = { live: [DIMM_DATA, VMEM_DATA], later: [[], ["vmem0"]] };
+  const { title, device } = resize(512 * M, foreign);
+  assertEquals(title, "memory vmem0");
+  assertEquals(
+    [device?.id, device?.driver, device?.size_bytes, device?.slot],
+    ["vmem0", "virtio-mem-pci", 1024 * M, 9],
+  );
+});
+
+Deno.test("planMemoryAwait() takes it for a failure to stop short", () => {
+  const plan = wait(128 * M);
+  const { action, title, kinds, device } = plan;
+  assertEquals([action, title, kinds], ["set", "memory 0", ["memory"]]);
+  assertEquals([device?.requested_bytes, device?.plugged_bytes], [
+    ...[128 * M, 128 * M],
+  ]);
+  const from = (one: Case) => steps(wait(128 * M, one))[0]?.from;
+  assertEquals(from(WITH_VMEM), 256 * M);
+  assertEquals(from(plugged(128 * M)), 128 * M + 1);
+  assertEquals(from(plugged(0)), 128 * M + 1);
+});
