@@ -138,6 +138,9 @@ Deno.test("planMemoryAdd() says what a virtio-mem device can have", () => {
   const { message } = refusal("refused", () => more(2 * G));
   assertMatch(message, /already has virtio-mem device vmem0, .* 1G at most/);
   assertEquals(steps(more(G))[1]?.execute, "qom-set");
+  const odd = refusal("refused", () => plan({ sizeBytes: 3 * M }, WITH_VMEM));
+  assertMatch(odd.message, /^The addition to vmem0 cannot be /);
+  assertEquals(odd.hint, "the nearest possible: 2M and 4M");
   // One without an id cannot be asked: there is a second one then.
   const { id: _, ...nameless } = VMEM_DATA.data;
   const live = [{ ...VMEM_DATA, data: nameless }];

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { memoryOf } from "../../lib/memory/live.ts";
 import {
   planMemoryAwait,
   planMemoryResize,
@@ -29,7 +30,11 @@ function resize(
 
 function wait(requestedBytes: number, one: Case = WITH_VMEM) {
   const about = { instance: "vm1", device: "vmem0", requestedBytes };
-  return planMemoryAwait({ kind: "memory-await", ...about }, given(one));
+  const fromBytes = 256 * M;
+  return planMemoryAwait(
+    { kind: "memory-await", ...about, fromBytes },
+    given(one),
+  );
 }
 
 /** A VM in which the guest has this much of the device. */
@@ -39,15 +44,25 @@ function plugged(bytes: number): Case {
 }
 
 Deno.test("resizeRequests() waits for a guest that is to give back", () => {
-  const [live] = given(WITH_VMEM).qemu.more
-    .memoryDevices as readonly Parameters<
-      typeof resizeRequests
-    >[1][];
-  const kinds = (bytes: number) =>
-    resizeRequests(given(), present(live), bytes).map(({ kind }) => kind);
-  assertEquals(kinds(254 * M), ["memory-resize", "memory-await"]);
-  assertEquals(kinds(256 * M), ["memory-resize"]);
-  assertEquals(kinds(258 * M), ["memory-resize"]);
+  const requests = (bytes: number, one: Case = WITH_VMEM) => {
+    const [live] = memoryOf(given(one).qemu).devices;
+    return resizeRequests(given(), present(live), bytes);
+  };
+  const about = { instance: "vm1", device: "vmem0" };
+  const resize = { kind: "memory-resize", ...about } as const;
+  const wait = { kind: "memory-await", ...about } as const;
+  assertEquals(requests(254 * M), [
+    { ...resize, requestedBytes: 254 * M },
+    { ...wait, requestedBytes: 254 * M, fromBytes: 256 * M },
+  ]);
+  assertEquals(requests(258 * M), [{ ...resize, requestedBytes: 258 * M }]);
+  // It was asked for that before: there is only the wait.
+  assertEquals(requests(256 * M, plugged(128 * M)), [
+    { ...wait, requestedBytes: 256 * M, fromBytes: 128 * M },
+  ]);
+  assertEquals(requests(128 * M, plugged(128 * M)), [
+    { ...resize, requestedBytes: 128 * M },
+  ]);
 });
 
 Deno.test("planMemoryResize() records, tells QEMU, notes and waits", () => {
@@ -101,15 +116,19 @@ Deno.test("planMemoryResize() tells of a device that Ganeti records itself", () 
   );
 });
 
-Deno.test("planMemoryAwait() takes it for a failure to stop short", () => {
+Deno.test("planMemoryAwait() waits from what the guest had", () => {
   const plan = wait(128 * M);
   const { action, title, kinds, device } = plan;
   assertEquals([action, title, kinds], ["set", "memory 0", ["memory"]]);
   assertEquals([device?.requested_bytes, device?.plugged_bytes], [
     ...[128 * M, 128 * M],
   ]);
-  const from = (one: Case) => steps(wait(128 * M, one))[0]?.from;
-  assertEquals(from(WITH_VMEM), 256 * M);
-  assertEquals(from(plugged(128 * M)), 128 * M + 1);
-  assertEquals(from(plugged(0)), 128 * M + 1);
+  assertEquals(steps(plan), [{
+    ...{ kind: "await-memory", id: "vmem0", from: 256 * M, to: 128 * M },
+    runState: "running",
+  }]);
+  // A guest may take less than it could have.
+  for (const bytes of [256 * M, 512 * M]) {
+    assertEquals(wait(bytes).device?.plugged_bytes, null);
+  }
 });

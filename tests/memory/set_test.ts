@@ -85,7 +85,7 @@ Deno.test("MEMORY.needs: each command that is lacking is named", () => {
     { kind: "memory-set", ...about, sizeBytes: 128 * M },
     { kind: "memory-remove", ...about, device: "vmem0" },
     { kind: "memory-resize", ...about, ...bytes },
-    { kind: "memory-await", ...about, ...bytes },
+    { kind: "memory-await", ...about, ...bytes, fromBytes: 0 },
   ];
   const pairs = Object.values(MEMORY.needs).map((needs) => needs.join(" "));
   const add =
@@ -121,7 +121,7 @@ Deno.test("MEMORY_CHANGES.prepare() plans each request", async () => {
       await action({ kind: "memory-add", ...about, sizeBytes: 128 * M }),
       await action({ kind: "memory-set", ...about, sizeBytes: G }),
       await action({ kind: "memory-resize", ...about, ...bytes }),
-      await action({ kind: "memory-await", ...about, ...bytes }),
+      await action({ kind: "memory-await", ...about, ...bytes, fromBytes: 0 }),
     ].join(),
     "resize,set,resize,set",
   );

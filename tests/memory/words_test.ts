@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseInvocation } from "../../lib/commands/args.ts";
-import { memoryDetails } from "../../lib/memory/details.ts";
+import { memoryDetails, memoryTotal } from "../../lib/memory/details.ts";
 import { MEMORY_COMMANDS, memoryRequest } from "../../lib/memory/words.ts";
 import { refusal } from "../support/facts.ts";
 import { G } from "../support/memory.ts";
@@ -96,4 +96,9 @@ Deno.test("memoryDetails() tells how much the guest has", () => {
   assertEquals(details({ ...vmem, size_bytes: null, plugged_bytes: null }), [
     ...["2 GiB", "virtio-mem-pci"],
   ]);
+});
+
+Deno.test("memoryTotal() says how much there is, if that is known", () => {
+  assertEquals(memoryTotal({ memory_bytes: 2 * G }), "2 GiB of memory");
+  assertEquals(memoryTotal({ memory_bytes: null }), undefined);
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { rowRemarks } from "../../lib/plan/command_words.ts";
 import type { VcpuAdd } from "../../lib/vcpu/request.ts";
 import { planVcpuAdd } from "../../lib/vcpu/add.ts";
 import { present, refusal } from "../support/facts.ts";
@@ -21,7 +22,7 @@ Deno.test("planVcpuAdd() decides each place and id of a row", () => {
   const row = add(2, { has: ["", null, "b", null] });
   if (!("parts" in row)) throw new TypeError("a plan");
   const { parts, say, ...rest } = row;
-  assertEquals(rest, { action: "add", before: 2 });
+  assertEquals(rest, { action: "add", before: 2, remarks: rowRemarks });
   const place = (core: number) => `socket-id=0,core-id=${core},thread-id=0`;
   const one = { ...ABOUT, count: 1 };
   assertEquals(parts, [

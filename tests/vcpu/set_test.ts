@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { rowRemarks } from "../../lib/plan/command_words.ts";
 import { planVcpuSet } from "../../lib/vcpu/set.ts";
 import { refusal } from "../support/facts.ts";
 import { type Case, given, words } from "../support/vcpu.ts";
@@ -15,7 +16,7 @@ const SOME = {
 
 Deno.test("planVcpuSet() tells what there is, and each request whole", () => {
   const { say, parts, ...rest } = set(1, SOME);
-  assertEquals(rest, { action: "set", before: 3 });
+  assertEquals(rest, { action: "set", before: 3, remarks: rowRemarks });
   assertEquals(say(1), "1 processor");
   const remove = { kind: "vcpu-remove", instance: "vm1" } as const;
   assertEquals(parts, [

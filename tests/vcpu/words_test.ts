@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseInvocation } from "../../lib/commands/args.ts";
-import { vcpuDetails } from "../../lib/vcpu/details.ts";
+import { vcpuDetails, vcpuTotal } from "../../lib/vcpu/details.ts";
 import { VCPU_COMMANDS, VCPU_NAME, vcpuRequest } from "../../lib/vcpu/words.ts";
 import { refusal } from "../support/facts.ts";
 
@@ -74,4 +74,11 @@ Deno.test("vcpuDetails() tells the place and the driver", () => {
   assertEquals(details({ ...view, core: null }), [
     ...["socket 0", false, "thread 1", "host-x86_64-cpu"],
   ]);
+});
+
+Deno.test("vcpuTotal() says how many there are, if that is known", () => {
+  assertEquals([{ vcpus: 1 }, { vcpus: 3 }].map(vcpuTotal), [
+    ...["1 processor", "3 processors"],
+  ]);
+  assertEquals(vcpuTotal({ vcpus: null }), undefined);
 });
