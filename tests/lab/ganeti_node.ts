@@ -18,7 +18,7 @@ import {
 } from "./noded.ts";
 import { snapshot } from "./snapshot.ts";
 import { EXECUTABLE, tool } from "./tool.ts";
-import { testTools, Vm } from "./vm.ts";
+import { type MachineOptions, testTools, Vm } from "./vm.ts";
 
 const tools = await testTools();
 const { ganeti, leftOut } = await witness();
@@ -57,7 +57,11 @@ export interface Node {
  */
 export async function withGanetiNode(
   body: (node: Node) => Promise<void>,
-  options: { readonly on?: "tmpfs" } = {},
+  options: {
+    readonly on?: "tmpfs";
+    /** @default a plain machine with a guest */
+    readonly machine?: Partial<MachineOptions>;
+  } = {},
 ): Promise<void> {
   const [release] = tools.qemus;
   if (ganeti === undefined || release === undefined) return;
@@ -77,12 +81,12 @@ export async function withGanetiNode(
     const runDir = `${root}/var/run/ganeti`;
     // Of Ganeti's own set-up, ensure-dirs makes it.
     await Deno.mkdir(`${runDir}/bdev-cache`, { recursive: true });
-    await using vm = await Vm.restored({
-      name: NAME,
-      release,
-      tools,
-      runDir,
+    const { machine } = options;
+    const start = machine?.guest === "none" ? Vm.start : Vm.restored;
+    await using vm = await start({
+      ...{ name: NAME, release, tools, runDir },
       memoryMiB: MEMORY_MIB,
+      ...machine,
     });
     await using noded = new Noded(ganeti, root);
     await using shim = new Noded(ganeti, root, { hotplugBy: EXECUTABLE });
@@ -159,8 +163,10 @@ export async function state(vm: Vm) {
 export function besideGaneti(
   title: string,
   body: (node: Node) => Promise<void>,
+  machine: Partial<MachineOptions> = {},
 ): void {
-  Deno.test({ ...unless(leftOut, title), fn: () => withGanetiNode(body) });
+  const fn = () => withGanetiNode(body, { machine });
+  Deno.test({ ...unless(leftOut, title), fn });
 }
 
 /** A disk and a NIC as a master has them, and its requests for both. */

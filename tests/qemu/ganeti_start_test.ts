@@ -158,15 +158,25 @@ async function readOf(
   }
 }
 
+async function expectTool(vm: Vm, ...words: readonly string[]): Promise<void> {
+  const { status, stdout } = await tool(vm, ...words);
+  assertEquals(status, 0, stdout);
+}
+
 eachRelease("words for kvm_extra mean something to QEMU alone", async (vm) => {
   if (ganeti === undefined) throw new Error("no Ganeti: was not ignored");
   await using folder = await temporaryFolder();
   const places = await vm.qmp.execute("query-hotpluggable-cpus") as Doc[];
   assertEquals(places.length, 4);
-  const backend = { "qom-type": "memory-backend-ram", id: "mem-1" };
-  await vm.qmp.execute("object-add", { ...backend, size: 128 * 1024 * 1024 });
-  const dimm = { driver: "pc-dimm", id: "dimm-1", memdev: "mem-1" };
-  await vm.qmp.execute("device_add", dimm);
+  const [before] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  await expectTool(vm, "vcpu", "set", vm.name, "4");
+  await expectTool(vm, "memory", "add", vm.name, "128M");
+  await expectTool(vm, "memory", "add", vm.name, "128M");
+  const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  const recorded = command.slice(before.length);
+  const check = await tool(vm, "check", vm.name);
+  const next: string = check.json.kvm_extra;
+  assertEquals(next, "--smp maxcpus=8 --m slots=4");
   const pid = Deno.readTextFileSync(
     `${vm.runDir}/kvm-hypervisor/pid/${vm.name}`,
   );
@@ -176,6 +186,11 @@ eachRelease("words for kvm_extra mean something to QEMU alone", async (vm) => {
   ]);
   assertEquals(read, [vm.name, 160, 1]);
   const own = ["-name", "vm1", "-m", "160", "-smp", "1"];
+  for (const more of [recorded, next.split(" ")]) {
+    assertEquals(await readOf(ganeti, folder.path, [...own, ...more]), [
+      ...["vm1", 160, 1],
+    ]);
+  }
   const one = (EXTRA ?? []).map((word) => word.replace(/^--/, "-"));
   assertEquals(await readOf(ganeti, folder.path, [...own, ...EXTRA ?? []]), [
     ...["vm1", 160, 1],

@@ -144,6 +144,53 @@ besideGaneti(
   },
 );
 
+besideGaneti(
+  "Ganeti keeps the words of processors and memory, and our notes",
+  async ({ vm, noded, instance, bridge }) => {
+    await noded.call("hotplug_supported", [instance]);
+    for (
+      const words of [
+        ["vcpu", "add", NAME, "2"],
+        ["memory", "add", NAME, "128M"],
+      ]
+    ) {
+      const { status, stdout } = await tool(vm, ...words);
+      assertEquals(status, 0, stdout);
+    }
+    const read = async () =>
+      JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    const [command] = await read();
+    assertEquals(
+      command.filter((word: unknown) => word === "-object").length,
+      1,
+    );
+    const notes = `${vm.runDir}/kvm-hotplug/${NAME}.json`;
+    const noted = await Deno.readTextFile(notes);
+    const nic = bridgedNic(NIC, MAC, bridge);
+    const plug = [instance, "hotadd", "nic", nic, null, 0];
+    assertEquals(await noded.call("hotplug_device", plug), [true, null]);
+    const [kept, nics] = await read();
+    assertEquals([kept, nics.length], [command, 1]);
+    assertEquals(await Deno.readTextFile(notes), noted);
+    const add = await tool(vm, "vcpu", "set", NAME, "4");
+    assertEquals([add.status, add.json.reached], [0, 4], add.stdout);
+    const [more] = await read();
+    assertEquals(more.slice(0, kept.length), kept);
+    const { json } = await tool(vm, "list", NAME);
+    const devices: Doc[] = json.devices;
+    assertEquals(devices.map(({ id, status }) => [id, status]), [
+      [nics[0].hvinfo.id, "ok"],
+      ...["vcpu-1", "vcpu-2", "vcpu-3", "dimm-0"].map((id) => [id, "ok"]),
+    ]);
+    const repair = await tool(vm, "repair", NAME);
+    assertEquals([repair.status, repair.json.repaired], [0, []]);
+  },
+  {
+    guest: "none",
+    extraArgs: ["--smp", "maxcpus=4", "--m", "slots=2,maxmem=1G"],
+  },
+);
+
 /** Each recorded disk with the link it has, by the marker in its image. */
 async function recordedLinks(vm: Vm): Promise<Record<string, string>> {
   const [, , , disks] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
