@@ -21,6 +21,7 @@ import { denoFor } from "./build/target.ts";
 import { install } from "./guest/apt.ts";
 import { findGaneti } from "./guest/ganeti.ts";
 import { ensureArm64Machine } from "./guest/arm64_machine.ts";
+import { ensureMonitoring, ensurePackagers } from "./guest/monitoring.ts";
 import { ensureDebian11 } from "./guest/debian11.ts";
 import { isInPath } from "./guest/run.ts";
 import { ensureSshServer } from "./guest/ssh_server.ts";
@@ -183,6 +184,8 @@ async function ensureRest(log: (line: string) => void): Promise<void> {
 async function ensureIntegrations(log: (line: string) => void): Promise<void> {
   await ensureDebian11("qemu", log);
   await ensureArm64Machine(log);
+  await ensureMonitoring(log);
+  await ensurePackagers(log);
 }
 
 /** The needs of these jobs; a job without needs installs nothing. */

@@ -130,6 +130,17 @@ Deno.test("docs/monitoring.md lists every metric", () => {
   assertEquals([...names], metricNames());
 });
 
+Deno.test("rules and board use no metric that does not exist", () => {
+  const folder = new URL("../../integrations/prometheus/", import.meta.url);
+  const known = [...metricNames(), "kvm_hotplug_free_"];
+  for (const name of ["rules.yml", "rules.test.yml", "grafana.json"]) {
+    const text = Deno.readTextFileSync(new URL(`kvm-hotplug.${name}`, folder));
+    const used = new Set(text.match(/\bkvm_hotplug_[a-z_]+/g));
+    assertEquals(used.size > 5, true, name);
+    assertEquals([...used].filter((one) => !known.includes(one)), [], name);
+  }
+});
+
 Deno.test("metricNames() has every name once, in Prometheus's form", () => {
   const names = metricNames();
   assertEquals(new Set(names).size, names.length);

@@ -53,6 +53,12 @@ eachRelease("a silent guest keeps its disk until it answers", async (vm, t) => {
       json.devices.map((one: { status: string }) => one.status),
       ["pending-removal"],
     );
+    const metrics = (await tool(vm, "metrics")).json.metrics as string;
+    const [, asked = ""] =
+      /^kvm_hotplug_pending_removal_timestamp_seconds\{.*\} (.*)$/m
+        .exec(metrics) ?? [];
+    const ageS = Date.now() / 1000 - Number(asked);
+    assertEquals(ageS > 0 && ageS < 600, true, asked);
     const all = await tool(vm, "list");
     const [{ attention }] = all.json.instances;
     assertMatch(saidIn(attention), /has not released disk 0/);
