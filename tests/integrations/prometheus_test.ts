@@ -56,17 +56,15 @@ function daemon(program: string, ...args: string[]): AsyncDisposable {
 
 /** A page of a daemon, when it is there. */
 async function page(url: string): Promise<string> {
-  let text = "";
-  await until(async () => {
+  return await until(async () => {
     try {
       const answer = await fetch(url);
-      text = await answer.text();
-      return answer.ok;
+      const text = await answer.text();
+      return answer.ok ? text : undefined;
     } catch {
-      return false;
+      return undefined;
     }
   }, { timeoutMs: 30_000, what: `page ${url}`, everyMs: 200 });
-  return text;
 }
 
 const EXPORTER = "127.0.0.1:9100";
@@ -87,12 +85,10 @@ async function query(text: string): Promise<Series[]> {
 
 /** The value of the only series of a query, once it is so. */
 async function becomes(text: string, value: string): Promise<Series> {
-  let found: Series[] = [];
-  await until(async () => {
-    found = await query(text);
-    return found.length === 1 && found[0]?.value[1] === value;
+  return await until(async () => {
+    const [found, ...more] = await query(text);
+    return more.length === 0 && found?.value[1] === value ? found : undefined;
   }, { timeoutMs: 30_000, what: `${text} = ${value}`, everyMs: 200 });
-  return found[0] as Series;
 }
 
 Deno.test("the alert rules fire when they should", async () => {

@@ -56,3 +56,25 @@ export async function leave(root: string): Promise<string[]> {
   }
   return paths;
 }
+
+/** The programs that scripts of packages need, with their libraries. */
+export async function addPrograms(
+  root: string,
+  programs: readonly string[],
+): Promise<void> {
+  const files = new Set(programs);
+  for (const program of programs) {
+    const text = await run("ldd", [program]);
+    for (const [path] of text.matchAll(/\/\S+/g)) files.add(path);
+  }
+  for (const path of files) {
+    await Deno.mkdir(`${root}${dirname(path)}`, { recursive: true });
+    await Deno.copyFile(path, `${root}${path}`);
+  }
+}
+
+/** rpm on a scratch root of its own. */
+export async function rpm(root: string, ...args: string[]): Promise<string> {
+  const own = ["--root", root, "--dbpath", "/var/lib/rpm", "--force-debian"];
+  return await run("rpm", [...own, "--nosignature", ...args]);
+}
