@@ -73,8 +73,14 @@ export async function addPrograms(
   }
 }
 
+const CHANGES = ["--install", "--upgrade", "--erase"];
+
 /** rpm on a scratch root of its own. */
 export async function rpm(root: string, ...args: string[]): Promise<string> {
-  const own = ["--root", root, "--dbpath", "/var/lib/rpm", "--force-debian"];
-  return await run("rpm", [...own, "--nosignature", ...args]);
+  const own = ["--root", root, "--dbpath", "/var/lib/rpm"];
+  // Debian's rpm changes nothing by itself.
+  const force = args.some((one) => CHANGES.includes(one))
+    ? ["--force-debian", "--nosignature"]
+    : [];
+  return await run("rpm", [...own, ...force, ...args]);
 }
