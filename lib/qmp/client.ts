@@ -33,12 +33,22 @@ function isNothing(command: Command, error: unknown): boolean {
 interface Sent {
   readonly command: Command;
   /** The id of its reply. */
-  readonly id: string;
+  readonly id: number;
 }
 
 /** The name of the first command, for messages. */
 function nameOf([first]: readonly Command[]): string {
   return first?.execute ?? "";
+}
+
+/**
+ * A command as text, as short as can be: QEMU reads a monitor byte by byte, and
+ * goes round its main loop for each (monitor_can_read of monitor/monitor.c),
+ * which takes 10 µs and more.
+ */
+function onWire({ execute, args = {} }: Command, id: number): string {
+  const isPlain = Object.keys(args).length === 0;
+  return JSON.stringify({ execute, ...(!isPlain && { arguments: args }), id });
 }
 
 /**
@@ -50,7 +60,8 @@ function nameOf([first]: readonly Command[]): string {
 export class QmpSession implements Disposable {
   #isReady = false;
   #hasLeft = false;
-  #lastId = 0;
+  /** At first three digits by chance: others count their ids from 1. */
+  #lastId = 100 + Math.floor(Math.random() * 800);
   /** The call that has not ended, for the error. */
   #busy: string | undefined;
   readonly #stream: QmpStream;
@@ -172,14 +183,12 @@ export class QmpSession implements Disposable {
   async #send(commands: readonly Command[], fd?: Fd): Promise<Sent[]> {
     const batch = commands.map((command) => ({
       command,
-      id: `kvm-hotplug-${++this.#lastId}`,
+      id: ++this.#lastId,
     }));
     this.#stream.inbox.expect(batch.map(({ id }) => id));
     const { timeoutMs } = this.#options;
     this.#stream.command = nameOf(commands);
-    const lines = batch.map(({ command: { execute, args = {} }, id }) =>
-      JSON.stringify({ execute, arguments: args, id })
-    );
+    const lines = batch.map(({ command, id }) => onWire(command, id));
     await this.#stream.send(lines, { fd, timeoutMs });
     return batch;
   }
@@ -213,7 +222,7 @@ export class QmpSession implements Disposable {
   }
 
   /** Awaits one reply, for at most the time-out. */
-  async #reply(id: string, command: string): Promise<unknown> {
+  async #reply(id: number, command: string): Promise<unknown> {
     const { timeoutMs } = this.#options;
     const deadline = performance.now() + timeoutMs;
     this.#stream.command = command;

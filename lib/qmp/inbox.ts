@@ -23,8 +23,8 @@ export class Inbox {
   /** QEMU's version, once the greeting has come. */
   version: QmpVersion | undefined;
   /** Commands without a reply yet, in the order they were sent. */
-  #awaited: string[] = [];
-  readonly #replies = new Map<string, Reply>();
+  #awaited: number[] = [];
+  readonly #replies = new Map<number, Reply>();
   readonly #framer = new MessageFramer();
 
   /**
@@ -42,7 +42,7 @@ export class Inbox {
   }
 
   /** From now on only the replies to these commands are kept. */
-  expect(ids: readonly string[]): void {
+  expect(ids: readonly number[]): void {
     this.#awaited = [...ids];
     this.#replies.clear();
   }
@@ -55,7 +55,7 @@ export class Inbox {
    * @throws {QmpCommandError} if the reply is an error, or an error came that
    * names no command
    */
-  takeReply(id: string, command: string): { value: unknown } | undefined {
+  takeReply(id: number, command: string): { value: unknown } | undefined {
     const reply = this.#replies.get(id);
     if (reply?.kind !== "error") return reply;
     throw new QmpCommandError(command, reply.class, reply.desc);

@@ -103,7 +103,7 @@ export class QmpStream {
     }
     for (const line of lines) this.#trace?.("send", line, fd);
     const bytes = new TextEncoder()
-      .encode(lines.map((line) => `${line}\r\n`).join(""));
+      .encode(lines.map((line) => `${line}\n`).join(""));
     try {
       await this.#socket.sendAll(bytes, { timeoutMs, fd });
     } catch (error) {
@@ -125,23 +125,22 @@ export class QmpStream {
    * @throws {ShortageError}
    */
   async read(deadline: number, signal?: AbortSignal): Promise<Progress> {
-    for (let isReady = false;;) {
+    for (;;) {
       const left = Math.max(deadline - performance.now(), 0);
-      // Bytes that came in time are read, even if we learn of them late.
-      if (left === 0 && !isReady) return "timeout";
+      if (left === 0) return "timeout";
       if (signal?.aborted) return "aborted";
-      const bytes = this.#receive();
-      if (bytes === 0) throw this.#endBy(undefined);
-      if (bytes !== "would-block") {
-        const progress = this.#accept(buffer.subarray(0, bytes));
-        await this.#breathe();
-        return progress;
-      }
+      // QEMU answers one command after the other: most often there is nothing.
       const ready = await this.#socket.waitReadable(
         { timeoutMs: left, signal },
       );
       if (ready !== "readable") return ready;
-      isReady = true;
+      // Bytes that came in time are read, even if we learn of them late.
+      const bytes = this.#receive();
+      if (bytes === 0) throw this.#endBy(undefined);
+      if (bytes === "would-block") continue;
+      const progress = this.#accept(buffer.subarray(0, bytes));
+      await this.#breathe();
+      return progress;
     }
   }
 

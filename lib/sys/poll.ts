@@ -52,6 +52,24 @@ export function pollSync(
   return readEvents(memory);
 }
 
+/** Of one pollfd, for each wait anew. */
+const single = new DataView(new ArrayBuffer(POLLFD_SIZE));
+
+/**
+ * As {@linkcode pollSync}, for one descriptor: most waits are for one.
+ *
+ * @returns Its events, 0 when the time is over.
+ */
+export function pollOne({ fd, events }: PollRequest, timeoutMs: number) {
+  const deadline = startDeadline(timeoutMs);
+  single.setInt32(0, fd.number, true);
+  single.setInt16(4, events, true);
+  // SAFETY: `single` is one pollfd and is never freed; the result is checked by
+  // checked().
+  checked("poll", null, () => libc.poll(single, 1n, pollTimeout(deadline)));
+  return single.getInt16(6, true);
+}
+
 /**
  * Waits without stopping the event loop.
  *

@@ -5,7 +5,7 @@
  */
 
 import type { PollRequest } from "./poll.ts";
-import { isWaiting, poll, pollSync, WakeUp } from "./poll.ts";
+import { isWaiting, poll, pollOne, WakeUp } from "./poll.ts";
 import { POLL } from "./layout.ts";
 import { startDeadline } from "./thread.ts";
 
@@ -41,8 +41,7 @@ export async function waitFor(
   const deadline = startDeadline(timeoutMs);
   if (signal?.aborted) return "aborted";
   const patienceMs = isWaiting() ? PATIENCE_MS : PATIENCE_ALONE_MS;
-  const [soon] = pollSync([request], Math.min(timeoutMs, patienceMs));
-  if (soon) return "ready";
+  if (pollOne(request, Math.min(timeoutMs, patienceMs))) return "ready";
   if (deadline.remainingMs() === 0) return "timeout";
   using wakeUp = new WakeUp();
   const abort = () => wakeUp.wake();

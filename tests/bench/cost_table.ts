@@ -15,6 +15,7 @@ const HEADS: Readonly<Record<Count, string>> = {
   outward: "of these outward",
   messages: "QMP commands",
   roundTrips: "round trips",
+  commandBytes: "bytes to QMP",
   qmpBytes: "bytes from QMP",
   fileBytes: "bytes from files",
   syncs: "syncs",

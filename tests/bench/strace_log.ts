@@ -20,6 +20,8 @@ export interface Cost {
   readonly messages: number;
   /** How often an answer was awaited: what is sent together is one. */
   readonly roundTrips: number;
+  /** Bytes sent to QMP sockets: QEMU reads them one by one, 10 µs each. */
+  readonly commandBytes: number;
   /** Bytes that came from QMP sockets. */
   readonly qmpBytes: number;
   /** Bytes read from files, except for what the runtime reads. */
@@ -36,6 +38,7 @@ export const COUNTS = [
   "outward",
   "messages",
   "roundTrips",
+  "commandBytes",
   "qmpBytes",
   "fileBytes",
   "syncs",
@@ -103,6 +106,7 @@ class Sockets {
   readonly #awaiting = new Map<string, boolean>();
   messages = 0;
   roundTrips = 0;
+  sent = 0;
   bytes = 0;
 
   /** @returns whether the call is about one of them */
@@ -113,6 +117,7 @@ class Sockets {
     if (!this.#awaiting.has(inode)) return false;
     if (/^(?:send|write)/.test(call.name) && call.result > 0) {
       this.#awaiting.set(inode, true);
+      this.sent += call.result;
       this.messages += call.args.match(/\\"exec(?:ute|-oob)\\":/g)?.length ?? 0;
     }
     if (READING.test(call.name) && call.result > 0) this.#hear(inode, call);
@@ -155,9 +160,10 @@ export function costIn(
       !WITHIN.test(subject) && !OF_RUNTIME.test(subject);
     if (isOurs) fileBytes += call.result;
   }
-  const { messages, roundTrips, bytes: qmpBytes } = sockets;
+  const { messages, roundTrips, sent: commandBytes, bytes: qmpBytes } = sockets;
   return {
-    ...{ all, outward, messages, roundTrips, qmpBytes, fileBytes, syncs },
+    ...{ all, outward, messages, roundTrips, commandBytes, qmpBytes },
+    ...{ fileBytes, syncs },
     byName,
   };
 }

@@ -46,6 +46,7 @@ Deno.test("costIn() counts what reaches out, and how often QEMU is asked", () =>
     outward: 15,
     messages: 4,
     roundTrips: 2,
+    commandBytes: 110,
     qmpBytes: 1610,
     fileBytes: 340,
     syncs: 1,
