@@ -99,7 +99,7 @@ export function reopenWithin(
   limit: TimeLimit,
 ): Promise<Fd> {
   const { label } = pinned;
-  return openFileWithin(procPath(pinned), flags, { label, limit });
+  return openFileWithin(procPath(pinned), flags, { label, limit, pinned });
 }
 
 /** Every visible fd of another process that has this file open. */

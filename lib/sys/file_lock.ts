@@ -54,6 +54,7 @@ export async function isRangeLocked(
     args: [fd.number, F.OFD_GETLK, lock],
     syscall: "fcntl",
     subject: fd.label,
+    file: fd,
   }, limit);
   return lock.getInt16(0, true) !== F.UNLCK;
 }

@@ -6,14 +6,16 @@
  * @module
  */
 
-import { SysError } from "./errno.ts";
+import { checked, checkedNow, SysError } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { openPathCached } from "./file_lookup.ts";
 import { DEFAULT_MODE, procPath } from "./file_open.ts";
 import { type FileStatus, readStatus } from "./file_status.ts";
-import { AT, cString, O, STATX } from "./layout.ts";
+import { AT, cString, F, O, STATX } from "./layout.ts";
+import { libc } from "./libc.ts";
+import { isPrompt, keepAs, keepingOf, readPartCached } from "./prompt_file.ts";
 import { SlowFd } from "./slow_fd.ts";
-import { callWithin, TimeLimit } from "./thread_call.ts";
+import { callWithin, type ThreadCall, TimeLimit } from "./thread_call.ts";
 
 export { TimeLimit } from "./thread_call.ts";
 
@@ -27,11 +29,18 @@ export type OpenWithinOptions =
      * @default {the path}
      */
     readonly label?: string;
+    /**
+     * An fd of the same inode, if the path leads through it:
+     * {@linkcode procPath}.
+     *
+     * @default none
+     */
+    readonly pinned?: Fd;
   };
 
 /**
- * Opens a file in a thread. A file that is opened after the deadline is closed
- * at once.
+ * Opens a file, in a thread if this may hang. A file that is opened after the
+ * deadline is closed at once.
  *
  * @param flags Of {@linkcode O}, combined with `|`.
  * @returns A close-on-exec descriptor the caller owns.
@@ -51,7 +60,11 @@ export async function openFileWithin(
     using limit = new TimeLimit(options.timeoutMs);
     return await openFileWithin(path, flags, { ...options, limit });
   }
-  const { label = path, limit } = options;
+  const { label = path, limit, pinned } = options;
+  if (pinned !== undefined && isPrompt("openat", pinned)) {
+    const fd = openUnleased(path, { flags, label, pinned });
+    if (fd !== undefined) return fd;
+  }
   const number = await callWithin({
     function: "openat",
     args: [AT.FDCWD, cString(path), flags | O.CLOEXEC, DEFAULT_MODE],
@@ -60,7 +73,48 @@ export async function openFileWithin(
     late: (number) => new SlowFd(number, label, limit).close(),
   }, limit);
   // With O_PATH no file system has to be told of the closing.
-  return isPath ? new Fd(number, label) : new SlowFd(number, label, limit);
+  if (isPath) return new Fd(number, label);
+  const fd = new SlowFd(number, label, limit);
+  if (pinned !== undefined) keepAs(fd, pinned);
+  return fd;
+}
+
+/**
+ * Opens an inode that is in memory. The only wait is for a lease of another
+ * process (fcntl(2), F_SETLEASE), and O_NONBLOCK refuses that one.
+ *
+ * @returns undefined if a wait may be needed
+ * @throws {SysError}
+ */
+function openUnleased(
+  path: string,
+  { flags, label, pinned }: {
+    readonly flags: number;
+    readonly label: string;
+    readonly pinned: Fd;
+  },
+): Fd | undefined {
+  const name = cString(path);
+  const how = flags | O.NONBLOCK | O.CLOEXEC;
+  // SAFETY: `name` ends with a NUL and outlives the synchronous call; the
+  // result is checked by checkedNow().
+  const open = () => libc.openat(AT.FDCWD, name, how, DEFAULT_MODE);
+  const number = checkedNow("open", label, open);
+  if (number === undefined) return undefined;
+  const fd = new Fd(number, label);
+  keepAs(fd, pinned);
+  if ((flags & O.NONBLOCK) === 0) {
+    // It would stay with the open file: io_uring does not wait on such a file.
+    // SAFETY: no memory; the result is checked by checked().
+    const set = () => libc.fcntlNumber(fd.number, F.SETFL, BigInt(flags));
+    try {
+      checked("fcntl", fd, set);
+    } catch (error) {
+      fd.close();
+      throw error;
+    }
+  }
+  return fd;
 }
 
 /**
@@ -72,8 +126,8 @@ export async function statFdWithin(
   fd: Fd,
   limit: TimeLimit,
 ): Promise<FileStatus> {
-  const file = { dir: fd.number, path: "", flags: AT.EMPTY_PATH };
-  return await statWithin(file, fd.label, limit);
+  const named = { dir: fd.number, path: "", flags: AT.EMPTY_PATH };
+  return await statWithin(named, { subject: fd.label, file: fd }, limit);
 }
 
 /**
@@ -87,21 +141,26 @@ export async function statPathWithin(
   path: string,
   { label, limit }: { readonly label: string; readonly limit: TimeLimit },
 ): Promise<FileStatus> {
-  return await statWithin({ dir: AT.FDCWD, path, flags: 0 }, label, limit);
+  const named = { dir: AT.FDCWD, path, flags: 0 };
+  return await statWithin(named, { subject: label }, limit);
 }
 
 async function statWithin(
-  file: { readonly dir: number; readonly path: string; readonly flags: number },
-  subject: string,
+  named: {
+    readonly dir: number;
+    readonly path: string;
+    readonly flags: number;
+  },
+  about: Pick<ThreadCall<"statx">, "subject" | "file">,
   limit: TimeLimit,
 ): Promise<FileStatus> {
-  const { dir, path, flags } = file;
+  const { dir, path, flags } = named;
   const status = new ArrayBuffer(STATX.size);
   await callWithin({
     function: "statx",
     args: [dir, cString(path), flags, STATX.BASIC_STATS, status],
     syscall: "stat",
-    subject,
+    ...about,
   }, limit);
   return readStatus(new DataView(status));
 }
@@ -123,17 +182,32 @@ export async function readPartWithin(
   let read = 0;
   while (read < part.length) {
     const rest = bytes.subarray(read);
+    const cached = readCached(fd, part.offset + read, rest.length);
+    if (cached !== undefined) {
+      if (cached.length === 0) break;
+      rest.set(cached);
+      read += cached.length;
+      continue;
+    }
     const [length, offset] = [BigInt(rest.length), BigInt(part.offset + read)];
     const count = await callWithin({
       function: "pread",
       args: [fd.number, rest, length, offset],
       syscall: "read",
       subject: fd.label,
+      file: fd,
     }, limit);
     if (count === 0) break;
     read += count;
   }
   return bytes.subarray(0, read);
+}
+
+/** What can be read without a thread, as pages of it are in memory. */
+function readCached(fd: Fd, offset: number, length: number) {
+  const keeping = keepingOf(fd);
+  const isKept = keeping === "disk" || keeping === "device";
+  return isKept ? readPartCached(fd, { offset, length }) : undefined;
 }
 
 /** W_OK of unistd.h. */
@@ -157,6 +231,7 @@ export async function writeFault(
       args: [AT.FDCWD, cString(procPath(fd)), W_OK, 0],
       syscall: "access",
       subject: fd.label,
+      file: fd,
     }, limit);
     return undefined;
   } catch (error) {

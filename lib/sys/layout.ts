@@ -48,6 +48,7 @@ export const AT = {
 
 /** asm-generic/fcntl.h: commands and lock types of fcntl(2). */
 export const F = {
+  SETFL: 4,
   OFD_GETLK: 36,
   DUPFD_CLOEXEC: 1030,
   WRLCK: 1,
@@ -139,6 +140,10 @@ export function align(size: number, unit: number): number {
   return (size + unit - 1) & ~(unit - 1);
 }
 
+const encoder = new TextEncoder();
+/** No one writes into it: it is one NUL for each call with AT_EMPTY_PATH. */
+const EMPTY = new Uint8Array(1);
+
 /**
  * A path or name as a C string.
  *
@@ -153,7 +158,7 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
       }`,
     );
   }
-  return new TextEncoder().encode(`${text}\0`);
+  return text === "" ? EMPTY : encoder.encode(`${text}\0`);
 }
 
 /**

@@ -5,6 +5,9 @@
  */
 
 import type { Fd } from "./fd.ts";
+import { readAll } from "./file_data.ts";
+import { openFile } from "./file_open.ts";
+import { O } from "./layout.ts";
 
 /** One mount. */
 export type Mount = Readonly<ReturnType<typeof readMount>>;
@@ -46,12 +49,22 @@ export function mountOf(
   );
 }
 
-/** The mount of an open file; undefined if it is not one of ours. */
-export function mountOfFd(
-  fd: Fd,
-  mounts: readonly Mount[],
-): Mount | undefined {
-  const info = Deno.readTextFileSync(`/proc/self/fdinfo/${fd.number}`);
+/** A file of /proc as text. */
+function readProc(path: string): string {
+  using file = openFile(path, O.RDONLY);
+  return new TextDecoder().decode(readAll(file, Infinity));
+}
+
+/**
+ * The type of the file system of an open file, e.g. `ext4`; undefined if it is
+ * not one of our mounts.
+ */
+export function fileSystemOf(fd: Fd): string | undefined {
+  const info = readProc(`/proc/self/fdinfo/${fd.number}`);
   const id = /^mnt_id:\s*(\d+)$/m.exec(info)?.[1];
-  return mounts.find((one) => one.id === id);
+  // All lines are searched and one is read: there may be hundreds.
+  const text = `\n${readProc("/proc/self/mountinfo")}`;
+  const start = text.indexOf(`\n${id} `) + 1;
+  if (start === 0) return undefined;
+  return readMount(text.slice(start, text.indexOf("\n", start))).type;
 }

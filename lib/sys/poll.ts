@@ -52,7 +52,7 @@ export function pollSync(
   return readEvents(memory);
 }
 
-/** Of one pollfd, for each wait anew. */
+/** One pollfd for all waits: none of them outlives its call. */
 const single = new DataView(new ArrayBuffer(POLLFD_SIZE));
 
 /**

@@ -6,7 +6,7 @@
 
 import { Fd } from "./fd.ts";
 import { libc } from "./libc.ts";
-import { mountOfFd, readMounts } from "./mounts.ts";
+import { fileSystemOf } from "./mounts.ts";
 import { pause, within } from "./pause.ts";
 import { isCalling } from "./places.ts";
 import { startDeadline } from "./thread.ts";
@@ -85,10 +85,7 @@ const TURN_MS = 10;
 /** Open files of FUSE: a server in user space takes part in their closing. */
 function ofFuse(): SlowFd[] {
   if (open.size === 0) return [];
-  const mounts = readMounts();
-  return [...open].filter((fd) =>
-    mountOfFd(fd, mounts)?.type.startsWith("fuse")
-  );
+  return [...open].filter((fd) => fileSystemOf(fd)?.startsWith("fuse"));
 }
 
 /**

@@ -6,6 +6,8 @@
 
 import { type CallName, checked, DeadlineError, SysError } from "./errno.ts";
 import { type Libc, libc } from "./libc.ts";
+import type { Fd } from "./fd.ts";
+import { isPrompt } from "./prompt_file.ts";
 import { awaitPlace, type Place, takePlace } from "./places.ts";
 import { startTimer, type Timer } from "./poll.ts";
 import { type Deadline, startDeadline, whileInThread } from "./thread.ts";
@@ -18,7 +20,8 @@ export class TimeLimit implements Disposable, Deadline {
   /** The whole time, in milliseconds. */
   readonly timeoutMs: number;
   readonly #deadline: Deadline;
-  readonly #timer: Timer;
+  #timer: Timer | undefined;
+  #isDisposed = false;
   readonly #ended = Promise.withResolvers<void>();
 
   /**
@@ -30,8 +33,14 @@ export class TimeLimit implements Disposable, Deadline {
   constructor(timeoutMs: number) {
     this.timeoutMs = timeoutMs;
     this.#deadline = startDeadline(timeoutMs);
-    this.#timer = startTimer(timeoutMs);
-    this.#timer.over.then(this.#ended.resolve, () => this.#ended.resolve());
+  }
+
+  /** A limit for which no call waits needs no timer. */
+  #started(): Timer {
+    if (this.#timer !== undefined) return this.#timer;
+    const timer = this.#timer = startTimer(this.remainingMs());
+    timer.over.then(this.#ended.resolve, () => this.#ended.resolve());
+    return timer;
   }
 
   /** Milliseconds left, at least 0. */
@@ -41,17 +50,19 @@ export class TimeLimit implements Disposable, Deadline {
 
   /** As {@linkcode Timer.over}. */
   get over(): Promise<void> {
-    return this.#timer.over;
+    return this.#started().over;
   }
 
   /** Resolved when the time is over or the limit was disposed of. */
   get ended(): Promise<void> {
+    if (!this.#isDisposed) this.#started();
     return this.#ended.promise;
   }
 
   /** Stops the timer. */
   [Symbol.dispose](): void {
-    this.#timer.stop();
+    this.#isDisposed = true;
+    this.#timer?.stop();
     this.#ended.resolve();
   }
 }
@@ -68,6 +79,8 @@ export interface ThreadCall<F extends Threaded> {
   readonly syscall: string;
   /** The path or label it is applied to. */
   readonly subject: string;
+  /** The file it is applied to: on some files it answers at once. */
+  readonly file?: Fd | undefined;
   /** Gets a result after the deadline, e.g. to close an fd. */
   readonly late?: (result: number) => void;
 }
@@ -79,8 +92,8 @@ export interface ThreadCall<F extends Threaded> {
 const FAILED_AT_ONCE_MS = 200;
 
 /**
- * Makes a call that may hang. A call that hangs keeps its thread until it
- * returns: see places.ts.
+ * Makes a call that may hang, in a thread unless it cannot hang on this file. A
+ * call that hangs keeps its thread until it returns: see places.ts.
  *
  * @returns The call's result, not -1.
  * @throws {DeadlineError} If it did not return in time.
@@ -93,19 +106,29 @@ export async function callWithin<F extends Threaded>(
   call: ThreadCall<F>,
   limit: TimeLimit,
 ): Promise<number> {
-  const { syscall, subject } = call;
+  const { subject } = call;
   if (limit.remainingMs() === 0) throw tooLate(call, limit);
+  if (call.file !== undefined && isPrompt(call.function, call.file)) {
+    return callHere(call);
+  }
   const giveBack = await takePlace(subject, limit);
   const startMs = performance.now();
   const result = await inTime(call, limit, giveBack);
   if (result !== -1) return result;
   if (performance.now() - startMs > FAILED_AT_ONCE_MS) {
-    throw new SysError("EIO", { syscall, subject });
+    throw new SysError("EIO", call);
   }
-  const again = libc[call.function] as (...args: unknown[]) => number;
-  // SAFETY: the thread's call once more, synchronous, to fail the same way, as
-  // the errno stayed with the thread; the result is checked by checked().
-  return checked(syscall, subject, () => again(...call.args));
+  // The same call fails the same way: the errno stayed with the thread.
+  return callHere(call);
+}
+
+function callHere<F extends Threaded>(
+  { function: name, args, syscall, subject }: ThreadCall<F>,
+): number {
+  const call = libc[name] as (...args: unknown[]) => number;
+  // SAFETY: as in the thread, but synchronous; the result is checked by
+  // checked().
+  return checked(syscall, subject, () => call(...args));
 }
 
 function tooLate(

@@ -121,3 +121,13 @@ Deno.test("lastErrno() is of this thread's last call, whatever else runs", async
   await Promise.all(elsewhere);
   assertEquals([...errnos].map((one) => ERRNO_NAMES[one - 1]), ["EBADF"]);
 });
+
+Deno.test("checked() tells the errno however often a function is called", () => {
+  for (let i = 0; i < 200; i++) {
+    const [path, code] = i % 2 === 0
+      ? ["/nowhere/x", "ENOENT"]
+      : ["/dev/null/x", "ENOTDIR"];
+    const error = assertThrows(() => openFile(path, O.RDONLY), SysError);
+    assertEquals(error.code, code, `call ${i}`);
+  }
+});
