@@ -10,7 +10,7 @@ import { openFileWithin, statFd, TimeLimit } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 import { fileBehindLoop } from "../sys/loop_device.ts";
 import { identityOf, isSilence } from "./identity.ts";
-import { namesIn, readIfThere } from "./look.ts";
+import { readIfThere } from "./look.ts";
 
 /** A loop device that has a file. */
 type Loop = Readonly<NonNullable<Awaited<ReturnType<typeof readLoop>>>>;
@@ -51,6 +51,16 @@ async function readLoop(name: string) {
   }
 }
 
+/**
+ * The names of loop devices that have a size: with a file, and maybe more. The
+ * others are not among them (show_partition of block/genhd.c); a node has
+ * eight of them, and may have hundreds.
+ */
+function loopsInUse(): string[] {
+  const text = readIfThere("/proc/partitions") ?? "";
+  return [...text.matchAll(/ (loop\d+)$/gm)].map(([, name = ""]) => name);
+}
+
 /** Another name of the same data. */
 export type Alias = Pick<Loop, "path" | "identity">;
 
@@ -65,8 +75,8 @@ export async function aliasesOf(
   access: "rw" | "ro",
 ): Promise<Alias[]> {
   const loops: Loop[] = [];
-  for (const name of namesIn("/sys/block")) {
-    const loop = name.startsWith("loop") ? await readLoop(name) : undefined;
+  for (const name of loopsInUse()) {
+    const loop = await readLoop(name);
     if (loop !== undefined) loops.push(loop);
   }
   const found = new Map<string, Alias>();
