@@ -207,12 +207,18 @@ export function recordedDevices(runtime: Runtime): readonly RecordedDevice[] {
   return KINDS.flatMap(({ recorded }) => recorded(runtime));
 }
 
-/** What facts need of the kinds. */
-export const REGISTER: Register = {
-  loadNotes,
-  recorded: recordedDevices,
-  asks: Object.assign({}, ...KINDS.map(({ asks }) => asks)),
-};
+/** What facts need of the kinds, with the questions of some of them. */
+export function registerOf(words: readonly string[]): Register {
+  const asking = KINDS.filter(({ word }) => words.includes(word));
+  return {
+    loadNotes,
+    recorded: recordedDevices,
+    asks: Object.assign({}, ...asking.map(({ asks }) => asks)),
+  };
+}
+
+/** The same with the questions of all. */
+export const REGISTER: Register = registerOf(KINDS.map(({ word }) => word));
 
 /** Loads what the schema of documents tells of devices. */
 export async function loadKindViews(): Promise<KindView[]> {

@@ -46,10 +46,13 @@ export function toNote(
   return { ...own, qemu: own.qemu ?? whoIs(process) };
 }
 
-/** What cannot be looked at is read, and that says why. */
-function hasRecord(place: OwnPlace): boolean {
+/**
+ * Whether an instance may have a file of our own. What cannot be looked at is
+ * read, and that says why.
+ */
+export function mayHave(place: OwnPlace, suffix: "journal" | "json"): boolean {
   try {
-    return isThere(ownPath(place, "json"));
+    return isThere(ownPath(place, suffix));
   } catch {
     return true;
   }
@@ -69,7 +72,7 @@ export async function readOwnFacts(
   loadNotes: LoadNotes,
 ): Promise<OwnFacts> {
   const place = { runDir, lockKey };
-  if (!hasRecord(place)) {
+  if (!mayHave(place, "json")) {
     return { place, qemu: null, record: EMPTY_RECORD };
   }
   const noted = knownNotes(readOwnRecord(place), await loadNotes(), place);

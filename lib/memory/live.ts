@@ -108,9 +108,15 @@ export function totalBytes(
 /** The QOM path of the address range for added memory. */
 const REGION = "/machine/device-memory[0]";
 
-function qomGet(path: string, property: string): Query<unknown> {
-  const args = { path, property };
-  return { execute: "qom-get", args, ifRefused: "nothing", read: (one) => one };
+/** What is settled when QEMU starts. */
+function settled(path: string, property: string): Query<unknown> {
+  return {
+    execute: "qom-get",
+    args: { path, property },
+    ifRefused: "nothing",
+    lasts: "as-qemu",
+    read: (one) => one,
+  };
 }
 
 /** DIMMs and virtio-mem devices. */
@@ -134,13 +140,13 @@ export const OBJECTS: Query<ReadonlyMap<string, string>> = {
     ),
 };
 
-/** What every request asks. */
+/** What each look at a VM asks, and each request about memory. */
 export const MEMORY_ASKS = {
   memoryDevices: MEMORY_DEVICES,
   memoryObjects: OBJECTS,
-  machineMemory: qomGet("/machine", "memory"),
-  memoryAddr: qomGet(REGION, "addr"),
-  memorySize: qomGet(REGION, "size"),
+  machineMemory: settled("/machine", "memory"),
+  memoryAddr: settled(REGION, "addr"),
+  memorySize: settled(REGION, "size"),
 };
 
 /** The memory of a QEMU. */

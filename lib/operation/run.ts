@@ -9,6 +9,7 @@
 import { applyJournaled } from "../engine/journaled.ts";
 import { fingerprintOf } from "../engine/journal.ts";
 import type { RunOptions } from "../engine/options.ts";
+import { mayHave } from "../engine/own_facts.ts";
 import type { Plan } from "../engine/plan.ts";
 import { isRepeat } from "../engine/qmp_steps.ts";
 import { recover, type Recovery, refuseForeignVm } from "../engine/recover.ts";
@@ -55,7 +56,7 @@ import {
   planLinks,
   prepareKind,
   recordedDevices,
-  REGISTER,
+  registerOf,
 } from "../kinds.ts";
 import type { Planner, Row } from "../plan/kind.ts";
 import { nameOf, noteFor } from "../plan/recorded.ts";
@@ -70,7 +71,7 @@ async function recoverInterrupted(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<Recovery | undefined> {
-  if (findOwnFile(paths, "journal") === "none") return undefined;
+  if (!mayHave(paths, "journal")) return undefined;
   const { unplugTimeoutMs } = options;
   return await recover(paths, {
     ...options,
@@ -127,10 +128,11 @@ async function releasedRemovals(
   paths: InstancePaths,
   options: RunOptions,
 ): Promise<[KindRequest, what: string][]> {
+  if (!mayHave(paths, "json")) return [];
   const noted = Object.values(readOwnRecord(paths).devices);
   if (noted.every(({ pending }) => pending === undefined)) return [];
   using qmp = await openMonitor(paths.qmp, options);
-  const { own, content, qemu } = await readFacts(paths, qmp, REGISTER);
+  const { own, content, qemu } = await readFacts(paths, qmp, registerOf([]));
   return (await loadWholeKinds()).flatMap(({ recorded, finish }) =>
     recorded(content.runtime).flatMap((one): [KindRequest, string][] => {
       const { id } = one.hvinfo;
@@ -209,14 +211,15 @@ async function decide(
   if (request.kind === "identity-mend") {
     return await planIdentity(request, paths, content);
   }
-  const qemu = await askQemu(world.qmp, paths, REGISTER);
+  const register = registerOf(kindWords(request));
+  const qemu = await askQemu(world.qmp, paths, register);
   // QEMU works on its answers meanwhile.
   const node = await readNode(paths, content);
   const plan: Planner<KindRequest> = request.kind === "adopt"
     ? async (facts) =>
       planAdopt(await readAdoptFacts(facts, world.qmp, request.uuid))
     : await prepareKind(request, { node, world });
-  const facts = await completeFacts(node, await qemu(), REGISTER);
+  const facts = await completeFacts(node, await qemu(), register);
   refuseForeignVm(facts.qemu.name, paths);
   return { plan: await plan(facts), process: facts.qemu.process };
 }

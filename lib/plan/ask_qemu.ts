@@ -18,6 +18,7 @@ import {
   qemuWithPid,
   tapBehind,
 } from "../host/process.ts";
+import { startOf } from "../host/process_identity.ts";
 import { interfaceIndex } from "../host/tap_holders.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import {
@@ -40,7 +41,12 @@ import {
   selector,
 } from "../qmp/device_queries.ts";
 import { PCI, type PciDevice } from "../qmp/pci_query.ts";
-import { type Answers, type Questions, sendAll } from "../qmp/query.ts";
+import {
+  type Answers,
+  type Query,
+  type Questions,
+  sendAll,
+} from "../qmp/query.ts";
 import { list, text } from "../qmp/reading.ts";
 import type { InstancePaths } from "../state/instance.ts";
 import {
@@ -65,12 +71,17 @@ function findProcess(
   return peer() ?? (name === paths.name ? filed() : undefined);
 }
 
+/** The same question, of a fact that is settled when QEMU starts. */
+function lasting<T>(query: Query<T>): Query<T> {
+  return { ...query, lasts: "as-qemu" };
+}
+
 /** The questions about the PCI devices and the root bus. */
 export const BUS_QUESTIONS = {
-  machine: MACHINE,
-  acpi: ACPI,
-  rootHandler: ROOT_HANDLER,
-  rootSelector: ROOT_SELECTOR,
+  machine: lasting(MACHINE),
+  acpi: lasting(ACPI),
+  rootHandler: lasting(ROOT_HANDLER),
+  rootSelector: lasting(ROOT_SELECTOR),
   pci: PCI,
 } as const;
 
@@ -80,13 +91,63 @@ const QUESTIONS = {
   name: NAME,
   runState: RUN_STATE,
   migration: MIGRATION,
-  commands: COMMANDS,
+  commands: lasting(COMMANDS),
   drivers: DRIVERS,
   nodeNames: NODE_NAMES,
   block: BLOCK,
   fdsets: FDSETS,
   netdevs: NETDEVS,
 } as const;
+
+/** Answers by the names of the questions. */
+type Answered = Readonly<Record<string, unknown>>;
+
+/** The lasting answers of one QEMU. */
+interface Known {
+  /** The process that gave them. */
+  readonly pid: number;
+  /** Its start, in clock ticks from boot. */
+  readonly start: number;
+  readonly answers: Answered;
+}
+
+/** More VMs than a node runs. */
+const MAX_KNOWN = 256;
+
+/**
+ * By the path of the QMP socket. In `rpc`, each question that is not asked saves
+ * a millisecond, as QEMU reads it byte by byte.
+ */
+const known = new Map<string, Known>();
+
+/** What the QEMU at the other end has answered before. */
+function recall(qmp: QmpSession, path: string): Answered {
+  const one = known.get(path);
+  if (one === undefined || qmp.peer().pid !== one.pid) return {};
+  return startOf(one.pid) === one.start ? one.answers : {};
+}
+
+/**
+ * Keeps answers if the process at the other end is that QEMU itself: behind a
+ * proxy may be another one next time.
+ */
+function remember(
+  answers: Answered,
+  process: QemuProcess | undefined,
+  { qmp, path }: { readonly qmp: QmpSession; readonly path: string },
+): void {
+  if (process === undefined || qmp.peer().pid !== process.pid) return;
+  const start = startOf(process.pid);
+  if (start === undefined) return;
+  known.delete(path);
+  const [oldest] = known.keys();
+  if (known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest);
+  known.set(path, { pid: process.pid, start, answers });
+}
+
+function pick(answered: Answered, names: Iterable<string>): Answered {
+  return Object.fromEntries([...names].map((name) => [name, answered[name]]));
+}
 
 /**
  * Asks a live QEMU for everything that matters. QEMU works on the answers for
@@ -100,17 +161,22 @@ export async function askQemu(
   paths: InstancePaths,
   { asks }: Pick<Register, "asks">,
 ): Promise<() => Promise<QemuFacts>> {
-  const all: typeof QUESTIONS & Questions = { ...asks, ...QUESTIONS };
-  const answers = await sendAll(qmp, all);
+  const before = recall(qmp, paths.qmp);
+  const all: Questions = { ...asks, ...QUESTIONS };
+  const asked = Object.entries(all).filter(([name]) => !(name in before));
+  const answers = await sendAll(qmp, Object.fromEntries(asked));
   return async () => {
-    const answered: Readonly<Record<string, unknown>> = await answers();
-    const pick = (names: object) =>
-      Object.fromEntries(
-        Object.keys(names).map((name) => [name, answered[name]]),
-      );
-    const [told, more] = [pick(QUESTIONS) as Told, pick(asks)];
+    const answered: Answered = { ...before, ...await answers() };
+    const told = pick(answered, Object.keys(QUESTIONS)) as Told;
     const buses = await readBuses(told, qmp);
-    return { ...readQemu({ ...told, buses }, qmp, paths), more };
+    const facts = readQemu({ ...told, buses }, qmp, paths);
+    const fresh = asked.filter(([, { lasts }]) => lasts !== undefined)
+      .map(([name]) => name);
+    if (fresh.length > 0) {
+      const kept = { ...before, ...pick(answered, fresh) };
+      remember(kept, facts.process, { qmp, path: paths.qmp });
+    }
+    return { ...facts, more: pick(answered, Object.keys(asks)) };
   };
 }
 

@@ -39,8 +39,9 @@ export interface KindName {
    */
   recorded(runtime: Runtime): readonly RecordedDevice[];
   /**
-   * Its further questions to QEMU, for any request, by names that no other kind
-   * has: {@linkcode QemuFacts.more}. A QEMU may not have the command.
+   * Its further questions to QEMU, for its own requests and for each look at a
+   * VM, by names that no other kind has: {@linkcode QemuFacts.more}. A QEMU may
+   * not have the command.
    */
   readonly asks?: Questions;
 }

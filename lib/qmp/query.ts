@@ -11,6 +11,12 @@ import type { Command } from "./session_options.ts";
 export interface Query<T> extends Command {
   /** Must accept any answer: values that do not fit are left out. */
   readonly read: (value: unknown) => T;
+  /**
+   * `as-qemu`: a QEMU gives the same answer as long as it runs.
+   *
+   * @default the answer may be another one each time
+   */
+  readonly lasts?: "as-qemu";
 }
 
 /** Questions by the names of their answers. */

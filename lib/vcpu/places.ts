@@ -72,7 +72,7 @@ export const PLACES: Query<readonly Place[]> = {
       .map((one, index) => ({ index, ...one })),
 };
 
-/** What every request asks. */
+/** What each look at a VM asks, and each request about processors. */
 export const VCPU_ASKS = { vcpuPlaces: PLACES };
 
 /** All places of this QEMU. */
