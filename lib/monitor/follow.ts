@@ -7,19 +7,15 @@
  */
 
 import { HotplugError, isFailure } from "../errors.ts";
-import { startOf } from "../host/process_identity.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { QmpClosedError } from "../qmp/errors.ts";
 import type { QmpEvent } from "../qmp/message.ts";
 import { pause, within } from "../sys/pause.ts";
-import {
-  type UnixSocketClient,
-  unixSocketConnections,
-  unixSocketHolders,
-} from "../sys/sock_diag.ts";
+import { unixSocketConnections } from "../sys/sock_diag.ts";
 import { unchanged } from "./failure.ts";
 import { type MonitorOptions, openMonitor } from "./monitor.ts";
 import { RelayInbox } from "./relay.ts";
+import { type IsFollower, whoWaits } from "./who_waits.ts";
 
 /** A time without events. */
 export interface Gap {
@@ -118,6 +114,8 @@ export class EventFollower {
   #wake = new AbortController();
   #isOver = false;
   #inbox: RelayInbox | undefined;
+  /** Whether a waiting client has asked for the monitor. */
+  #isAsked = false;
   #session: QmpSession | undefined;
   /** Set while another client has the monitor. */
   #left: Extract<Pause, { kind: "given-way" }> | undefined;
@@ -174,19 +172,23 @@ export class EventFollower {
     this.#inbox = inbox;
     const first = await openMonitor(this.#path, this.#options);
     this.#session = first;
+    const end = new AbortController();
+    const hearing = this.#hear(inbox, end.signal);
     try {
       // Earlier events are not shown.
       for (const _ of inbox?.take() ?? []);
       await unchanged(() => begin(first));
       for (let session = first;;) {
-        const end = await this.#follow(session);
-        if (typeof end === "string") return end;
+        const pause = await this.#follow(session);
+        if (typeof pause === "string") return pause;
         session.close();
-        const next = await this.#return(end, session);
+        const next = await this.#return(pause, session);
         if (typeof next === "string") return next;
         session = next;
       }
     } finally {
+      end.abort();
+      await hearing;
       signal.removeEventListener("abort", stop);
       this.#session.close();
       this.#isOver = true;
@@ -203,6 +205,21 @@ export class EventFollower {
     } catch {
       // Not root, a full disk: events can still be followed.
       return undefined;
+    }
+  }
+
+  /** A client that asks for the monitor ends the wait for an event. */
+  async #hear(
+    inbox: RelayInbox | undefined,
+    end: AbortSignal,
+  ): Promise<void> {
+    try {
+      while (inbox !== undefined && await inbox.asked(end)) {
+        this.#isAsked = true;
+        this.#wake.abort();
+      }
+    } catch {
+      // No descriptor is left: the looks from time to time go on.
     }
   }
 
@@ -237,7 +254,7 @@ export class EventFollower {
         } else if (this.#left !== undefined) return this.#left;
         // A VM with a steady stream of events must not block others.
         const isTime = performance.now() - lookedMs >= LOOK_MS;
-        if (typeof found !== "string" && !isTime) continue;
+        if (typeof found !== "string" && !isTime && !this.#isAsked) continue;
         lookedMs = performance.now();
         const why = found === "aborted" ? found : "timeout";
         const end = await this.#between(session, why);
@@ -253,7 +270,9 @@ export class EventFollower {
     const left = this.#left === undefined
       ? this.#options.deadline - performance.now()
       : 0;
-    if (this.#jobs.length === 0) this.#wake = new AbortController();
+    if (this.#jobs.length === 0 && !this.#isAsked) {
+      this.#wake = new AbortController();
+    }
     return await session.waitEvent(() => true, {
       timeoutMs: Math.max(Math.min(left, LOOK_MS), 0),
       signal: this.#wake.signal,
@@ -270,6 +289,11 @@ export class EventFollower {
     const job = this.#jobs.shift();
     if (job?.needs === "free-monitor") return { kind: "job", job };
     await job?.run(session);
+    if (this.#isAsked) {
+      this.#isAsked = false;
+      this.#giveWay(session);
+      return undefined;
+    }
     if (why === "aborted") return undefined;
     if (performance.now() >= this.#options.deadline) {
       await this.#options.atDeadline?.(session);
@@ -346,35 +370,4 @@ export class EventFollower {
       else this.#inbox?.gather();
     }
   }
-}
-
-/** Whether a command line belongs to a program that follows events, too. */
-export type IsFollower = (argv: readonly string[]) => boolean;
-
-/**
- * Whether a waiting client gets the monitor. Between two followers, the older
- * one gives way: a person has just started the newer one. Otherwise the two
- * would only swap.
- */
-function goesFirst(
-  { pid, argv }: UnixSocketClient,
-  isFollower: IsFollower,
-): boolean {
-  if (!isFollower(argv)) return true;
-  const [its, ours] = [startOf(pid), startOf(Deno.pid)];
-  return its !== undefined && ours !== undefined && its > ours;
-}
-
-/**
- * Command line of another client that waits for the monitor, if there is one.
- */
-export function whoWaits(
-  path: string,
-  isFollower: IsFollower,
-): string | undefined {
-  if (unixSocketConnections(path) < 2) return undefined;
-  const { clients } = unixSocketHolders(path);
-  return clients.find((one) =>
-    one.state === "waiting" && goesFirst(one, isFollower)
-  )?.command;
 }

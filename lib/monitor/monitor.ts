@@ -18,7 +18,7 @@ import { SysError } from "../sys/errno.ts";
 import { within } from "../sys/pause.ts";
 import { type UnixSocketHolders, unixSocketHolders } from "../sys/sock_diag.ts";
 import { unreachable } from "./failure.ts";
-import { relay } from "./relay.ts";
+import { askForMonitor, relay } from "./relay.ts";
 
 /** Options of a monitor session. */
 export interface MonitorOptions {
@@ -30,7 +30,12 @@ export interface MonitorOptions {
   readonly waiting?: WaitListener | undefined;
   /** Ends this wait within a second, if `waiting` is given. */
   readonly signal?: AbortSignal | undefined;
-  /** The run directory for relayed events of the session. @default none */
+  /**
+   * The run directory, where followers of events are told that a client waits,
+   * and what events it got.
+   *
+   * @default none
+   */
   readonly runDir?: string | undefined;
   /**
    * Finds the holders of a silent monitor.
@@ -128,10 +133,14 @@ export async function openMonitor(
   };
   try {
     const { runDir } = options;
-    const onLeave = runDir === undefined
-      ? undefined
-      : (log: EventLog) => relay({ qmp: path, runDir }, log.all());
-    const opening = QmpSession.open(path, { ...options, onSilence, onLeave });
+    const followers = runDir === undefined ? {} : {
+      onWait: () => askForMonitor({ qmp: path, runDir }),
+      onLeave: (log: EventLog) => relay({ qmp: path, runDir }, log.all()),
+    };
+    const opening = QmpSession.open(path, {
+      ...{ ...options, onSilence },
+      ...followers,
+    });
     if (options.waiting === undefined) return await opening;
     return await openVisibly(opening, path, options);
   } catch (error) {

@@ -9,13 +9,11 @@
  */
 
 import { parseExact } from "../qmp/exact_json.ts";
-import { isJson, isTimeMs, type QmpEvent } from "../qmp/message.ts";
+import { isJson, isTimeMs, type Json, type QmpEvent } from "../qmp/message.ts";
 import { fnv1a } from "../state/hash.ts";
 import { openOwnDirectory, openOwnDirectoryIfThere } from "../state/lock.ts";
 import { DatagramInbox, sendDatagram } from "../sys/datagram.ts";
-import { unlessRefused } from "../sys/errno.ts";
-import type { Fd } from "../sys/fd.ts";
-import { openFile } from "../sys/file.ts";
+import { openIfThere } from "../sys/file.ts";
 import { O } from "../sys/layout.ts";
 
 /** A monitor, and the run directory that all its users share. */
@@ -97,33 +95,50 @@ function isEvent(value: unknown): value is QmpEvent {
     isTimeMs(value.timestampMs) && isJson(value.data);
 }
 
-/** Undefined for messages of another version or another program. */
-export function readRelayed(
-  qmp: string,
-  message: Uint8Array,
-): Relayed | undefined {
+/** A message about this monitor, of any version of this program. */
+function readMessage(qmp: string, message: Uint8Array): Json | undefined {
   let value: unknown;
   try {
     value = parseExact(new TextDecoder().decode(message));
   } catch {
     return undefined;
   }
-  if (!isJson(value) || value.qmp !== qmp) return undefined;
-  const { events, lost } = value;
+  return isJson(value) && value.qmp === qmp ? value : undefined;
+}
+
+/** Whether a message says that a client waits for the monitor. */
+export function isAsking(qmp: string, message: Uint8Array): boolean {
+  return readMessage(qmp, message)?.asks === "monitor";
+}
+
+/** Undefined for messages of another version or another program. */
+export function readRelayed(
+  qmp: string,
+  message: Uint8Array,
+): Relayed | undefined {
+  const { events, lost } = readMessage(qmp, message) ?? {};
   const isCount = typeof lost === "number" && lost >= 0 &&
     Number.isSafeInteger(lost);
   if (!Array.isArray(events) || !isCount) return undefined;
   return { events: events.filter(isEvent), lost };
 }
 
-/** Sends to each socket, until its queue is full. */
-function send(dir: Fd, qmp: string, relayed: Relayed) {
+/**
+ * Sends to the socket of each follower, until its queue is full.
+ *
+ * @param messagesFor makes the messages, if there is a follower
+ */
+function send(
+  { qmp, runDir }: Monitor,
+  messagesFor: (qmp: string) => Uint8Array<ArrayBuffer>[],
+): void {
+  using dir = openOwnDirectoryIfThere(runDir);
+  if (dir === undefined) return;
   let messages: Uint8Array<ArrayBuffer>[] | undefined;
   for (const name of namesOf(qmp)) {
-    const open = () => openFile(name, O.PATH | O.NOFOLLOW, { dir });
-    using target = unlessRefused(open, "ENOENT");
+    using target = openIfThere(name, O.PATH | O.NOFOLLOW, { dir });
     if (target === undefined) continue;
-    messages ??= messagesOf(realPath(qmp), relayed);
+    messages ??= messagesFor(realPath(qmp));
     messages.every((one) => sendDatagram(target, one) === "sent");
   }
 }
@@ -132,13 +147,26 @@ function send(dir: Fd, qmp: string, relayed: Relayed) {
  * Relays events to all followers of this monitor. Failures are ignored: the
  * follower reports a gap in any case.
  */
-export function relay({ qmp, runDir }: Monitor, relayed: Relayed): void {
+export function relay(monitor: Monitor, relayed: Relayed): void {
   if (relayed.events.length === 0 && relayed.lost === 0) return;
   try {
-    using dir = openOwnDirectoryIfThere(runDir);
-    if (dir !== undefined) send(dir, qmp, relayed);
+    send(monitor, (qmp) => messagesOf(qmp, relayed));
   } catch {
     // No descriptor is left, or the folder is not ours.
+  }
+}
+
+/**
+ * Tells all followers that a client waits for this monitor. Failures are
+ * ignored: a follower looks for waiting clients in any case, if seldom.
+ */
+export function askForMonitor(monitor: Monitor): void {
+  const ask = (qmp: string) =>
+    new TextEncoder().encode(JSON.stringify({ qmp, asks: "monitor" }));
+  try {
+    send(monitor, (qmp) => [ask(qmp)]);
+  } catch {
+    // As above.
   }
 }
 
@@ -149,6 +177,7 @@ export class RelayInbox implements Disposable {
   readonly #buffer = new Uint8Array(new ArrayBuffer(2 * MAX_MESSAGE));
   readonly #gathered: Relayed[] = [];
   #lost = 0;
+  #isAsked = false;
 
   private constructor(inbox: DatagramInbox, qmp: string) {
     this.#inbox = inbox;
@@ -181,11 +210,30 @@ export class RelayInbox implements Disposable {
     for (;;) {
       const size = this.#inbox.receive(this.#buffer);
       if (size === "none") return;
-      const one = readRelayed(this.#qmp, this.#buffer.subarray(0, size));
+      const message = this.#buffer.subarray(0, size);
+      const one = readRelayed(this.#qmp, message);
+      this.#isAsked ||= one === undefined && isAsking(this.#qmp, message);
       if (one === undefined) continue;
       if (this.#gathered.length < MAX_GATHERED) this.#gathered.push(one);
       else this.#lost += one.events.length + one.lost;
     }
+  }
+
+  /**
+   * Waits until a client asks for the monitor.
+   *
+   * @param signal ends the wait at once
+   * @returns whether one has asked
+   * @throws {SysError}
+   */
+  async asked(signal: AbortSignal): Promise<boolean> {
+    while (!this.#isAsked && !signal.aborted) {
+      await this.#inbox.waitReadable(signal);
+      this.gather();
+    }
+    const isAsked = this.#isAsked;
+    this.#isAsked = false;
+    return isAsked;
   }
 
   /** The messages since the last call, one after the other. */

@@ -51,6 +51,27 @@ function onWire({ execute, args = {} }: Command, id: number): string {
   return JSON.stringify({ execute, ...(!isPlain && { arguments: args }), id });
 }
 
+/** A QEMU that serves no other client greets within this time, in ms. */
+const GREETING_MS = 10;
+
+/** @throws {QmpNoGreetingError} */
+async function greeted(
+  stream: QmpStream,
+  deadline: number,
+  { timeoutMs, onWait, onSilence }: SessionOptions,
+): Promise<void> {
+  let until = Math.min(performance.now() + GREETING_MS, deadline);
+  while (stream.inbox.version === undefined) {
+    if (await stream.read(until) === "messages") continue;
+    if (until === deadline) {
+      onSilence?.();
+      throw new QmpNoGreetingError(timeoutMs);
+    }
+    onWait?.();
+    until = deadline;
+  }
+}
+
 /**
  * A session; it owns its socket. It does one thing at a time: two readers of
  * one stream would take each other's replies. A call beside another one that
@@ -89,12 +110,7 @@ export class QmpSession implements Disposable {
     const stream = await QmpStream.connect(path, timeoutMs, options.trace);
     const session = new QmpSession(stream, options);
     try {
-      while (stream.inbox.version === undefined) {
-        const progress = await stream.read(deadline);
-        if (progress === "messages") continue;
-        options.onSilence?.();
-        throw new QmpNoGreetingError(timeoutMs);
-      }
+      await greeted(stream, deadline, options);
       await session.execute("qmp_capabilities");
       session.#isReady = true;
       return session;

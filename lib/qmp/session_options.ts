@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly timeoutMs: number;
   /** Gets the greeting and all that follows, in both directions. */
   readonly trace?: QmpTrace | undefined;
+  /** Called if no greeting comes at once: another client has the monitor. */
+  readonly onWait?: (() => void) | undefined;
   /** Called when no greeting came, while still connected. */
   readonly onSilence?: (() => void) | undefined;
   /** Called before the session leaves QEMU, with all received events. */

@@ -9,8 +9,9 @@ import { checked, checkedNow, unlessRefused } from "./errno.ts";
 import { Fd } from "./fd.ts";
 import { procPath, unlink } from "./file.ts";
 import { fchmod } from "./file_data.ts";
-import { MSG, SOCKET, unixAddress } from "./layout.ts";
+import { MSG, POLL, SOCKET, unixAddress } from "./layout.ts";
 import { libc } from "./libc.ts";
+import { poll, WakeUp } from "./poll.ts";
 
 function datagramSocket(label: string): Fd {
   const type = SOCKET.DGRAM | SOCKET.NONBLOCK | SOCKET.CLOEXEC;
@@ -131,6 +132,25 @@ export class DatagramInbox implements Disposable {
     const call = () =>
       libc.recv(this.#socket.number, buffer, size, MSG.DONTWAIT);
     return checkedNow("recv", this.#socket, call) ?? "none";
+  }
+
+  /**
+   * Waits for a datagram. Do not dispose of it meanwhile.
+   *
+   * @param signal Ends the wait at once.
+   * @throws {SysError} If the kernel refuses.
+   */
+  async waitReadable(signal: AbortSignal): Promise<void> {
+    using wakeUp = new WakeUp();
+    const end = () => wakeUp.wake();
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
+    try {
+      const fds = [this.#socket, wakeUp.fd];
+      await poll(fds.map((fd) => ({ fd, events: POLL.IN })), Infinity);
+    } finally {
+      signal.removeEventListener("abort", end);
+    }
   }
 
   /** Closes the socket and removes its file. */

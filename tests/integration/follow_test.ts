@@ -10,8 +10,8 @@ import {
   EventFollower,
   type EventOrGap,
   type FollowOptions,
-  whoWaits,
 } from "../../lib/monitor/follow.ts";
+import { whoWaits } from "../../lib/monitor/who_waits.ts";
 import { openMonitor, openVisibly } from "../../lib/monitor/monitor.ts";
 import { relay } from "../../lib/monitor/relay.ts";
 import type { QmpSession } from "../../lib/qmp/client.ts";

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
+  askForMonitor,
   messagesOf,
   readRelayed,
   relay,
@@ -104,4 +105,20 @@ Deno.test("relay() reaches each follower of the same monitor, by any path", () =
   }
   assertEquals(openFds(), before);
   assertEquals([...Deno.readDirSync(`${runDir}/kvm-hotplug`)], []);
+});
+
+Deno.test("askForMonitor() is heard by followers of this monitor at once", async () => {
+  using dir = new TempDir();
+  const [qmp, other] = [dir.file("vm1.qmp", ""), dir.file("vm2.qmp", "")];
+  const runDir = dir.path;
+  using inbox = RelayInbox.open({ qmp, runDir })!;
+  using foreign = RelayInbox.open({ qmp: other, runDir })!;
+  const end = new AbortController();
+  const [heard, none] = [inbox, foreign].map((one) => one.asked(end.signal));
+  relay({ qmp, runDir }, { events: [event("E0")], lost: 0 });
+  askForMonitor({ qmp, runDir });
+  assertEquals(await heard, true);
+  assertEquals([...inbox.take()].length, 1, "the events are there, too");
+  end.abort();
+  assertEquals([await none, await inbox.asked(end.signal)], [false, false]);
 });
