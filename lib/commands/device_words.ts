@@ -23,7 +23,8 @@ export function deviceWords(
   const entries = kindEntry(kind)?.recorded(content.runtime) ?? [];
   return entries.flatMap((entry) => {
     const note = titleOf(entry);
-    const words = [String(entry.index), entry.name, entry.hvinfo.id];
+    const index = entry.index === null ? undefined : String(entry.index);
+    const words = [index, entry.name, entry.hvinfo.id];
     return words.flatMap((word) => word === undefined ? [] : [{ word, note }]);
   });
 }

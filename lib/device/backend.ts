@@ -44,6 +44,9 @@ export function isMadeUp(nodeName: string): boolean {
   return nodeName === "" || nodeName.startsWith("#");
 }
 
+/** Our names for the nodes of media that do not lie in one of Ganeti's disks. */
+export const MEDIUM_NODE = "medium-";
+
 /**
  * The backend of a device; if the device is gone, the backend that it left
  * behind: a drive or node of the same name, as Ganeti names them (SPEC 3.1).

@@ -11,7 +11,12 @@ import type { NicEntry, RecordedDevice } from "../state/runtime.ts";
 /** A prefix of a uuid must have at least this many characters. */
 const MIN_PREFIX = 8;
 
-function isIndexOf(word: string, index: number, count: number): boolean {
+function isIndexOf(
+  word: string,
+  index: number | null,
+  count: number,
+): boolean {
+  if (index === null) return false;
   // `00000012` is a prefix of a uuid, so an index has no leading zeros.
   return word === String(index) || (word === "-1" && index === count - 1);
 }
@@ -29,12 +34,17 @@ function matches(entry: RecordedDevice, word: string, count: number): boolean {
     entry.hvinfo.id === word || entry.name === word;
 }
 
-/** The name of a device for a person: `disk 1 "data" (disk-…)`. */
+/**
+ * The name of a device for a person: `disk 1 "data"`; without an index by its
+ * device id: `CD drive cdrom1`.
+ */
 export function titleOf(
-  { kind, called = kind, index, name }: RecordedDevice,
+  { kind, called = kind, index, name, hvinfo: { id } }:
+    & Pick<RecordedDevice, "kind" | "called" | "index" | "name">
+    & { readonly hvinfo: { readonly id?: string | undefined } },
 ): string {
   const end = name === undefined ? "" : ` ${JSON.stringify(name)}`;
-  return `${called} ${index}${end}`;
+  return `${called} ${index ?? id}${end}`;
 }
 
 /** The members that name a recorded device for programs. */
@@ -45,6 +55,7 @@ export function nameOfEntry(entry: RecordedDevice): ToldDevice {
 
 function describe(entry: RecordedDevice): string {
   const { uuid = "no uuid", hvinfo } = entry;
+  if (entry.index === null) return titleOf(entry);
   return `${titleOf(entry)}: ${uuid}${hvinfo.id ? `, ${hvinfo.id}` : ""}`;
 }
 
@@ -59,8 +70,9 @@ export function findDevice<E extends RecordedDevice>(
   word: string,
   isIts: (entry: E) => boolean = () => false,
 ): E | undefined {
+  const count = entries.filter(({ index }) => index !== null).length;
   const found = entries.filter((one) =>
-    matches(one, word, entries.length) || isIts(one)
+    matches(one, word, count) || isIts(one)
   );
   if (found.length <= 1) return found[0];
   throw new HotplugError(

@@ -22,6 +22,7 @@ import {
   type BlockJob,
 } from "../qmp/block_queries.ts";
 import type { QmpSession } from "../qmp/client.ts";
+import type { BlockBackend } from "../qmp/commands.ts";
 import { askAll } from "../qmp/query.ts";
 import { commandLine } from "../state/instance.ts";
 
@@ -59,6 +60,14 @@ interface UserFacts extends Pick<Facts, "qemu" | "paths"> {
   readonly users: BlockUsers;
 }
 
+/** The disk that may have users. */
+interface UsedDisk {
+  /** Device id, or the name of its block backend. */
+  readonly id: string;
+  /** @default the backend of the device with this id */
+  readonly live?: BlockBackend | undefined;
+}
+
 /** A user, and the command that ends it. */
 interface User {
   readonly who: string;
@@ -72,12 +81,11 @@ interface User {
  */
 function rootsOf(
   { qemu, users: { graph: { nodes, edges } } }: UserFacts,
-  id: string,
+  { id, live = backendOf(qemu.block, id) }: UsedDisk,
 ): GraphNode[] {
-  const live = backendOf(qemu.block, id);
   const own = nodes.filter(({ type, name }) =>
     type === "block-backend" && name !== "" &&
-    (frontendId(name) === id || name === live?.device)
+    (frontendId(name) === id || name === live?.device || name === live?.qdev)
   );
   if (own.length > 0) return own;
   const top = live?.nodeName || id;
@@ -144,10 +152,11 @@ function othersOn(
 }
 
 /** The other users of a disk's nodes. */
-function usersOf(facts: UserFacts, id: string): User[] {
+function usersOf(facts: UserFacts, disk: UsedDisk): User[] {
   const { users } = facts;
   const { graph, exports } = users;
-  const roots = rootsOf(facts, id);
+  const { id } = disk;
+  const roots = rootsOf(facts, disk);
   const reached = reachedFrom(graph, roots);
   const nodes = new Set(reached.map((one) => one.id));
   const names = new Set([id, ...reached.map(({ name }) => name)]);
@@ -163,15 +172,14 @@ function usersOf(facts: UserFacts, id: string): User[] {
 /**
  * Refuses a change that QEMU would refuse, or that would not be finished.
  *
- * @param disk.id device id
  * @param disk.what for the message: `remove disk 1`
  * @throws {HotplugError} `in-use` if the disk's nodes have another user
  */
 export function refuseUsed(
   facts: UserFacts,
-  { id, what }: { readonly id: string; readonly what: string },
+  { what, ...disk }: UsedDisk & { readonly what: string },
 ): void {
-  const [user] = usersOf(facts, id);
+  const [user] = usersOf(facts, disk);
   if (user === undefined) return;
   const { who, end } = user;
   throw new HotplugError(

@@ -10,6 +10,7 @@ import { identityAt } from "../host/identity.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskRequest } from "./request.ts";
+import { startedDrives } from "./started.ts";
 
 /**
  * The same request, with the uuid of the disk in place of its path or URI. A
@@ -32,6 +33,10 @@ export async function withoutPath<R extends DiskRequest>(
     uri === device || link === device ||
     (identity !== undefined && diskIdentities[index] === identity);
   const entry = findDevice(content.runtime.disks, device, isIts);
-  if (entry === undefined) return request;
+  if (entry === undefined) {
+    const drive = startedDrives(content.runtime)
+      .find(({ medium }) => medium === device);
+    return drive ? { ...request, device: drive.hvinfo.id } : request;
+  }
   return { ...request, device: entry.uuid ?? String(entry.index) };
 }

@@ -18,10 +18,12 @@ import { planEmptyDrive, readEmptyDriveFacts } from "./empty_drive.ts";
 import { readGroupFacts } from "./limit_group.ts";
 import { planDiskSet } from "./limits.ts";
 import { planMedium, readMedium, readMediumFacts } from "./medium.ts";
+import { KEEP_MEDIUM } from "./medium_nodes.ts";
 import { diskMend } from "./mend.ts";
 import { planDiskRemove, readDiskRemoveFacts } from "./remove.ts";
 import type { DiskRequest } from "./request.ts";
 import { planDiskResize, readDiskResizeFacts } from "./resize.ts";
+import { isDriveWords } from "./started_words.ts";
 import { DISK_STEPS } from "./steps.ts";
 import { either } from "../state/value_check.ts";
 
@@ -74,7 +76,8 @@ async function prepare(
 export const DISK_CHANGES: KindChanges<DiskRequest> = {
   prepare,
   steps: DISK_STEPS,
-  isWords: either(isControllerWords, isIothreadWords),
+  isWords: either(isControllerWords, isIothreadWords, isDriveWords),
+  commands: { "blockdev-add": KEEP_MEDIUM },
   adopt: readDiskAdoption,
   mend: diskMend,
   finish: (instance, device) => ({

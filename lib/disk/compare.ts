@@ -37,6 +37,11 @@ import { DISK } from "./name.ts";
 import { diskNotes } from "./note.ts";
 import { readScsiBuses } from "./scsi.ts";
 import { busNameOf, type LivePlace, readPlaces, sitsAt } from "./scsi_place.ts";
+import {
+  mediumDifferences,
+  readStartedMedia,
+  type StartedMedium,
+} from "./started_medium.ts";
 import { commandLine } from "../state/instance.ts";
 
 /** Facts for comparing disks. */
@@ -44,6 +49,8 @@ export interface DiskCompareFacts extends WholeFacts {
   /** Undefined if no controller was seen that the file lacks. */
   readonly scsi?: readonly ScsiBus[] | undefined;
   readonly moved: readonly MovedDisk[];
+  /** The drives that the VM was started with. */
+  readonly media: readonly StartedMedium[];
   readonly cut: readonly CutDisk[];
   /** By device id, for disks that are recorded on a SCSI bus. */
   readonly targets: ReadonlyMap<string, LivePlace>;
@@ -241,6 +248,7 @@ export function diskDifferences(facts: DiskCompareFacts): Difference[] {
       facts.inUse.has(uuid) ? openWay(facts, uuid) : [lostDifference(uuid)]
     ),
     ...facts.moved.map((one) => movedDifference(facts, one)),
+    ...facts.media.flatMap((one) => mediumDifferences(facts, one)),
     // The old link of a moved disk means nothing.
     ...[
       ...findDrift(disks, facts.drift, facts.qemu.block),
@@ -275,6 +283,7 @@ export async function compareDisks(
     ...given,
     scsi: isForeign ? await readScsiBuses(qmp) : undefined,
     moved: await readMoved({ qemu, runtime }, qmp),
+    media: await readStartedMedia({ qemu, runtime }, openFiles),
     targets: await readPlaces(qmp, onScsi),
     properties: await readProperties(qmp, qemu, disks),
     cut: await readCut({ disks, qemu, openFiles, links }, qmp),

@@ -30,10 +30,14 @@ function sourceOf({ source, live_source: live }: DeviceView): string {
   return live ? `${live} (recorded: ${source ?? "none"})` : `${source ?? ""}`;
 }
 
+const CDS: readonly string[] = ["scsi-cd", "ide-cd"];
+
 /** Where its data is, and how it behaves; falsy parts are left out. */
 export function diskDetails(device: DeviceView): unknown[] {
   const { source, size_bytes: size, driver, migratable } = device;
-  if (!source && size === 0) return ["no medium", driver];
+  const tray = device.tray;
+  const trayText = (tray === "open" || tray === "locked") && `tray ${tray}`;
+  if (!source && size === 0) return ["no medium", driver, trayText];
   const limits = limitsOf(device);
   return [
     sourceOf(device),
@@ -41,11 +45,12 @@ export function diskDetails(device: DeviceView): unknown[] {
     device.format,
     driver,
     // No guest writes to a CD-ROM.
-    device.read_only && driver !== "scsi-cd" && "read-only",
+    device.read_only && !CDS.includes(driver ?? "") && "read-only",
     ...settingsOf(device),
     limits && `limits: ${limits}`,
     device.limit_group && `limit-group ${device.limit_group}`,
     ...propertiesOf(device),
+    trayText,
     migratable === false && "Ganeti cannot start it",
   ];
 }

@@ -10,12 +10,16 @@ import type { DiskNode } from "../device/disk.ts";
 import { checkSettings } from "../device/disk_settings.ts";
 import { withMedium } from "../device/entry.ts";
 import { titleOf } from "../device/select.ts";
+import { findDevice } from "../device/select.ts";
+import type { DiskSettings } from "../device/disk_settings.ts";
 import { diskSettingsAtStart } from "./start.ts";
 import { isUri } from "../device/storage_uri.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
+import type { QmpStep } from "../engine/qmp_steps.ts";
 import type { World } from "../engine/world.ts";
-import { duplicate, refuse, remark, unsupported } from "../errors.ts";
+import { duplicate, refuse, type Remark, remark } from "../errors.ts";
 import { inspectSource, type Source } from "../host/source.ts";
+import { openFiles } from "../host/process.ts";
 import type { Facts, NodeFacts } from "../plan/facts.ts";
 import {
   refuseImpossible,
@@ -25,11 +29,13 @@ import { qmpStep, stateSteps } from "../plan/steps.ts";
 import type { QmpSession } from "../qmp/client.ts";
 import { FDSET_COMMANDS } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
-import { type Tray, TRAYS } from "../qmp/block_queries.ts";
+import { TRAYS } from "../qmp/block_queries.ts";
 import type { DiskEntry } from "../state/runtime.ts";
-import { noteOn } from "../state/own_check.ts";
-import { type BlockUsers, readBlockUsers, refuseUsed } from "./block_users.ts";
-import { chooseDisk, type ChosenDisk, recordedWith } from "./chosen.ts";
+import { shellWord } from "../state/shell_word.ts";
+import { readBlockUsers, refuseUsed } from "./block_users.ts";
+import { recordedWith } from "./chosen.ts";
+import { chooseDrive, type Drive, isAlready } from "./medium_drive.ts";
+import type { MediumFacts } from "./medium_drive.ts";
 import { lacksMedium } from "./empty_drive.ts";
 import { devTypeOf, refuseUnfit } from "./fit.ts";
 import { releaseSteps } from "./remove.ts";
@@ -39,15 +45,10 @@ import { fdsetWay, nodeStep } from "./way.ts";
 import type { DiskStep } from "./steps.ts";
 import type { ChangeMediumStep } from "./medium_step.ts";
 import { DISK } from "./name.ts";
-
-/** Facts for changing a medium. */
-export interface MediumFacts extends Facts {
-  /** The new medium; undefined: the drive will be empty. */
-  readonly source: Source | undefined;
-  /** By device id. */
-  readonly trays: ReadonlyMap<string, Tray>;
-  readonly users: BlockUsers;
-}
+import { keepSteps, mediumNode } from "./medium_nodes.ts";
+import { type StartedDrive, startedDrives } from "./started.ts";
+import { readStartedMedia } from "./started_medium.ts";
+import { mediumRecord } from "./started_words.ts";
 
 /** The QMP commands that it needs. */
 const COMMANDS = [
@@ -62,61 +63,49 @@ const PUT_BACK = remark(
   "a start or migration by Ganeti inserts the recorded medium again",
 );
 
-function trayOf(
-  { trays, own }: MediumFacts,
-  { id, uuid, title, entry }: ChosenDisk,
-): Tray {
-  const tray = trays.get(id);
-  if (tray === undefined) {
-    throw refuse(
-      `Cannot change the medium of ${title}: a ${
-        entry.hvinfo.driver ?? "disk"
-      } has no tray`,
-      "only a scsi-cd has one",
-    );
-  }
-  if (tray.nodeName !== "" && isMadeUp(tray.nodeName)) {
-    throw unsupported(
-      `Cannot change the medium of ${title}: it was made by -drive, so the change could not be undone`,
-    );
-  }
-  if (noteOn(own.record, uuid.toLowerCase())?.access !== undefined) {
-    throw unsupported(
-      `Cannot change the medium of ${title}: it was added with --via chown or --via mknod`,
-      "remove the drive and add it again",
-    );
-  }
-  return tray;
-}
-
 /** A name for the new node while the old one is still there. */
 function otherName({ qemu }: Facts, id: string): string {
   if (!qemu.nodeNames.has(id)) return id;
   return id.replace(/(-(?:pci|scsi)-\d+)?$/, (end) => `-b${end}`);
 }
 
+/** The settings of a drive that the VM was started with. */
+const AT_START: DiskSettings = {
+  cache: "default",
+  aio: "threads",
+  discard: "ignore",
+  access: "ro",
+};
+
+/** No guest writes to a CD; a floppy disk is opened as a start opens it. */
+function accessFor(drive: StartedDrive): DiskSettings["access"] {
+  return drive.called === "floppy drive" ? "rw" : "ro";
+}
+
 /** The node of the new medium, in the form of a start. */
-function newNode(
-  facts: MediumFacts,
-  { id, entry }: ChosenDisk,
-  source: Source,
-): DiskNode {
+function newNode(facts: MediumFacts, drive: Drive, source: Source): DiskNode {
   const { hvparams } = facts.content.runtime;
+  const own = drive.recorded === "entry" ? drive.chosen.entry.index : undefined;
   const twin = recordedWith(facts, source.identity)
-    .find(({ index }) => index !== entry.index);
+    .find(({ index }) => index !== own);
   if (twin !== undefined) {
     throw duplicate(
       `${source.path} is already used by ${titleOf(twin)} of this instance`,
     );
   }
   const devType = devTypeOf(source);
-  const settings = {
-    ...diskSettingsAtStart(hvparams),
-    access: "ro" as const,
-  };
+  const [id, settings] = drive.recorded === "entry"
+    ? [
+      otherName(facts, drive.id),
+      { ...diskSettingsAtStart(hvparams), access: "ro" as const },
+    ]
+    : [
+      mediumNode(facts.qemu, drive.medium.drive.hvinfo.id),
+      { ...AT_START, access: accessFor(drive.medium.drive) },
+    ];
   checkSettings(settings, devType, facts.qemu.version);
   refuseUnfit(source, { devType, settings });
-  return { id: otherName(facts, id), devType, settings };
+  return { id, devType, settings };
 }
 
 /** Whether Ganeti's start, which opens every disk for writing, can open it. */
@@ -136,70 +125,125 @@ function isStartable(
   return checkStart(fault, facts, request);
 }
 
-/** The steps that insert a new medium and record it. */
-function insertSteps(
-  facts: Facts,
-  { entry, uuid }: ChosenDisk,
-  { turn, node, source, reproducible }: {
-    turn: ChangeMediumStep;
-    node: DiskNode;
-    source: Source;
-    reproducible: boolean;
+/** The steps that record the new medium; none: the record stays. */
+function recordOf(
+  facts: MediumFacts,
+  drive: Drive,
+  { request, devType }: {
+    readonly request: MediumSet;
+    readonly devType: string | undefined;
   },
-): DiskStep[] {
-  const { qemu } = facts;
-  const { devType } = node;
-  const { stage, commit } = stateSteps(facts, {
-    change: "entry",
-    list: "disks",
-    uuid,
-    entry: withMedium(entry.node, { ...source, devType, reproducible }),
-  });
-  const way = fdsetWay({ qemu, source }, { ...node, uuid });
-  const { before, after = [] } = way;
-  const made = nodeStep(facts, node, way);
-  return [stage, ...before, made, turn, ...after, commit];
+): Partial<ReturnType<typeof stateSteps>> {
+  const { source } = facts;
+  if (drive.recorded === "words") {
+    const medium = source === undefined
+      ? null
+      : { path: source.path, kind: toKind(source) };
+    return mediumRecord(facts, drive.medium.drive, medium);
+  }
+  if (source === undefined || devType === undefined) return {};
+  const { entry, uuid } = drive.chosen;
+  const reproducible = isStartable(facts, source, { entry, request });
+  const changed = withMedium(entry.node, { ...source, devType, reproducible });
+  const about = { change: "entry", list: "disks", uuid } as const;
+  return stateSteps(facts, { ...about, entry: changed });
+}
+
+function toKind({ kind }: Source): "file" | "block" {
+  return kind === "block" ? "block" : "file";
+}
+
+/** The steps around the change that keep the old node, and let it go. */
+function oldNode(
+  facts: Facts,
+  drive: Drive,
+): { keep?: QmpStep; drop: DiskStep[] } {
+  const { tray: { nodeName } } = drive;
+  if (nodeName === "") return { drop: [] };
+  if (drive.recorded === "words" && isMadeUp(nodeName)) {
+    const { keep, drop } = keepSteps(drive.medium.drive.hvinfo.id, nodeName);
+    return { keep, drop: [drop] };
+  }
+  const del = qmpStep("blockdev-del", { "node-name": nodeName }, null);
+  return drive.recorded === "words"
+    ? { drop: [del] }
+    : { drop: [del, ...releaseSteps(facts, drive.chosen.entry.index)] };
 }
 
 /** The steps in the drive, and the step in which the guest takes part. */
 function mediumSteps(
   request: MediumSet,
   facts: MediumFacts,
-  chosen: ChosenDisk,
-): { turn: ChangeMediumStep; steps: DiskStep[] } {
-  const { nodeName, isOpen } = trayOf(facts, chosen);
-  const { id, title, entry } = chosen;
-  refuseUsed(facts, { id, what: `change the medium of ${title}` });
-  const { source, diskIdentities } = facts;
+  drive: Drive,
+): { turn: ChangeMediumStep; steps: (DiskStep | undefined)[] } {
+  const { id, title, live, tray: { nodeName, isOpen } } = drive;
+  const name = drive.recorded === "entry" ? id : drive.medium.drive.drive;
+  refuseUsed(facts, {
+    ...{ id: name, what: `change the medium of ${title}` },
+    ...(live && { live }),
+  });
+  const { source } = facts;
   const { lock } = request;
   const from = nodeName === "" ? null : nodeName;
   const turnTo = (to: string | null): ChangeMediumStep => ({
     kind: "change-medium",
     ...{ id, title, from, to, lock },
   });
-  const isSame = source === undefined
-    ? from === null
-    : from !== null && diskIdentities[entry.index] === source.identity;
-  if (isSame) {
+  const { keep, drop } = oldNode(facts, drive);
+  if (isAlready(facts, drive)) {
     // A second node of the same file would keep the file of the first node
-    // open.
+    // open. The node of -drive must outlive the moment without a drive.
     const turn = turnTo(from);
-    return { turn, steps: isOpen ? [turn] : [] };
+    if (!isOpen || from === null) return { turn, steps: [] };
+    return { turn, steps: keep ? [keep, turn, ...drop] : [turn] };
   }
-  const dropped: DiskStep[] = from === null ? [] : [
-    qmpStep("blockdev-del", { "node-name": from }, null),
-    ...releaseSteps(facts, entry.index),
-  ];
   if (source === undefined) {
     const turn = turnTo(null);
-    return { turn, steps: [turn, ...dropped] };
+    const about = { request, devType: undefined };
+    const { stage, commit } = recordOf(facts, drive, about);
+    return { turn, steps: [stage, keep, turn, commit, ...drop] };
   }
   refuseMissingCommands(facts.qemu, FDSET_COMMANDS);
-  const node = newNode(facts, chosen, source);
-  const reproducible = isStartable(facts, source, { entry, request });
+  const node = newNode(facts, drive, source);
   const turn = turnTo(node.id);
-  const inserted = { turn, node, source, reproducible };
-  return { turn, steps: [...insertSteps(facts, chosen, inserted), ...dropped] };
+  const { devType } = node;
+  const { stage, commit } = recordOf(facts, drive, { request, devType });
+  const uuid = drive.recorded === "entry" ? drive.chosen.uuid : name;
+  const way = fdsetWay({ qemu: facts.qemu, source }, { ...node, uuid });
+  const { before, after = [] } = way;
+  const made = nodeStep(facts, node, way);
+  const steps = [stage, keep, ...before, made, turn, ...after, commit, ...drop];
+  return { turn, steps };
+}
+
+/** Ganeti's hvparam for a drive, by Ganeti's order; undefined: it has none. */
+function hvparamOf(
+  { content: { runtime } }: Facts,
+  { hvinfo: { id }, called }: StartedDrive,
+): string | undefined {
+  const alike = startedDrives(runtime).filter((one) => one.called === called);
+  const at = alike.findIndex((one) => one.hvinfo.id === id);
+  return called === "floppy drive"
+    ? ["floppy_image_path"][at]
+    : ["cdrom_image_path", "cdrom2_image_path"][at];
+}
+
+/** What Ganeti does with the change. */
+function remarkFor(facts: MediumFacts, drive: Drive): Remark | undefined {
+  const { paths, source, content: { runtime } } = facts;
+  if (drive.recorded === "entry") {
+    return source === undefined ? PUT_BACK : undefined;
+  }
+  if (runtime.hvparams.origin !== "ganeti") return undefined;
+  const hvparam = hvparamOf(facts, drive.medium.drive);
+  if (hvparam === undefined) return undefined;
+  const value = `${hvparam}=${source?.path ?? ""}`;
+  const modify = ["gnt-instance", "modify", "-H", shellWord(value), paths.name];
+  return remark(
+    "medium-until-stop",
+    `a migration and a soft reboot keep the medium; a stop and start by Ganeti inserts the medium of its hvparam ${hvparam} again`,
+    { hint: `to set it there, too, run on the master: ${modify.join(" ")}` },
+  );
 }
 
 /**
@@ -209,13 +253,13 @@ function mediumSteps(
  */
 export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
   refuseImpossible(facts, DISK.needs["disk-set"]);
-  const { device } = request;
-  const chosen = chooseDisk(facts, { device, verb: "change" });
+  const drive = chooseDrive(facts, request.device);
   refuseMissingCommands(facts.qemu, COMMANDS);
-  const { turn, steps } = mediumSteps(request, facts, chosen);
-  const { title, view } = chosen;
-  const { path = null, sizeBytes = view.size_bytes } = facts.source ?? {};
-  const isOut = path === null;
+  const { turn, steps } = mediumSteps(request, facts, drive);
+  const { title, view } = drive;
+  const isOut = facts.source === undefined;
+  const emptySize = drive.recorded === "entry" ? view.size_bytes : 0;
+  const { path = null, sizeBytes = emptySize } = facts.source ?? {};
   const inside = { source: path, size_bytes: sizeBytes };
   return planOf({
     action: "set",
@@ -225,7 +269,7 @@ export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
     kinds: [DISK.word],
     steps,
     turn,
-    warnings: isOut && steps.length > 0 ? [PUT_BACK] : [],
+    warnings: steps.length > 0 ? [remarkFor(facts, drive)] : [],
   });
 }
 
@@ -237,16 +281,18 @@ export function planMedium(request: MediumSet, facts: MediumFacts): Plan {
  */
 export async function readMedium(
   { content }: NodeFacts,
-  { path }: MediumSet,
+  { path, device }: MediumSet,
   world: World,
 ): Promise<MediumFacts["source"]> {
   if (path === null) return undefined;
   if (isUri(path)) {
     throw refuse(`A medium must be a file or a block device: ${path} is a URI`);
   }
-  const direct = content.runtime.hvparams.diskCache === "none";
-  const reading = { access: "ro", direct } as const;
-  const { source, pinned } = await inspectSource(path, reading);
+  const { runtime } = content;
+  const drive = findDevice(startedDrives(runtime), device);
+  const direct = drive === undefined && runtime.hvparams.diskCache === "none";
+  const access = drive === undefined ? "ro" : accessFor(drive);
+  const { source, pinned } = await inspectSource(path, { access, direct });
   world.keepFd("source-pin", pinned);
   return source;
 }
@@ -257,6 +303,12 @@ export async function readMediumFacts(
   source: MediumFacts["source"],
   qmp: QmpSession,
 ): Promise<MediumFacts> {
+  const { qemu, content: { runtime } } = facts;
+  const open = qemu.process === undefined
+    ? []
+    : [...openFiles(qemu.process.pid)];
   const trays = await ask(qmp, TRAYS);
-  return { ...facts, source, trays, users: await readBlockUsers(facts, qmp) };
+  const media = await readStartedMedia({ qemu, runtime }, open);
+  const users = await readBlockUsers(facts, qmp);
+  return { ...facts, source, trays, media, users };
 }

@@ -9,6 +9,7 @@ import { NODE_NAMES } from "../qmp/commands.ts";
 import { ask } from "../qmp/query.ts";
 import { type Tray, TRAYS } from "../qmp/block_queries.ts";
 import {
+  either,
   LINE,
   type Of,
   orNull,
@@ -19,14 +20,20 @@ import {
 import { IN_QEMU, stepCheck } from "../engine/verbs.ts";
 import { defineStep, type World } from "../engine/world.ts";
 
+/** A device without an id goes by its place in QEMU's tree of objects. */
+const deviceName = either(qemuId, text(/^\/machine\/[\w/.[\]-]{1,200}$/));
+/** A node of `-drive` has a name that QEMU made up. */
+const nodeName = either(qemuId, text(/^#block\d{1,9}$/));
+
 const checkMedium = stepCheck("change-medium", {
-  id: qemuId,
+  // As QEMU tells it in query-block.
+  id: deviceName,
   // The user's name of the drive, for messages: `disk 1`.
   title: text(LINE),
   // Block node of the old medium; null: the drive is empty.
-  from: orNull(qemuId),
+  from: orNull(nodeName),
   // Block node of the new medium; null: the drive will be empty.
-  to: orNull(qemuId),
+  to: orNull(nodeName),
   // `forced`: the medium is changed although the guest locked the tray.
   lock: word("heeded", "forced"),
 });
@@ -44,7 +51,8 @@ async function trayOf(id: string, { qmp }: World): Promise<Tray> {
 async function openTray(step: ChangeMediumStep, world: World): Promise<void> {
   const { id, title, lock } = step;
   const { qmp, options } = world;
-  if ((await trayOf(id, world)).isOpen) return;
+  const { isThere, isOpen } = await trayOf(id, world);
+  if (isOpen || !isThere) return;
   const since = qmp.mark();
   await qmp.execute("blockdev-open-tray", { id, force: lock === "forced" });
   if ((await trayOf(id, world)).isOpen) return;

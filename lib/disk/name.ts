@@ -9,8 +9,10 @@ import type { ChrootNode } from "../host/access_record.ts";
 import { holderOf } from "../plan/give_back.ts";
 import type { Kind, OwnKind } from "../plan/kind.ts";
 import { noteOn } from "../state/own_check.ts";
+import type { DiskEntry } from "../state/runtime.ts";
 import type { DiskStep } from "./steps.ts";
-import { diskView, NO_DETAILS } from "./view.ts";
+import { isStartedDrive, type StartedDrive } from "./started.ts";
+import { diskView, NO_DETAILS, startedView } from "./view.ts";
 import { DISK_NAME } from "./words.ts";
 
 /** Removes the node; its directory stays passable while it has another node. */
@@ -60,5 +62,11 @@ export const DISK = {
   },
   giveBack,
   blank: NO_DETAILS,
-  view: diskView,
+  view: (
+    device: DiskEntry | StartedDrive,
+    facts: Parameters<typeof diskView>[1],
+  ) =>
+    isStartedDrive(device)
+      ? startedView(device, facts)
+      : diskView(device, facts),
 } as const satisfies OwnKind & Pick<Kind, "needs" | "taken" | "sits">;

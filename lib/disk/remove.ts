@@ -28,6 +28,7 @@ import { commandLine } from "../state/instance.ts";
 import { whyNotGone } from "./still_there.ts";
 import type { DiskStep } from "./steps.ts";
 import { recordedWith } from "./chosen.ts";
+import { refuseStarted } from "./chosen.ts";
 import { DISK } from "./name.ts";
 
 /** What is decided by how QEMU has the disk, never by Ganeti's version. */
@@ -164,7 +165,10 @@ export function planDiskRemove(
     entries: facts.content.runtime.disks,
     word: request.device,
     change: entryRemoval(DISK),
-    checkUnknown: () => refuseFixed(facts),
+    checkUnknown: () => {
+      refuseStarted(facts, { device: request.device, verb: "remove" });
+      refuseFixed(facts);
+    },
     checkGone: () => {
       if (facts.notGone === undefined) return;
       throw refuse(

@@ -22,6 +22,7 @@ import type { Hvparams } from "../state/hvparams.ts";
 import type { DiskEntry } from "../state/runtime.ts";
 import { noteOn } from "../state/own_check.ts";
 import { diskNotes } from "./note.ts";
+import { liveDrive, type StartedDrive } from "./started.ts";
 import type { DiskView } from "./view_schema.ts";
 
 const MIB = 1024 * 1024;
@@ -42,6 +43,7 @@ export const NO_DETAILS = {
   ...blankProperties(DISK_PROPERTIES),
   unlike_start: null,
   migratable: null,
+  tray: null,
 } as const;
 
 /**
@@ -199,6 +201,40 @@ export function diskView(
       }),
     // Ganeti's start refuses an entry with another mode.
     migratable: (entry.mode ?? "rw") === "rw",
+    tray: live?.tray ?? null,
     ...(isEmpty ? { source: null, via: null } : {}),
+  };
+}
+
+/** How QEMU opened the medium of a drive that the VM was started with. */
+function startedVia(file: string): Via {
+  if (file.startsWith("/dev/fdset/")) return "fdset";
+  return file.startsWith("/") ? "path" : "uri";
+}
+
+/** A drive that the VM was started with. */
+export function startedView(
+  drive: StartedDrive,
+  { qemu }: Pick<ViewFacts, "qemu">,
+): DiskView {
+  const live = liveDrive(qemu?.block ?? [], drive);
+  const isEmpty = (live?.nodeName ?? drive.medium) === (live ? "" : null);
+  const { sizeBytes, file = "" } = live ?? {};
+  return {
+    ...NO_DETAILS,
+    kind: "disk",
+    ...entryView(drive),
+    source: isEmpty ? null : drive.medium ?? (file || null),
+    size_bytes: isEmpty
+      ? 0
+      : sizeBytes === undefined
+      ? null
+      : sizeJson(sizeBytes),
+    format: live?.format ?? "raw",
+    via: isEmpty || live === undefined ? null : startedVia(file),
+    read_only: live?.readOnly ?? null,
+    cache: cacheOf(live),
+    migratable: true,
+    tray: live?.tray ?? null,
   };
 }

@@ -8,6 +8,7 @@ import { AIOS, CACHES, DISCARDS } from "../device/disk_settings.ts";
 import { DISK_PROPERTIES } from "../device/disk_properties.ts";
 import { VIAS } from "../host/access_record.ts";
 import { PLACED_MEMBERS } from "../plan/view_schema.ts";
+import { TRAY_STATES } from "../qmp/commands.ts";
 import {
   always,
   bytes,
@@ -81,6 +82,12 @@ export const DISK_MEMBERS = {
   ),
   migratable: orNull(
     truth("Whether Ganeti can start or migrate it from the runtime file."),
+  ),
+  tray: orNull(
+    choice(
+      "The tray of a CD drive, which the guest may have locked; null if it has none, or if unknown",
+      TRAY_STATES,
+    ),
   ),
 };
 

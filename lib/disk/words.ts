@@ -57,6 +57,7 @@ import {
   orNone,
   path,
 } from "../words/request_words.ts";
+import { startedDrives } from "./started.ts";
 import type {
   DiskAdd,
   DiskRequest,
@@ -299,7 +300,7 @@ export const DISK_NAME = {
   word: "disk",
   title: "disk",
   list: "disks",
-  recorded: ({ disks }) => disks,
+  recorded: (runtime) => [...runtime.disks, ...startedDrives(runtime)],
 } as const satisfies EntryKind;
 
 /** The commands of disks, in the order of the usage text. */
@@ -326,7 +327,7 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
   ),
   commandSpec(
     "disk set INSTANCE DISK",
-    "change or show I/O limits; change the medium of a CD",
+    "change or show I/O limits; change the medium of a drive",
     [
       DRY_RUN,
       ...LIMIT_OPTIONS,
@@ -336,7 +337,7 @@ export const DISK_COMMANDS: readonly CommandSpec[] = [
       ),
       spec(
         "medium FILE",
-        "put this file into the drive of a scsi-cd (none: remove the medium)",
+        "put this file into a CD or floppy drive (none: remove the medium)",
       ),
       spec("force", "change the medium even if the guest has locked the tray"),
       spec(

@@ -28,6 +28,7 @@ import { compareWhole } from "../compare/whole.ts";
 import { nothingChanged } from "../monitor/failure.ts";
 import { type MonitorOptions, openMonitor } from "../monitor/monitor.ts";
 import { askQemu } from "../plan/ask_qemu.ts";
+import { isEntry } from "../plan/recorded.ts";
 import { unfinished } from "./attention.ts";
 import type { RuntimeContent } from "../state/runtime_file.ts";
 import type { Reach } from "../engine/options.ts";
@@ -71,7 +72,7 @@ async function understood(runtime: Runtime, paths: InstancePaths) {
   const views = (kind: DeviceEntry["kind"]) =>
     kinds.filter(({ word }) => word === kind)
       .flatMap(({ recorded, view }) =>
-        recorded(runtime).map((entry) => view(entry, facts))
+        recorded(runtime).filter(isEntry).map((entry) => view(entry, facts))
       );
   const hvparams = upgradeRuntime(runtime.root).items[2];
   return {

@@ -51,7 +51,6 @@ export interface EntryKind extends KindName {
   readonly word: DeviceEntry["kind"];
   /** The list. */
   readonly list: keyof typeof PLACE;
-  recorded(runtime: Runtime): readonly DeviceEntry[];
 }
 
 /** One operation of a {@linkcode Row}. */

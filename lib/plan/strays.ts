@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isMadeUp } from "../device/backend.ts";
+import { isMadeUp, MEDIUM_NODE } from "../device/backend.ts";
 import { belongsTo, parseDeviceId } from "../device/device_id.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import type { DeviceView } from "../engine/plan.ts";
@@ -76,9 +76,10 @@ function strayBackends(qemu: QemuFacts, known: ReadonlySet<string>): Stray[] {
   );
   const isStray = (id: string) =>
     isOurForm(id) && !known.has(id) && !qemu.deviceIds.has(id);
+  const isNode = (id: string) => isStray(id) || id.startsWith(MEDIUM_NODE);
   return [
     ...[...qemu.nodeNames]
-      .filter((id) => !isMadeUp(id) && isStray(id) && !used.has(id))
+      .filter((id) => !isMadeUp(id) && isNode(id) && !used.has(id))
       .map((id) => ({ id, kind: "disk" as const, ...what })),
     // Ganeti up to 3.0 makes a drive. The node of a drive has a generated name.
     ...qemu.block.filter(({ qdev, device }) => qdev === "" && isStray(device))

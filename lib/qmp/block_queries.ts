@@ -93,13 +93,15 @@ export const BLOCK_EXPORTS: Query<BlockExport[]> = {
     })),
 };
 
-/** A drive with a tray: `BlockInfo` of qapi/block-core.json. */
+/** A drive with a removable medium: `BlockInfo` of qapi/block-core.json. */
 export type Tray = Readonly<ReturnType<typeof readTray>>;
 
 function readTray(drive: Json) {
   return {
     /** Empty without a medium. */
     nodeName: text(object(drive.inserted)["node-name"]),
+    /** A floppy drive has none: QEMU then tells nothing of it. */
+    isThere: typeof drive.tray_open === "boolean",
     /** Whether the guest cannot reach the medium. */
     isOpen: drive.tray_open === true,
     /** Whether the guest has locked it. */
@@ -107,7 +109,10 @@ function readTray(drive: Json) {
   };
 }
 
-/** All drives with a tray, by device id. */
+/**
+ * All drives with a removable medium, by device id, or by QOM path for a device
+ * without an id.
+ */
 export const TRAYS: Query<ReadonlyMap<string, Tray>> = {
   execute: "query-block",
   read: (value) =>

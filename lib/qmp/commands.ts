@@ -29,6 +29,11 @@ export const THROTTLES = [
 /** One of {@linkcode THROTTLES}. */
 export type Throttle = typeof THROTTLES[number];
 
+/** States of the tray of a drive; the guest cannot reach a medium in an open one. */
+export const TRAY_STATES = ["open", "closed", "locked"] as const;
+/** One of {@linkcode TRAY_STATES}. */
+export type Tray = typeof TRAY_STATES[number];
+
 /** A disk in the view of the guest: `BlockInfo` of qapi/block-core.json. */
 export interface BlockBackend {
   /** Device id or QOM path of the frontend, empty if there is none. */
@@ -51,6 +56,10 @@ export interface BlockBackend {
   readonly cache?:
     | Readonly<Record<"direct" | "writeback", boolean>>
     | undefined;
+  /** Whether a medium can be changed. @default "no" */
+  readonly medium?: "removable" | "no";
+  /** `locked`: by the guest. Undefined: it has none. */
+  readonly tray?: Tray | undefined;
   /** Operations and bytes a second; 0: no limit. Undefined: no limits. */
   readonly throttles?: Readonly<Partial<Record<Throttle, number>>>;
   /** Its throttle group, undefined without limits. */
@@ -108,6 +117,12 @@ function readCache({ direct, writeback }: Json): BlockBackend["cache"] {
   return { direct, writeback: writeback !== false };
 }
 
+/** Undefined if it has none, such as a floppy drive. */
+function readTray({ removable, tray_open: isOpen, locked }: Json) {
+  if (removable !== true || typeof isOpen !== "boolean") return undefined;
+  return isOpen ? "open" : locked === true ? "locked" : "closed";
+}
+
 function readBackend(one: Json): BlockBackend {
   const inserted = object(one.inserted);
   return {
@@ -119,6 +134,8 @@ function readBackend(one: Json): BlockBackend {
     format: inserted.drv === "qcow2" ? "qcow2" : undefined,
     readOnly: typeof inserted.ro === "boolean" ? inserted.ro : undefined,
     cache: readCache(object(inserted.cache)),
+    medium: one.removable === true ? "removable" : "no",
+    tray: readTray(one),
     throttles: Object.fromEntries(
       THROTTLES.map((name) => [name, inserted[name]])
         .filter(([, value]) => typeof value === "number"),

@@ -56,6 +56,24 @@ function partsOf(words: readonly string[]): Part[] {
   return parts;
 }
 
+/** An option that has a value. */
+export interface CommandOption {
+  /** Without its dashes. */
+  readonly option: string;
+  readonly value: string;
+  /** The option and its value, to the letter. */
+  readonly words: readonly [option: string, value: string];
+}
+
+/** All options with a value, in order. */
+export function commandOptions(words: readonly string[]): CommandOption[] {
+  return partsOf(words).flatMap(({ option, value, at }): CommandOption[] =>
+    value === undefined || option === ""
+      ? []
+      : [{ option, value, words: [words[at] ?? "", value] }]
+  );
+}
+
 /** The values of every occurrence of an option, e.g. `-device`. */
 export function optionValues(
   words: readonly string[],

@@ -47,8 +47,11 @@ export interface RecordedDevice {
   readonly kind: string;
   /** What a person calls its kind. @default its word */
   readonly called?: string | undefined;
-  /** Place among the devices of its kind, from 0. */
-  readonly index: number;
+  /**
+   * Place among the devices of its kind, from 0; null for a drive that the VM
+   * was started with, which is no disk of Ganeti's.
+   */
+  readonly index: number | null;
   /** As written; undefined for words of `kvm_cmd`: the device id names it. */
   readonly uuid?: string | undefined;
   /** As written; optional in Ganeti. */
@@ -62,6 +65,8 @@ export interface RecordedDevice {
  * 2.8 gets a uuid.
  */
 export interface Entry extends RecordedDevice {
+  /** Place among the entries, from 0. */
+  readonly index: number;
   /** The list element to the letter. */
   readonly node: JsonNode;
 }

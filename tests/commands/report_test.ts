@@ -69,7 +69,7 @@ Deno.test("outcomeDocument() has the fields of the interface", () => {
         ...NO_PROPERTIES,
         migratable: true,
       },
-      ...{ live_source: null, unlike_start: [] },
+      ...{ tray: null, live_source: null, unlike_start: [] },
     },
     settled: [],
     plan: null,

@@ -4,6 +4,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { remarkOf } from "../../lib/errors.ts";
+import { startedDrives } from "../../lib/disk/started.ts";
 import { comparePresence } from "../../lib/compare/whole.ts";
 import { listDevices } from "../../lib/inspect/list.ts";
 import { verification } from "../../lib/inspect/state_show.ts";
@@ -99,6 +100,21 @@ function elsewhere(): NonNullable<ComparisonSpec["moved"]> {
     source: { why: "nothing proves it" },
   };
   return [{ entry, disk }];
+}
+
+/** A CD drive that the VM was started with is empty now. */
+function emptied(): ComparisonSpec {
+  const value = "file=/srv/cd.iso,media=cdrom,format=raw,if=ide";
+  const kvmCmd = ["kvm", "-drive", value];
+  const [drive] = startedDrives({ kvmCmd });
+  assert(drive !== undefined);
+  const live = {
+    ...{ qdev: "/machine/unattached/device[3]", device: "ide0-cd0" },
+    ...{ nodeName: "", sizeBytes: undefined, file: "" },
+  };
+  const none = { lead: undefined, there: undefined, open: undefined };
+  const qemu = { block: [...WHOLE.qemu.block, live] };
+  return { kvmCmd, qemu, media: [{ drive, live, ...none }] };
 }
 
 /** The disk's file is shorter than the disk. */
@@ -212,6 +228,12 @@ const ROWS: Readonly<Record<string, Row>> = {
     code: "no-block-node",
     spec: { qemu: { block: [] } },
     ...DIFFERS.disk,
+  },
+  "a CD drive without its recorded medium": {
+    code: "medium",
+    spec: emptied(),
+    list: ["ok", "differs", "ok"],
+    mend: ["stage-state", "commit-state"],
   },
   "a NIC without a backend": {
     code: "no-netdev",

@@ -94,7 +94,7 @@ Deno.test("planDiskAdd() records what it plugs", () => {
     ...{ read_only: false, cache: "writeback", aio: "threads" },
     ...{ discard: "ignore", limits: null, limit_group: null },
     ...{ ...NO_PROPERTIES, migratable: true },
-    ...{ live_source: null, unlike_start: [] },
+    ...{ tray: null, live_source: null, unlike_start: [] },
   });
   assertEquals([added.action, added.instance, added.title], [
     "add",

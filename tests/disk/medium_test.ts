@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type MediumFacts, planMedium } from "../../lib/disk/medium.ts";
+import { planMedium } from "../../lib/disk/medium.ts";
+import type { MediumFacts } from "../../lib/disk/medium_drive.ts";
 import type { MediumSet } from "../../lib/disk/request.ts";
 import {
   assert,
@@ -47,7 +48,13 @@ function given(
     ...all.qemu,
     commands: new Set([...all.qemu.commands, ...commands]),
   };
-  const there = { nodeName: ID, isOpen: false, isLocked: false, ...tray };
+  const there = {
+    nodeName: ID,
+    isThere: true,
+    isOpen: false,
+    isLocked: false,
+    ...tray,
+  };
   return {
     ...all,
     qemu,
@@ -119,7 +126,10 @@ Deno.test("planMedium() has nothing to do where all is so", () => {
 
 Deno.test("planMedium() refuses what has no tray, or is no medium for it", () => {
   const noTray = { ...given(), trays: new Map() };
-  assertStringIncludes(refused("refused", WISH, noTray).message, "no tray");
+  assertStringIncludes(
+    refused("refused", WISH, noTray).message,
+    "no removable medium",
+  );
   const readOnly = given({ source: { writeFault: "EROFS" } });
   assertStringIncludes(refused("refused", WISH, readOnly).message, "EROFS");
   const stuck = plan({ ...WISH, migratable: "not-needed" }, readOnly);

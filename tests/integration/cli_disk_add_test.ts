@@ -111,7 +111,7 @@ Deno.test("disk add answers with the device and records it", async () => {
         ...NO_PROPERTIES,
         migratable: true,
       },
-      ...{ live_source: null, unlike_start: [] },
+      ...{ tray: null, live_source: null, unlike_start: [] },
     },
     warnings: [],
     settled: [],

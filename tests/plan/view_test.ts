@@ -53,7 +53,7 @@ Deno.test("diskView() of a disk has the fields of the interface", () => {
     ...{ read_only: true, cache: "writethrough", aio: "threads" },
     ...{ discard: "ignore", limits: { bps_read: 512 }, limit_group: null },
     ...NO_PROPERTIES,
-    ...{ live_source: null, unlike_start: ["cache", "read_only"] },
+    ...{ tray: null, live_source: null, unlike_start: ["cache", "read_only"] },
     migratable: true,
   });
 });

@@ -45,7 +45,7 @@ export class Names {
 
 /** The names of all messages while `act` runs, in order. */
 export async function recordMessages(
-  { proxy }: KillBench,
+  { proxy }: Pick<KillBench, "proxy">,
   act: () => Promise<void>,
 ): Promise<string[]> {
   const seen: string[] = [];
@@ -97,7 +97,7 @@ export interface Act {
  * @returns whether the point was reached
  */
 export async function actAt(
-  { proxy }: KillBench,
+  { proxy }: Pick<KillBench, "proxy">,
   point: KillPoint,
   { act, during, message: verdict = "drop" }: Act,
 ): Promise<boolean> {

@@ -75,9 +75,12 @@ export function compared(spec: ComparisonSpec = {}): Compared {
   const all = facts(more);
   const { disks, nics } = all.content.runtime;
   const { root } = all.content.runtime;
+  const known = kvmCmd === undefined
+    ? root.items
+    : [jsonNode(kvmCmd), ...root.items.slice(1)];
   const runtime = {
     ...all.content.runtime,
-    root: { ...root, items: [...root.items, ...later.map(jsonNode)] },
+    root: { ...root, items: [...known, ...later.map(jsonNode)] },
     kvmCmd: kvmCmd ?? all.content.runtime.kvmCmd,
   };
   const idOf = ({ hvinfo }: { hvinfo: { id?: string | undefined } }) =>
@@ -102,6 +105,7 @@ export function compared(spec: ComparisonSpec = {}): Compared {
     inUse: new Set(),
     properties: new Map(),
     moved: [],
+    media: [],
     cut: [],
     macs: new Map(nics.map((nic) => [idOf(nic), nic.mac ?? ""])),
     heldTaps: new Set(taps),
