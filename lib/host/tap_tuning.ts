@@ -147,13 +147,14 @@ function numberAt(value: unknown, key: string): number | undefined {
   return undefined;
 }
 
-/**
- * The rates that a tap has; `out` is undefined where it has a policer and tc
- * does not tell its rate.
- */
-export async function ratesOf(
-  tap: string,
-): Promise<{ readonly in: number | null; readonly out?: number | null }> {
+/** The rates of a tap; null: no limit. */
+export interface LiveRates extends Pick<TapRates, "in"> {
+  /** Missing where the tap has a policer and tc does not tell its rate. */
+  readonly out?: number | null;
+}
+
+/** Looks which rates a tap has. */
+export async function ratesOf(tap: string): Promise<LiveRates> {
   const qdiscs = await shown(["-j", "qdisc", "show", "dev", tap]);
   const kindOf = (one: unknown) => (one as { readonly kind?: unknown })?.kind;
   const tbf = qdiscs.find((one) => kindOf(one) === "tbf");

@@ -50,6 +50,7 @@ import {
   newTapSteps,
   refuseRates,
   untilStop,
+  untoldWarning,
 } from "./tuning.ts";
 import { plannedView } from "./view.ts";
 
@@ -198,6 +199,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
       unstartable(facts),
       startWarning(facts, nic),
       mtuWarning(facts, nic),
+      untoldWarning(nic),
       untilStop(properties),
       ...bridgeWarnings(facts, nic),
     ],

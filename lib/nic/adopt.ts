@@ -8,7 +8,7 @@
 import type { Remark } from "../errors.ts";
 import { nicEntry } from "../device/entry.ts";
 import type { Properties } from "../device/hvinfo.ts";
-import { NIC_PROPERTIES } from "../device/nic_properties.ts";
+import { NIC_PROPERTIES, RATE } from "../device/nic_properties.ts";
 import { propertiesThere, recordedProperties } from "../device/properties.ts";
 import { titleOf } from "../device/select.ts";
 import {
@@ -23,6 +23,9 @@ import {
 } from "../plan/adoption.ts";
 import type { NicEntry } from "../state/runtime.ts";
 import { nicFilesStep } from "./files.ts";
+import { toNote } from "../engine/own_facts.ts";
+import type { OwnRecordStep } from "../engine/own_steps.ts";
+import { notesOf, noteSteps } from "./notes.ts";
 import type { LiveNic, OpenTap } from "./live.ts";
 import { NIC } from "./name.ts";
 
@@ -127,6 +130,29 @@ function judgeNic(
     : identify(facts, claim, { id, properties: adoptedProperties(proven) });
 }
 
+/** A rate that can be noted. */
+function rateFor(rate: number | null): number | undefined {
+  const isRate = rate !== null && Number.isInteger(rate) && rate >= 1;
+  return isRate && rate <= RATE.max ? rate : undefined;
+}
+
+/** Notes the rates of a tap, which QEMU does not know. */
+function ratesSteps(
+  { own: noted, process }: AdoptFacts,
+  { id, uuid }: Adopted,
+  live: readonly LiveNic[],
+): OwnRecordStep[] {
+  const tap = live.find((one) => one.id === id)?.tap;
+  if (uuid === undefined || tap === undefined || "why" in tap) return [];
+  const own = toNote(noted, process);
+  const { rateIn, rateOut } = notesOf({ own }, uuid);
+  const { in: towards = null, out = rateOut ?? null } = tap.rates ?? {};
+  const notes = tap.rates === undefined
+    ? { rateIn, rateOut }
+    : { rateIn: rateFor(towards), rateOut: rateFor(out) };
+  return noteSteps({ own }, { uuid, notes });
+}
+
 /** The proofs for these NICs, and their consequences. */
 export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
   return {
@@ -136,14 +162,15 @@ export function nicAdoption(live: readonly LiveNic[]): KindAdoption {
         judgeNic(facts, nic, { fresh: fresh[at] ?? "", live })
       ),
     steps(facts, adopted) {
+      const noted = adopted.flatMap((one) => ratesSteps(facts, one, live));
       const taps = adopted.flatMap(({ id, change }) => {
         if (change.change !== "insert" || change.list !== NIC.list) return [];
         const tap = live.find((one) => one.id === id)?.tap;
         return [tap !== undefined && "name" in tap ? tap.name : undefined];
       });
       return taps.length === 0
-        ? []
-        : nicFilesStep(facts, (now) => [...now, ...taps]);
+        ? noted
+        : [...noted, ...nicFilesStep(facts, (now) => [...now, ...taps])];
     },
     startNames: (ids) => ({
       netdevs: live.flatMap(({ id, netdev = [] }) =>

@@ -13,7 +13,7 @@ import { ganetiScripts, readNicAddFacts } from "./add_facts.ts";
 import { nicAdoption } from "./adopt.ts";
 import { withNetwork, withNetworkChange } from "./ganeti_network.ts";
 import { readUnfinished } from "./finish.ts";
-import { readLiveNics, readNow } from "./live.ts";
+import { readLiveNics, readNow, withRates } from "./live.ts";
 import { nicMend } from "./mend.ts";
 import { readNicModifyFacts } from "./modified.ts";
 import { planNicModify } from "./modify.ts";
@@ -67,7 +67,7 @@ export const NIC_CHANGES: KindChanges<NicRequest> = {
   prepare,
   steps: NIC_STEPS,
   adopt: async ({ qemu }, { qmp, process }) =>
-    nicAdoption(await readLiveNics(qmp, qemu, process)),
+    nicAdoption(await withRates(await readLiveNics(qmp, qemu, process))),
   mend: nicMend,
   finish: (instance, device) => ({ kind: "nic-remove", instance, device }),
 };

@@ -11,6 +11,7 @@ import {
   tapsOf,
 } from "../host/process.ts";
 import { bridgeOf, hasVnetHdr, interfaceExists } from "../host/tap.ts";
+import { type LiveRates, ratesOf } from "../host/tap_tuning.ts";
 import { netdevOf, type QemuFacts } from "../plan/facts.ts";
 import { readProperties } from "../plan/live_properties.ts";
 import { NIC_PROPERTIES } from "../device/nic_properties.ts";
@@ -27,6 +28,8 @@ export interface OpenTap {
   readonly name: string;
   /** The bridge of which it is a port; undefined: none. */
   readonly bridge: string | undefined;
+  /** @default not read */
+  readonly rates?: LiveRates;
 }
 
 /** A NIC of a live QEMU. */
@@ -112,6 +115,22 @@ export async function readLiveNics(
     nics.push(await liveNic(pci, { qmp, qemu, taps }));
   }
   return nics;
+}
+
+/** Adds the rates of the taps. */
+export async function withRates(
+  nics: readonly LiveNic[],
+): Promise<LiveNic[]> {
+  const all: LiveNic[] = [];
+  for (const nic of nics) {
+    const { tap } = nic;
+    all.push(
+      "why" in tap
+        ? nic
+        : { ...nic, tap: { ...tap, rates: await ratesOf(tap.name) } },
+    );
+  }
+  return all;
 }
 
 /**

@@ -43,6 +43,7 @@ import {
   mtuWarning,
   newTapSteps,
   tuningOf,
+  untoldWarning,
 } from "./tuning.ts";
 import { plannedView } from "./view.ts";
 import { recordedArguments } from "../device/hvinfo.ts";
@@ -375,6 +376,9 @@ export function planNicModify(
       wanted.mode === modified.was.mode ? undefined : unstartable(facts),
       isReplug ? startWarning(facts, wanted) : undefined,
       wanted.mtu === modified.was.mtu ? undefined : mtuWarning(facts, wanted),
+      wanted.mtu === modified.was.mtu && wanted.driver === modified.was.driver
+        ? undefined
+        : untoldWarning(wanted),
       isReplug ? lostWarning(facts, modified) : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)

@@ -73,6 +73,18 @@ export function mtuWarning(
   );
 }
 
+/** A card that does not tell its guest of an MTU. */
+export function untoldWarning(
+  { mtu, driver }: Pick<Nic, "mtu" | "driver">,
+): Remark | undefined {
+  if (mtu === undefined || isParavirtual(driver)) return undefined;
+  return remark(
+    "guest-not-told",
+    `${driver} cannot tell the guest of MTU ${mtu}: only the tap has it`,
+    { hint: "set the MTU of the interface in the guest, too" },
+  );
+}
+
 /** Ganeti makes a new hvinfo when it starts a stopped VM: SPEC 13. */
 export function untilStop(properties: Properties): Remark | undefined {
   const all = Object.entries(properties).map((pair) => pair.join(" "));

@@ -70,6 +70,8 @@ Deno.test("planNicAdd() gives tap, card and entry the MTU", () => {
 
 Deno.test("planNicAdd() tells no card the MTU that cannot have it", () => {
   const added = add({ driver: "rtl8139", mtu: 1400 });
+  const codes = added.warnings.map(({ code }) => code);
+  assertEquals(codes.includes("guest-not-told"), true, codes.join());
   assertEquals(qmpStep(added, "device_add").arguments["host_mtu"], undefined);
   assertEquals(stepOf(added, "tune-tap").to.mtu, 1400);
   assertEquals(stepOf(added, "own-record").change.after, {

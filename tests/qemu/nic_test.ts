@@ -199,7 +199,9 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
       assertMatch(other.json.error.message, /--mtu is 1400 \(asked: 9000\)/);
     });
 
-    await t.step("adopt reads the MTU from QEMU", async () => {
+    await t.step("adopt reads MTU and rate from QEMU and the tap", async () => {
+      // No note of ours tells the rate.
+      await Deno.remove(`${vm.runDir}/kvm-hotplug/${vm.name}.json`);
       const tuple = JSON.parse(await Deno.readTextFile(vm.runtimePath));
       const text = JSON.stringify(tuple.with(1, []));
       await Deno.writeTextFile(vm.runtimePath, text);
@@ -272,6 +274,42 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
       const plain = await device();
       assertEquals([plain.mtu, plain.rate, plain.status], [null, null, "ok"]);
       assertEquals(await rateOf(plain.tap), undefined);
+    });
+
+    await t.step("another driver drops what it does not have", async () => {
+      const modify = (...more: string[]) =>
+        tool(vm, "nic", "modify", vm.name, "0", ...more);
+      const codesOf = ({ warnings }: { warnings: { code: string }[] }) =>
+        warnings.map(({ code }) => code);
+      const set = await modify("--mtu", "1400", "--rate-in", "2M");
+      assertEquals([set.status, set.json.changed], [0, true], set.stdout);
+      const other = await modify("--driver", "e1000");
+      assertEquals(other.status, 0, other.stdout);
+      assertEquals(codesOf(other.json), [
+        ...["not-migratable", "guest-not-told", "property-dropped"],
+      ]);
+      const [, nics] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+      assertEquals(["host_mtu" in nics[0].hvinfo, nics[0].hvinfo.driver], [
+        ...[false, "e1000"],
+      ]);
+      // The tap keeps both; only the guest is not told.
+      const { tap, mtu, rate, status } = await device();
+      assertEquals([mtu, rate, status], [1400, { in: 2 ** 21 }, "ok"]);
+      assertEquals([await mtuOf(tap), await rateOf(tap)], [1400, 2 ** 21]);
+      await vm.waitGuest("test -e /sys/class/net/eth0");
+      assertEquals(await guestMtu(), "1500");
+      const { json } = await tool(vm, "state", "command", vm.name);
+      assertEquals(json.command.join(" ").includes("host_mtu"), false);
+      const lower = await modify("--mtu", "1300");
+      assertEquals(codesOf(lower.json).includes("guest-not-told"), true);
+      assertEquals([lower.json.device.tap, await mtuOf(tap)], [tap, 1300]);
+      // A virtio card tells its guest again.
+      const back = await modify("--driver", "virtio-net-pci");
+      assertEquals(back.status, 0, back.stdout);
+      await vm.waitGuest("test -e /sys/class/net/eth0");
+      assertEquals([await guestMtu(), (await device()).status], ["1300", "ok"]);
+      const none = await modify("--rate", "0", "--mtu", "none");
+      assertEquals([none.status, none.json.changed], [0, true], none.stdout);
     });
 
     await t.step("a kernel without a policer is told of", async () => {
