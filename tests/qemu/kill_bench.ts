@@ -23,6 +23,12 @@ export interface State extends Omit<Snapshot, "fdsets"> {
   readonly own: readonly string[];
   /** What QEMU has open: disks by path, taps by name. */
   readonly open: readonly string[];
+  /** The limits of the disks in QEMU, with their groups. */
+  readonly limits: readonly string[];
+  /** Limits and rates in our own record. */
+  readonly noted: readonly string[];
+  /** The MTUs of the taps. */
+  readonly mtus: readonly string[];
 }
 
 const BYSTANDER = {
@@ -81,6 +87,36 @@ function openBy(pid: number, runDir: string): string[] {
   }).sort();
 }
 
+function existsTap(name: string): boolean {
+  return readOr(`/sys/class/net/${name}/tun_flags`, "") !== "";
+}
+
+async function limitsIn({ qmp }: Vm): Promise<string[]> {
+  const block = await qmp.execute<
+    { qdev: string; inserted?: { group?: string; iops: number } }[]
+  >("query-block");
+  return block.map(({ qdev, inserted: { group, iops } = { iops: 0 } }) =>
+    `${qdev} ${group} ${iops}`
+  ).sort();
+}
+
+/**
+ * The notes about devices. That a guest was perhaps asked for a NIC is left out:
+ * it stays noted when the NIC is as before.
+ */
+function notesIn(path: string): Record<string, unknown>[] {
+  const { devices = {} } = JSON.parse(readOr(path, "{}"));
+  return Object.entries(devices as Record<string, Record<string, unknown>>)
+    .map(([uuid, { kind: _, replug: _asked, ...note }]) => ({ uuid, ...note }));
+}
+
+/** Whether our own record has nothing but the notes that are left out. */
+function isLeftOut(path: string): boolean {
+  const notes = notesIn(path);
+  return notes.length > 0 &&
+    notes.every((note) => Object.keys(note).length === 1);
+}
+
 /** Owns the VM, the bridge, the proxy and the run directory. */
 export class KillBench implements AsyncDisposable {
   readonly runDir: string;
@@ -89,6 +125,8 @@ export class KillBench implements AsyncDisposable {
   /** Of the one VM that runs now. */
   vm!: Vm;
   proxy!: QmpProxy;
+  /** Prepares a VM that takes the place of another one. @default nothing */
+  prepare: () => Promise<unknown> = () => Promise.resolve();
   readonly #machine: MachineOptions;
 
   private constructor(machine: MachineOptions) {
@@ -129,6 +167,7 @@ export class KillBench implements AsyncDisposable {
         .catch(() => {});
     }
     await this.#boot();
+    await this.prepare();
   }
 
   async #boot(): Promise<void> {
@@ -170,8 +209,10 @@ export class KillBench implements AsyncDisposable {
   async state({ id }: Scenario): Promise<State> {
     const { vm, runDir } = this;
     const { fdsets, network, interfaces, nodes, ...rest } = await snapshot(vm);
+    const record = `${runDir}/kvm-hotplug/${vm.name}.json`;
     const own = entries(`${runDir}/kvm-hotplug`)
-      .filter((name) => !name.endsWith(".lock"));
+      .filter((name) => !name.endsWith(".lock"))
+      .filter((name) => !name.endsWith(".json") || !isLeftOut(record));
     const kept = await keptFdNames(vm, [`${id}-0`]);
     return {
       ...rest,
@@ -188,6 +229,14 @@ export class KillBench implements AsyncDisposable {
       ),
       own: [...own, ...kept.map((name) => `fd name ${name}`)],
       open: openBy(vm.pid, runDir),
+      limits: await limitsIn(vm),
+      noted: notesIn(record)
+        .map(({ uuid, limits, limitGroup, rateIn, mtu }) =>
+          JSON.stringify([uuid, limits, limitGroup, rateIn, mtu])
+        ).filter((text) => !text.endsWith("null,null,null,null]")).sort(),
+      mtus: interfaces.filter((name) => existsTap(name)).map((name) =>
+        readOr(`/sys/class/net/${name}/mtu`, "").trim()
+      ).sort(),
     };
   }
 

@@ -17,6 +17,10 @@ export interface Scenario {
   readonly add: readonly string[];
   /** Command line of the removal. */
   readonly remove: readonly string[];
+  /** A second command line that the way back needs. @default none */
+  readonly reset?: readonly string[];
+  /** Which of the points are tried, by their numbers. @default most */
+  readonly isTried?: (at: number) => boolean;
 }
 
 const UUID = "c0000001-1111-4111-8111-000000000001";
@@ -27,13 +31,19 @@ function diskOf({ vm, image }: KillBench): Device {
   return {
     title: "disk",
     id: "disk-c0000001-1111-4111",
-    add: ["disk", "add", vm.name, image, "--uuid", UUID],
+    add: ["disk", "add", vm.name, image, "--uuid", UUID, ...PROPERTIES],
     remove: ["disk", "remove", vm.name, UUID],
   };
 }
 
-/** A NIC whose tap is set, too. */
-const TUNED = ["--rate-in", "1M"];
+/** Of the device; each has the warning that a start of Ganeti forgets it. */
+const PROPERTIES = ["--serial", "K1", "--bootindex", "7", "--quiet"];
+
+/** Limits of a group, which the own record keeps. */
+const LIMITS = ["--iops", "500", "--limit-group", "kill"];
+
+/** A NIC with a tap that is set, too. */
+const TUNED = ["--rate-in", "1M", "--mtu", "1400", "--quiet"];
 
 function dimmOf({ vm }: KillBench): Device {
   return {
@@ -76,7 +86,8 @@ function deviceOf(bench: KillBench, kind: DeviceKind): Device {
       return dimmOf(bench);
     case "SCSI disk": {
       const { add, ...disk } = diskOf(bench);
-      return { ...disk, title: kind, add: [...add, "--driver", "scsi-hd"] };
+      const more = ["--driver", "scsi-hd", ...LIMITS];
+      return { ...disk, title: kind, add: [...add, ...more] };
     }
     case "NIC, mode none":
       return nicOf(bench, kind, "--mode", "none");

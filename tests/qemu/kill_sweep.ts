@@ -73,14 +73,23 @@ export async function learn(
   bench: KillBench,
   scenario: Scenario,
 ): Promise<Whole> {
-  // Removing by full uuid is done already if there is nothing.
-  await bench.expectTool(...scenario.remove);
+  // The own record keeps the limits of a disk that is removed.
+  await bench.expectTool(...scenario.add);
+  await takeBack(bench, scenario);
   const without = await bench.state(scenario);
   await bench.expectTool(...scenario.add);
   const whole = { without, with: await bench.state(scenario) };
-  await bench.expectTool(...scenario.remove);
+  await takeBack(bench, scenario);
   assertEquals(await bench.state(scenario), without);
   return whole;
+}
+
+async function takeBack(
+  bench: KillBench,
+  { remove, reset }: Scenario,
+): Promise<void> {
+  await bench.expectTool(...remove);
+  if (reset !== undefined) await bench.expectTool(...reset);
 }
 
 /** Brings the device where the operation begins. */
@@ -88,8 +97,8 @@ export async function prepare(
   bench: KillBench,
   scenario: Scenario,
 ): Promise<void> {
-  const { verb, add, remove } = scenario;
-  await bench.expectTool(...(verb === "add" ? remove : add));
+  if (scenario.verb === "add") return await takeBack(bench, scenario);
+  await bench.expectTool(...scenario.add);
 }
 
 /** Messages of the whole operation. */
@@ -175,10 +184,16 @@ export async function mend(
   }
 }
 
+/** The parts in which two states differ. */
+function differing(now: State, expected: State): (keyof State)[] {
+  return (Object.keys(expected) as (keyof State)[])
+    .filter((key) => !equal(now[key], expected[key]));
+}
+
 /** Compares part by part: the parts that are the same are long. */
-export function expectSame(now: State, expected: State) {
-  for (const key of Object.keys(expected) as (keyof State)[]) {
-    assertEquals(now[key], expected[key], key);
+export function expectSame(now: State, expected: State, about = "") {
+  for (const key of differing(now, expected)) {
+    assertEquals(now[key], expected[key], `${key}${about}`);
   }
 }
 
@@ -191,7 +206,8 @@ export async function expectWhole(
   const now = await bench.state(scenario);
   const { before, done } = endsOf(scenario, whole);
   const asBefore = mender !== "again" && equal(now, before);
-  if (!asBefore) expectSame(now, done);
+  const other = differing(now, before).join();
+  if (!asBefore) expectSame(now, done, ` (before, others: ${other})`);
   await bench.checkBystanders();
 }
 
@@ -252,8 +268,10 @@ export async function sweepTool(
   const messages = await dialogue(bench, scenario);
   const tally = new Tally();
   // Every second one, before and after in turn, does for the other menders.
-  const points = pointsOf(messages)
-    .filter((_, k) => FULL || mender === "repair" || [0, 3].includes(k % 4));
+  const {
+    isTried = (k: number) => mender === "repair" || [0, 3].includes(k % 4),
+  } = scenario;
+  const points = pointsOf(messages).filter((_, k) => FULL || isTried(k));
   for (const point of points) {
     await tally.point(`${point.when} ${point.message}`, bench, async () => {
       await prepare(bench, scenario);
