@@ -37,9 +37,14 @@ async function ask(
 /** What Ganeti would run, in a virtual cluster below a folder. */
 async function startedBy(
   ganeti: Ganeti,
-  { vm, root, instance }: { vm: Vm; root: string; instance: Doc },
+  { vm, root, instance, how = "incoming" }: {
+    vm: Vm;
+    root: string;
+    instance: Doc;
+    how?: "incoming" | "reboot" | "start";
+  },
 ): Promise<string[]> {
-  const words = [vm.runtimePath, JSON.stringify(instance)];
+  const words = [vm.runtimePath, JSON.stringify(instance), how];
   return await ask(ganeti, root, ["ganeti_start.py", ...words]);
 }
 
@@ -133,6 +138,71 @@ for (const [title, machine] of MACHINES) {
     assertEquals(json.verify, { ok: true, differences: [] });
   }, { ...machine, leftOut });
 }
+
+/** Each option, and what Ganeti's reboot gives QEMU of it. */
+const KEPT: readonly (readonly [readonly string[], readonly string[]])[] = [
+  [["disk", "--serial", "S1", "--logical-block-size", "4096"], [
+    ...["serial=S1", "logical_block_size=4096", "physical_block_size=4096"],
+  ]],
+  [["disk", "--bootindex", "5", "--queues", "2", "--werror", "stop"], [
+    ...["bootindex=5", "num-queues=2", "werror=stop"],
+  ]],
+  [["disk", "--rerror", "ignore", "--iops", "500", "--limit-group", "g"], [
+    "rerror=ignore",
+  ]],
+  [["disk", "--driver", "scsi-hd", "--wwn", "5000c50015ea71ac"], [
+    "wwn=0x5000c50015ea71ac",
+  ]],
+  [["disk", "--driver", "scsi-hd", "--rotation-rate", "1"], [
+    "rotation_rate=1",
+  ]],
+  [["nic", "--mtu", "1400", "--rate-in", "1M"], ["host_mtu=1400"]],
+];
+
+eachRelease(
+  "Ganeti's reboot keeps properties, its start does not",
+  async (vm) => {
+    if (ganeti === undefined) throw new Error("no Ganeti: was not ignored");
+    await using folder = await temporaryFolder();
+    for (const [n, [[kind = "", ...more]]] of KEPT.entries()) {
+      const image = `${folder.path}/d${n}.img`;
+      await makeImage(image, `data-${n}`);
+      const source = kind === "disk" ? [image] : [];
+      const words = [kind, "add", vm.name, ...source, ...more];
+      const ran = await tool(vm, ...words);
+      assertEquals([ran.status, ran.json.changed], [0, true], ran.stdout);
+      // Whoever adds it is told, unless it is no property.
+      const codes = ran.json.warnings.map(({ code }: Doc) => code);
+      assertEquals(codes.includes("until-stop"), true, codes.join());
+    }
+    const [command] = JSON.parse(await Deno.readTextFile(vm.runtimePath));
+    const release = { name: "", version: "", binary: command[0], dataArgs: [] };
+    const sample = instanceObject(vm.name, release);
+    const instance = {
+      ...sample,
+      hvparams: { ...(sample.hvparams as Doc), kernel_path: "" },
+    };
+    const about = { vm, root: folder.path, instance };
+    const of = async (how: "reboot" | "start") => {
+      const argv = await startedBy(ganeti, { ...about, how });
+      return argv.filter((_, at) => argv[at - 1] === "-device").join("\n")
+        .split(/[,\n]/);
+    };
+    const rebooted = await of("reboot");
+    const started = await of("start");
+    for (const property of KEPT.flatMap(([, properties]) => properties)) {
+      assertEquals(
+        [property, rebooted.includes(property), started.includes(property)],
+        [property, true, false],
+      );
+    }
+    // Neither has limits: they are no properties of the device.
+    for (const words of [rebooted, started]) {
+      assertEquals(words.filter((word) => /iops|throttl/.test(word)), []);
+    }
+  },
+  { guest: "none", leftOut },
+);
 
 const EXTRA = kvmExtra([
   { option: "smp", value: "maxcpus=4" },
