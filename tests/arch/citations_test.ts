@@ -1,4 +1,5 @@
 /** What comments cite of docs stands there, under that number or title. */
+import { DISK_PROPERTIES } from "../../lib/device/disk_properties.ts";
 import { assertEquals } from "@std/assert";
 import {
   commentsOf,
@@ -122,4 +123,28 @@ Deno.test("docs/operating.md has a row for each code of a remark", () => {
       : []
   );
   assertEquals(codes.filter((code) => !rows.includes(code)), []);
+});
+
+Deno.test("docs/operating.md names a test for each option that it promises", () => {
+  const told = sectionsOf("docs/operating.md")
+    .find(({ title }) => title.startsWith("What an option does"))?.text ?? "";
+  const rows = told.split("\n").filter((line) => line.startsWith("| `--"))
+    .map((line) => line.split("|").slice(1, -1));
+  const options = (cell = "") =>
+    [...cell.matchAll(/`--([a-z-]+)`/g)].map(([, name = ""]) => name);
+  const wanted = [
+    ...DISK_PROPERTIES.map(({ option }) => option),
+    ...["iops", "bps", "limit-group", "mtu", "rate-in", "rate-out"],
+  ];
+  const found = rows.flatMap(([option]) => options(option));
+  assertEquals(wanted.filter((name) => !found.includes(name)), []);
+  const untested = rows.flatMap((row) => {
+    const [first = ""] = options(row[0]);
+    const files = [...(row.at(-1) ?? "").matchAll(/`([a-z_]+_test)`/g)];
+    assertEquals(files.length > 0, true, first);
+    return files.map(([, name]) => `tests/qemu/${name}.ts`)
+      .filter((path) => !readSource(path).text.includes(`--${first}`))
+      .map((path) => `${path}: --${first}`);
+  });
+  assertEquals(untested, []);
 });
