@@ -337,3 +337,21 @@ Deno.test("listingText() fits 80 columns with ten disks and four NICs", () => {
   const { text } = listingText(listing(...disks, ...nics));
   for (const line of text) assert(line.length <= 80, line);
 });
+
+Deno.test("listingText() tells properties, limits and rates", () => {
+  const disk = {
+    ...DISK,
+    ...{ serial: "S1", wwn: null, logical_block_size: 4096, bootindex: 3 },
+    ...{ werror: "stop", queues: 2, limit_group: "batch" },
+    limits: { iops: 500, bps_read: 1048576, iops_max: 900, iops_max_length: 5 },
+  };
+  const nic = { ...NIC, mtu: 1400, rate: { in: 65536, out: 1048576 } };
+  const { text } = listingText(listing(disk, nic));
+  assertEquals(text.filter((line) => line.startsWith("    ")), [
+    "    /srv/d1.img, 8 MiB, virtio-blk-pci, limits: iops 500, bps-read 1M, iops-max",
+    "    900, iops-max-length 5, limit-group batch, serial S1, logical-block-size",
+    "    4096, bootindex 3, werror stop, queues 2",
+    "    aa:00:00:81:2b:fc, tap tap0, on br0, virtio-net-pci, MTU 1400, rate in 64",
+    "    KiB/s, rate out 1 MiB/s",
+  ]);
+});
