@@ -202,9 +202,16 @@ export async function loadNotes(): Promise<NoteChecks> {
   return new Map(kinds.map(({ word, record }) => [word, record]));
 }
 
+/** A runtime never changes, and each question about it asks for its devices. */
+const RECORDED = new WeakMap<Runtime, readonly RecordedDevice[]>();
+
 /** All devices that a file records, disks first. */
 export function recordedDevices(runtime: Runtime): readonly RecordedDevice[] {
-  return KINDS.flatMap(({ recorded }) => recorded(runtime));
+  const known = RECORDED.get(runtime);
+  if (known !== undefined) return known;
+  const devices = KINDS.flatMap(({ recorded }) => recorded(runtime));
+  RECORDED.set(runtime, devices);
+  return devices;
 }
 
 /** What facts need of the kinds, with the questions of some of them. */

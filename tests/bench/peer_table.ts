@@ -119,7 +119,7 @@ export function peerTables(
 /** Longest time on the clock, in ms, and most memory, in MiB. */
 const THOUSAND_AIMS = {
   list: { clockMs: 500, peakMiB: 110 },
-  metrics: { clockMs: 1000, peakMiB: 110 },
+  metrics: { clockMs: 1000, peakMiB: 130 },
 };
 
 /** What a question to them all takes. */
