@@ -11,6 +11,9 @@ import { typedSize } from "../words/text.ts";
 import type { MachineMemory } from "./live.ts";
 import { BLOCK_BYTES } from "./size.ts";
 
+const START_HINT =
+  "start the VM with room: check has the words for hvparam kvm_extra";
+
 /** What has its place already, in QEMU or in the file. */
 export interface Placed {
   /** Of a DIMM. */
@@ -30,7 +33,7 @@ export function chooseDimmSlot(
   placed: readonly Placed[],
 ): number {
   if (slots === 0) {
-    throw unsupported("The VM was started without slots for DIMMs");
+    throw unsupported("The VM was started without slots for DIMMs", START_HINT);
   }
   const taken = new Set(placed.map(({ slot }) => slot));
   for (let slot = 0; slot < slots; slot++) {
@@ -64,7 +67,7 @@ export function chooseAddr(
 ): number {
   const { region } = machine;
   if (region === undefined) {
-    throw unsupported("The VM was started without maxmem");
+    throw unsupported("The VM was started without maxmem", START_HINT);
   }
   const free = freeBytes(machine, placed);
   const ordered = placed.toSorted((one, other) => one.addr - other.addr);

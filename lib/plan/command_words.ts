@@ -171,8 +171,10 @@ export function rowRemarks(remarks: readonly Remark[]): readonly Remark[] {
   );
   const [first, ...more] = all;
   if (first === undefined || more.length === 0) return remarks;
-  const last = more.at(-1)?.device?.id;
-  const message =
-    `${all.length} devices (${first.device?.id} to ${last}) are present; the guest brings them online`;
+  const [from, to] = [first, more.at(-1)].map((one) => one?.device?.id);
+  const which = all.length === 2
+    ? `${from} and ${to}`
+    : `${all.length} devices (${from} to ${to})`;
+  const message = `${which} are present; the guest brings them online`;
   return [{ ...first, message, device: null }, ...others];
 }

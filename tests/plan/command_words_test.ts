@@ -25,4 +25,9 @@ Deno.test("rowRemarks() makes one of those about new devices", () => {
     "3 devices (vcpu-1 to vcpu-3) are present; the guest brings them online",
   );
   assertEquals(more, [other]);
+  const [two] = rowRemarks([present(1), present(2)]);
+  assertEquals(
+    two?.message,
+    "vcpu-1 and vcpu-2 are present; the guest brings them online",
+  );
 });

@@ -85,7 +85,7 @@ function pointsIn(messages: readonly string[]): KillPoint[] {
     turn < 0 || k <= turn + 1 || !name.includes("query-memory-devices")
   );
   const points = pointsOf(sure);
-  return FULL ? points : points.filter((_, k) => [0, 3].includes(k % 4));
+  return FULL ? points : points.filter((_, k) => [0, 3].includes(k % 6));
 }
 
 /** Kills the tool once, and has it put in order. */

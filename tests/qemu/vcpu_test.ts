@@ -219,6 +219,33 @@ async function killed(
   assertEquals([repair.status, repair.json.repaired], [0, []], title);
 }
 
+/** Adds a processor while somebody else, such as noded, writes the file. */
+async function besideWriter(
+  bench: KillBench,
+  count: number,
+): Promise<void> {
+  const { vm, proxy } = bench;
+  const read = async () => JSON.parse(await Deno.readTextFile(vm.runtimePath));
+  const [before, nics, hvparams, ...rest] = await read();
+  const theirs = [before, nics, { ...hvparams, kernel_args: "ro quiet" }];
+  proxy.hook = async ({ direction, message }) => {
+    if (direction === "to-qemu" && message.execute === "device_add") {
+      const text = JSON.stringify([...theirs, ...rest]);
+      await Deno.writeTextFile(vm.runtimePath, text);
+    }
+    return "pass" as const;
+  };
+  await bench.expectTool(
+    ...["vcpu", "set", vm.name, String(count), "--quiet"],
+  );
+  proxy.hook = () => "pass";
+  const [words, ...now] = await read();
+  assertEquals(now, [...theirs.slice(1), ...rest]);
+  assertEquals([words.slice(0, before.length), words.length], [
+    ...[before, before.length + 2],
+  ]);
+}
+
 const tools = await testTools();
 
 // Each kill has a processor of its own: QEMU without KVM may end when one comes
@@ -250,6 +277,10 @@ for (const [number, release] of tools.qemus.entries()) {
           await killed(bench, count, { point, mender });
         }
         console.log(`kill points tried ${some.length} of ${points.length}`);
+      });
+      if (by < 0) continue;
+      await t.step("as somebody else writes the file", async () => {
+        await besideWriter(bench, ++count);
       });
     }
   });
