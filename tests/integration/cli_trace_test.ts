@@ -151,6 +151,43 @@ Deno.test("--log keeps a line per change: who, what, the result", async () => {
   assertEquals(typeof (refused?.error as Doc).code, "string");
 });
 
+/** What QEMU tells of commands without arguments: qapi/introspect.json. */
+const SCHEMA = [
+  { name: "none", "meta-type": "object", members: [] },
+  ...["query-status", "stop", "cont"].map((name) => ({
+    ...{ name, "meta-type": "command" },
+    ...{ "arg-type": "none", "ret-type": "none" },
+  })),
+];
+
+Deno.test("--log keeps each command of qmp that may change something", async () => {
+  await using vm = new Instance();
+  const log = `${vm.runDir}/log`;
+  const send = async (command: string) => {
+    vm.peer.once("query-qmp-schema", { value: SCHEMA, carryOut: "no" });
+    const { status } = await vm.cli("qmp", NAME, command, "--log", log);
+    return status;
+  };
+  assertEquals(await send("query-status"), 0);
+  vm.peer.once("stop", { value: {}, carryOut: "no" });
+  assertEquals(await send("stop"), 0);
+  const desc = "It stays";
+  const refuse = { class: "GenericError", desc };
+  for (const command of ["cont", "query-status"]) {
+    vm.peer.once(command, { refuse });
+    assertEquals(await send(command), 5);
+  }
+  const audits = logged(log).flatMap(({ audit }) => audit ?? []) as Doc[];
+  assertEquals(
+    audits.map(({ command, operands, ...rest }) => [command, operands, rest]),
+    [
+      ["qmp", [NAME, "stop"], { result: { ok: true } }],
+      ["qmp", [NAME, "cont"], { error: { message: desc } }],
+      ["qmp", [NAME, "query-status"], { error: { message: desc } }],
+    ],
+  );
+});
+
 Deno.test("--verbose tells of a wait now and then", async () => {
   await using vm = new Instance();
   vm.peer.guest = "is silent";

@@ -102,3 +102,18 @@ testDown("run() knows no instance without a file", async (node) => {
     assertEquals(code, "no-such-instance");
   }
 });
+
+testDown("run() needs a runtime file, except for adopt", async (node) => {
+  const adopt: Request = { kind: "adopt", instance: "vm1" };
+  const codeOf = async (request: Request) => {
+    const work = () => run(request, node.options("apply"));
+    return (await assertRejects(work, HotplugError)).code;
+  };
+  Deno.writeTextFileSync(node.paths.runtime, "{");
+  assertEquals(await codeOf(UPGRADE), "bad-state-file");
+  assertEquals(await codeOf(adopt), "bad-state-file");
+  Deno.removeSync(node.paths.runtime);
+  assertEquals(await codeOf(UPGRADE), "no-such-instance");
+  // It has asked further: the VM does not run.
+  assertEquals(await codeOf(adopt), "not-running");
+});

@@ -82,6 +82,30 @@ Deno.test("actingAs() has the capabilities of the other and no more", () => {
   );
 });
 
+/** The capability sets of this thread. */
+function capabilities(): Record<string, bigint> {
+  const text = Deno.readTextFileSync("/proc/thread-self/status");
+  return Object.fromEntries(
+    [...text.matchAll(/^(Cap(?:Inh|Prm|Eff)):\s+([0-9a-f]+)$/gm)]
+      .map(([, name, hex]) => [name, BigInt(`0x${hex}`)]),
+  );
+}
+
+Deno.test("actingAs() limits the effective set in both of its words", () => {
+  const before = capabilities();
+  const { CapPrm = 0n } = before;
+  // Beside CAP_DAC_OVERRIDE, CAP_SYSLOG and CAP_CHECKPOINT_RESTORE: beyond 32.
+  for (const mask of [CAP_DAC_OVERRIDE, 1n << 34n | 1n << 40n, ~0n, 0n]) {
+    const capabilities64 = BigInt.asUintN(64, mask);
+    const during = actingAs(
+      { ...NOBODY, uid: 0, gid: 0, capabilities: capabilities64 },
+      capabilities,
+    );
+    assertEquals(during, { ...before, CapEff: CapPrm & capabilities64 });
+  }
+  assertEquals(capabilities(), before);
+});
+
 Deno.test("actingAs() comes back from an error, too", () => {
   const before = own();
   assertThrows(

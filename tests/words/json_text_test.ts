@@ -23,3 +23,8 @@ Deno.test("jsonLine() escapes what is unsafe in a JSON text, too", () => {
   const line = jsonLine({ a: new JsonText('"\u202e"') });
   assertEquals(line, '{"a":"\\u202e"}');
 });
+
+Deno.test("jsonLine() writes a JSON text that is the whole document", () => {
+  assertEquals(jsonLine(new JsonText('{"a": 1e400}')), '{"a": 1e400}');
+  assertEquals(jsonLine(new JsonText('"x"')), '"x"');
+});
