@@ -52,6 +52,8 @@ import { mediumRecord } from "./started_words.ts";
 
 /** The QMP commands that it needs. */
 const COMMANDS = [
+  "blockdev-add",
+  "blockdev-del",
   "blockdev-open-tray",
   "blockdev-close-tray",
   "blockdev-insert-medium",

@@ -1,7 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { planMedium } from "../../lib/disk/medium.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { planMedium, readMedium } from "../../lib/disk/medium.ts";
 import type { MediumFacts } from "../../lib/disk/medium_drive.ts";
 import type { MediumSet } from "../../lib/disk/request.ts";
+import { HotplugError } from "../../lib/errors.ts";
 import {
   assert,
   disk,
@@ -171,4 +172,91 @@ Deno.test("planMedium() records no start that would make another device", () => 
   };
   assertEquals(modeWith("paravirtual"), "rw");
   assertEquals(["ide", "scsi", "sd"].map(modeWith), ["ro", "ro", "ro"]);
+});
+
+Deno.test("planMedium() needs each command, and a VM at rest", () => {
+  const names = [
+    ...["open-tray", "close-tray", "insert-medium", "remove-medium"]
+      .map((name) => `blockdev-${name}`),
+    ...["add-fd", "blockdev-add", "blockdev-del"],
+  ];
+  for (const lacking of names) {
+    const facts = given();
+    const commands = new Set([...facts.qemu.commands]);
+    assert(commands.delete(lacking), lacking);
+    const { message } = refused("unsupported", WISH, {
+      ...facts,
+      qemu: { ...facts.qemu, commands },
+    });
+    assertEquals(message, `This QEMU's monitor lacks ${lacking}`);
+  }
+  const moving = given({ qemu: { migration: "active" } });
+  refused("migrating", WISH, moving);
+});
+
+Deno.test("planMedium() refuses a medium that QEMU could not open", () => {
+  const inUse = given({ source: { inUseBy: "pid 7" } });
+  assertStringIncludes(refused("refused", WISH, inUse).message, "image lock");
+  const threads = { disk_cache: "default", disk_aio: "native" };
+  const { message } = refused("refused", WISH, given({ hvparams: threads }));
+  assertStringIncludes(message, "aio native needs cache none");
+});
+
+Deno.test("planMedium() refuses a medium in use, or one that was opened by path", () => {
+  const facts = given();
+  const users = {
+    ...NO_USERS,
+    exports: [{ id: "backup", node: ID, type: "nbd" }],
+  } as unknown as MediumFacts["users"];
+  const { message } = refused("in-use", WISH, { ...facts, users });
+  assertStringIncludes(message, "Cannot change the medium of disk 0");
+  const noted = { kind: "disk", access: { via: "chown" } };
+  const devices = { [uuidOf("disk", 0)]: noted };
+  const record = { ...facts.own.record, devices };
+  const own = { ...facts.own, record } as unknown as MediumFacts["own"];
+  const { hint } = refused("unsupported", WISH, { ...facts, own });
+  assertEquals(hint, "remove the drive and add it again");
+});
+
+Deno.test("planMedium() waits until QEMU has closed the old medium", () => {
+  const [wait] = plan(WISH, given()).steps.slice(-1);
+  assertEquals(wait?.kind, "await-release");
+  const empty = plan(WISH, given({ tray: { nodeName: "" } }));
+  assertEquals(empty.steps.at(-1)?.kind, "commit-state");
+});
+
+Deno.test("planMedium() tells of what is in the drive afterwards", () => {
+  const { device, warnings } = planMedium(WISH, given());
+  assertEquals([device?.source, device?.via, warnings], [
+    ...["/srv/new.iso", "fdset", []],
+  ]);
+  const out = planMedium(OUT, given({ medium: "none" }));
+  assertEquals([out.device?.source, out.device?.via], [null, null]);
+  assertEquals(out.warnings.map(({ code }) => code), ["medium-comes-back"]);
+  // It is empty already: nothing comes back that was not there.
+  const none = given({ medium: "none", tray: { nodeName: "" } });
+  assertEquals(planMedium(OUT, none).warnings, []);
+});
+
+Deno.test("readMedium() pins a file, and takes no URI", async () => {
+  const path = Deno.makeTempFileSync({ prefix: "kvm-hotplug-medium-" });
+  try {
+    Deno.writeTextFileSync(path, "x".repeat(512));
+    const kept: string[] = [];
+    const world = {
+      keepFd(name: string, fd: Disposable) {
+        kept.push(name);
+        fd[Symbol.dispose]();
+      },
+    } as unknown as Parameters<typeof readMedium>[2];
+    const read = (one: string | null) =>
+      readMedium(given(), { ...WISH, path: one }, world);
+    assertEquals(await read(null), undefined);
+    assertEquals((await read(path))?.sizeBytes, 512);
+    assertEquals(kept, ["source-pin"]);
+    const error = await assertRejects(() => read("nbd://host/x"), HotplugError);
+    assertStringIncludes(error.message, "nbd://host/x is a URI");
+  } finally {
+    Deno.removeSync(path);
+  }
 });

@@ -132,6 +132,16 @@ Deno.test("chooseAddr() takes the lowest part of memory with room", () => {
     () => chooseAddr(MACHINE, [at(4 * G, G)], 2688 * M),
   );
   assertStringIncludes(message, "4G in all, and 2560M of it is free");
+  const over = refusal(
+    "no-free-slot",
+    () => chooseAddr(MACHINE, [at(4 * G, 5 * G)], G),
+  );
+  assertStringIncludes(over.message, "4G in all, and 0 of it is free");
+  // What fits exactly fits.
+  const gap = [at(4 * G + 256 * M, G)];
+  assertEquals(chooseAddr(MACHINE, gap, 256 * M), 4 * G);
+  const small = { ...MACHINE, region: { addr: 4 * G, sizeBytes: G } };
+  assertEquals(chooseAddr(small, [], G), 4 * G);
   const cut = [at(5 * G, 128 * M), at(8 * G, 128 * M), at(10 * G, 128 * M)];
   refusal("no-free-slot", () => chooseAddr(MACHINE, cut, 3 * G));
   const none = { ...MACHINE, region: undefined };

@@ -30,3 +30,22 @@ Deno.test("places are in the order of the levels, from the outside in", () => {
   );
   for (const { props } of places) assertEquals(Object.keys(props), levels);
 });
+
+Deno.test("places lack a level that QEMU does not tell of", () => {
+  const told = (...props: Record<string, unknown>[]) =>
+    PLACES.read(props.map((one) => ({ type: "x-cpu", props: one })))
+      .map(({ props }) => props);
+  // A level that is not told counts as 0.
+  assertEquals(told({ "core-id": 1, "die-id": 0 }, { "core-id": 0 }), [
+    { "core-id": 0 },
+    { "die-id": 0, "core-id": 1 },
+  ]);
+  assertEquals(told({ "die-id": 1, "core-id": 0 }, { "core-id": 1 }), [
+    { "core-id": 1 },
+    { "die-id": 1, "core-id": 0 },
+  ]);
+  // Only numbers are places.
+  assertEquals(told({ "core-id": "1", "die-id": 1.5, "socket-id": 2 }), [
+    { "socket-id": 2 },
+  ]);
+});

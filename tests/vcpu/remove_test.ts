@@ -57,7 +57,8 @@ Deno.test("planVcpuRemove() needs ACPI, two commands and a VM at rest", () => {
     qemu: Case["qemu"] & object,
   ) => refusal(one, () => remove(HIGHEST, { ...some, qemu })).message;
   assertMatch(code("unsupported", { acpi: "off" }), /processors needs ACPI/);
-  code("migrating", { migration: "active" });
+  // The state of the VM is said first.
+  code("migrating", { acpi: "off", migration: "active" });
   code("refused", { runState: "shutdown" });
   const needs = ["query-hotpluggable-cpus", "device_del"];
   for (const lacking of needs) {
