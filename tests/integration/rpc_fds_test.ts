@@ -83,6 +83,17 @@ function changesOf(vm: Instance): readonly Step[] {
     [5, "disk.add", disk, ["blockdev-add", "cut"]],
     [5, "nic.add", nic, ["netdev_add", "cut"]],
     [4, "list", {}, ["query-block", "cut"]],
+    // Refused, or nothing to do.
+    [3, "disk.set", { disk: "nosuchdisk", medium: disk.source }],
+    [3, "adopt"],
+    [0, "state.upgrade", { "dry-run": true }],
+    // This QEMU has no place for them.
+    [3, "vcpu.add"],
+    [3, "vcpu.set", { count: "2" }],
+    [3, "vcpu.remove"],
+    [3, "memory.add", { size: "128M" }],
+    [3, "memory.set", { size: "1G" }],
+    [3, "memory.remove", { memory: "nosuchdimm" }],
     // Done.
     [0, "disk.add", disk],
     [0, "disk.add", disk],

@@ -43,6 +43,8 @@ Deno.test("planMemoryAdd() gives no id that anything has", () => {
   assertEquals(id({ recorded: memoryWords(DIMM) }), "dimm-1");
   const other = memoryWords({ ...DIMM, id: "mine" });
   assertEquals(id({ recorded: other }), "dimm-1");
+  const ours = memoryWords({ ...DIMM, memdev: "other" });
+  assertEquals(id({ recorded: ours }), "dimm-1");
   // A block node, say, of that name.
   refusal(
     "duplicate",
