@@ -38,6 +38,22 @@ eachRelease("chown: not given back while another drive has it", async (vm) => {
   assertEquals(ownerOf(image), "0:0 600");
   const { runtime, files } = await snapshot(vm);
   assertEquals([runtime, files], [before.runtime, before.files]);
+
+  // QEMU would take an open file, and opens the path itself as it was told.
+  await Deno.chmod(image, 0o644);
+  const byPath = ["--via", "path", "--read-only", "--not-migratable"];
+  const opened = await tool(vm, ...add.slice(0, -words.length), ...byPath);
+  assertEquals([opened.status, opened.json.device?.via], [0, "path"]);
+  assertEquals(ownerOf(image), "0:0 644");
+  const [node] = await vm.qmp.execute("query-named-block-nodes", {
+    flat: true,
+  }).then((all) =>
+    (all as { file: string }[]).filter(({ file }) => file === image)
+  );
+  assertEquals(node?.file, image);
+  await vm.waitGuest("test -b /dev/vda");
+  const closed = await tool(vm, "disk", "remove", vm.name, UUID);
+  assertEquals([closed.status, closed.json.changed], [0, true], closed.stdout);
 }, async (runDir) => {
   const image = `${runDir}/one.img`;
   await makeImage(image, "first-");
