@@ -1,13 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { findStray } from "../../lib/plan/removal.ts";
-import { straysOf } from "../../lib/plan/strays.ts";
+import { refuseLeftover, straysOf } from "../../lib/plan/strays.ts";
 import {
+  backend,
   disk,
   facts,
   idOf,
   NEW_UUID,
   nic,
   pciDevice,
+  refusal,
   uuidOf,
 } from "../support/facts.ts";
 
@@ -101,4 +103,42 @@ Deno.test("findStray() takes an exact id or the full uuid in it", () => {
   assertEquals(found(idOf("disk", 5), "nic"), undefined);
   assertEquals(found("932df160"), undefined);
   assertEquals(found(""), undefined);
+});
+
+Deno.test("refuseLeftover() says which part of QEMU is in the way", () => {
+  const [ours, card] = [idOf("disk", 7), idOf("nic", 7)];
+  const said = (id: string, qemu: Parameters<typeof strays>[0]) => {
+    const all = facts(qemu && { qemu });
+    const { message, hint } = refusal(
+      "leftover",
+      () => refuseLeftover(all, id),
+    );
+    assertEquals(hint, "to remove it, run: kvm-hotplug repair vm1");
+    return message.replace(/, which .*/, "");
+  };
+  const netdevs = new Map([[card, { tap: "tap7", queues: 1 }]]);
+  assertEquals(
+    said(card, { netdevs }),
+    [
+      `QEMU still has network backend ${card}`,
+    ][0],
+  );
+  const nodeNames = new Set([ours]);
+  assertEquals(
+    said(ours, { nodeNames }),
+    [
+      `QEMU still has block node ${ours}`,
+    ][0],
+  );
+  const drive = { ...backend(7), qdev: "", device: ours, nodeName: "#block1" };
+  assertEquals(
+    said(ours, { block: [drive] }),
+    [
+      `QEMU still has drive ${ours}`,
+    ][0],
+  );
+  // A device is in the way of nothing but its own id.
+  const deviceIds = new Set([ours]);
+  refuseLeftover(facts({ qemu: { deviceIds } }), ours);
+  refuseLeftover(facts({ qemu: { nodeNames } }), card);
 });
