@@ -13,8 +13,12 @@ export const PT_LOAD = 1;
 export const PT_DYNAMIC = 2;
 /** p_type: notes, such as the build id. */
 export const PT_NOTE = 4;
+/** p_type: thread-local data. */
+export const PT_TLS = 7;
 /** p_flags: executable. */
 export const PF_X = 1;
+/** p_flags: writable. */
+export const PF_W = 2;
 /** p_flags: readable. */
 export const PF_R = 4;
 
@@ -25,6 +29,9 @@ const DT_STRTAB = 5;
 const DT_SYMTAB = 6;
 const DT_RELA = 7;
 const DT_RELASZ = 8;
+const DT_PLTRELSZ = 2;
+const DT_JMPREL = 23;
+const DT_RELACOUNT = 0x6ffffff9;
 
 /** R_X86_64_GLOB_DAT and R_AARCH64_GLOB_DAT, by `e_machine`. */
 const GLOB_DAT: Readonly<Record<number, number>> = { 62: 6, 183: 1025 };
@@ -150,6 +157,52 @@ export function* relocations(
   }
 }
 
+/** Where ld.so finds the relocations (DT_RELA, DT_JMPREL). */
+export interface RelocationTable {
+  readonly vaddr: number;
+  /** In the file. */
+  readonly offset: number;
+  readonly size: number;
+  /** How many relative relocations are at its beginning. */
+  readonly relativeCount: number;
+  readonly pltOffset: number;
+  readonly pltSize: number;
+  /** Tells ld.so that the table is another one. */
+  write(
+    other: Pick<RelocationTable, "vaddr" | "size" | "relativeCount">,
+  ): void;
+}
+
+/** The tables of relocations; undefined if ld.so would not find one. */
+export function readRelocationTable(
+  file: Uint8Array,
+  elf: ElfHeaders,
+): RelocationTable | undefined {
+  const view = viewOf(file);
+  const tags = readDynamic(view, elf);
+  const [vaddr, size] = [tags.get(DT_RELA), tags.get(DT_RELASZ)];
+  const relativeCount = tags.get(DT_RELACOUNT);
+  if (
+    vaddr === undefined || size === undefined || relativeCount === undefined
+  ) return undefined;
+  return {
+    ...{ vaddr, size, relativeCount, offset: fileOffset(elf, vaddr) },
+    pltOffset: fileOffset(elf, tags.get(DT_JMPREL) ?? 0),
+    pltSize: tags.get(DT_PLTRELSZ) ?? 0,
+    write(other) {
+      writeDynamic(
+        view,
+        elf,
+        new Map([
+          [DT_RELA, other.vaddr],
+          [DT_RELASZ, other.size],
+          [DT_RELACOUNT, other.relativeCount],
+        ]),
+      );
+    },
+  };
+}
+
 /**
  * Virtual address of the GOT slot in which ld.so stores the address of
  * `environ`: the place of the GLOB_DAT relocation against that symbol.
@@ -165,15 +218,31 @@ export function findEnvironSlot(file: Uint8Array, elf: ElfHeaders): number {
   );
 }
 
+/** Where the Elf64_Dyn are in the file: d_tag and d_un. */
+function* dynamicEntries(elf: ElfHeaders): Generator<number> {
+  const dynamic = elf.programHeaders.find((h) => h.type === PT_DYNAMIC);
+  if (dynamic === undefined) return;
+  const { offset, filesz } = dynamic;
+  for (let at = offset; at < offset + filesz; at += 16) yield at;
+}
+
 function readDynamic(view: DataView, elf: ElfHeaders): Map<number, number> {
   const tags = new Map<number, number>();
-  const dynamic = elf.programHeaders.find((h) => h.type === PT_DYNAMIC);
-  if (dynamic === undefined) return tags;
-  const { offset, filesz } = dynamic;
-  for (let at = offset; at < offset + filesz; at += 16) {
+  for (const at of dynamicEntries(elf)) {
     tags.set(u64(view, at), u64(view, at + 8));
   }
   return tags;
+}
+
+function writeDynamic(
+  view: DataView,
+  elf: ElfHeaders,
+  values: ReadonlyMap<number, number>,
+): void {
+  for (const at of dynamicEntries(elf)) {
+    const value = values.get(u64(view, at));
+    if (value !== undefined) view.setBigUint64(at + 8, BigInt(value), true);
+  }
 }
 
 /** The C string at a place of the file. */

@@ -3,8 +3,8 @@
  *
  * The executable gets one more page-aligned segment, at the end of the file
  * and above its highest address, with a start stub in it (stub.ts); e_entry
- * points there. No byte of the program moves, so nothing needs relocation. The
- * program header table stays where it is and keeps its length, so AT_PHDR,
+ * points there. No byte of the program moves. Most of its relocations are the
+ * stub's (relocations.ts). The program header table stays where it is and keeps its length, so AT_PHDR,
  * AT_PHNUM and PT_PHDR stay true: the new PT_LOAD takes the place of the
  * PT_NOTE that holds the build id and the ABI tag. At run time nobody looks for
  * those in an executable: the kernel wants PT_GNU_PROPERTY alone, ld.so checks
@@ -28,6 +28,7 @@ import {
   viewOf,
   writeProgramHeader,
 } from "./elf.ts";
+import { takeRelocations } from "./relocations.ts";
 import { findLstatSlot } from "./code_cache/lstat_slot.ts";
 import { buildSegment, STUB_OFFSET, stubFor } from "./stub.ts";
 import type { Surroundings } from "./stub.ts";
@@ -70,12 +71,17 @@ export function packElf(
     align,
   );
   const lstatSlot = findLstatSlot(deno, elf);
+  const environSlot = findEnvironSlot(deno, elf);
+  const program = deno.slice();
+  const relocated = takeRelocations(program, elf);
   const segment = buildSegment(stub, args, {
     surroundings,
     codeCache,
+    relocated,
     distances: {
+      base: -vaddr,
       entry: elf.entry - vaddr,
-      environSlot: findEnvironSlot(deno, elf) - vaddr,
+      environSlot: environSlot - vaddr,
       lstatSlot: lstatSlot === undefined ? undefined : lstatSlot - vaddr,
     },
   });
@@ -90,7 +96,7 @@ export function packElf(
     align,
   });
   const packed = new Uint8Array(offset + size + tail.length);
-  packed.set(deno);
+  packed.set(program);
   packed.set(segment, offset);
   packed.set(tail, offset + size);
   const view = viewOf(packed);

@@ -33,6 +33,9 @@
  *     44 u32  code cache               40 u32  sink
  *     48 u32  bytes of it, or 0        56 i64  SQLite's pointer to lstat
  *     52 u32  needs, or 0
+ *     64 i64  region to relocate      72 u32  table of relocations
+ *     80 i64  where the program is    76 u32  words of it, or 0
+ *     88 u32  bytes of the region     92      unused
  *
  * A rule is: length of the prefix, byte (0 hides the variable, any other takes
  * the place of its first byte), the prefix. Length 0 ends the rules. The first
@@ -45,18 +48,21 @@
  * is a terminal; the terminal waits as fd 900, close-on-exec, until the
  * program puts it back.
  *
- * The code cache is what code_cache/stub.ts tells of, the needs stub_needs.ts.
+ * The code cache is what code_cache/stub.ts tells of, the needs stub_needs.ts,
+ * the relocations stub_relocate.ts.
  *
  * @module
  */
 
 import { CACHE_AARCH64, CACHE_X86_64 } from "./code_cache/stub.ts";
 import { NEEDS_AARCH64, NEEDS_X86_64 } from "./stub_needs.ts";
+import type { Relocated } from "./relocations.ts";
+import { RELOCATE_AARCH64, RELOCATE_X86_64 } from "./stub_relocate.ts";
 import { STUB_AARCH64 } from "./stub_aarch64.ts";
 import { STUB_X86_64 } from "./stub_x86_64.ts";
 
 /** Bytes of the table in front of the stub. */
-export const STUB_OFFSET = 64;
+export const STUB_OFFSET = 96;
 
 /** The treatment of inherited variables that begin so (`NAME=value`). */
 export interface EnvironmentRule {
@@ -113,6 +119,8 @@ export interface Distances {
   readonly environSlot: number;
   /** Undefined: there is no such pointer, so no code cache can be used. */
   readonly lstatSlot: number | undefined;
+  /** Of virtual address 0. */
+  readonly base: number;
 }
 
 /** Machine code of a listing: the hexadecimal bytes of its first column. */
@@ -131,8 +139,8 @@ export function assemble(listing: string): Uint8Array {
 
 /** The start stub of each architecture, as {@linkcode assemble} reads it. */
 export const LISTINGS = {
-  x86_64: STUB_X86_64 + CACHE_X86_64 + NEEDS_X86_64,
-  aarch64: STUB_AARCH64 + CACHE_AARCH64 + NEEDS_AARCH64,
+  x86_64: STUB_X86_64 + CACHE_X86_64 + NEEDS_X86_64 + RELOCATE_X86_64,
+  aarch64: STUB_AARCH64 + CACHE_AARCH64 + NEEDS_AARCH64 + RELOCATE_AARCH64,
 } as const;
 
 /**
@@ -161,10 +169,11 @@ export function stubFor(machine: number): Uint8Array {
 export function buildSegment(
   stub: Uint8Array,
   args: readonly string[],
-  { surroundings, distances, codeCache }: {
+  { surroundings, distances, codeCache, relocated }: {
     surroundings: Surroundings;
     distances: Distances;
     codeCache: Uint8Array;
+    relocated: Relocated | undefined;
   },
 ): Uint8Array {
   const { variables, rules, refuge, sink, needs } = surroundings;
@@ -181,16 +190,24 @@ export function buildSegment(
     offsets.push(end);
     end += text.length;
   }
-  const { entry, environSlot, lstatSlot } = distances;
+  const { entry, environSlot, lstatSlot, base } = distances;
   const cache = lstatSlot === undefined ? new Uint8Array() : codeCache;
-  const segment = new Uint8Array(end + cache.length);
+  const words = relocated?.table ?? new BigUint64Array();
+  const wordsAt = (end + 7) & ~7;
+  const cacheAt = wordsAt + words.byteLength;
+  const segment = new Uint8Array(cacheAt + cache.length);
   const view = new DataView(segment.buffer);
   view.setBigInt64(0, BigInt(entry), true);
   view.setBigInt64(8, BigInt(environSlot), true);
   view.setBigInt64(56, BigInt(lstatSlot ?? 0), true);
-  view.setUint32(44, end, true);
+  view.setUint32(44, cacheAt, true);
   view.setUint32(48, cache.length, true);
   view.setUint32(52, needs === undefined ? 0 : needList, true);
+  view.setBigInt64(64, BigInt(base + (relocated?.vaddr ?? 0)), true);
+  view.setUint32(72, wordsAt, true);
+  view.setUint32(76, words.length, true);
+  view.setBigInt64(80, BigInt(base), true);
+  view.setUint32(88, relocated?.size ?? 0, true);
   const counts = [args.length, variables.length];
   const [refugeOffset = 0, sinkOffset = 0, ...stringOffsets] = offsets;
   [...counts, argTable, variableTable, ruleList, refugeOffset, sinkOffset]
@@ -202,7 +219,8 @@ export function buildSegment(
   segment.set(ruleBytes, ruleList);
   segment.set(needBytes, needList);
   texts.forEach((text, i) => segment.set(text, offsets[i]));
-  segment.set(cache, end);
+  words.forEach((word, i) => view.setBigUint64(wordsAt + 8 * i, word, true));
+  segment.set(cache, cacheAt);
   return segment;
 }
 

@@ -3,8 +3,8 @@
  *
  * Entered by ld.so by a branch, with sp at argc and x0 = rtld_fini (as glibc's
  * sysdeps/aarch64/start.S expects it); all other registers are free. See
- * stub.ts for what it does and for the 64 bytes before it, which it reads at
- * [x19] to [x19,63]. System call numbers: asm-generic/unistd.h.
+ * stub.ts for what it does and for the 96 bytes before it, which it reads at
+ * [x19] to [x19,95]. System call numbers: asm-generic/unistd.h.
  *
  * @module
  */
@@ -12,9 +12,10 @@
 /** Columns: bytes (little endian), the instruction, why. */
 export const STUB_AARCH64 = `
 df 24 03 d5 | bti jc                   | landing pad; a no-op where BTI is off
-f3 fd ff 10 | adr x19,hdr              | x19 = segment
+f3 fc ff 10 | adr x19,hdr              | x19 = segment
 f4 03 00 aa | mov x20,x0               | rtld_fini: the old entry wants it in x0
 ff 07 40 d1 | sub sp,sp,4096           | PATH_MAX bytes below the frame
+45 01 00 94 | bl relocate              | stub_relocate.ts
 d4 00 00 94 | bl needs                 | stub_needs.ts
 e0 03 00 91 | mov x0,sp
 01 00 82 d2 | mov x1,4096

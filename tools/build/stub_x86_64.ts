@@ -3,8 +3,8 @@
  *
  * Entered by ld.so by a jump, with rsp at argc and rdx = rtld_fini (System V
  * psABI for AMD64, 3.4.1 "Initial Stack and Register State"); all other
- * registers are free. See stub.ts for what it does and for the 64 bytes
- * before it, which it reads at [rbp+0] to [rbp+63].
+ * registers are free. See stub.ts for what it does and for the 96 bytes
+ * before it, which it reads at [rbp+0] to [rbp+95].
  *
  * @module
  */
@@ -12,9 +12,10 @@
 /** Columns: bytes, the instruction in Intel's syntax, why. */
 export const STUB_X86_64 = `
 f3 0f 1e fa          | endbr64                   | landing pad; a no-op where CET is off
-48 8d 2d b5 ff ff ff | lea rbp,[rip+hdr]         | rbp = segment: 64 + 4 + 7 bytes back
+48 8d 2d 95 ff ff ff | lea rbp,[rip+hdr]         | rbp = segment: 96 + 4 + 7 bytes back
 49 89 d7             | mov r15,rdx               | rtld_fini: the old entry wants it in rdx
 48 81 ec 00 10 00 00 | sub rsp,4096              | PATH_MAX bytes below the frame
+e8 76 04 00 00       | call relocate             | stub_relocate.ts
 e8 eb 02 00 00       | call needs                | stub_needs.ts
 48 89 e7             | mov rdi,rsp
 be 00 10 00 00       | mov esi,4096
