@@ -6,7 +6,8 @@
 
 import { dirname, resolve } from "@std/path";
 import { bundle, bundleChunks, chunkName } from "./bundle.ts";
-import { canJoin, joinChunks } from "./chunks.ts";
+import { canJoin, type Chunk, joinChunks, type Joined } from "./chunks.ts";
+import { readUsed } from "./code_cache/used.ts";
 import { compile } from "./compile.ts";
 import { packElf } from "./pack_elf.ts";
 import { packProgram } from "./pack_program.ts";
@@ -59,7 +60,12 @@ const MAIN = "main.ts";
  */
 const TOGETHER = [
   [MAIN, "lib/commands/list.ts"],
-  ["lib/disk/kind.ts", "lib/nic/kind.ts"],
+  [
+    "lib/disk/kind.ts",
+    "lib/nic/kind.ts",
+    "lib/vcpu/kind.ts",
+    "lib/memory/kind.ts",
+  ],
   ["lib/commands/pci.ts"],
   ["lib/commands/check.ts", "lib/disk/way_path.ts", "lib/nic/tap.ts"],
   ["lib/commands/change.ts"],
@@ -95,8 +101,9 @@ export async function buildExecutable(
         ? {
           quick: VERSION_ANSWER,
           together: TOGETHER,
+          used: await readUsed(),
         }
-        : { quick: "", together: [] }),
+        : { quick: "", together: [], used: undefined }),
     });
     await replaceFile(path, executable);
     const sha256 = await hash(executable);
@@ -118,6 +125,7 @@ interface Making {
   readonly log: Log;
   readonly quick: string;
   readonly together: readonly (readonly string[])[];
+  readonly used: ReadonlySet<string> | undefined;
 }
 
 async function compileProgram(
@@ -130,7 +138,7 @@ async function compileProgram(
 
 async function pack(
   main: string,
-  { folder, quick, together, target, log }: Making,
+  { folder, quick, together, used, target, log }: Making,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const named = together.flat().filter((one) => one !== MAIN);
   const chunks = await bundleChunks(main, { folder, named });
@@ -140,11 +148,30 @@ async function pack(
     const code = quick + PRELUDE + await bundle(main, folder);
     return packElf(deno, runArguments(code));
   }
-  const joined = joinChunks(
-    chunks,
-    together.map((paths) => paths.map(chunkName)),
+  const joined = join(chunks, together);
+  return await packProgram(deno, joined, {
+    ...{ folder, command, quick, used },
+  });
+}
+
+function join(
+  chunks: readonly [Chunk, ...Chunk[]],
+  together: Making["together"],
+): Joined {
+  return joinChunks(chunks, together.map((paths) => paths.map(chunkName)));
+}
+
+/**
+ * The project's program as the executable has it.
+ *
+ * @param folder as for {@linkcode bundleChunks}.
+ */
+export async function joinProject(folder: string): Promise<Joined> {
+  const named = TOGETHER.flat().filter((one) => one !== MAIN);
+  return join(
+    await bundleChunks(`${ROOT}/${MAIN}`, { folder, named }),
+    TOGETHER,
   );
-  return await packProgram(deno, joined, { folder, command, quick });
 }
 
 /** Writes next to `path`, then renames: a running executable is ETXTBSY. */

@@ -18,24 +18,28 @@ import { textReader } from "./texts.ts";
  * @param options.command how `deno` is run here. @default it runs us
  * @param options.cacheFlags what V8's code is made under; it takes no other
  * than it runs with. @default those
+ * @param options.used as for {@linkcode makeCodeCache}.
  * @param options.folder an existing folder for intermediate files, the
  * caller's to remove.
  */
 export async function packProgram(
   deno: Uint8Array,
   { code, texts }: Joined,
-  { folder, command = [Deno.execPath()], quick = "", cacheFlags = RUN_FLAGS }: {
+  options: {
     folder: string;
     command?: readonly string[];
     quick?: string;
     cacheFlags?: readonly string[];
+    used?: ReadonlySet<string> | undefined;
   },
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const { folder, command = [Deno.execPath()], used } = options;
+  const { quick = "", cacheFlags = RUN_FLAGS } = options;
   const encoded = texts.map((text) => new TextEncoder().encode(text));
   const reader = textReader(encoded.map(({ length }) => length));
   return packElf(deno, runArguments(quick + PRELUDE + reader + code), {
     codeCache: await makeCodeCache(texts, {
-      ...{ command, flags: cacheFlags, folder },
+      ...{ command, flags: cacheFlags, used, folder },
     }),
     tail: new Uint8Array(await new Blob(encoded).arrayBuffer()),
   });

@@ -2,12 +2,10 @@
  * V8's code of a program's texts, made by the build: the database in which
  * Deno looks for it.
  *
- * V8 takes no code that was made under other flags than it runs with. The code
- * is made whole (`--no-lazy`), for what is missing would be compiled at every
- * start. Yet a program that finds no code must compile only what it calls, so
- * it does not run under that flag: the sum of the flags, which V8 writes into
- * what it made, is replaced by that of the program's own. What was compiled is
- * the same bytecode under either.
+ * V8's code has the functions that V8 was made to compile. A debugger that asks
+ * where a function could be stopped makes V8 compile it without a call: so the
+ * build has V8 compile the functions that the program uses (used.ts). The
+ * others are compiled when they are called.
  *
  * @module
  */
@@ -16,6 +14,7 @@ import { DatabaseSync } from "node:sqlite";
 import { dataUrl } from "../data_url.ts";
 import { runDeno } from "../run_deno.ts";
 import { COMPILE_TEXT, TEXT_NAME } from "../texts.ts";
+import { usedPlaces } from "./used.ts";
 
 /** Deno's name of the database, in its cache folder. */
 const DATABASE = "v8_code_cache_v2";
@@ -23,6 +22,42 @@ const DATABASE = "v8_code_cache_v2";
 /** Compiles the texts in a file, so that V8's code gets into the cache. */
 const WARM_UP = COMPILE_TEXT +
   "JSON.parse(Deno.readTextFileSync(Deno.args[0])).forEach(compileText)";
+
+/**
+ * Writes V8's code of texts. Arguments: a file with the texts and the places of
+ * functions in each, or null for all of them; a folder for the results.
+ */
+const COMPILE_USED = `
+import { Session } from "node:inspector";
+import { Script } from "node:vm";
+const [list, folder] = Deno.args;
+const session = new Session();
+session.connect();
+const post = (method, params = {}) => new Promise((done, failed) =>
+  session.post(method, params, (error, result) =>
+    error ? failed(new Error(method)) : done(result)));
+const ids = new Map();
+session.on("Debugger.scriptParsed", ({ params }) =>
+  ids.set(params.url, params.scriptId));
+await post("Debugger.enable");
+const texts = JSON.parse(Deno.readTextFileSync(list));
+for (const [index, { text, places }] of texts.entries()) {
+  const filename = "${TEXT_NAME}" + index;
+  const script = new Script(text, { filename });
+  script.runInThisContext();
+  await post("Debugger.enable"); // what was parsed is told with an answer
+  const scriptId = ids.get(filename);
+  const compile = (start, end) =>
+    post("Debugger.getPossibleBreakpoints", { start, end });
+  if (places === null) await compile({ scriptId, lineNumber: 0 });
+  for (const [lineNumber, columnNumber] of places ?? []) {
+    await compile({ scriptId, lineNumber, columnNumber },
+      { scriptId, lineNumber, columnNumber: columnNumber + 1 });
+  }
+  Deno.writeFileSync(folder + "/" + index, script.createCachedData());
+}
+Deno.exit();
+`;
 
 /** As Deno makes it (cli/cache/code_cache.rs). */
 const SCHEMA = `
@@ -72,32 +107,15 @@ function distil(from: string, rows: readonly Row[], to: string): void {
   }
 }
 
-/**
- * Bytes of V8's header (SerializedCodeData): magic number, version, length of
- * the source, flags, snapshot, length, and, if asked for, the sum of the rest.
- */
-const HEADER = { version: 4, flags: 12, snapshot: 16 };
-
-/** Code that V8 takes as made under the flags of another one. */
-function withFlagsOf(other: Uint8Array, code: Uint8Array): Uint8Array {
-  const [from, to] = [other.slice(), code.slice()]
-    .map((bytes) => new DataView(bytes.buffer)) as [DataView, DataView];
-  const same = (at: number) => from.getUint32(at) === to.getUint32(at);
-  if (
-    !same(0) || !same(HEADER.version) || !same(HEADER.snapshot) ||
-    same(HEADER.flags)
-  ) {
-    throw new Error("Cannot make the code cache: V8 has another header");
-  }
-  to.setUint32(HEADER.flags, from.getUint32(HEADER.flags));
-  return new Uint8Array(to.buffer);
-}
-
-/** With functions compiled whether or not they are called. */
-function whole(flags: readonly string[]): string[] {
-  return flags.map((flag) =>
-    flag.startsWith("--v8-flags=") ? `${flag},--no-lazy` : flag
-  );
+/** The lines and columns, from 0, of places in a text, which ascend. */
+function positions(text: string, places: readonly number[]) {
+  let [line, begin] = [0, 0];
+  return places.map((place) => {
+    for (let end; (end = text.indexOf("\n", begin)) >= 0 && end < place;) {
+      [line, begin] = [line + 1, end + 1];
+    }
+    return [line, place - begin];
+  });
 }
 
 /**
@@ -107,7 +125,10 @@ function whole(flags: readonly string[]): string[] {
  * @param options.command how the Deno that the program is for is run here: V8
  * takes no code that was made by another version or for another architecture.
  * @default the one that runs us
- * @param options.flags as the program will be run with.
+ * @param options.flags as the program will be run with: V8 takes no code that
+ * was made under others.
+ * @param options.used keys of the functions whose code is made (used.ts).
+ * @default all functions
  * @param options.folder an existing folder for intermediate files, the
  * caller's to remove.
  * @throws {Error} if Deno made none, or not for each text, or V8 does not take
@@ -115,48 +136,53 @@ function whole(flags: readonly string[]): string[] {
  */
 export async function makeCodeCache(
   texts: readonly string[],
-  { command, flags, folder }: {
+  { command, flags, used, folder }: {
     command?: readonly string[];
     flags: readonly string[];
+    used?: ReadonlySet<string> | undefined;
     folder: string;
   },
 ): Promise<Uint8Array> {
-  const warmUp = async (
-    name: string,
-    flags: readonly string[],
-    texts: readonly string[],
-  ) => {
-    const [list, cache] = [`${folder}/texts.json`, `${folder}/${name}`];
-    await Deno.writeTextFile(list, JSON.stringify(texts));
-    const args = ["run", ...flags, dataUrl(WARM_UP), list];
+  const list = `${folder}/texts.json`;
+  const run = async (code: string, to: string, input: unknown) => {
+    await Deno.writeTextFile(list, JSON.stringify(input));
+    await Deno.mkdir(to, { recursive: true });
+    const args = ["run", ...flags, dataUrl(code), list, to];
     const { status, reason } = await runDeno(args, {
-      env: { DENO_DIR: cache },
+      env: { DENO_DIR: to },
       ...(command === undefined ? {} : { command }),
     });
     if (status !== 0) throw new Error(`Cannot make the code cache: ${reason}`);
-    return `${cache}/${DATABASE}`;
   };
-  const made = await warmUp("whole", whole(flags), texts);
-  const rows = rowsOf(made);
+  const [made, compiled, proof] = ["made", "compiled", "proof"]
+    .map((name) => `${folder}/${name}`) as [string, string, string];
+  // Deno's hash of each text.
+  await run(WARM_UP, made, texts);
+  const rows = rowsOf(`${made}/${DATABASE}`);
   if (rows.length !== texts.length) {
     throw new Error(
       `Cannot make the code cache: ${rows.length} texts of ${texts.length} are in it`,
     );
   }
-  const [sample] = rowsOf(await warmUp("sample", flags, ["({})"]));
-  if (sample === undefined) throw new Error("Cannot make the code cache");
-  const out = `${folder}/code_cache`;
-  const marked = rows.map((row) => ({
+  const places = (text: string) =>
+    used === undefined ? null : positions(text, usedPlaces(text, used));
+  const wanted = texts.map((text) => ({ text, places: places(text) }));
+  await run(COMPILE_USED, compiled, wanted);
+  const filled = rows.map((row) => ({
     ...row,
-    data: withFlagsOf(sample.data, row.data),
+    data: Deno.readFileSync(
+      `${compiled}/${row.specifier.slice(TEXT_NAME.length)}`,
+    ),
   }));
-  distil(made, marked, out);
+  const out = `${folder}/code_cache`;
+  distil(`${made}/${DATABASE}`, filled, out);
   const code = await Deno.readFile(out);
-  await Deno.mkdir(`${folder}/proof`);
-  await Deno.writeFile(`${folder}/proof/${DATABASE}`, code);
+  await Deno.mkdir(proof);
+  await Deno.writeFile(`${proof}/${DATABASE}`, code);
   // V8 makes rejected code again, and Deno replaces it.
-  const after = rowsOf(await warmUp("proof", flags, texts));
-  const taken = after.every(({ data }, i) => isSame(data, marked[i]?.data));
+  await run(WARM_UP, proof, texts);
+  const after = rowsOf(`${proof}/${DATABASE}`);
+  const taken = after.every(({ data }, i) => isSame(data, filled[i]?.data));
   if (!taken) {
     throw new Error("Cannot make the code cache: V8 does not take it");
   }
