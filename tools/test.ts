@@ -18,6 +18,7 @@
 import { relative, resolve } from "@std/path";
 import { buildExecutable } from "./build/executable.ts";
 import { denoFor } from "./build/target.ts";
+import { ensureAnsible } from "./guest/ansible.ts";
 import { install } from "./guest/apt.ts";
 import { findGaneti } from "./guest/ganeti.ts";
 import { ensureArm64Machine } from "./guest/arm64_machine.ts";
@@ -186,6 +187,7 @@ async function ensureIntegrations(log: (line: string) => void): Promise<void> {
   await ensureArm64Machine(log);
   await ensureMonitoring(log);
   await ensurePackagers(log);
+  await ensureAnsible(log);
 }
 
 /** The needs of these jobs; a job without needs installs nothing. */

@@ -1,5 +1,5 @@
 /**
- * A real sshd on loopback, for the tests of cut connections: unpacked, not
+ * A real sshd, for the tests of cut connections and of nodes: unpacked, not
  * installed, with keys, users and configuration of its own.
  *
  * @module
@@ -13,8 +13,7 @@ import type { Log } from "./types.ts";
 
 const PACKAGE = "openssh-server";
 
-const CONFIG = `ListenAddress 127.0.0.1
-PermitRootLogin prohibit-password
+const CONFIG = `PermitRootLogin prohibit-password
 PasswordAuthentication no
 StrictModes no
 UsePAM no
@@ -33,6 +32,7 @@ const HELPERS = {
 /** sshd wants an unprivileged user of its own, and root an unlocked account;
  * in a mount namespace both are true without touching the machine's files. */
 const START = `set -e
+cd "$1"; shift
 mount --bind passwd /etc/passwd
 mount --bind shadow /etc/shadow
 mkdir -p /run/sshd
@@ -54,14 +54,30 @@ export async function ensureSshServer(log: Log): Promise<string> {
   });
 }
 
+/** Where a server is, and what is particular to it. */
+export interface SshOptions {
+  /** @default "127.0.0.1" */
+  readonly address?: string;
+  /** The beginning of a command line that runs a program in other namespaces.
+   * @default none: the server is in ours */
+  readonly enter?: readonly string[];
+  /** Variables of every session. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const LOOPBACK = "127.0.0.1";
+
 function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }
 
-async function accepts(port: number): Promise<true | undefined> {
+async function accepts(
+  hostname: string,
+  port: number,
+): Promise<true | undefined> {
   try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    (await Deno.connect({ hostname, port })).close();
     return true;
   } catch {
     return undefined;
@@ -96,15 +112,21 @@ function foldersIn(folder: string): string[] {
 /** Keys, users and configuration, all in one folder. */
 async function prepare(
   folder: string,
-  { port, program }: { port: number; program: string },
+  { port, program, address = LOOPBACK, environment = {} }: SshOptions & {
+    readonly port: number;
+    readonly program: string;
+  },
 ): Promise<void> {
   for (const key of ["host", "user"]) {
     const args = ["-q", "-t", "ed25519", "-N", "", "-f", `${folder}/${key}`];
     await run("ssh-keygen", args);
   }
+  const variables = Object.entries(environment)
+    .map(([name, value]) => `SetEnv ${name}=${value}\n`).join("");
   const files = {
-    config: `${CONFIG}Port ${port}
-HostKey ${folder}/host
+    config: `${CONFIG}ListenAddress ${address}
+Port ${port}
+${variables}HostKey ${folder}/host
 AuthorizedKeysFile ${folder}/user.pub
 ${await helperLines(program)}`,
     passwd: `root:x:0:0:root:${folder}:/bin/sh
@@ -120,22 +142,31 @@ sshd:x:65000:65000::/run/sshd:/bin/false
 /** Owns the server and its folder. Sessions that run then go on. */
 export class SshServer implements AsyncDisposable {
   readonly #folder: string;
+  readonly #address: string;
   readonly #port: number;
   readonly #process: Deno.ChildProcess;
 
-  private constructor(folder: string, port: number, program: string) {
+  private constructor(
+    folder: string,
+    { port, program, address = LOOPBACK, enter = [] }: SshOptions & {
+      readonly port: number;
+      readonly program: string;
+    },
+  ) {
     this.#folder = folder;
+    this.#address = address;
     this.#port = port;
     const server = [
       ...[`${program}/usr/sbin/sshd`, "-D"],
       ...["-f", `${folder}/config`, "-E", `${folder}/log`],
     ];
-    this.#process = new Deno.Command("unshare", {
-      args: [
-        ...["--mount", "--propagation", "private"],
-        ...["sh", "-c", START, "sh", ...server],
-      ],
-      cwd: folder,
+    const [first = "", ...args] = [
+      ...enter,
+      ...["unshare", "--mount", "--propagation", "private"],
+      ...["sh", "-c", START, "sh", folder, ...server],
+    ];
+    this.#process = new Deno.Command(first, {
+      args,
       env: { LD_LIBRARY_PATH: libraryPath(program) },
       stdin: "null",
       stdout: "null",
@@ -144,19 +175,24 @@ export class SshServer implements AsyncDisposable {
   }
 
   /**
-   * Starts a server and waits until it accepts connections.
+   * Starts a server and waits until it accepts connections: on a free port of
+   * loopback, or on port 22 of the address that is given.
    *
    * @throws {Error} with the server's own words if it does not come up
    */
-  static async start(): Promise<SshServer> {
+  static async start(options: SshOptions = {}): Promise<SshServer> {
     const program = await ensureSshServer(console.error);
     const folder = await Deno.makeTempDir({ prefix: "kvm-hotplug-ssh-" });
-    const port = freePort();
-    await prepare(folder, { port, program });
-    const server = new SshServer(folder, port, program);
+    const { address = LOOPBACK } = options;
+    const port = options.address === undefined ? freePort() : 22;
+    await prepare(folder, { ...options, port, program });
+    const server = new SshServer(folder, { ...options, port, program });
     const timeoutMs = 10_000;
     try {
-      await until(() => accepts(port), { timeoutMs, what: "sshd on loopback" });
+      await until(() => accepts(address, port), {
+        timeoutMs,
+        what: `sshd on ${address}`,
+      });
     } catch (cause) {
       const words = await Deno.readTextFile(`${folder}/log`).catch(String);
       await server[Symbol.asyncDispose]();
@@ -180,12 +216,17 @@ export class SshServer implements AsyncDisposable {
       args: [
         ...this.#options,
         ...["-p", `${this.#port}`, terminal === "pty" ? "-tt" : "-T"],
-        ...["root@127.0.0.1", command],
+        ...[`root@${this.#address}`, command],
       ],
       stdin,
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+  }
+
+  /** The private key of root's login. */
+  get key(): string {
+    return `${this.#folder}/user`;
   }
 
   get #options(): string[] {
@@ -202,7 +243,13 @@ export class SshServer implements AsyncDisposable {
    * @throws {Error} with scp's own words
    */
   async copy(from: string, to: string): Promise<void> {
-    const where = ["-p", "-P", `${this.#port}`, from, `root@127.0.0.1:${to}`];
+    const where = [
+      "-p",
+      "-P",
+      `${this.#port}`,
+      from,
+      `root@${this.#address}:${to}`,
+    ];
     await run("scp", [...this.#options, ...where]);
   }
 
