@@ -110,7 +110,7 @@ Deno.test("manPage() sets words fat, metavariables lean, and escapes", () => {
   );
   assertEquals(
     summary,
-    "Change or show I/O limits; change the medium of a CD.",
+    "Change or show I/O limits; change the medium of a drive.",
   );
   const text = LINES.join("\n");
   assert(text.includes("\n\\fB\\-\\-uuid\\fR \\fIU\\fR\n"));
