@@ -466,7 +466,7 @@ options:
   medium:
     description:
       - >-
-        Put this file into the drive of a scsi-cd (none: remove the medium).
+        Put this file into a CD or floppy drive (none: remove the medium).
       - >-
         Of C(disk set).
     type: str
