@@ -1,9 +1,11 @@
 /** Buses whose hotplug is switched off: what is said beforehand is so. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { eachRelease, makeImage } from "../lab/each_release.ts";
+import { temporaryFolder } from "../lab/migrate.ts";
+import { RpcClient } from "../lab/rpc_client.ts";
 import { snapshot } from "../lab/snapshot.ts";
 import { tool } from "../lab/tool.ts";
-import type { Vm } from "../lab/vm.ts";
+import { testTools, Vm } from "../lab/vm.ts";
 
 const off = (device: string, property: string) => [
   "-global",
@@ -153,3 +155,33 @@ eachRelease(
     extraArgs: ["-machine", "acpi=off", ...off("ICH9-LPC", BRIDGES), ...PORTS],
   },
 );
+
+const tools = await testTools();
+for (const release of tools.qemus) {
+  Deno.test(`QEMU ${release.name}: rpc asks a VM that was started again`, async () => {
+    await using folder = await temporaryFolder();
+    const options = {
+      release,
+      tools,
+      runDir: folder.path,
+      guest: "none",
+    } as const;
+    await using rpc = new RpcClient("--run-dir", folder.path);
+    const supports = async (vm: Vm) => {
+      const params = { instance: vm.name };
+      const { result } = await rpc.call("hotplug_supported", params);
+      return (result as { supported?: boolean } | undefined)?.supported;
+    };
+    const extraArgs = ["-machine", "acpi=off"];
+    for (
+      const [args, expected] of [
+        [extraArgs, false],
+        [[], true],
+      ] as const
+    ) {
+      await using vm = await Vm.start({ ...options, extraArgs: args });
+      // The second time by what is known of this QEMU.
+      for (const _ of [1, 2]) assertEquals(await supports(vm), expected);
+    }
+  });
+}
