@@ -224,7 +224,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
   const reproducible = checkStart(fault, facts, { ...request, lacks });
   const way = chooseWay(facts, disk, request.via);
   const { via, before, opened = [], after = [] } = way;
-  const { limits, limitGroup, note, limit, warning } = limitSteps(
+  const { limits, limitGroup, note, limit, warnings } = limitSteps(
     facts,
     disk,
     { asked: request, before },
@@ -244,7 +244,7 @@ export function planDiskAdd(request: DiskAdd, facts: DiskAddFacts): Plan {
     warnings: [
       looksOther(facts, disk),
       looksShort(facts, disk),
-      warning,
+      ...warnings,
       isAdopted ? undefined : untilStop(disk.properties ?? {}),
     ],
   });

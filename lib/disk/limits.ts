@@ -29,6 +29,7 @@ import {
   noLimit,
   sameLimits,
 } from "../device/io_limits.ts";
+import { untilEnd } from "../plan/until_end.ts";
 import type { BlockBackend } from "../qmp/commands.ts";
 import { defined } from "../state/defined.ts";
 import { noteOn } from "../state/own_check.ts";
@@ -185,7 +186,7 @@ function newLimits(
 export interface LimitSteps extends Limited {
   readonly note: readonly DiskStep[];
   readonly limit: readonly DiskStep[];
-  readonly warning: Remark | undefined;
+  readonly warnings: readonly (Remark | undefined)[];
 }
 
 /**
@@ -217,7 +218,7 @@ export function limitSteps(
   };
   const note = noteSteps(own, notes, { uuid, earlier: before });
   if (!isLimited(limits)) {
-    return { ...limited, note, limit: [], warning: undefined };
+    return { ...limited, note, limit: [], warnings: [] };
   }
   refuseMissingCommands(qemu, ["block_set_io_throttle"]);
   const qdev = limitedPart(driver, id);
@@ -233,10 +234,13 @@ export function limitSteps(
     ...limited,
     note: [...note, ...others],
     limit: [first, limit].filter((step) => step !== undefined),
-    warning: group === undefined ? undefined : sharedRemark(facts, group, {
-      title: "the disk",
-      others: members,
-    }),
+    warnings: [
+      group === undefined ? undefined : sharedRemark(facts, group, {
+        title: "the disk",
+        others: members,
+      }),
+      untilEnd("the limits of the disk"),
+    ],
   };
 }
 
@@ -344,11 +348,12 @@ export function planDiskSet(
     device: { ...chosen.view, limits: limitsView(limits), limit_group: to },
     kinds: [DISK.word],
     steps,
-    warnings: to === null || steps.length === 0
-      ? []
-      : [sharedRemark(facts, to, {
+    warnings: steps.length === 0 ? [] : [
+      to === null ? undefined : sharedRemark(facts, to, {
         ...{ title, others },
         device: nameOfEntry(entry),
-      })],
+      }),
+      isLimited(limits) ? untilEnd(`the limits of ${title}`) : undefined,
+    ],
   });
 }

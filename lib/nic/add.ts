@@ -48,6 +48,7 @@ import {
   mtuProperties,
   mtuWarning,
   newTapSteps,
+  ratesWarning,
   refuseRates,
   untilStop,
   untoldWarning,
@@ -201,6 +202,7 @@ export function planNicAdd(request: NicAdd, facts: NicAddFacts): Plan {
       mtuWarning(facts, nic),
       untoldWarning(nic),
       untilStop(properties),
+      ratesWarning(nic),
       ...bridgeWarnings(facts, nic),
     ],
   });

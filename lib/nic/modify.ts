@@ -42,6 +42,7 @@ import {
   mtuProperties,
   mtuWarning,
   newTapSteps,
+  ratesWarning,
   tuningOf,
   untoldWarning,
 } from "./tuning.ts";
@@ -379,6 +380,10 @@ export function planNicModify(
       wanted.mtu === modified.was.mtu && wanted.driver === modified.was.driver
         ? undefined
         : untoldWarning(wanted),
+      wanted.rateIn === modified.was.rateIn &&
+        wanted.rateOut === modified.was.rateOut
+        ? undefined
+        : ratesWarning(wanted),
       isReplug ? lostWarning(facts, modified) : undefined,
       ...(inner.some(({ kind }) => kind === "attach-tap")
         ? bridgeWarnings(facts, wanted)

@@ -10,6 +10,7 @@ import { isParavirtual, type Nic } from "../device/nic.ts";
 import { NIC_PROPERTIES } from "../device/nic_properties.ts";
 import { recordedProperties } from "../device/properties.ts";
 import { type Remark, remark, unsupported } from "../errors.ts";
+import { untilEnd } from "../plan/until_end.ts";
 import type { TapTuning } from "../host/tap_tuning.ts";
 import type { NicAddFacts } from "./add_facts.ts";
 import type { NicStep } from "./steps.ts";
@@ -83,6 +84,14 @@ export function untoldWarning(
     `${driver} cannot tell the guest of MTU ${mtu}: only the tap has it`,
     { hint: "set the MTU of the interface in the guest, too" },
   );
+}
+
+/** The kernel forgets the rates with the tap. */
+export function ratesWarning(
+  { rateIn, rateOut }: Pick<Nic, "rateIn" | "rateOut">,
+): Remark | undefined {
+  if (rateIn === undefined && rateOut === undefined) return undefined;
+  return untilEnd("the rates of the NIC");
 }
 
 /** Ganeti makes a new hvinfo when it starts a stopped VM: SPEC 13. */

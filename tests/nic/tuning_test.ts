@@ -65,7 +65,7 @@ Deno.test("planNicAdd() gives tap, card and entry the MTU", () => {
     rateIn: 5000,
   });
   const codes = added.warnings.map(({ code }) => code);
-  assertEquals(codes, ["bridge-mtu", "until-stop"]);
+  assertEquals(codes, ["bridge-mtu", "until-stop", "until-qemu-ends"]);
 });
 
 Deno.test("planNicAdd() tells no card the MTU that cannot have it", () => {

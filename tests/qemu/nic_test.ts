@@ -179,7 +179,7 @@ eachRelease("a NIC has its own MTU and rates", async (vm, t) => {
       const { tap, mtu, rate } = json.device;
       assertEquals([mtu, rate], [1400, { in: 65536 }]);
       const codes = json.warnings.map(({ code }: { code: string }) => code);
-      assertEquals(codes, ["bridge-mtu", "until-stop"]);
+      assertEquals(codes, ["bridge-mtu", "until-stop", "until-qemu-ends"]);
       assertEquals([await mtuOf(tap), await rateOf(tap)], [1400, 65536]);
       await waitMac(vm, MAC);
       await vm.waitGuest("test -e /sys/class/net/eth0");
