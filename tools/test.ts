@@ -113,7 +113,9 @@ async function runJob(job: Job, folder: string): Promise<Ran> {
   });
   const counted = job.counts
     ? await countJunit(result, success)
-    : { passed: success ? 1 : 0, failed: success ? 0 : 1, skipped: [] };
+    : success
+    ? { passed: 1, failed: 0, failures: [], skipped: [] }
+    : { passed: 0, failed: 1, failures: ["its status is not 0"], skipped: [] };
   const seconds = (performance.now() - begin) / 1000;
   const { passed, failed } = counted;
   console.log(
@@ -152,14 +154,17 @@ async function ensurePrograms(log: (line: string) => void): Promise<void> {
   if (packages.size > 0) await install([...packages], log);
 }
 
-/** The last lines before the count: what this machine could not have, and the
- * tests that were not run for it. */
-function tellLeftOut(counts: readonly Count[]): void {
+/** The last lines before the count: what this machine could not have, the
+ * tests that were not run for it, and what failed, a line each. */
+function tellRest(counts: readonly Ran[]): void {
   for (const [part, why] of partsLeftOut()) {
     console.log(`not run: what needs ${part}: ${why}`);
   }
   for (const name of counts.flatMap(({ skipped }) => skipped)) {
     console.log(`not run: ${name}`);
+  }
+  for (const { title, failures } of counts) {
+    for (const failure of failures) console.log(`failed: ${title}: ${failure}`);
   }
 }
 
@@ -291,7 +296,7 @@ async function main(): Promise<number> {
     const passed = counts.reduce((sum, one) => sum + one.passed, 0);
     const where = Deno.env.get("CI") === "true" ? "CI" : "elsewhere";
     const failed = counts.reduce((sum, one) => sum + failuresOf(one, where), 0);
-    tellLeftOut(counts);
+    tellRest(counts);
     console.log(`${passed} passed, ${failed} failed`);
     return failed === 0 && passed > 0 ? 0 : 1;
   } finally {

@@ -106,7 +106,7 @@ eachRelease(
       assertEquals(disks[0][0].size, 1024 ** 4 + 1);
       const list = await tool(vm, "list", vm.name);
       assertMatch(list.stdout, new RegExp(`"size_bytes":${EIB},`));
-      const { output } = await vm.guest("cat /sys/block/vda/size");
+      const { output } = await vm.waitGuest("cat /sys/block/vda/size");
       assertEquals(BigInt(output) * 512n, BigInt(EIB));
       const message = await refused(vm, "disk", "resize", vm.name, "0", "2T");
       assertMatch(

@@ -25,8 +25,18 @@ Deno.test("countCases() tells the names of the tests that were left out", () => 
   assertEquals(countCases(junit(PASSED, FAILED, SKIPPED)), {
     passed: 1,
     failed: 1,
+    failures: ["f: no"],
     skipped: [SKIPPED_NAME],
   });
+});
+
+Deno.test("countCases() names what failed, not the test around it", () => {
+  const steps = '<testcase name="a"><failure message="1 test step failed">' +
+    "1 test step failed.</failure></testcase>";
+  const step = '<testcase name="a &gt; b"><failure message="Uncaught Error: ' +
+    'it is\nbad">Error: it is\nbad</failure></testcase>';
+  const { failed, failures } = countCases(junit(steps, step));
+  assertEquals([failed, failures], [2, ["a > b: Error: it is"]]);
 });
 
 /** What a process that wrote this document counts as. */
@@ -62,7 +72,7 @@ Deno.test("unless() names why a test is left out", () => {
 
 Deno.test("failuresOf() counts in CI what was left out and need not be", () => {
   const names = [unless("no b", "a").name, ifPossible("no d", "c").name];
-  const count = { passed: 5, failed: 2, skipped: names };
+  const count = { passed: 5, failed: 2, failures: [], skipped: names };
   assertEquals(failuresOf(count, "CI"), 3);
   assertEquals(failuresOf(count, "elsewhere"), 2);
 });

@@ -7,11 +7,18 @@
 export interface Count {
   readonly passed: number;
   readonly failed: number;
+  /**
+   * What failed: the test's name and the first line of its message. A test
+   * whose steps failed counts as one failure more, and is not named again.
+   */
+  readonly failures: readonly string[];
   /** Names of the tests that were not run. */
   readonly skipped: readonly string[];
 }
 
 const CASE = /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+
+const FAILURE = /<(?:failure|error)\b(?: message="([^"]*)")?/;
 
 const ENTITIES: Readonly<Record<string, string>> = {
   "&lt;": "<",
@@ -29,14 +36,22 @@ function plain(xml: string): string {
 /** Counts the test cases of a JUnit document. */
 export function countCases(xml: string): Count {
   let passed = 0;
+  const failures: string[] = [];
   let failed = 0;
   const skipped: string[] = [];
   for (const [, name = "", body = ""] of xml.matchAll(CASE)) {
-    if (/<(?:failure|error)\b/.test(body)) failed++;
-    else if (/<skipped\b/.test(body)) skipped.push(plain(name));
+    const failure = FAILURE.exec(body);
+    if (failure !== null) {
+      failed++;
+      const [why = ""] = plain(failure[1] ?? "").replace(/^Uncaught /, "")
+        .split("\n");
+      if (!/^\d+ test steps? failed$/.test(why)) {
+        failures.push(`${plain(name)}: ${why}`);
+      }
+    } else if (/<skipped\b/.test(body)) skipped.push(plain(name));
     else passed++;
   }
-  return { passed, failed, skipped };
+  return { passed, failed, failures, skipped };
 }
 
 /**
@@ -53,7 +68,9 @@ export async function countJunit(
   const count = countCases(xml);
   const seen = count.passed + count.skipped.length;
   const silent = count.failed === 0 && (!succeeded || seen === 0);
-  return silent ? { ...count, failed: 1 } : count;
+  if (!silent) return count;
+  const failures = ["a process without a failed test, or without any test"];
+  return { ...count, failed: 1, failures };
 }
 
 /**
