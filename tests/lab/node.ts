@@ -116,7 +116,11 @@ cat ${file}.out; exit $(cat ${file})`,
   async tool(...words: string[]): Promise<any> {
     const [noun = "", verb = "", ...more] = words;
     const all = [noun, verb, INSTANCE, ...more].map(quote).join(" ");
-    const options = `--json --timeout 60 --run-dir ${RUN_DIR}`;
+    // A change of a NIC waits for this guest, too: 30 s are too short.
+    const waits = noun === "nic" && verb !== "add"
+      ? "--unplug-timeout 100"
+      : "";
+    const options = `--json --timeout 60 ${waits} --run-dir ${RUN_DIR}`;
     const { output } = await this.shell(
       `chroot /mnt /bin/kvm-hotplug ${all} ${options} || true`,
     );
