@@ -108,6 +108,7 @@ Deno.test("disk add answers with the device and records it", async () => {
       ...{
         discard: "ignore",
         limits: null,
+        limit_group: null,
         ...NO_PROPERTIES,
         migratable: true,
       },
