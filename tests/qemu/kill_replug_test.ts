@@ -65,7 +65,7 @@ for (const [k, release] of tools.qemus.entries()) {
       bench.prepare = () => prepared(bench);
       const scenario = {
         ...await prepared(bench),
-        isTried: (at: number) => [0, 5].includes((at + 2 * k) % 8),
+        isTried: (at: number) => [0, 7].includes((at + 2 * k) % 12),
       };
       await t.step(`${scenario.title}, then ${mender}`, async () => {
         await sweepTool(bench, scenario, mender);

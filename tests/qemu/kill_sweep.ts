@@ -267,10 +267,9 @@ export async function sweepTool(
   const whole = await learn(bench, scenario);
   const messages = await dialogue(bench, scenario);
   const tally = new Tally();
-  // Every second one, before and after in turn, does for the other menders.
-  const {
-    isTried = (k: number) => mender === "repair" || [0, 3].includes(k % 4),
-  } = scenario;
+  // Before and after a message in turn; of the other menders every second one.
+  const chosen = mender === "repair" ? [0, 3, 4, 7] : [1, 6];
+  const { isTried = (k: number) => chosen.includes(k % 8) } = scenario;
   const points = pointsOf(messages).filter((_, k) => FULL || isTried(k));
   for (const point of points) {
     await tally.point(`${point.when} ${point.message}`, bench, async () => {
