@@ -33,7 +33,7 @@ const [release] = tools.qemus;
 const KILLED = 128 + 9;
 
 /** How many calls of one operation are tried, unless all are. */
-const SHARE = 6;
+const SHARE = 5;
 
 /** Some of a list, evenly, both ends included. */
 function evenly<T>(list: readonly T[], count: number): T[] {

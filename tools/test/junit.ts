@@ -18,6 +18,9 @@ export interface Count {
 
 const CASE = /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
 
+/** Characters of a message that are shown. */
+const LONGEST = 200;
+
 const FAILURE = /<(?:failure|error)\b(?: message="([^"]*)")?/;
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -46,7 +49,7 @@ export function countCases(xml: string): Count {
       const [why = ""] = plain(failure[1] ?? "").replace(/^Uncaught /, "")
         .split("\n");
       if (!/^\d+ test steps? failed$/.test(why)) {
-        failures.push(`${plain(name)}: ${why}`);
+        failures.push(`${plain(name)}: ${why.slice(0, LONGEST)}`);
       }
     } else if (/<skipped\b/.test(body)) skipped.push(plain(name));
     else passed++;
