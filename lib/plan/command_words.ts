@@ -21,6 +21,7 @@ import type { Difference, WholeFacts } from "./difference.ts";
 import type { Facts } from "./facts.ts";
 import { repairPlan } from "./finding.ts";
 import type { KindName } from "./kind.ts";
+import { isPending } from "./recorded.ts";
 import { stateSteps } from "./steps.ts";
 
 /** A recorded device that is words of `kvm_cmd`. */
@@ -111,7 +112,8 @@ function isOurs(
 
 /**
  * The difference of words without a device in QEMU: a start would make the
- * device. `repair` removes only words that this tool has added.
+ * device. `repair` removes words that this tool has added, and the words of a
+ * device whose removal was requested.
  */
 export function absentWords(
   facts: WholeFacts,
@@ -119,6 +121,7 @@ export function absentWords(
 ): Difference[] {
   const found = absentDifference(facts, device);
   if (found === undefined) return [];
+  if (isPending(facts.own.record, device)) return [found];
   const { mend: _, ...told } = found;
   if (isOurs(facts, device)) {
     const did = "removed its words from the runtime file (kvm_cmd)";

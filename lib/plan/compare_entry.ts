@@ -8,10 +8,12 @@ import { servesUnnamed } from "../device/backend.ts";
 import { sitsAsRecorded } from "../device/bus_slot.ts";
 import { rootBus } from "../device/pci_bus.ts";
 import { nameOfEntry, titleOf } from "../device/select.ts";
+import type { OwnFacts } from "../engine/own_facts.ts";
 import type { RecordedDevice } from "../state/runtime.ts";
 import type { Difference, WholeFacts } from "./difference.ts";
 import type { QemuFacts } from "./facts.ts";
 import { commandLine, type InstancePaths } from "../state/instance.ts";
+import { isPending } from "./recorded.ts";
 
 /** Why QEMU has no device for an entry; undefined if it has one. */
 export function absence(
@@ -37,11 +39,17 @@ export function plugAnew(
   return `a start or migration from the runtime file would make a different device: remove it (${remove}), then add it again`;
 }
 
-/** The difference of an entry without a device in QEMU. */
+/**
+ * The difference of an entry without a device in QEMU: the guest has released
+ * the device after the call that removes it, or nobody knows why it is gone.
+ *
+ * @param facts.own undefined: pending removals are not known
+ */
 export function absentDifference(
-  { paths, qemu }: {
+  { paths, qemu, own }: {
     readonly paths: Pick<InstancePaths, "name" | "reachedBy">;
     readonly qemu: Pick<QemuFacts, "deviceIds" | "block">;
+    readonly own?: Pick<OwnFacts, "record"> | undefined;
   },
   entry: RecordedDevice,
 ): Difference | undefined {
@@ -57,11 +65,21 @@ export function absentDifference(
       hint: commandLine(paths, "adopt", paths.name),
     };
   }
+  const repair = commandLine(paths, "repair", paths.name);
+  if (isPending(own?.record, entry)) {
+    return {
+      code,
+      device,
+      message: `the guest has released ${title} (${device.id})`,
+      hint: `to finish the removal, run: ${repair}`,
+      mend: { word: "remove", did: "its removal is finished" },
+    };
+  }
   return {
     code,
     device,
     message: `${title} (${device.id}) is recorded, but QEMU has no such device`,
-    hint: commandLine(paths, "repair", paths.name),
+    hint: repair,
     mend: { word: "remove", did: "removed its entry and its leftovers" },
   };
 }

@@ -496,6 +496,15 @@ Deno.test("one judgement: a removal that waits, and what else differs", () => {
   assertEquals(status(moved(DISK)), ["pending-removal", 1]);
   const gone = { qemu: { drivers: without(drivers, DISK) } };
   assertEquals(status(gone), ["not-in-qemu", 1]);
+  const [released] = judged({ ...SPEC, own, ...gone }).differences;
+  assertEquals(
+    [released?.message, released?.hint, released?.mend?.did],
+    [
+      `the guest has released disk 0 (${DISK})`,
+      "to finish the removal, run: kvm-hotplug repair vm1",
+      "its removal is finished",
+    ],
+  );
 });
 
 Deno.test("one judgement: presence says of devices what the whole says", () => {

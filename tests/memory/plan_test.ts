@@ -293,6 +293,16 @@ Deno.test("memoryDifferences() finds what does not agree, and mends ours", () =>
   assertEquals(codes({ recorded: words }), [["not-in-qemu", undefined]]);
   const noted = { "dimm-0": { kind: "memory", words } };
   assertEquals(codes({ recorded: words, noted }), [["not-in-qemu", "remove"]]);
+  const pending = { id: "dimm-0", title: "dimm-0", requestedAt: "2026-01-02" };
+  const asked = { "dimm-0": { kind: "memory", pending } };
+  const [late] = memoryDifferences(given({ recorded: words, noted: asked }));
+  assertEquals(
+    [late?.hint, late?.mend],
+    [
+      "to finish the removal, run: kvm-hotplug repair vm1",
+      { word: "remove", did: "its removal is finished" },
+    ],
+  );
   assertEquals(codes({ backends: ["mem-dimm-4", "mem-x", "io"] }), [
     ["orphan-memory", "orphan-memory"],
   ]);

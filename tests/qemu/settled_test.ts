@@ -128,6 +128,17 @@ eachRelease("a paused VM is to be resumed", async (vm) => {
     json.error.hint,
     new RegExp(`^resume the VM; .* nic remove ${vm.name} ${nic.id}$`),
   );
+  await vm.qmp.execute("cont");
+  await vm.qmp.waitEvent("DEVICE_DELETED", { device: nic.id });
+  const list = await tool(vm, "list", vm.name);
+  const [late] = list.json.devices.at(-1).differences;
+  assertMatch(late.message, /^the guest has released NIC 0 "nic0" \(nic-/);
+  assertMatch(late.hint, /^to finish the removal, run: kvm-hotplug repair /);
+  const { json: repaired } = await tool(vm, "repair", vm.name);
+  assertEquals(repaired.repaired, [{
+    what: late.message,
+    did: "its removal is finished",
+  }]);
 });
 
 eachRelease(
