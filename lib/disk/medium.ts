@@ -218,16 +218,36 @@ function mediumSteps(
   return { turn, steps };
 }
 
-/** Ganeti's hvparam for a drive, by Ganeti's order; undefined: it has none. */
+/**
+ * The names of the drives that Ganeti 3.1 makes. Earlier releases gave their
+ * drives no names.
+ */
+const NAMED: ReadonlyMap<string, string> = new Map([
+  ["cdrom1", "cdrom_image_path"],
+  ["cdrom2", "cdrom2_image_path"],
+  ["floppy1", "floppy_image_path"],
+]);
+
+/**
+ * The hvparam from which Ganeti makes a drive; undefined: no hvparam names the
+ * drive. Words of kvm_extra come after Ganeti's own drives.
+ */
 function hvparamOf(
   { content: { runtime } }: Facts,
-  { hvinfo: { id }, called }: StartedDrive,
+  { drive, called, hvinfo: { id } }: StartedDrive,
 ): string | undefined {
+  const { cdromImage, cdrom2Image, floppyImage, kvmExtra } = runtime.hvparams;
+  const extra = kvmExtra === "" ? undefined : "kvm_extra";
+  const set = called === "floppy drive"
+    ? { floppy_image_path: floppyImage }
+    : { cdrom_image_path: cdromImage, cdrom2_image_path: cdrom2Image };
+  const names = Object.entries(set)
+    .flatMap(([name, image]) => image === "" ? [] : [name]);
   const alike = startedDrives(runtime).filter((one) => one.called === called);
-  const at = alike.findIndex((one) => one.hvinfo.id === id);
-  return called === "floppy drive"
-    ? ["floppy_image_path"][at]
-    : ["cdrom_image_path", "cdrom2_image_path"][at];
+  if (alike.some((one) => NAMED.has(one.drive))) {
+    return names.find((one) => one === NAMED.get(drive)) ?? extra;
+  }
+  return names[alike.findIndex(({ hvinfo }) => hvinfo.id === id)] ?? extra;
 }
 
 /** What Ganeti does with the change. */
@@ -244,7 +264,11 @@ function remarkFor(facts: MediumFacts, drive: Drive): Remark | undefined {
   return remark(
     "medium-until-stop",
     `a migration and a soft reboot keep the medium; a stop and start by Ganeti inserts the medium of its hvparam ${hvparam} again`,
-    { hint: `to set it there, too, run on the master: ${modify.join(" ")}` },
+    {
+      hint: hvparam === "kvm_extra"
+        ? "to set it there, too, change kvm_extra on the master"
+        : `to set it there, too, run on the master: ${modify.join(" ")}`,
+    },
   );
 }
 

@@ -40,7 +40,15 @@ const AUTO = "auto";
 /** The same parameters for one VM. */
 export type FirstHvparams = Readonly<typeof FIRST_HVPARAMS>;
 
-const DEFAULTS = { ...FIRST_HVPARAMS, user_shutdown: false, keymap: "" };
+const DEFAULTS = {
+  ...FIRST_HVPARAMS,
+  user_shutdown: false,
+  keymap: "",
+  cdrom_image_path: "",
+  cdrom2_image_path: "",
+  floppy_image_path: "",
+  kvm_extra: "",
+};
 
 /**
  * A file that was made for a VM that Ganeti never started has exactly these
@@ -123,6 +131,11 @@ export function readHvparams(node: JsonNode, configured: JsonNode = node) {
     bootOrder: values.boot_order,
     // A kernel of the node, or none (""); undefined: Ganeti did not write this.
     kernelPath: givenBy([node], "kernel_path"),
+    // The media and the further words that a start takes; "": none.
+    cdromImage: values.cdrom_image_path,
+    cdrom2Image: values.cdrom2_image_path,
+    floppyImage: values.floppy_image_path,
+    kvmExtra: values.kvm_extra,
     // Of VNC: given at each start.
     keymap: values.keymap,
     // `none`, `user` or `pool`; the user of model `user`.

@@ -17,6 +17,7 @@ import {
   assert,
   diskAddFacts,
   NO_USERS,
+  type PlainObject,
   planOf,
   planRefusal,
   qmpStep,
@@ -198,12 +199,16 @@ const WISH: MediumSet = {
   migratable: "required",
 };
 
+const CD_PATH = { cdrom_image_path: ISO };
+
 /** A VM with a CD in a drive of -drive. */
-function given({ path = WISH.path, words = IDE }: {
+function given({ path = WISH.path, words = IDE, hvparams = CD_PATH }: {
   readonly path?: string | null;
   readonly words?: readonly string[];
+  readonly hvparams?: PlainObject;
 } = {}): MediumFacts {
   const all = diskAddFacts({
+    hvparams,
     source: { path: "/srv/new.iso", identity: "file 1 9" },
   });
   const { runtime } = all.content;
@@ -266,6 +271,20 @@ Deno.test("planMedium() keeps the node of -drive until it is recorded", () => {
     warning?.hint?.includes("-H cdrom_image_path=/srv/new.iso vm1"),
     true,
   );
+});
+
+Deno.test("planMedium() names the hvparam from which a start makes a drive", () => {
+  const hint = (hvparams: PlainObject, ...words: string[]) =>
+    planOf(planMedium(WISH, given({ hvparams, words: [...IDE, ...words] })))
+      .warnings.map(({ message, hint }) =>
+        /hvparam (\S+)/.exec(message)?.[1] + (hint?.includes("-H") ? " -H" : "")
+      ).join();
+  const extra = { kvm_extra: "-cdrom /srv/extra.iso" };
+  assertEquals(hint(CD_PATH), "cdrom_image_path -H");
+  assertEquals(hint({ cdrom2_image_path: ISO }), "cdrom2_image_path -H");
+  assertEquals(hint(extra), "kvm_extra");
+  assertEquals(hint({ ...CD_PATH, ...extra }, ...NODE_CD), "kvm_extra");
+  assertEquals(hint({ floppy_image_path: ISO }), "");
 });
 
 Deno.test("planMedium() records that a drive of the start is empty", () => {

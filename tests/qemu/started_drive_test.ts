@@ -2,7 +2,7 @@
  * Another medium in the CD and floppy drives that a VM was started with, as a
  * real guest reads it: the words of Ganeti up to 3.0 and since 3.1.
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Remark } from "../../lib/errors.ts";
 import { until } from "../../tools/guest/deadline.ts";
 import { eachRelease, host, makeImage } from "../lab/each_release.ts";
@@ -34,7 +34,12 @@ async function machine(runDir: string): Promise<Partial<VmOptions>> {
       `file=${runDir}/flop.iso,format=raw,media=disk,if=floppy`,
     ],
     // Ganeti's own file has more than adopt's.
-    runtime: { hvparams: { cdrom_image_path: `${runDir}/one.iso` } },
+    runtime: {
+      hvparams: {
+        cdrom_image_path: `${runDir}/one.iso`,
+        kvm_extra: `-drive file=${runDir}/one.iso,media=cdrom`,
+      },
+    },
   };
 }
 
@@ -191,6 +196,8 @@ eachRelease("media of the drives it was started with", async (vm, t) => {
       assertEquals(warnings.map(({ code }: Remark) => code), [
         "medium-until-stop",
       ]);
+      const hvparam = id === "cdrom1" ? "cdrom_image_path" : "kvm_extra";
+      assertMatch(warnings[0].message, new RegExp(`hvparam ${hvparam} again`));
       await expectRead(vm, id, "two-medium");
       assertEquals(await nodes(vm, id), [`medium-${id}-a`]);
       const again = await set(vm, id, "--medium", two);
