@@ -4,16 +4,17 @@
  * @module
  */
 
-import { limitsView } from "./view.ts";
+import { limitsView, startedView } from "./view.ts";
 import { backendOf, groupOf } from "../device/backend.ts";
 import type { DiskDevice } from "../device/disk.ts";
 import { limitedPart } from "../device/disk_settings.ts";
 import type { OwnFacts } from "../engine/own_facts.ts";
 import type { OwnRecordStep } from "../engine/own_steps.ts";
 import { type Plan, planOf } from "../engine/plan.ts";
-import { nameOfEntry } from "../device/select.ts";
+import { nameOfEntry, titleOf } from "../device/select.ts";
 import { refuse, type Remark } from "../errors.ts";
 import type { Facts } from "../plan/facts.ts";
+import { absence } from "../plan/compare_entry.ts";
 import {
   refuseImpossible,
   refuseMissingCommands,
@@ -37,6 +38,7 @@ import type { DiskAddFacts } from "./add_facts.ts";
 import {
   chooseDisk,
   type ChosenDisk,
+  findStarted,
   notInQemu,
   refuseEmpty,
 } from "./chosen.ts";
@@ -318,6 +320,28 @@ function setSteps(
 }
 
 /**
+ * The answer of `disk set` without an option: it is only a question.
+ *
+ * @throws {HotplugError} status 3
+ */
+function planQuestion({ device }: DiskSet, facts: Facts): Plan {
+  const drive = findStarted(facts, device);
+  const about = drive
+    ? { title: titleOf(drive), device: startedView(drive, facts) }
+    : viewOf(facts, device);
+  const instance = facts.paths.name;
+  return planOf({ ...about, action: "set", instance, steps: [] });
+}
+
+/** A recorded disk that QEMU has. */
+function viewOf(facts: Facts, device: string) {
+  const chosen = chooseDisk(facts, { device, verb: "show" });
+  const isAbsent = absence(chosen.entry, facts.qemu) !== undefined;
+  if (isAbsent) throw notInQemu(facts, chosen);
+  return { title: chosen.title, device: chosen.view };
+}
+
+/**
  * Plans to change a disk.
  *
  * @throws {HotplugError} status 3
@@ -327,9 +351,12 @@ export function planDiskSet(
   facts: Facts & GroupFacts,
 ): Plan {
   refuseImpossible(facts, DISK.needs["disk-set"]);
-  refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
   const { device, limits: asked, limitGroup: group } = request;
-  const chosen = chooseDisk(facts, { device, verb: "change" });
+  if (!isLimited(asked) && group === undefined) {
+    return planQuestion(request, facts);
+  }
+  const chosen = chooseDisk(facts, { device, verb: "limit" });
+  refuseMissingCommands(facts.qemu, ["block_set_io_throttle"]);
   refuseEmpty(facts, chosen, "limit");
   const { id, title, entry } = chosen;
   const backend = backendOf(facts.qemu.block, id);
@@ -338,9 +365,7 @@ export function planDiskSet(
   }
   const change = changeOf(facts, request, { backend, title });
   const { limits, limitGroup: to = null, others } = change;
-  // A call without limits is only a question.
-  const isQuestion = !isLimited(asked) && group === undefined;
-  const steps = isQuestion ? [] : setSteps(facts, change, chosen);
+  const steps = setSteps(facts, change, chosen);
   return planOf({
     action: "set",
     instance: facts.paths.name,

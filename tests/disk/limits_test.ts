@@ -144,7 +144,7 @@ Deno.test("planDiskSet() refuses a disk that is on its way out", () => {
     limited({}, { kind: "disk", pending }),
     (given) => planDiskSet(request({ iops: 5 }), given),
   );
-  assertMatch(error.message, /^Cannot change disk 0: it is being removed/);
+  assertMatch(error.message, /^Cannot limit disk 0: it is being removed/);
   assertMatch(error.hint ?? "", new RegExp(`disk remove vm1 ${ID}`));
   // One of another device that had the uuid before.
   const other = { kind: "disk", pending: { ...pending, id: "disk-x" } };

@@ -9,7 +9,8 @@ import {
 } from "../../lib/disk/started_medium.ts";
 import { planMedium } from "../../lib/disk/medium.ts";
 import type { MediumFacts } from "../../lib/disk/medium_drive.ts";
-import type { MediumSet } from "../../lib/disk/request.ts";
+import { planDiskSet } from "../../lib/disk/limits.ts";
+import type { DiskSet, MediumSet } from "../../lib/disk/request.ts";
 import { HotplugError } from "../../lib/errors.ts";
 import { jsonNode } from "../../lib/state/json.ts";
 import { commandOptions } from "../../lib/state/fixed_command.ts";
@@ -295,6 +296,23 @@ Deno.test("planMedium() records that a drive of the start is empty", () => {
     "blockdev-del",
   ]);
   assertEquals([emptied.device?.source, emptied.device?.size_bytes], [null, 0]);
+});
+
+Deno.test("planDiskSet() shows a drive of the start, and does not limit it", () => {
+  const about = { instance: "vm1", device: "ide0-cd0" } as const;
+  const wish = (limits: DiskSet["limits"]) =>
+    ({ kind: "disk-set", ...about, limits }) as const;
+  const { device, steps } = planDiskSet(wish({}), given());
+  assertEquals([device?.id, device?.source, steps], ["ide0-cd0", ISO, []]);
+  const { message } = planRefusal(
+    "unsupported",
+    given(),
+    (one) => planDiskSet(wish({ iops: 100 }), one),
+  );
+  assertEquals(
+    message,
+    "Cannot limit CD drive ide0-cd0: the VM was started with it",
+  );
 });
 
 Deno.test("planMedium() refuses what QEMU lacks, or has without a medium", () => {

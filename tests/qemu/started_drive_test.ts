@@ -175,6 +175,10 @@ eachRelease("media of the drives it was started with", async (vm, t) => {
       assertEquals(await readBy(vm, id), "one-medium", CD[id]);
       const { tray, status, ...is } = await listed(vm, id);
       assertEquals([is.source, tray, status], [source, "closed", "ok"]);
+      const { status: shown, json } = await set(vm, id);
+      const { device } = json;
+      assertEquals([shown, json.changed], [0, false]);
+      assertEquals([device.source, device.tray], [source, "closed"]);
     }
     const floppy = await listed(vm, "floppy0");
     assertEquals([floppy.source, floppy.tray, floppy.status], [
