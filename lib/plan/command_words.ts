@@ -112,8 +112,8 @@ function isOurs(
 
 /**
  * The difference of words without a device in QEMU: a start would make the
- * device. `repair` removes words that this tool has added, and the words of a
- * device whose removal was requested.
+ * device. `repair` removes words that this tool has added. It also finishes a
+ * removal that the guest has completed.
  */
 export function absentWords(
   facts: WholeFacts,

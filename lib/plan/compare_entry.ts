@@ -40,8 +40,8 @@ export function plugAnew(
 }
 
 /**
- * The difference of an entry without a device in QEMU: the guest has released
- * the device after the call that removes it, or nobody knows why it is gone.
+ * The difference of an entry without a device in QEMU. If a removal is pending,
+ * the guest has released the device since.
  *
  * @param facts.own undefined: pending removals are not known
  */
