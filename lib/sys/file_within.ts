@@ -1,7 +1,8 @@
 /**
  * Operations on files that may hang: a dead NFS server, a FUSE file system with
  * a stopped server, a device without its peer, a FIFO without a writer. Each
- * call runs in a thread and has a deadline: thread_call.ts.
+ * call has a deadline, and runs in a thread unless it cannot hang:
+ * thread_call.ts.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { DEFAULT_MODE, procPath } from "./file_open.ts";
 import { type FileStatus, readStatus } from "./file_status.ts";
 import { AT, cString, F, O, STATX } from "./layout.ts";
 import { libc } from "./libc.ts";
-import { isPrompt, keepAs, keepingOf, readPartCached } from "./prompt_file.ts";
+import { isPrompt, keepAs } from "./prompt_file.ts";
 import { SlowFd } from "./slow_fd.ts";
 import { callWithin, type ThreadCall, TimeLimit } from "./thread_call.ts";
 
@@ -80,8 +81,9 @@ export async function openFileWithin(
 }
 
 /**
- * Opens an inode that is in memory. The only wait is for a lease of another
- * process (fcntl(2), F_SETLEASE), and O_NONBLOCK refuses that one.
+ * Opens an inode that is in memory. It waits for no device: only for a lease of
+ * another process (fcntl(2), F_SETLEASE), which O_NONBLOCK refuses, and for a
+ * program that permits each open on this node (fanotify(7)).
  *
  * @returns undefined if a wait may be needed
  * @throws {SysError}
@@ -182,13 +184,6 @@ export async function readPartWithin(
   let read = 0;
   while (read < part.length) {
     const rest = bytes.subarray(read);
-    const cached = readCached(fd, part.offset + read, rest.length);
-    if (cached !== undefined) {
-      if (cached.length === 0) break;
-      rest.set(cached);
-      read += cached.length;
-      continue;
-    }
     const [length, offset] = [BigInt(rest.length), BigInt(part.offset + read)];
     const count = await callWithin({
       function: "pread",
@@ -201,13 +196,6 @@ export async function readPartWithin(
     read += count;
   }
   return bytes.subarray(0, read);
-}
-
-/** What can be read without a thread, as pages of it are in memory. */
-function readCached(fd: Fd, offset: number, length: number) {
-  const keeping = keepingOf(fd);
-  const isKept = keeping === "disk" || keeping === "device";
-  return isKept ? readPartCached(fd, { offset, length }) : undefined;
 }
 
 /** W_OK of unistd.h. */

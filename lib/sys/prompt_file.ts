@@ -7,34 +7,33 @@
 
 import type { Fd } from "./fd.ts";
 import { statFd } from "./file_status.ts";
-import { IOVEC_SIZE } from "./layout.ts";
-import { libc } from "./libc.ts";
 import { fileSystemOf } from "./mounts.ts";
 
 /**
  * Where an open inode and its content are:
  *
- * - `memory`: all of it in this kernel's memory;
- * - `disk`: a regular file of a local file system. An open inode is in memory:
- *   to ask for its status or its locks, or to open it once more, reads nothing;
- * - `device`: a block device. Its node is in memory, but to open it asks its
- *   driver;
+ * - `memory`: a regular file, all of it in this kernel's memory;
+ * - `device`: a block device with a node in memory. To open it or to read it
+ *   asks its driver;
+ * - `disk`: on a local file system. Status and locks of an open inode are in
+ *   memory. To open it may read its access control list, and to read it may
+ *   write its time of access, even if its pages are in memory: on ext4 over a
+ *   device that did not answer, both hung;
  * - `unknown`: any call may hang, for example on NFS or FUSE.
  */
-export type Keeping = "memory" | "disk" | "device" | "unknown";
+export type Keeping = "memory" | "device" | "disk" | "unknown";
 
 /** The calls that answer at once. */
 const PROMPT = {
   memory: ["faccessat", "fcntl", "openat", "pread", "statx"],
-  disk: ["faccessat", "fcntl", "openat", "statx"],
   device: ["faccessat", "fcntl", "statx"],
+  disk: ["fcntl", "statx"],
   unknown: [],
 } as const satisfies Record<Keeping, readonly string[]>;
 
 /** Types of file systems, as in /proc/self/mountinfo. */
-const IN_MEMORY = ["tmpfs", "ramfs"];
+const IN_MEMORY = ["devtmpfs", "ramfs", "tmpfs"];
 const ON_DISK = ["ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"];
-const OF_NODES = [...IN_MEMORY, ...ON_DISK, "devtmpfs"];
 
 /** An fd stays with its inode. */
 const keepings = new WeakMap<Fd, Keeping>();
@@ -60,36 +59,11 @@ export function isPrompt(call: string, fd: Fd): boolean {
 }
 
 function findKeeping(fd: Fd): Keeping {
+  const type = fileSystemOf(fd) ?? "";
+  const isInMemory = IN_MEMORY.includes(type);
+  if (!isInMemory && !ON_DISK.includes(type)) return "unknown";
   const { kind } = statFd(fd, { sync: "no" });
   if (kind !== "file" && kind !== "block") return "unknown";
-  const type = fileSystemOf(fd) ?? "";
-  if (kind === "block") return OF_NODES.includes(type) ? "device" : "unknown";
-  if (IN_MEMORY.includes(type)) return "memory";
-  return ON_DISK.includes(type) ? "disk" : "unknown";
-}
-
-/** linux/fs.h: EAGAIN instead of a wait for the disk. */
-const RWF_NOWAIT = 8;
-
-/**
- * Reads a part of a file if its pages are in memory.
- *
- * @param part.length The most that is read, in bytes.
- * @returns The bytes, fewer than `length` maybe, none at the end of the file;
- * undefined if they are not in memory, or the file system cannot tell: then
- * read them in a thread.
- */
-export function readPartCached(
-  fd: Fd,
-  { offset, length }: { readonly offset: number; readonly length: number },
-): Uint8Array<ArrayBuffer> | undefined {
-  const memory = new ArrayBuffer(IOVEC_SIZE + length);
-  const view = new DataView(memory);
-  const base = Deno.UnsafePointer.value(Deno.UnsafePointer.of(memory));
-  view.setBigUint64(0, BigInt(base) + BigInt(IOVEC_SIZE), true);
-  view.setBigUint64(8, BigInt(length), true);
-  // SAFETY: the iovec and the bytes that it points to lie in `memory`, which is
-  // passed itself and so outlives the synchronous call; a failure is no answer.
-  const count = libc.preadv2(fd.number, memory, 1, BigInt(offset), RWF_NOWAIT);
-  return count < 0 ? undefined : new Uint8Array(memory, IOVEC_SIZE, count);
+  if (!isInMemory) return "disk";
+  return kind === "file" ? "memory" : "device";
 }

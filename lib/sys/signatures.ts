@@ -42,7 +42,6 @@ export const SIGNATURES = {
   openat: int("i32", "buffer", "i32", "u32"),
   poll: int("buffer", "usize", "i32"),
   pread: int("i32", "buffer", "usize", "i64"),
-  preadv2: int("i32", "buffer", "i32", "i64", "i32"),
   read: int("i32", "buffer", "usize"),
   recv: int("i32", "buffer", "usize", "i32"),
   renameat: int("i32", "buffer", "i32", "buffer"),

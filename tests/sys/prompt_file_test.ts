@@ -1,10 +1,19 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DeadlineError } from "../../lib/sys/errno.ts";
-import type { Fd } from "../../lib/sys/fd.ts";
-import { openFile, openFileWithin, procPath } from "../../lib/sys/file.ts";
+import {
+  isRangeLocked,
+  openFile,
+  openFileWithin,
+  procPath,
+  readPartWithin,
+  statFdWithin,
+  TimeLimit,
+  writeFault,
+} from "../../lib/sys/file.ts";
 import { O } from "../../lib/sys/layout.ts";
-import { fileSystemOf } from "../../lib/sys/mounts.ts";
-import { keepingOf, readPartCached } from "../../lib/sys/prompt_file.ts";
+import { pause } from "../../lib/sys/pause.ts";
+import { isCalling } from "../../lib/sys/places.ts";
+import { type Keeping, keepingOf } from "../../lib/sys/prompt_file.ts";
 import { SlowFd } from "../../lib/sys/slow_fd.ts";
 import { PATIENCE, TempDir } from "./support.ts";
 
@@ -17,7 +26,7 @@ class MemoryFile implements Disposable {
   }
 }
 
-function keepingAt(path: string): string {
+function keepingAt(path: string): Keeping {
   using fd = openFile(path, O.PATH);
   return keepingOf(fd);
 }
@@ -62,15 +71,48 @@ Deno.test("openFileWithin() does not hold the program up for a lease", async () 
   assertEquals(libc.fcntl(held.number, F_SETLEASE, F_UNLCK), 0);
 });
 
-Deno.test("readPartCached() reads pages that are in memory, and no more", () => {
+/** Waits for calls in threads that an earlier test has given up. */
+async function untilNoCalls(): Promise<void> {
+  const endMs = performance.now() + PATIENCE.timeoutMs;
+  while (isCalling() && performance.now() < endMs) await pause(1);
+}
+
+/** Which calls on a file are made in a thread. */
+async function threaded(path: string): Promise<string[]> {
+  using limit = new TimeLimit(PATIENCE.timeoutMs);
+  using pinned = openFile(path, O.PATH);
+  using opened = await openFileWithin(procPath(pinned), O.RDONLY, {
+    limit,
+    pinned,
+  });
+  const calls: Record<string, () => Promise<unknown>> = {
+    status: () => statFdWithin(pinned, limit),
+    access: () => writeFault(pinned, limit),
+    lock: () => isRangeLocked(opened, { start: 0, length: 1 }, limit),
+    read: () => readPartWithin(opened, { offset: 0, length: 4 }, limit),
+  };
+  const found = opened instanceof SlowFd ? ["open"] : [];
+  await untilNoCalls();
+  for (const [name, call] of Object.entries(calls)) {
+    const done = call();
+    if (isCalling()) found.push(name);
+    await done;
+  }
+  return found;
+}
+
+/** What is asked in a thread; the rest cannot hang. */
+const THREADED: Readonly<Record<Keeping, readonly string[]>> = {
+  memory: [],
+  device: ["open", "read"],
+  disk: ["open", "access", "read"],
+  unknown: ["open", "status", "access", "lock", "read"],
+};
+
+Deno.test("callWithin() asks a file on a disk for status and locks alone without a thread", async () => {
   using dir = new TempDir();
-  using fd: Fd = openFile(dir.file("data", "0123456789"), O.RDONLY);
-  const read = (offset: number, length: number) =>
-    readPartCached(fd, { offset, length });
-  const part = read(4, 3);
-  // Other file systems cannot tell whether they would have to wait.
-  if (fileSystemOf(fd) === "ext4") assert(part !== undefined);
-  if (part === undefined) return;
-  assertEquals(new TextDecoder().decode(part), "456");
-  assertEquals([read(8, 5)?.length, read(10, 5)?.length], [2, 0]);
+  using file = new MemoryFile();
+  for (const path of [dir.file("data", "0123456789"), file.path]) {
+    assertEquals(await threaded(path), THREADED[keepingAt(path)], path);
+  }
 });
