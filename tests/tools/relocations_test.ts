@@ -4,6 +4,7 @@ import {
   PF_R,
   PF_W,
   PT_DYNAMIC,
+  PT_GNU_RELRO,
   PT_LOAD,
   PT_TLS,
   readHeaders,
@@ -108,4 +109,15 @@ Deno.test("takeRelocations() leaves all to ld.so if it calls the program", () =>
   const file = program(IRELATIVE);
   assertEquals(takeRelocations(file, readHeaders(file)), undefined);
   assertEquals(file, program(IRELATIVE));
+});
+
+Deno.test("takeRelocations() leaves what is read-only at the stub to ld.so", () => {
+  const file = program();
+  const view = new DataView(file.buffer);
+  const header = { ...DATA, memsz: 0x1000, flags: PF_R, align: 1 };
+  view.setUint16(56, 5, true);
+  writeProgramHeader(view, 64 + 56 * 4, { ...header, type: PT_GNU_RELRO });
+  const before = file.slice();
+  assertEquals(takeRelocations(file, readHeaders(file)), undefined);
+  assertEquals(file, before);
 });

@@ -15,6 +15,8 @@ export const PT_DYNAMIC = 2;
 export const PT_NOTE = 4;
 /** p_type: thread-local data. */
 export const PT_TLS = 7;
+/** p_type: what ld.so makes read-only once it has relocated it. */
+export const PT_GNU_RELRO = 0x6474e552;
 /** p_flags: executable. */
 export const PF_X = 1;
 /** p_flags: writable. */

@@ -4,11 +4,11 @@
  * The executable gets one more page-aligned segment, at the end of the file
  * and above its highest address, with a start stub in it (stub.ts); e_entry
  * points there. No byte of the program moves. Most of its relocations are the
- * stub's (relocations.ts). The program header table stays where it is and keeps its length, so AT_PHDR,
- * AT_PHNUM and PT_PHDR stay true: the new PT_LOAD takes the place of the
- * PT_NOTE that holds the build id and the ABI tag. At run time nobody looks for
- * those in an executable: the kernel wants PT_GNU_PROPERTY alone, ld.so checks
- * the ABI tag of libraries.
+ * stub's (relocations.ts). The program header table stays where it is and keeps
+ * its length, so AT_PHDR, AT_PHNUM and PT_PHDR stay true: the new PT_LOAD takes
+ * the place of the PT_NOTE that holds the build id and the ABI tag. At run time
+ * nobody looks for those in an executable: the kernel wants PT_GNU_PROPERTY
+ * alone, ld.so checks the ABI tag of libraries.
  *
  * The section header table stays too, and does not know the new segment: do
  * not run `strip` or `objcopy` on the result.

@@ -9,6 +9,7 @@ import {
   fileOffset,
   PF_W,
   type ProgramHeader,
+  PT_GNU_RELRO,
   PT_LOAD,
   PT_TLS,
   readRelocationTable,
@@ -49,14 +50,18 @@ interface Relative {
  *
  * @param file is changed.
  * @returns undefined if nothing was changed: the program has few, or functions
- * that ld.so calls to relocate it (IRELATIVE).
+ * that ld.so calls to relocate it (IRELATIVE), or data that is read-only when
+ * the stub begins (PT_GNU_RELRO; Deno 2.9.6 has none).
  */
 export function takeRelocations(
   file: Uint8Array,
   elf: ElfHeaders,
 ): Relocated | undefined {
   const table = readRelocationTable(file, elf);
-  if (table === undefined) return undefined;
+  const isProtected = elf.programHeaders.some(({ type }) =>
+    type === PT_GNU_RELRO
+  );
+  if (table === undefined || isProtected) return undefined;
   const view = viewOf(file);
   const typeAt = (at: number) => view.getUint32(at + 8, true);
   const entries = (from: number, size: number) =>
